@@ -1,0 +1,79 @@
+/*
+ * What the kernel tells the first program, and about itself.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "kernel/abi/boot.h"
+#include "kernel/abi/syscall.h"
+
+/* Slots of the first program's table. Memory regions follow from INIT_CAP_REGIONS on, then all is empty. */
+enum init_cap {
+    INIT_CAP_TABLE = 1,
+    INIT_CAP_SPACE = 2,
+    INIT_CAP_THREAD = 3,
+    INIT_CAP_POOL = 4,    /* what the first program and all it creates by itself live from */
+    INIT_CAP_PORTS = 5,   /* all ports */
+    INIT_CAP_IRQ = 6,     /* all interrupt lines */
+    INIT_CAP_DEVICES = 7, /* Memory of type device: all physical addresses from 0; RAM in it can't be mapped */
+    INIT_CAP_VOLUME = 8,  /* Memory: the boot volume, read and execute only */
+    INIT_CAP_REGIONS = 16,
+};
+#define INIT_TABLE_SLOTS 1024U
+#define INIT_REGIONS_MAX 64U
+#define INIT_PRIORITY 32U
+
+struct init_region {
+    uint64_t phys;
+    uint64_t page_count;
+};
+
+/* A read-only page; its address is the AT_BATON_INIT entry of the first program's auxiliary vector. */
+struct init_info {
+    uint64_t size; /* sizeof(struct init_info) */
+    uint64_t region_count; /* capabilities INIT_CAP_REGIONS + 0.. name them, in this order */
+    struct init_region regions[INIT_REGIONS_MAX];
+    uint64_t volume_bytes;
+    uint64_t rsdp_phys;
+    uint64_t entropy[BOOT_ENTROPY_WORDS];
+    struct boot_framebuffer framebuffer;
+    char command[BOOT_COMMAND_MAX];
+};
+_Static_assert(sizeof(struct init_info) <= 4096, "one page");
+
+/* Auxiliary vector entries of Baton's own; the first program and all others get the first of them. */
+#define AT_BATON_MESSAGE 0x4241U /* address of the message page */
+#define AT_BATON_INIT 0x4242U    /* address of struct init_info, the first program only */
+
+enum info_topic {
+    INFO_CPUS = 0,          /* CPUs that run threads */
+    INFO_FRAMES_RAM = 1,    /* frames of RAM in the ledger */
+    INFO_FRAMES_MAPPED = 2, /* frames that some space maps */
+    INFO_FRAMES_KERNEL = 3, /* frames in pools, used or not */
+    INFO_CAPABILITIES = 4,  /* capabilities in all tables and threads */
+    INFO_TIMER_TICKS = 5,   /* timer interrupts taken by CPU `argument` */
+    INFO_POOL_BYTES = 6,    /* size of the pool `argument` (a capability) */
+    INFO_POOL_USED = 7,     /* bytes of it in use */
+    INFO_TICKS_PER_SECOND = 8, /* of the time-stamp counter */
+    INFO_SWITCHES = 9,      /* address-space switches of CPU `argument` */
+    INFO_CHECK = 10,        /* run the invariant check: OK, or E_STATE and the number of the broken invariant;
+                               E_CALL without -Dchecks */
+    INFO_CHECKS_BUILT = 11, /* 1 if built with -Dchecks=true */
+};
+
+/* system_control; needs a Ports capability for every port, since that is the power these operations take. */
+enum control_operation {
+    CONTROL_POWER_OFF = 0, /* argument = exit status, 0..255, for the log and the emulator */
+    CONTROL_REBOOT = 1,
+    CONTROL_TEST = 2, /* with -Dchecks only: argument = enum control_test */
+};
+
+enum control_test {
+    CONTROL_TEST_PANIC = 0,
+    CONTROL_TEST_TRIPLE_FAULT = 1, /* load a root without the kernel half */
+    CONTROL_TEST_HANG = 2,
+    CONTROL_TEST_STACK_OVERFLOW = 3,
+    CONTROL_TEST_KERNEL_READ = 4,  /* ring 0 reads a user page: SMAP */
+    CONTROL_TEST_KERNEL_FETCH = 5, /* ring 0 runs a user page: SMEP */
+};

@@ -1,0 +1,144 @@
+/*
+ * Thread state as it crosses the kernel's edge: configuration, entry, registers, faults. All of these structures lie in
+ * the message page: thread_* calls use its data, fault messages its words.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "kernel/abi/syscall.h"
+
+#define PRIORITY_LOWEST 0U
+#define PRIORITY_HIGHEST 63U
+
+/* thread_configure: which fields of struct thread_config to apply; all of them are checked before one is. */
+enum thread_field {
+    THREAD_TABLE = 1 << 0,
+    THREAD_FAULT_ENDPOINT = 1 << 1,
+    THREAD_MESSAGE_PAGE = 1 << 2,
+    THREAD_NOTIFICATION = 1 << 3,
+    THREAD_PRIORITY = 1 << 4,
+    THREAD_CPU = 1 << 5,
+    THREAD_FOREIGN = 1 << 6,
+};
+
+struct thread_config {
+    cap_t table;                  /* TABLE_USE; slots it names from now on */
+    cap_t fault_endpoint;         /* ENDPOINT_CALL; 0 = none: a fault stops the thread */
+    cap_t message_memory;         /* MEMORY_READ and WRITE, RAM; 0 = none */
+    uint64_t message_offset_pages;
+    cap_t notification;           /* NOTIFICATION_WAIT; its bits also end this thread's ep_wait; 0 = none */
+    uint64_t priority;            /* PRIORITY_LOWEST..PRIORITY_HIGHEST, no higher than the caller's own */
+    uint64_t cpu;                 /* index below system_info(INFO_CPUS) */
+    uint64_t foreign;             /* 1: every system call of the thread becomes a message to its fault endpoint */
+};
+
+struct thread_registers {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rip;
+    uint64_t rflags;  /* of what is written only the arithmetic flags, DF, TF, AC and ID are taken */
+    uint64_t fs_base; /* canonical, user half */
+};
+
+enum handover_flag {
+    HANDOVER_CHECK_ONLY = 1 << 0,  /* audit and report, change nothing */
+    HANDOVER_RESUME = 1 << 1,      /* let it run at once */
+    HANDOVER_ABSENT_ENTRY = 1 << 2, /* a pager will supply the entry's page */
+    HANDOVER_ABSENT_STACK = 1 << 3, /* ... the stack's page */
+};
+
+/*
+ * thread_handover takes `struct thread_registers` from the message page's data as the entry state. On E_AUDIT it
+ * leaves this there instead, and the value is `check`.
+ */
+enum audit_check {
+    AUDIT_OK = 0,
+    AUDIT_KERNEL_HALF = 1,       /* a PML4 entry of the kernel half differs from the sealed one */
+    AUDIT_KERNEL_TEXT = 2,       /* the code that performs the switch: present, executable, not writable */
+    AUDIT_KERNEL_DATA = 3,       /* kernel data and read-only data */
+    AUDIT_KERNEL_STACK = 4,      /* this CPU's kernel stack */
+    AUDIT_GDT = 5,
+    AUDIT_IDT = 6,
+    AUDIT_GATE = 7,              /* the target of an IDT gate */
+    AUDIT_TSS = 8,
+    AUDIT_RSP0 = 9,              /* where the CPU saves a user's registers: the thread object */
+    AUDIT_IST = 10,              /* a stack for double fault, NMI, debug or machine check */
+    AUDIT_CPU_AREA = 11,         /* the per-CPU structure that GS names */
+    AUDIT_APIC = 12,             /* the local APIC's registers */
+    AUDIT_DIRECT_MAP = 13,       /* the kernel's window on physical memory */
+    AUDIT_USER_BIT = 14,         /* a user-accessible entry leads into the kernel half */
+    AUDIT_WRITE_EXECUTE = 15,    /* a page is writable and executable */
+    AUDIT_ENTRY = 16,            /* first instruction: user, executable, not writable */
+    AUDIT_STACK = 17,            /* word below the stack pointer: user, writable, not executable */
+    AUDIT_MESSAGE_PAGE = 18,     /* none configured, or its frame is not the thread's any more */
+    AUDIT_FAULT_ENDPOINT = 19,   /* none configured */
+    AUDIT_TABLE = 20,            /* no capability table configured */
+    AUDIT_ENTRY_STATE = 21,      /* entry, stack or FS base not canonical or not in the user half */
+};
+
+struct audit_failure {
+    uint64_t check;   /* enum audit_check */
+    uint64_t address; /* whose translation is wrong; kernel addresses are given as offsets into their region */
+    uint64_t level;   /* 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT, 0 = no walk was involved */
+    uint64_t entry;   /* the entry found there, its address bits blanked */
+};
+
+enum thread_run_state {
+    THREAD_STOPPED = 0,
+    THREAD_READY = 1,
+    THREAD_RUNNING = 2,
+    THREAD_IN_CALL = 3,   /* sent or sending a message, waits for the reply */
+    THREAD_IN_WAIT = 4,   /* waits for a message */
+    THREAD_IN_SIGNAL = 5, /* waits for a notification */
+    THREAD_IN_FAULT = 6,  /* its fault endpoint has not answered yet */
+};
+
+/* thread_read leaves this in the message page's data; thread_write takes `registers` from there. */
+struct thread_state {
+    struct thread_registers registers;
+    uint64_t run_state; /* enum thread_run_state */
+    uint64_t priority;
+    uint64_t cpu_time_ns;
+};
+
+enum fault_kind {
+    FAULT_PAGE = 1,        /* address = what was touched, access = enum fault_access */
+    FAULT_INSTRUCTION = 2, /* undefined or privileged in this place */
+    FAULT_PROTECTION = 3,  /* general protection, segment faults; access = error code */
+    FAULT_DIVIDE = 4,
+    FAULT_BREAKPOINT = 5,
+    FAULT_STEP = 6,        /* single step or debug register */
+    FAULT_FLOAT = 7,       /* x87 or SIMD exception */
+    FAULT_ALIGNMENT = 8,
+    FAULT_OVERFLOW = 9,
+    FAULT_SYSCALL = 10,    /* a foreign thread's system call; registers as at the instruction */
+};
+
+enum fault_access {
+    FAULT_ACCESS_PRESENT = 1 << 0, /* a page was there, its rights forbade it */
+    FAULT_ACCESS_WRITE = 1 << 1,
+    FAULT_ACCESS_FETCH = 1 << 4,
+};
+
+/*
+ * The words of a fault message (MESSAGE_FAULT, MESSAGE_SYSCALL): the first four arrive in registers, the rest in the
+ * receiver's message page; FAULT_WORDS in all. Label = kind.
+ */
+struct fault_message {
+    uint64_t kind;    /* enum fault_kind */
+    uint64_t address; /* page faults: what was touched; others: 0 */
+    uint64_t access;
+    uint64_t rip;
+    struct thread_registers registers;
+    struct space_walk walk; /* how far the walk of `address` got; levels = 0: not a page fault */
+};
+#define FAULT_WORDS (sizeof(struct fault_message) / 8)
+_Static_assert(FAULT_WORDS <= 64, "fits a message");
+
+/* The label of the reply decides what becomes of the thread. */
+enum fault_reply {
+    FAULT_RESUME = 0, /* run on, registers unchanged */
+    FAULT_WRITE = 1,  /* the reply's words are a struct fault_message whose `registers` are taken, then run on */
+    FAULT_STOP = 2,   /* leave it stopped */
+};
