@@ -1,0 +1,496 @@
+#include "libsys/elf.h"
+
+#include "kernel/abi/rights.h"
+
+enum { ELF_MACHINE_X86_64 = 62, ELF_CLASS_64 = 2, ELF_DATA_LITTLE = 1, ELF_VERSION_CURRENT = 1 };
+
+enum elf_header_kind {
+    KIND_LOAD = 1,
+    KIND_INTERPRETER = 3,
+    KIND_HEADERS = 6,
+    KIND_TLS = 7,
+    KIND_STACK = 0x6474e551,
+    KIND_RELRO = 0x6474e552,
+};
+
+enum elf_header_flag { FLAG_EXECUTE = 1 << 0, FLAG_WRITE = 1 << 1, FLAG_READ = 1 << 2 };
+
+struct file_header {
+    uint8_t magic[4];
+    uint8_t class;
+    uint8_t data;
+    uint8_t ident_version;
+    uint8_t abi[9];
+    uint16_t type;
+    uint16_t machine;
+    uint32_t version;
+    uint64_t entry;
+    uint64_t headers_offset;
+    uint64_t sections_offset;
+    uint32_t flags;
+    uint16_t header_bytes;
+    uint16_t program_header_bytes;
+    uint16_t program_header_count;
+    uint16_t section_header_bytes;
+    uint16_t section_header_count;
+    uint16_t section_names;
+};
+_Static_assert(sizeof(struct file_header) == 64, "ELF64 file header");
+
+struct program_header {
+    uint32_t kind;
+    uint32_t flags;
+    uint64_t offset;
+    uint64_t virt;
+    uint64_t phys;
+    uint64_t file_bytes;
+    uint64_t memory_bytes;
+    uint64_t align;
+};
+_Static_assert(sizeof(struct program_header) == ELF_PROGRAM_HEADER_BYTES, "ELF64 program header");
+
+/* The parse so far. The plan grows in the caller's memory: two of them would be too much for a kernel-sized stack. */
+struct parse {
+    const uint8_t *bytes;
+    uint64_t byte_count;
+    uint64_t headers_offset;
+    struct elf_limits limits;
+    struct elf_plan *plan;
+    bool has_stack;
+    bool has_headers;
+    uint64_t headers_claim; /* PT_PHDR's address */
+};
+
+/* The only way to the untrusted bytes. */
+static bool bytes_read(const struct parse *parse, uint64_t offset, void *ret_bytes, uint64_t count)
+{
+    if (offset > parse->byte_count || count > parse->byte_count - offset) {
+        return false;
+    }
+    uint8_t *target = ret_bytes;
+    for (uint64_t i = 0; i < count; i++) {
+        target[i] = parse->bytes[offset + i];
+    }
+    return true;
+}
+
+static bool range_is_inside(uint64_t start, uint64_t bytes, uint64_t outer_start, uint64_t outer_bytes)
+{
+    return start >= outer_start && start - outer_start <= outer_bytes && bytes <= outer_bytes - (start - outer_start);
+}
+
+static bool is_power_of_two(uint64_t value)
+{
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+/* Bits 63 to 47 all alike. */
+static bool is_canonical(uint64_t virt)
+{
+    uint64_t top = virt >> 47;
+    return top == 0 || top == 0x1ffff;
+}
+
+static uint64_t page_of(uint64_t virt)
+{
+    return virt / ELF_PAGE_BYTES;
+}
+
+static enum elf_error check_file_header(const struct file_header *header)
+{
+    if (header->magic[0] != 0x7f || header->magic[1] != 'E' || header->magic[2] != 'L' || header->magic[3] != 'F') {
+        return ELF_NOT_ELF;
+    }
+    if (header->class != ELF_CLASS_64) {
+        return ELF_NOT_64_BIT;
+    }
+    if (header->data != ELF_DATA_LITTLE) {
+        return ELF_NOT_LITTLE_ENDIAN;
+    }
+    if (header->ident_version != ELF_VERSION_CURRENT || header->version != ELF_VERSION_CURRENT) {
+        return ELF_WRONG_VERSION;
+    }
+    if (header->machine != ELF_MACHINE_X86_64) {
+        return ELF_WRONG_MACHINE;
+    }
+    if (header->type != ELF_TYPE_FIXED && header->type != ELF_TYPE_RELOCATABLE) {
+        return ELF_WRONG_TYPE;
+    }
+    if (header->program_header_bytes != ELF_PROGRAM_HEADER_BYTES && header->program_header_count != 0) {
+        return ELF_HEADER_SIZE;
+    }
+    if (header->program_header_count > ELF_PROGRAM_HEADERS_MAX) {
+        return ELF_TOO_MANY_HEADERS;
+    }
+    return ELF_OK;
+}
+
+static enum elf_error check_file_range(const struct parse *parse, const struct program_header *header)
+{
+    if (header->offset + header->file_bytes < header->offset) {
+        return ELF_FILE_WRAPS;
+    }
+    if (header->offset + header->file_bytes > parse->byte_count) {
+        return ELF_FILE_BEYOND_END;
+    }
+    return ELF_OK;
+}
+
+/* Where the segment lies in memory; memory_bytes is not 0. */
+static enum elf_error check_address(const struct parse *parse, const struct program_header *header)
+{
+    uint64_t lowest = parse->plan->type == ELF_TYPE_FIXED ? parse->limits.lowest : 0;
+    uint64_t end = parse->plan->type == ELF_TYPE_FIXED ? parse->limits.end : parse->limits.end - parse->limits.lowest;
+    if (header->virt + header->memory_bytes < header->virt) {
+        return ELF_ADDRESS_WRAPS;
+    }
+    if (!is_canonical(header->virt) || !is_canonical(header->virt + header->memory_bytes - 1)) {
+        return ELF_NOT_CANONICAL;
+    }
+    if (header->virt < lowest || header->virt + header->memory_bytes > end) {
+        return ELF_OUTSIDE;
+    }
+    if (header->align != 0 && !is_power_of_two(header->align)) {
+        return ELF_BAD_ALIGNMENT;
+    }
+    if ((header->virt - header->offset) % ELF_PAGE_BYTES != 0) {
+        return ELF_NOT_CONGRUENT;
+    }
+    return ELF_OK;
+}
+
+static enum elf_error check_order(const struct elf_plan *plan, const struct program_header *header)
+{
+    if (plan->segment_count == ELF_SEGMENTS_MAX) {
+        return ELF_TOO_MANY_SEGMENTS;
+    }
+    if (plan->segment_count == 0) {
+        return ELF_OK;
+    }
+    const struct elf_segment *previous = &plan->segments[plan->segment_count - 1];
+    if (header->virt < previous->virt) {
+        return ELF_OUT_OF_ORDER;
+    }
+    if (header->virt - previous->virt < previous->memory_bytes) {
+        return ELF_OVERLAP;
+    }
+    return ELF_OK;
+}
+
+static uint32_t rights_of(uint32_t flags)
+{
+    uint32_t rights = 0;
+    if (flags & FLAG_READ) {
+        rights |= MEMORY_READ;
+    }
+    if (flags & FLAG_WRITE) {
+        rights |= MEMORY_WRITE;
+    }
+    if (flags & FLAG_EXECUTE) {
+        rights |= MEMORY_EXECUTE;
+    }
+    return rights;
+}
+
+static enum elf_error add_load(struct parse *parse, const struct program_header *header, uint32_t number)
+{
+    struct elf_plan *plan = parse->plan;
+    enum elf_error error = check_file_range(parse, header);
+    if (error == ELF_OK && header->file_bytes > header->memory_bytes) {
+        error = ELF_FILE_EXCEEDS_MEMORY;
+    }
+    if (error != ELF_OK || header->memory_bytes == 0) {
+        return error;
+    }
+    error = check_address(parse, header);
+    if (error == ELF_OK && (header->flags & FLAG_WRITE) && (header->flags & FLAG_EXECUTE)) {
+        error = ELF_WRITE_EXECUTE;
+    }
+    if (error == ELF_OK) {
+        error = check_order(plan, header);
+    }
+    if (error != ELF_OK) {
+        return error;
+    }
+    if (plan->segment_count == 0) {
+        plan->lowest = header->virt;
+    } else if (page_of(plan->end - 1) == page_of(header->virt)) {
+        plan->shares_page = true;
+    }
+    plan->end = header->virt + header->memory_bytes;
+    plan->segments[plan->segment_count++] = (struct elf_segment){
+        .virt = header->virt,
+        .file_offset = header->offset,
+        .file_bytes = header->file_bytes,
+        .memory_bytes = header->memory_bytes,
+        .rights = rights_of(header->flags),
+        .header = number,
+    };
+    return ELF_OK;
+}
+
+static enum elf_error add_tls(struct parse *parse, const struct program_header *header)
+{
+    enum elf_error error = check_file_range(parse, header);
+    if (error != ELF_OK) {
+        return error;
+    }
+    if (header->file_bytes > header->memory_bytes) {
+        return ELF_FILE_EXCEEDS_MEMORY;
+    }
+    if (header->virt + header->memory_bytes < header->virt) {
+        return ELF_ADDRESS_WRAPS;
+    }
+    if (header->align != 0 && !is_power_of_two(header->align)) {
+        return ELF_BAD_ALIGNMENT;
+    }
+    if (parse->plan->tls.memory_bytes != 0) {
+        return ELF_REPEATED;
+    }
+    parse->plan->tls = (struct elf_tls){
+        .virt = header->virt,
+        .file_offset = header->offset,
+        .file_bytes = header->file_bytes,
+        .memory_bytes = header->memory_bytes,
+        .align = header->align == 0 ? 1 : header->align,
+    };
+    return ELF_OK;
+}
+
+static enum elf_error add_interpreter(struct parse *parse, const struct program_header *header)
+{
+    enum elf_error error = check_file_range(parse, header);
+    if (error != ELF_OK) {
+        return error;
+    }
+    if (parse->plan->interpreter_bytes != 0) {
+        return ELF_REPEATED;
+    }
+    if (header->file_bytes < 2 || header->file_bytes > ELF_INTERPRETER_MAX) {
+        return ELF_BAD_INTERPRETER;
+    }
+    uint8_t last = 0;
+    if (!bytes_read(parse, header->offset + header->file_bytes - 1, &last, sizeof(last)) || last != 0) {
+        return ELF_BAD_INTERPRETER;
+    }
+    parse->plan->interpreter_offset = header->offset;
+    parse->plan->interpreter_bytes = header->file_bytes;
+    return ELF_OK;
+}
+
+static enum elf_error add_relro(struct parse *parse, const struct program_header *header)
+{
+    if (parse->plan->relro_bytes != 0) {
+        return ELF_REPEATED;
+    }
+    parse->plan->relro_virt = header->virt;
+    parse->plan->relro_bytes = header->memory_bytes;
+    return ELF_OK;
+}
+
+static enum elf_error add_stack(struct parse *parse, const struct program_header *header)
+{
+    if (parse->has_stack) {
+        return ELF_REPEATED;
+    }
+    parse->has_stack = true;
+    parse->plan->executable_stack = (header->flags & FLAG_EXECUTE) != 0;
+    return ELF_OK;
+}
+
+static enum elf_error add_headers(struct parse *parse, const struct program_header *header)
+{
+    if (parse->has_headers) {
+        return ELF_REPEATED;
+    }
+    parse->has_headers = true;
+    parse->headers_claim = header->virt;
+    return ELF_OK;
+}
+
+/* Kinds that a loader need not know (notes, unwind tables, vendors' own) are passed over, as the ABI asks. */
+static enum elf_error add_header(struct parse *parse, const struct program_header *header, uint32_t number)
+{
+    switch (header->kind) {
+    case KIND_LOAD:
+        return add_load(parse, header, number);
+    case KIND_TLS:
+        return add_tls(parse, header);
+    case KIND_INTERPRETER:
+        return add_interpreter(parse, header);
+    case KIND_RELRO:
+        return add_relro(parse, header);
+    case KIND_STACK:
+        return add_stack(parse, header);
+    case KIND_HEADERS:
+        return add_headers(parse, header);
+    default:
+        return ELF_OK;
+    }
+}
+
+static bool entry_is_executable(const struct elf_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct elf_segment *segment = &plan->segments[i];
+        if ((segment->rights & MEMORY_EXECUTE) && range_is_inside(plan->entry, 1, segment->virt, segment->memory_bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool tls_is_loaded(const struct elf_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct elf_segment *segment = &plan->segments[i];
+        if (range_is_inside(plan->tls.virt, plan->tls.file_bytes, segment->virt, segment->file_bytes)) {
+            return true;
+        }
+    }
+    return plan->tls.file_bytes == 0;
+}
+
+static bool relro_is_loaded(const struct elf_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct elf_segment *segment = &plan->segments[i];
+        uint64_t room = (segment->virt + segment->memory_bytes + ELF_PAGE_BYTES - 1) / ELF_PAGE_BYTES * ELF_PAGE_BYTES;
+        /* Linkers round the range up to whole pages, past the segment's last byte. */
+        if (range_is_inside(plan->relro_virt, plan->relro_bytes, segment->virt, room - segment->virt)) {
+            return true;
+        }
+    }
+    return plan->relro_bytes == 0;
+}
+
+static uint64_t find_headers(const struct parse *parse)
+{
+    const struct elf_plan *plan = parse->plan;
+    uint64_t bytes = (uint64_t)plan->header_count * ELF_PROGRAM_HEADER_BYTES;
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct elf_segment *segment = &plan->segments[i];
+        if (range_is_inside(parse->headers_offset, bytes, segment->file_offset, segment->file_bytes)) {
+            return segment->virt + (parse->headers_offset - segment->file_offset);
+        }
+    }
+    return 0;
+}
+
+/* What can be judged only with all segments at hand. */
+static enum elf_error check_whole(struct parse *parse)
+{
+    struct elf_plan *plan = parse->plan;
+    if (plan->segment_count == 0) {
+        return ELF_NO_SEGMENT;
+    }
+    if (!entry_is_executable(plan)) {
+        return ELF_ENTRY_OUTSIDE;
+    }
+    if (!tls_is_loaded(plan)) {
+        return ELF_TLS_OUTSIDE;
+    }
+    if (!relro_is_loaded(plan)) {
+        return ELF_RELRO_OUTSIDE;
+    }
+    plan->headers_virt = find_headers(parse);
+    if (parse->has_headers && parse->headers_claim != plan->headers_virt) {
+        return ELF_HEADERS_OUTSIDE;
+    }
+    return ELF_OK;
+}
+
+static struct elf_result parse_image(struct parse *parse)
+{
+    struct file_header file;
+    if (!bytes_read(parse, 0, &file, sizeof(file))) {
+        return (struct elf_result){.error = ELF_TOO_SHORT};
+    }
+    enum elf_error error = check_file_header(&file);
+    if (error != ELF_OK) {
+        return (struct elf_result){.error = error};
+    }
+    parse->headers_offset = file.headers_offset;
+    parse->plan->type = (enum elf_type)file.type;
+    parse->plan->entry = file.entry;
+    parse->plan->header_count = file.program_header_count;
+    uint64_t table_bytes = (uint64_t)file.program_header_count * ELF_PROGRAM_HEADER_BYTES;
+    if (!range_is_inside(file.headers_offset, table_bytes, 0, parse->byte_count)) {
+        return (struct elf_result){.error = ELF_TRUNCATED_HEADERS};
+    }
+    for (uint32_t i = 0; i < file.program_header_count; i++) {
+        struct program_header header;
+        if (!bytes_read(parse, file.headers_offset + (uint64_t)i * sizeof(header), &header, sizeof(header))) {
+            return (struct elf_result){.error = ELF_TRUNCATED_HEADERS};
+        }
+        error = add_header(parse, &header, i);
+        if (error != ELF_OK) {
+            return (struct elf_result){.error = error, .segment = i};
+        }
+    }
+    return (struct elf_result){.error = check_whole(parse)};
+}
+
+struct elf_result elf_plan_image(const void *image, uint64_t image_bytes, struct elf_limits limits,
+                                 struct elf_plan *ret_plan)
+{
+    struct parse parse = {.bytes = image, .byte_count = image_bytes, .limits = limits, .plan = ret_plan};
+    *ret_plan = (struct elf_plan){0};
+    struct elf_result result = parse_image(&parse);
+    if (result.error != ELF_OK) {
+        *ret_plan = (struct elf_plan){0};
+    }
+    return result;
+}
+
+static const char *error_text(enum elf_error error, bool *ret_about_segment)
+{
+    *ret_about_segment = false;
+    switch (error) {
+    case ELF_OK:
+        return "no error";
+#define ELF_FILE_ERROR(name, text) \
+    case ELF_##name:               \
+        return text;
+#define ELF_SEGMENT_ERROR(name, text) \
+    case ELF_##name:                  \
+        *ret_about_segment = true;    \
+        return text;
+#include "libsys/elf_error.def"
+    }
+    return "unknown error";
+}
+
+static size_t append_text(char *buffer, size_t buffer_bytes, size_t length, const char *text)
+{
+    while (*text != 0 && length + 1 < buffer_bytes) {
+        buffer[length++] = *text++;
+    }
+    return length;
+}
+
+size_t elf_format_result(struct elf_result result, char *buffer, size_t buffer_bytes)
+{
+    if (buffer_bytes == 0) {
+        return 0;
+    }
+    bool about_segment = false;
+    const char *text = error_text(result.error, &about_segment);
+    size_t length = 0;
+    if (about_segment) {
+        char digits[11]; /* ten digits of a 32-bit number and the zero */
+        size_t first = sizeof(digits) - 1;
+        digits[first] = 0;
+        uint32_t rest = result.segment;
+        do {
+            digits[--first] = (char)('0' + rest % 10);
+            rest /= 10;
+        } while (rest != 0);
+        length = append_text(buffer, buffer_bytes, length, "segment ");
+        length = append_text(buffer, buffer_bytes, length, &digits[first]);
+        length = append_text(buffer, buffer_bytes, length, ": ");
+    }
+    length = append_text(buffer, buffer_bytes, length, text);
+    buffer[length] = 0;
+    return length;
+}
