@@ -1,0 +1,1 @@
+"""What a machine leaves behind, and how it is read: results, logs, registers, page tables, symbols, the report."""

@@ -1,0 +1,167 @@
+"""Owns the reading of page tables in a dead machine's memory: one address walked level by level, two roots compared.
+
+Source: Intel SDM vol. 3A, "4-Level Paging".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import struct
+
+PAGE_BYTES = 4096
+ENTRIES = 512
+KERNEL_FIRST_ENTRY = 256
+PRESENT = 1 << 0
+WRITABLE = 1 << 1
+USER = 1 << 2
+ACCESSED = 1 << 5
+DIRTY = 1 << 6
+LARGE = 1 << 7  # in a PDPT or PD entry
+NO_EXECUTE = 1 << 63
+ADDRESS_MASK = 0x000F_FFFF_FFFF_F000
+LEVELS = (("PML4", 39), ("PDPT", 30), ("PD", 21), ("PT", 12))
+
+# Where QEMU's q35 splits RAM: below this the file's offset is the physical address, the rest lies above 4 GiB.
+Q35_LOW_BYTES_MAX = 0xB000_0000
+Q35_LOW_BYTES = 0x8000_0000
+HIGH_BASE = 1 << 32
+
+# Root entries that have a fixed use, for messages. The kernel is linked at -2 GiB.
+ENTRY_USES = {511: "kernel image"}
+
+
+class PhysicalMemory:
+    """The machine's RAM, read from the file behind it."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+        self.size = path.stat().st_size
+        self.low_bytes = self.size if self.size < Q35_LOW_BYTES_MAX else Q35_LOW_BYTES
+
+    def offset(self, address: int) -> int | None:
+        """Where `address` lies in the file; None when no RAM is there."""
+        if 0 <= address < self.low_bytes:
+            return address
+        high = address - HIGH_BASE + self.low_bytes
+        return high if address >= HIGH_BASE and high < self.size else None
+
+    def read(self, address: int, length: int) -> bytes | None:
+        """`length` bytes at a physical address, within one page; None when no RAM is there."""
+        offset = self.offset(address)
+        if offset is None:
+            return None
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(length)
+        return data if len(data) == length else None
+
+    def word(self, address: int) -> int | None:
+        data = self.read(address, 8)
+        return struct.unpack("<Q", data)[0] if data else None
+
+    def table(self, address: int) -> tuple[int, ...] | None:
+        data = self.read(address & ADDRESS_MASK, PAGE_BYTES)
+        return struct.unpack("<512Q", data) if data else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One level of a walk. entry is None when the table itself is not in RAM."""
+
+    level: str
+    index: int
+    at: int
+    entry: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Walk:
+    """A walk of one address; physical is None when it did not arrive, and then `problem` says where it ended."""
+
+    address: int
+    root: int
+    steps: tuple[Step, ...]
+    physical: int | None
+    problem: str
+
+    def lines(self) -> list[str]:
+        """The walk as text, level by level."""
+        text = [f"walk of 0x{self.address:016x} in CR3 0x{self.root:x}:"]
+        for step in self.steps:
+            entry = "not in RAM" if step.entry is None else f"0x{step.entry:016x} {flags_text(step.entry)}"
+            text.append(f"  {step.level:4}[{step.index:3}] at 0x{step.at:x} = {entry}")
+        text.append(f"  => {self.problem}" if self.physical is None else f"  => physical 0x{self.physical:x}")
+        return text
+
+
+def flags_text(entry: int) -> str:
+    """An entry's rights in a few words."""
+    if not entry & PRESENT:
+        return "not present"
+    words = ["user" if entry & USER else "supervisor", "writable" if entry & WRITABLE else "read-only"]
+    words += ["no-execute"] if entry & NO_EXECUTE else ["executable"]
+    return " ".join(words)
+
+
+def canonical(address: int) -> bool:
+    return address >> 47 in (0, 0x1FFFF)
+
+
+def walk(memory: PhysicalMemory, root: int, address: int) -> Walk:
+    """Translate `address` as the CPU would with `root` in CR3."""
+    if not canonical(address):
+        return Walk(address, root, (), None, "the address is not canonical: no table is consulted")
+    table = root & ADDRESS_MASK
+    steps: list[Step] = []
+    for level, shift in LEVELS:
+        index = address >> shift & (ENTRIES - 1)
+        entry = memory.word(table + 8 * index)
+        steps.append(Step(level, index, table + 8 * index, entry))
+        if entry is None:
+            return Walk(address, root, tuple(steps), None, f"the {level} at 0x{table:x} is not in RAM")
+        if not entry & PRESENT:
+            use = f" ({entry_use(index)})" if level == "PML4" and entry_use(index) else ""
+            return Walk(address, root, tuple(steps), None, f"{level} entry {index}{use} is not present")
+        table = entry & ADDRESS_MASK
+        if level == "PT" or entry & LARGE and level in ("PDPT", "PD"):
+            span = 1 << shift
+            return Walk(address, root, tuple(steps), table & ~(span - 1) | address & (span - 1), "")
+    raise AssertionError("the loop ends at the PT")
+
+
+def entry_use(index: int) -> str:
+    """What a root entry maps, where that is fixed."""
+    return ENTRY_USES.get(index, "")
+
+
+def runs(indexes: list[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as (first, last) runs."""
+    found: list[tuple[int, int]] = []
+    for index in indexes:
+        if found and found[-1][1] == index - 1:
+            found[-1] = (found[-1][0], index)
+        else:
+            found.append((index, index))
+    return found
+
+
+def compare_kernel_half(memory: PhysicalMemory, root: int, sealed_root: int) -> list[str]:
+    """How entries 256..511 of `root` differ from the sealed root's; accessed and dirty bits do not count."""
+    here, sealed = memory.table(root), memory.table(sealed_root)
+    if here is None or sealed is None:
+        return [f"the root at 0x{(root if here is None else sealed_root):x} is not in RAM: nothing to compare"]
+    ignored = ~(ACCESSED | DIRTY)
+    differing = [index for index in range(KERNEL_FIRST_ENTRY, ENTRIES)
+                 if here[index] & ignored != sealed[index] & ignored]
+    missing = [index for index in differing if not here[index] & PRESENT]
+    lines = []
+    for first, last in runs([index for index in missing if not entry_use(index)]):
+        lines.append(f"entry {first} missing" if first == last else f"entries {first}..{last} missing")
+    lines += [f"entry {index} ({entry_use(index)}) missing" for index in missing if entry_use(index)]
+    for index in differing:
+        if index not in missing:
+            use = f" ({entry_use(index)})" if entry_use(index) else ""
+            kind = "changed" if sealed[index] & PRESENT else "added"
+            lines.append(f"entry {index}{use} {kind}: 0x{here[index]:x}, sealed 0x{sealed[index]:x}")
+    return lines or ["no difference: entries 256..511 are the sealed ones"]

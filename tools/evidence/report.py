@@ -1,0 +1,159 @@
+"""Owns the report on a machine that ended badly: what happened, where, and what the page tables said about it.
+
+The evidence is gathered from the dead machine while it still lies there paused (registers, through the monitor), from
+its RAM (page tables, stacks, through the file behind it, also after QEMU has exited), from the kernel's log, and from
+the emulator's log of exceptions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from evidence import pagewalk, registers
+from evidence.kernel_log import KernelLog, Panic
+from evidence.pagewalk import PhysicalMemory
+from evidence.registers import Cpu
+from evidence.symbols import KERNEL_HALF, Symbols
+from machine.guest import Guest
+from machine.qmp import QmpError
+
+FRAMES_MAX = 32
+EXCEPTIONS_SHOWN = 8
+EMULATOR_LOG_TAIL_BYTES = 1 << 18
+TRIPLE_FAULT = "Triple fault"
+EXCEPTION_LINE = re.compile(r"^\s*\d+: v=|check_exception|Triple fault")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """Everything gathered; a part that could not be had is empty or None, and `gaps` says why."""
+
+    log: KernelLog
+    memory: PhysicalMemory
+    cpus: list[Cpu]
+    exceptions: list[str]
+    gaps: list[str]
+
+    @property
+    def triple_fault(self) -> bool:
+        return any(TRIPLE_FAULT in line for line in self.exceptions)
+
+
+def gather(guest: Guest) -> Evidence:
+    """Collect the evidence from a machine that has ended; works on a paused one and on one whose QEMU is gone."""
+    cpus: list[Cpu] = []
+    gaps: list[str] = []
+    if guest.process.poll() is None and guest.qmp is not None:
+        try:
+            cpus = registers.parse(guest.qmp.human("info registers -a"))
+        except QmpError as error:
+            gaps.append(f"registers: {error}")
+    try:
+        text = guest.machine.kernel_log.read_text(errors="replace")
+    except FileNotFoundError:
+        text = ""
+        gaps.append("kernel log: QEMU never opened it")
+    return Evidence(KernelLog(text), PhysicalMemory(guest.machine.memory_file), cpus, exception_lines(guest), gaps)
+
+
+def exception_lines(guest: Guest) -> list[str]:
+    """The last exceptions in the emulator's log, without its register dumps."""
+    try:
+        with guest.machine.emulator_log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - EMULATOR_LOG_TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return []
+    return [line.strip() for line in text.splitlines() if EXCEPTION_LINE.search(line)][-EXCEPTIONS_SHOWN:]
+
+
+def read_virtual(evidence: Evidence, root: int, address: int) -> int | None:
+    """A word at a virtual address; kernel addresses that `root` lacks are looked up in the sealed root."""
+    roots = [root]
+    if address & KERNEL_HALF and evidence.log.sealed_root is not None:
+        roots.append(evidence.log.sealed_root)
+    for candidate in roots:
+        physical = pagewalk.walk(evidence.memory, candidate, address).physical
+        if physical is not None:
+            return evidence.memory.word(physical)
+    return None
+
+
+def frames(evidence: Evidence, root: int, base: int) -> list[int]:
+    """Return addresses found by following frame pointers, innermost first."""
+    found: list[int] = []
+    while len(found) < FRAMES_MAX and base and base % 8 == 0:
+        above, back = read_virtual(evidence, root, base), read_virtual(evidence, root, base + 8)
+        if above is None or not back:
+            break
+        found.append(back)
+        if above <= base:  # stacks grow down, so a chain that does not rise is not one
+            break
+        base = above
+    return found
+
+
+def backtrace_lines(symbols: Symbols, instruction: int, returns: list[int]) -> list[str]:
+    lines = [f"  #0 0x{instruction:016x} {symbols.name(instruction)}"]
+    return lines + [f"  #{number} 0x{address:016x} {symbols.name(address, is_return=True)}"
+                    for number, address in enumerate(returns, 1)]
+
+
+def page_table_lines(evidence: Evidence, root: int, instruction: int, fault: int) -> list[str]:
+    """The walks that matter and the comparison of the kernel half."""
+    lines: list[str] = []
+    at_instruction = pagewalk.walk(evidence.memory, root, instruction)
+    if at_instruction.physical is None:
+        lines.append("the next instruction is not mapped in this CR3:")
+    lines += at_instruction.lines()
+    if fault and fault != instruction:
+        lines.append("last page-fault address (CR2):")
+        lines += pagewalk.walk(evidence.memory, root, fault).lines()
+    sealed_root = evidence.log.sealed_root
+    if sealed_root is None:
+        return [*lines, "kernel half: the log does not say where the sealed root is"]
+    lines.append(f"kernel half of CR3 0x{root:x} compared with the sealed root 0x{sealed_root:x}:")
+    if root & pagewalk.ADDRESS_MASK == sealed_root:
+        return [*lines, "  this is the sealed root"]
+    return lines + ["  " + line for line in pagewalk.compare_kernel_half(evidence.memory, root, sealed_root)]
+
+
+def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols) -> list[str]:
+    """One CPU of a paused machine."""
+    root, instruction = cpu.get("cr3"), cpu.get("rip")
+    state = " halted" if cpu.halted else ""
+    ring = "" if cpu.ring is None else f" ring {cpu.ring}"
+    return [f"CPU {cpu.number}:{ring}{state}, CR3 0x{root:x}", *cpu.lines(), "backtrace:",
+            *backtrace_lines(symbols, instruction, frames(evidence, root, cpu.get("rbp"))),
+            *page_table_lines(evidence, root, instruction, cpu.get("cr2"))]
+
+
+def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]:
+    """The kernel's own words, symbolised, and what the page tables in RAM say."""
+    lines = [f"PANIC: {panic.text}"]
+    if not panic.complete:
+        lines.append("(the panic's report on the log is not complete)")
+    cpu = Cpu(0, panic.registers)
+    lines += cpu.lines()
+    lines += ["backtrace:", *backtrace_lines(symbols, cpu.get("rip"), panic.frames)]
+    lines += [f"the kernel's own walk: {text}" for text in panic.walks]
+    if "cr3" in panic.registers:
+        lines += page_table_lines(evidence, cpu.get("cr3"), cpu.get("rip"), cpu.get("cr2"))
+    return lines
+
+
+def write(evidence: Evidence, symbols: Symbols) -> list[str]:
+    """The report's lines."""
+    lines: list[str] = []
+    panic = evidence.log.panic
+    if panic is not None:
+        lines += panic_lines(evidence, panic, symbols)
+    for cpu in evidence.cpus:
+        lines += cpu_lines(evidence, cpu, symbols)
+    if not evidence.cpus and panic is None:
+        lines.append("registers: none, QEMU has exited and the kernel's log holds no panic")
+    if evidence.exceptions:
+        lines += ["last exceptions (emulator's log):", *("  " + line for line in evidence.exceptions)]
+    return lines + [f"not available: {gap}" for gap in evidence.gaps]

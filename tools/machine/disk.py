@@ -1,0 +1,116 @@
+"""Owns the disk image that firmware boots from: a GPT with one EFI system partition, filled by mtools.
+
+    sector 0        protective MBR
+    1               GPT header        2..33   its partition entries
+    2048..          the EFI system partition (FAT32)
+    last 33         the backup entries and the backup header
+
+The image is sparse and cached under the hash of what it holds, so an unchanged system costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import struct
+import subprocess
+import tempfile
+import uuid
+import zlib
+
+SECTOR_BYTES = 512
+DISK_SECTORS = (96 << 20) // SECTOR_BYTES
+ESP_FIRST_SECTOR = 2048
+GPT_ENTRIES = 128
+GPT_ENTRY_BYTES = 128
+GPT_TABLE_SECTORS = GPT_ENTRIES * GPT_ENTRY_BYTES // SECTOR_BYTES
+ESP_LAST_SECTOR = DISK_SECTORS - ESP_FIRST_SECTOR - 1
+CLUSTER_SECTORS = 1  # FAT32 needs at least 65,525 clusters, which a small partition has only with small ones
+ESP_TYPE = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+DISK_ID = uuid.UUID("6f746162-006e-4000-8000-000000000001")  # fixed, so that equal contents give equal images
+ESP_ID = uuid.UUID("6f746162-006e-4000-8000-000000000002")
+FAT_EPOCH = 315532800  # 1980-01-01, where FAT's calendar begins
+IMAGES_KEPT = 8
+
+LOADER_PATH = "EFI/BOOT/BOOTX64.EFI"
+VOLUME_PATH = "baton/boot.tar"
+COMMAND_PATH = "baton/command.txt"
+
+
+class DiskError(Exception):
+    """The image cannot be made; the text says why."""
+
+
+def gpt_header(entries: bytes, own: int, other: int, table: int) -> bytes:
+    """One GPT header (UEFI specification, "GPT Header") for the copy at sector `own`."""
+
+    def pack(checksum: int) -> bytes:
+        return struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, checksum, 0, own, other,
+                           2 + GPT_TABLE_SECTORS, DISK_SECTORS - GPT_TABLE_SECTORS - 2, DISK_ID.bytes_le, table,
+                           GPT_ENTRIES, GPT_ENTRY_BYTES, zlib.crc32(entries))
+
+    return pack(zlib.crc32(pack(0))).ljust(SECTOR_BYTES, b"\0")
+
+
+def write_partition_table(path: pathlib.Path) -> None:
+    """Make `path` a sparse disk with the protective MBR and both copies of the GPT."""
+    entry = struct.pack("<16s16sQQQ72s", ESP_TYPE.bytes_le, ESP_ID.bytes_le, ESP_FIRST_SECTOR, ESP_LAST_SECTOR, 0,
+                        "EFI system partition".encode("utf-16-le"))
+    entries = entry.ljust(GPT_ENTRIES * GPT_ENTRY_BYTES, b"\0")
+    last = DISK_SECTORS - 1
+    mbr_entry = struct.pack("<B3sB3sII", 0, b"\0\2\0", 0xEE, b"\xff\xff\xff", 1, last)
+    mbr = bytes(446) + mbr_entry.ljust(64, b"\0") + b"\x55\xaa"
+    with path.open("wb") as disk:
+        disk.truncate(DISK_SECTORS * SECTOR_BYTES)
+        disk.write(mbr + gpt_header(entries, 1, last, 2) + entries)
+        disk.seek((last - GPT_TABLE_SECTORS) * SECTOR_BYTES)
+        disk.write(entries + gpt_header(entries, last, 1, last - GPT_TABLE_SECTORS))
+
+
+def run_mtool(arguments: list[str]) -> None:
+    """Run one program of mtools; raise DiskError with what it said."""
+    environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1", "SOURCE_DATE_EPOCH": str(FAT_EPOCH)}
+    try:
+        done = subprocess.run(arguments, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=60, check=False)
+    except FileNotFoundError:
+        raise DiskError(f"{arguments[0]} is not installed (package mtools)") from None
+    if done.returncode != 0:
+        raise DiskError(f"{' '.join(arguments)}: {done.stderr.strip()}")
+
+
+def write_image(path: pathlib.Path, files: dict[str, bytes]) -> None:
+    """Write a disk whose EFI system partition holds `files` (path inside it -> contents)."""
+    write_partition_table(path)
+    partition = f"{path}@@{ESP_FIRST_SECTOR * SECTOR_BYTES}"
+    sectors = ESP_LAST_SECTOR - ESP_FIRST_SECTOR + 1
+    run_mtool(["mformat", "-i", partition, "-F", "-T", str(sectors), "-h", "16", "-s", "63", "-c",
+               str(CLUSTER_SECTORS), "-H", str(ESP_FIRST_SECTOR), "-N", "42544e31", "-v", "BATON", "::"])
+    folders = sorted({"/".join(name.split("/")[:depth]) for name in files for depth in range(1, name.count("/") + 1)})
+    run_mtool(["mmd", "-i", partition, *(f"::/{folder}" for folder in folders)])
+    with tempfile.TemporaryDirectory(prefix="baton-esp-") as folder:
+        source = pathlib.Path(folder) / "file"
+        for name, data in files.items():
+            source.write_bytes(data)
+            os.utime(source, (FAT_EPOCH, FAT_EPOCH))
+            run_mtool(["mcopy", "-m", "-i", partition, str(source), f"::/{name}"])
+
+
+def cached_image(folder: pathlib.Path, files: dict[str, bytes]) -> pathlib.Path:
+    """The image that holds `files`, from the cache in `folder` or written now."""
+    digest = hashlib.sha256(repr((DISK_SECTORS, CLUSTER_SECTORS)).encode())
+    for name, data in files.items():
+        digest.update(f"{name} {len(data)}\n".encode() + data)
+    image = folder / f"disk-{digest.hexdigest()[:24]}.img"
+    if image.exists():
+        os.utime(image)
+        return image
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="new-", dir=folder) as place:
+        fresh = pathlib.Path(place) / "disk.img"
+        write_image(fresh, files)
+        fresh.replace(image)  # in one step, so that another run never sees half an image
+    for stale in sorted(folder.glob("disk-*.img"), key=lambda old: old.stat().st_mtime)[:-IMAGES_KEPT]:
+        stale.unlink(missing_ok=True)
+    return image

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Owns the run of one guest suite: boot a machine, echo its TAP, judge it, report on the machine if it ended badly.
+
+    suite.py --name ipc --loader build/boot/pvh.elf --volume suite.tar --timeout 20
+    suite.py --name ipc --loader pvh.elf --kernel kernel.elf --init ipc.elf --file etc/manifest.json=m.json --smp 4
+
+Meson's `tap` protocol reads the output. The exit code is 0 only when every promised result came, once and ok, and the
+kernel powered off in order with status 0; otherwise 1, with the reason behind `Bail out!`. The kernel's log, the
+console and the report stay in run/NAME/ below the current folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import signal
+import sys
+import tarfile
+import tempfile
+import time
+
+import volume
+from evidence import report, tap, verdict
+from evidence.symbols import Symbols
+from machine import disk, firmware
+from machine.command_line import DirectBoot, FirmwareBoot, Machine
+from machine.guest import Cause, Guest
+
+DEFAULT_SECONDS = 30.0
+PUMP_SECONDS = 0.1
+CONSOLE_TAIL_LINES = 10
+KERNEL_NAME = "boot/kernel.elf"
+INIT_NAME = "boot/init.elf"
+BENCH_CPU = "max,-erms"  # rep string instructions count one per iteration, so the fast ones must not be chosen
+
+
+class SuiteError(Exception):
+    """The suite cannot be started; the text says why."""
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Boot one guest suite and judge it.")
+    parser.add_argument("--name", required=True, help="the suite's name, as `./baton test NAME` takes it")
+    parser.add_argument("--loader", required=True, type=pathlib.Path, help="PVH ELF file, or BOOTX64.EFI with --boot uefi")
+    parser.add_argument("--boot", choices=("pvh", "uefi", "uefi-flash"), default="pvh",
+                        help="uefi-flash: firmware on two pflash chips, as on a user's machine")
+    parser.add_argument("--volume", type=pathlib.Path, help="boot volume; without it one is made from the next three")
+    parser.add_argument("--kernel", type=pathlib.Path)
+    parser.add_argument("--init", type=pathlib.Path)
+    parser.add_argument("--file", action="append", default=[], metavar="NAME=PATH", help="one more file on the volume")
+    parser.add_argument("--kernel-symbols", type=pathlib.Path, help="ELF file for kernel addresses, if not the volume's")
+    parser.add_argument("--user-symbols", type=pathlib.Path, help="ELF file for user addresses, if not the volume's init")
+    parser.add_argument("--append", default="", help="more words for the kernel's command line")
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("BATON_SEED", "1")))
+    parser.add_argument("--smp", type=int, default=1)
+    parser.add_argument("-m", "--memory", type=int, default=128, metavar="MIB")
+    parser.add_argument("--timeout", type=float, default=DEFAULT_SECONDS, metavar="SECONDS")
+    parser.add_argument("--icount", type=int, metavar="SHIFT", help="deterministic virtual time, 2^SHIFT ns an instruction")
+    parser.add_argument("--bench", action="store_true", help="count instructions: icount shift 0, one CPU, no fast strings")
+    parser.add_argument("--no-exceptions", action="store_true", help="do not log each exception (for suites with very many)")
+    parser.add_argument("--output", type=pathlib.Path, help="folder for logs; default run/NAME")
+    parser.add_argument("qemu", nargs="*", metavar="-- QEMU-ARGUMENT")
+    return parser.parse_args(arguments)
+
+
+def compose_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path | None:
+    """The volume to boot: the one given, or one made from kernel, init and files; None when none of these is given."""
+    if options.volume is not None:
+        return pathlib.Path(options.volume)
+    files = [(KERNEL_NAME, options.kernel), (INIT_NAME, options.init)]
+    files += [volume.parse_member(word) for word in options.file]
+    members = [(name, path.read_bytes()) for name, path in files if path is not None]
+    if not members:
+        return None
+    composed = folder / "boot.tar"
+    composed.write_bytes(volume.build(members))
+    return composed
+
+
+def find_symbols(options: argparse.Namespace, archive: pathlib.Path | None, folder: pathlib.Path) -> Symbols:
+    """The ELF files to look addresses up in: those given, else the kernel and init of the volume."""
+    found = {KERNEL_NAME: options.kernel_symbols or options.kernel, INIT_NAME: options.user_symbols or options.init}
+    if archive is not None:
+        with tarfile.open(archive) as members:
+            for name in [name for name, path in found.items() if path is None and name in members.getnames()]:
+                stream = members.extractfile(name)
+                if stream is not None:
+                    found[name] = folder / pathlib.PurePath(name).name
+                    found[name].write_bytes(stream.read())
+    return Symbols(found[KERNEL_NAME], found[INIT_NAME])
+
+
+def make_machine(options: argparse.Namespace, archive: pathlib.Path | None, folder: pathlib.Path,
+                 output: pathlib.Path) -> Machine:
+    """The machine this suite asks for."""
+    command = f"debug_exit=0xf4 seed={options.seed} {options.append}".strip()
+    boot: DirectBoot | FirmwareBoot
+    if options.boot == "pvh":
+        boot = DirectBoot(options.loader, archive, command)
+    else:
+        found = firmware.find(flash_first=options.boot == "uefi-flash")
+        if found is None:
+            raise SuiteError("no UEFI firmware found; ./baton doctor says what to install")
+        files = {disk.LOADER_PATH: options.loader.read_bytes(), disk.COMMAND_PATH: command.encode() + b"\n"}
+        if archive is not None:
+            files[disk.VOLUME_PATH] = archive.read_bytes()
+        image = folder / "disk.img"
+        disk.write_image(image, files)
+        boot = FirmwareBoot(found, image)
+    return Machine(boot=boot, folder=folder, smp=1 if options.bench else options.smp, memory_mib=options.memory,
+                   cpu=BENCH_CPU if options.bench else "max", icount_shift=0 if options.bench else options.icount,
+                   log_interrupts=not options.no_exceptions and not options.bench,
+                   console_file=output / "console.txt", log_file=output / "kernel.log", extra=tuple(options.qemu))
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def watch(guest: Guest, judge: tap.Judge, seconds: float) -> None:
+    """Carry the guest's TAP to standard output until the machine ends or its time does."""
+    while guest.end is None:
+        for channel, data in guest.pump(PUMP_SECONDS):
+            if channel == "tap":
+                for line in judge.feed(data):
+                    say(line)
+        if guest.end is None and time.monotonic() - guest.started > seconds:
+            guest.stop(Cause.TIMEOUT)
+    for channel, data in guest.drain():
+        if channel == "tap":
+            for line in judge.feed(data):
+                say(line)
+
+
+def reproduce_line(options: argparse.Namespace) -> str:
+    return f"reproduce: ./baton test --seed {options.seed} {options.name}"
+
+
+def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbols: Symbols) -> tuple[list[str], list[str]]:
+    """What is wrong (empty: nothing), and the lines that explain it."""
+    assert guest.end is not None
+    evidence = report.gather(guest)
+    problems: list[str] = []
+    explanation: list[str] = []
+    end_problem = verdict.describe_end(guest.end, evidence, options.timeout, guest.errors())
+    if end_problem is not None:
+        problems.append(end_problem)
+        explanation += report.write(evidence, symbols)
+    elif evidence.log.power_off_status:
+        problems.append(f"status {evidence.log.power_off_status} at power-off, 0 is wanted")
+    problems += judge.finish()
+    if problems:
+        explanation += ["kernel log, last lines:", *("  " + line for line in evidence.log.tail())]
+        console = guest.machine.console_file
+        text = console.read_text(errors="replace").strip() if console and console.exists() else ""
+        if text:
+            explanation += ["console, last lines:", *("  " + line for line in text.splitlines()[-CONSOLE_TAIL_LINES:])]
+    return problems, explanation
+
+
+def run_suite(options: argparse.Namespace) -> int:
+    """Run the suite described by `options`; the process's exit code."""
+    output: pathlib.Path = options.output or pathlib.Path("run") / options.name.replace("/", "-")
+    output.mkdir(parents=True, exist_ok=True)
+    judge = tap.Judge()
+    with tempfile.TemporaryDirectory(prefix="baton-") as place:
+        folder = pathlib.Path(place)
+        archive = compose_volume(options, folder)
+        symbols = find_symbols(options, archive, folder)
+        with Guest(make_machine(options, archive, folder, output)) as guest:
+            watch(guest, judge, options.timeout)
+            problems, explanation = judge_run(options, guest, judge, symbols)
+    if not problems:
+        return 0
+    lines = [f"FAIL {options.name}: {problem}" for problem in problems] + explanation
+    lines += [f"logs: {output.resolve()}", reproduce_line(options)]
+    (output / "report.txt").write_text("\n".join(lines) + "\n")
+    for line in lines:
+        say(f"# {line}")
+    say(f"Bail out! {problems[0]}")
+    return 1
+
+
+def main(arguments: list[str]) -> int:
+    options = parse_arguments(arguments)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that QEMU and the folder go too
+    say("TAP version 13")
+    try:
+        return run_suite(options)
+    except (SuiteError, volume.VolumeError, disk.DiskError, OSError) as error:
+        say(f"# FAIL {options.name}: cannot run the suite: {error}")
+        say(f"# {reproduce_line(options)}")
+        say(f"Bail out! cannot run the suite: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
