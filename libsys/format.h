@@ -1,0 +1,26 @@
+/*
+ * Text from a format and arguments: a small printf.
+ *
+ * Conversions: %d %i %u %x %X %c %s %p %%, with flags `0` and `-`, a width, `.precision` for %s (both may be `*`), and
+ * lengths l, ll, z (hh, h, j, t are not known). An unknown conversion is copied as it stands.
+ */
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#define FORMAT_LIKE(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
+
+/* Where characters go. `put` is called with runs of 1..n bytes. */
+struct format_sink {
+    void (*put)(struct format_sink *sink, const char *text, size_t length_bytes);
+};
+
+FORMAT_LIKE(2, 0) void format_arguments(struct format_sink *sink, const char *format, va_list arguments);
+
+/*
+ * Write to `buffer`, always zero-terminated when size_bytes > 0. Returns the length of the whole text without the zero,
+ * also when it was cut.
+ */
+FORMAT_LIKE(3, 4) size_t format_into(char *buffer, size_t size_bytes, const char *format, ...);
+FORMAT_LIKE(3, 0) size_t format_into_list(char *buffer, size_t size_bytes, const char *format, va_list arguments);

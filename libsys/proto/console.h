@@ -1,0 +1,46 @@
+/*
+ * Protocol `console`: the user's terminal.
+ */
+#pragma once
+
+#include "libsys/proto/protocol.h"
+
+#define CONSOLE_BYTES_MAX PROTOCOL_TAIL_MAX
+
+enum console_mode {
+    CONSOLE_RAW = 0,        /* every byte is delivered */
+    CONSOLE_FOREGROUND = 1, /* Ctrl-C is not delivered but raises the console's `interrupt` notification */
+};
+
+/* Write bytes as they are. The reply comes when all of them are on their way. */
+struct console_write_request {
+    uint64_t length_bytes;
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+};
+struct console_write_reply {
+    uint64_t written_bytes;
+};
+
+/* Read what was typed, at least one byte: the reply waits until there is one. */
+struct console_read_request {
+    uint64_t most_bytes; /* 1..CONSOLE_BYTES_MAX */
+};
+struct console_read_reply {
+    uint64_t length_bytes;
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+};
+
+/* Choose what Ctrl-C does. */
+struct console_set_mode_request {
+    uint64_t mode; /* enum console_mode */
+};
+struct console_set_mode_reply {
+    uint64_t old_mode;
+};
+
+#define CONSOLE_OPERATIONS(ROW) \
+    ROW(console, 1, write, offsetof(struct console_write_request, bytes), 0, sizeof(struct console_write_reply), 0) \
+    ROW(console, 2, read, sizeof(struct console_read_request), 0, offsetof(struct console_read_reply, bytes), 0) \
+    ROW(console, 3, set_mode, sizeof(struct console_set_mode_request), 0, sizeof(struct console_set_mode_reply), 0)
+
+PROTOCOL_CLIENT(console, CONSOLE_OPERATIONS)

@@ -1,0 +1,165 @@
+#include "libsys/server.h"
+
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/transfer.h"
+
+uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol)
+{
+    *server = (struct server){.endpoint = endpoint, .protocol = protocol};
+    for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
+        server->receive[i] = slot_take();
+        if (server->receive[i] == 0)
+            return E_LIMIT;
+    }
+    return OK;
+}
+
+uint32_t server_next(struct server *server, struct server_event *ret_event)
+{
+    for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
+        if (server->receive[i] == 0)
+            server->receive[i] = slot_take(); /* 0 when none is left: nothing can be received there */
+        program.message->receive_caps[i] = server->receive[i];
+    }
+    struct message message = server->answer;
+    uint64_t badge = 0;
+    uint64_t status;
+    if (server->answer_waits)
+        status = ep_reply_wait(server->endpoint, &message, &badge);
+    else
+        status = ep_wait(server->endpoint, DEADLINE_NEVER, &message, &badge);
+    server->answer_waits = false;
+    if (status != OK)
+        return (uint32_t)status;
+    *ret_event = (struct server_event){message_kind(message.info), badge, message};
+    return OK;
+}
+
+/* Put an answer into *ret_message and the message page. reason: with a failing status, may be NULL. */
+static void build_answer(const struct protocol_operation *operation, uint32_t status, const void *reply,
+                         const char *reason, struct message *ret_message)
+{
+    *ret_message = (struct message){.info = MESSAGE_INFO(status, 0, 0)};
+    if (status == OK) {
+        uint32_t words = protocol_words(&operation->reply, reply);
+        ret_message->info = MESSAGE_INFO(OK, words, operation->reply.cap_count);
+        message_put(ret_message, reply, words, operation->reply.most_bytes);
+    } else if (reason != NULL && reason[0] != '\0') {
+        size_t bytes = strnlen(reason, PROTOCOL_REASON_MAX - 1) + 1;
+        uint32_t words = (uint32_t)((bytes + 7) / 8);
+        ret_message->info = MESSAGE_INFO(status, words, 0);
+        message_put(ret_message, reason, words, bytes);
+    }
+}
+
+static uint32_t serve_counter(const struct server *server, const struct server_counter_request *request,
+                              struct server_counter_reply *reply)
+{
+    if (request->number >= server->protocol->operation_count)
+        return P_END;
+    *reply = (struct server_counter_reply){.count = server->counts[request->number]};
+    const char *name = server->protocol->operations[request->number].name;
+    memcpy(reply->name, name, strnlen(name, sizeof reply->name - 1));
+    return OK;
+}
+
+/* Check the request and let its handler run. */
+static uint32_t run_handler(struct server *server, const struct server_event *event, struct server_call *call,
+                            uint32_t word_count)
+{
+    const void *request = server->request_words;
+    if (call->operation >= server->protocol->operation_count)
+        return P_OPERATION;
+    server->counts[call->operation]++;
+    const struct protocol_operation *operation = &server->protocol->operations[call->operation];
+    if (!protocol_fits(&operation->request, word_count, message_caps(event->message.info), request))
+        return P_MESSAGE;
+    if (call->operation == 0)
+        return serve_counter(server, request, (void *)server->reply_words);
+    return server->protocol->dispatch(call, request, server->reply_words);
+}
+
+/* Delete what came along and no handler kept; the next wait needs a fresh slot for what one did keep. */
+static void settle_received(struct server *server, struct server_call *call, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && i < MESSAGE_CAPS; i++) {
+        if (call->caps[i] != 0)
+            (void)sys_cap_delete(0, call->caps[i]); /* can't fail: it lies in a slot of ours */
+        else
+            server->receive[i] = 0;
+    }
+}
+
+/* Answer now, with capabilities, and clear the slots they were sent from. */
+static void answer_with_caps(struct server *server, const struct server_call *call, uint32_t cap_count)
+{
+    for (uint32_t i = 0; i < cap_count; i++)
+        program.message->send_caps[i] = call->reply_caps[i];
+    uint64_t status = ep_reply(0, &server->answer);
+    if (status != OK && status != E_PEER) {
+        /* The client has no slot for them: it shall know, and the right to answer is still here. */
+        server->answer = (struct message){.info = MESSAGE_INFO(status, 0, 0)};
+        if (ep_reply(0, &server->answer) != OK)
+            (void)sys_cap_delete(0, 0);
+    }
+    for (uint32_t i = 0; i < cap_count; i++) {
+        (void)sys_cap_delete(0, call->reply_caps[i]);
+        slot_free(call->reply_caps[i]);
+    }
+}
+
+void server_serve(struct server *server, const struct server_event *event)
+{
+    struct server_call call;
+    call.badge = event->badge;
+    call.operation = message_label(event->message.info);
+    memcpy(call.caps, server->receive, sizeof call.caps);
+    memset(call.reply_caps, 0, sizeof call.reply_caps);
+    call.reason[0] = '\0';
+
+    uint32_t word_count = message_get(&event->message, server->request_words);
+    uint32_t status = run_handler(server, event, &call, word_count);
+    settle_received(server, &call, message_caps(event->message.info));
+    if (status == SERVER_DEFERRED)
+        return;
+
+    const struct protocol_operation *operation = &server->protocol->operations[status == OK ? call.operation : 0];
+    build_answer(operation, status, server->reply_words, call.reason, &server->answer);
+    if (status == OK && operation->reply.cap_count > 0)
+        answer_with_caps(server, &call, operation->reply.cap_count);
+    else
+        server->answer_waits = true;
+}
+
+cap_t server_defer(void)
+{
+    cap_t slot = slot_take();
+    if (slot == 0)
+        return 0;
+    if (sys_cap_move(0, slot, 0).status == OK)
+        return slot;
+    slot_free(slot);
+    return 0;
+}
+
+void server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply)
+{
+    struct message answer;
+    build_answer(&server->protocol->operations[number], status, reply, NULL, &answer);
+    if (ep_reply(slot, &answer) != OK)
+        (void)sys_cap_delete(0, slot); /* the caller is gone; the slot may hold what is left of its call */
+    slot_free(slot);
+}
+
+void server_forget(cap_t slot)
+{
+    (void)sys_cap_delete(0, slot); /* nothing in it: the caller is gone already */
+    slot_free(slot);
+}
+
+uint32_t server_counter(cap_t server, const struct server_counter_request *request, struct server_counter_reply *reply)
+{
+    static const struct protocol_operation operation = {"counter", {8, 8, 0}, {sizeof *reply, sizeof *reply, 0}};
+    return protocol_call(server, 0, &operation, request, reply, NULL);
+}

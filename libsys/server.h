@@ -1,0 +1,119 @@
+/*
+ * A server's loop: wait, check, dispatch, answer. docs/servers.md shows a whole server.
+ *
+ *     PROTOCOL_SERVER(name, NAME_OPERATIONS)     prototypes of the handlers, and `name_protocol`
+ *
+ *     static uint32_t name_serve_verb(struct server_call *call, const struct name_verb_request *request,
+ *                                     struct name_verb_reply *reply);
+ *
+ * A handler runs only for a request of the right shape (protocol_fits) and returns a status, P_... or E_...; only with
+ * OK do *reply and reply_caps travel. It may put the answer off: see server_defer.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libsys/message.h"
+#include "libsys/proto/protocol.h"
+
+#define SERVER_OPERATIONS_MAX 32U
+#define SERVER_DEFERRED UINT32_MAX /* a handler's return: the answer comes later, through server_answer */
+
+struct server_call {
+    uint64_t badge;
+    uint32_t operation;
+    cap_t caps[MESSAGE_CAPS];       /* received; a handler that keeps one writes 0 in its place, the others are deleted */
+    cap_t reply_caps[MESSAGE_CAPS]; /* to send; slots that slot_take gave: emptied and freed after the answer */
+    char reason[PROTOCOL_REASON_MAX]; /* for a failure: why, in words; may stay empty */
+};
+
+struct protocol {
+    const char *name;
+    const struct protocol_operation *operations; /* [0] is every server's counter operation */
+    uint32_t operation_count;
+    uint32_t (*dispatch)(struct server_call *call, const void *request, void *reply);
+};
+
+/* What a message to the server's endpoint was. */
+struct server_event {
+    uint32_t kind; /* enum message_kind */
+    uint64_t badge;
+    struct message message; /* MESSAGE_NOTIFICATION: words[0] = bits */
+};
+
+struct server {
+    cap_t endpoint;
+    const struct protocol *protocol;
+    cap_t receive[MESSAGE_CAPS];            /* slots kept empty for what comes along with calls */
+    uint64_t counts[SERVER_OPERATIONS_MAX]; /* calls taken, by operation */
+    bool answer_waits;                      /* `answer` goes out with the next wait */
+    struct message answer;
+    uint64_t request_words[MESSAGE_WORDS];  /* of the call that is being served */
+    uint64_t reply_words[MESSAGE_WORDS];
+};
+
+/* Errors: E_LIMIT no slot is free. */
+MUST_USE uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol);
+
+/*
+ * Send the answer that waits, if one does, and wait for the next message.
+ * Errors: those of ep_wait, which mean that the server can't go on.
+ */
+MUST_USE uint32_t server_next(struct server *server, struct server_event *ret_event);
+
+/* Check, dispatch and answer an event of kind MESSAGE_CALL. */
+void server_serve(struct server *server, const struct server_event *event);
+
+/*
+ * In a handler: keep the right to answer this call. Returns the slot where it now lies, for server_answer, or 0 when
+ * no slot is free. The handler then returns SERVER_DEFERRED.
+ */
+MUST_USE cap_t server_defer(void);
+
+/*
+ * Answer a deferred call; *reply is a `struct name_verb_reply` of operation `number` if the status is OK. The slot is
+ * free afterwards. A caller who is gone is no error.
+ */
+void server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply);
+
+/* Forget a deferred call; its caller gets E_PEER if it still waits. */
+void server_forget(cap_t slot);
+
+/* Operation 0 of every protocol: how often operation `number` was called. Errors: P_END no such operation. */
+struct server_counter_request {
+    uint64_t number;
+};
+struct server_counter_reply {
+    uint64_t count;
+    char name[32]; /* zero-terminated */
+};
+MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_request *request,
+                                 struct server_counter_reply *reply);
+
+#define PROTOCOL_ROW_HANDLER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
+    static uint32_t proto##_serve_##name(struct server_call *call, const struct proto##_##name##_request *request, \
+                                         struct proto##_##name##_reply *reply);
+
+#define PROTOCOL_ROW_CASE(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
+    case number: \
+        return proto##_serve_##name(call, request, reply);
+
+#define PROTOCOL_SERVER(proto, OPERATIONS) \
+    OPERATIONS(PROTOCOL_ROW_HANDLER) \
+    static uint32_t proto##_dispatch(struct server_call *call, const void *request, void *reply) \
+    { \
+        switch (call->operation) { \
+            OPERATIONS(PROTOCOL_ROW_CASE) \
+        default: \
+            return P_OPERATION; \
+        } \
+    } \
+    static const struct protocol_operation proto##_operations[] = { \
+        [0] = {"counter", {8, 8, 0}, {sizeof(struct server_counter_reply), sizeof(struct server_counter_reply), 0}}, \
+        OPERATIONS(PROTOCOL_ROW_OPERATION)}; \
+    _Static_assert(sizeof proto##_operations / sizeof proto##_operations[0] <= SERVER_OPERATIONS_MAX, \
+                   "there is a counter for each"); \
+    static const struct protocol proto##_protocol = {#proto, proto##_operations, \
+                                                     sizeof proto##_operations / sizeof proto##_operations[0], \
+                                                     proto##_dispatch};

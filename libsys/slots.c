@@ -1,0 +1,33 @@
+#include "libsys/slots.h"
+
+void slots_init(struct slots *slots, uint64_t first, uint64_t limit)
+{
+    *slots = (struct slots){.first = first, .limit = limit < TABLE_SLOTS_MAX ? limit : TABLE_SLOTS_MAX};
+    for (uint64_t slot = 0; slot < TABLE_SLOTS_MAX; slot++)
+        if (slot < first || slot >= slots->limit)
+            slots->used[slot / 64] |= 1ULL << slot % 64;
+}
+
+cap_t slots_take(struct slots *slots)
+{
+    for (uint64_t word = slots->hint; word < TABLE_SLOTS_MAX / 64; word++) {
+        slots->hint = word;
+        if (slots->used[word] == UINT64_MAX)
+            continue;
+        uint64_t bit = (uint64_t)__builtin_ctzll(~slots->used[word]);
+        slots->used[word] |= 1ULL << bit;
+        slots->used_count++;
+        return word * 64 + bit;
+    }
+    return 0;
+}
+
+void slots_free(struct slots *slots, cap_t slot)
+{
+    if (slot < slots->first || slot >= slots->limit || (slots->used[slot / 64] >> slot % 64 & 1) == 0)
+        return;
+    slots->used[slot / 64] &= ~(1ULL << slot % 64);
+    slots->used_count--;
+    if (slot / 64 < slots->hint)
+        slots->hint = slot / 64;
+}

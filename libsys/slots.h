@@ -1,0 +1,25 @@
+/*
+ * Which slots of a capability table are free: a plain bitmap that its owner keeps, since the kernel has no call for it.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "kernel/abi/syscall.h"
+
+struct slots {
+    uint64_t first;                           /* slots below were filled by whoever made the program */
+    uint64_t limit;                           /* slots in the table */
+    uint64_t hint;                            /* no word below this one has a free slot */
+    uint64_t used_count;                      /* taken by slots_take */
+    uint64_t used[TABLE_SLOTS_MAX / 64];
+};
+
+/* first: lowest slot to give out, > 0. limit: slots in the table; more than TABLE_SLOTS_MAX are not used. */
+void slots_init(struct slots *slots, uint64_t first, uint64_t limit);
+
+/* A free slot, now taken; 0 = none is left. */
+MUST_USE cap_t slots_take(struct slots *slots);
+
+/* Give back a slot that slots_take returned; the capability in it must be gone. 0 is ignored. */
+void slots_free(struct slots *slots, cap_t slot);

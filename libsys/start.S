@@ -1,0 +1,15 @@
+/*
+ * A program's first instruction. RSP points at argc (System V AMD64 ABI, Process Initialization) and is a multiple of
+ * 16; the zero in RBP ends the chain of frames for whoever prints a backtrace.
+ */
+    .section .text._start, "ax", @progbits
+    .globl _start
+    .type _start, @function
+_start:
+    xor %ebp, %ebp
+    mov %rsp, %rdi
+    call program_start
+    ud2
+    .size _start, . - _start
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,91 @@
+#include "kernel/abi/system.h"
+#include "libsys/auxiliary.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/process.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+
+struct program program;
+
+void program_start(uint64_t *stack);
+
+const char *program_variable(const char *name)
+{
+    size_t length = strlen(name);
+    for (char **entry = program.environment; *entry != NULL; entry++)
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+            return *entry + length + 1;
+    return NULL;
+}
+
+/* The number in the environment string PREFIX:NAME=NUMBER; 0 = none. */
+static uint64_t named_number(const char *prefix, const char *name)
+{
+    size_t prefix_length = strlen(prefix);
+    size_t length = strlen(name);
+    for (char **entry = program.environment; *entry != NULL; entry++) {
+        const char *at = *entry;
+        if (strncmp(at, prefix, prefix_length) != 0 || at[prefix_length] != ':')
+            continue;
+        at += prefix_length + 1;
+        uint64_t number;
+        if (strncmp(at, name, length) == 0 && at[length] == '=' && text_to_number(at + length + 1, &number))
+            return number;
+    }
+    return 0;
+}
+
+cap_t program_cap(const char *name) { return named_number("cap", name); }
+
+uint64_t program_cap_size(const char *name) { return named_number("size", name); }
+
+uint64_t program_auxiliary(uint64_t type)
+{
+    for (const struct auxiliary_entry *entry = program.auxiliary; entry->type != AT_NULL; entry++)
+        if (entry->type == type)
+            return entry->value;
+    return 0;
+}
+
+cap_t slot_take(void) { return slots_take(&program.slots); }
+
+void slot_free(cap_t slot) { slots_free(&program.slots, slot); }
+
+_Noreturn void program_exit(int code)
+{
+    cap_t process = program_cap("process");
+    struct process_exit_request request = {(uint64_t)(unsigned int)code};
+    struct process_exit_reply reply;
+    uint32_t status = process != 0 ? process_exit(process, &request, &reply, NULL) : P_NO_CAPABILITY;
+    log_print("%s: ended with status %d (%s)", program.argument_count > 0 ? program.arguments[0] : "program", code,
+              status_text(status));
+    __builtin_trap();
+}
+
+static void find_slots(void)
+{
+    const char *text = program_variable("slots");
+    uint64_t first;
+    uint64_t limit;
+    const char *comma = text != NULL ? strchr(text, ',') : NULL;
+    if (comma != NULL && text_to_number(text, &first) && text_to_number(comma + 1, &limit) && first > 0)
+        slots_init(&program.slots, first, limit);
+    else
+        slots_init(&program.slots, 1, 1);
+}
+
+/* stack: where the initial stack pointer pointed. */
+void program_start(uint64_t *stack)
+{
+    program.argument_count = (int)stack[0];
+    program.arguments = (char **)(uintptr_t)(stack + 1);
+    program.environment = program.arguments + program.argument_count + 1;
+    char **end = program.environment;
+    while (*end != NULL)
+        end++;
+    program.auxiliary = (const struct auxiliary_entry *)(void *)(end + 1);
+    program.message = (struct message_page *)(uintptr_t)program_auxiliary(AT_BATON_MESSAGE); /* where it was mapped */
+    find_slots();
+    program_exit(main(program.argument_count, program.arguments, program.environment));
+}

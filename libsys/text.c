@@ -1,0 +1,70 @@
+#include "libsys/text.h"
+
+#include "libsys/proto/protocol.h"
+
+/* The value of a digit in bases up to 36; 99 = no digit or letter. */
+static uint64_t digit_value(char character)
+{
+    if (character >= '0' && character <= '9')
+        return (uint64_t)(character - '0');
+    if (character >= 'a' && character <= 'z')
+        return (uint64_t)(character - 'a') + 10;
+    if (character >= 'A' && character <= 'Z')
+        return (uint64_t)(character - 'A') + 10;
+    return 99;
+}
+
+bool text_to_number(const char *text, uint64_t *ret_value)
+{
+    uint64_t base = 10;
+    if (text[0] == '0' && text[1] == 'x') {
+        base = 16;
+        text += 2;
+    }
+    uint64_t value = 0;
+    const char *at = text;
+    for (; digit_value(*at) < 99; at++) {
+        uint64_t digit = digit_value(*at);
+        if (digit >= base || value > (UINT64_MAX - digit) / base)
+            return false;
+        value = value * base + digit;
+    }
+    if (at == text)
+        return false;
+    *ret_value = value;
+    return true;
+}
+
+const char *status_text(uint64_t status)
+{
+    switch (status) {
+#define STATUS(number, name, text) \
+    case number: \
+        return text;
+#define PROTOCOL_STATUS(number, name, text) \
+    case number: \
+        return text;
+#include "kernel/abi/status.def"
+#include "libsys/proto/status.def"
+#undef STATUS
+    default:
+        return "unknown status";
+    }
+}
+
+const char *status_name(uint64_t status)
+{
+    switch (status) {
+#define STATUS(number, name, text) \
+    case number: \
+        return #name;
+#define PROTOCOL_STATUS(number, name, text) \
+    case number: \
+        return #name;
+#include "kernel/abi/status.def"
+#include "libsys/proto/status.def"
+#undef STATUS
+    default:
+        return "?";
+    }
+}

@@ -1,0 +1,19 @@
+/*
+ * Small things done with text, and the texts of statuses.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The decimal number, or hexadecimal after 0x, at the start of `text`; it must end at a character that is no digit or
+ * letter. False: no number, or one that does not fit 64 bits; *ret_value is untouched then.
+ */
+bool text_to_number(const char *text, uint64_t *ret_value);
+
+/* What a status of the kernel (kernel/abi/status.def) or of a server (libsys/proto/status.def) means, in words. */
+const char *status_text(uint64_t status);
+
+/* Its name: "E_PEER". */
+const char *status_name(uint64_t status);

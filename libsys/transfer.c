@@ -1,0 +1,30 @@
+#include "libsys/transfer.h"
+
+#include "libsys/program.h"
+#include "libsys/string.h"
+
+#define REGISTER_BYTES (8U * MESSAGE_REGISTERS)
+
+void message_put(struct message *message, const void *data, uint32_t words, uint64_t data_bytes)
+{
+    uint64_t bytes = words * 8ULL < data_bytes ? words * 8ULL : data_bytes;
+    memset(message->words, 0, sizeof message->words);
+    memcpy(message->words, data, bytes < REGISTER_BYTES ? bytes : REGISTER_BYTES);
+    if (bytes <= REGISTER_BYTES)
+        return;
+    program.message->words[words - 1] = 0; /* its last bytes may lie beyond the data */
+    memcpy(&program.message->words[MESSAGE_REGISTERS], (const uint8_t *)data + REGISTER_BYTES, bytes - REGISTER_BYTES);
+}
+
+uint32_t message_get(const struct message *message, void *data)
+{
+    uint32_t words = message_words(message->info);
+    if (words > MESSAGE_WORDS)
+        words = MESSAGE_WORDS;
+    uint32_t in_registers = words < MESSAGE_REGISTERS ? words : MESSAGE_REGISTERS;
+    memcpy(data, message->words, in_registers * 8ULL);
+    if (words > MESSAGE_REGISTERS)
+        memcpy((uint8_t *)data + REGISTER_BYTES, &program.message->words[MESSAGE_REGISTERS],
+               (words - MESSAGE_REGISTERS) * 8ULL);
+    return words;
+}
