@@ -1,0 +1,268 @@
+#include "boot/loader.h"
+
+#include "boot/bytes.h"
+#include "boot/image.h"
+#include "boot/page_table.h"
+#include "boot/phys.h"
+
+/* Below lie the real-mode tables, the EBDA and the page a second CPU starts in: left for those who need them. */
+#define LOWEST_CLAIM (1ULL << 20)
+#define STACK_PAGES 4U
+#define RANGES_PAGES ((sizeof(struct boot_range) * BOOT_RANGES_MAX + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES)
+#define HEAP_BYTES_PER_PAGE 8U
+#define HEAP_BYTES_FIXED (2ULL << 20)
+#define IDENTITY_ALWAYS (4ULL << 30) /* firmware tables and devices below 4 GiB are in reach too */
+#define RANGES_SPARE 16U             /* how many ranges firmware may still add until it is left */
+
+/* Code and data segments, flat, ring 0: the selectors the kernel finds at entry (see enter.c). */
+static const uint64_t entry_gdt[] = {0, 0x00af9b000000ffffULL, 0x00cf93000000ffffULL};
+
+/*
+ * What the loader leaves to the kernel, in one run of pages:
+ *
+ *   | boot_info, GDT | ranges (2 pages) | stack (4 pages) |
+ */
+#define HANDOVER_PAGES (1 + RANGES_PAGES + STACK_PAGES)
+#define GDT_OFFSET 2048U
+_Static_assert(sizeof(struct boot_info) <= GDT_OFFSET, "boot_info and the GDT share a page");
+
+bool loader_fail(struct loader *loader, const char *name, const char *what, const char *detail, const char *advice)
+{
+    struct text *text = &loader->failure;
+    text_clear(text);
+    text_add(text, name);
+    text_add(text, ": ");
+    text_add(text, what);
+    if (detail != NULL) {
+        text_add(text, ": ");
+        text_add(text, detail);
+    }
+    if (advice != NULL) {
+        text_add(text, "; ");
+        text_add(text, advice);
+    }
+    return false;
+}
+
+static bool fail_memory(struct loader *loader, const char *what, uint64_t page_count)
+{
+    struct text *text = &loader->failure;
+    text_clear(text);
+    text_add(text, "not enough memory for ");
+    text_add(text, what);
+    text_add(text, ": it takes ");
+    text_add_decimal(text, page_count * (BOOT_PAGE_BYTES / 1024));
+    text_add(text, " KiB in one piece; give the machine more");
+    return false;
+}
+
+static bool fail_map_full(struct loader *loader)
+{
+    return loader_fail(loader, "memory map", "firmware reports more ranges than 256", NULL,
+                       "turn off devices in firmware set-up");
+}
+
+bool loader_claim_memory(struct loader *loader, struct memory_request request, enum boot_range_kind kind,
+                         const char *what, uint64_t *ret_phys)
+{
+    struct memory_map *map = &loader->input.map;
+    request.lowest = LOWEST_CLAIM;
+    request.end = loader->input.claim_end;
+    uint64_t bytes = request.page_count * BOOT_PAGE_BYTES;
+    uint64_t phys = 0;
+    bool is_claimed = false;
+    while (!is_claimed) {
+        if (loader->claim_count == LOADER_CLAIMS_MAX || !memory_map_find(map, request, &phys)) {
+            return fail_memory(loader, what, request.page_count);
+        }
+        is_claimed = loader->input.claim_pages(phys, request.page_count);
+        /* Refused memory is not free any more either: the next round looks elsewhere. */
+        if (!memory_map_paint(map, phys, bytes, is_claimed ? kind : BOOT_RANGE_LOADER)) {
+            return fail_map_full(loader);
+        }
+    }
+    loader->claims[loader->claim_count++] =
+        (struct loader_claim){.phys = phys, .page_count = request.page_count, .kind = kind};
+    memset(phys_pointer(phys), 0, bytes);
+    *ret_phys = phys;
+    return true;
+}
+
+static bool prepare_volume(struct loader *loader)
+{
+    struct loader_input *input = &loader->input;
+    struct boot_info *info = &loader->info;
+    info->volume_phys = input->volume_phys;
+    info->volume_bytes = input->volume_bytes;
+    uint64_t slack = input->volume_phys % BOOT_PAGE_BYTES;
+    uint64_t page_count = (slack + input->volume_bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES;
+    if (input->volume_bytes == 0) {
+        return loader_fail(loader, "boot.tar", "empty", NULL, "pack the boot volume again");
+    }
+    if (slack != 0) {
+        struct memory_request request = {.page_count = page_count, .align = BOOT_PAGE_BYTES};
+        if (!loader_claim_memory(loader, request, BOOT_RANGE_VOLUME, "boot.tar", &info->volume_phys)) {
+            return false;
+        }
+        memcpy(phys_pointer(info->volume_phys), phys_pointer(input->volume_phys), input->volume_bytes);
+        return true;
+    }
+    if (!memory_map_paint(&input->map, input->volume_phys, input->volume_bytes, BOOT_RANGE_VOLUME)) {
+        return fail_map_full(loader);
+    }
+    loader->claims[loader->claim_count++] =
+        (struct loader_claim){.phys = input->volume_phys, .page_count = page_count, .kind = BOOT_RANGE_VOLUME};
+    return true;
+}
+
+static bool prepare_command(struct loader *loader)
+{
+    uint32_t length = 0;
+    for (const char *next = loader->input.command; *next != 0; next++) {
+        if (length + 1 == BOOT_COMMAND_MAX) {
+            return loader_fail(loader, "command line", "longer than 511 bytes", NULL, "shorten it");
+        }
+        /* A file's line ends and tabs part words like spaces. */
+        loader->info.command[length++] = *next == '\n' || *next == '\r' || *next == '\t' ? ' ' : *next;
+    }
+    return true;
+}
+
+static bool prepare_heap(struct loader *loader)
+{
+    uint64_t ram_pages = memory_map_ram_end(&loader->input.map) / BOOT_PAGE_BYTES;
+    uint64_t bytes = ram_pages * HEAP_BYTES_PER_PAGE + HEAP_BYTES_FIXED;
+    struct memory_request request = {.align = BOOT_PAGE_BYTES};
+    request.page_count = (bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES;
+    loader->info.heap_page_count = request.page_count;
+    return loader_claim_memory(loader, request, BOOT_RANGE_HEAP, "the kernel's heap", &loader->info.heap_phys);
+}
+
+/* Map [start, end) onto itself in 2 MiB pages, or 1 GiB pages where they fit and the CPU has them. */
+static bool map_identity(struct page_tables *tables, uint64_t start, uint64_t end, bool has_giant_pages)
+{
+    while (start < end) {
+        bool is_giant = has_giant_pages && start % PAGE_BYTES_1G == 0 && end - start >= PAGE_BYTES_1G;
+        uint64_t page_bytes = is_giant ? PAGE_BYTES_1G : PAGE_BYTES_2M;
+        struct page_run run = {.virt = start, .phys = start, .bytes = page_bytes, .page_bytes = page_bytes};
+        run.flags = PAGE_TABLE_WRITE;
+        if (!page_tables_map(tables, run)) {
+            return false;
+        }
+        start += page_bytes;
+    }
+    return true;
+}
+
+/*
+ * The first 4 GiB, then all RAM above. In 2 MiB pages below 4 GiB: there devices and memory lie close together, and a
+ * page that spans memory of several cache types is undefined (Intel SDM vol. 3A, Memory Cache Control).
+ */
+static bool map_all_ram(const struct memory_map *map, struct page_tables *tables, bool has_giant_pages)
+{
+    uint64_t mapped_end = IDENTITY_ALWAYS;
+    if (!map_identity(tables, 0, mapped_end, false)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < map->count; i++) {
+        const struct memory_range *range = &map->ranges[i];
+        uint64_t start = range->start & ~(PAGE_BYTES_2M - 1);
+        uint64_t end = (range->end + PAGE_BYTES_2M - 1) & ~(PAGE_BYTES_2M - 1);
+        start = start < mapped_end ? mapped_end : start;
+        if (memory_kind_is_ram(range->kind) && start < end) {
+            if (!map_identity(tables, start, end, has_giant_pages)) {
+                return false;
+            }
+            mapped_end = end;
+        }
+    }
+    return true;
+}
+
+/* Tables for the kernel image and for the identity map, as if the CPU had no 1 GiB pages. */
+static uint64_t table_page_count(const struct loader *loader)
+{
+    const struct elf_plan *kernel = &loader->plan;
+    uint64_t end = memory_map_ram_end(&loader->input.map);
+    end = end < IDENTITY_ALWAYS ? IDENTITY_ALWAYS : end;
+    uint64_t directories = (end + PAGE_BYTES_1G - 1) / PAGE_BYTES_1G;
+    uint64_t pointers = directories / 512 + 1;
+    return 1 + pointers + directories + page_tables_count(kernel->lowest, kernel->end - kernel->lowest);
+}
+
+/* loader->plan is the kernel's. */
+static bool prepare_tables(struct loader *loader)
+{
+    struct memory_request request = {.page_count = table_page_count(loader), .align = BOOT_PAGE_BYTES};
+    if (!loader_claim_memory(loader, request, BOOT_RANGE_LOADER, "page tables", &loader->entry.root_phys)) {
+        return false;
+    }
+    struct page_tables tables;
+    page_tables_begin(&tables, loader->entry.root_phys, request.page_count);
+    if (!image_map_kernel(loader, &tables) ||
+        !map_all_ram(&loader->input.map, &tables, loader->input.has_giant_pages)) {
+        return loader_fail(loader, "page tables", "the loader counted them wrong", NULL, "please report this");
+    }
+    return true;
+}
+
+static bool prepare_handover(struct loader *loader)
+{
+    struct memory_request request = {.page_count = HANDOVER_PAGES, .align = BOOT_PAGE_BYTES};
+    uint64_t phys = 0;
+    if (!loader_claim_memory(loader, request, BOOT_RANGE_LOADER, "boot information", &phys)) {
+        return false;
+    }
+    if (loader->input.map.count > BOOT_RANGES_MAX - RANGES_SPARE) {
+        return fail_map_full(loader);
+    }
+    loader->entry.info_phys = phys;
+    loader->entry.gdt_phys = phys + GDT_OFFSET;
+    loader->entry.stack_phys = phys + HANDOVER_PAGES * BOOT_PAGE_BYTES;
+    memcpy(phys_pointer(loader->entry.gdt_phys), entry_gdt, sizeof(entry_gdt));
+
+    const struct loader_input *input = &loader->input;
+    struct boot_info *info = &loader->info;
+    info->magic = BOOT_MAGIC;
+    info->version = BOOT_VERSION;
+    info->size = sizeof(*info);
+    info->ranges_phys = phys + BOOT_PAGE_BYTES;
+    info->rsdp_phys = input->rsdp_phys;
+    info->framebuffer = input->framebuffer;
+    info->tsc_hz = input->tsc_hz;
+    info->apic_timer_hz = input->apic_timer_hz;
+    info->loader_tsc = input->loader_tsc;
+    memcpy(info->entropy, input->entropy, sizeof(info->entropy));
+    return true;
+}
+
+bool loader_prepare(struct loader *loader)
+{
+    /* The kernel's plan must still be in loader->plan when tables are built, so the first program comes first. */
+    return prepare_volume(loader) && prepare_command(loader) && image_load_init(loader) && image_load_kernel(loader) &&
+           prepare_heap(loader) && prepare_tables(loader) && prepare_handover(loader);
+}
+
+bool loader_finish(struct loader *loader, struct memory_map *map)
+{
+    for (uint32_t i = 0; i < loader->claim_count; i++) {
+        const struct loader_claim *claim = &loader->claims[i];
+        if (!memory_map_paint(map, claim->phys, claim->page_count * BOOT_PAGE_BYTES, claim->kind)) {
+            return fail_map_full(loader);
+        }
+    }
+    if (map->count > BOOT_RANGES_MAX) {
+        return fail_map_full(loader);
+    }
+    struct boot_range *ranges = phys_pointer(loader->info.ranges_phys);
+    for (uint32_t i = 0; i < map->count; i++) {
+        ranges[i] = (struct boot_range){
+            .phys = map->ranges[i].start,
+            .page_count = (map->ranges[i].end - map->ranges[i].start) / BOOT_PAGE_BYTES,
+            .kind = map->ranges[i].kind,
+        };
+    }
+    loader->info.range_count = map->count;
+    memcpy(phys_pointer(loader->entry.info_phys), &loader->info, sizeof(loader->info));
+    return true;
+}

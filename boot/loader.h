@@ -1,0 +1,82 @@
+/*
+ * The loader's core: everything between "firmware has given us the boot volume" and "jump". Two front ends (uefi.c,
+ * pvh.c) fill a loader_input; docs/boot-protocol.md has the story.
+ *
+ *   firmware ──> front end ──> loader_prepare ──> front end leaves firmware ──> loader_finish ──> enter_kernel
+ *
+ * All that can go wrong goes wrong in loader_prepare, while firmware can still show a message; loader_finish only
+ * writes down the final memory map. A function that returns false has said why in loader->failure: one line, without
+ * a newline, that names the file, what is wrong with it and what to do.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "boot/memory_map.h"
+#include "boot/text.h"
+#include "kernel/abi/boot.h"
+#include "libsys/elf.h"
+
+#define LOADER_CLAIMS_MAX 8U
+
+struct loader_input {
+    struct memory_map map; /* as firmware reported it, what must not be overwritten painted over */
+    uint64_t claim_end;    /* memory is taken from below this address: as far as the front end can reach */
+
+    uint64_t volume_phys; /* any alignment; painted as BOOT_RANGE_VOLUME */
+    uint64_t volume_bytes;
+    const char *command; /* zero-terminated */
+    uint64_t rsdp_phys;  /* 0 = none */
+    struct boot_framebuffer framebuffer;
+    uint64_t entropy[BOOT_ENTROPY_WORDS];
+    uint64_t loader_tsc;
+    uint64_t tsc_hz;
+    uint64_t apic_timer_hz;
+    bool has_giant_pages; /* the CPU knows 1 GiB pages */
+
+    /* Tell firmware that these pages are taken. False: firmware has given them away meanwhile. */
+    bool (*claim_pages)(uint64_t phys, uint64_t page_count);
+};
+
+/* Memory taken from the map. */
+struct loader_claim {
+    uint64_t phys;
+    uint64_t page_count;
+    enum boot_range_kind kind;
+};
+
+/* What enter_kernel needs. */
+struct loader_entry {
+    uint64_t root_phys;  /* PML4 */
+    uint64_t stack_phys; /* one past the top of the stack, multiple of 16 */
+    uint64_t gdt_phys;
+    uint64_t info_phys;
+    uint64_t kernel_entry; /* virtual */
+};
+
+struct loader {
+    struct loader_input input;
+    struct loader_claim claims[LOADER_CLAIMS_MAX];
+    uint32_t claim_count;
+    struct elf_plan plan; /* of the program being loaded */
+    struct boot_info info;
+    struct loader_entry entry;
+    struct text failure;
+};
+
+/* Load the kernel and the first program, build heap, tables and boot_info. loader->input is filled, the rest zero. */
+[[nodiscard]] bool loader_prepare(struct loader *loader);
+
+/*
+ * Write the final ranges: `map` as it is now that firmware is left, with the loader's claims painted over it. After
+ * this the kernel can be entered.
+ */
+[[nodiscard]] bool loader_finish(struct loader *loader, struct memory_map *map);
+
+/* Take zeroed memory and remember it. `what` names it in the message when there is not enough. */
+[[nodiscard]] bool loader_claim_memory(struct loader *loader, struct memory_request request, enum boot_range_kind kind,
+                                       const char *what, uint64_t *ret_phys);
+
+/* Say "NAME: what: detail; advice" and return false. detail and advice may be null. */
+bool loader_fail(struct loader *loader, const char *name, const char *what, const char *detail, const char *advice);

@@ -1,0 +1,18 @@
+/*
+ * One line of text, put together piece by piece; what does not fit is cut off. Always zero-terminated.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define TEXT_MAX 256U
+
+struct text {
+    uint32_t length; /* < TEXT_MAX */
+    char bytes[TEXT_MAX];
+};
+
+void text_clear(struct text *text);
+void text_add(struct text *text, const char *more);
+void text_add_decimal(struct text *text, uint64_t value);
+void text_add_hex(struct text *text, uint64_t value); /* with 0x before it */
