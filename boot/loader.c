@@ -125,6 +125,9 @@ static bool prepare_command(struct loader *loader)
         /* A file's line ends and tabs part words like spaces. */
         loader->info.command[length++] = *next == '\n' || *next == '\r' || *next == '\t' ? ' ' : *next;
     }
+    while (length != 0 && loader->info.command[length - 1] == ' ') {
+        loader->info.command[--length] = 0;
+    }
     return true;
 }
 

@@ -1,0 +1,94 @@
+/*
+ * The UEFI front end: \EFI\BOOT\BOOTX64.EFI, what users boot.
+ */
+#include "boot/uefi.h"
+
+#include "boot/clock.h"
+#include "boot/cpu.h"
+#include "boot/enter.h"
+#include "boot/serial.h"
+
+enum { SECONDS_TO_READ_MESSAGE = 10 };
+
+EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
+
+static struct uefi uefi;
+static struct loader loader;
+static struct memory_map final_map;
+static char command[BOOT_COMMAND_MAX];
+
+/* Firmware still runs: show the message, give time to read it and let firmware try its next boot option. */
+static EFI_STATUS return_to_firmware(const char *message)
+{
+    uefi_print(&uefi, "\nbaton: ");
+    uefi_print(&uefi, message);
+    uefi_print(&uefi, "\nbaton: press a key to return to firmware\n");
+    uefi_wait_for_key(&uefi, SECONDS_TO_READ_MESSAGE);
+    return EFI_LOAD_ERROR;
+}
+
+/* Firmware is gone. */
+_Noreturn static void give_up(const char *message)
+{
+    serial_begin();
+    serial_write("\nbaton: ");
+    serial_write(message);
+    serial_write("\n");
+    cpu_halt_forever();
+}
+
+static bool claim_pages(uint64_t phys, uint64_t page_count)
+{
+    EFI_PHYSICAL_ADDRESS address = phys;
+    return uefi.services->AllocatePages(AllocateAddress, EfiLoaderData, page_count, &address) == EFI_SUCCESS;
+}
+
+static bool read_firmware(struct loader_input *input)
+{
+    if (!uefi_read_volume(&uefi, &input->volume_phys, &input->volume_bytes) || !uefi_read_command(&uefi, command)) {
+        return false;
+    }
+    input->command = command;
+    input->rsdp_phys = uefi_find_rsdp(&uefi);
+    input->framebuffer = uefi_find_framebuffer(&uefi);
+    uefi_find_entropy(&uefi, input->entropy);
+    /* Last: all that the calls above allocated is in it. */
+    return uefi_read_map(&uefi, &input->map);
+}
+
+EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
+{
+    struct loader_input *input = &loader.input;
+    input->loader_tsc = cpu_read_tsc();
+    uefi = (struct uefi){.image = image, .system = system, .services = system->BootServices};
+    if (system->ConOut == NULL) {
+        serial_begin();
+    }
+    const char *problem = enter_check_cpu();
+    if (problem != NULL) {
+        return return_to_firmware(problem);
+    }
+    if (!read_firmware(input)) {
+        return return_to_firmware(uefi.failure.bytes);
+    }
+    struct clock_rates rates;
+    problem = clock_measure(&rates);
+    if (problem != NULL) {
+        return return_to_firmware(problem);
+    }
+    input->tsc_hz = rates.tsc_hz;
+    input->apic_timer_hz = rates.apic_timer_hz;
+    input->claim_end = MEMORY_PHYS_END; /* firmware's own tables map all RAM */
+    input->claim_pages = claim_pages;
+    input->has_giant_pages = enter_has_giant_pages();
+    if (!loader_prepare(&loader)) {
+        return return_to_firmware(loader.failure.bytes);
+    }
+    if (!uefi_exit(&uefi, &final_map)) {
+        give_up(uefi.failure.bytes);
+    }
+    if (!loader_finish(&loader, &final_map)) {
+        give_up(loader.failure.bytes);
+    }
+    enter_kernel(&loader.entry);
+}
