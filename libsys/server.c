@@ -24,12 +24,17 @@ uint32_t server_next(struct server *server, struct server_event *ret_event)
     }
     struct message message = server->answer;
     uint64_t badge = 0;
-    uint64_t status;
-    if (server->answer_waits)
+    uint64_t status = E_CANCEL;
+    if (server->answer_waits) {
         status = ep_reply_wait(server->endpoint, &message, &badge);
-    else
+        if (status != OK) {
+            (void)sys_cap_delete(0, 0); /* a client that can't take its answer must not keep the others waiting */
+            status = E_CANCEL;
+        }
+        server->answer_waits = false;
+    }
+    while (status == E_CANCEL)
         status = ep_wait(server->endpoint, DEADLINE_NEVER, &message, &badge);
-    server->answer_waits = false;
     if (status != OK)
         return (uint32_t)status;
     *ret_event = (struct server_event){message_kind(message.info), badge, message};
@@ -96,12 +101,15 @@ static void answer_with_caps(struct server *server, const struct server_call *ca
 {
     for (uint32_t i = 0; i < cap_count; i++)
         program.message->send_caps[i] = call->reply_caps[i];
-    uint64_t status = ep_reply(0, &server->answer);
-    if (status != OK && status != E_PEER) {
+    uint64_t status;
+    do
+        status = ep_reply(0, &server->answer);
+    while (status == E_BUSY); /* each try brings the kernel's pending work on the capability forward */
+    if (status != OK) {
         /* The client has no slot for them: it shall know, and the right to answer is still here. */
         server->answer = (struct message){.info = MESSAGE_INFO(status, 0, 0)};
         if (ep_reply(0, &server->answer) != OK)
-            (void)sys_cap_delete(0, 0);
+            (void)sys_cap_delete(0, 0); /* the client is gone */
     }
     for (uint32_t i = 0; i < cap_count; i++) {
         (void)sys_cap_delete(0, call->reply_caps[i]);
@@ -143,13 +151,15 @@ cap_t server_defer(void)
     return 0;
 }
 
-void server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply)
+bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply)
 {
     struct message answer;
     build_answer(&server->protocol->operations[number], status, reply, NULL, &answer);
-    if (ep_reply(slot, &answer) != OK)
+    bool delivered = ep_reply(slot, &answer) == OK;
+    if (!delivered)
         (void)sys_cap_delete(0, slot); /* the caller is gone; the slot may hold what is left of its call */
     slot_free(slot);
+    return delivered;
 }
 
 void server_forget(cap_t slot)

@@ -73,9 +73,9 @@ MUST_USE cap_t server_defer(void);
 
 /*
  * Answer a deferred call; *reply is a `struct name_verb_reply` of operation `number` if the status is OK. The slot is
- * free afterwards. A caller who is gone is no error.
+ * free afterwards. Returns whether the caller got the answer; one who is gone is no error.
  */
-void server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply);
+bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply);
 
 /* Forget a deferred call; its caller gets E_PEER if it still waits. */
 void server_forget(cap_t slot);

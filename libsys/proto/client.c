@@ -10,8 +10,6 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
     uint32_t words = protocol_words(&operation->request, request);
     if (words == 0)
         return P_MESSAGE;
-    struct message message = {.info = MESSAGE_INFO(number, words, operation->request.cap_count)};
-    message_put(&message, request, words, operation->request.most_bytes);
     for (uint32_t i = 0; i < operation->request.cap_count; i++)
         program.message->send_caps[i] = extra->send[i];
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++)
@@ -19,7 +17,13 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
     if (extra != NULL)
         extra->reason[0] = '\0';
 
-    uint64_t status = ep_call(server, &message);
+    struct message message;
+    uint64_t status;
+    do {
+        message.info = MESSAGE_INFO(number, words, operation->request.cap_count);
+        message_put(&message, request, words, operation->request.most_bytes);
+        status = ep_call(server, &message);
+    } while (status == E_BUSY); /* each try brings the kernel's pending work on a capability forward */
     if (status != OK)
         return (uint32_t)status;
 

@@ -1,0 +1,67 @@
+#include "libsys/fault.h"
+
+#include "libsys/print.h"
+#include "libsys/string.h"
+#include "libsys/transfer.h"
+
+void fault_from_event(const struct server_event *event, struct fault_message *ret_fault)
+{
+    uint64_t words[MESSAGE_WORDS];
+    memset(words, 0, sizeof words);
+    (void)message_get(&event->message, words); /* what did not come stays zero */
+    memcpy(ret_fault, words, sizeof *ret_fault);
+}
+
+const char *fault_text(uint64_t kind)
+{
+    switch ((enum fault_kind)kind) {
+    case FAULT_PAGE:
+        return "page fault";
+    case FAULT_INSTRUCTION:
+        return "undefined or privileged instruction";
+    case FAULT_PROTECTION:
+        return "general protection fault";
+    case FAULT_DIVIDE:
+        return "divide error";
+    case FAULT_BREAKPOINT:
+        return "breakpoint";
+    case FAULT_STEP:
+        return "debug exception";
+    case FAULT_FLOAT:
+        return "floating-point exception";
+    case FAULT_ALIGNMENT:
+        return "alignment fault";
+    case FAULT_OVERFLOW:
+        return "overflow";
+    case FAULT_SYSCALL:
+        return "foreign system call";
+    }
+    return "unknown fault";
+}
+
+static const char *access_text(uint64_t access)
+{
+    if ((access & FAULT_ACCESS_FETCH) != 0)
+        return "execute";
+    return (access & FAULT_ACCESS_WRITE) != 0 ? "write" : "read";
+}
+
+void fault_log(const char *name, const struct fault_message *fault)
+{
+    const struct thread_registers *r = &fault->registers;
+    if (fault->kind == FAULT_PAGE)
+        log_print("%s: page fault: %s at 0x%016lx (%s), rip 0x%016lx", name, access_text(fault->access), fault->address,
+                  (fault->access & FAULT_ACCESS_PRESENT) != 0 ? "its rights forbid it" : "nothing is mapped there",
+                  fault->rip);
+    else
+        log_print("%s: %s, code 0x%lx, rip 0x%016lx", name, fault_text(fault->kind), fault->access, fault->rip);
+    if (fault->walk.levels != 0 && fault->walk.levels <= 4)
+        log_print("%s: walk of %lu levels: 0x%lx 0x%lx 0x%lx 0x%lx", name, fault->walk.levels, fault->walk.entry[0],
+                  fault->walk.entry[1], fault->walk.entry[2], fault->walk.entry[3]);
+    log_print("%s: rax 0x%016lx rbx 0x%016lx rcx 0x%016lx rdx 0x%016lx rsi 0x%016lx rdi 0x%016lx", name, r->rax, r->rbx,
+              r->rcx, r->rdx, r->rsi, r->rdi);
+    log_print("%s: rbp 0x%016lx rsp 0x%016lx r8 0x%016lx r9 0x%016lx r10 0x%016lx r11 0x%016lx", name, r->rbp, r->rsp,
+              r->r8, r->r9, r->r10, r->r11);
+    log_print("%s: r12 0x%016lx r13 0x%016lx r14 0x%016lx r15 0x%016lx rflags 0x%lx fs_base 0x%lx", name, r->r12, r->r13,
+              r->r14, r->r15, r->rflags, r->fs_base);
+}

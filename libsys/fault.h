@@ -1,0 +1,16 @@
+/*
+ * Fault messages, for those who watch other programs.
+ */
+#pragma once
+
+#include "kernel/abi/thread.h"
+#include "libsys/server.h"
+
+/* The fault that an event of kind MESSAGE_FAULT tells of. */
+void fault_from_event(const struct server_event *event, struct fault_message *ret_fault);
+
+/* "page fault", "undefined instruction", ... */
+const char *fault_text(uint64_t kind);
+
+/* Report on the kernel's log: what, where, how far the page walk got, registers. `name` says whose fault it is. */
+void fault_log(const char *name, const struct fault_message *fault);

@@ -1,0 +1,183 @@
+#include "libsys/image.h"
+
+#include "kernel/abi/rights.h"
+#include "libsys/layout.h"
+#include "libsys/proto/protocol.h"
+
+static uint64_t page_down(uint64_t address) { return address & ~(PAGE_BYTES - 1); }
+static uint64_t page_up(uint64_t address) { return page_down(address + PAGE_BYTES - 1); }
+static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+uint64_t image_table_pages(const struct elf_plan *plan, uaddr_t base)
+{
+    static const uint32_t level_shifts[] = {21, 30, 39}; /* what one page table, directory, pointer table covers */
+    uint64_t pages = 3; /* stack and message page */
+    for (uint32_t level = 0; level < 3; level++) {
+        uint64_t next = 0; /* the first area that is not counted yet; segments ascend */
+        for (uint32_t i = 0; i < plan->segment_count; i++) {
+            const struct elf_segment *segment = &plan->segments[i];
+            uint64_t first = (base + segment->virt) >> level_shifts[level];
+            uint64_t last = (base + segment->virt + segment->memory_bytes - 1) >> level_shifts[level];
+            first = larger(first, next);
+            if (last < first)
+                continue;
+            pages += last - first + 1;
+            next = last + 1;
+        }
+    }
+    return pages;
+}
+
+uint64_t image_pages(const struct elf_plan *plan)
+{
+    uint64_t pages = 0;
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct elf_segment *segment = &plan->segments[i];
+        pages += (page_up(segment->virt + segment->memory_bytes) - page_down(segment->virt)) / PAGE_BYTES;
+    }
+    return pages;
+}
+
+/* Note a piece and map it. */
+static uint32_t add_piece(struct image *image, uaddr_t at, const struct frame_run *run, uint32_t rights,
+                          enum image_kind kind)
+{
+    image->pieces[image->piece_count++] = (struct image_piece){
+        .at = at,
+        .page_count = (uint32_t)run->page_count,
+        .rights = (uint16_t)rights,
+        .kind = (uint16_t)kind,
+        .memory = (uint32_t)run->memory,
+        .offset_pages = (uint32_t)run->offset_pages,
+    };
+    for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
+        uint64_t count = smaller(run->page_count - done, MAP_PAGES_MAX);
+        struct result result = sys_space_map(image->space, run->memory, run->offset_pages + done, count,
+                                             at + done * PAGE_BYTES, rights);
+        if (result.status != OK)
+            return (uint32_t)result.status;
+    }
+    return OK;
+}
+
+/* What the frames of a run are filled with: `length_bytes` of `from`, which belong at address `at`; zeroes around. */
+struct content {
+    cap_t from;
+    uint64_t offset_bytes; /* congruent to `at` modulo the page size */
+    uint64_t length_bytes;
+    uaddr_t at;
+};
+
+/* Fill the frame at `offset_pages` of `memory`, which will be the page at `page`. */
+static uint32_t fill_page(cap_t memory, uint64_t offset_pages, uaddr_t page, const struct content *content)
+{
+    uaddr_t start = larger(page, content->at);
+    uaddr_t end = smaller(page + PAGE_BYTES, content->at + content->length_bytes);
+    uint64_t frame_offset = offset_pages * PAGE_BYTES;
+    if (start != page || end != page + PAGE_BYTES) {
+        struct result result = sys_memory_fill(memory, frame_offset, PAGE_BYTES, 0);
+        if (result.status != OK)
+            return (uint32_t)result.status;
+    }
+    if (start >= end)
+        return OK;
+    return (uint32_t)sys_memory_copy(memory, frame_offset + (start - page), content->from,
+                                     content->offset_bytes + (start - content->at), end - start)
+        .status;
+}
+
+/* Private frames for [at, end), filled with `content`. */
+static uint32_t add_private(struct image *image, uaddr_t at, uaddr_t end, uint32_t rights, enum image_kind kind,
+                            const struct content *content, struct image_source *source)
+{
+    while (at < end) {
+        struct frame_run run;
+        if (image->piece_count == IMAGE_PIECES_MAX)
+            return P_LIMIT;
+        if (!source->take(source, (end - at) / PAGE_BYTES, &run))
+            return P_NO_MEMORY;
+        for (uint64_t i = 0; i < run.page_count; i++) {
+            uint32_t status = fill_page(run.memory, run.offset_pages + i, at + i * PAGE_BYTES, content);
+            if (status != OK) {
+                source->give_back(source, &run);
+                return status;
+            }
+        }
+        uint32_t status = add_piece(image, at, &run, rights, kind);
+        if (status != OK)
+            return status;
+        at += run.page_count * PAGE_BYTES;
+    }
+    return OK;
+}
+
+/* Where the part of a segment ends whose pages can be the file's own: a page address, >= that of the first page. */
+static uaddr_t in_place_end(const struct elf_segment *segment, const struct image_file *file)
+{
+    uaddr_t first = page_down(segment->virt);
+    if ((segment->rights & MEMORY_WRITE) != 0 || segment->file_bytes == 0)
+        return first;
+    uaddr_t end = segment->virt + segment->file_bytes;
+    /* A last page that is no whole one may show what follows in the file, but nothing from behind the file. */
+    if (segment->file_bytes == segment->memory_bytes &&
+        page_up(segment->file_offset + segment->file_bytes) <= file->size_bytes)
+        return page_up(end);
+    return larger(page_down(end), first);
+}
+
+static uint32_t load_segment(struct image *image, const struct elf_segment *segment, uaddr_t base,
+                             const struct image_file *file, struct image_source *source)
+{
+    uint32_t rights = segment->rights | MEMORY_READ;
+    uaddr_t first = page_down(segment->virt);
+    uaddr_t in_place = in_place_end(segment, file);
+    if (in_place > first) {
+        struct frame_run run = {
+            .memory = file->memory,
+            .offset_pages = (file->offset_bytes + page_down(segment->file_offset)) / PAGE_BYTES,
+            .page_count = (in_place - first) / PAGE_BYTES,
+        };
+        if (image->piece_count == IMAGE_PIECES_MAX)
+            return P_LIMIT;
+        uint32_t status = add_piece(image, base + first, &run, rights, IMAGE_FILE);
+        if (status != OK)
+            return status;
+    }
+    struct content content = {
+        .from = file->memory,
+        .offset_bytes = file->offset_bytes + segment->file_offset,
+        .length_bytes = segment->file_bytes,
+        .at = base + segment->virt,
+    };
+    return add_private(image, base + in_place, base + page_up(segment->virt + segment->memory_bytes), rights,
+                       IMAGE_PRIVATE, &content, source);
+}
+
+uint32_t image_load(struct image *image, const struct elf_plan *plan, uaddr_t base, const struct image_file *file,
+                    struct image_source *source)
+{
+    if (plan->shares_page)
+        return P_IMAGE;
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        uint32_t status = load_segment(image, &plan->segments[i], base, file, source);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+uint32_t image_add_stack(struct image *image, cap_t buffer, uint64_t content_offset_bytes, uint64_t content_bytes,
+                         struct image_source *source)
+{
+    struct content content = {buffer, content_offset_bytes, content_bytes, LAYOUT_STACK_TOP - content_bytes};
+    uaddr_t bottom = page_down(content.at) - LAYOUT_STACK_PAGES * PAGE_BYTES;
+    return add_private(image, bottom, LAYOUT_STACK_TOP, MEMORY_READ | MEMORY_WRITE, IMAGE_STACK, &content, source);
+}
+
+uint32_t image_add_message(struct image *image, const struct frame_run *frame)
+{
+    if (image->piece_count == IMAGE_PIECES_MAX)
+        return P_LIMIT;
+    return add_piece(image, LAYOUT_MESSAGE, frame, MEMORY_READ | MEMORY_WRITE, IMAGE_MESSAGE);
+}

@@ -1,0 +1,25 @@
+/*
+ * Where things lie in the address space of a program that init or the process server makes.
+ *
+ *   0x0000000000200000  images linked at fixed addresses, from here up
+ *   0x0000000100000000  images that are position-independent
+ *   LAYOUT_IMAGE_END    no image reaches this
+ *   ...                 stack, growing down from LAYOUT_STACK_TOP; what lies below it is not mapped
+ *   LAYOUT_MESSAGE      the message page, in the same 2 MiB as the stack, so that they share page tables
+ */
+#pragma once
+
+#include "kernel/abi/syscall.h"
+
+#define LAYOUT_IMAGE_LOWEST USER_LOWEST
+#define LAYOUT_IMAGE_BASE 0x100000000ULL
+#define LAYOUT_IMAGE_END 0x00007f0000000000ULL
+#define LAYOUT_STACK_TOP 0x00007fffffff0000ULL
+#define LAYOUT_MESSAGE 0x00007fffffff8000ULL
+#define LAYOUT_STACK_PAGES 32U /* besides what arguments and environment take */
+
+/* The most that arguments, environment and vectors may take, so that all of the stack stays in its 2 MiB. */
+#define LAYOUT_STRINGS_PAGES_MAX 40U
+_Static_assert(LAYOUT_STACK_TOP % (2U << 20) > (LAYOUT_STACK_PAGES + LAYOUT_STRINGS_PAGES_MAX) * PAGE_BYTES,
+               "one page table holds the stack");
+_Static_assert(LAYOUT_STACK_TOP >> 21 == LAYOUT_MESSAGE >> 21, "... and the message page");

@@ -1,0 +1,114 @@
+#include "libsys/stack.h"
+
+#include "kernel/abi/system.h"
+#include "libsys/auxiliary.h"
+#include "libsys/elf.h"
+#include "libsys/string.h"
+
+/* Filled from the top down; `at` is the lowest byte used so far. */
+struct writer {
+    uint8_t *buffer;
+    uint64_t at;
+    uint64_t size_bytes;
+    uaddr_t top;
+    bool full;
+};
+
+static uaddr_t here(const struct writer *to) { return to->top - (to->size_bytes - to->at); }
+
+static void push(struct writer *to, const void *bytes, uint64_t length_bytes)
+{
+    if (to->full || length_bytes > to->at) {
+        to->full = true;
+        return;
+    }
+    to->at -= length_bytes;
+    memcpy(to->buffer + to->at, bytes, length_bytes);
+}
+
+static void push_word(struct writer *to, uint64_t word) { push(to, &word, sizeof word); }
+
+static void push_auxiliary(struct writer *to, uint64_t type, uint64_t value)
+{
+    push_word(to, value);
+    push_word(to, type);
+}
+
+/* `block` was pushed at `base`: pointers to its strings, the first one lowest. */
+static void push_pointers(struct writer *to, const struct string_block *block, uaddr_t base)
+{
+    uint64_t pointer_bytes = block->count * sizeof(uint64_t);
+    if (to->full || pointer_bytes > to->at) {
+        to->full = true;
+        return;
+    }
+    to->at -= pointer_bytes;
+    uint64_t offset = 0;
+    for (uint64_t i = 0; i < block->count; i++) {
+        uint64_t pointer = base + offset;
+        memcpy(to->buffer + to->at + i * sizeof pointer, &pointer, sizeof pointer);
+        offset += strlen(block->bytes + offset) + 1;
+    }
+}
+
+bool string_block_is_whole(const struct string_block *block)
+{
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < block->length_bytes; i++)
+        if (block->bytes[i] == '\0')
+            count++;
+    return count == block->count && (block->length_bytes == 0 || block->bytes[block->length_bytes - 1] == '\0');
+}
+
+static void push_vector(struct writer *to, const struct stack_input *input, uaddr_t path, uaddr_t random)
+{
+    push_auxiliary(to, AT_NULL, 0);
+    push_auxiliary(to, AT_BATON_MESSAGE, input->message);
+    push_auxiliary(to, AT_EXECFN, path);
+    push_auxiliary(to, AT_RANDOM, random);
+    push_auxiliary(to, AT_ENTRY, input->entry);
+    push_auxiliary(to, AT_BASE, input->base);
+    push_auxiliary(to, AT_PAGESZ, PAGE_BYTES);
+    if (input->headers != 0) {
+        push_auxiliary(to, AT_PHNUM, input->header_count);
+        push_auxiliary(to, AT_PHENT, ELF_PROGRAM_HEADER_BYTES);
+        push_auxiliary(to, AT_PHDR, input->headers);
+    }
+}
+
+bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size_bytes, uaddr_t *ret_pointer)
+{
+    struct writer to = {buffer, size_bytes, size_bytes, input->top, false};
+    push_word(&to, 0);
+    push(&to, input->path, strlen(input->path) + 1);
+    uaddr_t path = here(&to);
+
+    uaddr_t environment[STACK_ENVIRONMENTS];
+    uint64_t pointer_count = 3 + input->arguments.count; /* argc and the two NULLs */
+    for (uint32_t i = 0; i < STACK_ENVIRONMENTS; i++) {
+        push(&to, input->environment[i].bytes, input->environment[i].length_bytes);
+        environment[i] = here(&to);
+        pointer_count += input->environment[i].count;
+    }
+    push(&to, input->arguments.bytes, input->arguments.length_bytes);
+    uaddr_t arguments = here(&to);
+    push(&to, input->random, sizeof input->random);
+    uaddr_t random = here(&to);
+
+    /* Pointers and vector end up 16-aligned: vector entries are pairs, so only an odd count of pointers needs a word. */
+    static const uint8_t zeroes[16];
+    push(&to, zeroes, here(&to) % 16);
+    if (pointer_count % 2 != 0)
+        push_word(&to, 0);
+    push_vector(&to, input, path, random);
+    push_word(&to, 0);
+    for (uint32_t i = STACK_ENVIRONMENTS; i > 0; i--)
+        push_pointers(&to, &input->environment[i - 1], environment[i - 1]);
+    push_word(&to, 0);
+    push_pointers(&to, &input->arguments, arguments);
+    push_word(&to, input->arguments.count);
+    if (to.full)
+        return false;
+    *ret_pointer = here(&to);
+    return true;
+}
