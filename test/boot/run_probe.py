@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""Boots one machine of the table below and judges it: either the test guest finds the boot contract kept, or the loader
+refuses a damaged system with the message that is expected.
+
+    run_probe.py --list
+    run_probe.py --pvh pvh.elf --efi BOOTX64.EFI --kernel probe_kernel.elf --init probe_init.elf CASE
+
+Exit code 0 = as expected; otherwise what was seen is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from typing import Callable
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+
+import volume  # noqa: E402
+from machine import disk, firmware  # noqa: E402
+
+COMMAND = "probe seed=7"
+EXIT_GOOD = 33
+EXIT_REFUSED = 35
+MACHINE_SECONDS = 30
+ICOUNT = ("-icount", "shift=0,align=off,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm")
+ICOUNT_HZ = 1_000_000_000  # one instruction takes one nanosecond of the machine's time
+ICOUNT_HZ_ERROR = 20_000
+PACK = "pack the boot volume again"
+
+# Offsets in an ELF64 file (System V ABI, chapters 4 and 5).
+ELF_TYPE, ELF_MACHINE = 16, 18
+FIRST_HEADER, HEADER_BYTES, HEADER_FLAGS, HEADER_MEMORY_BYTES = 64, 56, 4, 40
+
+Members = dict[str, bytes]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """front: pvh or uefi. change: damages the members; cut: damages the volume's bytes. message: the expected refusal."""
+
+    front: str
+    arguments: tuple[str, ...] = ("-m", "64M")
+    bios: tuple[str, ...] = ()
+    change: Callable[[Members], None] = lambda members: None
+    cut: Callable[[bytes], bytes | None] = lambda data: data
+    command: str = COMMAND
+    message: str = ""
+    runs: int = 1
+    hz: int = 0
+
+
+def patch(name: str, offset: int, layout: str, value: int) -> Callable[[Members], None]:
+    """A change that writes one number into one member."""
+
+    def apply(members: Members) -> None:
+        data = bytearray(members[name])
+        struct.pack_into(layout, data, offset, value)
+        members[name] = bytes(data)
+
+    return apply
+
+
+def put(name: str, data: bytes) -> Callable[[Members], None]:
+    """A change that gives one member other contents."""
+    return lambda members: members.update({name: data})
+
+
+def shorten(name: str, length: int) -> Callable[[Members], None]:
+    """A change that cuts one member off."""
+    return lambda members: members.update({name: members[name][:length]})
+
+
+def drop(name: str) -> Callable[[Members], None]:
+    """A change that takes one member away."""
+    return lambda members: members.pop(name) and None
+
+
+def only(name: str, data: bytes) -> Callable[[Members], None]:
+    """A change that leaves one member in place of all others."""
+
+    def apply(members: Members) -> None:
+        members.clear()
+        members[name] = data
+
+    return apply
+
+
+KERNEL, INIT = "boot/kernel.elf", "boot/init.elf"
+QBOOT = ("-bios", "qboot.rom")
+FLASH = ("flash",)
+LAST_KERNEL_HEADER = FIRST_HEADER + 2 * HEADER_BYTES
+
+
+def refused(message: str, front: str = "pvh", **more: object) -> Case:
+    """A case in which the loader must say exactly this."""
+    return Case(front, message=message, bios=QBOOT if front == "pvh" else (), **more)  # type: ignore[arg-type]
+
+
+CASES: dict[str, Case] = {
+    "pvh_seabios_64m": Case("pvh"),
+    "pvh_seabios_256m_smp": Case("pvh", ("-m", "256M", "-smp", "4")),
+    "pvh_seabios_5g": Case("pvh", ("-m", "5G")),
+    "pvh_qboot_64m": Case("pvh", bios=QBOOT),
+    "pvh_qboot_256m": Case("pvh", ("-m", "256M"), QBOOT),
+    "pvh_qboot_5g": Case("pvh", ("-m", "5G"), QBOOT),
+    "pvh_no_giant_pages": Case("pvh", ("-m", "5G", "-cpu", "max,-pdpe1gb"), QBOOT),
+    "pvh_icount": Case("pvh", ("-m", "64M", *ICOUNT), QBOOT, runs=2, hz=ICOUNT_HZ),
+    "uefi_64m": Case("uefi"),
+    "uefi_256m_screen": Case("uefi", ("-m", "256M", "-device", "VGA")),
+    "uefi_5g_smp": Case("uefi", ("-m", "5G", "-smp", "4")),
+    "uefi_flash": Case("uefi", ("-m", "256M"), FLASH),
+    "uefi_entropy_of_firmware": Case("uefi", ("-m", "256M", "-cpu", "max,-rdrand,-rdseed", "-device", "virtio-rng-pci")),
+    "refuse_no_volume": refused("boot.tar: not given; start QEMU with -initrd boot.tar", cut=lambda data: None),
+    "refuse_garbage_volume": refused(f"boot.tar: damaged: not a ustar header, at byte 0; {PACK}",
+                                     cut=lambda data: b"garbage " * 512),
+    "refuse_cut_volume": refused(f"boot.tar: damaged: file data goes beyond the end of the archive, at byte 3584; {PACK}",
+                                 cut=lambda data: data[:8192]),
+    "refuse_volume_without_end": refused(
+        f"boot.tar: damaged: ends without its end mark: the archive is cut short, at byte 4608; {PACK}",
+        change=only("etc/file", bytes(512)), cut=lambda data: data[:4608]),
+    "refuse_no_kernel": refused(f"{KERNEL}: not found in the boot volume; {PACK}", change=drop(KERNEL)),
+    "refuse_no_init": refused(f"{INIT}: not found in the boot volume; {PACK}", change=drop(INIT)),
+    "refuse_kernel_of_other_machine": refused(f"{KERNEL}: made for another machine than x86-64; {PACK}",
+                                              change=patch(KERNEL, ELF_MACHINE, "<H", 183)),
+    "refuse_cut_kernel": refused(f"{KERNEL}: truncated program header table; {PACK}", change=shorten(KERNEL, 100)),
+    "refuse_kernel_write_execute": refused(f"{KERNEL}: segment 0: both writable and executable; {PACK}",
+                                           change=patch(KERNEL, FIRST_HEADER + HEADER_FLAGS, "<I", 7)),
+    "refuse_large_kernel": refused(f"not enough memory for {KERNEL}: it takes 1048604 KiB in one piece; "
+                                   "give the machine more",
+                                   change=patch(KERNEL, LAST_KERNEL_HEADER + HEADER_MEMORY_BYTES, "<Q", 1 << 30)),
+    "refuse_garbage_init": refused(f"{INIT}: not an ELF file; {PACK}", change=put(INIT, b"garbage " * 512)),
+    "refuse_movable_init": refused(f"{INIT}: position-independent; link it at a fixed address (-no-pie)",
+                                   change=patch(INIT, ELF_TYPE, "<H", 3)),
+    "refuse_long_command": refused("command line: longer than 511 bytes; shorten it", command="x" * 512),
+    "refuse_no_nx": refused("the CPU has no no-execute pages, or firmware turned them off; turn them on in firmware "
+                            "set-up", arguments=("-m", "64M", "-cpu", "max,-nx")),
+    "refuse_uefi_no_volume": refused("\\baton\\boot.tar: not found on the boot volume; copy it to the partition that "
+                                     "holds \\EFI\\BOOT\\BOOTX64.EFI", "uefi", cut=lambda data: None),
+    "refuse_uefi_garbage_init": refused(f"{INIT}: not an ELF file; {PACK}", "uefi",
+                                        change=put(INIT, b"garbage " * 512)),
+    "refuse_uefi_long_command": refused("\\baton\\command.txt: longer than 511 bytes; shorten it", "uefi",
+                                        command="x" * 512),
+}
+
+
+class Wrong(Exception):
+    """The machine did not do what it should; the text says what."""
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a machine left behind."""
+
+    status: int
+    console: str
+    log: str
+    tap: str
+
+
+class Runner:
+    """Boots the machines of one case."""
+
+    def __init__(self, options: argparse.Namespace, case: Case, folder: pathlib.Path) -> None:
+        self.options = options
+        self.case = case
+        self.folder = folder
+
+    def volume_bytes(self) -> bytes | None:
+        members = {KERNEL: self.options.kernel.read_bytes(), INIT: self.options.init.read_bytes()}
+        self.case.change(members)
+        return self.case.cut(volume.build(list(members.items())))
+
+    def boot_arguments(self) -> list[str]:
+        """What the machine starts from."""
+        archive = self.volume_bytes()
+        if self.case.front == "pvh":
+            arguments = ["-kernel", str(self.options.pvh), "-append", self.case.command, *self.case.bios]
+            if archive is not None:
+                path = self.folder / "boot.tar"
+                path.write_bytes(archive)
+                arguments += ["-initrd", str(path)]
+            return arguments
+        found = firmware.find(flash_first=self.case.bios == FLASH)
+        if found is None:
+            raise Wrong("no UEFI firmware is installed (package ovmf)")
+        files = {disk.LOADER_PATH: self.options.efi.read_bytes(), disk.COMMAND_PATH: self.case.command.encode() + b"\r\n"}
+        if archive is not None:
+            files[disk.VOLUME_PATH] = archive
+        image = self.folder / "disk.img"
+        disk.write_image(image, files)
+        return [*found.arguments(), "-drive", f"if=none,id=boot,format=raw,file={image}",
+                "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
+
+    def run(self) -> Outcome:
+        log, tap = self.folder / "log", self.folder / "tap"
+        cpu = [] if "-cpu" in self.case.arguments else ["-cpu", "max"]
+        command = ["qemu-system-x86_64", "-M", "q35", *cpu, *self.case.arguments, "-nodefaults", "-no-user-config",
+                   "-display", "none", "-no-reboot", *self.boot_arguments(), "-serial", "stdio",
+                   "-chardev", f"file,id=log,path={log}", "-device", "isa-debugcon,iobase=0xe9,chardev=log",
+                   "-chardev", f"file,id=tap,path={tap}", "-device", "isa-debugcon,iobase=0xe8,chardev=tap",
+                   "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        status, console = talk(command, press_key=self.case.front == "uefi" and bool(self.case.message))
+        return Outcome(status, console, log.read_text(errors="replace"), tap.read_text(errors="replace"))
+
+
+def talk(command: list[str], press_key: bool) -> tuple[int, str]:
+    """Run the emulator. press_key: answer the loader's question and end when firmware has taken over again."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as machine:
+        assert machine.stdin is not None and machine.stdout is not None
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            machine.kill()
+
+        timer = threading.Timer(MACHINE_SECONDS, expire)
+        timer.start()
+        console = b""
+        while chunk := machine.stdout.read1(4096):
+            console += chunk
+            if press_key and b"press a key to return to firmware" in console:
+                machine.stdin.write(b"\r")
+                machine.stdin.flush()
+                press_key = False
+            if b"BdsDxe: failed to start" in console:
+                machine.kill()
+        status = machine.wait()
+        timer.cancel()
+    text = console.decode(errors="replace")
+    if expired.is_set():
+        raise Wrong(f"the machine did not end within {MACHINE_SECONDS} s; its console:\n{text}")
+    return status, text
+
+
+def judge_good(case: Case, seen: Outcome) -> None:
+    """The guest ran all its checks, all passed, and it was given the right command line."""
+    plan = re.search(r"^1\.\.(\d+)$", seen.tap, re.MULTILINE)
+    good = re.findall(r"^ok (\d+) - ", seen.tap, re.MULTILINE)
+    bad = re.findall(r"^not ok .*$", seen.tap, re.MULTILINE)
+    if bad:
+        raise Wrong("\n".join(bad))
+    if plan is None or good != [str(number + 1) for number in range(int(plan[1]))]:
+        raise Wrong("the guest did not run all its checks")
+    if seen.status != EXIT_GOOD:
+        raise Wrong(f"QEMU exited with {seen.status}, want {EXIT_GOOD}")
+    if f"# command [{case.command}]\n" not in seen.tap:
+        raise Wrong(f"the guest was not given the command line {case.command!r}")
+    width = re.search(r"^# screen width 0x(\w+)$", seen.tap, re.MULTILINE)
+    if width is None or (int(width[1], 16) != 0) != ("VGA" in case.arguments):
+        raise Wrong("framebuffer: want one exactly if the machine has a screen")
+    for name in ("tsc_hz", "apic_timer_hz") if case.hz else ():
+        rate = re.search(rf"^# {name} 0x(\w+)$", seen.tap, re.MULTILINE)
+        if rate is None or abs(int(rate[1], 16) - case.hz) > ICOUNT_HZ_ERROR:
+            raise Wrong(f"{name}: want {case.hz}, at most {ICOUNT_HZ_ERROR} off")
+
+
+def judge_refused(case: Case, seen: Outcome) -> None:
+    """The loader said what was expected on the channels it has, and the guest never ran."""
+    line = f"baton: {case.message}"
+    lines = [text.strip("\r") for text in seen.console.split("\n")]
+    if line not in lines:
+        raise Wrong(f"the console does not say: {line}")
+    if seen.tap:
+        raise Wrong("the kernel was started")
+    if case.front == "uefi":
+        if "BdsDxe: failed to start" not in seen.console:
+            raise Wrong("the loader did not return to firmware")
+        return
+    if seen.log != line + "\n":
+        raise Wrong(f"the log port does not say: {line}")
+    if seen.status != EXIT_REFUSED:
+        raise Wrong(f"QEMU exited with {seen.status}, want {EXIT_REFUSED}")
+
+
+def main() -> int:
+    if sys.argv[1:] == ["--list"]:  # for the build, which makes each case a test
+        print("\n".join(CASES))
+        return 0
+    parser = argparse.ArgumentParser(description="Boot one machine and judge it.")
+    for name in ("pvh", "efi", "kernel", "init"):
+        parser.add_argument(f"--{name}", required=True, type=pathlib.Path, metavar="FILE")
+    parser.add_argument("case", choices=CASES, metavar="CASE")
+    options = parser.parse_args()
+    case = CASES[options.case]
+    seen: Outcome | None = None
+    with tempfile.TemporaryDirectory(prefix="baton-probe-") as folder:
+        try:
+            outcomes = []
+            for _ in range(case.runs):
+                seen = Runner(options, case, pathlib.Path(folder)).run()
+                outcomes.append(seen)
+                (judge_refused if case.message else judge_good)(case, seen)
+            if any(outcome != outcomes[0] for outcome in outcomes):
+                raise Wrong("two runs of a deterministic machine differ")
+        except (Wrong, disk.DiskError, OSError) as error:
+            print(f"{options.case}: {error}")
+            if seen is not None:
+                print(f"exit code {seen.status}\n--- console\n{seen.console}\n--- log\n{seen.log}\n--- tap\n{seen.tap}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
