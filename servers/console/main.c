@@ -1,0 +1,200 @@
+/*
+ * The console server: one 16550 UART, protocol `console`. terminal.c thinks; here its wires are connected.
+ *
+ *     console [FIRST_PORT]     default 0x3f8, COM1
+ */
+#include "kernel/abi/syscall.h"
+#include "kernel/abi/thread.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/console.h"
+#include "libsys/server.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "servers/console/terminal.h"
+
+PROTOCOL_SERVER(console, CONSOLE_OPERATIONS)
+
+enum operation {
+    OPERATION_WRITE = 1,
+    OPERATION_READ = 2,
+};
+
+#define COM1_FIRST_PORT 0x3f8U
+#define EVENT_UART 1U     /* bit of `events`: the UART's interrupt, or our own reminder to go on serving it */
+#define INTERRUPT_BITS 1U /* of `interrupt`: Ctrl-C */
+
+struct wires {
+    cap_t ports, irq, events, interrupt, thread, serve;
+    uint64_t first_port;
+};
+
+static struct wires wires;
+static struct server server;
+static struct terminal terminal;
+
+/* Ports the manifest did not grant read as absent: the UART's own check finds out. */
+static uint8_t read_register(void *context, unsigned index)
+{
+    (void)context;
+    struct result result = sys_port_read(wires.ports, wires.first_port + index, 1);
+    return result.status == OK ? (uint8_t)result.value : 0xff;
+}
+
+static void write_register(void *context, unsigned index, uint8_t value)
+{
+    (void)context;
+    (void)sys_port_write(wires.ports, wires.first_port + index, 1, value);
+}
+
+static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t length)
+{
+    (void)context;
+    struct console_read_reply answer;
+    answer.length_bytes = length;
+    if (length > 0)
+        memcpy(answer.bytes, bytes, length);
+    return server_answer(&server, reply, OPERATION_READ, length > 0 ? OK : E_CANCEL, &answer);
+}
+
+static void answer_write(void *context, cap_t reply, size_t length)
+{
+    (void)context;
+    struct console_write_reply answer = {.written_bytes = length};
+    (void)server_answer(&server, reply, OPERATION_WRITE, OK, &answer); /* a writer that died has what it wanted */
+}
+
+static void raise_interrupt(void *context)
+{
+    (void)context;
+    (void)sys_signal_raise(wires.interrupt, INTERRUPT_BITS); /* without a process server there is nobody to stop */
+}
+
+static uint32_t console_serve_write(struct server_call *call, const struct console_write_request *request,
+                                    struct console_write_reply *reply)
+{
+    size_t written = terminal_write(&terminal, request->bytes, request->length_bytes);
+    reply->written_bytes = written;
+    if (written == request->length_bytes)
+        return OK;
+    cap_t slot = server_defer();
+    if (slot != 0 && terminal_park_writer(&terminal, slot, request->bytes, request->length_bytes, written))
+        return SERVER_DEFERRED;
+    if (slot != 0) { /* too many wait already */
+        struct console_write_reply none = {.written_bytes = 0};
+        (void)server_answer(&server, slot, OPERATION_WRITE, P_LIMIT, &none);
+        return SERVER_DEFERRED;
+    }
+    format_into(call->reason, sizeof call->reason, "no slot is free to let the writer wait");
+    return P_LIMIT;
+}
+
+static uint32_t console_serve_read(struct server_call *call, const struct console_read_request *request,
+                                   struct console_read_reply *reply)
+{
+    if (request->most_bytes < 1 || request->most_bytes > CONSOLE_BYTES_MAX) {
+        format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", request->most_bytes,
+                    CONSOLE_BYTES_MAX);
+        return P_ARGUMENT;
+    }
+    reply->length_bytes = terminal_read(&terminal, reply->bytes, request->most_bytes);
+    if (reply->length_bytes > 0)
+        return OK;
+    cap_t slot = server_defer();
+    if (slot == 0) {
+        format_into(call->reason, sizeof call->reason, "no slot is free to let the reader wait");
+        return P_LIMIT;
+    }
+    terminal_park_reader(&terminal, slot, request->most_bytes);
+    return SERVER_DEFERRED;
+}
+
+static uint32_t console_serve_set_mode(struct server_call *call, const struct console_set_mode_request *request,
+                                       struct console_set_mode_reply *reply)
+{
+    if (request->mode != CONSOLE_RAW && request->mode != CONSOLE_FOREGROUND) {
+        format_into(call->reason, sizeof call->reason, "no such mode: %lu", request->mode);
+        return P_ARGUMENT;
+    }
+    reply->old_mode = terminal.mode;
+    terminal_set_mode(&terminal, (enum console_mode)request->mode);
+    return OK;
+}
+
+/*
+ * The acknowledgement lets the line interrupt again, but an edge that came before it is lost: hence the second look at
+ * the UART. If that finds no end, a timer that is due at once brings us back after the clients had their turn.
+ */
+static void serve_interrupt(void)
+{
+    (void)terminal_progress(&terminal);
+    (void)sys_irq_ack(wires.irq); /* fails only for the reminder's sake: nothing to acknowledge then */
+    if (!terminal_progress(&terminal))
+        (void)sys_signal_timer(wires.events, EVENT_UART, 0);
+}
+
+/* Returns what failed, or NULL. */
+static const char *bind_interrupt(uint64_t *ret_status)
+{
+    struct thread_config config = {.notification = wires.events};
+    memcpy(program.message->data, &config, sizeof config);
+    *ret_status = sys_thread_configure(wires.thread, THREAD_NOTIFICATION).status;
+    if (*ret_status != OK)
+        return "binding `events` to `thread`";
+    *ret_status = sys_irq_bind(wires.irq, wires.events, EVENT_UART).status;
+    return *ret_status == OK ? NULL : "binding `irq` to `events`";
+}
+
+static bool find_wires(int argc, char **argv)
+{
+    static const char *const names[] = {"ports", "irq", "events", "interrupt", "thread", "serve"};
+    cap_t *const slots[] = {&wires.ports,     &wires.irq,    &wires.events,
+                            &wires.interrupt, &wires.thread, &wires.serve};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        *slots[i] = program_cap(names[i]);
+        if (*slots[i] == 0) {
+            log_print("console: no capability `%s`", names[i]);
+            return false;
+        }
+    }
+    wires.first_port = COM1_FIRST_PORT;
+    if (argc > 1 && !text_to_number(argv[1], &wires.first_port)) {
+        log_print("console: `%s` is not a port number", argv[1]);
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)envp;
+    static const struct uart_ports ports = {.read = read_register, .write = write_register};
+    static const struct terminal_clients clients = {
+        .answer_read = answer_read, .answer_write = answer_write, .interrupt = raise_interrupt};
+    uint64_t status;
+    if (!find_wires(argc, argv))
+        return 1;
+    const char *failed = bind_interrupt(&status);
+    if (failed == NULL && (status = server_init(&server, wires.serve, &console_protocol)) != OK)
+        failed = "taking slots";
+    if (failed != NULL) {
+        log_print("console: %s: %s", failed, status_text(status));
+        return 1;
+    }
+    if (!terminal_start(&terminal, &ports, &clients))
+        log_print("console: no UART at port 0x%lx: output is lost, and nothing can be read", wires.first_port);
+    serve_interrupt(); /* what was typed before the interrupt was bound */
+
+    for (;;) {
+        struct server_event event;
+        status = server_next(&server, &event);
+        if (status != OK) {
+            log_print("console: waiting for messages: %s", status_text(status));
+            return 1;
+        }
+        if (event.kind == MESSAGE_CALL)
+            server_serve(&server, &event);
+        else if (event.kind == MESSAGE_NOTIFICATION)
+            serve_interrupt();
+    }
+}

@@ -1,0 +1,173 @@
+#include "servers/console/terminal.h"
+
+#include "libsys/string.h"
+
+#define KEY_INTERRUPT 0x03U /* Ctrl-C */
+#define BELL 0x07U
+
+/* Move bytes to the output ring as far as they fit; a line feed needs room for two. Returns how many went. */
+static size_t add_output(struct terminal *terminal, const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        bool line_end = bytes[i] == '\n' && terminal->last_output != '\r';
+        if (ring_free(&terminal->output) < (line_end ? 2U : 1U))
+            return i;
+        if (line_end)
+            ring_add(&terminal->output, '\r');
+        ring_add(&terminal->output, bytes[i]);
+        terminal->last_output = bytes[i];
+    }
+    return length;
+}
+
+/* Let the UART fill its receive FIFO only while its bytes are wanted: in raw mode what is typed too fast waits outside.
+ * In foreground mode it does not, or Ctrl-C would wait too. */
+static void update_receive(struct terminal *terminal)
+{
+    uart_receive(&terminal->uart, terminal->mode == CONSOLE_FOREGROUND || ring_free(&terminal->input) > 0);
+}
+
+/* The line is dead for what was typed before: it was meant for the program that is being stopped. */
+static void interrupt(struct terminal *terminal)
+{
+    static const uint8_t shown[] = {'^', 'C', '\n'};
+    ring_clear(&terminal->input);
+    (void)add_output(terminal, shown, sizeof shown);
+    terminal->clients->interrupt(terminal->clients->context);
+}
+
+static void received(void *context, uint8_t byte)
+{
+    static const uint8_t bell = BELL;
+    struct terminal *terminal = context;
+    if (byte == KEY_INTERRUPT && terminal->mode == CONSOLE_FOREGROUND) {
+        interrupt(terminal);
+    } else if (ring_free(&terminal->input) > 0) {
+        ring_add(&terminal->input, byte);
+        update_receive(terminal);
+    } else {
+        terminal->input_lost_count++;
+        (void)add_output(terminal, &bell, 1);
+    }
+}
+
+static int next_to_send(void *context)
+{
+    struct terminal *terminal = context;
+    return ring_used(&terminal->output) == 0 ? -1 : ring_take(&terminal->output);
+}
+
+bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients)
+{
+    terminal->clients = clients;
+    terminal->mode = CONSOLE_RAW;
+    terminal->input_lost_count = 0;
+    terminal->input = (struct ring){.bytes = terminal->input_bytes, .size = TERMINAL_INPUT_BYTES};
+    terminal->output = (struct ring){.bytes = terminal->output_bytes, .size = TERMINAL_OUTPUT_BYTES};
+    terminal->last_output = 0;
+    terminal->reader_count = 0;
+    terminal->writer_count = 0;
+    terminal->uart_user = (struct uart_user){.received = received, .next = next_to_send, .context = terminal};
+    return uart_start(&terminal->uart, ports, &terminal->uart_user);
+}
+
+size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length)
+{
+    if (terminal->writer_count > 0)
+        return 0;
+    size_t taken = add_output(terminal, bytes, length);
+    uart_transmit(&terminal->uart);
+    return taken;
+}
+
+bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length, size_t written)
+{
+    if (terminal->writer_count == TERMINAL_WAITERS_MAX)
+        return false;
+    struct terminal_writer *writer = &terminal->writers[terminal->writer_count++];
+    writer->reply = reply;
+    writer->length = length;
+    writer->written = written;
+    memcpy(writer->bytes, bytes, length);
+    return true;
+}
+
+static size_t copy_input(const struct terminal *terminal, uint8_t *bytes, size_t limit)
+{
+    size_t length = ring_used(&terminal->input) < limit ? ring_used(&terminal->input) : limit;
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = ring_peek(&terminal->input, i);
+    return length;
+}
+
+static void consume_input(struct terminal *terminal, size_t length)
+{
+    terminal->input.taken += length;
+    update_receive(terminal);
+}
+
+size_t terminal_read(struct terminal *terminal, uint8_t *bytes, size_t limit)
+{
+    if (terminal->reader_count > 0)
+        return 0;
+    size_t length = copy_input(terminal, bytes, limit);
+    consume_input(terminal, length);
+    return length;
+}
+
+static struct terminal_reader take_reader(struct terminal *terminal)
+{
+    struct terminal_reader reader = terminal->readers[0];
+    terminal->reader_count--;
+    memmove(&terminal->readers[0], &terminal->readers[1], terminal->reader_count * sizeof reader);
+    return reader;
+}
+
+void terminal_park_reader(struct terminal *terminal, cap_t reply, size_t limit)
+{
+    if (terminal->reader_count == TERMINAL_WAITERS_MAX)
+        (void)terminal->clients->answer_read(terminal->clients->context, take_reader(terminal).reply, NULL, 0);
+    terminal->readers[terminal->reader_count++] = (struct terminal_reader){.reply = reply, .limit = limit};
+}
+
+void terminal_set_mode(struct terminal *terminal, enum console_mode mode)
+{
+    terminal->mode = mode;
+    update_receive(terminal);
+}
+
+/* A reader that died meanwhile takes nothing away: its bytes go to the next. */
+static void answer_readers(struct terminal *terminal)
+{
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+    while (terminal->reader_count > 0 && ring_used(&terminal->input) > 0) {
+        struct terminal_reader reader = take_reader(terminal);
+        size_t length = copy_input(terminal, bytes, reader.limit);
+        if (terminal->clients->answer_read(terminal->clients->context, reader.reply, bytes, length))
+            consume_input(terminal, length);
+    }
+}
+
+static void answer_writers(struct terminal *terminal)
+{
+    while (terminal->writer_count > 0) {
+        struct terminal_writer *writer = &terminal->writers[0];
+        writer->written += add_output(terminal, writer->bytes + writer->written, writer->length - writer->written);
+        uart_transmit(&terminal->uart);
+        if (writer->written < writer->length)
+            return;
+        terminal->clients->answer_write(terminal->clients->context, writer->reply, writer->length);
+        terminal->writer_count--;
+        memmove(&terminal->writers[0], &terminal->writers[1], terminal->writer_count * sizeof *writer);
+    }
+}
+
+bool terminal_progress(struct terminal *terminal)
+{
+    bool at_rest = uart_service(&terminal->uart);
+    answer_writers(terminal);
+    answer_readers(terminal);
+    if (ring_used(&terminal->output) > 0)
+        uart_transmit(&terminal->uart);
+    return at_rest;
+}

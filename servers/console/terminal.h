@@ -1,0 +1,88 @@
+/*
+ * What the console does with bytes and with the clients that wait for them. It makes no system call: the UART is behind
+ * struct uart_ports, answers to clients are behind struct terminal_clients, so it runs in a host test as it runs here.
+ *
+ *     UART --received--> [ input ring ] --> readers, first come first served
+ *       \__ Ctrl-C in foreground mode --> interrupt()
+ *     UART <----next---- [ output ring ] <-- writers, first come first served; LF becomes CR LF on the way in
+ *
+ * Nobody is refused for long: a write that does not fit waits for its answer, a read waits for the first byte.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/abi/syscall.h"
+#include "libsys/proto/console.h"
+#include "servers/console/ring.h"
+#include "servers/console/uart.h"
+
+#define TERMINAL_INPUT_BYTES 16384U /* typed ahead; a power of two */
+#define TERMINAL_OUTPUT_BYTES 8192U /* a power of two */
+#define TERMINAL_WAITERS_MAX 32U    /* readers that wait, and as many writers */
+
+/* How to answer those who wait. `reply` is what terminal_park_* was given; it is used up by the answer in any case. */
+struct terminal_clients {
+    bool (*answer_read)(void *context, cap_t reply, const uint8_t *bytes, size_t length); /* false: nobody got them */
+    void (*answer_write)(void *context, cap_t reply, size_t length);
+    void (*interrupt)(void *context); /* Ctrl-C was typed in foreground mode */
+    void *context;
+};
+
+struct terminal_reader {
+    cap_t reply;
+    size_t limit; /* bytes it wants at most */
+};
+
+struct terminal_writer {
+    cap_t reply;
+    size_t length;
+    size_t written; /* of its bytes, so many are in the output ring */
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+};
+
+struct terminal {
+    struct uart uart;
+    struct uart_user uart_user;
+    const struct terminal_clients *clients;
+    enum console_mode mode;
+    uint64_t input_lost_count; /* bytes typed in foreground mode while the input ring was full */
+
+    struct ring input;
+    struct ring output;
+    uint8_t last_output; /* the last byte a client wrote: LF after CR stays as it is */
+
+    struct terminal_reader readers[TERMINAL_WAITERS_MAX]; /* queues: the oldest is at [0] */
+    struct terminal_writer writers[TERMINAL_WAITERS_MAX];
+    size_t reader_count;
+    size_t writer_count;
+
+    uint8_t input_bytes[TERMINAL_INPUT_BYTES];
+    uint8_t output_bytes[TERMINAL_OUTPUT_BYTES];
+};
+
+/* Begin, in raw mode. Returns whether there is a UART; without one output vanishes and reads wait for ever. */
+bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients);
+
+/* Take up to `length` bytes for output. Returns how many: fewer than `length` (also 0) means that the rest has to be
+ * parked, since others wait already or the output ring is full. */
+size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length);
+
+/* Park a writer of `length` bytes, at most CONSOLE_BYTES_MAX, of which terminal_write() took `written`. It is answered
+ * when all are taken. false: TERMINAL_WAITERS_MAX wait already. */
+bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length, size_t written);
+
+/* Take up to `limit` bytes of input. Returns how many; 0 = the reader has to be parked. */
+size_t terminal_read(struct terminal *terminal, uint8_t *bytes, size_t limit);
+
+/* Park a reader, limit in 1..CONSOLE_BYTES_MAX. When TERMINAL_WAITERS_MAX wait already the oldest is answered with no
+ * bytes to make room: readers whose process died stay in the queue until something is typed. */
+void terminal_park_reader(struct terminal *terminal, cap_t reply, size_t limit);
+
+void terminal_set_mode(struct terminal *terminal, enum console_mode mode);
+
+/* After an interrupt: serve the UART, and answer whoever can be answered now. False: it has to be called again soon,
+ * see uart_service(). */
+bool terminal_progress(struct terminal *terminal);

@@ -1,0 +1,170 @@
+#include "servers/console/uart.h"
+
+enum uart_register {
+    UART_DATA = 0,               /* read: received byte; write: byte to send */
+    UART_DIVISOR_LOW = 0,        /* while LINE_DIVISOR is set */
+    UART_INTERRUPT_ENABLE = 1,
+    UART_DIVISOR_HIGH = 1,       /* while LINE_DIVISOR is set */
+    UART_INTERRUPT_IDENTITY = 2, /* read */
+    UART_FIFO_CONTROL = 2,       /* write */
+    UART_LINE_CONTROL = 3,
+    UART_MODEM_CONTROL = 4,
+    UART_LINE_STATUS = 5,
+    UART_MODEM_STATUS = 6,
+    UART_SCRATCH = 7,
+};
+
+enum interrupt_enable {
+    ENABLE_RECEIVED = 1 << 0,
+    ENABLE_TRANSMITTER_EMPTY = 1 << 1,
+    ENABLE_LINE_STATUS = 1 << 2,
+};
+
+enum interrupt_identity {
+    IDENTITY_MODEM_STATUS = 0x0,
+    IDENTITY_NONE = 0x1,
+    IDENTITY_TRANSMITTER_EMPTY = 0x2,
+    IDENTITY_RECEIVED = 0x4,
+    IDENTITY_LINE_STATUS = 0x6,
+    IDENTITY_TIMEOUT = 0xc, /* bytes below the trigger level wait in the FIFO */
+    IDENTITY_MASK = 0xf,
+};
+
+enum fifo_control {
+    FIFO_ENABLE = 1 << 0,
+    FIFO_CLEAR_RECEIVE = 1 << 1,
+    FIFO_CLEAR_TRANSMIT = 1 << 2,
+    FIFO_TRIGGER_8 = 2 << 6,
+};
+
+enum line_control {
+    LINE_8_BITS = 3 << 0,
+    LINE_DIVISOR = 1 << 7,
+};
+
+enum modem_control {
+    MODEM_READY = 1 << 0,           /* DTR */
+    MODEM_REQUEST = 1 << 1,         /* RTS: the other side may send */
+    MODEM_INTERRUPT_OUTPUT = 1 << 3, /* OUT2: on a PC, lets the interrupt reach its line */
+};
+
+enum line_status {
+    STATUS_DATA = 1 << 0,
+    STATUS_OVERRUN = 1 << 1,
+    STATUS_TRANSMITTER_EMPTY = 1 << 5,
+};
+
+#define DIVISOR_115200 1U
+#define SCRATCH_TEST 0x5aU
+
+static uint8_t get(const struct uart *uart, enum uart_register index)
+{
+    return uart->ports->read(uart->ports->context, index);
+}
+
+static void set(const struct uart *uart, enum uart_register index, unsigned value)
+{
+    uart->ports->write(uart->ports->context, index, (uint8_t)value);
+}
+
+static void set_enables(const struct uart *uart)
+{
+    unsigned enables = ENABLE_LINE_STATUS;
+    if (uart->receive_enabled)
+        enables |= ENABLE_RECEIVED;
+    if (uart->transmit_enabled)
+        enables |= ENABLE_TRANSMITTER_EMPTY;
+    set(uart, UART_INTERRUPT_ENABLE, enables);
+}
+
+bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct uart_user *user)
+{
+    *uart = (struct uart){.ports = ports, .user = user, .receive_enabled = true};
+    set(uart, UART_SCRATCH, SCRATCH_TEST); /* where no chip is, all registers read 0xff */
+    if (get(uart, UART_SCRATCH) != SCRATCH_TEST)
+        return false;
+
+    uart->present = true;
+    set(uart, UART_INTERRUPT_ENABLE, 0);
+    set(uart, UART_LINE_CONTROL, LINE_DIVISOR);
+    set(uart, UART_DIVISOR_LOW, DIVISOR_115200);
+    set(uart, UART_DIVISOR_HIGH, 0);
+    set(uart, UART_LINE_CONTROL, LINE_8_BITS);
+    /* The receive FIFO is not cleared: what was typed while the machine started is wanted. */
+    set(uart, UART_FIFO_CONTROL, FIFO_ENABLE | FIFO_CLEAR_TRANSMIT | FIFO_TRIGGER_8);
+    set(uart, UART_MODEM_CONTROL, MODEM_READY | MODEM_REQUEST | MODEM_INTERRUPT_OUTPUT);
+    set_enables(uart);
+    return true;
+}
+
+/* Bounded by the FIFO's size: if more arrives meanwhile, the chip interrupts again. */
+static void take_received(struct uart *uart)
+{
+    for (unsigned i = 0; i < UART_FIFO_BYTES; i++) {
+        uint8_t status = get(uart, UART_LINE_STATUS);
+        if (status & STATUS_OVERRUN)
+            uart->overrun_count++;
+        if (!(status & STATUS_DATA) || !uart->receive_enabled) /* the user may have said "no more" at the last byte */
+            return;
+        uart->user->received(uart->user->context, get(uart, UART_DATA));
+    }
+}
+
+/* The transmit FIFO is empty: give it as much as it holds, and want to hear of it only if there may be more. */
+static void fill_transmitter(struct uart *uart)
+{
+    unsigned sent = 0;
+    while (sent < UART_FIFO_BYTES) {
+        int byte = uart->user->next(uart->user->context);
+        if (byte < 0)
+            break;
+        set(uart, UART_DATA, (unsigned)byte);
+        sent++;
+    }
+    bool more = sent == UART_FIFO_BYTES;
+    if (more != uart->transmit_enabled) {
+        uart->transmit_enabled = more;
+        set_enables(uart);
+    }
+}
+
+bool uart_service(struct uart *uart)
+{
+    if (!uart->present)
+        return true;
+    for (unsigned i = 0; i < UART_SERVICE_MAX; i++) {
+        switch (get(uart, UART_INTERRUPT_IDENTITY) & IDENTITY_MASK) {
+        case IDENTITY_RECEIVED:
+        case IDENTITY_TIMEOUT: take_received(uart); break;
+        case IDENTITY_TRANSMITTER_EMPTY: fill_transmitter(uart); break;
+        case IDENTITY_LINE_STATUS: take_received(uart); break; /* reading the line status ends this cause */
+        case IDENTITY_MODEM_STATUS: (void)get(uart, UART_MODEM_STATUS); break;
+        default: return true; /* IDENTITY_NONE, or a chip that makes no sense */
+        }
+    }
+    return false;
+}
+
+void uart_transmit(struct uart *uart)
+{
+    if (!uart->present) {
+        while (uart->user->next(uart->user->context) >= 0)
+            continue;
+        return;
+    }
+    if (!uart->transmit_enabled && (get(uart, UART_LINE_STATUS) & STATUS_TRANSMITTER_EMPTY)) {
+        fill_transmitter(uart);
+    } else if (!uart->transmit_enabled) { /* still sending: it will say when it is done */
+        uart->transmit_enabled = true;
+        set_enables(uart);
+    }
+}
+
+void uart_receive(struct uart *uart, bool enabled)
+{
+    if (!uart->present || uart->receive_enabled == enabled)
+        return;
+    uart->receive_enabled = enabled;
+    set_enables(uart);
+    set(uart, UART_MODEM_CONTROL, MODEM_READY | MODEM_INTERRUPT_OUTPUT | (enabled ? MODEM_REQUEST : 0));
+}

@@ -1,0 +1,243 @@
+#include "servers/files/tree.h"
+
+#include <stdbool.h>
+
+#include "libsys/string.h"
+
+/* A slash sorts before every other byte, so that nothing comes between a directory and what is below it. */
+static unsigned rank(char byte)
+{
+    return byte == '\0' ? 0 : byte == '/' ? 1 : 2U + (uint8_t)byte;
+}
+
+static int compare(const char *left, const char *right)
+{
+    while (*left != '\0' && *left == *right) {
+        left++;
+        right++;
+    }
+    return (int)rank(*left) - (int)rank(*right);
+}
+
+/* The first node that does not sort before `path`. */
+static size_t lower_bound(const struct tree *tree, const char *path)
+{
+    size_t low = 0;
+    size_t high = tree->node_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(tree->nodes[middle].path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Does `path` begin with the directory `prefix` of `length` bytes and a slash? */
+static bool is_below(const char *path, const char *prefix, size_t length)
+{
+    return strncmp(path, prefix, length) == 0 && path[length] == '/';
+}
+
+static enum tree_error add_node(struct tree *tree, const struct ustar_entry *entry)
+{
+    size_t bytes = strlen(entry->path) + 1;
+    if (tree->node_count == TREE_NODES_MAX || TREE_TEXT_BYTES - tree->text_used < bytes)
+        return TREE_TOO_MANY;
+    size_t at = lower_bound(tree, entry->path);
+    char *path = tree->text + tree->text_used;
+    memcpy(path, entry->path, bytes);
+    tree->text_used += bytes;
+    memmove(&tree->nodes[at + 1], &tree->nodes[at], (tree->node_count - at) * sizeof tree->nodes[0]);
+    tree->node_count++;
+    bool is_file = entry->kind == USTAR_FILE;
+    tree->nodes[at] = (struct tree_node){
+        .path = path,
+        .kind = is_file ? FILES_FILE : FILES_DIRECTORY,
+        .data_offset = is_file ? entry->data_offset : 0,
+        .data_bytes = is_file ? entry->data_bytes : 0,
+    };
+    return TREE_OK;
+}
+
+/* Sorted neighbours show every repetition and every file with something below it. */
+static struct tree_damage check_nodes(const struct tree *tree)
+{
+    for (size_t i = 1; i < tree->node_count; i++) {
+        const struct tree_node *node = &tree->nodes[i - 1];
+        const char *next = tree->nodes[i].path;
+        if (strcmp(node->path, next) == 0)
+            return (struct tree_damage){.error = TREE_REPEATED, .path = next};
+        if (node->kind == FILES_FILE && is_below(next, node->path, strlen(node->path)))
+            return (struct tree_damage){.error = TREE_CONFLICT, .path = next};
+    }
+    return (struct tree_damage){.error = TREE_OK};
+}
+
+static struct tree_damage add_all(struct tree *tree, const void *archive, uint64_t archive_bytes)
+{
+    struct ustar_cursor cursor = {.archive = archive, .archive_bytes = archive_bytes};
+    struct ustar_entry entry;
+    for (;;) {
+        uint64_t offset = cursor.offset;
+        enum ustar_error ustar = ustar_next(&cursor, &entry);
+        if (ustar == USTAR_END)
+            return check_nodes(tree);
+        if (ustar != USTAR_OK)
+            return (struct tree_damage){.error = TREE_ARCHIVE, .ustar = ustar, .offset = cursor.offset};
+        if (entry.kind == USTAR_OTHER)
+            continue;
+        enum tree_error error = add_node(tree, &entry);
+        if (error != TREE_OK)
+            return (struct tree_damage){.error = error, .offset = offset};
+    }
+}
+
+struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t archive_bytes)
+{
+    tree->node_count = 0;
+    tree->text_used = 0;
+    struct tree_damage damage = add_all(tree, archive, archive_bytes);
+    if (damage.error != TREE_OK)
+        tree->node_count = 0;
+    return damage;
+}
+
+const char *tree_error_text(enum tree_error error)
+{
+    switch (error) {
+    case TREE_OK: return "intact";
+    case TREE_ARCHIVE: return "not a good archive";
+    case TREE_TOO_MANY: return "more entries or longer paths than the server has room for";
+    case TREE_REPEATED: return "a path appears twice";
+    case TREE_CONFLICT: return "a path leads through a file";
+    }
+    __builtin_unreachable();
+}
+
+/* A path in the form that nodes have, and whether what it names must be a directory. */
+struct clean_path {
+    char text[FILES_PATH_MAX + 1];
+    size_t length;
+    bool directory; /* it ends in a slash or in `.` */
+};
+
+static uint32_t add_component(struct clean_path *clean, const char *name, size_t length, const char **ret_reason)
+{
+    if (length == 0 || (length == 1 && name[0] == '.')) {
+        clean->directory = true;
+        return OK;
+    }
+    if (length == 2 && name[0] == '.' && name[1] == '.') {
+        *ret_reason = "a path must not contain `..`";
+        return P_ARGUMENT;
+    }
+    clean->directory = false;
+    if (clean->length > 0)
+        clean->text[clean->length++] = '/';
+    memcpy(clean->text + clean->length, name, length);
+    clean->length += length;
+    return OK;
+}
+
+static uint32_t clean(const char *path, size_t length, struct clean_path *ret_clean, const char **ret_reason)
+{
+    ret_clean->length = 0;
+    ret_clean->directory = true;
+    size_t start = 0;
+    for (size_t at = 0; at <= length; at++) {
+        if (at < length && ((uint8_t)path[at] < 0x20 || path[at] == 0x7f)) {
+            *ret_reason = "a path must not contain control bytes";
+            return P_ARGUMENT;
+        }
+        if (at < length && path[at] != '/')
+            continue;
+        uint32_t status = add_component(ret_clean, path + start, at - start, ret_reason);
+        if (status != OK)
+            return status;
+        start = at + 1;
+    }
+    ret_clean->text[ret_clean->length] = '\0';
+    return OK;
+}
+
+/* Nothing has this path. Is it because a file stands where it wants a directory? */
+static uint32_t explain_missing(const struct tree *tree, struct clean_path *path)
+{
+    for (size_t at = path->length; at-- > 0;) {
+        if (path->text[at] != '/')
+            continue;
+        path->text[at] = '\0';
+        size_t node = lower_bound(tree, path->text);
+        if (node < tree->node_count && strcmp(tree->nodes[node].path, path->text) == 0)
+            return tree->nodes[node].kind == FILES_FILE ? P_NOT_DIRECTORY : P_NOT_FOUND;
+    }
+    return P_NOT_FOUND;
+}
+
+uint32_t tree_find(const struct tree *tree, const char *path, size_t length, struct tree_place *ret_place,
+                   const char **ret_reason)
+{
+    struct clean_path wanted;
+    if (length > FILES_PATH_MAX)
+        return P_NOT_FOUND; /* no name is that long */
+    uint32_t status = clean(path, length, &wanted, ret_reason);
+    if (status != OK)
+        return status;
+    if (wanted.length == 0) {
+        *ret_place = (struct tree_place){.kind = FILES_DIRECTORY, .end = tree->node_count};
+        return OK;
+    }
+    size_t node = lower_bound(tree, wanted.text);
+    bool found = node < tree->node_count && strcmp(tree->nodes[node].path, wanted.text) == 0;
+    if (found && tree->nodes[node].kind == FILES_FILE) {
+        if (wanted.directory)
+            return P_NOT_DIRECTORY;
+        *ret_place = (struct tree_place){.kind = FILES_FILE, .node = node};
+        return OK;
+    }
+    if (!found && (node == tree->node_count || !is_below(tree->nodes[node].path, wanted.text, wanted.length)))
+        return explain_missing(tree, &wanted);
+    size_t first = found ? node + 1 : node;
+    size_t end = first;
+    while (end < tree->node_count && is_below(tree->nodes[end].path, wanted.text, wanted.length))
+        end++;
+    *ret_place = (struct tree_place){.kind = FILES_DIRECTORY, .node = first, .end = end, .depth = wanted.length + 1};
+    return OK;
+}
+
+static size_t component_length(const char *path)
+{
+    size_t length = 0;
+    while (path[length] != '\0' && path[length] != '/')
+        length++;
+    return length;
+}
+
+uint32_t tree_child(const struct tree *tree, const struct tree_place *directory, uint64_t index,
+                    struct tree_child *ret_child)
+{
+    const char *name = NULL;
+    size_t name_length = 0;
+    for (size_t i = directory->node; i < directory->end; i++) {
+        const struct tree_node *node = &tree->nodes[i];
+        const char *candidate = node->path + directory->depth;
+        size_t length = component_length(candidate);
+        if (name != NULL && length == name_length && strncmp(name, candidate, length) == 0)
+            continue; /* something else below the same child */
+        name = candidate;
+        name_length = length;
+        if (index-- > 0)
+            continue;
+        bool whole = candidate[length] == '\0';
+        *ret_child = (struct tree_child){
+            .name = name,
+            .name_length = length,
+            .kind = whole ? node->kind : FILES_DIRECTORY,
+            .size_bytes = whole ? node->data_bytes : 0,
+        };
+        return OK;
+    }
+    return P_END;
+}

@@ -1,0 +1,81 @@
+/*
+ * The boot volume as a tree of names. An archive is a list of paths; directories are implied by them:
+ *
+ *     bin/cat  bin/ls  boot/init.elf  etc/manifest.json      nodes, sorted so that `/` comes before any other byte:
+ *     |--- bin ------| |-- boot ---|  |---- etc ------|      what lies below a directory is one run of nodes
+ *
+ * The archive is read once, at the start; lookups are binary searches. Paths from clients are allegations: any bytes.
+ * Nothing here makes a system call.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libsys/proto/files.h"
+#include "libsys/ustar.h"
+
+#define TREE_NODES_MAX 1024U
+#define TREE_TEXT_BYTES (64U << 10) /* of all paths */
+
+struct tree_node {
+    const char *path; /* in tree.text: no slash in front or at the end, zero-terminated */
+    enum files_kind kind;
+    uint64_t data_offset; /* files: where in the archive */
+    uint64_t data_bytes;
+};
+
+struct tree {
+    struct tree_node nodes[TREE_NODES_MAX];
+    size_t node_count;
+    char text[TREE_TEXT_BYTES];
+    size_t text_used;
+};
+
+enum tree_error {
+    TREE_OK,
+    TREE_ARCHIVE,  /* see the ustar error */
+    TREE_TOO_MANY, /* more than TREE_NODES_MAX entries, or their paths do not fit TREE_TEXT_BYTES */
+    TREE_REPEATED, /* a path appears twice */
+    TREE_CONFLICT, /* a path leads through a file */
+};
+
+/* What tree_build() found wrong, and where. */
+struct tree_damage {
+    enum tree_error error;
+    enum ustar_error ustar; /* TREE_ARCHIVE */
+    uint64_t offset;        /* in the archive: the header that is wrong */
+    const char *path;       /* TREE_REPEATED, TREE_CONFLICT: in tree.text */
+};
+
+/* Read the whole archive. Entries that are neither file nor directory are left out. On damage the tree is empty. */
+struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t archive_bytes);
+
+const char *tree_error_text(enum tree_error error);
+
+/* Something that a path leads to. */
+struct tree_place {
+    enum files_kind kind;
+    size_t node;  /* files: which one. Directories: the first node below it ... */
+    size_t end;   /* ... and the first after those */
+    size_t depth; /* directories: bytes of its path and the slash after it; 0 for the root */
+};
+
+/*
+ * Follow a path of `length` bytes: components parted by one or more `/`; `.` and empty ones count for nothing.
+ * Errors: P_NOT_FOUND; P_NOT_DIRECTORY a file is used as a directory, also by a slash after it; P_ARGUMENT `..`, or a
+ *         byte that no name has. ret_reason: a sentence for P_ARGUMENT, else untouched. ret_place is untouched on error.
+ */
+MUST_USE uint32_t tree_find(const struct tree *tree, const char *path, size_t length, struct tree_place *ret_place,
+                            const char **ret_reason);
+
+struct tree_child {
+    const char *name; /* not zero-terminated */
+    size_t name_length;
+    enum files_kind kind;
+    uint64_t size_bytes;
+};
+
+/* The child number `index` of a directory, sorted by name. Errors: P_END there are not so many. */
+MUST_USE uint32_t tree_child(const struct tree *tree, const struct tree_place *directory, uint64_t index,
+                             struct tree_child *ret_child);

@@ -1,0 +1,48 @@
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/files.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+
+/* Returns the status of the first call that failed. */
+static uint32_t show(cap_t files, const char *path)
+{
+    struct files_stat_request where = {.length_bytes = strlen(path)};
+    struct files_stat_reply file;
+    if (where.length_bytes > sizeof where.path)
+        return P_NOT_FOUND;
+    memcpy(where.path, path, where.length_bytes);
+    uint32_t status = files_stat(files, &where, &file, NULL);
+    if (status == OK && file.kind != FILES_FILE)
+        status = P_NOT_FILE;
+    if (status != OK)
+        return status;
+
+    struct files_read_request request = {.file = file.file, .most_bytes = FILES_BYTES_MAX};
+    for (;;) {
+        static struct files_read_reply reply;
+        status = files_read(files, &request, &reply, NULL);
+        if (status != OK || reply.length_bytes == 0)
+            return status;
+        print_bytes(reply.bytes, reply.length_bytes);
+        request.offset_bytes += reply.length_bytes;
+    }
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)envp;
+    static const char usage[] = "cat FILE...    print the files' contents";
+    if (command_help(argc, argv, usage))
+        return 0;
+    if (argc < 2)
+        return command_misused(usage, "cat: want a file");
+    int exit_status = 0;
+    for (int i = 1; i < argc; i++) {
+        uint32_t status = show(program_cap("files"), argv[i]);
+        if (status != OK)
+            exit_status = command_complain("cat", "%s: %s", argv[i], status_text(status));
+    }
+    return exit_status;
+}

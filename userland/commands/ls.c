@@ -1,0 +1,73 @@
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/files.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+
+static cap_t files;
+static bool with_sizes;
+static struct protocol_extra extra; /* for reasons */
+
+static void show(const char *name, int length, uint64_t kind, uint64_t size_bytes)
+{
+    if (with_sizes && kind == FILES_FILE)
+        print("%10lu %.*s\n", size_bytes, length, name);
+    else
+        print("%s%.*s%s\n", with_sizes ? "           " : "", length, name, kind == FILES_DIRECTORY ? "/" : "");
+}
+
+static uint32_t show_directory(const char *path)
+{
+    static struct files_list_request request;
+    static struct files_list_reply reply;
+    request.length_bytes = strlen(path);
+    memcpy(request.path, path, request.length_bytes);
+    for (request.index = 0;; request.index++) {
+        uint32_t status = files_list(files, &request, &reply, &extra);
+        if (status != OK)
+            return status == P_END ? OK : status;
+        show(reply.name, (int)reply.length_bytes, reply.kind, reply.size_bytes);
+    }
+}
+
+static uint32_t show_path(const char *path)
+{
+    static struct files_stat_request request;
+    struct files_stat_reply reply;
+    request.length_bytes = strlen(path);
+    if (request.length_bytes > sizeof request.path)
+        return P_NOT_FOUND;
+    memcpy(request.path, path, request.length_bytes);
+    uint32_t status = files_stat(files, &request, &reply, &extra);
+    if (status != OK)
+        return status;
+    if (reply.kind == FILES_DIRECTORY)
+        return show_directory(path);
+    show(path, (int)request.length_bytes, reply.kind, reply.size_bytes);
+    return OK;
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)envp;
+    if (command_help(argc, argv, "ls [-l] [PATH...]    list directories (default /) and files; -l: sizes in bytes"))
+        return 0;
+    files = program_cap("files");
+    int first = 1;
+    if (argc > 1 && strcmp(argv[1], "-l") == 0) {
+        with_sizes = true;
+        first = 2;
+    }
+    int exit_status = 0;
+    for (int i = first; i < argc || i == first; i++) {
+        const char *path = i < argc ? argv[i] : "/";
+        if (argc - first > 1)
+            print("%s:\n", path);
+        uint32_t status = show_path(path);
+        if (status != OK)
+            exit_status =
+                command_complain("ls", "%s: %s", path, extra.reason[0] != '\0' ? extra.reason : status_text(status));
+    }
+    return exit_status;
+}

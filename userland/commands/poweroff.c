@@ -1,0 +1,18 @@
+#include "libsys/program.h"
+#include "libsys/proto/init.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)envp;
+    static const char usage[] = "poweroff [STATUS]    turn the machine off; STATUS (0..255) is for the log";
+    if (command_help(argc, argv, usage))
+        return 0;
+    struct init_power_off_request request = {.status = 0};
+    struct init_power_off_reply reply;
+    if (argc > 2 || (argc == 2 && !text_to_number(argv[1], &request.status)))
+        return command_misused(usage, "poweroff: want one number at most");
+    uint32_t status = init_power_off(program_cap("init"), &request, &reply, NULL);
+    return command_complain("poweroff", "%s", status_text(status));
+}

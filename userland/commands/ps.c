@@ -1,0 +1,38 @@
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/process.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+
+#define NS_PER_MS 1000000U
+
+static const char *state_name(uint64_t state)
+{
+    switch (state) {
+    case PROCESS_RUNNING: return "running";
+    case PROCESS_WAITING: return "waiting";
+    case PROCESS_SLEEPING: return "sleeping";
+    case PROCESS_ENDED: return "ended";
+    default: return "?";
+    }
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)envp;
+    if (command_help(argc, argv, "ps    list the processes"))
+        return 0;
+    print("  PID  PPID STATE     PAGES   TIME/ms NAME\n");
+    struct process_list_request request = {.pid = 0};
+    for (;;) {
+        struct process_list_reply reply;
+        uint32_t status = process_list(program_cap("process"), &request, &reply, NULL);
+        if (status == P_END)
+            return 0;
+        if (status != OK)
+            return command_complain("ps", "%s", status_text(status));
+        print("%5lu %5lu %-8s %6lu %9lu %.*s\n", reply.pid, reply.parent, state_name(reply.state),
+              reply.memory_pages, reply.cpu_time_ns / NS_PER_MS, (int)sizeof reply.name, reply.name);
+        request.pid = reply.pid + 1;
+    }
+}

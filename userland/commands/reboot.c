@@ -1,0 +1,15 @@
+#include "libsys/program.h"
+#include "libsys/proto/init.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)envp;
+    if (command_help(argc, argv, "reboot    start the machine anew"))
+        return 0;
+    struct init_reboot_request request = {.zero = 0};
+    struct init_reboot_reply reply;
+    uint32_t status = init_reboot(program_cap("init"), &request, &reply, NULL);
+    return command_complain("reboot", "%s", status_text(status));
+}

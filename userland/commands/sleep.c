@@ -1,0 +1,22 @@
+#include "libsys/program.h"
+#include "libsys/proto/process.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+
+#define NS_PER_SECOND 1000000000U
+#define SECONDS_MAX 1000000000U
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)envp;
+    static const char usage[] = "sleep SECONDS    do nothing for so long";
+    uint64_t seconds;
+    if (command_help(argc, argv, usage))
+        return 0;
+    if (argc != 2 || !text_to_number(argv[1], &seconds) || seconds > SECONDS_MAX)
+        return command_misused(usage, "sleep: want a whole number of seconds");
+    struct process_sleep_request request = {.duration_ns = seconds * NS_PER_SECOND};
+    struct process_sleep_reply reply;
+    uint32_t status = process_sleep(program_cap("process"), &request, &reply, NULL);
+    return status == OK ? 0 : command_complain("sleep", "%s", status_text(status));
+}

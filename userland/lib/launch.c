@@ -1,0 +1,152 @@
+#include "userland/lib/launch.h"
+
+#include "libsys/format.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+
+/* Strings on their way to the server, gathered into messages. */
+struct stage {
+    cap_t process;
+    uint32_t status;       /* of the first message that failed, OK until then */
+    uint64_t staged_bytes; /* the server has */
+    struct process_stage_request request;
+    struct protocol_extra extra;
+};
+
+static void stage_flush(struct stage *stage)
+{
+    struct process_stage_reply reply;
+    if (stage->status != OK || stage->request.length_bytes == 0)
+        return;
+    stage->request.offset_bytes = stage->staged_bytes;
+    stage->status = process_stage(stage->process, &stage->request, &reply, &stage->extra);
+    stage->staged_bytes += stage->request.length_bytes;
+    stage->request.length_bytes = 0;
+}
+
+static void stage_bytes(struct stage *stage, const char *bytes, size_t length)
+{
+    while (length > 0 && stage->status == OK) {
+        size_t part = sizeof stage->request.bytes - stage->request.length_bytes;
+        if (part > length)
+            part = length;
+        memcpy(stage->request.bytes + stage->request.length_bytes, bytes, part);
+        stage->request.length_bytes += part;
+        bytes += part;
+        length -= part;
+        if (stage->request.length_bytes == sizeof stage->request.bytes)
+            stage_flush(stage);
+    }
+}
+
+static uint64_t stage_arguments(struct stage *stage, const char *const *arguments)
+{
+    uint64_t count = 0;
+    for (; arguments[count] != NULL; count++)
+        stage_bytes(stage, arguments[count], strlen(arguments[count]) + 1);
+    return count;
+}
+
+static uint64_t stage_environment(struct stage *stage, const char *const *environment)
+{
+    uint64_t count = 0;
+    for (; *environment != NULL; environment++) {
+        if (launch_is_private(*environment))
+            continue;
+        stage_bytes(stage, *environment, strlen(*environment) + 1);
+        count++;
+    }
+    return count;
+}
+
+/* The names in the caller's own cap:NAME=SLOT strings. `process` is not passed on: each program gets its own. */
+static uint64_t stage_capabilities(struct stage *stage)
+{
+    uint64_t count = 0;
+    for (char **entry = program.environment; *entry != NULL; entry++) {
+        if (strncmp(*entry, "cap:", 4) != 0)
+            continue;
+        const char *name = *entry + 4;
+        const char *end = strchr(name, '=');
+        size_t length = end == NULL ? strlen(name) : (size_t)(end - name);
+        if (length == strlen("process") && strncmp(name, "process", length) == 0)
+            continue;
+        stage_bytes(stage, name, length);
+        stage_bytes(stage, "", 1);
+        count++;
+    }
+    return count;
+}
+
+/* Static: it is larger than a stack frame should be, and a program starts one other at a time. */
+static struct stage stage;
+
+/* Returns the status of staging; the strings' counts are in *ret_strings. */
+static uint32_t stage_all(cap_t process, const struct launch *launch, struct process_strings *ret_strings)
+{
+    stage.process = process;
+    stage.status = OK;
+    stage.staged_bytes = 0;
+    stage.request.length_bytes = 0;
+    stage.extra.reason[0] = '\0';
+    ret_strings->argument_count = stage_arguments(&stage, launch->arguments);
+    ret_strings->environment_count = stage_environment(&stage, launch->environment);
+    ret_strings->capability_count = stage_capabilities(&stage);
+    stage_flush(&stage);
+    return stage.status;
+}
+
+static void set_failure(uint32_t status, struct launch_failure *ret_failure)
+{
+    ret_failure->status = status;
+    const char *reason = stage.extra.reason[0] != '\0' ? stage.extra.reason : status_text(status);
+    format_into(ret_failure->reason, sizeof ret_failure->reason, "%s", reason);
+}
+
+uint64_t launch_spawn(cap_t process, const struct launch *launch, struct launch_failure *ret_failure)
+{
+    static struct process_spawn_request request;
+    struct process_spawn_reply reply;
+    request.length_bytes = strlen(launch->path);
+    if (request.length_bytes > sizeof request.path)
+        request.length_bytes = sizeof request.path; /* no file has such a long name: it will not be found */
+    memcpy(request.path, launch->path, request.length_bytes);
+    uint32_t status = stage_all(process, launch, &request.strings);
+    if (status == OK)
+        status = process_spawn(process, &request, &reply, &stage.extra);
+    if (status == OK)
+        return reply.pid;
+    set_failure(status, ret_failure);
+    return 0;
+}
+
+void launch_exec(cap_t process, const struct launch *launch, struct launch_failure *ret_failure)
+{
+    static struct process_exec_request request;
+    struct process_exec_reply reply;
+    request.length_bytes = strlen(launch->path);
+    if (request.length_bytes > sizeof request.path)
+        request.length_bytes = sizeof request.path;
+    memcpy(request.path, launch->path, request.length_bytes);
+    uint32_t status = stage_all(process, launch, &request.strings);
+    if (status == OK)
+        status = process_exec(process, &request, &reply, &stage.extra);
+    set_failure(status, ret_failure);
+}
+
+_Bool launch_is_private(const char *entry)
+{
+    return strncmp(entry, "cap:", 4) == 0 || strncmp(entry, "size:", 5) == 0 || strncmp(entry, "slots=", 6) == 0;
+}
+
+_Bool launch_path(const char *name, char *path)
+{
+    const char *folder = strchr(name, '/') != NULL ? "" : "bin/";
+    return format_into(path, PROCESS_PATH_MAX, "%s%s", folder, name) < PROCESS_PATH_MAX;
+}
+
+int launch_exit_status(uint32_t status)
+{
+    return status == P_NOT_FOUND || status == P_NOT_DIRECTORY ? 127 : 126;
+}

@@ -1,0 +1,43 @@
+/*
+ * Starting programs: what is common to the shell, `exec` and the tests. It stages the strings of the new program with
+ * the process server, then asks for spawn or exec.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libsys/proto/process.h"
+
+#define LAUNCH_CAPABILITIES_MAX PROCESS_BAG_MAX
+
+struct launch {
+    const char *path;
+    const char *const *arguments;   /* ends with NULL; [0] is the program's name by custom */
+    const char *const *environment; /* ends with NULL; entries about capabilities are left out, see launch_is_private */
+};
+
+/* Why a program was not started: a status, and in words what the server said, or else what the status means. */
+struct launch_failure {
+    uint32_t status;
+    char reason[PROTOCOL_REASON_MAX];
+};
+
+/*
+ * Run a program as a child of the caller. It is given the capabilities that the caller was given at its own start.
+ * Returns the new process's pid, or 0 and *ret_failure.
+ */
+MUST_USE uint64_t launch_spawn(cap_t process, const struct launch *launch, struct launch_failure *ret_failure);
+
+/* Go on as another program, with the same capabilities. Returns only if that failed. */
+void launch_exec(cap_t process, const struct launch *launch, struct launch_failure *ret_failure);
+
+/* Is this environment string one that the process server writes for each program anew: cap:..., size:..., slots=...? */
+_Bool launch_is_private(const char *entry);
+
+/* The path of the program that a user calls `name`: with a slash it is a path already, else the program is in /bin.
+ * Returns 0 if the path is too long for `path` (PROCESS_PATH_MAX bytes). */
+_Bool launch_path(const char *name, char *path);
+
+/* The exit status by which a shell tells of such a failure: 127 not found, 126 found but not able to run. */
+int launch_exit_status(uint32_t status);

@@ -1,0 +1,68 @@
+#include "libsys/print.h"
+#include "libsys/proto/console.h"
+#include "libsys/text.h"
+#include "userland/shell/shell.h"
+
+#define PROMPT "baton$ "
+
+enum { INTERRUPTED_STATUS = SHELL_SIGNAL_BASE + PROCESS_SIGINT };
+
+static void set_mode(struct shell *shell, enum console_mode mode)
+{
+    struct console_set_mode_request request = {.mode = mode};
+    struct console_set_mode_reply reply;
+    uint32_t status = console_set_mode(shell->console, &request, &reply, NULL);
+    if (status != OK)
+        shell_complain(shell, "console mode: %s", status_text(status));
+}
+
+/* One byte at a time, so that what was typed ahead stays in the console for the programs it is meant for.
+ * Returns false if the console is gone. */
+static bool read_byte(struct shell *shell, uint8_t *ret_byte)
+{
+    struct console_read_request request = {.most_bytes = 1};
+    static struct console_read_reply reply;
+    uint32_t status;
+    do
+        status = console_read(shell->console, &request, &reply, NULL);
+    while (status == E_CANCEL); /* too many readers; this one may still be served */
+    if (status != OK)
+        shell_complain(shell, "reading from the console: %s", status_text(status));
+    *ret_byte = reply.bytes[0];
+    return status == OK;
+}
+
+static enum line_event read_line(struct shell *shell)
+{
+    enum line_event event = LINE_MORE;
+    line_begin(&shell->editor, PROMPT);
+    print_bytes(shell->editor.output, shell->editor.output_length);
+    while (event == LINE_MORE) {
+        uint8_t byte;
+        if (!read_byte(shell, &byte))
+            return LINE_END;
+        event = line_byte(&shell->editor, byte);
+        if (shell->editor.output_length > 0)
+            print_bytes(shell->editor.output, shell->editor.output_length);
+    }
+    return event;
+}
+
+void shell_run_prompt(struct shell *shell)
+{
+    shell->interactive = true;
+    while (!shell->leaving) {
+        shell_reap_jobs(shell);
+        set_mode(shell, CONSOLE_RAW);
+        switch (read_line(shell)) {
+        case LINE_MORE: /* read_line() goes on until it is something else */
+        case LINE_END: shell->leaving = true; break;
+        case LINE_INTERRUPT: shell->status = INTERRUPTED_STATUS; break;
+        case LINE_READY:
+            set_mode(shell, CONSOLE_FOREGROUND);
+            shell_run_line(shell, shell->editor.text);
+            break;
+        }
+    }
+    set_mode(shell, CONSOLE_FOREGROUND);
+}

@@ -1,0 +1,95 @@
+#include "libsys/proto/files.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "userland/shell/shell.h"
+
+/* Gathers bytes into lines. */
+struct script {
+    struct shell *shell;
+    char line[LINE_BYTES_MAX + 1];
+    size_t length;
+    bool too_long;
+};
+
+static void run_gathered(struct script *script)
+{
+    struct shell *shell = script->shell;
+    shell->line_number++;
+    if (script->too_long) {
+        shell_complain(shell, "the line is longer than %u bytes", LINE_BYTES_MAX);
+        shell->status = SHELL_USAGE;
+    } else {
+        script->line[script->length] = '\0';
+        shell_run_line(shell, script->line);
+    }
+    script->length = 0;
+    script->too_long = false;
+}
+
+static bool is_over(const struct shell *shell) { return shell->leaving || shell->interrupted; }
+
+static void take_bytes(struct script *script, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length && !is_over(script->shell); i++) {
+        if (bytes[i] == '\n')
+            run_gathered(script);
+        else if (bytes[i] == '\r') /* a file made elsewhere */
+            continue;
+        else if (script->length == LINE_BYTES_MAX)
+            script->too_long = true;
+        else
+            script->line[script->length++] = bytes[i];
+    }
+}
+
+static void finish(struct script *script)
+{
+    if (script->length > 0 && !is_over(script->shell))
+        run_gathered(script);
+    script->shell->line_number = 0;
+}
+
+static struct script script; /* static: larger than a stack frame should be, and there is one at a time */
+
+static void begin(struct shell *shell)
+{
+    script.shell = shell;
+    script.length = 0;
+    script.too_long = false;
+    shell->line_number = 0;
+}
+
+void shell_run_text(struct shell *shell, const char *text)
+{
+    begin(shell);
+    take_bytes(&script, text, strlen(text));
+    finish(&script);
+}
+
+uint32_t shell_run_file(struct shell *shell, const char *path)
+{
+    static struct files_stat_request where;
+    struct files_stat_reply file;
+    where.length_bytes = strlen(path);
+    if (where.length_bytes > sizeof where.path)
+        return P_NOT_FOUND;
+    memcpy(where.path, path, where.length_bytes);
+    uint32_t status = files_stat(shell->files, &where, &file, NULL);
+    if (status == OK && file.kind != FILES_FILE)
+        status = P_NOT_FILE;
+    if (status != OK)
+        return status;
+
+    begin(shell);
+    struct files_read_request request = {.file = file.file, .most_bytes = FILES_BYTES_MAX};
+    while (!is_over(shell)) {
+        static struct files_read_reply reply;
+        status = files_read(shell->files, &request, &reply, NULL);
+        if (status != OK || reply.length_bytes == 0)
+            break;
+        take_bytes(&script, (const char *)reply.bytes, reply.length_bytes);
+        request.offset_bytes += reply.length_bytes;
+    }
+    finish(&script);
+    return status;
+}
