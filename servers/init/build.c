@@ -1,0 +1,300 @@
+#include "servers/init/build.h"
+
+#include "kernel/abi/rights.h"
+#include "libsys/elf.h"
+#include "libsys/format.h"
+#include "libsys/layout.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/stack.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+
+#define NOTES_BYTES 2048U
+
+/* The environment strings that tell the program what it holds, see libsys/program.h. */
+struct notes {
+    char bytes[NOTES_BYTES];
+    uint64_t length_bytes;
+    uint64_t count;
+};
+
+static struct notes notes; /* of the program that is being built */
+
+static bool report(const struct child *child, const char *what, uint64_t status)
+{
+    log_print("init: %s: %s: %s", child->program->name, what, status_text(status));
+    return false;
+}
+
+FORMAT_LIKE(1, 2) static bool note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t room = NOTES_BYTES - notes.length_bytes;
+    size_t length = format_into_list(notes.bytes + notes.length_bytes, room, format, arguments);
+    va_end(arguments);
+    if (length >= room)
+        return false;
+    notes.length_bytes += length + 1;
+    notes.count++;
+    return true;
+}
+
+static bool note_size(const char *name, uint64_t page_count)
+{
+    uint64_t bytes = page_count * PAGE_BYTES;
+    return note("size:%s=%lu", name, bytes);
+}
+
+/* Put a capability of ours into the program's table: moved if it was made for it, else copied. */
+static bool install_moved(const struct child *child, const char *name, cap_t *next, cap_t source)
+{
+    if (source == 0)
+        return report(child, name, E_MEMORY);
+    struct result result = sys_cap_move(child->table, *next, source);
+    if (result.status != OK)
+        return report(child, name, result.status);
+    slot_free(source);
+    return note("cap:%s=%lu", name, (*next)++) || report(child, name, E_LIMIT);
+}
+
+static bool install_copy(const struct child *child, const char *name, cap_t *next, cap_t source, uint64_t rights,
+                         uint64_t badge)
+{
+    if (source == 0)
+        return report(child, name, E_MEMORY);
+    struct result result = sys_cap_copy(child->table, *next, source, rights, badge);
+    if (result.status != OK)
+        return report(child, name, result.status);
+    return note("cap:%s=%lu", name, (*next)++) || report(child, name, E_LIMIT);
+}
+
+static bool install_object(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next)
+{
+    bool endpoint = cap->kind == MANIFEST_ENDPOINT;
+    static const uint64_t rights[] = {
+        [MANIFEST_RIGHT_NONE] = 0,
+        [MANIFEST_SERVE] = ENDPOINT_WAIT,
+        [MANIFEST_CALL] = ENDPOINT_CALL | ENDPOINT_GRANT,
+        [MANIFEST_OWN] = RIGHTS_ALL,
+        [MANIFEST_RAISE] = NOTIFICATION_RAISE,
+        [MANIFEST_WAIT] = NOTIFICATION_WAIT,
+    };
+    uint64_t badge = 0;
+    if (cap->right == MANIFEST_CALL)
+        badge = cap->badge != 0 ? cap->badge : child->number;
+    cap_t source = world_object(world, cap->object, endpoint ? OBJECT_ENDPOINT : OBJECT_NOTIFICATION);
+    return install_copy(child, cap->name, next, source, rights[cap->right], badge);
+}
+
+/* All memory that is left, region by region, each with its size. */
+static bool install_rest(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next)
+{
+    uint32_t given = 0;
+    for (uint32_t i = 0; i < world->region_count; i++) {
+        struct world_region *region = &world->regions[i];
+        struct frame_run run = {region->memory, region->taken_pages, region->page_count - region->taken_pages};
+        char name[MANIFEST_NAME_MAX + 8];
+        if (run.page_count == 0)
+            continue;
+        (void)format_into(name, sizeof name, "%s%u", cap->name, given++);
+        region->taken_pages = region->page_count;
+        if (!install_moved(child, name, next, world_derive(&run, RIGHTS_ALL)) ||
+            !note_size(name, run.page_count))
+            return false;
+    }
+    return given > 0 || report(child, cap->name, E_MEMORY);
+}
+
+static bool install_memory(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next)
+{
+    struct frame_run run;
+    if (!world_take(world, cap->count, &run))
+        return report(child, cap->name, E_MEMORY);
+    return install_moved(child, cap->name, next, world_derive(&run, RIGHTS_ALL)) &&
+           note_size(cap->name, run.page_count);
+}
+
+static bool install_volume(const struct child *child, const struct manifest_cap *cap, const struct world *world,
+                           cap_t *next)
+{
+    return install_copy(child, cap->name, next, INIT_CAP_VOLUME, RIGHTS_ALL, 0) &&
+           note("size:%s=%lu", cap->name, world->info->volume_bytes);
+}
+
+static bool install_self(const struct child *child, const struct manifest_cap *cap, cap_t *next)
+{
+    const cap_t sources[] = {
+        [MANIFEST_SELF_SPACE] = child->space,
+        [MANIFEST_SELF_TABLE] = child->table,
+        [MANIFEST_SELF_THREAD] = child->thread,
+        [MANIFEST_SELF_POOL] = child->pool,
+    };
+    return install_copy(child, cap->name, next, sources[cap->first], RIGHTS_ALL, 0);
+}
+
+static bool install_cap(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next)
+{
+    struct frame_run devices = {INIT_CAP_DEVICES, cap->first / PAGE_BYTES, cap->count};
+    switch (cap->kind) {
+    case MANIFEST_ENDPOINT:
+    case MANIFEST_NOTIFICATION:
+        return install_object(child, cap, world, next);
+    case MANIFEST_PORTS:
+        return install_copy(child, cap->name, next, INIT_CAP_PORTS, RIGHTS_ALL, RANGE(cap->first, cap->count));
+    case MANIFEST_IRQ:
+        return install_copy(child, cap->name, next, INIT_CAP_IRQ, RIGHTS_ALL, RANGE(cap->first, 1));
+    case MANIFEST_MEMORY:
+        return install_memory(child, cap, world, next);
+    case MANIFEST_MEMORY_REST:
+        return install_rest(child, cap, world, next);
+    case MANIFEST_POOL:
+        return install_moved(child, cap->name, next, world_make_pool(world, cap->count));
+    case MANIFEST_VOLUME:
+        return install_volume(child, cap, world, next);
+    case MANIFEST_DEVICES:
+        return install_moved(child, cap->name, next, world_derive(&devices, MEMORY_READ | MEMORY_WRITE));
+    case MANIFEST_SELF:
+        return install_self(child, cap, next);
+    }
+    return false;
+}
+
+static bool install_caps(const struct child *child, struct world *world)
+{
+    cap_t next = 1;
+    notes.length_bytes = 0;
+    notes.count = 0;
+    for (uint32_t i = 0; i < child->program->cap_count; i++)
+        if (!install_cap(child, &child->program->caps[i], world, &next))
+            return false;
+    return note("slots=%lu,%lu", next, child->program->slots) || report(child, "environment", E_LIMIT);
+}
+
+static bool create(const struct child *child, enum object_type type, uint64_t argument, cap_t *ret_slot)
+{
+    cap_t slot = slot_take();
+    if (slot == 0)
+        return report(child, "objects", E_LIMIT);
+    struct result result = sys_object_create(child->pool, type, argument, slot);
+    if (result.status != OK) {
+        slot_free(slot);
+        return report(child, "objects", result.status);
+    }
+    *ret_slot = slot;
+    return true;
+}
+
+/* Where the thread's faults go, how its messages travel, its priority; and the notification that it bound. */
+static bool configure(const struct child *child, struct world *world, cap_t fault_endpoint,
+                      const struct frame_run *message)
+{
+    cap_t badged = slot_take();
+    if (badged == 0)
+        return report(child, "thread", E_LIMIT);
+    struct thread_config config = {
+        .table = child->table,
+        .fault_endpoint = badged,
+        .message_memory = message->memory,
+        .message_offset_pages = message->offset_pages,
+        .priority = child->program->priority,
+    };
+    uint64_t fields = THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY;
+    for (uint32_t i = 0; i < child->program->cap_count; i++) {
+        if (child->program->caps[i].bind) {
+            config.notification = world_object(world, child->program->caps[i].object, OBJECT_NOTIFICATION);
+            fields |= THREAD_NOTIFICATION;
+        }
+    }
+    struct result result = sys_cap_copy(0, badged, fault_endpoint, ENDPOINT_CALL, child->number);
+    if (result.status == OK) {
+        memcpy(program.message->data, &config, sizeof config);
+        result = sys_thread_configure(child->thread, fields);
+    }
+    (void)sys_cap_delete(0, badged); /* the thread keeps its own */
+    slot_free(badged);
+    return result.status == OK || report(child, "thread", result.status);
+}
+
+/* The stack, with arguments and what the program holds. */
+static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan, uaddr_t base)
+{
+    struct stack_input input = {
+        .top = LAYOUT_STACK_TOP,
+        .arguments = {child->program->arguments, child->program->argument_bytes, child->program->argument_count},
+        .environment = {{notes.bytes, notes.length_bytes, notes.count}},
+        .path = child->program->image,
+        .headers = plan->headers_virt == 0 ? 0 : base + plan->headers_virt,
+        .header_count = plan->header_count,
+        .base = plan->type == ELF_TYPE_RELOCATABLE ? base : 0,
+        .entry = child->entry.rip,
+        .message = LAYOUT_MESSAGE,
+    };
+    uint64_t seed = world->info->entropy[0] ^ child->number * 0x9e3779b97f4a7c15ULL;
+    memcpy(input.random, &seed, sizeof seed);
+    memcpy(input.random + sizeof seed, &world->info->entropy[1], sizeof seed);
+    uint64_t buffer_bytes = WORLD_BUFFER_PAGES * PAGE_BYTES;
+    uint8_t *buffer = (uint8_t *)WORLD_BUFFER_AT; /* mapped by world_init */
+    if (!stack_build(&input, buffer, buffer_bytes, &child->entry.rsp))
+        return report(child, "arguments", P_TOO_BIG);
+    uint64_t used = LAYOUT_STACK_TOP - child->entry.rsp;
+    uint32_t status =
+        image_add_stack(&child->image, world->buffer.memory,
+                        world->buffer.offset_pages * PAGE_BYTES + buffer_bytes - used, used, &world->source);
+    return status == OK || report(child, "stack", status);
+}
+
+static bool build_space(struct child *child, struct world *world, const struct frame_run *message)
+{
+    struct image_file file;
+    const uint8_t *bytes;
+    if (!world_find_file(world, child->program->image, &file, &bytes))
+        return false;
+    struct elf_plan plan;
+    struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - LAYOUT_IMAGE_BASE};
+    struct elf_result parsed = elf_plan_image(bytes, file.size_bytes, limits, &plan);
+    if (parsed.error != ELF_OK) {
+        char text[ELF_MESSAGE_MAX];
+        (void)elf_format_result(parsed, text, sizeof text);
+        log_print("init: %s: %s: %s", child->program->name, child->program->image, text);
+        return false;
+    }
+    uaddr_t base = plan.type == ELF_TYPE_RELOCATABLE ? LAYOUT_IMAGE_BASE : 0;
+    child->entry.rip = base + plan.entry;
+    child->image.space = child->space;
+    uint32_t status = image_load(&child->image, &plan, base, &file, &world->source);
+    if (status == OK)
+        status = image_add_message(&child->image, message);
+    if (status != OK)
+        return report(child, child->program->image, status);
+    return build_stack(child, world, &plan, base);
+}
+
+bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
+{
+    struct frame_run message;
+    child->pool = world_make_pool(world, child->program->pool_pages);
+    if (child->pool == 0 || !world_take(world, 1, &message))
+        return report(child, "pool", E_MEMORY);
+    struct result cleared = sys_memory_fill(message.memory, message.offset_pages * PAGE_BYTES, PAGE_BYTES, 0);
+    if (cleared.status != OK)
+        return report(child, "message page", cleared.status);
+    return create(child, OBJECT_SPACE, 0, &child->space) && create(child, OBJECT_THREAD, 0, &child->thread) &&
+           create(child, OBJECT_TABLE, child->program->slots, &child->table) && install_caps(child, world) &&
+           configure(child, world, fault_endpoint, &message) && build_space(child, world, &message);
+}
+
+bool child_start(const struct child *child)
+{
+    memcpy(program.message->data, &child->entry, sizeof child->entry);
+    struct result result = sys_thread_handover(child->thread, child->space, HANDOVER_RESUME);
+    if (result.status == E_AUDIT) {
+        struct audit_failure failure;
+        memcpy(&failure, program.message->data, sizeof failure);
+        log_print("init: %s: handover refused: check %lu, address 0x%lx, level %lu, entry 0x%lx", child->program->name,
+                  failure.check, failure.address, failure.level, failure.entry);
+        return false;
+    }
+    return result.status == OK || report(child, "handover", result.status);
+}

@@ -1,0 +1,170 @@
+/*
+ * init: makes the servers that the manifest names, then watches them and serves the protocol `init`. README.md says what
+ * it is given and what it keeps.
+ */
+#include "kernel/abi/system.h"
+#include "libsys/fault.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/init.h"
+#include "libsys/server.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "servers/init/build.h"
+#include "servers/init/manifest.h"
+#include "servers/init/world.h"
+
+#define MANIFEST_PATH "etc/manifest.json"
+#define STATUS_CANNOT_START 70U /* the machine's exit status when the manifest can't be carried out */
+#define STATUS_VITAL_FAULT 71U  /* ... and when a program without which it is of no use has faulted */
+
+PROTOCOL_SERVER(init, INIT_OPERATIONS)
+
+static struct world world;
+static struct manifest manifest;
+static struct child children[MANIFEST_PROGRAMS_MAX];
+static struct server server;
+
+static uint32_t power_off(uint64_t status)
+{
+    return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, status).status;
+}
+
+static uint32_t init_serve_power_off(struct server_call *call, const struct init_power_off_request *request,
+                                     struct init_power_off_reply *reply)
+{
+    (void)call;
+    (void)reply;
+    return request->status > 255 ? P_ARGUMENT : power_off(request->status);
+}
+
+static uint32_t init_serve_reboot(struct server_call *call, const struct init_reboot_request *request,
+                                  struct init_reboot_reply *reply)
+{
+    (void)call;
+    (void)request;
+    (void)reply;
+    return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_REBOOT, 0).status;
+}
+
+static uint32_t init_serve_list(struct server_call *call, const struct init_list_request *request,
+                                struct init_list_reply *reply)
+{
+    (void)call;
+    if (request->index >= manifest.program_count)
+        return P_END;
+    const struct child *child = &children[request->index];
+    *reply = (struct init_list_reply){
+        .state = child->faulted ? INIT_FAULTED : INIT_RUNNING,
+        .fault = child->fault.kind,
+        .address = child->fault.address,
+        .rip = child->fault.rip,
+        .priority = child->program->priority,
+    };
+    memcpy(reply->name, child->program->name, strlen(child->program->name));
+    return OK;
+}
+
+/*
+ * Nobody will answer at the endpoints of a program that has faulted: they go, and with them every call that waits there,
+ * so that its clients get an error instead of waiting for ever. Likewise its kernel objects.
+ */
+static void retire(const struct child *child)
+{
+    for (uint32_t i = 0; i < child->program->cap_count; i++) {
+        const struct manifest_cap *cap = &child->program->caps[i];
+        if (cap->kind != MANIFEST_ENDPOINT || cap->right == MANIFEST_CALL)
+            continue;
+        cap_t endpoint = world_object(&world, cap->object, OBJECT_ENDPOINT);
+        (void)sys_cap_revoke(endpoint);    /* neither can fail: the slot is init's own */
+        (void)sys_cap_delete(0, endpoint);
+    }
+    (void)sys_cap_delete(0, child->pool);
+}
+
+static void take_fault(const struct server_event *event)
+{
+    uint64_t number = event->badge;
+    if (number == 0 || number > manifest.program_count)
+        return; /* no thread of ours has such a badge */
+    struct child *child = &children[number - 1];
+    fault_from_event(event, &child->fault);
+    child->faulted = true;
+    fault_log(child->program->name, &child->fault);
+    retire(child);
+    (void)sys_cap_delete(0, 0); /* the right to answer, if it outlived the thread */
+    if (child->program->vital) {
+        log_print("init: %s is vital: switching off", child->program->name);
+        (void)power_off(STATUS_VITAL_FAULT); /* comes back only if the kernel refuses; then the others go on */
+    }
+}
+
+static bool read_manifest(void)
+{
+    struct image_file file;
+    const uint8_t *bytes;
+    char error[MANIFEST_ERROR_MAX];
+    if (!world_find_file(&world, MANIFEST_PATH, &file, &bytes))
+        return false;
+    if (manifest_parse((const char *)bytes, file.size_bytes, &manifest, error))
+        return true;
+    log_print("init: " MANIFEST_PATH ": %s", error);
+    return false;
+}
+
+static bool takes_rest(const struct manifest_program *one)
+{
+    for (uint32_t i = 0; i < one->cap_count; i++)
+        if (one->caps[i].kind == MANIFEST_MEMORY_REST)
+            return true;
+    return false;
+}
+
+/* The taker of all remaining memory is built last; the start is in the manifest's order. */
+static bool start_all(cap_t endpoint)
+{
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < manifest.program_count; i++) {
+            struct child *child = &children[i];
+            if (takes_rest(&manifest.programs[i]) != (pass == 1))
+                continue;
+            child->program = &manifest.programs[i];
+            child->number = i + 1;
+            if (!child_build(child, &world, endpoint))
+                return false;
+        }
+    }
+    for (uint32_t i = 0; i < manifest.program_count; i++) {
+        if (!child_start(&children[i]))
+            return false;
+        log_print("init: started %s", children[i].program->name);
+    }
+    return true;
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)argc;
+    (void)argv;
+    (void)envp;
+    const struct init_info *info = (const struct init_info *)program_auxiliary(AT_BATON_INIT);
+    slots_init(&program.slots, INIT_CAP_REGIONS + info->region_count, INIT_TABLE_SLOTS);
+    cap_t endpoint = 0;
+    bool started = world_init(&world, info) && read_manifest();
+    if (started)
+        endpoint = world_object(&world, "init", OBJECT_ENDPOINT);
+    started = started && endpoint != 0 && server_init(&server, endpoint, &init_protocol) == OK && start_all(endpoint);
+    if (!started) {
+        log_print("init: the system can't be started");
+        (void)power_off(STATUS_CANNOT_START); /* if the kernel refuses, main ends, which is the next best thing */
+        return 1;
+    }
+    struct server_event event;
+    while (server_next(&server, &event) == OK) {
+        if (event.kind == MESSAGE_CALL)
+            server_serve(&server, &event);
+        else if (event.kind == MESSAGE_FAULT)
+            take_fault(&event);
+    }
+    return 1;
+}

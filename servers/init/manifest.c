@@ -1,0 +1,420 @@
+#include "servers/init/manifest.h"
+
+#include "kernel/abi/system.h"
+#include "kernel/abi/thread.h"
+#include "libsys/format.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "servers/init/json.h"
+
+#define DEFAULT_PRIORITY 24U
+#define DEFAULT_SLOTS 128U
+#define DEFAULT_POOL_PAGES 24U
+#define POOL_PAGES_MIN 16U
+
+#define PAGES_LIMIT (1ULL << 40) /* more pages than any machine has; keeps sums of them from wrapping */
+
+/* Where the reading stands, for messages. */
+struct reader {
+    const char *text;
+    uint32_t count;
+    const struct manifest_program *program; /* NULL = none yet */
+    uint32_t program_index;
+    const struct manifest_cap *cap; /* NULL = not in one */
+    char *error;
+    jsmntok_t tokens[JSON_TOKENS_MAX];
+};
+
+/* Write the error, led by the place it is about. Always false, so that callers can return it. */
+FORMAT_LIKE(2, 3) static bool fail(const struct reader *in, const char *format, ...)
+{
+    char place[80] = "";
+    if (in->program != NULL && in->cap != NULL)
+        (void)format_into(place, sizeof place, "program %u (%s), capability %s: ", in->program_index + 1,
+                          in->program->name, in->cap->name);
+    else if (in->program != NULL)
+        (void)format_into(place, sizeof place, "program %u (%s): ", in->program_index + 1, in->program->name);
+    size_t length = format_into(in->error, MANIFEST_ERROR_MAX, "%s", place);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)format_into_list(in->error + length, MANIFEST_ERROR_MAX - length, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static int token_length(const struct reader *in, uint32_t token)
+{
+    return in->tokens[token].end - in->tokens[token].start;
+}
+
+static const char *token_text(const struct reader *in, uint32_t token) { return in->text + in->tokens[token].start; }
+
+static bool token_is(const struct reader *in, uint32_t token, const char *word)
+{
+    size_t length = strlen(word);
+    return (size_t)token_length(in, token) == length && memcmp(token_text(in, token), word, length) == 0;
+}
+
+static bool read_string(const struct reader *in, uint32_t token, const char *what, char *to, size_t size_bytes)
+{
+    size_t length = (size_t)token_length(in, token);
+    if (in->tokens[token].type != JSMN_STRING)
+        return fail(in, "%s is not a string", what);
+    if (length == 0 || length >= size_bytes)
+        return fail(in, "%s must have 1 to %lu characters", what, size_bytes - 1);
+    for (size_t i = 0; i < length; i++)
+        if (token_text(in, token)[i] == '\\' || token_text(in, token)[i] < ' ')
+            return fail(in, "%s contains an escape or control character", what);
+    memcpy(to, token_text(in, token), length);
+    to[length] = '\0';
+    return true;
+}
+
+/* The value must lie in [least, most]. */
+static bool read_number(const struct reader *in, uint32_t token, const char *what, uint64_t least, uint64_t most,
+                        uint64_t *ret_value)
+{
+    char digits[24];
+    size_t length = (size_t)token_length(in, token);
+    uint64_t value;
+    if (in->tokens[token].type != JSMN_PRIMITIVE || length >= sizeof digits)
+        return fail(in, "%s is not a whole number", what);
+    memcpy(digits, token_text(in, token), length);
+    digits[length] = '\0';
+    if (!text_to_number(digits, &value))
+        return fail(in, "%s is not a whole number", what);
+    if (value < least || value > most)
+        return fail(in, "%s must be %lu to %lu", what, least, most);
+    *ret_value = value;
+    return true;
+}
+
+static bool read_bool(const struct reader *in, uint32_t token, const char *what, bool *ret_value)
+{
+    if (in->tokens[token].type != JSMN_PRIMITIVE || !(token_is(in, token, "true") || token_is(in, token, "false")))
+        return fail(in, "%s is neither true nor false", what);
+    *ret_value = token_is(in, token, "true");
+    return true;
+}
+
+/* Two numbers in an array. */
+static bool read_pair(const struct reader *in, uint32_t token, const char *what, uint64_t first_most,
+                      uint64_t count_most, struct manifest_cap *cap)
+{
+    if (in->tokens[token].type != JSMN_ARRAY || in->tokens[token].size != 2)
+        return fail(in, "%s is not an array of two numbers", what);
+    return read_number(in, token + 1, what, 0, first_most, &cap->first) &&
+           read_number(in, token + 2, what, 1, count_most, &cap->count);
+}
+
+static bool read_right(const struct reader *in, uint32_t token, struct manifest_cap *cap)
+{
+    static const char *const names[] = {
+        [MANIFEST_SERVE] = "serve", [MANIFEST_CALL] = "call",   [MANIFEST_OWN] = "own",
+        [MANIFEST_RAISE] = "raise", [MANIFEST_WAIT] = "wait",
+    };
+    for (uint32_t i = MANIFEST_SERVE; i <= MANIFEST_WAIT; i++) {
+        if (in->tokens[token].type == JSMN_STRING && token_is(in, token, names[i])) {
+            cap->right = (enum manifest_right)i;
+            return true;
+        }
+    }
+    return fail(in, "right must be serve, call, own, raise or wait");
+}
+
+static bool read_self(const struct reader *in, uint32_t token, struct manifest_cap *cap)
+{
+    static const char *const names[] = {
+        [MANIFEST_SELF_SPACE] = "space",
+        [MANIFEST_SELF_TABLE] = "table",
+        [MANIFEST_SELF_THREAD] = "thread",
+        [MANIFEST_SELF_POOL] = "pool",
+    };
+    for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (in->tokens[token].type == JSMN_STRING && token_is(in, token, names[i])) {
+            cap->first = i;
+            return true;
+        }
+    }
+    return fail(in, "self must be space, table, thread or pool");
+}
+
+static bool read_memory(const struct reader *in, uint32_t token, struct manifest_cap *cap)
+{
+    if (in->tokens[token].type == JSMN_STRING && token_is(in, token, "rest")) {
+        cap->kind = MANIFEST_MEMORY_REST;
+        return true;
+    }
+    cap->kind = MANIFEST_MEMORY;
+    return read_number(in, token, "memory (pages, or \"rest\")", 1, PAGES_LIMIT, &cap->count);
+}
+
+/* The member that says what kind of capability it is. *ret_known: it is one. */
+static bool read_kind(const struct reader *in, uint32_t key, struct manifest_cap *cap, bool *ret_known)
+{
+    uint32_t value = key + 1;
+    *ret_known = true;
+    if (token_is(in, key, "endpoint")) {
+        cap->kind = MANIFEST_ENDPOINT;
+        return read_string(in, value, "endpoint", cap->object, sizeof cap->object);
+    }
+    if (token_is(in, key, "notification")) {
+        cap->kind = MANIFEST_NOTIFICATION;
+        return read_string(in, value, "notification", cap->object, sizeof cap->object);
+    }
+    if (token_is(in, key, "ports")) {
+        cap->kind = MANIFEST_PORTS;
+        return read_pair(in, value, "ports", 0xffff, 0x10000, cap);
+    }
+    if (token_is(in, key, "irq")) {
+        cap->kind = MANIFEST_IRQ;
+        return read_number(in, value, "irq", 0, 255, &cap->first);
+    }
+    if (token_is(in, key, "memory"))
+        return read_memory(in, value, cap);
+    if (token_is(in, key, "pool")) {
+        cap->kind = MANIFEST_POOL;
+        return read_number(in, value, "pool (pages)", 1, PAGES_LIMIT, &cap->count);
+    }
+    if (token_is(in, key, "volume")) {
+        bool wanted;
+        cap->kind = MANIFEST_VOLUME;
+        return read_bool(in, value, "volume", &wanted) && (wanted || fail(in, "volume can only be true"));
+    }
+    if (token_is(in, key, "devices")) {
+        cap->kind = MANIFEST_DEVICES;
+        return read_pair(in, value, "devices", UINT64_MAX - PAGE_BYTES, PAGES_LIMIT, cap);
+    }
+    if (token_is(in, key, "self")) {
+        cap->kind = MANIFEST_SELF;
+        return read_self(in, value, cap);
+    }
+    *ret_known = false;
+    return true;
+}
+
+/* What the members say together must make sense. */
+static bool check_cap(const struct reader *in, const struct manifest_cap *cap, uint32_t kinds)
+{
+    bool endpoint = cap->kind == MANIFEST_ENDPOINT;
+    bool notification = cap->kind == MANIFEST_NOTIFICATION;
+    if (kinds != 1)
+        return fail(in, "must have one of endpoint, notification, ports, irq, memory, pool, volume, devices, self");
+    if (endpoint && cap->right != MANIFEST_SERVE && cap->right != MANIFEST_CALL && cap->right != MANIFEST_OWN)
+        return fail(in, "an endpoint needs \"right\": serve, call or own");
+    if (notification && cap->right != MANIFEST_RAISE && cap->right != MANIFEST_WAIT && cap->right != MANIFEST_OWN)
+        return fail(in, "a notification needs \"right\": raise, wait or own");
+    if (!endpoint && !notification && cap->right != MANIFEST_RIGHT_NONE)
+        return fail(in, "only endpoints and notifications have a right");
+    if (cap->badge != 0 && cap->right != MANIFEST_CALL)
+        return fail(in, "a badge goes with right call alone");
+    if (cap->bind && (!notification || cap->right == MANIFEST_RAISE))
+        return fail(in, "bind goes with a notification that can be waited for");
+    if (cap->kind == MANIFEST_PORTS && cap->first + cap->count > 0x10000)
+        return fail(in, "ports end at 65535");
+    if (cap->kind == MANIFEST_DEVICES && cap->first % PAGE_BYTES != 0)
+        return fail(in, "the address is not a multiple of 4096");
+    return true;
+}
+
+static bool read_cap(struct reader *in, uint32_t token, struct manifest_cap *cap)
+{
+    if (in->tokens[token].type != JSMN_OBJECT)
+        return fail(in, "is not an object");
+    uint32_t kinds = 0;
+    uint32_t end = json_after(in->tokens, in->count, token);
+    for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1)) {
+        bool is_kind;
+        bool fine = read_kind(in, key, cap, &is_kind);
+        kinds += is_kind ? 1 : 0;
+        if (!is_kind && token_is(in, key, "right"))
+            fine = read_right(in, key + 1, cap);
+        else if (!is_kind && token_is(in, key, "badge"))
+            fine = read_number(in, key + 1, "badge", 1, UINT64_MAX, &cap->badge);
+        else if (!is_kind && token_is(in, key, "bind"))
+            fine = read_bool(in, key + 1, "bind", &cap->bind);
+        else if (!is_kind)
+            return fail(in, "unknown member \"%.*s\"", token_length(in, key), token_text(in, key));
+        if (!fine)
+            return false;
+    }
+    return check_cap(in, cap, kinds);
+}
+
+static bool read_caps(struct reader *in, uint32_t token, struct manifest_program *program)
+{
+    if (in->tokens[token].type != JSMN_OBJECT)
+        return fail(in, "capabilities is not an object");
+    uint32_t end = json_after(in->tokens, in->count, token);
+    for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1)) {
+        if (program->cap_count == MANIFEST_CAPS_MAX)
+            return fail(in, "more than %u capabilities", MANIFEST_CAPS_MAX);
+        struct manifest_cap *cap = &program->caps[program->cap_count];
+        if (!read_string(in, key, "a capability's name", cap->name, sizeof cap->name))
+            return false;
+        for (uint32_t i = 0; i < program->cap_count; i++)
+            if (strcmp(program->caps[i].name, cap->name) == 0)
+                return fail(in, "two capabilities are called %s", cap->name);
+        if (strchr(cap->name, '=') != NULL)
+            return fail(in, "a capability's name contains =");
+        program->cap_count++;
+        in->cap = cap;
+        if (!read_cap(in, key + 1, cap))
+            return false;
+        in->cap = NULL;
+    }
+    return true;
+}
+
+static bool add_argument(const struct reader *in, uint32_t token, struct manifest_program *program)
+{
+    uint32_t room = MANIFEST_ARGUMENTS_BYTES - program->argument_bytes;
+    char *at = program->arguments + program->argument_bytes;
+    if (room < 2)
+        return fail(in, "arguments take more than %u bytes", MANIFEST_ARGUMENTS_BYTES);
+    if (!read_string(in, token, "an argument", at, room))
+        return false;
+    program->argument_bytes += (uint32_t)strlen(at) + 1;
+    program->argument_count++;
+    return true;
+}
+
+static bool read_arguments(const struct reader *in, uint32_t token, struct manifest_program *program)
+{
+    if (in->tokens[token].type != JSMN_ARRAY)
+        return fail(in, "arguments is not an array");
+    uint32_t end = json_after(in->tokens, in->count, token);
+    for (uint32_t i = token + 1; i < end; i = json_after(in->tokens, in->count, i))
+        if (!add_argument(in, i, program))
+            return false;
+    return true;
+}
+
+/* A member other than name and image, which were read before. */
+static bool read_member(struct reader *in, uint32_t key, struct manifest_program *program)
+{
+    uint32_t value = key + 1;
+    if (token_is(in, key, "name") || token_is(in, key, "image"))
+        return true;
+    if (token_is(in, key, "arguments"))
+        return read_arguments(in, value, program);
+    if (token_is(in, key, "priority"))
+        return read_number(in, value, "priority", PRIORITY_LOWEST, INIT_PRIORITY, &program->priority);
+    if (token_is(in, key, "slots"))
+        return read_number(in, value, "slots", TABLE_SLOTS_MIN, TABLE_SLOTS_MAX, &program->slots) &&
+               ((program->slots & (program->slots - 1)) == 0 || fail(in, "slots is not a power of two"));
+    if (token_is(in, key, "pool"))
+        return read_number(in, value, "pool (pages)", POOL_PAGES_MIN, PAGES_LIMIT, &program->pool_pages);
+    if (token_is(in, key, "vital"))
+        return read_bool(in, value, "vital", &program->vital);
+    if (token_is(in, key, "capabilities"))
+        return read_caps(in, value, program);
+    return fail(in, "unknown member \"%.*s\"", token_length(in, key), token_text(in, key));
+}
+
+/* The value of a member of the object `token`; 0 = it has none of that name. */
+static uint32_t find_member(const struct reader *in, uint32_t token, const char *name)
+{
+    uint32_t end = json_after(in->tokens, in->count, token);
+    for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1))
+        if (token_is(in, key, name))
+            return key + 1;
+    return 0;
+}
+
+/* Every key of an object is a string with one value; the tokenizer lets some other things pass. */
+static bool check_objects(const struct reader *in)
+{
+    for (uint32_t i = 0; i < in->count; i++) {
+        if (in->tokens[i].type != JSMN_OBJECT)
+            continue;
+        uint32_t end = json_after(in->tokens, in->count, i);
+        for (uint32_t key = i + 1; key < end; key = json_after(in->tokens, in->count, key + 1))
+            if (in->tokens[key].type != JSMN_STRING || in->tokens[key].size != 1 || key + 1 >= end)
+                return fail(in, "a member at byte %d has no name or not one value", in->tokens[key].start);
+    }
+    return true;
+}
+
+static bool read_program(struct reader *in, uint32_t token, struct manifest *manifest)
+{
+    struct manifest_program *program = &manifest->programs[manifest->program_count];
+    *program = (struct manifest_program){
+        .priority = DEFAULT_PRIORITY, .slots = DEFAULT_SLOTS, .pool_pages = DEFAULT_POOL_PAGES};
+    in->program = program;
+    in->program_index = manifest->program_count;
+    if (in->tokens[token].type != JSMN_OBJECT)
+        return fail(in, "is not an object");
+    uint32_t name = find_member(in, token, "name");
+    uint32_t image = find_member(in, token, "image");
+    if (name == 0 || image == 0)
+        return fail(in, "has no %s", name == 0 ? "name" : "image");
+    if (!read_string(in, name, "name", program->name, sizeof program->name) ||
+        !read_string(in, image, "image", program->image, sizeof program->image) || !add_argument(in, image, program))
+        return false;
+    for (uint32_t i = 0; i < manifest->program_count; i++)
+        if (strcmp(manifest->programs[i].name, program->name) == 0)
+            return fail(in, "two programs have this name");
+    uint32_t end = json_after(in->tokens, in->count, token);
+    for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1))
+        if (!read_member(in, key, program))
+            return false;
+    manifest->program_count++;
+    in->program = NULL;
+    return true;
+}
+
+/* What is wrong only in the whole: more than one taker of the rest, an endpoint that nobody serves. */
+static bool check_whole(struct reader *in, const struct manifest *manifest)
+{
+    uint32_t rest_count = 0;
+    for (uint32_t i = 0; i < manifest->program_count; i++) {
+        in->program = &manifest->programs[i];
+        in->program_index = i;
+        uint32_t bound = 0;
+        for (uint32_t j = 0; j < in->program->cap_count; j++) {
+            in->cap = &in->program->caps[j];
+            rest_count += in->cap->kind == MANIFEST_MEMORY_REST ? 1 : 0;
+            bound += in->cap->bind ? 1 : 0;
+            if (rest_count > 1)
+                return fail(in, "the rest of memory was given away before");
+            if (bound > 1)
+                return fail(in, "a second notification is bound");
+        }
+        in->cap = NULL;
+    }
+    return true;
+}
+
+bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_manifest, char *error)
+{
+    static struct reader reader; /* too large for a stack */
+    struct reader *in = &reader;
+    in->text = text;
+    in->program = NULL;
+    in->cap = NULL;
+    in->error = error;
+    memset(ret_manifest, 0, sizeof *ret_manifest);
+    int count = json_parse(text, length_bytes, in->tokens);
+    if (count <= 0)
+        return fail(in, count == JSMN_ERROR_NOMEM  ? "more than %u JSON tokens"
+                        : count == JSMN_ERROR_PART ? "not JSON: it ends too early"
+                                                   : "not JSON",
+                    JSON_TOKENS_MAX);
+    in->count = (uint32_t)count;
+    if (!check_objects(in))
+        return false;
+    uint32_t programs = in->tokens[0].type == JSMN_OBJECT ? find_member(in, 0, "programs") : 0;
+    if (programs == 0 || in->tokens[programs].type != JSMN_ARRAY)
+        return fail(in, "there is no array \"programs\"");
+    uint32_t end = json_after(in->tokens, in->count, programs);
+    for (uint32_t i = programs + 1; i < end; i = json_after(in->tokens, in->count, i)) {
+        if (ret_manifest->program_count == MANIFEST_PROGRAMS_MAX)
+            return fail(in, "more than %u programs", MANIFEST_PROGRAMS_MAX);
+        if (!read_program(in, i, ret_manifest))
+            return false;
+    }
+    if (ret_manifest->program_count == 0)
+        return fail(in, "no program is to be started");
+    return check_whole(in, ret_manifest);
+}

@@ -1,0 +1,78 @@
+/*
+ * The manifest: which programs init starts, and what each is given. Pure: text in, plan or a precise error out.
+ * README.md has the format.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MANIFEST_PROGRAMS_MAX 16U
+#define MANIFEST_CAPS_MAX 16U
+#define MANIFEST_NAME_MAX 24U  /* with terminating zero, like all of these */
+#define MANIFEST_IMAGE_MAX 64U
+#define MANIFEST_ARGUMENTS_BYTES 256U
+#define MANIFEST_ERROR_MAX 160U
+
+enum manifest_kind {
+    MANIFEST_ENDPOINT,
+    MANIFEST_NOTIFICATION,
+    MANIFEST_PORTS,
+    MANIFEST_IRQ,
+    MANIFEST_MEMORY,
+    MANIFEST_MEMORY_REST,
+    MANIFEST_POOL,
+    MANIFEST_VOLUME,
+    MANIFEST_DEVICES,
+    MANIFEST_SELF,
+};
+
+enum manifest_right {
+    MANIFEST_RIGHT_NONE, /* for kinds that know no choice */
+    MANIFEST_SERVE,      /* endpoint: receive */
+    MANIFEST_CALL,       /* endpoint: send, with a badge */
+    MANIFEST_OWN,        /* both: everything; of an endpoint, badged copies can be made then */
+    MANIFEST_RAISE,      /* notification */
+    MANIFEST_WAIT,       /* notification */
+};
+
+enum manifest_self {
+    MANIFEST_SELF_SPACE,
+    MANIFEST_SELF_TABLE,
+    MANIFEST_SELF_THREAD,
+    MANIFEST_SELF_POOL,
+};
+
+struct manifest_cap {
+    char name[MANIFEST_NAME_MAX];
+    enum manifest_kind kind;
+    enum manifest_right right;
+    char object[MANIFEST_NAME_MAX]; /* endpoint, notification: its name in this manifest */
+    uint64_t badge;                 /* endpoint with right call; 0 = the program's number from 1 on */
+    bool bind;                      /* notification: it also ends the program's waits for messages */
+    uint64_t first;                 /* ports, irq: number; devices: physical address; self: enum manifest_self */
+    uint64_t count;                 /* ports; memory, pool, devices: pages */
+};
+
+struct manifest_program {
+    char name[MANIFEST_NAME_MAX];
+    char image[MANIFEST_IMAGE_MAX]; /* path on the boot volume */
+    char arguments[MANIFEST_ARGUMENTS_BYTES]; /* strings one behind the other, the image's path first */
+    uint32_t argument_count;
+    uint32_t argument_bytes;
+    uint64_t priority;
+    uint64_t slots;      /* of its capability table */
+    uint64_t pool_pages; /* for its space, tables, thread and what it makes with `self: pool` */
+    bool vital;          /* the machine is switched off when it faults */
+    uint32_t cap_count;
+    struct manifest_cap caps[MANIFEST_CAPS_MAX];
+};
+
+struct manifest {
+    uint32_t program_count;
+    struct manifest_program programs[MANIFEST_PROGRAMS_MAX];
+};
+
+/* True: *ret_manifest is filled. False: `error` (MANIFEST_ERROR_MAX bytes) says what is wrong, and where. */
+bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_manifest, char *error);

@@ -1,0 +1,146 @@
+#include "servers/init/world.h"
+
+#include "kernel/abi/rights.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "libsys/ustar.h"
+
+/* Map a run into init's own space. */
+static bool map_own(const struct frame_run *run, uaddr_t at, uint64_t rights)
+{
+    for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
+        uint64_t left = run->page_count - done;
+        struct result result = sys_space_map(INIT_CAP_SPACE, run->memory, run->offset_pages + done,
+                                             left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX, at + done * PAGE_BYTES, rights);
+        if (result.status != OK) {
+            log_print("init: can't map %lu pages at 0x%lx: %s", run->page_count, at, status_text(result.status));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool source_take(struct image_source *source, uint64_t wanted_pages, struct frame_run *ret_run)
+{
+    return world_take((struct world *)(void *)source, wanted_pages, ret_run);
+}
+
+/* A program that can't be built ends the start; nobody needs its frames then. */
+static void source_give_back(struct image_source *source, const struct frame_run *run)
+{
+    (void)source;
+    (void)run;
+}
+
+bool world_init(struct world *world, const struct init_info *info)
+{
+    world->source = (struct image_source){source_take, source_give_back};
+    world->info = info;
+    world->region_count = (uint32_t)info->region_count;
+    for (uint32_t i = 0; i < world->region_count; i++)
+        world->regions[i] =
+            (struct world_region){.memory = INIT_CAP_REGIONS + i, .page_count = info->regions[i].page_count};
+    struct frame_run volume = {INIT_CAP_VOLUME, 0, (info->volume_bytes + PAGE_BYTES - 1) / PAGE_BYTES};
+    if (!map_own(&volume, WORLD_VOLUME_AT, MEMORY_READ))
+        return false;
+    if (!world_take(world, WORLD_BUFFER_PAGES, &world->buffer)) {
+        log_print("init: there is no memory");
+        return false;
+    }
+    return map_own(&world->buffer, WORLD_BUFFER_AT, MEMORY_READ | MEMORY_WRITE);
+}
+
+bool world_take(struct world *world, uint64_t page_count, struct frame_run *ret_run)
+{
+    for (uint32_t i = 0; i < world->region_count; i++) {
+        struct world_region *region = &world->regions[i];
+        if (region->page_count - region->taken_pages < page_count)
+            continue;
+        *ret_run = (struct frame_run){region->memory, region->taken_pages, page_count};
+        region->taken_pages += page_count;
+        return true;
+    }
+    return false;
+}
+
+cap_t world_derive(const struct frame_run *run, uint64_t rights)
+{
+    cap_t slot = slot_take();
+    if (slot == 0)
+        return 0;
+    if (sys_memory_derive(run->memory, run->offset_pages, run->page_count, slot, rights).status == OK)
+        return slot;
+    slot_free(slot);
+    return 0;
+}
+
+/* Give a pool the pages after its first ones; one call takes MAP_PAGES_MAX at most. */
+static bool extend_pool(cap_t pool, const struct frame_run *run, uint64_t done)
+{
+    while (done < run->page_count) {
+        uint64_t left = run->page_count - done;
+        uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
+        if (sys_pool_extend(pool, run->memory, run->offset_pages + done, count).status != OK)
+            return false;
+        done += count;
+    }
+    return true;
+}
+
+cap_t world_make_pool(struct world *world, uint64_t page_count)
+{
+    struct frame_run run;
+    if (!world_take(world, page_count, &run))
+        return 0;
+    cap_t slot = slot_take();
+    if (slot == 0)
+        return 0;
+    uint64_t first_count = page_count < MAP_PAGES_MAX ? page_count : MAP_PAGES_MAX;
+    if (sys_pool_create(run.memory, run.offset_pages, first_count, slot).status == OK) {
+        if (extend_pool(slot, &run, first_count))
+            return slot;
+        (void)sys_cap_delete(0, slot); /* it lies in a slot of ours */
+    }
+    slot_free(slot);
+    return 0;
+}
+
+cap_t world_object(struct world *world, const char *name, enum object_type type)
+{
+    for (uint32_t i = 0; i < world->object_count; i++)
+        if (strcmp(world->objects[i].name, name) == 0)
+            return world->objects[i].type == type ? world->objects[i].cap : 0;
+    if (world->object_count == WORLD_OBJECTS_MAX)
+        return 0;
+    cap_t slot = slot_take();
+    if (slot == 0)
+        return 0;
+    if (sys_object_create(INIT_CAP_POOL, type, 0, slot).status != OK) {
+        slot_free(slot);
+        return 0;
+    }
+    struct world_object *object = &world->objects[world->object_count++];
+    *object = (struct world_object){.type = type, .cap = slot};
+    memcpy(object->name, name, strnlen(name, WORLD_NAME_MAX - 1));
+    return slot;
+}
+
+bool world_find_file(const struct world *world, const char *path, struct image_file *ret_file,
+                     const uint8_t **ret_bytes)
+{
+    const uint8_t *volume = (const uint8_t *)WORLD_VOLUME_AT;
+    struct ustar_entry entry;
+    uint64_t offset;
+    enum ustar_error error = ustar_find(volume, world->info->volume_bytes, path, &entry, &offset);
+    if (error == USTAR_END)
+        log_print("init: there is no %s on the boot volume", path);
+    else if (error != USTAR_OK)
+        log_print("init: boot volume damaged at byte %lu: %s", offset, ustar_error_text(error));
+    if (error != USTAR_OK)
+        return false;
+    *ret_file = (struct image_file){INIT_CAP_VOLUME, entry.data_offset, entry.data_bytes};
+    *ret_bytes = volume + entry.data_offset;
+    return true;
+}

@@ -1,0 +1,64 @@
+/*
+ * What init holds of the machine: memory that is not given away yet, the boot volume, named endpoints and
+ * notifications.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/system.h"
+#include "libsys/image.h"
+
+#define WORLD_OBJECTS_MAX 32U
+#define WORLD_NAME_MAX 24U
+
+#define WORLD_VOLUME_AT 0x200000000ULL /* where the boot volume is mapped */
+#define WORLD_BUFFER_AT 0x180000000ULL /* where a page of scratch for new stacks is mapped */
+#define WORLD_BUFFER_PAGES 4U
+
+/* Memory is handed out from the front of each region and never comes back. */
+struct world_region {
+    cap_t memory;
+    uint64_t page_count;
+    uint64_t taken_pages;
+};
+
+/* An endpoint or notification that the manifest names. */
+struct world_object {
+    char name[WORLD_NAME_MAX];
+    uint64_t type; /* enum object_type */
+    cap_t cap;
+};
+
+struct world {
+    struct image_source source; /* first, so that one pointer names both */
+    const struct init_info *info;
+    uint32_t region_count;
+    struct world_region regions[INIT_REGIONS_MAX];
+    uint32_t object_count;
+    struct world_object objects[WORLD_OBJECTS_MAX];
+    struct frame_run buffer; /* its frames, at WORLD_BUFFER_AT */
+};
+
+/* Take stock, map the volume and the buffer. False: it is not possible, and the log says why. */
+bool world_init(struct world *world, const struct init_info *info);
+
+/* `page_count` frames in a row. False: no region has as many. */
+bool world_take(struct world *world, uint64_t page_count, struct frame_run *ret_run);
+
+/* A new capability for just these frames. Returns its slot; 0 = no slot is free or the kernel refuses. */
+cap_t world_derive(const struct frame_run *run, uint64_t rights);
+
+/* A new pool of `page_count` pages. Returns its slot, 0 likewise. */
+cap_t world_make_pool(struct world *world, uint64_t page_count);
+
+/*
+ * The endpoint or notification of that name, made at its first mention.
+ * Returns its slot; 0 = no memory or slot for it, or the name stands for an object of the other type.
+ */
+cap_t world_object(struct world *world, const char *name, enum object_type type);
+
+/* A file of the boot volume. False: there is none, or the archive is damaged; the log says which. */
+bool world_find_file(const struct world *world, const char *path, struct image_file *ret_file,
+                     const uint8_t **ret_bytes);
