@@ -11,7 +11,7 @@ import re
 
 ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 PLAN = re.compile(r"1\.\.(\d+)(?:\s+#\s*SKIP\b\s*(.*))?$", re.IGNORECASE)
-RESULT = re.compile(r"(not ok|ok)\b(?:\s+(\d+))?(?:\s+-)?\s*([^#]*?)\s*(?:#\s*(SKIP)\b.*)?$", re.IGNORECASE)
+RESULT = re.compile(r"(not ok|ok)\b(?:\s+(\d+))?(?:\s+-)?\s*([^#]*?)\s*(?:#\s*(SKIP\b)?.*)?$", re.IGNORECASE)
 VERSION = re.compile(r"TAP version \d+$")
 LINE_BYTES_MAX = 4096
 

@@ -1,31 +1,54 @@
-"""Owns the judgement on how a machine ended: the one sentence that says what went wrong, or nothing."""
+"""Owns the judgement on how a machine ended: what kind of end it was, and the one sentence that says what went wrong."""
 
 from __future__ import annotations
+
+import dataclasses
+import enum
 
 from evidence.report import Evidence
 from machine.command_line import EXIT_PANIC, EXIT_POWER_OFF
 from machine.guest import Cause, End
 
 
-def describe_end(end: End, evidence: Evidence, seconds: float, errors: str) -> str | None:
-    """What is wrong with this end. None: an orderly power-off; its status is the log's power_off_status."""
-    panic = evidence.log.panic
-    if panic is not None:
-        return f"panic: {panic.text}"
+class Kind(enum.Enum):
+    """The ends that are not an orderly power-off."""
+
+    PANIC = "panic"
+    TRIPLE_FAULT = "triple fault"
+    RESET = "reset"
+    HANG = "hang"
+    EARLY_EXIT = "early exit"
+    CANCELLED = "cancelled"
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    kind: Kind
+    text: str
+
+
+def judge_end(end: End, evidence: Evidence, seconds: float, errors: str) -> Problem | None:
+    """What is wrong with this end. None: an orderly power-off; its status is the log's power_off_status.
+
+    seconds: the time the machine was given. errors: what QEMU itself complained about.
+    """
+    if evidence.log.panic is not None:
+        return Problem(Kind.PANIC, f"panic: {evidence.log.panic.text}")
     if end.cause is Cause.TIMEOUT:
-        return f"hang: no end within {seconds:g} s"
+        return Problem(Kind.HANG, f"hang: no end within {seconds:g} s")
     if end.cause is Cause.CANCELLED:
-        return "ended by the user"
+        return Problem(Kind.CANCELLED, "ended by the user")
     if end.cause is Cause.RESET and evidence.triple_fault:
-        return "triple fault"
+        return Problem(Kind.TRIPLE_FAULT, "triple fault")
     if end.cause is Cause.RESET:
-        return "reset: the guest reset the machine, and not by a triple fault"
+        return Problem(Kind.RESET, "reset: the guest reset the machine, and not by a triple fault")
     if end.cause is Cause.SHUTDOWN:
-        return "early exit: the machine was shut down past the kernel's orderly power-off"
+        return Problem(Kind.EARLY_EXIT, "early exit: the machine was shut down past the kernel's orderly power-off")
     if end.exit_code == EXIT_PANIC:
-        return "panic: exit code 35, but no PANIC on the kernel's log"
+        return Problem(Kind.PANIC, f"panic: exit code {EXIT_PANIC}, but no PANIC on the kernel's log")
     if end.exit_code != EXIT_POWER_OFF:
-        return f"early exit: QEMU exited with code {end.exit_code}" + (f": {errors}" if errors else "")
+        said = f": {errors}" if errors else ""
+        return Problem(Kind.EARLY_EXIT, f"early exit: QEMU exited with code {end.exit_code}{said}")
     if evidence.log.power_off_status is None:
-        return "early exit: powered off without the kernel's line `power: off, status N`"
+        return Problem(Kind.EARLY_EXIT, "early exit: powered off without the kernel's line `power: off, status N`")
     return None

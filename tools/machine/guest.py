@@ -41,6 +41,9 @@ class Cause(enum.Enum):
     CANCELLED = "the user ended it"
 
 
+SHUTDOWN_CAUSES = {"guest-reset": Cause.RESET}  # QMP's reasons that are not a plain shutdown
+
+
 @dataclasses.dataclass(frozen=True)
 class End:
     """The end of a machine. exit_code is QEMU's, when it has exited."""
@@ -105,6 +108,10 @@ class Guest:
         """Report `descriptor` in pump() under `name` when it can be read; the caller reads it."""
         self.selector.register(descriptor, selectors.EVENT_READ, ("outside", name))
 
+    def forget(self, descriptor: int) -> None:
+        """Stop reporting `descriptor`."""
+        self.selector.unregister(descriptor)
+
     def pump(self, seconds: float) -> list[tuple[str, bytes]]:
         """Wait up to `seconds` and return the (channel, bytes) that arrived. Sets `end` when the machine ended."""
         data: list[tuple[str, bytes]] = []
@@ -161,7 +168,8 @@ class Guest:
         for event in self.qmp.events:
             if event["event"] == "SHUTDOWN" and self.end is None:
                 reason = event["data"]["reason"]
-                self.end = End(Cause.RESET if reason == "guest-reset" else Cause.SHUTDOWN)
+                user_did = reason.startswith("host-")  # the window was closed
+                self.end = End(Cause.CANCELLED if user_did else SHUTDOWN_CAUSES.get(reason, Cause.SHUTDOWN))
         self.qmp.events.clear()
 
     def wait_exit(self) -> int:

@@ -1,0 +1,141 @@
+"""Does ./baton take its options, refuse bad values in words that help, and read the results it counts?"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import pathlib
+import tempfile
+import unittest
+
+from baton_cli import main
+from host import bench_rows, elf_size
+from host.bench_rows import Row, RowError
+from host.test_log import Totals, count
+
+TARGETS = pathlib.Path(__file__).resolve().parents[1] / "bench" / "targets.json"
+
+
+def refusal(*words: str) -> str:
+    """What ./baton says to a command line that it refuses."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
+        main.make_parser().parse_args(words)
+        raise AssertionError(f"{words} was accepted")
+    return said.getvalue()
+
+
+class Options(unittest.TestCase):
+    def test_run_defaults(self) -> None:
+        options = main.make_parser().parse_args(["run"])
+        self.assertEqual((options.commands, options.smp, options.memory, options.boot, options.accel, options.log),
+                         (None, 1, 256, "uefi", "auto", "info"))
+
+    def test_run_takes_all(self) -> None:
+        options = main.make_parser().parse_args(
+            ["run", "-c", "ls; false", "--smp", "4", "-m", "1024", "--headless", "--timeout", "2.5", "--accel", "tcg",
+             "--gdb", "--log", "debug", "--dry-run", "--boot", "pvh", "--", "-device", "e1000e"])
+        self.assertEqual((options.commands, options.smp, options.memory, options.timeout), ("ls; false", 4, 1024, 2.5))
+        self.assertEqual(options.qemu, ["-device", "e1000e"])
+
+    def test_bad_values_are_explained(self) -> None:
+        for words, text in (
+            (("run", "--smp", "0"), "--smp: '0' is not a number of CPUs (1..64)"),
+            (("run", "--smp", "four"), "'four' is not a number of CPUs"),
+            (("run", "-m", "8"), "'8' is not a number of MiB (32..65536)"),
+            (("run", "--timeout", "0"), "'0' is not a number of seconds above 0"),
+            (("run", "--timeout", "nan"), "'nan' is not a number of seconds above 0"),
+            (("run", "--accel", "hvf"), "--accel: invalid choice: 'hvf'"),
+            (("run", "--log", "loud"), "--log: invalid choice: 'loud'"),
+            (("run", "--gui", "--headless"), "--headless: not allowed with argument --gui"),
+            (("frob",), "invalid choice: 'frob'"),
+        ):
+            with self.subTest(words=words):
+                self.assertIn(text, refusal(*words))
+
+    def test_help_of_every_command(self) -> None:
+        for module in main.COMMANDS:
+            said = io.StringIO()
+            with self.subTest(command=module.NAME), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+                main.make_parser().parse_args([module.NAME, "--help"])
+            self.assertIn(f"./baton {module.NAME}", said.getvalue())
+
+    def test_test_names_and_arguments(self) -> None:
+        options = main.make_parser().parse_args(["test", "--seed", "7", "ipc", "--", "--repeat", "3"])
+        self.assertEqual((options.seed, options.names), (7, ["ipc", "--repeat", "3"]))
+
+
+class TestLog(unittest.TestCase):
+    def count(self, *entries: dict[str, str]) -> Totals:
+        with tempfile.TemporaryDirectory() as place:
+            log = pathlib.Path(place) / "testlog.json"
+            log.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+            return count(log)
+
+    def test_cases_are_counted(self) -> None:
+        totals = self.count({"result": "OK", "stdout": "TAP version 13\nok 1 - a\nok 2 - b # SKIP no\n1..2\n"},
+                            {"result": "OK", "stdout": "ok, this is no TAP\n"})
+        self.assertEqual(totals.line(), "2 passed, 0 failed, 1 skipped")
+
+    def test_failures_are_counted(self) -> None:
+        totals = self.count({"result": "FAIL", "stdout": "TAP version 13\nok 1 - a\nnot ok 2 - b\n1..2\n"},
+                            {"result": "ERROR", "stdout": "TAP version 13\nok 1 - a\nBail out! triple fault\n"},
+                            {"result": "TIMEOUT"}, {"result": "FAIL", "stdout": ""})
+        self.assertEqual(totals.line(), "2 passed, 4 failed")
+
+    def test_skip(self) -> None:
+        self.assertEqual(self.count({"result": "SKIP", "stdout": "TAP version 13\n1..0 # SKIP no\n"}).line(),
+                         "0 passed, 0 failed, 1 skipped")
+
+    def test_no_log(self) -> None:
+        self.assertEqual(count(pathlib.Path("/nonesuch")), Totals())
+
+
+class Bench(unittest.TestCase):
+    LINE = "# bench id=syscall_null ops=10000 ticks=900000 user=200000 kernel=700000 syscalls=10000 cr3_writes=0"
+
+    def test_line(self) -> None:
+        self.assertEqual(bench_rows.parse_line(self.LINE),
+                         Row("syscall_null", 90, 20, 70, {"syscalls": 1, "cr3_writes": 0}))
+        self.assertIsNone(bench_rows.parse_line("ok 1 - bench"))
+
+    def test_bad_lines(self) -> None:
+        for line in ("# bench id=a ops=0 ticks=5", "# bench ops=1 ticks=5", "# bench id=a ops=1",
+                     "# bench id=a ops=1 ticks=many"):
+            with self.subTest(line=line), self.assertRaises(RowError):
+                bench_rows.parse_line(line)
+        with self.assertRaisesRegex(RowError, "twice"):
+            bench_rows.parse_output(f"{self.LINE}\n{self.LINE}\n")
+
+    def test_table(self) -> None:
+        rows = [Row("syscall_null", 90, None, None, {"syscalls": 1}), Row("ipc_call_0", 201, None, None, {}),
+                Row("extra", 5.25, None, None, {})]
+        lines = {line.split()[0]: line for line in bench_rows.table(rows, bench_rows.load_targets(TARGETS))}
+        self.assertIn(" met ", lines["syscall_null"])
+        self.assertIn("0.38", lines["syscall_null"])
+        self.assertIn("MISSED", lines["ipc_call_0"])
+        self.assertIn("not measured", lines["fork_exec_wait"])
+        self.assertIn("5.2", lines["extra"])
+
+    def test_targets_are_complete(self) -> None:
+        targets = bench_rows.load_targets(TARGETS)
+        self.assertEqual(len(targets), 28)
+        self.assertEqual(len({target["id"] for target in targets}), 28)
+        for target in targets:
+            self.assertLess(target["target"], target["reference"])
+
+    def test_json(self) -> None:
+        out = json.loads(bench_rows.as_json([Row("syscall_null", 90, 20, 70, {})], bench_rows.load_targets(TARGETS)))
+        self.assertEqual(out["rows"], [{"id": "syscall_null", "instructions": 90, "user": 20, "kernel": 70, "events": {},
+                                        "reference": 240, "target": 90}])
+
+    def test_compare(self) -> None:
+        rows = [Row("a", 100.5, None, None, {}), Row("b", 103, None, None, {})]
+        self.assertEqual(bench_rows.compare(rows, {"a": 100}), [])
+        self.assertEqual(bench_rows.compare(rows, {"b": 100}), ["b: 103.000 instructions, recorded 100.000 (+3.0 %)"])
+        self.assertEqual(bench_rows.compare(rows, {"c": 100}), ["c: recorded as 100, not measured now"])
+
+    def test_text_bytes_refuses_other_files(self) -> None:
+        with self.assertRaises(ValueError):
+            elf_size.text_bytes(pathlib.Path(__file__))

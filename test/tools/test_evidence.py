@@ -1,0 +1,101 @@
+"""Are the kernel's log, QEMU's registers and the manner of an end read right?"""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+import unittest
+
+from evidence import registers
+from evidence.kernel_log import KernelLog
+from evidence.pagewalk import PhysicalMemory
+from evidence.report import Evidence
+from evidence.verdict import Kind, judge_end
+from machine.guest import Cause, End
+
+LOG = """0.000000 INFO boot: image phys 0x200000, sealed root phys 0x3ff000
+0.010000 INFO init: started
+"""
+PANIC = LOG + """PANIC: ledger: frame 0x1234 has count -1
+rip 0xffffffff80001234 rsp 0xffffffff80009ff0
+cr2 0x0000000000000000 cr3 0x00000000003ff000
+frame 0xffffffff80002222
+frame 0xffffffff80003333
+walk 0x0000000000000000: pml4 0x0 pdpt 0x0 pd 0x0 pt 0x0
+PANIC END
+"""
+QEMU_TEXT = """CPU#0
+RAX=0000000000000001 RBX=ffffffff80000000 RCX=0 RDX=0
+R8 =0000000000000008 R15=000000000000000f
+RIP=ffffffff80001000 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1
+ES =0010 0000000000000000 00000000 00009300
+CR0=80000011 CR2=0000000000001000 CR3=0000000000101000 CR4=00000020
+EFER=0000000000000500
+CPU#1
+EAX=00000002 EIP=0000fff0 EFL=00000002 [-------] CPL=3 II=0 A20=1 SMM=0 HLT=0
+"""
+
+
+class Log(unittest.TestCase):
+    def test_facts(self) -> None:
+        log = KernelLog(LOG)
+        self.assertEqual(log.sealed_root, 0x3FF000)
+        self.assertIsNone(log.power_off_status)
+        self.assertIsNone(log.panic)
+
+    def test_power_off(self) -> None:
+        self.assertEqual(KernelLog(LOG + "1.000000 INFO power: off, status 3\n").power_off_status, 3)
+
+    def test_panic(self) -> None:
+        panic = KernelLog(PANIC).panic
+        assert panic is not None
+        self.assertEqual(panic.text, "ledger: frame 0x1234 has count -1")
+        self.assertTrue(panic.complete)
+        self.assertEqual(panic.registers["cr3"], 0x3FF000)
+        self.assertEqual(panic.frames, [0xFFFFFFFF80002222, 0xFFFFFFFF80003333])
+        self.assertEqual(len(panic.walks), 1)
+        self.assertNotIn("frame", panic.registers)
+
+    def test_panic_cut_short(self) -> None:
+        panic = KernelLog(PANIC.replace("PANIC END\n", "")).panic
+        assert panic is not None
+        self.assertFalse(panic.complete)
+
+
+class Registers(unittest.TestCase):
+    def test_parse(self) -> None:
+        first, second = registers.parse(QEMU_TEXT)
+        self.assertEqual(first.get("rip"), 0xFFFFFFFF80001000)
+        self.assertEqual(first.get("r8"), 8)
+        self.assertEqual(first.get("rflags"), 0x46)
+        self.assertEqual(first.get("cr3"), 0x101000)
+        self.assertEqual((first.ring, first.halted), (0, True))
+        self.assertEqual((second.number, second.get("rax"), second.get("rip"), second.ring), (1, 2, 0xFFF0, 3))
+
+    def test_lines_hold_each_once(self) -> None:
+        text = "\n".join(registers.parse(QEMU_TEXT)[0].lines())
+        for name in ("rip", "rax", "cr2", "cr3", "efer"):
+            self.assertEqual(text.count(f"{name:6} 0x"), 1)
+
+
+class Verdict(unittest.TestCase):
+    def judge(self, end: End, text: str = LOG, exceptions: tuple[str, ...] = ()) -> Kind | None:
+        with tempfile.NamedTemporaryFile() as memory:
+            evidence = Evidence(KernelLog(text), PhysicalMemory(pathlib.Path(memory.name)), [], list(exceptions), [])
+            problem = judge_end(end, evidence, 5, "")
+        return problem.kind if problem else None
+
+    def test_every_end(self) -> None:
+        off = LOG + "1.0 INFO power: off, status 0\n"
+        self.assertIsNone(self.judge(End(Cause.EXITED, 33), off))
+        self.assertEqual(self.judge(End(Cause.EXITED, 33)), Kind.EARLY_EXIT)
+        self.assertEqual(self.judge(End(Cause.EXITED, 0), off), Kind.EARLY_EXIT)
+        self.assertEqual(self.judge(End(Cause.EXITED, 1)), Kind.EARLY_EXIT)
+        self.assertEqual(self.judge(End(Cause.EXITED, -9)), Kind.EARLY_EXIT)
+        self.assertEqual(self.judge(End(Cause.EXITED, 35)), Kind.PANIC)
+        self.assertEqual(self.judge(End(Cause.EXITED, 33), PANIC + off), Kind.PANIC)
+        self.assertEqual(self.judge(End(Cause.TIMEOUT)), Kind.HANG)
+        self.assertEqual(self.judge(End(Cause.RESET)), Kind.RESET)
+        self.assertEqual(self.judge(End(Cause.RESET), LOG, ("Triple fault",)), Kind.TRIPLE_FAULT)
+        self.assertEqual(self.judge(End(Cause.SHUTDOWN)), Kind.EARLY_EXIT)
+        self.assertEqual(self.judge(End(Cause.CANCELLED)), Kind.CANCELLED)

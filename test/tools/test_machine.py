@@ -1,0 +1,184 @@
+"""Is QEMU's command line what the machine says, does the disk hold what it should, is the accelerator's answer kept?"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+import struct
+import subprocess
+import tempfile
+import unittest
+import zlib
+from unittest import mock
+
+from machine import accel, command_line, disk, firmware
+from machine.command_line import DirectBoot, FirmwareBoot, Machine
+from machine.console import EscapeKey, FirmwareFilter
+
+FOLDER = pathlib.Path("/tmp/some,where")
+DIRECT = DirectBoot(pathlib.Path("pvh.elf"), pathlib.Path("boot.tar"), "debug_exit=0xf4 seed=1")
+
+
+class CommandLine(unittest.TestCase):
+    def following(self, words: list[str], option: str) -> list[str]:
+        return [after for word, after in zip(words, words[1:]) if word == option]
+
+    def test_base(self) -> None:
+        words = command_line.build(Machine(boot=DIRECT, folder=FOLDER, smp=4, memory_mib=512))
+        self.assertEqual(words[0], "qemu-system-x86_64")
+        for option, value in (("-accel", "tcg"), ("-cpu", "max"), ("-smp", "4"), ("-m", "512"), ("-display", "none"),
+                              ("-action", "reboot=shutdown,shutdown=pause"), ("-kernel", "pvh.elf"),
+                              ("-initrd", "boot.tar"), ("-append", "debug_exit=0xf4 seed=1")):
+            self.assertEqual(self.following(words, option), [value])
+        self.assertIn("-nodefaults", words)
+        self.assertIn("-no-reboot", words)
+        devices = self.following(words, "-device")
+        self.assertIn("isa-debugcon,iobase=0xe9,chardev=log", devices)
+        self.assertIn("isa-debugcon,iobase=0xe8,chardev=tap", devices)
+        self.assertIn("isa-debug-exit,iobase=0xf4,iosize=4", devices)
+
+    def test_commas_are_doubled(self) -> None:
+        words = command_line.build(Machine(boot=DIRECT, folder=FOLDER))
+        self.assertTrue(any("path=/tmp/some,,where/qmp" in word for word in words))
+        self.assertFalse(any("path=/tmp/some,where" in word for word in words))
+
+    def test_icount(self) -> None:
+        words = command_line.build(Machine(boot=DIRECT, folder=FOLDER, icount_shift=0))
+        self.assertEqual(self.following(words, "-icount"), ["shift=0,align=off,sleep=off"])
+        self.assertNotIn("-icount", command_line.build(Machine(boot=DIRECT, folder=FOLDER)))
+
+    def test_firmware_boot(self) -> None:
+        found = firmware.Firmware(pathlib.Path("OVMF.fd"))
+        words = command_line.build(Machine(boot=FirmwareBoot(found, pathlib.Path("disk.img")), folder=FOLDER))
+        self.assertEqual(self.following(words, "-bios"), ["OVMF.fd"])
+        self.assertIn("virtio-blk-pci,drive=boot,bootindex=0", words)
+        self.assertNotIn("-kernel", words)
+
+    def test_gdb_and_extra(self) -> None:
+        words = command_line.build(Machine(boot=DIRECT, folder=FOLDER, gdb_socket=pathlib.Path("/tmp/g"),
+                                           extra=("-device", "e1000e")))
+        self.assertIn("-S", words)
+        self.assertEqual(words[-2:], ["-device", "e1000e"])
+
+
+class Firmware(unittest.TestCase):
+    def test_order(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            root = pathlib.Path(place)
+            self.assertIsNone(firmware.find(root=root))
+            (root / "usr/share/OVMF").mkdir(parents=True)
+            (root / "usr/share/ovmf").mkdir(parents=True)
+            code, variables = root / "usr/share/OVMF/OVMF_CODE_4M.fd", root / "usr/share/OVMF/OVMF_VARS_4M.fd"
+            code.touch()
+            self.assertIsNone(firmware.find(root=root), "code without variables is of no use")
+            variables.touch()
+            self.assertEqual(firmware.find(root=root), firmware.Firmware(code, variables))
+            single = root / "usr/share/ovmf/OVMF.fd"
+            single.touch()
+            self.assertEqual(firmware.find(root=root), firmware.Firmware(single))
+            self.assertEqual(firmware.find(flash_first=True, root=root), firmware.Firmware(code, variables))
+
+
+class Disk(unittest.TestCase):
+    def test_partition_table(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            path = pathlib.Path(place) / "disk.img"
+            disk.write_partition_table(path)
+            data = path.read_bytes()
+        last = disk.DISK_SECTORS - 1
+        self.assertEqual(data[510:512], b"\x55\xaa")
+        for own, other, table in ((1, last, 2), (last, 1, last - disk.GPT_TABLE_SECTORS)):
+            header = data[own * 512 : own * 512 + 92]
+            self.assertEqual(header[:8], b"EFI PART")
+            (checksum,) = struct.unpack_from("<I", header, 16)
+            self.assertEqual(checksum, zlib.crc32(header[:16] + bytes(4) + header[20:]))
+            self.assertEqual(struct.unpack_from("<QQ", header, 24), (own, other))
+            entries = data[table * 512 : table * 512 + disk.GPT_ENTRIES * disk.GPT_ENTRY_BYTES]
+            self.assertEqual(struct.unpack_from("<Q", header, 72)[0], table)
+            self.assertEqual(struct.unpack_from("<I", header, 88)[0], zlib.crc32(entries))
+            self.assertEqual(struct.unpack_from("<QQ", entries, 32), (disk.ESP_FIRST_SECTOR, disk.ESP_LAST_SECTOR))
+
+    @unittest.skipUnless(shutil.which("mtype"), "no mtools here")
+    def test_image_holds_the_files_and_is_cached(self) -> None:
+        files = {disk.LOADER_PATH: b"MZ" * 5000, disk.COMMAND_PATH: b"log=debug\n"}
+        with tempfile.TemporaryDirectory() as place:
+            folder = pathlib.Path(place)
+            image = disk.cached_image(folder, files)
+            for name, data in files.items():
+                read = subprocess.run(["mtype", "-i", f"{image}@@{disk.ESP_FIRST_SECTOR * 512}", f"::/{name}"],
+                                      capture_output=True, check=True)
+                self.assertEqual(read.stdout, data)
+            before = image.stat().st_ino
+            self.assertEqual(disk.cached_image(folder, files).stat().st_ino, before)
+            changed = disk.cached_image(folder, {**files, disk.COMMAND_PATH: b"log=info\n"})
+            self.assertNotEqual(changed, image)
+            self.assertEqual(sorted(folder.iterdir()), sorted([image, changed]), "nothing half-made is left")
+
+    @unittest.skipUnless(shutil.which("mformat"), "no mtools here")
+    def test_too_large_a_file_is_reported(self) -> None:
+        with tempfile.TemporaryDirectory() as place, self.assertRaises(disk.DiskError):
+            disk.write_image(pathlib.Path(place) / "disk.img", {"big": bytes(disk.DISK_SECTORS * 512)})
+
+
+class Accelerator(unittest.TestCase):
+    def test_probe_image_starts_at_the_reset_vector(self) -> None:
+        image = accel.probe_image()
+        self.assertEqual(len(image), accel.IMAGE_BYTES)
+        self.assertTrue(image[-16:].startswith(accel.RESET_VECTOR))
+
+    def test_answer_is_kept_for_this_boot(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            cache = pathlib.Path(place) / "accel.json"
+            with mock.patch.object(accel, "cache_key", return_value="boot 1"), \
+                 mock.patch.object(accel, "try_kvm", return_value=accel.Accel("kvm", "a probe guest ran")) as probe:
+                self.assertEqual(accel.choose(cache).name, "kvm")
+                self.assertEqual(accel.choose(cache).name, "kvm")
+                self.assertEqual(probe.call_count, 1)
+            with mock.patch.object(accel, "cache_key", return_value="boot 2"), \
+                 mock.patch.object(accel, "try_kvm", return_value=accel.Accel("tcg", "gone")):
+                self.assertEqual(accel.choose(cache), accel.Accel("tcg", "gone"))
+            self.assertEqual(json.loads(cache.read_text())["key"], "boot 2")
+
+    def test_damaged_cache_is_ignored(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            cache = pathlib.Path(place) / "accel.json"
+            cache.write_text("[]")
+            with mock.patch.object(accel, "try_kvm", return_value=accel.Accel("tcg", "asked")):
+                self.assertEqual(accel.choose(cache).reason, "asked")
+
+    def test_no_device(self) -> None:
+        with mock.patch.object(accel, "KVM_DEVICE", pathlib.Path("/nonesuch/kvm")):
+            self.assertEqual(accel.try_kvm(), accel.Accel("tcg", "there is no /dev/kvm"))
+
+
+class Console(unittest.TestCase):
+    NOISE = b"\x1b[2J\x1b[01;01H\x1b[=3hBdsDxe: loading Boot0001 \"x\"\r\nBdsDxe: starting Boot0001 \"x\"\r\n"
+
+    def test_firmware_is_withheld(self) -> None:
+        for size in (1, 7, 1000):
+            stream = self.NOISE + b"\x1b[1mhello\r\n"
+            noise = FirmwareFilter(True)
+            seen = b"".join(noise.feed(stream[at : at + size]) for at in range(0, len(stream), size))
+            self.assertEqual(seen, b"\x1b[1mhello\r\n")
+
+    def test_held_text_is_shown_without_escapes(self) -> None:
+        noise = FirmwareFilter(True)
+        self.assertEqual(noise.feed(b"\x1b[2J\x1b[01;01H\r\nBdsDxe: failed to load Boot0001\r\n\r\n"), b"")
+        self.assertEqual(noise.release(), b"BdsDxe: failed to load Boot0001\r\n")
+        self.assertEqual(noise.feed(b"\x1b[2J"), b"\x1b[2J")
+
+    def test_nothing_is_withheld_without_firmware(self) -> None:
+        self.assertEqual(FirmwareFilter(False).feed(b"\x1b[2J"), b"\x1b[2J")
+
+    def test_escape_key(self) -> None:
+        key = EscapeKey()
+        self.assertEqual(key.feed(b"ls\r\x03"), (b"ls\r\x03", b""))
+        self.assertEqual(key.feed(b"\x01a\x01\x01"), (b"\x01\x01", b""))
+        to_guest, to_user = key.feed(b"\x01?")
+        self.assertEqual(to_guest, b"")
+        self.assertIn(b"Ctrl-A X", to_user)
+        self.assertFalse(key.quit)
+        key.feed(b"\x01")
+        key.feed(b"x")
+        self.assertTrue(key.quit)

@@ -1,0 +1,20 @@
+"""Install what is missing, configure build/ and build it. --release does the same for build-release/ (no checks)."""
+
+from __future__ import annotations
+
+import argparse
+
+from host import build, packages, paths
+
+NAME = "build"
+SUMMARY = "set up and build, without running anything"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--release", action="store_true", help="build-release/, without the kernel's checks")
+
+
+def run(options: argparse.Namespace) -> int:
+    packages.ensure()
+    build.ready(paths.BUILD_RELEASE if options.release else paths.BUILD)
+    return 0

@@ -1,0 +1,206 @@
+"""Boot Baton in an emulated machine, with its serial console on this terminal.
+
+examples:
+  ./baton run                           the shell; Ctrl-A X quits, Ctrl-C reaches the guest
+  ./baton run -c 'echo hello; ls /bin'  run commands, power off, exit with the last one's status
+  ./baton run --smp 4 -m 1024 --gui     four CPUs, 1 GiB, a window for the framebuffer
+  ./baton run --gdb                     wait for gdb; its command line is printed
+  ./baton run --dry-run                 print QEMU's command line
+  ./baton run -- -device e1000e         give QEMU more arguments
+
+exit status:
+  the guest's at power-off (with -c: the last command's); 0 after Ctrl-A X
+  2 wrong usage   70 panic   71 triple fault   72 reset   73 early exit, or QEMU failed
+  76 something needed is missing   77 the build failed   124 out of time   130 interrupted
+A machine that ends badly is reported on standard error. The kernel's log is build/run/last/kernel.log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import shlex
+import shutil
+import sys
+import tempfile
+
+import volume
+from baton_cli.session import Session
+from baton_cli.terminal import open_keys
+from evidence import report, verdict
+from evidence.symbols import Symbols
+from evidence.verdict import Kind
+from host import build, packages, paths
+from host.say import UserError, say
+from machine import accel, command_line, disk, firmware
+from machine.command_line import DirectBoot, FirmwareBoot, Machine
+from machine.guest import Guest
+
+NAME = "run"
+SUMMARY = "boot, with the console on this terminal (-c 'COMMANDS' to run some and power off)"
+
+LOG_LEVELS = ("error", "warn", "info", "debug", "trace")
+COMMANDS_NAME = "etc/rc"
+COMMANDS_SECONDS = 600.0
+DEFAULT_MEMORY_MIB = 256
+RUNS_KEPT = 8
+EXIT_CODES = {Kind.PANIC: 70, Kind.TRIPLE_FAULT: 71, Kind.RESET: 72, Kind.EARLY_EXIT: 73, Kind.HANG: 124,
+              Kind.CANCELLED: 0}
+
+
+def whole_number(text: str, lowest: int, highest: int, what: str) -> int:
+    """An option's value as a number within bounds; argparse shows the message."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = lowest - 1
+    if not lowest <= value <= highest:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what} ({lowest}..{highest})")
+    return value
+
+
+def cpus(text: str) -> int:
+    return whole_number(text, 1, command_line.SMP_MAX, "a number of CPUs")
+
+
+def mebibytes(text: str) -> int:
+    return whole_number(text, command_line.MEMORY_MIB_MIN, command_line.MEMORY_MIB_MAX, "a number of MiB")
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-c", dest="commands", metavar="COMMANDS", help="run these in the shell, then power off")
+    parser.add_argument("--smp", type=cpus, default=1, metavar="N", help="CPUs (default 1)")
+    parser.add_argument("-m", "--memory", type=mebibytes, default=DEFAULT_MEMORY_MIB, metavar="MIB",
+                        help=f"memory (default {DEFAULT_MEMORY_MIB})")
+    screen = parser.add_mutually_exclusive_group()
+    screen.add_argument("--gui", action="store_true", help="a window with the framebuffer")
+    screen.add_argument("--headless", action="store_true", help="no graphics adapter at all")
+    parser.add_argument("--timeout", type=seconds, metavar="S",
+                        help=f"end the machine after S seconds, status 124 (default with -c: {COMMANDS_SECONDS:g})")
+    parser.add_argument("--accel", choices=("auto", "tcg", "kvm"), default="auto",
+                        help="auto: kvm if a probe guest runs in it, else tcg (emulation)")
+    parser.add_argument("--gdb", action="store_true", help="stop before the first instruction and wait for gdb")
+    parser.add_argument("--log", choices=LOG_LEVELS, default="info", help="the kernel log's level (default info)")
+    parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
+    parser.add_argument("--built", type=pathlib.Path, metavar="FOLDER", help="use this build folder as it is")
+    parser.add_argument("--dry-run", action="store_true", help="print QEMU's command line instead of starting it")
+    parser.add_argument("qemu", nargs="*", metavar="-- QEMU-ARGUMENT", help="handed to QEMU as they are")
+
+
+def choose_accel(wanted: str, cache: pathlib.Path) -> str:
+    """kvm or tcg, said once on standard error."""
+    if wanted == "tcg":
+        return "tcg"
+    found = accel.choose(cache)
+    if wanted == "kvm" and found.name != "kvm":
+        raise UserError(f"--accel kvm: {found.reason}")
+    if found.name == "tcg":
+        say(f"accelerator: tcg (emulation); {found.reason}")
+    else:
+        say("accelerator: kvm")
+    return found.name
+
+
+def made(options: argparse.Namespace, path: pathlib.Path) -> pathlib.Path:
+    """A file of the build folder that must be there."""
+    full: pathlib.Path = options.built / path
+    if not full.exists():
+        raise UserError(f"the build did not make {paths.shown(full)}", build.CODE_BUILD)
+    return full
+
+
+def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path:
+    """The boot volume, with etc/rc on it when there are commands."""
+    archive = made(options, paths.VOLUME)
+    if options.commands is None:
+        return archive
+    special = folder / "boot.tar"
+    members = volume.replace(volume.read(archive), COMMANDS_NAME, options.commands.encode() + b"\n")
+    special.write_bytes(volume.build(members))
+    return special
+
+
+def make_boot(options: argparse.Namespace, archive: pathlib.Path) -> DirectBoot | FirmwareBoot:
+    command = f"debug_exit=0xf4 log={options.log}"
+    if options.boot == "pvh":
+        return DirectBoot(made(options, paths.PVH_LOADER), archive, command)
+    found = firmware.find()
+    if found is None:
+        raise UserError("no UEFI firmware found; ./baton doctor says what to install", packages.CODE_MISSING)
+    files = {disk.LOADER_PATH: made(options, paths.UEFI_LOADER).read_bytes(), disk.VOLUME_PATH: archive.read_bytes(),
+             disk.COMMAND_PATH: command.encode() + b"\n"}
+    return FirmwareBoot(found, disk.cached_image(options.built / paths.RUN, files))
+
+
+def log_folder(runs: pathlib.Path) -> pathlib.Path:
+    """A new folder for this run's log, reachable as `last` in `runs`; the oldest ones go."""
+    folder = runs / f"log-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    link = runs / f"last-{os.getpid()}"
+    link.symlink_to(folder.name)
+    link.replace(runs / "last")
+    for stale in sorted(runs.glob("log-*"), key=lambda old: old.stat().st_mtime)[:-RUNS_KEPT]:
+        shutil.rmtree(stale, ignore_errors=True)
+    return folder
+
+
+def make_machine(options: argparse.Namespace, folder: pathlib.Path, logs: pathlib.Path) -> Machine:
+    """The machine the options describe; `folder` is private to it."""
+    if options.gui and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UserError("--gui: there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set)")
+    boot = make_boot(options, make_volume(options, folder))
+    return Machine(boot=boot, folder=folder, accel=choose_accel(options.accel, options.built / "accel.json"), smp=options.smp,
+                   memory_mib=options.memory, display="gtk" if options.gui else "none",
+                   graphics=options.boot == "uefi" and not options.headless, log_file=logs / "kernel.log",
+                   gdb_socket=folder / "gdb" if options.gdb else None, extra=tuple(options.qemu))
+
+
+def finish(guest: Guest, kernel: pathlib.Path, limit: float | None) -> int:
+    """The exit code; a report on standard error when the machine did not end in order."""
+    assert guest.end is not None
+    evidence = report.gather(guest)
+    problem = verdict.judge_end(guest.end, evidence, limit or 0.0, guest.errors())
+    if problem is None:
+        return evidence.log.power_off_status or 0
+    if problem.kind is not Kind.CANCELLED:
+        say(problem.text)
+        lines = report.write(evidence, Symbols(kernel=kernel))
+        lines += ["kernel log, last lines:", *("  " + line for line in evidence.log.tail())]
+        text = "\n".join(lines)
+        print(text, file=sys.stderr)
+        (guest.machine.kernel_log.parent / "report.txt").write_text(f"{problem.text}\n{text}\n")
+    return EXIT_CODES[problem.kind]
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.built is None:
+        packages.ensure()
+        build.ready(paths.BUILD)
+        options.built = paths.BUILD
+    limit = options.timeout or (COMMANDS_SECONDS if options.commands is not None else None)
+    with tempfile.TemporaryDirectory(prefix="baton-") as place:
+        try:
+            machine = make_machine(options, pathlib.Path(place), log_folder(options.built / paths.RUN))
+        except (disk.DiskError, volume.VolumeError) as error:
+            raise UserError(str(error)) from None
+        if options.dry_run:
+            print(shlex.join(command_line.build(machine)))
+            return 0
+        keys = open_keys() if options.commands is None else None
+        kernel = options.built / paths.KERNEL
+        with Guest(machine) as guest:
+            if machine.gdb_socket is not None:
+                say(f"gdb {paths.shown(kernel)} -ex 'target remote {machine.gdb_socket}'")
+            Session(guest, options.boot == "uefi", keys, limit).run()
+            return finish(guest, kernel, limit)

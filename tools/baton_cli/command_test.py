@@ -1,0 +1,51 @@
+"""Run the tests: set up, build, `meson test -C build`, and one closing line.
+
+examples:
+  ./baton test                    all of them
+  ./baton test ipc handover       the tests with these names
+  ./baton test --list             their names
+  ./baton test --seed 7 ipc       another seed for everything random in a guest (default 1)
+  ./baton test --suite host       the tests of one suite
+  ./baton test -- --repeat 3      further arguments for `meson test`, after --
+
+The closing line, `N passed, N failed`, counts cases; a test that prints no cases of its own counts as one. Exits 0 only
+when nothing failed. Full logs: build/meson-logs/testlog.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+
+from host import build, packages, paths
+from host.test_log import count
+
+NAME = "test"
+SUMMARY = "run the tests (all, or those named)"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="tests to run; after --, arguments for `meson test`")
+    parser.add_argument("--list", action="store_true", help="print the tests' names")
+    parser.add_argument("--suite", action="append", default=[], metavar="NAME", help="only the tests of this suite")
+    parser.add_argument("--seed", type=int, metavar="N", help="the seed for everything random in a guest")
+
+
+def run(options: argparse.Namespace) -> int:
+    packages.ensure()
+    build.ready(paths.BUILD)
+    environment = {**os.environ, "MALLOC_PERTURB_": "0"}  # it would slow the emulator down, and is not under test
+    if options.seed is not None:
+        environment["BATON_SEED"] = str(options.seed)
+    command = ["meson", "test", "-C", str(paths.BUILD), "--no-rebuild"]
+    command += [word for suite in options.suite for word in ("--suite", suite)]
+    if options.list:
+        return subprocess.run([*command, "--list"], check=False, stdin=subprocess.DEVNULL).returncode
+    log = paths.BUILD / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)  # so that an old one cannot be counted
+    done = subprocess.run([*command, "--print-errorlogs", *options.names], env=environment, check=False,
+                          stdin=subprocess.DEVNULL)
+    totals = count(log)
+    print(totals.line(), flush=True)
+    return 0 if done.returncode == 0 and totals.failed == 0 and totals.passed > 0 else 1

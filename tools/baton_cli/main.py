@@ -1,0 +1,58 @@
+"""Owns the list of ./baton's commands and the way from a command line to one of them."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from types import ModuleType
+
+from baton_cli import command_bench, command_build, command_doctor, command_run, command_test
+from host.say import UserError, say
+
+COMMANDS: tuple[ModuleType, ...] = (command_run, command_test, command_bench, command_build, command_doctor)
+
+EPILOG = """\
+examples:
+  ./baton run                        boot, and give me the shell
+  ./baton run -c 'ls /bin'           run commands, power off, exit with the last one's status
+  ./baton test                       all tests
+  ./baton help run                   everything about one command (./baton run --help)
+
+The first command installs what is missing (Debian, Ubuntu) and builds; later ones build only what changed.
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./baton", description="Build, run, test and measure Baton.", epilog=EPILOG,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for module in COMMANDS:
+        command = commands.add_parser(module.NAME, help=module.SUMMARY, description=module.__doc__,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+        module.configure(command)
+        command.set_defaults(module=module)
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; the process's exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):  # leave by an exception, so that all is tidied up
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return int(options.module.run(options))
+    except UserError as error:
+        say(str(error))
+        return error.code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 128 + signal.SIGPIPE

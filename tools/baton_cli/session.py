@@ -1,0 +1,93 @@
+"""Owns one session with a machine: keys in, console out, until it powers off, dies, or the user or the clock ends it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from baton_cli.terminal import RawTerminal
+from machine.console import EscapeKey, FirmwareFilter
+from machine.guest import Cause, Guest
+
+PUMP_SECONDS = 0.1
+KEYS_BYTES = 1024
+FIRMWARE_SECONDS = 20.0  # longer than any firmware that works; then its output is shown after all
+
+
+class Output:
+    """Standard output. A terminal gets the guest's bytes as they are, a file or pipe gets plain line ends."""
+
+    def __init__(self) -> None:
+        self.plain = not os.isatty(1)
+        self.pending = b""
+
+    def write(self, data: bytes) -> None:
+        if self.plain:
+            data = (self.pending + data).replace(b"\r\n", b"\n")
+            self.pending = b"\r" if data.endswith(b"\r") else b""
+            data = data[: len(data) - len(self.pending)]
+        if data:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+
+
+class Session:
+    """Carries bytes between the user and one guest."""
+
+    def __init__(self, guest: Guest, firmware_speaks: bool, keys: int | None, seconds: float | None) -> None:
+        self.guest = guest
+        self.filter = FirmwareFilter(firmware_speaks)
+        self.keys = keys
+        self.seconds = seconds
+        self.output = Output()
+        self.escape = EscapeKey()
+        self.early = b""  # typed before the firmware has gone, which would swallow it
+
+    def run(self) -> None:
+        """Until the machine ends. The terminal is raw meanwhile."""
+        with RawTerminal(self.keys) as terminal:
+            if self.keys is not None:
+                self.guest.watch(self.keys, "keys")
+            while self.guest.end is None:
+                self.step(terminal.is_terminal)
+            for channel, data in self.guest.drain():
+                self.show(channel, data)
+            if not self.filter.passing:
+                self.output.write(self.filter.release())
+
+    def step(self, is_terminal: bool) -> None:
+        """One turn: move what arrived, look at the clock."""
+        for channel, data in self.guest.pump(PUMP_SECONDS):
+            if channel == "keys":
+                self.take_keys(is_terminal)
+            else:
+                self.show(channel, data)
+        elapsed = time.monotonic() - self.guest.started
+        if not self.filter.passing and elapsed > FIRMWARE_SECONDS:
+            self.output.write(self.filter.release())
+        if self.filter.passing and self.early:
+            self.guest.send(self.early)
+            self.early = b""
+        if self.guest.end is None and self.escape.quit:
+            self.guest.stop(Cause.CANCELLED)
+        elif self.guest.end is None and self.seconds is not None and elapsed > self.seconds:
+            self.guest.stop(Cause.TIMEOUT)
+
+    def show(self, channel: str, data: bytes) -> None:
+        if channel == "console":
+            self.output.write(self.filter.feed(data))
+
+    def take_keys(self, is_terminal: bool) -> None:
+        """Read what was typed, or what a file or pipe holds; at its end the machine runs on."""
+        assert self.keys is not None
+        data = os.read(self.keys, KEYS_BYTES)
+        if not data:
+            self.guest.forget(self.keys)
+            return
+        if is_terminal:
+            data, answer = self.escape.feed(data)
+            self.output.write(answer)
+        else:
+            data = data.replace(b"\n", b"\r")  # what a terminal's Enter key sends
+        self.early += data

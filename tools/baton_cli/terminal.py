@@ -1,0 +1,47 @@
+"""Owns the user's terminal during a run: raw while the guest has it, as it was afterwards, however the run ends."""
+
+from __future__ import annotations
+
+import os
+import stat
+import termios
+import tty
+from types import TracebackType
+
+TERMINAL = "/dev/tty"
+
+
+def open_keys() -> int | None:
+    """The descriptor the user types on. Standard input if it is a terminal, a pipe or a file with something to say;
+    otherwise (a build tool gave us /dev/null) the terminal itself; None when there is neither."""
+    try:
+        mode = os.fstat(0).st_mode
+        if os.isatty(0) or stat.S_ISFIFO(mode) or stat.S_ISREG(mode):
+            return 0
+    except OSError:
+        pass  # standard input is closed
+    try:
+        return os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        return None
+
+
+class RawTerminal:
+    """While open, each key goes through unchanged, Ctrl-C included. Does nothing for a descriptor that is no terminal."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self.descriptor = descriptor
+        self.is_terminal = descriptor is not None and os.isatty(descriptor)
+
+    def __enter__(self) -> RawTerminal:
+        if self.is_terminal:
+            assert self.descriptor is not None
+            self.saved = termios.tcgetattr(self.descriptor)
+            tty.setraw(self.descriptor, termios.TCSANOW)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if self.is_terminal:
+            assert self.descriptor is not None
+            termios.tcsetattr(self.descriptor, termios.TCSADRAIN, self.saved)

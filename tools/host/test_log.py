@@ -1,0 +1,53 @@
+"""Owns the reading of Meson's test log: how many cases passed, failed and were skipped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import re
+from typing import Any
+
+CASE = re.compile(r"^(ok|not ok)\b(.*)$", re.MULTILINE)
+SKIP = re.compile(r"#\s*SKIP\b", re.IGNORECASE)
+GOOD = ("OK", "EXPECTEDFAIL")
+
+
+@dataclasses.dataclass
+class Totals:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def line(self) -> str:
+        """The closing line."""
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+def count_test(entry: dict[str, Any], totals: Totals) -> None:
+    """Add one test. A TAP test counts its cases, and one more failure if it failed otherwise; any other counts as one."""
+    output = entry.get("stdout", "")
+    good = entry["result"] in GOOD
+    cases = CASE.findall(output) if output.startswith("TAP version") else []
+    if entry["result"] == "SKIP":
+        totals.skipped += 1
+        return
+    failed = sum(verdict == "not ok" for verdict, _ in cases)
+    skipped = sum(verdict == "ok" and bool(SKIP.search(rest)) for verdict, rest in cases)
+    totals.passed += len(cases) - failed - skipped if cases else int(good)
+    totals.skipped += skipped
+    totals.failed += failed or int(not good)
+
+
+def count(log: pathlib.Path) -> Totals:
+    """The totals of the log, one JSON object a line; nothing counted when there is no log."""
+    totals = Totals()
+    try:
+        text = log.read_text()
+    except FileNotFoundError:
+        return totals
+    for line in text.splitlines():
+        if line.strip():
+            count_test(json.loads(line), totals)
+    return totals
