@@ -83,6 +83,13 @@ static bool is_inside(const struct boot_info *info, uint64_t phys, uint64_t byte
     return false;
 }
 
+static struct walk walk_here(uint64_t virt)
+{
+    uint64_t root_phys;
+    __asm__ volatile("movq %%cr3, %0" : "=r"(root_phys));
+    return walk_address(root_phys, virt);
+}
+
 static bool is_zero(const uint8_t *bytes, uint64_t count)
 {
     uint8_t any = 0;
@@ -134,7 +141,7 @@ static void check_ranges(const struct boot_info *info)
 static bool has_rights(const char *start, const char *end, uint64_t phys, bool writable, bool executable)
 {
     for (const char *page = start; page < end; page += BOOT_PAGE_BYTES) {
-        struct walk walk = walk_address((uint64_t)page);
+        struct walk walk = walk_here((uint64_t)page);
         bool good = walk.present && !walk.user && walk.writable == writable && walk.executable == executable &&
                     walk.page_bytes == BOOT_PAGE_BYTES && walk.phys == phys + (uint64_t)(page - probe_text_start);
         if (!good) {
@@ -154,8 +161,8 @@ static void check_kernel(const struct boot_info *info)
     tap_result(has_rights(probe_text_start, probe_text_end, phys, false, true), "kernel: text is read and execute");
     tap_result(has_rights(probe_rodata_start, probe_rodata_end, phys, false, false), "kernel: constants are read only");
     tap_result(has_rights(probe_data_start, probe_data_end, phys, true, false), "kernel: data is read and write");
-    tap_result(!walk_address((uint64_t)probe_text_end).present && !walk_address((uint64_t)probe_data_end).present &&
-                   !walk_address((uint64_t)probe_text_start - 1).present,
+    tap_result(!walk_here((uint64_t)probe_text_end).present && !walk_here((uint64_t)probe_data_end).present &&
+                   !walk_here((uint64_t)probe_text_start - 1).present,
                "kernel: nothing is mapped between and around its segments");
     tap_result(*(volatile const uint64_t *)&constant == 0x123456789abcdef0 &&
                    *(volatile uint64_t *)&initialised == 0xfedcba9876543210 && is_zero(zeroed, sizeof(zeroed)),
@@ -228,7 +235,7 @@ static bool is_identity(uint64_t start, uint64_t end)
 {
     uint64_t virt = start;
     while (virt < end) {
-        struct walk walk = walk_address(virt);
+        struct walk walk = walk_here(virt);
         if (!walk.present || walk.phys != virt || !walk.writable || walk.user) {
             return false;
         }

@@ -1,16 +1,16 @@
 #include "test/boot/walk.h"
 
 #include "boot/page_table.h"
+#include "boot/phys.h"
 
 #define ENTRY_USER (1ULL << 2)
 
-struct walk walk_address(uint64_t virt)
+struct walk walk_address(uint64_t root_phys, uint64_t virt)
 {
-    uint64_t table_phys;
-    __asm__ volatile("movq %%cr3, %0" : "=r"(table_phys));
+    uint64_t table_phys = root_phys;
     struct walk walk = {.present = true, .writable = true, .executable = true, .user = true};
     for (uint32_t shift = 39;; shift -= 9) {
-        const uint64_t *table = (const uint64_t *)(table_phys & PAGE_TABLE_ADDRESS);
+        const uint64_t *table = phys_pointer(table_phys & PAGE_TABLE_ADDRESS);
         uint64_t entry = table[(virt >> shift) % 512];
         walk.page_bytes = 1ULL << shift;
         if (!(entry & PAGE_TABLE_PRESENT)) {

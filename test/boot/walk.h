@@ -1,5 +1,5 @@
 /*
- * Walking the page tables that the loader built, as the CPU would.
+ * Walking page tables as the CPU would.
  */
 #pragma once
 
@@ -15,4 +15,5 @@ struct walk {
     uint64_t page_bytes; /* of the page that maps it, or of the hole */
 };
 
-struct walk walk_address(uint64_t virt);
+/* Tables are reached through phys_pointer. */
+struct walk walk_address(uint64_t root_phys, uint64_t virt);

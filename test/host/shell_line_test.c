@@ -1,0 +1,386 @@
+/*
+ * Does the line editor make of every key what its user expects, show on the terminal exactly the line it holds, and
+ * stay inside its buffers whatever bytes come?
+ *
+ * A small terminal stands on the other side: it obeys the few sequences that the editor may send and fails the test at
+ * any other. After each key the row it shows must be the prompt and the visible part of the line.
+ */
+#include "userland/shell/line.h"
+
+#include <string.h>
+
+#include "test/host/check.h"
+
+#define PROMPT "baton$ "
+
+static struct line_editor editor;
+
+static struct {
+    char cells[LINE_COLUMNS][5]; /* one UTF-8 character each */
+    size_t column;
+    uint32_t bells;
+    uint32_t strange; /* bytes and sequences that no editor should send */
+} screen;
+
+static void screen_clear(size_t from)
+{
+    for (size_t i = from; i < LINE_COLUMNS; i++)
+        strcpy(screen.cells[i], " ");
+}
+
+/* A character that begins at `text`; returns its bytes. Continuations join the cell to the left. */
+static void screen_put(char byte)
+{
+    if (((uint8_t)byte & 0xc0U) == 0x80U) {
+        char *cell = screen.column > 0 ? screen.cells[screen.column - 1] : screen.cells[0];
+        size_t length = strlen(cell);
+        if (length < 4) {
+            cell[length] = byte;
+            cell[length + 1] = '\0';
+        }
+        return;
+    }
+    if (screen.column == LINE_COLUMNS) {
+        screen.strange++;
+        return;
+    }
+    screen.cells[screen.column][0] = byte;
+    screen.cells[screen.column][1] = '\0';
+    screen.column++;
+}
+
+/* ESC [ ... : returns the bytes of it. */
+static size_t screen_escape(const char *text, size_t length)
+{
+    size_t at = 2;
+    size_t number = 0;
+    while (at < length && text[at] >= '0' && text[at] <= '9')
+        number = number * 10 + (size_t)(text[at++] - '0');
+    if (length < 3 || text[1] != '[') {
+        screen.strange++;
+        return length;
+    }
+    if (text[at] == 'C' && number > 0 && screen.column + number < LINE_COLUMNS)
+        screen.column += number;
+    else if (text[at] == 'K')
+        screen_clear(screen.column);
+    else if (text[at] == 'H')
+        screen.column = 0;
+    else if (text[at] == 'J' && number == 2)
+        screen_clear(0);
+    else
+        screen.strange++;
+    return at + 1;
+}
+
+static void screen_take(const char *text, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        if (text[at] == '\x1b') {
+            at += screen_escape(text + at, length - at);
+            continue;
+        }
+        if (text[at] == '\r')
+            screen.column = 0;
+        else if (text[at] == '\a')
+            screen.bells++;
+        else if ((uint8_t)text[at] >= 0x20)
+            screen_put(text[at]);
+        else if (text[at] != '\n')
+            screen.strange++;
+        at++;
+    }
+}
+
+static void screen_row(char *row)
+{
+    row[0] = '\0';
+    for (size_t i = 0; i < LINE_COLUMNS; i++)
+        strcat(row, screen.cells[i]);
+    for (size_t length = strlen(row); length > 0 && row[length - 1] == ' '; length--)
+        row[length - 1] = '\0';
+}
+
+/* The terminal's row is the prompt and the line from `left` on, and its cursor stands where the editor's does. */
+static void check_screen(void)
+{
+    char row[LINE_COLUMNS * 4 + 1];
+    char wanted[LINE_BYTES_MAX + 64];
+    screen_row(row);
+    size_t columns = LINE_COLUMNS - 1 - strlen(PROMPT);
+    strcpy(wanted, PROMPT);
+    size_t at = editor.left;
+    for (size_t column = 0; at < editor.length; at++) {
+        if (((uint8_t)editor.text[at] & 0xc0U) != 0x80U && column++ == columns)
+            break;
+        strncat(wanted, &editor.text[at], 1);
+    }
+    for (size_t length = strlen(wanted); length > 0 && wanted[length - 1] == ' '; length--)
+        wanted[length - 1] = '\0';
+    if (!CHECK(strcmp(row, wanted) == 0))
+        printf("#   row    `%s`\n#   wanted `%s`\n", row, wanted);
+    size_t cursor = strlen(PROMPT);
+    for (at = editor.left; at < editor.cursor; at++)
+        cursor += ((uint8_t)editor.text[at] & 0xc0U) != 0x80U;
+    CHECK_EQUAL(screen.column, cursor);
+    CHECK_EQUAL(screen.strange, 0);
+}
+
+static void begin(void)
+{
+    screen_clear(0);
+    screen.column = 0;
+    screen.bells = 0;
+    screen.strange = 0;
+    line_begin(&editor, PROMPT);
+    screen_take(editor.output, editor.output_length);
+}
+
+static enum line_event type(const char *bytes)
+{
+    enum line_event event = LINE_MORE;
+    for (; *bytes != '\0'; bytes++) {
+        event = line_byte(&editor, (uint8_t)*bytes);
+        CHECK(editor.output_length < LINE_OUTPUT_MAX);
+        screen_take(editor.output, editor.output_length);
+        if (event == LINE_MORE && editor.state == LINE_PLAIN)
+            check_screen();
+    }
+    return event;
+}
+
+static void fresh(void)
+{
+    memset(&editor, 0, sizeof editor);
+    begin();
+}
+
+/* Type a line, Enter, and begin the next. */
+static void enter(const char *text)
+{
+    type(text);
+    CHECK_EQUAL(type("\r"), LINE_READY);
+    begin();
+}
+
+#define CHECK_TEXT(wanted) check_text(wanted, __LINE__)
+
+static void check_text(const char *wanted, int line)
+{
+    if (!check_that(strcmp(editor.text, wanted) == 0 && editor.length == strlen(wanted), "the line", __FILE__, line))
+        printf("#   seen `%s`, wanted `%s`\n", editor.text, wanted);
+}
+
+static void typing_echoes_each_byte(void)
+{
+    fresh();
+    (void)line_byte(&editor, 'l');
+    CHECK(editor.output_length == 1 && editor.output[0] == 'l');
+    (void)line_byte(&editor, 's');
+    CHECK(editor.output_length == 1 && editor.output[0] == 's');
+    CHECK_EQUAL(line_byte(&editor, '\r'), LINE_READY);
+    CHECK(editor.output_length == 1 && editor.output[0] == '\n');
+    CHECK_TEXT("ls");
+}
+
+static void line_ends_are_taken_once(void)
+{
+    fresh();
+    CHECK_EQUAL(type("a\n"), LINE_READY);
+    begin();
+    CHECK_EQUAL(type("b\r"), LINE_READY);
+    begin();
+    CHECK_EQUAL(line_byte(&editor, '\n'), LINE_MORE); /* belongs to the CR before it */
+    CHECK_EQUAL(line_byte(&editor, '\n'), LINE_READY);
+}
+
+static void cursor_keys_and_insertion(void)
+{
+    fresh();
+    type("bd\x1b[Dc\x1b[Ha\x1b[Fe");
+    CHECK_TEXT("abcde");
+    type("\x01<\x05>\x02\x02|\x06/");
+    CHECK_TEXT("<abcd|e/>");
+    type("\x1bOH1\x1bOF2\x1b[1~3\x1b[4~4\x1b[7~5\x1b[8~6");
+    CHECK_TEXT("531<abcd|e/>246");
+    type("\x1b[D\x1b[D\x1b[C_");
+    CHECK_TEXT("531<abcd|e/>24_6");
+}
+
+static void deletion(void)
+{
+    fresh();
+    type("abcdef\x7f\b");
+    CHECK_TEXT("abcd");
+    type("\x1b[D\x1b[D\x1b[3~");
+    CHECK_TEXT("abd");
+    CHECK_EQUAL(type("\x04"), LINE_MORE);
+    CHECK_TEXT("ab");
+    type("\x01\x06\x0b");
+    CHECK_TEXT("a");
+    type("one two  three \x17");
+    CHECK_TEXT("aone two  ");
+    type("\x17");
+    CHECK_TEXT("aone ");
+    type("x\x02\x15");
+    CHECK_TEXT("x");
+    CHECK_EQUAL(screen.bells, 0);
+    type("\x01\x7f\x15\x17");
+    CHECK_TEXT("x");
+    CHECK_EQUAL(screen.bells, 3);
+}
+
+static void end_and_interrupt(void)
+{
+    fresh();
+    CHECK_EQUAL(type("\x04"), LINE_END);
+    begin();
+    CHECK_EQUAL(type("abc\x03"), LINE_INTERRUPT);
+    CHECK(editor.output_length == 3 && memcmp(editor.output, "^C\n", 3) == 0);
+    begin();
+    CHECK_TEXT("");
+    type("\x1b[A"); /* it was not remembered */
+    CHECK_TEXT("");
+}
+
+static void clear_screen(void)
+{
+    fresh();
+    type("abc\x02\x0c");
+    CHECK_TEXT("abc");
+    type("x");
+    CHECK_TEXT("abxc");
+}
+
+static void history_goes_back_and_forth(void)
+{
+    fresh();
+    enter("first");
+    enter("second");
+    enter("second"); /* once is enough */
+    enter("   ");
+    type("draft\x1b[A");
+    CHECK_TEXT("second");
+    type("\x10");
+    CHECK_TEXT("first");
+    CHECK_EQUAL(screen.bells, 0);
+    type("\x1b[A");
+    CHECK_TEXT("first");
+    CHECK_EQUAL(screen.bells, 1);
+    type("\x1bOB\x0e");
+    CHECK_TEXT("draft");
+    type("\x1b[B");
+    CHECK_EQUAL(screen.bells, 2);
+    type("\x1b[A!\r");
+    begin();
+    type("\x1b[A");
+    CHECK_TEXT("second!");
+    type("\x1b[A");
+    CHECK_TEXT("second"); /* editing a copy leaves the original alone */
+}
+
+static void history_forgets_the_oldest(void)
+{
+    char text[16];
+    fresh();
+    for (unsigned i = 0; i < LINE_HISTORY_MAX + 5; i++) {
+        snprintf(text, sizeof text, "line %u", i);
+        enter(text);
+    }
+    for (unsigned i = 0; i < LINE_HISTORY_MAX; i++)
+        type("\x1b[A");
+    CHECK_TEXT("line 5");
+    CHECK_EQUAL(screen.bells, 0);
+    type("\x1b[A");
+    CHECK_TEXT("line 5");
+    CHECK_EQUAL(screen.bells, 1);
+}
+
+static void long_lines_scroll_and_end_at_the_limit(void)
+{
+    fresh();
+    for (unsigned i = 0; i < LINE_BYTES_MAX; i++) {
+        char byte[2] = {(char)('a' + i % 26), '\0'};
+        type(byte);
+    }
+    CHECK_EQUAL(screen.bells, 0);
+    CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
+    type("x");
+    CHECK_EQUAL(screen.bells, 1);
+    CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
+    type("\x01");
+    CHECK_EQUAL(editor.left, 0);
+    type("\x05\x7f\x7fyz");
+    CHECK(strcmp(editor.text + LINE_BYTES_MAX - 3, "oyz") == 0);
+    CHECK_EQUAL(type("\r"), LINE_READY);
+    begin();
+    type("\x1b[A");
+    CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
+}
+
+static void characters_of_many_bytes(void)
+{
+    fresh();
+    type("\xc3\xa4\xe2\x82\xac"); /* a-umlaut, euro */
+    CHECK_TEXT("\xc3\xa4\xe2\x82\xac");
+    type("\x1b[D");
+    CHECK_EQUAL(editor.cursor, 2);
+    type("\x7f");
+    CHECK_TEXT("\xe2\x82\xac");
+    type("\x04");
+    CHECK_TEXT("");
+}
+
+static void unknown_sequences_change_nothing(void)
+{
+    fresh();
+    type("ab\x1b[200~\x1b[5~\x1b[12;5R\x1b[Z\x1bOP\x1bx\x1b[99999999999999999999~");
+    CHECK_TEXT("ab");
+    type("\x1b[1;5Dc"); /* Ctrl-Left counts as Left */
+    CHECK_TEXT("acb");
+    type("\x1b");
+    CHECK_EQUAL(type("\r"), LINE_READY); /* Enter works after a lone Esc */
+    begin();
+    type("\x1b[3");
+    CHECK_EQUAL(type("\r"), LINE_READY);
+}
+
+/* No byte sequence breaks an invariant; the sanitizers watch the rest. */
+static void random_bytes(void)
+{
+    static const uint8_t likely[] = {1, 2, 4, 5, 6, 8, 0x0b, 0x0c, 0x0d, 0x0e, 0x10, 0x15, 0x17, 0x1b, '[', 'A', 'B',
+                                     'C', 'D', 'H', '3', '~', ' ', 'x', 0x7f, 0xc3, 0xa4};
+    uint64_t random = 7;
+    fresh();
+    for (unsigned i = 0; i < 300000; i++) {
+        uint64_t number = check_random(&random);
+        uint8_t byte = number % 4 == 0 ? (uint8_t)(number >> 8) : likely[(number >> 8) % sizeof likely];
+        enum line_event event = line_byte(&editor, byte);
+        bool sound = editor.length <= LINE_BYTES_MAX && editor.cursor <= editor.length && editor.left <= editor.cursor &&
+                     editor.text[editor.length] == '\0' && strlen(editor.text) <= editor.length &&
+                     editor.output_length < LINE_OUTPUT_MAX;
+        if (!CHECK(sound))
+            return;
+        if (event != LINE_MORE)
+            begin();
+    }
+}
+
+int main(void)
+{
+    static const struct check_case cases[] = {
+        {"typing_echoes_each_byte", typing_echoes_each_byte},
+        {"line_ends_are_taken_once", line_ends_are_taken_once},
+        {"cursor_keys_and_insertion", cursor_keys_and_insertion},
+        {"deletion", deletion},
+        {"end_and_interrupt", end_and_interrupt},
+        {"clear_screen", clear_screen},
+        {"history_goes_back_and_forth", history_goes_back_and_forth},
+        {"history_forgets_the_oldest", history_forgets_the_oldest},
+        {"long_lines_scroll_and_end_at_the_limit", long_lines_scroll_and_end_at_the_limit},
+        {"characters_of_many_bytes", characters_of_many_bytes},
+        {"unknown_sequences_change_nothing", unknown_sequences_change_nothing},
+        {"random_bytes", random_bytes},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}

@@ -1,0 +1,224 @@
+/*
+ * Does the shell understand a line as its manual says, expand words like sh, and point at the first mistake?
+ */
+#include "userland/shell/parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "test/host/check.h"
+
+static const char *find_value(void *context, const char *name)
+{
+    (void)context;
+    static const char *const values[][2] = {
+        {"?", "1"}, {"$", "77"}, {"A", "alpha"}, {"TWO", "one  two"}, {"EMPTY", ""}, {"PAD", " mid "}};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (strcmp(name, values[i][0]) == 0)
+            return values[i][1];
+    return NULL;
+}
+
+static const struct parse_values values = {.find = find_value};
+static struct parse_line line;
+static struct parse_words words;
+static struct parse_error error;
+
+/* Parse a line of one command and compare its words, which are given with `|` between them. */
+#define CHECK_WORDS(text, wanted) check_words(text, wanted, __LINE__)
+
+static void check_words(const char *text, const char *wanted, int at)
+{
+    static char seen[PARSE_BYTES_MAX + PARSE_WORDS_MAX];
+    seen[0] = '\0';
+    bool good = parse_line(text, &line, &error) && line.count == 1 &&
+                parse_expand(text, &line.commands[0], &values, &words, &error);
+    for (size_t i = 0; good && i < words.count; i++) {
+        strcat(seen, i > 0 ? "|" : "");
+        strcat(seen, words.words[i]);
+    }
+    good = good && words.words[words.count] == NULL;
+    if (!check_that(good && strcmp(seen, wanted) == 0, text, __FILE__, at))
+        printf("#   seen `%s`, wanted `%s`\n", seen, wanted);
+}
+
+#define CHECK_ERROR(text, column, reason) check_error(text, column, reason, __LINE__)
+
+static void check_error(const char *text, size_t column, const char *reason, int at)
+{
+    error = (struct parse_error){.reason = "none"};
+    bool refused = !parse_line(text, &line, &error);
+    if (!check_that(refused && error.column == column && strcmp(error.reason, reason) == 0, text, __FILE__, at))
+        printf("#   seen %zu `%s`, wanted %zu `%s`\n", error.column, error.reason, column, reason);
+}
+
+static void words_are_split_at_blanks(void)
+{
+    CHECK_WORDS("ls", "ls");
+    CHECK_WORDS("  ls   -l\t/bin ", "ls|-l|/bin");
+    CHECK_WORDS("echo a=b * ~ {x} [y] ! %", "echo|a=b|*|~|{x}|[y]|!|%");
+}
+
+static void quotes(void)
+{
+    CHECK_WORDS("echo 'a  b' \"c  d\"", "echo|a  b|c  d");
+    CHECK_WORDS("echo a'b'\"c\"d", "echo|abcd");
+    CHECK_WORDS("echo '' \"\"", "echo||");
+    CHECK_WORDS("echo '$A \\ \"'", "echo|$A \\ \"");
+    CHECK_WORDS("echo \"$A \\$A \\\\ \\\" \\x '\"", "echo|alpha $A \\ \" \\x '");
+    CHECK_WORDS("echo ';' '&' \"||\" '#' '<>()'", "echo|;|&||||#|<>()");
+}
+
+static void backslash(void)
+{
+    CHECK_WORDS("echo a\\ b \\; \\& \\\\ \\# \\$A \\'", "echo|a b|;|&|\\|#|$A|'");
+}
+
+static void expansion(void)
+{
+    CHECK_WORDS("echo $? $$ $A ${A}bet $A-$A", "echo|1|77|alpha|alphabet|alpha-alpha");
+    CHECK_WORDS("echo $NONE x$NONE \"$NONE\"", "echo|x|");
+    CHECK_WORDS("echo $EMPTY \"$EMPTY\" a$EMPTY'b'", "echo||ab");
+    CHECK_WORDS("echo $TWO \"$TWO\"", "echo|one|two|one  two");
+    CHECK_WORDS("echo a${TWO}b x${PAD}y", "echo|aone|twob|x|mid|y");
+    CHECK_WORDS("echo $ a$ $1 $. \"$\" $/", "echo|$|a$|$1|$.|$|$/");
+    CHECK_WORDS("$NONE", "");
+    CHECK_WORDS("$TWO", "one|two");
+}
+
+static void assignments(void)
+{
+    CHECK_WORDS("X=1 Y='a b' echo Z=2", "X=1|Y=a b|echo|Z=2");
+    CHECK_EQUAL(words.assignment_count, 2);
+    CHECK_WORDS("X=$TWO", "X=one  two"); /* not split */
+    CHECK_EQUAL(words.assignment_count, 1);
+    CHECK_WORDS("1X=2", "1X=2");
+    CHECK_EQUAL(words.assignment_count, 0);
+    CHECK_WORDS("'X'=2", "X=2");
+    CHECK_EQUAL(words.assignment_count, 0);
+    CHECK_WORDS("=2", "=2");
+    CHECK_EQUAL(words.assignment_count, 0);
+}
+
+static void comments(void)
+{
+    CHECK_WORDS("echo a#b # c ; d 'e", "echo|a#b");
+    CHECK_WORDS("echo \"\"#x", "echo|#x");
+    CHECK(parse_line("# all of it ' \" (", &line, &error) && line.count == 0);
+    CHECK(parse_line("", &line, &error) && line.count == 0);
+    CHECK(parse_line("  \t ", &line, &error) && line.count == 0);
+}
+
+/* Compare one command's place and manner; `text` is what of the line belongs to it. */
+static void check_command(const char *whole, size_t index, const char *text, enum parse_join join, int background)
+{
+    const struct parse_command *command = &line.commands[index];
+    CHECK(strncmp(whole + command->start, text, strlen(text)) == 0);
+    CHECK_EQUAL(command->end - command->start, strlen(text));
+    CHECK_EQUAL(command->join, join);
+    CHECK_EQUAL(command->background, background);
+}
+
+static void operators(void)
+{
+    static const char chain[] = "a; b&&c ||d; e &f&";
+    CHECK(parse_line(chain, &line, &error));
+    CHECK_EQUAL(line.count, 6);
+    check_command(chain, 0, "a", JOIN_ALWAYS, 0);
+    check_command(chain, 1, " b", JOIN_ALWAYS, 0);
+    check_command(chain, 2, "c ", JOIN_AND, 0);
+    check_command(chain, 3, "d", JOIN_OR, 0);
+    check_command(chain, 4, " e ", JOIN_ALWAYS, 1);
+    check_command(chain, 5, "f", JOIN_ALWAYS, 1);
+    CHECK(parse_line("a;", &line, &error) && line.count == 1);
+    CHECK(parse_line("a & # later", &line, &error) && line.count == 1);
+}
+
+static void errors_say_what_and_where(void)
+{
+    CHECK_ERROR("echo 'abc", 6, "the quote `'` is never closed");
+    CHECK_ERROR("echo \"a'b", 6, "the quote `\"` is never closed");
+    CHECK_ERROR("echo a\\", 7, "nothing follows the `\\`");
+    CHECK_ERROR("; a", 1, "no command before `;`");
+    CHECK_ERROR("a ;; b", 4, "no command before `;`");
+    CHECK_ERROR("a && && b", 6, "no command before `&&`");
+    CHECK_ERROR("a && ; b", 6, "no command before `;`");
+    CHECK_ERROR("|| b", 1, "no command before `||`");
+    CHECK_ERROR("& b", 1, "no command before `&`");
+    CHECK_ERROR("a &&", 3, "no command after `&&`");
+    CHECK_ERROR("a || # b", 3, "no command after `||`");
+    CHECK_ERROR("a | b", 3, "pipes are not supported");
+    CHECK_ERROR("a > b", 3, "redirection is not supported; quote the character to mean itself");
+    CHECK_ERROR("a 2<b", 4, "redirection is not supported; quote the character to mean itself");
+    CHECK_ERROR("(a)", 1, "grouping is not supported; quote the parenthesis to mean itself");
+    CHECK_ERROR("a `b`", 3, "command substitution is not supported");
+    CHECK_ERROR("a \"$(b)\"", 4, "command substitution is not supported");
+    CHECK_ERROR("a ${}", 3, "`${` wants a name and `}`");
+    CHECK_ERROR("a ${B", 3, "`${` wants a name and `}`");
+    CHECK_ERROR("a ${B-c}", 3, "`${` wants a name and `}`");
+    CHECK_ERROR("a && b & c", 8, "`&` puts one command in the background, not a chain of `&&` and `||`");
+    CHECK_ERROR("a $abcdefghijklmnopqrstuvwxyz123456", 3, "the variable's name is longer than 31 bytes");
+}
+
+static void limits(void)
+{
+    static char text[PARSE_BYTES_MAX * 2];
+    for (unsigned i = 0; i < PARSE_COMMANDS_MAX; i++)
+        strcat(text, "a;");
+    CHECK(parse_line(text, &line, &error) && line.count == PARSE_COMMANDS_MAX);
+    strcat(text, "b");
+    CHECK(!parse_line(text, &line, &error) && error.column == PARSE_COMMANDS_MAX * 2 + 1);
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < PARSE_WORDS_MAX; i++)
+        strcat(text, "a ");
+    CHECK(parse_line(text, &line, &error) && parse_expand(text, &line.commands[0], &values, &words, &error));
+    CHECK_EQUAL(words.count, PARSE_WORDS_MAX);
+    strcat(text, "b");
+    CHECK(parse_line(text, &line, &error) && !parse_expand(text, &line.commands[0], &values, &words, &error));
+    CHECK_EQUAL(error.column, PARSE_WORDS_MAX * 2 + 1);
+
+    memset(text, 'a', PARSE_BYTES_MAX - 1);
+    text[PARSE_BYTES_MAX - 1] = '\0';
+    CHECK(parse_line(text, &line, &error) && parse_expand(text, &line.commands[0], &values, &words, &error));
+    strcat(text, "a");
+    CHECK(parse_line(text, &line, &error) && !parse_expand(text, &line.commands[0], &values, &words, &error));
+}
+
+/* Any bytes give an answer; what is accepted lies inside the line. */
+static void random_lines(void)
+{
+    static const char likely[] = "ab '\"\\$;&|#<>(){}`?=\t";
+    uint64_t random = 11;
+    for (unsigned i = 0; i < 200000; i++) {
+        size_t length = check_random(&random) % 40;
+        char *text = malloc(length + 1); /* exact, so that the sanitizer sees a read behind it */
+        for (size_t at = 0; at < length; at++)
+            text[at] = likely[check_random(&random) % (sizeof likely - 1)];
+        text[length] = '\0';
+        bool good = parse_line(text, &line, &error);
+        CHECK(good || (error.reason != NULL && error.column >= 1 && error.column <= length + 1));
+        for (size_t k = 0; good && k < line.count; k++) {
+            CHECK(line.commands[k].start <= line.commands[k].end && line.commands[k].end <= length);
+            CHECK(parse_expand(text, &line.commands[k], &values, &words, &error));
+        }
+        free(text);
+    }
+}
+
+int main(void)
+{
+    static const struct check_case cases[] = {
+        {"words_are_split_at_blanks", words_are_split_at_blanks},
+        {"quotes", quotes},
+        {"backslash", backslash},
+        {"expansion", expansion},
+        {"assignments", assignments},
+        {"comments", comments},
+        {"operators", operators},
+        {"errors_say_what_and_where", errors_say_what_and_where},
+        {"limits", limits},
+        {"random_lines", random_lines},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}
