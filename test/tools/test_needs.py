@@ -144,3 +144,12 @@ class Install(FakeHost):
         self.known = {"libclang-rt-14-dev"}
         need = next(need for need in needs.NEEDS if need.name == "sanitizer runtime")
         self.assertEqual(packages.choose([need]), ["libclang-rt-14-dev"])
+
+    def test_configured_build_asks_no_versions(self) -> None:
+        self.program("meson", "0.61.2")
+        packages.ensure(self.place, configured=True)
+        self.assertEqual(self.runs, [])
+        (self.bin / "meson").unlink()
+        self.release("ID=debian\n")
+        packages.ensure(self.place, configured=True)
+        self.assertEqual(len(self.runs), 1)

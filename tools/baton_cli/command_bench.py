@@ -17,7 +17,7 @@ import json
 import subprocess
 import sys
 
-from host import bench_rows, build, elf_size, packages, paths
+from host import bench_rows, build, elf_size, paths
 from host.bench_rows import CALIBRATE, Row, RowError
 from host.say import UserError, say
 
@@ -91,7 +91,6 @@ def check(rows: list[Row]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    packages.ensure()
     build.ready(paths.BUILD_RELEASE)
     rows = measure()
     targets = bench_rows.load_targets(TARGETS)

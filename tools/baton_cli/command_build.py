@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from host import build, packages, paths
+from host import build, paths
 
 NAME = "build"
 SUMMARY = "set up and build, without running anything"
@@ -15,6 +15,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    packages.ensure()
     build.ready(paths.BUILD_RELEASE if options.release else paths.BUILD)
     return 0

@@ -6,7 +6,7 @@ import argparse
 import platform
 import sys
 
-from host import needs, packages, paths
+from host import build, needs, packages, paths
 from host.needs import Place
 from machine import accel, firmware
 
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         found = accel.choose(None)
         print(f"{'accelerator':22} {found.name}: {found.reason}")
     for folder in (paths.BUILD, paths.BUILD_RELEASE):
-        state = "configured" if (folder / "build.ninja").exists() else "not configured yet"
+        state = "configured" if build.is_configured(folder) else "not configured yet"
         print(f"{paths.shown(folder) + '/':22} {state}")
     if not missing:
         print("all there")

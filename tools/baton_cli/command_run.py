@@ -185,7 +185,6 @@ def finish(guest: Guest, kernel: pathlib.Path, limit: float | None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     if options.built is None:
-        packages.ensure()
         build.ready(paths.BUILD)
         options.built = paths.BUILD
     limit = options.timeout or (COMMANDS_SECONDS if options.commands is not None else None)

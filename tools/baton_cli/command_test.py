@@ -18,7 +18,7 @@ import argparse
 import os
 import subprocess
 
-from host import build, packages, paths
+from host import build, paths
 from host.test_log import count
 
 NAME = "test"
@@ -33,7 +33,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    packages.ensure()
     build.ready(paths.BUILD)
     environment = {**os.environ, "MALLOC_PERTURB_": "0"}  # it would slow the emulator down, and is not under test
     if options.seed is not None:

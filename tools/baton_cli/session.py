@@ -21,6 +21,7 @@ class Output:
     def __init__(self) -> None:
         self.plain = not os.isatty(1)
         self.pending = b""
+        self.inside_line = False
 
     def write(self, data: bytes) -> None:
         if self.plain:
@@ -30,6 +31,7 @@ class Output:
         if data:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
+            self.inside_line = not data.endswith(b"\n")
 
 
 class Session:
@@ -55,6 +57,8 @@ class Session:
                 self.show(channel, data)
             if not self.filter.passing:
                 self.output.write(self.filter.release())
+            if self.output.inside_line and not self.output.plain:
+                self.output.write(b"\r\n")  # what follows begins on a line of its own
 
     def step(self, is_terminal: bool) -> None:
         """One turn: move what arrived, look at the clock."""

@@ -86,7 +86,7 @@ def frames(evidence: Evidence, root: int, base: int) -> list[int]:
     found: list[int] = []
     while len(found) < FRAMES_MAX and base and base % 8 == 0:
         above, back = read_virtual(evidence, root, base), read_virtual(evidence, root, base + 8)
-        if above is None or not back:
+        if above is None or not back or not pagewalk.canonical(back):
             break
         found.append(back)
         if above <= base:  # stacks grow down, so a chain that does not rise is not one

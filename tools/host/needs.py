@@ -22,10 +22,14 @@ VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where to look: the PATH to search and the root below which files lie. Tests give their own."""
+    """Where to look: the PATH to search and the root below which files lie. Tests give their own.
+
+    run: whether programs are run, to ask for their versions. Without, presence is enough: that takes no time.
+    """
 
     path: str = ""
     root: pathlib.Path = pathlib.Path("/")
+    run: bool = True
 
     def which(self, program: str) -> str | None:
         return shutil.which(program, path=self.path or os.environ.get("PATH", os.defpath))
@@ -71,6 +75,8 @@ def program(*names: str, minimum: tuple[int, int] | None = None) -> Callable[[Pl
             path = place.which(name)
             if path is None:
                 continue
+            if not place.run:
+                return path
             line = first_line([path, "--version"])
             version = VERSION.search(line)
             if minimum is None:
@@ -95,8 +101,8 @@ def any_file(*paths: str) -> Callable[[Place], str | None]:
 def find_sanitizers(place: Place) -> str | None:
     """Clang's sanitizer runtime, which host tests link."""
     clang = place.which("clang")
-    if clang is None:
-        return None
+    if clang is None or not place.run:
+        return clang
     resources = pathlib.Path(first_line([clang, "--print-resource-dir"]))
     found = sorted(resources.glob("lib/*/libclang_rt.asan*.a")) if resources.is_absolute() else []
     return next((str(file) for file in found if "x86_64" in str(file)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -84,12 +85,17 @@ def install(wanted: list[Need]) -> None:
     raise UserError(f"apt-get could not install: {' '.join(chosen)} (its messages are above)", CODE_MISSING)
 
 
-def ensure(place: Place | None = None) -> None:
-    """Make sure everything is there: look, say what is missing, install it, look again."""
+def ensure(place: Place = Place(), configured: bool = False) -> None:
+    """Make sure everything is there: look, say what is missing, install it, look again.
+
+    configured: a build folder is set up, so versions were good enough then and are not asked for again.
+    """
+    if configured and not needs.missing(dataclasses.replace(place, run=False)):
+        return
     wanted = needs.missing(place)
     if not wanted:
         return
-    if not is_debian(place or Place()):
+    if not is_debian(place):
         raise UserError(advice(wanted), CODE_MISSING)
     say(f"missing: {', '.join(need.name for need in wanted)}; installing")
     install(wanted)
