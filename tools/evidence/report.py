@@ -20,7 +20,6 @@ from machine.qmp import QmpError
 
 FRAMES_MAX = 32
 EXCEPTIONS_SHOWN = 8
-EMULATOR_LOG_TAIL_BYTES = 1 << 18
 TRIPLE_FAULT = "Triple fault"
 EXCEPTION_LINE = re.compile(r"^\s*\d+: v=|check_exception|Triple fault")
 
@@ -54,18 +53,12 @@ def gather(guest: Guest) -> Evidence:
     except FileNotFoundError:
         text = ""
         gaps.append("kernel log: QEMU never opened it")
-    return Evidence(KernelLog(text), PhysicalMemory(guest.machine.memory_file), cpus, exception_lines(guest), gaps)
+    exceptions = exception_lines(guest.exceptions_text())
+    return Evidence(KernelLog(text), PhysicalMemory(guest.machine.memory_file), cpus, exceptions, gaps)
 
 
-def exception_lines(guest: Guest) -> list[str]:
+def exception_lines(text: str) -> list[str]:
     """The last exceptions in the emulator's log, without its register dumps."""
-    try:
-        with guest.machine.emulator_log.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - EMULATOR_LOG_TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-    except FileNotFoundError:
-        return []
     return [line.strip() for line in text.splitlines() if EXCEPTION_LINE.search(line)][-EXCEPTIONS_SHOWN:]
 
 

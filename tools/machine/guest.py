@@ -22,6 +22,7 @@ from types import TracebackType
 
 from machine import command_line
 from machine.command_line import Machine
+from machine.emulator_log import EmulatorLog
 from machine.qmp import Qmp, QmpError
 
 LIBC = ctypes.CDLL(None)
@@ -80,6 +81,7 @@ class Guest:
             self.selector.register(listen(machine.folder / name), selectors.EVENT_READ, ("listen", name))
         with machine.memory_file.open("wb") as memory:
             memory.truncate(machine.memory_mib << 20)
+        self.emulator_log = EmulatorLog(machine.emulator_log)
         self.error_file = machine.folder / "qemu-errors"
         with self.error_file.open("wb") as errors:
             self.process = subprocess.Popen(command_line.build(machine), stdin=subprocess.DEVNULL,
@@ -99,6 +101,7 @@ class Guest:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        self.emulator_log.close()
         for key in list(self.selector.get_map().values()):
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
@@ -213,6 +216,10 @@ class Guest:
             if not more and self.process.poll() is None:
                 break  # a paused machine keeps its channels open; nothing more comes
         return data
+
+    def exceptions_text(self) -> str:
+        """The end of the emulator's log. Only after the machine's end: nobody reads it from then on."""
+        return self.emulator_log.finish()
 
     def errors(self) -> str:
         """What QEMU itself complained about."""
