@@ -8,7 +8,8 @@
  *   ep_reply_wait  RDI endpoint  RSI info  words        RAX status  RDI badge  RSI info  words
  *
  * Words 0..3 are RDX, R10, R8, R9, at the same place on both sides, so that a short message needs no memory at all.
- * Words 4..63 and capabilities go through the message page. RCX and R11 come back as zero, all others unchanged.
+ * Words 4..63 and capabilities go through the message page. Everything else is unchanged but RCX
+ * and R11, which the instruction destroys; ep_call leaves RDI zero.
  */
 #pragma once
 

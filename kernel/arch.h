@@ -1,0 +1,121 @@
+/*
+ * The machine, as the rest of the kernel sees it. All x86 knowledge is behind these functions, in arch/x86_64/; the host
+ * build puts its own behind them. State of the machine per CPU is struct arch_cpu, per thread struct arch_thread, both
+ * in arch/x86_64/state.h, which is plain C.
+ *
+ * Lock: the kernel lock, unless a line says otherwise.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/boot.h"
+#include "kernel/abi/rights.h"
+#include "kernel/abi/status.h"
+#include "kernel/abi/system.h"
+#include "kernel/abi/thread.h"
+#include "kernel/arch/x86_64/state.h"
+
+struct cpu;
+struct pool;
+struct space;
+struct thread;
+
+/* ---- boot ---- */
+/* Bring up the machine: the kernel's own page tables, descriptors, interrupts, clock, this CPU. No allocation later. */
+void arch_init(const struct boot_info *boot, const struct boot_range *ranges);
+/* A physical address of the boot loader's, while its tables are still in force. */
+const void *arch_boot_pointer(uint64_t physical);
+/* Cleared memory from the heap that the boot loader set aside; after arch_init, during boot only. */
+void *arch_boot_take(uint64_t bytes);
+
+/* ---- physical memory: the direct map ---- */
+extern uintptr_t direct_map; /* where physical address 0 appears; set once at boot */
+static inline void *arch_pointer(uint64_t physical) { return (void *)(direct_map + physical); }
+static inline uint64_t arch_physical(const void *pointer) { return (uintptr_t)pointer - direct_map; }
+
+/* ---- page tables of the user half. `root` is a physical address. ---- */
+
+/* Make the root of a new space from a cleared table: the sealed kernel half, an empty user half. */
+void arch_root_init(uint64_t root);
+/* A space ends: no CPU may have its root loaded after this. */
+void arch_root_leave(uint64_t root);
+/* The 512 entries that map the 2 MiB around `at`, or NULL: no table there. */
+uint64_t *arch_table_find(uint64_t root, uaddr_t at);
+/* How many tables [at, at + page_count pages) lacks. */
+uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count);
+/* arch_table_find, but makes what is missing from `pool`, which has been checked to have it. */
+uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool);
+/* The table around `at` changed by `delta` present entries. Empty tables go back to `pool`, the root stays. */
+void arch_table_count(uint64_t root, uaddr_t at, int32_t delta, struct pool *pool);
+/* Take one table out of the user half and give it back, calling `unmapped` for each leaf frame in it that the ledger
+ * counts. False when none is left. For the end of a space: no CPU uses it any more. */
+bool arch_table_reap(uint64_t root, struct pool *pool, void (*unmapped)(uint64_t frame));
+
+/* Leaf entries. `flags` are enum memory_right and enum map_flag; `limit` are the rights it can ever have. */
+uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit);
+uint64_t arch_entry_protect(uint64_t entry, uint32_t rights);
+static inline bool arch_entry_is_present(uint64_t entry) { return (entry & 1) != 0; }
+uint64_t arch_entry_frame(uint64_t entry);
+uint32_t arch_entry_limit(uint64_t entry);
+static inline uint32_t arch_table_index(uaddr_t at) { return (uint32_t)(at >> 12 & 511); }
+
+/* Walk one address as the CPU would, through the tables of `root` alone. */
+void arch_walk(uint64_t root, uint64_t address, struct space_walk *ret_walk);
+
+/* Forget translations of [at, at + page_count pages) wherever `space` may be loaded. */
+void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count);
+
+/*
+ * Everything the CPU needs when `root` becomes CR3, checked by walking `root` itself. AUDIT_OK or the first failure.
+ * With `full`, every entry of the kernel half; without, only what could differ in a release build.
+ */
+enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full, struct audit_failure *ret_failure);
+/* A user page with exactly these rights? `absent_ok`: a missing page passes. */
+enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, bool absent_ok, enum audit_check check,
+                                 struct audit_failure *ret_failure);
+
+/* ---- threads ---- */
+void arch_thread_init(struct thread *thread);
+/* `to` will run on this CPU when the kernel is left: its address space, its state. */
+void arch_switch(struct cpu *cpu, struct thread *to);
+/* The CPU's own copy of the thread's lazily kept state goes to memory or is dropped: it moves or dies. */
+void arch_thread_release(struct thread *thread);
+void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers);
+/* False, and nothing changed: an address is not canonical or not in the user half. */
+MUST_USE bool arch_registers_valid(const struct thread_registers *registers);
+void arch_registers_write(struct thread *thread, const struct thread_registers *registers);
+/* When the thread runs again, it makes the same system call again. */
+void arch_restart_call(struct frame *frame);
+
+/* ---- this CPU ---- */
+struct cpu *arch_this_cpu(void);
+/* Wait for an interrupt and take it. The kernel lock is not held. */
+void arch_idle(void);
+/* One turn of a loop that waits for another CPU. */
+void arch_relax(void);
+_Noreturn void arch_enter_user(void); /* leave the kernel for cpu->current, the first time */
+
+/* ---- time. ns since the kernel started; never goes back on one CPU ---- */
+uint64_t arch_clock_ns(void);
+uint64_t arch_ticks(void); /* of the time-stamp counter, cheaper */
+uint64_t arch_ticks_per_second(void);
+uint64_t arch_ticks_to_ns(uint64_t ticks);
+void arch_timer_arm(uint64_t deadline_ns); /* DEADLINE_NEVER disarms; the past fires at once */
+
+/* ---- devices ---- */
+#define IRQ_LINES 24U
+void arch_irq_mask(uint32_t line);
+void arch_irq_hold(uint32_t line); /* it has fired: keep it quiet until it is served, if it would not be lost */
+void arch_irq_unmask(uint32_t line);
+uint64_t arch_port_read(uint16_t port, uint32_t width_bytes);
+void arch_port_write(uint16_t port, uint32_t width_bytes, uint64_t value);
+
+/* ---- the end ---- */
+_Noreturn void arch_power_off(void);
+_Noreturn void arch_reboot(void);
+MUST_USE enum status arch_test(enum control_test test);
+
+/* ---- log output; no lock, no failure ---- */
+void arch_log_write(const char *text, uint64_t length);

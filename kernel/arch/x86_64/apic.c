@@ -1,0 +1,102 @@
+#include "kernel/arch/x86_64/apic.h"
+
+#include "kernel/arch.h"
+#include "kernel/arch/x86_64/acpi.h"
+#include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/cpu_init.h"
+
+#define MSR_APIC_BASE 0x1bU
+#define APIC_BASE_ENABLE (1ULL << 11)
+#define APIC_BASE_X2 (1ULL << 10)
+
+/* Local APIC registers, byte offsets. */
+#define LOCAL_ID 0x20U
+#define LOCAL_TASK_PRIORITY 0x80U
+#define LOCAL_END_OF_INTERRUPT 0xb0U
+#define LOCAL_SPURIOUS 0xf0U
+#define LOCAL_TIMER 0x320U
+#define LOCAL_TIMER_INITIAL 0x380U
+#define LOCAL_TIMER_DIVIDE 0x3e0U
+#define SPURIOUS_ENABLE (1U << 8)
+#define DIVIDE_BY_1 0xbU
+
+/* I/O APIC: an index and a data register; two 32-bit words a line from 0x10 on. */
+#define IO_INDEX 0x00U
+#define IO_DATA 0x10U
+#define IO_REDIRECTION 0x10U
+#define LINE_ACTIVE_LOW (1U << 13)
+#define LINE_LEVEL (1U << 15)
+#define LINE_MASKED (1U << 16)
+
+static volatile uint32_t *local, *io;
+static const struct acpi_facts *acpi;
+static uint32_t line_bits[IRQ_LINES]; /* the low word of each line's entry, but for the mask */
+static uint64_t ticks_per_ns_fixed;   /* timer ticks a ns, times 2^32 */
+
+const void *apic_registers(void) { return (const void *)(uintptr_t)local; }
+
+static uint32_t local_read(uint32_t offset) { return local[offset / 4]; }
+static void local_write(uint32_t offset, uint32_t value) { local[offset / 4] = value; }
+
+static void io_write(uint32_t index, uint32_t value) {
+    io[IO_INDEX / 4] = index;
+    io[IO_DATA / 4] = value;
+}
+
+static void mask_8259s(void) {
+    out8(0x21, 0xff);
+    out8(0xa1, 0xff);
+}
+
+static void write_line(uint32_t line, uint32_t mask) {
+    io_write(IO_REDIRECTION + 2 * acpi->line_input[line], line_bits[line] | mask);
+}
+
+void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers, void *io_registers) {
+    local = local_registers;
+    io = io_registers;
+    acpi = facts;
+    ticks_per_ns_fixed = (timer_hz << 32) / 1000000000;
+    mask_8259s();
+    uint64_t base = read_msr(MSR_APIC_BASE);
+    if ((base & APIC_BASE_X2) != 0) /* firmware left it in MSR mode; the way back leads through off */
+        write_msr(MSR_APIC_BASE, base & ~(APIC_BASE_ENABLE | APIC_BASE_X2));
+    write_msr(MSR_APIC_BASE, (base | APIC_BASE_ENABLE) & ~APIC_BASE_X2);
+    local_write(LOCAL_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+    local_write(LOCAL_TASK_PRIORITY, 0);
+    local_write(LOCAL_TIMER_DIVIDE, DIVIDE_BY_1);
+    local_write(LOCAL_TIMER, VECTOR_TIMER); /* one-shot */
+    uint32_t id = local_read(LOCAL_ID) >> 24;
+    for (uint32_t line = 0; line < IRQ_LINES; line++) {
+        line_bits[line] = VECTOR_LINES + line;
+        if (facts->line_is_level[line])
+            line_bits[line] |= LINE_LEVEL;
+        if (facts->line_is_low[line])
+            line_bits[line] |= LINE_ACTIVE_LOW;
+        io_write(IO_REDIRECTION + 2 * facts->line_input[line] + 1, id << 24);
+        write_line(line, LINE_MASKED);
+    }
+}
+
+void apic_end_of_interrupt(void) { local_write(LOCAL_END_OF_INTERRUPT, 0); }
+
+void arch_irq_mask(uint32_t line) { write_line(line, LINE_MASKED); }
+void arch_irq_unmask(uint32_t line) { write_line(line, 0); }
+
+/* An edge that comes while its line is masked would be lost; a level stays until the device is served. */
+void arch_irq_hold(uint32_t line) {
+    if (acpi->line_is_level[line])
+        write_line(line, LINE_MASKED);
+}
+
+/* The counter has 32 bits: a deadline beyond it fires early, and the kernel arms again. */
+void arch_timer_arm(uint64_t deadline_ns) {
+    if (deadline_ns == DEADLINE_NEVER) {
+        local_write(LOCAL_TIMER_INITIAL, 0);
+        return;
+    }
+    uint64_t now = arch_clock_ns();
+    uint64_t wait_ns = deadline_ns > now ? deadline_ns - now : 0;
+    unsigned __int128 ticks = ((unsigned __int128)wait_ns * ticks_per_ns_fixed >> 32) + 1;
+    local_write(LOCAL_TIMER_INITIAL, ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
+}

@@ -1,0 +1,13 @@
+/*
+ * Local APIC and I/O APIC. Source: Intel SDM vol. 3A, Advanced Programmable Interrupt Controller; Intel 82093AA data
+ * sheet.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct acpi_facts;
+
+/* Registers are mapped at the start of the device window. Masks the 8259s and every line. */
+void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers, void *io_registers);
+void apic_end_of_interrupt(void);

@@ -1,0 +1,108 @@
+#include "kernel/arch/x86_64/boot_memory.h"
+
+#include "kernel/arch.h"
+#include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/cpu_init.h"
+#include "kernel/arch/x86_64/layout.h"
+#include "kernel/arch/x86_64/page_table.h"
+#include "kernel/arch/x86_64/pte.h"
+#include "kernel/assert.h"
+
+#define DEVICE_PAGES_MAX 4U
+#define KERNEL_LEAF (PTE_PRESENT | PTE_GLOBAL | PTE_ACCESSED | PTE_DIRTY)
+
+uintptr_t direct_map; /* 0 while the boot loader's identity map is in force */
+
+static uint64_t heap_next, heap_end;
+static uint64_t device_pages[DEVICE_PAGES_MAX];
+static uint32_t device_count;
+
+void *arch_boot_take(uint64_t bytes) {
+    uint64_t start = heap_next;
+    heap_next += (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    if (heap_next > heap_end)
+        panic("the boot loader's heap is too small");
+    return arch_pointer(start);
+}
+
+const void *arch_boot_pointer(uint64_t physical) { return arch_pointer(physical); }
+
+void *boot_memory_device(uint64_t phys) {
+    if (device_count == DEVICE_PAGES_MAX)
+        panic("too many devices for the kernel");
+    device_pages[device_count] = phys;
+    return (void *)(DEVICE_WINDOW_BASE + (uint64_t)device_count++ * PAGE_BYTES);
+}
+
+/* The entry of `level` for `address`, with tables made on the way. */
+static uint64_t *entry_for(uint64_t address, uint32_t level) {
+    uint64_t *table = arch_pointer(sealed_root);
+    for (uint32_t at = 4; at > level; at--) {
+        uint64_t *entry = &table[pte_index(address, at)];
+        if (*entry == 0)
+            *entry = arch_physical(arch_boot_take(PAGE_BYTES)) | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED;
+        table = arch_pointer(*entry & PTE_ADDRESS);
+    }
+    return &table[pte_index(address, level)];
+}
+
+/* Map a run with the largest pages that its alignment and the CPU allow. */
+static void map(uint64_t address, uint64_t phys, uint64_t bytes, uint64_t bits, uint32_t level_max) {
+    while (bytes > 0) {
+        uint32_t level = level_max;
+        uint64_t size = PAGE_BYTES << (9 * (level - 1));
+        while (level > 1 && ((address | phys) % size != 0 || bytes < size)) {
+            level--;
+            size >>= 9;
+        }
+        *entry_for(address, level) = phys | bits | KERNEL_LEAF | (level > 1 ? PTE_LARGE : 0);
+        address += size;
+        phys += size;
+        bytes -= size;
+    }
+}
+
+static void map_image(const struct boot_info *boot) {
+    uint64_t start = (uint64_t)(uintptr_t)kernel_image_start, text_end = (uint64_t)(uintptr_t)kernel_text_end;
+    uint64_t rodata_end = (uint64_t)(uintptr_t)kernel_rodata_end, end = (uint64_t)(uintptr_t)kernel_image_end;
+    map(start, boot->kernel_phys, text_end - start, 0, 1);
+    map(text_end, boot->kernel_phys + (text_end - start), rodata_end - text_end, PTE_NO_EXECUTE, 1);
+    map(rodata_end, boot->kernel_phys + (rodata_end - start), end - rodata_end, PTE_NO_EXECUTE | PTE_WRITE, 1);
+}
+
+/* RAM of every kind but the kernel's image: its text has one mapping, which is not writable. */
+static void map_direct(const struct boot_info *boot, const struct boot_range *ranges) {
+    bool has_1g_pages = (read_cpuid(0x80000001, 0).d >> 26 & 1) != 0;
+    for (uint64_t i = 0; i < boot->range_count; i++) {
+        if (ranges[i].kind == BOOT_RANGE_KERNEL || ranges[i].kind >= BOOT_RANGE_FIRMWARE)
+            continue;
+        map(DIRECT_MAP_BASE + ranges[i].phys, ranges[i].phys, ranges[i].page_count * PAGE_BYTES,
+            PTE_NO_EXECUTE | PTE_WRITE, has_1g_pages ? 3 : 2);
+    }
+}
+
+/* The stacks of one CPU, each above a page that stays unmapped. */
+static void map_stacks(uint32_t index) {
+    uint64_t bits = PTE_NO_EXECUTE | PTE_WRITE;
+    uint64_t bottom = stack_top(index) - STACK_PAGES * PAGE_BYTES;
+    map(bottom, arch_physical(arch_boot_take(STACK_PAGES * PAGE_BYTES)), STACK_PAGES * PAGE_BYTES, bits, 1);
+    for (uint32_t ist = 1; ist <= IST_STACKS; ist++)
+        map(ist_top(index, ist) - PAGE_BYTES, arch_physical(arch_boot_take(PAGE_BYTES)), PAGE_BYTES, bits, 1);
+}
+
+void boot_memory_init(const struct boot_info *boot, const struct boot_range *ranges) {
+    heap_next = boot->heap_phys;
+    heap_end = boot->heap_phys + boot->heap_page_count * PAGE_BYTES;
+    sealed_root = arch_physical(arch_boot_take(PAGE_BYTES));
+    uint64_t *root = arch_pointer(sealed_root);
+    for (uint32_t i = ROOT_KERNEL_ENTRY; i < ENTRIES; i++)
+        root[i] = arch_physical(arch_boot_take(PAGE_BYTES)) | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED;
+    map_image(boot);
+    map_direct(boot, ranges);
+    map_stacks(0);
+    for (uint32_t i = 0; i < device_count; i++)
+        map(DEVICE_WINDOW_BASE + (uint64_t)i * PAGE_BYTES, device_pages[i], PAGE_BYTES,
+            PTE_NO_EXECUTE | PTE_WRITE | PTE_UNCACHED, 1);
+    write_cr3(sealed_root);
+    direct_map = DIRECT_MAP_BASE;
+}

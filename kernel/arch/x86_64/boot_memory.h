@@ -1,0 +1,14 @@
+/*
+ * The kernel's own address space, built once at boot.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "kernel/abi/boot.h"
+
+/* Build it from the heap, load it, and seal it: no entry of the kernel half changes afterwards. */
+void boot_memory_init(const struct boot_info *boot, const struct boot_range *ranges);
+
+/* Where a device page appears; before boot_memory_init, which maps those asked for. */
+void *boot_memory_device(uint64_t phys);

@@ -1,0 +1,47 @@
+/*
+ * Descriptors and control registers of a CPU. Source: Intel SDM vol. 3A, Protected-Mode Memory Management; Task
+ * Management; Interrupt and Exception Handling.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct cpu;
+
+#define IDT_GATES 256U
+#define IDT_BYTES (IDT_GATES * 16U)
+#define GDT_BYTES (7U * 8U)
+
+#define VECTOR_LINES 0x30U /* interrupt line 0; the others follow */
+#define VECTOR_TIMER 0xf0U
+#define VECTOR_SPURIOUS 0xffU
+
+struct tss {
+    uint32_t reserved0;
+    uint64_t rsp[3]; /* [0]: the end of the running thread's frame */
+    uint64_t reserved1;
+    uint64_t ist[7]; /* IST1.. */
+    uint64_t reserved2;
+    uint16_t reserved3;
+    uint16_t io_map; /* beyond the limit: every port access from ring 3 faults */
+} __attribute__((packed));
+#define TSS_BYTES sizeof(struct tss)
+_Static_assert(sizeof(struct tss) == 104, "Intel SDM vol. 3A, 64-Bit Task State Segment");
+
+/* Make `cpu` this CPU: GDT, IDT, TSS, system call MSRs, control registers, GS. Its stacks are mapped. */
+void cpu_init(struct cpu *cpu);
+
+/* For the audit. */
+const void *cpu_gdt(const struct cpu *cpu);
+const void *idt_start(void);
+uint64_t idt_gate_target(uint32_t vector);
+uint64_t cpu_ist_top(const struct cpu *cpu, uint32_t index);
+
+/* Where CPU `index` has its kernel stack's top, and the top of IST stack 1..IST_STACKS. */
+uint64_t stack_top(uint32_t index);
+uint64_t ist_top(uint32_t index, uint32_t ist);
+
+/* For the audit: the local APIC's registers (apic.c). */
+const void *apic_registers(void);
+
+#define CR0_TASK_SWITCHED (1ULL << 3)

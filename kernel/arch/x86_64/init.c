@@ -1,0 +1,58 @@
+/*
+ * arch_init: the order in which the machine is brought up. And its clock, which is the time-stamp counter.
+ */
+#include "kernel/arch.h"
+#include "kernel/arch/x86_64/acpi.h"
+#include "kernel/arch/x86_64/apic.h"
+#include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/boot_memory.h"
+#include "kernel/arch/x86_64/cpu_init.h"
+#include "kernel/arch/x86_64/io.h"
+#include "kernel/arch/x86_64/page_table.h"
+#include "kernel/cpu.h"
+#include "kernel/log.h"
+
+static struct acpi_facts facts;
+static uint64_t tsc_start, tsc_hz;
+static uint64_t ns_per_tick_fixed; /* times 2^32 */
+static struct cpu boot_cpu;
+
+uint64_t arch_ticks(void) { return read_tsc(); }
+uint64_t arch_ticks_per_second(void) { return tsc_hz; }
+
+uint64_t arch_ticks_to_ns(uint64_t ticks) { return (uint64_t)((unsigned __int128)ticks * ns_per_tick_fixed >> 32); }
+
+uint64_t arch_clock_ns(void) { return arch_ticks_to_ns(read_tsc() - tsc_start); }
+
+static void clock_init(uint64_t hz) {
+    tsc_start = read_tsc();
+    tsc_hz = hz;
+    ns_per_tick_fixed = (1000000000ULL << 32) / hz;
+}
+
+static void cpu_struct_init(struct cpu *cpu, uint32_t index) {
+    cpu->index = index;
+    cpu->armed_ns = DEADLINE_NEVER;
+    cpu->blocked = true;
+    cpu->unsettled = true;
+    for (uint32_t priority = 0; priority < PRIORITIES; priority++)
+        list_init(&cpu->ready[priority]);
+    cpus[index] = cpu;
+}
+
+void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
+    clock_init(boot->tsc_hz);
+    io_init(boot->command);
+    acpi_read(boot->rsdp_phys, &facts);
+    io_set_power(facts.power_port, facts.sleep_type);
+    void *local_apic = boot_memory_device(facts.local_apic_phys);
+    void *io_apic = boot_memory_device(facts.io_apic_phys);
+    boot_memory_init(boot, ranges);
+    cpu_struct_init(&boot_cpu, 0);
+    cpu_total = 1;
+    cpu_init(&boot_cpu);
+    apic_init(&facts, boot->apic_timer_hz, local_apic, io_apic);
+    log_line(LOG_INFO, "boot", "image phys 0x%x, sealed root phys 0x%x", boot->kernel_phys, sealed_root);
+    if (facts.cpu_count > 1)
+        log_line(LOG_INFO, "boot", "%u more CPUs stay parked", (uint64_t)facts.cpu_count - 1);
+}

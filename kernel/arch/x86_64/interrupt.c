@@ -1,0 +1,140 @@
+/*
+ * What an interrupt or exception means.
+ */
+#include "kernel/arch.h"
+#include "kernel/arch/x86_64/apic.h"
+#include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/cpu_init.h"
+#include "kernel/arch/x86_64/fpu.h"
+#include "kernel/arch/x86_64/interrupt.h"
+#include "kernel/arch/x86_64/panic.h"
+#include "kernel/cpu.h"
+#include "kernel/fault.h"
+#include "kernel/irq.h"
+#include "kernel/lock.h"
+#include "kernel/log.h"
+#include "kernel/sched.h"
+#include "kernel/thread.h"
+
+#define PAGE_FAULT_ACCESS (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_FETCH)
+
+/* Intel SDM vol. 3A, Exception and Interrupt Reference. */
+enum vector {
+    VECTOR_DIVIDE = 0,
+    VECTOR_DEBUG = 1,
+    VECTOR_NMI = 2,
+    VECTOR_BREAKPOINT = 3,
+    VECTOR_OVERFLOW = 4,
+    VECTOR_BOUND = 5,
+    VECTOR_INVALID_OPCODE = 6,
+    VECTOR_NO_FPU = 7,
+    VECTOR_DOUBLE_FAULT = 8,
+    VECTOR_PAGE_FAULT = 14,
+    VECTOR_X87 = 16,
+    VECTOR_ALIGNMENT = 17,
+    VECTOR_MACHINE_CHECK = 18,
+    VECTOR_SIMD = 19,
+    VECTOR_EXCEPTIONS = 32,
+};
+
+/* An exception of user code. */
+static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vector) {
+    uint64_t error = thread->arch.frame.error;
+    switch (vector) {
+    case VECTOR_PAGE_FAULT:
+        fault_raise(thread, FAULT_PAGE, read_cr2(), error & PAGE_FAULT_ACCESS);
+        break;
+    case VECTOR_NO_FPU:
+        fpu_use(cpu, thread);
+        break;
+    case VECTOR_DIVIDE:
+        fault_raise(thread, FAULT_DIVIDE, 0, 0);
+        break;
+    case VECTOR_DEBUG:
+        fault_raise(thread, FAULT_STEP, 0, 0);
+        break;
+    case VECTOR_BREAKPOINT:
+        fault_raise(thread, FAULT_BREAKPOINT, 0, 0);
+        break;
+    case VECTOR_OVERFLOW:
+    case VECTOR_BOUND:
+        fault_raise(thread, FAULT_OVERFLOW, 0, 0);
+        break;
+    case VECTOR_INVALID_OPCODE:
+        fault_raise(thread, FAULT_INSTRUCTION, 0, 0);
+        break;
+    case VECTOR_X87:
+    case VECTOR_SIMD:
+        fault_raise(thread, FAULT_FLOAT, 0, 0);
+        break;
+    case VECTOR_ALIGNMENT:
+        fault_raise(thread, FAULT_ALIGNMENT, 0, 0);
+        break;
+    case VECTOR_NMI:
+        log_line(LOG_WARN, "interrupt", "NMI in user mode");
+        break;
+    case VECTOR_MACHINE_CHECK:
+    case VECTOR_DOUBLE_FAULT:
+        panic_at(&thread->arch.frame, "machine check or double fault");
+    default:
+        fault_raise(thread, FAULT_PROTECTION, 0, error);
+        break;
+    }
+}
+
+/* Device interrupts, from user mode or idle. */
+static void external(struct cpu *cpu, uint64_t vector) {
+    if (vector == VECTOR_TIMER) {
+        apic_end_of_interrupt();
+        timer_interrupt(cpu);
+    } else if (vector >= VECTOR_LINES && vector < VECTOR_LINES + IRQ_LINES) {
+        irq_fire((uint32_t)(vector - VECTOR_LINES));
+        apic_end_of_interrupt();
+    } else if (vector != VECTOR_SPURIOUS) {
+        log_line(LOG_WARN, "interrupt", "unexpected vector %u", vector);
+        apic_end_of_interrupt();
+    }
+}
+
+void interrupt_enter(struct cpu *cpu) {
+    kernel_lock();
+    struct thread *thread = cpu->current;
+    uint64_t vector = thread->arch.frame.vector;
+    if (vector < VECTOR_EXCEPTIONS)
+        user_exception(cpu, thread, vector);
+    else
+        external(cpu, vector);
+    if (cpu->unsettled)
+        sched_leave(cpu);
+    kernel_unlock();
+}
+
+void interrupt_kernel(struct frame *frame) {
+    if (frame->vector < VECTOR_EXCEPTIONS || arch_this_cpu()->arch.idle == 0)
+        panic_at(frame, "exception in the kernel");
+    kernel_lock();
+    external(arch_this_cpu(), frame->vector);
+    kernel_unlock();
+}
+
+void interrupt_ist(struct frame *frame) {
+    switch (frame->vector) {
+    case VECTOR_NMI:
+        break; /* nothing here sends them; whatever was interrupted goes on */
+    case VECTOR_DEBUG:
+        break; /* a trap pending over SYSCALL after MOV SS: the user's affair, and lost to him */
+    case VECTOR_DOUBLE_FAULT:
+        panic_at(frame, "double fault");
+    default:
+        panic_at(frame, "machine check");
+    }
+}
+
+void arch_idle(void) {
+    struct arch_cpu *arch = &arch_this_cpu()->arch;
+    arch->idle = 1;
+    __asm__ volatile("sti; hlt; cli" : : : "memory");
+    arch->idle = 0;
+}
+
+void arch_relax(void) { __asm__ volatile("pause"); }

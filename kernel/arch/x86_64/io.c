@@ -1,0 +1,107 @@
+#include "kernel/arch/x86_64/io.h"
+
+#include "kernel/arch.h"
+#include "kernel/arch/x86_64/asm.h"
+#include "kernel/string.h"
+
+#define LOG_PORT 0xe9U       /* QEMU's debug console; nothing on a PC listens there */
+#define SERIAL_PORT 0x3f8U
+#define SERIAL_STATUS (SERIAL_PORT + 5)
+#define SERIAL_CAN_SEND (1U << 5)
+#define SERIAL_TRIES 100000U /* a port that is not there never can */
+#define RESET_PORT 0xcf9U
+#define RESET_HARD 0x0eU
+#define KEYBOARD_COMMAND 0x64U
+#define KEYBOARD_RESET 0xfeU
+#define EXIT_ORDERLY 0x10U /* isa-debug-exit turns v into status 2v + 1 */
+#define EXIT_PANIC 0x11U
+
+static bool debug_exit, log_serial;
+static uint16_t acpi_port, acpi_value;
+
+/* Is `word` a word of the command line? */
+static bool has_word(const char *command, const char *word) {
+    size_t length = text_length(word);
+    for (const char *at = command; *at != 0; at++) {
+        bool starts = at == command || at[-1] == ' ';
+        if (starts && text_compare(at, word, length) == 0 && (at[length] == ' ' || at[length] == 0))
+            return true;
+    }
+    return false;
+}
+
+void io_init(const char *command) {
+    debug_exit = has_word(command, "debug_exit=0xf4");
+    log_serial = has_word(command, "log_serial");
+}
+
+void io_set_power(uint16_t power_port, uint16_t sleep_type) {
+    acpi_port = power_port;
+    acpi_value = sleep_type;
+}
+
+static void serial_write(char byte) {
+    for (uint32_t i = 0; i < SERIAL_TRIES && (in8(SERIAL_STATUS) & SERIAL_CAN_SEND) == 0; i++)
+        arch_relax();
+    out8(SERIAL_PORT, (uint8_t)byte);
+}
+
+void arch_log_write(const char *text, uint64_t length) {
+    for (uint64_t i = 0; i < length; i++) {
+        out8(LOG_PORT, (uint8_t)text[i]);
+        if (log_serial && text[i] == '\n')
+            serial_write('\r');
+        if (log_serial)
+            serial_write(text[i]);
+    }
+}
+
+static _Noreturn void halt(void) {
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+void io_stop(void) {
+    if (debug_exit)
+        out32(0xf4, EXIT_PANIC);
+    halt();
+}
+
+void arch_power_off(void) {
+    if (debug_exit)
+        out32(0xf4, EXIT_ORDERLY);
+    if (acpi_port != 0)
+        out16(acpi_port, acpi_value);
+    halt();
+}
+
+void arch_reboot(void) {
+    out8(RESET_PORT, RESET_HARD);
+    out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
+    halt();
+}
+
+uint64_t arch_port_read(uint16_t port, uint32_t width_bytes) {
+    switch (width_bytes) {
+    case 1:
+        return in8(port);
+    case 2:
+        return in16(port);
+    default:
+        return in32(port);
+    }
+}
+
+void arch_port_write(uint16_t port, uint32_t width_bytes, uint64_t value) {
+    switch (width_bytes) {
+    case 1:
+        out8(port, (uint8_t)value);
+        break;
+    case 2:
+        out16(port, (uint16_t)value);
+        break;
+    default:
+        out32(port, (uint32_t)value);
+        break;
+    }
+}

@@ -1,0 +1,12 @@
+/*
+ * Ports: the log's outlets and the ways to end.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Read `debug_exit=` and `log_serial` from the command line. */
+void io_init(const char *command);
+void io_set_power(uint16_t power_port, uint16_t sleep_type);
+/* A panic is over: tell the emulator, or stop. */
+_Noreturn void io_stop(void);

@@ -1,0 +1,193 @@
+/*
+ * Page tables of user halves, and walks of any address. Pure: memory is reached through arch_pointer, so the host
+ * build runs it on an arena.
+ *
+ * Levels count as the manual's names do: 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT. Each table's ledger entry counts its present
+ * entries (the root's: in the user half), so that an empty one is known without looking.
+ */
+#include "kernel/arch.h"
+#include "kernel/arch/x86_64/layout.h"
+#include "kernel/arch/x86_64/page_table.h"
+#include "kernel/arch/x86_64/pte.h"
+#include "kernel/assert.h"
+#include "kernel/ledger.h"
+#include "kernel/pool.h"
+#include "kernel/string.h"
+
+static uint64_t *table_at(uint64_t entry) { return arch_pointer(entry & PTE_ADDRESS); }
+
+static void count_entries(const uint64_t *table, int32_t delta) {
+    uint64_t frame = arch_physical(table) / PAGE_BYTES;
+    assert(frame_type(frame) == FRAME_TABLE);
+    ledger.frames[frame].type_and_count += (uint32_t)delta;
+}
+
+static bool is_empty(const uint64_t *table) { return frame_count(arch_physical(table) / PAGE_BYTES) == 0; }
+
+uint64_t sealed_root;
+
+void arch_root_init(uint64_t root) {
+    uint64_t *table = arch_pointer(root);
+    const uint64_t *sealed = arch_pointer(sealed_root);
+    memory_move(table + ROOT_KERNEL_ENTRY, sealed + ROOT_KERNEL_ENTRY, (ENTRIES - ROOT_KERNEL_ENTRY) * sizeof(uint64_t));
+}
+
+uint64_t *arch_table_find(uint64_t root, uaddr_t at) {
+    uint64_t *table = arch_pointer(root);
+    for (uint32_t level = 4; level > 1; level--) {
+        uint64_t entry = table[pte_index(at, level)];
+        if (entry == 0)
+            return NULL;
+        table = table_at(entry);
+    }
+    return table;
+}
+
+/* Tables that the walk of one address lacks. */
+static uint32_t missing_at(uint64_t root, uaddr_t at) {
+    const uint64_t *table = arch_pointer(root);
+    for (uint32_t level = 4; level > 1; level--) {
+        uint64_t entry = table[pte_index(at, level)];
+        if (entry == 0)
+            return level - 1;
+        table = table_at(entry);
+    }
+    return 0;
+}
+
+/*
+ * A run of at most 512 pages touches at most two tables of each level, the second where it crosses a boundary of that
+ * level. The second lacks what its own walk lacks, down from the level at which the two ways part.
+ */
+uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count) {
+    uaddr_t last = at + (page_count - 1) * PAGE_BYTES;
+    uint32_t missing = missing_at(root, at);
+    uint32_t apart = 1; /* the highest level at which the two addresses use different entries */
+    for (uint32_t level = 2; level <= 4; level++) {
+        if (pte_index(at, level) != pte_index(last, level))
+            apart = level;
+    }
+    if (apart == 1)
+        return missing;
+    uint32_t missing_last = missing_at(root, last);
+    return missing + (missing_last < apart - 1 ? missing_last : apart - 1);
+}
+
+uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool) {
+    uint64_t *table = arch_pointer(root);
+    for (uint32_t level = 4; level > 1; level--) {
+        uint64_t *entry = &table[pte_index(at, level)];
+        if (*entry == 0) {
+            void *below = pool_take_run(pool, 0, FRAME_TABLE);
+            assert(below != NULL);
+            *entry = arch_physical(below) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
+            count_entries(table, 1);
+        }
+        table = table_at(*entry);
+    }
+    return table;
+}
+
+void arch_table_count(uint64_t root, uaddr_t at, int32_t delta, struct pool *pool) {
+    uint64_t *tables[5]; /* by level */
+    tables[4] = arch_pointer(root);
+    for (uint32_t level = 4; level > 1; level--)
+        tables[level - 1] = table_at(tables[level][pte_index(at, level)]);
+    count_entries(tables[1], delta);
+    for (uint32_t level = 1; level < 4 && is_empty(tables[level]); level++) {
+        pool_give_table(pool, tables[level]);
+        tables[level + 1][pte_index(at, level + 1)] = 0;
+        count_entries(tables[level + 1], -1);
+    }
+}
+
+static uint32_t first_present(const uint64_t *table) {
+    uint32_t index = 0;
+    while (table[index] == 0)
+        index++;
+    return index;
+}
+
+bool arch_table_reap(uint64_t root, struct pool *pool, void (*unmapped)(uint64_t frame)) {
+    uint64_t *table = arch_pointer(root);
+    if (is_empty(table))
+        return false;
+    uaddr_t at = 0;
+    for (uint32_t level = 4; level > 1; level--) {
+        uint32_t index = first_present(table);
+        at |= (uint64_t)index << (12 + 9 * (level - 1));
+        table = table_at(table[index]);
+    }
+    int32_t removed = 0;
+    for (uint32_t i = 0; i < ENTRIES; i++) {
+        if (table[i] != 0) {
+            unmapped(arch_entry_frame(table[i]));
+            table[i] = 0;
+            removed++;
+        }
+    }
+    arch_table_count(root, at, -removed, pool);
+    return true;
+}
+
+static uint64_t rights_bits(uint32_t rights) {
+    uint64_t bits = PTE_PRESENT | PTE_USER | PTE_ACCESSED;
+    if ((rights & MEMORY_WRITE) != 0)
+        bits |= PTE_WRITE | PTE_DIRTY;
+    if ((rights & MEMORY_EXECUTE) == 0)
+        bits |= PTE_NO_EXECUTE;
+    return bits;
+}
+
+uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit) {
+    uint64_t entry = frame * PAGE_BYTES | rights_bits((uint32_t)flags);
+    if ((limit & MEMORY_WRITE) != 0)
+        entry |= PTE_MAY_WRITE;
+    if ((limit & MEMORY_EXECUTE) != 0)
+        entry |= PTE_MAY_EXECUTE;
+    if ((flags & MAP_UNCACHED) != 0)
+        entry |= PTE_UNCACHED;
+    if ((flags & MAP_WRITE_COMBINING) != 0)
+        entry |= PTE_WRITE_THROUGH;
+    return entry;
+}
+
+uint64_t arch_entry_protect(uint64_t entry, uint32_t rights) {
+    uint64_t changing = PTE_WRITE | PTE_DIRTY | PTE_NO_EXECUTE;
+    return (entry & ~changing) | rights_bits(rights);
+}
+
+uint64_t arch_entry_frame(uint64_t entry) { return (entry & PTE_ADDRESS) / PAGE_BYTES; }
+
+uint32_t arch_entry_limit(uint64_t entry) {
+    uint32_t limit = MEMORY_READ;
+    if ((entry & PTE_MAY_WRITE) != 0)
+        limit |= MEMORY_WRITE;
+    if ((entry & PTE_MAY_EXECUTE) != 0)
+        limit |= MEMORY_EXECUTE;
+    return limit;
+}
+
+uint32_t page_walk(uint64_t root, uint64_t address, uint64_t entries[static 4]) {
+    uint64_t *table = arch_pointer(root);
+    for (uint32_t level = 4; level >= 1; level--) {
+        uint64_t entry = table[pte_index(address, level)];
+        entries[4 - level] = entry;
+        bool is_leaf = level == 1 || ((entry & PTE_LARGE) != 0 && level < 4);
+        if ((entry & PTE_PRESENT) == 0 || is_leaf)
+            return 5 - level;
+        table = table_at(entry);
+    }
+    return 4;
+}
+
+void arch_walk(uint64_t root, uint64_t address, struct space_walk *ret_walk) {
+    *ret_walk = (struct space_walk){0};
+    if (address >= USER_LIMIT) {
+        ret_walk->levels = 1; /* the kernel half: said to be empty, whatever is there */
+        return;
+    }
+    ret_walk->levels = page_walk(root, address, ret_walk->entry);
+    for (uint64_t i = 0; i + 1 < ret_walk->levels; i++)
+        ret_walk->entry[i] &= ~PTE_ADDRESS;
+}

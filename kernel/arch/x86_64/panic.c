@@ -1,0 +1,68 @@
+#include "kernel/arch/x86_64/panic.h"
+
+#include "kernel/arch.h"
+#include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/io.h"
+#include "kernel/arch/x86_64/layout.h"
+#include "kernel/arch/x86_64/page_table.h"
+#include "kernel/assert.h"
+#include "kernel/log.h"
+
+#define BACKTRACE_MAX 32U
+#define VECTOR_PAGE_FAULT 14U
+
+/* May the panic code read this word? Decided by walking the tables in force, since a second fault would end the report. */
+static bool is_readable(uint64_t address) {
+    uint64_t entries[4];
+    uint32_t looked_at = page_walk(read_cr3() & ~(PAGE_BYTES - 1), address, entries);
+    return address >= KERNEL_HALF && address % 8 == 0 && (entries[looked_at - 1] & 1) != 0;
+}
+
+/* Return addresses, innermost first, along the frame pointers. */
+static void print_backtrace(uint64_t rip, uint64_t rbp) {
+    log_print("  frame 0x%p\n", rip);
+    for (uint32_t i = 0; i < BACKTRACE_MAX && is_readable(rbp) && is_readable(rbp + 8); i++) {
+        const uint64_t *words = (const uint64_t *)rbp;
+        if (words[1] == 0)
+            break;
+        log_print("  frame 0x%p\n", words[1]);
+        if (words[0] <= rbp)
+            break;
+        rbp = words[0];
+    }
+}
+
+static void print_walk(uint64_t address) {
+    static const char *const names[] = {" pml4 0x%x", " pdpt 0x%x", " pd 0x%x", " pt 0x%x"};
+    uint64_t entries[4];
+    uint32_t looked_at = page_walk(read_cr3() & ~(PAGE_BYTES - 1), address, entries);
+    log_print("  walk 0x%x:", address);
+    for (uint32_t i = 0; i < looked_at; i++)
+        log_print(names[i], entries[i]);
+    log_print("\n");
+}
+
+static void print_registers(const struct frame *frame) {
+    log_print("  rip 0x%p rsp 0x%p rflags 0x%p vector 0x%p\n", frame->rip, frame->rsp, frame->rflags, frame->vector);
+    log_print("  rax 0x%p rbx 0x%p rcx 0x%p rdx 0x%p\n", frame->status, frame->rbx, frame->rcx, frame->words[0]);
+    log_print("  rsi 0x%p rdi 0x%p rbp 0x%p error 0x%p\n", frame->info, frame->target, frame->rbp, frame->error);
+    log_print("  r8 0x%p r9 0x%p r10 0x%p r11 0x%p\n", frame->words[2], frame->words[3], frame->words[1], frame->r11);
+    log_print("  r12 0x%p r13 0x%p r14 0x%p r15 0x%p\n", frame->r12, frame->r13, frame->r14, frame->r15);
+    log_print("  cr0 0x%p cr2 0x%p cr3 0x%p cr4 0x%p\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
+}
+
+_Noreturn void panic_at(const struct frame *frame, const char *text) {
+    log_print("PANIC: %s\n", text);
+    print_registers(frame);
+    print_backtrace(frame->rip, frame->rbp);
+    print_walk(frame->vector == VECTOR_PAGE_FAULT ? read_cr2() : frame->rip);
+    log_print("PANIC END\n");
+    io_stop();
+}
+
+_Noreturn void panic(const char *text) {
+    struct frame frame = {0};
+    __asm__ volatile("mov %%rsp, %0; mov %%rbp, %1" : "=r"(frame.rsp), "=r"(frame.rbp));
+    frame.rip = (uint64_t)(uintptr_t)__builtin_return_address(0);
+    panic_at(&frame, text);
+}

@@ -1,0 +1,109 @@
+/*
+ * A thread's registers, and switching from one thread to another.
+ */
+#include "kernel/arch.h"
+#include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/cpu_init.h"
+#include "kernel/arch/x86_64/entry.h"
+#include "kernel/arch/x86_64/fpu.h"
+#include "kernel/arch/x86_64/page_table.h"
+#include "kernel/cpu.h"
+#include "kernel/space.h"
+#include "kernel/thread.h"
+
+#define MSR_FS_BASE 0xc0000100U
+#define SYSCALL_BYTES 2U
+
+/* What a user may set of RFLAGS: CF PF AF ZF SF TF DF OF AC ID. IF is always on, IOPL always 0. */
+#define FLAGS_USER 0x240dd5U
+#define FLAGS_FIXED 0x202U
+
+struct cpu *arch_this_cpu(void) {
+    struct cpu *cpu;
+    __asm__("mov %%gs:%c1, %0" : "=r"(cpu) : "i"(CPU_SELF));
+    return cpu;
+}
+
+void arch_thread_init(struct thread *thread) {
+    thread->arch = (struct arch_thread){
+        .frame = {.cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA, .rflags = FLAGS_FIXED}};
+}
+
+/*
+ * DS, ES, FS and GS selectors are not kept per thread, as 64-bit code has no use for them; what a thread loads there
+ * may stay until another loads something else. The FS base is the thread's: a program can clear it by loading FS, so it
+ * is written whenever either thread has one.
+ */
+void arch_switch(struct cpu *cpu, struct thread *to) {
+    struct arch_cpu *arch = &cpu->arch;
+    arch->frame = &to->arch.frame;
+    arch->frame_end = &to->arch.frame + 1;
+    arch->tss->rsp[0] = (uint64_t)(uintptr_t)(&to->arch.frame + 1);
+    uint64_t root = thread_space(to)->root;
+    if (root != arch->root) {
+        arch->root = root;
+        cpu->space_switches++;
+        write_cr3(root);
+    }
+    if ((to->arch.fs_base | arch->fs_base) != 0) {
+        arch->fs_base = to->arch.fs_base;
+        write_msr(MSR_FS_BASE, to->arch.fs_base);
+    }
+    if (arch->fpu_owner != NULL && arch->fpu_owner != to)
+        fpu_close(cpu);
+}
+
+void arch_root_leave(uint64_t root) {
+    struct arch_cpu *arch = &arch_this_cpu()->arch;
+    if (arch->root == root) {
+        arch->root = sealed_root;
+        write_cr3(sealed_root);
+    }
+}
+
+void arch_thread_release(struct thread *thread) {
+    if (thread->cpu->arch.fpu_owner == thread)
+        fpu_close(thread->cpu);
+}
+
+void arch_restart_call(struct frame *frame) { frame->rip -= SYSCALL_BYTES; }
+
+_Noreturn void arch_enter_user(void) { user_return(); }
+
+void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers) {
+    const struct frame *frame = &thread->arch.frame;
+    *ret_registers = (struct thread_registers){
+        .rax = frame->status,   .rbx = frame->rbx,      .rcx = frame->rcx,       .rdx = frame->words[0],
+        .rsi = frame->info,     .rdi = frame->target,   .rbp = frame->rbp,       .rsp = frame->rsp,
+        .r8 = frame->words[2],  .r9 = frame->words[3],  .r10 = frame->words[1],  .r11 = frame->r11,
+        .r12 = frame->r12,      .r13 = frame->r13,      .r14 = frame->r14,       .r15 = frame->r15,
+        .rip = frame->rip,      .rflags = frame->rflags, .fs_base = thread->arch.fs_base};
+}
+
+bool arch_registers_valid(const struct thread_registers *registers) {
+    return registers->rip >= USER_LOWEST && registers->rip < USER_LIMIT && registers->rsp < USER_LIMIT + PAGE_BYTES &&
+           registers->fs_base < USER_LIMIT;
+}
+
+/* The thread leaves by IRET, which takes all of them. */
+void arch_registers_write(struct thread *thread, const struct thread_registers *registers) {
+    thread->arch.frame = (struct frame){
+        .status = registers->rax,   .rbx = registers->rbx, .rcx = registers->rcx,
+        .words = {registers->rdx, registers->r10, registers->r8, registers->r9},
+        .info = registers->rsi,     .target = registers->rdi, .rbp = registers->rbp, .rsp = registers->rsp,
+        .r11 = registers->r11,      .r12 = registers->r12, .r13 = registers->r13, .r14 = registers->r14,
+        .r15 = registers->r15,      .rip = registers->rip, .cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA,
+        .rflags = (registers->rflags & FLAGS_USER) | FLAGS_FIXED};
+    thread->arch.fs_base = registers->fs_base;
+}
+
+void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count) {
+    if (arch_this_cpu()->arch.root != space->root)
+        return; /* loading CR3 forgets, and no address-space numbers are in use */
+    if (page_count > 32) {
+        write_cr3(space->root);
+        return;
+    }
+    for (uint64_t i = 0; i < page_count; i++)
+        invalidate_page(at + i * PAGE_BYTES);
+}

@@ -1,0 +1,158 @@
+#include "kernel/cap.h"
+
+#include "kernel/assert.h"
+#include "kernel/irq.h"
+#include "kernel/thread.h"
+
+uint64_t cap_count;
+
+static void set_next(struct cap_slot *slot, const struct cap_slot *next) {
+    slot->next = cap_pack(next) | (slot->next & 0xffff);
+}
+
+static void set_previous(struct cap_slot *slot, const struct cap_slot *previous) {
+    slot->previous = cap_pack(previous) | (slot->previous & 0xffff);
+}
+
+static void fill(struct cap_slot *slot, const struct object *object, uint32_t rights, uint64_t data, uint32_t depth) {
+    assert(cap_is_empty(slot));
+    slot->head = cap_pack(object) | (uint64_t)(rights & 0xff) << 8 | object->type;
+    slot->data = data;
+    slot->next = depth;
+    cap_count++;
+}
+
+static void empty(struct cap_slot *slot) {
+    slot->head = slot->data = slot->next = 0;
+    slot->previous &= 0xffff;
+    cap_count--;
+}
+
+void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights, uint64_t data) {
+    assert(object->first_cap == NULL);
+    fill(slot, object, rights, data, 0);
+    object->first_cap = slot;
+}
+
+enum status cap_can_derive(const struct cap_slot *parent) {
+    return cap_depth(parent) == CAP_DEPTH_MAX ? E_LIMIT : OK;
+}
+
+void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data) {
+    struct cap_slot *next = cap_next(parent);
+    fill(slot, cap_object(parent), rights, data, cap_depth(parent) + 1);
+    set_next(slot, next);
+    set_previous(slot, parent);
+    set_next(parent, slot);
+    if (next != NULL)
+        set_previous(next, slot);
+}
+
+void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
+    assert(cap_is_empty(slot));
+    slot->head = source->head;
+    slot->data = source->data;
+    slot->next = source->next;
+    slot->previous = (source->previous & ~0xffffULL) | (slot->previous & 0xffff);
+    if (cap_type(source) == OBJECT_REPLY) {
+        ((struct thread *)cap_object(source))->reply_slot = slot;
+    } else {
+        struct object *object = cap_object(source);
+        struct cap_slot *next = cap_next(source), *previous = cap_previous(source);
+        if (next != NULL)
+            set_previous(next, slot);
+        if (previous != NULL)
+            set_next(previous, slot);
+        else
+            object->first_cap = slot;
+        if (object->adjust_at == source)
+            object->adjust_at = slot;
+    }
+    source->head = source->data = source->next = 0;
+    source->previous &= 0xffff;
+}
+
+/*
+ * Unlinking a capability leaves its children behind. They become its parent's, which needs nothing when they directly
+ * follow that parent; but when an elder sibling's place is between them, they would look like that sibling's children:
+ *
+ *      A 0 -> X 1 -> B 1 -> C 2 -> D 3        remove B: C and D must become 1 and 2, or X would seem to own them
+ *
+ * There can be any number of them, so the correction is only noted here and done in bounded steps by cap_settle.
+ */
+static void unlink(struct object *object, struct cap_slot *slot) {
+    struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
+    if (previous != NULL)
+        set_next(previous, next);
+    else
+        object->first_cap = next;
+    if (next != NULL)
+        set_previous(next, previous);
+    if (object->dying || next == NULL || cap_depth(next) <= cap_depth(slot))
+        return;
+    if (previous != NULL && cap_depth(previous) < cap_depth(slot))
+        return;
+    assert(object->adjust_at == NULL);
+    object->adjust_at = next;
+    object->adjust_depth = (uint16_t)cap_depth(slot);
+}
+
+bool cap_settle(struct object *object, uint32_t budget) {
+    struct cap_slot *slot = object->adjust_at;
+    while (slot != NULL && cap_depth(slot) > object->adjust_depth) {
+        if (budget-- == 0) {
+            object->adjust_at = slot;
+            return false;
+        }
+        slot->next--; /* the depth is its low bits, and it is not 0 */
+        slot = cap_next(slot);
+    }
+    object->adjust_at = NULL;
+    return true;
+}
+
+void cap_remove(struct cap_slot *slot) {
+    if (cap_is_empty(slot))
+        return;
+    if (cap_type(slot) == OBJECT_REPLY) {
+        struct thread *caller = cap_object(slot);
+        cap_clear_reply(slot);
+        thread_reply_lost(caller);
+        return;
+    }
+    struct object *object = cap_object(slot);
+    unlink(object, slot);
+    empty(slot);
+    if (object->first_cap == NULL)
+        object_kill(object);
+}
+
+void cap_take_away(struct cap_slot *slot) {
+    switch (cap_binding(slot)) {
+    case BOUND_NOT:
+        cap_remove(slot);
+        break;
+    case BOUND_THREAD_TABLE:
+    case BOUND_THREAD_SPACE:
+    case BOUND_THREAD_FAULT:
+    case BOUND_THREAD_NOTIFICATION:
+    case BOUND_THREAD_MESSAGE:
+        thread_unbind(slot);
+        break;
+    case BOUND_IRQ_LINE:
+        irq_unbind(slot);
+        break;
+    }
+}
+
+void cap_set_reply(struct cap_slot *slot, struct thread *caller) {
+    assert(cap_is_empty(slot) && caller->reply_slot == NULL);
+    slot->head = cap_pack(caller) | OBJECT_REPLY;
+    cap_count++;
+    caller->reply_slot = slot;
+}
+
+void cap_clear_reply(struct cap_slot *slot) {
+    ((struct thread *)cap_object(slot))->reply_slot = NULL;
+    empty(slot);
+}

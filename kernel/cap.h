@@ -1,0 +1,98 @@
+/*
+ * Capability slots and derivation.
+ *
+ * A slot is 32 bytes, in a Table or inside a kernel object ("bound": a thread's table, space, ...; an interrupt line's
+ * notification). All capabilities to one object form one list, in order of derivation: what was derived from a
+ * capability follows it directly and is deeper.
+ *
+ *      object.first_cap
+ *         |
+ *         A depth 0 -> B 1 -> C 2 -> D 2 -> E 1        B, E derived from A; C, D derived from B
+ *
+ * So to revoke A is to remove what follows A until something is no deeper than A.
+ *
+ * A Reply capability is on no list: it is the only one of its kind, `object` is the thread that waits for the answer,
+ * and that thread knows where it lies (thread.reply_slot).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/rights.h"
+#include "kernel/abi/syscall.h"
+#include "kernel/object.h"
+
+struct cap_slot {
+    uint64_t head;     /* 63..16 object's address, 15..8 rights, 7..0 type; 0 = empty */
+    uint64_t data;     /* Endpoint, Notification: badge. Memory: first frame, frames. Irq, Ports: RANGE() */
+    uint64_t next;     /* 63..16 address of the next in the list, 15..0 depth */
+    uint64_t previous; /* 63..16 address of the one before, 15..0 enum cap_binding */
+};
+_Static_assert(sizeof(struct cap_slot) == 32, "the size is promised to users by the cost of a Table");
+
+/* Where a slot lies, when not in a table: who must hear that it was emptied from afar. */
+enum cap_binding {
+    BOUND_NOT = 0,
+    BOUND_THREAD_TABLE,
+    BOUND_THREAD_SPACE,
+    BOUND_THREAD_FAULT,
+    BOUND_THREAD_NOTIFICATION,
+    BOUND_THREAD_MESSAGE,
+    BOUND_IRQ_LINE,
+};
+
+#define CAP_DEPTH_MAX 0xffffU
+
+static inline bool cap_is_empty(const struct cap_slot *slot) { return slot->head == 0; }
+static inline enum object_type cap_type(const struct cap_slot *slot) { return (enum object_type)(slot->head & 0xff); }
+static inline uint32_t cap_rights(const struct cap_slot *slot) { return (uint32_t)(slot->head >> 8 & 0xff); }
+static inline uint32_t cap_depth(const struct cap_slot *slot) { return (uint32_t)(slot->next & 0xffff); }
+static inline enum cap_binding cap_binding(const struct cap_slot *slot) {
+    return (enum cap_binding)(slot->previous & 0xffff);
+}
+static inline void *cap_unpack(uint64_t packed) { return (void *)(uintptr_t)((int64_t)packed >> 16); }
+static inline uint64_t cap_pack(const void *pointer) { return (uint64_t)(uintptr_t)pointer << 16; }
+static inline void *cap_object(const struct cap_slot *slot) { return cap_unpack(slot->head); }
+static inline struct cap_slot *cap_next(const struct cap_slot *slot) { return cap_unpack(slot->next); }
+static inline struct cap_slot *cap_previous(const struct cap_slot *slot) { return cap_unpack(slot->previous); }
+
+static inline uint64_t range_first(uint64_t range) { return range & 0xffffffff; }
+static inline uint64_t range_count(uint64_t range) { return range >> 32; }
+
+/* Lock: kernel lock, for everything here. A slot to be filled must be empty; its binding stays what it is. */
+
+/* The first capability of an object. */
+void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights, uint64_t data);
+
+/* E_LIMIT: `parent` is as deep as can be; else OK. Call before cap_derive. */
+MUST_USE enum status cap_can_derive(const struct cap_slot *parent);
+
+/* A child of `parent` in `slot`. */
+void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data);
+
+/* `slot` takes over what `source` holds: its place in the list, its reply. `source` becomes empty. */
+void cap_transfer(struct cap_slot *slot, struct cap_slot *source);
+
+/*
+ * Empty the slot. The object dies with its last capability; a thread that waits for this reply gets E_PEER. Does
+ * nothing to an empty slot. The binding's owner is not told.
+ */
+void cap_remove(struct cap_slot *slot);
+
+/* The same, and the binding's owner is told. What takes capabilities away from somebody else uses this. */
+void cap_take_away(struct cap_slot *slot);
+
+/* A one-shot right to answer `caller`. */
+struct thread;
+void cap_set_reply(struct cap_slot *slot, struct thread *caller);
+/* It was used, or its thread does not wait any more: the slot becomes empty and nobody is told. */
+void cap_clear_reply(struct cap_slot *slot);
+
+/*
+ * Depth corrections that are due in this object's list, at most `budget` of them; true when none is left. Everything
+ * that reads depths (derive, remove, revoke) calls it first and restarts the system call until it is true.
+ */
+bool cap_settle(struct object *object, uint32_t budget);
+
+extern uint64_t cap_count; /* capabilities that exist, wherever they lie */

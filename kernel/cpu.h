@@ -1,0 +1,36 @@
+/*
+ * What each CPU has for itself: the running thread, the ready threads, the deadlines.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/thread.h"
+#include "kernel/arch/x86_64/state.h"
+#include "kernel/heap.h"
+#include "kernel/list.h"
+
+#define CPUS_MAX 64U
+#define PRIORITIES 64U
+
+struct cpu {
+    struct arch_cpu arch; /* first: GS points here */
+    uint32_t index;
+
+    /* Kernel lock for all that follows. */
+    struct thread *current;        /* runs, or ran last if `blocked`; NULL: it died or there was none */
+    bool blocked;                  /* `current` must not run on */
+    bool unsettled;                /* sched_leave has something to decide */
+    uint64_t ready_bitmap;         /* bit p: ready[p] has threads */
+    struct list ready[PRIORITIES]; /* thread.run, first come first served */
+    struct heap deadlines;         /* deadline.node, by ns */
+    uint64_t slice_end_ns;         /* when `current` must let its equals run; 0: none waits */
+    uint64_t armed_ns;             /* what the timer is set to */
+    uint64_t current_since;        /* ticks of the time-stamp counter */
+    uint64_t timer_ticks;
+    uint64_t space_switches;
+};
+
+extern struct cpu *cpus[CPUS_MAX];
+extern uint32_t cpu_total; /* those that run threads */

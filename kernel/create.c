@@ -1,0 +1,78 @@
+/*
+ * object_create: objects that are made from a pool and an argument.
+ */
+#include "kernel/call.h"
+#include "kernel/endpoint.h"
+#include "kernel/notification.h"
+#include "kernel/pool.h"
+#include "kernel/space.h"
+#include "kernel/table.h"
+
+static bool slot_count_is_valid(uint64_t count) {
+    return count >= TABLE_SLOTS_MIN && count <= TABLE_SLOTS_MAX && (count & (count - 1)) == 0;
+}
+
+/* NULL: the pool has not enough memory. */
+static struct object *make(struct pool *pool, enum object_type type, uint64_t argument) {
+    switch (type) {
+    case OBJECT_SPACE: {
+        struct space *space = space_make(pool);
+        return space == NULL ? NULL : &space->object;
+    }
+    case OBJECT_THREAD: {
+        struct thread *thread = thread_make(pool);
+        return thread == NULL ? NULL : &thread->object;
+    }
+    case OBJECT_TABLE: {
+        struct table *table = table_make(pool, argument);
+        return table == NULL ? NULL : &table->object;
+    }
+    case OBJECT_ENDPOINT: {
+        struct endpoint *endpoint = endpoint_make(pool);
+        return endpoint == NULL ? NULL : &endpoint->object;
+    }
+    case OBJECT_NOTIFICATION: {
+        struct notification *notification = notification_make(pool);
+        return notification == NULL ? NULL : &notification->object;
+    }
+    case OBJECT_NONE:
+    case OBJECT_MEMORY:
+    case OBJECT_POOL:
+    case OBJECT_IRQ:
+    case OBJECT_PORTS:
+    case OBJECT_REPLY:
+        break;
+    }
+    return NULL;
+}
+
+static bool can_be_created(uint64_t type, uint64_t argument) {
+    switch (type) {
+    case OBJECT_SPACE:
+    case OBJECT_THREAD:
+    case OBJECT_ENDPOINT:
+    case OBJECT_NOTIFICATION:
+        return argument == 0;
+    case OBJECT_TABLE:
+        return slot_count_is_valid(argument);
+    default:
+        return false;
+    }
+}
+
+struct result sys_object_create(cap_t pool, uint64_t type, uint64_t argument, cap_t slot) {
+    struct thread *self = caller();
+    struct cap_slot *pool_cap, *to;
+    enum status status = table_find(self, pool, OBJECT_POOL, POOL_ALLOCATE, &pool_cap);
+    if (status == OK && !can_be_created(type, argument))
+        status = E_ARG;
+    if (status == OK)
+        status = table_find_empty(self, slot, &to);
+    if (status != OK)
+        return result(status);
+    struct object *object = make(cap_object(pool_cap), (enum object_type)type, argument);
+    if (object == NULL)
+        return result(E_MEMORY);
+    cap_set_first(to, object, RIGHTS_ALL, 0);
+    return result(OK);
+}

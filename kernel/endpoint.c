@@ -1,0 +1,267 @@
+#include "kernel/endpoint.h"
+
+#include "kernel/assert.h"
+#include "kernel/call.h"
+#include "kernel/notification.h"
+#include "kernel/pool.h"
+#include "kernel/queue.h"
+#include "kernel/sched.h"
+#include "kernel/string.h"
+#include "kernel/table.h"
+#include "kernel/transfer.h"
+
+#define SENDERS_REFUSED_MAX 8U /* senders whose message can't be delivered, in one go */
+
+struct endpoint *endpoint_make(struct pool *pool) {
+    struct endpoint *endpoint = pool_take(pool, sizeof(struct endpoint));
+    if (endpoint != NULL)
+        object_init(&endpoint->object, OBJECT_ENDPOINT, pool, sizeof(struct endpoint));
+    return endpoint;
+}
+
+bool endpoint_reap_step(struct endpoint *endpoint) {
+    struct thread *thread = queue_first(&endpoint->senders);
+    if (thread == NULL)
+        thread = queue_first(&endpoint->receivers);
+    if (thread == NULL)
+        return true;
+    bool faulted = thread->state == THREAD_IN_FAULT;
+    thread_cancel(thread);
+    if (!faulted) /* a fault that nobody will ever answer leaves its thread stopped */
+        thread_wake(thread, E_PEER);
+    return false;
+}
+
+/*
+ * A receiver, out of its queue, gets the message of `sender`, whose words beyond the registers are there already. From
+ * now on `sender` waits for the answer.
+ */
+static void deliver(struct thread *sender, struct thread *receiver, uint64_t badge, uint64_t info) {
+    cap_set_reply(&receiver->reply, sender);
+    receiver->arch.frame.target = badge;
+    receiver->arch.frame.info = info;
+    receiver->arch.frame.status = OK;
+}
+
+static void receiver_leave(struct thread *receiver) {
+    queue_leave(receiver);
+    timer_cancel(&receiver->deadline);
+}
+
+/* The sender stays where it is until a server comes. */
+static void wait_for_server(struct thread *sender, struct endpoint *endpoint, uint64_t badge, uint64_t info) {
+    sender->call_badge = badge;
+    sender->call_info = info;
+    queue_enter(&endpoint->senders, sender);
+}
+
+uint64_t sys_ep_call(struct thread *self) {
+    struct frame *frame = &self->arch.frame;
+    uint64_t info = frame->info;
+    struct cap_slot *slot;
+    enum status status = table_find(self, frame->target, OBJECT_ENDPOINT, ENDPOINT_CALL, &slot);
+    if (status == OK)
+        status = transfer_check_info(self, info);
+    if (status == OK && message_caps(info) > 0 && (cap_rights(slot) & ENDPOINT_GRANT) == 0)
+        status = E_RIGHTS;
+    if (status != OK)
+        return status;
+
+    struct endpoint *endpoint = cap_object(slot);
+    struct thread *receiver = queue_first(&endpoint->receivers);
+    uint64_t deadline_ns = (info & MESSAGE_DEADLINE) != 0 ? self->message->deadline_ns : DEADLINE_NEVER;
+    if (receiver == NULL) {
+        wait_for_server(self, endpoint, slot->data, info);
+        sched_block(self, THREAD_IN_CALL);
+    } else {
+        uint64_t delivered_info = info;
+        if (!transfer_is_short(info)) {
+            status = transfer_message(self, receiver, info, &delivered_info);
+            if (status != OK)
+                return status;
+        }
+        receiver_leave(receiver);
+        transfer_registers(self, receiver);
+        deliver(self, receiver, slot->data, delivered_info);
+        if (receiver->suspended) {
+            sched_block(self, THREAD_IN_CALL);
+            thread_wake(receiver, OK);
+        } else {
+            sched_swap(self, THREAD_IN_CALL, receiver);
+        }
+    }
+    if (deadline_ns != DEADLINE_NEVER)
+        timer_set(&self->deadline, self->cpu, deadline_ns);
+    return CALL_BLOCKED;
+}
+
+void endpoint_send_fault(struct thread *thread) {
+    if (cap_is_empty(&thread->fault_endpoint)) {
+        sched_block(thread, THREAD_STOPPED);
+        return;
+    }
+    struct endpoint *endpoint = cap_object(&thread->fault_endpoint);
+    uint64_t badge = thread->fault_endpoint.data;
+    struct thread *receiver = queue_first(&endpoint->receivers);
+    sched_block(thread, THREAD_IN_FAULT);
+    if (receiver == NULL) {
+        wait_for_server(thread, endpoint, badge, 0);
+        return;
+    }
+    uint64_t info;
+    receiver_leave(receiver);
+    transfer_fault(thread, receiver, &info);
+    deliver(thread, receiver, badge, info);
+    thread_wake(receiver, OK);
+}
+
+/*
+ * Take the next message, or wait for one. The current reply is free. CALL_BLOCKED: `self` is in the queue, and the caller
+ * must make it IN_WAIT.
+ */
+static uint64_t receive(struct thread *self, struct endpoint *endpoint, uint64_t deadline_ns) {
+    struct frame *frame = &self->arch.frame;
+    struct notification *notification = cap_object(&self->notification);
+    if (notification != NULL && notification->bits != 0) {
+        frame->target = 0;
+        frame->info = MESSAGE_INFO(0, 1, 0) | (uint64_t)MESSAGE_NOTIFICATION << 12;
+        frame->words[0] = notification_take(notification);
+        return OK;
+    }
+    for (uint32_t refused = 0; refused < SENDERS_REFUSED_MAX; refused++) {
+        struct thread *sender = queue_first(&endpoint->senders);
+        if (sender == NULL) {
+            if (deadline_ns != DEADLINE_NEVER && deadline_ns <= arch_clock_ns())
+                return E_TIMEOUT;
+            queue_enter(&endpoint->receivers, self);
+            if (deadline_ns != DEADLINE_NEVER)
+                timer_set(&self->deadline, self->cpu, deadline_ns);
+            return CALL_BLOCKED;
+        }
+        uint64_t info;
+        enum status status = OK;
+        if (sender->state == THREAD_IN_FAULT) {
+            transfer_fault(sender, self, &info);
+        } else {
+            status = transfer_message(sender, self, sender->call_info, &info);
+            if (status == OK)
+                transfer_registers(sender, self);
+        }
+        queue_leave(sender);
+        if (status == OK) {
+            deliver(sender, self, sender->call_badge, info);
+            return OK;
+        }
+        timer_cancel(&sender->deadline);
+        thread_wake(sender, status);
+    }
+    return E_CANCEL; /* many bad messages in a row: let interrupts in; servers wait again after any error */
+}
+
+uint64_t sys_ep_wait(struct thread *self) {
+    struct cap_slot *slot;
+    enum status status = table_find(self, self->arch.frame.target, OBJECT_ENDPOINT, ENDPOINT_WAIT, &slot);
+    if (status == OK && !cap_is_empty(&self->reply))
+        status = E_BUSY;
+    if (status != OK)
+        return status;
+    uint64_t received = receive(self, cap_object(slot), self->arch.frame.info);
+    if (received == CALL_BLOCKED)
+        sched_block(self, THREAD_IN_WAIT);
+    return received;
+}
+
+/* What the answer to a fault does to the faulting thread. True: it runs on. */
+static bool answer_fault(const struct thread *self, struct thread *faulted, uint64_t info, enum status *ret_status) {
+    *ret_status = OK;
+    switch (message_label(info)) {
+    case FAULT_RESUME:
+        return true;
+    case FAULT_STOP:
+        return false;
+    case FAULT_WRITE: {
+        if (self->message == NULL || message_words(info) < FAULT_WORDS) {
+            *ret_status = E_ARG;
+            return false;
+        }
+        struct fault_message fault;
+        memory_move(&fault, self->message->words, sizeof(fault));
+        if (!arch_registers_valid(&fault.registers)) {
+            *ret_status = E_ARG;
+            return false;
+        }
+        arch_registers_write(faulted, &fault.registers);
+        return true;
+    }
+    default:
+        *ret_status = E_ARG;
+        return false;
+    }
+}
+
+/*
+ * Answer the thread that the reply capability in `slot` stands for. On success the slot is empty, and *ret_caller is
+ * the thread if it may run now, NULL if it stays stopped.
+ */
+static enum status answer(struct thread *self, struct cap_slot *slot, struct thread **ret_caller) {
+    struct thread *waiting = cap_object(slot);
+    uint64_t info = self->arch.frame.info;
+    enum status status = transfer_check_info(self, info);
+    if (status != OK)
+        return status;
+    bool runs = true;
+    if (waiting->state == THREAD_IN_FAULT) {
+        runs = answer_fault(self, waiting, info, &status);
+        if (status != OK)
+            return status;
+    } else {
+        uint64_t delivered_info = info;
+        if (!transfer_is_short(info)) {
+            status = transfer_message(self, waiting, info, &delivered_info);
+            if (status != OK)
+                return status;
+        }
+        transfer_registers(self, waiting);
+        waiting->arch.frame.target = 0;
+        waiting->arch.frame.info = delivered_info;
+        waiting->arch.frame.status = OK;
+    }
+    timer_cancel(&waiting->deadline);
+    cap_clear_reply(slot);
+    waiting->state = THREAD_STOPPED;
+    *ret_caller = runs && !waiting->suspended ? waiting : NULL;
+    return OK;
+}
+
+uint64_t sys_ep_reply(struct thread *self) {
+    cap_t index = self->arch.frame.target;
+    struct cap_slot *slot = index == 0 ? &self->reply : table_slot(self, index);
+    if (slot == NULL || cap_is_empty(slot))
+        return E_CAP;
+    if (cap_type(slot) != OBJECT_REPLY)
+        return E_TYPE;
+    struct thread *waiting;
+    enum status status = answer(self, slot, &waiting);
+    if (status == OK && waiting != NULL)
+        sched_ready(waiting);
+    return status;
+}
+
+uint64_t sys_ep_reply_wait(struct thread *self) {
+    struct cap_slot *slot;
+    enum status status = table_find(self, self->arch.frame.target, OBJECT_ENDPOINT, ENDPOINT_WAIT, &slot);
+    struct thread *waiting = NULL;
+    if (status == OK && !cap_is_empty(&self->reply))
+        status = answer(self, &self->reply, &waiting);
+    if (status != OK)
+        return status;
+    uint64_t received = receive(self, cap_object(slot), DEADLINE_NEVER);
+    if (received == CALL_BLOCKED && waiting != NULL) {
+        sched_swap(self, THREAD_IN_WAIT, waiting);
+    } else if (received == CALL_BLOCKED) {
+        sched_block(self, THREAD_IN_WAIT);
+    } else if (waiting != NULL) {
+        sched_ready(waiting);
+    }
+    return received;
+}

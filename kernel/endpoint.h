@@ -1,0 +1,36 @@
+/*
+ * Endpoints: where a call meets a server.
+ *
+ *   caller --ep_call--> [endpoint: senders | receivers] <--ep_wait-- server
+ *          <-------------------- Reply capability -------ep_reply---
+ *
+ * At most one of the two queues has threads. The words of a message stay where the sender has them (registers, message
+ * page) until both sides are there, and go straight across.
+ */
+#pragma once
+
+#include "kernel/heap.h"
+#include "kernel/object.h"
+#include "kernel/thread.h"
+
+struct endpoint {
+    struct object object;
+    struct heap senders;   /* IN_CALL, IN_FAULT */
+    struct heap receivers; /* IN_WAIT */
+};
+
+/* Lock: kernel lock. */
+struct endpoint *endpoint_make(struct pool *pool); /* NULL: no memory */
+bool endpoint_reap_step(struct endpoint *endpoint);
+
+/*
+ * Send the fault noted in `thread` (fault_*), which is stopped and the running thread, to its fault endpoint. Without
+ * one it stays stopped.
+ */
+void endpoint_send_fault(struct thread *thread);
+
+/* The handlers of message calls: arguments and results are in the caller's frame, but for the status. */
+uint64_t sys_ep_call(struct thread *self);
+uint64_t sys_ep_wait(struct thread *self);
+uint64_t sys_ep_reply(struct thread *self);
+uint64_t sys_ep_reply_wait(struct thread *self);

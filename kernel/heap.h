@@ -1,0 +1,37 @@
+/*
+ * An intrusive leftist heap: the smallest key first, insertion and removal of any node in O(log n) steps at worst, no
+ * memory of its own. Queues that must stay bounded whatever a user does are heaps: deadlines (key = ns) and the threads
+ * that wait at an endpoint or notification (key = priority, then order of arrival).
+ *
+ * Leftist: for every node, the distance to the nearest missing child is at least as long on the left as on the right, so
+ * a right spine has at most log2(n + 1) nodes; merging walks right spines only.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct heap_node {
+    uint64_t key;
+    struct heap_node *parent, *left, *right;
+    uint32_t rank; /* 1 + rank of the right child */
+    uint32_t queued;
+};
+
+struct heap {
+    struct heap_node *root; /* NULL = empty */
+};
+
+static inline bool heap_is_empty(const struct heap *heap) { return heap->root == NULL; }
+static inline bool heap_contains_node(const struct heap_node *node) { return node->queued != 0; }
+static inline struct heap_node *heap_first(const struct heap *heap) { return heap->root; }
+
+/* Put `node`, which is in no heap, in. */
+void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key);
+
+/* Take `node`, which is in this heap, out. */
+void heap_remove(struct heap *heap, struct heap_node *node);
+
+/* Every link, rank and order right? Walks the whole heap: for kernel/check and tests. */
+bool heap_is_well_formed(const struct heap *heap, uint64_t *ret_count);

@@ -1,0 +1,77 @@
+#include "kernel/irq.h"
+
+#include "kernel/arch.h"
+#include "kernel/call.h"
+#include "kernel/notification.h"
+#include "kernel/table.h"
+
+struct irq_line {
+    struct cap_slot notification;
+    uint64_t bits;
+};
+
+static struct irq_line lines[IRQ_LINES];
+
+void irq_fire(uint32_t line) {
+    arch_irq_hold(line);
+    if (!cap_is_empty(&lines[line].notification))
+        notification_raise(cap_object(&lines[line].notification), lines[line].bits);
+}
+
+void irq_unbind(struct cap_slot *slot) {
+    struct irq_line *line = CONTAINER_OF(slot, struct irq_line, notification);
+    arch_irq_mask((uint32_t)(line - lines));
+    cap_remove(slot);
+}
+
+/* The one line that the capability stands for. */
+static enum status find_line(const struct thread *self, cap_t irq, struct irq_line **ret_line) {
+    struct cap_slot *slot;
+    enum status status = table_find(self, irq, OBJECT_IRQ, IRQ_BIND, &slot);
+    if (status != OK)
+        return status;
+    if (range_count(slot->data) != 1)
+        return E_ARG;
+    *ret_line = &lines[range_first(slot->data)];
+    return OK;
+}
+
+/* Binding again replaces what was bound; notification 0 only unbinds. */
+struct result sys_irq_bind(cap_t irq, cap_t notification, uint64_t bits) {
+    struct thread *self = caller();
+    struct irq_line *line;
+    struct cap_slot *source = NULL;
+    enum status status = find_line(self, irq, &line);
+    if (status == OK && notification != 0)
+        status = table_find(self, notification, OBJECT_NOTIFICATION, NOTIFICATION_RAISE, &source);
+    if (status == OK && source != NULL)
+        status = cap_can_derive(source);
+    if (status == OK && source != NULL && bits == 0)
+        status = E_ARG;
+    if (status != OK)
+        return result(status);
+    bool settled = (source == NULL || cap_settle(cap_object(source), REAPER_BUDGET)) &&
+                   (cap_is_empty(&line->notification) || cap_settle(cap_object(&line->notification), REAPER_BUDGET));
+    if (!settled)
+        return result(CALL_RESTART);
+    if (!cap_is_empty(&line->notification))
+        irq_unbind(&line->notification);
+    if (source == NULL)
+        return result(OK);
+    line->notification.previous = BOUND_IRQ_LINE;
+    cap_derive(&line->notification, source, cap_rights(source), source->data);
+    line->bits = bits;
+    arch_irq_unmask((uint32_t)(line - lines));
+    return result(OK);
+}
+
+struct result sys_irq_ack(cap_t irq) {
+    struct irq_line *line;
+    enum status status = find_line(caller(), irq, &line);
+    if (status == OK && cap_is_empty(&line->notification))
+        status = E_STATE; /* an unbound line stays masked */
+    if (status != OK)
+        return result(status);
+    arch_irq_unmask((uint32_t)(line - lines));
+    return result(OK);
+}

@@ -1,0 +1,56 @@
+/*
+ * The frame ledger: 8 bytes for every frame of RAM that say what it is. The types exclude each other, so no frame is
+ * ever a page table or a kernel object and in a user's hands at the same time.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum frame_type {
+    FRAME_USER = 0,     /* free, or mapped: count = leaf entries and thread pins that hold it. All zero at boot */
+    FRAME_POOL = 1,     /* belongs to a pool, unused */
+    FRAME_OBJECT = 2,   /* holds kernel objects; count = how many */
+    FRAME_TABLE = 3,    /* a page table; count = present entries (of the root: in the user half) */
+    FRAME_KERNEL = 4,   /* the kernel image and what it took at boot */
+    FRAME_FIRMWARE = 5, /* firmware's, or not RAM at all: device memory may be mapped there */
+};
+
+struct frame_entry {
+    uint32_t type_and_count; /* 31..28 type, 27..0 count */
+    uint32_t owner;          /* FRAME_POOL, OBJECT, TABLE: frame number of the pool's header */
+};
+_Static_assert(sizeof(struct frame_entry) == 8, "the boot loader reserves 8 bytes a frame");
+
+#define FRAME_COUNT_MAX ((1U << 28) - 1)
+
+struct ledger {
+    struct frame_entry *frames;
+    uint64_t frame_count; /* one past the highest RAM frame; what lies above is device memory */
+    uint64_t ram_count;   /* frames that are not FRAME_FIRMWARE */
+    uint64_t mapped_count; /* frames of type USER with a count */
+    uint64_t kernel_count; /* frames of types POOL, OBJECT, TABLE */
+};
+extern struct ledger ledger;
+
+static inline enum frame_type frame_type(uint64_t frame) {
+    return frame < ledger.frame_count ? (enum frame_type)(ledger.frames[frame].type_and_count >> 28) : FRAME_FIRMWARE;
+}
+static inline uint32_t frame_count(uint64_t frame) { return ledger.frames[frame].type_and_count & FRAME_COUNT_MAX; }
+
+/* Lock: kernel lock. `frame` is RAM (below ledger.frame_count) in all of these. */
+
+/* Make a frame something else, with count 0. */
+void frame_set_type(uint64_t frame, enum frame_type type, uint32_t owner);
+
+/* One more, one fewer holder. */
+static inline void frame_hold(uint64_t frame) {
+    if (ledger.frames[frame].type_and_count++ == 0)
+        ledger.mapped_count++; /* type USER is 0, so this was an unheld user frame */
+}
+static inline void frame_release(uint64_t frame) {
+    if (--ledger.frames[frame].type_and_count == 0)
+        ledger.mapped_count--;
+}
+/* Can no holder be added? */
+static inline bool frame_is_full(uint64_t frame) { return frame_count(frame) == FRAME_COUNT_MAX; }

@@ -1,0 +1,21 @@
+/*
+ * The kernel's log: lines `seconds.micros LEVEL module: text` on the debug port and, with `log_serial`, the first serial
+ * port. Messages are formatted without memory of their own.
+ */
+#pragma once
+
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
+
+extern enum log_level log_limit; /* what is more detailed than this is dropped */
+
+/* %s text, %u decimal and %x hexadecimal uint64_t, %p the same with all 16 digits; nothing else. One line; the newline
+ * is added. */
+void log_line(enum log_level level, const char *module, const char *format, ...);
+
+/* Bytes of a user's, made printable, as one line of level INFO. */
+void log_user_text(const char *text, uint64_t length_bytes);
+
+/* The same formats, but bare: for panic reports. */
+void log_print(const char *format, ...);

@@ -1,0 +1,45 @@
+/*
+ * What all kernel objects share, and how they end.
+ *
+ * An object lives in memory of the Pool it was made from and is reached through capabilities, which form its derivation
+ * list (cap.h). When the last capability goes, or its Pool does, the object dies: the reaper takes it apart in bounded
+ * steps.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/syscall.h"
+#include "kernel/list.h"
+
+struct cap_slot;
+struct pool;
+
+struct object {
+    struct cap_slot *first_cap; /* the derivation list; NULL: none, the object is dying or not yet published */
+    struct pool *pool;          /* who paid; NULL: made at boot, never dies */
+    struct list_node in_pool;   /* pool->objects */
+    struct object *reap_next;   /* the reaper's queue */
+    struct cap_slot *adjust_at; /* a deletion left depths to correct from here on (cap.c); NULL: none */
+    uint16_t adjust_depth;      /* ... those deeper than this */
+    uint8_t type;               /* enum object_type */
+    uint8_t dying;
+    uint32_t size_bytes; /* what the pool handed out */
+};
+
+/* Lock: kernel lock, for everything here. */
+
+/* Start the life of `object`, zeroed memory of `size_bytes` from `pool`. */
+void object_init(struct object *object, enum object_type type, struct pool *pool, uint32_t size_bytes);
+
+/* The object is to be taken apart. Idempotent. */
+void object_kill(struct object *object);
+
+/*
+ * Take dead objects apart, at most `budget` small steps. True when none is left. Any thread may do another's work here,
+ * and an idle CPU does: what a killed thread left behind does not wait for it.
+ */
+bool reaper_run(uint32_t budget);
+
+#define REAPER_BUDGET 16U /* steps of at most a few hundred instructions; dissolving a pool takes several at once */

@@ -1,0 +1,73 @@
+/*
+ * Pools: kernel memory that a user paid for. Every object and page table comes from one.
+ *
+ *   struct pool  (in the first frame of the first chunk)
+ *     chunks  -> chunk -> chunk            runs of frames as they were given; handed out front to back
+ *     runs[k] -> free run of 2^k frames    what came back, kept zeroed but for the link in its first word
+ *     slabs[c] -> slab -> slab             frames cut into pieces of one size, those with a free piece
+ *     objects                              everything that is alive in the pool
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "kernel/ledger.h"
+#include "kernel/object.h"
+
+#define POOL_RUN_ORDERS 6U /* runs of 1, 2, 4, ... 32 frames: a Table of TABLE_SLOTS_MAX slots */
+#define POOL_SLAB_CLASSES 5U
+#define POOL_PIECE_MIN 64U /* bytes; classes of 64, 128, ... 1024; above that, whole frames */
+
+struct pool_chunk {
+    struct pool_chunk *next;
+    uint64_t first_frame;
+    uint64_t frame_count;
+    uint64_t used; /* frames handed out from its front */
+};
+
+struct pool_run; /* a free run: first word = next */
+struct pool_slab;
+
+struct pool {
+    struct object object;
+    struct pool_chunk first_chunk;
+    struct pool_chunk *chunks; /* newest first */
+    struct pool_run *runs[POOL_RUN_ORDERS];
+    struct pool_slab *slabs[POOL_SLAB_CLASSES];
+    struct list objects;
+    uint64_t dying_count; /* of those, on the reaper's queue */
+    uint64_t frame_count; /* all chunks */
+    uint64_t free_frames; /* not handed out, in chunks and runs */
+    uint64_t used_bytes;  /* runs and pieces handed out, without the pool's own bookkeeping */
+};
+
+/* Lock: kernel lock, for everything here. All memory handed out is zeroed. */
+
+/*
+ * Make a pool of frames [first, first + count): RAM of type USER that nobody holds (the caller has checked it). The
+ * bookkeeping takes the first frame. Published by the caller's cap_set_first.
+ */
+struct pool *pool_make(uint64_t first_frame, uint64_t frame_count);
+
+/* 2^order contiguous frames, as `type` FRAME_OBJECT or FRAME_TABLE; NULL: not there. */
+void *pool_take_run(struct pool *pool, uint32_t order, enum frame_type type);
+void pool_give_run(struct pool *pool, void *run, uint32_t order);
+/* Like pool_give_run for one frame that is all zero already: an empty page table. */
+void pool_give_table(struct pool *pool, void *table);
+
+/* A piece or, above 1024 bytes, a run of at least `bytes`; NULL: not there. `bytes` <= 32 pages. */
+void *pool_take(struct pool *pool, uint32_t bytes);
+void pool_give(struct pool *pool, void *memory, uint32_t bytes);
+
+/* Will this many single frames be there? */
+static inline bool pool_has_frames(const struct pool *pool, uint64_t count) { return pool->free_frames >= count; }
+
+/* Add frames, under the same conditions as pool_make. E_MEMORY: the pool has no piece left to note them in. */
+MUST_USE enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t frame_count);
+
+/*
+ * One bounded step of giving a dead pool's frames, in which nothing lives any more, back to the users, cleared. True
+ * when all of them are: the pool itself is gone then.
+ */
+bool pool_dissolve_step(struct pool *pool);
+#define POOL_DISSOLVE_FRAMES 8U /* frames a step */

@@ -1,0 +1,23 @@
+/*
+ * Queues of waiting threads: highest priority first, first come first served within one.
+ */
+#pragma once
+
+#include "kernel/thread.h"
+
+static inline void queue_enter(struct heap *queue, struct thread *thread) {
+    static uint64_t arrivals; /* 58 bits of them: a thousand years at 10^7 a second */
+    thread->wait_heap = queue;
+    heap_insert(queue, &thread->wait, (uint64_t)(PRIORITY_HIGHEST - thread->priority) << 58 | arrivals++);
+}
+
+static inline void queue_leave(struct thread *thread) {
+    heap_remove(thread->wait_heap, &thread->wait);
+    thread->wait_heap = NULL;
+}
+
+/* NULL: nobody waits. */
+static inline struct thread *queue_first(const struct heap *queue) {
+    struct heap_node *first = heap_first(queue);
+    return first == NULL ? NULL : CONTAINER_OF(first, struct thread, wait);
+}

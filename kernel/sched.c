@@ -1,0 +1,121 @@
+#include "kernel/sched.h"
+
+#include "kernel/arch.h"
+#include "kernel/assert.h"
+#include "kernel/lock.h"
+#include "kernel/object.h"
+#include "kernel/thread.h"
+
+static uint32_t top_priority(uint64_t bitmap) { return 63U - (uint32_t)__builtin_clzll(bitmap); }
+
+static void enqueue(struct cpu *cpu, struct thread *thread, bool at_front) {
+    thread->state = THREAD_READY;
+    struct list *queue = &cpu->ready[thread->priority];
+    if (at_front)
+        list_prepend(queue, &thread->run);
+    else
+        list_append(queue, &thread->run);
+    cpu->ready_bitmap |= 1ULL << thread->priority;
+}
+
+static void dequeue(struct cpu *cpu, struct thread *thread) {
+    list_remove(&thread->run);
+    if (list_is_empty(&cpu->ready[thread->priority]))
+        cpu->ready_bitmap &= ~(1ULL << thread->priority);
+}
+
+/* Stop the clock of whoever ran. */
+static void charge(struct cpu *cpu) {
+    uint64_t now = arch_ticks();
+    if (cpu->current != NULL)
+        cpu->current->cpu_time_ticks += now - cpu->current_since;
+    cpu->current_since = now;
+}
+
+/* Make `next` the running thread; whoever ran before is in its new place already. */
+static void run(struct cpu *cpu, struct thread *next) {
+    charge(cpu);
+    next->state = THREAD_RUNNING;
+    cpu->current = next;
+    cpu->blocked = false;
+    arch_switch(cpu, next);
+}
+
+void sched_ready(struct thread *thread) {
+    struct cpu *cpu = thread->cpu;
+    assert(!list_contains_node(&thread->run));
+    enqueue(cpu, thread, false);
+    cpu->unsettled = true;
+}
+
+void sched_block(struct thread *thread, enum thread_run_state state) {
+    struct cpu *cpu = thread->cpu;
+    if (thread->state == THREAD_READY) {
+        dequeue(cpu, thread);
+    } else {
+        assert(thread->state == THREAD_RUNNING && cpu->current == thread);
+        cpu->blocked = true;
+        cpu->unsettled = true;
+    }
+    thread->state = (uint8_t)state;
+}
+
+void sched_swap(struct thread *running, enum thread_run_state state, struct thread *next) {
+    struct cpu *cpu = running->cpu;
+    bool higher_waits = cpu->ready_bitmap >> next->priority > 1;
+    if (next->cpu != cpu || higher_waits) {
+        sched_block(running, state);
+        sched_ready(next);
+        return;
+    }
+    if (cpu->ready_bitmap != 0)
+        cpu->unsettled = true; /* an equal of `next` may want a time slice to end */
+    running->state = (uint8_t)state;
+    run(cpu, next);
+}
+
+void sched_rotate(struct cpu *cpu) {
+    struct thread *current = cpu->current;
+    if (current == NULL || cpu->blocked || (cpu->ready_bitmap >> current->priority & 1) == 0)
+        return;
+    enqueue(cpu, current, false);
+    cpu->blocked = true;
+    cpu->unsettled = true;
+}
+
+/* The highest ready thread takes over if the CPU is free or it is higher than the one that runs. */
+static void settle(struct cpu *cpu) {
+    if (cpu->ready_bitmap == 0)
+        return;
+    struct thread *current = cpu->current;
+    uint32_t top = top_priority(cpu->ready_bitmap);
+    if (!cpu->blocked) {
+        if (top <= current->priority)
+            return;
+        enqueue(cpu, current, true); /* it did not use up its turn */
+    }
+    struct thread *next = CONTAINER_OF(list_first(&cpu->ready[top]), struct thread, run);
+    dequeue(cpu, next);
+    run(cpu, next);
+    cpu->slice_end_ns = 0;
+}
+
+void sched_leave(struct cpu *cpu) {
+    while (cpu->unsettled) {
+        cpu->unsettled = false;
+        settle(cpu);
+        while (cpu->blocked) {
+            charge(cpu);
+            cpu->current = NULL;
+            timer_arm_next(cpu);
+            if (reaper_run(REAPER_BUDGET)) {
+                kernel_unlock();
+                arch_idle();
+                kernel_lock();
+            }
+            cpu->unsettled = false;
+            settle(cpu);
+        }
+        timer_arm_next(cpu);
+    }
+}

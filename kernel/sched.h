@@ -1,0 +1,31 @@
+/*
+ * Who runs: fixed priorities, round robin within one, one bitmap word a CPU. The kernel does not switch stacks, so "to
+ * switch" is to say who will run when the kernel is left.
+ */
+#pragma once
+
+#include "kernel/cpu.h"
+
+struct thread;
+
+#define SLICE_NS 10000000ULL /* how long a thread runs before an equal one does */
+
+/* Lock: kernel lock, for everything here. */
+
+/* `thread`, which is in no queue, may run. */
+void sched_ready(struct thread *thread);
+
+/* `thread`, READY or RUNNING, may not run any more; `state` is what it is from now on. */
+void sched_block(struct thread *thread, enum thread_run_state state);
+
+/*
+ * `running`, the running thread, blocks for the sake of `next`, which is in no queue: run that in the rest of the time
+ * slice, unless something of higher priority is ready.
+ */
+void sched_swap(struct thread *running, enum thread_run_state state, struct thread *next);
+
+/* The running thread's turn is over; its equals come first. */
+void sched_rotate(struct cpu *cpu);
+
+/* Settle who runs and when the timer must come; called last before the kernel is left. Waits while nobody can run. */
+void sched_leave(struct cpu *cpu);

@@ -1,0 +1,289 @@
+#include "kernel/space.h"
+
+#include "kernel/arch.h"
+#include "kernel/call.h"
+#include "kernel/ledger.h"
+#include "kernel/memory.h"
+#include "kernel/pool.h"
+#include "kernel/string.h"
+#include "kernel/table.h"
+
+#define RIGHTS_MASK (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
+#define CACHE_MASK (MAP_UNCACHED | MAP_WRITE_COMBINING)
+#define TABLE_PAGES 512U /* what one last-level table maps */
+
+struct space *space_make(struct pool *pool) {
+    void *root = pool_take_run(pool, 0, FRAME_TABLE);
+    if (root == NULL)
+        return NULL;
+    struct space *space = pool_take(pool, sizeof(struct space));
+    if (space == NULL) {
+        pool_give_table(pool, root);
+        return NULL;
+    }
+    object_init(&space->object, OBJECT_SPACE, pool, sizeof(struct space));
+    space->root = arch_physical(root);
+    arch_root_init(space->root);
+    return space;
+}
+
+static void release_leaf(uint64_t frame) {
+    if (frame < ledger.frame_count && frame_type(frame) == FRAME_USER)
+        frame_release(frame);
+}
+
+bool space_reap_step(struct space *space) {
+    arch_root_leave(space->root);
+    if (arch_table_reap(space->root, space->object.pool, release_leaf))
+        return false;
+    pool_give_run(space->object.pool, arch_pointer(space->root), 0);
+    return true;
+}
+
+/* A run of user pages that one call may cover. */
+static bool range_is_valid(uaddr_t at, uint64_t page_count) {
+    return at % PAGE_BYTES == 0 && page_count > 0 && page_count <= MAP_PAGES_MAX && at >= USER_LOWEST &&
+           at < USER_LIMIT && page_count * PAGE_BYTES <= USER_LIMIT - at;
+}
+
+static bool rights_are_valid(uint64_t rights) {
+    uint64_t write_execute = MEMORY_WRITE | MEMORY_EXECUTE;
+    return (rights & ~(uint64_t)RIGHTS_MASK) == 0 && (rights & MEMORY_READ) != 0 &&
+           (rights & write_execute) != write_execute;
+}
+
+/* Pages from `at` to the end of its last-level table, but no more than `left`. */
+static uint64_t pages_in_table(uaddr_t at, uint64_t left) {
+    uint64_t rest = TABLE_PAGES - arch_table_index(at);
+    return rest < left ? rest : left;
+}
+
+static enum status check_empty(const struct space *space, uaddr_t at, uint64_t page_count, uint64_t *ret_where) {
+    for (uint64_t left = page_count; left > 0;) {
+        uint64_t count = pages_in_table(at, left);
+        const uint64_t *table = arch_table_find(space->root, at);
+        for (uint64_t i = 0; table != NULL && i < count; i++) {
+            if (table[arch_table_index(at) + i] != 0) {
+                *ret_where = at + i * PAGE_BYTES;
+                return E_EXISTS;
+            }
+        }
+        at += count * PAGE_BYTES;
+        left -= count;
+    }
+    return OK;
+}
+
+enum status space_map_frames(struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at, uint64_t flags,
+                             uint32_t limit, uint64_t *ret_where) {
+    if (!range_is_valid(at, page_count))
+        return E_ARG;
+    enum status status = check_empty(space, at, page_count, ret_where);
+    if (status != OK)
+        return status;
+    if (!pool_has_frames(space->object.pool, arch_tables_missing(space->root, at, page_count)) ||
+        space->object.pool->object.dying)
+        return E_MEMORY;
+
+    bool counted = frame < ledger.frame_count && frame_type(frame) == FRAME_USER;
+    space->mapped_pages += page_count;
+    for (uint64_t left = page_count; left > 0;) {
+        uint64_t count = pages_in_table(at, left);
+        uint64_t *entries = arch_table_make(space->root, at, space->object.pool) + arch_table_index(at);
+        uint64_t entry = arch_entry_make(frame, flags, limit);
+        for (uint64_t i = 0; i < count; i++) {
+            entries[i] = entry + i * PAGE_BYTES;
+            if (counted)
+                frame_hold(frame + i);
+        }
+        arch_table_count(space->root, at, (int32_t)count, space->object.pool);
+        at += count * PAGE_BYTES;
+        frame += count;
+        left -= count;
+    }
+    return OK;
+}
+
+/* The frames that a map call names, and what may be done with them. */
+static enum status find_frames(const struct thread *self, const struct map_run *run, uint64_t *ret_frame,
+                               uint32_t *ret_limit) {
+    struct cap_slot *slot;
+    uint64_t rights = run->flags & RIGHTS_MASK;
+    if (!rights_are_valid(rights) || (run->flags & ~(uint64_t)(RIGHTS_MASK | CACHE_MASK)) != 0)
+        return E_ARG;
+    enum status status = table_find(self, run->memory, OBJECT_MEMORY, (uint32_t)rights, &slot);
+    if (status != OK)
+        return status;
+    uint64_t available = range_count(slot->data);
+    if (run->offset_pages > available || run->page_count > available - run->offset_pages ||
+        run->page_count > MAP_PAGES_MAX)
+        return E_ARG;
+    const struct memory *memory = cap_object(slot);
+    *ret_frame = range_first(slot->data) + run->offset_pages;
+    *ret_limit = cap_rights(slot) & RIGHTS_MASK;
+    if (!memory->is_device)
+        return (run->flags & CACHE_MASK) != 0 ? E_ARG : memory_check_frames(*ret_frame, run->page_count);
+    for (uint64_t i = 0; i < run->page_count; i++) {
+        if (frame_type(*ret_frame + i) != FRAME_FIRMWARE)
+            return E_BUSY; /* RAM is mapped through its own Memory only */
+    }
+    return (run->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : OK;
+}
+
+static enum status map_run(const struct thread *self, struct space *space, const struct map_run *run,
+                           uint64_t *ret_where) {
+    uint64_t frame;
+    uint32_t limit;
+    enum status status = find_frames(self, run, &frame, &limit);
+    if (status != OK)
+        return status;
+    return space_map_frames(space, frame, run->page_count, run->at, run->flags, limit, ret_where);
+}
+
+struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, uint64_t page_count, uaddr_t at,
+                            uint64_t flags) {
+    struct thread *self = caller();
+    struct cap_slot *slot;
+    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_MAP, &slot);
+    if (status != OK)
+        return result(status);
+    struct map_run run = {
+        .memory = memory, .offset_pages = offset_pages, .page_count = page_count, .at = at, .flags = flags};
+    uint64_t where = 0;
+    status = map_run(self, cap_object(slot), &run, &where);
+    return (struct result){.status = status, .value = where};
+}
+
+/* How many pages were there. */
+static uint64_t unmap_range(struct space *space, uaddr_t at, uint64_t page_count) {
+    uint64_t unmapped = 0;
+    uaddr_t start = at;
+    for (uint64_t left = page_count; left > 0;) {
+        uint64_t count = pages_in_table(at, left);
+        uint64_t *table = arch_table_find(space->root, at);
+        int32_t removed = 0;
+        for (uint64_t i = arch_table_index(at); table != NULL && i < arch_table_index(at) + count; i++) {
+            if (table[i] != 0) {
+                release_leaf(arch_entry_frame(table[i]));
+                table[i] = 0;
+                removed++;
+            }
+        }
+        if (removed > 0)
+            arch_table_count(space->root, at, -removed, space->object.pool);
+        unmapped += (uint64_t)removed;
+        at += count * PAGE_BYTES;
+        left -= count;
+    }
+    space->mapped_pages -= unmapped;
+    if (unmapped > 0)
+        arch_flush(space, start, page_count);
+    return unmapped;
+}
+
+/*
+ * Several runs at once. On an error those before it are unmapped again, which cannot fail and leaves nothing behind,
+ * since their pages were empty; the value is the index of the run that was wrong.
+ */
+struct result sys_space_map_list(cap_t space, uint64_t run_count) {
+    struct thread *self = caller();
+    struct cap_slot *slot;
+    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_MAP, &slot);
+    if (status != OK)
+        return result(status);
+    if (self->message == NULL)
+        return result(E_STATE);
+    if (run_count == 0 || run_count > MAP_RUNS_MAX)
+        return result(E_ARG);
+    struct map_run runs[MAP_RUNS_MAX];
+    memory_move(runs, self->message->data, run_count * sizeof(struct map_run));
+    struct space *target = cap_object(slot);
+    uint64_t total = 0, where = 0, done = 0;
+    while (status == OK && done < run_count) {
+        total += runs[done].page_count <= MAP_PAGES_MAX ? runs[done].page_count : MAP_PAGES_MAX + 1;
+        status = total > MAP_PAGES_MAX ? E_LIMIT : map_run(self, target, &runs[done], &where);
+        done += status == OK;
+    }
+    if (status == OK)
+        return result(OK);
+    for (uint64_t i = 0; i < done; i++)
+        unmap_range(target, runs[i].at, runs[i].page_count);
+    return (struct result){.status = status, .value = done};
+}
+
+/* The value is the number of pages that were mapped there; holes are no error. */
+struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
+    struct cap_slot *slot;
+    enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);
+    if (status != OK)
+        return result(status);
+    if (!range_is_valid(at, page_count))
+        return result(E_ARG);
+    return result_value(unmap_range(cap_object(slot), at, page_count));
+}
+
+/* Rights are checked against what the Memory capability allowed when the page was mapped. */
+struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, uint64_t rights) {
+    struct cap_slot *slot;
+    enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);
+    if (status != OK)
+        return result(status);
+    if (!range_is_valid(at, page_count) || !rights_are_valid(rights))
+        return result(E_ARG);
+    struct space *target = cap_object(slot);
+    for (uint64_t i = 0; i < page_count; i++) {
+        uaddr_t page = at + i * PAGE_BYTES;
+        const uint64_t *table = arch_table_find(target->root, page);
+        uint64_t entry = table == NULL ? 0 : table[arch_table_index(page)];
+        if (entry == 0)
+            return (struct result){.status = E_EMPTY, .value = page};
+        if ((arch_entry_limit(entry) & rights) != rights)
+            return (struct result){.status = E_RIGHTS, .value = page};
+    }
+    for (uint64_t i = 0; i < page_count; i++) {
+        uaddr_t page = at + i * PAGE_BYTES;
+        uint64_t *entry = arch_table_find(target->root, page) + arch_table_index(page);
+        *entry = arch_entry_protect(*entry, (uint32_t)rights);
+    }
+    arch_flush(target, at, page_count);
+    return result(OK);
+}
+
+struct result sys_space_query(cap_t space, uaddr_t at) {
+    struct thread *self = caller();
+    struct cap_slot *slot;
+    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_QUERY, &slot);
+    if (status != OK)
+        return result(status);
+    if (self->message == NULL)
+        return result(E_STATE);
+    if (at >= USER_LIMIT)
+        return result(E_ARG); /* the kernel half is nobody's business */
+    const struct space *target = cap_object(slot);
+    struct space_walk walk = {0};
+    arch_walk(target->root, at, &walk);
+    memory_move(self->message->data, &walk, sizeof(walk));
+    uint64_t present = 0;
+    while (present < walk.levels && arch_entry_is_present(walk.entry[present]))
+        present++;
+    return result_value(present);
+}
+
+/* The kernel's part of what a handover checks, always in full. */
+struct result sys_space_audit(cap_t space) {
+    struct thread *self = caller();
+    struct cap_slot *slot;
+    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_QUERY, &slot);
+    if (status != OK)
+        return result(status);
+    if (self->message == NULL)
+        return result(E_STATE);
+    const struct space *target = cap_object(slot);
+    struct audit_failure failure = {0};
+    enum audit_check check = arch_audit_root(target->root, self, true, &failure);
+    if (check == AUDIT_OK)
+        return result(OK);
+    failure.check = check;
+    memory_move(self->message->data, &failure, sizeof(failure));
+    return (struct result){.status = E_AUDIT, .value = check};
+}

@@ -1,0 +1,63 @@
+/*
+ * From a trap to its handler: system calls by number, faults to the fault endpoint.
+ */
+#include "kernel/call.h"
+#include "kernel/endpoint.h"
+#include "kernel/fault.h"
+#include "kernel/lock.h"
+#include "kernel/sched.h"
+#include "kernel/thread.h"
+
+#define ARGUMENTS_0(f)
+#define ARGUMENTS_1(f) (f)->target
+#define ARGUMENTS_2(f) (f)->target, (f)->info
+#define ARGUMENTS_3(f) (f)->target, (f)->info, (f)->words[0]
+#define ARGUMENTS_4(f) (f)->target, (f)->info, (f)->words[0], (f)->words[1]
+#define ARGUMENTS_5(f) (f)->target, (f)->info, (f)->words[0], (f)->words[1], (f)->words[2]
+#define ARGUMENTS_6(f) (f)->target, (f)->info, (f)->words[0], (f)->words[1], (f)->words[2], (f)->words[3]
+
+/* A message call's other results are in the frame already. */
+static struct result message_result(struct frame *frame, uint64_t status) {
+    if (status != CALL_BLOCKED)
+        frame->status = status;
+    return result(CALL_BLOCKED);
+}
+
+static struct result dispatch(struct thread *self) {
+    struct frame *frame = &self->arch.frame;
+    switch (frame->status) {
+#define SYSCALL(number, name, count, prototype) \
+    case number:                                \
+        return sys_##name(ARGUMENTS_##count(frame));
+#define SYSCALL_MESSAGE(number, name) \
+    case number:                      \
+        return message_result(frame, sys_##name(self));
+#include "kernel/abi/syscall.def"
+#undef SYSCALL
+#undef SYSCALL_MESSAGE
+    default:
+        return result(E_CALL);
+    }
+}
+
+void syscall_enter(struct cpu *cpu) {
+    kernel_lock();
+    struct thread *self = cpu->current;
+    if (self->foreign) {
+        fault_raise(self, FAULT_SYSCALL, 0, 0);
+    } else {
+        struct result result = dispatch(self);
+        struct frame *frame = &self->arch.frame;
+        if (result.status < CALL_BLOCKED) {
+            if (cpu->current == self) { /* it may have deleted itself */
+                frame->status = result.status;
+                frame->words[0] = result.value;
+            }
+        } else if (result.status == CALL_RESTART && cpu->current == self) {
+            arch_restart_call(frame);
+        }
+    }
+    if (cpu->unsettled)
+        sched_leave(cpu);
+    kernel_unlock();
+}

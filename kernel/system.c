@@ -1,0 +1,99 @@
+/*
+ * clock_read, log_write, system_info, system_control.
+ */
+#include "kernel/arch.h"
+#include "kernel/call.h"
+#include "kernel/check.h"
+#include "kernel/ledger.h"
+#include "kernel/log.h"
+#include "kernel/pool.h"
+#include "kernel/string.h"
+#include "kernel/table.h"
+
+#define ALL_PORTS 65536U
+
+struct result sys_clock_read(void) { return result_value(arch_clock_ns()); }
+
+struct result sys_log_write(uint64_t length_bytes) {
+    const struct thread *self = caller();
+    if (self->message == NULL)
+        return result(E_STATE);
+    if (length_bytes == 0 || length_bytes > LOG_BYTES_MAX)
+        return result(E_ARG);
+    char text[LOG_BYTES_MAX];
+    memory_move(text, self->message->data, length_bytes);
+    log_user_text(text, length_bytes);
+    return result(OK);
+}
+
+static struct result pool_info(cap_t index, enum info_topic topic) {
+    struct cap_slot *slot;
+    enum status status = table_find(caller(), index, OBJECT_POOL, 0, &slot);
+    if (status != OK)
+        return result(status);
+    const struct pool *pool = cap_object(slot);
+    return result_value(topic == INFO_POOL_BYTES ? pool->frame_count * PAGE_BYTES : pool->used_bytes);
+}
+
+static struct result run_check(void) {
+    if (!BATON_CHECKS)
+        return result(E_CALL);
+    uint64_t broken = check_invariants();
+    return (struct result){.status = broken == INVARIANT_NONE ? OK : E_STATE, .value = broken};
+}
+
+struct result sys_system_info(uint64_t topic, uint64_t argument) {
+    switch (topic) {
+    case INFO_CPUS:
+        return result_value(cpu_total);
+    case INFO_FRAMES_RAM:
+        return result_value(ledger.ram_count);
+    case INFO_FRAMES_MAPPED:
+        return result_value(ledger.mapped_count);
+    case INFO_FRAMES_KERNEL:
+        return result_value(ledger.kernel_count);
+    case INFO_CAPABILITIES:
+        return result_value(cap_count);
+    case INFO_TIMER_TICKS:
+        return argument < cpu_total ? result_value(cpus[argument]->timer_ticks) : result(E_ARG);
+    case INFO_SWITCHES:
+        return argument < cpu_total ? result_value(cpus[argument]->space_switches) : result(E_ARG);
+    case INFO_POOL_BYTES:
+    case INFO_POOL_USED:
+        return pool_info(argument, (enum info_topic)topic);
+    case INFO_TICKS_PER_SECOND:
+        return result_value(arch_ticks_per_second());
+    case INFO_CHECK:
+        return run_check();
+    case INFO_CHECKS_BUILT:
+        return result_value(BATON_CHECKS);
+    default:
+        return result(E_ARG);
+    }
+}
+
+/* To write to every port is to be able to do all this anyway, so that is the authority that is asked for. */
+struct result sys_system_control(cap_t ports, uint64_t operation, uint64_t argument) {
+    struct cap_slot *slot;
+    enum status status = table_find(caller(), ports, OBJECT_PORTS, PORTS_WRITE, &slot);
+    if (status != OK)
+        return result(status);
+    if (range_first(slot->data) != 0 || range_count(slot->data) != ALL_PORTS)
+        return result(E_RIGHTS);
+    switch (operation) {
+    case CONTROL_POWER_OFF:
+        if (argument > 255)
+            return result(E_ARG);
+        log_line(LOG_INFO, "power", "off, status %u", argument);
+        arch_power_off();
+    case CONTROL_REBOOT:
+        log_line(LOG_INFO, "power", "reboot");
+        arch_reboot();
+    case CONTROL_TEST:
+        if (!BATON_CHECKS)
+            return result(E_CALL);
+        return argument > CONTROL_TEST_KERNEL_FETCH ? result(E_ARG) : result(arch_test((enum control_test)argument));
+    default:
+        return result(E_ARG);
+    }
+}

@@ -1,0 +1,179 @@
+#include "kernel/table.h"
+
+#include "kernel/call.h"
+#include "kernel/pool.h"
+
+struct table *table_make(struct pool *pool, uint64_t slot_count) {
+    uint32_t slot_bytes = (uint32_t)slot_count * (uint32_t)sizeof(struct cap_slot);
+    struct cap_slot *slots = pool_take(pool, slot_bytes);
+    if (slots == NULL)
+        return NULL;
+    struct table *table = pool_take(pool, sizeof(struct table));
+    if (table == NULL) {
+        pool_give(pool, slots, slot_bytes);
+        return NULL;
+    }
+    object_init(&table->object, OBJECT_TABLE, pool, sizeof(struct table));
+    table->slot_count = slot_count;
+    table->slots = slots;
+    return table;
+}
+
+bool table_reap_step(struct table *table) {
+    for (uint32_t i = 0; i < 16 && table->reaped < table->slot_count; i++)
+        cap_remove(&table->slots[table->reaped++]);
+    if (table->reaped < table->slot_count)
+        return false;
+    pool_give(table->object.pool, table->slots, (uint32_t)table->slot_count * (uint32_t)sizeof(struct cap_slot));
+    return true;
+}
+
+static enum status check_empty(struct cap_slot *slot, struct cap_slot **ret_slot) {
+    if (slot == NULL)
+        return E_CAP;
+    if (!cap_is_empty(slot))
+        return E_EXISTS;
+    *ret_slot = slot;
+    return OK;
+}
+
+enum status table_find_empty(const struct thread *self, cap_t index, struct cap_slot **ret_slot) {
+    return check_empty(table_slot(self, index), ret_slot);
+}
+
+/* Slot `index` of another table; NULL: no such slot. */
+static enum status find_in(const struct thread *self, cap_t table, cap_t index, struct cap_slot **ret_slot) {
+    if (table == 0) {
+        *ret_slot = table_slot(self, index);
+        return *ret_slot == NULL ? E_CAP : OK;
+    }
+    struct cap_slot *table_cap;
+    enum status status = table_find(self, table, OBJECT_TABLE, TABLE_WRITE, &table_cap);
+    if (status != OK)
+        return status;
+    const struct table *other = cap_object(table_cap);
+    if (index - 1 >= other->slot_count - 1)
+        return E_CAP;
+    *ret_slot = &other->slots[index];
+    return OK;
+}
+
+enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index, struct cap_slot **ret_slot) {
+    struct cap_slot *slot;
+    enum status status = find_in(self, table, index, &slot);
+    return status != OK ? status : check_empty(slot, ret_slot);
+}
+
+/* The source of a copy or move: slot 0 is the caller's current reply. */
+static struct cap_slot *find_source(struct thread *self, cap_t index) {
+    struct cap_slot *slot = index == 0 ? &self->reply : table_slot(self, index);
+    return slot == NULL || cap_is_empty(slot) ? NULL : slot;
+}
+
+/*
+ * What `data` the copy gets. Badges are set once, on a capability without one; ranges of ports and lines get narrower.
+ */
+static enum status copy_data(const struct cap_slot *source, uint64_t badge, uint64_t *ret_data) {
+    *ret_data = source->data;
+    if (badge == 0)
+        return OK;
+    switch (cap_type(source)) {
+    case OBJECT_ENDPOINT:
+    case OBJECT_NOTIFICATION:
+        if (source->data != 0)
+            return E_RIGHTS;
+        break;
+    case OBJECT_IRQ:
+    case OBJECT_PORTS: {
+        uint64_t first = range_first(badge), count = range_count(badge), start = range_first(source->data);
+        if (count == 0 || first < start || first + count > start + range_count(source->data))
+            return E_ARG;
+        break;
+    }
+    case OBJECT_NONE:
+    case OBJECT_MEMORY:
+    case OBJECT_POOL:
+    case OBJECT_SPACE:
+    case OBJECT_THREAD:
+    case OBJECT_TABLE:
+    case OBJECT_REPLY:
+        return E_ARG;
+    }
+    *ret_data = badge;
+    return OK;
+}
+
+struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
+    struct thread *self = caller();
+    struct cap_slot *from = table_slot(self, source), *to;
+    if (from == NULL || cap_is_empty(from))
+        return result(E_CAP);
+    if (cap_type(from) == OBJECT_REPLY)
+        return result(E_TYPE); /* one-shot: it can be moved, not copied */
+    uint64_t data;
+    enum status status = copy_data(from, badge, &data);
+    if (status == OK)
+        status = table_find_empty_in(self, table, slot, &to);
+    if (status == OK)
+        status = cap_can_derive(from);
+    if (status != OK)
+        return result(status);
+    if (!cap_settle(cap_object(from), REAPER_BUDGET))
+        return result(CALL_RESTART);
+    cap_derive(to, from, cap_rights(from) & (uint32_t)rights, data);
+    return result(OK);
+}
+
+struct result sys_cap_move(cap_t table, cap_t slot, cap_t source) {
+    struct thread *self = caller();
+    struct cap_slot *from = find_source(self, source), *to;
+    if (from == NULL)
+        return result(E_CAP);
+    enum status status = table_find_empty_in(self, table, slot, &to);
+    if (status != OK)
+        return result(status);
+    cap_transfer(to, from);
+    return result(OK);
+}
+
+/*
+ * Deleting the last capability of an object takes the object apart, in bounded steps: the slot is empty from the first
+ * one on, and the call, which does nothing to an empty slot, is restarted until the reaper has finished.
+ */
+struct result sys_cap_delete(cap_t table, cap_t slot) {
+    struct thread *self = caller();
+    struct cap_slot *victim;
+    if (table == 0 && slot == 0) {
+        cap_remove(&self->reply);
+        return result(OK);
+    }
+    enum status status = find_in(self, table, slot, &victim);
+    if (status != OK)
+        return result(status);
+    if (!cap_is_empty(victim)) {
+        if (cap_type(victim) != OBJECT_REPLY && !cap_settle(cap_object(victim), REAPER_BUDGET))
+            return result(CALL_RESTART);
+        cap_remove(victim);
+    }
+    return result(reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
+}
+
+/* The nearest descendant goes first, so what is left follows its ancestor directly and needs no correction. */
+struct result sys_cap_revoke(cap_t slot) {
+    struct thread *self = caller();
+    struct cap_slot *root = table_slot(self, slot);
+    if (root == NULL || cap_is_empty(root))
+        return result(E_CAP);
+    if (cap_type(root) == OBJECT_REPLY)
+        return result(OK);
+    struct object *object = cap_object(root);
+    if (!cap_settle(object, REAPER_BUDGET))
+        return result(CALL_RESTART);
+    for (uint32_t i = 0; i < REAPER_BUDGET / 4; i++) {
+        struct cap_slot *next = cap_next(root);
+        if (next == NULL || cap_depth(next) <= cap_depth(root))
+            return result(reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
+        cap_take_away(next);
+    }
+    return result(CALL_RESTART);
+}

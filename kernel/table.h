@@ -1,0 +1,48 @@
+/*
+ * Tables: flat arrays of capability slots, indexed by the number that users write. Slot 0 is never used: as a source it
+ * names the thread's current reply capability, as a table the caller's own.
+ */
+#pragma once
+
+#include "kernel/cap.h"
+#include "kernel/thread.h"
+
+struct table {
+    struct object object;
+    uint64_t slot_count; /* power of two */
+    uint64_t reaped;     /* slots emptied so far when it dies */
+    struct cap_slot *slots;
+};
+
+/* Lock: kernel lock. */
+
+/* NULL: the pool has no memory. */
+struct table *table_make(struct pool *pool, uint64_t slot_count);
+bool table_reap_step(struct table *table);
+
+/* The slot `index` of the caller's table; NULL: no table or no such slot, 0 included. May be empty. */
+static inline struct cap_slot *table_slot(const struct thread *self, cap_t index) {
+    const struct table *table = thread_table(self);
+    return table == NULL || index - 1 >= table->slot_count - 1 ? NULL : &table->slots[index];
+}
+
+/* The caller's capability of this type with all of these rights. Errors: E_CAP, E_TYPE, E_RIGHTS. */
+MUST_USE static inline enum status table_find(const struct thread *self, cap_t index, enum object_type type,
+                                              uint32_t rights, struct cap_slot **ret_slot) {
+    struct cap_slot *slot = table_slot(self, index);
+    if (slot == NULL || cap_is_empty(slot))
+        return E_CAP;
+    if (cap_type(slot) != type)
+        return E_TYPE;
+    if ((cap_rights(slot) & rights) != rights)
+        return E_RIGHTS;
+    *ret_slot = slot;
+    return OK;
+}
+
+/* An empty slot of the caller's table. Errors: E_CAP no such slot, E_EXISTS occupied. */
+MUST_USE enum status table_find_empty(const struct thread *self, cap_t index, struct cap_slot **ret_slot);
+
+/* The same in the table that capability `table` names, which needs TABLE_WRITE; 0 = the caller's own. */
+MUST_USE enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index,
+                                         struct cap_slot **ret_slot);

@@ -1,0 +1,144 @@
+#include "kernel/thread.h"
+
+#include "kernel/arch.h"
+#include "kernel/assert.h"
+#include "kernel/cpu.h"
+#include "kernel/endpoint.h"
+#include "kernel/ledger.h"
+#include "kernel/notification.h"
+#include "kernel/pool.h"
+#include "kernel/queue.h"
+#include "kernel/sched.h"
+
+struct thread *thread_make(struct pool *pool) {
+    struct thread *thread = pool_take_run(pool, 0, FRAME_OBJECT);
+    if (thread == NULL)
+        return NULL;
+    object_init(&thread->object, OBJECT_THREAD, pool, PAGE_BYTES);
+    thread->deadline.kind = DEADLINE_THREAD;
+    thread->cpu = arch_this_cpu();
+    thread->table.previous = BOUND_THREAD_TABLE;
+    thread->space.previous = BOUND_THREAD_SPACE;
+    thread->fault_endpoint.previous = BOUND_THREAD_FAULT;
+    thread->notification.previous = BOUND_THREAD_NOTIFICATION;
+    thread->message_memory.previous = BOUND_THREAD_MESSAGE;
+    arch_thread_init(thread);
+    return thread;
+}
+
+void thread_wake(struct thread *thread, enum status status) {
+    thread->arch.frame.status = status;
+    if (thread->suspended)
+        thread->state = THREAD_STOPPED;
+    else
+        sched_ready(thread);
+}
+
+void thread_cancel(struct thread *thread) {
+    timer_cancel(&thread->deadline);
+    if (thread->wait_heap != NULL)
+        queue_leave(thread);
+    if (thread->reply_slot != NULL)
+        cap_clear_reply(thread->reply_slot);
+    thread->state = THREAD_STOPPED;
+}
+
+void thread_reply_lost(struct thread *caller) {
+    bool faulted = caller->state == THREAD_IN_FAULT;
+    thread_cancel(caller);
+    if (!faulted)
+        thread_wake(caller, E_PEER);
+}
+
+void thread_stop(struct thread *thread) {
+    switch ((enum thread_run_state)thread->state) {
+    case THREAD_READY:
+    case THREAD_RUNNING:
+        sched_block(thread, THREAD_STOPPED);
+        break;
+    case THREAD_STOPPED:
+        break;
+    case THREAD_IN_CALL:
+    case THREAD_IN_WAIT:
+    case THREAD_IN_SIGNAL:
+    case THREAD_IN_FAULT:
+        thread_cancel(thread);
+        break;
+    }
+}
+
+void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slot *source) {
+    if (!cap_is_empty(binding))
+        thread_unbind(binding);
+    if (source == NULL)
+        return;
+    cap_derive(binding, source, cap_rights(source), source->data);
+    if (binding == &thread->notification)
+        ((struct notification *)cap_object(binding))->bound = thread;
+}
+
+void thread_hold_message_frame(struct thread *thread, uint64_t frame) {
+    frame_hold(frame);
+    thread->message_frame = (uint32_t)frame;
+    thread->message = arch_pointer(frame * PAGE_BYTES);
+}
+
+static void release_message_frame(struct thread *thread) {
+    if (thread->message == NULL)
+        return;
+    frame_release(thread->message_frame);
+    thread->message_frame = 0;
+    thread->message = NULL;
+}
+
+void thread_bind_message(struct thread *thread, struct cap_slot *source, uint64_t frame) {
+    thread_bind(thread, &thread->message_memory, source);
+    release_message_frame(thread); /* boot's, which has no capability */
+    if (source != NULL)
+        thread_hold_message_frame(thread, frame);
+}
+
+/* Bindings lie in the thread, so the thread is found from the slot. */
+void thread_unbind(struct cap_slot *slot) {
+    switch (cap_binding(slot)) {
+    case BOUND_THREAD_TABLE:
+    case BOUND_THREAD_FAULT:
+        break; /* looked up at each use */
+    case BOUND_THREAD_SPACE: {
+        struct thread *thread = CONTAINER_OF(slot, struct thread, space);
+        thread_stop(thread);
+        break;
+    }
+    case BOUND_THREAD_NOTIFICATION:
+        ((struct notification *)cap_object(slot))->bound = NULL;
+        break;
+    case BOUND_THREAD_MESSAGE:
+        release_message_frame(CONTAINER_OF(slot, struct thread, message_memory));
+        break;
+    case BOUND_NOT:
+    case BOUND_IRQ_LINE:
+        panic("not a thread's binding");
+    }
+    cap_remove(slot);
+}
+
+bool thread_reap_step(struct thread *thread) {
+    thread_stop(thread);
+    arch_thread_release(thread);
+    if (thread->cpu->current == thread) {
+        thread->cpu->current = NULL;
+        assert(thread->cpu->blocked);
+    }
+    cap_remove(&thread->reply);
+    struct cap_slot *bindings[] = {&thread->table, &thread->space, &thread->fault_endpoint, &thread->notification,
+                                   &thread->message_memory};
+    for (uint32_t i = 0; i < sizeof(bindings) / sizeof(bindings[0]); i++) {
+        if (!cap_is_empty(bindings[i])) {
+            if (!cap_settle(cap_object(bindings[i]), REAPER_BUDGET))
+                return false;
+            thread_unbind(bindings[i]);
+        }
+    }
+    release_message_frame(thread);
+    return true;
+}

@@ -1,0 +1,98 @@
+/*
+ * Threads: registers, a priority, and what they are bound to. Bindings are capabilities that lie in the thread, so
+ * revoking what they came from takes them away, and the object lives while a thread is bound to it.
+ *
+ *   thread.state           who holds it
+ *   STOPPED                nobody; resume makes it ready if it has a space
+ *   READY                  cpu.ready[priority] (thread.run)
+ *   RUNNING                cpu.current
+ *   IN_CALL, not answered  endpoint.senders (thread.wait) until a server takes the message, then a Reply capability
+ *                          somewhere (thread.reply_slot)
+ *   IN_WAIT                endpoint.receivers (thread.wait)
+ *   IN_SIGNAL              notification.waiters (thread.wait)
+ *   IN_FAULT               as IN_CALL; the message is the fault
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/message.h"
+#include "kernel/abi/thread.h"
+#include "kernel/arch/x86_64/state.h" /* struct arch_thread */
+#include "kernel/cap.h"
+#include "kernel/heap.h"
+#include "kernel/object.h"
+#include "kernel/timer.h"
+
+struct cpu;
+struct space;
+struct table;
+
+struct thread {
+    struct arch_thread arch; /* first: the CPU saves registers at its end, see arch/x86_64/state.h */
+    struct object object;
+
+    uint8_t state; /* enum thread_run_state */
+    uint8_t priority;
+    bool foreign;      /* its system calls go to its fault endpoint */
+    bool suspended;    /* stop as soon as what it waits for is over */
+    uint32_t message_frame;       /* held in the ledger for the message page; 0 = none */
+    struct message_page *message; /* that frame in the direct map; NULL = none */
+    struct cpu *cpu;
+    uint64_t cpu_time_ticks;
+
+    struct list_node run;     /* READY: cpu->ready[priority] */
+    struct heap *wait_heap;   /* the queue this thread is in; NULL = none */
+    struct heap_node wait;
+    struct deadline deadline; /* when the wait ends by itself */
+
+    /* IN_CALL, IN_FAULT: the message as long as it waits to be taken. Its words stay in the frame or the message page;
+     * those of a fault are made when it is taken. */
+    uint64_t call_badge;
+    uint64_t call_info;
+    uint64_t fault_kind; /* enum fault_kind */
+    uint64_t fault_address;
+    uint64_t fault_access;
+
+    struct cap_slot *reply_slot; /* where the right to answer this thread lies; NULL: nowhere */
+    struct cap_slot reply;       /* the right to answer this thread's current client */
+
+    struct cap_slot table; /* bindings; a capability that is revoked or whose object dies is taken from here */
+    struct cap_slot space;
+    struct cap_slot fault_endpoint;
+    struct cap_slot notification;
+    struct cap_slot message_memory;
+};
+
+/* Lock: kernel lock, for everything here. */
+
+/* Make a thread out of a cleared page of `pool`: stopped, bound to nothing. Published by the caller's cap_set_first. */
+struct thread *thread_make(struct pool *pool);
+
+/* One bounded step of taking a dead thread apart; true when done. */
+bool thread_reap_step(struct thread *thread);
+
+/* The wait is over: `status` and, where not NULL, more is in the frame already. Runs on, or stops if suspended. */
+void thread_wake(struct thread *thread, enum status status);
+
+/* Whatever the thread waits for, take it out of there. It is in no queue and no one can answer it afterwards; the state
+ * is STOPPED. */
+void thread_cancel(struct thread *thread);
+
+/* The right to answer `caller` was thrown away. */
+void thread_reply_lost(struct thread *caller);
+
+/* The thread becomes one that can't run: from any state, nothing is reported to anybody. */
+void thread_stop(struct thread *thread);
+
+/* A bound capability must go, see cap_take_away. */
+void thread_unbind(struct cap_slot *slot);
+
+static inline struct table *thread_table(const struct thread *thread) { return cap_object(&thread->table); }
+static inline struct space *thread_space(const struct thread *thread) { return cap_object(&thread->space); }
+
+/* Set up by boot and thread_configure alike: the capability is derived from `source`. */
+void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slot *source);
+void thread_bind_message(struct thread *thread, struct cap_slot *source, uint64_t frame);
+void thread_hold_message_frame(struct thread *thread, uint64_t frame);

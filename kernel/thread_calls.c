@@ -1,0 +1,197 @@
+/*
+ * The system calls on threads, but for thread_handover (handover.c).
+ */
+#include "kernel/arch.h"
+#include "kernel/call.h"
+#include "kernel/ledger.h"
+#include "kernel/memory.h"
+#include "kernel/notification.h"
+#include "kernel/sched.h"
+#include "kernel/string.h"
+#include "kernel/table.h"
+#include "kernel/thread.h"
+
+#define FIELDS_ALL \
+    (THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_NOTIFICATION | THREAD_PRIORITY | THREAD_CPU | \
+     THREAD_FOREIGN)
+
+/* The capabilities that a configuration names, looked up; NULL: unbind. */
+struct config_caps {
+    struct cap_slot *table, *fault_endpoint, *message_memory, *notification;
+    uint64_t message_frame;
+};
+
+/* A capability to bind: 0 means none. */
+static enum status find_optional(const struct thread *self, cap_t index, enum object_type type, uint32_t rights,
+                                 struct cap_slot **ret_slot) {
+    *ret_slot = NULL;
+    if (index == 0)
+        return OK;
+    enum status status = table_find(self, index, type, rights, ret_slot);
+    return status != OK ? status : cap_can_derive(*ret_slot);
+}
+
+static enum status check_message_page(const struct thread *self, const struct thread_config *config,
+                                      struct config_caps *caps) {
+    enum status status =
+        find_optional(self, config->message_memory, OBJECT_MEMORY, MEMORY_READ | MEMORY_WRITE, &caps->message_memory);
+    if (status != OK || caps->message_memory == NULL)
+        return status;
+    uint64_t range = caps->message_memory->data;
+    if (config->message_offset_pages >= range_count(range))
+        return E_ARG;
+    caps->message_frame = range_first(range) + config->message_offset_pages;
+    return memory_check_frames(caps->message_frame, 1);
+}
+
+static enum status check_config(const struct thread *self, const struct thread *thread,
+                                const struct thread_config *config, uint64_t fields, struct config_caps *caps) {
+    enum status status = OK;
+    if ((fields & THREAD_TABLE) != 0) /* a thread always has a table, once it has one */
+        status = table_find(self, config->table, OBJECT_TABLE, TABLE_USE, &caps->table);
+    if (status == OK && (fields & THREAD_TABLE) != 0)
+        status = cap_can_derive(caps->table);
+    if (status == OK && (fields & THREAD_FAULT_ENDPOINT) != 0)
+        status = find_optional(self, config->fault_endpoint, OBJECT_ENDPOINT, ENDPOINT_CALL, &caps->fault_endpoint);
+    if (status == OK && (fields & THREAD_MESSAGE_PAGE) != 0)
+        status = check_message_page(self, config, caps);
+    if (status == OK && (fields & THREAD_NOTIFICATION) != 0) {
+        status = find_optional(self, config->notification, OBJECT_NOTIFICATION, NOTIFICATION_WAIT, &caps->notification);
+        if (status == OK && caps->notification != NULL) {
+            const struct notification *notification = cap_object(caps->notification);
+            if (notification->bound != NULL && notification->bound != thread)
+                status = E_BUSY;
+        }
+    }
+    if (status == OK && (fields & THREAD_PRIORITY) != 0 && config->priority > self->priority)
+        status = E_RIGHTS;
+    if (status == OK && (fields & THREAD_CPU) != 0 && config->cpu >= cpu_total)
+        status = E_ARG;
+    if (status == OK && (fields & THREAD_FOREIGN) != 0 && config->foreign > 1)
+        status = E_ARG;
+    return status;
+}
+
+/* Corrections due in any list that will be touched, old bindings' included; true: none is left. */
+static bool settle_lists(struct thread *thread, const struct config_caps *caps) {
+    struct cap_slot *slots[] = {caps->table,     caps->fault_endpoint,    caps->message_memory,   caps->notification,
+                                &thread->table,  &thread->fault_endpoint, &thread->message_memory, &thread->notification};
+    for (uint32_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+        if (slots[i] != NULL && !cap_is_empty(slots[i]) && !cap_settle(cap_object(slots[i]), REAPER_BUDGET))
+            return false;
+    }
+    return true;
+}
+
+/* A thread that is ready changes queues; one that waits keeps its place in the queue it entered. */
+static void set_priority(struct thread *thread, uint8_t priority) {
+    bool ready = thread->state == THREAD_READY;
+    if (ready)
+        sched_block(thread, THREAD_STOPPED);
+    thread->priority = priority;
+    if (ready)
+        sched_ready(thread);
+    thread->cpu->unsettled = true;
+}
+
+static void apply_config(struct thread *thread, const struct thread_config *config, uint64_t fields,
+                         const struct config_caps *caps) {
+    if ((fields & THREAD_TABLE) != 0)
+        thread_bind(thread, &thread->table, caps->table);
+    if ((fields & THREAD_FAULT_ENDPOINT) != 0)
+        thread_bind(thread, &thread->fault_endpoint, caps->fault_endpoint);
+    if ((fields & THREAD_MESSAGE_PAGE) != 0)
+        thread_bind_message(thread, caps->message_memory, caps->message_frame);
+    if ((fields & THREAD_NOTIFICATION) != 0)
+        thread_bind(thread, &thread->notification, caps->notification);
+    if ((fields & THREAD_PRIORITY) != 0)
+        set_priority(thread, (uint8_t)config->priority);
+    if ((fields & THREAD_FOREIGN) != 0)
+        thread->foreign = config->foreign == 1;
+}
+
+struct result sys_thread_configure(cap_t thread, uint64_t fields) {
+    struct thread *self = caller();
+    struct cap_slot *slot;
+    enum status status = table_find(self, thread, OBJECT_THREAD, THREAD_CONTROL, &slot);
+    if (status != OK)
+        return result(status);
+    if ((fields & ~(uint64_t)FIELDS_ALL) != 0)
+        return result(E_ARG);
+    if (self->message == NULL)
+        return result(E_STATE);
+    struct thread_config config;
+    memory_move(&config, self->message->data, sizeof(config));
+    struct config_caps caps = {0};
+    struct thread *target = cap_object(slot);
+    status = check_config(self, target, &config, fields, &caps);
+    if (status != OK)
+        return result(status);
+    if (!settle_lists(target, &caps))
+        return result(CALL_RESTART);
+    apply_config(target, &config, fields, &caps);
+    return result(OK);
+}
+
+struct result sys_thread_resume(cap_t thread) {
+    struct cap_slot *slot;
+    enum status status = table_find(caller(), thread, OBJECT_THREAD, THREAD_CONTROL, &slot);
+    if (status != OK)
+        return result(status);
+    struct thread *target = cap_object(slot);
+    if (target->state == THREAD_STOPPED && (thread_space(target) == NULL || target->arch.frame.rip == 0))
+        return result(E_STATE); /* nothing to run, or nowhere to run it */
+    target->suspended = false;
+    if (target->state == THREAD_STOPPED)
+        sched_ready(target);
+    return result(OK);
+}
+
+/* A thread that waits goes on waiting, and stops when its wait is over. */
+struct result sys_thread_suspend(cap_t thread) {
+    struct cap_slot *slot;
+    enum status status = table_find(caller(), thread, OBJECT_THREAD, THREAD_CONTROL, &slot);
+    if (status != OK)
+        return result(status);
+    struct thread *target = cap_object(slot);
+    if (target->state == THREAD_READY || target->state == THREAD_RUNNING)
+        sched_block(target, THREAD_STOPPED);
+    target->suspended = target->state != THREAD_STOPPED;
+    return result(OK);
+}
+
+struct result sys_thread_read(cap_t thread) {
+    struct thread *self = caller();
+    struct cap_slot *slot;
+    enum status status = table_find(self, thread, OBJECT_THREAD, THREAD_READ, &slot);
+    if (status != OK)
+        return result(status);
+    if (self->message == NULL)
+        return result(E_STATE);
+    const struct thread *target = cap_object(slot);
+    struct thread_state state = {.run_state = target->state, .priority = target->priority};
+    arch_registers_read(target, &state.registers);
+    state.cpu_time_ns = arch_ticks_to_ns(target->cpu_time_ticks);
+    memory_move(self->message->data, &state, sizeof(state));
+    return result(OK);
+}
+
+/* Only while it is stopped or in a fault: else what is written would be half of what the thread sees. */
+struct result sys_thread_write(cap_t thread) {
+    struct thread *self = caller();
+    struct cap_slot *slot;
+    enum status status = table_find(self, thread, OBJECT_THREAD, THREAD_CONTROL, &slot);
+    if (status != OK)
+        return result(status);
+    if (self->message == NULL)
+        return result(E_STATE);
+    struct thread *target = cap_object(slot);
+    if (target->state != THREAD_STOPPED && target->state != THREAD_IN_FAULT)
+        return result(E_STATE);
+    struct thread_registers registers;
+    memory_move(&registers, self->message->data, sizeof(registers));
+    if (!arch_registers_valid(&registers))
+        return result(E_ARG);
+    arch_registers_write(target, &registers);
+    return result(OK);
+}

@@ -1,0 +1,30 @@
+/*
+ * Moving a message from one thread to another: the words beyond the registers, and capabilities.
+ */
+#pragma once
+
+#include "kernel/thread.h"
+
+/* A message that is all in registers: up to MESSAGE_REGISTERS words, no capabilities, no flags. */
+static inline bool transfer_is_short(uint64_t info) { return (uint32_t)info <= MESSAGE_REGISTERS; }
+
+/* Can `thread` send this info word at all? E_ARG malformed; E_STATE it needs a message page and the thread has none. */
+MUST_USE enum status transfer_check_info(const struct thread *thread, uint64_t info);
+
+/*
+ * Bring what is not in registers of the message `info` from `from` to `to`, and set *ret_info to what `to` sees. All or
+ * nothing. The caller moves the registers.
+ * Errors: E_CAP a slot to send from is empty; E_TYPE it holds a reply; E_LIMIT too deep; E_RECEIVE the receiver has no
+ * message page, or a slot it offers is missing or occupied; E_BUSY a long deletion is at work on a capability's list.
+ */
+MUST_USE enum status transfer_message(struct thread *from, struct thread *to, uint64_t info, uint64_t *ret_info);
+
+/* Make the message of `from`, which is in a fault, in the registers and message page of `to`. Cannot fail: a receiver
+ * without a message page gets the first words only. */
+void transfer_fault(struct thread *from, struct thread *to, uint64_t *ret_info);
+
+/* Copy the register words. */
+static inline void transfer_registers(const struct thread *from, struct thread *to) {
+    for (uint32_t i = 0; i < MESSAGE_REGISTERS; i++)
+        to->arch.frame.words[i] = from->arch.frame.words[i];
+}
