@@ -240,6 +240,31 @@ static void output_longer_than_the_fifo(void)
     CHECK(!(chip.registers[ENABLE] & ENABLE_EMPTY)); /* at rest it does not interrupt */
     CHECK_EQUAL(write_text("!"), 1);
     check_sent("0123456789abcdefghij!");
+
+    begin();
+    CHECK_EQUAL(write_text("0123456789abcdef0123456789ABCDEF01234567"), 40);
+    check_sent("0123456789abcdef0123456789ABCDEF01234567");
+}
+
+/* A line feed needs two places. The one that is left is not for those behind it. */
+static void a_line_feed_waits_for_two_places(void)
+{
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+    begin();
+    memset(bytes, 'x', sizeof bytes);
+    for (size_t left = UART_FIFO_BYTES + TERMINAL_OUTPUT_BYTES - 1; left > 0;) {
+        size_t part = left < sizeof bytes ? left : sizeof bytes;
+        CHECK_EQUAL(terminal_write(&terminal, bytes, part), part);
+        left -= part;
+    }
+    while (ring_free(&terminal.output) > 1) /* the chip took the first ones one write at a time */
+        CHECK_EQUAL(write_text("x"), 1);
+    CHECK_EQUAL(write_text("\n"), 0);
+    CHECK(terminal_park_writer(&terminal, 1, (const uint8_t *)"\n", 1, 0));
+    CHECK_EQUAL(write_text("y"), 0);
+    drain();
+    CHECK_EQUAL(clients.write_count, 1);
+    CHECK(memcmp(chip.sent + chip.sent_count - 3, "x\r\n", 3) == 0);
 }
 
 /* Writers that flood: all bytes come out, in the order in which they were written, and each is answered once. */
@@ -371,6 +396,21 @@ static void raw_input_is_held_back(void)
     CHECK_EQUAL(terminal.uart.overrun_count, 0);
 }
 
+/* The ring fills up in the middle of a burst: the rest of it stays in the chip. */
+static void a_burst_stops_where_the_ring_is_full(void)
+{
+    begin();
+    for (uint64_t i = 0; i < TERMINAL_INPUT_BYTES - 3; i++)
+        type("x", 1);
+    for (size_t i = 0; i < 10; i++)
+        chip.receive[chip.receive_count++] = 'y';
+    CHECK(terminal_progress(&terminal));
+    CHECK_EQUAL(ring_used(&terminal.input), TERMINAL_INPUT_BYTES);
+    CHECK_EQUAL(chip.receive_count, 7);
+    CHECK_EQUAL(terminal.input_lost_count, 0);
+    CHECK(!chip_line());
+}
+
 static void foreground_input_is_dropped_but_control_c_heard(void)
 {
     begin();
@@ -450,6 +490,7 @@ int main(void)
         {"without_a_chip_output_vanishes", without_a_chip_output_vanishes},
         {"line_feed_becomes_two_bytes", line_feed_becomes_two_bytes},
         {"output_longer_than_the_fifo", output_longer_than_the_fifo},
+        {"a_line_feed_waits_for_two_places", a_line_feed_waits_for_two_places},
         {"flood", flood},
         {"input_waits_for_a_reader", input_waits_for_a_reader},
         {"readers_queue_up", readers_queue_up},
@@ -457,6 +498,7 @@ int main(void)
         {"too_many_readers_push_out_the_oldest", too_many_readers_push_out_the_oldest},
         {"control_c", control_c},
         {"raw_input_is_held_back", raw_input_is_held_back},
+        {"a_burst_stops_where_the_ring_is_full", a_burst_stops_where_the_ring_is_full},
         {"foreground_input_is_dropped_but_control_c_heard", foreground_input_is_dropped_but_control_c_heard},
         {"control_c_is_heard_after_a_full_raw_ring", control_c_is_heard_after_a_full_raw_ring},
         {"overrun_is_counted", overrun_is_counted},
