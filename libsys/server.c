@@ -33,8 +33,11 @@ uint32_t server_next(struct server *server, struct server_event *ret_event)
         }
         server->answer_waits = false;
     }
-    while (status == E_CANCEL)
+    while (status == E_CANCEL || status == E_BUSY) {
+        if (status == E_BUSY)
+            (void)sys_cap_delete(0, 0); /* a message that nobody answered, such as a fault sent here by mistake */
         status = ep_wait(server->endpoint, DEADLINE_NEVER, &message, &badge);
+    }
     if (status != OK)
         return (uint32_t)status;
     *ret_event = (struct server_event){message_kind(message.info), badge, message};
@@ -129,8 +132,10 @@ void server_serve(struct server *server, const struct server_event *event)
     uint32_t word_count = message_get(&event->message, server->request_words);
     uint32_t status = run_handler(server, event, &call, word_count);
     settle_received(server, &call, message_caps(event->message.info));
-    if (status == SERVER_DEFERRED)
+    if (status == SERVER_DEFERRED) {
+        (void)sys_cap_delete(0, 0); /* nothing there, unless the handler gave the answer up altogether */
         return;
+    }
 
     const struct protocol_operation *operation = &server->protocol->operations[status == OK ? call.operation : 0];
     build_answer(operation, status, server->reply_words, call.reason, &server->answer);

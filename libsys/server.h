@@ -18,7 +18,7 @@
 #include "libsys/proto/protocol.h"
 
 #define SERVER_OPERATIONS_MAX 32U
-#define SERVER_DEFERRED UINT32_MAX /* a handler's return: the answer comes later, through server_answer */
+#define SERVER_DEFERRED UINT32_MAX /* a handler's return: the answer comes later (server_defer), or never */
 
 struct server_call {
     uint64_t badge;

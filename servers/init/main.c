@@ -92,7 +92,6 @@ static void take_fault(const struct server_event *event)
     child->faulted = true;
     fault_log(child->program->name, &child->fault);
     retire(child);
-    (void)sys_cap_delete(0, 0); /* the right to answer, if it outlived the thread */
     if (child->program->vital) {
         log_print("init: %s is vital: switching off", child->program->name);
         (void)power_off(STATUS_VITAL_FAULT); /* comes back only if the kernel refuses; then the others go on */

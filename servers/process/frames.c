@@ -1,0 +1,119 @@
+#include "servers/process/frames.h"
+
+#include "libsys/string.h"
+
+bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count)
+{
+    if (frames->region_count == FRAMES_REGIONS_MAX)
+        return false;
+    frames->regions[frames->region_count++] = (struct frames_region){memory, page_count, frames->bit_count};
+    frames->bit_count += (page_count / 64 + 1) * 64; /* at least one bit that stays taken follows */
+    return true;
+}
+
+uint64_t frames_bitmap_bytes(const struct frames *frames) { return frames->bit_count / 8; }
+
+/* Mark bits [first, first + count). */
+static void mark(struct frames *frames, uint64_t first, uint64_t count, bool taken)
+{
+    while (count > 0) {
+        uint64_t offset = first % 64;
+        uint64_t part = 64 - offset < count ? 64 - offset : count;
+        uint64_t mask = (part == 64 ? UINT64_MAX : (1ULL << part) - 1) << offset;
+        if (taken)
+            frames->bits[first / 64] |= mask;
+        else
+            frames->bits[first / 64] &= ~mask;
+        first += part;
+        count -= part;
+    }
+}
+
+void frames_start(struct frames *frames, void *bitmap)
+{
+    frames->bits = bitmap;
+    memset(bitmap, 0xff, frames_bitmap_bytes(frames));
+    for (uint32_t i = 0; i < frames->region_count; i++) {
+        mark(frames, frames->regions[i].first_bit, frames->regions[i].page_count, false);
+        frames->managed_count += frames->regions[i].page_count;
+    }
+    frames->free_count = frames->managed_count;
+}
+
+static const struct frames_region *region_of(const struct frames *frames, cap_t memory)
+{
+    for (uint32_t i = 0; i < frames->region_count; i++)
+        if (frames->regions[i].memory == memory)
+            return &frames->regions[i];
+    return NULL;
+}
+
+void frames_reserve(struct frames *frames, const struct frame_run *run)
+{
+    mark(frames, region_of(frames, run->memory)->first_bit + run->offset_pages, run->page_count, true);
+    frames->free_count -= run->page_count;
+}
+
+void frames_give(struct frames *frames, const struct frame_run *run)
+{
+    if (run->page_count == 0)
+        return;
+    uint64_t first = region_of(frames, run->memory)->first_bit + run->offset_pages;
+    mark(frames, first, run->page_count, false);
+    frames->free_count += run->page_count;
+    if (first < frames->hint)
+        frames->hint = first;
+}
+
+/* The first bit in [from, end) that is `taken`, or `end`. */
+static uint64_t find_bit(const struct frames *frames, uint64_t from, uint64_t end, bool taken)
+{
+    while (from < end) {
+        uint64_t word = frames->bits[from / 64];
+        word = (taken ? word : ~word) >> from % 64;
+        if (word != 0) {
+            uint64_t found = from + (uint64_t)__builtin_ctzll(word);
+            return found < end ? found : end;
+        }
+        from = (from / 64 + 1) * 64;
+    }
+    return end;
+}
+
+/* A run of free bits: the first of `wanted`, else the longest there is. count == 0: none is free. */
+struct bit_run {
+    uint64_t first;
+    uint64_t count;
+};
+
+static struct bit_run find_run(const struct frames *frames, uint64_t from, uint64_t wanted)
+{
+    struct bit_run best = {0, 0};
+    while (from < frames->bit_count) {
+        uint64_t first = find_bit(frames, from, frames->bit_count, false);
+        uint64_t limit = frames->bit_count - first < wanted ? frames->bit_count : first + wanted;
+        uint64_t end = find_bit(frames, first, limit, true);
+        if (end - first > best.count)
+            best = (struct bit_run){first, end - first};
+        if (best.count == wanted)
+            break;
+        from = end + 1;
+    }
+    return best;
+}
+
+bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run)
+{
+    struct bit_run found = find_run(frames, frames->hint, wanted);
+    if (found.count < least)
+        return false;
+    uint32_t i = 0;
+    while (found.first >= frames->regions[i].first_bit + frames->regions[i].page_count)
+        i++;
+    *ret_run = (struct frame_run){frames->regions[i].memory, found.first - frames->regions[i].first_bit, found.count};
+    mark(frames, found.first, found.count, true);
+    frames->free_count -= found.count;
+    if (find_bit(frames, frames->hint, found.first, false) == found.first)
+        frames->hint = found.first + found.count;
+    return true;
+}

@@ -1,0 +1,49 @@
+/*
+ * The frame allocator: which frames of the memory this server was given are free. A bitmap, one bit a frame, region by
+ * region. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libsys/image.h"
+
+#define FRAMES_REGIONS_MAX 64U
+
+struct frames_region {
+    cap_t memory;
+    uint64_t page_count;
+    uint64_t first_bit; /* between regions there is a bit that is always taken, so no run spans two of them */
+};
+
+struct frames {
+    uint32_t region_count;
+    struct frames_region regions[FRAMES_REGIONS_MAX];
+    uint64_t *bits; /* 1 = taken, or no frame at all */
+    uint64_t bit_count;
+    uint64_t managed_count;
+    uint64_t free_count;
+    uint64_t hint; /* no frame below this bit is free */
+};
+
+/* Before frames_start: name a region. False: there are FRAMES_REGIONS_MAX already. */
+bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count);
+
+/* Bytes that the bitmap of all regions takes. */
+uint64_t frames_bitmap_bytes(const struct frames *frames);
+
+/* All frames are free from now on. bitmap: of that size, aligned to 8. */
+void frames_start(struct frames *frames, void *bitmap);
+
+/* Take frames that are known to be free. */
+void frames_reserve(struct frames *frames, const struct frame_run *run);
+
+/*
+ * Take `wanted` frames in a row, or, where there is no such row, the longest one of at least `least`.
+ * False: there is none. Both > 0.
+ */
+bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run);
+
+/* Give back frames that were taken. A run of 0 pages is ignored. */
+void frames_give(struct frames *frames, const struct frame_run *run);

@@ -1,0 +1,179 @@
+/*
+ * The process server. README.md says what it is given; here that is looked up, its memory is put in order, and process 1
+ * started.
+ *
+ *     process IMAGE [CAPABILITY]...      process 1, and the names of what it gets
+ */
+#include "kernel/abi/rights.h"
+#include "libsys/auxiliary.h"
+#include "libsys/format.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "servers/process/serve.h"
+
+#define WINDOW_AT 0x300000000ULL
+#define WORK_AT 0x200000000ULL
+#define BITMAP_AT 0x280000000ULL
+#define PRIORITY 16U /* of processes; below all servers */
+
+static bool find_caps(struct system_caps *caps)
+{
+    static const char *const names[] = {"serve", "events", "space", "pool", "files"};
+    cap_t *const slots[] = {&caps->endpoint, &caps->events, &caps->space, &caps->pool, &caps->files};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        *slots[i] = program_cap(names[i]);
+        if (*slots[i] == 0) {
+            log_print("process: no capability `%s`", names[i]);
+            return false;
+        }
+    }
+    caps->init = program_cap("init");
+    return true;
+}
+
+/* memory0, memory1, ... */
+static bool find_memory(struct frames *frames)
+{
+    for (uint32_t i = 0; i < FRAMES_REGIONS_MAX; i++) {
+        char name[16];
+        (void)format_into(name, sizeof name, "memory%u", i);
+        cap_t memory = program_cap(name);
+        if (memory == 0)
+            break;
+        (void)frames_add_region(frames, memory, program_cap_size(name) / PAGE_BYTES); /* there are never more */
+    }
+    return frames->region_count > 0;
+}
+
+static bool map_own(const struct system *system, const struct frame_run *run, uaddr_t at)
+{
+    for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
+        uint64_t left = run->page_count - done;
+        struct result result =
+            sys_space_map(system->caps.space, run->memory, run->offset_pages + done,
+                          left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX, at + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE);
+        if (result.status != OK) {
+            log_print("process: mapping its own memory: %s", status_text(result.status));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The bitmap and the work area come from the largest region, before there is an allocator. */
+static bool start_memory(struct system *system)
+{
+    struct frames *frames = &system->frames;
+    if (!find_memory(frames)) {
+        log_print("process: no capability `memory0`");
+        return false;
+    }
+    const struct frames_region *largest = &frames->regions[0];
+    for (uint32_t i = 1; i < frames->region_count; i++)
+        if (frames->regions[i].page_count > largest->page_count)
+            largest = &frames->regions[i];
+    uint64_t bitmap_pages = (frames_bitmap_bytes(frames) + PAGE_BYTES - 1) / PAGE_BYTES;
+    uint64_t work_pages = WORK_BYTES / PAGE_BYTES;
+    if (bitmap_pages + work_pages > largest->page_count) {
+        log_print("process: %lu pages in a row are too few to work in", largest->page_count);
+        return false;
+    }
+    struct frame_run bitmap = {largest->memory, 0, bitmap_pages};
+    system->work.run = (struct frame_run){largest->memory, bitmap_pages, work_pages};
+    system->work.bytes = (uint8_t *)WORK_AT;
+    if (!map_own(system, &bitmap, BITMAP_AT) || !map_own(system, &system->work.run, WORK_AT))
+        return false;
+    frames_start(frames, (void *)BITMAP_AT);
+    frames_reserve(frames, &bitmap);
+    frames_reserve(frames, &system->work.run);
+    return true;
+}
+
+static void start_random(struct system *system)
+{
+    const uint64_t *seed = (const uint64_t *)program_auxiliary(AT_RANDOM); /* 16 bytes that init put there */
+    system->random_state = seed == NULL ? sys_clock_read().value : seed[0] ^ seed[1];
+}
+
+/* Process 1 gets what the arguments name, out of what this server was given. */
+static bool fill_origin(struct system *system, int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++) {
+        if (i - 2 >= (int)PROCESS_BAG_MAX || !bag_name_is_valid(argv[i], PROCESS_NAME_MAX) || program_cap(argv[i]) == 0) {
+            log_print("process: can't pass on a capability `%s`", argv[i]);
+            return false;
+        }
+        struct bag_entry *entry = &system->origin.entries[i - 2];
+        memcpy(entry->name, argv[i], strlen(argv[i]) + 1);
+        entry->cap = program_cap(argv[i]);
+    }
+    return true;
+}
+
+/* Put the strings of process 1 into the work area: its one argument, and the capabilities' names. */
+static bool start_first(struct system *system, int argc, char **argv)
+{
+    static struct launch_request request;
+    static char reason[PROTOCOL_REASON_MAX];
+    struct process *first;
+    uint64_t offset = WORK_STRINGS_OFFSET;
+    for (int i = 1; i < argc; i++) {
+        uint64_t length = strlen(argv[i]) + 1;
+        memcpy(system->work.bytes + offset, argv[i], length);
+        offset += length;
+    }
+    request.length_bytes = offset - WORK_STRINGS_OFFSET;
+    request.strings = (struct process_strings){.argument_count = 1, .capability_count = (uint64_t)argc - 2};
+    memcpy(request.path, argv[1], strnlen(argv[1], PROCESS_PATH_MAX));
+    uint32_t status = launch_spawn(system, 0, &system->origin, &request, reason, &first);
+    if (status != OK)
+        log_print("process: starting %s: %s %s", argv[1], status_text(status), reason);
+    return status == OK;
+}
+
+static bool start(struct system *system, int argc, char **argv)
+{
+    if (argc < 2) {
+        log_print("process: want the image of process 1 as an argument");
+        return false;
+    }
+    if (!find_caps(&system->caps) || !start_memory(system) || !fill_origin(system, argc, argv))
+        return false;
+    system_init(system);
+    start_random(system);
+    system->window = WINDOW_AT;
+    system->priority = PRIORITY;
+    uint64_t status = sys_signal_timer(system->caps.events, EVENT_TIMER, DEADLINE_NEVER).status;
+    if (status == OK)
+        status = server_init(&served_server, system->caps.endpoint, served_protocol);
+    if (status != OK) {
+        log_print("process: events or slots: %s", status_text(status));
+        return false;
+    }
+    log_print("process: %lu frames, %lu of them free", system->frames.managed_count, system->frames.free_count);
+    return start_first(system, argc, argv);
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    (void)envp;
+    if (!start(&served_system, argc, argv))
+        return 1;
+    for (;;) {
+        struct server_event event;
+        uint32_t status = server_next(&served_server, &event);
+        if (status != OK) {
+            log_print("process: waiting for messages: %s", status_text(status));
+            return 1;
+        }
+        if (event.kind == MESSAGE_CALL)
+            server_serve(&served_server, &event);
+        else if (event.kind == MESSAGE_FAULT)
+            serve_fault(&event);
+        else if (event.kind == MESSAGE_NOTIFICATION)
+            serve_events(event.message.words[0]);
+        serve_set_timer();
+    }
+}

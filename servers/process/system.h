@@ -1,0 +1,65 @@
+/*
+ * What the process server has to make processes from: its capabilities, its memory, and one work area, which it uses for
+ * one process at a time.
+ */
+#pragma once
+
+#include "libsys/layout.h"
+#include "servers/process/body.h"
+#include "servers/process/frames.h"
+#include "servers/process/process.h"
+#include "servers/process/stage.h"
+
+#define SYSTEM_WINDOW_PAGES_MAX 16384U /* largest image file: 64 MiB */
+#define SYSTEM_PAGES_MAX 16384U        /* largest process: 64 MiB */
+
+/* Capabilities of this server. */
+struct system_caps {
+    cap_t endpoint; /* protocol `process`; all rights, no badge */
+    cap_t events;   /* notification: Ctrl-C and the sleepers' timer */
+    cap_t space;    /* its own */
+    cap_t pool;     /* its own */
+    cap_t files;
+    cap_t init; /* 0 = none: the machine can't be switched off when process 1 ends */
+};
+
+/* The work area: neighbouring frames, mapped here. */
+struct system_work {
+    struct frame_run run;
+    uint8_t *bytes; /* where they are mapped */
+};
+#define WORK_STRINGS_OFFSET 0U                 /* the strings of a new program */
+#define WORK_STACK_OFFSET PROCESS_STAGE_MAX    /* the upper end of its stack */
+#define WORK_STACK_BYTES (LAYOUT_STRINGS_PAGES_MAX * PAGE_BYTES)
+#define WORK_SCRATCH_OFFSET (WORK_STACK_OFFSET + WORK_STACK_BYTES)
+#define WORK_BYTES (WORK_SCRATCH_OFFSET + PAGE_BYTES)
+
+struct system {
+    struct image_source source; /* private frames of processes; first, so that one pointer names both */
+    struct system_caps caps;
+    struct frames frames;
+    struct system_work work;
+    uaddr_t window; /* where image files are mapped while they are looked at */
+    uint64_t priority; /* of processes */
+    uint64_t random_state;
+    struct process_table processes;
+    struct body bodies[PROCESS_MAX]; /* of the process at the same position */
+    struct stage stages[PROCESS_MAX];
+    struct bag origin; /* what process 1 gets, and the first argument block of all */
+};
+
+/* Set up the parts that need nothing but memory: `frames` is started and `work` mapped already. */
+void system_init(struct system *system);
+
+/* The next of a sequence that is hard to guess for those who do not know the seed. */
+uint64_t system_random(struct system *system);
+
+static inline struct body *system_body(struct system *system, const struct process *process)
+{
+    return &system->bodies[process_index(process)];
+}
+
+static inline struct stage *system_stage(struct system *system, const struct process *process)
+{
+    return &system->stages[process_index(process)];
+}
