@@ -277,6 +277,13 @@ static void check_machine(const struct boot_info *info)
                "CPU: page tables and stack lie in loader memory");
 }
 
+/* frame: of the entry function, whose prologue has pushed RBP below the return address. */
+static void check_stack(const uint64_t *frame)
+{
+    tap_result((uint64_t)frame % 16 == 0 && frame[0] == 0 && frame[1] == 0,
+               "CPU: the stack is that of a called function without a caller");
+}
+
 static void check_acpi(const struct boot_info *info)
 {
     const uint8_t *rsdp = (const uint8_t *)info->rsdp_phys;
@@ -321,6 +328,7 @@ void probe_start(const struct boot_info *info)
     check_volume(info);
     check_identity(info);
     check_machine(info);
+    check_stack(__builtin_frame_address(0));
     check_acpi(info);
     check_rest(info);
     struct text plan_line;

@@ -124,6 +124,28 @@ static void images_are_loaded(void)
     }
 }
 
+static void unaligned_segments_begin_inside_their_page(void)
+{
+    make_system(VOLUME_PHYS);
+    struct maker_file *const files[] = {&kernel, &init};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct maker_program_header *data = &files[i]->headers[3];
+        data->p_vaddr += 0x10;
+        data->p_offset += 0x10;
+        data->p_filesz -= 0x10;
+        files[i]->headers[4].p_vaddr += 0x10; /* thread-local data and the read-only range stay inside */
+        files[i]->headers[6].p_vaddr += 0x10;
+    }
+    CHECK(prepare());
+    CHECK(memory_is(loader.info.kernel_phys + 0x2000, &kernel, 0, 0, 0x10));
+    CHECK(memory_is(loader.info.kernel_phys + 0x2010, &kernel, 0x2010, 0xf0, 0x3000));
+    const struct boot_segment *segment = &loader.info.init_segments[2];
+    CHECK_EQUAL(segment->virt, INIT_BASE + 0x2000);
+    CHECK_EQUAL(segment->page_count, 4); /* 0x3000 bytes that do not begin on a page boundary */
+    CHECK(memory_is(segment->phys, &init, 0, 0, 0x10));
+    CHECK(memory_is(segment->phys + 0x10, &init, 0x2010, 0xf0, 0x4000 - 0x10));
+}
+
 static void heap_is_large_enough_and_zero(void)
 {
     make_system(VOLUME_PHYS);
@@ -373,6 +395,7 @@ int main(void)
 {
     static const struct check_case cases[] = {
         {"images_are_loaded", images_are_loaded},
+        {"unaligned_segments_begin_inside_their_page", unaligned_segments_begin_inside_their_page},
         {"heap_is_large_enough_and_zero", heap_is_large_enough_and_zero},
         {"tables_map_kernel_and_memory", tables_map_kernel_and_memory},
         {"handover_is_complete", handover_is_complete},

@@ -66,6 +66,7 @@ static void lack_of_pages_is_noticed(void)
     for (uint64_t page_count = 1; page_count < 4; page_count++) {
         begin(page_count);
         CHECK(!page_tables_map(&tables, run));
+        CHECK_EQUAL(tables.used_count, page_count);
     }
     begin(4);
     CHECK(page_tables_map(&tables, run));

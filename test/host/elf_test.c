@@ -187,6 +187,7 @@ static const struct damage damages[] = {
     HEADER(3, p_vaddr, 0x800000000000, NOT_CANONICAL),
     HEADER(3, p_vaddr, 0x7fffffffe000, NOT_CANONICAL),
     HEADER(3, p_memsz, 0x8000000000000000, NOT_CANONICAL),
+    HEADER(3, p_vaddr, 0xffff7fffffffe000, NOT_CANONICAL),
     HEADER(1, p_vaddr, 0x1ff000, OUTSIDE),
     HEADER(3, p_vaddr, 0x7fffffffd000, OUTSIDE),
     HEADER(3, p_vaddr, 0xffffffff80002000, OUTSIDE),

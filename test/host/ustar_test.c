@@ -114,6 +114,15 @@ static void other_kinds_have_no_data(void)
     }
 }
 
+static void numbers_end_with_their_field(void)
+{
+    make_archive();
+    memcpy(archive.bytes + FILE_AT + SIZE, "00000000175077777777777", 23); /* and on into the field after it */
+    maker_ustar_checksum(archive.bytes + FILE_AT);
+    CHECK_EQUAL(ustar_find(archive.bytes, archive.bytes_used, "boot/file", &entry, NULL), USTAR_OK);
+    CHECK_EQUAL(entry.data_bytes, 1000);
+}
+
 static void gnu_magic_is_accepted(void)
 {
     make_archive();
@@ -223,6 +232,7 @@ int main(void)
         {"files_are_found", files_are_found},
         {"long_paths_are_joined", long_paths_are_joined},
         {"other_kinds_have_no_data", other_kinds_have_no_data},
+        {"numbers_end_with_their_field", numbers_end_with_their_field},
         {"gnu_magic_is_accepted", gnu_magic_is_accepted},
         {"damage_is_named", damage_is_named},
         {"largest_data_ends_at_the_last_byte", largest_data_ends_at_the_last_byte},
