@@ -150,3 +150,12 @@ int launch_exit_status(uint32_t status)
 {
     return status == P_NOT_FOUND || status == P_NOT_DIRECTORY ? 127 : 126;
 }
+
+_Bool launch_reason_has(const struct launch_failure *failure, const char *words)
+{
+    size_t length = strlen(words);
+    for (const char *at = failure->reason; *at != '\0'; at++)
+        if (strncmp(at, words, length) == 0)
+            return 1;
+    return 0;
+}

@@ -41,3 +41,6 @@ _Bool launch_path(const char *name, char *path);
 
 /* The exit status by which a shell tells of such a failure: 127 not found, 126 found but not able to run. */
 int launch_exit_status(uint32_t status);
+
+/* Does the failure's reason contain these words? */
+_Bool launch_reason_has(const struct launch_failure *failure, const char *words);

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Makes the ELF images of exectest that no compiler makes: the smallest good one, and damaged ones.
+
+    images.py KIND GOOD OUTPUT      GOOD is a sound executable to damage; `loop` does not look at it
+"""
+
+import pathlib
+import struct
+import sys
+from collections.abc import Callable
+
+ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
+PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
+ELF_IDENT = b"\x7fELF\x02\x01\x01" + bytes(9)  # 64 bit, little endian, version 1, System V
+ET_EXEC, EM_X86_64, EM_AARCH64 = 2, 62, 183
+PT_LOAD, PF_X, PF_W, PF_R = 1, 1, 2, 4
+PAGE_BYTES = 4096
+LOOP_BASE = 0x400000
+TOO_LARGE_BYTES = 64 << 30  # more than any machine the tests run on, and inside the user half
+ENTRY_AT, MACHINE_AT, HEADERS_AT, HEADER_COUNT_AT = 24, 18, 32, 56  # offsets in the ELF header
+
+
+def loop() -> bytes:
+    """One page, read and execute: the headers, then `jmp .`."""
+    start = ELF_HEADER.size + PROGRAM_HEADER.size
+    code = b"\xeb\xfe"
+    size = start + len(code)
+    header = ELF_HEADER.pack(
+        ELF_IDENT, ET_EXEC, EM_X86_64, 1, LOOP_BASE + start, ELF_HEADER.size, 0, 0, ELF_HEADER.size, PROGRAM_HEADER.size, 1, 0, 0, 0
+    )
+    segment = PROGRAM_HEADER.pack(PT_LOAD, PF_R | PF_X, 0, LOOP_BASE, LOOP_BASE, size, size, PAGE_BYTES)
+    return header + segment + code
+
+
+def load_headers(image: bytes) -> list[tuple[int, list[int]]]:
+    """Offset and fields of each loadable segment's program header."""
+    (at,) = struct.unpack_from("<Q", image, HEADERS_AT)
+    (count,) = struct.unpack_from("<H", image, HEADER_COUNT_AT)
+    offsets = [at + i * PROGRAM_HEADER.size for i in range(count)]
+    headers = [(offset, list(PROGRAM_HEADER.unpack_from(image, offset))) for offset in offsets]
+    return [(offset, fields) for offset, fields in headers if fields[0] == PT_LOAD]
+
+
+def patched(image: bytes, offset: int, data: bytes) -> bytes:
+    return image[:offset] + data + image[offset + len(data) :]
+
+
+def truncated(good: bytes) -> bytes:
+    """Ends in the middle of the last loadable segment's bytes."""
+    fields = load_headers(good)[-1][1]
+    if fields[5] < 2:
+        raise ValueError("the last segment of the good image has no bytes in the file")
+    return good[: fields[2] + fields[5] // 2]
+
+
+def truncated_headers(good: bytes) -> bytes:
+    """Ends in the middle of the program headers."""
+    return good[: ELF_HEADER.size + PROGRAM_HEADER.size // 2]
+
+
+def wrong_machine(good: bytes) -> bytes:
+    return patched(good, MACHINE_AT, struct.pack("<H", EM_AARCH64))
+
+
+def write_execute(good: bytes) -> bytes:
+    """The segment with the code is writable too."""
+    offset, fields = next((offset, fields) for offset, fields in load_headers(good) if fields[1] & PF_X)
+    fields[1] |= PF_W
+    return patched(good, offset, PROGRAM_HEADER.pack(*fields))
+
+
+def entry_outside(good: bytes) -> bytes:
+    """The entry is 16 pages behind the last segment."""
+    fields = load_headers(good)[-1][1]
+    return patched(good, ENTRY_AT, struct.pack("<Q", fields[3] + fields[6] + 16 * PAGE_BYTES))
+
+
+def too_large(good: bytes) -> bytes:
+    """The last segment, which holds variables, wants more zeroed memory than there is."""
+    offset, fields = load_headers(good)[-1]
+    fields[6] = TOO_LARGE_BYTES
+    return patched(good, offset, PROGRAM_HEADER.pack(*fields))
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "truncated": truncated,
+    "truncated-headers": truncated_headers,
+    "wrong-machine": wrong_machine,
+    "write-execute": write_execute,
+    "entry-outside": entry_outside,
+    "too-large": too_large,
+}
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 3 or (arguments[0] != "loop" and arguments[0] not in DAMAGES):
+        print(f"usage: images.py loop|{'|'.join(DAMAGES)} GOOD OUTPUT", file=sys.stderr)
+        return 2
+    kind, good, output = arguments[0], pathlib.Path(arguments[1]), pathlib.Path(arguments[2])
+    image = loop() if kind == "loop" else DAMAGES[kind](good.read_bytes())
+    output.write_bytes(image)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

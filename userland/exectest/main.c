@@ -1,0 +1,248 @@
+/*
+ * Does exec work, seen from ring 3 alone? All evidence is what system calls and messages of user programs say: the exit
+ * status of an image that only that image gives, figures of the process server and the kernel before and after.
+ *
+ * Prints a line for each check; exits 0 if all hold, else with the number of those that do not (at most 100).
+ */
+#include "kernel/abi/system.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/text.h"
+#include "userland/exectest/measure.h"
+#include "userland/exectest/payload.h"
+#include "userland/lib/command.h"
+#include "userland/lib/launch.h"
+
+#define CHAIN_EXECS "200"
+#define TICKS_EXECS "20"
+#define WATCH_NS 100000000ULL /* how long the looping program is watched */
+#define COMPETITORS_MAX 17U
+#define FAILURES_MAX 100U
+
+static const char usage[] = "exectest    test exec from ring 3; needs the programs in /test/exec";
+
+/* Images that must not run, and why. */
+static const struct {
+    const char *what;
+    const char *path;
+    uint32_t status;
+    const char *reason; /* what the reason has to contain */
+} bad_images[] = {
+    {"a missing file", PAYLOAD_FOLDER "missing", P_NOT_FOUND, "no such file or directory"},
+    {"a directory", "test/exec", P_NOT_FILE, "not a file"},
+    {"a text file", "etc/manifest.json", P_IMAGE, "not an ELF file"},
+    {"a truncated image", PAYLOAD_FOLDER "truncated", P_IMAGE, "file range goes beyond the end of the file"},
+    {"truncated headers", PAYLOAD_FOLDER "truncated-headers", P_IMAGE, "truncated program header table"},
+    {"another machine's image", PAYLOAD_FOLDER "wrong-machine", P_IMAGE, "made for another machine than x86-64"},
+    {"a segment W+X", PAYLOAD_FOLDER "write-execute", P_IMAGE, "both writable and executable"},
+    {"an entry outside", PAYLOAD_FOLDER "entry-outside", P_IMAGE, "entry point is outside every executable segment"},
+    {"an image too large", PAYLOAD_FOLDER "too-large", P_NO_MEMORY, "not enough memory"},
+};
+#define BAD_IMAGE_COUNT (sizeof bad_images / sizeof bad_images[0])
+
+static cap_t process;
+static char *const *environment;
+static uint64_t check_count;
+static uint64_t failure_count;
+static struct launch_failure failure;
+
+/* Report one check. The text behind it is printed if it fails. */
+FORMAT_LIKE(3, 4) static void check(bool holds, const char *what, const char *format, ...)
+{
+    char detail[PROTOCOL_REASON_MAX + 64];
+    va_list arguments;
+    va_start(arguments, format);
+    format_into_list(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    check_count++;
+    if (holds) {
+        print("ok %lu - %s\n", check_count, what);
+        return;
+    }
+    failure_count++;
+    print("not ok %lu - %s: %s\n", check_count, what, detail);
+}
+
+/* Start a program of test/exec. Returns its pid, or 0 with `failure`. */
+static uint64_t start(const char *path, const char *const *arguments)
+{
+    const struct launch launch = {
+        .path = path, .arguments = arguments, .environment = (const char *const *)environment};
+    return launch_spawn(process, &launch, &failure);
+}
+
+static bool wait_for(uint64_t pid, struct process_wait_reply *ret_end)
+{
+    struct process_wait_request request = {.pid = pid};
+    return process_wait(process, &request, ret_end, NULL) == OK;
+}
+
+/* Run a program to its end. Returns its exit status; 256 + the signal that killed it; 512 if it did not start. */
+static uint64_t run(const char *path, const char *const *arguments)
+{
+    struct process_wait_reply end;
+    uint64_t pid = start(path, arguments);
+    if (pid == 0 || !wait_for(pid, &end))
+        return 512;
+    return end.end == PROCESS_KILLED ? 256 + end.value : end.value;
+}
+
+static bool kill(uint64_t pid)
+{
+    struct process_kill_request request = {.pid = pid, .signal = PROCESS_SIGKILL};
+    struct process_kill_reply reply;
+    return process_kill(process, &request, &reply, NULL) == OK;
+}
+
+static void check_nothing_leaked(const struct measure *before, const char *what)
+{
+    struct measure after;
+    if (!measure_take(process, &after)) {
+        check(false, what, "the process server gives no figures");
+        return;
+    }
+    enum measure_figure figure = measure_difference(before, &after);
+    bool same = figure == MEASURE_FIGURES;
+    check(same, what, "%s: %lu before, %lu after", measure_name(figure), same ? 0 : before->figures[figure],
+          same ? 0 : after.figures[figure]);
+}
+
+static void check_arguments(void)
+{
+    static const char *const arguments[] = {"caller", "show", NULL};
+    uint64_t status = run(PAYLOAD_FOLDER "caller", arguments);
+    check(status == PAYLOAD_SHOWN, "exec hands over arguments and environment, and the new image runs",
+          "status %lu, want %u", status, PAYLOAD_SHOWN);
+}
+
+static void check_chain(void)
+{
+    static const char *const arguments[] = {"chain", CHAIN_EXECS, NULL};
+    struct measure before;
+    bool measured = measure_take(process, &before);
+    uint64_t status = run(PAYLOAD_FOLDER "chain", arguments);
+    check(status == PAYLOAD_CHAIN_END, CHAIN_EXECS " execs keep the pid, and the process grows by nothing",
+          "status %lu, want %u", status, PAYLOAD_CHAIN_END);
+    if (measured)
+        check_nothing_leaked(&before, CHAIN_EXECS " execs and the process's end leave nothing behind");
+    else
+        check(false, "figures before the chain", "the process server gives none");
+}
+
+/* CPU time of a process, or 0 if it does not run. */
+static uint64_t cpu_time(uint64_t pid)
+{
+    struct process_list_request request = {.pid = pid};
+    struct process_list_reply reply;
+    bool runs = process_list(process, &request, &reply, NULL) == OK && reply.pid == pid &&
+                reply.state == PROCESS_RUNNING;
+    return runs ? reply.cpu_time_ns : 0;
+}
+
+/* This program goes on while the other one never gives the CPU away, and the other one gets on as well. */
+static void check_loop(void)
+{
+    static const char *const arguments[] = {"loop", NULL};
+    uint64_t pid = start(PAYLOAD_FOLDER "loop", arguments);
+    check(pid != 0, "the smallest image, one page that jumps to itself, starts", "%s", failure.reason);
+    if (pid == 0)
+        return;
+    uint64_t begin_ns = sys_clock_read().value;
+    while (cpu_time(pid) == 0 && sys_clock_read().value - begin_ns < WATCH_NS)
+        continue;
+    uint64_t first = cpu_time(pid);
+    begin_ns = sys_clock_read().value;
+    while (sys_clock_read().value - begin_ns < WATCH_NS)
+        continue;
+    uint64_t second = cpu_time(pid);
+    check(first > 0 && second > first, "it runs, and it is preempted", "CPU time %lu ns, then %lu ns", first, second);
+
+    struct process_wait_reply end = {.end = 0};
+    bool ended = kill(pid) && wait_for(pid, &end);
+    check(ended && end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL, "its parent kills it and sees the signal",
+          "end %lu, value %lu", end.end, end.value);
+}
+
+static void check_bad_image(size_t index)
+{
+    char what[96];
+    char status_number[24];
+    const char *path = bad_images[index].path;
+    const char *const spawned[] = {path, NULL};
+    const char *const called[] = {"caller", path, status_number, bad_images[index].reason, NULL};
+
+    uint64_t pid = start(path, spawned);
+    bool refused = pid == 0 && failure.status == bad_images[index].status &&
+                   launch_reason_has(&failure, bad_images[index].reason);
+    format_into(what, sizeof what, "spawn of %s is refused with its reason", bad_images[index].what);
+    if (pid == 0) {
+        check(refused, what, "%s: %s", status_name(failure.status), failure.reason);
+    } else {
+        struct process_wait_reply end;
+        check(false, what, "it runs");
+        (void)(kill(pid) && wait_for(pid, &end)); /* the check has failed already */
+    }
+
+    format_into(status_number, sizeof status_number, "%u", bad_images[index].status);
+    format_into(what, sizeof what, "exec of %s is refused, and the caller lives on", bad_images[index].what);
+    uint64_t status = run(PAYLOAD_FOLDER "caller", called);
+    check(status == PAYLOAD_LIVES_ON, what, "status %lu, want %u", status, PAYLOAD_LIVES_ON);
+}
+
+static void check_bad_images(void)
+{
+    struct measure before;
+    bool measured = measure_take(process, &before);
+    for (size_t i = 0; i < BAD_IMAGE_COUNT; i++)
+        check_bad_image(i);
+    if (measured)
+        check_nothing_leaked(&before, "refused images leave nothing behind");
+    else
+        check(false, "figures before the refused images", "the process server gives none");
+}
+
+/* More programs that never wait than there are CPUs, so that only the timer lets anybody else run. */
+static void check_ticks(void)
+{
+    static const char *const loop[] = {"loop", NULL};
+    static const char *const arguments[] = {"ticks", TICKS_EXECS, NULL};
+    uint64_t pids[COMPETITORS_MAX];
+    uint64_t wanted = sys_system_info(INFO_CPUS, 0).value + 1;
+    size_t count = 0;
+    while (count < wanted && count < COMPETITORS_MAX && (pids[count] = start(PAYLOAD_FOLDER "loop", loop)) != 0)
+        count++;
+    check(count >= 2, "programs that never wait start side by side", "%s", failure.reason);
+
+    uint64_t before = measure_ticks();
+    uint64_t status = run(PAYLOAD_FOLDER "ticks", arguments);
+    uint64_t after = measure_ticks();
+    check(status == PAYLOAD_TICKS_SEEN, "the timer interrupts after each of " TICKS_EXECS " execs among them",
+          "status %lu, want %u", status, PAYLOAD_TICKS_SEEN);
+    check(after > before, "its count grows across the switches", "%lu before, %lu after", before, after);
+
+    bool ended = true;
+    for (size_t i = 0; i < count; i++) {
+        struct process_wait_reply end;
+        ended = kill(pids[i]) && wait_for(pids[i], &end) && end.value == PROCESS_SIGKILL && ended;
+    }
+    check(ended, "all of them are killed", "one was not");
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    if (command_help(argc, argv, usage))
+        return 0;
+    process = program_cap("process");
+    environment = envp;
+    check_arguments(); /* first: afterwards the server has grown whatever it grows once */
+    struct measure before;
+    bool measured = measure_take(process, &before);
+    check_chain();
+    check_loop();
+    check_bad_images();
+    check_ticks();
+    if (measured)
+        check_nothing_leaked(&before, "all of it leaves nothing behind");
+    print("exectest: %lu checks, %lu failed\n", check_count, failure_count);
+    return (int)(failure_count < FAILURES_MAX ? failure_count : FAILURES_MAX);
+}

@@ -1,0 +1,34 @@
+/*
+ * What execs and processes must give back: figures of the process server and of the kernel, taken before and after.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "kernel/abi/syscall.h"
+
+enum measure_figure {
+    MEASURE_FRAMES_FREE,
+    MEASURE_POOL_USED,    /* bytes of the process server's own pool */
+    MEASURE_SLOTS_USED,   /* of the process server's table */
+    MEASURE_CAPABILITIES, /* of the whole system, as are the next two */
+    MEASURE_FRAMES_KERNEL,
+    MEASURE_FRAMES_MAPPED,
+    MEASURE_PROCESSES,
+    MEASURE_FIGURES,
+};
+
+struct measure {
+    uint64_t figures[MEASURE_FIGURES];
+};
+
+/* Returns 0 if the process server did not answer. */
+_Bool measure_take(cap_t process, struct measure *ret_measure);
+
+/* The first figure in which the two differ; MEASURE_FIGURES = none does. */
+enum measure_figure measure_difference(const struct measure *before, const struct measure *after);
+
+const char *measure_name(enum measure_figure figure);
+
+/* Timer interrupts that all CPUs have taken so far. */
+uint64_t measure_ticks(void);
