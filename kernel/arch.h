@@ -64,6 +64,10 @@ static inline uint32_t arch_table_index(uaddr_t at) { return (uint32_t)(at >> 12
 /* Walk one address as the CPU would, through the tables of `root` alone. */
 void arch_walk(uint64_t root, uint64_t address, struct space_walk *ret_walk);
 
+/* With -Dchecks: visit each leaf entry of the user half; stops when `visit` is false. False: it was, or a table's ledger
+ * count is not the number of its entries. */
+bool arch_each_leaf(uint64_t root, bool (*visit)(uint64_t entry));
+
 /* Forget translations of [at, at + page_count pages) wherever `space` may be loaded. */
 void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count);
 
@@ -71,7 +75,8 @@ void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count);
  * Everything the CPU needs when `root` becomes CR3, checked by walking `root` itself. AUDIT_OK or the first failure.
  * With `full`, every entry of the kernel half; without, only what could differ in a release build.
  */
-enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full, struct audit_failure *ret_failure);
+enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full,
+                                 struct audit_failure *ret_failure);
 /* A user page with exactly these rights? `absent_ok`: a missing page passes. */
 enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, bool absent_ok, enum audit_check check,
                                  struct audit_failure *ret_failure);

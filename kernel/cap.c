@@ -34,9 +34,7 @@ void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights
     object->first_cap = slot;
 }
 
-enum status cap_can_derive(const struct cap_slot *parent) {
-    return cap_depth(parent) == CAP_DEPTH_MAX ? E_LIMIT : OK;
-}
+enum status cap_can_derive(const struct cap_slot *parent) { return cap_depth(parent) == CAP_DEPTH_MAX ? E_LIMIT : OK; }
 
 void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data) {
     struct cap_slot *next = cap_next(parent);

@@ -1,7 +1,35 @@
+/*
+ * Objects are found through the pools, which hold all that a user made; what boot made is reached through the
+ * capabilities in the tables.
+ */
 #include "kernel/check.h"
 
+#include "kernel/arch.h"
+#include "kernel/cap.h"
 #include "kernel/cpu.h"
+#include "kernel/endpoint.h"
+#include "kernel/irq.h"
+#include "kernel/ledger.h"
+#include "kernel/notification.h"
+#include "kernel/pool.h"
+#include "kernel/space.h"
+#include "kernel/table.h"
 #include "kernel/thread.h"
+
+/* True if `holds` is, for every living object of this type. */
+static bool each_object(enum object_type type, bool (*holds)(struct object *object)) {
+    for (struct list_node *at = list_first(&all_pools); at != &all_pools.head; at = at->next) {
+        const struct pool *pool = CONTAINER_OF(at, struct pool, object.in_pool);
+        for (struct list_node *node = list_first(&pool->objects); node != &pool->objects.head; node = node->next) {
+            struct object *object = CONTAINER_OF(node, struct object, in_pool);
+            if (object->type == type && !holds(object))
+                return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t ready_total;
 
 static bool ready_queues_hold(const struct cpu *cpu) {
     for (uint32_t priority = 0; priority < PRIORITIES; priority++) {
@@ -9,23 +37,210 @@ static bool ready_queues_hold(const struct cpu *cpu) {
         bool marked = (cpu->ready_bitmap >> priority & 1) != 0;
         if (marked == list_is_empty(queue))
             return false;
-        for (const struct list_node *node = queue->head.next; node != &queue->head; node = node->next) {
+        for (const struct list_node *node = list_first(queue); node != &queue->head; node = node->next) {
             const struct thread *thread = CONTAINER_OF(node, struct thread, run);
             if (thread->state != THREAD_READY || thread->priority != priority || thread->cpu != cpu ||
                 node->next->previous != node)
                 return false;
+            ready_total++;
         }
     }
     return true;
 }
 
-uint64_t check_invariants(void) {
-    for (uint32_t i = 0; i < cpu_total; i++) {
-        uint64_t count;
-        if (!ready_queues_hold(cpus[i]))
-            return INVARIANT_READY_QUEUES;
-        if (!heap_is_well_formed(&cpus[i]->deadlines, &count))
-            return INVARIANT_DEADLINES;
+/* The census: a thread is where its state says. */
+static bool thread_state_holds(struct object *object) {
+    const struct thread *thread = CONTAINER_OF(object, struct thread, object);
+    bool queued = thread->wait_heap != NULL && heap_contains_node(&thread->wait);
+    bool answered = thread->reply_slot != NULL;
+    switch ((enum thread_run_state)thread->state) {
+    case THREAD_READY:
+        ready_total--;
+        return !queued && !answered && list_contains_node(&thread->run);
+    case THREAD_RUNNING:
+        return !queued && !answered && thread->cpu->current == thread;
+    case THREAD_STOPPED:
+        return !queued && !answered && !list_contains_node(&thread->run);
+    case THREAD_IN_CALL:
+    case THREAD_IN_FAULT:
+        return queued != answered;
+    case THREAD_IN_WAIT:
+    case THREAD_IN_SIGNAL:
+        return queued && !answered;
     }
+    return false;
+}
+
+static bool threads_hold(void) {
+    ready_total = 0;
+    for (uint32_t i = 0; i < cpu_total; i++) {
+        if (!ready_queues_hold(cpus[i]))
+            return false;
+    }
+    return each_object(OBJECT_THREAD, thread_state_holds) && ready_total == 0;
+}
+
+static bool heap_holds(const struct heap *heap) {
+    uint64_t count;
+    return heap_is_well_formed(heap, &count);
+}
+
+static bool endpoint_holds(struct object *object) {
+    const struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, object);
+    return heap_holds(&endpoint->senders) && heap_holds(&endpoint->receivers) &&
+           (heap_is_empty(&endpoint->senders) || heap_is_empty(&endpoint->receivers));
+}
+
+static bool notification_holds(struct object *object) {
+    const struct notification *notification = CONTAINER_OF(object, struct notification, object);
+    return heap_holds(&notification->waiters) && (notification->bits == 0 || heap_is_empty(&notification->waiters));
+}
+
+static bool queues_hold(void) {
+    for (uint32_t i = 0; i < cpu_total; i++) {
+        if (!heap_holds(&cpus[i]->deadlines))
+            return false;
+    }
+    return each_object(OBJECT_ENDPOINT, endpoint_holds) && each_object(OBJECT_NOTIFICATION, notification_holds);
+}
+
+static uint64_t caps_seen;
+
+/* One slot and its neighbours. Depths may be ahead of a correction that is due (cap_settle). */
+static bool slot_holds(const struct cap_slot *slot) {
+    if (cap_is_empty(slot))
+        return true;
+    caps_seen++;
+    if (cap_type(slot) == OBJECT_REPLY)
+        return ((const struct thread *)cap_object(slot))->reply_slot == slot;
+    const struct object *object = cap_object(slot);
+    const struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
+    if (object->type != cap_type(slot))
+        return false;
+    if (next != NULL && (cap_previous(next) != slot || cap_object(next) != object))
+        return false;
+    if (previous == NULL)
+        return object->first_cap == slot;
+    bool depth_fits = cap_depth(slot) <= cap_depth(previous) + 1 || object->adjust_at != NULL;
+    return cap_next(previous) == slot && depth_fits;
+}
+
+static bool table_holds(struct object *object) {
+    const struct table *table = CONTAINER_OF(object, struct table, object);
+    for (uint64_t i = 0; i < table->slot_count; i++) {
+        if (!slot_holds(&table->slots[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool thread_slots_hold(struct object *object) {
+    const struct thread *thread = CONTAINER_OF(object, struct thread, object);
+    return slot_holds(&thread->reply) && slot_holds(&thread->table) && slot_holds(&thread->space) &&
+           slot_holds(&thread->fault_endpoint) && slot_holds(&thread->notification) &&
+           slot_holds(&thread->message_memory);
+}
+
+/* Deletion in progress holds slots of objects that are in no pool's list any more: then they can't be counted. */
+static bool derivation_holds(void) {
+    caps_seen = irq_bound_count();
+    if (!each_object(OBJECT_TABLE, table_holds) || !each_object(OBJECT_THREAD, thread_slots_hold))
+        return false;
+    return caps_seen == cap_count || !reaper_is_idle();
+}
+
+/* Each leaf entry, and each thread's message page, takes one from its frame's count; then no count may be left. */
+static bool take_leaf(uint64_t entry) {
+    uint64_t frame = arch_entry_frame(entry);
+    if (frame_type(frame) == FRAME_FIRMWARE)
+        return true;
+    if (frame_type(frame) != FRAME_USER || frame_count(frame) == 0)
+        return false;
+    ledger.frames[frame].type_and_count--;
+    return true;
+}
+
+static bool give_leaf(uint64_t entry) {
+    uint64_t frame = arch_entry_frame(entry);
+    if (frame_type(frame) == FRAME_USER)
+        ledger.frames[frame].type_and_count++;
+    return true;
+}
+
+static bool take_space(struct object *object) {
+    return arch_each_leaf(CONTAINER_OF(object, struct space, object)->root, take_leaf);
+}
+
+static bool give_space(struct object *object) {
+    return arch_each_leaf(CONTAINER_OF(object, struct space, object)->root, give_leaf);
+}
+
+static bool take_message(struct object *object) {
+    uint64_t frame = CONTAINER_OF(object, struct thread, object)->message_frame;
+    return frame == 0 || take_leaf(frame * PAGE_BYTES);
+}
+
+static bool give_message(struct object *object) {
+    uint64_t frame = CONTAINER_OF(object, struct thread, object)->message_frame;
+    return frame == 0 || give_leaf(frame * PAGE_BYTES);
+}
+
+static bool ledger_holds(void) {
+    if (!each_object(OBJECT_SPACE, take_space) || !each_object(OBJECT_THREAD, take_message))
+        return false; /* and the ledger stays wrong: nothing is to be trusted any more */
+    bool zero = true;
+    for (uint64_t frame = 0; frame < ledger.frame_count; frame++)
+        zero = zero && (frame_type(frame) != FRAME_USER || frame_count(frame) == 0);
+    each_object(OBJECT_SPACE, give_space);
+    each_object(OBJECT_THREAD, give_message);
+    uint64_t mapped = 0;
+    for (uint64_t frame = 0; frame < ledger.frame_count; frame++)
+        mapped += frame_type(frame) == FRAME_USER && frame_count(frame) > 0;
+    return (zero && mapped == ledger.mapped_count) || !reaper_is_idle();
+}
+
+static bool pool_holds(const struct pool *pool) {
+    uint64_t unused = 0, total = 0;
+    for (const struct pool_chunk *chunk = pool->chunks; chunk != NULL; chunk = chunk->next) {
+        total += chunk->frame_count;
+        for (uint64_t i = 0; i < chunk->frame_count; i++) {
+            uint64_t frame = chunk->first_frame + i;
+            if (ledger.frames[frame].owner != arch_physical(pool) / PAGE_BYTES)
+                return false;
+            unused += frame_type(frame) == FRAME_POOL;
+        }
+    }
+    return pool->object.dying || (total == pool->frame_count && unused == pool->free_frames);
+}
+
+static bool pools_hold(void) {
+    uint64_t frames = 0;
+    for (struct list_node *at = list_first(&all_pools); at != &all_pools.head; at = at->next) {
+        const struct pool *pool = CONTAINER_OF(at, struct pool, object.in_pool);
+        if (!pool_holds(pool))
+            return false;
+        frames += pool->frame_count;
+    }
+    return frames == ledger.kernel_count || !reaper_is_idle();
+}
+
+static bool kernel_half_holds(struct object *object) {
+    struct audit_failure failure;
+    return arch_audit_root(CONTAINER_OF(object, struct space, object)->root, NULL, false, &failure) == AUDIT_OK;
+}
+
+uint64_t check_invariants(void) {
+    if (!threads_hold())
+        return INVARIANT_THREADS;
+    if (!queues_hold())
+        return INVARIANT_QUEUES;
+    if (!derivation_holds())
+        return INVARIANT_DERIVATION;
+    if (!ledger_holds())
+        return INVARIANT_LEDGER;
+    if (!pools_hold())
+        return INVARIANT_POOLS;
+    if (!each_object(OBJECT_SPACE, kernel_half_holds))
+        return INVARIANT_KERNEL_HALF;
     return INVARIANT_NONE;
 }

@@ -10,12 +10,11 @@ uint64_t check_invariants(void);
 
 enum invariant {
     INVARIANT_NONE = 0,
-    INVARIANT_READY_QUEUES = 1,   /* each ready thread on one queue, bitmap and states right */
-    INVARIANT_DEADLINES = 2,      /* heaps well formed */
-    INVARIANT_DERIVATION = 3,     /* lists linked both ways, depths plausible, types and objects the same */
-    INVARIANT_LEDGER = 4,         /* a user frame's count = leaf entries and message pages that hold it */
-    INVARIANT_TABLE_COUNTS = 5,   /* a table's count = its present entries */
-    INVARIANT_POOLS = 6,          /* free and used frames add up */
-    INVARIANT_KERNEL_HALF = 7,    /* every root's is the sealed one */
-    INVARIANT_WRITE_EXECUTE = 8,  /* no user page is writable and executable, none reaches the kernel's frames */
+    INVARIANT_THREADS = 1,     /* each ready thread on one queue, each other one where its state says */
+    INVARIANT_QUEUES = 2,      /* heaps well formed; never senders and receivers at one endpoint */
+    INVARIANT_DERIVATION = 3,  /* lists linked both ways, depths plausible, one object each, the total right */
+    INVARIANT_LEDGER = 4,      /* frame counts = leaf entries and message pages; table counts = entries; users' leaves
+                                  lead to users' frames only */
+    INVARIANT_POOLS = 5,       /* unused and used frames add up, and belong to the pool */
+    INVARIANT_KERNEL_HALF = 6, /* every root's is the sealed one */
 };

@@ -24,6 +24,13 @@ void irq_unbind(struct cap_slot *slot) {
     cap_remove(slot);
 }
 
+uint64_t irq_bound_count(void) {
+    uint64_t count = 0;
+    for (uint32_t line = 0; line < IRQ_LINES; line++)
+        count += !cap_is_empty(&lines[line].notification);
+    return count;
+}
+
 /* The one line that the capability stands for. */
 static enum status find_line(const struct thread *self, cap_t irq, struct irq_line **ret_line) {
     struct cap_slot *slot;

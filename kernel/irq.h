@@ -11,5 +11,8 @@
 /* Lock: kernel lock. */
 void irq_fire(uint32_t line);
 
+/* How many lines are bound, each by a capability. */
+uint64_t irq_bound_count(void);
+
 /* A bound notification must go, see cap_take_away. */
 void irq_unbind(struct cap_slot *slot);

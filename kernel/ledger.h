@@ -26,8 +26,8 @@ _Static_assert(sizeof(struct frame_entry) == 8, "the boot loader reserves 8 byte
 
 struct ledger {
     struct frame_entry *frames;
-    uint64_t frame_count; /* one past the highest RAM frame; what lies above is device memory */
-    uint64_t ram_count;   /* frames that are not FRAME_FIRMWARE */
+    uint64_t frame_count;  /* one past the highest RAM frame; what lies above is device memory */
+    uint64_t ram_count;    /* frames that are not FRAME_FIRMWARE */
     uint64_t mapped_count; /* frames of type USER with a count */
     uint64_t kernel_count; /* frames of types POOL, OBJECT, TABLE */
 };

@@ -36,9 +36,7 @@ static struct memory regions[INIT_REGIONS_MAX], devices, volume;
 static struct object all_ports, all_lines;
 
 /* Pages for the first program, taken from the front of the free memory that it gets. */
-static struct {
-    uint64_t pool_frame, stack_frame, info_frame, message_frame;
-} reserved;
+static struct { uint64_t pool_frame, stack_frame, info_frame, message_frame; } reserved;
 
 /* The value of `name=value` in the command line; NULL: not there. */
 static const char *command_value(const char *command, const char *name) {
@@ -152,7 +150,8 @@ static void give_regions(struct table *table, const struct boot_info *boot, cons
         if (!is_free_range(&ranges[i]) || page_count == 0)
             continue;
         if (info->region_count == INIT_REGIONS_MAX) {
-            log_line(LOG_WARN, "boot", "more than %u regions of memory: the rest is not used", (uint64_t)INIT_REGIONS_MAX);
+            log_line(LOG_WARN, "boot", "more than %u regions of memory: the rest is not used",
+                     (uint64_t)INIT_REGIONS_MAX);
             break;
         }
         uint32_t region = (uint32_t)info->region_count++;
@@ -215,7 +214,8 @@ static void start_init(const struct boot_info *boot, const struct boot_range *ra
     memory_clear(arch_pointer(reserved.stack_frame * PAGE_BYTES), INIT_STACK_PAGES * PAGE_BYTES);
     memory_clear(arch_pointer(reserved.message_frame * PAGE_BYTES), PAGE_BYTES);
     struct init_info *info = fill_info(boot);
-    map_for_init(space, reserved.stack_frame, INIT_STACK_PAGES, INIT_STACK_TOP - INIT_STACK_PAGES * PAGE_BYTES, read_write);
+    map_for_init(space, reserved.stack_frame, INIT_STACK_PAGES, INIT_STACK_TOP - INIT_STACK_PAGES * PAGE_BYTES,
+                 read_write);
     map_for_init(space, reserved.info_frame, 1, INIT_INFO_AT, MEMORY_READ);
     map_for_init(space, reserved.message_frame, 1, INIT_MESSAGE_AT, read_write);
 

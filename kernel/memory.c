@@ -18,7 +18,9 @@ enum status memory_check_frames(uint64_t first_frame, uint64_t page_count) {
 }
 
 /* [offset, offset + count) within `limit`, without overflow. */
-static bool in_range(uint64_t offset, uint64_t count, uint64_t limit) { return offset <= limit && count <= limit - offset; }
+static bool in_range(uint64_t offset, uint64_t count, uint64_t limit) {
+    return offset <= limit && count <= limit - offset;
+}
 
 struct result sys_memory_derive(cap_t memory, uint64_t offset_pages, uint64_t page_count, cap_t slot, uint64_t rights) {
     struct thread *self = caller();

@@ -48,15 +48,13 @@ static bool pool_reap_step(struct pool *pool) {
     return list_is_empty(&pool->objects) && pool->dying_count == 0 && pool_dissolve_step(pool);
 }
 
-/* One step in taking `object` apart. True: nothing is left but its memory, which starts at *ret_memory. */
-static bool reap_step(struct object *object, void **ret_memory) {
-    *ret_memory = object;
+/* One step in taking `object` apart. True: nothing is left but its memory, or, of a pool, not even that. */
+static bool reap_step(struct object *object) {
     switch ((enum object_type)object->type) {
     case OBJECT_SPACE:
         return space_reap_step(CONTAINER_OF(object, struct space, object));
     case OBJECT_THREAD:
-        *ret_memory = CONTAINER_OF(object, struct thread, object);
-        return thread_reap_step(*ret_memory);
+        return thread_reap_step(CONTAINER_OF(object, struct thread, object));
     case OBJECT_TABLE:
         return table_reap_step(CONTAINER_OF(object, struct table, object));
     case OBJECT_ENDPOINT:
@@ -64,7 +62,6 @@ static bool reap_step(struct object *object, void **ret_memory) {
     case OBJECT_NOTIFICATION:
         return notification_reap_step(CONTAINER_OF(object, struct notification, object));
     case OBJECT_POOL:
-        *ret_memory = NULL; /* it dissolves itself */
         return pool_reap_step(CONTAINER_OF(object, struct pool, object));
     case OBJECT_NONE:
     case OBJECT_MEMORY:
@@ -76,6 +73,8 @@ static bool reap_step(struct object *object, void **ret_memory) {
     panic("an object that boot made was killed");
 }
 
+bool reaper_is_idle(void) { return queue_first == NULL; }
+
 bool reaper_run(uint32_t budget) {
     while (queue_first != NULL && budget-- > 0) {
         struct object *object = queue_first;
@@ -84,13 +83,12 @@ bool reaper_run(uint32_t budget) {
             continue;
         }
         queue_first = object->reap_next;
-        void *memory;
         bool is_pool = object->type == OBJECT_POOL;
-        if (!reap_step(object, &memory)) {
+        if (!reap_step(object)) {
             enqueue(object);
         } else if (!is_pool) {
             struct pool *pool = object->pool;
-            pool_give(pool, memory, object->size_bytes);
+            pool_give(pool, object, object->size_bytes);
             pool->dying_count--;
         }
         if (is_pool)

@@ -16,10 +16,11 @@
 struct cap_slot;
 struct pool;
 
+/* The first member of every kind of object, so that one pointer serves for both. */
 struct object {
     struct cap_slot *first_cap; /* the derivation list; NULL: none, the object is dying or not yet published */
     struct pool *pool;          /* who paid; NULL: made at boot, never dies */
-    struct list_node in_pool;   /* pool->objects */
+    struct list_node in_pool;   /* pool->objects; a pool itself: all_pools */
     struct object *reap_next;   /* the reaper's queue */
     struct cap_slot *adjust_at; /* a deletion left depths to correct from here on (cap.c); NULL: none */
     uint16_t adjust_depth;      /* ... those deeper than this */
@@ -41,5 +42,6 @@ void object_kill(struct object *object);
  * and an idle CPU does: what a killed thread left behind does not wait for it.
  */
 bool reaper_run(uint32_t budget);
+bool reaper_is_idle(void); /* nothing is dead */
 
 #define REAPER_BUDGET 16U /* steps of at most a few hundred instructions; dissolving a pool takes several at once */

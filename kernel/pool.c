@@ -22,13 +22,15 @@ struct pool_slab {
 };
 _Static_assert(sizeof(struct pool_slab) <= POOL_PIECE_MIN, "the head takes the place of one piece");
 
+struct list all_pools = {{&all_pools.head, &all_pools.head}};
+
 static uint32_t class_bytes(uint32_t class) { return POOL_PIECE_MIN << class; }
 
 /* The smallest class that holds `bytes`, or POOL_SLAB_CLASSES. */
 static uint32_t class_of(uint32_t bytes) {
     uint32_t class = 0;
     while (class < POOL_SLAB_CLASSES && class_bytes(class) < bytes)
-        class++;
+        class ++;
     return class;
 }
 
@@ -50,6 +52,7 @@ struct pool *pool_make(uint64_t first_frame, uint64_t frame_count) {
     struct pool *pool = arch_pointer(first_frame * PAGE_BYTES);
     memory_clear(pool, PAGE_BYTES);
     object_init(&pool->object, OBJECT_POOL, NULL, 0);
+    list_append(&all_pools, &pool->object.in_pool);
     list_init(&pool->objects);
     pool->first_chunk = (struct pool_chunk){.first_frame = first_frame, .frame_count = frame_count, .used = 1};
     pool->chunks = &pool->first_chunk;
@@ -236,6 +239,7 @@ bool pool_dissolve_step(struct pool *pool) {
         return false;
     }
     uint64_t header_frame = pool->first_chunk.first_frame;
+    list_remove(&pool->object.in_pool);
     memory_clear(pool, PAGE_BYTES);
     frame_set_type(header_frame, FRAME_USER, 0);
     return true;

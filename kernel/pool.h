@@ -25,6 +25,8 @@ struct pool_chunk {
     uint64_t used; /* frames handed out from its front */
 };
 
+extern struct list all_pools; /* object.in_pool: a pool is in no pool, but in this list */
+
 struct pool_run; /* a free run: first word = next */
 struct pool_slab;
 

@@ -12,7 +12,9 @@
 
 #define ALL_PORTS 65536U
 
-struct result sys_clock_read(void) { return result_value(arch_clock_ns()); }
+struct result sys_clock_read(void) {
+    return result_value(arch_clock_ns());
+}
 
 struct result sys_log_write(uint64_t length_bytes) {
     const struct thread *self = caller();

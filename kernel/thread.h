@@ -30,20 +30,20 @@ struct space;
 struct table;
 
 struct thread {
-    struct arch_thread arch; /* first: the CPU saves registers at its end, see arch/x86_64/state.h */
     struct object object;
+    struct arch_thread arch; /* registers, saved here by the CPU and the entry code themselves */
 
     uint8_t state; /* enum thread_run_state */
     uint8_t priority;
-    bool foreign;      /* its system calls go to its fault endpoint */
-    bool suspended;    /* stop as soon as what it waits for is over */
+    bool foreign;                 /* its system calls go to its fault endpoint */
+    bool suspended;               /* stop as soon as what it waits for is over */
     uint32_t message_frame;       /* held in the ledger for the message page; 0 = none */
     struct message_page *message; /* that frame in the direct map; NULL = none */
     struct cpu *cpu;
     uint64_t cpu_time_ticks;
 
-    struct list_node run;     /* READY: cpu->ready[priority] */
-    struct heap *wait_heap;   /* the queue this thread is in; NULL = none */
+    struct list_node run;   /* READY: cpu->ready[priority] */
+    struct heap *wait_heap; /* the queue this thread is in; NULL = none */
     struct heap_node wait;
     struct deadline deadline; /* when the wait ends by itself */
 

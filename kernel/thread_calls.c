@@ -11,7 +11,7 @@
 #include "kernel/table.h"
 #include "kernel/thread.h"
 
-#define FIELDS_ALL \
+#define FIELDS_ALL                                                                                                     \
     (THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_NOTIFICATION | THREAD_PRIORITY | THREAD_CPU | \
      THREAD_FOREIGN)
 
@@ -74,8 +74,9 @@ static enum status check_config(const struct thread *self, const struct thread *
 
 /* Corrections due in any list that will be touched, old bindings' included; true: none is left. */
 static bool settle_lists(struct thread *thread, const struct config_caps *caps) {
-    struct cap_slot *slots[] = {caps->table,     caps->fault_endpoint,    caps->message_memory,   caps->notification,
-                                &thread->table,  &thread->fault_endpoint, &thread->message_memory, &thread->notification};
+    struct cap_slot *slots[] = {
+        caps->table,    caps->fault_endpoint,    caps->message_memory,    caps->notification,
+        &thread->table, &thread->fault_endpoint, &thread->message_memory, &thread->notification};
     for (uint32_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
         if (slots[i] != NULL && !cap_is_empty(slots[i]) && !cap_settle(cap_object(slots[i]), REAPER_BUDGET))
             return false;
@@ -83,15 +84,17 @@ static bool settle_lists(struct thread *thread, const struct config_caps *caps) 
     return true;
 }
 
-/* A thread that is ready changes queues; one that waits keeps its place in the queue it entered. */
-static void set_priority(struct thread *thread, uint8_t priority) {
-    bool ready = thread->state == THREAD_READY;
-    if (ready)
+/* A thread that can run goes to the end of its new queue; one that waits keeps its place in the queue it entered. */
+static void move(struct thread *thread, uint8_t priority, struct cpu *cpu) {
+    bool can_run = thread->state == THREAD_READY || thread->state == THREAD_RUNNING;
+    if (can_run)
         sched_block(thread, THREAD_STOPPED);
+    if (thread->cpu != cpu)
+        arch_thread_release(thread);
     thread->priority = priority;
-    if (ready)
+    thread->cpu = cpu;
+    if (can_run)
         sched_ready(thread);
-    thread->cpu->unsettled = true;
 }
 
 static void apply_config(struct thread *thread, const struct thread_config *config, uint64_t fields,
@@ -104,8 +107,10 @@ static void apply_config(struct thread *thread, const struct thread_config *conf
         thread_bind_message(thread, caps->message_memory, caps->message_frame);
     if ((fields & THREAD_NOTIFICATION) != 0)
         thread_bind(thread, &thread->notification, caps->notification);
-    if ((fields & THREAD_PRIORITY) != 0)
-        set_priority(thread, (uint8_t)config->priority);
+    if ((fields & (THREAD_PRIORITY | THREAD_CPU)) != 0) {
+        uint64_t priority = (fields & THREAD_PRIORITY) != 0 ? config->priority : thread->priority;
+        move(thread, (uint8_t)priority, (fields & THREAD_CPU) != 0 ? cpus[config->cpu] : thread->cpu);
+    }
     if ((fields & THREAD_FOREIGN) != 0)
         thread->foreign = config->foreign == 1;
 }

@@ -67,7 +67,8 @@ enum status transfer_message(struct thread *from, struct thread *to, uint64_t in
 
 void transfer_fault(struct thread *from, struct thread *to, uint64_t *ret_info) {
     enum message_kind kind = from->fault_kind == FAULT_SYSCALL ? MESSAGE_SYSCALL : MESSAGE_FAULT;
-    struct fault_message fault = {.kind = from->fault_kind, .address = from->fault_address, .access = from->fault_access};
+    struct fault_message fault = {
+        .kind = from->fault_kind, .address = from->fault_address, .access = from->fault_access};
     arch_registers_read(from, &fault.registers);
     fault.rip = fault.registers.rip;
     const struct space *space = thread_space(from);

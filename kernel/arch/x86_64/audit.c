@@ -154,7 +154,6 @@ enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, boo
     uint32_t looked_at = page_walk(root, at, entries);
     if (absent_ok && (entries[looked_at - 1] & PTE_PRESENT) == 0)
         return AUDIT_OK;
-    struct need need = {
-        .user = true, .write = (rights & MEMORY_WRITE) != 0, .execute = (rights & MEMORY_EXECUTE) != 0};
+    struct need need = {.user = true, .write = (rights & MEMORY_WRITE) != 0, .execute = (rights & MEMORY_EXECUTE) != 0};
     return page_is(root, at, need, ret_failure) ? AUDIT_OK : check;
 }

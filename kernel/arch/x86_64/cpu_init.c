@@ -92,7 +92,8 @@ static uint64_t address_of(void (*code)(void)) { return (uint64_t)(uintptr_t)cod
 
 static void idt_init(void) {
     for (uint32_t vector = 0; vector < IDT_GATES; vector++)
-        set_gate(vector, (uint64_t)(uintptr_t)(interrupt_stubs + (uint64_t)vector * STUB_BYTES), 0, GATE_PRESENT_INTERRUPT);
+        set_gate(vector, (uint64_t)(uintptr_t)(interrupt_stubs + (uint64_t)vector * STUB_BYTES), 0,
+                 GATE_PRESENT_INTERRUPT);
     set_gate(8, address_of(ist_double_fault), 1, GATE_PRESENT_INTERRUPT);
     set_gate(2, address_of(ist_nmi), 2, GATE_PRESENT_INTERRUPT);
     set_gate(1, address_of(ist_debug), 3, GATE_PRESENT_INTERRUPT);

@@ -1,12 +1,12 @@
 /*
  * What an interrupt or exception means.
  */
+#include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/fpu.h"
-#include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/panic.h"
 #include "kernel/cpu.h"
 #include "kernel/fault.h"

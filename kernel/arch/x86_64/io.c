@@ -4,7 +4,7 @@
 #include "kernel/arch/x86_64/asm.h"
 #include "kernel/string.h"
 
-#define LOG_PORT 0xe9U       /* QEMU's debug console; nothing on a PC listens there */
+#define LOG_PORT 0xe9U /* QEMU's debug console; nothing on a PC listens there */
 #define SERIAL_PORT 0x3f8U
 #define SERIAL_STATUS (SERIAL_PORT + 5)
 #define SERIAL_CAN_SEND (1U << 5)

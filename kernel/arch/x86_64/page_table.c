@@ -5,9 +5,9 @@
  * Levels count as the manual's names do: 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT. Each table's ledger entry counts its present
  * entries (the root's: in the user half), so that an empty one is known without looking.
  */
+#include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/layout.h"
-#include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch/x86_64/pte.h"
 #include "kernel/assert.h"
 #include "kernel/ledger.h"
@@ -29,7 +29,8 @@ uint64_t sealed_root;
 void arch_root_init(uint64_t root) {
     uint64_t *table = arch_pointer(root);
     const uint64_t *sealed = arch_pointer(sealed_root);
-    memory_move(table + ROOT_KERNEL_ENTRY, sealed + ROOT_KERNEL_ENTRY, (ENTRIES - ROOT_KERNEL_ENTRY) * sizeof(uint64_t));
+    memory_move(table + ROOT_KERNEL_ENTRY, sealed + ROOT_KERNEL_ENTRY,
+                (ENTRIES - ROOT_KERNEL_ENTRY) * sizeof(uint64_t));
 }
 
 uint64_t *arch_table_find(uint64_t root, uaddr_t at) {

@@ -25,14 +25,13 @@ struct frame {
     uint64_t vector; /* FRAME_SYSCALL: leave by SYSRET; else by IRET */
     uint64_t error;
     uint64_t rip, cs, rflags, rsp, ss; /* what the CPU pushes */
-};
-_Static_assert(sizeof(struct frame) == 22 * 8 && sizeof(struct frame) % 16 == 0,
-               "the CPU aligns its stack pointer to 16 before it pushes");
+} __attribute__((aligned(16)));        /* the CPU aligns its stack pointer before it pushes */
+_Static_assert(sizeof(struct frame) == 22 * 8, "no padding: its end is where the CPU begins to push");
 
 _Static_assert(offsetof(struct frame, vector) == FRAME_VECTOR, "entry.S");
 
 struct arch_thread {
-    struct frame frame; /* first: see struct thread */
+    struct frame frame;
     uint64_t fs_base;
     uint64_t fpu_used; /* it has FPU state: in its FPU area (fpu.c) or in the registers of the CPU it runs on */
 };

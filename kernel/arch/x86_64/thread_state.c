@@ -25,8 +25,8 @@ struct cpu *arch_this_cpu(void) {
 }
 
 void arch_thread_init(struct thread *thread) {
-    thread->arch = (struct arch_thread){
-        .frame = {.cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA, .rflags = FLAGS_FIXED}};
+    thread->arch =
+        (struct arch_thread){.frame = {.cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA, .rflags = FLAGS_FIXED}};
 }
 
 /*
@@ -72,12 +72,25 @@ _Noreturn void arch_enter_user(void) { user_return(); }
 
 void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers) {
     const struct frame *frame = &thread->arch.frame;
-    *ret_registers = (struct thread_registers){
-        .rax = frame->status,   .rbx = frame->rbx,      .rcx = frame->rcx,       .rdx = frame->words[0],
-        .rsi = frame->info,     .rdi = frame->target,   .rbp = frame->rbp,       .rsp = frame->rsp,
-        .r8 = frame->words[2],  .r9 = frame->words[3],  .r10 = frame->words[1],  .r11 = frame->r11,
-        .r12 = frame->r12,      .r13 = frame->r13,      .r14 = frame->r14,       .r15 = frame->r15,
-        .rip = frame->rip,      .rflags = frame->rflags, .fs_base = thread->arch.fs_base};
+    *ret_registers = (struct thread_registers){.rax = frame->status,
+                                               .rbx = frame->rbx,
+                                               .rcx = frame->rcx,
+                                               .rdx = frame->words[0],
+                                               .rsi = frame->info,
+                                               .rdi = frame->target,
+                                               .rbp = frame->rbp,
+                                               .rsp = frame->rsp,
+                                               .r8 = frame->words[2],
+                                               .r9 = frame->words[3],
+                                               .r10 = frame->words[1],
+                                               .r11 = frame->r11,
+                                               .r12 = frame->r12,
+                                               .r13 = frame->r13,
+                                               .r14 = frame->r14,
+                                               .r15 = frame->r15,
+                                               .rip = frame->rip,
+                                               .rflags = frame->rflags,
+                                               .fs_base = thread->arch.fs_base};
 }
 
 bool arch_registers_valid(const struct thread_registers *registers) {
@@ -87,13 +100,23 @@ bool arch_registers_valid(const struct thread_registers *registers) {
 
 /* The thread leaves by IRET, which takes all of them. */
 void arch_registers_write(struct thread *thread, const struct thread_registers *registers) {
-    thread->arch.frame = (struct frame){
-        .status = registers->rax,   .rbx = registers->rbx, .rcx = registers->rcx,
-        .words = {registers->rdx, registers->r10, registers->r8, registers->r9},
-        .info = registers->rsi,     .target = registers->rdi, .rbp = registers->rbp, .rsp = registers->rsp,
-        .r11 = registers->r11,      .r12 = registers->r12, .r13 = registers->r13, .r14 = registers->r14,
-        .r15 = registers->r15,      .rip = registers->rip, .cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA,
-        .rflags = (registers->rflags & FLAGS_USER) | FLAGS_FIXED};
+    thread->arch.frame = (struct frame){.status = registers->rax,
+                                        .rbx = registers->rbx,
+                                        .rcx = registers->rcx,
+                                        .words = {registers->rdx, registers->r10, registers->r8, registers->r9},
+                                        .info = registers->rsi,
+                                        .target = registers->rdi,
+                                        .rbp = registers->rbp,
+                                        .rsp = registers->rsp,
+                                        .r11 = registers->r11,
+                                        .r12 = registers->r12,
+                                        .r13 = registers->r13,
+                                        .r14 = registers->r14,
+                                        .r15 = registers->r15,
+                                        .rip = registers->rip,
+                                        .cs = SELECTOR_USER_CODE,
+                                        .ss = SELECTOR_USER_DATA,
+                                        .rflags = (registers->rflags & FLAGS_USER) | FLAGS_FIXED};
     thread->arch.fs_base = registers->fs_base;
 }
 
