@@ -34,21 +34,18 @@ static struct server server;
 static struct terminal terminal;
 
 /* Ports the manifest did not grant read as absent: the UART's own check finds out. */
-static uint8_t read_register(void *context, unsigned index)
-{
+static uint8_t read_register(void *context, unsigned index) {
     (void)context;
     struct result result = sys_port_read(wires.ports, wires.first_port + index, 1);
     return result.status == OK ? (uint8_t)result.value : 0xff;
 }
 
-static void write_register(void *context, unsigned index, uint8_t value)
-{
+static void write_register(void *context, unsigned index, uint8_t value) {
     (void)context;
     (void)sys_port_write(wires.ports, wires.first_port + index, 1, value);
 }
 
-static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t length)
-{
+static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t length) {
     (void)context;
     struct console_read_reply answer;
     answer.length_bytes = length;
@@ -57,22 +54,19 @@ static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t
     return server_answer(&server, reply, OPERATION_READ, length > 0 ? OK : E_CANCEL, &answer);
 }
 
-static void answer_write(void *context, cap_t reply, size_t length)
-{
+static void answer_write(void *context, cap_t reply, size_t length) {
     (void)context;
     struct console_write_reply answer = {.written_bytes = length};
     (void)server_answer(&server, reply, OPERATION_WRITE, OK, &answer); /* a writer that died has what it wanted */
 }
 
-static void raise_interrupt(void *context)
-{
+static void raise_interrupt(void *context) {
     (void)context;
     (void)sys_signal_raise(wires.interrupt, INTERRUPT_BITS); /* without a process server there is nobody to stop */
 }
 
 static uint32_t console_serve_write(struct server_call *call, const struct console_write_request *request,
-                                    struct console_write_reply *reply)
-{
+                                    struct console_write_reply *reply) {
     size_t written = terminal_write(&terminal, request->bytes, request->length_bytes);
     reply->written_bytes = written;
     if (written == request->length_bytes)
@@ -90,8 +84,7 @@ static uint32_t console_serve_write(struct server_call *call, const struct conso
 }
 
 static uint32_t console_serve_read(struct server_call *call, const struct console_read_request *request,
-                                   struct console_read_reply *reply)
-{
+                                   struct console_read_reply *reply) {
     if (request->most_bytes < 1 || request->most_bytes > CONSOLE_BYTES_MAX) {
         format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", request->most_bytes,
                     CONSOLE_BYTES_MAX);
@@ -110,8 +103,7 @@ static uint32_t console_serve_read(struct server_call *call, const struct consol
 }
 
 static uint32_t console_serve_set_mode(struct server_call *call, const struct console_set_mode_request *request,
-                                       struct console_set_mode_reply *reply)
-{
+                                       struct console_set_mode_reply *reply) {
     if (request->mode != CONSOLE_RAW && request->mode != CONSOLE_FOREGROUND) {
         format_into(call->reason, sizeof call->reason, "no such mode: %lu", request->mode);
         return P_ARGUMENT;
@@ -125,8 +117,7 @@ static uint32_t console_serve_set_mode(struct server_call *call, const struct co
  * The acknowledgement lets the line interrupt again, but an edge that came before it is lost: hence the second look at
  * the UART. If that finds no end, a timer that is due at once brings us back after the clients had their turn.
  */
-static void serve_interrupt(void)
-{
+static void serve_interrupt(void) {
     (void)terminal_progress(&terminal);
     (void)sys_irq_ack(wires.irq); /* fails only for the reminder's sake: nothing to acknowledge then */
     if (!terminal_progress(&terminal))
@@ -134,8 +125,7 @@ static void serve_interrupt(void)
 }
 
 /* Returns what failed, or NULL. */
-static const char *bind_interrupt(uint64_t *ret_status)
-{
+static const char *bind_interrupt(uint64_t *ret_status) {
     struct thread_config config = {.notification = wires.events};
     memcpy(program.message->data, &config, sizeof config);
     *ret_status = sys_thread_configure(wires.thread, THREAD_NOTIFICATION).status;
@@ -145,11 +135,9 @@ static const char *bind_interrupt(uint64_t *ret_status)
     return *ret_status == OK ? NULL : "binding `irq` to `events`";
 }
 
-static bool find_wires(int argc, char **argv)
-{
+static bool find_wires(int argc, char **argv) {
     static const char *const names[] = {"ports", "irq", "events", "interrupt", "thread", "serve"};
-    cap_t *const slots[] = {&wires.ports,     &wires.irq,    &wires.events,
-                            &wires.interrupt, &wires.thread, &wires.serve};
+    cap_t *const slots[] = {&wires.ports, &wires.irq, &wires.events, &wires.interrupt, &wires.thread, &wires.serve};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         *slots[i] = program_cap(names[i]);
         if (*slots[i] == 0) {
@@ -165,8 +153,7 @@ static bool find_wires(int argc, char **argv)
     return true;
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     static const struct uart_ports ports = {.read = read_register, .write = write_register};
     static const struct terminal_clients clients = {

@@ -24,14 +24,12 @@ static inline void ring_clear(struct ring *ring) { ring->taken = ring->added; }
 static inline void ring_add(struct ring *ring, uint8_t byte) { ring->bytes[ring->added++ & (ring->size - 1)] = byte; }
 
 /* The byte `ahead` of the oldest; ahead < ring_used(). */
-static inline uint8_t ring_peek(const struct ring *ring, size_t ahead)
-{
+static inline uint8_t ring_peek(const struct ring *ring, size_t ahead) {
     return ring->bytes[(ring->taken + ahead) & (ring->size - 1)];
 }
 
 /* Take the oldest byte; the caller knows that there is one. */
-static inline uint8_t ring_take(struct ring *ring)
-{
+static inline uint8_t ring_take(struct ring *ring) {
     uint8_t byte = ring_peek(ring, 0);
     ring->taken++;
     return byte;

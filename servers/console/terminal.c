@@ -6,8 +6,7 @@
 #define BELL 0x07U
 
 /* Move bytes to the output ring as far as they fit; a line feed needs room for two. Returns how many went. */
-static size_t add_output(struct terminal *terminal, const uint8_t *bytes, size_t length)
-{
+static size_t add_output(struct terminal *terminal, const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) {
         bool line_end = bytes[i] == '\n' && terminal->last_output != '\r';
         if (ring_free(&terminal->output) < (line_end ? 2U : 1U))
@@ -22,22 +21,19 @@ static size_t add_output(struct terminal *terminal, const uint8_t *bytes, size_t
 
 /* Let the UART fill its receive FIFO only while its bytes are wanted: in raw mode what is typed too fast waits outside.
  * In foreground mode it does not, or Ctrl-C would wait too. */
-static void update_receive(struct terminal *terminal)
-{
+static void update_receive(struct terminal *terminal) {
     uart_receive(&terminal->uart, terminal->mode == CONSOLE_FOREGROUND || ring_free(&terminal->input) > 0);
 }
 
 /* The line is dead for what was typed before: it was meant for the program that is being stopped. */
-static void interrupt(struct terminal *terminal)
-{
+static void interrupt(struct terminal *terminal) {
     static const uint8_t shown[] = {'^', 'C', '\n'};
     ring_clear(&terminal->input);
     (void)add_output(terminal, shown, sizeof shown);
     terminal->clients->interrupt(terminal->clients->context);
 }
 
-static void received(void *context, uint8_t byte)
-{
+static void received(void *context, uint8_t byte) {
     static const uint8_t bell = BELL;
     struct terminal *terminal = context;
     if (byte == KEY_INTERRUPT && terminal->mode == CONSOLE_FOREGROUND) {
@@ -51,14 +47,12 @@ static void received(void *context, uint8_t byte)
     }
 }
 
-static int next_to_send(void *context)
-{
+static int next_to_send(void *context) {
     struct terminal *terminal = context;
     return ring_used(&terminal->output) == 0 ? -1 : ring_take(&terminal->output);
 }
 
-bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients)
-{
+bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients) {
     terminal->clients = clients;
     terminal->mode = CONSOLE_RAW;
     terminal->input_lost_count = 0;
@@ -71,8 +65,7 @@ bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, c
     return uart_start(&terminal->uart, ports, &terminal->uart_user);
 }
 
-size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length)
-{
+size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length) {
     if (terminal->writer_count > 0)
         return 0;
     size_t taken = add_output(terminal, bytes, length);
@@ -80,8 +73,7 @@ size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t le
     return taken;
 }
 
-bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length, size_t written)
-{
+bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length, size_t written) {
     if (terminal->writer_count == TERMINAL_WAITERS_MAX)
         return false;
     struct terminal_writer *writer = &terminal->writers[terminal->writer_count++];
@@ -92,52 +84,45 @@ bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t 
     return true;
 }
 
-static size_t copy_input(const struct terminal *terminal, uint8_t *bytes, size_t limit)
-{
+static size_t copy_input(const struct terminal *terminal, uint8_t *bytes, size_t limit) {
     size_t length = ring_used(&terminal->input) < limit ? ring_used(&terminal->input) : limit;
     for (size_t i = 0; i < length; i++)
         bytes[i] = ring_peek(&terminal->input, i);
     return length;
 }
 
-static void consume_input(struct terminal *terminal, size_t length)
-{
+static void consume_input(struct terminal *terminal, size_t length) {
     terminal->input.taken += length;
     update_receive(terminal);
 }
 
-size_t terminal_read(struct terminal *terminal, uint8_t *bytes, size_t limit)
-{
+size_t terminal_read(struct terminal *terminal, uint8_t *bytes, size_t limit) {
     /* Nobody overtakes: while readers wait there is no input, see terminal_progress(). */
     size_t length = copy_input(terminal, bytes, limit);
     consume_input(terminal, length);
     return length;
 }
 
-static struct terminal_reader take_reader(struct terminal *terminal)
-{
+static struct terminal_reader take_reader(struct terminal *terminal) {
     struct terminal_reader reader = terminal->readers[0];
     terminal->reader_count--;
     memmove(&terminal->readers[0], &terminal->readers[1], terminal->reader_count * sizeof reader);
     return reader;
 }
 
-void terminal_park_reader(struct terminal *terminal, cap_t reply, size_t limit)
-{
+void terminal_park_reader(struct terminal *terminal, cap_t reply, size_t limit) {
     if (terminal->reader_count == TERMINAL_WAITERS_MAX)
         (void)terminal->clients->answer_read(terminal->clients->context, take_reader(terminal).reply, NULL, 0);
     terminal->readers[terminal->reader_count++] = (struct terminal_reader){.reply = reply, .limit = limit};
 }
 
-void terminal_set_mode(struct terminal *terminal, enum console_mode mode)
-{
+void terminal_set_mode(struct terminal *terminal, enum console_mode mode) {
     terminal->mode = mode;
     update_receive(terminal);
 }
 
 /* A reader that died meanwhile takes nothing away: its bytes go to the next. */
-static void answer_readers(struct terminal *terminal)
-{
+static void answer_readers(struct terminal *terminal) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     while (terminal->reader_count > 0 && ring_used(&terminal->input) > 0) {
         struct terminal_reader reader = take_reader(terminal);
@@ -147,8 +132,7 @@ static void answer_readers(struct terminal *terminal)
     }
 }
 
-static void answer_writers(struct terminal *terminal)
-{
+static void answer_writers(struct terminal *terminal) {
     while (terminal->writer_count > 0) {
         struct terminal_writer *writer = &terminal->writers[0];
         writer->written += add_output(terminal, writer->bytes + writer->written, writer->length - writer->written);
@@ -161,8 +145,7 @@ static void answer_writers(struct terminal *terminal)
     }
 }
 
-bool terminal_progress(struct terminal *terminal)
-{
+bool terminal_progress(struct terminal *terminal) {
     bool at_rest = uart_service(&terminal->uart);
     answer_writers(terminal);
     answer_readers(terminal);

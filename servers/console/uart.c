@@ -1,8 +1,8 @@
 #include "servers/console/uart.h"
 
 enum uart_register {
-    UART_DATA = 0,               /* read: received byte; write: byte to send */
-    UART_DIVISOR_LOW = 0,        /* while LINE_DIVISOR is set */
+    UART_DATA = 0,        /* read: received byte; write: byte to send */
+    UART_DIVISOR_LOW = 0, /* while LINE_DIVISOR is set */
     UART_INTERRUPT_ENABLE = 1,
     UART_DIVISOR_HIGH = 1,       /* while LINE_DIVISOR is set */
     UART_INTERRUPT_IDENTITY = 2, /* read */
@@ -43,8 +43,8 @@ enum line_control {
 };
 
 enum modem_control {
-    MODEM_READY = 1 << 0,           /* DTR */
-    MODEM_REQUEST = 1 << 1,         /* RTS: the other side may send */
+    MODEM_READY = 1 << 0,            /* DTR */
+    MODEM_REQUEST = 1 << 1,          /* RTS: the other side may send */
     MODEM_INTERRUPT_OUTPUT = 1 << 3, /* OUT2: on a PC, lets the interrupt reach its line */
 };
 
@@ -57,18 +57,15 @@ enum line_status {
 #define DIVISOR_115200 1U
 #define SCRATCH_TEST 0x5aU
 
-static uint8_t get(const struct uart *uart, enum uart_register index)
-{
+static uint8_t get(const struct uart *uart, enum uart_register index) {
     return uart->ports->read(uart->ports->context, index);
 }
 
-static void set(const struct uart *uart, enum uart_register index, unsigned value)
-{
+static void set(const struct uart *uart, enum uart_register index, unsigned value) {
     uart->ports->write(uart->ports->context, index, (uint8_t)value);
 }
 
-static void set_enables(const struct uart *uart)
-{
+static void set_enables(const struct uart *uart) {
     unsigned enables = ENABLE_LINE_STATUS;
     if (uart->receive_enabled)
         enables |= ENABLE_RECEIVED;
@@ -77,8 +74,7 @@ static void set_enables(const struct uart *uart)
     set(uart, UART_INTERRUPT_ENABLE, enables);
 }
 
-bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct uart_user *user)
-{
+bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct uart_user *user) {
     *uart = (struct uart){.ports = ports, .user = user, .receive_enabled = true};
     set(uart, UART_SCRATCH, SCRATCH_TEST); /* where no chip is, all registers read 0xff */
     if (get(uart, UART_SCRATCH) != SCRATCH_TEST)
@@ -98,8 +94,7 @@ bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct 
 }
 
 /* Bounded by the FIFO's size: if more arrives meanwhile, the chip interrupts again. */
-static void take_received(struct uart *uart)
-{
+static void take_received(struct uart *uart) {
     for (unsigned i = 0; i < UART_FIFO_BYTES; i++) {
         uint8_t status = get(uart, UART_LINE_STATUS);
         if (status & STATUS_OVERRUN)
@@ -111,8 +106,7 @@ static void take_received(struct uart *uart)
 }
 
 /* The transmit FIFO is empty: give it as much as it holds, and want to hear of it only if there may be more. */
-static void fill_transmitter(struct uart *uart)
-{
+static void fill_transmitter(struct uart *uart) {
     unsigned sent = 0;
     while (sent < UART_FIFO_BYTES) {
         int byte = uart->user->next(uart->user->context);
@@ -128,25 +122,32 @@ static void fill_transmitter(struct uart *uart)
     }
 }
 
-bool uart_service(struct uart *uart)
-{
+bool uart_service(struct uart *uart) {
     if (!uart->present)
         return true;
     for (unsigned i = 0; i < UART_SERVICE_MAX; i++) {
         switch (get(uart, UART_INTERRUPT_IDENTITY) & IDENTITY_MASK) {
         case IDENTITY_RECEIVED:
-        case IDENTITY_TIMEOUT: take_received(uart); break;
-        case IDENTITY_TRANSMITTER_EMPTY: fill_transmitter(uart); break;
-        case IDENTITY_LINE_STATUS: take_received(uart); break; /* reading the line status ends this cause */
-        case IDENTITY_MODEM_STATUS: (void)get(uart, UART_MODEM_STATUS); break;
-        default: return true; /* IDENTITY_NONE, or a chip that makes no sense */
+        case IDENTITY_TIMEOUT:
+            take_received(uart);
+            break;
+        case IDENTITY_TRANSMITTER_EMPTY:
+            fill_transmitter(uart);
+            break;
+        case IDENTITY_LINE_STATUS:
+            take_received(uart);
+            break; /* reading the line status ends this cause */
+        case IDENTITY_MODEM_STATUS:
+            (void)get(uart, UART_MODEM_STATUS);
+            break;
+        default:
+            return true; /* IDENTITY_NONE, or a chip that makes no sense */
         }
     }
     return false;
 }
 
-void uart_transmit(struct uart *uart)
-{
+void uart_transmit(struct uart *uart) {
     if (!uart->present) {
         while (uart->user->next(uart->user->context) >= 0)
             continue;
@@ -160,8 +161,7 @@ void uart_transmit(struct uart *uart)
     }
 }
 
-void uart_receive(struct uart *uart, bool enabled)
-{
+void uart_receive(struct uart *uart, bool enabled) {
     if (!uart->present || uart->receive_enabled == enabled)
         return;
     uart->receive_enabled = enabled;

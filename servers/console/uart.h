@@ -28,9 +28,9 @@ struct uart_user {
 struct uart {
     const struct uart_ports *ports;
     const struct uart_user *user;
-    bool present;          /* a chip answered; without one nothing is received and all that is sent is dropped */
-    bool transmit_enabled; /* it interrupts when its transmit FIFO is empty */
-    bool receive_enabled;  /* it interrupts when it has received something */
+    bool present;           /* a chip answered; without one nothing is received and all that is sent is dropped */
+    bool transmit_enabled;  /* it interrupts when its transmit FIFO is empty */
+    bool receive_enabled;   /* it interrupts when it has received something */
     uint64_t overrun_count; /* bytes lost because nobody took them out of the chip in time, at least */
 };
 

@@ -20,8 +20,7 @@ static struct tree tree;
 static bool damaged; /* the volume is no good archive: the log said why, and every path is refused */
 static cap_t volume;
 
-static uint32_t find(struct server_call *call, const char *path, size_t length, struct tree_place *ret_place)
-{
+static uint32_t find(struct server_call *call, const char *path, size_t length, struct tree_place *ret_place) {
     if (damaged)
         return P_DAMAGED;
     const char *reason = NULL;
@@ -32,8 +31,7 @@ static uint32_t find(struct server_call *call, const char *path, size_t length, 
 }
 
 static uint32_t files_serve_stat(struct server_call *call, const struct files_stat_request *request,
-                                 struct files_stat_reply *reply)
-{
+                                 struct files_stat_reply *reply) {
     struct tree_place place;
     uint32_t status = find(call, request->path, request->length_bytes, &place);
     if (status != OK)
@@ -48,8 +46,7 @@ static uint32_t files_serve_stat(struct server_call *call, const struct files_st
 }
 
 static uint32_t files_serve_read(struct server_call *call, const struct files_read_request *request,
-                                 struct files_read_reply *reply)
-{
+                                 struct files_read_reply *reply) {
     if (request->file < 1 || request->file > tree.node_count || tree.nodes[request->file - 1].kind != FILES_FILE) {
         format_into(call->reason, sizeof call->reason, "no file has the number %lu", request->file);
         return P_ARGUMENT;
@@ -68,8 +65,7 @@ static uint32_t files_serve_read(struct server_call *call, const struct files_re
 }
 
 static uint32_t files_serve_list(struct server_call *call, const struct files_list_request *request,
-                                 struct files_list_reply *reply)
-{
+                                 struct files_list_reply *reply) {
     struct tree_place place;
     uint32_t status = find(call, request->path, request->length_bytes, &place);
     if (status != OK)
@@ -88,8 +84,7 @@ static uint32_t files_serve_list(struct server_call *call, const struct files_li
 }
 
 static uint32_t files_serve_map(struct server_call *call, const struct files_map_request *request,
-                                struct files_map_reply *reply)
-{
+                                struct files_map_reply *reply) {
     struct tree_place place;
     uint32_t status = find(call, request->path, request->length_bytes, &place);
     if (status != OK)
@@ -119,34 +114,30 @@ static uint32_t files_serve_map(struct server_call *call, const struct files_map
 }
 
 /* Returns enum status. */
-static uint64_t map_volume(cap_t space, uint64_t size_bytes)
-{
+static uint64_t map_volume(cap_t space, uint64_t size_bytes) {
     uint64_t page_count = (size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     for (uint64_t page = 0; page < page_count; page += MAP_PAGES_MAX) {
         uint64_t part = page_count - page < MAP_PAGES_MAX ? page_count - page : MAP_PAGES_MAX;
-        uint64_t status =
-            sys_space_map(space, volume, page, part, VOLUME_AT + page * PAGE_BYTES, MEMORY_READ).status;
+        uint64_t status = sys_space_map(space, volume, page, part, VOLUME_AT + page * PAGE_BYTES, MEMORY_READ).status;
         if (status != OK)
             return status;
     }
     return OK;
 }
 
-static void read_volume(uint64_t size_bytes)
-{
+static void read_volume(uint64_t size_bytes) {
     struct tree_damage damage = tree_build(&tree, (const void *)VOLUME_AT, size_bytes);
     damaged = damage.error != TREE_OK;
     if (!damaged)
         return;
     const char *detail = damage.error == TREE_ARCHIVE ? ustar_error_text(damage.ustar)
-                         : damage.path != NULL       ? damage.path
-                                                     : "";
+                         : damage.path != NULL        ? damage.path
+                                                      : "";
     log_print("files: the volume is damaged: %s, at byte %lu: %s", tree_error_text(damage.error), damage.offset,
               detail);
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
     (void)envp;

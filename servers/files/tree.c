@@ -5,13 +5,9 @@
 #include "libsys/string.h"
 
 /* A slash sorts before every other byte, so that nothing comes between a directory and what is below it. */
-static unsigned rank(char byte)
-{
-    return byte == '\0' ? 0 : byte == '/' ? 1 : 2U + (uint8_t)byte;
-}
+static unsigned rank(char byte) { return byte == '\0' ? 0 : byte == '/' ? 1 : 2U + (uint8_t)byte; }
 
-static int compare(const char *left, const char *right)
-{
+static int compare(const char *left, const char *right) {
     while (*left != '\0' && *left == *right) {
         left++;
         right++;
@@ -20,8 +16,7 @@ static int compare(const char *left, const char *right)
 }
 
 /* The first node that does not sort before `path`. */
-static size_t lower_bound(const struct tree *tree, const char *path)
-{
+static size_t lower_bound(const struct tree *tree, const char *path) {
     size_t low = 0;
     size_t high = tree->node_count;
     while (low < high) {
@@ -35,13 +30,11 @@ static size_t lower_bound(const struct tree *tree, const char *path)
 }
 
 /* Does `path` begin with the directory `prefix` of `length` bytes and a slash? */
-static bool is_below(const char *path, const char *prefix, size_t length)
-{
+static bool is_below(const char *path, const char *prefix, size_t length) {
     return strncmp(path, prefix, length) == 0 && path[length] == '/';
 }
 
-static enum tree_error add_node(struct tree *tree, const struct ustar_entry *entry)
-{
+static enum tree_error add_node(struct tree *tree, const struct ustar_entry *entry) {
     size_t bytes = strlen(entry->path) + 1;
     if (tree->node_count == TREE_NODES_MAX || TREE_TEXT_BYTES - tree->text_used < bytes)
         return TREE_TOO_MANY;
@@ -62,8 +55,7 @@ static enum tree_error add_node(struct tree *tree, const struct ustar_entry *ent
 }
 
 /* Sorted neighbours show every repetition and every file with something below it. */
-static struct tree_damage check_nodes(const struct tree *tree)
-{
+static struct tree_damage check_nodes(const struct tree *tree) {
     for (size_t i = 1; i < tree->node_count; i++) {
         const struct tree_node *node = &tree->nodes[i - 1];
         const char *next = tree->nodes[i].path;
@@ -75,8 +67,7 @@ static struct tree_damage check_nodes(const struct tree *tree)
     return (struct tree_damage){.error = TREE_OK};
 }
 
-static struct tree_damage add_all(struct tree *tree, const void *archive, uint64_t archive_bytes)
-{
+static struct tree_damage add_all(struct tree *tree, const void *archive, uint64_t archive_bytes) {
     struct ustar_cursor cursor = {.archive = archive, .archive_bytes = archive_bytes};
     struct ustar_entry entry;
     for (;;) {
@@ -94,8 +85,7 @@ static struct tree_damage add_all(struct tree *tree, const void *archive, uint64
     }
 }
 
-struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t archive_bytes)
-{
+struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t archive_bytes) {
     tree->node_count = 0;
     tree->text_used = 0;
     struct tree_damage damage = add_all(tree, archive, archive_bytes);
@@ -104,14 +94,18 @@ struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t a
     return damage;
 }
 
-const char *tree_error_text(enum tree_error error)
-{
+const char *tree_error_text(enum tree_error error) {
     switch (error) {
-    case TREE_OK: return "intact";
-    case TREE_ARCHIVE: return "not a good archive";
-    case TREE_TOO_MANY: return "more entries or longer paths than the server has room for";
-    case TREE_REPEATED: return "a path appears twice";
-    case TREE_CONFLICT: return "a path leads through a file";
+    case TREE_OK:
+        return "intact";
+    case TREE_ARCHIVE:
+        return "not a good archive";
+    case TREE_TOO_MANY:
+        return "more entries or longer paths than the server has room for";
+    case TREE_REPEATED:
+        return "a path appears twice";
+    case TREE_CONFLICT:
+        return "a path leads through a file";
     }
     __builtin_unreachable();
 }
@@ -123,8 +117,7 @@ struct clean_path {
     bool directory; /* it ends in a slash or in `.` */
 };
 
-static uint32_t add_component(struct clean_path *clean, const char *name, size_t length, const char **ret_reason)
-{
+static uint32_t add_component(struct clean_path *clean, const char *name, size_t length, const char **ret_reason) {
     if (length == 0 || (length == 1 && name[0] == '.')) {
         clean->directory = true;
         return OK;
@@ -141,8 +134,7 @@ static uint32_t add_component(struct clean_path *clean, const char *name, size_t
     return OK;
 }
 
-static uint32_t clean(const char *path, size_t length, struct clean_path *ret_clean, const char **ret_reason)
-{
+static uint32_t clean(const char *path, size_t length, struct clean_path *ret_clean, const char **ret_reason) {
     ret_clean->length = 0;
     ret_clean->directory = true;
     size_t start = 0;
@@ -163,8 +155,7 @@ static uint32_t clean(const char *path, size_t length, struct clean_path *ret_cl
 }
 
 /* Nothing has this path. Is it because a file stands where it wants a directory? */
-static uint32_t explain_missing(const struct tree *tree, struct clean_path *path)
-{
+static uint32_t explain_missing(const struct tree *tree, struct clean_path *path) {
     for (size_t at = path->length; at-- > 0;) {
         if (path->text[at] != '/')
             continue;
@@ -177,8 +168,7 @@ static uint32_t explain_missing(const struct tree *tree, struct clean_path *path
 }
 
 uint32_t tree_find(const struct tree *tree, const char *path, size_t length, struct tree_place *ret_place,
-                   const char **ret_reason)
-{
+                   const char **ret_reason) {
     struct clean_path wanted;
     if (length > FILES_PATH_MAX)
         return P_NOT_FOUND; /* no name is that long */
@@ -207,8 +197,7 @@ uint32_t tree_find(const struct tree *tree, const char *path, size_t length, str
     return OK;
 }
 
-static size_t component_length(const char *path)
-{
+static size_t component_length(const char *path) {
     size_t length = 0;
     while (path[length] != '\0' && path[length] != '/')
         length++;
@@ -216,8 +205,7 @@ static size_t component_length(const char *path)
 }
 
 uint32_t tree_child(const struct tree *tree, const struct tree_place *directory, uint64_t index,
-                    struct tree_child *ret_child)
-{
+                    struct tree_child *ret_child) {
     const char *name = NULL;
     size_t name_length = 0;
     for (size_t i = directory->node; i < directory->end; i++) {

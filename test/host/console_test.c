@@ -12,9 +12,20 @@
 #include "test/host/check.h"
 
 enum {
-    DATA, ENABLE, IDENTITY, LINE, MODEM, STATUS, MODEM_STATUS, SCRATCH,
-    ENABLE_RECEIVED = 1, ENABLE_EMPTY = 2, ENABLE_LINE = 4,
-    STATUS_READY = 1, STATUS_OVERRUN = 2, STATUS_EMPTY = 0x20,
+    DATA,
+    ENABLE,
+    IDENTITY,
+    LINE,
+    MODEM,
+    STATUS,
+    MODEM_STATUS,
+    SCRATCH,
+    ENABLE_RECEIVED = 1,
+    ENABLE_EMPTY = 2,
+    ENABLE_LINE = 4,
+    STATUS_READY = 1,
+    STATUS_OVERRUN = 2,
+    STATUS_EMPTY = 0x20,
     MODEM_RTS = 2,
     DIVISOR_ACCESS = 0x80,
 };
@@ -49,15 +60,13 @@ static struct {
     uint32_t interrupts;
 } clients;
 
-static bool chip_line(void)
-{
+static bool chip_line(void) {
     uint8_t enable = chip.registers[ENABLE];
     return chip.stuck || ((enable & ENABLE_LINE) && chip.overrun) ||
            ((enable & ENABLE_RECEIVED) && chip.receive_count > 0) || ((enable & ENABLE_EMPTY) && chip.empty_pending);
 }
 
-static uint8_t chip_identity(void)
-{
+static uint8_t chip_identity(void) {
     uint8_t enable = chip.registers[ENABLE];
     if (chip.stuck)
         return 0x0;
@@ -72,8 +81,7 @@ static uint8_t chip_identity(void)
     return 0x1;
 }
 
-static uint8_t chip_read(void *context, unsigned index)
-{
+static uint8_t chip_read(void *context, unsigned index) {
     (void)context;
     if (chip.absent)
         return 0xff;
@@ -92,8 +100,7 @@ static uint8_t chip_read(void *context, unsigned index)
     return value;
 }
 
-static void chip_write(void *context, unsigned index, uint8_t value)
-{
+static void chip_write(void *context, unsigned index, uint8_t value) {
     (void)context;
     if (chip.absent)
         return;
@@ -116,8 +123,7 @@ static void chip_write(void *context, unsigned index, uint8_t value)
     chip.registers[index] = value;
 }
 
-static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t length)
-{
+static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t length) {
     (void)context;
     if (reply == clients.gone)
         return false;
@@ -129,15 +135,13 @@ static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t
     return true;
 }
 
-static void answer_write(void *context, cap_t reply, size_t length)
-{
+static void answer_write(void *context, cap_t reply, size_t length) {
     (void)context;
     CHECK(length > 0);
     clients.writes[clients.write_count++] = reply;
 }
 
-static void interrupt(void *context)
-{
+static void interrupt(void *context) {
     (void)context;
     clients.interrupts++;
 }
@@ -147,22 +151,19 @@ static const struct terminal_clients callbacks = {
     .answer_read = answer_read, .answer_write = answer_write, .interrupt = interrupt};
 
 /* The controller: calls the server on a rise of the line, as often as the line can be brought to rest. */
-static void deliver(bool was_raised)
-{
+static void deliver(bool was_raised) {
     if (!was_raised && chip_line())
         CHECK(terminal_progress(&terminal));
     CHECK(!chip_line()); /* else no further edge would ever come */
 }
 
-static void begin(void)
-{
+static void begin(void) {
     memset(&chip, 0, sizeof chip);
     memset(&clients, 0, sizeof clients);
     CHECK(terminal_start(&terminal, &ports, &callbacks));
 }
 
-static void type(const char *bytes, size_t length)
-{
+static void type(const char *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) {
         bool raised = chip_line();
         if (chip.receive_count == UART_FIFO_BYTES)
@@ -175,8 +176,7 @@ static void type(const char *bytes, size_t length)
 }
 
 /* The wire carries the FIFO's bytes away. */
-static void drain(void)
-{
+static void drain(void) {
     for (unsigned i = 0; i < 10000 && chip.transmit_count > 0; i++) {
         bool raised = chip_line();
         chip.transmit_count = 0;
@@ -185,21 +185,16 @@ static void drain(void)
     }
 }
 
-static size_t write_text(const char *text)
-{
-    return terminal_write(&terminal, (const uint8_t *)text, strlen(text));
-}
+static size_t write_text(const char *text) { return terminal_write(&terminal, (const uint8_t *)text, strlen(text)); }
 
-static void check_sent(const char *wanted)
-{
+static void check_sent(const char *wanted) {
     drain();
     if (!CHECK(chip.sent_count == strlen(wanted) && memcmp(chip.sent, wanted, chip.sent_count) == 0))
         printf("#   sent `%.*s`\n", (int)chip.sent_count, chip.sent);
     CHECK_EQUAL(chip.lost, 0);
 }
 
-static void chip_is_set_up(void)
-{
+static void chip_is_set_up(void) {
     begin();
     CHECK(terminal.uart.present);
     CHECK_EQUAL(chip.divisor[0], 1);
@@ -210,8 +205,7 @@ static void chip_is_set_up(void)
     CHECK(chip.registers[IDENTITY] & 1); /* FIFO control shares its place */
 }
 
-static void without_a_chip_output_vanishes(void)
-{
+static void without_a_chip_output_vanishes(void) {
     char text[500];
     memset(&chip, 0, sizeof chip);
     chip.absent = true;
@@ -222,16 +216,14 @@ static void without_a_chip_output_vanishes(void)
     CHECK(terminal_progress(&terminal));
 }
 
-static void line_feed_becomes_two_bytes(void)
-{
+static void line_feed_becomes_two_bytes(void) {
     begin();
     CHECK_EQUAL(write_text("a\nb\r\nc\r"), 7);
     CHECK_EQUAL(write_text("\nd"), 2);
     check_sent("a\r\nb\r\nc\r\nd");
 }
 
-static void output_longer_than_the_fifo(void)
-{
+static void output_longer_than_the_fifo(void) {
     begin();
     CHECK_EQUAL(write_text("0123456789abcdef"), 16);
     CHECK_EQUAL(write_text("ghi"), 3);
@@ -247,8 +239,7 @@ static void output_longer_than_the_fifo(void)
 }
 
 /* A line feed needs two places. The one that is left is not for those behind it. */
-static void a_line_feed_waits_for_two_places(void)
-{
+static void a_line_feed_waits_for_two_places(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     begin();
     memset(bytes, 'x', sizeof bytes);
@@ -268,8 +259,7 @@ static void a_line_feed_waits_for_two_places(void)
 }
 
 /* Writers that flood: all bytes come out, in the order in which they were written, and each is answered once. */
-static void flood(void)
-{
+static void flood(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t total = 0;
     cap_t parked = 0;
@@ -296,8 +286,7 @@ static void flood(void)
             break;
 }
 
-static void input_waits_for_a_reader(void)
-{
+static void input_waits_for_a_reader(void) {
     uint8_t bytes[16];
     begin();
     CHECK_EQUAL(terminal_read(&terminal, bytes, sizeof bytes), 0);
@@ -309,8 +298,7 @@ static void input_waits_for_a_reader(void)
     CHECK_EQUAL(clients.read_count, 0);
 }
 
-static void readers_queue_up(void)
-{
+static void readers_queue_up(void) {
     uint8_t byte;
     begin();
     for (cap_t reply = 1; reply <= 3; reply++)
@@ -328,8 +316,7 @@ static void readers_queue_up(void)
     CHECK_EQUAL(byte, 'd');
 }
 
-static void a_dead_reader_takes_nothing(void)
-{
+static void a_dead_reader_takes_nothing(void) {
     begin();
     clients.gone = 1;
     terminal_park_reader(&terminal, 1, 10);
@@ -340,8 +327,7 @@ static void a_dead_reader_takes_nothing(void)
     CHECK(clients.reads[0].length == 1 && clients.reads[0].bytes[0] == 'x');
 }
 
-static void too_many_readers_push_out_the_oldest(void)
-{
+static void too_many_readers_push_out_the_oldest(void) {
     begin();
     for (cap_t reply = 1; reply <= TERMINAL_WAITERS_MAX + 1; reply++)
         terminal_park_reader(&terminal, reply, 1);
@@ -350,8 +336,7 @@ static void too_many_readers_push_out_the_oldest(void)
     CHECK_EQUAL(clients.reads[0].length, 0);
 }
 
-static void control_c(void)
-{
+static void control_c(void) {
     uint8_t bytes[8];
     begin();
     type("\x03", 1); /* raw: a byte */
@@ -366,8 +351,7 @@ static void control_c(void)
 }
 
 /* Raw mode: the chip holds what does not fit, and tells the other side by RTS. Nothing is lost while it obeys. */
-static void raw_input_is_held_back(void)
-{
+static void raw_input_is_held_back(void) {
     begin();
     uint64_t typed = 0;
     while (chip.registers[MODEM] & MODEM_RTS) {
@@ -397,8 +381,7 @@ static void raw_input_is_held_back(void)
 }
 
 /* The ring fills up in the middle of a burst: the rest of it stays in the chip. */
-static void a_burst_stops_where_the_ring_is_full(void)
-{
+static void a_burst_stops_where_the_ring_is_full(void) {
     begin();
     for (uint64_t i = 0; i < TERMINAL_INPUT_BYTES - 3; i++)
         type("x", 1);
@@ -411,8 +394,7 @@ static void a_burst_stops_where_the_ring_is_full(void)
     CHECK(!chip_line());
 }
 
-static void foreground_input_is_dropped_but_control_c_heard(void)
-{
+static void foreground_input_is_dropped_but_control_c_heard(void) {
     begin();
     terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
     for (uint64_t i = 0; i < TERMINAL_INPUT_BYTES + 10; i++)
@@ -422,8 +404,7 @@ static void foreground_input_is_dropped_but_control_c_heard(void)
     CHECK_EQUAL(clients.interrupts, 1);
 }
 
-static void control_c_is_heard_after_a_full_raw_ring(void)
-{
+static void control_c_is_heard_after_a_full_raw_ring(void) {
     begin();
     for (uint64_t i = 0; i < TERMINAL_INPUT_BYTES; i++)
         type("x", 1);
@@ -432,8 +413,7 @@ static void control_c_is_heard_after_a_full_raw_ring(void)
     CHECK_EQUAL(clients.interrupts, 1);
 }
 
-static void overrun_is_counted(void)
-{
+static void overrun_is_counted(void) {
     begin();
     for (size_t i = 0; i < UART_FIFO_BYTES; i++)
         chip.receive[chip.receive_count++] = 'x';
@@ -443,8 +423,7 @@ static void overrun_is_counted(void)
     CHECK(!chip_line());
 }
 
-static void a_chip_without_rest_is_left(void)
-{
+static void a_chip_without_rest_is_left(void) {
     begin();
     chip.stuck = true;
     CHECK(!terminal_progress(&terminal));
@@ -453,8 +432,7 @@ static void a_chip_without_rest_is_left(void)
 }
 
 /* Any order of typing, reading, writing and draining: what comes out is what went in. */
-static void random_events(void)
-{
+static void random_events(void) {
     uint64_t random = 5;
     uint64_t typed = 0;
     uint64_t seen = 0;
@@ -465,13 +443,20 @@ static void random_events(void)
         uint8_t byte = (uint8_t)('a' + written % 26);
         char key = (char)('a' + typed % 26);
         switch (number % 4) {
-        case 0: type(&key, 1); typed++; break;
-        case 1: written += terminal_write(&terminal, &byte, 1); break;
+        case 0:
+            type(&key, 1);
+            typed++;
+            break;
+        case 1:
+            written += terminal_write(&terminal, &byte, 1);
+            break;
         case 2:
             if (terminal_read(&terminal, &byte, 1) == 1)
                 CHECK_EQUAL(byte, 'a' + seen++ % 26);
             break;
-        default: drain(); break;
+        default:
+            drain();
+            break;
         }
     }
     drain();
@@ -483,8 +468,7 @@ static void random_events(void)
     CHECK_EQUAL(seen + ring_used(&terminal.input), typed);
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"chip_is_set_up", chip_is_set_up},
         {"without_a_chip_output_vanishes", without_a_chip_output_vanishes},

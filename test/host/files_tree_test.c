@@ -15,16 +15,16 @@ static struct tree tree;
 static struct tree_place place;
 static const char *reason;
 
-static void add(const char *path, char type, const char *data) { maker_ustar_add(&archive, path, type, data, strlen(data)); }
+static void add(const char *path, char type, const char *data) {
+    maker_ustar_add(&archive, path, type, data, strlen(data));
+}
 
-static enum tree_error build(void)
-{
+static enum tree_error build(void) {
     maker_ustar_end(&archive);
     return tree_build(&tree, archive.bytes, archive.bytes_used).error;
 }
 
-static void make_volume(void)
-{
+static void make_volume(void) {
     archive.bytes_used = 0;
     add("PaxHeaders/align", 'x', "16 comment=-----\n");
     add("etc/manifest.json", '0', "{}");
@@ -39,8 +39,7 @@ static void make_volume(void)
     CHECK_EQUAL(build(), TREE_OK);
 }
 
-static uint32_t find(const char *path)
-{
+static uint32_t find(const char *path) {
     reason = NULL;
     place = (struct tree_place){.node = 12345};
     size_t length = strlen(path);
@@ -53,8 +52,7 @@ static uint32_t find(const char *path)
     return status;
 }
 
-static void check_file(const char *path, const char *data)
-{
+static void check_file(const char *path, const char *data) {
     if (!CHECK_EQUAL(find(path), OK) || !CHECK_EQUAL(place.kind, FILES_FILE))
         return;
     const struct tree_node *node = &tree.nodes[place.node];
@@ -62,8 +60,7 @@ static void check_file(const char *path, const char *data)
     CHECK(memcmp(archive.bytes + node->data_offset, data, strlen(data)) == 0);
 }
 
-static void files_are_found(void)
-{
+static void files_are_found(void) {
     make_volume();
     check_file("bin/ls", "list");
     check_file("/bin/cat", "print it");
@@ -75,8 +72,7 @@ static void files_are_found(void)
 }
 
 /* The names of a directory with blanks between them; directories have a slash. */
-static void check_list(const char *path, const char *wanted)
-{
+static void check_list(const char *path, const char *wanted) {
     char seen[512] = "";
     struct tree_child child;
     if (!CHECK_EQUAL(find(path), OK) || !CHECK_EQUAL(place.kind, FILES_DIRECTORY))
@@ -92,8 +88,7 @@ static void check_list(const char *path, const char *wanted)
     CHECK_EQUAL(tree_child(&tree, &place, UINT64_MAX, &child), P_END);
 }
 
-static void directories_are_listed(void)
-{
+static void directories_are_listed(void) {
     make_volume();
     check_list("", "a/ bin/ bin-old/ empty etc/ hollow/ ");
     check_list("/", "a/ bin/ bin-old/ empty etc/ hollow/ ");
@@ -106,8 +101,7 @@ static void directories_are_listed(void)
     check_list("hollow", "");
 }
 
-static void sizes_are_listed(void)
-{
+static void sizes_are_listed(void) {
     struct tree_child child;
     make_volume();
     CHECK_EQUAL(find("bin"), OK);
@@ -117,8 +111,7 @@ static void sizes_are_listed(void)
     CHECK_EQUAL(child.size_bytes, 0);
 }
 
-static void what_is_not_there(void)
-{
+static void what_is_not_there(void) {
     char path[400];
     make_volume();
     CHECK_EQUAL(find("nothing"), P_NOT_FOUND);
@@ -139,8 +132,7 @@ static void what_is_not_there(void)
     CHECK_EQUAL(find(path), OK);
 }
 
-static void files_are_no_directories(void)
-{
+static void files_are_no_directories(void) {
     make_volume();
     CHECK_EQUAL(find("bin/ls/"), P_NOT_DIRECTORY);
     CHECK_EQUAL(find("bin/ls/."), P_NOT_DIRECTORY);
@@ -149,8 +141,7 @@ static void files_are_no_directories(void)
     CHECK_EQUAL(find("empty/x"), P_NOT_DIRECTORY);
 }
 
-static void bad_paths_are_refused(void)
-{
+static void bad_paths_are_refused(void) {
     make_volume();
     CHECK_EQUAL(find(".."), P_ARGUMENT);
     CHECK_EQUAL(find("bin/../bin/ls"), P_ARGUMENT);
@@ -164,8 +155,7 @@ static void bad_paths_are_refused(void)
     CHECK_EQUAL(find("bin/\xc3\xa4"), P_NOT_FOUND);
 }
 
-static void damage_is_named(void)
-{
+static void damage_is_named(void) {
     archive.bytes_used = 0;
     add("a", '0', "x");
     add("a", '0', "y");
@@ -188,8 +178,7 @@ static void damage_is_named(void)
     CHECK_EQUAL(damage.offset, 1024);
 }
 
-static void too_many_entries(void)
-{
+static void too_many_entries(void) {
     static uint8_t many[(TREE_NODES_MAX + 3) * 512];
     static const uint8_t end[1024];
     uint64_t used = 0;
@@ -210,8 +199,7 @@ static void too_many_entries(void)
 }
 
 /* Any path of any bytes gives an answer, and lists end. */
-static void random_paths(void)
-{
+static void random_paths(void) {
     static const char likely[] = "//..abincls-etyo\x01";
     uint64_t random = 3;
     make_volume();
@@ -232,8 +220,7 @@ static void random_paths(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"files_are_found", files_are_found},
         {"directories_are_listed", directories_are_listed},

@@ -22,15 +22,13 @@ static struct {
     uint32_t strange; /* bytes and sequences that no editor should send */
 } screen;
 
-static void screen_clear(size_t from)
-{
+static void screen_clear(size_t from) {
     for (size_t i = from; i < LINE_COLUMNS; i++)
         strcpy(screen.cells[i], " ");
 }
 
 /* A character that begins at `text`; returns its bytes. Continuations join the cell to the left. */
-static void screen_put(char byte)
-{
+static void screen_put(char byte) {
     if (((uint8_t)byte & 0xc0U) == 0x80U) {
         char *cell = screen.column > 0 ? screen.cells[screen.column - 1] : screen.cells[0];
         size_t length = strlen(cell);
@@ -50,8 +48,7 @@ static void screen_put(char byte)
 }
 
 /* ESC [ ... : returns the bytes of it. */
-static size_t screen_escape(const char *text, size_t length)
-{
+static size_t screen_escape(const char *text, size_t length) {
     size_t at = 2;
     size_t number = 0;
     while (at < length && text[at] >= '0' && text[at] <= '9')
@@ -73,8 +70,7 @@ static size_t screen_escape(const char *text, size_t length)
     return at + 1;
 }
 
-static void screen_take(const char *text, size_t length)
-{
+static void screen_take(const char *text, size_t length) {
     for (size_t at = 0; at < length;) {
         if (text[at] == '\x1b') {
             at += screen_escape(text + at, length - at);
@@ -92,8 +88,7 @@ static void screen_take(const char *text, size_t length)
     }
 }
 
-static void screen_row(char *row)
-{
+static void screen_row(char *row) {
     row[0] = '\0';
     for (size_t i = 0; i < LINE_COLUMNS; i++)
         strcat(row, screen.cells[i]);
@@ -102,8 +97,7 @@ static void screen_row(char *row)
 }
 
 /* The terminal's row is the prompt and the line from `left` on, and its cursor stands where the editor's does. */
-static void check_screen(void)
-{
+static void check_screen(void) {
     char row[LINE_COLUMNS * 4 + 1];
     char wanted[LINE_BYTES_MAX + 64];
     screen_row(row);
@@ -126,8 +120,7 @@ static void check_screen(void)
     CHECK_EQUAL(screen.strange, 0);
 }
 
-static void begin(void)
-{
+static void begin(void) {
     screen_clear(0);
     screen.column = 0;
     screen.bells = 0;
@@ -136,8 +129,7 @@ static void begin(void)
     screen_take(editor.output, editor.output_length);
 }
 
-static enum line_event type(const char *bytes)
-{
+static enum line_event type(const char *bytes) {
     enum line_event event = LINE_MORE;
     for (; *bytes != '\0'; bytes++) {
         event = line_byte(&editor, (uint8_t)*bytes);
@@ -149,15 +141,13 @@ static enum line_event type(const char *bytes)
     return event;
 }
 
-static void fresh(void)
-{
+static void fresh(void) {
     memset(&editor, 0, sizeof editor);
     begin();
 }
 
 /* Type a line, Enter, and begin the next. */
-static void enter(const char *text)
-{
+static void enter(const char *text) {
     type(text);
     CHECK_EQUAL(type("\r"), LINE_READY);
     begin();
@@ -165,14 +155,12 @@ static void enter(const char *text)
 
 #define CHECK_TEXT(wanted) check_text(wanted, __LINE__)
 
-static void check_text(const char *wanted, int line)
-{
+static void check_text(const char *wanted, int line) {
     if (!check_that(strcmp(editor.text, wanted) == 0 && editor.length == strlen(wanted), "the line", __FILE__, line))
         printf("#   seen `%s`, wanted `%s`\n", editor.text, wanted);
 }
 
-static void typing_echoes_each_byte(void)
-{
+static void typing_echoes_each_byte(void) {
     fresh();
     (void)line_byte(&editor, 'l');
     CHECK(editor.output_length == 1 && editor.output[0] == 'l');
@@ -183,8 +171,7 @@ static void typing_echoes_each_byte(void)
     CHECK_TEXT("ls");
 }
 
-static void line_ends_are_taken_once(void)
-{
+static void line_ends_are_taken_once(void) {
     fresh();
     CHECK_EQUAL(type("a\n"), LINE_READY);
     begin();
@@ -194,8 +181,7 @@ static void line_ends_are_taken_once(void)
     CHECK_EQUAL(line_byte(&editor, '\n'), LINE_READY);
 }
 
-static void cursor_keys_and_insertion(void)
-{
+static void cursor_keys_and_insertion(void) {
     fresh();
     type("bd\x1b[Dc\x1b[Ha\x1b[Fe");
     CHECK_TEXT("abcde");
@@ -207,8 +193,7 @@ static void cursor_keys_and_insertion(void)
     CHECK_TEXT("531<abcd|e/>24_6");
 }
 
-static void deletion(void)
-{
+static void deletion(void) {
     fresh();
     type("abcdef\x7f\b");
     CHECK_TEXT("abcd");
@@ -230,8 +215,7 @@ static void deletion(void)
     CHECK_EQUAL(screen.bells, 3);
 }
 
-static void end_and_interrupt(void)
-{
+static void end_and_interrupt(void) {
     fresh();
     CHECK_EQUAL(type("\x04"), LINE_END);
     begin();
@@ -243,8 +227,7 @@ static void end_and_interrupt(void)
     CHECK_TEXT("");
 }
 
-static void clear_screen(void)
-{
+static void clear_screen(void) {
     fresh();
     type("abc\x02\x0c");
     CHECK_TEXT("abc");
@@ -252,8 +235,7 @@ static void clear_screen(void)
     CHECK_TEXT("abxc");
 }
 
-static void history_goes_back_and_forth(void)
-{
+static void history_goes_back_and_forth(void) {
     fresh();
     enter("first");
     enter("second");
@@ -279,8 +261,7 @@ static void history_goes_back_and_forth(void)
     CHECK_TEXT("second"); /* editing a copy leaves the original alone */
 }
 
-static void history_forgets_the_oldest(void)
-{
+static void history_forgets_the_oldest(void) {
     char text[16];
     fresh();
     for (unsigned i = 0; i < LINE_HISTORY_MAX + 5; i++) {
@@ -296,8 +277,7 @@ static void history_forgets_the_oldest(void)
     CHECK_EQUAL(screen.bells, 1);
 }
 
-static void long_lines_scroll_and_end_at_the_limit(void)
-{
+static void long_lines_scroll_and_end_at_the_limit(void) {
     fresh();
     for (unsigned i = 0; i < LINE_BYTES_MAX; i++) {
         char byte[2] = {(char)('a' + i % 26), '\0'};
@@ -318,8 +298,7 @@ static void long_lines_scroll_and_end_at_the_limit(void)
     CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
 }
 
-static void characters_of_many_bytes(void)
-{
+static void characters_of_many_bytes(void) {
     fresh();
     type("\xc3\xa4\xe2\x82\xac"); /* a-umlaut, euro */
     CHECK_TEXT("\xc3\xa4\xe2\x82\xac");
@@ -331,8 +310,7 @@ static void characters_of_many_bytes(void)
     CHECK_TEXT("");
 }
 
-static void unknown_sequences_change_nothing(void)
-{
+static void unknown_sequences_change_nothing(void) {
     fresh();
     type("ab\x1b[200~\x1b[5~\x1b[12;5R\x1b[Z\x1bOP\x1bx\x01\x1b[4294967299~\x05");
     CHECK_TEXT("ab");
@@ -346,19 +324,18 @@ static void unknown_sequences_change_nothing(void)
 }
 
 /* No byte sequence breaks an invariant; the sanitizers watch the rest. */
-static void random_bytes(void)
-{
-    static const uint8_t likely[] = {1, 2, 4, 5, 6, 8, 0x0b, 0x0c, 0x0d, 0x0e, 0x10, 0x15, 0x17, 0x1b, '[', 'A', 'B',
-                                     'C', 'D', 'H', '3', '~', ' ', 'x', 0x7f, 0xc3, 0xa4};
+static void random_bytes(void) {
+    static const uint8_t likely[] = {1,   2,   4,   5,   6,   8,   0x0b, 0x0c, 0x0d, 0x0e, 0x10, 0x15, 0x17, 0x1b,
+                                     '[', 'A', 'B', 'C', 'D', 'H', '3',  '~',  ' ',  'x',  0x7f, 0xc3, 0xa4};
     uint64_t random = 7;
     fresh();
     for (unsigned i = 0; i < 300000; i++) {
         uint64_t number = check_random(&random);
         uint8_t byte = number % 4 == 0 ? (uint8_t)(number >> 8) : likely[(number >> 8) % sizeof likely];
         enum line_event event = line_byte(&editor, byte);
-        bool sound = editor.length <= LINE_BYTES_MAX && editor.cursor <= editor.length && editor.left <= editor.cursor &&
-                     editor.text[editor.length] == '\0' && strlen(editor.text) <= editor.length &&
-                     editor.output_length < LINE_OUTPUT_MAX;
+        bool sound = editor.length <= LINE_BYTES_MAX && editor.cursor <= editor.length &&
+                     editor.left <= editor.cursor && editor.text[editor.length] == '\0' &&
+                     strlen(editor.text) <= editor.length && editor.output_length < LINE_OUTPUT_MAX;
         if (!CHECK(sound))
             return;
         if (event != LINE_MORE)
@@ -366,8 +343,7 @@ static void random_bytes(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"typing_echoes_each_byte", typing_echoes_each_byte},
         {"line_ends_are_taken_once", line_ends_are_taken_once},

@@ -8,11 +8,10 @@
 
 #include "test/host/check.h"
 
-static const char *find_value(void *context, const char *name)
-{
+static const char *find_value(void *context, const char *name) {
     (void)context;
-    static const char *const values[][2] = {
-        {"?", "1"}, {"$", "77"}, {"A", "alpha"}, {"TWO", "one  two"}, {"EMPTY", ""}, {"PAD", " mid "}};
+    static const char *const values[][2] = {{"?", "1"},          {"$", "77"},   {"A", "alpha"},
+                                            {"TWO", "one  two"}, {"EMPTY", ""}, {"PAD", " mid "}};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         if (strcmp(name, values[i][0]) == 0)
             return values[i][1];
@@ -27,8 +26,7 @@ static struct parse_error error;
 /* Parse a line of one command and compare its words, which are given with `|` between them. */
 #define CHECK_WORDS(text, wanted) check_words(text, wanted, __LINE__)
 
-static void check_words(const char *text, const char *wanted, int at)
-{
+static void check_words(const char *text, const char *wanted, int at) {
     static char seen[PARSE_BYTES_MAX + PARSE_WORDS_MAX];
     seen[0] = '\0';
     bool good = parse_line(text, &line, &error) && line.count == 1 &&
@@ -44,23 +42,20 @@ static void check_words(const char *text, const char *wanted, int at)
 
 #define CHECK_ERROR(text, column, reason) check_error(text, column, reason, __LINE__)
 
-static void check_error(const char *text, size_t column, const char *reason, int at)
-{
+static void check_error(const char *text, size_t column, const char *reason, int at) {
     error = (struct parse_error){.reason = "none"};
     bool refused = !parse_line(text, &line, &error);
     if (!check_that(refused && error.column == column && strcmp(error.reason, reason) == 0, text, __FILE__, at))
         printf("#   seen %zu `%s`, wanted %zu `%s`\n", error.column, error.reason, column, reason);
 }
 
-static void words_are_split_at_blanks(void)
-{
+static void words_are_split_at_blanks(void) {
     CHECK_WORDS("ls", "ls");
     CHECK_WORDS("  ls   -l\t/bin ", "ls|-l|/bin");
     CHECK_WORDS("echo a=b * ~ {x} [y] ! %", "echo|a=b|*|~|{x}|[y]|!|%");
 }
 
-static void quotes(void)
-{
+static void quotes(void) {
     CHECK_WORDS("echo 'a  b' \"c  d\"", "echo|a  b|c  d");
     CHECK_WORDS("echo a'b'\"c\"d", "echo|abcd");
     CHECK_WORDS("echo '' \"\"", "echo||");
@@ -69,13 +64,9 @@ static void quotes(void)
     CHECK_WORDS("echo ';' '&' \"||\" '#' '<>()'", "echo|;|&||||#|<>()");
 }
 
-static void backslash(void)
-{
-    CHECK_WORDS("echo a\\ b \\; \\& \\\\ \\# \\$A \\'", "echo|a b|;|&|\\|#|$A|'");
-}
+static void backslash(void) { CHECK_WORDS("echo a\\ b \\; \\& \\\\ \\# \\$A \\'", "echo|a b|;|&|\\|#|$A|'"); }
 
-static void expansion(void)
-{
+static void expansion(void) {
     CHECK_WORDS("echo $? $$ $A ${A}bet $A-$A", "echo|1|77|alpha|alphabet|alpha-alpha");
     CHECK_WORDS("echo $NONE x$NONE \"$NONE\"", "echo|x|");
     CHECK_WORDS("echo $EMPTY \"$EMPTY\" a$EMPTY'b'", "echo||ab");
@@ -86,8 +77,7 @@ static void expansion(void)
     CHECK_WORDS("$TWO", "one|two");
 }
 
-static void assignments(void)
-{
+static void assignments(void) {
     CHECK_WORDS("X=1 Y='a b' echo Z=2", "X=1|Y=a b|echo|Z=2");
     CHECK_EQUAL(words.assignment_count, 2);
     CHECK_WORDS("X=$TWO", "X=one  two"); /* not split */
@@ -100,8 +90,7 @@ static void assignments(void)
     CHECK_EQUAL(words.assignment_count, 0);
 }
 
-static void comments(void)
-{
+static void comments(void) {
     CHECK_WORDS("echo a#b # c ; d 'e", "echo|a#b");
     CHECK_WORDS("echo \"\"#x", "echo|#x");
     CHECK(parse_line("# all of it ' \" (", &line, &error) && line.count == 0);
@@ -110,8 +99,7 @@ static void comments(void)
 }
 
 /* Compare one command's place and manner; `text` is what of the line belongs to it. */
-static void check_command(const char *whole, size_t index, const char *text, enum parse_join join, int background)
-{
+static void check_command(const char *whole, size_t index, const char *text, enum parse_join join, int background) {
     const struct parse_command *command = &line.commands[index];
     CHECK(strncmp(whole + command->start, text, strlen(text)) == 0);
     CHECK_EQUAL(command->end - command->start, strlen(text));
@@ -119,8 +107,7 @@ static void check_command(const char *whole, size_t index, const char *text, enu
     CHECK_EQUAL(command->background, background);
 }
 
-static void operators(void)
-{
+static void operators(void) {
     static const char chain[] = "a; b&&c ||d; e &f&";
     CHECK(parse_line(chain, &line, &error));
     CHECK_EQUAL(line.count, 6);
@@ -134,8 +121,7 @@ static void operators(void)
     CHECK(parse_line("a & # later", &line, &error) && line.count == 1);
 }
 
-static void errors_say_what_and_where(void)
-{
+static void errors_say_what_and_where(void) {
     CHECK_ERROR("echo 'abc", 6, "the quote `'` is never closed");
     CHECK_ERROR("echo \"a'b", 6, "the quote `\"` is never closed");
     CHECK_ERROR("echo a\\", 7, "nothing follows the `\\`");
@@ -160,8 +146,7 @@ static void errors_say_what_and_where(void)
     CHECK_ERROR("a $abcdefghijklmnopqrstuvwxyz123456", 3, "the variable's name is longer than 31 bytes");
 }
 
-static void limits(void)
-{
+static void limits(void) {
     static char text[PARSE_BYTES_MAX * 2];
     for (unsigned i = 0; i < PARSE_COMMANDS_MAX; i++)
         strcat(text, "a;");
@@ -186,8 +171,7 @@ static void limits(void)
 }
 
 /* Any bytes give an answer; what is accepted lies inside the line. */
-static void random_lines(void)
-{
+static void random_lines(void) {
     static const char likely[] = "ab '\"\\$;&|#<>(){}`?=\t";
     uint64_t random = 11;
     for (unsigned i = 0; i < 200000; i++) {
@@ -206,8 +190,7 @@ static void random_lines(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"words_are_split_at_blanks", words_are_split_at_blanks},
         {"quotes", quotes},

@@ -6,8 +6,7 @@
 #include "userland/lib/command.h"
 
 /* Returns the status of the first call that failed. */
-static uint32_t show(cap_t files, const char *path)
-{
+static uint32_t show(cap_t files, const char *path) {
     struct files_stat_request where = {.length_bytes = strlen(path)};
     struct files_stat_reply file;
     if (where.length_bytes > sizeof where.path)
@@ -30,8 +29,7 @@ static uint32_t show(cap_t files, const char *path)
     }
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     static const char usage[] = "cat FILE...    print the files' contents";
     if (command_help(argc, argv, usage))

@@ -2,8 +2,7 @@
 #include "libsys/string.h"
 #include "userland/lib/command.h"
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (command_help(argc, argv, "echo [-n] [WORD...]    print the words; -n: no line end after them"))
         return 0;

@@ -4,8 +4,7 @@
 #include "userland/lib/command.h"
 #include "userland/lib/launch.h"
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     static const char usage[] = "exec PROGRAM [WORD...]    replace this process's image by that of PROGRAM";
     if (command_help(argc, argv, usage))
         return 0;

@@ -1,7 +1,6 @@
 #include "userland/lib/command.h"
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (command_help(argc, argv, "false    do nothing; the exit status is 1"))
         return 0;

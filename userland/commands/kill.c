@@ -4,18 +4,18 @@
 #include "libsys/text.h"
 #include "userland/lib/command.h"
 
-static const char usage[] = "kill [-SIGNAL] PID...    end processes; SIGNAL is a number or HUP INT ILL TRAP BUS FPE KILL\n"
-                            "       SEGV TERM (default TERM); 0 only asks whether it could be done";
+static const char usage[] =
+    "kill [-SIGNAL] PID...    end processes; SIGNAL is a number or HUP INT ILL TRAP BUS FPE KILL\n"
+    "       SEGV TERM (default TERM); 0 only asks whether it could be done";
 
 /* A number, or a name with or without SIG. Returns false if it is neither. */
-static bool find_signal(const char *text, uint64_t *ret_signal)
-{
+static bool find_signal(const char *text, uint64_t *ret_signal) {
     static const struct {
         const char *name;
         uint64_t number;
     } signals[] = {
-        {"HUP", PROCESS_SIGHUP}, {"INT", PROCESS_SIGINT},   {"ILL", PROCESS_SIGILL},
-        {"TRAP", PROCESS_SIGTRAP}, {"BUS", PROCESS_SIGBUS}, {"FPE", PROCESS_SIGFPE},
+        {"HUP", PROCESS_SIGHUP},   {"INT", PROCESS_SIGINT},   {"ILL", PROCESS_SIGILL},
+        {"TRAP", PROCESS_SIGTRAP}, {"BUS", PROCESS_SIGBUS},   {"FPE", PROCESS_SIGFPE},
         {"KILL", PROCESS_SIGKILL}, {"SEGV", PROCESS_SIGSEGV}, {"TERM", PROCESS_SIGTERM},
     };
     if (text_to_number(text, ret_signal))
@@ -31,8 +31,7 @@ static bool find_signal(const char *text, uint64_t *ret_signal)
     return false;
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (command_help(argc, argv, usage))
         return 0;

@@ -9,16 +9,14 @@ static cap_t files;
 static bool with_sizes;
 static struct protocol_extra extra; /* for reasons */
 
-static void show(const char *name, int length, uint64_t kind, uint64_t size_bytes)
-{
+static void show(const char *name, int length, uint64_t kind, uint64_t size_bytes) {
     if (with_sizes && kind == FILES_FILE)
         print("%10lu %.*s\n", size_bytes, length, name);
     else
         print("%s%.*s%s\n", with_sizes ? "           " : "", length, name, kind == FILES_DIRECTORY ? "/" : "");
 }
 
-static uint32_t show_directory(const char *path)
-{
+static uint32_t show_directory(const char *path) {
     static struct files_list_request request;
     static struct files_list_reply reply;
     request.length_bytes = strlen(path);
@@ -31,8 +29,7 @@ static uint32_t show_directory(const char *path)
     }
 }
 
-static uint32_t show_path(const char *path)
-{
+static uint32_t show_path(const char *path) {
     static struct files_stat_request request;
     struct files_stat_reply reply;
     request.length_bytes = strlen(path);
@@ -48,8 +45,7 @@ static uint32_t show_path(const char *path)
     return OK;
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (command_help(argc, argv, "ls [-l] [PATH...]    list directories (default /) and files; -l: sizes in bytes"))
         return 0;

@@ -7,13 +7,11 @@
 
 #define KIB_PER_FRAME 4U
 
-static void show(const char *what, uint64_t frames)
-{
+static void show(const char *what, uint64_t frames) {
     print("%-28s %10lu frames %10lu KiB\n", what, frames, frames * KIB_PER_FRAME);
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (command_help(argc, argv, "mem    show what memory is used for"))
         return 0;

@@ -3,8 +3,7 @@
 #include "libsys/text.h"
 #include "userland/lib/command.h"
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     static const char usage[] = "poweroff [STATUS]    turn the machine off; STATUS (0..255) is for the log";
     if (command_help(argc, argv, usage))

@@ -6,19 +6,22 @@
 
 #define NS_PER_MS 1000000U
 
-static const char *state_name(uint64_t state)
-{
+static const char *state_name(uint64_t state) {
     switch (state) {
-    case PROCESS_RUNNING: return "running";
-    case PROCESS_WAITING: return "waiting";
-    case PROCESS_SLEEPING: return "sleeping";
-    case PROCESS_ENDED: return "ended";
-    default: return "?";
+    case PROCESS_RUNNING:
+        return "running";
+    case PROCESS_WAITING:
+        return "waiting";
+    case PROCESS_SLEEPING:
+        return "sleeping";
+    case PROCESS_ENDED:
+        return "ended";
+    default:
+        return "?";
     }
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (command_help(argc, argv, "ps    list the processes"))
         return 0;
@@ -31,8 +34,8 @@ int main(int argc, char **argv, char **envp)
             return 0;
         if (status != OK)
             return command_complain("ps", "%s", status_text(status));
-        print("%5lu %5lu %-8s %6lu %9lu %.*s\n", reply.pid, reply.parent, state_name(reply.state),
-              reply.memory_pages, reply.cpu_time_ns / NS_PER_MS, (int)sizeof reply.name, reply.name);
+        print("%5lu %5lu %-8s %6lu %9lu %.*s\n", reply.pid, reply.parent, state_name(reply.state), reply.memory_pages,
+              reply.cpu_time_ns / NS_PER_MS, (int)sizeof reply.name, reply.name);
         request.pid = reply.pid + 1;
     }
 }

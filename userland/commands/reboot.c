@@ -3,8 +3,7 @@
 #include "libsys/text.h"
 #include "userland/lib/command.h"
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (command_help(argc, argv, "reboot    start the machine anew"))
         return 0;

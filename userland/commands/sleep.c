@@ -6,8 +6,7 @@
 #define NS_PER_SECOND 1000000000U
 #define SECONDS_MAX 1000000000U
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     static const char usage[] = "sleep SECONDS    do nothing for so long";
     uint64_t seconds;

@@ -4,8 +4,7 @@
 
 #define NS_PER_MS 1000000U
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (command_help(argc, argv, "uptime    how long the machine has been running, and its timer interrupts"))
         return 0;

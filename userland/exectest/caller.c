@@ -16,35 +16,30 @@
 
 static uint64_t data_canary = CANARY;
 
-static uint64_t own_pid(void)
-{
+static uint64_t own_pid(void) {
     struct process_get_pid_request request = {.zero = 0};
     struct process_get_pid_reply reply;
     return process_get_pid(program_cap("process"), &request, &reply, NULL) == OK ? reply.pid : 0;
 }
 
-static int exec_show(void)
-{
+static int exec_show(void) {
     char pid[24];
     format_into(pid, sizeof pid, "%lu", own_pid());
     const char *const arguments[] = {"show", pid, PAYLOAD_WORDS, NULL};
     const char *const environment[] = {PAYLOAD_ENVIRONMENT, NULL};
-    const struct launch launch = {
-        .path = PAYLOAD_FOLDER "show", .arguments = arguments, .environment = environment};
+    const struct launch launch = {.path = PAYLOAD_FOLDER "show", .arguments = arguments, .environment = environment};
     struct launch_failure failure;
     launch_exec(program_cap("process"), &launch, &failure);
     print("caller: exec of show: %s\n", failure.reason);
     return PAYLOAD_WRONG;
 }
 
-static int exec_and_live(const char *path, const char *wanted_status, const char *wanted_reason, char **envp)
-{
+static int exec_and_live(const char *path, const char *wanted_status, const char *wanted_reason, char **envp) {
     volatile uint64_t stack_canary = CANARY;
     uint64_t pid = own_pid();
     uint64_t status;
     const char *const arguments[] = {path, NULL};
-    const struct launch launch = {
-        .path = path, .arguments = arguments, .environment = (const char *const *)envp};
+    const struct launch launch = {.path = path, .arguments = arguments, .environment = (const char *const *)envp};
     struct launch_failure failure;
     launch_exec(program_cap("process"), &launch, &failure);
 
@@ -60,8 +55,7 @@ static int exec_and_live(const char *path, const char *wanted_status, const char
     return PAYLOAD_LIVES_ON;
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     if (argc == 2 && strcmp(argv[1], "show") == 0)
         return exec_show();
     if (argc == 4)

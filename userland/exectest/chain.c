@@ -16,21 +16,18 @@
 #define NUMBER_BYTES 24U
 #define WORDS_BEFORE_FIGURES 3 /* name, LEFT, PID */
 
-static int wrong(const char *what)
-{
+static int wrong(const char *what) {
     print("chain: %s\n", what);
     return PAYLOAD_WRONG;
 }
 
-static uint64_t own_pid(void)
-{
+static uint64_t own_pid(void) {
     struct process_get_pid_request request = {.zero = 0};
     struct process_get_pid_reply reply;
     return process_get_pid(program_cap("process"), &request, &reply, NULL) == OK ? reply.pid : 0;
 }
 
-static int exec_next(uint64_t left, uint64_t pid, const struct measure *figures, char **envp)
-{
+static int exec_next(uint64_t left, uint64_t pid, const struct measure *figures, char **envp) {
     static char numbers[2 + MEASURE_FIGURES][NUMBER_BYTES];
     const char *arguments[WORDS_BEFORE_FIGURES + MEASURE_FIGURES + 1] = {"chain", numbers[0], numbers[1]};
     format_into(numbers[0], NUMBER_BYTES, "%lu", left);
@@ -46,8 +43,7 @@ static int exec_next(uint64_t left, uint64_t pid, const struct measure *figures,
     return wrong(failure.reason);
 }
 
-static int compare(const struct measure *first)
-{
+static int compare(const struct measure *first) {
     struct measure last;
     if (!measure_take(program_cap("process"), &last))
         return wrong("no figures");
@@ -59,8 +55,7 @@ static int compare(const struct measure *first)
     return PAYLOAD_WRONG;
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     uint64_t left;
     uint64_t pid;
     struct measure figures;

@@ -47,8 +47,7 @@ static uint64_t failure_count;
 static struct launch_failure failure;
 
 /* Report one check. The text behind it is printed if it fails. */
-FORMAT_LIKE(3, 4) static void check(bool holds, const char *what, const char *format, ...)
-{
+FORMAT_LIKE(3, 4) static void check(bool holds, const char *what, const char *format, ...) {
     char detail[PROTOCOL_REASON_MAX + 64];
     va_list arguments;
     va_start(arguments, format);
@@ -64,22 +63,19 @@ FORMAT_LIKE(3, 4) static void check(bool holds, const char *what, const char *fo
 }
 
 /* Start a program of test/exec. Returns its pid, or 0 with `failure`. */
-static uint64_t start(const char *path, const char *const *arguments)
-{
+static uint64_t start(const char *path, const char *const *arguments) {
     const struct launch launch = {
         .path = path, .arguments = arguments, .environment = (const char *const *)environment};
     return launch_spawn(process, &launch, &failure);
 }
 
-static bool wait_for(uint64_t pid, struct process_wait_reply *ret_end)
-{
+static bool wait_for(uint64_t pid, struct process_wait_reply *ret_end) {
     struct process_wait_request request = {.pid = pid};
     return process_wait(process, &request, ret_end, NULL) == OK;
 }
 
 /* Run a program to its end. Returns its exit status; 256 + the signal that killed it; 512 if it did not start. */
-static uint64_t run(const char *path, const char *const *arguments)
-{
+static uint64_t run(const char *path, const char *const *arguments) {
     struct process_wait_reply end;
     uint64_t pid = start(path, arguments);
     if (pid == 0 || !wait_for(pid, &end))
@@ -87,15 +83,13 @@ static uint64_t run(const char *path, const char *const *arguments)
     return end.end == PROCESS_KILLED ? 256 + end.value : end.value;
 }
 
-static bool kill(uint64_t pid)
-{
+static bool kill(uint64_t pid) {
     struct process_kill_request request = {.pid = pid, .signal = PROCESS_SIGKILL};
     struct process_kill_reply reply;
     return process_kill(process, &request, &reply, NULL) == OK;
 }
 
-static void check_nothing_leaked(const struct measure *before, const char *what)
-{
+static void check_nothing_leaked(const struct measure *before, const char *what) {
     struct measure after;
     if (!measure_take(process, &after)) {
         check(false, what, "the process server gives no figures");
@@ -107,16 +101,14 @@ static void check_nothing_leaked(const struct measure *before, const char *what)
           same ? 0 : after.figures[figure]);
 }
 
-static void check_arguments(void)
-{
+static void check_arguments(void) {
     static const char *const arguments[] = {"caller", "show", NULL};
     uint64_t status = run(PAYLOAD_FOLDER "caller", arguments);
     check(status == PAYLOAD_SHOWN, "exec hands over arguments and environment, and the new image runs",
           "status %lu, want %u", status, PAYLOAD_SHOWN);
 }
 
-static void check_chain(void)
-{
+static void check_chain(void) {
     static const char *const arguments[] = {"chain", CHAIN_EXECS, NULL};
     struct measure before;
     bool measured = measure_take(process, &before);
@@ -130,18 +122,16 @@ static void check_chain(void)
 }
 
 /* CPU time of a process, or 0 if it does not run. */
-static uint64_t cpu_time(uint64_t pid)
-{
+static uint64_t cpu_time(uint64_t pid) {
     struct process_list_request request = {.pid = pid};
     struct process_list_reply reply;
-    bool runs = process_list(process, &request, &reply, NULL) == OK && reply.pid == pid &&
-                reply.state == PROCESS_RUNNING;
+    bool runs =
+        process_list(process, &request, &reply, NULL) == OK && reply.pid == pid && reply.state == PROCESS_RUNNING;
     return runs ? reply.cpu_time_ns : 0;
 }
 
 /* This program goes on while the other one never gives the CPU away, and the other one gets on as well. */
-static void check_loop(void)
-{
+static void check_loop(void) {
     static const char *const arguments[] = {"loop", NULL};
     uint64_t pid = start(PAYLOAD_FOLDER "loop", arguments);
     check(pid != 0, "the smallest image, one page that jumps to itself, starts", "%s", failure.reason);
@@ -163,8 +153,7 @@ static void check_loop(void)
           "end %lu, value %lu", end.end, end.value);
 }
 
-static void check_bad_image(size_t index)
-{
+static void check_bad_image(size_t index) {
     char what[96];
     char status_number[24];
     const char *path = bad_images[index].path;
@@ -172,8 +161,8 @@ static void check_bad_image(size_t index)
     const char *const called[] = {"caller", path, status_number, bad_images[index].reason, NULL};
 
     uint64_t pid = start(path, spawned);
-    bool refused = pid == 0 && failure.status == bad_images[index].status &&
-                   launch_reason_has(&failure, bad_images[index].reason);
+    bool refused =
+        pid == 0 && failure.status == bad_images[index].status && launch_reason_has(&failure, bad_images[index].reason);
     format_into(what, sizeof what, "spawn of %s is refused with its reason", bad_images[index].what);
     if (pid == 0) {
         check(refused, what, "%s: %s", status_name(failure.status), failure.reason);
@@ -189,8 +178,7 @@ static void check_bad_image(size_t index)
     check(status == PAYLOAD_LIVES_ON, what, "status %lu, want %u", status, PAYLOAD_LIVES_ON);
 }
 
-static void check_bad_images(void)
-{
+static void check_bad_images(void) {
     struct measure before;
     bool measured = measure_take(process, &before);
     for (size_t i = 0; i < BAD_IMAGE_COUNT; i++)
@@ -202,8 +190,7 @@ static void check_bad_images(void)
 }
 
 /* More programs that never wait than there are CPUs, so that only the timer lets anybody else run. */
-static void check_ticks(void)
-{
+static void check_ticks(void) {
     static const char *const loop[] = {"loop", NULL};
     static const char *const arguments[] = {"ticks", TICKS_EXECS, NULL};
     uint64_t pids[COMPETITORS_MAX];
@@ -228,8 +215,7 @@ static void check_ticks(void)
     check(ended, "all of them are killed", "one was not");
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     if (command_help(argc, argv, usage))
         return 0;
     process = program_cap("process");

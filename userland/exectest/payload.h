@@ -7,7 +7,7 @@
 #define PAYLOAD_FOLDER "test/exec/"
 
 enum payload_status {
-    PAYLOAD_WRONG = 1, /* something was not as it should be; the payload has printed what */
+    PAYLOAD_WRONG = 1,       /* something was not as it should be; the payload has printed what */
     PAYLOAD_SHOWN = 42,      /* show: it received exactly what it should, in the caller's process */
     PAYLOAD_CHAIN_END = 43,  /* chain: the last link, same pid, same figures as after the first exec */
     PAYLOAD_LIVES_ON = 44,   /* caller: exec failed as foretold, and the caller is unharmed */

@@ -19,8 +19,7 @@ static const char *const variables[] = {PAYLOAD_ENVIRONMENT};
 static uint64_t initialised = 0x5eed; /* data of the image's file ... */
 static uint64_t zeroed[1024];         /* ... and memory that must begin as zeroes */
 
-static bool words_are_right(int argc, char **argv)
-{
+static bool words_are_right(int argc, char **argv) {
     if (argc != WORD_COUNT + 2 || argv[argc] != NULL || strcmp(argv[0], "show") != 0)
         return false;
     for (int i = 0; i < WORD_COUNT; i++)
@@ -29,8 +28,7 @@ static bool words_are_right(int argc, char **argv)
     return true;
 }
 
-static bool environment_is_right(char **envp)
-{
+static bool environment_is_right(char **envp) {
     size_t found = 0;
     for (; *envp != NULL; envp++) {
         if (launch_is_private(*envp))
@@ -42,8 +40,7 @@ static bool environment_is_right(char **envp)
     return found == VARIABLE_COUNT;
 }
 
-static bool pid_is_right(const char *caller)
-{
+static bool pid_is_right(const char *caller) {
     struct process_get_pid_request request = {.zero = 0};
     struct process_get_pid_reply reply;
     uint64_t pid;
@@ -51,8 +48,7 @@ static bool pid_is_right(const char *caller)
            reply.pid == pid;
 }
 
-static bool memory_is_right(void)
-{
+static bool memory_is_right(void) {
     for (size_t i = 0; i < sizeof zeroed / sizeof zeroed[0]; i++)
         if (zeroed[i] != 0)
             return false;
@@ -61,14 +57,12 @@ static bool memory_is_right(void)
     return zeroed[0] == 0x5eed;
 }
 
-static int wrong(const char *what)
-{
+static int wrong(const char *what) {
     print("show: wrong %s\n", what);
     return PAYLOAD_WRONG;
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     for (int i = 0; i < argc; i++)
         print("show: argument %d: `%s`\n", i, argv[i]);
     for (size_t i = 0; envp[i] != NULL; i++)

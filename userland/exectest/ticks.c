@@ -14,8 +14,7 @@
 #define TICKS_WANTED 2U
 #define PATIENCE_NS 3000000000ULL
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     uint64_t left;
     if (argc != 2 || !text_to_number(argv[1], &left)) {
         print("ticks: want a number of execs\n");

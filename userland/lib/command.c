@@ -3,16 +3,14 @@
 #include "libsys/print.h"
 #include "libsys/string.h"
 
-bool command_help(int argc, char **argv, const char *text)
-{
+bool command_help(int argc, char **argv, const char *text) {
     if (argc != 2 || strcmp(argv[1], "--help") != 0)
         return false;
     print("usage: %s\n", text);
     return true;
 }
 
-int command_complain(const char *name, const char *format, ...)
-{
+int command_complain(const char *name, const char *format, ...) {
     char text[512]; /* one message's worth, so that the line arrives in one piece */
     va_list arguments;
     va_start(arguments, format);
@@ -22,8 +20,7 @@ int command_complain(const char *name, const char *format, ...)
     return COMMAND_FAILURE;
 }
 
-int command_misused(const char *text, const char *problem)
-{
+int command_misused(const char *text, const char *problem) {
     print("%s\nusage: %s\n", problem, text);
     return COMMAND_USAGE;
 }

@@ -14,8 +14,7 @@ struct stage {
     struct protocol_extra extra;
 };
 
-static void stage_flush(struct stage *stage)
-{
+static void stage_flush(struct stage *stage) {
     struct process_stage_reply reply;
     if (stage->status != OK || stage->request.length_bytes == 0)
         return;
@@ -25,8 +24,7 @@ static void stage_flush(struct stage *stage)
     stage->request.length_bytes = 0;
 }
 
-static void stage_bytes(struct stage *stage, const char *bytes, size_t length)
-{
+static void stage_bytes(struct stage *stage, const char *bytes, size_t length) {
     while (length > 0 && stage->status == OK) {
         size_t part = sizeof stage->request.bytes - stage->request.length_bytes;
         if (part > length)
@@ -40,16 +38,14 @@ static void stage_bytes(struct stage *stage, const char *bytes, size_t length)
     }
 }
 
-static uint64_t stage_arguments(struct stage *stage, const char *const *arguments)
-{
+static uint64_t stage_arguments(struct stage *stage, const char *const *arguments) {
     uint64_t count = 0;
     for (; arguments[count] != NULL; count++)
         stage_bytes(stage, arguments[count], strlen(arguments[count]) + 1);
     return count;
 }
 
-static uint64_t stage_environment(struct stage *stage, const char *const *environment)
-{
+static uint64_t stage_environment(struct stage *stage, const char *const *environment) {
     uint64_t count = 0;
     for (; *environment != NULL; environment++) {
         if (launch_is_private(*environment))
@@ -61,8 +57,7 @@ static uint64_t stage_environment(struct stage *stage, const char *const *enviro
 }
 
 /* The names in the caller's own cap:NAME=SLOT strings. `process` is not passed on: each program gets its own. */
-static uint64_t stage_capabilities(struct stage *stage)
-{
+static uint64_t stage_capabilities(struct stage *stage) {
     uint64_t count = 0;
     for (char **entry = program.environment; *entry != NULL; entry++) {
         if (strncmp(*entry, "cap:", 4) != 0)
@@ -83,8 +78,7 @@ static uint64_t stage_capabilities(struct stage *stage)
 static struct stage stage;
 
 /* Returns the status of staging; the strings' counts are in *ret_strings. */
-static uint32_t stage_all(cap_t process, const struct launch *launch, struct process_strings *ret_strings)
-{
+static uint32_t stage_all(cap_t process, const struct launch *launch, struct process_strings *ret_strings) {
     stage.process = process;
     stage.status = OK;
     stage.staged_bytes = 0;
@@ -97,15 +91,13 @@ static uint32_t stage_all(cap_t process, const struct launch *launch, struct pro
     return stage.status;
 }
 
-static void set_failure(uint32_t status, struct launch_failure *ret_failure)
-{
+static void set_failure(uint32_t status, struct launch_failure *ret_failure) {
     ret_failure->status = status;
     const char *reason = stage.extra.reason[0] != '\0' ? stage.extra.reason : status_text(status);
     format_into(ret_failure->reason, sizeof ret_failure->reason, "%s", reason);
 }
 
-uint64_t launch_spawn(cap_t process, const struct launch *launch, struct launch_failure *ret_failure)
-{
+uint64_t launch_spawn(cap_t process, const struct launch *launch, struct launch_failure *ret_failure) {
     static struct process_spawn_request request;
     struct process_spawn_reply reply;
     request.length_bytes = strlen(launch->path);
@@ -121,8 +113,7 @@ uint64_t launch_spawn(cap_t process, const struct launch *launch, struct launch_
     return 0;
 }
 
-void launch_exec(cap_t process, const struct launch *launch, struct launch_failure *ret_failure)
-{
+void launch_exec(cap_t process, const struct launch *launch, struct launch_failure *ret_failure) {
     static struct process_exec_request request;
     struct process_exec_reply reply;
     request.length_bytes = strlen(launch->path);
@@ -135,24 +126,18 @@ void launch_exec(cap_t process, const struct launch *launch, struct launch_failu
     set_failure(status, ret_failure);
 }
 
-_Bool launch_is_private(const char *entry)
-{
+_Bool launch_is_private(const char *entry) {
     return strncmp(entry, "cap:", 4) == 0 || strncmp(entry, "size:", 5) == 0 || strncmp(entry, "slots=", 6) == 0;
 }
 
-_Bool launch_path(const char *name, char *path)
-{
+_Bool launch_path(const char *name, char *path) {
     const char *folder = strchr(name, '/') != NULL ? "" : "bin/";
     return format_into(path, PROCESS_PATH_MAX, "%s%s", folder, name) < PROCESS_PATH_MAX;
 }
 
-int launch_exit_status(uint32_t status)
-{
-    return status == P_NOT_FOUND || status == P_NOT_DIRECTORY ? 127 : 126;
-}
+int launch_exit_status(uint32_t status) { return status == P_NOT_FOUND || status == P_NOT_DIRECTORY ? 127 : 126; }
 
-_Bool launch_reason_has(const struct launch_failure *failure, const char *words)
-{
+_Bool launch_reason_has(const struct launch_failure *failure, const char *words) {
     size_t length = strlen(words);
     for (const char *at = failure->reason; *at != '\0'; at++)
         if (strncmp(at, words, length) == 0)

@@ -12,8 +12,7 @@ struct builtin {
 
 static void run_help(struct shell *shell, char **words, size_t count);
 
-static void run_exit(struct shell *shell, char **words, size_t count)
-{
+static void run_exit(struct shell *shell, char **words, size_t count) {
     uint64_t status = (uint64_t)shell->status;
     if (count > 2 || (count == 2 && (!text_to_number(words[1], &status) || status > 255))) {
         shell_complain(shell, "exit: want one number, 0..255");
@@ -24,16 +23,14 @@ static void run_exit(struct shell *shell, char **words, size_t count)
     shell->leaving = true;
 }
 
-static void run_jobs(struct shell *shell, char **words, size_t count)
-{
+static void run_jobs(struct shell *shell, char **words, size_t count) {
     (void)words;
     (void)count;
     shell_list_jobs(shell);
     shell->status = 0;
 }
 
-static void run_wait(struct shell *shell, char **words, size_t count)
-{
+static void run_wait(struct shell *shell, char **words, size_t count) {
     shell->status = 0;
     if (count == 1)
         shell_wait_jobs(shell);
@@ -48,8 +45,7 @@ static void run_wait(struct shell *shell, char **words, size_t count)
     }
 }
 
-static void run_unset(struct shell *shell, char **words, size_t count)
-{
+static void run_unset(struct shell *shell, char **words, size_t count) {
     for (size_t i = 1; i < count; i++)
         shell_unset_variable(shell, words[i]);
     shell->status = 0;
@@ -64,8 +60,7 @@ static const struct builtin builtins[] = {
 };
 #define BUILTIN_COUNT (sizeof builtins / sizeof builtins[0])
 
-static void run_help(struct shell *shell, char **words, size_t count)
-{
+static void run_help(struct shell *shell, char **words, size_t count) {
     (void)words;
     (void)count;
     print("PROGRAM [WORD...]   run /bin/PROGRAM, or a path with a slash; `ls /bin` shows what there is,\n"
@@ -78,8 +73,7 @@ static void run_help(struct shell *shell, char **words, size_t count)
     shell->status = 0;
 }
 
-bool shell_run_builtin(struct shell *shell)
-{
+bool shell_run_builtin(struct shell *shell) {
     char **words = shell->words.words + shell->words.assignment_count;
     size_t count = shell->words.count - shell->words.assignment_count;
     for (size_t i = 0; i < BUILTIN_COUNT; i++) {

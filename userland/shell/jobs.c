@@ -3,16 +3,14 @@
 #include "libsys/text.h"
 #include "userland/shell/shell.h"
 
-static struct job *find_job(struct shell *shell, uint64_t pid)
-{
+static struct job *find_job(struct shell *shell, uint64_t pid) {
     for (size_t i = 0; i < SHELL_JOBS_MAX; i++)
         if (shell->jobs[i].pid == pid)
             return &shell->jobs[i];
     return NULL;
 }
 
-void shell_add_job(struct shell *shell, uint64_t pid, const char *text, size_t length)
-{
+void shell_add_job(struct shell *shell, uint64_t pid, const char *text, size_t length) {
     shell->last_background = pid;
     struct job *job = find_job(shell, 0);
     if (job == NULL) { /* it runs all the same; nobody will hear of its end */
@@ -35,8 +33,7 @@ void shell_add_job(struct shell *shell, uint64_t pid, const char *text, size_t l
         print("[%u] %lu\n", job->number, pid);
 }
 
-static void tell_end(const struct job *job, const struct process_wait_reply *end)
-{
+static void tell_end(const struct job *job, const struct process_wait_reply *end) {
     if (end->end == PROCESS_KILLED)
         print("[%u] killed by signal %lu: %s\n", job->number, end->value, job->text);
     else if (end->value != 0)
@@ -46,8 +43,7 @@ static void tell_end(const struct job *job, const struct process_wait_reply *end
 }
 
 /* A child without a job is an orphan that became the first shell's. As in sh, only a prompt tells of ends. */
-static void end_job(struct shell *shell, const struct process_wait_reply *end)
-{
+static void end_job(struct shell *shell, const struct process_wait_reply *end) {
     struct job *job = find_job(shell, end->pid);
     if (job == NULL)
         return;
@@ -56,8 +52,7 @@ static void end_job(struct shell *shell, const struct process_wait_reply *end)
     job->pid = 0;
 }
 
-void shell_reap_jobs(struct shell *shell)
-{
+void shell_reap_jobs(struct shell *shell) {
     uint32_t status = OK;
     while (status == OK) {
         struct process_wait_request request = {.pid = PROCESS_ANY, .no_hang = 1};
@@ -70,22 +65,19 @@ void shell_reap_jobs(struct shell *shell)
         shell_complain(shell, "asking for jobs that have ended: %s", status_text(status));
 }
 
-void shell_wait_jobs(struct shell *shell)
-{
+void shell_wait_jobs(struct shell *shell) {
     for (size_t i = 0; i < SHELL_JOBS_MAX && !shell->interrupted; i++)
         if (shell->jobs[i].pid != 0)
             (void)shell_wait_job(shell, shell->jobs[i].pid);
 }
 
-void shell_list_jobs(const struct shell *shell)
-{
+void shell_list_jobs(const struct shell *shell) {
     for (size_t i = 0; i < SHELL_JOBS_MAX; i++)
         if (shell->jobs[i].pid != 0)
             print("[%u] %lu %s\n", shell->jobs[i].number, shell->jobs[i].pid, shell->jobs[i].text);
 }
 
-int shell_wait_job(struct shell *shell, uint64_t pid)
-{
+int shell_wait_job(struct shell *shell, uint64_t pid) {
     struct process_wait_reply end;
     uint32_t status = shell_wait_foreground(shell, pid, &end);
     if (status != OK) {

@@ -3,21 +3,21 @@
 #include "libsys/string.h"
 
 enum line_key {
-    KEY_HOME = 0x01,       /* Ctrl-A */
-    KEY_LEFT = 0x02,       /* Ctrl-B */
-    KEY_INTERRUPT = 0x03,  /* Ctrl-C */
+    KEY_HOME = 0x01,          /* Ctrl-A */
+    KEY_LEFT = 0x02,          /* Ctrl-B */
+    KEY_INTERRUPT = 0x03,     /* Ctrl-C */
     KEY_DELETE_OR_END = 0x04, /* Ctrl-D */
-    KEY_LINE_END = 0x05,   /* Ctrl-E */
-    KEY_RIGHT = 0x06,      /* Ctrl-F */
+    KEY_LINE_END = 0x05,      /* Ctrl-E */
+    KEY_RIGHT = 0x06,         /* Ctrl-F */
     KEY_BACKSPACE = 0x08,
     KEY_LINE_FEED = 0x0a,
     KEY_KILL_RIGHT = 0x0b, /* Ctrl-K */
     KEY_CLEAR = 0x0c,      /* Ctrl-L */
     KEY_RETURN = 0x0d,
-    KEY_NEXT = 0x0e,       /* Ctrl-N */
-    KEY_PREVIOUS = 0x10,   /* Ctrl-P */
-    KEY_KILL_LEFT = 0x15,  /* Ctrl-U */
-    KEY_KILL_WORD = 0x17,  /* Ctrl-W */
+    KEY_NEXT = 0x0e,      /* Ctrl-N */
+    KEY_PREVIOUS = 0x10,  /* Ctrl-P */
+    KEY_KILL_LEFT = 0x15, /* Ctrl-U */
+    KEY_KILL_WORD = 0x17, /* Ctrl-W */
     KEY_ESCAPE = 0x1b,
     KEY_RUBOUT = 0x7f,
 };
@@ -25,16 +25,12 @@ enum line_key {
 #define BELL "\a"
 #define PARAMETER_MAX 999U
 
-static void copy_line(char *to, const char *from)
-{
-    memcpy(to, from, strlen(from) + 1);
-}
+static void copy_line(char *to, const char *from) { memcpy(to, from, strlen(from) + 1); }
 
 /* UTF-8: a byte that continues a character takes no column and is no place for the cursor. */
 static int is_continuation(char byte) { return ((uint8_t)byte & 0xc0U) == 0x80U; }
 
-static void put(struct line_editor *editor, const char *bytes, size_t length)
-{
+static void put(struct line_editor *editor, const char *bytes, size_t length) {
     for (size_t i = 0; i < length && editor->output_length < LINE_OUTPUT_MAX; i++)
         editor->output[editor->output_length++] = bytes[i];
 }
@@ -42,8 +38,7 @@ static void put(struct line_editor *editor, const char *bytes, size_t length)
 static void put_text(struct line_editor *editor, const char *text) { put(editor, text, strlen(text)); }
 
 /* Move the terminal's cursor to `column`, 0..LINE_COLUMNS - 1, of its row. */
-static void put_column(struct line_editor *editor, size_t column)
-{
+static void put_column(struct line_editor *editor, size_t column) {
     char digits[2] = {(char)('0' + column / 10 % 10), (char)('0' + column % 10)};
     put_text(editor, "\r");
     if (column == 0) /* a terminal reads a move by 0 as a move by 1 */
@@ -53,8 +48,7 @@ static void put_column(struct line_editor *editor, size_t column)
     put_text(editor, "C");
 }
 
-static size_t step_left(const struct line_editor *editor, size_t at)
-{
+static size_t step_left(const struct line_editor *editor, size_t at) {
     if (at == 0)
         return 0;
     do
@@ -63,8 +57,7 @@ static size_t step_left(const struct line_editor *editor, size_t at)
     return at;
 }
 
-static size_t step_right(const struct line_editor *editor, size_t at)
-{
+static size_t step_right(const struct line_editor *editor, size_t at) {
     if (at == editor->length)
         return at;
     do
@@ -73,8 +66,7 @@ static size_t step_right(const struct line_editor *editor, size_t at)
     return at;
 }
 
-static size_t columns_between(const struct line_editor *editor, size_t from, size_t to)
-{
+static size_t columns_between(const struct line_editor *editor, size_t from, size_t to) {
     size_t columns = 0;
     for (size_t at = from; at < to; at++)
         columns += !is_continuation(editor->text[at]);
@@ -85,8 +77,7 @@ static size_t window_columns(const struct line_editor *editor) { return LINE_COL
 
 /* Scroll so that the cursor is in the window; half a window at a time, which keeps typing at the edge cheap.
  * Returns whether the window moved. */
-static int scroll(struct line_editor *editor)
-{
+static int scroll(struct line_editor *editor) {
     size_t window = window_columns(editor);
     if (editor->cursor >= editor->left && columns_between(editor, editor->left, editor->cursor) <= window)
         return 0;
@@ -96,8 +87,7 @@ static int scroll(struct line_editor *editor)
     return 1;
 }
 
-static void draw(struct line_editor *editor)
-{
+static void draw(struct line_editor *editor) {
     scroll(editor);
     put_column(editor, editor->prompt_columns);
     size_t end = editor->left;
@@ -108,8 +98,7 @@ static void draw(struct line_editor *editor)
     put_column(editor, editor->prompt_columns + columns_between(editor, editor->left, editor->cursor));
 }
 
-static void insert(struct line_editor *editor, uint8_t byte)
-{
+static void insert(struct line_editor *editor, uint8_t byte) {
     if (editor->length == LINE_BYTES_MAX) {
         put_text(editor, BELL);
         return;
@@ -124,8 +113,7 @@ static void insert(struct line_editor *editor, uint8_t byte)
 }
 
 /* Remove text[from .. to) and put the cursor where it was. */
-static void erase(struct line_editor *editor, size_t from, size_t to)
-{
+static void erase(struct line_editor *editor, size_t from, size_t to) {
     if (from == to) {
         put_text(editor, BELL);
         return;
@@ -136,16 +124,14 @@ static void erase(struct line_editor *editor, size_t from, size_t to)
     draw(editor);
 }
 
-static void move(struct line_editor *editor, size_t to)
-{
+static void move(struct line_editor *editor, size_t to) {
     if (to == editor->cursor)
         return;
     editor->cursor = to;
     draw(editor);
 }
 
-static size_t word_start(const struct line_editor *editor)
-{
+static size_t word_start(const struct line_editor *editor) {
     size_t at = editor->cursor;
     while (at > 0 && editor->text[at - 1] == ' ')
         at--;
@@ -155,8 +141,7 @@ static size_t word_start(const struct line_editor *editor)
 }
 
 /* Show the line `back` steps into the past; 0 is the one that was being typed. */
-static void show_history(struct line_editor *editor, size_t back)
-{
+static void show_history(struct line_editor *editor, size_t back) {
     size_t kept = editor->history_count < LINE_HISTORY_MAX ? editor->history_count : LINE_HISTORY_MAX;
     if (back > kept) {
         put_text(editor, BELL);
@@ -173,8 +158,7 @@ static void show_history(struct line_editor *editor, size_t back)
     draw(editor);
 }
 
-static void show_newer(struct line_editor *editor)
-{
+static void show_newer(struct line_editor *editor) {
     if (editor->history_back == 0)
         put_text(editor, BELL);
     else
@@ -182,8 +166,7 @@ static void show_newer(struct line_editor *editor)
 }
 
 /* Blank lines and a repetition of the last one are not worth remembering. */
-static void remember(struct line_editor *editor)
-{
+static void remember(struct line_editor *editor) {
     size_t at = 0;
     while (editor->text[at] == ' ')
         at++;
@@ -195,21 +178,42 @@ static void remember(struct line_editor *editor)
     copy_line(editor->history[editor->history_count++ % LINE_HISTORY_MAX], editor->text);
 }
 
-static enum line_event control(struct line_editor *editor, uint8_t byte)
-{
+static enum line_event control(struct line_editor *editor, uint8_t byte) {
     switch (byte) {
-    case KEY_HOME: move(editor, 0); break;
-    case KEY_LINE_END: move(editor, editor->length); break;
-    case KEY_LEFT: move(editor, step_left(editor, editor->cursor)); break;
-    case KEY_RIGHT: move(editor, step_right(editor, editor->cursor)); break;
-    case KEY_PREVIOUS: show_history(editor, editor->history_back + 1); break;
-    case KEY_NEXT: show_newer(editor); break;
+    case KEY_HOME:
+        move(editor, 0);
+        break;
+    case KEY_LINE_END:
+        move(editor, editor->length);
+        break;
+    case KEY_LEFT:
+        move(editor, step_left(editor, editor->cursor));
+        break;
+    case KEY_RIGHT:
+        move(editor, step_right(editor, editor->cursor));
+        break;
+    case KEY_PREVIOUS:
+        show_history(editor, editor->history_back + 1);
+        break;
+    case KEY_NEXT:
+        show_newer(editor);
+        break;
     case KEY_BACKSPACE:
-    case KEY_RUBOUT: erase(editor, step_left(editor, editor->cursor), editor->cursor); break;
-    case KEY_KILL_RIGHT: erase(editor, editor->cursor, editor->length); break;
-    case KEY_KILL_LEFT: erase(editor, 0, editor->cursor); break;
-    case KEY_KILL_WORD: erase(editor, word_start(editor), editor->cursor); break;
-    case KEY_ESCAPE: editor->state = LINE_ESCAPE; break;
+    case KEY_RUBOUT:
+        erase(editor, step_left(editor, editor->cursor), editor->cursor);
+        break;
+    case KEY_KILL_RIGHT:
+        erase(editor, editor->cursor, editor->length);
+        break;
+    case KEY_KILL_LEFT:
+        erase(editor, 0, editor->cursor);
+        break;
+    case KEY_KILL_WORD:
+        erase(editor, word_start(editor), editor->cursor);
+        break;
+    case KEY_ESCAPE:
+        editor->state = LINE_ESCAPE;
+        break;
     case KEY_CLEAR:
         put_text(editor, "\x1b[H\x1b[2J");
         put_text(editor, editor->prompt);
@@ -230,24 +234,39 @@ static enum line_event control(struct line_editor *editor, uint8_t byte)
         put_text(editor, "\n");
         remember(editor);
         return LINE_READY;
-    default: put_text(editor, BELL); break;
+    default:
+        put_text(editor, BELL);
+        break;
     }
     return LINE_MORE;
 }
 
 /* ESC [ NUMBER LETTER and ESC O LETTER, as VT100, xterm, Linux and rxvt send them. Unknown ones change nothing. */
-static void escape_end(struct line_editor *editor, uint8_t letter)
-{
+static void escape_end(struct line_editor *editor, uint8_t letter) {
     editor->state = LINE_PLAIN;
     switch (letter) {
-    case 'A': (void)control(editor, KEY_PREVIOUS); return;
-    case 'B': (void)control(editor, KEY_NEXT); return;
-    case 'C': (void)control(editor, KEY_RIGHT); return;
-    case 'D': (void)control(editor, KEY_LEFT); return;
-    case 'H': (void)control(editor, KEY_HOME); return;
-    case 'F': (void)control(editor, KEY_LINE_END); return;
-    case '~': break;
-    default: return;
+    case 'A':
+        (void)control(editor, KEY_PREVIOUS);
+        return;
+    case 'B':
+        (void)control(editor, KEY_NEXT);
+        return;
+    case 'C':
+        (void)control(editor, KEY_RIGHT);
+        return;
+    case 'D':
+        (void)control(editor, KEY_LEFT);
+        return;
+    case 'H':
+        (void)control(editor, KEY_HOME);
+        return;
+    case 'F':
+        (void)control(editor, KEY_LINE_END);
+        return;
+    case '~':
+        break;
+    default:
+        return;
     }
     if (editor->parameter == 1 || editor->parameter == 7)
         (void)control(editor, KEY_HOME);
@@ -257,8 +276,7 @@ static void escape_end(struct line_editor *editor, uint8_t letter)
         erase(editor, editor->cursor, step_right(editor, editor->cursor));
 }
 
-static void escape_byte(struct line_editor *editor, uint8_t byte)
-{
+static void escape_byte(struct line_editor *editor, uint8_t byte) {
     if (editor->state == LINE_ESCAPE) {
         editor->parameter = 0;
         editor->parameter_done = 0;
@@ -277,8 +295,7 @@ static void escape_byte(struct line_editor *editor, uint8_t byte)
         editor->parameter = editor->parameter * 10 + (byte - '0');
 }
 
-void line_begin(struct line_editor *editor, const char *prompt)
-{
+void line_begin(struct line_editor *editor, const char *prompt) {
     editor->text[0] = '\0';
     editor->length = 0;
     editor->cursor = 0;
@@ -291,8 +308,7 @@ void line_begin(struct line_editor *editor, const char *prompt)
     put_text(editor, prompt);
 }
 
-enum line_event line_byte(struct line_editor *editor, uint8_t byte)
-{
+enum line_event line_byte(struct line_editor *editor, uint8_t byte) {
     editor->output_length = 0;
     int after_return = editor->after_return;
     editor->after_return = byte == KEY_RETURN;

@@ -13,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINE_BYTES_MAX 511U    /* longest line; a byte more rings the bell */
-#define LINE_HISTORY_MAX 32U   /* lines remembered; the oldest is forgotten first */
-#define LINE_COLUMNS 80U       /* width assumed: a serial line does not tell */
-#define LINE_PROMPT_MAX 32U    /* longest prompt, plain ASCII */
-#define LINE_OUTPUT_MAX 640U  /* most that one byte of input can cause: the whole text, the prompt, and cursor moves */
+#define LINE_BYTES_MAX 511U  /* longest line; a byte more rings the bell */
+#define LINE_HISTORY_MAX 32U /* lines remembered; the oldest is forgotten first */
+#define LINE_COLUMNS 80U     /* width assumed: a serial line does not tell */
+#define LINE_PROMPT_MAX 32U  /* longest prompt, plain ASCII */
+#define LINE_OUTPUT_MAX 640U /* most that one byte of input can cause: the whole text, the prompt, and cursor moves */
 
 enum line_event {
     LINE_MORE,      /* the line is not finished */
@@ -40,17 +40,17 @@ struct line_editor {
     size_t left;   /* first byte shown */
 
     enum line_state state;
-    unsigned parameter;      /* number in a CSI sequence */
-    int parameter_done;      /* a `;` ended the first number */
-    int after_return;        /* the last byte was CR: an LF that follows belongs to it */
+    unsigned parameter; /* number in a CSI sequence */
+    int parameter_done; /* a `;` ended the first number */
+    int after_return;   /* the last byte was CR: an LF that follows belongs to it */
 
     const char *prompt;
     size_t prompt_columns;
 
     char history[LINE_HISTORY_MAX][LINE_BYTES_MAX + 1]; /* ring; line n is at n % LINE_HISTORY_MAX */
-    size_t history_count;             /* lines ever stored */
-    size_t history_back;              /* 0 = the line being typed, 1 = the last one stored, ... */
-    char draft[LINE_BYTES_MAX + 1];   /* the line being typed, while an older one is shown */
+    size_t history_count;                               /* lines ever stored */
+    size_t history_back;                                /* 0 = the line being typed, 1 = the last one stored, ... */
+    char draft[LINE_BYTES_MAX + 1];                     /* the line being typed, while an older one is shown */
 
     char output[LINE_OUTPUT_MAX]; /* what the terminal has to be sent after the last call */
     size_t output_length;

@@ -21,8 +21,7 @@ static const char help[] = "usage: shell                  read commands from the
                            "       shell -c 'COMMANDS'    run these\n"
                            "`help` at its prompt says what it understands.\n";
 
-static bool find_capabilities(void)
-{
+static bool find_capabilities(void) {
     shell.console = program_cap("console");
     shell.files = program_cap("files");
     shell.init = program_cap("init");
@@ -33,8 +32,7 @@ static bool find_capabilities(void)
     return false;
 }
 
-static uint64_t own_pid(void)
-{
+static uint64_t own_pid(void) {
     struct process_get_pid_request request = {.zero = 0};
     struct process_get_pid_reply reply;
     uint32_t status = process_get_pid(shell.process, &request, &reply, NULL);
@@ -44,8 +42,7 @@ static uint64_t own_pid(void)
     return 0;
 }
 
-static void run_file(const char *path)
-{
+static void run_file(const char *path) {
     shell.name = path;
     uint32_t status = shell_run_file(&shell, path);
     if (status == OK)
@@ -55,8 +52,7 @@ static void run_file(const char *path)
 }
 
 /* The first shell has nobody to return to: the system ends with it. */
-static void power_off(void)
-{
+static void power_off(void) {
     struct init_power_off_request request = {.status = (uint64_t)shell.status};
     struct init_power_off_reply reply;
     print("power off, status %d\n", shell.status);
@@ -64,8 +60,7 @@ static void power_off(void)
     shell_complain(&shell, "power off: %s", status_text(status));
 }
 
-static void run_first(void)
-{
+static void run_first(void) {
     shell.name = RC_PATH;
     uint32_t status = shell_run_file(&shell, RC_PATH);
     if (status != P_NOT_FOUND && status != OK) {
@@ -80,8 +75,7 @@ static void run_first(void)
     power_off();
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     shell.name = "shell";
     if (!find_capabilities())
         return SHELL_FAILURE;

@@ -3,23 +3,20 @@
 #include "libsys/string.h"
 #include "userland/shell/scan.h"
 
-static int is_name_byte(char byte, int first)
-{
+static int is_name_byte(char byte, int first) {
     if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_')
         return 1;
     return !first && byte >= '0' && byte <= '9';
 }
 
-size_t parse_name_length(const char *text)
-{
+size_t parse_name_length(const char *text) {
     size_t length = 0;
     while (is_name_byte(text[length], length == 0))
         length++;
     return length;
 }
 
-static int fail(struct parse_error *ret_error, const char *reason, size_t at)
-{
+static int fail(struct parse_error *ret_error, const char *reason, size_t at) {
     *ret_error = (struct parse_error){.reason = reason, .column = at + 1};
     return 0;
 }
@@ -32,19 +29,21 @@ struct progress {
     size_t join_at;       /* where that operator stood */
 };
 
-static const char *missing_before(enum operator_kind kind)
-{
+static const char *missing_before(enum operator_kind kind) {
     switch (kind) {
-    case OPERATOR_SEQUENCE: return "no command before `;`";
-    case OPERATOR_BACKGROUND: return "no command before `&`";
-    case OPERATOR_AND: return "no command before `&&`";
-    case OPERATOR_OR: return "no command before `||`";
+    case OPERATOR_SEQUENCE:
+        return "no command before `;`";
+    case OPERATOR_BACKGROUND:
+        return "no command before `&`";
+    case OPERATOR_AND:
+        return "no command before `&&`";
+    case OPERATOR_OR:
+        return "no command before `||`";
     }
     __builtin_unreachable();
 }
 
-static int end_command(struct parse_line *line, const struct progress *now, size_t end, struct parse_error *ret_error)
-{
+static int end_command(struct parse_line *line, const struct progress *now, size_t end, struct parse_error *ret_error) {
     if (line->count == PARSE_COMMANDS_MAX)
         return fail(ret_error, "more than 32 commands on one line", now->start);
     line->commands[line->count++] = (struct parse_command){.start = now->start, .end = end, .join = now->join};
@@ -52,8 +51,7 @@ static int end_command(struct parse_line *line, const struct progress *now, size
 }
 
 static int take_operator(struct parse_line *line, struct progress *now, const struct piece *piece, size_t next,
-                         struct parse_error *ret_error)
-{
+                         struct parse_error *ret_error) {
     if (!now->has_word)
         return fail(ret_error, missing_before(piece->operator_kind), piece->at);
     if (piece->operator_kind == OPERATOR_BACKGROUND && now->join != JOIN_ALWAYS)
@@ -68,19 +66,23 @@ static int take_operator(struct parse_line *line, struct progress *now, const st
     return 1;
 }
 
-int parse_line(const char *text, struct parse_line *ret_line, struct parse_error *ret_error)
-{
+int parse_line(const char *text, struct parse_line *ret_line, struct parse_error *ret_error) {
     struct scanner scanner = {.text = text, .end = strlen(text)};
     struct progress now = {.join = JOIN_ALWAYS};
     ret_line->count = 0;
     for (;;) {
         struct piece piece = scan_piece(&scanner);
         switch (piece.kind) {
-        case PIECE_ERROR: *ret_error = scanner.error; return 0;
-        case PIECE_BLANK: break;
+        case PIECE_ERROR:
+            *ret_error = scanner.error;
+            return 0;
+        case PIECE_BLANK:
+            break;
         case PIECE_CHARACTER:
         case PIECE_VALUE:
-        case PIECE_QUOTE: now.has_word = 1; break;
+        case PIECE_QUOTE:
+            now.has_word = 1;
+            break;
         case PIECE_OPERATOR:
             if (!take_operator(ret_line, &now, &piece, scanner.at, ret_error))
                 return 0;
@@ -99,13 +101,12 @@ int parse_line(const char *text, struct parse_line *ret_line, struct parse_error
 struct expansion {
     struct parse_words *words;
     struct parse_error *error;
-    size_t at;         /* of the piece being expanded, for errors */
+    size_t at; /* of the piece being expanded, for errors */
     int open;
-    int assignment;    /* the open word is NAME=value: its values are not split */
+    int assignment; /* the open word is NAME=value: its values are not split */
 };
 
-static int add_byte(struct expansion *expansion, char byte)
-{
+static int add_byte(struct expansion *expansion, char byte) {
     struct parse_words *words = expansion->words;
     if (words->used == PARSE_BYTES_MAX)
         return fail(expansion->error, "the command's words are longer than 2048 bytes in all", expansion->at);
@@ -113,8 +114,7 @@ static int add_byte(struct expansion *expansion, char byte)
     return 1;
 }
 
-static int open_word(struct expansion *expansion, const char *text)
-{
+static int open_word(struct expansion *expansion, const char *text) {
     struct parse_words *words = expansion->words;
     if (expansion->open)
         return 1;
@@ -131,8 +131,7 @@ static int open_word(struct expansion *expansion, const char *text)
     return 1;
 }
 
-static int close_word(struct expansion *expansion)
-{
+static int close_word(struct expansion *expansion) {
     if (!expansion->open)
         return 1;
     expansion->open = 0;
@@ -140,8 +139,7 @@ static int close_word(struct expansion *expansion)
 }
 
 /* An unquoted value falls apart at its blanks, as in sh. A word made by a value alone is never an assignment. */
-static int add_value(struct expansion *expansion, const char *text, const char *value, int whole)
-{
+static int add_value(struct expansion *expansion, const char *text, const char *value, int whole) {
     for (; *value != '\0'; value++) {
         int blank = *value == ' ' || *value == '\t' || *value == '\n';
         if (blank && !whole && !expansion->assignment) {
@@ -155,8 +153,7 @@ static int add_value(struct expansion *expansion, const char *text, const char *
 }
 
 int parse_expand(const char *text, const struct parse_command *command, const struct parse_values *values,
-                 struct parse_words *ret_words, struct parse_error *ret_error)
-{
+                 struct parse_words *ret_words, struct parse_error *ret_error) {
     struct scanner scanner = {.text = text, .at = command->start, .end = command->end};
     struct expansion expansion = {.words = ret_words, .error = ret_error};
     ret_words->count = 0;
@@ -168,11 +165,19 @@ int parse_expand(const char *text, const struct parse_command *command, const st
         const char *value = NULL;
         expansion.at = piece.at;
         switch (piece.kind) {
-        case PIECE_ERROR: *ret_error = scanner.error; return 0;
+        case PIECE_ERROR:
+            *ret_error = scanner.error;
+            return 0;
         case PIECE_OPERATOR: /* parse_line() ends a command before its operator, so a command has none */
-        case PIECE_BLANK: fits = close_word(&expansion); break;
-        case PIECE_QUOTE: fits = open_word(&expansion, text); break;
-        case PIECE_CHARACTER: fits = open_word(&expansion, text) && add_byte(&expansion, piece.byte); break;
+        case PIECE_BLANK:
+            fits = close_word(&expansion);
+            break;
+        case PIECE_QUOTE:
+            fits = open_word(&expansion, text);
+            break;
+        case PIECE_CHARACTER:
+            fits = open_word(&expansion, text) && add_byte(&expansion, piece.byte);
+            break;
         case PIECE_VALUE:
             value = values->find(values->context, piece.name);
             fits = value == NULL || add_value(&expansion, text, value, piece.quoted);

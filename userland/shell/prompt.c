@@ -7,8 +7,7 @@
 
 enum { INTERRUPTED_STATUS = SHELL_SIGNAL_BASE + PROCESS_SIGINT };
 
-static void set_mode(struct shell *shell, enum console_mode mode)
-{
+static void set_mode(struct shell *shell, enum console_mode mode) {
     struct console_set_mode_request request = {.mode = mode};
     struct console_set_mode_reply reply;
     uint32_t status = console_set_mode(shell->console, &request, &reply, NULL);
@@ -18,8 +17,7 @@ static void set_mode(struct shell *shell, enum console_mode mode)
 
 /* One byte at a time, so that what was typed ahead stays in the console for the programs it is meant for.
  * Returns false if the console is gone. */
-static bool read_byte(struct shell *shell, uint8_t *ret_byte)
-{
+static bool read_byte(struct shell *shell, uint8_t *ret_byte) {
     struct console_read_request request = {.most_bytes = 1};
     static struct console_read_reply reply;
     uint32_t status;
@@ -32,8 +30,7 @@ static bool read_byte(struct shell *shell, uint8_t *ret_byte)
     return status == OK;
 }
 
-static enum line_event read_line(struct shell *shell)
-{
+static enum line_event read_line(struct shell *shell) {
     enum line_event event = LINE_MORE;
     line_begin(&shell->editor, PROMPT);
     print_bytes(shell->editor.output, shell->editor.output_length);
@@ -48,16 +45,19 @@ static enum line_event read_line(struct shell *shell)
     return event;
 }
 
-void shell_run_prompt(struct shell *shell)
-{
+void shell_run_prompt(struct shell *shell) {
     shell->interactive = true;
     while (!shell->leaving) {
         shell_reap_jobs(shell);
         set_mode(shell, CONSOLE_RAW);
         switch (read_line(shell)) {
         case LINE_MORE: /* read_line() goes on until it is something else */
-        case LINE_END: shell->leaving = true; break;
-        case LINE_INTERRUPT: shell->status = INTERRUPTED_STATUS; break;
+        case LINE_END:
+            shell->leaving = true;
+            break;
+        case LINE_INTERRUPT:
+            shell->status = INTERRUPTED_STATUS;
+            break;
         case LINE_READY:
             set_mode(shell, CONSOLE_FOREGROUND);
             shell_run_line(shell, shell->editor.text);

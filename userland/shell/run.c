@@ -5,8 +5,7 @@
 #include "userland/lib/launch.h"
 #include "userland/shell/shell.h"
 
-void shell_complain(const struct shell *shell, const char *format, ...)
-{
+void shell_complain(const struct shell *shell, const char *format, ...) {
     char text[PROTOCOL_REASON_MAX + PROCESS_PATH_MAX];
     va_list arguments;
     va_start(arguments, format);
@@ -18,31 +17,33 @@ void shell_complain(const struct shell *shell, const char *format, ...)
         print("%s: %s\n", shell->name, text);
 }
 
-int shell_end_status(const struct process_wait_reply *end)
-{
+int shell_end_status(const struct process_wait_reply *end) {
     return (int)(end->end == PROCESS_KILLED ? SHELL_SIGNAL_BASE + end->value : end->value);
 }
 
 /* Values of $?, $$, $! and variables. Numbers are written to a place of their own, used until the next one is asked. */
-static const char *find_value(void *context, const char *name)
-{
+static const char *find_value(void *context, const char *name) {
     static char number[24];
     const struct shell *shell = context;
     switch (name[0]) {
-    case '?': format_into(number, sizeof number, "%d", shell->status); return number;
-    case '$': format_into(number, sizeof number, "%lu", shell->pid); return number;
+    case '?':
+        format_into(number, sizeof number, "%d", shell->status);
+        return number;
+    case '$':
+        format_into(number, sizeof number, "%lu", shell->pid);
+        return number;
     case '!':
         if (shell->last_background == 0)
             return NULL;
         format_into(number, sizeof number, "%lu", shell->last_background);
         return number;
-    default: return shell_variable(shell, name);
+    default:
+        return shell_variable(shell, name);
     }
 }
 
 /* Whom Ctrl-C ends: a command, or else the shell itself unless it has a prompt. */
-static void set_foreground(const struct shell *shell, uint64_t pid)
-{
+static void set_foreground(const struct shell *shell, uint64_t pid) {
     struct process_set_foreground_request request = {.pid = pid};
     struct process_set_foreground_reply reply;
     uint32_t status = process_set_foreground(shell->process, &request, &reply, NULL);
@@ -51,8 +52,7 @@ static void set_foreground(const struct shell *shell, uint64_t pid)
 }
 
 /* A command that a fault or an unexpected signal ended leaves no words of its own. */
-static void tell_killed(const struct shell *shell, const char *name, const struct process_wait_reply *end)
-{
+static void tell_killed(const struct shell *shell, const char *name, const struct process_wait_reply *end) {
     if (end->fault == FAULT_PAGE)
         shell_complain(shell, "%s: killed by signal %lu: page fault at address 0x%lx, instruction 0x%lx", name,
                        end->value, end->address, end->rip);
@@ -63,8 +63,7 @@ static void tell_killed(const struct shell *shell, const char *name, const struc
         shell_complain(shell, "%s: killed by signal %lu", name, end->value);
 }
 
-uint32_t shell_wait_foreground(struct shell *shell, uint64_t pid, struct process_wait_reply *ret_end)
-{
+uint32_t shell_wait_foreground(struct shell *shell, uint64_t pid, struct process_wait_reply *ret_end) {
     struct process_wait_request request = {.pid = pid};
     set_foreground(shell, pid);
     uint32_t status = process_wait(shell->process, &request, ret_end, NULL);
@@ -74,8 +73,7 @@ uint32_t shell_wait_foreground(struct shell *shell, uint64_t pid, struct process
     return status;
 }
 
-static void wait_program(struct shell *shell, uint64_t pid, const char *name)
-{
+static void wait_program(struct shell *shell, uint64_t pid, const char *name) {
     struct process_wait_reply end;
     uint32_t status = shell_wait_foreground(shell, pid, &end);
     if (status != OK) {
@@ -88,8 +86,7 @@ static void wait_program(struct shell *shell, uint64_t pid, const char *name)
         tell_killed(shell, name, &end);
 }
 
-static void run_program(struct shell *shell, const char *text, const struct parse_command *command)
-{
+static void run_program(struct shell *shell, const char *text, const struct parse_command *command) {
     char path[PROCESS_PATH_MAX];
     const char *const *words = (const char *const *)shell->words.words + shell->words.assignment_count;
     struct launch_failure failure = {.status = P_NOT_FOUND};
@@ -112,16 +109,14 @@ static void run_program(struct shell *shell, const char *text, const struct pars
     }
 }
 
-static void run_assignments(struct shell *shell)
-{
+static void run_assignments(struct shell *shell) {
     shell->status = 0;
     for (size_t i = 0; i < shell->words.count; i++)
         if (!shell_set_variable(shell, shell->words.words[i]))
             shell->status = SHELL_FAILURE;
 }
 
-static void run_command(struct shell *shell, const char *text, const struct parse_command *command)
-{
+static void run_command(struct shell *shell, const char *text, const struct parse_command *command) {
     const struct parse_values values = {.find = find_value, .context = shell};
     struct parse_error error;
     if (!parse_expand(text, command, &values, &shell->words, &error)) {
@@ -134,8 +129,7 @@ static void run_command(struct shell *shell, const char *text, const struct pars
     }
 }
 
-void shell_run_line(struct shell *shell, const char *text)
-{
+void shell_run_line(struct shell *shell, const char *text) {
     struct parse_error error;
     shell->interrupted = false;
     if (!parse_line(text, &shell->line, &error)) {

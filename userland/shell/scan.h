@@ -9,7 +9,7 @@
 #include "userland/shell/parse.h"
 
 enum piece_kind {
-    PIECE_END,       /* end of the range, or a comment */
+    PIECE_END, /* end of the range, or a comment */
     PIECE_BLANK,
     PIECE_OPERATOR,  /* one of enum operator_kind */
     PIECE_CHARACTER, /* a byte of a word */
@@ -28,18 +28,18 @@ enum operator_kind {
 struct piece {
     enum piece_kind kind;
     enum operator_kind operator_kind;
-    size_t at;     /* where it begins */
-    char byte;     /* PIECE_CHARACTER */
-    int quoted;    /* PIECE_VALUE: inside double quotes, so not split into words */
+    size_t at;                     /* where it begins */
+    char byte;                     /* PIECE_CHARACTER */
+    int quoted;                    /* PIECE_VALUE: inside double quotes, so not split into words */
     char name[PARSE_NAME_MAX + 1]; /* PIECE_VALUE */
 };
 
 struct scanner {
     const char *text;
-    size_t at, end;    /* the range still to be read */
-    char quote;        /* the quote that is open, or 0 */
+    size_t at, end; /* the range still to be read */
+    char quote;     /* the quote that is open, or 0 */
     size_t quote_at;
-    int in_word;       /* # begins a comment only where a word could begin */
+    int in_word; /* # begins a comment only where a word could begin */
     struct parse_error error;
 };
 

@@ -11,8 +11,7 @@ struct script {
     bool too_long;
 };
 
-static void run_gathered(struct script *script)
-{
+static void run_gathered(struct script *script) {
     struct shell *shell = script->shell;
     shell->line_number++;
     if (script->too_long) {
@@ -28,8 +27,7 @@ static void run_gathered(struct script *script)
 
 static bool is_over(const struct shell *shell) { return shell->leaving || shell->interrupted; }
 
-static void take_bytes(struct script *script, const char *bytes, size_t length)
-{
+static void take_bytes(struct script *script, const char *bytes, size_t length) {
     for (size_t i = 0; i < length && !is_over(script->shell); i++) {
         if (bytes[i] == '\n')
             run_gathered(script);
@@ -42,8 +40,7 @@ static void take_bytes(struct script *script, const char *bytes, size_t length)
     }
 }
 
-static void finish(struct script *script)
-{
+static void finish(struct script *script) {
     if (script->length > 0 && !is_over(script->shell))
         run_gathered(script);
     script->shell->line_number = 0;
@@ -51,23 +48,20 @@ static void finish(struct script *script)
 
 static struct script script; /* static: larger than a stack frame should be, and there is one at a time */
 
-static void begin(struct shell *shell)
-{
+static void begin(struct shell *shell) {
     script.shell = shell;
     script.length = 0;
     script.too_long = false;
     shell->line_number = 0;
 }
 
-void shell_run_text(struct shell *shell, const char *text)
-{
+void shell_run_text(struct shell *shell, const char *text) {
     begin(shell);
     take_bytes(&script, text, strlen(text));
     finish(&script);
 }
 
-uint32_t shell_run_file(struct shell *shell, const char *path)
-{
+uint32_t shell_run_file(struct shell *shell, const char *path) {
     static struct files_stat_request where;
     struct files_stat_reply file;
     where.length_bytes = strlen(path);

@@ -21,8 +21,8 @@
 
 enum shell_exit_status {
     SHELL_FAILURE = 1,
-    SHELL_USAGE = 2,        /* syntax error, wrong use of a built-in command */
-    SHELL_NOT_RUN = 126,    /* found, but it could not be run */
+    SHELL_USAGE = 2,     /* syntax error, wrong use of a built-in command */
+    SHELL_NOT_RUN = 126, /* found, but it could not be run */
     SHELL_NOT_FOUND = 127,
     SHELL_SIGNAL_BASE = 128, /* + number of the signal that ended it */
 };
@@ -37,12 +37,12 @@ struct job {
 struct shell {
     cap_t console, files, init, process;
     uint64_t pid;
-    const char *name; /* for messages: what it was called, or the script */
+    const char *name;     /* for messages: what it was called, or the script */
     uint64_t line_number; /* of the script; 0 = none */
     bool interactive;
-    int status;       /* $? */
-    bool leaving;     /* `exit` was run: status is the shell's own */
-    bool interrupted; /* Ctrl-C ended a command: the rest of its line or script is given up */
+    int status;               /* $? */
+    bool leaving;             /* `exit` was run: status is the shell's own */
+    bool interrupted;         /* Ctrl-C ended a command: the rest of its line or script is given up */
     uint64_t last_background; /* $!; 0 = none */
 
     struct job jobs[SHELL_JOBS_MAX];

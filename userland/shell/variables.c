@@ -3,29 +3,25 @@
 #include "userland/shell/shell.h"
 
 /* Does this NAME=value (or free entry) belong to the name of `length` bytes? */
-static bool has_name(const char *entry, const char *name, size_t length)
-{
+static bool has_name(const char *entry, const char *name, size_t length) {
     return strncmp(entry, name, length) == 0 && entry[length] == '=';
 }
 
-static char *find_entry(struct shell *shell, const char *name, size_t length)
-{
+static char *find_entry(struct shell *shell, const char *name, size_t length) {
     for (size_t i = 0; i < SHELL_VARIABLES_MAX; i++)
         if (has_name(shell->variables[i], name, length))
             return shell->variables[i];
     return NULL;
 }
 
-static char *find_free(struct shell *shell)
-{
+static char *find_free(struct shell *shell) {
     for (size_t i = 0; i < SHELL_VARIABLES_MAX; i++)
         if (shell->variables[i][0] == '\0')
             return shell->variables[i];
     return NULL;
 }
 
-const char *shell_variable(const struct shell *shell, const char *name)
-{
+const char *shell_variable(const struct shell *shell, const char *name) {
     size_t length = strlen(name);
     for (size_t i = 0; i < SHELL_VARIABLES_MAX; i++)
         if (has_name(shell->variables[i], name, length))
@@ -33,8 +29,7 @@ const char *shell_variable(const struct shell *shell, const char *name)
     return NULL;
 }
 
-bool shell_set_variable(struct shell *shell, const char *assignment)
-{
+bool shell_set_variable(struct shell *shell, const char *assignment) {
     size_t length = parse_name_length(assignment);
     char *entry = find_entry(shell, assignment, length);
     if (entry == NULL)
@@ -44,42 +39,36 @@ bool shell_set_variable(struct shell *shell, const char *assignment)
         return false;
     }
     if (strlen(assignment) >= SHELL_VARIABLE_BYTES) {
-        shell_complain(shell, "`%.31s`: name and value are longer than %u bytes", assignment,
-                       SHELL_VARIABLE_BYTES - 1);
+        shell_complain(shell, "`%.31s`: name and value are longer than %u bytes", assignment, SHELL_VARIABLE_BYTES - 1);
         return false;
     }
     memcpy(entry, assignment, strlen(assignment) + 1);
     return true;
 }
 
-void shell_unset_variable(struct shell *shell, const char *name)
-{
+void shell_unset_variable(struct shell *shell, const char *name) {
     char *entry = find_entry(shell, name, strlen(name));
     if (entry != NULL)
         entry[0] = '\0';
 }
 
-void shell_import_variables(struct shell *shell, char *const *environment)
-{
+void shell_import_variables(struct shell *shell, char *const *environment) {
     for (; *environment != NULL; environment++) {
         size_t length = parse_name_length(*environment);
-        if (length > 0 && length <= PARSE_NAME_MAX && (*environment)[length] == '=' &&
-            !launch_is_private(*environment))
+        if (length > 0 && length <= PARSE_NAME_MAX && (*environment)[length] == '=' && !launch_is_private(*environment))
             (void)shell_set_variable(shell, *environment); /* it has told the user */
     }
 }
 
 /* Is the variable `entry` set anew by one of the first `count` words? */
-static bool is_overridden(const struct shell *shell, const char *entry, size_t count)
-{
+static bool is_overridden(const struct shell *shell, const char *entry, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (has_name(shell->words.words[i], entry, parse_name_length(entry)))
             return true;
     return false;
 }
 
-void shell_make_environment(struct shell *shell, size_t count)
-{
+void shell_make_environment(struct shell *shell, size_t count) {
     size_t used = 0;
     for (size_t i = 0; i < count && used < SHELL_VARIABLES_MAX; i++)
         shell->environment[used++] = shell->words.words[i];
