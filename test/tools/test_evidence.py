@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 import unittest
 
-from evidence import registers
+from evidence import registers, traps
 from evidence.kernel_log import KernelLog
 from evidence.pagewalk import PhysicalMemory
 from evidence.report import Evidence
@@ -76,6 +76,33 @@ class Registers(unittest.TestCase):
         text = "\n".join(registers.parse(QEMU_TEXT)[0].lines())
         for name in ("rip", "rax", "cr2", "cr3", "efer"):
             self.assertEqual(text.count(f"{name:6} 0x"), 1)
+
+
+class Traps(unittest.TestCase):
+    def explain(self, code: str, vector: int) -> list[str]:
+        """What is said of a panic at 0x5000, where `code` lies, under a root that maps the first 2 MiB."""
+        with tempfile.NamedTemporaryFile() as file:
+            image = bytearray(0x6000)
+            for table, entry in ((0x1000, 0x2003), (0x2000, 0x3003), (0x3000, 0x83)):
+                image[table : table + 8] = entry.to_bytes(8, "little")
+            image[0x5000 : 0x5000 + len(bytes.fromhex(code))] = bytes.fromhex(code)
+            pathlib.Path(file.name).write_bytes(image)
+            memory = PhysicalMemory(pathlib.Path(file.name))
+            return traps.explain(memory, {"vector": vector, "cr3": 0x1000, "rip": 0x5000})
+
+    def test_compilers_checks(self) -> None:
+        self.assertIn("misaligned pointer", self.explain("670fb94016", 6)[0])
+        self.assertIn("shift out of bounds", self.explain("670fb94014", 6)[0])
+        self.assertIn("addition overflows", self.explain("670fb900", 6)[0])
+
+    def test_plain_exceptions(self) -> None:
+        self.assertEqual(self.explain("0f0b", 6), ["exception 6 (invalid opcode)"])
+        self.assertEqual(self.explain("670fb940ff", 6), ["exception 6 (invalid opcode)"])
+        self.assertEqual(self.explain("90", 14), ["exception 14 (page fault)"])
+
+    def test_no_exception(self) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            self.assertEqual(traps.explain(PhysicalMemory(pathlib.Path(file.name)), {"rip": 1}), [])
 
 
 class Verdict(unittest.TestCase):

@@ -63,19 +63,23 @@ class PageWalk(unittest.TestCase):
 
     def test_missing_entries(self) -> None:
         self.assertEqual(pagewalk.compare_kernel_half(self.memory, BARE, SEALED),
-                         ["entry 256 missing", "entry 511 (kernel image) missing"])
+                         ["entry 256 (direct map) missing", "entry 511 (kernel image) missing"])
 
     def test_runs_of_missing_entries(self) -> None:
         for index in range(300, 310):
             self.put(SEALED, index, TABLE_3 | 3)
-        self.assertIn("entries 300..309 missing", pagewalk.compare_kernel_half(self.memory, BARE, SEALED))
+        self.assertIn("entries 300..309 (direct map) missing",
+                      pagewalk.compare_kernel_half(self.memory, BARE, SEALED))
+
+    def test_runs_end_where_the_use_changes(self) -> None:
+        self.assertEqual(pagewalk.runs([507, 508, 509, 510]), [(507, 508), (509, 509), (510, 510)])
 
     def test_changed_and_added(self) -> None:
         self.put(BARE, 256, TABLE_3 | 3 | pagewalk.ACCESSED | pagewalk.DIRTY)
         self.put(BARE, 400, TABLE_2 | 3)
         self.put(BARE, 511, TABLE_3 | 7)
         self.assertEqual(pagewalk.compare_kernel_half(self.memory, BARE, SEALED),
-                         ["entry 400 added: 0x4003, sealed 0x0",
+                         ["entry 400 (direct map) added: 0x4003, sealed 0x0",
                           "entry 511 (kernel image) changed: 0x3007, sealed 0x3003"])
 
     def test_no_difference(self) -> None:

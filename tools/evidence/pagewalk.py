@@ -27,8 +27,9 @@ Q35_LOW_BYTES_MAX = 0xB000_0000
 Q35_LOW_BYTES = 0x8000_0000
 HIGH_BASE = 1 << 32
 
-# Root entries that have a fixed use, for messages. The kernel is linked at -2 GiB.
-ENTRY_USES = {511: "kernel image"}
+# What the root's entries map, for messages; the addresses are those of kernel/arch/x86_64/layout.h.
+ENTRY_USES = ((range(256, 509), "direct map"), (range(509, 510), "device window"), (range(510, 511), "stack window"),
+              (range(511, 512), "kernel image"))
 
 
 class PhysicalMemory:
@@ -131,15 +132,15 @@ def walk(memory: PhysicalMemory, root: int, address: int) -> Walk:
 
 
 def entry_use(index: int) -> str:
-    """What a root entry maps, where that is fixed."""
-    return ENTRY_USES.get(index, "")
+    """What a root entry maps; empty in the user half."""
+    return next((use for indexes, use in ENTRY_USES if index in indexes), "")
 
 
 def runs(indexes: list[int]) -> list[tuple[int, int]]:
-    """Ascending numbers as (first, last) runs."""
+    """Ascending indexes as (first, last) runs of one use."""
     found: list[tuple[int, int]] = []
     for index in indexes:
-        if found and found[-1][1] == index - 1:
+        if found and found[-1][1] == index - 1 and entry_use(index) == entry_use(index - 1):
             found[-1] = (found[-1][0], index)
         else:
             found.append((index, index))
@@ -156,12 +157,11 @@ def compare_kernel_half(memory: PhysicalMemory, root: int, sealed_root: int) -> 
                  if here[index] & ignored != sealed[index] & ignored]
     missing = [index for index in differing if not here[index] & PRESENT]
     lines = []
-    for first, last in runs([index for index in missing if not entry_use(index)]):
-        lines.append(f"entry {first} missing" if first == last else f"entries {first}..{last} missing")
-    lines += [f"entry {index} ({entry_use(index)}) missing" for index in missing if entry_use(index)]
+    for first, last in runs(missing):
+        which = f"entry {first}" if first == last else f"entries {first}..{last}"
+        lines.append(f"{which} ({entry_use(first)}) missing")
     for index in differing:
         if index not in missing:
-            use = f" ({entry_use(index)})" if entry_use(index) else ""
             kind = "changed" if sealed[index] & PRESENT else "added"
-            lines.append(f"entry {index}{use} {kind}: 0x{here[index]:x}, sealed 0x{sealed[index]:x}")
+            lines.append(f"entry {index} ({entry_use(index)}) {kind}: 0x{here[index]:x}, sealed 0x{sealed[index]:x}")
     return lines or ["no difference: entries 256..511 are the sealed ones"]

@@ -10,7 +10,7 @@ PAIR = re.compile(r"\b(R[A-Z0-9]{1,2}|E[A-Z]{2}|CR[0234]|EFER)\s*=\s*([0-9a-f]+)
 PRIVILEGE = re.compile(r"\bCPL=(\d)")
 HALTED = re.compile(r"\bHLT=(\d)")
 ORDER = ("rip", "rsp", "rbp", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-         "r15", "rflags", "cr0", "cr2", "cr3", "cr4", "efer")
+         "r15", "rflags", "cr0", "cr2", "cr3", "cr4", "efer", "vector", "error")
 PAIRS_PER_LINE = 4
 
 

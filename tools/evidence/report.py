@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from evidence import pagewalk, registers
+from evidence import pagewalk, registers, traps
 from evidence.kernel_log import KernelLog, Panic
 from evidence.pagewalk import PhysicalMemory
 from evidence.registers import Cpu
@@ -129,8 +129,10 @@ def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]
     if not panic.complete:
         lines.append("(the panic's report on the log is not complete)")
     cpu = Cpu(0, panic.registers)
+    lines += traps.explain(evidence.memory, panic.registers)
     lines += cpu.lines()
-    lines += ["backtrace:", *backtrace_lines(symbols, cpu.get("rip"), panic.frames)]
+    returns = panic.frames[1:] if panic.frames[:1] == [cpu.get("rip")] else panic.frames
+    lines += ["backtrace:", *backtrace_lines(symbols, cpu.get("rip"), returns)]
     lines += [f"the kernel's own walk: {text}" for text in panic.walks]
     if "cr3" in panic.registers:
         lines += page_table_lines(evidence, cpu.get("cr3"), cpu.get("rip"), cpu.get("cr2"))
