@@ -166,20 +166,24 @@ def make_machine(options: argparse.Namespace, folder: pathlib.Path, logs: pathli
                    gdb_socket=folder / "gdb" if options.gdb else None, extra=tuple(options.qemu))
 
 
-def finish(guest: Guest, kernel: pathlib.Path, limit: float | None) -> int:
+def finish(guest: Guest, options: argparse.Namespace, limit: float | None) -> int:
     """The exit code; a report on standard error when the machine did not end in order."""
     assert guest.end is not None
     evidence = report.gather(guest)
     problem = verdict.judge_end(guest.end, evidence, limit or 0.0, guest.errors())
+    log = guest.machine.kernel_log
     if problem is None:
-        return evidence.log.power_off_status or 0
+        status = evidence.log.power_off_status or 0
+        if status and options.commands is None:
+            say(f"powered off with status {status}; the kernel's log is {paths.shown(log)}")
+        return status
     if problem.kind is not Kind.CANCELLED:
         say(problem.text)
-        lines = report.write(evidence, Symbols(kernel=kernel))
+        lines = report.write(evidence, Symbols(kernel=options.built / paths.KERNEL))
         lines += ["kernel log, last lines:", *("  " + line for line in evidence.log.tail())]
         text = "\n".join(lines)
         print(text, file=sys.stderr)
-        (guest.machine.kernel_log.parent / "report.txt").write_text(f"{problem.text}\n{text}\n")
+        (log.parent / "report.txt").write_text(f"{problem.text}\n{text}\n")
     return EXIT_CODES[problem.kind]
 
 
@@ -197,9 +201,9 @@ def run(options: argparse.Namespace) -> int:
             print(shlex.join(command_line.build(machine)))
             return 0
         keys = open_keys() if options.commands is None else None
-        kernel = options.built / paths.KERNEL
         with Guest(machine) as guest:
             if machine.gdb_socket is not None:
-                say(f"gdb {paths.shown(kernel)} -ex 'target remote {machine.gdb_socket}'")
+                kernel = paths.shown(options.built / paths.KERNEL)
+                say(f"gdb {kernel} -ex 'target remote {machine.gdb_socket}'")
             Session(guest, options.boot == "uefi", keys, limit).run()
-            return finish(guest, kernel, limit)
+            return finish(guest, options, limit)

@@ -72,24 +72,25 @@ def figure(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.1f}"
 
 
-def event_words(events: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:g}" for name, value in events.items() if value)
+def event_words(row: Row | None) -> str:
+    """The events of one operation, those that happened."""
+    return ", ".join(f"{value:g} {name}" for name, value in row.events.items() if value) if row else ""
 
 
 def table(rows: list[Row], targets: list[dict[str, Any]]) -> list[str]:
     """The table: every row that has a target, measured or not, then the rows without one."""
     measured = {row.id: row for row in rows}
-    form = "{:24} {:52.52} {:>12} {:>13} {:>12} {:>7} {:12} {}"
-    lines = [form.format("id", "operation", "instructions", "reference", "target", "ratio", "", "events an operation")]
+    form = "{:24} {:>12} {:>13} {:>10} {:>6}  {:12} {}"
+    lines = [form.format("id", "instructions", "reference", "target", "ratio", "", "operation; events")]
     for target in targets:
         row = measured.pop(target["id"], None)
         value = row.instructions if row else None
         ratio = f"{value / target['reference']:.2f}" if value is not None else "-"
         met = "not measured" if value is None else "met" if value <= target["target"] else "MISSED"
-        lines.append(form.format(target["id"], target["operation"], figure(value), figure(target["reference"]),
-                                 figure(target["target"]), ratio, met, event_words(row.events) if row else "").rstrip())
+        lines.append(form.format(target["id"], figure(value), figure(target["reference"]), figure(target["target"]), ratio,
+                                 met, "; ".join(filter(None, [target["operation"], event_words(row)]))))
     for row in measured.values():
-        lines.append(form.format(row.id, "", figure(row.instructions), "-", "-", "-", "", event_words(row.events)).rstrip())
+        lines.append(form.format(row.id, figure(row.instructions), "-", "-", "-", "", event_words(row)).rstrip())
     return lines
 
 
