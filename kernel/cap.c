@@ -71,8 +71,8 @@ void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
 }
 
 /*
- * Unlinking a capability leaves its children behind. They become its parent's, which needs nothing when they directly
- * follow that parent; but when an elder sibling's place is between them, they would look like that sibling's children:
+ * Unlinking a capability leaves its children behind. They become its parent's, and their depths must say so, or they
+ * would look like the children of whatever stands before them:
  *
  *      A 0 -> X 1 -> B 1 -> C 2 -> D 3        remove B: C and D must become 1 and 2, or X would seem to own them
  *
@@ -87,8 +87,6 @@ static void unlink(struct object *object, struct cap_slot *slot) {
     if (next != NULL)
         set_previous(next, previous);
     if (object->dying || next == NULL || cap_depth(next) <= cap_depth(slot))
-        return;
-    if (previous != NULL && cap_depth(previous) < cap_depth(slot))
         return;
     assert(object->adjust_at == NULL);
     object->adjust_at = next;

@@ -55,6 +55,8 @@ struct result sys_irq_bind(cap_t irq, cap_t notification, uint64_t bits) {
         status = cap_can_derive(source);
     if (status == OK && source != NULL && bits == 0)
         status = E_ARG;
+    if (status == OK && source != NULL && source->data != 0 && (bits & ~source->data) != 0)
+        status = E_RIGHTS; /* as for signal_raise: a badge limits the bits */
     if (status != OK)
         return result(status);
     bool settled = (source == NULL || cap_settle(cap_object(source), REAPER_BUDGET)) &&

@@ -20,8 +20,14 @@ struct table *table_make(struct pool *pool, uint64_t slot_count) {
 }
 
 bool table_reap_step(struct table *table) {
-    for (uint32_t i = 0; i < 16 && table->reaped < table->slot_count; i++)
-        cap_remove(&table->slots[table->reaped++]);
+    for (uint32_t i = 0; i < 16 && table->reaped < table->slot_count; i++) {
+        struct cap_slot *slot = &table->slots[table->reaped];
+        bool listed = !cap_is_empty(slot) && cap_type(slot) != OBJECT_REPLY;
+        if (listed && !cap_settle(cap_object(slot), REAPER_BUDGET))
+            return false;
+        cap_remove(slot);
+        table->reaped++;
+    }
     if (table->reaped < table->slot_count)
         return false;
     pool_give(table->object.pool, table->slots, (uint32_t)table->slot_count * (uint32_t)sizeof(struct cap_slot));
@@ -158,7 +164,10 @@ struct result sys_cap_delete(cap_t table, cap_t slot) {
     return result(reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
 }
 
-/* The nearest descendant goes first, so what is left follows its ancestor directly and needs no correction. */
+/*
+ * The nearest descendant goes first. Its children need no correction: they follow `root` directly, are its descendants at
+ * any depth, and will go as well.
+ */
 struct result sys_cap_revoke(cap_t slot) {
     struct thread *self = caller();
     struct cap_slot *root = table_slot(self, slot);
@@ -174,6 +183,7 @@ struct result sys_cap_revoke(cap_t slot) {
         if (next == NULL || cap_depth(next) <= cap_depth(root))
             return result(reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
         cap_take_away(next);
+        object->adjust_at = NULL;
     }
     return result(CALL_RESTART);
 }

@@ -37,6 +37,9 @@ static enum status check_message_page(const struct thread *self, const struct th
         find_optional(self, config->message_memory, OBJECT_MEMORY, MEMORY_READ | MEMORY_WRITE, &caps->message_memory);
     if (status != OK || caps->message_memory == NULL)
         return status;
+    const struct memory *memory = cap_object(caps->message_memory);
+    if (memory->is_device)
+        return E_TYPE;
     uint64_t range = caps->message_memory->data;
     if (config->message_offset_pages >= range_count(range))
         return E_ARG;

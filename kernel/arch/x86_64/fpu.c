@@ -72,13 +72,9 @@ void fpu_init(void) {
 void fpu_use(struct cpu *cpu, struct thread *thread) {
     assert(cpu->arch.fpu_owner == NULL);
     __asm__ volatile("clts");
-    struct fpu_area *area = area_of(thread);
-    if (!thread->arch.fpu_used) {
-        thread->arch.fpu_used = 1;
-        area->control_word = CONTROL_WORD_INITIAL;
-        area->mxcsr = MXCSR_INITIAL;
-    }
-    load(area);
+    if (thread->arch.fpu_used) /* else the registers are in their initial state, and what is in memory is old */
+        load(area_of(thread));
+    thread->arch.fpu_used = 1;
     cpu->arch.fpu_owner = thread;
 }
 

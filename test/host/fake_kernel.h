@@ -1,0 +1,69 @@
+/*
+ * A kernel to test programs against that build processes: the typed system calls as functions, over RAM that is an
+ * array. It keeps what such programs can get wrong: slots, pools and their sizes, frames and who holds them, mappings.
+ * Any call that can fail in the machine can be made to fail here: fake_fail_at.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/syscall.h"
+#include "kernel/abi/thread.h"
+
+#define FAKE_FRAMES 1024U
+#define FAKE_SLOTS 4096U
+#define FAKE_FILE_PAGES 16U
+
+/* Slots that the program starts with. */
+enum fake_cap {
+    FAKE_CAP_RAM = 1,      /* Memory: all frames */
+    FAKE_CAP_ENDPOINT = 2, /* rights of all kinds, no badge */
+    FAKE_CAP_EVENTS = 3,
+    FAKE_CAP_SPACE = 4, /* the program's own; what it maps is only counted */
+    FAKE_CAP_POOL = 5,
+    FAKE_CAP_FILES = 6,
+    FAKE_CAP_CONSOLE = 7,
+    FAKE_CAP_FREE = 16,
+};
+
+/* Start over: nothing is held but the capabilities above. */
+void fake_reset(void);
+
+/* Let the k-th call from now on fail (1 = the next one); 0 = none. */
+void fake_fail_at(uint32_t k);
+
+/* Did the failure that was asked for happen? */
+bool fake_failed(void);
+
+/* Does it happen now? Counts a call; for what the tests fake besides system calls, such as a message. */
+bool fake_fails(void);
+
+extern uint8_t fake_ram[FAKE_FRAMES][PAGE_BYTES];
+extern uint8_t fake_file[FAKE_FILE_PAGES][PAGE_BYTES]; /* what files_map gives */
+
+/* Make a Memory capability for fake_file in an empty slot. */
+void fake_install_file(cap_t slot);
+
+/* What there is; equal before and after whatever leaves no trace. */
+struct fake_census {
+    uint32_t caps;          /* in the program's own table */
+    uint32_t other_caps;    /* in all other tables */
+    uint32_t objects;
+    uint32_t mapped_frames; /* sum over all frames of how often each is mapped */
+    uint32_t pool_frames;
+    uint32_t own_mappings; /* pages mapped in the program's own space */
+};
+struct fake_census fake_count(void);
+
+/* A thread that was handed over: where it is to start, in which space. False: it never was. */
+bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry);
+
+/* Copy from the address space in which a thread runs. False: something there is not mapped. */
+bool fake_read(cap_t thread, uaddr_t at, void *to, uint64_t length_bytes);
+
+/* Is there a capability in this slot of that table? */
+bool fake_table_has(cap_t table, cap_t slot);
+
+/* What was last configured for a thread; zero: nothing. */
+struct thread_config fake_thread_config(cap_t thread);

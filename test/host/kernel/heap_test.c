@@ -1,0 +1,73 @@
+/*
+ * Does the leftist heap keep its order and its bounds under any insertions and removals?
+ */
+#include "kernel/heap.h"
+
+#include "test/host/check.h"
+
+#define NODES 512U
+
+static struct heap heap;
+static struct heap_node nodes[NODES];
+
+static uint32_t depth_of_right_spine(void) {
+    uint32_t depth = 0;
+    for (const struct heap_node *node = heap.root; node != NULL; node = node->right)
+        depth++;
+    return depth;
+}
+
+static void comes_out_in_order(void) {
+    uint64_t seed = 1, count = 0;
+    for (uint32_t i = 0; i < NODES; i++)
+        heap_insert(&heap, &nodes[i], check_random(&seed) % 1000);
+    CHECK(heap_is_well_formed(&heap, &count));
+    CHECK_EQUAL(count, NODES);
+    CHECK(depth_of_right_spine() <= 10);
+    uint64_t last = 0;
+    while (!heap_is_empty(&heap)) {
+        struct heap_node *first = heap_first(&heap);
+        CHECK(first->key >= last);
+        last = first->key;
+        heap_remove(&heap, first);
+        CHECK(!heap_contains_node(first));
+    }
+}
+
+static void survives_random_removals(void) {
+    uint64_t seed = 7;
+    uint64_t in_heap = 0;
+    for (uint32_t step = 0; step < 20000; step++) {
+        struct heap_node *node = &nodes[check_random(&seed) % NODES];
+        if (heap_contains_node(node)) {
+            heap_remove(&heap, node);
+            in_heap--;
+        } else {
+            heap_insert(&heap, node, check_random(&seed));
+            in_heap++;
+        }
+        uint64_t count = 0;
+        if (step % 97 == 0 && (!CHECK(heap_is_well_formed(&heap, &count)) || !CHECK_EQUAL(count, in_heap)))
+            return;
+    }
+}
+
+static void notices_a_broken_order(void) {
+    heap = (struct heap){0};
+    struct heap_node a = {0}, b = {0};
+    uint64_t count;
+    heap_insert(&heap, &a, 1);
+    heap_insert(&heap, &b, 2);
+    CHECK(heap_is_well_formed(&heap, &count));
+    a.key = 3;
+    CHECK(!heap_is_well_formed(&heap, &count));
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"heap_comes_out_in_order", comes_out_in_order},
+        {"heap_survives_random_removals", survives_random_removals},
+        {"heap_notices_a_broken_order", notices_a_broken_order},
+    };
+    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
+}

@@ -1,0 +1,172 @@
+#include "test/host/kernel/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/arch.h"
+#include "kernel/arch/x86_64/page_table.h"
+#include "kernel/assert.h"
+#include "kernel/call.h"
+#include "kernel/check.h"
+#include "kernel/ledger.h"
+#include "kernel/lock.h"
+#include "kernel/memory.h"
+#include "kernel/space.h"
+#include "kernel/string.h"
+
+struct machine machine;
+uintptr_t direct_map;
+struct cpu *cpus[CPUS_MAX];
+uint32_t cpu_total;
+struct ticket_lock kernel_ticket_lock;
+
+static struct memory memory_region;
+
+void machine_start(void) {
+    free((void *)direct_map);
+    free(ledger.frames);
+    void *arena = aligned_alloc(PAGE_BYTES, MACHINE_FRAMES * PAGE_BYTES);
+    if (arena == NULL)
+        abort();
+    memset(arena, 0xa5, MACHINE_FRAMES * PAGE_BYTES); /* nothing may rely on cleared memory */
+    direct_map = (uintptr_t)arena;
+    struct frame_entry *frames = calloc(MACHINE_FRAMES, sizeof(struct frame_entry));
+    ledger = (struct ledger){.frames = frames, .frame_count = MACHINE_FRAMES, .ram_count = MACHINE_FRAMES - 1};
+    frames[0].type_and_count = (uint32_t)FRAME_KERNEL << 28;
+    frames[1].type_and_count = (uint32_t)FRAME_KERNEL << 28;
+    sealed_root = PAGE_BYTES;
+    memory_clear(arch_pointer(sealed_root), PAGE_BYTES);
+    list_init(&all_pools);
+    cap_count = 0;
+
+    memset(&machine, 0, sizeof(machine));
+    struct cpu *cpu = &machine.cpu;
+    cpu->armed_ns = DEADLINE_NEVER;
+    for (uint32_t i = 0; i < PRIORITIES; i++)
+        list_init(&cpu->ready[i]);
+    cpus[0] = cpu;
+    cpu_total = 1;
+
+    machine.pool = pool_make(2, MACHINE_FIRST_FREE - 2);
+    machine.table = table_make(machine.pool, 1024);
+    struct space *space = space_make(machine.pool);
+    machine.self = thread_make(machine.pool);
+    struct cap_slot *slots = machine.table->slots;
+    cap_set_first(&slots[MACHINE_CAP_TABLE], &machine.table->object, RIGHTS_ALL, 0);
+    cap_set_first(&slots[MACHINE_CAP_SPACE], &space->object, RIGHTS_ALL, 0);
+    cap_set_first(&slots[MACHINE_CAP_THREAD], &machine.self->object, RIGHTS_ALL, 0);
+    cap_set_first(&slots[MACHINE_CAP_POOL], &machine.pool->object, RIGHTS_ALL, 0);
+    memset(&memory_region, 0, sizeof(memory_region));
+    object_init(&memory_region.object, OBJECT_MEMORY, NULL, 0);
+    cap_set_first(&slots[MACHINE_CAP_MEMORY], &memory_region.object, RIGHTS_ALL,
+                  RANGE(MACHINE_FIRST_FREE, MACHINE_FRAMES - MACHINE_FIRST_FREE));
+    thread_bind(machine.self, &machine.self->table, &slots[MACHINE_CAP_TABLE]);
+    thread_bind(machine.self, &machine.self->space, &slots[MACHINE_CAP_SPACE]);
+    machine.self->priority = 32;
+    machine.self->state = THREAD_RUNNING;
+    cpu->current = machine.self;
+}
+
+struct result machine_copy(cap_t slot, cap_t source) {
+    struct result result;
+    do
+        result = sys_cap_copy(0, slot, source, RIGHTS_ALL, 0);
+    while (result.status == CALL_RESTART);
+    return result;
+}
+
+struct result machine_delete(cap_t slot) {
+    struct result result;
+    do
+        result = sys_cap_delete(0, slot);
+    while (result.status == CALL_RESTART);
+    return result;
+}
+
+struct result machine_revoke(cap_t slot) {
+    struct result result;
+    do
+        result = sys_cap_revoke(slot);
+    while (result.status == CALL_RESTART);
+    return result;
+}
+
+_Noreturn void panic(const char *text) {
+    fprintf(stderr, "# panic: %s\n", text);
+    abort();
+}
+
+void memory_clear(void *memory, uint64_t bytes) { memset(memory, 0, bytes); }
+void memory_move(void *to, const void *from, uint64_t bytes) { memcpy(to, from, bytes); }
+
+void memory_fill_words(void *memory, uint64_t word, uint64_t bytes) {
+    for (uint64_t i = 0; i < bytes / sizeof(word); i++)
+        memcpy((char *)memory + i * sizeof(word), &word, sizeof(word));
+}
+
+size_t text_length(const char *text) { return strlen(text); }
+int text_compare(const char *a, const char *b, size_t count) { return strncmp(a, b, count); }
+
+struct cpu *arch_this_cpu(void) {
+    return &machine.cpu;
+}
+void arch_thread_init(struct thread *thread) { memset(&thread->arch, 0, sizeof(thread->arch)); }
+void arch_thread_release(struct thread *thread) { (void)thread; }
+void arch_switch(struct cpu *cpu, struct thread *to) { cpu->arch.frame = &to->arch.frame; }
+void arch_root_leave(uint64_t root) { (void)root; }
+void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count) {
+    (void)space;
+    (void)at;
+    (void)page_count;
+}
+void arch_relax(void) {}
+void arch_idle(void) { panic("idle: the test has no thread that can run"); }
+void arch_restart_call(struct frame *frame) { frame->rip -= 2; }
+
+bool arch_registers_valid(const struct thread_registers *registers) { return registers->rip < USER_LIMIT; }
+void arch_registers_write(struct thread *thread, const struct thread_registers *registers) {
+    thread->arch.frame.rip = registers->rip;
+    thread->arch.frame.rsp = registers->rsp;
+}
+void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers) {
+    *ret_registers = (struct thread_registers){.rip = thread->arch.frame.rip, .rsp = thread->arch.frame.rsp};
+}
+
+enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full,
+                                 struct audit_failure *ret_failure) {
+    (void)root;
+    (void)thread;
+    (void)full;
+    (void)ret_failure;
+    return AUDIT_OK; /* the machine's part is tested on the machine */
+}
+enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, bool absent_ok, enum audit_check check,
+                                 struct audit_failure *ret_failure) {
+    (void)rights;
+    (void)ret_failure;
+    return absent_ok || arch_table_find(root, at) != NULL ? AUDIT_OK : check;
+}
+
+uint64_t arch_clock_ns(void) { return machine.now_ns; }
+uint64_t arch_ticks(void) { return machine.now_ns; }
+uint64_t arch_ticks_per_second(void) { return 1000000000; }
+uint64_t arch_ticks_to_ns(uint64_t ticks) { return ticks; }
+void arch_timer_arm(uint64_t deadline_ns) { machine.armed_ns = deadline_ns; }
+
+void arch_irq_mask(uint32_t line) { (void)line; }
+void arch_irq_unmask(uint32_t line) { (void)line; }
+void arch_irq_hold(uint32_t line) { (void)line; }
+uint64_t arch_port_read(uint16_t port, uint32_t width_bytes) { return port + width_bytes; }
+void arch_port_write(uint16_t port, uint32_t width_bytes, uint64_t value) {
+    (void)port;
+    (void)width_bytes;
+    (void)value;
+}
+void arch_log_write(const char *text, uint64_t length) { fwrite(text, 1, length, stderr); }
+_Noreturn void arch_power_off(void) { exit(0); }
+_Noreturn void arch_reboot(void) { exit(0); }
+enum status arch_test(enum control_test test) {
+    (void)test;
+    return E_CALL;
+}

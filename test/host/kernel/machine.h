@@ -1,0 +1,46 @@
+/*
+ * The machine that the host build of the kernel runs on: an arena for physical memory, one CPU, a clock that tests move.
+ * Behind it are the same generic sources, and the same page_table.c, as in the kernel that boots.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/syscall.h"
+#include "kernel/cap.h"
+#include "kernel/cpu.h"
+#include "kernel/pool.h"
+#include "kernel/table.h"
+#include "kernel/thread.h"
+
+#define MACHINE_FRAMES 4096U    /* 16 MiB; frame 0 is not RAM */
+#define MACHINE_FIRST_FREE 768U /* the first frames are the first pool's */
+
+/* A fresh machine: ledger, first pool, a table, a space and a thread that is running, and Memory of all the rest in slot
+ * MACHINE_CAP_MEMORY of that table. */
+void machine_start(void);
+
+enum machine_cap {
+    MACHINE_CAP_TABLE = 1,
+    MACHINE_CAP_SPACE = 2,
+    MACHINE_CAP_THREAD = 3,
+    MACHINE_CAP_POOL = 4,
+    MACHINE_CAP_MEMORY = 5,
+    MACHINE_CAP_FREE = 16, /* from here on all is empty */
+};
+
+struct machine {
+    struct cpu cpu;
+    struct pool *pool;
+    struct table *table;
+    struct thread *self;
+    uint64_t now_ns;
+    uint64_t armed_ns;
+};
+extern struct machine machine;
+
+/* System calls that may have to be restarted, made until they are done. */
+struct result machine_copy(cap_t slot, cap_t source);
+struct result machine_delete(cap_t slot);
+struct result machine_revoke(cap_t slot);

@@ -1,0 +1,147 @@
+/*
+ * Do pools and the ledger balance: what is taken and given back in any order, what is mapped and unmapped, what is left
+ * when a pool dies with everything alive in it?
+ */
+#include "kernel/abi/rights.h"
+#include "kernel/arch.h"
+#include "kernel/check.h"
+#include "kernel/ledger.h"
+#include "kernel/space.h"
+#include "test/host/check.h"
+#include "test/host/kernel/machine.h"
+
+#define PIECES 300U
+#define SCRATCH MACHINE_CAP_FREE
+#define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
+
+static void pieces_do_not_overlap_and_come_back(void) {
+    machine_start();
+    static struct {
+        uint64_t *memory;
+        uint32_t bytes;
+    } pieces[PIECES];
+    uint64_t seed = 3, used = machine.pool->used_bytes, frames = machine.pool->free_frames;
+    for (uint32_t step = 0; step < 20000; step++) {
+        uint32_t i = (uint32_t)(check_random(&seed) % PIECES);
+        if (pieces[i].memory != NULL) {
+            CHECK_EQUAL(pieces[i].memory[0], i);
+            CHECK_EQUAL(pieces[i].memory[pieces[i].bytes / 8 - 1], i);
+            pool_give(machine.pool, pieces[i].memory, pieces[i].bytes);
+            pieces[i].memory = NULL;
+            continue;
+        }
+        pieces[i].bytes = 16 + (uint32_t)(check_random(&seed) % 500) * 8;
+        pieces[i].memory = pool_take(machine.pool, pieces[i].bytes);
+        if (pieces[i].memory == NULL)
+            continue;
+        for (uint32_t word = 0; word < pieces[i].bytes / 8; word++) {
+            if (!CHECK_EQUAL(pieces[i].memory[word], 0))
+                return;
+            pieces[i].memory[word] = i;
+        }
+    }
+    for (uint32_t i = 0; i < PIECES; i++) {
+        if (pieces[i].memory != NULL)
+            pool_give(machine.pool, pieces[i].memory, pieces[i].bytes);
+        pieces[i].memory = NULL;
+    }
+    CHECK_EQUAL(machine.pool->used_bytes, used);
+    CHECK_EQUAL(machine.pool->free_frames, frames);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+}
+
+static void runs_are_split_when_needed(void) {
+    machine_start();
+    void *run = pool_take_run(machine.pool, 3, FRAME_OBJECT);
+    pool_give_run(machine.pool, run, 3);
+    uint64_t frames = machine.pool->free_frames;
+    uint64_t taken = 0;
+    while (pool_take_run(machine.pool, 0, FRAME_TABLE) != NULL)
+        taken++;
+    CHECK_EQUAL(taken, frames);
+    CHECK_EQUAL(machine.pool->free_frames, 0);
+}
+
+/* All kinds of objects in a pool that then dies. */
+static void a_dying_pool_takes_all_with_it(void) {
+    machine_start();
+    uint64_t caps = cap_count, kernel_frames = ledger.kernel_count, mapped = ledger.mapped_count;
+    CHECK_EQUAL(sys_pool_create(MACHINE_CAP_MEMORY, 0, 64, SCRATCH).status, OK);
+    CHECK_EQUAL(sys_pool_extend(SCRATCH, MACHINE_CAP_MEMORY, 100, 20).status, OK);
+    static const enum object_type types[] = {OBJECT_SPACE, OBJECT_THREAD, OBJECT_ENDPOINT, OBJECT_NOTIFICATION};
+    for (uint32_t i = 0; i < 4; i++)
+        CHECK_EQUAL(sys_object_create(SCRATCH, types[i], 0, SCRATCH + 1 + i).status, OK);
+    CHECK_EQUAL(sys_object_create(SCRATCH, OBJECT_TABLE, 256, SCRATCH + 5).status, OK);
+    for (uint64_t slot = 1; slot < 256; slot++)
+        CHECK_EQUAL(sys_cap_copy(SCRATCH + 5, slot, SCRATCH + 1 + slot % 4, RIGHTS_ALL, 0).status, OK);
+    for (uint64_t i = 0; i < 16; i++)
+        CHECK_EQUAL(sys_space_map(SCRATCH + 1, MACHINE_CAP_MEMORY, 200, 8, 0x400000 + (i << 30), READ_WRITE).status,
+                    OK);
+    CHECK_EQUAL(sys_signal_timer(SCRATCH + 4, 1, 1000).status, OK);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(machine_delete(SCRATCH).status, OK);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(cap_count, caps);
+    CHECK_EQUAL(ledger.kernel_count, kernel_frames);
+    CHECK_EQUAL(ledger.mapped_count, mapped);
+    CHECK(heap_is_empty(&machine.cpu.deadlines));
+    for (uint64_t frame = MACHINE_FIRST_FREE; frame < MACHINE_FIRST_FREE + 64; frame++) {
+        const uint64_t *words = arch_pointer(frame * PAGE_BYTES);
+        bool clear = true; /* or never used: then still what the machine filled it with */
+        for (uint32_t i = 0; i < 512; i++)
+            clear = clear && (words[i] == 0 || words[i] == 0xa5a5a5a5a5a5a5a5ULL);
+        if (!CHECK(clear))
+            return;
+    }
+}
+
+static void frames_are_one_thing_at_a_time(void) {
+    machine_start();
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 5, 1, 0x400000, READ_WRITE).status, OK);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 5, 1, 0x600000, READ_WRITE).status, OK);
+    struct result busy = sys_pool_create(MACHINE_CAP_MEMORY, 4, 4, SCRATCH);
+    CHECK_EQUAL(busy.status, E_BUSY);
+    CHECK_EQUAL(busy.value, 2);
+    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, 0x400000, 512).value, 1);
+    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, 0x600000, 1).value, 1);
+    CHECK_EQUAL(sys_pool_create(MACHINE_CAP_MEMORY, 4, 4, SCRATCH).status, OK);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 5, 1, 0x400000, READ_WRITE).status, E_BUSY);
+    CHECK_EQUAL(sys_pool_create(MACHINE_CAP_MEMORY, 7, 1, SCRATCH + 1).status, E_BUSY);
+    CHECK_EQUAL(sys_memory_fill(MACHINE_CAP_MEMORY, 5 * PAGE_BYTES, 8, 1).status, E_BUSY);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+}
+
+/* Mapping and unmapping at random: the tables that were made go away again. */
+static void tables_come_and_go(void) {
+    machine_start();
+    uint64_t seed = 5, frames = machine.pool->free_frames;
+    for (uint32_t step = 0; step < 3000; step++) {
+        uaddr_t at = USER_LOWEST + (check_random(&seed) % 4 << 39) + (check_random(&seed) % 3 << 30) +
+                     (check_random(&seed) % 1000) * PAGE_BYTES;
+        uint64_t count = 1 + check_random(&seed) % 300;
+        if (check_random(&seed) % 3 != 0)
+            (void)sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 10, count, at, READ_WRITE);
+        else
+            CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at, count).status, OK);
+        if (step % 64 == 0 && !CHECK_EQUAL(check_invariants(), INVARIANT_NONE))
+            return;
+    }
+    for (uint64_t region = 0; region < 16; region++) {
+        uaddr_t at = USER_LOWEST + (region % 4 << 39) + (region / 4 << 30);
+        for (uint32_t i = 0; i < 4; i++)
+            CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + i * 512 * PAGE_BYTES, 512).status, OK);
+    }
+    CHECK_EQUAL(machine.pool->free_frames, frames);
+    CHECK_EQUAL(ledger.mapped_count, 0);
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"pool_pieces_do_not_overlap_and_come_back", pieces_do_not_overlap_and_come_back},
+        {"pool_runs_are_split_when_needed", runs_are_split_when_needed},
+        {"pool_a_dying_pool_takes_all_with_it", a_dying_pool_takes_all_with_it},
+        {"ledger_frames_are_one_thing_at_a_time", frames_are_one_thing_at_a_time},
+        {"space_tables_come_and_go", tables_come_and_go},
+    };
+    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
+}
