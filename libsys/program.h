@@ -53,5 +53,3 @@ void slot_free(cap_t slot);
  * and stops with an undefined instruction, so that its watcher sees it end.
  */
 _Noreturn void program_exit(int code);
-
-int main(int argc, char **argv, char **envp);

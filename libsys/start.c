@@ -9,6 +9,7 @@
 struct program program;
 
 void program_start(uint64_t *stack);
+int main(int argc, char **argv, char **envp);
 
 const char *program_variable(const char *name)
 {

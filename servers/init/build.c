@@ -217,9 +217,15 @@ static bool configure(const struct child *child, struct world *world, cap_t faul
     return result.status == OK || report(child, "thread", result.status);
 }
 
-/* The stack, with arguments and what the program holds. */
-static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan, uaddr_t base)
+static uaddr_t image_base(const struct elf_plan *plan)
 {
+    return plan->type == ELF_TYPE_RELOCATABLE ? LAYOUT_IMAGE_BASE : 0;
+}
+
+/* The stack, with arguments and what the program holds. */
+static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan)
+{
+    uaddr_t base = image_base(plan);
     struct stack_input input = {
         .top = LAYOUT_STACK_TOP,
         .arguments = {child->program->arguments, child->program->argument_bytes, child->program->argument_count},
@@ -227,7 +233,7 @@ static bool build_stack(struct child *child, struct world *world, const struct e
         .path = child->program->image,
         .headers = plan->headers_virt == 0 ? 0 : base + plan->headers_virt,
         .header_count = plan->header_count,
-        .base = plan->type == ELF_TYPE_RELOCATABLE ? base : 0,
+        .base = base,
         .entry = child->entry.rip,
         .message = LAYOUT_MESSAGE,
     };
@@ -245,35 +251,38 @@ static bool build_stack(struct child *child, struct world *world, const struct e
     return status == OK || report(child, "stack", status);
 }
 
-static bool build_space(struct child *child, struct world *world, const struct frame_run *message)
+static bool load_image(struct child *child, struct world *world, struct elf_plan *plan, const struct frame_run *message)
 {
     struct image_file file;
     const uint8_t *bytes;
     if (!world_find_file(world, child->program->image, &file, &bytes))
         return false;
-    struct elf_plan plan;
     struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - LAYOUT_IMAGE_BASE};
-    struct elf_result parsed = elf_plan_image(bytes, file.size_bytes, limits, &plan);
+    struct elf_result parsed = elf_plan_image(bytes, file.size_bytes, limits, plan);
     if (parsed.error != ELF_OK) {
         char text[ELF_MESSAGE_MAX];
         (void)elf_format_result(parsed, text, sizeof text);
         log_print("init: %s: %s: %s", child->program->name, child->program->image, text);
         return false;
     }
-    uaddr_t base = plan.type == ELF_TYPE_RELOCATABLE ? LAYOUT_IMAGE_BASE : 0;
-    child->entry.rip = base + plan.entry;
+    child->entry.rip = image_base(plan) + plan->entry;
     child->image.space = child->space;
-    uint32_t status = image_load(&child->image, &plan, base, &file, &world->source);
+    uint32_t status = image_load(&child->image, plan, image_base(plan), &file, &world->source);
     if (status == OK)
         status = image_add_message(&child->image, message);
-    if (status != OK)
-        return report(child, child->program->image, status);
-    return build_stack(child, world, &plan, base);
+    return status == OK || report(child, child->program->image, status);
+}
+
+/* What the program gets may be all that is left, and its stack tells of it: the frames for that come first. */
+static bool keep_stack(const struct child *child, struct world *world)
+{
+    return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES) || report(child, "stack", E_MEMORY);
 }
 
 bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
 {
     struct frame_run message;
+    struct elf_plan plan;
     child->pool = world_make_pool(world, child->program->pool_pages);
     if (child->pool == 0 || !world_take(world, 1, &message))
         return report(child, "pool", E_MEMORY);
@@ -281,8 +290,9 @@ bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
     if (cleared.status != OK)
         return report(child, "message page", cleared.status);
     return create(child, OBJECT_SPACE, 0, &child->space) && create(child, OBJECT_THREAD, 0, &child->thread) &&
-           create(child, OBJECT_TABLE, child->program->slots, &child->table) && install_caps(child, world) &&
-           configure(child, world, fault_endpoint, &message) && build_space(child, world, &message);
+           create(child, OBJECT_TABLE, child->program->slots, &child->table) &&
+           configure(child, world, fault_endpoint, &message) && load_image(child, world, &plan, &message) &&
+           keep_stack(child, world) && install_caps(child, world) && build_stack(child, world, &plan);
 }
 
 bool child_start(const struct child *child)

@@ -24,7 +24,16 @@ static bool map_own(const struct frame_run *run, uaddr_t at, uint64_t rights)
 
 static bool source_take(struct image_source *source, uint64_t wanted_pages, struct frame_run *ret_run)
 {
-    return world_take((struct world *)(void *)source, wanted_pages, ret_run);
+    struct world *world = (struct world *)(void *)source;
+    struct frame_run *kept = &world->kept;
+    if (kept->page_count == 0)
+        return world_take(world, wanted_pages, ret_run);
+    *ret_run = *kept;
+    if (ret_run->page_count > wanted_pages)
+        ret_run->page_count = wanted_pages;
+    kept->offset_pages += ret_run->page_count;
+    kept->page_count -= ret_run->page_count;
+    return true;
 }
 
 /* A program that can't be built ends the start; nobody needs its frames then. */
@@ -63,6 +72,11 @@ bool world_take(struct world *world, uint64_t page_count, struct frame_run *ret_
         return true;
     }
     return false;
+}
+
+bool world_keep(struct world *world, uint64_t page_count)
+{
+    return world->kept.page_count >= page_count || world_take(world, page_count, &world->kept);
 }
 
 cap_t world_derive(const struct frame_run *run, uint64_t rights)
@@ -110,8 +124,8 @@ cap_t world_make_pool(struct world *world, uint64_t page_count)
 cap_t world_object(struct world *world, const char *name, enum object_type type)
 {
     for (uint32_t i = 0; i < world->object_count; i++)
-        if (strcmp(world->objects[i].name, name) == 0)
-            return world->objects[i].type == type ? world->objects[i].cap : 0;
+        if (world->objects[i].type == type && strcmp(world->objects[i].name, name) == 0)
+            return world->objects[i].cap;
     if (world->object_count == WORLD_OBJECTS_MAX)
         return 0;
     cap_t slot = slot_take();

@@ -39,6 +39,7 @@ struct world {
     uint32_t object_count;
     struct world_object objects[WORLD_OBJECTS_MAX];
     struct frame_run buffer; /* its frames, at WORLD_BUFFER_AT */
+    struct frame_run kept;   /* set aside for images */
 };
 
 /* Take stock, map the volume and the buffer. False: it is not possible, and the log says why. */
@@ -47,6 +48,9 @@ bool world_init(struct world *world, const struct init_info *info);
 /* `page_count` frames in a row. False: no region has as many. */
 bool world_take(struct world *world, uint64_t page_count, struct frame_run *ret_run);
 
+/* Set frames aside, so that the next image has at least `page_count` when all others are given away. False likewise. */
+bool world_keep(struct world *world, uint64_t page_count);
+
 /* A new capability for just these frames. Returns its slot; 0 = no slot is free or the kernel refuses. */
 cap_t world_derive(const struct frame_run *run, uint64_t rights);
 
@@ -54,8 +58,8 @@ cap_t world_derive(const struct frame_run *run, uint64_t rights);
 cap_t world_make_pool(struct world *world, uint64_t page_count);
 
 /*
- * The endpoint or notification of that name, made at its first mention.
- * Returns its slot; 0 = no memory or slot for it, or the name stands for an object of the other type.
+ * The endpoint or notification of that name, made at its first mention. One of each may have the same name.
+ * Returns its slot; 0 = there is no memory or slot for it.
  */
 cap_t world_object(struct world *world, const char *name, enum object_type type);
 
