@@ -1,0 +1,13 @@
+/*
+ * Numbers that look random and are the same for the same seed (the command line's word seed=N). Source: xorshift64*,
+ * Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled".
+ */
+#pragma once
+
+#include <stdint.h>
+
+void random_seed(uint64_t seed);
+uint64_t random_next(void);
+
+/* 0..limit - 1; limit > 0. */
+static inline uint64_t random_below(uint64_t limit) { return random_next() % limit; }

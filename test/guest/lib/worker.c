@@ -1,0 +1,219 @@
+#include "test/guest/lib/worker.h"
+
+#include "kernel/abi/system.h"
+#include "libsys/fault.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "test/guest/lib/test.h"
+#include "test/guest/lib/world.h"
+
+#define WINDOW_PAGES (WORKER_STACK_PAGES + 2)
+#define WINDOW_GAP 2U
+#define POLL_NS 200000ULL
+
+extern const char __executable_start[];
+extern const char worker_entry[], worker_end[]; /* entry.S */
+
+/* Who is behind a badge at world.faults, in this case. */
+static struct worker *workers[WORKERS_MAX];
+static uint64_t worker_count;
+
+cap_t worker_space(void) {
+    cap_t space = world_create(OBJECT_SPACE, 0);
+    CHECK_STATUS(sys_space_map(space, world.image, 0, world.image_pages, (uaddr_t)__executable_start, READ_EXECUTE),
+                 OK);
+    return space;
+}
+
+struct result worker_configure(cap_t thread, const struct thread_config *config, uint64_t fields) {
+    memcpy(program.message->data, config, sizeof(*config));
+    return sys_thread_configure(thread, fields);
+}
+
+struct result worker_write(cap_t thread, const struct thread_registers *registers) {
+    memcpy(program.message->data, registers, sizeof(*registers));
+    return sys_thread_write(thread);
+}
+
+struct result worker_handover(cap_t thread, cap_t space, const struct thread_registers *entry, uint64_t flags) {
+    memcpy(program.message->data, entry, sizeof(*entry));
+    return sys_thread_handover(thread, space, flags);
+}
+
+struct thread_state worker_read(cap_t thread) {
+    struct thread_state state;
+    memset(program.message->data, 0xa5, sizeof(state));
+    CHECK_STATUS(sys_thread_read(thread), OK);
+    memcpy(&state, program.message->data, sizeof(state));
+    return state;
+}
+
+struct thread_registers worker_entry_state(const struct worker *worker, worker_code *code) {
+    return (struct thread_registers){
+        .rip = (uaddr_t)worker_entry, .rsp = worker->stack_top, .rdi = (uaddr_t)worker->view, .rsi = (uaddr_t)code};
+}
+
+static void make_window(struct worker *worker) {
+    worker->window = world_memory(WINDOW_PAGES);
+    uaddr_t at = (uaddr_t)world_map(worker->window, WINDOW_PAGES);
+    (void)world_addresses(WINDOW_GAP);
+    worker->stack_top = at + WORKER_STACK_PAGES * PAGE_BYTES;
+    worker->message = (void *)worker->stack_top;
+    worker->view = (void *)(worker->stack_top + PAGE_BYTES);
+    worker->view->message = worker->message;
+    if (worker->space != INIT_CAP_SPACE)
+        CHECK_STATUS(sys_space_map(worker->space, worker->window, 0, WINDOW_PAGES, at, READ_WRITE), OK);
+}
+
+static cap_t make_fault_endpoint(struct worker *worker) {
+    if (worker_count == WORKERS_MAX)
+        test_bail_out("more workers in a case than there can be");
+    workers[worker_count++] = worker;
+    worker->badge = worker_count;
+    return world_copy(world.faults, RIGHTS_ALL, worker->badge);
+}
+
+void worker_make(struct worker *worker, struct worker_plan plan) {
+    *worker = (struct worker){.space = plan.space, .table = INIT_CAP_TABLE};
+    if (plan.space == 0)
+        worker->space = plan.own_space ? worker_space() : INIT_CAP_SPACE;
+    if (plan.own_table)
+        worker->table = world_create(OBJECT_TABLE, WORKER_TABLE_SLOTS);
+    make_window(worker);
+    worker->thread = world_slot();
+    CHECK_STATUS(sys_object_create(plan.pool != 0 ? plan.pool : world.pool, OBJECT_THREAD, 0, worker->thread), OK);
+    struct thread_config config = {
+        .table = worker->table,
+        .fault_endpoint = plan.fault_endpoint != 0 ? plan.fault_endpoint : make_fault_endpoint(worker),
+        .message_memory = worker->window,
+        .message_offset_pages = WORKER_STACK_PAGES,
+        .priority = plan.priority != 0 ? plan.priority : PRIORITY_WORKER,
+    };
+    uint64_t fields = THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY;
+    CHECK_STATUS(worker_configure(worker->thread, &config, fields), OK);
+    struct thread_registers entry = worker_entry_state(worker, plan.code);
+    CHECK_STATUS(worker_handover(worker->thread, worker->space, &entry, 0), OK);
+}
+
+void worker_resume(const struct worker *worker) { CHECK_STATUS(sys_thread_resume(worker->thread), OK); }
+
+void worker_start(struct worker *worker, struct worker_plan plan) {
+    worker_make(worker, plan);
+    worker_resume(worker);
+}
+
+cap_t worker_give(const struct worker *worker, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
+    if (worker->table == INIT_CAP_TABLE)
+        return world_copy(source, rights, badge);
+    CHECK_STATUS(sys_cap_copy(worker->table, slot, source, rights, badge), OK);
+    return slot;
+}
+
+/* ---- ends and faults ---- */
+
+/* The next message at world.faults; *ret_worker is NULL when its badge is nobody's. */
+static uint64_t take_fault(uint64_t deadline_ns, struct worker **ret_worker, struct fault_message *ret_fault) {
+    struct message message;
+    uint64_t badge, words[FAULT_WORDS];
+    uint64_t status = ep_wait(world.faults, deadline_ns, &message, &badge);
+    if (status != OK)
+        return status;
+    for (uint32_t i = 0; i < FAULT_WORDS; i++)
+        words[i] = i < MESSAGE_REGISTERS ? message.words[i] : program.message->words[i];
+    memcpy(ret_fault, words, sizeof(*ret_fault));
+    *ret_worker = badge >= 1 && badge <= worker_count ? workers[badge - 1] : NULL;
+    return OK;
+}
+
+/* A breakpoint is reported behind its one byte. */
+static bool is_end(const struct fault_message *fault) {
+    return fault->kind == FAULT_BREAKPOINT && fault->rip == (uaddr_t)worker_end + 1;
+}
+
+static void report(const struct worker *worker, const struct fault_message *fault) {
+    test_fail("worker %lu: %s at rip 0x%lx, address 0x%lx, access 0x%lx, rsp 0x%lx", worker != NULL ? worker->badge : 0,
+              fault_text(fault->kind), fault->rip, fault->address, fault->access, fault->registers.rsp);
+}
+
+void worker_join(struct worker *worker) {
+    while (!worker->ended) {
+        struct worker *from;
+        struct fault_message fault;
+        uint64_t status = take_fault(world_soon(), &from, &fault);
+        if (status != OK) {
+            test_fail("worker %lu does not end: status %lu, state %lu", worker->badge, status,
+                      worker_read(worker->thread).run_state);
+            return;
+        }
+        if (!is_end(&fault))
+            report(from, &fault);
+        if (from != NULL)
+            from->ended = true;
+        CHECK_STATUS(sys_cap_delete(0, 0), OK);
+    }
+}
+
+bool worker_fault(struct worker *worker, struct fault_message *ret_fault) {
+    for (;;) {
+        struct worker *from;
+        uint64_t status = take_fault(world_soon(), &from, ret_fault);
+        if (status != OK) {
+            test_fail("worker %lu: no fault comes: status %lu", worker->badge, status);
+            return false;
+        }
+        if (from == worker && !is_end(ret_fault))
+            return true;
+        bool other_end = from != NULL && is_end(ret_fault);
+        if (other_end)
+            from->ended = true;
+        else
+            report(from, ret_fault);
+        CHECK_STATUS(sys_cap_delete(0, 0), OK);
+        if (from == worker) {
+            test_fail("worker %lu ended without a fault", worker->badge);
+            return false;
+        }
+    }
+}
+
+void worker_answer(enum fault_reply answer, const struct fault_message *fault) {
+    struct message reply = {.info = MESSAGE_INFO(answer, 0, 0)};
+    if (fault != NULL) {
+        uint64_t words[FAULT_WORDS];
+        memcpy(words, fault, sizeof(words));
+        reply.info = MESSAGE_INFO(answer, FAULT_WORDS, 0);
+        memcpy(program.message->words, words, sizeof(words));
+        memcpy(reply.words, words, sizeof(reply.words));
+    }
+    CHECK_STATUS(ep_reply(0, &reply), OK);
+}
+
+void worker_report_faults(void) {
+    struct worker *from;
+    struct fault_message fault;
+    uint64_t status = E_TIMEOUT;
+    while (worker_count > 0 && (status = take_fault(0, &from, &fault)) == OK) {
+        if (!is_end(&fault))
+            report(from, &fault);
+        CHECK_STATUS(sys_cap_delete(0, 0), OK);
+    }
+    CHECK_STATUS(status, E_TIMEOUT);
+    worker_count = 0;
+}
+
+/* ---- time ---- */
+
+void worker_let_run(uint64_t ns) { CHECK_STATUS(sys_signal_wait(world.silence, world_now() + ns), E_TIMEOUT); }
+
+bool worker_await(const struct worker *worker, enum thread_run_state state) {
+    uint64_t deadline_ns = world_soon();
+    while (worker_read(worker->thread).run_state != state) {
+        if (world_now() > deadline_ns) {
+            test_fail("worker %lu is in state %lu and should be in %u", worker->badge,
+                      worker_read(worker->thread).run_state, (unsigned int)state);
+            return false;
+        }
+        worker_let_run(POLL_NS);
+    }
+    return true;
+}

@@ -1,0 +1,90 @@
+/*
+ * Threads for cases: in the program's own space or in a new one, with its table or a small one of their own.
+ *
+ * A worker's window is six pages, at the same addresses in the main thread's space and in its own, wherever it runs:
+ *
+ *     stack (4 pages) | message page | view | two pages where nothing is mapped
+ *
+ * The main thread sees all of it: it puts arguments into the view and takes results from there. In a new space a worker
+ * has nothing else but the program's code and constants: no variables. When its code returns, it ends with a breakpoint
+ * at worker_end, which arrives, like its faults, at world.faults.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/message.h"
+#include "kernel/abi/thread.h"
+#include "libsys/message.h"
+
+#define WORKERS_MAX 64U
+#define WORKER_STACK_PAGES 4U
+#define WORKER_TABLE_SLOTS 64U
+#define VIEW_CAPS 16U
+#define VIEW_VALUES 256U
+
+/* The page that the main thread and a worker share. What the fields mean is up to the case. */
+struct worker_view {
+    struct message_page *message; /* the worker's */
+    cap_t caps[VIEW_CAPS];        /* slots in the worker's table */
+    volatile uint64_t in[16];
+    volatile uint64_t out[VIEW_VALUES];
+};
+_Static_assert(sizeof(struct worker_view) <= PAGE_BYTES, "one page");
+
+typedef void worker_code(struct worker_view *view);
+
+struct worker_plan {
+    worker_code *code;
+    bool own_space;       /* run in a new space; worker.space */
+    bool own_table;       /* use a new table; worker.table. worker_give puts capabilities there */
+    cap_t space;          /* run in this one, which has the program's code (worker_space) */
+    cap_t fault_endpoint; /* 0: world.faults */
+    cap_t pool;           /* 0: the scratch pool */
+    uint64_t priority;    /* 0: PRIORITY_WORKER */
+};
+
+struct worker {
+    cap_t thread, space, table;
+    struct message_page *message;
+    struct worker_view *view;
+    cap_t window; /* Memory: all six pages */
+    uaddr_t stack_top;
+    uint64_t badge; /* in its messages at world.faults; 0: they go elsewhere */
+    bool ended;     /* its code has returned, and worker_join or worker_fault has heard of it */
+};
+
+/* Make a worker, stopped at its first instruction. `worker` must stay until the case ends. */
+void worker_make(struct worker *worker, struct worker_plan plan);
+/* ... and let it run (when the main thread waits, since that has the higher priority). */
+void worker_start(struct worker *worker, struct worker_plan plan);
+void worker_resume(const struct worker *worker);
+
+/* A new space with the program's code and constants. */
+cap_t worker_space(void);
+/* Put a copy of `source` into the worker's table, at the next free slot from `slot` on: its number there. */
+cap_t worker_give(const struct worker *worker, cap_t slot, cap_t source, uint64_t rights, uint64_t badge);
+
+/* Wait until the worker's code has returned. A fault of its fails the case; so does a delay. */
+void worker_join(struct worker *worker);
+/* Wait for a fault of the worker. The reply that answers it is the current one. False: none came, and the case fails. */
+bool worker_fault(struct worker *worker, struct fault_message *ret_fault);
+/* Answer it. `fault`: the registers for FAULT_WRITE; may be NULL for the others. */
+void worker_answer(enum fault_reply answer, const struct fault_message *fault);
+/* Faults that nobody has asked for fail the case. */
+void worker_report_faults(void);
+
+/* thread_read; a failed call fails the case. */
+struct thread_state worker_read(cap_t thread);
+/* Let workers run until this one is in `state`; false, and the case fails, when that takes too long. */
+bool worker_await(const struct worker *worker, enum thread_run_state state);
+/* Let lower priorities run for this long. */
+void worker_let_run(uint64_t ns);
+
+/* thread_configure, thread_write and thread_handover, with their arguments put where the kernel looks for them. */
+struct result worker_configure(cap_t thread, const struct thread_config *config, uint64_t fields);
+struct result worker_write(cap_t thread, const struct thread_registers *registers);
+struct result worker_handover(cap_t thread, cap_t space, const struct thread_registers *entry, uint64_t flags);
+/* The entry state that starts `code` in a worker's window. */
+struct thread_registers worker_entry_state(const struct worker *worker, worker_code *code);

@@ -1,0 +1,150 @@
+#include "test/guest/lib/world.h"
+
+#include "kernel/abi/system.h"
+#include "libsys/message.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "test/guest/lib/test.h"
+#include "test/guest/lib/worker.h"
+
+#define FIRST_SLOT (INIT_CAP_REGIONS + INIT_REGIONS_MAX)
+
+struct world world;
+
+/* The next of each kind to hand out, and where a case begins. */
+struct marks {
+    cap_t slot;
+    uint64_t frame;
+    uaddr_t address;
+};
+static struct marks next, kept;
+
+static const struct init_info *init_info(void) { return (const void *)program_auxiliary(AT_BATON_INIT); }
+
+uint64_t world_command_number(const char *name, uint64_t otherwise) {
+    size_t length = strlen(name);
+    const char *command = init_info()->command;
+    for (const char *at = command; *at != 0; at++) {
+        uint64_t number;
+        bool is_word = at == command || at[-1] == ' ';
+        if (is_word && strncmp(at, name, length) == 0 && at[length] == '=' && text_to_number(at + length + 1, &number))
+            return number;
+    }
+    return otherwise;
+}
+
+cap_t world_slots(uint64_t count) {
+    cap_t slot = next.slot;
+    next.slot += count;
+    if (next.slot > INIT_TABLE_SLOTS)
+        test_bail_out("the suite has no free slot left");
+    return slot;
+}
+
+cap_t world_slot(void) { return world_slots(1); }
+
+cap_t world_create(enum object_type type, uint64_t argument) {
+    cap_t slot = world_slot();
+    CHECK_STATUS(sys_object_create(world.pool, type, argument, slot), OK);
+    return slot;
+}
+
+uint64_t world_frames(uint64_t page_count) {
+    uint64_t frame = next.frame;
+    next.frame += page_count;
+    return frame;
+}
+
+static void clear(cap_t memory, uint64_t page_count) {
+    for (uint64_t i = 0; i < page_count; i++)
+        CHECK_STATUS(sys_memory_fill(memory, i * PAGE_BYTES, PAGE_BYTES, 0), OK);
+}
+
+cap_t world_memory(uint64_t page_count) {
+    cap_t slot = world_slot();
+    CHECK_STATUS(sys_memory_derive(world.region, world_frames(page_count), page_count, slot, RIGHTS_ALL), OK);
+    clear(slot, page_count);
+    return slot;
+}
+
+cap_t world_pool(uint64_t page_count) {
+    cap_t slot = world_slot();
+    CHECK_STATUS(sys_pool_create(world.region, world_frames(page_count), page_count, slot), OK);
+    return slot;
+}
+
+uaddr_t world_addresses(uint64_t page_count) {
+    uaddr_t at = next.address;
+    next.address += page_count * PAGE_BYTES;
+    return at;
+}
+
+void *world_map(cap_t memory, uint64_t page_count) {
+    uaddr_t at = world_addresses(page_count);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, 0, page_count, at, READ_WRITE), OK);
+    return (void *)at;
+}
+
+cap_t world_copy(cap_t source, uint64_t rights, uint64_t badge) {
+    cap_t slot = world_slot();
+    CHECK_STATUS(sys_cap_copy(0, slot, source, rights, badge), OK);
+    return slot;
+}
+
+/* Frames of the program itself have no capability, so spaces of other programs get a copy of its code. */
+static void copy_image(void) {
+    extern const char __executable_start[], etext[];
+    uint64_t bytes = (uint64_t)(etext - __executable_start);
+    world.image_pages = (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    cap_t all_rights = world_memory(world.image_pages);
+    memcpy(world_map(all_rights, world.image_pages), __executable_start, bytes);
+    world.image = world_copy(all_rights, READ_EXECUTE, 0);
+}
+
+static void find_region(void) {
+    const struct init_info *info = init_info();
+    uint64_t largest = 0;
+    for (uint64_t i = 0; i < info->region_count; i++) {
+        if (info->regions[i].page_count > largest) {
+            largest = info->regions[i].page_count;
+            world.region = INIT_CAP_REGIONS + i;
+        }
+    }
+}
+
+void world_init(void) {
+    next = (struct marks){.slot = FIRST_SLOT, .frame = 0, .address = WORLD_ARENA};
+    find_region();
+    copy_image();
+    world.silence = world_slot();
+    CHECK_STATUS(sys_object_create(INIT_CAP_POOL, OBJECT_NOTIFICATION, 0, world.silence), OK);
+    world_keep();
+}
+
+void world_keep(void) { kept = next; }
+
+void world_begin(void) {
+    world.pool = world_pool(SCRATCH_POOL_PAGES);
+    world.faults = world_create(OBJECT_ENDPOINT, 0);
+}
+
+static void unmap_all(void) {
+    for (uaddr_t at = kept.address; at < next.address; at += MAP_PAGES_MAX * PAGE_BYTES) {
+        uint64_t left = (next.address - at) / PAGE_BYTES;
+        CHECK_STATUS(sys_space_unmap(INIT_CAP_SPACE, at, left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX), OK);
+    }
+}
+
+void world_end(void) {
+    CHECK_STATUS(sys_cap_delete(0, 0), OK); /* a reply that the case did not give */
+    worker_report_faults();
+    CHECK_STATUS(sys_cap_delete(0, world.pool), OK);
+    unmap_all();
+    for (cap_t slot = kept.slot; slot < next.slot; slot++)
+        CHECK_STATUS(sys_cap_delete(0, slot), OK);
+    memset(program.message->receive_caps, 0, sizeof(program.message->receive_caps));
+    memset(program.message->send_caps, 0, sizeof(program.message->send_caps));
+    program.message->deadline_ns = 0;
+    next = kept;
+}
