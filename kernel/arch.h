@@ -106,6 +106,7 @@ _Noreturn void arch_enter_user(void); /* leave the kernel for cpu->current, the 
 uint64_t arch_clock_ns(void);
 uint64_t arch_ticks(void); /* of the time-stamp counter, cheaper */
 uint64_t arch_ticks_per_second(void);
+uint64_t arch_boot_ticks(void); /* when the kernel was entered */
 uint64_t arch_ticks_to_ns(uint64_t ticks);
 void arch_timer_arm(uint64_t deadline_ns); /* DEADLINE_NEVER disarms; the past fires at once */
 

@@ -67,6 +67,8 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
         return result_value(arch_ticks_per_second());
     case INFO_CHECK:
         return run_check();
+    case INFO_BOOT_TICKS:
+        return result_value(arch_boot_ticks());
     case INFO_CHECKS_BUILT:
         return result_value(BATON_CHECKS);
     default:

@@ -60,6 +60,7 @@ enum info_topic {
     INFO_CHECK = 10,        /* run the invariant check: OK, or E_STATE and the number of the broken invariant;
                                E_CALL without -Dchecks */
     INFO_CHECKS_BUILT = 11, /* 1 if built with -Dchecks=true */
+    INFO_BOOT_TICKS = 12,   /* the time-stamp counter when the kernel was entered */
 };
 
 /* system_control; needs a Ports capability for every port, since that is the power these operations take. */

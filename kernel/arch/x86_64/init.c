@@ -19,6 +19,7 @@ static struct cpu boot_cpu;
 
 uint64_t arch_ticks(void) { return read_tsc(); }
 uint64_t arch_ticks_per_second(void) { return tsc_hz; }
+uint64_t arch_boot_ticks(void) { return tsc_start; }
 
 uint64_t arch_ticks_to_ns(uint64_t ticks) { return (uint64_t)((unsigned __int128)ticks * ns_per_tick_fixed >> 32); }
 

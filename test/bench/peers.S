@@ -1,0 +1,83 @@
+/*
+ * What the other side of a bench runs, in a space of its own: position-independent code without data. RBX and RBP come
+ * from the entry state; slots are those of its own table.
+ */
+#include "test/bench/numbers.h"
+
+    .section .rodata.peers, "a", @progbits
+    .balign 4096
+    .globl peer_code
+peer_code:
+
+/* Answer every call with as many words as it brought. RBX = endpoint. */
+    .globl peer_echo
+peer_echo:
+    mov $SYSCALL_EP_WAIT, %eax
+    mov %rbx, %rdi
+    mov $-1, %rsi
+    syscall
+1:
+    mov $SYSCALL_EP_REPLY_WAIT, %eax
+    mov %rbx, %rdi
+    and $0xff, %esi
+    syscall
+    jmp 1b
+
+/* The same, and the capability that came is deleted. RBX = endpoint, RBP = the slot it comes to. */
+    .globl peer_take_cap
+peer_take_cap:
+    mov $SYSCALL_EP_WAIT, %eax
+    mov %rbx, %rdi
+    mov $-1, %rsi
+    syscall
+1:
+    mov $SYSCALL_CAP_DELETE, %eax
+    xor %edi, %edi
+    mov %rbp, %rsi
+    syscall
+    mov $SYSCALL_EP_REPLY_WAIT, %eax
+    mov %rbx, %rdi
+    xor %esi, %esi
+    syscall
+    jmp 1b
+
+/* Wait for the notification RBX, raise RBP. */
+    .globl peer_ping_pong
+peer_ping_pong:
+    mov $SYSCALL_SIGNAL_WAIT, %eax
+    mov %rbx, %rdi
+    mov $-1, %rsi
+    syscall
+    mov $SYSCALL_SIGNAL_RAISE, %eax
+    mov %rbp, %rdi
+    mov $1, %esi
+    syscall
+    jmp peer_ping_pong
+
+/* Execute an undefined instruction, again and again: the handler resumes behind it or leaves it. */
+    .globl peer_trap
+peer_trap:
+    int3
+    jmp peer_trap
+
+/* Touch a page that is not there, after each resume the next. RBX = address. */
+    .globl peer_touch
+peer_touch:
+    mov %rbx, (%rbx)
+    add $4096, %rbx
+    jmp peer_touch
+
+/* Raise the notification RBX and wait to be deleted. */
+    .globl peer_signal_once
+peer_signal_once:
+    mov $SYSCALL_SIGNAL_RAISE, %eax
+    mov %rbx, %rdi
+    mov $1, %esi
+    syscall
+1:
+    mov $SYSCALL_SIGNAL_WAIT, %eax
+    mov %rbp, %rdi
+    mov $-1, %rsi
+    syscall
+    jmp 1b
+    .balign 4096
