@@ -17,6 +17,7 @@ PT_LOAD, PF_X, PF_W, PF_R = 1, 1, 2, 4
 PAGE_BYTES = 4096
 LOOP_BASE = 0x400000
 TOO_LARGE_BYTES = 64 << 30  # more than any machine the tests run on, and inside the user half
+LARGE_BYTES = 60 << 20  # a few of these fill a small machine; the process server lets an image have 64 MiB
 ENTRY_AT, MACHINE_AT, HEADERS_AT, HEADER_COUNT_AT = 24, 18, 32, 56  # offsets in the ELF header
 
 
@@ -75,11 +76,21 @@ def entry_outside(good: bytes) -> bytes:
     return patched(good, ENTRY_AT, struct.pack("<Q", fields[3] + fields[6] + 16 * PAGE_BYTES))
 
 
-def too_large(good: bytes) -> bytes:
-    """The last segment, which holds variables, wants more zeroed memory than there is."""
+def with_memory(good: bytes, memory_bytes: int) -> bytes:
+    """The last segment, which holds variables, wants so much zeroed memory."""
     offset, fields = load_headers(good)[-1]
-    fields[6] = TOO_LARGE_BYTES
+    fields[6] = memory_bytes
     return patched(good, offset, PROGRAM_HEADER.pack(*fields))
+
+
+def too_large(good: bytes) -> bytes:
+    """More than any process may have."""
+    return with_memory(good, TOO_LARGE_BYTES)
+
+
+def large(good: bytes) -> bytes:
+    """Sound, and fit to run while there is memory."""
+    return with_memory(good, LARGE_BYTES)
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -89,6 +100,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "write-execute": write_execute,
     "entry-outside": entry_outside,
     "too-large": too_large,
+    "large": large,
 }
 
 

@@ -17,6 +17,7 @@
 #define TICKS_EXECS "20"
 #define WATCH_NS 100000000ULL /* how long the looping program is watched */
 #define COMPETITORS_MAX 17U
+#define FILLERS_MAX 200U /* programs of 60 MiB each that use up the memory */
 #define FAILURES_MAX 100U
 
 static const char usage[] = "exectest    test exec from ring 3; needs the programs in /test/exec";
@@ -36,7 +37,7 @@ static const struct {
     {"another machine's image", PAYLOAD_FOLDER "wrong-machine", P_IMAGE, "made for another machine than x86-64"},
     {"a segment W+X", PAYLOAD_FOLDER "write-execute", P_IMAGE, "both writable and executable"},
     {"an entry outside", PAYLOAD_FOLDER "entry-outside", P_IMAGE, "entry point is outside every executable segment"},
-    {"an image too large", PAYLOAD_FOLDER "too-large", P_NO_MEMORY, "not enough memory"},
+    {"an image too large", PAYLOAD_FOLDER "too-large", P_LIMIT, "its segments take more than"},
 };
 #define BAD_IMAGE_COUNT (sizeof bad_images / sizeof bad_images[0])
 
@@ -189,6 +190,42 @@ static void check_bad_images(void) {
         check(false, "figures before the refused images", "the process server gives none");
 }
 
+/* Kill programs that run. Returns whether each of them ended by that. */
+static bool kill_all(const uint64_t *pids, size_t count) {
+    bool ended = true;
+    for (size_t i = 0; i < count; i++) {
+        struct process_wait_reply end = {.end = 0};
+        ended = kill(pids[i]) && wait_for(pids[i], &end) && end.value == PROCESS_SIGKILL && ended;
+    }
+    return ended;
+}
+
+/* Sound images, until the memory is full: then they are refused too, and nobody is harmed. */
+static void check_full_memory(void) {
+    static const char *const sleep[] = {"sleep", "100000", NULL};
+    static uint64_t pids[FILLERS_MAX];
+    struct measure before;
+    bool measured = measure_take(process, &before);
+    size_t count = 0;
+    while (count < FILLERS_MAX && (pids[count] = start(PAYLOAD_FOLDER "large", sleep)) != 0)
+        count++;
+    check(count > 0 && count < FILLERS_MAX && failure.status == P_NO_MEMORY,
+          "a large image runs until memory is full, then spawn refuses it", "%lu run; %s: %s", count,
+          status_name(failure.status), failure.reason);
+
+    char status_number[24];
+    const char *const arguments[] = {"caller", PAYLOAD_FOLDER "large", status_number, "not enough memory", NULL};
+    format_into(status_number, sizeof status_number, "%u", P_NO_MEMORY);
+    uint64_t status = run(PAYLOAD_FOLDER "caller", arguments);
+    check(status == PAYLOAD_LIVES_ON, "exec of it is refused for want of memory, and the caller lives on",
+          "status %lu, want %u", status, PAYLOAD_LIVES_ON);
+    check(kill_all(pids, count), "those that ran are killed", "one was not");
+    if (measured)
+        check_nothing_leaked(&before, "full memory leaves nothing behind");
+    else
+        check(false, "figures before the memory was full", "the process server gives none");
+}
+
 /* More programs that never wait than there are CPUs, so that only the timer lets anybody else run. */
 static void check_ticks(void) {
     static const char *const loop[] = {"loop", NULL};
@@ -207,12 +244,7 @@ static void check_ticks(void) {
           "status %lu, want %u", status, PAYLOAD_TICKS_SEEN);
     check(after > before, "its count grows across the switches", "%lu before, %lu after", before, after);
 
-    bool ended = true;
-    for (size_t i = 0; i < count; i++) {
-        struct process_wait_reply end;
-        ended = kill(pids[i]) && wait_for(pids[i], &end) && end.value == PROCESS_SIGKILL && ended;
-    }
-    check(ended, "all of them are killed", "one was not");
+    check(kill_all(pids, count), "all of them are killed", "one was not");
 }
 
 int main(int argc, char **argv, char **envp) {
@@ -226,6 +258,7 @@ int main(int argc, char **argv, char **envp) {
     check_chain();
     check_loop();
     check_bad_images();
+    check_full_memory();
     check_ticks();
     if (measured)
         check_nothing_leaked(&before, "all of it leaves nothing behind");
