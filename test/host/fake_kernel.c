@@ -33,8 +33,8 @@ struct object {
     uint32_t space; /* thread: where it runs; 0 = nowhere */
 };
 
-uint8_t fake_ram[FAKE_FRAMES][PAGE_BYTES];
-uint8_t fake_file[FAKE_FILE_PAGES][PAGE_BYTES];
+_Alignas(4096) uint8_t fake_ram[FAKE_FRAMES][PAGE_BYTES];
+_Alignas(4096) uint8_t fake_file[FAKE_FILE_PAGES][PAGE_BYTES];
 
 struct program program;
 static struct message_page message_page;

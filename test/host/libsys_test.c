@@ -1,0 +1,247 @@
+/* The parts of libsys that make no system call: slots, formats, numbers, message shapes, the initial stack. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/abi/system.h"
+#include "libsys/auxiliary.h"
+#include "libsys/format.h"
+#include "libsys/proto/protocol.h"
+#include "libsys/slots.h"
+#include "libsys/stack.h"
+#include "libsys/text.h"
+#include "test/host/check.h"
+
+static void slots_come_and_go(void)
+{
+    struct slots slots;
+    slots_init(&slots, 16, 128);
+    for (cap_t wanted = 16; wanted < 128; wanted++)
+        CHECK_EQUAL(slots_take(&slots), wanted);
+    CHECK_EQUAL(slots_take(&slots), 0);
+    slots_free(&slots, 70);
+    slots_free(&slots, 70); /* twice is once */
+    slots_free(&slots, 20);
+    slots_free(&slots, 5);  /* never ours to give */
+    slots_free(&slots, 128);
+    slots_free(&slots, 0);
+    CHECK_EQUAL(slots.used_count, 110);
+    CHECK_EQUAL(slots_take(&slots), 20);
+    CHECK_EQUAL(slots_take(&slots), 70);
+    CHECK_EQUAL(slots_take(&slots), 0);
+}
+
+/* Against the C library's own, for what both know. */
+#define SAME(...) same_as_libc(__LINE__, __VA_ARGS__)
+FORMAT_LIKE(2, 3) static void same_as_libc(int line, const char *format, ...)
+{
+    char ours[128];
+    char theirs[128];
+    va_list arguments;
+    va_list again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    size_t length = format_into_list(ours, sizeof ours, format, arguments);
+    int wanted = vsnprintf(theirs, sizeof theirs, format, again);
+    va_end(again);
+    va_end(arguments);
+    if (!CHECK(strcmp(ours, theirs) == 0) || !CHECK_EQUAL(length, wanted))
+        printf("#   line %d: ours \"%s\", theirs \"%s\"\n", line, ours, theirs);
+}
+
+static void formats_are_as_usual(void)
+{
+    SAME("plain");
+    SAME("%d %d %d", 0, -1, INT_MIN);
+    SAME("%5d|%-5d|%05d|%05d", 42, 42, 42, -42);
+    SAME("%u %x %X", UINT_MAX, 0xbeefU, 0xbeefU);
+    SAME("%lu %lx %ld %zu", ULONG_MAX, 0x123456789abcdefUL, LONG_MIN, (size_t)7);
+    SAME("%016lx|%8lx|%-8lx|", 0x1234UL, 0x1234UL, 0x1234UL);
+    SAME("%s|%8s|%-8s|%.2s|%.*s", "abc", "abc", "abc", "abc", 1, "abc");
+    SAME("%c%3c%%", 'x', 'y');
+    SAME("%*d|%-*d|%*d", 6, 1, 6, 2, -6, 3);
+    SAME("%p", (void *)0x1000);
+}
+
+static void formats_cut_and_terminate(void)
+{
+    char text[8];
+    memset(text, 'z', sizeof text);
+    CHECK_EQUAL(format_into(text, 5, "%s", "abcdefgh"), 8);
+    CHECK(memcmp(text, "abcd\0zzz", 8) == 0);
+    CHECK_EQUAL(format_into(text, 0, "%d", 12345), 5);
+    CHECK_EQUAL(text[0], 'a');
+    const char *null = NULL;
+    CHECK_EQUAL(format_into(text, sizeof text, "%s", null), 6);
+    CHECK(strcmp(text, "(null)") == 0);
+}
+
+static void numbers_are_read_whole(void)
+{
+    uint64_t value = 77;
+    CHECK(text_to_number("0", &value) && value == 0);
+    CHECK(text_to_number("18446744073709551615", &value) && value == UINT64_MAX);
+    CHECK(text_to_number("0xFFffFFffFFffFFff", &value) && value == UINT64_MAX);
+    CHECK(text_to_number("12,34", &value) && value == 12);
+    value = 77;
+    static const char *const bad[] = {"",  "x", "-1", "12a", "0x", "0xg", "18446744073709551616", "0x10000000000000000",
+                                      "1_"};
+    for (size_t i = 0; i + 1 < sizeof bad / sizeof bad[0]; i++)
+        CHECK(!text_to_number(bad[i], &value));
+    CHECK_EQUAL(value, 77);
+}
+
+static void statuses_have_texts(void)
+{
+    CHECK(strcmp(status_text(E_PEER), "the other side is gone") == 0);
+    CHECK(strcmp(status_name(P_IMAGE), "P_IMAGE") == 0);
+    CHECK(strcmp(status_text(255), "unknown status") == 0);
+}
+
+struct tailed {
+    uint64_t length_bytes;
+    uint64_t more;
+    uint8_t bytes[100];
+};
+
+/* Which messages does a server let through? Those with every byte that their length promises, and no word more. */
+static void shapes_hold_their_length(void)
+{
+    const struct protocol_shape fixed = {24, 24, 1};
+    const struct protocol_shape tail = {16, sizeof(struct tailed), 0};
+    struct tailed data = {0};
+    CHECK_EQUAL(protocol_words(&fixed, &data), 3);
+    CHECK(protocol_fits(&fixed, 3, 1, &data));
+    CHECK(!protocol_fits(&fixed, 2, 1, &data));
+    CHECK(!protocol_fits(&fixed, 4, 1, &data));
+    CHECK(!protocol_fits(&fixed, 3, 0, &data));
+    CHECK(!protocol_fits(&fixed, 3, 2, &data));
+
+    for (uint64_t length = 0; length <= 100; length++) {
+        data.length_bytes = length;
+        uint32_t words = (uint32_t)(16 + length + 7) / 8;
+        CHECK_EQUAL(protocol_words(&tail, &data), words);
+        CHECK(protocol_fits(&tail, words, 0, &data));
+        CHECK(!protocol_fits(&tail, words - 1, 0, &data));
+        CHECK(!protocol_fits(&tail, words + 1, 0, &data));
+    }
+    static const uint64_t lies[] = {sizeof data.bytes + 5, 1000, UINT64_MAX, UINT64_MAX - 15};
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        data.length_bytes = lies[i];
+        CHECK_EQUAL(protocol_words(&tail, &data), 0);
+        for (uint32_t words = 0; words <= MESSAGE_WORDS; words++)
+            CHECK(!protocol_fits(&tail, words, 0, &data));
+    }
+    data.length_bytes = 0;
+    CHECK(!protocol_fits(&tail, 0, 0, &data));
+    CHECK(!protocol_fits(&tail, 1, 0, &data));
+}
+
+#define TOP 0x7fff0000U
+
+/* The word at a stack address, in a buffer that ends at TOP. */
+static uint64_t word_at(const uint8_t *buffer, size_t size, uaddr_t address)
+{
+    uint64_t word;
+    memcpy(&word, buffer + size - (TOP - address), sizeof word);
+    return word;
+}
+
+static const char *text_at(const uint8_t *buffer, size_t size, uaddr_t address)
+{
+    return (const char *)buffer + size - (TOP - address);
+}
+
+static void stack_is_as_the_abi_says(void)
+{
+    static const char arguments[] = "prog\0one\0";
+    static const char environment[] = "A=1\0B=2";
+    static const char notes[] = "cap:x=1";
+    for (uint64_t argument_count = 0; argument_count <= 3; argument_count++) {
+        struct stack_input input = {
+            .top = TOP,
+            .arguments = {arguments, (const uint64_t[]){0, 5, 9, 10}[argument_count], argument_count},
+            .environment = {{environment, sizeof environment, 2}, {notes, sizeof notes, 1}},
+            .path = "bin/prog",
+            .random = "0123456789abcdef",
+            .headers = 0x400040,
+            .header_count = 5,
+            .base = 0,
+            .entry = 0x401000,
+            .message = 0x7fff8000,
+        };
+        uint8_t buffer[1024];
+        uaddr_t pointer;
+        memset(buffer, 0xcc, sizeof buffer);
+        CHECK(string_block_is_whole(&input.arguments));
+        CHECK(stack_build(&input, buffer, sizeof buffer, &pointer));
+        CHECK_EQUAL(pointer % 16, 0);
+        uaddr_t at = pointer;
+        CHECK_EQUAL(word_at(buffer, sizeof buffer, at), argument_count);
+        static const char *const wanted[] = {"prog", "one", ""};
+        for (uint64_t i = 0; i < argument_count; i++)
+            CHECK(strcmp(text_at(buffer, sizeof buffer, word_at(buffer, sizeof buffer, at += 8)), wanted[i]) == 0);
+        CHECK_EQUAL(word_at(buffer, sizeof buffer, at += 8), 0);
+        CHECK(strcmp(text_at(buffer, sizeof buffer, word_at(buffer, sizeof buffer, at += 8)), "A=1") == 0);
+        CHECK(strcmp(text_at(buffer, sizeof buffer, word_at(buffer, sizeof buffer, at += 8)), "B=2") == 0);
+        CHECK(strcmp(text_at(buffer, sizeof buffer, word_at(buffer, sizeof buffer, at += 8)), "cap:x=1") == 0);
+        CHECK_EQUAL(word_at(buffer, sizeof buffer, at += 8), 0);
+        static uint64_t seen[AT_BATON_MESSAGE + 1];
+        memset(seen, 0, sizeof seen);
+        for (at += 8; word_at(buffer, sizeof buffer, at) != AT_NULL; at += 16)
+            seen[word_at(buffer, sizeof buffer, at)] = word_at(buffer, sizeof buffer, at + 8);
+        CHECK(seen[AT_PHDR] == 0x400040 && seen[AT_PHNUM] == 5 && seen[AT_PHENT] == 56 && seen[AT_PAGESZ] == 4096);
+        CHECK(seen[AT_ENTRY] == 0x401000 && seen[AT_BATON_MESSAGE] == 0x7fff8000);
+        CHECK(strcmp(text_at(buffer, sizeof buffer, seen[AT_EXECFN]), "bin/prog") == 0);
+        CHECK(memcmp(text_at(buffer, sizeof buffer, seen[AT_RANDOM]), "0123456789abcdef", 16) == 0);
+        CHECK_EQUAL(buffer[0], 0xcc); /* below the stack pointer nothing was written */
+    }
+}
+
+/* With every size of buffer: it fits or is refused, and nothing outside is written (the sanitizer watches). */
+static void stack_that_does_not_fit_is_refused(void)
+{
+    static const char arguments[] = "a\0b";
+    struct stack_input input = {.top = TOP, .arguments = {arguments, sizeof arguments, 2}, .path = "p"};
+    uint64_t needed = 0;
+    for (uint64_t size = 0; size < 512; size++) {
+        uint8_t *buffer = malloc(size + 1);
+        uaddr_t pointer = 0;
+        bool fits = stack_build(&input, buffer, size, &pointer);
+        CHECK(needed == 0 || fits);
+        if (fits && needed == 0)
+            needed = size;
+        free(buffer);
+    }
+    CHECK(needed > 100 && needed < 400);
+}
+
+static void blocks_are_whole_or_not(void)
+{
+    struct string_block block = {"a\0b", 4, 2};
+    CHECK(string_block_is_whole(&block));
+    block.count = 1;
+    CHECK(!string_block_is_whole(&block));
+    block.count = 3;
+    CHECK(!string_block_is_whole(&block));
+    block = (struct string_block){"a\0b", 3, 1}; /* something behind the last zero */
+    CHECK(!string_block_is_whole(&block));
+    block = (struct string_block){NULL, 0, 0};
+    CHECK(string_block_is_whole(&block));
+}
+
+int main(void)
+{
+    static const struct check_case cases[] = {
+        {"slots_come_and_go", slots_come_and_go},
+        {"formats_are_as_usual", formats_are_as_usual},
+        {"formats_cut_and_terminate", formats_cut_and_terminate},
+        {"numbers_are_read_whole", numbers_are_read_whole},
+        {"statuses_have_texts", statuses_have_texts},
+        {"shapes_hold_their_length", shapes_hold_their_length},
+        {"stack_is_as_the_abi_says", stack_is_as_the_abi_says},
+        {"stack_that_does_not_fit_is_refused", stack_that_does_not_fit_is_refused},
+        {"blocks_are_whole_or_not", blocks_are_whole_or_not},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}

@@ -1,0 +1,142 @@
+/* init's manifest: what it accepts, and what it says about what it does not. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "servers/init/manifest.h"
+#include "test/host/check.h"
+
+static struct manifest manifest;
+static char error[MANIFEST_ERROR_MAX];
+
+/* Parsed from memory that ends with the text, so that the sanitizer sees a read behind it. */
+static bool parse(const char *text)
+{
+    size_t length = strlen(text);
+    char *copy = malloc(length + 1);
+    memcpy(copy, text, length);
+    char *exact = realloc(copy, length == 0 ? 1 : length);
+    error[0] = '\0';
+    bool fine = manifest_parse(exact, length, &manifest, error);
+    free(exact);
+    return fine;
+}
+
+static void whole_manifest_is_read(void)
+{
+    CHECK(parse("{\"programs\": [{\"name\": \"console\", \"image\": \"bin/console\", \"arguments\": [\"a\", \"b c\"],"
+                "\"priority\": 30, \"slots\": 256, \"pool\": 40, \"vital\": true, \"capabilities\": {"
+                "\"serve\": {\"endpoint\": \"console\", \"right\": \"serve\"},"
+                "\"peer\": {\"endpoint\": \"files\", \"right\": \"call\", \"badge\": 77},"
+                "\"events\": {\"notification\": \"n\", \"right\": \"wait\", \"bind\": true},"
+                "\"ports\": {\"ports\": [1016, 8]}, \"irq\": {\"irq\": 4}, \"some\": {\"memory\": 5},"
+                "\"memory\": {\"memory\": \"rest\"}, \"p\": {\"pool\": 6}, \"v\": {\"volume\": true},"
+                "\"d\": {\"devices\": [4276092928, 1]}, \"s\": {\"self\": \"thread\"}}},"
+                "{\"image\": \"bin/x\", \"name\": \"x\"}]}"));
+    CHECK_EQUAL(manifest.program_count, 2);
+    const struct manifest_program *one = &manifest.programs[0];
+    CHECK(strcmp(one->name, "console") == 0 && strcmp(one->image, "bin/console") == 0);
+    CHECK(one->argument_count == 3 && memcmp(one->arguments, "bin/console\0a\0b c", 18) == 0);
+    CHECK(one->priority == 30 && one->slots == 256 && one->pool_pages == 40 && one->vital);
+    CHECK_EQUAL(one->cap_count, 11);
+    CHECK(one->caps[0].kind == MANIFEST_ENDPOINT && one->caps[0].right == MANIFEST_SERVE);
+    CHECK(one->caps[1].right == MANIFEST_CALL && one->caps[1].badge == 77);
+    CHECK(one->caps[2].kind == MANIFEST_NOTIFICATION && one->caps[2].bind);
+    CHECK(one->caps[3].first == 1016 && one->caps[3].count == 8 && one->caps[4].first == 4);
+    CHECK(one->caps[5].kind == MANIFEST_MEMORY && one->caps[5].count == 5);
+    CHECK(one->caps[6].kind == MANIFEST_MEMORY_REST && one->caps[7].kind == MANIFEST_POOL);
+    CHECK(one->caps[9].first == 4276092928 && one->caps[10].first == MANIFEST_SELF_THREAD);
+    CHECK(manifest.programs[1].argument_count == 1 && manifest.programs[1].slots == 128);
+}
+
+/* Each kind of mistake has its own words. */
+static void mistakes_are_named(void)
+{
+#define PROGRAM(rest) "{\"programs\":[{\"name\":\"a\",\"image\":\"b\"" rest "}]}"
+#define CAP(members) PROGRAM(",\"capabilities\":{\"c\":{" members "}}")
+    static const struct {
+        const char *text, *wanted;
+    } mistakes[] = {
+        {"", "not JSON: it ends too early"},
+        {"{\"programs\":[", "not JSON: it ends too early"},
+        {"{\"programs\":}", "a member at byte 2 has no name or not one value"},
+        {"[]", "there is no array \"programs\""},
+        {"{\"programs\":{}}", "there is no array \"programs\""},
+        {"{\"programs\":[]}", "no program is to be started"},
+        {"{\"programs\":[3]}", "program 1 (): is not an object"},
+        {"{\"programs\":[{\"name\":\"a\"}]}", "program 1 (): has no image"},
+        {"{\"programs\":[{\"image\":\"a\"}]}", "program 1 (): has no name"},
+        {PROGRAM(",\"nmae\":1"), "program 1 (a): unknown member \"nmae\""},
+        {PROGRAM(",\"priority\":33"), "program 1 (a): priority must be 0 to 32"},
+        {PROGRAM(",\"priority\":\"1\""), "program 1 (a): priority is not a whole number"},
+        {PROGRAM(",\"priority\":-1"), "program 1 (a): priority is not a whole number"},
+        {PROGRAM(",\"slots\":100"), "program 1 (a): slots is not a power of two"},
+        {PROGRAM(",\"vital\":1"), "program 1 (a): vital is neither true nor false"},
+        {PROGRAM(",\"arguments\":\"x\""), "program 1 (a): arguments is not an array"},
+        {PROGRAM(",\"arguments\":[1]"), "program 1 (a): an argument is not a string"},
+        {PROGRAM(",\"arguments\":[\"a\\n\"]"), "program 1 (a): an argument contains an escape or control character"},
+        {PROGRAM(",\"capabilities\":[]"), "program 1 (a): capabilities is not an object"},
+        {CAP(""), "program 1 (a), capability c: must have one of endpoint, notification, ports, irq, memory, pool, "
+                  "volume, devices, self"},
+        {CAP("\"irq\":1,\"volume\":true"), "program 1 (a), capability c: must have one of endpoint, notification, ports, "
+                                           "irq, memory, pool, volume, devices, self"},
+        {CAP("\"endpoint\":\"e\""), "program 1 (a), capability c: an endpoint needs \"right\": serve, call or own"},
+        {CAP("\"endpoint\":\"e\",\"right\":\"raise\""),
+         "program 1 (a), capability c: an endpoint needs \"right\": serve, call or own"},
+        {CAP("\"endpoint\":\"e\",\"right\":\"cal\""),
+         "program 1 (a), capability c: right must be serve, call, own, raise or wait"},
+        {CAP("\"irq\":1,\"right\":\"call\""), "program 1 (a), capability c: only endpoints and notifications have a right"},
+        {CAP("\"endpoint\":\"e\",\"right\":\"serve\",\"badge\":1"),
+         "program 1 (a), capability c: a badge goes with right call alone"},
+        {CAP("\"notification\":\"e\",\"right\":\"raise\",\"bind\":true"),
+         "program 1 (a), capability c: bind goes with a notification that can be waited for"},
+        {CAP("\"ports\":[1]"), "program 1 (a), capability c: ports is not an array of two numbers"},
+        {CAP("\"ports\":[65535,2]"), "program 1 (a), capability c: ports end at 65535"},
+        {CAP("\"devices\":[4097,1]"), "program 1 (a), capability c: the address is not a multiple of 4096"},
+        {CAP("\"self\":\"me\""), "program 1 (a), capability c: self must be space, table, thread or pool"},
+        {CAP("\"memory\":\"all\""), "program 1 (a), capability c: memory (pages, or \"rest\") is not a whole number"},
+        {PROGRAM(",\"capabilities\":{\"m\":{\"memory\":\"rest\"},\"n\":{\"memory\":\"rest\"}}"),
+         "program 1 (a), capability n: the rest of memory was given away before"},
+        {PROGRAM(",\"capabilities\":{\"m\":{\"irq\":1},\"m\":{\"irq\":2}}"),
+         "program 1 (a): two capabilities are called m"},
+        {"{\"programs\":[{\"name\":\"a\",\"image\":\"b\"},{\"name\":\"a\",\"image\":\"b\"}]}",
+         "program 2 (a): two programs have this name"},
+    };
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+        CHECK(!parse(mistakes[i].text));
+        if (!CHECK(strcmp(error, mistakes[i].wanted) == 0))
+            printf("#   %s\n#   seen:   %s\n#   wanted: %s\n", mistakes[i].text, error, mistakes[i].wanted);
+    }
+}
+
+/* Every prefix and many damaged copies of a good manifest: refused or accepted, never a stray read or a hang. */
+static void damage_does_no_harm(void)
+{
+    static const char good[] =
+        "{\"programs\":[{\"name\":\"a\",\"image\":\"b\",\"arguments\":[\"x\"],\"capabilities\":{\"c\":{\"ports\":[1,2]},"
+        "\"d\":{\"endpoint\":\"e\",\"right\":\"call\"}}}]}";
+    char text[sizeof good];
+    uint64_t state = 99;
+    CHECK(parse(good));
+    for (size_t length = 0; length < sizeof good - 1; length++) {
+        memcpy(text, good, sizeof good);
+        text[length] = '\0';
+        CHECK(!parse(text));
+    }
+    for (uint32_t i = 0; i < 5000; i++) {
+        memcpy(text, good, sizeof good);
+        for (uint32_t j = 0; j < 3; j++)
+            text[check_random(&state) % (sizeof good - 1)] = "{}[]\":,x1\\ "[check_random(&state) % 11];
+        if (!parse(text))
+            CHECK(error[0] != '\0');
+    }
+}
+
+int main(void)
+{
+    static const struct check_case cases[] = {
+        {"whole_manifest_is_read", whole_manifest_is_read},
+        {"mistakes_are_named", mistakes_are_named},
+        {"damage_does_no_harm", damage_does_no_harm},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}
