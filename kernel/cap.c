@@ -76,8 +76,19 @@ void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
  *
  *      A 0 -> X 1 -> B 1 -> C 2 -> D 3        remove B: C and D must become 1 and 2, or X would seem to own them
  *
- * There can be any number of them, so the correction is only noted here and done in bounded steps by cap_settle.
+ * There can be any number of them, so the correction is only noted here and done in bounded steps by cap_settle: from
+ * `adjust_at` on, orphans, which are those with no shallower one since, get `adjust_depth`, and what descends from an
+ * orphan moves with it.
  */
+static void note_orphans(struct object *object, struct cap_slot *first, uint32_t depth) {
+    assert(object->adjust_at == NULL);
+    if (first == NULL || cap_depth(first) <= depth)
+        return;
+    object->adjust_at = first;
+    object->adjust_depth = (uint16_t)depth;
+    object->adjust_cut = (uint16_t)cap_depth(first);
+}
+
 static void unlink(struct object *object, struct cap_slot *slot) {
     struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
     if (previous != NULL)
@@ -86,11 +97,8 @@ static void unlink(struct object *object, struct cap_slot *slot) {
         object->first_cap = next;
     if (next != NULL)
         set_previous(next, previous);
-    if (object->dying || next == NULL || cap_depth(next) <= cap_depth(slot))
-        return;
-    assert(object->adjust_at == NULL);
-    object->adjust_at = next;
-    object->adjust_depth = (uint16_t)cap_depth(slot);
+    if (!object->dying)
+        note_orphans(object, next, cap_depth(slot));
 }
 
 bool cap_settle(struct object *object, uint32_t budget) {
@@ -100,11 +108,27 @@ bool cap_settle(struct object *object, uint32_t budget) {
             object->adjust_at = slot;
             return false;
         }
-        slot->next--; /* the depth is its low bits, and it is not 0 */
+        if (cap_depth(slot) < object->adjust_cut)
+            object->adjust_cut = (uint16_t)cap_depth(slot);
+        slot->next -= (uint64_t)(object->adjust_cut - object->adjust_depth); /* the depth is its low bits */
         slot = cap_next(slot);
     }
     object->adjust_at = NULL;
     return true;
+}
+
+/* Children of what goes are left too deep for a while; all of them follow `root`, which is all that matters here. */
+bool cap_revoke_some(struct cap_slot *root, uint32_t count) {
+    struct object *object = cap_object(root);
+    struct cap_slot *next = cap_next(root);
+    while (next != NULL && cap_depth(next) > cap_depth(root) && count-- > 0) {
+        object->adjust_at = NULL;
+        cap_take_away(next);
+        next = cap_next(root);
+    }
+    object->adjust_at = NULL;
+    note_orphans(object, next, cap_depth(root) + 1);
+    return next == NULL || cap_depth(next) <= cap_depth(root);
 }
 
 void cap_remove(struct cap_slot *slot) {

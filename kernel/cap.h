@@ -95,4 +95,10 @@ void cap_clear_reply(struct cap_slot *slot);
  */
 bool cap_settle(struct object *object, uint32_t budget);
 
+/*
+ * `count` of what was derived from `root`, the nearest first. True: there is none left. False: call again; if nobody
+ * does, cap_settle finds the list in order.
+ */
+bool cap_revoke_some(struct cap_slot *root, uint32_t count);
+
 extern uint64_t cap_count; /* capabilities that exist, wherever they lie */

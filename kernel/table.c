@@ -164,10 +164,7 @@ struct result sys_cap_delete(cap_t table, cap_t slot) {
     return result(reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
 }
 
-/*
- * The nearest descendant goes first. Its children need no correction: they follow `root` directly, are its descendants at
- * any depth, and will go as well.
- */
+/* A correction that is due may wait if it only concerns descendants of `root`: they go anyway. */
 struct result sys_cap_revoke(cap_t slot) {
     struct thread *self = caller();
     struct cap_slot *root = table_slot(self, slot);
@@ -176,14 +173,9 @@ struct result sys_cap_revoke(cap_t slot) {
     if (cap_type(root) == OBJECT_REPLY)
         return result(OK);
     struct object *object = cap_object(root);
-    if (!cap_settle(object, REAPER_BUDGET))
+    bool concerns_us_only = object->adjust_at == cap_next(root) && object->adjust_depth > cap_depth(root);
+    if (!concerns_us_only && !cap_settle(object, REAPER_BUDGET))
         return result(CALL_RESTART);
-    for (uint32_t i = 0; i < REAPER_BUDGET / 4; i++) {
-        struct cap_slot *next = cap_next(root);
-        if (next == NULL || cap_depth(next) <= cap_depth(root))
-            return result(reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
-        cap_take_away(next);
-        object->adjust_at = NULL;
-    }
-    return result(CALL_RESTART);
+    bool done = cap_revoke_some(root, REAPER_BUDGET);
+    return result(done && reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
 }

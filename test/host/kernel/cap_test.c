@@ -42,6 +42,14 @@ static void model_move(uint32_t to, uint32_t from) {
     }
 }
 
+/* Slots that the kernel has emptied on its own, nearest to the root first. */
+static void model_forget_the_removed(void) {
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        if (exists[i] && cap_is_empty(&machine.table->slots[index_of(i)]))
+            model_delete(i);
+    }
+}
+
 static bool agrees(void) {
     for (uint32_t i = 0; i < SLOTS; i++) {
         if (cap_is_empty(&machine.table->slots[index_of(i)]) == exists[i])
@@ -108,6 +116,14 @@ static void step(uint64_t *seed) {
     default:
         if (!exists[a] || a == 0)
             break;
+        if (check_random(seed) % 2 == 0) { /* a revoke that is given up half-way leaves a well-formed list */
+            struct cap_slot *root = &machine.table->slots[index_of(a)];
+            while (!cap_settle(cap_object(root), REAPER_BUDGET)) {
+            }
+            cap_revoke_some(root, (uint32_t)(check_random(seed) % 4));
+            model_forget_the_removed();
+            break;
+        }
         CHECK_EQUAL(machine_revoke(index_of(a)).status, OK);
         for (uint32_t i = 0; i < SLOTS; i++) {
             if (exists[i] && model_descends(i, a))

@@ -151,6 +151,7 @@ enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, boo
 uint64_t arch_clock_ns(void) { return machine.now_ns; }
 uint64_t arch_ticks(void) { return machine.now_ns; }
 uint64_t arch_ticks_per_second(void) { return 1000000000; }
+uint64_t arch_boot_ticks(void) { return 0; }
 uint64_t arch_ticks_to_ns(uint64_t ticks) { return ticks; }
 void arch_timer_arm(uint64_t deadline_ns) { machine.armed_ns = deadline_ns; }
 
