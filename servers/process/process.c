@@ -56,7 +56,7 @@ bool process_may_act(struct process_table *table, const struct process *caller, 
 {
     if (caller == target || caller->pid == PROCESS_FIRST)
         return true;
-    return descends_from(table, target, caller->parent) && !descends_from(table, caller, target->pid);
+    return descends_from(table, target, caller->orphan ? caller->pid : caller->parent);
 }
 
 /* The child has no parent that would wait for it any more. */

@@ -54,7 +54,8 @@ void process_set_name(struct process *process, const char *path);
 
 /*
  * May `caller` act on `target`? A process may act on itself and on all that descends from its parent (its children and
- * siblings, and theirs), process 1 on all. Its ancestors are out of its reach.
+ * siblings, and theirs), process 1 on all, an orphan only on what descends from it. Ancestors are out of reach, since
+ * none of them descends from one's parent.
  */
 bool process_may_act(struct process_table *table, const struct process *caller, const struct process *target);
 

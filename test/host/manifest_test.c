@@ -59,6 +59,7 @@ static void mistakes_are_named(void)
         {"", "not JSON: it ends too early"},
         {"{\"programs\":[", "not JSON: it ends too early"},
         {"{\"programs\":}", "a member at byte 2 has no name or not one value"},
+        {"{\"programs\":[{\"name\",\"a\",\"image\",\"b\"}]}", "a member at byte 15 has no name or not one value"},
         {"[]", "there is no array \"programs\""},
         {"{\"programs\":{}}", "there is no array \"programs\""},
         {"{\"programs\":[]}", "no program is to be started"},

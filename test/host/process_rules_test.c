@@ -33,6 +33,11 @@ static void frames_runs_stay_in_their_region(void)
     CHECK(frames_take(&frames, 2, 1, &run) && run.memory == 12 && run.page_count == 1);
     CHECK(!frames_take(&frames, 1, 1, &run));
     CHECK_EQUAL(frames.free_count, 0);
+
+    start_frames();
+    CHECK(frames_take(&frames, 60, 60, &run) && run.memory == 10);
+    CHECK(frames_take(&frames, 10, 10, &run) && run.memory == 11 && run.offset_pages == 0); /* not 4 and 6 */
+    CHECK(frames_take(&frames, 4, 4, &run) && run.memory == 10 && run.offset_pages == 60);
 }
 
 /* Random takes and gives against a plain array of owners: no frame twice, none lost. */
@@ -156,6 +161,8 @@ static void who_may_act_on_whom(void)
     CHECK(process_end(&table, job, &exited) == NULL);
     CHECK(process_may_act(&table, shell, helper)); /* orphans belong to process 1's family */
     CHECK(!process_may_act(&table, kill, helper));
+    CHECK(!process_may_act(&table, helper, other) && !process_may_act(&table, helper, shell)); /* nor do they gain by it */
+    CHECK(process_may_act(&table, helper, process_begin(&table, helper->pid)));
 }
 
 static void sleepers_in_order(void)
