@@ -119,7 +119,7 @@ static uint32_t console_serve_set_mode(struct server_call *call, const struct co
  */
 static void serve_interrupt(void) {
     (void)terminal_progress(&terminal);
-    (void)sys_irq_ack(wires.irq); /* fails only for the reminder's sake: nothing to acknowledge then */
+    (void)sys_irq_ack(wires.irq); /* after a reminder there is nothing to acknowledge; no harm */
     if (!terminal_progress(&terminal))
         (void)sys_signal_timer(wires.events, EVENT_UART, 0);
 }

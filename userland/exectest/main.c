@@ -247,6 +247,13 @@ static void check_ticks(void) {
     check(kill_all(pids, count), "all of them are killed", "one was not");
 }
 
+/* What the kernel says of itself, if it was built to be able to. */
+static void check_kernel(void) {
+    struct result result = sys_system_info(INFO_CHECK, 0);
+    check(result.status == OK || result.status == E_CALL, "the kernel's invariants hold", "number %lu is broken",
+          result.value);
+}
+
 int main(int argc, char **argv, char **envp) {
     if (command_help(argc, argv, usage))
         return 0;
@@ -262,6 +269,7 @@ int main(int argc, char **argv, char **envp) {
     check_ticks();
     if (measured)
         check_nothing_leaked(&before, "all of it leaves nothing behind");
+    check_kernel();
     print("exectest: %lu checks, %lu failed\n", check_count, failure_count);
     return (int)(failure_count < FAILURES_MAX ? failure_count : FAILURES_MAX);
 }
