@@ -13,7 +13,6 @@ _Static_assert(SYSCALL_CAP_DELETE == SYS_cap_delete && SYSCALL_EP_WAIT == SYS_ep
                    SYSCALL_SIGNAL_WAIT == SYS_signal_wait,
                "numbers.h");
 
-#define TAP_PORT 0xe8U
 #define POOL_PAGES 512U
 #define PEER_POOL_PAGES 16U
 #define COPY_AT 0x10000000ULL /* where a peer's code page is filled */
@@ -24,11 +23,6 @@ static cap_t memory;
 static uint64_t next_page, next_slot = FIRST_FREE_SLOT;
 
 extern const uint8_t peer_code[];
-
-static void put(const char *text) {
-    for (; *text != 0; text++)
-        (void)sys_port_write(INIT_CAP_PORTS, TAP_PORT, 1, (uint8_t)*text);
-}
 
 _Noreturn static void stop(uint64_t status) {
     (void)sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, status);
@@ -42,7 +36,7 @@ void bench_require(const char *what, struct result result) {
     char line[128];
     format_into(line, sizeof(line), "# %s: status %u, value %u\nnot ok 1 - bench\n", what, (uint32_t)result.status,
                 (uint32_t)result.value);
-    put(line);
+    bench_put(line);
     stop(1);
 }
 
@@ -55,7 +49,7 @@ void bench_start(void) {
         if (info->regions[i].page_count > info->regions[largest].page_count)
             largest = i;
     }
-    put("1..1\n");
+    bench_output(INIT_CAP_PORTS);
     memory = INIT_CAP_REGIONS + largest;
     bench_pool = bench_take_slot();
     cap_t unused;
@@ -63,14 +57,8 @@ void bench_start(void) {
 }
 
 void bench_end(void) {
-    put("ok 1 - bench\n");
+    bench_put("ok 1 - bench\n");
     stop(0);
-}
-
-void bench_row(const char *id, uint64_t operations, uint64_t ticks, const char *events) {
-    char line[200];
-    format_into(line, sizeof(line), "# bench id=%s ops=%lu ticks=%lu %s\n", id, operations, ticks, events);
-    put(line);
 }
 
 uint64_t bench_take_pages(uint64_t count, cap_t *ret_memory) {

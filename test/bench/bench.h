@@ -1,16 +1,10 @@
 /*
- * What the benches share: loops that are timed, the other side of a ping-pong in a space of its own, and the line that
- * `./baton bench` reads.
+ * What the kernel's benches need besides: free memory and the other side of a ping-pong in a space of its own.
  */
 #pragma once
 
-#include <stdint.h>
-
-#include "kernel/abi/syscall.h"
 #include "libsys/message.h"
-
-#define BENCH_OPERATIONS 10000ULL
-#define BENCH_WARM_UP 100ULL
+#include "test/bench/row.h"
 
 /* Set up: output, free memory. First thing in main. */
 void bench_start(void);
@@ -20,38 +14,6 @@ _Noreturn void bench_end(void);
 /* A step that failed ends the bench with its name. */
 void bench_require(const char *what, struct result result);
 void bench_require_status(const char *what, uint64_t status);
-
-/* `ticks` for `operations`, as one row. `events` is "" or more "name=count" words. */
-void bench_row(const char *id, uint64_t operations, uint64_t ticks, const char *events);
-
-/* Time `operations` turns of the body, the empty loop's time taken off. */
-#define BENCH(id, operations, events, body)                                       \
-    do {                                                                          \
-        for (uint64_t turn_ = 0; turn_ < BENCH_WARM_UP; turn_++) {                \
-            body;                                                                 \
-        }                                                                         \
-        uint64_t start_ = bench_ticks();                                          \
-        for (uint64_t turn_ = 0; turn_ < (operations); turn_++) {                 \
-            __asm__ volatile("" : "+r"(turn_));                                   \
-            body;                                                                 \
-        }                                                                         \
-        uint64_t ticks_ = bench_ticks() - start_;                                 \
-        bench_row(id, operations, ticks_ - bench_loop_ticks(operations), events); \
-    } while (0)
-
-static inline uint64_t bench_ticks(void) {
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
-}
-
-/* What the loop itself costs. */
-static inline uint64_t bench_loop_ticks(uint64_t operations) {
-    uint64_t start = bench_ticks();
-    for (uint64_t turn = 0; turn < operations; turn++)
-        __asm__ volatile("" : "+r"(turn));
-    return bench_ticks() - start;
-}
 
 /* Pages of RAM for the bench: the offset of `count` unused ones in *ret_memory. */
 uint64_t bench_take_pages(uint64_t count, cap_t *ret_memory);

@@ -1,0 +1,101 @@
+/*
+ * What does each operation on processes cost, in instructions, all servers' work included? This is the first process,
+ * started in the shell's place; its children are itself, called with one argument.
+ */
+#include "kernel/abi/system.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/init.h"
+#include "libsys/proto/process.h"
+#include "libsys/string.h"
+#include "libsys/format.h"
+#include "libsys/text.h"
+#include "test/bench/row.h"
+#include "userland/lib/launch.h"
+
+#define SELF "bin/process_bench"
+#define SPAWNS 200ULL
+#define EXECS 200ULL
+
+static _Noreturn void end(uint64_t status) {
+    struct init_power_off_request request = {.status = status};
+    struct init_power_off_reply reply;
+    (void)init_power_off(program_cap("init"), &request, &reply, NULL);
+    program_exit(1);
+}
+
+static _Noreturn void fail(const char *what) {
+    bench_put("# ");
+    bench_put(what);
+    bench_put("\nnot ok 1 - bench\n");
+    end(1);
+}
+
+/* Run ourselves with `argument` until it has ended. */
+static void spawn_and_wait(const char *argument) {
+    const char *const arguments[] = {SELF, argument, NULL};
+    const char *const environment[] = {NULL};
+    const struct launch launch = {.path = SELF, .arguments = arguments, .environment = environment};
+    struct launch_failure failure;
+    uint64_t pid = launch_spawn(program_cap("process"), &launch, &failure);
+    if (pid == 0)
+        fail(failure.reason);
+    struct process_wait_request request = {.pid = pid};
+    struct process_wait_reply reply;
+    if (process_wait(program_cap("process"), &request, &reply, NULL) != OK || reply.value != 0)
+        fail("a child did not end well");
+}
+
+/* A child: turn into oneself as many times as the argument says. */
+static int chain(const char *left) {
+    uint64_t count;
+    if (!text_to_number(left, &count))
+        return 2;
+    if (count == 0)
+        return 0;
+    char next[24];
+    format_into(next, sizeof(next), "%lu", count - 1);
+    const char *const arguments[] = {SELF, next, NULL};
+    const char *const environment[] = {NULL};
+    const struct launch launch = {.path = SELF, .arguments = arguments, .environment = environment};
+    struct launch_failure failure;
+    launch_exec(program_cap("process"), &launch, &failure);
+    return 1;
+}
+
+static void server_null_call(void) {
+    cap_t process = program_cap("process");
+    BENCH("server_null_call", BENCH_OPERATIONS, "syscalls=20000 cr3_writes=20000", {
+        struct process_get_pid_request request = {.zero = 0};
+        struct process_get_pid_reply reply;
+        if (process_get_pid(process, &request, &reply, NULL) != OK)
+            fail("get_pid");
+    });
+}
+
+static void process_rows(void) {
+    spawn_and_wait("0");
+    uint64_t start = bench_ticks();
+    for (uint64_t i = 0; i < SPAWNS; i++)
+        spawn_and_wait("0");
+    uint64_t spawn_ticks = bench_ticks() - start;
+    bench_row("spawn_wait", SPAWNS, spawn_ticks, "");
+    char execs[24];
+    format_into(execs, sizeof(execs), "%lu", (uint64_t)EXECS);
+    start = bench_ticks();
+    spawn_and_wait(execs);
+    bench_row("exec", EXECS, bench_ticks() - start - spawn_ticks / SPAWNS, "");
+}
+
+int main(int argument_count, char **arguments, char **environment) {
+    (void)environment;
+    uint64_t entered = bench_ticks();
+    if (argument_count == 2)
+        return chain(arguments[1]);
+    bench_output(program_cap("tap"));
+    bench_row("boot_to_prompt", 1, entered - sys_system_info(INFO_BOOT_TICKS, 0).value, "");
+    server_null_call();
+    process_rows();
+    bench_put("ok 1 - bench\n");
+    end(0);
+}
