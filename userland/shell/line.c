@@ -178,8 +178,9 @@ static void remember(struct line_editor *editor) {
     copy_line(editor->history[editor->history_count++ % LINE_HISTORY_MAX], editor->text);
 }
 
-static enum line_event control(struct line_editor *editor, uint8_t byte) {
-    switch (byte) {
+/* A key that edits or moves; anything else rings the bell. */
+static void edit(struct line_editor *editor, uint8_t key) {
+    switch (key) {
     case KEY_HOME:
         move(editor, 0);
         break;
@@ -220,24 +221,30 @@ static enum line_event control(struct line_editor *editor, uint8_t byte) {
         draw(editor);
         break;
     case KEY_DELETE_OR_END:
-        if (editor->length == 0) {
-            put_text(editor, "\n");
-            return LINE_END;
-        }
         erase(editor, editor->cursor, step_right(editor, editor->cursor));
         break;
-    case KEY_INTERRUPT:
-        put_text(editor, "^C\n");
-        return LINE_INTERRUPT;
-    case KEY_RETURN:
-    case KEY_LINE_FEED:
-        put_text(editor, "\n");
-        remember(editor);
-        return LINE_READY;
     default:
         put_text(editor, BELL);
         break;
     }
+}
+
+/* A control byte: a key that ends the line, or one that edits it. */
+static enum line_event control(struct line_editor *editor, uint8_t key) {
+    if (key == KEY_RETURN || key == KEY_LINE_FEED) {
+        put_text(editor, "\n");
+        remember(editor);
+        return LINE_READY;
+    }
+    if (key == KEY_INTERRUPT) {
+        put_text(editor, "^C\n");
+        return LINE_INTERRUPT;
+    }
+    if (key == KEY_DELETE_OR_END && editor->length == 0) {
+        put_text(editor, "\n");
+        return LINE_END;
+    }
+    edit(editor, key);
     return LINE_MORE;
 }
 
@@ -246,22 +253,22 @@ static void escape_end(struct line_editor *editor, uint8_t letter) {
     editor->state = LINE_PLAIN;
     switch (letter) {
     case 'A':
-        (void)control(editor, KEY_PREVIOUS);
+        edit(editor, KEY_PREVIOUS);
         return;
     case 'B':
-        (void)control(editor, KEY_NEXT);
+        edit(editor, KEY_NEXT);
         return;
     case 'C':
-        (void)control(editor, KEY_RIGHT);
+        edit(editor, KEY_RIGHT);
         return;
     case 'D':
-        (void)control(editor, KEY_LEFT);
+        edit(editor, KEY_LEFT);
         return;
     case 'H':
-        (void)control(editor, KEY_HOME);
+        edit(editor, KEY_HOME);
         return;
     case 'F':
-        (void)control(editor, KEY_LINE_END);
+        edit(editor, KEY_LINE_END);
         return;
     case '~':
         break;
@@ -269,9 +276,9 @@ static void escape_end(struct line_editor *editor, uint8_t letter) {
         return;
     }
     if (editor->parameter == 1 || editor->parameter == 7)
-        (void)control(editor, KEY_HOME);
+        edit(editor, KEY_HOME);
     else if (editor->parameter == 4 || editor->parameter == 8)
-        (void)control(editor, KEY_LINE_END);
+        edit(editor, KEY_LINE_END);
     else if (editor->parameter == 3)
         erase(editor, editor->cursor, step_right(editor, editor->cursor));
 }
