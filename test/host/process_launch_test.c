@@ -282,6 +282,24 @@ static void writable_pages_are_private(void)
     CHECK_EQUAL(fake_count().mapped_frames, 2 * (4 + LAYOUT_STACK_PAGES + 1 + 1));
 }
 
+/* An image that may lie anywhere is moved as a whole, and told where it is. */
+static void position_independent_image_is_moved(void)
+{
+    struct thread_registers entry;
+    struct maker_file file;
+    start(400);
+    maker_elf(&file, 0);
+    file.header.e_type = 3; /* ET_DYN */
+    file.headers[7].p_type = MAKER_NULL;
+    memcpy(fake_file, &file, sizeof file);
+    CHECK_EQUAL(start_first(), OK);
+    CHECK(fake_thread_runs(sys->bodies[1].thread, &entry));
+    CHECK_EQUAL(entry.rip, LAYOUT_IMAGE_BASE + 0x800);
+    uaddr_t vector = entry.rsp + 7 * 8; /* argc, one argument, NULL, three notes, NULL */
+    CHECK_EQUAL(read_word(sys->bodies[1].thread, vector), AT_PHDR);
+    CHECK_EQUAL(read_word(sys->bodies[1].thread, vector + 8), LAYOUT_IMAGE_BASE + 0x40);
+}
+
 /* Behind what the file has for a segment there are zeroes, also where the file goes on. */
 static void rest_of_a_segment_is_zero(void)
 {
@@ -577,6 +595,7 @@ int main(void)
 {
     static const struct check_case cases[] = {
         {"new_process_finds_everything", new_process_finds_everything},
+        {"position_independent_image_is_moved", position_independent_image_is_moved},
         {"rest_of_a_segment_is_zero", rest_of_a_segment_is_zero},
         {"writable_pages_are_private", writable_pages_are_private},
         {"spawn_fails_at_every_call", spawn_fails_at_every_call},
