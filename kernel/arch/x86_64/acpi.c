@@ -83,8 +83,10 @@ static void read_madt(const uint8_t *madt, struct acpi_facts *facts) {
 static void read_fadt(const uint8_t *fadt, struct acpi_facts *facts) {
     const uint8_t *dsdt = arch_boot_pointer(field(fadt, 40, 4));
     facts->power_port = (uint16_t)field(fadt, 64, 4);
-    for (uint32_t at = 36; at + 12 < table_length(dsdt); at++) {
-        if (text_compare((const char *)dsdt + at, "_S5_", 4) != 0 || dsdt[at + 4] != 0x12)
+    uint32_t end = table_length(dsdt);
+    for (uint32_t at = 36; at + 12 < end; at++) {
+        bool named = dsdt[at] == '_' && dsdt[at + 1] == 'S' && dsdt[at + 2] == '5' && dsdt[at + 3] == '_';
+        if (!named || dsdt[at + 4] != 0x12)
             continue;
         uint32_t number = at + 5 + (dsdt[at + 5] >> 6) + 2; /* the length has 1..4 bytes; then the element count */
         uint32_t type = dsdt[number] == 0x0a ? dsdt[number + 1] : dsdt[number];

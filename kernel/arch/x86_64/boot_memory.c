@@ -70,14 +70,26 @@ static void map_image(const struct boot_info *boot) {
     map(rodata_end, boot->kernel_phys + (rodata_end - start), end - rodata_end, PTE_NO_EXECUTE | PTE_WRITE, 1);
 }
 
-/* RAM of every kind but the kernel's image: its text has one mapping, which is not writable. */
+static bool is_direct(const struct boot_range *range) {
+    return range->kind != BOOT_RANGE_KERNEL && range->kind < BOOT_RANGE_FIRMWARE;
+}
+
+/* RAM of every kind but the kernel's image: its text has one mapping, which is not writable. Neighbours are mapped as
+ * one, so that few small pages are needed. */
 static void map_direct(const struct boot_info *boot, const struct boot_range *ranges) {
     bool has_1g_pages = (read_cpuid(0x80000001, 0).d >> 26 & 1) != 0;
-    for (uint64_t i = 0; i < boot->range_count; i++) {
-        if (ranges[i].kind == BOOT_RANGE_KERNEL || ranges[i].kind >= BOOT_RANGE_FIRMWARE)
+    uint64_t start = 0, end = 0;
+    for (uint64_t i = 0; i <= boot->range_count; i++) {
+        bool more = i < boot->range_count;
+        if (more && is_direct(&ranges[i]) && ranges[i].phys == end) {
+            end += ranges[i].page_count * PAGE_BYTES;
             continue;
-        map(DIRECT_MAP_BASE + ranges[i].phys, ranges[i].phys, ranges[i].page_count * PAGE_BYTES,
-            PTE_NO_EXECUTE | PTE_WRITE, has_1g_pages ? 3 : 2);
+        }
+        if (more && !is_direct(&ranges[i]))
+            continue;
+        map(DIRECT_MAP_BASE + start, start, end - start, PTE_NO_EXECUTE | PTE_WRITE, has_1g_pages ? 3 : 2);
+        start = more ? ranges[i].phys : 0;
+        end = more ? start + ranges[i].page_count * PAGE_BYTES : 0;
     }
 }
 
