@@ -146,12 +146,14 @@ void test_bail_out(const char *reason) {
     power_off(1);
 }
 
+uint64_t test_limit_default_ns(void) { return world_command_number("limit_ms", TEST_LIMIT_MS) * 1000000; }
+
 void test_limit_ms(uint64_t limit_ms) { guard_watch_until(sys_clock_read().value + limit_ms * 1000000); }
 
 static void run_case(void) {
     state.failed = false;
     state.row = NULL;
-    test_limit_ms(TEST_LIMIT_MS);
+    guard_watch_until(world_now() + test_limit_default_ns());
     struct baseline before = take_baseline();
     uint64_t started_ns = sys_clock_read().value;
     world_begin();

@@ -39,9 +39,11 @@ extern const struct suite suite;
     static const struct test_case suite_cases[] = {__VA_ARGS__}; \
     const struct suite suite = {suite_cases, sizeof(suite_cases) / sizeof(suite_cases[0])}
 
-#define TEST_LIMIT_MS 10000U /* how long a case may take */
+/* How long a case may take, unless the command line's word limit_ms=N or the case itself says otherwise. */
+#define TEST_LIMIT_MS 10000U
+uint64_t test_limit_default_ns(void);
 
-/* This case may take longer, from now on. */
+/* This case may take so long, from now on. */
 void test_limit_ms(uint64_t limit_ms);
 
 /* The case fails if `condition` is false. The value of each macro is whether the check passed. */

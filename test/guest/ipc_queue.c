@@ -1,0 +1,294 @@
+/*
+ * Who is served first, how long anybody waits, and what a bound notification does to a wait.
+ */
+#include "kernel/abi/system.h"
+#include "libsys/program.h"
+#include "test/guest/lib/roles.h"
+#include "test/guest/lib/test.h"
+#include "test/guest/lib/world.h"
+
+#define LABEL(label) MESSAGE_INFO(label, 0, 0)
+#define SHORT_NS 3000000ULL
+#define LATE_NS 500000000ULL /* a deadline that came this late counts as missed, however busy the host is */
+
+static const struct worker_plan elsewhere = {.own_space = true, .own_table = true};
+
+static uint64_t take(cap_t endpoint) {
+    struct message message;
+    uint64_t badge;
+    CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
+    return message_label(message.info);
+}
+
+static uint64_t reply(uint64_t info) {
+    struct message message = {.info = info};
+    return ep_reply(0, &message);
+}
+
+static void ep_wait_takes_the_highest_priority_first(void) {
+    enum { CLIENTS = 6 };
+    static const uint64_t priorities[CLIENTS] = {10, 14, 12, 14, 10, 20};
+    static const uint64_t order[CLIENTS] = {5, 1, 3, 2, 0, 4}; /* equals: first come first served */
+    struct worker clients[CLIENTS];
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct worker_plan plan = elsewhere;
+        plan.priority = priorities[i];
+        role_start_call(&clients[i], plan, endpoint, LABEL(i));
+        worker_await(&clients[i], THREAD_IN_CALL);
+    }
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        CHECK_EQUAL(take(endpoint), order[i]);
+        CHECK_STATUS(reply(0), OK);
+    }
+}
+
+static void ep_call_goes_to_the_highest_waiting_server(void) {
+    enum { SERVERS = 4 };
+    static const uint64_t priorities[SERVERS] = {10, 14, 14, 12};
+    static const uint64_t order[SERVERS] = {1, 2, 3, 0};
+    struct worker servers[SERVERS], clients[SERVERS];
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    for (uint32_t i = 0; i < SERVERS; i++) {
+        role_start_wait(&servers[i], (struct worker_plan){.priority = priorities[i]}, role_wait, endpoint);
+        worker_await(&servers[i], THREAD_IN_WAIT);
+    }
+    for (uint32_t i = 0; i < SERVERS; i++) {
+        role_start_call(&clients[i], elsewhere, endpoint, LABEL(100 + i));
+        worker_join(&servers[order[i]]);
+        CHECK_EQUAL(message_label(servers[order[i]].view->out[WAIT_INFO]), 100 + i);
+    }
+}
+
+/* Two servers share the work: no call is lost, none is answered twice. */
+static void ep_reply_wait_of_two_servers_at_one_endpoint(void) {
+    enum { CALLS = 50 };
+    struct worker servers[2];
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    for (uint32_t i = 0; i < 2; i++)
+        role_start_wait(&servers[i], elsewhere, role_echo, endpoint);
+    for (uint32_t i = 0; i < CALLS; i++) {
+        struct message message = {.info = LABEL(i)};
+        CHECK_STATUS(ep_call(endpoint, &message), OK);
+        CHECK_EQUAL(message.info, LABEL(i));
+    }
+    CHECK_EQUAL(servers[0].view->out[ECHO_COUNT] + servers[1].view->out[ECHO_COUNT], CALLS);
+}
+
+/* caps[0] = endpoint. Takes what is queued with one ep_reply_wait a message; out[0] = how many, out[1..] = labels. */
+static void take_all(struct worker_view *view) {
+    struct message message = {0};
+    uint64_t badge;
+    while (ep_reply_wait(view->caps[0], &message, &badge) == OK) { /* the first has nothing to reply to */
+        view->out[1 + view->out[0]++] = message_label(message.info);
+        message.info = LABEL(7);
+    }
+}
+
+static void ep_reply_wait_answers_and_takes_the_next(void) {
+    enum { CLIENTS = 5 };
+    struct worker clients[CLIENTS], server;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        role_start_call(&clients[i], elsewhere, endpoint, LABEL(i));
+        worker_await(&clients[i], THREAD_IN_CALL);
+    }
+    role_start_wait(&server, elsewhere, take_all, endpoint);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        worker_join(&clients[i]);
+        CHECK_EQUAL(clients[i].view->out[CALL_INFO], LABEL(7));
+        CHECK_EQUAL(server.view->out[1 + i], i);
+    }
+    CHECK_EQUAL(server.view->out[0], CLIENTS);
+}
+
+/* ---- deadlines ---- */
+
+static void ep_wait_without_waiting(void) {
+    struct worker client;
+    struct message message;
+    uint64_t badge;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT);
+    CHECK_STATUS(ep_wait(endpoint, world_now() - 1, &message, &badge), E_TIMEOUT);
+    role_start_call(&client, elsewhere, endpoint, LABEL(3));
+    worker_await(&client, THREAD_IN_CALL);
+    CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), OK); /* what is there comes, whatever the deadline */
+    CHECK_STATUS(reply(0), OK);
+}
+
+static void check_came_at(uint64_t deadline_ns, uint64_t ended_ns) {
+    CHECK(ended_ns >= deadline_ns);
+    if (!CHECK(ended_ns < deadline_ns + LATE_NS))
+        test_note("%lu us late", (ended_ns - deadline_ns) / 1000);
+}
+
+static void ep_wait_ends_at_its_deadline(void) {
+    struct message message;
+    uint64_t badge;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    for (uint32_t i = 0; i < 5; i++) {
+        uint64_t deadline_ns = world_now() + i * SHORT_NS / 2;
+        CHECK_STATUS(ep_wait(endpoint, deadline_ns, &message, &badge), E_TIMEOUT);
+        check_came_at(deadline_ns, world_now());
+    }
+}
+
+static void ep_call_ends_at_its_deadline_in_the_queue(void) {
+    struct worker client;
+    struct message message;
+    uint64_t badge;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    uint64_t deadline_ns = world_now() + SHORT_NS;
+    role_start_call_until(&client, elsewhere, endpoint, deadline_ns);
+    worker_join(&client);
+    CHECK_STATUS(client.view->out[CALL_STATUS], E_TIMEOUT);
+    check_came_at(deadline_ns, client.view->out[CALL_ENDED_NS]);
+    CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT); /* nothing is left of it */
+}
+
+/* The server has the message and is slow: its reply leads nowhere. */
+static void ep_call_ends_at_its_deadline_while_served(void) {
+    for (uint32_t deferred = 0; deferred < 2; deferred++) {
+        struct worker client;
+        cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), slot = world_slot();
+        uint64_t deadline_ns = world_now() + 2 * SHORT_NS;
+        role_start_call_until(&client, elsewhere, endpoint, deadline_ns);
+        take(endpoint);
+        if (deferred == 1)
+            CHECK_STATUS(sys_cap_move(0, slot, 0), OK);
+        worker_let_run(4 * SHORT_NS);
+        struct message message = {0};
+        CHECK_STATUS(ep_reply(deferred == 1 ? slot : 0, &message), E_CAP);
+        worker_join(&client);
+        CHECK_STATUS(client.view->out[CALL_STATUS], E_TIMEOUT);
+        check_came_at(deadline_ns, client.view->out[CALL_ENDED_NS]);
+    }
+}
+
+static void ep_call_deadline_that_is_not_reached_does_nothing(void) {
+    struct worker client;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    role_start_call_until(&client, elsewhere, endpoint, world_now() + 20 * SHORT_NS);
+    take(endpoint);
+    CHECK_STATUS(reply(LABEL(2)), OK);
+    worker_join(&client);
+    CHECK_STATUS(client.view->out[CALL_STATUS], OK);
+    CHECK_EQUAL(client.view->out[CALL_INFO], LABEL(2)); /* the deadline's flag does not travel */
+}
+
+static void ep_call_with_a_past_deadline_ends_at_once(void) {
+    struct worker client;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    role_start_call_until(&client, elsewhere, endpoint, 1);
+    worker_join(&client);
+    CHECK_STATUS(client.view->out[CALL_STATUS], E_TIMEOUT);
+}
+
+static void ep_wait_does_not_see_the_deadline_flag(void) {
+    struct worker client;
+    struct message message;
+    uint64_t badge;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        role_start_call_until(&client, elsewhere, endpoint, world_soon());
+        if (i == 1)
+            worker_await(&client, THREAD_IN_CALL);
+        CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
+        CHECK_EQUAL(message.info, 0);
+        CHECK_STATUS(reply(0), OK);
+    }
+}
+
+/* ---- bound notifications ---- */
+
+static cap_t bind_notification(cap_t thread, uint64_t status) {
+    cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
+    struct thread_config config = {.notification = notification};
+    CHECK_STATUS(worker_configure(thread, &config, THREAD_NOTIFICATION), status);
+    return notification;
+}
+
+static void unbind_notification(void) {
+    struct thread_config config = {0};
+    CHECK_STATUS(worker_configure(INIT_CAP_THREAD, &config, THREAD_NOTIFICATION), OK);
+}
+
+#define NOTIFICATION_INFO (MESSAGE_INFO(0, 1, 0) | (uint64_t)MESSAGE_NOTIFICATION << 12)
+
+static void ep_wait_takes_bits_that_are_raised_before_messages(void) {
+    struct worker client;
+    struct message message;
+    uint64_t badge;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), notification = bind_notification(INIT_CAP_THREAD, OK);
+    role_start_call(&client, elsewhere, endpoint, LABEL(3));
+    worker_await(&client, THREAD_IN_CALL);
+    CHECK_STATUS(sys_signal_raise(notification, 5), OK);
+    CHECK_STATUS(sys_signal_raise(notification, 8), OK);
+    CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
+    CHECK_EQUAL(message.info, NOTIFICATION_INFO);
+    CHECK_EQUAL(message.words[0], 13);
+    CHECK_EQUAL(badge, 0);
+    CHECK_STATUS(reply(0), E_CAP); /* there is nothing to reply to */
+    CHECK_EQUAL(take(endpoint), 3);
+    CHECK_STATUS(reply(0), OK);
+    unbind_notification();
+}
+
+static void ep_wait_is_ended_by_its_notification(void) {
+    struct worker server;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        role_start_wait(&server, elsewhere, role_wait, endpoint);
+        cap_t notification = bind_notification(server.thread, OK);
+        worker_await(&server, THREAD_IN_WAIT);
+        if (i == 0)
+            CHECK_STATUS(sys_signal_raise(notification, 0x40), OK);
+        else
+            CHECK_STATUS(sys_signal_timer(notification, 0x40, world_now() + SHORT_NS), OK);
+        worker_join(&server);
+        CHECK_STATUS(server.view->out[WAIT_STATUS], OK);
+        CHECK_EQUAL(server.view->out[WAIT_INFO], NOTIFICATION_INFO);
+        CHECK_EQUAL(server.view->out[WAIT_WORD_0], 0x40);
+        CHECK_STATUS(sys_signal_poll(notification), E_EMPTY); /* taken */
+    }
+}
+
+/* Bits that come while a bound thread does something else stay, for its next wait or for a poll. */
+static void ep_reply_wait_takes_bits_after_its_reply(void) {
+    struct worker client;
+    struct message message;
+    uint64_t badge;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), notification = bind_notification(INIT_CAP_THREAD, OK);
+    role_start_call(&client, elsewhere, endpoint, LABEL(1));
+    take(endpoint);
+    CHECK_STATUS(sys_signal_raise(notification, 2), OK);
+    message.info = LABEL(9);
+    CHECK_STATUS(ep_reply_wait(endpoint, &message, &badge), OK);
+    CHECK_EQUAL(message.info, NOTIFICATION_INFO);
+    CHECK_EQUAL(message.words[0], 2);
+    worker_join(&client);
+    CHECK_EQUAL(client.view->out[CALL_INFO], LABEL(9));
+    unbind_notification();
+}
+
+static void thread_configure_notification_binds_one_thread_only(void) {
+    struct worker server;
+    worker_make(&server, (struct worker_plan){.code = role_nothing});
+    cap_t notification = bind_notification(server.thread, OK);
+    struct thread_config config = {.notification = notification};
+    CHECK_STATUS(worker_configure(INIT_CAP_THREAD, &config, THREAD_NOTIFICATION), E_BUSY);
+    CHECK_STATUS(worker_configure(server.thread, &config, THREAD_NOTIFICATION), OK); /* the same again */
+    CHECK_STATUS(sys_cap_delete(0, server.thread), OK);
+    CHECK_STATUS(worker_configure(INIT_CAP_THREAD, &config, THREAD_NOTIFICATION), OK);
+    unbind_notification();
+}
+
+SUITE(CASE(ep_wait_takes_the_highest_priority_first), CASE(ep_call_goes_to_the_highest_waiting_server),
+      CASE(ep_reply_wait_of_two_servers_at_one_endpoint), CASE(ep_reply_wait_answers_and_takes_the_next),
+      CASE(ep_wait_without_waiting), CASE(ep_wait_ends_at_its_deadline),
+      CASE(ep_call_ends_at_its_deadline_in_the_queue), CASE(ep_call_ends_at_its_deadline_while_served),
+      CASE(ep_call_deadline_that_is_not_reached_does_nothing), CASE(ep_call_with_a_past_deadline_ends_at_once),
+      CASE(ep_wait_does_not_see_the_deadline_flag), CASE(ep_wait_takes_bits_that_are_raised_before_messages),
+      CASE(ep_wait_is_ended_by_its_notification), CASE(ep_reply_wait_takes_bits_after_its_reply),
+      CASE(thread_configure_notification_binds_one_thread_only));

@@ -1,0 +1,74 @@
+#include "test/guest/lib/roles.h"
+
+#include "test/guest/lib/world.h"
+
+#define ROLE_SLOT 1U /* of the role's capability, in a table of the worker's own */
+
+void role_call(struct worker_view *view) {
+    struct message message = {.info = view->in[0], .words = {view->in[2], view->in[3], view->in[4], view->in[5]}};
+    view->message->deadline_ns = view->in[1];
+    view->out[CALL_STATUS] = ep_call(view->caps[0], &message);
+    view->out[CALL_INFO] = message.info;
+    for (uint32_t i = 0; i < MESSAGE_REGISTERS; i++)
+        view->out[CALL_WORD_0 + i] = message.words[i];
+    view->out[CALL_ENDED_NS] = world_now();
+}
+
+void role_wait(struct worker_view *view) {
+    struct message message;
+    uint64_t badge;
+    view->out[WAIT_STATUS] = ep_wait(view->caps[0], view->in[0], &message, &badge);
+    view->out[WAIT_BADGE] = badge;
+    view->out[WAIT_INFO] = message.info;
+    for (uint32_t i = 0; i < MESSAGE_REGISTERS; i++)
+        view->out[WAIT_WORD_0 + i] = message.words[i];
+    view->out[WAIT_ENDED_NS] = world_now();
+}
+
+void role_signal_wait(struct worker_view *view) {
+    struct result result = sys_signal_wait(view->caps[0], view->in[0]);
+    view->out[SIGNAL_STATUS] = result.status;
+    view->out[SIGNAL_BITS] = result.value;
+    view->out[SIGNAL_ENDED_NS] = world_now();
+}
+
+void role_echo(struct worker_view *view) {
+    struct message message;
+    uint64_t badge;
+    uint64_t status = ep_wait(view->caps[0], DEADLINE_NEVER, &message, &badge);
+    for (; status == OK; status = ep_reply_wait(view->caps[0], &message, &badge))
+        view->out[ECHO_COUNT]++;
+    view->out[ECHO_STATUS] = status;
+}
+
+void role_spin(struct worker_view *view) {
+    for (;;)
+        view->out[0]++;
+}
+
+void role_nothing(struct worker_view *view) { (void)view; }
+
+void role_start_call(struct worker *worker, struct worker_plan plan, cap_t endpoint, uint64_t info) {
+    plan.code = role_call;
+    worker_make(worker, plan);
+    worker->view->caps[0] = worker_give(worker, ROLE_SLOT, endpoint, RIGHTS_ALL, 0);
+    worker->view->in[0] = info;
+    worker_resume(worker);
+}
+
+void role_start_call_until(struct worker *worker, struct worker_plan plan, cap_t endpoint, uint64_t deadline_ns) {
+    plan.code = role_call;
+    worker_make(worker, plan);
+    worker->view->caps[0] = worker_give(worker, ROLE_SLOT, endpoint, RIGHTS_ALL, 0);
+    worker->view->in[0] = MESSAGE_INFO(0, 0, 0) | MESSAGE_DEADLINE;
+    worker->view->in[1] = deadline_ns;
+    worker_resume(worker);
+}
+
+void role_start_wait(struct worker *worker, struct worker_plan plan, worker_code *role, cap_t object) {
+    plan.code = role;
+    worker_make(worker, plan);
+    worker->view->caps[0] = worker_give(worker, ROLE_SLOT, object, RIGHTS_ALL, 0);
+    worker->view->in[0] = DEADLINE_NEVER;
+    worker_resume(worker);
+}
