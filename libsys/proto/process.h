@@ -42,12 +42,12 @@ struct process_give_reply {
 /* How the staged strings divide: first arguments, then environment, then names of capabilities. */
 struct process_strings {
     uint64_t argument_count;
-    uint64_t environment_count; /* entries `cap:...`, `size:...` and `slots=...` are left out: the server writes those */
+    uint64_t environment_count; /* `cap:...`, `size:...` and `slots=...` are left out: the server writes those */
     uint64_t capability_count;
 };
 
 /*
- * Run an image as a new process, child of the caller.
+ * Run an image as a new process, child of the caller. Named capabilities whose objects have died are left out.
  * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason = what is wrong with it); P_NO_MEMORY; P_LIMIT processes or memory;
  *         P_ARGUMENT the staged strings are not as many; P_NO_CAPABILITY. There is no trace of the process on error.
  */
@@ -103,7 +103,8 @@ enum process_signal {
 
 /*
  * Wait until a child has ended, and forget the child. The reply waits.
- * Errors: P_NO_CHILD; P_BUSY another wait or sleep with the same capability; E_TIMEOUT none has ended yet (with no_hang).
+ * Errors: P_NO_CHILD; P_BUSY another wait or sleep with the same capability; P_ARGUMENT no_hang; E_TIMEOUT none has
+ *         ended yet (with no_hang).
  */
 struct process_wait_request {
     uint64_t pid;     /* or PROCESS_ANY */
@@ -119,8 +120,9 @@ struct process_wait_reply {
 };
 
 /*
- * Kill a process: every signal ends it, since there are no handlers yet; signal 0 only asks whether it could be done.
- * Errors: P_NO_PROCESS; P_ARGUMENT signal; P_PERMISSION process 1, or one that is neither the caller nor descends from it.
+ * Kill a process: every signal ends it, since there are no handlers yet; signal 0 only asks whether it could be done. A
+ * process may act on itself and on all that descends from its parent, process 1 on all, an orphan on its descendants.
+ * Errors: P_NO_PROCESS; P_ARGUMENT signal; P_PERMISSION process 1, or one that the caller may not act on.
  */
 struct process_kill_request {
     uint64_t pid;
@@ -140,7 +142,7 @@ struct process_get_pid_reply {
 
 /*
  * Name the process that Ctrl-C ends, itself or 0 = none. When it has ended there is none.
- * Errors: P_NO_PROCESS; P_PERMISSION not the caller's descendant, nor the caller, nor 0.
+ * Errors: P_NO_PROCESS; P_PERMISSION one that the caller may not act on (see kill), or instead of such a one.
  */
 struct process_set_foreground_request {
     uint64_t pid;
@@ -185,7 +187,10 @@ struct process_memory_reply {
     uint64_t process_count;       /* ended ones included */
 };
 
-/* One mapping of the caller's image, from 0 on, in ascending order. Errors: P_END no such mapping. */
+/*
+ * One mapping of a process, from 0 on, in ascending order.
+ * Errors: P_END no such mapping; P_NO_PROCESS; P_PERMISSION one that the caller may not act on (see kill).
+ */
 struct process_maps_request {
     uint64_t pid; /* 0 = the caller */
     uint64_t index;

@@ -51,7 +51,7 @@ static bool note_size(const char *name, uint64_t page_count)
 static bool install_moved(const struct child *child, const char *name, cap_t *next, cap_t source)
 {
     if (source == 0)
-        return report(child, name, E_MEMORY);
+        return report(child, name, P_NO_MEMORY);
     struct result result = sys_cap_move(child->table, *next, source);
     if (result.status != OK)
         return report(child, name, result.status);
@@ -63,7 +63,7 @@ static bool install_copy(const struct child *child, const char *name, cap_t *nex
                          uint64_t badge)
 {
     if (source == 0)
-        return report(child, name, E_MEMORY);
+        return report(child, name, P_NO_MEMORY);
     struct result result = sys_cap_copy(child->table, *next, source, rights, badge);
     if (result.status != OK)
         return report(child, name, result.status);
@@ -104,14 +104,14 @@ static bool install_rest(const struct child *child, const struct manifest_cap *c
             !note_size(name, run.page_count))
             return false;
     }
-    return given > 0 || report(child, cap->name, E_MEMORY);
+    return given > 0 || report(child, cap->name, P_NO_MEMORY);
 }
 
 static bool install_memory(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next)
 {
     struct frame_run run;
     if (!world_take(world, cap->count, &run))
-        return report(child, cap->name, E_MEMORY);
+        return report(child, cap->name, P_NO_MEMORY);
     return install_moved(child, cap->name, next, world_derive(&run, RIGHTS_ALL)) &&
            note_size(cap->name, run.page_count);
 }
@@ -276,7 +276,7 @@ static bool load_image(struct child *child, struct world *world, struct elf_plan
 /* What the program gets may be all that is left, and its stack tells of it: the frames for that come first. */
 static bool keep_stack(const struct child *child, struct world *world)
 {
-    return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES) || report(child, "stack", E_MEMORY);
+    return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES) || report(child, "stack", P_NO_MEMORY);
 }
 
 bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
@@ -285,7 +285,7 @@ bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
     struct elf_plan plan;
     child->pool = world_make_pool(world, child->program->pool_pages);
     if (child->pool == 0 || !world_take(world, 1, &message))
-        return report(child, "pool", E_MEMORY);
+        return report(child, "pool", P_NO_MEMORY);
     struct result cleared = sys_memory_fill(message.memory, message.offset_pages * PAGE_BYTES, PAGE_BYTES, 0);
     if (cleared.status != OK)
         return report(child, "message page", cleared.status);

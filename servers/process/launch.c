@@ -221,13 +221,16 @@ static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space
     return E_AUDIT;
 }
 
-/* Copies of what the strings name, from the bag of whoever asked. */
+/*
+ * Copies of what the strings name, from the bag of whoever asked. A capability whose object has died since (its server
+ * was retired) is left out: a shell that passes on all it has must go on starting programs.
+ */
 static uint32_t give_named(const struct launch *launch, struct bag *from, struct body *body)
 {
     const char *name = launch->strings.names.bytes;
     for (uint64_t i = 0; i < launch->strings.names.count; i++, name += strlen(name) + 1) {
         uint32_t status = body_give_copy(body, name, bag_find(from, name)->cap);
-        if (status != OK)
+        if (status != OK && status != E_CAP)
             return status;
     }
     return OK;

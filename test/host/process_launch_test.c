@@ -545,6 +545,18 @@ static void exec_drops_what_is_not_named(void)
     CHECK_EQUAL(exec(1), P_NO_CAPABILITY);
 }
 
+/* A capability that was revoked meanwhile keeps nobody from starting programs. */
+static void dead_capabilities_are_left_out(void)
+{
+    uint64_t pid;
+    start(400);
+    CHECK_EQUAL(start_first(), OK);
+    CHECK_EQUAL(sys_cap_delete(0, sys->bodies[1].bag.entries[0].cap).status, OK);
+    CHECK_EQUAL(spawn(1, &pid, NULL), OK);
+    CHECK(!fake_table_has(sys->bodies[pid].table, 2));
+    CHECK(sys->bodies[pid].bag.entries[0].cap == 0);
+}
+
 static void capabilities_given_are_passed_on(void)
 {
     struct process_give_request give = {"extra"};
@@ -607,6 +619,7 @@ int main(void)
         {"interrupt_and_kill", interrupt_and_kill},
         {"sleepers_wake_in_time", sleepers_wake_in_time},
         {"exec_drops_what_is_not_named", exec_drops_what_is_not_named},
+        {"dead_capabilities_are_left_out", dead_capabilities_are_left_out},
         {"capabilities_given_are_passed_on", capabilities_given_are_passed_on},
         {"staged_bytes_have_limits", staged_bytes_have_limits},
     };
