@@ -62,6 +62,6 @@ void fault_log(const char *name, const struct fault_message *fault)
               r->rcx, r->rdx, r->rsi, r->rdi);
     log_print("%s: rbp 0x%016lx rsp 0x%016lx r8 0x%016lx r9 0x%016lx r10 0x%016lx r11 0x%016lx", name, r->rbp, r->rsp,
               r->r8, r->r9, r->r10, r->r11);
-    log_print("%s: r12 0x%016lx r13 0x%016lx r14 0x%016lx r15 0x%016lx rflags 0x%lx fs_base 0x%lx", name, r->r12, r->r13,
-              r->r14, r->r15, r->rflags, r->fs_base);
+    log_print("%s: r12 0x%016lx r13 0x%016lx r14 0x%016lx r15 0x%016lx rflags 0x%lx fs_base 0x%lx", name, r->r12,
+              r->r13, r->r14, r->r15, r->rflags, r->fs_base);
 }

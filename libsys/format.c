@@ -124,7 +124,7 @@ static bool put_conversion(struct format_sink *sink, const struct conversion *ho
     case 'u':
     case 'x':
     case 'X':
-        put_number(sink, how, how->longs > 0 ? va_arg(*arguments, unsigned long) : va_arg(*arguments, unsigned int), "");
+        put_number(sink, how, how->longs > 0 ? va_arg(*arguments, uint64_t) : va_arg(*arguments, unsigned int), "");
         return true;
     case 'p':
         put_number(sink, how, (uintptr_t)va_arg(*arguments, void *), "0x");

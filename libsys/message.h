@@ -17,7 +17,7 @@ struct message {
     uint64_t words[MESSAGE_REGISTERS];
 };
 
-/* Send `message` and wait for the answer, which replaces it. Returns enum status; on failure the message is undefined. */
+/* Send `message` and wait for the answer, which replaces it. Returns enum status; on failure *message is undefined. */
 MUST_USE static inline uint64_t ep_call(cap_t endpoint, struct message *message)
 {
     uint64_t rax = SYS_ep_call;
@@ -72,7 +72,7 @@ MUST_USE static inline uint64_t ep_reply(cap_t reply, const struct message *mess
     return rax;
 }
 
-/* Answer the call this thread was handed last, if there is one, and wait for the next message, which replaces *message. */
+/* Answer the call this thread was handed last, if there is one; wait for the next message, which replaces *message. */
 MUST_USE static inline uint64_t ep_reply_wait(cap_t endpoint, struct message *message, uint64_t *ret_badge)
 {
     uint64_t rax = SYS_ep_reply_wait;

@@ -23,7 +23,7 @@
 struct server_call {
     uint64_t badge;
     uint32_t operation;
-    cap_t caps[MESSAGE_CAPS];       /* received; a handler that keeps one writes 0 in its place, the others are deleted */
+    cap_t caps[MESSAGE_CAPS];       /* received; a handler that keeps one writes 0 there, the others are deleted */
     cap_t reply_caps[MESSAGE_CAPS]; /* to send; slots that slot_take gave: emptied and freed after the answer */
     char reason[PROTOCOL_REASON_MAX]; /* for a failure: why, in words; may stay empty */
 };

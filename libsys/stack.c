@@ -95,7 +95,7 @@ bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size
     push(&to, input->random, sizeof input->random);
     uaddr_t random = here(&to);
 
-    /* Pointers and vector end up 16-aligned: vector entries are pairs, so only an odd count of pointers needs a word. */
+    /* The stack pointer must be 16-aligned: vector entries are pairs, so only an odd count of pointers needs a word. */
     static const uint8_t zeroes[16];
     push(&to, zeroes, here(&to) % 16);
     if (pointer_count % 2 != 0)

@@ -1,6 +1,6 @@
 /*
- * init: makes the servers that the manifest names, then watches them and serves the protocol `init`. README.md says what
- * it is given and what it keeps.
+ * init: makes the servers that the manifest names, then watches them and serves the protocol `init`. README.md says
+ * what it is given and what it keeps.
  */
 #include "kernel/abi/system.h"
 #include "libsys/fault.h"
@@ -66,8 +66,8 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
 }
 
 /*
- * Nobody will answer at the endpoints of a program that has faulted: they go, and with them every call that waits there,
- * so that its clients get an error instead of waiting for ever. Likewise its kernel objects.
+ * Nobody will answer at the endpoints of a program that has faulted: they go, and with them every call that waits
+ * there, so that its clients get an error instead of waiting for ever. Likewise its kernel objects.
  */
 static void retire(const struct child *child)
 {

@@ -12,8 +12,9 @@ static bool map_own(const struct frame_run *run, uaddr_t at, uint64_t rights)
 {
     for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
         uint64_t left = run->page_count - done;
-        struct result result = sys_space_map(INIT_CAP_SPACE, run->memory, run->offset_pages + done,
-                                             left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX, at + done * PAGE_BYTES, rights);
+        uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
+        struct result result = sys_space_map(INIT_CAP_SPACE, run->memory, run->offset_pages + done, count,
+                                             at + done * PAGE_BYTES, rights);
         if (result.status != OK) {
             log_print("init: can't map %lu pages at 0x%lx: %s", run->page_count, at, status_text(result.status));
             return false;

@@ -6,7 +6,7 @@
 #include "libsys/string.h"
 #include "servers/process/system.h"
 
-/* Empty a slot of ours and free it. Can't fail: an empty slot, which is what the death of its pool leaves, is fine too. */
+/* Empty a slot of ours and free it. Can't fail: an empty slot, which the death of its pool leaves, is fine too. */
 static void drop(cap_t *slot)
 {
     if (*slot == 0)
@@ -22,7 +22,7 @@ static void give_back(struct system *system, struct frame_run *run)
     *run = (struct frame_run){0};
 }
 
-/* Frames in a row, made into a pool. Both are on record at once, so that nothing is lost when the pool can't be made. */
+/* Frames in a row, made into a pool. They are on record at once, so that nothing is lost if that fails. */
 static uint32_t make_pool(struct system *system, uint64_t page_count, struct frame_run *frames, cap_t *ret_pool)
 {
     if (!frames_take(&system->frames, page_count, page_count, frames))
@@ -124,7 +124,8 @@ void incarnation_destroy(struct system *system, struct incarnation *incarnation)
 
 uint64_t body_page_count(const struct body *body)
 {
-    uint64_t pages = body->kernel_frames.page_count + body->message.page_count + body->incarnation.pool_frames.page_count;
+    uint64_t pages = body->kernel_frames.page_count + body->message.page_count;
+    pages += body->incarnation.pool_frames.page_count;
     const struct image *image = &body->incarnation.image;
     for (uint32_t i = 0; i < image->piece_count; i++)
         if (image->pieces[i].kind == IMAGE_PRIVATE || image->pieces[i].kind == IMAGE_STACK)
@@ -147,9 +148,8 @@ bool bag_name_is_valid(const char *name, uint64_t size_bytes)
         return false;
     for (uint64_t i = 0; i < length; i++) {
         char c = name[i];
-        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                    c == '.';
-        if (!fine)
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '-' && c != '.')
             return false;
     }
     return strcmp(name, "process") != 0; /* each process gets one of its own */

@@ -76,8 +76,8 @@ struct bag_entry *bag_find(struct bag *bag, const char *name);
 bool bag_name_is_valid(const char *name, uint64_t size_bytes);
 
 /*
- * Put the capability in slot `cap` into the bag under `name` and into the body's table, in place of one of the same name.
- * On success the slot belongs to the bag. Errors: P_LIMIT the bag is full; the kernel's.
+ * Put the capability in slot `cap` into the bag under `name` and into the body's table, in place of one of the same
+ * name. On success the slot belongs to the bag. Errors: P_LIMIT the bag is full; the kernel's.
  */
 MUST_USE uint32_t body_give(struct body *body, const char *name, cap_t cap);
 

@@ -15,7 +15,7 @@ struct launch_request {
 };
 
 /*
- * A new process, child of process `parent` (0 = none), with copies of those capabilities of `bag` that the strings name.
+ * A new process, child of process `parent` (0 = none), with copies of the capabilities of `bag` that the strings name.
  * Errors: see process_spawn in libsys/proto/process.h; `reason` (PROTOCOL_REASON_MAX bytes) may say more.
  */
 MUST_USE uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag,

@@ -1,6 +1,6 @@
 /*
- * The process server. README.md says what it is given; here that is looked up, its memory is put in order, and process 1
- * started.
+ * The process server. README.md says what it is given; here that is looked up, its memory is put in order, and
+ * process 1 started.
  *
  *     process IMAGE [CAPABILITY]...      process 1, and the names of what it gets
  */
@@ -51,9 +51,9 @@ static bool map_own(const struct system *system, const struct frame_run *run, ua
 {
     for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
         uint64_t left = run->page_count - done;
-        struct result result =
-            sys_space_map(system->caps.space, run->memory, run->offset_pages + done,
-                          left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX, at + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE);
+        uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
+        struct result result = sys_space_map(system->caps.space, run->memory, run->offset_pages + done, count,
+                                             at + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE);
         if (result.status != OK) {
             log_print("process: mapping its own memory: %s", status_text(result.status));
             return false;
@@ -101,7 +101,8 @@ static void start_random(struct system *system)
 static bool fill_origin(struct system *system, int argc, char **argv)
 {
     for (int i = 2; i < argc; i++) {
-        if (i - 2 >= (int)PROCESS_BAG_MAX || !bag_name_is_valid(argv[i], PROCESS_NAME_MAX) || program_cap(argv[i]) == 0) {
+        bool fits = i - 2 < (int)PROCESS_BAG_MAX && bag_name_is_valid(argv[i], PROCESS_NAME_MAX);
+        if (!fits || program_cap(argv[i]) == 0) {
             log_print("process: can't pass on a capability `%s`", argv[i]);
             return false;
         }

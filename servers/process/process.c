@@ -98,7 +98,9 @@ uint32_t process_find_ended(struct process_table *table, const struct process *c
     uint32_t status = P_NO_CHILD;
     for (uint32_t i = 0; i < PROCESS_MAX; i++) {
         struct process *child = &table->entries[i];
-        if (child->pid == 0 || child->parent != caller->pid || child->orphan || (pid != PROCESS_ANY && pid != child->pid))
+        if (child->pid == 0 || child->parent != caller->pid || child->orphan)
+            continue;
+        if (pid != PROCESS_ANY && pid != child->pid)
             continue;
         if (child->state == PROCESS_ENDED) {
             *ret_child = child;

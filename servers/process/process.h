@@ -1,6 +1,6 @@
 /*
- * The table of processes and its rules: who is whose child, who waits for whom, who may act on whom. Pure: what a process
- * is made of lies in body.h.
+ * The table of processes and its rules: who is whose child, who waits for whom, who may act on whom. Pure: what a
+ * process is made of lies in body.h.
  *
  *   begin -> RUNNING <-> WAITING, SLEEPING -> end -> ENDED -> forget         (an orphan is forgotten as it ends)
  *        \-> cancel
@@ -61,8 +61,8 @@ bool process_may_act(struct process_table *table, const struct process *caller, 
 
 /*
  * A process has ended. Its children become orphans; those that had ended are forgotten, and it too if it is one.
- * Returns the process that waits for it, RUNNING again: it is to be told, and the ended one to be forgotten. NULL: nobody
- * waits now.
+ * Returns the process that waits for it, RUNNING again: it is to be told, and the ended one to be forgotten. NULL:
+ * nobody waits now.
  */
 struct process *process_end(struct process_table *table, struct process *process,
                             const struct process_wait_reply *end);

@@ -112,7 +112,7 @@ static void tell_end(struct process *parent, struct process *child)
 {
     cap_t answer = parent->answer;
     parent->answer = 0;
-    (void)server_answer(&served_server, answer, OPERATION_WAIT, OK, &child->end); /* a parent that is gone needs no end */
+    (void)server_answer(&served_server, answer, OPERATION_WAIT, OK, &child->end); /* it may be gone */
     process_forget(&sys->processes, child);
 }
 

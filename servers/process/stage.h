@@ -25,8 +25,8 @@ MUST_USE uint32_t stage_append(struct system *system, struct stage *stage, uint6
                                uint64_t length_bytes);
 
 /*
- * Move everything to the work area's strings and forget it; *ret_length_bytes is its length. Errors: the kernel's; it is
- * forgotten all the same.
+ * Move everything to the work area's strings and forget it; *ret_length_bytes is its length. Errors: the kernel's;
+ * it is forgotten all the same.
  */
 MUST_USE uint32_t stage_collect(struct system *system, struct stage *stage, uint64_t *ret_length_bytes);
 

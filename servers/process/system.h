@@ -1,6 +1,6 @@
 /*
- * What the process server has to make processes from: its capabilities, its memory, and one work area, which it uses for
- * one process at a time.
+ * What the process server has to make processes from: its capabilities, its memory, and one work area, which it uses
+ * for one process at a time.
  */
 #pragma once
 

@@ -154,8 +154,12 @@ void fake_reset(void)
     own_mappings = 0;
     fake_fail_at(0);
     static const enum object_type types[] = {
-        [FAKE_CAP_RAM] = OBJECT_MEMORY,     [FAKE_CAP_ENDPOINT] = OBJECT_ENDPOINT, [FAKE_CAP_EVENTS] = OBJECT_NOTIFICATION,
-        [FAKE_CAP_SPACE] = OBJECT_SPACE,    [FAKE_CAP_POOL] = OBJECT_POOL,         [FAKE_CAP_FILES] = OBJECT_ENDPOINT,
+        [FAKE_CAP_RAM] = OBJECT_MEMORY,
+        [FAKE_CAP_ENDPOINT] = OBJECT_ENDPOINT,
+        [FAKE_CAP_EVENTS] = OBJECT_NOTIFICATION,
+        [FAKE_CAP_SPACE] = OBJECT_SPACE,
+        [FAKE_CAP_POOL] = OBJECT_POOL,
+        [FAKE_CAP_FILES] = OBJECT_ENDPOINT,
         [FAKE_CAP_CONSOLE] = OBJECT_ENDPOINT,
     };
     for (uint32_t i = FAKE_CAP_RAM; i <= FAKE_CAP_CONSOLE; i++)

@@ -78,14 +78,16 @@ static void mistakes_are_named(void)
         {PROGRAM(",\"capabilities\":[]"), "program 1 (a): capabilities is not an object"},
         {CAP(""), "program 1 (a), capability c: must have one of endpoint, notification, ports, irq, memory, pool, "
                   "volume, devices, self"},
-        {CAP("\"irq\":1,\"volume\":true"), "program 1 (a), capability c: must have one of endpoint, notification, ports, "
-                                           "irq, memory, pool, volume, devices, self"},
+        {CAP("\"irq\":1,\"volume\":true"),
+         "program 1 (a), capability c: must have one of endpoint, notification, ports, irq, memory, pool, volume, "
+         "devices, self"},
         {CAP("\"endpoint\":\"e\""), "program 1 (a), capability c: an endpoint needs \"right\": serve, call or own"},
         {CAP("\"endpoint\":\"e\",\"right\":\"raise\""),
          "program 1 (a), capability c: an endpoint needs \"right\": serve, call or own"},
         {CAP("\"endpoint\":\"e\",\"right\":\"cal\""),
          "program 1 (a), capability c: right must be serve, call, own, raise or wait"},
-        {CAP("\"irq\":1,\"right\":\"call\""), "program 1 (a), capability c: only endpoints and notifications have a right"},
+        {CAP("\"irq\":1,\"right\":\"call\""),
+         "program 1 (a), capability c: only endpoints and notifications have a right"},
         {CAP("\"endpoint\":\"e\",\"right\":\"serve\",\"badge\":1"),
          "program 1 (a), capability c: a badge goes with right call alone"},
         {CAP("\"notification\":\"e\",\"right\":\"raise\",\"bind\":true"),
@@ -113,8 +115,8 @@ static void mistakes_are_named(void)
 static void damage_does_no_harm(void)
 {
     static const char good[] =
-        "{\"programs\":[{\"name\":\"a\",\"image\":\"b\",\"arguments\":[\"x\"],\"capabilities\":{\"c\":{\"ports\":[1,2]},"
-        "\"d\":{\"endpoint\":\"e\",\"right\":\"call\"}}}]}";
+        "{\"programs\":[{\"name\":\"a\",\"image\":\"b\",\"arguments\":[\"x\"],\"capabilities\":{"
+        "\"c\":{\"ports\":[1,2]},\"d\":{\"endpoint\":\"e\",\"right\":\"call\"}}}]}";
     char text[sizeof good];
     uint64_t state = 99;
     CHECK(parse(good));

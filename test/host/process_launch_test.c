@@ -100,7 +100,8 @@ static void start(uint64_t pages)
     memset(sys, 0, sizeof *sys);
     memset(&late, 0, sizeof late);
     system_init(sys);
-    sys->caps = (struct system_caps){FAKE_CAP_ENDPOINT, FAKE_CAP_EVENTS, FAKE_CAP_SPACE, FAKE_CAP_POOL, FAKE_CAP_FILES, 0};
+    sys->caps = (struct system_caps){
+        FAKE_CAP_ENDPOINT, FAKE_CAP_EVENTS, FAKE_CAP_SPACE, FAKE_CAP_POOL, FAKE_CAP_FILES, 0};
     uint64_t work_pages = WORK_BYTES / PAGE_BYTES;
     CHECK(frames_add_region(&sys->frames, FAKE_CAP_RAM, work_pages + pages));
     CHECK(frames_bitmap_bytes(&sys->frames) <= sizeof bitmap);
@@ -468,7 +469,8 @@ static void fault_kills_and_is_told(void)
     serve_fault(&event);
     serve_fault(&event); /* a second one finds nobody */
     CHECK_EQUAL(wait_for(1, pid, 0, &end), OK);
-    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGSEGV && end.fault == FAULT_PAGE && end.address == 0x1234);
+    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGSEGV);
+    CHECK(end.fault == FAULT_PAGE && end.address == 0x1234);
     struct trace after = look();
     CHECK(same(&before, &after));
 }

@@ -161,7 +161,8 @@ static void who_may_act_on_whom(void)
     CHECK(process_end(&table, job, &exited) == NULL);
     CHECK(process_may_act(&table, shell, helper)); /* orphans belong to process 1's family */
     CHECK(!process_may_act(&table, kill, helper));
-    CHECK(!process_may_act(&table, helper, other) && !process_may_act(&table, helper, shell)); /* nor do they gain by it */
+    CHECK(!process_may_act(&table, helper, other)); /* nor do they gain by it */
+    CHECK(!process_may_act(&table, helper, shell));
     CHECK(process_may_act(&table, helper, process_begin(&table, helper->pid)));
 }
 
