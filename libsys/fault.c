@@ -4,16 +4,14 @@
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 
-void fault_from_event(const struct server_event *event, struct fault_message *ret_fault)
-{
+void fault_from_event(const struct server_event *event, struct fault_message *ret_fault) {
     uint64_t words[MESSAGE_WORDS];
     memset(words, 0, sizeof words);
     (void)message_get(&event->message, words); /* what did not come stays zero */
     memcpy(ret_fault, words, sizeof *ret_fault);
 }
 
-const char *fault_text(uint64_t kind)
-{
+const char *fault_text(uint64_t kind) {
     switch ((enum fault_kind)kind) {
     case FAULT_PAGE:
         return "page fault";
@@ -39,15 +37,13 @@ const char *fault_text(uint64_t kind)
     return "unknown fault";
 }
 
-static const char *access_text(uint64_t access)
-{
+static const char *access_text(uint64_t access) {
     if ((access & FAULT_ACCESS_FETCH) != 0)
         return "execute";
     return (access & FAULT_ACCESS_WRITE) != 0 ? "write" : "read";
 }
 
-void fault_log(const char *name, const struct fault_message *fault)
-{
+void fault_log(const char *name, const struct fault_message *fault) {
     const struct thread_registers *r = &fault->registers;
     if (fault->kind == FAULT_PAGE)
         log_print("%s: page fault: %s at 0x%016lx (%s), rip 0x%016lx", name, access_text(fault->access), fault->address,

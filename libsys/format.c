@@ -15,14 +15,12 @@ struct conversion {
     char letter;
 };
 
-static void put_repeated(struct format_sink *sink, char character, int count)
-{
+static void put_repeated(struct format_sink *sink, char character, int count) {
     for (int i = 0; i < count; i++)
         sink->put(sink, &character, 1);
 }
 
-static void put_text(struct format_sink *sink, const struct conversion *how, const char *text, size_t length)
-{
+static void put_text(struct format_sink *sink, const struct conversion *how, const char *text, size_t length) {
     int padding = how->width > 0 && (size_t)how->width > length ? how->width - (int)length : 0;
     if (!how->left)
         put_repeated(sink, ' ', padding);
@@ -33,8 +31,7 @@ static void put_text(struct format_sink *sink, const struct conversion *how, con
 }
 
 /* prefix: "-", "0x" or "". Zero padding goes between it and the digits. */
-static void put_number(struct format_sink *sink, const struct conversion *how, uint64_t value, const char *prefix)
-{
+static void put_number(struct format_sink *sink, const struct conversion *how, uint64_t value, const char *prefix) {
     uint64_t base = how->letter == 'x' || how->letter == 'X' || how->letter == 'p' ? 16 : 10;
     const char *digits = how->letter == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
     char text[20];
@@ -58,8 +55,7 @@ static void put_number(struct format_sink *sink, const struct conversion *how, u
         put_repeated(sink, ' ', padding);
 }
 
-static int parse_count(const char **at, va_list *arguments)
-{
+static int parse_count(const char **at, va_list *arguments) {
     if (**at == '*') {
         (*at)++;
         return va_arg(*arguments, int);
@@ -72,8 +68,7 @@ static int parse_count(const char **at, va_list *arguments)
 }
 
 /* at: just behind the percent sign; left behind the letter. */
-static struct conversion parse_conversion(const char **at, va_list *arguments)
-{
+static struct conversion parse_conversion(const char **at, va_list *arguments) {
     struct conversion how = {.precision = -1};
     for (;; (*at)++) {
         if (**at == '-')
@@ -100,22 +95,19 @@ static struct conversion parse_conversion(const char **at, va_list *arguments)
     return how;
 }
 
-static void put_signed(struct format_sink *sink, const struct conversion *how, int64_t value)
-{
+static void put_signed(struct format_sink *sink, const struct conversion *how, int64_t value) {
     uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     put_number(sink, how, magnitude, value < 0 ? "-" : "");
 }
 
-static void put_string(struct format_sink *sink, const struct conversion *how, const char *text)
-{
+static void put_string(struct format_sink *sink, const struct conversion *how, const char *text) {
     if (text == NULL)
         text = "(null)";
     put_text(sink, how, text, how->precision >= 0 ? strnlen(text, (size_t)how->precision) : strlen(text));
 }
 
 /* Returns false for a letter it does not know. */
-static bool put_conversion(struct format_sink *sink, const struct conversion *how, va_list *arguments)
-{
+static bool put_conversion(struct format_sink *sink, const struct conversion *how, va_list *arguments) {
     switch (how->letter) {
     case 'd':
     case 'i':
@@ -145,8 +137,7 @@ static bool put_conversion(struct format_sink *sink, const struct conversion *ho
     }
 }
 
-void format_arguments(struct format_sink *sink, const char *format, va_list arguments)
-{
+void format_arguments(struct format_sink *sink, const char *format, va_list arguments) {
     va_list rest;
     va_copy(rest, arguments);
     const char *at = format;
@@ -173,8 +164,7 @@ struct buffer_sink {
     size_t length_bytes; /* of the whole text, cut or not */
 };
 
-static void buffer_put(struct format_sink *sink, const char *text, size_t length_bytes)
-{
+static void buffer_put(struct format_sink *sink, const char *text, size_t length_bytes) {
     struct buffer_sink *to = (struct buffer_sink *)(void *)sink;
     if (to->length_bytes < to->size_bytes) {
         size_t room = to->size_bytes - to->length_bytes;
@@ -183,8 +173,7 @@ static void buffer_put(struct format_sink *sink, const char *text, size_t length
     to->length_bytes += length_bytes;
 }
 
-size_t format_into_list(char *buffer, size_t size_bytes, const char *format, va_list arguments)
-{
+size_t format_into_list(char *buffer, size_t size_bytes, const char *format, va_list arguments) {
     struct buffer_sink to = {{buffer_put}, buffer, size_bytes, 0};
     format_arguments(&to.sink, format, arguments);
     if (size_bytes > 0)
@@ -192,8 +181,7 @@ size_t format_into_list(char *buffer, size_t size_bytes, const char *format, va_
     return to.length_bytes;
 }
 
-size_t format_into(char *buffer, size_t size_bytes, const char *format, ...)
-{
+size_t format_into(char *buffer, size_t size_bytes, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     size_t length = format_into_list(buffer, size_bytes, format, arguments);

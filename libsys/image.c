@@ -9,10 +9,9 @@ static uint64_t page_up(uint64_t address) { return page_down(address + PAGE_BYTE
 static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-uint64_t image_table_pages(const struct elf_plan *plan, uaddr_t base)
-{
+uint64_t image_table_pages(const struct elf_plan *plan, uaddr_t base) {
     static const uint32_t level_shifts[] = {21, 30, 39}; /* what one page table, directory, pointer table covers */
-    uint64_t pages = 3; /* stack and message page */
+    uint64_t pages = 3;                                  /* stack and message page */
     for (uint32_t level = 0; level < 3; level++) {
         uint64_t next = 0; /* the first area that is not counted yet; segments ascend */
         for (uint32_t i = 0; i < plan->segment_count; i++) {
@@ -29,8 +28,7 @@ uint64_t image_table_pages(const struct elf_plan *plan, uaddr_t base)
     return pages;
 }
 
-uint64_t image_pages(const struct elf_plan *plan)
-{
+uint64_t image_pages(const struct elf_plan *plan) {
     uint64_t pages = 0;
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         const struct elf_segment *segment = &plan->segments[i];
@@ -41,8 +39,7 @@ uint64_t image_pages(const struct elf_plan *plan)
 
 /* Note a piece and map it. */
 static uint32_t add_piece(struct image *image, uaddr_t at, const struct frame_run *run, uint32_t rights,
-                          enum image_kind kind)
-{
+                          enum image_kind kind) {
     image->pieces[image->piece_count++] = (struct image_piece){
         .at = at,
         .page_count = (uint32_t)run->page_count,
@@ -53,8 +50,8 @@ static uint32_t add_piece(struct image *image, uaddr_t at, const struct frame_ru
     };
     for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
         uint64_t count = smaller(run->page_count - done, MAP_PAGES_MAX);
-        struct result result = sys_space_map(image->space, run->memory, run->offset_pages + done, count,
-                                             at + done * PAGE_BYTES, rights);
+        struct result result =
+            sys_space_map(image->space, run->memory, run->offset_pages + done, count, at + done * PAGE_BYTES, rights);
         if (result.status != OK)
             return (uint32_t)result.status;
     }
@@ -70,8 +67,7 @@ struct content {
 };
 
 /* Fill the frame at `offset_pages` of `memory`, which will be the page at `page`. */
-static uint32_t fill_page(cap_t memory, uint64_t offset_pages, uaddr_t page, const struct content *content)
-{
+static uint32_t fill_page(cap_t memory, uint64_t offset_pages, uaddr_t page, const struct content *content) {
     uaddr_t start = larger(page, content->at);
     uaddr_t end = smaller(page + PAGE_BYTES, content->at + content->length_bytes);
     uint64_t frame_offset = offset_pages * PAGE_BYTES;
@@ -89,8 +85,7 @@ static uint32_t fill_page(cap_t memory, uint64_t offset_pages, uaddr_t page, con
 
 /* Private frames for [at, end), filled with `content`. */
 static uint32_t add_private(struct image *image, uaddr_t at, uaddr_t end, uint32_t rights, enum image_kind kind,
-                            const struct content *content, struct image_source *source)
-{
+                            const struct content *content, struct image_source *source) {
     while (at < end) {
         struct frame_run run;
         if (image->piece_count == IMAGE_PIECES_MAX)
@@ -113,8 +108,7 @@ static uint32_t add_private(struct image *image, uaddr_t at, uaddr_t end, uint32
 }
 
 /* Where the part of a segment ends whose pages can be the file's own: a page address, >= that of the first page. */
-static uaddr_t in_place_end(const struct elf_segment *segment, const struct image_file *file)
-{
+static uaddr_t in_place_end(const struct elf_segment *segment, const struct image_file *file) {
     uaddr_t first = page_down(segment->virt);
     if ((segment->rights & MEMORY_WRITE) != 0 || segment->file_bytes == 0)
         return first;
@@ -127,8 +121,7 @@ static uaddr_t in_place_end(const struct elf_segment *segment, const struct imag
 }
 
 static uint32_t load_segment(struct image *image, const struct elf_segment *segment, uaddr_t base,
-                             const struct image_file *file, struct image_source *source)
-{
+                             const struct image_file *file, struct image_source *source) {
     uint32_t rights = segment->rights | MEMORY_READ;
     uaddr_t first = page_down(segment->virt);
     uaddr_t in_place = in_place_end(segment, file);
@@ -155,8 +148,7 @@ static uint32_t load_segment(struct image *image, const struct elf_segment *segm
 }
 
 uint32_t image_load(struct image *image, const struct elf_plan *plan, uaddr_t base, const struct image_file *file,
-                    struct image_source *source)
-{
+                    struct image_source *source) {
     if (plan->shares_page)
         return P_IMAGE;
     for (uint32_t i = 0; i < plan->segment_count; i++) {
@@ -168,15 +160,13 @@ uint32_t image_load(struct image *image, const struct elf_plan *plan, uaddr_t ba
 }
 
 uint32_t image_add_stack(struct image *image, cap_t buffer, uint64_t content_offset_bytes, uint64_t content_bytes,
-                         struct image_source *source)
-{
+                         struct image_source *source) {
     struct content content = {buffer, content_offset_bytes, content_bytes, LAYOUT_STACK_TOP - content_bytes};
     uaddr_t bottom = page_down(content.at) - LAYOUT_STACK_PAGES * PAGE_BYTES;
     return add_private(image, bottom, LAYOUT_STACK_TOP, MEMORY_READ | MEMORY_WRITE, IMAGE_STACK, &content, source);
 }
 
-uint32_t image_add_message(struct image *image, const struct frame_run *frame)
-{
+uint32_t image_add_message(struct image *image, const struct frame_run *frame) {
     if (image->piece_count == IMAGE_PIECES_MAX)
         return P_LIMIT;
     return add_piece(image, LAYOUT_MESSAGE, frame, MEMORY_READ | MEMORY_WRITE, IMAGE_MESSAGE);

@@ -18,8 +18,7 @@ struct message {
 };
 
 /* Send `message` and wait for the answer, which replaces it. Returns enum status; on failure *message is undefined. */
-MUST_USE static inline uint64_t ep_call(cap_t endpoint, struct message *message)
-{
+MUST_USE static inline uint64_t ep_call(cap_t endpoint, struct message *message) {
     uint64_t rax = SYS_ep_call;
     uint64_t rdi = endpoint;
     uint64_t rsi = message->info;
@@ -37,8 +36,7 @@ MUST_USE static inline uint64_t ep_call(cap_t endpoint, struct message *message)
 
 /* Wait for a message until `deadline_ns` (DEADLINE_NEVER, 0 = do not wait). The badge says through which capability. */
 MUST_USE static inline uint64_t ep_wait(cap_t endpoint, uint64_t deadline_ns, struct message *ret_message,
-                                        uint64_t *ret_badge)
-{
+                                        uint64_t *ret_badge) {
     uint64_t rax = SYS_ep_wait;
     uint64_t rdi = endpoint;
     uint64_t rsi = deadline_ns;
@@ -56,8 +54,7 @@ MUST_USE static inline uint64_t ep_wait(cap_t endpoint, uint64_t deadline_ns, st
 }
 
 /* Answer a call. reply: 0 = the one this thread was handed last, else the slot it was moved to. */
-MUST_USE static inline uint64_t ep_reply(cap_t reply, const struct message *message)
-{
+MUST_USE static inline uint64_t ep_reply(cap_t reply, const struct message *message) {
     uint64_t rax = SYS_ep_reply;
     uint64_t rdi = reply;
     uint64_t rsi = message->info;
@@ -73,8 +70,7 @@ MUST_USE static inline uint64_t ep_reply(cap_t reply, const struct message *mess
 }
 
 /* Answer the call this thread was handed last, if there is one; wait for the next message, which replaces *message. */
-MUST_USE static inline uint64_t ep_reply_wait(cap_t endpoint, struct message *message, uint64_t *ret_badge)
-{
+MUST_USE static inline uint64_t ep_reply_wait(cap_t endpoint, struct message *message, uint64_t *ret_badge) {
     uint64_t rax = SYS_ep_reply_wait;
     uint64_t rdi = endpoint;
     uint64_t rsi = message->info;

@@ -7,16 +7,14 @@
 #include "libsys/proto/console.h"
 #include "libsys/string.h"
 
-static void log_bytes(const char *text, size_t length_bytes)
-{
+static void log_bytes(const char *text, size_t length_bytes) {
     if (length_bytes > LOG_BYTES_MAX)
         length_bytes = LOG_BYTES_MAX;
     memcpy(program.message->data, text, length_bytes);
     (void)sys_log_write(length_bytes); /* there is nobody to tell that the log does not work */
 }
 
-void log_print(const char *format, ...)
-{
+void log_print(const char *format, ...) {
     char line[LOG_BYTES_MAX + 1];
     va_list arguments;
     va_start(arguments, format);
@@ -32,8 +30,7 @@ struct print_sink {
     struct console_write_request request;
 };
 
-static void print_flush(struct print_sink *to)
-{
+static void print_flush(struct print_sink *to) {
     if (to->request.length_bytes == 0)
         return;
     struct console_write_reply reply;
@@ -44,8 +41,7 @@ static void print_flush(struct print_sink *to)
     to->request.length_bytes = 0;
 }
 
-static void print_put(struct format_sink *sink, const char *text, size_t length_bytes)
-{
+static void print_put(struct format_sink *sink, const char *text, size_t length_bytes) {
     struct print_sink *to = (struct print_sink *)(void *)sink;
     size_t room = to->console != 0 ? CONSOLE_BYTES_MAX : LOG_BYTES_MAX;
     while (length_bytes > 0) {
@@ -61,8 +57,7 @@ static void print_put(struct format_sink *sink, const char *text, size_t length_
     }
 }
 
-void print_list(const char *format, va_list arguments)
-{
+void print_list(const char *format, va_list arguments) {
     struct print_sink to;
     to.sink.put = print_put;
     to.console = program_cap("console");
@@ -71,16 +66,14 @@ void print_list(const char *format, va_list arguments)
     print_flush(&to);
 }
 
-void print(const char *format, ...)
-{
+void print(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     print_list(format, arguments);
     va_end(arguments);
 }
 
-void print_bytes(const void *bytes, size_t length_bytes)
-{
+void print_bytes(const void *bytes, size_t length_bytes) {
     struct print_sink to;
     to.sink.put = print_put;
     to.console = program_cap("console");

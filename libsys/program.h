@@ -23,8 +23,8 @@ struct auxiliary_entry {
 
 struct program {
     int argument_count;
-    char **arguments;   /* ends with NULL */
-    char **environment; /* ends with NULL */
+    char **arguments;                        /* ends with NULL */
+    char **environment;                      /* ends with NULL */
     const struct auxiliary_entry *auxiliary; /* ends with type 0 */
     struct message_page *message;            /* of the first thread */
     struct slots slots;                      /* free slots of the program's own table; empty if nobody told */

@@ -4,8 +4,7 @@
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 
-uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol)
-{
+uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol) {
     *server = (struct server){.endpoint = endpoint, .protocol = protocol};
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
         server->receive[i] = slot_take();
@@ -15,8 +14,7 @@ uint32_t server_init(struct server *server, cap_t endpoint, const struct protoco
     return OK;
 }
 
-uint32_t server_next(struct server *server, struct server_event *ret_event)
-{
+uint32_t server_next(struct server *server, struct server_event *ret_event) {
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
         if (server->receive[i] == 0)
             server->receive[i] = slot_take(); /* 0 when none is left: nothing can be received there */
@@ -46,8 +44,7 @@ uint32_t server_next(struct server *server, struct server_event *ret_event)
 
 /* Put an answer into *ret_message and the message page. reason: with a failing status, may be NULL. */
 static void build_answer(const struct protocol_operation *operation, uint32_t status, const void *reply,
-                         const char *reason, struct message *ret_message)
-{
+                         const char *reason, struct message *ret_message) {
     *ret_message = (struct message){.info = MESSAGE_INFO(status, 0, 0)};
     if (status == OK) {
         uint32_t words = protocol_words(&operation->reply, reply);
@@ -62,8 +59,7 @@ static void build_answer(const struct protocol_operation *operation, uint32_t st
 }
 
 static uint32_t serve_counter(const struct server *server, const struct server_counter_request *request,
-                              struct server_counter_reply *reply)
-{
+                              struct server_counter_reply *reply) {
     if (request->number >= server->protocol->operation_count)
         return P_END;
     *reply = (struct server_counter_reply){.count = server->counts[request->number]};
@@ -74,8 +70,7 @@ static uint32_t serve_counter(const struct server *server, const struct server_c
 
 /* Check the request and let its handler run. */
 static uint32_t run_handler(struct server *server, const struct server_event *event, struct server_call *call,
-                            uint32_t word_count)
-{
+                            uint32_t word_count) {
     const void *request = server->request_words;
     if (call->operation >= server->protocol->operation_count)
         return P_OPERATION;
@@ -89,8 +84,7 @@ static uint32_t run_handler(struct server *server, const struct server_event *ev
 }
 
 /* Delete what came along and no handler kept; the next wait needs a fresh slot for what one did keep. */
-static void settle_received(struct server *server, struct server_call *call, uint32_t count)
-{
+static void settle_received(struct server *server, struct server_call *call, uint32_t count) {
     for (uint32_t i = 0; i < count && i < MESSAGE_CAPS; i++) {
         if (call->caps[i] != 0)
             (void)sys_cap_delete(0, call->caps[i]); /* can't fail: it lies in a slot of ours */
@@ -100,8 +94,7 @@ static void settle_received(struct server *server, struct server_call *call, uin
 }
 
 /* Answer now, with capabilities, and clear the slots they were sent from. */
-static void answer_with_caps(struct server *server, const struct server_call *call, uint32_t cap_count)
-{
+static void answer_with_caps(struct server *server, const struct server_call *call, uint32_t cap_count) {
     for (uint32_t i = 0; i < cap_count; i++)
         program.message->send_caps[i] = call->reply_caps[i];
     uint64_t status;
@@ -120,8 +113,7 @@ static void answer_with_caps(struct server *server, const struct server_call *ca
     }
 }
 
-void server_serve(struct server *server, const struct server_event *event)
-{
+void server_serve(struct server *server, const struct server_event *event) {
     struct server_call call;
     call.badge = event->badge;
     call.operation = message_label(event->message.info);
@@ -145,8 +137,7 @@ void server_serve(struct server *server, const struct server_event *event)
         server->answer_waits = true;
 }
 
-cap_t server_defer(void)
-{
+cap_t server_defer(void) {
     cap_t slot = slot_take();
     if (slot == 0)
         return 0;
@@ -156,8 +147,7 @@ cap_t server_defer(void)
     return 0;
 }
 
-bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply)
-{
+bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply) {
     struct message answer;
     build_answer(&server->protocol->operations[number], status, reply, NULL, &answer);
     bool delivered = ep_reply(slot, &answer) == OK;
@@ -167,14 +157,13 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
     return delivered;
 }
 
-void server_forget(cap_t slot)
-{
+void server_forget(cap_t slot) {
     (void)sys_cap_delete(0, slot); /* nothing in it: the caller is gone already */
     slot_free(slot);
 }
 
-uint32_t server_counter(cap_t server, const struct server_counter_request *request, struct server_counter_reply *reply)
-{
+uint32_t server_counter(cap_t server, const struct server_counter_request *request,
+                        struct server_counter_reply *reply) {
     static const struct protocol_operation operation = {"counter", {8, 8, 0}, {sizeof *reply, sizeof *reply, 0}};
     return protocol_call(server, 0, &operation, request, reply, NULL);
 }

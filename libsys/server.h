@@ -23,8 +23,8 @@
 struct server_call {
     uint64_t badge;
     uint32_t operation;
-    cap_t caps[MESSAGE_CAPS];       /* received; a handler that keeps one writes 0 there, the others are deleted */
-    cap_t reply_caps[MESSAGE_CAPS]; /* to send; slots that slot_take gave: emptied and freed after the answer */
+    cap_t caps[MESSAGE_CAPS];         /* received; a handler that keeps one writes 0 there, the others are deleted */
+    cap_t reply_caps[MESSAGE_CAPS];   /* to send; slots that slot_take gave: emptied and freed after the answer */
     char reason[PROTOCOL_REASON_MAX]; /* for a failure: why, in words; may stay empty */
 };
 
@@ -49,7 +49,7 @@ struct server {
     uint64_t counts[SERVER_OPERATIONS_MAX]; /* calls taken, by operation */
     bool answer_waits;                      /* `answer` goes out with the next wait */
     struct message answer;
-    uint64_t request_words[MESSAGE_WORDS];  /* of the call that is being served */
+    uint64_t request_words[MESSAGE_WORDS]; /* of the call that is being served */
     uint64_t reply_words[MESSAGE_WORDS];
 };
 
@@ -91,29 +91,27 @@ struct server_counter_reply {
 MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_request *request,
                                  struct server_counter_reply *reply);
 
-#define PROTOCOL_ROW_HANDLER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
+#define PROTOCOL_ROW_HANDLER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps)            \
     static uint32_t proto##_serve_##name(struct server_call *call, const struct proto##_##name##_request *request, \
                                          struct proto##_##name##_reply *reply);
 
 #define PROTOCOL_ROW_CASE(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
-    case number: \
+    case number:                                                                                     \
         return proto##_serve_##name(call, request, reply);
 
-#define PROTOCOL_SERVER(proto, OPERATIONS) \
-    OPERATIONS(PROTOCOL_ROW_HANDLER) \
-    static uint32_t proto##_dispatch(struct server_call *call, const void *request, void *reply) \
-    { \
-        switch (call->operation) { \
-            OPERATIONS(PROTOCOL_ROW_CASE) \
-        default: \
-            return P_OPERATION; \
-        } \
-    } \
-    static const struct protocol_operation proto##_operations[] = { \
+#define PROTOCOL_SERVER(proto, OPERATIONS)                                                                           \
+    OPERATIONS(PROTOCOL_ROW_HANDLER)                                                                                 \
+    static uint32_t proto##_dispatch(struct server_call *call, const void *request, void *reply) {                   \
+        switch (call->operation) {                                                                                   \
+            OPERATIONS(PROTOCOL_ROW_CASE)                                                                            \
+        default:                                                                                                     \
+            return P_OPERATION;                                                                                      \
+        }                                                                                                            \
+    }                                                                                                                \
+    static const struct protocol_operation proto##_operations[] = {                                                  \
         [0] = {"counter", {8, 8, 0}, {sizeof(struct server_counter_reply), sizeof(struct server_counter_reply), 0}}, \
-        OPERATIONS(PROTOCOL_ROW_OPERATION)}; \
-    _Static_assert(sizeof proto##_operations / sizeof proto##_operations[0] <= SERVER_OPERATIONS_MAX, \
-                   "there is a counter for each"); \
-    static const struct protocol proto##_protocol = {#proto, proto##_operations, \
-                                                     sizeof proto##_operations / sizeof proto##_operations[0], \
-                                                     proto##_dispatch};
+        OPERATIONS(PROTOCOL_ROW_OPERATION)};                                                                         \
+    _Static_assert(sizeof proto##_operations / sizeof proto##_operations[0] <= SERVER_OPERATIONS_MAX,                \
+                   "there is a counter for each");                                                                   \
+    static const struct protocol proto##_protocol = {                                                                \
+        #proto, proto##_operations, sizeof proto##_operations / sizeof proto##_operations[0], proto##_dispatch};

@@ -1,15 +1,13 @@
 #include "libsys/slots.h"
 
-void slots_init(struct slots *slots, uint64_t first, uint64_t limit)
-{
+void slots_init(struct slots *slots, uint64_t first, uint64_t limit) {
     *slots = (struct slots){.first = first, .limit = limit < TABLE_SLOTS_MAX ? limit : TABLE_SLOTS_MAX};
     for (uint64_t slot = 0; slot < TABLE_SLOTS_MAX; slot++)
         if (slot < first || slot >= slots->limit)
             slots->used[slot / 64] |= 1ULL << slot % 64;
 }
 
-cap_t slots_take(struct slots *slots)
-{
+cap_t slots_take(struct slots *slots) {
     for (uint64_t word = slots->hint; word < TABLE_SLOTS_MAX / 64; word++) {
         slots->hint = word;
         if (slots->used[word] == UINT64_MAX)
@@ -22,8 +20,7 @@ cap_t slots_take(struct slots *slots)
     return 0;
 }
 
-void slots_free(struct slots *slots, cap_t slot)
-{
+void slots_free(struct slots *slots, cap_t slot) {
     if (slot < slots->first || slot >= slots->limit || (slots->used[slot / 64] >> slot % 64 & 1) == 0)
         return;
     slots->used[slot / 64] &= ~(1ULL << slot % 64);

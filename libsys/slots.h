@@ -8,10 +8,10 @@
 #include "kernel/abi/syscall.h"
 
 struct slots {
-    uint64_t first;                           /* slots below were filled by whoever made the program */
-    uint64_t limit;                           /* slots in the table */
-    uint64_t hint;                            /* no word below this one has a free slot */
-    uint64_t used_count;                      /* taken by slots_take */
+    uint64_t first;      /* slots below were filled by whoever made the program */
+    uint64_t limit;      /* slots in the table */
+    uint64_t hint;       /* no word below this one has a free slot */
+    uint64_t used_count; /* taken by slots_take */
     uint64_t used[TABLE_SLOTS_MAX / 64];
 };
 

@@ -16,8 +16,7 @@ struct writer {
 
 static uaddr_t here(const struct writer *to) { return to->top - (to->size_bytes - to->at); }
 
-static void push(struct writer *to, const void *bytes, uint64_t length_bytes)
-{
+static void push(struct writer *to, const void *bytes, uint64_t length_bytes) {
     if (to->full || length_bytes > to->at) {
         to->full = true;
         return;
@@ -28,15 +27,13 @@ static void push(struct writer *to, const void *bytes, uint64_t length_bytes)
 
 static void push_word(struct writer *to, uint64_t word) { push(to, &word, sizeof word); }
 
-static void push_auxiliary(struct writer *to, uint64_t type, uint64_t value)
-{
+static void push_auxiliary(struct writer *to, uint64_t type, uint64_t value) {
     push_word(to, value);
     push_word(to, type);
 }
 
 /* `block` was pushed at `base`: pointers to its strings, the first one lowest. */
-static void push_pointers(struct writer *to, const struct string_block *block, uaddr_t base)
-{
+static void push_pointers(struct writer *to, const struct string_block *block, uaddr_t base) {
     uint64_t pointer_bytes = block->count * sizeof(uint64_t);
     if (to->full || pointer_bytes > to->at) {
         to->full = true;
@@ -51,8 +48,7 @@ static void push_pointers(struct writer *to, const struct string_block *block, u
     }
 }
 
-bool string_block_is_whole(const struct string_block *block)
-{
+bool string_block_is_whole(const struct string_block *block) {
     uint64_t count = 0;
     for (uint64_t i = 0; i < block->length_bytes; i++)
         if (block->bytes[i] == '\0')
@@ -60,8 +56,7 @@ bool string_block_is_whole(const struct string_block *block)
     return count == block->count && (block->length_bytes == 0 || block->bytes[block->length_bytes - 1] == '\0');
 }
 
-static void push_vector(struct writer *to, const struct stack_input *input, uaddr_t path, uaddr_t random)
-{
+static void push_vector(struct writer *to, const struct stack_input *input, uaddr_t path, uaddr_t random) {
     push_auxiliary(to, AT_NULL, 0);
     push_auxiliary(to, AT_BATON_MESSAGE, input->message);
     push_auxiliary(to, AT_EXECFN, path);
@@ -76,8 +71,7 @@ static void push_vector(struct writer *to, const struct stack_input *input, uadd
     }
 }
 
-bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size_bytes, uaddr_t *ret_pointer)
-{
+bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size_bytes, uaddr_t *ret_pointer) {
     struct writer to = {buffer, size_bytes, size_bytes, input->top, false};
     push_word(&to, 0);
     push(&to, input->path, strlen(input->path) + 1);

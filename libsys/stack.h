@@ -24,12 +24,12 @@ struct stack_input {
     uaddr_t top; /* the first address behind the stack, multiple of 16 */
     struct string_block arguments;
     struct string_block environment[STACK_ENVIRONMENTS];
-    const char *path; /* AT_EXECFN */
+    const char *path;                   /* AT_EXECFN */
     uint8_t random[STACK_RANDOM_BYTES]; /* what AT_RANDOM points to */
-    uaddr_t headers;      /* AT_PHDR; 0 = not in memory */
+    uaddr_t headers;                    /* AT_PHDR; 0 = not in memory */
     uint64_t header_count;
-    uaddr_t base;  /* AT_BASE: what a position-independent image was moved by */
-    uaddr_t entry; /* AT_ENTRY */
+    uaddr_t base;    /* AT_BASE: what a position-independent image was moved by */
+    uaddr_t entry;   /* AT_ENTRY */
     uaddr_t message; /* AT_BATON_MESSAGE */
 };
 

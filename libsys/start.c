@@ -11,8 +11,7 @@ struct program program;
 void program_start(uint64_t *stack);
 int main(int argc, char **argv, char **envp);
 
-const char *program_variable(const char *name)
-{
+const char *program_variable(const char *name) {
     size_t length = strlen(name);
     for (char **entry = program.environment; *entry != NULL; entry++)
         if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
@@ -21,8 +20,7 @@ const char *program_variable(const char *name)
 }
 
 /* The number in the environment string PREFIX:NAME=NUMBER; 0 = none. */
-static uint64_t named_number(const char *prefix, const char *name)
-{
+static uint64_t named_number(const char *prefix, const char *name) {
     size_t prefix_length = strlen(prefix);
     size_t length = strlen(name);
     for (char **entry = program.environment; *entry != NULL; entry++) {
@@ -41,8 +39,7 @@ cap_t program_cap(const char *name) { return named_number("cap", name); }
 
 uint64_t program_cap_size(const char *name) { return named_number("size", name); }
 
-uint64_t program_auxiliary(uint64_t type)
-{
+uint64_t program_auxiliary(uint64_t type) {
     for (const struct auxiliary_entry *entry = program.auxiliary; entry->type != AT_NULL; entry++)
         if (entry->type == type)
             return entry->value;
@@ -53,8 +50,7 @@ cap_t slot_take(void) { return slots_take(&program.slots); }
 
 void slot_free(cap_t slot) { slots_free(&program.slots, slot); }
 
-_Noreturn void program_exit(int code)
-{
+_Noreturn void program_exit(int code) {
     cap_t process = program_cap("process");
     struct process_exit_request request = {(uint64_t)(unsigned int)code};
     struct process_exit_reply reply;
@@ -64,8 +60,7 @@ _Noreturn void program_exit(int code)
     __builtin_trap();
 }
 
-static void find_slots(void)
-{
+static void find_slots(void) {
     const char *text = program_variable("slots");
     uint64_t first;
     uint64_t limit;
@@ -77,8 +72,7 @@ static void find_slots(void)
 }
 
 /* stack: where the initial stack pointer pointed. */
-void program_start(uint64_t *stack)
-{
+void program_start(uint64_t *stack) {
     program.argument_count = (int)stack[0];
     program.arguments = (char **)(uintptr_t)(stack + 1);
     program.environment = program.arguments + program.argument_count + 1;

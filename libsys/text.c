@@ -3,8 +3,7 @@
 #include "libsys/proto/protocol.h"
 
 /* The value of a digit in bases up to 36; 99 = no digit or letter. */
-static uint64_t digit_value(char character)
-{
+static uint64_t digit_value(char character) {
     if (character >= '0' && character <= '9')
         return (uint64_t)(character - '0');
     if (character >= 'a' && character <= 'z')
@@ -14,8 +13,7 @@ static uint64_t digit_value(char character)
     return 99;
 }
 
-bool text_to_number(const char *text, uint64_t *ret_value)
-{
+bool text_to_number(const char *text, uint64_t *ret_value) {
     uint64_t base = 10;
     if (text[0] == '0' && text[1] == 'x') {
         base = 16;
@@ -35,14 +33,13 @@ bool text_to_number(const char *text, uint64_t *ret_value)
     return true;
 }
 
-const char *status_text(uint64_t status)
-{
+const char *status_text(uint64_t status) {
     switch (status) {
 #define STATUS(number, name, text) \
-    case number: \
+    case number:                   \
         return text;
 #define PROTOCOL_STATUS(number, name, text) \
-    case number: \
+    case number:                            \
         return text;
 #include "kernel/abi/status.def"
 #include "libsys/proto/status.def"
@@ -52,14 +49,13 @@ const char *status_text(uint64_t status)
     }
 }
 
-const char *status_name(uint64_t status)
-{
+const char *status_name(uint64_t status) {
     switch (status) {
 #define STATUS(number, name, text) \
-    case number: \
+    case number:                   \
         return #name;
 #define PROTOCOL_STATUS(number, name, text) \
-    case number: \
+    case number:                            \
         return #name;
 #include "kernel/abi/status.def"
 #include "libsys/proto/status.def"

@@ -5,8 +5,7 @@
 
 #define REGISTER_BYTES (8U * MESSAGE_REGISTERS)
 
-void message_put(struct message *message, const void *data, uint32_t words, uint64_t data_bytes)
-{
+void message_put(struct message *message, const void *data, uint32_t words, uint64_t data_bytes) {
     uint64_t bytes = words * 8ULL < data_bytes ? words * 8ULL : data_bytes;
     memset(message->words, 0, sizeof message->words);
     memcpy(message->words, data, bytes < REGISTER_BYTES ? bytes : REGISTER_BYTES);
@@ -16,8 +15,7 @@ void message_put(struct message *message, const void *data, uint32_t words, uint
     memcpy(&program.message->words[MESSAGE_REGISTERS], (const uint8_t *)data + REGISTER_BYTES, bytes - REGISTER_BYTES);
 }
 
-uint32_t message_get(const struct message *message, void *data)
-{
+uint32_t message_get(const struct message *message, void *data) {
     uint32_t words = message_words(message->info);
     if (words > MESSAGE_WORDS)
         words = MESSAGE_WORDS;

@@ -5,8 +5,7 @@
 #include "libsys/transfer.h"
 
 uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_operation *operation, const void *request,
-                       void *reply, struct protocol_extra *extra)
-{
+                       void *reply, struct protocol_extra *extra) {
     uint32_t words = protocol_words(&operation->request, request);
     if (words == 0)
         return P_MESSAGE;

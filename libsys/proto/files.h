@@ -68,9 +68,9 @@ struct files_map_reply {
     uint64_t offset_bytes; /* of its first byte in the memory, below 4096; 0 on a volume that tools/volume.py made */
 };
 
-#define FILES_OPERATIONS(ROW) \
-    ROW(files, 1, stat, offsetof(struct files_stat_request, path), 0, sizeof(struct files_stat_reply), 0) \
-    ROW(files, 2, read, sizeof(struct files_read_request), 0, offsetof(struct files_read_reply, bytes), 0) \
+#define FILES_OPERATIONS(ROW)                                                                                     \
+    ROW(files, 1, stat, offsetof(struct files_stat_request, path), 0, sizeof(struct files_stat_reply), 0)         \
+    ROW(files, 2, read, sizeof(struct files_read_request), 0, offsetof(struct files_read_reply, bytes), 0)        \
     ROW(files, 3, list, offsetof(struct files_list_request, path), 0, offsetof(struct files_list_reply, name), 0) \
     ROW(files, 4, map, offsetof(struct files_map_request, path), 0, sizeof(struct files_map_reply), 1)
 

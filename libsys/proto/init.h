@@ -32,17 +32,17 @@ struct init_list_request {
     uint64_t index;
 };
 struct init_list_reply {
-    uint64_t state;    /* enum init_state */
-    uint64_t fault;    /* enum fault_kind; 0 = none */
-    uint64_t address;  /* what it touched (page faults) */
-    uint64_t rip;      /* where it was */
+    uint64_t state;   /* enum init_state */
+    uint64_t fault;   /* enum fault_kind; 0 = none */
+    uint64_t address; /* what it touched (page faults) */
+    uint64_t rip;     /* where it was */
     uint64_t priority;
     char name[INIT_NAME_MAX]; /* zero-terminated */
 };
 
-#define INIT_OPERATIONS(ROW) \
+#define INIT_OPERATIONS(ROW)                                                                                  \
     ROW(init, 1, power_off, sizeof(struct init_power_off_request), 0, sizeof(struct init_power_off_reply), 0) \
-    ROW(init, 2, reboot, sizeof(struct init_reboot_request), 0, sizeof(struct init_reboot_reply), 0) \
+    ROW(init, 2, reboot, sizeof(struct init_reboot_request), 0, sizeof(struct init_reboot_reply), 0)          \
     ROW(init, 3, list, sizeof(struct init_list_request), 0, sizeof(struct init_list_reply), 0)
 
 PROTOCOL_CLIENT(init, INIT_OPERATIONS)

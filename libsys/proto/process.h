@@ -112,7 +112,7 @@ struct process_wait_request {
 };
 struct process_wait_reply {
     uint64_t pid;
-    uint64_t end;     /* enum process_end */
+    uint64_t end; /* enum process_end */
     uint64_t value;
     uint64_t fault;   /* enum fault_kind if a fault killed it, else 0 */
     uint64_t address; /* what it touched (page faults) */
@@ -180,7 +180,7 @@ struct process_memory_reply {
     uint64_t frames_free;
     uint64_t own_pool_bytes; /* of its own kernel memory ... */
     uint64_t own_pool_used;
-    uint64_t slots_used;     /* of its own capability table, besides those it started with */
+    uint64_t slots_used;          /* of its own capability table, besides those it started with */
     uint64_t kernel_capabilities; /* of the whole system, as the kernel counts */
     uint64_t kernel_frames;       /* in pools, of the whole system */
     uint64_t mapped_frames;       /* of the whole system */
@@ -216,20 +216,20 @@ struct process_sleep_reply {
     uint64_t now_ns; /* the clock of clock_read */
 };
 
-#define PROCESS_OPERATIONS(ROW) \
+#define PROCESS_OPERATIONS(ROW)                                                                                     \
     ROW(process, 1, stage, offsetof(struct process_stage_request, bytes), 0, sizeof(struct process_stage_reply), 0) \
-    ROW(process, 2, give, sizeof(struct process_give_request), 1, sizeof(struct process_give_reply), 0) \
-    ROW(process, 3, spawn, offsetof(struct process_spawn_request, path), 0, sizeof(struct process_spawn_reply), 0) \
-    ROW(process, 4, exec, offsetof(struct process_exec_request, path), 0, sizeof(struct process_exec_reply), 0) \
-    ROW(process, 5, exit, sizeof(struct process_exit_request), 0, sizeof(struct process_exit_reply), 0) \
-    ROW(process, 6, wait, sizeof(struct process_wait_request), 0, sizeof(struct process_wait_reply), 0) \
-    ROW(process, 7, kill, sizeof(struct process_kill_request), 0, sizeof(struct process_kill_reply), 0) \
-    ROW(process, 8, get_pid, sizeof(struct process_get_pid_request), 0, sizeof(struct process_get_pid_reply), 0) \
-    ROW(process, 9, set_foreground, sizeof(struct process_set_foreground_request), 0, \
-        sizeof(struct process_set_foreground_reply), 0) \
-    ROW(process, 10, list, sizeof(struct process_list_request), 0, sizeof(struct process_list_reply), 0) \
-    ROW(process, 11, memory, sizeof(struct process_memory_request), 0, sizeof(struct process_memory_reply), 0) \
-    ROW(process, 12, maps, sizeof(struct process_maps_request), 0, sizeof(struct process_maps_reply), 0) \
+    ROW(process, 2, give, sizeof(struct process_give_request), 1, sizeof(struct process_give_reply), 0)             \
+    ROW(process, 3, spawn, offsetof(struct process_spawn_request, path), 0, sizeof(struct process_spawn_reply), 0)  \
+    ROW(process, 4, exec, offsetof(struct process_exec_request, path), 0, sizeof(struct process_exec_reply), 0)     \
+    ROW(process, 5, exit, sizeof(struct process_exit_request), 0, sizeof(struct process_exit_reply), 0)             \
+    ROW(process, 6, wait, sizeof(struct process_wait_request), 0, sizeof(struct process_wait_reply), 0)             \
+    ROW(process, 7, kill, sizeof(struct process_kill_request), 0, sizeof(struct process_kill_reply), 0)             \
+    ROW(process, 8, get_pid, sizeof(struct process_get_pid_request), 0, sizeof(struct process_get_pid_reply), 0)    \
+    ROW(process, 9, set_foreground, sizeof(struct process_set_foreground_request), 0,                               \
+        sizeof(struct process_set_foreground_reply), 0)                                                             \
+    ROW(process, 10, list, sizeof(struct process_list_request), 0, sizeof(struct process_list_reply), 0)            \
+    ROW(process, 11, memory, sizeof(struct process_memory_request), 0, sizeof(struct process_memory_reply), 0)      \
+    ROW(process, 12, maps, sizeof(struct process_maps_request), 0, sizeof(struct process_maps_reply), 0)            \
     ROW(process, 13, sleep, sizeof(struct process_sleep_request), 0, sizeof(struct process_sleep_reply), 0)
 
 PROTOCOL_CLIENT(process, PROCESS_OPERATIONS)

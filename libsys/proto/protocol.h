@@ -60,8 +60,8 @@ _Bool protocol_fits(const struct protocol_shape *shape, uint32_t words, uint32_t
 
 /* What a client may add to a call and learn from it, besides request and reply. */
 struct protocol_extra {
-    cap_t send[MESSAGE_CAPS];    /* the operation's request capabilities, copied from these slots */
-    cap_t receive[MESSAGE_CAPS]; /* empty slots for those of the reply */
+    cap_t send[MESSAGE_CAPS];         /* the operation's request capabilities, copied from these slots */
+    cap_t receive[MESSAGE_CAPS];      /* empty slots for those of the reply */
     char reason[PROTOCOL_REASON_MAX]; /* after a failure: why, in words; may be empty */
 };
 
@@ -77,25 +77,24 @@ MUST_USE uint32_t protocol_call(cap_t server, uint32_t number, const struct prot
     { bytes, sizeof(struct proto##_##name##_##kind), caps }
 
 #define PROTOCOL_ROW_OPERATION(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
-    [number] = {#name, PROTOCOL_SHAPE(proto, name, request, request_bytes, request_caps), \
+    [number] = {#name, PROTOCOL_SHAPE(proto, name, request, request_bytes, request_caps),                 \
                 PROTOCOL_SHAPE(proto, name, reply, reply_bytes, reply_caps)},
 
-#define PROTOCOL_ROW_CHECK(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
+#define PROTOCOL_ROW_CHECK(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps)          \
     _Static_assert(sizeof(struct proto##_##name##_request) <= PROTOCOL_BYTES_MAX, "a request fits a message"); \
-    _Static_assert(sizeof(struct proto##_##name##_reply) <= PROTOCOL_BYTES_MAX, "a reply fits a message"); \
-    _Static_assert((request_bytes) <= sizeof(struct proto##_##name##_request), "the tail is a member"); \
-    _Static_assert((reply_bytes) <= sizeof(struct proto##_##name##_reply), "the tail is a member"); \
+    _Static_assert(sizeof(struct proto##_##name##_reply) <= PROTOCOL_BYTES_MAX, "a reply fits a message");     \
+    _Static_assert((request_bytes) <= sizeof(struct proto##_##name##_request), "the tail is a member");        \
+    _Static_assert((reply_bytes) <= sizeof(struct proto##_##name##_reply), "the tail is a member");            \
     _Static_assert((request_caps) <= MESSAGE_CAPS && (reply_caps) <= MESSAGE_CAPS, "so many fit a message");
 
-#define PROTOCOL_ROW_STUB(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
+#define PROTOCOL_ROW_STUB(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps)             \
     MUST_USE static inline uint32_t proto##_##name(cap_t server, const struct proto##_##name##_request *request, \
-                                                   struct proto##_##name##_reply *reply, \
-                                                   struct protocol_extra *extra) \
-    { \
-        static const struct protocol_operation operation = { \
-            #name, PROTOCOL_SHAPE(proto, name, request, request_bytes, request_caps), \
-            PROTOCOL_SHAPE(proto, name, reply, reply_bytes, reply_caps)}; \
-        return protocol_call(server, number, &operation, request, reply, extra); \
+                                                   struct proto##_##name##_reply *reply,                         \
+                                                   struct protocol_extra *extra) {                               \
+        static const struct protocol_operation operation = {                                                     \
+            #name, PROTOCOL_SHAPE(proto, name, request, request_bytes, request_caps),                            \
+            PROTOCOL_SHAPE(proto, name, reply, reply_bytes, reply_caps)};                                        \
+        return protocol_call(server, number, &operation, request, reply, extra);                                 \
     }
 
 /* At the end of a protocol's header: its stubs, `uint32_t proto_verb(server, request, reply, extra)`. */

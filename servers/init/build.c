@@ -21,14 +21,12 @@ struct notes {
 
 static struct notes notes; /* of the program that is being built */
 
-static bool report(const struct child *child, const char *what, uint64_t status)
-{
+static bool report(const struct child *child, const char *what, uint64_t status) {
     log_print("init: %s: %s: %s", child->program->name, what, status_text(status));
     return false;
 }
 
-FORMAT_LIKE(1, 2) static bool note(const char *format, ...)
-{
+FORMAT_LIKE(1, 2) static bool note(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     size_t room = NOTES_BYTES - notes.length_bytes;
@@ -41,15 +39,13 @@ FORMAT_LIKE(1, 2) static bool note(const char *format, ...)
     return true;
 }
 
-static bool note_size(const char *name, uint64_t page_count)
-{
+static bool note_size(const char *name, uint64_t page_count) {
     uint64_t bytes = page_count * PAGE_BYTES;
     return note("size:%s=%lu", name, bytes);
 }
 
 /* Put a capability of ours into the program's table: moved if it was made for it, else copied. */
-static bool install_moved(const struct child *child, const char *name, cap_t *next, cap_t source)
-{
+static bool install_moved(const struct child *child, const char *name, cap_t *next, cap_t source) {
     if (source == 0)
         return report(child, name, P_NO_MEMORY);
     struct result result = sys_cap_move(child->table, *next, source);
@@ -60,8 +56,7 @@ static bool install_moved(const struct child *child, const char *name, cap_t *ne
 }
 
 static bool install_copy(const struct child *child, const char *name, cap_t *next, cap_t source, uint64_t rights,
-                         uint64_t badge)
-{
+                         uint64_t badge) {
     if (source == 0)
         return report(child, name, P_NO_MEMORY);
     struct result result = sys_cap_copy(child->table, *next, source, rights, badge);
@@ -70,8 +65,8 @@ static bool install_copy(const struct child *child, const char *name, cap_t *nex
     return note("cap:%s=%lu", name, (*next)++) || report(child, name, E_LIMIT);
 }
 
-static bool install_object(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next)
-{
+static bool install_object(const struct child *child, const struct manifest_cap *cap, struct world *world,
+                           cap_t *next) {
     bool endpoint = cap->kind == MANIFEST_ENDPOINT;
     static const uint64_t rights[] = {
         [MANIFEST_RIGHT_NONE] = 0,
@@ -89,8 +84,7 @@ static bool install_object(const struct child *child, const struct manifest_cap 
 }
 
 /* All memory that is left, region by region, each with its size. */
-static bool install_rest(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next)
-{
+static bool install_rest(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
     uint32_t given = 0;
     for (uint32_t i = 0; i < world->region_count; i++) {
         struct world_region *region = &world->regions[i];
@@ -100,15 +94,14 @@ static bool install_rest(const struct child *child, const struct manifest_cap *c
             continue;
         (void)format_into(name, sizeof name, "%s%u", cap->name, given++);
         region->taken_pages = region->page_count;
-        if (!install_moved(child, name, next, world_derive(&run, RIGHTS_ALL)) ||
-            !note_size(name, run.page_count))
+        if (!install_moved(child, name, next, world_derive(&run, RIGHTS_ALL)) || !note_size(name, run.page_count))
             return false;
     }
     return given > 0 || report(child, cap->name, P_NO_MEMORY);
 }
 
-static bool install_memory(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next)
-{
+static bool install_memory(const struct child *child, const struct manifest_cap *cap, struct world *world,
+                           cap_t *next) {
     struct frame_run run;
     if (!world_take(world, cap->count, &run))
         return report(child, cap->name, P_NO_MEMORY);
@@ -117,14 +110,12 @@ static bool install_memory(const struct child *child, const struct manifest_cap 
 }
 
 static bool install_volume(const struct child *child, const struct manifest_cap *cap, const struct world *world,
-                           cap_t *next)
-{
+                           cap_t *next) {
     return install_copy(child, cap->name, next, INIT_CAP_VOLUME, RIGHTS_ALL, 0) &&
            note("size:%s=%lu", cap->name, world->info->volume_bytes);
 }
 
-static bool install_self(const struct child *child, const struct manifest_cap *cap, cap_t *next)
-{
+static bool install_self(const struct child *child, const struct manifest_cap *cap, cap_t *next) {
     const cap_t sources[] = {
         [MANIFEST_SELF_SPACE] = child->space,
         [MANIFEST_SELF_TABLE] = child->table,
@@ -134,8 +125,7 @@ static bool install_self(const struct child *child, const struct manifest_cap *c
     return install_copy(child, cap->name, next, sources[cap->first], RIGHTS_ALL, 0);
 }
 
-static bool install_cap(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next)
-{
+static bool install_cap(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
     struct frame_run devices = {INIT_CAP_DEVICES, cap->first / PAGE_BYTES, cap->count};
     switch (cap->kind) {
     case MANIFEST_ENDPOINT:
@@ -161,8 +151,7 @@ static bool install_cap(const struct child *child, const struct manifest_cap *ca
     return false;
 }
 
-static bool install_caps(const struct child *child, struct world *world)
-{
+static bool install_caps(const struct child *child, struct world *world) {
     cap_t next = 1;
     notes.length_bytes = 0;
     notes.count = 0;
@@ -172,8 +161,7 @@ static bool install_caps(const struct child *child, struct world *world)
     return note("slots=%lu,%lu", next, child->program->slots) || report(child, "environment", E_LIMIT);
 }
 
-static bool create(const struct child *child, enum object_type type, uint64_t argument, cap_t *ret_slot)
-{
+static bool create(const struct child *child, enum object_type type, uint64_t argument, cap_t *ret_slot) {
     cap_t slot = slot_take();
     if (slot == 0)
         return report(child, "objects", E_LIMIT);
@@ -188,8 +176,7 @@ static bool create(const struct child *child, enum object_type type, uint64_t ar
 
 /* Where the thread's faults go, how its messages travel, its priority; and the notification that it bound. */
 static bool configure(const struct child *child, struct world *world, cap_t fault_endpoint,
-                      const struct frame_run *message)
-{
+                      const struct frame_run *message) {
     cap_t badged = slot_take();
     if (badged == 0)
         return report(child, "thread", E_LIMIT);
@@ -217,14 +204,12 @@ static bool configure(const struct child *child, struct world *world, cap_t faul
     return result.status == OK || report(child, "thread", result.status);
 }
 
-static uaddr_t image_base(const struct elf_plan *plan)
-{
+static uaddr_t image_base(const struct elf_plan *plan) {
     return plan->type == ELF_TYPE_RELOCATABLE ? LAYOUT_IMAGE_BASE : 0;
 }
 
 /* The stack, with arguments and what the program holds. */
-static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan)
-{
+static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan) {
     uaddr_t base = image_base(plan);
     struct stack_input input = {
         .top = LAYOUT_STACK_TOP,
@@ -251,8 +236,8 @@ static bool build_stack(struct child *child, struct world *world, const struct e
     return status == OK || report(child, "stack", status);
 }
 
-static bool load_image(struct child *child, struct world *world, struct elf_plan *plan, const struct frame_run *message)
-{
+static bool load_image(struct child *child, struct world *world, struct elf_plan *plan,
+                       const struct frame_run *message) {
     struct image_file file;
     const uint8_t *bytes;
     if (!world_find_file(world, child->program->image, &file, &bytes))
@@ -274,13 +259,11 @@ static bool load_image(struct child *child, struct world *world, struct elf_plan
 }
 
 /* What the program gets may be all that is left, and its stack tells of it: the frames for that come first. */
-static bool keep_stack(const struct child *child, struct world *world)
-{
+static bool keep_stack(const struct child *child, struct world *world) {
     return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES) || report(child, "stack", P_NO_MEMORY);
 }
 
-bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
-{
+bool child_build(struct child *child, struct world *world, cap_t fault_endpoint) {
     struct frame_run message;
     struct elf_plan plan;
     child->pool = world_make_pool(world, child->program->pool_pages);
@@ -295,8 +278,7 @@ bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
            keep_stack(child, world) && install_caps(child, world) && build_stack(child, world, &plan);
 }
 
-bool child_start(const struct child *child)
-{
+bool child_start(const struct child *child) {
     memcpy(program.message->data, &child->entry, sizeof child->entry);
     struct result result = sys_thread_handover(child->thread, child->space, HANDOVER_RESUME);
     if (result.status == E_AUDIT) {

@@ -25,22 +25,19 @@ static struct manifest manifest;
 static struct child children[MANIFEST_PROGRAMS_MAX];
 static struct server server;
 
-static uint32_t power_off(uint64_t status)
-{
+static uint32_t power_off(uint64_t status) {
     return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, status).status;
 }
 
 static uint32_t init_serve_power_off(struct server_call *call, const struct init_power_off_request *request,
-                                     struct init_power_off_reply *reply)
-{
+                                     struct init_power_off_reply *reply) {
     (void)call;
     (void)reply;
     return request->status > 255 ? P_ARGUMENT : power_off(request->status);
 }
 
 static uint32_t init_serve_reboot(struct server_call *call, const struct init_reboot_request *request,
-                                  struct init_reboot_reply *reply)
-{
+                                  struct init_reboot_reply *reply) {
     (void)call;
     (void)request;
     (void)reply;
@@ -48,8 +45,7 @@ static uint32_t init_serve_reboot(struct server_call *call, const struct init_re
 }
 
 static uint32_t init_serve_list(struct server_call *call, const struct init_list_request *request,
-                                struct init_list_reply *reply)
-{
+                                struct init_list_reply *reply) {
     (void)call;
     if (request->index >= manifest.program_count)
         return P_END;
@@ -69,21 +65,19 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
  * Nobody will answer at the endpoints of a program that has faulted: they go, and with them every call that waits
  * there, so that its clients get an error instead of waiting for ever. Likewise its kernel objects.
  */
-static void retire(const struct child *child)
-{
+static void retire(const struct child *child) {
     for (uint32_t i = 0; i < child->program->cap_count; i++) {
         const struct manifest_cap *cap = &child->program->caps[i];
         if (cap->kind != MANIFEST_ENDPOINT || cap->right == MANIFEST_CALL)
             continue;
         cap_t endpoint = world_object(&world, cap->object, OBJECT_ENDPOINT);
-        (void)sys_cap_revoke(endpoint);    /* neither can fail: the slot is init's own */
+        (void)sys_cap_revoke(endpoint); /* neither can fail: the slot is init's own */
         (void)sys_cap_delete(0, endpoint);
     }
     (void)sys_cap_delete(0, child->pool);
 }
 
-static void take_fault(const struct server_event *event)
-{
+static void take_fault(const struct server_event *event) {
     uint64_t number = event->badge;
     if (number == 0 || number > manifest.program_count)
         return; /* no thread of ours has such a badge */
@@ -98,8 +92,7 @@ static void take_fault(const struct server_event *event)
     }
 }
 
-static bool read_manifest(void)
-{
+static bool read_manifest(void) {
     struct image_file file;
     const uint8_t *bytes;
     char error[MANIFEST_ERROR_MAX];
@@ -111,8 +104,7 @@ static bool read_manifest(void)
     return false;
 }
 
-static bool takes_rest(const struct manifest_program *one)
-{
+static bool takes_rest(const struct manifest_program *one) {
     for (uint32_t i = 0; i < one->cap_count; i++)
         if (one->caps[i].kind == MANIFEST_MEMORY_REST)
             return true;
@@ -120,8 +112,7 @@ static bool takes_rest(const struct manifest_program *one)
 }
 
 /* The taker of all remaining memory is built last; the start is in the manifest's order. */
-static bool start_all(cap_t endpoint)
-{
+static bool start_all(cap_t endpoint) {
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < manifest.program_count; i++) {
             struct child *child = &children[i];
@@ -141,8 +132,7 @@ static bool start_all(cap_t endpoint)
     return true;
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
     (void)envp;

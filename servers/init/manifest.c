@@ -26,8 +26,7 @@ struct reader {
 };
 
 /* Write the error, led by the place it is about. Always false, so that callers can return it. */
-FORMAT_LIKE(2, 3) static bool fail(const struct reader *in, const char *format, ...)
-{
+FORMAT_LIKE(2, 3) static bool fail(const struct reader *in, const char *format, ...) {
     char place[80] = "";
     if (in->program != NULL && in->cap != NULL)
         (void)format_into(place, sizeof place, "program %u (%s), capability %s: ", in->program_index + 1,
@@ -42,21 +41,18 @@ FORMAT_LIKE(2, 3) static bool fail(const struct reader *in, const char *format, 
     return false;
 }
 
-static int token_length(const struct reader *in, uint32_t token)
-{
+static int token_length(const struct reader *in, uint32_t token) {
     return in->tokens[token].end - in->tokens[token].start;
 }
 
 static const char *token_text(const struct reader *in, uint32_t token) { return in->text + in->tokens[token].start; }
 
-static bool token_is(const struct reader *in, uint32_t token, const char *word)
-{
+static bool token_is(const struct reader *in, uint32_t token, const char *word) {
     size_t length = strlen(word);
     return (size_t)token_length(in, token) == length && memcmp(token_text(in, token), word, length) == 0;
 }
 
-static bool read_string(const struct reader *in, uint32_t token, const char *what, char *to, size_t size_bytes)
-{
+static bool read_string(const struct reader *in, uint32_t token, const char *what, char *to, size_t size_bytes) {
     size_t length = (size_t)token_length(in, token);
     if (in->tokens[token].type != JSMN_STRING)
         return fail(in, "%s is not a string", what);
@@ -72,8 +68,7 @@ static bool read_string(const struct reader *in, uint32_t token, const char *wha
 
 /* The value must lie in [least, most]. */
 static bool read_number(const struct reader *in, uint32_t token, const char *what, uint64_t least, uint64_t most,
-                        uint64_t *ret_value)
-{
+                        uint64_t *ret_value) {
     char digits[24];
     size_t length = (size_t)token_length(in, token);
     uint64_t value;
@@ -89,8 +84,7 @@ static bool read_number(const struct reader *in, uint32_t token, const char *wha
     return true;
 }
 
-static bool read_bool(const struct reader *in, uint32_t token, const char *what, bool *ret_value)
-{
+static bool read_bool(const struct reader *in, uint32_t token, const char *what, bool *ret_value) {
     if (in->tokens[token].type != JSMN_PRIMITIVE || !(token_is(in, token, "true") || token_is(in, token, "false")))
         return fail(in, "%s is neither true nor false", what);
     *ret_value = token_is(in, token, "true");
@@ -99,18 +93,16 @@ static bool read_bool(const struct reader *in, uint32_t token, const char *what,
 
 /* Two numbers in an array. */
 static bool read_pair(const struct reader *in, uint32_t token, const char *what, uint64_t first_most,
-                      uint64_t count_most, struct manifest_cap *cap)
-{
+                      uint64_t count_most, struct manifest_cap *cap) {
     if (in->tokens[token].type != JSMN_ARRAY || in->tokens[token].size != 2)
         return fail(in, "%s is not an array of two numbers", what);
     return read_number(in, token + 1, what, 0, first_most, &cap->first) &&
            read_number(in, token + 2, what, 1, count_most, &cap->count);
 }
 
-static bool read_right(const struct reader *in, uint32_t token, struct manifest_cap *cap)
-{
+static bool read_right(const struct reader *in, uint32_t token, struct manifest_cap *cap) {
     static const char *const names[] = {
-        [MANIFEST_SERVE] = "serve", [MANIFEST_CALL] = "call",   [MANIFEST_OWN] = "own",
+        [MANIFEST_SERVE] = "serve", [MANIFEST_CALL] = "call", [MANIFEST_OWN] = "own",
         [MANIFEST_RAISE] = "raise", [MANIFEST_WAIT] = "wait",
     };
     for (uint32_t i = MANIFEST_SERVE; i <= MANIFEST_WAIT; i++) {
@@ -122,8 +114,7 @@ static bool read_right(const struct reader *in, uint32_t token, struct manifest_
     return fail(in, "right must be serve, call, own, raise or wait");
 }
 
-static bool read_self(const struct reader *in, uint32_t token, struct manifest_cap *cap)
-{
+static bool read_self(const struct reader *in, uint32_t token, struct manifest_cap *cap) {
     static const char *const names[] = {
         [MANIFEST_SELF_SPACE] = "space",
         [MANIFEST_SELF_TABLE] = "table",
@@ -139,8 +130,7 @@ static bool read_self(const struct reader *in, uint32_t token, struct manifest_c
     return fail(in, "self must be space, table, thread or pool");
 }
 
-static bool read_memory(const struct reader *in, uint32_t token, struct manifest_cap *cap)
-{
+static bool read_memory(const struct reader *in, uint32_t token, struct manifest_cap *cap) {
     if (in->tokens[token].type == JSMN_STRING && token_is(in, token, "rest")) {
         cap->kind = MANIFEST_MEMORY_REST;
         return true;
@@ -150,8 +140,7 @@ static bool read_memory(const struct reader *in, uint32_t token, struct manifest
 }
 
 /* The member that says what kind of capability it is. *ret_known: it is one. */
-static bool read_kind(const struct reader *in, uint32_t key, struct manifest_cap *cap, bool *ret_known)
-{
+static bool read_kind(const struct reader *in, uint32_t key, struct manifest_cap *cap, bool *ret_known) {
     uint32_t value = key + 1;
     *ret_known = true;
     if (token_is(in, key, "endpoint")) {
@@ -194,8 +183,7 @@ static bool read_kind(const struct reader *in, uint32_t key, struct manifest_cap
 }
 
 /* What the members say together must make sense. */
-static bool check_cap(const struct reader *in, const struct manifest_cap *cap, uint32_t kinds)
-{
+static bool check_cap(const struct reader *in, const struct manifest_cap *cap, uint32_t kinds) {
     bool endpoint = cap->kind == MANIFEST_ENDPOINT;
     bool notification = cap->kind == MANIFEST_NOTIFICATION;
     if (kinds != 1)
@@ -217,8 +205,7 @@ static bool check_cap(const struct reader *in, const struct manifest_cap *cap, u
     return true;
 }
 
-static bool read_cap(struct reader *in, uint32_t token, struct manifest_cap *cap)
-{
+static bool read_cap(struct reader *in, uint32_t token, struct manifest_cap *cap) {
     if (in->tokens[token].type != JSMN_OBJECT)
         return fail(in, "is not an object");
     uint32_t kinds = 0;
@@ -241,8 +228,7 @@ static bool read_cap(struct reader *in, uint32_t token, struct manifest_cap *cap
     return check_cap(in, cap, kinds);
 }
 
-static bool read_caps(struct reader *in, uint32_t token, struct manifest_program *program)
-{
+static bool read_caps(struct reader *in, uint32_t token, struct manifest_program *program) {
     if (in->tokens[token].type != JSMN_OBJECT)
         return fail(in, "capabilities is not an object");
     uint32_t end = json_after(in->tokens, in->count, token);
@@ -266,8 +252,7 @@ static bool read_caps(struct reader *in, uint32_t token, struct manifest_program
     return true;
 }
 
-static bool add_argument(const struct reader *in, uint32_t token, struct manifest_program *program)
-{
+static bool add_argument(const struct reader *in, uint32_t token, struct manifest_program *program) {
     uint32_t room = MANIFEST_ARGUMENTS_BYTES - program->argument_bytes;
     char *at = program->arguments + program->argument_bytes;
     if (room < 2)
@@ -279,8 +264,7 @@ static bool add_argument(const struct reader *in, uint32_t token, struct manifes
     return true;
 }
 
-static bool read_arguments(const struct reader *in, uint32_t token, struct manifest_program *program)
-{
+static bool read_arguments(const struct reader *in, uint32_t token, struct manifest_program *program) {
     if (in->tokens[token].type != JSMN_ARRAY)
         return fail(in, "arguments is not an array");
     uint32_t end = json_after(in->tokens, in->count, token);
@@ -291,8 +275,7 @@ static bool read_arguments(const struct reader *in, uint32_t token, struct manif
 }
 
 /* A member other than name and image, which were read before. */
-static bool read_member(struct reader *in, uint32_t key, struct manifest_program *program)
-{
+static bool read_member(struct reader *in, uint32_t key, struct manifest_program *program) {
     uint32_t value = key + 1;
     if (token_is(in, key, "name") || token_is(in, key, "image"))
         return true;
@@ -313,8 +296,7 @@ static bool read_member(struct reader *in, uint32_t key, struct manifest_program
 }
 
 /* The value of a member of the object `token`; 0 = it has none of that name. */
-static uint32_t find_member(const struct reader *in, uint32_t token, const char *name)
-{
+static uint32_t find_member(const struct reader *in, uint32_t token, const char *name) {
     uint32_t end = json_after(in->tokens, in->count, token);
     for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1))
         if (token_is(in, key, name))
@@ -323,8 +305,7 @@ static uint32_t find_member(const struct reader *in, uint32_t token, const char 
 }
 
 /* Every key of an object is a string with one value; the tokenizer lets some other things pass. */
-static bool check_objects(const struct reader *in)
-{
+static bool check_objects(const struct reader *in) {
     for (uint32_t i = 0; i < in->count; i++) {
         if (in->tokens[i].type != JSMN_OBJECT)
             continue;
@@ -336,8 +317,7 @@ static bool check_objects(const struct reader *in)
     return true;
 }
 
-static bool read_program(struct reader *in, uint32_t token, struct manifest *manifest)
-{
+static bool read_program(struct reader *in, uint32_t token, struct manifest *manifest) {
     struct manifest_program *program = &manifest->programs[manifest->program_count];
     *program = (struct manifest_program){
         .priority = DEFAULT_PRIORITY, .slots = DEFAULT_SLOTS, .pool_pages = DEFAULT_POOL_PAGES};
@@ -365,8 +345,7 @@ static bool read_program(struct reader *in, uint32_t token, struct manifest *man
 }
 
 /* What is wrong only in the whole: more than one taker of the rest, an endpoint that nobody serves. */
-static bool check_whole(struct reader *in, const struct manifest *manifest)
-{
+static bool check_whole(struct reader *in, const struct manifest *manifest) {
     uint32_t rest_count = 0;
     for (uint32_t i = 0; i < manifest->program_count; i++) {
         in->program = &manifest->programs[i];
@@ -386,8 +365,7 @@ static bool check_whole(struct reader *in, const struct manifest *manifest)
     return true;
 }
 
-bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_manifest, char *error)
-{
+bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_manifest, char *error) {
     static struct reader reader; /* too large for a stack */
     struct reader *in = &reader;
     in->text = text;
@@ -397,9 +375,10 @@ bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_
     memset(ret_manifest, 0, sizeof *ret_manifest);
     int count = json_parse(text, length_bytes, in->tokens);
     if (count <= 0)
-        return fail(in, count == JSMN_ERROR_NOMEM  ? "more than %u JSON tokens"
-                        : count == JSMN_ERROR_PART ? "not JSON: it ends too early"
-                                                   : "not JSON",
+        return fail(in,
+                    count == JSMN_ERROR_NOMEM  ? "more than %u JSON tokens"
+                    : count == JSMN_ERROR_PART ? "not JSON: it ends too early"
+                                               : "not JSON",
                     JSON_TOKENS_MAX);
     in->count = (uint32_t)count;
     if (!check_objects(in))

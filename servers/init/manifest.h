@@ -10,7 +10,7 @@
 
 #define MANIFEST_PROGRAMS_MAX 16U
 #define MANIFEST_CAPS_MAX 16U
-#define MANIFEST_NAME_MAX 24U  /* with terminating zero, like all of these */
+#define MANIFEST_NAME_MAX 24U /* with terminating zero, like all of these */
 #define MANIFEST_IMAGE_MAX 64U
 #define MANIFEST_ARGUMENTS_BYTES 256U
 #define MANIFEST_ERROR_MAX 160U
@@ -57,7 +57,7 @@ struct manifest_cap {
 
 struct manifest_program {
     char name[MANIFEST_NAME_MAX];
-    char image[MANIFEST_IMAGE_MAX]; /* path on the boot volume */
+    char image[MANIFEST_IMAGE_MAX];           /* path on the boot volume */
     char arguments[MANIFEST_ARGUMENTS_BYTES]; /* strings one behind the other, the image's path first */
     uint32_t argument_count;
     uint32_t argument_bytes;

@@ -8,13 +8,12 @@
 #include "libsys/ustar.h"
 
 /* Map a run into init's own space. */
-static bool map_own(const struct frame_run *run, uaddr_t at, uint64_t rights)
-{
+static bool map_own(const struct frame_run *run, uaddr_t at, uint64_t rights) {
     for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
         uint64_t left = run->page_count - done;
         uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
-        struct result result = sys_space_map(INIT_CAP_SPACE, run->memory, run->offset_pages + done, count,
-                                             at + done * PAGE_BYTES, rights);
+        struct result result =
+            sys_space_map(INIT_CAP_SPACE, run->memory, run->offset_pages + done, count, at + done * PAGE_BYTES, rights);
         if (result.status != OK) {
             log_print("init: can't map %lu pages at 0x%lx: %s", run->page_count, at, status_text(result.status));
             return false;
@@ -23,8 +22,7 @@ static bool map_own(const struct frame_run *run, uaddr_t at, uint64_t rights)
     return true;
 }
 
-static bool source_take(struct image_source *source, uint64_t wanted_pages, struct frame_run *ret_run)
-{
+static bool source_take(struct image_source *source, uint64_t wanted_pages, struct frame_run *ret_run) {
     struct world *world = (struct world *)(void *)source;
     struct frame_run *kept = &world->kept;
     if (kept->page_count == 0)
@@ -38,14 +36,12 @@ static bool source_take(struct image_source *source, uint64_t wanted_pages, stru
 }
 
 /* A program that can't be built ends the start; nobody needs its frames then. */
-static void source_give_back(struct image_source *source, const struct frame_run *run)
-{
+static void source_give_back(struct image_source *source, const struct frame_run *run) {
     (void)source;
     (void)run;
 }
 
-bool world_init(struct world *world, const struct init_info *info)
-{
+bool world_init(struct world *world, const struct init_info *info) {
     world->source = (struct image_source){source_take, source_give_back};
     world->info = info;
     world->region_count = (uint32_t)info->region_count;
@@ -62,8 +58,7 @@ bool world_init(struct world *world, const struct init_info *info)
     return map_own(&world->buffer, WORLD_BUFFER_AT, MEMORY_READ | MEMORY_WRITE);
 }
 
-bool world_take(struct world *world, uint64_t page_count, struct frame_run *ret_run)
-{
+bool world_take(struct world *world, uint64_t page_count, struct frame_run *ret_run) {
     for (uint32_t i = 0; i < world->region_count; i++) {
         struct world_region *region = &world->regions[i];
         if (region->page_count - region->taken_pages < page_count)
@@ -75,13 +70,11 @@ bool world_take(struct world *world, uint64_t page_count, struct frame_run *ret_
     return false;
 }
 
-bool world_keep(struct world *world, uint64_t page_count)
-{
+bool world_keep(struct world *world, uint64_t page_count) {
     return world->kept.page_count >= page_count || world_take(world, page_count, &world->kept);
 }
 
-cap_t world_derive(const struct frame_run *run, uint64_t rights)
-{
+cap_t world_derive(const struct frame_run *run, uint64_t rights) {
     cap_t slot = slot_take();
     if (slot == 0)
         return 0;
@@ -92,8 +85,7 @@ cap_t world_derive(const struct frame_run *run, uint64_t rights)
 }
 
 /* Give a pool the pages after its first ones; one call takes MAP_PAGES_MAX at most. */
-static bool extend_pool(cap_t pool, const struct frame_run *run, uint64_t done)
-{
+static bool extend_pool(cap_t pool, const struct frame_run *run, uint64_t done) {
     while (done < run->page_count) {
         uint64_t left = run->page_count - done;
         uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
@@ -104,8 +96,7 @@ static bool extend_pool(cap_t pool, const struct frame_run *run, uint64_t done)
     return true;
 }
 
-cap_t world_make_pool(struct world *world, uint64_t page_count)
-{
+cap_t world_make_pool(struct world *world, uint64_t page_count) {
     struct frame_run run;
     if (!world_take(world, page_count, &run))
         return 0;
@@ -122,8 +113,7 @@ cap_t world_make_pool(struct world *world, uint64_t page_count)
     return 0;
 }
 
-cap_t world_object(struct world *world, const char *name, enum object_type type)
-{
+cap_t world_object(struct world *world, const char *name, enum object_type type) {
     for (uint32_t i = 0; i < world->object_count; i++)
         if (world->objects[i].type == type && strcmp(world->objects[i].name, name) == 0)
             return world->objects[i].cap;
@@ -143,8 +133,7 @@ cap_t world_object(struct world *world, const char *name, enum object_type type)
 }
 
 bool world_find_file(const struct world *world, const char *path, struct image_file *ret_file,
-                     const uint8_t **ret_bytes)
-{
+                     const uint8_t **ret_bytes) {
     const uint8_t *volume = (const uint8_t *)WORLD_VOLUME_AT;
     struct ustar_entry entry;
     uint64_t offset;

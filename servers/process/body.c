@@ -7,8 +7,7 @@
 #include "servers/process/system.h"
 
 /* Empty a slot of ours and free it. Can't fail: an empty slot, which the death of its pool leaves, is fine too. */
-static void drop(cap_t *slot)
-{
+static void drop(cap_t *slot) {
     if (*slot == 0)
         return;
     (void)sys_cap_delete(0, *slot);
@@ -16,15 +15,13 @@ static void drop(cap_t *slot)
     *slot = 0;
 }
 
-static void give_back(struct system *system, struct frame_run *run)
-{
+static void give_back(struct system *system, struct frame_run *run) {
     frames_give(&system->frames, run);
     *run = (struct frame_run){0};
 }
 
 /* Frames in a row, made into a pool. They are on record at once, so that nothing is lost if that fails. */
-static uint32_t make_pool(struct system *system, uint64_t page_count, struct frame_run *frames, cap_t *ret_pool)
-{
+static uint32_t make_pool(struct system *system, uint64_t page_count, struct frame_run *frames, cap_t *ret_pool) {
     if (!frames_take(&system->frames, page_count, page_count, frames))
         return P_NO_MEMORY;
     *ret_pool = slot_take();
@@ -33,8 +30,7 @@ static uint32_t make_pool(struct system *system, uint64_t page_count, struct fra
     return (uint32_t)sys_pool_create(frames->memory, frames->offset_pages, frames->page_count, *ret_pool).status;
 }
 
-static uint32_t make_object(cap_t pool, enum object_type type, uint64_t argument, cap_t *ret_slot)
-{
+static uint32_t make_object(cap_t pool, enum object_type type, uint64_t argument, cap_t *ret_slot) {
     *ret_slot = slot_take();
     if (*ret_slot == 0)
         return P_LIMIT;
@@ -42,15 +38,13 @@ static uint32_t make_object(cap_t pool, enum object_type type, uint64_t argument
 }
 
 /* A message page must not show its new owner what others had in it. */
-static uint32_t make_message(struct system *system, struct frame_run *ret_page)
-{
+static uint32_t make_message(struct system *system, struct frame_run *ret_page) {
     if (!frames_take(&system->frames, 1, 1, ret_page))
         return P_NO_MEMORY;
     return (uint32_t)sys_memory_fill(ret_page->memory, ret_page->offset_pages * PAGE_BYTES, PAGE_BYTES, 0).status;
 }
 
-static uint32_t configure(const struct system *system, const struct body *body, uint32_t pid)
-{
+static uint32_t configure(const struct system *system, const struct body *body, uint32_t pid) {
     cap_t fault_endpoint = slot_take();
     if (fault_endpoint == 0)
         return P_LIMIT;
@@ -65,15 +59,14 @@ static uint32_t configure(const struct system *system, const struct body *body, 
             .priority = system->priority,
         };
         memcpy(program.message->data, &config, sizeof config);
-        result = sys_thread_configure(body->thread, THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE |
-                                                        THREAD_PRIORITY);
+        result = sys_thread_configure(body->thread,
+                                      THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY);
     }
     drop(&fault_endpoint); /* the thread has its own */
     return (uint32_t)result.status;
 }
 
-uint32_t body_create(struct system *system, struct body *body, uint32_t pid)
-{
+uint32_t body_create(struct system *system, struct body *body, uint32_t pid) {
     uint32_t status = make_pool(system, BODY_POOL_PAGES, &body->kernel_frames, &body->kernel_pool);
     if (status == OK)
         status = make_object(body->kernel_pool, OBJECT_THREAD, 0, &body->thread);
@@ -88,8 +81,7 @@ uint32_t body_create(struct system *system, struct body *body, uint32_t pid)
     return status == OK ? configure(system, body, pid) : status;
 }
 
-void body_destroy(struct system *system, struct body *body)
-{
+void body_destroy(struct system *system, struct body *body) {
     drop(&body->kernel_pool); /* thread and table go with it */
     drop(&body->thread);
     drop(&body->table);
@@ -102,14 +94,12 @@ void body_destroy(struct system *system, struct body *body)
     }
 }
 
-uint32_t incarnation_create(struct system *system, struct incarnation *incarnation, uint64_t table_pages)
-{
+uint32_t incarnation_create(struct system *system, struct incarnation *incarnation, uint64_t table_pages) {
     uint32_t status = make_pool(system, BODY_SPACE_PAGES + table_pages, &incarnation->pool_frames, &incarnation->pool);
     return status == OK ? make_object(incarnation->pool, OBJECT_SPACE, 0, &incarnation->image.space) : status;
 }
 
-void incarnation_destroy(struct system *system, struct incarnation *incarnation)
-{
+void incarnation_destroy(struct system *system, struct incarnation *incarnation) {
     drop(&incarnation->pool); /* the space goes with it, so nothing maps the frames any more */
     drop(&incarnation->image.space);
     give_back(system, &incarnation->pool_frames);
@@ -122,8 +112,7 @@ void incarnation_destroy(struct system *system, struct incarnation *incarnation)
     incarnation->image.piece_count = 0;
 }
 
-uint64_t body_page_count(const struct body *body)
-{
+uint64_t body_page_count(const struct body *body) {
     uint64_t pages = body->kernel_frames.page_count + body->message.page_count;
     pages += body->incarnation.pool_frames.page_count;
     const struct image *image = &body->incarnation.image;
@@ -133,16 +122,14 @@ uint64_t body_page_count(const struct body *body)
     return pages;
 }
 
-struct bag_entry *bag_find(struct bag *bag, const char *name)
-{
+struct bag_entry *bag_find(struct bag *bag, const char *name) {
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
         if (bag->entries[i].cap != 0 && strcmp(bag->entries[i].name, name) == 0)
             return &bag->entries[i];
     return NULL;
 }
 
-bool bag_name_is_valid(const char *name, uint64_t size_bytes)
-{
+bool bag_name_is_valid(const char *name, uint64_t size_bytes) {
     uint64_t length = strnlen(name, size_bytes);
     if (length == 0 || length >= PROCESS_NAME_MAX || length == size_bytes)
         return false;
@@ -156,8 +143,7 @@ bool bag_name_is_valid(const char *name, uint64_t size_bytes)
 }
 
 /* The entry of this name, or else a free one. */
-static struct bag_entry *find_place(struct bag *bag, const char *name)
-{
+static struct bag_entry *find_place(struct bag *bag, const char *name) {
     struct bag_entry *entry = bag_find(bag, name);
     for (uint32_t i = 0; entry == NULL && i < PROCESS_BAG_MAX; i++)
         if (bag->entries[i].cap == 0)
@@ -165,8 +151,7 @@ static struct bag_entry *find_place(struct bag *bag, const char *name)
     return entry;
 }
 
-uint32_t body_give(struct body *body, const char *name, cap_t cap)
-{
+uint32_t body_give(struct body *body, const char *name, cap_t cap) {
     struct bag_entry *entry = find_place(&body->bag, name);
     if (entry == NULL)
         return P_LIMIT;
@@ -180,8 +165,7 @@ uint32_t body_give(struct body *body, const char *name, cap_t cap)
     return OK;
 }
 
-uint32_t body_give_copy(struct body *body, const char *name, cap_t source)
-{
+uint32_t body_give_copy(struct body *body, const char *name, cap_t source) {
     cap_t copy = slot_take();
     if (copy == 0)
         return P_LIMIT;
@@ -193,8 +177,7 @@ uint32_t body_give_copy(struct body *body, const char *name, cap_t source)
     return status;
 }
 
-void body_take_away(struct body *body, struct bag_entry *entry)
-{
+void body_take_away(struct body *body, struct bag_entry *entry) {
     (void)sys_cap_delete(body->table, BODY_SLOT_BAG + (cap_t)(entry - body->bag.entries)); /* no error if it is empty */
     drop(&entry->cap);
     entry->name[0] = '\0';

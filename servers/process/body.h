@@ -22,7 +22,7 @@ _Static_assert(BODY_SLOT_BAG + PROCESS_BAG_MAX <= BODY_SLOT_FREE, "the bag has i
 
 #define BODY_FAULT_BADGE (1ULL << 32) /* badge of faults: this and the pid; of calls: the pid */
 
-#define BODY_POOL_PAGES 4U /* pool's own page, thread, table's slots, and small objects */
+#define BODY_POOL_PAGES 4U  /* pool's own page, thread, table's slots, and small objects */
 #define BODY_SPACE_PAGES 4U /* pool's own page, top-level table, small objects, and one to spare */
 
 struct system;

@@ -2,8 +2,7 @@
 
 #include "libsys/string.h"
 
-bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count)
-{
+bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count) {
     if (frames->region_count == FRAMES_REGIONS_MAX)
         return false;
     frames->regions[frames->region_count++] = (struct frames_region){memory, page_count, frames->bit_count};
@@ -14,8 +13,7 @@ bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count)
 uint64_t frames_bitmap_bytes(const struct frames *frames) { return frames->bit_count / 8; }
 
 /* Mark bits [first, first + count). */
-static void mark(struct frames *frames, uint64_t first, uint64_t count, bool taken)
-{
+static void mark(struct frames *frames, uint64_t first, uint64_t count, bool taken) {
     while (count > 0) {
         uint64_t offset = first % 64;
         uint64_t part = 64 - offset < count ? 64 - offset : count;
@@ -29,8 +27,7 @@ static void mark(struct frames *frames, uint64_t first, uint64_t count, bool tak
     }
 }
 
-void frames_start(struct frames *frames, void *bitmap)
-{
+void frames_start(struct frames *frames, void *bitmap) {
     frames->bits = bitmap;
     memset(bitmap, 0xff, frames_bitmap_bytes(frames));
     for (uint32_t i = 0; i < frames->region_count; i++) {
@@ -40,22 +37,19 @@ void frames_start(struct frames *frames, void *bitmap)
     frames->free_count = frames->managed_count;
 }
 
-static const struct frames_region *region_of(const struct frames *frames, cap_t memory)
-{
+static const struct frames_region *region_of(const struct frames *frames, cap_t memory) {
     for (uint32_t i = 0; i < frames->region_count; i++)
         if (frames->regions[i].memory == memory)
             return &frames->regions[i];
     return NULL;
 }
 
-void frames_reserve(struct frames *frames, const struct frame_run *run)
-{
+void frames_reserve(struct frames *frames, const struct frame_run *run) {
     mark(frames, region_of(frames, run->memory)->first_bit + run->offset_pages, run->page_count, true);
     frames->free_count -= run->page_count;
 }
 
-void frames_give(struct frames *frames, const struct frame_run *run)
-{
+void frames_give(struct frames *frames, const struct frame_run *run) {
     if (run->page_count == 0)
         return;
     uint64_t first = region_of(frames, run->memory)->first_bit + run->offset_pages;
@@ -66,8 +60,7 @@ void frames_give(struct frames *frames, const struct frame_run *run)
 }
 
 /* The first bit in [from, end) that is `taken`, or `end`. */
-static uint64_t find_bit(const struct frames *frames, uint64_t from, uint64_t end, bool taken)
-{
+static uint64_t find_bit(const struct frames *frames, uint64_t from, uint64_t end, bool taken) {
     while (from < end) {
         uint64_t word = frames->bits[from / 64];
         word = (taken ? word : ~word) >> from % 64;
@@ -86,8 +79,7 @@ struct bit_run {
     uint64_t count;
 };
 
-static struct bit_run find_run(const struct frames *frames, uint64_t from, uint64_t wanted)
-{
+static struct bit_run find_run(const struct frames *frames, uint64_t from, uint64_t wanted) {
     struct bit_run best = {0, 0};
     while (from < frames->bit_count) {
         uint64_t first = find_bit(frames, from, frames->bit_count, false);
@@ -102,8 +94,7 @@ static struct bit_run find_run(const struct frames *frames, uint64_t from, uint6
     return best;
 }
 
-bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run)
-{
+bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
     struct bit_run found = find_run(frames, frames->hint, wanted);
     if (found.count < least)
         return false;

@@ -24,8 +24,7 @@ struct launch {
     struct string_block note_block;
 };
 
-static void close_image(const struct system *system, struct launch *launch)
-{
+static void close_image(const struct system *system, struct launch *launch) {
     for (uint64_t done = 0; done < launch->window_pages; done += MAP_PAGES_MAX) {
         uint64_t left = launch->window_pages - done;
         (void)sys_space_unmap(system->caps.space, system->window + done * PAGE_BYTES,
@@ -40,8 +39,7 @@ static void close_image(const struct system *system, struct launch *launch)
 }
 
 /* Ask the files server for the image's pages. */
-static uint32_t open_file(const struct system *system, struct launch *launch, char *reason)
-{
+static uint32_t open_file(const struct system *system, struct launch *launch, char *reason) {
     static struct files_map_request request; /* large, and one at a time */
     static struct protocol_extra extra;
     struct files_map_reply reply;
@@ -63,8 +61,7 @@ static uint32_t open_file(const struct system *system, struct launch *launch, ch
     return OK;
 }
 
-static uint32_t map_window(const struct system *system, struct launch *launch, char *reason)
-{
+static uint32_t map_window(const struct system *system, struct launch *launch, char *reason) {
     uint64_t pages = (launch->file.size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     if (launch->file.offset_bytes % PAGE_BYTES != 0) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "%s does not begin at a page", launch->path);
@@ -86,8 +83,7 @@ static uint32_t map_window(const struct system *system, struct launch *launch, c
     return OK;
 }
 
-static uint32_t read_plan(const struct system *system, struct launch *launch, char *reason)
-{
+static uint32_t read_plan(const struct system *system, struct launch *launch, char *reason) {
     struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - LAYOUT_IMAGE_BASE};
     struct elf_result parsed =
         elf_plan_image((const void *)system->window, launch->file.size_bytes, limits, &launch->plan);
@@ -117,8 +113,7 @@ static uint32_t read_plan(const struct system *system, struct launch *launch, ch
 
 /* Everything about the program that needs no process: strings, file, plan. Followed by close_image in any case. */
 static uint32_t open_image(const struct system *system, struct launch *launch, const struct launch_request *request,
-                           char *reason)
-{
+                           char *reason) {
     memset(launch, 0, sizeof *launch);
     memcpy(launch->path, request->path, sizeof launch->path);
     char *bytes = (char *)system->work.bytes + WORK_STRINGS_OFFSET;
@@ -133,8 +128,7 @@ static uint32_t open_image(const struct system *system, struct launch *launch, c
 }
 
 /* Does the bag have all that the strings name? */
-static uint32_t check_names(const struct launch *launch, struct bag *bag, char *reason)
-{
+static uint32_t check_names(const struct launch *launch, struct bag *bag, char *reason) {
     const char *name = launch->strings.names.bytes;
     for (uint64_t i = 0; i < launch->strings.names.count; i++, name += strlen(name) + 1) {
         if (bag_find(bag, name) == NULL) {
@@ -145,8 +139,7 @@ static uint32_t check_names(const struct launch *launch, struct bag *bag, char *
     return OK;
 }
 
-static void add_note(struct launch *launch, const char *text)
-{
+static void add_note(struct launch *launch, const char *text) {
     uint64_t length = strlen(text) + 1;
     memcpy(launch->notes + launch->note_block.length_bytes, text, length);
     launch->note_block.length_bytes += length;
@@ -154,8 +147,7 @@ static void add_note(struct launch *launch, const char *text)
 }
 
 /* The environment strings of a program that will have these capabilities: those of the bag that the strings name. */
-static void write_notes(struct launch *launch, struct bag *bag)
-{
+static void write_notes(struct launch *launch, struct bag *bag) {
     char note[PROCESS_NAME_MAX + 16];
     _Static_assert((PROCESS_BAG_MAX + 2) * sizeof note <= NOTES_BYTES, "they all fit");
     launch->note_block = (struct string_block){launch->notes, 0, 0};
@@ -171,8 +163,7 @@ static void write_notes(struct launch *launch, struct bag *bag)
     add_note(launch, note);
 }
 
-static uint32_t build_stack(struct system *system, struct launch *launch, struct image *image)
-{
+static uint32_t build_stack(struct system *system, struct launch *launch, struct image *image) {
     const struct elf_plan *plan = &launch->plan;
     struct stack_input input = {
         .top = LAYOUT_STACK_TOP,
@@ -197,8 +188,7 @@ static uint32_t build_stack(struct system *system, struct launch *launch, struct
 
 /* The new program's space, complete. */
 static uint32_t build_incarnation(struct system *system, struct launch *launch, const struct frame_run *message,
-                                  struct incarnation *incarnation)
-{
+                                  struct incarnation *incarnation) {
     uint64_t table_pages = image_table_pages(&launch->plan, launch->base);
     uint32_t status = incarnation_create(system, incarnation, table_pages);
     if (status == OK)
@@ -208,8 +198,7 @@ static uint32_t build_incarnation(struct system *system, struct launch *launch, 
     return status == OK ? image_add_message(&incarnation->image, message) : status;
 }
 
-static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space, uint64_t flags, char *reason)
-{
+static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space, uint64_t flags, char *reason) {
     memcpy(program.message->data, &launch->entry, sizeof launch->entry);
     struct result result = sys_thread_handover(thread, space, flags);
     if (result.status != E_AUDIT)
@@ -225,8 +214,7 @@ static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space
  * Copies of what the strings name, from the bag of whoever asked. A capability whose object has died since (its server
  * was retired) is left out: a shell that passes on all it has must go on starting programs.
  */
-static uint32_t give_named(const struct launch *launch, struct bag *from, struct body *body)
-{
+static uint32_t give_named(const struct launch *launch, struct bag *from, struct body *body) {
     const char *name = launch->strings.names.bytes;
     for (uint64_t i = 0; i < launch->strings.names.count; i++, name += strlen(name) + 1) {
         uint32_t status = body_give_copy(body, name, bag_find(from, name)->cap);
@@ -239,8 +227,7 @@ static uint32_t give_named(const struct launch *launch, struct bag *from, struct
 static struct launch launch; /* large, and one at a time */
 
 uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, const struct launch_request *request,
-                      char *reason, struct process **ret_process)
-{
+                      char *reason, struct process **ret_process) {
     uint32_t status = open_image(system, &launch, request, reason);
     if (status == OK)
         status = check_names(&launch, bag, reason);
@@ -275,15 +262,14 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
 }
 
 /* What the new program was not to have goes; it is known that the rest stays where it is. */
-static void keep_named(const struct launch *of, struct body *body)
-{
+static void keep_named(const struct launch *of, struct body *body) {
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
         if (body->bag.entries[i].cap != 0 && !strings_names(&of->strings, body->bag.entries[i].name))
             body_take_away(body, &body->bag.entries[i]);
 }
 
-uint32_t launch_exec(struct system *system, struct process *process, const struct launch_request *request, char *reason)
-{
+uint32_t launch_exec(struct system *system, struct process *process, const struct launch_request *request,
+                     char *reason) {
     static struct incarnation next; /* large, and one at a time */
     struct body *body = system_body(system, process);
     memset(&next, 0, sizeof next);

@@ -18,8 +18,7 @@
 #define BITMAP_AT 0x280000000ULL
 #define PRIORITY 16U /* of processes; below all servers */
 
-static bool find_caps(struct system_caps *caps)
-{
+static bool find_caps(struct system_caps *caps) {
     static const char *const names[] = {"serve", "events", "space", "pool", "files"};
     cap_t *const slots[] = {&caps->endpoint, &caps->events, &caps->space, &caps->pool, &caps->files};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -34,8 +33,7 @@ static bool find_caps(struct system_caps *caps)
 }
 
 /* memory0, memory1, ... */
-static bool find_memory(struct frames *frames)
-{
+static bool find_memory(struct frames *frames) {
     for (uint32_t i = 0; i < FRAMES_REGIONS_MAX; i++) {
         char name[16];
         (void)format_into(name, sizeof name, "memory%u", i);
@@ -47,8 +45,7 @@ static bool find_memory(struct frames *frames)
     return frames->region_count > 0;
 }
 
-static bool map_own(const struct system *system, const struct frame_run *run, uaddr_t at)
-{
+static bool map_own(const struct system *system, const struct frame_run *run, uaddr_t at) {
     for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
         uint64_t left = run->page_count - done;
         uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
@@ -63,8 +60,7 @@ static bool map_own(const struct system *system, const struct frame_run *run, ua
 }
 
 /* The bitmap and the work area come from the largest region, before there is an allocator. */
-static bool start_memory(struct system *system)
-{
+static bool start_memory(struct system *system) {
     struct frames *frames = &system->frames;
     if (!find_memory(frames)) {
         log_print("process: no capability `memory0`");
@@ -91,15 +87,13 @@ static bool start_memory(struct system *system)
     return true;
 }
 
-static void start_random(struct system *system)
-{
+static void start_random(struct system *system) {
     const uint64_t *seed = (const uint64_t *)program_auxiliary(AT_RANDOM); /* 16 bytes that init put there */
     system->random_state = seed == NULL ? sys_clock_read().value : seed[0] ^ seed[1];
 }
 
 /* Process 1 gets what the arguments name, out of what this server was given. */
-static bool fill_origin(struct system *system, int argc, char **argv)
-{
+static bool fill_origin(struct system *system, int argc, char **argv) {
     for (int i = 2; i < argc; i++) {
         bool fits = i - 2 < (int)PROCESS_BAG_MAX && bag_name_is_valid(argv[i], PROCESS_NAME_MAX);
         if (!fits || program_cap(argv[i]) == 0) {
@@ -114,8 +108,7 @@ static bool fill_origin(struct system *system, int argc, char **argv)
 }
 
 /* Put the strings of process 1 into the work area: its one argument, and the capabilities' names. */
-static bool start_first(struct system *system, int argc, char **argv)
-{
+static bool start_first(struct system *system, int argc, char **argv) {
     static struct launch_request request;
     static char reason[PROTOCOL_REASON_MAX];
     struct process *first;
@@ -134,8 +127,7 @@ static bool start_first(struct system *system, int argc, char **argv)
     return status == OK;
 }
 
-static bool start(struct system *system, int argc, char **argv)
-{
+static bool start(struct system *system, int argc, char **argv) {
     if (argc < 2) {
         log_print("process: want the image of process 1 as an argument");
         return false;
@@ -157,8 +149,7 @@ static bool start(struct system *system, int argc, char **argv)
     return start_first(system, argc, argv);
 }
 
-int main(int argc, char **argv, char **envp)
-{
+int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (!start(&served_system, argc, argv))
         return 1;

@@ -23,9 +23,9 @@ struct process {
     uint32_t parent; /* 0 = none */
     bool orphan;     /* its parent has ended: process 1 stands in, but waits for it in vain */
     enum process_state state;
-    cap_t answer;      /* WAITING, SLEEPING: the slot of the right to answer */
-    uint64_t wait_pid; /* WAITING: for whom, or PROCESS_ANY */
-    uint64_t wake_ns;  /* SLEEPING: until when */
+    cap_t answer;                  /* WAITING, SLEEPING: the slot of the right to answer */
+    uint64_t wait_pid;             /* WAITING: for whom, or PROCESS_ANY */
+    uint64_t wake_ns;              /* SLEEPING: until when */
     struct process_wait_reply end; /* ENDED: what its parent will be told */
     char name[PROCESS_NAME_MAX];
 };
@@ -64,8 +64,7 @@ bool process_may_act(struct process_table *table, const struct process *caller, 
  * Returns the process that waits for it, RUNNING again: it is to be told, and the ended one to be forgotten. NULL:
  * nobody waits now.
  */
-struct process *process_end(struct process_table *table, struct process *process,
-                            const struct process_wait_reply *end);
+struct process *process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end);
 
 /*
  * The child that a wait for `pid` (or PROCESS_ANY) finds ended. OK: *ret_child. E_TIMEOUT: there are such children, but

@@ -22,15 +22,13 @@ const struct protocol *const served_protocol = &process_protocol;
 static struct system *const sys = &served_system;
 
 /* The process a call comes from. NULL: the badge is not one of a living process. */
-static struct process *caller_of(const struct server_call *call)
-{
+static struct process *caller_of(const struct server_call *call) {
     struct process *caller = process_find(&sys->processes, call->badge);
     return caller != NULL && caller->state != PROCESS_ENDED ? caller : NULL;
 }
 
 /* The process that `pid` names, for a caller who wants to do something to it. Errors: P_NO_PROCESS; P_PERMISSION. */
-static uint32_t find_target(const struct process *caller, uint64_t pid, struct process **ret_target)
-{
+static uint32_t find_target(const struct process *caller, uint64_t pid, struct process **ret_target) {
     struct process *target = process_find(&sys->processes, pid);
     if (target == NULL)
         return P_NO_PROCESS;
@@ -41,8 +39,7 @@ static uint32_t find_target(const struct process *caller, uint64_t pid, struct p
 }
 
 static uint32_t process_serve_stage(struct server_call *call, const struct process_stage_request *request,
-                                    struct process_stage_reply *reply)
-{
+                                    struct process_stage_reply *reply) {
     struct process *caller = caller_of(call);
     if (caller == NULL)
         return P_NO_PROCESS;
@@ -53,8 +50,7 @@ static uint32_t process_serve_stage(struct server_call *call, const struct proce
 }
 
 static uint32_t process_serve_give(struct server_call *call, const struct process_give_request *request,
-                                   struct process_give_reply *reply)
-{
+                                   struct process_give_reply *reply) {
     struct process *caller = caller_of(call);
     reply->zero = 0;
     if (caller == NULL)
@@ -69,8 +65,7 @@ static uint32_t process_serve_give(struct server_call *call, const struct proces
 
 /* Path and staged strings of a spawn or exec. */
 static uint32_t collect(const struct process *caller, const char *path, uint64_t length_bytes,
-                        const struct process_strings *strings, struct launch_request *ret_request)
-{
+                        const struct process_strings *strings, struct launch_request *ret_request) {
     memset(ret_request, 0, sizeof *ret_request);
     memcpy(ret_request->path, path, length_bytes);
     ret_request->strings = *strings;
@@ -78,8 +73,7 @@ static uint32_t collect(const struct process *caller, const char *path, uint64_t
 }
 
 static uint32_t process_serve_spawn(struct server_call *call, const struct process_spawn_request *request,
-                                    struct process_spawn_reply *reply)
-{
+                                    struct process_spawn_reply *reply) {
     struct process *caller = caller_of(call);
     struct launch_request launch;
     struct process *child;
@@ -94,8 +88,7 @@ static uint32_t process_serve_spawn(struct server_call *call, const struct proce
 }
 
 static uint32_t process_serve_exec(struct server_call *call, const struct process_exec_request *request,
-                                   struct process_exec_reply *reply)
-{
+                                   struct process_exec_reply *reply) {
     struct process *caller = caller_of(call);
     struct launch_request launch;
     (void)reply;
@@ -108,8 +101,7 @@ static uint32_t process_serve_exec(struct server_call *call, const struct proces
 }
 
 /* Tell a process that waited about its child, and forget the child. */
-static void tell_end(struct process *parent, struct process *child)
-{
+static void tell_end(struct process *parent, struct process *child) {
     cap_t answer = parent->answer;
     parent->answer = 0;
     (void)server_answer(&served_server, answer, OPERATION_WAIT, OK, &child->end); /* it may be gone */
@@ -117,8 +109,7 @@ static void tell_end(struct process *parent, struct process *child)
 }
 
 /* Process 1 is what the machine runs for: without it there is nothing more to do. */
-static void first_ended(const struct process_wait_reply *end)
-{
+static void first_ended(const struct process_wait_reply *end) {
     uint64_t status = end->end == PROCESS_EXITED ? end->value : 128 + end->value;
     log_print("process: process 1 %s %lu: switching off", end->end == PROCESS_EXITED ? "exited with" : "was killed by",
               end->value);
@@ -129,8 +120,7 @@ static void first_ended(const struct process_wait_reply *end)
 }
 
 /* The end of a process: all it was made of goes at once, what its parent will be told stays. */
-static void end_process(struct process *process, const struct process_wait_reply *end)
-{
+static void end_process(struct process *process, const struct process_wait_reply *end) {
     bool first = process->pid == PROCESS_FIRST;
     if (process->answer != 0)
         server_forget(process->answer);
@@ -145,8 +135,7 @@ static void end_process(struct process *process, const struct process_wait_reply
 }
 
 static uint32_t process_serve_exit(struct server_call *call, const struct process_exit_request *request,
-                                   struct process_exit_reply *reply)
-{
+                                   struct process_exit_reply *reply) {
     struct process *caller = caller_of(call);
     (void)reply;
     if (caller == NULL)
@@ -157,8 +146,7 @@ static uint32_t process_serve_exit(struct server_call *call, const struct proces
 }
 
 /* Put the answer to a wait or sleep off. Errors: P_BUSY; P_LIMIT no slot is free. */
-static uint32_t defer(struct process *caller, enum process_state state)
-{
+static uint32_t defer(struct process *caller, enum process_state state) {
     if (caller->answer != 0)
         return P_BUSY;
     caller->answer = server_defer();
@@ -169,8 +157,7 @@ static uint32_t defer(struct process *caller, enum process_state state)
 }
 
 static uint32_t process_serve_wait(struct server_call *call, const struct process_wait_request *request,
-                                   struct process_wait_reply *reply)
-{
+                                   struct process_wait_reply *reply) {
     struct process *caller = caller_of(call);
     struct process *child;
     if (caller == NULL)
@@ -189,8 +176,7 @@ static uint32_t process_serve_wait(struct server_call *call, const struct proces
 }
 
 static uint32_t process_serve_sleep(struct server_call *call, const struct process_sleep_request *request,
-                                    struct process_sleep_reply *reply)
-{
+                                    struct process_sleep_reply *reply) {
     struct process *caller = caller_of(call);
     (void)reply;
     if (caller == NULL)
@@ -202,8 +188,7 @@ static uint32_t process_serve_sleep(struct server_call *call, const struct proce
 }
 
 static uint32_t process_serve_kill(struct server_call *call, const struct process_kill_request *request,
-                                   struct process_kill_reply *reply)
-{
+                                   struct process_kill_reply *reply) {
     struct process *caller = caller_of(call);
     struct process *target;
     reply->zero = 0;
@@ -222,8 +207,7 @@ static uint32_t process_serve_kill(struct server_call *call, const struct proces
 }
 
 static uint32_t process_serve_get_pid(struct server_call *call, const struct process_get_pid_request *request,
-                                      struct process_get_pid_reply *reply)
-{
+                                      struct process_get_pid_reply *reply) {
     const struct process *caller = caller_of(call);
     (void)request;
     if (caller == NULL)
@@ -234,8 +218,7 @@ static uint32_t process_serve_get_pid(struct server_call *call, const struct pro
 
 static uint32_t process_serve_set_foreground(struct server_call *call,
                                              const struct process_set_foreground_request *request,
-                                             struct process_set_foreground_reply *reply)
-{
+                                             struct process_set_foreground_reply *reply) {
     struct process *caller = caller_of(call);
     struct process *target;
     reply->zero = 0;
@@ -252,8 +235,7 @@ static uint32_t process_serve_set_foreground(struct server_call *call,
     return status;
 }
 
-static uint64_t cpu_time_ns(const struct body *body)
-{
+static uint64_t cpu_time_ns(const struct body *body) {
     struct thread_state state;
     if (body->thread == 0 || sys_thread_read(body->thread).status != OK)
         return 0;
@@ -262,8 +244,7 @@ static uint64_t cpu_time_ns(const struct body *body)
 }
 
 static uint32_t process_serve_list(struct server_call *call, const struct process_list_request *request,
-                                   struct process_list_reply *reply)
-{
+                                   struct process_list_reply *reply) {
     (void)call;
     const struct process *process = process_find_from(&sys->processes, request->pid);
     if (process == NULL)
@@ -281,8 +262,7 @@ static uint32_t process_serve_list(struct server_call *call, const struct proces
 }
 
 static uint32_t process_serve_memory(struct server_call *call, const struct process_memory_request *request,
-                                     struct process_memory_reply *reply)
-{
+                                     struct process_memory_reply *reply) {
     (void)call;
     (void)request;
     *reply = (struct process_memory_reply){
@@ -299,15 +279,17 @@ static uint32_t process_serve_memory(struct server_call *call, const struct proc
     return OK;
 }
 
+_Static_assert((int)PROCESS_MAP_FILE == IMAGE_FILE && (int)PROCESS_MAP_PRIVATE == IMAGE_PRIVATE &&
+                   (int)PROCESS_MAP_STACK == IMAGE_STACK && (int)PROCESS_MAP_MESSAGE == IMAGE_MESSAGE,
+               "the protocol's kinds are the image's");
+
 /* Is `next` the same mapping, going on? Pieces may be several where memory was scattered. */
-static bool continues(const struct process_maps_reply *map, const struct image_piece *next)
-{
+static bool continues(const struct process_maps_reply *map, const struct image_piece *next) {
     return map->at + map->page_count * PAGE_BYTES == next->at && map->rights == next->rights && map->kind == next->kind;
 }
 
 static uint32_t process_serve_maps(struct server_call *call, const struct process_maps_request *request,
-                                   struct process_maps_reply *reply)
-{
+                                   struct process_maps_reply *reply) {
     struct process *caller = caller_of(call);
     struct process *target;
     if (caller == NULL)
@@ -328,8 +310,7 @@ static uint32_t process_serve_maps(struct server_call *call, const struct proces
     return P_END;
 }
 
-static uint64_t signal_of(uint64_t fault_kind)
-{
+static uint64_t signal_of(uint64_t fault_kind) {
     switch ((enum fault_kind)fault_kind) {
     case FAULT_INSTRUCTION:
     case FAULT_SYSCALL:
@@ -350,8 +331,7 @@ static uint64_t signal_of(uint64_t fault_kind)
     return PROCESS_SIGSEGV;
 }
 
-void serve_fault(const struct server_event *event)
-{
+void serve_fault(const struct server_event *event) {
     struct fault_message fault;
     struct process *process = process_find(&sys->processes, event->badge & ~BODY_FAULT_BADGE);
     fault_from_event(event, &fault);
@@ -370,8 +350,7 @@ void serve_fault(const struct server_event *event)
     end_process(process, &end); /* and with its thread the right to answer */
 }
 
-static void wake_sleepers(void)
-{
+static void wake_sleepers(void) {
     struct process_sleep_reply reply = {sys_clock_read().value};
     for (;;) {
         struct process *process = process_find_due(&sys->processes, reply.now_ns);
@@ -385,8 +364,7 @@ static void wake_sleepers(void)
 
 static uint64_t timer_ns = DEADLINE_NEVER; /* when the timer will go off */
 
-void serve_events(uint64_t bits)
-{
+void serve_events(uint64_t bits) {
     struct process *process = process_find(&sys->processes, sys->processes.foreground);
     if ((bits & EVENT_INTERRUPT) != 0 && process != NULL && process->state != PROCESS_ENDED) {
         struct process_wait_reply end = {.end = PROCESS_KILLED, .value = PROCESS_SIGINT};
@@ -398,8 +376,7 @@ void serve_events(uint64_t bits)
     }
 }
 
-void serve_set_timer(void)
-{
+void serve_set_timer(void) {
     uint64_t next_ns = process_next_wake(&sys->processes);
     if (next_ns == timer_ns)
         return;

@@ -3,8 +3,7 @@
 #include "libsys/string.h"
 #include "servers/process/system.h"
 
-void stage_forget(struct system *system, struct stage *stage)
-{
+void stage_forget(struct system *system, struct stage *stage) {
     for (uint32_t i = 0; i < stage->page_count; i++)
         frames_give(&system->frames, &stage->pages[i]);
     stage->page_count = 0;
@@ -12,23 +11,21 @@ void stage_forget(struct system *system, struct stage *stage)
 }
 
 /* Where a part of the work area lies in its Memory capability. */
-static uint64_t work_offset(const struct system *system, uint64_t offset)
-{
+static uint64_t work_offset(const struct system *system, uint64_t offset) {
     return system->work.run.offset_pages * PAGE_BYTES + offset;
 }
 
 /* Copy from the scratch page to the staged bytes' end; the pages are there. */
-static uint32_t copy_in(const struct system *system, const struct stage *stage, uint64_t length_bytes)
-{
+static uint32_t copy_in(const struct system *system, const struct stage *stage, uint64_t length_bytes) {
     for (uint64_t done = 0; done < length_bytes;) {
         uint64_t at = stage->length_bytes + done;
         const struct frame_run *page = &stage->pages[at / PAGE_BYTES];
         uint64_t part = PAGE_BYTES - at % PAGE_BYTES;
         if (part > length_bytes - done)
             part = length_bytes - done;
-        struct result result = sys_memory_copy(page->memory, page->offset_pages * PAGE_BYTES + at % PAGE_BYTES,
-                                               system->work.run.memory,
-                                               work_offset(system, WORK_SCRATCH_OFFSET + done), part);
+        struct result result =
+            sys_memory_copy(page->memory, page->offset_pages * PAGE_BYTES + at % PAGE_BYTES, system->work.run.memory,
+                            work_offset(system, WORK_SCRATCH_OFFSET + done), part);
         if (result.status != OK)
             return (uint32_t)result.status;
         done += part;
@@ -37,8 +34,7 @@ static uint32_t copy_in(const struct system *system, const struct stage *stage, 
 }
 
 uint32_t stage_append(struct system *system, struct stage *stage, uint64_t offset_bytes, const void *bytes,
-                      uint64_t length_bytes)
-{
+                      uint64_t length_bytes) {
     if (offset_bytes == 0)
         stage_forget(system, stage);
     if (offset_bytes != stage->length_bytes || length_bytes > PAGE_BYTES)
@@ -57,8 +53,7 @@ uint32_t stage_append(struct system *system, struct stage *stage, uint64_t offse
     return status;
 }
 
-uint32_t stage_collect(struct system *system, struct stage *stage, uint64_t *ret_length_bytes)
-{
+uint32_t stage_collect(struct system *system, struct stage *stage, uint64_t *ret_length_bytes) {
     uint32_t status = OK;
     *ret_length_bytes = stage->length_bytes;
     for (uint64_t done = 0; status == OK && done < stage->length_bytes; done += PAGE_BYTES) {

@@ -3,8 +3,7 @@
 #include "libsys/string.h"
 
 /* Cut the first `count` strings off *rest, which has as many. */
-static struct string_block cut(struct string_block *rest, uint64_t count)
-{
+static struct string_block cut(struct string_block *rest, uint64_t count) {
     struct string_block block = {rest->bytes, 0, count};
     for (uint64_t i = 0; i < count; i++)
         block.length_bytes += strlen(block.bytes + block.length_bytes) + 1;
@@ -15,14 +14,12 @@ static struct string_block cut(struct string_block *rest, uint64_t count)
 }
 
 /* Entries that would tell a program about capabilities it has not got. */
-static bool is_private(const char *entry)
-{
+static bool is_private(const char *entry) {
     return strncmp(entry, "cap:", 4) == 0 || strncmp(entry, "size:", 5) == 0 || strncmp(entry, "slots=", 6) == 0;
 }
 
 /* Leave private entries out of an environment that lies at `bytes`. */
-static struct string_block pack(char *bytes, const struct string_block *block)
-{
+static struct string_block pack(char *bytes, const struct string_block *block) {
     struct string_block packed = {bytes, 0, 0};
     uint64_t offset = 0;
     for (uint64_t i = 0; i < block->count; i++) {
@@ -38,8 +35,7 @@ static struct string_block pack(char *bytes, const struct string_block *block)
 }
 
 bool strings_divide(char *bytes, uint64_t length_bytes, const struct process_strings *announced,
-                    struct strings *ret_strings)
-{
+                    struct strings *ret_strings) {
     if (announced->argument_count > PROCESS_STRINGS_MAX || announced->environment_count > PROCESS_STRINGS_MAX ||
         announced->capability_count > PROCESS_STRINGS_MAX)
         return false;
@@ -54,8 +50,7 @@ bool strings_divide(char *bytes, uint64_t length_bytes, const struct process_str
     return true;
 }
 
-bool strings_names(const struct strings *strings, const char *name)
-{
+bool strings_names(const struct strings *strings, const char *name) {
     const char *at = strings->names.bytes;
     for (uint64_t i = 0; i < strings->names.count; i++, at += strlen(at) + 1)
         if (strcmp(at, name) == 0)

@@ -28,8 +28,8 @@ struct system_work {
     struct frame_run run;
     uint8_t *bytes; /* where they are mapped */
 };
-#define WORK_STRINGS_OFFSET 0U                 /* the strings of a new program */
-#define WORK_STACK_OFFSET PROCESS_STAGE_MAX    /* the upper end of its stack */
+#define WORK_STRINGS_OFFSET 0U              /* the strings of a new program */
+#define WORK_STACK_OFFSET PROCESS_STAGE_MAX /* the upper end of its stack */
 #define WORK_STACK_BYTES (LAYOUT_STRINGS_PAGES_MAX * PAGE_BYTES)
 #define WORK_SCRATCH_OFFSET (WORK_STACK_OFFSET + WORK_STACK_BYTES)
 #define WORK_BYTES (WORK_SCRATCH_OFFSET + PAGE_BYTES)
@@ -39,13 +39,13 @@ struct system {
     struct system_caps caps;
     struct frames frames;
     struct system_work work;
-    uaddr_t window; /* where image files are mapped while they are looked at */
+    uaddr_t window;    /* where image files are mapped while they are looked at */
     uint64_t priority; /* of processes */
     uint64_t random_state;
     struct process_table processes;
     struct body bodies[PROCESS_MAX]; /* of the process at the same position */
     struct stage stages[PROCESS_MAX];
-    struct bag origin; /* what process 1 gets, and the first argument block of all */
+    struct bag origin; /* what process 1 gets; slots of this server's start */
 };
 
 /* Set up the parts that need nothing but memory: `frames` is started and `work` mapped already. */
@@ -54,12 +54,10 @@ void system_init(struct system *system);
 /* The next of a sequence that is hard to guess for those who do not know the seed. */
 uint64_t system_random(struct system *system);
 
-static inline struct body *system_body(struct system *system, const struct process *process)
-{
+static inline struct body *system_body(struct system *system, const struct process *process) {
     return &system->bodies[process_index(process)];
 }
 
-static inline struct stage *system_stage(struct system *system, const struct process *process)
-{
+static inline struct stage *system_stage(struct system *system, const struct process *process) {
     return &system->stages[process_index(process)];
 }

@@ -22,8 +22,8 @@ struct object {
     enum object_type type;
     uint32_t pool; /* index of the pool it lives in; 0 = none */
     uint32_t references;
-    uint64_t first_frame, frame_count; /* pool, memory */
-    uint64_t used_frames;              /* pool: by what was made from it */
+    uint64_t first_frame, frame_count;     /* pool, memory */
+    uint64_t used_frames;                  /* pool: by what was made from it */
     struct mapping mappings[MAPPINGS_MAX]; /* space */
     uint32_t mapping_count;
     uint32_t table_pages;        /* space: lower tables it needs so far */
@@ -48,24 +48,21 @@ static bool failed;
 
 static struct result status(enum status value) { return (struct result){value, 0}; }
 
-void fake_fail_at(uint32_t k)
-{
+void fake_fail_at(uint32_t k) {
     calls_left = k;
     failed = false;
 }
 
 bool fake_failed(void) { return failed; }
 
-bool fake_fails(void)
-{
+bool fake_fails(void) {
     if (calls_left == 0 || --calls_left > 0)
         return false;
     failed = true;
     return true;
 }
 
-static uint32_t new_object(enum object_type type, uint32_t pool)
-{
+static uint32_t new_object(enum object_type type, uint32_t pool) {
     for (uint32_t i = 1; i < OBJECTS_MAX; i++) {
         if (objects[i].type == OBJECT_NONE) {
             memset(&objects[i], 0, sizeof objects[i]);
@@ -77,8 +74,7 @@ static uint32_t new_object(enum object_type type, uint32_t pool)
     __builtin_trap(); /* the test makes more than it needs */
 }
 
-static struct object *find(cap_t slot, enum object_type type)
-{
+static struct object *find(cap_t slot, enum object_type type) {
     if (slot == 0 || slot >= FAKE_SLOTS || slots[slot] == 0 || objects[slots[slot]].type != type)
         return NULL;
     return &objects[slots[slot]];
@@ -86,31 +82,27 @@ static struct object *find(cap_t slot, enum object_type type)
 
 static uint32_t index_of(const struct object *object) { return (uint32_t)(object - objects); }
 
-static void place(uint32_t *slot, uint32_t object)
-{
+static void place(uint32_t *slot, uint32_t object) {
     *slot = object;
     objects[object].references++;
 }
 
 static void destroy(uint32_t index);
 
-static void clear(uint32_t *slot)
-{
+static void clear(uint32_t *slot) {
     uint32_t object = *slot;
     *slot = 0;
     if (object != 0 && --objects[object].references == 0)
         destroy(object);
 }
 
-static void count_mapping(const struct mapping *mapping, bool more)
-{
+static void count_mapping(const struct mapping *mapping, bool more) {
     for (uint64_t i = 0; i < mapping->page_count && mapping->frame < FAKE_FRAMES; i++)
         frame_maps[mapping->frame + i] += more ? 1 : UINT32_MAX;
 }
 
 /* Everything that names the object goes with it. */
-static void forget_everywhere(uint32_t index)
-{
+static void forget_everywhere(uint32_t index) {
     for (uint32_t i = 0; i < FAKE_SLOTS; i++)
         if (slots[i] == index)
             slots[i] = 0;
@@ -123,8 +115,7 @@ static void forget_everywhere(uint32_t index)
     }
 }
 
-static void destroy(uint32_t index)
-{
+static void destroy(uint32_t index) {
     struct object *object = &objects[index];
     if (object->type == OBJECT_NONE)
         return;
@@ -144,8 +135,7 @@ static void destroy(uint32_t index)
         frame_in_pool[object->first_frame + i] = false;
 }
 
-void fake_reset(void)
-{
+void fake_reset(void) {
     memset(objects, 0, sizeof objects);
     memset(slots, 0, sizeof slots);
     memset(frame_in_pool, 0, sizeof frame_in_pool);
@@ -154,12 +144,9 @@ void fake_reset(void)
     own_mappings = 0;
     fake_fail_at(0);
     static const enum object_type types[] = {
-        [FAKE_CAP_RAM] = OBJECT_MEMORY,
-        [FAKE_CAP_ENDPOINT] = OBJECT_ENDPOINT,
-        [FAKE_CAP_EVENTS] = OBJECT_NOTIFICATION,
-        [FAKE_CAP_SPACE] = OBJECT_SPACE,
-        [FAKE_CAP_POOL] = OBJECT_POOL,
-        [FAKE_CAP_FILES] = OBJECT_ENDPOINT,
+        [FAKE_CAP_RAM] = OBJECT_MEMORY,          [FAKE_CAP_ENDPOINT] = OBJECT_ENDPOINT,
+        [FAKE_CAP_EVENTS] = OBJECT_NOTIFICATION, [FAKE_CAP_SPACE] = OBJECT_SPACE,
+        [FAKE_CAP_POOL] = OBJECT_POOL,           [FAKE_CAP_FILES] = OBJECT_ENDPOINT,
         [FAKE_CAP_CONSOLE] = OBJECT_ENDPOINT,
     };
     for (uint32_t i = FAKE_CAP_RAM; i <= FAKE_CAP_CONSOLE; i++)
@@ -170,16 +157,14 @@ void fake_reset(void)
     slots_init(&program.slots, FAKE_CAP_FREE, FAKE_SLOTS);
 }
 
-void fake_install_file(cap_t slot)
-{
+void fake_install_file(cap_t slot) {
     uint32_t file = new_object(OBJECT_MEMORY, 0);
     objects[file].first_frame = FILE_FRAME;
     objects[file].frame_count = FAKE_FILE_PAGES;
     place(&slots[slot], file);
 }
 
-struct fake_census fake_count(void)
-{
+struct fake_census fake_count(void) {
     struct fake_census census = {.own_mappings = own_mappings};
     for (uint32_t i = 0; i < FAKE_SLOTS; i++)
         census.caps += slots[i] != 0 ? 1 : 0;
@@ -198,24 +183,21 @@ struct fake_census fake_count(void)
 /* The slots that the program may use; they fail like a call, since a table can be full. */
 cap_t slot_take(void) { return fake_fails() ? 0 : slots_take(&program.slots); }
 
-void slot_free(cap_t slot)
-{
+void slot_free(cap_t slot) {
     if (slot < FAKE_SLOTS && slots[slot] != 0)
         __builtin_trap(); /* given back with a capability in it */
     slots_free(&program.slots, slot);
 }
 
 /* A slot of a table (0 = the program's own); NULL: there is no such slot. */
-static uint32_t *slot_of(cap_t table, cap_t slot)
-{
+static uint32_t *slot_of(cap_t table, cap_t slot) {
     if (table == 0)
         return slot > 0 && slot < FAKE_SLOTS ? &slots[slot] : NULL;
     struct object *object = find(table, OBJECT_TABLE);
     return object != NULL && slot > 0 && slot < TABLE_SLOTS ? &object->slots[slot] : NULL;
 }
 
-struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge)
-{
+struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
     (void)rights;
     (void)badge;
     uint32_t *from = slot_of(0, source);
@@ -230,8 +212,7 @@ struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t right
     return status(OK);
 }
 
-struct result sys_cap_delete(cap_t table, cap_t slot)
-{
+struct result sys_cap_delete(cap_t table, cap_t slot) {
     uint32_t *victim = slot_of(table, slot);
     if (victim != NULL)
         clear(victim);
@@ -239,8 +220,7 @@ struct result sys_cap_delete(cap_t table, cap_t slot)
 }
 
 /* Bytes of a Memory; NULL: out of range, or kernel memory. */
-static uint8_t *bytes_of(cap_t memory, uint64_t offset, uint64_t length)
-{
+static uint8_t *bytes_of(cap_t memory, uint64_t offset, uint64_t length) {
     struct object *object = find(memory, OBJECT_MEMORY);
     if (object == NULL || length == 0 || length > BYTES_MAX || offset + length > object->frame_count * PAGE_BYTES)
         return NULL;
@@ -252,8 +232,7 @@ static uint8_t *bytes_of(cap_t memory, uint64_t offset, uint64_t length)
     return &fake_ram[0][0] + offset;
 }
 
-struct result sys_memory_fill(cap_t memory, uint64_t offset, uint64_t length, uint64_t pattern)
-{
+struct result sys_memory_fill(cap_t memory, uint64_t offset, uint64_t length, uint64_t pattern) {
     uint8_t *to = bytes_of(memory, offset, length);
     if (fake_fails())
         return status(E_CAP);
@@ -264,8 +243,7 @@ struct result sys_memory_fill(cap_t memory, uint64_t offset, uint64_t length, ui
     return status(OK);
 }
 
-struct result sys_memory_copy(cap_t to, uint64_t to_offset, cap_t from, uint64_t from_offset, uint64_t length)
-{
+struct result sys_memory_copy(cap_t to, uint64_t to_offset, cap_t from, uint64_t from_offset, uint64_t length) {
     uint8_t *target = bytes_of(to, to_offset, length);
     const uint8_t *source = bytes_of(from, from_offset, length);
     if (fake_fails())
@@ -276,8 +254,7 @@ struct result sys_memory_copy(cap_t to, uint64_t to_offset, cap_t from, uint64_t
     return status(OK);
 }
 
-struct result sys_pool_create(cap_t memory, uint64_t offset_pages, uint64_t page_count, cap_t slot)
-{
+struct result sys_pool_create(cap_t memory, uint64_t offset_pages, uint64_t page_count, cap_t slot) {
     if (fake_fails())
         return status(E_BUSY);
     struct object *object = find(memory, OBJECT_MEMORY);
@@ -298,8 +275,7 @@ struct result sys_pool_create(cap_t memory, uint64_t offset_pages, uint64_t page
     return status(OK);
 }
 
-struct result sys_object_create(cap_t pool, uint64_t type, uint64_t argument, cap_t slot)
-{
+struct result sys_object_create(cap_t pool, uint64_t type, uint64_t argument, cap_t slot) {
     static const uint8_t frames[] = {[OBJECT_SPACE] = 2, [OBJECT_THREAD] = 1, [OBJECT_TABLE] = 2};
     struct object *from = find(pool, OBJECT_POOL);
     if (fake_fails())
@@ -315,14 +291,12 @@ struct result sys_object_create(cap_t pool, uint64_t type, uint64_t argument, ca
     return status(OK);
 }
 
-static bool overlaps(const struct mapping *a, uaddr_t at, uint64_t page_count)
-{
+static bool overlaps(const struct mapping *a, uaddr_t at, uint64_t page_count) {
     return a->at < at + page_count * PAGE_BYTES && at < a->at + a->page_count * PAGE_BYTES;
 }
 
 /* Lower tables that all mappings of a space need. */
-static uint32_t tables_needed(const struct object *space)
-{
+static uint32_t tables_needed(const struct object *space) {
     static const uint32_t shifts[] = {21, 30, 39};
     uint64_t seen[3][64];
     uint32_t counts[3] = {0};
@@ -342,8 +316,7 @@ static uint32_t tables_needed(const struct object *space)
     return counts[0] + counts[1] + counts[2];
 }
 
-struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset, uint64_t count, uaddr_t at, uint64_t flags)
-{
+struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset, uint64_t count, uaddr_t at, uint64_t flags) {
     struct object *from = find(memory, OBJECT_MEMORY);
     struct object *to = find(space, OBJECT_SPACE);
     if (fake_fails())
@@ -376,8 +349,7 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset, uint64_t
     return status(OK);
 }
 
-struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count)
-{
+struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
     (void)at;
     if (space != FAKE_CAP_SPACE)
         return status(E_ARG);
@@ -385,8 +357,7 @@ struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count)
     return status(OK);
 }
 
-struct result sys_thread_configure(cap_t thread, uint64_t fields)
-{
+struct result sys_thread_configure(cap_t thread, uint64_t fields) {
     struct object *object = find(thread, OBJECT_THREAD);
     struct thread_config config;
     memcpy(&config, message_page.data, sizeof config);
@@ -400,16 +371,14 @@ struct result sys_thread_configure(cap_t thread, uint64_t fields)
 }
 
 /* The mapping at an address of a space; NULL: none. */
-static const struct mapping *mapping_at(const struct object *space, uaddr_t at)
-{
+static const struct mapping *mapping_at(const struct object *space, uaddr_t at) {
     for (uint32_t i = 0; i < space->mapping_count; i++)
         if (overlaps(&space->mappings[i], at, 1) && at >= space->mappings[i].at)
             return &space->mappings[i];
     return NULL;
 }
 
-struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags)
-{
+struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
     struct object *target = find(thread, OBJECT_THREAD);
     struct object *root = find(space, OBJECT_SPACE);
     struct thread_registers entry;
@@ -433,8 +402,7 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags)
     return status(OK);
 }
 
-bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry)
-{
+bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry) {
     const struct object *object = find(thread, OBJECT_THREAD);
     if (object == NULL || object->space == 0)
         return false;
@@ -442,8 +410,7 @@ bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry)
     return true;
 }
 
-bool fake_read(cap_t thread, uaddr_t at, void *to, uint64_t length_bytes)
-{
+bool fake_read(cap_t thread, uaddr_t at, void *to, uint64_t length_bytes) {
     const struct object *object = find(thread, OBJECT_THREAD);
     uint8_t *out = to;
     for (uint64_t i = 0; i < length_bytes; i++) {
@@ -458,14 +425,12 @@ bool fake_read(cap_t thread, uaddr_t at, void *to, uint64_t length_bytes)
     return true;
 }
 
-bool fake_table_has(cap_t table, cap_t slot)
-{
+bool fake_table_has(cap_t table, cap_t slot) {
     const uint32_t *found = slot_of(table, slot);
     return found != NULL && *found != 0;
 }
 
-struct thread_config fake_thread_config(cap_t thread)
-{
+struct thread_config fake_thread_config(cap_t thread) {
     const struct object *object = find(thread, OBJECT_THREAD);
     return object == NULL ? (struct thread_config){0} : object->config;
 }

@@ -47,8 +47,8 @@ void fake_install_file(cap_t slot);
 
 /* What there is; equal before and after whatever leaves no trace. */
 struct fake_census {
-    uint32_t caps;          /* in the program's own table */
-    uint32_t other_caps;    /* in all other tables */
+    uint32_t caps;       /* in the program's own table */
+    uint32_t other_caps; /* in all other tables */
     uint32_t objects;
     uint32_t mapped_frames; /* sum over all frames of how often each is mapped */
     uint32_t pool_frames;

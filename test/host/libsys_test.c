@@ -12,8 +12,7 @@
 #include "libsys/text.h"
 #include "test/host/check.h"
 
-static void slots_come_and_go(void)
-{
+static void slots_come_and_go(void) {
     struct slots slots;
     slots_init(&slots, 16, 128);
     for (cap_t wanted = 16; wanted < 128; wanted++)
@@ -22,7 +21,7 @@ static void slots_come_and_go(void)
     slots_free(&slots, 70);
     slots_free(&slots, 70); /* twice is once */
     slots_free(&slots, 20);
-    slots_free(&slots, 5);  /* never ours to give */
+    slots_free(&slots, 5); /* never ours to give */
     slots_free(&slots, 128);
     slots_free(&slots, 0);
     CHECK_EQUAL(slots.used_count, 110);
@@ -33,8 +32,7 @@ static void slots_come_and_go(void)
 
 /* Against the C library's own, for what both know. */
 #define SAME(...) same_as_libc(__LINE__, __VA_ARGS__)
-FORMAT_LIKE(2, 3) static void same_as_libc(int line, const char *format, ...)
-{
+FORMAT_LIKE(2, 3) static void same_as_libc(int line, const char *format, ...) {
     char ours[128];
     char theirs[128];
     va_list arguments;
@@ -49,8 +47,7 @@ FORMAT_LIKE(2, 3) static void same_as_libc(int line, const char *format, ...)
         printf("#   line %d: ours \"%s\", theirs \"%s\"\n", line, ours, theirs);
 }
 
-static void formats_are_as_usual(void)
-{
+static void formats_are_as_usual(void) {
     SAME("plain");
     SAME("%d %d %d", 0, -1, INT_MIN);
     SAME("%5d|%-5d|%05d|%05d", 42, 42, 42, -42);
@@ -63,8 +60,7 @@ static void formats_are_as_usual(void)
     SAME("%p", (void *)0x1000);
 }
 
-static void formats_cut_and_terminate(void)
-{
+static void formats_cut_and_terminate(void) {
     char text[8];
     memset(text, 'z', sizeof text);
     CHECK_EQUAL(format_into(text, 5, "%s", "abcdefgh"), 8);
@@ -76,8 +72,7 @@ static void formats_cut_and_terminate(void)
     CHECK(strcmp(text, "(null)") == 0);
 }
 
-static void numbers_are_read_whole(void)
-{
+static void numbers_are_read_whole(void) {
     uint64_t value = 77;
     CHECK(text_to_number("0", &value) && value == 0);
     CHECK(text_to_number("18446744073709551615", &value) && value == UINT64_MAX);
@@ -91,8 +86,7 @@ static void numbers_are_read_whole(void)
     CHECK_EQUAL(value, 77);
 }
 
-static void statuses_have_texts(void)
-{
+static void statuses_have_texts(void) {
     CHECK(strcmp(status_text(E_PEER), "the other side is gone") == 0);
     CHECK(strcmp(status_name(P_IMAGE), "P_IMAGE") == 0);
     CHECK(strcmp(status_text(255), "unknown status") == 0);
@@ -105,8 +99,7 @@ struct tailed {
 };
 
 /* Which messages does a server let through? Those with every byte that their length promises, and no word more. */
-static void shapes_hold_their_length(void)
-{
+static void shapes_hold_their_length(void) {
     const struct protocol_shape fixed = {24, 24, 1};
     const struct protocol_shape tail = {16, sizeof(struct tailed), 0};
     struct tailed data = {0};
@@ -140,20 +133,17 @@ static void shapes_hold_their_length(void)
 #define TOP 0x7fff0000U
 
 /* The word at a stack address, in a buffer that ends at TOP. */
-static uint64_t word_at(const uint8_t *buffer, size_t size, uaddr_t address)
-{
+static uint64_t word_at(const uint8_t *buffer, size_t size, uaddr_t address) {
     uint64_t word;
     memcpy(&word, buffer + size - (TOP - address), sizeof word);
     return word;
 }
 
-static const char *text_at(const uint8_t *buffer, size_t size, uaddr_t address)
-{
+static const char *text_at(const uint8_t *buffer, size_t size, uaddr_t address) {
     return (const char *)buffer + size - (TOP - address);
 }
 
-static void stack_is_as_the_abi_says(void)
-{
+static void stack_is_as_the_abi_says(void) {
     static const char arguments[] = "prog\0one\0";
     static const char environment[] = "A=1\0B=2";
     static const char notes[] = "cap:x=1";
@@ -199,8 +189,7 @@ static void stack_is_as_the_abi_says(void)
 }
 
 /* With every size of buffer: it fits or is refused, and nothing outside is written (the sanitizer watches). */
-static void stack_that_does_not_fit_is_refused(void)
-{
+static void stack_that_does_not_fit_is_refused(void) {
     static const char arguments[] = "a\0b";
     struct stack_input input = {.top = TOP, .arguments = {arguments, sizeof arguments, 2}, .path = "p"};
     uint64_t needed = 0;
@@ -216,8 +205,7 @@ static void stack_that_does_not_fit_is_refused(void)
     CHECK(needed > 100 && needed < 400);
 }
 
-static void blocks_are_whole_or_not(void)
-{
+static void blocks_are_whole_or_not(void) {
     struct string_block block = {"a\0b", 4, 2};
     CHECK(string_block_is_whole(&block));
     block.count = 1;
@@ -230,8 +218,7 @@ static void blocks_are_whole_or_not(void)
     CHECK(string_block_is_whole(&block));
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"slots_come_and_go", slots_come_and_go},
         {"formats_are_as_usual", formats_are_as_usual},

@@ -9,8 +9,7 @@ static struct manifest manifest;
 static char error[MANIFEST_ERROR_MAX];
 
 /* Parsed from memory that ends with the text, so that the sanitizer sees a read behind it. */
-static bool parse(const char *text)
-{
+static bool parse(const char *text) {
     size_t length = strlen(text);
     char *copy = malloc(length + 1);
     memcpy(copy, text, length);
@@ -21,8 +20,7 @@ static bool parse(const char *text)
     return fine;
 }
 
-static void whole_manifest_is_read(void)
-{
+static void whole_manifest_is_read(void) {
     CHECK(parse("{\"programs\": [{\"name\": \"console\", \"image\": \"bin/console\", \"arguments\": [\"a\", \"b c\"],"
                 "\"priority\": 30, \"slots\": 256, \"pool\": 40, \"vital\": true, \"capabilities\": {"
                 "\"serve\": {\"endpoint\": \"console\", \"right\": \"serve\"},"
@@ -49,8 +47,7 @@ static void whole_manifest_is_read(void)
 }
 
 /* Each kind of mistake has its own words. */
-static void mistakes_are_named(void)
-{
+static void mistakes_are_named(void) {
 #define PROGRAM(rest) "{\"programs\":[{\"name\":\"a\",\"image\":\"b\"" rest "}]}"
 #define CAP(members) PROGRAM(",\"capabilities\":{\"c\":{" members "}}")
     static const struct {
@@ -112,11 +109,9 @@ static void mistakes_are_named(void)
 }
 
 /* Every prefix and many damaged copies of a good manifest: refused or accepted, never a stray read or a hang. */
-static void damage_does_no_harm(void)
-{
-    static const char good[] =
-        "{\"programs\":[{\"name\":\"a\",\"image\":\"b\",\"arguments\":[\"x\"],\"capabilities\":{"
-        "\"c\":{\"ports\":[1,2]},\"d\":{\"endpoint\":\"e\",\"right\":\"call\"}}}]}";
+static void damage_does_no_harm(void) {
+    static const char good[] = "{\"programs\":[{\"name\":\"a\",\"image\":\"b\",\"arguments\":[\"x\"],\"capabilities\":{"
+                               "\"c\":{\"ports\":[1,2]},\"d\":{\"endpoint\":\"e\",\"right\":\"call\"}}}]}";
     char text[sizeof good];
     uint64_t state = 99;
     CHECK(parse(good));
@@ -134,8 +129,7 @@ static void damage_does_no_harm(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"whole_manifest_is_read", whole_manifest_is_read},
         {"mistakes_are_named", mistakes_are_named},

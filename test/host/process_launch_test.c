@@ -34,8 +34,7 @@ static cap_t deferred_last;
 
 /* The rest of the world. */
 uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_operation *operation, const void *request,
-                       void *reply, struct protocol_extra *extra)
-{
+                       void *reply, struct protocol_extra *extra) {
     (void)request;
     if (fake_fails()) {
         strcpy(extra->reason, "made to fail");
@@ -50,14 +49,12 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
     return OK;
 }
 
-cap_t server_defer(void)
-{
+cap_t server_defer(void) {
     deferred_last = fake_fails() ? 0 : slot_take();
     return deferred_last;
 }
 
-bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply)
-{
+bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply) {
     (void)server;
     late.count++;
     late.slot = slot;
@@ -71,37 +68,34 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
 void server_forget(cap_t slot) { slot_free(slot); }
 void log_print(const char *format, ...) { (void)format; }
 void fault_log(const char *name, const struct fault_message *fault) { (void)name, (void)fault; }
-void fault_from_event(const struct server_event *event, struct fault_message *ret_fault)
-{
+void fault_from_event(const struct server_event *event, struct fault_message *ret_fault) {
     *ret_fault = (struct fault_message){.kind = event->message.words[0], .address = event->message.words[1]};
 }
 const char *status_text(uint64_t status) { return status == OK ? "ok" : "not ok"; }
-struct result sys_clock_read(void) { return (struct result){OK, now_ns}; }
-struct result sys_system_info(uint64_t topic, uint64_t argument)
-{
+struct result sys_clock_read(void) {
+    return (struct result){OK, now_ns};
+}
+struct result sys_system_info(uint64_t topic, uint64_t argument) {
     (void)topic, (void)argument;
     return (struct result){OK, 1};
 }
-struct result sys_thread_read(cap_t thread)
-{
+struct result sys_thread_read(cap_t thread) {
     (void)thread;
     return (struct result){OK, 0};
 }
-struct result sys_signal_timer(cap_t notification, uint64_t bits, uint64_t deadline_ns)
-{
+struct result sys_signal_timer(cap_t notification, uint64_t bits, uint64_t deadline_ns) {
     (void)notification, (void)bits, (void)deadline_ns;
     return (struct result){OK, 0};
 }
 
 /* A system with `pages` frames to give away besides its own. */
-static void start(uint64_t pages)
-{
+static void start(uint64_t pages) {
     fake_reset();
     memset(sys, 0, sizeof *sys);
     memset(&late, 0, sizeof late);
     system_init(sys);
-    sys->caps = (struct system_caps){
-        FAKE_CAP_ENDPOINT, FAKE_CAP_EVENTS, FAKE_CAP_SPACE, FAKE_CAP_POOL, FAKE_CAP_FILES, 0};
+    sys->caps =
+        (struct system_caps){FAKE_CAP_ENDPOINT, FAKE_CAP_EVENTS, FAKE_CAP_SPACE, FAKE_CAP_POOL, FAKE_CAP_FILES, 0};
     uint64_t work_pages = WORK_BYTES / PAGE_BYTES;
     CHECK(frames_add_region(&sys->frames, FAKE_CAP_RAM, work_pages + pages));
     CHECK(frames_bitmap_bytes(&sys->frames) <= sizeof bitmap);
@@ -127,20 +121,17 @@ struct trace {
     uint32_t processes;
 };
 
-static struct trace look(void)
-{
+static struct trace look(void) {
     return (struct trace){fake_count(), sys->frames.free_count, program.slots.used_count, sys->processes.count};
 }
 
-static bool same(const struct trace *a, const struct trace *b)
-{
+static bool same(const struct trace *a, const struct trace *b) {
     return memcmp(&a->kernel, &b->kernel, sizeof a->kernel) == 0 && a->free_frames == b->free_frames &&
            a->slots == b->slots && a->processes == b->processes;
 }
 
 /* Call an operation as the process `pid` would. */
-static uint32_t call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call)
-{
+static uint32_t call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call) {
     struct server_call one = {.badge = pid, .operation = operation};
     uint32_t status = served_protocol->dispatch(&one, request, reply);
     if (ret_call != NULL)
@@ -149,8 +140,7 @@ static uint32_t call(uint64_t pid, uint32_t operation, const void *request, void
 }
 
 /* Stage "prog\0arg\0" "A=1\0cap:fake=3\0" "console\0" for a process. */
-static uint32_t stage_strings(uint64_t pid)
-{
+static uint32_t stage_strings(uint64_t pid) {
     static const char text[] = "prog\0arg\0A=1\0cap:fake=3\0console";
     static struct process_stage_request request;
     struct process_stage_reply reply;
@@ -162,8 +152,7 @@ static uint32_t stage_strings(uint64_t pid)
 
 static struct process_strings strings = {2, 2, 1};
 
-static uint32_t spawn(uint64_t parent, uint64_t *ret_pid, struct server_call *ret_call)
-{
+static uint32_t spawn(uint64_t parent, uint64_t *ret_pid, struct server_call *ret_call) {
     static struct process_spawn_request request;
     struct process_spawn_reply reply = {0};
     uint32_t status = stage_strings(parent);
@@ -176,8 +165,7 @@ static uint32_t spawn(uint64_t parent, uint64_t *ret_pid, struct server_call *re
     return status;
 }
 
-static uint32_t exec(uint64_t pid)
-{
+static uint32_t exec(uint64_t pid) {
     static struct process_exec_request request;
     struct process_exec_reply reply;
     uint32_t status = stage_strings(pid);
@@ -187,8 +175,7 @@ static uint32_t exec(uint64_t pid)
     return status == OK ? call(pid, 4, &request, &reply, NULL) : status;
 }
 
-static uint32_t start_first(void)
-{
+static uint32_t start_first(void) {
     static struct launch_request request;
     static char reason[PROTOCOL_REASON_MAX];
     struct process *first;
@@ -200,28 +187,24 @@ static uint32_t start_first(void)
     return launch_spawn(sys, 0, &sys->origin, &request, reason, &first);
 }
 
-static uint32_t wait_for(uint64_t pid, uint64_t child, uint64_t no_hang, struct process_wait_reply *ret_end)
-{
+static uint32_t wait_for(uint64_t pid, uint64_t child, uint64_t no_hang, struct process_wait_reply *ret_end) {
     struct process_wait_request request = {child, no_hang};
     return call(pid, 6, &request, ret_end, NULL);
 }
 
-static void end_self(uint64_t pid, uint64_t code)
-{
+static void end_self(uint64_t pid, uint64_t code) {
     struct process_exit_request request = {code};
     struct process_exit_reply reply;
     CHECK_EQUAL(call(pid, 5, &request, &reply, NULL), SERVER_DEFERRED);
 }
 
-static uint64_t read_word(cap_t thread, uaddr_t at)
-{
+static uint64_t read_word(cap_t thread, uaddr_t at) {
     uint64_t word = 0;
     CHECK(fake_read(thread, at, &word, sizeof word));
     return word;
 }
 
-static void check_text(cap_t thread, uaddr_t at, const char *wanted)
-{
+static void check_text(cap_t thread, uaddr_t at, const char *wanted) {
     char seen[64] = "";
     CHECK(fake_read(thread, at, seen, strlen(wanted) + 1));
     if (!CHECK(strcmp(seen, wanted) == 0))
@@ -229,8 +212,7 @@ static void check_text(cap_t thread, uaddr_t at, const char *wanted)
 }
 
 /* What does a new process find: its image, its stack, its capabilities? */
-static void new_process_finds_everything(void)
-{
+static void new_process_finds_everything(void) {
     uint64_t pid;
     struct thread_registers entry;
     start(400);
@@ -268,8 +250,7 @@ static void new_process_finds_everything(void)
 }
 
 /* Two processes of one file: what one writes, neither the file nor the other sees. */
-static void writable_pages_are_private(void)
-{
+static void writable_pages_are_private(void) {
     uint64_t pid;
     start(400);
     ((struct maker_file *)(void *)fake_file)->headers[2].p_flags = MAKER_R | MAKER_W;
@@ -284,8 +265,7 @@ static void writable_pages_are_private(void)
 }
 
 /* An image that may lie anywhere is moved as a whole, and told where it is. */
-static void position_independent_image_is_moved(void)
-{
+static void position_independent_image_is_moved(void) {
     struct thread_registers entry;
     struct maker_file file;
     start(400);
@@ -302,8 +282,7 @@ static void position_independent_image_is_moved(void)
 }
 
 /* Behind what the file has for a segment there are zeroes, also where the file goes on. */
-static void rest_of_a_segment_is_zero(void)
-{
+static void rest_of_a_segment_is_zero(void) {
     start(400);
     ((struct maker_file *)(void *)fake_file)->headers[2].p_filesz = 0x800;
     CHECK_EQUAL(start_first(), OK);
@@ -315,8 +294,7 @@ static void rest_of_a_segment_is_zero(void)
 }
 
 /* Does a spawn that fails at its k-th call, for every k, leave everything as it was, and the next one succeed? */
-static void spawn_fails_at_every_call(void)
-{
+static void spawn_fails_at_every_call(void) {
     uint64_t pid = 0;
     uint32_t k = 1;
     start(400);
@@ -343,8 +321,7 @@ static void spawn_fails_at_every_call(void)
 }
 
 /* Does a caller whose exec fails at its k-th call go on with its old image, and nothing else change? */
-static void exec_fails_at_every_call(void)
-{
+static void exec_fails_at_every_call(void) {
     uint64_t pid;
     struct thread_registers entry_before;
     struct thread_registers entry_after;
@@ -382,8 +359,7 @@ static void exec_fails_at_every_call(void)
 }
 
 /* With 0, 1, 2, ... free frames: an orderly refusal each time, until there are enough. */
-static void memory_runs_out_at_every_frame(void)
-{
+static void memory_runs_out_at_every_frame(void) {
     uint64_t pid;
     start(400);
     CHECK_EQUAL(start_first(), OK);
@@ -407,8 +383,7 @@ static void memory_runs_out_at_every_frame(void)
 }
 
 /* A damaged image, an unknown capability, too few strings, a foreign badge: each is named, nothing stays. */
-static void refusals_have_reasons(void)
-{
+static void refusals_have_reasons(void) {
     uint64_t pid;
     struct server_call answer;
     start(400);
@@ -433,8 +408,7 @@ static void refusals_have_reasons(void)
     CHECK(same(&before, &after));
 }
 
-static void wait_and_exit_in_both_orders(void)
-{
+static void wait_and_exit_in_both_orders(void) {
     uint64_t pid;
     struct process_wait_reply end;
     start(400);
@@ -457,8 +431,7 @@ static void wait_and_exit_in_both_orders(void)
     CHECK(same(&before, &after));
 }
 
-static void fault_kills_and_is_told(void)
-{
+static void fault_kills_and_is_told(void) {
     uint64_t pid;
     struct process_wait_reply end;
     start(400);
@@ -475,8 +448,7 @@ static void fault_kills_and_is_told(void)
     CHECK(same(&before, &after));
 }
 
-static void interrupt_and_kill(void)
-{
+static void interrupt_and_kill(void) {
     uint64_t pid;
     struct process_wait_reply end;
     struct process_kill_request kill = {1, PROCESS_SIGKILL};
@@ -510,8 +482,7 @@ static void interrupt_and_kill(void)
     CHECK(same(&before, &after));
 }
 
-static void sleepers_wake_in_time(void)
-{
+static void sleepers_wake_in_time(void) {
     uint64_t pid;
     struct process_sleep_request request = {1000};
     struct process_sleep_reply reply;
@@ -535,8 +506,7 @@ static void sleepers_wake_in_time(void)
 }
 
 /* What exec does not name is lost, and only then. */
-static void exec_drops_what_is_not_named(void)
-{
+static void exec_drops_what_is_not_named(void) {
     start(400);
     CHECK_EQUAL(start_first(), OK);
     const struct body *body = &sys->bodies[1];
@@ -548,8 +518,7 @@ static void exec_drops_what_is_not_named(void)
 }
 
 /* A capability that was revoked meanwhile keeps nobody from starting programs. */
-static void dead_capabilities_are_left_out(void)
-{
+static void dead_capabilities_are_left_out(void) {
     uint64_t pid;
     start(400);
     CHECK_EQUAL(start_first(), OK);
@@ -559,8 +528,7 @@ static void dead_capabilities_are_left_out(void)
     CHECK(sys->bodies[pid].bag.entries[0].cap == 0);
 }
 
-static void capabilities_given_are_passed_on(void)
-{
+static void capabilities_given_are_passed_on(void) {
     struct process_give_request give = {"extra"};
     struct process_give_reply given;
     struct server_call one = {.badge = 1, .operation = 2, .caps = {0}};
@@ -584,8 +552,7 @@ static void capabilities_given_are_passed_on(void)
     CHECK_EQUAL(after.slots, 0);
 }
 
-static void staged_bytes_have_limits(void)
-{
+static void staged_bytes_have_limits(void) {
     static struct process_stage_request request;
     struct process_stage_reply reply;
     start(400);
@@ -605,8 +572,7 @@ static void staged_bytes_have_limits(void)
     CHECK(same(&before, &after));
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"new_process_finds_everything", new_process_finds_everything},
         {"position_independent_image_is_moved", position_independent_image_is_moved},

@@ -12,8 +12,7 @@
 static struct frames frames;
 static uint64_t bitmap[64];
 
-static void start_frames(void)
-{
+static void start_frames(void) {
     static const uint64_t pages[REGIONS] = {64, REGION_PAGES, 1}; /* one ends with a word of the bitmap */
     memset(&frames, 0, sizeof frames);
     for (uint32_t i = 0; i < REGIONS; i++)
@@ -23,8 +22,7 @@ static void start_frames(void)
     CHECK_EQUAL(frames.free_count, 64 + REGION_PAGES + 1);
 }
 
-static void frames_runs_stay_in_their_region(void)
-{
+static void frames_runs_stay_in_their_region(void) {
     struct frame_run run;
     start_frames();
     CHECK(frames_take(&frames, 64, 64, &run) && run.memory == 10 && run.offset_pages == 0);
@@ -41,8 +39,7 @@ static void frames_runs_stay_in_their_region(void)
 }
 
 /* Random takes and gives against a plain array of owners: no frame twice, none lost. */
-static void frames_against_a_model(void)
-{
+static void frames_against_a_model(void) {
     static struct frame_run held[256];
     static uint8_t owned[REGIONS][REGION_PAGES];
     uint32_t held_count = 0;
@@ -79,14 +76,12 @@ static void frames_against_a_model(void)
 
 static struct process_table table;
 
-static void start_table(void)
-{
+static void start_table(void) {
     memset(&table, 0, sizeof table);
     CHECK_EQUAL(process_begin(&table, 0)->pid, 1);
 }
 
-static void pids_count_up_and_pass_over(void)
-{
+static void pids_count_up_and_pass_over(void) {
     start_table();
     for (uint32_t i = 2; i <= PROCESS_MAX; i++)
         CHECK_EQUAL(process_begin(&table, 1)->pid, i);
@@ -102,8 +97,7 @@ static void pids_count_up_and_pass_over(void)
 
 static const struct process_wait_reply exited = {.end = PROCESS_EXITED, .value = 9};
 
-static void orphans_vanish_as_they_end(void)
-{
+static void orphans_vanish_as_they_end(void) {
     struct process *child;
     struct process *ended;
     start_table();
@@ -126,8 +120,7 @@ static void orphans_vanish_as_they_end(void)
     CHECK_EQUAL(table.count, 1);
 }
 
-static void waiting_parents_are_found(void)
-{
+static void waiting_parents_are_found(void) {
     start_table();
     struct process *first = process_find(&table, 1);
     struct process *a = process_begin(&table, 1);
@@ -142,8 +135,7 @@ static void waiting_parents_are_found(void)
     CHECK(b->end.pid == b->pid && b->end.value == 9);
 }
 
-static void who_may_act_on_whom(void)
-{
+static void who_may_act_on_whom(void) {
     start_table();
     struct process *first = process_find(&table, 1);
     struct process *shell = process_begin(&table, 1);
@@ -166,8 +158,7 @@ static void who_may_act_on_whom(void)
     CHECK(process_may_act(&table, helper, process_begin(&table, helper->pid)));
 }
 
-static void sleepers_in_order(void)
-{
+static void sleepers_in_order(void) {
     start_table();
     CHECK_EQUAL(process_next_wake(&table), DEADLINE_NEVER);
     for (uint64_t i = 0; i < 3; i++) {
@@ -180,8 +171,7 @@ static void sleepers_in_order(void)
     CHECK_EQUAL(process_find_due(&table, 100)->pid, 4);
 }
 
-static void names_are_last_components(void)
-{
+static void names_are_last_components(void) {
     start_table();
     struct process *process = process_find(&table, 1);
     process_set_name(process, "bin/shell");
@@ -192,8 +182,7 @@ static void names_are_last_components(void)
     CHECK_EQUAL(process->name[0], 0);
 }
 
-static void strings_are_divided(void)
-{
+static void strings_are_divided(void) {
     char bytes[] = "prog\0arg\0cap:a=1\0HOME=/\0size:m=4\0slots=1,2\0T=\0console\0files";
     struct process_strings announced = {2, 5, 2};
     struct strings strings;
@@ -206,8 +195,7 @@ static void strings_are_divided(void)
 }
 
 /* Counts that do not fit, with every lie about them: refused, and no byte outside is read (the sanitizer watches). */
-static void strings_that_lie_are_refused(void)
-{
+static void strings_that_lie_are_refused(void) {
     struct strings strings;
     for (uint64_t a = 0; a < 5; a++) {
         for (uint64_t e = 0; e < 5; e++) {
@@ -226,8 +214,7 @@ static void strings_that_lie_are_refused(void)
     CHECK(strings_divide(one, 0, &none, &strings));
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"frames_runs_stay_in_their_region", frames_runs_stay_in_their_region},
         {"frames_against_a_model", frames_against_a_model},
