@@ -1,0 +1,157 @@
+/* Lives of processes in the process server: how they end, who is told, what they hand on; nothing may stay behind. */
+#include <string.h>
+
+#include "kernel/abi/rights.h"
+#include "test/host/check.h"
+#include "test/host/process_world.h"
+
+static struct system *const sys = &served_system;
+
+static void wait_and_exit_in_both_orders(void) {
+    uint64_t pid;
+    struct process_wait_reply end;
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    struct world_trace before = world_look();
+    CHECK_EQUAL(world_wait(1, PROCESS_ANY, 0, &end), P_NO_CHILD);
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    CHECK_EQUAL(world_wait(1, pid, 1, &end), E_TIMEOUT);
+    CHECK_EQUAL(world_exit(pid, 0x107), SERVER_DEFERRED);
+    CHECK_EQUAL(world_call(pid, 8, &end, &end, NULL), P_NO_PROCESS); /* it has ended: its badge is void */
+    CHECK_EQUAL(world_wait(1, PROCESS_ANY, 0, &end), OK);
+    CHECK(end.pid == pid && end.end == PROCESS_EXITED && end.value == 7);
+
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    CHECK_EQUAL(world_wait(1, PROCESS_ANY, 0, &end), SERVER_DEFERRED);
+    CHECK_EQUAL(world_wait(1, PROCESS_ANY, 0, &end), P_BUSY);
+    CHECK_EQUAL(world_exit(pid, 3), SERVER_DEFERRED);
+    CHECK(world_late.count == 1 && world_late.status == OK && world_late.end.pid == pid && world_late.end.value == 3);
+    CHECK(world_same(&before));
+}
+
+static void fault_kills_and_is_told(void) {
+    uint64_t pid;
+    struct process_wait_reply end;
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    struct world_trace before = world_look();
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    struct server_event event = {MESSAGE_FAULT, BODY_FAULT_BADGE | pid, {0, {FAULT_PAGE, 0x1234, 0, 0}}};
+    serve_fault(&event);
+    serve_fault(&event); /* a second one finds nobody */
+    CHECK_EQUAL(world_wait(1, pid, 0, &end), OK);
+    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGSEGV);
+    CHECK(end.fault == FAULT_PAGE && end.address == 0x1234);
+    CHECK(world_same(&before));
+}
+
+static void interrupt_and_kill(void) {
+    uint64_t pid;
+    struct process_wait_reply end;
+    struct process_kill_request kill = {1, PROCESS_SIGKILL};
+    struct process_kill_reply killed;
+    struct process_set_foreground_request foreground;
+    struct process_set_foreground_reply set;
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    struct world_trace before = world_look();
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    serve_events(EVENT_INTERRUPT); /* nobody is in the foreground */
+    foreground.pid = pid;
+    CHECK_EQUAL(world_call(1, 9, &foreground, &set, NULL), OK);
+    CHECK_EQUAL(world_call(pid, 7, &kill, &killed, NULL), P_PERMISSION);
+    CHECK_EQUAL(world_call(1, 7, &kill, &killed, NULL), P_PERMISSION);
+    serve_events(EVENT_INTERRUPT);
+    CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
+    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGINT);
+    CHECK_EQUAL(sys->processes.foreground, 0);
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    kill = (struct process_kill_request){pid, 0};
+    CHECK_EQUAL(world_call(1, 7, &kill, &killed, NULL), OK);
+    CHECK_EQUAL(world_wait(1, pid, 1, &end), E_TIMEOUT);
+    kill.signal = 65;
+    CHECK_EQUAL(world_call(1, 7, &kill, &killed, NULL), P_ARGUMENT);
+    kill.signal = PROCESS_SIGTERM;
+    CHECK_EQUAL(world_call(pid, 7, &kill, &killed, NULL), SERVER_DEFERRED); /* of itself */
+    CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
+    CHECK_EQUAL(end.value, PROCESS_SIGTERM);
+    CHECK(world_same(&before));
+}
+
+static void sleepers_wake_in_time(void) {
+    uint64_t pid;
+    struct process_sleep_request request = {1000};
+    struct process_sleep_reply reply;
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    world_now_ns = 5000;
+    CHECK_EQUAL(world_call(pid, 13, &request, &reply, NULL), SERVER_DEFERRED);
+    cap_t first = world_deferred;
+    request.duration_ns = UINT64_MAX;
+    CHECK_EQUAL(world_call(1, 13, &request, &reply, NULL), SERVER_DEFERRED);
+    CHECK_EQUAL(process_next_wake(&sys->processes), 6000);
+    world_now_ns = 5999;
+    serve_events(EVENT_TIMER);
+    CHECK_EQUAL(world_late.count, 0);
+    world_now_ns = 6000;
+    serve_events(EVENT_TIMER);
+    CHECK(world_late.count == 1 && world_late.slot == first);
+    CHECK_EQUAL(process_next_wake(&sys->processes), DEADLINE_NEVER);
+    world_now_ns = 0;
+}
+
+static void capabilities_given_are_passed_on(void) {
+    struct process_give_request give = {"extra"};
+    struct process_give_reply given;
+    struct server_call one = {.badge = 1, .operation = 2, .caps = {0}};
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    const struct body *body = &sys->bodies[1];
+    for (uint32_t i = 0; i < 3; i++) { /* each in place of the one before */
+        one.caps[0] = slot_take();
+        CHECK_EQUAL(sys_cap_copy(0, one.caps[0], FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
+        CHECK_EQUAL(served_protocol->dispatch(&one, &give, &given), OK);
+        CHECK_EQUAL(one.caps[0], 0);
+    }
+    CHECK(fake_table_has(body->table, 3) && !fake_table_has(body->table, 4));
+    strcpy(give.name, "process"); /* not a name to give */
+    CHECK_EQUAL(served_protocol->dispatch(&one, &give, &given), P_ARGUMENT);
+    memset(give.name, 'x', sizeof give.name); /* no zero at its end */
+    CHECK_EQUAL(served_protocol->dispatch(&one, &give, &given), P_ARGUMENT);
+    CHECK_EQUAL(world_exit(1, 0), SERVER_DEFERRED);
+    struct world_trace after = world_look();
+    CHECK_EQUAL(after.processes, 0);
+    CHECK_EQUAL(after.slots, 0);
+}
+
+static void staged_bytes_have_limits(void) {
+    static struct process_stage_request request;
+    struct process_stage_reply reply;
+    world_start(400);
+    struct world_trace before = world_look();
+    CHECK_EQUAL(world_start_first(), OK);
+    request.length_bytes = sizeof request.bytes;
+    memset(request.bytes, 'a', sizeof request.bytes);
+    request.offset_bytes = 8;
+    CHECK_EQUAL(world_call(1, 1, &request, &reply, NULL), P_ARGUMENT);
+    uint32_t status = OK;
+    for (request.offset_bytes = 0; status == OK; request.offset_bytes += sizeof request.bytes)
+        status = world_call(1, 1, &request, &reply, NULL);
+    CHECK_EQUAL(status, P_TOO_BIG);
+    CHECK(reply.staged_bytes > PROCESS_STAGE_MAX - sizeof request.bytes);
+    CHECK_EQUAL(world_exit(1, 0), SERVER_DEFERRED);
+    CHECK(world_same(&before));
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"wait_and_exit_in_both_orders", wait_and_exit_in_both_orders},
+        {"fault_kills_and_is_told", fault_kills_and_is_told},
+        {"interrupt_and_kill", interrupt_and_kill},
+        {"sleepers_wake_in_time", sleepers_wake_in_time},
+        {"capabilities_given_are_passed_on", capabilities_given_are_passed_on},
+        {"staged_bytes_have_limits", staged_bytes_have_limits},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}

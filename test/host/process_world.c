@@ -1,0 +1,183 @@
+#include "test/host/process_world.h"
+
+#include <string.h>
+
+#include "libsys/fault.h"
+#include "libsys/print.h"
+#include "libsys/proto/files.h"
+#include "libsys/text.h"
+
+static struct system *const sys = &served_system;
+static uint64_t bitmap[FAKE_FRAMES / 64 + 1];
+
+struct world_late world_late;
+cap_t world_deferred;
+uint64_t world_now_ns;
+bool world_odd_call;
+struct process_strings world_strings;
+
+/* The rest of the machine. */
+uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_operation *operation, const void *request,
+                       void *reply, struct protocol_extra *extra) {
+    (void)request;
+    if (fake_fails()) {
+        strcpy(extra->reason, "made to fail");
+        return P_NOT_FOUND;
+    }
+    if (server != FAKE_CAP_FILES || number != 4 || strcmp(operation->name, "map") != 0)
+        world_odd_call = true;
+    struct files_map_reply file = {.size_bytes = MAKER_FILE_BYTES};
+    memcpy(reply, &file, sizeof file);
+    fake_install_file(extra->receive[0]);
+    return OK;
+}
+
+cap_t server_defer(void) {
+    world_deferred = fake_fails() ? 0 : slot_take();
+    return world_deferred;
+}
+
+bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply) {
+    (void)server;
+    world_late.count++;
+    world_late.slot = slot;
+    world_late.status = status;
+    if (number == 6)
+        memcpy(&world_late.end, reply, sizeof world_late.end);
+    slot_free(slot);
+    return true;
+}
+
+void server_forget(cap_t slot) { slot_free(slot); }
+void log_print(const char *format, ...) { (void)format; }
+void fault_log(const char *name, const struct fault_message *fault) { (void)name, (void)fault; }
+void fault_from_event(const struct server_event *event, struct fault_message *ret_fault) {
+    *ret_fault = (struct fault_message){.kind = event->message.words[0], .address = event->message.words[1]};
+}
+const char *status_text(uint64_t status) { return status == OK ? "ok" : "not ok"; }
+struct result sys_clock_read(void) {
+    return (struct result){OK, world_now_ns};
+}
+struct result sys_system_info(uint64_t topic, uint64_t argument) {
+    (void)topic, (void)argument;
+    return (struct result){OK, 1};
+}
+struct result sys_thread_read(cap_t thread) {
+    (void)thread;
+    return (struct result){OK, 0};
+}
+struct result sys_signal_timer(cap_t notification, uint64_t bits, uint64_t deadline_ns) {
+    (void)notification, (void)bits, (void)deadline_ns;
+    return (struct result){OK, 0};
+}
+void world_start(uint64_t pages) {
+    fake_reset();
+    memset(sys, 0, sizeof *sys);
+    memset(&world_late, 0, sizeof world_late);
+    world_now_ns = 0;
+    world_odd_call = false;
+    world_strings = (struct process_strings){2, 2, 1};
+    system_init(sys);
+    sys->caps =
+        (struct system_caps){FAKE_CAP_ENDPOINT, FAKE_CAP_EVENTS, FAKE_CAP_SPACE, FAKE_CAP_POOL, FAKE_CAP_FILES, 0};
+    uint64_t work_pages = WORK_BYTES / PAGE_BYTES;
+    (void)frames_add_region(&sys->frames, FAKE_CAP_RAM, work_pages + pages); /* the first one always fits */
+    frames_start(&sys->frames, bitmap);
+    sys->work = (struct system_work){{FAKE_CAP_RAM, 0, work_pages}, &fake_ram[0][0]};
+    frames_reserve(&sys->frames, &sys->work.run);
+    sys->window = (uaddr_t)fake_file;
+    strcpy(sys->origin.entries[0].name, "console");
+    sys->origin.entries[0].cap = FAKE_CAP_CONSOLE;
+
+    struct maker_file file;
+    maker_elf(&file, WORLD_BASE);
+    file.headers[7].p_type = MAKER_NULL; /* no interpreter */
+    memset(fake_file, 0xee, sizeof fake_file);
+    memcpy(fake_file, &file, sizeof file);
+}
+
+struct world_trace world_look(void) {
+    return (struct world_trace){fake_count(), sys->frames.free_count, program.slots.used_count, sys->processes.count};
+}
+
+bool world_same(const struct world_trace *before) {
+    struct world_trace now = world_look();
+    return memcmp(&before->kernel, &now.kernel, sizeof now.kernel) == 0 && before->free_frames == now.free_frames &&
+           before->slots == now.slots && before->processes == now.processes;
+}
+
+uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call) {
+    struct server_call one = {.badge = pid, .operation = operation};
+    uint32_t status = served_protocol->dispatch(&one, request, reply);
+    if (ret_call != NULL)
+        *ret_call = one;
+    return status;
+}
+
+uint32_t world_stage(uint64_t pid) {
+    static const char text[] = "prog\0arg\0A=1\0cap:fake=3\0console";
+    static struct process_stage_request request;
+    struct process_stage_reply reply;
+    request.length_bytes = sizeof text;
+    request.offset_bytes = 0;
+    memcpy(request.bytes, text, sizeof text);
+    return world_call(pid, 1, &request, &reply, NULL);
+}
+
+uint32_t world_spawn(uint64_t parent, uint64_t *ret_pid, struct server_call *ret_call) {
+    static struct process_spawn_request request;
+    struct process_spawn_reply reply = {0};
+    uint32_t status = world_stage(parent);
+    request.length_bytes = 8;
+    request.strings = world_strings;
+    memcpy(request.path, "bin/prog", 8);
+    if (status == OK)
+        status = world_call(parent, 3, &request, &reply, ret_call);
+    *ret_pid = reply.pid;
+    return status;
+}
+
+uint32_t world_exec(uint64_t pid) {
+    static struct process_exec_request request;
+    struct process_exec_reply reply;
+    uint32_t status = world_stage(pid);
+    request.length_bytes = 8;
+    request.strings = world_strings;
+    memcpy(request.path, "bin/prog", 8);
+    return status == OK ? world_call(pid, 4, &request, &reply, NULL) : status;
+}
+
+uint32_t world_start_first(void) {
+    static struct launch_request request;
+    static char reason[PROTOCOL_REASON_MAX];
+    struct process *first;
+    static const char text[] = "prog\0console";
+    memcpy(sys->work.bytes, text, sizeof text);
+    request.length_bytes = sizeof text;
+    request.strings = (struct process_strings){1, 0, 1};
+    strcpy(request.path, "bin/prog");
+    return launch_spawn(sys, 0, &sys->origin, &request, reason, &first);
+}
+
+uint32_t world_wait(uint64_t pid, uint64_t child, uint64_t no_hang, struct process_wait_reply *ret_end) {
+    struct process_wait_request request = {child, no_hang};
+    return world_call(pid, 6, &request, ret_end, NULL);
+}
+
+uint32_t world_exit(uint64_t pid, uint64_t code) {
+    struct process_exit_request request = {code};
+    struct process_exit_reply reply;
+    return world_call(pid, 5, &request, &reply, NULL);
+}
+
+void world_unstage(uint64_t pid) { stage_forget(sys, &sys->stages[pid % PROCESS_MAX]); }
+
+uint64_t world_word(cap_t thread, uaddr_t at) {
+    uint64_t word;
+    return fake_read(thread, at, &word, sizeof word) ? word : UINT64_MAX;
+}
+
+bool world_has_text(cap_t thread, uaddr_t at, const char *wanted) {
+    char seen[64] = "";
+    return fake_read(thread, at, seen, strlen(wanted) + 1) && strcmp(seen, wanted) == 0;
+}

@@ -1,0 +1,60 @@
+/*
+ * The process server without a machine, for its tests: all of its code but main.c, over the fake kernel, with a files
+ * server that has one image and gives it for every path.
+ */
+#pragma once
+
+#include "libsys/program.h"
+#include "servers/process/serve.h"
+#include "test/host/elf_maker.h"
+#include "test/host/fake_kernel.h"
+
+#define WORLD_BASE 0x400000U /* where the image is linked */
+
+/* What the server answered late: the last one, and how many. */
+struct world_late {
+    uint32_t count;
+    cap_t slot;
+    uint32_t status;
+    struct process_wait_reply end;
+};
+extern struct world_late world_late;
+extern cap_t world_deferred;  /* the slot of the last answer that was put off */
+extern uint64_t world_now_ns; /* what the clock says */
+extern bool world_odd_call;   /* the files server saw a call that it did not expect */
+
+/* How the strings that world_spawn and world_exec stage divide: "prog", "arg", "A=1", "cap:fake=3", "console". */
+extern struct process_strings world_strings;
+
+/* Start over: a system with `pages` frames to give away besides its own, and no process. */
+void world_start(uint64_t pages);
+
+/* Start process 1, which gets the capability `console`. */
+MUST_USE uint32_t world_start_first(void);
+
+/* Everything that must be the same again after what leaves no trace. */
+struct world_trace {
+    struct fake_census kernel;
+    uint64_t free_frames;
+    uint64_t slots;
+    uint32_t processes;
+};
+struct world_trace world_look(void);
+bool world_same(const struct world_trace *before);
+
+/* Call an operation as process `pid` would. ret_call: what the server saw, with its reason; may be NULL. */
+uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call);
+uint32_t world_stage(uint64_t pid);
+uint32_t world_spawn(uint64_t parent, uint64_t *ret_pid, struct server_call *ret_call);
+uint32_t world_exec(uint64_t pid);
+uint32_t world_wait(uint64_t pid, uint64_t child, uint64_t no_hang, struct process_wait_reply *ret_end);
+uint32_t world_exit(uint64_t pid, uint64_t code);
+
+/* Forget what a process has staged. */
+void world_unstage(uint64_t pid);
+
+/* A word of a thread's memory; UINT64_MAX where nothing is mapped. */
+uint64_t world_word(cap_t thread, uaddr_t at);
+
+/* Is this text there? */
+bool world_has_text(cap_t thread, uaddr_t at, const char *wanted);
