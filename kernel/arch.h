@@ -72,8 +72,8 @@ bool arch_each_leaf(uint64_t root, bool (*visit)(uint64_t entry));
 void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count);
 
 /*
- * Everything the CPU needs when `root` becomes CR3, checked by walking `root` itself. AUDIT_OK or the first failure.
- * With `full`, every entry of the kernel half; without, only what could differ in a release build.
+ * Everything the CPU needs when `root` becomes CR3: AUDIT_OK or the first failure. Without `full`, the walks are made
+ * only if the kernel half is not the sealed one. Cost: O(tables) of the user half with `full`; else constant.
  */
 enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full,
                                  struct audit_failure *ret_failure);
@@ -121,7 +121,7 @@ void arch_port_write(uint16_t port, uint32_t width_bytes, uint64_t value);
 /* ---- the end ---- */
 _Noreturn void arch_power_off(void);
 _Noreturn void arch_reboot(void);
-MUST_USE enum status arch_test(enum control_test test);
+MUST_USE enum status arch_test(enum control_test test, uint64_t parameter);
 
 /* ---- log output; no lock, no failure ---- */
 void arch_log_write(const char *text, uint64_t length);

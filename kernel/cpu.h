@@ -28,8 +28,12 @@ struct cpu {
     uint64_t slice_end_ns;         /* when `current` must let its equals run; 0: none waits */
     uint64_t armed_ns;             /* what the timer is set to */
     uint64_t current_since;        /* ticks of the time-stamp counter */
+    uint64_t stay_start;           /* with -Dchecks: when the kernel was entered, ... */
+    uint64_t longest_stay;         /* ... the longest it ever took to leave, in ticks, ... */
+    uint64_t longest_cause;        /* ... and what that was: INFO_LONGEST_CALL */
     uint64_t timer_ticks;
     uint64_t space_switches;
+    uint64_t nmi_count;
 };
 
 extern struct cpu *cpus[CPUS_MAX];

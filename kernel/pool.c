@@ -24,6 +24,18 @@ _Static_assert(sizeof(struct pool_slab) <= POOL_PIECE_MIN, "the head takes the p
 
 struct list all_pools = {{&all_pools.head, &all_pools.head}};
 
+uint64_t pool_refuse_at;
+
+/* May nothing be taken now? */
+static bool refuses(const struct pool *pool) {
+    bool asked_for = BATON_CHECKS && pool_refuse_at != 0 && --pool_refuse_at == 0;
+    return asked_for || pool->object.dying;
+}
+
+bool pool_has_frames(const struct pool *pool, uint64_t count) {
+    return count == 0 || (!refuses(pool) && pool->free_frames >= count);
+}
+
 static uint32_t class_bytes(uint32_t class) { return POOL_PIECE_MIN << class; }
 
 /* The smallest class that holds `bytes`, or POOL_SLAB_CLASSES. */
@@ -105,11 +117,9 @@ static void *run_from_chunks(const struct pool *pool, uint64_t frame_count) {
     return NULL;
 }
 
-void *pool_take_run(struct pool *pool, uint32_t order, enum frame_type type) {
+static void *take_run(struct pool *pool, uint32_t order, enum frame_type type) {
     assert(order < POOL_RUN_ORDERS);
     uint64_t frame_count = 1ULL << order;
-    if (pool->object.dying)
-        return NULL;
     void *run = run_from_lists(pool, order);
     if (run == NULL)
         run = run_from_chunks(pool, frame_count);
@@ -120,6 +130,12 @@ void *pool_take_run(struct pool *pool, uint32_t order, enum frame_type type) {
     set_types(pool, arch_physical(run) / PAGE_BYTES, frame_count, type);
     return run;
 }
+
+void *pool_take_run(struct pool *pool, uint32_t order, enum frame_type type) {
+    return refuses(pool) ? NULL : take_run(pool, order, type);
+}
+
+void *pool_take_table(struct pool *pool) { return take_run(pool, 0, FRAME_TABLE); }
 
 static void list_run(struct pool *pool, struct pool_run *run, uint32_t order) {
     uint64_t frame_count = 1ULL << order;
@@ -171,11 +187,11 @@ static struct pool_slab *cut_slab(struct pool *pool, uint32_t class) {
 }
 
 void *pool_take(struct pool *pool, uint32_t bytes) {
-    if (pool->object.dying)
-        return NULL;
     uint32_t class = class_of(bytes);
     if (class == POOL_SLAB_CLASSES)
         return pool_take_run(pool, order_of(bytes), FRAME_OBJECT);
+    if (refuses(pool))
+        return NULL;
     struct pool_slab *slab = pool->slabs[class];
     if (slab == NULL)
         slab = cut_slab(pool, class);

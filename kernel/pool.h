@@ -54,6 +54,8 @@ struct pool *pool_make(uint64_t first_frame, uint64_t frame_count);
 /* 2^order contiguous frames, as `type` FRAME_OBJECT or FRAME_TABLE; NULL: not there. */
 void *pool_take_run(struct pool *pool, uint32_t order, enum frame_type type);
 void pool_give_run(struct pool *pool, void *run, uint32_t order);
+/* A page table, after pool_has_frames has said that there are enough: does not fail. */
+void *pool_take_table(struct pool *pool);
 /* Like pool_give_run for one frame that is all zero already: an empty page table. */
 void pool_give_table(struct pool *pool, void *table);
 
@@ -62,7 +64,10 @@ void *pool_take(struct pool *pool, uint32_t bytes);
 void pool_give(struct pool *pool, void *memory, uint32_t bytes);
 
 /* Will this many single frames be there? */
-static inline bool pool_has_frames(const struct pool *pool, uint64_t count) { return pool->free_frames >= count; }
+bool pool_has_frames(const struct pool *pool, uint64_t count);
+
+/* With -Dchecks, for tests: the request that is the so-manieth from now fails, once. 0: none. */
+extern uint64_t pool_refuse_at;
 
 /* Add frames, under the same conditions as pool_make. E_MEMORY: the pool has no piece left to note them in. */
 MUST_USE enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t frame_count);

@@ -4,6 +4,7 @@
 #include "kernel/assert.h"
 #include "kernel/lock.h"
 #include "kernel/object.h"
+#include "kernel/stay.h"
 #include "kernel/thread.h"
 
 static uint32_t top_priority(uint64_t bitmap) { return 63U - (uint32_t)__builtin_clzll(bitmap); }
@@ -112,6 +113,7 @@ void sched_leave(struct cpu *cpu) {
                 kernel_unlock();
                 arch_idle();
                 kernel_lock();
+                stay_begin(cpu);
             }
             cpu->unsettled = false;
             settle(cpu);

@@ -81,8 +81,7 @@ enum status space_map_frames(struct space *space, uint64_t frame, uint64_t page_
     enum status status = check_empty(space, at, page_count, ret_where);
     if (status != OK)
         return status;
-    if (!pool_has_frames(space->object.pool, arch_tables_missing(space->root, at, page_count)) ||
-        space->object.pool->object.dying)
+    if (!pool_has_frames(space->object.pool, arch_tables_missing(space->root, at, page_count)))
         return E_MEMORY;
 
     bool counted = frame < ledger.frame_count && frame_type(frame) == FRAME_USER;

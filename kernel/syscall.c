@@ -6,6 +6,7 @@
 #include "kernel/fault.h"
 #include "kernel/lock.h"
 #include "kernel/sched.h"
+#include "kernel/stay.h"
 #include "kernel/thread.h"
 
 #define ARGUMENTS_0(f)
@@ -41,8 +42,10 @@ static struct result dispatch(struct thread *self) {
 }
 
 void syscall_enter(struct cpu *cpu) {
+    stay_begin(cpu);
     kernel_lock();
     struct thread *self = cpu->current;
+    uint64_t number = self->arch.frame.status;
     if (self->foreign) {
         fault_raise(self, FAULT_SYSCALL, 0, 0);
     } else {
@@ -60,4 +63,5 @@ void syscall_enter(struct cpu *cpu) {
     if (cpu->unsettled)
         sched_leave(cpu);
     kernel_unlock();
+    stay_end(cpu, number);
 }

@@ -37,6 +37,16 @@ static struct result pool_info(cap_t index, enum info_topic topic) {
     return result_value(topic == INFO_POOL_BYTES ? pool->frame_count * PAGE_BYTES : pool->used_bytes);
 }
 
+static struct result stay_info(enum info_topic topic, uint64_t start_over) {
+    struct cpu *cpu = arch_this_cpu();
+    if (!BATON_CHECKS)
+        return result(E_CALL);
+    struct result found = result_value(topic == INFO_LONGEST_STAY ? cpu->longest_stay : cpu->longest_cause);
+    if (start_over == 1)
+        cpu->longest_stay = cpu->longest_cause = 0;
+    return found;
+}
+
 static struct result run_check(void) {
     if (!BATON_CHECKS)
         return result(E_CALL);
@@ -60,6 +70,8 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
         return argument < cpu_total ? result_value(cpus[argument]->timer_ticks) : result(E_ARG);
     case INFO_SWITCHES:
         return argument < cpu_total ? result_value(cpus[argument]->space_switches) : result(E_ARG);
+    case INFO_NMIS:
+        return argument < cpu_total ? result_value(cpus[argument]->nmi_count) : result(E_ARG);
     case INFO_POOL_BYTES:
     case INFO_POOL_USED:
         return pool_info(argument, (enum info_topic)topic);
@@ -69,6 +81,9 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
         return run_check();
     case INFO_BOOT_TICKS:
         return result_value(arch_boot_ticks());
+    case INFO_LONGEST_STAY:
+    case INFO_LONGEST_CALL:
+        return stay_info((enum info_topic)topic, argument);
     case INFO_CHECKS_BUILT:
         return result_value(BATON_CHECKS);
     default:
@@ -96,7 +111,9 @@ struct result sys_system_control(cap_t ports, uint64_t operation, uint64_t argum
     case CONTROL_TEST:
         if (!BATON_CHECKS)
             return result(E_CALL);
-        return argument > CONTROL_TEST_KERNEL_FETCH ? result(E_ARG) : result(arch_test((enum control_test)argument));
+        return (argument & 0xff) >= CONTROL_TEST_COUNT
+                   ? result(E_ARG)
+                   : result(arch_test((enum control_test)(argument & 0xff), argument >> 8));
     default:
         return result(E_ARG);
     }

@@ -61,13 +61,17 @@ enum info_topic {
                                E_CALL without -Dchecks */
     INFO_CHECKS_BUILT = 11, /* 1 if built with -Dchecks=true */
     INFO_BOOT_TICKS = 12,   /* the time-stamp counter when the kernel was entered */
+    INFO_LONGEST_STAY = 13, /* with -Dchecks: ticks of the longest stay in the kernel so far, interrupts off; argument 1
+                               also starts over */
+    INFO_NMIS = 15,         /* non-maskable interrupts taken by CPU `argument` */
+    INFO_LONGEST_CALL = 14, /* with -Dchecks: what it was: system call number, or 256 + interrupt vector */
 };
 
 /* system_control; needs a Ports capability for every port, since that is the power these operations take. */
 enum control_operation {
     CONTROL_POWER_OFF = 0, /* argument = exit status, 0..255, for the log and the emulator */
     CONTROL_REBOOT = 1,
-    CONTROL_TEST = 2, /* with -Dchecks only: argument = enum control_test */
+    CONTROL_TEST = 2, /* with -Dchecks only: argument = CONTROL_TEST_ARGUMENT() */
 };
 
 enum control_test {
@@ -77,4 +81,33 @@ enum control_test {
     CONTROL_TEST_STACK_OVERFLOW = 3,
     CONTROL_TEST_KERNEL_READ = 4,  /* ring 0 reads a user page: SMAP */
     CONTROL_TEST_KERNEL_FETCH = 5, /* ring 0 runs a user page: SMEP */
+    CONTROL_TEST_REFUSE = 6,       /* the pools refuse the `parameter`th request from now, once; 0: none */
+    CONTROL_TEST_CORRUPT = 7,      /* see struct control_corrupt */
+    CONTROL_TEST_NO_AUDIT = 8,     /* handovers are not audited from now on */
+    CONTROL_TEST_NMI = 9,          /* a non-maskable interrupt after about `parameter` ns; 0: none */
+    CONTROL_TEST_COUNT = 10,
+};
+
+/* system_control(ports, CONTROL_TEST, CONTROL_TEST_ARGUMENT(test, parameter)) */
+#define CONTROL_TEST_ARGUMENT(test, parameter) ((uint64_t)(test) | (uint64_t)(parameter) << 8)
+
+enum control_flip {
+    CONTROL_FLIP_PRESENT = 0,
+    CONTROL_FLIP_WRITE = 1,
+    CONTROL_FLIP_USER = 2,
+    CONTROL_FLIP_NO_EXECUTE = 3,
+    CONTROL_FLIP_FRAME = 4, /* the lowest bit of the frame number */
+};
+
+/*
+ * CONTROL_TEST_CORRUPT takes this from the message page's data: `space` gets tables of its own for the kernel address
+ * that audit check `check` needs for `thread`, down to `level` (4..1), and one bit of that level's entry is flipped there.
+ * The tables are frames of the space's pool that are never given back one by one.
+ */
+struct control_corrupt {
+    cap_t space;
+    cap_t thread;
+    uint64_t check; /* enum audit_check */
+    uint64_t level;
+    uint64_t flip; /* enum control_flip */
 };

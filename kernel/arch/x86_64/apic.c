@@ -4,6 +4,7 @@
 #include "kernel/arch/x86_64/acpi.h"
 #include "kernel/arch/x86_64/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
+#include "kernel/cpu.h"
 
 #define MSR_APIC_BASE 0x1bU
 #define APIC_BASE_ENABLE (1ULL << 11)
@@ -19,6 +20,7 @@
 #define LOCAL_TIMER_DIVIDE 0x3e0U
 #define SPURIOUS_ENABLE (1U << 8)
 #define DIVIDE_BY_1 0xbU
+#define DELIVER_NMI (4U << 8)
 
 /* I/O APIC: an index and a data register; two 32-bit words a line from 0x10 on. */
 #define IO_INDEX 0x00U
@@ -89,6 +91,17 @@ void arch_irq_hold(uint32_t line) {
         write_line(line, LINE_MASKED);
 }
 
+static uint32_t timer_count(uint64_t wait_ns) {
+    unsigned __int128 ticks = ((unsigned __int128)wait_ns * ticks_per_ns_fixed >> 32) + 1;
+    return ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
+}
+
+void apic_arm_nmi(uint64_t wait_ns) {
+    local_write(LOCAL_TIMER, wait_ns == 0 ? VECTOR_TIMER : DELIVER_NMI);
+    local_write(LOCAL_TIMER_INITIAL, wait_ns == 0 ? 0 : timer_count(wait_ns));
+    arch_this_cpu()->armed_ns = DEADLINE_NEVER; /* what was armed is lost; the next deadline is set when one changes */
+}
+
 /* The counter has 32 bits: a deadline beyond it fires early, and the kernel arms again. */
 void arch_timer_arm(uint64_t deadline_ns) {
     if (deadline_ns == DEADLINE_NEVER) {
@@ -97,6 +110,5 @@ void arch_timer_arm(uint64_t deadline_ns) {
     }
     uint64_t now = arch_clock_ns();
     uint64_t wait_ns = deadline_ns > now ? deadline_ns - now : 0;
-    unsigned __int128 ticks = ((unsigned __int128)wait_ns * ticks_per_ns_fixed >> 32) + 1;
-    local_write(LOCAL_TIMER_INITIAL, ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
+    local_write(LOCAL_TIMER_INITIAL, timer_count(wait_ns));
 }

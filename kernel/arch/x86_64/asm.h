@@ -45,9 +45,7 @@ static inline uint64_t read_cr4(void) {
 
 static inline void write_cr4(uint64_t value) { __asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory"); }
 
-static inline void invalidate_page(uint64_t address) {
-    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
-}
+static inline void invalidate_page(uint64_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 
 static inline uint64_t read_tsc(void) {
     uint32_t low, high;

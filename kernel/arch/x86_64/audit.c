@@ -1,7 +1,12 @@
 /*
- * The audit: is a candidate root fit to be CR3? Every address that the CPU or the kernel's way back to user mode touches
- * is walked in the candidate's own tables.
+ * The audit: is a candidate root fit to be CR3?
+ *
+ * All spaces share the tables below the kernel half of the sealed root, so a sound candidate has the sealed root's
+ * entries; that comparison is quick and is made always. The full audit also walks every address that the CPU or the
+ * kernel's way back to user mode touches, in the candidate's own tables, and beside it in the sealed ones: it says what
+ * is wrong by the name of who needs it.
  */
+#include "kernel/arch/x86_64/audit.h"
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/entry.h"
@@ -9,6 +14,7 @@
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch/x86_64/pte.h"
 #include "kernel/cpu.h"
+#include "kernel/string.h"
 #include "kernel/thread.h"
 
 /* What a page must be. */
@@ -26,13 +32,12 @@ static void report(struct audit_failure *ret_failure, uint64_t address, uint32_t
     ret_failure->entry = entry & ~PTE_ADDRESS;
 }
 
-/*
- * One page. Present at every level; user-accessible at every level or, for the kernel, at none; writable, executable
- * exactly as needed, where "read" passes for pages that are writable as well.
- */
-static bool page_is(uint64_t root, uint64_t address, struct need need, struct audit_failure *ret_failure) {
-    uint64_t entries[4] = {0};
-    uint32_t looked_at = page_walk(root, address, entries);
+/* Bits of an entry that matter: the CPU sets accessed and dirty by itself. */
+static uint64_t significant(uint64_t entry) { return entry & ~(PTE_ACCESSED | PTE_DIRTY); }
+
+/* The last entry of a walk, and what all entries on the way allow together. */
+static bool leaf_is(uint64_t address, const uint64_t entries[static 4], uint32_t looked_at, struct need need,
+                    struct audit_failure *ret_failure) {
     bool writable = true, executable = true;
     for (uint32_t i = 0; i < looked_at; i++) {
         bool present = (entries[i] & PTE_PRESENT) != 0, user = (entries[i] & PTE_USER) != 0;
@@ -47,6 +52,25 @@ static bool page_is(uint64_t root, uint64_t address, struct need need, struct au
     if (wrong)
         report(ret_failure, address, looked_at, entries[looked_at - 1]);
     return !wrong;
+}
+
+/*
+ * One page of the kernel half: the same entry as in the sealed root at every level, so that a wrong one is never
+ * followed; and the rights that are needed, where "read" passes for pages that are writable as well.
+ */
+static bool page_is(uint64_t root, uint64_t address, struct need need, struct audit_failure *ret_failure) {
+    uint64_t sealed[4] = {0}, entries[4] = {0};
+    uint32_t looked_at = page_walk(sealed_root, address, sealed);
+    const uint64_t *table = arch_pointer(root);
+    for (uint32_t i = 0; i < looked_at; i++) {
+        entries[i] = table[pte_index(address, 4 - i)];
+        if (significant(entries[i]) != significant(sealed[i])) {
+            report(ret_failure, address, i + 1, entries[i]);
+            return false;
+        }
+        table = arch_pointer(entries[i] & PTE_ADDRESS);
+    }
+    return leaf_is(address, entries, looked_at, need, ret_failure);
 }
 
 static bool range_is(uint64_t root, const void *start, uint64_t bytes, struct need need,
@@ -67,7 +91,7 @@ static enum audit_check check_kernel_half(uint64_t root, struct audit_failure *r
             report(ret_failure, KERNEL_HALF + ((uint64_t)(i - ROOT_KERNEL_ENTRY) << 39), 1, table[i]);
             return AUDIT_USER_BIT;
         }
-        if ((table[i] | PTE_ACCESSED) != (sealed[i] | PTE_ACCESSED)) {
+        if (significant(table[i]) != significant(sealed[i])) {
             report(ret_failure, KERNEL_HALF + ((uint64_t)(i - ROOT_KERNEL_ENTRY) << 39), 1, table[i]);
             return AUDIT_KERNEL_HALF;
         }
@@ -83,15 +107,20 @@ static enum audit_check check_gates(uint64_t root, struct audit_failure *ret_fai
     return AUDIT_OK;
 }
 
-static enum audit_check check_machine(uint64_t root, const struct thread *thread, struct audit_failure *ret_failure) {
+#define ROWS_MAX 16U
+
+struct row {
+    enum audit_check check;
+    const void *start;
+    uint64_t bytes;
+    struct need need;
+};
+
+/* What the machine needs to run `thread`: returns the number of rows. */
+static uint32_t list_needs(const struct thread *thread, struct row rows[static ROWS_MAX]) {
     const struct cpu *cpu = arch_this_cpu();
     const struct arch_cpu *arch = &cpu->arch;
-    const struct {
-        enum audit_check check;
-        const void *start;
-        uint64_t bytes;
-        struct need need;
-    } rows[] = {
+    const struct row needs[] = {
         {AUDIT_KERNEL_TEXT, kernel_text_start, (uint64_t)(kernel_text_end - kernel_text_start), need_code},
         {AUDIT_KERNEL_DATA, kernel_text_end, (uint64_t)(kernel_rodata_end - kernel_text_end), need_read},
         {AUDIT_KERNEL_DATA, kernel_rodata_end, (uint64_t)(kernel_image_end - kernel_rodata_end), need_write},
@@ -103,18 +132,38 @@ static enum audit_check check_machine(uint64_t root, const struct thread *thread
         {AUDIT_RSP0, &thread->arch.frame, sizeof(struct frame), need_write},
         {AUDIT_CPU_AREA, cpu, sizeof(struct cpu), need_write},
         {AUDIT_APIC, apic_registers(), PAGE_BYTES, need_write},
-        {AUDIT_DIRECT_MAP, arch_pointer(root), PAGE_BYTES, need_write},
-        {AUDIT_MESSAGE_PAGE, thread->message == NULL ? (const void *)cpu : thread->message, 8, need_write},
+        {AUDIT_DIRECT_MAP, arch_pointer(sealed_root), PAGE_BYTES, need_write},
+        {AUDIT_IST, (const void *)(cpu_ist_top(cpu, 1) - 8), 8, need_write},
+        {AUDIT_IST, (const void *)(cpu_ist_top(cpu, 2) - 8), 8, need_write},
+        {AUDIT_IST, (const void *)(cpu_ist_top(cpu, 3) - 8), 8, need_write},
+        {AUDIT_IST, (const void *)(cpu_ist_top(cpu, 4) - 8), 8, need_write},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    _Static_assert(IST_STACKS == 4 && sizeof(needs) / sizeof(needs[0]) < ROWS_MAX, "a row for each, and one more");
+    uint32_t count = sizeof(needs) / sizeof(needs[0]);
+    memory_move(rows, needs, sizeof(needs));
+    if (thread->message != NULL)
+        rows[count++] = (struct row){AUDIT_MESSAGE_PAGE, thread->message, PAGE_BYTES, need_write};
+    return count;
+}
+
+static enum audit_check check_machine(uint64_t root, const struct thread *thread, struct audit_failure *ret_failure) {
+    struct row rows[ROWS_MAX];
+    uint32_t count = list_needs(thread, rows);
+    for (uint32_t i = 0; i < count; i++) {
         if (!range_is(root, rows[i].start, rows[i].bytes, rows[i].need, ret_failure))
             return rows[i].check;
     }
-    for (uint32_t i = 1; i <= IST_STACKS; i++) {
-        if (!page_is(root, cpu_ist_top(cpu, i) - 8, need_write, ret_failure))
-            return AUDIT_IST;
-    }
     return AUDIT_OK;
+}
+
+uint64_t audit_needed_address(enum audit_check check, const struct thread *thread) {
+    struct row rows[ROWS_MAX];
+    uint32_t count = list_needs(thread, rows);
+    for (uint32_t i = 0; i < count; i++) {
+        if (rows[i].check == check)
+            return (uint64_t)(uintptr_t)rows[i].start;
+    }
+    return check == AUDIT_GATE ? idt_gate_target(0) : 0;
 }
 
 /* No page of the user half is writable and executable. */
@@ -137,12 +186,13 @@ static enum audit_check check_write_execute(uint64_t root, struct audit_failure 
 
 enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full,
                                  struct audit_failure *ret_failure) {
-    enum audit_check check = check_kernel_half(root, ret_failure);
-    if (check != AUDIT_OK || !full)
-        return check;
-    check = check_machine(root, thread, ret_failure);
+    if (!full && check_kernel_half(root, ret_failure) == AUDIT_OK)
+        return AUDIT_OK;
+    enum audit_check check = check_machine(root, thread, ret_failure);
     if (check == AUDIT_OK)
         check = check_gates(root, ret_failure);
+    if (check == AUDIT_OK)
+        check = check_kernel_half(root, ret_failure);
     if (check == AUDIT_OK)
         check = check_write_execute(root, ret_failure);
     return check;
@@ -155,5 +205,5 @@ enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, boo
     if (absent_ok && (entries[looked_at - 1] & PTE_PRESENT) == 0)
         return AUDIT_OK;
     struct need need = {.user = true, .write = (rights & MEMORY_WRITE) != 0, .execute = (rights & MEMORY_EXECUTE) != 0};
-    return page_is(root, at, need, ret_failure) ? AUDIT_OK : check;
+    return leaf_is(at, entries, looked_at, need, ret_failure) ? AUDIT_OK : check;
 }

@@ -14,8 +14,10 @@
 #include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/sched.h"
+#include "kernel/stay.h"
 #include "kernel/thread.h"
 
+#define STAY_INTERRUPT 256U /* INFO_LONGEST_CALL */
 #define PAGE_FAULT_ACCESS (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_FETCH)
 
 /* Intel SDM vol. 3A, Exception and Interrupt Reference. */
@@ -71,7 +73,7 @@ static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vect
         fault_raise(thread, FAULT_ALIGNMENT, 0, 0);
         break;
     case VECTOR_NMI:
-        log_line(LOG_WARN, "interrupt", "NMI in user mode");
+        cpu->nmi_count++; /* nothing but tests sends them; whatever was interrupted goes on */
         break;
     case VECTOR_MACHINE_CHECK:
     case VECTOR_DOUBLE_FAULT:
@@ -97,6 +99,7 @@ static void external(struct cpu *cpu, uint64_t vector) {
 }
 
 void interrupt_enter(struct cpu *cpu) {
+    stay_begin(cpu);
     kernel_lock();
     struct thread *thread = cpu->current;
     uint64_t vector = thread->arch.frame.vector;
@@ -107,6 +110,7 @@ void interrupt_enter(struct cpu *cpu) {
     if (cpu->unsettled)
         sched_leave(cpu);
     kernel_unlock();
+    stay_end(cpu, STAY_INTERRUPT + vector);
 }
 
 void interrupt_kernel(struct frame *frame) {
@@ -120,7 +124,8 @@ void interrupt_kernel(struct frame *frame) {
 void interrupt_ist(struct frame *frame) {
     switch (frame->vector) {
     case VECTOR_NMI:
-        break; /* nothing here sends them; whatever was interrupted goes on */
+        cpus[0]->nmi_count++; /* the CPU's own area may not be GS yet; only tests count them */
+        break;
     case VECTOR_DEBUG:
         break; /* a trap pending over SYSCALL after MOV SS: the user's affair, and lost to him */
     case VECTOR_DOUBLE_FAULT:

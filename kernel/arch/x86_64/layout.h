@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #define KERNEL_HALF 0xffff800000000000ULL
-#define DIRECT_MAP_BASE 0xffff800000000000ULL   /* RAM, writable, not executable; the kernel image is not in it */
+#define DIRECT_MAP_BASE 0xffff800000000000ULL    /* RAM, writable, not executable; the kernel image is not in it */
 #define DEVICE_WINDOW_BASE 0xfffffe8000000000ULL /* local APIC, I/O APIC: uncached pages, one after the other */
-#define STACK_WINDOW_BASE 0xffffff0000000000ULL /* stacks of each CPU with unmapped pages between them */
+#define STACK_WINDOW_BASE 0xffffff0000000000ULL  /* stacks of each CPU with unmapped pages between them */
 #define KERNEL_IMAGE_BASE 0xffffffff80000000ULL
 
 #define ROOT_KERNEL_ENTRY 256U /* first PML4 entry of the kernel half */

@@ -79,7 +79,7 @@ uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool) {
     for (uint32_t level = 4; level > 1; level--) {
         uint64_t *entry = &table[pte_index(at, level)];
         if (*entry == 0) {
-            void *below = pool_take_run(pool, 0, FRAME_TABLE);
+            void *below = pool_take_table(pool);
             assert(below != NULL);
             *entry = arch_physical(below) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
             count_entries(table, 1);

@@ -14,7 +14,7 @@
 #define PTE_DIRTY (1ULL << 6)
 #define PTE_LARGE (1ULL << 7) /* in a PDPT or PD entry: a leaf */
 #define PTE_GLOBAL (1ULL << 8)
-#define PTE_MAY_WRITE (1ULL << 9)    /* ignored by the CPU: rights that space_protect may grant */
+#define PTE_MAY_WRITE (1ULL << 9) /* ignored by the CPU: rights that space_protect may grant */
 #define PTE_MAY_EXECUTE (1ULL << 10)
 #define PTE_NO_EXECUTE (1ULL << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ULL

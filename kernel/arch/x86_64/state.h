@@ -37,17 +37,17 @@ struct arch_thread {
 };
 
 struct arch_cpu {
-    struct arch_cpu *self;      /* GS:0 */
-    struct frame *frame;        /* of the current thread */
-    struct frame *frame_end;    /* one past it */
-    uint64_t stack_top;         /* the kernel stack of this CPU */
-    uint64_t scratch;           /* one register, for a few instructions of an entry */
-    uint64_t root;              /* what CR3 holds */
-    uint64_t fs_base;           /* what the MSR holds */
-    struct thread *fpu_owner;   /* whose FPU state the registers hold and CR0.TS lets in; NULL: they hold nobody's */
+    struct arch_cpu *self;    /* GS:0 */
+    struct frame *frame;      /* of the current thread */
+    struct frame *frame_end;  /* one past it */
+    uint64_t stack_top;       /* the kernel stack of this CPU */
+    uint64_t scratch;         /* one register, for a few instructions of an entry */
+    uint64_t root;            /* what CR3 holds */
+    uint64_t fs_base;         /* what the MSR holds */
+    struct thread *fpu_owner; /* whose FPU state the registers hold and CR0.TS lets in; NULL: they hold nobody's */
     struct tss *tss;
     uint64_t apic_id;
-    uint64_t idle;              /* waits for an interrupt with nothing in its hands: one may come in the kernel */
+    uint64_t idle; /* waits for an interrupt with nothing in its hands: one may come in the kernel */
 };
 _Static_assert(offsetof(struct arch_cpu, self) == CPU_SELF, "entry.S");
 _Static_assert(offsetof(struct arch_cpu, frame) == CPU_FRAME, "entry.S");

@@ -1,13 +1,21 @@
 /*
  * With -Dchecks: the kernel's own failures, provoked on purpose, to prove that they are noticed and explained.
  */
+#include "kernel/abi/message.h"
 #include "kernel/arch.h"
+#include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/audit.h"
+#include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/page_table.h"
+#include "kernel/arch/x86_64/pte.h"
 #include "kernel/assert.h"
 #include "kernel/call.h"
+#include "kernel/handover.h"
+#include "kernel/pool.h"
 #include "kernel/space.h"
 #include "kernel/string.h"
+#include "kernel/table.h"
 #include "kernel/thread.h"
 
 /* The founding bug: a root that has the user's half and nothing of the kernel. */
@@ -24,8 +32,50 @@ static uint64_t use_stack(uint64_t depth) {
     return depth == 0 ? 0 : use_stack(depth - 1) + words[0];
 }
 
-enum status arch_test(enum control_test test) {
-    const struct frame *frame = &caller()->arch.frame;
+static uint64_t flip_mask(uint64_t flip) {
+    static const uint64_t masks[] = {PTE_PRESENT, PTE_WRITE, PTE_USER, PTE_NO_EXECUTE, PAGE_BYTES};
+    return flip < sizeof(masks) / sizeof(masks[0]) ? masks[flip] : 0;
+}
+
+/* Copy the tables on the way to `address`, from the level below the root down to `level`, so that only `space` has them;
+ * then flip `mask` in the entry of `level`. */
+static enum status corrupt_entry(struct space *space, uint64_t address, uint64_t level, uint64_t mask) {
+    uint64_t *table = arch_pointer(space->root);
+    for (uint32_t at = 4; at > level; at--) {
+        uint64_t *entry = &table[pte_index(address, at)];
+        if ((*entry & PTE_PRESENT) == 0 || (at < 4 && (*entry & PTE_LARGE) != 0))
+            return E_EMPTY; /* the walk ends above that level */
+        uint64_t *copy = pool_take_run(space->object.pool, 0, FRAME_OBJECT);
+        if (copy == NULL)
+            return E_MEMORY;
+        memory_move(copy, arch_pointer(*entry & PTE_ADDRESS), PAGE_BYTES);
+        *entry = (*entry & ~PTE_ADDRESS) | arch_physical(copy);
+        table = copy;
+    }
+    table[pte_index(address, (uint32_t)level)] ^= mask;
+    return OK;
+}
+
+static enum status corrupt(const struct thread *self) {
+    struct control_corrupt what;
+    struct cap_slot *space, *thread;
+    if (self->message == NULL)
+        return E_STATE;
+    memory_move(&what, self->message->data, sizeof(what));
+    enum status status = table_find(self, what.space, OBJECT_SPACE, SPACE_MAP, &space);
+    if (status == OK)
+        status = table_find(self, what.thread, OBJECT_THREAD, THREAD_CONTROL, &thread);
+    if (status != OK)
+        return status;
+    uint64_t address = audit_needed_address((enum audit_check)what.check, cap_object(thread));
+    if (address == 0 || what.level < 1 || what.level > 4 || flip_mask(what.flip) == 0)
+        return E_ARG;
+    return corrupt_entry(cap_object(space), address, what.level, flip_mask(what.flip));
+}
+
+enum status arch_test(enum control_test test, uint64_t parameter) {
+    struct thread *self = caller();
+    const struct frame *frame = &self->arch.frame;
     switch (test) {
     case CONTROL_TEST_PANIC:
         panic("asked for by a test");
@@ -41,6 +91,19 @@ enum status arch_test(enum control_test test) {
     case CONTROL_TEST_KERNEL_FETCH:
         ((void (*)(void))frame->rip)();
         return OK;
+    case CONTROL_TEST_REFUSE:
+        pool_refuse_at = parameter;
+        return OK;
+    case CONTROL_TEST_CORRUPT:
+        return corrupt(self);
+    case CONTROL_TEST_NO_AUDIT:
+        handover_unaudited = true;
+        return OK;
+    case CONTROL_TEST_NMI:
+        apic_arm_nmi(parameter);
+        return OK;
+    case CONTROL_TEST_COUNT:
+        break;
     }
     return E_ARG;
 }

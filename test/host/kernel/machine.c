@@ -167,7 +167,8 @@ void arch_port_write(uint16_t port, uint32_t width_bytes, uint64_t value) {
 void arch_log_write(const char *text, uint64_t length) { fwrite(text, 1, length, stderr); }
 _Noreturn void arch_power_off(void) { exit(0); }
 _Noreturn void arch_reboot(void) { exit(0); }
-enum status arch_test(enum control_test test) {
+enum status arch_test(enum control_test test, uint64_t parameter) {
     (void)test;
+    (void)parameter;
     return E_CALL;
 }
