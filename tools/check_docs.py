@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Owns the check that documentation and sources agree. Prints TAP, one line a check, and each problem as a remark.
+
+    check_docs.py [ROOT]
+
+What each check holds to is said in documents/. Exits 1 when a check fails.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from collections.abc import Callable
+
+from documents import abi, decisions, quotes, sources
+from documents.tree import Tree
+
+CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
+    ("a page for each system call, a test for each error", abi.check),
+    ("includes point one way", sources.check_includes),
+    ("no file is too long", sources.check_sizes),
+    ("headers are included once", sources.check_headers),
+    ("blocks of code are closed", quotes.check_fences),
+    ("quoted files and functions exist", quotes.check_names),
+    ("links lead somewhere", quotes.check_links),
+    ("quoted commands are known", quotes.check_commands),
+    ("decisions have their parts", decisions.check_adrs),
+    ("each lesson has an answer", decisions.check_lessons),
+)
+
+
+def main(arguments: list[str]) -> int:
+    root = pathlib.Path(arguments[0]) if arguments else pathlib.Path(__file__).resolve().parent.parent
+    tree = Tree(root)
+    failed = False
+    print("TAP version 13")
+    print(f"1..{len(CHECKS)}")
+    for number, (name, check) in enumerate(CHECKS, 1):
+        problems = check(tree)
+        failed = failed or bool(problems)
+        print(f"{'not ok' if problems else 'ok'} {number} - {name}")
+        for problem in problems:
+            print(f"# {problem}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What check_docs.py holds documentation and sources to, one module a subject."""

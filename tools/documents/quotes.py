@@ -1,0 +1,125 @@
+"""Owns the check of what pages quote: files, functions, links and commands that have to exist."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fnmatch
+import io
+import posixpath
+import re
+import shlex
+from collections.abc import Callable
+
+from documents.tree import FOLDERS, Tree
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TICKS = re.compile(r"`([^`\n]+)`")
+FUNCTION = re.compile(r"^(\w+)\(\)$")
+FILE = re.compile(r"^(?:%s)/[\w./*-]*$" % "|".join(FOLDERS))
+LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+VOLUME_FILES = ("boot/kernel.elf", "boot/init.elf", "boot/pvh.elf", "boot/BOOTX64.EFI")  # made, not kept
+MESON_WORDS = ("setup", "compile", "test")
+
+
+def prose(text: str) -> str:
+    """A page without its blocks of code."""
+    return FENCE.sub("", text)
+
+
+def anchors(text: str) -> set[str]:
+    """The names by which links can reach a page's headings, as code hosts make them."""
+    kept = [re.sub(r"[^\w\s-]", "", heading.lower()) for heading in HEADING.findall(prose(text))]
+    return {name.strip().replace(" ", "-") for name in kept}
+
+
+def check_names(tree: Tree) -> list[str]:
+    """`folder/file` and `function()` in backticks."""
+    problems = []
+    for path, text in tree.pages().items():
+        for quoted in TICKS.findall(prose(text)):
+            function = FUNCTION.match(quoted)
+            if function and function[1] not in tree.identifiers:
+                problems.append(f"{path}: `{quoted}` is in no source file")
+            if FILE.match(quoted) and quoted not in VOLUME_FILES and not exists(tree, quoted):
+                problems.append(f"{path}: `{quoted}` does not exist")
+    return problems
+
+
+def exists(tree: Tree, quoted: str) -> bool:
+    if "*" in quoted:
+        return any(fnmatch.fnmatch(path, quoted) for path in tree.files)
+    return (tree.root / quoted).exists()
+
+
+def check_links(tree: Tree) -> list[str]:
+    problems = []
+    for path, text in tree.pages().items():
+        for target in LINK.findall(prose(text)):
+            if re.match(r"[a-z]+:", target):
+                continue
+            name, _, anchor = target.partition("#")
+            there = posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) if name else path
+            if not (tree.root / there).exists():
+                problems.append(f"{path}: the link to {target} leads nowhere")
+            elif anchor and anchor not in anchors(tree.text(there)):
+                problems.append(f"{path}: {there} has no heading #{anchor}")
+    return problems
+
+
+def baton_parser() -> argparse.ArgumentParser:
+    from baton_cli.main import make_parser  # only here: the other checks need none of it
+
+    return make_parser()
+
+
+def refused(parser: argparse.ArgumentParser, words: list[str]) -> str:
+    """What ./baton would say to these words; empty when it takes them."""
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint), contextlib.redirect_stdout(io.StringIO()):
+            parser.parse_args(words)
+    except SystemExit as end:
+        if end.code:
+            return complaint.getvalue().strip().splitlines()[-1]
+    return ""
+
+
+def check_command(tree: Tree, parser: argparse.ArgumentParser, line: str) -> str:
+    """What is wrong with one line of a shell block; empty: nothing."""
+    words = shlex.split(line, comments=True)
+    while words and re.match(r"[A-Z_]+=", words[0]):
+        words.pop(0)
+    if not words:
+        return ""
+    if words[0] == "meson":
+        return "" if words[1:2] and words[1] in MESON_WORDS else "meson has no such command here"
+    if words[0] != "./baton":
+        return "neither ./baton nor meson"
+    problem = refused(parser, words[1:])
+    if not problem and words[1:2] == ["test"]:
+        names = [word for word in getattr(parser.parse_args(words[1:]), "names", []) if not word.startswith("-")]
+        problem = next((f"there is no test {name}" for name in names if name not in tree.tests), "")
+    return problem
+
+
+def check_commands(tree: Tree, make_parser: Callable[[], argparse.ArgumentParser] = baton_parser) -> list[str]:
+    """Every line of every ```sh block."""
+    problems = []
+    parser = make_parser()
+    for path, text in tree.pages().items():
+        for language, block in FENCE.findall(text):
+            for line in block.splitlines() if language == "sh" else ():
+                problem = check_command(tree, parser, line)
+                if problem:
+                    problems.append(f"{path}: `{line.strip()}`: {problem}")
+    return problems
+
+
+def check_fences(tree: Tree) -> list[str]:
+    """A block that is not closed would hide everything after it from the other checks."""
+    return [f"{path}: a ``` is not closed" for path, text in tree.pages().items()
+            if len(re.findall(r"^```", text, re.MULTILINE)) % 2]

@@ -1,0 +1,60 @@
+"""Owns the rules about source files as such: who may include what, how long a file may be."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+from documents.tree import Tree
+
+LINES_MAX = 500
+KERNEL_LINES_MAX = 10000
+INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)
+ARCH = "kernel/arch/x86_64/"
+GENERIC_MAY_USE = ARCH + "state.h"  # plain C: the machine's part of struct thread and struct cpu
+
+# Who may include what, by the beginnings of paths; the first entry that fits the including file decides.
+DIRECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("kernel/abi/", ("kernel/abi/",)),
+    ("kernel/", ("kernel/",)),
+    ("boot/", ("boot/", "kernel/abi/", "libsys/")),
+    ("libsys/", ("libsys/", "kernel/abi/")),
+    ("userland/", ("userland/", "libsys/", "kernel/abi/")),
+)
+
+
+def allowed(path: str) -> tuple[str, ...] | None:
+    """The beginnings that a file's includes may have; None: any (tests)."""
+    if path.startswith("servers/"):
+        own = "/".join(path.split("/")[:2]) + "/"  # a server knows other servers by their protocols only
+        return (own, "libsys/", "kernel/abi/")
+    return next((may for beginning, may in DIRECTIONS if path.startswith(beginning)), None)
+
+
+def check_includes(tree: Tree) -> list[str]:
+    problems = []
+    for path, text in tree.code().items():
+        if pathlib.PurePath(path).suffix not in (".c", ".h", ".S"):
+            continue
+        may = allowed(path)
+        generic = path.startswith("kernel/") and not path.startswith("kernel/arch/")
+        for name in INCLUDE.findall(text):
+            if may is not None and "/" in name and not name.startswith(may):
+                problems.append(f"{path}: must not include {name}")
+            if generic and name.startswith("kernel/arch/") and name != GENERIC_MAY_USE:
+                problems.append(f"{path}: generic code must not include {name}")
+    return problems
+
+
+def check_sizes(tree: Tree) -> list[str]:
+    lengths = {path: text.count("\n") for path, text in tree.code().items()}
+    problems = [f"{path}: {count} lines, more than {LINES_MAX}" for path, count in lengths.items() if count > LINES_MAX]
+    kernel = sum(count for path, count in lengths.items() if path.startswith("kernel/"))
+    if kernel > KERNEL_LINES_MAX:
+        problems.append(f"kernel/: {kernel} lines, more than {KERNEL_LINES_MAX}")
+    return problems
+
+
+def check_headers(tree: Tree) -> list[str]:
+    return [f"{path}: no `#pragma once`" for path, text in tree.code().items()
+            if path.endswith(".h") and "#pragma once" not in text]
