@@ -1,5 +1,6 @@
 #include "test/guest/lib/roles.h"
 
+#include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
 #define ROLE_SLOT 1U /* of the role's capability, in a table of the worker's own */
@@ -71,4 +72,47 @@ void role_start_wait(struct worker *worker, struct worker_plan plan, worker_code
     worker->view->caps[0] = worker_give(worker, ROLE_SLOT, object, RIGHTS_ALL, 0);
     worker->view->in[0] = DEADLINE_NEVER;
     worker_resume(worker);
+}
+
+/* in[0] = kind, in[1] = address. */
+static void touch(struct worker_view *view) {
+    volatile uint64_t *at = (volatile uint64_t *)view->in[1];
+    if (view->in[0] == TOUCH_READ)
+        view->out[0] = *at;
+    else if (view->in[0] == TOUCH_WRITE)
+        *at = ROLE_TOUCHED;
+    else
+        __asm__ volatile("call *%0" : : "r"(at) : "memory");
+}
+
+struct touch role_touch(cap_t space, enum touch_kind kind, uaddr_t at) {
+    struct worker worker;
+    struct touch result = {0};
+    worker_make(&worker, (struct worker_plan){.code = touch, .space = space});
+    worker.view->in[0] = kind;
+    worker.view->in[1] = at;
+    worker_resume(&worker);
+    result.faulted = worker_outcome(&worker, &result.fault);
+    if (result.faulted)
+        CHECK_STATUS(sys_cap_delete(0, 0), OK);
+    worker.ended = true;
+    result.value = worker.view->out[0];
+    return result;
+}
+
+bool role_can_touch(cap_t space, enum touch_kind kind, uaddr_t at) {
+    struct touch result = role_touch(space, kind, at);
+    if (result.faulted)
+        test_fail("touch 0x%lx: a fault, kind %lu access 0x%lx", at, result.fault.kind, result.fault.access);
+    return !result.faulted;
+}
+
+bool role_faults(cap_t space, enum touch_kind kind, uaddr_t at, uint64_t access) {
+    struct touch result = role_touch(space, kind, at);
+    if (!result.faulted) {
+        test_fail("touch 0x%lx: no fault", at);
+        return false;
+    }
+    return CHECK_EQUAL(result.fault.kind, FAULT_PAGE) && CHECK_EQUAL(result.fault.address, at) &&
+           CHECK_EQUAL(result.fault.access, access);
 }

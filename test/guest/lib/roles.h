@@ -36,3 +36,21 @@ void role_start_call(struct worker *worker, struct worker_plan plan, cap_t endpo
 void role_start_call_until(struct worker *worker, struct worker_plan plan, cap_t endpoint, uint64_t deadline_ns);
 /* A thread that waits once at an endpoint (role_wait) or for a notification (role_signal_wait), for ever. */
 void role_start_wait(struct worker *worker, struct worker_plan plan, worker_code *role, cap_t object);
+
+/* What came of touching an address: the value there, or a fault, which stays unanswered. */
+enum touch_kind { TOUCH_READ, TOUCH_WRITE, TOUCH_RUN };
+struct touch {
+    bool faulted;
+    struct fault_message fault;
+    uint64_t value; /* TOUCH_READ */
+};
+
+/* Touch `at` in `space` (0: the program's own; others have the code from worker_space), by a worker made for it. What is
+ * run should be the bytes of ROLE_RETURN. */
+struct touch role_touch(cap_t space, enum touch_kind kind, uaddr_t at);
+#define ROLE_RETURN 0xc3U
+#define ROLE_TOUCHED 0x70c4edULL /* what TOUCH_WRITE writes */
+
+/* role_touch, checked: no fault; or a page fault at that address with this enum fault_access. */
+bool role_can_touch(cap_t space, enum touch_kind kind, uaddr_t at);
+bool role_faults(cap_t space, enum touch_kind kind, uaddr_t at, uint64_t access);

@@ -135,44 +135,38 @@ static void report(const struct worker *worker, const struct fault_message *faul
               fault_text(fault->kind), fault->rip, fault->address, fault->access, fault->registers.rsp);
 }
 
-void worker_join(struct worker *worker) {
+bool worker_outcome(struct worker *worker, struct fault_message *ret_fault) {
     while (!worker->ended) {
-        struct worker *from;
-        struct fault_message fault;
-        uint64_t status = take_fault(world_soon(), &from, &fault);
-        if (status != OK) {
-            test_fail("worker %lu does not end: status %lu, state %lu", worker->badge, status,
-                      worker_read(worker->thread).run_state);
-            return;
-        }
-        if (!is_end(&fault))
-            report(from, &fault);
-        if (from != NULL)
-            from->ended = true;
-        CHECK_STATUS(sys_cap_delete(0, 0), OK);
-    }
-}
-
-bool worker_fault(struct worker *worker, struct fault_message *ret_fault) {
-    for (;;) {
         struct worker *from;
         uint64_t status = take_fault(world_soon(), &from, ret_fault);
         if (status != OK) {
-            test_fail("worker %lu: no fault comes: status %lu", worker->badge, status);
+            test_fail("worker %lu neither ends nor faults: status %lu, state %lu", worker->badge, status,
+                      worker_read(worker->thread).run_state);
             return false;
         }
         if (from == worker && !is_end(ret_fault))
             return true;
-        bool other_end = from != NULL && is_end(ret_fault);
-        if (other_end)
-            from->ended = true;
-        else
+        if (!is_end(ret_fault))
             report(from, ret_fault);
+        if (from != NULL)
+            from->ended = true;
         CHECK_STATUS(sys_cap_delete(0, 0), OK);
-        if (from == worker) {
-            test_fail("worker %lu ended without a fault", worker->badge);
-            return false;
-        }
+    }
+    return false;
+}
+
+bool worker_fault(struct worker *worker, struct fault_message *ret_fault) {
+    bool faulted = worker_outcome(worker, ret_fault);
+    if (!faulted)
+        test_fail("worker %lu has no fault", worker->badge);
+    return faulted;
+}
+
+void worker_join(struct worker *worker) {
+    struct fault_message fault;
+    if (worker_outcome(worker, &fault)) {
+        report(worker, &fault);
+        CHECK_STATUS(sys_cap_delete(0, 0), OK);
     }
 }
 

@@ -66,9 +66,11 @@ cap_t worker_space(void);
 /* Put a copy of `source` into the worker's table, at the next free slot from `slot` on: its number there. */
 cap_t worker_give(const struct worker *worker, cap_t slot, cap_t source, uint64_t rights, uint64_t badge);
 
-/* Wait until the worker's code has returned. A fault of its fails the case; so does a delay. */
+/* Wait until the worker faults (true; the reply that answers the fault is the current one) or its code returns. */
+bool worker_outcome(struct worker *worker, struct fault_message *ret_fault);
+/* Wait until its code has returned. A fault of its fails the case; so does a delay. */
 void worker_join(struct worker *worker);
-/* Wait for a fault of the worker. The reply that answers it is the current one. False: none came, and the case fails. */
+/* Wait for a fault, as above. False: none came, and the case fails. */
 bool worker_fault(struct worker *worker, struct fault_message *ret_fault);
 /* Answer it. `fault`: the registers for FAULT_WRITE; may be NULL for the others. */
 void worker_answer(enum fault_reply answer, const struct fault_message *fault);
