@@ -41,16 +41,25 @@ static inline uint64_t arch_physical(const void *pointer) { return (uintptr_t)po
 void arch_root_init(uint64_t root);
 /* A space ends: no CPU may have its root loaded after this. */
 void arch_root_leave(uint64_t root);
-/* The 512 entries that map the 2 MiB around `at`, or NULL: no table there. */
+/* The 512 entries that map the 2 MiB around `at`, or NULL: no table there, or a large page in its place. */
 uint64_t *arch_table_find(uint64_t root, uaddr_t at);
+/* The entry of the large page of 2 MiB around `at`, or NULL: none there. */
+uint64_t *arch_large_find(uint64_t root, uaddr_t at);
 /* How many tables [at, at + page_count pages) lacks. */
 uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count);
+/* How many tables a large page at `at` lacks. */
+uint32_t arch_tables_missing_large(uint64_t root, uaddr_t at);
 /* arch_table_find, but makes what is missing from `pool`, which has been checked to have it. */
 uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool);
 /* The table around `at` changed by `delta` present entries. Empty tables go back to `pool`, the root stays. */
 void arch_table_count(uint64_t root, uaddr_t at, int32_t delta, struct pool *pool);
-/* Take one table out of the user half and give it back, calling `unmapped` for each leaf frame in it that the ledger
- * counts. False when none is left. For the end of a space: no CPU uses it any more. */
+/* Map a large page where there is neither a table nor one; split one into a table; remove one. Memory as above: tables
+ * that a large page lacks, one for a split. */
+void arch_large_make(uint64_t root, uaddr_t at, uint64_t entry, struct pool *pool);
+void arch_large_split(uint64_t root, uaddr_t at, struct pool *pool);
+void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool);
+/* Take one table or large page out of the user half, calling `unmapped` for each leaf frame in it. False when none is
+ * left. For the end of a space: no CPU uses it any more. */
 bool arch_table_reap(uint64_t root, struct pool *pool, void (*unmapped)(uint64_t frame));
 
 /* Leaf entries. `flags` are enum memory_right and enum map_flag; `limit` are the rights it can ever have. */

@@ -58,6 +58,11 @@ static uint64_t pages_in_table(uaddr_t at, uint64_t left) {
     return rest < left ? rest : left;
 }
 
+static bool is_mapped(const struct space *space, uaddr_t page) {
+    const uint64_t *table = arch_table_find(space->root, page);
+    return table != NULL ? table[arch_table_index(page)] != 0 : arch_large_find(space->root, page) != NULL;
+}
+
 static enum status check_empty(const struct space *space, uaddr_t at, uint64_t page_count, uint64_t *ret_where) {
     for (uint64_t left = page_count; left > 0;) {
         uint64_t count = pages_in_table(at, left);
@@ -68,10 +73,32 @@ static enum status check_empty(const struct space *space, uaddr_t at, uint64_t p
                 return E_EXISTS;
             }
         }
+        if (table == NULL && is_mapped(space, at)) {
+            *ret_where = at;
+            return E_EXISTS;
+        }
         at += count * PAGE_BYTES;
         left -= count;
     }
     return OK;
+}
+
+/* A run that one large page can map. */
+static bool is_large(const struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at) {
+    return page_count == TABLE_PAGES && frame % TABLE_PAGES == 0 && arch_table_index(at) == 0 &&
+           arch_table_find(space->root, at) == NULL;
+}
+
+static void map_small(struct space *space, uint64_t page_count, uaddr_t at, uint64_t entry) {
+    for (uint64_t left = page_count; left > 0;) {
+        uint64_t count = pages_in_table(at, left);
+        uint64_t *entries = arch_table_make(space->root, at, space->object.pool) + arch_table_index(at);
+        for (uint64_t i = 0; i < count; i++, entry += PAGE_BYTES)
+            entries[i] = entry;
+        arch_table_count(space->root, at, (int32_t)count, space->object.pool);
+        at += count * PAGE_BYTES;
+        left -= count;
+    }
 }
 
 enum status space_map_frames(struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at, uint64_t flags,
@@ -81,25 +108,46 @@ enum status space_map_frames(struct space *space, uint64_t frame, uint64_t page_
     enum status status = check_empty(space, at, page_count, ret_where);
     if (status != OK)
         return status;
-    if (!pool_has_frames(space->object.pool, arch_tables_missing(space->root, at, page_count)))
+    bool large = is_large(space, frame, page_count, at);
+    uint32_t missing =
+        large ? arch_tables_missing_large(space->root, at) : arch_tables_missing(space->root, at, page_count);
+    if (!pool_has_frames(space->object.pool, missing))
         return E_MEMORY;
 
-    bool counted = frame < ledger.frame_count && frame_type(frame) == FRAME_USER;
-    space->mapped_pages += page_count;
-    for (uint64_t left = page_count; left > 0;) {
-        uint64_t count = pages_in_table(at, left);
-        uint64_t *entries = arch_table_make(space->root, at, space->object.pool) + arch_table_index(at);
-        uint64_t entry = arch_entry_make(frame, flags, limit);
-        for (uint64_t i = 0; i < count; i++) {
-            entries[i] = entry + i * PAGE_BYTES;
-            if (counted)
-                frame_hold(frame + i);
-        }
-        arch_table_count(space->root, at, (int32_t)count, space->object.pool);
-        at += count * PAGE_BYTES;
-        frame += count;
-        left -= count;
+    uint64_t entry = arch_entry_make(frame, flags, limit);
+    if (large)
+        arch_large_make(space->root, at, entry, space->object.pool);
+    else
+        map_small(space, page_count, at, entry);
+    if (frame < ledger.frame_count && frame_type(frame) == FRAME_USER) {
+        for (uint64_t i = 0; i < page_count; i++)
+            frame_hold(frame + i);
     }
+    space->mapped_pages += page_count;
+    return OK;
+}
+
+/* Does [at, at + count pages), which lies within 2 MiB, cut a large page? */
+static bool cuts_large(const struct space *space, uaddr_t at, uint64_t count) {
+    return count < TABLE_PAGES && arch_large_find(space->root, at) != NULL;
+}
+
+/*
+ * Make sure that the run begins and ends at the edges of pages: large ones that it cuts are split. E_MEMORY, and nothing
+ * changed: the pool has no memory for the tables.
+ */
+static enum status split_edges(struct space *space, uaddr_t at, uint64_t page_count) {
+    uint64_t first_count = pages_in_table(at, page_count);
+    uaddr_t last = at + (page_count - 1) * PAGE_BYTES;
+    uint64_t last_count = arch_table_index(last) + 1ULL;
+    bool first = cuts_large(space, at, first_count);
+    bool second = first_count < page_count && cuts_large(space, last, last_count);
+    if (!pool_has_frames(space->object.pool, (uint64_t)first + (uint64_t)second))
+        return E_MEMORY;
+    if (first)
+        arch_large_split(space->root, at, space->object.pool);
+    if (second)
+        arch_large_split(space->root, last, space->object.pool);
     return OK;
 }
 
@@ -153,24 +201,37 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, ui
     return (struct result){.status = status, .value = where};
 }
 
-/* How many pages were there. */
+/* The part of a run that lies in one table; how many pages were there. */
+static uint64_t unmap_part(struct space *space, uaddr_t at, uint64_t count) {
+    uint64_t *table = arch_table_find(space->root, at);
+    const uint64_t *large = arch_large_find(space->root, at);
+    if (large != NULL) {
+        uint64_t frame = arch_entry_frame(*large);
+        for (uint64_t i = 0; i < TABLE_PAGES; i++)
+            release_leaf(frame + i);
+        arch_large_remove(space->root, at, space->object.pool);
+        return TABLE_PAGES;
+    }
+    int32_t removed = 0;
+    for (uint64_t i = arch_table_index(at); table != NULL && i < arch_table_index(at) + count; i++) {
+        if (table[i] != 0) {
+            release_leaf(arch_entry_frame(table[i]));
+            table[i] = 0;
+            removed++;
+        }
+    }
+    if (removed > 0)
+        arch_table_count(space->root, at, -removed, space->object.pool);
+    return (uint64_t)removed;
+}
+
+/* How many pages were there. The run cuts no large page. */
 static uint64_t unmap_range(struct space *space, uaddr_t at, uint64_t page_count) {
     uint64_t unmapped = 0;
     uaddr_t start = at;
     for (uint64_t left = page_count; left > 0;) {
         uint64_t count = pages_in_table(at, left);
-        uint64_t *table = arch_table_find(space->root, at);
-        int32_t removed = 0;
-        for (uint64_t i = arch_table_index(at); table != NULL && i < arch_table_index(at) + count; i++) {
-            if (table[i] != 0) {
-                release_leaf(arch_entry_frame(table[i]));
-                table[i] = 0;
-                removed++;
-            }
-        }
-        if (removed > 0)
-            arch_table_count(space->root, at, -removed, space->object.pool);
-        unmapped += (uint64_t)removed;
+        unmapped += unmap_part(space, at, count);
         at += count * PAGE_BYTES;
         left -= count;
     }
@@ -218,7 +279,16 @@ struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
         return result(status);
     if (!range_is_valid(at, page_count))
         return result(E_ARG);
-    return result_value(unmap_range(cap_object(slot), at, page_count));
+    status = split_edges(cap_object(slot), at, page_count);
+    return status != OK ? result(status) : result_value(unmap_range(cap_object(slot), at, page_count));
+}
+
+/* The leaf entry of a page: of a large one or in a table; NULL: not mapped. */
+static uint64_t *find_leaf(const struct space *space, uaddr_t page) {
+    uint64_t *table = arch_table_find(space->root, page);
+    if (table == NULL)
+        return arch_large_find(space->root, page);
+    return table[arch_table_index(page)] == 0 ? NULL : &table[arch_table_index(page)];
 }
 
 /* Rights are checked against what the Memory capability allowed when the page was mapped. */
@@ -232,16 +302,17 @@ struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, ui
     struct space *target = cap_object(slot);
     for (uint64_t i = 0; i < page_count; i++) {
         uaddr_t page = at + i * PAGE_BYTES;
-        const uint64_t *table = arch_table_find(target->root, page);
-        uint64_t entry = table == NULL ? 0 : table[arch_table_index(page)];
-        if (entry == 0)
+        const uint64_t *entry = find_leaf(target, page);
+        if (entry == NULL)
             return (struct result){.status = E_EMPTY, .value = page};
-        if ((arch_entry_limit(entry) & rights) != rights)
+        if ((arch_entry_limit(*entry) & rights) != rights)
             return (struct result){.status = E_RIGHTS, .value = page};
     }
+    status = split_edges(target, at, page_count);
+    if (status != OK)
+        return result(status);
     for (uint64_t i = 0; i < page_count; i++) {
-        uaddr_t page = at + i * PAGE_BYTES;
-        uint64_t *entry = arch_table_find(target->root, page) + arch_table_index(page);
+        uint64_t *entry = find_leaf(target, at + i * PAGE_BYTES);
         *entry = arch_entry_protect(*entry, (uint32_t)rights);
     }
     arch_flush(target, at, page_count);

@@ -17,10 +17,24 @@ static bool count_is_right(const uint64_t *table, uint32_t count) {
 
 static uint64_t *below(uint64_t entry) { return arch_pointer(entry & PTE_ADDRESS); }
 
+/* A large page counts as the 512 small ones it could be. */
+static bool each_in_large(uint64_t entry, bool (*visit)(uint64_t entry)) {
+    for (uint64_t i = 0; i < ENTRIES; i++) {
+        if (!visit((entry & ~PTE_LARGE) + i * PAGE_BYTES))
+            return false;
+    }
+    return true;
+}
+
 static bool each_in_directory(const uint64_t *directory, bool (*visit)(uint64_t entry)) {
     for (uint32_t i = 0; i < ENTRIES; i++) {
         if (directory[i] == 0)
             continue;
+        if ((directory[i] & PTE_LARGE) != 0) {
+            if (!each_in_large(directory[i], visit))
+                return false;
+            continue;
+        }
         const uint64_t *table = below(directory[i]);
         if (!count_is_right(table, ENTRIES))
             return false;

@@ -33,27 +33,44 @@ void arch_root_init(uint64_t root) {
                 (ENTRIES - ROOT_KERNEL_ENTRY) * sizeof(uint64_t));
 }
 
-uint64_t *arch_table_find(uint64_t root, uaddr_t at) {
+/* The table of `level` on the way to `at`, and in *ret_level the level that was reached: higher if one is missing or a
+ * large page is in its place. */
+static uint64_t *descend(uint64_t root, uaddr_t at, uint32_t level, uint32_t *ret_level) {
     uint64_t *table = arch_pointer(root);
-    for (uint32_t level = 4; level > 1; level--) {
-        uint64_t entry = table[pte_index(at, level)];
-        if (entry == 0)
-            return NULL;
+    uint32_t reached = 4;
+    while (reached > level) {
+        uint64_t entry = table[pte_index(at, reached)];
+        if (entry == 0 || (entry & PTE_LARGE) != 0)
+            break;
         table = table_at(entry);
+        reached--;
     }
+    *ret_level = reached;
     return table;
 }
 
-/* Tables that the walk of one address lacks. */
+uint64_t *arch_table_find(uint64_t root, uaddr_t at) {
+    uint32_t level;
+    uint64_t *table = descend(root, at, 1, &level);
+    return level == 1 ? table : NULL;
+}
+
+uint64_t *arch_large_find(uint64_t root, uaddr_t at) {
+    uint32_t level;
+    uint64_t *entry = descend(root, at, 1, &level) + pte_index(at, 2);
+    return level == 2 && *entry != 0 ? entry : NULL;
+}
+
+/* Tables that the walk of one address lacks, down to the last. */
 static uint32_t missing_at(uint64_t root, uaddr_t at) {
-    const uint64_t *table = arch_pointer(root);
-    for (uint32_t level = 4; level > 1; level--) {
-        uint64_t entry = table[pte_index(at, level)];
-        if (entry == 0)
-            return level - 1;
-        table = table_at(entry);
-    }
-    return 0;
+    uint32_t level;
+    descend(root, at, 1, &level);
+    return level - 1;
+}
+
+uint32_t arch_tables_missing_large(uint64_t root, uaddr_t at) {
+    uint32_t missing = missing_at(root, at);
+    return missing == 0 ? 0 : missing - 1;
 }
 
 /*
@@ -74,10 +91,11 @@ uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count) {
     return missing + (missing_last < apart - 1 ? missing_last : apart - 1);
 }
 
-uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool) {
+/* The table of `level` on the way to `at`; those that are missing are made. */
+static uint64_t *make_down_to(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) {
     uint64_t *table = arch_pointer(root);
-    for (uint32_t level = 4; level > 1; level--) {
-        uint64_t *entry = &table[pte_index(at, level)];
+    for (uint32_t above = 4; above > level; above--) {
+        uint64_t *entry = &table[pte_index(at, above)];
         if (*entry == 0) {
             void *below = pool_take_table(pool);
             assert(below != NULL);
@@ -89,36 +107,76 @@ uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool) {
     return table;
 }
 
-void arch_table_count(uint64_t root, uaddr_t at, int32_t delta, struct pool *pool) {
+uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool) { return make_down_to(root, at, 1, pool); }
+
+void arch_large_make(uint64_t root, uaddr_t at, uint64_t entry, struct pool *pool) {
+    uint64_t *table = make_down_to(root, at, 2, pool);
+    table[pte_index(at, 2)] = entry | PTE_LARGE;
+    count_entries(table, 1);
+}
+
+void arch_large_split(uint64_t root, uaddr_t at, struct pool *pool) {
+    uint64_t *entry = arch_large_find(root, at);
+    uint64_t *table = pool_take_table(pool);
+    assert(entry != NULL && table != NULL);
+    for (uint64_t i = 0; i < ENTRIES; i++)
+        table[i] = (*entry & ~PTE_LARGE) + i * PAGE_BYTES;
+    count_entries(table, (int32_t)ENTRIES);
+    *entry = arch_physical(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
+}
+
+/* The table of `level` on the way to `at` has `delta` more entries; tables that are empty now go. */
+static void count_and_prune(uint64_t root, uaddr_t at, uint32_t level, int32_t delta, struct pool *pool) {
     uint64_t *tables[5]; /* by level */
     tables[4] = arch_pointer(root);
-    for (uint32_t level = 4; level > 1; level--)
-        tables[level - 1] = table_at(tables[level][pte_index(at, level)]);
-    count_entries(tables[1], delta);
-    for (uint32_t level = 1; level < 4 && is_empty(tables[level]); level++) {
+    for (uint32_t above = 4; above > level; above--)
+        tables[above - 1] = table_at(tables[above][pte_index(at, above)]);
+    count_entries(tables[level], delta);
+    for (; level < 4 && is_empty(tables[level]); level++) {
         pool_give_table(pool, tables[level]);
         tables[level + 1][pte_index(at, level + 1)] = 0;
         count_entries(tables[level + 1], -1);
     }
 }
 
-static uint32_t first_present(const uint64_t *table) {
-    uint32_t index = 0;
-    while (table[index] == 0)
-        index++;
-    return index;
+void arch_table_count(uint64_t root, uaddr_t at, int32_t delta, struct pool *pool) {
+    count_and_prune(root, at, 1, delta, pool);
+}
+
+void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool) {
+    *arch_large_find(root, at) = 0;
+    count_and_prune(root, at, 2, -1, pool);
+}
+
+/* The lowest address of the user half that is mapped; there is one. */
+static uaddr_t first_mapped(uint64_t root) {
+    const uint64_t *table = arch_pointer(root);
+    uaddr_t at = 0;
+    for (uint32_t level = 4; level >= 1; level--) {
+        uint32_t index = 0;
+        while (table[index] == 0)
+            index++;
+        at |= (uint64_t)index << (12 + 9 * (level - 1));
+        if (level == 1 || (table[index] & PTE_LARGE) != 0)
+            break;
+        table = table_at(table[index]);
+    }
+    return at;
 }
 
 bool arch_table_reap(uint64_t root, struct pool *pool, void (*unmapped)(uint64_t frame)) {
-    uint64_t *table = arch_pointer(root);
-    if (is_empty(table))
+    if (is_empty(arch_pointer(root)))
         return false;
-    uaddr_t at = 0;
-    for (uint32_t level = 4; level > 1; level--) {
-        uint32_t index = first_present(table);
-        at |= (uint64_t)index << (12 + 9 * (level - 1));
-        table = table_at(table[index]);
+    uaddr_t at = first_mapped(root);
+    const uint64_t *large = arch_large_find(root, at);
+    if (large != NULL) {
+        uint64_t frame = arch_entry_frame(*large);
+        for (uint64_t i = 0; i < ENTRIES; i++)
+            unmapped(frame + i);
+        arch_large_remove(root, at, pool);
+        return true;
     }
+    uint64_t *table = arch_table_find(root, at);
     int32_t removed = 0;
     for (uint32_t i = 0; i < ENTRIES; i++) {
         if (table[i] != 0) {

@@ -68,6 +68,8 @@ void machine_start(void) {
     cpu->current = machine.self;
 }
 
+uint64_t machine_root(void) { return thread_space(machine.self)->root; }
+
 struct result machine_copy(cap_t slot, cap_t source) {
     struct result result;
     do

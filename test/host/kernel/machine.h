@@ -40,6 +40,9 @@ struct machine {
 };
 extern struct machine machine;
 
+/* The page-table root of the first space. */
+uint64_t machine_root(void);
+
 /* System calls that may have to be restarted, made until they are done. */
 struct result machine_copy(cap_t slot, cap_t source);
 struct result machine_delete(cap_t slot);

@@ -119,7 +119,10 @@ static void tables_come_and_go(void) {
         uaddr_t at = USER_LOWEST + (check_random(&seed) % 4 << 39) + (check_random(&seed) % 3 << 30) +
                      (check_random(&seed) % 1000) * PAGE_BYTES;
         uint64_t count = 1 + check_random(&seed) % 300;
-        if (check_random(&seed) % 3 != 0)
+        if (check_random(&seed) % 4 == 0)
+            (void)sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 512 - MACHINE_FIRST_FREE % 512, 512,
+                                at & ~0x1fffffULL, READ_WRITE);
+        else if (check_random(&seed) % 3 != 0)
             (void)sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 10, count, at, READ_WRITE);
         else
             CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at, count).status, OK);
@@ -135,6 +138,42 @@ static void tables_come_and_go(void) {
     CHECK_EQUAL(ledger.mapped_count, 0);
 }
 
+/* Where alignment allows, 512 pages are one large page, which is split when part of it changes. */
+static void large_pages_come_by_themselves(void) {
+    machine_start();
+    uint64_t frames = machine.pool->free_frames, offset = 512 - MACHINE_FIRST_FREE % 512;
+    uint64_t root = machine_root();
+    uaddr_t at = 0x40000000;
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, offset, 512, at, READ_WRITE).status, OK);
+    CHECK(arch_large_find(root, at) != NULL);
+    CHECK_EQUAL(machine.pool->free_frames, frames - 2);
+    CHECK_EQUAL(ledger.mapped_count, 512);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 0, 1, at + 0x5000, READ_WRITE).status, E_EXISTS);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(sys_space_protect(MACHINE_CAP_SPACE, at, 512, MEMORY_READ).status, OK);
+    CHECK(arch_large_find(root, at) != NULL);
+    CHECK_EQUAL(sys_space_protect(MACHINE_CAP_SPACE, at + 0x1000, 1, READ_WRITE).status, OK);
+    CHECK(arch_large_find(root, at) == NULL);
+    CHECK_EQUAL(machine.pool->free_frames, frames - 3);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at, 512).value, 512);
+    CHECK_EQUAL(machine.pool->free_frames, frames);
+
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, offset, 512, at, READ_WRITE).status, OK);
+    CHECK_EQUAL(
+        sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, offset + 512, 512, at + 0x200000, READ_WRITE).status, OK);
+    pool_refuse_at = 1;
+    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + 0x100000, 512).status, E_MEMORY);
+    CHECK_EQUAL(ledger.mapped_count, 1024);
+    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + 0x100000, 512).value, 512);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(ledger.mapped_count, 512);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, offset + 1, 512, at + 0x600000, READ_WRITE).status,
+                OK); /* not aligned: small pages */
+    CHECK(arch_large_find(root, at + 0x600000) == NULL);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+}
+
 int main(void) {
     static const struct check_case cases[] = {
         {"pool_pieces_do_not_overlap_and_come_back", pieces_do_not_overlap_and_come_back},
@@ -142,6 +181,7 @@ int main(void) {
         {"pool_a_dying_pool_takes_all_with_it", a_dying_pool_takes_all_with_it},
         {"ledger_frames_are_one_thing_at_a_time", frames_are_one_thing_at_a_time},
         {"space_tables_come_and_go", tables_come_and_go},
+        {"space_large_pages_come_by_themselves", large_pages_come_by_themselves},
     };
     return check_run(cases, sizeof(cases) / sizeof(cases[0]));
 }
