@@ -14,6 +14,7 @@ SECTIONS = ("Synopsis", "Arguments", "Rights", "Returns", "Errors", "Cost", "Sou
 TYPED = re.compile(r"\bSYSCALL\((\d+),\s*(\w+),\s*\d+,\s*\((.*?)\)\)", re.DOTALL)
 MESSAGE = re.compile(r"\bSYSCALL_MESSAGE\((\d+),\s*(\w+)\)")
 STATUS = re.compile(r'^STATUS\((\d+), (\w+), "(.*)"\)', re.MULTILINE)
+HELPER = re.compile(r'^#include "(test/guest/lib/\w+\.h)"', re.MULTILINE)
 SOURCE = re.compile(r"`(\w+)\(\)` in \[([\w/.]+)\]")
 
 
@@ -29,6 +30,13 @@ def calls(tree: Tree) -> dict[str, tuple[str, str | None]]:
 def statuses(tree: Tree) -> dict[str, str]:
     """Name -> text of each row of status.def."""
     return {name: text for _, name, text in STATUS.findall(tree.text(STATUSES))}
+
+
+def statuses_seen(tree: Tree, suite: str) -> set[str]:
+    """The statuses that a guest suite looks for, by itself or by the helpers it includes."""
+    texts = [tree.text(suite)]
+    texts += [tree.text(header.removesuffix(".h") + ".c") for header in HELPER.findall(texts[0])]
+    return {name for name in statuses(tree) for text in texts if re.search(rf"\b{name}\b", text)}
 
 
 def check_errors(tree: Tree, path: str) -> list[str]:
@@ -47,7 +55,7 @@ def check_errors(tree: Tree, path: str) -> list[str]:
         file = tree.guest_cases.get(test.strip("`"))
         if file is None:
             problems.append(f"{path}: {status} ({when}): {test} is no case in test/guest and no `none: reason`")
-        elif not re.search(rf"\b{status}\b", tree.text(file)):
+        elif status not in statuses_seen(tree, file):
             problems.append(f"{path}: {status} ({when}): {file}, where {test} is, never sees that status")
     return problems
 
