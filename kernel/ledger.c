@@ -11,7 +11,7 @@ static bool is_pool_type(enum frame_type type) {
 void frame_set_type(uint64_t frame, enum frame_type type, uint32_t owner) {
     assert(frame != 0 && frame < ledger.frame_count);
     enum frame_type old = frame_type(frame);
-    assert(frame_count(frame) == 0);
+    assert(frame_count(frame) == 0 || old == FRAME_POOL);
     ledger.kernel_count -= is_pool_type(old);
     ledger.kernel_count += is_pool_type(type);
     ledger.frames[frame].type_and_count = (uint32_t)type << 28;

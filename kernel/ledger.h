@@ -9,7 +9,7 @@
 
 enum frame_type {
     FRAME_USER = 0,     /* free, or mapped: count = leaf entries and thread pins that hold it. All zero at boot */
-    FRAME_POOL = 1,     /* belongs to a pool, unused */
+    FRAME_POOL = 1,     /* belongs to a pool, unused; count of a free run's first frame = its order + 1 */
     FRAME_OBJECT = 2,   /* holds kernel objects; count = how many */
     FRAME_TABLE = 3,    /* a page table; count = present entries (of the root: in the user half) */
     FRAME_KERNEL = 4,   /* the kernel image and what it took at boot */
@@ -40,8 +40,13 @@ static inline uint32_t frame_count(uint64_t frame) { return ledger.frames[frame]
 
 /* Lock: kernel lock. `frame` is RAM (below ledger.frame_count) in all of these. */
 
-/* Make a frame something else, with count 0. */
+/* Make a frame something else, with count 0. Nobody holds it, it is no table with entries. */
 void frame_set_type(uint64_t frame, enum frame_type type, uint32_t owner);
+
+/* A pool's unused frame begins a free run: `mark` is its order + 1; 0: it does not. */
+static inline void frame_mark_run(uint64_t frame, uint32_t mark) {
+    ledger.frames[frame].type_and_count = (uint32_t)FRAME_POOL << 28 | mark;
+}
 
 /* One more, one fewer holder. */
 static inline void frame_hold(uint64_t frame) {

@@ -5,8 +5,9 @@
 #include "kernel/ledger.h"
 #include "kernel/string.h"
 
+/* The free frames of a run are zero but for these two words, and its first frame's ledger count says how long it is. */
 struct pool_run {
-    struct pool_run *next;
+    struct pool_run *next, *previous;
 };
 
 struct pool_piece {
@@ -87,6 +88,44 @@ enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t frame_co
     return OK;
 }
 
+static uint64_t frame_of(const void *pointer) { return arch_physical(pointer) / PAGE_BYTES; }
+
+static void push_run(struct pool *pool, struct pool_run *run, uint32_t order) {
+    run->next = pool->runs[order];
+    run->previous = NULL;
+    if (run->next != NULL)
+        run->next->previous = run;
+    pool->runs[order] = run;
+    frame_mark_run(frame_of(run), order + 1);
+}
+
+static void unlist_run(struct pool *pool, struct pool_run *run, uint32_t order) {
+    if (run->previous != NULL)
+        run->previous->next = run->next;
+    else
+        pool->runs[order] = run->next;
+    if (run->next != NULL)
+        run->next->previous = run->previous;
+    run->next = run->previous = NULL;
+    frame_mark_run(frame_of(run), 0);
+}
+
+/* Buddies: a run of 2^order frames begins at a multiple of 2^order, and joins the other half of the next larger one. */
+static void join_and_push(struct pool *pool, struct pool_run *run, uint32_t order) {
+    while (order + 1 < POOL_RUN_ORDERS) {
+        uint64_t buddy = frame_of(run) ^ 1ULL << order;
+        bool is_free = frame_type(buddy) == FRAME_POOL && ledger.frames[buddy].owner == owner_of(pool) &&
+                       frame_count(buddy) == order + 1;
+        if (!is_free)
+            break;
+        struct pool_run *other = arch_pointer(buddy * PAGE_BYTES);
+        unlist_run(pool, other, order);
+        run = other < run ? other : run;
+        order++;
+    }
+    push_run(pool, run, order);
+}
+
 static struct pool_run *run_from_lists(struct pool *pool, uint32_t order) {
     uint32_t from = order;
     while (from < POOL_RUN_ORDERS && pool->runs[from] == NULL)
@@ -94,25 +133,27 @@ static struct pool_run *run_from_lists(struct pool *pool, uint32_t order) {
     if (from == POOL_RUN_ORDERS)
         return NULL;
     struct pool_run *run = pool->runs[from];
-    pool->runs[from] = run->next;
-    run->next = NULL;
+    unlist_run(pool, run, from);
     while (from > order) { /* keep the front half, list the back half */
         from--;
-        struct pool_run *half = (struct pool_run *)(void *)((char *)run + (PAGE_BYTES << from));
-        half->next = pool->runs[from];
-        pool->runs[from] = half;
+        push_run(pool, (struct pool_run *)(void *)((char *)run + (PAGE_BYTES << from)), from);
     }
     return run;
 }
 
-static void *run_from_chunks(const struct pool *pool, uint64_t frame_count) {
+/* From the part of a chunk that was never used; what is skipped to reach an aligned frame is listed. */
+static void *run_from_chunks(struct pool *pool, uint32_t order) {
+    uint64_t frame_count = 1ULL << order;
     for (struct pool_chunk *chunk = pool->chunks; chunk != NULL; chunk = chunk->next) {
-        if (chunk->frame_count - chunk->used >= frame_count) {
-            void *run = arch_pointer((chunk->first_frame + chunk->used) * PAGE_BYTES);
-            chunk->used += frame_count;
-            memory_clear(run, frame_count * PAGE_BYTES);
-            return run;
-        }
+        uint64_t unused = chunk->first_frame + chunk->used, end = chunk->first_frame + chunk->frame_count;
+        uint64_t first = (unused + frame_count - 1) & ~(frame_count - 1);
+        if (first + frame_count > end)
+            continue;
+        chunk->used = first + frame_count - chunk->first_frame;
+        memory_clear(arch_pointer(unused * PAGE_BYTES), (first + frame_count - unused) * PAGE_BYTES);
+        for (; unused < first; unused++)
+            join_and_push(pool, arch_pointer(unused * PAGE_BYTES), 0);
+        return arch_pointer(first * PAGE_BYTES);
     }
     return NULL;
 }
@@ -122,12 +163,12 @@ static void *take_run(struct pool *pool, uint32_t order, enum frame_type type) {
     uint64_t frame_count = 1ULL << order;
     void *run = run_from_lists(pool, order);
     if (run == NULL)
-        run = run_from_chunks(pool, frame_count);
+        run = run_from_chunks(pool, order);
     if (run == NULL)
         return NULL;
     pool->free_frames -= frame_count;
     pool->used_bytes += frame_count * PAGE_BYTES;
-    set_types(pool, arch_physical(run) / PAGE_BYTES, frame_count, type);
+    set_types(pool, frame_of(run), frame_count, type);
     return run;
 }
 
@@ -139,11 +180,10 @@ void *pool_take_table(struct pool *pool) { return take_run(pool, 0, FRAME_TABLE)
 
 static void list_run(struct pool *pool, struct pool_run *run, uint32_t order) {
     uint64_t frame_count = 1ULL << order;
-    run->next = pool->runs[order];
-    pool->runs[order] = run;
     pool->free_frames += frame_count;
     pool->used_bytes -= frame_count * PAGE_BYTES;
-    set_types(pool, arch_physical(run) / PAGE_BYTES, frame_count, FRAME_POOL);
+    set_types(pool, frame_of(run), frame_count, FRAME_POOL);
+    join_and_push(pool, run, order);
 }
 
 void pool_give_run(struct pool *pool, void *run, uint32_t order) {

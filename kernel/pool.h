@@ -3,7 +3,7 @@
  *
  *   struct pool  (in the first frame of the first chunk)
  *     chunks  -> chunk -> chunk            runs of frames as they were given; handed out front to back
- *     runs[k] -> free run of 2^k frames    what came back, kept zeroed but for the link in its first word
+ *     runs[k] -> free run of 2^k frames    what came back, joined with its buddy; zero but for the links at its start
  *     slabs[c] -> slab -> slab             frames cut into pieces of one size, those with a free piece
  *     objects                              everything that is alive in the pool
  */
@@ -27,7 +27,7 @@ struct pool_chunk {
 
 extern struct list all_pools; /* object.in_pool: a pool is in no pool, but in this list */
 
-struct pool_run; /* a free run: first word = next */
+struct pool_run; /* a free run */
 struct pool_slab;
 
 struct pool {

@@ -50,16 +50,21 @@ static void pieces_do_not_overlap_and_come_back(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
-static void runs_are_split_when_needed(void) {
+static void runs_are_split_and_joined(void) {
     machine_start();
     void *run = pool_take_run(machine.pool, 3, FRAME_OBJECT);
     pool_give_run(machine.pool, run, 3);
-    uint64_t frames = machine.pool->free_frames;
-    uint64_t taken = 0;
-    while (pool_take_run(machine.pool, 0, FRAME_TABLE) != NULL)
-        taken++;
-    CHECK_EQUAL(taken, frames);
+    uint64_t frames = machine.pool->free_frames, count = 0;
+    static void *taken[MACHINE_FRAMES];
+    while ((taken[count] = pool_take_run(machine.pool, 0, FRAME_OBJECT)) != NULL)
+        count++;
+    CHECK_EQUAL(count, frames);
     CHECK_EQUAL(machine.pool->free_frames, 0);
+    for (uint64_t i = 0; i < count; i++) /* the odd ones first */
+        pool_give_run(machine.pool, taken[(2 * i + 1) % (count | 1)], 0);
+    CHECK_EQUAL(machine.pool->free_frames, frames);
+    CHECK(pool_take_run(machine.pool, POOL_RUN_ORDERS - 1, FRAME_OBJECT) != NULL);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
 /* All kinds of objects in a pool that then dies. */
@@ -177,7 +182,7 @@ static void large_pages_come_by_themselves(void) {
 int main(void) {
     static const struct check_case cases[] = {
         {"pool_pieces_do_not_overlap_and_come_back", pieces_do_not_overlap_and_come_back},
-        {"pool_runs_are_split_when_needed", runs_are_split_when_needed},
+        {"pool_runs_are_split_and_joined", runs_are_split_and_joined},
         {"pool_a_dying_pool_takes_all_with_it", a_dying_pool_takes_all_with_it},
         {"ledger_frames_are_one_thing_at_a_time", frames_are_one_thing_at_a_time},
         {"space_tables_come_and_go", tables_come_and_go},
