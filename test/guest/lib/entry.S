@@ -72,4 +72,24 @@ raw_syscall_instruction:
     pop %rbx
     ret
 
+    .globl raw_trap, raw_spin, raw_flags, raw_step
+/* Code to be entered with every register set from outside. A breakpoint: */
+raw_trap:
+    int3
+    jmp raw_trap
+/* ... a loop that changes nothing: */
+raw_spin:
+    jmp raw_spin
+/* ... flags as the CPU has them, to RAX, then a breakpoint: */
+raw_flags:
+    pushfq
+    pop %rax
+    jmp raw_trap
+/* ... a few instructions of known lengths, for single steps (1, 3 and 3 bytes): */
+raw_step:
+    nop
+    inc %rax
+    inc %rbx
+    jmp raw_trap
+
     .section .note.GNU-stack, "", @progbits

@@ -35,4 +35,8 @@ _Static_assert(offsetof(struct raw_registers, r8) == RAW_R8, "entry.S takes offs
 /* Load all of *registers, make the system call in RAX, and store all of them as they are afterwards. */
 void raw_syscall(struct raw_registers *registers);
 extern const char raw_syscall_instruction[]; /* its address */
+#define RAW_SYSCALL_BYTES 2U
+
+/* Code that a thread may be started at by its registers, see entry.S. */
+extern const char raw_trap[], raw_spin[], raw_flags[], raw_step[];
 #endif
