@@ -91,7 +91,7 @@ def check(rows: list[Row]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    build.ready(paths.BUILD_RELEASE)
+    build.ready(paths.BUILD_RELEASE, ["benches"])
     rows = measure()
     targets = bench_rows.load_targets(TARGETS)
     print(bench_rows.as_json(rows, targets) if options.json else "\n".join(bench_rows.table(rows, targets)))

@@ -133,6 +133,8 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
 
 def make_boot(options: argparse.Namespace, archive: pathlib.Path) -> DirectBoot | FirmwareBoot:
     command = f"debug_exit=0xf4 log={options.log}"
+    if options.commands is None:
+        command += " log_serial"  # boot messages on the screen; with -c it belongs to the commands
     if options.boot == "pvh":
         return DirectBoot(made(options, paths.PVH_LOADER), archive, command)
     found = firmware.find()
@@ -189,7 +191,7 @@ def finish(guest: Guest, options: argparse.Namespace, limit: float | None) -> in
 
 def run(options: argparse.Namespace) -> int:
     if options.built is None:
-        build.ready(paths.BUILD)
+        build.ready(paths.BUILD, ["system"])
         options.built = paths.BUILD
     limit = options.timeout or (COMMANDS_SECONDS if options.commands is not None else None)
     with tempfile.TemporaryDirectory(prefix="baton-") as place:

@@ -62,8 +62,8 @@ def compile_folder(folder: pathlib.Path, targets: list[str] | None = None) -> No
         say(f"built {paths.shown(folder)} in {steps} steps")
 
 
-def ready(folder: pathlib.Path) -> None:
-    """Everything needed installed, the folder configured and built."""
+def ready(folder: pathlib.Path, targets: list[str] | None = None) -> None:
+    """Everything needed installed, the folder configured, and all of it or these targets built."""
     packages.ensure(configured=is_configured(folder))
     configure(folder)
-    compile_folder(folder)
+    compile_folder(folder, targets)
