@@ -1,0 +1,119 @@
+"""The whole system as its user sees it: ./baton run with commands, its exit statuses, and a session on a terminal.
+
+BATON_BUILT names the build folder whose files are booted. Each machine is bounded in time by --timeout.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import pty
+import select
+import subprocess
+import termios
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILT = os.environ["BATON_BUILT"]
+MACHINE_SECONDS = "60"
+SESSION_SECONDS = 60.0
+PROMPT = b"baton$ "
+
+
+def command(*arguments: str) -> list[str]:
+    return [str(ROOT / "baton"), "run", "--built", BUILT, "--accel", "tcg", "--timeout", MACHINE_SECONDS, *arguments]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                          timeout=2 * SESSION_SECONDS)
+
+
+class Commands(unittest.TestCase):
+    """-c: the commands' output, and the status of the last as the exit status."""
+
+    def test_exectest_passes(self) -> None:
+        done = run("--boot", "pvh", "-c", "exectest")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(", 0 failed", done.stdout)
+        self.assertNotIn("not ok", done.stdout)
+
+    def test_exectest_passes_from_firmware(self) -> None:
+        done = run("-c", "exectest")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(", 0 failed", done.stdout)
+
+    def test_status_of_the_last_command(self) -> None:
+        for commands, status in (("false", 1), ("false; true", 0), ("nosuch", 127), ("/etc", 126), ("true && false", 1),
+                                 ("false || true", 0)):
+            with self.subTest(commands=commands):
+                done = run("--boot", "pvh", "-c", commands)
+                self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+
+    def test_output_is_what_the_commands_print(self) -> None:
+        done = run("--boot", "pvh", "-c", "echo 'two  words' $NOTHING; ls /etc")
+        self.assertTrue(done.stdout.replace("\r", "").startswith("two  words\nmanifest.json\n"), done.stdout)
+
+
+class Session(unittest.TestCase):
+    """A terminal: what is typed, what comes back, and the terminal's state afterwards."""
+
+    def setUp(self) -> None:
+        self.master, slave = pty.openpty()
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        self.output = b""
+        self.process = subprocess.Popen(command("--boot", "pvh"), stdin=slave, stdout=slave, stderr=slave)
+
+    def tearDown(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+        os.close(self.master)
+        os.close(self.slave)
+
+    def expect(self, text: bytes) -> bytes:
+        """What comes up to `text`, which must come."""
+        end = time.monotonic() + SESSION_SECONDS
+        while text not in self.output:
+            ready = select.select([self.master], [], [], max(0.0, end - time.monotonic()))[0]
+            if not ready:
+                self.fail(f"{text!r} did not come; the screen shows {self.output!r}")
+            self.output += os.read(self.master, 4096)
+        found, _, self.output = self.output.partition(text)
+        return found
+
+    def type(self, text: bytes) -> None:
+        os.write(self.master, text)
+
+    def end(self) -> int:
+        self.process.wait(SESSION_SECONDS)
+        return self.process.returncode
+
+    def test_session(self) -> None:
+        self.assertIn(b"first program", self.expect(PROMPT), "boot messages come before the prompt")
+        self.type(b"echo one two\x1b[D\x1b[D\x1b[D\x1b[D and\r")
+        self.assertIn(b"one and two", self.expect(PROMPT))
+        self.type(b"sleep 100\r")
+        self.expect(b"sleep 100")
+        time.sleep(0.5)
+        self.type(b"\x03")
+        self.expect(PROMPT)
+        self.type(b"echo status $?\r")
+        self.expect(b"status 130")
+        self.expect(PROMPT)
+        self.type(b"\x1b[A\x1b[A\x15exit 3\r")
+        self.expect(b"power off, status 3")
+        self.assertEqual(self.end(), 3)
+        self.assertEqual(termios.tcgetattr(self.slave), self.before, "the terminal is as it was")
+
+    def test_ctrl_a_x_quits(self) -> None:
+        self.expect(PROMPT)
+        self.type(b"\x01x")
+        self.end()
+        self.assertEqual(termios.tcgetattr(self.slave), self.before, "the terminal is as it was")
+
+
+if __name__ == "__main__":
+    unittest.main()
