@@ -1,0 +1,160 @@
+/*
+ * Who runs, and when: priorities, time slices among equals, the direct switch of a call, and idling.
+ */
+#include "kernel/abi/system.h"
+#include "libsys/program.h"
+#include "test/guest/lib/roles.h"
+#include "test/guest/lib/test.h"
+#include "test/guest/lib/world.h"
+
+#define SLICE_NS 10000000ULL /* what kernel/sched.h promises equals */
+#define SHORT_NS 3000000ULL
+
+/* Threads that leave a trace of the order in which they ran: each takes the next number. */
+static volatile uint64_t turn;
+static void take_turn(struct worker_view *view) { view->out[0] = ++turn; }
+
+static void thread_configure_priority_decides_who_runs_first(void) {
+    enum { WORKERS = 8 };
+    static const uint64_t priorities[WORKERS] = {3, 9, 1, 12, 9, 5, 20, 1};
+    static const uint64_t order[WORKERS] = {6, 3, 7, 2, 4, 5, 1, 8};
+    struct worker workers[WORKERS];
+    turn = 0;
+    for (uint32_t i = 0; i < WORKERS; i++)
+        worker_start(&workers[i], (struct worker_plan){.code = take_turn, .priority = priorities[i]});
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        worker_join(&workers[i]);
+        CHECK_EQUAL(workers[i].view->out[0], order[i]);
+    }
+}
+
+static void thread_configure_priority_of_a_ready_thread(void) {
+    struct worker first, second;
+    turn = 0;
+    worker_start(&first, (struct worker_plan){.code = take_turn, .priority = 5});
+    worker_start(&second, (struct worker_plan){.code = take_turn, .priority = 5});
+    struct thread_config config = {.priority = 6};
+    CHECK_STATUS(worker_configure(second.thread, &config, THREAD_PRIORITY), OK);
+    worker_join(&first);
+    worker_join(&second);
+    CHECK_EQUAL(second.view->out[0], 1);
+    CHECK_EQUAL(first.view->out[0], 2);
+}
+
+/* A lower thread does not run as long as a higher one can. */
+static void thread_configure_priority_starves_the_lower(void) {
+    struct worker high, low;
+    worker_start(&low, (struct worker_plan){.code = role_spin, .priority = 5});
+    worker_start(&high, (struct worker_plan){.code = role_spin, .priority = 6});
+    worker_let_run(5 * SLICE_NS);
+    CHECK(high.view->out[0] > 0);
+    CHECK_EQUAL(low.view->out[0], 0);
+    CHECK_STATUS(sys_thread_suspend(high.thread), OK);
+    worker_let_run(SHORT_NS);
+    CHECK(low.view->out[0] > 0);
+}
+
+/* Equals share the CPU, in slices: each gets its part. */
+static void thread_resume_of_equals_shares_the_cpu(void) {
+    enum { WORKERS = 3, ROUNDS = 8 };
+    struct worker workers[WORKERS];
+    for (uint32_t i = 0; i < WORKERS; i++)
+        worker_start(&workers[i], (struct worker_plan){.code = role_spin, .own_space = i == 1, .own_table = i == 1});
+    worker_let_run(WORKERS * ROUNDS * SLICE_NS);
+    uint64_t total_ns = 0;
+    for (uint32_t i = 0; i < WORKERS; i++)
+        total_ns += worker_read(workers[i].thread).cpu_time_ns;
+    CHECK(total_ns > (WORKERS * ROUNDS - 4) * SLICE_NS);
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        uint64_t time_ns = worker_read(workers[i].thread).cpu_time_ns;
+        bool fair = time_ns > total_ns / WORKERS / 2 && time_ns < total_ns / WORKERS * 2;
+        if (!CHECK(fair))
+            test_note("thread %u had %lu of %lu us", i, time_ns / 1000, total_ns / 1000);
+    }
+}
+
+/* No timer interrupt for a thread that has no equal waiting. */
+static void thread_resume_of_one_needs_no_ticks(void) {
+    struct worker worker;
+    worker_start(&worker, (struct worker_plan){.code = role_spin});
+    worker_let_run(SHORT_NS);
+    uint64_t before = sys_system_info(INFO_TIMER_TICKS, 0).value;
+    worker_let_run(10 * SLICE_NS);
+    CHECK(sys_system_info(INFO_TIMER_TICKS, 0).value - before <= 2); /* the end of this wait, and the guard's */
+}
+
+/* A high thread is not kept from running by a low one: it takes over when its wait is over. */
+static void signal_wait_preempts_the_lower_when_it_ends(void) {
+    struct worker spin, sleeper;
+    worker_start(&spin, (struct worker_plan){.code = role_spin, .priority = 5});
+    uint64_t deadline_ns = world_now() + 2 * SHORT_NS;
+    worker_make(&sleeper, (struct worker_plan){.code = role_signal_wait, .priority = 6});
+    sleeper.view->caps[0] = world.silence;
+    sleeper.view->in[0] = deadline_ns;
+    worker_resume(&sleeper);
+    worker_join(&sleeper);
+    uint64_t late_ns = sleeper.view->out[SIGNAL_ENDED_NS] - deadline_ns;
+    if (!CHECK(late_ns < 500000000))
+        test_note("%lu us late", late_ns / 1000);
+    CHECK(spin.view->out[0] > 0);
+}
+
+/* caps[0] = endpoint: calls it in[0] times. */
+static void call_many(struct worker_view *view) {
+    for (uint64_t i = 0; i < view->in[0]; i++) {
+        struct message message = {.info = MESSAGE_INFO(1, 0, 0)};
+        if (ep_call(view->caps[0], &message) != OK)
+            return;
+        view->out[0]++;
+    }
+}
+
+/*
+ * A call runs its server in the caller's turn: an equal that waits for the CPU does not get it in between, and no other
+ * thread is switched to.
+ */
+static void ep_call_switches_to_the_server_and_back(void) {
+    enum { CALLS = 200 };
+    struct worker client, server, bystander;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    struct worker_plan plan = {.own_space = true, .own_table = true};
+    role_start_wait(&server, plan, role_echo, endpoint);
+    CHECK(worker_await(&server, THREAD_IN_WAIT));
+    plan.code = call_many;
+    worker_make(&client, plan);
+    client.view->caps[0] = worker_give(&client, 1, endpoint, RIGHTS_ALL, 0);
+    client.view->in[0] = CALLS;
+    worker_start(&bystander, (struct worker_plan){.code = role_nothing, .priority = PRIORITY_WORKER - 1});
+    worker_resume(&client);
+    uint64_t before = sys_system_info(INFO_SWITCHES, 0).value;
+    worker_join(&client);
+    uint64_t switches = sys_system_info(INFO_SWITCHES, 0).value - before;
+    CHECK_EQUAL(client.view->out[0], CALLS);
+    CHECK(switches >= 2 * CALLS);
+    CHECK(switches <= 2 * CALLS + 8);
+}
+
+/* With nothing to run the CPU idles, and the clock wakes it. */
+static void signal_wait_idles(void) {
+    uint64_t own_ns = worker_read(INIT_CAP_THREAD).cpu_time_ns, start_ns = world_now();
+    worker_let_run(30 * SHORT_NS);
+    uint64_t took_ns = world_now() - start_ns;
+    CHECK(took_ns >= 30 * SHORT_NS);
+    CHECK(worker_read(INIT_CAP_THREAD).cpu_time_ns - own_ns < took_ns / 2);
+}
+
+static void thread_configure_cpu(void) {
+    struct worker worker;
+    worker_make(&worker, (struct worker_plan){.code = take_turn});
+    for (uint64_t cpu = 0; cpu < sys_system_info(INFO_CPUS, 0).value; cpu++) {
+        struct thread_config config = {.cpu = cpu};
+        CHECK_STATUS(worker_configure(worker.thread, &config, THREAD_CPU), OK);
+    }
+    worker_resume(&worker);
+    worker_join(&worker);
+}
+
+SUITE(CASE(thread_configure_priority_decides_who_runs_first), CASE(thread_configure_priority_of_a_ready_thread),
+      CASE(thread_configure_priority_starves_the_lower), CASE(thread_resume_of_equals_shares_the_cpu),
+      CASE(thread_resume_of_one_needs_no_ticks), CASE(signal_wait_preempts_the_lower_when_it_ends),
+      CASE(ep_call_switches_to_the_server_and_back), CASE(signal_wait_idles), CASE(thread_configure_cpu));
