@@ -75,14 +75,37 @@ static bool reap_step(struct object *object) {
 
 bool reaper_is_idle(void) { return queue_first == NULL; }
 
+/* What a step takes, in the budget's units. */
+static uint32_t step_cost(const struct object *object) {
+    switch ((enum object_type)object->type) {
+    case OBJECT_SPACE: /* a table of 512 entries */
+    case OBJECT_POOL:  /* several frames to clear */
+        return REAPER_BUDGET;
+    case OBJECT_TABLE:  /* 16 slots */
+    case OBJECT_THREAD: /* a frame to clear */
+        return REAPER_BUDGET / 4;
+    case OBJECT_NONE:
+    case OBJECT_MEMORY:
+    case OBJECT_ENDPOINT:
+    case OBJECT_NOTIFICATION:
+    case OBJECT_IRQ:
+    case OBJECT_PORTS:
+    case OBJECT_REPLY:
+        break;
+    }
+    return 1;
+}
+
 bool reaper_run(uint32_t budget) {
-    while (queue_first != NULL && budget-- > 0) {
+    while (queue_first != NULL && budget > 0) {
         struct object *object = queue_first;
         if (object->first_cap != NULL) { /* its pool died before its capabilities did */
             cap_take_away(object->first_cap);
+            budget--;
             continue;
         }
         queue_first = object->reap_next;
+        uint32_t cost = step_cost(object);
         bool is_pool = object->type == OBJECT_POOL;
         if (!reap_step(object)) {
             enqueue(object);
@@ -91,8 +114,7 @@ bool reaper_run(uint32_t budget) {
             pool_give(pool, object, object->size_bytes);
             pool->dying_count--;
         }
-        if (is_pool)
-            break; /* its steps are long ones */
+        budget -= cost < budget ? cost : budget;
     }
     return queue_first == NULL;
 }

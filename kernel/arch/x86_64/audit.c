@@ -14,6 +14,7 @@
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch/x86_64/pte.h"
 #include "kernel/cpu.h"
+#include "kernel/ledger.h"
 #include "kernel/string.h"
 #include "kernel/thread.h"
 
@@ -99,10 +100,14 @@ static enum audit_check check_kernel_half(uint64_t root, struct audit_failure *r
     return AUDIT_OK;
 }
 
+/* Neighbouring gates lead to the same page: one walk for each page is enough. */
 static enum audit_check check_gates(uint64_t root, struct audit_failure *ret_failure) {
+    uint64_t walked = 0;
     for (uint32_t vector = 0; vector < IDT_GATES; vector++) {
-        if (!page_is(root, idt_gate_target(vector), need_code, ret_failure))
+        uint64_t page = idt_gate_target(vector) & ~(PAGE_BYTES - 1);
+        if (page != walked && !page_is(root, page, need_code, ret_failure))
             return AUDIT_GATE;
+        walked = page;
     }
     return AUDIT_OK;
 }
@@ -166,20 +171,49 @@ uint64_t audit_needed_address(enum audit_check check, const struct thread *threa
     return check == AUDIT_GATE ? idt_gate_target(0) : 0;
 }
 
-/* No page of the user half is writable and executable. */
-static enum audit_check check_write_execute(uint64_t root, struct audit_failure *ret_failure) {
-    uint64_t step;
-    for (uint64_t address = 0; address < USER_LIMIT; address += step) {
-        uint64_t entries[4] = {0};
-        uint32_t looked_at = page_walk(root, address, entries);
-        uint64_t last = entries[looked_at - 1];
-        step = PAGE_BYTES << (9 * (4 - looked_at));
-        if ((last & PTE_PRESENT) == 0)
+/*
+ * No page of the user half is writable and executable. The ledger knows how many entries a table has, so the walk goes on
+ * in a table only as long as there are more.
+ */
+static bool writes_and_executes(const uint64_t *table, uint32_t level, uaddr_t base,
+                                struct audit_failure *ret_failure) {
+    uint32_t left = frame_count(arch_physical(table) / PAGE_BYTES);
+    for (uint32_t i = 0; left > 0; i++) {
+        if (table[i] == 0)
             continue;
-        if ((last & PTE_WRITE) != 0 && (last & PTE_NO_EXECUTE) == 0) {
-            report(ret_failure, address, looked_at, last);
-            return AUDIT_WRITE_EXECUTE;
+        left--;
+        bool is_leaf = level == 1 || (table[i] & PTE_LARGE) != 0;
+        if (is_leaf && (table[i] & PTE_WRITE) != 0 && (table[i] & PTE_NO_EXECUTE) == 0) {
+            report(ret_failure, base + ((uint64_t)i << (12 + 9 * (level - 1))), 5 - level, table[i]);
+            return true;
         }
+    }
+    return false;
+}
+
+static enum audit_check check_write_execute(uint64_t root, struct audit_failure *ret_failure) {
+    uint64_t tables[5] = {[4] = root}; /* by level: the tables above the one that is looked at */
+    uint32_t next[5] = {0};
+    uint32_t level = 4;
+    uaddr_t base = 0;
+    while (level <= 4) {
+        const uint64_t *table = arch_pointer(tables[level]);
+        if (next[level] == 0 && writes_and_executes(table, level, base, ret_failure))
+            return AUDIT_WRITE_EXECUTE;
+        uint32_t end = level == 4 ? ROOT_KERNEL_ENTRY : level == 1 ? 0 : ENTRIES;
+        while (next[level] < end && (table[next[level]] == 0 || (table[next[level]] & PTE_LARGE) != 0))
+            next[level]++;
+        if (next[level] >= end) {
+            level++;
+            continue;
+        }
+        uint64_t below = table[next[level]] & PTE_ADDRESS;
+        uint32_t shift = 12 + 9 * (level - 1);
+        base = (base >> (shift + 9) << (shift + 9)) | (uint64_t)next[level] << shift;
+        next[level]++;
+        level--;
+        tables[level] = below;
+        next[level] = 0;
     }
     return AUDIT_OK;
 }
