@@ -1,0 +1,259 @@
+/*
+ * Does thread_handover notice each way in which the kernel half of a space can be wrong, and say what is wrong?
+ *
+ * For each thing that the CPU or the kernel needs, at each level of its walk, one bit of that entry is flipped: present,
+ * write, user, no-execute, the frame (CONTROL_TEST_CORRUPT). The handover must be refused and name level, entry and an
+ * address behind that entry; nothing may have changed, and the thread still runs where it was.
+ *
+ * Several needs can lie behind one entry. Then the audit names the first of them in its own order.
+ */
+#include "kernel/abi/system.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "test/guest/lib/roles.h"
+#include "test/guest/lib/test.h"
+#include "test/guest/lib/world.h"
+
+#define SPACE_POOL_PAGES 24U /* a space, its tables, and copies of kernel tables */
+#define LEVELS 4U
+#define FLIPS (CONTROL_FLIP_FRAME + 1)
+
+#define ENTRY_PRESENT (1ULL << 0)
+#define ENTRY_WRITE (1ULL << 1)
+#define ENTRY_USER (1ULL << 2)
+#define ENTRY_NO_EXECUTE (1ULL << 63)
+#define ENTRY_ADDRESS 0x000ffffffffff000ULL
+
+/* What a flip does to the entry as the audit shows it: without its address. */
+static const uint64_t flip_bit[FLIPS] = {ENTRY_PRESENT, ENTRY_WRITE, ENTRY_USER, ENTRY_NO_EXECUTE, 0};
+static const char *const flip_name[FLIPS] = {"present", "write", "user", "no-execute", "frame"};
+
+/* A thread that can run, and a place for one wrong space after another. */
+struct bench {
+    struct worker worker;
+    struct thread_registers entry;
+    uint64_t frames; /* of the space's pool */
+    cap_t pool, space;
+};
+
+static void bench_init(struct bench *bench) {
+    worker_make(&bench->worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
+    bench->entry = worker_entry_state(&bench->worker, role_nothing);
+    bench->frames = world_frames(SPACE_POOL_PAGES);
+    bench->pool = world_slot();
+    bench->space = world_slot();
+}
+
+/* A space in which the thread could run, but for what will be corrupted. */
+static void make_space(const struct bench *bench) {
+    extern const char __executable_start[];
+    const struct worker *worker = &bench->worker;
+    CHECK_STATUS(sys_pool_create(world.region, bench->frames, SPACE_POOL_PAGES, bench->pool), OK);
+    CHECK_STATUS(sys_object_create(bench->pool, OBJECT_SPACE, 0, bench->space), OK);
+    CHECK_STATUS(
+        sys_space_map(bench->space, world.image, 0, world.image_pages, (uaddr_t)__executable_start, READ_EXECUTE), OK);
+    CHECK_STATUS(sys_space_map(bench->space, worker->window, 0, WORKER_STACK_PAGES + 2,
+                               worker->stack_top - WORKER_STACK_PAGES * PAGE_BYTES, READ_WRITE),
+                 OK);
+}
+
+static void drop_space(const struct bench *bench) { CHECK_STATUS(sys_cap_delete(0, bench->pool), OK); }
+
+static uint64_t corrupt(const struct bench *bench, enum audit_check check, uint64_t level, enum control_flip flip) {
+    struct control_corrupt what = {
+        .space = bench->space, .thread = bench->worker.thread, .check = check, .level = level, .flip = flip};
+    memcpy(program.message->data, &what, sizeof(what));
+    return sys_system_control(INIT_CAP_PORTS, CONTROL_TEST, CONTROL_TEST_ARGUMENT(CONTROL_TEST_CORRUPT, 0)).status;
+}
+
+/* What a handover into the bench's space is refused for. */
+static struct audit_failure refusal(const struct bench *bench, uint64_t flags) {
+    uint64_t caps = sys_system_info(INFO_CAPABILITIES, 0).value;
+    struct audit_failure failure = {0};
+    struct result result = worker_handover(bench->worker.thread, bench->space, &bench->entry, flags);
+    if (CHECK_STATUS(result, E_AUDIT)) {
+        memcpy(&failure, program.message->data, sizeof(failure));
+        CHECK_EQUAL(result.value, failure.check);
+    }
+    CHECK_EQUAL(sys_system_info(INFO_CAPABILITIES, 0).value, caps);
+    return failure;
+}
+
+/* The thread and the space it had are as they were: it runs there to its end, and may begin again. */
+static void check_still_runs(struct bench *bench) {
+    CHECK_EQUAL(worker_read(bench->worker.thread).run_state, THREAD_STOPPED);
+    CHECK_EQUAL(worker_read(bench->worker.thread).registers.rip, bench->entry.rip);
+    worker_resume(&bench->worker);
+    worker_join(&bench->worker);
+    bench->worker.ended = false;
+    CHECK_STATUS(worker_handover(bench->worker.thread, bench->worker.space, &bench->entry, 0), OK);
+}
+
+/* Do the walks of two addresses use the same entry of this level? */
+static bool same_entry(uint64_t one, uint64_t other, uint64_t level) {
+    return one >> (12 + 9 * (level - 1)) == other >> (12 + 9 * (level - 1));
+}
+
+/* One corrupted entry, seen by both forms of the handover. *ret_failure is untouched when the walk ends above `level`. */
+static uint64_t probe(struct bench *bench, enum audit_check check, uint64_t level, enum control_flip flip,
+                      struct audit_failure *ret_failure) {
+    make_space(bench);
+    CHECK_STATUS(worker_handover(bench->worker.thread, bench->space, &bench->entry, HANDOVER_CHECK_ONLY), OK);
+    uint64_t status = corrupt(bench, check, level, flip);
+    if (status == OK) {
+        struct audit_failure checked = refusal(bench, HANDOVER_CHECK_ONLY), real = refusal(bench, HANDOVER_RESUME);
+        CHECK(memcmp(&checked, &real, sizeof(real)) == 0);
+        CHECK_EQUAL(real.level, level);
+        CHECK_EQUAL(real.entry & ENTRY_ADDRESS, 0);
+        *ret_failure = real;
+    }
+    drop_space(bench);
+    return status;
+}
+
+/*
+ * All flips at one level: they agree on what the entry was before, which need comes first, and where. Returns OK or
+ * E_EMPTY.
+ */
+static uint64_t probe_level(struct bench *bench, enum audit_check check, uint64_t level,
+                            struct audit_failure *ret_failure) {
+    struct audit_failure first = {0};
+    uint64_t first_status = OK;
+    for (uint32_t flip = 0; flip < FLIPS; flip++) {
+        struct audit_failure failure = {0};
+        test_row(flip_name[flip]);
+        uint64_t status = probe(bench, check, level, (enum control_flip)flip, &failure);
+        if (status == OK)
+            failure.entry ^= flip_bit[flip];
+        if (flip == 0) {
+            first = failure;
+            first_status = status;
+        }
+        CHECK_STATUS(status, first_status);
+        CHECK_EQUAL(failure.entry, first.entry);
+        CHECK_EQUAL(failure.check, first.check);
+        CHECK_EQUAL(failure.address, first.address);
+    }
+    test_row(NULL);
+    if (first_status == OK)
+        CHECK_EQUAL(first.entry & (ENTRY_PRESENT | ENTRY_USER), ENTRY_PRESENT);
+    *ret_failure = first;
+    return first_status;
+}
+
+/* The audit's order: a need is named for an entry when none before it lies behind that entry too. */
+static const enum audit_check audit_order[] = {
+    AUDIT_KERNEL_TEXT, AUDIT_KERNEL_DATA, AUDIT_KERNEL_STACK, AUDIT_GDT,        AUDIT_IDT, AUDIT_TSS,          AUDIT_RSP0,
+    AUDIT_CPU_AREA,    AUDIT_APIC,        AUDIT_DIRECT_MAP,   AUDIT_IST,        AUDIT_MESSAGE_PAGE, AUDIT_GATE,
+};
+#define NEEDS (sizeof(audit_order) / sizeof(audit_order[0]))
+
+static uint32_t order_of(uint64_t check) {
+    for (uint32_t i = 0; i < NEEDS; i++) {
+        if (audit_order[i] == check)
+            return i;
+    }
+    return NEEDS;
+}
+
+/* Every entry on the way to what `check` needs. `write` and `execute`: what its page must be. */
+static void try_need(enum audit_check check, bool write, bool execute) {
+    struct bench bench;
+    struct audit_failure failures[LEVELS + 1] = {{0}};
+    uint64_t lowest = LEVELS + 1;
+    bench_init(&bench);
+    for (uint64_t level = LEVELS; level >= 1; level--) {
+        uint64_t status = probe_level(&bench, check, level, &failures[level]);
+        bool ended = lowest > level + 1; /* a walk that has ended goes no deeper */
+        CHECK_STATUS(status, ended ? E_EMPTY : status == E_EMPTY ? E_EMPTY : OK);
+        if (status == OK)
+            lowest = level;
+        check_still_runs(&bench);
+    }
+    CHECK(lowest <= 3); /* no entry of the root is a leaf */
+    for (uint64_t level = lowest; level <= LEVELS; level++) {
+        CHECK(order_of(failures[level].check) <= order_of(check));
+        CHECK(same_entry(failures[level].address, failures[lowest].address, level));
+    }
+    CHECK_EQUAL((failures[lowest].entry & ENTRY_WRITE) != 0, write);
+    CHECK_EQUAL((failures[lowest].entry & ENTRY_NO_EXECUTE) == 0, execute);
+    test_note("check %u: level %lu, named %lu at offset 0x%lx, entry 0x%lx", (unsigned int)check, lowest,
+              failures[lowest].check, failures[lowest].address, failures[lowest].entry);
+}
+
+static void thread_handover_audits_kernel_text(void) { try_need(AUDIT_KERNEL_TEXT, false, true); }
+static void thread_handover_audits_kernel_data(void) { try_need(AUDIT_KERNEL_DATA, false, false); }
+static void thread_handover_audits_kernel_stack(void) { try_need(AUDIT_KERNEL_STACK, true, false); }
+static void thread_handover_audits_gdt(void) { try_need(AUDIT_GDT, true, false); }
+static void thread_handover_audits_idt(void) { try_need(AUDIT_IDT, true, false); }
+static void thread_handover_audits_gates(void) { try_need(AUDIT_GATE, false, true); }
+static void thread_handover_audits_tss(void) { try_need(AUDIT_TSS, true, false); }
+static void thread_handover_audits_rsp0(void) { try_need(AUDIT_RSP0, true, false); }
+static void thread_handover_audits_ist(void) { try_need(AUDIT_IST, true, false); }
+static void thread_handover_audits_cpu_area(void) { try_need(AUDIT_CPU_AREA, true, false); }
+static void thread_handover_audits_apic(void) { try_need(AUDIT_APIC, true, false); }
+static void thread_handover_audits_direct_map(void) { try_need(AUDIT_DIRECT_MAP, true, false); }
+static void thread_handover_audits_message_page(void) { try_need(AUDIT_MESSAGE_PAGE, true, false); }
+
+/* ---- the four suspicions of the report that this project began with, each by name ---- */
+
+/* The page of `check` is not there, or, with CONTROL_FLIP_FRAME, another page is in its place. */
+static void refuses(enum audit_check check, uint64_t level, enum control_flip flip) {
+    struct bench bench;
+    struct audit_failure failure = {0};
+    bench_init(&bench);
+    CHECK_STATUS(probe(&bench, check, level, flip, &failure), OK);
+    CHECK_EQUAL(failure.entry & ENTRY_PRESENT, flip == CONTROL_FLIP_PRESENT ? 0 : ENTRY_PRESENT);
+    CHECK(failure.check != AUDIT_KERNEL_HALF);
+    CHECK(order_of(failure.check) <= order_of(check));
+    check_still_runs(&bench);
+}
+
+static void handover_refuses_missing_gdt_and_tss(void) {
+    refuses(AUDIT_GDT, 1, CONTROL_FLIP_PRESENT);
+    refuses(AUDIT_TSS, 1, CONTROL_FLIP_PRESENT);
+}
+
+static void handover_refuses_missing_handlers(void) {
+    refuses(AUDIT_IDT, 1, CONTROL_FLIP_PRESENT);
+    refuses(AUDIT_GATE, 1, CONTROL_FLIP_PRESENT);
+}
+
+static void handover_refuses_stack_in_the_wrong_table(void) {
+    for (uint64_t level = LEVELS; level >= 1; level--) {
+        refuses(AUDIT_KERNEL_STACK, level, CONTROL_FLIP_PRESENT);
+        refuses(AUDIT_KERNEL_STACK, level, CONTROL_FLIP_FRAME);
+        refuses(AUDIT_IST, level, CONTROL_FLIP_PRESENT);
+    }
+    refuses(AUDIT_RSP0, LEVELS, CONTROL_FLIP_PRESENT);
+}
+
+static void handover_refuses_missing_kernel_text_or_data(void) {
+    for (uint64_t level = LEVELS; level >= 1; level--) {
+        refuses(AUDIT_KERNEL_TEXT, level, CONTROL_FLIP_PRESENT);
+        refuses(AUDIT_KERNEL_DATA, level, CONTROL_FLIP_PRESENT);
+    }
+}
+
+/* The hook itself: what it refuses. */
+static void corrupt_refuses_what_it_does_not_know(void) {
+    struct bench bench;
+    bench_init(&bench);
+    make_space(&bench);
+    CHECK_STATUS(corrupt(&bench, AUDIT_OK, 1, CONTROL_FLIP_PRESENT), E_ARG);
+    CHECK_STATUS(corrupt(&bench, AUDIT_ENTRY, 1, CONTROL_FLIP_PRESENT), E_ARG);
+    CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 0, CONTROL_FLIP_PRESENT), E_ARG);
+    CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 5, CONTROL_FLIP_PRESENT), E_ARG);
+    CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 1, (enum control_flip)FLIPS), E_ARG);
+    CHECK_STATUS(worker_handover(bench.worker.thread, bench.space, &bench.entry, HANDOVER_CHECK_ONLY), OK);
+    drop_space(&bench);
+}
+
+SUITE(CASE(thread_handover_audits_kernel_text), CASE(thread_handover_audits_kernel_data),
+      CASE(thread_handover_audits_kernel_stack), CASE(thread_handover_audits_gdt), CASE(thread_handover_audits_idt),
+      CASE(thread_handover_audits_gates), CASE(thread_handover_audits_tss), CASE(thread_handover_audits_rsp0),
+      CASE(thread_handover_audits_ist), CASE(thread_handover_audits_cpu_area), CASE(thread_handover_audits_apic),
+      CASE(thread_handover_audits_direct_map), CASE(thread_handover_audits_message_page),
+      CASE(handover_refuses_missing_gdt_and_tss), CASE(handover_refuses_missing_handlers),
+      CASE(handover_refuses_stack_in_the_wrong_table), CASE(handover_refuses_missing_kernel_text_or_data),
+      CASE(corrupt_refuses_what_it_does_not_know));
