@@ -146,9 +146,8 @@ static void object_create_until_the_pool_is_empty(void) {
         {OBJECT_SPACE, 0, 14},   {OBJECT_THREAD, 0, 15},    {OBJECT_TABLE, 8, 100},        {OBJECT_TABLE, 128, 14},
         {OBJECT_TABLE, 1024, 1}, {OBJECT_ENDPOINT, 0, 200}, {OBJECT_NOTIFICATION, 0, 200},
     };
-    cap_t slots = world_slots(700);
+    cap_t pool = world_pool(PAGES), slots = world_slots(700); /* one for all: what came back in pieces is whole again */
     for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        cap_t pool = world_pool(PAGES);
         uint64_t count = exhaust(pool, rows[i].type, rows[i].argument, slots);
         if (!CHECK(count >= rows[i].at_least))
             test_note("%lu objects of type %u", count, rows[i].type);
