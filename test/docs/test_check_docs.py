@@ -69,7 +69,8 @@ ADR = """# 1. Eat capabilities
 """
 
 SOUND = {
-    "kernel/abi/syscall.def": "/* SYSCALL(9, none, 0, (void)) */\nSYSCALL(1, cap_eat, 1, (cap_t slot))\nSYSCALL_MESSAGE(2, ep_eat)\n",
+    "kernel/abi/syscall.def": "/* SYSCALL(9, none, 0, (void)) */\n"
+                              "SYSCALL(1, cap_eat, 1, (cap_t slot))\nSYSCALL_MESSAGE(2, ep_eat)\n",
     "kernel/abi/status.def": 'STATUS(0, OK, "done")\nSTATUS(1, E_CAP, "nothing there")\nSTATUS(2, E_LIMIT, "enough")\n',
     "kernel/table.c": '#include "kernel/cap.h"\nstruct result sys_cap_eat(cap_t slot) { return eat(slot); }\n',
     "kernel/cap.h": '#pragma once\n#include "kernel/abi/status.h"\n',
@@ -81,14 +82,16 @@ SOUND = {
     "test/guest/caps.c": "/* E_CAP */\nSUITE(CASE(cap_eat_refuses));\n",
     "test/tools/test_eat.py": "class Eat:\n    def test_eating(self) -> None:\n        pass\n",
     "docs/abi/cap_eat.md": PAGE,
-    "docs/abi/ep_eat.md": PAGE.replace("cap_eat", "ep_eat").replace("Number 1", "Number 2").replace("`ep_eat_refuses`", "none: none")
-                              .replace("kernel/table.c", "kernel/endpoint.c"),
+    "docs/abi/ep_eat.md": PAGE.replace("cap_eat", "ep_eat").replace("Number 1", "Number 2")
+                              .replace("`ep_eat_refuses`", "none: none").replace("kernel/table.c", "kernel/endpoint.c"),
     "docs/abi/index.md": "[a](cap_eat.md) [b](ep_eat.md)\n\n## Statuses\n\n| status | text |\n|---|---|\n| OK | done |\n"
                          "| E_CAP | nothing there |\n| E_LIMIT | enough |\n",
     "docs/adr/0001-eat-capabilities.md": ADR,
-    "docs/README.md": "[1](adr/0001-eat-capabilities.md) [calls](abi/index.md#statuses) `kernel/table.c` `kernel/*.c` `sys_cap_eat()`\n\n"
-                      "```sh\n./baton eat --all test_eating   # everything\n./baton help eat\nCC=clang meson setup build\n```\n",
-    "docs/lessons.md": "".join(f"{number}. *Bad.* **Impossible.** **Test.** `cap_eat_refuses`\n" for number in range(1, 33)),
+    "docs/README.md": "[1](adr/0001-eat-capabilities.md) [calls](abi/index.md#statuses) `kernel/table.c` `kernel/*.c` "
+                      "`sys_cap_eat()`\n\n```sh\n./baton eat --all test_eating   # everything\n./baton help eat\n"
+                      "CC=clang meson setup build\n```\n",
+    "docs/lessons.md": "".join(f"{number}. *Bad.* **Impossible.** **Test.** `cap_eat_refuses`\n"
+                               for number in range(1, 33)),
 }
 
 
@@ -112,6 +115,7 @@ CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
 )
 
 # What is changed (file, text, new text) and what has to be noticed. A text of None: the file is added, or removed.
+LESSON = "*Bad.* **Impossible.** **Test.** `cap_eat_refuses`"
 PAGE_PATH, README, LESSONS = "docs/abi/cap_eat.md", "docs/README.md", "docs/lessons.md"
 BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     (PAGE_PATH, None, None, "docs/abi/cap_eat.md: missing"),
@@ -127,7 +131,8 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     (PAGE_PATH, "none: it takes years", "none: ", "no case in test/guest"),
     (PAGE_PATH, "| nothing there |", "|", "an error row wants status, when and test"),
     (PAGE_PATH, "`sys_cap_eat()` in", "`sys_cap_chew()` in", "does not name sys_cap_eat()"),
-    (PAGE_PATH, "[kernel/table.c](../../kernel/table.c)", "[kernel/cap.h](../../kernel/cap.h)", "sys_cap_eat() is not in kernel/cap.h"),
+    (PAGE_PATH, "[kernel/table.c](../../kernel/table.c)", "[kernel/cap.h](../../kernel/cap.h)",
+     "sys_cap_eat() is not in kernel/cap.h"),
     ("test/guest/caps.c", "CASE(cap_eat_refuses)", "/* CASE(cap_eat_refuses) */", "is no case in test/guest"),
     ("test/guest/caps.c", "E_CAP", "E_CUP", "never sees that status"),
     ("kernel/abi/status.def", 'STATUS(2,', 'STATUS(3, E_NEW, "new")\nSTATUS(2,', "no page has E_NEW"),
@@ -161,9 +166,9 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("docs/adr/0001-eat-capabilities.md", "**Rejected.** Nothing.\n", "", "has the parts"),
     ("docs/adr/eat.md", None, ADR, "not called NNNN-title.md"),
     (LESSONS, "7. *Bad.*", "*Bad.*", "wanted are 1 to 32"),
-    (LESSONS, "7. *Bad.* **Impossible.** **Test.** `cap_eat_refuses`", "7. *Bad.*", "lesson 7 has no answer"),
-    (LESSONS, "7. *Bad.* **Impossible.** **Test.** `cap_eat_refuses`", "7. *Bad.* **Test.** by eye", "lesson 7 names no test"),
-    (LESSONS, "9. *Bad.* **Impossible.** **Test.** `cap_eat_refuses`", "9. *Bad.* **Test.** `cap_eat_likes`", "lesson 9: there is no test"),
+    (LESSONS, f"7. {LESSON}", "7. *Bad.*", "lesson 7 has no answer"),
+    (LESSONS, f"7. {LESSON}", "7. *Bad.* **Test.** by eye", "lesson 7 names no test"),
+    (LESSONS, f"9. {LESSON}", "9. *Bad.* **Test.** `cap_eat_likes`", "lesson 9: there is no test"),
 )
 
 
