@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 
 from documents.tree import COMMENT, Tree, rows, section
@@ -9,6 +10,7 @@ from documents.tree import COMMENT, Tree, rows, section
 CALLS = "kernel/abi/syscall.def"
 STATUSES = "kernel/abi/status.def"
 FOLDER = "docs/abi/"
+SUITES = "test/guest/meson.build"
 INDEX = FOLDER + "index.md"
 SECTIONS = ("Synopsis", "Arguments", "Rights", "Returns", "Errors", "Cost", "Source")
 TYPED = re.compile(r"\bSYSCALL\((\d+),\s*(\w+),\s*\d+,\s*\((.*?)\)\)", re.DOTALL)
@@ -55,6 +57,8 @@ def check_errors(tree: Tree, path: str) -> list[str]:
         file = tree.guest_cases.get(test.strip("`"))
         if file is None:
             problems.append(f"{path}: {status} ({when}): {test} is no case in test/guest and no `none: reason`")
+        elif f"'{pathlib.PurePath(file).stem}'" not in tree.text(SUITES):
+            problems.append(f"{path}: {status} ({when}): {file}, where {test} is, is no suite of {SUITES}")
         elif status not in statuses_seen(tree, file):
             problems.append(f"{path}: {status} ({when}): {file}, where {test} is, never sees that status")
     return problems
