@@ -6,6 +6,15 @@
 
 #include <stdint.h>
 
+/* One step of a generator of one's own; *state is not 0. For threads without variables. */
+static inline uint64_t random_step(uint64_t *state) {
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * 0x2545f4914f6cdd1dULL;
+}
+
+/* The one that all cases share. */
 void random_seed(uint64_t seed);
 uint64_t random_next(void);
 
