@@ -249,7 +249,7 @@ static void model_move(uint32_t to, uint32_t from) {
     model.there[from] = false;
 }
 
-static void random_step(cap_t slots) {
+static void take_random_step(cap_t slots) {
     uint32_t a = (uint32_t)random_below(MODEL_SLOTS), b = (uint32_t)random_below(MODEL_SLOTS);
     uint64_t choice = random_below(16);
     if (choice < 9) {
@@ -288,7 +288,7 @@ static void cap_revoke_agrees_with_a_model(void) {
             model.there[0] = true;
             model.parent[0] = NOBODY;
         }
-        random_step(slots);
+        take_random_step(slots);
         for (uint32_t i = 0; i < MODEL_SLOTS; i++) {
             if (is_there(slots + i) != model.there[i]) {
                 test_fail("step %u: slot %u is %s", step, i, model.there[i] ? "empty" : "not empty");
