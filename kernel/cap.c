@@ -164,15 +164,3 @@ void cap_take_away(struct cap_slot *slot) {
         break;
     }
 }
-
-void cap_set_reply(struct cap_slot *slot, struct thread *caller) {
-    assert(cap_is_empty(slot) && caller->reply_slot == NULL);
-    slot->head = cap_pack(caller) | OBJECT_REPLY;
-    cap_count++;
-    caller->reply_slot = slot;
-}
-
-void cap_clear_reply(struct cap_slot *slot) {
-    ((struct thread *)cap_object(slot))->reply_slot = NULL;
-    empty(slot);
-}

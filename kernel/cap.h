@@ -83,12 +83,6 @@ void cap_remove(struct cap_slot *slot);
 /* The same, and the binding's owner is told. What takes capabilities away from somebody else uses this. */
 void cap_take_away(struct cap_slot *slot);
 
-/* A one-shot right to answer `caller`. */
-struct thread;
-void cap_set_reply(struct cap_slot *slot, struct thread *caller);
-/* It was used, or its thread does not wait any more: the slot becomes empty and nobody is told. */
-void cap_clear_reply(struct cap_slot *slot);
-
 /*
  * Depth corrections that are due in this object's list, at most `budget` of them; true when none is left. Everything
  * that reads depths (derive, remove, revoke) calls it first and restarts the system call until it is true.

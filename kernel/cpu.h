@@ -27,7 +27,8 @@ struct cpu {
     struct heap deadlines;         /* deadline.node, by ns */
     uint64_t slice_end_ns;         /* when `current` must let its equals run; 0: none waits */
     uint64_t armed_ns;             /* what the timer is set to */
-    uint64_t current_since;        /* ticks of the time-stamp counter */
+    struct thread *slice_owner;    /* whose time it is; NULL: nobody's */
+    uint64_t slice_start;          /* ticks of the time-stamp counter */
     uint64_t stay_start;           /* with -Dchecks: when the kernel was entered, ... */
     uint64_t longest_stay;         /* ... the longest it ever took to leave, in ticks, ... */
     uint64_t longest_cause;        /* ... and what that was: INFO_LONGEST_CALL */

@@ -44,14 +44,10 @@ static struct heap_node *merge(struct heap_node *a, struct heap_node *b) {
 }
 
 void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key) {
-    node->key = key;
-    node->parent = node->left = node->right = NULL;
-    node->rank = 1;
-    node->queued = 1;
-    if (heap->root == NULL)
-        heap->root = node;
-    else
-        heap->root = merge(heap->root, node);
+    struct heap_node *root = heap->root;
+    heap_insert_alone(heap, node, key);
+    if (root != NULL)
+        heap->root = merge(root, node);
 }
 
 /*

@@ -33,5 +33,18 @@ void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key);
 /* Take `node`, which is in this heap, out. */
 void heap_remove(struct heap *heap, struct heap_node *node);
 
+/* The same where the heap is empty, or `node` alone in it. A node in no heap has no links. */
+static inline void heap_insert_alone(struct heap *heap, struct heap_node *node, uint64_t key) {
+    node->key = key;
+    node->rank = 1;
+    node->queued = 1;
+    heap->root = node;
+}
+
+static inline void heap_remove_alone(struct heap *heap, struct heap_node *node) {
+    node->queued = 0;
+    heap->root = NULL;
+}
+
 /* Every link, rank and order right? Walks the whole heap: for kernel/check and tests. */
 bool heap_is_well_formed(const struct heap *heap, uint64_t *ret_count);

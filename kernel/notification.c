@@ -78,6 +78,7 @@ struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
         return result_value(notification_take(object));
     if (deadline_ns != DEADLINE_NEVER && deadline_ns <= arch_clock_ns())
         return result(E_TIMEOUT);
+    self->arch.frame.words[0] = 0; /* the value, should the wait fail */
     sched_block(self, THREAD_IN_SIGNAL);
     queue_enter(&object->waiters, self);
     timer_set(&self->deadline, self->cpu, deadline_ns);

@@ -25,21 +25,28 @@ static void dequeue(struct cpu *cpu, struct thread *thread) {
         cpu->ready_bitmap &= ~(1ULL << thread->priority);
 }
 
-/* Stop the clock of whoever ran. */
-static void charge(struct cpu *cpu) {
+/* A slice ends: what was done in it is the owner's, and `next`, or nobody, owns what comes. */
+static void charge(struct cpu *cpu, struct thread *next) {
     uint64_t now = arch_ticks();
-    if (cpu->current != NULL)
-        cpu->current->cpu_time_ticks += now - cpu->current_since;
-    cpu->current_since = now;
+    if (cpu->slice_owner != NULL)
+        cpu->slice_owner->cpu_time_ticks += now - cpu->slice_start;
+    cpu->slice_start = now;
+    cpu->slice_owner = next;
 }
 
-/* Make `next` the running thread; whoever ran before is in its new place already. */
-static void run(struct cpu *cpu, struct thread *next) {
-    charge(cpu);
+void sched_switch(struct cpu *cpu, struct thread *next) {
     next->state = THREAD_RUNNING;
     cpu->current = next;
     cpu->blocked = false;
     arch_switch(cpu, next);
+}
+
+void sched_forget(struct thread *thread) {
+    struct cpu *cpu = thread->cpu;
+    if (cpu->slice_owner == thread)
+        charge(cpu, NULL);
+    if (cpu->current == thread)
+        cpu->current = NULL;
 }
 
 void sched_ready(struct thread *thread) {
@@ -72,7 +79,7 @@ void sched_swap(struct thread *running, enum thread_run_state state, struct thre
     if (cpu->ready_bitmap != 0)
         cpu->unsettled = true; /* an equal of `next` may want a time slice to end */
     running->state = (uint8_t)state;
-    run(cpu, next);
+    sched_switch(cpu, next);
 }
 
 void sched_rotate(struct cpu *cpu) {
@@ -97,7 +104,8 @@ static void settle(struct cpu *cpu) {
     }
     struct thread *next = CONTAINER_OF(list_first(&cpu->ready[top]), struct thread, run);
     dequeue(cpu, next);
-    run(cpu, next);
+    charge(cpu, next);
+    sched_switch(cpu, next);
     cpu->slice_end_ns = 0;
 }
 
@@ -106,7 +114,7 @@ void sched_leave(struct cpu *cpu) {
         cpu->unsettled = false;
         settle(cpu);
         while (cpu->blocked) {
-            charge(cpu);
+            charge(cpu, NULL);
             cpu->current = NULL;
             timer_arm_next(cpu);
             if (reaper_run(REAPER_BUDGET)) {

@@ -1,6 +1,9 @@
 /*
  * Who runs: fixed priorities, round robin within one, one bitmap word a CPU. The kernel does not switch stacks, so "to
  * switch" is to say who will run when the kernel is left.
+ *
+ * A time slice belongs to the thread that the scheduler chose. A server that is called runs in the rest of its caller's
+ * slice, and that time is counted as the caller's: who lets others work pays for it.
  */
 #pragma once
 
@@ -23,6 +26,12 @@ void sched_block(struct thread *thread, enum thread_run_state state);
  * slice, unless something of higher priority is ready.
  */
 void sched_swap(struct thread *running, enum thread_run_state state, struct thread *next);
+
+/* Make `next`, which is in no queue, the running thread; whoever ran before is in its new place already. */
+void sched_switch(struct cpu *cpu, struct thread *next);
+
+/* A thread that is dying or moving to another CPU has stopped: this CPU has no use for it any more. */
+void sched_forget(struct thread *thread);
 
 /* The running thread's turn is over; its equals come first. */
 void sched_rotate(struct cpu *cpu);

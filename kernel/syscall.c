@@ -3,6 +3,7 @@
  */
 #include "kernel/call.h"
 #include "kernel/endpoint.h"
+#include "kernel/fastpath.h"
 #include "kernel/fault.h"
 #include "kernel/lock.h"
 #include "kernel/sched.h"
@@ -41,11 +42,8 @@ static struct result dispatch(struct thread *self) {
     }
 }
 
-void syscall_enter(struct cpu *cpu) {
-    stay_begin(cpu);
-    kernel_lock();
-    struct thread *self = cpu->current;
-    uint64_t number = self->arch.frame.status;
+/* The way of every call but the commonest two. */
+static void enter_slowly(struct cpu *cpu, struct thread *self) {
     if (self->foreign) {
         fault_raise(self, FAULT_SYSCALL, 0, 0);
     } else {
@@ -62,6 +60,23 @@ void syscall_enter(struct cpu *cpu) {
     }
     if (cpu->unsettled)
         sched_leave(cpu);
+}
+
+static bool enter_fast(struct cpu *cpu, struct thread *self, uint64_t number) {
+    if (self->foreign || (BATON_CHECKS && !fastpath_enabled))
+        return false;
+    if (number == SYS_ep_call)
+        return fastpath_call(cpu, self);
+    return number == SYS_ep_reply_wait && fastpath_reply_wait(cpu, self);
+}
+
+void syscall_enter(struct cpu *cpu) {
+    stay_begin(cpu);
+    kernel_lock();
+    struct thread *self = cpu->current;
+    uint64_t number = self->arch.frame.status;
+    if (!enter_fast(cpu, self, number))
+        enter_slowly(cpu, self);
     kernel_unlock();
     stay_end(cpu, number);
 }

@@ -10,6 +10,8 @@
 #include "kernel/queue.h"
 #include "kernel/sched.h"
 
+uint64_t queue_arrivals;
+
 struct thread *thread_make(struct pool *pool) {
     struct thread *thread = pool_take_run(pool, 0, FRAME_OBJECT);
     if (thread == NULL)
@@ -125,10 +127,8 @@ void thread_unbind(struct cap_slot *slot) {
 bool thread_reap_step(struct thread *thread) {
     thread_stop(thread);
     arch_thread_release(thread);
-    if (thread->cpu->current == thread) {
-        thread->cpu->current = NULL;
-        assert(thread->cpu->blocked);
-    }
+    assert(thread->cpu->current != thread || thread->cpu->blocked);
+    sched_forget(thread);
     cap_remove(&thread->reply);
     struct cap_slot *bindings[] = {&thread->table, &thread->space, &thread->fault_endpoint, &thread->notification,
                                    &thread->message_memory};

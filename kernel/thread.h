@@ -40,7 +40,7 @@ struct thread {
     uint32_t message_frame;       /* held in the ledger for the message page; 0 = none */
     struct message_page *message; /* that frame in the direct map; NULL = none */
     struct cpu *cpu;
-    uint64_t cpu_time_ticks;
+    uint64_t cpu_time_ticks; /* of its time slices, what servers did for it included */
 
     struct list_node run;   /* READY: cpu->ready[priority] */
     struct heap *wait_heap; /* the queue this thread is in; NULL = none */
@@ -96,3 +96,17 @@ static inline struct space *thread_space(const struct thread *thread) { return c
 void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slot *source);
 void thread_bind_message(struct thread *thread, struct cap_slot *source, uint64_t frame);
 void thread_hold_message_frame(struct thread *thread, uint64_t frame);
+
+/* A one-shot right to answer `caller`, in an empty slot. */
+static inline void cap_set_reply(struct cap_slot *slot, struct thread *caller) {
+    slot->head = cap_pack(caller) | OBJECT_REPLY;
+    cap_count++;
+    caller->reply_slot = slot;
+}
+
+/* It was used, or its thread does not wait any more: the slot becomes empty and nobody is told. */
+static inline void cap_clear_reply(struct cap_slot *slot) {
+    ((struct thread *)cap_object(slot))->reply_slot = NULL;
+    slot->head = 0;
+    cap_count--;
+}

@@ -92,8 +92,10 @@ static void move(struct thread *thread, uint8_t priority, struct cpu *cpu) {
     bool can_run = thread->state == THREAD_READY || thread->state == THREAD_RUNNING;
     if (can_run)
         sched_block(thread, THREAD_STOPPED);
-    if (thread->cpu != cpu)
+    if (thread->cpu != cpu) {
         arch_thread_release(thread);
+        sched_forget(thread);
+    }
     thread->priority = priority;
     thread->cpu = cpu;
     if (can_run)

@@ -99,7 +99,7 @@ struct thread_state {
     struct thread_registers registers;
     uint64_t run_state; /* enum thread_run_state */
     uint64_t priority;
-    uint64_t cpu_time_ns;
+    uint64_t cpu_time_ns; /* up to its last time slice, what servers did for it in them included */
 };
 
 enum fault_kind {

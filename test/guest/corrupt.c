@@ -143,8 +143,8 @@ static uint64_t probe_level(struct bench *bench, enum audit_check check, uint64_
 
 /* The audit's order: a need is named for an entry when none before it lies behind that entry too. */
 static const enum audit_check audit_order[] = {
-    AUDIT_KERNEL_TEXT, AUDIT_KERNEL_DATA, AUDIT_KERNEL_STACK, AUDIT_GDT,        AUDIT_IDT, AUDIT_TSS,          AUDIT_RSP0,
-    AUDIT_CPU_AREA,    AUDIT_APIC,        AUDIT_DIRECT_MAP,   AUDIT_IST,        AUDIT_MESSAGE_PAGE, AUDIT_GATE,
+    AUDIT_GATE, AUDIT_KERNEL_STACK, AUDIT_GDT, AUDIT_IDT,         AUDIT_TSS,         AUDIT_RSP0,         AUDIT_CPU_AREA,
+    AUDIT_APIC, AUDIT_DIRECT_MAP,   AUDIT_IST, AUDIT_KERNEL_TEXT, AUDIT_KERNEL_DATA, AUDIT_MESSAGE_PAGE,
 };
 #define NEEDS (sizeof(audit_order) / sizeof(audit_order[0]))
 

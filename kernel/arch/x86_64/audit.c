@@ -56,8 +56,20 @@ static bool leaf_is(uint64_t address, const uint64_t entries[static 4], uint32_t
 }
 
 /*
- * One page of the kernel half: the same entry as in the sealed root at every level, so that a wrong one is never
- * followed; and the rights that are needed, where "read" passes for pages that are writable as well.
+ * An entry above the leaf: its address counts only as the place where the walk goes on. Tables that somebody made for
+ * this space are frames of a pool, which can be read; anything else that is not the sealed table is not followed.
+ */
+static bool table_entry_is(uint64_t entry, uint64_t sealed) {
+    uint64_t frame = (entry & PTE_ADDRESS) / PAGE_BYTES;
+    bool same_table = (entry & PTE_ADDRESS) == (sealed & PTE_ADDRESS);
+    bool readable = same_table || frame_type(frame) == FRAME_TABLE || frame_type(frame) == FRAME_OBJECT;
+    return readable && (significant(entry) & ~PTE_ADDRESS) == (significant(sealed) & ~PTE_ADDRESS);
+}
+
+/*
+ * One page of the kernel half: the same entry as in the sealed root at every level, but for tables in other places (which
+ * check_kernel_half refuses when nothing worse is found in them); and the rights that are needed, where "read" passes
+ * for pages that are writable as well.
  */
 static bool page_is(uint64_t root, uint64_t address, struct need need, struct audit_failure *ret_failure) {
     uint64_t sealed[4] = {0}, entries[4] = {0};
@@ -65,7 +77,9 @@ static bool page_is(uint64_t root, uint64_t address, struct need need, struct au
     const uint64_t *table = arch_pointer(root);
     for (uint32_t i = 0; i < looked_at; i++) {
         entries[i] = table[pte_index(address, 4 - i)];
-        if (significant(entries[i]) != significant(sealed[i])) {
+        bool is_leaf = i + 1 == looked_at;
+        bool same = is_leaf ? significant(entries[i]) == significant(sealed[i]) : table_entry_is(entries[i], sealed[i]);
+        if (!same) {
             report(ret_failure, address, i + 1, entries[i]);
             return false;
         }
@@ -121,14 +135,12 @@ struct row {
     struct need need;
 };
 
-/* What the machine needs to run `thread`: returns the number of rows. */
+/* What the machine needs to run `thread`: returns the number of rows. The narrow ones come first: several lie in the
+ * image's pages, and the first that is wrong gives the failure its name. */
 static uint32_t list_needs(const struct thread *thread, struct row rows[static ROWS_MAX]) {
     const struct cpu *cpu = arch_this_cpu();
     const struct arch_cpu *arch = &cpu->arch;
     const struct row needs[] = {
-        {AUDIT_KERNEL_TEXT, kernel_text_start, (uint64_t)(kernel_text_end - kernel_text_start), need_code},
-        {AUDIT_KERNEL_DATA, kernel_text_end, (uint64_t)(kernel_rodata_end - kernel_text_end), need_read},
-        {AUDIT_KERNEL_DATA, kernel_rodata_end, (uint64_t)(kernel_image_end - kernel_rodata_end), need_write},
         {AUDIT_KERNEL_STACK, (const void *)(arch->stack_top - STACK_PAGES * PAGE_BYTES), STACK_PAGES * PAGE_BYTES,
          need_write},
         {AUDIT_GDT, cpu_gdt(cpu), GDT_BYTES, need_write}, /* the CPU sets the TSS descriptor's busy bit */
@@ -142,6 +154,9 @@ static uint32_t list_needs(const struct thread *thread, struct row rows[static R
         {AUDIT_IST, (const void *)(cpu_ist_top(cpu, 2) - 8), 8, need_write},
         {AUDIT_IST, (const void *)(cpu_ist_top(cpu, 3) - 8), 8, need_write},
         {AUDIT_IST, (const void *)(cpu_ist_top(cpu, 4) - 8), 8, need_write},
+        {AUDIT_KERNEL_TEXT, kernel_text_start, (uint64_t)(kernel_text_end - kernel_text_start), need_code},
+        {AUDIT_KERNEL_DATA, kernel_text_end, (uint64_t)(kernel_rodata_end - kernel_text_end), need_read},
+        {AUDIT_KERNEL_DATA, kernel_rodata_end, (uint64_t)(kernel_image_end - kernel_rodata_end), need_write},
     };
     _Static_assert(IST_STACKS == 4 && sizeof(needs) / sizeof(needs[0]) < ROWS_MAX, "a row for each, and one more");
     uint32_t count = sizeof(needs) / sizeof(needs[0]);
@@ -222,9 +237,9 @@ enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, boo
                                  struct audit_failure *ret_failure) {
     if (!full && check_kernel_half(root, ret_failure) == AUDIT_OK)
         return AUDIT_OK;
-    enum audit_check check = check_machine(root, thread, ret_failure);
+    enum audit_check check = check_gates(root, ret_failure);
     if (check == AUDIT_OK)
-        check = check_gates(root, ret_failure);
+        check = check_machine(root, thread, ret_failure);
     if (check == AUDIT_OK)
         check = check_kernel_half(root, ret_failure);
     if (check == AUDIT_OK)

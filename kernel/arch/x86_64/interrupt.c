@@ -39,12 +39,19 @@ enum vector {
     VECTOR_EXCEPTIONS = 32,
 };
 
+/* Of the kernel half users learn nothing: to them, nothing is there. */
+static void page_fault(struct thread *thread, uint64_t address, uint64_t access) {
+    if (address >= USER_LIMIT)
+        access &= ~(uint64_t)FAULT_ACCESS_PRESENT;
+    fault_raise(thread, FAULT_PAGE, address, access);
+}
+
 /* An exception of user code. */
 static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vector) {
     uint64_t error = thread->arch.frame.error;
     switch (vector) {
     case VECTOR_PAGE_FAULT:
-        fault_raise(thread, FAULT_PAGE, read_cr2(), error & PAGE_FAULT_ACCESS);
+        page_fault(thread, read_cr2(), error & PAGE_FAULT_ACCESS);
         break;
     case VECTOR_NO_FPU:
         fpu_use(cpu, thread);

@@ -11,6 +11,7 @@
 #include "kernel/arch/x86_64/pte.h"
 #include "kernel/assert.h"
 #include "kernel/call.h"
+#include "kernel/fastpath.h"
 #include "kernel/handover.h"
 #include "kernel/pool.h"
 #include "kernel/space.h"
@@ -101,6 +102,9 @@ enum status arch_test(enum control_test test, uint64_t parameter) {
         return OK;
     case CONTROL_TEST_NMI:
         apic_arm_nmi(parameter);
+        return OK;
+    case CONTROL_TEST_FASTPATH:
+        fastpath_enabled = parameter != 0;
         return OK;
     case CONTROL_TEST_COUNT:
         break;

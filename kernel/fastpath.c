@@ -1,0 +1,68 @@
+#include "kernel/fastpath.h"
+
+#include "kernel/cpu.h"
+#include "kernel/endpoint.h"
+#include "kernel/notification.h"
+#include "kernel/queue.h"
+#include "kernel/sched.h"
+#include "kernel/table.h"
+#include "kernel/transfer.h"
+
+bool fastpath_enabled = true;
+
+/* The endpoint in the caller's slot, if it is one and the right is there; else NULL. */
+static inline struct cap_slot *endpoint_slot(const struct thread *self, uint32_t right) {
+    struct cap_slot *slot = table_slot(self, self->arch.frame.target);
+    uint64_t wanted = (uint64_t)right << 8 | OBJECT_ENDPOINT;
+    return slot != NULL && (slot->head & ((uint64_t)right << 8 | 0xff)) == wanted ? slot : NULL;
+}
+
+/* Can `thread`, which waits, run here and now in the place of the running one? */
+static inline bool can_take_over(const struct cpu *cpu, const struct thread *thread) {
+    return thread->cpu == cpu && !thread->suspended && !heap_contains_node(&thread->deadline.node) &&
+           cpu->ready_bitmap >> thread->priority == 0;
+}
+
+static inline void move_message(const struct thread *from, struct thread *to, uint64_t target) {
+    transfer_registers(from, to);
+    to->arch.frame.target = target;
+    to->arch.frame.info = from->arch.frame.info;
+    to->arch.frame.status = OK;
+}
+
+bool fastpath_call(struct cpu *cpu, struct thread *self) {
+    const struct cap_slot *slot = endpoint_slot(self, ENDPOINT_CALL);
+    if (slot == NULL || !transfer_is_short(self->arch.frame.info))
+        return false;
+    struct endpoint *endpoint = cap_object(slot);
+    struct thread *receiver = queue_first(&endpoint->receivers);
+    if (receiver == NULL || receiver->wait.left != NULL || !can_take_over(cpu, receiver))
+        return false;
+
+    queue_leave_alone(receiver);
+    move_message(self, receiver, slot->data);
+    cap_set_reply(&receiver->reply, self);
+    self->state = THREAD_IN_CALL;
+    sched_switch(cpu, receiver);
+    return true;
+}
+
+bool fastpath_reply_wait(struct cpu *cpu, struct thread *self) {
+    const struct cap_slot *slot = endpoint_slot(self, ENDPOINT_WAIT);
+    if (slot == NULL || cap_is_empty(&self->reply) || !transfer_is_short(self->arch.frame.info))
+        return false;
+    struct endpoint *endpoint = cap_object(slot);
+    struct thread *waiting = cap_object(&self->reply);
+    const struct notification *notification = cap_object(&self->notification);
+    if (!heap_is_empty(&endpoint->senders) || !heap_is_empty(&endpoint->receivers) ||
+        waiting->state != THREAD_IN_CALL || (notification != NULL && notification->bits != 0) ||
+        !can_take_over(cpu, waiting))
+        return false;
+
+    move_message(self, waiting, 0);
+    cap_clear_reply(&self->reply);
+    queue_enter_alone(&endpoint->receivers, self);
+    self->state = THREAD_IN_WAIT;
+    sched_switch(cpu, waiting);
+    return true;
+}
