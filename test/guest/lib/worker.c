@@ -14,7 +14,7 @@
 extern const char __executable_start[];
 extern const char worker_entry[], worker_end[]; /* entry.S */
 
-/* Who is behind a badge at world.faults, in this case. */
+/* Who is behind a badge at world.faults, as long as the case runs; some lie on its stack. */
 static struct worker *workers[WORKERS_MAX];
 static uint64_t worker_count;
 
@@ -111,17 +111,16 @@ cap_t worker_give(const struct worker *worker, cap_t slot, cap_t source, uint64_
 
 /* ---- ends and faults ---- */
 
-/* The next message at world.faults; *ret_worker is NULL when its badge is nobody's. */
-static uint64_t take_fault(uint64_t deadline_ns, struct worker **ret_worker, struct fault_message *ret_fault) {
+/* The next message at world.faults. */
+static uint64_t take_fault(uint64_t deadline_ns, uint64_t *ret_badge, struct fault_message *ret_fault) {
     struct message message;
-    uint64_t badge, words[FAULT_WORDS];
-    uint64_t status = ep_wait(world.faults, deadline_ns, &message, &badge);
+    uint64_t words[FAULT_WORDS];
+    uint64_t status = ep_wait(world.faults, deadline_ns, &message, ret_badge);
     if (status != OK)
         return status;
     for (uint32_t i = 0; i < FAULT_WORDS; i++)
         words[i] = i < MESSAGE_REGISTERS ? message.words[i] : program.message->words[i];
     memcpy(ret_fault, words, sizeof(*ret_fault));
-    *ret_worker = badge >= 1 && badge <= worker_count ? workers[badge - 1] : NULL;
     return OK;
 }
 
@@ -130,26 +129,25 @@ static bool is_end(const struct fault_message *fault) {
     return fault->kind == FAULT_BREAKPOINT && fault->rip == (uaddr_t)worker_end + 1;
 }
 
-static void report(const struct worker *worker, const struct fault_message *fault) {
-    test_fail("worker %lu: %s at rip 0x%lx, address 0x%lx, access 0x%lx, rsp 0x%lx", worker != NULL ? worker->badge : 0,
-              fault_text(fault->kind), fault->rip, fault->address, fault->access, fault->registers.rsp);
+static void report(uint64_t badge, const struct fault_message *fault) {
+    test_fail("worker %lu: %s at rip 0x%lx, address 0x%lx, access 0x%lx, rsp 0x%lx", badge, fault_text(fault->kind),
+              fault->rip, fault->address, fault->access, fault->registers.rsp);
 }
 
 bool worker_outcome(struct worker *worker, struct fault_message *ret_fault) {
     while (!worker->ended) {
-        struct worker *from;
-        uint64_t status = take_fault(world_soon(), &from, ret_fault);
+        uint64_t badge, status = take_fault(world_soon(), &badge, ret_fault);
         if (status != OK) {
             test_fail("worker %lu neither ends nor faults: status %lu, state %lu", worker->badge, status,
                       worker_read(worker->thread).run_state);
             return false;
         }
-        if (from == worker && !is_end(ret_fault))
+        if (badge == worker->badge && !is_end(ret_fault))
             return true;
         if (!is_end(ret_fault))
-            report(from, ret_fault);
-        if (from != NULL)
-            from->ended = true;
+            report(badge, ret_fault);
+        if (badge >= 1 && badge <= worker_count)
+            workers[badge - 1]->ended = true;
         CHECK_STATUS(sys_cap_delete(0, 0), OK);
     }
     return false;
@@ -165,7 +163,7 @@ bool worker_fault(struct worker *worker, struct fault_message *ret_fault) {
 void worker_join(struct worker *worker) {
     struct fault_message fault;
     if (worker_outcome(worker, &fault)) {
-        report(worker, &fault);
+        report(worker->badge, &fault);
         CHECK_STATUS(sys_cap_delete(0, 0), OK);
     }
 }
@@ -183,12 +181,11 @@ void worker_answer(enum fault_reply answer, const struct fault_message *fault) {
 }
 
 void worker_report_faults(void) {
-    struct worker *from;
     struct fault_message fault;
-    uint64_t status = E_TIMEOUT;
-    while (worker_count > 0 && (status = take_fault(0, &from, &fault)) == OK) {
+    uint64_t badge, status = E_TIMEOUT;
+    while (worker_count > 0 && (status = take_fault(0, &badge, &fault)) == OK) {
         if (!is_end(&fault))
-            report(from, &fault);
+            report(badge, &fault);
         CHECK_STATUS(sys_cap_delete(0, 0), OK);
     }
     CHECK_STATUS(status, E_TIMEOUT);

@@ -55,7 +55,7 @@ struct worker {
     bool ended;     /* its code has returned, and worker_join or worker_fault has heard of it */
 };
 
-/* Make a worker, stopped at its first instruction. `worker` must stay until the case ends. */
+/* Make a worker, stopped at its first instruction. `worker` must stay where it is. */
 void worker_make(struct worker *worker, struct worker_plan plan);
 /* ... and let it run (when the main thread waits, since that has the higher priority). */
 void worker_start(struct worker *worker, struct worker_plan plan);
