@@ -72,6 +72,7 @@ static void ep_wait_gets_page_faults_at_kernel_addresses(void) {
             CHECK(result.faulted);
             CHECK_EQUAL(result.fault.kind, FAULT_PAGE);
             CHECK_EQUAL(result.fault.address, kernel[i]);
+            CHECK_EQUAL(result.fault.access & FAULT_ACCESS_PRESENT, 0); /* what is mapped there is nobody's business */
             CHECK_EQUAL(result.fault.walk.entry[0], 0);
             CHECK(result.fault.walk.levels <= 1);
         }

@@ -88,6 +88,7 @@ static void cap_delete_of_a_notification_ends_all_waits(void) {
     for (uint32_t i = 0; i < WAITERS; i++) {
         worker_join(&workers[i]);
         CHECK_STATUS(workers[i].view->out[SIGNAL_STATUS], E_PEER);
+        CHECK_EQUAL(workers[i].view->out[SIGNAL_BITS], 0);
     }
 }
 
@@ -104,7 +105,9 @@ static void signal_wait_ends_at_its_deadline(void) {
     const uint64_t waits_ns[] = {0, 1, 1000, 50000, 1000000, 3333333, 20000000};
     for (uint32_t i = 0; i < sizeof(waits_ns) / sizeof(waits_ns[0]); i++) {
         uint64_t deadline_ns = world_now() + waits_ns[i];
-        CHECK_STATUS(sys_signal_wait(notification, deadline_ns), E_TIMEOUT);
+        struct result result = sys_signal_wait(notification, deadline_ns);
+        CHECK_STATUS(result, E_TIMEOUT);
+        CHECK_EQUAL(result.value, 0);
         check_came_at(deadline_ns, world_now());
     }
     CHECK_STATUS(sys_signal_wait(notification, 1), E_TIMEOUT);
