@@ -112,6 +112,25 @@ static void ep_reply_resumes_behind_the_call(void) {
     CHECK_STATUS(sys_signal_poll(notification), E_EMPTY);
 }
 
+/* A call that a waiting server would take at once is a message to the fault endpoint like any other. */
+static void ep_call_of_a_foreign_thread_reaches_no_server(void) {
+    struct worker worker, server;
+    struct fault_message fault;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    role_start_wait(&server, (struct worker_plan){0}, role_wait, endpoint);
+    CHECK(worker_await(&server, THREAD_IN_WAIT));
+    make_foreign(&worker);
+    worker.view->in[0] = SYS_ep_call;
+    worker.view->in[1] = worker_give(&worker, 1, endpoint, RIGHTS_ALL, 0);
+    worker.view->in[2] = MESSAGE_INFO(1, 1, 0);
+    worker_resume(&worker);
+    if (!worker_fault(&worker, &fault))
+        return;
+    CHECK_EQUAL(fault.kind, FAULT_SYSCALL);
+    CHECK_EQUAL(fault.registers.rsi, MESSAGE_INFO(1, 1, 0));
+    CHECK_EQUAL(worker_read(server.thread).run_state, THREAD_IN_WAIT);
+}
+
 static void thread_configure_foreign_is_undone(void) {
     struct worker worker;
     struct thread_config config = {.foreign = 0};
@@ -137,5 +156,6 @@ static void thread_configure_foreign_without_fault_endpoint(void) {
 }
 
 SUITE(CASE(thread_configure_foreign_turns_calls_into_messages), CASE(ep_wait_gets_the_syscall_message),
-      CASE(ep_reply_emulates_a_call), CASE(ep_reply_resumes_behind_the_call), CASE(thread_configure_foreign_is_undone),
+      CASE(ep_reply_emulates_a_call), CASE(ep_reply_resumes_behind_the_call),
+      CASE(ep_call_of_a_foreign_thread_reaches_no_server), CASE(thread_configure_foreign_is_undone),
       CASE(thread_configure_foreign_without_fault_endpoint));

@@ -172,6 +172,8 @@ int main(int argc, char **argv, char **envp) {
     world_init();
     random_seed(world_command_number("seed", 1));
     guard_start();
+    if (world_command_number("fastpath", 1) == 0) /* the same cases by the long way */
+        (void)sys_system_control(INIT_CAP_PORTS, CONTROL_TEST, CONTROL_TEST_ARGUMENT(CONTROL_TEST_FASTPATH, 0));
     put("1..%u\n", suite.case_count);
     for (state.index = 0; state.index < suite.case_count; state.index++)
         run_case();
