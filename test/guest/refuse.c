@@ -198,11 +198,8 @@ static void space_map_list_refused(void) {
     struct attempt attempt = mapping(map_list, 4 * LARGE_PAGES);
     cap_t memory = world_memory(5);
     for (uint32_t i = 0; i < 5; i++)
-        runs[i] = (struct map_run){.memory = memory,
-                                   .offset_pages = i,
-                                   .page_count = 1,
-                                   .at = SOMEWHERE + i * MIB_2,
-                                   .flags = MEMORY_READ};
+        runs[i] = (struct map_run){
+            .memory = memory, .offset_pages = i, .page_count = 1, .at = SOMEWHERE + i * MIB_2, .flags = MEMORY_READ};
     runs[4].at = SOMEWHERE + PAGE_BYTES; /* its table is the first run's */
     attempt.at = SOMEWHERE;
     attempt.runs = runs;
