@@ -51,8 +51,10 @@ uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count);
 uint32_t arch_tables_missing_large(uint64_t root, uaddr_t at);
 /* arch_table_find, but makes what is missing from `pool`, which has been checked to have it. */
 uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool);
-/* The table around `at` changed by `delta` present entries. Empty tables go back to `pool`, the root stays. */
-void arch_table_count(uint64_t root, uaddr_t at, int32_t delta, struct pool *pool);
+/* A last-level table has `delta` more entries. True: it is empty now, and arch_table_prune must be called. */
+bool arch_table_add(const uint64_t *table, int32_t delta);
+/* Give the last-level table around `at`, which is empty, back to `pool`, and those above it that become so. */
+void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool);
 /* Map a large page where there is neither a table nor one; split one into a table; remove one. Memory as above: tables
  * that a large page lacks, one for a split. */
 void arch_large_make(uint64_t root, uaddr_t at, uint64_t entry, struct pool *pool);

@@ -48,6 +48,16 @@ static void receiver_leave(struct thread *receiver) {
     timer_cancel(&receiver->deadline);
 }
 
+/* The running thread blocks; the receiver, which has its message, runs, or stops if it is suspended. */
+static void hand_over_to(struct thread *running, enum thread_run_state state, struct thread *receiver) {
+    if (receiver->suspended) {
+        sched_block(running, state);
+        thread_wake(receiver, OK);
+    } else {
+        sched_swap(running, state, receiver);
+    }
+}
+
 /* The sender stays where it is until a server comes. */
 static void wait_for_server(struct thread *sender, struct endpoint *endpoint, uint64_t badge, uint64_t info) {
     sender->call_badge = badge;
@@ -83,12 +93,7 @@ uint64_t sys_ep_call(struct thread *self) {
         receiver_leave(receiver);
         transfer_registers(self, receiver);
         deliver(self, receiver, slot->data, delivered_info);
-        if (receiver->suspended) {
-            sched_block(self, THREAD_IN_CALL);
-            thread_wake(receiver, OK);
-        } else {
-            sched_swap(self, THREAD_IN_CALL, receiver);
-        }
+        hand_over_to(self, THREAD_IN_CALL, receiver);
     }
     if (deadline_ns != DEADLINE_NEVER)
         timer_set(&self->deadline, self->cpu, deadline_ns);
@@ -103,8 +108,8 @@ void endpoint_send_fault(struct thread *thread) {
     struct endpoint *endpoint = cap_object(&thread->fault_endpoint);
     uint64_t badge = thread->fault_endpoint.data;
     struct thread *receiver = queue_first(&endpoint->receivers);
-    sched_block(thread, THREAD_IN_FAULT);
     if (receiver == NULL) {
+        sched_block(thread, THREAD_IN_FAULT);
         wait_for_server(thread, endpoint, badge, 0);
         return;
     }
@@ -112,7 +117,7 @@ void endpoint_send_fault(struct thread *thread) {
     receiver_leave(receiver);
     transfer_fault(thread, receiver, &info);
     deliver(thread, receiver, badge, info);
-    thread_wake(receiver, OK);
+    hand_over_to(thread, THREAD_IN_FAULT, receiver);
 }
 
 /*

@@ -54,12 +54,14 @@ bool fastpath_reply_wait(struct cpu *cpu, struct thread *self) {
     struct endpoint *endpoint = cap_object(slot);
     struct thread *waiting = cap_object(&self->reply);
     const struct notification *notification = cap_object(&self->notification);
+    bool resumes = waiting->state == THREAD_IN_FAULT;
     if (!heap_is_empty(&endpoint->senders) || !heap_is_empty(&endpoint->receivers) ||
-        waiting->state != THREAD_IN_CALL || (notification != NULL && notification->bits != 0) ||
-        !can_take_over(cpu, waiting))
+        (notification != NULL && notification->bits != 0) || !can_take_over(cpu, waiting) ||
+        (resumes && message_label(self->arch.frame.info) != FAULT_RESUME))
         return false;
 
-    move_message(self, waiting, 0);
+    if (!resumes)
+        move_message(self, waiting, 0);
     cap_clear_reply(&self->reply);
     queue_enter_alone(&endpoint->receivers, self);
     self->state = THREAD_IN_WAIT;

@@ -55,6 +55,10 @@ void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key) {
  * that goes on raises the rank it deals with, so there are at most log2(n + 1) of them.
  */
 void heap_remove(struct heap *heap, struct heap_node *node) {
+    if (heap->root == node && node->left == NULL) {
+        heap_remove_alone(heap, node);
+        return;
+    }
     struct heap_node *parent = node->parent;
     if (node->left != NULL)
         node->left->parent = NULL;

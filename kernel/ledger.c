@@ -17,3 +17,11 @@ void frame_set_type(uint64_t frame, enum frame_type type, uint32_t owner) {
     ledger.frames[frame].type_and_count = (uint32_t)type << 28;
     ledger.frames[frame].owner = owner;
 }
+
+void frame_hold_run(uint64_t first_frame, uint64_t count) {
+    struct frame_entry *frames = &ledger.frames[first_frame];
+    uint64_t unheld = 0;
+    for (uint64_t i = 0; i < count; i++)
+        unheld += frames[i].type_and_count++ == 0;
+    ledger.mapped_count += unheld;
+}

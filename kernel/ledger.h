@@ -57,5 +57,5 @@ static inline void frame_release(uint64_t frame) {
     if (--ledger.frames[frame].type_and_count == 0)
         ledger.mapped_count--;
 }
-/* Can no holder be added? */
-static inline bool frame_is_full(uint64_t frame) { return frame_count(frame) == FRAME_COUNT_MAX; }
+/* One more holder for each of a run of frames. */
+void frame_hold_run(uint64_t first_frame, uint64_t count);

@@ -8,11 +8,12 @@
 #include "kernel/table.h"
 
 enum status memory_check_frames(uint64_t first_frame, uint64_t page_count) {
+    if (first_frame + page_count > ledger.frame_count)
+        return E_BUSY;
+    const struct frame_entry *frames = &ledger.frames[first_frame];
     for (uint64_t i = 0; i < page_count; i++) {
-        if (frame_type(first_frame + i) != FRAME_USER)
-            return E_BUSY;
-        if (frame_is_full(first_frame + i))
-            return E_LIMIT;
+        if (frames[i].type_and_count >= FRAME_COUNT_MAX) /* type USER is 0, so any other type is too */
+            return frame_type(first_frame + i) == FRAME_USER ? E_LIMIT : E_BUSY;
     }
     return OK;
 }

@@ -81,7 +81,8 @@ struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
     self->arch.frame.words[0] = 0; /* the value, should the wait fail */
     sched_block(self, THREAD_IN_SIGNAL);
     queue_enter(&object->waiters, self);
-    timer_set(&self->deadline, self->cpu, deadline_ns);
+    if (deadline_ns != DEADLINE_NEVER)
+        timer_set(&self->deadline, self->cpu, deadline_ns);
     return result(CALL_BLOCKED);
 }
 

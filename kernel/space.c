@@ -63,24 +63,33 @@ static bool is_mapped(const struct space *space, uaddr_t page) {
     return table != NULL ? table[arch_table_index(page)] != 0 : arch_large_find(space->root, page) != NULL;
 }
 
+/* A run in one table: E_EXISTS and where, if something is mapped there. */
+static enum status check_run(const uint64_t *table, uaddr_t at, uint64_t count, uint64_t *ret_where) {
+    const uint64_t *entries = table + arch_table_index(at);
+    for (uint64_t i = 0; i < count; i++) {
+        if (entries[i] != 0) {
+            *ret_where = at + i * PAGE_BYTES;
+            return E_EXISTS;
+        }
+    }
+    return OK;
+}
+
 static enum status check_empty(const struct space *space, uaddr_t at, uint64_t page_count, uint64_t *ret_where) {
-    for (uint64_t left = page_count; left > 0;) {
+    enum status status = OK;
+    for (uint64_t left = page_count; left > 0 && status == OK;) {
         uint64_t count = pages_in_table(at, left);
         const uint64_t *table = arch_table_find(space->root, at);
-        for (uint64_t i = 0; table != NULL && i < count; i++) {
-            if (table[arch_table_index(at) + i] != 0) {
-                *ret_where = at + i * PAGE_BYTES;
-                return E_EXISTS;
-            }
-        }
-        if (table == NULL && is_mapped(space, at)) {
+        if (table != NULL) {
+            status = check_run(table, at, count, ret_where);
+        } else if (is_mapped(space, at)) {
             *ret_where = at;
-            return E_EXISTS;
+            status = E_EXISTS;
         }
         at += count * PAGE_BYTES;
         left -= count;
     }
-    return OK;
+    return status;
 }
 
 /* A run that one large page can map. */
@@ -89,40 +98,59 @@ static bool is_large(const struct space *space, uint64_t frame, uint64_t page_co
            arch_table_find(space->root, at) == NULL;
 }
 
+static void write_run(uint64_t *table, uaddr_t at, uint64_t count, uint64_t entry) {
+    uint64_t *entries = table + arch_table_index(at);
+    for (uint64_t i = 0; i < count; i++)
+        entries[i] = entry + i * PAGE_BYTES;
+    arch_table_add(table, (int32_t)count);
+}
+
 static void map_small(struct space *space, uint64_t page_count, uaddr_t at, uint64_t entry) {
     for (uint64_t left = page_count; left > 0;) {
         uint64_t count = pages_in_table(at, left);
-        uint64_t *entries = arch_table_make(space->root, at, space->object.pool) + arch_table_index(at);
-        for (uint64_t i = 0; i < count; i++, entry += PAGE_BYTES)
-            entries[i] = entry;
-        arch_table_count(space->root, at, (int32_t)count, space->object.pool);
+        write_run(arch_table_make(space->root, at, space->object.pool), at, count, entry);
+        entry += count * PAGE_BYTES;
         at += count * PAGE_BYTES;
         left -= count;
     }
+}
+
+/* The run is empty: make the tables that are missing and fill it in, as one large page if it can be one. */
+static enum status map_run_entries(struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at,
+                                   uint64_t entry) {
+    bool large = is_large(space, frame, page_count, at);
+    uint32_t missing =
+        large ? arch_tables_missing_large(space->root, at) : arch_tables_missing(space->root, at, page_count);
+    if (!pool_has_frames(space->object.pool, missing))
+        return E_MEMORY;
+    space->large_pages += large;
+    if (large)
+        arch_large_make(space->root, at, entry, space->object.pool);
+    else
+        map_small(space, page_count, at, entry);
+    return OK;
 }
 
 enum status space_map_frames(struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at, uint64_t flags,
                              uint32_t limit, uint64_t *ret_where) {
     if (!range_is_valid(at, page_count))
         return E_ARG;
-    enum status status = check_empty(space, at, page_count, ret_where);
+    uint64_t entry = arch_entry_make(frame, flags, limit);
+    uint64_t *table = pages_in_table(at, page_count) == page_count ? arch_table_find(space->root, at) : NULL;
+    enum status status;
+    if (table != NULL) { /* the common case: within one table, which is there */
+        status = check_run(table, at, page_count, ret_where);
+        if (status == OK)
+            write_run(table, at, page_count, entry);
+    } else {
+        status = check_empty(space, at, page_count, ret_where);
+        if (status == OK)
+            status = map_run_entries(space, frame, page_count, at, entry);
+    }
     if (status != OK)
         return status;
-    bool large = is_large(space, frame, page_count, at);
-    uint32_t missing =
-        large ? arch_tables_missing_large(space->root, at) : arch_tables_missing(space->root, at, page_count);
-    if (!pool_has_frames(space->object.pool, missing))
-        return E_MEMORY;
-
-    uint64_t entry = arch_entry_make(frame, flags, limit);
-    if (large)
-        arch_large_make(space->root, at, entry, space->object.pool);
-    else
-        map_small(space, page_count, at, entry);
-    if (frame < ledger.frame_count && frame_type(frame) == FRAME_USER) {
-        for (uint64_t i = 0; i < page_count; i++)
-            frame_hold(frame + i);
-    }
+    if (frame < ledger.frame_count && frame_type(frame) == FRAME_USER)
+        frame_hold_run(frame, page_count);
     space->mapped_pages += page_count;
     return OK;
 }
@@ -137,6 +165,8 @@ static bool cuts_large(const struct space *space, uaddr_t at, uint64_t count) {
  * changed: the pool has no memory for the tables.
  */
 static enum status split_edges(struct space *space, uaddr_t at, uint64_t page_count) {
+    if (space->large_pages == 0)
+        return OK;
     uint64_t first_count = pages_in_table(at, page_count);
     uaddr_t last = at + (page_count - 1) * PAGE_BYTES;
     uint64_t last_count = arch_table_index(last) + 1ULL;
@@ -144,6 +174,7 @@ static enum status split_edges(struct space *space, uaddr_t at, uint64_t page_co
     bool second = first_count < page_count && cuts_large(space, last, last_count);
     if (!pool_has_frames(space->object.pool, (uint64_t)first + (uint64_t)second))
         return E_MEMORY;
+    space->large_pages -= (uint64_t)first + (uint64_t)second;
     if (first)
         arch_large_split(space->root, at, space->object.pool);
     if (second)
@@ -201,27 +232,34 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, ui
     return (struct result){.status = status, .value = where};
 }
 
+/* The large page at `at`, if there is one; how many pages that was. */
+static uint64_t unmap_large(struct space *space, uaddr_t at) {
+    const uint64_t *large = arch_large_find(space->root, at);
+    if (large == NULL)
+        return 0;
+    uint64_t frame = arch_entry_frame(*large);
+    for (uint64_t i = 0; i < TABLE_PAGES; i++)
+        release_leaf(frame + i);
+    arch_large_remove(space->root, at, space->object.pool);
+    space->large_pages--;
+    return TABLE_PAGES;
+}
+
 /* The part of a run that lies in one table; how many pages were there. */
 static uint64_t unmap_part(struct space *space, uaddr_t at, uint64_t count) {
     uint64_t *table = arch_table_find(space->root, at);
-    const uint64_t *large = arch_large_find(space->root, at);
-    if (large != NULL) {
-        uint64_t frame = arch_entry_frame(*large);
-        for (uint64_t i = 0; i < TABLE_PAGES; i++)
-            release_leaf(frame + i);
-        arch_large_remove(space->root, at, space->object.pool);
-        return TABLE_PAGES;
-    }
+    if (table == NULL)
+        return unmap_large(space, at);
     int32_t removed = 0;
-    for (uint64_t i = arch_table_index(at); table != NULL && i < arch_table_index(at) + count; i++) {
+    for (uint64_t i = arch_table_index(at); i < arch_table_index(at) + count; i++) {
         if (table[i] != 0) {
             release_leaf(arch_entry_frame(table[i]));
             table[i] = 0;
             removed++;
         }
     }
-    if (removed > 0)
-        arch_table_count(space->root, at, -removed, space->object.pool);
+    if (removed > 0 && arch_table_add(table, -removed))
+        arch_table_prune(space->root, at, space->object.pool);
     return (uint64_t)removed;
 }
 

@@ -12,6 +12,7 @@ struct space {
     struct object object;
     uint64_t root; /* physical address of the PML4 */
     uint64_t mapped_pages;
+    uint64_t large_pages; /* how many of 2 MiB there are */
 };
 
 /* Lock: kernel lock. */

@@ -6,10 +6,7 @@
 #include "kernel/sched.h"
 #include "kernel/thread.h"
 
-void timer_cancel(struct deadline *deadline) {
-    if (heap_contains_node(&deadline->node))
-        heap_remove(&deadline->cpu->deadlines, &deadline->node);
-}
+void timer_remove(struct deadline *deadline) { heap_remove(&deadline->cpu->deadlines, &deadline->node); }
 
 void timer_set(struct deadline *deadline, struct cpu *cpu, uint64_t when_ns) {
     timer_cancel(deadline);

@@ -26,7 +26,11 @@ struct deadline {
 
 /* Set or move. `when_ns` == DEADLINE_NEVER: cancel. */
 void timer_set(struct deadline *deadline, struct cpu *cpu, uint64_t when_ns);
-void timer_cancel(struct deadline *deadline);
+void timer_remove(struct deadline *deadline); /* one that is set */
+static inline void timer_cancel(struct deadline *deadline) {
+    if (heap_contains_node(&deadline->node))
+        timer_remove(deadline);
+}
 
 /* The timer interrupt of this CPU: let what is due happen, and end the time slice if it is over. At most TIMER_BATCH
  * deadlines; if more are due, the timer is armed for at once, so that user code runs in between. */

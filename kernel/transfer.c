@@ -65,21 +65,27 @@ enum status transfer_message(struct thread *from, struct thread *to, uint64_t in
     return OK;
 }
 
-void transfer_fault(struct thread *from, struct thread *to, uint64_t *ret_info) {
-    enum message_kind kind = from->fault_kind == FAULT_SYSCALL ? MESSAGE_SYSCALL : MESSAGE_FAULT;
-    struct fault_message fault = {
-        .kind = from->fault_kind, .address = from->fault_address, .access = from->fault_access};
-    arch_registers_read(from, &fault.registers);
-    fault.rip = fault.registers.rip;
+/* The rest of a struct fault_message, in place. */
+static void write_fault_details(const struct thread *from, uint64_t *words) {
+    struct thread_registers *registers = (void *)&words[offsetof(struct fault_message, registers) / 8];
+    struct space_walk *walk = (void *)&words[offsetof(struct fault_message, walk) / 8];
     const struct space *space = thread_space(from);
+    arch_registers_read(from, registers);
     if (from->fault_kind == FAULT_PAGE && space != NULL)
-        arch_walk(space->root, from->fault_address, &fault.walk);
-    uint64_t words[FAULT_WORDS];
-    memory_move(words, &fault, sizeof(fault));
-    for (uint32_t i = 0; i < MESSAGE_REGISTERS; i++)
-        to->arch.frame.words[i] = words[i];
-    uint32_t count = to->message == NULL ? MESSAGE_REGISTERS : FAULT_WORDS;
-    for (uint32_t i = MESSAGE_REGISTERS; i < count; i++)
-        to->message->words[i] = words[i];
-    *ret_info = MESSAGE_INFO(from->fault_kind, count, 0) | (uint64_t)kind << 12;
+        arch_walk(space->root, from->fault_address, walk);
+    else
+        *walk = (struct space_walk){0};
+}
+
+void transfer_fault(const struct thread *from, struct thread *to, uint64_t *ret_info) {
+    enum message_kind kind = from->fault_kind == FAULT_SYSCALL ? MESSAGE_SYSCALL : MESSAGE_FAULT;
+    uint64_t *words = to->arch.frame.words;
+    words[0] = from->fault_kind;
+    words[1] = from->fault_address;
+    words[2] = from->fault_access;
+    words[3] = from->arch.frame.rip;
+    if (to->message != NULL)
+        write_fault_details(from, to->message->words);
+    *ret_info =
+        MESSAGE_INFO(from->fault_kind, to->message == NULL ? MESSAGE_REGISTERS : FAULT_WORDS, 0) | (uint64_t)kind << 12;
 }

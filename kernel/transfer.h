@@ -21,7 +21,7 @@ MUST_USE enum status transfer_message(struct thread *from, struct thread *to, ui
 
 /* Make the message of `from`, which is in a fault, in the registers and message page of `to`. Cannot fail: a receiver
  * without a message page gets the first words only. */
-void transfer_fault(struct thread *from, struct thread *to, uint64_t *ret_info);
+void transfer_fault(const struct thread *from, struct thread *to, uint64_t *ret_info);
 
 /* Copy the register words. */
 static inline void transfer_registers(const struct thread *from, struct thread *to) {

@@ -14,7 +14,7 @@ typedef uint64_t uaddr_t; /* a user's address: an allegation until checked, neve
 #define PAGE_BYTES 4096ULL
 #define DEADLINE_NEVER UINT64_MAX /* deadlines are in ns on the clock of clock_read; 0 = do not wait */
 
-#define USER_LOWEST 0x200000ULL         /* the first 2 MiB are never mapped */
+#define USER_LOWEST 0x200000ULL          /* the first 2 MiB are never mapped */
 #define USER_LIMIT 0x00007ffffffff000ULL /* nor is the last page below the canonical hole */
 
 #define MAP_PAGES_MAX 512U /* pages that one map, unmap or protect call may cover */

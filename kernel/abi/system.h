@@ -31,7 +31,7 @@ struct init_region {
 
 /* A read-only page; its address is the AT_BATON_INIT entry of the first program's auxiliary vector. */
 struct init_info {
-    uint64_t size; /* sizeof(struct init_info) */
+    uint64_t size;         /* sizeof(struct init_info) */
     uint64_t region_count; /* capabilities INIT_CAP_REGIONS + 0.. name them, in this order */
     struct init_region regions[INIT_REGIONS_MAX];
     uint64_t volume_bytes;
@@ -47,20 +47,20 @@ _Static_assert(sizeof(struct init_info) <= 4096, "one page");
 #define AT_BATON_INIT 0x4242U    /* address of struct init_info, the first program only */
 
 enum info_topic {
-    INFO_CPUS = 0,          /* CPUs that run threads */
-    INFO_FRAMES_RAM = 1,    /* frames of RAM in the ledger */
-    INFO_FRAMES_MAPPED = 2, /* frames that some space maps */
-    INFO_FRAMES_KERNEL = 3, /* frames in pools, used or not */
-    INFO_CAPABILITIES = 4,  /* capabilities in all tables and threads */
-    INFO_TIMER_TICKS = 5,   /* timer interrupts taken by CPU `argument` */
-    INFO_POOL_BYTES = 6,    /* size of the pool `argument` (a capability) */
-    INFO_POOL_USED = 7,     /* bytes of it in use */
+    INFO_CPUS = 0,             /* CPUs that run threads */
+    INFO_FRAMES_RAM = 1,       /* frames of RAM in the ledger */
+    INFO_FRAMES_MAPPED = 2,    /* frames that some space maps */
+    INFO_FRAMES_KERNEL = 3,    /* frames in pools, used or not */
+    INFO_CAPABILITIES = 4,     /* capabilities in all tables and threads */
+    INFO_TIMER_TICKS = 5,      /* timer interrupts taken by CPU `argument` */
+    INFO_POOL_BYTES = 6,       /* size of the pool `argument` (a capability) */
+    INFO_POOL_USED = 7,        /* bytes of it in use */
     INFO_TICKS_PER_SECOND = 8, /* of the time-stamp counter */
-    INFO_SWITCHES = 9,      /* address-space switches of CPU `argument` */
-    INFO_CHECK = 10,        /* run the invariant check: OK, or E_STATE and the number of the broken invariant;
+    INFO_SWITCHES = 9,         /* address-space switches of CPU `argument` */
+    INFO_CHECK = 10,           /* run the invariant check: OK, or E_STATE and the number of the broken invariant;
                                E_CALL without -Dchecks */
-    INFO_CHECKS_BUILT = 11, /* 1 if built with -Dchecks=true */
-    INFO_BOOT_TICKS = 12,   /* the time-stamp counter when the kernel was entered */
+    INFO_CHECKS_BUILT = 11,    /* 1 if built with -Dchecks=true */
+    INFO_BOOT_TICKS = 12,      /* the time-stamp counter when the kernel was entered */
     INFO_LONGEST_STAY = 13, /* with -Dchecks: ticks of the longest stay in the kernel so far, interrupts off; argument 1
                                also starts over */
     INFO_NMIS = 15,         /* non-maskable interrupts taken by CPU `argument` */

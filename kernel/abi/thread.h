@@ -23,14 +23,14 @@ enum thread_field {
 };
 
 struct thread_config {
-    cap_t table;                  /* TABLE_USE; slots it names from now on */
-    cap_t fault_endpoint;         /* ENDPOINT_CALL; 0 = none: a fault stops the thread */
-    cap_t message_memory;         /* MEMORY_READ and WRITE, RAM; 0 = none */
+    cap_t table;          /* TABLE_USE; slots it names from now on */
+    cap_t fault_endpoint; /* ENDPOINT_CALL; 0 = none: a fault stops the thread */
+    cap_t message_memory; /* MEMORY_READ and WRITE, RAM; 0 = none */
     uint64_t message_offset_pages;
-    cap_t notification;           /* NOTIFICATION_WAIT; its bits also end this thread's ep_wait; 0 = none */
-    uint64_t priority;            /* PRIORITY_LOWEST..PRIORITY_HIGHEST, no higher than the caller's own */
-    uint64_t cpu;                 /* index below system_info(INFO_CPUS) */
-    uint64_t foreign;             /* 1: every system call of the thread becomes a message to its fault endpoint */
+    cap_t notification; /* NOTIFICATION_WAIT; its bits also end this thread's ep_wait; 0 = none */
+    uint64_t priority;  /* PRIORITY_LOWEST..PRIORITY_HIGHEST, no higher than the caller's own */
+    uint64_t cpu;       /* index below system_info(INFO_CPUS) */
+    uint64_t foreign;   /* 1: every system call of the thread becomes a message to its fault endpoint */
 };
 
 struct thread_registers {
@@ -42,8 +42,8 @@ struct thread_registers {
 };
 
 enum handover_flag {
-    HANDOVER_CHECK_ONLY = 1 << 0,  /* audit and report, change nothing */
-    HANDOVER_RESUME = 1 << 1,      /* let it run at once */
+    HANDOVER_CHECK_ONLY = 1 << 0,   /* audit and report, change nothing */
+    HANDOVER_RESUME = 1 << 1,       /* let it run at once */
     HANDOVER_ABSENT_ENTRY = 1 << 2, /* a pager will supply the entry's page */
     HANDOVER_ABSENT_STACK = 1 << 3, /* ... the stack's page */
 };
@@ -54,27 +54,27 @@ enum handover_flag {
  */
 enum audit_check {
     AUDIT_OK = 0,
-    AUDIT_KERNEL_HALF = 1,       /* a PML4 entry of the kernel half differs from the sealed one */
-    AUDIT_KERNEL_TEXT = 2,       /* the code that performs the switch: present, executable, not writable */
-    AUDIT_KERNEL_DATA = 3,       /* kernel data and read-only data */
-    AUDIT_KERNEL_STACK = 4,      /* this CPU's kernel stack */
+    AUDIT_KERNEL_HALF = 1,  /* a PML4 entry of the kernel half differs from the sealed one */
+    AUDIT_KERNEL_TEXT = 2,  /* the code that performs the switch: present, executable, not writable */
+    AUDIT_KERNEL_DATA = 3,  /* kernel data and read-only data */
+    AUDIT_KERNEL_STACK = 4, /* this CPU's kernel stack */
     AUDIT_GDT = 5,
     AUDIT_IDT = 6,
-    AUDIT_GATE = 7,              /* the target of an IDT gate */
+    AUDIT_GATE = 7, /* the target of an IDT gate */
     AUDIT_TSS = 8,
-    AUDIT_RSP0 = 9,              /* where the CPU saves a user's registers: the thread object */
-    AUDIT_IST = 10,              /* a stack for double fault, NMI, debug or machine check */
-    AUDIT_CPU_AREA = 11,         /* the per-CPU structure that GS names */
-    AUDIT_APIC = 12,             /* the local APIC's registers */
-    AUDIT_DIRECT_MAP = 13,       /* the kernel's window on physical memory */
-    AUDIT_USER_BIT = 14,         /* a user-accessible entry leads into the kernel half */
-    AUDIT_WRITE_EXECUTE = 15,    /* a page is writable and executable */
-    AUDIT_ENTRY = 16,            /* first instruction: user, executable, not writable */
-    AUDIT_STACK = 17,            /* word below the stack pointer: user, writable, not executable */
-    AUDIT_MESSAGE_PAGE = 18,     /* none configured, or its frame is not the thread's any more */
-    AUDIT_FAULT_ENDPOINT = 19,   /* none configured */
-    AUDIT_TABLE = 20,            /* no capability table configured */
-    AUDIT_ENTRY_STATE = 21,      /* entry, stack or FS base not canonical or not in the user half */
+    AUDIT_RSP0 = 9,            /* where the CPU saves a user's registers: the thread object */
+    AUDIT_IST = 10,            /* a stack for double fault, NMI, debug or machine check */
+    AUDIT_CPU_AREA = 11,       /* the per-CPU structure that GS names */
+    AUDIT_APIC = 12,           /* the local APIC's registers */
+    AUDIT_DIRECT_MAP = 13,     /* the kernel's window on physical memory */
+    AUDIT_USER_BIT = 14,       /* a user-accessible entry leads into the kernel half */
+    AUDIT_WRITE_EXECUTE = 15,  /* a page is writable and executable */
+    AUDIT_ENTRY = 16,          /* first instruction: user, executable, not writable */
+    AUDIT_STACK = 17,          /* word below the stack pointer: user, writable, not executable */
+    AUDIT_MESSAGE_PAGE = 18,   /* none configured, or its frame is not the thread's any more */
+    AUDIT_FAULT_ENDPOINT = 19, /* none configured */
+    AUDIT_TABLE = 20,          /* no capability table configured */
+    AUDIT_ENTRY_STATE = 21,    /* entry, stack or FS base not canonical or not in the user half */
 };
 
 struct audit_failure {
@@ -108,11 +108,11 @@ enum fault_kind {
     FAULT_PROTECTION = 3,  /* general protection, segment faults; access = error code */
     FAULT_DIVIDE = 4,
     FAULT_BREAKPOINT = 5,
-    FAULT_STEP = 6,        /* single step or debug register */
-    FAULT_FLOAT = 7,       /* x87 or SIMD exception */
+    FAULT_STEP = 6,  /* single step or debug register */
+    FAULT_FLOAT = 7, /* x87 or SIMD exception */
     FAULT_ALIGNMENT = 8,
     FAULT_OVERFLOW = 9,
-    FAULT_SYSCALL = 10,    /* a foreign thread's system call; registers as at the instruction */
+    FAULT_SYSCALL = 10, /* a foreign thread's system call; registers as at the instruction */
 };
 
 enum fault_access {
@@ -134,6 +134,8 @@ struct fault_message {
     struct space_walk walk; /* how far the walk of `address` got; levels = 0: not a page fault */
 };
 #define FAULT_WORDS (sizeof(struct fault_message) / 8)
+_Static_assert(__builtin_offsetof(struct fault_message, registers) == 4 * 8,
+               "the first four words travel in registers");
 _Static_assert(FAULT_WORDS <= 64, "fits a message");
 
 /* The label of the reply decides what becomes of the thread. */

@@ -125,13 +125,12 @@ void arch_large_split(uint64_t root, uaddr_t at, struct pool *pool) {
     *entry = arch_physical(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
 }
 
-/* The table of `level` on the way to `at` has `delta` more entries; tables that are empty now go. */
-static void count_and_prune(uint64_t root, uaddr_t at, uint32_t level, int32_t delta, struct pool *pool) {
+/* The table of `level` on the way to `at` is empty if any is: it goes, and those above that become so. */
+static void prune(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) {
     uint64_t *tables[5]; /* by level */
     tables[4] = arch_pointer(root);
     for (uint32_t above = 4; above > level; above--)
         tables[above - 1] = table_at(tables[above][pte_index(at, above)]);
-    count_entries(tables[level], delta);
     for (; level < 4 && is_empty(tables[level]); level++) {
         pool_give_table(pool, tables[level]);
         tables[level + 1][pte_index(at, level + 1)] = 0;
@@ -139,13 +138,20 @@ static void count_and_prune(uint64_t root, uaddr_t at, uint32_t level, int32_t d
     }
 }
 
-void arch_table_count(uint64_t root, uaddr_t at, int32_t delta, struct pool *pool) {
-    count_and_prune(root, at, 1, delta, pool);
+bool arch_table_add(const uint64_t *table, int32_t delta) {
+    count_entries(table, delta);
+    return is_empty(table);
 }
 
+void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool) { prune(root, at, 1, pool); }
+
 void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool) {
-    *arch_large_find(root, at) = 0;
-    count_and_prune(root, at, 2, -1, pool);
+    uint32_t level;
+    uint64_t *table = descend(root, at, 2, &level);
+    assert(level == 2 && (table[pte_index(at, 2)] & PTE_LARGE) != 0);
+    table[pte_index(at, 2)] = 0;
+    count_entries(table, -1);
+    prune(root, at, 2, pool);
 }
 
 /* The lowest address of the user half that is mapped; there is one. */
@@ -185,7 +191,8 @@ bool arch_table_reap(uint64_t root, struct pool *pool, void (*unmapped)(uint64_t
             removed++;
         }
     }
-    arch_table_count(root, at, -removed, pool);
+    count_entries(table, -removed);
+    prune(root, at, 1, pool);
     return true;
 }
 

@@ -70,27 +70,28 @@ void arch_restart_call(struct frame *frame) { frame->rip -= SYSCALL_BYTES; }
 
 _Noreturn void arch_enter_user(void) { user_return(); }
 
+/* Field by field: a structure literal would be built elsewhere and copied. */
 void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers) {
     const struct frame *frame = &thread->arch.frame;
-    *ret_registers = (struct thread_registers){.rax = frame->status,
-                                               .rbx = frame->rbx,
-                                               .rcx = frame->rcx,
-                                               .rdx = frame->words[0],
-                                               .rsi = frame->info,
-                                               .rdi = frame->target,
-                                               .rbp = frame->rbp,
-                                               .rsp = frame->rsp,
-                                               .r8 = frame->words[2],
-                                               .r9 = frame->words[3],
-                                               .r10 = frame->words[1],
-                                               .r11 = frame->r11,
-                                               .r12 = frame->r12,
-                                               .r13 = frame->r13,
-                                               .r14 = frame->r14,
-                                               .r15 = frame->r15,
-                                               .rip = frame->rip,
-                                               .rflags = frame->rflags,
-                                               .fs_base = thread->arch.fs_base};
+    ret_registers->rax = frame->status;
+    ret_registers->rbx = frame->rbx;
+    ret_registers->rcx = frame->rcx;
+    ret_registers->rdx = frame->words[0];
+    ret_registers->rsi = frame->info;
+    ret_registers->rdi = frame->target;
+    ret_registers->rbp = frame->rbp;
+    ret_registers->rsp = frame->rsp;
+    ret_registers->r8 = frame->words[2];
+    ret_registers->r9 = frame->words[3];
+    ret_registers->r10 = frame->words[1];
+    ret_registers->r11 = frame->r11;
+    ret_registers->r12 = frame->r12;
+    ret_registers->r13 = frame->r13;
+    ret_registers->r14 = frame->r14;
+    ret_registers->r15 = frame->r15;
+    ret_registers->rip = frame->rip;
+    ret_registers->rflags = frame->rflags;
+    ret_registers->fs_base = thread->arch.fs_base;
 }
 
 bool arch_registers_valid(const struct thread_registers *registers) {
