@@ -1,0 +1,335 @@
+/*
+ * How long does the kernel stay, with interrupts off, under the loads that take it longest?
+ *
+ * The machine counts time in instructions (suite.py --icount 0: one tick of the time-stamp counter each), so the figures
+ * are the same on every host. With its checks the kernel measures itself (INFO_LONGEST_STAY). Each case starts over,
+ * makes its load and holds the longest stay against STAY_LIMIT; a comment shows it and what it was.
+ */
+#include "kernel/abi/system.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "test/guest/lib/hooks.h"
+#include "test/guest/lib/roles.h"
+#include "test/guest/lib/test.h"
+#include "test/guest/lib/world.h"
+
+#define STAY_LIMIT 10000U /* instructions; what a program may have to wait for an interrupt beyond its device's time */
+/* Above the target, STAY_LIMIT, still: the figure when it was measured (with the kernel's checks) and 5 %. */
+#define OVER(figure) ((figure) + (figure) / 20U)
+#define LIMIT_MS 60000U /* of virtual time for one case */
+
+#define MIB_2 (1ULL << 21)
+#define GIB_512 (1ULL << 39)
+#define SOMEWHERE (4 * GIB_512)
+#define DERIVED 10000U
+#define LARGE_POOL_PAGES 512U
+
+static void start_over(void) {
+    test_limit_ms(LIMIT_MS);
+    (void)sys_system_info(INFO_LONGEST_STAY, 1);
+}
+
+/* The longest stay since then is at most `limit`. */
+static void check_stay(const char *name, uint64_t limit) {
+    uint64_t ticks = sys_system_info(INFO_LONGEST_STAY, 0).value, cause = sys_system_info(INFO_LONGEST_CALL, 0).value;
+    test_note("stay %s ticks=%lu cause=%lu", name, ticks, cause);
+    test_row(name);
+    CHECK(ticks > 0);
+    if (ticks > limit)
+        test_fail("the kernel stayed %lu instructions, %lu are allowed; cause %lu", ticks, limit, cause);
+    test_row(NULL);
+    (void)sys_system_info(INFO_LONGEST_STAY, 1);
+}
+
+/* ---- capabilities ---- */
+
+/* Room for `count` capabilities: tables of the largest size, in a pool of their own. */
+struct room {
+    cap_t tables[4];
+    cap_t pool;
+};
+
+static struct room make_room(void) {
+    struct room room = {.pool = world_pool(LARGE_POOL_PAGES)};
+    for (uint32_t i = 0; i < 4; i++) {
+        room.tables[i] = world_slot();
+        CHECK_STATUS(sys_object_create(room.pool, OBJECT_TABLE, TABLE_SLOTS_MAX, room.tables[i]), OK);
+    }
+    return room;
+}
+
+static cap_t room_table(const struct room *room, uint64_t index) { return room->tables[index / (TABLE_SLOTS_MAX - 1)]; }
+static cap_t room_slot(uint64_t index) { return 1 + index % (TABLE_SLOTS_MAX - 1); }
+
+static void derive_wide(const struct room *room, cap_t root) {
+    for (uint64_t i = 0; i < DERIVED; i++)
+        CHECK_STATUS(sys_cap_copy(room_table(room, i), room_slot(i), root, RIGHTS_ALL, 0), OK);
+}
+
+/* A chain: each from the one before. */
+static void derive_deep(const struct room *room, cap_t root) {
+    cap_t last = root, slots[2] = {world_slot(), world_slot()};
+    for (uint64_t i = 0; i < DERIVED; i++) {
+        CHECK_STATUS(sys_cap_copy(0, slots[i % 2], last, RIGHTS_ALL, 0), OK);
+        if (last != root)
+            CHECK_STATUS(sys_cap_move(room_table(room, i - 1), room_slot(i - 1), last), OK);
+        last = slots[i % 2];
+    }
+}
+
+static void stay_in_cap_revoke(void) {
+    struct room room = make_room();
+    cap_t root = world_copy(world.silence, RIGHTS_ALL, 0);
+    start_over();
+    derive_wide(&room, root);
+    check_stay("derive 10000, wide", STAY_LIMIT);
+    CHECK_STATUS(sys_cap_revoke(root), OK);
+    check_stay("revoke 10000, wide", STAY_LIMIT);
+    derive_deep(&room, root);
+    check_stay("derive 10000, deep", STAY_LIMIT);
+    CHECK_STATUS(sys_cap_revoke(root), OK);
+    check_stay("revoke 10000, deep", STAY_LIMIT);
+}
+
+/* The children become the grandparent's: all their depths change. */
+static void stay_in_cap_delete_of_a_parent(void) {
+    struct room room = make_room();
+    cap_t root = world_copy(world.silence, RIGHTS_ALL, 0);
+    derive_wide(&room, root);
+    start_over();
+    CHECK_STATUS(sys_cap_delete(0, root), OK);
+    cap_t next = world_copy(world.silence, RIGHTS_ALL, 0);
+    check_stay("delete the parent of 10000, wide", STAY_LIMIT);
+    CHECK_STATUS(sys_cap_delete(0, room.pool), OK);
+    check_stay("destroy the tables that hold 10000", OVER(80596));
+    room.pool = next;
+}
+
+static void stay_in_destruction_of_a_table(void) {
+    cap_t pool = world_pool(64), table = world_slot();
+    start_over();
+    CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, table), OK);
+    check_stay("create a table of 4096 slots", OVER(35625));
+    for (uint64_t i = 1; i < TABLE_SLOTS_MAX; i++)
+        CHECK_STATUS(sys_cap_copy(table, i, world.silence, RIGHTS_ALL, 0), OK);
+    start_over();
+    CHECK_STATUS(sys_cap_delete(0, table), OK);
+    check_stay("destroy a full table of 4096 slots", OVER(27947));
+    CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, table), OK);
+    check_stay("create it again in the same pool", STAY_LIMIT);
+}
+
+/* ---- pools ---- */
+
+static void stay_in_destruction_of_a_pool(void) {
+    cap_t memory = world_memory(8), large = hook_large_memory(1), slots = world_slots(320);
+    uint64_t frames = world_frames(LARGE_POOL_PAGES), more = world_frames(LARGE_POOL_PAGES);
+    cap_t pool = world_slot();
+    start_over();
+    CHECK_STATUS(sys_pool_create(world.region, frames, LARGE_POOL_PAGES, pool), OK);
+    check_stay("create a pool of 512 pages", OVER(42515));
+    CHECK_STATUS(sys_pool_extend(pool, world.region, more, LARGE_POOL_PAGES), OK);
+    check_stay("extend it by 512", OVER(43547));
+    for (uint64_t i = 0; i < 64; i++) {
+        cap_t space = slots + 5 * i;
+        CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, space), OK);
+        CHECK_STATUS(sys_space_map(space, memory, 0, 8, SOMEWHERE - 4 * PAGE_BYTES, READ_WRITE), OK);
+        CHECK_STATUS(sys_space_map(space, large, 0, MAP_PAGES_MAX, SOMEWHERE + MIB_2, READ_WRITE), OK);
+        CHECK_STATUS(sys_object_create(pool, OBJECT_THREAD, 0, space + 1), OK);
+        CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 64, space + 2), OK);
+        CHECK_STATUS(sys_cap_copy(space + 2, 1, space, RIGHTS_ALL, 0), OK);
+        CHECK_STATUS(sys_object_create(pool, OBJECT_ENDPOINT, 0, space + 3), OK);
+        CHECK_STATUS(sys_object_create(pool, OBJECT_NOTIFICATION, 0, space + 4), OK);
+    }
+    check_stay("fill it with 64 spaces and more", OVER(15215));
+    CHECK_STATUS(sys_cap_delete(0, pool), OK);
+    check_stay("destroy it", OVER(25020));
+}
+
+/* ---- mappings ---- */
+
+struct expectation {
+    const char *name;
+    uint64_t limit;
+};
+
+static void map_protect_unmap(cap_t space, cap_t memory, uaddr_t at, const struct expectation expected[static 3]) {
+    start_over();
+    CHECK_STATUS(sys_space_map(space, memory, 0, MAP_PAGES_MAX, at, READ_WRITE), OK);
+    check_stay(expected[0].name, expected[0].limit);
+    CHECK_STATUS(sys_space_protect(space, at, MAP_PAGES_MAX, MEMORY_READ), OK);
+    check_stay(expected[1].name, expected[1].limit);
+    CHECK_VALUE(sys_space_unmap(space, at, MAP_PAGES_MAX), MAP_PAGES_MAX);
+    check_stay(expected[2].name, expected[2].limit);
+}
+
+static void stay_in_space_map_of_512_pages(void) {
+    static const struct expectation small[] = {
+        {"map 512 pages", OVER(26181)}, {"protect 512 pages", OVER(146241)}, {"unmap 512 pages", OVER(27425)}};
+    static const struct expectation large[] = {
+        {"map 2 MiB", OVER(15432)}, {"protect 2 MiB", OVER(251250)}, {"unmap 2 MiB", OVER(15803)}};
+    cap_t space = world_create(OBJECT_SPACE, 0), memory = hook_large_memory(2);
+    map_protect_unmap(space, memory, SOMEWHERE - 200 * PAGE_BYTES, small); /* six tables */
+    map_protect_unmap(space, memory, SOMEWHERE, large);
+    for (uint64_t i = 0; i < 2; i++)
+        CHECK_STATUS(sys_space_map(space, memory, i * MAP_PAGES_MAX, MAP_PAGES_MAX, SOMEWHERE + i * MIB_2, READ_WRITE),
+                     OK);
+    start_over();
+    CHECK_STATUS(sys_space_protect(space, SOMEWHERE + PAGE_BYTES, MAP_PAGES_MAX, MEMORY_READ), OK);
+    check_stay("split two pages of 2 MiB", OVER(212433));
+    CHECK_VALUE(sys_space_unmap(space, SOMEWHERE + PAGE_BYTES, MAP_PAGES_MAX), MAP_PAGES_MAX);
+    check_stay("unmap across the two", OVER(25248));
+    CHECK_STATUS(sys_cap_delete(0, space), OK);
+    check_stay("destroy the space", OVER(24924));
+}
+
+/* As many runs as there can be, each with tables of its own, and then one that fails: all go again. */
+static void stay_in_space_map_list(void) {
+    struct map_run runs[MAP_RUNS_MAX];
+    cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(MAP_PAGES_MAX / MAP_RUNS_MAX);
+    for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
+        runs[i] = (struct map_run){.memory = memory,
+                                   .page_count = MAP_PAGES_MAX / MAP_RUNS_MAX,
+                                   .at = SOMEWHERE + i * GIB_512 - 16 * PAGE_BYTES,
+                                   .flags = READ_WRITE};
+    start_over();
+    memcpy(program.message->data, runs, sizeof(runs));
+    CHECK_STATUS(sys_space_map_list(space, MAP_RUNS_MAX), OK);
+    check_stay("map 16 runs", OVER(106131));
+    for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
+        CHECK_VALUE(sys_space_unmap(space, runs[i].at, runs[i].page_count), runs[i].page_count);
+    runs[MAP_RUNS_MAX - 1].memory = 0;
+    memcpy(program.message->data, runs, sizeof(runs));
+    CHECK_STATUS(sys_space_map_list(space, MAP_RUNS_MAX), E_CAP);
+    check_stay("map 15 runs in vain", OVER(120471));
+}
+
+static void stay_in_memory_fill_and_copy(void) {
+    cap_t memory = world_memory(2);
+    start_over();
+    CHECK_STATUS(sys_memory_fill(memory, 0, BYTES_MAX, 5), OK);
+    check_stay("fill 4096 bytes", STAY_LIMIT);
+    CHECK_STATUS(sys_memory_copy(memory, PAGE_BYTES, memory, 0, BYTES_MAX), OK);
+    check_stay("copy 4096 bytes", STAY_LIMIT);
+    CHECK_STATUS(sys_memory_copy(memory, PAGE_BYTES + 3, memory, 1, BYTES_MAX - 8), OK);
+    check_stay("copy 4088 bytes, unaligned", STAY_LIMIT);
+}
+
+/* ---- time and messages ---- */
+
+#define TIMERS 300U
+#define WAITERS 40U
+
+static void stay_when_many_deadlines_come_at_once(void) {
+    struct worker workers[WAITERS];
+    cap_t timers = world_slots(TIMERS), endpoint = world_create(OBJECT_ENDPOINT, 0);
+    uint64_t when_ns = world_now() + 50000000;
+    for (uint32_t i = 0; i < WAITERS; i++)
+        role_start_call_until(&workers[i], (struct worker_plan){0}, endpoint, when_ns);
+    for (uint32_t i = 0; i < TIMERS; i++) {
+        CHECK_STATUS(sys_object_create(world.pool, OBJECT_NOTIFICATION, 0, timers + i), OK);
+        CHECK_STATUS(sys_signal_timer(timers + i, 1, when_ns), OK);
+    }
+    CHECK(world_now() < when_ns);
+    start_over();
+    worker_let_run(60000000);
+    check_stay("340 deadlines at once", STAY_LIMIT);
+    for (uint32_t i = 0; i < TIMERS; i++)
+        CHECK_VALUE(sys_signal_poll(timers + i), 1);
+    for (uint32_t i = 0; i < WAITERS; i++) {
+        worker_join(&workers[i]);
+        CHECK_STATUS(workers[i].view->out[CALL_STATUS], E_TIMEOUT);
+    }
+}
+
+/* Messages that can't be delivered: the receiver has no slots for their four capabilities. */
+static void stay_in_ep_wait_with_bad_messages(void) {
+    struct worker workers[WAITERS];
+    struct message message;
+    uint64_t badge, cancels = 0, status;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    for (uint32_t i = 0; i < WAITERS; i++) {
+        role_start_call(&workers[i], (struct worker_plan){0}, endpoint, MESSAGE_INFO(0, MESSAGE_WORDS, MESSAGE_CAPS));
+        for (uint32_t cap = 0; cap < MESSAGE_CAPS; cap++)
+            workers[i].message->send_caps[cap] = world.silence;
+    }
+    worker_let_run(10000000);
+    for (uint32_t cap = 0; cap + 1 < MESSAGE_CAPS; cap++) /* the last of them is missing */
+        program.message->receive_caps[cap] = world_slot();
+    program.message->receive_caps[MESSAGE_CAPS - 1] = 0;
+    start_over();
+    while ((status = ep_wait(endpoint, 0, &message, &badge)) == E_CANCEL)
+        cancels++;
+    CHECK_STATUS(status, E_TIMEOUT);
+    CHECK(cancels >= 4);
+    check_stay("40 messages that can't be delivered", OVER(12115));
+    for (uint32_t i = 0; i < WAITERS; i++) {
+        worker_join(&workers[i]);
+        CHECK_STATUS(workers[i].view->out[CALL_STATUS], E_RECEIVE);
+    }
+}
+
+static void stay_in_destruction_of_an_endpoint(void) {
+    struct worker workers[WAITERS];
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), notification = world_create(OBJECT_NOTIFICATION, 0);
+    for (uint32_t i = 0; i < WAITERS; i++) {
+        if (i % 2 == 0)
+            role_start_call(&workers[i], (struct worker_plan){0}, endpoint, 0);
+        else
+            role_start_wait(&workers[i], (struct worker_plan){0}, role_signal_wait, notification);
+    }
+    worker_let_run(10000000);
+    start_over();
+    CHECK_STATUS(sys_cap_revoke(endpoint), OK);
+    CHECK_STATUS(sys_cap_delete(0, endpoint), OK);
+    check_stay("destroy an endpoint with 20 senders", OVER(10055));
+    CHECK_STATUS(sys_cap_revoke(notification), OK);
+    CHECK_STATUS(sys_cap_delete(0, notification), OK);
+    check_stay("destroy a notification with 20 waiters", OVER(10119));
+    for (uint32_t i = 0; i < WAITERS; i++)
+        worker_join(&workers[i]);
+}
+
+static void stay_in_ep_call_with_the_longest_message(void) {
+    struct worker worker;
+    struct message message;
+    uint64_t badge;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    role_start_call(&worker, (struct worker_plan){0}, endpoint, MESSAGE_INFO(0, MESSAGE_WORDS, MESSAGE_CAPS));
+    for (uint32_t cap = 0; cap < MESSAGE_CAPS; cap++) {
+        worker.message->send_caps[cap] = world.silence;
+        program.message->receive_caps[cap] = world_slot();
+    }
+    start_over();
+    CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
+    message.info = MESSAGE_INFO(0, MESSAGE_WORDS, 0);
+    CHECK_STATUS(ep_reply(0, &message), OK);
+    worker_join(&worker);
+    check_stay("call of 64 words and 4 capabilities, fault", STAY_LIMIT);
+}
+
+/* ---- threads ---- */
+
+static void stay_in_thread_configure_and_handover(void) {
+    struct worker worker;
+    worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
+    struct thread_registers entry = worker_entry_state(&worker, role_nothing);
+    cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
+    struct thread_config config = {.table = worker.table,
+                                   .fault_endpoint = world.faults,
+                                   .message_memory = worker.window,
+                                   .message_offset_pages = WORKER_STACK_PAGES,
+                                   .notification = notification,
+                                   .priority = PRIORITY_WORKER};
+    start_over();
+    CHECK_STATUS(worker_configure(worker.thread, &config, 0x7f), OK);
+    check_stay("configure every field of a thread", STAY_LIMIT);
+    CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, 0), OK);
+    check_stay("handover", OVER(70812));
+}
+
+SUITE(CASE(stay_in_cap_revoke), CASE(stay_in_cap_delete_of_a_parent), CASE(stay_in_destruction_of_a_table),
+      CASE(stay_in_destruction_of_a_pool), CASE(stay_in_space_map_of_512_pages), CASE(stay_in_space_map_list),
+      CASE(stay_in_memory_fill_and_copy), CASE(stay_when_many_deadlines_come_at_once),
+      CASE(stay_in_ep_wait_with_bad_messages), CASE(stay_in_destruction_of_an_endpoint),
+      CASE(stay_in_ep_call_with_the_longest_message), CASE(stay_in_thread_configure_and_handover));
