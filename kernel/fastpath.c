@@ -23,20 +23,30 @@ static inline bool can_take_over(const struct cpu *cpu, const struct thread *thr
            cpu->ready_bitmap >> thread->priority == 0;
 }
 
+/* Words only: no capabilities, no flags. Those beyond the registers need both message pages. */
+static inline bool can_move_message(const struct thread *from, const struct thread *to) {
+    uint64_t info = from->arch.frame.info;
+    return transfer_is_short(info) || ((uint32_t)info <= MESSAGE_WORDS && from->message != NULL && to->message != NULL);
+}
+
 static inline void move_message(const struct thread *from, struct thread *to, uint64_t target) {
+    uint64_t info = from->arch.frame.info;
     transfer_registers(from, to);
+    if (!transfer_is_short(info))
+        transfer_long_words(from, to, message_words(info));
     to->arch.frame.target = target;
-    to->arch.frame.info = from->arch.frame.info;
+    to->arch.frame.info = info;
     to->arch.frame.status = OK;
 }
 
 bool fastpath_call(struct cpu *cpu, struct thread *self) {
     const struct cap_slot *slot = endpoint_slot(self, ENDPOINT_CALL);
-    if (slot == NULL || !transfer_is_short(self->arch.frame.info))
+    if (slot == NULL)
         return false;
     struct endpoint *endpoint = cap_object(slot);
     struct thread *receiver = queue_first(&endpoint->receivers);
-    if (receiver == NULL || receiver->wait.left != NULL || !can_take_over(cpu, receiver))
+    if (receiver == NULL || receiver->wait.left != NULL || !can_take_over(cpu, receiver) ||
+        !can_move_message(self, receiver))
         return false;
 
     queue_leave_alone(receiver);
@@ -49,7 +59,7 @@ bool fastpath_call(struct cpu *cpu, struct thread *self) {
 
 bool fastpath_reply_wait(struct cpu *cpu, struct thread *self) {
     const struct cap_slot *slot = endpoint_slot(self, ENDPOINT_WAIT);
-    if (slot == NULL || cap_is_empty(&self->reply) || !transfer_is_short(self->arch.frame.info))
+    if (slot == NULL || cap_is_empty(&self->reply))
         return false;
     struct endpoint *endpoint = cap_object(slot);
     struct thread *waiting = cap_object(&self->reply);
@@ -57,7 +67,7 @@ bool fastpath_reply_wait(struct cpu *cpu, struct thread *self) {
     bool resumes = waiting->state == THREAD_IN_FAULT;
     if (!heap_is_empty(&endpoint->senders) || !heap_is_empty(&endpoint->receivers) ||
         (notification != NULL && notification->bits != 0) || !can_take_over(cpu, waiting) ||
-        (resumes && message_label(self->arch.frame.info) != FAULT_RESUME))
+        !can_move_message(self, waiting) || (resumes && message_label(self->arch.frame.info) != FAULT_RESUME))
         return false;
 
     if (!resumes)

@@ -1,5 +1,5 @@
 /*
- * The common case of a call and of its answer, done straight: a short message, a thread on the other side that waits
+ * The common case of a call and of its answer, done straight: a message of words alone, a thread on the other side that waits
  * for it on this CPU, nobody ready who would come first. Whatever is otherwise, the functions change nothing, return
  * false, and endpoint.c does the work; what they do is what endpoint.c would have done.
  */

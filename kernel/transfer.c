@@ -58,8 +58,8 @@ enum status transfer_message(struct thread *from, struct thread *to, uint64_t in
             return status;
         for (uint32_t i = 0; i < caps; i++)
             cap_derive(moves.to[i], moves.from[i], cap_rights(moves.from[i]), moves.from[i]->data);
-        for (uint32_t i = MESSAGE_REGISTERS; i < words; i++)
-            to->message->words[i] = from->message->words[i];
+        if (words > MESSAGE_REGISTERS)
+            transfer_long_words(from, to, words);
     }
     *ret_info = info & ~MESSAGE_DEADLINE;
     return OK;

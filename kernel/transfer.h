@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "kernel/string.h"
 #include "kernel/thread.h"
 
 /* A message that is all in registers: up to MESSAGE_REGISTERS words, no capabilities, no flags. */
@@ -22,6 +23,12 @@ MUST_USE enum status transfer_message(struct thread *from, struct thread *to, ui
 /* Make the message of `from`, which is in a fault, in the registers and message page of `to`. Cannot fail: a receiver
  * without a message page gets the first words only. */
 void transfer_fault(const struct thread *from, struct thread *to, uint64_t *ret_info);
+
+/* Copy the words beyond the registers; both threads have message pages, `words` > MESSAGE_REGISTERS. */
+static inline void transfer_long_words(const struct thread *from, struct thread *to, uint32_t words) {
+    memory_move(&to->message->words[MESSAGE_REGISTERS], &from->message->words[MESSAGE_REGISTERS],
+                (words - MESSAGE_REGISTERS) * sizeof(uint64_t));
+}
 
 /* Copy the register words. */
 static inline void transfer_registers(const struct thread *from, struct thread *to) {
