@@ -123,7 +123,11 @@ void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count) {
     (void)page_count;
 }
 void arch_relax(void) {}
-void arch_idle(void) { panic("idle: the test has no thread that can run"); }
+void arch_idle(void) {
+    if (machine.idle == NULL)
+        panic("idle: the test has no thread that can run");
+    machine.idle();
+}
 void arch_restart_call(struct frame *frame) { frame->rip -= 2; }
 
 bool arch_registers_valid(const struct thread_registers *registers) { return registers->rip < USER_LIMIT; }
@@ -157,8 +161,8 @@ uint64_t arch_boot_ticks(void) { return 0; }
 uint64_t arch_ticks_to_ns(uint64_t ticks) { return ticks; }
 void arch_timer_arm(uint64_t deadline_ns) { machine.armed_ns = deadline_ns; }
 
-void arch_irq_mask(uint32_t line) { (void)line; }
-void arch_irq_unmask(uint32_t line) { (void)line; }
+void arch_irq_mask(uint32_t line) { machine.unmasked_lines &= ~(1U << line); }
+void arch_irq_unmask(uint32_t line) { machine.unmasked_lines |= 1U << line; }
 void arch_irq_hold(uint32_t line) { (void)line; }
 uint64_t arch_port_read(uint16_t port, uint32_t width_bytes) { return port + width_bytes; }
 void arch_port_write(uint16_t port, uint32_t width_bytes, uint64_t value) {

@@ -20,7 +20,7 @@ uint32_t model_add_object(enum object_type type, uint32_t pool) {
     struct model_object *object = &model.objects[id];
     memset(object, 0, sizeof(*object));
     object->type = type;
-    object->pool = pool;
+    object->payer = pool;
     if (type == OBJECT_THREAD) {
         object->thread.message_frame = MODEL_NONE;
         object->thread.deadline_ns = DEADLINE_NEVER;
@@ -112,7 +112,7 @@ void model_remove(uint32_t place) {
     memset(&model.caps[place], 0, sizeof(model.caps[place]));
     model.cap_total--;
     struct model_object *object = &model.objects[cap.object];
-    if (object->first_cap == 0 && (object->pool != 0 || object->type == OBJECT_POOL))
+    if (object->first_cap == 0 && (object->payer != 0 || object->type == OBJECT_POOL))
         object->dying = true;
 }
 
@@ -150,14 +150,14 @@ bool model_descends(uint32_t place, uint32_t from) {
 
 static void kill_all_in(uint32_t pool) {
     for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
-        if (model.objects[id].type != OBJECT_NONE && model.objects[id].pool == pool)
+        if (model.objects[id].type != OBJECT_NONE && model.objects[id].payer == pool)
             model.objects[id].dying = true;
     }
 }
 
 static bool pool_is_empty(uint32_t pool) {
     for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
-        if (model.objects[id].type != OBJECT_NONE && model.objects[id].pool == pool)
+        if (model.objects[id].type != OBJECT_NONE && model.objects[id].payer == pool)
             return false;
     }
     return true;
@@ -211,7 +211,7 @@ static bool end(uint32_t id) {
             return false;
         for (uint32_t i = 0; i < MODEL_FRAMES; i++) {
             if (model.frames[i].pool == id)
-                model.frames[i].pool = 0, model.frames[i].open = true;
+                model.frames[i].pool = 0, model.frames[i].open = OPEN_CLEARED;
         }
         return true;
     case OBJECT_NONE:

@@ -18,10 +18,10 @@
 #include "kernel/abi/thread.h"
 
 #define MODEL_OBJECTS 256U
-#define MODEL_SLOTS 64U    /* of each table; slots beyond are not used by the driver */
-#define MODEL_FRAMES 192U  /* frames that the driver uses */
-#define MODEL_WORDS 128U   /* of each frame: all of a message page but its data */
-#define MODEL_PAGES 96U    /* mapped pages of a space */
+#define MODEL_SLOTS 64U   /* of each table; slots beyond are not used by the driver */
+#define MODEL_FRAMES 288U /* frames that the driver uses */
+#define MODEL_WORDS 128U  /* of each frame: all of a message page but its data */
+#define MODEL_PAGES 96U   /* mapped pages of a space */
 #define MODEL_NONE UINT32_MAX
 #define MODEL_BLOCKED 254U /* not a status: the caller has none yet */
 
@@ -32,7 +32,7 @@ enum { WORD_SEND = 64, WORD_RECEIVE = 68, WORD_DEADLINE = 72 };
 enum model_place { PLACE_REPLY, PLACE_TABLE, PLACE_SPACE, PLACE_FAULT, PLACE_NOTIFICATION, PLACE_MESSAGE, PLACES };
 
 struct model_cap {
-    uint32_t object;       /* 0 = empty; of a Reply the thread that waits */
+    uint32_t object; /* 0 = empty; of a Reply the thread that waits */
     enum object_type type;
     uint32_t rights;
     uint64_t data;
@@ -69,24 +69,41 @@ struct model_page {
 struct model_object {
     enum object_type type; /* OBJECT_NONE = this id is free */
     bool dying;
-    uint32_t pool;      /* what paid for it; 0 = boot */
+    uint32_t payer;     /* the pool that paid for it; 0 = boot */
     uint32_t first_cap; /* place; 0 = none */
     uint32_t cap_total;
     const void *kernel; /* the kernel's object, for comparison only */
     union {
         struct model_thread thread;
-        struct { uint64_t slot_count; } table;
-        struct { uint64_t bits, timer_bits, timer_ns; uint32_t bound; } notification;
-        struct { uint64_t frame_count, note_count; } pool;
-        struct { uint32_t page_count; struct model_page pages[MODEL_PAGES]; } space;
-        struct { uint64_t bits[MODEL_SLOTS]; } irq;
+        struct {
+            uint64_t slot_count;
+        } table;
+        struct {
+            uint64_t bits, timer_bits, timer_ns;
+            uint32_t bound;
+        } notification;
+        struct {
+            uint64_t frame_count, note_count;
+        } pool;
+        struct {
+            uint32_t page_count;
+            struct model_page pages[MODEL_PAGES];
+        } space;
+        struct {
+            uint64_t bits[MODEL_SLOTS];
+        } irq;
     };
 };
 
 struct model_frame {
     uint32_t pool;  /* 0 = a user's */
     uint32_t count; /* mappings and message pages */
-    bool open;      /* came back from a pool: cleared, or as it was if the pool never used it */
+    enum {
+        OPEN_NOT,
+        OPEN_CLEARED,
+        OPEN_FAULT
+    } open; /* what the words may be now is not said in full: cleared, or as
+                         before if the pool never used the frame; or a fault's words, of which the first are known */
     uint64_t words[MODEL_WORDS];
 };
 
@@ -100,9 +117,9 @@ struct model {
     uint64_t now_ns;
     uint64_t arrivals;
     int64_t stamp, front_stamp;
-    bool reaping;       /* threads that are woken now are woken in any order */
-    bool memory_failed; /* the kernel said E_MEMORY: right if the model cannot tell */
-    uint32_t created;   /* the object that the last call made; 0 = none */
+    bool reaping;          /* threads that are woken now are woken in any order */
+    bool memory_failed;    /* the kernel said E_MEMORY: right if the model cannot tell */
+    uint32_t created;      /* the object that the last call made; 0 = none */
     const char *objection; /* NULL, or what the kernel did that it may not */
 };
 extern struct model model;
@@ -143,6 +160,7 @@ void model_wait_at(uint32_t thread, uint32_t object);
 uint32_t model_first_waiter(uint32_t object, enum thread_run_state one, enum thread_run_state other);
 void model_raise(uint32_t notification, uint64_t bits);
 void model_timer(uint64_t now_ns, bool slice_is_over);
+bool model_is_idle(void); /* nobody can run */
 /* The kernel is left, and `chosen` runs (0 = nobody): may it? */
 void model_leave(uint32_t chosen);
 
@@ -158,7 +176,7 @@ typedef uint64_t model_handler(uint32_t self, const uint64_t *a, uint64_t *ret_v
 model_handler model_cap_copy, model_cap_move, model_cap_delete, model_cap_revoke, model_thread_configure,
     model_thread_handover, model_thread_resume, model_thread_suspend, model_thread_read, model_thread_write,
     model_signal_raise, model_signal_wait, model_signal_poll, model_signal_timer, model_irq_bind, model_irq_ack,
-    model_clock_read, model_system_info;
+    model_port_read, model_port_write, model_clock_read, model_system_info;
 model_handler model_memory_derive, model_memory_fill, model_memory_copy, model_pool_create, model_pool_extend,
     model_object_create, model_space_map, model_space_unmap, model_space_protect, model_space_query;
 

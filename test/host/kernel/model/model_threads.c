@@ -1,7 +1,6 @@
 /*
  * Who runs, who waits for what, and what the clock ends.
  */
-#include "kernel/sched.h" /* SLICE_NS */
 #include "test/host/kernel/model/model.h"
 
 void model_ready(uint32_t id) {
@@ -26,6 +25,8 @@ static int64_t highest_ready(void) {
     }
     return highest;
 }
+
+bool model_is_idle(void) { return model.current == 0 && highest_ready() < 0; }
 
 void model_swap(uint32_t running, enum thread_run_state state, uint32_t next) {
     bool higher_waits = highest_ready() > (int64_t)model_thread(next)->priority;
