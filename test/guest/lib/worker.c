@@ -74,7 +74,7 @@ static cap_t make_fault_endpoint(struct worker *worker) {
 }
 
 void worker_make(struct worker *worker, struct worker_plan plan) {
-    *worker = (struct worker){.space = plan.space, .table = INIT_CAP_TABLE};
+    *worker = (struct worker){.space = plan.space, .table = plan.table != 0 ? plan.table : INIT_CAP_TABLE};
     if (plan.space == 0)
         worker->space = plan.own_space ? worker_space() : INIT_CAP_SPACE;
     if (plan.own_table)

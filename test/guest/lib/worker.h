@@ -23,6 +23,7 @@
 #define WORKER_TABLE_SLOTS 64U
 #define VIEW_CAPS 16U
 #define VIEW_VALUES 256U
+#define VIEW_BYTES 1024U
 
 /* The page that the main thread and a worker share. What the fields mean is up to the case. */
 struct worker_view {
@@ -30,6 +31,7 @@ struct worker_view {
     cap_t caps[VIEW_CAPS];        /* slots in the worker's table */
     volatile uint64_t in[16];
     volatile uint64_t out[VIEW_VALUES];
+    uint8_t kept[VIEW_BYTES]; /* structures that the worker needs */
 };
 _Static_assert(sizeof(struct worker_view) <= PAGE_BYTES, "one page");
 
@@ -39,6 +41,7 @@ struct worker_plan {
     worker_code *code;
     bool own_space;       /* run in a new space; worker.space */
     bool own_table;       /* use a new table; worker.table. worker_give puts capabilities there */
+    cap_t table;          /* use this one */
     cap_t space;          /* run in this one, which has the program's code (worker_space) */
     cap_t fault_endpoint; /* 0: world.faults */
     cap_t pool;           /* 0: the scratch pool */
