@@ -60,7 +60,7 @@ void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool);
 void arch_large_make(uint64_t root, uaddr_t at, uint64_t entry, struct pool *pool);
 void arch_large_split(uint64_t root, uaddr_t at, struct pool *pool);
 void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool);
-/* Take one table or large page out of the user half, calling `unmapped` for each leaf frame in it. False when none is
+/* Take a large page or part of a table out of the user half, calling `unmapped` for each leaf frame in it. False when none is
  * left. For the end of a space: no CPU uses it any more. */
 bool arch_table_reap(uint64_t root, struct pool *pool, void (*unmapped)(uint64_t frame));
 

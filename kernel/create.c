@@ -70,6 +70,9 @@ struct result sys_object_create(cap_t pool, uint64_t type, uint64_t argument, ca
         status = table_find_empty(self, slot, &to);
     if (status != OK)
         return result(status);
+    uint64_t table_bytes = type == OBJECT_TABLE ? argument * sizeof(struct cap_slot) : 0;
+    if (table_bytes > POOL_PREPARE_FRAMES * PAGE_BYTES && !pool_prepare(cap_object(pool_cap), table_bytes / PAGE_BYTES))
+        return result(CALL_RESTART);
     struct object *object = make(cap_object(pool_cap), (enum object_type)type, argument);
     if (object == NULL)
         return result(E_MEMORY);

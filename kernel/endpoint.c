@@ -10,7 +10,7 @@
 #include "kernel/table.h"
 #include "kernel/transfer.h"
 
-#define SENDERS_REFUSED_MAX 8U /* senders whose message can't be delivered, in one go */
+#define SENDERS_REFUSED_MAX 4U /* senders whose message can't be delivered, in one go */
 
 struct endpoint *endpoint_make(struct pool *pool) {
     struct endpoint *endpoint = pool_take(pool, sizeof(struct endpoint));

@@ -78,12 +78,12 @@ bool reaper_is_idle(void) { return queue_first == NULL; }
 /* What a step takes, in the budget's units. */
 static uint32_t step_cost(const struct object *object) {
     switch ((enum object_type)object->type) {
-    case OBJECT_SPACE: /* a table of 512 entries */
+    case OBJECT_SPACE: /* many entries */
     case OBJECT_POOL:  /* several frames to clear */
         return REAPER_BUDGET;
-    case OBJECT_TABLE:  /* 16 slots */
+    case OBJECT_TABLE:  /* several slots */
     case OBJECT_THREAD: /* a frame to clear */
-        return REAPER_BUDGET / 4;
+        return REAPER_BUDGET / 2;
     case OBJECT_NONE:
     case OBJECT_MEMORY:
     case OBJECT_ENDPOINT:

@@ -45,4 +45,4 @@ void object_kill(struct object *object);
 bool reaper_run(uint32_t budget);
 bool reaper_is_idle(void); /* nothing is dead */
 
-#define REAPER_BUDGET 16U /* steps of at most a few hundred instructions; dissolving a pool takes several at once */
+#define REAPER_BUDGET 8U /* steps of at most a few hundred instructions; dissolving a pool takes several at once */

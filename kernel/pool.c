@@ -67,7 +67,8 @@ struct pool *pool_make(uint64_t first_frame, uint64_t frame_count) {
     object_init(&pool->object, OBJECT_POOL, NULL, 0);
     list_append(&all_pools, &pool->object.in_pool);
     list_init(&pool->objects);
-    pool->first_chunk = (struct pool_chunk){.first_frame = first_frame, .frame_count = frame_count, .used = 1};
+    pool->first_chunk =
+        (struct pool_chunk){.first_frame = first_frame, .frame_count = frame_count, .used = 1, .cleared = 1};
     pool->chunks = &pool->first_chunk;
     pool->frame_count = frame_count;
     pool->free_frames = frame_count - 1;
@@ -141,6 +142,30 @@ static struct pool_run *run_from_lists(struct pool *pool, uint32_t order) {
     return run;
 }
 
+/* Clear the chunk's frames up to `end`, at most `budget` of them; how many were. */
+static uint64_t clear_chunk(struct pool_chunk *chunk, uint64_t end, uint64_t budget) {
+    uint64_t count = 0;
+    while (chunk->cleared < end && count < budget) {
+        memory_clear(arch_pointer((chunk->first_frame + chunk->cleared) * PAGE_BYTES), PAGE_BYTES);
+        chunk->cleared++;
+        count++;
+    }
+    return count;
+}
+
+bool pool_prepare(struct pool *pool, uint64_t frame_count) {
+    uint64_t budget = POOL_PREPARE_FRAMES;
+    for (struct pool_chunk *chunk = pool->chunks; chunk != NULL; chunk = chunk->next) {
+        uint64_t end = chunk->used + 2 * frame_count; /* with what is skipped for alignment */
+        if (end > chunk->frame_count)
+            end = chunk->frame_count;
+        budget -= clear_chunk(chunk, end, budget);
+        if (chunk->cleared < end)
+            return false;
+    }
+    return true;
+}
+
 /* From the part of a chunk that was never used; what is skipped to reach an aligned frame is listed. */
 static void *run_from_chunks(struct pool *pool, uint32_t order) {
     uint64_t frame_count = 1ULL << order;
@@ -150,7 +175,7 @@ static void *run_from_chunks(struct pool *pool, uint32_t order) {
         if (first + frame_count > end)
             continue;
         chunk->used = first + frame_count - chunk->first_frame;
-        memory_clear(arch_pointer(unused * PAGE_BYTES), (first + frame_count - unused) * PAGE_BYTES);
+        clear_chunk(chunk, chunk->used, UINT64_MAX);
         for (; unused < first; unused++)
             join_and_push(pool, arch_pointer(unused * PAGE_BYTES), 0);
         return arch_pointer(first * PAGE_BYTES);
@@ -284,7 +309,7 @@ bool pool_dissolve_step(struct pool *pool) {
         bool is_header = chunk == &pool->first_chunk && chunk->frame_count == 0;
         if (is_header)
             break;
-        if (chunk->frame_count < chunk->used)
+        if (chunk->frame_count < chunk->used) /* the others hold nothing of the kernel's */
             memory_clear(arch_pointer(frame * PAGE_BYTES), PAGE_BYTES);
         frame_set_type(frame, FRAME_USER, 0);
     }

@@ -22,7 +22,8 @@ struct pool_chunk {
     struct pool_chunk *next;
     uint64_t first_frame;
     uint64_t frame_count;
-    uint64_t used; /* frames handed out from its front */
+    uint64_t used;    /* frames handed out from its front */
+    uint64_t cleared; /* frames from its front that have been cleared; at least `used` */
 };
 
 extern struct list all_pools; /* object.in_pool: a pool is in no pool, but in this list */
@@ -50,6 +51,13 @@ struct pool {
  * bookkeeping takes the first frame. Published by the caller's cap_set_first.
  */
 struct pool *pool_make(uint64_t first_frame, uint64_t frame_count);
+
+/*
+ * Have `frame_count` more frames cleared, if there are that many. False: more are to be cleared; call again, after
+ * interrupts had their chance. What needs many frames at once calls it first; for few, taking them is quick enough.
+ */
+bool pool_prepare(struct pool *pool, uint64_t frame_count);
+#define POOL_PREPARE_FRAMES 8U /* cleared in one go */
 
 /* 2^order contiguous frames, as `type` FRAME_OBJECT or FRAME_TABLE; NULL: not there. */
 void *pool_take_run(struct pool *pool, uint32_t order, enum frame_type type);

@@ -10,7 +10,8 @@
 
 #define RIGHTS_MASK (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 #define CACHE_MASK (MAP_UNCACHED | MAP_WRITE_COMBINING)
-#define TABLE_PAGES 512U /* what one last-level table maps */
+#define TABLE_PAGES 512U  /* what one last-level table maps */
+#define TABLES_PER_RUN 6U /* new tables for one run at most: two of each level below the root */
 
 struct space *space_make(struct pool *pool) {
     void *root = pool_take_run(pool, 0, FRAME_TABLE);
@@ -28,7 +29,7 @@ struct space *space_make(struct pool *pool) {
 }
 
 static void release_leaf(uint64_t frame) {
-    if (frame < ledger.frame_count && frame_type(frame) == FRAME_USER)
+    if (frame_type(frame) == FRAME_USER) /* device memory is not counted */
         frame_release(frame);
 }
 
@@ -296,6 +297,8 @@ struct result sys_space_map_list(cap_t space, uint64_t run_count) {
     struct map_run runs[MAP_RUNS_MAX];
     memory_move(runs, self->message->data, run_count * sizeof(struct map_run));
     struct space *target = cap_object(slot);
+    if (!pool_prepare(target->object.pool, run_count * TABLES_PER_RUN))
+        return result(CALL_RESTART);
     uint64_t total = 0, where = 0, done = 0;
     while (status == OK && done < run_count) {
         total += runs[done].page_count <= MAP_PAGES_MAX ? runs[done].page_count : MAP_PAGES_MAX + 1;
@@ -321,12 +324,34 @@ struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
     return status != OK ? result(status) : result_value(unmap_range(cap_object(slot), at, page_count));
 }
 
-/* The leaf entry of a page: of a large one or in a table; NULL: not mapped. */
-static uint64_t *find_leaf(const struct space *space, uaddr_t page) {
-    uint64_t *table = arch_table_find(space->root, page);
-    if (table == NULL)
-        return arch_large_find(space->root, page);
-    return table[arch_table_index(page)] == 0 ? NULL : &table[arch_table_index(page)];
+/* The part of a run that lies in one table, or in one large page: are all pages there, and may they have these rights? */
+static struct result check_protect(const struct space *space, uaddr_t at, uint64_t count, uint64_t rights) {
+    const uint64_t *table = arch_table_find(space->root, at);
+    const uint64_t *large = table == NULL ? arch_large_find(space->root, at) : NULL;
+    if (large != NULL) {
+        bool allowed = (arch_entry_limit(*large) & rights) == rights;
+        return (struct result){.status = allowed ? OK : E_RIGHTS, .value = allowed ? 0 : at};
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t entry = table == NULL ? 0 : table[arch_table_index(at) + i];
+        if (entry == 0)
+            return (struct result){.status = E_EMPTY, .value = at + i * PAGE_BYTES};
+        if ((arch_entry_limit(entry) & rights) != rights)
+            return (struct result){.status = E_RIGHTS, .value = at + i * PAGE_BYTES};
+    }
+    return result(OK);
+}
+
+/* The same part, whose pages are all there; it cuts no large page. */
+static void protect_part(const struct space *space, uaddr_t at, uint64_t count, uint64_t rights) {
+    uint64_t *table = arch_table_find(space->root, at);
+    if (table == NULL) {
+        uint64_t *large = arch_large_find(space->root, at);
+        *large = arch_entry_protect(*large, (uint32_t)rights);
+        return;
+    }
+    for (uint64_t i = arch_table_index(at); i < arch_table_index(at) + count; i++)
+        table[i] = arch_entry_protect(table[i], (uint32_t)rights);
 }
 
 /* Rights are checked against what the Memory capability allowed when the page was mapped. */
@@ -338,21 +363,18 @@ struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, ui
     if (!range_is_valid(at, page_count) || !rights_are_valid(rights))
         return result(E_ARG);
     struct space *target = cap_object(slot);
-    for (uint64_t i = 0; i < page_count; i++) {
-        uaddr_t page = at + i * PAGE_BYTES;
-        const uint64_t *entry = find_leaf(target, page);
-        if (entry == NULL)
-            return (struct result){.status = E_EMPTY, .value = page};
-        if ((arch_entry_limit(*entry) & rights) != rights)
-            return (struct result){.status = E_RIGHTS, .value = page};
-    }
-    status = split_edges(target, at, page_count);
-    if (status != OK)
-        return result(status);
-    for (uint64_t i = 0; i < page_count; i++) {
-        uint64_t *entry = find_leaf(target, at + i * PAGE_BYTES);
-        *entry = arch_entry_protect(*entry, (uint32_t)rights);
-    }
+    uint64_t first_count = pages_in_table(at, page_count); /* a run lies in two tables at most */
+    uaddr_t second = at + first_count * PAGE_BYTES;
+    struct result checked = check_protect(target, at, first_count, rights);
+    if (checked.status == OK && first_count < page_count)
+        checked = check_protect(target, second, page_count - first_count, rights);
+    if (checked.status == OK)
+        checked.status = split_edges(target, at, page_count);
+    if (checked.status != OK)
+        return checked;
+    protect_part(target, at, first_count, rights);
+    if (first_count < page_count)
+        protect_part(target, second, page_count - first_count, rights);
     arch_flush(target, at, page_count);
     return result(OK);
 }

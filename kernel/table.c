@@ -3,6 +3,8 @@
 #include "kernel/call.h"
 #include "kernel/pool.h"
 
+#define TABLE_REAP_SLOTS 4U /* each can mean a correction of REAPER_BUDGET depths */
+
 struct table *table_make(struct pool *pool, uint64_t slot_count) {
     uint32_t slot_bytes = (uint32_t)slot_count * (uint32_t)sizeof(struct cap_slot);
     struct cap_slot *slots = pool_take(pool, slot_bytes);
@@ -20,7 +22,7 @@ struct table *table_make(struct pool *pool, uint64_t slot_count) {
 }
 
 bool table_reap_step(struct table *table) {
-    for (uint32_t i = 0; i < 16 && table->reaped < table->slot_count; i++) {
+    for (uint32_t i = 0; i < TABLE_REAP_SLOTS && table->reaped < table->slot_count; i++) {
         struct cap_slot *slot = &table->slots[table->reaped];
         bool listed = !cap_is_empty(slot) && cap_type(slot) != OBJECT_REPLY;
         if (listed && !cap_settle(cap_object(slot), REAPER_BUDGET))

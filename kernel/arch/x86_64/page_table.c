@@ -24,6 +24,8 @@ static void count_entries(const uint64_t *table, int32_t delta) {
 
 static bool is_empty(const uint64_t *table) { return frame_count(arch_physical(table) / PAGE_BYTES) == 0; }
 
+#define REAP_ENTRIES 128U /* of a last-level table, in one step of taking a space apart */
+
 uint64_t sealed_root;
 
 void arch_root_init(uint64_t root) {
@@ -183,8 +185,9 @@ bool arch_table_reap(uint64_t root, struct pool *pool, void (*unmapped)(uint64_t
         return true;
     }
     uint64_t *table = arch_table_find(root, at);
+    uint32_t first = arch_table_index(at);
     int32_t removed = 0;
-    for (uint32_t i = 0; i < ENTRIES; i++) {
+    for (uint32_t i = first; i < ENTRIES && i < first + REAP_ENTRIES; i++) {
         if (table[i] != 0) {
             unmapped(arch_entry_frame(table[i]));
             table[i] = 0;
