@@ -93,7 +93,7 @@ static uint64_t sensible(char kind, uint64_t value) {
     case 'k':
         return value % 6;
     case 'a':
-        return SOMEWHERE + value % 8 * PAGE_BYTES + (value >> 8) % 2 * (1ULL << 30);
+        return SOMEWHERE + value % 4 * PAGE_BYTES + ((value >> 8) % 4 == 0 ? 1ULL << 30 : 0);
     case 'y':
         return OBJECT_SPACE + value % 5;
     case 'd':
