@@ -216,7 +216,7 @@ void pool_give_run(struct pool *pool, void *run, uint32_t order) {
     list_run(pool, run, order);
 }
 
-void pool_give_table(struct pool *pool, void *table) { list_run(pool, table, 0); }
+void pool_give_cleared(struct pool *pool, void *run, uint32_t bytes) { list_run(pool, run, order_of(bytes)); }
 
 static void list_slab(struct pool *pool, struct pool_slab *slab) {
     struct pool_slab **first = &pool->slabs[slab->class];

@@ -64,8 +64,8 @@ void *pool_take_run(struct pool *pool, uint32_t order, enum frame_type type);
 void pool_give_run(struct pool *pool, void *run, uint32_t order);
 /* A page table, after pool_has_frames has said that there are enough: does not fail. */
 void *pool_take_table(struct pool *pool);
-/* Like pool_give_run for one frame that is all zero already: an empty page table. */
-void pool_give_table(struct pool *pool, void *table);
+/* Whole frames that are all zero already: an empty page table, the slots of a dead Table. */
+void pool_give_cleared(struct pool *pool, void *run, uint32_t bytes);
 
 /* A piece or, above 1024 bytes, a run of at least `bytes`; NULL: not there. `bytes` <= 32 pages. */
 void *pool_take(struct pool *pool, uint32_t bytes);

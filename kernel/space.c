@@ -19,7 +19,7 @@ struct space *space_make(struct pool *pool) {
         return NULL;
     struct space *space = pool_take(pool, sizeof(struct space));
     if (space == NULL) {
-        pool_give_table(pool, root);
+        pool_give_cleared(pool, root, PAGE_BYTES);
         return NULL;
     }
     object_init(&space->object, OBJECT_SPACE, pool, sizeof(struct space));

@@ -32,7 +32,11 @@ bool table_reap_step(struct table *table) {
     }
     if (table->reaped < table->slot_count)
         return false;
-    pool_give(table->object.pool, table->slots, (uint32_t)table->slot_count * (uint32_t)sizeof(struct cap_slot));
+    uint32_t bytes = (uint32_t)table->slot_count * (uint32_t)sizeof(struct cap_slot);
+    if (bytes >= PAGE_BYTES) /* empty slots are zero */
+        pool_give_cleared(table->object.pool, table->slots, bytes);
+    else
+        pool_give(table->object.pool, table->slots, bytes);
     return true;
 }
 

@@ -71,7 +71,7 @@ struct map_run {
     uaddr_t at;
     uint64_t flags;
 };
-#define MAP_RUNS_MAX 16U /* and MAP_PAGES_MAX pages in all */
+#define MAP_RUNS_MAX 4U /* and MAP_PAGES_MAX pages in all */
 
 /* space_query leaves this in the message page's data; the value is the number of levels that are present. */
 struct space_walk {

@@ -194,24 +194,24 @@ static struct result map_list(const struct attempt *attempt) {
 
 /* The runs before the one that is refused are unmapped again, and their tables go back. */
 static void space_map_list_refused(void) {
-    struct map_run runs[5];
-    struct attempt attempt = mapping(map_list, 4 * LARGE_PAGES);
-    cap_t memory = world_memory(5);
-    for (uint32_t i = 0; i < 5; i++)
+    struct map_run runs[MAP_RUNS_MAX];
+    struct attempt attempt = mapping(map_list, MAP_RUNS_MAX * LARGE_PAGES);
+    cap_t memory = world_memory(MAP_RUNS_MAX);
+    for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
         runs[i] = (struct map_run){
             .memory = memory, .offset_pages = i, .page_count = 1, .at = SOMEWHERE + i * MIB_2, .flags = MEMORY_READ};
-    runs[4].at = SOMEWHERE + PAGE_BYTES; /* its table is the first run's */
+    runs[MAP_RUNS_MAX - 1].at = SOMEWHERE + PAGE_BYTES; /* its table is the first run's */
     attempt.at = SOMEWHERE;
     attempt.runs = runs;
-    attempt.run_count = 5;
-    for (uint64_t k = 1; k <= 4; k++) { /* the value is the run that was refused */
+    attempt.run_count = MAP_RUNS_MAX;
+    for (uint64_t k = 1; k < MAP_RUNS_MAX; k++) { /* the value is the run that was refused */
         CHECK_STATUS(hook_test(CONTROL_TEST_REFUSE, k), OK);
         struct result result = map_list(&attempt);
         CHECK_STATUS(result, E_MEMORY);
         CHECK_EQUAL(result.value, k - 1);
     }
-    refuse_each(&attempt, 4);
-    for (uint32_t i = 0; i < 5; i++)
+    refuse_each(&attempt, MAP_RUNS_MAX - 1);
+    for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
         CHECK_VALUE(sys_space_query(attempt.space, runs[i].at), 4);
 }
 

@@ -134,7 +134,7 @@ static void prune(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) 
     for (uint32_t above = 4; above > level; above--)
         tables[above - 1] = table_at(tables[above][pte_index(at, above)]);
     for (; level < 4 && is_empty(tables[level]); level++) {
-        pool_give_table(pool, tables[level]);
+        pool_give_cleared(pool, tables[level], PAGE_BYTES);
         tables[level + 1][pte_index(at, level + 1)] = 0;
         count_entries(tables[level + 1], -1);
     }
