@@ -29,6 +29,9 @@ RAX=0000000000000001 RBX=ffffffff80000000 RCX=0 RDX=0
 R8 =0000000000000008 R15=000000000000000f
 RIP=ffffffff80001000 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1
 ES =0010 0000000000000000 00000000 00009300
+TR =0028 ffffffff8001e038 00000067 00008b00 DPL=0 TSS64-busy
+GDT=     ffffffff8001e000 00000037
+IDT=     ffffffff80021000 00000fff
 CR0=80000011 CR2=0000000000001000 CR3=0000000000101000 CR4=00000020
 EFER=0000000000000500
 CPU#1
@@ -69,6 +72,8 @@ class Registers(unittest.TestCase):
         self.assertEqual(first.get("r8"), 8)
         self.assertEqual(first.get("rflags"), 0x46)
         self.assertEqual(first.get("cr3"), 0x101000)
+        self.assertEqual((first.get("gdt"), first.get("idt")), (0xFFFFFFFF8001E000, 0xFFFFFFFF80021000))
+        self.assertEqual(first.get("tr"), 0xFFFFFFFF8001E038)
         self.assertEqual((first.ring, first.halted), (0, True))
         self.assertEqual((second.number, second.get("rax"), second.get("rip"), second.ring), (1, 2, 0xFFF0, 3))
 

@@ -82,6 +82,54 @@ class PageWalk(unittest.TestCase):
                          ["entry 400 (direct map) added: 0x4003, sealed 0x0",
                           "entry 511 (kernel image) changed: 0x3007, sealed 0x3003"])
 
+    def copy_down(self, *levels: int) -> None:
+        """Give BARE tables of its own on the way to entry 5 of TABLE_1, as far down as levels says."""
+        copies = (0x10000, 0x11000, 0x12000)[: len(levels)]
+        for index in (256, 511):
+            self.put(BARE, index, TABLE_3 | 3)
+        self.put(BARE, 256, copies[0] | 3)
+        for place, source in zip(copies, (TABLE_3, TABLE_2, TABLE_1)):
+            for index, entry in enumerate(self.memory.table(source) or ()):
+                self.put(place, index, entry)
+        for place, below in zip(copies, copies[1:]):
+            self.put(place, 0, below | 7)
+
+    def test_difference_below(self) -> None:
+        self.copy_down(3, 2, 1)
+        self.put(0x12000, 5, 0x9000 | 4)
+        self.put(0x12000, 6, 0xA000 | 5)
+        self.assertEqual(pagewalk.compare_kernel_half(self.memory, BARE, SEALED),
+                         ["entry 256 (direct map) changed: 0x10003, sealed 0x3003",
+                          "  PT entry 5 (0xffff800000005000) missing: 0x9004, sealed 0x9005",
+                          "  PT entry 6 (0xffff800000006000) added: 0xa005, sealed 0x0"])
+
+    def test_difference_in_a_large_page(self) -> None:
+        self.copy_down(3, 2)
+        self.put(0x11000, 1, 0x40_0000 | 0x83 | NO_EXECUTE)
+        self.assertEqual(pagewalk.compare_kernel_half(self.memory, BARE, SEALED)[1:],
+                         ["  PD entry 1 (0xffff800000200000) changed: 0x8000000000400083, sealed 0x8000000000200083"])
+
+    def test_copy_without_difference(self) -> None:
+        self.copy_down(3, 2)
+        self.assertEqual(pagewalk.compare_kernel_half(self.memory, BARE, SEALED)[1:],
+                         ["  its PD at 0x11000 is a copy of the sealed one at 0x4000"])
+
+    def test_another_table_is_not_listed(self) -> None:
+        self.copy_down(3)
+        for index in range(100, 300):
+            self.put(0x10000, index, 0xB000 | 3)
+        self.assertEqual(pagewalk.compare_kernel_half(self.memory, BARE, SEALED)[1:],
+                         ["  its PDPT is another table: 200 entries differ"])
+        self.put(BARE, 256, 0x7000_0003)
+        self.assertIn("  its PDPT at 0x70000000 is not in RAM", pagewalk.compare_kernel_half(self.memory, BARE, SEALED))
+
+    def test_comparison_has_an_end(self) -> None:
+        self.copy_down(3)
+        for index in range(100, 160):
+            self.put(0x10000, index, 0xB000 | 3)
+        lines = pagewalk.compare_kernel_half(self.memory, BARE, SEALED)
+        self.assertEqual((len(lines), lines[-1]), (pagewalk.DIFFERENCES_MAX + 1, "... and 37 lines more"))
+
     def test_no_difference(self) -> None:
         self.assertIn("no difference", pagewalk.compare_kernel_half(self.memory, SEALED, SEALED)[0])
 

@@ -27,6 +27,9 @@ Q35_LOW_BYTES_MAX = 0xB000_0000
 Q35_LOW_BYTES = 0x8000_0000
 HIGH_BASE = 1 << 32
 
+DIFFERENCES_MAX = 24  # lines of one comparison
+OTHER_TABLE = 64  # two tables with more differing entries than this are no copies of each other
+
 # What the root's entries map, for messages; the addresses are those of kernel/arch/x86_64/layout.h.
 ENTRY_USES = ((range(256, 509), "direct map"), (range(509, 510), "device window"), (range(510, 511), "stack window"),
               (range(511, 512), "kernel image"))
@@ -147,8 +150,50 @@ def runs(indexes: list[int]) -> list[tuple[int, int]]:
     return found
 
 
+def address_of(indexes: list[int]) -> int:
+    """The lowest address that these entries lead to, PML4 first."""
+    address = sum(index << shift for index, (_, shift) in zip(indexes, LEVELS))
+    return address | 0xFFFF_0000_0000_0000 if address >> 47 else address
+
+
+def change_text(here: int, sealed: int) -> str:
+    """What became of one entry."""
+    if not here & PRESENT:
+        return f"missing: 0x{here:x}, sealed 0x{sealed:x}"
+    return f"{'changed' if sealed & PRESENT else 'added'}: 0x{here:x}, sealed 0x{sealed:x}"
+
+
+def leads_elsewhere(here: int, sealed: int, level: str) -> bool:
+    """Are both entries the same but for the place of the table below?"""
+    is_leaf = level == "PT" or level != "PML4" and bool(here & LARGE)
+    ignored = ~(ADDRESS_MASK | ACCESSED | DIRTY)
+    return bool(here & PRESENT) and not is_leaf and here & ignored == sealed & ignored
+
+
+def compare_below(memory: PhysicalMemory, here_entry: int, sealed_entry: int, indexes: list[int]) -> list[str]:
+    """How the tables below two entries differ; tables in other places are followed for as long as they are copies."""
+    level = LEVELS[len(indexes)][0]
+    here, sealed = memory.table(here_entry), memory.table(sealed_entry)
+    if here is None or sealed is None:
+        return [f"  its {level} at 0x{here_entry & ADDRESS_MASK:x} is not in RAM"]
+    ignored = ~(ACCESSED | DIRTY)
+    differing = [index for index in range(ENTRIES) if here[index] & ignored != sealed[index] & ignored]
+    if len(differing) > OTHER_TABLE:
+        return [f"  its {level} is another table: {len(differing)} entries differ"]
+    lines = []
+    for index in differing:
+        path = [*indexes, index]
+        if leads_elsewhere(here[index], sealed[index], level):
+            lines += compare_below(memory, here[index], sealed[index], path)
+        else:
+            lines.append(f"  {level} entry {index} (0x{address_of(path):016x}) {change_text(here[index], sealed[index])}")
+    return lines or [f"  its {level} at 0x{here_entry & ADDRESS_MASK:x} is a copy of the sealed one at "
+                     f"0x{sealed_entry & ADDRESS_MASK:x}"]
+
+
 def compare_kernel_half(memory: PhysicalMemory, root: int, sealed_root: int) -> list[str]:
-    """How entries 256..511 of `root` differ from the sealed root's; accessed and dirty bits do not count."""
+    """How entries 256..511 of `root` differ from the sealed root's, and the tables below an entry that leads elsewhere;
+    accessed and dirty bits do not count."""
     here, sealed = memory.table(root), memory.table(sealed_root)
     if here is None or sealed is None:
         return [f"the root at 0x{(root if here is None else sealed_root):x} is not in RAM: nothing to compare"]
@@ -162,6 +207,9 @@ def compare_kernel_half(memory: PhysicalMemory, root: int, sealed_root: int) -> 
         lines.append(f"{which} ({entry_use(first)}) missing")
     for index in differing:
         if index not in missing:
-            kind = "changed" if sealed[index] & PRESENT else "added"
-            lines.append(f"entry {index} ({entry_use(index)}) {kind}: 0x{here[index]:x}, sealed 0x{sealed[index]:x}")
+            lines.append(f"entry {index} ({entry_use(index)}) {change_text(here[index], sealed[index])}")
+            if leads_elsewhere(here[index], sealed[index], "PML4"):
+                lines += compare_below(memory, here[index], sealed[index], [index])
+    if len(lines) > DIFFERENCES_MAX:
+        lines[DIFFERENCES_MAX:] = [f"... and {len(lines) - DIFFERENCES_MAX} lines more"]
     return lines or ["no difference: entries 256..511 are the sealed ones"]

@@ -7,6 +7,7 @@ import re
 
 CPU = re.compile(r"^CPU#(\d+)", re.MULTILINE)
 PAIR = re.compile(r"\b(R[A-Z0-9]{1,2}|E[A-Z]{2}|CR[0234]|EFER)\s*=\s*([0-9a-f]+)")
+TABLE = re.compile(r"^(GDT|IDT|TR)\s*=(?:[0-9a-f]{4})?\s+([0-9a-f]{16}) ", re.MULTILINE)
 PRIVILEGE = re.compile(r"\bCPL=(\d)")
 HALTED = re.compile(r"\bHLT=(\d)")
 ORDER = ("rip", "rsp", "rbp", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
@@ -16,7 +17,7 @@ PAIRS_PER_LINE = 4
 
 @dataclasses.dataclass(frozen=True)
 class Cpu:
-    """One CPU's registers, names in lower case; ring is the privilege level, None when not known."""
+    """One CPU's registers, names in lower case, gdt, idt and tr being bases; ring is None when not known."""
 
     number: int
     values: dict[str, int]
@@ -46,6 +47,7 @@ def parse(text: str) -> list[Cpu]:
     for start, following in zip(starts, [*starts[1:], None]):
         part = text[start.end() : following.start() if following else None]
         values = {full_name(name): int(value, 16) for name, value in PAIR.findall(part)}
+        values |= {name.lower(): int(base, 16) for name, base in TABLE.findall(part)}
         ring, halted = PRIVILEGE.search(part), HALTED.search(part)
         cpus.append(Cpu(int(start[1]), values, int(ring[1]) if ring else None, bool(halted and halted[1] == "1")))
     return cpus

@@ -20,6 +20,7 @@ from machine.qmp import QmpError
 
 FRAMES_MAX = 32
 EXCEPTIONS_SHOWN = 8
+STACKS_IN_TSS = (("stack for exceptions of programs (RSP0)", 4), ("stack for double faults (IST1)", 36))
 TRIPLE_FAULT = "Triple fault"
 EXCEPTION_LINE = re.compile(r"^\s*\d+: v=|check_exception|Triple fault")
 
@@ -113,6 +114,22 @@ def page_table_lines(evidence: Evidence, root: int, instruction: int, fault: int
     return lines + ["  " + line for line in pagewalk.compare_kernel_half(evidence.memory, root, sealed_root)]
 
 
+def delivery_lines(evidence: Evidence, cpu: Cpu) -> list[str]:
+    """What the CPU itself reads and writes to deliver an exception, and which of it is not there in this CR3."""
+    root, sealed_root = cpu.get("cr3"), evidence.log.sealed_root
+    task = cpu.get("tr")
+    places = [("handler table (IDT)", cpu.get("idt")), ("segments (GDT)", cpu.get("gdt")), ("task state (TSS)", task)]
+    for name, offset in STACKS_IN_TSS:
+        top = read_virtual(evidence, sealed_root or root, task + offset) if task else None
+        places.append((name, top - 8 if top else 0))
+    lines = []
+    for name, address in places:
+        found = pagewalk.walk(evidence.memory, root, address) if address else None
+        if found is not None and found.physical is None:
+            lines.append(f"  {name} 0x{address:016x}: {found.problem}")
+    return ["what exceptions need and this CR3 lacks:", *lines] if lines else []
+
+
 def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols) -> list[str]:
     """One CPU of a paused machine."""
     root, instruction = cpu.get("cr3"), cpu.get("rip")
@@ -120,7 +137,7 @@ def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols) -> list[str]:
     ring = "" if cpu.ring is None else f" ring {cpu.ring}"
     return [f"CPU {cpu.number}:{ring}{state}, CR3 0x{root:x}", *cpu.lines(), "backtrace:",
             *backtrace_lines(symbols, instruction, frames(evidence, root, cpu.get("rbp"))),
-            *page_table_lines(evidence, root, instruction, cpu.get("cr2"))]
+            *page_table_lines(evidence, root, instruction, cpu.get("cr2")), *delivery_lines(evidence, cpu)]
 
 
 def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]:

@@ -1,0 +1,36 @@
+/*
+ * What becomes of the machine when a handover's audit is off and the space is wrong: it dies, and the host's report must
+ * name what the audit would have named. test_unaudited.py says which entry is to be wrong (words check=N level=N flip=N,
+ * numbers of kernel/abi) and reads both.
+ */
+#include "kernel/abi/system.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "test/guest/lib/hooks.h"
+#include "test/guest/lib/roles.h"
+#include "test/guest/lib/test.h"
+#include "test/guest/lib/world.h"
+
+static void thread_runs_in_a_wrong_space(void) {
+    struct worker worker;
+    struct audit_failure failure;
+    worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
+    struct thread_registers entry = worker_entry_state(&worker, role_nothing);
+    struct control_corrupt what = {.space = worker.space,
+                                   .thread = worker.thread,
+                                   .check = world_command_number("check", AUDIT_OK),
+                                   .level = world_command_number("level", 1),
+                                   .flip = world_command_number("flip", CONTROL_FLIP_PRESENT)};
+    memcpy(program.message->data, &what, sizeof(what));
+    CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
+    CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, HANDOVER_CHECK_ONLY), E_AUDIT);
+    memcpy(&failure, program.message->data, sizeof(failure));
+    test_note("audit: check %lu offset 0x%lx level %lu entry 0x%lx", failure.check, failure.address, failure.level,
+              failure.entry);
+    CHECK_STATUS(hook_test(CONTROL_TEST_NO_AUDIT, 0), OK);
+    CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, HANDOVER_RESUME), OK);
+    worker_join(&worker);
+    test_fail("the thread ran to its end");
+}
+
+SUITE(CASE(thread_runs_in_a_wrong_space));
