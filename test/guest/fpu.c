@@ -223,6 +223,29 @@ static void thread_handover_cleans_registers(void) {
     }
 }
 
+/* caps[0] = its own thread, caps[1] = its own space, kept = the entry state. Fills all registers and starts over. */
+static void start_over_with_canaries(struct worker_view *view) {
+    struct fpu_registers mine;
+    fill(&mine, view->in[0]);
+    memcpy(view->message->data, view->kept, sizeof(struct thread_registers));
+    fpu_load(&mine);
+    view->out[0] = 100 + sys_thread_handover(view->caps[0], view->caps[1], HANDOVER_RESUME).status;
+}
+
+/* The state is still in the CPU when the thread itself asks for another program. */
+static void thread_handover_of_oneself_cleans_registers(void) {
+    struct worker worker;
+    worker_make(&worker, (struct worker_plan){.code = start_over_with_canaries, .own_space = true});
+    struct thread_registers entry = worker_entry_state(&worker, look_around);
+    worker.view->caps[0] = worker.thread;
+    worker.view->caps[1] = worker.space;
+    worker.view->in[0] = random_next();
+    memcpy(worker.view->kept, &entry, sizeof(entry));
+    worker_resume(&worker);
+    worker_join(&worker);
+    check_clean(&worker);
+}
+
 /* ---- faults ---- */
 
 static void divide_x87(struct worker_view *view) {
@@ -267,5 +290,5 @@ static void cap_delete_of_a_thread_that_holds_the_registers(void) {
 
 SUITE(CASE(thread_resume_keeps_canaries_under_a_timer), CASE(thread_resume_keeps_canaries_under_a_timer_that_uses_them),
       CASE(signal_wait_keeps_canaries), CASE(ep_call_keeps_canaries), CASE(object_create_thread_has_clean_registers),
-      CASE(thread_handover_cleans_registers), CASE(ep_wait_gets_float_faults),
-      CASE(cap_delete_of_a_thread_that_holds_the_registers));
+      CASE(thread_handover_cleans_registers), CASE(thread_handover_of_oneself_cleans_registers),
+      CASE(ep_wait_gets_float_faults), CASE(cap_delete_of_a_thread_that_holds_the_registers));
