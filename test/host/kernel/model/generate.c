@@ -266,8 +266,10 @@ bool generate_turn(enum generate_theme theme) {
         return false;
     if (model.current != self)
         return true;
-    if (lockstep_must_restart())
+    if (lockstep_must_restart() && lockstep_chance(75))
         return lockstep_restart();
+    if (lockstep_must_restart()) /* its time slice ends in the middle of a long call, and others come between */
+        return lockstep_tick(12000000) && (!lockstep_must_restart() || lockstep_restart());
     if (self == lockstep.first && lockstep_chance(70))
         return population_keep();
     if (self != lockstep.first && lockstep_chance(2))

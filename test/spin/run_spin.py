@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Owns the check of ipc.pml by Spin: the model must hold, and each planted mistake must be found.
+
+    run_spin.py --model test/spin/ipc.pml
+
+Prints TAP. Without spin or a C compiler the test is skipped by name (exit code 77).
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SKIPPED = 77
+SECONDS = 60
+DEPTH = 100000
+PLANTED = ("BUG_STALE_REPLY", "BUG_SILENT_DROP", "BUG_QUEUED_DEAD")
+
+
+def compiler() -> str | None:
+    return next((name for name in ("gcc", "cc", "clang") if shutil.which(name)), None)
+
+
+def search(model: pathlib.Path, defines: list[str]) -> tuple[bool, str]:
+    """Search all states. Whether nothing was found, and what Spin says; raises CalledProcessError, TimeoutExpired."""
+    with tempfile.TemporaryDirectory() as folder:
+        def run(*command: str) -> str:
+            done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=SECONDS,
+                                  stdin=subprocess.DEVNULL)
+            return done.stdout
+        run("spin", *(f"-D{name}" for name in defines), "-a", str(model.resolve()))
+        run(str(compiler()), "-O2", "-w", "-DSAFETY", "-DCOLLAPSE", "-DNOFAIR", "-o", "pan", "pan.c")
+        said = run("./pan", f"-m{DEPTH}")
+    complete = "Search not completed" not in said and "max search depth too small" not in said
+    return "errors: 0" in said and complete, said
+
+
+def reason(said: str) -> str:
+    return next((line for line in said.splitlines() if line.startswith("pan:")), "no reason given")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Check the IPC model with Spin.")
+    parser.add_argument("--model", required=True, type=pathlib.Path)
+    model = parser.parse_args().model
+    if shutil.which("spin") is None or compiler() is None:
+        print("TAP version 13\n1..0 # SKIP spin or a C compiler is not installed")
+        return SKIPPED
+    print(f"TAP version 13\n1..{1 + len(PLANTED)}")
+    failed = 0
+    for number, defines in enumerate([[], *([name] for name in PLANTED)], start=1):
+        name = f"spin_finds_{defines[0].lower()}" if defines else "spin_ipc_model_holds"
+        try:
+            holds, said = search(model, defines)
+        except (subprocess.SubprocessError, OSError) as error:
+            holds, said = bool(defines), f"pan: {error}"  # a search that did not happen is a failure either way
+        good = holds != bool(defines)
+        failed += not good
+        states = next((line.split()[0] for line in said.splitlines() if "states, stored" in line), "?")
+        print(f"# {states} states" + ("" if holds else f"; {reason(said)}"))
+        print(f"{'ok' if good else 'not ok'} {number} - {name}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
