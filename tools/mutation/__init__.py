@@ -1,0 +1,1 @@
+"""Mutants: the kernel with one thing wrong on purpose, to see whether the tests notice."""
