@@ -6,8 +6,7 @@
  * String instructions rather than loops: the compiler would turn a loop back into a call of the function it is in. By
  * words first, because an emulator pays for each step alike.
  */
-void *memcpy(void *restrict target, const void *restrict source, size_t bytes)
-{
+void *memcpy(void *restrict target, const void *restrict source, size_t bytes) {
     void *to = target;
     const void *from = source;
     size_t words = bytes / 8;
@@ -17,8 +16,7 @@ void *memcpy(void *restrict target, const void *restrict source, size_t bytes)
     return target;
 }
 
-void *memset(void *target, int value, size_t bytes)
-{
+void *memset(void *target, int value, size_t bytes) {
     void *to = target;
     size_t words = bytes / 8;
     size_t rest = bytes % 8;

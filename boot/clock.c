@@ -63,16 +63,14 @@ struct sample {
     uint32_t pit;
 };
 
-static uint32_t apic_read(const struct apic *apic, uint32_t offset)
-{
+static uint32_t apic_read(const struct apic *apic, uint32_t offset) {
     if (apic->base & APIC_BASE_X2APIC) {
         return (uint32_t)cpu_read_msr(MSR_X2APIC + offset / 16);
     }
     return *(volatile uint32_t *)phys_pointer((apic->base & APIC_PHYS_MASK) + offset);
 }
 
-static void apic_write(const struct apic *apic, uint32_t offset, uint32_t value)
-{
+static void apic_write(const struct apic *apic, uint32_t offset, uint32_t value) {
     if (apic->base & APIC_BASE_X2APIC) {
         cpu_write_msr(MSR_X2APIC + offset / 16, value);
     } else {
@@ -81,8 +79,7 @@ static void apic_write(const struct apic *apic, uint32_t offset, uint32_t value)
 }
 
 /* Let the timer count down from its greatest value without interrupting; remember what firmware had set. */
-static void apic_start_timer(struct apic *apic)
-{
+static void apic_start_timer(struct apic *apic) {
     apic->base = cpu_read_msr(MSR_APIC_BASE);
     if (!(apic->base & APIC_BASE_ENABLED)) {
         apic->base |= APIC_BASE_ENABLED;
@@ -98,16 +95,14 @@ static void apic_start_timer(struct apic *apic)
     apic_write(apic, APIC_TIMER_FIRST, APIC_FIRST);
 }
 
-static void apic_restore_timer(const struct apic *apic)
-{
+static void apic_restore_timer(const struct apic *apic) {
     apic_write(apic, APIC_TIMER_DIVISOR, apic->divisor);
     apic_write(apic, APIC_TIMER, apic->timer);
     apic_write(apic, APIC_TIMER_FIRST, apic->first);
     apic_write(apic, APIC_SPURIOUS, apic->spurious);
 }
 
-static void pit_start(void)
-{
+static void pit_start(void) {
     uint8_t gate = cpu_in8(PIT_GATE);
     cpu_out8(PIT_GATE, (uint8_t)((gate & ~PIT_GATE_SPEAKER) | PIT_GATE_ON));
     cpu_out8(PIT_CONTROL, PIT_COUNT_DOWN_2);
@@ -115,8 +110,7 @@ static void pit_start(void)
     cpu_out8(PIT_CHANNEL_2, PIT_FIRST >> 8);
 }
 
-static uint32_t pit_read(void)
-{
+static uint32_t pit_read(void) {
     cpu_out8(PIT_CONTROL, PIT_LATCH_2);
     uint32_t low = cpu_in8(PIT_CHANNEL_2);
     uint32_t high = cpu_in8(PIT_CHANNEL_2);
@@ -127,8 +121,7 @@ static uint32_t pit_read(void)
  * Read all counters just after the 8254 has moved on. Of several tries the one counts whose readings lie closest
  * together: a virtual machine may be put aside between two of them. False: the 8254 stands still.
  */
-static bool sample_take(const struct apic *apic, struct sample *ret_sample)
-{
+static bool sample_take(const struct apic *apic, struct sample *ret_sample) {
     uint64_t narrowest = UINT64_MAX;
     for (uint32_t try = 0; try < SAMPLE_TRIES; try++) {
         uint32_t first = pit_read();
@@ -152,15 +145,13 @@ static bool sample_take(const struct apic *apic, struct sample *ret_sample)
 }
 
 /* Between two looks at the 8254: port accesses are slow in a virtual machine. */
-static void spin(void)
-{
+static void spin(void) {
     for (uint32_t step = 0; step < SPIN_STEPS; step++) {
         __asm__ volatile("");
     }
 }
 
-static const char *measure_window(const struct apic *apic, struct clock_rates *ret_rates)
-{
+static const char *measure_window(const struct apic *apic, struct clock_rates *ret_rates) {
     struct sample start, end;
     pit_start();
     if (!sample_take(apic, &start)) {
@@ -185,8 +176,7 @@ static const char *measure_window(const struct apic *apic, struct clock_rates *r
  * Hypervisors' timing leaf, then the CPU's own (Intel SDM vol. 2A, CPUID: Time Stamp Counter and Nominal Core Crystal
  * Clock Information, Processor Frequency Information). A rate that is not stated stays 0.
  */
-static void ask_cpu(struct clock_rates *ret_rates)
-{
+static void ask_cpu(struct clock_rates *ret_rates) {
     bool is_virtual = (cpu_id(1).ecx & 1U << 31) != 0;
     if (is_virtual && cpu_id(0x40000000).eax >= 0x40000010 && cpu_id(0x40000000).eax < 0x40010000) {
         struct cpuid timing = cpu_id(0x40000010);
@@ -210,8 +200,7 @@ static void ask_cpu(struct clock_rates *ret_rates)
     }
 }
 
-const char *clock_measure(struct clock_rates *ret_rates)
-{
+const char *clock_measure(struct clock_rates *ret_rates) {
     *ret_rates = (struct clock_rates){0};
     ask_cpu(ret_rates);
     if (ret_rates->tsc_hz == 0 || ret_rates->apic_timer_hz == 0) {

@@ -31,13 +31,11 @@ struct [[gnu::packed]] table_register {
     uint64_t base;
 };
 
-static uint32_t extended_features(void)
-{
+static uint32_t extended_features(void) {
     return cpu_id(LEAF_EXTENDED_MAX).eax >= LEAF_EXTENDED_FEATURES ? cpu_id(LEAF_EXTENDED_FEATURES).edx : 0;
 }
 
-const char *enter_check_cpu(void)
-{
+const char *enter_check_cpu(void) {
     uint64_t cr4;
     __asm__ volatile("movq %%cr4, %0" : "=r"(cr4));
     if (cr4 & CR4_LA57) {
@@ -49,13 +47,9 @@ const char *enter_check_cpu(void)
     return 0;
 }
 
-bool enter_has_giant_pages(void)
-{
-    return (extended_features() & HAS_GIANT_PAGES) != 0;
-}
+bool enter_has_giant_pages(void) { return (extended_features() & HAS_GIANT_PAGES) != 0; }
 
-void enter_kernel(const struct loader_entry *entry)
-{
+void enter_kernel(const struct loader_entry *entry) {
     struct table_register gdt = {.limit = GDT_BYTES - 1, .base = entry->gdt_phys};
     /* No gates: until the kernel has its own, a fault resets the machine rather than running stale firmware code. */
     struct table_register idt = {0};

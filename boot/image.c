@@ -8,24 +8,16 @@
 static const char *const advice_build = "pack the boot volume again";
 static const char *const advice_link = "link it again";
 
-static uint64_t page_floor(uint64_t address)
-{
-    return address & ~(uint64_t)(BOOT_PAGE_BYTES - 1);
-}
+static uint64_t page_floor(uint64_t address) { return address & ~(uint64_t)(BOOT_PAGE_BYTES - 1); }
 
-static uint64_t page_ceiling(uint64_t address)
-{
-    return page_floor(address + BOOT_PAGE_BYTES - 1);
-}
+static uint64_t page_ceiling(uint64_t address) { return page_floor(address + BOOT_PAGE_BYTES - 1); }
 
-static uint64_t segment_page_count(const struct elf_segment *segment)
-{
+static uint64_t segment_page_count(const struct elf_segment *segment) {
     return (page_ceiling(segment->virt + segment->memory_bytes) - page_floor(segment->virt)) / BOOT_PAGE_BYTES;
 }
 
 /* Find `path` in the boot volume. */
-static bool volume_find(struct loader *loader, const char *path, const uint8_t **ret_bytes, uint64_t *ret_count)
-{
+static bool volume_find(struct loader *loader, const char *path, const uint8_t **ret_bytes, uint64_t *ret_count) {
     const uint8_t *volume = phys_pointer(loader->info.volume_phys);
     struct ustar_entry entry;
     uint64_t offset = 0;
@@ -47,8 +39,7 @@ static bool volume_find(struct loader *loader, const char *path, const uint8_t *
 }
 
 /* What the loader asks of a program beyond being sound: nothing that would need a dynamic linker. */
-static bool plan_check(struct loader *loader, const char *path)
-{
+static bool plan_check(struct loader *loader, const char *path) {
     const struct elf_plan *plan = &loader->plan;
     if (plan->type != ELF_TYPE_FIXED) {
         return loader_fail(loader, path, "position-independent", NULL, "link it at a fixed address (-no-pie)");
@@ -68,8 +59,7 @@ static bool plan_check(struct loader *loader, const char *path)
 }
 
 /* Find and check a program; leaves its plan in loader->plan. */
-static bool image_open(struct loader *loader, const char *path, struct elf_limits limits, const uint8_t **ret_bytes)
-{
+static bool image_open(struct loader *loader, const char *path, struct elf_limits limits, const uint8_t **ret_bytes) {
     uint64_t byte_count = 0;
     if (!volume_find(loader, path, ret_bytes, &byte_count)) {
         return false;
@@ -83,8 +73,7 @@ static bool image_open(struct loader *loader, const char *path, struct elf_limit
     return plan_check(loader, path);
 }
 
-bool image_load_kernel(struct loader *loader)
-{
+bool image_load_kernel(struct loader *loader) {
     const struct elf_limits limits = {.lowest = IMAGE_KERNEL_LOWEST, .end = IMAGE_KERNEL_END};
     const struct elf_plan *plan = &loader->plan;
     const uint8_t *bytes = NULL;
@@ -108,8 +97,7 @@ bool image_load_kernel(struct loader *loader)
     return true;
 }
 
-bool image_map_kernel(const struct loader *loader, struct page_tables *tables)
-{
+bool image_map_kernel(const struct loader *loader, struct page_tables *tables) {
     const struct elf_plan *plan = &loader->plan;
     uint64_t lowest = page_floor(plan->lowest);
     for (uint32_t i = 0; i < plan->segment_count; i++) {
@@ -134,8 +122,7 @@ bool image_map_kernel(const struct loader *loader, struct page_tables *tables)
     return true;
 }
 
-static uint64_t plan_page_count(const struct elf_plan *plan)
-{
+static uint64_t plan_page_count(const struct elf_plan *plan) {
     uint64_t page_count = 0;
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         page_count += segment_page_count(&plan->segments[i]);
@@ -143,8 +130,7 @@ static uint64_t plan_page_count(const struct elf_plan *plan)
     return page_count;
 }
 
-bool image_load_init(struct loader *loader)
-{
+bool image_load_init(struct loader *loader) {
     const struct elf_limits limits = {.lowest = IMAGE_INIT_LOWEST, .end = IMAGE_INIT_END};
     const struct elf_plan *plan = &loader->plan;
     const uint8_t *bytes = NULL;

@@ -26,8 +26,7 @@ static const uint64_t entry_gdt[] = {0, 0x00af9b000000ffffULL, 0x00cf93000000fff
 #define GDT_OFFSET 2048U
 _Static_assert(sizeof(struct boot_info) <= GDT_OFFSET, "boot_info and the GDT share a page");
 
-bool loader_fail(struct loader *loader, const char *name, const char *what, const char *detail, const char *advice)
-{
+bool loader_fail(struct loader *loader, const char *name, const char *what, const char *detail, const char *advice) {
     struct text *text = &loader->failure;
     text_clear(text);
     text_add(text, name);
@@ -44,8 +43,7 @@ bool loader_fail(struct loader *loader, const char *name, const char *what, cons
     return false;
 }
 
-static bool fail_memory(struct loader *loader, const char *what, uint64_t page_count)
-{
+static bool fail_memory(struct loader *loader, const char *what, uint64_t page_count) {
     struct text *text = &loader->failure;
     text_clear(text);
     text_add(text, "not enough memory for ");
@@ -56,15 +54,13 @@ static bool fail_memory(struct loader *loader, const char *what, uint64_t page_c
     return false;
 }
 
-static bool fail_map_full(struct loader *loader)
-{
+static bool fail_map_full(struct loader *loader) {
     return loader_fail(loader, "memory map", "firmware reports more ranges than 256", NULL,
                        "turn off devices in firmware set-up");
 }
 
 bool loader_claim_memory(struct loader *loader, struct memory_request request, enum boot_range_kind kind,
-                         const char *what, uint64_t *ret_phys)
-{
+                         const char *what, uint64_t *ret_phys) {
     struct memory_map *map = &loader->input.map;
     request.lowest = LOWEST_CLAIM;
     request.end = loader->input.claim_end;
@@ -88,8 +84,7 @@ bool loader_claim_memory(struct loader *loader, struct memory_request request, e
     return true;
 }
 
-static bool prepare_volume(struct loader *loader)
-{
+static bool prepare_volume(struct loader *loader) {
     struct loader_input *input = &loader->input;
     struct boot_info *info = &loader->info;
     info->volume_phys = input->volume_phys;
@@ -115,8 +110,7 @@ static bool prepare_volume(struct loader *loader)
     return true;
 }
 
-static bool prepare_command(struct loader *loader)
-{
+static bool prepare_command(struct loader *loader) {
     uint32_t length = 0;
     for (const char *next = loader->input.command; *next != 0; next++) {
         if (length + 1 == BOOT_COMMAND_MAX) {
@@ -131,8 +125,7 @@ static bool prepare_command(struct loader *loader)
     return true;
 }
 
-static bool prepare_heap(struct loader *loader)
-{
+static bool prepare_heap(struct loader *loader) {
     uint64_t ram_pages = memory_map_ram_end(&loader->input.map) / BOOT_PAGE_BYTES;
     uint64_t bytes = ram_pages * HEAP_BYTES_PER_PAGE + HEAP_BYTES_FIXED;
     struct memory_request request = {.align = BOOT_PAGE_BYTES};
@@ -142,8 +135,7 @@ static bool prepare_heap(struct loader *loader)
 }
 
 /* Map [start, end) onto itself in 2 MiB pages, or 1 GiB pages where they fit and the CPU has them. */
-static bool map_identity(struct page_tables *tables, uint64_t start, uint64_t end, bool has_giant_pages)
-{
+static bool map_identity(struct page_tables *tables, uint64_t start, uint64_t end, bool has_giant_pages) {
     while (start < end) {
         bool is_giant = has_giant_pages && start % PAGE_BYTES_1G == 0 && end - start >= PAGE_BYTES_1G;
         uint64_t page_bytes = is_giant ? PAGE_BYTES_1G : PAGE_BYTES_2M;
@@ -161,8 +153,7 @@ static bool map_identity(struct page_tables *tables, uint64_t start, uint64_t en
  * The first 4 GiB, then all RAM above. In 2 MiB pages below 4 GiB: there devices and memory lie close together, and a
  * page that spans memory of several cache types is undefined (Intel SDM vol. 3A, Memory Cache Control).
  */
-static bool map_all_ram(const struct memory_map *map, struct page_tables *tables, bool has_giant_pages)
-{
+static bool map_all_ram(const struct memory_map *map, struct page_tables *tables, bool has_giant_pages) {
     uint64_t mapped_end = IDENTITY_ALWAYS;
     if (!map_identity(tables, 0, mapped_end, false)) {
         return false;
@@ -183,8 +174,7 @@ static bool map_all_ram(const struct memory_map *map, struct page_tables *tables
 }
 
 /* Tables for the kernel image and for the identity map, as if the CPU had no 1 GiB pages. */
-static uint64_t table_page_count(const struct loader *loader)
-{
+static uint64_t table_page_count(const struct loader *loader) {
     const struct elf_plan *kernel = &loader->plan;
     uint64_t end = memory_map_ram_end(&loader->input.map);
     end = end < IDENTITY_ALWAYS ? IDENTITY_ALWAYS : end;
@@ -194,8 +184,7 @@ static uint64_t table_page_count(const struct loader *loader)
 }
 
 /* loader->plan is the kernel's. */
-static bool prepare_tables(struct loader *loader)
-{
+static bool prepare_tables(struct loader *loader) {
     struct memory_request request = {.page_count = table_page_count(loader), .align = BOOT_PAGE_BYTES};
     if (!loader_claim_memory(loader, request, BOOT_RANGE_LOADER, "page tables", &loader->entry.root_phys)) {
         return false;
@@ -209,8 +198,7 @@ static bool prepare_tables(struct loader *loader)
     return true;
 }
 
-static bool prepare_handover(struct loader *loader)
-{
+static bool prepare_handover(struct loader *loader) {
     struct memory_request request = {.page_count = HANDOVER_PAGES, .align = BOOT_PAGE_BYTES};
     uint64_t phys = 0;
     if (!loader_claim_memory(loader, request, BOOT_RANGE_LOADER, "boot information", &phys)) {
@@ -239,15 +227,13 @@ static bool prepare_handover(struct loader *loader)
     return true;
 }
 
-bool loader_prepare(struct loader *loader)
-{
+bool loader_prepare(struct loader *loader) {
     /* The kernel's plan must still be in loader->plan when tables are built, so the first program comes first. */
     return prepare_volume(loader) && prepare_command(loader) && image_load_init(loader) && image_load_kernel(loader) &&
            prepare_heap(loader) && prepare_tables(loader) && prepare_handover(loader);
 }
 
-bool loader_finish(struct loader *loader, struct memory_map *map)
-{
+bool loader_finish(struct loader *loader, struct memory_map *map) {
     for (uint32_t i = 0; i < loader->claim_count; i++) {
         const struct loader_claim *claim = &loader->claims[i];
         if (!memory_map_paint(map, claim->phys, claim->page_count * BOOT_PAGE_BYTES, claim->kind)) {

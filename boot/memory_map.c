@@ -1,7 +1,6 @@
 #include "boot/memory_map.h"
 
-static bool range_insert(struct memory_map *map, uint32_t at, struct memory_range range)
-{
+static bool range_insert(struct memory_map *map, uint32_t at, struct memory_range range) {
     if (map->count == MEMORY_MAP_MAX) {
         return false;
     }
@@ -14,8 +13,7 @@ static bool range_insert(struct memory_map *map, uint32_t at, struct memory_rang
 }
 
 /* Cut range `at` in two at `address`, which lies strictly inside it. */
-static bool range_cut(struct memory_map *map, uint32_t at, uint64_t address)
-{
+static bool range_cut(struct memory_map *map, uint32_t at, uint64_t address) {
     struct memory_range upper = map->ranges[at];
     upper.start = address;
     if (!range_insert(map, at + 1, upper)) {
@@ -25,8 +23,7 @@ static bool range_cut(struct memory_map *map, uint32_t at, uint64_t address)
     return true;
 }
 
-static void merge_neighbours(struct memory_map *map)
-{
+static void merge_neighbours(struct memory_map *map) {
     uint32_t kept = 0;
     for (uint32_t i = 1; i < map->count; i++) {
         struct memory_range *last = &map->ranges[kept];
@@ -43,8 +40,7 @@ static void merge_neighbours(struct memory_map *map)
  * Paint the part of `range` that meets range `at`, which begins at or before it and ends after its start. Returns in
  * *ret_next where the rest of `range` begins, if any.
  */
-static bool paint_over(struct memory_map *map, uint32_t at, struct memory_range range, uint64_t *ret_next)
-{
+static bool paint_over(struct memory_map *map, uint32_t at, struct memory_range range, uint64_t *ret_next) {
     uint64_t end = map->ranges[at].end < range.end ? map->ranges[at].end : range.end;
     *ret_next = end;
     if (map->ranges[at].kind >= range.kind) {
@@ -63,8 +59,7 @@ static bool paint_over(struct memory_map *map, uint32_t at, struct memory_range 
     return true;
 }
 
-static bool paint_range(struct memory_map *map, struct memory_range range)
-{
+static bool paint_range(struct memory_map *map, struct memory_range range) {
     uint32_t at = 0;
     while (range.start < range.end) {
         while (at < map->count && map->ranges[at].end <= range.start) {
@@ -87,8 +82,7 @@ static bool paint_range(struct memory_map *map, struct memory_range range)
     return true;
 }
 
-bool memory_map_paint(struct memory_map *map, uint64_t phys, uint64_t bytes, enum boot_range_kind kind)
-{
+bool memory_map_paint(struct memory_map *map, uint64_t phys, uint64_t bytes, enum boot_range_kind kind) {
     if (bytes == 0 || phys >= MEMORY_PHYS_END) {
         return true;
     }
@@ -107,8 +101,7 @@ bool memory_map_paint(struct memory_map *map, uint64_t phys, uint64_t bytes, enu
     return fits;
 }
 
-bool memory_map_find(const struct memory_map *map, struct memory_request request, uint64_t *ret_phys)
-{
+bool memory_map_find(const struct memory_map *map, struct memory_request request, uint64_t *ret_phys) {
     if (request.page_count > MEMORY_PHYS_END / BOOT_PAGE_BYTES) {
         return false;
     }
@@ -126,8 +119,7 @@ bool memory_map_find(const struct memory_map *map, struct memory_request request
     return false;
 }
 
-bool memory_kind_is_ram(enum boot_range_kind kind)
-{
+bool memory_kind_is_ram(enum boot_range_kind kind) {
     switch (kind) {
     case BOOT_RANGE_RAM:
     case BOOT_RANGE_LOADER:
@@ -143,8 +135,7 @@ bool memory_kind_is_ram(enum boot_range_kind kind)
     return false;
 }
 
-uint64_t memory_map_ram_end(const struct memory_map *map)
-{
+uint64_t memory_map_ram_end(const struct memory_map *map) {
     uint64_t end = 0;
     for (uint32_t i = 0; i < map->count; i++) {
         if (memory_kind_is_ram(map->ranges[i].kind)) {

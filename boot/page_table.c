@@ -5,15 +5,13 @@
 
 enum { ENTRY_BITS = 9, ENTRY_COUNT = 1 << ENTRY_BITS, ROOT_SHIFT = 39 };
 
-void page_tables_begin(struct page_tables *tables, uint64_t phys, uint64_t page_count)
-{
+void page_tables_begin(struct page_tables *tables, uint64_t phys, uint64_t page_count) {
     *tables = (struct page_tables){.phys = phys, .page_count = page_count, .used_count = 1};
     memset(phys_pointer(phys), 0, page_count * PAGE_BYTES_4K);
 }
 
 /* The table that `entry` leads to, made if it is not there yet; null if that cannot be. */
-static uint64_t *table_below(struct page_tables *tables, uint64_t *entry)
-{
+static uint64_t *table_below(struct page_tables *tables, uint64_t *entry) {
     if (*entry & PAGE_TABLE_LARGE) {
         return NULL;
     }
@@ -28,8 +26,7 @@ static uint64_t *table_below(struct page_tables *tables, uint64_t *entry)
     return phys_pointer(*entry & PAGE_TABLE_ADDRESS);
 }
 
-static bool map_page(struct page_tables *tables, uint64_t virt, uint64_t entry_value, uint64_t page_bytes)
-{
+static bool map_page(struct page_tables *tables, uint64_t virt, uint64_t entry_value, uint64_t page_bytes) {
     uint64_t *table = phys_pointer(tables->phys);
     for (uint32_t shift = ROOT_SHIFT;; shift -= ENTRY_BITS) {
         uint64_t *entry = &table[(virt >> shift) % ENTRY_COUNT];
@@ -45,8 +42,7 @@ static bool map_page(struct page_tables *tables, uint64_t virt, uint64_t entry_v
     }
 }
 
-bool page_tables_map(struct page_tables *tables, struct page_run run)
-{
+bool page_tables_map(struct page_tables *tables, struct page_run run) {
     uint64_t flags = run.flags | PAGE_TABLE_PRESENT;
     if (run.page_bytes != PAGE_BYTES_4K) {
         flags |= PAGE_TABLE_LARGE;
@@ -59,8 +55,7 @@ bool page_tables_map(struct page_tables *tables, struct page_run run)
     return true;
 }
 
-uint64_t page_tables_count(uint64_t virt, uint64_t bytes)
-{
+uint64_t page_tables_count(uint64_t virt, uint64_t bytes) {
     uint64_t count = 0;
     for (uint32_t shift = ROOT_SHIFT; 1ULL << shift > PAGE_BYTES_4K; shift -= ENTRY_BITS) {
         count += ((virt + bytes - 1) >> shift) - (virt >> shift) + 1;

@@ -1,6 +1,3 @@
 #include "boot/phys.h"
 
-void *phys_pointer(uint64_t phys)
-{
-    return (void *)(uintptr_t)phys;
-}
+void *phys_pointer(uint64_t phys) { return (void *)(uintptr_t)phys; }

@@ -57,16 +57,14 @@ _Noreturn void pvh_main(uint64_t start_phys);
 static struct loader loader;
 static struct memory_map final_map;
 
-static void log_write(const char *text)
-{
+static void log_write(const char *text) {
     serial_write(text);
     for (; *text != 0; text++) {
         cpu_out8(LOG_PORT, (uint8_t)*text);
     }
 }
 
-_Noreturn static void give_up(const char *message)
-{
+_Noreturn static void give_up(const char *message) {
     log_write("baton: ");
     log_write(message);
     log_write("\n");
@@ -75,15 +73,13 @@ _Noreturn static void give_up(const char *message)
 }
 
 /* There is no firmware that could give memory to anyone else. */
-static bool claim_pages(uint64_t phys, uint64_t page_count)
-{
+static bool claim_pages(uint64_t phys, uint64_t page_count) {
     (void)phys;
     (void)page_count;
     return true;
 }
 
-static void read_memory_map(const struct start_info *start, struct memory_map *map)
-{
+static void read_memory_map(const struct start_info *start, struct memory_map *map) {
     const struct start_memory *memory = phys_pointer(start->memory_phys);
     if (start->version < 1 || start->memory_count == 0) {
         give_up("start information: it has no memory map; use QEMU 4.0 or later");
@@ -101,8 +97,7 @@ static void read_memory_map(const struct start_info *start, struct memory_map *m
     }
 }
 
-static void read_start_info(const struct start_info *start)
-{
+static void read_start_info(const struct start_info *start) {
     struct loader_input *input = &loader.input;
     if (start->magic != START_MAGIC) {
         give_up("start information: wrong magic number; start this file with QEMU's -kernel");
@@ -118,8 +113,7 @@ static void read_start_info(const struct start_info *start)
     read_memory_map(start, &input->map);
 }
 
-void pvh_main(uint64_t start_phys)
-{
+void pvh_main(uint64_t start_phys) {
     struct loader_input *input = &loader.input;
     input->loader_tsc = cpu_read_tsc();
     serial_begin();

@@ -21,8 +21,7 @@ enum {
     SEND_POLLS_MAX = 100000, /* a machine without a UART must not hang here */
 };
 
-void serial_begin(void)
-{
+void serial_begin(void) {
     cpu_out8(COM1 + UART_INTERRUPTS, 0);
     cpu_out8(COM1 + UART_LINE_CONTROL, LINE_DIVISOR_ACCESS);
     cpu_out8(COM1 + UART_DATA, DIVISOR_115200);
@@ -32,8 +31,7 @@ void serial_begin(void)
     cpu_out8(COM1 + UART_MODEM_CONTROL, MODEM_READY);
 }
 
-static void write_byte(char byte)
-{
+static void write_byte(char byte) {
     uint32_t polls = 0;
     while (!(cpu_in8(COM1 + UART_LINE_STATUS) & STATUS_CAN_SEND) && polls < SEND_POLLS_MAX) {
         polls++;
@@ -41,8 +39,7 @@ static void write_byte(char byte)
     cpu_out8(COM1 + UART_DATA, (uint8_t)byte);
 }
 
-void serial_write(const char *text)
-{
+void serial_write(const char *text) {
     for (; *text != 0; text++) {
         if (*text == '\n') {
             write_byte('\r');

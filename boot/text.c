@@ -1,21 +1,18 @@
 #include "boot/text.h"
 
-void text_clear(struct text *text)
-{
+void text_clear(struct text *text) {
     text->length = 0;
     text->bytes[0] = 0;
 }
 
-void text_add(struct text *text, const char *more)
-{
+void text_add(struct text *text, const char *more) {
     while (*more != 0 && text->length + 1 < TEXT_MAX) {
         text->bytes[text->length++] = *more++;
     }
     text->bytes[text->length] = 0;
 }
 
-static void add_number(struct text *text, uint64_t value, uint32_t base)
-{
+static void add_number(struct text *text, uint64_t value, uint32_t base) {
     char digits[21]; /* 2^64 - 1 has 20 decimal digits */
     uint32_t first = sizeof(digits) - 1;
     digits[first] = 0;
@@ -26,13 +23,9 @@ static void add_number(struct text *text, uint64_t value, uint32_t base)
     text_add(text, &digits[first]);
 }
 
-void text_add_decimal(struct text *text, uint64_t value)
-{
-    add_number(text, value, 10);
-}
+void text_add_decimal(struct text *text, uint64_t value) { add_number(text, value, 10); }
 
-void text_add_hex(struct text *text, uint64_t value)
-{
+void text_add_hex(struct text *text, uint64_t value) {
     text_add(text, "0x");
     add_number(text, value, 16);
 }

@@ -18,8 +18,7 @@ static struct memory_map final_map;
 static char command[BOOT_COMMAND_MAX];
 
 /* Firmware still runs: show the message, give time to read it and let firmware try its next boot option. */
-static EFI_STATUS return_to_firmware(const char *message)
-{
+static EFI_STATUS return_to_firmware(const char *message) {
     uefi_print(&uefi, "\nbaton: ");
     uefi_print(&uefi, message);
     uefi_print(&uefi, "\nbaton: press a key to return to firmware\n");
@@ -28,8 +27,7 @@ static EFI_STATUS return_to_firmware(const char *message)
 }
 
 /* Firmware is gone. */
-_Noreturn static void give_up(const char *message)
-{
+_Noreturn static void give_up(const char *message) {
     serial_begin();
     serial_write("\nbaton: ");
     serial_write(message);
@@ -37,14 +35,12 @@ _Noreturn static void give_up(const char *message)
     cpu_halt_forever();
 }
 
-static bool claim_pages(uint64_t phys, uint64_t page_count)
-{
+static bool claim_pages(uint64_t phys, uint64_t page_count) {
     EFI_PHYSICAL_ADDRESS address = phys;
     return uefi.services->AllocatePages(AllocateAddress, EfiLoaderData, page_count, &address) == EFI_SUCCESS;
 }
 
-static bool read_firmware(struct loader_input *input)
-{
+static bool read_firmware(struct loader_input *input) {
     if (!uefi_read_volume(&uefi, &input->volume_phys, &input->volume_bytes) || !uefi_read_command(&uefi, command)) {
         return false;
     }
@@ -56,8 +52,7 @@ static bool read_firmware(struct loader_input *input)
     return uefi_read_map(&uefi, &input->map);
 }
 
-EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
-{
+EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
     struct loader_input *input = &loader.input;
     input->loader_tsc = cpu_read_tsc();
     uefi = (struct uefi){.image = image, .system = system, .services = system->BootServices};

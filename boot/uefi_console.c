@@ -3,8 +3,7 @@
 
 enum { UNITS_PER_CALL = 64, TIMER_UNITS_PER_SECOND = 10000000 };
 
-void uefi_print(const struct uefi *uefi, const char *text)
-{
+void uefi_print(const struct uefi *uefi, const char *text) {
     SIMPLE_TEXT_OUTPUT_INTERFACE *console = uefi->system->ConOut;
     if (console == NULL) {
         serial_write(text);
@@ -25,8 +24,7 @@ void uefi_print(const struct uefi *uefi, const char *text)
     }
 }
 
-void uefi_wait_for_key(const struct uefi *uefi, uint32_t seconds_max)
-{
+void uefi_wait_for_key(const struct uefi *uefi, uint32_t seconds_max) {
     EFI_BOOT_SERVICES *services = uefi->services;
     EFI_EVENT events[2];
     UINTN event_count = 0;
@@ -44,8 +42,7 @@ void uefi_wait_for_key(const struct uefi *uefi, uint32_t seconds_max)
     (void)services->CloseEvent(events[0]);
 }
 
-static const char *status_text(EFI_STATUS status)
-{
+static const char *status_text(EFI_STATUS status) {
     switch (status) {
     case EFI_NOT_FOUND:
         return "not found";
@@ -68,8 +65,7 @@ static const char *status_text(EFI_STATUS status)
     }
 }
 
-bool uefi_fail(struct uefi *uefi, const char *name, const char *what, EFI_STATUS status)
-{
+bool uefi_fail(struct uefi *uefi, const char *name, const char *what, EFI_STATUS status) {
     struct text *text = &uefi->failure;
     text_clear(text);
     text_add(text, name);

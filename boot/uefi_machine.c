@@ -6,8 +6,7 @@ static EFI_GUID random_guid = EFI_RNG_PROTOCOL_GUID;
 static const EFI_GUID acpi_2_guid = ACPI_20_TABLE_GUID;
 static const EFI_GUID acpi_1_guid = ACPI_TABLE_GUID;
 
-static bool guid_equals(const EFI_GUID *left, const EFI_GUID *right)
-{
+static bool guid_equals(const EFI_GUID *left, const EFI_GUID *right) {
     const uint8_t *left_bytes = (const uint8_t *)left;
     const uint8_t *right_bytes = (const uint8_t *)right;
     uint32_t i = 0;
@@ -17,8 +16,7 @@ static bool guid_equals(const EFI_GUID *left, const EFI_GUID *right)
     return i == sizeof(EFI_GUID);
 }
 
-static uint64_t find_table(const struct uefi *uefi, const EFI_GUID *guid)
-{
+static uint64_t find_table(const struct uefi *uefi, const EFI_GUID *guid) {
     for (UINTN i = 0; i < uefi->system->NumberOfTableEntries; i++) {
         const EFI_CONFIGURATION_TABLE *table = &uefi->system->ConfigurationTable[i];
         if (guid_equals(&table->VendorGuid, guid)) {
@@ -28,14 +26,12 @@ static uint64_t find_table(const struct uefi *uefi, const EFI_GUID *guid)
     return 0;
 }
 
-uint64_t uefi_find_rsdp(const struct uefi *uefi)
-{
+uint64_t uefi_find_rsdp(const struct uefi *uefi) {
     uint64_t phys = find_table(uefi, &acpi_2_guid);
     return phys != 0 ? phys : find_table(uefi, &acpi_1_guid);
 }
 
-static enum boot_pixel_format format_of(EFI_GRAPHICS_PIXEL_FORMAT format)
-{
+static enum boot_pixel_format format_of(EFI_GRAPHICS_PIXEL_FORMAT format) {
     switch (format) {
     case PixelRedGreenBlueReserved8BitPerColor:
         return BOOT_PIXEL_RGBX8;
@@ -50,13 +46,11 @@ static enum boot_pixel_format format_of(EFI_GRAPHICS_PIXEL_FORMAT format)
 }
 
 /* The first screen whose memory can be written to directly; consoles that only stand for several screens cannot. */
-struct boot_framebuffer uefi_find_framebuffer(const struct uefi *uefi)
-{
+struct boot_framebuffer uefi_find_framebuffer(const struct uefi *uefi) {
     struct boot_framebuffer found = {.format = BOOT_PIXEL_NONE};
     EFI_HANDLE *handles = NULL;
     UINTN handle_count = 0;
-    EFI_STATUS status =
-        uefi->services->LocateHandleBuffer(ByProtocol, &graphics_guid, NULL, &handle_count, &handles);
+    EFI_STATUS status = uefi->services->LocateHandleBuffer(ByProtocol, &graphics_guid, NULL, &handle_count, &handles);
     if (status != EFI_SUCCESS) {
         return found;
     }
@@ -82,8 +76,7 @@ struct boot_framebuffer uefi_find_framebuffer(const struct uefi *uefi)
     return found;
 }
 
-void uefi_find_entropy(const struct uefi *uefi, uint64_t words[BOOT_ENTROPY_WORDS])
-{
+void uefi_find_entropy(const struct uefi *uefi, uint64_t words[BOOT_ENTROPY_WORDS]) {
     EFI_RNG_PROTOCOL *random = NULL;
     if (entropy_from_cpu(words) ||
         uefi->services->LocateProtocol(&random_guid, NULL, (void **)&random) != EFI_SUCCESS) {

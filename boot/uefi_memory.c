@@ -16,16 +16,14 @@ struct raw_map {
 
 static struct raw_map raw;
 
-static EFI_STATUS raw_read(const struct uefi *uefi)
-{
+static EFI_STATUS raw_read(const struct uefi *uefi) {
     UINT32 version = 0;
     raw.bytes_used = raw.capacity_bytes;
     return uefi->services->GetMemoryMap(&raw.bytes_used, (EFI_MEMORY_DESCRIPTOR *)(void *)raw.bytes, &raw.key,
                                         &raw.descriptor_bytes, &version);
 }
 
-static EFI_STATUS raw_make(const struct uefi *uefi)
-{
+static EFI_STATUS raw_make(const struct uefi *uefi) {
     EFI_STATUS status = raw_read(uefi); /* with no room: says how much it takes */
     if (status != EFI_BUFFER_TOO_SMALL) {
         return status == EFI_SUCCESS ? EFI_DEVICE_ERROR : status;
@@ -41,8 +39,7 @@ static EFI_STATUS raw_make(const struct uefi *uefi)
 }
 
 /* of_services: what boot services' own memory counts as. */
-static enum boot_range_kind kind_of(uint32_t type, enum boot_range_kind of_services)
-{
+static enum boot_range_kind kind_of(uint32_t type, enum boot_range_kind of_services) {
     switch (type) {
     case EfiConventionalMemory:
         return BOOT_RANGE_RAM;
@@ -60,8 +57,7 @@ static enum boot_range_kind kind_of(uint32_t type, enum boot_range_kind of_servi
     }
 }
 
-static bool raw_paint(struct uefi *uefi, struct memory_map *map, enum boot_range_kind of_services)
-{
+static bool raw_paint(struct uefi *uefi, struct memory_map *map, enum boot_range_kind of_services) {
     map->count = 0;
     for (UINTN offset = 0; offset + raw.descriptor_bytes <= raw.bytes_used; offset += raw.descriptor_bytes) {
         const EFI_MEMORY_DESCRIPTOR *descriptor = (const void *)(raw.bytes + offset);
@@ -77,8 +73,7 @@ static bool raw_paint(struct uefi *uefi, struct memory_map *map, enum boot_range
     return true;
 }
 
-bool uefi_read_map(struct uefi *uefi, struct memory_map *map)
-{
+bool uefi_read_map(struct uefi *uefi, struct memory_map *map) {
     EFI_STATUS status = raw_make(uefi);
     if (status == EFI_SUCCESS) {
         status = raw_read(uefi);
@@ -90,8 +85,7 @@ bool uefi_read_map(struct uefi *uefi, struct memory_map *map)
 }
 
 /* Whatever runs between reading the map and leaving may change it and make its key stale; then it is read again. */
-bool uefi_exit(struct uefi *uefi, struct memory_map *map)
-{
+bool uefi_exit(struct uefi *uefi, struct memory_map *map) {
     EFI_STATUS status = EFI_INVALID_PARAMETER;
     for (uint32_t try = 0; status == EFI_INVALID_PARAMETER && try < EXIT_TRIES; try++) {
         status = raw_read(uefi);

@@ -12,8 +12,7 @@ static EFI_GUID loaded_image_guid = LOADED_IMAGE_PROTOCOL;
 static EFI_GUID file_system_guid = SIMPLE_FILE_SYSTEM_PROTOCOL;
 static EFI_GUID file_info_guid = EFI_FILE_INFO_ID;
 
-static bool open_root(struct uefi *uefi, EFI_FILE **ret_root)
-{
+static bool open_root(struct uefi *uefi, EFI_FILE **ret_root) {
     EFI_LOADED_IMAGE *image = NULL;
     EFI_FILE_IO_INTERFACE *volume = NULL;
     EFI_STATUS status = uefi->services->HandleProtocol(uefi->image, &loaded_image_guid, (void **)&image);
@@ -29,8 +28,7 @@ static bool open_root(struct uefi *uefi, EFI_FILE **ret_root)
     return true;
 }
 
-static EFI_STATUS file_size(EFI_FILE *file, uint64_t *ret_bytes)
-{
+static EFI_STATUS file_size(EFI_FILE *file, uint64_t *ret_bytes) {
     union {
         EFI_FILE_INFO info;
         uint8_t room[INFO_BYTES];
@@ -44,8 +42,7 @@ static EFI_STATUS file_size(EFI_FILE *file, uint64_t *ret_bytes)
 }
 
 /* A file that takes a while to read says how far it is. */
-static void print_progress(const struct uefi *uefi, uint64_t done, uint64_t bytes)
-{
+static void print_progress(const struct uefi *uefi, uint64_t done, uint64_t bytes) {
     if (bytes < 4 * MIB) {
         return;
     }
@@ -59,8 +56,7 @@ static void print_progress(const struct uefi *uefi, uint64_t done, uint64_t byte
     uefi_print(uefi, line.bytes);
 }
 
-static bool read_all(struct uefi *uefi, EFI_FILE *file, uint64_t phys, uint64_t bytes)
-{
+static bool read_all(struct uefi *uefi, EFI_FILE *file, uint64_t phys, uint64_t bytes) {
     uint64_t done = 0;
     while (done < bytes) {
         UINTN chunk = bytes - done < MIB ? bytes - done : MIB;
@@ -69,7 +65,8 @@ static bool read_all(struct uefi *uefi, EFI_FILE *file, uint64_t phys, uint64_t 
             return uefi_fail(uefi, VOLUME_NAME, "cannot be read", status);
         }
         if (chunk == 0) {
-            return uefi_fail(uefi, VOLUME_NAME, "shorter than its folder entry says; copy it again", EFI_VOLUME_CORRUPTED);
+            return uefi_fail(uefi, VOLUME_NAME, "shorter than its folder entry says; copy it again",
+                             EFI_VOLUME_CORRUPTED);
         }
         done += chunk;
         print_progress(uefi, done, bytes);
@@ -77,8 +74,7 @@ static bool read_all(struct uefi *uefi, EFI_FILE *file, uint64_t phys, uint64_t 
     return true;
 }
 
-static bool load_file(struct uefi *uefi, EFI_FILE *file, uint64_t *ret_phys, uint64_t *ret_bytes)
-{
+static bool load_file(struct uefi *uefi, EFI_FILE *file, uint64_t *ret_phys, uint64_t *ret_bytes) {
     uint64_t bytes = 0;
     EFI_STATUS status = file_size(file, &bytes);
     if (status != EFI_SUCCESS) {
@@ -95,8 +91,7 @@ static bool load_file(struct uefi *uefi, EFI_FILE *file, uint64_t *ret_phys, uin
     return read_all(uefi, file, phys, bytes);
 }
 
-bool uefi_read_volume(struct uefi *uefi, uint64_t *ret_phys, uint64_t *ret_bytes)
-{
+bool uefi_read_volume(struct uefi *uefi, uint64_t *ret_phys, uint64_t *ret_bytes) {
     EFI_FILE *root = NULL;
     EFI_FILE *file = NULL;
     if (!open_root(uefi, &root)) {
@@ -107,7 +102,7 @@ bool uefi_read_volume(struct uefi *uefi, uint64_t *ret_phys, uint64_t *ret_bytes
     if (status == EFI_NOT_FOUND) {
         text_clear(&uefi->failure);
         text_add(&uefi->failure, VOLUME_NAME ": not found on the boot volume; "
-                                 "copy it to the partition that holds \\EFI\\BOOT\\BOOTX64.EFI");
+                                             "copy it to the partition that holds \\EFI\\BOOT\\BOOTX64.EFI");
         good = false;
     } else if (status != EFI_SUCCESS) {
         good = uefi_fail(uefi, VOLUME_NAME, "cannot be opened", status);
@@ -119,8 +114,7 @@ bool uefi_read_volume(struct uefi *uefi, uint64_t *ret_phys, uint64_t *ret_bytes
     return good;
 }
 
-static bool read_command(struct uefi *uefi, EFI_FILE *file, char *bytes)
-{
+static bool read_command(struct uefi *uefi, EFI_FILE *file, char *bytes) {
     uint64_t size = 0;
     EFI_STATUS status = file_size(file, &size);
     UINTN chunk = size;
@@ -139,8 +133,7 @@ static bool read_command(struct uefi *uefi, EFI_FILE *file, char *bytes)
     return true;
 }
 
-bool uefi_read_command(struct uefi *uefi, char *bytes)
-{
+bool uefi_read_command(struct uefi *uefi, char *bytes) {
     EFI_FILE *root = NULL;
     EFI_FILE *file = NULL;
     bytes[0] = 0;

@@ -91,6 +91,14 @@ void sched_rotate(struct cpu *cpu) {
     cpu->unsettled = true;
 }
 
+/* Somebody of higher priority comes: `current` keeps its place, and what is left of its slice if one is running. */
+static void preempt(struct cpu *cpu, struct thread *current) {
+    uint64_t now = cpu->slice_end_ns == 0 ? 0 : arch_clock_ns();
+    bool used_up = cpu->slice_end_ns != 0 && cpu->slice_end_ns <= now;
+    current->slice_left_ns = used_up || cpu->slice_end_ns == 0 ? 0 : cpu->slice_end_ns - now;
+    enqueue(cpu, current, !used_up);
+}
+
 /* The highest ready thread takes over if the CPU is free or it is higher than the one that runs. */
 static void settle(struct cpu *cpu) {
     if (cpu->ready_bitmap == 0)
@@ -100,13 +108,14 @@ static void settle(struct cpu *cpu) {
     if (!cpu->blocked) {
         if (top <= current->priority)
             return;
-        enqueue(cpu, current, true); /* it did not use up its turn */
+        preempt(cpu, current);
     }
     struct thread *next = CONTAINER_OF(list_first(&cpu->ready[top]), struct thread, run);
     dequeue(cpu, next);
     charge(cpu, next);
     sched_switch(cpu, next);
-    cpu->slice_end_ns = 0;
+    cpu->slice_end_ns = next->slice_left_ns == 0 ? 0 : arch_clock_ns() + next->slice_left_ns;
+    next->slice_left_ns = 0;
 }
 
 void sched_leave(struct cpu *cpu) {

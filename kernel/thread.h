@@ -40,6 +40,7 @@ struct thread {
     uint32_t message_frame;       /* held in the ledger for the message page; 0 = none */
     struct message_page *message; /* that frame in the direct map; NULL = none */
     struct cpu *cpu;
+    uint64_t slice_left_ns;  /* READY after a preemption: what it may run on before its equals; 0: a whole slice */
     uint64_t cpu_time_ticks; /* of its time slices, what servers did for it included */
 
     struct list_node run;   /* READY: cpu->ready[priority] */

@@ -62,8 +62,7 @@ struct parse {
 };
 
 /* The only way to the untrusted bytes. */
-static bool bytes_read(const struct parse *parse, uint64_t offset, void *ret_bytes, uint64_t count)
-{
+static bool bytes_read(const struct parse *parse, uint64_t offset, void *ret_bytes, uint64_t count) {
     if (offset > parse->byte_count || count > parse->byte_count - offset) {
         return false;
     }
@@ -74,30 +73,21 @@ static bool bytes_read(const struct parse *parse, uint64_t offset, void *ret_byt
     return true;
 }
 
-static bool range_is_inside(uint64_t start, uint64_t bytes, uint64_t outer_start, uint64_t outer_bytes)
-{
+static bool range_is_inside(uint64_t start, uint64_t bytes, uint64_t outer_start, uint64_t outer_bytes) {
     return start >= outer_start && start - outer_start <= outer_bytes && bytes <= outer_bytes - (start - outer_start);
 }
 
-static bool is_power_of_two(uint64_t value)
-{
-    return value != 0 && (value & (value - 1)) == 0;
-}
+static bool is_power_of_two(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
 
 /* Bits 63 to 47 all alike. */
-static bool is_canonical(uint64_t virt)
-{
+static bool is_canonical(uint64_t virt) {
     uint64_t top = virt >> 47;
     return top == 0 || top == 0x1ffff;
 }
 
-static uint64_t page_of(uint64_t virt)
-{
-    return virt / ELF_PAGE_BYTES;
-}
+static uint64_t page_of(uint64_t virt) { return virt / ELF_PAGE_BYTES; }
 
-static enum elf_error check_file_header(const struct file_header *header)
-{
+static enum elf_error check_file_header(const struct file_header *header) {
     if (header->magic[0] != 0x7f || header->magic[1] != 'E' || header->magic[2] != 'L' || header->magic[3] != 'F') {
         return ELF_NOT_ELF;
     }
@@ -125,8 +115,7 @@ static enum elf_error check_file_header(const struct file_header *header)
     return ELF_OK;
 }
 
-static enum elf_error check_file_range(const struct parse *parse, const struct program_header *header)
-{
+static enum elf_error check_file_range(const struct parse *parse, const struct program_header *header) {
     if (header->offset + header->file_bytes < header->offset) {
         return ELF_FILE_WRAPS;
     }
@@ -137,8 +126,7 @@ static enum elf_error check_file_range(const struct parse *parse, const struct p
 }
 
 /* Where the segment lies in memory; memory_bytes is not 0. */
-static enum elf_error check_address(const struct parse *parse, const struct program_header *header)
-{
+static enum elf_error check_address(const struct parse *parse, const struct program_header *header) {
     uint64_t lowest = parse->plan->type == ELF_TYPE_FIXED ? parse->limits.lowest : 0;
     uint64_t end = parse->plan->type == ELF_TYPE_FIXED ? parse->limits.end : parse->limits.end - parse->limits.lowest;
     if (header->virt + header->memory_bytes < header->virt) {
@@ -159,8 +147,7 @@ static enum elf_error check_address(const struct parse *parse, const struct prog
     return ELF_OK;
 }
 
-static enum elf_error check_order(const struct elf_plan *plan, const struct program_header *header)
-{
+static enum elf_error check_order(const struct elf_plan *plan, const struct program_header *header) {
     if (plan->segment_count == ELF_SEGMENTS_MAX) {
         return ELF_TOO_MANY_SEGMENTS;
     }
@@ -177,8 +164,7 @@ static enum elf_error check_order(const struct elf_plan *plan, const struct prog
     return ELF_OK;
 }
 
-static uint32_t rights_of(uint32_t flags)
-{
+static uint32_t rights_of(uint32_t flags) {
     uint32_t rights = 0;
     if (flags & FLAG_READ) {
         rights |= MEMORY_READ;
@@ -192,8 +178,7 @@ static uint32_t rights_of(uint32_t flags)
     return rights;
 }
 
-static enum elf_error add_load(struct parse *parse, const struct program_header *header, uint32_t number)
-{
+static enum elf_error add_load(struct parse *parse, const struct program_header *header, uint32_t number) {
     struct elf_plan *plan = parse->plan;
     enum elf_error error = check_file_range(parse, header);
     if (error == ELF_OK && header->file_bytes > header->memory_bytes) {
@@ -229,8 +214,7 @@ static enum elf_error add_load(struct parse *parse, const struct program_header 
     return ELF_OK;
 }
 
-static enum elf_error add_tls(struct parse *parse, const struct program_header *header)
-{
+static enum elf_error add_tls(struct parse *parse, const struct program_header *header) {
     enum elf_error error = check_file_range(parse, header);
     if (error != ELF_OK) {
         return error;
@@ -257,8 +241,7 @@ static enum elf_error add_tls(struct parse *parse, const struct program_header *
     return ELF_OK;
 }
 
-static enum elf_error add_interpreter(struct parse *parse, const struct program_header *header)
-{
+static enum elf_error add_interpreter(struct parse *parse, const struct program_header *header) {
     enum elf_error error = check_file_range(parse, header);
     if (error != ELF_OK) {
         return error;
@@ -278,8 +261,7 @@ static enum elf_error add_interpreter(struct parse *parse, const struct program_
     return ELF_OK;
 }
 
-static enum elf_error add_relro(struct parse *parse, const struct program_header *header)
-{
+static enum elf_error add_relro(struct parse *parse, const struct program_header *header) {
     if (parse->plan->relro_bytes != 0) {
         return ELF_REPEATED;
     }
@@ -288,8 +270,7 @@ static enum elf_error add_relro(struct parse *parse, const struct program_header
     return ELF_OK;
 }
 
-static enum elf_error add_stack(struct parse *parse, const struct program_header *header)
-{
+static enum elf_error add_stack(struct parse *parse, const struct program_header *header) {
     if (parse->has_stack) {
         return ELF_REPEATED;
     }
@@ -298,8 +279,7 @@ static enum elf_error add_stack(struct parse *parse, const struct program_header
     return ELF_OK;
 }
 
-static enum elf_error add_headers(struct parse *parse, const struct program_header *header)
-{
+static enum elf_error add_headers(struct parse *parse, const struct program_header *header) {
     if (parse->has_headers) {
         return ELF_REPEATED;
     }
@@ -309,8 +289,7 @@ static enum elf_error add_headers(struct parse *parse, const struct program_head
 }
 
 /* Kinds that a loader need not know (notes, unwind tables, vendors' own) are passed over, as the ABI asks. */
-static enum elf_error add_header(struct parse *parse, const struct program_header *header, uint32_t number)
-{
+static enum elf_error add_header(struct parse *parse, const struct program_header *header, uint32_t number) {
     switch (header->kind) {
     case KIND_LOAD:
         return add_load(parse, header, number);
@@ -329,19 +308,18 @@ static enum elf_error add_header(struct parse *parse, const struct program_heade
     }
 }
 
-static bool entry_is_executable(const struct elf_plan *plan)
-{
+static bool entry_is_executable(const struct elf_plan *plan) {
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         const struct elf_segment *segment = &plan->segments[i];
-        if ((segment->rights & MEMORY_EXECUTE) && range_is_inside(plan->entry, 1, segment->virt, segment->memory_bytes)) {
+        if ((segment->rights & MEMORY_EXECUTE) &&
+            range_is_inside(plan->entry, 1, segment->virt, segment->memory_bytes)) {
             return true;
         }
     }
     return false;
 }
 
-static bool tls_is_loaded(const struct elf_plan *plan)
-{
+static bool tls_is_loaded(const struct elf_plan *plan) {
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         const struct elf_segment *segment = &plan->segments[i];
         if (range_is_inside(plan->tls.virt, plan->tls.file_bytes, segment->virt, segment->file_bytes)) {
@@ -351,8 +329,7 @@ static bool tls_is_loaded(const struct elf_plan *plan)
     return plan->tls.file_bytes == 0;
 }
 
-static bool relro_is_loaded(const struct elf_plan *plan)
-{
+static bool relro_is_loaded(const struct elf_plan *plan) {
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         const struct elf_segment *segment = &plan->segments[i];
         uint64_t room = (segment->virt + segment->memory_bytes + ELF_PAGE_BYTES - 1) / ELF_PAGE_BYTES * ELF_PAGE_BYTES;
@@ -364,8 +341,7 @@ static bool relro_is_loaded(const struct elf_plan *plan)
     return plan->relro_bytes == 0;
 }
 
-static uint64_t find_headers(const struct parse *parse)
-{
+static uint64_t find_headers(const struct parse *parse) {
     const struct elf_plan *plan = parse->plan;
     uint64_t bytes = (uint64_t)plan->header_count * ELF_PROGRAM_HEADER_BYTES;
     for (uint32_t i = 0; i < plan->segment_count; i++) {
@@ -378,8 +354,7 @@ static uint64_t find_headers(const struct parse *parse)
 }
 
 /* What can be judged only with all segments at hand. */
-static enum elf_error check_whole(struct parse *parse)
-{
+static enum elf_error check_whole(struct parse *parse) {
     struct elf_plan *plan = parse->plan;
     if (plan->segment_count == 0) {
         return ELF_NO_SEGMENT;
@@ -400,8 +375,7 @@ static enum elf_error check_whole(struct parse *parse)
     return ELF_OK;
 }
 
-static struct elf_result parse_image(struct parse *parse)
-{
+static struct elf_result parse_image(struct parse *parse) {
     struct file_header file;
     if (!bytes_read(parse, 0, &file, sizeof(file))) {
         return (struct elf_result){.error = ELF_TOO_SHORT};
@@ -432,8 +406,7 @@ static struct elf_result parse_image(struct parse *parse)
 }
 
 struct elf_result elf_plan_image(const void *image, uint64_t image_bytes, struct elf_limits limits,
-                                 struct elf_plan *ret_plan)
-{
+                                 struct elf_plan *ret_plan) {
     struct parse parse = {.bytes = image, .byte_count = image_bytes, .limits = limits, .plan = ret_plan};
     *ret_plan = (struct elf_plan){0};
     struct elf_result result = parse_image(&parse);
@@ -443,8 +416,7 @@ struct elf_result elf_plan_image(const void *image, uint64_t image_bytes, struct
     return result;
 }
 
-static const char *error_text(enum elf_error error, bool *ret_about_segment)
-{
+static const char *error_text(enum elf_error error, bool *ret_about_segment) {
     *ret_about_segment = false;
     switch (error) {
     case ELF_OK:
@@ -461,16 +433,14 @@ static const char *error_text(enum elf_error error, bool *ret_about_segment)
     return "unknown error";
 }
 
-static size_t append_text(char *buffer, size_t buffer_bytes, size_t length, const char *text)
-{
+static size_t append_text(char *buffer, size_t buffer_bytes, size_t length, const char *text) {
     while (*text != 0 && length + 1 < buffer_bytes) {
         buffer[length++] = *text++;
     }
     return length;
 }
 
-size_t elf_format_result(struct elf_result result, char *buffer, size_t buffer_bytes)
-{
+size_t elf_format_result(struct elf_result result, char *buffer, size_t buffer_bytes) {
     if (buffer_bytes == 0) {
         return 0;
     }

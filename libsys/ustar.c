@@ -28,8 +28,7 @@ _Static_assert(sizeof(((struct ustar_header *)0)->prefix) + 1 + sizeof(((struct 
                "the longest path");
 
 /* The only way to the untrusted bytes. */
-static bool block_read(const struct ustar_cursor *cursor, uint64_t offset, struct ustar_header *ret_block)
-{
+static bool block_read(const struct ustar_cursor *cursor, uint64_t offset, struct ustar_header *ret_block) {
     if (offset > cursor->archive_bytes || cursor->archive_bytes - offset < USTAR_BLOCK_BYTES) {
         return false;
     }
@@ -41,8 +40,7 @@ static bool block_read(const struct ustar_cursor *cursor, uint64_t offset, struc
     return true;
 }
 
-static bool block_is_zero(const struct ustar_header *block)
-{
+static bool block_is_zero(const struct ustar_header *block) {
     const uint8_t *bytes = (const uint8_t *)block;
     uint8_t any = 0;
     for (uint32_t i = 0; i < USTAR_BLOCK_BYTES; i++) {
@@ -55,8 +53,7 @@ static bool block_is_zero(const struct ustar_header *block)
  * A field of octal digits, perhaps after spaces, ended by a space, a zero byte or the field's end. Twelve digits hold
  * 36 bits, so nothing overflows. The vendors' binary form for larger numbers is refused.
  */
-static bool octal_parse(const char *field, size_t field_bytes, uint64_t *ret_value)
-{
+static bool octal_parse(const char *field, size_t field_bytes, uint64_t *ret_value) {
     size_t i = 0;
     while (i < field_bytes && field[i] == ' ') {
         i++;
@@ -75,8 +72,7 @@ static bool octal_parse(const char *field, size_t field_bytes, uint64_t *ret_val
 }
 
 /* The sum of all bytes, the checksum field itself counted as spaces. */
-static bool checksum_is_good(const struct ustar_header *header)
-{
+static bool checksum_is_good(const struct ustar_header *header) {
     uint64_t expected = 0;
     if (!octal_parse(header->checksum, sizeof(header->checksum), &expected)) {
         return false;
@@ -90,8 +86,7 @@ static bool checksum_is_good(const struct ustar_header *header)
     return sum == expected;
 }
 
-static size_t path_append(char *path, size_t length, const char *field, size_t field_bytes)
-{
+static size_t path_append(char *path, size_t length, const char *field, size_t field_bytes) {
     for (size_t i = 0; i < field_bytes && field[i] != 0; i++) {
         path[length++] = field[i];
     }
@@ -99,8 +94,7 @@ static size_t path_append(char *path, size_t length, const char *field, size_t f
 }
 
 /* `path` has room for the longest path and starts out zeroed. */
-static bool path_build(const struct ustar_header *header, char path[USTAR_PATH_MAX])
-{
+static bool path_build(const struct ustar_header *header, char path[USTAR_PATH_MAX]) {
     size_t length = path_append(path, 0, header->prefix, sizeof(header->prefix));
     if (length != 0) {
         path[length++] = '/';
@@ -118,8 +112,7 @@ static bool path_build(const struct ustar_header *header, char path[USTAR_PATH_M
     return length != 0;
 }
 
-static enum ustar_kind kind_of(char type)
-{
+static enum ustar_kind kind_of(char type) {
     switch (type) {
     case '0':
     case '7': /* contiguous file: read as a file */
@@ -132,22 +125,17 @@ static enum ustar_kind kind_of(char type)
     }
 }
 
-static bool magic_is_good(const struct ustar_header *header)
-{
+static bool magic_is_good(const struct ustar_header *header) {
     /* POSIX writes a zero byte after "ustar", GNU tar a space. */
     return header->magic[0] == 'u' && header->magic[1] == 's' && header->magic[2] == 't' && header->magic[3] == 'a' &&
            header->magic[4] == 'r' && (header->magic[5] == 0 || header->magic[5] == ' ');
 }
 
 /* Links, devices and folders have no data, whatever their size field says (POSIX). */
-static bool type_has_data(char type)
-{
-    return !(type >= '1' && type <= '6');
-}
+static bool type_has_data(char type) { return !(type >= '1' && type <= '6'); }
 
 static enum ustar_error header_check(const struct ustar_cursor *cursor, const struct ustar_header *header,
-                                     uint64_t *ret_bytes)
-{
+                                     uint64_t *ret_bytes) {
     if (!magic_is_good(header)) {
         return USTAR_BAD_MAGIC;
     }
@@ -168,8 +156,7 @@ static enum ustar_error header_check(const struct ustar_cursor *cursor, const st
     return USTAR_OK;
 }
 
-enum ustar_error ustar_next(struct ustar_cursor *cursor, struct ustar_entry *ret_entry)
-{
+enum ustar_error ustar_next(struct ustar_cursor *cursor, struct ustar_entry *ret_entry) {
     for (;;) {
         struct ustar_header header;
         if (!block_read(cursor, cursor->offset, &header)) {
@@ -198,8 +185,7 @@ enum ustar_error ustar_next(struct ustar_cursor *cursor, struct ustar_entry *ret
     }
 }
 
-static bool path_equals(const char *left, const char *right)
-{
+static bool path_equals(const char *left, const char *right) {
     size_t i = 0;
     while (left[i] != 0 && left[i] == right[i]) {
         i++;
@@ -208,8 +194,7 @@ static bool path_equals(const char *left, const char *right)
 }
 
 enum ustar_error ustar_find(const void *archive, uint64_t archive_bytes, const char *path,
-                            struct ustar_entry *ret_entry, uint64_t *ret_offset)
-{
+                            struct ustar_entry *ret_entry, uint64_t *ret_offset) {
     struct ustar_cursor cursor = {.archive = archive, .archive_bytes = archive_bytes};
     struct ustar_entry entry;
     enum ustar_error error = ustar_next(&cursor, &entry);
@@ -225,8 +210,7 @@ enum ustar_error ustar_find(const void *archive, uint64_t archive_bytes, const c
     return error;
 }
 
-const char *ustar_error_text(enum ustar_error error)
-{
+const char *ustar_error_text(enum ustar_error error) {
     switch (error) {
     case USTAR_OK:
         return "no error";

@@ -3,12 +3,12 @@
  * started in the shell's place; its children are itself, called with one argument.
  */
 #include "kernel/abi/system.h"
+#include "libsys/format.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/proto/init.h"
 #include "libsys/proto/process.h"
 #include "libsys/string.h"
-#include "libsys/format.h"
 #include "libsys/text.h"
 #include "test/bench/row.h"
 #include "userland/lib/launch.h"

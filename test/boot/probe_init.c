@@ -8,8 +8,7 @@ char probe_zero[3 * 4096];
 
 void probe_init(void);
 
-void probe_init(void)
-{
+void probe_init(void) {
     probe_data[0] = probe_constant[probe_data[1]];
     probe_zero[probe_data[2]] = 1;
 }

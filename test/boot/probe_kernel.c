@@ -33,15 +33,13 @@ static struct elf_plan plan;
 
 _Noreturn void probe_start(const struct boot_info *info);
 
-static void tap_write(const char *text)
-{
+static void tap_write(const char *text) {
     for (; *text != 0; text++) {
         cpu_out8(TAP_PORT, (uint8_t)*text);
     }
 }
 
-static void tap_result(bool good, const char *name)
-{
+static void tap_result(bool good, const char *name) {
     struct text line;
     text_clear(&line);
     text_add(&line, good ? "ok " : "not ok ");
@@ -53,8 +51,7 @@ static void tap_result(bool good, const char *name)
     failed_count += good ? 0 : 1;
 }
 
-static void tap_note(const char *name, uint64_t value)
-{
+static void tap_note(const char *name, uint64_t value) {
     struct text line;
     text_clear(&line);
     text_add(&line, "# ");
@@ -65,14 +62,12 @@ static void tap_note(const char *name, uint64_t value)
     tap_write(line.bytes);
 }
 
-static const struct boot_range *ranges_of(const struct boot_info *info)
-{
+static const struct boot_range *ranges_of(const struct boot_info *info) {
     return (const struct boot_range *)info->ranges_phys;
 }
 
 /* Whether all of [phys, phys + bytes) lies in one range of this kind. */
-static bool is_inside(const struct boot_info *info, uint64_t phys, uint64_t bytes, enum boot_range_kind kind)
-{
+static bool is_inside(const struct boot_info *info, uint64_t phys, uint64_t bytes, enum boot_range_kind kind) {
     for (uint64_t i = 0; i < info->range_count; i++) {
         const struct boot_range *range = &ranges_of(info)[i];
         uint64_t end = range->phys + range->page_count * BOOT_PAGE_BYTES;
@@ -83,15 +78,13 @@ static bool is_inside(const struct boot_info *info, uint64_t phys, uint64_t byte
     return false;
 }
 
-static struct walk walk_here(uint64_t virt)
-{
+static struct walk walk_here(uint64_t virt) {
     uint64_t root_phys;
     __asm__ volatile("movq %%cr3, %0" : "=r"(root_phys));
     return walk_address(root_phys, virt);
 }
 
-static bool is_zero(const uint8_t *bytes, uint64_t count)
-{
+static bool is_zero(const uint8_t *bytes, uint64_t count) {
     uint8_t any = 0;
     for (uint64_t i = 0; i < count; i++) {
         any |= bytes[i];
@@ -99,8 +92,7 @@ static bool is_zero(const uint8_t *bytes, uint64_t count)
     return any == 0;
 }
 
-static bool is_same(const uint8_t *left, const uint8_t *right, uint64_t count)
-{
+static bool is_same(const uint8_t *left, const uint8_t *right, uint64_t count) {
     uint8_t difference = 0;
     for (uint64_t i = 0; i < count; i++) {
         difference |= (uint8_t)(left[i] ^ right[i]);
@@ -109,8 +101,7 @@ static bool is_same(const uint8_t *left, const uint8_t *right, uint64_t count)
 }
 
 /* Is what we read what the contract's version 1 lays out, and is it in memory we are told about? */
-static void check_info(const struct boot_info *info)
-{
+static void check_info(const struct boot_info *info) {
     tap_result(info->magic == BOOT_MAGIC && info->version == BOOT_VERSION && info->size == sizeof(*info),
                "boot_info: magic, version, size");
     tap_result(is_inside(info, (uint64_t)info, sizeof(*info), BOOT_RANGE_LOADER) &&
@@ -118,8 +109,7 @@ static void check_info(const struct boot_info *info)
                "boot_info: it and its ranges lie in loader memory");
 }
 
-static void check_ranges(const struct boot_info *info)
-{
+static void check_ranges(const struct boot_info *info) {
     bool sound = info->range_count >= 1 && info->range_count <= BOOT_RANGES_MAX;
     bool merged = true;
     uint64_t end = 0;
@@ -138,8 +128,7 @@ static void check_ranges(const struct boot_info *info)
     tap_note("free bytes", ram_pages * BOOT_PAGE_BYTES);
 }
 
-static bool has_rights(const char *start, const char *end, uint64_t phys, bool writable, bool executable)
-{
+static bool has_rights(const char *start, const char *end, uint64_t phys, bool writable, bool executable) {
     for (const char *page = start; page < end; page += BOOT_PAGE_BYTES) {
         struct walk walk = walk_here((uint64_t)page);
         bool good = walk.present && !walk.user && walk.writable == writable && walk.executable == executable &&
@@ -151,8 +140,7 @@ static bool has_rights(const char *start, const char *end, uint64_t phys, bool w
     return true;
 }
 
-static void check_kernel(const struct boot_info *info)
-{
+static void check_kernel(const struct boot_info *info) {
     uint64_t phys = info->kernel_phys;
     uint64_t bytes = (uint64_t)(probe_data_end - probe_text_start);
     tap_result(phys % BOOT_KERNEL_ALIGN == 0 && info->kernel_page_count * BOOT_PAGE_BYTES == bytes &&
@@ -169,8 +157,7 @@ static void check_kernel(const struct boot_info *info)
                "kernel: constants and data have their values, bss is zero");
 }
 
-static void check_heap(const struct boot_info *info)
-{
+static void check_heap(const struct boot_info *info) {
     uint64_t ram_end = 0;
     for (uint64_t i = 0; i < info->range_count; i++) {
         const struct boot_range *range = &ranges_of(info)[i];
@@ -187,8 +174,7 @@ static void check_heap(const struct boot_info *info)
 }
 
 /* Compares what lies in memory with the file in the boot volume, byte for byte. */
-static bool segment_is_loaded(const struct boot_info *info, const uint8_t *file, uint32_t number)
-{
+static bool segment_is_loaded(const struct boot_info *info, const uint8_t *file, uint32_t number) {
     const struct elf_segment *wanted = &plan.segments[number];
     const struct boot_segment *found = &info->init_segments[number];
     uint64_t before = wanted->virt % BOOT_PAGE_BYTES;
@@ -202,8 +188,7 @@ static bool segment_is_loaded(const struct boot_info *info, const uint8_t *file,
            is_zero(memory + before + wanted->file_bytes, bytes - before - wanted->file_bytes);
 }
 
-static void check_init(const struct boot_info *info)
-{
+static void check_init(const struct boot_info *info) {
     const uint8_t *volume = (const uint8_t *)info->volume_phys;
     const struct elf_limits limits = {.lowest = 2U << 20, .end = 0x7ffffffff000};
     struct ustar_entry entry;
@@ -217,8 +202,7 @@ static void check_init(const struct boot_info *info)
     tap_result(good, "init: segments are the file's bytes, then zeroes, in init memory");
 }
 
-static void check_volume(const struct boot_info *info)
-{
+static void check_volume(const struct boot_info *info) {
     struct ustar_cursor cursor = {.archive = (const void *)info->volume_phys, .archive_bytes = info->volume_bytes};
     struct ustar_entry entry;
     enum ustar_error error = ustar_next(&cursor, &entry);
@@ -231,8 +215,7 @@ static void check_volume(const struct boot_info *info)
     tap_result(error == USTAR_END, "volume: readable to its end mark");
 }
 
-static bool is_identity(uint64_t start, uint64_t end)
-{
+static bool is_identity(uint64_t start, uint64_t end) {
     uint64_t virt = start;
     while (virt < end) {
         struct walk walk = walk_here(virt);
@@ -244,8 +227,7 @@ static bool is_identity(uint64_t start, uint64_t end)
     return true;
 }
 
-static void check_identity(const struct boot_info *info)
-{
+static void check_identity(const struct boot_info *info) {
     tap_result(is_identity(0, IDENTITY_ALWAYS), "identity map: the first 4 GiB");
     bool good = true;
     for (uint64_t i = 0; i < info->range_count; i++) {
@@ -257,8 +239,7 @@ static void check_identity(const struct boot_info *info)
     tap_result(good, "identity map: all RAM");
 }
 
-static void check_machine(const struct boot_info *info)
-{
+static void check_machine(const struct boot_info *info) {
     struct [[gnu::packed]] {
         uint16_t limit;
         uint64_t base;
@@ -278,14 +259,12 @@ static void check_machine(const struct boot_info *info)
 }
 
 /* frame: of the entry function, whose prologue has pushed RBP below the return address. */
-static void check_stack(const uint64_t *frame)
-{
+static void check_stack(const uint64_t *frame) {
     tap_result((uint64_t)frame % 16 == 0 && frame[0] == 0 && frame[1] == 0,
                "CPU: the stack is that of a called function without a caller");
 }
 
-static void check_acpi(const struct boot_info *info)
-{
+static void check_acpi(const struct boot_info *info) {
     const uint8_t *rsdp = (const uint8_t *)info->rsdp_phys;
     uint8_t sum = 0;
     for (uint32_t i = 0; info->rsdp_phys != 0 && i < 20; i++) {
@@ -298,8 +277,7 @@ static void check_acpi(const struct boot_info *info)
                "ACPI: root pointer and tables do not lie in free memory");
 }
 
-static void check_rest(const struct boot_info *info)
-{
+static void check_rest(const struct boot_info *info) {
     tap_note("tsc_hz", info->tsc_hz);
     tap_note("apic_timer_hz", info->apic_timer_hz);
     tap_note("loader ticks", info->kernel_tsc - info->loader_tsc);
@@ -318,8 +296,7 @@ static void check_rest(const struct boot_info *info)
     tap_write("]\n");
 }
 
-void probe_start(const struct boot_info *info)
-{
+void probe_start(const struct boot_info *info) {
     check_info(info);
     check_ranges(info);
     check_kernel(info);

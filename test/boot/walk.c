@@ -5,8 +5,7 @@
 
 #define ENTRY_USER (1ULL << 2)
 
-struct walk walk_address(uint64_t root_phys, uint64_t virt)
-{
+struct walk walk_address(uint64_t root_phys, uint64_t virt) {
     uint64_t table_phys = root_phys;
     struct walk walk = {.present = true, .writable = true, .executable = true, .user = true};
     for (uint32_t shift = 39;; shift -= 9) {

@@ -73,6 +73,31 @@ static void thread_resume_of_equals_shares_the_cpu(void) {
     }
 }
 
+/* Sleeps and wakes again every in[0] ns. */
+static void wake_often(struct worker_view *view) {
+    for (;; view->out[0]++)
+        (void)sys_signal_wait(view->caps[0], world_now() + view->in[0]);
+}
+
+/* A thread that is preempted goes on with its turn, and its turn ends all the same: equals share the rest. */
+static void thread_resume_of_equals_shares_what_a_higher_one_leaves(void) {
+    enum { WORKERS = 2, ROUNDS = 8 };
+    struct worker workers[WORKERS], high;
+    worker_make(&high, (struct worker_plan){.code = wake_often, .priority = PRIORITY_WORKER + 1});
+    high.view->caps[0] = world.silence;
+    high.view->in[0] = SLICE_NS / 8;
+    worker_resume(&high);
+    for (uint32_t i = 0; i < WORKERS; i++)
+        worker_start(&workers[i], (struct worker_plan){.code = role_spin});
+    worker_let_run(SLICE_NS / 2);
+    CHECK_EQUAL(workers[1].view->out[0], 0); /* the first has its turn, however often it is interrupted */
+    worker_let_run(WORKERS * ROUNDS * SLICE_NS);
+    uint64_t first_ns = worker_read(workers[0].thread).cpu_time_ns,
+             second_ns = worker_read(workers[1].thread).cpu_time_ns;
+    if (!CHECK(first_ns < 2 * second_ns && second_ns < 2 * first_ns))
+        test_note("%lu us and %lu us", first_ns / 1000, second_ns / 1000);
+}
+
 /* No timer interrupt for a thread that has no equal waiting. */
 static void thread_resume_of_one_needs_no_ticks(void) {
     struct worker worker;
@@ -156,5 +181,6 @@ static void thread_configure_cpu(void) {
 
 SUITE(CASE(thread_configure_priority_decides_who_runs_first), CASE(thread_configure_priority_of_a_ready_thread),
       CASE(thread_configure_priority_starves_the_lower), CASE(thread_resume_of_equals_shares_the_cpu),
-      CASE(thread_resume_of_one_needs_no_ticks), CASE(signal_wait_preempts_the_lower_when_it_ends),
-      CASE(ep_call_switches_to_the_server_and_back), CASE(signal_wait_idles), CASE(thread_configure_cpu));
+      CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves), CASE(thread_resume_of_one_needs_no_ticks),
+      CASE(signal_wait_preempts_the_lower_when_it_ends), CASE(ep_call_switches_to_the_server_and_back),
+      CASE(signal_wait_idles), CASE(thread_configure_cpu));

@@ -32,8 +32,7 @@ static uint32_t claims_granted;
 static uint32_t claims_allowed; /* after so many, claim_pages says no for ever */
 static uint32_t claims_refused; /* how many more times claim_pages says no */
 
-static bool claim_pages(uint64_t phys, uint64_t page_count)
-{
+static bool claim_pages(uint64_t phys, uint64_t page_count) {
     CHECK(phys >= MIB && phys + page_count * BOOT_PAGE_BYTES <= VOLUME_PHYS);
     if (claims_refused > 0 || claims_granted == claims_allowed) {
         claims_refused -= claims_refused > 0 ? 1 : 0;
@@ -44,8 +43,7 @@ static bool claim_pages(uint64_t phys, uint64_t page_count)
 }
 
 /* A sound system: 32 MiB of RAM with a hole, more RAM above 4 GiB, the volume at the end of the arena. */
-static void make_system(uint64_t volume_phys)
-{
+static void make_system(uint64_t volume_phys) {
     arena_reset();
     maker_elf(&kernel, KERNEL_BASE);
     maker_elf(&init, INIT_BASE);
@@ -69,8 +67,7 @@ static void make_system(uint64_t volume_phys)
     loader.input.entropy[3] = 3;
 }
 
-static void put_volume(void)
-{
+static void put_volume(void) {
     archive.bytes_used = 0;
     maker_ustar_add(&archive, "boot/kernel.elf", '0', &kernel, sizeof(kernel));
     maker_ustar_add(&archive, "boot/init.elf", '0', &init, sizeof(init));
@@ -79,8 +76,7 @@ static void put_volume(void)
     loader.input.volume_bytes = archive.bytes_used;
 }
 
-static bool prepare(void)
-{
+static bool prepare(void) {
     put_volume();
     bool good = loader_prepare(&loader);
     if (!good) {
@@ -90,8 +86,8 @@ static bool prepare(void)
 }
 
 /* Whether memory at `phys` is [file + offset, + file_bytes) and then zeroes up to `bytes`. */
-static bool memory_is(uint64_t phys, const struct maker_file *file, uint64_t offset, uint64_t file_bytes, uint64_t bytes)
-{
+static bool memory_is(uint64_t phys, const struct maker_file *file, uint64_t offset, uint64_t file_bytes,
+                      uint64_t bytes) {
     const uint8_t *memory = phys_pointer(phys);
     uint8_t any = 0;
     for (uint64_t i = file_bytes; i < bytes; i++) {
@@ -100,8 +96,7 @@ static bool memory_is(uint64_t phys, const struct maker_file *file, uint64_t off
     return memcmp(memory, (const uint8_t *)file + offset, file_bytes) == 0 && any == 0;
 }
 
-static void images_are_loaded(void)
-{
+static void images_are_loaded(void) {
     make_system(VOLUME_PHYS);
     CHECK(prepare());
     const struct boot_info *info = &loader.info;
@@ -124,8 +119,7 @@ static void images_are_loaded(void)
     }
 }
 
-static void unaligned_segments_begin_inside_their_page(void)
-{
+static void unaligned_segments_begin_inside_their_page(void) {
     make_system(VOLUME_PHYS);
     struct maker_file *const files[] = {&kernel, &init};
     for (uint32_t i = 0; i < 2; i++) {
@@ -146,8 +140,7 @@ static void unaligned_segments_begin_inside_their_page(void)
     CHECK(memory_is(segment->phys + 0x10, &init, 0x2010, 0xf0, 0x4000 - 0x10));
 }
 
-static void heap_is_large_enough_and_zero(void)
-{
+static void heap_is_large_enough_and_zero(void) {
     make_system(VOLUME_PHYS);
     CHECK(prepare());
     uint64_t bytes = loader.info.heap_page_count * BOOT_PAGE_BYTES;
@@ -157,8 +150,7 @@ static void heap_is_large_enough_and_zero(void)
 }
 
 /* The kernel with its rights, all RAM and the first 4 GiB where they are; the same with and without 1 GiB pages. */
-static void tables_map_kernel_and_memory(void)
-{
+static void tables_map_kernel_and_memory(void) {
     for (uint32_t giant = 0; giant < 2; giant++) {
         make_system(VOLUME_PHYS);
         loader.input.has_giant_pages = giant == 1;
@@ -182,8 +174,7 @@ static void tables_map_kernel_and_memory(void)
     }
 }
 
-static bool is_inside(const struct boot_range *ranges, uint64_t count, uint64_t phys, uint64_t bytes, uint64_t kind)
-{
+static bool is_inside(const struct boot_range *ranges, uint64_t count, uint64_t phys, uint64_t bytes, uint64_t kind) {
     for (uint64_t i = 0; i < count; i++) {
         if (ranges[i].kind == kind && phys >= ranges[i].phys &&
             phys + bytes <= ranges[i].phys + ranges[i].page_count * BOOT_PAGE_BYTES) {
@@ -193,8 +184,7 @@ static bool is_inside(const struct boot_range *ranges, uint64_t count, uint64_t 
     return false;
 }
 
-static void handover_is_complete(void)
-{
+static void handover_is_complete(void) {
     make_system(VOLUME_PHYS);
     CHECK(prepare());
     CHECK(loader_finish(&loader, &firmware_map));
@@ -233,8 +223,7 @@ static void handover_is_complete(void)
     }
 }
 
-static void unaligned_volume_is_moved(void)
-{
+static void unaligned_volume_is_moved(void) {
     make_system(VOLUME_PHYS + 8);
     CHECK(prepare());
     CHECK_EQUAL(loader.info.volume_phys % BOOT_PAGE_BYTES, 0);
@@ -244,8 +233,7 @@ static void unaligned_volume_is_moved(void)
     CHECK(is_inside(ranges, loader.info.range_count, loader.info.volume_phys, archive.bytes_used, BOOT_RANGE_VOLUME));
 }
 
-static void memory_that_firmware_took_is_avoided(void)
-{
+static void memory_that_firmware_took_is_avoided(void) {
     make_system(VOLUME_PHYS);
     CHECK(prepare());
     uint64_t first = loader.claims[1].phys; /* [0] is the volume */
@@ -257,8 +245,7 @@ static void memory_that_firmware_took_is_avoided(void)
     CHECK(loader.claims[1].phys > first);
 }
 
-static void lack_of_memory_names_what_for(void)
-{
+static void lack_of_memory_names_what_for(void) {
     static const char *const names[] = {"boot/init.elf", "boot/kernel.elf", "the kernel's heap", "page tables",
                                         "boot information"};
     for (uint32_t granted = 0; granted < 5; granted++) {
@@ -271,8 +258,7 @@ static void lack_of_memory_names_what_for(void)
     }
 }
 
-static bool prepare_fails_with(const char *message)
-{
+static bool prepare_fails_with(const char *message) {
     put_volume();
     bool good = loader_prepare(&loader);
     if (good || strcmp(loader.failure.bytes, message) != 0) {
@@ -282,8 +268,7 @@ static bool prepare_fails_with(const char *message)
     return true;
 }
 
-static void unfit_programs_are_named(void)
-{
+static void unfit_programs_are_named(void) {
     make_system(VOLUME_PHYS);
     maker_elf(&init, INIT_BASE);
     CHECK(prepare_fails_with("boot/init.elf: asks for an interpreter; link it with -static"));
@@ -307,8 +292,7 @@ static void unfit_programs_are_named(void)
 }
 
 /* Give the first program so many segments; their headers go where its constants are. */
-static void put_segments(uint16_t count)
-{
+static void put_segments(uint16_t count) {
     init.header.e_phoff = 0x1000;
     init.header.e_phnum = count;
     init.header.e_entry = INIT_BASE;
@@ -319,8 +303,7 @@ static void put_segments(uint16_t count)
     }
 }
 
-static void many_segments_are_named(void)
-{
+static void many_segments_are_named(void) {
     make_system(VOLUME_PHYS);
     put_segments(BOOT_SEGMENTS_MAX);
     CHECK(prepare());
@@ -330,8 +313,7 @@ static void many_segments_are_named(void)
     CHECK(prepare_fails_with("boot/init.elf: more than 8 loadable segments; link it again"));
 }
 
-static void command_line_is_tidied(void)
-{
+static void command_line_is_tidied(void) {
     char words[BOOT_COMMAND_MAX + 1];
     make_system(VOLUME_PHYS);
     loader.input.command = "log=debug\r\n\tseed=7 \r\n";
@@ -350,9 +332,9 @@ static void command_line_is_tidied(void)
     CHECK(prepare_fails_with("command line: longer than 511 bytes; shorten it"));
 }
 
-static void too_many_ranges_are_refused(void)
-{
-    static const char message[] = "memory map: firmware reports more ranges than 256; turn off devices in firmware set-up";
+static void too_many_ranges_are_refused(void) {
+    static const char message[] =
+        "memory map: firmware reports more ranges than 256; turn off devices in firmware set-up";
     make_system(VOLUME_PHYS);
     for (uint64_t i = 0; i < BOOT_RANGES_MAX; i++) {
         CHECK(memory_map_paint(&loader.input.map, HIGH_END + (2 * i + 1) * 4096, 4096, BOOT_RANGE_FIRMWARE));
@@ -367,15 +349,13 @@ static void too_many_ranges_are_refused(void)
     CHECK(strcmp(loader.failure.bytes, message) == 0);
 }
 
-static void empty_volume_is_named(void)
-{
+static void empty_volume_is_named(void) {
     make_system(VOLUME_PHYS);
     CHECK(!loader_prepare(&loader));
     CHECK(strcmp(loader.failure.bytes, "boot.tar: empty; pack the boot volume again") == 0);
 }
 
-static void text_is_cut_to_fit(void)
-{
+static void text_is_cut_to_fit(void) {
     struct text text;
     text_clear(&text);
     text_add_decimal(&text, UINT64_MAX);
@@ -391,8 +371,7 @@ static void text_is_cut_to_fit(void)
     CHECK_EQUAL(strlen(text.bytes), TEXT_MAX - 1);
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"images_are_loaded", images_are_loaded},
         {"unaligned_segments_begin_inside_their_page", unaligned_segments_begin_inside_their_page},

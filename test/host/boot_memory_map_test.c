@@ -9,18 +9,15 @@
 
 static struct memory_map map;
 
-static bool range_is(uint32_t at, uint64_t start, uint64_t end, enum boot_range_kind kind)
-{
+static bool range_is(uint32_t at, uint64_t start, uint64_t end, enum boot_range_kind kind) {
     return at < map.count && map.ranges[at].start == start && map.ranges[at].end == end && map.ranges[at].kind == kind;
 }
 
-static bool paint(uint64_t start, uint64_t end, enum boot_range_kind kind)
-{
+static bool paint(uint64_t start, uint64_t end, enum boot_range_kind kind) {
     return memory_map_paint(&map, start, end - start, kind);
 }
 
-static void ranges_are_sorted_and_merged(void)
-{
+static void ranges_are_sorted_and_merged(void) {
     map.count = 0;
     CHECK(paint(8 * PAGE, 9 * PAGE, BOOT_RANGE_RAM));
     CHECK(paint(0, 2 * PAGE, BOOT_RANGE_RAM));
@@ -32,8 +29,7 @@ static void ranges_are_sorted_and_merged(void)
     CHECK(range_is(2, 8 * PAGE, 9 * PAGE, BOOT_RANGE_RAM));
 }
 
-static void higher_kind_stays(void)
-{
+static void higher_kind_stays(void) {
     map.count = 0;
     CHECK(paint(2 * PAGE, 6 * PAGE, BOOT_RANGE_FIRMWARE));
     CHECK(paint(0, 8 * PAGE, BOOT_RANGE_RAM));
@@ -45,8 +41,7 @@ static void higher_kind_stays(void)
     CHECK(range_is(3, 7 * PAGE, 8 * PAGE, BOOT_RANGE_RAM));
 }
 
-static void edges_go_to_what_is_not_free(void)
-{
+static void edges_go_to_what_is_not_free(void) {
     map.count = 0;
     CHECK(paint(1, 3 * PAGE - 1, BOOT_RANGE_RAM));
     CHECK_EQUAL(map.count, 1);
@@ -59,8 +54,7 @@ static void edges_go_to_what_is_not_free(void)
     CHECK_EQUAL(map.count, 0);
 }
 
-static void far_ends_are_cut_off(void)
-{
+static void far_ends_are_cut_off(void) {
     map.count = 0;
     CHECK(memory_map_paint(&map, 0, 0, BOOT_RANGE_RAM));
     CHECK(memory_map_paint(&map, MEMORY_PHYS_END, PAGE, BOOT_RANGE_RAM));
@@ -70,8 +64,7 @@ static void far_ends_are_cut_off(void)
     CHECK(range_is(0, PAGE, MEMORY_PHYS_END, BOOT_RANGE_DEVICE));
 }
 
-static void full_map_says_so(void)
-{
+static void full_map_says_so(void) {
     map.count = 0;
     for (uint64_t i = 0; i < MEMORY_MAP_MAX; i++) {
         CHECK(paint(2 * i * PAGE, (2 * i + 1) * PAGE, BOOT_RANGE_RAM));
@@ -80,8 +73,7 @@ static void full_map_says_so(void)
     CHECK(!paint(2 * MEMORY_MAP_MAX * PAGE, (2 * MEMORY_MAP_MAX + 1) * PAGE, BOOT_RANGE_RAM));
 }
 
-static void lowest_fit_is_found(void)
-{
+static void lowest_fit_is_found(void) {
     uint64_t phys = 7;
     map.count = 0;
     CHECK(paint(1 * PAGE, 3 * PAGE, BOOT_RANGE_RAM));
@@ -110,8 +102,7 @@ static void lowest_fit_is_found(void)
     CHECK(!memory_map_find(&map, request, &phys));
 }
 
-static void end_of_ram_counts_ram_in_use(void)
-{
+static void end_of_ram_counts_ram_in_use(void) {
     map.count = 0;
     CHECK_EQUAL(memory_map_ram_end(&map), 0);
     CHECK(paint(0, 4 * PAGE, BOOT_RANGE_RAM));
@@ -123,8 +114,7 @@ static void end_of_ram_counts_ram_in_use(void)
 
 enum { MODEL_PAGES = 64 };
 
-static bool map_matches(const uint8_t model[MODEL_PAGES])
-{
+static bool map_matches(const uint8_t model[MODEL_PAGES]) {
     uint32_t at = 0;
     for (uint32_t page = 0; page < MODEL_PAGES; page++) {
         while (at < map.count && map.ranges[at].end <= page * PAGE) {
@@ -144,8 +134,7 @@ static bool map_matches(const uint8_t model[MODEL_PAGES])
     return true;
 }
 
-static void random_pictures_match_the_model(void)
-{
+static void random_pictures_match_the_model(void) {
     uint64_t seed = 42;
     for (uint32_t round = 0; round < 5000; round++) {
         uint8_t model[MODEL_PAGES] = {0};
@@ -163,8 +152,7 @@ static void random_pictures_match_the_model(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"ranges_are_sorted_and_merged", ranges_are_sorted_and_merged},
         {"higher_kind_stays", higher_kind_stays},

@@ -12,14 +12,12 @@
 
 static struct page_tables tables;
 
-static void begin(uint64_t page_count)
-{
+static void begin(uint64_t page_count) {
     arena_reset();
     page_tables_begin(&tables, ROOT, page_count);
 }
 
-static void small_pages_have_their_rights(void)
-{
+static void small_pages_have_their_rights(void) {
     begin(16);
     struct page_run text = {.virt = KERNEL, .phys = 0x200000, .bytes = 0x3000, .page_bytes = PAGE_BYTES_4K};
     struct page_run data = text;
@@ -39,8 +37,7 @@ static void small_pages_have_their_rights(void)
     CHECK_EQUAL(tables.used_count, 4);
 }
 
-static void large_pages_translate(void)
-{
+static void large_pages_translate(void) {
     begin(16);
     struct page_run two = {.virt = 0, .phys = 0, .bytes = PAGE_BYTES_1G, .page_bytes = PAGE_BYTES_2M};
     struct page_run one = {.virt = 5 * PAGE_BYTES_1G, .phys = 7 * PAGE_BYTES_1G, .bytes = 2 * PAGE_BYTES_1G};
@@ -60,8 +57,7 @@ static void large_pages_translate(void)
     CHECK_EQUAL(tables.used_count, 3);
 }
 
-static void lack_of_pages_is_noticed(void)
-{
+static void lack_of_pages_is_noticed(void) {
     struct page_run run = {.virt = KERNEL, .phys = 0, .bytes = PAGE_BYTES_4K, .page_bytes = PAGE_BYTES_4K};
     for (uint64_t page_count = 1; page_count < 4; page_count++) {
         begin(page_count);
@@ -72,8 +68,7 @@ static void lack_of_pages_is_noticed(void)
     CHECK(page_tables_map(&tables, run));
 }
 
-static void second_mapping_is_noticed(void)
-{
+static void second_mapping_is_noticed(void) {
     begin(16);
     struct page_run small = {.virt = 0x200000, .phys = 0, .bytes = PAGE_BYTES_4K, .page_bytes = PAGE_BYTES_4K};
     struct page_run large = {.virt = 0x400000, .phys = 0, .bytes = PAGE_BYTES_2M, .page_bytes = PAGE_BYTES_2M};
@@ -85,8 +80,7 @@ static void second_mapping_is_noticed(void)
     CHECK(!page_tables_map(&tables, large)); /* where a table is */
 }
 
-static void counted_pages_are_enough(void)
-{
+static void counted_pages_are_enough(void) {
     uint64_t seed = 42;
     for (uint32_t round = 0; round < 300; round++) {
         uint64_t virt = check_random(&seed) % (1ULL << 46) & ~(PAGE_BYTES_4K - 1);
@@ -99,8 +93,7 @@ static void counted_pages_are_enough(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"small_pages_have_their_rights", small_pages_have_their_rights},
         {"large_pages_translate", large_pages_translate},

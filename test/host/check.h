@@ -31,16 +31,14 @@ static uint32_t check_failed_count; /* in the case that runs now */
 #define CHECK_EQUAL(seen, wanted) \
     check_equal((uint64_t)(seen), (uint64_t)(wanted), #seen " == " #wanted, __FILE__, __LINE__)
 
-static inline bool check_that(bool holds, const char *condition, const char *file, int line)
-{
+static inline bool check_that(bool holds, const char *condition, const char *file, int line) {
     if (!holds && check_failed_count++ < CHECK_REPORTS_MAX) {
         printf("# %s:%d: does not hold: %s\n", file, line, condition);
     }
     return holds;
 }
 
-static inline bool check_equal(uint64_t seen, uint64_t wanted, const char *condition, const char *file, int line)
-{
+static inline bool check_equal(uint64_t seen, uint64_t wanted, const char *condition, const char *file, int line) {
     bool holds = check_that(seen == wanted, condition, file, line);
     if (!holds && check_failed_count <= CHECK_REPORTS_MAX) {
         printf("#   seen 0x%llx, wanted 0x%llx\n", (unsigned long long)seen, (unsigned long long)wanted);
@@ -49,8 +47,7 @@ static inline bool check_equal(uint64_t seen, uint64_t wanted, const char *condi
 }
 
 /* Run all cases; main returns the result: 0 = all passed. */
-static inline int check_run(const struct check_case *cases, size_t count)
-{
+static inline int check_run(const struct check_case *cases, size_t count) {
     size_t failed_case_count = 0;
     printf("TAP version 13\n1..%zu\n", count);
     for (size_t i = 0; i < count; i++) {
@@ -64,8 +61,7 @@ static inline int check_run(const struct check_case *cases, size_t count)
 }
 
 /* Pseudo-random numbers that are the same in every run (xorshift64*, Vigna 2016). */
-static inline uint64_t check_random(uint64_t *state)
-{
+static inline uint64_t check_random(uint64_t *state) {
     *state ^= *state >> 12;
     *state ^= *state << 25;
     *state ^= *state >> 27;

@@ -4,8 +4,7 @@
 
 static const uint8_t sound_ident[16] = {0x7f, 'E', 'L', 'F', 2, 1, 1};
 
-void maker_elf(struct maker_file *file, uint64_t base)
-{
+void maker_elf(struct maker_file *file, uint64_t base) {
     for (uint32_t i = 0; i < sizeof(file->rest); i++) {
         file->rest[i] = (uint8_t)(i * 7 + 1);
     }

@@ -19,8 +19,7 @@ static struct elf_plan plan;
 static bool provoked[ELF_HEADERS_OUTSIDE + 1]; /* by error: seen in damage_is_named */
 
 /* Parse a copy of exactly these bytes, so that the address sanitizer sees a read beyond them. */
-static struct elf_result parse_copy(const void *bytes, size_t count, struct elf_limits within)
-{
+static struct elf_result parse_copy(const void *bytes, size_t count, struct elf_limits within) {
     uint8_t *copy = malloc(count + 1);
     memcpy(copy, bytes, count);
     copy = realloc(copy, count == 0 ? 1 : count);
@@ -29,8 +28,7 @@ static struct elf_result parse_copy(const void *bytes, size_t count, struct elf_
     return result;
 }
 
-static void sound_file_is_planned(void)
-{
+static void sound_file_is_planned(void) {
     maker_elf(&file, BASE);
     CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
     CHECK_EQUAL(plan.type, ELF_TYPE_FIXED);
@@ -60,8 +58,7 @@ static void sound_file_is_planned(void)
     CHECK_EQUAL(plan.interpreter_bytes, 8);
 }
 
-static void movable_file_counts_from_zero(void)
-{
+static void movable_file_counts_from_zero(void) {
     maker_elf(&file, 0);
     file.header.e_type = 3;
     CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
@@ -73,8 +70,7 @@ static void movable_file_counts_from_zero(void)
     CHECK_EQUAL(parse_copy(&file, sizeof(file), enough).error, ELF_OK);
 }
 
-static void kernel_addresses_are_accepted(void)
-{
+static void kernel_addresses_are_accepted(void) {
     const struct elf_limits kernel = {.lowest = 0xffffffff80000000, .end = 0xfffffffffffff000};
     maker_elf(&file, 0xffffffff80000000);
     CHECK_EQUAL(parse_copy(&file, sizeof(file), kernel).error, ELF_OK);
@@ -88,16 +84,14 @@ static void kernel_addresses_are_accepted(void)
     CHECK_EQUAL(parse_copy(&file, sizeof(file), kernel).error, ELF_OUTSIDE);
 }
 
-static void unaligned_bytes_are_read(void)
-{
+static void unaligned_bytes_are_read(void) {
     static uint8_t room[sizeof(file) + 1];
     maker_elf(&file, BASE);
     memcpy(room + 1, &file, sizeof(file));
     CHECK_EQUAL(elf_plan_image(room + 1, sizeof(file), limits, &plan).error, ELF_OK);
 }
 
-static void empty_segment_is_skipped(void)
-{
+static void empty_segment_is_skipped(void) {
     maker_elf(&file, BASE);
     file.headers[2].p_filesz = 0;
     file.headers[2].p_memsz = 0;
@@ -107,8 +101,7 @@ static void empty_segment_is_skipped(void)
     CHECK_EQUAL(plan.segments[1].header, 3);
 }
 
-static void shared_page_is_noticed(void)
-{
+static void shared_page_is_noticed(void) {
     maker_elf(&file, BASE);
     file.headers[1].p_memsz = file.headers[1].p_filesz = 0xf00;
     file.headers[2].p_vaddr = BASE + 0xf10;
@@ -117,8 +110,7 @@ static void shared_page_is_noticed(void)
     CHECK(plan.shares_page);
 }
 
-static void absent_headers_leave_zeroes(void)
-{
+static void absent_headers_leave_zeroes(void) {
     maker_elf(&file, BASE);
     for (uint32_t i = 0; i < MAKER_HEADER_COUNT; i++) {
         file.headers[i].p_type = file.headers[i].p_type == MAKER_LOAD ? MAKER_LOAD : MAKER_NULL;
@@ -133,8 +125,7 @@ static void absent_headers_leave_zeroes(void)
     CHECK_EQUAL(plan.headers_virt, 0);
 }
 
-static void executable_stack_is_noticed(void)
-{
+static void executable_stack_is_noticed(void) {
     maker_elf(&file, BASE);
     file.headers[5].p_flags |= MAKER_X;
     CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
@@ -151,11 +142,13 @@ struct damage {
 };
 
 #define FIELD(field, number, name) \
-    {offsetof(struct maker_file, field), sizeof(((struct maker_file *)0)->field), number, ELF_##name, 0}
-#define HEADER(index, field, number, name)                                         \
-    {offsetof(struct maker_file, headers) + index * sizeof(file.headers[0]) +      \
-         offsetof(struct maker_program_header, field),                             \
-     sizeof(((struct maker_program_header *)0)->field), number, ELF_##name, index}
+    { offsetof(struct maker_file, field), sizeof(((struct maker_file *)0)->field), number, ELF_##name, 0 }
+#define HEADER(index, field, number, name)                                               \
+    {                                                                                    \
+        offsetof(struct maker_file, headers) + index * sizeof(file.headers[0]) +         \
+            offsetof(struct maker_program_header, field),                                \
+            sizeof(((struct maker_program_header *)0)->field), number, ELF_##name, index \
+    }
 
 static const struct damage damages[] = {
     FIELD(header.e_ident[0], 0x7e, NOT_ELF),
@@ -218,16 +211,14 @@ static const struct damage damages[] = {
 };
 
 /* In the table the segment of REPEATED and OVERLAP is where the number is written; the parser may meet it later. */
-static uint32_t segment_of(const struct damage *damage)
-{
+static uint32_t segment_of(const struct damage *damage) {
     if (damage->error == ELF_OVERLAP) {
         return 2;
     }
     return damage->error == ELF_REPEATED && damage->segment == 3 ? 4 : damage->segment;
 }
 
-static void damage_is_named(void)
-{
+static void damage_is_named(void) {
     for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
         const struct damage *damage = &damages[i];
         maker_elf(&file, BASE);
@@ -242,8 +233,7 @@ static void damage_is_named(void)
     }
 }
 
-static void short_files_are_named(void)
-{
+static void short_files_are_named(void) {
     maker_elf(&file, BASE);
     for (size_t bytes = 0; bytes < sizeof(file); bytes++) {
         enum elf_error error = parse_copy(&file, bytes, limits).error;
@@ -258,8 +248,7 @@ static void short_files_are_named(void)
     }
 }
 
-static void too_many_segments_are_named(void)
-{
+static void too_many_segments_are_named(void) {
     static struct {
         struct maker_file_header header;
         struct maker_program_header headers[ELF_SEGMENTS_MAX + 1];
@@ -283,8 +272,7 @@ static void too_many_segments_are_named(void)
 }
 
 /* Runs after the three cases above. */
-static void every_error_was_provoked(void)
-{
+static void every_error_was_provoked(void) {
     for (uint32_t error = ELF_OK + 1; error < sizeof(provoked); error++) {
         if (!CHECK(provoked[error])) {
             char message[ELF_MESSAGE_MAX];
@@ -295,8 +283,7 @@ static void every_error_was_provoked(void)
 }
 
 /* What a loader relies on, worked out anew. */
-static bool plan_is_sound(size_t bytes)
-{
+static bool plan_is_sound(size_t bytes) {
     uint64_t end = plan.type == ELF_TYPE_FIXED ? limits.lowest : 0;
     uint64_t limit = plan.type == ELF_TYPE_FIXED ? limits.end : limits.end - limits.lowest;
     bool entry_found = false;
@@ -311,8 +298,8 @@ static bool plan_is_sound(size_t bytes)
             return false;
         }
         end = segment->virt + segment->memory_bytes;
-        entry_found = entry_found || ((segment->rights & MEMORY_EXECUTE) && plan.entry >= segment->virt &&
-                                      plan.entry < end);
+        entry_found =
+            entry_found || ((segment->rights & MEMORY_EXECUTE) && plan.entry >= segment->virt && plan.entry < end);
     }
     return plan.segment_count > 0 && plan.segment_count <= ELF_SEGMENTS_MAX && plan.end == end && entry_found &&
            plan.lowest == plan.segments[0].virt && plan.interpreter_offset <= bytes &&
@@ -320,11 +307,23 @@ static bool plan_is_sound(size_t bytes)
            plan.tls.file_bytes <= bytes - plan.tls.file_offset && plan.tls.file_bytes <= plan.tls.memory_bytes;
 }
 
-static void random_damage_is_survived(void)
-{
-    static const uint64_t values[] = {0,      1,          7,          8,          0xfff,      0x1000,
-                                      0x2100, 0x7fffffff, 0xffffffff, 0x400000,   1ULL << 47, 0x7ffffffff000,
-                                      0xffffffff80000000, 1ULL << 63, UINT64_MAX, UINT64_MAX - 0xfff};
+static void random_damage_is_survived(void) {
+    static const uint64_t values[] = {0,
+                                      1,
+                                      7,
+                                      8,
+                                      0xfff,
+                                      0x1000,
+                                      0x2100,
+                                      0x7fffffff,
+                                      0xffffffff,
+                                      0x400000,
+                                      1ULL << 47,
+                                      0x7ffffffff000,
+                                      0xffffffff80000000,
+                                      1ULL << 63,
+                                      UINT64_MAX,
+                                      UINT64_MAX - 0xfff};
     uint64_t seed = 42;
     uint32_t accepted = 0;
     for (uint32_t round = 0; round < 100000; round++) {
@@ -346,8 +345,7 @@ static void random_damage_is_survived(void)
     CHECK(accepted > 1000); /* otherwise the rounds say nothing about plans */
 }
 
-static void messages_fit_their_buffer(void)
-{
+static void messages_fit_their_buffer(void) {
     char message[ELF_MESSAGE_MAX];
     struct elf_result result = {.error = ELF_WRITE_EXECUTE, .segment = 4294967295};
     CHECK_EQUAL(elf_format_result(result, message, sizeof(message)), strlen(message));
@@ -359,13 +357,13 @@ static void messages_fit_their_buffer(void)
     CHECK(strcmp(message, "not") == 0);
     CHECK_EQUAL(elf_format_result(result, message, 0), 0);
     for (uint32_t error = 0; error < sizeof(provoked); error++) {
-        size_t length = elf_format_result((struct elf_result){(enum elf_error)error, UINT32_MAX}, message, sizeof(message));
+        size_t length =
+            elf_format_result((struct elf_result){(enum elf_error)error, UINT32_MAX}, message, sizeof(message));
         CHECK(length + 1 < sizeof(message));
     }
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"sound_file_is_planned", sound_file_is_planned},
         {"movable_file_counts_from_zero", movable_file_counts_from_zero},

@@ -5,8 +5,7 @@
 
 #define BLOCK_BYTES 512U
 
-void maker_ustar_checksum(uint8_t *header)
-{
+void maker_ustar_checksum(uint8_t *header) {
     uint32_t sum = 0;
     memset(header + 148, ' ', 8);
     for (uint32_t i = 0; i < BLOCK_BYTES; i++) {
@@ -15,8 +14,7 @@ void maker_ustar_checksum(uint8_t *header)
     snprintf((char *)header + 148, 8, "%06o", sum);
 }
 
-void maker_ustar_add(struct maker_archive *archive, const char *path, char type, const void *data, uint64_t bytes)
-{
+void maker_ustar_add(struct maker_archive *archive, const char *path, char type, const void *data, uint64_t bytes) {
     uint8_t *header = archive->bytes + archive->bytes_used;
     memset(header, 0, BLOCK_BYTES);
     memcpy(header, path, strlen(path));
@@ -30,8 +28,7 @@ void maker_ustar_add(struct maker_archive *archive, const char *path, char type,
     archive->bytes_used += BLOCK_BYTES + (bytes + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
 }
 
-void maker_ustar_end(struct maker_archive *archive)
-{
+void maker_ustar_end(struct maker_archive *archive) {
     memset(archive->bytes + archive->bytes_used, 0, 2 * BLOCK_BYTES);
     archive->bytes_used += 2ULL * BLOCK_BYTES;
 }

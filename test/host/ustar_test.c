@@ -17,8 +17,7 @@ static struct ustar_entry entry;
 /* A pax header, a folder, and two files, the second empty: where each header lies is known. */
 enum { PAX_AT = 0, FOLDER_AT = 1024, FILE_AT = 1536, EMPTY_AT = 3072, END_AT = 3584, ARCHIVE_BYTES = 4608 };
 
-static void make_archive(void)
-{
+static void make_archive(void) {
     static char data[1000];
     memset(data, 'd', sizeof(data));
     archive.bytes_used = 0;
@@ -30,8 +29,7 @@ static void make_archive(void)
 }
 
 /* Walk a copy of exactly these bytes; returns how the walk ended, and how many entries it met. */
-static enum ustar_error walk(uint64_t bytes, uint32_t *ret_count, uint64_t *ret_offset)
-{
+static enum ustar_error walk(uint64_t bytes, uint32_t *ret_count, uint64_t *ret_offset) {
     uint8_t *copy = malloc(bytes == 0 ? 1 : bytes);
     memcpy(copy, archive.bytes, bytes);
     struct ustar_cursor cursor = {.archive = copy, .archive_bytes = bytes};
@@ -48,8 +46,7 @@ static enum ustar_error walk(uint64_t bytes, uint32_t *ret_count, uint64_t *ret_
     return error;
 }
 
-static void entries_are_walked(void)
-{
+static void entries_are_walked(void) {
     make_archive();
     CHECK_EQUAL(archive.bytes_used, ARCHIVE_BYTES);
     struct ustar_cursor cursor = {.archive = archive.bytes, .archive_bytes = archive.bytes_used};
@@ -69,8 +66,7 @@ static void entries_are_walked(void)
     CHECK(strcmp(entry.path, "empty") == 0);
 }
 
-static void files_are_found(void)
-{
+static void files_are_found(void) {
     make_archive();
     uint64_t offset = 0;
     CHECK_EQUAL(ustar_find(archive.bytes, archive.bytes_used, "boot/file", &entry, NULL), USTAR_OK);
@@ -82,8 +78,7 @@ static void files_are_found(void)
     CHECK_EQUAL(offset, END_AT);
 }
 
-static void long_paths_are_joined(void)
-{
+static void long_paths_are_joined(void) {
     char wanted[USTAR_PATH_MAX];
     memset(wanted, 'p', 155);
     wanted[155] = '/';
@@ -98,8 +93,7 @@ static void long_paths_are_joined(void)
     CHECK_EQUAL(ustar_find(archive.bytes, archive.bytes_used, wanted, &entry, NULL), USTAR_OK);
 }
 
-static void other_kinds_have_no_data(void)
-{
+static void other_kinds_have_no_data(void) {
     for (char type = '1'; type <= '6'; type++) {
         archive.bytes_used = 0;
         maker_ustar_add(&archive, "other", type, "", 0);
@@ -114,8 +108,7 @@ static void other_kinds_have_no_data(void)
     }
 }
 
-static void numbers_end_with_their_field(void)
-{
+static void numbers_end_with_their_field(void) {
     make_archive();
     memcpy(archive.bytes + FILE_AT + SIZE, "00000000175077777777777", 23); /* and on into the field after it */
     maker_ustar_checksum(archive.bytes + FILE_AT);
@@ -123,8 +116,7 @@ static void numbers_end_with_their_field(void)
     CHECK_EQUAL(entry.data_bytes, 1000);
 }
 
-static void gnu_magic_is_accepted(void)
-{
+static void gnu_magic_is_accepted(void) {
     make_archive();
     memcpy(archive.bytes + FILE_AT + MAGIC, "ustar  ", 8);
     maker_ustar_checksum(archive.bytes + FILE_AT);
@@ -154,8 +146,7 @@ static const struct damage damages[] = {
     {EMPTY_AT, NAME, "///////", 7, USTAR_NO_PATH},
 };
 
-static void damage_is_named(void)
-{
+static void damage_is_named(void) {
     bool provoked[USTAR_NO_PATH + 1] = {false};
     uint32_t count = 0;
     uint64_t offset = 0;
@@ -181,8 +172,7 @@ static void damage_is_named(void)
     }
 }
 
-static void largest_data_ends_at_the_last_byte(void)
-{
+static void largest_data_ends_at_the_last_byte(void) {
     uint32_t count = 0;
     uint64_t offset = 0;
     make_archive();
@@ -192,8 +182,7 @@ static void largest_data_ends_at_the_last_byte(void)
     CHECK_EQUAL(count, 2);
 }
 
-static void short_archives_are_named(void)
-{
+static void short_archives_are_named(void) {
     uint32_t count = 0;
     uint64_t offset = 0;
     make_archive();
@@ -205,8 +194,7 @@ static void short_archives_are_named(void)
     CHECK_EQUAL(count, 3);
 }
 
-static void random_damage_is_survived(void)
-{
+static void random_damage_is_survived(void) {
     static const uint32_t headers[] = {PAX_AT, FOLDER_AT, FILE_AT, EMPTY_AT};
     uint64_t seed = 42;
     uint32_t ends[USTAR_NO_PATH + 1] = {0};
@@ -216,7 +204,8 @@ static void random_damage_is_survived(void)
         make_archive();
         uint8_t *header = archive.bytes + headers[check_random(&seed) % 4];
         uint64_t field = check_random(&seed) % 2 ? SIZE + check_random(&seed) % 12 : check_random(&seed) % 512;
-        header[field] = check_random(&seed) % 2 ? (uint8_t)('0' + check_random(&seed) % 8) : (uint8_t)check_random(&seed);
+        header[field] =
+            check_random(&seed) % 2 ? (uint8_t)('0' + check_random(&seed) % 8) : (uint8_t)check_random(&seed);
         if (check_random(&seed) % 4 != 0) {
             maker_ustar_checksum(header);
         }
@@ -225,8 +214,7 @@ static void random_damage_is_survived(void)
     CHECK(ends[USTAR_END] > 1000 && ends[USTAR_TRUNCATED] > 100);
 }
 
-int main(void)
-{
+int main(void) {
     static const struct check_case cases[] = {
         {"entries_are_walked", entries_are_walked},
         {"files_are_found", files_are_found},

@@ -15,7 +15,8 @@ from host.needs import Place
 from host.say import UserError
 
 PROGRAMS = {"clang": "clang version 14.0.6", "ld.lld": "LLD 14.0.6", "llvm-symbolizer": "LLVM", "meson": "1.0.1",
-            "ninja": "1.11.1", "qemu-system-x86_64": "QEMU emulator version 7.2.22", "mformat": "mtools 4.0.32"}
+            "ninja": "1.11.1", "qemu-system-x86_64": "QEMU emulator version 7.2.22", "mformat": "mtools 4.0.32",
+            "clang-format": "clang-format version 14.0.6"}
 FILES = ("usr/include/stdio.h", "usr/include/efi/efi.h", "usr/include/jsmn.h", "usr/share/ovmf/OVMF.fd")
 
 

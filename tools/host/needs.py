@@ -128,6 +128,7 @@ NEEDS = (
          any_file("/usr/include/jsmn.h", "/usr/local/include/jsmn.h")),
     Need(QEMU, ("qemu-system-x86",), "qemu-system-x86 or qemu", program(QEMU, minimum=(7, 0))),
     Need("UEFI firmware (OVMF)", ("ovmf",), "edk2-ovmf", find_firmware),
+    Need("clang-format", ("clang-format",), "clang-tools", program("clang-format")),
     Need("mtools", ("mtools",), "mtools", program("mformat")),
 )
 

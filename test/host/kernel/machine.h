@@ -38,7 +38,7 @@ struct machine {
     uint64_t now_ns;
     uint64_t armed_ns;
     uint32_t unmasked_lines; /* a bit for each interrupt line */
-    void (*idle)(void); /* what happens while no thread can run; NULL: that is a mistake of the test's */
+    void (*idle)(void);      /* what happens while no thread can run; NULL: that is a mistake of the test's */
 };
 extern struct machine machine;
 
