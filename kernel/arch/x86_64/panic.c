@@ -10,6 +10,7 @@
 
 #define BACKTRACE_MAX 32U
 #define VECTOR_PAGE_FAULT 14U
+#define PANIC_MARK 0x504e49434bULL
 
 /* May the panic code read this word? Decided by walking the tables in force, since a second fault would end the report. */
 static bool is_readable(uint64_t address) {
@@ -51,7 +52,20 @@ static void print_registers(const struct frame *frame) {
     log_print("  cr0 0x%p cr2 0x%p cr3 0x%p cr4 0x%p\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
 }
 
+/*
+ * Is a report under way already? Then the report itself has faulted, and any memory may be what is missing, so the mark
+ * is in a register of the CPU's that nothing else here uses.
+ */
+static bool is_nested(void) {
+    uint64_t mark;
+    __asm__ volatile("mov %%db0, %0" : "=r"(mark));
+    __asm__ volatile("mov %0, %%db0" : : "r"(PANIC_MARK));
+    return mark == PANIC_MARK;
+}
+
 _Noreturn void panic_at(const struct frame *frame, const char *text) {
+    if (is_nested())
+        io_stop_nested();
     log_print("PANIC: %s\n", text);
     print_registers(frame);
     print_backtrace(frame->rip, frame->rbp);
