@@ -112,7 +112,7 @@ enum fault_kind {
     FAULT_FLOAT = 7, /* x87 or SIMD exception */
     FAULT_ALIGNMENT = 8,
     FAULT_OVERFLOW = 9,
-    FAULT_SYSCALL = 10, /* a foreign thread's system call; registers as at the instruction */
+    FAULT_SYSCALL = 10, /* a foreign thread's system call; registers as there, RIP behind the instruction */
 };
 
 enum fault_access {
