@@ -29,7 +29,8 @@ def python_test(name: str, program: str) -> Test:
 class Reading(unittest.TestCase):
     def test_entries_that_are_refused(self) -> None:
         for change, words in (({"old": ""}, "lacks old"), ({"suites": []}, "lacks suites"),
-                              ({"breaks": ""}, "lacks breaks"), ({"colour": "red"}, "has unknown colour"), ({"new": "x > 3"}, "changes nothing")):
+                              ({"breaks": ""}, "lacks breaks"), ({"colour": "red"}, "has unknown colour"),
+                              ({"new": "x > 3"}, "changes nothing")):
             with self.subTest(change=change), self.assertRaisesRegex(MutantError, words):
                 mutants.parse({**GOOD, **change}, "file.json")
         without = {key: value for key, value in GOOD.items() if key != "new"}
@@ -191,8 +192,9 @@ class Judgement(unittest.TestCase):
     def test_commands_name_the_own_copy(self) -> None:
         with tempfile.TemporaryDirectory() as place:
             one, two = (StillPlace(pathlib.Path(place) / name) for name in ("copy0", "copy1"))
-            test = Test("t", (f"{one.build}/t", "x"), {}, 1, (), frozenset())
-            self.assertEqual(campaign.relocated(test, one, two).command, (f"{two.build}/t", "x"))
+            test = Test("t", (f"{one.build}/t", "x"), {"BUILT": str(one.build)}, 1, (), frozenset())
+            moved = campaign.relocated(test, one, two)
+            self.assertEqual((moved.command, moved.environment), ((f"{two.build}/t", "x"), {"BUILT": str(two.build)}))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ examples:
   ./baton test --list             their names
   ./baton test --seed 7 ipc       another seed for everything random in a guest (default 1)
   ./baton test --suite host       the tests of one suite
+  ./baton test --coverage         which lines and branches of the kernel the tests reach (--html: as pages, too)
   ./baton test -- --repeat 3      further arguments for `meson test`, after --
 
 The closing line, `N passed, N failed`, counts cases; a test that prints no cases of its own counts as one. Exits 0 only
@@ -18,6 +19,7 @@ import argparse
 import os
 import subprocess
 
+from coverage import session
 from host import build, paths
 from host.test_log import count
 
@@ -29,16 +31,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="tests to run; after --, arguments for `meson test`")
     parser.add_argument("--list", action="store_true", help="print the tests' names")
     parser.add_argument("--suite", action="append", default=[], metavar="NAME", help="only the tests of this suite")
+    parser.add_argument("--coverage", action="store_true",
+                        help="count what is reached of the kernel; the report goes to build-coverage/coverage.txt")
+    parser.add_argument("--html", action="store_true", help="with --coverage: the sources with counts, as pages")
     parser.add_argument("--seed", type=int, metavar="N", help="the seed for everything random in a guest")
 
 
 def run(options: argparse.Namespace) -> int:
+    suites = [word for suite in options.suite for word in ("--suite", suite)]
+    if options.coverage:
+        return session.run([*suites, *options.names], options.html)
     build.ready(paths.BUILD)
     environment = {**os.environ, "MALLOC_PERTURB_": "0"}  # it would slow the emulator down, and is not under test
     if options.seed is not None:
         environment["BATON_SEED"] = str(options.seed)
     command = ["meson", "test", "-C", str(paths.BUILD), "--no-rebuild"]
-    command += [word for suite in options.suite for word in ("--suite", suite)]
+    command += suites
     if options.list:
         return subprocess.run([*command, "--list"], check=False, stdin=subprocess.DEVNULL).returncode
     log = paths.BUILD / "meson-logs" / "testlog.json"

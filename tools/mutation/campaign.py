@@ -112,9 +112,10 @@ class Campaign:
 
 
 def relocated(test: Test, place: Workplace, to: Workplace) -> Test:
-    """The same test in another workplace: its command names paths of the one it was read from."""
+    """The same test in another workplace: its command and environment name paths of the one it was read from."""
     old, new = str(place.tree.parent), str(to.tree.parent)
-    return dataclasses.replace(test, command=tuple(word.replace(old, new) for word in test.command))
+    return dataclasses.replace(test, command=tuple(word.replace(old, new) for word in test.command),
+                               environment={key: value.replace(old, new) for key, value in test.environment.items()})
 
 
 def judge(outcomes: list[Outcome], failing: list[str]) -> tuple[str, list[str]]:

@@ -20,7 +20,7 @@ END_SECONDS = 15  # from the request to stop to the end of the test's process
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant. killed_by: the test and what it said, None if it survived. fault: why it was not tried."""
+    """What became of a mutant. killed_by: the test and what it said, None if it survived. fault: why it was not run."""
 
     mutant: Mutant
     killed_by: str | None
@@ -110,8 +110,8 @@ def last_words(errors: str) -> str:
 
 
 def order(mutant: Mutant, tests: list[Test], seconds: dict[str, float]) -> tuple[list[Test], list[Test]]:
-    """The tests that can notice the mutant: those expected to, as listed; then the others, quick ones first, unless it is
-    explained that none will."""
+    """The tests that can notice the mutant: those expected to, as listed; then the others, quick ones first, unless
+    it is explained that none will."""
     able = [test for test in tests if test.notices(mutant.file)]
     expected = [test for name in mutant.suites for test in able if test.name == name]
     others = sorted((test for test in able if test not in expected), key=lambda test: seconds[test.name])

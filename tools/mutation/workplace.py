@@ -66,7 +66,7 @@ class Test:
     inputs: frozenset[str]
 
     def notices(self, file: str) -> bool:
-        """Could a change of this file reach the test? Headers are no inputs: all that holds kernel sources may use one."""
+        """Could a change of this file reach the test? Headers are no inputs: all kernel code may use them."""
         if file.endswith(".h"):
             return any(name.startswith(KERNEL_SOURCES) for name in self.inputs)
         return file in self.inputs

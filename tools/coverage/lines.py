@@ -1,0 +1,53 @@
+"""Owns the reading of llvm-cov's export: how often each line and each side of each branch was reached."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+
+ASSERTIONS = ("assert(", "_Static_assert(")
+
+
+@dataclasses.dataclass
+class FileCoverage:
+    """lines: line number -> executions. branches: line number -> executions of each side of each branch there."""
+
+    lines: dict[int, int] = dataclasses.field(default_factory=dict)
+    branches: dict[int, list[int]] = dataclasses.field(default_factory=dict)
+
+    def lines_reached(self) -> int:
+        return sum(count > 0 for count in self.lines.values())
+
+    def branches_reached(self) -> int:
+        return sum(count > 0 for counts in self.branches.values() for count in counts)
+
+    def branches_total(self) -> int:
+        return sum(len(counts) for counts in self.branches.values())
+
+    def missed_lines(self) -> list[int]:
+        return sorted(number for number, count in self.lines.items() if count == 0)
+
+
+def parse(text: str, root: pathlib.Path) -> dict[str, FileCoverage]:
+    """The files of an export in lcov's form, named from `root`; paths in it are seen from there."""
+    files: dict[str, FileCoverage] = {}
+    current = FileCoverage()
+    for line in text.splitlines():
+        kind, _, rest = line.partition(":")
+        if kind == "SF":
+            current = files.setdefault(os.path.relpath(root / rest, root), FileCoverage())
+        elif kind == "DA":
+            number, count = (int(word) for word in rest.split(",")[:2])
+            current.lines[number] = current.lines.get(number, 0) + count
+        elif kind == "BRDA":
+            number_text, _, _, taken = rest.split(",")
+            current.branches.setdefault(int(number_text), []).append(0 if taken == "-" else int(taken))
+    return files
+
+
+def without_assertions(coverage: FileCoverage, source: list[str]) -> FileCoverage:
+    """The same without the branches of assertions: nobody wants to see one fail."""
+    kept = {number: counts for number, counts in coverage.branches.items()
+            if not source[number - 1].strip().startswith(ASSERTIONS)}
+    return FileCoverage(coverage.lines, kept)

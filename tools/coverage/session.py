@@ -1,0 +1,138 @@
+"""Owns a coverage run: build with counters, run the tests, merge what machine and host counted, write the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from coverage import emulator, lines, notes, report
+from host import build, packages, paths
+from host.say import UserError, say
+from host.test_log import GOOD, count
+from machine.command_line import QEMU
+
+PLACE = paths.ROOT / "build-coverage"
+PROFILES = PLACE / "profiles"
+MERGED = PLACE / "merged.profdata"
+NOTES = paths.ROOT / "test" / "coverage-notes.md"
+SUITES = ("host", "guest", "system")
+MEASURING = ("stay",)  # tests that count the kernel's instructions: they are run, and may fail, as counters cost some
+SLOWNESS = "3"  # counting takes time: the tests' limits are this many times longer
+KERNEL_FOLDER = "kernel"
+COVERAGE_SECTION = b"__llvm_covmap"
+
+
+def tool(name: str) -> str:
+    """An LLVM tool of the compiler's version; Debian's package llvm has them."""
+    done = subprocess.run(["clang", "-dumpversion"], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)
+    for candidate in (f"{name}-{done.stdout.partition('.')[0]}", name):
+        if shutil.which(candidate):
+            return candidate
+    raise UserError(f"{name} is missing; it is in the package llvm", packages.CODE_MISSING)
+
+
+def run_tool(command: list[str]) -> str:
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise UserError(f"{command[0]} {command[1]} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def prepare() -> dict[str, list[str]]:
+    """The build folder with counters, built, and no profiles of former runs. Returns the kernel's sources as they were
+    built, file by file, since they may be edited while the tests run."""
+    packages.ensure(configured=True)
+    if not build.is_configured(PLACE):
+        say(f"configuring {paths.shown(PLACE)}")
+        command = ["meson", "setup", "-Dcoverage=true", str(PLACE), str(paths.ROOT)]
+        done = subprocess.run(command, env={**os.environ, "CC": "clang"}, capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise UserError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}".rstrip(), build.CODE_BUILD)
+    build.compile_folder(PLACE)
+    shutil.rmtree(PROFILES, ignore_errors=True)
+    PROFILES.mkdir()
+    sources = (path for pattern in ("*.c", "*.h", "*.def") for path in (paths.ROOT / KERNEL_FOLDER).rglob(pattern))
+    return {str(path.relative_to(paths.ROOT)): path.read_text().splitlines() for path in sources}
+
+
+def run_tests(words: list[str], programs: pathlib.Path) -> bool:
+    """Run the tests with the emulator in `programs` in QEMU's place; True when all passed."""
+    real = shutil.which(QEMU)
+    if real is None:
+        raise UserError(f"{QEMU} is missing", packages.CODE_MISSING)
+    (programs / QEMU).symlink_to(pathlib.Path(emulator.__file__).resolve())
+    environment = {**os.environ, "MALLOC_PERTURB_": "0", "PATH": f"{programs}:{os.environ['PATH']}",
+                   "LLVM_PROFILE_FILE": str(PROFILES / "host-%p.profraw"), emulator.QEMU_VARIABLE: real,
+                   emulator.KERNEL_VARIABLE: str(PLACE / paths.KERNEL), emulator.PROFILES_VARIABLE: str(PROFILES)}
+    log = PLACE / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    command = ["meson", "test", "-C", str(PLACE), "--no-rebuild", "-t", SLOWNESS, "--print-errorlogs", *words]
+    subprocess.run(command, env=environment, check=False, stdin=subprocess.DEVNULL)
+    totals = count(log)
+    print(totals.line(), flush=True)
+    failed = failing(log)
+    for name in failed & set(MEASURING):
+        say(f"{name} fails in this build: it counts the kernel's instructions, and counting executions adds some")
+    return totals.passed > 0 and failed <= set(MEASURING)
+
+
+def failing(log: pathlib.Path) -> set[str]:
+    """The names of the tests that failed, from Meson's log: one JSON object a line."""
+    entries = [json.loads(line) for line in log.read_text().splitlines() if line.strip()] if log.exists() else []
+    return {entry["name"].rpartition(" / ")[2] for entry in entries if entry["result"] not in (*GOOD, "SKIP")}
+
+
+def merge() -> tuple[int, int]:
+    """All profiles into one; how many machines and how many host programs were counted."""
+    profiles = sorted(PROFILES.glob("*.profraw"))
+    machines = sum(path.name.startswith("guest-") for path in profiles)
+    if machines == 0:
+        raise UserError("no machine was counted: did a test boot the kernel, and end in order?")
+    names = PROFILES / "list"
+    names.write_text("\n".join(str(path) for path in profiles))
+    run_tool([tool("llvm-profdata"), "merge", "-sparse", "-o", str(MERGED), f"--input-files={names}"])
+    return machines, len(profiles) - machines
+
+
+def counted_programs() -> list[str]:
+    """The kernel and every host program with coverage in it, as llvm-cov takes them."""
+    programs = [path for path in sorted((PLACE / "test" / "host").rglob("*"))
+                if path.is_file() and os.access(path, os.X_OK) and COVERAGE_SECTION in path.read_bytes()]
+    return [str(PLACE / paths.KERNEL), *(word for path in programs for word in ("-object", str(path)))]
+
+
+def write_report(sources: dict[str, list[str]], html: bool) -> report.Report:
+    """coverage.txt, and the same as pages when asked for."""
+    cover, profile = tool("llvm-cov"), f"-instr-profile={MERGED}"
+    exported = run_tool([cover, "export", "-format=lcov", *counted_programs(), profile])
+    files = {name: coverage for name, coverage in lines.parse(exported, paths.ROOT).items()
+             if name in sources and coverage.lines}
+    explained = notes.parse(NOTES.read_text()) if NOTES.exists() else {}
+    written = report.write(files, sources, explained)
+    (PLACE / "coverage.txt").write_text("\n".join(written.lines) + "\n")
+    if html:
+        run_tool([cover, "show", "-format=html", f"-output-dir={PLACE / 'html'}", "-show-branches=count",
+                  *counted_programs(), profile, *sorted(files)])
+    return written
+
+
+def run(words: list[str], html: bool) -> int:
+    """words: names of tests and options for `meson test`; empty: all that reach the kernel. The exit code."""
+    sources = prepare()
+    with tempfile.TemporaryDirectory(prefix="baton-") as programs:
+        chosen = words or [word for suite in SUITES for word in ("--suite", suite)]
+        passed = run_tests(chosen, pathlib.Path(programs))
+    machines, programs_counted = merge()
+    written = write_report(sources, html)
+    pages = f" and {paths.shown(PLACE / 'html' / 'index.html')}" if html else ""
+    say(f"{machines} machines and {programs_counted} runs on the host were counted; "
+        f"see {paths.shown(PLACE / 'coverage.txt')}{pages}")
+    print(written.summary, flush=True)
+    return 0 if passed else 1
