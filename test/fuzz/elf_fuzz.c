@@ -1,0 +1,39 @@
+/* Any bytes as an ELF image: what the plan promises (libsys/elf.h) must be so. */
+#include "kernel/abi/rights.h"
+#include "libsys/elf.h"
+#include "test/fuzz/fuzz.h"
+
+static void check_segments(const struct elf_plan *plan, uint64_t bytes, uint64_t lowest, uint64_t end) {
+    const uint32_t write_execute = MEMORY_WRITE | MEMORY_EXECUTE;
+    uint64_t last = lowest;
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct elf_segment *segment = &plan->segments[i];
+        REQUIRE(segment->memory_bytes > 0 && segment->file_bytes <= segment->memory_bytes);
+        REQUIRE(segment->file_offset <= bytes && segment->file_bytes <= bytes - segment->file_offset);
+        REQUIRE(segment->virt >= last && segment->virt <= end && segment->memory_bytes <= end - segment->virt);
+        REQUIRE((segment->rights & write_execute) != write_execute);
+        REQUIRE(segment->virt % ELF_PAGE_BYTES == segment->file_offset % ELF_PAGE_BYTES);
+        last = segment->virt + segment->memory_bytes;
+    }
+    REQUIRE(plan->end == last);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
+    const struct elf_limits limits = {.lowest = 0x200000, .end = 0x7ffffffff000};
+    struct elf_plan plan;
+    char message[ELF_MESSAGE_MAX];
+    struct elf_result result = elf_plan_image(data, bytes, limits, &plan);
+    REQUIRE(elf_format_result(result, message, sizeof(message)) < sizeof(message));
+    if (result.error != ELF_OK) {
+        const unsigned char *zero = (const unsigned char *)&plan;
+        for (size_t i = 0; i < sizeof(plan); i++)
+            REQUIRE(zero[i] == 0);
+        return 0;
+    }
+    bool fixed = plan.type == ELF_TYPE_FIXED;
+    REQUIRE(plan.segment_count > 0 && plan.segment_count <= ELF_SEGMENTS_MAX);
+    check_segments(&plan, bytes, fixed ? limits.lowest : 0, fixed ? limits.end : limits.end - limits.lowest);
+    REQUIRE(plan.entry >= plan.lowest && plan.entry < plan.end);
+    REQUIRE(plan.interpreter_bytes == 0 || data[plan.interpreter_offset + plan.interpreter_bytes - 1] == 0);
+    return 0;
+}
