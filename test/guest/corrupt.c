@@ -235,6 +235,26 @@ static void handover_refuses_missing_kernel_text_or_data(void) {
     }
 }
 
+/* The audit without a handover says the same. */
+static void space_audit_names_what_is_wrong(void) {
+    struct bench bench;
+    struct audit_failure failure;
+    bench_init(&bench);
+    for (uint64_t level = LEVELS; level >= 1; level--) {
+        make_space(&bench);
+        CHECK_STATUS(sys_space_audit(bench.space), OK);
+        CHECK_STATUS(corrupt(&bench, AUDIT_IDT, level, CONTROL_FLIP_PRESENT), OK);
+        struct result result = sys_space_audit(bench.space);
+        memcpy(&failure, program.message->data, sizeof(failure));
+        CHECK_STATUS(result, E_AUDIT);
+        CHECK_EQUAL(result.value, failure.check);
+        CHECK_EQUAL(failure.level, level);
+        CHECK_EQUAL(failure.entry & (ENTRY_PRESENT | ENTRY_ADDRESS), 0);
+        CHECK(order_of(failure.check) <= order_of(AUDIT_IDT));
+        drop_space(&bench);
+    }
+}
+
 /* The hook itself: what it refuses. */
 static void corrupt_refuses_what_it_does_not_know(void) {
     struct bench bench;
@@ -256,4 +276,4 @@ SUITE(CASE(thread_handover_audits_kernel_text), CASE(thread_handover_audits_kern
       CASE(thread_handover_audits_direct_map), CASE(thread_handover_audits_message_page),
       CASE(handover_refuses_missing_gdt_and_tss), CASE(handover_refuses_missing_handlers),
       CASE(handover_refuses_stack_in_the_wrong_table), CASE(handover_refuses_missing_kernel_text_or_data),
-      CASE(corrupt_refuses_what_it_does_not_know));
+      CASE(space_audit_names_what_is_wrong), CASE(corrupt_refuses_what_it_does_not_know));
