@@ -97,6 +97,9 @@ def check_command(tree: Tree, parser: argparse.ArgumentParser, line: str) -> str
         return ""
     if words[0] == "meson":
         return "" if words[1:2] and words[1] in MESON_WORDS else "meson has no such command here"
+    built = re.fullmatch(r"build/(test/.*)/(\w+)", words[0])
+    if built:  # a test's own program, named after its source
+        return "" if tree.text(f"{built[1]}/{built[2]}.c") else f"there is no {built[1]}/{built[2]}.c"
     if words[0] != "./baton":
         return "neither ./baton nor meson"
     problem = refused(parser, words[1:])
