@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the ELF images of exectest that no compiler makes: the smallest good one, and damaged ones.
 
-    images.py KIND GOOD OUTPUT      GOOD is a sound executable to damage; `loop` does not look at it
+    images.py KIND GOOD OUTPUT      GOOD is a sound executable to damage; those made from nothing do not look at it
 """
 
 import pathlib
@@ -12,7 +12,7 @@ from collections.abc import Callable
 ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 ELF_IDENT = b"\x7fELF\x02\x01\x01" + bytes(9)  # 64 bit, little endian, version 1, System V
-ET_EXEC, EM_X86_64, EM_AARCH64 = 2, 62, 183
+ET_EXEC, ET_DYN, EM_X86_64, EM_AARCH64 = 2, 3, 62, 183
 PT_LOAD, PF_X, PF_W, PF_R = 1, 1, 2, 4
 PAGE_BYTES = 4096
 LOOP_BASE = 0x400000
@@ -21,16 +21,27 @@ LARGE_BYTES = 60 << 20  # a few of these fill a small machine; the process serve
 ENTRY_AT, MACHINE_AT, HEADERS_AT, HEADER_COUNT_AT = 24, 18, 32, 56  # offsets in the ELF header
 
 
-def loop() -> bytes:
-    """One page, read and execute: the headers, then `jmp .`."""
+def one_page(kind: int, base: int, code: bytes) -> bytes:
+    """One page, read and execute: the headers, then the code."""
     start = ELF_HEADER.size + PROGRAM_HEADER.size
-    code = b"\xeb\xfe"
     size = start + len(code)
     header = ELF_HEADER.pack(
-        ELF_IDENT, ET_EXEC, EM_X86_64, 1, LOOP_BASE + start, ELF_HEADER.size, 0, 0, ELF_HEADER.size, PROGRAM_HEADER.size, 1, 0, 0, 0
+        ELF_IDENT, kind, EM_X86_64, 1, base + start, ELF_HEADER.size, 0, 0, ELF_HEADER.size, PROGRAM_HEADER.size, 1, 0, 0, 0
     )
-    segment = PROGRAM_HEADER.pack(PT_LOAD, PF_R | PF_X, 0, LOOP_BASE, LOOP_BASE, size, size, PAGE_BYTES)
+    segment = PROGRAM_HEADER.pack(PT_LOAD, PF_R | PF_X, 0, base, base, size, size, PAGE_BYTES)
     return header + segment + code
+
+
+def loop() -> bytes:
+    """`jmp .`"""
+    return one_page(ET_EXEC, LOOP_BASE, b"\xeb\xfe")
+
+
+def movable() -> bytes:
+    """Position-independent. Where it finds itself above 4 GiB it ends by `ud2`, else by `int3`."""
+    where = b"\x48\x8d\x05\xf9\xff\xff\xff"  # lea _start(%rip), %rax
+    high = b"\x48\xc1\xe8\x20"  # shr $32, %rax
+    return one_page(ET_DYN, 0, where + high + b"\x74\x02\x0f\x0b\xcc")  # jz 1f; ud2; 1: int3
 
 
 def load_headers(image: bytes) -> list[tuple[int, list[int]]]:
@@ -93,6 +104,8 @@ def large(good: bytes) -> bytes:
     return with_memory(good, LARGE_BYTES)
 
 
+MADE: dict[str, Callable[[], bytes]] = {"loop": loop, "movable": movable}
+
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "truncated": truncated,
     "truncated-headers": truncated_headers,
@@ -105,11 +118,11 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 3 or (arguments[0] != "loop" and arguments[0] not in DAMAGES):
-        print(f"usage: images.py loop|{'|'.join(DAMAGES)} GOOD OUTPUT", file=sys.stderr)
+    if len(arguments) != 3 or (arguments[0] not in MADE and arguments[0] not in DAMAGES):
+        print(f"usage: images.py {'|'.join([*MADE, *DAMAGES])} GOOD OUTPUT", file=sys.stderr)
         return 2
     kind, good, output = arguments[0], pathlib.Path(arguments[1]), pathlib.Path(arguments[2])
-    image = loop() if kind == "loop" else DAMAGES[kind](good.read_bytes())
+    image = MADE[kind]() if kind in MADE else DAMAGES[kind](good.read_bytes())
     output.write_bytes(image)
     return 0
 

@@ -5,6 +5,7 @@
  * Prints a line for each check; exits 0 if all hold, else with the number of those that do not (at most 100).
  */
 #include "kernel/abi/system.h"
+#include "libsys/layout.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/text.h"
@@ -154,6 +155,17 @@ static void check_loop(void) {
           "end %lu, value %lu", end.end, end.value);
 }
 
+/* It tells by the way it ends whether it was moved to where position-independent images go. */
+static void check_movable(void) {
+    static const char *const arguments[] = {"movable", NULL};
+    uint64_t pid = start(PAYLOAD_FOLDER "movable", arguments);
+    struct process_wait_reply end = {.end = 0};
+    bool ended = pid != 0 && wait_for(pid, &end);
+    check(ended && end.end == PROCESS_KILLED && end.value == PROCESS_SIGILL && end.rip >= LAYOUT_IMAGE_BASE,
+          "a position-independent image runs where it was moved to", "end %lu, value %lu, rip 0x%lx; %s", end.end,
+          end.value, end.rip, pid == 0 ? failure.reason : "");
+}
+
 static void check_bad_image(size_t index) {
     char what[96];
     char status_number[24];
@@ -266,6 +278,7 @@ int main(int argc, char **argv, char **envp) {
     bool measured = measure_take(process, &before);
     check_chain();
     check_loop();
+    check_movable();
     check_bad_images();
     check_full_memory();
     check_ticks();
