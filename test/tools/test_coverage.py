@@ -143,8 +143,14 @@ class Reporting(unittest.TestCase):
         found = self.files["kernel/a.c"]
         self.assertEqual((found.lines_reached(), found.missed_lines()), (1, [2, 3, 4]))
         self.assertEqual((found.branches_reached(), found.branches_total()), (1, 4))
-        kept = lines.without_assertions(found, SOURCES["kernel/a.c"])
+        kept = lines.code_only(found, SOURCES["kernel/a.c"])
         self.assertEqual((kept.branches_reached(), kept.branches_total()), (1, 2))
+
+    def test_what_belongs_to_the_preprocessor(self) -> None:
+        source = ["#define A(x) \\", "    case x: \\", "        f(x);", "int y;", "  #if B", "int z;"]
+        self.assertEqual(lines.directive_lines(source), {1, 2, 3, 5})
+        kept = lines.code_only(FileCoverage({2: 0, 4: 1}, {2: [1, 0], 4: [1, 1]}), source)
+        self.assertEqual(kept, FileCoverage({4: 1}, {4: [1, 1]}))
 
     def test_notes(self) -> None:
         self.assertEqual(notes.parse(NOTES), {("kernel/a.c", "never();"): "the machine never does that.",

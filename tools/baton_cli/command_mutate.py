@@ -35,6 +35,7 @@ SUMMARY = "break the kernel on purpose and see whether the tests notice"
 MUTANTS = paths.ROOT / "test" / "mutants"
 PLACE = paths.ROOT / "build-mutate"
 JOBS_DEFAULT = 2
+NEW_LINE = "\n"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def line(outcome: Outcome) -> str:
     """What is printed about a mutant."""
     if outcome.fault:
-        verdict = f"FAULT: {outcome.fault}"
+        verdict = f"FAULT: {outcome.fault.partition(NEW_LINE)[0]}"
     elif outcome.killed_by:
         verdict = f"killed by {outcome.killed_by}"
     else:

@@ -46,8 +46,21 @@ def parse(text: str, root: pathlib.Path) -> dict[str, FileCoverage]:
     return files
 
 
-def without_assertions(coverage: FileCoverage, source: list[str]) -> FileCoverage:
-    """The same without the branches of assertions: nobody wants to see one fail."""
-    kept = {number: counts for number, counts in coverage.branches.items()
-            if not source[number - 1].strip().startswith(ASSERTIONS)}
-    return FileCoverage(coverage.lines, kept)
+def directive_lines(source: list[str]) -> set[int]:
+    """The numbers of the lines that belong to the preprocessor; what a macro holds counts where it is used."""
+    found: set[int] = set()
+    continued = False
+    for number, text in enumerate(source, 1):
+        if continued or text.lstrip().startswith("#"):
+            found.add(number)
+            continued = text.endswith("\\")
+    return found
+
+
+def code_only(coverage: FileCoverage, source: list[str]) -> FileCoverage:
+    """The same without the preprocessor's lines, and without the branches of assertions: nobody wants to see one fail."""
+    directives = directive_lines(source)
+    lines = {number: count for number, count in coverage.lines.items() if number not in directives}
+    branches = {number: counts for number, counts in coverage.branches.items()
+                if number in lines and not source[number - 1].strip().startswith(ASSERTIONS)}
+    return FileCoverage(lines, branches)

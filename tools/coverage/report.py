@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from coverage.lines import FileCoverage, without_assertions
+from coverage.lines import FileCoverage, code_only
 from coverage.notes import Notes
 
 NOTHING = re.compile(r"[\s{}();]*(else)?[\s{}();]*")  # lines that only close or open something
@@ -62,8 +62,9 @@ def stale(notes: Notes, files: dict[str, FileCoverage], sources: dict[str, list[
 
 def write(files: dict[str, FileCoverage], sources: dict[str, list[str]], notes: Notes) -> Report:
     """The report on these files; `sources` has the lines of each."""
-    counted = {name: without_assertions(files[name], sources[name]) for name in sorted(files)}
+    counted = {name: code_only(files[name], sources[name]) for name in sorted(files)}
     lines = [FORM.format("file", "lines", "", "branches", "")]
+    counted = {name: coverage for name, coverage in counted.items() if coverage.lines}
     lines += [row(name, [coverage]) for name, coverage in counted.items()]
     total = row("total", list(counted.values()))
     lines += [total, "", "Lines that no test reached:"]
@@ -77,7 +78,7 @@ def write(files: dict[str, FileCoverage], sources: dict[str, list[str]], notes: 
     for name, coverage in counted.items():
         sided = one_sided(coverage, sources[name])
         lines += [name, *sided] if sided else []
-    old = stale(notes, files, sources)
+    old = stale(notes, counted, sources)
     lines += ["", "Notes on lines that are reached, or gone:", *old] if old else []
     summary = f"{' '.join(total.split())}; unreached lines: {unexplained} without a note, {explained} with one"
     return Report([*lines, "", summary], summary + (f"; {len(old)} stale notes" if old else ""), unexplained)

@@ -58,7 +58,7 @@ def prepare() -> dict[str, list[str]]:
     build.compile_folder(PLACE)
     shutil.rmtree(PROFILES, ignore_errors=True)
     PROFILES.mkdir()
-    sources = (path for pattern in ("*.c", "*.h", "*.def") for path in (paths.ROOT / KERNEL_FOLDER).rglob(pattern))
+    sources = (path for pattern in ("*.c", "*.h") for path in (paths.ROOT / KERNEL_FOLDER).rglob(pattern))
     return {str(path.relative_to(paths.ROOT)): path.read_text().splitlines() for path in sources}
 
 
