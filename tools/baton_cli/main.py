@@ -7,11 +7,12 @@ import signal
 import sys
 from types import ModuleType
 
-from baton_cli import command_bench, command_build, command_doctor, command_mutate, command_run, command_test
+from baton_cli import (command_bench, command_build, command_doctor, command_mutate, command_prove, command_run,
+                       command_test)
 from host.say import UserError, say
 
-COMMANDS: tuple[ModuleType, ...] = (command_run, command_test, command_bench, command_mutate, command_build,
-                                    command_doctor)
+COMMANDS: tuple[ModuleType, ...] = (command_run, command_test, command_bench, command_mutate, command_prove,
+                                    command_build, command_doctor)
 
 EPILOG = """\
 examples:

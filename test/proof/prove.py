@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Owns the proofs: annotate copies of real sources with the contracts of *.acsl, and let Frama-C's WP prove them.
+
+    prove.py [NAME ...] [--verbose]
+
+A .acsl file names a source, functions and the number of goals, then for each annotation a line of the source, before
+which it goes (`---- text of the line`). The sources themselves carry none. Prints TAP, one result for each file; what is
+not proved is named. Exit code 77, with a TAP skip, where frama-c or a prover is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+SKIPPED = 77
+SECONDS = 300
+GOAL_SECONDS = 8
+FOLDERS = ("kernel", "libsys")
+NEEDS = {"frama-c": "frama-c-base", "why3": "why3", "z3": "z3", "cvc4": "cvc4"}
+MARK = "---- "
+TOTAL = re.compile(r"Proved goals:\s*(\d+)\s*/\s*(\d+)")
+LEFT_OUT = re.compile(r"\[\[nodiscard\]\] |^_Static_assert\(.*?\);$", re.MULTILINE | re.DOTALL)
+OPEN = re.compile(r"\[wp\] \[(?:Timeout|Unknown|Failed|Stepout)\] Goal (\S+)")
+
+
+class ProofError(Exception):
+    """A proof cannot be attempted; the text says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Proof:
+    name: str
+    source: str
+    functions: str
+    goals: int
+    annotations: list[tuple[str, str]]
+
+
+def missing() -> str:
+    """What to type before anything can be proved; empty: all is there."""
+    packages = [package for program, package in NEEDS.items() if shutil.which(program) is None]
+    if packages:
+        return f"apt-get install {' '.join(packages)}; why3 config detect"
+    listed = subprocess.run(["why3", "config", "list-provers"], capture_output=True, text=True, check=False,
+                            stdin=subprocess.DEVNULL).stdout
+    return "" if "Z3" in listed and "CVC4" in listed else "why3 config detect"
+
+
+def read(path: pathlib.Path) -> Proof:
+    head, *parts = path.read_text(encoding="utf-8").split("\n" + MARK)
+    fields = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
+    annotations = []
+    for part in parts:
+        line, text = part.split("\n", 1)
+        annotations.append((line, text))
+    return Proof(path.stem, fields["source"], ",".join(fields["functions"].split()), int(fields["goals"]), annotations)
+
+
+def annotate(proof: Proof, source: pathlib.Path) -> None:
+    """Put each annotation before the next line that has its text."""
+    lines = source.read_text(encoding="utf-8").splitlines()
+    at = 0
+    for wanted, text in proof.annotations:
+        while at < len(lines) and wanted not in lines[at]:
+            at += 1
+        if at == len(lines):
+            raise ProofError(f"{proof.source} has no line (any more, or not behind the one before) with: {wanted}")
+        lines[at:at] = text.splitlines()
+        at += len(text.splitlines()) + 1
+    source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def copy_sources(work: pathlib.Path) -> None:
+    """Frama-C reads C99 and some of C11: attributes in brackets and static assertions are left out."""
+    for folder in FOLDERS:
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".c", ".h", ".def"):
+                target = work / path.relative_to(ROOT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(LEFT_OUT.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def prove(proof: Proof, work: pathlib.Path) -> tuple[int, int, str]:
+    """How many goals are proved, of how many, and what was said."""
+    copy_sources(work)
+    annotate(proof, work / proof.source)
+    command = ["frama-c", "-machdep", "gcc_x86_64", f"-cpp-extra-args=-I{work} -DBATON_CHECKS=0 -D_Noreturn=",
+               "-wp", "-wp-rte", "-wp-model", "Typed+Cast", "-wp-prover", "z3,cvc4", "-wp-timeout", str(GOAL_SECONDS), "-wp-par", "2",
+               "-wp-fct", proof.functions, str(work / proof.source)]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=SECONDS, check=False,
+                          stdin=subprocess.DEVNULL)
+    said = done.stdout + done.stderr
+    total = TOTAL.search(said)
+    if done.returncode != 0 or total is None:
+        raise ProofError("frama-c: " + " | ".join(said.strip().splitlines()[-4:]))
+    return int(total.group(1)), int(total.group(2)), said
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Prove contracts of pure functions with Frama-C.")
+    parser.add_argument("names", nargs="*", help="which proofs; all if none is named")
+    parser.add_argument("--verbose", action="store_true", help="all that Frama-C says")
+    options = parser.parse_args()
+    if wanted := missing():
+        print(f"TAP version 13\n1..0 # SKIP provers are missing; type: {wanted}")
+        return SKIPPED
+    paths = [path for path in sorted(HERE.glob("*.acsl")) if not options.names or path.stem in options.names]
+    print(f"TAP version 13\n1..{len(paths)}", flush=True)
+    good = bool(paths)
+    for number, path in enumerate(paths, start=1):
+        said = ""
+        try:
+            with tempfile.TemporaryDirectory() as work:
+                proof = read(path)
+                proved, total, said = prove(proof, pathlib.Path(work))
+            passed = proved == total == proof.goals
+            print(f"# {proof.source}: {proved} of {total} goals proved, {proof.goals} expected")
+        except (ProofError, KeyError, ValueError, OSError, subprocess.TimeoutExpired) as error:
+            passed = False
+            print(f"# {path.name}: {error}")
+        for found in OPEN.finditer(said):
+            print(f"# not proved: {found.group(1)}")
+        if options.verbose:
+            print("\n".join(f"# {line}" for line in said.splitlines()))
+        good = good and passed
+        print(f"{'ok' if passed else 'not ok'} {number} - proof_{path.stem}", flush=True)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
