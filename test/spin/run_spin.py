@@ -33,7 +33,7 @@ def search(model: pathlib.Path, defines: list[str]) -> tuple[bool, str]:
                                   stdin=subprocess.DEVNULL)
             return done.stdout
         run("spin", *(f"-D{name}" for name in defines), "-a", str(model.resolve()))
-        run(str(compiler()), "-O1", "-w", "-DSAFETY", "-DCOLLAPSE", "-DNOFAIR", "-o", "pan", "pan.c")
+        run(str(compiler()), "-O0", "-w", "-DSAFETY", "-DCOLLAPSE", "-DNOFAIR", "-o", "pan", "pan.c")
         said = run("./pan", f"-m{DEPTH}")
     complete = "Search not completed" not in said and "max search depth too small" not in said
     return "errors: 0" in said and complete, said

@@ -9,6 +9,7 @@
 #include "kernel/assert.h"
 #include "kernel/call.h"
 #include "kernel/check.h"
+#include "kernel/fastpath.h"
 #include "kernel/fault.h"
 #include "kernel/irq.h"
 #include "kernel/ledger.h"
@@ -179,6 +180,7 @@ void lockstep_start(uint64_t seed) {
     machine.armed_ns = DEADLINE_NEVER;
     machine.now_ns = 1000000000;
     log_limit = LOG_ERROR;
+    fastpath_enabled = seed % 2 == 0; /* both ways have to do the same */
     memset(&lockstep, 0, sizeof(lockstep));
     memset(&all_lines, 0, sizeof(all_lines));
     memset(&all_ports, 0, sizeof(all_ports));
