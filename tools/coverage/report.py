@@ -8,7 +8,7 @@ import re
 from coverage.lines import FileCoverage, code_only
 from coverage.notes import Notes
 
-NOTHING = re.compile(r"[\s{}();]*(else)?[\s{}();]*")  # lines that only close or open something
+NOTHING = re.compile(r"[\s{}();]*(else|break;)?[\s{}();]*")  # lines that say nothing beyond those around them
 FORM = "{:38} {:>12} {:>7}   {:>12} {:>7}"
 NO_NOTE = "NO NOTE"
 
