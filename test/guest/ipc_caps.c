@@ -238,8 +238,131 @@ static void ep_wait_gives_up_after_many_bad_messages(void) {
     }
 }
 
+/* The server hands out what it has, not the right to answer somebody else. */
+static void ep_reply_refuses_to_send_a_reply(void) {
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), kept = world_slot();
+    struct worker first, second;
+    struct message message;
+    role_start_call(&first, (struct worker_plan){0}, endpoint, 0);
+    CHECK_STATUS(take(endpoint, &message), OK);
+    CHECK_STATUS(sys_cap_move(0, kept, 0), OK);
+    role_start_call(&second, (struct worker_plan){.own_table = true}, endpoint, 0);
+    CHECK_STATUS(take(endpoint, &message), OK);
+    second.message->receive_caps[0] = 9;
+    program.message->send_caps[0] = kept;
+    message.info = CAPS_INFO(1);
+    CHECK_STATUS(ep_reply(0, &message), E_TYPE);
+    CHECK_EQUAL(worker_read(second.thread).run_state, THREAD_IN_CALL); /* and can still be answered, as the other one */
+    answer(0);
+    worker_join(&second);
+    CHECK_STATUS(second.view->out[CALL_STATUS], OK);
+    message.info = 0;
+    CHECK_STATUS(ep_reply(kept, &message), OK);
+    worker_join(&first);
+    CHECK_STATUS(first.view->out[CALL_STATUS], OK);
+}
+
+/* ---- lists with depths to correct ---- */
+
+#define ORPHANS 60U /* more than the kernel corrects in one go */
+
+/* Copies whose parent is deleted: their depths are to be corrected. The first of them. */
+static cap_t make_orphans(cap_t object) {
+    cap_t parent = world_copy(object, RIGHTS_ALL, 0), orphans = world_slots(ORPHANS);
+    for (uint32_t i = 0; i < ORPHANS; i++)
+        CHECK_STATUS(sys_cap_copy(0, orphans + i, parent, RIGHTS_ALL, 0), OK);
+    CHECK_STATUS(sys_cap_delete(0, parent), OK);
+    return orphans;
+}
+
+/* Send caps[1] to caps[0] until that is not E_BUSY: out[0] = tries in vain, out[1] = the last status. */
+static void send_until_done(struct worker_view *view) {
+    struct message message = {.info = CAPS_INFO(1)};
+    view->message->send_caps[0] = view->caps[1];
+    view->out[1] = ep_call(view->caps[0], &message);
+    while (view->out[1] == E_BUSY) {
+        view->out[0]++;
+        message.info = CAPS_INFO(1);
+        view->out[1] = ep_call(view->caps[0], &message);
+    }
+}
+
+/* Each try brings the correction nearer to its end; nothing arrives before, and then all. */
+static void ep_call_is_tried_again_while_depths_are_corrected(void) {
+    for (uint32_t queued = 0; queued < 2; queued++) {
+        cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), notification = world_create(OBJECT_NOTIFICATION, 0);
+        cap_t slots = offer_slots();
+        struct worker client;
+        struct message message;
+        worker_make(&client, (struct worker_plan){.code = send_until_done});
+        client.view->caps[0] = endpoint;
+        if (queued == 0)
+            client.view->caps[1] = make_orphans(notification);
+        else
+            client.view->caps[1] = world_copy(notification, RIGHTS_ALL, 0);
+        worker_resume(&client);
+        if (queued == 1) { /* the parent of what it sends goes while it waits in the queue */
+            CHECK(worker_await(&client, THREAD_IN_CALL));
+            CHECK_STATUS(sys_cap_delete(0, client.view->caps[1]), OK);
+            CHECK_STATUS(sys_cap_move(0, client.view->caps[1], make_orphans(notification)), OK);
+        }
+        uint64_t before = capabilities();
+        CHECK_STATUS(take(endpoint, &message), OK);
+        CHECK_EQUAL(capabilities(), before + 2); /* what was sent, and the right to answer */
+        CHECK_STATUS(sys_signal_raise(slots, 4), OK);
+        CHECK_VALUE(sys_signal_poll(notification), 4);
+        answer(0);
+        worker_join(&client);
+        CHECK_STATUS(client.view->out[1], OK);
+        CHECK(client.view->out[0] > 1 && client.view->out[0] < ORPHANS);
+    }
+}
+
+static void ep_reply_is_tried_again_while_depths_are_corrected(void) {
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), notification = world_create(OBJECT_NOTIFICATION, 0);
+    struct worker client;
+    struct message message;
+    uint64_t status = E_BUSY, tries = 0;
+    role_start_call(&client, (struct worker_plan){.own_table = true}, endpoint, 0);
+    CHECK_STATUS(take(endpoint, &message), OK);
+    client.message->receive_caps[0] = 9;
+    program.message->send_caps[0] = make_orphans(notification);
+    message.info = CAPS_INFO(1);
+    for (; status == E_BUSY && tries < ORPHANS; tries++)
+        status = ep_reply(0, &message);
+    CHECK_STATUS(status, OK);
+    CHECK(tries > 2 && tries < ORPHANS);
+    worker_join(&client);
+    CHECK_STATUS(client.view->out[CALL_STATUS], OK);
+    CHECK_STATUS(sys_cap_copy(client.table, 9, notification, RIGHTS_ALL, 0), E_EXISTS);
+}
+
+/* A client whose message page is taken away while its message waits there: the client is told, not the server. */
+static void ep_call_ends_when_the_message_page_is_lost_in_the_queue(void) {
+    const uint64_t infos[] = {MESSAGE_INFO(0, MESSAGE_REGISTERS + 1, 0), CAPS_INFO(1)};
+    for (uint32_t i = 0; i < 4; i++) {
+        cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+        struct worker client;
+        struct message message;
+        uint64_t badge;
+        offer_slots();
+        role_start_call(&client, (struct worker_plan){0}, endpoint, infos[i % 2]);
+        CHECK(worker_await(&client, THREAD_IN_CALL));
+        struct thread_config config = {0};
+        if (i < 2)
+            CHECK_STATUS(worker_configure(client.thread, &config, THREAD_MESSAGE_PAGE), OK);
+        else
+            CHECK_STATUS(sys_cap_revoke(client.window), OK);
+        CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT);
+        worker_join(&client);
+        CHECK_STATUS(client.view->out[CALL_STATUS], E_STATE);
+    }
+}
+
 SUITE(CASE(ep_call_delivers_caps_to_a_waiting_server), CASE(ep_call_delivers_caps_from_the_queue),
       CASE(ep_reply_delivers_caps), CASE(cap_revoke_takes_back_what_was_sent), CASE(ep_call_needs_grant_for_caps),
       CASE(ep_call_refuses_an_empty_slot_to_send), CASE(ep_call_refuses_to_send_a_reply),
       CASE(ep_call_refuses_when_the_receiver_has_no_free_slot), CASE(ep_reply_refuses_when_the_client_has_no_free_slot),
-      CASE(ep_wait_gives_up_after_many_bad_messages));
+      CASE(ep_wait_gives_up_after_many_bad_messages), CASE(ep_reply_refuses_to_send_a_reply),
+      CASE(ep_call_is_tried_again_while_depths_are_corrected), CASE(ep_reply_is_tried_again_while_depths_are_corrected),
+      CASE(ep_call_ends_when_the_message_page_is_lost_in_the_queue));

@@ -5,6 +5,7 @@
 #include "libsys/program.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/raw.h"
+#include "test/guest/lib/roles.h"
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/worker.h"
 #include "test/guest/lib/world.h"
@@ -256,9 +257,38 @@ static void ep_call_without_a_message_page(void) {
     }
 }
 
+/* caps[0] = endpoint. out[0], out[1]: the long answer and the short one to the same call. */
+static void answer_long_then_short(struct worker_view *view) {
+    struct message message;
+    uint64_t badge;
+    view->out[2] = ep_wait(view->caps[0], DEADLINE_NEVER, &message, &badge);
+    message.info = MESSAGE_INFO(9, MESSAGE_REGISTERS + 1, 0);
+    view->out[0] = ep_reply(0, &message);
+    message.info = MESSAGE_INFO(9, MESSAGE_REGISTERS, 0);
+    view->out[1] = ep_reply(0, &message);
+}
+
+static void ep_reply_without_a_message_page(void) {
+    struct worker server, client;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    struct thread_config config = {0};
+    worker_make(&server, (struct worker_plan){.code = answer_long_then_short});
+    server.view->caps[0] = endpoint;
+    CHECK_STATUS(worker_configure(server.thread, &config, THREAD_MESSAGE_PAGE), OK);
+    worker_resume(&server);
+    role_start_call(&client, (struct worker_plan){0}, endpoint, MESSAGE_INFO(1, 1, 0));
+    worker_join(&client);
+    worker_join(&server);
+    CHECK_STATUS(server.view->out[2], OK);
+    CHECK_STATUS(server.view->out[0], E_STATE);
+    CHECK_STATUS(server.view->out[1], OK);
+    CHECK_EQUAL(client.view->out[CALL_INFO], MESSAGE_INFO(9, MESSAGE_REGISTERS, 0));
+}
+
 SUITE(CASE(ep_call_all_lengths_within_a_space), CASE(ep_call_all_lengths_between_spaces),
       CASE(ep_call_words_beyond_those_sent_stay_with_the_sender), CASE(ep_call_badges_tell_the_callers_apart),
       CASE(ep_call_keeps_all_other_registers), CASE(ep_call_waits_for_a_server_that_comes_later),
       CASE(ep_call_refuses_malformed_info), CASE(ep_call_refuses_wrong_capabilities),
       CASE(ep_wait_refuses_wrong_capabilities), CASE(ep_reply_refuses_what_is_no_reply),
-      CASE(ep_reply_refuses_malformed_info_and_can_be_tried_again), CASE(ep_call_without_a_message_page));
+      CASE(ep_reply_refuses_malformed_info_and_can_be_tried_again), CASE(ep_call_without_a_message_page),
+      CASE(ep_reply_without_a_message_page));

@@ -41,6 +41,19 @@ static void pool_create_refuses_ranges(void) {
     CHECK_STATUS(sys_object_create(slot, OBJECT_ENDPOINT, 0, world_slot()), E_MEMORY);
 }
 
+static void pool_extend_refuses_ranges(void) {
+    cap_t memory = world_memory(4), pool = world_pool(4);
+    const uint64_t rows[][2] = {{0, 0}, {0, 5}, {1, 4}, {4, 1}, {UINT64_MAX, 2}, {0, UINT64_MAX}, {1ULL << 52, 1}};
+    uint64_t before = kernel_frames();
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK_STATUS(sys_pool_extend(pool, memory, rows[i][0], rows[i][1]), E_ARG);
+    CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(MAP_PAGES_MAX + 1), MAP_PAGES_MAX + 1), E_ARG);
+    CHECK_EQUAL(size(pool), 4 * PAGE_BYTES);
+    CHECK_EQUAL(kernel_frames(), before);
+    CHECK_STATUS(sys_pool_extend(pool, memory, 0, 4), OK);
+    CHECK_EQUAL(size(pool), 8 * PAGE_BYTES);
+}
+
 static cap_t tested, memory_1;
 static uint64_t call_create(cap_t cap) { return sys_pool_create(cap, 0, 1, world_slot()).status; }
 static uint64_t call_extend(cap_t cap) { return sys_pool_extend(cap, memory_1, 0, 1).status; }
@@ -274,7 +287,7 @@ static void cap_delete_of_the_own_pool(void) {
 }
 
 SUITE(CASE(pool_create_takes_frames), CASE(pool_create_refuses_ranges), CASE(pool_calls_refuse_wrong_capabilities),
-      CASE(pool_create_excludes_other_uses), CASE(cap_delete_of_a_pool_clears_its_frames),
-      CASE(object_create_until_the_pool_is_empty), CASE(object_create_mixed_until_the_pool_is_empty),
-      CASE(object_create_refuses_types_and_arguments), CASE(pool_extend_makes_room),
-      CASE(cap_delete_of_a_pool_with_everything_alive), CASE(cap_delete_of_the_own_pool));
+      CASE(pool_extend_refuses_ranges), CASE(pool_create_excludes_other_uses),
+      CASE(cap_delete_of_a_pool_clears_its_frames), CASE(object_create_until_the_pool_is_empty),
+      CASE(object_create_mixed_until_the_pool_is_empty), CASE(object_create_refuses_types_and_arguments),
+      CASE(pool_extend_makes_room), CASE(cap_delete_of_a_pool_with_everything_alive), CASE(cap_delete_of_the_own_pool));
