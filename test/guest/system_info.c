@@ -1,9 +1,12 @@
 /*
- * system_info and log_write: what they refuse.
+ * system_info and log_write: what they refuse, and what the check of the kernel's invariants says.
  */
 #include "kernel/abi/system.h"
+#include "kernel/abi/thread.h"
+#include "kernel/check.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
+#include "test/guest/lib/hooks.h"
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
@@ -37,5 +40,25 @@ static void log_write_refuses_lengths(void) {
     CHECK_STATUS(sys_log_write(LOG_BYTES_MAX), OK);
 }
 
-SUITE(CASE(system_info_refuses_unknown_topics), CASE(system_info_refuses_unknown_cpus),
-      CASE(log_write_refuses_lengths));
+/* The invariant check looks at every space there is. This one is nobody's, and an entry of its kernel half is changed. */
+static void system_info_checks_the_kernel_half(void) {
+    struct result whole = sys_system_info(INFO_CHECK, 0);
+    CHECK_STATUS(whole, test_checks_built() ? OK : E_CALL);
+    for (uint64_t level = 1; test_checks_built() && level <= 4; level++) {
+        struct control_corrupt what = {.space = world_create(OBJECT_SPACE, 0),
+                                       .thread = INIT_CAP_THREAD,
+                                       .check = AUDIT_GATE,
+                                       .level = level,
+                                       .flip = CONTROL_FLIP_WRITE};
+        memcpy(program.message->data, &what, sizeof(what));
+        CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
+        struct result broken = sys_system_info(INFO_CHECK, 0);
+        CHECK_STATUS(broken, E_STATE);
+        CHECK_EQUAL(broken.value, INVARIANT_KERNEL_HALF);
+        CHECK_STATUS(sys_cap_delete(0, what.space), OK);
+        CHECK_STATUS(sys_system_info(INFO_CHECK, 0), OK);
+    }
+}
+
+SUITE(CASE(system_info_refuses_unknown_topics), CASE(system_info_refuses_unknown_cpus), CASE(log_write_refuses_lengths),
+      CASE(system_info_checks_the_kernel_half));

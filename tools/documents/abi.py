@@ -17,6 +17,7 @@ TYPED = re.compile(r"\bSYSCALL\((\d+),\s*(\w+),\s*\d+,\s*\((.*?)\)\)", re.DOTALL
 MESSAGE = re.compile(r"\bSYSCALL_MESSAGE\((\d+),\s*(\w+)\)")
 STATUS = re.compile(r'^STATUS\((\d+), (\w+), "(.*)"\)', re.MULTILINE)
 HELPER = re.compile(r'^#include "(test/guest/lib/\w+\.h)"', re.MULTILINE)
+EXCUSE = re.compile(r"\b(not (yet )?tested|untested|not yet|to ?do)\b", re.IGNORECASE)
 SOURCE = re.compile(r"`(\w+)\(\)` in \[([\w/.]+)\]")
 
 
@@ -53,6 +54,8 @@ def check_errors(tree: Tree, path: str) -> list[str]:
         if status not in known or status == "OK":
             problems.append(f"{path}: {status} is no error of {STATUSES}")
         if test.startswith("none: ") and len(test) > len("none: "):
+            if EXCUSE.search(test):
+                problems.append(f"{path}: {status} ({when}): that there is no test is no reason: {test}")
             continue
         file = tree.guest_cases.get(test.strip("`"))
         if file is None:
