@@ -196,6 +196,56 @@ static void object_create_mixed_until_the_pool_is_empty(void) {
     CHECK_EQUAL(used(pool), 0);
 }
 
+/* Each type in turn until nothing of it fits any more, in each of the 120 orders; all is deleted in the same order. */
+static void object_create_of_each_type_in_every_order(void) {
+    enum { TYPES = 5, ORDERS = 120, PAGES = 8, SLOTS = 200 };
+    static const struct {
+        enum object_type type;
+        uint64_t argument;
+    } types[TYPES] = {
+        {OBJECT_SPACE, 0}, {OBJECT_THREAD, 0}, {OBJECT_TABLE, 64}, {OBJECT_ENDPOINT, 0}, {OBJECT_NOTIFICATION, 0}};
+    cap_t pool = world_pool(PAGES), slots = world_slots(SLOTS);
+    uint64_t made = 0;
+    for (uint32_t order = 0; order < ORDERS; order++) {
+        uint32_t left[TYPES] = {0, 1, 2, 3, 4}, code = order;
+        cap_t next = slots;
+        for (uint32_t count = TYPES; count > 0;
+             count--) { /* the factorial number system: which of those left is next */
+            uint32_t chosen = code % count, type = left[chosen];
+            code /= count;
+            left[chosen] = left[count - 1];
+            cap_t first = next;
+            if (count < TYPES) /* room for a page of the next type, so that it meets what those before it have left */
+                CHECK_STATUS(sys_cap_delete(0, slots), OK);
+            next += exhaust(pool, types[type].type, types[type].argument, next);
+            CHECK(next > first || count < TYPES);
+        }
+        made += next - slots;
+        for (cap_t slot = slots; slot < next; slot++)
+            CHECK_STATUS(sys_cap_delete(0, slot), OK);
+        CHECK_VALUE(sys_system_info(INFO_POOL_USED, pool), 0);
+    }
+    test_note("%u orders, %lu objects", (unsigned int)ORDERS, made);
+}
+
+/* What one client uses up is its own: beside a pool that is empty another has as much as before, to the last object. */
+static void object_create_in_one_pool_takes_nothing_from_another(void) {
+    static const enum object_type types[] = {OBJECT_SPACE, OBJECT_THREAD, OBJECT_ENDPOINT, OBJECT_NOTIFICATION};
+    cap_t greedy = world_pool(6), other = world_pool(6), mine = world_slots(200), yours = world_slots(200);
+    for (uint32_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        uint64_t alone = exhaust(other, types[i], 0, yours);
+        for (uint64_t k = 0; k < alone; k++)
+            CHECK_STATUS(sys_cap_delete(0, yours + k), OK);
+        uint64_t taken = exhaust(greedy, types[i], 0, mine);
+        CHECK_VALUE(sys_system_info(INFO_POOL_USED, other), 0);
+        CHECK_EQUAL(exhaust(other, types[i], 0, yours), alone);
+        for (uint64_t k = 0; k < alone; k++)
+            CHECK_STATUS(sys_cap_delete(0, yours + k), OK);
+        for (uint64_t k = 0; k < taken; k++)
+            CHECK_STATUS(sys_cap_delete(0, mine + k), OK);
+    }
+}
+
 static void object_create_refuses_types_and_arguments(void) {
     cap_t slot = world_slot();
     const uint64_t types[] = {OBJECT_NONE, OBJECT_MEMORY, OBJECT_POOL,    OBJECT_IRQ, OBJECT_PORTS, OBJECT_REPLY,
@@ -289,5 +339,6 @@ static void cap_delete_of_the_own_pool(void) {
 SUITE(CASE(pool_create_takes_frames), CASE(pool_create_refuses_ranges), CASE(pool_calls_refuse_wrong_capabilities),
       CASE(pool_extend_refuses_ranges), CASE(pool_create_excludes_other_uses),
       CASE(cap_delete_of_a_pool_clears_its_frames), CASE(object_create_until_the_pool_is_empty),
-      CASE(object_create_mixed_until_the_pool_is_empty), CASE(object_create_refuses_types_and_arguments),
+      CASE(object_create_mixed_until_the_pool_is_empty), CASE(object_create_of_each_type_in_every_order),
+      CASE(object_create_in_one_pool_takes_nothing_from_another), CASE(object_create_refuses_types_and_arguments),
       CASE(pool_extend_makes_room), CASE(cap_delete_of_a_pool_with_everything_alive), CASE(cap_delete_of_the_own_pool));

@@ -85,6 +85,29 @@ static void port_read_refuses_ports_outside_the_range(void) {
     CHECK_STATUS(sys_port_read(INIT_CAP_PORTS, 0xffff, 1), OK);
 }
 
+/*
+ * Each of the 65,536 ports by a capability for it alone: that port can be read, and its neighbours can be neither read nor
+ * written. (Written it is not: among them is what switches the machine off.)
+ */
+static void port_read_of_each_port_needs_its_capability(void) {
+    enum { PORTS = 65536 };
+    uint64_t read = 0, refused = 0;
+    test_limit_ms(60000);
+    cap_t slot = world_slot(), rtc = world_copy(INIT_CAP_PORTS, RIGHTS_ALL, RANGE(RTC_INDEX, 2));
+    for (uint64_t port = 0; port < PORTS; port++) {
+        CHECK_STATUS(sys_cap_copy(0, slot, INIT_CAP_PORTS, RIGHTS_ALL, RANGE(port, 1)), OK);
+        read += sys_port_read(slot, port, 1).status == OK;
+        refused += sys_port_read(slot, (port + 1) % PORTS, 1).status == E_ARG;
+        refused += sys_port_write(slot, (port + PORTS - 1) % PORTS, 1, 0).status == E_ARG;
+        if (port != RTC_INDEX && port != RTC_DATA)
+            refused += sys_port_write(rtc, port, 1, 0).status == E_ARG;
+        CHECK_STATUS(sys_cap_delete(0, slot), OK);
+    }
+    CHECK_EQUAL(read, PORTS);
+    CHECK_EQUAL(refused, 3 * PORTS - 2);
+    test_note("%lu ports read by their own capability, %lu accesses by others refused", read, refused);
+}
+
 static cap_t bound;
 static uint64_t call_read(cap_t cap) { return sys_port_read(cap, RTC_DATA, 1).status; }
 static uint64_t call_write(cap_t cap) { return sys_port_write(cap, RTC_INDEX, 1, 0).status; }
@@ -207,7 +230,7 @@ static void irq_bind_refuses_arguments(void) {
 }
 
 SUITE(CASE(port_write_reaches_the_device), CASE(port_read_in_all_widths),
-      CASE(port_read_refuses_ports_outside_the_range), CASE(device_calls_refuse_wrong_capabilities),
-      CASE(system_control_needs_all_ports), CASE(irq_bind_raises_the_bits), CASE(irq_ack_needs_a_bound_line),
-      CASE(irq_bind_replaces_what_was_bound), CASE(irq_bind_ends_with_the_notification),
-      CASE(irq_bind_refuses_arguments));
+      CASE(port_read_refuses_ports_outside_the_range), CASE(port_read_of_each_port_needs_its_capability),
+      CASE(device_calls_refuse_wrong_capabilities), CASE(system_control_needs_all_ports),
+      CASE(irq_bind_raises_the_bits), CASE(irq_ack_needs_a_bound_line), CASE(irq_bind_replaces_what_was_bound),
+      CASE(irq_bind_ends_with_the_notification), CASE(irq_bind_refuses_arguments));

@@ -209,6 +209,7 @@ static void cap_revoke_of_a_bound_notification_unbinds_it(void) {
 /* ---- against a model ---- */
 
 #define MODEL_SLOTS 48U
+#define STEPS 4000U
 
 /* Who was copied from whom: parent[i] is an index, or NOBODY for what is left of the first generation. */
 static struct {
@@ -279,7 +280,7 @@ static void cap_revoke_agrees_with_a_model(void) {
     test_limit_ms(60000);
     cap_t slots = world_slots(MODEL_SLOTS);
     memset(&model, 0, sizeof(model));
-    for (uint32_t step = 0; step < 4000; step++) {
+    for (uint32_t step = 0; step < STEPS; step++) {
         bool any = false;
         for (uint32_t i = 0; i < MODEL_SLOTS; i++)
             any = any || model.there[i];
@@ -298,6 +299,7 @@ static void cap_revoke_agrees_with_a_model(void) {
         if (step % 64 == 0)
             CHECK(sys_system_info(INFO_CHECK, 0).status != E_STATE);
     }
+    test_note("%u steps, all of %u slots compared after each", STEPS, MODEL_SLOTS);
 }
 
 SUITE(CASE(cap_revoke_takes_all_children), CASE(cap_revoke_takes_all_generations),

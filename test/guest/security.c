@@ -10,6 +10,18 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
+#define IS_KERNEL_ADDRESS(value) ((value) >= 0xffff800000000000ULL && (value) < 0xfffffffffffff000ULL)
+
+/* The first kernel address in the page; 0: there is none. */
+static uint64_t kernel_address_in(const void *page) {
+    const uint64_t *words = page;
+    for (uint32_t i = 0; i < PAGE_BYTES / 8; i++) {
+        if (IS_KERNEL_ADDRESS(words[i]))
+            return words[i];
+    }
+    return 0;
+}
+
 /* ---- instructions ---- */
 
 extern const char privileged_code[]; /* privileged.S: pieces of PRIVILEGED_BYTES each, one instruction at its start */
@@ -99,6 +111,7 @@ static void ep_wait_gets_a_fault_for_each_privileged_instruction(void) {
             CHECK_EQUAL(fault.kind, privileged[i].kind);
         CHECK_EQUAL(fault.rip, at); /* it did nothing, and the pieces are where this table thinks */
         CHECK_EQUAL(fault.registers.rax, 0);
+        CHECK_EQUAL(kernel_address_in(program.message), 0);
         CHECK_EQUAL(worker.view->out[0], 0);
         CHECK_STATUS(sys_cap_delete(0, 0), OK);
     }
@@ -156,8 +169,6 @@ static void port_write_is_the_only_way_to_write_a_port(void) {
 
 /* ---- registers ---- */
 
-#define IS_KERNEL_ADDRESS(value) ((value) >= 0xffff800000000000ULL && (value) < 0xfffffffffffff000ULL)
-
 /*
  * in[0] = seed, in[1] = calls. Calls of every number with every register random, and all of them looked at afterwards.
  * out[0] = calls made; out[1] = 1 + which register was wrong; out[2] = number of the call, out[3] = value, out[4] = before.
@@ -197,6 +208,12 @@ static void call_at_random(struct worker_view *view) {
             wrong = RAW_RAX / 8 + 1;
         if (before.rax >= SYSCALL_COUNT && (r.rax != E_CALL || r.rdx != 0))
             wrong = RAW_RDX / 8 + 1;
+        if (r.rax != E_CALL && kernel_address_in(view->message) != 0) {
+            view->out[1] = RAW_RFLAGS / 8 + 1;
+            view->out[2] = before.rax;
+            view->out[3] = kernel_address_in(view->message);
+            return;
+        }
         if (wrong != 0) {
             view->out[1] = wrong;
             view->out[2] = before.rax;
@@ -205,6 +222,45 @@ static void call_at_random(struct worker_view *view) {
             return;
         }
     }
+}
+
+/* What the kernel tells in message pages: states of threads, walks, refusals, faults of each kind, numbers. */
+static void system_calls_tell_no_kernel_address(void) {
+    static const uaddr_t touched[] = {8, WORLD_ARENA - PAGE_BYTES, (uaddr_t)privileged_code, USER_LIMIT - 8};
+    struct worker worker, waiting, caller;
+    uint64_t pages = 0;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    memset(program.message, 0, sizeof(*program.message));
+    worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
+    role_start_wait(&waiting, (struct worker_plan){0}, role_signal_wait, world_create(OBJECT_NOTIFICATION, 0));
+    role_start_call(&caller, (struct worker_plan){0}, endpoint, MESSAGE_INFO(1, MESSAGE_WORDS, 0));
+    CHECK(worker_await(&caller, THREAD_IN_CALL));
+    const cap_t threads[] = {INIT_CAP_THREAD, worker.thread, waiting.thread, caller.thread};
+    for (uint32_t i = 0; i < sizeof(threads) / sizeof(threads[0]); i++, pages++) {
+        CHECK_STATUS(sys_thread_read(threads[i]), OK);
+        CHECK_EQUAL(kernel_address_in(program.message), 0);
+    }
+    for (uint64_t bit = 12; bit < 64; bit++, pages++) {
+        (void)sys_space_query(INIT_CAP_SPACE, 1ULL << bit);
+        CHECK_EQUAL(kernel_address_in(program.message), 0);
+    }
+    for (uint32_t i = 0; i < sizeof(touched) / sizeof(touched[0]); i++) {
+        for (uint32_t kind = TOUCH_READ; kind <= TOUCH_WRITE; kind++, pages++) {
+            struct touch touch = role_touch(worker.space, (enum touch_kind)kind, touched[i]);
+            CHECK_EQUAL(kernel_address_in(program.message), 0);
+            CHECK(!IS_KERNEL_ADDRESS(touch.fault.address));
+        }
+    }
+    struct thread_registers entry = worker_entry_state(&worker, role_nothing);
+    for (uint64_t at = 1; at != 0; at <<= 1, pages++) { /* E_AUDIT: what is wrong, and where */
+        entry.rip = at;
+        (void)worker_handover(worker.thread, worker.space, &entry, HANDOVER_CHECK_ONLY);
+        CHECK_EQUAL(kernel_address_in(program.message), 0);
+    }
+    for (uint64_t topic = 0; topic < 64; topic++)
+        CHECK(!IS_KERNEL_ADDRESS(sys_system_info(topic, 0).value));
+    CHECK_EQUAL(kernel_address_in((const void *)program_auxiliary(AT_BATON_INIT)), 0);
+    test_note("%lu answers and faults looked through", pages);
 }
 
 /* Capabilities of every kind, in the worker's table from slot 1 on, for random calls to find. */
@@ -246,6 +302,7 @@ static void every_system_call_keeps_registers(void) {
         CHECK_STATUS(sys_cap_delete(0, worker.table), OK);
         CHECK_STATUS(sys_cap_delete(0, worker.space), OK);
     }
+    test_note("%u calls, all registers looked at after each", (unsigned int)(ROUNDS * CALLS));
 }
 
 static void every_undefined_number_is_refused(void) {
@@ -262,4 +319,5 @@ static void every_undefined_number_is_refused(void) {
 
 SUITE(CASE(ep_wait_gets_a_fault_for_each_privileged_instruction), CASE(thread_resume_keeps_interrupts_on),
       CASE(port_read_is_the_only_way_to_read_a_port), CASE(port_write_is_the_only_way_to_write_a_port),
-      CASE(every_system_call_keeps_registers), CASE(every_undefined_number_is_refused));
+      CASE(every_system_call_keeps_registers), CASE(system_calls_tell_no_kernel_address),
+      CASE(every_undefined_number_is_refused));

@@ -240,6 +240,55 @@ static void space_unmap_takes_effect_at_once(void) {
     CHECK_EQUAL(pages[0], 2); /* the same address, another frame */
 }
 
+#define OWNED_AT (SOMEWHERE + (5ULL << 30))
+
+/* in[0] = where, in[1] = what to write there; out[0] = what was there before, out[1] = afterwards. Then touch it again. */
+static void own_a_page(struct worker_view *view) {
+    volatile uint64_t *page = (volatile uint64_t *)view->in[0];
+    view->out[0] = page[7];
+    page[7] = view->in[1];
+    view->out[1] = page[7];
+    __asm__ volatile("int3");
+    view->out[2] = page[7];
+}
+
+/* One frame goes round among owners, at the same address in each space: who has lost it has no way to the next one's. */
+static void space_unmap_hides_the_next_owner_of_a_frame(void) {
+    enum { OWNERS = 5 };
+    struct worker owners[OWNERS];
+    struct fault_message fault;
+    struct message resume = {.info = MESSAGE_INFO(FAULT_RESUME, 0, 0)};
+    cap_t frame = world_memory(1), reply = world_slot();
+    for (uint64_t i = 0; i < OWNERS; i++) {
+        worker_make(&owners[i], (struct worker_plan){.code = own_a_page, .own_space = true, .own_table = true});
+        owners[i].view->in[0] = OWNED_AT;
+        owners[i].view->in[1] = 0xca0a41 + i;
+        CHECK_STATUS(sys_memory_fill(frame, 0, PAGE_BYTES, 0), OK); /* as whoever hands it on has to */
+        CHECK_STATUS(map(owners[i].space, frame, OWNED_AT, READ_WRITE), OK);
+        worker_resume(&owners[i]);
+        if (!worker_fault(&owners[i], &fault)) /* its breakpoint */
+            return;
+        CHECK_STATUS(sys_cap_move(0, reply, 0), OK);
+        CHECK_EQUAL(owners[i].view->out[0], 0);
+        CHECK_EQUAL(owners[i].view->out[1], 0xca0a41 + i);
+        CHECK_VALUE(sys_space_unmap(owners[i].space, OWNED_AT, 1), 1);
+        if (i > 0) { /* the one before goes on, right after the one that has the frame's translation in the TLB */
+            CHECK_STATUS(map(owners[i].space, frame, OWNED_AT, READ_WRITE), OK);
+            role_can_touch(owners[i].space, TOUCH_READ, OWNED_AT);
+            role_faults(owners[i - 1].space, TOUCH_READ, OWNED_AT, 0);
+            role_faults(owners[i - 1].space, TOUCH_WRITE, OWNED_AT, FAULT_ACCESS_WRITE);
+            CHECK_VALUE(sys_space_unmap(owners[i].space, OWNED_AT, 1), 1);
+        }
+        CHECK_STATUS(ep_reply(reply, &resume), OK);
+        if (worker_fault(&owners[i], &fault)) {
+            CHECK_EQUAL(fault.kind, FAULT_PAGE);
+            CHECK_EQUAL(fault.address, OWNED_AT + 7 * 8);
+        }
+        CHECK_EQUAL(owners[i].view->out[2], 0);
+        CHECK_STATUS(sys_cap_delete(0, 0), OK);
+    }
+}
+
 /* More pages than are invalidated one by one. */
 static void space_unmap_of_many_takes_effect_at_once(void) {
     enum { PAGES = 100 };
@@ -324,6 +373,6 @@ SUITE(CASE(space_map_shows_the_frames), CASE(space_map_takes_the_offset), CASE(s
       CASE(space_calls_refuse_wrong_capabilities), CASE(space_map_list_maps_all),
       CASE(space_map_list_maps_none_on_an_error), CASE(space_map_list_refuses_counts),
       CASE(space_unmap_counts_what_was_there), CASE(space_unmap_takes_effect_at_once),
-      CASE(space_unmap_of_many_takes_effect_at_once), CASE(space_protect_changes_what_is_allowed),
-      CASE(space_protect_takes_effect_at_once), CASE(space_protect_is_limited_by_the_memory),
-      CASE(space_protect_changes_nothing_on_an_error));
+      CASE(space_unmap_of_many_takes_effect_at_once), CASE(space_unmap_hides_the_next_owner_of_a_frame),
+      CASE(space_protect_changes_what_is_allowed), CASE(space_protect_takes_effect_at_once),
+      CASE(space_protect_is_limited_by_the_memory), CASE(space_protect_changes_nothing_on_an_error));

@@ -13,7 +13,9 @@
 
 #define SHORT_NS 3000000ULL
 #define FLAGS_USER 0x240dd5ULL /* CF PF AF ZF SF TF DF OF AC ID */
-#define FLAGS_FIXED 0x202ULL   /* IF and the bit that is always 1 */
+#define FLAG_TRAP 0x100ULL
+#define FLAG_RESUME 0x10000ULL
+#define FLAGS_FIXED 0x202ULL /* IF and the bit that is always 1 */
 
 /* ---- configure ---- */
 
@@ -298,12 +300,12 @@ static void thread_write_refuses_addresses(void) {
 
 /* Whatever is written to RFLAGS: the thread runs with interrupts, without I/O privilege, and not as a nested task. */
 static void thread_write_sanitises_flags(void) {
-    for (uint32_t round = 0; round < 24; round++) {
-        struct worker worker;
+    struct worker worker;
+    worker_make(&worker, (struct worker_plan){.code = role_nothing});
+    for (uint32_t round = 0; round < 64 + 24; round++) { /* each bit alone, then many */
         struct fault_message fault;
-        uint64_t flags = round == 0 ? UINT64_MAX : round == 1 ? 0 : random_next();
+        uint64_t flags = round < 64 ? 1ULL << round : round == 64 ? UINT64_MAX : round == 65 ? 0 : random_next();
         flags &= ~0x100ULL; /* single steps are another case */
-        worker_make(&worker, (struct worker_plan){.code = role_nothing});
         struct thread_registers registers = {.rip = (uaddr_t)raw_flags, .rsp = worker.stack_top, .rflags = flags};
         CHECK_STATUS(worker_write(worker.thread, &registers), OK);
         CHECK_EQUAL(worker_read(worker.thread).registers.rflags, (flags & FLAGS_USER) | FLAGS_FIXED);
@@ -312,6 +314,68 @@ static void thread_write_sanitises_flags(void) {
         CHECK_EQUAL(fault.registers.rax, (flags & FLAGS_USER) | FLAGS_FIXED); /* as the CPU had them */
         CHECK_STATUS(sys_cap_delete(0, 0), OK);
     }
+}
+
+/* A number at which something may go wrong: near an edge of either half, one bit, a small one, or any. */
+static uint64_t edgy_number(void) {
+    static const uint64_t edges[] = {0,          USER_LOWEST,        USER_LIMIT,        1ULL << 47,
+                                     1ULL << 48, 0xffff800000000000, 0xffffffff80000000};
+    switch (random_below(4)) {
+    case 0:
+        return edges[random_below(sizeof(edges) / sizeof(edges[0]))] + random_below(17) - 8;
+    case 1:
+        return 1ULL << random_below(64);
+    case 2:
+        return random_below(USER_LIMIT);
+    default:
+        return random_next();
+    }
+}
+
+/*
+ * Any registers at all, by each way there is to set them: what is taken are addresses of the user half and the flags of
+ * users, what is not taken is refused, and the thread runs with just these.
+ */
+static void thread_write_fuzzed(void) {
+    enum { ROUNDS = 3000 };
+    struct worker worker;
+    uint64_t taken = 0, ran = 0;
+    test_limit_ms(60000);
+    worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        struct thread_registers registers;
+        uint64_t words[sizeof(registers) / 8];
+        for (uint32_t i = 0; i < sizeof(words) / 8; i++)
+            words[i] = edgy_number();
+        memcpy(&registers, words, sizeof(registers));
+        if (round % 8 == 0)
+            registers.rip = (uaddr_t)raw_trap;
+        bool right = registers.rip >= USER_LOWEST && registers.rip < USER_LIMIT &&
+                     registers.rsp < USER_LIMIT + PAGE_BYTES && registers.fs_base < USER_LIMIT;
+        if (!CHECK_STATUS(worker_write(worker.thread, &registers), right ? OK : E_ARG)) {
+            test_note("rip 0x%lx rsp 0x%lx fs 0x%lx", registers.rip, registers.rsp, registers.fs_base);
+            return;
+        }
+        taken += right;
+        struct thread_registers now = worker_read(worker.thread).registers;
+        registers.rflags = (registers.rflags & FLAGS_USER) | FLAGS_FIXED;
+        if (right && !CHECK(memcmp(&now, &registers, sizeof(now)) == 0))
+            return;
+        CHECK(now.rip < USER_LIMIT && now.rsp <= USER_LIMIT + PAGE_BYTES && now.fs_base < USER_LIMIT);
+        CHECK_EQUAL(now.rflags & ~FLAGS_USER, FLAGS_FIXED);
+        if (!right || (registers.rflags & FLAG_TRAP) != 0)
+            continue;
+        struct fault_message fault; /* no page is there, or a breakpoint: wherever it runs, it faults at once */
+        worker_resume(&worker);
+        if (!worker_fault(&worker, &fault))
+            return;
+        ran++;
+        CHECK_EQUAL(fault.registers.rsp, registers.rsp);
+        CHECK_EQUAL(fault.registers.rflags & ~FLAG_RESUME, registers.rflags);
+        CHECK_STATUS(sys_cap_delete(0, 0), OK);
+    }
+    CHECK(taken > ROUNDS / 100 && ran > 0);
+    test_note("%u register sets: %lu taken, %lu of them run", (unsigned int)ROUNDS, taken, ran);
 }
 
 static void thread_write_refuses_threads_that_run_or_wait(void) {
@@ -362,4 +426,5 @@ SUITE(CASE(thread_configure_refuses_each_field), CASE(thread_configure_applies_a
       CASE(thread_suspend_of_oneself), CASE(thread_suspend_of_a_thread_that_waits),
       CASE(thread_suspend_of_a_thread_in_a_fault), CASE(thread_read_tells_state_and_time),
       CASE(thread_write_sets_all_registers), CASE(thread_write_refuses_addresses), CASE(thread_write_sanitises_flags),
-      CASE(thread_write_refuses_threads_that_run_or_wait), CASE(thread_write_sets_the_fs_base));
+      CASE(thread_write_fuzzed), CASE(thread_write_refuses_threads_that_run_or_wait),
+      CASE(thread_write_sets_the_fs_base));

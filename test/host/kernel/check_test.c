@@ -11,6 +11,7 @@
 #include "kernel/check.h"
 #include "kernel/endpoint.h"
 #include "kernel/ledger.h"
+#include "kernel/memory.h"
 #include "kernel/notification.h"
 #include "kernel/queue.h"
 #include "kernel/sched.h"
@@ -19,6 +20,7 @@
 #include "test/host/kernel/machine.h"
 
 #define SOMEWHERE 0x4000000000ULL
+#define DEVICE_AT (SOMEWHERE + (1ULL << 39)) /* where nothing is mapped but device memory, which has no count */
 #define MAPPED_PAGES 2U
 #define PTE_FRAME 0x000ffffffffff000ULL
 
@@ -71,6 +73,12 @@ static void set_scene(void) {
     scene.frame = MACHINE_FIRST_FREE;
     CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 0, MAPPED_PAGES, SOMEWHERE, MEMORY_READ).status,
                 OK);
+    static struct memory device;
+    cap_t devices = scene.next++;
+    device = (struct memory){.is_device = true};
+    object_init(&device.object, OBJECT_MEMORY, NULL, 0);
+    cap_set_first(&machine.table->slots[devices], &device.object, RIGHTS_ALL, RANGE(MACHINE_FRAMES, 1));
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, devices, 0, 1, DEVICE_AT, MEMORY_READ).status, OK);
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
@@ -199,12 +207,12 @@ static void derivation_lists_are_linked(void) {
 
 /* ---- frames ---- */
 
-/* The ledger entry of the table of this level (4: the root) on the way to what is mapped. */
+/* The ledger entry of the table of this level (4: the root) on the way to the device memory. */
 static struct frame_entry *table_entry(uint32_t level) {
     uint64_t table = machine_root();
     for (uint32_t at = 4; at > level; at--) {
         const uint64_t *entries = arch_pointer(table);
-        table = entries[SOMEWHERE >> (12 + 9 * (at - 1)) & 511] & PTE_FRAME;
+        table = entries[DEVICE_AT >> (12 + 9 * (at - 1)) & 511] & PTE_FRAME;
     }
     return &ledger.frames[table / PAGE_BYTES];
 }
@@ -218,6 +226,10 @@ static void map_an_object(void) {
     ledger.mapped_count--;
 }
 static void count_in_root(void) { table_entry(4)->type_and_count++; }
+static void count_in_empty_root(void) {
+    struct space *space = make(OBJECT_SPACE);
+    ledger.frames[space->root / PAGE_BYTES].type_and_count++;
+}
 static void count_in_pdpt(void) { table_entry(3)->type_and_count++; }
 static void count_in_directory(void) { table_entry(2)->type_and_count--; }
 static void count_in_table(void) { table_entry(1)->type_and_count--; }
@@ -232,6 +244,7 @@ static void ledger_counts_what_is_mapped(void) {
         {"there are fewer mapped frames than are counted", count_another},
         {"a kernel object is mapped", map_an_object},
         {"the root has an entry less than is counted", count_in_root},
+        {"a root without entries counts one", count_in_empty_root},
         {"a table of level 3 has an entry less than is counted", count_in_pdpt},
         {"a directory has an entry more than is counted", count_in_directory},
         {"a table has an entry more than is counted", count_in_table},
