@@ -3,6 +3,7 @@
 #include "kernel/assert.h"
 #include "kernel/irq.h"
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 
 uint64_t cap_count;
 
@@ -161,6 +162,9 @@ void cap_take_away(struct cap_slot *slot) {
         break;
     case BOUND_IRQ_LINE:
         irq_unbind(slot);
+        break;
+    case BOUND_TRACE:
+        trace_unbind(slot);
         break;
     }
 }

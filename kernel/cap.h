@@ -40,6 +40,7 @@ enum cap_binding {
     BOUND_THREAD_NOTIFICATION,
     BOUND_THREAD_MESSAGE,
     BOUND_IRQ_LINE,
+    BOUND_TRACE,
 };
 
 #define CAP_DEPTH_MAX 0xffffU

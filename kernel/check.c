@@ -15,6 +15,7 @@
 #include "kernel/space.h"
 #include "kernel/table.h"
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 
 /* True if `holds` is, for every living object of this type. */
 static bool each_object(enum object_type type, bool (*holds)(struct object *object)) {
@@ -143,13 +144,13 @@ static bool thread_slots_hold(struct object *object) {
 
 /* Deletion in progress holds slots of objects that are in no pool's list any more: then they can't be counted. */
 static bool derivation_holds(void) {
-    caps_seen = irq_bound_count();
+    caps_seen = irq_bound_count() + (trace.events != 0);
     if (!each_object(OBJECT_TABLE, table_holds) || !each_object(OBJECT_THREAD, thread_slots_hold))
         return false;
     return caps_seen == cap_count || !reaper_is_idle();
 }
 
-/* Each leaf entry, and each thread's message page, takes one from its frame's count; then no count may be left. */
+/* Each leaf entry, each message page and each page of the trace takes one from its frame's count; then no count may be left. */
 static bool take_leaf(uint64_t entry) {
     uint64_t frame = arch_entry_frame(entry);
     if (frame_type(frame) == FRAME_FIRMWARE)
@@ -185,14 +186,30 @@ static bool give_message(struct object *object) {
     return frame == 0 || give_leaf(frame * PAGE_BYTES);
 }
 
+static bool take_trace(void) {
+    for (uint64_t i = 0; trace.events != 0 && i < trace.page_count; i++) {
+        uint64_t frame = trace.first_frame + i;
+        if (frame_type(frame) != FRAME_USER || frame_count(frame) == 0)
+            return false;
+        ledger.frames[frame].type_and_count--;
+    }
+    return true;
+}
+
+static void give_trace(void) {
+    for (uint64_t i = 0; trace.events != 0 && i < trace.page_count; i++)
+        ledger.frames[trace.first_frame + i].type_and_count++;
+}
+
 static bool ledger_holds(void) {
-    if (!each_object(OBJECT_SPACE, take_space) || !each_object(OBJECT_THREAD, take_message))
+    if (!each_object(OBJECT_SPACE, take_space) || !each_object(OBJECT_THREAD, take_message) || !take_trace())
         return false; /* and the ledger stays wrong: nothing is to be trusted any more */
     bool zero = true;
     for (uint64_t frame = 0; frame < ledger.frame_count; frame++)
         zero = zero && (frame_type(frame) != FRAME_USER || frame_count(frame) == 0);
     each_object(OBJECT_SPACE, give_space);
     each_object(OBJECT_THREAD, give_message);
+    give_trace();
     uint64_t mapped = 0;
     for (uint64_t frame = 0; frame < ledger.frame_count; frame++)
         mapped += frame_type(frame) == FRAME_USER && frame_count(frame) > 0;

@@ -32,6 +32,7 @@ struct cpu {
     uint64_t stay_start;           /* with -Dchecks: when the kernel was entered, ... */
     uint64_t longest_stay;         /* ... the longest it ever took to leave, in ticks, ... */
     uint64_t longest_cause;        /* ... and what that was: INFO_LONGEST_CALL */
+    uint32_t traced_id;            /* whom the trace believes to run here; 0: nobody */
     uint64_t timer_ticks;
     uint64_t space_switches;
     uint64_t nmi_count;

@@ -8,6 +8,7 @@
 #include "kernel/sched.h"
 #include "kernel/string.h"
 #include "kernel/table.h"
+#include "kernel/trace.h"
 #include "kernel/transfer.h"
 
 #define SENDERS_REFUSED_MAX 4U /* senders whose message can't be delivered, in one go */
@@ -41,6 +42,8 @@ static void deliver(struct thread *sender, struct thread *receiver, uint64_t bad
     receiver->arch.frame.target = badge;
     receiver->arch.frame.info = info;
     receiver->arch.frame.status = OK;
+    if (trace_wants(TRACE_MESSAGE))
+        trace_note_message(sender, receiver, info, false);
 }
 
 static void receiver_leave(struct thread *receiver) {
@@ -235,6 +238,8 @@ static enum status answer(struct thread *self, struct cap_slot *slot, struct thr
     cap_clear_reply(slot);
     waiting->state = THREAD_STOPPED;
     *ret_caller = runs && !waiting->suspended ? waiting : NULL;
+    if (trace_wants(TRACE_MESSAGE))
+        trace_note_message(self, waiting, info, true);
     return OK;
 }
 

@@ -8,7 +8,14 @@
 #include "kernel/table.h"
 #include "kernel/transfer.h"
 
-bool fastpath_enabled = true;
+uint8_t fastpath_barred;
+
+void fastpath_bar(enum fastpath_bar reason, bool barred) {
+    if (barred)
+        fastpath_barred |= (uint8_t)reason;
+    else
+        fastpath_barred &= (uint8_t)~reason;
+}
 
 /* The endpoint in the caller's slot, if it is one and the right is there; else NULL. */
 static inline struct cap_slot *endpoint_slot(const struct thread *self, uint32_t right) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct cpu;
 struct thread;
@@ -14,5 +15,16 @@ struct thread;
 bool fastpath_call(struct cpu *cpu, struct thread *self);
 bool fastpath_reply_wait(struct cpu *cpu, struct thread *self);
 
-/* With -Dchecks, for tests: false takes the long way always. */
-extern bool fastpath_enabled;
+/* Why no call may take the fast path at present. */
+enum fastpath_bar {
+    FASTPATH_BAR_TEST = 1 << 1, /* CONTROL_TEST_FASTPATH */
+    FASTPATH_BAR_TRACE = 1 << 2,
+};
+
+/*
+ * All reasons there are. Only threads whose `foreign` is equal to it take the fast path, which is 0 or 1: so the one
+ * comparison asks for no reason and for a thread that is not foreign.
+ */
+extern uint8_t fastpath_barred;
+
+void fastpath_bar(enum fastpath_bar reason, bool barred);

@@ -4,6 +4,7 @@
 #include "kernel/call.h"
 #include "kernel/notification.h"
 #include "kernel/table.h"
+#include "kernel/trace.h"
 
 struct irq_line {
     struct cap_slot notification;
@@ -13,6 +14,8 @@ struct irq_line {
 static struct irq_line lines[IRQ_LINES];
 
 void irq_fire(uint32_t line) {
+    if (trace_wants(TRACE_INTERRUPT))
+        trace_note_interrupt(caller(), line);
     arch_irq_hold(line);
     if (!cap_is_empty(&lines[line].notification))
         notification_raise(cap_object(&lines[line].notification), lines[line].bits);

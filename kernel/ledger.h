@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 enum frame_type {
-    FRAME_USER = 0,     /* free, or mapped: count = leaf entries and thread pins that hold it. All zero at boot */
-    FRAME_POOL = 1,     /* belongs to a pool, unused; count of a free run's first frame = its order + 1 */
+    FRAME_USER = 0, /* free, or mapped: count = leaf entries, message and trace pages that hold it. All zero at boot */
+    FRAME_POOL = 1, /* belongs to a pool, unused; count of a free run's first frame = its order + 1 */
     FRAME_OBJECT = 2,   /* holds kernel objects; count = how many */
     FRAME_TABLE = 3,    /* a page table; count = present entries (of the root: in the user half) */
     FRAME_KERNEL = 4,   /* the kernel image and what it took at boot */

@@ -22,5 +22,6 @@ static inline void kernel_lock(void) {
 }
 
 static inline void kernel_unlock(void) {
-    __atomic_store_n(&kernel_ticket_lock.serving, kernel_ticket_lock.serving + 1, __ATOMIC_RELEASE);
+    uint32_t served = __atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_RELAXED); /* both in one instruction */
+    __atomic_store_n(&kernel_ticket_lock.serving, served + 1, __ATOMIC_RELEASE);
 }

@@ -1,9 +1,21 @@
 /*
  * Ports: authority over a range of I/O ports. The CPU lets no user program touch a port; each access is a system call.
  */
+#include "kernel/ports.h"
+
 #include "kernel/arch.h"
 #include "kernel/call.h"
 #include "kernel/table.h"
+
+#define ALL_PORTS 65536U
+
+enum status ports_check_all(const struct thread *self, cap_t ports) {
+    struct cap_slot *slot;
+    enum status status = table_find(self, ports, OBJECT_PORTS, PORTS_WRITE, &slot);
+    if (status != OK)
+        return status;
+    return range_first(slot->data) != 0 || range_count(slot->data) != ALL_PORTS ? E_RIGHTS : OK;
+}
 
 static enum status find_port(const struct thread *self, cap_t ports, uint32_t right, uint64_t port,
                              uint64_t width_bytes) {

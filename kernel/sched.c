@@ -6,6 +6,7 @@
 #include "kernel/object.h"
 #include "kernel/stay.h"
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 
 static uint32_t top_priority(uint64_t bitmap) { return 63U - (uint32_t)__builtin_clzll(bitmap); }
 
@@ -125,6 +126,8 @@ void sched_leave(struct cpu *cpu) {
         while (cpu->blocked) {
             charge(cpu, NULL);
             cpu->current = NULL;
+            if (trace.events != 0)
+                trace_note_switch(cpu);
             timer_arm_next(cpu);
             if (reaper_run(REAPER_BUDGET)) {
                 kernel_unlock();

@@ -9,6 +9,7 @@
 #include "kernel/sched.h"
 #include "kernel/stay.h"
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 
 #define ARGUMENTS_0(f)
 #define ARGUMENTS_1(f) (f)->target
@@ -42,32 +43,54 @@ static struct result dispatch(struct thread *self) {
     }
 }
 
-/* The way of every call but the commonest two. */
-static void enter_slowly(struct cpu *cpu, struct thread *self) {
-    if (self->foreign) {
-        fault_raise(self, FAULT_SYSCALL, 0, 0);
-    } else {
-        struct result result = dispatch(self);
-        struct frame *frame = &self->arch.frame;
-        if (result.status < CALL_BLOCKED) {
-            if (cpu->current == self) { /* it may have deleted itself */
-                frame->status = result.status;
-                frame->words[0] = result.value;
-            }
-        } else if (result.status == CALL_RESTART && cpu->current == self) {
-            arch_restart_call(frame);
-        }
-    }
-    if (cpu->unsettled)
+static void leave_unsettled(struct cpu *cpu, const struct thread *self) {
+    if (trace.events == 0) {
         sched_leave(cpu);
+        return;
+    }
+    if (cpu->current == self)
+        trace_note_return(self);
+    sched_leave(cpu);
+    trace_note_switch(cpu);
 }
 
+/* The way of every call but the commonest two. */
+static void enter_slowly(struct cpu *cpu, struct thread *self) {
+    struct result result = dispatch(self);
+    struct frame *frame = &self->arch.frame;
+    if (result.status < CALL_BLOCKED) {
+        if (cpu->current == self) { /* it may have deleted itself */
+            frame->status = result.status;
+            frame->words[0] = result.value;
+        }
+    } else if (result.status == CALL_RESTART && cpu->current == self) {
+        arch_restart_call(frame);
+        trace.call = 0; /* it is not over */
+    }
+    if (cpu->unsettled)
+        leave_unsettled(cpu, self);
+}
+
+/* True: the call is done, so here and below. */
 static bool enter_fast(struct cpu *cpu, struct thread *self, uint64_t number) {
-    if (self->foreign || (BATON_CHECKS && !fastpath_enabled))
-        return false;
     if (number == SYS_ep_call)
         return fastpath_call(cpu, self);
     return number == SYS_ep_reply_wait && fastpath_reply_wait(cpu, self);
+}
+
+/*
+ * Somebody wants to see the call: who answers for a foreign thread, the trace, or a test the long way. A traced call
+ * leaves the CPU unsettled (trace.c), so that the others need not ask at their end whether there is a trace.
+ */
+static bool enter_watched(struct cpu *cpu, struct thread *self, uint64_t number) {
+    if (trace.events != 0)
+        trace_note_call(self, number);
+    if (!self->foreign)
+        return false;
+    fault_raise(self, FAULT_SYSCALL, 0, 0);
+    if (cpu->unsettled)
+        leave_unsettled(cpu, self);
+    return true;
 }
 
 void syscall_enter(struct cpu *cpu) {
@@ -75,7 +98,8 @@ void syscall_enter(struct cpu *cpu) {
     kernel_lock();
     struct thread *self = cpu->current;
     uint64_t number = self->arch.frame.status;
-    if (!enter_fast(cpu, self, number))
+    bool done = self->foreign == fastpath_barred ? enter_fast(cpu, self, number) : enter_watched(cpu, self, number);
+    if (!done)
         enter_slowly(cpu, self);
     kernel_unlock();
     stay_end(cpu, number);

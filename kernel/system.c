@@ -7,10 +7,9 @@
 #include "kernel/ledger.h"
 #include "kernel/log.h"
 #include "kernel/pool.h"
+#include "kernel/ports.h"
 #include "kernel/string.h"
 #include "kernel/table.h"
-
-#define ALL_PORTS 65536U
 
 struct result sys_clock_read(void) {
     return result_value(arch_clock_ns());
@@ -93,12 +92,9 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
 
 /* To write to every port is to be able to do all this anyway, so that is the authority that is asked for. */
 struct result sys_system_control(cap_t ports, uint64_t operation, uint64_t argument) {
-    struct cap_slot *slot;
-    enum status status = table_find(caller(), ports, OBJECT_PORTS, PORTS_WRITE, &slot);
+    enum status status = ports_check_all(caller(), ports);
     if (status != OK)
         return result(status);
-    if (range_first(slot->data) != 0 || range_count(slot->data) != ALL_PORTS)
-        return result(E_RIGHTS);
     switch (operation) {
     case CONTROL_POWER_OFF:
         if (argument > 255)

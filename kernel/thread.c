@@ -9,8 +9,10 @@
 #include "kernel/pool.h"
 #include "kernel/queue.h"
 #include "kernel/sched.h"
+#include "kernel/trace.h"
 
 uint64_t queue_arrivals;
+static uint32_t threads_made;
 
 struct thread *thread_make(struct pool *pool) {
     struct thread *thread = pool_take_run(pool, 0, FRAME_OBJECT);
@@ -19,6 +21,7 @@ struct thread *thread_make(struct pool *pool) {
     object_init(&thread->object, OBJECT_THREAD, pool, PAGE_BYTES);
     thread->deadline.kind = DEADLINE_THREAD;
     thread->cpu = arch_this_cpu();
+    thread->id = ++threads_made;
     thread->table.previous = BOUND_THREAD_TABLE;
     thread->space.previous = BOUND_THREAD_SPACE;
     thread->fault_endpoint.previous = BOUND_THREAD_FAULT;
@@ -30,6 +33,8 @@ struct thread *thread_make(struct pool *pool) {
 
 void thread_wake(struct thread *thread, enum status status) {
     thread->arch.frame.status = status;
+    if (trace_wants(TRACE_RETURN))
+        trace_note_wake(thread);
     if (thread->suspended)
         thread->state = THREAD_STOPPED;
     else
@@ -119,6 +124,7 @@ void thread_unbind(struct cap_slot *slot) {
         break;
     case BOUND_NOT:
     case BOUND_IRQ_LINE:
+    case BOUND_TRACE:
         panic("not a thread's binding");
     }
     cap_remove(slot);

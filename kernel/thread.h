@@ -64,6 +64,8 @@ struct thread {
     struct cap_slot fault_endpoint;
     struct cap_slot notification;
     struct cap_slot message_memory;
+
+    uint32_t id; /* from 1 on, in the order in which threads are made: their name in traces */
 };
 
 /* Lock: kernel lock, for everything here. */

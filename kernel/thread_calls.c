@@ -179,7 +179,7 @@ struct result sys_thread_read(cap_t thread) {
     if (self->message == NULL)
         return result(E_STATE);
     const struct thread *target = cap_object(slot);
-    struct thread_state state = {.run_state = target->state, .priority = target->priority};
+    struct thread_state state = {.run_state = target->state, .priority = target->priority, .id = target->id};
     arch_registers_read(target, &state.registers);
     state.cpu_time_ns = arch_ticks_to_ns(target->cpu_time_ticks);
     memory_move(self->message->data, &state, sizeof(state));

@@ -5,6 +5,7 @@
 #include "kernel/notification.h"
 #include "kernel/sched.h"
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 
 void timer_remove(struct deadline *deadline) { heap_remove(&deadline->cpu->deadlines, &deadline->node); }
 
@@ -36,6 +37,8 @@ static void expire(struct deadline *deadline) {
 void timer_interrupt(struct cpu *cpu) {
     uint64_t now = arch_clock_ns();
     cpu->timer_ticks++;
+    if (trace_wants(TRACE_INTERRUPT))
+        trace_note_interrupt(cpu->current, TRACE_TIMER);
     cpu->armed_ns = DEADLINE_NEVER;
     cpu->unsettled = true;
     for (uint32_t i = 0; i < TIMER_BATCH; i++) {

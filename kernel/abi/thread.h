@@ -100,6 +100,7 @@ struct thread_state {
     uint64_t run_state; /* enum thread_run_state */
     uint64_t priority;
     uint64_t cpu_time_ns; /* up to its last time slice, what servers did for it in them included */
+    uint64_t id;          /* what a trace calls it: a number from 1 on that no other thread has had */
 };
 
 enum fault_kind {

@@ -15,7 +15,7 @@
 #define SLOTS 32U        /* of the table that all share */
 #define MEMORY_PAGES 48U /* that they map, derive, and make pools of */
 #define SOMEWHERE 0x4000000000ULL
-#define NEVER_MAX 9U   /* calls that never succeed: five cannot, and a few may be unlucky */
+#define NEVER_MAX 9U   /* calls that never succeed: six cannot, and a few may be unlucky */
 #define WAIT_NS 30000U /* waits end by themselves, where they can */
 #define ROUND_NS 1000000ULL
 
@@ -58,7 +58,7 @@ static const char shapes[SYSCALL_COUNT][7] = {
     [SYS_signal_wait] = "nd",     [SYS_signal_poll] = "n",       [SYS_signal_timer] = "nzd",
     [SYS_irq_bind] = "cnz",       [SYS_irq_ack] = "c",           [SYS_port_read] = "oPw",
     [SYS_port_write] = "oPwz",    [SYS_clock_read] = "",         [SYS_log_write] = "x",
-    [SYS_system_info] = "ik",     [SYS_system_control] = "oz",
+    [SYS_system_info] = "ik",     [SYS_system_control] = "oz",   [SYS_trace_control] = "omKkz",
 };
 
 static uint64_t sensible(char kind, uint64_t value) {

@@ -16,6 +16,7 @@
 #include "kernel/sched.h"
 #include "kernel/stay.h"
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 
 #define STAY_INTERRUPT 256U /* INFO_LONGEST_CALL */
 #define PAGE_FAULT_ACCESS (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_FETCH)
@@ -116,6 +117,8 @@ void interrupt_enter(struct cpu *cpu) {
         external(cpu, vector);
     if (cpu->unsettled)
         sched_leave(cpu);
+    if (trace.events != 0)
+        trace_note_switch(cpu);
     kernel_unlock();
     stay_end(cpu, STAY_INTERRUPT + vector);
 }

@@ -104,7 +104,7 @@ enum status arch_test(enum control_test test, uint64_t parameter) {
         apic_arm_nmi(parameter);
         return OK;
     case CONTROL_TEST_FASTPATH:
-        fastpath_enabled = parameter != 0;
+        fastpath_bar(FASTPATH_BAR_TEST, parameter == 0);
         return OK;
     case CONTROL_TEST_COUNT:
         break;
