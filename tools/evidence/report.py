@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from evidence import pagewalk, registers, traps
+from evidence import pagewalk, registers, trace, traps
 from evidence.kernel_log import KernelLog, Panic
 from evidence.pagewalk import PhysicalMemory
 from evidence.registers import Cpu
@@ -166,6 +166,7 @@ def write(evidence: Evidence, symbols: Symbols) -> list[str]:
         lines += cpu_lines(evidence, cpu, symbols)
     if not evidence.cpus and panic is None:
         lines.append("registers: none, QEMU has exited and the kernel's log holds no panic")
+    lines += trace.lines(evidence.memory, evidence.log.sealed_root, symbols.kernel)
     if evidence.exceptions:
         lines += ["last exceptions (emulator's log):", *("  " + line for line in evidence.exceptions)]
     return lines + [f"not available: {gap}" for gap in evidence.gaps]

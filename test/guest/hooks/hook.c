@@ -1,13 +1,18 @@
 /*
- * Provokes one of the kernel's own failures, the number behind the command line's word hook=N (enum control_test). None
- * of them should come back; test_hooks.py reads what the harness makes of it.
+ * Provokes one of the kernel's own failures, the number behind the command line's word hook=N (enum control_test), with
+ * traced=1 while a trace runs. None of them should come back; test_hooks.py reads what the harness makes of it.
  */
 #include "kernel/abi/system.h"
+#include "kernel/abi/trace.h"
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
 static void system_control_provokes_a_failure(void) {
     uint64_t hook = world_command_number("hook", CONTROL_TEST_COUNT);
+    if (world_command_number("traced", 0) == 1) {
+        CHECK_STATUS(sys_trace_control(INIT_CAP_PORTS, world_memory(1), 0, 1, TRACE_ALL), OK);
+        CHECK_STATUS(sys_cap_delete(0, INIT_TABLE_SLOTS), E_CAP);
+    }
     struct result result = sys_system_control(INIT_CAP_PORTS, CONTROL_TEST, CONTROL_TEST_ARGUMENT(hook, 0));
     test_fail("hook %lu came back: status %lu", hook, result.status);
 }

@@ -28,6 +28,7 @@ REASONS = {
     KERNEL_READ: "panic: exception in the kernel",
     KERNEL_FETCH: "panic: exception in the kernel",
 }
+TRACED = (PANIC, TRIPLE_FAULT)
 LAST_FAULTS, LAST_HANGS = "last=0", "last=1"
 
 
@@ -44,7 +45,7 @@ def run(init: str, words: str, seconds: int) -> str:
 
 
 def run_hook(hook: int) -> str:
-    return run("BATON_HOOK", f"hook={hook}", HANG_SECONDS if hook == HANG else OTHER_SECONDS)
+    return run("BATON_HOOK", f"hook={hook} traced={int(hook in TRACED)}", HANG_SECONDS if hook == HANG else OTHER_SECONDS)
 
 
 class Hooks(unittest.TestCase):
@@ -74,6 +75,15 @@ class Hooks(unittest.TestCase):
     def test_triple_fault(self) -> None:
         self.expect(TRIPLE_FAULT, "the next instruction is not mapped in this CR3", "load_bare_root at",
                     "PML4 entry 511 (kernel image) is not present", "entry 510 (stack window) missing", "Triple fault")
+
+    def test_trace(self) -> None:
+        for hook in REASONS:
+            with self.subTest(hook=hook):
+                if hook in TRACED:
+                    self.expect(hook, "trace: the last ", "cap_delete(0x0, 0x400, ...)",
+                                "cap_delete returns E_CAP, value 0x0", "system_control(0x5, 0x2, ...)")
+                else:
+                    self.assertNotIn("trace: the last", self.outputs[hook])
 
     def test_hang(self) -> None:
         self.expect(HANG, "CPU 0: ring 0", "arch_test at", "test_hooks.c:")
