@@ -3,6 +3,7 @@
  * what it is given and what it keeps.
  */
 #include "kernel/abi/system.h"
+#include "kernel/abi/trace.h"
 #include "libsys/fault.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
@@ -132,6 +133,30 @@ static bool start_all(cap_t endpoint) {
     return true;
 }
 
+/* Is this a word of the kernel's command line? */
+static bool command_has(const char *command, const char *word) {
+    size_t length = strlen(word);
+    for (const char *at = command; *at != 0; at++) {
+        bool begins = at == command || at[-1] == ' ';
+        if (begins && strncmp(at, word, length) == 0 && (at[length] == 0 || at[length] == ' '))
+            return true;
+    }
+    return false;
+}
+
+/* With the word `trace`: what happens is recorded for the report of a bad end (tools/evidence), in frames of init's. */
+static bool start_trace(void) {
+    struct frame_run run;
+    if (!command_has(world.info->command, "trace"))
+        return true;
+    uint64_t status = E_MEMORY;
+    if (world_take(&world, TRACE_PAGES_MAX, &run))
+        status = sys_trace_control(INIT_CAP_PORTS, run.memory, run.offset_pages, run.page_count, TRACE_ALL).status;
+    if (status != OK)
+        log_print("init: trace: %s", status_text(status));
+    return status == OK;
+}
+
 int main(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
@@ -139,7 +164,7 @@ int main(int argc, char **argv, char **envp) {
     const struct init_info *info = (const struct init_info *)program_auxiliary(AT_BATON_INIT);
     slots_init(&program.slots, INIT_CAP_REGIONS + info->region_count, INIT_TABLE_SLOTS);
     cap_t endpoint = 0;
-    bool started = world_init(&world, info) && read_manifest();
+    bool started = world_init(&world, info) && start_trace() && read_manifest();
     if (started)
         endpoint = world_object(&world, "init", OBJECT_ENDPOINT);
     started = started && endpoint != 0 && server_init(&server, endpoint, &init_protocol) == OK && start_all(endpoint);

@@ -56,6 +56,22 @@ class Commands(unittest.TestCase):
         self.assertTrue(done.stdout.replace("\r", "").startswith("two  words\nmanifest.json\n"), done.stdout)
 
 
+class Trace(unittest.TestCase):
+    """--trace: a machine that had to be stopped tells what it did last."""
+
+    def test_report_shows_the_last_records(self) -> None:
+        done = run("--boot", "pvh", "--trace", "--timeout", "8", "-c", "sleep 100")  # the last --timeout counts
+        self.assertEqual(done.returncode, 124, done.stdout + done.stderr)
+        self.assertRegex(done.stderr, r"trace: the last 20 of \d{3,} records, ")
+        self.assertRegex(done.stderr, r"CPU 0 thread \d+: [a-z_]+\(0x[0-9a-f]+, 0x[0-9a-f]+, \.\.\.\)")
+        self.assertIn("-> idle", done.stderr)
+
+    def test_commands_run_as_without(self) -> None:
+        done = run("--boot", "pvh", "--trace", "-c", "echo one; false")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertTrue(done.stdout.replace("\r", "").startswith("one\n"), done.stdout)
+
+
 class Session(unittest.TestCase):
     """A terminal: what is typed, what comes back, and the terminal's state afterwards."""
 

@@ -4,6 +4,7 @@ examples:
   ./baton run                           the shell; Ctrl-A X quits, Ctrl-C reaches the guest
   ./baton run -c 'echo hello; ls /bin'  run commands, power off, exit with the last one's status
   ./baton run --smp 4 -m 1024 --gui     four CPUs, 1 GiB, a window for the framebuffer
+  ./baton run --trace                   should it end badly, show what happened last
   ./baton run --gdb                     wait for gdb; its command line is printed
   ./baton run --dry-run                 print QEMU's command line
   ./baton run -- -device e1000e         give QEMU more arguments
@@ -91,6 +92,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accel", choices=("auto", "tcg", "kvm"), default="auto",
                         help="auto: kvm if a probe guest runs in it, else tcg (emulation)")
     parser.add_argument("--gdb", action="store_true", help="stop before the first instruction and wait for gdb")
+    parser.add_argument("--trace", action="store_true", help="record calls, switches, faults; the report of a bad end shows the last")
     parser.add_argument("--log", choices=LOG_LEVELS, default="info", help="the kernel log's level (default info)")
     parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
     parser.add_argument("--built", type=pathlib.Path, metavar="FOLDER", help="use this build folder as it is")
@@ -133,6 +135,8 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
 
 def make_boot(options: argparse.Namespace, archive: pathlib.Path) -> DirectBoot | FirmwareBoot:
     command = f"debug_exit=0xf4 log={options.log}"
+    if options.trace:
+        command += " trace"
     if options.commands is None:
         command += " log_serial"  # boot messages on the screen; with -c it belongs to the commands
     if options.boot == "pvh":
