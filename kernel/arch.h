@@ -51,8 +51,9 @@ uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count);
 uint32_t arch_tables_missing_large(uint64_t root, uaddr_t at);
 /* arch_table_find, but makes what is missing from `pool`, which has been checked to have it. */
 uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool);
-/* A last-level table has `delta` more entries. True: it is empty now, and arch_table_prune must be called. */
-bool arch_table_add(const uint64_t *table, int32_t delta);
+/* A last-level table has `count` more entries. */
+void arch_table_add(const uint64_t *table, uint64_t count);
+bool arch_table_is_empty(const uint64_t *table);
 /* Give the last-level table around `at`, which is empty, back to `pool`, and those above it that become so. */
 void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool);
 /* Map a large page where there is neither a table nor one; split one into a table; remove one. Memory as above: tables
@@ -60,14 +61,19 @@ void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool);
 void arch_large_make(uint64_t root, uaddr_t at, uint64_t entry, struct pool *pool);
 void arch_large_split(uint64_t root, uaddr_t at, struct pool *pool);
 void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool);
-/* Take a large page or part of a table out of the user half, calling `unmapped` for each leaf frame in it. False when none is
- * left. For the end of a space: no CPU uses it any more. */
-bool arch_table_reap(uint64_t root, struct pool *pool, void (*unmapped)(uint64_t frame));
+/* Take a large page or part of a table out of the user half. False when none is left. For the end of a space: no CPU uses it
+ * any more. */
+bool arch_table_reap(uint64_t root, struct pool *pool);
 
-/* Leaf entries. `flags` are enum memory_right and enum map_flag; `limit` are the rights it can ever have. */
-uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit);
-uint64_t arch_entry_protect(uint64_t entry, uint32_t rights);
+/* Leaf entries. `flags` are enum memory_right and enum map_flag; `limit` are the rights it can ever have. `counted`: of a user
+ * frame, which it holds; not of device memory. */
+uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit, bool counted);
+bool arch_entry_is_counted(uint64_t entry);
+void arch_entries_protect(uint64_t *entries, uint64_t count, uint32_t rights);
 static inline bool arch_entry_is_present(uint64_t entry) { return (entry & 1) != 0; }
+/* Take entries first .. first + count - 1 out of a last-level table; how many were there. They no longer hold their frames,
+ * nor does a large page that is removed. */
+uint64_t arch_entries_clear(uint64_t *table, uint64_t first, uint64_t count);
 uint64_t arch_entry_frame(uint64_t entry);
 uint32_t arch_entry_limit(uint64_t entry);
 static inline uint32_t arch_table_index(uaddr_t at) { return (uint32_t)(at >> 12 & 511); }
@@ -83,10 +89,14 @@ bool arch_each_leaf(uint64_t root, bool (*visit)(uint64_t entry));
 void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count);
 
 /*
- * Everything the CPU needs when `root` becomes CR3: AUDIT_OK or the first failure. Without `full`, the walks are made
- * only if the kernel half is not the sealed one. Cost: O(tables) of the user half with `full`; else constant.
+ * Everything the CPU needs when `root` becomes CR3, and no page of the user half writable and executable: AUDIT_OK or the
+ * first failure. Without `full`, it is looked at only if the kernel half is not the sealed one.
  */
 enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full,
+                                 struct audit_failure *ret_failure);
+/* A part of a full audit, short enough for one stay in the kernel: that at `*position`, which is 0 at first and then set to where
+ * the next begins; below USER_LOWEST it is the machine's part, then an address in the user half, USER_LIMIT at the end. */
+enum audit_check arch_audit_part(uint64_t root, const struct thread *thread, uint64_t *position,
                                  struct audit_failure *ret_failure);
 /* A user page with exactly these rights? `absent_ok`: a missing page passes. */
 enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, bool absent_ok, enum audit_check check,

@@ -151,20 +151,21 @@ static bool derivation_holds(void) {
 }
 
 /* Each leaf entry, each message page and each page of the trace takes one from its frame's count; then no count may be left. */
-static bool take_leaf(uint64_t entry) {
-    uint64_t frame = arch_entry_frame(entry);
-    if (frame_type(frame) == FRAME_FIRMWARE)
-        return true;
+static bool take_frame(uint64_t frame) {
     if (frame_type(frame) != FRAME_USER || frame_count(frame) == 0)
         return false;
     ledger.frames[frame].type_and_count--;
     return true;
 }
 
-static bool give_leaf(uint64_t entry) {
+static bool take_leaf(uint64_t entry) {
     uint64_t frame = arch_entry_frame(entry);
-    if (frame_type(frame) == FRAME_USER)
-        ledger.frames[frame].type_and_count++;
+    return arch_entry_is_counted(entry) ? take_frame(frame) : frame_type(frame) == FRAME_FIRMWARE;
+}
+
+static bool give_leaf(uint64_t entry) {
+    if (arch_entry_is_counted(entry))
+        ledger.frames[arch_entry_frame(entry)].type_and_count++;
     return true;
 }
 
@@ -178,12 +179,14 @@ static bool give_space(struct object *object) {
 
 static bool take_message(struct object *object) {
     uint64_t frame = CONTAINER_OF(object, struct thread, object)->message_frame;
-    return frame == 0 || take_leaf(frame * PAGE_BYTES);
+    return frame == 0 || take_frame(frame);
 }
 
 static bool give_message(struct object *object) {
     uint64_t frame = CONTAINER_OF(object, struct thread, object)->message_frame;
-    return frame == 0 || give_leaf(frame * PAGE_BYTES);
+    if (frame != 0)
+        ledger.frames[frame].type_and_count++;
+    return true;
 }
 
 static bool take_trace(void) {
@@ -246,6 +249,15 @@ static bool kernel_half_holds(struct object *object) {
     return arch_audit_root(CONTAINER_OF(object, struct space, object)->root, NULL, false, &failure) == AUDIT_OK;
 }
 
+static bool user_half_holds(struct object *object) {
+    struct audit_failure failure;
+    for (uint64_t position = USER_LOWEST; position < USER_LIMIT;) {
+        if (arch_audit_part(CONTAINER_OF(object, struct space, object)->root, NULL, &position, &failure) != AUDIT_OK)
+            return false;
+    }
+    return true;
+}
+
 uint64_t check_invariants(void) {
     if (!threads_hold())
         return INVARIANT_THREADS;
@@ -259,5 +271,7 @@ uint64_t check_invariants(void) {
         return INVARIANT_POOLS;
     if (!each_object(OBJECT_SPACE, kernel_half_holds))
         return INVARIANT_KERNEL_HALF;
+    if (!each_object(OBJECT_SPACE, user_half_holds))
+        return INVARIANT_WRITE_EXECUTE;
     return INVARIANT_NONE;
 }

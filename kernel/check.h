@@ -10,11 +10,12 @@ uint64_t check_invariants(void);
 
 enum invariant {
     INVARIANT_NONE = 0,
-    INVARIANT_THREADS = 1,     /* each ready thread on one queue, each other one where its state says */
-    INVARIANT_QUEUES = 2,      /* heaps well formed; never senders and receivers at one endpoint */
-    INVARIANT_DERIVATION = 3,  /* lists linked both ways, depths plausible, one object each, the total right */
-    INVARIANT_LEDGER = 4,      /* frame counts = leaf entries and message pages; table counts = entries; users' leaves
+    INVARIANT_THREADS = 1,    /* each ready thread on one queue, each other one where its state says */
+    INVARIANT_QUEUES = 2,     /* heaps well formed; never senders and receivers at one endpoint */
+    INVARIANT_DERIVATION = 3, /* lists linked both ways, depths plausible, one object each, the total right */
+    INVARIANT_LEDGER = 4, /* frame counts = leaf entries, message and trace pages; table counts = entries; users' leaves
                                   lead to users' frames only */
-    INVARIANT_POOLS = 5,       /* unused and used frames add up, and belong to the pool */
-    INVARIANT_KERNEL_HALF = 6, /* every root's is the sealed one */
+    INVARIANT_POOLS = 5,  /* unused and used frames add up, and belong to the pool */
+    INVARIANT_KERNEL_HALF = 6,   /* every root's is the sealed one */
+    INVARIANT_WRITE_EXECUTE = 7, /* no page of a user half is writable and executable */
 };

@@ -8,14 +8,19 @@ static bool is_pool_type(enum frame_type type) {
     return type == FRAME_POOL || type == FRAME_OBJECT || type == FRAME_TABLE;
 }
 
-void frame_set_type(uint64_t frame, enum frame_type type, uint32_t owner) {
-    assert(frame != 0 && frame < ledger.frame_count);
-    enum frame_type old = frame_type(frame);
-    assert(frame_count(frame) == 0 || old == FRAME_POOL);
-    ledger.kernel_count -= is_pool_type(old);
-    ledger.kernel_count += is_pool_type(type);
-    ledger.frames[frame].type_and_count = (uint32_t)type << 28;
-    ledger.frames[frame].owner = owner;
+void frame_set_type(uint64_t first_frame, uint64_t count, enum frame_type type, uint32_t owner) {
+    assert(first_frame != 0 && count > 0 && first_frame + count <= ledger.frame_count);
+    enum frame_type old = frame_type(first_frame);
+    struct frame_entry *frames = &ledger.frames[first_frame];
+    for (uint64_t i = 0; i < count; i++) {
+        assert(frame_type(first_frame + i) == old && (frame_count(first_frame + i) == 0 || old == FRAME_POOL));
+        frames[i].type_and_count = (uint32_t)type << 28;
+        frames[i].owner = owner;
+    }
+    if (is_pool_type(type) && !is_pool_type(old))
+        ledger.kernel_count += count;
+    else if (is_pool_type(old) && !is_pool_type(type))
+        ledger.kernel_count -= count;
 }
 
 void frame_hold_run(uint64_t first_frame, uint64_t count) {
@@ -24,4 +29,44 @@ void frame_hold_run(uint64_t first_frame, uint64_t count) {
     for (uint64_t i = 0; i < count; i++)
         unheld += frames[i].type_and_count++ == 0;
     ledger.mapped_count += unheld;
+}
+
+void frame_release_run(uint64_t first_frame, uint64_t count) {
+    struct frame_entry *frames = &ledger.frames[first_frame];
+    uint64_t unheld = 0;
+    for (uint64_t i = 0; i < count; i++)
+        unheld += --frames[i].type_and_count == 0;
+    ledger.mapped_count -= unheld;
+}
+
+/*
+ * Runs are long and almost always fit, so both searches look at all frames at once first: in a user frame's word, type
+ * and count in one, nothing is set above the count.
+ */
+uint64_t frame_find_unholdable(uint64_t first_frame, uint64_t count) {
+    const struct frame_entry *frames = &ledger.frames[first_frame];
+    if (count == 1)
+        return frames[0].type_and_count < FRAME_COUNT_MAX;
+    uint32_t one_more = 0;
+    for (uint64_t i = 0; i < count; i++)
+        one_more |= frames[i].type_and_count + 1;
+    if (one_more <= FRAME_COUNT_MAX)
+        return count;
+    uint64_t found = 0;
+    while (found < count && frames[found].type_and_count < FRAME_COUNT_MAX)
+        found++;
+    return found;
+}
+
+uint64_t frame_find_held(uint64_t first_frame, uint64_t count) {
+    const struct frame_entry *frames = &ledger.frames[first_frame];
+    uint32_t any = 0;
+    for (uint64_t i = 0; i < count; i++)
+        any |= frames[i].type_and_count;
+    if (any == 0)
+        return count;
+    uint64_t found = 0;
+    while (found < count && frames[found].type_and_count == 0)
+        found++;
+    return found;
 }

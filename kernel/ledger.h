@@ -40,8 +40,9 @@ static inline uint32_t frame_count(uint64_t frame) { return ledger.frames[frame]
 
 /* Lock: kernel lock. `frame` is RAM (below ledger.frame_count) in all of these. */
 
-/* Make a frame something else, with count 0. Nobody holds it, it is no table with entries. */
-void frame_set_type(uint64_t frame, enum frame_type type, uint32_t owner);
+/* Make a run of frames, which are all of one type, something else, with count 0. Nobody holds them, they are no tables with
+ * entries. */
+void frame_set_type(uint64_t first_frame, uint64_t count, enum frame_type type, uint32_t owner);
 
 /* A pool's unused frame begins a free run: `mark` is its order + 1; 0: it does not. */
 static inline void frame_mark_run(uint64_t frame, uint32_t mark) {
@@ -57,5 +58,10 @@ static inline void frame_release(uint64_t frame) {
     if (--ledger.frames[frame].type_and_count == 0)
         ledger.mapped_count--;
 }
-/* One more holder for each of a run of frames. */
+/* The same for each of a run of user frames. */
 void frame_hold_run(uint64_t first_frame, uint64_t count);
+void frame_release_run(uint64_t first_frame, uint64_t count);
+
+/* The first of a run of frames that is not a user frame, or held by as many as can be; or held at all. `count`: there is none. */
+uint64_t frame_find_unholdable(uint64_t first_frame, uint64_t count);
+uint64_t frame_find_held(uint64_t first_frame, uint64_t count);

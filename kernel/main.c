@@ -117,13 +117,14 @@ static void reserve(const struct boot_info *boot, struct boot_range *ranges) {
 
 static void map_for_init(struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at, uint32_t rights) {
     uint64_t where;
+    struct frame_run run = {.frame = frame, .at = at, .flags = rights, .limit = rights};
     while (page_count > 0) {
-        uint64_t count = page_count < MAP_PAGES_MAX ? page_count : MAP_PAGES_MAX;
-        if (space_map_frames(space, frame, count, at, rights, rights, &where) != OK)
+        run.page_count = page_count < MAP_PAGES_MAX ? page_count : MAP_PAGES_MAX;
+        if (space_map_frames(space, &run, &where) != OK)
             panic("the first program does not fit its address space");
-        frame += count;
-        at += count * PAGE_BYTES;
-        page_count -= count;
+        run.frame += run.page_count;
+        run.at += run.page_count * PAGE_BYTES;
+        page_count -= run.page_count;
     }
 }
 

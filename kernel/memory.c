@@ -10,12 +10,10 @@
 enum status memory_check_frames(uint64_t first_frame, uint64_t page_count) {
     if (first_frame + page_count > ledger.frame_count)
         return E_BUSY;
-    const struct frame_entry *frames = &ledger.frames[first_frame];
-    for (uint64_t i = 0; i < page_count; i++) {
-        if (frames[i].type_and_count >= FRAME_COUNT_MAX) /* type USER is 0, so any other type is too */
-            return frame_type(first_frame + i) == FRAME_USER ? E_LIMIT : E_BUSY;
-    }
-    return OK;
+    uint64_t found = frame_find_unholdable(first_frame, page_count);
+    if (found == page_count)
+        return OK;
+    return frame_type(first_frame + found) == FRAME_USER ? E_LIMIT : E_BUSY;
 }
 
 /* [offset, offset + count) within `limit`, without overflow. */
@@ -99,13 +97,11 @@ static struct result find_pool_frames(const struct thread *self, cap_t memory, u
     if (page_count == 0 || page_count > MAP_PAGES_MAX || !in_range(offset_pages, page_count, range_count(slot->data)))
         return result(E_ARG);
     *ret_first = range_first(slot->data) + offset_pages;
-    for (uint64_t frame = *ret_first; frame < *ret_first + page_count; frame++) {
-        if (frame_type(frame) != FRAME_USER)
-            return result(E_BUSY);
-        if (frame_count(frame) != 0)
-            return (struct result){.status = E_BUSY, .value = frame_count(frame)};
-    }
-    return result(OK);
+    uint64_t found = frame_find_held(*ret_first, page_count);
+    if (found == page_count)
+        return result(OK);
+    bool is_user = frame_type(*ret_first + found) == FRAME_USER;
+    return (struct result){.status = E_BUSY, .value = is_user ? frame_count(*ret_first + found) : 0};
 }
 
 struct result sys_pool_create(cap_t memory, uint64_t offset_pages, uint64_t page_count, cap_t slot) {

@@ -56,11 +56,6 @@ static uint32_t order_of(uint32_t bytes) {
 
 static uint32_t owner_of(const struct pool *pool) { return (uint32_t)(arch_physical(pool) / PAGE_BYTES); }
 
-static void set_types(struct pool *pool, uint64_t first_frame, uint64_t count, enum frame_type type) {
-    for (uint64_t i = 0; i < count; i++)
-        frame_set_type(first_frame + i, type, owner_of(pool));
-}
-
 struct pool *pool_make(uint64_t first_frame, uint64_t frame_count) {
     struct pool *pool = arch_pointer(first_frame * PAGE_BYTES);
     memory_clear(pool, PAGE_BYTES);
@@ -70,22 +65,28 @@ struct pool *pool_make(uint64_t first_frame, uint64_t frame_count) {
     pool->first_chunk =
         (struct pool_chunk){.first_frame = first_frame, .frame_count = frame_count, .used = 1, .cleared = 1};
     pool->chunks = &pool->first_chunk;
+    pool->open = frame_count > 1 ? &pool->first_chunk : NULL;
+    pool->chunk_count = 1;
     pool->frame_count = frame_count;
     pool->free_frames = frame_count - 1;
-    set_types(pool, first_frame, frame_count, FRAME_POOL);
-    frame_set_type(first_frame, FRAME_OBJECT, owner_of(pool));
+    frame_set_type(first_frame, frame_count, FRAME_POOL, owner_of(pool));
+    frame_set_type(first_frame, 1, FRAME_OBJECT, owner_of(pool));
     return pool;
 }
 
 enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t frame_count) {
+    if (pool->chunk_count == POOL_CHUNKS_MAX)
+        return E_LIMIT;
     struct pool_chunk *chunk = pool_take(pool, sizeof(struct pool_chunk));
     if (chunk == NULL)
         return E_MEMORY;
-    *chunk = (struct pool_chunk){.next = pool->chunks, .first_frame = first_frame, .frame_count = frame_count};
-    pool->chunks = chunk;
+    pool->chunk_count++;
+    *chunk = (struct pool_chunk){
+        .next = pool->chunks, .next_open = pool->open, .first_frame = first_frame, .frame_count = frame_count};
+    pool->chunks = pool->open = chunk;
     pool->frame_count += frame_count;
     pool->free_frames += frame_count;
-    set_types(pool, first_frame, frame_count, FRAME_POOL);
+    frame_set_type(first_frame, frame_count, FRAME_POOL, owner_of(pool));
     return OK;
 }
 
@@ -154,28 +155,31 @@ static uint64_t clear_chunk(struct pool_chunk *chunk, uint64_t end, uint64_t bud
 }
 
 bool pool_prepare(struct pool *pool, uint64_t frame_count) {
-    uint64_t budget = POOL_PREPARE_FRAMES;
-    for (struct pool_chunk *chunk = pool->chunks; chunk != NULL; chunk = chunk->next) {
+    uint64_t cleared = 0;
+    for (struct pool_chunk *chunk = pool->open; chunk != NULL; chunk = chunk->next_open) {
         uint64_t end = chunk->used + 2 * frame_count; /* with what is skipped for alignment */
         if (end > chunk->frame_count)
             end = chunk->frame_count;
-        budget -= clear_chunk(chunk, end, budget);
+        cleared += clear_chunk(chunk, end, POOL_PREPARE_FRAMES - cleared);
         if (chunk->cleared < end)
-            return false;
+            break;
     }
-    return true;
+    return cleared == 0;
 }
 
 /* From the part of a chunk that was never used; what is skipped to reach an aligned frame is listed. */
 static void *run_from_chunks(struct pool *pool, uint32_t order) {
     uint64_t frame_count = 1ULL << order;
-    for (struct pool_chunk *chunk = pool->chunks; chunk != NULL; chunk = chunk->next) {
+    for (struct pool_chunk **link = &pool->open; *link != NULL; link = &(*link)->next_open) {
+        struct pool_chunk *chunk = *link;
         uint64_t unused = chunk->first_frame + chunk->used, end = chunk->first_frame + chunk->frame_count;
         uint64_t first = (unused + frame_count - 1) & ~(frame_count - 1);
         if (first + frame_count > end)
             continue;
         chunk->used = first + frame_count - chunk->first_frame;
         clear_chunk(chunk, chunk->used, UINT64_MAX);
+        if (chunk->used == chunk->frame_count)
+            *link = chunk->next_open;
         for (; unused < first; unused++)
             join_and_push(pool, arch_pointer(unused * PAGE_BYTES), 0);
         return arch_pointer(first * PAGE_BYTES);
@@ -193,7 +197,7 @@ static void *take_run(struct pool *pool, uint32_t order, enum frame_type type) {
         return NULL;
     pool->free_frames -= frame_count;
     pool->used_bytes += frame_count * PAGE_BYTES;
-    set_types(pool, frame_of(run), frame_count, type);
+    frame_set_type(frame_of(run), frame_count, type, owner_of(pool));
     return run;
 }
 
@@ -207,7 +211,7 @@ static void list_run(struct pool *pool, struct pool_run *run, uint32_t order) {
     uint64_t frame_count = 1ULL << order;
     pool->free_frames += frame_count;
     pool->used_bytes -= frame_count * PAGE_BYTES;
-    set_types(pool, frame_of(run), frame_count, FRAME_POOL);
+    frame_set_type(frame_of(run), frame_count, FRAME_POOL, owner_of(pool));
     join_and_push(pool, run, order);
 }
 
@@ -311,7 +315,7 @@ bool pool_dissolve_step(struct pool *pool) {
             break;
         if (chunk->frame_count < chunk->used) /* the others hold nothing of the kernel's */
             memory_clear(arch_pointer(frame * PAGE_BYTES), PAGE_BYTES);
-        frame_set_type(frame, FRAME_USER, 0);
+        frame_set_type(frame, 1, FRAME_USER, 0);
     }
     if (chunk->frame_count > 0)
         return false;
@@ -322,6 +326,6 @@ bool pool_dissolve_step(struct pool *pool) {
     uint64_t header_frame = pool->first_chunk.first_frame;
     list_remove(&pool->object.in_pool);
     memory_clear(pool, PAGE_BYTES);
-    frame_set_type(header_frame, FRAME_USER, 0);
+    frame_set_type(header_frame, 1, FRAME_USER, 0);
     return true;
 }

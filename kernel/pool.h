@@ -20,6 +20,7 @@
 
 struct pool_chunk {
     struct pool_chunk *next;
+    struct pool_chunk *next_open; /* of those with frames that were never handed out */
     uint64_t first_frame;
     uint64_t frame_count;
     uint64_t used;    /* frames handed out from its front */
@@ -35,10 +36,12 @@ struct pool {
     struct object object;
     struct pool_chunk first_chunk;
     struct pool_chunk *chunks; /* newest first */
+    struct pool_chunk *open;
     struct pool_run *runs[POOL_RUN_ORDERS];
     struct pool_slab *slabs[POOL_SLAB_CLASSES];
     struct list objects;
     uint64_t dying_count; /* of those, on the reaper's queue */
+    uint64_t chunk_count;
     uint64_t frame_count; /* all chunks */
     uint64_t free_frames; /* not handed out, in chunks and runs */
     uint64_t used_bytes;  /* runs and pieces handed out, without the pool's own bookkeeping */
@@ -77,7 +80,8 @@ bool pool_has_frames(const struct pool *pool, uint64_t count);
 /* With -Dchecks, for tests: the request that is the so-manieth from now fails, once. 0: none. */
 extern uint64_t pool_refuse_at;
 
-/* Add frames, under the same conditions as pool_make. E_MEMORY: the pool has no piece left to note them in. */
+/* Add frames, under the same conditions as pool_make. E_LIMIT: POOL_CHUNKS_MAX; E_MEMORY: the pool has no piece left to note
+ * them in. */
 MUST_USE enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t frame_count);
 
 /*

@@ -10,8 +10,9 @@
 
 #define RIGHTS_MASK (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 #define CACHE_MASK (MAP_UNCACHED | MAP_WRITE_COMBINING)
-#define TABLE_PAGES 512U  /* what one last-level table maps */
-#define TABLES_PER_RUN 6U /* new tables for one run at most: two of each level below the root */
+#define TABLE_PAGES 512U   /* what one last-level table maps */
+#define TABLES_PER_RUN 6U  /* new tables for one run at most: two of each level below the root */
+#define LONG_RUN_PAGES 64U /* from here on a call has memory for tables cleared before it starts */
 
 struct space *space_make(struct pool *pool) {
     void *root = pool_take_run(pool, 0, FRAME_TABLE);
@@ -28,14 +29,9 @@ struct space *space_make(struct pool *pool) {
     return space;
 }
 
-static void release_leaf(uint64_t frame) {
-    if (frame_type(frame) == FRAME_USER) /* device memory is not counted */
-        frame_release(frame);
-}
-
 bool space_reap_step(struct space *space) {
     arch_root_leave(space->root);
-    if (arch_table_reap(space->root, space->object.pool, release_leaf))
+    if (arch_table_reap(space->root, space->object.pool))
         return false;
     pool_give_run(space->object.pool, arch_pointer(space->root), 0);
     return true;
@@ -67,13 +63,16 @@ static bool is_mapped(const struct space *space, uaddr_t page) {
 /* A run in one table: E_EXISTS and where, if something is mapped there. */
 static enum status check_run(const uint64_t *table, uaddr_t at, uint64_t count, uint64_t *ret_where) {
     const uint64_t *entries = table + arch_table_index(at);
-    for (uint64_t i = 0; i < count; i++) {
-        if (entries[i] != 0) {
-            *ret_where = at + i * PAGE_BYTES;
-            return E_EXISTS;
-        }
-    }
-    return OK;
+    uint64_t any = 0;
+    for (uint64_t i = 0; i < count; i++) /* all of them: that is quicker than to ask each time */
+        any |= entries[i];
+    if (any == 0)
+        return OK;
+    uint64_t found = 0;
+    while (entries[found] == 0)
+        found++;
+    *ret_where = at + found * PAGE_BYTES;
+    return E_EXISTS;
 }
 
 static enum status check_empty(const struct space *space, uaddr_t at, uint64_t page_count, uint64_t *ret_where) {
@@ -94,16 +93,16 @@ static enum status check_empty(const struct space *space, uaddr_t at, uint64_t p
 }
 
 /* A run that one large page can map. */
-static bool is_large(const struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at) {
-    return page_count == TABLE_PAGES && frame % TABLE_PAGES == 0 && arch_table_index(at) == 0 &&
-           arch_table_find(space->root, at) == NULL;
+static bool is_large(const struct space *space, const struct frame_run *run) {
+    return run->page_count == TABLE_PAGES && run->frame % TABLE_PAGES == 0 && arch_table_index(run->at) == 0 &&
+           arch_table_find(space->root, run->at) == NULL;
 }
 
 static void write_run(uint64_t *table, uaddr_t at, uint64_t count, uint64_t entry) {
     uint64_t *entries = table + arch_table_index(at);
     for (uint64_t i = 0; i < count; i++)
         entries[i] = entry + i * PAGE_BYTES;
-    arch_table_add(table, (int32_t)count);
+    arch_table_add(table, count);
 }
 
 static void map_small(struct space *space, uint64_t page_count, uaddr_t at, uint64_t entry) {
@@ -116,44 +115,48 @@ static void map_small(struct space *space, uint64_t page_count, uaddr_t at, uint
     }
 }
 
-/* The run is empty: make the tables that are missing and fill it in, as one large page if it can be one. */
-static enum status map_run_entries(struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at,
-                                   uint64_t entry) {
-    bool large = is_large(space, frame, page_count, at);
-    uint32_t missing =
-        large ? arch_tables_missing_large(space->root, at) : arch_tables_missing(space->root, at, page_count);
-    if (!pool_has_frames(space->object.pool, missing))
-        return E_MEMORY;
-    space->large_pages += large;
-    if (large)
-        arch_large_make(space->root, at, entry, space->object.pool);
-    else
-        map_small(space, page_count, at, entry);
-    return OK;
+/* A run whose pages are empty and whose tables the pool has memory for. */
+static void write_frames(struct space *space, const struct frame_run *run) {
+    bool counted = frame_type(run->frame) == FRAME_USER;
+    uint64_t entry = arch_entry_make(run->frame, run->flags, run->limit, counted);
+    if (run->table != NULL) {
+        write_run(run->table, run->at, run->page_count, entry);
+    } else if (is_large(space, run)) {
+        space->large_pages++;
+        arch_large_make(space->root, run->at, entry, space->object.pool);
+    } else {
+        map_small(space, run->page_count, run->at, entry);
+    }
+    if (counted && run->page_count == 1)
+        frame_hold(run->frame);
+    else if (counted)
+        frame_hold_run(run->frame, run->page_count);
+    space->mapped_pages += run->page_count;
 }
 
-enum status space_map_frames(struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at, uint64_t flags,
-                             uint32_t limit, uint64_t *ret_where) {
-    if (!range_is_valid(at, page_count))
+/* Are the run's pages empty, and in *ret_missing, how many tables do they lack? */
+static enum status check_frames(const struct space *space, struct frame_run *run, uint64_t *ret_missing,
+                                uint64_t *ret_where) {
+    if (!range_is_valid(run->at, run->page_count))
         return E_ARG;
-    uint64_t entry = arch_entry_make(frame, flags, limit);
-    uint64_t *table = pages_in_table(at, page_count) == page_count ? arch_table_find(space->root, at) : NULL;
-    enum status status;
-    if (table != NULL) { /* the common case: within one table, which is there */
-        status = check_run(table, at, page_count, ret_where);
-        if (status == OK)
-            write_run(table, at, page_count, entry);
-    } else {
-        status = check_empty(space, at, page_count, ret_where);
-        if (status == OK)
-            status = map_run_entries(space, frame, page_count, at, entry);
-    }
-    if (status != OK)
-        return status;
-    if (frame < ledger.frame_count && frame_type(frame) == FRAME_USER)
-        frame_hold_run(frame, page_count);
-    space->mapped_pages += page_count;
-    return OK;
+    bool one_table = pages_in_table(run->at, run->page_count) == run->page_count;
+    run->table = one_table ? arch_table_find(space->root, run->at) : NULL;
+    *ret_missing = 0;
+    if (run->table != NULL) /* the common case */
+        return check_run(run->table, run->at, run->page_count, ret_where);
+    *ret_missing = is_large(space, run) ? arch_tables_missing_large(space->root, run->at)
+                                        : arch_tables_missing(space->root, run->at, run->page_count);
+    return check_empty(space, run->at, run->page_count, ret_where);
+}
+
+enum status space_map_frames(struct space *space, struct frame_run *run, uint64_t *ret_where) {
+    uint64_t missing;
+    enum status status = check_frames(space, run, &missing, ret_where);
+    if (status == OK && !pool_has_frames(space->object.pool, missing))
+        status = E_MEMORY;
+    if (status == OK)
+        write_frames(space, run);
+    return status;
 }
 
 /* Does [at, at + count pages), which lies within 2 MiB, cut a large page? */
@@ -162,10 +165,11 @@ static bool cuts_large(const struct space *space, uaddr_t at, uint64_t count) {
 }
 
 /*
- * Make sure that the run begins and ends at the edges of pages: large ones that it cuts are split. E_MEMORY, and nothing
- * changed: the pool has no memory for the tables.
+ * Make sure that the run begins and ends at the edges of pages: large ones that it cuts are split, which no program can tell.
+ * E_MEMORY, and nothing changed: the pool has no memory for the tables. CALL_RESTART: it was work enough for one stay.
  */
-static enum status split_edges(struct space *space, uaddr_t at, uint64_t page_count) {
+static uint64_t split_edges(struct space *space, uaddr_t at, uint64_t page_count) {
+    struct pool *pool = space->object.pool;
     if (space->large_pages == 0)
         return OK;
     uint64_t first_count = pages_in_table(at, page_count);
@@ -173,50 +177,48 @@ static enum status split_edges(struct space *space, uaddr_t at, uint64_t page_co
     uint64_t last_count = arch_table_index(last) + 1ULL;
     bool first = cuts_large(space, at, first_count);
     bool second = first_count < page_count && cuts_large(space, last, last_count);
-    if (!pool_has_frames(space->object.pool, (uint64_t)first + (uint64_t)second))
+    uint64_t tables = (uint64_t)first + (uint64_t)second;
+    if (tables == 0)
+        return OK;
+    if (!pool_prepare(pool, tables))
+        return CALL_RESTART;
+    if (!pool_has_frames(pool, tables))
         return E_MEMORY;
-    space->large_pages -= (uint64_t)first + (uint64_t)second;
+    space->large_pages -= tables;
     if (first)
-        arch_large_split(space->root, at, space->object.pool);
+        arch_large_split(space->root, at, pool);
     if (second)
-        arch_large_split(space->root, last, space->object.pool);
-    return OK;
+        arch_large_split(space->root, last, pool);
+    return CALL_RESTART;
 }
 
-/* The frames that a map call names, and what may be done with them. */
-static enum status find_frames(const struct thread *self, const struct map_run *run, uint64_t *ret_frame,
-                               uint32_t *ret_limit) {
+/* What a map call asks for: the frames that it names, if the caller may map them so. */
+static enum status find_frames(const struct thread *self, const struct map_run *asked, struct frame_run *ret_run) {
     struct cap_slot *slot;
-    uint64_t rights = run->flags & RIGHTS_MASK;
-    if (!rights_are_valid(rights) || (run->flags & ~(uint64_t)(RIGHTS_MASK | CACHE_MASK)) != 0)
+    uint64_t rights = asked->flags & RIGHTS_MASK;
+    if (!rights_are_valid(rights) || (asked->flags & ~(uint64_t)(RIGHTS_MASK | CACHE_MASK)) != 0)
         return E_ARG;
-    enum status status = table_find(self, run->memory, OBJECT_MEMORY, (uint32_t)rights, &slot);
+    enum status status = table_find(self, asked->memory, OBJECT_MEMORY, (uint32_t)rights, &slot);
     if (status != OK)
         return status;
     uint64_t available = range_count(slot->data);
-    if (run->offset_pages > available || run->page_count > available - run->offset_pages ||
-        run->page_count > MAP_PAGES_MAX)
+    if (asked->offset_pages > available || asked->page_count > available - asked->offset_pages ||
+        asked->page_count > MAP_PAGES_MAX)
         return E_ARG;
     const struct memory *memory = cap_object(slot);
-    *ret_frame = range_first(slot->data) + run->offset_pages;
-    *ret_limit = cap_rights(slot) & RIGHTS_MASK;
+    uint64_t frame = range_first(slot->data) + asked->offset_pages;
+    *ret_run = (struct frame_run){.frame = frame,
+                                  .page_count = asked->page_count,
+                                  .at = asked->at,
+                                  .flags = asked->flags,
+                                  .limit = cap_rights(slot) & RIGHTS_MASK};
     if (!memory->is_device)
-        return (run->flags & CACHE_MASK) != 0 ? E_ARG : memory_check_frames(*ret_frame, run->page_count);
-    for (uint64_t i = 0; i < run->page_count; i++) {
-        if (frame_type(*ret_frame + i) != FRAME_FIRMWARE)
+        return (asked->flags & CACHE_MASK) != 0 ? E_ARG : memory_check_frames(frame, asked->page_count);
+    for (uint64_t i = 0; i < asked->page_count; i++) {
+        if (frame_type(frame + i) != FRAME_FIRMWARE)
             return E_BUSY; /* RAM is mapped through its own Memory only */
     }
-    return (run->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : OK;
-}
-
-static enum status map_run(const struct thread *self, struct space *space, const struct map_run *run,
-                           uint64_t *ret_where) {
-    uint64_t frame;
-    uint32_t limit;
-    enum status status = find_frames(self, run, &frame, &limit);
-    if (status != OK)
-        return status;
-    return space_map_frames(space, frame, run->page_count, run->at, run->flags, limit, ret_where);
+    return (asked->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : OK;
 }
 
 struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, uint64_t page_count, uaddr_t at,
@@ -226,21 +228,23 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, ui
     enum status status = table_find(self, space, OBJECT_SPACE, SPACE_MAP, &slot);
     if (status != OK)
         return result(status);
-    struct map_run run = {
+    struct space *target = cap_object(slot);
+    struct map_run asked = {
         .memory = memory, .offset_pages = offset_pages, .page_count = page_count, .at = at, .flags = flags};
+    struct frame_run run;
     uint64_t where = 0;
-    status = map_run(self, cap_object(slot), &run, &where);
+    status = find_frames(self, &asked, &run);
+    if (status == OK && page_count >= LONG_RUN_PAGES && !pool_prepare(target->object.pool, TABLES_PER_RUN))
+        return result(CALL_RESTART);
+    if (status == OK)
+        status = space_map_frames(target, &run, &where);
     return (struct result){.status = status, .value = where};
 }
 
 /* The large page at `at`, if there is one; how many pages that was. */
 static uint64_t unmap_large(struct space *space, uaddr_t at) {
-    const uint64_t *large = arch_large_find(space->root, at);
-    if (large == NULL)
+    if (arch_large_find(space->root, at) == NULL)
         return 0;
-    uint64_t frame = arch_entry_frame(*large);
-    for (uint64_t i = 0; i < TABLE_PAGES; i++)
-        release_leaf(frame + i);
     arch_large_remove(space->root, at, space->object.pool);
     space->large_pages--;
     return TABLE_PAGES;
@@ -251,17 +255,10 @@ static uint64_t unmap_part(struct space *space, uaddr_t at, uint64_t count) {
     uint64_t *table = arch_table_find(space->root, at);
     if (table == NULL)
         return unmap_large(space, at);
-    int32_t removed = 0;
-    for (uint64_t i = arch_table_index(at); i < arch_table_index(at) + count; i++) {
-        if (table[i] != 0) {
-            release_leaf(arch_entry_frame(table[i]));
-            table[i] = 0;
-            removed++;
-        }
-    }
-    if (removed > 0 && arch_table_add(table, -removed))
+    uint64_t removed = arch_entries_clear(table, arch_table_index(at), count);
+    if (removed > 0 && arch_table_is_empty(table))
         arch_table_prune(space->root, at, space->object.pool);
-    return (uint64_t)removed;
+    return removed;
 }
 
 /* How many pages were there. The run cuts no large page. */
@@ -280,10 +277,31 @@ static uint64_t unmap_range(struct space *space, uaddr_t at, uint64_t page_count
     return unmapped;
 }
 
-/*
- * Several runs at once. On an error those before it are unmapped again, which cannot fail and leaves nothing behind,
- * since their pages were empty; the value is the index of the run that was wrong.
- */
+static bool runs_meet(const struct frame_run *one, const struct frame_run *other) {
+    return one->at < other->at + other->page_count * PAGE_BYTES && other->at < one->at + one->page_count * PAGE_BYTES;
+}
+
+/* Can run `index` of a list be mapped after those before it? `*total` and `*missing` sum up their pages and tables. */
+static enum status check_listed(const struct thread *self, const struct space *space, const struct map_run *asked,
+                                struct frame_run *runs, uint64_t index, uint64_t *total, uint64_t *missing) {
+    uint64_t more, where;
+    *total += asked->page_count <= MAP_LIST_PAGES_MAX ? asked->page_count : MAP_LIST_PAGES_MAX + 1;
+    if (*total > MAP_LIST_PAGES_MAX)
+        return E_LIMIT;
+    enum status status = find_frames(self, asked, &runs[index]);
+    if (status == OK)
+        status = check_frames(space, &runs[index], &more, &where);
+    if (status != OK)
+        return status;
+    for (uint64_t i = 0; i < index; i++) {
+        if (runs_meet(&runs[i], &runs[index]))
+            return E_EXISTS;
+    }
+    *missing += more;
+    return pool_has_frames(space->object.pool, *missing) ? OK : E_MEMORY;
+}
+
+/* Several runs at once, or none; the value of an error is the index of the run that was wrong. */
 struct result sys_space_map_list(cap_t space, uint64_t run_count) {
     struct thread *self = caller();
     struct cap_slot *slot;
@@ -294,22 +312,21 @@ struct result sys_space_map_list(cap_t space, uint64_t run_count) {
         return result(E_STATE);
     if (run_count == 0 || run_count > MAP_RUNS_MAX)
         return result(E_ARG);
-    struct map_run runs[MAP_RUNS_MAX];
-    memory_move(runs, self->message->data, run_count * sizeof(struct map_run));
+    struct map_run asked[MAP_RUNS_MAX];
+    struct frame_run runs[MAP_RUNS_MAX];
+    memory_move(asked, self->message->data, run_count * sizeof(struct map_run));
     struct space *target = cap_object(slot);
     if (!pool_prepare(target->object.pool, run_count * TABLES_PER_RUN))
         return result(CALL_RESTART);
-    uint64_t total = 0, where = 0, done = 0;
-    while (status == OK && done < run_count) {
-        total += runs[done].page_count <= MAP_PAGES_MAX ? runs[done].page_count : MAP_PAGES_MAX + 1;
-        status = total > MAP_PAGES_MAX ? E_LIMIT : map_run(self, target, &runs[done], &where);
-        done += status == OK;
+    uint64_t total = 0, missing = 0;
+    for (uint64_t i = 0; i < run_count; i++) {
+        status = check_listed(self, target, &asked[i], runs, i, &total, &missing);
+        if (status != OK)
+            return (struct result){.status = status, .value = i};
     }
-    if (status == OK)
-        return result(OK);
-    for (uint64_t i = 0; i < done; i++)
-        unmap_range(target, runs[i].at, runs[i].page_count);
-    return (struct result){.status = status, .value = done};
+    for (uint64_t i = 0; i < run_count; i++)
+        write_frames(target, &runs[i]);
+    return result(OK);
 }
 
 /* The value is the number of pages that were mapped there; holes are no error. */
@@ -320,8 +337,8 @@ struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
         return result(status);
     if (!range_is_valid(at, page_count))
         return result(E_ARG);
-    status = split_edges(cap_object(slot), at, page_count);
-    return status != OK ? result(status) : result_value(unmap_range(cap_object(slot), at, page_count));
+    uint64_t split = split_edges(cap_object(slot), at, page_count);
+    return split != OK ? result(split) : result_value(unmap_range(cap_object(slot), at, page_count));
 }
 
 /* The part of a run that lies in one table, or in one large page: are all pages there, and may they have these rights? */
@@ -332,26 +349,28 @@ static struct result check_protect(const struct space *space, uaddr_t at, uint64
         bool allowed = (arch_entry_limit(*large) & rights) == rights;
         return (struct result){.status = allowed ? OK : E_RIGHTS, .value = allowed ? 0 : at};
     }
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t entry = table == NULL ? 0 : table[arch_table_index(at) + i];
-        if (entry == 0)
-            return (struct result){.status = E_EMPTY, .value = at + i * PAGE_BYTES};
-        if ((arch_entry_limit(entry) & rights) != rights)
-            return (struct result){.status = E_RIGHTS, .value = at + i * PAGE_BYTES};
-    }
-    return result(OK);
+    if (table == NULL)
+        return (struct result){.status = E_EMPTY, .value = at};
+    const uint64_t *entries = table + arch_table_index(at);
+    uint64_t common = ~0ULL; /* an empty entry has no bits, so it allows nothing */
+    for (uint64_t i = 0; i < count; i++)
+        common &= entries[i];
+    if (common != 0 && (arch_entry_limit(common) & rights) == rights)
+        return result(OK);
+    uint64_t found = 0;
+    while (entries[found] != 0 && (arch_entry_limit(entries[found]) & rights) == rights)
+        found++;
+    return (struct result){.status = entries[found] == 0 ? E_EMPTY : E_RIGHTS, .value = at + found * PAGE_BYTES};
 }
 
 /* The same part, whose pages are all there; it cuts no large page. */
 static void protect_part(const struct space *space, uaddr_t at, uint64_t count, uint64_t rights) {
     uint64_t *table = arch_table_find(space->root, at);
     if (table == NULL) {
-        uint64_t *large = arch_large_find(space->root, at);
-        *large = arch_entry_protect(*large, (uint32_t)rights);
+        arch_entries_protect(arch_large_find(space->root, at), 1, (uint32_t)rights);
         return;
     }
-    for (uint64_t i = arch_table_index(at); i < arch_table_index(at) + count; i++)
-        table[i] = arch_entry_protect(table[i], (uint32_t)rights);
+    arch_entries_protect(table + arch_table_index(at), count, (uint32_t)rights);
 }
 
 /* Rights are checked against what the Memory capability allowed when the page was mapped. */
@@ -399,8 +418,8 @@ struct result sys_space_query(cap_t space, uaddr_t at) {
     return result_value(present);
 }
 
-/* The kernel's part of what a handover checks, always in full. */
-struct result sys_space_audit(cap_t space) {
+/* The kernel's part of what a handover checks, always in full; a part of it, and the value is where the next begins. */
+struct result sys_space_audit(cap_t space, uint64_t position) {
     struct thread *self = caller();
     struct cap_slot *slot;
     enum status status = table_find(self, space, OBJECT_SPACE, SPACE_QUERY, &slot);
@@ -408,11 +427,13 @@ struct result sys_space_audit(cap_t space) {
         return result(status);
     if (self->message == NULL)
         return result(E_STATE);
+    if (position >= USER_LIMIT)
+        return result(E_ARG);
     const struct space *target = cap_object(slot);
     struct audit_failure failure = {0};
-    enum audit_check check = arch_audit_root(target->root, self, true, &failure);
+    enum audit_check check = arch_audit_part(target->root, self, &position, &failure);
     if (check == AUDIT_OK)
-        return result(OK);
+        return result_value(position);
     failure.check = check;
     memory_move(self->message->data, &failure, sizeof(failure));
     return (struct result){.status = E_AUDIT, .value = check};

@@ -19,10 +19,18 @@ struct space {
 struct space *space_make(struct pool *pool); /* NULL: no memory */
 bool space_reap_step(struct space *space);
 
+/* Frames that may be mapped: user frames with room for one more holder, or device memory, which is not counted. */
+struct frame_run {
+    uint64_t frame;
+    uint64_t page_count;
+    uaddr_t at;
+    uint64_t flags;  /* enum memory_right, enum map_flag */
+    uint32_t limit;  /* rights that space_protect may grant later */
+    uint64_t *table; /* filled in: the last-level table for all of them; NULL: they need more than one, or new ones */
+};
+
 /*
- * Map `page_count` frames from `frame` at `at`. What is checked: alignment and range of `at`, the frames, that nothing
- * is mapped there, memory for tables. Errors: E_ARG, E_BUSY, E_EXISTS (*ret_where = address), E_MEMORY. `is_device`: the
- * frames are not RAM and not counted. `limit`: rights that space_protect may grant later.
+ * Map them. What is checked: alignment and range of `at`, that nothing is mapped there, memory for tables. Errors: E_ARG,
+ * E_EXISTS (*ret_where = address), E_MEMORY.
  */
-MUST_USE enum status space_map_frames(struct space *space, uint64_t frame, uint64_t page_count, uaddr_t at,
-                                      uint64_t flags, uint32_t limit, uint64_t *ret_where);
+MUST_USE enum status space_map_frames(struct space *space, struct frame_run *run, uint64_t *ret_where);

@@ -8,6 +8,7 @@
 #include "kernel/log.h"
 #include "kernel/pool.h"
 #include "kernel/ports.h"
+#include "kernel/stay.h"
 #include "kernel/string.h"
 #include "kernel/table.h"
 
@@ -38,7 +39,7 @@ static struct result pool_info(cap_t index, enum info_topic topic) {
 
 static struct result stay_info(enum info_topic topic, uint64_t start_over) {
     struct cpu *cpu = arch_this_cpu();
-    if (!BATON_CHECKS)
+    if (!BATON_STAYS)
         return result(E_CALL);
     struct result found = result_value(topic == INFO_LONGEST_STAY ? cpu->longest_stay : cpu->longest_cause);
     if (start_over == 1)

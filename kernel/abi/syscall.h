@@ -17,8 +17,9 @@ typedef uint64_t uaddr_t; /* a user's address: an allegation until checked, neve
 #define USER_LOWEST 0x200000ULL          /* the first 2 MiB are never mapped */
 #define USER_LIMIT 0x00007ffffffff000ULL /* nor is the last page below the canonical hole */
 
-#define MAP_PAGES_MAX 512U /* pages that one map, unmap or protect call may cover */
-#define BYTES_MAX 4096U    /* bytes that one memory_fill or memory_copy may cover */
+#define MAP_PAGES_MAX 512U  /* pages that one map, unmap or protect call may cover */
+#define POOL_CHUNKS_MAX 64U /* times that a pool gets frames: when it is created, and extended */
+#define BYTES_MAX 4096U     /* bytes that one memory_fill or memory_copy may cover */
 #define LOG_BYTES_MAX 256U
 
 enum syscall_number {
@@ -71,7 +72,8 @@ struct map_run {
     uaddr_t at;
     uint64_t flags;
 };
-#define MAP_RUNS_MAX 4U /* and MAP_PAGES_MAX pages in all */
+#define MAP_RUNS_MAX 4U
+#define MAP_LIST_PAGES_MAX 256U /* in all runs of a list */
 
 /* space_query leaves this in the message page's data; the value is the number of levels that are present. */
 struct space_walk {

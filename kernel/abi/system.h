@@ -103,7 +103,8 @@ enum control_flip {
 /*
  * CONTROL_TEST_CORRUPT takes this from the message page's data: `space` gets tables of its own for the kernel address
  * that audit check `check` needs for `thread`, down to `level` (4..1), and one bit of that level's entry is flipped there.
- * The tables are frames of the space's pool that are never given back one by one.
+ * The tables are frames of the space's pool that are never given back one by one. With AUDIT_WRITE_EXECUTE it is the user's
+ * address `at`, in the space's own tables.
  */
 struct control_corrupt {
     cap_t space;
@@ -111,4 +112,5 @@ struct control_corrupt {
     uint64_t check; /* enum audit_check */
     uint64_t level;
     uint64_t flip; /* enum control_flip */
+    uaddr_t at;
 };

@@ -32,8 +32,7 @@ static bool rights_are_valid(uint64_t rights) {
 }
 
 static void map(uint32_t page, uint32_t count, uint32_t offset, uint32_t rights) {
-    struct result result =
-        sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, OFFSET + offset, count, FIRST + page * PAGE_BYTES, rights);
+    struct result result = machine_map(OFFSET + offset, count, FIRST + page * PAGE_BYTES, rights);
     uint32_t i = 0;
     while (i < count && pages[page + i].frame == 0)
         i++;
@@ -52,7 +51,7 @@ static void map(uint32_t page, uint32_t count, uint32_t offset, uint32_t rights)
 }
 
 static void unmap(uint32_t page, uint32_t count) {
-    struct result result = sys_space_unmap(MACHINE_CAP_SPACE, FIRST + page * PAGE_BYTES, count);
+    struct result result = machine_unmap(FIRST + page * PAGE_BYTES, count);
     uint64_t unmapped = 0;
     for (uint32_t i = page; i < page + count; i++) {
         if (pages[i].frame != 0) {
@@ -65,7 +64,7 @@ static void unmap(uint32_t page, uint32_t count) {
 }
 
 static void protect(uint32_t page, uint32_t count, uint32_t rights) {
-    struct result result = sys_space_protect(MACHINE_CAP_SPACE, FIRST + page * PAGE_BYTES, count, rights);
+    struct result result = machine_protect(FIRST + page * PAGE_BYTES, count, rights);
     uint32_t i = 0;
     while (i < count && pages[page + i].frame != 0)
         i++;

@@ -8,14 +8,17 @@
  * Several needs can lie behind one entry. Then the audit names the first of them in its own order.
  */
 #include "kernel/abi/system.h"
+#include "kernel/check.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
+#include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
 #define SPACE_POOL_PAGES 24U /* a space, its tables, and copies of kernel tables */
 #define LEVELS 4U
+#define SOMEWHERE 0x300000000000ULL
 #define FLIPS (CONTROL_FLIP_FRAME + 1)
 
 #define ENTRY_PRESENT (1ULL << 0)
@@ -242,15 +245,50 @@ static void space_audit_names_what_is_wrong(void) {
     bench_init(&bench);
     for (uint64_t level = LEVELS; level >= 1; level--) {
         make_space(&bench);
-        CHECK_STATUS(sys_space_audit(bench.space), OK);
+        CHECK_STATUS(world_audit(bench.space), OK);
         CHECK_STATUS(corrupt(&bench, AUDIT_IDT, level, CONTROL_FLIP_PRESENT), OK);
-        struct result result = sys_space_audit(bench.space);
+        struct result result = world_audit(bench.space);
         memcpy(&failure, program.message->data, sizeof(failure));
         CHECK_STATUS(result, E_AUDIT);
         CHECK_EQUAL(result.value, failure.check);
         CHECK_EQUAL(failure.level, level);
         CHECK_EQUAL(failure.entry & (ENTRY_PRESENT | ENTRY_ADDRESS), 0);
         CHECK(order_of(failure.check) <= order_of(AUDIT_IDT));
+        drop_space(&bench);
+    }
+}
+
+/* No call makes a page that is writable and executable, so a bit is flipped of one that is writable. */
+static void thread_handover_audits_write_execute(void) {
+    struct bench bench;
+    bench_init(&bench);
+    for (uint32_t large = 0; large < 2; large++) {
+        uaddr_t at = SOMEWHERE + 7 * PAGE_BYTES;
+        make_space(&bench);
+        if (large)
+            CHECK_STATUS(sys_space_map(bench.space, hook_large_memory(1), 0, MAP_PAGES_MAX, SOMEWHERE, READ_WRITE), OK);
+        else
+            CHECK_STATUS(sys_space_map(bench.space, world_memory(1), 0, 1, at, READ_WRITE), OK);
+        struct control_corrupt what = {.space = bench.space,
+                                       .thread = bench.worker.thread,
+                                       .check = AUDIT_WRITE_EXECUTE,
+                                       .level = large ? 2 : 1,
+                                       .flip = CONTROL_FLIP_NO_EXECUTE,
+                                       .at = at};
+        memcpy(program.message->data, &what, sizeof(what));
+        CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
+        struct result invariants = sys_system_info(INFO_CHECK, 0);
+        CHECK_STATUS(invariants, E_STATE);
+        CHECK_EQUAL(invariants.value, INVARIANT_WRITE_EXECUTE);
+        struct audit_failure failure = refusal(&bench, HANDOVER_CHECK_ONLY);
+        CHECK_EQUAL(failure.check, AUDIT_WRITE_EXECUTE);
+        CHECK_EQUAL(failure.level, what.level);
+        CHECK_EQUAL(failure.address, large ? SOMEWHERE : at);
+        CHECK_EQUAL(failure.entry & (ENTRY_WRITE | ENTRY_NO_EXECUTE | ENTRY_ADDRESS), ENTRY_WRITE);
+        struct result audited = world_audit(bench.space);
+        CHECK_STATUS(audited, E_AUDIT);
+        CHECK_EQUAL(audited.value, AUDIT_WRITE_EXECUTE);
+        check_still_runs(&bench);
         drop_space(&bench);
     }
 }
@@ -274,6 +312,7 @@ SUITE(CASE(thread_handover_audits_kernel_text), CASE(thread_handover_audits_kern
       CASE(thread_handover_audits_gates), CASE(thread_handover_audits_tss), CASE(thread_handover_audits_rsp0),
       CASE(thread_handover_audits_ist), CASE(thread_handover_audits_cpu_area), CASE(thread_handover_audits_apic),
       CASE(thread_handover_audits_direct_map), CASE(thread_handover_audits_message_page),
-      CASE(handover_refuses_missing_gdt_and_tss), CASE(handover_refuses_missing_handlers),
-      CASE(handover_refuses_stack_in_the_wrong_table), CASE(handover_refuses_missing_kernel_text_or_data),
-      CASE(space_audit_names_what_is_wrong), CASE(corrupt_refuses_what_it_does_not_know));
+      CASE(thread_handover_audits_write_execute), CASE(handover_refuses_missing_gdt_and_tss),
+      CASE(handover_refuses_missing_handlers), CASE(handover_refuses_stack_in_the_wrong_table),
+      CASE(handover_refuses_missing_kernel_text_or_data), CASE(space_audit_names_what_is_wrong),
+      CASE(corrupt_refuses_what_it_does_not_know));

@@ -276,6 +276,17 @@ static void pool_extend_makes_room(void) {
     CHECK_STATUS(sys_thread_resume(slots + count), E_CAP);
 }
 
+static void pool_extend_has_a_limit(void) {
+    cap_t pool = world_pool(4);
+    for (uint64_t i = 1; i < POOL_CHUNKS_MAX; i++)
+        CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(1), 1), OK);
+    CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(1), 1), E_LIMIT);
+    CHECK_EQUAL(size(pool), (3 + POOL_CHUNKS_MAX) * PAGE_BYTES);
+    cap_t slots = world_slots(64);
+    CHECK(exhaust(pool, OBJECT_SPACE, 0, slots) > 10); /* out of many chunks */
+    CHECK_STATUS(sys_cap_delete(0, pool), OK);
+}
+
 /* ---- the end of a pool with everything in it alive ---- */
 
 /* Does not return before the pool is gone, with threads in every state in it. */
@@ -341,4 +352,5 @@ SUITE(CASE(pool_create_takes_frames), CASE(pool_create_refuses_ranges), CASE(poo
       CASE(cap_delete_of_a_pool_clears_its_frames), CASE(object_create_until_the_pool_is_empty),
       CASE(object_create_mixed_until_the_pool_is_empty), CASE(object_create_of_each_type_in_every_order),
       CASE(object_create_in_one_pool_takes_nothing_from_another), CASE(object_create_refuses_types_and_arguments),
-      CASE(pool_extend_makes_room), CASE(cap_delete_of_a_pool_with_everything_alive), CASE(cap_delete_of_the_own_pool));
+      CASE(pool_extend_makes_room), CASE(pool_extend_has_a_limit), CASE(cap_delete_of_a_pool_with_everything_alive),
+      CASE(cap_delete_of_the_own_pool));

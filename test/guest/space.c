@@ -133,7 +133,7 @@ static uint64_t call_map_list(cap_t cap) { return sys_space_map_list(cap, 1).sta
 static uint64_t call_unmap(cap_t cap) { return sys_space_unmap(cap, SOMEWHERE, 1).status; }
 static uint64_t call_protect(cap_t cap) { return sys_space_protect(cap, SOMEWHERE, 1, MEMORY_READ).status; }
 static uint64_t call_query(cap_t cap) { return sys_space_query(cap, SOMEWHERE).status; }
-static uint64_t call_audit(cap_t cap) { return sys_space_audit(cap).status; }
+static uint64_t call_audit(cap_t cap) { return sys_space_audit(cap, 0).status; }
 
 static void space_calls_refuse_wrong_capabilities(void) {
     tested_space = world_create(OBJECT_SPACE, 0);

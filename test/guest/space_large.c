@@ -142,7 +142,7 @@ static void space_map_of_a_large_page_obeys_rights(void) {
     CHECK(touch.faulted);
     CHECK_EQUAL(touch.fault.access, PRESENT | FAULT_ACCESS_FETCH);
     CHECK_EQUAL(touch.fault.walk.levels, 3);
-    CHECK_STATUS(sys_space_audit(space), OK);
+    CHECK_STATUS(world_audit(space), OK);
 }
 
 static void cap_delete_of_a_space_with_large_pages(void) {
@@ -158,20 +158,7 @@ static void cap_delete_of_a_space_with_large_pages(void) {
     CHECK_EQUAL(sys_system_info(INFO_FRAMES_MAPPED, 0).value, frames);
 }
 
-/* The rollback of a list meets a large page. */
-static void space_map_list_takes_back_a_large_page(void) {
-    cap_t space = world_create(OBJECT_SPACE, 0), memory = hook_large_memory(1);
-    uint64_t before = pool_used(world.pool);
-    struct map_run runs[2] = {{memory, 0, LARGE_PAGES, SOMEWHERE, MEMORY_READ}, {memory, 0, 1, 1, MEMORY_READ}};
-    memcpy(program.message->data, runs, sizeof(runs));
-    struct result result = sys_space_map_list(space, 2);
-    CHECK(result.status != OK);
-    CHECK_EQUAL(result.value, 1);
-    CHECK_EQUAL(pool_used(world.pool), before);
-    CHECK_VALUE(sys_space_query(space, SOMEWHERE), 0);
-}
-
 SUITE(CASE(space_map_uses_large_pages), CASE(space_map_of_a_large_page_shows_the_frames),
       CASE(space_unmap_splits_a_large_page), CASE(space_protect_splits_a_large_page),
       CASE(space_unmap_across_two_large_pages), CASE(space_map_of_a_large_page_obeys_rights),
-      CASE(cap_delete_of_a_space_with_large_pages), CASE(space_map_list_takes_back_a_large_page));
+      CASE(cap_delete_of_a_space_with_large_pages));

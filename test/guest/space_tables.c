@@ -210,16 +210,34 @@ static void space_query_says_nothing_of_the_kernel(void) {
 }
 
 static void space_audit_passes_what_is_sound(void) {
-    CHECK_STATUS(sys_space_audit(INIT_CAP_SPACE), OK);
-    CHECK_STATUS(sys_space_audit(world_create(OBJECT_SPACE, 0)), OK);
-    CHECK_STATUS(sys_space_audit(worker_space()), OK);
+    CHECK_STATUS(world_audit(INIT_CAP_SPACE), OK);
+    CHECK_STATUS(world_audit(world_create(OBJECT_SPACE, 0)), OK);
+    CHECK_STATUS(world_audit(worker_space()), OK);
+}
+
+/* Parts follow each other without a gap, whatever is mapped where. */
+static void space_audit_goes_on_in_parts(void) {
+    cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(1);
+    const uaddr_t mapped[] = {USER_LOWEST, USER_LOWEST + (1ULL << 21), SOMEWHERE, USER_LIMIT - PAGE_BYTES};
+    for (uint32_t i = 0; i < 4; i++)
+        CHECK_STATUS(sys_space_map(space, memory, 0, 1, mapped[i], MEMORY_READ), OK);
+    uint64_t parts = 0;
+    for (uint64_t from = 0; from < USER_LIMIT; parts++) {
+        struct result result = sys_space_audit(space, from);
+        CHECK_STATUS(result, OK);
+        CHECK(result.value > from && result.value <= USER_LIMIT);
+        from = result.value;
+    }
+    CHECK(parts > 4);
+    CHECK_STATUS(sys_space_audit(space, USER_LIMIT), E_ARG);
+    CHECK_STATUS(sys_space_audit(space, UINT64_MAX), E_ARG);
 }
 
 /* caps[0] = space. These calls need a message page; the worker has none. */
 static void call_without_message_page(struct worker_view *view) {
     view->out[0] = sys_space_map_list(view->caps[0], 1).status;
     view->out[1] = sys_space_query(view->caps[0], SOMEWHERE).status;
-    view->out[2] = sys_space_audit(view->caps[0]).status;
+    view->out[2] = sys_space_audit(view->caps[0], 0).status;
 }
 
 static void space_calls_need_a_message_page(void) {
@@ -239,4 +257,4 @@ SUITE(CASE(space_map_makes_and_returns_tables), CASE(space_map_of_a_whole_run_ac
       CASE(space_map_does_not_reach_other_spaces), CASE(cap_delete_of_a_space_releases_its_pages),
       CASE(space_map_of_device_memory), CASE(space_map_of_device_memory_refuses_ram), CASE(space_query_shows_the_walk),
       CASE(space_query_says_nothing_of_the_kernel), CASE(space_audit_passes_what_is_sound),
-      CASE(space_calls_need_a_message_page));
+      CASE(space_audit_goes_on_in_parts), CASE(space_calls_need_a_message_page));

@@ -2,8 +2,9 @@
  * How long does the kernel stay, with interrupts off, under the loads that take it longest?
  *
  * The machine counts time in instructions (suite.py --icount 0: one tick of the time-stamp counter each), so the figures
- * are the same on every host. With its checks the kernel measures itself (INFO_LONGEST_STAY). Each case starts over,
- * makes its load and holds the longest stay against STAY_LIMIT; a comment shows it and what it was.
+ * are the same on every host. The kernel is the one that users boot, without checks, but measures itself
+ * (INFO_LONGEST_STAY). Each case starts over, makes its load and holds the longest stay against TEST_STAY_LIMIT; a comment
+ * shows it and what it was.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -13,9 +14,6 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-#define STAY_LIMIT 10000U /* instructions; what a program may have to wait for an interrupt beyond its device's time */
-/* Above the target, STAY_LIMIT, still: the figure when it was measured (with the kernel's checks) and 5 %. */
-#define OVER(figure) ((figure) + (figure) / 20U)
 #define LIMIT_MS 60000U /* of virtual time for one case */
 
 #define MIB_2 (1ULL << 21)
@@ -29,14 +27,17 @@ static void start_over(void) {
     (void)sys_system_info(INFO_LONGEST_STAY, 1);
 }
 
-/* The longest stay since then is at most `limit`. */
-static void check_stay(const char *name, uint64_t limit) {
+static uint64_t longest_ticks;
+
+/* The longest stay since then. */
+static void check_stay(const char *name) {
     uint64_t ticks = sys_system_info(INFO_LONGEST_STAY, 0).value, cause = sys_system_info(INFO_LONGEST_CALL, 0).value;
     test_note("stay %s ticks=%lu cause=%lu", name, ticks, cause);
     test_row(name);
     CHECK(ticks > 0);
-    if (ticks > limit)
-        test_fail("the kernel stayed %lu instructions, %lu are allowed; cause %lu", ticks, limit, cause);
+    longest_ticks = ticks > longest_ticks ? ticks : longest_ticks;
+    if (ticks > TEST_STAY_LIMIT)
+        test_fail("the kernel stayed %lu instructions, %u are allowed; cause %lu", ticks, TEST_STAY_LIMIT, cause);
     test_row(NULL);
     (void)sys_system_info(INFO_LONGEST_STAY, 1);
 }
@@ -82,13 +83,13 @@ static void stay_in_cap_revoke(void) {
     cap_t root = world_copy(world.silence, RIGHTS_ALL, 0);
     start_over();
     derive_wide(&room, root);
-    check_stay("derive 10000, wide", STAY_LIMIT);
+    check_stay("derive 10000, wide");
     CHECK_STATUS(sys_cap_revoke(root), OK);
-    check_stay("revoke 10000, wide", STAY_LIMIT);
+    check_stay("revoke 10000, wide");
     derive_deep(&room, root);
-    check_stay("derive 10000, deep", STAY_LIMIT);
+    check_stay("derive 10000, deep");
     CHECK_STATUS(sys_cap_revoke(root), OK);
-    check_stay("revoke 10000, deep", STAY_LIMIT);
+    check_stay("revoke 10000, deep");
 }
 
 /* The children become the grandparent's: all their depths change. */
@@ -99,9 +100,9 @@ static void stay_in_cap_delete_of_a_parent(void) {
     start_over();
     CHECK_STATUS(sys_cap_delete(0, root), OK);
     cap_t next = world_copy(world.silence, RIGHTS_ALL, 0);
-    check_stay("delete the parent of 10000, wide", STAY_LIMIT);
+    check_stay("delete the parent of 10000, wide");
     CHECK_STATUS(sys_cap_delete(0, room.pool), OK);
-    check_stay("destroy the tables that hold 10000", STAY_LIMIT);
+    check_stay("destroy the tables that hold 10000");
     room.pool = next;
 }
 
@@ -109,14 +110,14 @@ static void stay_in_destruction_of_a_table(void) {
     cap_t pool = world_pool(64), table = world_slot();
     start_over();
     CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, table), OK);
-    check_stay("create a table of 4096 slots", OVER(11779));
+    check_stay("create a table of 4096 slots");
     for (uint64_t i = 1; i < TABLE_SLOTS_MAX; i++)
         CHECK_STATUS(sys_cap_copy(table, i, world.silence, RIGHTS_ALL, 0), OK);
     start_over();
     CHECK_STATUS(sys_cap_delete(0, table), OK);
-    check_stay("destroy a full table of 4096 slots", STAY_LIMIT);
+    check_stay("destroy a full table of 4096 slots");
     CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, table), OK);
-    check_stay("create it again in the same pool", STAY_LIMIT);
+    check_stay("create it again in the same pool");
 }
 
 /* ---- pools ---- */
@@ -127,9 +128,9 @@ static void stay_in_destruction_of_a_pool(void) {
     cap_t pool = world_slot();
     start_over();
     CHECK_STATUS(sys_pool_create(world.region, frames, LARGE_POOL_PAGES, pool), OK);
-    check_stay("create a pool of 512 pages", OVER(42517));
+    check_stay("create a pool of 512 pages");
     CHECK_STATUS(sys_pool_extend(pool, world.region, more, LARGE_POOL_PAGES), OK);
-    check_stay("extend it by 512", OVER(43555));
+    check_stay("extend it by 512");
     for (uint64_t i = 0; i < 64; i++) {
         cap_t space = slots + 5 * i;
         CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, space), OK);
@@ -141,33 +142,26 @@ static void stay_in_destruction_of_a_pool(void) {
         CHECK_STATUS(sys_object_create(pool, OBJECT_ENDPOINT, 0, space + 3), OK);
         CHECK_STATUS(sys_object_create(pool, OBJECT_NOTIFICATION, 0, space + 4), OK);
     }
-    check_stay("fill it with 64 spaces and more", OVER(15215));
+    check_stay("fill it with 64 spaces and more");
     CHECK_STATUS(sys_cap_delete(0, pool), OK);
-    check_stay("destroy it", OVER(18281));
+    check_stay("destroy it");
 }
 
 /* ---- mappings ---- */
 
-struct expectation {
-    const char *name;
-    uint64_t limit;
-};
-
-static void map_protect_unmap(cap_t space, cap_t memory, uaddr_t at, const struct expectation expected[static 3]) {
+static void map_protect_unmap(cap_t space, cap_t memory, uaddr_t at, const char *const names[static 3]) {
     start_over();
     CHECK_STATUS(sys_space_map(space, memory, 0, MAP_PAGES_MAX, at, READ_WRITE), OK);
-    check_stay(expected[0].name, expected[0].limit);
+    check_stay(names[0]);
     CHECK_STATUS(sys_space_protect(space, at, MAP_PAGES_MAX, MEMORY_READ), OK);
-    check_stay(expected[1].name, expected[1].limit);
+    check_stay(names[1]);
     CHECK_VALUE(sys_space_unmap(space, at, MAP_PAGES_MAX), MAP_PAGES_MAX);
-    check_stay(expected[2].name, expected[2].limit);
+    check_stay(names[2]);
 }
 
 static void stay_in_space_map_of_512_pages(void) {
-    static const struct expectation small[] = {
-        {"map 512 pages", OVER(26217)}, {"protect 512 pages", OVER(33191)}, {"unmap 512 pages", OVER(27611)}};
-    static const struct expectation large[] = {
-        {"map 2 MiB", OVER(15429)}, {"protect 2 MiB", STAY_LIMIT}, {"unmap 2 MiB", OVER(15865)}};
+    static const char *const small[] = {"map 512 pages", "protect 512 pages", "unmap 512 pages"};
+    static const char *const large[] = {"map 2 MiB", "protect 2 MiB", "unmap 2 MiB"};
     cap_t space = world_create(OBJECT_SPACE, 0), memory = hook_large_memory(2);
     map_protect_unmap(space, memory, SOMEWHERE - 200 * PAGE_BYTES, small); /* six tables */
     map_protect_unmap(space, memory, SOMEWHERE, large);
@@ -176,11 +170,11 @@ static void stay_in_space_map_of_512_pages(void) {
                      OK);
     start_over();
     CHECK_STATUS(sys_space_protect(space, SOMEWHERE + PAGE_BYTES, MAP_PAGES_MAX, MEMORY_READ), OK);
-    check_stay("split two pages of 2 MiB", OVER(30501));
+    check_stay("split two pages of 2 MiB");
     CHECK_VALUE(sys_space_unmap(space, SOMEWHERE + PAGE_BYTES, MAP_PAGES_MAX), MAP_PAGES_MAX);
-    check_stay("unmap across the two", OVER(25248));
+    check_stay("unmap across the two");
     CHECK_STATUS(sys_cap_delete(0, space), OK);
-    check_stay("destroy the space", OVER(11566));
+    check_stay("destroy the space");
 }
 
 /* As many runs as there can be, each with tables of its own, and then one that fails: all go again. */
@@ -189,30 +183,55 @@ static void stay_in_space_map_list(void) {
     cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(MAP_PAGES_MAX / MAP_RUNS_MAX);
     for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
         runs[i] = (struct map_run){.memory = memory,
-                                   .page_count = MAP_PAGES_MAX / MAP_RUNS_MAX,
+                                   .page_count = MAP_LIST_PAGES_MAX / MAP_RUNS_MAX,
                                    .at = SOMEWHERE + i * GIB_512 - 16 * PAGE_BYTES,
                                    .flags = READ_WRITE};
     start_over();
     memcpy(program.message->data, runs, sizeof(runs));
     CHECK_STATUS(sys_space_map_list(space, MAP_RUNS_MAX), OK);
-    check_stay("map the longest list of runs", OVER(35535));
+    check_stay("map the longest list of runs");
     for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
         CHECK_VALUE(sys_space_unmap(space, runs[i].at, runs[i].page_count), runs[i].page_count);
     runs[MAP_RUNS_MAX - 1].memory = 0;
     memcpy(program.message->data, runs, sizeof(runs));
     CHECK_STATUS(sys_space_map_list(space, MAP_RUNS_MAX), E_CAP);
-    check_stay("map such a list in vain", OVER(52664));
+    check_stay("map such a list in vain");
+}
+
+/* Full last-level tables, spread over many tables of the next level; a pool of many small parts. */
+static void stay_in_space_audit(void) {
+    cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(MAP_PAGES_MAX);
+    for (uint64_t i = 0; i < 40; i++) {
+        CHECK_STATUS(
+            sys_space_map(space, memory, 0, MAP_PAGES_MAX, SOMEWHERE + i / 4 * GIB_512 + i % 4 * MIB_2, READ_WRITE),
+            OK);
+    }
+    start_over();
+    CHECK_STATUS(world_audit(space), OK);
+    check_stay("audit a space with 20480 pages");
+}
+
+static void stay_with_many_chunks(void) {
+    cap_t pool = world_pool(4), space = world_slot(), memory = world_memory(MAP_PAGES_MAX), table = world_slot();
+    CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, space), OK);
+    for (uint64_t i = 1; i < POOL_CHUNKS_MAX; i++)
+        CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(2), i % 2 + 1), OK);
+    start_over();
+    CHECK_STATUS(sys_space_map(space, memory, 0, MAP_PAGES_MAX, SOMEWHERE - 200 * PAGE_BYTES, READ_WRITE), OK);
+    check_stay("map 512 pages out of a pool of 64 parts");
+    CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, table), E_MEMORY);
+    check_stay("find no run in it");
 }
 
 static void stay_in_memory_fill_and_copy(void) {
     cap_t memory = world_memory(2);
     start_over();
     CHECK_STATUS(sys_memory_fill(memory, 0, BYTES_MAX, 5), OK);
-    check_stay("fill 4096 bytes", STAY_LIMIT);
+    check_stay("fill 4096 bytes");
     CHECK_STATUS(sys_memory_copy(memory, PAGE_BYTES, memory, 0, BYTES_MAX), OK);
-    check_stay("copy 4096 bytes", STAY_LIMIT);
+    check_stay("copy 4096 bytes");
     CHECK_STATUS(sys_memory_copy(memory, PAGE_BYTES + 3, memory, 1, BYTES_MAX - 8), OK);
-    check_stay("copy 4088 bytes, unaligned", STAY_LIMIT);
+    check_stay("copy 4088 bytes, unaligned");
 }
 
 /* ---- time and messages ---- */
@@ -233,7 +252,7 @@ static void stay_when_many_deadlines_come_at_once(void) {
     CHECK(world_now() < when_ns);
     start_over();
     worker_let_run(60000000);
-    check_stay("340 deadlines at once", STAY_LIMIT);
+    check_stay("340 deadlines at once");
     for (uint32_t i = 0; i < TIMERS; i++)
         CHECK_VALUE(sys_signal_poll(timers + i), 1);
     for (uint32_t i = 0; i < WAITERS; i++) {
@@ -262,7 +281,7 @@ static void stay_in_ep_wait_with_bad_messages(void) {
         cancels++;
     CHECK_STATUS(status, E_TIMEOUT);
     CHECK(cancels >= 4);
-    check_stay("40 messages that can't be delivered", STAY_LIMIT);
+    check_stay("40 messages that can't be delivered");
     for (uint32_t i = 0; i < WAITERS; i++) {
         worker_join(&workers[i]);
         CHECK_STATUS(workers[i].view->out[CALL_STATUS], E_RECEIVE);
@@ -282,10 +301,10 @@ static void stay_in_destruction_of_an_endpoint(void) {
     start_over();
     CHECK_STATUS(sys_cap_revoke(endpoint), OK);
     CHECK_STATUS(sys_cap_delete(0, endpoint), OK);
-    check_stay("destroy an endpoint with 20 senders", STAY_LIMIT);
+    check_stay("destroy an endpoint with 20 senders");
     CHECK_STATUS(sys_cap_revoke(notification), OK);
     CHECK_STATUS(sys_cap_delete(0, notification), OK);
-    check_stay("destroy a notification with 20 waiters", STAY_LIMIT);
+    check_stay("destroy a notification with 20 waiters");
     for (uint32_t i = 0; i < WAITERS; i++)
         worker_join(&workers[i]);
 }
@@ -305,7 +324,7 @@ static void stay_in_ep_call_with_the_longest_message(void) {
     message.info = MESSAGE_INFO(0, MESSAGE_WORDS, 0);
     CHECK_STATUS(ep_reply(0, &message), OK);
     worker_join(&worker);
-    check_stay("call of 64 words and 4 capabilities, fault", STAY_LIMIT);
+    check_stay("call of 64 words and 4 capabilities, fault");
 }
 
 /* ---- threads ---- */
@@ -323,13 +342,20 @@ static void stay_in_thread_configure_and_handover(void) {
                                    .priority = PRIORITY_WORKER};
     start_over();
     CHECK_STATUS(worker_configure(worker.thread, &config, 0x7f), OK);
-    check_stay("configure every field of a thread", STAY_LIMIT);
+    check_stay("configure every field of a thread");
     CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, 0), OK);
-    check_stay("handover", OVER(70812));
+    check_stay("handover");
+}
+
+/* For ./baton bench; the last case. */
+static void stay_longest_of_all(void) {
+    test_note("bench id=longest_stay ops=1 ticks=%lu", longest_ticks);
+    CHECK(longest_ticks > 0);
 }
 
 SUITE(CASE(stay_in_cap_revoke), CASE(stay_in_cap_delete_of_a_parent), CASE(stay_in_destruction_of_a_table),
       CASE(stay_in_destruction_of_a_pool), CASE(stay_in_space_map_of_512_pages), CASE(stay_in_space_map_list),
-      CASE(stay_in_memory_fill_and_copy), CASE(stay_when_many_deadlines_come_at_once),
-      CASE(stay_in_ep_wait_with_bad_messages), CASE(stay_in_destruction_of_an_endpoint),
-      CASE(stay_in_ep_call_with_the_longest_message), CASE(stay_in_thread_configure_and_handover));
+      CASE(stay_in_space_audit), CASE(stay_with_many_chunks), CASE(stay_in_memory_fill_and_copy),
+      CASE(stay_when_many_deadlines_come_at_once), CASE(stay_in_ep_wait_with_bad_messages),
+      CASE(stay_in_destruction_of_an_endpoint), CASE(stay_in_ep_call_with_the_longest_message),
+      CASE(stay_in_thread_configure_and_handover), CASE(stay_longest_of_all));

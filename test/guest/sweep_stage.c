@@ -257,7 +257,8 @@ static bool counts_are(const struct hook_counts *expected) {
 
 /* What the operation does when nothing interrupts it; returns how long it takes, the setting of the timer included. */
 static uint64_t measure(struct stage *stage) {
-    (void)round_run(stage, INTERRUPT_NONE, 0);
+    for (uint32_t i = 0; i < 3; i++) /* the first few clear memory that was never used */
+        (void)round_run(stage, INTERRUPT_NONE, 0);
     memcpy(stage->reference, stage_view(stage)->found, sizeof(stage->reference));
     memcpy(&stage->reference_message, stage->client.message, sizeof(stage->reference_message));
     uint64_t took_ns = round_run(stage, stage->interrupt, FAR_NS);

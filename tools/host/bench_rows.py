@@ -85,7 +85,7 @@ def table(rows: list[Row], targets: list[dict[str, Any]]) -> list[str]:
     for target in targets:
         row = measured.pop(target["id"], None)
         value = row.instructions if row else None
-        ratio = f"{value / target['reference']:.2f}" if value is not None else "-"
+        ratio = f"{value / target['reference']:.2f}" if value is not None and target["reference"] else "-"
         met = "not measured" if value is None else "met" if value <= target["target"] else "MISSED"
         lines.append(form.format(target["id"], figure(value), figure(target["reference"]), figure(target["target"]), ratio,
                                  met, "; ".join(filter(None, [target["operation"], event_words(row)]))))

@@ -23,6 +23,11 @@ struct need {
     bool user, write, execute;
 };
 
+/* For one part of an audit. A last-level table can have 512 entries, anything else in the user half is one step. */
+#define AUDIT_PAGES 16U
+#define AUDIT_STEPS 32U
+#define AUDIT_TABLE_STEPS 32U
+
 static const struct need need_code = {.execute = true};
 static const struct need need_read = {0};
 static const struct need need_write = {.write = true};
@@ -86,16 +91,6 @@ static bool page_is(uint64_t root, uint64_t address, struct need need, struct au
         table = arch_pointer(entries[i] & PTE_ADDRESS);
     }
     return leaf_is(address, entries, looked_at, need, ret_failure);
-}
-
-static bool range_is(uint64_t root, const void *start, uint64_t bytes, struct need need,
-                     struct audit_failure *ret_failure) {
-    uint64_t first = (uint64_t)(uintptr_t)start & ~(PAGE_BYTES - 1), end = (uint64_t)(uintptr_t)start + bytes;
-    for (uint64_t address = first; address < end; address += PAGE_BYTES) {
-        if (!page_is(root, address, need, ret_failure))
-            return false;
-    }
-    return true;
 }
 
 /* The root's upper half, entry by entry. The sealed entries have their accessed bit set, so sound ones are the same. */
@@ -162,13 +157,25 @@ static uint32_t list_needs(const struct thread *thread, struct row rows[static R
     return count;
 }
 
-static enum audit_check check_machine(uint64_t root, const struct thread *thread, struct audit_failure *ret_failure) {
+/* Pages number `*position` and following of the needs, one after another from 1; USER_LOWEST after the last. */
+static enum audit_check check_machine(uint64_t root, const struct thread *thread, uint64_t *position,
+                                      struct audit_failure *ret_failure) {
     struct row rows[ROWS_MAX];
     uint32_t count = list_needs(thread, rows);
+    uint64_t first = 1, end = *position + AUDIT_PAGES;
     for (uint32_t i = 0; i < count; i++) {
-        if (!range_is(root, rows[i].start, rows[i].bytes, rows[i].need, ret_failure))
-            return rows[i].check;
+        uint64_t start = (uint64_t)(uintptr_t)rows[i].start & ~(PAGE_BYTES - 1);
+        uint64_t bytes = (uint64_t)(uintptr_t)rows[i].start + rows[i].bytes - start;
+        uint64_t past = first + (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+        for (; *position < past; (*position)++) {
+            if (*position == end)
+                return AUDIT_OK;
+            if (!page_is(root, start + (*position - first) * PAGE_BYTES, rows[i].need, ret_failure))
+                return rows[i].check;
+        }
+        first = past;
     }
+    *position = USER_LOWEST;
     return AUDIT_OK;
 }
 
@@ -182,64 +189,78 @@ uint64_t audit_needed_address(enum audit_check check, const struct thread *threa
     return check == AUDIT_GATE ? idt_gate_target(0) : 0;
 }
 
-/*
- * No page of the user half is writable and executable. The ledger knows how many entries a table has, so the walk goes on
- * in a table only as long as there are more.
- */
-static bool writes_and_executes(const uint64_t *table, uint32_t level, uaddr_t base,
-                                struct audit_failure *ret_failure) {
+static bool writes_and_executes(uint64_t entry) { return (entry & (PTE_WRITE | PTE_NO_EXECUTE)) == PTE_WRITE; }
+
+/* The entries of a last-level table; the ledger knows how many there are, so the walk ends with the last. */
+static bool table_is_sound(const uint64_t *table, uaddr_t base, struct audit_failure *ret_failure) {
     uint32_t left = frame_count(arch_physical(table) / PAGE_BYTES);
     for (uint32_t i = 0; left > 0; i++) {
         if (table[i] == 0)
             continue;
         left--;
-        bool is_leaf = level == 1 || (table[i] & PTE_LARGE) != 0;
-        if (is_leaf && (table[i] & PTE_WRITE) != 0 && (table[i] & PTE_NO_EXECUTE) == 0) {
-            report(ret_failure, base + ((uint64_t)i << (12 + 9 * (level - 1))), 5 - level, table[i]);
-            return true;
+        if (writes_and_executes(table[i])) {
+            report(ret_failure, base + i * PAGE_BYTES, 4, table[i]);
+            return false;
         }
     }
-    return false;
+    return true;
 }
 
-static enum audit_check check_write_execute(uint64_t root, struct audit_failure *ret_failure) {
-    uint64_t tables[5] = {[4] = root}; /* by level: the tables above the one that is looked at */
-    uint32_t next[5] = {0};
+/* Look at what the lowest entry that covers `*at` maps, if it is a leaf or leads to a last-level table, and go past it. */
+static bool audit_step(uint64_t root, uaddr_t *at, struct audit_failure *ret_failure) {
+    const uint64_t *table = arch_pointer(root);
     uint32_t level = 4;
-    uaddr_t base = 0;
-    while (level <= 4) {
-        const uint64_t *table = arch_pointer(tables[level]);
-        if (next[level] == 0 && writes_and_executes(table, level, base, ret_failure))
-            return AUDIT_WRITE_EXECUTE;
-        uint32_t end = level == 4 ? ROOT_KERNEL_ENTRY : level == 1 ? 0 : ENTRIES;
-        while (next[level] < end && (table[next[level]] == 0 || (table[next[level]] & PTE_LARGE) != 0))
-            next[level]++;
-        if (next[level] >= end) {
-            level++;
-            continue;
-        }
-        uint64_t below = table[next[level]] & PTE_ADDRESS;
-        uint32_t shift = 12 + 9 * (level - 1);
-        base = (base >> (shift + 9) << (shift + 9)) | (uint64_t)next[level] << shift;
-        next[level]++;
-        level--;
-        tables[level] = below;
-        next[level] = 0;
+    uint64_t entry = table[pte_index(*at, level)];
+    while (entry != 0 && (entry & PTE_LARGE) == 0 && level > 2) {
+        table = arch_pointer(entry & PTE_ADDRESS);
+        entry = table[pte_index(*at, --level)];
     }
+    uint64_t covered = 1ULL << (12 + 9 * (level - 1));
+    uaddr_t base = *at & ~(covered - 1);
+    *at = base + covered;
+    if (entry == 0)
+        return true;
+    if ((entry & PTE_LARGE) == 0)
+        return table_is_sound(arch_pointer(entry & PTE_ADDRESS), base, ret_failure);
+    if (writes_and_executes(entry))
+        report(ret_failure, base, 5 - level, entry);
+    return !writes_and_executes(entry);
+}
+
+static enum audit_check check_user_half(uint64_t root, uaddr_t *at, struct audit_failure *ret_failure) {
+    uint32_t steps = AUDIT_STEPS;
+    while (*at < USER_LIMIT && steps > 0) {
+        uint32_t taken = arch_table_find(root, *at) != NULL ? AUDIT_TABLE_STEPS : 1;
+        if (!audit_step(root, at, ret_failure))
+            return AUDIT_WRITE_EXECUTE;
+        steps -= taken < steps ? taken : steps;
+    }
+    if (*at > USER_LIMIT)
+        *at = USER_LIMIT;
     return AUDIT_OK;
+}
+
+enum audit_check arch_audit_part(uint64_t root, const struct thread *thread, uint64_t *position,
+                                 struct audit_failure *ret_failure) {
+    if (*position >= USER_LOWEST)
+        return check_user_half(root, position, ret_failure);
+    if (*position == 0) {
+        *position = 1;
+        return check_gates(root, ret_failure);
+    }
+    enum audit_check check = check_machine(root, thread, position, ret_failure);
+    if (check == AUDIT_OK && *position == USER_LOWEST)
+        check = check_kernel_half(root, ret_failure);
+    return check;
 }
 
 enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full,
                                  struct audit_failure *ret_failure) {
+    enum audit_check check = AUDIT_OK;
     if (!full && check_kernel_half(root, ret_failure) == AUDIT_OK)
         return AUDIT_OK;
-    enum audit_check check = check_gates(root, ret_failure);
-    if (check == AUDIT_OK)
-        check = check_machine(root, thread, ret_failure);
-    if (check == AUDIT_OK)
-        check = check_kernel_half(root, ret_failure);
-    if (check == AUDIT_OK)
-        check = check_write_execute(root, ret_failure);
+    for (uint64_t position = 0; check == AUDIT_OK && position < USER_LIMIT;)
+        check = arch_audit_part(root, thread, &position, ret_failure);
     return check;
 }
 

@@ -121,8 +121,9 @@ void arch_large_split(uint64_t root, uaddr_t at, struct pool *pool) {
     uint64_t *entry = arch_large_find(root, at);
     uint64_t *table = pool_take_table(pool);
     assert(entry != NULL && table != NULL);
+    uint64_t first = *entry & ~PTE_LARGE;
     for (uint64_t i = 0; i < ENTRIES; i++)
-        table[i] = (*entry & ~PTE_LARGE) + i * PAGE_BYTES;
+        table[i] = first + i * PAGE_BYTES;
     count_entries(table, (int32_t)ENTRIES);
     *entry = arch_physical(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
 }
@@ -140,18 +141,41 @@ static void prune(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) 
     }
 }
 
-bool arch_table_add(const uint64_t *table, int32_t delta) {
-    count_entries(table, delta);
-    return is_empty(table);
-}
+void arch_table_add(const uint64_t *table, uint64_t count) { count_entries(table, (int32_t)count); }
+
+bool arch_table_is_empty(const uint64_t *table) { return is_empty(table); }
 
 void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool) { prune(root, at, 1, pool); }
+
+/* Written for speed: it is the bulk of an unmap. A user frame's word in the ledger is its count alone. */
+uint64_t arch_entries_clear(uint64_t *table, uint64_t first, uint64_t count) {
+    struct frame_entry *frames = ledger.frames;
+    uint64_t unheld = 0, removed = count;
+    for (uint64_t i = first; i < first + count; i++) {
+        uint64_t entry = table[i];
+        if (!arch_entry_is_counted(entry)) {
+            removed -= entry == 0;
+            table[i] = 0;
+            continue;
+        }
+        table[i] = 0;
+        struct frame_entry *frame = &frames[arch_entry_frame(entry)];
+        unheld += frame->type_and_count == 1;
+        frame->type_and_count--;
+    }
+    ledger.mapped_count -= unheld;
+    count_entries(table, -(int32_t)removed);
+    return removed;
+}
 
 void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool) {
     uint32_t level;
     uint64_t *table = descend(root, at, 2, &level);
-    assert(level == 2 && (table[pte_index(at, 2)] & PTE_LARGE) != 0);
-    table[pte_index(at, 2)] = 0;
+    uint64_t *entry = &table[pte_index(at, 2)], frame = arch_entry_frame(*entry);
+    assert(level == 2 && (*entry & PTE_LARGE) != 0);
+    if (arch_entry_is_counted(*entry))
+        frame_release_run(frame, ENTRIES);
+    *entry = 0;
     count_entries(table, -1);
     prune(root, at, 2, pool);
 }
@@ -172,29 +196,17 @@ static uaddr_t first_mapped(uint64_t root) {
     return at;
 }
 
-bool arch_table_reap(uint64_t root, struct pool *pool, void (*unmapped)(uint64_t frame)) {
+bool arch_table_reap(uint64_t root, struct pool *pool) {
     if (is_empty(arch_pointer(root)))
         return false;
     uaddr_t at = first_mapped(root);
-    const uint64_t *large = arch_large_find(root, at);
-    if (large != NULL) {
-        uint64_t frame = arch_entry_frame(*large);
-        for (uint64_t i = 0; i < ENTRIES; i++)
-            unmapped(frame + i);
+    uint64_t *table = arch_table_find(root, at);
+    if (table == NULL) {
         arch_large_remove(root, at, pool);
         return true;
     }
-    uint64_t *table = arch_table_find(root, at);
-    uint32_t first = arch_table_index(at);
-    int32_t removed = 0;
-    for (uint32_t i = first; i < ENTRIES && i < first + REAP_ENTRIES; i++) {
-        if (table[i] != 0) {
-            unmapped(arch_entry_frame(table[i]));
-            table[i] = 0;
-            removed++;
-        }
-    }
-    count_entries(table, -removed);
+    uint32_t first = arch_table_index(at), rest = (uint32_t)ENTRIES - first;
+    arch_entries_clear(table, first, rest < REAP_ENTRIES ? rest : REAP_ENTRIES);
     prune(root, at, 1, pool);
     return true;
 }
@@ -208,8 +220,10 @@ static uint64_t rights_bits(uint32_t rights) {
     return bits;
 }
 
-uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit) {
+uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit, bool counted) {
     uint64_t entry = frame * PAGE_BYTES | rights_bits((uint32_t)flags);
+    if (counted)
+        entry |= PTE_COUNTED;
     if ((limit & MEMORY_WRITE) != 0)
         entry |= PTE_MAY_WRITE;
     if ((limit & MEMORY_EXECUTE) != 0)
@@ -221,10 +235,13 @@ uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit) {
     return entry;
 }
 
-uint64_t arch_entry_protect(uint64_t entry, uint32_t rights) {
-    uint64_t changing = PTE_WRITE | PTE_DIRTY | PTE_NO_EXECUTE;
-    return (entry & ~changing) | rights_bits(rights);
+void arch_entries_protect(uint64_t *entries, uint64_t count, uint32_t rights) {
+    uint64_t changing = PTE_WRITE | PTE_DIRTY | PTE_NO_EXECUTE, bits = rights_bits(rights);
+    for (uint64_t i = 0; i < count; i++)
+        entries[i] = (entries[i] & ~changing) | bits;
 }
+
+bool arch_entry_is_counted(uint64_t entry) { return (entry & PTE_COUNTED) != 0; }
 
 uint64_t arch_entry_frame(uint64_t entry) { return (entry & PTE_ADDRESS) / PAGE_BYTES; }
 

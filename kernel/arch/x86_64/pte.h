@@ -16,6 +16,7 @@
 #define PTE_GLOBAL (1ULL << 8)
 #define PTE_MAY_WRITE (1ULL << 9) /* ignored by the CPU: rights that space_protect may grant */
 #define PTE_MAY_EXECUTE (1ULL << 10)
+#define PTE_COUNTED (1ULL << 11) /* ignored too: a leaf that the ledger counts; not device memory */
 #define PTE_NO_EXECUTE (1ULL << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ULL
 

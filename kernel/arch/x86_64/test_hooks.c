@@ -38,14 +38,18 @@ static uint64_t flip_mask(uint64_t flip) {
     return flip < sizeof(masks) / sizeof(masks[0]) ? masks[flip] : 0;
 }
 
-/* Copy the tables on the way to `address`, from the level below the root down to `level`, so that only `space` has them;
- * then flip `mask` in the entry of `level`. */
+/* Copy the kernel's tables on the way to `address`, from the level below the root down to `level`, so that only `space` has
+ * them; then flip `mask` in the entry of `level`. */
 static enum status corrupt_entry(struct space *space, uint64_t address, uint64_t level, uint64_t mask) {
     uint64_t *table = arch_pointer(space->root);
     for (uint32_t at = 4; at > level; at--) {
         uint64_t *entry = &table[pte_index(address, at)];
         if ((*entry & PTE_PRESENT) == 0 || (at < 4 && (*entry & PTE_LARGE) != 0))
-            return E_EMPTY; /* the walk ends above that level */
+            return E_EMPTY;         /* the walk ends above that level */
+        if (address < USER_LIMIT) { /* only `space` has them anyway */
+            table = arch_pointer(*entry & PTE_ADDRESS);
+            continue;
+        }
         uint64_t *copy = pool_take_run(space->object.pool, 0, FRAME_OBJECT);
         if (copy == NULL)
             return E_MEMORY;
@@ -68,7 +72,9 @@ static enum status corrupt(const struct thread *self) {
         status = table_find(self, what.thread, OBJECT_THREAD, THREAD_CONTROL, &thread);
     if (status != OK)
         return status;
-    uint64_t address = audit_needed_address((enum audit_check)what.check, cap_object(thread));
+    uint64_t address = what.check == AUDIT_WRITE_EXECUTE
+                           ? what.at
+                           : audit_needed_address((enum audit_check)what.check, cap_object(thread));
     if (address == 0 || what.level < 1 || what.level > 4 || flip_mask(what.flip) == 0)
         return E_ARG;
     return corrupt_entry(cap_object(space), address, what.level, flip_mask(what.flip));

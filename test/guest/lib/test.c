@@ -127,6 +127,15 @@ static void check_after(const struct baseline *before) {
         fail("invariant %lu of kernel/check.h is broken", invariants.value);
 }
 
+/* Checks make stays longer, so the limit is for kernels without; those that users boot don't measure. */
+static void check_stay(void) {
+    struct result stay = sys_system_info(INFO_LONGEST_STAY, 0);
+    if (stay.status == OK && !test_checks_built() && stay.value > TEST_STAY_LIMIT)
+        fail("the kernel stayed %lu instructions, %u are allowed; cause %lu", stay.value, TEST_STAY_LIMIT,
+             sys_system_info(INFO_LONGEST_CALL, 0).value);
+    (void)sys_system_info(INFO_LONGEST_STAY, 1);
+}
+
 /* ---- the run ---- */
 
 static void end_case(void) {
@@ -161,6 +170,7 @@ static void run_case(void) {
     state.row = NULL;
     world_end();
     check_after(&before);
+    check_stay();
     uint64_t took_ns = sys_clock_read().value - started_ns;
     if (took_ns > SLOW_CASE_NS)
         put("# %s took %lu ms\n", suite.cases[state.index].name, took_ns / 1000000);

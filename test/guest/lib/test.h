@@ -41,6 +41,8 @@ extern const struct suite suite;
 
 /* How long a case may take, unless the command line's word limit_ms=N or the case itself says otherwise. */
 #define TEST_LIMIT_MS 10000U
+#define TEST_STAY_LIMIT \
+    10000U /* instructions: what a program may have to wait for an interrupt beyond its device's time */
 uint64_t test_limit_default_ns(void);
 
 /* This case may take so long, from now on. */

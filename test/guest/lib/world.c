@@ -22,6 +22,13 @@ static struct marks next, kept;
 
 static const struct init_info *init_info(void) { return (const void *)program_auxiliary(AT_BATON_INIT); }
 
+struct result world_audit(cap_t space) {
+    struct result result = {0};
+    while (result.status == OK && result.value < USER_LIMIT)
+        result = sys_space_audit(space, result.value);
+    return result;
+}
+
 uint64_t world_command_number(const char *name, uint64_t otherwise) {
     size_t length = strlen(name);
     const char *command = init_info()->command;

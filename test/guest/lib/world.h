@@ -61,6 +61,9 @@ void *world_map(cap_t memory, uint64_t page_count);
 /* A copy in a new slot. */
 cap_t world_copy(cap_t source, uint64_t rights, uint64_t badge);
 
+/* space_audit of all parts of a space: OK or the first failure. */
+struct result world_audit(cap_t space);
+
 /* The number behind `name=` in the kernel's command line, or `otherwise`. */
 uint64_t world_command_number(const char *name, uint64_t otherwise);
 

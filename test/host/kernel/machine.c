@@ -70,28 +70,31 @@ void machine_start(void) {
 
 uint64_t machine_root(void) { return thread_space(machine.self)->root; }
 
+#define COMPLETED(call)                    \
+    struct result result;                  \
+    do                                     \
+        result = (call);                   \
+    while (result.status == CALL_RESTART); \
+    return result
+
 struct result machine_copy(cap_t slot, cap_t source) {
-    struct result result;
-    do
-        result = sys_cap_copy(0, slot, source, RIGHTS_ALL, 0);
-    while (result.status == CALL_RESTART);
-    return result;
+    COMPLETED(sys_cap_copy(0, slot, source, RIGHTS_ALL, 0));
 }
-
 struct result machine_delete(cap_t slot) {
-    struct result result;
-    do
-        result = sys_cap_delete(0, slot);
-    while (result.status == CALL_RESTART);
-    return result;
+    COMPLETED(sys_cap_delete(0, slot));
+}
+struct result machine_revoke(cap_t slot) {
+    COMPLETED(sys_cap_revoke(slot));
 }
 
-struct result machine_revoke(cap_t slot) {
-    struct result result;
-    do
-        result = sys_cap_revoke(slot);
-    while (result.status == CALL_RESTART);
-    return result;
+struct result machine_map(uint64_t offset_pages, uint64_t page_count, uaddr_t at, uint64_t flags) {
+    COMPLETED(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, offset_pages, page_count, at, flags));
+}
+struct result machine_unmap(uaddr_t at, uint64_t page_count) {
+    COMPLETED(sys_space_unmap(MACHINE_CAP_SPACE, at, page_count));
+}
+struct result machine_protect(uaddr_t at, uint64_t page_count, uint64_t rights) {
+    COMPLETED(sys_space_protect(MACHINE_CAP_SPACE, at, page_count, rights));
 }
 
 _Noreturn void panic(const char *text) {
@@ -146,6 +149,11 @@ enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, boo
     (void)full;
     (void)ret_failure;
     return AUDIT_OK; /* the machine's part is tested on the machine */
+}
+enum audit_check arch_audit_part(uint64_t root, const struct thread *thread, uint64_t *position,
+                                 struct audit_failure *ret_failure) {
+    *position = USER_LIMIT;
+    return arch_audit_root(root, thread, true, ret_failure);
 }
 enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, bool absent_ok, enum audit_check check,
                                  struct audit_failure *ret_failure) {

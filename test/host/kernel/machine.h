@@ -49,3 +49,6 @@ uint64_t machine_root(void);
 struct result machine_copy(cap_t slot, cap_t source);
 struct result machine_delete(cap_t slot);
 struct result machine_revoke(cap_t slot);
+struct result machine_map(uint64_t offset_pages, uint64_t page_count, uaddr_t at, uint64_t flags);
+struct result machine_unmap(uaddr_t at, uint64_t page_count);
+struct result machine_protect(uaddr_t at, uint64_t page_count, uint64_t rights);

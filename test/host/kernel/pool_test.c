@@ -102,15 +102,15 @@ static void a_dying_pool_takes_all_with_it(void) {
 
 static void frames_are_one_thing_at_a_time(void) {
     machine_start();
-    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 5, 1, 0x400000, READ_WRITE).status, OK);
-    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 5, 1, 0x600000, READ_WRITE).status, OK);
+    CHECK_EQUAL(machine_map(5, 1, 0x400000, READ_WRITE).status, OK);
+    CHECK_EQUAL(machine_map(5, 1, 0x600000, READ_WRITE).status, OK);
     struct result busy = sys_pool_create(MACHINE_CAP_MEMORY, 4, 4, SCRATCH);
     CHECK_EQUAL(busy.status, E_BUSY);
     CHECK_EQUAL(busy.value, 2);
-    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, 0x400000, 512).value, 1);
-    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, 0x600000, 1).value, 1);
+    CHECK_EQUAL(machine_unmap(0x400000, 512).value, 1);
+    CHECK_EQUAL(machine_unmap(0x600000, 1).value, 1);
     CHECK_EQUAL(sys_pool_create(MACHINE_CAP_MEMORY, 4, 4, SCRATCH).status, OK);
-    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 5, 1, 0x400000, READ_WRITE).status, E_BUSY);
+    CHECK_EQUAL(machine_map(5, 1, 0x400000, READ_WRITE).status, E_BUSY);
     CHECK_EQUAL(sys_pool_create(MACHINE_CAP_MEMORY, 7, 1, SCRATCH + 1).status, E_BUSY);
     CHECK_EQUAL(sys_memory_fill(MACHINE_CAP_MEMORY, 5 * PAGE_BYTES, 8, 1).status, E_BUSY);
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
@@ -125,19 +125,18 @@ static void tables_come_and_go(void) {
                      (check_random(&seed) % 1000) * PAGE_BYTES;
         uint64_t count = 1 + check_random(&seed) % 300;
         if (check_random(&seed) % 4 == 0)
-            (void)sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 512 - MACHINE_FIRST_FREE % 512, 512,
-                                at & ~0x1fffffULL, READ_WRITE);
+            (void)machine_map(512 - MACHINE_FIRST_FREE % 512, 512, at & ~0x1fffffULL, READ_WRITE);
         else if (check_random(&seed) % 3 != 0)
-            (void)sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 10, count, at, READ_WRITE);
+            (void)machine_map(10, count, at, READ_WRITE);
         else
-            CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at, count).status, OK);
+            CHECK_EQUAL(machine_unmap(at, count).status, OK);
         if (step % 64 == 0 && !CHECK_EQUAL(check_invariants(), INVARIANT_NONE))
             return;
     }
     for (uint64_t region = 0; region < 16; region++) {
         uaddr_t at = USER_LOWEST + (region % 4 << 39) + (region / 4 << 30);
         for (uint32_t i = 0; i < 4; i++)
-            CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + i * 512 * PAGE_BYTES, 512).status, OK);
+            CHECK_EQUAL(machine_unmap(at + i * 512 * PAGE_BYTES, 512).status, OK);
     }
     CHECK_EQUAL(machine.pool->free_frames, frames);
     CHECK_EQUAL(ledger.mapped_count, 0);
@@ -149,32 +148,30 @@ static void large_pages_come_by_themselves(void) {
     uint64_t frames = machine.pool->free_frames, offset = 512 - MACHINE_FIRST_FREE % 512;
     uint64_t root = machine_root();
     uaddr_t at = 0x40000000;
-    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, offset, 512, at, READ_WRITE).status, OK);
+    CHECK_EQUAL(machine_map(offset, 512, at, READ_WRITE).status, OK);
     CHECK(arch_large_find(root, at) != NULL);
     CHECK_EQUAL(machine.pool->free_frames, frames - 2);
     CHECK_EQUAL(ledger.mapped_count, 512);
-    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 0, 1, at + 0x5000, READ_WRITE).status, E_EXISTS);
+    CHECK_EQUAL(machine_map(0, 1, at + 0x5000, READ_WRITE).status, E_EXISTS);
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
-    CHECK_EQUAL(sys_space_protect(MACHINE_CAP_SPACE, at, 512, MEMORY_READ).status, OK);
+    CHECK_EQUAL(machine_protect(at, 512, MEMORY_READ).status, OK);
     CHECK(arch_large_find(root, at) != NULL);
-    CHECK_EQUAL(sys_space_protect(MACHINE_CAP_SPACE, at + 0x1000, 1, READ_WRITE).status, OK);
+    CHECK_EQUAL(machine_protect(at + 0x1000, 1, READ_WRITE).status, OK);
     CHECK(arch_large_find(root, at) == NULL);
     CHECK_EQUAL(machine.pool->free_frames, frames - 3);
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
-    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at, 512).value, 512);
+    CHECK_EQUAL(machine_unmap(at, 512).value, 512);
     CHECK_EQUAL(machine.pool->free_frames, frames);
 
-    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, offset, 512, at, READ_WRITE).status, OK);
-    CHECK_EQUAL(
-        sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, offset + 512, 512, at + 0x200000, READ_WRITE).status, OK);
+    CHECK_EQUAL(machine_map(offset, 512, at, READ_WRITE).status, OK);
+    CHECK_EQUAL(machine_map(offset + 512, 512, at + 0x200000, READ_WRITE).status, OK);
     pool_refuse_at = 1;
-    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + 0x100000, 512).status, E_MEMORY);
+    CHECK_EQUAL(machine_unmap(at + 0x100000, 512).status, E_MEMORY);
     CHECK_EQUAL(ledger.mapped_count, 1024);
-    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + 0x100000, 512).value, 512);
+    CHECK_EQUAL(machine_unmap(at + 0x100000, 512).value, 512);
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
     CHECK_EQUAL(ledger.mapped_count, 512);
-    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, offset + 1, 512, at + 0x600000, READ_WRITE).status,
-                OK); /* not aligned: small pages */
+    CHECK_EQUAL(machine_map(offset + 1, 512, at + 0x600000, READ_WRITE).status, OK); /* not aligned: small pages */
     CHECK(arch_large_find(root, at + 0x600000) == NULL);
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }

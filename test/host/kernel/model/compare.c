@@ -138,7 +138,7 @@ static bool same_space(uint32_t id, bool all) {
         uaddr_t at = page->page * PAGE_BYTES;
         const uint64_t *table = arch_table_find(space->root, at);
         uint64_t entry = table == NULL ? 0 : table[arch_table_index(at)];
-        uint64_t wanted = arch_entry_make(page->frame + model.first_frame, page->rights, page->limit);
+        uint64_t wanted = arch_entry_make(page->frame + model.first_frame, page->rights, page->limit, true);
         if (!same(entry, wanted, "a page table entry", id))
             return false;
     }
