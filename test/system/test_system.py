@@ -56,6 +56,27 @@ class Commands(unittest.TestCase):
         self.assertTrue(done.stdout.replace("\r", "").startswith("two  words\nmanifest.json\n"), done.stdout)
 
 
+class With(unittest.TestCase):
+    """--with: another image in the place of one that the manifest names."""
+
+    def test_another_process_server(self) -> None:
+        done = run("--boot", "pvh", "--with", "process=process_mini", "-c", "echo one; /bin/echo two; false; echo $?; ps; false")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        text = done.stdout.replace("\r", "")
+        self.assertTrue(text.startswith("one\ntwo\n1\n"), text)
+        self.assertRegex(text, r"1 +0 waiting +\d+ +\d+ shell\n")
+        log = pathlib.Path(BUILT) / "run" / "last" / "kernel.log"
+        self.assertNotIn("process: ", log.read_text().replace("init: ", ""), "the usual server says how many frames it has")
+
+    def test_what_is_not_there_is_named(self) -> None:
+        for swap, wanted in (("process=nosuch", "no bin/nosuch on the volume"), ("nosuch=console", "has no program nosuch"),
+                             ("process", "want NAME=IMAGE"), ("process=", "want NAME=IMAGE")):
+            with self.subTest(swap=swap):
+                done = run("--boot", "pvh", "--with", swap, "-c", "true")
+                self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+                self.assertIn(wanted, done.stderr)
+
+
 class Trace(unittest.TestCase):
     """--trace: a machine that had to be stopped tells what it did last."""
 

@@ -3,6 +3,7 @@
 examples:
   ./baton run                           the shell; Ctrl-A X quits, Ctrl-C reaches the guest
   ./baton run -c 'echo hello; ls /bin'  run commands, power off, exit with the last one's status
+  ./baton run --with process=process_mini   another program in a server's place
   ./baton run --smp 4 -m 1024 --gui     four CPUs, 1 GiB, a window for the framebuffer
   ./baton run --trace                   should it end badly, show what happened last
   ./baton run --gdb                     wait for gdb; its command line is printed
@@ -19,6 +20,7 @@ A machine that ends badly is reported on standard error. The kernel's log is bui
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pathlib
 import shlex
@@ -43,9 +45,11 @@ SUMMARY = "boot, with the console on this terminal (-c 'COMMANDS' to run some an
 
 LOG_LEVELS = ("error", "warn", "info", "debug", "trace")
 COMMANDS_NAME = "etc/rc"
+MANIFEST_NAME = "etc/manifest.json"
 COMMANDS_SECONDS = 600.0
 DEFAULT_MEMORY_MIB = 256
 RUNS_KEPT = 8
+CODE_USAGE = 2
 EXIT_CODES = {Kind.PANIC: 70, Kind.TRIPLE_FAULT: 71, Kind.RESET: 72, Kind.EARLY_EXIT: 73, Kind.HANG: 124,
               Kind.CANCELLED: 0}
 
@@ -95,6 +99,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trace", action="store_true", help="record calls, switches, faults; the report of a bad end shows the last")
     parser.add_argument("--log", choices=LOG_LEVELS, default="info", help="the kernel log's level (default info)")
     parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
+    parser.add_argument("--with", dest="swaps", action="append", default=[], metavar="NAME=IMAGE",
+                        help="let the manifest's program NAME be this image of the volume (in bin/ unless it has a slash)")
     parser.add_argument("--built", type=pathlib.Path, metavar="FOLDER", help="use this build folder as it is")
     parser.add_argument("--dry-run", action="store_true", help="print QEMU's command line instead of starting it")
     parser.add_argument("qemu", nargs="*", metavar="-- QEMU-ARGUMENT", help="handed to QEMU as they are")
@@ -122,13 +128,35 @@ def made(options: argparse.Namespace, path: pathlib.Path) -> pathlib.Path:
     return full
 
 
+def swap_image(members: volume.Members, swap: str) -> volume.Members:
+    """`members` with another image for one program of the manifest. Raises UserError: no such program or image."""
+    name, separator, image = swap.partition("=")
+    if not (name and separator and image):
+        raise UserError(f"--with {swap}: want NAME=IMAGE", CODE_USAGE)
+    image = image if "/" in image else f"bin/{image}"
+    files = dict(members)
+    if image not in files:
+        raise UserError(f"--with {swap}: there is no {image} on the volume", CODE_USAGE)
+    manifest = json.loads(files[MANIFEST_NAME])
+    programs = [program for program in manifest["programs"] if program["name"] == name]
+    if not programs:
+        known = ", ".join(program["name"] for program in manifest["programs"])
+        raise UserError(f"--with {swap}: the manifest has no program {name}; it has {known}", CODE_USAGE)
+    programs[0]["image"] = image
+    return volume.replace(members, MANIFEST_NAME, json.dumps(manifest, indent=2).encode() + b"\n")
+
+
 def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path:
-    """The boot volume, with etc/rc on it when there are commands."""
+    """The boot volume, with etc/rc on it when there are commands, and with the images that --with names."""
     archive = made(options, paths.VOLUME)
-    if options.commands is None:
+    if options.commands is None and not options.swaps:
         return archive
     special = folder / "boot.tar"
-    members = volume.replace(volume.read(archive), COMMANDS_NAME, options.commands.encode() + b"\n")
+    members = volume.read(archive)
+    if options.commands is not None:
+        members = volume.replace(members, COMMANDS_NAME, options.commands.encode() + b"\n")
+    for swap in options.swaps:
+        members = swap_image(members, swap)
     special.write_bytes(volume.build(members))
     return special
 

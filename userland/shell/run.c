@@ -47,7 +47,8 @@ static void set_foreground(const struct shell *shell, uint64_t pid) {
     struct process_set_foreground_request request = {.pid = pid};
     struct process_set_foreground_reply reply;
     uint32_t status = process_set_foreground(shell->process, &request, &reply, NULL);
-    if (status != OK && status != P_NO_PROCESS) /* it may have ended already */
+    bool harmless = status == P_NO_PROCESS || status == P_OPERATION; /* it has ended already; nobody gets Ctrl-C */
+    if (status != OK && !harmless)
         shell_complain(shell, "foreground process %lu: %s", pid, status_text(status));
 }
 

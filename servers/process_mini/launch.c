@@ -1,0 +1,425 @@
+#include "servers/process_mini/launch.h"
+
+#include "kernel/abi/rights.h"
+#include "kernel/abi/thread.h"
+#include "libsys/elf.h"
+#include "libsys/format.h"
+#include "libsys/layout.h"
+#include "libsys/program.h"
+#include "libsys/proto/files.h"
+#include "libsys/stack.h"
+#include "libsys/string.h"
+#include "servers/process_mini/memory.h"
+
+#define WINDOW_AT 0x300000000ULL /* image files, while they are looked at */
+#define WORK_AT 0x200000000ULL   /* the upper end of a new stack */
+#define WORK_BYTES (LAYOUT_STRINGS_PAGES_MAX * PAGE_BYTES)
+#define PAGES_MAX 16384U /* of an image, and of its file */
+#define PRIORITY 16U     /* of processes; below all servers */
+#define TABLE_SLOTS 128U /* of a process: 1 = `process`, then its bag, then its own */
+#define SLOT_PROCESS 1U
+#define SLOT_BAG 2U
+#define SLOT_FREE 16U
+#define HOME_PAGES 4U  /* the pool's own page, thread, table */
+#define SPACE_PAGES 4U /* the pool's own page, the top-level table, and some to spare; tables come on top */
+#define NOTES_BYTES 1024U
+
+static struct launch_caps caps;
+static struct frame_run work;
+
+/* A program between the request and its first instruction. One at a time. */
+static struct {
+    struct string_block arguments, environment, names;
+    struct image_file file; /* memory = 0: not open */
+    uint64_t window_pages;
+    struct elf_plan plan;
+    uaddr_t base;
+    struct thread_registers entry;
+    char notes[NOTES_BYTES]; /* environment strings that tell the program what it holds */
+    struct string_block note_block;
+} next;
+
+static uint32_t map_own(const struct frame_run *run, uaddr_t at, uint64_t rights) {
+    for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
+        uint64_t left = run->page_count - done;
+        uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
+        struct result result =
+            sys_space_map(caps.space, run->memory, run->offset_pages + done, count, at + done * PAGE_BYTES, rights);
+        if (result.status != OK)
+            return (uint32_t)result.status;
+    }
+    return OK;
+}
+
+bool launch_start(const struct launch_caps *own) {
+    caps = *own;
+    return memory_take(MEMORY_SERVER, WORK_BYTES / PAGE_BYTES, &work) &&
+           map_own(&work, WORK_AT, MEMORY_READ | MEMORY_WRITE) == OK;
+}
+
+/* Cut the first `count` strings off *rest. False: it has not as many. */
+static bool cut(struct string_block *rest, uint64_t count, struct string_block *ret_block) {
+    *ret_block = (struct string_block){rest->bytes, 0, count};
+    if (count > PROCESS_STRINGS_MAX)
+        return false;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t left = rest->length_bytes - ret_block->length_bytes;
+        uint64_t length = strnlen(ret_block->bytes + ret_block->length_bytes, left);
+        if (length == left)
+            return false; /* it does not end */
+        ret_block->length_bytes += length + 1;
+    }
+    rest->bytes += ret_block->length_bytes;
+    rest->length_bytes -= ret_block->length_bytes;
+    return true;
+}
+
+/* Leave out what would tell a program of capabilities that it has not got. */
+static void drop_private(struct string_block *environment, char *bytes) {
+    struct string_block all = *environment;
+    *environment = (struct string_block){bytes, 0, 0};
+    for (uint64_t i = 0, offset = 0; i < all.count; i++) {
+        const char *entry = bytes + offset;
+        uint64_t length = strlen(entry) + 1;
+        offset += length;
+        if (strncmp(entry, "cap:", 4) == 0 || strncmp(entry, "size:", 5) == 0 || strncmp(entry, "slots=", 6) == 0)
+            continue;
+        memmove(bytes + environment->length_bytes, entry, length);
+        environment->length_bytes += length;
+        environment->count++;
+    }
+}
+
+static bool divide(struct process *caller, const struct process_strings *strings) {
+    struct string_block rest = {caller->staged, caller->staged_bytes, 0};
+    if (!cut(&rest, strings->argument_count, &next.arguments) ||
+        !cut(&rest, strings->environment_count, &next.environment) ||
+        !cut(&rest, strings->capability_count, &next.names) || rest.length_bytes != 0 ||
+        next.arguments.count + next.environment.count + next.names.count > PROCESS_STRINGS_MAX)
+        return false;
+    drop_private(&next.environment, caller->staged + next.arguments.length_bytes);
+    return true;
+}
+
+static uint32_t open_file(const char *path, char *reason) {
+    static struct files_map_request request;
+    static struct protocol_extra extra;
+    struct files_map_reply reply;
+    request.length_bytes = strlen(path);
+    memcpy(request.path, path, request.length_bytes);
+    extra.receive[0] = slot_take();
+    if (extra.receive[0] == 0)
+        return P_LIMIT;
+    uint32_t status = files_map(caps.files, &request, &reply, &extra);
+    if (status != OK) {
+        slot_free(extra.receive[0]);
+        memcpy(reason, extra.reason, PROTOCOL_REASON_MAX);
+        return status;
+    }
+    next.file = (struct image_file){extra.receive[0], reply.offset_bytes, reply.size_bytes};
+    uint64_t pages = (reply.size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    if (pages == 0 || pages > PAGES_MAX || reply.offset_bytes % PAGE_BYTES != 0) {
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "%s is empty, too large or not at a page", path);
+        return P_IMAGE;
+    }
+    struct frame_run run = {next.file.memory, reply.offset_bytes / PAGE_BYTES, pages};
+    next.window_pages = pages;
+    return map_own(&run, WINDOW_AT, MEMORY_READ);
+}
+
+static void close_file(void) {
+    for (uint64_t done = 0; done < next.window_pages; done += MAP_PAGES_MAX) {
+        uint64_t left = next.window_pages - done;
+        (void)sys_space_unmap(caps.space, WINDOW_AT + done * PAGE_BYTES, left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX);
+    }
+    if (next.file.memory != 0) {
+        (void)sys_cap_delete(0, next.file.memory);
+        slot_free(next.file.memory);
+    }
+    next.window_pages = 0;
+    next.file.memory = 0;
+}
+
+static uint32_t read_plan(char *reason) {
+    struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - LAYOUT_IMAGE_BASE};
+    struct elf_plan *plan = &next.plan;
+    struct elf_result parsed = elf_plan_image((const void *)WINDOW_AT, next.file.size_bytes, limits, plan);
+    if (parsed.error != ELF_OK) {
+        (void)elf_format_result(parsed, reason, PROTOCOL_REASON_MAX);
+        return P_IMAGE;
+    }
+    if (plan->interpreter_bytes != 0 || plan->executable_stack || plan->shares_page) {
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "it wants %s",
+                          plan->interpreter_bytes != 0 ? "an interpreter (dynamic linking)"
+                          : plan->executable_stack     ? "an executable stack"
+                                                       : "two segments that share a page");
+        return P_IMAGE;
+    }
+    if (image_pages(plan) > PAGES_MAX) {
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "its segments take more than %u pages", PAGES_MAX);
+        return P_LIMIT;
+    }
+    next.base = plan->type == ELF_TYPE_RELOCATABLE ? LAYOUT_IMAGE_BASE : 0;
+    next.entry = (struct thread_registers){.rip = next.base + plan->entry};
+    return OK;
+}
+
+static struct bag_entry *bag_find(struct process *process, const char *name) {
+    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
+        if (process->bag[i].cap != 0 && strcmp(process->bag[i].name, name) == 0)
+            return &process->bag[i];
+    return NULL;
+}
+
+/* Is this one of the names that the strings end with? */
+static bool is_named(const char *name) {
+    const char *at = next.names.bytes;
+    for (uint64_t i = 0; i < next.names.count; i++, at += strlen(at) + 1)
+        if (strcmp(at, name) == 0)
+            return true;
+    return false;
+}
+
+/* All that needs no process: strings, file, plan. close_file follows in any case. */
+static uint32_t prepare(struct process *caller, const struct launch_request *request, char *reason) {
+    if (!divide(caller, &request->strings)) {
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "the staged strings are not as many as announced");
+        return P_ARGUMENT;
+    }
+    if (strlen(request->path) > FILES_PATH_MAX)
+        return P_NOT_FOUND;
+    uint32_t status = open_file(request->path, reason);
+    if (status == OK)
+        status = read_plan(reason);
+    const char *name = next.names.bytes;
+    for (uint64_t i = 0; status == OK && i < next.names.count; i++, name += strlen(name) + 1) {
+        if (bag_find(caller, name) == NULL) {
+            (void)format_into(reason, PROTOCOL_REASON_MAX, "no capability is called %s", name);
+            status = P_NO_CAPABILITY;
+        }
+    }
+    return status;
+}
+
+static uint32_t make_pool(uint8_t owner, uint64_t page_count, cap_t *ret_pool) {
+    struct frame_run run;
+    if (!memory_take(owner, page_count, &run))
+        return P_NO_MEMORY;
+    *ret_pool = slot_take();
+    return *ret_pool == 0 ? P_LIMIT
+                          : (uint32_t)sys_pool_create(run.memory, run.offset_pages, page_count, *ret_pool).status;
+}
+
+static uint32_t make_object(cap_t pool, enum object_type type, uint64_t argument, cap_t *ret_slot) {
+    *ret_slot = slot_take();
+    return *ret_slot == 0 ? P_LIMIT : (uint32_t)sys_object_create(pool, type, argument, *ret_slot).status;
+}
+
+static void drop(cap_t *slot) {
+    if (*slot != 0)
+        (void)sys_cap_delete(0, *slot); /* it is ours; that it is empty, since its pool died, is fine too */
+    slot_free(*slot);
+    *slot = 0;
+}
+
+/* Table, message page, fault endpoint and priority of the process's thread. */
+static uint32_t configure(struct process *process) {
+    cap_t fault_endpoint = slot_take();
+    if (fault_endpoint == 0)
+        return P_LIMIT;
+    struct result result = sys_cap_copy(0, fault_endpoint, caps.endpoint, ENDPOINT_CALL, FAULT_BADGE | process->pid);
+    if (result.status == OK) {
+        struct thread_config config = {
+            .table = process->table,
+            .fault_endpoint = fault_endpoint,
+            .message_memory = process->message.memory,
+            .message_offset_pages = process->message.offset_pages,
+            .priority = PRIORITY,
+        };
+        memcpy(program.message->data, &config, sizeof config);
+        result = sys_thread_configure(process->thread,
+                                      THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY);
+    }
+    drop(&fault_endpoint); /* the thread has its own */
+    return (uint32_t)result.status;
+}
+
+/* What stays through every exec. */
+static uint32_t make_home(struct process *process) {
+    uint32_t status = make_pool(process->home_owner, HOME_PAGES, &process->home);
+    if (status == OK)
+        status = make_object(process->home, OBJECT_THREAD, 0, &process->thread);
+    if (status == OK)
+        status = make_object(process->home, OBJECT_TABLE, TABLE_SLOTS, &process->table);
+    if (status == OK && !memory_take(process->home_owner, 1, &process->message))
+        status = P_NO_MEMORY;
+    if (status == OK)
+        status = (uint32_t)sys_memory_fill(process->message.memory, process->message.offset_pages * PAGE_BYTES,
+                                           PAGE_BYTES, 0)
+                     .status;
+    if (status == OK)
+        status = (uint32_t)sys_cap_copy(process->table, SLOT_PROCESS, caps.endpoint, ENDPOINT_CALL | ENDPOINT_GRANT,
+                                        process->pid)
+                     .status;
+    return status == OK ? configure(process) : status;
+}
+
+/* Copies of what the strings name, in the child's bag and table. One whose object has died is left out. */
+static uint32_t give_named(struct process *from, struct process *to) {
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
+        if (from->bag[i].cap == 0 || !is_named(from->bag[i].name))
+            continue;
+        struct bag_entry *entry = &to->bag[used];
+        cap_t copy = slot_take();
+        if (copy == 0)
+            return P_LIMIT;
+        uint64_t status = sys_cap_copy(0, copy, from->bag[i].cap, RIGHTS_ALL, 0).status;
+        if (status == OK)
+            status = sys_cap_copy(to->table, SLOT_BAG + used, copy, RIGHTS_ALL, 0).status;
+        if (status == OK) {
+            memcpy(entry->name, from->bag[i].name, sizeof entry->name);
+            entry->cap = copy;
+            used++;
+            continue;
+        }
+        drop(&copy);
+        if (status != E_CAP)
+            return (uint32_t)status;
+    }
+    return OK;
+}
+
+static void add_note(const char *text) {
+    uint64_t length = strlen(text) + 1;
+    memcpy(next.notes + next.note_block.length_bytes, text, length);
+    next.note_block.length_bytes += length;
+    next.note_block.count++;
+}
+
+/* cap:NAME=SLOT for what of the bag is named, and which slots are free. */
+static void write_notes(const struct process *process) {
+    char note[PROCESS_NAME_MAX + 16];
+    _Static_assert((PROCESS_BAG_MAX + 2) * sizeof note <= NOTES_BYTES, "they all fit");
+    next.note_block = (struct string_block){next.notes, 0, 0};
+    (void)format_into(note, sizeof note, "cap:process=%u", SLOT_PROCESS);
+    add_note(note);
+    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
+        if (process->bag[i].cap == 0 || !is_named(process->bag[i].name))
+            continue;
+        (void)format_into(note, sizeof note, "cap:%s=%u", process->bag[i].name, SLOT_BAG + i);
+        add_note(note);
+    }
+    (void)format_into(note, sizeof note, "slots=%u,%u", SLOT_FREE, TABLE_SLOTS);
+    add_note(note);
+}
+
+static uint32_t build_stack(const char *path, struct image *image, struct memory_source *source) {
+    struct stack_input input = {
+        .top = LAYOUT_STACK_TOP,
+        .arguments = next.arguments,
+        .environment = {next.environment, next.note_block},
+        .path = path,
+        .headers = next.plan.headers_virt == 0 ? 0 : next.base + next.plan.headers_virt,
+        .header_count = next.plan.header_count,
+        .base = next.base,
+        .entry = next.entry.rip,
+        .message = LAYOUT_MESSAGE,
+    };
+    uint64_t now = sys_clock_read().value; /* a small server: its random bytes are not hard to guess */
+    memcpy(input.random, &now, sizeof now);
+    if (!stack_build(&input, (uint8_t *)WORK_AT, WORK_BYTES, &next.entry.rsp))
+        return P_TOO_BIG;
+    uint64_t used = LAYOUT_STACK_TOP - next.entry.rsp;
+    return image_add_stack(image, work.memory, work.offset_pages * PAGE_BYTES + WORK_BYTES - used, used,
+                           &source->source);
+}
+
+/* A space with the new program, made of frames of `owner`. */
+static uint32_t build_image(const char *path, const struct process *process, uint8_t owner, cap_t *ret_pool,
+                            struct image *image) {
+    struct memory_source source = memory_source_for(owner);
+    uint32_t status = make_pool(owner, SPACE_PAGES + image_table_pages(&next.plan, next.base), ret_pool);
+    if (status == OK)
+        status = make_object(*ret_pool, OBJECT_SPACE, 0, &image->space);
+    if (status == OK)
+        status = image_load(image, &next.plan, next.base, &next.file, &source.source);
+    if (status == OK)
+        status = build_stack(path, image, &source);
+    return status == OK ? image_add_message(image, &process->message) : status;
+}
+
+static void destroy_image(cap_t *pool, struct image *image, uint8_t owner) {
+    drop(pool); /* the space goes with it */
+    drop(&image->space);
+    memory_give_back_all(owner);
+}
+
+/* The one step that cannot be undone. */
+static uint32_t hand_over(const struct process *process, const struct image *image) {
+    memcpy(program.message->data, &next.entry, sizeof next.entry);
+    return (uint32_t)sys_thread_handover(process->thread, image->space, HANDOVER_RESUME).status;
+}
+
+static void set_name(struct process *process, const char *path) {
+    for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(path, '/'))
+        path = slash + 1;
+    memset(process->name, 0, sizeof process->name);
+    memcpy(process->name, path, strnlen(path, sizeof process->name - 1));
+}
+
+uint32_t launch_spawn(struct process *caller, struct process *child, const struct launch_request *request,
+                      char *reason) {
+    uint32_t status = prepare(caller, request, reason);
+    if (status == OK)
+        status = make_home(child);
+    if (status == OK)
+        status = give_named(caller, child);
+    write_notes(child);
+    if (status == OK)
+        status = build_image(request->path, child, child->image_owner, &child->image_pool, &child->image);
+    close_file();
+    set_name(child, request->path);
+    return status == OK ? hand_over(child, &child->image) : status;
+}
+
+uint32_t launch_exec(struct process *process, const struct launch_request *request, char *reason) {
+    static struct image image;
+    cap_t pool = 0;
+    uint8_t owner = process->image_owner ^ 1; /* the two take turns */
+    memset(&image, 0, sizeof image);
+    uint32_t status = prepare(process, request, reason);
+    write_notes(process);
+    if (status == OK)
+        status = build_image(request->path, process, owner, &pool, &image);
+    close_file();
+    if (status == OK)
+        status = hand_over(process, &image);
+    if (status != OK) {
+        destroy_image(&pool, &image, owner);
+        return status;
+    }
+    destroy_image(&process->image_pool, &process->image, process->image_owner);
+    process->image_pool = pool;
+    process->image = image;
+    process->image_owner = owner;
+    set_name(process, request->path);
+    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
+        if (process->bag[i].cap == 0 || is_named(process->bag[i].name))
+            continue;
+        (void)sys_cap_delete(process->table, SLOT_BAG + i);
+        drop(&process->bag[i].cap);
+    }
+    return OK;
+}
+
+void process_destroy(struct process *process) {
+    drop(&process->home); /* thread and table go with it */
+    drop(&process->thread);
+    drop(&process->table);
+    destroy_image(&process->image_pool, &process->image, process->image_owner);
+    memory_give_back_all(process->home_owner);
+    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
+        drop(&process->bag[i].cap);
+    process->staged_bytes = 0;
+}

@@ -1,0 +1,56 @@
+/*
+ * A small process server: README.md says what it is given and what it leaves out.
+ *
+ *     process_mini IMAGE [CAPABILITY]...      process 1, and the names of what it gets
+ */
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "servers/process_mini/memory.h"
+#include "servers/process_mini/serve.h"
+
+/* What process 1 is made from, as if another process had asked for it: its strings are the arguments, its bag ours. */
+static struct process origin;
+
+static bool fill_origin(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        uint64_t length = strlen(argv[i]) + 1;
+        memcpy(origin.staged + origin.staged_bytes, argv[i], length); /* init's arguments are shorter than the room */
+        origin.staged_bytes += length;
+        if (i == 1)
+            continue;
+        cap_t cap = program_cap(argv[i]);
+        if (cap == 0 || i - 2 >= (int)PROCESS_BAG_MAX || length > PROCESS_NAME_MAX) {
+            log_print("process_mini: can't pass on a capability `%s`", argv[i]);
+            return false;
+        }
+        origin.bag[i - 2].cap = cap;
+        memcpy(origin.bag[i - 2].name, argv[i], length);
+    }
+    return true;
+}
+
+int main(int argc, char **argv, char **envp) {
+    (void)envp;
+    struct launch_caps caps = {program_cap("serve"), program_cap("space"), program_cap("files")};
+    if (argc < 2 || caps.endpoint == 0 || caps.space == 0 || caps.files == 0) {
+        log_print("process_mini: want an image, and the capabilities serve, space and files");
+        return 1;
+    }
+    if (!memory_start() || !launch_start(&caps)) {
+        log_print("process_mini: not enough memory");
+        return 1;
+    }
+    if (server_init(&serve_server, caps.endpoint, &serve_protocol) != OK || !fill_origin(argc, argv) ||
+        !serve_first(&origin, argv[1], (uint64_t)argc - 2))
+        return 1;
+    struct server_event event;
+    while (server_next(&serve_server, &event) == OK) {
+        if (event.kind == MESSAGE_CALL)
+            server_serve(&serve_server, &event);
+        else if (event.kind == MESSAGE_FAULT)
+            serve_fault(&event);
+    }
+    return 1;
+}

@@ -1,0 +1,70 @@
+#include "servers/process_mini/memory.h"
+
+#include "libsys/format.h"
+#include "libsys/program.h"
+
+static cap_t region;
+static uint64_t frame_count;
+static uint8_t owners[MEMORY_FRAMES_MAX];
+
+bool memory_start(void) {
+    char name[16];
+    for (uint32_t i = 0;; i++) {
+        (void)format_into(name, sizeof name, "memory%u", i);
+        if (program_cap(name) == 0)
+            break;
+        uint64_t pages = program_cap_size(name) / PAGE_BYTES;
+        if (pages <= frame_count)
+            continue;
+        region = program_cap(name);
+        frame_count = pages < MEMORY_FRAMES_MAX ? pages : MEMORY_FRAMES_MAX;
+    }
+    return frame_count > 0;
+}
+
+/* Up to `wanted` free frames in a row, the first such run that has at least `least`. */
+static bool take(uint8_t owner, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
+    uint64_t length = 0;
+    for (uint64_t i = 0; i < frame_count; i++) {
+        length = owners[i] == MEMORY_NOBODY ? length + 1 : 0;
+        bool ends = i + 1 == frame_count || owners[i + 1] != MEMORY_NOBODY;
+        if (length < least || (length < wanted && !ends))
+            continue;
+        for (uint64_t taken = i + 1 - length; taken <= i; taken++)
+            owners[taken] = owner;
+        *ret_run = (struct frame_run){region, i + 1 - length, length};
+        return true;
+    }
+    return false;
+}
+
+bool memory_take(uint8_t owner, uint64_t page_count, struct frame_run *ret_run) {
+    return take(owner, page_count, page_count, ret_run);
+}
+
+void memory_give_back_all(uint8_t owner) {
+    for (uint64_t i = 0; i < frame_count; i++)
+        if (owners[i] == owner)
+            owners[i] = MEMORY_NOBODY;
+}
+
+uint64_t memory_count(uint8_t owner) {
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < frame_count; i++)
+        count += owners[i] == owner;
+    return count;
+}
+
+static bool source_take(struct image_source *source, uint64_t wanted_pages, struct frame_run *ret_run) {
+    return take(((struct memory_source *)(void *)source)->owner, wanted_pages, 1, ret_run);
+}
+
+/* What no piece tells of goes with the owner. */
+static void source_give_back(struct image_source *source, const struct frame_run *run) {
+    (void)source;
+    (void)run;
+}
+
+struct memory_source memory_source_for(uint8_t owner) {
+    return (struct memory_source){{source_take, source_give_back}, owner};
+}

@@ -1,0 +1,26 @@
+/*
+ * The server's memory: one region of frames, each with an owner. Whoever ends gives all frames of an owner back at once,
+ * so nobody needs a list of what he took.
+ */
+#pragma once
+
+#include "libsys/image.h"
+
+#define MEMORY_NOBODY 0U
+#define MEMORY_SERVER 1U /* owners from 2 on are the caller's to choose, up to 255 */
+#define MEMORY_FRAMES_MAX (1U << 18)
+
+/* A source of frames for libsys/image.h; what it gave belongs to `owner`. */
+struct memory_source {
+    struct image_source source; /* first, so that one pointer names both */
+    uint8_t owner;
+};
+
+/* Take the largest of the capabilities `memory0`, `memory1`, ... False: there is none. */
+bool memory_start(void);
+
+/* `page_count` frames in a row. False: there are none. */
+bool memory_take(uint8_t owner, uint64_t page_count, struct frame_run *ret_run);
+void memory_give_back_all(uint8_t owner);
+uint64_t memory_count(uint8_t owner);
+struct memory_source memory_source_for(uint8_t owner);

@@ -1,0 +1,287 @@
+#include "servers/process_mini/serve.h"
+
+#include "libsys/fault.h"
+#include "libsys/format.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/init.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "servers/process_mini/memory.h"
+
+#define ROW_NUMBER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) OPERATION_##name = number,
+
+/* The shapes of all operations: what is malformed is refused alike, whether an operation is served here or not. */
+enum operation { PROCESS_OPERATIONS(ROW_NUMBER) };
+static const struct protocol_operation operations[] = {
+    [0] = {"counter", {8, 8, 0}, {sizeof(struct server_counter_reply), sizeof(struct server_counter_reply), 0}},
+    PROCESS_OPERATIONS(PROTOCOL_ROW_OPERATION)};
+
+struct server serve_server;
+static struct process processes[PROCESSES_MAX];
+static uint32_t last_pid;
+
+static struct process *find(uint64_t pid) {
+    for (uint32_t i = 0; i < PROCESSES_MAX; i++)
+        if (pid != 0 && processes[i].pid == pid)
+            return &processes[i];
+    return NULL;
+}
+
+/* A new entry. NULL: all are taken. */
+static struct process *begin(uint32_t parent) {
+    for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
+        if (processes[i].pid != 0)
+            continue;
+        memset(&processes[i], 0, offsetof(struct process, staged));
+        processes[i].pid = ++last_pid;
+        processes[i].parent = parent;
+        processes[i].home_owner = (uint8_t)(4 * (i + 1)); /* of each four numbers three are used */
+        processes[i].image_owner = (uint8_t)(4 * (i + 1) + 2);
+        return &processes[i];
+    }
+    return NULL;
+}
+_Static_assert(4 * (PROCESSES_MAX + 1) <= 255, "owners are bytes");
+
+static void forget(struct process *process) { process->pid = 0; }
+
+static void answer_wait(struct process *parent, struct process *child) {
+    (void)server_answer(&serve_server, parent->answer, OPERATION_wait, OK, &child->end); /* it may be gone */
+    parent->answer = 0;
+    forget(child);
+}
+
+static void switch_off(const struct process_wait_reply *end) {
+    uint64_t status = end->end == PROCESS_EXITED ? end->value : 128 + end->value;
+    struct init_power_off_request request = {status & 0xff};
+    struct init_power_off_reply reply;
+    log_print("process_mini: process 1 has ended: switching off");
+    uint32_t failed = init_power_off(program_cap("init"), &request, &reply, NULL);
+    log_print("process_mini: can't switch off: %s", status_text(failed));
+}
+
+/* The children of whoever ends have nobody who waits for them: the ended ones go, process 1 stands in for the others. */
+static void make_orphans(const struct process *parent) {
+    for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
+        struct process *child = &processes[i];
+        if (child->pid == 0 || child->parent != parent->pid)
+            continue;
+        child->parent = 1;
+        child->orphan = true;
+        if (child->ended)
+            forget(child);
+    }
+}
+
+/* All that the process is made of goes at once; its entry waits for its parent. */
+static void end_process(struct process *process, const struct process_wait_reply *end) {
+    bool first = process->pid == 1;
+    process->end = *end;
+    process->end.pid = process->pid;
+    process->ended = true;
+    if (process->answer != 0)
+        server_forget(process->answer);
+    process->answer = 0;
+    process_destroy(process);
+    make_orphans(process);
+    struct process *parent = find(process->parent);
+    if (process->orphan)
+        forget(process);
+    else if (parent != NULL && parent->answer != 0 &&
+             (parent->wait_pid == PROCESS_ANY || parent->wait_pid == process->pid))
+        answer_wait(parent, process);
+    if (first)
+        switch_off(end);
+}
+
+/* ---- operations ---- */
+
+static uint32_t serve_stage(struct process *caller, const struct process_stage_request *request,
+                            struct process_stage_reply *reply) {
+    if (request->offset_bytes == 0)
+        caller->staged_bytes = 0;
+    if (request->offset_bytes != caller->staged_bytes)
+        return P_ARGUMENT;
+    if (request->length_bytes > PROCESS_STAGE_MAX - caller->staged_bytes)
+        return P_TOO_BIG;
+    memcpy(caller->staged + caller->staged_bytes, request->bytes, request->length_bytes);
+    caller->staged_bytes += request->length_bytes;
+    reply->staged_bytes = caller->staged_bytes;
+    return OK;
+}
+
+/* The path of a spawn or exec, with a zero behind it. One with a zero inside names no file. */
+static bool take_request(const char *path, uint64_t length_bytes, const struct process_strings *strings,
+                         struct launch_request *ret_request) {
+    memset(ret_request, 0, sizeof *ret_request);
+    memcpy(ret_request->path, path, length_bytes);
+    ret_request->strings = *strings;
+    return strlen(ret_request->path) == length_bytes;
+}
+
+static uint32_t spawn(struct process *caller, uint32_t parent, const struct launch_request *request, char *reason,
+                      uint64_t *ret_pid) {
+    struct process *child = begin(parent);
+    uint32_t status = child != NULL ? launch_spawn(caller, child, request, reason) : P_LIMIT;
+    caller->staged_bytes = 0;
+    if (status == OK)
+        *ret_pid = child->pid;
+    if (status != OK && child != NULL) {
+        process_destroy(child);
+        forget(child);
+    }
+    return status;
+}
+
+static uint32_t serve_spawn(struct server_call *call, struct process *caller,
+                            const struct process_spawn_request *request, struct process_spawn_reply *reply) {
+    struct launch_request launch;
+    if (!take_request(request->path, request->length_bytes, &request->strings, &launch))
+        return P_NOT_FOUND;
+    return spawn(caller, caller->pid, &launch, call->reason, &reply->pid);
+}
+
+static uint32_t serve_exec(struct server_call *call, struct process *caller,
+                           const struct process_exec_request *request) {
+    struct launch_request launch;
+    if (!take_request(request->path, request->length_bytes, &request->strings, &launch))
+        return P_NOT_FOUND;
+    uint32_t status = launch_exec(caller, &launch, call->reason);
+    caller->staged_bytes = 0;
+    return status == OK ? SERVER_DEFERRED : status; /* the program that called is gone */
+}
+
+static uint32_t serve_exit(struct process *caller, const struct process_exit_request *request) {
+    struct process_wait_reply end = {.end = PROCESS_EXITED, .value = request->code & 0xff};
+    end_process(caller, &end);
+    return SERVER_DEFERRED; /* nobody is there to answer */
+}
+
+static uint32_t serve_wait(struct process *caller, const struct process_wait_request *request,
+                           struct process_wait_reply *reply) {
+    bool found = false;
+    if (request->no_hang > 1)
+        return P_ARGUMENT;
+    for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
+        struct process *child = &processes[i];
+        if (child->pid == 0 || child->parent != caller->pid || child->orphan ||
+            (request->pid != PROCESS_ANY && request->pid != child->pid))
+            continue;
+        found = true;
+        if (!child->ended)
+            continue;
+        *reply = child->end;
+        forget(child);
+        return OK;
+    }
+    if (!found || request->no_hang == 1)
+        return found ? E_TIMEOUT : P_NO_CHILD;
+    if (caller->answer != 0)
+        return P_BUSY;
+    caller->wait_pid = request->pid;
+    caller->answer = server_defer();
+    return caller->answer != 0 ? SERVER_DEFERRED : P_LIMIT;
+}
+
+static uint32_t serve_get_pid(const struct process *caller, struct process_get_pid_reply *reply) {
+    *reply = (struct process_get_pid_reply){caller->pid, caller->parent};
+    return OK;
+}
+
+static uint32_t serve_list(const struct process_list_request *request, struct process_list_reply *reply) {
+    const struct process *best = NULL;
+    for (uint32_t i = 0; i < PROCESSES_MAX; i++)
+        if (processes[i].pid != 0 && processes[i].pid >= request->pid && (best == NULL || processes[i].pid < best->pid))
+            best = &processes[i];
+    if (best == NULL)
+        return P_END;
+    *reply = (struct process_list_reply){
+        .pid = best->pid,
+        .parent = best->parent,
+        .state = best->ended         ? PROCESS_ENDED
+                 : best->answer != 0 ? PROCESS_WAITING
+                                     : PROCESS_RUNNING,
+        .memory_pages = memory_count(best->home_owner) + memory_count(best->image_owner),
+    };
+    memcpy(reply->name, best->name, sizeof reply->name);
+    return OK;
+}
+
+static uint32_t dispatch(struct server_call *call, const void *request, void *reply) {
+    struct process *caller = find(call->badge);
+    if (caller == NULL || caller->ended)
+        return P_NO_PROCESS;
+    switch (call->operation) {
+    case OPERATION_stage:
+        return serve_stage(caller, request, reply);
+    case OPERATION_spawn:
+        return serve_spawn(call, caller, request, reply);
+    case OPERATION_exec:
+        return serve_exec(call, caller, request);
+    case OPERATION_exit:
+        return serve_exit(caller, request);
+    case OPERATION_wait:
+        return serve_wait(caller, request, reply);
+    case OPERATION_get_pid:
+        return serve_get_pid(caller, reply);
+    case OPERATION_list:
+        return serve_list(request, reply);
+    default:
+        return P_OPERATION;
+    }
+}
+
+const struct protocol serve_protocol = {"process", operations, sizeof operations / sizeof operations[0], dispatch};
+
+/* ---- what is no call ---- */
+
+static uint64_t signal_of(uint64_t fault_kind) {
+    switch ((enum fault_kind)fault_kind) {
+    case FAULT_INSTRUCTION:
+    case FAULT_SYSCALL:
+        return PROCESS_SIGILL;
+    case FAULT_DIVIDE:
+    case FAULT_FLOAT:
+        return PROCESS_SIGFPE;
+    case FAULT_BREAKPOINT:
+    case FAULT_STEP:
+        return PROCESS_SIGTRAP;
+    case FAULT_ALIGNMENT:
+        return PROCESS_SIGBUS;
+    case FAULT_PAGE:
+    case FAULT_PROTECTION:
+    case FAULT_OVERFLOW:
+        break;
+    }
+    return PROCESS_SIGSEGV;
+}
+
+void serve_fault(const struct server_event *event) {
+    struct fault_message fault;
+    struct process *process = find(event->badge & ~FAULT_BADGE);
+    fault_from_event(event, &fault);
+    if (process == NULL || process->ended)
+        return;
+    fault_log(process->name, &fault);
+    struct process_wait_reply end = {
+        .end = PROCESS_KILLED,
+        .value = signal_of(fault.kind),
+        .fault = fault.kind,
+        .address = fault.address,
+        .rip = fault.rip,
+    };
+    end_process(process, &end);
+}
+
+bool serve_first(struct process *origin, const char *path, uint64_t name_count) {
+    static char reason[PROTOCOL_REASON_MAX];
+    static struct launch_request request;
+    uint64_t pid;
+    (void)format_into(request.path, sizeof request.path, "%s", path);
+    request.strings = (struct process_strings){.argument_count = 1, .capability_count = name_count};
+    uint32_t status = spawn(origin, 0, &request, reason, &pid);
+    if (status != OK)
+        log_print("process_mini: starting %s: %s %s", path, status_text(status), reason);
+    return status == OK;
+}
