@@ -221,7 +221,7 @@ static bool ledger_holds(void) {
 
 static bool pool_holds(const struct pool *pool) {
     uint64_t unused = 0, total = 0;
-    for (const struct pool_chunk *chunk = pool->chunks; chunk != NULL; chunk = chunk->next) {
+    for (const struct pool_chunk *chunk = pool->chunks; chunk < pool->chunks + pool->chunk_count; chunk++) {
         total += chunk->frame_count;
         for (uint64_t i = 0; i < chunk->frame_count; i++) {
             uint64_t frame = chunk->first_frame + i;

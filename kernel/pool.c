@@ -62,10 +62,9 @@ struct pool *pool_make(uint64_t first_frame, uint64_t frame_count) {
     object_init(&pool->object, OBJECT_POOL, NULL, 0);
     list_append(&all_pools, &pool->object.in_pool);
     list_init(&pool->objects);
-    pool->first_chunk =
+    pool->chunks[0] =
         (struct pool_chunk){.first_frame = first_frame, .frame_count = frame_count, .used = 1, .cleared = 1};
-    pool->chunks = &pool->first_chunk;
-    pool->open = frame_count > 1 ? &pool->first_chunk : NULL;
+    pool->open = frame_count > 1 ? &pool->chunks[0] : NULL;
     pool->chunk_count = 1;
     pool->frame_count = frame_count;
     pool->free_frames = frame_count - 1;
@@ -77,13 +76,9 @@ struct pool *pool_make(uint64_t first_frame, uint64_t frame_count) {
 enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t frame_count) {
     if (pool->chunk_count == POOL_CHUNKS_MAX)
         return E_LIMIT;
-    struct pool_chunk *chunk = pool_take(pool, sizeof(struct pool_chunk));
-    if (chunk == NULL)
-        return E_MEMORY;
-    pool->chunk_count++;
-    *chunk = (struct pool_chunk){
-        .next = pool->chunks, .next_open = pool->open, .first_frame = first_frame, .frame_count = frame_count};
-    pool->chunks = pool->open = chunk;
+    struct pool_chunk *chunk = &pool->chunks[pool->chunk_count++];
+    *chunk = (struct pool_chunk){.next_open = pool->open, .first_frame = first_frame, .frame_count = frame_count};
+    pool->open = chunk;
     pool->frame_count += frame_count;
     pool->free_frames += frame_count;
     frame_set_type(first_frame, frame_count, FRAME_POOL, owner_of(pool));
@@ -299,18 +294,14 @@ void pool_give(struct pool *pool, void *memory, uint32_t bytes) {
     pool_give_run(pool, slab, 0);
 }
 
-/*
- * The note of a chunk is a piece of an older chunk and the newest chunk goes first, so a note outlives its chunk; the
- * first chunk's is in the header, whose frame goes last.
- */
+/* The newest chunk goes first, and the header's frame last. */
 bool pool_dissolve_step(struct pool *pool) {
     assert(list_is_empty(&pool->objects));
-    struct pool_chunk *chunk = pool->chunks;
-    struct pool_chunk *following = chunk->next;
+    struct pool_chunk *chunk = &pool->chunks[pool->chunk_count - 1];
     uint32_t budget = POOL_DISSOLVE_FRAMES;
     while (chunk->frame_count > 0 && budget-- > 0) {
         uint64_t frame = chunk->first_frame + --chunk->frame_count;
-        bool is_header = chunk == &pool->first_chunk && chunk->frame_count == 0;
+        bool is_header = pool->chunk_count == 1 && chunk->frame_count == 0;
         if (is_header)
             break;
         if (chunk->frame_count < chunk->used) /* the others hold nothing of the kernel's */
@@ -319,11 +310,11 @@ bool pool_dissolve_step(struct pool *pool) {
     }
     if (chunk->frame_count > 0)
         return false;
-    if (following != NULL) {
-        pool->chunks = following;
+    if (pool->chunk_count > 1) {
+        pool->chunk_count--;
         return false;
     }
-    uint64_t header_frame = pool->first_chunk.first_frame;
+    uint64_t header_frame = chunk->first_frame;
     list_remove(&pool->object.in_pool);
     memory_clear(pool, PAGE_BYTES);
     frame_set_type(header_frame, 1, FRAME_USER, 0);

@@ -2,7 +2,7 @@
  * Pools: kernel memory that a user paid for. Every object and page table comes from one.
  *
  *   struct pool  (in the first frame of the first chunk)
- *     chunks  -> chunk -> chunk            runs of frames as they were given; handed out front to back
+ *     chunks                               runs of frames as they were given; handed out front to back
  *     runs[k] -> free run of 2^k frames    what came back, joined with its buddy; zero but for the links at its start
  *     slabs[c] -> slab -> slab             frames cut into pieces of one size, those with a free piece
  *     objects                              everything that is alive in the pool
@@ -19,7 +19,6 @@
 #define POOL_PIECE_MIN 64U /* bytes; classes of 64, 128, ... 1024; above that, whole frames */
 
 struct pool_chunk {
-    struct pool_chunk *next;
     struct pool_chunk *next_open; /* of those with frames that were never handed out */
     uint64_t first_frame;
     uint64_t frame_count;
@@ -34,18 +33,18 @@ struct pool_slab;
 
 struct pool {
     struct object object;
-    struct pool_chunk first_chunk;
-    struct pool_chunk *chunks; /* newest first */
-    struct pool_chunk *open;
+    struct pool_chunk *open; /* chunks with frames that were never handed out, newest first */
     struct pool_run *runs[POOL_RUN_ORDERS];
     struct pool_slab *slabs[POOL_SLAB_CLASSES];
     struct list objects;
     uint64_t dying_count; /* of those, on the reaper's queue */
-    uint64_t chunk_count;
     uint64_t frame_count; /* all chunks */
     uint64_t free_frames; /* not handed out, in chunks and runs */
     uint64_t used_bytes;  /* runs and pieces handed out, without the pool's own bookkeeping */
+    uint64_t chunk_count;
+    struct pool_chunk chunks[POOL_CHUNKS_MAX]; /* in the order in which they came */
 };
+_Static_assert(sizeof(struct pool) <= PAGE_BYTES, "the header has a frame");
 
 /* Lock: kernel lock, for everything here. All memory handed out is zeroed. */
 
@@ -80,8 +79,7 @@ bool pool_has_frames(const struct pool *pool, uint64_t count);
 /* With -Dchecks, for tests: the request that is the so-manieth from now fails, once. 0: none. */
 extern uint64_t pool_refuse_at;
 
-/* Add frames, under the same conditions as pool_make. E_LIMIT: POOL_CHUNKS_MAX; E_MEMORY: the pool has no piece left to note
- * them in. */
+/* Add frames, under the same conditions as pool_make. E_LIMIT: POOL_CHUNKS_MAX. */
 MUST_USE enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t frame_count);
 
 /*

@@ -112,20 +112,6 @@ static void object_create_refused_a_table(void) {
     }
 }
 
-static struct result extend(const struct attempt *attempt) {
-    return sys_pool_extend(attempt->pool, world.region, attempt->argument, 4);
-}
-
-static void pool_extend_refused(void) {
-    cap_t pool = world_pool(4);
-    struct attempt attempt = {.call = extend, .pool = pool, .argument = world_frames(4)};
-    uint64_t bytes = sys_system_info(INFO_POOL_BYTES, pool).value;
-    refuse_each(&attempt, 2);
-    CHECK_VALUE(sys_system_info(INFO_POOL_BYTES, pool), bytes + 4 * PAGE_BYTES);
-    attempt.argument = world_frames(4);
-    refuse_each(&attempt, 1);
-}
-
 /* A pool itself lives in its own frames. */
 static struct result create_pool(const struct attempt *attempt) {
     return sys_pool_create(world.region, attempt->argument, 4, attempt->slot);
@@ -279,7 +265,7 @@ static void calls_that_take_nothing_are_not_refused(void) {
 
 SUITE(CASE(object_create_refused_an_endpoint), CASE(object_create_refused_a_notification),
       CASE(object_create_refused_a_thread), CASE(object_create_refused_a_space), CASE(object_create_refused_a_table),
-      CASE(pool_extend_refused), CASE(pool_create_asks_no_pool), CASE(space_map_refused),
+      CASE(pool_create_asks_no_pool), CASE(space_map_refused),
       CASE(space_map_refused_a_large_page), CASE(space_map_list_refused),
       CASE(space_unmap_refused_the_split_of_a_large_page), CASE(space_protect_refused_the_split_of_a_large_page),
       CASE(calls_that_take_nothing_are_not_refused));

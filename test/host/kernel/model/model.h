@@ -83,7 +83,7 @@ struct model_object {
             uint32_t bound;
         } notification;
         struct {
-            uint64_t frame_count, note_count;
+            uint64_t frame_count, part_count;
         } pool;
         struct {
             uint32_t page_count;

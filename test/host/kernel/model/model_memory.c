@@ -8,7 +8,6 @@
 #define MAP_RIGHTS (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 #define ENDPOINT_BYTES 128U
 #define NOTIFICATION_BYTES 256U
-#define NOTE_BYTES 64U
 
 static uint64_t first_of(uint32_t place) { return model.caps[place].data & 0xffffffff; }
 static uint64_t count_of(uint32_t place) { return model.caps[place].data >> 32; }
@@ -125,6 +124,7 @@ uint64_t model_pool_create(uint32_t self, const uint64_t *a, uint64_t *ret_value
         return status;
     model.created = model_add_object(OBJECT_POOL, 0);
     give_frames(model.created, first, a[2]);
+    model.objects[model.created].pool.part_count = 1;
     model_set_first(to, model.created, RIGHTS_ALL, 0);
     return OK;
 }
@@ -141,12 +141,12 @@ uint64_t model_pool_extend(uint32_t self, const uint64_t *a, uint64_t *ret_value
     uint64_t first, status = model_find(self, a[0], OBJECT_POOL, POOL_EXTEND, &place);
     if (status == OK)
         status = find_pool_frames(self, a[1], a[2], a[3], &first, ret_value);
-    if (status == OK && lacks(model.caps[place].object, 1, false))
-        status = E_MEMORY;
+    if (status == OK && model.objects[model.caps[place].object].pool.part_count == POOL_CHUNKS_MAX)
+        status = E_LIMIT;
     if (status != OK)
         return status;
     give_frames(model.caps[place].object, first, a[3]);
-    model.objects[model.caps[place].object].pool.note_count++;
+    model.objects[model.caps[place].object].pool.part_count++;
     return OK;
 }
 
@@ -344,7 +344,7 @@ static uint64_t bytes_of(const struct model_object *object) {
 }
 
 uint64_t model_pool_used(uint32_t pool) {
-    uint64_t bytes = model.objects[pool].pool.note_count * NOTE_BYTES;
+    uint64_t bytes = 0;
     for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
         if (model.objects[id].type != OBJECT_NONE && model.objects[id].payer == pool)
             bytes += bytes_of(&model.objects[id]);
@@ -354,7 +354,7 @@ uint64_t model_pool_used(uint32_t pool) {
 
 /* Each piece may lie in a frame of its own. */
 uint64_t model_pool_free_at_least(uint32_t pool) {
-    uint64_t frames = 1 + model.objects[pool].pool.note_count;
+    uint64_t frames = 1;
     for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
         if (model.objects[id].type != OBJECT_NONE && model.objects[id].payer == pool)
             frames += bytes_of(&model.objects[id]) / PAGE_BYTES + 2;
