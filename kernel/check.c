@@ -246,7 +246,8 @@ static bool pools_hold(void) {
 
 static bool kernel_half_holds(struct object *object) {
     struct audit_failure failure;
-    return arch_audit_root(CONTAINER_OF(object, struct space, object)->root, NULL, false, &failure) == AUDIT_OK;
+    const struct thread *self = arch_this_cpu()->current; /* what it needs is looked at when something is wrong */
+    return arch_audit_root(CONTAINER_OF(object, struct space, object)->root, self, false, &failure) == AUDIT_OK;
 }
 
 static bool user_half_holds(struct object *object) {

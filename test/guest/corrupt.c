@@ -21,6 +21,12 @@
 #define SOMEWHERE 0x300000000000ULL
 #define FLIPS (CONTROL_FLIP_FRAME + 1)
 
+/* kernel/arch/x86_64/layout.h, which no program may include. */
+#define KERNEL_HALF 0xffff800000000000ULL
+#define KERNEL_IMAGE_BASE 0xffffffff80000000ULL
+#define UNNEEDED 0xffffc00000000000ULL /* between RAM's window and the devices' */
+#define IMAGE_PAGES_MAX 512U           /* one table; the image is smaller */
+
 #define ENTRY_PRESENT (1ULL << 0)
 #define ENTRY_WRITE (1ULL << 1)
 #define ENTRY_USER (1ULL << 2)
@@ -258,32 +264,93 @@ static void space_audit_names_what_is_wrong(void) {
     }
 }
 
+/* One bit at any address. */
+static void flip_at(const struct bench *bench, uaddr_t at, uint64_t level, enum control_flip flip) {
+    struct control_corrupt what = {.space = bench->space,
+                                   .thread = bench->worker.thread,
+                                   .check = AUDIT_WRITE_EXECUTE, /* the only one that has no address of its own */
+                                   .level = level,
+                                   .flip = flip,
+                                   .at = at};
+    memcpy(program.message->data, &what, sizeof(what));
+    CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
+}
+
+/* Entries that nothing needs must be the sealed ones all the same. */
+static void thread_handover_audits_entries_that_nobody_needs(void) {
+    struct bench bench;
+    bench_init(&bench);
+    for (uint32_t flip = 0; flip < FLIPS; flip++) {
+        test_row(flip_name[flip]);
+        make_space(&bench);
+        flip_at(&bench, UNNEEDED, LEVELS, (enum control_flip)flip);
+        struct audit_failure failure = refusal(&bench, HANDOVER_CHECK_ONLY);
+        CHECK_EQUAL(failure.check, flip == CONTROL_FLIP_USER ? AUDIT_USER_BIT : AUDIT_KERNEL_HALF);
+        CHECK_EQUAL(failure.level, LEVELS);
+        CHECK_EQUAL(failure.address, UNNEEDED - KERNEL_HALF);
+        check_still_runs(&bench);
+        drop_space(&bench);
+    }
+    test_row(NULL);
+}
+
+/* A bit flipped back: the tables on the way say what the sealed ones say, and are others. */
+static void thread_handover_audits_copies_of_tables(void) {
+    struct bench bench;
+    bench_init(&bench);
+    make_space(&bench);
+    for (uint32_t i = 0; i < 2; i++)
+        CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 1, CONTROL_FLIP_PRESENT), OK);
+    struct audit_failure failure = refusal(&bench, HANDOVER_CHECK_ONLY);
+    CHECK_EQUAL(failure.check, AUDIT_KERNEL_HALF);
+    CHECK_EQUAL(failure.level, LEVELS);
+    CHECK_EQUAL(sys_system_info(INFO_CHECK, 0).value, INVARIANT_KERNEL_HALF);
+    check_still_runs(&bench);
+    drop_space(&bench);
+}
+
+/* The kernel's image is in one piece, and each page of it is looked at, wherever a part of the audit ends. */
+static void thread_handover_audits_each_page_of_the_kernel(void) {
+    struct bench bench;
+    uint64_t named = 0, edges = 0;
+    bool was_named = false;
+    test_limit_ms(60000);
+    bench_init(&bench);
+    for (uint64_t page = 0; page < IMAGE_PAGES_MAX; page++) {
+        make_space(&bench);
+        flip_at(&bench, KERNEL_IMAGE_BASE + page * PAGE_BYTES, 1, CONTROL_FLIP_PRESENT);
+        bool is_named = refusal(&bench, HANDOVER_CHECK_ONLY).check != AUDIT_KERNEL_HALF;
+        drop_space(&bench);
+        named += is_named;
+        edges += is_named != was_named;
+        was_named = is_named;
+    }
+    CHECK(named > 16);
+    CHECK_EQUAL(edges, 2); /* where it begins, and where it ends */
+    CHECK(!was_named);
+    test_note("%lu pages", named);
+}
+
 /* No call makes a page that is writable and executable, so a bit is flipped of one that is writable. */
 static void thread_handover_audits_write_execute(void) {
     struct bench bench;
     bench_init(&bench);
-    for (uint32_t large = 0; large < 2; large++) {
-        uaddr_t at = SOMEWHERE + 7 * PAGE_BYTES;
+    for (uint32_t row = 0; row < 4; row++) { /* neighbours, as the audit goes on behind each */
+        bool large = row % 2 != 0;
+        uaddr_t start = SOMEWHERE + row / 2 * MAP_PAGES_MAX * PAGE_BYTES, at = start + 7 * PAGE_BYTES;
         make_space(&bench);
         if (large)
-            CHECK_STATUS(sys_space_map(bench.space, hook_large_memory(1), 0, MAP_PAGES_MAX, SOMEWHERE, READ_WRITE), OK);
+            CHECK_STATUS(sys_space_map(bench.space, hook_large_memory(1), 0, MAP_PAGES_MAX, start, READ_WRITE), OK);
         else
             CHECK_STATUS(sys_space_map(bench.space, world_memory(1), 0, 1, at, READ_WRITE), OK);
-        struct control_corrupt what = {.space = bench.space,
-                                       .thread = bench.worker.thread,
-                                       .check = AUDIT_WRITE_EXECUTE,
-                                       .level = large ? 2 : 1,
-                                       .flip = CONTROL_FLIP_NO_EXECUTE,
-                                       .at = at};
-        memcpy(program.message->data, &what, sizeof(what));
-        CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
+        flip_at(&bench, at, large ? 2 : 1, CONTROL_FLIP_NO_EXECUTE);
         struct result invariants = sys_system_info(INFO_CHECK, 0);
         CHECK_STATUS(invariants, E_STATE);
         CHECK_EQUAL(invariants.value, INVARIANT_WRITE_EXECUTE);
         struct audit_failure failure = refusal(&bench, HANDOVER_CHECK_ONLY);
         CHECK_EQUAL(failure.check, AUDIT_WRITE_EXECUTE);
-        CHECK_EQUAL(failure.level, what.level);
-        CHECK_EQUAL(failure.address, large ? SOMEWHERE : at);
+        CHECK_EQUAL(failure.level, large ? 2 : 1);
+        CHECK_EQUAL(failure.address, large ? start : at);
         CHECK_EQUAL(failure.entry & (ENTRY_WRITE | ENTRY_NO_EXECUTE | ENTRY_ADDRESS), ENTRY_WRITE);
         struct result audited = world_audit(bench.space);
         CHECK_STATUS(audited, E_AUDIT);
@@ -291,6 +358,22 @@ static void thread_handover_audits_write_execute(void) {
         check_still_runs(&bench);
         drop_space(&bench);
     }
+}
+
+/* The hook asks for a message page; this worker has none. */
+static void corrupt_without_message_page(struct worker_view *view) {
+    view->out[0] =
+        sys_system_control(INIT_CAP_PORTS, CONTROL_TEST, CONTROL_TEST_ARGUMENT(CONTROL_TEST_CORRUPT, 0)).status;
+}
+
+static void corrupt_refuses_callers_without_message_page(void) {
+    struct worker worker;
+    struct thread_config config = {0};
+    worker_make(&worker, (struct worker_plan){.code = corrupt_without_message_page});
+    CHECK_STATUS(worker_configure(worker.thread, &config, THREAD_MESSAGE_PAGE), OK);
+    worker_resume(&worker);
+    worker_join(&worker);
+    CHECK_STATUS(worker.view->out[0], E_STATE);
 }
 
 /* The hook itself: what it refuses. */
@@ -304,7 +387,18 @@ static void corrupt_refuses_what_it_does_not_know(void) {
     CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 5, CONTROL_FLIP_PRESENT), E_ARG);
     CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 1, (enum control_flip)FLIPS), E_ARG);
     CHECK_STATUS(worker_handover(bench.worker.thread, bench.space, &bench.entry, HANDOVER_CHECK_ONLY), OK);
+    struct bench wrong = bench;
+    wrong.space = world_slot();
+    CHECK_STATUS(corrupt(&wrong, AUDIT_GDT, 1, CONTROL_FLIP_PRESENT), E_CAP);
+    wrong.space = bench.worker.thread;
+    CHECK_STATUS(corrupt(&wrong, AUDIT_GDT, 1, CONTROL_FLIP_PRESENT), E_TYPE);
+    wrong.space = world_copy(bench.space, SPACE_QUERY, 0);
+    CHECK_STATUS(corrupt(&wrong, AUDIT_GDT, 1, CONTROL_FLIP_PRESENT), E_RIGHTS);
     drop_space(&bench);
+    cap_t pool = world_pool(3); /* itself, a piece for the space, its root */
+    wrong.space = world_slot();
+    CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, wrong.space), OK);
+    CHECK_STATUS(corrupt(&wrong, AUDIT_GDT, 1, CONTROL_FLIP_PRESENT), E_MEMORY);
 }
 
 SUITE(CASE(thread_handover_audits_kernel_text), CASE(thread_handover_audits_kernel_data),
@@ -312,7 +406,9 @@ SUITE(CASE(thread_handover_audits_kernel_text), CASE(thread_handover_audits_kern
       CASE(thread_handover_audits_gates), CASE(thread_handover_audits_tss), CASE(thread_handover_audits_rsp0),
       CASE(thread_handover_audits_ist), CASE(thread_handover_audits_cpu_area), CASE(thread_handover_audits_apic),
       CASE(thread_handover_audits_direct_map), CASE(thread_handover_audits_message_page),
-      CASE(thread_handover_audits_write_execute), CASE(handover_refuses_missing_gdt_and_tss),
-      CASE(handover_refuses_missing_handlers), CASE(handover_refuses_stack_in_the_wrong_table),
-      CASE(handover_refuses_missing_kernel_text_or_data), CASE(space_audit_names_what_is_wrong),
-      CASE(corrupt_refuses_what_it_does_not_know));
+      CASE(thread_handover_audits_write_execute), CASE(thread_handover_audits_entries_that_nobody_needs),
+      CASE(thread_handover_audits_copies_of_tables), CASE(thread_handover_audits_each_page_of_the_kernel),
+      CASE(handover_refuses_missing_gdt_and_tss), CASE(handover_refuses_missing_handlers),
+      CASE(handover_refuses_stack_in_the_wrong_table), CASE(handover_refuses_missing_kernel_text_or_data),
+      CASE(space_audit_names_what_is_wrong), CASE(corrupt_refuses_what_it_does_not_know),
+      CASE(corrupt_refuses_callers_without_message_page));

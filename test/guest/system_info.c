@@ -60,5 +60,12 @@ static void system_info_checks_the_kernel_half(void) {
     }
 }
 
+/* The kernel that users boot has no hooks: it checks nothing, and nothing in it can be provoked. */
+static void system_control_has_hooks_with_checks_only(void) {
+    CHECK_STATUS(hook_test(CONTROL_TEST_REFUSE, 0), test_checks_built() ? OK : E_CALL);
+    CHECK_STATUS(hook_test(CONTROL_TEST_COUNT, 0), test_checks_built() ? E_ARG : E_CALL);
+    CHECK_STATUS(sys_system_info(INFO_CHECK, 0), test_checks_built() ? OK : E_CALL);
+}
+
 SUITE(CASE(system_info_refuses_unknown_topics), CASE(system_info_refuses_unknown_cpus), CASE(log_write_refuses_lengths),
-      CASE(system_info_checks_the_kernel_half));
+      CASE(system_info_checks_the_kernel_half), CASE(system_control_has_hooks_with_checks_only));
