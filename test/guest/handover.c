@@ -275,8 +275,20 @@ static void thread_handover_of_a_caller(void) {
     CHECK_EQUAL(worker.view->out[CALL_ENDED_NS], 0);
 }
 
+/* While depths are to be corrected in the list of the space that is left or the one that is entered, the call takes longer. */
+static void thread_handover_while_depths_are_corrected(void) {
+    struct worker worker;
+    worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
+    struct thread_registers entry = worker_entry_state(&worker, role_nothing);
+    cap_t left = world_orphans(worker.space), entered = world_copy(INIT_CAP_SPACE, RIGHTS_ALL, 0);
+    CHECK_STATUS(worker_handover(worker.thread, entered, &entry, 0), OK);
+    CHECK_STATUS(worker_handover(worker.thread, world_orphans(left), &entry, HANDOVER_RESUME), OK);
+    worker_join(&worker);
+}
+
 SUITE(CASE(thread_handover_audits_the_entry), CASE(thread_handover_audits_the_stack),
       CASE(thread_handover_audits_the_entry_state), CASE(thread_handover_audits_the_bindings),
       CASE(thread_handover_accepts_absent_pages_for_a_pager), CASE(thread_handover_refuses_flags),
       CASE(thread_handover_sets_all_registers), CASE(thread_handover_of_a_thread_in_each_state),
-      CASE(thread_handover_of_oneself), CASE(thread_handover_of_oneself_that_fails), CASE(thread_handover_of_a_caller));
+      CASE(thread_handover_of_oneself), CASE(thread_handover_of_oneself_that_fails), CASE(thread_handover_of_a_caller),
+      CASE(thread_handover_while_depths_are_corrected));

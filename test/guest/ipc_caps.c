@@ -264,17 +264,6 @@ static void ep_reply_refuses_to_send_a_reply(void) {
 
 /* ---- lists with depths to correct ---- */
 
-#define ORPHANS 60U /* more than the kernel corrects in one go */
-
-/* Copies whose parent is deleted: their depths are to be corrected. The first of them. */
-static cap_t make_orphans(cap_t object) {
-    cap_t parent = world_copy(object, RIGHTS_ALL, 0), orphans = world_slots(ORPHANS);
-    for (uint32_t i = 0; i < ORPHANS; i++)
-        CHECK_STATUS(sys_cap_copy(0, orphans + i, parent, RIGHTS_ALL, 0), OK);
-    CHECK_STATUS(sys_cap_delete(0, parent), OK);
-    return orphans;
-}
-
 /* Send caps[1] to caps[0] until that is not E_BUSY: out[0] = tries in vain, out[1] = the last status. */
 static void send_until_done(struct worker_view *view) {
     struct message message = {.info = CAPS_INFO(1)};
@@ -297,14 +286,14 @@ static void ep_call_is_tried_again_while_depths_are_corrected(void) {
         worker_make(&client, (struct worker_plan){.code = send_until_done});
         client.view->caps[0] = endpoint;
         if (queued == 0)
-            client.view->caps[1] = make_orphans(notification);
+            client.view->caps[1] = world_orphans(notification);
         else
             client.view->caps[1] = world_copy(notification, RIGHTS_ALL, 0);
         worker_resume(&client);
         if (queued == 1) { /* the parent of what it sends goes while it waits in the queue */
             CHECK(worker_await(&client, THREAD_IN_CALL));
             CHECK_STATUS(sys_cap_delete(0, client.view->caps[1]), OK);
-            CHECK_STATUS(sys_cap_move(0, client.view->caps[1], make_orphans(notification)), OK);
+            CHECK_STATUS(sys_cap_move(0, client.view->caps[1], world_orphans(notification)), OK);
         }
         uint64_t before = capabilities();
         CHECK_STATUS(take(endpoint, &message), OK);
@@ -314,7 +303,7 @@ static void ep_call_is_tried_again_while_depths_are_corrected(void) {
         answer(0);
         worker_join(&client);
         CHECK_STATUS(client.view->out[1], OK);
-        CHECK(client.view->out[0] > 1 && client.view->out[0] < ORPHANS);
+        CHECK(client.view->out[0] > 1 && client.view->out[0] < WORLD_ORPHANS);
     }
 }
 
@@ -326,12 +315,12 @@ static void ep_reply_is_tried_again_while_depths_are_corrected(void) {
     role_start_call(&client, (struct worker_plan){.own_table = true}, endpoint, 0);
     CHECK_STATUS(take(endpoint, &message), OK);
     client.message->receive_caps[0] = 9;
-    program.message->send_caps[0] = make_orphans(notification);
+    program.message->send_caps[0] = world_orphans(notification);
     message.info = CAPS_INFO(1);
-    for (; status == E_BUSY && tries < ORPHANS; tries++)
+    for (; status == E_BUSY && tries < WORLD_ORPHANS; tries++)
         status = ep_reply(0, &message);
     CHECK_STATUS(status, OK);
-    CHECK(tries > 2 && tries < ORPHANS);
+    CHECK(tries > 2 && tries < WORLD_ORPHANS);
     worker_join(&client);
     CHECK_STATUS(client.view->out[CALL_STATUS], OK);
     CHECK_STATUS(sys_cap_copy(client.table, 9, notification, RIGHTS_ALL, 0), E_EXISTS);

@@ -345,10 +345,71 @@ static void cap_delete_of_the_own_pool(void) {
     CHECK_EQUAL(kernel_frames(), before - 32);
 }
 
+/* ... nor does the one whose space was in it as well: the CPU waits, and clears what is left, in no program's space. */
+static void cap_delete_of_the_own_pool_and_space(void) {
+    enum { PAGES = 64, SPACES = 16 };
+    struct worker worker;
+    cap_t pool = world_pool(PAGES), scratch = world.pool, spaces = world_slots(SPACES);
+    world.pool = pool;
+    worker_make(&worker, (struct worker_plan){.code = delete_own_pool, .own_space = true, .own_table = true});
+    world.pool = scratch;
+    for (uint64_t i = 0; i < SPACES; i++)
+        CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, spaces + i), OK);
+    CHECK_STATUS(sys_cap_move(worker.table, 1, pool), OK); /* the only one */
+    worker.view->caps[0] = 1;
+    uint64_t before = kernel_frames();
+    worker_resume(&worker);
+    worker_let_run(20000000);
+    CHECK_EQUAL(worker.view->out[0], 1);
+    CHECK_STATUS(sys_thread_read(worker.thread), E_CAP);
+    CHECK_EQUAL(kernel_frames(), before - PAGES);
+}
+
+#define FLAG_DIRECTION 0x400ULL
+
+/*
+ * The end of a pool whose deleter was stopped half way goes on while the CPU has nothing else to do. Here that begins
+ * behind the fault of a thread that counts downwards; the kernel clears upwards all the same.
+ */
+static void cap_delete_of_a_pool_goes_on_behind_a_fault(void) {
+    enum { PAGES = 400 };
+    struct worker deleter, faulting;
+    struct fault_message fault;
+    cap_t memory = world_memory(PAGES), pool = world_slot(), slots = world_slots(PAGES);
+    CHECK_STATUS(sys_pool_create(memory, 0, PAGES, pool), OK);
+    CHECK(exhaust(pool, OBJECT_SPACE, 0, slots) > PAGES / 2);
+    worker_make(&deleter, (struct worker_plan){.code = delete_own_pool});
+    deleter.view->caps[0] = pool;
+    worker_make(&faulting, (struct worker_plan){.code = role_nothing});
+    struct thread_registers registers = worker_entry_state(&faulting, role_nothing);
+    registers.rip = 0x5000000000; /* nothing is there */
+    registers.rflags = FLAG_DIRECTION;
+    CHECK_STATUS(worker_write(faulting.thread, &registers), OK);
+    worker_resume(&deleter);
+    worker_let_run(50000);
+    CHECK_STATUS(sys_thread_suspend(deleter.thread), OK);
+    uint64_t before = kernel_frames();
+    worker_resume(&faulting);
+    worker_let_run(20000000);
+    CHECK(kernel_frames() < before); /* there was something left to do, and it was done */
+    CHECK_STATUS(sys_thread_resume(deleter.thread), OK);
+    if (worker_fault(&faulting, &fault)) {
+        CHECK_EQUAL(fault.address, registers.rip);
+        CHECK_STATUS(sys_cap_delete(0, 0), OK);
+    }
+    worker_join(&deleter);
+    const volatile uint64_t *pages = world_map(memory, PAGES);
+    uint64_t dirty = 0;
+    for (uint64_t i = 0; i < PAGES * 512; i++)
+        dirty += pages[i] != 0;
+    CHECK_EQUAL(dirty, 0);
+}
+
 SUITE(CASE(pool_create_takes_frames), CASE(pool_create_refuses_ranges), CASE(pool_calls_refuse_wrong_capabilities),
       CASE(pool_extend_refuses_ranges), CASE(pool_create_excludes_other_uses),
       CASE(cap_delete_of_a_pool_clears_its_frames), CASE(object_create_until_the_pool_is_empty),
       CASE(object_create_mixed_until_the_pool_is_empty), CASE(object_create_of_each_type_in_every_order),
       CASE(object_create_in_one_pool_takes_nothing_from_another), CASE(object_create_refuses_types_and_arguments),
       CASE(pool_extend_makes_room), CASE(pool_extend_has_a_limit), CASE(cap_delete_of_a_pool_with_everything_alive),
-      CASE(cap_delete_of_the_own_pool));
+      CASE(cap_delete_of_the_own_pool), CASE(cap_delete_of_the_own_pool_and_space),
+      CASE(cap_delete_of_a_pool_goes_on_behind_a_fault));

@@ -55,6 +55,14 @@ static void port_read_in_all_widths(void) {
     CHECK_VALUE(sys_port_read(INIT_CAP_PORTS, 0xcff, 1), whole >> 24);
 }
 
+/* Two ports in one write: the index is the low byte, the value the high one. */
+static void port_write_of_16_bits_reaches_both_ports(void) {
+    for (uint64_t value = 0; value < 256; value += 51) {
+        CHECK_STATUS(sys_port_write(INIT_CAP_PORTS, RTC_INDEX, 2, 0xffff0000 | value << 8 | RTC_SCRATCH), OK);
+        CHECK_EQUAL(rtc_read(RTC_SCRATCH), value);
+    }
+}
+
 static void port_read_refuses_ports_outside_the_range(void) {
     cap_t ports = world_copy(INIT_CAP_PORTS, RIGHTS_ALL, RANGE(RTC_INDEX, 4));
     const struct {
@@ -230,7 +238,8 @@ static void irq_bind_refuses_arguments(void) {
 }
 
 SUITE(CASE(port_write_reaches_the_device), CASE(port_read_in_all_widths),
-      CASE(port_read_refuses_ports_outside_the_range), CASE(port_read_of_each_port_needs_its_capability),
-      CASE(device_calls_refuse_wrong_capabilities), CASE(system_control_needs_all_ports),
-      CASE(irq_bind_raises_the_bits), CASE(irq_ack_needs_a_bound_line), CASE(irq_bind_replaces_what_was_bound),
-      CASE(irq_bind_ends_with_the_notification), CASE(irq_bind_refuses_arguments));
+      CASE(port_write_of_16_bits_reaches_both_ports), CASE(port_read_refuses_ports_outside_the_range),
+      CASE(port_read_of_each_port_needs_its_capability), CASE(device_calls_refuse_wrong_capabilities),
+      CASE(system_control_needs_all_ports), CASE(irq_bind_raises_the_bits), CASE(irq_ack_needs_a_bound_line),
+      CASE(irq_bind_replaces_what_was_bound), CASE(irq_bind_ends_with_the_notification),
+      CASE(irq_bind_refuses_arguments));

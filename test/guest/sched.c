@@ -159,6 +159,55 @@ static void ep_call_switches_to_the_server_and_back(void) {
     CHECK(switches <= 2 * CALLS + 8);
 }
 
+/* Wait at caps[0] for one call, take a turn, and answer. */
+static void take_turn_when_called(struct worker_view *view) {
+    struct message message;
+    uint64_t badge;
+    if (ep_wait(view->caps[0], DEADLINE_NEVER, &message, &badge) != OK)
+        return;
+    take_turn(view);
+    view->out[1] = ep_reply(0, &message);
+}
+
+/* A call to a lower server is no way past those between the two: they run first. */
+static void ep_call_to_a_lower_server_lets_those_between_run_first(void) {
+    struct worker client, server, between;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    turn = 0;
+    role_start_wait(&server, (struct worker_plan){.priority = 5}, take_turn_when_called, endpoint);
+    CHECK(worker_await(&server, THREAD_IN_WAIT));
+    worker_start(&between, (struct worker_plan){.code = take_turn, .priority = 7});
+    role_start_call(&client, (struct worker_plan){.priority = 9}, endpoint, MESSAGE_INFO(1, 0, 0));
+    worker_join(&client);
+    worker_join(&between);
+    worker_join(&server);
+    CHECK_STATUS(client.view->out[CALL_STATUS], OK);
+    CHECK_EQUAL(between.view->out[0], 1);
+    CHECK_EQUAL(server.view->out[0], 2);
+}
+
+/* Wait at caps[0] for one call, and never answer. */
+static void spin_when_called(struct worker_view *view) {
+    struct message message;
+    uint64_t badge;
+    if (ep_wait(view->caps[0], DEADLINE_NEVER, &message, &badge) == OK)
+        role_spin(view);
+}
+
+/* The turn of a server that a higher client has called ends as any other, though no timer ran for the client's own. */
+static void ep_call_to_a_lower_server_leaves_its_equals_their_turn(void) {
+    struct worker client, server, equal;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    role_start_wait(&server, (struct worker_plan){.priority = 5}, spin_when_called, endpoint);
+    CHECK(worker_await(&server, THREAD_IN_WAIT));
+    worker_start(&equal, (struct worker_plan){.code = role_spin, .priority = 5});
+    role_start_call(&client, (struct worker_plan){.priority = 9}, endpoint, MESSAGE_INFO(1, 0, 0));
+    worker_let_run(4 * SLICE_NS);
+    CHECK_EQUAL(worker_read(client.thread).run_state, THREAD_IN_CALL);
+    CHECK(server.view->out[0] > 0);
+    CHECK(equal.view->out[0] > 0);
+}
+
 /* With nothing to run the CPU idles, and the clock wakes it. */
 static void signal_wait_idles(void) {
     uint64_t own_ns = worker_read(INIT_CAP_THREAD).cpu_time_ns, start_ns = world_now();
@@ -183,4 +232,6 @@ SUITE(CASE(thread_configure_priority_decides_who_runs_first), CASE(thread_config
       CASE(thread_configure_priority_starves_the_lower), CASE(thread_resume_of_equals_shares_the_cpu),
       CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves), CASE(thread_resume_of_one_needs_no_ticks),
       CASE(signal_wait_preempts_the_lower_when_it_ends), CASE(ep_call_switches_to_the_server_and_back),
-      CASE(signal_wait_idles), CASE(thread_configure_cpu));
+      CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
+      CASE(ep_call_to_a_lower_server_leaves_its_equals_their_turn), CASE(signal_wait_idles),
+      CASE(thread_configure_cpu));

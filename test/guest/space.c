@@ -203,6 +203,34 @@ static void space_map_list_maps_none_on_an_error(void) {
     }
 }
 
+/* Runs of one list may not overlap each other either, by as little as a page. */
+static void space_map_list_refuses_runs_that_overlap(void) {
+    cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(4);
+    uint64_t frames = mapped_frames();
+    const struct {
+        uaddr_t at;
+        uint64_t page_count, status;
+    } rows[] = {{SOMEWHERE + 3 * PAGE_BYTES, 2, E_EXISTS},
+                {SOMEWHERE - PAGE_BYTES, 2, E_EXISTS},
+                {SOMEWHERE + PAGE_BYTES, 2, E_EXISTS},
+                {SOMEWHERE - PAGE_BYTES, 1, OK},
+                {SOMEWHERE + 4 * PAGE_BYTES, 1, OK}};
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct map_run runs[MAP_RUNS_MAX];
+        runs[0] = (struct map_run){memory, 0, 4, SOMEWHERE, MEMORY_READ};
+        runs[1] = (struct map_run){memory, 0, 1, SOMEWHERE + (1 << 30), MEMORY_READ};
+        runs[2] = (struct map_run){memory, 0, rows[i].page_count, rows[i].at, MEMORY_READ};
+        struct result result = map_list(space, runs, 3);
+        CHECK_STATUS(result, rows[i].status);
+        CHECK_EQUAL(result.value, rows[i].status == OK ? 0 : 2);
+        uint64_t there = rows[i].status == OK ? 1 : 0;
+        CHECK_VALUE(sys_space_unmap(space, SOMEWHERE, 4), 4 * there);
+        CHECK_VALUE(sys_space_unmap(space, SOMEWHERE + (1 << 30), 1), there);
+        CHECK_VALUE(sys_space_unmap(space, rows[i].at, 1), there);
+        CHECK_EQUAL(mapped_frames(), frames);
+    }
+}
+
 static void space_map_list_refuses_counts(void) {
     cap_t space = world_create(OBJECT_SPACE, 0);
     CHECK_STATUS(sys_space_map_list(space, 0), E_ARG);
@@ -371,8 +399,9 @@ SUITE(CASE(space_map_shows_the_frames), CASE(space_map_takes_the_offset), CASE(s
       CASE(space_map_refuses_addresses), CASE(space_map_refuses_flags),
       CASE(space_map_refuses_ranges_outside_the_memory), CASE(space_map_refuses_occupied_pages),
       CASE(space_calls_refuse_wrong_capabilities), CASE(space_map_list_maps_all),
-      CASE(space_map_list_maps_none_on_an_error), CASE(space_map_list_refuses_counts),
-      CASE(space_unmap_counts_what_was_there), CASE(space_unmap_takes_effect_at_once),
-      CASE(space_unmap_of_many_takes_effect_at_once), CASE(space_unmap_hides_the_next_owner_of_a_frame),
-      CASE(space_protect_changes_what_is_allowed), CASE(space_protect_takes_effect_at_once),
-      CASE(space_protect_is_limited_by_the_memory), CASE(space_protect_changes_nothing_on_an_error));
+      CASE(space_map_list_maps_none_on_an_error), CASE(space_map_list_refuses_runs_that_overlap),
+      CASE(space_map_list_refuses_counts), CASE(space_unmap_counts_what_was_there),
+      CASE(space_unmap_takes_effect_at_once), CASE(space_unmap_of_many_takes_effect_at_once),
+      CASE(space_unmap_hides_the_next_owner_of_a_frame), CASE(space_protect_changes_what_is_allowed),
+      CASE(space_protect_takes_effect_at_once), CASE(space_protect_is_limited_by_the_memory),
+      CASE(space_protect_changes_nothing_on_an_error));

@@ -14,6 +14,7 @@
 #define SHORT_NS 3000000ULL
 #define FLAGS_USER 0x240dd5ULL /* CF PF AF ZF SF TF DF OF AC ID */
 #define FLAG_TRAP 0x100ULL
+#define FLAG_DIRECTION 0x400ULL
 #define FLAG_RESUME 0x10000ULL
 #define FLAGS_FIXED 0x202ULL /* IF and the bit that is always 1 */
 
@@ -420,6 +421,62 @@ static void thread_write_sets_the_fs_base(void) {
     }
 }
 
+/* ... and who has none has none, right after one who has. */
+static void thread_write_without_an_fs_base(void) {
+    struct worker with, without;
+    struct fault_message fault;
+    worker_make(&with, (struct worker_plan){.code = read_fs});
+    struct thread_registers registers = worker_entry_state(&with, read_fs);
+    registers.fs_base = (uaddr_t)with.view->in;
+    CHECK_STATUS(worker_write(with.thread, &registers), OK);
+    worker_resume(&with);
+    worker_start(&without, (struct worker_plan){.code = read_fs});
+    if (worker_fault(&without, &fault)) {
+        CHECK_EQUAL(fault.kind, FAULT_PAGE);
+        CHECK_EQUAL(fault.address, 0);
+        CHECK_STATUS(sys_cap_delete(0, 0), OK);
+    }
+    CHECK_STATUS(sys_thread_suspend(with.thread), OK);
+}
+
+#define MOVED_BYTES 512U
+
+/* A call that moves and clears memory, with the direction flag set, and in[0] = 1 also single steps. */
+static void call_with_flags(struct worker_view *view) {
+    struct raw_registers registers = {.rax = SYS_memory_copy,
+                                      .rdi = view->caps[0],
+                                      .rsi = MOVED_BYTES,
+                                      .rdx = view->caps[0],
+                                      .r10 = 2 * MOVED_BYTES,
+                                      .r8 = MOVED_BYTES,
+                                      .rflags = view->in[0]};
+    raw_syscall(&registers);
+    view->out[0] = registers.rax;
+}
+
+/* The kernel works upwards and without stops, whichever way its caller does. */
+static void memory_copy_with_the_callers_flags(void) {
+    static const uint64_t flags[] = {FLAGS_FIXED, FLAGS_FIXED | FLAG_DIRECTION};
+    for (uint32_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        struct worker worker;
+        cap_t memory = world_memory(1);
+        volatile uint8_t *page = world_map(memory, 1);
+        for (uint32_t k = 0; k < 4 * MOVED_BYTES; k++)
+            page[k] = (uint8_t)(k / MOVED_BYTES);
+        worker_make(&worker, (struct worker_plan){.code = call_with_flags});
+        worker.view->caps[0] = memory;
+        worker.view->in[0] = flags[i];
+        worker_resume(&worker);
+        worker_join(&worker);
+        CHECK_STATUS(worker.view->out[0], OK);
+        for (uint32_t k = 0; k < 4 * MOVED_BYTES; k++) {
+            uint32_t part = k / MOVED_BYTES;
+            if (!CHECK_EQUAL(page[k], part == 1 ? 2 : part))
+                return;
+        }
+    }
+}
+
 SUITE(CASE(thread_configure_refuses_each_field), CASE(thread_configure_applies_all_or_nothing),
       CASE(thread_calls_refuse_wrong_capabilities), CASE(thread_calls_need_a_message_page),
       CASE(thread_resume_refuses_what_cannot_run), CASE(thread_suspend_of_a_ready_thread),
@@ -427,4 +484,5 @@ SUITE(CASE(thread_configure_refuses_each_field), CASE(thread_configure_applies_a
       CASE(thread_suspend_of_a_thread_in_a_fault), CASE(thread_read_tells_state_and_time),
       CASE(thread_write_sets_all_registers), CASE(thread_write_refuses_addresses), CASE(thread_write_sanitises_flags),
       CASE(thread_write_fuzzed), CASE(thread_write_refuses_threads_that_run_or_wait),
-      CASE(thread_write_sets_the_fs_base));
+      CASE(thread_write_sets_the_fs_base), CASE(thread_write_without_an_fs_base),
+      CASE(memory_copy_with_the_callers_flags));

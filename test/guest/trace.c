@@ -421,6 +421,18 @@ static void trace_control_records_what_is_asked_for(void) {
     }
 }
 
+/* While depths are to be corrected in the list of its memory, starting and stopping take longer. */
+static void trace_control_while_depths_are_corrected(void) {
+    struct ring ring;
+    make_ring(&ring, 1);
+    CHECK_STATUS(control(world_orphans(ring.memory), 0, 1, TRACE_BIT(TRACE_CALL)), OK);
+    (void)world_orphans(ring.memory);
+    CHECK_STATUS(stop(), OK);
+    CHECK_EQUAL(ring.header->events, 0);
+    CHECK_STATUS(stop(), E_STATE);
+    CHECK_STATUS(sys_cap_revoke(ring.memory), OK);
+}
+
 /* The same calls with and without a trace: the same results, and neither way changes what the other does. */
 static void trace_control_changes_no_result(void) {
     static const uint64_t word_counts[] = {0, 1, 4, 5, 64};
@@ -460,4 +472,5 @@ SUITE(CASE(trace_control_refuses_wrong_capabilities), CASE(trace_control_needs_a
       CASE(trace_control_records_faults), CASE(trace_control_records_interrupts),
       CASE(trace_control_records_foreign_calls), CASE(trace_control_tells_no_address_of_the_kernel),
       CASE(trace_control_wraps), CASE(trace_control_does_not_believe_the_ring),
-      CASE(trace_control_records_what_is_asked_for), CASE(trace_control_changes_no_result));
+      CASE(trace_control_records_what_is_asked_for), CASE(trace_control_changes_no_result),
+      CASE(trace_control_while_depths_are_corrected));

@@ -4,10 +4,20 @@
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/trace.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
+/* What a user who wants to be taken for the kernel, or to take a terminal over, would write to the log. */
+static void forge_a_line(void) {
+    static const char text[] = "begin\n9.000000 ERROR kernel: forged\r\x1b[2J\x7f\x80\xff end";
+    memcpy(program.message->data, text, sizeof(text) - 1);
+    CHECK_STATUS(sys_log_write(sizeof(text) - 1), OK);
+}
+
 static void system_control_provokes_a_failure(void) {
+    forge_a_line();
     uint64_t hook = world_command_number("hook", CONTROL_TEST_COUNT);
     if (world_command_number("traced", 0) == 1) {
         CHECK_STATUS(sys_trace_control(INIT_CAP_PORTS, world_memory(1), 0, 1, TRACE_ALL), OK);

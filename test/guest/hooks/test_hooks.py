@@ -85,6 +85,9 @@ class Hooks(unittest.TestCase):
                 else:
                     self.assertNotIn("trace: the last", self.outputs[hook])
 
+    def test_users_write_one_printable_line(self) -> None:
+        self.expect(PANIC, " INFO user: begin 9.000000 ERROR kernel: forged  [2J    end\n")
+
     def test_hang(self) -> None:
         self.expect(HANG, "CPU 0: ring 0", "arch_test at", "test_hooks.c:")
 

@@ -22,6 +22,14 @@ static struct marks next, kept;
 
 static const struct init_info *init_info(void) { return (const void *)program_auxiliary(AT_BATON_INIT); }
 
+cap_t world_orphans(cap_t object) {
+    cap_t parent = world_copy(object, RIGHTS_ALL, 0), orphans = world_slots(WORLD_ORPHANS);
+    for (uint32_t i = 0; i < WORLD_ORPHANS; i++)
+        CHECK_STATUS(sys_cap_copy(0, orphans + i, parent, RIGHTS_ALL, 0), OK);
+    CHECK_STATUS(sys_cap_delete(0, parent), OK);
+    return orphans;
+}
+
 struct result world_audit(cap_t space) {
     struct result result = {0};
     while (result.status == OK && result.value < USER_LIMIT)

@@ -16,11 +16,14 @@
 #include "kernel/queue.h"
 #include "kernel/sched.h"
 #include "kernel/space.h"
+#include "kernel/trace.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 
 #define SOMEWHERE 0x4000000000ULL
 #define DEVICE_AT (SOMEWHERE + (1ULL << 39)) /* where nothing is mapped but device memory, which has no count */
+#define LARGE_AT (SOMEWHERE + (1ULL << 30))
+#define LARGE_PAGES 512U
 #define MAPPED_PAGES 2U
 #define PTE_FRAME 0x000ffffffffff000ULL
 
@@ -50,6 +53,7 @@ static struct thread *make_waiting(enum thread_run_state state, struct heap *que
 
 static void set_scene(void) {
     machine_start();
+    trace.events = 0;
     scene.next = MACHINE_CAP_FREE;
     cap_t served = scene.next;
     scene.served = make(OBJECT_ENDPOINT);
@@ -217,6 +221,7 @@ static struct frame_entry *table_entry(uint32_t level) {
     return &ledger.frames[table / PAGE_BYTES];
 }
 
+static uint64_t pool_frame(void) { return arch_physical(machine.pool) / PAGE_BYTES; }
 static void hold_a_mapped_one(void) { ledger.frames[scene.frame].type_and_count++; }
 static void release_a_mapped_one(void) { ledger.frames[scene.frame].type_and_count--; }
 static void hold_another(void) { ledger.frames[scene.frame + MAPPED_PAGES].type_and_count++; }
@@ -236,6 +241,26 @@ static void count_in_table(void) { table_entry(1)->type_and_count--; }
 static void change_table_type(void) { table_entry(1)->type_and_count += (FRAME_OBJECT - (uint32_t)FRAME_TABLE) << 28; }
 static void bind_a_message_page(void) { scene.stopped->message_frame = (uint32_t)(scene.frame + MAPPED_PAGES); }
 
+static void trace_into_a_free_one(void) {
+    trace = (struct trace){.events = 1, .first_frame = scene.frame + MAPPED_PAGES, .page_count = 1};
+    cap_count++; /* to what the trace is bound to */
+}
+static void trace_into_an_object(void) {
+    trace_into_a_free_one();
+    trace.first_frame = pool_frame();
+}
+
+/* A large page whose first frame is nobody's, and one whose last is not. */
+static void map_large(uint64_t wrong) {
+    uint64_t offset = LARGE_PAGES - MACHINE_FIRST_FREE % LARGE_PAGES;
+    CHECK_EQUAL(machine_map(offset, LARGE_PAGES, LARGE_AT, MEMORY_READ).status, OK);
+    CHECK(arch_large_find(machine_root(), LARGE_AT) != NULL);
+    ledger.frames[MACHINE_FIRST_FREE + offset + wrong].type_and_count--;
+    ledger.mapped_count--;
+}
+static void release_in_a_large_one(void) { map_large(0); }
+static void release_the_last_in_a_large_one(void) { map_large(LARGE_PAGES - 1); }
+
 static void ledger_counts_what_is_mapped(void) {
     static const struct wrong wrongs[] = {
         {"a mapped frame has a holder more", hold_a_mapped_one},
@@ -250,13 +275,16 @@ static void ledger_counts_what_is_mapped(void) {
         {"a table has an entry more than is counted", count_in_table},
         {"a table is in a frame that is none", change_table_type},
         {"a message page has no holder", bind_a_message_page},
+        {"a page of the trace has no holder", trace_into_a_free_one},
+        {"a page of the trace is a kernel object", trace_into_an_object},
+        {"the first frame of a large page has no holder", release_in_a_large_one},
+        {"the last frame of a large page has no holder", release_the_last_in_a_large_one},
     };
     check_each(INVARIANT_LEDGER, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
 }
 
 /* ---- pools ---- */
 
-static uint64_t pool_frame(void) { return arch_physical(machine.pool) / PAGE_BYTES; }
 static void free_another(void) { machine.pool->free_frames++; }
 static void have_another(void) { machine.pool->frame_count++; }
 static void take_another(void) { ledger.kernel_count++; }

@@ -61,6 +61,10 @@ static void notices_a_broken_order(void) {
     CHECK(heap_is_well_formed(&heap, &count));
     a.key = 3;
     CHECK(!heap_is_well_formed(&heap, &count));
+    a.key = 1;
+    CHECK(heap_is_well_formed(&heap, &count));
+    a.parent = &b;
+    CHECK(!heap_is_well_formed(&heap, &count));
 }
 
 int main(void) {

@@ -4,8 +4,10 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/arch.h"
+#include "kernel/call.h"
 #include "kernel/check.h"
 #include "kernel/ledger.h"
+#include "kernel/memory.h"
 #include "kernel/space.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
@@ -176,6 +178,101 @@ static void large_pages_come_by_themselves(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
+/* A split is a stay of its own, and so is the clearing of memory for its table. */
+static void a_split_restarts_the_call(void) {
+    machine_start();
+    uint64_t offset = 512 - MACHINE_FIRST_FREE % 512;
+    uaddr_t at = 0x40000000;
+    CHECK_EQUAL(machine_map(offset, 512, at, READ_WRITE).status, OK);
+    while (machine.pool->open->cleared > machine.pool->open->used) /* what was cleared beforehand */
+        CHECK(pool_take_run(machine.pool, 0, FRAME_OBJECT) != NULL);
+    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + PAGE_BYTES, 1).status, CALL_RESTART);
+    CHECK(arch_large_find(machine_root(), at) != NULL);
+    CHECK(machine.pool->open->cleared > machine.pool->open->used);
+    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + PAGE_BYTES, 1).status, CALL_RESTART);
+    CHECK(arch_large_find(machine_root(), at) == NULL);
+    CHECK_EQUAL(ledger.mapped_count, 512);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + PAGE_BYTES, 1).value, 1);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+}
+
+/* Objects of a pool that dies may be reached until they die as well; nothing more comes from it. */
+static void a_dying_pool_gives_nothing(void) {
+    machine_start();
+    CHECK_EQUAL(machine_map(0, 1, 0x400000, READ_WRITE).status, OK);
+    machine.pool->object.dying = true;
+    uint64_t used = machine.pool->used_bytes;
+    CHECK(pool_take(machine.pool, 64) == NULL);
+    CHECK(pool_take(machine.pool, 2048) == NULL);
+    CHECK(pool_take_run(machine.pool, 0, FRAME_OBJECT) == NULL);
+    CHECK(!pool_has_frames(machine.pool, 1));
+    CHECK_EQUAL(machine_map(1, 1, 1ULL << 40, READ_WRITE).status, E_MEMORY);
+    CHECK_EQUAL(machine_map(1, 1, 0x401000, READ_WRITE).status, OK); /* there is a table already */
+    CHECK_EQUAL(machine.pool->used_bytes, used);
+}
+
+/* A Memory that boot never makes, with all rights. */
+static void give_memory(struct memory *memory, cap_t slot, uint64_t first_frame, uint64_t page_count) {
+    object_init(&memory->object, OBJECT_MEMORY, NULL, 0);
+    cap_set_first(&machine.table->slots[slot], &memory->object, RIGHTS_ALL, RANGE(first_frame, page_count));
+}
+
+static void memory_beyond_the_ledger_is_refused(void) {
+    static struct memory memory;
+    machine_start();
+    memory = (struct memory){0};
+    give_memory(&memory, SCRATCH, MACHINE_FRAMES - 1, 2);
+    CHECK_EQUAL(sys_memory_fill(SCRATCH, 0, PAGE_BYTES, 7).status, OK);
+    CHECK_EQUAL(sys_memory_fill(SCRATCH, PAGE_BYTES, 8, 7).status, E_BUSY);
+    CHECK_EQUAL(sys_memory_fill(SCRATCH, PAGE_BYTES - 8, 16, 7).status, E_BUSY);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 0, 2, 0x400000, READ_WRITE).status, E_BUSY);
+}
+
+/* A frame with as many holders as can be counted takes no more, alone or in a run. */
+static void a_frame_has_a_last_holder(void) {
+    machine_start();
+    uint32_t *count = &ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count;
+    *count = FRAME_COUNT_MAX - 1;
+    CHECK_EQUAL(machine_map(0, 4, 0x400000, MEMORY_READ).status, OK);
+    CHECK_EQUAL(*count, FRAME_COUNT_MAX);
+    CHECK_EQUAL(machine_map(0, 4, 0x600000, MEMORY_READ).status, E_LIMIT);
+    CHECK_EQUAL(machine_map(2, 1, 0x600000, MEMORY_READ).status, E_LIMIT);
+    CHECK_EQUAL(sys_memory_fill(MACHINE_CAP_MEMORY, 2 * PAGE_BYTES, 8, 0).status, E_LIMIT);
+    CHECK_EQUAL(*count, FRAME_COUNT_MAX);
+    CHECK_EQUAL(frame_type(MACHINE_FIRST_FREE + 2), FRAME_USER);
+    CHECK_EQUAL(machine_map(3, 1, 0x600000, MEMORY_READ).status, OK);
+    CHECK_EQUAL(machine_unmap(0x400000, 4).value, 4);
+    CHECK_EQUAL(machine_map(2, 1, 0x400000, MEMORY_READ).status, OK);
+}
+
+/* Devices are no RAM: no pool is made of them, they are not counted, and the ledger has no entries for them. */
+static void device_memory_is_not_counted(void) {
+    static struct memory devices;
+    machine_start();
+    devices = (struct memory){.is_device = true};
+    give_memory(&devices, SCRATCH, 4 * MACHINE_FRAMES, 600);
+    uint64_t offset = 1;
+    CHECK_EQUAL(sys_pool_create(SCRATCH, 0, 1, SCRATCH + 1).status, E_TYPE);
+    CHECK_EQUAL(sys_pool_extend(MACHINE_CAP_POOL, SCRATCH, 0, 1).status, E_TYPE);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, offset, 2, 0x400000, READ_WRITE | MAP_UNCACHED).status, OK);
+    CHECK_EQUAL(machine_map(0, 1, 0x402000, READ_WRITE).status, OK);
+    CHECK_EQUAL(ledger.mapped_count, 1);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(machine_unmap(0x401000, 2).value, 2);
+    CHECK_EQUAL(machine_unmap(0x400000, 1).value, 1);
+    CHECK_EQUAL(ledger.mapped_count, 0);
+    struct result result = sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 0, 512, 0x600000, READ_WRITE);
+    while (result.status == CALL_RESTART)
+        result = sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 0, 512, 0x600000, READ_WRITE);
+    CHECK_EQUAL(result.status, OK);
+    CHECK(arch_large_find(machine_root(), 0x600000) != NULL);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(machine_unmap(0x600000, 512).value, 512);
+    CHECK_EQUAL(ledger.mapped_count, 0);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+}
+
 int main(void) {
     static const struct check_case cases[] = {
         {"pool_pieces_do_not_overlap_and_come_back", pieces_do_not_overlap_and_come_back},
@@ -184,6 +281,11 @@ int main(void) {
         {"ledger_frames_are_one_thing_at_a_time", frames_are_one_thing_at_a_time},
         {"space_tables_come_and_go", tables_come_and_go},
         {"space_large_pages_come_by_themselves", large_pages_come_by_themselves},
+        {"space_a_split_restarts_the_call", a_split_restarts_the_call},
+        {"pool_a_dying_pool_gives_nothing", a_dying_pool_gives_nothing},
+        {"memory_beyond_the_ledger_is_refused", memory_beyond_the_ledger_is_refused},
+        {"memory_a_frame_has_a_last_holder", a_frame_has_a_last_holder},
+        {"memory_of_devices_is_not_counted", device_memory_is_not_counted},
     };
     return check_run(cases, sizeof(cases) / sizeof(cases[0]));
 }
