@@ -88,6 +88,12 @@ class Hooks(unittest.TestCase):
     def test_users_write_one_printable_line(self) -> None:
         self.expect(PANIC, " INFO user: begin 9.000000 ERROR kernel: forged  [2J    end\n")
 
+    def test_users_are_not_heard_below_the_log_limit(self) -> None:
+        output = run("BATON_HOOK", f"hook={PANIC} log=warn", OTHER_SECONDS)
+        self.assertIn("PANIC: asked for by a test", output)
+        self.assertNotIn("forged", output)
+        self.assertNotIn(" INFO ", output)
+
     def test_hang(self) -> None:
         self.expect(HANG, "CPU 0: ring 0", "arch_test at", "test_hooks.c:")
 

@@ -10,6 +10,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -43,12 +44,28 @@ DEATHS = {
 }
 
 
-def run(death: Death) -> str:
-    """Boot the guest that dies so; what the harness printed."""
+REPORT_TEXT = b"PANIC: %s\n"
+
+
+def address_in_kernel(text: bytes) -> int:
+    """Where the kernel has this text, from the program headers of its ELF file."""
+    data = pathlib.Path(os.environ["BATON_KERNEL"]).read_bytes()
+    place = data.index(text)
+    table, = struct.unpack_from("<Q", data, 0x20)
+    entry_bytes, count = struct.unpack_from("<HH", data, 0x36)
+    for number in range(count):
+        _, _, offset, address, _, size = struct.unpack_from("<IIQQQQ", data, table + number * entry_bytes)
+        if offset <= place < offset + size:
+            return int(address + place - offset)
+    raise AssertionError("the text is in no segment")
+
+
+def run(words: str) -> str:
+    """Boot the guest with these words; what the harness printed."""
     with tempfile.TemporaryDirectory(prefix="bua-") as place:
         command = [sys.executable, str(SUITE), "--name", "unaudited", "--loader", os.environ["BATON_LOADER"],
                    "--kernel", os.environ["BATON_KERNEL"], "--init", os.environ["BATON_UNAUDITED"],
-                   "--append", f"check={death.check} level={death.level}", "--timeout", str(SECONDS), "--output", place]
+                   "--append", words, "--timeout", str(SECONDS), "--output", place]
         done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False,
                               stdin=subprocess.DEVNULL)
     return done.stdout
@@ -60,7 +77,7 @@ class Unaudited(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            cls.outputs = dict(zip(DEATHS, pool.map(run, DEATHS.values())))
+            cls.outputs = dict(zip(DEATHS, pool.map(run, (f"check={death.check} level={death.level}" for death in DEATHS.values()))))
 
     def test_machine_dies(self) -> None:
         for name, output in self.outputs.items():
@@ -91,6 +108,16 @@ class Unaudited(unittest.TestCase):
                 lines = [line for line in self.outputs[name].splitlines() if DIFFERENCE.search(line)]
                 self.assertEqual(len(lines), 2, self.outputs[name])  # the root's entry, and the one behind it
                 self.assertIn(f"({death.window}) changed", lines[0])
+
+
+class Report(unittest.TestCase):
+    def test_panic_without_the_memory_for_its_report(self) -> None:
+        """The page with the report's own texts is missing, so that the report of the panic ends in a second one."""
+        output = run(f"at={address_in_kernel(REPORT_TEXT) & ~0xfff} level=1")
+        self.assertIn("the report of the panic failed too", output)
+        self.assertNotIn("triple fault", output)
+        self.assertNotIn("hang", output)
+        self.assertTrue(output.splitlines()[-1].startswith("Bail out!"), output)
 
 
 if __name__ == "__main__":

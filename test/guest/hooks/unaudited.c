@@ -1,24 +1,34 @@
 /*
  * What becomes of the machine when a handover's audit is off and the space is wrong: it dies, and the host's report must
  * name what the audit would have named. test_unaudited.py says which entry is to be wrong (words check=N level=N flip=N,
- * numbers of kernel/abi) and reads both.
+ * numbers of kernel/abi) and reads both. at=N instead of check=N is an address; then the kernel is asked to panic there.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
-#include "test/guest/lib/roles.h"
 #include "test/guest/lib/test.h"
+#include "test/guest/lib/worker.h"
 #include "test/guest/lib/world.h"
+
+/* caps[0] = ports; in[0] = 0: does nothing. */
+static void panic_if_asked(struct worker_view *view) {
+    if (view->in[0] != 0)
+        (void)sys_system_control(view->caps[0], CONTROL_TEST, CONTROL_TEST_ARGUMENT(CONTROL_TEST_PANIC, 0));
+}
 
 static void thread_runs_in_a_wrong_space(void) {
     struct worker worker;
     struct audit_failure failure;
-    worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
-    struct thread_registers entry = worker_entry_state(&worker, role_nothing);
+    worker_make(&worker, (struct worker_plan){.code = panic_if_asked, .own_space = true, .own_table = true});
+    struct thread_registers entry = worker_entry_state(&worker, panic_if_asked);
+    uaddr_t at = world_command_number("at", 0);
+    worker.view->caps[0] = worker_give(&worker, 1, INIT_CAP_PORTS, RIGHTS_ALL, 0);
+    worker.view->in[0] = at;
     struct control_corrupt what = {.space = worker.space,
                                    .thread = worker.thread,
-                                   .check = world_command_number("check", AUDIT_OK),
+                                   .check = world_command_number("check", AUDIT_WRITE_EXECUTE),
+                                   .at = at,
                                    .level = world_command_number("level", 1),
                                    .flip = world_command_number("flip", CONTROL_FLIP_PRESENT)};
     memcpy(program.message->data, &what, sizeof(what));
