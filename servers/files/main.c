@@ -1,5 +1,6 @@
 /*
- * The files server: the boot volume, read only, protocol `files`. tree.c thinks; here its wires are connected.
+ * The files server: the boot volume, read only, and below `tmp` files in memory; protocol `files`. tree.c and ram_tree.c
+ * think; here their wires are connected.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
@@ -9,31 +10,113 @@
 #include "libsys/server.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "servers/files/ram_tree.h"
 #include "servers/files/tree.h"
 
 PROTOCOL_SERVER(files, FILES_OPERATIONS)
 
-#define VOLUME_AT 0x10000000ULL /* where the volume is mapped: far from the image below and the stack above */
+/* Where volume and memory are mapped: far from the image below and the stack above. */
+#define VOLUME_AT 0x10000000ULL
+#define MEMORY_AT 0x20000000ULL
+#define VOLUME_BYTES_MAX (MEMORY_AT - VOLUME_AT)
+#define MOUNT "tmp"
 
 static struct server server;
 static struct tree tree;
 static bool damaged; /* the volume is no good archive: the log said why, and every path is refused */
 static cap_t volume;
+static struct ram_tree ram;
+static bool mounted; /* there is memory for `ram` */
 
-static uint32_t find(struct server_call *call, const char *path, size_t length, struct tree_place *ret_place) {
+/* Where a path leads: into the memory or onto the volume. */
+struct target {
+    struct path path;
+    bool in_memory;
+    struct ram_path below; /* in memory: the rest of the path */
+};
+
+static uint32_t aim(struct server_call *call, const char *path, size_t length, struct target *ret_target) {
     if (damaged)
         return P_DAMAGED;
     const char *reason = NULL;
-    uint32_t status = tree_find(&tree, path, length, ret_place, &reason);
+    uint32_t status = path_clean(path, length, &ret_target->path, &reason);
     if (reason != NULL)
         format_into(call->reason, sizeof call->reason, "%s", reason);
+    if (status != OK)
+        return status;
+    const char *below = mounted ? path_below(&ret_target->path, MOUNT) : NULL;
+    ret_target->in_memory = below != NULL;
+    ret_target->below = (struct ram_path){below, ret_target->path.directory};
+    return OK;
+}
+
+/* For what changes something: the path has to lead into memory. */
+static uint32_t aim_to_change(struct server_call *call, const char *path, size_t length, struct target *ret_target) {
+    uint32_t status = aim(call, path, length, ret_target);
+    if (status == OK && !ret_target->in_memory)
+        status = P_READ_ONLY;
+    ram.now_ns = sys_clock_read().value;
     return status;
+}
+
+static uint32_t explain_name(struct server_call *call, uint32_t status) {
+    if (status == P_LIMIT)
+        format_into(call->reason, sizeof call->reason, "a name has at most %u bytes", RAM_NAME_MAX);
+    return status;
+}
+
+static uint32_t explain_size(struct server_call *call, uint32_t status) {
+    if (status == P_LIMIT)
+        format_into(call->reason, sizeof call->reason, "a file has at most %lu bytes", RAM_FILE_BYTES_MAX);
+    return status;
+}
+
+/* What a file's number names: *ret_node of the volume or of `ram`. */
+static uint32_t find_file(struct server_call *call, uint64_t number, bool *ret_in_memory, uint32_t *ret_node) {
+    *ret_in_memory = (number & RAM_FILE_NUMBER) != 0;
+    if (*ret_in_memory)
+        return ram_file_node(&ram, number, ret_node) ? OK : P_NOT_FOUND;
+    if (number < 1 || number > tree.node_count || tree.nodes[number - 1].kind != FILES_FILE) {
+        format_into(call->reason, sizeof call->reason, "no file has the number %lu", number);
+        return P_ARGUMENT;
+    }
+    *ret_node = (uint32_t)number - 1;
+    return OK;
+}
+
+static uint32_t find_file_to_change(struct server_call *call, uint64_t number, uint32_t *ret_node) {
+    bool in_memory;
+    uint32_t status = find_file(call, number, &in_memory, ret_node);
+    if (status == OK && !in_memory)
+        status = P_READ_ONLY;
+    ram.now_ns = sys_clock_read().value;
+    return status;
+}
+
+static uint32_t stat_in_memory(const struct target *target, struct files_stat_reply *reply) {
+    uint32_t found;
+    uint32_t status = ram_find(&ram, target->below, &found);
+    if (status != OK)
+        return status;
+    const struct ram_node *node = &ram.nodes[found];
+    *reply = (struct files_stat_reply){
+        .kind = node->kind,
+        .size_bytes = node->size_bytes,
+        .file = node->kind == FILES_FILE ? ram_file_number(&ram, found) : 0,
+        .changed_ns = node->changed_ns,
+    };
+    return OK;
 }
 
 static uint32_t files_serve_stat(struct server_call *call, const struct files_stat_request *request,
                                  struct files_stat_reply *reply) {
+    struct target target;
     struct tree_place place;
-    uint32_t status = find(call, request->path, request->length_bytes, &place);
+    uint32_t status = aim(call, request->path, request->length_bytes, &target);
+    if (status == OK && target.in_memory)
+        return stat_in_memory(&target, reply);
+    if (status == OK)
+        status = tree_find(&tree, &target.path, &place);
     if (status != OK)
         return status;
     bool is_file = place.kind == FILES_FILE;
@@ -47,16 +130,21 @@ static uint32_t files_serve_stat(struct server_call *call, const struct files_st
 
 static uint32_t files_serve_read(struct server_call *call, const struct files_read_request *request,
                                  struct files_read_reply *reply) {
-    if (request->file < 1 || request->file > tree.node_count || tree.nodes[request->file - 1].kind != FILES_FILE) {
-        format_into(call->reason, sizeof call->reason, "no file has the number %lu", request->file);
-        return P_ARGUMENT;
-    }
+    bool in_memory;
+    uint32_t found;
+    uint32_t status = find_file(call, request->file, &in_memory, &found);
+    if (status != OK)
+        return status;
     if (request->most_bytes < 1 || request->most_bytes > FILES_BYTES_MAX) {
         format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", request->most_bytes,
                     FILES_BYTES_MAX);
         return P_ARGUMENT;
     }
-    const struct tree_node *node = &tree.nodes[request->file - 1];
+    if (in_memory) {
+        reply->length_bytes = ram_read(&ram, found, request->offset_bytes, reply->bytes, request->most_bytes);
+        return OK;
+    }
+    const struct tree_node *node = &tree.nodes[found];
     uint64_t left = request->offset_bytes < node->data_bytes ? node->data_bytes - request->offset_bytes : 0;
     reply->length_bytes = left < request->most_bytes ? left : request->most_bytes;
     const char *data = (const char *)VOLUME_AT + node->data_offset; /* tree_build: inside the volume */
@@ -64,10 +152,32 @@ static uint32_t files_serve_read(struct server_call *call, const struct files_re
     return OK;
 }
 
+static uint32_t list_in_memory(const struct target *target, uint64_t index, struct files_list_reply *reply) {
+    uint32_t found;
+    uint32_t status = ram_find(&ram, target->below, &found);
+    if (status == OK && ram.nodes[found].kind != FILES_DIRECTORY)
+        status = P_NOT_DIRECTORY;
+    if (status == OK)
+        status = ram_child(&ram, found, index, &found);
+    if (status != OK)
+        return status;
+    const struct ram_node *node = &ram.nodes[found];
+    reply->length_bytes = strlen(node->name);
+    reply->kind = node->kind;
+    reply->size_bytes = node->size_bytes;
+    memcpy(reply->name, node->name, reply->length_bytes);
+    return OK;
+}
+
 static uint32_t files_serve_list(struct server_call *call, const struct files_list_request *request,
                                  struct files_list_reply *reply) {
+    struct target target;
     struct tree_place place;
-    uint32_t status = find(call, request->path, request->length_bytes, &place);
+    uint32_t status = aim(call, request->path, request->length_bytes, &target);
+    if (status == OK && target.in_memory)
+        return list_in_memory(&target, request->index, reply);
+    if (status == OK)
+        status = tree_find(&tree, &target.path, &place);
     if (status != OK)
         return status;
     if (place.kind != FILES_DIRECTORY)
@@ -83,10 +193,27 @@ static uint32_t files_serve_list(struct server_call *call, const struct files_li
     return OK;
 }
 
+/* Nobody gets pages that can change under him, or become another file's. */
+static uint32_t refuse_map(struct server_call *call, const struct target *target) {
+    uint32_t found;
+    uint32_t status = ram_find(&ram, target->below, &found);
+    if (status != OK)
+        return status;
+    if (ram.nodes[found].kind != FILES_FILE)
+        return P_NOT_FILE;
+    format_into(call->reason, sizeof call->reason, "files below /" MOUNT " can change, so they can't be mapped or run");
+    return P_PERMISSION;
+}
+
 static uint32_t files_serve_map(struct server_call *call, const struct files_map_request *request,
                                 struct files_map_reply *reply) {
+    struct target target;
     struct tree_place place;
-    uint32_t status = find(call, request->path, request->length_bytes, &place);
+    uint32_t status = aim(call, request->path, request->length_bytes, &target);
+    if (status == OK && target.in_memory)
+        return refuse_map(call, &target);
+    if (status == OK)
+        status = tree_find(&tree, &target.path, &place);
     if (status != OK)
         return status;
     if (place.kind != FILES_FILE)
@@ -113,12 +240,81 @@ static uint32_t files_serve_map(struct server_call *call, const struct files_map
     return OK;
 }
 
+static bool kind_is_known(uint64_t kind) { return kind == FILES_FILE || kind == FILES_DIRECTORY; }
+
+static uint32_t files_serve_create(struct server_call *call, const struct files_create_request *request,
+                                   struct files_create_reply *reply) {
+    struct target target;
+    uint32_t node;
+    if (!kind_is_known(request->kind))
+        return P_ARGUMENT;
+    uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
+    if (status == OK)
+        status = ram_create(&ram, target.below, (enum files_kind)request->kind, &node);
+    if (status == OK)
+        reply->file = request->kind == FILES_FILE ? ram_file_number(&ram, node) : 0;
+    return explain_name(call, status);
+}
+
+static uint32_t files_serve_write(struct server_call *call, const struct files_write_request *request,
+                                  struct files_write_reply *reply) {
+    uint32_t node;
+    uint32_t status = find_file_to_change(call, request->file, &node);
+    if (status != OK)
+        return status;
+    status = ram_write(&ram, node, request->offset_bytes, request->bytes, request->length_bytes, &reply->written_bytes);
+    reply->size_bytes = ram.nodes[node].size_bytes;
+    return explain_size(call, status);
+}
+
+static uint32_t files_serve_truncate(struct server_call *call, const struct files_truncate_request *request,
+                                     struct files_truncate_reply *reply) {
+    uint32_t node;
+    reply->zero = 0;
+    uint32_t status = find_file_to_change(call, request->file, &node);
+    return status == OK ? explain_size(call, ram_truncate(&ram, node, request->size_bytes)) : status;
+}
+
+static uint32_t files_serve_remove(struct server_call *call, const struct files_remove_request *request,
+                                   struct files_remove_reply *reply) {
+    struct target target;
+    reply->zero = 0;
+    if (!kind_is_known(request->kind))
+        return P_ARGUMENT;
+    uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
+    return status == OK ? ram_remove(&ram, target.below, (enum files_kind)request->kind) : status;
+}
+
+static uint32_t files_serve_rename(struct server_call *call, const struct files_rename_request *request,
+                                   struct files_rename_reply *reply) {
+    static struct target from, to; /* large, and one at a time */
+    reply->zero = 0;
+    if (request->from_bytes > request->length_bytes)
+        return P_ARGUMENT;
+    uint32_t status = aim_to_change(call, request->paths, request->from_bytes, &from);
+    if (status == OK)
+        status =
+            aim_to_change(call, request->paths + request->from_bytes, request->length_bytes - request->from_bytes, &to);
+    if (status == OK)
+        status = ram_rename(&ram, from.below, to.below);
+    return explain_name(call, status);
+}
+
+static uint32_t files_serve_space(struct server_call *call, const struct files_space_request *request,
+                                  struct files_space_reply *reply) {
+    (void)call;
+    (void)request;
+    *reply = (struct files_space_reply){ram.page_count, ram.free_page_count, mounted ? RAM_NODES_MAX - 1 : 0,
+                                        ram.free_node_count};
+    return OK;
+}
+
 /* Returns enum status. */
-static uint64_t map_volume(cap_t space, uint64_t size_bytes) {
+static uint64_t map_all(cap_t space, cap_t memory, uint64_t size_bytes, uint64_t at, uint64_t rights) {
     uint64_t page_count = (size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     for (uint64_t page = 0; page < page_count; page += MAP_PAGES_MAX) {
         uint64_t part = page_count - page < MAP_PAGES_MAX ? page_count - page : MAP_PAGES_MAX;
-        uint64_t status = sys_space_map(space, volume, page, part, VOLUME_AT + page * PAGE_BYTES, MEMORY_READ).status;
+        uint64_t status = sys_space_map(space, memory, page, part, at + page * PAGE_BYTES, rights).status;
         if (status != OK)
             return status;
     }
@@ -137,6 +333,27 @@ static void read_volume(uint64_t size_bytes) {
               detail);
 }
 
+/* Without memory there is no `tmp`, and all is read only. False: the log says why. */
+static bool mount_memory(cap_t space) {
+    cap_t memory = program_cap("memory");
+    uint64_t size_bytes = program_cap_size("memory");
+    if (memory == 0)
+        return true;
+    uint64_t status = map_all(space, memory, size_bytes, MEMORY_AT, MEMORY_READ | MEMORY_WRITE);
+    if (status != OK) {
+        log_print("files: mapping the memory: %s", status_text(status));
+        return false;
+    }
+    enum tree_error error = damaged ? TREE_OK : tree_add_directory(&tree, MOUNT);
+    if (error != TREE_OK) {
+        log_print("files: no place for `" MOUNT "` on the volume: %s", tree_error_text(error));
+        return false;
+    }
+    ram_init(&ram, (void *)MEMORY_AT, (uint32_t)(size_bytes / PAGE_BYTES));
+    mounted = true;
+    return true;
+}
+
 int main(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
@@ -145,16 +362,19 @@ int main(int argc, char **argv, char **envp) {
     cap_t space = program_cap("space");
     uint64_t size_bytes = program_cap_size("volume");
     volume = program_cap("volume");
-    if (serve == 0 || space == 0 || volume == 0 || size_bytes == 0) {
-        log_print("files: want capabilities `serve`, `space`, `volume`, and the volume's size");
+    if (serve == 0 || space == 0 || volume == 0 || size_bytes == 0 || size_bytes > VOLUME_BYTES_MAX) {
+        log_print("files: want capabilities `serve`, `space`, `volume`, and the volume's size, at most %lu",
+                  (uint64_t)VOLUME_BYTES_MAX);
         return 1;
     }
-    uint64_t status = map_volume(space, size_bytes);
+    uint64_t status = map_all(space, volume, size_bytes, VOLUME_AT, MEMORY_READ);
     if (status != OK) {
         log_print("files: mapping the volume: %s", status_text(status));
         return 1;
     }
     read_volume(size_bytes);
+    if (!mount_memory(space))
+        return 1;
     status = server_init(&server, serve, &files_protocol);
     while (status == OK) {
         struct server_event event;

@@ -94,6 +94,15 @@ struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t a
     return damage;
 }
 
+enum tree_error tree_add_directory(struct tree *tree, const char *name) {
+    struct ustar_entry entry = {.kind = USTAR_FOLDER};
+    size_t at = lower_bound(tree, name);
+    if (at < tree->node_count && strcmp(tree->nodes[at].path, name) == 0)
+        return tree->nodes[at].kind == FILES_DIRECTORY ? TREE_OK : TREE_CONFLICT;
+    memcpy(entry.path, name, strlen(name) + 1);
+    return add_node(tree, &entry);
+}
+
 const char *tree_error_text(enum tree_error error) {
     switch (error) {
     case TREE_OK:
@@ -110,90 +119,40 @@ const char *tree_error_text(enum tree_error error) {
     __builtin_unreachable();
 }
 
-/* A path in the form that nodes have, and whether what it names must be a directory. */
-struct clean_path {
-    char text[FILES_PATH_MAX + 1];
-    size_t length;
-    bool directory; /* it ends in a slash or in `.` */
-};
-
-static uint32_t add_component(struct clean_path *clean, const char *name, size_t length, const char **ret_reason) {
-    if (length == 0 || (length == 1 && name[0] == '.')) {
-        clean->directory = true;
-        return OK;
-    }
-    if (length == 2 && name[0] == '.' && name[1] == '.') {
-        *ret_reason = "a path must not contain `..`";
-        return P_ARGUMENT;
-    }
-    clean->directory = false;
-    if (clean->length > 0)
-        clean->text[clean->length++] = '/';
-    memcpy(clean->text + clean->length, name, length);
-    clean->length += length;
-    return OK;
-}
-
-static uint32_t clean(const char *path, size_t length, struct clean_path *ret_clean, const char **ret_reason) {
-    ret_clean->length = 0;
-    ret_clean->directory = true;
-    size_t start = 0;
-    for (size_t at = 0; at <= length; at++) {
-        if (at < length && ((uint8_t)path[at] < 0x20 || path[at] == 0x7f)) {
-            *ret_reason = "a path must not contain control bytes";
-            return P_ARGUMENT;
-        }
-        if (at < length && path[at] != '/')
-            continue;
-        uint32_t status = add_component(ret_clean, path + start, at - start, ret_reason);
-        if (status != OK)
-            return status;
-        start = at + 1;
-    }
-    ret_clean->text[ret_clean->length] = '\0';
-    return OK;
-}
-
 /* Nothing has this path. Is it because a file stands where it wants a directory? */
-static uint32_t explain_missing(const struct tree *tree, struct clean_path *path) {
-    for (size_t at = path->length; at-- > 0;) {
-        if (path->text[at] != '/')
+static uint32_t explain_missing(const struct tree *tree, const struct path *missing) {
+    struct path path = *missing;
+    for (size_t at = path.length; at-- > 0;) {
+        if (path.text[at] != '/')
             continue;
-        path->text[at] = '\0';
-        size_t node = lower_bound(tree, path->text);
-        if (node < tree->node_count && strcmp(tree->nodes[node].path, path->text) == 0)
+        path.text[at] = '\0';
+        size_t node = lower_bound(tree, path.text);
+        if (node < tree->node_count && strcmp(tree->nodes[node].path, path.text) == 0)
             return tree->nodes[node].kind == FILES_FILE ? P_NOT_DIRECTORY : P_NOT_FOUND;
     }
     return P_NOT_FOUND;
 }
 
-uint32_t tree_find(const struct tree *tree, const char *path, size_t length, struct tree_place *ret_place,
-                   const char **ret_reason) {
-    struct clean_path wanted;
-    if (length > FILES_PATH_MAX)
-        return P_NOT_FOUND; /* no name is that long */
-    uint32_t status = clean(path, length, &wanted, ret_reason);
-    if (status != OK)
-        return status;
-    if (wanted.length == 0) {
+uint32_t tree_find(const struct tree *tree, const struct path *wanted, struct tree_place *ret_place) {
+    if (wanted->length == 0) {
         *ret_place = (struct tree_place){.kind = FILES_DIRECTORY, .end = tree->node_count};
         return OK;
     }
-    size_t node = lower_bound(tree, wanted.text);
-    bool found = node < tree->node_count && strcmp(tree->nodes[node].path, wanted.text) == 0;
+    size_t node = lower_bound(tree, wanted->text);
+    bool found = node < tree->node_count && strcmp(tree->nodes[node].path, wanted->text) == 0;
     if (found && tree->nodes[node].kind == FILES_FILE) {
-        if (wanted.directory)
+        if (wanted->directory)
             return P_NOT_DIRECTORY;
         *ret_place = (struct tree_place){.kind = FILES_FILE, .node = node};
         return OK;
     }
-    if (!found && (node == tree->node_count || !is_below(tree->nodes[node].path, wanted.text, wanted.length)))
-        return explain_missing(tree, &wanted);
+    if (!found && (node == tree->node_count || !is_below(tree->nodes[node].path, wanted->text, wanted->length)))
+        return explain_missing(tree, wanted);
     size_t first = found ? node + 1 : node;
     size_t end = first;
-    while (end < tree->node_count && is_below(tree->nodes[end].path, wanted.text, wanted.length))
+    while (end < tree->node_count && is_below(tree->nodes[end].path, wanted->text, wanted->length))
         end++;
-    *ret_place = (struct tree_place){.kind = FILES_DIRECTORY, .node = first, .end = end, .depth = wanted.length + 1};
+    *ret_place = (struct tree_place){.kind = FILES_DIRECTORY, .node = first, .end = end, .depth = wanted->length + 1};
     return OK;
 }
 

@@ -4,8 +4,7 @@
  *     bin/cat  bin/ls  boot/init.elf  etc/manifest.json      nodes, sorted so that `/` comes before any other byte:
  *     |--- bin ------| |-- boot ---|  |---- etc ------|      what lies below a directory is one run of nodes
  *
- * The archive is read once, at the start; lookups are binary searches. Paths from clients are allegations: any bytes.
- * Nothing here makes a system call.
+ * The archive is read once, at the start; lookups are binary searches. Nothing here makes a system call.
  */
 #pragma once
 
@@ -14,6 +13,7 @@
 
 #include "libsys/proto/files.h"
 #include "libsys/ustar.h"
+#include "servers/files/path.h"
 
 #define TREE_NODES_MAX 1024U
 #define TREE_TEXT_BYTES (64U << 10) /* of all paths */
@@ -51,6 +51,12 @@ struct tree_damage {
 /* Read the whole archive. Entries that are neither file nor directory are left out. On damage the tree is empty. */
 struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t archive_bytes);
 
+/*
+ * Add an empty directory at the top, if the archive has none of this name: something is mounted there. Its name has
+ * fewer than USTAR_PATH_MAX bytes. Errors: TREE_CONFLICT there is a file of this name; TREE_TOO_MANY. The tree is as it was then.
+ */
+enum tree_error tree_add_directory(struct tree *tree, const char *name);
+
 const char *tree_error_text(enum tree_error error);
 
 /* Something that a path leads to. */
@@ -62,12 +68,10 @@ struct tree_place {
 };
 
 /*
- * Follow a path of `length` bytes: components parted by one or more `/`; `.` and empty ones count for nothing.
- * Errors: P_NOT_FOUND; P_NOT_DIRECTORY a file is used as a directory, also by a slash after it; P_ARGUMENT `..`, or a
- *         byte that no name has. ret_reason: a sentence for P_ARGUMENT, else untouched. ret_place is untouched on error.
+ * Follow a path. Errors: P_NOT_FOUND; P_NOT_DIRECTORY a file is used as a directory, also by a slash after it.
+ * ret_place is untouched on error.
  */
-MUST_USE uint32_t tree_find(const struct tree *tree, const char *path, size_t length, struct tree_place *ret_place,
-                            const char **ret_reason);
+MUST_USE uint32_t tree_find(const struct tree *tree, const struct path *path, struct tree_place *ret_place);
 
 struct tree_child {
     const char *name; /* not zero-terminated */

@@ -45,8 +45,11 @@ static uint32_t find(const char *path) {
     size_t length = strlen(path);
     char *copy = malloc(length == 0 ? 1 : length); /* without a terminating zero: a message has none */
     memcpy(copy, path, length);
-    uint32_t status = tree_find(&tree, copy, length, &place, &reason);
+    struct path clean;
+    uint32_t status = path_clean(copy, length, &clean, &reason);
     free(copy);
+    if (status == OK)
+        status = tree_find(&tree, &clean, &place);
     CHECK_EQUAL(reason != NULL, status == P_ARGUMENT);
     CHECK(status == OK || place.node == 12345);
     return status;
@@ -150,8 +153,9 @@ static void bad_paths_are_refused(void) {
     CHECK_EQUAL(find("bin/..x"), P_NOT_FOUND);
     CHECK_EQUAL(find("bin/l\ns"), P_ARGUMENT);
     CHECK_EQUAL(find("bin/\x7f"), P_ARGUMENT);
+    struct path clean;
     reason = NULL;
-    CHECK_EQUAL(tree_find(&tree, "bin/ls\0x", 8, &place, &reason), P_ARGUMENT);
+    CHECK_EQUAL(path_clean("bin/ls\0x", 8, &clean, &reason), P_ARGUMENT);
     CHECK_EQUAL(find("bin/\xc3\xa4"), P_NOT_FOUND);
 }
 
@@ -198,6 +202,29 @@ static void too_many_entries(void) {
     CHECK_EQUAL(find("f1023"), OK);
 }
 
+static void a_mount_is_listed(void) {
+    make_volume();
+    CHECK_EQUAL(tree_add_directory(&tree, "tmp"), TREE_OK);
+    check_list("", "a/ bin/ bin-old/ empty etc/ hollow/ tmp/ ");
+    check_list("tmp", "");
+    CHECK_EQUAL(tree_add_directory(&tree, "tmp"), TREE_OK);
+    check_list("", "a/ bin/ bin-old/ empty etc/ hollow/ tmp/ ");
+    CHECK_EQUAL(tree_add_directory(&tree, "empty"), TREE_CONFLICT);
+    check_file("bin/ls", "list");
+}
+
+static const char *below(const char *path) {
+    static struct path clean;
+    const char *none = NULL;
+    return path_clean(path, strlen(path), &clean, &none) == OK ? path_below(&clean, "tmp") : NULL;
+}
+
+static void paths_lead_below_a_mount(void) {
+    CHECK(strcmp(below("/tmp/./a//b"), "a/b") == 0);
+    CHECK(strcmp(below("tmp/"), "") == 0);
+    CHECK(below("tmpx/a") == NULL && below("") == NULL && below("tm") == NULL && below("a/tmp") == NULL);
+}
+
 /* Any path of any bytes gives an answer, and lists end. */
 static void random_paths(void) {
     static const char likely[] = "//..abincls-etyo\x01";
@@ -208,8 +235,11 @@ static void random_paths(void) {
         size_t length = check_random(&random) % sizeof path;
         for (size_t at = 0; at < length; at++)
             path[at] = likely[check_random(&random) % (sizeof likely - 1)];
+        struct path clean;
         reason = NULL;
-        uint32_t status = tree_find(&tree, path, length, &place, &reason);
+        uint32_t status = path_clean(path, length, &clean, &reason);
+        if (status == OK)
+            status = tree_find(&tree, &clean, &place);
         CHECK(status == OK || status == P_NOT_FOUND || status == P_NOT_DIRECTORY || status == P_ARGUMENT);
         struct tree_child child;
         for (uint64_t index = 0; status == OK && place.kind == FILES_DIRECTORY; index++) {
@@ -230,6 +260,8 @@ int main(void) {
         {"bad_paths_are_refused", bad_paths_are_refused},
         {"damage_is_named", damage_is_named},
         {"too_many_entries", too_many_entries},
+        {"a_mount_is_listed", a_mount_is_listed},
+        {"paths_lead_below_a_mount", paths_lead_below_a_mount},
         {"random_paths", random_paths},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);

@@ -1,0 +1,30 @@
+/*
+ * Paths from clients: allegations, any bytes. Here they get the form that all trees work with. Nothing here makes a
+ * system call.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libsys/proto/files.h"
+
+/* Components parted by single slashes, none in front or at the end; empty for the root. */
+struct path {
+    char text[FILES_PATH_MAX + 1]; /* zero-terminated */
+    size_t length;
+    bool directory; /* it ended in a slash or in `.`: what it names must be a directory */
+};
+
+/*
+ * Take a path of `length` bytes: components parted by one or more `/`; `.` and empty ones count for nothing.
+ * Errors: P_NOT_FOUND longer than FILES_PATH_MAX, as no name is; P_ARGUMENT `..`, or a control byte. ret_reason: a
+ *         sentence for P_ARGUMENT, else untouched. *ret_path means nothing then.
+ */
+MUST_USE uint32_t path_clean(const char *path, size_t length, struct path *ret_path, const char **ret_reason);
+
+/*
+ * The part of a clean path below the directory `mount` (one component): "" for itself. NULL: it does not lead there.
+ */
+const char *path_below(const struct path *path, const char *mount);

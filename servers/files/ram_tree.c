@@ -1,0 +1,341 @@
+#include "servers/files/ram_tree.h"
+
+#include "libsys/string.h"
+
+#define ROOT 0U
+#define NODE_BITS 16U /* of a file's number; its generation is above */
+_Static_assert(RAM_NODES_MAX <= 1U << NODE_BITS, "a number has room for each node");
+
+/* Pages */
+
+static void *page_at(const struct ram_tree *tree, uint32_t page) {
+    return tree->memory + (page - 1) * (uint64_t)RAM_PAGE_BYTES;
+}
+
+/* A page of zeros, so that nobody reads what was in it before; 0 = there is none. */
+static uint32_t take_page(struct ram_tree *tree) {
+    uint32_t page = tree->free_page;
+    if (page != 0)
+        memcpy(&tree->free_page, page_at(tree, page), sizeof tree->free_page);
+    else if (tree->used_pages < tree->page_count)
+        page = ++tree->used_pages;
+    else
+        return 0;
+    tree->free_page_count--;
+    memset(page_at(tree, page), 0, RAM_PAGE_BYTES);
+    return page;
+}
+
+static void give_page(struct ram_tree *tree, uint32_t page) {
+    memcpy(page_at(tree, page), &tree->free_page, sizeof tree->free_page);
+    tree->free_page = page;
+    tree->free_page_count++;
+}
+
+/* Nodes */
+
+void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count) {
+    memset(tree, 0, sizeof *tree);
+    tree->memory = memory;
+    tree->page_count = page_count;
+    tree->free_page_count = page_count;
+    tree->nodes[ROOT].kind = FILES_DIRECTORY;
+    for (uint32_t node = 1; node + 1 < RAM_NODES_MAX; node++)
+        tree->nodes[node].next = node + 1;
+    tree->free_node = 1;
+    tree->free_node_count = RAM_NODES_MAX - 1;
+}
+
+/* A name inside a path: not zero-terminated. */
+struct name {
+    const char *text;
+    size_t length;
+};
+
+/* How `name` sorts against a node's name. */
+static int compare(struct name name, const char *other) {
+    int order = strncmp(name.text, other, name.length);
+    return order != 0 ? order : other[name.length] == '\0' ? 0 : -1;
+}
+
+/* Where the list of a directory's children leads to `name`, or would: the link to the first that does not sort before. */
+static uint32_t *link_to(struct ram_tree *tree, uint32_t directory, struct name name) {
+    uint32_t *link = &tree->nodes[directory].content;
+    while (*link != 0 && compare(name, tree->nodes[*link].name) > 0)
+        link = &tree->nodes[*link].next;
+    return link;
+}
+
+/* The child called `name`; 0 = there is none. */
+static uint32_t find_child(const struct ram_tree *tree, uint32_t directory, struct name name) {
+    for (uint32_t node = tree->nodes[directory].content; node != 0; node = tree->nodes[node].next) {
+        int order = compare(name, tree->nodes[node].name);
+        if (order <= 0)
+            return order == 0 ? node : 0;
+    }
+    return 0;
+}
+
+/* Follow the components of `path`, up to its first `length` bytes, which end between two of them. */
+static uint32_t walk(const struct ram_tree *tree, const char *path, size_t length, uint32_t *ret_node) {
+    uint32_t node = ROOT;
+    for (size_t at = 0; at < length;) {
+        struct name name = {path + at, 0};
+        while (at + name.length < length && name.text[name.length] != '/')
+            name.length++;
+        if (tree->nodes[node].kind != FILES_DIRECTORY)
+            return P_NOT_DIRECTORY;
+        node = find_child(tree, node, name);
+        if (node == 0)
+            return P_NOT_FOUND;
+        at += name.length + 1;
+    }
+    *ret_node = node;
+    return OK;
+}
+
+uint32_t ram_find(const struct ram_tree *tree, struct ram_path path, uint32_t *ret_node) {
+    uint32_t node;
+    uint32_t status = walk(tree, path.text, strlen(path.text), &node);
+    if (status == OK && path.directory && tree->nodes[node].kind != FILES_DIRECTORY)
+        status = P_NOT_DIRECTORY;
+    if (status == OK)
+        *ret_node = node;
+    return status;
+}
+
+/* Where something new would go: the directory, and the last name of the path, which is not the root's. */
+static uint32_t find_place(const struct ram_tree *tree, const char *path, uint32_t *ret_directory,
+                           struct name *ret_name) {
+    size_t length = strlen(path);
+    size_t start = length;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    *ret_name = (struct name){path + start, length - start};
+    uint32_t status = walk(tree, path, start == 0 ? 0 : start - 1, ret_directory);
+    if (status != OK)
+        return status;
+    if (tree->nodes[*ret_directory].kind != FILES_DIRECTORY)
+        return P_NOT_DIRECTORY;
+    return ret_name->length > RAM_NAME_MAX ? P_LIMIT : OK;
+}
+
+/* Put a node into a directory's list. `name` may be the node's own. */
+static void link_node(struct ram_tree *tree, uint32_t directory, struct name name, uint32_t node) {
+    uint32_t *link = link_to(tree, directory, name);
+    memmove(tree->nodes[node].name, name.text, name.length);
+    tree->nodes[node].name[name.length] = '\0';
+    tree->nodes[node].parent = directory;
+    tree->nodes[node].next = *link;
+    *link = node;
+    tree->nodes[directory].changed_ns = tree->now_ns;
+}
+
+static void unlink_node(struct ram_tree *tree, uint32_t node) {
+    const char *name = tree->nodes[node].name;
+    uint32_t *link = link_to(tree, tree->nodes[node].parent, (struct name){name, strlen(name)});
+    *link = tree->nodes[node].next;
+    tree->nodes[tree->nodes[node].parent].changed_ns = tree->now_ns;
+}
+
+/* Give back the pages of a file from the one at `first` on; with the first of all goes the index. */
+static void drop_pages(struct ram_tree *tree, struct ram_node *file, uint64_t first) {
+    if (file->content == 0)
+        return;
+    uint32_t *index = page_at(tree, file->content);
+    uint64_t end = (file->size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES;
+    for (uint64_t i = first; i < end; i++) {
+        if (index[i] != 0)
+            give_page(tree, index[i]);
+        index[i] = 0;
+    }
+    if (first == 0) {
+        give_page(tree, file->content);
+        file->content = 0;
+    }
+}
+
+/* The end of a file or empty directory. */
+static void destroy(struct ram_tree *tree, uint32_t node) {
+    struct ram_node *gone = &tree->nodes[node];
+    unlink_node(tree, node);
+    if (gone->kind == FILES_FILE)
+        drop_pages(tree, gone, 0);
+    *gone = (struct ram_node){.generation = gone->generation + 1, .next = tree->free_node};
+    tree->free_node = node;
+    tree->free_node_count++;
+}
+
+uint64_t ram_file_number(const struct ram_tree *tree, uint32_t node) {
+    return RAM_FILE_NUMBER | (uint64_t)tree->nodes[node].generation << NODE_BITS | node;
+}
+
+bool ram_file_node(const struct ram_tree *tree, uint64_t number, uint32_t *ret_node) {
+    uint64_t node = number & ((1U << NODE_BITS) - 1);
+    if (node >= RAM_NODES_MAX || tree->nodes[node].kind != FILES_FILE ||
+        ram_file_number(tree, (uint32_t)node) != number)
+        return false;
+    *ret_node = (uint32_t)node;
+    return true;
+}
+
+uint32_t ram_create(struct ram_tree *tree, struct ram_path path, enum files_kind kind, uint32_t *ret_node) {
+    uint32_t directory;
+    struct name name;
+    if (path.text[0] == '\0')
+        return P_EXISTS;
+    uint32_t status = find_place(tree, path.text, &directory, &name);
+    if (status != OK)
+        return status;
+    if (find_child(tree, directory, name) != 0)
+        return P_EXISTS;
+    if (path.directory && kind == FILES_FILE)
+        return P_NOT_DIRECTORY;
+    uint32_t node = tree->free_node;
+    if (node == 0)
+        return P_NO_SPACE;
+    tree->free_node = tree->nodes[node].next;
+    tree->free_node_count--;
+    tree->nodes[node].kind = kind;
+    tree->nodes[node].changed_ns = tree->now_ns;
+    link_node(tree, directory, name, node);
+    *ret_node = node;
+    return OK;
+}
+
+uint32_t ram_write(struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, const void *bytes,
+                   uint64_t length_bytes, uint64_t *ret_written) {
+    struct ram_node *node = &tree->nodes[file];
+    uint64_t offset = offset_bytes == FILES_APPEND ? node->size_bytes : offset_bytes;
+    *ret_written = 0;
+    if (length_bytes == 0)
+        return OK;
+    if (offset >= RAM_FILE_BYTES_MAX)
+        return P_LIMIT;
+    uint64_t length = length_bytes < RAM_FILE_BYTES_MAX - offset ? length_bytes : RAM_FILE_BYTES_MAX - offset;
+    bool first = node->content == 0;
+    if (first)
+        node->content = take_page(tree);
+    if (node->content == 0)
+        return P_NO_SPACE;
+    uint32_t *index = page_at(tree, node->content);
+    uint64_t done = 0;
+    while (done < length) {
+        uint64_t within = (offset + done) % RAM_PAGE_BYTES;
+        uint32_t *entry = &index[(offset + done) / RAM_PAGE_BYTES];
+        if (*entry == 0)
+            *entry = take_page(tree);
+        if (*entry == 0)
+            break;
+        uint64_t part = length - done < RAM_PAGE_BYTES - within ? length - done : RAM_PAGE_BYTES - within;
+        memcpy((uint8_t *)page_at(tree, *entry) + within, (const uint8_t *)bytes + done, part);
+        done += part;
+    }
+    if (done == 0) {
+        if (first) {
+            give_page(tree, node->content);
+            node->content = 0;
+        }
+        return P_NO_SPACE;
+    }
+    if (offset + done > node->size_bytes)
+        node->size_bytes = offset + done;
+    node->changed_ns = tree->now_ns;
+    *ret_written = done;
+    return OK;
+}
+
+uint64_t ram_read(const struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, void *bytes, uint64_t most_bytes) {
+    const struct ram_node *node = &tree->nodes[file];
+    uint64_t left = offset_bytes < node->size_bytes ? node->size_bytes - offset_bytes : 0;
+    uint64_t length = left < most_bytes ? left : most_bytes;
+    const uint32_t *index = node->content == 0 ? NULL : page_at(tree, node->content);
+    for (uint64_t done = 0; done < length;) {
+        uint64_t within = (offset_bytes + done) % RAM_PAGE_BYTES;
+        uint64_t part = length - done < RAM_PAGE_BYTES - within ? length - done : RAM_PAGE_BYTES - within;
+        uint32_t page = index == NULL ? 0 : index[(offset_bytes + done) / RAM_PAGE_BYTES];
+        if (page == 0)
+            memset((uint8_t *)bytes + done, 0, part);
+        else
+            memcpy((uint8_t *)bytes + done, (const uint8_t *)page_at(tree, page) + within, part);
+        done += part;
+    }
+    return length;
+}
+
+uint32_t ram_truncate(struct ram_tree *tree, uint32_t file, uint64_t size_bytes) {
+    struct ram_node *node = &tree->nodes[file];
+    if (size_bytes > RAM_FILE_BYTES_MAX)
+        return P_LIMIT;
+    if (size_bytes < node->size_bytes) {
+        drop_pages(tree, node, (size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES);
+        uint64_t within = size_bytes % RAM_PAGE_BYTES;
+        const uint32_t *index = node->content == 0 ? NULL : page_at(tree, node->content);
+        uint32_t last = within == 0 || index == NULL ? 0 : index[size_bytes / RAM_PAGE_BYTES];
+        if (last != 0) /* should the file grow again, what is cut off here must not come back */
+            memset((uint8_t *)page_at(tree, last) + within, 0, RAM_PAGE_BYTES - within);
+    }
+    node->size_bytes = size_bytes;
+    node->changed_ns = tree->now_ns;
+    return OK;
+}
+
+uint32_t ram_remove(struct ram_tree *tree, struct ram_path path, enum files_kind kind) {
+    uint32_t node;
+    uint32_t status = ram_find(tree, path, &node);
+    if (status != OK)
+        return status;
+    if (tree->nodes[node].kind != kind)
+        return kind == FILES_FILE ? P_NOT_FILE : P_NOT_DIRECTORY;
+    if (node == ROOT)
+        return P_READ_ONLY;
+    if (kind == FILES_DIRECTORY && tree->nodes[node].content != 0)
+        return P_NOT_EMPTY;
+    destroy(tree, node);
+    return OK;
+}
+
+/* Does `node` lie in `directory`, or in one below it? Each is below itself. */
+static bool is_below(const struct ram_tree *tree, uint32_t node, uint32_t directory) {
+    while (node != directory && node != ROOT)
+        node = tree->nodes[node].parent;
+    return node == directory;
+}
+
+uint32_t ram_rename(struct ram_tree *tree, struct ram_path from, struct ram_path to) {
+    uint32_t node, directory;
+    struct name name;
+    uint32_t status = ram_find(tree, from, &node);
+    if (status != OK)
+        return status;
+    if (node == ROOT || to.text[0] == '\0')
+        return P_READ_ONLY;
+    status = find_place(tree, to.text, &directory, &name);
+    if (status != OK)
+        return status;
+    bool is_file = tree->nodes[node].kind == FILES_FILE;
+    if (is_file && to.directory)
+        return P_NOT_DIRECTORY;
+    if (!is_file && is_below(tree, directory, node))
+        return P_ARGUMENT;
+    uint32_t there = find_child(tree, directory, name);
+    if (there == node)
+        return OK;
+    if (there != 0 && (!is_file || tree->nodes[there].kind != FILES_FILE))
+        return P_EXISTS;
+    if (there != 0)
+        destroy(tree, there);
+    unlink_node(tree, node);
+    link_node(tree, directory, name, node);
+    return OK;
+}
+
+uint32_t ram_child(const struct ram_tree *tree, uint32_t directory, uint64_t index, uint32_t *ret_node) {
+    uint32_t node = tree->nodes[directory].content;
+    for (; node != 0 && index > 0; index--)
+        node = tree->nodes[node].next;
+    if (node == 0)
+        return P_END;
+    *ret_node = node;
+    return OK;
+}

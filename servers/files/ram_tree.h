@@ -1,0 +1,105 @@
+/*
+ * A tree of files and directories that can be written, in pages of memory that its owner brings along.
+ *
+ *     nodes:  root --> a --> b --> sub        the children of a directory are a list, sorted by name
+ *                      |            '--> c
+ *                      v
+ *     pages:  index page: [ 3 | 0 | 7 | ... ]       a file's n-th 4096 bytes lie in the page that entry n names;
+ *                           |       '--> page 7     0 is a hole, which reads as zeros
+ *                           '--> page 3
+ *
+ * Nodes are an array here, pages the owner's memory. An operation that fails changes nothing; one that needs pages and
+ * gets some of them writes what these hold and says how much that was. Nothing here makes a system call.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libsys/proto/files.h"
+
+#define RAM_NODES_MAX 512U /* files and directories, the root among them */
+#define RAM_NAME_MAX 63U   /* bytes of one name */
+#define RAM_PAGE_BYTES 4096U
+#define RAM_FILE_PAGES (RAM_PAGE_BYTES / sizeof(uint32_t))
+#define RAM_FILE_BYTES_MAX (RAM_FILE_PAGES * (uint64_t)RAM_PAGE_BYTES)
+#define RAM_FILE_NUMBER (1ULL << 63) /* in every number that names a file of such a tree */
+
+struct ram_node {
+    char name[RAM_NAME_MAX + 1]; /* zero-terminated */
+    uint32_t kind;               /* enum files_kind; 0 = the node is free */
+    uint32_t generation;         /* how often the node was freed: part of a file's number */
+    uint32_t parent;
+    uint32_t next;    /* the sibling after this one, by name; of a free node: the next free one; 0 = none */
+    uint32_t content; /* directory: its first child. File: its index page. 0 = none */
+    uint64_t size_bytes;
+    uint64_t changed_ns;
+};
+
+struct ram_tree {
+    uint8_t *memory;
+    uint32_t page_count;
+    uint32_t free_page_count;
+    uint32_t free_page;  /* the first in a list of freed pages, whose first four bytes name the next; 0 = none */
+    uint32_t used_pages; /* pages with higher numbers were never used. Page n begins at memory + (n - 1) * 4096 */
+    uint32_t free_node_count;
+    uint32_t free_node;
+    uint64_t now_ns;                      /* what changes is marked with this time; the owner keeps it */
+    struct ram_node nodes[RAM_NODES_MAX]; /* [0] is the root */
+};
+
+/* A path below the root, clean (servers/files/path.h); "" is the root. directory: it may only name one. */
+struct ram_path {
+    const char *text;
+    bool directory;
+};
+
+/* An empty tree. memory: page_count * 4096 bytes, aligned to 4096. */
+void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count);
+
+/* Errors: P_NOT_FOUND; P_NOT_DIRECTORY a file is used as a directory. */
+MUST_USE uint32_t ram_find(const struct ram_tree *tree, struct ram_path path, uint32_t *ret_node);
+
+/* The number by which clients name a file. It names nothing any more once the file is removed. */
+uint64_t ram_file_number(const struct ram_tree *tree, uint32_t node);
+
+/* The node of a file; false: the number names none, or one that was removed since. */
+bool ram_file_node(const struct ram_tree *tree, uint64_t number, uint32_t *ret_node);
+
+/*
+ * An empty file or directory. Errors: P_EXISTS; P_NOT_FOUND the directory it belongs into is not there; P_NOT_DIRECTORY;
+ * P_LIMIT its name is longer than RAM_NAME_MAX; P_NO_SPACE all nodes are in use.
+ */
+MUST_USE uint32_t ram_create(struct ram_tree *tree, struct ram_path path, enum files_kind kind, uint32_t *ret_node);
+
+/*
+ * Write to a file. offset_bytes: FILES_APPEND = its end; beyond the end: what lies between reads as zeros. *ret_written
+ * is less than length_bytes where pages run out or the file reaches RAM_FILE_BYTES_MAX; 0 only if length_bytes is.
+ * Errors: P_NO_SPACE no page for the first byte; P_LIMIT it would lie beyond RAM_FILE_BYTES_MAX.
+ */
+MUST_USE uint32_t ram_write(struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, const void *bytes,
+                            uint64_t length_bytes, uint64_t *ret_written);
+
+/* Read from a file. Returns how many bytes it were: less than most_bytes where it ends. */
+uint64_t ram_read(const struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, void *bytes, uint64_t most_bytes);
+
+/* Cut a file, or make it longer by zeros, which take no pages. Errors: P_LIMIT beyond RAM_FILE_BYTES_MAX. */
+MUST_USE uint32_t ram_truncate(struct ram_tree *tree, uint32_t file, uint64_t size_bytes);
+
+/*
+ * Remove a file, or a directory that is empty. Errors: P_NOT_FOUND; P_NOT_FILE, P_NOT_DIRECTORY it is not of this kind;
+ * P_NOT_EMPTY; P_READ_ONLY the root.
+ */
+MUST_USE uint32_t ram_remove(struct ram_tree *tree, struct ram_path path, enum files_kind kind);
+
+/*
+ * Give something another path; a file takes the place of another file there.
+ * Errors: P_NOT_FOUND; P_NOT_DIRECTORY; P_READ_ONLY one of them is the root; P_LIMIT the new name is too long;
+ *         P_ARGUMENT a directory would come to lie below itself; P_EXISTS there is a directory at the new path, or
+ *         anything, for a directory.
+ */
+MUST_USE uint32_t ram_rename(struct ram_tree *tree, struct ram_path from, struct ram_path to);
+
+/* The child number `index` of a directory, sorted by name. Errors: P_END there are not so many. */
+MUST_USE uint32_t ram_child(const struct ram_tree *tree, uint32_t directory, uint64_t index, uint32_t *ret_node);

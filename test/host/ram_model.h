@@ -1,0 +1,45 @@
+/*
+ * A tree of files as a flat list of whole paths, beside servers/files/ram_tree.c: each step does the same to both and
+ * compares status, numbers, sizes, contents, lists and pages left. Used by a host test and a fuzz target.
+ */
+#pragma once
+
+#include "servers/files/ram_tree.h"
+
+#define MODEL_ENTRIES_MAX 128U
+#define MODEL_PATH_MAX 300U
+
+struct model_entry {
+    char path[MODEL_PATH_MAX]; /* empty: the entry is free */
+    enum files_kind kind;
+    uint64_t number;
+    uint8_t *bytes;
+    uint64_t size_bytes;
+    bool index;                 /* it has an index page */
+    bool pages[RAM_FILE_PAGES]; /* which pages it has */
+    uint32_t used;              /* how many these are, the index page included */
+};
+
+struct model {
+    struct ram_tree *tree;
+    uint32_t page_count;
+    uint64_t stale; /* the number of a file that was removed; 0 = none yet */
+    struct model_entry entries[MODEL_ENTRIES_MAX];
+};
+
+/* Where a step's choices come from: the next number below `limit`. */
+struct model_choices {
+    uint32_t (*below)(struct model_choices *choices, uint32_t limit);
+};
+
+/* Both empty. memory: page_count pages. */
+void model_init(struct model *model, struct ram_tree *tree, void *memory, uint32_t page_count);
+
+/* One operation on both. Returns NULL, or what they disagree in. */
+const char *model_step(struct model *model, struct model_choices *choices);
+
+/* Compare all there is. Returns NULL, or what they disagree in. */
+const char *model_compare(struct model *model);
+
+/* Remove everything from both. Returns NULL, or what they disagree in: with nothing left all pages must be free. */
+const char *model_end(struct model *model);

@@ -1,0 +1,263 @@
+/*
+ * Does a tree in memory do what a flat list of paths does, keep what it has when pages or nodes run out, and give all
+ * pages back?
+ */
+#include "servers/files/ram_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "test/host/check.h"
+#include "test/host/ram_model.h"
+
+#define PAGES_MAX 2048U
+
+static struct ram_tree tree;
+static void *memory;
+
+static void make(uint32_t page_count) {
+    free(memory);
+    memory = aligned_alloc(RAM_PAGE_BYTES, (page_count + 1) * (size_t)RAM_PAGE_BYTES);
+    memset(memory, 0xa5, (page_count + 1) * (size_t)RAM_PAGE_BYTES); /* what others had there */
+    ram_init(&tree, memory, page_count);
+}
+
+static struct ram_path at(const char *text) { return (struct ram_path){text, false}; }
+
+static uint32_t create(const char *path, enum files_kind kind) {
+    uint32_t node;
+    return ram_create(&tree, at(path), kind, &node);
+}
+
+static uint32_t node_of(const char *path) {
+    uint32_t node = 0;
+    CHECK_EQUAL(ram_find(&tree, at(path), &node), OK);
+    return node;
+}
+
+static uint64_t written;
+
+static uint32_t write(const char *path, uint64_t offset, const char *text) {
+    return ram_write(&tree, node_of(path), offset, text, strlen(text), &written);
+}
+
+static void check_text(const char *path, const char *wanted) {
+    char seen[64] = "";
+    uint64_t length = ram_read(&tree, node_of(path), 0, seen, sizeof seen - 1);
+    if (!CHECK(length == strlen(wanted) && strcmp(seen, wanted) == 0))
+        printf("#   %s: seen `%s`, wanted `%s`\n", path, seen, wanted);
+}
+
+static void files_are_written(void) {
+    make(8);
+    CHECK_EQUAL(create("a", FILES_FILE), OK);
+    check_text("a", "");
+    CHECK_EQUAL(write("a", 0, "one"), OK);
+    CHECK_EQUAL(write("a", FILES_APPEND, " two"), OK);
+    check_text("a", "one two");
+    CHECK_EQUAL(write("a", 1, "__"), OK);
+    check_text("a", "o__ two");
+    CHECK_EQUAL(tree.free_page_count, 6); /* its index, and one */
+    CHECK_EQUAL(write("a", 0, ""), OK);
+    CHECK_EQUAL(written, 0);
+}
+
+static void cut_bytes_do_not_come_back(void) {
+    static const char zeros[8];
+    char seen[8];
+    make(8);
+    CHECK_EQUAL(create("a", FILES_FILE), OK);
+    CHECK_EQUAL(write("a", 0, "secret"), OK);
+    CHECK_EQUAL(ram_truncate(&tree, node_of("a"), 2), OK);
+    CHECK_EQUAL(ram_truncate(&tree, node_of("a"), 6), OK);
+    CHECK_EQUAL(ram_read(&tree, node_of("a"), 2, seen, 8), 4);
+    CHECK(memcmp(seen, zeros, 4) == 0);
+    CHECK_EQUAL(ram_truncate(&tree, node_of("a"), 0), OK);
+    CHECK_EQUAL(tree.free_page_count, 8);
+}
+
+static void a_page_shows_nothing_of_its_last_owner(void) {
+    static const uint8_t zeros[4095];
+    static uint8_t seen[4096];
+    make(3);
+    CHECK_EQUAL(create("a", FILES_FILE), OK);
+    CHECK_EQUAL(write("a", 4095, "x"), OK); /* memory that was somebody else's */
+    CHECK_EQUAL(ram_read(&tree, node_of("a"), 0, seen, 4096), 4096);
+    CHECK(memcmp(seen, zeros, 4095) == 0);
+    memset(seen, 'y', sizeof seen);
+    CHECK_EQUAL(ram_write(&tree, node_of("a"), 0, seen, 4096, &written), OK);
+    CHECK_EQUAL(ram_remove(&tree, at("a"), FILES_FILE), OK);
+    CHECK_EQUAL(create("b", FILES_FILE), OK);
+    CHECK_EQUAL(write("b", 4095, "x"), OK); /* pages of `a` */
+    CHECK_EQUAL(ram_read(&tree, node_of("b"), 0, seen, 4096), 4096);
+    CHECK(memcmp(seen, zeros, 4095) == 0);
+}
+
+static void a_number_dies_with_its_file(void) {
+    uint32_t node = 77;
+    make(8);
+    CHECK_EQUAL(create("a", FILES_FILE), OK);
+    uint64_t number = ram_file_number(&tree, node_of("a"));
+    CHECK(ram_file_node(&tree, number, &node) && node == node_of("a"));
+    CHECK_EQUAL(ram_rename(&tree, at("a"), at("b")), OK);
+    CHECK(ram_file_node(&tree, number, &node) && node == node_of("b"));
+    CHECK_EQUAL(ram_remove(&tree, at("b"), FILES_FILE), OK);
+    CHECK(!ram_file_node(&tree, number, &node));
+    CHECK_EQUAL(create("c", FILES_FILE), OK);
+    CHECK_EQUAL(node_of("c"), node); /* the same node, and yet */
+    CHECK(!ram_file_node(&tree, number, &node));
+    CHECK(!ram_file_node(&tree, RAM_FILE_NUMBER, &node)); /* the root is no file */
+    CHECK(!ram_file_node(&tree, RAM_FILE_NUMBER | 0xffff, &node));
+    CHECK(!ram_file_node(&tree, UINT64_MAX, &node));
+}
+
+static void directories_move_with_all_below(void) {
+    make(8);
+    CHECK_EQUAL(create("a", FILES_DIRECTORY), OK);
+    CHECK_EQUAL(create("a/b", FILES_DIRECTORY), OK);
+    CHECK_EQUAL(create("a/b/c", FILES_FILE), OK);
+    CHECK_EQUAL(write("a/b/c", 0, "deep"), OK);
+    CHECK_EQUAL(ram_rename(&tree, at("a"), at("a/b/x")), P_ARGUMENT);
+    CHECK_EQUAL(ram_rename(&tree, at("a"), at("a/x")), P_ARGUMENT);
+    CHECK_EQUAL(ram_rename(&tree, at("a"), at("z")), OK);
+    check_text("z/b/c", "deep");
+    CHECK_EQUAL(ram_remove(&tree, at("z"), FILES_DIRECTORY), P_NOT_EMPTY);
+    CHECK_EQUAL(ram_rename(&tree, at("z/b"), at("z")), P_EXISTS);
+    CHECK_EQUAL(ram_rename(&tree, at("z/b/c"), at("z/b")), P_EXISTS);
+    CHECK_EQUAL(ram_rename(&tree, at("z/b/c"), (struct ram_path){"q", true}), P_NOT_DIRECTORY);
+    CHECK_EQUAL(ram_rename(&tree, at(""), at("q")), P_READ_ONLY);
+    CHECK_EQUAL(ram_remove(&tree, at(""), FILES_DIRECTORY), P_READ_ONLY);
+}
+
+static void a_file_takes_anothers_place(void) {
+    make(8);
+    CHECK_EQUAL(create("old", FILES_FILE), OK);
+    CHECK_EQUAL(write("old", 0, "old"), OK);
+    CHECK_EQUAL(create("new", FILES_FILE), OK);
+    CHECK_EQUAL(write("new", 0, "new"), OK);
+    CHECK_EQUAL(ram_rename(&tree, at("new"), at("old")), OK);
+    check_text("old", "new");
+    CHECK_EQUAL(tree.free_page_count, 6);
+    CHECK_EQUAL(tree.free_node_count, RAM_NODES_MAX - 2);
+}
+
+static void times_are_those_of_changes(void) {
+    make(8);
+    tree.now_ns = 5;
+    CHECK_EQUAL(create("d", FILES_DIRECTORY), OK);
+    CHECK_EQUAL(create("d/f", FILES_FILE), OK);
+    tree.now_ns = 6;
+    CHECK_EQUAL(tree.nodes[node_of("d/f")].changed_ns, 5);
+    CHECK_EQUAL(write("d/f", 0, "x"), OK);
+    CHECK_EQUAL(tree.nodes[node_of("d/f")].changed_ns, 6);
+    CHECK_EQUAL(tree.nodes[node_of("d")].changed_ns, 5);
+    tree.now_ns = 7;
+    CHECK_EQUAL(ram_remove(&tree, at("d/f"), FILES_FILE), OK);
+    CHECK_EQUAL(tree.nodes[node_of("d")].changed_ns, 7);
+}
+
+/* The largest file, and not a byte more; then the same with no page too many. */
+static void the_largest_file(void) {
+    static uint8_t block[8192];
+    make(RAM_FILE_PAGES + 1);
+    memset(block, 'x', sizeof block);
+    CHECK_EQUAL(create("a", FILES_FILE), OK);
+    for (uint64_t offset = 0; offset < RAM_FILE_BYTES_MAX - 4096; offset += 4096)
+        CHECK_EQUAL(ram_write(&tree, node_of("a"), FILES_APPEND, block, 4096, &written), OK);
+    CHECK_EQUAL(ram_write(&tree, node_of("a"), FILES_APPEND, block, 8192, &written), OK);
+    CHECK_EQUAL(written, 4096);
+    CHECK_EQUAL(tree.free_page_count, 0);
+    CHECK_EQUAL(write("a", FILES_APPEND, "x"), P_LIMIT);
+    CHECK_EQUAL(write("a", RAM_FILE_BYTES_MAX, "x"), P_LIMIT);
+    CHECK_EQUAL(write("a", RAM_FILE_BYTES_MAX - 1, "yz"), OK);
+    CHECK_EQUAL(written, 1);
+    CHECK_EQUAL(ram_truncate(&tree, node_of("a"), RAM_FILE_BYTES_MAX + 1), P_LIMIT);
+    CHECK_EQUAL(tree.nodes[node_of("a")].size_bytes, RAM_FILE_BYTES_MAX);
+    CHECK_EQUAL(ram_truncate(&tree, node_of("a"), 1), OK);
+    CHECK_EQUAL(tree.free_page_count, RAM_FILE_PAGES - 1);
+    CHECK_EQUAL(ram_remove(&tree, at("a"), FILES_FILE), OK);
+    CHECK_EQUAL(tree.free_page_count, RAM_FILE_PAGES + 1);
+}
+
+static void nodes_run_out(void) {
+    char name[16];
+    make(8);
+    for (uint32_t i = 1; i < RAM_NODES_MAX; i++) {
+        snprintf(name, sizeof name, "f%u", i);
+        CHECK_EQUAL(create(name, FILES_FILE), OK);
+    }
+    CHECK_EQUAL(create("one-more", FILES_FILE), P_NO_SPACE);
+    CHECK_EQUAL(tree.free_node_count, 0);
+    CHECK_EQUAL(ram_rename(&tree, at("f7"), at("seven")), OK); /* needs none */
+    CHECK_EQUAL(ram_remove(&tree, at("f8"), FILES_FILE), OK);
+    CHECK_EQUAL(create("one-more", FILES_FILE), OK);
+    for (uint32_t left = RAM_NODES_MAX - 1; left > 0; left--) {
+        uint32_t node = 0;
+        CHECK_EQUAL(ram_child(&tree, 0, 0, &node), OK);
+        CHECK_EQUAL(ram_remove(&tree, at(tree.nodes[node].name), FILES_FILE), OK);
+    }
+    CHECK_EQUAL(tree.free_node_count, RAM_NODES_MAX - 1);
+}
+
+struct random_choices {
+    struct model_choices choices;
+    uint64_t state;
+};
+
+static uint32_t choose_random(struct model_choices *choices, uint32_t limit) {
+    struct random_choices *random = (struct random_choices *)(void *)choices;
+    return (uint32_t)(check_random(&random->state) >> 32) % limit;
+}
+
+static struct model model;
+
+/* Tree and model do the same for so many steps; then all is removed. */
+static void play(uint32_t page_count, uint64_t seed, uint32_t step_count) {
+    struct random_choices random = {{choose_random}, seed};
+    const char *problem = NULL;
+    make(page_count);
+    model_init(&model, &tree, memory, page_count);
+    uint32_t step = 0;
+    for (; step < step_count && problem == NULL; step++) {
+        problem = model_step(&model, &random.choices);
+        if (problem == NULL && step % 64 == 0)
+            problem = model_compare(&model);
+    }
+    if (problem == NULL)
+        problem = model_compare(&model);
+    const char *end_problem = model_end(&model);
+    if (problem == NULL)
+        problem = end_problem;
+    if (!CHECK(problem == NULL))
+        printf("#   %u pages, seed %llu, step %u: %s\n", page_count, (unsigned long long)seed, step, problem);
+}
+
+static void agrees_with_a_model(void) {
+    for (uint64_t seed = 1; seed <= 8; seed++)
+        play(PAGES_MAX, seed, 5000);
+}
+
+/* The request for a page that comes when k are in use fails, for each k: partly written, or refused and nothing lost. */
+static void agrees_when_the_pages_run_out(void) {
+    for (uint32_t page_count = 0; page_count <= 48; page_count++)
+        play(page_count, 100 + page_count, 1500);
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"files_are_written", files_are_written},
+        {"cut_bytes_do_not_come_back", cut_bytes_do_not_come_back},
+        {"a_page_shows_nothing_of_its_last_owner", a_page_shows_nothing_of_its_last_owner},
+        {"a_number_dies_with_its_file", a_number_dies_with_its_file},
+        {"directories_move_with_all_below", directories_move_with_all_below},
+        {"a_file_takes_anothers_place", a_file_takes_anothers_place},
+        {"times_are_those_of_changes", times_are_those_of_changes},
+        {"the_largest_file", the_largest_file},
+        {"nodes_run_out", nodes_run_out},
+        {"agrees_with_a_model", agrees_with_a_model},
+        {"agrees_when_the_pages_run_out", agrees_when_the_pages_run_out},
+    };
+    int result = check_run(cases, sizeof cases / sizeof cases[0]);
+    free(memory);
+    return result;
+}
