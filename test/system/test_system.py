@@ -77,6 +77,29 @@ class With(unittest.TestCase):
                 self.assertIn(wanted, done.stderr)
 
 
+class Files(unittest.TestCase):
+    """Files in memory, by the protocol and by the commands."""
+
+    def test_filetest_passes(self) -> None:
+        done = run("--boot", "pvh", "-m", "32", "-c", "filetest; status=$?; mem; exit $status")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(", 0 failed", done.stdout)
+        self.assertNotIn("not ok", done.stdout)
+
+    def test_commands(self) -> None:
+        done = run("--boot", "pvh", "-c", "df; mkdir /tmp/d; write /tmp/d/f one two; cp /tmp/d/f /tmp/g; write -a /tmp/g three; "
+                   "mv /tmp/g /tmp/d; cat /tmp/d/g; ls -l /tmp/d; rm /tmp/d; cp /etc/manifest.json /bin; cp /tmp/d/f /tmp/d; "
+                   "rm /tmp/d/f /tmp/d/g && rm -d /tmp/d; df; mkdir /etc/x")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        lines = done.stdout.replace("\r", "").splitlines()
+        free = "/tmp: 8192 of 8192 KiB free, 511 of 511 entries"
+        self.assertEqual(lines[:10], [
+            free, "one two", "three", "         8 f", "        14 g", "rm: /tmp/d: not a file",
+            "cp: /bin/manifest.json: it can't be changed: the boot volume is read only",
+            "cp: /tmp/d/f: something of that name is there already", free,
+            "mkdir: /etc/x: it can't be changed: the boot volume is read only"])
+
+
 class Trace(unittest.TestCase):
     """--trace: a machine that had to be stopped tells what it did last."""
 

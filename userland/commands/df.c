@@ -1,0 +1,19 @@
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/files.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+
+int main(int argc, char **argv, char **envp) {
+    (void)envp;
+    if (command_help(argc, argv, "df    how much room there is below /tmp"))
+        return 0;
+    struct files_space_request request = {.zero = 0};
+    struct files_space_reply space;
+    uint32_t status = files_space(program_cap("files"), &request, &space, NULL);
+    if (status != OK)
+        return command_complain("df", "%s", status_text(status));
+    print("/tmp: %lu of %lu KiB free, %lu of %lu entries\n", space.pages_free * 4, space.page_count * 4,
+          space.entries_free, space.entry_count);
+    return 0;
+}

@@ -1,0 +1,194 @@
+/*
+ * Do files do what the protocol promises, seen from ring 3 alone? Everything goes through the files server of the running
+ * system, by messages, below a directory of the test's own.
+ *
+ * Prints a line for each check; exits 0 if all hold, else with the number of those that do not (at most 100).
+ */
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+#include "userland/lib/file.h"
+#include "userland/lib/launch.h"
+
+#define FOLDER "/tmp/filetest"
+#define FAILURES_MAX 100U
+#define LONG_NAME "a-name-of-64-bytes-is-longer-than-what-there-is-room-for-in-here"
+
+static const char usage[] = "filetest    test files from ring 3, below " FOLDER;
+
+static uint64_t check_count;
+static uint64_t failure_count;
+static uint8_t block[FILES_BYTES_MAX];
+
+static void check(bool holds, const char *what) {
+    check_count++;
+    if (!holds)
+        failure_count++;
+    print("%s %lu - %s\n", holds ? "ok" : "not ok", check_count, what);
+}
+
+static void check_status(uint32_t status, uint32_t wanted, const char *what) {
+    check(status == wanted, what);
+    if (status != wanted)
+        print("# status %s, wanted %s: %s\n", status_name(status), status_name(wanted), file_reason(status));
+}
+
+static struct files_space_reply space(void) {
+    struct files_space_request request = {.zero = 0};
+    struct files_space_reply reply = {.page_count = 0};
+    if (files_space(program_cap("files"), &request, &reply, NULL) != OK)
+        reply.page_count = 0;
+    return reply;
+}
+
+static bool is(const char *path, const char *wanted) {
+    struct files_stat_reply file;
+    uint64_t length;
+    if (file_stat(path, &file) != OK || file_read(file.file, 0, block, sizeof block, &length) != OK)
+        return false;
+    return file.size_bytes == strlen(wanted) && length == file.size_bytes && memcmp(block, wanted, length) == 0;
+}
+
+static void check_writing(void) {
+    uint64_t file = 0, length;
+    struct files_stat_reply seen = {.kind = 0};
+    check_status(file_create(FOLDER "/a", FILES_FILE, &file), OK, "a file is made");
+    check_status(file_create(FOLDER "/a", FILES_FILE, &file), P_EXISTS, "... once");
+    check_status(file_write(file, 0, "one", 3), OK, "it is written");
+    check_status(file_write(file, FILES_APPEND, " two", 4), OK, "... at its end");
+    check(is(FOLDER "/a", "one two"), "what was written is read");
+    check_status(file_write(file, 1, "__", 2), OK, "... in the middle");
+    check(is(FOLDER "/a", "o__ two"), "... and read again");
+    check(file_stat(FOLDER "/a", &seen) == OK && seen.changed_ns > 0 && seen.changed_ns <= sys_clock_read().value,
+          "stat tells when it was changed");
+    check_status(file_truncate(file, 1), OK, "it is cut");
+    check_status(file_truncate(file, 3), OK, "... and made longer");
+    check(file_stat(FOLDER "/a", &seen) == OK && seen.size_bytes == 3, "its size says so");
+    check(file_read(file, 0, block, sizeof block, &length) == OK && length == 3 && memcmp(block, "o\0\0", 3) == 0,
+          "what was cut off is zeros");
+    check_status(file_read(file, 3, block, sizeof block, &length), OK, "reading at the end is no error");
+    check(length == 0, "... and gives nothing");
+    check_status(file_remove(FOLDER "/a", FILES_FILE), OK, "it is removed");
+    check_status(file_read(file, 0, block, sizeof block, &length), P_NOT_FOUND, "its number names nothing then");
+    check_status(file_write(file, 0, "x", 1), P_NOT_FOUND, "... nor when writing");
+}
+
+static void check_names(void) {
+    uint64_t file;
+    struct files_list_reply entry;
+    check_status(file_create(FOLDER "/d", FILES_DIRECTORY, &file), OK, "a directory is made");
+    check_status(file_create(FOLDER "/d/f", FILES_FILE, &file), OK, "... and a file in it");
+    check_status(file_remove(FOLDER "/d", FILES_DIRECTORY), P_NOT_EMPTY, "a directory that is not empty stays");
+    check_status(file_remove(FOLDER "/d", FILES_FILE), P_NOT_FILE, "a directory is not removed as a file");
+    check_status(file_remove(FOLDER "/d/f", FILES_DIRECTORY), P_NOT_DIRECTORY, "nor a file as a directory");
+    check_status(file_create(FOLDER "/none/f", FILES_FILE, &file), P_NOT_FOUND, "nothing is made in no directory");
+    check_status(file_create(FOLDER "/d/f/g", FILES_FILE, &file), P_NOT_DIRECTORY, "nothing is made in a file");
+    check_status(file_create(FOLDER "/" LONG_NAME, FILES_FILE, &file), P_LIMIT, "a name may be too long");
+    check_status(file_create(FOLDER "/../x", FILES_FILE, &file), P_ARGUMENT, "`..` is refused");
+    check_status(file_rename(FOLDER "/d", FOLDER "/d/e"), P_ARGUMENT, "a directory can't go below itself");
+    check_status(file_rename(FOLDER "/d", FOLDER "/e"), OK, "a directory gets another name");
+    check(file_list(FOLDER, 0, &entry) == OK && entry.length_bytes == 1 && entry.name[0] == 'e' &&
+              entry.kind == FILES_DIRECTORY,
+          "the list has it");
+    check_status(file_list(FOLDER, 1, &entry), P_END, "... and nothing else");
+    check_status(file_create(FOLDER "/f", FILES_FILE, &file), OK, "another file is made");
+    check_status(file_write(file, 0, "new", 3), OK, "... and written");
+    check_status(file_rename(FOLDER "/f", FOLDER "/e"), P_EXISTS, "a file does not take a directory's place");
+    check_status(file_rename(FOLDER "/f", FOLDER "/e/f"), OK, "a file takes another file's place");
+    check(is(FOLDER "/e/f", "new"), "... with what was in it");
+    check_status(file_remove(FOLDER "/e/f", FILES_FILE), OK, "the file goes");
+    check_status(file_remove(FOLDER "/e/", FILES_DIRECTORY), OK, "the directory goes");
+}
+
+static void check_volume(void) {
+    struct files_stat_reply seen = {.kind = 0};
+    uint64_t file;
+    check_status(file_create("/bin/x", FILES_FILE, &file), P_READ_ONLY, "nothing is made on the volume");
+    check_status(file_remove("/bin/ls", FILES_FILE), P_READ_ONLY, "nothing is removed there");
+    check_status(file_rename("/bin/ls", "/bin/sl"), P_READ_ONLY, "nothing is renamed there");
+    check_status(file_rename("/bin/ls", FOLDER "/ls"), P_READ_ONLY, "nothing is moved away from there");
+    check_status(file_remove("/tmp", FILES_DIRECTORY), P_READ_ONLY, "/tmp itself stays");
+    check_status(file_rename(FOLDER, "/tmp"), P_READ_ONLY, "... and nothing takes its place");
+    check(file_stat("bin/ls", &seen) == OK && seen.changed_ns == 0, "a file of the volume is found");
+    check_status(file_write(seen.file, 0, "x", 1), P_READ_ONLY, "... and can't be written");
+    check_status(file_truncate(seen.file, 0), P_READ_ONLY, "... nor cut");
+    check_status(file_write(0, 0, "x", 1), P_ARGUMENT, "a number that names no file is refused");
+    check(file_stat("/tmp/", &seen) == OK && seen.kind == FILES_DIRECTORY, "/tmp is a directory");
+    bool listed = false;
+    struct files_list_reply entry;
+    for (uint64_t i = 0; file_list("/", i, &entry) == OK; i++)
+        listed = listed || (entry.length_bytes == 3 && memcmp(entry.name, "tmp", 3) == 0);
+    check(listed, "... that is listed");
+}
+
+/* Pages that can change are given to nobody, so such a program does not run. */
+static void check_running(char **envp) {
+    static const char *const arguments[] = {"true", NULL};
+    const struct launch launch = {FOLDER "/true", arguments, (const char *const *)envp};
+    struct launch_failure failure;
+    uint64_t file, length = 1;
+    struct files_stat_reply image = {.kind = 0};
+    uint32_t status = file_stat("/bin/true", &image);
+    if (status == OK)
+        status = file_open(FOLDER "/true", true, &file);
+    for (uint64_t offset = 0; status == OK && length > 0; offset += length) {
+        status = file_read(image.file, offset, block, sizeof block, &length);
+        if (status == OK)
+            status = file_write(file, offset, block, length);
+    }
+    check_status(status, OK, "a program is copied");
+    check(launch_spawn(program_cap("process"), &launch, &failure) == 0 && failure.status == P_PERMISSION &&
+              launch_reason_has(&failure, "can change"),
+          "... but can't be run, and the reason says why");
+    check_status(file_remove(FOLDER "/true", FILES_FILE), OK, "... and is removed");
+}
+
+/* Large enough that two of them are more than there is room for. */
+static void check_full(void) {
+    uint64_t first = 0, second = 0, length;
+    struct files_stat_reply seen = {.kind = 0};
+    memset(block, 'x', sizeof block);
+    check_status(file_create(FOLDER "/first", FILES_FILE, &first), OK, "a large file is begun");
+    uint32_t status = OK;
+    while (status == OK)
+        status = file_write(first, FILES_APPEND, block, sizeof block);
+    check_status(status, P_LIMIT, "it grows to the limit of one file");
+    check(file_stat(FOLDER "/first", &seen) == OK && seen.size_bytes == 4U << 20, "... which is 4 MiB");
+    check_status(file_create(FOLDER "/second", FILES_FILE, &second), OK, "another is begun");
+    status = OK;
+    while (status == OK)
+        status = file_write(second, FILES_APPEND, block, sizeof block);
+    check_status(status, P_NO_SPACE, "it grows until no space is left");
+    check(space().pages_free == 0, "... really none");
+    check(file_stat(FOLDER "/second", &seen) == OK && seen.size_bytes % 4096 == 0 && seen.size_bytes > 2U << 20,
+          "... and every page was used");
+    check(file_read(second, seen.size_bytes - 1, block, 1, &length) == OK && length == 1 && block[0] == 'x',
+          "what was written before is there");
+    check_status(file_create(FOLDER "/third", FILES_FILE, &first), OK, "an empty file needs no page");
+    check_status(file_write(first, 0, "x", 1), P_NO_SPACE, "... but can't be written");
+    check_status(file_remove(FOLDER "/first", FILES_FILE), OK, "the first goes");
+    check_status(file_write(first, 0, "x", 1), OK, "then it can");
+    check_status(file_remove(FOLDER "/second", FILES_FILE), OK, "the second goes");
+    check_status(file_remove(FOLDER "/third", FILES_FILE), OK, "the third goes");
+}
+
+int main(int argc, char **argv, char **envp) {
+    if (command_help(argc, argv, usage))
+        return 0;
+    struct files_space_reply before = space();
+    uint64_t none;
+    check_status(file_create(FOLDER, FILES_DIRECTORY, &none), OK, "the test has a directory of its own");
+    check_writing();
+    check_names();
+    check_volume();
+    check_running(envp);
+    check_full();
+    check_status(file_remove(FOLDER, FILES_DIRECTORY), OK, "the test's directory goes");
+    struct files_space_reply after = space();
+    check(before.page_count > 0 && before.pages_free == after.pages_free && before.entries_free == after.entries_free,
+          "all pages and entries are free as before");
+    print("filetest: %lu checks, %lu failed\n", check_count, failure_count);
+    return (int)(failure_count < FAILURES_MAX ? failure_count : FAILURES_MAX);
+}
