@@ -4,6 +4,7 @@
 #include "kernel/irq.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
+#include "kernel/watch.h"
 
 uint64_t cap_count;
 
@@ -100,6 +101,8 @@ static void unlink(struct object *object, struct cap_slot *slot) {
         set_previous(next, previous);
     if (!object->dying)
         note_orphans(object, next, cap_depth(slot));
+    if (object->watched)
+        watch_note_removal(object, slot, previous);
 }
 
 bool cap_settle(struct object *object, uint32_t budget) {
@@ -165,6 +168,9 @@ void cap_take_away(struct cap_slot *slot) {
         break;
     case BOUND_TRACE:
         trace_unbind(slot);
+        break;
+    case BOUND_ENDPOINT_WATCH:
+        watch_unbind(slot);
         break;
     }
 }

@@ -1,8 +1,8 @@
 /*
  * Capability slots and derivation.
  *
- * A slot is 32 bytes, in a Table or inside a kernel object ("bound": a thread's table, space, ...; an interrupt line's
- * notification). All capabilities to one object form one list, in order of derivation: what was derived from a
+ * A slot is 32 bytes, in a Table or inside a kernel object ("bound": a thread's table, space, ...; the notification of an
+ * interrupt line or endpoint). All capabilities to one object form one list, in order of derivation: what was derived from a
  * capability follows it directly and is deeper.
  *
  *      object.first_cap
@@ -41,6 +41,7 @@ enum cap_binding {
     BOUND_THREAD_MESSAGE,
     BOUND_IRQ_LINE,
     BOUND_TRACE,
+    BOUND_ENDPOINT_WATCH,
 };
 
 #define CAP_DEPTH_MAX 0xffffU
@@ -57,6 +58,12 @@ static inline uint64_t cap_pack(const void *pointer) { return (uint64_t)(uintptr
 static inline void *cap_object(const struct cap_slot *slot) { return cap_unpack(slot->head); }
 static inline struct cap_slot *cap_next(const struct cap_slot *slot) { return cap_unpack(slot->next); }
 static inline struct cap_slot *cap_previous(const struct cap_slot *slot) { return cap_unpack(slot->previous); }
+
+/* Is anything derived from it? The object's list must be settled, see cap_settle. */
+static inline bool cap_has_descendants(const struct cap_slot *slot) {
+    const struct cap_slot *next = cap_next(slot);
+    return next != NULL && cap_depth(next) > cap_depth(slot);
+}
 
 static inline uint64_t range_first(uint64_t range) { return range & 0xffffffff; }
 static inline uint64_t range_count(uint64_t range) { return range >> 32; }
@@ -86,7 +93,7 @@ void cap_take_away(struct cap_slot *slot);
 
 /*
  * Depth corrections that are due in this object's list, at most `budget` of them; true when none is left. Everything
- * that reads depths (derive, remove, revoke) calls it first and restarts the system call until it is true.
+ * that reads depths (derive, remove, revoke, query) calls it first and restarts the system call until it is true.
  */
 bool cap_settle(struct object *object, uint32_t budget);
 

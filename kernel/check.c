@@ -142,10 +142,16 @@ static bool thread_slots_hold(struct object *object) {
            slot_holds(&thread->message_memory);
 }
 
+static bool watch_holds(struct object *object) {
+    const struct endpoint *endpoint = CONTAINER_OF(object, struct endpoint, object);
+    return slot_holds(&endpoint->watch) && object->watched == !cap_is_empty(&endpoint->watch);
+}
+
 /* Deletion in progress holds slots of objects that are in no pool's list any more: then they can't be counted. */
 static bool derivation_holds(void) {
     caps_seen = irq_bound_count() + (trace.events != 0);
-    if (!each_object(OBJECT_TABLE, table_holds) || !each_object(OBJECT_THREAD, thread_slots_hold))
+    if (!each_object(OBJECT_TABLE, table_holds) || !each_object(OBJECT_THREAD, thread_slots_hold) ||
+        !each_object(OBJECT_ENDPOINT, watch_holds))
         return false;
     return caps_seen == cap_count || !reaper_is_idle();
 }

@@ -10,6 +10,7 @@
 #include "kernel/table.h"
 #include "kernel/trace.h"
 #include "kernel/transfer.h"
+#include "kernel/watch.h"
 
 #define SENDERS_REFUSED_MAX 4U /* senders whose message can't be delivered, in one go */
 
@@ -21,6 +22,11 @@ struct endpoint *endpoint_make(struct pool *pool) {
 }
 
 bool endpoint_reap_step(struct endpoint *endpoint) {
+    if (!cap_is_empty(&endpoint->watch)) {
+        if (cap_settle(cap_object(&endpoint->watch), REAPER_BUDGET))
+            watch_unbind(&endpoint->watch);
+        return false;
+    }
     struct thread *thread = queue_first(&endpoint->senders);
     if (thread == NULL)
         thread = queue_first(&endpoint->receivers);

@@ -17,6 +17,8 @@ struct endpoint {
     struct object object;
     struct heap senders;   /* IN_CALL, IN_FAULT */
     struct heap receivers; /* IN_WAIT */
+    struct cap_slot watch; /* the notification that endpoint_watch bound; see watch.h */
+    uint64_t watch_bits;
 };
 
 /* Lock: kernel lock. */

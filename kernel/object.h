@@ -27,6 +27,7 @@ struct object {
     uint16_t adjust_cut;        /* depth of the last orphan seen */
     uint8_t type;               /* enum object_type */
     uint8_t dying;
+    uint8_t watched;     /* Endpoint: watch.h wants to hear of removals */
     uint32_t size_bytes; /* what the pool handed out */
 };
 

@@ -136,6 +136,19 @@ struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t right
     return result(OK);
 }
 
+/* Nothing that the caller could not find out by trying; no badge, which is not the holder's to know. */
+struct result sys_cap_query(cap_t slot) {
+    const struct cap_slot *cap = table_slot(caller(), slot);
+    if (cap == NULL || cap_is_empty(cap))
+        return result(E_CAP);
+    if (cap_type(cap) == OBJECT_REPLY)
+        return result_value(OBJECT_REPLY);
+    if (!cap_settle(cap_object(cap), REAPER_BUDGET))
+        return result(CALL_RESTART);
+    return result_value(cap_type(cap) | (uint64_t)cap_rights(cap) << 8 |
+                        (cap_has_descendants(cap) ? QUERY_DERIVED : 0));
+}
+
 struct result sys_cap_move(cap_t table, cap_t slot, cap_t source) {
     struct thread *self = caller();
     struct cap_slot *from = find_source(self, source), *to;

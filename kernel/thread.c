@@ -125,6 +125,7 @@ void thread_unbind(struct cap_slot *slot) {
     case BOUND_NOT:
     case BOUND_IRQ_LINE:
     case BOUND_TRACE:
+    case BOUND_ENDPOINT_WATCH:
         panic("not a thread's binding");
     }
     cap_remove(slot);

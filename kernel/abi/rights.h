@@ -37,6 +37,8 @@ enum endpoint_right {
     ENDPOINT_CALL = 1 << 0,  /* send */
     ENDPOINT_WAIT = 1 << 1,  /* receive */
     ENDPOINT_GRANT = 1 << 2, /* let capabilities ride along with a call */
+    ENDPOINT_WATCH =
+        1 << 3, /* when nothing is derived from this capability any more, who watches the endpoint is told */
 };
 
 enum notification_right {

@@ -52,6 +52,11 @@ enum object_type {
     OBJECT_REPLY = 10,       /* not created: a call makes it */
 };
 
+/* The value of cap_query. */
+#define QUERY_TYPE(value) ((value)&0xff)          /* enum object_type */
+#define QUERY_RIGHTS(value) ((value) >> 8 & 0xff) /* as in rights.h; of a Reply 0 */
+#define QUERY_DERIVED (1ULL << 16)                /* something is derived from it */
+
 #define TABLE_SLOTS_MIN 8U
 #define TABLE_SLOTS_MAX 4096U
 

@@ -44,15 +44,17 @@ enum kind {
     QUERY,
     RAISE,
     POLL,
-    RESUME
+    RESUME,
+    CAP_QUERY
 };
 static const struct {
     const char *name;
     uint8_t share;
 } kinds[] = {{"cap_copy", 16},      {"cap_move", 6},     {"cap_delete", 11}, {"cap_revoke", 2},
-             {"memory_derive", 8},  {"memory_fill", 6},  {"memory_copy", 4}, {"pool_create", 4},
-             {"object_create", 12}, {"space_map", 12},   {"space_unmap", 4}, {"space_protect", 4},
-             {"space_query", 3},    {"signal_raise", 3}, {"signal_poll", 3}, {"thread_resume", 2}};
+             {"memory_derive", 8},  {"memory_fill", 5},  {"memory_copy", 4}, {"pool_create", 4},
+             {"object_create", 12}, {"space_map", 11},   {"space_unmap", 4}, {"space_protect", 4},
+             {"space_query", 3},    {"signal_raise", 2}, {"signal_poll", 3}, {"thread_resume", 2},
+             {"cap_query", 3}};
 
 /* One call: what it was, what came of it. */
 struct record {
@@ -211,6 +213,9 @@ static void choose(struct record *record) {
     case RESUME:
         a[0] = some_cap(OBJECT_THREAD);
         break;
+    case CAP_QUERY:
+        a[0] = some_slot();
+        break;
     }
 }
 
@@ -317,6 +322,10 @@ static void call(struct record *record) {
     case RESUME:
         record->is = sys_thread_resume(a[0]);
         record->want = model_thread_resume(&model, a[0]);
+        break;
+    case CAP_QUERY:
+        record->is = sys_cap_query(a[0]);
+        record->want = model_cap_query(&model, a[0]);
         break;
     }
 }

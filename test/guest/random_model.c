@@ -23,7 +23,7 @@ void model_init(struct model *model, cap_t own_base) {
                                         .parent = MODEL_NONE,
                                         .table = MODEL_NONE,
                                         .slot = own_base,
-                                        .rights = RIGHTS_ALL,
+                                        .rights = MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE | MEMORY_POOL,
                                         .data = RANGE(0, MODEL_FRAMES)};
 }
 
@@ -330,8 +330,17 @@ struct result model_object_create(struct model *model, cap_t pool, uint64_t type
     return outcome(OK);
 }
 
-/* ---- mappings ---- */
+struct result model_cap_query(const struct model *model, cap_t slot) {
+    int at = is_own(model, slot) ? find_at(model, MODEL_NONE, slot) : MODEL_NONE;
+    if (at == MODEL_NONE)
+        return outcome(E_CAP);
+    uint64_t value = model->objects[model->caps[at].object].type | model->caps[at].rights << 8;
+    for (uint32_t i = 0; i < MODEL_CAPS; i++)
+        value |= model->caps[i].used && model->caps[i].parent == at ? QUERY_DERIVED : 0;
+    return outcome_value(OK, value);
+}
 
+/* ---- mappings ---- */
 static bool rights_are_valid(uint64_t rights) {
     uint64_t write_execute = MEMORY_WRITE | MEMORY_EXECUTE;
     return (rights & ~(uint64_t)RIGHTS_MASK) == 0 && (rights & MEMORY_READ) != 0 &&

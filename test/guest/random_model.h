@@ -77,6 +77,7 @@ struct result model_cap_copy(struct model *model, cap_t table, cap_t slot, cap_t
 struct result model_cap_move(struct model *model, cap_t table, cap_t slot, cap_t source);
 struct result model_cap_delete(struct model *model, cap_t table, cap_t slot);
 struct result model_cap_revoke(struct model *model, cap_t slot);
+struct result model_cap_query(const struct model *model, cap_t slot);
 struct result model_memory_derive(struct model *model, cap_t memory, uint64_t offset_pages, uint64_t page_count,
                                   cap_t slot, uint64_t rights);
 struct result model_memory_fill(struct model *model, cap_t memory, uint64_t offset_bytes, uint64_t length_bytes,

@@ -59,6 +59,7 @@ static const char shapes[SYSCALL_COUNT][7] = {
     [SYS_irq_bind] = "cnz",       [SYS_irq_ack] = "c",           [SYS_port_read] = "oPw",
     [SYS_port_write] = "oPwz",    [SYS_clock_read] = "",         [SYS_log_write] = "x",
     [SYS_system_info] = "ik",     [SYS_system_control] = "oz",   [SYS_trace_control] = "omKkz",
+    [SYS_cap_query] = "c",        [SYS_endpoint_watch] = "enz",
 };
 
 static uint64_t sensible(char kind, uint64_t value) {

@@ -1,6 +1,7 @@
 /*
  * Does the derivation list, which is only a list with depths, say the same as a tree? A tree is kept beside it, and
- * after each random derive, move, delete and revoke both must agree on what exists and on who descends from whom.
+ * after each random derive, move, delete and revoke both must agree on what exists, on who descends from whom, and on
+ * whether somebody has lost his last descendant, which who watches the endpoint is told.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/check.h"
@@ -13,6 +14,9 @@
 /* The tree: parent[i] is the slot (offset by one) that slot i was derived from. */
 static uint32_t parent[SLOTS];
 static bool exists[SLOTS];
+static bool had[SLOTS]; /* descendants, at the last look */
+
+#define NOTIFICATION (MACHINE_CAP_FREE + SLOTS) /* slot */
 
 static cap_t index_of(uint32_t slot) { return MACHINE_CAP_FREE + slot; }
 
@@ -64,6 +68,7 @@ static bool same_descendants(uint32_t slot) {
     struct object *object = cap_object(root);
     while (!cap_settle(object, 16)) {
     }
+    bool derived = (sys_cap_query(index_of(slot)).value & QUERY_DERIVED) != 0;
     uint32_t in_list = 0, in_tree = 0;
     for (const struct cap_slot *at = cap_next(root); at != NULL && cap_depth(at) > cap_depth(root); at = cap_next(at)) {
         uint32_t descendant = (uint32_t)(at - machine.table->slots) - MACHINE_CAP_FREE;
@@ -73,7 +78,23 @@ static bool same_descendants(uint32_t slot) {
     }
     for (uint32_t i = 0; i < SLOTS; i++)
         in_tree += exists[i] && model_descends(i, slot);
-    return in_list == in_tree;
+    return in_list == in_tree && derived == (in_tree > 0);
+}
+
+/* What was raised since the last look: all of it if somebody who is still there has lost his last descendant. */
+static void check_told(void) {
+    bool lost = false, some_went = false;
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        bool has = false;
+        for (uint32_t k = 0; k < SLOTS; k++)
+            has = has || (exists[k] && parent[k] == i + 1);
+        lost = lost || (had[i] && exists[i] && !has);
+        some_went = some_went || (had[i] && !exists[i]); /* half-way its own may have gone first, and it after them */
+        had[i] = exists[i] && has;
+    }
+    bool told = sys_signal_poll(NOTIFICATION).status == OK;
+    CHECK(told || !lost);
+    CHECK(!told || lost || some_went);
 }
 
 /* A slot that is full (or empty), nine times out of ten. */
@@ -102,8 +123,11 @@ static void step(uint64_t *seed) {
         break;
     case 4:
         CHECK_EQUAL(sys_cap_move(0, index_of(b), index_of(a)).status, fits ? OK : !exists[a] ? E_CAP : E_EXISTS);
-        if (fits)
+        if (fits) {
             model_move(b, a);
+            had[b] = had[a];
+            had[a] = false;
+        }
         break;
     case 5:
     case 6:
@@ -137,10 +161,13 @@ static void start(void) {
     machine_start();
     for (uint32_t i = 0; i < SLOTS; i++) {
         exists[i] = false;
+        had[i] = false;
         parent[i] = NO_PARENT;
     }
     CHECK_EQUAL(sys_object_create(MACHINE_CAP_POOL, OBJECT_ENDPOINT, 0, index_of(0)).status, OK);
     exists[0] = true;
+    CHECK_EQUAL(sys_object_create(MACHINE_CAP_POOL, OBJECT_NOTIFICATION, 0, NOTIFICATION).status, OK);
+    CHECK_EQUAL(sys_endpoint_watch(index_of(0), NOTIFICATION, 1).status, OK);
 }
 
 static void list_says_what_a_tree_says(void) {
@@ -148,6 +175,7 @@ static void list_says_what_a_tree_says(void) {
     uint64_t seed = 42;
     for (uint32_t i = 0; i < 20000; i++) {
         step(&seed);
+        check_told();
         uint32_t probe = (uint32_t)(check_random(&seed) % SLOTS);
         if (exists[probe] && !CHECK(same_descendants(probe)))
             return;

@@ -57,8 +57,10 @@ static void set_scene(void) {
     scene.next = MACHINE_CAP_FREE;
     cap_t served = scene.next;
     scene.served = make(OBJECT_ENDPOINT);
+    cap_t busy = scene.next;
     scene.busy = make(OBJECT_ENDPOINT);
     scene.notification = make(OBJECT_NOTIFICATION);
+    CHECK_EQUAL(sys_endpoint_watch(busy, busy + 1, 1).status, OK);
     scene.stopped = make(OBJECT_THREAD);
     scene.ready = make(OBJECT_THREAD);
     scene.ready->cpu = &machine.cpu;
@@ -192,6 +194,9 @@ static void lose_one(void) {
 }
 static void lose_the_reply(void) { scene.caller->reply_slot = scene.child; }
 static void change_bound_type(void) { machine.self->table.head ^= 1; }
+static void say_watched(void) { scene.served->object.watched = true; }
+static void say_not_watched(void) { scene.busy->object.watched = false; }
+static void change_watch(void) { scene.busy->watch.head ^= 1; }
 
 static void derivation_lists_are_linked(void) {
     static const struct wrong wrongs[] = {
@@ -205,6 +210,9 @@ static void derivation_lists_are_linked(void) {
         {"one is gone and still counted", lose_one},
         {"a caller looks for the right to answer it elsewhere", lose_the_reply},
         {"a bound capability is of another type than its object", change_bound_type},
+        {"an endpoint says that it is watched", say_watched},
+        {"... that it is not", say_not_watched},
+        {"what an endpoint is watched by is of another type than its object", change_watch},
     };
     check_each(INVARIANT_DERIVATION, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
 }

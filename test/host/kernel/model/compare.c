@@ -33,6 +33,8 @@ const struct cap_slot *compare_slot(uint32_t place) {
     uint32_t slot = place % MODEL_SLOTS;
     if (owner->type == OBJECT_TABLE)
         return &((const struct table *)owner->kernel)->slots[slot];
+    if (owner->type == OBJECT_ENDPOINT)
+        return &((const struct endpoint *)owner->kernel)->watch;
     if (owner->type != OBJECT_THREAD)
         return NULL;
     const struct thread *thread = owner->kernel;
@@ -122,6 +124,10 @@ static bool same_notification(uint32_t id) {
 
 static bool same_endpoint(uint32_t id) {
     const struct endpoint *endpoint = model.objects[id].kernel;
+    if (!same_cap(model_place(id, PLACE_WATCH)) ||
+        (!cap_is_empty(&endpoint->watch) &&
+         !same(endpoint->watch_bits, model.objects[id].endpoint.watch_bits, "bits to watch by", id)))
+        return false;
     return same(compare_thread(queue_first(&endpoint->senders)),
                 model_first_waiter(id, THREAD_IN_CALL, THREAD_IN_FAULT), "first sender", id) &&
            same(compare_thread(queue_first(&endpoint->receivers)),

@@ -30,7 +30,8 @@ static const struct {
     {SYS_signal_timer, {2, 0, 4, 0, 2}},    {SYS_irq_bind, {2, 2, 2, 0, 2}},
     {SYS_irq_ack, {1, 0, 1, 0, 0}},         {SYS_port_read, {1, 1, 0, 1, 0}},
     {SYS_port_write, {1, 0, 0, 1, 0}},      {SYS_clock_read, {1, 1, 1, 1, 1}},
-    {SYS_system_info, {2, 2, 1, 3, 2}},     {99, {1, 1, 1, 1, 1}},
+    {SYS_system_info, {2, 2, 1, 3, 2}},     {SYS_cap_query, {2, 8, 1, 1, 2}},
+    {SYS_endpoint_watch, {2, 6, 2, 0, 4}},  {99, {1, 1, 1, 1, 1}},
 };
 
 static uint64_t pick_number(enum generate_theme theme) {
@@ -114,7 +115,9 @@ static void fill_signal(uint32_t self, struct lockstep_call *call) {
     call->a[1] = call->number == SYS_signal_wait ? (lockstep_chance(40) ? DEADLINE_NEVER : pick_deadline())
                                                  : lockstep_random(16);
     call->a[2] = lockstep_chance(80) ? pick_deadline() : DEADLINE_NEVER;
-    if (call->number == SYS_irq_bind) {
+    if (call->number == SYS_endpoint_watch)
+        call->a[0] = pick_slot(self, OBJECT_ENDPOINT);
+    if (call->number == SYS_irq_bind || call->number == SYS_endpoint_watch) {
         call->a[1] = lockstep_chance(80) ? pick_slot(self, OBJECT_NOTIFICATION) : 0;
         call->a[2] = lockstep_random(16);
     }
@@ -247,6 +250,10 @@ static void fill(uint32_t self, struct lockstep_call *call) {
         fill_port(self, call);
     else if (number == SYS_system_info)
         fill_info(self, call);
+    else if (number == SYS_cap_query)
+        call->a[0] = pick_slot(self, OBJECT_NONE);
+    else if (number == SYS_endpoint_watch)
+        fill_signal(self, call);
 }
 
 static bool random_call(uint32_t self, enum generate_theme theme) {

@@ -15,7 +15,10 @@
 #include "kernel/ledger.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"
+#include "kernel/notification.h"
+#include "kernel/queue.h"
 #include "kernel/sched.h"
+#include "kernel/watch.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 #include "test/host/kernel/model/compare.h"
@@ -27,6 +30,7 @@
 #define FULL_CHECK_EVERY 64U
 #define PORTS 65536U
 #define STATUSES 17U
+#define RAISES 1024U
 
 struct lockstep lockstep;
 
@@ -47,6 +51,57 @@ static struct {
     bool slice_is_over;
 } idle_events[IDLE_EVENTS];
 static uint32_t idle_count;
+
+/* What the kernel raised for watched endpoints in this step, and whom that woke. */
+static struct {
+    const struct notification *notification;
+    uint64_t bits;
+    const struct thread *woken;
+} raises[RAISES];
+static uint32_t raise_count;
+static uint64_t raise_total;
+static bool in_watch;
+
+/* The linker sends the kernel's calls here (-Wl,--wrap). */
+void __wrap_watch_note_removal(const struct object *object, const struct cap_slot *slot,
+                               const struct cap_slot *previous);
+void __real_watch_note_removal(const struct object *object, const struct cap_slot *slot,
+                               const struct cap_slot *previous);
+void __wrap_notification_raise(struct notification *notification, uint64_t bits);
+void __real_notification_raise(struct notification *notification, uint64_t bits);
+
+void __wrap_watch_note_removal(const struct object *object, const struct cap_slot *slot,
+                               const struct cap_slot *previous) {
+    in_watch = true;
+    __real_watch_note_removal(object, slot, previous);
+    in_watch = false;
+}
+
+void __wrap_notification_raise(struct notification *notification, uint64_t bits) {
+    if (in_watch && raise_count < RAISES) {
+        struct thread *woken = queue_first(&notification->waiters), *bound = notification->bound;
+        if (woken == NULL && bound != NULL && bound->state == THREAD_IN_WAIT)
+            woken = bound;
+        raises[raise_count].notification = notification;
+        raises[raise_count].bits = bits;
+        raises[raise_count++].woken = woken;
+    }
+    __real_notification_raise(notification, bits);
+}
+
+/* The model, which has not reaped yet, takes over what was raised. */
+static void play_raises(uint64_t *raised) {
+    for (uint32_t i = 0; i < raise_count; i++) {
+        for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
+            if (model.objects[id].type != OBJECT_NOTIFICATION || model.objects[id].kernel != raises[i].notification)
+                continue;
+            raised[id] |= raises[i].bits;
+            model_watch_raised(id, raises[i].bits, compare_thread(raises[i].woken));
+        }
+    }
+    raise_total += raise_count;
+    raise_count = 0;
+}
 
 static const char *const names[SYSCALL_COUNT] = {
 #define SYSCALL(number, name, count, prototype) [number] = #name,
@@ -83,6 +138,7 @@ uint32_t lockstep_print_outcomes(void) {
         if (names[number] != NULL)
             printf("\n");
     }
+    printf("# %" PRIu64 " times a watched endpoint's notification was raised\n", raise_total);
     return different;
 }
 
@@ -210,11 +266,16 @@ static void play_idle_events(void) {
 /* What an idle CPU would do, and what the hardware does before a user's next instruction; then the comparison. */
 static bool finish_step(void) {
     struct cpu *cpu = &machine.cpu;
-    model_reap();
-    play_idle_events();
+    uint64_t raised[MODEL_OBJECTS] = {0};
     kernel_lock();
     while (!reaper_run(1)) {
     }
+    kernel_unlock();
+    play_raises(raised);
+    model_reap();
+    model_watch_end(raised);
+    play_idle_events();
+    kernel_lock();
     if (cpu->unsettled)
         sched_leave(cpu);
     kernel_unlock();

@@ -95,6 +95,61 @@ void model_clear_reply(uint32_t place) {
     model.cap_total--;
 }
 
+static bool has_children(uint32_t place, uint32_t except) {
+    for (uint32_t at = model.objects[model.caps[place].object].first_cap; at != 0; at = model.caps[at].next) {
+        if (model.caps[at].parent == place && at != except)
+            return true;
+    }
+    return false;
+}
+
+/* The capability at `place` goes now. Which of its forebears loses its last descendant by that, and who watches? */
+static void note_loss(uint32_t place) {
+    const struct model_cap *cap = &model.caps[place];
+    uint32_t watcher = model.objects[cap->object].endpoint.watcher, parent = cap->parent;
+    if (cap->type != OBJECT_ENDPOINT || watcher == 0)
+        return;
+    bool parent_loses = parent != 0 && (model.caps[parent].rights & ENDPOINT_WATCH) != 0 &&
+                        !has_children(parent, place) && !has_children(place, 0);
+    if (parent_loses)
+        model.lost[parent] = true;
+    if (parent_loses || (cap->rights & ENDPOINT_WATCH) != 0) /* it may go before or after its own children */
+        model.may_raise[watcher] |= model.objects[cap->object].endpoint.watch_bits;
+}
+
+/* What is raised for watched endpoints in this step wakes threads in the same any order as what dies in it. */
+static void begin_reaping(void) {
+    if (!model.reaping)
+        model.stamp++;
+    model.reaping = true;
+}
+
+void model_watch_raised(uint32_t notification, uint64_t bits, uint32_t woken) {
+    begin_reaping();
+    model.objects[notification].notification.bits |= bits;
+    if (woken != 0)
+        model_deliver_bits(notification, woken);
+}
+
+void model_watch_end(const uint64_t *raised) {
+    uint64_t must[MODEL_OBJECTS] = {0};
+    for (uint32_t place = 0; place < MODEL_OBJECTS * MODEL_SLOTS; place++) {
+        uint32_t object = model.caps[place].object;
+        if (model.lost[place] && object != 0 && model.objects[object].type == OBJECT_ENDPOINT)
+            must[model.caps[model_place(object, PLACE_WATCH)].object] |= model.objects[object].endpoint.watch_bits;
+    }
+    for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
+        if ((must[id] & ~raised[id]) != 0)
+            model.objection = "a capability lost its last descendant, and who watches was not told";
+        if ((raised[id] & ~model.may_raise[id]) != 0)
+            model.objection = "who watches was told, and no capability lost its last descendant";
+        if (model.objects[id].type == OBJECT_ENDPOINT)
+            model.objects[id].endpoint.watcher = model.caps[model_place(id, PLACE_WATCH)].object;
+    }
+    memset(model.lost, 0, sizeof(model.lost));
+    memset(model.may_raise, 0, sizeof(model.may_raise));
+}
+
 void model_remove(uint32_t place) {
     struct model_cap cap = model.caps[place];
     if (cap.object == 0)
@@ -107,6 +162,7 @@ void model_remove(uint32_t place) {
             model_wake(cap.object, E_PEER);
         return;
     }
+    note_loss(place);
     adopt_children(place, cap.parent);
     unlist(place);
     memset(&model.caps[place], 0, sizeof(model.caps[place]));
@@ -202,6 +258,9 @@ static bool end(uint32_t id) {
             model.frames[object->space.pages[i].frame].count--;
         return true;
     case OBJECT_ENDPOINT:
+        model_take_away(model_place(id, PLACE_WATCH));
+        end_waits(id);
+        return true;
     case OBJECT_NOTIFICATION:
         end_waits(id);
         return true;
@@ -226,8 +285,7 @@ static bool end(uint32_t id) {
 
 void model_reap(void) {
     bool again = true;
-    model.reaping = true;
-    model.stamp++;
+    begin_reaping();
     while (again) {
         again = false;
         for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {

@@ -30,6 +30,7 @@ enum { WORD_SEND = 64, WORD_RECEIVE = 68, WORD_DEADLINE = 72 };
 
 /* The places in a thread, and how many there are. */
 enum model_place { PLACE_REPLY, PLACE_TABLE, PLACE_SPACE, PLACE_FAULT, PLACE_NOTIFICATION, PLACE_MESSAGE, PLACES };
+enum { PLACE_WATCH = 1 }; /* the one in an endpoint */
 
 struct model_cap {
     uint32_t object; /* 0 = empty; of a Reply the thread that waits */
@@ -92,6 +93,10 @@ struct model_object {
         struct {
             uint64_t bits[MODEL_SLOTS];
         } irq;
+        struct {
+            uint64_t watch_bits;
+            uint32_t watcher; /* the notification that was bound at the beginning of this step, or is now; 0 = none */
+        } endpoint;
     };
 };
 
@@ -117,10 +122,12 @@ struct model {
     uint64_t now_ns;
     uint64_t arrivals;
     int64_t stamp, front_stamp;
-    bool reaping;          /* threads that are woken now are woken in any order */
-    bool memory_failed;    /* the kernel said E_MEMORY: right if the model cannot tell */
-    uint32_t created;      /* the object that the last call made; 0 = none */
-    const char *objection; /* NULL, or what the kernel did that it may not */
+    bool reaping;                           /* threads that are woken now are woken in any order */
+    bool memory_failed;                     /* the kernel said E_MEMORY: right if the model cannot tell */
+    uint32_t created;                       /* the object that the last call made; 0 = none */
+    bool lost[MODEL_OBJECTS * MODEL_SLOTS]; /* in this step the capability at this place lost its last descendant */
+    uint64_t may_raise[MODEL_OBJECTS];      /* bits of notifications that this step may have raised for such a loss */
+    const char *objection;                  /* NULL, or what the kernel did that it may not */
 };
 extern struct model model;
 
@@ -143,6 +150,14 @@ bool model_descends(uint32_t place, uint32_t from);
 /* Everything that has died is taken apart. */
 void model_reap(void);
 
+/*
+ * Watched endpoints. In which order things go that go in one step is not said, so the model only knows what had to be raised
+ * and what may have been; the kernel raised this, and if it woke a thread, that one (0 = nobody).
+ */
+void model_watch_raised(uint32_t notification, uint64_t bits, uint32_t woken);
+/* The step is over: was all raised that had to be? raised[notification] = bits. */
+void model_watch_end(const uint64_t *raised);
+
 /* Look-ups of the thread `self`: the place of a slot of its table, 0 = there is none. */
 uint32_t model_slot(uint32_t self, uint64_t slot);
 uint64_t model_find(uint32_t self, uint64_t slot, enum object_type type, uint64_t rights, uint32_t *ret_place);
@@ -159,6 +174,8 @@ void model_wait_at(uint32_t thread, uint32_t object);
 /* First in the queue of `object` in one of two states; 0 = nobody. */
 uint32_t model_first_waiter(uint32_t object, enum thread_run_state one, enum thread_run_state other);
 void model_raise(uint32_t notification, uint64_t bits);
+/* Its waiter or bound thread gets the bits. */
+void model_deliver_bits(uint32_t notification, uint32_t thread);
 void model_timer(uint64_t now_ns, bool slice_is_over);
 bool model_is_idle(void); /* nobody can run */
 /* The kernel is left, and `chosen` runs (0 = nobody): may it? */
@@ -176,7 +193,7 @@ typedef uint64_t model_handler(uint32_t self, const uint64_t *a, uint64_t *ret_v
 model_handler model_cap_copy, model_cap_move, model_cap_delete, model_cap_revoke, model_thread_configure,
     model_thread_handover, model_thread_resume, model_thread_suspend, model_thread_read, model_thread_write,
     model_signal_raise, model_signal_wait, model_signal_poll, model_signal_timer, model_irq_bind, model_irq_ack,
-    model_port_read, model_port_write, model_clock_read, model_system_info;
+    model_port_read, model_port_write, model_clock_read, model_system_info, model_cap_query, model_endpoint_watch;
 model_handler model_memory_derive, model_memory_fill, model_memory_copy, model_pool_create, model_pool_extend,
     model_object_create, model_space_map, model_space_unmap, model_space_protect, model_space_query;
 

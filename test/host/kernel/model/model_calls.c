@@ -110,6 +110,19 @@ uint64_t model_cap_revoke(uint32_t self, const uint64_t *a, uint64_t *ret_value)
     return OK;
 }
 
+uint64_t model_cap_query(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
+    uint32_t place = model_slot(self, a[0]);
+    const struct model_cap *cap = &model.caps[place];
+    if (place == 0 || cap->object == 0)
+        return E_CAP;
+    *ret_value = cap->type | (uint64_t)cap->rights << 8;
+    uint32_t at = cap->type == OBJECT_REPLY ? 0 : model.objects[cap->object].first_cap;
+    while (at != 0 && model.caps[at].parent != place)
+        at = model.caps[at].next;
+    *ret_value |= at != 0 ? QUERY_DERIVED : 0;
+    return OK;
+}
+
 /* A capability to bind: slot 0 = none. */
 static uint64_t find_optional(uint32_t self, uint64_t slot, enum object_type type, uint64_t rights,
                               uint32_t *ret_place) {

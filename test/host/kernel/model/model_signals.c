@@ -95,6 +95,29 @@ uint64_t model_irq_bind(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
     return OK;
 }
 
+uint64_t model_endpoint_watch(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
+    (void)ret_value;
+    uint32_t endpoint, source = 0;
+    uint64_t status = model_find(self, a[0], OBJECT_ENDPOINT, ENDPOINT_WAIT, &endpoint);
+    if (status == OK && a[1] != 0)
+        status = model_find(self, a[1], OBJECT_NOTIFICATION, NOTIFICATION_RAISE, &source);
+    uint64_t badge = model.caps[source].data;
+    if (status == OK && source != 0 && a[2] == 0)
+        status = E_ARG;
+    if (status == OK && source != 0 && badge != 0 && (a[2] & ~badge) != 0)
+        status = E_RIGHTS;
+    if (status != OK)
+        return status;
+    uint32_t object = model.caps[endpoint].object;
+    model_remove(model_place(object, PLACE_WATCH));
+    if (source != 0) {
+        model_derive(model_place(object, PLACE_WATCH), source, RIGHTS_ALL, badge);
+        model.objects[object].endpoint.watch_bits = a[2];
+        model.objects[object].endpoint.watcher = model.caps[source].object;
+    }
+    return OK;
+}
+
 uint64_t model_irq_ack(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
     (void)ret_value;
     uint32_t line;
@@ -189,6 +212,8 @@ static model_handler *const handlers[SYSCALL_COUNT] = {
     [SYS_port_write] = model_port_write,
     [SYS_clock_read] = model_clock_read,
     [SYS_system_info] = model_system_info,
+    [SYS_cap_query] = model_cap_query,
+    [SYS_endpoint_watch] = model_endpoint_watch,
 };
 
 static uint64_t call_message(uint32_t self, uint64_t number) {

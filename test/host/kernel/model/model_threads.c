@@ -84,22 +84,26 @@ uint32_t model_first_waiter(uint32_t object, enum thread_run_state one, enum thr
     return first;
 }
 
+void model_deliver_bits(uint32_t id, uint32_t thread) {
+    if (model_thread(thread)->state == THREAD_IN_WAIT) {
+        model_thread(thread)->regs.target = 0;
+        model_thread(thread)->regs.info = MESSAGE_INFO(0, 1, 0) | (uint64_t)MESSAGE_NOTIFICATION << 12;
+    }
+    model_thread(thread)->regs.words[0] = model.objects[id].notification.bits;
+    model.objects[id].notification.bits = 0;
+    model_cancel(thread);
+    model_wake(thread, OK);
+}
+
 void model_raise(uint32_t id, uint64_t bits) {
     struct model_object *object = &model.objects[id];
     object->notification.bits |= bits;
     uint32_t waiter = model_first_waiter(id, THREAD_IN_SIGNAL, THREAD_IN_SIGNAL);
     uint32_t bound = object->notification.bound;
-    if (waiter == 0 && bound != 0 && model_thread(bound)->state == THREAD_IN_WAIT) {
+    if (waiter == 0 && bound != 0 && model_thread(bound)->state == THREAD_IN_WAIT)
         waiter = bound;
-        model_thread(bound)->regs.target = 0;
-        model_thread(bound)->regs.info = MESSAGE_INFO(0, 1, 0) | (uint64_t)MESSAGE_NOTIFICATION << 12;
-    }
-    if (waiter == 0)
-        return;
-    model_thread(waiter)->regs.words[0] = object->notification.bits;
-    object->notification.bits = 0;
-    model_cancel(waiter);
-    model_wake(waiter, OK);
+    if (waiter != 0)
+        model_deliver_bits(id, waiter);
 }
 
 /* The object with the earliest deadline that has come; 0 = none. */
