@@ -4,6 +4,8 @@
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 
+#define CALLERS_A_LINE 8U /* so many fit LOG_BYTES_MAX */
+
 void fault_from_event(const struct server_event *event, struct fault_message *ret_fault) {
     uint64_t words[MESSAGE_WORDS];
     memset(words, 0, sizeof words);
@@ -60,4 +62,17 @@ void fault_log(const char *name, const struct fault_message *fault) {
               r->r8, r->r9, r->r10, r->r11);
     log_print("%s: r12 0x%016lx r13 0x%016lx r14 0x%016lx r15 0x%016lx rflags 0x%lx fs_base 0x%lx", name, r->r12,
               r->r13, r->r14, r->r15, r->rflags, r->fs_base);
+}
+
+void fault_log_callers(const char *name, const struct fault_message *fault, struct backtrace_memory *memory) {
+    char text[CALLERS_A_LINE * sizeof " 0x0123456789abcdef"];
+    uint64_t addresses[BACKTRACE_MAX];
+    uint32_t count = backtrace_walk(fault, memory, addresses);
+    for (uint32_t first = 0; first < count; first += CALLERS_A_LINE) {
+        uint32_t end = count - first < CALLERS_A_LINE ? count : first + CALLERS_A_LINE;
+        size_t length = 0;
+        for (uint32_t i = first; i < end; i++)
+            length += format_into(text + length, sizeof text - length, " 0x%016lx", addresses[i]);
+        log_print("%s: callers %u to %u:%s", name, first + 1, end, text);
+    }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/abi/thread.h"
+#include "libsys/backtrace.h"
 #include "libsys/server.h"
 
 /* The fault that an event of kind MESSAGE_FAULT tells of. */
@@ -14,3 +15,9 @@ const char *fault_text(uint64_t kind);
 
 /* Report on the kernel's log: what, where, how far the page walk got, registers. `name` says whose fault it is. */
 void fault_log(const char *name, const struct fault_message *fault);
+
+/*
+ * Report who called whom, if `memory` shows it: right after fault_log. `./baton run` adds names to these lines and to the
+ * first of fault_log (tools/evidence/faults.py), so their form is fixed.
+ */
+void fault_log_callers(const char *name, const struct fault_message *fault, struct backtrace_memory *memory);

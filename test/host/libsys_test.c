@@ -5,6 +5,7 @@
 
 #include "kernel/abi/system.h"
 #include "libsys/auxiliary.h"
+#include "libsys/backtrace.h"
 #include "libsys/format.h"
 #include "libsys/proto/protocol.h"
 #include "libsys/slots.h"
@@ -218,6 +219,71 @@ static void blocks_are_whole_or_not(void) {
     CHECK(string_block_is_whole(&block));
 }
 
+/* A stack of so many words from STACK_AT on. */
+#define STACK_AT 0x10000ULL
+static uint64_t stack_words[64];
+
+static bool read_stack(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
+    (void)memory;
+    CHECK_EQUAL(at % 8, 0);
+    if (at < STACK_AT || at - STACK_AT >= sizeof stack_words)
+        return false;
+    *ret_word = stack_words[(at - STACK_AT) / 8];
+    return true;
+}
+
+static uint32_t walk_stack(const struct fault_message *fault, uint64_t *addresses) {
+    struct backtrace_memory memory = {read_stack};
+    return backtrace_walk(fault, &memory, addresses);
+}
+
+static void put_frame(uint64_t word, uint64_t caller_word, uint64_t address) {
+    stack_words[word] = STACK_AT + 8 * caller_word;
+    stack_words[word + 1] = address;
+}
+
+static void callers_are_found(void) {
+    uint64_t addresses[BACKTRACE_MAX];
+    struct fault_message fault = {.kind = FAULT_DIVIDE, .registers = {.rsp = STACK_AT, .rbp = STACK_AT + 16}};
+    memset(stack_words, 0, sizeof stack_words);
+    stack_words[0] = 99;
+    put_frame(2, 6, 1);
+    put_frame(6, 62, 2);
+    put_frame(62, 100, 3);
+    CHECK_EQUAL(walk_stack(&fault, addresses), 3);
+    CHECK(addresses[0] == 1 && addresses[1] == 2 && addresses[2] == 3);
+    fault.kind = FAULT_PAGE; /* it read or wrote: what lies on the stack is no return address */
+    CHECK_EQUAL(walk_stack(&fault, addresses), 3);
+    fault.access = FAULT_ACCESS_FETCH; /* it jumped to where nothing is: the call's return address lies on top */
+    CHECK_EQUAL(walk_stack(&fault, addresses), 4);
+    CHECK(addresses[0] == 99 && addresses[1] == 1 && addresses[3] == 3);
+}
+
+static void wrong_frames_end_a_walk(void) {
+    uint64_t addresses[BACKTRACE_MAX];
+    struct fault_message fault = {.kind = FAULT_DIVIDE, .registers = {.rsp = STACK_AT, .rbp = STACK_AT + 16}};
+    memset(stack_words, 0, sizeof stack_words);
+    put_frame(2, 6, 1);
+    put_frame(6, 2, 2); /* back to the first: a ring */
+    CHECK_EQUAL(walk_stack(&fault, addresses), 2);
+    put_frame(6, 6, 2); /* to itself */
+    CHECK_EQUAL(walk_stack(&fault, addresses), 2);
+    stack_words[6]++; /* misaligned */
+    CHECK_EQUAL(walk_stack(&fault, addresses), 2);
+    stack_words[7] = 0; /* no address: where a program starts */
+    CHECK_EQUAL(walk_stack(&fault, addresses), 1);
+    for (uint64_t i = 2; i < 62; i += 2)
+        put_frame(i, i + 2, i);
+    CHECK_EQUAL(walk_stack(&fault, addresses), BACKTRACE_MAX);
+    fault.registers.rbp = STACK_AT - 8; /* below the stack pointer */
+    CHECK_EQUAL(walk_stack(&fault, addresses), 0);
+    fault.registers.rbp = UINT64_MAX - 7;
+    CHECK_EQUAL(walk_stack(&fault, addresses), 0);
+    fault.registers.rbp = 0;
+    fault.registers.rsp = 0; /* nothing is there */
+    CHECK_EQUAL(walk_stack(&fault, addresses), 0);
+}
+
 int main(void) {
     static const struct check_case cases[] = {
         {"slots_come_and_go", slots_come_and_go},
@@ -229,6 +295,8 @@ int main(void) {
         {"stack_is_as_the_abi_says", stack_is_as_the_abi_says},
         {"stack_that_does_not_fit_is_refused", stack_that_does_not_fit_is_refused},
         {"blocks_are_whole_or_not", blocks_are_whole_or_not},
+        {"callers_are_found", callers_are_found},
+        {"wrong_frames_end_a_walk", wrong_frames_end_a_walk},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pathlib
 import pty
+import re
 import select
 import subprocess
 import termios
@@ -100,6 +101,31 @@ class Files(unittest.TestCase):
             "mkdir: /etc/x: it can't be changed: the boot volume is read only"])
 
 
+class Faults(unittest.TestCase):
+    """A program that a fault ends: what it was doing, by name."""
+
+    def test_function_and_line(self) -> None:
+        source = (ROOT / "userland" / "commands" / "crash.c").read_text().splitlines()
+        for way, signal, function, what in (
+                ("write", 11, "crash_writing", "page fault: write at 0x0000000000000010 (nothing is mapped there)"),
+                ("stack", 11, "crash_nesting", "page fault: write at 0x00007ffff"),
+                ("divide", 8, "crash_dividing", "divide error")):
+            with self.subTest(way=way):
+                done = run("--boot", "pvh", "-c", f"true; crash {way}")
+                self.assertEqual(done.returncode, 128 + signal, done.stdout + done.stderr)
+                self.assertIn(f"process 3 (crash): {what}", done.stderr)
+                place = re.search(rf"^  #0 0x[0-9a-f]{{16}} {function} at \S*userland/commands/crash\.c:(\d+)", done.stderr, re.M)
+                assert place is not None, done.stderr
+                near = source[int(place[1]) - 3 : int(place[1])]
+                self.assertTrue(any(word in line for line in near for word in (function, "UNMAPPED", "divl", "room")), near)
+                self.assertNotIn("#0", done.stdout, "standard output is the commands'")
+
+    def test_jump_to_nowhere(self) -> None:
+        done = run("--boot", "pvh", "-c", "crash jump")
+        self.assertIn("process 2 (crash): page fault: execute at 0x0000000000000010", done.stderr)
+        self.assertIn("  #0 0x0000000000000010 (not in the code of crash)", done.stderr)
+
+
 class Trace(unittest.TestCase):
     """--trace: a machine that had to be stopped tells what it did last."""
 
@@ -162,6 +188,10 @@ class Session(unittest.TestCase):
         self.expect(PROMPT)
         self.type(b"echo status $?\r")
         self.expect(b"status 130")
+        self.expect(PROMPT)
+        self.type(b"crash divide\r")
+        self.assertIn(b"(crash): divide error, code 0x0\r\n  #0 0x", self.expect(b"crash: killed by signal 8"),
+                      "the place of a fault comes before the shell's words")
         self.expect(PROMPT)
         self.type(b"\x1b[A\x1b[A\x15exit 3\r")
         self.expect(b"power off, status 3")

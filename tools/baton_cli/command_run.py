@@ -14,7 +14,7 @@ exit status:
   the guest's at power-off (with -c: the last command's); 0 after Ctrl-A X
   2 wrong usage   70 panic   71 triple fault   72 reset   73 early exit, or QEMU failed
   76 something needed is missing   77 the build failed   124 out of time   130 interrupted
-A machine that ends badly is reported on standard error. The kernel's log is build/run/last/kernel.log.
+A machine that ends badly is reported on standard error, and so is, with -c, a program that does. The kernel's log is build/run/last/kernel.log.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import volume
 from baton_cli.session import Session
 from baton_cli.terminal import open_keys
 from evidence import report, verdict
+from evidence.faults import FaultReports, Images
 from evidence.symbols import Symbols
 from evidence.verdict import Kind
 from host import build, packages, paths
@@ -239,5 +240,6 @@ def run(options: argparse.Namespace) -> int:
             if machine.gdb_socket is not None:
                 kernel = paths.shown(options.built / paths.KERNEL)
                 say(f"gdb {kernel} -ex 'target remote {machine.gdb_socket}'")
-            Session(guest, options.boot == "uefi", keys, limit).run()
+            faults = FaultReports(machine.kernel_log, Images(made(options, paths.VOLUME), pathlib.Path(place)))
+            Session(guest, options.boot == "uefi", keys, limit, faults).run()
             return finish(guest, options, limit)

@@ -7,6 +7,7 @@ import sys
 import time
 
 from baton_cli.terminal import RawTerminal
+from evidence.faults import FaultReports
 from machine.console import EscapeKey, FirmwareFilter
 from machine.guest import Cause, Guest
 
@@ -33,12 +34,22 @@ class Output:
             sys.stdout.buffer.flush()
             self.inside_line = not data.endswith(b"\n")
 
+    def note(self, lines: list[str]) -> None:
+        """Words of our own, on lines of their own: among the guest's on a terminal, else on standard error."""
+        if lines and self.plain:
+            print("\n".join(lines), file=sys.stderr, flush=True)
+        elif lines:
+            start = "\r\n" if self.inside_line else ""
+            self.write((start + "".join(line + "\r\n" for line in lines)).encode())
+
 
 class Session:
     """Carries bytes between the user and one guest."""
 
-    def __init__(self, guest: Guest, firmware_speaks: bool, keys: int | None, seconds: float | None) -> None:
+    def __init__(self, guest: Guest, firmware_speaks: bool, keys: int | None, seconds: float | None,
+                 faults: FaultReports) -> None:
         self.guest = guest
+        self.faults = faults
         self.filter = FirmwareFilter(firmware_speaks)
         self.keys = keys
         self.seconds = seconds
@@ -53,6 +64,7 @@ class Session:
                 self.guest.watch(self.keys, "keys")
             while self.guest.end is None:
                 self.step(terminal.is_terminal)
+            self.output.note(self.faults.poll())
             for channel, data in self.guest.drain():
                 self.show(channel, data)
             if not self.filter.passing:
@@ -62,7 +74,9 @@ class Session:
 
     def step(self, is_terminal: bool) -> None:
         """One turn: move what arrived, look at the clock."""
-        for channel, data in self.guest.pump(PUMP_SECONDS):
+        arrived = self.guest.pump(PUMP_SECONDS)
+        self.output.note(self.faults.poll())  # before what others have to say about it
+        for channel, data in arrived:
             if channel == "keys":
                 self.take_keys(is_terminal)
             else:

@@ -1,0 +1,56 @@
+/* A program that ends badly on purpose, to see that its end is reported well. */
+#include <stdint.h>
+
+#include "libsys/print.h"
+#include "libsys/string.h"
+#include "userland/lib/command.h"
+
+#define UNMAPPED 0x10ULL /* an address where no program has anything */
+
+__attribute__((noinline)) static void crash_reading(void) { print("%u\n", *(volatile unsigned *)UNMAPPED); }
+
+__attribute__((noinline)) static void crash_writing(void) { *(volatile unsigned *)UNMAPPED = 1; }
+
+__attribute__((noinline)) static void crash_writing_code(void) {
+    *(volatile uint8_t *)(uintptr_t)&crash_reading = 1; /* its rights forbid it */
+}
+
+__attribute__((noinline)) static void crash_jumping(void) {
+    void (*volatile nowhere)(void) = (void (*)(void))UNMAPPED;
+    nowhere();
+}
+
+__attribute__((noinline)) static void crash_dividing(void) {
+    unsigned zero = 0;
+    __asm__ volatile("divl %0" : : "r"(zero) : "rax", "rdx");
+}
+
+__attribute__((noinline)) static void crash_trapping(void) { __builtin_trap(); }
+
+/* Each turn takes some of the stack, until what lies below it is touched. */
+__attribute__((noinline)) static unsigned crash_nesting(unsigned depth) {
+    volatile uint8_t room[512];
+    room[0] = (uint8_t)depth;
+    return depth == 0 ? 0 : crash_nesting(depth + 1) + room[0];
+}
+
+__attribute__((noinline)) static void crash_nesting_deep(void) { print("%u\n", crash_nesting(1)); }
+
+static const struct {
+    const char *name;
+    void (*crash)(void);
+} ways[] = {
+    {"read", crash_reading},    {"write", crash_writing}, {"code", crash_writing_code},  {"jump", crash_jumping},
+    {"divide", crash_dividing}, {"trap", crash_trapping}, {"stack", crash_nesting_deep},
+};
+
+int main(int argc, char **argv, char **envp) {
+    (void)envp;
+    static const char usage[] = "crash read|write|code|jump|divide|trap|stack    end by such a fault";
+    if (command_help(argc, argv, usage))
+        return 0;
+    for (size_t i = 0; argc == 2 && i < sizeof ways / sizeof ways[0]; i++)
+        if (strcmp(argv[1], ways[i].name) == 0)
+            ways[i].crash();
+    return command_misused(usage, "crash: want a way");
+}
