@@ -6,6 +6,7 @@
 #include "libsys/format.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
+#include "libsys/proto/files.h"
 #include "libsys/proto/init.h"
 #include "libsys/proto/process.h"
 #include "libsys/string.h"
@@ -14,6 +15,7 @@
 #include "userland/lib/launch.h"
 
 #define SELF "bin/process_bench"
+#define FILE_READS 1000ULL
 #define SPAWNS 200ULL
 #define EXECS 200ULL
 
@@ -73,6 +75,28 @@ static void server_null_call(void) {
     });
 }
 
+/* Reading needs no open: stat gives the number that read takes, and there is nothing to close. */
+static void read_page(cap_t files) {
+    static struct files_read_reply part;
+    struct files_stat_request where = {.length_bytes = sizeof SELF - 1, .path = SELF};
+    struct files_stat_reply file;
+    if (files_stat(files, &where, &file, NULL) != OK)
+        fail("stat");
+    struct files_read_request request = {.file = file.file};
+    while (request.offset_bytes < PAGE_BYTES) {
+        uint64_t left = PAGE_BYTES - request.offset_bytes;
+        request.most_bytes = left < FILES_BYTES_MAX ? left : FILES_BYTES_MAX;
+        if (files_read(files, &request, &part, NULL) != OK || part.length_bytes != request.most_bytes)
+            fail("read");
+        request.offset_bytes += part.length_bytes;
+    }
+}
+
+static void file_rows(void) {
+    cap_t files = program_cap("files");
+    BENCH("open_read_close", FILE_READS, "syscalls=20000 cr3_writes=20000", read_page(files));
+}
+
 static void process_rows(void) {
     spawn_and_wait("0");
     uint64_t start = bench_ticks();
@@ -95,6 +119,7 @@ int main(int argument_count, char **arguments, char **environment) {
     bench_output(program_cap("tap"));
     bench_row("boot_to_prompt", 1, entered - sys_system_info(INFO_BOOT_TICKS, 0).value, "");
     server_null_call();
+    file_rows();
     process_rows();
     bench_put("ok 1 - bench\n");
     end(0);
