@@ -127,6 +127,9 @@ static void cap_copy_to_another_table(void) {
  */
 static void cap_copy_stops_at_the_deepest(void) {
     enum { DEEPEST = 65535, TABLES = 17 };
+    struct worker client;
+    struct message message;
+    uint64_t badge;
     test_limit_ms(60000);
     cap_t pool = world_pool(MAP_PAGES_MAX), tables = world_slots(TABLES);
     CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(MAP_PAGES_MAX), MAP_PAGES_MAX), OK);
@@ -146,6 +149,16 @@ static void cap_copy_stops_at_the_deepest(void) {
     CHECK_STATUS(sys_cap_copy(0, world_slot(), deepest, RIGHTS_ALL, 0), E_LIMIT);
     struct thread_config config = {.notification = deepest};
     CHECK_STATUS(worker_configure(INIT_CAP_THREAD, &config, THREAD_NOTIFICATION), E_LIMIT);
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    role_start_call(&client, (struct worker_plan){.own_table = true}, endpoint, 0);
+    CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
+    client.message->receive_caps[0] = 9;
+    program.message->send_caps[0] = deepest;
+    message.info = MESSAGE_INFO(0, 0, 1);
+    CHECK_STATUS(ep_reply(0, &message), E_LIMIT);
+    message.info = MESSAGE_INFO(0, 0, 0);
+    CHECK_STATUS(ep_reply(0, &message), OK);
+    worker_join(&client);
     CHECK_STATUS(sys_cap_move(0, world_slot(), deepest), OK);
     CHECK_STATUS(sys_cap_revoke(notification), OK);
 }

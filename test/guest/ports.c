@@ -212,6 +212,22 @@ static void irq_bind_replaces_what_was_bound(void) {
     rtc_stop();
 }
 
+/* While depths are to be corrected in the list of what is bound, or was, the call takes longer. */
+static void irq_bind_while_depths_are_corrected(void) {
+    cap_t line = rtc_line(), first = world_create(OBJECT_NOTIFICATION, 0),
+          second = world_create(OBJECT_NOTIFICATION, 0);
+    CHECK_STATUS(sys_irq_bind(line, world_orphans(first), 1), OK);
+    (void)world_orphans(first);
+    CHECK_STATUS(sys_irq_bind(line, world_orphans(second), 2), OK);
+    rtc_start();
+    CHECK_VALUE(sys_signal_wait(second, world_soon()), 2);
+    CHECK_STATUS(sys_signal_poll(first), E_EMPTY);
+    (void)rtc_read(RTC_C);
+    (void)world_orphans(second);
+    CHECK_STATUS(sys_irq_bind(line, 0, 0), OK);
+    rtc_stop();
+}
+
 static void irq_bind_ends_with_the_notification(void) {
     cap_t line = rtc_line(), notification = world_create(OBJECT_NOTIFICATION, 0);
     CHECK_STATUS(sys_irq_bind(line, notification, 1), OK);
@@ -241,5 +257,5 @@ SUITE(CASE(port_write_reaches_the_device), CASE(port_read_in_all_widths),
       CASE(port_write_of_16_bits_reaches_both_ports), CASE(port_read_refuses_ports_outside_the_range),
       CASE(port_read_of_each_port_needs_its_capability), CASE(device_calls_refuse_wrong_capabilities),
       CASE(system_control_needs_all_ports), CASE(irq_bind_raises_the_bits), CASE(irq_ack_needs_a_bound_line),
-      CASE(irq_bind_replaces_what_was_bound), CASE(irq_bind_ends_with_the_notification),
-      CASE(irq_bind_refuses_arguments));
+      CASE(irq_bind_replaces_what_was_bound), CASE(irq_bind_while_depths_are_corrected),
+      CASE(irq_bind_ends_with_the_notification), CASE(irq_bind_refuses_arguments));

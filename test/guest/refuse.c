@@ -265,7 +265,6 @@ static void calls_that_take_nothing_are_not_refused(void) {
 
 SUITE(CASE(object_create_refused_an_endpoint), CASE(object_create_refused_a_notification),
       CASE(object_create_refused_a_thread), CASE(object_create_refused_a_space), CASE(object_create_refused_a_table),
-      CASE(pool_create_asks_no_pool), CASE(space_map_refused),
-      CASE(space_map_refused_a_large_page), CASE(space_map_list_refused),
-      CASE(space_unmap_refused_the_split_of_a_large_page), CASE(space_protect_refused_the_split_of_a_large_page),
-      CASE(calls_that_take_nothing_are_not_refused));
+      CASE(pool_create_asks_no_pool), CASE(space_map_refused), CASE(space_map_refused_a_large_page),
+      CASE(space_map_list_refused), CASE(space_unmap_refused_the_split_of_a_large_page),
+      CASE(space_protect_refused_the_split_of_a_large_page), CASE(calls_that_take_nothing_are_not_refused));
