@@ -41,6 +41,27 @@ static void thread_configure_priority_of_a_ready_thread(void) {
     CHECK_EQUAL(first.view->out[0], 2);
 }
 
+/* caps[0] = thread: resumes it, and takes a turn afterwards. */
+static void resume_and_take_turn(struct worker_view *view) {
+    view->out[1] = sys_thread_resume(view->caps[0]).status;
+    take_turn(view);
+}
+
+/* Who becomes ready waits for the turn of an equal to end. */
+static void thread_resume_of_an_equal_waits_for_its_turn(void) {
+    struct worker running, resumed;
+    turn = 0;
+    worker_make(&resumed, (struct worker_plan){.code = take_turn});
+    worker_make(&running, (struct worker_plan){.code = resume_and_take_turn});
+    running.view->caps[0] = resumed.thread;
+    worker_resume(&running);
+    worker_join(&running);
+    worker_join(&resumed);
+    CHECK_STATUS(running.view->out[1], OK);
+    CHECK_EQUAL(running.view->out[0], 1);
+    CHECK_EQUAL(resumed.view->out[0], 2);
+}
+
 /* A lower thread does not run as long as a higher one can. */
 static void thread_configure_priority_starves_the_lower(void) {
     struct worker high, low;
@@ -229,9 +250,9 @@ static void thread_configure_cpu(void) {
 }
 
 SUITE(CASE(thread_configure_priority_decides_who_runs_first), CASE(thread_configure_priority_of_a_ready_thread),
-      CASE(thread_configure_priority_starves_the_lower), CASE(thread_resume_of_equals_shares_the_cpu),
-      CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves), CASE(thread_resume_of_one_needs_no_ticks),
-      CASE(signal_wait_preempts_the_lower_when_it_ends), CASE(ep_call_switches_to_the_server_and_back),
-      CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
+      CASE(thread_configure_priority_starves_the_lower), CASE(thread_resume_of_an_equal_waits_for_its_turn),
+      CASE(thread_resume_of_equals_shares_the_cpu), CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves),
+      CASE(thread_resume_of_one_needs_no_ticks), CASE(signal_wait_preempts_the_lower_when_it_ends),
+      CASE(ep_call_switches_to_the_server_and_back), CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
       CASE(ep_call_to_a_lower_server_leaves_its_equals_their_turn), CASE(signal_wait_idles),
       CASE(thread_configure_cpu));
