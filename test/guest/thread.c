@@ -441,7 +441,7 @@ static void thread_write_without_an_fs_base(void) {
 
 #define MOVED_BYTES 512U
 
-/* A call that moves and clears memory, with the direction flag set, and in[0] = 1 also single steps. */
+/* caps[0] = memory: copies its third part of MOVED_BYTES to the second, with the flags in[0]. */
 static void call_with_flags(struct worker_view *view) {
     struct raw_registers registers = {.rax = SYS_memory_copy,
                                       .rdi = view->caps[0],
@@ -454,7 +454,7 @@ static void call_with_flags(struct worker_view *view) {
     view->out[0] = registers.rax;
 }
 
-/* The kernel works upwards and without stops, whichever way its caller does. */
+/* The kernel works upwards, whichever way its caller does. */
 static void memory_copy_with_the_callers_flags(void) {
     static const uint64_t flags[] = {FLAGS_FIXED, FLAGS_FIXED | FLAG_DIRECTION};
     for (uint32_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
