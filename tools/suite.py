@@ -45,7 +45,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--loader", required=True, type=pathlib.Path, help="PVH ELF file, or BOOTX64.EFI with --boot uefi")
     parser.add_argument("--boot", choices=("pvh", "uefi", "uefi-flash"), default="pvh",
                         help="uefi-flash: firmware on two pflash chips, as on a user's machine")
-    parser.add_argument("--volume", type=pathlib.Path, help="boot volume; without it one is made from the next three")
+    parser.add_argument("--volume", type=pathlib.Path, help="boot volume; what the next three name is put on it, or makes one")
     parser.add_argument("--kernel", type=pathlib.Path)
     parser.add_argument("--init", type=pathlib.Path)
     parser.add_argument("--file", action="append", default=[], metavar="NAME=PATH", help="one more file on the volume")
@@ -65,12 +65,15 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def compose_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path | None:
-    """The volume to boot: the one given, or one made from kernel, init and files; None when none of these is given."""
-    if options.volume is not None:
-        return pathlib.Path(options.volume)
+    """The volume to boot: the one given, with kernel, init and files put on it, or one made from these alone, or None."""
     files = [(KERNEL_NAME, options.kernel), (INIT_NAME, options.init)]
     files += [volume.parse_member(word) for word in options.file]
-    members = [(name, path.read_bytes()) for name, path in files if path is not None]
+    added = [(name, path.read_bytes()) for name, path in files if path is not None]
+    if options.volume is not None and not added:
+        return pathlib.Path(options.volume)
+    members = volume.read(options.volume) if options.volume is not None else []
+    for name, data in added:
+        members = volume.replace(members, name, data)
     if not members:
         return None
     composed = folder / "boot.tar"

@@ -1,5 +1,6 @@
 #include "servers/process_mini/serve.h"
 
+#include "kernel/abi/thread.h"
 #include "libsys/fault.h"
 #include "libsys/format.h"
 #include "libsys/print.h"
@@ -189,6 +190,14 @@ static uint32_t serve_get_pid(const struct process *caller, struct process_get_p
     return OK;
 }
 
+static uint64_t cpu_time_ns(const struct process *process) {
+    struct thread_state state;
+    if (process->thread == 0 || sys_thread_read(process->thread).status != OK)
+        return 0;
+    memcpy(&state, program.message->data, sizeof state);
+    return state.cpu_time_ns;
+}
+
 static uint32_t serve_list(const struct process_list_request *request, struct process_list_reply *reply) {
     const struct process *best = NULL;
     for (uint32_t i = 0; i < PROCESSES_MAX; i++)
@@ -203,6 +212,7 @@ static uint32_t serve_list(const struct process_list_request *request, struct pr
                  : best->answer != 0 ? PROCESS_WAITING
                                      : PROCESS_RUNNING,
         .memory_pages = memory_count(best->home_owner) + memory_count(best->image_owner),
+        .cpu_time_ns = cpu_time_ns(best),
     };
     memcpy(reply->name, best->name, sizeof reply->name);
     return OK;

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 from baton_cli import main
-from host import bench_rows, elf_size
+from host import bench_rows, elf_size, matrix
 from host.bench_rows import Row, RowError
 from host.test_log import Totals, count
 
@@ -90,6 +90,25 @@ class TestLog(unittest.TestCase):
 
     def test_no_log(self) -> None:
         self.assertEqual(count(pathlib.Path("/nonesuch")), Totals())
+
+
+class Matrix(unittest.TestCase):
+    def test_table(self) -> None:
+        lines = matrix.table([
+            {"name": "baton:system / suite_mini", "stdout": "TAP version 13\n1..3\nok 1 - one\nok 2 - two # SKIP no\n"},
+            {"name": "baton:system / suite", "stdout": "TAP version 13\n1..3\nok 1 - one\nnot ok 2 - two\nok 3 - three\n"},
+            {"name": "baton:system / suite_none"}])
+        self.assertEqual(lines, [
+            "case  suite suite_mini suite_none",
+            "one   pass  pass       -",
+            "two   FAIL  skip       -",
+            "three pass  -          -",
+            "suite: 2 passed, 0 skipped, 1 failed",
+            "suite_mini: 1 passed, 1 skipped, 0 failed, 1 did not run",
+            "suite_none: 0 passed, 0 skipped, 0 failed, 3 did not run"])
+
+    def test_no_log(self) -> None:
+        self.assertEqual(matrix.table(matrix.read_log(pathlib.Path("/nonesuch"))), ["case"])
 
 
 class Bench(unittest.TestCase):

@@ -7,6 +7,7 @@ examples:
   ./baton test --seed 7 ipc       another seed for everything random in a guest (default 1)
   ./baton test --suite host       the tests of one suite
   ./baton test --coverage         which lines and branches of the kernel the tests reach (--html: as pages, too)
+  ./baton test --matrix process   a protocol's conformance suite, against each server of it: case by case
   ./baton test -- --repeat 3      further arguments for `meson test`, after --
 
 The closing line, `N passed, N failed`, counts cases; a test that prints no cases of its own counts as one. Exits 0 only
@@ -20,10 +21,11 @@ import os
 import subprocess
 
 from coverage import session
-from host import build, paths
+from host import build, matrix, paths
 from host.test_log import count
 
 NAME = "test"
+MATRICES = ("process",)  # for each a suite of tests and a build target, matrix_NAME
 SUMMARY = "run the tests (all, or those named)"
 
 
@@ -31,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="tests to run; after --, arguments for `meson test`")
     parser.add_argument("--list", action="store_true", help="print the tests' names")
     parser.add_argument("--suite", action="append", default=[], metavar="NAME", help="only the tests of this suite")
+    parser.add_argument("--matrix", choices=MATRICES, help="the conformance suite of this protocol, against each server of it")
     parser.add_argument("--coverage", action="store_true",
                         help="count what is reached of the kernel; the report goes to build-coverage/coverage.txt")
     parser.add_argument("--html", action="store_true", help="with --coverage: the sources with counts, as pages")
@@ -41,7 +44,10 @@ def run(options: argparse.Namespace) -> int:
     suites = [word for suite in options.suite for word in ("--suite", suite)]
     if options.coverage:
         return session.run([*suites, *options.names], options.html)
-    build.ready(paths.BUILD)
+    target = f"matrix_{options.matrix}"
+    build.ready(paths.BUILD, [target] if options.matrix else None)
+    if options.matrix:
+        suites += ["--suite", target]
     environment = {**os.environ, "MALLOC_PERTURB_": "0"}  # it would slow the emulator down, and is not under test
     if options.seed is not None:
         environment["BATON_SEED"] = str(options.seed)
@@ -54,5 +60,7 @@ def run(options: argparse.Namespace) -> int:
     done = subprocess.run([*command, "--print-errorlogs", *options.names], env=environment, check=False,
                           stdin=subprocess.DEVNULL)
     totals = count(log)
+    if options.matrix:
+        print("\n".join(matrix.table(matrix.read_log(log))))
     print(totals.line(), flush=True)
     return 0 if done.returncode == 0 and totals.failed == 0 and totals.passed > 0 else 1
