@@ -4,7 +4,7 @@
 
 #include "libsys/message.h"
 #include "libsys/program.h"
-#include "libsys/proto/console.h"
+#include "libsys/stream.h"
 #include "libsys/string.h"
 
 static void log_bytes(const char *text, size_t length_bytes) {
@@ -26,58 +26,68 @@ void log_print(const char *format, ...) {
 /* Collects runs of text until a message is full. */
 struct print_sink {
     struct format_sink sink; /* first, so that one pointer names both */
-    cap_t console;           /* 0 = the log */
-    struct console_write_request request;
+    cap_t stream;            /* 0 = the log */
+    size_t length_bytes;
+    uint8_t bytes[STREAM_BYTES_MAX];
 };
 
 static void print_flush(struct print_sink *to) {
-    if (to->request.length_bytes == 0)
+    if (to->length_bytes == 0)
         return;
-    struct console_write_reply reply;
-    if (to->console != 0)
-        (void)console_write(to->console, &to->request, &reply, NULL); /* as documented: lost */
-    else
-        log_bytes((const char *)to->request.bytes, to->request.length_bytes);
-    to->request.length_bytes = 0;
+    if (to->stream == 0)
+        log_bytes((const char *)to->bytes, to->length_bytes);
+    else if (stream_write_all(to->stream, to->bytes, to->length_bytes, NULL) ==
+             P_BROKEN) /* else, as documented: lost */
+        program_exit(STREAM_EXIT_BROKEN);
+    to->length_bytes = 0;
 }
 
 static void print_put(struct format_sink *sink, const char *text, size_t length_bytes) {
     struct print_sink *to = (struct print_sink *)(void *)sink;
-    size_t room = to->console != 0 ? CONSOLE_BYTES_MAX : LOG_BYTES_MAX;
+    size_t room = to->stream != 0 ? STREAM_BYTES_MAX : LOG_BYTES_MAX;
     while (length_bytes > 0) {
-        size_t part = room - to->request.length_bytes;
+        size_t part = room - to->length_bytes;
         if (part > length_bytes)
             part = length_bytes;
-        memcpy(to->request.bytes + to->request.length_bytes, text, part);
-        to->request.length_bytes += part;
+        memcpy(to->bytes + to->length_bytes, text, part);
+        to->length_bytes += part;
         text += part;
         length_bytes -= part;
-        if (to->request.length_bytes == room)
+        if (to->length_bytes == room)
             print_flush(to);
     }
 }
 
-void print_list(const char *format, va_list arguments) {
+FORMAT_LIKE(2, 0) static void print_to(cap_t stream, const char *format, va_list arguments) {
     struct print_sink to;
     to.sink.put = print_put;
-    to.console = program_cap("console");
-    to.request.length_bytes = 0;
+    to.stream = stream;
+    to.length_bytes = 0;
     format_arguments(&to.sink, format, arguments);
     print_flush(&to);
 }
 
+void print_list(const char *format, va_list arguments) { print_to(stream_out(), format, arguments); }
+
 void print(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    print_list(format, arguments);
+    print_to(stream_out(), format, arguments);
+    va_end(arguments);
+}
+
+void print_error(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_to(stream_errors(), format, arguments);
     va_end(arguments);
 }
 
 void print_bytes(const void *bytes, size_t length_bytes) {
     struct print_sink to;
     to.sink.put = print_put;
-    to.console = program_cap("console");
-    to.request.length_bytes = 0;
+    to.stream = stream_out();
+    to.length_bytes = 0;
     print_put(&to.sink, bytes, length_bytes);
     print_flush(&to);
 }

@@ -1,0 +1,26 @@
+/*
+ * Protocol `pipes`: make pipes. Whoever serves it serves their ends too, at the same endpoint, so its operations are numbered
+ * after those of a stream (libsys/proto/stream.h).
+ */
+#pragma once
+
+#include "libsys/proto/stream.h"
+
+#define PIPE_BYTES 16384U /* that were written and not read yet; beyond, writers wait */
+
+/*
+ * A new pipe. The capabilities of the reply: [0] reads, [1] writes. They can be copied and passed on. When all copies of
+ * one end are gone, whichever way, the other end learns it: end of file, or P_BROKEN.
+ * Errors: P_LIMIT pipes, or the server's slots; P_KERNEL; E_RECEIVE the caller named no empty slots to receive them.
+ */
+struct pipes_create_request {
+    uint64_t zero;
+};
+struct pipes_create_reply {
+    uint64_t zero;
+};
+
+#define PIPES_OPERATIONS(ROW) \
+    ROW(pipes, 3, create, sizeof(struct pipes_create_request), 0, sizeof(struct pipes_create_reply), 2)
+
+PROTOCOL_CLIENT(pipes, PIPES_OPERATIONS)

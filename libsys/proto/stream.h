@@ -1,0 +1,47 @@
+/*
+ * Protocol `stream`: bytes in order, from who writes to who reads. A pipe's two ends speak it, and so does the console,
+ * whose first two operations these are: what a program calls stdin or stdout can be either (libsys/stream.h).
+ */
+#pragma once
+
+#include "libsys/proto/console.h"
+#include "libsys/proto/protocol.h"
+
+#define STREAM_BYTES_MAX PROTOCOL_TAIL_MAX
+
+/*
+ * Write. The reply comes when at least one byte was taken; it may have been fewer than were sent.
+ * Errors: P_BROKEN nobody can read them any more; P_ARGUMENT no byte; P_LIMIT too many wait to write; P_PERMISSION this end
+ * is for reading.
+ */
+struct stream_write_request {
+    uint64_t length_bytes;
+    uint8_t bytes[STREAM_BYTES_MAX];
+};
+struct stream_write_reply {
+    uint64_t written_bytes;
+};
+
+/*
+ * Read at least one byte: the reply waits until there is one. No byte: the end, nobody can write any more.
+ * Errors: P_ARGUMENT most_bytes; P_LIMIT too many wait to read; P_PERMISSION this end is for writing.
+ */
+struct stream_read_request {
+    uint64_t most_bytes; /* 1..STREAM_BYTES_MAX */
+};
+struct stream_read_reply {
+    uint64_t length_bytes;
+    uint8_t bytes[STREAM_BYTES_MAX];
+};
+
+#define STREAM_OPERATIONS(ROW)                                                                                   \
+    ROW(stream, 1, write, offsetof(struct stream_write_request, bytes), 0, sizeof(struct stream_write_reply), 0) \
+    ROW(stream, 2, read, sizeof(struct stream_read_request), 0, offsetof(struct stream_read_reply, bytes), 0)
+
+PROTOCOL_CLIENT(stream, STREAM_OPERATIONS)
+
+_Static_assert(sizeof(struct stream_write_request) == sizeof(struct console_write_request) &&
+                   sizeof(struct stream_write_reply) == sizeof(struct console_write_reply) &&
+                   sizeof(struct stream_read_request) == sizeof(struct console_read_request) &&
+                   sizeof(struct stream_read_reply) == sizeof(struct console_read_reply),
+               "the console understands a stream's operations");

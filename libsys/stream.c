@@ -1,0 +1,48 @@
+#include "libsys/stream.h"
+
+#include "libsys/program.h"
+#include "libsys/string.h"
+
+#define KEY_END 0x04U /* Ctrl-D */
+
+static cap_t find(const char *name) {
+    cap_t stream = program_cap(name);
+    return stream != 0 ? stream : program_cap("console");
+}
+
+cap_t stream_in(void) { return find("stdin"); }
+cap_t stream_out(void) { return find("stdout"); }
+cap_t stream_errors(void) { return find("stderr"); }
+
+uint32_t stream_write_all(cap_t stream, const void *bytes, size_t length_bytes, size_t *ret_written) {
+    struct stream_write_request request;
+    struct stream_write_reply reply;
+    size_t done = 0;
+    uint32_t status = OK;
+    while (done < length_bytes && status == OK) {
+        size_t left = length_bytes - done;
+        request.length_bytes = left < sizeof request.bytes ? left : sizeof request.bytes;
+        memcpy(request.bytes, (const uint8_t *)bytes + done, request.length_bytes);
+        status = stream_write(stream, &request, &reply, NULL);
+        if (status == OK)
+            done += reply.written_bytes < request.length_bytes ? reply.written_bytes : request.length_bytes;
+    }
+    if (ret_written != NULL)
+        *ret_written = done;
+    return status;
+}
+
+uint32_t stream_read_some(cap_t stream, void *bytes, size_t most_bytes, size_t *ret_length) {
+    struct stream_read_request request = {.most_bytes = most_bytes < STREAM_BYTES_MAX ? most_bytes : STREAM_BYTES_MAX};
+    struct stream_read_reply reply;
+    uint32_t status = stream_read(stream, &request, &reply, NULL);
+    if (status != OK)
+        return status;
+    const uint8_t *end = NULL;
+    for (size_t i = 0; i < reply.length_bytes && end == NULL && stream == program_cap("console"); i++)
+        if (reply.bytes[i] == KEY_END)
+            end = reply.bytes + i;
+    *ret_length = end != NULL ? (size_t)(end - reply.bytes) : reply.length_bytes;
+    memcpy(bytes, reply.bytes, *ret_length);
+    return OK;
+}

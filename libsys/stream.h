@@ -1,0 +1,26 @@
+/*
+ * What a program reads and writes by default: the capabilities `stdin`, `stdout` and `stderr`, each a pipe's end or a console
+ * (libsys/proto/stream.h); one that it was not given is the console.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "kernel/abi/status.h"
+#include "libsys/proto/stream.h"
+
+#define STREAM_EXIT_BROKEN 141 /* exit status of a program that ends since nobody reads what it prints, as in Unix */
+
+/* 0 = neither it nor a console was given. */
+cap_t stream_in(void);
+cap_t stream_out(void);
+cap_t stream_errors(void);
+
+/* All bytes, in as many messages as it takes. Errors: those of stream_write; *ret_written, may be NULL, had gone by then. */
+MUST_USE uint32_t stream_write_all(cap_t stream, const void *bytes, size_t length_bytes, size_t *ret_written);
+
+/*
+ * At least one byte, at most `most_bytes`; *ret_length = 0 at the end. On a console Ctrl-D is the end.
+ * Errors: those of stream_read.
+ */
+MUST_USE uint32_t stream_read_some(cap_t stream, void *bytes, size_t most_bytes, size_t *ret_length);

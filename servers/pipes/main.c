@@ -1,0 +1,220 @@
+/*
+ * The pipes server: protocols `pipes` and, at the ends it gives away, `stream`. pipe.c thinks; here its wires are connected.
+ *
+ * Of each end the server keeps a capability, whose badge says which end it is, and gives away a copy. The kernel raises
+ * `events` when the copies of some end are gone (endpoint_watch), and cap_query tells of which.
+ */
+#include "kernel/abi/rights.h"
+#include "kernel/abi/syscall.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/pipes.h"
+#include "libsys/server.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "servers/pipes/pipe.h"
+
+#define SERVED(ROW) STREAM_OPERATIONS(ROW) PIPES_OPERATIONS(ROW)
+PROTOCOL_SERVER(pipes, SERVED)
+
+enum { OPERATION_WRITE = 1, OPERATION_READ = 2 };
+
+#define PIPES_MAX 32U
+#define EVENT_GONE 1U /* bit of `events`: an end is gone */
+
+/* An end's badge: END_BADGE, serial number of its pipe, index, enum pipe_end. Serials tell a late message to an earlier pipe. */
+#define END_BADGE (1ULL << 63)
+#define END_SERIAL_SHIFT 8U
+_Static_assert(PIPES_MAX * 2 <= 1U << END_SERIAL_SHIFT, "index and end are below the serial number");
+
+static struct server server;
+static cap_t endpoint;
+static struct place {
+    bool used;
+    uint64_t serial;
+    cap_t ends[2]; /* by enum pipe_end; what copies are given away of. 0 = nobody has it any more */
+    struct pipe pipe;
+} places[PIPES_MAX];
+static uint64_t last_serial;
+
+/* ---- answers ---- */
+
+static bool client_waits(cap_t reply) {
+    if (sys_cap_query(reply).status == OK)
+        return true;
+    slot_free(reply); /* the kernel emptied it when the caller died */
+    return false;
+}
+
+static bool answer_read(cap_t reply, const uint8_t *bytes, size_t length) {
+    struct stream_read_reply answer;
+    answer.length_bytes = length;
+    memcpy(answer.bytes, bytes, length);
+    return server_answer(&server, reply, OPERATION_READ, OK, &answer);
+}
+
+static void answer_write(cap_t reply, uint32_t status, size_t written) {
+    struct stream_write_reply answer = {.written_bytes = written};
+    (void)server_answer(&server, reply, OPERATION_WRITE, status, &answer); /* one who is gone has what he wanted */
+}
+
+static const struct pipe_clients clients = {
+    .waits = client_waits, .answer_read = answer_read, .answer_write = answer_write};
+
+/* ---- streams ---- */
+
+/* The pipe whose `end` the caller used. Errors: P_OPERATION it used none; P_PERMISSION the other one. */
+static uint32_t find_pipe(const struct server_call *call, enum pipe_end end, struct pipe **ret_pipe) {
+    uint64_t index = (call->badge & ((1U << END_SERIAL_SHIFT) - 1)) >> 1;
+    if ((call->badge & END_BADGE) == 0 || index >= PIPES_MAX)
+        return P_OPERATION;
+    struct place *place = &places[index];
+    if (!place->used || place->serial != (call->badge & ~END_BADGE) >> END_SERIAL_SHIFT)
+        return P_BROKEN;
+    *ret_pipe = &place->pipe;
+    return (call->badge & 1) == end ? OK : P_PERMISSION;
+}
+
+static uint32_t refuse(struct server_call *call, const char *why) {
+    format_into(call->reason, sizeof call->reason, "%s", why);
+    return P_LIMIT;
+}
+
+static uint32_t stream_serve_write(struct server_call *call, const struct stream_write_request *request,
+                                   struct stream_write_reply *reply) {
+    struct pipe *pipe;
+    size_t written;
+    uint32_t status = find_pipe(call, PIPE_WRITER, &pipe);
+    if (status == OK && request->length_bytes == 0)
+        status = P_ARGUMENT;
+    if (status != OK)
+        return status;
+    enum pipe_outcome outcome = pipe_write(pipe, request->bytes, request->length_bytes, &written);
+    reply->written_bytes = written;
+    switch (outcome) {
+    case PIPE_DONE:
+        pipe_progress(pipe);
+        return OK;
+    case PIPE_BROKEN:
+        return P_BROKEN;
+    case PIPE_FULL_UP:
+        return refuse(call, "too many wait to write");
+    case PIPE_WAIT:
+        break;
+    }
+    cap_t slot = server_defer();
+    if (slot == 0)
+        return refuse(call, "no slot is free to let the writer wait");
+    pipe_park_writer(pipe, slot, request->bytes, request->length_bytes);
+    return SERVER_DEFERRED;
+}
+
+static uint32_t stream_serve_read(struct server_call *call, const struct stream_read_request *request,
+                                  struct stream_read_reply *reply) {
+    struct pipe *pipe;
+    size_t length;
+    uint32_t status = find_pipe(call, PIPE_READER, &pipe);
+    if (status == OK && (request->most_bytes < 1 || request->most_bytes > STREAM_BYTES_MAX))
+        status = P_ARGUMENT;
+    if (status != OK)
+        return status;
+    switch (pipe_read(pipe, reply->bytes, request->most_bytes, &length)) {
+    case PIPE_DONE:
+        reply->length_bytes = length;
+        pipe_progress(pipe);
+        return OK;
+    case PIPE_BROKEN:
+    case PIPE_FULL_UP:
+        return refuse(call, "too many wait to read");
+    case PIPE_WAIT:
+        break;
+    }
+    cap_t slot = server_defer();
+    if (slot == 0)
+        return refuse(call, "no slot is free to let the reader wait");
+    pipe_park_reader(pipe, slot, request->most_bytes);
+    return SERVER_DEFERRED;
+}
+
+/* ---- pipes ---- */
+
+static void drop(cap_t *slot) {
+    if (*slot == 0)
+        return;
+    (void)sys_cap_delete(0, *slot); /* it lies in a slot of ours */
+    slot_free(*slot);
+    *slot = 0;
+}
+
+/* A derived capability in a slot of its own; 0 = no slot is free, or the kernel refused. */
+static cap_t derive(cap_t source, uint64_t rights, uint64_t badge) {
+    cap_t slot = slot_take();
+    if (slot == 0 || sys_cap_copy(0, slot, source, rights, badge).status == OK)
+        return slot;
+    slot_free(slot);
+    return 0;
+}
+
+static uint32_t pipes_serve_create(struct server_call *call, const struct pipes_create_request *request,
+                                   struct pipes_create_reply *reply) {
+    (void)request;
+    reply->zero = 0;
+    if ((call->badge & END_BADGE) != 0)
+        return P_OPERATION;
+    uint64_t index = 0;
+    while (index < PIPES_MAX && places[index].used)
+        index++;
+    if (index == PIPES_MAX)
+        return refuse(call, "there are as many pipes as can be");
+    struct place *place = &places[index];
+    place->serial = ++last_serial;
+    for (uint32_t end = 0; end < 2; end++) {
+        uint64_t badge = END_BADGE | place->serial << END_SERIAL_SHIFT | index << 1 | end;
+        place->ends[end] = derive(endpoint, ENDPOINT_CALL | ENDPOINT_WATCH, badge);
+        call->reply_caps[end] = place->ends[end] == 0 ? 0 : derive(place->ends[end], ENDPOINT_CALL, 0);
+    }
+    if (call->reply_caps[0] == 0 || call->reply_caps[1] == 0) {
+        for (uint32_t end = 0; end < 2; end++) {
+            drop(&call->reply_caps[end]);
+            drop(&place->ends[end]);
+        }
+        return refuse(call, "no slot is free for its ends");
+    }
+    pipe_start(&place->pipe, &clients);
+    place->used = true;
+    return OK;
+}
+
+/* Bits do not say which end: look at all. A pipe without ends is free again. */
+static void look_for_ends_gone(void) {
+    for (struct place *place = places; place < places + PIPES_MAX; place++) {
+        for (uint32_t end = 0; place->used && end < 2; end++) {
+            if (place->ends[end] == 0 || (sys_cap_query(place->ends[end]).value & QUERY_DERIVED) != 0)
+                continue;
+            drop(&place->ends[end]);
+            pipe_end_gone(&place->pipe, (enum pipe_end)end);
+        }
+        place->used = place->used && !pipe_is_over(&place->pipe);
+    }
+}
+
+int main(int argc, char **argv, char **envp) {
+    (void)argc;
+    (void)argv;
+    (void)envp;
+    cap_t events = program_cap("events");
+    endpoint = program_cap("serve");
+    uint64_t status = sys_endpoint_watch(endpoint, events, EVENT_GONE).status;
+    if (status == OK)
+        status = server_init(&server, endpoint, &pipes_protocol);
+    while (status == OK) {
+        struct server_event event;
+        status = server_next(&server, &event);
+        if (status == OK && event.kind == MESSAGE_CALL)
+            server_serve(&server, &event);
+        else if (status == OK && event.kind == MESSAGE_NOTIFICATION)
+            look_for_ends_gone();
+    }
+    log_print("pipes: %s", status_text(status));
+    return 1;
+}
