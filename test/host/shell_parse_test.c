@@ -133,7 +133,9 @@ static void errors_say_what_and_where(void) {
     CHECK_ERROR("& b", 1, "no command before `&`");
     CHECK_ERROR("a &&", 3, "no command after `&&`");
     CHECK_ERROR("a || # b", 3, "no command after `||`");
-    CHECK_ERROR("a | b", 3, "pipes are not supported");
+    CHECK_ERROR("a |", 3, "no command after `|`");
+    CHECK_ERROR("| a", 1, "no command before `|`");
+    CHECK_ERROR("a | b &", 7, "`&` puts one command in the background, not a chain of `&&`, `||` and `|`");
     CHECK_ERROR("a > b", 3, "redirection is not supported; quote the character to mean itself");
     CHECK_ERROR("a 2<b", 4, "redirection is not supported; quote the character to mean itself");
     CHECK_ERROR("(a)", 1, "grouping is not supported; quote the parenthesis to mean itself");
@@ -142,7 +144,7 @@ static void errors_say_what_and_where(void) {
     CHECK_ERROR("a ${}", 3, "`${` wants a name and `}`");
     CHECK_ERROR("a ${B", 3, "`${` wants a name and `}`");
     CHECK_ERROR("a ${B-c}", 3, "`${` wants a name and `}`");
-    CHECK_ERROR("a && b & c", 8, "`&` puts one command in the background, not a chain of `&&` and `||`");
+    CHECK_ERROR("a && b & c", 8, "`&` puts one command in the background, not a chain of `&&`, `||` and `|`");
     CHECK_ERROR("a $abcdefghijklmnopqrstuvwxyz123456", 3, "the variable's name is longer than 31 bytes");
 }
 

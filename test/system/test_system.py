@@ -126,6 +126,31 @@ class Faults(unittest.TestCase):
         self.assertIn("  #0 0x0000000000000010 (not in the code of crash)", done.stderr)
 
 
+class Pipes(unittest.TestCase):
+    """Pipes, by the protocol and by the shell."""
+
+    def test_streamtest_passes(self) -> None:
+        done = run("--boot", "pvh", "-c", "streamtest; status=$?; mem; exit $status")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(", 0 failed", done.stdout)
+        self.assertNotIn("not ok", done.stdout)
+
+    def test_pipelines(self) -> None:
+        done = run("--boot", "pvh", "-c", "echo one two | cat; shell -c 'echo three | cat; echo four' | cat | cat; "
+                   "cat /etc/manifest.json | true; echo $?; true | nosuch; echo $?; cat /nosuch | cat; false && echo no | cat; "
+                   "true | false")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        lines = done.stdout.replace("\r", "").splitlines()
+        self.assertEqual(lines[:5], ["one two", "three", "four", "0", "etc/rc:1: nosuch: command not found"])
+        self.assertEqual(lines[5:7], ["127", "cat: /nosuch: no such file or directory"])
+
+    def test_what_was_piped_is_whole(self) -> None:
+        done = run("--boot", "pvh", "-c", "cat /etc/manifest.json | cat | cat; sleep 1")  # what the console has not sent yet is lost at power off
+        manifest = (ROOT / "servers" / "init" / "manifest.json").read_text(encoding="utf-8")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertTrue(done.stdout.replace("\r", "").startswith(manifest.rstrip("\n")), done.stdout[-200:])
+
+
 class Trace(unittest.TestCase):
     """--trace: a machine that had to be stopped tells what it did last."""
 

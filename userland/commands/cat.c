@@ -1,6 +1,7 @@
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/proto/files.h"
+#include "libsys/stream.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "userland/lib/command.h"
@@ -29,14 +30,29 @@ static uint32_t show(cap_t files, const char *path) {
     }
 }
 
+static uint32_t show_input(void) {
+    uint8_t bytes[STREAM_BYTES_MAX];
+    size_t length = 0;
+    uint32_t status;
+    do {
+        status = stream_read_some(stream_in(), bytes, sizeof bytes, &length);
+        if (status == OK)
+            print_bytes(bytes, length);
+    } while (status == OK && length > 0);
+    return status;
+}
+
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    static const char usage[] = "cat FILE...    print the files' contents";
+    static const char usage[] = "cat [FILE...]    print the files' contents, or what is read from stdin";
     if (command_help(argc, argv, usage))
         return 0;
-    if (argc < 2)
-        return command_misused(usage, "cat: want a file");
     int exit_status = 0;
+    if (argc < 2) {
+        uint32_t status = show_input();
+        if (status != OK)
+            exit_status = command_complain("cat", "stdin: %s", status_text(status));
+    }
     for (int i = 1; i < argc; i++) {
         uint32_t status = show(program_cap("files"), argv[i]);
         if (status != OK)

@@ -126,7 +126,8 @@ static void check_volume(void) {
 /* Pages that can change are given to nobody, so such a program does not run. */
 static void check_running(char **envp) {
     static const char *const arguments[] = {"true", NULL};
-    const struct launch launch = {FOLDER "/true", arguments, (const char *const *)envp};
+    const struct launch launch = {
+        .path = FOLDER "/true", .arguments = arguments, .environment = (const char *const *)envp};
     struct launch_failure failure;
     uint64_t file, length = 1;
     struct files_stat_reply image = {.kind = 0};

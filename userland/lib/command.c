@@ -16,11 +16,11 @@ int command_complain(const char *name, const char *format, ...) {
     va_start(arguments, format);
     format_into_list(text, sizeof text, format, arguments);
     va_end(arguments);
-    print("%s: %s\n", name, text);
+    print_error("%s: %s\n", name, text);
     return COMMAND_FAILURE;
 }
 
 int command_misused(const char *text, const char *problem) {
-    print("%s\nusage: %s\n", problem, text);
+    print_error("%s\nusage: %s\n", problem, text);
     return COMMAND_USAGE;
 }

@@ -57,7 +57,7 @@ static uint64_t stage_environment(struct stage *stage, const char *const *enviro
 }
 
 /* The names in the caller's own cap:NAME=SLOT strings. `process` is not passed on: each program gets its own. */
-static uint64_t stage_capabilities(struct stage *stage) {
+static uint64_t stage_capabilities(struct stage *stage, const char *const *more) {
     uint64_t count = 0;
     for (char **entry = program.environment; *entry != NULL; entry++) {
         if (strncmp(*entry, "cap:", 4) != 0)
@@ -69,6 +69,12 @@ static uint64_t stage_capabilities(struct stage *stage) {
             continue;
         stage_bytes(stage, name, length);
         stage_bytes(stage, "", 1);
+        count++;
+    }
+    for (; more != NULL && *more != NULL; more++) {
+        if (program_cap(*more) != 0)
+            continue; /* it is among those above */
+        stage_bytes(stage, *more, strlen(*more) + 1);
         count++;
     }
     return count;
@@ -86,7 +92,7 @@ static uint32_t stage_all(cap_t process, const struct launch *launch, struct pro
     stage.extra.reason[0] = '\0';
     ret_strings->argument_count = stage_arguments(&stage, launch->arguments);
     ret_strings->environment_count = stage_environment(&stage, launch->environment);
-    ret_strings->capability_count = stage_capabilities(&stage);
+    ret_strings->capability_count = stage_capabilities(&stage, launch->capabilities);
     stage_flush(&stage);
     return stage.status;
 }

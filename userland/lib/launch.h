@@ -15,6 +15,8 @@ struct launch {
     const char *path;
     const char *const *arguments;   /* ends with NULL; [0] is the program's name by custom */
     const char *const *environment; /* ends with NULL; entries about capabilities are left out, see launch_is_private */
+    const char *const
+        *capabilities; /* names of what the bag has beside what the caller was given; ends with NULL; or NULL */
 };
 
 /* Why a program was not started: a status, and in words what the server said, or else what the status means. */

@@ -39,6 +39,8 @@ static const char *missing_before(enum operator_kind kind) {
         return "no command before `&&`";
     case OPERATOR_OR:
         return "no command before `||`";
+    case OPERATOR_PIPE:
+        return "no command before `|`";
     }
     __builtin_unreachable();
 }
@@ -55,13 +57,14 @@ static int take_operator(struct parse_line *line, struct progress *now, const st
     if (!now->has_word)
         return fail(ret_error, missing_before(piece->operator_kind), piece->at);
     if (piece->operator_kind == OPERATOR_BACKGROUND && now->join != JOIN_ALWAYS)
-        return fail(ret_error, "`&` puts one command in the background, not a chain of `&&` and `||`", piece->at);
+        return fail(ret_error, "`&` puts one command in the background, not a chain of `&&`, `||` and `|`", piece->at);
     if (!end_command(line, now, piece->at, ret_error))
         return 0;
     line->commands[line->count - 1].background = piece->operator_kind == OPERATOR_BACKGROUND;
-    enum parse_join join = piece->operator_kind == OPERATOR_AND  ? JOIN_AND
-                           : piece->operator_kind == OPERATOR_OR ? JOIN_OR
-                                                                 : JOIN_ALWAYS;
+    enum parse_join join = piece->operator_kind == OPERATOR_AND    ? JOIN_AND
+                           : piece->operator_kind == OPERATOR_OR   ? JOIN_OR
+                           : piece->operator_kind == OPERATOR_PIPE ? JOIN_PIPE
+                                                                   : JOIN_ALWAYS;
     *now = (struct progress){.start = next, .join = join, .join_at = piece->at};
     return 1;
 }
@@ -92,6 +95,8 @@ int parse_line(const char *text, struct parse_line *ret_line, struct parse_error
                 return fail(ret_error, "no command after `&&`", now.join_at);
             if (!now.has_word && now.join == JOIN_OR)
                 return fail(ret_error, "no command after `||`", now.join_at);
+            if (!now.has_word && now.join == JOIN_PIPE)
+                return fail(ret_error, "no command after `|`", now.join_at);
             return !now.has_word || end_command(ret_line, &now, piece.at, ret_error);
         }
     }

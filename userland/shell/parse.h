@@ -1,7 +1,7 @@
 /*
  * The shell's language, as pure functions over one line of text.
  *
- *     line    = [command {(";" | "&" | "&&" | "||") command} [";" | "&"]] [comment]
+ *     line    = [command {(";" | "&" | "&&" | "||" | "|") command} [";" | "&"]] [comment]
  *     command = {NAME=word} word {word}  |  NAME=word {NAME=word}
  *
  * A line is checked as a whole before any of it runs; its words are expanded only when their command is due, since `$?`
@@ -20,6 +20,7 @@ enum parse_join {
     JOIN_ALWAYS, /* first on the line, or after ; or & */
     JOIN_AND,    /* after &&: runs if the status so far is 0 */
     JOIN_OR,     /* after ||: runs if it is not */
+    JOIN_PIPE,   /* after |: runs with the one before, and reads what that writes */
 };
 
 struct parse_command {

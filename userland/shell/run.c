@@ -12,9 +12,9 @@ void shell_complain(const struct shell *shell, const char *format, ...) {
     format_into_list(text, sizeof text, format, arguments);
     va_end(arguments);
     if (shell->line_number > 0)
-        print("%s:%lu: %s\n", shell->name, shell->line_number, text);
+        print_error("%s:%lu: %s\n", shell->name, shell->line_number, text);
     else
-        print("%s: %s\n", shell->name, text);
+        print_error("%s: %s\n", shell->name, text);
 }
 
 int shell_end_status(const struct process_wait_reply *end) {
@@ -74,7 +74,7 @@ uint32_t shell_wait_foreground(struct shell *shell, uint64_t pid, struct process
     return status;
 }
 
-static void wait_program(struct shell *shell, uint64_t pid, const char *name) {
+void shell_wait_program(struct shell *shell, uint64_t pid, const char *name) {
     struct process_wait_reply end;
     uint32_t status = shell_wait_foreground(shell, pid, &end);
     if (status != OK) {
@@ -87,7 +87,7 @@ static void wait_program(struct shell *shell, uint64_t pid, const char *name) {
         tell_killed(shell, name, &end);
 }
 
-static void run_program(struct shell *shell, const char *text, const struct parse_command *command) {
+uint64_t shell_start_program(struct shell *shell, const char *const *capabilities) {
     char path[PROCESS_PATH_MAX];
     const char *const *words = (const char *const *)shell->words.words + shell->words.assignment_count;
     struct launch_failure failure = {.status = P_NOT_FOUND};
@@ -95,18 +95,25 @@ static void run_program(struct shell *shell, const char *text, const struct pars
     uint64_t pid = 0;
     if (words[0][0] != '\0' && launch_path(words[0], path)) {
         shell_make_environment(shell, shell->words.assignment_count);
-        const struct launch launch = {.path = path, .arguments = words, .environment = shell->environment};
+        const struct launch launch = {
+            .path = path, .arguments = words, .environment = shell->environment, .capabilities = capabilities};
         pid = launch_spawn(shell->process, &launch, &failure);
     }
     if (pid == 0) {
         bool bare = failure.status == P_NOT_FOUND && strchr(words[0], '/') == NULL;
         shell_complain(shell, "%s: %s", words[0], bare ? "command not found" : failure.reason);
         shell->status = launch_exit_status(failure.status);
-    } else if (command->background) {
+    }
+    return pid;
+}
+
+static void run_program(struct shell *shell, const char *text, const struct parse_command *command) {
+    uint64_t pid = shell_start_program(shell, NULL);
+    if (pid != 0 && command->background) {
         shell_add_job(shell, pid, text + command->start, command->end - command->start);
         shell->status = 0;
-    } else {
-        wait_program(shell, pid, words[0]);
+    } else if (pid != 0) {
+        shell_wait_program(shell, pid, shell->words.words[shell->words.assignment_count]);
     }
 }
 
@@ -117,13 +124,20 @@ static void run_assignments(struct shell *shell) {
             shell->status = SHELL_FAILURE;
 }
 
-static void run_command(struct shell *shell, const char *text, const struct parse_command *command) {
+bool shell_expand(struct shell *shell, const char *text, const struct parse_command *command) {
     const struct parse_values values = {.find = find_value, .context = shell};
     struct parse_error error;
-    if (!parse_expand(text, command, &values, &shell->words, &error)) {
-        shell_complain(shell, "column %lu: %s", error.column, error.reason);
-        shell->status = SHELL_USAGE;
-    } else if (shell->words.count == shell->words.assignment_count) {
+    if (parse_expand(text, command, &values, &shell->words, &error))
+        return true;
+    shell_complain(shell, "column %lu: %s", error.column, error.reason);
+    shell->status = SHELL_USAGE;
+    return false;
+}
+
+static void run_command(struct shell *shell, const char *text, const struct parse_command *command) {
+    if (!shell_expand(shell, text, command))
+        return;
+    if (shell->words.count == shell->words.assignment_count) {
         run_assignments(shell);
     } else if (!shell_run_builtin(shell)) {
         run_program(shell, text, command);
@@ -138,10 +152,15 @@ void shell_run_line(struct shell *shell, const char *text) {
         shell->status = SHELL_USAGE;
         return;
     }
-    for (size_t i = 0; i < shell->line.count && !shell->leaving && !shell->interrupted; i++) {
+    size_t length;
+    for (size_t i = 0; i < shell->line.count && !shell->leaving && !shell->interrupted; i += length) {
         const struct parse_command *command = &shell->line.commands[i];
         bool due = command->join == JOIN_ALWAYS || (command->join == JOIN_AND) == (shell->status == 0);
-        if (due)
+        for (length = 1; i + length < shell->line.count && command[length].join == JOIN_PIPE; length++) {
+        }
+        if (due && length > 1)
+            shell_run_pipeline(shell, text, command, length);
+        else if (due)
             run_command(shell, text, command);
     }
 }

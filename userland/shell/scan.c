@@ -97,7 +97,7 @@ struct piece scan_piece(struct scanner *scanner) {
     case '|':
         if (next == '|')
             return take_operator(scanner, OPERATOR_OR, 2);
-        return fail(scanner, "pipes are not supported", scanner->at);
+        return take_operator(scanner, OPERATOR_PIPE, 1);
     case '<':
     case '>':
         return fail(scanner, "redirection is not supported; quote the character to mean itself", scanner->at);

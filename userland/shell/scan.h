@@ -23,6 +23,7 @@ enum operator_kind {
     OPERATOR_BACKGROUND, /* & */
     OPERATOR_AND,        /* && */
     OPERATOR_OR,         /* || */
+    OPERATOR_PIPE,       /* | */
 };
 
 struct piece {

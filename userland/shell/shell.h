@@ -2,7 +2,7 @@
  * The shell's state and its parts.
  *
  *     main.c ---> prompt.c (lines typed) --\
- *            \--> script.c (lines of a file) --> run.c (one line) --> parse.c, builtins.c, jobs.c, variables.c
+ *            \--> script.c (lines of a file) --> run.c (one line) --> parse.c, pipeline.c, builtins.c, jobs.c, variables.c
  */
 #pragma once
 
@@ -59,6 +59,19 @@ FORMAT_LIKE(2, 3) void shell_complain(const struct shell *shell, const char *for
 
 /* run.c: run all commands of a line, zero-terminated and without a newline. Sets shell->status. */
 void shell_run_line(struct shell *shell, const char *text);
+
+/* The words of a command, expanded, in shell->words. False: the user was told, and shell->status is set. */
+bool shell_expand(struct shell *shell, const char *text, const struct parse_command *command);
+/*
+ * Start the program of shell->words. capabilities: as in struct launch. Returns its pid, or 0: the user was told, and
+ * shell->status is set.
+ */
+uint64_t shell_start_program(struct shell *shell, const char *const *capabilities);
+/* Wait for it, tell the user if it was killed, and set shell->status. */
+void shell_wait_program(struct shell *shell, uint64_t pid, const char *name);
+
+/* pipeline.c: run `count` commands of the line, at least 2, each reading what the one before writes. */
+void shell_run_pipeline(struct shell *shell, const char *text, const struct parse_command *commands, size_t count);
 
 /* Wait for a child, which Ctrl-C ends meanwhile; if it did, shell->interrupted is set. Errors: those of process_wait. */
 MUST_USE uint32_t shell_wait_foreground(struct shell *shell, uint64_t pid, struct process_wait_reply *ret_end);

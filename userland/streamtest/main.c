@@ -1,0 +1,283 @@
+/*
+ * Do pipes do what the protocol promises, seen from ring 3 alone? Everything goes through the servers of the running system;
+ * the children at the other ends are this program itself, called with the name of a role.
+ *
+ * Prints a line for each check; exits 0 if all hold, else with the number of those that do not (at most 100).
+ */
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/stream.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+#include "userland/lib/launch.h"
+#include "userland/lib/pipe.h"
+
+#define SELF "/bin/streamtest"
+#define FAILURES_MAX 100U
+#define PIPES_MAX 64U      /* more than the server has */
+#define WAITERS_MAX 4U     /* at one end */
+#define SETTLE_NS 20000000 /* in which a child gets to where it waits */
+
+/* Exit statuses of children. */
+enum { CHILD_WRONG = 5, CHILD_BROKEN = 7, CHILD_REFUSED = 9 };
+
+static const char usage[] = "streamtest    test pipes from ring 3";
+
+static uint64_t check_count;
+static uint64_t failure_count;
+
+static void check(bool holds, const char *what) {
+    check_count++;
+    if (!holds)
+        failure_count++;
+    print("%s %lu - %s\n", holds ? "ok" : "not ok", check_count, what);
+}
+
+static void check_status(uint32_t status, uint32_t wanted, const char *what) {
+    check(status == wanted, what);
+    if (status != wanted)
+        print("# status %s, wanted %s\n", status_name(status), status_name(wanted));
+}
+
+static uint8_t byte_at(uint64_t number) { return (uint8_t)(number * 167 + (number >> 8)); }
+
+/* ---- the children ---- */
+
+static int write_many(uint64_t count) {
+    static uint8_t bytes[1000];
+    for (uint64_t done = 0; done < count;) {
+        uint64_t part = count - done < sizeof bytes ? count - done : sizeof bytes;
+        for (uint64_t i = 0; i < part; i++)
+            bytes[i] = byte_at(done + i);
+        uint32_t status = stream_write_all(stream_out(), bytes, part, NULL);
+        if (status != OK)
+            return status == P_BROKEN ? CHILD_BROKEN : CHILD_WRONG;
+        done += part;
+    }
+    return 0;
+}
+
+/* To the end, which has to be after `count` bytes. */
+static int read_many(uint64_t count) {
+    static uint8_t bytes[300];
+    size_t length = 1;
+    uint64_t done = 0;
+    while (length > 0) {
+        if (stream_read_some(stream_in(), bytes, sizeof bytes, &length) != OK)
+            return CHILD_WRONG;
+        for (size_t i = 0; i < length; i++)
+            if (bytes[i] != byte_at(done++))
+                return CHILD_WRONG;
+    }
+    return done == count ? 0 : CHILD_WRONG;
+}
+
+static int read_once(void) {
+    uint8_t byte;
+    size_t length;
+    uint32_t status = stream_read_some(stream_in(), &byte, 1, &length);
+    return status == OK ? 0 : status == P_LIMIT ? CHILD_REFUSED : CHILD_WRONG;
+}
+
+static void wait_ns(uint64_t duration_ns) {
+    struct process_sleep_request request = {.duration_ns = duration_ns};
+    struct process_sleep_reply reply;
+    if (process_sleep(program_cap("process"), &request, &reply, NULL) != OK)
+        failure_count++;
+}
+
+static int play(const char *role, const char *number) {
+    uint64_t count;
+    if (!text_to_number(number, &count))
+        return CHILD_WRONG;
+    if (strcmp(role, "write") == 0)
+        return write_many(count);
+    if (strcmp(role, "read") == 0)
+        return read_many(count);
+    if (strcmp(role, "once") == 0)
+        return read_once();
+    wait_ns(count); /* hold: has its ends, and uses neither */
+    return 0;
+}
+
+/* ---- and their parent ---- */
+
+/* A child with these ends (0 = none). Returns its pid; 0: a check has failed. */
+static uint64_t start(const char *role, const char *number, cap_t in, cap_t out) {
+    const char *const arguments[] = {SELF, role, number, NULL};
+    const char *const environment[] = {NULL};
+    const char *names[3] = {NULL};
+    size_t count = 0;
+    bool given = true;
+    if (in != 0)
+        given = pipe_give(names[count++] = "stdin", in) == OK;
+    if (out != 0)
+        given = pipe_give(names[count++] = "stdout", out) == OK && given;
+    const struct launch launch = {
+        .path = SELF, .arguments = arguments, .environment = environment, .capabilities = names};
+    struct launch_failure failure;
+    uint64_t pid = given ? launch_spawn(program_cap("process"), &launch, &failure) : 0;
+    while (count > 0)
+        given = pipe_take_back(names[--count]) == OK && given;
+    if (pid == 0 || !given)
+        check(false, "a child is started with its ends");
+    return pid;
+}
+
+/* How a child ended: its exit status, or 128 and more. Which one: in *pid, which may be PROCESS_ANY before. */
+static uint64_t outcome(uint64_t *pid) {
+    struct process_wait_request request = {.pid = *pid};
+    struct process_wait_reply reply;
+    if (process_wait(program_cap("process"), &request, &reply, NULL) != OK)
+        return UINT64_MAX;
+    *pid = reply.pid;
+    return reply.end == PROCESS_EXITED ? reply.value : 128 + reply.value;
+}
+
+static void stop(uint64_t pid) {
+    struct process_kill_request request = {.pid = pid, .signal = PROCESS_SIGKILL};
+    struct process_kill_reply reply;
+    check_status(process_kill(program_cap("process"), &request, &reply, NULL), OK, "a child is killed");
+    check(outcome(&pid) == 128 + PROCESS_SIGKILL, "... and has ended");
+}
+
+static struct pipe_ends make(void) {
+    struct pipe_ends ends;
+    check_status(pipe_make(&ends), OK, "a pipe is made");
+    return ends;
+}
+
+static void check_end_of_file(void) {
+    struct pipe_ends ends = make();
+    uint8_t bytes[16];
+    size_t length = 0;
+    uint64_t pid = start("write", "5", 0, ends.writer);
+    pipe_drop(&ends.writer);
+    check(outcome(&pid) == 0, "the writer has written and ended");
+    check(stream_read_some(ends.reader, bytes, sizeof bytes, &length) == OK && length == 5 && bytes[4] == byte_at(4),
+          "what it wrote is there");
+    check(stream_read_some(ends.reader, bytes, sizeof bytes, &length) == OK && length == 0, "then comes the end");
+    check(stream_read_some(ends.reader, bytes, sizeof bytes, &length) == OK && length == 0, "... again");
+    pipe_drop(&ends.reader);
+
+    ends = make();
+    pid = start("read", "0", ends.reader, 0);
+    wait_ns(SETTLE_NS);
+    pipe_drop(&ends.writer);
+    check(outcome(&pid) == 0, "a reader that waits learns the end");
+    pipe_drop(&ends.reader);
+}
+
+static void check_long(void) {
+    struct pipe_ends ends = make();
+    uint64_t writer = start("write", "102400", 0, ends.writer), reader = start("read", "102400", ends.reader, 0);
+    pipe_drop(&ends.reader);
+    pipe_drop(&ends.writer);
+    check(outcome(&writer) == 0, "100 KiB are written");
+    check(outcome(&reader) == 0, "... and read, each byte as it was");
+}
+
+static void check_broken(void) {
+    struct pipe_ends ends = make();
+    uint64_t holder = start("hold", "60000000000", ends.reader, 0);
+    pipe_drop(&ends.reader);
+    check_status(stream_write_all(ends.writer, "abc", 3, NULL), OK, "somebody may read it");
+    stop(holder);
+    check_status(stream_write_all(ends.writer, "abc", 3, NULL), P_BROKEN, "nobody can any more");
+    pipe_drop(&ends.writer);
+
+    ends = make();
+    holder = start("hold", "60000000000", ends.reader, 0);
+    uint64_t writer = start("write", "102400", 0, ends.writer);
+    pipe_drop(&ends.reader);
+    pipe_drop(&ends.writer);
+    wait_ns(SETTLE_NS);
+    stop(holder);
+    check(outcome(&writer) == CHILD_BROKEN, "a writer that waits learns that nobody reads");
+}
+
+static void check_killed_while_waiting(void) {
+    struct pipe_ends ends = make();
+    uint8_t bytes[16];
+    size_t length;
+    uint64_t reader = start("once", "0", ends.reader, 0);
+    wait_ns(SETTLE_NS);
+    stop(reader);
+    check_status(stream_write_all(ends.writer, "abc", 3, NULL), OK, "the other reader is still there");
+    check(stream_read_some(ends.reader, bytes, sizeof bytes, &length) == OK && length == 3,
+          "who died while it waited took nothing along");
+    pipe_drop(&ends.reader);
+    pipe_drop(&ends.writer);
+}
+
+static void check_limits(void) {
+    static struct pipe_ends ends[PIPES_MAX];
+    uint32_t most[2] = {0}, status = OK;
+    for (uint32_t round = 0; round < 2; round++) {
+        for (status = OK; most[round] < PIPES_MAX; most[round]++) {
+            status = pipe_make(&ends[most[round]]);
+            if (status != OK)
+                break;
+        }
+        check_status(status, P_LIMIT, "at some time there are as many pipes as can be");
+        for (uint32_t i = 0; i < most[round]; i++) {
+            pipe_drop(&ends[i].reader);
+            pipe_drop(&ends[i].writer);
+        }
+    }
+    check(most[0] > 0 && most[0] == most[1], "when their ends are gone as many can be made again");
+
+    struct pipe_ends one = make();
+    uint64_t readers[WAITERS_MAX + 1], refused = PROCESS_ANY;
+    for (uint32_t i = 0; i <= WAITERS_MAX; i++)
+        readers[i] = start("once", "0", one.reader, 0);
+    check(outcome(&refused) == CHILD_REFUSED, "one reader too many is refused");
+    for (uint32_t i = 0; i <= WAITERS_MAX; i++)
+        if (readers[i] != refused)
+            stop(readers[i]);
+    uint64_t again = start("once", "0", one.reader, 0);
+    wait_ns(SETTLE_NS);
+    check_status(stream_write_all(one.writer, "x", 1, NULL), OK, "a byte for one who came later");
+    check(outcome(&again) == 0, "the dead have left their places to it");
+    pipe_drop(&one.reader);
+    pipe_drop(&one.writer);
+}
+
+static void check_refused(void) {
+    struct pipe_ends ends = make();
+    struct stream_read_request nothing = {.most_bytes = 0}, much = {.most_bytes = STREAM_BYTES_MAX + 1};
+    static struct stream_read_reply bytes;
+    static struct stream_write_request empty;
+    struct stream_write_reply written;
+    uint8_t byte = 0;
+    size_t length;
+    check_status(stream_write_all(ends.reader, &byte, 1, NULL), P_PERMISSION, "the reader's end can't be written");
+    check_status(stream_read_some(ends.writer, &byte, 1, &length), P_PERMISSION, "the writer's end can't be read");
+    check_status(stream_read(ends.reader, &nothing, &bytes, NULL), P_ARGUMENT, "no bytes can't be read");
+    check_status(stream_read(ends.reader, &much, &bytes, NULL), P_ARGUMENT, "nor more than fit a message");
+    check_status(stream_write(ends.writer, &empty, &written, NULL), P_ARGUMENT, "no bytes can't be written");
+    check_status(stream_read_some(program_cap("pipes"), &byte, 1, &length), P_OPERATION, "what makes pipes is none");
+    struct pipes_create_request request = {.zero = 0};
+    struct pipes_create_reply reply;
+    struct protocol_extra extra = {.receive = {slot_take(), slot_take()}};
+    check_status(pipes_create(ends.writer, &request, &reply, &extra), P_OPERATION, "a pipe's end makes no pipes");
+    pipe_drop(&ends.reader);
+    pipe_drop(&ends.writer);
+}
+
+int main(int argc, char **argv, char **envp) {
+    (void)envp;
+    if (command_help(argc, argv, usage))
+        return 0;
+    if (argc == 3)
+        return play(argv[1], argv[2]);
+    check_end_of_file();
+    check_long();
+    check_broken();
+    check_killed_while_waiting();
+    check_limits();
+    check_refused();
+    print("streamtest: %lu checks, %lu failed\n", check_count, failure_count);
+    return (int)(failure_count < FAILURES_MAX ? failure_count : FAILURES_MAX);
+}
