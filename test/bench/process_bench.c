@@ -11,6 +11,7 @@
 #include "libsys/proto/process.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "test/bench/pipe_bench.h"
 #include "test/bench/row.h"
 #include "userland/lib/launch.h"
 
@@ -114,12 +115,15 @@ static void process_rows(void) {
 int main(int argument_count, char **arguments, char **environment) {
     (void)environment;
     uint64_t entered = bench_ticks();
+    if (argument_count == 2 && strcmp(arguments[1], PIPE_BENCH_PARTNER) == 0)
+        return pipe_bench_partner();
     if (argument_count == 2)
         return chain(arguments[1]);
     bench_output(program_cap("tap"));
     bench_row("boot_to_prompt", 1, entered - sys_system_info(INFO_BOOT_TICKS, 0).value, "");
     server_null_call();
     file_rows();
+    pipe_bench_row(SELF, fail);
     process_rows();
     bench_put("ok 1 - bench\n");
     end(0);

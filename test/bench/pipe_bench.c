@@ -1,0 +1,58 @@
+#include "test/bench/pipe_bench.h"
+
+#include "libsys/program.h"
+#include "libsys/stream.h"
+#include "test/bench/row.h"
+#include "userland/lib/launch.h"
+#include "userland/lib/pipe.h"
+
+static uint32_t send(cap_t to) {
+    struct stream_write_request request = {.length_bytes = 1};
+    struct stream_write_reply reply;
+    return stream_write(to, &request, &reply, NULL);
+}
+
+static uint32_t receive(cap_t from, uint64_t *ret_length) {
+    struct stream_read_request request = {.most_bytes = 1};
+    struct stream_read_reply reply;
+    uint32_t status = stream_read(from, &request, &reply, NULL);
+    *ret_length = status == OK ? reply.length_bytes : 0;
+    return status;
+}
+
+int pipe_bench_partner(void) {
+    cap_t from = stream_in(), to = stream_out();
+    uint64_t length;
+    while (receive(from, &length) == OK && length > 0 && send(to) == OK) {
+    }
+    return 0;
+}
+
+void pipe_bench_row(const char *self, void (*fail)(const char *what)) {
+    const char *const arguments[] = {self, PIPE_BENCH_PARTNER, NULL};
+    const char *const environment[] = {NULL};
+    const char *const names[] = {"stdin", "stdout", NULL};
+    const struct launch launch = {
+        .path = self, .arguments = arguments, .environment = environment, .capabilities = names};
+    struct launch_failure failure;
+    struct pipe_ends there, back;
+    uint64_t length;
+    if (pipe_make(&there) != OK || pipe_make(&back) != OK || pipe_give("stdin", there.reader) != OK ||
+        pipe_give("stdout", back.writer) != OK)
+        fail("pipes");
+    uint64_t pid = launch_spawn(program_cap("process"), &launch, &failure);
+    if (pid == 0 || pipe_take_back("stdin") != OK || pipe_take_back("stdout") != OK)
+        fail("a partner for the pipes");
+    pipe_drop(&there.reader);
+    pipe_drop(&back.writer);
+    BENCH("pipe_round_trip", BENCH_OPERATIONS, "syscalls=80000 cr3_writes=80000", {
+        if (send(there.writer) != OK || receive(back.reader, &length) != OK || length != 1)
+            fail("a byte through two pipes");
+    });
+    pipe_drop(&there.writer);
+    struct process_wait_request request = {.pid = pid};
+    struct process_wait_reply reply;
+    if (process_wait(program_cap("process"), &request, &reply, NULL) != OK || reply.value != 0)
+        fail("the partner did not end well");
+    pipe_drop(&back.reader);
+}
