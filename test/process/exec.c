@@ -7,6 +7,7 @@
 
 #define CODE_THERE 40
 #define CODE_CHILD 41
+#define LARGE_MAX 8U
 #define FIGURES_BYTES 80U
 #define CANARY 0x1234567890abcdefULL
 
@@ -250,6 +251,25 @@ static void exec_of_an_image_too_large_changes_nothing(void) {
     CHECK_ROLE(CODE_THERE, "refused", text_of(P_LIMIT), IMAGES "too_large", "");
 }
 
+/*
+ * Only here does an exec fail when half of the new program is there. A server that gives memory as it is touched starts more of
+ * them than this tries, and refuses nothing.
+ */
+static void exec_without_memory_changes_nothing(void) {
+    static const struct start large = {IMAGES "large", NULL, NULL, NULL};
+    uint64_t pids[LARGE_MAX];
+    uint32_t count = 0;
+    uint32_t status = OK;
+    while (count < LARGE_MAX && (status = start_spawn(&large, &pids[count])) == OK)
+        count++;
+    if (status != OK && CHECK_STATUS(status, P_NO_MEMORY))
+        CHECK_ROLE(CODE_THERE, "refused", text_of(P_NO_MEMORY), large.path, "");
+    while (count > 0) {
+        CHECK_STATUS(kill_process(pids[--count], PROCESS_SIGKILL), OK);
+        CHECK_KILLED(pids[count], PROCESS_SIGKILL);
+    }
+}
+
 static void exec_with_an_unknown_name_changes_nothing(void) {
     CHECK_ROLE(CODE_THERE, "refused", text_of(P_NO_CAPABILITY), SELF, "nosuch");
 }
@@ -273,6 +293,7 @@ static const struct test_case cases[] = {
     CASE(exec_of_a_directory_changes_nothing),
     CASE(exec_of_a_bad_image_changes_nothing),
     CASE(exec_of_an_image_too_large_changes_nothing),
+    CASE_NEEDS(exec_without_memory_changes_nothing, OPERATION(kill)),
     CASE(exec_with_an_unknown_name_changes_nothing),
     CASE(exec_that_fails_uses_up_what_is_staged),
     CASE(exec_1000_times_in_one_process),

@@ -126,6 +126,7 @@ OTHERS = {
     "executable_stack": lambda: header(5, (FLAGS, R | W | X)),
     "shared_page": shared_page,
     "too_large": lambda: header(3, (MEMORY_SIZE, 64 << 30)),
+    "large": lambda: header(3, (MEMORY_SIZE, 60 << 20)),  # sound, while there is memory
     "one_byte": lambda: bytearray(b"\x7f"),
     "text": lambda: bytearray(b"#!/bin/shell\necho hello\n"),
     "noise": lambda: bytearray((number * number * 7919 >> 3) & 0xFF for number in range(10000)),
