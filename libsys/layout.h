@@ -13,10 +13,12 @@
 
 #define LAYOUT_IMAGE_LOWEST USER_LOWEST
 #define LAYOUT_IMAGE_BASE 0x100000000ULL
+#define LAYOUT_INTERPRETER_BASE 0x80000000000ULL /* a dynamic loader that a program names */
 #define LAYOUT_IMAGE_END 0x00007f0000000000ULL
 #define LAYOUT_STACK_TOP 0x00007fffffff0000ULL
 #define LAYOUT_MESSAGE 0x00007fffffff8000ULL
-#define LAYOUT_STACK_PAGES 32U /* besides what arguments and environment take */
+#define LAYOUT_STACK_PAGES 32U          /* of a server, besides what arguments and environment take */
+#define LAYOUT_STACK_BYTES (8ULL << 20) /* of a process: reserved, and brought page by page */
 
 /* The most that arguments, environment and vectors may take, so that all of the stack stays in its 2 MiB. */
 #define LAYOUT_STRINGS_PAGES_MAX 40U

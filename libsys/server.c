@@ -42,6 +42,12 @@ uint32_t server_next(struct server *server, struct server_event *ret_event) {
     return OK;
 }
 
+bool server_flush(struct server *server) {
+    bool waits = server->answer_waits;
+    server->answer_waits = false;
+    return !waits || ep_reply(0, &server->answer) == OK;
+}
+
 /* Put an answer into *ret_message and the message page. reason: with a failing status, may be NULL. */
 static void build_answer(const struct protocol_operation *operation, uint32_t status, const void *reply,
                          const char *reason, struct message *ret_message) {

@@ -62,6 +62,9 @@ MUST_USE uint32_t server_init(struct server *server, cap_t endpoint, const struc
  */
 MUST_USE uint32_t server_next(struct server *server, struct server_event *ret_event);
 
+/* Send the answer that waits now, if one does. False: the caller can't take it, and still waits. */
+bool server_flush(struct server *server);
+
 /* Check, dispatch and answer an event of kind MESSAGE_CALL. */
 void server_serve(struct server *server, const struct server_event *event);
 
@@ -99,8 +102,13 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
     case number:                                                                                     \
         return proto##_serve_##name(call, request, reply);
 
-#define PROTOCOL_SERVER(proto, OPERATIONS)                                                                           \
-    OPERATIONS(PROTOCOL_ROW_HANDLER)                                                                                 \
+/* The handlers of a server of several files, in the header that they share; PROTOCOL_DISPATCH in one of them. */
+#define PROTOCOL_ROW_SHARED(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps)      \
+    uint32_t proto##_serve_##name(struct server_call *call, const struct proto##_##name##_request *request, \
+                                  struct proto##_##name##_reply *reply);
+#define PROTOCOL_HANDLERS(proto, OPERATIONS) OPERATIONS(PROTOCOL_ROW_SHARED)
+
+#define PROTOCOL_DISPATCH(proto, OPERATIONS)                                                                         \
     static uint32_t proto##_dispatch(struct server_call *call, const void *request, void *reply) {                   \
         switch (call->operation) {                                                                                   \
             OPERATIONS(PROTOCOL_ROW_CASE)                                                                            \
@@ -115,3 +123,6 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
                    "there is a counter for each");                                                                   \
     static const struct protocol proto##_protocol = {                                                                \
         #proto, proto##_operations, sizeof proto##_operations / sizeof proto##_operations[0], proto##_dispatch};
+
+/* The handlers of a server of one file, and their dispatch. */
+#define PROTOCOL_SERVER(proto, OPERATIONS) OPERATIONS(PROTOCOL_ROW_HANDLER) PROTOCOL_DISPATCH(proto, OPERATIONS)

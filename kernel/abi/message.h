@@ -44,11 +44,10 @@ static inline uint32_t message_kind(uint64_t info) { return (uint32_t)(info >> 1
  * never by the user's address. Long arguments and results of other system calls use `data`.
  */
 struct message_page {
-    uint64_t words[MESSAGE_WORDS];    /* words 4..63; 0..3 are not used: those travel in registers */
-    uint64_t send_caps[MESSAGE_CAPS]; /* slots to copy from, needs ENDPOINT_GRANT in a call */
-    uint64_t
-        receive_caps[MESSAGE_CAPS]; /* empty slots that may be filled, 0 = none; the first message_caps(info) are */
-    uint64_t deadline_ns;           /* with MESSAGE_DEADLINE */
+    uint64_t words[MESSAGE_WORDS];       /* words 4..63; 0..3 are not used: those travel in registers */
+    uint64_t send_caps[MESSAGE_CAPS];    /* slots to copy from, needs ENDPOINT_GRANT in a call */
+    uint64_t receive_caps[MESSAGE_CAPS]; /* empty slots that may be filled, 0 = none: the first message_caps(info) */
+    uint64_t deadline_ns;                /* with MESSAGE_DEADLINE */
     uint64_t reserved[55];
     uint8_t data[4096 - MESSAGE_DATA_OFFSET];
 };

@@ -47,13 +47,17 @@ struct process_strings {
 };
 
 /*
- * Run an image as a new process, child of the caller. Named capabilities whose objects have died are left out.
+ * Run an image as a new process, child of the caller. Named capabilities whose objects have died are left out. A name may be
+ * NAME=BAGNAME: the child finds as NAME what the caller's bag has as BAGNAME.
  * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason = what is wrong with it); P_NO_MEMORY; P_LIMIT processes or memory;
  *         P_ARGUMENT the staged strings are not as many; P_NO_CAPABILITY. There is no trace of the process on error.
  */
+#define PROCESS_GROUP_SAME 0U /* the child's group: the caller's, ... */
+#define PROCESS_GROUP_OWN 1U  /* ... a new one of its own number, or one of the session by its number */
 struct process_spawn_request {
     uint64_t length_bytes;
     struct process_strings strings;
+    uint64_t group;
     char path[PROCESS_PATH_MAX];
 };
 struct process_spawn_reply {
@@ -84,31 +88,54 @@ struct process_exit_reply {
 #define PROCESS_ANY UINT64_MAX /* wait for whichever child ends first */
 
 enum process_end {
-    PROCESS_EXITED = 1, /* value = exit code 0..255 */
-    PROCESS_KILLED = 2, /* value = enum process_signal */
+    PROCESS_EXITED = 1,    /* value = exit code 0..255 */
+    PROCESS_KILLED = 2,    /* value = enum process_signal */
+    PROCESS_STOPPED = 3,   /* not ended: the same */
+    PROCESS_CONTINUED = 4, /* not ended */
 };
 
+/* Numbers as in Linux; those without a name can be used too. */
 enum process_signal {
     PROCESS_SIGHUP = 1,
     PROCESS_SIGINT = 2,
+    PROCESS_SIGQUIT = 3,
     PROCESS_SIGILL = 4,
     PROCESS_SIGTRAP = 5,
+    PROCESS_SIGABRT = 6,
     PROCESS_SIGBUS = 7,
     PROCESS_SIGFPE = 8,
-    PROCESS_SIGKILL = 9,
+    PROCESS_SIGKILL = 9, /* this and STOP can't be masked, ignored or handled */
+    PROCESS_SIGUSR1 = 10,
     PROCESS_SIGSEGV = 11,
+    PROCESS_SIGUSR2 = 12,
+    PROCESS_SIGPIPE = 13,
+    PROCESS_SIGALRM = 14,
     PROCESS_SIGTERM = 15,
+    PROCESS_SIGCHLD = 17, /* nothing happens by default: this, CONT, URG and WINCH */
+    PROCESS_SIGCONT = 18,
+    PROCESS_SIGSTOP = 19, /* stops by default: this, TSTP, TTIN and TTOU; all others end the process */
+    PROCESS_SIGTSTP = 20,
+    PROCESS_SIGTTIN = 21,
+    PROCESS_SIGTTOU = 22,
+    PROCESS_SIGURG = 23,
+    PROCESS_SIGWINCH = 28,
     PROCESS_SIGNAL_MAX = 64,
 };
 
 /*
- * Wait until a child has ended, and forget the child. The reply waits.
- * Errors: P_NO_CHILD; P_BUSY another wait or sleep with the same capability; P_ARGUMENT no_hang; E_TIMEOUT none has
- *         ended yet (with no_hang).
+ * Wait until a child has ended, and forget the child; or until one has stopped or goes on, if that is asked for. The reply
+ * waits.
+ * Errors: P_NO_CHILD; P_BUSY another wait or sleep with the same capability; P_ARGUMENT flags; E_TIMEOUT there is nothing to
+ *         tell yet (with NO_HANG); P_INTERRUPTED a signal's handler ran.
  */
+enum process_wait_flag {
+    PROCESS_WAIT_NO_HANG = 1 << 0,
+    PROCESS_WAIT_STOPPED = 1 << 1,
+    PROCESS_WAIT_CONTINUED = 1 << 2,
+};
 struct process_wait_request {
-    uint64_t pid;     /* or PROCESS_ANY */
-    uint64_t no_hang; /* 1: do not wait */
+    uint64_t pid; /* or PROCESS_ANY */
+    uint64_t flags;
 };
 struct process_wait_reply {
     uint64_t pid;
@@ -120,10 +147,12 @@ struct process_wait_reply {
 };
 
 /*
- * Kill a process: every signal ends it, since there are no handlers yet; signal 0 only asks whether it could be done. A
+ * Send a signal to a process, or to all of a group that the caller may act on; signal 0 only asks whether it could be done. A
  * process may act on itself and on all that descends from its parent, process 1 on all, an orphan on its descendants.
- * Errors: P_NO_PROCESS; P_ARGUMENT signal; P_PERMISSION process 1, or one that the caller may not act on.
+ * What process 1 has no handler for does nothing to it.
+ * Errors: P_NO_PROCESS; P_ARGUMENT signal; P_PERMISSION one that the caller may not act on.
  */
+#define PROCESS_GROUP (1ULL << 32) /* PROCESS_GROUP | group in place of a pid */
 struct process_kill_request {
     uint64_t pid;
     uint64_t signal; /* 0..PROCESS_SIGNAL_MAX */
@@ -141,7 +170,8 @@ struct process_get_pid_reply {
 };
 
 /*
- * Name the process that Ctrl-C ends, itself or 0 = none. When it has ended there is none.
+ * Name the group that the terminal's Ctrl-C (INT) and Ctrl-Z (TSTP) are for, by one of its processes; 0 = none. When its
+ * last process has ended there is none.
  * Errors: P_NO_PROCESS; P_PERMISSION one that the caller may not act on (see kill), or instead of such a one.
  */
 struct process_set_foreground_request {
@@ -156,6 +186,7 @@ enum process_state {
     PROCESS_WAITING = 2,  /* in wait */
     PROCESS_SLEEPING = 3, /* in sleep */
     PROCESS_ENDED = 4,    /* its parent has not waited for it yet */
+    PROCESS_HALTED = 5,   /* stopped by a signal */
 };
 
 /* The living or ended process with the lowest pid that is at least `pid`. Errors: P_END there is none. */
@@ -196,10 +227,13 @@ struct process_maps_request {
     uint64_t index;
 };
 enum process_map_kind {
-    PROCESS_MAP_FILE = 1, /* pages of the image file itself */
-    PROCESS_MAP_PRIVATE = 2,
+    PROCESS_MAP_FILE = 1,    /* pages of a file itself, where it can be; else copies */
+    PROCESS_MAP_PRIVATE = 2, /* copies of a file's pages: the image's variables */
     PROCESS_MAP_STACK = 3,
-    PROCESS_MAP_MESSAGE = 4,
+    PROCESS_MAP_MESSAGE = 4, /* a thread's message page */
+    PROCESS_MAP_ANONYMOUS = 5,
+    PROCESS_MAP_SHARED = 6, /* anonymous, and one with that of the processes that fork made */
+    PROCESS_MAP_HEAP = 7,   /* what set_break made */
 };
 struct process_maps_reply {
     uint64_t at;
@@ -216,20 +250,231 @@ struct process_sleep_reply {
     uint64_t now_ns; /* the clock of clock_read */
 };
 
-#define PROCESS_OPERATIONS(ROW)                                                                                     \
-    ROW(process, 1, stage, offsetof(struct process_stage_request, bytes), 0, sizeof(struct process_stage_reply), 0) \
-    ROW(process, 2, give, sizeof(struct process_give_request), 1, sizeof(struct process_give_reply), 0)             \
-    ROW(process, 3, spawn, offsetof(struct process_spawn_request, path), 0, sizeof(struct process_spawn_reply), 0)  \
-    ROW(process, 4, exec, offsetof(struct process_exec_request, path), 0, sizeof(struct process_exec_reply), 0)     \
-    ROW(process, 5, exit, sizeof(struct process_exit_request), 0, sizeof(struct process_exit_reply), 0)             \
-    ROW(process, 6, wait, sizeof(struct process_wait_request), 0, sizeof(struct process_wait_reply), 0)             \
-    ROW(process, 7, kill, sizeof(struct process_kill_request), 0, sizeof(struct process_kill_reply), 0)             \
-    ROW(process, 8, get_pid, sizeof(struct process_get_pid_request), 0, sizeof(struct process_get_pid_reply), 0)    \
-    ROW(process, 9, set_foreground, sizeof(struct process_set_foreground_request), 0,                               \
-        sizeof(struct process_set_foreground_reply), 0)                                                             \
-    ROW(process, 10, list, sizeof(struct process_list_request), 0, sizeof(struct process_list_reply), 0)            \
-    ROW(process, 11, memory, sizeof(struct process_memory_request), 0, sizeof(struct process_memory_reply), 0)      \
-    ROW(process, 12, maps, sizeof(struct process_maps_request), 0, sizeof(struct process_maps_reply), 0)            \
-    ROW(process, 13, sleep, sizeof(struct process_sleep_request), 0, sizeof(struct process_sleep_reply), 0)
+/*
+ * Make a copy of the caller, child of it: same memory, of which no page is copied before one of the two writes to it;
+ * same capabilities of the bag, in the same slots. Both return from this call; in the child, pid is 0. Of what the caller's
+ * threads are, only the calling one goes on in the child, and its floating-point registers are as at a program's start.
+ * Errors: P_NO_MEMORY; P_LIMIT processes. There is no trace of the child on error.
+ */
+struct process_fork_request {
+    uint64_t zero;
+};
+struct process_fork_reply {
+    uint64_t pid; /* 0: this is the child */
+};
+
+/*
+ * Memory of zeroes, which takes no frame before it is touched.
+ * Errors: P_ARGUMENT misaligned, empty, rights with write and execute, unknown flags; P_ADDRESS not in
+ *         [PROCESS_MAP_LOWEST, PROCESS_MAP_END); E_EXISTS (with AT) something is there; P_LIMIT regions or the size of the
+ *         address space; P_NO_MEMORY.
+ */
+#define PROCESS_MAP_LOWEST 0x200000ULL
+#define PROCESS_MAP_END 0x7fff00000000ULL
+enum process_map_flag {
+    PROCESS_MAP_AT = 1 << 0,       /* just there; else `at` is ignored and a place is found */
+    PROCESS_MAP_REPLACE = 1 << 1,  /* with AT: what is there goes first */
+    PROCESS_MAP_TOGETHER = 1 << 2, /* shared with children that fork makes: frames are taken at once */
+};
+struct process_map_request {
+    uint64_t at;
+    uint64_t length_bytes; /* multiple of 4096 */
+    uint64_t rights;       /* enum memory_right; 0 = no access */
+    uint64_t flags;
+};
+struct process_map_reply {
+    uint64_t at;
+};
+
+/* The same with the content of a file, private: what is written is not written to the file, and zero behind its end.
+ * Errors: also P_NOT_FOUND, P_NOT_FILE; P_ARGUMENT offset. */
+struct process_map_file_request {
+    uint64_t length_bytes; /* of the path */
+    uint64_t at;
+    uint64_t size_bytes; /* of the mapping, multiple of 4096 */
+    uint64_t rights;
+    uint64_t flags;        /* without TOGETHER */
+    uint64_t offset_bytes; /* multiple of 4096, within the file */
+    char path[PROCESS_PATH_MAX];
+};
+struct process_map_file_reply {
+    uint64_t at;
+    uint64_t file_bytes; /* size of the file */
+};
+
+/* Take out what is mapped in a range; holes are no error. Errors: P_ARGUMENT; P_ADDRESS; P_LIMIT regions. */
+struct process_unmap_request {
+    uint64_t at;
+    uint64_t length_bytes;
+};
+struct process_unmap_reply {
+    uint64_t zero;
+};
+
+/* Other rights for a range. Errors: P_ARGUMENT; P_ADDRESS there are holes in it; P_LIMIT regions. */
+struct process_protect_request {
+    uint64_t at;
+    uint64_t length_bytes;
+    uint64_t rights;
+};
+struct process_protect_reply {
+    uint64_t zero;
+};
+
+/* Where the heap ends, which begins behind the image: any address from its beginning on; 0 only asks.
+ * Errors: P_ADDRESS; E_EXISTS something is in the way; P_LIMIT; P_NO_MEMORY. */
+struct process_set_break_request {
+    uint64_t end;
+};
+struct process_set_break_reply {
+    uint64_t start;
+    uint64_t end;
+};
+
+/*
+ * Signals with handlers. A program says once where its handlers are called from (signal_entry): there the process goes on, with
+ * RDI = signal and RSI = address of a struct process_signal_frame, on its stack or on the one that signal_stack gave. The
+ * code there ends by the undefined instruction at `leave`, with RDI = address of the frame: the registers and the mask in
+ * the frame are taken. Floating-point registers are the handler's to keep. A call that waited ends with P_INTERRUPTED.
+ * libsys/signal.h does all this.
+ */
+struct process_signal_entry_request {
+    uint64_t entry;
+    uint64_t leave;
+};
+struct process_signal_entry_reply {
+    uint64_t zero;
+};
+
+enum process_signal_disposition {
+    PROCESS_SIGNAL_DEFAULT = 0,
+    PROCESS_SIGNAL_IGNORE = 1,
+    PROCESS_SIGNAL_HANDLE = 2,
+};
+/* Errors: P_ARGUMENT no such signal or disposition; KILL or STOP; a handler before signal_entry. */
+struct process_signal_action_request {
+    uint64_t signal;
+    uint64_t disposition;
+    uint64_t mask; /* bit n - 1: signal n is masked too while the handler runs */
+};
+struct process_signal_action_reply {
+    uint64_t disposition; /* what it was */
+};
+
+/* Set what is masked; pending signals that no longer are come at once. `keep` = 1: only ask. */
+struct process_signal_mask_request {
+    uint64_t mask;
+    uint64_t keep;
+};
+struct process_signal_mask_reply {
+    uint64_t mask; /* what it was */
+    uint64_t pending;
+};
+
+/* Where handlers run instead of on the stack that is in use; size 0 = there. Errors: P_ARGUMENT too small. */
+#define PROCESS_SIGNAL_STACK_MIN 2048U
+struct process_signal_stack_request {
+    uint64_t at;
+    uint64_t size_bytes;
+};
+struct process_signal_stack_reply {
+    uint64_t zero;
+};
+
+/* Wait for a signal's handler with another mask, which is put back. Always fails: P_INTERRUPTED; P_BUSY, P_LIMIT as for wait. */
+struct process_signal_wait_request {
+    uint64_t mask;
+};
+struct process_signal_wait_reply {
+    uint64_t zero;
+};
+
+/* Have ALRM come after this time; 0 = not at all. */
+struct process_alarm_request {
+    uint64_t duration_ns;
+};
+struct process_alarm_reply {
+    uint64_t left_ns; /* of the one that was set before; 0 = there was none */
+};
+
+/* What lies on the stack while a handler runs. */
+struct process_signal_frame {
+    uint64_t registers[19]; /* struct thread_registers */
+    uint64_t mask;          /* what was masked before */
+    uint64_t signal;
+    uint64_t fault;   /* enum fault_kind, if a fault raised it; else 0 */
+    uint64_t address; /* page faults */
+    uint64_t sender;  /* pid, if a process raised it; else 0 */
+};
+
+/*
+ * Put a process into a group of its session, whose number is the pid of one of them; 0 = a new one of its own number.
+ * Errors: P_NO_PROCESS; P_PERMISSION one that the caller may not act on, or is no child of it, or leads a session; there is no
+ *         such group in the session.
+ */
+struct process_set_group_request {
+    uint64_t pid; /* 0 = the caller */
+    uint64_t group;
+};
+struct process_set_group_reply {
+    uint64_t zero;
+};
+
+struct process_get_group_request {
+    uint64_t pid; /* 0 = the caller */
+};
+struct process_get_group_reply {
+    uint64_t group;
+    uint64_t session;
+};
+
+/* A new session and group of the caller's number, which it leads. Errors: P_PERMISSION it leads a group already. */
+struct process_set_session_request {
+    uint64_t zero;
+};
+struct process_set_session_reply {
+    uint64_t session;
+};
+
+#define PROCESS_OPERATIONS(ROW)                                                                                      \
+    ROW(process, 1, stage, offsetof(struct process_stage_request, bytes), 0, sizeof(struct process_stage_reply), 0)  \
+    ROW(process, 2, give, sizeof(struct process_give_request), 1, sizeof(struct process_give_reply), 0)              \
+    ROW(process, 3, spawn, offsetof(struct process_spawn_request, path), 0, sizeof(struct process_spawn_reply), 0)   \
+    ROW(process, 4, exec, offsetof(struct process_exec_request, path), 0, sizeof(struct process_exec_reply), 0)      \
+    ROW(process, 5, exit, sizeof(struct process_exit_request), 0, sizeof(struct process_exit_reply), 0)              \
+    ROW(process, 6, wait, sizeof(struct process_wait_request), 0, sizeof(struct process_wait_reply), 0)              \
+    ROW(process, 7, kill, sizeof(struct process_kill_request), 0, sizeof(struct process_kill_reply), 0)              \
+    ROW(process, 8, get_pid, sizeof(struct process_get_pid_request), 0, sizeof(struct process_get_pid_reply), 0)     \
+    ROW(process, 9, set_foreground, sizeof(struct process_set_foreground_request), 0,                                \
+        sizeof(struct process_set_foreground_reply), 0)                                                              \
+    ROW(process, 10, list, sizeof(struct process_list_request), 0, sizeof(struct process_list_reply), 0)             \
+    ROW(process, 11, memory, sizeof(struct process_memory_request), 0, sizeof(struct process_memory_reply), 0)       \
+    ROW(process, 12, maps, sizeof(struct process_maps_request), 0, sizeof(struct process_maps_reply), 0)             \
+    ROW(process, 13, sleep, sizeof(struct process_sleep_request), 0, sizeof(struct process_sleep_reply), 0)          \
+    ROW(process, 14, fork, sizeof(struct process_fork_request), 0, sizeof(struct process_fork_reply), 0)             \
+    ROW(process, 15, map, sizeof(struct process_map_request), 0, sizeof(struct process_map_reply), 0)                \
+    ROW(process, 16, map_file, offsetof(struct process_map_file_request, path), 0,                                   \
+        sizeof(struct process_map_file_reply), 0)                                                                    \
+    ROW(process, 17, unmap, sizeof(struct process_unmap_request), 0, sizeof(struct process_unmap_reply), 0)          \
+    ROW(process, 18, protect, sizeof(struct process_protect_request), 0, sizeof(struct process_protect_reply), 0)    \
+    ROW(process, 19, set_break, sizeof(struct process_set_break_request), 0, sizeof(struct process_set_break_reply), \
+        0)                                                                                                           \
+    ROW(process, 20, signal_entry, sizeof(struct process_signal_entry_request), 0,                                   \
+        sizeof(struct process_signal_entry_reply), 0)                                                                \
+    ROW(process, 21, signal_action, sizeof(struct process_signal_action_request), 0,                                 \
+        sizeof(struct process_signal_action_reply), 0)                                                               \
+    ROW(process, 22, signal_mask, sizeof(struct process_signal_mask_request), 0,                                     \
+        sizeof(struct process_signal_mask_reply), 0)                                                                 \
+    ROW(process, 23, signal_stack, sizeof(struct process_signal_stack_request), 0,                                   \
+        sizeof(struct process_signal_stack_reply), 0)                                                                \
+    ROW(process, 24, signal_wait, sizeof(struct process_signal_wait_request), 0,                                     \
+        sizeof(struct process_signal_wait_reply), 0)                                                                 \
+    ROW(process, 25, alarm, sizeof(struct process_alarm_request), 0, sizeof(struct process_alarm_reply), 0)          \
+    ROW(process, 26, set_group, sizeof(struct process_set_group_request), 0, sizeof(struct process_set_group_reply), \
+        0)                                                                                                           \
+    ROW(process, 27, get_group, sizeof(struct process_get_group_request), 0, sizeof(struct process_get_group_reply), \
+        0)                                                                                                           \
+    ROW(process, 28, set_session, sizeof(struct process_set_session_request), 0,                                     \
+        sizeof(struct process_set_session_reply), 0)
 
 PROTOCOL_CLIENT(process, PROCESS_OPERATIONS)

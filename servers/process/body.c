@@ -94,32 +94,8 @@ void body_destroy(struct system *system, struct body *body) {
     }
 }
 
-uint32_t incarnation_create(struct system *system, struct incarnation *incarnation, uint64_t table_pages) {
-    uint32_t status = make_pool(system, BODY_SPACE_PAGES + table_pages, &incarnation->pool_frames, &incarnation->pool);
-    return status == OK ? make_object(incarnation->pool, OBJECT_SPACE, 0, &incarnation->image.space) : status;
-}
-
-void incarnation_destroy(struct system *system, struct incarnation *incarnation) {
-    drop(&incarnation->pool); /* the space goes with it, so nothing maps the frames any more */
-    drop(&incarnation->image.space);
-    give_back(system, &incarnation->pool_frames);
-    for (uint32_t i = 0; i < incarnation->image.piece_count; i++) {
-        const struct image_piece *piece = &incarnation->image.pieces[i];
-        struct frame_run run = {piece->memory, piece->offset_pages, piece->page_count};
-        if (piece->kind == IMAGE_PRIVATE || piece->kind == IMAGE_STACK)
-            frames_give(&system->frames, &run);
-    }
-    incarnation->image.piece_count = 0;
-}
-
 uint64_t body_page_count(const struct body *body) {
-    uint64_t pages = body->kernel_frames.page_count + body->message.page_count;
-    pages += body->incarnation.pool_frames.page_count;
-    const struct image *image = &body->incarnation.image;
-    for (uint32_t i = 0; i < image->piece_count; i++)
-        if (image->pieces[i].kind == IMAGE_PRIVATE || image->pieces[i].kind == IMAGE_STACK)
-            pages += image->pieces[i].page_count;
-    return pages;
+    return body->kernel_frames.page_count + body->message.page_count + incarnation_page_count(&body->incarnation);
 }
 
 struct bag_entry *bag_find(struct bag *bag, const char *name) {
@@ -151,10 +127,7 @@ static struct bag_entry *find_place(struct bag *bag, const char *name) {
     return entry;
 }
 
-uint32_t body_give(struct body *body, const char *name, cap_t cap) {
-    struct bag_entry *entry = find_place(&body->bag, name);
-    if (entry == NULL)
-        return P_LIMIT;
+static uint32_t give_at(struct body *body, struct bag_entry *entry, const char *name, cap_t cap) {
     body_take_away(body, entry);
     cap_t slot = BODY_SLOT_BAG + (cap_t)(entry - body->bag.entries);
     uint32_t status = (uint32_t)sys_cap_copy(body->table, slot, cap, RIGHTS_ALL, 0).status;
@@ -165,16 +138,30 @@ uint32_t body_give(struct body *body, const char *name, cap_t cap) {
     return OK;
 }
 
-uint32_t body_give_copy(struct body *body, const char *name, cap_t source) {
+uint32_t body_give(struct body *body, const char *name, cap_t cap) {
+    struct bag_entry *entry = find_place(&body->bag, name);
+    return entry == NULL ? P_LIMIT : give_at(body, entry, name, cap);
+}
+
+static uint32_t give_copy(struct body *body, struct bag_entry *entry, const char *name, cap_t source) {
     cap_t copy = slot_take();
     if (copy == 0)
         return P_LIMIT;
     uint32_t status = (uint32_t)sys_cap_copy(0, copy, source, RIGHTS_ALL, 0).status;
     if (status == OK)
-        status = body_give(body, name, copy);
+        status = give_at(body, entry, name, copy);
     if (status != OK)
         drop(&copy);
     return status;
+}
+
+uint32_t body_give_copy(struct body *body, const char *name, cap_t source) {
+    struct bag_entry *entry = find_place(&body->bag, name);
+    return entry == NULL ? P_LIMIT : give_copy(body, entry, name, source);
+}
+
+uint32_t body_give_copy_at(struct body *body, uint32_t index, const char *name, cap_t source) {
+    return give_copy(body, &body->bag.entries[index], name, source);
 }
 
 void body_take_away(struct body *body, struct bag_entry *entry) {

@@ -4,15 +4,15 @@
  *   body -- kernel_pool: thread, table           lives as long as the process
  *        |- message page
  *        |- bag: capabilities it can pass on, in slots of this server; the same lie in its own table
- *        `- incarnation -- pool: space, tables   one program's run; exec puts another in its place
- *                       `- image: mapped pieces, their frames
+ *        `- incarnation -- pool: space, tables   one program's run; exec puts another in its place (pager.h)
+ *                       `- vm: regions, frames
  *
  * Everything may be half built: the destroying functions take what is there, so they also undo what failed.
  */
 #pragma once
 
-#include "libsys/image.h"
 #include "libsys/proto/process.h"
+#include "servers/process/pager.h"
 
 #define BODY_TABLE_SLOTS 128U /* of a process's table, laid out so: */
 #define BODY_SLOT_PROCESS 1U  /* its capability `process` */
@@ -22,8 +22,7 @@ _Static_assert(BODY_SLOT_BAG + PROCESS_BAG_MAX <= BODY_SLOT_FREE, "the bag has i
 
 #define BODY_FAULT_BADGE (1ULL << 32) /* badge of faults: this and the pid; of calls: the pid */
 
-#define BODY_POOL_PAGES 4U  /* pool's own page, thread, table's slots, and small objects */
-#define BODY_SPACE_PAGES 4U /* pool's own page, top-level table, small objects, and one to spare */
+#define BODY_POOL_PAGES 4U /* pool's own page, thread, table's slots, and small objects */
 
 struct system;
 
@@ -34,13 +33,6 @@ struct bag_entry {
 
 struct bag {
     struct bag_entry entries[PROCESS_BAG_MAX];
-};
-
-/* A program as it runs in a process. */
-struct incarnation {
-    struct frame_run pool_frames;
-    cap_t pool;
-    struct image image;
 };
 
 struct body {
@@ -62,10 +54,6 @@ MUST_USE uint32_t body_create(struct system *system, struct body *body, uint32_t
 /* Everything that belongs to the process; its threads stop first. */
 void body_destroy(struct system *system, struct body *body);
 
-/* A pool of `table_pages` more than a bare space takes, and the space. Errors: as for body_create. */
-MUST_USE uint32_t incarnation_create(struct system *system, struct incarnation *incarnation, uint64_t table_pages);
-void incarnation_destroy(struct system *system, struct incarnation *incarnation);
-
 /* Frames in all: of kernel objects, tables, image and stack, message page. */
 uint64_t body_page_count(const struct body *body);
 
@@ -83,6 +71,9 @@ MUST_USE uint32_t body_give(struct body *body, const char *name, cap_t cap);
 
 /* The same with a copy of what lies in slot `source`. Errors: also P_LIMIT no slot is free. */
 MUST_USE uint32_t body_give_copy(struct body *body, const char *name, cap_t source);
+
+/* The same in entry `index`, in place of what is there. */
+MUST_USE uint32_t body_give_copy_at(struct body *body, uint32_t index, const char *name, cap_t source);
 
 /* Take a capability out of the bag and the table. */
 void body_take_away(struct body *body, struct bag_entry *entry);

@@ -2,15 +2,23 @@
 
 #include "libsys/string.h"
 
+#define SHARERS_MAX UINT16_MAX
+
 bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count) {
     if (frames->region_count == FRAMES_REGIONS_MAX)
         return false;
+    if (frames->region_count == 0)
+        frames->bit_count = 64; /* that no frame has the number FRAMES_NONE */
     frames->regions[frames->region_count++] = (struct frames_region){memory, page_count, frames->bit_count};
     frames->bit_count += (page_count / 64 + 1) * 64; /* at least one bit that stays taken follows */
     return true;
 }
 
-uint64_t frames_bitmap_bytes(const struct frames *frames) { return frames->bit_count / 8; }
+static uint64_t bitmap_bytes(const struct frames *frames) { return frames->bit_count / 8; }
+
+uint64_t frames_bookkeeping_bytes(const struct frames *frames) {
+    return bitmap_bytes(frames) + frames->bit_count * sizeof(uint16_t);
+}
 
 /* Mark bits [first, first + count). */
 static void mark(struct frames *frames, uint64_t first, uint64_t count, bool taken) {
@@ -27,9 +35,10 @@ static void mark(struct frames *frames, uint64_t first, uint64_t count, bool tak
     }
 }
 
-void frames_start(struct frames *frames, void *bitmap) {
-    frames->bits = bitmap;
-    memset(bitmap, 0xff, frames_bitmap_bytes(frames));
+void frames_start(struct frames *frames, void *bookkeeping) {
+    frames->bits = bookkeeping;
+    frames->sharers = (uint16_t *)(void *)((uint8_t *)bookkeeping + bitmap_bytes(frames));
+    memset(bookkeeping, 0xff, bitmap_bytes(frames));
     for (uint32_t i = 0; i < frames->region_count; i++) {
         mark(frames, frames->regions[i].first_bit, frames->regions[i].page_count, false);
         frames->managed_count += frames->regions[i].page_count;
@@ -107,4 +116,47 @@ bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct 
     if (find_bit(frames, frames->hint, found.first, false) == found.first)
         frames->hint = found.first + found.count;
     return true;
+}
+
+/* ---- single frames ---- */
+
+uint32_t frames_take_one(struct frames *frames) {
+    uint64_t found = find_bit(frames, frames->hint, frames->bit_count, false);
+    if (found == frames->bit_count)
+        return FRAMES_NONE;
+    frames->bits[found / 64] |= 1ULL << found % 64;
+    frames->free_count--;
+    frames->hint = found + 1;
+    return (uint32_t)found;
+}
+
+bool frames_share(struct frames *frames, uint32_t frame) {
+    if (frames->sharers[frame] == SHARERS_MAX)
+        return false;
+    frames->sharers[frame]++;
+    return true;
+}
+
+bool frames_is_shared(const struct frames *frames, uint32_t frame) { return frames->sharers[frame] != 0; }
+
+void frames_drop(struct frames *frames, uint32_t frame) {
+    if (frames->sharers[frame] != 0) {
+        frames->sharers[frame]--;
+        return;
+    }
+    frames->bits[frame / 64] &= ~(1ULL << frame % 64);
+    frames->free_count++;
+    if (frame < frames->hint)
+        frames->hint = frame;
+}
+
+struct frame_run frames_run_of(const struct frames *frames, uint32_t frame) {
+    uint32_t i = 0;
+    while (frame >= frames->regions[i].first_bit + frames->regions[i].page_count)
+        i++;
+    return (struct frame_run){frames->regions[i].memory, frame - frames->regions[i].first_bit, 1};
+}
+
+uint32_t frames_number_of(const struct frames *frames, const struct frame_run *run) {
+    return (uint32_t)(region_of(frames, run->memory)->first_bit + run->offset_pages);
 }

@@ -1,6 +1,6 @@
 /*
- * The frame allocator: which frames of the memory this server was given are free. A bitmap, one bit a frame, region by
- * region. Pure.
+ * The frame allocator: which frames of the memory this server was given are free, and how many processes hold each. A
+ * bitmap, one bit a frame, region by region; a frame's number is that of its bit. Pure.
  */
 #pragma once
 
@@ -20,7 +20,8 @@ struct frames_region {
 struct frames {
     uint32_t region_count;
     struct frames_region regions[FRAMES_REGIONS_MAX];
-    uint64_t *bits; /* 1 = taken, or no frame at all */
+    uint64_t *bits;    /* 1 = taken, or no frame at all */
+    uint16_t *sharers; /* by bit: holders of the frame besides the first */
     uint64_t bit_count;
     uint64_t managed_count;
     uint64_t free_count;
@@ -30,11 +31,11 @@ struct frames {
 /* Before frames_start: name a region. False: there are FRAMES_REGIONS_MAX already. */
 bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count);
 
-/* Bytes that the bitmap of all regions takes. */
-uint64_t frames_bitmap_bytes(const struct frames *frames);
+/* Bytes that the bitmap of all regions takes, and the count of further holders of each frame. */
+uint64_t frames_bookkeeping_bytes(const struct frames *frames);
 
-/* All frames are free from now on. bitmap: of that size, aligned to 8. */
-void frames_start(struct frames *frames, void *bitmap);
+/* All frames are free from now on. bookkeeping: of that size, aligned to 8, zero. */
+void frames_start(struct frames *frames, void *bookkeeping);
 
 /* Take frames that are known to be free. */
 void frames_reserve(struct frames *frames, const struct frame_run *run);
@@ -47,3 +48,16 @@ bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct 
 
 /* Give back frames that were taken. A run of 0 pages is ignored. */
 void frames_give(struct frames *frames, const struct frame_run *run);
+
+/* Single frames, by number, which several processes may hold. FRAMES_NONE: none is free. */
+#define FRAMES_NONE 0U
+uint32_t frames_take_one(struct frames *frames);
+/* One more holder. False: there are as many as can be. */
+bool frames_share(struct frames *frames, uint32_t frame);
+bool frames_is_shared(const struct frames *frames, uint32_t frame);
+/* One holder fewer; the last gives the frame back. */
+void frames_drop(struct frames *frames, uint32_t frame);
+/* Where it lies. */
+struct frame_run frames_run_of(const struct frames *frames, uint32_t frame);
+/* The number of a run's first frame. */
+uint32_t frames_number_of(const struct frames *frames, const struct frame_run *run);

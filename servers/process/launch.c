@@ -2,11 +2,12 @@
 
 #include "kernel/abi/rights.h"
 #include "kernel/abi/thread.h"
-#include "libsys/elf.h"
 #include "libsys/format.h"
 #include "libsys/program.h"
-#include "libsys/proto/files.h"
 #include "libsys/string.h"
+#include "libsys/text.h"
+#include "servers/process/load.h"
+#include "servers/process/memory.h"
 #include "servers/process/strings.h"
 
 #define NOTES_BYTES 1024U
@@ -15,104 +16,36 @@
 struct launch {
     char path[PROCESS_PATH_MAX + 1];
     struct strings strings;
-    struct image_file file; /* memory = 0: not open */
-    uint64_t window_pages;  /* of it, mapped at the window */
-    struct elf_plan plan;
-    uaddr_t base;
+    struct opened_image program;
+    struct opened_image interpreter; /* of the program, if it wants one: that is what runs */
     struct thread_registers entry;
     char notes[NOTES_BYTES]; /* environment strings that tell the program what it holds */
     struct string_block note_block;
 };
 
-static void close_image(const struct system *system, struct launch *launch) {
-    for (uint64_t done = 0; done < launch->window_pages; done += MAP_PAGES_MAX) {
-        uint64_t left = launch->window_pages - done;
-        (void)sys_space_unmap(system->caps.space, system->window + done * PAGE_BYTES,
-                              left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX); /* holes are no error */
-    }
-    launch->window_pages = 0;
-    if (launch->file.memory != 0) {
-        (void)sys_cap_delete(0, launch->file.memory);
-        slot_free(launch->file.memory);
-        launch->file.memory = 0;
-    }
+static void close_image(struct system *system, struct launch *launch) {
+    load_close(system, &launch->program);
+    load_close(system, &launch->interpreter);
 }
 
-/* Ask the files server for the image's pages. */
-static uint32_t open_file(const struct system *system, struct launch *launch, char *reason) {
-    static struct files_map_request request; /* large, and one at a time */
-    static struct protocol_extra extra;
-    struct files_map_reply reply;
-    request.length_bytes = strlen(launch->path);
-    if (request.length_bytes > sizeof request.path)
-        return P_NOT_FOUND;
-    memcpy(request.path, launch->path, request.length_bytes);
-    cap_t slot = slot_take();
-    if (slot == 0)
-        return P_LIMIT;
-    extra.receive[0] = slot;
-    uint32_t status = files_map(system->caps.files, &request, &reply, &extra);
-    if (status != OK) {
-        memcpy(reason, extra.reason, PROTOCOL_REASON_MAX);
-        slot_free(slot);
-        return status;
+/* The interpreter (dynamic loader) that the program asks for. Source: System V ABI, "Program Interpreter". */
+static uint32_t open_interpreter(struct system *system, struct launch *launch, char *reason) {
+    char why[PROTOCOL_REASON_MAX] = "";
+    uint32_t status =
+        load_open(system, launch->program.interpreter, LAYOUT_INTERPRETER_BASE, &launch->interpreter, why);
+    if (status == OK && launch->interpreter.interpreter[0] != '\0') {
+        (void)format_into(why, sizeof why, "it wants an interpreter itself");
+        status = P_IMAGE;
     }
-    launch->file = (struct image_file){slot, reply.offset_bytes, reply.size_bytes};
-    return OK;
-}
-
-static uint32_t map_window(const struct system *system, struct launch *launch, char *reason) {
-    uint64_t pages = (launch->file.size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
-    if (launch->file.offset_bytes % PAGE_BYTES != 0) {
-        (void)format_into(reason, PROTOCOL_REASON_MAX, "%s does not begin at a page", launch->path);
-        return P_IMAGE;
-    }
-    if (launch->file.size_bytes == 0 || pages > SYSTEM_WINDOW_PAGES_MAX) {
-        (void)format_into(reason, PROTOCOL_REASON_MAX, "%s is empty or too large", launch->path);
-        return P_IMAGE;
-    }
-    uint64_t first = launch->file.offset_bytes / PAGE_BYTES;
-    launch->window_pages = pages;
-    for (uint64_t done = 0; done < pages; done += MAP_PAGES_MAX) {
-        uint64_t count = pages - done < MAP_PAGES_MAX ? pages - done : MAP_PAGES_MAX;
-        struct result result = sys_space_map(system->caps.space, launch->file.memory, first + done, count,
-                                             system->window + done * PAGE_BYTES, MEMORY_READ);
-        if (result.status != OK)
-            return (uint32_t)result.status;
-    }
-    return OK;
-}
-
-static uint32_t read_plan(const struct system *system, struct launch *launch, char *reason) {
-    struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - LAYOUT_IMAGE_BASE};
-    struct elf_result parsed =
-        elf_plan_image((const void *)system->window, launch->file.size_bytes, limits, &launch->plan);
-    const char *refused = NULL;
-    if (parsed.error != ELF_OK) {
-        (void)elf_format_result(parsed, reason, PROTOCOL_REASON_MAX);
-        return P_IMAGE;
-    }
-    if (launch->plan.interpreter_bytes != 0)
-        refused = "it wants an interpreter (dynamic linking)";
-    else if (launch->plan.executable_stack)
-        refused = "it wants an executable stack";
-    else if (launch->plan.shares_page)
-        refused = "two segments share a page";
-    if (refused != NULL) {
-        (void)format_into(reason, PROTOCOL_REASON_MAX, "%s", refused);
-        return P_IMAGE;
-    }
-    if (image_pages(&launch->plan) > SYSTEM_PAGES_MAX) {
-        (void)format_into(reason, PROTOCOL_REASON_MAX, "its segments take more than %u pages", SYSTEM_PAGES_MAX);
-        return P_LIMIT;
-    }
-    launch->base = launch->plan.type == ELF_TYPE_RELOCATABLE ? LAYOUT_IMAGE_BASE : 0;
-    launch->entry = (struct thread_registers){.rip = launch->base + launch->plan.entry};
-    return OK;
+    if (status == OK)
+        return OK;
+    (void)format_into(reason, PROTOCOL_REASON_MAX, "its interpreter %s: %s", launch->program.interpreter,
+                      why[0] != '\0' ? why : status_text(status));
+    return status == P_NOT_FOUND || status == P_NOT_FILE || status == P_NOT_DIRECTORY ? P_IMAGE : status;
 }
 
 /* Everything about the program that needs no process: strings, file, plan. Followed by close_image in any case. */
-static uint32_t open_image(const struct system *system, struct launch *launch, const struct launch_request *request,
+static uint32_t open_image(struct system *system, struct launch *launch, const struct launch_request *request,
                            char *reason) {
     memset(launch, 0, sizeof *launch);
     memcpy(launch->path, request->path, sizeof launch->path);
@@ -121,17 +54,28 @@ static uint32_t open_image(const struct system *system, struct launch *launch, c
         (void)format_into(reason, PROTOCOL_REASON_MAX, "the staged strings are not as many as announced");
         return P_ARGUMENT;
     }
-    uint32_t status = open_file(system, launch, reason);
-    if (status == OK)
-        status = map_window(system, launch, reason);
-    return status == OK ? read_plan(system, launch, reason) : status;
+    uint32_t status = load_open(system, launch->path, LAYOUT_IMAGE_BASE, &launch->program, reason);
+    bool interpreted = status == OK && launch->program.interpreter[0] != '\0';
+    if (interpreted)
+        status = open_interpreter(system, launch, reason);
+    if (status != OK)
+        return status;
+    const struct opened_image *first = interpreted ? &launch->interpreter : &launch->program;
+    launch->entry = (struct thread_registers){.rip = first->base + first->plan.entry};
+    return OK;
 }
 
 /* Does the bag have all that the strings name? */
-static uint32_t check_names(const struct launch *launch, struct bag *bag, char *reason) {
+static uint32_t check_names(const struct launch *launch, struct bag *bag, bool may_rename, char *reason) {
     const char *name = launch->strings.names.bytes;
+    char target[PROCESS_NAME_MAX];
     for (uint64_t i = 0; i < launch->strings.names.count; i++, name += strlen(name) + 1) {
-        if (bag_find(bag, name) == NULL) {
+        bool renames = strings_source(name) != name;
+        if (renames && (!may_rename || !strings_target(name, target) || !bag_name_is_valid(target, sizeof target))) {
+            (void)format_into(reason, PROTOCOL_REASON_MAX, "%s: no name for a capability here", name);
+            return P_ARGUMENT;
+        }
+        if (bag_find(bag, strings_source(name)) == NULL) {
             (void)format_into(reason, PROTOCOL_REASON_MAX, "no capability is called %s", name);
             return P_NO_CAPABILITY;
         }
@@ -163,17 +107,17 @@ static void write_notes(struct launch *launch, struct bag *bag) {
     add_note(launch, note);
 }
 
-static uint32_t build_stack(struct system *system, struct launch *launch, struct image *image) {
-    const struct elf_plan *plan = &launch->plan;
+static uint32_t build_stack(struct system *system, struct launch *launch, struct incarnation *incarnation) {
+    const struct opened_image *image = &launch->program;
     struct stack_input input = {
         .top = LAYOUT_STACK_TOP,
         .arguments = launch->strings.arguments,
         .environment = {launch->strings.environment, launch->note_block},
         .path = launch->path,
-        .headers = plan->headers_virt == 0 ? 0 : launch->base + plan->headers_virt,
-        .header_count = plan->header_count,
-        .base = launch->base,
-        .entry = launch->entry.rip,
+        .headers = image->plan.headers_virt == 0 ? 0 : image->base + image->plan.headers_virt,
+        .header_count = image->plan.header_count,
+        .base = launch->interpreter.file != NULL ? launch->interpreter.base : image->base,
+        .entry = image->base + image->plan.entry,
         .message = LAYOUT_MESSAGE,
     };
     uint64_t random[2] = {system_random(system), system_random(system)};
@@ -181,21 +125,35 @@ static uint32_t build_stack(struct system *system, struct launch *launch, struct
     uint8_t *buffer = system->work.bytes + WORK_STACK_OFFSET;
     if (!stack_build(&input, buffer, WORK_STACK_BYTES, &launch->entry.rsp))
         return P_TOO_BIG;
+    struct vm_region region = {.start = LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES,
+                               .end = LAYOUT_STACK_TOP,
+                               .rights = MEMORY_READ | MEMORY_WRITE,
+                               .kind = PROCESS_MAP_STACK};
     uint64_t used = LAYOUT_STACK_TOP - launch->entry.rsp;
     uint64_t end = system->work.run.offset_pages * PAGE_BYTES + WORK_STACK_OFFSET + WORK_STACK_BYTES;
-    return image_add_stack(image, system->work.run.memory, end - used, used, &system->source);
+    uint32_t status = pager_add(system, incarnation, &region);
+    if (status == OK)
+        status = pager_write(system, incarnation, launch->entry.rsp, system->work.run.memory, end - used, used);
+    return status == OK ? pager_bring(system, incarnation, launch->entry.rsp - 8, MEMORY_WRITE) : status;
 }
 
 /* The new program's space, complete. */
 static uint32_t build_incarnation(struct system *system, struct launch *launch, const struct frame_run *message,
-                                  struct incarnation *incarnation) {
-    uint64_t table_pages = image_table_pages(&launch->plan, launch->base);
-    uint32_t status = incarnation_create(system, incarnation, table_pages);
+                                  struct incarnation *incarnation, char *reason) {
+    uint32_t status = incarnation_create(system, incarnation);
+    memory_choose_places(system, incarnation);
+    if (status == OK && launch->interpreter.file != NULL)
+        status = load_segments(system, &launch->interpreter, incarnation, reason);
+    incarnation->break_start = incarnation->break_end = 0; /* the heap is behind the program */
     if (status == OK)
-        status = image_load(&incarnation->image, &launch->plan, launch->base, &launch->file, &system->source);
+        status = load_segments(system, &launch->program, incarnation, reason);
     if (status == OK)
-        status = build_stack(system, launch, &incarnation->image);
-    return status == OK ? image_add_message(&incarnation->image, message) : status;
+        status = build_stack(system, launch, incarnation);
+    if (status == OK) { /* an entry that may not be run is for the handover to refuse */
+        uint32_t brought = pager_bring(system, incarnation, launch->entry.rip, MEMORY_EXECUTE);
+        status = brought == P_ADDRESS ? OK : brought;
+    }
+    return status == OK ? pager_add_message(system, incarnation, LAYOUT_MESSAGE, message) : status;
 }
 
 static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space, uint64_t flags, char *reason) {
@@ -217,7 +175,10 @@ static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space
 static uint32_t give_named(const struct launch *launch, struct bag *from, struct body *body) {
     const char *name = launch->strings.names.bytes;
     for (uint64_t i = 0; i < launch->strings.names.count; i++, name += strlen(name) + 1) {
-        uint32_t status = body_give_copy(body, name, bag_find(from, name)->cap);
+        char target[PROCESS_NAME_MAX];
+        if (!strings_target(name, target))
+            return P_ARGUMENT;
+        uint32_t status = body_give_copy(body, target, bag_find(from, strings_source(name))->cap);
         if (status != OK && status != E_CAP)
             return status;
     }
@@ -230,7 +191,7 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
                       char *reason, struct process **ret_process) {
     uint32_t status = open_image(system, &launch, request, reason);
     if (status == OK)
-        status = check_names(&launch, bag, reason);
+        status = check_names(&launch, bag, true, reason);
     if (status != OK) {
         close_image(system, &launch);
         return status;
@@ -247,10 +208,10 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
         status = give_named(&launch, bag, body);
     write_notes(&launch, &body->bag);
     if (status == OK)
-        status = build_incarnation(system, &launch, &body->message, &body->incarnation);
+        status = build_incarnation(system, &launch, &body->message, &body->incarnation, reason);
     close_image(system, &launch);
     if (status == OK)
-        status = hand_over(&launch, body->thread, body->incarnation.image.space, HANDOVER_RESUME, reason);
+        status = hand_over(&launch, body->thread, body->incarnation.space, HANDOVER_RESUME, reason);
     if (status != OK) {
         body_destroy(system, body);
         process_forget(&system->processes, process);
@@ -275,16 +236,16 @@ uint32_t launch_exec(struct system *system, struct process *process, const struc
     memset(&next, 0, sizeof next);
     uint32_t status = open_image(system, &launch, request, reason);
     if (status == OK)
-        status = check_names(&launch, &body->bag, reason);
+        status = check_names(&launch, &body->bag, false, reason);
     if (status == OK) {
         write_notes(&launch, &body->bag);
-        status = build_incarnation(system, &launch, &body->message, &next);
+        status = build_incarnation(system, &launch, &body->message, &next, reason);
     }
     close_image(system, &launch);
     if (status == OK)
-        status = hand_over(&launch, body->thread, next.image.space, HANDOVER_CHECK_ONLY, reason);
+        status = hand_over(&launch, body->thread, next.space, HANDOVER_CHECK_ONLY, reason);
     if (status == OK)
-        status = hand_over(&launch, body->thread, next.image.space, HANDOVER_RESUME, reason);
+        status = hand_over(&launch, body->thread, next.space, HANDOVER_RESUME, reason);
     if (status != OK) {
         incarnation_destroy(system, &next);
         return status;
@@ -292,6 +253,71 @@ uint32_t launch_exec(struct system *system, struct process *process, const struc
     incarnation_destroy(system, &body->incarnation);
     body->incarnation = next;
     keep_named(&launch, body);
+    signals_after_exec(&process->signals);
+    process->signal_stack_bytes = 0;
     process_set_name(process, launch.path);
+    return OK;
+}
+
+/* Copies of all that is in the bag, in the same places. */
+static uint32_t copy_bag(struct body *from, struct body *to) {
+    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
+        const struct bag_entry *entry = &from->bag.entries[i];
+        uint32_t status = entry->cap == 0 ? OK : body_give_copy_at(to, i, entry->name, entry->cap);
+        if (status != OK && status != E_CAP)
+            return status;
+    }
+    return OK;
+}
+
+/* The registers of a thread that waits in its call of fork, as they are when the answer is `pid`. */
+static uint32_t read_fork_registers(cap_t thread, uint64_t pid, struct thread_registers *ret_registers) {
+    struct thread_state state;
+    struct result result = sys_thread_read(thread);
+    if (result.status != OK)
+        return (uint32_t)result.status;
+    memcpy(&state, program.message->data, sizeof state);
+    *ret_registers = state.registers;
+    ret_registers->rax = OK;
+    ret_registers->rdi = 0;
+    ret_registers->rsi = MESSAGE_INFO(OK, 1, 0);
+    ret_registers->rdx = pid;
+    return OK;
+}
+
+uint32_t launch_fork(struct system *system, struct process *parent, struct process **ret_child) {
+    struct process *child = process_begin(&system->processes, parent->pid);
+    if (child == NULL)
+        return P_LIMIT;
+    struct body *from = system_body(system, parent), *to = system_body(system, child);
+    uint32_t status = body_create(system, to, child->pid);
+    if (status == OK)
+        status = copy_bag(from, to);
+    if (status == OK)
+        status = incarnation_create(system, &to->incarnation);
+    if (status == OK)
+        status = pager_fork(system, &from->incarnation, &to->incarnation);
+    if (status == OK)
+        status = pager_add_message(system, &to->incarnation, LAYOUT_MESSAGE, &to->message);
+    struct thread_registers entry;
+    if (status == OK)
+        status = read_fork_registers(from->thread, 0, &entry);
+    if (status == OK) {
+        memcpy(program.message->data, &entry, sizeof entry);
+        status = (uint32_t)sys_thread_handover(to->thread, to->incarnation.space,
+                                               HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
+                     .status;
+    }
+    if (status != OK) {
+        body_destroy(system, to);
+        process_forget(&system->processes, child);
+        return status;
+    }
+    memcpy(child->name, parent->name, sizeof child->name);
+    child->signals = parent->signals;
+    signals_after_fork(&child->signals);
+    child->signal_stack = parent->signal_stack;
+    child->signal_stack_bytes = parent->signal_stack_bytes;
+    *ret_child = child;
     return OK;
 }

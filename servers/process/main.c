@@ -11,11 +11,13 @@
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "servers/process/deliver.h"
 #include "servers/process/serve.h"
 
 #define WINDOW_AT 0x300000000ULL
 #define WORK_AT 0x200000000ULL
-#define BITMAP_AT 0x280000000ULL
+#define BOOKKEEPING_AT 0x280000000ULL /* of the frame allocator */
+#define STORE_AT 0x400000000ULL
 #define PRIORITY 16U /* of processes; below all servers */
 
 static bool find_caps(struct system_caps *caps) {
@@ -59,7 +61,7 @@ static bool map_own(const struct system *system, const struct frame_run *run, ua
     return true;
 }
 
-/* The bitmap and the work area come from the largest region, before there is an allocator. */
+/* The bookkeeping and the work area come from the largest region, before there is an allocator. */
 static bool start_memory(struct system *system) {
     struct frames *frames = &system->frames;
     if (!find_memory(frames)) {
@@ -70,19 +72,20 @@ static bool start_memory(struct system *system) {
     for (uint32_t i = 1; i < frames->region_count; i++)
         if (frames->regions[i].page_count > largest->page_count)
             largest = &frames->regions[i];
-    uint64_t bitmap_pages = (frames_bitmap_bytes(frames) + PAGE_BYTES - 1) / PAGE_BYTES;
+    uint64_t bookkeeping_pages = (frames_bookkeeping_bytes(frames) + PAGE_BYTES - 1) / PAGE_BYTES;
     uint64_t work_pages = WORK_BYTES / PAGE_BYTES;
-    if (bitmap_pages + work_pages > largest->page_count) {
+    if (bookkeeping_pages + work_pages > largest->page_count) {
         log_print("process: %lu pages in a row are too few to work in", largest->page_count);
         return false;
     }
-    struct frame_run bitmap = {largest->memory, 0, bitmap_pages};
-    system->work.run = (struct frame_run){largest->memory, bitmap_pages, work_pages};
+    struct frame_run bookkeeping = {largest->memory, 0, bookkeeping_pages};
+    system->work.run = (struct frame_run){largest->memory, bookkeeping_pages, work_pages};
     system->work.bytes = (uint8_t *)WORK_AT;
-    if (!map_own(system, &bitmap, BITMAP_AT) || !map_own(system, &system->work.run, WORK_AT))
+    if (!map_own(system, &bookkeeping, BOOKKEEPING_AT) || !map_own(system, &system->work.run, WORK_AT))
         return false;
-    frames_start(frames, (void *)BITMAP_AT);
-    frames_reserve(frames, &bitmap);
+    memset((void *)BOOKKEEPING_AT, 0, frames_bookkeeping_bytes(frames));
+    frames_start(frames, (void *)BOOKKEEPING_AT);
+    frames_reserve(frames, &bookkeeping);
     frames_reserve(frames, &system->work.run);
     return true;
 }
@@ -134,7 +137,10 @@ static bool start(struct system *system, int argc, char **argv) {
     }
     if (!find_caps(&system->caps) || !start_memory(system) || !fill_origin(system, argc, argv))
         return false;
-    system_init(system);
+    if (store_init(&system->store, &system->frames, system->caps.space, STORE_AT) != OK) {
+        log_print("process: not enough memory for its own records");
+        return false;
+    }
     start_random(system);
     system->window = WINDOW_AT;
     system->priority = PRIORITY;
@@ -166,6 +172,10 @@ int main(int argc, char **argv, char **envp) {
             serve_fault(&event);
         else if (event.kind == MESSAGE_NOTIFICATION)
             serve_events(event.message.words[0]);
+        if (served_system.processes.signals_due) {
+            (void)server_flush(&served_server);
+            deliver_due();
+        }
         serve_set_timer();
     }
 }

@@ -12,16 +12,43 @@ struct process *process_begin(struct process_table *table, uint32_t parent) {
         pid = pid == PID_LAST ? PROCESS_FIRST : pid + 1;
     while (table->entries[pid % PROCESS_MAX].pid != 0);
     struct process *process = &table->entries[pid % PROCESS_MAX];
-    *process = (struct process){.pid = pid, .parent = parent, .state = PROCESS_RUNNING};
+    const struct process *model = process_find(table, parent);
+    *process = (struct process){.pid = pid, .parent = parent, .state = PROCESS_RUNNING, .alarm_ns = DEADLINE_NEVER};
+    process->group = model != NULL ? model->group : pid;
+    process->session = model != NULL ? model->session : pid;
     table->last_pid = pid;
     table->count++;
     return process;
 }
 
-void process_forget(struct process_table *table, struct process *process) {
-    if (table->foreground == process->pid)
+bool process_group_exists(const struct process_table *table, uint32_t group) {
+    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
+        const struct process *process = &table->entries[i];
+        if (process->pid != 0 && process->group == group && process->state != PROCESS_ENDED)
+            return true;
+    }
+    return false;
+}
+
+bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session) {
+    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
+        const struct process *process = &table->entries[i];
+        if (process->pid != 0 && process->group == group && process->session == session)
+            return true;
+    }
+    return false;
+}
+
+/* `process` is leaving its group: is that the end of the foreground? */
+static void leave_foreground(struct process_table *table, const struct process *process) {
+    if (table->foreground == process->group && !process_group_exists(table, process->group))
         table->foreground = 0;
+}
+
+void process_forget(struct process_table *table, struct process *process) {
+    struct process left = *process;
     *process = (struct process){0};
+    leave_foreground(table, &left);
     table->count--;
 }
 
@@ -63,29 +90,49 @@ static void make_orphan(struct process_table *table, struct process *child) {
     child->orphan = true;
 }
 
-struct process *process_end(struct process_table *table, struct process *process,
-                            const struct process_wait_reply *end) {
-    for (uint32_t i = 0; i < PROCESS_MAX; i++)
-        if (table->entries[i].pid != 0 && table->entries[i].parent == process->pid)
-            make_orphan(table, &table->entries[i]);
-    if (table->foreground == process->pid)
-        table->foreground = 0;
-    process->state = PROCESS_ENDED;
-    process->end = *end;
-    process->end.pid = process->pid;
-    struct process *parent = process->orphan ? NULL : process_find(table, process->parent);
-    if (parent == NULL) {
-        process_forget(table, process);
-        return NULL;
-    }
-    if (parent->state != PROCESS_WAITING || (parent->wait_pid != PROCESS_ANY && parent->wait_pid != process->pid))
+/* Does a wait for `pid` with `flags` find something in this child? */
+static bool has_news(const struct process *child, uint64_t flags) {
+    return child->state == PROCESS_ENDED || (child->news == PROCESS_STOPPED && (flags & PROCESS_WAIT_STOPPED) != 0) ||
+           (child->news == PROCESS_CONTINUED && (flags & PROCESS_WAIT_CONTINUED) != 0);
+}
+
+struct process *process_find_waiter(struct process_table *table, const struct process *child) {
+    struct process *parent = child->orphan ? NULL : process_find(table, child->parent);
+    if (parent == NULL || parent->state != PROCESS_WAITING || !has_news(child, parent->wait_flags) ||
+        (parent->wait_pid != PROCESS_ANY && parent->wait_pid != child->pid))
         return NULL;
     parent->state = PROCESS_RUNNING;
     return parent;
 }
 
-uint32_t process_find_ended(struct process_table *table, const struct process *caller, uint64_t pid,
-                            struct process **ret_child) {
+struct process_wait_reply process_tell(struct process *child) {
+    if (child->state == PROCESS_ENDED)
+        return child->end;
+    struct process_wait_reply reply = {.pid = child->pid, .end = child->news, .value = child->news_signal};
+    if (child->news == PROCESS_CONTINUED)
+        reply.value = 0;
+    child->news = 0;
+    return reply;
+}
+
+struct process *process_end(struct process_table *table, struct process *process,
+                            const struct process_wait_reply *end) {
+    for (uint32_t i = 0; i < PROCESS_MAX; i++)
+        if (table->entries[i].pid != 0 && table->entries[i].parent == process->pid)
+            make_orphan(table, &table->entries[i]);
+    process->state = PROCESS_ENDED;
+    process->end = *end;
+    process->end.pid = process->pid;
+    leave_foreground(table, process);
+    if (process->orphan || process_find(table, process->parent) == NULL) {
+        process_forget(table, process);
+        return NULL;
+    }
+    return process_find_waiter(table, process);
+}
+
+uint32_t process_find_news(struct process_table *table, const struct process *caller, uint64_t pid, uint64_t flags,
+                           struct process **ret_child) {
     uint32_t status = P_NO_CHILD;
     for (uint32_t i = 0; i < PROCESS_MAX; i++) {
         struct process *child = &table->entries[i];
@@ -93,7 +140,7 @@ uint32_t process_find_ended(struct process_table *table, const struct process *c
             continue;
         if (pid != PROCESS_ANY && pid != child->pid)
             continue;
-        if (child->state == PROCESS_ENDED) {
+        if (has_news(child, flags)) {
             *ret_child = child;
             return OK;
         }
@@ -104,9 +151,13 @@ uint32_t process_find_ended(struct process_table *table, const struct process *c
 
 uint64_t process_next_wake(const struct process_table *table) {
     uint64_t next_ns = DEADLINE_NEVER;
-    for (uint32_t i = 0; i < PROCESS_MAX; i++)
-        if (table->entries[i].state == PROCESS_SLEEPING && table->entries[i].wake_ns < next_ns)
-            next_ns = table->entries[i].wake_ns;
+    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
+        const struct process *process = &table->entries[i];
+        if (process->state == PROCESS_SLEEPING && process->wake_ns < next_ns)
+            next_ns = process->wake_ns;
+        if (process->pid != 0 && process->state != PROCESS_ENDED && process->alarm_ns < next_ns)
+            next_ns = process->alarm_ns;
+    }
     return next_ns;
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "libsys/proto/process.h"
+#include "servers/process/signals.h"
 
 #define PROCESS_MAX 256U
 #define PROCESS_FIRST 1U /* the process that this server starts by itself; it can't be killed */
@@ -21,12 +22,24 @@
 struct process {
     uint32_t pid;    /* 0 = the entry is free */
     uint32_t parent; /* 0 = none */
-    bool orphan;     /* its parent has ended: process 1 stands in, but waits for it in vain */
+    uint32_t group, session;
+    bool orphan;   /* its parent has ended: process 1 stands in, but waits for it in vain */
+    bool halted;   /* stopped by a signal, whatever its state */
+    uint32_t news; /* PROCESS_STOPPED or CONTINUED: its parent has not asked about it yet; 0 = none */
+    uint64_t news_signal;
     enum process_state state;
     cap_t answer;                  /* WAITING, SLEEPING: the slot of the right to answer */
     uint64_t wait_pid;             /* WAITING: for whom, or PROCESS_ANY */
+    uint64_t wait_flags;           /* ... and for what */
     uint64_t wake_ns;              /* SLEEPING: until when */
     struct process_wait_reply end; /* ENDED: what its parent will be told */
+    uint64_t alarm_ns;             /* DEADLINE_NEVER = none */
+    struct signals signals;
+    uaddr_t signal_stack;
+    uint64_t signal_stack_bytes; /* 0 = handlers run where the stack is */
+    uint64_t old_mask;           /* waits_with_mask: to be put back */
+    bool waits_with_mask;        /* in signal_wait, or about to run the handler that ends it */
+    uint32_t sender;             /* of the last signal */
     char name[PROCESS_NAME_MAX];
 };
 
@@ -34,7 +47,9 @@ struct process_table {
     struct process entries[PROCESS_MAX];
     uint32_t last_pid;
     uint32_t count;
-    uint32_t foreground; /* 0 = none */
+    uint32_t foreground; /* group; 0 = none */
+    bool signals_due;    /* some process may have a signal that can be delivered */
+    bool wakes_changed;  /* process_next_wake may be another than when it was asked last */
 };
 
 /* A new process, RUNNING, child of `parent` (0 = none). NULL: the table is full. */
@@ -67,13 +82,23 @@ bool process_may_act(struct process_table *table, const struct process *caller, 
 struct process *process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end);
 
 /*
- * The child that a wait for `pid` (or PROCESS_ANY) finds ended. OK: *ret_child. E_TIMEOUT: there are such children, but
- * none has ended. P_NO_CHILD: there are none.
+ * The child that a wait for `pid` (or PROCESS_ANY) with `flags` finds ended, or with news. OK: *ret_child. E_TIMEOUT: there are
+ * such children, but there is nothing to tell. P_NO_CHILD: there are none.
  */
-MUST_USE uint32_t process_find_ended(struct process_table *table, const struct process *caller, uint64_t pid,
-                                     struct process **ret_child);
+MUST_USE uint32_t process_find_news(struct process_table *table, const struct process *caller, uint64_t pid,
+                                    uint64_t flags, struct process **ret_child);
 
-/* When the next sleeper wakes; DEADLINE_NEVER = none sleeps. */
+/* What a wait is told about a child that process_find_news found; news are told once. */
+struct process_wait_reply process_tell(struct process *child);
+
+/* The parent that waits for the news of `child`, RUNNING again; NULL = none does. */
+struct process *process_find_waiter(struct process_table *table, const struct process *child);
+
+/* Is any process of this group left? ... in this session? */
+bool process_group_exists(const struct process_table *table, uint32_t group);
+bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session);
+
+/* When the next sleeper wakes, or the next alarm comes; DEADLINE_NEVER = neither. */
 uint64_t process_next_wake(const struct process_table *table);
 
 /* A sleeper whose time has come; NULL = none. */

@@ -2,17 +2,21 @@
 
 #include "kernel/abi/system.h"
 #include "libsys/fault.h"
+#include "libsys/format.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/proto/init.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "libsys/transfer.h"
+#include "servers/process/deliver.h"
 
-PROTOCOL_SERVER(process, PROCESS_OPERATIONS)
+PROTOCOL_DISPATCH(process, PROCESS_OPERATIONS)
 
 enum operation {
     OPERATION_WAIT = 6,
     OPERATION_SLEEP = 13,
+    OPERATION_SIGNAL_WAIT = 24,
 };
 
 struct system served_system;
@@ -21,14 +25,12 @@ const struct protocol *const served_protocol = &process_protocol;
 
 static struct system *const sys = &served_system;
 
-/* The process a call comes from. NULL: the badge is not one of a living process. */
-static struct process *caller_of(const struct server_call *call) {
+struct process *serve_caller(const struct server_call *call) {
     struct process *caller = process_find(&sys->processes, call->badge);
     return caller != NULL && caller->state != PROCESS_ENDED ? caller : NULL;
 }
 
-/* The process that `pid` names, for a caller who wants to do something to it. Errors: P_NO_PROCESS; P_PERMISSION. */
-static uint32_t find_target(const struct process *caller, uint64_t pid, struct process **ret_target) {
+uint32_t serve_find_target(const struct process *caller, uint64_t pid, struct process **ret_target) {
     struct process *target = process_find(&sys->processes, pid);
     if (target == NULL)
         return P_NO_PROCESS;
@@ -38,9 +40,9 @@ static uint32_t find_target(const struct process *caller, uint64_t pid, struct p
     return OK;
 }
 
-static uint32_t process_serve_stage(struct server_call *call, const struct process_stage_request *request,
-                                    struct process_stage_reply *reply) {
-    struct process *caller = caller_of(call);
+uint32_t process_serve_stage(struct server_call *call, const struct process_stage_request *request,
+                             struct process_stage_reply *reply) {
+    struct process *caller = serve_caller(call);
     if (caller == NULL)
         return P_NO_PROCESS;
     struct stage *stage = system_stage(sys, caller);
@@ -49,9 +51,9 @@ static uint32_t process_serve_stage(struct server_call *call, const struct proce
     return status;
 }
 
-static uint32_t process_serve_give(struct server_call *call, const struct process_give_request *request,
-                                   struct process_give_reply *reply) {
-    struct process *caller = caller_of(call);
+uint32_t process_serve_give(struct server_call *call, const struct process_give_request *request,
+                            struct process_give_reply *reply) {
+    struct process *caller = serve_caller(call);
     reply->zero = 0;
     if (caller == NULL)
         return P_NO_PROCESS;
@@ -72,24 +74,31 @@ static uint32_t collect(const struct process *caller, const char *path, uint64_t
     return stage_collect(sys, system_stage(sys, caller), &ret_request->length_bytes);
 }
 
-static uint32_t process_serve_spawn(struct server_call *call, const struct process_spawn_request *request,
-                                    struct process_spawn_reply *reply) {
-    struct process *caller = caller_of(call);
+uint32_t process_serve_spawn(struct server_call *call, const struct process_spawn_request *request,
+                             struct process_spawn_reply *reply) {
+    struct process *caller = serve_caller(call);
     struct launch_request launch;
     struct process *child;
     if (caller == NULL)
         return P_NO_PROCESS;
     uint32_t status = collect(caller, request->path, request->length_bytes, &request->strings, &launch);
+    bool named = request->group != PROCESS_GROUP_SAME && request->group != PROCESS_GROUP_OWN;
+    if (named && (request->group > UINT32_MAX ||
+                  !process_group_is_in(&sys->processes, (uint32_t)request->group, caller->session)))
+        return P_PERMISSION;
     if (status == OK)
         status = launch_spawn(sys, caller->pid, &system_body(sys, caller)->bag, &launch, call->reason, &child);
-    if (status == OK)
-        reply->pid = child->pid;
-    return status;
+    if (status != OK)
+        return status;
+    if (request->group != PROCESS_GROUP_SAME)
+        child->group = named ? (uint32_t)request->group : child->pid;
+    reply->pid = child->pid;
+    return OK;
 }
 
-static uint32_t process_serve_exec(struct server_call *call, const struct process_exec_request *request,
-                                   struct process_exec_reply *reply) {
-    struct process *caller = caller_of(call);
+uint32_t process_serve_exec(struct server_call *call, const struct process_exec_request *request,
+                            struct process_exec_reply *reply) {
+    struct process *caller = serve_caller(call);
     struct launch_request launch;
     (void)reply;
     if (caller == NULL)
@@ -100,12 +109,32 @@ static uint32_t process_serve_exec(struct server_call *call, const struct proces
     return status == OK ? SERVER_DEFERRED : status; /* the program that called is gone: there is nobody to answer */
 }
 
-/* Tell a process that waited about its child, and forget the child. */
-static void tell_end(struct process *parent, struct process *child) {
+/* Tell a process that waited about its child; if the child has ended, forget it. */
+static void tell(struct process *parent, struct process *child) {
     cap_t answer = parent->answer;
+    struct process_wait_reply told = process_tell(child);
     parent->answer = 0;
-    (void)server_answer(&served_server, answer, OPERATION_WAIT, OK, &child->end); /* it may be gone */
-    process_forget(&sys->processes, child);
+    (void)server_answer(&served_server, answer, OPERATION_WAIT, OK, &told); /* it may be gone */
+    if (child->state == PROCESS_ENDED)
+        process_forget(&sys->processes, child);
+}
+
+void serve_tell_news(struct process *process) {
+    struct process *waiter = process_find_waiter(&sys->processes, process);
+    struct process *parent = process->orphan ? NULL : process_find(&sys->processes, process->parent);
+    if (parent != NULL)
+        deliver_raise(parent, PROCESS_SIGCHLD, process->pid);
+    if (waiter != NULL)
+        tell(waiter, process);
+}
+
+void serve_answer_interrupted(struct process *process) {
+    static const uint32_t operations[] = {[PROCESS_WAITING] = OPERATION_WAIT, [PROCESS_SLEEPING] = OPERATION_SLEEP};
+    uint32_t operation = process->waits_with_mask ? OPERATION_SIGNAL_WAIT : operations[process->state];
+    cap_t answer = process->answer;
+    process->answer = 0;
+    process->state = PROCESS_RUNNING;
+    (void)server_answer(&served_server, answer, operation, P_INTERRUPTED, NULL);
 }
 
 /* Process 1 is what the machine runs for: without it there is nothing more to do. */
@@ -119,34 +148,35 @@ static void first_ended(const struct process_wait_reply *end) {
     log_print("process: can't switch off: %s", status_text(failed));
 }
 
-/* The end of a process: all it was made of goes at once, what its parent will be told stays. */
-static void end_process(struct process *process, const struct process_wait_reply *end) {
+void serve_end_process(struct process *process, const struct process_wait_reply *end) {
     bool first = process->pid == PROCESS_FIRST;
     if (process->answer != 0)
         server_forget(process->answer);
     process->answer = 0;
     stage_forget(sys, system_stage(sys, process));
     body_destroy(sys, system_body(sys, process));
-    struct process *parent = process_end(&sys->processes, process, end);
+    struct process *parent = process->orphan ? NULL : process_find(&sys->processes, process->parent);
     if (parent != NULL)
-        tell_end(parent, process);
+        deliver_raise(parent, PROCESS_SIGCHLD, process->pid);
+    struct process *waiter = process_end(&sys->processes, process, end);
+    if (waiter != NULL)
+        tell(waiter, process);
     if (first)
         first_ended(end);
 }
 
-static uint32_t process_serve_exit(struct server_call *call, const struct process_exit_request *request,
-                                   struct process_exit_reply *reply) {
-    struct process *caller = caller_of(call);
+uint32_t process_serve_exit(struct server_call *call, const struct process_exit_request *request,
+                            struct process_exit_reply *reply) {
+    struct process *caller = serve_caller(call);
     (void)reply;
     if (caller == NULL)
         return P_NO_PROCESS;
     struct process_wait_reply end = {.end = PROCESS_EXITED, .value = request->code & 0xff};
-    end_process(caller, &end);
+    serve_end_process(caller, &end);
     return SERVER_DEFERRED; /* nobody is there to answer */
 }
 
-/* Put the answer to a wait or sleep off. Errors: P_BUSY; P_LIMIT no slot is free. */
-static uint32_t defer(struct process *caller, enum process_state state) {
+uint32_t serve_defer(struct process *caller, enum process_state state) {
     if (caller->answer != 0)
         return P_BUSY;
     caller->answer = server_defer();
@@ -156,59 +186,64 @@ static uint32_t defer(struct process *caller, enum process_state state) {
     return SERVER_DEFERRED;
 }
 
-static uint32_t process_serve_wait(struct server_call *call, const struct process_wait_request *request,
-                                   struct process_wait_reply *reply) {
-    struct process *caller = caller_of(call);
+uint32_t process_serve_wait(struct server_call *call, const struct process_wait_request *request,
+                            struct process_wait_reply *reply) {
+    struct process *caller = serve_caller(call);
     struct process *child;
     if (caller == NULL)
         return P_NO_PROCESS;
-    if (request->no_hang > 1)
+    if ((request->flags & ~(uint64_t)(PROCESS_WAIT_NO_HANG | PROCESS_WAIT_STOPPED | PROCESS_WAIT_CONTINUED)) != 0)
         return P_ARGUMENT;
-    uint32_t status = process_find_ended(&sys->processes, caller, request->pid, &child);
+    uint32_t status = process_find_news(&sys->processes, caller, request->pid, request->flags, &child);
     if (status == OK) {
-        *reply = child->end;
-        process_forget(&sys->processes, child);
+        *reply = process_tell(child);
+        if (child->state == PROCESS_ENDED)
+            process_forget(&sys->processes, child);
     }
-    if (status != E_TIMEOUT || request->no_hang == 1)
+    if (status != E_TIMEOUT || (request->flags & PROCESS_WAIT_NO_HANG) != 0)
         return status;
     caller->wait_pid = request->pid;
-    return defer(caller, PROCESS_WAITING);
+    caller->wait_flags = request->flags;
+    return serve_defer(caller, PROCESS_WAITING);
 }
 
-static uint32_t process_serve_sleep(struct server_call *call, const struct process_sleep_request *request,
-                                    struct process_sleep_reply *reply) {
-    struct process *caller = caller_of(call);
+uint32_t process_serve_sleep(struct server_call *call, const struct process_sleep_request *request,
+                             struct process_sleep_reply *reply) {
+    struct process *caller = serve_caller(call);
     (void)reply;
     if (caller == NULL)
         return P_NO_PROCESS;
     uint64_t now_ns = sys_clock_read().value;
     bool endless = request->duration_ns >= DEADLINE_NEVER - now_ns;
     caller->wake_ns = endless ? DEADLINE_NEVER : now_ns + request->duration_ns;
-    return defer(caller, PROCESS_SLEEPING);
+    sys->processes.wakes_changed = true;
+    return serve_defer(caller, PROCESS_SLEEPING);
 }
 
-static uint32_t process_serve_kill(struct server_call *call, const struct process_kill_request *request,
-                                   struct process_kill_reply *reply) {
-    struct process *caller = caller_of(call);
+uint32_t process_serve_kill(struct server_call *call, const struct process_kill_request *request,
+                            struct process_kill_reply *reply) {
+    struct process *caller = serve_caller(call);
     struct process *target;
     reply->zero = 0;
     if (caller == NULL)
         return P_NO_PROCESS;
     if (request->signal > PROCESS_SIGNAL_MAX)
         return P_ARGUMENT;
-    uint32_t status = find_target(caller, request->pid, &target);
-    if (status == OK && target->pid == PROCESS_FIRST)
+    if ((request->pid & PROCESS_GROUP) != 0) {
+        uint32_t group = (uint32_t)request->pid;
+        return deliver_raise_group(group, request->signal, caller) > 0 ? OK : P_NO_PROCESS;
+    }
+    uint32_t status = serve_find_target(caller, request->pid, &target);
+    if (status == OK && target->pid == PROCESS_FIRST && caller != target)
         status = P_PERMISSION;
-    if (status != OK || request->signal == 0 || target->state == PROCESS_ENDED)
-        return status;
-    struct process_wait_reply end = {.end = PROCESS_KILLED, .value = request->signal};
-    end_process(target, &end);
-    return target == caller ? SERVER_DEFERRED : OK; /* of itself nobody is there to answer */
+    if (status == OK)
+        deliver_raise(target, request->signal, caller->pid);
+    return status;
 }
 
-static uint32_t process_serve_get_pid(struct server_call *call, const struct process_get_pid_request *request,
-                                      struct process_get_pid_reply *reply) {
-    const struct process *caller = caller_of(call);
+uint32_t process_serve_get_pid(struct server_call *call, const struct process_get_pid_request *request,
+                               struct process_get_pid_reply *reply) {
+    const struct process *caller = serve_caller(call);
     (void)request;
     if (caller == NULL)
         return P_NO_PROCESS;
@@ -216,22 +251,32 @@ static uint32_t process_serve_get_pid(struct server_call *call, const struct pro
     return OK;
 }
 
-static uint32_t process_serve_set_foreground(struct server_call *call,
-                                             const struct process_set_foreground_request *request,
-                                             struct process_set_foreground_reply *reply) {
-    struct process *caller = caller_of(call);
+/* Nobody takes Ctrl-C from a group that he neither belongs to nor may act on. */
+static bool may_take_foreground(const struct process *caller) {
+    uint32_t foreground = sys->processes.foreground;
+    bool allowed = foreground == 0 || caller->group == foreground;
+    for (uint32_t i = 0; !allowed && i < PROCESS_MAX; i++) {
+        const struct process *process = &sys->processes.entries[i];
+        allowed =
+            process->pid != 0 && process->group == foreground && process_may_act(&sys->processes, caller, process);
+    }
+    return allowed;
+}
+
+uint32_t process_serve_set_foreground(struct server_call *call, const struct process_set_foreground_request *request,
+                                      struct process_set_foreground_reply *reply) {
+    struct process *caller = serve_caller(call);
     struct process *target;
     reply->zero = 0;
     if (caller == NULL)
         return P_NO_PROCESS;
-    uint64_t pid = request->pid != 0 ? request->pid : sys->processes.foreground;
-    if (pid == 0)
-        return OK; /* there is none, as was asked for */
-    uint32_t status = find_target(caller, pid, &target);
+    uint32_t status = request->pid == 0 ? OK : serve_find_target(caller, request->pid, &target);
     if (status == OK && request->pid != 0 && target->state == PROCESS_ENDED)
         status = P_NO_PROCESS;
+    if (status == OK && !may_take_foreground(caller))
+        status = P_PERMISSION;
     if (status == OK)
-        sys->processes.foreground = (uint32_t)request->pid;
+        sys->processes.foreground = request->pid == 0 ? 0 : target->group;
     return status;
 }
 
@@ -243,8 +288,8 @@ static uint64_t cpu_time_ns(const struct body *body) {
     return state.cpu_time_ns;
 }
 
-static uint32_t process_serve_list(struct server_call *call, const struct process_list_request *request,
-                                   struct process_list_reply *reply) {
+uint32_t process_serve_list(struct server_call *call, const struct process_list_request *request,
+                            struct process_list_reply *reply) {
     (void)call;
     const struct process *process = process_find_from(&sys->processes, request->pid);
     if (process == NULL)
@@ -253,7 +298,7 @@ static uint32_t process_serve_list(struct server_call *call, const struct proces
     *reply = (struct process_list_reply){
         .pid = process->pid,
         .parent = process->parent,
-        .state = process->state,
+        .state = process->halted && process->state != PROCESS_ENDED ? PROCESS_HALTED : process->state,
         .memory_pages = body_page_count(body),
         .cpu_time_ns = cpu_time_ns(body),
     };
@@ -261,13 +306,13 @@ static uint32_t process_serve_list(struct server_call *call, const struct proces
     return OK;
 }
 
-static uint32_t process_serve_memory(struct server_call *call, const struct process_memory_request *request,
-                                     struct process_memory_reply *reply) {
+uint32_t process_serve_memory(struct server_call *call, const struct process_memory_request *request,
+                              struct process_memory_reply *reply) {
     (void)call;
     (void)request;
     *reply = (struct process_memory_reply){
         .frames_managed = sys->frames.managed_count,
-        .frames_free = sys->frames.free_count,
+        .frames_free = sys->frames.free_count + sys->store.spare_count,
         .own_pool_bytes = sys_system_info(INFO_POOL_BYTES, sys->caps.pool).value,
         .own_pool_used = sys_system_info(INFO_POOL_USED, sys->caps.pool).value,
         .slots_used = program.slots.used_count,
@@ -277,37 +322,6 @@ static uint32_t process_serve_memory(struct server_call *call, const struct proc
         .process_count = sys->processes.count,
     };
     return OK;
-}
-
-_Static_assert((int)PROCESS_MAP_FILE == IMAGE_FILE && (int)PROCESS_MAP_PRIVATE == IMAGE_PRIVATE &&
-                   (int)PROCESS_MAP_STACK == IMAGE_STACK && (int)PROCESS_MAP_MESSAGE == IMAGE_MESSAGE,
-               "the protocol's kinds are the image's");
-
-/* Is `next` the same mapping, going on? Pieces may be several where memory was scattered. */
-static bool continues(const struct process_maps_reply *map, const struct image_piece *next) {
-    return map->at + map->page_count * PAGE_BYTES == next->at && map->rights == next->rights && map->kind == next->kind;
-}
-
-static uint32_t process_serve_maps(struct server_call *call, const struct process_maps_request *request,
-                                   struct process_maps_reply *reply) {
-    struct process *caller = caller_of(call);
-    struct process *target;
-    if (caller == NULL)
-        return P_NO_PROCESS;
-    uint32_t status = find_target(caller, request->pid == 0 ? caller->pid : request->pid, &target);
-    if (status != OK)
-        return status;
-    const struct image *image = &system_body(sys, target)->incarnation.image;
-    uint64_t index = 0;
-    for (uint32_t i = 0; i < image->piece_count; index++) {
-        const struct image_piece *piece = &image->pieces[i++];
-        *reply = (struct process_maps_reply){piece->at, piece->page_count, piece->rights, piece->kind};
-        for (; i < image->piece_count && continues(reply, &image->pieces[i]); i++)
-            reply->page_count += image->pieces[i].page_count;
-        if (index == request->index)
-            return OK;
-    }
-    return P_END;
 }
 
 static uint64_t signal_of(uint64_t fault_kind) {
@@ -331,23 +345,72 @@ static uint64_t signal_of(uint64_t fault_kind) {
     return PROCESS_SIGSEGV;
 }
 
+/* A page fault that only means that the page has not been brought yet. */
+static uint32_t bring_page(struct process *process, const struct fault_message *fault) {
+    if (fault->kind != FAULT_PAGE)
+        return P_ADDRESS;
+    uint32_t access = (fault->access & FAULT_ACCESS_FETCH) != 0   ? MEMORY_EXECUTE
+                      : (fault->access & FAULT_ACCESS_WRITE) != 0 ? MEMORY_WRITE
+                                                                  : MEMORY_READ;
+    return pager_bring(sys, &system_body(sys, process)->incarnation, fault->address, access);
+}
+
+/* A process's memory, for a walk of its stack. */
+struct stack_reader {
+    struct backtrace_memory memory; /* first: one pointer names both */
+    struct incarnation *incarnation;
+};
+
+static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
+    const struct stack_reader *reader = (const struct stack_reader *)(const void *)memory;
+    uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
+    uint32_t status = pager_read(sys, reader->incarnation, at, sys->work.run.memory, offset, sizeof *ret_word);
+    memcpy(ret_word, sys->work.bytes + WORK_SCRATCH_OFFSET, sizeof *ret_word);
+    return status == OK;
+}
+
+/* On the kernel's log; ./baton run adds functions and lines. */
+static void report(struct process *process, const struct fault_message *fault) {
+    char name[PROCESS_NAME_MAX + 16];
+    struct stack_reader reader = {{read_word}, &system_body(sys, process)->incarnation};
+    (void)format_into(name, sizeof name, "process %u (%s)", process->pid, process->name);
+    fault_log(name, fault);
+    fault_log_callers(name, fault, &reader.memory);
+}
+
 void serve_fault(const struct server_event *event) {
     struct fault_message fault;
     struct process *process = process_find(&sys->processes, event->badge & ~BODY_FAULT_BADGE);
     fault_from_event(event, &fault);
     if (process == NULL || process->state == PROCESS_ENDED)
         return;
-    char name[PROCESS_NAME_MAX + 16];
-    (void)format_into(name, sizeof name, "process %u (%s)", process->pid, process->name);
-    fault_log(name, &fault);
+    struct thread_registers registers;
+    uint32_t status = bring_page(process, &fault);
+    uint64_t signal = status == P_ADDRESS ? signal_of(fault.kind) : PROCESS_SIGKILL;
+    if (status == OK) {
+        served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_RESUME, 0, 0)};
+        served_server.answer_waits = true;
+        return;
+    }
+    if (deliver_leave(process, &fault, &registers) || deliver_fault(process, &fault, signal, &registers)) {
+        fault.registers = registers;
+        served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0)};
+        message_put(&served_server.answer, &fault, FAULT_WORDS, sizeof fault);
+        served_server.answer_waits = true;
+        if (server_flush(&served_server))
+            return; /* registers that a thread can't have: it stays in its fault, and ends */
+    }
+    if (status != P_ADDRESS)
+        log_print("process: no page at 0x%lx for process %u: %s", fault.address, process->pid, status_text(status));
+    report(process, &fault);
     struct process_wait_reply end = {
         .end = PROCESS_KILLED,
-        .value = signal_of(fault.kind),
+        .value = signal,
         .fault = fault.kind,
         .address = fault.address,
         .rip = fault.rip,
     };
-    end_process(process, &end); /* and with its thread the right to answer */
+    serve_end_process(process, &end); /* and with its thread the right to answer */
 }
 
 static void wake_sleepers(void) {
@@ -365,18 +428,22 @@ static void wake_sleepers(void) {
 static uint64_t timer_ns = DEADLINE_NEVER; /* when the timer will go off */
 
 void serve_events(uint64_t bits) {
-    struct process *process = process_find(&sys->processes, sys->processes.foreground);
-    if ((bits & EVENT_INTERRUPT) != 0 && process != NULL && process->state != PROCESS_ENDED) {
-        struct process_wait_reply end = {.end = PROCESS_KILLED, .value = PROCESS_SIGINT};
-        end_process(process, &end);
-    }
+    if ((bits & EVENT_INTERRUPT) != 0 && sys->processes.foreground != 0)
+        (void)deliver_raise_group(sys->processes.foreground, PROCESS_SIGINT, NULL);
+    if ((bits & EVENT_SUSPEND) != 0 && sys->processes.foreground != 0)
+        (void)deliver_raise_group(sys->processes.foreground, PROCESS_SIGTSTP, NULL);
     if ((bits & EVENT_TIMER) != 0) {
         timer_ns = DEADLINE_NEVER;
+        sys->processes.wakes_changed = true;
+        deliver_alarms(sys_clock_read().value);
         wake_sleepers();
     }
 }
 
 void serve_set_timer(void) {
+    if (!sys->processes.wakes_changed)
+        return;
+    sys->processes.wakes_changed = false;
     uint64_t next_ns = process_next_wake(&sys->processes);
     if (next_ns == timer_ns)
         return;

@@ -50,10 +50,26 @@ bool strings_divide(char *bytes, uint64_t length_bytes, const struct process_str
     return true;
 }
 
+const char *strings_source(const char *name) {
+    const char *equals = strchr(name, '=');
+    return equals != NULL ? equals + 1 : name;
+}
+
+bool strings_target(const char *name, char *target) {
+    const char *equals = strchr(name, '=');
+    size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
+    if (length >= PROCESS_NAME_MAX)
+        return false;
+    memcpy(target, name, length);
+    target[length] = '\0';
+    return true;
+}
+
 bool strings_names(const struct strings *strings, const char *name) {
     const char *at = strings->names.bytes;
+    char target[PROCESS_NAME_MAX];
     for (uint64_t i = 0; i < strings->names.count; i++, at += strlen(at) + 1)
-        if (strcmp(at, name) == 0)
+        if (strings_target(at, target) && strcmp(target, name) == 0)
             return true;
     return false;
 }

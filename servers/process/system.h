@@ -9,9 +9,10 @@
 #include "servers/process/frames.h"
 #include "servers/process/process.h"
 #include "servers/process/stage.h"
+#include "servers/process/store.h"
 
 #define SYSTEM_WINDOW_PAGES_MAX 16384U /* largest image file: 64 MiB */
-#define SYSTEM_PAGES_MAX 16384U        /* largest process: 64 MiB */
+#define SYSTEM_PAGES_MAX 131072U       /* largest address space of a process: 512 MiB */
 
 /* Capabilities of this server. */
 struct system_caps {
@@ -35,9 +36,10 @@ struct system_work {
 #define WORK_BYTES (WORK_SCRATCH_OFFSET + PAGE_BYTES)
 
 struct system {
-    struct image_source source; /* private frames of processes; first, so that one pointer names both */
     struct system_caps caps;
     struct frames frames;
+    struct store store;
+    struct vm_file files[VM_FILES_MAX];
     struct system_work work;
     uaddr_t window;    /* where image files are mapped while they are looked at */
     uint64_t priority; /* of processes */
@@ -47,9 +49,6 @@ struct system {
     struct stage stages[PROCESS_MAX];
     struct bag origin; /* what process 1 gets; slots of this server's start */
 };
-
-/* Set up the parts that need nothing but memory: `frames` is started and `work` mapped already. */
-void system_init(struct system *system);
 
 /* The next of a sequence that is hard to guess for those who do not know the seed. */
 uint64_t system_random(struct system *system);

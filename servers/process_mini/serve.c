@@ -162,7 +162,7 @@ static uint32_t serve_exit(struct process *caller, const struct process_exit_req
 static uint32_t serve_wait(struct process *caller, const struct process_wait_request *request,
                            struct process_wait_reply *reply) {
     bool found = false;
-    if (request->no_hang > 1)
+    if (request->flags > PROCESS_WAIT_NO_HANG)
         return P_ARGUMENT;
     for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
         struct process *child = &processes[i];
@@ -176,7 +176,7 @@ static uint32_t serve_wait(struct process *caller, const struct process_wait_req
         forget(child);
         return OK;
     }
-    if (!found || request->no_hang == 1)
+    if (!found || request->flags == PROCESS_WAIT_NO_HANG)
         return found ? E_TIMEOUT : P_NO_CHILD;
     if (caller->answer != 0)
         return P_BUSY;

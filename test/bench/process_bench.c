@@ -2,6 +2,7 @@
  * What does each operation on processes cost, in instructions, all servers' work included? This is the first process,
  * started in the shell's place; its children are itself, called with one argument.
  */
+#include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "libsys/format.h"
 #include "libsys/print.h"
@@ -19,6 +20,9 @@
 #define FILE_READS 1000ULL
 #define SPAWNS 200ULL
 #define EXECS 200ULL
+#define FORKS 200ULL
+#define TOUCHED 10000ULL /* pages */
+#define MAPS 50ULL
 
 static _Noreturn void end(uint64_t status) {
     struct init_power_off_request request = {.status = status};
@@ -112,6 +116,98 @@ static void process_rows(void) {
     bench_row("exec", EXECS, bench_ticks() - start - spawn_ticks / SPAWNS, "");
 }
 
+static uint64_t fork_here(void) {
+    struct process_fork_request request = {.zero = 0};
+    struct process_fork_reply reply;
+    if (process_fork(program_cap("process"), &request, &reply, NULL) != OK)
+        fail("fork");
+    return reply.pid;
+}
+
+static void wait_for(uint64_t pid) {
+    struct process_wait_request request = {.pid = pid};
+    struct process_wait_reply reply;
+    if (process_wait(program_cap("process"), &request, &reply, NULL) != OK || reply.value != 0)
+        fail("a forked child did not end well");
+}
+
+static void fork_rows(void) {
+    for (uint32_t execs = 0; execs < 2; execs++) {
+        uint64_t start = 0;
+        for (uint64_t i = 0; i < FORKS + 2; i++) {
+            if (i == 2) /* two to warm up */
+                start = bench_ticks();
+            uint64_t pid = fork_here();
+            if (pid == 0 && execs == 0)
+                program_exit(0);
+            if (pid == 0)
+                program_exit(chain("1")); /* one exec, and it ends */
+            wait_for(pid);
+        }
+        bench_row(execs == 0 ? "fork_exit_wait" : "fork_exec_wait", FORKS, bench_ticks() - start, "");
+    }
+}
+
+static volatile uint8_t *map(uint64_t pages) {
+    struct process_map_request request = {.length_bytes = pages * PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE};
+    struct process_map_reply reply;
+    if (process_map(program_cap("process"), &request, &reply, NULL) != OK)
+        fail("map");
+    return (volatile uint8_t *)reply.at;
+}
+
+static void unmap(volatile uint8_t *at, uint64_t pages) {
+    struct process_unmap_request request = {.at = (uaddr_t)at, .length_bytes = pages * PAGE_BYTES};
+    struct process_unmap_reply reply;
+    if (process_unmap(program_cap("process"), &request, &reply, NULL) != OK)
+        fail("unmap");
+}
+
+static uint64_t touch_all(volatile uint8_t *at, uint64_t pages) {
+    uint64_t start = bench_ticks();
+    for (uint64_t i = 0; i < pages; i++)
+        at[i * PAGE_BYTES] = 1;
+    return bench_ticks() - start;
+}
+
+/* The child writes to all pages that it has from its parent, and tells how long it took by its exit status. */
+static void cow_row(void) {
+    volatile uint8_t *memory = map(TOUCHED);
+    volatile uint64_t *told = (volatile uint64_t *)0;
+    struct process_map_request request = {
+        .length_bytes = PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE, .flags = PROCESS_MAP_TOGETHER};
+    struct process_map_reply reply;
+    if (process_map(program_cap("process"), &request, &reply, NULL) != OK)
+        fail("map shared");
+    told = (volatile uint64_t *)reply.at;
+    (void)touch_all(memory, TOUCHED);
+    uint64_t pid = fork_here();
+    if (pid == 0) {
+        *told = 0;
+        *told = touch_all(memory, TOUCHED);
+        program_exit(0);
+    }
+    wait_for(pid);
+    bench_row("cow_fault", TOUCHED, *told, "");
+    unmap(memory, TOUCHED);
+}
+
+static void memory_rows(void) {
+    volatile uint8_t *memory = map(TOUCHED);
+    bench_row("anonymous_fault", TOUCHED, touch_all(memory, TOUCHED), "");
+    unmap(memory, TOUCHED);
+    uint64_t start = 0;
+    for (uint64_t i = 0; i < MAPS + 2; i++) {
+        if (i == 2)
+            start = bench_ticks();
+        memory = map(256);
+        (void)touch_all(memory, 256);
+        unmap(memory, 256);
+    }
+    bench_row("map_touch_unmap_256", MAPS, bench_ticks() - start, "");
+    cow_row();
+}
+
 int main(int argument_count, char **arguments, char **environment) {
     (void)environment;
     uint64_t entered = bench_ticks();
@@ -125,6 +221,8 @@ int main(int argument_count, char **arguments, char **environment) {
     file_rows();
     pipe_bench_row(SELF, fail);
     process_rows();
+    fork_rows();
+    memory_rows();
     bench_put("ok 1 - bench\n");
     end(0);
 }

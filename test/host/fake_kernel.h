@@ -14,13 +14,14 @@
 #define FAKE_FRAMES 1024U
 #define FAKE_SLOTS 4096U
 #define FAKE_FILE_PAGES 16U
+#define FAKE_OWN_PAGES 1024U
 
 /* Slots that the program starts with. */
 enum fake_cap {
     FAKE_CAP_RAM = 1,      /* Memory: all frames */
     FAKE_CAP_ENDPOINT = 2, /* rights of all kinds, no badge */
     FAKE_CAP_EVENTS = 3,
-    FAKE_CAP_SPACE = 4, /* the program's own; what it maps is only counted */
+    FAKE_CAP_SPACE = 4, /* the program's own; see fake_own */
     FAKE_CAP_POOL = 5,
     FAKE_CAP_FILES = 6,
     FAKE_CAP_CONSOLE = 7,
@@ -42,6 +43,9 @@ bool fake_fails(void);
 extern uint8_t fake_ram[FAKE_FRAMES][PAGE_BYTES];
 extern uint8_t fake_file[FAKE_FILE_PAGES][PAGE_BYTES]; /* what files_map gives */
 
+/* Where the program may map pages of its own: bytes that are not those of the frames; untouchable while not mapped. */
+extern uint8_t fake_own[FAKE_OWN_PAGES][PAGE_BYTES];
+
 /* Make a Memory capability for fake_file in an empty slot. */
 void fake_install_file(cap_t slot);
 
@@ -50,7 +54,7 @@ struct fake_census {
     uint32_t caps;       /* in the program's own table */
     uint32_t other_caps; /* in all other tables */
     uint32_t objects;
-    uint32_t mapped_frames; /* sum over all frames of how often each is mapped */
+    uint32_t mapped_frames; /* frames mapped in other spaces, each as often as it is mapped */
     uint32_t pool_frames;
     uint32_t own_mappings; /* pages mapped in the program's own space */
 };
@@ -59,8 +63,12 @@ struct fake_census fake_count(void);
 /* A thread that was handed over: where it is to start, in which space. False: it never was. */
 bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry);
 
-/* Copy from the address space in which a thread runs. False: something there is not mapped. */
+/* May the thread, as things are mapped now, access this byte so? */
+bool fake_may_access(cap_t thread, uaddr_t at, uint64_t access);
+
+/* Copy from or to the address space in which a thread runs. False: something there is not mapped, or not writable. */
 bool fake_read(cap_t thread, uaddr_t at, void *to, uint64_t length_bytes);
+bool fake_write(cap_t thread, uaddr_t at, const void *from, uint64_t length_bytes);
 
 /* Is there a capability in this slot of that table? */
 bool fake_table_has(cap_t table, cap_t slot);

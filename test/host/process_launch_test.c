@@ -26,12 +26,12 @@ static void new_process_finds_everything(void) {
     CHECK_EQUAL(entry.rsp % 16, 0);
 
     uint8_t seen[PAGE_BYTES];
-    CHECK(fake_read(thread, WORLD_BASE, seen, PAGE_BYTES) && memcmp(seen, fake_file[0], PAGE_BYTES) == 0);
-    CHECK(fake_read(thread, WORLD_BASE + 0x1000, seen, PAGE_BYTES) && memcmp(seen, fake_file[1], PAGE_BYTES) == 0);
-    CHECK(fake_read(thread, WORLD_BASE + 0x2000, seen, 0x100) && memcmp(seen, fake_file[2], 0x100) == 0);
+    CHECK(world_read(thread, WORLD_BASE, seen, PAGE_BYTES) && memcmp(seen, fake_file[0], PAGE_BYTES) == 0);
+    CHECK(world_read(thread, WORLD_BASE + 0x1000, seen, PAGE_BYTES) && memcmp(seen, fake_file[1], PAGE_BYTES) == 0);
+    CHECK(world_read(thread, WORLD_BASE + 0x2000, seen, 0x100) && memcmp(seen, fake_file[2], 0x100) == 0);
     for (uint64_t at = WORLD_BASE + 0x2100; at < WORLD_BASE + 0x5000; at += 8)
         CHECK_EQUAL(world_word(thread, at), 0);
-    CHECK(!fake_read(thread, WORLD_BASE + 0x5000, seen, 1));
+    CHECK(!world_read(thread, WORLD_BASE + 0x5000, seen, 1));
 
     uaddr_t at = entry.rsp;
     CHECK_EQUAL(world_word(thread, at), 2);
@@ -52,16 +52,24 @@ static void new_process_finds_everything(void) {
 /* Two processes of one file: what one writes, neither the file nor the other sees. */
 static void writable_pages_are_private(void) {
     uint64_t pid;
+    uaddr_t at = WORLD_BASE + 0x1008;
     world_start(400);
     ((struct maker_file *)(void *)fake_file)->headers[2].p_flags = MAKER_R | MAKER_W;
     CHECK_EQUAL(world_start_first(), OK);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    CHECK_EQUAL(fake_count().mapped_frames, 2 * (1 + 1)); /* of each one page of the stack, and the message */
     uint64_t wanted;
     memcpy(&wanted, &fake_file[1][8], sizeof wanted);
+    CHECK_EQUAL(world_word(sys->bodies[1].thread, at), wanted);
+    CHECK_EQUAL(world_word(sys->bodies[pid].thread, at), wanted);
     memset(fake_file[1], 0x11, PAGE_BYTES); /* as a write through a mapping of the file would */
-    CHECK_EQUAL(world_word(sys->bodies[1].thread, WORLD_BASE + 0x1008), wanted);
-    CHECK_EQUAL(world_word(sys->bodies[pid].thread, WORLD_BASE + 0x1008), wanted);
-    CHECK_EQUAL(fake_count().mapped_frames, 2 * (4 + LAYOUT_STACK_PAGES + 1 + 1));
+    CHECK_EQUAL(world_word(sys->bodies[1].thread, at), wanted);
+    CHECK_EQUAL(world_word(sys->bodies[pid].thread, at), wanted);
+    CHECK(world_set_word(sys->bodies[1].thread, at, 4711));
+    CHECK_EQUAL(world_word(sys->bodies[1].thread, at), 4711);
+    CHECK_EQUAL(world_word(sys->bodies[pid].thread, at), wanted);
+    CHECK_EQUAL(fake_file[1][8], 0x11);
+    CHECK_EQUAL(fake_count().mapped_frames, 2 * (1 + 1 + 1));
 }
 
 /* An image that may lie anywhere is moved as a whole, and told where it is. */
@@ -132,7 +140,7 @@ static void exec_fails_at_every_call(void) {
     struct world_trace before = world_look();
     CHECK_EQUAL(world_exec(pid), SERVER_DEFERRED); /* what it has now came by exec, too */
     CHECK(world_same(&before));
-    cap_t space = body->incarnation.image.space;
+    cap_t space = body->incarnation.space;
     uint32_t k = 1;
     for (;; k++) {
         fake_fail_at(k);
@@ -142,7 +150,7 @@ static void exec_fails_at_every_call(void) {
         CHECK(status != OK && status != SERVER_DEFERRED);
         world_unstage(pid);
         CHECK(world_same(&before));
-        CHECK_EQUAL(body->incarnation.image.space, space);
+        CHECK_EQUAL(body->incarnation.space, space);
         CHECK(fake_thread_runs(body->thread, &entry_after));
         CHECK(memcmp(&entry_before, &entry_after, sizeof entry_before) == 0);
         CHECK_EQUAL(world_word(body->thread, entry_after.rsp), 2);

@@ -10,15 +10,16 @@
 #define REGIONS 3U
 
 static struct frames frames;
-static uint64_t bitmap[64];
+static uint64_t bookkeeping[256];
 
 static void start_frames(void) {
     static const uint64_t pages[REGIONS] = {64, REGION_PAGES, 1}; /* one ends with a word of the bitmap */
     memset(&frames, 0, sizeof frames);
     for (uint32_t i = 0; i < REGIONS; i++)
         CHECK(frames_add_region(&frames, 10 + i, pages[i]));
-    CHECK(frames_bitmap_bytes(&frames) <= sizeof bitmap);
-    frames_start(&frames, bitmap);
+    CHECK(frames_bookkeeping_bytes(&frames) <= sizeof bookkeeping);
+    memset(bookkeeping, 0, sizeof bookkeeping);
+    frames_start(&frames, bookkeeping);
     CHECK_EQUAL(frames.free_count, 64 + REGION_PAGES + 1);
 }
 
@@ -74,6 +75,85 @@ static void frames_against_a_model(void) {
     CHECK(frames_take(&frames, REGION_PAGES, REGION_PAGES, &run)); /* all in one piece again */
 }
 
+/* Random holders come and go, against a plain count of each frame's: it is free when nobody has it, and only then. */
+static void shared_frames_against_a_model(void) {
+    static uint32_t holders[64 * 8];
+    static uint32_t held[600];
+    uint32_t held_count = 0, distinct = 0;
+    uint64_t state = 0x777;
+    start_frames();
+    memset(holders, 0, sizeof holders);
+    for (uint32_t step = 0; step < 30000 && check_failed_count == 0; step++) {
+        uint64_t random = check_random(&state);
+        uint32_t pick = held_count > 0 ? (uint32_t)(random / 4 % held_count) : 0;
+        if (random % 4 == 0 && held_count < 600) {
+            uint32_t frame = frames_take_one(&frames);
+            CHECK_EQUAL(frame == FRAMES_NONE, distinct == frames.managed_count);
+            if (frame == FRAMES_NONE)
+                continue;
+            CHECK_EQUAL(holders[frame]++, 0);
+            struct frame_run run = frames_run_of(&frames, frame);
+            CHECK(run.page_count == 1 && frames_number_of(&frames, &run) == frame);
+            held[held_count++] = frame;
+            distinct++;
+        } else if (random % 4 == 1 && held_count > 0 && held_count < 600) {
+            CHECK(frames_share(&frames, held[pick]));
+            holders[held[pick]]++;
+            held[held_count++] = held[pick];
+        } else if (held_count > 0) {
+            frames_drop(&frames, held[pick]);
+            distinct -= --holders[held[pick]] == 0 ? 1 : 0;
+            held[pick] = held[--held_count];
+        }
+        CHECK_EQUAL(frames.free_count + distinct, frames.managed_count);
+        if (held_count > 0)
+            CHECK_EQUAL(frames_is_shared(&frames, held[held_count - 1]), holders[held[held_count - 1]] > 1);
+    }
+    while (held_count > 0)
+        frames_drop(&frames, held[--held_count]);
+    struct frame_run run;
+    CHECK(frames_take(&frames, REGION_PAGES, REGION_PAGES, &run));
+}
+
+/* The lowest free frame is taken first, no frame has the number of none, and each region's lie where they say. */
+static void single_frames_are_all_given_out(void) {
+    static bool seen[REGIONS][REGION_PAGES];
+    start_frames();
+    memset(seen, 0, sizeof seen);
+    uint32_t last = FRAMES_NONE;
+    for (uint64_t i = 0; i < 64 + REGION_PAGES + 1; i++) {
+        uint32_t frame = frames_take_one(&frames);
+        CHECK(frame > last);
+        last = frame;
+        struct frame_run run = frames_run_of(&frames, frame);
+        CHECK(run.memory >= 10 && run.memory < 10 + REGIONS && run.offset_pages < REGION_PAGES);
+        CHECK(!seen[run.memory - 10][run.offset_pages]);
+        seen[run.memory - 10][run.offset_pages] = true;
+    }
+    CHECK_EQUAL(frames_take_one(&frames), FRAMES_NONE);
+    CHECK_EQUAL(frames.free_count, 0);
+    frames_drop(&frames, last - 64); /* in the middle of the second region */
+    CHECK_EQUAL(frames_take_one(&frames), last - 64);
+}
+
+static void holders_of_a_frame_have_a_limit(void) {
+    start_frames();
+    uint32_t frame = frames_take_one(&frames);
+    uint32_t count = 0;
+    while (count <= 1U << 20 && frames_share(&frames, frame))
+        count++;
+    CHECK_EQUAL(count, UINT16_MAX);
+    CHECK(!frames_share(&frames, frame));
+    for (uint32_t i = 0; i < count; i++) {
+        CHECK(frames_is_shared(&frames, frame));
+        frames_drop(&frames, frame);
+    }
+    CHECK(!frames_is_shared(&frames, frame));
+    CHECK_EQUAL(frames.free_count, frames.managed_count - 1);
+    frames_drop(&frames, frame);
+    CHECK_EQUAL(frames.free_count, frames.managed_count);
+}
+
 static struct process_table table;
 
 static void start_table(void) {
@@ -106,12 +186,12 @@ static void orphans_vanish_as_they_end(void) {
     struct process *dead = process_begin(&table, parent->pid);
     uint32_t dead_pid = dead->pid;
     CHECK(process_end(&table, dead, &exited) == NULL);
-    CHECK_EQUAL(process_find_ended(&table, parent, dead_pid, &ended), OK);
+    CHECK_EQUAL(process_find_news(&table, parent, dead_pid, 0, &ended), OK);
     CHECK(process_end(&table, parent, &exited) == NULL);
     CHECK(process_find(&table, dead_pid) == NULL); /* nobody can wait for it any more */
     CHECK_EQUAL(living->parent, 1);
-    CHECK_EQUAL(process_find_ended(&table, process_find(&table, 1), living->pid, &child), P_NO_CHILD);
-    CHECK_EQUAL(process_find_ended(&table, process_find(&table, 1), PROCESS_ANY, &child), OK);
+    CHECK_EQUAL(process_find_news(&table, process_find(&table, 1), living->pid, 0, &child), P_NO_CHILD);
+    CHECK_EQUAL(process_find_news(&table, process_find(&table, 1), PROCESS_ANY, 0, &child), OK);
     CHECK(child == parent);
     uint32_t living_pid = living->pid;
     CHECK(process_end(&table, living, &exited) == NULL);
@@ -127,7 +207,7 @@ static void waiting_parents_are_found(void) {
     struct process *b = process_begin(&table, 1);
     first->state = PROCESS_WAITING;
     first->wait_pid = b->pid;
-    table.foreground = a->pid;
+    a->group = table.foreground = a->pid;
     CHECK(process_end(&table, a, &exited) == NULL); /* not the one it waits for */
     CHECK_EQUAL(table.foreground, 0);
     CHECK(process_end(&table, b, &exited) == first);
@@ -218,6 +298,9 @@ int main(void) {
     static const struct check_case cases[] = {
         {"frames_runs_stay_in_their_region", frames_runs_stay_in_their_region},
         {"frames_against_a_model", frames_against_a_model},
+        {"shared_frames_against_a_model", shared_frames_against_a_model},
+        {"single_frames_are_all_given_out", single_frames_are_all_given_out},
+        {"holders_of_a_frame_have_a_limit", holders_of_a_frame_have_a_limit},
         {"pids_count_up_and_pass_over", pids_count_up_and_pass_over},
         {"orphans_vanish_as_they_end", orphans_vanish_as_they_end},
         {"waiting_parents_are_found", waiting_parents_are_found},

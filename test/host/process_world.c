@@ -2,13 +2,15 @@
 
 #include <string.h>
 
+#include "kernel/abi/rights.h"
 #include "libsys/fault.h"
 #include "libsys/print.h"
 #include "libsys/proto/files.h"
 #include "libsys/text.h"
+#include "servers/process/deliver.h"
 
 static struct system *const sys = &served_system;
-static uint64_t bitmap[FAKE_FRAMES / 64 + 1];
+static uint64_t bookkeeping[FAKE_FRAMES / 2];
 
 struct world_late world_late;
 cap_t world_deferred;
@@ -50,9 +52,17 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
 
 void server_forget(cap_t slot) { slot_free(slot); }
 void log_print(const char *format, ...) { (void)format; }
+bool server_flush(struct server *server) {
+    server->answer_waits = false;
+    return true;
+}
+void fault_log_callers(const char *name, const struct fault_message *fault, struct backtrace_memory *memory) {
+    (void)name, (void)fault, (void)memory;
+}
 void fault_log(const char *name, const struct fault_message *fault) { (void)name, (void)fault; }
 void fault_from_event(const struct server_event *event, struct fault_message *ret_fault) {
-    *ret_fault = (struct fault_message){.kind = event->message.words[0], .address = event->message.words[1]};
+    const uint64_t *words = event->message.words;
+    *ret_fault = (struct fault_message){.kind = words[0], .address = words[1], .access = words[2]};
 }
 const char *status_text(uint64_t status) { return status == OK ? "ok" : "not ok"; }
 struct result sys_clock_read(void) {
@@ -61,10 +71,6 @@ struct result sys_clock_read(void) {
 struct result sys_system_info(uint64_t topic, uint64_t argument) {
     (void)topic, (void)argument;
     return (struct result){OK, 1};
-}
-struct result sys_thread_read(cap_t thread) {
-    (void)thread;
-    return (struct result){OK, 0};
 }
 struct result sys_signal_timer(cap_t notification, uint64_t bits, uint64_t deadline_ns) {
     (void)notification, (void)bits, (void)deadline_ns;
@@ -77,38 +83,56 @@ void world_start(uint64_t pages) {
     world_now_ns = 0;
     world_odd_call = false;
     world_strings = (struct process_strings){2, 2, 1};
-    system_init(sys);
     sys->caps =
         (struct system_caps){FAKE_CAP_ENDPOINT, FAKE_CAP_EVENTS, FAKE_CAP_SPACE, FAKE_CAP_POOL, FAKE_CAP_FILES, 0};
     uint64_t work_pages = WORK_BYTES / PAGE_BYTES;
-    (void)frames_add_region(&sys->frames, FAKE_CAP_RAM, work_pages + pages); /* the first one always fits */
-    frames_start(&sys->frames, bitmap);
+    uint64_t all_pages = work_pages + STORE_KEPT + pages;
+    (void)frames_add_region(&sys->frames, FAKE_CAP_RAM, all_pages); /* the first one always fits */
+    memset(bookkeeping, 0, sizeof bookkeeping);
+    if (all_pages > FAKE_FRAMES || frames_bookkeeping_bytes(&sys->frames) > sizeof bookkeeping)
+        __builtin_trap(); /* the test wants more than there is */
+    frames_start(&sys->frames, bookkeeping);
     sys->work = (struct system_work){{FAKE_CAP_RAM, 0, work_pages}, &fake_ram[0][0]};
     frames_reserve(&sys->frames, &sys->work.run);
+    if (store_init(&sys->store, &sys->frames, FAKE_CAP_SPACE, (uaddr_t)fake_own) != OK)
+        __builtin_trap();
+    while (sys->store.spare_count > 0) /* every page that is needed from now on takes a frame and a call */
+        (void)store_take(&sys->store);
     sys->window = (uaddr_t)fake_file;
     strcpy(sys->origin.entries[0].name, "console");
     sys->origin.entries[0].cap = FAKE_CAP_CONSOLE;
 
     struct maker_file file;
     maker_elf(&file, WORLD_BASE);
+    file.headers[6].p_type = MAKER_NULL; /* variables stay writable */
     file.headers[7].p_type = MAKER_NULL; /* no interpreter */
     memset(fake_file, 0xee, sizeof fake_file);
     memcpy(fake_file, &file, sizeof file);
 }
 
 struct world_trace world_look(void) {
-    return (struct world_trace){fake_count(), sys->frames.free_count, program.slots.used_count, sys->processes.count};
+    struct world_trace trace = {.kernel = fake_count(),
+                                .free_frames = sys->frames.free_count,
+                                .slots = program.slots.used_count,
+                                .processes = sys->processes.count};
+    for (uint32_t i = 0; i < VM_FILES_MAX; i++)
+        trace.files += sys->files[i].holders;
+    for (uint64_t i = 0; i < sys->frames.bit_count; i++)
+        trace.sharers += sys->frames.sharers[i];
+    return trace;
 }
 
 bool world_same(const struct world_trace *before) {
     struct world_trace now = world_look();
     return memcmp(&before->kernel, &now.kernel, sizeof now.kernel) == 0 && before->free_frames == now.free_frames &&
-           before->slots == now.slots && before->processes == now.processes;
+           before->slots == now.slots && before->processes == now.processes && before->files == now.files &&
+           before->sharers == now.sharers;
 }
 
 uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call) {
     struct server_call one = {.badge = pid, .operation = operation};
     uint32_t status = served_protocol->dispatch(&one, request, reply);
+    deliver_due(); /* as behind every message */
     if (ret_call != NULL)
         *ret_call = one;
     return status;
@@ -172,12 +196,86 @@ uint32_t world_exit(uint64_t pid, uint64_t code) {
 
 void world_unstage(uint64_t pid) { stage_forget(sys, &sys->stages[pid % PROCESS_MAX]); }
 
+/* What the process in which a thread runs has mapped. */
+static struct incarnation *incarnation_of(cap_t thread) {
+    for (uint32_t i = 0; i < PROCESS_MAX; i++)
+        if (sys->bodies[i].thread == thread)
+            return &sys->bodies[i].incarnation;
+    __builtin_trap(); /* the test names a thread that is not there */
+}
+
+uint32_t world_touch(cap_t thread, uaddr_t at, uint64_t access) {
+    if (fake_may_access(thread, at, access))
+        return OK;
+    uint32_t status = pager_bring(sys, incarnation_of(thread), at, (uint32_t)access);
+    return status == OK && !fake_may_access(thread, at, access) ? E_STATE : status;
+}
+
+static bool touch_all(cap_t thread, uaddr_t at, uint64_t length_bytes, uint64_t access) {
+    uint32_t status = OK;
+    for (uaddr_t page = at & ~(PAGE_BYTES - 1); status == OK && page < at + length_bytes; page += PAGE_BYTES)
+        status = world_touch(thread, page, access);
+    return status == OK;
+}
+
+bool world_read(cap_t thread, uaddr_t at, void *to, uint64_t length_bytes) {
+    return touch_all(thread, at, length_bytes, MEMORY_READ) && fake_read(thread, at, to, length_bytes);
+}
+
 uint64_t world_word(cap_t thread, uaddr_t at) {
     uint64_t word;
-    return fake_read(thread, at, &word, sizeof word) ? word : UINT64_MAX;
+    return world_read(thread, at, &word, sizeof word) ? word : UINT64_MAX;
+}
+
+bool world_set_word(cap_t thread, uaddr_t at, uint64_t word) {
+    return touch_all(thread, at, sizeof word, MEMORY_WRITE) && fake_write(thread, at, &word, sizeof word);
 }
 
 bool world_has_text(cap_t thread, uaddr_t at, const char *wanted) {
     char seen[64] = "";
-    return fake_read(thread, at, seen, strlen(wanted) + 1) && strcmp(seen, wanted) == 0;
+    return world_read(thread, at, seen, strlen(wanted) + 1) && strcmp(seen, wanted) == 0;
+}
+
+uint32_t world_fork(uint64_t pid, uint64_t *ret_pid) {
+    struct process_fork_request request = {0};
+    struct process_fork_reply reply = {0};
+    uint32_t status = world_call(pid, 14, &request, &reply, NULL);
+    *ret_pid = reply.pid;
+    return status;
+}
+
+uint32_t world_map(uint64_t pid, uaddr_t at, uint64_t pages, uint64_t rights, uint64_t flags, uaddr_t *ret_at) {
+    struct process_map_request request = {at, pages * PAGE_BYTES, rights, flags};
+    struct process_map_reply reply = {0};
+    uint32_t status = world_call(pid, 15, &request, &reply, NULL);
+    *ret_at = reply.at;
+    return status;
+}
+
+uint32_t world_map_file(uint64_t pid, uaddr_t at, uint64_t pages, uint64_t rights, uint64_t flags, uaddr_t *ret_at) {
+    static struct process_map_file_request request;
+    struct process_map_file_reply reply = {0};
+    request = (struct process_map_file_request){
+        .length_bytes = 8, .at = at, .size_bytes = pages * PAGE_BYTES, .rights = rights, .flags = flags};
+    memcpy(request.path, "bin/prog", 8);
+    uint32_t status = world_call(pid, 16, &request, &reply, NULL);
+    *ret_at = reply.at;
+    return status;
+}
+
+uint32_t world_unmap(uint64_t pid, uaddr_t at, uint64_t pages) {
+    struct process_unmap_request request = {at, pages * PAGE_BYTES};
+    struct process_unmap_reply reply;
+    return world_call(pid, 17, &request, &reply, NULL);
+}
+
+uint32_t world_protect(uint64_t pid, uaddr_t at, uint64_t pages, uint64_t rights) {
+    struct process_protect_request request = {at, pages * PAGE_BYTES, rights};
+    struct process_protect_reply reply;
+    return world_call(pid, 18, &request, &reply, NULL);
+}
+
+uint32_t world_set_break(uint64_t pid, uaddr_t end, struct process_set_break_reply *ret_break) {
+    struct process_set_break_request request = {end};
+    return world_call(pid, 19, &request, ret_break, NULL);
 }

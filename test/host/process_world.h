@@ -26,7 +26,10 @@ extern bool world_odd_call;   /* the files server saw a call that it did not exp
 /* How the strings that world_spawn and world_exec stage divide: "prog", "arg", "A=1", "cap:fake=3", "console". */
 extern struct process_strings world_strings;
 
-/* Start over: a system with `pages` frames to give away besides its own, and no process. */
+/*
+ * Start over: a system with `pages` frames to give away besides its own, and no process. The store's kept pages are all
+ * taken, so that what it is asked for takes frames and calls, which can fail.
+ */
 void world_start(uint64_t pages);
 
 /* Start process 1, which gets the capability `console`. */
@@ -37,6 +40,8 @@ struct world_trace {
     struct fake_census kernel;
     uint64_t free_frames;
     uint64_t slots;
+    uint64_t files;   /* holders of all files */
+    uint64_t sharers; /* further holders of all frames */
     uint32_t processes;
 };
 struct world_trace world_look(void);
@@ -53,8 +58,26 @@ uint32_t world_exit(uint64_t pid, uint64_t code);
 /* Forget what a process has staged. */
 void world_unstage(uint64_t pid);
 
-/* A word of a thread's memory; UINT64_MAX where nothing is mapped. */
+/*
+ * Do what the machine does when a thread accesses this byte (one enum memory_right): nothing if it may, else there is a
+ * page fault. Errors: the pager's; E_STATE it says that it has brought the page, but the access is not possible.
+ */
+uint32_t world_touch(cap_t thread, uaddr_t at, uint64_t access);
+
+/* Read a thread's memory, as the thread would. False: it can't. */
+bool world_read(cap_t thread, uaddr_t at, void *to, uint64_t length_bytes);
+
+/* A word of it; UINT64_MAX where it can't be read. */
 uint64_t world_word(cap_t thread, uaddr_t at);
+bool world_set_word(cap_t thread, uaddr_t at, uint64_t word);
 
 /* Is this text there? */
 bool world_has_text(cap_t thread, uaddr_t at, const char *wanted);
+
+/* Operations on the memory of a process. flags: enum process_map_flag. */
+uint32_t world_fork(uint64_t pid, uint64_t *ret_pid);
+uint32_t world_map(uint64_t pid, uaddr_t at, uint64_t pages, uint64_t rights, uint64_t flags, uaddr_t *ret_at);
+uint32_t world_map_file(uint64_t pid, uaddr_t at, uint64_t pages, uint64_t rights, uint64_t flags, uaddr_t *ret_at);
+uint32_t world_unmap(uint64_t pid, uaddr_t at, uint64_t pages);
+uint32_t world_protect(uint64_t pid, uaddr_t at, uint64_t pages, uint64_t rights);
+uint32_t world_set_break(uint64_t pid, uaddr_t end, struct process_set_break_reply *ret_break);

@@ -117,6 +117,7 @@ def shared_page() -> bytearray:
     image = header(2, (ADDRESS, BASE + 0xF10), (OFFSET, 0xF10))
     for field in (FILE_SIZE, MEMORY_SIZE):
         put(image, HEADERS_AT + PROGRAM_HEADER.size + field, 8, 0xF00)
+    put(image, HEADERS_AT + 2 * PROGRAM_HEADER.size + FLAGS, 4, R | W)  # beside code: no page can be both
     return image
 
 

@@ -39,9 +39,12 @@ static int role_sleeps_as_the_boss(int argc, char **argv) {
     return CODE_SLEPT;
 }
 
-/* foreground_is_refused PID STATUS */
+/* foreground_is_refused PID STATUS: to somebody of another group */
 static int role_foreground_is_refused(int argc, char **argv) {
+    struct process_set_group_request group = {0};
+    struct process_set_group_reply reply;
     CHECK_EQUAL(argc, 3);
+    CHECK_STATUS(process_set_group(process, &group, &reply, NULL), OK);
     CHECK_STATUS(set_foreground(number_of(argv[1])), number_of(argv[2]));
     return CODE_SLEPT;
 }

@@ -40,6 +40,14 @@ class Commands(unittest.TestCase):
         self.assertIn(", 0 failed", done.stdout)
         self.assertNotIn("not ok", done.stdout)
 
+    def test_memory_and_signals(self) -> None:
+        """Fork, mappings, heap and stack; handlers, stops, groups: each check a forked child's end, and nothing lost."""
+        for program, checks in (("memtest", 19), ("signaltest", 21)):
+            with self.subTest(program=program):
+                done = run("--boot", "pvh", "-c", program)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertIn(f"{program}: {checks} checks, 0 failed", done.stdout)
+
     def test_exectest_passes_from_firmware(self) -> None:
         done = run("-c", "exectest")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

@@ -13,11 +13,10 @@ ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 ELF_IDENT = b"\x7fELF\x02\x01\x01" + bytes(9)  # 64 bit, little endian, version 1, System V
 ET_EXEC, ET_DYN, EM_X86_64, EM_AARCH64 = 2, 3, 62, 183
-PT_LOAD, PF_X, PF_W, PF_R = 1, 1, 2, 4
+PT_LOAD, PT_INTERP, PF_X, PF_W, PF_R = 1, 3, 1, 2, 4
 PAGE_BYTES = 4096
 LOOP_BASE = 0x400000
 TOO_LARGE_BYTES = 64 << 30  # more than any machine the tests run on, and inside the user half
-LARGE_BYTES = 60 << 20  # a few of these fill a small machine; the process server lets an image have 64 MiB
 ENTRY_AT, MACHINE_AT, HEADERS_AT, HEADER_COUNT_AT = 24, 18, 32, 56  # offsets in the ELF header
 
 
@@ -42,6 +41,18 @@ def movable() -> bytes:
     where = b"\x48\x8d\x05\xf9\xff\xff\xff"  # lea _start(%rip), %rax
     high = b"\x48\xc1\xe8\x20"  # shr $32, %rax
     return one_page(ET_DYN, 0, where + high + b"\x74\x02\x0f\x0b\xcc")  # jz 1f; ud2; 1: int3
+
+
+def interpreted() -> bytes:
+    """Wants test/exec/movable as its interpreter, and ends by `int3` if it is run itself."""
+    path, count = b"test/exec/movable\0", 2
+    start = ELF_HEADER.size + count * PROGRAM_HEADER.size
+    size = start + len(path) + 1
+    header = ELF_HEADER.pack(ELF_IDENT, ET_EXEC, EM_X86_64, 1, LOOP_BASE + size - 1, ELF_HEADER.size, 0, 0, ELF_HEADER.size,
+                             PROGRAM_HEADER.size, count, 0, 0, 0)
+    wish = PROGRAM_HEADER.pack(PT_INTERP, PF_R, start, LOOP_BASE + start, 0, len(path), len(path), 1)
+    segment = PROGRAM_HEADER.pack(PT_LOAD, PF_R | PF_X, 0, LOOP_BASE, LOOP_BASE, size, size, PAGE_BYTES)
+    return header + wish + segment + path + b"\xcc"
 
 
 def load_headers(image: bytes) -> list[tuple[int, list[int]]]:
@@ -99,12 +110,7 @@ def too_large(good: bytes) -> bytes:
     return with_memory(good, TOO_LARGE_BYTES)
 
 
-def large(good: bytes) -> bytes:
-    """Sound, and fit to run while there is memory."""
-    return with_memory(good, LARGE_BYTES)
-
-
-MADE: dict[str, Callable[[], bytes]] = {"loop": loop, "movable": movable}
+MADE: dict[str, Callable[[], bytes]] = {"loop": loop, "movable": movable, "interpreted": interpreted}
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "truncated": truncated,
@@ -113,7 +119,6 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "write-execute": write_execute,
     "entry-outside": entry_outside,
     "too-large": too_large,
-    "large": large,
 }
 
 

@@ -5,6 +5,7 @@
  * Prints a line for each check; exits 0 if all hold, else with the number of those that do not (at most 100).
  */
 #include "kernel/abi/system.h"
+#include "kernel/abi/thread.h"
 #include "libsys/layout.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
@@ -18,7 +19,8 @@
 #define TICKS_EXECS "20"
 #define WATCH_NS 100000000ULL /* how long the looping program is watched */
 #define COMPETITORS_MAX 17U
-#define FILLERS_MAX 200U /* programs of 60 MiB each that use up the memory */
+#define HOGS_MAX 8U
+#define HOG_NS 60000000000ULL /* patience with one of them */
 #define FAILURES_MAX 100U
 
 static const char usage[] = "exectest    test exec from ring 3; needs the programs in /test/exec";
@@ -166,6 +168,17 @@ static void check_movable(void) {
           end.value, end.rip, pid == 0 ? failure.reason : "");
 }
 
+/* What starts is the interpreter that the image names, at the place of interpreters. */
+static void check_interpreter(void) {
+    static const char *const arguments[] = {"interpreted", NULL};
+    uint64_t pid = start(PAYLOAD_FOLDER "interpreted", arguments);
+    struct process_wait_reply end = {.end = 0};
+    bool ended = pid != 0 && wait_for(pid, &end);
+    check(ended && end.end == PROCESS_KILLED && end.value == PROCESS_SIGILL && end.rip >= LAYOUT_INTERPRETER_BASE,
+          "a program that names an interpreter starts there", "end %lu, value %lu, rip 0x%lx; %s", end.end, end.value,
+          end.rip, pid == 0 ? failure.reason : "");
+}
+
 static void check_bad_image(size_t index) {
     char what[96];
     char status_number[24];
@@ -212,26 +225,39 @@ static bool kill_all(const uint64_t *pids, size_t count) {
     return ended;
 }
 
-/* Sound images, until the memory is full: then they are refused too, and nobody is harmed. */
-static void check_full_memory(void) {
-    static const char *const sleep[] = {"sleep", "100000", NULL};
-    static uint64_t pids[FILLERS_MAX];
-    struct measure before;
-    bool measured = measure_take(process, &before);
-    size_t count = 0;
-    while (count < FILLERS_MAX && (pids[count] = start(PAYLOAD_FOLDER "large", sleep)) != 0)
-        count++;
-    check(count > 0 && count < FILLERS_MAX && failure.status == P_NO_MEMORY,
-          "a large image runs until memory is full, then spawn refuses it", "%lu run; %s: %s", count,
-          status_name(failure.status), failure.reason);
+/* Has a process ended by the kernel having no page for it, or does it sleep, with all that it wanted? */
+static bool hog_is_done(uint64_t pid, bool *ret_killed) {
+    struct process_list_request request = {.pid = pid};
+    struct process_list_reply reply;
+    if (process_list(process, &request, &reply, NULL) != OK || reply.pid != pid)
+        return false;
+    *ret_killed = reply.state == PROCESS_ENDED;
+    return *ret_killed || reply.state == PROCESS_SLEEPING;
+}
 
-    char status_number[24];
-    const char *const arguments[] = {"caller", PAYLOAD_FOLDER "large", status_number, "not enough memory", NULL};
-    format_into(status_number, sizeof status_number, "%u", P_NO_MEMORY);
-    uint64_t status = run(PAYLOAD_FOLDER "caller", arguments);
-    check(status == PAYLOAD_LIVES_ON, "exec of it is refused for want of memory, and the caller lives on",
-          "status %lu, want %u", status, PAYLOAD_LIVES_ON);
-    check(kill_all(pids, count), "those that ran are killed", "one was not");
+/* Memory is taken as it is touched: who touches more than there is is killed, and nobody else is harmed. */
+static void check_full_memory(void) {
+    static const char *const ask[] = {"hog", "ask", NULL}, *const touch[] = {"hog", "touch", NULL};
+    static uint64_t pids[HOGS_MAX];
+    struct measure before;
+    bool measured = measure_take(process, &before), killed = false, done = true;
+    uint64_t status = run(PAYLOAD_FOLDER "hog", ask);
+    check(status == PAYLOAD_REFUSED, "who asks for more memory than there is is refused, and lives on", "status %lu",
+          status);
+    size_t count = 0;
+    while (!killed && done && count < HOGS_MAX && (pids[count] = start(PAYLOAD_FOLDER "hog", touch)) != 0) {
+        uint64_t begin_ns = sys_clock_read().value;
+        do
+            done = hog_is_done(pids[count], &killed);
+        while (!done && sys_clock_read().value - begin_ns < HOG_NS);
+        count++;
+    }
+    struct process_wait_reply end = {.end = 0};
+    bool ended = killed && wait_for(pids[count - 1], &end);
+    check(ended && end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL && end.fault == FAULT_PAGE,
+          "who touches more memory than there is is killed", "%lu hogs, the last one %s; end %lu, value %lu", count,
+          done ? "done" : "still at it", end.end, end.value);
+    check(kill_all(pids, ended ? count - 1 : count), "the others were not harmed, and are killed", "one was not");
     if (measured)
         check_nothing_leaked(&before, "full memory leaves nothing behind");
     else
@@ -279,6 +305,7 @@ int main(int argc, char **argv, char **envp) {
     check_chain();
     check_loop();
     check_movable();
+    check_interpreter();
     check_bad_images();
     check_full_memory();
     check_ticks();

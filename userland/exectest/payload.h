@@ -12,6 +12,7 @@ enum payload_status {
     PAYLOAD_CHAIN_END = 43,  /* chain: the last link, same pid, same figures as after the first exec */
     PAYLOAD_LIVES_ON = 44,   /* caller: exec failed as foretold, and the caller is unharmed */
     PAYLOAD_TICKS_SEEN = 45, /* ticks: the timer interrupted after every exec */
+    PAYLOAD_REFUSED = 46,    /* hog: it asked for memory until it was refused */
 };
 
 /* What `caller` hands to `show`, behind the program's name and the caller's pid. */

@@ -110,6 +110,7 @@ uint64_t launch_spawn(cap_t process, const struct launch *launch, struct launch_
     if (request.length_bytes > sizeof request.path)
         request.length_bytes = sizeof request.path; /* no file has such a long name: it will not be found */
     memcpy(request.path, launch->path, request.length_bytes);
+    request.group = launch->group;
     uint32_t status = stage_all(process, launch, &request.strings);
     if (status == OK)
         status = process_spawn(process, &request, &reply, &stage.extra);

@@ -14,6 +14,7 @@
 struct launch {
     const char *path;
     const char *const *arguments;   /* ends with NULL; [0] is the program's name by custom */
+    uint64_t group;                 /* of a child, see process_spawn: 0 = the caller's */
     const char *const *environment; /* ends with NULL; entries about capabilities are left out, see launch_is_private */
     const char *const
         *capabilities; /* names of what the bag has beside what the caller was given; ends with NULL; or NULL */

@@ -55,7 +55,7 @@ static void end_job(struct shell *shell, const struct process_wait_reply *end) {
 void shell_reap_jobs(struct shell *shell) {
     uint32_t status = OK;
     while (status == OK) {
-        struct process_wait_request request = {.pid = PROCESS_ANY, .no_hang = 1};
+        struct process_wait_request request = {.pid = PROCESS_ANY, .flags = PROCESS_WAIT_NO_HANG};
         struct process_wait_reply end;
         status = process_wait(shell->process, &request, &end, NULL);
         if (status == OK)

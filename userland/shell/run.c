@@ -95,8 +95,11 @@ uint64_t shell_start_program(struct shell *shell, const char *const *capabilitie
     uint64_t pid = 0;
     if (words[0][0] != '\0' && launch_path(words[0], path)) {
         shell_make_environment(shell, shell->words.assignment_count);
-        const struct launch launch = {
-            .path = path, .arguments = words, .environment = shell->environment, .capabilities = capabilities};
+        const struct launch launch = {.path = path,
+                                      .arguments = words,
+                                      .environment = shell->environment,
+                                      .group = PROCESS_GROUP_OWN,
+                                      .capabilities = capabilities};
         pid = launch_spawn(shell->process, &launch, &failure);
     }
     if (pid == 0) {

@@ -1,0 +1,28 @@
+/*
+ * How signals reach processes: default actions, handlers on the process's stack, stop and continue. Delivery is put off until
+ * the message at hand has been answered (deliver_due), since a handler can't begin in the middle of a call.
+ */
+#pragma once
+
+#include "libsys/fault.h"
+#include "servers/process/system.h"
+
+/* A signal comes to a process; sender = 0: not from a process. */
+void deliver_raise(struct process *process, uint64_t signal, uint32_t sender);
+
+/* ... to all processes of a group, on which `caller` may act; NULL = anybody. Returns how many there are. */
+uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct process *caller);
+
+/* Do what is due for all processes. Call it when no answer waits to be sent. */
+void deliver_due(void);
+
+/*
+ * A process has faulted. True: a handler runs, or ends, and *ret_registers are to be taken; false: nobody handles it. */
+bool deliver_fault(struct process *process, const struct fault_message *fault, uint64_t signal,
+                   struct thread_registers *ret_registers);
+
+/* The fault is the end of a handler: what it returns to. False: it is not one, or the frame can't be read. */
+bool deliver_leave(struct process *process, const struct fault_message *fault, struct thread_registers *ret_registers);
+
+/* Somebody's alarm has come. */
+void deliver_alarms(uint64_t now_ns);

@@ -1,0 +1,32 @@
+/*
+ * Loading: files that are programs, looked at through a window in this server's address space, and made into regions of a new one.
+ */
+#pragma once
+
+#include "libsys/elf.h"
+#include "servers/process/pager.h"
+
+/* An image whose plan is known. */
+struct opened_image {
+    struct vm_file *file; /* NULL = not open */
+    struct elf_plan plan;
+    uaddr_t base;                           /* what its addresses are moved by */
+    char interpreter[PROCESS_PATH_MAX + 1]; /* "" = it wants none */
+};
+
+/* A file as the files server gives it, with one holder. `reason` (PROTOCOL_REASON_MAX bytes) may say why not. Errors: those of
+ * files_map; P_LIMIT. */
+MUST_USE uint32_t file_open(struct system *system, const char *path, uint64_t length_bytes, struct vm_file **ret_file,
+                            char *reason);
+
+/*
+ * Open the image at `path` and plan how to load it; `base` is where it goes if it may go anywhere. Followed by load_close in
+ * any case. Errors: as for file_open; P_IMAGE, P_LIMIT with a reason.
+ */
+MUST_USE uint32_t load_open(struct system *system, const char *path, uaddr_t base, struct opened_image *image,
+                            char *reason);
+void load_close(struct system *system, struct opened_image *image);
+
+/* Its segments become regions. Errors: P_IMAGE with a reason; those of pager_add. */
+MUST_USE uint32_t load_segments(struct system *system, const struct opened_image *image,
+                                struct incarnation *incarnation, char *reason);

@@ -1,0 +1,23 @@
+/*
+ * The operations on a process's own memory: map, unmap, protect, break, and the list of what is there. Arguments come from
+ * the process: any value.
+ */
+#pragma once
+
+#include "servers/process/system.h"
+
+/* Choose where mappings of a new program go that may go anywhere. */
+void memory_choose_places(struct system *system, struct incarnation *incarnation);
+
+uint32_t memory_map(struct system *system, struct incarnation *incarnation, const struct process_map_request *request,
+                    uaddr_t *ret_at);
+uint32_t memory_map_file(struct system *system, struct incarnation *incarnation,
+                         const struct process_map_file_request *request, struct process_map_file_reply *reply,
+                         char *reason);
+uint32_t memory_unmap(struct system *system, struct incarnation *incarnation, uaddr_t at, uint64_t length_bytes);
+uint32_t memory_protect(struct system *system, struct incarnation *incarnation, uaddr_t at, uint64_t length_bytes,
+                        uint64_t rights);
+uint32_t memory_set_break(struct system *system, struct incarnation *incarnation, uaddr_t end);
+
+/* Mapping number `index`: neighbours that are alike are one. False: there is none. */
+bool memory_describe(const struct incarnation *incarnation, uint64_t index, struct process_maps_reply *ret_map);

@@ -1,0 +1,499 @@
+#include "servers/process/pager.h"
+
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "servers/process/system.h"
+
+#define POOL_PAGES 12U /* the pool's own page, top-level table, small objects, tables of a small program */
+
+static uaddr_t page_down(uaddr_t at) { return at & ~(PAGE_BYTES - 1); }
+static uaddr_t page_up(uaddr_t at) { return page_down(at + PAGE_BYTES - 1); }
+static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* ---- files ---- */
+
+struct vm_file *file_add(struct system *system, cap_t memory, uint64_t offset_bytes, uint64_t size_bytes) {
+    for (uint32_t i = 0; i < VM_FILES_MAX; i++) {
+        struct vm_file *file = &system->files[i];
+        if (file->memory != 0)
+            continue;
+        *file = (struct vm_file){memory, 1, offset_bytes, size_bytes};
+        return file;
+    }
+    return NULL;
+}
+
+void file_drop(struct system *system, struct vm_file *file) {
+    (void)system;
+    if (file == NULL || --file->holders > 0)
+        return;
+    (void)sys_cap_delete(0, file->memory);
+    slot_free(file->memory);
+    *file = (struct vm_file){0};
+}
+
+static void drop_files(struct system *system, const struct vm *vm, uaddr_t start, uaddr_t end) {
+    for (uint32_t i = 0; i < vm->region_count; i++)
+        if (vm->regions[i].start >= start && vm->regions[i].end <= end)
+            file_drop(system, vm->regions[i].file);
+}
+
+/* ---- the incarnation ---- */
+
+/* Frames in a row for the pool: `wanted`, or as many as there are, but not fewer than `least`. */
+static uint32_t add_frames(struct system *system, struct incarnation *incarnation, uint64_t wanted, uint64_t least) {
+    struct frame_run *run = &incarnation->pool_frames[incarnation->run_count];
+    if (incarnation->run_count == INCARNATION_RUNS_MAX)
+        return P_LIMIT;
+    if (!frames_take(&system->frames, wanted, least, run))
+        return P_NO_MEMORY;
+    incarnation->run_count++;
+    return OK;
+}
+
+uint32_t incarnation_create(struct system *system, struct incarnation *incarnation) {
+    uint32_t status = add_frames(system, incarnation, POOL_PAGES, POOL_PAGES);
+    if (status != OK)
+        return status;
+    incarnation->pool = slot_take();
+    incarnation->space = slot_take();
+    incarnation->vm = vm_create(&system->store);
+    if (incarnation->pool == 0 || incarnation->space == 0)
+        return P_LIMIT;
+    if (incarnation->vm == NULL)
+        return P_NO_MEMORY;
+    const struct frame_run *run = &incarnation->pool_frames[0];
+    struct result result = sys_pool_create(run->memory, run->offset_pages, run->page_count, incarnation->pool);
+    if (result.status == OK)
+        result = sys_object_create(incarnation->pool, OBJECT_SPACE, 0, incarnation->space);
+    return (uint32_t)result.status;
+}
+
+static void drop_slot(cap_t *slot) {
+    if (*slot == 0)
+        return;
+    (void)sys_cap_delete(0, *slot);
+    slot_free(*slot);
+    *slot = 0;
+}
+
+void incarnation_destroy(struct system *system, struct incarnation *incarnation) {
+    drop_slot(&incarnation->pool); /* the space goes with it, so nothing maps the frames any more */
+    drop_slot(&incarnation->space);
+    for (uint32_t i = 0; i < incarnation->run_count; i++)
+        frames_give(&system->frames, &incarnation->pool_frames[i]);
+    struct vm *vm = incarnation->vm;
+    if (vm != NULL) {
+        uint32_t *entry;
+        for (uaddr_t at = vm_next(vm, 0, USER_LIMIT, &entry); at < USER_LIMIT;
+             at = vm_next(vm, at + PAGE_BYTES, USER_LIMIT, &entry))
+            frames_drop(&system->frames, *entry & VM_FRAME);
+        drop_files(system, vm, 0, USER_LIMIT);
+        vm_destroy(&system->store, vm);
+    }
+    *incarnation = (struct incarnation){0};
+}
+
+uint64_t incarnation_page_count(const struct incarnation *incarnation) {
+    uint64_t pages = incarnation->vm != NULL ? incarnation->vm->frame_count : 0;
+    for (uint32_t i = 0; i < incarnation->run_count; i++)
+        pages += incarnation->pool_frames[i].page_count;
+    return pages;
+}
+
+/* The pool's own frames are used up: it gets twice as many as last time. */
+static uint32_t grow_pool(struct system *system, struct incarnation *incarnation) {
+    uint64_t wanted = smaller(POOL_PAGES << incarnation->run_count, MAP_PAGES_MAX);
+    uint32_t status = add_frames(system, incarnation, wanted, 1);
+    if (status != OK)
+        return status;
+    const struct frame_run *more = &incarnation->pool_frames[incarnation->run_count - 1];
+    status = (uint32_t)sys_pool_extend(incarnation->pool, more->memory, more->offset_pages, more->page_count).status;
+    if (status != OK) {
+        frames_give(&system->frames, more);
+        incarnation->run_count--;
+    }
+    return status;
+}
+
+static uint32_t map_run(struct system *system, struct incarnation *incarnation, const struct frame_run *run, uaddr_t at,
+                        uint32_t rights) {
+    for (;;) {
+        uint64_t status =
+            sys_space_map(incarnation->space, run->memory, run->offset_pages, run->page_count, at, rights).status;
+        uint32_t grown = status == E_MEMORY ? grow_pool(system, incarnation) : (uint32_t)status;
+        if (status != E_MEMORY || grown != OK)
+            return grown;
+    }
+}
+
+/* ---- content ---- */
+
+/* Where the part of a region ends whose pages can be the file's own: a page address; region->start: there is none. */
+static uaddr_t in_place_end(const struct vm_region *region) {
+    const struct vm_file *file = region->file;
+    if (file == NULL || region->rights == 0 || (region->rights & MEMORY_WRITE) != 0 || region->kind != PROCESS_MAP_FILE)
+        return region->start;
+    uaddr_t end = region->content_at + region->content_bytes;
+    /* A last page that is no whole one may show what follows in the file, but nothing from behind the file. */
+    bool whole =
+        region->end <= page_up(end) && page_up(region->file_offset + region->content_bytes) <= file->size_bytes;
+    end = whole ? page_up(end) : page_down(end);
+    return larger(smaller(end, region->end), region->start);
+}
+
+/* The file's frames that hold what belongs at `at`, a page address. */
+static struct frame_run file_run(const struct vm_region *region, uaddr_t at, uint64_t page_count) {
+    uint64_t offset = region->file->offset_bytes + region->file_offset + at - region->content_at;
+    return (struct frame_run){region->file->memory, offset / PAGE_BYTES, page_count};
+}
+
+static uint32_t map_in_place(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
+                             uaddr_t start, uaddr_t end) {
+    uint32_t status = OK;
+    end = smaller(end, in_place_end(region));
+    for (uaddr_t at = start; status == OK && at < end;) {
+        uint32_t *entry;
+        uaddr_t stop = vm_next(incarnation->vm, at, smaller(end, at + MAP_PAGES_MAX * PAGE_BYTES), &entry);
+        struct frame_run run = file_run(region, at, (stop - at) / PAGE_BYTES);
+        if (stop > at)
+            status = map_run(system, incarnation, &run, at, region->rights);
+        at = stop;
+        while (at < end && (entry = vm_entry(incarnation->vm, at)) != NULL && *entry != 0)
+            at += PAGE_BYTES;
+    }
+    return status;
+}
+
+/* A frame becomes what the page at `page` shows at first. */
+static uint32_t fill(const struct frame_run *frame, const struct vm_region *region, uaddr_t page) {
+    uint64_t frame_offset = frame->offset_pages * PAGE_BYTES;
+    uaddr_t start = page, end = page;
+    if (region->file != NULL) {
+        start = larger(page, region->content_at);
+        end = smaller(page + PAGE_BYTES, region->content_at + region->content_bytes);
+    }
+    struct result result = {0};
+    if (start >= end || end - start < PAGE_BYTES)
+        result = sys_memory_fill(frame->memory, frame_offset, PAGE_BYTES, 0);
+    if (result.status == OK && start < end) {
+        uint64_t from = region->file->offset_bytes + region->file_offset + (start - region->content_at);
+        result = sys_memory_copy(frame->memory, frame_offset + (start - page), region->file->memory, from, end - start);
+    }
+    return (uint32_t)result.status;
+}
+
+/* ---- faults ---- */
+
+static bool is_shared(const struct vm_region *region) { return region->kind == PROCESS_MAP_SHARED; }
+
+/* May the page be mapped writable now? */
+static bool may_write(const struct system *system, const struct vm_region *region, uint32_t entry) {
+    return (region->rights & MEMORY_WRITE) != 0 &&
+           (is_shared(region) || !frames_is_shared(&system->frames, entry & VM_FRAME));
+}
+
+static uint32_t map_entry(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
+                          uaddr_t page, uint32_t *entry) {
+    bool write = may_write(system, region, *entry);
+    uint32_t rights = write ? region->rights : region->rights & ~(uint32_t)MEMORY_WRITE;
+    struct frame_run run = frames_run_of(&system->frames, *entry & VM_FRAME);
+    uint32_t status = map_run(system, incarnation, &run, page, rights);
+    if (status == OK)
+        *entry |= VM_MAPPED | (write ? VM_WRITABLE : 0);
+    return status;
+}
+
+/* A page that nobody has seen yet. */
+static uint32_t bring_new(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
+                          uaddr_t page) {
+    uint32_t *entry = vm_make_entry(&system->store, incarnation->vm, page);
+    uint32_t frame = entry != NULL ? frames_take_one(&system->frames) : FRAMES_NONE;
+    if (frame == FRAMES_NONE)
+        return P_NO_MEMORY;
+    struct frame_run run = frames_run_of(&system->frames, frame);
+    uint32_t status = fill(&run, region, page);
+    *entry = frame;
+    if (status == OK)
+        status = map_entry(system, incarnation, region, page, entry);
+    if (status == OK) {
+        incarnation->vm->frame_count++;
+    } else {
+        *entry = 0;
+        frames_drop(&system->frames, frame);
+    }
+    return status;
+}
+
+/* A write to a page that others hold too: it becomes a copy. */
+static uint32_t copy_page(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
+                          uaddr_t page, uint32_t *entry) {
+    uint32_t frame = frames_take_one(&system->frames);
+    if (frame == FRAMES_NONE)
+        return P_NO_MEMORY;
+    struct frame_run from = frames_run_of(&system->frames, *entry & VM_FRAME);
+    struct frame_run to = frames_run_of(&system->frames, frame);
+    struct result result = sys_memory_copy(to.memory, to.offset_pages * PAGE_BYTES, from.memory,
+                                           from.offset_pages * PAGE_BYTES, PAGE_BYTES);
+    if (result.status == OK && (*entry & VM_MAPPED) != 0)
+        result = sys_space_unmap(incarnation->space, page, 1);
+    if (result.status != OK) {
+        frames_drop(&system->frames, frame);
+        return (uint32_t)result.status;
+    }
+    frames_drop(&system->frames, *entry & VM_FRAME);
+    *entry = frame;
+    return map_entry(system, incarnation, region, page, entry);
+}
+
+static uint32_t bring_present(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
+                              uaddr_t page, uint32_t *entry, uint32_t access) {
+    if (access == MEMORY_WRITE && !may_write(system, region, *entry))
+        return copy_page(system, incarnation, region, page, entry);
+    if ((*entry & VM_MAPPED) == 0)
+        return map_entry(system, incarnation, region, page, entry);
+    if (access != MEMORY_WRITE || (*entry & VM_WRITABLE) != 0)
+        return OK; /* another thread was faster */
+    uint32_t status = (uint32_t)sys_space_protect(incarnation->space, page, 1, region->rights).status;
+    if (status == OK)
+        *entry |= VM_WRITABLE;
+    return status;
+}
+
+uint32_t pager_bring(struct system *system, struct incarnation *incarnation, uaddr_t at, uint32_t access) {
+    uaddr_t page = page_down(at);
+    const struct vm_region *region = at < USER_LIMIT ? vm_find(incarnation->vm, at) : NULL;
+    if (region == NULL || (region->rights & access) == 0)
+        return P_ADDRESS;
+    if (region->kind == PROCESS_MAP_MESSAGE)
+        return OK;
+    uint32_t *entry = vm_entry(incarnation->vm, page);
+    if (entry != NULL && *entry != 0)
+        return bring_present(system, incarnation, region, page, entry, access);
+    if (page < in_place_end(region)) {
+        uint32_t status = map_in_place(system, incarnation, region, page, page + PAGE_BYTES);
+        return status == E_EXISTS ? OK : status;
+    }
+    return bring_new(system, incarnation, region, page);
+}
+
+/* ---- regions ---- */
+
+static uint32_t add_region(struct incarnation *incarnation, const struct vm_region *region) {
+    if (!vm_is_free(incarnation->vm, region->start, region->end))
+        return E_EXISTS;
+    uint32_t before = incarnation->vm->region_count;
+    if (!vm_insert(incarnation->vm, region))
+        return P_LIMIT;
+    if (region->file != NULL && incarnation->vm->region_count > before)
+        region->file->holders++;
+    return OK;
+}
+
+uint32_t pager_add(struct system *system, struct incarnation *incarnation, const struct vm_region *region) {
+    uint32_t status = add_region(incarnation, region);
+    return status != OK ? status : map_in_place(system, incarnation, region, region->start, region->end);
+}
+
+uint32_t pager_add_message(struct system *system, struct incarnation *incarnation, uaddr_t at,
+                           const struct frame_run *frame) {
+    struct vm_region region = {
+        .start = at, .end = at + PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE, .kind = PROCESS_MAP_MESSAGE};
+    uint32_t status = pager_add(system, incarnation, &region);
+    return status == OK ? map_run(system, incarnation, frame, at, region.rights) : status;
+}
+
+/* Borders at both ends, and a holder more for each file whose region was cut in two. */
+static bool cut(struct vm *vm, uaddr_t start, uaddr_t end) {
+    struct vm_file *cut_files[2] = {NULL, NULL};
+    const struct vm_region *first = vm_find(vm, start), *last = vm_find(vm, end);
+    if (first != NULL && first->start < start)
+        cut_files[0] = first->file;
+    if (last != NULL && last->start < end)
+        cut_files[1] = last->file;
+    if (!vm_cut(vm, start, end))
+        return false;
+    for (uint32_t i = 0; i < 2; i++)
+        if (cut_files[i] != NULL)
+            cut_files[i]->holders++;
+    return true;
+}
+
+/* The space forgets a part of 2 MiB; a large page that is cut takes a table. */
+static uint32_t unmap_part(struct system *system, struct incarnation *incarnation, uaddr_t start, uint64_t page_count) {
+    for (;;) {
+        uint64_t status = sys_space_unmap(incarnation->space, start, page_count).status;
+        uint32_t grown = status == E_MEMORY ? grow_pool(system, incarnation) : (uint32_t)status;
+        if (status != E_MEMORY || grown != OK)
+            return grown;
+    }
+}
+
+/*
+ * Forget how the pages of a range are mapped: the next access brings each as its region then says. Parts in which there is
+ * nothing are passed over. What fails leaves the rest as it was.
+ */
+static uint32_t forget_mappings(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end) {
+    uint32_t *entry, status = OK;
+    for (uaddr_t at = start; status == OK && at < end;) {
+        uint64_t pages = smaller((end - at) / PAGE_BYTES, MAP_PAGES_MAX - at / PAGE_BYTES % MAP_PAGES_MAX);
+        uaddr_t next = at + pages * PAGE_BYTES;
+        const struct vm_region *region = vm_find(incarnation->vm, at);
+        bool in_place = region == NULL || region->file != NULL || region->end < next;
+        if (in_place || vm_entry(incarnation->vm, at) != NULL)
+            status = unmap_part(system, incarnation, at, pages);
+        for (uaddr_t page = vm_next(incarnation->vm, at, next, &entry); status == OK && page < next;
+             page = vm_next(incarnation->vm, page + PAGE_BYTES, next, &entry))
+            *entry &= VM_FRAME;
+        at = next;
+    }
+    return status;
+}
+
+/* Neighbours in a range, and at its ends, that have become alike are one again. */
+static void join(struct system *system, struct vm *vm, uaddr_t start, uaddr_t end) {
+    struct vm_file *file;
+    while (vm_join(vm, start, end, &file))
+        file_drop(system, file);
+}
+
+uint32_t pager_remove(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end) {
+    struct vm *vm = incarnation->vm;
+    if (!cut(vm, start, end))
+        return P_LIMIT;
+    uint32_t status = forget_mappings(system, incarnation, start, end);
+    if (status != OK)
+        return status;
+    uint32_t *entry;
+    for (uaddr_t at = vm_next(vm, start, end, &entry); at < end; at = vm_next(vm, at + PAGE_BYTES, end, &entry)) {
+        frames_drop(&system->frames, *entry & VM_FRAME);
+        *entry = 0;
+        vm->frame_count--;
+    }
+    drop_files(system, vm, start, end);
+    vm_remove(vm, start, end);
+    vm_trim(&system->store, vm, start, end);
+    return OK;
+}
+
+uint32_t pager_protect(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end,
+                       uint32_t rights) {
+    struct vm *vm = incarnation->vm;
+    if (!vm_covers(vm, start, end))
+        return P_ADDRESS;
+    if (!cut(vm, start, end))
+        return P_LIMIT;
+    uint32_t status = forget_mappings(system, incarnation, start, end);
+    for (uaddr_t at = start; status == OK && at < end;) {
+        struct vm_region *region = vm_find(vm, at);
+        region->rights = (uint8_t)rights;
+        at = region->end;
+    }
+    join(system, vm, start, end);
+    return status;
+}
+
+/* ---- fork ---- */
+
+/* From now on the parent may only read the pages of a run that were writable. */
+static uint32_t protect_run(struct incarnation *incarnation, const struct vm_region *region, uaddr_t start,
+                            uint64_t page_count) {
+    if (page_count == 0)
+        return OK;
+    uint32_t rights = region->rights & ~(uint32_t)MEMORY_WRITE;
+    uint32_t status = (uint32_t)sys_space_protect(incarnation->space, start, page_count, rights).status;
+    for (uint64_t i = 0; status == OK && i < page_count; i++)
+        *vm_entry(incarnation->vm, start + i * PAGE_BYTES) &= ~VM_WRITABLE;
+    return status;
+}
+
+static uint32_t protect_all(struct incarnation *incarnation, const struct vm_region *region) {
+    uaddr_t run = 0;
+    uint64_t count = 0;
+    uint32_t status = OK;
+    uint32_t *entry;
+    if (is_shared(region))
+        return OK;
+    for (uaddr_t at = vm_next(incarnation->vm, region->start, region->end, &entry); status == OK && at < region->end;
+         at = vm_next(incarnation->vm, at + PAGE_BYTES, region->end, &entry)) {
+        if ((*entry & VM_WRITABLE) == 0)
+            continue;
+        if (count == 0 || at != run + count * PAGE_BYTES || count == MAP_PAGES_MAX) {
+            status = protect_run(incarnation, region, run, count);
+            run = at;
+            count = 0;
+        }
+        count++;
+    }
+    return status == OK ? protect_run(incarnation, region, run, count) : status;
+}
+
+static uint32_t fork_region(struct system *system, struct incarnation *from, struct incarnation *to,
+                            const struct vm_region *region) {
+    uint32_t *entry;
+    uint32_t status = protect_all(from, region);
+    if (status == OK)
+        status = add_region(to, region);
+    for (uaddr_t at = vm_next(from->vm, region->start, region->end, &entry); status == OK && at < region->end;
+         at = vm_next(from->vm, at + PAGE_BYTES, region->end, &entry)) {
+        uint32_t *copy = vm_make_entry(&system->store, to->vm, at);
+        if (copy == NULL)
+            return P_NO_MEMORY;
+        if (!frames_share(&system->frames, *entry & VM_FRAME))
+            return P_LIMIT;
+        *copy = *entry & VM_FRAME;
+        to->vm->frame_count++;
+    }
+    return status == OK ? map_in_place(system, to, region, region->start, region->end) : status;
+}
+
+uint32_t pager_fork(struct system *system, struct incarnation *from, struct incarnation *to) {
+    uint32_t status = OK;
+    for (uint32_t i = 0; status == OK && i < from->vm->region_count; i++)
+        if (from->vm->regions[i].kind != PROCESS_MAP_MESSAGE)
+            status = fork_region(system, from, to, &from->vm->regions[i]);
+    to->places = from->places;
+    to->break_start = from->break_start;
+    to->break_end = from->break_end;
+    return status;
+}
+
+/* ---- memory of a process, from outside ---- */
+
+static uint32_t copy(struct system *system, struct incarnation *incarnation, uaddr_t at, cap_t own, uint64_t offset,
+                     uint64_t length_bytes, uint32_t access) {
+    for (uint64_t done = 0; done < length_bytes;) {
+        uaddr_t page = page_down(at + done);
+        uint64_t part = smaller(page + PAGE_BYTES - (at + done), length_bytes - done);
+        uint32_t status = pager_bring(system, incarnation, page, access);
+        if (status != OK)
+            return status;
+        const struct vm_region *region = vm_find(incarnation->vm, page);
+        const uint32_t *entry = vm_entry(incarnation->vm, page);
+        struct frame_run run;
+        if (entry != NULL && *entry != 0)
+            run = frames_run_of(&system->frames, *entry & VM_FRAME);
+        else if (region->kind != PROCESS_MAP_MESSAGE)
+            run = file_run(region, page, 1);
+        else
+            return P_ADDRESS;
+        uint64_t place = run.offset_pages * PAGE_BYTES + (at + done - page);
+        struct result result = access == MEMORY_WRITE ? sys_memory_copy(run.memory, place, own, offset + done, part)
+                                                      : sys_memory_copy(own, offset + done, run.memory, place, part);
+        if (result.status != OK)
+            return (uint32_t)result.status;
+        done += part;
+    }
+    return OK;
+}
+
+uint32_t pager_write(struct system *system, struct incarnation *incarnation, uaddr_t at, cap_t source,
+                     uint64_t offset_bytes, uint64_t length_bytes) {
+    return copy(system, incarnation, at, source, offset_bytes, length_bytes, MEMORY_WRITE);
+}
+
+uint32_t pager_read(struct system *system, struct incarnation *incarnation, uaddr_t at, cap_t target,
+                    uint64_t offset_bytes, uint64_t length_bytes) {
+    return copy(system, incarnation, at, target, offset_bytes, length_bytes, MEMORY_READ);
+}

@@ -1,0 +1,81 @@
+/*
+ * Between what a process should see (vm.h) and what its Space maps: faults, copy-on-write, fork, changes of regions. Every
+ * function may be given any address. What fails for want of memory leaves all as it was, or with pages missing that the
+ * next fault brings.
+ */
+#pragma once
+
+#include "servers/process/vm.h"
+
+struct system;
+
+/* An image file whose pages are mapped or copied: the Memory that the files server gave. */
+struct vm_file {
+    cap_t memory; /* 0 = the entry is free */
+    uint32_t holders;
+    uint64_t offset_bytes; /* of its first byte, multiple of PAGE_BYTES */
+    uint64_t size_bytes;
+};
+#define VM_FILES_MAX 1024U
+
+#define INCARNATION_RUNS_MAX 8U /* the pool's frames: as it was made, and extensions of twice the size each */
+
+/* A program as it runs in a process. */
+struct incarnation {
+    struct frame_run pool_frames[INCARNATION_RUNS_MAX];
+    uint32_t run_count;
+    cap_t pool;
+    cap_t space;
+    struct vm *vm;
+    uaddr_t places;      /* mappings that may go anywhere go above this */
+    uaddr_t break_start; /* heap: [break_start, break_end), from the end of the image */
+    uaddr_t break_end;
+};
+
+/* Pool, space and an empty vm. Errors: P_NO_MEMORY; P_LIMIT; the kernel's. incarnation_destroy clears up. */
+MUST_USE uint32_t incarnation_create(struct system *system, struct incarnation *incarnation);
+void incarnation_destroy(struct system *system, struct incarnation *incarnation);
+
+/* Note a file, with one holder; the capability belongs to it from now on. NULL: there are VM_FILES_MAX. */
+struct vm_file *file_add(struct system *system, cap_t memory, uint64_t offset_bytes, uint64_t size_bytes);
+void file_drop(struct system *system, struct vm_file *file);
+
+/*
+ * Add a region and map at once what the file has in place for it. Its file gets one more holder.
+ * Errors: P_LIMIT regions; P_NO_MEMORY; the kernel's. E_EXISTS: something is there.
+ */
+MUST_USE uint32_t pager_add(struct system *system, struct incarnation *incarnation, const struct vm_region *region);
+
+/* Map a frame that belongs to somebody else (a thread's message page) in a region of its own. */
+MUST_USE uint32_t pager_add_message(struct system *system, struct incarnation *incarnation, uaddr_t at,
+                                    const struct frame_run *frame);
+
+/*
+ * Have the page at `at` there for this access (one enum memory_right). Errors: P_ADDRESS nothing may be accessed so there;
+ * P_NO_MEMORY; the kernel's.
+ */
+MUST_USE uint32_t pager_bring(struct system *system, struct incarnation *incarnation, uaddr_t at, uint32_t access);
+
+/* Take out what lies in a range of whole pages; holes are no error. Errors: P_LIMIT regions; P_NO_MEMORY, where a large page
+ * has to be cut: nothing has changed then. */
+MUST_USE uint32_t pager_remove(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end);
+
+/* Other rights for a range that regions cover. Errors: P_ADDRESS it has holes; P_LIMIT; the kernel's. */
+MUST_USE uint32_t pager_protect(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end,
+                                uint32_t rights);
+
+/*
+ * Fill `to`, which is new, with what `from` has: no page is copied, both may only read what both hold. The message page is
+ * left out. Errors: P_NO_MEMORY; P_LIMIT; the kernel's; `to` is to be destroyed then.
+ */
+MUST_USE uint32_t pager_fork(struct system *system, struct incarnation *from, struct incarnation *to);
+
+/* Copy bytes into the process's memory, from `offset_bytes` of this server's Memory `source`. Errors: as for pager_bring. */
+MUST_USE uint32_t pager_write(struct system *system, struct incarnation *incarnation, uaddr_t at, cap_t source,
+                              uint64_t offset_bytes, uint64_t length_bytes);
+/* ... and out of it. */
+MUST_USE uint32_t pager_read(struct system *system, struct incarnation *incarnation, uaddr_t at, cap_t target,
+                             uint64_t offset_bytes, uint64_t length_bytes);
+
+/* Frames of pool and memory. Those that are shared count for every holder. */
+uint64_t incarnation_page_count(const struct incarnation *incarnation);

@@ -1,0 +1,142 @@
+/*
+ * Handlers of the operations on signals, alarms, groups and sessions.
+ */
+#include "servers/process/serve.h"
+
+static struct system *const sys = &served_system;
+
+uint32_t process_serve_signal_entry(struct server_call *call, const struct process_signal_entry_request *request,
+                                    struct process_signal_entry_reply *reply) {
+    struct process *caller = serve_caller(call);
+    reply->zero = 0;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    if (request->entry < PROCESS_MAP_LOWEST || request->entry >= PROCESS_MAP_END)
+        return P_ARGUMENT;
+    caller->signals.entry = request->entry;
+    caller->signals.leave = request->leave;
+    return OK;
+}
+
+static uint64_t disposition_of(const struct signals *signals, uint64_t signal) {
+    if ((signals->handled & signal_bit(signal)) != 0)
+        return PROCESS_SIGNAL_HANDLE;
+    return (signals->ignored & signal_bit(signal)) != 0 ? PROCESS_SIGNAL_IGNORE : PROCESS_SIGNAL_DEFAULT;
+}
+
+uint32_t process_serve_signal_action(struct server_call *call, const struct process_signal_action_request *request,
+                                     struct process_signal_action_reply *reply) {
+    struct process *caller = serve_caller(call);
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    bool exists = request->signal > 0 && request->signal <= PROCESS_SIGNAL_MAX;
+    reply->disposition = exists ? disposition_of(&caller->signals, request->signal) : 0;
+    return signals_set_action(&caller->signals, request->signal, request->disposition, request->mask);
+}
+
+static void set_mask(struct process *process, uint64_t mask) {
+    signals_set_mask(&process->signals, mask);
+    if (signals_are_due(&process->signals))
+        sys->processes.signals_due = true;
+}
+
+uint32_t process_serve_signal_mask(struct server_call *call, const struct process_signal_mask_request *request,
+                                   struct process_signal_mask_reply *reply) {
+    struct process *caller = serve_caller(call);
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    if (request->keep > 1)
+        return P_ARGUMENT;
+    *reply = (struct process_signal_mask_reply){caller->signals.masked, caller->signals.pending};
+    if (request->keep == 0)
+        set_mask(caller, request->mask);
+    return OK;
+}
+
+uint32_t process_serve_signal_stack(struct server_call *call, const struct process_signal_stack_request *request,
+                                    struct process_signal_stack_reply *reply) {
+    struct process *caller = serve_caller(call);
+    reply->zero = 0;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    bool inside = request->at < PROCESS_MAP_END && request->size_bytes <= PROCESS_MAP_END - request->at;
+    if (request->size_bytes != 0 && (request->size_bytes < PROCESS_SIGNAL_STACK_MIN || !inside))
+        return P_ARGUMENT;
+    caller->signal_stack = request->at;
+    caller->signal_stack_bytes = request->size_bytes;
+    return OK;
+}
+
+uint32_t process_serve_signal_wait(struct server_call *call, const struct process_signal_wait_request *request,
+                                   struct process_signal_wait_reply *reply) {
+    struct process *caller = serve_caller(call);
+    (void)reply;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    caller->wake_ns = DEADLINE_NEVER;
+    uint32_t status = serve_defer(caller, PROCESS_SLEEPING);
+    if (status != SERVER_DEFERRED)
+        return status;
+    caller->old_mask = caller->signals.masked;
+    caller->waits_with_mask = true;
+    set_mask(caller, request->mask);
+    return status;
+}
+
+uint32_t process_serve_alarm(struct server_call *call, const struct process_alarm_request *request,
+                             struct process_alarm_reply *reply) {
+    struct process *caller = serve_caller(call);
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    uint64_t now_ns = sys_clock_read().value;
+    bool was_set = caller->alarm_ns != DEADLINE_NEVER;
+    reply->left_ns = !was_set ? 0 : caller->alarm_ns > now_ns ? caller->alarm_ns - now_ns : 1;
+    bool never = request->duration_ns == 0 || request->duration_ns >= DEADLINE_NEVER - now_ns;
+    caller->alarm_ns = never ? DEADLINE_NEVER : now_ns + request->duration_ns;
+    sys->processes.wakes_changed = true;
+    return OK;
+}
+
+uint32_t process_serve_set_group(struct server_call *call, const struct process_set_group_request *request,
+                                 struct process_set_group_reply *reply) {
+    struct process *caller = serve_caller(call), *target;
+    reply->zero = 0;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    uint32_t status = serve_find_target(caller, request->pid == 0 ? caller->pid : request->pid, &target);
+    if (status != OK)
+        return status;
+    uint32_t group = request->group == 0 ? target->pid : (uint32_t)request->group;
+    bool own = target == caller || target->parent == caller->pid;
+    if (!own || target->session != caller->session || target->session == target->pid || request->group > UINT32_MAX)
+        return P_PERMISSION;
+    if (group != target->pid && !process_group_is_in(&sys->processes, group, caller->session))
+        return P_PERMISSION;
+    target->group = group;
+    return OK;
+}
+
+uint32_t process_serve_get_group(struct server_call *call, const struct process_get_group_request *request,
+                                 struct process_get_group_reply *reply) {
+    const struct process *caller = serve_caller(call);
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    const struct process *target = process_find(&sys->processes, request->pid == 0 ? caller->pid : request->pid);
+    if (target == NULL)
+        return P_NO_PROCESS;
+    *reply = (struct process_get_group_reply){target->group, target->session};
+    return OK;
+}
+
+uint32_t process_serve_set_session(struct server_call *call, const struct process_set_session_request *request,
+                                   struct process_set_session_reply *reply) {
+    struct process *caller = serve_caller(call);
+    (void)request;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    if (process_group_exists(&sys->processes, caller->pid))
+        return P_PERMISSION;
+    caller->group = caller->session = caller->pid;
+    reply->session = caller->pid;
+    return OK;
+}

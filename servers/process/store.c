@@ -1,0 +1,64 @@
+#include "servers/process/store.h"
+
+#include "kernel/abi/rights.h"
+#include "libsys/string.h"
+
+static void *map_page(struct store *store) {
+    uint32_t number = store->lowest_free;
+    while (number < STORE_PAGES_MAX && store->frame[number] != FRAMES_NONE)
+        number++;
+    store->lowest_free = number;
+    uint32_t frame = number < STORE_PAGES_MAX ? frames_take_one(store->frames) : FRAMES_NONE;
+    if (frame == FRAMES_NONE)
+        return NULL;
+    struct frame_run run = frames_run_of(store->frames, frame);
+    uaddr_t at = store->at + number * PAGE_BYTES;
+    if (sys_space_map(store->space, run.memory, run.offset_pages, 1, at, MEMORY_READ | MEMORY_WRITE).status != OK) {
+        frames_drop(store->frames, frame);
+        return NULL;
+    }
+    store->frame[number] = frame;
+    return (void *)at;
+}
+
+uint32_t store_init(struct store *store, struct frames *frames, cap_t space, uaddr_t at) {
+    memset(store, 0, sizeof *store);
+    store->frames = frames;
+    store->space = space;
+    store->at = at;
+    for (uint32_t i = 0; i < STORE_KEPT; i++) {
+        void *page = map_page(store);
+        if (page == NULL)
+            return P_NO_MEMORY;
+        store_give(store, page);
+    }
+    return OK;
+}
+
+void *store_take(struct store *store) {
+    void *page = store->spare;
+    if (page != NULL) {
+        store->spare = *(void **)page;
+        store->spare_count--;
+    } else {
+        page = map_page(store);
+    }
+    if (page != NULL)
+        memset(page, 0, PAGE_BYTES);
+    return page;
+}
+
+void store_give(struct store *store, void *page) {
+    uint32_t number = (uint32_t)(((uaddr_t)page - store->at) / PAGE_BYTES);
+    if (number < STORE_KEPT) {
+        *(void **)page = store->spare;
+        store->spare = page;
+        store->spare_count++;
+        return;
+    }
+    (void)sys_space_unmap(store->space, (uaddr_t)page, 1); /* can't fail: it is mapped */
+    frames_drop(store->frames, store->frame[number]);
+    store->frame[number] = FRAMES_NONE;
+    if (number < store->lowest_free)
+        store->lowest_free = number;
+}

@@ -1,0 +1,201 @@
+#include "servers/process/vm.h"
+
+#include "libsys/string.h"
+
+#define LEAF_BYTES (VM_LEAF_PAGES * PAGE_BYTES)
+
+struct vm *vm_create(struct store *store) {
+    return store_take(store);
+}
+
+void vm_destroy(struct store *store, struct vm *vm) {
+    for (uint32_t i = 0; i < vm->leaf_count; i++)
+        store_give(store, vm->leaves[i].entries);
+    store_give(store, vm);
+}
+
+/* ---- regions ---- */
+
+/* The first region that ends behind `at`; region_count: there is none. */
+static uint32_t region_from(const struct vm *vm, uaddr_t at) {
+    uint32_t low = 0, high = vm->region_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (vm->regions[middle].end <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct vm_region *vm_find(struct vm *vm, uaddr_t at) {
+    uint32_t i = region_from(vm, at);
+    return i < vm->region_count && vm->regions[i].start <= at ? &vm->regions[i] : NULL;
+}
+
+bool vm_is_free(const struct vm *vm, uaddr_t start, uaddr_t end) {
+    uint32_t i = region_from(vm, start);
+    return i == vm->region_count || vm->regions[i].start >= end;
+}
+
+uaddr_t vm_find_gap(const struct vm *vm, uint64_t bytes, uaddr_t low, uaddr_t high) {
+    uaddr_t at = low;
+    for (uint32_t i = region_from(vm, low); i < vm->region_count && vm->regions[i].start < high; i++) {
+        if (vm->regions[i].start >= at && vm->regions[i].start - at >= bytes)
+            return at;
+        at = vm->regions[i].end;
+    }
+    return at < high && high - at >= bytes ? at : 0;
+}
+
+bool vm_covers(const struct vm *vm, uaddr_t start, uaddr_t end) {
+    for (uint32_t i = region_from(vm, start); start < end; i++) {
+        if (i == vm->region_count || vm->regions[i].start > start)
+            return false;
+        start = vm->regions[i].end;
+    }
+    return true;
+}
+
+/* Could `next`, which begins where `region` ends, be a part of it? */
+static bool continues(const struct vm_region *region, const struct vm_region *next) {
+    return region->end == next->start && region->rights == next->rights && region->kind == next->kind &&
+           region->file == next->file && (region->file == NULL || region->content_at == next->content_at);
+}
+
+static void put_at(struct vm *vm, uint32_t index, const struct vm_region *region) {
+    memmove(&vm->regions[index + 1], &vm->regions[index], (vm->region_count - index) * sizeof *region);
+    vm->regions[index] = *region;
+    vm->region_count++;
+}
+
+static void take_out(struct vm *vm, uint32_t index, uint32_t count) {
+    memmove(&vm->regions[index], &vm->regions[index + count],
+            (vm->region_count - index - count) * sizeof(struct vm_region));
+    vm->region_count -= count;
+}
+
+bool vm_insert(struct vm *vm, const struct vm_region *region) {
+    uint32_t i = region_from(vm, region->start);
+    if (i > 0 && continues(&vm->regions[i - 1], region)) {
+        vm->regions[i - 1].end = region->end;
+        return true;
+    }
+    if (vm->region_count == VM_REGIONS_MAX)
+        return false;
+    put_at(vm, i, region);
+    return true;
+}
+
+/* Does `at` lie inside a region? */
+static bool cuts(const struct vm *vm, uaddr_t at) {
+    uint32_t i = region_from(vm, at);
+    return i < vm->region_count && vm->regions[i].start < at;
+}
+
+static void cut_at(struct vm *vm, uaddr_t at) {
+    if (!cuts(vm, at))
+        return;
+    uint32_t i = region_from(vm, at);
+    struct vm_region upper = vm->regions[i];
+    upper.start = at;
+    vm->regions[i].end = at;
+    put_at(vm, i + 1, &upper);
+}
+
+bool vm_cut(struct vm *vm, uaddr_t start, uaddr_t end) {
+    if (vm->region_count + cuts(vm, start) + cuts(vm, end) > VM_REGIONS_MAX)
+        return false;
+    cut_at(vm, start);
+    cut_at(vm, end);
+    return true;
+}
+
+bool vm_join(struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file) {
+    uint32_t first = region_from(vm, start);
+    for (uint32_t i = first > 0 ? first - 1 : 0; i + 1 < vm->region_count && vm->regions[i].start < end; i++) {
+        if (!continues(&vm->regions[i], &vm->regions[i + 1]))
+            continue;
+        *ret_file = vm->regions[i].file;
+        vm->regions[i].end = vm->regions[i + 1].end;
+        take_out(vm, i + 1, 1);
+        return true;
+    }
+    return false;
+}
+
+void vm_remove(struct vm *vm, uaddr_t start, uaddr_t end) {
+    uint32_t first = region_from(vm, start), count = 0;
+    while (first + count < vm->region_count && vm->regions[first + count].start < end)
+        count++;
+    take_out(vm, first, count);
+}
+
+/* ---- pages ---- */
+
+/* The first leaf with at least this number. */
+static uint32_t leaf_from(const struct vm *vm, uint64_t number) {
+    uint32_t low = 0, high = vm->leaf_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (vm->leaves[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static uint32_t index_of(uaddr_t at) { return (uint32_t)(at / PAGE_BYTES % VM_LEAF_PAGES); }
+
+uint32_t *vm_entry(struct vm *vm, uaddr_t at) {
+    uint64_t number = at / LEAF_BYTES;
+    uint32_t i = leaf_from(vm, number);
+    return i < vm->leaf_count && vm->leaves[i].number == number ? &vm->leaves[i].entries[index_of(at)] : NULL;
+}
+
+uint32_t *vm_make_entry(struct store *store, struct vm *vm, uaddr_t at) {
+    uint64_t number = at / LEAF_BYTES;
+    uint32_t i = leaf_from(vm, number);
+    if (i == vm->leaf_count || vm->leaves[i].number != number) {
+        uint32_t *entries = vm->leaf_count < VM_LEAVES_MAX ? store_take(store) : NULL;
+        if (entries == NULL)
+            return NULL;
+        memmove(&vm->leaves[i + 1], &vm->leaves[i], (vm->leaf_count - i) * sizeof(struct vm_leaf));
+        vm->leaves[i] = (struct vm_leaf){number, entries};
+        vm->leaf_count++;
+    }
+    return &vm->leaves[i].entries[index_of(at)];
+}
+
+uaddr_t vm_next(struct vm *vm, uaddr_t at, uaddr_t end, uint32_t **ret_entry) {
+    for (uint32_t i = leaf_from(vm, at / LEAF_BYTES); i < vm->leaf_count; i++) {
+        uaddr_t base = vm->leaves[i].number * LEAF_BYTES;
+        uint32_t first = at > base ? index_of(at) : 0;
+        for (uint32_t page = first; page < VM_LEAF_PAGES && base + page * PAGE_BYTES < end; page++) {
+            if (vm->leaves[i].entries[page] == 0)
+                continue;
+            *ret_entry = &vm->leaves[i].entries[page];
+            return base + page * PAGE_BYTES;
+        }
+        if (base + LEAF_BYTES >= end)
+            break;
+    }
+    return end;
+}
+
+void vm_trim(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
+    for (uint32_t i = leaf_from(vm, start / LEAF_BYTES);
+         i < vm->leaf_count && vm->leaves[i].number * LEAF_BYTES < end;) {
+        uint32_t *entry;
+        uaddr_t base = vm->leaves[i].number * LEAF_BYTES;
+        if (vm_next(vm, base, base + LEAF_BYTES, &entry) < base + LEAF_BYTES) {
+            i++;
+            continue;
+        }
+        store_give(store, vm->leaves[i].entries);
+        vm->leaf_count--;
+        memmove(&vm->leaves[i], &vm->leaves[i + 1], (vm->leaf_count - i) * sizeof(struct vm_leaf));
+    }
+}

@@ -1,0 +1,274 @@
+/* Spaces and threads of the fake kernel. */
+#include <sanitizer/asan_interface.h>
+#include <string.h>
+
+#include "libsys/program.h"
+#include "test/host/fake_objects.h"
+
+/* The first mapping of a space that is not below `at`. */
+static uint32_t mapping_from(const struct object *space, uaddr_t at) {
+    uint32_t low = 0, high = space->mapping_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (space->mappings[middle].at < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* ... and below `end`: how many there are. */
+static uint32_t mappings_in(const struct object *space, uaddr_t at, uaddr_t end) {
+    return mapping_from(space, end) - mapping_from(space, at);
+}
+
+/* Lower tables that all mappings of a space need. */
+static uint32_t tables_needed(const struct object *space) {
+    uint32_t count = 0;
+    for (uint32_t shift = 21; shift <= 39; shift += 9)
+        for (uint32_t i = 0; i < space->mapping_count; i++)
+            count += i == 0 || space->mappings[i].at >> shift != space->mappings[i - 1].at >> shift ? 1 : 0;
+    return count;
+}
+
+/* Take tables from the pool of a space, or give them back, as its mappings now want. False: there are not enough. */
+static bool fit_tables(struct object *space) {
+    struct object *pool = &fake_objects[space->pool];
+    uint64_t tables = tables_needed(space);
+    if (space->pool != 0 && pool->used_frames + tables - space->table_pages > pool->pool_frames)
+        return false;
+    pool->used_frames += tables - space->table_pages;
+    space->table_pages = tables;
+    return true;
+}
+
+/* Pages of the program's own that are mapped can be touched, and hold what nobody expects; others can't be. */
+static void show_own(uaddr_t at, bool mapped) {
+    uaddr_t first = (uaddr_t)fake_own;
+    if (at < first || at >= first + sizeof fake_own)
+        return;
+    if (mapped) {
+        ASAN_UNPOISON_MEMORY_REGION((void *)at, PAGE_BYTES);
+        memset((void *)at, 0x5a, PAGE_BYTES);
+    } else {
+        ASAN_POISON_MEMORY_REGION((void *)at, PAGE_BYTES);
+    }
+}
+
+static void remove_mappings(struct object *space, uaddr_t at, uint64_t page_count) {
+    uint32_t first = mapping_from(space, at);
+    uint32_t count = mappings_in(space, at, at + page_count * PAGE_BYTES);
+    for (uint32_t i = first; i < first + count; i++) {
+        fake_count_mapping(&space->mappings[i], false);
+        if (space->pool == 0)
+            show_own(space->mappings[i].at, false);
+    }
+    space->mapping_count -= count;
+    memmove(&space->mappings[first], &space->mappings[first + count],
+            (space->mapping_count - first) * sizeof(struct mapping));
+}
+
+static void add_mappings(struct object *space, uint64_t frame, uint64_t count, uaddr_t at, uint64_t rights) {
+    uint32_t first = mapping_from(space, at);
+    if (space->mapping_count + count > MAPPINGS_MAX)
+        __builtin_trap(); /* the test makes more than it needs */
+    memmove(&space->mappings[first + count], &space->mappings[first],
+            (space->mapping_count - first) * sizeof(struct mapping));
+    space->mapping_count += (uint32_t)count;
+    for (uint64_t i = 0; i < count; i++) {
+        space->mappings[first + i] = (struct mapping){at + i * PAGE_BYTES, (uint32_t)(frame + i), (uint32_t)rights};
+        fake_count_mapping(&space->mappings[first + i], true);
+        if (space->pool == 0)
+            show_own(at + i * PAGE_BYTES, true);
+    }
+}
+
+static bool range_is_valid(uaddr_t at, uint64_t count) {
+    return count > 0 && count <= MAP_PAGES_MAX && at % PAGE_BYTES == 0 && at >= USER_LOWEST && at < USER_LIMIT &&
+           count <= (USER_LIMIT - at) / PAGE_BYTES;
+}
+
+static bool rights_are_valid(uint64_t rights) {
+    uint64_t write_execute = MEMORY_WRITE | MEMORY_EXECUTE;
+    return (rights & MEMORY_READ) != 0 && (rights & write_execute) != write_execute &&
+           (rights & ~(MEMORY_READ | write_execute)) == 0;
+}
+
+/* Made to fail, it does not say E_MEMORY for a space of a process: that is what a pool says that can be extended. */
+struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset, uint64_t count, uaddr_t at, uint64_t flags) {
+    struct object *from = fake_find(memory, OBJECT_MEMORY);
+    struct object *to = fake_find(space, OBJECT_SPACE);
+    if (fake_fails())
+        return status(space == FAKE_CAP_SPACE ? E_MEMORY : E_LIMIT);
+    if (from == NULL || to == NULL || !rights_are_valid(flags) || !range_is_valid(at, count) ||
+        offset + count > from->frame_count)
+        return status(E_ARG);
+    uint64_t frame = from->first_frame + offset;
+    if (frame >= FILE_FRAME && (flags & MEMORY_WRITE) != 0)
+        return status(E_RIGHTS);
+    for (uint64_t i = 0; i < count && frame < FAKE_FRAMES; i++)
+        if (fake_frame_is_pool(frame + i))
+            return status(E_BUSY);
+    if (mappings_in(to, at, at + count * PAGE_BYTES) != 0)
+        return status(E_EXISTS);
+    add_mappings(to, frame, count, at, flags);
+    if (fit_tables(to))
+        return status(OK);
+    remove_mappings(to, at, count);
+    return status(E_MEMORY);
+}
+
+/* Can't be made to fail: there are no pages of 2 MiB here that could be cut. */
+struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
+    struct object *from = fake_find(space, OBJECT_SPACE);
+    if (from == NULL || !range_is_valid(at, page_count))
+        return status(E_ARG);
+    remove_mappings(from, at, page_count);
+    (void)fit_tables(from); /* there are fewer */
+    return status(OK);
+}
+
+struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, uint64_t rights) {
+    struct object *target = fake_find(space, OBJECT_SPACE);
+    if (fake_fails())
+        return status(E_MEMORY);
+    if (target == NULL || !range_is_valid(at, page_count) || !rights_are_valid(rights))
+        return status(E_ARG);
+    uint32_t first = mapping_from(target, at);
+    if (mappings_in(target, at, at + page_count * PAGE_BYTES) != page_count)
+        return status(E_EMPTY);
+    for (uint32_t i = first; i < first + page_count; i++)
+        target->mappings[i].rights = (uint32_t)rights;
+    return status(OK);
+}
+
+struct result sys_thread_configure(cap_t thread, uint64_t fields) {
+    struct object *object = fake_find(thread, OBJECT_THREAD);
+    struct thread_config config;
+    memcpy(&config, program.message->data, sizeof config);
+    if (fake_fails())
+        return status(E_RIGHTS);
+    if (object == NULL || (fields & THREAD_TABLE) == 0 || fake_find(config.table, OBJECT_TABLE) == NULL ||
+        fake_find(config.fault_endpoint, OBJECT_ENDPOINT) == NULL ||
+        fake_find(config.message_memory, OBJECT_MEMORY) == NULL)
+        return status(E_CAP);
+    object->config = config;
+    return status(OK);
+}
+
+/* The mapping around an address of a space; NULL: none. */
+static const struct mapping *mapping_at(const struct object *space, uaddr_t at) {
+    uaddr_t page = at & ~(PAGE_BYTES - 1);
+    uint32_t i = mapping_from(space, page);
+    return i < space->mapping_count && space->mappings[i].at == page ? &space->mappings[i] : NULL;
+}
+
+struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
+    struct object *target = fake_find(thread, OBJECT_THREAD);
+    struct object *root = fake_find(space, OBJECT_SPACE);
+    struct thread_registers entry;
+    memcpy(&entry, program.message->data, sizeof entry);
+    if (fake_fails()) {
+        struct audit_failure failure = {.check = AUDIT_STACK};
+        memcpy(program.message->data, &failure, sizeof failure);
+        return (struct result){E_AUDIT, AUDIT_STACK};
+    }
+    if (target == NULL || root == NULL)
+        return status(E_CAP);
+    const struct mapping *code = mapping_at(root, entry.rip);
+    const struct mapping *stack = mapping_at(root, entry.rsp - 8);
+    bool can_run = code != NULL ? (code->rights & MEMORY_EXECUTE) != 0 : (flags & HANDOVER_ABSENT_ENTRY) != 0;
+    bool can_push = stack != NULL ? (stack->rights & MEMORY_WRITE) != 0 : (flags & HANDOVER_ABSENT_STACK) != 0;
+    if (!can_run || !can_push || target->config.table == 0)
+        return status(E_AUDIT);
+    if ((flags & HANDOVER_CHECK_ONLY) != 0)
+        return status(OK);
+    target->space = fake_index(root);
+    target->entry = entry;
+    return status(OK);
+}
+
+struct result sys_thread_read(cap_t thread) {
+    const struct object *object = fake_find(thread, OBJECT_THREAD);
+    if (fake_fails())
+        return status(E_STATE);
+    if (object == NULL)
+        return status(E_CAP);
+    struct thread_state state = {.registers = object->entry};
+    memcpy(program.message->data, &state, sizeof state);
+    return status(OK);
+}
+
+/* Threads here do not run: whether one is stopped makes no difference. */
+static struct result control(cap_t thread) {
+    if (fake_fails())
+        return status(E_RIGHTS);
+    return status(fake_find(thread, OBJECT_THREAD) == NULL ? E_CAP : OK);
+}
+
+struct result sys_thread_suspend(cap_t thread) {
+    return control(thread);
+}
+struct result sys_thread_resume(cap_t thread) {
+    return control(thread);
+}
+
+struct result sys_thread_write(cap_t thread) {
+    struct result result = control(thread);
+    if (result.status == OK)
+        memcpy(&fake_find(thread, OBJECT_THREAD)->entry, program.message->data, sizeof(struct thread_registers));
+    return result;
+}
+
+bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry) {
+    const struct object *object = fake_find(thread, OBJECT_THREAD);
+    if (object == NULL || object->space == 0)
+        return false;
+    *ret_entry = object->entry;
+    return true;
+}
+
+/* The byte at an address, if a thread may access it so; else NULL. */
+static uint8_t *byte_at(cap_t thread, uaddr_t at, uint64_t access) {
+    const struct object *object = fake_find(thread, OBJECT_THREAD);
+    const struct mapping *mapping = object == NULL ? NULL : mapping_at(&fake_objects[object->space], at);
+    if (mapping == NULL || (mapping->rights & access) == 0)
+        return NULL;
+    return mapping->frame >= FILE_FRAME ? &fake_file[mapping->frame - FILE_FRAME][at % PAGE_BYTES]
+                                        : &fake_ram[mapping->frame][at % PAGE_BYTES];
+}
+
+bool fake_may_access(cap_t thread, uaddr_t at, uint64_t access) { return byte_at(thread, at, access) != NULL; }
+
+bool fake_read(cap_t thread, uaddr_t at, void *to, uint64_t length_bytes) {
+    uint8_t *out = to;
+    for (uint64_t i = 0; i < length_bytes; i++) {
+        const uint8_t *byte = byte_at(thread, at + i, MEMORY_READ);
+        if (byte == NULL)
+            return false;
+        out[i] = *byte;
+    }
+    return true;
+}
+
+bool fake_write(cap_t thread, uaddr_t at, const void *from, uint64_t length_bytes) {
+    const uint8_t *in = from;
+    for (uint64_t i = 0; i < length_bytes; i++) {
+        uint8_t *byte = byte_at(thread, at + i, MEMORY_WRITE);
+        if (byte == NULL)
+            return false;
+        *byte = in[i];
+    }
+    return true;
+}
+
+bool fake_table_has(cap_t table, cap_t slot) {
+    const uint32_t *found = fake_slot_of(table, slot);
+    return found != NULL && *found != 0;
+}
+
+struct thread_config fake_thread_config(cap_t thread) {
+    const struct object *object = fake_find(thread, OBJECT_THREAD);
+    return object == NULL ? (struct thread_config){0} : object->config;
+}

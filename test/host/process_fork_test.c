@@ -1,0 +1,381 @@
+/*
+ * Is the child of a fork its parent's copy, and then its own? What each sees of the other's writes, what is left when they
+ * end in any order, and fork with every single call failing and with every number of free frames.
+ */
+#include <string.h>
+
+#include "kernel/abi/rights.h"
+#include "test/host/check.h"
+#include "test/host/process_world.h"
+
+/* So near each other that a pool need not grow for their page tables: frames are counted here. */
+#define PLAIN 0x10000000ULL  /* 3 pages, anonymous */
+#define SHARED 0x10010000ULL /* 2 pages, shared */
+#define COPIED 0x10400000ULL /* the file, writable */
+#define VIEWED 0x10410000ULL /* the file, read-only */
+#define STACK (LAYOUT_STACK_TOP - 8)
+#define VARIABLES (WORLD_BASE + 0x2000) /* of the image */
+#define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
+#define PAGES_FREE 450U
+
+static struct system *const sys = &served_system;
+
+static cap_t thread_of(uint64_t pid) { return sys->bodies[pid % PROCESS_MAX].thread; }
+
+/* Process 1, and as its child one that has memory of all kinds: its pid. */
+static uint64_t start_with(uint64_t pages, struct world_trace *ret_before) {
+    uint64_t pid = 0;
+    uaddr_t at;
+    struct process_set_break_reply heap;
+    world_start(pages);
+    CHECK_EQUAL(world_start_first(), OK);
+    *ret_before = world_look();
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    CHECK_EQUAL(world_map(pid, PLAIN, 3, READ_WRITE, PROCESS_MAP_AT, &at), OK);
+    CHECK_EQUAL(world_map(pid, SHARED, 2, READ_WRITE, PROCESS_MAP_AT | PROCESS_MAP_TOGETHER, &at), OK);
+    CHECK_EQUAL(world_map_file(pid, COPIED, 4, READ_WRITE, PROCESS_MAP_AT, &at), OK);
+    CHECK_EQUAL(world_map_file(pid, VIEWED, 3, MEMORY_READ, PROCESS_MAP_AT, &at), OK);
+    CHECK_EQUAL(world_set_break(pid, 0, &heap), OK);
+    CHECK_EQUAL(world_set_break(pid, heap.start + 0x1800, &heap), OK);
+    cap_t thread = thread_of(pid);
+    CHECK(world_set_word(thread, PLAIN, 101) && world_set_word(thread, PLAIN + PAGE_BYTES, 102));
+    CHECK(world_set_word(thread, SHARED, 103));
+    CHECK(world_set_word(thread, COPIED + PAGE_BYTES, 104));
+    CHECK(world_set_word(thread, heap.start, 105));
+    CHECK(world_set_word(thread, VARIABLES + 0x200, 106));
+    return pid;
+}
+
+static uint64_t start(struct world_trace *ret_before) { return start_with(PAGES_FREE, ret_before); }
+
+static void end_and_wait(uint64_t parent, uint64_t pid) {
+    struct process_wait_reply end;
+    CHECK_EQUAL(world_exit(pid, 0), SERVER_DEFERRED);
+    CHECK_EQUAL(world_wait(parent, pid, 1, &end), OK);
+}
+
+/* What start() and the file have put there. */
+static bool is_as_started(uint64_t pid) {
+    uint64_t file_word;
+    uaddr_t heap = sys->bodies[pid % PROCESS_MAX].incarnation.break_start;
+    cap_t thread = thread_of(pid);
+    memcpy(&file_word, &fake_file[2][8], sizeof file_word);
+    return CHECK_EQUAL(world_word(thread, PLAIN), 101) && CHECK_EQUAL(world_word(thread, PLAIN + PAGE_BYTES), 102) &&
+           CHECK_EQUAL(world_word(thread, PLAIN + 2 * PAGE_BYTES), 0) && CHECK_EQUAL(world_word(thread, SHARED), 103) &&
+           CHECK_EQUAL(world_word(thread, SHARED + PAGE_BYTES), 0) &&
+           CHECK_EQUAL(world_word(thread, COPIED + PAGE_BYTES), 104) &&
+           CHECK_EQUAL(world_word(thread, COPIED + 0x2008), file_word) &&
+           CHECK_EQUAL(world_word(thread, VIEWED + 0x2008), file_word) && CHECK_EQUAL(world_word(thread, heap), 105) &&
+           CHECK_EQUAL(world_word(thread, VARIABLES + 0x200), 106);
+}
+
+/* The same mappings, and the same bytes in all that the parent has pages for and in the first four of each mapping. */
+static void child_sees_what_its_parent_has(void) {
+    static uint8_t mine[PAGE_BYTES], its[PAGE_BYTES];
+    uint64_t child;
+    struct world_trace before;
+    uint64_t pid = start(&before);
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    CHECK(child != pid && child > 1);
+    struct process_maps_request of_parent = {pid, 0}, of_child = {child, 0};
+    struct process_maps_reply parent_map, child_map;
+    uint32_t compared = 0;
+    while (world_call(1, 12, &of_parent, &parent_map, NULL) == OK) {
+        CHECK_EQUAL(world_call(1, 12, &of_child, &child_map, NULL), OK);
+        CHECK(memcmp(&parent_map, &child_map, sizeof child_map) == 0);
+        of_parent.index++;
+        of_child.index++;
+        for (uint64_t i = 0; i < parent_map.page_count && parent_map.kind != PROCESS_MAP_MESSAGE; i++) {
+            uaddr_t at = parent_map.at + i * PAGE_BYTES;
+            if (i >= 4 && i + 2 < parent_map.page_count)
+                continue;
+            CHECK(world_read(thread_of(pid), at, mine, PAGE_BYTES) &&
+                  world_read(thread_of(child), at, its, PAGE_BYTES));
+            CHECK(memcmp(mine, its, PAGE_BYTES) == 0);
+            compared++;
+        }
+    }
+    CHECK_EQUAL(world_call(1, 12, &of_child, &child_map, NULL), P_END);
+    CHECK(compared > 20);
+    CHECK(is_as_started(pid) && is_as_started(child));
+    const struct body *from = &sys->bodies[pid], *to = &sys->bodies[child];
+    CHECK_EQUAL(to->incarnation.break_end, from->incarnation.break_end);
+    CHECK_EQUAL(to->incarnation.places, from->incarnation.places);
+    CHECK(from->message.offset_pages != to->message.offset_pages);
+    CHECK_EQUAL(world_word(to->thread, LAYOUT_MESSAGE), 0);
+}
+
+/* The child goes on behind the call, with the answer 0, with its parent's capabilities and name, and a parent. */
+static void child_returns_from_the_call(void) {
+    uint64_t child;
+    struct thread_registers parent_entry, entry;
+    struct world_trace before;
+    uint64_t pid = start(&before);
+    CHECK(fake_thread_runs(thread_of(pid), &parent_entry));
+    parent_entry.rax = parent_entry.rdi = parent_entry.rsi = parent_entry.rdx = 99; /* as in the call */
+    parent_entry.rbx = 98;
+    memcpy(program.message->data, &parent_entry, sizeof parent_entry);
+    CHECK_EQUAL(sys_thread_write(thread_of(pid)).status, OK);
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    CHECK(fake_thread_runs(thread_of(pid), &parent_entry) && fake_thread_runs(thread_of(child), &entry));
+    CHECK_EQUAL(entry.rax, OK);
+    CHECK_EQUAL(entry.rdi, 0);
+    CHECK_EQUAL(entry.rsi, MESSAGE_INFO(OK, 1, 0));
+    CHECK_EQUAL(entry.rdx, 0);
+    CHECK(entry.rip == parent_entry.rip && entry.rsp == parent_entry.rsp && entry.rbx == 98);
+    const struct body *from = &sys->bodies[pid], *to = &sys->bodies[child];
+    for (cap_t slot = 1; slot < BODY_TABLE_SLOTS; slot++)
+        CHECK_EQUAL(fake_table_has(to->table, slot), fake_table_has(from->table, slot));
+    CHECK(strcmp(to->bag.entries[0].name, "console") == 0 && to->bag.entries[0].cap != from->bag.entries[0].cap);
+    struct process_get_pid_request request = {0};
+    struct process_get_pid_reply reply;
+    CHECK_EQUAL(world_call(child, 8, &request, &reply, NULL), OK);
+    CHECK(reply.pid == child && reply.parent == pid);
+    CHECK(strcmp(process_find(&sys->processes, child)->name, "prog") == 0);
+}
+
+/* Each writes to every other page; then the one that was second to write the page has it alone, without a copy. */
+static void writes_are_ones_own(void) {
+    uint64_t child;
+    struct world_trace before;
+    uint64_t pid = start(&before);
+    uaddr_t heap = sys->bodies[pid].incarnation.break_start;
+    const uaddr_t places[] = {PLAIN, PLAIN + PAGE_BYTES, COPIED + PAGE_BYTES, heap, VARIABLES + 0x200, STACK};
+    cap_t parent_thread = thread_of(pid);
+    CHECK(world_set_word(parent_thread, STACK, 107));
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    cap_t child_thread = thread_of(child);
+    for (uint64_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        cap_t first = i % 2 == 0 ? parent_thread : child_thread;
+        cap_t second = i % 2 == 0 ? child_thread : parent_thread;
+        uint64_t old = world_word(first, places[i]);
+        CHECK(old != UINT64_MAX && !fake_may_access(first, places[i], MEMORY_WRITE));
+        if (i >= 3) /* pages of the second that are mapped, and some that are not */
+            CHECK_EQUAL(world_word(second, places[i]), old);
+        uint64_t free = sys->frames.free_count;
+        CHECK(world_set_word(first, places[i], 1000 + i));
+        CHECK_EQUAL(sys->frames.free_count, free - 1);
+        CHECK_EQUAL(world_word(second, places[i]), old);
+        CHECK(world_set_word(second, places[i], 2000 + i));
+        CHECK_EQUAL(sys->frames.free_count, free - 1); /* it is the only one that had it */
+        CHECK_EQUAL(world_word(first, places[i]), 1000 + i);
+        CHECK_EQUAL(world_word(second, places[i]), 2000 + i);
+    }
+    /* What neither had touched before the fork: new to each. */
+    CHECK(world_set_word(parent_thread, PLAIN + 2 * PAGE_BYTES, 1) && world_set_word(child_thread, PLAIN + 0x2008, 2));
+    CHECK_EQUAL(world_word(parent_thread, PLAIN + 2 * PAGE_BYTES + 8), 0);
+    CHECK_EQUAL(world_word(child_thread, PLAIN + 2 * PAGE_BYTES), 0);
+    end_and_wait(pid, child);
+    end_and_wait(1, pid);
+    CHECK(world_same(&before));
+}
+
+static void memory_mapped_together_is_one(void) {
+    uint64_t child, grandchild;
+    struct world_trace before;
+    uint64_t pid = start(&before);
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    CHECK_EQUAL(world_fork(child, &grandchild), OK);
+    CHECK(world_set_word(thread_of(child), SHARED, 1));
+    CHECK_EQUAL(world_word(thread_of(pid), SHARED), 1);
+    CHECK_EQUAL(world_word(thread_of(grandchild), SHARED), 1);
+    CHECK(world_set_word(thread_of(pid), SHARED + PAGE_BYTES, 2)); /* nobody has touched this page before */
+    CHECK_EQUAL(world_word(thread_of(grandchild), SHARED + PAGE_BYTES), 2);
+    end_and_wait(1, pid);
+    CHECK(world_set_word(thread_of(grandchild), SHARED, 3));
+    CHECK_EQUAL(world_word(thread_of(child), SHARED), 3);
+    end_and_wait(child, grandchild);
+    CHECK_EQUAL(world_word(thread_of(child), SHARED), 3);
+    CHECK_EQUAL(world_exit(child, 0), SERVER_DEFERRED);
+    CHECK(world_same(&before));
+}
+
+/* Memory that is shared but may not be accessed yet is shared once it may be. */
+static void memory_mapped_together_without_access_is_one(void) {
+    uint64_t child;
+    uaddr_t at;
+    struct world_trace before;
+    uint64_t pid = start(&before);
+    uint64_t flags = PROCESS_MAP_AT | PROCESS_MAP_TOGETHER;
+    CHECK_EQUAL(world_map(pid, PLAIN + 0x20000, 1, 0, flags, &at), OK);
+    CHECK_EQUAL(world_protect(pid, at, 1, READ_WRITE), OK);
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    CHECK(world_set_word(thread_of(pid), at, 5));
+    CHECK_EQUAL(world_word(thread_of(child), at), 5);
+}
+
+/* Three generations that all write the same pages, ending in each order. */
+static void generations_end_in_any_order(void) {
+    static const uint8_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (uint32_t order = 0; order < 6; order++) {
+        uint64_t pids[3];
+        struct world_trace before;
+        pids[0] = start(&before);
+        CHECK_EQUAL(world_fork(pids[0], &pids[1]), OK);
+        CHECK(world_set_word(thread_of(pids[1]), PLAIN, 201));
+        CHECK_EQUAL(world_fork(pids[1], &pids[2]), OK);
+        CHECK(world_set_word(thread_of(pids[0]), PLAIN + PAGE_BYTES, 302));
+        CHECK_EQUAL(world_word(thread_of(pids[2]), PLAIN), 201);
+        CHECK(world_set_word(thread_of(pids[2]), PLAIN, 401));
+        CHECK_EQUAL(world_word(thread_of(pids[0]), PLAIN), 101);
+        CHECK_EQUAL(world_word(thread_of(pids[1]), PLAIN), 201);
+        CHECK_EQUAL(world_word(thread_of(pids[1]), PLAIN + PAGE_BYTES), 102);
+        CHECK_EQUAL(world_word(thread_of(pids[2]), PLAIN + PAGE_BYTES), 102);
+        for (uint32_t i = 0; i < 3; i++) {
+            if (i == 2) { /* the last one has all to itself */
+                CHECK_EQUAL(world_look().sharers, 0);
+                CHECK(world_set_word(thread_of(pids[orders[order][2]]), PLAIN + PAGE_BYTES, 9));
+            }
+            struct process_wait_reply end;
+            CHECK_EQUAL(world_exit(pids[orders[order][i]], 0), SERVER_DEFERRED);
+            (void)world_wait(1, PROCESS_ANY, 1, &end);
+            (void)world_wait(pids[0], PROCESS_ANY, 1, &end);
+            (void)world_wait(pids[1], PROCESS_ANY, 1, &end);
+        }
+        if (!CHECK(world_same(&before)))
+            printf("#   order %u\n", order);
+    }
+}
+
+/* Fork, with the k-th call failing, for every k: no trace of the child, and the parent goes on reading and writing. */
+static void fork_fails_at_every_call(void) {
+    uint64_t child;
+    uint32_t k = 1;
+    struct world_trace first;
+    uint64_t pid = start(&first);
+    cap_t thread = thread_of(pid);
+    CHECK(is_as_started(pid)); /* this brings pages */
+    struct world_trace before = world_look();
+    for (;; k++) {
+        fake_fail_at(k);
+        uint32_t status = world_fork(pid, &child);
+        if (!fake_failed())
+            break;
+        fake_fail_at(0);
+        CHECK(status != OK);
+        if (!CHECK(world_same(&before)))
+            printf("#   after call %u failed\n", k);
+        CHECK(world_set_word(thread, PLAIN, 500) && world_set_word(thread, PLAIN, 101) && is_as_started(pid));
+        CHECK(world_same(&before)); /* no page was copied for that */
+    }
+    fake_fail_at(0);
+    printf("# fork makes %u calls that can fail\n", k - 1);
+    CHECK(k > 25);
+    CHECK(is_as_started(child));
+    end_and_wait(pid, child);
+    CHECK(world_same(&before));
+    end_and_wait(1, pid);
+    CHECK(world_same(&first));
+}
+
+static void fork_with_every_number_of_frames(void) {
+    uint64_t child;
+    struct world_trace first;
+    uint64_t pid = start(&first);
+    CHECK(is_as_started(pid)); /* this brings pages */
+    uint64_t parent_needs = PAGES_FREE - sys->frames.free_count;
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    uint64_t child_needs = PAGES_FREE - parent_needs - sys->frames.free_count;
+    CHECK(child_needs > 20);
+    for (uint64_t pages = 0; pages <= child_needs; pages++) {
+        pid = start_with(parent_needs + pages, &first);
+        CHECK(is_as_started(pid));
+        struct world_trace before = world_look();
+        uint32_t status = world_fork(pid, &child);
+        CHECK_EQUAL(status, pages < child_needs ? P_NO_MEMORY : OK);
+        CHECK(is_as_started(pid));
+        if (status != OK)
+            CHECK(world_same(&before));
+        else
+            CHECK(is_as_started(child));
+    }
+}
+
+static void too_many_holders_or_processes(void) {
+    uint64_t child;
+    struct world_trace first;
+    uint64_t pid = start(&first);
+    uint32_t *entry = vm_entry(sys->bodies[pid].incarnation.vm, COPIED + PAGE_BYTES);
+    uint16_t *sharers = &sys->frames.sharers[*entry & VM_FRAME];
+    *sharers = UINT16_MAX;
+    struct world_trace before = world_look();
+    CHECK_EQUAL(world_fork(pid, &child), P_LIMIT);
+    CHECK(world_same(&before));
+    *sharers = 0;
+    CHECK(is_as_started(pid));
+    before = world_look();
+    while (process_begin(&sys->processes, 1) != NULL) {
+    }
+    uint32_t count = sys->processes.count;
+    CHECK_EQUAL(world_fork(pid, &child), P_LIMIT);
+    CHECK_EQUAL(sys->processes.count, count);
+    CHECK_EQUAL(sys->frames.free_count, before.free_frames);
+    CHECK_EQUAL(world_fork(0, &child), P_NO_PROCESS);
+}
+
+/* Pages of a read-only file mapping that were written while they might be: the child has them, too. */
+static void pages_written_before_they_were_protected(void) {
+    uint64_t child = 0;
+    struct world_trace before;
+    uint64_t pid = start(&before);
+    CHECK_EQUAL(world_protect(pid, VIEWED, 1, READ_WRITE), OK);
+    CHECK(world_set_word(thread_of(pid), VIEWED, 77));
+    CHECK_EQUAL(world_protect(pid, VIEWED, 1, MEMORY_READ), OK);
+    CHECK_EQUAL(world_word(thread_of(pid), VIEWED), 77);
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    CHECK_EQUAL(world_word(thread_of(child), VIEWED), 77);
+    CHECK_EQUAL(world_protect(child, VIEWED, 1, READ_WRITE), OK);
+    CHECK(world_set_word(thread_of(child), VIEWED, 78));
+    CHECK_EQUAL(world_word(thread_of(pid), VIEWED), 77);
+}
+
+/* A mapping that may not be accessed at all is no obstacle, and is the same in the child. */
+static void mappings_without_access_are_copied(void) {
+    uint64_t child = 0;
+    struct world_trace before;
+    uint64_t pid = start(&before);
+    CHECK_EQUAL(world_protect(pid, PLAIN, 3, 0), OK);
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    CHECK_EQUAL(world_touch(thread_of(child), PLAIN, MEMORY_READ), P_ADDRESS);
+    CHECK_EQUAL(world_protect(child, PLAIN, 3, MEMORY_READ), OK);
+    CHECK_EQUAL(world_word(thread_of(child), PLAIN), 101);
+    CHECK_EQUAL(world_protect(pid, VIEWED, 3, 0), OK); /* pages that are the file's own */
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+}
+
+/* A capability of the bag whose object has died is left out; the others keep their places. */
+static void dead_capabilities_are_left_out(void) {
+    uint64_t child;
+    struct world_trace before;
+    uint64_t pid = start(&before);
+    struct process_give_request give = {"extra"};
+    struct process_give_reply given;
+    struct server_call one = {.badge = pid, .operation = 2, .caps = {slot_take()}};
+    CHECK_EQUAL(sys_cap_copy(0, one.caps[0], FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
+    CHECK_EQUAL(served_protocol->dispatch(&one, &give, &given), OK);
+    CHECK_EQUAL(sys_cap_delete(0, sys->bodies[pid].bag.entries[0].cap).status, OK);
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    cap_t table = sys->bodies[child].table;
+    CHECK(fake_table_has(table, 1) && !fake_table_has(table, 2) && fake_table_has(table, 3));
+    end_and_wait(pid, child);
+    end_and_wait(1, pid);
+    CHECK(world_same(&before));
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"child_sees_what_its_parent_has", child_sees_what_its_parent_has},
+        {"child_returns_from_the_call", child_returns_from_the_call},
+        {"writes_are_ones_own", writes_are_ones_own},
+        {"memory_mapped_together_is_one", memory_mapped_together_is_one},
+        {"memory_mapped_together_without_access_is_one", memory_mapped_together_without_access_is_one},
+        {"generations_end_in_any_order", generations_end_in_any_order},
+        {"fork_fails_at_every_call", fork_fails_at_every_call},
+        {"fork_with_every_number_of_frames", fork_with_every_number_of_frames},
+        {"too_many_holders_or_processes", too_many_holders_or_processes},
+        {"pages_written_before_they_were_protected", pages_written_before_they_were_protected},
+        {"mappings_without_access_are_copied", mappings_without_access_are_copied},
+        {"dead_capabilities_are_left_out", dead_capabilities_are_left_out},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}

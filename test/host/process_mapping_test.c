@@ -1,0 +1,183 @@
+/*
+ * The memory of one process: protect, map_file and set_break, each error once.
+ */
+#include "test/host/process_one.h"
+
+/* ---- protect ---- */
+
+static void protect_holds_for_every_page(void) {
+    uint64_t pid = start();
+    cap_t thread = thread_of(pid);
+    uaddr_t at;
+    CHECK_EQUAL(world_map(pid, AREA + PAGE_BYTES, 4, READ_WRITE, AT, &at), OK);
+    CHECK(world_set_word(thread, AREA + PAGE_BYTES, 11) && world_set_word(thread, AREA + 2 * PAGE_BYTES, 12));
+    CHECK_EQUAL(world_protect(pid, AREA + 2 * PAGE_BYTES, 2, MEMORY_READ), OK);
+    CHECK_EQUAL(world_touch(thread, AREA + 2 * PAGE_BYTES, MEMORY_WRITE), P_ADDRESS);
+    CHECK_EQUAL(world_touch(thread, AREA + 3 * PAGE_BYTES, MEMORY_WRITE), P_ADDRESS);
+    CHECK_EQUAL(world_word(thread, AREA + 2 * PAGE_BYTES), 12);
+    CHECK(world_set_word(thread, AREA + PAGE_BYTES, 13) && world_set_word(thread, AREA + 4 * PAGE_BYTES, 14));
+    CHECK_EQUAL(world_protect(pid, AREA, 5, 0), OK);
+    for (uint64_t i = 0; i < 5; i++)
+        CHECK_EQUAL(world_touch(thread, AREA + i * PAGE_BYTES, MEMORY_READ), P_ADDRESS);
+    CHECK_EQUAL(world_protect(pid, AREA, 5, MEMORY_EXECUTE), OK);
+    CHECK_EQUAL(world_touch(thread, AREA + PAGE_BYTES, MEMORY_EXECUTE), OK);
+    CHECK_EQUAL(world_touch(thread, AREA + PAGE_BYTES, MEMORY_WRITE), P_ADDRESS);
+    CHECK_EQUAL(world_protect(pid, AREA, 5, READ_WRITE), OK);
+    CHECK_EQUAL(world_touch(thread, AREA + PAGE_BYTES, MEMORY_EXECUTE), P_ADDRESS);
+    CHECK(world_set_word(thread, AREA + 2 * PAGE_BYTES + 8, 15));
+    CHECK_EQUAL(world_word(thread, AREA + 2 * PAGE_BYTES), 12);
+    CHECK_EQUAL(world_word(thread, AREA + PAGE_BYTES), 13);
+    finish(pid);
+}
+
+/* The image's own pages: made writable they are copies, and the file is as it was. */
+static void protect_copies_pages_of_a_file(void) {
+    uint64_t pid = start();
+    cap_t thread = thread_of(pid);
+    uint64_t old = world_word(thread, WORLD_BASE + 0x1008);
+    CHECK_EQUAL(world_protect(pid, WORLD_BASE + 0x1000, 1, READ_WRITE), OK);
+    CHECK_EQUAL(world_word(thread, WORLD_BASE + 0x1008), old);
+    CHECK(world_set_word(thread, WORLD_BASE + 0x1008, 55));
+    CHECK_EQUAL(world_protect(pid, WORLD_BASE + 0x1000, 1, MEMORY_READ), OK);
+    CHECK_EQUAL(world_word(thread, WORLD_BASE + 0x1008), 55);
+    uint64_t in_file;
+    memcpy(&in_file, &fake_file[1][8], 8);
+    CHECK_EQUAL(in_file, old);
+    finish(pid);
+}
+
+/* ---- files ---- */
+
+static uint32_t map_file(uint64_t pid, const struct process_map_file_request *wanted, struct server_call *ret_call) {
+    static struct process_map_file_request request;
+    struct process_map_file_reply reply = {0};
+    request = *wanted;
+    memcpy(request.path, "bin/prog", 8);
+    return world_call(pid, 16, &request, &reply, ret_call);
+}
+
+static void map_file_refuses(void) {
+    static const struct {
+        struct process_map_file_request request;
+        uint32_t status;
+    } rows[] = {
+        {{8, AREA + 0x10000, PAGE_BYTES, MEMORY_READ, AT, 1, ""}, P_ARGUMENT},
+        {{8, AREA + 0x10000, PAGE_BYTES, MEMORY_READ, AT, 0x3000, ""}, P_ARGUMENT},
+        {{8, AREA + 0x10000, PAGE_BYTES, MEMORY_READ, AT, UINT64_MAX & ~(PAGE_BYTES - 1), ""}, P_ARGUMENT},
+        {{8, AREA + 0x10000, 0, MEMORY_READ, AT, 0, ""}, P_ARGUMENT},
+        {{8, AREA + 0x10000, 1, MEMORY_READ, AT, 0, ""}, P_ARGUMENT},
+        {{8, AREA + 0x10004, PAGE_BYTES, MEMORY_READ, AT, 0, ""}, P_ARGUMENT},
+        {{8, AREA + 0x10000, PAGE_BYTES, MEMORY_READ, AT | TOGETHER, 0, ""}, P_ARGUMENT},
+        {{8, AREA + 0x10000, PAGE_BYTES, MEMORY_READ, REPLACE, 0, ""}, P_ARGUMENT},
+        {{8, AREA + 0x10000, PAGE_BYTES, MEMORY_WRITE | MEMORY_EXECUTE, AT, 0, ""}, P_ARGUMENT},
+        {{8, PROCESS_MAP_END, PAGE_BYTES, MEMORY_READ, AT, 0, ""}, P_ADDRESS},
+        {{8, AREA, PAGE_BYTES, MEMORY_READ, AT, 0, ""}, E_EXISTS},
+        {{8, AREA, (SYSTEM_PAGES_MAX + 1ULL) * PAGE_BYTES, MEMORY_READ, AT, 0, ""}, P_LIMIT},
+        {{PROCESS_PATH_MAX + 1, AREA + 0x10000, PAGE_BYTES, MEMORY_READ, AT, 0, ""}, P_NOT_FOUND},
+    };
+    struct server_call answer;
+    uint64_t pid = start();
+    struct world_trace now = world_look();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!CHECK_EQUAL(map_file(pid, &rows[i].request, NULL), rows[i].status))
+            printf("#   row %zu\n", i);
+        CHECK(world_same(&now));
+    }
+    struct process_map_file_request good = {8, AREA + 0x10000, PAGE_BYTES, MEMORY_READ, AT, 0, ""};
+    CHECK_EQUAL(map_file(99, &good, NULL), P_NO_PROCESS);
+    fake_fail_at(2); /* the message to the files server */
+    CHECK_EQUAL(map_file(pid, &good, &answer), P_NOT_FOUND);
+    CHECK(strcmp(answer.reason, "made to fail") == 0);
+    fake_fail_at(0);
+    for (uint32_t i = 0; i < VM_FILES_MAX; i++)
+        sys->files[i].memory += sys->files[i].memory == 0 ? FAKE_CAP_EVENTS : 0;
+    CHECK_EQUAL(map_file(pid, &good, NULL), P_LIMIT);
+    for (uint32_t i = 0; i < VM_FILES_MAX; i++)
+        sys->files[i].memory *= sys->files[i].holders > 0 ? 1 : 0;
+    CHECK(world_same(&now));
+    finish(pid);
+}
+
+/* Every byte, for each kind of access: the file's, then zeroes; from an offset, too. */
+static void files_are_seen_as_they_are(void) {
+    static uint8_t seen[5 * PAGE_BYTES], wanted[5 * PAGE_BYTES];
+    static const uint64_t rights[] = {MEMORY_READ, READ_WRITE, MEMORY_EXECUTE};
+    for (uint32_t i = 0; i < 6; i++) {
+        uint64_t pid = start();
+        uint64_t offset = i / 3 * PAGE_BYTES;
+        struct process_map_file_request request = {8, AREA + 0x10000, sizeof seen, rights[i % 3], AT, offset, ""};
+        memset(wanted, 0, sizeof wanted);
+        memcpy(wanted, &fake_file[0][0] + offset, MAKER_FILE_BYTES - offset);
+        CHECK_EQUAL(map_file(pid, &request, NULL), OK);
+        CHECK(world_read(thread_of(pid), AREA + 0x10000, seen, sizeof seen));
+        CHECK(memcmp(seen, wanted, sizeof seen) == 0);
+        if (rights[i % 3] == READ_WRITE) {
+            CHECK(world_set_word(thread_of(pid), AREA + 0x10010, 1) &&
+                  world_set_word(thread_of(pid), AREA + 0x14000, 2));
+            CHECK(memcmp(wanted, &fake_file[0][0] + offset, MAKER_FILE_BYTES - offset) == 0);
+        }
+        finish(pid);
+    }
+}
+
+/* A mapping of a file that may not be accessed yet. */
+static void files_without_access(void) {
+    uint64_t pid = start();
+    uaddr_t at;
+    CHECK_EQUAL(world_map_file(pid, AREA + 0x10000, 3, 0, AT, &at), OK);
+    CHECK_EQUAL(world_touch(thread_of(pid), AREA + 0x10000, MEMORY_READ), P_ADDRESS);
+    CHECK_EQUAL(world_protect(pid, AREA + 0x10000, 3, MEMORY_READ), OK);
+    CHECK_EQUAL(world_word(thread_of(pid), AREA + 0x12008), world_word(thread_of(pid), WORLD_BASE + 0x2008));
+    finish(pid);
+}
+
+/* ---- break ---- */
+
+static void break_moves(void) {
+    struct process_set_break_reply heap;
+    uint64_t pid = start();
+    cap_t thread = thread_of(pid);
+    uaddr_t at;
+    CHECK(world_set_word(thread, WORLD_BASE + 0x2200, 20)); /* that there is a leaf for the heap */
+    struct world_trace now = world_look();
+    CHECK_EQUAL(world_set_break(pid, 0, &heap), OK);
+    uaddr_t first = heap.start;
+    CHECK_EQUAL(first, WORLD_BASE + 0x5000);
+    CHECK_EQUAL(heap.end, first);
+    CHECK_EQUAL(world_touch(thread, first, MEMORY_READ), P_ADDRESS);
+    CHECK_EQUAL(world_set_break(pid, first + 1, &heap), OK);
+    CHECK(world_set_word(thread, first, 21));
+    CHECK_EQUAL(world_set_break(pid, first + PAGE_BYTES, &heap), OK);
+    CHECK_EQUAL(world_touch(thread, first + PAGE_BYTES, MEMORY_READ), P_ADDRESS);
+    CHECK_EQUAL(world_set_break(pid, first + 0x3001, &heap), OK);
+    CHECK(world_set_word(thread, first + 0x3000, 22));
+    CHECK_EQUAL(world_word(thread, first), 21);
+    CHECK_EQUAL(world_set_break(pid, first + 0x3000, &heap), OK);
+    CHECK_EQUAL(world_touch(thread, first + 0x3000, MEMORY_READ), P_ADDRESS);
+    CHECK_EQUAL(world_set_break(pid, first + 0x4000, &heap), OK);
+    CHECK_EQUAL(world_word(thread, first + 0x3000), 0);
+    CHECK_EQUAL(world_set_break(pid, first - 1, &heap), P_ADDRESS);
+    CHECK_EQUAL(world_set_break(pid, PROCESS_MAP_END, &heap), P_ADDRESS);
+    CHECK_EQUAL(world_set_break(pid, UINT64_MAX, &heap), P_ADDRESS);
+    CHECK_EQUAL(world_map(pid, first + 0x6000, 1, READ_WRITE, AT, &at), OK);
+    CHECK_EQUAL(world_set_break(pid, first + 0x6001, &heap), E_EXISTS);
+    CHECK(heap.start == first && heap.end == first + 0x4000);
+    CHECK_EQUAL(world_unmap(pid, first + 0x6000, 1), OK);
+    CHECK_EQUAL(world_set_break(pid, first, &heap), OK);
+    CHECK_EQUAL(heap.end, first);
+    CHECK(world_same(&now));
+    CHECK_EQUAL(world_set_break(99, 0, &heap), P_NO_PROCESS);
+    finish(pid);
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"protect_holds_for_every_page", protect_holds_for_every_page},
+        {"protect_copies_pages_of_a_file", protect_copies_pages_of_a_file},
+        {"map_file_refuses", map_file_refuses},
+        {"files_are_seen_as_they_are", files_are_seen_as_they_are},
+        {"files_without_access", files_without_access},
+        {"break_moves", break_moves},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}

@@ -1,0 +1,447 @@
+/*
+ * The memory of one process: which access brings a page and which one is its end, what map and unmap answer, each error once, and what is left when any call fails.
+ */
+#include "test/host/process_one.h"
+
+static void fault(uint64_t pid, uaddr_t at, uint64_t access) {
+    struct server_event event = {MESSAGE_FAULT, BODY_FAULT_BADGE | pid, {0, {FAULT_PAGE, at, access, 0}}};
+    served_server.answer_waits = false;
+    serve_fault(&event);
+}
+
+/* ---- faults ---- */
+
+static void faults_bring_pages(void) {
+    uint64_t pid = start();
+    cap_t thread = thread_of(pid);
+    uaddr_t stack = LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES;
+    CHECK(!fake_may_access(thread, stack, MEMORY_READ));
+    uint64_t free = sys->frames.free_count;
+    fault(pid, stack + 5, FAULT_ACCESS_WRITE);
+    CHECK(served_server.answer_waits && served_server.answer.info == MESSAGE_INFO(FAULT_RESUME, 0, 0));
+    CHECK(fake_may_access(thread, stack, MEMORY_WRITE) && !fake_may_access(thread, stack + PAGE_BYTES, MEMORY_READ));
+    CHECK_EQUAL(world_word(thread, stack + 8), 0);
+    CHECK_EQUAL(sys->frames.free_count, free - 2); /* a leaf is new, too */
+    struct world_trace now = world_look();
+    fault(pid, stack + 5, FAULT_ACCESS_WRITE); /* as if two threads had touched it at once */
+    fault(pid, stack + 5, 0);
+    fault(pid, WORLD_BASE + 0x800, FAULT_ACCESS_FETCH); /* a page of the file that is there */
+    CHECK(served_server.answer_waits);
+    CHECK(world_same(&now));
+    finish(pid);
+}
+
+/* Accesses that are not allowed end the process, by SIGSEGV; a want of memory by SIGKILL. */
+static void faults_end_the_process(void) {
+    static const struct {
+        uaddr_t at;
+        uint64_t access;
+        uint64_t rights; /* of the page at AREA */
+    } rows[] = {
+        {AREA, FAULT_ACCESS_WRITE | FAULT_ACCESS_PRESENT, MEMORY_READ},
+        {AREA, FAULT_ACCESS_FETCH | FAULT_ACCESS_PRESENT, READ_WRITE},
+        {AREA, 0, 0},
+        {AREA + PAGE_BYTES, 0, READ_WRITE},
+        {AREA - 1, 0, READ_WRITE},
+        {LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES - 1, FAULT_ACCESS_WRITE, READ_WRITE},
+        {LAYOUT_STACK_TOP, 0, READ_WRITE},
+        {WORLD_BASE + 0x800, FAULT_ACCESS_WRITE | FAULT_ACCESS_PRESENT, READ_WRITE},
+        {0, 0, READ_WRITE},
+        {USER_LIMIT, 0, READ_WRITE},
+        {UINT64_MAX, FAULT_ACCESS_WRITE, READ_WRITE},
+    };
+    struct process_wait_reply end;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint64_t pid = start();
+        CHECK_EQUAL(world_protect(pid, AREA, 1, rows[i].rights), OK);
+        fault(pid, rows[i].at, rows[i].access);
+        CHECK(!served_server.answer_waits);
+        CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
+        CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGSEGV && end.address == rows[i].at);
+        CHECK(world_same(&before));
+    }
+    uint64_t pid = start();
+    struct frame_run all;
+    while (frames_take(&sys->frames, 1000, 1, &all)) {
+    }
+    fault(pid, LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES, FAULT_ACCESS_WRITE);
+    CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
+    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL);
+}
+
+/* The k-th call fails in bringing a page that nobody has seen: nothing has changed. */
+static void new_page_fails_at_every_call(void) {
+    uaddr_t at;
+    for (uint32_t kind = 0; kind < 3; kind++) {
+        uint64_t pid = start();
+        uint32_t k = 1;
+        if (kind == 0)
+            CHECK_EQUAL(world_map(pid, AREA + PAGE_BYTES, 4, READ_WRITE, AT, &at), OK);
+        else /* its third page is a part of the file and zeroes */
+            CHECK_EQUAL(world_map_file(pid, AREA + PAGE_BYTES, 4, kind == 1 ? READ_WRITE : MEMORY_READ, AT, &at), OK);
+        struct world_trace now = world_look();
+        for (;; k++) {
+            fake_fail_at(k);
+            uint32_t status = world_touch(thread_of(pid), AREA + 0x3008, MEMORY_READ);
+            if (!fake_failed())
+                break;
+            CHECK(status != OK && status != P_ADDRESS);
+            CHECK(world_same(&now));
+        }
+        CHECK_EQUAL(k, kind == 0 ? 3 : 4); /* fill, map; and copy */
+        finish(pid);
+    }
+}
+
+/* ... in a write to a page that is shared, or was: the old content is there, and the next write succeeds. */
+static void copied_page_fails_at_every_call(void) {
+    for (uint32_t alone = 0; alone < 2; alone++) {
+        uint64_t child;
+        for (uint32_t k = 1;; k++) {
+            uint64_t pid = start();
+            CHECK_EQUAL(world_fork(pid, &child), OK);
+            if (alone == 1) {
+                struct process_wait_reply end;
+                CHECK_EQUAL(world_exit(child, 0), SERVER_DEFERRED);
+                CHECK_EQUAL(world_wait(pid, child, 1, &end), OK);
+            }
+            uint64_t free = sys->frames.free_count;
+            fake_fail_at(k);
+            uint32_t status = world_touch(thread_of(pid), AREA, MEMORY_WRITE);
+            bool failed = fake_failed();
+            fake_fail_at(0);
+            CHECK_EQUAL(status == OK, !failed);
+            CHECK_EQUAL(world_word(thread_of(pid), AREA), 1);
+            CHECK(world_set_word(thread_of(pid), AREA, 2));
+            CHECK_EQUAL(sys->frames.free_count, free - (alone == 1 ? 0 : 1));
+            if (alone == 0) {
+                CHECK_EQUAL(world_word(thread_of(child), AREA), 1);
+                CHECK_EQUAL(world_exit(child, 0), SERVER_DEFERRED);
+            }
+            finish(pid);
+            if (!failed) {
+                CHECK_EQUAL(k, alone == 1 ? 2 : 3); /* protect; or copy, map */
+                break;
+            }
+        }
+    }
+}
+
+/* Pages far from each other need so many tables that the pool must grow, more than once; that can fail, too. */
+static void pools_grow(void) {
+    uaddr_t at;
+    uint64_t pid = start();
+    cap_t thread = thread_of(pid);
+    uint32_t failures = 0, grown = 0;
+    for (uint64_t i = 1; i <= 28; i++) {
+        CHECK_EQUAL(world_map(pid, AREA + (i << 39), 1, READ_WRITE, AT, &at), OK);
+        uint32_t runs = memory_of(pid)->run_count;
+        for (uint32_t k = 1;; k++) {
+            fake_fail_at(k);
+            uint32_t status = world_touch(thread, at, MEMORY_WRITE);
+            bool failed = fake_failed();
+            fake_fail_at(0);
+            CHECK_EQUAL(status == OK, !failed);
+            if (!failed)
+                break;
+            failures++;
+        }
+        grown += memory_of(pid)->run_count - runs;
+        CHECK(world_set_word(thread, at, i));
+    }
+    CHECK_EQUAL(grown, 3); /* 12 + 24 + 48 pages are not enough for 3 tables of each of 28 */
+    CHECK(failures > 28 * 2);
+    CHECK_EQUAL(world_word(thread, AREA), 1);
+    finish(pid);
+}
+
+/* ---- map, unmap ---- */
+
+static void map_refuses(void) {
+    static const struct {
+        struct process_map_request request;
+        uint32_t status;
+    } rows[] = {
+        {{AREA + 0x10000, 0, READ_WRITE, AT}, P_ARGUMENT},
+        {{AREA + 0x10000, 0, READ_WRITE, 0}, P_ARGUMENT},
+        {{AREA + 0x10000, 100, READ_WRITE, AT}, P_ARGUMENT},
+        {{AREA + 0x10001, PAGE_BYTES, READ_WRITE, AT}, P_ARGUMENT},
+        {{AREA + 0x10000, PAGE_BYTES, MEMORY_WRITE | MEMORY_EXECUTE, AT}, P_ARGUMENT},
+        {{AREA + 0x10000, PAGE_BYTES, 1 << 3, AT}, P_ARGUMENT},
+        {{AREA + 0x10000, PAGE_BYTES, 1ULL << 32, AT}, P_ARGUMENT},
+        {{AREA + 0x10000, PAGE_BYTES, READ_WRITE, 1 << 3 | AT}, P_ARGUMENT},
+        {{AREA + 0x10000, PAGE_BYTES, READ_WRITE, REPLACE}, P_ARGUMENT},
+        {{PROCESS_MAP_LOWEST - PAGE_BYTES, PAGE_BYTES, READ_WRITE, AT}, P_ADDRESS},
+        {{0, PAGE_BYTES, READ_WRITE, AT}, P_ADDRESS},
+        {{PROCESS_MAP_END, PAGE_BYTES, READ_WRITE, AT}, P_ADDRESS},
+        {{PROCESS_MAP_END - PAGE_BYTES, 2 * PAGE_BYTES, READ_WRITE, AT}, P_ADDRESS},
+        {{UINT64_MAX - 0xfff, 2 * PAGE_BYTES, READ_WRITE, AT}, P_ADDRESS},
+        {{LAYOUT_STACK_TOP - PAGE_BYTES, PAGE_BYTES, READ_WRITE, AT | REPLACE}, P_ADDRESS},
+        {{LAYOUT_MESSAGE, PAGE_BYTES, READ_WRITE, AT | REPLACE}, P_ADDRESS},
+        {{AREA, PAGE_BYTES, READ_WRITE, AT}, E_EXISTS},
+        {{AREA - PAGE_BYTES, 2 * PAGE_BYTES, READ_WRITE, AT}, E_EXISTS},
+        {{WORLD_BASE, PAGE_BYTES, READ_WRITE, AT}, E_EXISTS},
+        {{AREA + 0x10000, (SYSTEM_PAGES_MAX + 1ULL) * PAGE_BYTES, READ_WRITE, AT}, P_LIMIT},
+        {{0, UINT64_MAX & ~(PAGE_BYTES - 1), READ_WRITE, 0}, P_LIMIT},
+        {{AREA + 0x10000, 600 * PAGE_BYTES, READ_WRITE, AT | TOGETHER}, P_NO_MEMORY},
+    };
+    uint64_t pid = start();
+    struct process_map_reply reply;
+    struct world_trace now = world_look();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!CHECK_EQUAL(world_call(pid, 15, &rows[i].request, &reply, NULL), rows[i].status))
+            printf("#   row %zu\n", i);
+        CHECK(world_same(&now));
+        CHECK_EQUAL(memory_of(pid)->vm->region_count, 7); /* three segments, two pages, stack, message */
+    }
+    CHECK_EQUAL(world_call(77, 15, &rows[0].request, &reply, NULL), P_NO_PROCESS);
+    finish(pid);
+}
+
+/* The regions' limit is refused in order, by each operation that wants one more. */
+static void regions_run_out(void) {
+    uint64_t pid = start();
+    uaddr_t at, last = 0;
+    uint32_t status = OK;
+    CHECK_EQUAL(world_map(pid, AREA + 0x100000, 3, READ_WRITE, AT, &at), OK);
+    for (uint64_t i = 2; status == OK; i += 2) {
+        last = AREA + i * PAGE_BYTES;
+        status = world_map(pid, last, 1, READ_WRITE, AT, &at);
+    }
+    CHECK_EQUAL(status, P_LIMIT);
+    CHECK_EQUAL(memory_of(pid)->vm->region_count, VM_REGIONS_MAX);
+    struct world_trace now = world_look();
+    struct process_set_break_reply heap;
+    CHECK_EQUAL(world_map_file(pid, last, 1, MEMORY_READ, AT, &at), P_LIMIT);
+    CHECK_EQUAL(world_unmap(pid, AREA + 0x101000, 1), P_LIMIT);
+    CHECK_EQUAL(world_protect(pid, AREA + 0x101000, 1, MEMORY_READ), P_LIMIT);
+    CHECK_EQUAL(world_map(pid, AREA + 0x101000, 1, READ_WRITE, AT | REPLACE, &at), P_LIMIT);
+    CHECK_EQUAL(world_set_break(pid, 0, &heap), OK);
+    CHECK_EQUAL(world_set_break(pid, heap.start + 1, &heap), P_LIMIT);
+    CHECK_EQUAL(heap.end, heap.start);
+    CHECK(world_same(&now));
+    CHECK_EQUAL(memory_of(pid)->vm->region_count, VM_REGIONS_MAX);
+    finish(pid);
+}
+
+/* A mapping that would have joined its neighbour, and fails when there are no more regions: it is not there. */
+static void failure_leaves_no_part_of_a_neighbour(void) {
+    uint64_t pid = start();
+    uaddr_t at;
+    CHECK_EQUAL(world_map(pid, AREA + PAGE_BYTES, 1, READ_WRITE, AT | TOGETHER, &at), OK);
+    for (uint64_t i = 4; world_map(pid, AREA + i * PAGE_BYTES, 1, READ_WRITE, AT, &at) == OK;)
+        i += 2;
+    struct world_trace now = world_look();
+    fake_fail_at(2);
+    CHECK(world_map(pid, AREA + 2 * PAGE_BYTES, 1, READ_WRITE, AT | TOGETHER, &at) != OK);
+    fake_fail_at(0);
+    CHECK(world_same(&now));
+    CHECK(vm_is_free(memory_of(pid)->vm, AREA + 2 * PAGE_BYTES, AREA + 3 * PAGE_BYTES));
+    finish(pid);
+}
+
+static void mappings_find_a_place(void) {
+    uint64_t pid = start();
+    uaddr_t first, second, third;
+    CHECK_EQUAL(world_map(pid, 0x12345, 3, READ_WRITE, 0, &first), OK); /* `at` does not count */
+    CHECK(first >= memory_of(pid)->places && first % PAGE_BYTES == 0 && first < PROCESS_MAP_END);
+    CHECK_EQUAL(world_map(pid, 0, 2, MEMORY_READ, 0, &second), OK);
+    CHECK_EQUAL(second, first + 3 * PAGE_BYTES);
+    CHECK_EQUAL(world_unmap(pid, first, 3), OK);
+    CHECK_EQUAL(world_map(pid, 0, 4, MEMORY_READ, 0, &third), OK);
+    CHECK_EQUAL(third, second + 2 * PAGE_BYTES);
+    CHECK_EQUAL(world_map(pid, 0, 3, MEMORY_EXECUTE, 0, &third), OK);
+    CHECK_EQUAL(third, first);
+    CHECK_EQUAL(world_touch(thread_of(pid), first, MEMORY_EXECUTE), OK);
+    finish(pid);
+}
+
+/* The address space has a largest size, also for a program whose image alone takes all of it. */
+static void address_space_has_a_limit(void) {
+    uint64_t pid = start();
+    uaddr_t at;
+    struct process_set_break_reply heap;
+    uint64_t used = 5 + 2 + LAYOUT_STACK_BYTES / PAGE_BYTES + 1;
+    CHECK_EQUAL(world_map(pid, 0, SYSTEM_PAGES_MAX - used + 1, MEMORY_READ, 0, &at), P_LIMIT);
+    CHECK_EQUAL(world_map(pid, 0, SYSTEM_PAGES_MAX - used, MEMORY_READ, 0, &at), OK);
+    CHECK_EQUAL(world_set_break(pid, 0, &heap), OK);
+    CHECK_EQUAL(world_set_break(pid, heap.start + 1, &heap), P_LIMIT);
+    finish(pid);
+    ((struct maker_file *)(void *)fake_file)->headers[3].p_memsz = (SYSTEM_PAGES_MAX - 2ULL) * PAGE_BYTES;
+    if (world_spawn(1, &pid, NULL) != OK) /* it may be refused as a whole */
+        return;
+    CHECK_EQUAL(world_map(pid, 0, 1, MEMORY_READ, 0, &at), P_LIMIT);
+    CHECK_EQUAL(world_set_break(pid, 0, &heap), OK);
+    CHECK_EQUAL(world_set_break(pid, heap.start + 1, &heap), P_LIMIT);
+}
+
+static void unmap_and_protect_refuse(void) {
+    static const struct {
+        uaddr_t at;
+        uint64_t length;
+        uint32_t unmap_status, protect_status;
+    } rows[] = {
+        {AREA + 1, PAGE_BYTES, P_ARGUMENT, P_ARGUMENT},
+        {AREA, 0, P_ARGUMENT, P_ARGUMENT},
+        {AREA, 5, P_ARGUMENT, P_ARGUMENT},
+        {PROCESS_MAP_LOWEST - PAGE_BYTES, PAGE_BYTES, P_ADDRESS, P_ADDRESS},
+        {AREA, PROCESS_MAP_END, P_ADDRESS, P_ADDRESS},
+        {AREA, UINT64_MAX & ~(PAGE_BYTES - 1), P_ADDRESS, P_ADDRESS},
+        {LAYOUT_STACK_TOP - PAGE_BYTES, PAGE_BYTES, P_ADDRESS, P_ADDRESS},
+        {LAYOUT_MESSAGE, PAGE_BYTES, P_ADDRESS, P_ADDRESS},
+        {AREA + PAGE_BYTES, PAGE_BYTES, OK, P_ADDRESS}, /* holes */
+        {AREA - PAGE_BYTES, PAGE_BYTES, OK, P_ADDRESS},
+    };
+    uint64_t pid = start();
+    struct world_trace now = world_look();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct process_unmap_request unmap = {rows[i].at, rows[i].length};
+        struct process_protect_request protect = {rows[i].at, rows[i].length, MEMORY_READ};
+        uint64_t zero;
+        CHECK_EQUAL(world_call(pid, 17, &unmap, &zero, NULL), rows[i].unmap_status);
+        CHECK_EQUAL(world_call(pid, 18, &protect, &zero, NULL), rows[i].protect_status);
+    }
+    CHECK_EQUAL(world_protect(pid, AREA, 2, MEMORY_READ), P_ADDRESS); /* a hole behind a page */
+    CHECK_EQUAL(world_protect(pid, AREA, 1, MEMORY_WRITE | MEMORY_EXECUTE), P_ARGUMENT);
+    CHECK_EQUAL(world_protect(pid, AREA, 1, 8), P_ARGUMENT);
+    CHECK(world_same(&now));
+    CHECK(world_set_word(thread_of(pid), AREA, 3));
+    CHECK_EQUAL(world_unmap(99, AREA, 1), P_NO_PROCESS);
+    CHECK_EQUAL(world_protect(99, AREA, 1, MEMORY_READ), P_NO_PROCESS);
+    finish(pid);
+}
+
+/* Out of the middle of a mapping, of a file's pages, of many kinds at once: the rest stays, what is gone is given back. */
+static void unmap_takes_just_the_range(void) {
+    uint64_t pid = start();
+    cap_t thread = thread_of(pid);
+    uaddr_t at;
+    CHECK_EQUAL(world_map(pid, AREA + PAGE_BYTES, 5, READ_WRITE, AT, &at), OK);
+    struct world_trace now = world_look();
+    for (uint64_t i = 1; i < 6; i++)
+        CHECK(world_set_word(thread, AREA + i * PAGE_BYTES, 10 + i));
+    CHECK_EQUAL(world_unmap(pid, AREA + 2 * PAGE_BYTES, 2), OK);
+    for (uint64_t i = 1; i < 6; i++) {
+        bool gone = i == 2 || i == 3;
+        CHECK_EQUAL(world_word(thread, AREA + i * PAGE_BYTES), gone ? UINT64_MAX : 10 + i);
+        CHECK_EQUAL(fake_may_access(thread, AREA + i * PAGE_BYTES, MEMORY_READ), !gone);
+    }
+    CHECK_EQUAL(sys->frames.free_count, now.free_frames - 3);
+    CHECK_EQUAL(world_map(pid, AREA + 2 * PAGE_BYTES, 2, READ_WRITE, AT, &at), OK);
+    CHECK_EQUAL(world_word(thread, AREA + 2 * PAGE_BYTES), 0); /* not what was there */
+    CHECK_EQUAL(world_map_file(pid, AREA + 0x10000, 3, MEMORY_READ, AT, &at), OK);
+    CHECK_EQUAL(world_unmap(pid, AREA + 0x11000, 1), OK);
+    CHECK(!fake_may_access(thread, AREA + 0x11000, MEMORY_READ) &&
+          fake_may_access(thread, AREA + 0x10000, MEMORY_READ));
+    uint64_t word;
+    memcpy(&word, &fake_file[2][8], sizeof word);
+    CHECK_EQUAL(world_word(thread, AREA + 0x12008), word);
+    CHECK_EQUAL(world_unmap(pid, AREA, 0x20), OK); /* several, with holes */
+    CHECK_EQUAL(memory_of(pid)->vm->region_count, 6);
+    CHECK_EQUAL(sys->frames.free_count, now.free_frames + 1);
+    CHECK_EQUAL(world_look().files, now.files);
+    finish(pid);
+}
+
+static void replacing_takes_what_was_there(void) {
+    uint64_t pid = start();
+    cap_t thread = thread_of(pid);
+    uaddr_t at;
+    CHECK_EQUAL(world_map_file(pid, AREA, 4, READ_WRITE, AT | REPLACE, &at), OK);
+    CHECK(world_set_word(thread, AREA + PAGE_BYTES, 4));
+    struct world_trace now = world_look();
+    CHECK_EQUAL(world_map(pid, AREA + PAGE_BYTES, 1, READ_WRITE, AT | REPLACE, &at), OK);
+    CHECK_EQUAL(sys->frames.free_count, now.free_frames + 1);
+    CHECK_EQUAL(world_word(thread, AREA + PAGE_BYTES), 0);
+    uint64_t word;
+    memcpy(&word, fake_file[2], 8);
+    CHECK_EQUAL(world_word(thread, AREA + 2 * PAGE_BYTES), word);
+    CHECK_EQUAL(world_map(pid, AREA, 4, READ_WRITE, AT | REPLACE, &at), OK);
+    CHECK_EQUAL(world_look().files, now.files - 1);
+    CHECK_EQUAL(world_word(thread, AREA + 2 * PAGE_BYTES), 0);
+    finish(pid);
+}
+
+/* Mapping, writing and unmapping in ever new places takes nothing that it does not give back. */
+static void places_once_used_are_forgotten(void) {
+    uint64_t pid = start();
+    uaddr_t at;
+    for (uint64_t i = 1; i <= 2 * VM_LEAVES_MAX && check_failed_count == 0; i++) {
+        CHECK_EQUAL(world_map(pid, AREA + i * VM_LEAF_PAGES * PAGE_BYTES, 1, READ_WRITE, AT, &at), OK);
+        if (!CHECK(world_set_word(thread_of(pid), at, i)))
+            printf("#   place %u\n", (uint32_t)i);
+        CHECK_EQUAL(world_unmap(pid, at, 1), OK);
+    }
+    finish(pid);
+}
+
+/* ---- failures ---- */
+
+enum trial { TRY_MAP, TRY_TOGETHER, TRY_FILE, TRY_FILE_COPY, TRY_UNMAP, TRY_PROTECT, TRY_BREAK, TRIALS };
+
+static uint32_t try(enum trial trial, uint64_t pid) {
+    uaddr_t at;
+    struct process_set_break_reply heap;
+    switch (trial) {
+    case TRY_MAP:
+        return world_map(pid, AREA + 0x8000, 4, READ_WRITE, AT, &at);
+    case TRY_TOGETHER:
+        return world_map(pid, AREA + 0x8000, 4, READ_WRITE, AT | TOGETHER, &at);
+    case TRY_FILE:
+        return world_map_file(pid, AREA + 0x8000, 3, MEMORY_READ, AT, &at);
+    case TRY_FILE_COPY:
+        return world_map_file(pid, AREA + 0x8000, 3, READ_WRITE, AT, &at);
+    case TRY_UNMAP:
+        return world_unmap(pid, AREA, 1);
+    case TRY_PROTECT:
+        return world_protect(pid, AREA, 1, MEMORY_READ);
+    case TRY_BREAK:
+        return world_set_break(pid, memory_of(pid)->break_start + 0x3000, &heap);
+    case TRIALS:
+        break;
+    }
+    return E_ARG;
+}
+
+/* Each operation with its k-th call failing, for every k: nothing has changed, and the next try succeeds. */
+static void operations_fail_at_every_call(void) {
+    static const uint32_t calls[TRIALS] = {[TRY_TOGETHER] = 8, [TRY_FILE] = 3, [TRY_FILE_COPY] = 2};
+    for (uint32_t trial = 0; trial < TRIALS; trial++) {
+        uint64_t pid = start();
+        struct world_trace now = world_look();
+        uint32_t regions = memory_of(pid)->vm->region_count, k = 1;
+        for (;; k++) {
+            fake_fail_at(k);
+            uint32_t status = try((enum trial)trial, pid);
+            CHECK_EQUAL(status == OK, !fake_failed());
+            if (!fake_failed())
+                break;
+            CHECK_EQUAL(memory_of(pid)->vm->region_count, regions);
+            if (!CHECK(world_same(&now)))
+                printf("#   trial %u, call %u\n", trial, k);
+        }
+        CHECK_EQUAL(k - 1, calls[trial]);
+        finish(pid);
+    }
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"faults_bring_pages", faults_bring_pages},
+        {"faults_end_the_process", faults_end_the_process},
+        {"new_page_fails_at_every_call", new_page_fails_at_every_call},
+        {"copied_page_fails_at_every_call", copied_page_fails_at_every_call},
+        {"pools_grow", pools_grow},
+        {"map_refuses", map_refuses},
+        {"regions_run_out", regions_run_out},
+        {"failure_leaves_no_part_of_a_neighbour", failure_leaves_no_part_of_a_neighbour},
+        {"mappings_find_a_place", mappings_find_a_place},
+        {"address_space_has_a_limit", address_space_has_a_limit},
+        {"unmap_and_protect_refuse", unmap_and_protect_refuse},
+        {"unmap_takes_just_the_range", unmap_takes_just_the_range},
+        {"replacing_takes_what_was_there", replacing_takes_what_was_there},
+        {"places_once_used_are_forgotten", places_once_used_are_forgotten},
+        {"operations_fail_at_every_call", operations_fail_at_every_call},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}
