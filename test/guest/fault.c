@@ -194,6 +194,43 @@ static void ep_reply_resumes_after_a_page_was_supplied(void) {
     }
 }
 
+/* Answer and wait in one: the thread goes on as it was, to the breakpoint that is there now. */
+static void ep_reply_wait_resumes_with_the_same_registers(void) {
+    struct worker worker;
+    struct message message;
+    uint64_t badge;
+    const struct fault_message *fault = (void *)program.message->words;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), space = worker_space(), memory = world_memory(1);
+    *(volatile uint8_t *)world_map(memory, 1) = 0xcc;
+    worker_make(&worker, (struct worker_plan){.code = role_nothing, .space = space, .fault_endpoint = endpoint});
+    struct thread_registers registers = {.rax = 1,
+                                         .rbx = 2,
+                                         .rcx = 3,
+                                         .rdx = 4,
+                                         .rsi = 5,
+                                         .rdi = 6,
+                                         .rbp = 7,
+                                         .r8 = 8,
+                                         .r9 = 9,
+                                         .r10 = 10,
+                                         .r11 = 11,
+                                         .r12 = 12,
+                                         .rip = SOMEWHERE,
+                                         .rsp = worker.stack_top};
+    CHECK_STATUS(worker_write(worker.thread, &registers), OK);
+    worker_resume(&worker);
+    CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
+    CHECK_EQUAL(message.words[0], FAULT_PAGE);
+    CHECK_STATUS(sys_space_map(space, memory, 0, 1, SOMEWHERE, READ_EXECUTE), OK);
+    message = (struct message){.info = MESSAGE_INFO(FAULT_RESUME, 0, 0), .words = {91, 92, 93, 94}};
+    CHECK_STATUS(ep_reply_wait(endpoint, &message, &badge), OK);
+    CHECK_EQUAL(message.words[0], FAULT_BREAKPOINT);
+    registers.rip++;
+    registers.rflags = fault->registers.rflags;
+    CHECK(memcmp(&fault->registers, &registers, sizeof(registers)) == 0);
+    CHECK_STATUS(sys_cap_delete(0, 0), OK);
+}
+
 static void ep_reply_writes_registers(void) {
     struct worker worker;
     struct fault_message fault;
@@ -343,7 +380,7 @@ static void memory_fill_under_single_step(void) {
 
 SUITE(CASE(ep_wait_gets_page_faults), CASE(ep_wait_gets_page_faults_at_kernel_addresses),
       CASE(ep_wait_gets_each_kind_of_fault), CASE(ep_wait_gets_the_fault_message),
-      CASE(ep_reply_resumes_after_a_page_was_supplied), CASE(ep_reply_writes_registers),
-      CASE(ep_reply_refuses_wrong_answers), CASE(ep_reply_leaves_the_thread_stopped),
+      CASE(ep_reply_resumes_after_a_page_was_supplied), CASE(ep_reply_wait_resumes_with_the_same_registers),
+      CASE(ep_reply_writes_registers), CASE(ep_reply_refuses_wrong_answers), CASE(ep_reply_leaves_the_thread_stopped),
       CASE(cap_delete_of_a_fault_reply_stops_the_thread), CASE(thread_configure_without_fault_endpoint),
       CASE(thread_write_single_steps), CASE(memory_fill_under_single_step));

@@ -69,6 +69,35 @@ static void runs_are_split_and_joined(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
+/* Two frames that are buddies belong to two pools: neither takes the other's when both are free. */
+static void neighbours_do_not_join(void) {
+    machine_start();
+    uint64_t even = (MACHINE_FIRST_FREE + 101) & ~1ULL;
+    struct pool *pools[2];
+    void *runs[2][8];
+    for (uint64_t i = 0; i < 2; i++) {
+        CHECK_EQUAL(sys_pool_create(MACHINE_CAP_MEMORY, 10 * i, 4, SCRATCH + i).status, OK);
+        CHECK_EQUAL(sys_pool_extend(SCRATCH + i, MACHINE_CAP_MEMORY, even - MACHINE_FIRST_FREE + i, 1).status, OK);
+        pools[i] = cap_object(&machine.table->slots[SCRATCH + i]);
+    }
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < 2; i++) {
+            uint64_t count = 0, owner = arch_physical(pools[i]) / PAGE_BYTES;
+            while (count < 8 && (runs[i][count] = pool_take_run(pools[i], 0, FRAME_OBJECT)) != NULL)
+                CHECK_EQUAL(ledger.frames[arch_physical(runs[i][count++]) / PAGE_BYTES].owner, owner);
+            CHECK_EQUAL(count, 4);
+        }
+        CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+        for (uint32_t k = 0; k < 4; k++) {
+            for (uint32_t i = 0; i < 2; i++)
+                pool_give_run(pools[i], runs[i][k], 0);
+        }
+        CHECK_EQUAL(pools[0]->free_frames, 4);
+        CHECK_EQUAL(pools[1]->free_frames, 4);
+        CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    }
+}
+
 /* All kinds of objects in a pool that then dies. */
 static void a_dying_pool_takes_all_with_it(void) {
     machine_start();
@@ -277,6 +306,7 @@ int main(void) {
     static const struct check_case cases[] = {
         {"pool_pieces_do_not_overlap_and_come_back", pieces_do_not_overlap_and_come_back},
         {"pool_runs_are_split_and_joined", runs_are_split_and_joined},
+        {"pool_neighbours_do_not_join", neighbours_do_not_join},
         {"pool_a_dying_pool_takes_all_with_it", a_dying_pool_takes_all_with_it},
         {"ledger_frames_are_one_thing_at_a_time", frames_are_one_thing_at_a_time},
         {"space_tables_come_and_go", tables_come_and_go},
