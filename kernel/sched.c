@@ -83,13 +83,14 @@ void sched_swap(struct thread *running, enum thread_run_state state, struct thre
     sched_switch(cpu, next);
 }
 
-void sched_rotate(struct cpu *cpu) {
+bool sched_rotate(struct cpu *cpu) {
     struct thread *current = cpu->current;
     if (current == NULL || cpu->blocked || (cpu->ready_bitmap >> current->priority & 1) == 0)
-        return;
+        return false;
     enqueue(cpu, current, false);
     cpu->blocked = true;
     cpu->unsettled = true;
+    return true;
 }
 
 /* Somebody of higher priority comes: `current` keeps its place, and what is left of its slice if one is running. */

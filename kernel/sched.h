@@ -33,8 +33,8 @@ void sched_switch(struct cpu *cpu, struct thread *next);
 /* A thread that is dying or moving to another CPU has stopped: this CPU has no use for it any more. */
 void sched_forget(struct thread *thread);
 
-/* The running thread's turn is over; its equals come first. */
-void sched_rotate(struct cpu *cpu);
+/* The running thread's turn is over; its equals come first. False: it has none. */
+bool sched_rotate(struct cpu *cpu);
 
 /* Settle who runs and when the timer must come; called last before the kernel is left. Waits while nobody can run. */
 void sched_leave(struct cpu *cpu);

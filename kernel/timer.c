@@ -49,10 +49,8 @@ void timer_interrupt(struct cpu *cpu) {
         timer_cancel(deadline);
         expire(deadline);
     }
-    if (cpu->slice_end_ns != 0 && now >= cpu->slice_end_ns) {
-        cpu->slice_end_ns = 0;
-        sched_rotate(cpu);
-    }
+    if (cpu->slice_end_ns != 0 && now >= cpu->slice_end_ns && sched_rotate(cpu))
+        cpu->slice_end_ns = 0; /* else a server runs in the slice: it ends when its owner is back */
 }
 
 /*

@@ -229,6 +229,42 @@ static void ep_call_to_a_lower_server_leaves_its_equals_their_turn(void) {
     CHECK(equal.view->out[0] > 0);
 }
 
+/* Answers each call after in[0] ns. */
+static void serve_slowly(struct worker_view *view) {
+    struct message message;
+    uint64_t badge;
+    uint64_t status = ep_wait(view->caps[0], DEADLINE_NEVER, &message, &badge);
+    while (status == OK) {
+        uint64_t until_ns = world_now() + view->in[0];
+        while (world_now() < until_ns)
+            continue;
+        message.info = MESSAGE_INFO(0, 0, 0);
+        status = ep_reply_wait(view->caps[0], &message, &badge);
+    }
+}
+
+/* A turn that ends while a server works for its owner is over: an equal of the owner comes as soon as the server is done. */
+static void ep_call_does_not_renew_the_turn(void) {
+    enum { TURNS = 20 };
+    struct worker client, server, equal;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    worker_make(&server, (struct worker_plan){.code = serve_slowly, .priority = PRIORITY_WORKER + 1});
+    server.view->caps[0] = endpoint;
+    server.view->in[0] = SLICE_NS + SLICE_NS / 2; /* so each turn of the client's ends in there */
+    worker_resume(&server);
+    CHECK(worker_await(&server, THREAD_IN_WAIT));
+    worker_make(&client, (struct worker_plan){.code = call_many});
+    client.view->caps[0] = endpoint;
+    client.view->in[0] = UINT64_MAX;
+    worker_resume(&client);
+    worker_start(&equal, (struct worker_plan){.code = role_spin});
+    worker_let_run(TURNS * SLICE_NS);
+    uint64_t calls_ns = worker_read(client.thread).cpu_time_ns, equal_ns = worker_read(equal.thread).cpu_time_ns;
+    CHECK(client.view->out[0] >= 2);
+    if (!CHECK(equal_ns > TURNS * SLICE_NS / 4))
+        test_note("the one who calls %lu us, its equal %lu us", calls_ns / 1000, equal_ns / 1000);
+}
+
 /* With nothing to run the CPU idles, and the clock wakes it. */
 static void signal_wait_idles(void) {
     uint64_t own_ns = worker_read(INIT_CAP_THREAD).cpu_time_ns, start_ns = world_now();
@@ -254,5 +290,5 @@ SUITE(CASE(thread_configure_priority_decides_who_runs_first), CASE(thread_config
       CASE(thread_resume_of_equals_shares_the_cpu), CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves),
       CASE(thread_resume_of_one_needs_no_ticks), CASE(signal_wait_preempts_the_lower_when_it_ends),
       CASE(ep_call_switches_to_the_server_and_back), CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
-      CASE(ep_call_to_a_lower_server_leaves_its_equals_their_turn), CASE(signal_wait_idles),
-      CASE(thread_configure_cpu));
+      CASE(ep_call_to_a_lower_server_leaves_its_equals_their_turn), CASE(ep_call_does_not_renew_the_turn),
+      CASE(signal_wait_idles), CASE(thread_configure_cpu));
