@@ -121,7 +121,8 @@ def build(machine: Machine) -> list[str]:
     """The whole command line."""
     arguments = [QEMU, "-M", "q35,memory-backend=ram", "-accel", machine.accel, "-cpu", machine.cpu,
                  "-smp", str(machine.smp), "-m", str(machine.memory_mib), "-nodefaults", "-no-user-config",
-                 "-display", machine.display, "-no-reboot", "-action", "reboot=shutdown,shutdown=pause"]
+                 "-display", machine.display, "-no-reboot", "-action", "reboot=shutdown,shutdown=pause",
+                 "-S"]  # it runs when the monitor is ready (qmp.py) or gdb says so
     arguments += ["-vga", "std"] if machine.graphics else []
     arguments += channel_arguments(machine) + boot_arguments(machine.boot)
     arguments += ["-d", "int,cpu_reset" if machine.log_interrupts else "cpu_reset", "-D", str(machine.emulator_log)]
@@ -130,5 +131,5 @@ def build(machine: Machine) -> list[str]:
                       "-rtc", "base=2024-01-01,clock=vm"]
     if machine.gdb_socket is not None:
         arguments += ["-chardev", f"socket,id=gdb,server=on,wait=off,path={comma(machine.gdb_socket)}",
-                      "-gdb", "chardev:gdb", "-S"]
+                      "-gdb", "chardev:gdb"]
     return arguments + list(machine.extra)

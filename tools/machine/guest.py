@@ -140,7 +140,7 @@ class Guest:
         listener.close()
         self.selector.register(connection, selectors.EVENT_READ, ("channel", name))
         if name == "qmp":
-            self.qmp = Qmp(connection)
+            self.qmp = Qmp(connection, start=self.machine.gdb_socket is None)
         elif name == "console":
             self.console = connection
 

@@ -17,8 +17,10 @@ class QmpError(Exception):
 class Qmp:
     """One connected monitor. `events` collects what arrives between answers, oldest first."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, start: bool) -> None:
+        """`start`: let the machine run once the monitor is ready; events before that would be lost."""
         self.connection = connection
+        self.start = start
         self.connection.setblocking(False)
         self.buffer = b""
         self.events: list[dict[str, Any]] = []
@@ -46,6 +48,10 @@ class Qmp:
                 self.send({"execute": "qmp_capabilities", "id": "greeting"})
             elif message.get("id") == "greeting":
                 self.ready = True
+                if self.start:
+                    self.send({"execute": "cont", "id": "start"})
+            elif message.get("id") == "start":
+                pass
             elif "event" in message:
                 self.events.append(message)
             else:
