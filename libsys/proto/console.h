@@ -38,9 +38,18 @@ struct console_set_mode_reply {
     uint64_t old_mode;
 };
 
+/* The reply comes when all that was written so far has left the machine: before it is switched off. */
+struct console_flush_request {
+    uint64_t zero;
+};
+struct console_flush_reply {
+    uint64_t zero;
+};
+
 #define CONSOLE_OPERATIONS(ROW)                                                                                     \
     ROW(console, 1, write, offsetof(struct console_write_request, bytes), 0, sizeof(struct console_write_reply), 0) \
     ROW(console, 2, read, sizeof(struct console_read_request), 0, offsetof(struct console_read_reply, bytes), 0)    \
-    ROW(console, 3, set_mode, sizeof(struct console_set_mode_request), 0, sizeof(struct console_set_mode_reply), 0)
+    ROW(console, 3, set_mode, sizeof(struct console_set_mode_request), 0, sizeof(struct console_set_mode_reply), 0) \
+    ROW(console, 4, flush, sizeof(struct console_flush_request), 0, sizeof(struct console_flush_reply), 0)
 
 PROTOCOL_CLIENT(console, CONSOLE_OPERATIONS)

@@ -18,10 +18,13 @@ PROTOCOL_SERVER(console, CONSOLE_OPERATIONS)
 enum operation {
     OPERATION_WRITE = 1,
     OPERATION_READ = 2,
+    OPERATION_FLUSH = 4,
 };
 
 #define COM1_FIRST_PORT 0x3f8U
-#define EVENT_UART 1U     /* bit of `events`: the UART's interrupt, or our own reminder to go on serving it */
+#define EVENT_UART 1U /* bit of `events`: the UART's interrupt, or our own reminder to go on serving it */
+#define FLUSHERS_MAX 8U
+#define FLUSH_LOOK_NS 100000U
 #define INTERRUPT_BITS 1U /* of `interrupt`: Ctrl-C */
 
 struct wires {
@@ -113,6 +116,36 @@ static uint32_t console_serve_set_mode(struct server_call *call, const struct co
     return OK;
 }
 
+/* Those who wait until all is sent. */
+static cap_t flushers[FLUSHERS_MAX];
+static size_t flusher_count;
+
+static uint32_t console_serve_flush(struct server_call *call, const struct console_flush_request *request,
+                                    struct console_flush_reply *reply) {
+    (void)call, (void)request;
+    reply->zero = 0;
+    if (terminal_is_drained(&terminal))
+        return OK;
+    cap_t slot = flusher_count < FLUSHERS_MAX ? server_defer() : 0;
+    if (slot == 0)
+        return P_LIMIT;
+    flushers[flusher_count++] = slot;
+    return SERVER_DEFERRED;
+}
+
+/* The UART tells when its buffer is empty, not when the last bit is sent: until then we look again and again. */
+static void answer_flushers(void) {
+    static const struct console_flush_reply reply;
+    if (flusher_count == 0)
+        return;
+    if (!terminal_is_drained(&terminal)) {
+        (void)sys_signal_timer(wires.events, EVENT_UART, sys_clock_read().value + FLUSH_LOOK_NS);
+        return;
+    }
+    while (flusher_count > 0)
+        (void)server_answer(&server, flushers[--flusher_count], OPERATION_FLUSH, OK, &reply);
+}
+
 /*
  * The acknowledgement lets the line interrupt again, but an edge that came before it is lost: hence the second look at
  * the UART. If that finds no end, a timer that is due at once brings us back after the clients had their turn.
@@ -183,5 +216,6 @@ int main(int argc, char **argv, char **envp) {
             server_serve(&server, &event);
         else if (event.kind == MESSAGE_NOTIFICATION)
             serve_interrupt();
+        answer_flushers();
     }
 }

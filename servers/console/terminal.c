@@ -153,3 +153,7 @@ bool terminal_progress(struct terminal *terminal) {
         uart_transmit(&terminal->uart);
     return at_rest;
 }
+
+bool terminal_is_drained(const struct terminal *terminal) {
+    return ring_used(&terminal->output) == 0 && terminal->writer_count == 0 && uart_is_idle(&terminal->uart);
+}

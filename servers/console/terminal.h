@@ -83,6 +83,9 @@ void terminal_park_reader(struct terminal *terminal, cap_t reply, size_t limit);
 
 void terminal_set_mode(struct terminal *terminal, enum console_mode mode);
 
+/* Is nothing on its way any more? */
+bool terminal_is_drained(const struct terminal *terminal);
+
 /* After an interrupt: serve the UART, and answer whoever can be answered now. False: it has to be called again soon,
  * see uart_service(). */
 bool terminal_progress(struct terminal *terminal);

@@ -52,6 +52,7 @@ enum line_status {
     STATUS_DATA = 1 << 0,
     STATUS_OVERRUN = 1 << 1,
     STATUS_TRANSMITTER_EMPTY = 1 << 5,
+    STATUS_ALL_SENT = 1 << 6,
 };
 
 #define DIVISOR_115200 1U
@@ -159,6 +160,10 @@ void uart_transmit(struct uart *uart) {
         uart->transmit_enabled = true;
         set_enables(uart);
     }
+}
+
+bool uart_is_idle(const struct uart *uart) {
+    return (get(uart, UART_LINE_STATUS) & STATUS_ALL_SENT) != 0; /* without a UART all bits read as set */
 }
 
 void uart_receive(struct uart *uart, bool enabled) {

@@ -49,5 +49,8 @@ bool uart_service(struct uart *uart);
 /* The user has bytes to send: fill the FIFO if it is empty, and be interrupted when it has become so. */
 void uart_transmit(struct uart *uart);
 
+/* Has the last bit been sent? */
+bool uart_is_idle(const struct uart *uart);
+
 /* Take received bytes or leave them in the chip, which then tells the other side to hold on (RTS). */
 void uart_receive(struct uart *uart, bool enabled);

@@ -12,6 +12,7 @@ int main(int argc, char **argv, char **envp) {
     struct init_power_off_reply reply;
     if (argc > 2 || (argc == 2 && !text_to_number(argv[1], &request.status)))
         return command_misused(usage, "poweroff: want one number at most");
+    command_flush_console();
     uint32_t status = init_power_off(program_cap("init"), &request, &reply, NULL);
     return command_complain("poweroff", "%s", status_text(status));
 }

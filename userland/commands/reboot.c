@@ -9,6 +9,7 @@ int main(int argc, char **argv, char **envp) {
         return 0;
     struct init_reboot_request request = {.zero = 0};
     struct init_reboot_reply reply;
+    command_flush_console();
     uint32_t status = init_reboot(program_cap("init"), &request, &reply, NULL);
     return command_complain("reboot", "%s", status_text(status));
 }

@@ -1,6 +1,8 @@
 #include "userland/lib/command.h"
 
 #include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/console.h"
 #include "libsys/string.h"
 
 bool command_help(int argc, char **argv, const char *text) {
@@ -23,4 +25,12 @@ int command_complain(const char *name, const char *format, ...) {
 int command_misused(const char *text, const char *problem) {
     print_error("%s\nusage: %s\n", problem, text);
     return COMMAND_USAGE;
+}
+
+void command_flush_console(void) {
+    cap_t console = program_cap("console");
+    struct console_flush_request request = {0};
+    struct console_flush_reply reply;
+    if (console != 0)
+        (void)console_flush(console, &request, &reply, NULL); /* who can't show it can't be waited for */
 }

@@ -15,6 +15,9 @@ enum command_exit_status {
 /* If the only argument is --help, print `usage: ` and `text`. Returns whether it was. */
 bool command_help(int argc, char **argv, const char *text);
 
+/* Wait until the terminal shows all that was printed: before the machine goes off. */
+void command_flush_console(void);
+
 /* Print `NAME: ` and a line. Returns COMMAND_FAILURE. */
 FORMAT_LIKE(2, 3) int command_complain(const char *name, const char *format, ...);
 

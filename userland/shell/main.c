@@ -9,6 +9,7 @@
 #include "libsys/proto/init.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "userland/lib/command.h"
 #include "userland/shell/shell.h"
 
 #define FIRST_PID 1U
@@ -56,6 +57,7 @@ static void power_off(void) {
     struct init_power_off_request request = {.status = (uint64_t)shell.status};
     struct init_power_off_reply reply;
     print("power off, status %d\n", shell.status);
+    command_flush_console();
     uint32_t status = init_power_off(shell.init, &request, &reply, NULL);
     shell_complain(&shell, "power off: %s", status_text(status));
 }
