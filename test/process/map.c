@@ -1,0 +1,164 @@
+/*
+ * Is mapped memory zero, private, of the rights asked for, and gone when it is unmapped? Does the heap grow and shrink?
+ */
+#include "kernel/abi/rights.h"
+#include "kernel/abi/thread.h"
+#include "libsys/string.h"
+#include "test/process/child.h"
+
+#define CODE_MAPPED 31
+#define READ_WRITE ((uint64_t)(MEMORY_READ | MEMORY_WRITE))
+
+static uint32_t map_memory(uint64_t at, uint64_t length_bytes, uint64_t rights, uint64_t flags, uint64_t *ret_at) {
+    struct process_map_request request = {.at = at, .length_bytes = length_bytes, .rights = rights, .flags = flags};
+    struct process_map_reply reply = {0};
+    uint32_t status = process_map(process, &request, &reply, NULL);
+    *ret_at = reply.at;
+    return status;
+}
+
+static uint32_t unmap(uint64_t at, uint64_t length_bytes) {
+    struct process_unmap_request request = {.at = at, .length_bytes = length_bytes};
+    struct process_unmap_reply reply;
+    return process_unmap(process, &request, &reply, NULL);
+}
+
+static uint32_t protect(uint64_t at, uint64_t length_bytes, uint64_t rights) {
+    struct process_protect_request request = {.at = at, .length_bytes = length_bytes, .rights = rights};
+    struct process_protect_reply reply;
+    return process_protect(process, &request, &reply, NULL);
+}
+
+static uint32_t set_break(uint64_t end, struct process_set_break_reply *ret_reply) {
+    struct process_set_break_request request = {.end = end};
+    return process_set_break(process, &request, ret_reply, NULL);
+}
+
+/* ---- roles ---- */
+
+/* touches WHAT: map, take the right away again, and touch. */
+static int role_touches(int argc, char **argv) {
+    uint64_t at;
+    CHECK_EQUAL(argc, 2);
+    CHECK_STATUS(map_memory(0, 4 * PAGE_BYTES, READ_WRITE, 0, &at), OK);
+    volatile uint8_t *bytes = (volatile uint8_t *)at;
+    bytes[PAGE_BYTES] = 1;
+    if (strcmp(argv[1], "unmapped") == 0)
+        CHECK_STATUS(unmap(at, 4 * PAGE_BYTES), OK);
+    if (strcmp(argv[1], "read_only") == 0)
+        CHECK_STATUS(protect(at, 4 * PAGE_BYTES, MEMORY_READ), OK);
+    if (strcmp(argv[1], "code") == 0)
+        ((void (*)(void))at)();
+    bytes[PAGE_BYTES] = 2;
+    return CODE_MAPPED;
+}
+
+static int role_heap(int argc, char **argv) {
+    struct process_set_break_reply first, now;
+    (void)argc, (void)argv;
+    CHECK_STATUS(set_break(0, &first), OK);
+    CHECK_EQUAL(first.start, first.end);
+    CHECK_STATUS(set_break(first.start + 100000, &now), OK);
+    CHECK_EQUAL(now.end, first.start + 100000);
+    volatile uint8_t *bytes = (volatile uint8_t *)first.start;
+    CHECK(bytes[0] == 0 && bytes[99999] == 0);
+    bytes[99999] = 1;
+    CHECK_STATUS(set_break(first.start, &now), OK);
+    CHECK_STATUS(set_break(first.start + 100000, &now), OK);
+    CHECK_EQUAL(bytes[99999], 0);
+    CHECK_STATUS(set_break(first.start - 1, &now), P_ADDRESS);
+    CHECK_STATUS(set_break(UINT64_MAX, &now), P_ADDRESS);
+    return CODE_MAPPED;
+}
+
+/* ---- cases ---- */
+
+static void map_gives_zeroes_that_can_be_written(void) {
+    uint64_t at;
+    if (!CHECK_STATUS(map_memory(0, 64 * PAGE_BYTES, READ_WRITE, 0, &at), OK))
+        return;
+    uint64_t *words = (uint64_t *)at;
+    for (uint64_t i = 0; i < 64 * PAGE_BYTES / 8; i += 64)
+        if (!CHECK_EQUAL(words[i], 0))
+            break;
+    for (uint64_t i = 0; i < 64; i++)
+        words[i * PAGE_BYTES / 8] = i;
+    for (uint64_t i = 0; i < 64; i++)
+        CHECK_EQUAL(words[i * PAGE_BYTES / 8], i);
+    CHECK_STATUS(unmap(at, 64 * PAGE_BYTES), OK);
+}
+
+static void map_gives_zeroes_again_after_unmap(void) {
+    uint64_t at;
+    for (uint64_t turn = 0; turn < 3; turn++) {
+        if (!CHECK_STATUS(map_memory(0x500000000, PAGE_BYTES, READ_WRITE, PROCESS_MAP_AT, &at), OK))
+            return;
+        CHECK_EQUAL(at, 0x500000000);
+        CHECK_EQUAL(*(volatile uint64_t *)at, 0);
+        *(volatile uint64_t *)at = 1;
+        CHECK_STATUS(unmap(at, PAGE_BYTES), OK);
+    }
+}
+
+static void map_refuses_what_is_there(void) {
+    uint64_t at, again;
+    CHECK_STATUS(map_memory(0x500000000, 2 * PAGE_BYTES, READ_WRITE, PROCESS_MAP_AT, &at), OK);
+    CHECK_STATUS(map_memory(at + PAGE_BYTES, PAGE_BYTES, READ_WRITE, PROCESS_MAP_AT, &again), E_EXISTS);
+    *(volatile uint64_t *)at = 1;
+    CHECK_STATUS(map_memory(at, PAGE_BYTES, READ_WRITE, PROCESS_MAP_AT | PROCESS_MAP_REPLACE, &again), OK);
+    CHECK_EQUAL(*(volatile uint64_t *)at, 0);
+    CHECK_STATUS(unmap(at, 2 * PAGE_BYTES), OK);
+}
+
+static void map_refuses_bad_arguments(void) {
+    static const struct {
+        uint64_t at, length_bytes, rights, flags;
+        uint32_t status;
+    } rows[] = {
+        {0, 0, MEMORY_READ, 0, P_ARGUMENT},
+        {0, 100, MEMORY_READ, 0, P_ARGUMENT},
+        {0, PAGE_BYTES, MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE, 0, P_ARGUMENT},
+        {0, PAGE_BYTES, MEMORY_READ, 1ULL << 40, P_ARGUMENT},
+        {0x500000001, PAGE_BYTES, MEMORY_READ, PROCESS_MAP_AT, P_ARGUMENT},
+        {0, PAGE_BYTES, MEMORY_READ, PROCESS_MAP_AT, P_ADDRESS},
+        {PROCESS_MAP_END, PAGE_BYTES, MEMORY_READ, PROCESS_MAP_AT, P_ADDRESS},
+        {0xffffffff80000000, PAGE_BYTES, MEMORY_READ, PROCESS_MAP_AT, P_ADDRESS},
+    };
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint64_t at;
+        if (!CHECK_STATUS(map_memory(rows[i].at, rows[i].length_bytes, rows[i].rights, rows[i].flags, &at),
+                          rows[i].status))
+            remark("row %u", i);
+    }
+}
+
+static void map_has_the_rights_asked_for(void) {
+    CHECK_KILLED(START_ROLE("touches", "unmapped"), PROCESS_SIGSEGV);
+    CHECK_KILLED(START_ROLE("touches", "read_only"), PROCESS_SIGSEGV);
+    CHECK_KILLED(START_ROLE("touches", "code"), PROCESS_SIGSEGV);
+    CHECK_ROLE(CODE_MAPPED, "touches", "nothing");
+}
+
+static void unmap_of_holes_is_no_error(void) {
+    CHECK_STATUS(unmap(0x500000000, 16 * PAGE_BYTES), OK);
+    CHECK_STATUS(unmap(0x500000000, 0), P_ARGUMENT);
+    CHECK_STATUS(unmap(0x500000001, PAGE_BYTES), P_ARGUMENT);
+}
+
+static void protect_refuses_holes(void) { CHECK_STATUS(protect(0x500000000, PAGE_BYTES, MEMORY_READ), P_ADDRESS); }
+
+static void heap_grows_and_shrinks(void) { CHECK_ROLE(CODE_MAPPED, "heap"); }
+
+#define MAP(name) CASE_NEEDS(name, OPERATION(map) | OPERATION(unmap) | OPERATION(protect))
+static const struct test_case cases[] = {
+    MAP(map_gives_zeroes_that_can_be_written),
+    MAP(map_gives_zeroes_again_after_unmap),
+    MAP(map_refuses_what_is_there),
+    MAP(map_refuses_bad_arguments),
+    MAP(map_has_the_rights_asked_for),
+    MAP(unmap_of_holes_is_no_error),
+    MAP(protect_refuses_holes),
+    CASE_NEEDS(heap_grows_and_shrinks, OPERATION(set_break)),
+};
+static const struct role roles[] = {ROLE(touches), ROLE(heap)};
+GROUP(map);
