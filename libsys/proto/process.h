@@ -66,7 +66,7 @@ struct process_spawn_reply {
 
 /*
  * Go on as another image, in the same process: same pid, parent, children, priority and capabilities (those not named
- * leave the bag, not the table). Does not return when it succeeds. Errors as for spawn; the caller goes on as before.
+ * leave the bag and their slots). Does not return when it succeeds. Errors as for spawn; the caller goes on as before.
  */
 struct process_exec_request {
     uint64_t length_bytes;

@@ -20,6 +20,7 @@ static void resume(struct process *process) {
     process->halted = false;
     process->news = PROCESS_CONTINUED;
     (void)sys_thread_resume(system_body(sys, process)->thread);
+    process_note_signals(&sys->processes, process); /* what waited while it was stopped */
     serve_tell_news(process);
 }
 
@@ -33,8 +34,7 @@ void deliver_raise(struct process *process, uint64_t signal, uint32_t sender) {
         resume(process);
     signals_raise(&process->signals, signal);
     process->sender = sender;
-    if (signals_are_due(&process->signals))
-        sys->processes.signals_due = true;
+    process_note_signals(&sys->processes, process);
 }
 
 uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct process *caller) {
@@ -152,12 +152,9 @@ static void deliver_to(struct process *process) {
 }
 
 void deliver_due(void) {
-    while (sys->processes.signals_due) { /* an end raises CHLD */
-        sys->processes.signals_due = false;
-        for (uint32_t i = 0; i < PROCESS_MAX; i++)
-            if (sys->processes.entries[i].pid != 0 && signals_are_due(&sys->processes.entries[i].signals))
-                deliver_to(&sys->processes.entries[i]);
-    }
+    struct process *process;
+    while ((process = process_take_due(&sys->processes)) != NULL) /* an end raises CHLD */
+        deliver_to(process);
 }
 
 /* ---- faults ---- */
@@ -183,8 +180,7 @@ bool deliver_leave(struct process *process, const struct fault_message *fault, s
     memcpy(&frame, sys->work.bytes + WORK_SCRATCH_OFFSET, sizeof frame);
     memcpy(ret_registers, frame.registers, sizeof *ret_registers);
     signals_set_mask(&process->signals, frame.mask);
-    if (signals_are_due(&process->signals))
-        sys->processes.signals_due = true;
+    process_note_signals(&sys->processes, process);
     return true;
 }
 

@@ -172,7 +172,7 @@ int main(int argc, char **argv, char **envp) {
             serve_fault(&event);
         else if (event.kind == MESSAGE_NOTIFICATION)
             serve_events(event.message.words[0]);
-        if (served_system.processes.signals_due) {
+        if (process_signals_are_due(&served_system.processes)) {
             (void)server_flush(&served_server);
             deliver_due();
         }

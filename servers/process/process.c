@@ -59,6 +59,32 @@ struct process *process_find(struct process_table *table, uint64_t pid) {
 
 uint32_t process_index(const struct process *process) { return process->pid % PROCESS_MAX; }
 
+#define DUE_WORDS (PROCESS_MAX / 64)
+
+void process_note_signals(struct process_table *table, const struct process *process) {
+    uint32_t index = process_index(process);
+    if (signals_are_due(&process->signals))
+        table->signals_due[index / 64] |= 1ULL << index % 64;
+}
+
+bool process_signals_are_due(const struct process_table *table) {
+    uint64_t any = 0;
+    for (uint32_t i = 0; i < DUE_WORDS; i++)
+        any |= table->signals_due[i];
+    return any != 0;
+}
+
+struct process *process_take_due(struct process_table *table) {
+    for (uint32_t i = 0; i < DUE_WORDS; i++) {
+        if (table->signals_due[i] == 0)
+            continue;
+        uint32_t bit = (uint32_t)__builtin_ctzll(table->signals_due[i]);
+        table->signals_due[i] &= table->signals_due[i] - 1;
+        return &table->entries[i * 64 + bit];
+    }
+    return NULL;
+}
+
 void process_set_name(struct process *process, const char *path) {
     for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(path, '/'))
         path = slash + 1;

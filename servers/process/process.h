@@ -47,9 +47,9 @@ struct process_table {
     struct process entries[PROCESS_MAX];
     uint32_t last_pid;
     uint32_t count;
-    uint32_t foreground; /* group; 0 = none */
-    bool signals_due;    /* some process may have a signal that can be delivered */
-    bool wakes_changed;  /* process_next_wake may be another than when it was asked last */
+    uint32_t foreground;                    /* group; 0 = none */
+    uint64_t signals_due[PROCESS_MAX / 64]; /* by index: processes that may have a signal that can be delivered */
+    bool wakes_changed;                     /* process_next_wake may be another than when it was asked last */
 };
 
 /* A new process, RUNNING, child of `parent` (0 = none). NULL: the table is full. */
@@ -57,6 +57,13 @@ struct process *process_begin(struct process_table *table, uint32_t parent);
 
 /* Undo process_begin, or be done with a process that has ended. */
 void process_forget(struct process_table *table, struct process *process);
+
+/* Note that signals are to be looked at, if any can be delivered. Is there such a process? */
+void process_note_signals(struct process_table *table, const struct process *process);
+bool process_signals_are_due(const struct process_table *table);
+
+/* One of them, no longer noted; NULL = none. */
+struct process *process_take_due(struct process_table *table);
 
 /* NULL: there is none with this pid. */
 struct process *process_find(struct process_table *table, uint64_t pid);

@@ -71,7 +71,9 @@ static uint32_t collect(const struct process *caller, const char *path, uint64_t
     memset(ret_request, 0, sizeof *ret_request);
     memcpy(ret_request->path, path, length_bytes);
     ret_request->strings = *strings;
-    return stage_collect(sys, system_stage(sys, caller), &ret_request->length_bytes);
+    uint32_t status = stage_collect(sys, system_stage(sys, caller), &ret_request->length_bytes);
+    bool has_zero = strnlen(path, length_bytes) != length_bytes; /* no file has such a name */
+    return status == OK && has_zero ? P_NOT_FOUND : status;
 }
 
 uint32_t process_serve_spawn(struct server_call *call, const struct process_spawn_request *request,

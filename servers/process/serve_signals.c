@@ -36,8 +36,7 @@ uint32_t process_serve_signal_action(struct server_call *call, const struct proc
 
 static void set_mask(struct process *process, uint64_t mask) {
     signals_set_mask(&process->signals, mask);
-    if (signals_are_due(&process->signals))
-        sys->processes.signals_due = true;
+    process_note_signals(&sys->processes, process);
 }
 
 uint32_t process_serve_signal_mask(struct server_call *call, const struct process_signal_mask_request *request,

@@ -10,6 +10,7 @@
 #include "libsys/proto/files.h"
 #include "libsys/proto/init.h"
 #include "libsys/proto/process.h"
+#include "libsys/signal.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "test/bench/pipe_bench.h"
@@ -23,6 +24,7 @@
 #define FORKS 200ULL
 #define TOUCHED 10000ULL /* pages */
 #define MAPS 50ULL
+#define SIGNALS 2000ULL
 
 static _Noreturn void end(uint64_t status) {
     struct init_power_off_request request = {.status = status};
@@ -192,6 +194,30 @@ static void cow_row(void) {
     unmap(memory, TOUCHED);
 }
 
+static volatile uint64_t handled;
+
+static void count_signal(uint64_t signal, const struct process_signal_frame *frame) {
+    (void)signal, (void)frame;
+    handled++;
+}
+
+static void signal_row(void) {
+    struct process_get_pid_request who = {.zero = 0};
+    struct process_get_pid_reply self;
+    if (signal_handle(PROCESS_SIGUSR1, count_signal, 0) != OK ||
+        process_get_pid(program_cap("process"), &who, &self, NULL) != OK)
+        fail("signal_handle");
+    struct process_kill_request request = {.pid = self.pid, .signal = PROCESS_SIGUSR1};
+    struct process_kill_reply reply;
+    cap_t process = program_cap("process");
+    BENCH("signal_self", SIGNALS, "", {
+        if (process_kill(process, &request, &reply, NULL) != OK)
+            fail("kill");
+    });
+    if (handled != SIGNALS + BENCH_WARM_UP)
+        fail("a signal was not handled");
+}
+
 static void memory_rows(void) {
     volatile uint8_t *memory = map(TOUCHED);
     bench_row("anonymous_fault", TOUCHED, touch_all(memory, TOUCHED), "");
@@ -223,6 +249,7 @@ int main(int argument_count, char **arguments, char **environment) {
     process_rows();
     fork_rows();
     memory_rows();
+    signal_row();
     bench_put("ok 1 - bench\n");
     end(0);
 }

@@ -370,6 +370,7 @@ static void spawn_refuses_a_missing_file(void) {
     refuse_path("bin/nosuch", 10, P_NOT_FOUND);
     refuse_path("nosuch/nosuch", 13, P_NOT_FOUND);
     refuse_path("bin", 2, P_NOT_FOUND);
+    refuse_path("bin/process\0x", 13, P_NOT_FOUND); /* the part before the zero is there */
 }
 
 static void spawn_refuses_a_directory(void) {
