@@ -2,9 +2,14 @@
 
 void slots_init(struct slots *slots, uint64_t first, uint64_t limit) {
     *slots = (struct slots){.first = first, .limit = limit < TABLE_SLOTS_MAX ? limit : TABLE_SLOTS_MAX};
-    for (uint64_t slot = 0; slot < TABLE_SLOTS_MAX; slot++)
-        if (slot < first || slot >= slots->limit)
-            slots->used[slot / 64] |= 1ULL << slot % 64;
+    for (uint64_t word = 0; word < TABLE_SLOTS_MAX / 64; word++) {
+        uint64_t below =
+            first > word * 64 ? first - word * 64 : 0; /* slots of this word that are before the first ... */
+        uint64_t inside = slots->limit > word * 64 ? slots->limit - word * 64 : 0; /* ... and before the limit */
+        uint64_t before_first = below >= 64 ? UINT64_MAX : (1ULL << below) - 1;
+        uint64_t before_limit = inside >= 64 ? UINT64_MAX : (1ULL << inside) - 1;
+        slots->used[word] = before_first | ~before_limit;
+    }
 }
 
 cap_t slots_take(struct slots *slots) {

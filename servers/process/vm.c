@@ -3,6 +3,7 @@
 #include "libsys/string.h"
 
 #define LEAF_BYTES (VM_LEAF_PAGES * PAGE_BYTES)
+#define GROUP_PAGES 16U
 
 struct vm *vm_create(struct store *store) {
     return store_take(store);
@@ -163,19 +164,35 @@ uint32_t *vm_make_entry(struct store *store, struct vm *vm, uaddr_t at) {
         if (entries == NULL)
             return NULL;
         memmove(&vm->leaves[i + 1], &vm->leaves[i], (vm->leaf_count - i) * sizeof(struct vm_leaf));
-        vm->leaves[i] = (struct vm_leaf){number, entries};
+        vm->leaves[i] = (struct vm_leaf){.number = number, .entries = entries};
         vm->leaf_count++;
     }
+    vm->leaves[i].groups |= 1ULL << index_of(at) / GROUP_PAGES; /* whoever asks is going to write it */
     return &vm->leaves[i].entries[index_of(at)];
+}
+
+/* The first entry from `first` on that is not 0; VM_LEAF_PAGES: there is none. */
+static uint32_t next_in_leaf(struct vm_leaf *leaf, uint32_t first) {
+    uint64_t groups = leaf->groups & ~0ULL << first / GROUP_PAGES;
+    for (; groups != 0; groups &= groups - 1) {
+        uint32_t group = (uint32_t)__builtin_ctzll(groups) * GROUP_PAGES;
+        uint32_t page = group > first ? group : first;
+        while (page < group + GROUP_PAGES && leaf->entries[page] == 0)
+            page++;
+        if (page < group + GROUP_PAGES)
+            return page;
+        if (first <= group)
+            leaf->groups &= ~(1ULL << group / GROUP_PAGES);
+    }
+    return VM_LEAF_PAGES;
 }
 
 uaddr_t vm_next(struct vm *vm, uaddr_t at, uaddr_t end, uint32_t **ret_entry) {
     for (uint32_t i = leaf_from(vm, at / LEAF_BYTES); i < vm->leaf_count; i++) {
         uaddr_t base = vm->leaves[i].number * LEAF_BYTES;
         uint32_t first = at > base ? index_of(at) : 0;
-        for (uint32_t page = first; page < VM_LEAF_PAGES && base + page * PAGE_BYTES < end; page++) {
-            if (vm->leaves[i].entries[page] == 0)
-                continue;
+        uint32_t page = next_in_leaf(&vm->leaves[i], first);
+        if (page < VM_LEAF_PAGES && base + page * PAGE_BYTES < end) {
             *ret_entry = &vm->leaves[i].entries[page];
             return base + page * PAGE_BYTES;
         }

@@ -18,7 +18,7 @@
 #include "servers/process/store.h"
 
 #define VM_REGIONS_MAX 36U
-#define VM_LEAVES_MAX 128U
+#define VM_LEAVES_MAX 80U
 #define VM_LEAF_PAGES 1024U
 
 /* An entry: 0 = nothing; else a frame (frames.h) and how it is mapped. */
@@ -41,6 +41,7 @@ struct vm_region {
 struct vm_leaf {
     uint64_t number; /* address / (VM_LEAF_PAGES * PAGE_BYTES) */
     uint32_t *entries;
+    uint64_t groups; /* bit g: among entries 16 g .. 16 g + 15 there may be one that is not 0 */
 };
 
 struct vm {
