@@ -135,8 +135,8 @@ uint32_t exec_role(const char *const *arguments) {
     return start_exec(&start);
 }
 
-uint32_t wait_with(cap_t server, uint64_t pid, uint64_t no_hang, struct process_wait_reply *ret_end) {
-    struct process_wait_request request = {pid, no_hang};
+uint32_t wait_with(cap_t server, uint64_t pid, uint64_t flags, struct process_wait_reply *ret_end) {
+    struct process_wait_request request = {pid, flags};
     memset(ret_end, 0, sizeof *ret_end);
     return process_wait(server, &request, ret_end, NULL);
 }
@@ -172,6 +172,14 @@ uint32_t kill_process(uint64_t pid, uint64_t signal) {
     struct process_kill_request request = {.pid = pid, .signal = signal};
     struct process_kill_reply reply;
     return process_kill(process, &request, &reply, NULL);
+}
+
+uint32_t fork_process(uint64_t *ret_pid) {
+    struct process_fork_request request = {0};
+    struct process_fork_reply reply = {0};
+    uint32_t status = process_fork(process, &request, &reply, NULL);
+    *ret_pid = reply.pid;
+    return status;
 }
 
 uint32_t give(const char *name, cap_t cap) {

@@ -51,7 +51,7 @@ uint32_t exec_role(const char *const *arguments);
 /* Wait; PROCESS_ANY for any child. */
 uint32_t wait_for(uint64_t pid, struct process_wait_reply *ret_end);
 uint32_t wait_no_hang(uint64_t pid, struct process_wait_reply *ret_end);
-uint32_t wait_with(cap_t server, uint64_t pid, uint64_t no_hang, struct process_wait_reply *ret_end);
+uint32_t wait_with(cap_t server, uint64_t pid, uint64_t flags, struct process_wait_reply *ret_end);
 
 /* The child `pid` ends by itself with this code, or by this signal. */
 #define CHECK_EXIT(pid, code) check_end((pid), PROCESS_EXITED, (code), __FILE__, __LINE__)
@@ -62,6 +62,9 @@ bool check_end(uint64_t pid, uint64_t end, uint64_t value, const char *file, int
 uint64_t own_pid(void);
 uint64_t parent_pid(void);
 uint32_t kill_process(uint64_t pid, uint64_t signal);
+
+/* *ret_pid = 0: this is the child. In a role both sides return from it, each with its own checks. */
+uint32_t fork_process(uint64_t *ret_pid);
 
 /* Put a copy of a capability into the own bag. */
 uint32_t give(const char *name, cap_t cap);

@@ -9,14 +9,6 @@
 static volatile uint64_t variable = 5;
 static volatile uint64_t zeroed[4096];
 
-static uint32_t fork_process(uint64_t *ret_pid) {
-    struct process_fork_request request = {0};
-    struct process_fork_reply reply = {0};
-    uint32_t status = process_fork(process, &request, &reply, NULL);
-    *ret_pid = reply.pid;
-    return status;
-}
-
 /* In the child: its end. A check that failed in it shows in its exit code. */
 static _Noreturn void leave(bool well) { program_exit(well ? CODE_FORKED : ROLE_FAILED); }
 

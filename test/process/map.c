@@ -34,7 +34,57 @@ static uint32_t set_break(uint64_t end, struct process_set_break_reply *ret_repl
     return process_set_break(process, &request, ret_reply, NULL);
 }
 
+#define NOISE IMAGES "noise"
+#define NOISE_BYTES 10000U
+
+static uint8_t noise_at(uint64_t number) { return (uint8_t)(number * number * 7919 >> 3); } /* as images.py makes it */
+
+static uint32_t map_file_with(const struct process_map_file_request *model, const char *path,
+                              struct process_map_file_reply *ret_reply) {
+    static struct process_map_file_request request;
+    request = *model;
+    request.length_bytes = strlen(path);
+    memcpy(request.path, path, request.length_bytes);
+    *ret_reply = (struct process_map_file_reply){0};
+    return process_map_file(process, &request, ret_reply, NULL);
+}
+
+/* The address; 0: it failed. */
+static uint8_t *map_noise(uint64_t page_count, uint64_t rights, uint64_t offset_bytes) {
+    const struct process_map_file_request request = {
+        .size_bytes = page_count * PAGE_BYTES, .rights = rights, .offset_bytes = offset_bytes};
+    struct process_map_file_reply reply;
+    if (!CHECK_STATUS(map_file_with(&request, NOISE, &reply), OK) || !CHECK_EQUAL(reply.file_bytes, NOISE_BYTES))
+        return NULL;
+    return (uint8_t *)reply.at;
+}
+
+/* Is there the file from an offset on, and zero behind its end? */
+static bool is_noise(const uint8_t *bytes, uint64_t offset_bytes, uint64_t length_bytes) {
+    for (uint64_t i = 0; i < length_bytes; i++)
+        if (bytes[i] != (offset_bytes + i < NOISE_BYTES ? noise_at(offset_bytes + i) : 0)) {
+            remark("byte %lu is 0x%x", i, bytes[i]);
+            return false;
+        }
+    return true;
+}
+
 /* ---- roles ---- */
+
+/* file_touched WHAT */
+static int role_file_touched(int argc, char **argv) {
+    CHECK_EQUAL(argc, 2);
+    uint64_t rights = strcmp(argv[1], "none") == 0       ? 0
+                      : strcmp(argv[1], "writable") == 0 ? READ_WRITE
+                                                         : (uint64_t)MEMORY_READ;
+    uint8_t *bytes = map_noise(3, rights, 0);
+    if (bytes == NULL)
+        return ROLE_FAILED;
+    if (strcmp(argv[1], "code") == 0)
+        ((void (*)(void))(uintptr_t)bytes)();
+    *(volatile uint8_t *)bytes = 1;
+    return CODE_MAPPED;
+}
 
 /* touches WHAT: map, take the right away again, and touch. */
 static int role_touches(int argc, char **argv) {
@@ -149,6 +199,119 @@ static void protect_refuses_holes(void) { CHECK_STATUS(protect(0x500000000, PAGE
 
 static void heap_grows_and_shrinks(void) { CHECK_ROLE(CODE_MAPPED, "heap"); }
 
+/* ---- files ---- */
+
+static void map_file_shows_the_file_and_zeroes_behind_it(void) {
+    static const uint64_t rights[] = {MEMORY_READ, READ_WRITE, MEMORY_READ | MEMORY_EXECUTE};
+    for (uint32_t i = 0; i < 3; i++) {
+        uint8_t *bytes = map_noise(4, rights[i], 0);
+        if (bytes == NULL)
+            return;
+        CHECK(is_noise(bytes, 0, 4 * PAGE_BYTES));
+        CHECK_STATUS(unmap((uaddr_t)bytes, 4 * PAGE_BYTES), OK);
+    }
+}
+
+static void map_file_from_an_offset(void) {
+    static const uint64_t rights[] = {MEMORY_READ, READ_WRITE};
+    for (uint64_t page = 0; page < 3; page++) {
+        for (uint32_t i = 0; i < 2; i++) {
+            uint8_t *bytes = map_noise(2, rights[i], page * PAGE_BYTES);
+            if (bytes == NULL)
+                return;
+            CHECK(is_noise(bytes, page * PAGE_BYTES, 2 * PAGE_BYTES));
+            CHECK_STATUS(unmap((uaddr_t)bytes, 2 * PAGE_BYTES), OK);
+        }
+    }
+}
+
+static void map_file_at_a_place(void) {
+    struct process_map_file_request request = {
+        .at = 0x500000000, .size_bytes = 3 * PAGE_BYTES, .rights = READ_WRITE, .flags = PROCESS_MAP_AT};
+    struct process_map_file_reply reply;
+    CHECK_STATUS(map_file_with(&request, NOISE, &reply), OK);
+    CHECK_EQUAL(reply.at, 0x500000000);
+    CHECK_STATUS(map_file_with(&request, NOISE, &reply), E_EXISTS);
+    *(volatile uint8_t *)0x500000000 = (uint8_t)~noise_at(0);
+    request.flags |= PROCESS_MAP_REPLACE;
+    request.rights = MEMORY_READ;
+    CHECK_STATUS(map_file_with(&request, NOISE, &reply), OK);
+    CHECK(is_noise((const uint8_t *)0x500000000, 0, 3 * PAGE_BYTES));
+    CHECK_STATUS(unmap(0x500000000, 3 * PAGE_BYTES), OK);
+}
+
+static void map_file_keeps_what_is_written_to_itself(void) {
+    uint8_t *before = map_noise(3, MEMORY_READ, 0), *written = map_noise(3, READ_WRITE, 0);
+    if (before == NULL || written == NULL)
+        return;
+    for (uint64_t i = 0; i < 3 * PAGE_BYTES; i++)
+        written[i] = (uint8_t)~written[i];
+    uint8_t *after = map_noise(3, READ_WRITE, 0);
+    if (after == NULL)
+        return;
+    CHECK(is_noise(before, 0, 3 * PAGE_BYTES));
+    CHECK(is_noise(after, 0, 3 * PAGE_BYTES));
+    CHECK_EQUAL(written[5000], (uint8_t)~noise_at(5000));
+    CHECK_STATUS(unmap((uaddr_t)before, 3 * PAGE_BYTES), OK);
+    CHECK_STATUS(unmap((uaddr_t)written, 3 * PAGE_BYTES), OK);
+    CHECK_STATUS(unmap((uaddr_t)after, 3 * PAGE_BYTES), OK);
+}
+
+/* What was the file's own page becomes a copy. */
+static void map_file_that_becomes_writable_is_private(void) {
+    uint8_t *one = map_noise(3, MEMORY_READ, 0), *other = map_noise(3, MEMORY_READ, 0);
+    if (one == NULL || other == NULL)
+        return;
+    CHECK(is_noise(one, 0, 3 * PAGE_BYTES));
+    CHECK_STATUS(protect((uaddr_t)one + PAGE_BYTES, PAGE_BYTES, READ_WRITE), OK);
+    CHECK(is_noise(one, 0, 3 * PAGE_BYTES));
+    ((volatile uint8_t *)one)[5000] = (uint8_t)~noise_at(5000);
+    CHECK_EQUAL(other[5000], noise_at(5000));
+    CHECK(is_noise(one, 0, 5000));
+    CHECK_STATUS(unmap((uaddr_t)one, 3 * PAGE_BYTES), OK);
+    CHECK_STATUS(unmap((uaddr_t)other, 3 * PAGE_BYTES), OK);
+}
+
+static void map_file_has_the_rights_asked_for(void) {
+    CHECK_KILLED(START_ROLE("file_touched", "none"), PROCESS_SIGSEGV);
+    CHECK_KILLED(START_ROLE("file_touched", "read_only"), PROCESS_SIGSEGV);
+    CHECK_KILLED(START_ROLE("file_touched", "code"), PROCESS_SIGSEGV);
+    CHECK_ROLE(CODE_MAPPED, "file_touched", "writable");
+}
+
+static void map_file_refuses_bad_arguments(void) {
+    static const struct {
+        const char *path;
+        uint64_t at, size_bytes, rights, flags, offset_bytes;
+        uint32_t status;
+    } rows[] = {
+        {IMAGES "nobody", 0, PAGE_BYTES, MEMORY_READ, 0, 0, P_NOT_FOUND},
+        {"test/process", 0, PAGE_BYTES, MEMORY_READ, 0, 0, P_NOT_FILE},
+        {NOISE, 0, PAGE_BYTES, MEMORY_READ, 0, 1, P_ARGUMENT},
+        {NOISE, 0, PAGE_BYTES, MEMORY_READ, 0, 3 * PAGE_BYTES, P_ARGUMENT}, /* behind the end */
+        {NOISE, 0, PAGE_BYTES, MEMORY_READ, 0, -PAGE_BYTES, P_ARGUMENT},
+        {NOISE, 0, 0, MEMORY_READ, 0, 0, P_ARGUMENT},
+        {NOISE, 0, 100, MEMORY_READ, 0, 0, P_ARGUMENT},
+        {NOISE, 0, PAGE_BYTES, MEMORY_WRITE | MEMORY_EXECUTE, 0, 0, P_ARGUMENT},
+        {NOISE, 0, PAGE_BYTES, MEMORY_READ, PROCESS_MAP_TOGETHER, 0, P_ARGUMENT},
+        {NOISE, 0, PAGE_BYTES, MEMORY_READ, 1ULL << 40, 0, P_ARGUMENT},
+        {NOISE, 0x500000001, PAGE_BYTES, MEMORY_READ, PROCESS_MAP_AT, 0, P_ARGUMENT},
+        {NOISE, 0, PAGE_BYTES, MEMORY_READ, PROCESS_MAP_AT, 0, P_ADDRESS},
+        {NOISE, PROCESS_MAP_END, PAGE_BYTES, MEMORY_READ, PROCESS_MAP_AT, 0, P_ADDRESS},
+    };
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct process_map_file_reply reply;
+        const struct process_map_file_request request = {.at = rows[i].at,
+                                                         .size_bytes = rows[i].size_bytes,
+                                                         .rights = rows[i].rights,
+                                                         .flags = rows[i].flags,
+                                                         .offset_bytes = rows[i].offset_bytes};
+        if (!CHECK_STATUS(map_file_with(&request, rows[i].path, &reply), rows[i].status))
+            remark("row %u", i);
+    }
+}
+
+#define MAP_FILE(name) CASE_NEEDS(name, OPERATION(map_file) | OPERATION(unmap) | OPERATION(protect))
 #define MAP(name) CASE_NEEDS(name, OPERATION(map) | OPERATION(unmap) | OPERATION(protect))
 static const struct test_case cases[] = {
     MAP(map_gives_zeroes_that_can_be_written),
@@ -159,6 +322,13 @@ static const struct test_case cases[] = {
     MAP(unmap_of_holes_is_no_error),
     MAP(protect_refuses_holes),
     CASE_NEEDS(heap_grows_and_shrinks, OPERATION(set_break)),
+    MAP_FILE(map_file_shows_the_file_and_zeroes_behind_it),
+    MAP_FILE(map_file_from_an_offset),
+    MAP_FILE(map_file_at_a_place),
+    MAP_FILE(map_file_keeps_what_is_written_to_itself),
+    MAP_FILE(map_file_that_becomes_writable_is_private),
+    MAP_FILE(map_file_has_the_rights_asked_for),
+    MAP_FILE(map_file_refuses_bad_arguments),
 };
-static const struct role roles[] = {ROLE(touches), ROLE(heap)};
+static const struct role roles[] = {ROLE(touches), ROLE(heap), ROLE(file_touched)};
 GROUP(map);

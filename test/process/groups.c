@@ -1,0 +1,405 @@
+/*
+ * Who may put whom into which group, who begins a session, and does a signal for a group reach all of it and nobody else?
+ * As in signal.c nearly all of it happens in a child, and a case is a role of the same name.
+ */
+#include "libsys/signal.h"
+#include "libsys/string.h"
+#include "test/process/child.h"
+
+#define CODE_GROUPED 33
+#define LONG_NS 1000000000000ULL
+
+#define IN_CHILD(name)                                          \
+    static int name##_there(void);                              \
+    static int role_##name(int argc, char **argv) {             \
+        (void)argc, (void)argv;                                 \
+        return name##_there();                                  \
+    }                                                           \
+    static void name(void) { CHECK_ROLE(CODE_GROUPED, #name); } \
+    static int name##_there(void)
+
+static uint64_t fork_here(void) {
+    uint64_t pid;
+    if (!CHECK_STATUS(fork_process(&pid), OK))
+        program_exit(ROLE_FAILED);
+    return pid;
+}
+
+static uint64_t idle_child(void) {
+    struct process_sleep_request request = {LONG_NS};
+    struct process_sleep_reply reply;
+    uint64_t pid = fork_here();
+    while (pid == 0)
+        (void)process_sleep(process, &request, &reply, NULL);
+    return pid;
+}
+
+static void end_child(uint64_t pid) {
+    CHECK_STATUS(kill_process(pid, PROCESS_SIGKILL), OK);
+    CHECK_KILLED(pid, PROCESS_SIGKILL);
+}
+
+static uint32_t set_group(uint64_t pid, uint64_t group) {
+    struct process_set_group_request request = {pid, group};
+    struct process_set_group_reply reply;
+    return process_set_group(process, &request, &reply, NULL);
+}
+
+static struct process_get_group_reply group_of(uint64_t pid) {
+    struct process_get_group_request request = {pid};
+    struct process_get_group_reply reply = {0};
+    CHECK_STATUS(process_get_group(process, &request, &reply, NULL), OK);
+    return reply;
+}
+
+static uint32_t set_session(uint64_t *ret_session) {
+    struct process_set_session_request request = {0};
+    struct process_set_session_reply reply = {0};
+    uint32_t status = process_set_session(process, &request, &reply, NULL);
+    *ret_session = reply.session;
+    return status;
+}
+
+static uint32_t set_foreground(uint64_t pid) {
+    struct process_set_foreground_request request = {.pid = pid};
+    struct process_set_foreground_reply reply;
+    return process_set_foreground(process, &request, &reply, NULL);
+}
+
+/* Spawn a role that stays until it is killed. */
+static uint32_t spawn_into(uint64_t group, uint64_t *ret_pid) {
+    static const char *const arguments[] = {SELF, "idle", NULL};
+    const struct start start = {.path = SELF, .arguments = arguments, .capabilities = capabilities_of_a_role};
+    struct process_spawn_request request = {.length_bytes = sizeof SELF - 1, .group = group, .path = SELF};
+    struct process_spawn_reply reply = {0};
+    uint32_t status = start_stage(&start, &request.strings);
+    if (status == OK)
+        status = process_spawn(process, &request, &reply, NULL);
+    *ret_pid = reply.pid;
+    return status;
+}
+
+/* ---- groups ---- */
+
+IN_CHILD(group_of_a_child_is_that_of_its_parent) {
+    uint64_t spawned;
+    struct process_get_group_reply own = group_of(0), of_parent = group_of(parent_pid());
+    CHECK_EQUAL(own.group, of_parent.group);
+    CHECK_EQUAL(own.session, of_parent.session);
+    CHECK_STATUS(set_group(0, 0), OK);
+    CHECK_EQUAL(group_of(0).group, own_pid());
+    CHECK_EQUAL(group_of(0).session, own.session);
+    CHECK_EQUAL(group_of(parent_pid()).group, of_parent.group);
+    uint64_t forked = idle_child();
+    CHECK_STATUS(spawn_into(PROCESS_GROUP_SAME, &spawned), OK);
+    CHECK_EQUAL(group_of(forked).group, own_pid());
+    CHECK_EQUAL(group_of(spawned).group, own_pid());
+    CHECK_EQUAL(group_of(spawned).session, own.session);
+    end_child(forked);
+    end_child(spawned);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(group_of_a_spawn_may_be_chosen) {
+    uint64_t first, second;
+    CHECK_STATUS(spawn_into(PROCESS_GROUP_OWN, &first), OK);
+    CHECK_EQUAL(group_of(first).group, first);
+    CHECK_EQUAL(group_of(first).session, group_of(0).session);
+    CHECK_STATUS(spawn_into(first, &second), OK);
+    CHECK_EQUAL(group_of(second).group, first);
+    end_child(first);
+    end_child(second);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(group_of_a_spawn_is_one_of_the_session) {
+    uint64_t pid, session;
+    struct process_wait_reply end;
+    uint64_t strange = idle_child(); /* no group has its number */
+    CHECK_STATUS(set_group(0, 0), OK);
+    uint64_t child = fork_here(), parent_group = group_of(0).group;
+    if (child == 0) {
+        CHECK_STATUS(set_session(&session), OK);
+        CHECK_STATUS(spawn_into(parent_group, &pid), P_PERMISSION);
+        CHECK_STATUS(wait_no_hang(PROCESS_ANY, &end), P_NO_CHILD);
+        return CODE_GROUPED;
+    }
+    CHECK_EXIT(child, CODE_GROUPED);
+    CHECK_STATUS(spawn_into(strange, &pid), P_PERMISSION);
+    CHECK_STATUS(spawn_into(1ULL << 32 | own_pid(), &pid), P_PERMISSION);
+    CHECK_STATUS(spawn_into(UINT64_MAX, &pid), P_PERMISSION);
+    end_child(strange);
+    CHECK_STATUS(wait_no_hang(PROCESS_ANY, &end), P_NO_CHILD);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(set_group_of_children) {
+    uint64_t first = idle_child(), second = idle_child(), before = group_of(0).group;
+    CHECK_STATUS(set_group(first, 0), OK);
+    CHECK_EQUAL(group_of(first).group, first);
+    CHECK_STATUS(set_group(second, first), OK);
+    CHECK_EQUAL(group_of(second).group, first);
+    CHECK_EQUAL(group_of(0).group, before);
+    CHECK_STATUS(set_group(0, first), OK);
+    CHECK_EQUAL(group_of(0).group, first);
+    CHECK_STATUS(set_group(second, second), OK); /* its own number is as good as 0 */
+    CHECK_EQUAL(group_of(second).group, second);
+    end_child(first);
+    end_child(second);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(set_group_refuses_pids_of_nobody) {
+    uint64_t child = idle_child();
+    CHECK_STATUS(set_group(child + 1, 0), P_NO_PROCESS);
+    CHECK_STATUS(set_group(1ULL << 32 | child, 0), P_NO_PROCESS);
+    CHECK_STATUS(set_group(UINT64_MAX, 0), P_NO_PROCESS);
+    end_child(child);
+    CHECK_STATUS(set_group(child, 0), P_NO_PROCESS);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(set_group_refuses_whom_it_may_not_move) {
+    uint64_t sibling = idle_child(), parent = own_pid(), before = group_of(sibling).group;
+    uint64_t child = fork_here();
+    if (child == 0) {
+        CHECK_STATUS(set_group(sibling, 0), P_PERMISSION); /* no child of this one */
+        CHECK_STATUS(set_group(parent, 0), P_PERMISSION);
+        CHECK_STATUS(set_group(1, 0), P_PERMISSION);
+        return CODE_GROUPED;
+    }
+    CHECK_EXIT(child, CODE_GROUPED);
+    CHECK_EQUAL(group_of(sibling).group, before);
+    end_child(sibling);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(set_group_refuses_groups_there_are_not) {
+    uint64_t child = idle_child(), other = idle_child(), before = group_of(child).group;
+    CHECK_STATUS(set_group(child, other), P_PERMISSION);
+    CHECK_STATUS(set_group(child, 1ULL << 32 | before), P_PERMISSION);
+    CHECK_STATUS(set_group(child, UINT64_MAX), P_PERMISSION);
+    CHECK_EQUAL(group_of(child).group, before);
+    CHECK_STATUS(set_group(other, 0), OK);
+    CHECK_STATUS(set_group(child, other), OK);
+    end_child(child);
+    end_child(other);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(get_group_refuses_pids_of_nobody) {
+    struct process_get_group_request request = {own_pid() + 1};
+    struct process_get_group_reply reply;
+    CHECK_STATUS(process_get_group(process, &request, &reply, NULL), P_NO_PROCESS);
+    request.pid = UINT64_MAX;
+    CHECK_STATUS(process_get_group(process, &request, &reply, NULL), P_NO_PROCESS);
+    return CODE_GROUPED;
+}
+
+/* ---- sessions ---- */
+
+IN_CHILD(set_session_begins_a_group_too) {
+    uint64_t session, before = group_of(0).session;
+    CHECK(before != own_pid());
+    CHECK_STATUS(set_session(&session), OK);
+    CHECK_EQUAL(session, own_pid());
+    CHECK_EQUAL(group_of(0).session, own_pid());
+    CHECK_EQUAL(group_of(0).group, own_pid());
+    uint64_t child = idle_child();
+    CHECK_EQUAL(group_of(child).session, own_pid());
+    CHECK_EQUAL(group_of(parent_pid()).session, before);
+    end_child(child);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(set_session_is_refused_to_who_leads_a_group) {
+    uint64_t session, before = group_of(0).session;
+    CHECK_STATUS(set_group(0, 0), OK);
+    CHECK_STATUS(set_session(&session), P_PERMISSION);
+    CHECK_EQUAL(group_of(0).session, before);
+    uint64_t child = fork_here();
+    if (child == 0) {
+        CHECK_STATUS(set_session(&session), OK);
+        CHECK_STATUS(set_session(&session), P_PERMISSION);
+        return CODE_GROUPED;
+    }
+    CHECK_EXIT(child, CODE_GROUPED);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(set_group_stays_within_the_session) {
+    uint64_t session, parent = own_pid();
+    CHECK_STATUS(set_group(0, 0), OK);
+    uint64_t child = fork_here();
+    if (child == 0) {
+        CHECK_STATUS(set_session(&session), OK);
+        CHECK_STATUS(set_group(0, 0), P_PERMISSION); /* it leads the session */
+        CHECK_STATUS(set_group(0, parent), P_PERMISSION);
+        uint64_t grandchild = idle_child();
+        CHECK_STATUS(set_group(grandchild, parent), P_PERMISSION); /* a group of another session */
+        CHECK_STATUS(set_group(grandchild, 0), OK);
+        CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK); /* for the parent to try */
+        end_child(grandchild);
+        return CODE_GROUPED;
+    }
+    struct process_wait_reply news;
+    CHECK_STATUS(wait_with(process, child, PROCESS_WAIT_STOPPED, &news), OK);
+    if (CHECK_EQUAL(news.end, PROCESS_STOPPED)) {
+        CHECK_STATUS(set_group(child, 0), P_PERMISSION);
+        CHECK_STATUS(set_group(child, parent), P_PERMISSION);
+        CHECK_STATUS(kill_process(child, PROCESS_SIGCONT), OK);
+        CHECK_EXIT(child, CODE_GROUPED);
+    }
+    return CODE_GROUPED;
+}
+
+/* ---- kill of a group ---- */
+
+IN_CHILD(kill_of_a_group_reaches_all_of_it) {
+    struct process_wait_reply end;
+    uint64_t children[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        children[i] = idle_child();
+        if (i < 3)
+            CHECK_STATUS(set_group(children[i], children[0]), OK);
+    }
+    CHECK_STATUS(kill_process(PROCESS_GROUP | children[0], 0), OK);
+    CHECK_STATUS(kill_process(PROCESS_GROUP | children[0], PROCESS_SIGNAL_MAX + 1), P_ARGUMENT);
+    CHECK_STATUS(wait_no_hang(PROCESS_ANY, &end), E_TIMEOUT);
+    CHECK_STATUS(kill_process(PROCESS_GROUP | children[0], PROCESS_SIGTERM), OK);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK_KILLED(children[i], PROCESS_SIGTERM);
+    CHECK_STATUS(wait_no_hang(children[3], &end), E_TIMEOUT);
+    CHECK_STATUS(kill_process(PROCESS_GROUP | children[0], PROCESS_SIGTERM), P_NO_PROCESS);
+    CHECK_STATUS(kill_process(PROCESS_GROUP | children[3], PROCESS_SIGTERM), P_NO_PROCESS); /* no group's number */
+    end_child(children[3]);
+    return CODE_GROUPED;
+}
+
+IN_CHILD(kill_of_a_group_outlives_who_gave_it_the_number) {
+    uint64_t first = idle_child(), second = idle_child();
+    CHECK_STATUS(set_group(first, 0), OK);
+    CHECK_STATUS(set_group(second, first), OK);
+    end_child(first);
+    CHECK_EQUAL(group_of(second).group, first);
+    CHECK_STATUS(kill_process(PROCESS_GROUP | first, PROCESS_SIGHUP), OK);
+    CHECK_KILLED(second, PROCESS_SIGHUP);
+    return CODE_GROUPED;
+}
+
+/* Grandparent, parent and child are one group: the child's signal reaches itself and its sibling, not those above. */
+IN_CHILD(kill_of_a_group_passes_over_whom_it_may_not_reach) {
+    CHECK_STATUS(set_group(0, 0), OK);
+    uint64_t group = own_pid(), parent = fork_here();
+    if (parent == 0) {
+        uint64_t sibling = idle_child();
+        uint64_t child = fork_here();
+        if (child == 0) {
+            CHECK_STATUS(kill_process(PROCESS_GROUP | group, PROCESS_SIGTERM), OK);
+            return ROLE_FAILED;
+        }
+        CHECK_KILLED(child, PROCESS_SIGTERM);
+        CHECK_KILLED(sibling, PROCESS_SIGTERM);
+        return CODE_GROUPED;
+    }
+    CHECK_EXIT(parent, CODE_GROUPED);
+    return CODE_GROUPED;
+}
+
+/* ---- foreground ---- */
+
+/* A child of the caller, in a group of its own, tries to become the foreground. */
+static bool foreground_answers(uint32_t status) {
+    uint64_t child = fork_here();
+    if (child == 0) {
+        CHECK_STATUS(set_group(0, 0), OK);
+        program_exit(CHECK_STATUS(set_foreground(own_pid()), status) ? CODE_GROUPED : ROLE_FAILED);
+    }
+    return CHECK_EXIT(child, CODE_GROUPED);
+}
+
+/* Others get it only when the last process of the group has ended, whichever process it was named by. */
+IN_CHILD(foreground_is_a_group) {
+    uint64_t group = fork_here();
+    if (group == 0) { /* out of reach for the children of the child below */
+        CHECK_STATUS(set_group(0, 0), OK);
+        uint64_t member = idle_child();
+        CHECK_STATUS(set_foreground(member), OK);
+        CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK);
+        end_child(member);
+        CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK);
+        return CODE_GROUPED;
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        struct process_wait_reply news;
+        CHECK_STATUS(wait_with(process, group, PROCESS_WAIT_STOPPED, &news), OK);
+        uint64_t child = fork_here();
+        if (child == 0)
+            return foreground_answers(P_PERMISSION) ? CODE_GROUPED : ROLE_FAILED;
+        CHECK_EXIT(child, CODE_GROUPED);
+        CHECK_STATUS(kill_process(group, PROCESS_SIGCONT), OK);
+    }
+    CHECK_EXIT(group, CODE_GROUPED);
+    CHECK(foreground_answers(OK));
+    return CODE_GROUPED;
+}
+
+IN_CHILD(foreground_may_be_given_on_by_its_group) {
+    CHECK_STATUS(set_group(0, 0), OK);
+    CHECK_STATUS(set_foreground(own_pid()), OK);
+    uint64_t other = idle_child();
+    CHECK_STATUS(set_group(other, 0), OK);
+    uint64_t child = fork_here();
+    if (child == 0) {
+        CHECK_STATUS(set_foreground(parent_pid()), P_PERMISSION); /* it may not act on that one */
+        CHECK_STATUS(set_foreground(other), OK);                  /* a sibling */
+        return CODE_GROUPED;
+    }
+    CHECK_EXIT(child, CODE_GROUPED);
+    CHECK_STATUS(set_foreground(0), OK);
+    end_child(other);
+    return CODE_GROUPED;
+}
+
+#define GROUPS                                                                                            \
+    (OPERATION(fork) | OPERATION(kill) | OPERATION(sleep) | OPERATION(set_group) | OPERATION(get_group) | \
+     OPERATION(set_session))
+#define GROUP_CASE(name) CASE_NEEDS(name, GROUPS)
+#define FOREGROUND(name) CASE_NEEDS(name, GROUPS | OPERATION(set_foreground))
+static const struct test_case cases[] = {
+    GROUP_CASE(group_of_a_child_is_that_of_its_parent),
+    GROUP_CASE(group_of_a_spawn_may_be_chosen),
+    GROUP_CASE(group_of_a_spawn_is_one_of_the_session),
+    GROUP_CASE(set_group_of_children),
+    GROUP_CASE(set_group_refuses_pids_of_nobody),
+    GROUP_CASE(set_group_refuses_whom_it_may_not_move),
+    GROUP_CASE(set_group_refuses_groups_there_are_not),
+    GROUP_CASE(get_group_refuses_pids_of_nobody),
+    GROUP_CASE(set_session_begins_a_group_too),
+    GROUP_CASE(set_session_is_refused_to_who_leads_a_group),
+    GROUP_CASE(set_group_stays_within_the_session),
+    GROUP_CASE(kill_of_a_group_reaches_all_of_it),
+    GROUP_CASE(kill_of_a_group_outlives_who_gave_it_the_number),
+    GROUP_CASE(kill_of_a_group_passes_over_whom_it_may_not_reach),
+    FOREGROUND(foreground_is_a_group),
+    FOREGROUND(foreground_may_be_given_on_by_its_group),
+};
+static const struct role roles[] = {
+    ROLE(group_of_a_child_is_that_of_its_parent),
+    ROLE(group_of_a_spawn_may_be_chosen),
+    ROLE(group_of_a_spawn_is_one_of_the_session),
+    ROLE(set_group_of_children),
+    ROLE(set_group_refuses_pids_of_nobody),
+    ROLE(set_group_refuses_whom_it_may_not_move),
+    ROLE(set_group_refuses_groups_there_are_not),
+    ROLE(get_group_refuses_pids_of_nobody),
+    ROLE(set_session_begins_a_group_too),
+    ROLE(set_session_is_refused_to_who_leads_a_group),
+    ROLE(set_group_stays_within_the_session),
+    ROLE(kill_of_a_group_reaches_all_of_it),
+    ROLE(kill_of_a_group_outlives_who_gave_it_the_number),
+    ROLE(kill_of_a_group_passes_over_whom_it_may_not_reach),
+    ROLE(foreground_is_a_group),
+    ROLE(foreground_may_be_given_on_by_its_group),
+};
+GROUP(groups);
