@@ -50,7 +50,8 @@ struct process_strings {
  * Run an image as a new process, child of the caller. Named capabilities whose objects have died are left out. A name may be
  * NAME=BAGNAME: the child finds as NAME what the caller's bag has as BAGNAME.
  * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason = what is wrong with it); P_NO_MEMORY; P_LIMIT processes or memory;
- *         P_ARGUMENT the staged strings are not as many; P_NO_CAPABILITY. There is no trace of the process on error.
+ *         P_ARGUMENT the staged strings are not as many; P_NO_CAPABILITY; P_PERMISSION no such group in the session.
+ *         There is no trace of the process on error.
  */
 #define PROCESS_GROUP_SAME 0U /* the child's group: the caller's, ... */
 #define PROCESS_GROUP_OWN 1U  /* ... a new one of its own number, or one of the session by its number */

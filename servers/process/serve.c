@@ -204,9 +204,12 @@ uint32_t process_serve_wait(struct server_call *call, const struct process_wait_
     }
     if (status != E_TIMEOUT || (request->flags & PROCESS_WAIT_NO_HANG) != 0)
         return status;
-    caller->wait_pid = request->pid;
-    caller->wait_flags = request->flags;
-    return serve_defer(caller, PROCESS_WAITING);
+    status = serve_defer(caller, PROCESS_WAITING);
+    if (status == SERVER_DEFERRED) { /* else one that waits already goes on as it did */
+        caller->wait_pid = request->pid;
+        caller->wait_flags = request->flags;
+    }
+    return status;
 }
 
 uint32_t process_serve_sleep(struct server_call *call, const struct process_sleep_request *request,
@@ -217,9 +220,12 @@ uint32_t process_serve_sleep(struct server_call *call, const struct process_slee
         return P_NO_PROCESS;
     uint64_t now_ns = sys_clock_read().value;
     bool endless = request->duration_ns >= DEADLINE_NEVER - now_ns;
-    caller->wake_ns = endless ? DEADLINE_NEVER : now_ns + request->duration_ns;
-    sys->processes.wakes_changed = true;
-    return serve_defer(caller, PROCESS_SLEEPING);
+    uint32_t status = serve_defer(caller, PROCESS_SLEEPING);
+    if (status == SERVER_DEFERRED) {
+        caller->wake_ns = endless ? DEADLINE_NEVER : now_ns + request->duration_ns;
+        sys->processes.wakes_changed = true;
+    }
+    return status;
 }
 
 uint32_t process_serve_kill(struct server_call *call, const struct process_kill_request *request,

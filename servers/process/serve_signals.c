@@ -72,10 +72,10 @@ uint32_t process_serve_signal_wait(struct server_call *call, const struct proces
     (void)reply;
     if (caller == NULL)
         return P_NO_PROCESS;
-    caller->wake_ns = DEADLINE_NEVER;
     uint32_t status = serve_defer(caller, PROCESS_SLEEPING);
     if (status != SERVER_DEFERRED)
         return status;
+    caller->wake_ns = DEADLINE_NEVER;
     caller->old_mask = caller->signals.masked;
     caller->waits_with_mask = true;
     set_mask(caller, request->mask);
