@@ -11,6 +11,7 @@
 #include "libsys/program.h"
 #include "libsys/proto/process.h"
 #include "libsys/text.h"
+#include "userland/exectest/forked.h"
 #include "userland/exectest/measure.h"
 
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
@@ -20,17 +21,6 @@
 static cap_t process;
 static volatile uint64_t variable = 7; /* in .data: copied on write */
 static volatile uint64_t zeroes[1024]; /* in .bss */
-
-static uint64_t fork_here(void) {
-    struct process_fork_request request = {0};
-    struct process_fork_reply reply;
-    uint32_t status = process_fork(process, &request, &reply, NULL);
-    if (status != OK) {
-        print("memtest: fork: %s\n", status_name(status));
-        program_exit(99);
-    }
-    return reply.pid;
-}
 
 static struct process_wait_reply wait_for(uint64_t pid) {
     struct process_wait_request request = {.pid = pid};
@@ -284,11 +274,7 @@ static int write_to_text(void) {
     return 1;
 }
 
-static const struct check {
-    const char *name;
-    int (*run)(void);
-    uint64_t signal; /* that ends it; 0: it returns 0 */
-} checks[] = {
+static const struct forked_check checks[] = {
     {"variables start as the image says", variables_start_as_the_image_says, 0},
     {"fork copies pages on write", fork_copies_on_write, 0},
     {"fork in a forked process", fork_of_fork, 0},
@@ -309,31 +295,8 @@ static const struct check {
     {"the stack ends", stack_overflow, PROCESS_SIGSEGV},
     {"writing to code", write_to_text, PROCESS_SIGSEGV},
 };
-#define CHECK_COUNT (sizeof checks / sizeof checks[0])
-
 int main(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
     process = program_cap("process");
-    int failed = 0;
-    for (size_t i = 0; i < CHECK_COUNT; i++) {
-        struct measure before = {{0}}, after = {{0}};
-        bool measured = measure_take(process, &before);
-        uint64_t child = fork_here();
-        if (child == 0)
-            return checks[i].run();
-        struct process_wait_reply end = wait_for(child);
-        bool as_foretold = checks[i].signal == 0 ? end.end == PROCESS_EXITED && end.value == 0
-                                                 : end.end == PROCESS_KILLED && end.value == checks[i].signal;
-        measured = measured && measure_take(process, &after);
-        enum measure_figure figure = measured ? measure_difference(&before, &after) : 0;
-        bool same = measured && figure == MEASURE_FIGURES;
-        print("%sok %lu - %s\n", as_foretold && (same || i == 0) ? "" : "not ", i + 1, checks[i].name);
-        if (!as_foretold)
-            print("# end %lu, value %lu, address 0x%lx\n", end.end, end.value, end.address);
-        if (!same && i > 0) /* at first the server grows what it grows once */
-            print("# %s: %lu before, %lu after\n", measure_name(figure), before.figures[figure], after.figures[figure]);
-        failed += !(as_foretold && (same || i == 0));
-    }
-    print("memtest: %lu checks, %d failed\n", CHECK_COUNT, failed);
-    return failed;
+    return forked_run("memtest", checks, sizeof checks / sizeof checks[0]);
 }

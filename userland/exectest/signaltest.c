@@ -9,7 +9,7 @@
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/text.h"
-#include "userland/exectest/measure.h"
+#include "userland/exectest/forked.h"
 
 #define LONG_NS 1000000000000ULL
 #define SHORT_NS 20000000ULL
@@ -17,14 +17,6 @@
 
 static cap_t process;
 static volatile uint64_t seen[PROCESS_SIGNAL_MAX + 1], last_sender, last_fault, last_address, order;
-
-static uint64_t fork_here(void) {
-    struct process_fork_request request = {0};
-    struct process_fork_reply reply;
-    if (process_fork(process, &request, &reply, NULL) != OK)
-        program_exit(99);
-    return reply.pid;
-}
 
 static uint32_t wait_with(uint64_t pid, uint64_t flags, struct process_wait_reply *ret_end) {
     struct process_wait_request request = {.pid = pid, .flags = flags};
@@ -351,11 +343,7 @@ static int sessions(void) {
     return process_set_group(process, &move, &moved, NULL) == P_PERMISSION ? 0 : 3;
 }
 
-static const struct check {
-    const char *name;
-    int (*run)(void);
-    uint64_t signal; /* that ends it; 0: it returns 0 */
-} checks[] = {
+static const struct forked_check checks[] = {
     {"a handler runs and returns, 100 times", a_handler_runs_and_returns, 0},
     {"a busy process is interrupted", a_busy_process_is_interrupted, 0},
     {"a sleep is interrupted", a_sleep_is_interrupted, 0},
@@ -378,34 +366,8 @@ static const struct check {
     {"groups", groups, 0},
     {"sessions", sessions, 0},
 };
-#define CHECK_COUNT (sizeof checks / sizeof checks[0])
-
 int main(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
     process = program_cap("process");
-    int failed = 0;
-    for (size_t i = 0; i < CHECK_COUNT; i++) {
-        struct measure before = {{0}}, after = {{0}};
-        bool measured = measure_take(process, &before);
-        uint64_t child = fork_here();
-        if (child == 0)
-            return checks[i].run();
-        struct process_wait_reply end = {0};
-        bool waited = wait_with(child, 0, &end) == OK;
-        bool as_foretold = checks[i].signal == 0 ? end.end == PROCESS_EXITED && end.value == 0
-                                                 : end.end == PROCESS_KILLED && end.value == checks[i].signal;
-        measured = measured && measure_take(process, &after);
-        enum measure_figure figure = measured ? measure_difference(&before, &after) : 0;
-        bool same =
-            (measured && figure == MEASURE_FIGURES) || i == 0; /* at first this program's own pages are copied */
-        bool passed = waited && as_foretold && same;
-        print("%sok %lu - %s\n", passed ? "" : "not ", i + 1, checks[i].name);
-        if (!as_foretold)
-            print("# end %lu, value %lu, address 0x%lx\n", end.end, end.value, end.address);
-        if (!same)
-            print("# %s: %lu before, %lu after\n", measure_name(figure), before.figures[figure], after.figures[figure]);
-        failed += !passed;
-    }
-    print("signaltest: %lu checks, %d failed\n", CHECK_COUNT, failed);
-    return failed;
+    return forked_run("signaltest", checks, sizeof checks / sizeof checks[0]);
 }
