@@ -10,6 +10,9 @@
 /* The fault that an event of kind MESSAGE_FAULT tells of. */
 void fault_from_event(const struct server_event *event, struct fault_message *ret_fault);
 
+/* The signal (enum process_signal) that a fault of this kind raises. */
+uint64_t fault_signal(uint64_t kind);
+
 /* "page fault", "undefined instruction", ... */
 const char *fault_text(uint64_t kind);
 

@@ -1,6 +1,6 @@
 /*
  * Filling a new Space from an ELF plan: which page comes from where, and the kernel calls that bring it there. Used by
- * init for servers and by the process server for processes.
+ * init for servers, and by process_mini for processes.
  *
  * Whatever is mapped is noted as a piece before it is mapped, so that on failure the owner of the Space destroys it
  * and gives back the frames of the pieces: nothing needs to be undone here.

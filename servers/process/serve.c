@@ -332,27 +332,6 @@ uint32_t process_serve_memory(struct server_call *call, const struct process_mem
     return OK;
 }
 
-static uint64_t signal_of(uint64_t fault_kind) {
-    switch ((enum fault_kind)fault_kind) {
-    case FAULT_INSTRUCTION:
-    case FAULT_SYSCALL:
-        return PROCESS_SIGILL;
-    case FAULT_DIVIDE:
-    case FAULT_FLOAT:
-        return PROCESS_SIGFPE;
-    case FAULT_BREAKPOINT:
-    case FAULT_STEP:
-        return PROCESS_SIGTRAP;
-    case FAULT_ALIGNMENT:
-        return PROCESS_SIGBUS;
-    case FAULT_PAGE:
-    case FAULT_PROTECTION:
-    case FAULT_OVERFLOW:
-        break;
-    }
-    return PROCESS_SIGSEGV;
-}
-
 /* A page fault that only means that the page has not been brought yet. */
 static uint32_t bring_page(struct process *process, const struct fault_message *fault) {
     if (fault->kind != FAULT_PAGE)
@@ -394,7 +373,7 @@ void serve_fault(const struct server_event *event) {
         return;
     struct thread_registers registers;
     uint32_t status = bring_page(process, &fault);
-    uint64_t signal = status == P_ADDRESS ? signal_of(fault.kind) : PROCESS_SIGKILL;
+    uint64_t signal = status == P_ADDRESS ? fault_signal(fault.kind) : PROCESS_SIGKILL;
     if (status == OK) {
         served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_RESUME, 0, 0)};
         served_server.answer_waits = true;

@@ -246,27 +246,6 @@ const struct protocol serve_protocol = {"process", operations, sizeof operations
 
 /* ---- what is no call ---- */
 
-static uint64_t signal_of(uint64_t fault_kind) {
-    switch ((enum fault_kind)fault_kind) {
-    case FAULT_INSTRUCTION:
-    case FAULT_SYSCALL:
-        return PROCESS_SIGILL;
-    case FAULT_DIVIDE:
-    case FAULT_FLOAT:
-        return PROCESS_SIGFPE;
-    case FAULT_BREAKPOINT:
-    case FAULT_STEP:
-        return PROCESS_SIGTRAP;
-    case FAULT_ALIGNMENT:
-        return PROCESS_SIGBUS;
-    case FAULT_PAGE:
-    case FAULT_PROTECTION:
-    case FAULT_OVERFLOW:
-        break;
-    }
-    return PROCESS_SIGSEGV;
-}
-
 void serve_fault(const struct server_event *event) {
     struct fault_message fault;
     struct process *process = find(event->badge & ~FAULT_BADGE);
@@ -276,7 +255,7 @@ void serve_fault(const struct server_event *event) {
     fault_log(process->name, &fault);
     struct process_wait_reply end = {
         .end = PROCESS_KILLED,
-        .value = signal_of(fault.kind),
+        .value = fault_signal(fault.kind),
         .fault = fault.kind,
         .address = fault.address,
         .rip = fault.rip,

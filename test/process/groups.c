@@ -2,42 +2,7 @@
  * Who may put whom into which group, who begins a session, and does a signal for a group reach all of it and nobody else?
  * As in signal.c nearly all of it happens in a child, and a case is a role of the same name.
  */
-#include "libsys/signal.h"
-#include "libsys/string.h"
-#include "test/process/child.h"
-
-#define CODE_GROUPED 33
-#define LONG_NS 1000000000000ULL
-
-#define IN_CHILD(name)                                          \
-    static int name##_there(void);                              \
-    static int role_##name(int argc, char **argv) {             \
-        (void)argc, (void)argv;                                 \
-        return name##_there();                                  \
-    }                                                           \
-    static void name(void) { CHECK_ROLE(CODE_GROUPED, #name); } \
-    static int name##_there(void)
-
-static uint64_t fork_here(void) {
-    uint64_t pid;
-    if (!CHECK_STATUS(fork_process(&pid), OK))
-        program_exit(ROLE_FAILED);
-    return pid;
-}
-
-static uint64_t idle_child(void) {
-    struct process_sleep_request request = {LONG_NS};
-    struct process_sleep_reply reply;
-    uint64_t pid = fork_here();
-    while (pid == 0)
-        (void)process_sleep(process, &request, &reply, NULL);
-    return pid;
-}
-
-static void end_child(uint64_t pid) {
-    CHECK_STATUS(kill_process(pid, PROCESS_SIGKILL), OK);
-    CHECK_KILLED(pid, PROCESS_SIGKILL);
-}
+#include "test/process/signals.h"
 
 static uint32_t set_group(uint64_t pid, uint64_t group) {
     struct process_set_group_request request = {pid, group};
@@ -97,7 +62,7 @@ IN_CHILD(group_of_a_child_is_that_of_its_parent) {
     CHECK_EQUAL(group_of(spawned).session, own.session);
     end_child(forked);
     end_child(spawned);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(group_of_a_spawn_may_be_chosen) {
@@ -109,7 +74,7 @@ IN_CHILD(group_of_a_spawn_may_be_chosen) {
     CHECK_EQUAL(group_of(second).group, first);
     end_child(first);
     end_child(second);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(group_of_a_spawn_is_one_of_the_session) {
@@ -122,15 +87,15 @@ IN_CHILD(group_of_a_spawn_is_one_of_the_session) {
         CHECK_STATUS(set_session(&session), OK);
         CHECK_STATUS(spawn_into(parent_group, &pid), P_PERMISSION);
         CHECK_STATUS(wait_no_hang(PROCESS_ANY, &end), P_NO_CHILD);
-        return CODE_GROUPED;
+        return CODE_SIGNALLED;
     }
-    CHECK_EXIT(child, CODE_GROUPED);
+    CHECK_EXIT(child, CODE_SIGNALLED);
     CHECK_STATUS(spawn_into(strange, &pid), P_PERMISSION);
     CHECK_STATUS(spawn_into(1ULL << 32 | own_pid(), &pid), P_PERMISSION);
     CHECK_STATUS(spawn_into(UINT64_MAX, &pid), P_PERMISSION);
     end_child(strange);
     CHECK_STATUS(wait_no_hang(PROCESS_ANY, &end), P_NO_CHILD);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(set_group_of_children) {
@@ -146,7 +111,7 @@ IN_CHILD(set_group_of_children) {
     CHECK_EQUAL(group_of(second).group, second);
     end_child(first);
     end_child(second);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(set_group_refuses_pids_of_nobody) {
@@ -156,7 +121,7 @@ IN_CHILD(set_group_refuses_pids_of_nobody) {
     CHECK_STATUS(set_group(UINT64_MAX, 0), P_NO_PROCESS);
     end_child(child);
     CHECK_STATUS(set_group(child, 0), P_NO_PROCESS);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(set_group_refuses_whom_it_may_not_move) {
@@ -166,12 +131,12 @@ IN_CHILD(set_group_refuses_whom_it_may_not_move) {
         CHECK_STATUS(set_group(sibling, 0), P_PERMISSION); /* no child of this one */
         CHECK_STATUS(set_group(parent, 0), P_PERMISSION);
         CHECK_STATUS(set_group(1, 0), P_PERMISSION);
-        return CODE_GROUPED;
+        return CODE_SIGNALLED;
     }
-    CHECK_EXIT(child, CODE_GROUPED);
+    CHECK_EXIT(child, CODE_SIGNALLED);
     CHECK_EQUAL(group_of(sibling).group, before);
     end_child(sibling);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(set_group_refuses_groups_there_are_not) {
@@ -184,7 +149,7 @@ IN_CHILD(set_group_refuses_groups_there_are_not) {
     CHECK_STATUS(set_group(child, other), OK);
     end_child(child);
     end_child(other);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(get_group_refuses_pids_of_nobody) {
@@ -193,7 +158,7 @@ IN_CHILD(get_group_refuses_pids_of_nobody) {
     CHECK_STATUS(process_get_group(process, &request, &reply, NULL), P_NO_PROCESS);
     request.pid = UINT64_MAX;
     CHECK_STATUS(process_get_group(process, &request, &reply, NULL), P_NO_PROCESS);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 /* ---- sessions ---- */
@@ -209,7 +174,7 @@ IN_CHILD(set_session_begins_a_group_too) {
     CHECK_EQUAL(group_of(child).session, own_pid());
     CHECK_EQUAL(group_of(parent_pid()).session, before);
     end_child(child);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(set_session_is_refused_to_who_leads_a_group) {
@@ -221,10 +186,10 @@ IN_CHILD(set_session_is_refused_to_who_leads_a_group) {
     if (child == 0) {
         CHECK_STATUS(set_session(&session), OK);
         CHECK_STATUS(set_session(&session), P_PERMISSION);
-        return CODE_GROUPED;
+        return CODE_SIGNALLED;
     }
-    CHECK_EXIT(child, CODE_GROUPED);
-    return CODE_GROUPED;
+    CHECK_EXIT(child, CODE_SIGNALLED);
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(set_group_stays_within_the_session) {
@@ -240,7 +205,7 @@ IN_CHILD(set_group_stays_within_the_session) {
         CHECK_STATUS(set_group(grandchild, 0), OK);
         CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK); /* for the parent to try */
         end_child(grandchild);
-        return CODE_GROUPED;
+        return CODE_SIGNALLED;
     }
     struct process_wait_reply news;
     CHECK_STATUS(wait_with(process, child, PROCESS_WAIT_STOPPED, &news), OK);
@@ -248,9 +213,9 @@ IN_CHILD(set_group_stays_within_the_session) {
         CHECK_STATUS(set_group(child, 0), P_PERMISSION);
         CHECK_STATUS(set_group(child, parent), P_PERMISSION);
         CHECK_STATUS(kill_process(child, PROCESS_SIGCONT), OK);
-        CHECK_EXIT(child, CODE_GROUPED);
+        CHECK_EXIT(child, CODE_SIGNALLED);
     }
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 /* ---- kill of a group ---- */
@@ -273,7 +238,7 @@ IN_CHILD(kill_of_a_group_reaches_all_of_it) {
     CHECK_STATUS(kill_process(PROCESS_GROUP | children[0], PROCESS_SIGTERM), P_NO_PROCESS);
     CHECK_STATUS(kill_process(PROCESS_GROUP | children[3], PROCESS_SIGTERM), P_NO_PROCESS); /* no group's number */
     end_child(children[3]);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(kill_of_a_group_outlives_who_gave_it_the_number) {
@@ -284,7 +249,7 @@ IN_CHILD(kill_of_a_group_outlives_who_gave_it_the_number) {
     CHECK_EQUAL(group_of(second).group, first);
     CHECK_STATUS(kill_process(PROCESS_GROUP | first, PROCESS_SIGHUP), OK);
     CHECK_KILLED(second, PROCESS_SIGHUP);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 /* Grandparent, parent and child are one group: the child's signal reaches itself and its sibling, not those above. */
@@ -300,10 +265,10 @@ IN_CHILD(kill_of_a_group_passes_over_whom_it_may_not_reach) {
         }
         CHECK_KILLED(child, PROCESS_SIGTERM);
         CHECK_KILLED(sibling, PROCESS_SIGTERM);
-        return CODE_GROUPED;
+        return CODE_SIGNALLED;
     }
-    CHECK_EXIT(parent, CODE_GROUPED);
-    return CODE_GROUPED;
+    CHECK_EXIT(parent, CODE_SIGNALLED);
+    return CODE_SIGNALLED;
 }
 
 /* ---- foreground ---- */
@@ -313,9 +278,9 @@ static bool foreground_answers(uint32_t status) {
     uint64_t child = fork_here();
     if (child == 0) {
         CHECK_STATUS(set_group(0, 0), OK);
-        program_exit(CHECK_STATUS(set_foreground(own_pid()), status) ? CODE_GROUPED : ROLE_FAILED);
+        program_exit(CHECK_STATUS(set_foreground(own_pid()), status) ? CODE_SIGNALLED : ROLE_FAILED);
     }
-    return CHECK_EXIT(child, CODE_GROUPED);
+    return CHECK_EXIT(child, CODE_SIGNALLED);
 }
 
 /* Others get it only when the last process of the group has ended, whichever process it was named by. */
@@ -328,20 +293,20 @@ IN_CHILD(foreground_is_a_group) {
         CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK);
         end_child(member);
         CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK);
-        return CODE_GROUPED;
+        return CODE_SIGNALLED;
     }
     for (uint32_t i = 0; i < 2; i++) {
         struct process_wait_reply news;
         CHECK_STATUS(wait_with(process, group, PROCESS_WAIT_STOPPED, &news), OK);
         uint64_t child = fork_here();
         if (child == 0)
-            return foreground_answers(P_PERMISSION) ? CODE_GROUPED : ROLE_FAILED;
-        CHECK_EXIT(child, CODE_GROUPED);
+            return foreground_answers(P_PERMISSION) ? CODE_SIGNALLED : ROLE_FAILED;
+        CHECK_EXIT(child, CODE_SIGNALLED);
         CHECK_STATUS(kill_process(group, PROCESS_SIGCONT), OK);
     }
-    CHECK_EXIT(group, CODE_GROUPED);
+    CHECK_EXIT(group, CODE_SIGNALLED);
     CHECK(foreground_answers(OK));
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(foreground_may_be_given_on_by_its_group) {
@@ -353,12 +318,12 @@ IN_CHILD(foreground_may_be_given_on_by_its_group) {
     if (child == 0) {
         CHECK_STATUS(set_foreground(parent_pid()), P_PERMISSION); /* it may not act on that one */
         CHECK_STATUS(set_foreground(other), OK);                  /* a sibling */
-        return CODE_GROUPED;
+        return CODE_SIGNALLED;
     }
-    CHECK_EXIT(child, CODE_GROUPED);
+    CHECK_EXIT(child, CODE_SIGNALLED);
     CHECK_STATUS(set_foreground(0), OK);
     end_child(other);
-    return CODE_GROUPED;
+    return CODE_SIGNALLED;
 }
 
 #define GROUPS                                                                                            \
