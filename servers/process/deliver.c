@@ -73,7 +73,7 @@ static bool enter_handler(struct process *process, uint64_t signal, const struct
         pager_write(sys, &system_body(sys, process)->incarnation, at, sys->work.run.memory, offset, sizeof frame);
     if (status != OK)
         return false;
-    (void)signals_begin_handler(signals, signal);
+    signals_begin_handler(signals, signal);
     process->waits_with_mask = false;
     registers->rip = signals->entry;
     registers->rdi = signal;
@@ -96,6 +96,8 @@ static bool interrupt(struct process *process, struct thread_registers *ret_regi
     *ret_run_state = state.run_state;
     if (state.run_state == THREAD_IN_CALL)
         ret_registers->rax = P_INTERRUPTED;
+    else if (state.run_state == THREAD_IN_SIGNAL || state.run_state == THREAD_IN_WAIT)
+        ret_registers->rax = E_CANCEL; /* what a wait of the kernel's own can answer */
     return true;
 }
 

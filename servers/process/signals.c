@@ -34,10 +34,8 @@ enum signal_action signals_take(struct signals *signals, uint64_t *ret_signal) {
     return (STOPS & bit) != 0 ? SIGNAL_STOP : SIGNAL_END;
 }
 
-uint64_t signals_begin_handler(struct signals *signals, uint64_t signal) {
-    uint64_t before = signals->masked;
+void signals_begin_handler(struct signals *signals, uint64_t signal) {
     signals->masked |= signals->masks[signal - 1] | signal_bit(signal);
-    return before;
 }
 
 uint32_t signals_set_action(struct signals *signals, uint64_t signal, uint64_t disposition, uint64_t mask) {

@@ -35,8 +35,8 @@ enum signal_action signals_take(struct signals *signals, uint64_t *ret_signal);
 /* Is there one that signals_take would give? */
 bool signals_are_due(const struct signals *signals);
 
-/* A handler begins: what is masked from now on. Returns what was, for its end. */
-uint64_t signals_begin_handler(struct signals *signals, uint64_t signal);
+/* A handler begins: more is masked from now on. */
+void signals_begin_handler(struct signals *signals, uint64_t signal);
 
 /* Errors: P_ARGUMENT. */
 uint32_t signals_set_action(struct signals *signals, uint64_t signal, uint64_t disposition, uint64_t mask);
