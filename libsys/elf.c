@@ -57,6 +57,7 @@ struct parse {
     struct elf_limits limits;
     struct elf_plan *plan;
     bool has_stack;
+    bool has_tls;
     bool has_headers;
     uint64_t headers_claim; /* PT_PHDR's address */
 };
@@ -214,11 +215,8 @@ static enum elf_error add_load(struct parse *parse, const struct program_header 
     return ELF_OK;
 }
 
-static enum elf_error add_tls(struct parse *parse, const struct program_header *header) {
-    enum elf_error error = check_file_range(parse, header);
-    if (error != ELF_OK) {
-        return error;
-    }
+/* What can be judged of a template by itself. */
+static enum elf_error check_tls(const struct program_header *header) {
     if (header->file_bytes > header->memory_bytes) {
         return ELF_FILE_EXCEEDS_MEMORY;
     }
@@ -228,9 +226,27 @@ static enum elf_error add_tls(struct parse *parse, const struct program_header *
     if (header->align != 0 && !is_power_of_two(header->align)) {
         return ELF_BAD_ALIGNMENT;
     }
-    if (parse->plan->tls.memory_bytes != 0) {
-        return ELF_REPEATED;
+    if (header->memory_bytes > ELF_TLS_BYTES_MAX) {
+        return ELF_TLS_TOO_LARGE;
     }
+    if (header->align > ELF_PAGE_BYTES) {
+        return ELF_TLS_ALIGNMENT;
+    }
+    return ELF_OK;
+}
+
+static enum elf_error add_tls(struct parse *parse, const struct program_header *header) {
+    enum elf_error error = check_file_range(parse, header);
+    if (error == ELF_OK) {
+        error = check_tls(header);
+    }
+    if (error == ELF_OK && parse->has_tls) {
+        error = ELF_REPEATED;
+    }
+    if (error != ELF_OK) {
+        return error;
+    }
+    parse->has_tls = true;
     parse->plan->tls = (struct elf_tls){
         .virt = header->virt,
         .file_offset = header->offset,
@@ -319,14 +335,18 @@ static bool entry_is_executable(const struct elf_plan *plan) {
     return false;
 }
 
+/* Its bytes are in memory once the segments are: whoever copies them from there or from the file gets the same. */
 static bool tls_is_loaded(const struct elf_plan *plan) {
+    const struct elf_tls *tls = &plan->tls;
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         const struct elf_segment *segment = &plan->segments[i];
-        if (range_is_inside(plan->tls.virt, plan->tls.file_bytes, segment->virt, segment->file_bytes)) {
+        if ((segment->rights & MEMORY_READ) &&
+            range_is_inside(tls->virt, tls->file_bytes, segment->virt, segment->file_bytes) &&
+            tls->file_offset - segment->file_offset == tls->virt - segment->virt) {
             return true;
         }
     }
-    return plan->tls.file_bytes == 0;
+    return tls->file_bytes == 0;
 }
 
 static bool relro_is_loaded(const struct elf_plan *plan) {

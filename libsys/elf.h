@@ -15,8 +15,9 @@
 #define ELF_SEGMENTS_MAX 16U        /* loadable segments */
 #define ELF_PROGRAM_HEADERS_MAX 64U /* of all kinds; bounds the work of one call */
 #define ELF_PROGRAM_HEADER_BYTES 56U
-#define ELF_INTERPRETER_MAX 4096U /* bytes of the interpreter's path, terminating zero included */
-#define ELF_MESSAGE_MAX 128U      /* a buffer of this size holds any message */
+#define ELF_INTERPRETER_MAX 4096U    /* bytes of the interpreter's path, terminating zero included */
+#define ELF_TLS_BYTES_MAX (1U << 20) /* of thread-local storage; the maker of a thread keeps a copy for each */
+#define ELF_MESSAGE_MAX 128U         /* a buffer of this size holds any message */
 
 enum elf_error {
     ELF_OK,
@@ -56,13 +57,17 @@ struct elf_segment {
     uint32_t header;       /* its number among the program headers, for messages */
 };
 
-/* The template of thread-local storage. memory_bytes == 0: the image has none. */
+/*
+ * The template of thread-local storage: a thread's copy is file_bytes bytes from virt, then zeroes up to memory_bytes.
+ * memory_bytes == 0: the image has none. virt need not be a multiple of align: the copy lies as the template does, so
+ * that its address and virt agree modulo align.
+ */
 struct elf_tls {
-    uint64_t virt; /* [virt, virt + file_bytes) lies inside the file part of one loadable segment */
-    uint64_t file_offset;
-    uint64_t file_bytes;
-    uint64_t memory_bytes;
-    uint64_t align; /* power of two */
+    uint64_t virt;         /* [virt, virt + file_bytes) lies inside the file part of one readable loadable segment */
+    uint64_t file_offset;  /* where that segment has those bytes in the file */
+    uint64_t file_bytes;   /* 0..memory_bytes */
+    uint64_t memory_bytes; /* 0..ELF_TLS_BYTES_MAX */
+    uint64_t align;        /* power of two, 1..ELF_PAGE_BYTES; 0 where there is no template */
 };
 
 struct elf_plan {

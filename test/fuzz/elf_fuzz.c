@@ -18,6 +18,21 @@ static void check_segments(const struct elf_plan *plan, uint64_t bytes, uint64_t
     REQUIRE(plan->end == last);
 }
 
+static void check_tls(const struct elf_plan *plan) {
+    const struct elf_tls *tls = &plan->tls;
+    REQUIRE(tls->file_bytes <= tls->memory_bytes && tls->memory_bytes <= ELF_TLS_BYTES_MAX);
+    REQUIRE(tls->align <= ELF_PAGE_BYTES && (tls->align & (tls->align - 1)) == 0);
+    bool found = tls->file_bytes == 0;
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct elf_segment *segment = &plan->segments[i];
+        uint64_t into = tls->virt - segment->virt;
+        found =
+            found || ((segment->rights & MEMORY_READ) && tls->virt >= segment->virt && into <= segment->file_bytes &&
+                      tls->file_bytes <= segment->file_bytes - into && tls->file_offset == segment->file_offset + into);
+    }
+    REQUIRE(found);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     const struct elf_limits limits = {.lowest = 0x200000, .end = 0x7ffffffff000};
     struct elf_plan plan;
@@ -33,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     bool fixed = plan.type == ELF_TYPE_FIXED;
     REQUIRE(plan.segment_count > 0 && plan.segment_count <= ELF_SEGMENTS_MAX);
     check_segments(&plan, bytes, fixed ? limits.lowest : 0, fixed ? limits.end : limits.end - limits.lowest);
+    check_tls(&plan);
     REQUIRE(plan.entry >= plan.lowest && plan.entry < plan.end);
     REQUIRE(plan.interpreter_bytes == 0 || data[plan.interpreter_offset + plan.interpreter_bytes - 1] == 0);
     return 0;

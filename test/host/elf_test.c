@@ -125,6 +125,26 @@ static void absent_headers_leave_zeroes(void) {
     CHECK_EQUAL(plan.headers_virt, 0);
 }
 
+static void tls_without_bytes_in_the_file_may_lie_anywhere(void) {
+    maker_elf(&file, BASE);
+    file.headers[4].p_vaddr = BASE + 0x5000;
+    file.headers[4].p_filesz = 0;
+    file.headers[4].p_memsz = ELF_TLS_BYTES_MAX;
+    file.headers[4].p_align = ELF_PAGE_BYTES;
+    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(plan.tls.virt, BASE + 0x5000);
+    CHECK_EQUAL(plan.tls.file_bytes, 0);
+    CHECK_EQUAL(plan.tls.memory_bytes, ELF_TLS_BYTES_MAX);
+    CHECK_EQUAL(plan.tls.align, ELF_PAGE_BYTES);
+    file.headers[4].p_align = 0;
+    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(plan.tls.align, 1);
+    file.headers[4].p_memsz = 0;
+    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    file.headers[7].p_type = MAKER_TLS; /* an empty one is one, too */
+    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_REPEATED);
+}
+
 static void executable_stack_is_noticed(void) {
     maker_elf(&file, BASE);
     file.headers[5].p_flags |= MAKER_X;
@@ -200,11 +220,18 @@ static const struct damage damages[] = {
     HEADER(4, p_offset, 0xfffffffffffffff8, FILE_WRAPS),
     HEADER(4, p_filesz, 0x21, FILE_EXCEEDS_MEMORY),
     HEADER(4, p_vaddr, 0xfffffffffffffff0, ADDRESS_WRAPS),
+    HEADER(4, p_memsz, ELF_TLS_BYTES_MAX + 1, TLS_TOO_LARGE),
+    HEADER(4, p_memsz, 0xf000000000000000, TLS_TOO_LARGE),
+    HEADER(4, p_align, 2 * ELF_PAGE_BYTES, TLS_ALIGNMENT),
+    HEADER(4, p_align, 1ULL << 63, TLS_ALIGNMENT),
     HEADER(7, p_filesz, 7, BAD_INTERPRETER),
     HEADER(7, p_filesz, 1, BAD_INTERPRETER),
     HEADER(7, p_filesz, 4097, BAD_INTERPRETER),
     HEADER(7, p_offset, 0x20ff, FILE_BEYOND_END),
     {offsetof(struct maker_file, headers[4].p_vaddr), 8, BASE + 0x20f8, ELF_TLS_OUTSIDE, 0},
+    {offsetof(struct maker_file, headers[4].p_vaddr), 8, BASE + 0x2008, ELF_TLS_OUTSIDE, 0},
+    {offsetof(struct maker_file, headers[4].p_offset), 8, 0x2010, ELF_TLS_OUTSIDE, 0},
+    {offsetof(struct maker_file, headers[3].p_flags), 4, MAKER_W, ELF_TLS_OUTSIDE, 0},
     {offsetof(struct maker_file, headers[6].p_memsz), 8, 0x3001, ELF_RELRO_OUTSIDE, 0},
     {offsetof(struct maker_file, headers[6].p_vaddr), 8, BASE - 1, ELF_RELRO_OUTSIDE, 0},
     {offsetof(struct maker_file, headers[0].p_vaddr), 8, BASE + 0x48, ELF_HEADERS_OUTSIDE, 0},
@@ -282,6 +309,21 @@ static void every_error_was_provoked(void) {
     }
 }
 
+/* Its bytes in the file are those of a segment that is read. */
+static bool tls_is_sound(void) {
+    const struct elf_tls *tls = &plan.tls;
+    bool found = tls->file_bytes == 0;
+    for (uint32_t i = 0; i < plan.segment_count; i++) {
+        const struct elf_segment *segment = &plan.segments[i];
+        found = found || (tls->virt >= segment->virt && tls->virt - segment->virt <= segment->file_bytes &&
+                          tls->file_bytes <= segment->file_bytes - (tls->virt - segment->virt) &&
+                          tls->file_offset == segment->file_offset + (tls->virt - segment->virt) &&
+                          (segment->rights & MEMORY_READ));
+    }
+    bool aligned = tls->align <= 4096 && (tls->align & (tls->align - 1)) == 0;
+    return found && aligned && tls->file_bytes <= tls->memory_bytes && tls->memory_bytes <= ELF_TLS_BYTES_MAX;
+}
+
 /* What a loader relies on, worked out anew. */
 static bool plan_is_sound(size_t bytes) {
     uint64_t end = plan.type == ELF_TYPE_FIXED ? limits.lowest : 0;
@@ -304,7 +346,7 @@ static bool plan_is_sound(size_t bytes) {
     return plan.segment_count > 0 && plan.segment_count <= ELF_SEGMENTS_MAX && plan.end == end && entry_found &&
            plan.lowest == plan.segments[0].virt && plan.interpreter_offset <= bytes &&
            plan.interpreter_bytes <= bytes - plan.interpreter_offset && plan.tls.file_offset <= bytes &&
-           plan.tls.file_bytes <= bytes - plan.tls.file_offset && plan.tls.file_bytes <= plan.tls.memory_bytes;
+           plan.tls.file_bytes <= bytes - plan.tls.file_offset && tls_is_sound();
 }
 
 static void random_damage_is_survived(void) {
@@ -372,6 +414,7 @@ int main(void) {
         {"empty_segment_is_skipped", empty_segment_is_skipped},
         {"shared_page_is_noticed", shared_page_is_noticed},
         {"absent_headers_leave_zeroes", absent_headers_leave_zeroes},
+        {"tls_without_bytes_in_the_file_may_lie_anywhere", tls_without_bytes_in_the_file_may_lie_anywhere},
         {"executable_stack_is_noticed", executable_stack_is_noticed},
         {"damage_is_named", damage_is_named},
         {"short_files_are_named", short_files_are_named},

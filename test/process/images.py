@@ -105,6 +105,8 @@ ERRORS = {
     "TOO_MANY_SEGMENTS": many_segments,
     "REPEATED": lambda: header(7, (KIND, STACK)),
     "BAD_INTERPRETER": lambda: header(7, (KIND, INTERPRETER), (FILE_SIZE, 7)),
+    "TLS_TOO_LARGE": lambda: header(4, (MEMORY_SIZE, (1 << 20) + 1)),
+    "TLS_ALIGNMENT": lambda: header(4, (ALIGN, 2 * PAGE)),
     "NO_SEGMENT": lambda: file_field(HEADER_COUNT, 0),
     "ENTRY_OUTSIDE": lambda: file_field(ENTRY, BASE + 0x1000),
     "TLS_OUTSIDE": lambda: header(4, (ADDRESS, BASE + 0x20F8)),
