@@ -128,6 +128,7 @@ static void unaligned_segments_begin_inside_their_page(void) {
         data->p_offset += 0x10;
         data->p_filesz -= 0x10;
         files[i]->headers[4].p_vaddr += 0x10; /* thread-local data and the read-only range stay inside */
+        files[i]->headers[4].p_offset += 0x10;
         files[i]->headers[6].p_vaddr += 0x10;
     }
     CHECK(prepare());
