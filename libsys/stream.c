@@ -35,7 +35,10 @@ uint32_t stream_write_all(cap_t stream, const void *bytes, size_t length_bytes, 
 uint32_t stream_read_some(cap_t stream, void *bytes, size_t most_bytes, size_t *ret_length) {
     struct stream_read_request request = {.most_bytes = most_bytes < STREAM_BYTES_MAX ? most_bytes : STREAM_BYTES_MAX};
     struct stream_read_reply reply;
-    uint32_t status = stream_read(stream, &request, &reply, NULL);
+    uint32_t status;
+    do
+        status = stream_read(stream, &request, &reply, NULL);
+    while (status == E_CANCEL); /* the console's, see console_read */
     if (status != OK)
         return status;
     const uint8_t *end = NULL;

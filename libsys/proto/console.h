@@ -8,8 +8,9 @@
 #define CONSOLE_BYTES_MAX PROTOCOL_TAIL_MAX
 
 enum console_mode {
-    CONSOLE_RAW = 0,        /* every byte is delivered */
-    CONSOLE_FOREGROUND = 1, /* Ctrl-C is not delivered but raises the console's `interrupt` notification */
+    CONSOLE_RAW = 0, /* every byte is delivered, to `read_keys` only: a shell has the prompt */
+    CONSOLE_FOREGROUND =
+        1, /* delivered to `read` only. Ctrl-C and Ctrl-Z are not: they raise the console's `interrupt` */
 };
 
 /* Write bytes as they are. The reply comes when all of them are on their way. */
@@ -21,7 +22,10 @@ struct console_write_reply {
     uint64_t written_bytes;
 };
 
-/* Read what was typed, at least one byte: the reply waits until there is one. */
+/*
+ * Read what was typed, at least one byte: the reply waits until there is one, and the console is in foreground mode.
+ * Errors: E_CANCEL Ctrl-Z was typed, or too many wait: ask again; P_ARGUMENT most_bytes; P_LIMIT.
+ */
 struct console_read_request {
     uint64_t most_bytes; /* 1..CONSOLE_BYTES_MAX */
 };
@@ -30,7 +34,16 @@ struct console_read_reply {
     uint8_t bytes[CONSOLE_BYTES_MAX];
 };
 
-/* Choose what Ctrl-C does. */
+/* The same in raw mode. */
+struct console_read_keys_request {
+    uint64_t most_bytes;
+};
+struct console_read_keys_reply {
+    uint64_t length_bytes;
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+};
+
+/* Choose who reads, and what Ctrl-C and Ctrl-Z do. */
 struct console_set_mode_request {
     uint64_t mode; /* enum console_mode */
 };
@@ -50,6 +63,8 @@ struct console_flush_reply {
     ROW(console, 1, write, offsetof(struct console_write_request, bytes), 0, sizeof(struct console_write_reply), 0) \
     ROW(console, 2, read, sizeof(struct console_read_request), 0, offsetof(struct console_read_reply, bytes), 0)    \
     ROW(console, 3, set_mode, sizeof(struct console_set_mode_request), 0, sizeof(struct console_set_mode_reply), 0) \
-    ROW(console, 4, flush, sizeof(struct console_flush_request), 0, sizeof(struct console_flush_reply), 0)
+    ROW(console, 4, flush, sizeof(struct console_flush_request), 0, sizeof(struct console_flush_reply), 0)          \
+    ROW(console, 5, read_keys, sizeof(struct console_read_keys_request), 0,                                         \
+        offsetof(struct console_read_keys_reply, bytes), 0)
 
 PROTOCOL_CLIENT(console, CONSOLE_OPERATIONS)

@@ -25,7 +25,8 @@ enum operation {
 #define EVENT_UART 1U /* bit of `events`: the UART's interrupt, or our own reminder to go on serving it */
 #define FLUSHERS_MAX 8U
 #define FLUSH_LOOK_NS 100000U
-#define INTERRUPT_BITS 1U /* of `interrupt`: Ctrl-C */
+#define INTERRUPT_BITS 1U /* of `interrupt`: Ctrl-C, ... */
+#define SUSPEND_BITS 4U   /* ... Ctrl-Z */
 
 struct wires {
     cap_t ports, irq, events, interrupt, thread, serve;
@@ -68,6 +69,11 @@ static void raise_interrupt(void *context) {
     (void)sys_signal_raise(wires.interrupt, INTERRUPT_BITS); /* without a process server there is nobody to stop */
 }
 
+static void raise_suspend(void *context) {
+    (void)context;
+    (void)sys_signal_raise(wires.interrupt, SUSPEND_BITS);
+}
+
 static uint32_t console_serve_write(struct server_call *call, const struct console_write_request *request,
                                     struct console_write_reply *reply) {
     size_t written = terminal_write(&terminal, request->bytes, request->length_bytes);
@@ -86,23 +92,35 @@ static uint32_t console_serve_write(struct server_call *call, const struct conso
     return P_LIMIT;
 }
 
-static uint32_t console_serve_read(struct server_call *call, const struct console_read_request *request,
-                                   struct console_read_reply *reply) {
-    if (request->most_bytes < 1 || request->most_bytes > CONSOLE_BYTES_MAX) {
-        format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", request->most_bytes,
-                    CONSOLE_BYTES_MAX);
+/* The answers to `read` and `read_keys` have one shape. */
+_Static_assert(sizeof(struct console_read_reply) == sizeof(struct console_read_keys_reply), "see answer_read()");
+
+static uint32_t serve_read(struct server_call *call, enum console_mode mode, uint64_t most_bytes, uint8_t *bytes,
+                           uint64_t *ret_length) {
+    if (most_bytes < 1 || most_bytes > CONSOLE_BYTES_MAX) {
+        format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", most_bytes, CONSOLE_BYTES_MAX);
         return P_ARGUMENT;
     }
-    reply->length_bytes = terminal_read(&terminal, reply->bytes, request->most_bytes);
-    if (reply->length_bytes > 0)
+    *ret_length = terminal_read(&terminal, mode, bytes, most_bytes);
+    if (*ret_length > 0)
         return OK;
     cap_t slot = server_defer();
     if (slot == 0) {
         format_into(call->reason, sizeof call->reason, "no slot is free to let the reader wait");
         return P_LIMIT;
     }
-    terminal_park_reader(&terminal, slot, request->most_bytes);
+    terminal_park_reader(&terminal, mode, slot, most_bytes);
     return SERVER_DEFERRED;
+}
+
+static uint32_t console_serve_read(struct server_call *call, const struct console_read_request *request,
+                                   struct console_read_reply *reply) {
+    return serve_read(call, CONSOLE_FOREGROUND, request->most_bytes, reply->bytes, &reply->length_bytes);
+}
+
+static uint32_t console_serve_read_keys(struct server_call *call, const struct console_read_keys_request *request,
+                                        struct console_read_keys_reply *reply) {
+    return serve_read(call, CONSOLE_RAW, request->most_bytes, reply->bytes, &reply->length_bytes);
 }
 
 static uint32_t console_serve_set_mode(struct server_call *call, const struct console_set_mode_request *request,
@@ -189,8 +207,10 @@ static bool find_wires(int argc, char **argv) {
 int main(int argc, char **argv, char **envp) {
     (void)envp;
     static const struct uart_ports ports = {.read = read_register, .write = write_register};
-    static const struct terminal_clients clients = {
-        .answer_read = answer_read, .answer_write = answer_write, .interrupt = raise_interrupt};
+    static const struct terminal_clients clients = {.answer_read = answer_read,
+                                                    .answer_write = answer_write,
+                                                    .interrupt = raise_interrupt,
+                                                    .suspend = raise_suspend};
     uint64_t status;
     if (!find_wires(argc, argv))
         return 1;

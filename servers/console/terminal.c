@@ -3,6 +3,7 @@
 #include "libsys/string.h"
 
 #define KEY_INTERRUPT 0x03U /* Ctrl-C */
+#define KEY_SUSPEND 0x1aU   /* Ctrl-Z */
 #define BELL 0x07U
 
 /* Move bytes to the output ring as far as they fit; a line feed needs room for two. Returns how many went. */
@@ -26,11 +27,29 @@ static void update_receive(struct terminal *terminal) {
 }
 
 /* The line is dead for what was typed before: it was meant for the program that is being stopped. */
-static void interrupt(struct terminal *terminal) {
-    static const uint8_t shown[] = {'^', 'C', '\n'};
+static void show_key(struct terminal *terminal, uint8_t letter) {
+    const uint8_t shown[] = {'^', letter, '\n'};
     ring_clear(&terminal->input);
     (void)add_output(terminal, shown, sizeof shown);
+}
+
+static void interrupt(struct terminal *terminal) {
+    show_key(terminal, 'C');
     terminal->clients->interrupt(terminal->clients->context);
+}
+
+/* A program that stops while it waits to read would get what is typed for another one. It asks again when it goes on. */
+static void suspend(struct terminal *terminal) {
+    size_t kept = 0;
+    show_key(terminal, 'Z');
+    terminal->clients->suspend(terminal->clients->context);
+    for (size_t i = 0; i < terminal->reader_count; i++) {
+        if (terminal->readers[i].mode == CONSOLE_RAW)
+            terminal->readers[kept++] = terminal->readers[i];
+        else
+            (void)terminal->clients->answer_read(terminal->clients->context, terminal->readers[i].reply, NULL, 0);
+    }
+    terminal->reader_count = kept;
 }
 
 static void received(void *context, uint8_t byte) {
@@ -38,6 +57,8 @@ static void received(void *context, uint8_t byte) {
     struct terminal *terminal = context;
     if (byte == KEY_INTERRUPT && terminal->mode == CONSOLE_FOREGROUND) {
         interrupt(terminal);
+    } else if (byte == KEY_SUSPEND && terminal->mode == CONSOLE_FOREGROUND) {
+        suspend(terminal);
     } else if (ring_free(&terminal->input) > 0) {
         ring_add(&terminal->input, byte);
         update_receive(terminal);
@@ -96,40 +117,53 @@ static void consume_input(struct terminal *terminal, size_t length) {
     update_receive(terminal);
 }
 
-size_t terminal_read(struct terminal *terminal, uint8_t *bytes, size_t limit) {
-    /* Nobody overtakes: while readers wait there is no input, see terminal_progress(). */
+size_t terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit) {
+    if (mode != terminal->mode)
+        return 0;
+    /* Nobody overtakes: while readers of this mode wait there is no input, see terminal_progress(). */
     size_t length = copy_input(terminal, bytes, limit);
     consume_input(terminal, length);
     return length;
 }
 
-static struct terminal_reader take_reader(struct terminal *terminal) {
-    struct terminal_reader reader = terminal->readers[0];
+static struct terminal_reader take_reader(struct terminal *terminal, size_t i) {
+    struct terminal_reader reader = terminal->readers[i];
     terminal->reader_count--;
-    memmove(&terminal->readers[0], &terminal->readers[1], terminal->reader_count * sizeof reader);
+    memmove(&terminal->readers[i], &terminal->readers[i + 1], (terminal->reader_count - i) * sizeof reader);
     return reader;
 }
 
-void terminal_park_reader(struct terminal *terminal, cap_t reply, size_t limit) {
+void terminal_park_reader(struct terminal *terminal, enum console_mode mode, cap_t reply, size_t limit) {
     if (terminal->reader_count == TERMINAL_WAITERS_MAX)
-        (void)terminal->clients->answer_read(terminal->clients->context, take_reader(terminal).reply, NULL, 0);
-    terminal->readers[terminal->reader_count++] = (struct terminal_reader){.reply = reply, .limit = limit};
+        (void)terminal->clients->answer_read(terminal->clients->context, take_reader(terminal, 0).reply, NULL, 0);
+    terminal->readers[terminal->reader_count++] =
+        (struct terminal_reader){.reply = reply, .limit = limit, .mode = mode};
 }
 
-void terminal_set_mode(struct terminal *terminal, enum console_mode mode) {
-    terminal->mode = mode;
-    update_receive(terminal);
+/* The oldest of those who read in the present mode; reader_count = there is none. */
+static size_t find_reader(const struct terminal *terminal) {
+    size_t i = 0;
+    while (i < terminal->reader_count && terminal->readers[i].mode != terminal->mode)
+        i++;
+    return i;
 }
 
 /* A reader that died meanwhile takes nothing away: its bytes go to the next. */
 static void answer_readers(struct terminal *terminal) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
-    while (terminal->reader_count > 0 && ring_used(&terminal->input) > 0) {
-        struct terminal_reader reader = take_reader(terminal);
+    size_t i;
+    while (ring_used(&terminal->input) > 0 && (i = find_reader(terminal)) < terminal->reader_count) {
+        struct terminal_reader reader = take_reader(terminal, i);
         size_t length = copy_input(terminal, bytes, reader.limit);
         if (terminal->clients->answer_read(terminal->clients->context, reader.reply, bytes, length))
             consume_input(terminal, length);
     }
+}
+
+void terminal_set_mode(struct terminal *terminal, enum console_mode mode) {
+    terminal->mode = mode;
+    answer_readers(terminal);
+    update_receive(terminal);
 }
 
 static void answer_writers(struct terminal *terminal) {

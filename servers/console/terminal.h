@@ -27,13 +27,15 @@
 struct terminal_clients {
     bool (*answer_read)(void *context, cap_t reply, const uint8_t *bytes, size_t length); /* false: nobody got them */
     void (*answer_write)(void *context, cap_t reply, size_t length);
-    void (*interrupt)(void *context); /* Ctrl-C was typed in foreground mode */
+    void (*interrupt)(void *context); /* Ctrl-C was typed in foreground mode, ... */
+    void (*suspend)(void *context);   /* ... Ctrl-Z */
     void *context;
 };
 
 struct terminal_reader {
     cap_t reply;
-    size_t limit; /* bytes it wants at most */
+    size_t limit;           /* bytes it wants at most */
+    enum console_mode mode; /* in which it wants them */
 };
 
 struct terminal_writer {
@@ -74,12 +76,12 @@ size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t le
  * when all are taken. false: TERMINAL_WAITERS_MAX wait already. */
 bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length, size_t written);
 
-/* Take up to `limit` bytes of input. Returns how many; 0 = the reader has to be parked. */
-size_t terminal_read(struct terminal *terminal, uint8_t *bytes, size_t limit);
+/* Take up to `limit` bytes of input, in this mode only. Returns how many; 0 = the reader has to be parked. */
+size_t terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit);
 
 /* Park a reader, limit in 1..CONSOLE_BYTES_MAX. When TERMINAL_WAITERS_MAX wait already the oldest is answered with no
  * bytes to make room: readers whose process died stay in the queue until something is typed. */
-void terminal_park_reader(struct terminal *terminal, cap_t reply, size_t limit);
+void terminal_park_reader(struct terminal *terminal, enum console_mode mode, cap_t reply, size_t limit);
 
 void terminal_set_mode(struct terminal *terminal, enum console_mode mode);
 

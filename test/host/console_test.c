@@ -1,198 +1,13 @@
 /*
  * Does the console lose, repeat or reorder no byte, serve those who wait in their order, and keep hearing Ctrl-C, on a
  * chip that behaves as the 16550's data sheet says?
- *
- * The fake chip below has both FIFOs, the interrupt identity with its priorities, and an interrupt line that the test
- * looks at as an edge-triggered controller would: only a rise counts.
  */
-#include "servers/console/terminal.h"
-
 #include <string.h>
 
 #include "test/host/check.h"
-
-enum {
-    DATA,
-    ENABLE,
-    IDENTITY,
-    LINE,
-    MODEM,
-    STATUS,
-    MODEM_STATUS,
-    SCRATCH,
-    ENABLE_RECEIVED = 1,
-    ENABLE_EMPTY = 2,
-    ENABLE_LINE = 4,
-    STATUS_READY = 1,
-    STATUS_OVERRUN = 2,
-    STATUS_EMPTY = 0x20,
-    MODEM_RTS = 2,
-    DIVISOR_ACCESS = 0x80,
-};
-
-static struct {
-    bool absent;
-    bool stuck; /* interrupts without end */
-    uint8_t registers[8];
-    uint8_t divisor[2];
-    uint8_t receive[UART_FIFO_BYTES];
-    size_t receive_count;
-    bool overrun;
-    size_t transmit_count; /* bytes in the FIFO */
-    bool empty_pending;    /* the cause `transmitter empty` */
-    char sent[1 << 20];    /* all that was ever written to the chip */
-    size_t sent_count;
-    uint32_t lost; /* bytes written to a full FIFO */
-} chip;
-
-static struct terminal terminal;
-
-static struct {
-    struct {
-        cap_t reply;
-        uint8_t bytes[CONSOLE_BYTES_MAX];
-        size_t length;
-    } reads[64];
-    size_t read_count;
-    cap_t writes[64];
-    size_t write_count;
-    cap_t gone; /* this reader is dead */
-    uint32_t interrupts;
-} clients;
-
-static bool chip_line(void) {
-    uint8_t enable = chip.registers[ENABLE];
-    return chip.stuck || ((enable & ENABLE_LINE) && chip.overrun) ||
-           ((enable & ENABLE_RECEIVED) && chip.receive_count > 0) || ((enable & ENABLE_EMPTY) && chip.empty_pending);
-}
-
-static uint8_t chip_identity(void) {
-    uint8_t enable = chip.registers[ENABLE];
-    if (chip.stuck)
-        return 0x0;
-    if ((enable & ENABLE_LINE) && chip.overrun)
-        return 0x6;
-    if ((enable & ENABLE_RECEIVED) && chip.receive_count > 0)
-        return chip.receive_count >= 8 ? 0x4 : 0xc;
-    if ((enable & ENABLE_EMPTY) && chip.empty_pending) {
-        chip.empty_pending = false;
-        return 0x2;
-    }
-    return 0x1;
-}
-
-static uint8_t chip_read(void *context, unsigned index) {
-    (void)context;
-    if (chip.absent)
-        return 0xff;
-    uint8_t value = chip.registers[index];
-    if (index == DATA) {
-        value = chip.receive[0];
-        if (CHECK(chip.receive_count > 0))
-            memmove(chip.receive, chip.receive + 1, --chip.receive_count);
-    } else if (index == IDENTITY) {
-        value = 0xc0 | chip_identity();
-    } else if (index == STATUS) {
-        value = (uint8_t)((chip.receive_count > 0 ? STATUS_READY : 0) | (chip.overrun ? STATUS_OVERRUN : 0) |
-                          (chip.transmit_count == 0 ? STATUS_EMPTY : 0));
-        chip.overrun = false;
-    }
-    return value;
-}
-
-static void chip_write(void *context, unsigned index, uint8_t value) {
-    (void)context;
-    if (chip.absent)
-        return;
-    if ((chip.registers[LINE] & DIVISOR_ACCESS) && index < 2) {
-        chip.divisor[index] = value;
-        return;
-    }
-    if (index == DATA) {
-        chip.empty_pending = false;
-        if (chip.transmit_count == UART_FIFO_BYTES)
-            chip.lost++;
-        else
-            chip.transmit_count++;
-        chip.sent[chip.sent_count++ % sizeof chip.sent] = (char)value;
-        return;
-    }
-    if (index == ENABLE && (value & ENABLE_EMPTY) && !(chip.registers[ENABLE] & ENABLE_EMPTY) &&
-        chip.transmit_count == 0)
-        chip.empty_pending = true;
-    chip.registers[index] = value;
-}
-
-static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t length) {
-    (void)context;
-    if (reply == clients.gone)
-        return false;
-    clients.reads[clients.read_count].reply = reply;
-    clients.reads[clients.read_count].length = length;
-    if (length > 0)
-        memcpy(clients.reads[clients.read_count].bytes, bytes, length);
-    clients.read_count++;
-    return true;
-}
-
-static void answer_write(void *context, cap_t reply, size_t length) {
-    (void)context;
-    CHECK(length > 0);
-    clients.writes[clients.write_count++] = reply;
-}
-
-static void interrupt(void *context) {
-    (void)context;
-    clients.interrupts++;
-}
-
-static const struct uart_ports ports = {.read = chip_read, .write = chip_write};
-static const struct terminal_clients callbacks = {
-    .answer_read = answer_read, .answer_write = answer_write, .interrupt = interrupt};
-
-/* The controller: calls the server on a rise of the line, as often as the line can be brought to rest. */
-static void deliver(bool was_raised) {
-    if (!was_raised && chip_line())
-        CHECK(terminal_progress(&terminal));
-    CHECK(!chip_line()); /* else no further edge would ever come */
-}
-
-static void begin(void) {
-    memset(&chip, 0, sizeof chip);
-    memset(&clients, 0, sizeof clients);
-    CHECK(terminal_start(&terminal, &ports, &callbacks));
-}
-
-static void type(const char *bytes, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        bool raised = chip_line();
-        if (chip.receive_count == UART_FIFO_BYTES)
-            chip.overrun = true;
-        else
-            chip.receive[chip.receive_count++] = (uint8_t)bytes[i];
-        if (chip.registers[ENABLE] & ENABLE_RECEIVED)
-            deliver(raised);
-    }
-}
-
-/* The wire carries the FIFO's bytes away. */
-static void drain(void) {
-    for (unsigned i = 0; i < 10000 && chip.transmit_count > 0; i++) {
-        bool raised = chip_line();
-        chip.transmit_count = 0;
-        chip.empty_pending = true;
-        deliver(raised);
-    }
-}
+#include "test/host/console_world.h"
 
 static size_t write_text(const char *text) { return terminal_write(&terminal, (const uint8_t *)text, strlen(text)); }
-
-static void check_sent(const char *wanted) {
-    drain();
-    if (!CHECK(chip.sent_count == strlen(wanted) && memcmp(chip.sent, wanted, chip.sent_count) == 0))
-        printf("#   sent `%.*s`\n", (int)chip.sent_count, chip.sent);
-    CHECK_EQUAL(chip.lost, 0);
-}
 
 static void chip_is_set_up(void) {
     begin();
@@ -289,11 +104,11 @@ static void flood(void) {
 static void input_waits_for_a_reader(void) {
     uint8_t bytes[16];
     begin();
-    CHECK_EQUAL(terminal_read(&terminal, bytes, sizeof bytes), 0);
+    CHECK_EQUAL(terminal_read(&terminal, terminal.mode, bytes, sizeof bytes), 0);
     type("hello", 5);
-    CHECK_EQUAL(terminal_read(&terminal, bytes, 3), 3);
+    CHECK_EQUAL(terminal_read(&terminal, terminal.mode, bytes, 3), 3);
     CHECK(memcmp(bytes, "hel", 3) == 0);
-    CHECK_EQUAL(terminal_read(&terminal, bytes, sizeof bytes), 2);
+    CHECK_EQUAL(terminal_read(&terminal, terminal.mode, bytes, sizeof bytes), 2);
     CHECK(memcmp(bytes, "lo", 2) == 0);
     CHECK_EQUAL(clients.read_count, 0);
 }
@@ -302,8 +117,8 @@ static void readers_queue_up(void) {
     uint8_t byte;
     begin();
     for (cap_t reply = 1; reply <= 3; reply++)
-        terminal_park_reader(&terminal, reply, 1);
-    CHECK_EQUAL(terminal_read(&terminal, &byte, 1), 0); /* nobody overtakes */
+        terminal_park_reader(&terminal, terminal.mode, reply, 1);
+    CHECK_EQUAL(terminal_read(&terminal, terminal.mode, &byte, 1), 0); /* nobody overtakes */
     type("a", 1);
     CHECK_EQUAL(clients.read_count, 1);
     type("bcd", 3);
@@ -312,15 +127,15 @@ static void readers_queue_up(void) {
         CHECK_EQUAL(clients.reads[i].reply, i + 1);
         CHECK(clients.reads[i].length == 1 && clients.reads[i].bytes[0] == 'a' + i);
     }
-    CHECK_EQUAL(terminal_read(&terminal, &byte, 1), 1);
+    CHECK_EQUAL(terminal_read(&terminal, terminal.mode, &byte, 1), 1);
     CHECK_EQUAL(byte, 'd');
 }
 
 static void a_dead_reader_takes_nothing(void) {
     begin();
     clients.gone = 1;
-    terminal_park_reader(&terminal, 1, 10);
-    terminal_park_reader(&terminal, 2, 10);
+    terminal_park_reader(&terminal, terminal.mode, 1, 10);
+    terminal_park_reader(&terminal, terminal.mode, 2, 10);
     type("x", 1);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK_EQUAL(clients.reads[0].reply, 2);
@@ -330,7 +145,7 @@ static void a_dead_reader_takes_nothing(void) {
 static void too_many_readers_push_out_the_oldest(void) {
     begin();
     for (cap_t reply = 1; reply <= TERMINAL_WAITERS_MAX + 1; reply++)
-        terminal_park_reader(&terminal, reply, 1);
+        terminal_park_reader(&terminal, terminal.mode, reply, 1);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK_EQUAL(clients.reads[0].reply, 1);
     CHECK_EQUAL(clients.reads[0].length, 0);
@@ -340,14 +155,61 @@ static void control_c(void) {
     uint8_t bytes[8];
     begin();
     type("\x03", 1); /* raw: a byte */
-    CHECK_EQUAL(terminal_read(&terminal, bytes, sizeof bytes), 1);
+    CHECK_EQUAL(terminal_read(&terminal, terminal.mode, bytes, sizeof bytes), 1);
     CHECK_EQUAL(bytes[0], 3);
     terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
     type("ahead\x03of", 8);
     CHECK_EQUAL(clients.interrupts, 1);
-    CHECK_EQUAL(terminal_read(&terminal, bytes, sizeof bytes), 2);
+    CHECK_EQUAL(terminal_read(&terminal, terminal.mode, bytes, sizeof bytes), 2);
     CHECK(memcmp(bytes, "of", 2) == 0);
     check_sent("^C\r\n");
+}
+
+/* Whoever waits to read in foreground mode is to ask again, and gets nothing of what was typed before. */
+static void control_z(void) {
+    uint8_t bytes[8];
+    begin();
+    terminal_park_reader(&terminal, CONSOLE_RAW, 1, 1);
+    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 2, 1);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 3, 1);
+    type("\x1a", 1);
+    CHECK_EQUAL(clients.suspends, 1);
+    CHECK_EQUAL(clients.interrupts, 0);
+    CHECK_EQUAL(clients.read_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_EQUAL(clients.reads[i].reply, 2 + i);
+        CHECK_EQUAL(clients.reads[i].length, 0);
+    }
+    CHECK_EQUAL(terminal.reader_count, 1);
+    type("ahead\x1aof", 8);
+    CHECK_EQUAL(terminal_read(&terminal, CONSOLE_FOREGROUND, bytes, sizeof bytes), 2);
+    CHECK(memcmp(bytes, "of", 2) == 0);
+    check_sent("^Z\r\n^Z\r\n");
+    terminal_set_mode(&terminal, CONSOLE_RAW);
+    type("\x1a", 1); /* raw: a byte */
+    CHECK_EQUAL(clients.suspends, 2);
+    CHECK_EQUAL(clients.read_count, 3);
+    CHECK_EQUAL(clients.reads[2].bytes[0], 0x1a);
+}
+
+/* Each gets what is typed in his mode, or waits; the other mode's readers keep their order. */
+static void readers_get_what_is_typed_in_their_mode(void) {
+    uint8_t bytes[8];
+    begin();
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 1, 8);
+    terminal_park_reader(&terminal, CONSOLE_RAW, 2, 1);
+    type("ab", 2);
+    CHECK_EQUAL(clients.read_count, 1);
+    CHECK_EQUAL(clients.reads[0].reply, 2);
+    CHECK_EQUAL(terminal_read(&terminal, CONSOLE_FOREGROUND, bytes, sizeof bytes), 0);
+    terminal_set_mode(&terminal, CONSOLE_FOREGROUND); /* what was typed ahead goes to who waits */
+    CHECK_EQUAL(clients.read_count, 2);
+    CHECK_EQUAL(clients.reads[1].reply, 1);
+    CHECK_EQUAL(clients.reads[1].bytes[0], 'b');
+    type("c", 1);
+    CHECK_EQUAL(terminal_read(&terminal, CONSOLE_RAW, bytes, sizeof bytes), 0);
+    CHECK_EQUAL(terminal_read(&terminal, CONSOLE_FOREGROUND, bytes, sizeof bytes), 1);
 }
 
 /* Raw mode: the chip holds what does not fit, and tells the other side by RTS. Nothing is lost while it obeys. */
@@ -368,7 +230,7 @@ static void raw_input_is_held_back(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     uint64_t seen = 0;
     size_t length;
-    while ((length = terminal_read(&terminal, bytes, sizeof bytes)) > 0) {
+    while ((length = terminal_read(&terminal, terminal.mode, bytes, sizeof bytes)) > 0) {
         for (size_t i = 0; i < length && seen < typed; i++, seen++)
             CHECK_EQUAL(bytes[i], 'a' + seen % 26);
         if (chip_line())
@@ -451,7 +313,7 @@ static void random_events(void) {
             written += terminal_write(&terminal, &byte, 1);
             break;
         case 2:
-            if (terminal_read(&terminal, &byte, 1) == 1)
+            if (terminal_read(&terminal, terminal.mode, &byte, 1) == 1)
                 CHECK_EQUAL(byte, 'a' + seen++ % 26);
             break;
         default:
@@ -481,6 +343,8 @@ int main(void) {
         {"a_dead_reader_takes_nothing", a_dead_reader_takes_nothing},
         {"too_many_readers_push_out_the_oldest", too_many_readers_push_out_the_oldest},
         {"control_c", control_c},
+        {"control_z", control_z},
+        {"readers_get_what_is_typed_in_their_mode", readers_get_what_is_typed_in_their_mode},
         {"raw_input_is_held_back", raw_input_is_held_back},
         {"a_burst_stops_where_the_ring_is_full", a_burst_stops_where_the_ring_is_full},
         {"foreground_input_is_dropped_but_control_c_heard", foreground_input_is_dropped_but_control_c_heard},

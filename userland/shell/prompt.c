@@ -18,11 +18,11 @@ static void set_mode(struct shell *shell, enum console_mode mode) {
 /* One byte at a time, so that what was typed ahead stays in the console for the programs it is meant for.
  * Returns false if the console is gone. */
 static bool read_byte(struct shell *shell, uint8_t *ret_byte) {
-    struct console_read_request request = {.most_bytes = 1};
-    static struct console_read_reply reply;
+    struct console_read_keys_request request = {.most_bytes = 1};
+    static struct console_read_keys_reply reply;
     uint32_t status;
     do
-        status = console_read(shell->console, &request, &reply, NULL);
+        status = console_read_keys(shell->console, &request, &reply, NULL);
     while (status == E_CANCEL); /* too many readers; this one may still be served */
     if (status != OK)
         shell_complain(shell, "reading from the console: %s", status_text(status));

@@ -1,0 +1,145 @@
+#include "test/host/console_world.h"
+
+#include <string.h>
+
+#include "test/host/check.h"
+
+struct console_chip chip;
+struct console_answers clients;
+struct terminal terminal;
+
+bool chip_line(void) {
+    uint8_t enable = chip.registers[ENABLE];
+    return chip.stuck || ((enable & ENABLE_LINE) && chip.overrun) ||
+           ((enable & ENABLE_RECEIVED) && chip.receive_count > 0) || ((enable & ENABLE_EMPTY) && chip.empty_pending);
+}
+
+static uint8_t chip_identity(void) {
+    uint8_t enable = chip.registers[ENABLE];
+    if (chip.stuck)
+        return 0x0;
+    if ((enable & ENABLE_LINE) && chip.overrun)
+        return 0x6;
+    if ((enable & ENABLE_RECEIVED) && chip.receive_count > 0)
+        return chip.receive_count >= 8 ? 0x4 : 0xc;
+    if ((enable & ENABLE_EMPTY) && chip.empty_pending) {
+        chip.empty_pending = false;
+        return 0x2;
+    }
+    return 0x1;
+}
+
+static uint8_t chip_read(void *context, unsigned index) {
+    (void)context;
+    if (chip.absent)
+        return 0xff;
+    uint8_t value = chip.registers[index];
+    if (index == DATA) {
+        value = chip.receive[0];
+        if (CHECK(chip.receive_count > 0))
+            memmove(chip.receive, chip.receive + 1, --chip.receive_count);
+    } else if (index == IDENTITY) {
+        value = 0xc0 | chip_identity();
+    } else if (index == STATUS) {
+        value = (uint8_t)((chip.receive_count > 0 ? STATUS_READY : 0) | (chip.overrun ? STATUS_OVERRUN : 0) |
+                          (chip.transmit_count == 0 ? STATUS_EMPTY : 0));
+        chip.overrun = false;
+    }
+    return value;
+}
+
+static void chip_write(void *context, unsigned index, uint8_t value) {
+    (void)context;
+    if (chip.absent)
+        return;
+    if ((chip.registers[LINE] & DIVISOR_ACCESS) && index < 2) {
+        chip.divisor[index] = value;
+        return;
+    }
+    if (index == DATA) {
+        chip.empty_pending = false;
+        if (chip.transmit_count == UART_FIFO_BYTES)
+            chip.lost++;
+        else
+            chip.transmit_count++;
+        chip.sent[chip.sent_count++ % sizeof chip.sent] = (char)value;
+        return;
+    }
+    if (index == ENABLE && (value & ENABLE_EMPTY) && !(chip.registers[ENABLE] & ENABLE_EMPTY) &&
+        chip.transmit_count == 0)
+        chip.empty_pending = true;
+    chip.registers[index] = value;
+}
+
+static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t length) {
+    (void)context;
+    if (reply == clients.gone)
+        return false;
+    clients.reads[clients.read_count].reply = reply;
+    clients.reads[clients.read_count].length = length;
+    if (length > 0)
+        memcpy(clients.reads[clients.read_count].bytes, bytes, length);
+    clients.read_count++;
+    return true;
+}
+
+static void answer_write(void *context, cap_t reply, size_t length) {
+    (void)context;
+    CHECK(length > 0);
+    clients.writes[clients.write_count++] = reply;
+}
+
+static void interrupt(void *context) {
+    (void)context;
+    clients.interrupts++;
+}
+
+static void suspend(void *context) {
+    (void)context;
+    clients.suspends++;
+}
+
+const struct uart_ports ports = {.read = chip_read, .write = chip_write};
+const struct terminal_clients callbacks = {
+    .answer_read = answer_read, .answer_write = answer_write, .interrupt = interrupt, .suspend = suspend};
+
+/* The controller: calls the server on a rise of the line, as often as the line can be brought to rest. */
+static void deliver(bool was_raised) {
+    if (!was_raised && chip_line())
+        CHECK(terminal_progress(&terminal));
+    CHECK(!chip_line()); /* else no further edge would ever come */
+}
+
+void begin(void) {
+    memset(&chip, 0, sizeof chip);
+    memset(&clients, 0, sizeof clients);
+    CHECK(terminal_start(&terminal, &ports, &callbacks));
+}
+
+void type(const char *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        bool raised = chip_line();
+        if (chip.receive_count == UART_FIFO_BYTES)
+            chip.overrun = true;
+        else
+            chip.receive[chip.receive_count++] = (uint8_t)bytes[i];
+        if (chip.registers[ENABLE] & ENABLE_RECEIVED)
+            deliver(raised);
+    }
+}
+
+void drain(void) {
+    for (unsigned i = 0; i < 10000 && chip.transmit_count > 0; i++) {
+        bool raised = chip_line();
+        chip.transmit_count = 0;
+        chip.empty_pending = true;
+        deliver(raised);
+    }
+}
+
+void check_sent(const char *wanted) {
+    drain();
+    if (!CHECK(chip.sent_count == strlen(wanted) && memcmp(chip.sent, wanted, chip.sent_count) == 0))
+        printf("#   sent `%.*s`\n", (int)chip.sent_count, chip.sent);
+    CHECK_EQUAL(chip.lost, 0);
+}

@@ -1,0 +1,70 @@
+/*
+ * A console on a chip that behaves as the 16550's data sheet says, and clients that note what they are answered.
+ *
+ * The fake chip has both FIFOs, the interrupt identity with its priorities, and an interrupt line that is looked at as an
+ * edge-triggered controller would: only a rise counts.
+ */
+#pragma once
+
+#include "servers/console/terminal.h"
+
+enum {
+    DATA,
+    ENABLE,
+    IDENTITY,
+    LINE,
+    MODEM,
+    STATUS,
+    MODEM_STATUS,
+    SCRATCH,
+    ENABLE_RECEIVED = 1,
+    ENABLE_EMPTY = 2,
+    ENABLE_LINE = 4,
+    STATUS_READY = 1,
+    STATUS_OVERRUN = 2,
+    STATUS_EMPTY = 0x20,
+    MODEM_RTS = 2,
+    DIVISOR_ACCESS = 0x80,
+};
+
+struct console_chip {
+    bool absent;
+    bool stuck; /* interrupts without end */
+    uint8_t registers[8];
+    uint8_t divisor[2];
+    uint8_t receive[UART_FIFO_BYTES];
+    size_t receive_count;
+    bool overrun;
+    size_t transmit_count; /* bytes in the FIFO */
+    bool empty_pending;    /* the cause `transmitter empty` */
+    char sent[1 << 20];    /* all that was ever written to the chip */
+    size_t sent_count;
+    uint32_t lost; /* bytes written to a full FIFO */
+};
+extern struct console_chip chip;
+
+struct console_answers {
+    struct {
+        cap_t reply;
+        uint8_t bytes[CONSOLE_BYTES_MAX];
+        size_t length;
+    } reads[64];
+    size_t read_count;
+    cap_t writes[64];
+    size_t write_count;
+    cap_t gone; /* this reader is dead */
+    uint32_t interrupts, suspends;
+};
+extern struct console_answers clients;
+extern struct terminal terminal;
+extern const struct uart_ports ports;
+extern const struct terminal_clients callbacks;
+
+bool chip_line(void);
+/* A chip without bytes, and a terminal that has begun. */
+void begin(void);
+void type(const char *bytes, size_t length);
+/* The wire carries the FIFO's bytes away. */
+void drain(void);
+/* All that was sent, as the wire carries it. */
+void check_sent(const char *wanted);
