@@ -5,14 +5,20 @@
 
 #define KEY_END 0x04U /* Ctrl-D */
 
-static cap_t find(const char *name) {
-    cap_t stream = program_cap(name);
+static cap_t replaced[STREAM_STANDARD_COUNT]; /* 0 = it is not */
+
+void stream_replace(enum stream_standard standard, cap_t stream) { replaced[standard] = stream; }
+
+static cap_t find(enum stream_standard standard, const char *name) {
+    cap_t stream = replaced[standard];
+    if (stream == 0)
+        stream = program_cap(name);
     return stream != 0 ? stream : program_cap("console");
 }
 
-cap_t stream_in(void) { return find("stdin"); }
-cap_t stream_out(void) { return find("stdout"); }
-cap_t stream_errors(void) { return find("stderr"); }
+cap_t stream_in(void) { return find(STREAM_IN, "stdin"); }
+cap_t stream_out(void) { return find(STREAM_OUT, "stdout"); }
+cap_t stream_errors(void) { return find(STREAM_ERRORS, "stderr"); }
 
 uint32_t stream_write_all(cap_t stream, const void *bytes, size_t length_bytes, size_t *ret_written) {
     struct stream_write_request request;

@@ -16,6 +16,11 @@ cap_t stream_in(void);
 cap_t stream_out(void);
 cap_t stream_errors(void);
 
+enum stream_standard { STREAM_IN, STREAM_OUT, STREAM_ERRORS, STREAM_STANDARD_COUNT };
+
+/* Have another one in its place from now on; 0 = what the program was given. */
+void stream_replace(enum stream_standard standard, cap_t stream);
+
 /* All bytes, in as many messages as it takes. Errors: those of stream_write; *ret_written, may be NULL, had gone by then. */
 MUST_USE uint32_t stream_write_all(cap_t stream, const void *bytes, size_t length_bytes, size_t *ret_written);
 

@@ -31,7 +31,7 @@ int pipe_bench_partner(void) {
 void pipe_bench_row(const char *self, void (*fail)(const char *what)) {
     const char *const arguments[] = {self, PIPE_BENCH_PARTNER, NULL};
     const char *const environment[] = {NULL};
-    const char *const names[] = {"stdin", "stdout", NULL};
+    const char *const names[] = {PIPE_NAME("stdin"), PIPE_NAME("stdout"), NULL};
     const struct launch launch = {
         .path = self, .arguments = arguments, .environment = environment, .capabilities = names};
     struct launch_failure failure;

@@ -117,6 +117,13 @@ static void operators(void) {
     check_command(chain, 3, "d", JOIN_OR, 0);
     check_command(chain, 4, " e ", JOIN_ALWAYS, 1);
     check_command(chain, 5, "f", JOIN_ALWAYS, 1);
+    static const char joined[] = "a | b & c && d &";
+    CHECK(parse_line(joined, &line, &error));
+    CHECK_EQUAL(line.count, 4);
+    check_command(joined, 0, "a ", JOIN_ALWAYS, 0);
+    check_command(joined, 1, " b ", JOIN_PIPE, 1);
+    check_command(joined, 2, " c ", JOIN_ALWAYS, 0);
+    check_command(joined, 3, " d ", JOIN_AND, 1);
     CHECK(parse_line("a;", &line, &error) && line.count == 1);
     CHECK(parse_line("a & # later", &line, &error) && line.count == 1);
 }
@@ -135,7 +142,6 @@ static void errors_say_what_and_where(void) {
     CHECK_ERROR("a || # b", 3, "no command after `||`");
     CHECK_ERROR("a |", 3, "no command after `|`");
     CHECK_ERROR("| a", 1, "no command before `|`");
-    CHECK_ERROR("a | b &", 7, "`&` puts one command in the background, not a chain of `&&`, `||` and `|`");
     CHECK_ERROR("a > b", 3, "redirection is not supported; quote the character to mean itself");
     CHECK_ERROR("a 2<b", 4, "redirection is not supported; quote the character to mean itself");
     CHECK_ERROR("(a)", 1, "grouping is not supported; quote the parenthesis to mean itself");
@@ -144,7 +150,6 @@ static void errors_say_what_and_where(void) {
     CHECK_ERROR("a ${}", 3, "`${` wants a name and `}`");
     CHECK_ERROR("a ${B", 3, "`${` wants a name and `}`");
     CHECK_ERROR("a ${B-c}", 3, "`${` wants a name and `}`");
-    CHECK_ERROR("a && b & c", 8, "`&` puts one command in the background, not a chain of `&&`, `||` and `|`");
     CHECK_ERROR("a $abcdefghijklmnopqrstuvwxyz123456", 3, "the variable's name is longer than 31 bytes");
 }
 

@@ -16,6 +16,8 @@ static const char *state_name(uint64_t state) {
         return "sleeping";
     case PROCESS_ENDED:
         return "ended";
+    case PROCESS_HALTED:
+        return "stopped";
     default:
         return "?";
     }

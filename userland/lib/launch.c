@@ -56,6 +56,14 @@ static uint64_t stage_environment(struct stage *stage, const char *const *enviro
     return count;
 }
 
+/* Is something put in the place of the caller's own `name`, of `length` bytes? */
+static bool is_replaced(const char *name, size_t length, const char *const *more) {
+    for (; more != NULL && *more != NULL; more++)
+        if (strncmp(*more, name, length) == 0 && ((*more)[length] == '=' || (*more)[length] == '\0'))
+            return true;
+    return false;
+}
+
 /* The names in the caller's own cap:NAME=SLOT strings. `process` is not passed on: each program gets its own. */
 static uint64_t stage_capabilities(struct stage *stage, const char *const *more) {
     uint64_t count = 0;
@@ -65,15 +73,13 @@ static uint64_t stage_capabilities(struct stage *stage, const char *const *more)
         const char *name = *entry + 4;
         const char *end = strchr(name, '=');
         size_t length = end == NULL ? strlen(name) : (size_t)(end - name);
-        if (length == strlen("process") && strncmp(name, "process", length) == 0)
+        if ((length == strlen("process") && strncmp(name, "process", length) == 0) || is_replaced(name, length, more))
             continue;
         stage_bytes(stage, name, length);
         stage_bytes(stage, "", 1);
         count++;
     }
     for (; more != NULL && *more != NULL; more++) {
-        if (program_cap(*more) != 0)
-            continue; /* it is among those above */
         stage_bytes(stage, *more, strlen(*more) + 1);
         count++;
     }

@@ -16,8 +16,9 @@ struct launch {
     const char *const *arguments;   /* ends with NULL; [0] is the program's name by custom */
     uint64_t group;                 /* of a child, see process_spawn: 0 = the caller's */
     const char *const *environment; /* ends with NULL; entries about capabilities are left out, see launch_is_private */
-    const char *const
-        *capabilities; /* names of what the bag has beside what the caller was given; ends with NULL; or NULL */
+    /* NAME, or NAME=BAGNAME (process_spawn), of what the child gets besides what the caller was given, or in its place; ends
+     * with NULL; or NULL */
+    const char *const *capabilities;
 };
 
 /* Why a program was not started: a status, and in words what the server said, or else what the status means. */

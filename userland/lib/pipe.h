@@ -16,10 +16,11 @@ MUST_USE uint32_t pipe_make(struct pipe_ends *ret_ends);
 void pipe_drop(cap_t *slot);
 
 /*
- * Put a capability into the bag under this name, for children that are given it (struct launch). What the program has under
- * this name itself is away until pipe_take_back; at most two names at a time. name: stays where it is. Errors: process_give's.
+ * Put a capability into the bag for children that are started with PIPE_NAME(NAME) among their capabilities (struct launch):
+ * they find it as NAME. What the program itself has under this name is another entry. Errors: process_give's.
  */
+#define PIPE_NAME(name) name "=to." name
 MUST_USE uint32_t pipe_give(const char *name, cap_t cap);
 
-/* The bag lets go of it, and has what the program itself had under this name, or else the console. */
+/* The bag lets go of it: no entry can be taken out, so it has the console there then. */
 MUST_USE uint32_t pipe_take_back(const char *name);

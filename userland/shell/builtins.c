@@ -1,6 +1,7 @@
 #include "libsys/print.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "userland/lib/kill.h"
 #include "userland/shell/shell.h"
 
 /* A command that the shell runs itself, since it is about the shell. words[0] is the command's name. */
@@ -8,6 +9,7 @@ struct builtin {
     const char *name;
     const char *usage;
     void (*run)(struct shell *shell, char **words, size_t count);
+    bool alone; /* no part of a pipeline, and not in the background */
 };
 
 static void run_help(struct shell *shell, char **words, size_t count);
@@ -19,6 +21,8 @@ static void run_exit(struct shell *shell, char **words, size_t count) {
         shell->status = SHELL_USAGE;
         return;
     }
+    if (!shell_may_leave(shell))
+        return;
     shell->status = (int)status;
     shell->leaving = true;
 }
@@ -30,18 +34,75 @@ static void run_jobs(struct shell *shell, char **words, size_t count) {
     shell->status = 0;
 }
 
+/* A job that a word names, or the current one. NULL: the user was told. */
+static struct job *find_job(struct shell *shell, const char *command, const char *word) {
+    struct job *job = shell_find_job(shell, word);
+    if (job == NULL && word == NULL)
+        shell_complain(shell, "%s: there is no job", command);
+    else if (job == NULL)
+        shell_complain(shell, "%s: %s: no such job", command, word);
+    shell->status = job == NULL ? SHELL_FAILURE : 0;
+    return job;
+}
+
+static void run_continue(struct shell *shell, char **words, size_t count) {
+    bool background = words[0][0] == 'b';
+    if (!shell->interactive || count > 2) {
+        shell_complain(shell, "%s: %s", words[0],
+                       count > 2 ? "want one job" : "only a shell with a prompt controls jobs");
+        shell->status = count > 2 ? SHELL_USAGE : SHELL_FAILURE;
+        return;
+    }
+    struct job *job = find_job(shell, words[0], words[1]);
+    if (job != NULL)
+        shell_continue_job(shell, job, background);
+}
+
+static int wait_word(struct shell *shell, const char *word) {
+    uint64_t pid;
+    if (word[0] == '%') {
+        struct job *job = find_job(shell, "wait", word);
+        return job == NULL ? SHELL_NOT_FOUND : shell_wait_job(shell, job);
+    }
+    if (text_to_number(word, &pid) && pid > 0 && pid != PROCESS_ANY)
+        return shell_wait_pid(shell, pid);
+    shell_complain(shell, "wait: `%s` is no process's number and no job", word);
+    return SHELL_USAGE;
+}
+
+/* Ctrl-C is for the shell itself meanwhile: it ends the waiting, not the jobs. */
 static void run_wait(struct shell *shell, char **words, size_t count) {
-    shell->status = 0;
+    int status = 0;
+    if (shell->interactive)
+        (void)shell_set_foreground(shell, shell->pid);
     if (count == 1)
-        shell_wait_jobs(shell);
-    for (size_t i = 1; i < count; i++) {
-        uint64_t pid;
-        if (text_to_number(words[i], &pid) && pid > 0 && pid != PROCESS_ANY) {
-            shell->status = shell_wait_job(shell, pid);
-        } else {
-            shell_complain(shell, "wait: `%s` is not a process's number", words[i]);
-            shell->status = SHELL_USAGE;
-        }
+        status = shell_wait_jobs(shell);
+    for (size_t i = 1; i < count && !shell->interrupted; i++)
+        status = wait_word(shell, words[i]);
+    if (shell->interactive)
+        (void)shell_set_foreground(shell, 0);
+    shell->status = status;
+}
+
+/* Whom a word of `kill` names: `%N` is all of a job. */
+static bool find_target(void *context, const char *word, uint64_t *ret_pid) {
+    const struct job *job = word[0] == '%' ? shell_find_job(context, word) : NULL;
+    if (word[0] != '%')
+        return kill_find_number(context, word, ret_pid);
+    if (job == NULL || job->group == 0)
+        return false;
+    *ret_pid = PROCESS_GROUP | job->group;
+    return true;
+}
+
+/* What is stopped would not take the signal before it goes on: one that is to end it lets it go on, as in other shells. */
+static void run_kill(struct shell *shell, char **words, size_t count) {
+    shell->status = kill_run(count, words, find_target, shell);
+    bool ends = count > 1 && (words[1][0] != '-' || strcmp(words[1], "-TERM") == 0 || strcmp(words[1], "-HUP") == 0);
+    for (size_t i = 1; i < count && ends && shell->status == 0; i++) {
+        const struct job *job = words[i][0] == '%' ? shell_find_job(shell, words[i]) : NULL;
+        if (job != NULL && shell_job_stopped(job))
+            shell_wake_job(shell, job);
     }
 }
 
@@ -52,11 +113,14 @@ static void run_unset(struct shell *shell, char **words, size_t count) {
 }
 
 static const struct builtin builtins[] = {
-    {"exit", "exit [STATUS]     leave the shell; the first shell then turns the machine off", run_exit},
-    {"help", "help              this text", run_help},
-    {"jobs", "jobs              what runs in the background", run_jobs},
-    {"unset", "unset NAME...     forget variables", run_unset},
-    {"wait", "wait [PID...]     wait for all background jobs, or for these", run_wait},
+    {"bg", "bg [%N]           let a stopped job go on in the background", run_continue, true},
+    {"exit", "exit [STATUS]     leave the shell; the first shell then turns the machine off", run_exit, true},
+    {"fg", "fg [%N]           let a job go on in the foreground", run_continue, true},
+    {"help", "help              this text", run_help, false},
+    {"jobs", "jobs              what runs in the background or is stopped", run_jobs, false},
+    {"kill", "kill [-SIGNAL] PID|%N...   send a signal (default TERM) to processes or jobs", run_kill, false},
+    {"unset", "unset NAME...     forget variables", run_unset, false},
+    {"wait", "wait [PID|%N...]  wait for all background jobs, or for these", run_wait, true},
 };
 #define BUILTIN_COUNT (sizeof builtins / sizeof builtins[0])
 
@@ -65,27 +129,36 @@ static void run_help(struct shell *shell, char **words, size_t count) {
     (void)count;
     print("PROGRAM [WORD...]   run /bin/PROGRAM, or a path with a slash; `ls /bin` shows what there is,\n"
           "                    and PROGRAM --help what it does\n"
-          "a; b   a && b   a || b   a &   'quoted' \"quoted $NAME\"   NAME=value   $NAME $? $$ $!   # comment\n"
+          "a; b   a && b   a || b   a | b   a &   'quoted' \"quoted $NAME\"   NAME=value   $NAME $? $$ $!   # comment\n"
           "Built in:\n");
     for (size_t i = 0; i < BUILTIN_COUNT; i++)
         print("  %s\n", builtins[i].usage);
-    print("Keys: arrows, Home, End, Ctrl-A E B F P N; Ctrl-U K W delete, Ctrl-L clears, Ctrl-C stops, Ctrl-D leaves\n");
+    print("Keys: arrows, Home, End, Ctrl-A E B F P N; Ctrl-U K W delete, Ctrl-L clears, Ctrl-C ends, Ctrl-Z stops, "
+          "Ctrl-D leaves\n");
     shell->status = 0;
 }
 
-bool shell_run_builtin(struct shell *shell) {
+static const struct builtin *find_builtin(const struct shell *shell) {
+    const char *name = shell->words.words[shell->words.assignment_count];
+    for (size_t i = 0; i < BUILTIN_COUNT; i++)
+        if (strcmp(name, builtins[i].name) == 0)
+            return &builtins[i];
+    return NULL;
+}
+
+bool shell_is_builtin(const struct shell *shell) { return find_builtin(shell) != NULL; }
+
+void shell_run_builtin(struct shell *shell, bool alone) {
+    const struct builtin *builtin = find_builtin(shell);
     char **words = shell->words.words + shell->words.assignment_count;
     size_t count = shell->words.count - shell->words.assignment_count;
-    for (size_t i = 0; i < BUILTIN_COUNT; i++) {
-        if (strcmp(words[0], builtins[i].name) != 0)
-            continue;
-        if (count == 2 && strcmp(words[1], "--help") == 0) {
-            print("usage: %s\n", builtins[i].usage);
-            shell->status = 0;
-        } else {
-            builtins[i].run(shell, words, count);
-        }
-        return true;
+    shell->status = 0;
+    if (count == 2 && strcmp(words[1], "--help") == 0) {
+        print("usage: %s\n", builtin->usage);
+    } else if (builtin->alone && !alone) {
+        shell_complain(shell, "%s: no part of a pipeline, and not for the background", words[0]);
+        shell->status = SHELL_USAGE;
+    } else {
+        builtin->run(shell, words, count);
     }
-    return false;
 }

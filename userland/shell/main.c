@@ -12,7 +12,6 @@
 #include "userland/lib/command.h"
 #include "userland/shell/shell.h"
 
-#define FIRST_PID 1U
 #define RC_PATH "etc/rc"
 
 static struct shell shell;
@@ -64,6 +63,8 @@ static void power_off(void) {
 
 static void run_first(void) {
     shell.name = RC_PATH;
+    (void)shell_set_foreground(&shell, shell.pid); /* Ctrl-C in a script is for what it runs; this shell survives */
+    shell_set_console(&shell, CONSOLE_FOREGROUND);
     uint32_t status = shell_run_file(&shell, RC_PATH);
     if (status != P_NOT_FOUND && status != OK) {
         shell_complain(&shell, "%s", status_text(status));
@@ -92,7 +93,7 @@ int main(int argc, char **argv, char **envp) {
     } else if (argc > 1) {
         print("%s", help);
         shell.status = SHELL_USAGE;
-    } else if (shell.pid == FIRST_PID) {
+    } else if (shell.pid == SHELL_FIRST_PID) {
         run_first();
     } else {
         shell_run_prompt(&shell);

@@ -56,8 +56,6 @@ static int take_operator(struct parse_line *line, struct progress *now, const st
                          struct parse_error *ret_error) {
     if (!now->has_word)
         return fail(ret_error, missing_before(piece->operator_kind), piece->at);
-    if (piece->operator_kind == OPERATOR_BACKGROUND && now->join != JOIN_ALWAYS)
-        return fail(ret_error, "`&` puts one command in the background, not a chain of `&&`, `||` and `|`", piece->at);
     if (!end_command(line, now, piece->at, ret_error))
         return 0;
     line->commands[line->count - 1].background = piece->operator_kind == OPERATOR_BACKGROUND;

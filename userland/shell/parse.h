@@ -26,7 +26,7 @@ enum parse_join {
 struct parse_command {
     size_t start, end; /* bytes [start, end) of the line, operators left out */
     enum parse_join join;
-    int background; /* & follows */
+    int background; /* & follows: it and all that it is joined to run in the background */
 };
 
 struct parse_line {

@@ -7,7 +7,7 @@
 
 enum { INTERRUPTED_STATUS = SHELL_SIGNAL_BASE + PROCESS_SIGINT };
 
-static void set_mode(struct shell *shell, enum console_mode mode) {
+void shell_set_console(const struct shell *shell, enum console_mode mode) {
     struct console_set_mode_request request = {.mode = mode};
     struct console_set_mode_reply reply;
     uint32_t status = console_set_mode(shell->console, &request, &reply, NULL);
@@ -46,23 +46,24 @@ static enum line_event read_line(struct shell *shell) {
 }
 
 void shell_run_prompt(struct shell *shell) {
-    shell->interactive = true;
+    shell_begin_control(shell);
     while (!shell->leaving) {
         shell_reap_jobs(shell);
-        set_mode(shell, CONSOLE_RAW);
+        shell_set_console(shell, CONSOLE_RAW);
         switch (read_line(shell)) {
         case LINE_MORE: /* read_line() goes on until it is something else */
         case LINE_END:
-            shell->leaving = true;
+            shell->leaving = shell_may_leave(shell);
             break;
         case LINE_INTERRUPT:
             shell->status = INTERRUPTED_STATUS;
             break;
         case LINE_READY:
-            set_mode(shell, CONSOLE_FOREGROUND);
+            shell_set_console(shell, CONSOLE_FOREGROUND);
             shell_run_line(shell, shell->editor.text);
             break;
         }
     }
-    set_mode(shell, CONSOLE_FOREGROUND);
+    shell_end_stopped_jobs(shell);
+    shell_set_console(shell, CONSOLE_FOREGROUND);
 }

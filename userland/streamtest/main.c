@@ -110,16 +110,22 @@ static uint64_t start(const char *role, const char *number, cap_t in, cap_t out)
     const char *names[3] = {NULL};
     size_t count = 0;
     bool given = true;
-    if (in != 0)
-        given = pipe_give(names[count++] = "stdin", in) == OK;
-    if (out != 0)
-        given = pipe_give(names[count++] = "stdout", out) == OK && given;
+    if (in != 0) {
+        names[count++] = PIPE_NAME("stdin");
+        given = pipe_give("stdin", in) == OK;
+    }
+    if (out != 0) {
+        names[count++] = PIPE_NAME("stdout");
+        given = pipe_give("stdout", out) == OK && given;
+    }
     const struct launch launch = {
         .path = SELF, .arguments = arguments, .environment = environment, .capabilities = names};
     struct launch_failure failure;
     uint64_t pid = given ? launch_spawn(program_cap("process"), &launch, &failure) : 0;
-    while (count > 0)
-        given = pipe_take_back(names[--count]) == OK && given;
+    if (in != 0)
+        given = pipe_take_back("stdin") == OK && given;
+    if (out != 0)
+        given = pipe_take_back("stdout") == OK && given;
     if (pid == 0 || !given)
         check(false, "a child is started with its ends");
     return pid;

@@ -1,0 +1,66 @@
+"""A booted machine: ./baton run with commands, or with a terminal on which a test types.
+
+BATON_BUILT names the build folder whose files are booted. Each machine is bounded in time by --timeout.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import pty
+import select
+import subprocess
+import termios
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILT = os.environ["BATON_BUILT"]
+MACHINE_SECONDS = "60"
+SESSION_SECONDS = 60.0
+PROMPT = b"baton$ "
+
+
+def command(*arguments: str) -> list[str]:
+    return [str(ROOT / "baton"), "run", "--built", BUILT, "--accel", "tcg", "--timeout", MACHINE_SECONDS, *arguments]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                          timeout=2 * SESSION_SECONDS)
+
+
+class Terminal(unittest.TestCase):
+    """A machine with a terminal; each test of a subclass gets a new one."""
+
+    def setUp(self) -> None:
+        self.master, slave = pty.openpty()
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        self.output = b""
+        self.process = subprocess.Popen(command("--boot", "pvh"), stdin=slave, stdout=slave, stderr=slave)
+
+    def tearDown(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+        os.close(self.master)
+        os.close(self.slave)
+
+    def expect(self, text: bytes) -> bytes:
+        """What comes up to `text`, which must come."""
+        end = time.monotonic() + SESSION_SECONDS
+        while text not in self.output:
+            ready = select.select([self.master], [], [], max(0.0, end - time.monotonic()))[0]
+            if not ready:
+                self.fail(f"{text!r} did not come; the screen shows {self.output!r}")
+            self.output += os.read(self.master, 4096)
+        found, _, self.output = self.output.partition(text)
+        return found
+
+    def type(self, text: bytes) -> None:
+        os.write(self.master, text)
+
+    def end(self) -> int:
+        self.process.wait(SESSION_SECONDS)
+        return self.process.returncode

@@ -1,0 +1,142 @@
+"""Job control, as somebody at the terminal sees it."""
+
+from __future__ import annotations
+
+import time
+import unittest
+
+from machine import PROMPT, Terminal, run
+
+CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
+
+
+class Jobs(Terminal):
+    """Each case begins at a prompt."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.expect(PROMPT)
+
+    def enter(self, line: bytes) -> None:
+        """Type a line, and wait until it is all on the screen."""
+        self.type(line + b"\r")
+        self.expect(line + b"\r\n")
+
+    def answer(self, line: bytes) -> list[str]:
+        """The lines that a command prints."""
+        self.enter(line)
+        return self.expect(PROMPT).decode().replace("\r", "").splitlines()
+
+    def key(self, key: bytes) -> list[str]:
+        """Press a key while a command runs that needs some time to get there; what comes up to the prompt."""
+        time.sleep(0.7)
+        self.type(key)
+        return self.expect(PROMPT).decode().replace("\r", "").splitlines()
+
+    def test_stop_and_go_on(self) -> None:
+        self.enter(b"sleep 100")
+        self.assertEqual(self.key(CTRL_Z), ["^Z", "[1] stopped: sleep 100"])
+        self.assertEqual(self.answer(b"echo $?"), ["148"])
+        self.assertRegex("\n".join(self.answer(b"jobs; ps")), r"^\[1\] 2 stopped: sleep 100\n(.*\n)* +2 +1 stopped .* sleep")
+        self.assertEqual(self.answer(b"bg")[:1], ["[1] sleep 100 &"])
+        self.assertEqual(self.answer(b"jobs"), ["[1] 2 running: sleep 100"])
+        self.enter(b"fg %1")
+        self.assertEqual(self.key(CTRL_C), ["[1] sleep 100", "^C"])
+        self.assertEqual(self.answer(b"echo $?; jobs"), ["130"])
+
+    def test_a_whole_pipeline(self) -> None:
+        self.enter(b"sleep 100 | cat | cat; echo not this")
+        self.assertEqual(self.key(CTRL_Z)[:2], ["^Z", "[1] stopped: sleep 100 | cat | cat"])
+        processes = "\n".join(self.answer(b"ps"))
+        self.assertEqual(processes.count(" stopped "), 3, processes)
+        self.enter(b"fg; echo not this")
+        self.assertEqual(self.key(CTRL_C), ["[1] sleep 100 | cat | cat", "^C"])
+        processes = "\n".join(self.answer(b"ps"))
+        self.assertNotIn("cat", processes)
+        self.assertNotIn("sleep", processes)
+
+    def test_keys_spare_what_is_in_the_background(self) -> None:
+        self.answer(b"sleep 100 | cat &")
+        self.enter(b"sleep 200")
+        self.key(CTRL_C)
+        self.enter(b"sleep 300")
+        self.assertEqual(self.key(CTRL_Z), ["^Z", "[2] stopped: sleep 300"])
+        self.assertEqual(self.answer(b"jobs"), ["[1] 3 running: sleep 100 | cat", "[2] 5 stopped: sleep 300"])
+
+    def test_control_c_ends_a_wait_only(self) -> None:
+        self.answer(b"sleep 100 &")
+        self.enter(b"wait; echo not this")
+        self.assertEqual(self.key(CTRL_C), ["^C"])
+        self.assertEqual(self.answer(b"echo $?; jobs"), ["130", "[1] 2 running: sleep 100"])
+
+    def test_a_stopped_reader_takes_nothing(self) -> None:
+        """What is typed later is for the shell, then for another reader; and the first gets its own when it goes on."""
+        self.enter(b"cat")
+        self.assertEqual(self.key(CTRL_Z), ["^Z", "[1] stopped: cat"])
+        self.assertEqual(self.answer(b"echo mine"), ["mine"])
+        self.enter(b"cat | cat")
+        time.sleep(0.7)
+        self.type(b"second")
+        self.expect(b"second")
+        self.assertEqual(self.key(CTRL_D), [])
+        self.enter(b"fg")
+        time.sleep(0.7)
+        self.type(b"first")
+        self.expect(b"first")
+        self.key(CTRL_D)
+        self.assertEqual(self.answer(b"jobs"), [])
+
+    def test_a_reader_in_the_background_waits_for_the_foreground(self) -> None:
+        self.answer(b"cat &")
+        self.assertEqual(self.answer(b"echo all of it"), ["all of it"])
+        self.enter(b"fg")
+        time.sleep(0.7)
+        self.type(b"now")
+        self.expect(b"now")
+        self.key(CTRL_C)
+
+    def test_leaving_with_stopped_jobs(self) -> None:
+        self.answer(b"shell") # a prompt within the prompt
+        self.enter(b"sleep 100")
+        self.key(CTRL_Z)
+        warning = "shell: there are stopped jobs; again, and they end with the shell"
+        self.assertEqual(self.answer(b"exit"), [warning])
+        self.assertEqual(self.answer(b"true; exit"), [warning], "another command was between")
+        self.enter(b"exit 5")
+        self.expect(PROMPT)
+        self.assertEqual(self.answer(b"echo $?"), ["5"])
+        self.assertNotIn("sleep", "\n".join(self.answer(b"ps")))
+
+    def test_a_script_stops_as_a_whole(self) -> None:
+        self.enter(b"shell -c 'sleep 100; echo second'")
+        self.assertEqual(self.key(CTRL_Z)[1:], ["[1] stopped: shell -c 'sleep 100; echo second'"])
+        self.assertEqual("\n".join(self.answer(b"ps")).count(" stopped "), 2)
+        self.enter(b"fg")
+        self.assertEqual(self.key(CTRL_C)[1:], ["^C"])
+        self.assertNotIn("sleep", "\n".join(self.answer(b"ps")))
+
+    def test_kill_by_job(self) -> None:
+        self.enter(b"sleep 100 | cat")
+        self.key(CTRL_Z)
+        self.assertEqual(self.answer(b"kill %1; wait %1"), ["[1] killed by signal 15: sleep 100 | cat"])
+        self.answer(b"sleep 200 &")
+        self.assertEqual(self.answer(b"kill -KILL %1; wait"), ["[1] killed by signal 9: sleep 200"])
+        self.assertEqual(self.answer(b"kill %1"), ["kill: %1: no such process"])
+
+
+class Background(unittest.TestCase):
+    """What needs no keys."""
+
+    def test_pipelines_and_chains(self) -> None:
+        done = run("--boot", "pvh", "-c", "echo one | cat & wait; true && echo two || echo no & wait $!; "
+                   "false && echo no & wait $!; echo $?; X=1 && X=2 & wait; echo $X; jobs; sleep 100 | false & "
+                   "wait $!; echo $?; fg; exit 9 | cat; help | cat")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        lines = done.stdout.replace("\r", "").splitlines()
+        self.assertEqual(lines[:7], ["one", "two", "1", "", "1", "etc/rc:1: fg: only a shell with a prompt controls jobs",
+                         "etc/rc:1: exit: no part of a pipeline, and not for the background"])
+        self.assertEqual(lines[7][:7], "PROGRAM")
+
+
+if __name__ == "__main__":
+    unittest.main()

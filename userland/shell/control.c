@@ -1,0 +1,166 @@
+/*
+ * Job control: whom the terminal's Ctrl-C and Ctrl-Z are for, and jobs that go on, here or in the background.
+ *
+ * Only a shell with a prompt controls jobs. What another one starts in the foreground stays in its own group, so that the
+ * keys reach all of a script.
+ */
+#include "kernel/abi/thread.h"
+#include "libsys/print.h"
+#include "libsys/signal.h"
+#include "libsys/text.h"
+#include "userland/shell/shell.h"
+
+uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags, struct process_wait_reply *ret_news) {
+    struct process_wait_request request = {.pid = pid, .flags = flags};
+    uint32_t status = process_wait(shell->process, &request, ret_news, NULL);
+    if (status != P_ARGUMENT)
+        return status;
+    request.flags &= PROCESS_WAIT_NO_HANG; /* a process server where nothing stops */
+    return process_wait(shell->process, &request, ret_news, NULL);
+}
+
+bool shell_set_foreground(const struct shell *shell, uint64_t pid) {
+    struct process_set_foreground_request request = {.pid = pid};
+    struct process_set_foreground_reply reply;
+    uint32_t status = process_set_foreground(shell->process, &request, &reply, NULL);
+    bool harmless = status == P_NO_PROCESS || status == P_OPERATION; /* it has ended already; nobody gets the keys */
+    if (status != OK && !harmless)
+        shell_complain(shell, "foreground process %lu: %s", pid, status_text(status));
+    return status == OK;
+}
+
+static void interrupted(uint64_t signal, const struct process_signal_frame *frame) {
+    (void)signal; /* that it was handled ends the wait */
+    (void)frame;
+}
+
+/* These only come while the shell itself is in the foreground: during `wait`, and before its first command. */
+void shell_begin_control(struct shell *shell) {
+    shell->interactive = true;
+    uint32_t status = signal_handle(PROCESS_SIGINT, interrupted, 0);
+    if (status == OK)
+        status = signal_ignore(PROCESS_SIGTSTP);
+    if (status != OK && status != P_OPERATION)
+        shell_complain(shell, "signals: %s", status_text(status));
+    (void)shell_set_foreground(shell, 0);
+}
+
+void shell_end_control(struct shell *shell) {
+    if (shell->interactive)
+        (void)(signal_handle(PROCESS_SIGINT, NULL, 0) |
+               signal_handle(PROCESS_SIGTSTP, NULL, 0)); /* it could be done before */
+    shell->interactive = false;
+}
+
+static uint32_t send(const struct shell *shell, uint64_t pid, uint64_t signal) {
+    struct process_kill_request request = {.pid = pid, .signal = signal};
+    struct process_kill_reply reply;
+    return process_kill(shell->process, &request, &reply, NULL);
+}
+
+/* A command that a fault or an unexpected signal ended leaves no words of its own. */
+static void tell_killed(const struct shell *shell, const char *name, const struct process_wait_reply *end) {
+    if (end->fault == FAULT_PAGE)
+        shell_complain(shell, "%s: killed by signal %lu: page fault at address 0x%lx, instruction 0x%lx", name,
+                       end->value, end->address, end->rip);
+    else if (end->fault != 0)
+        shell_complain(shell, "%s: killed by signal %lu: fault %lu, instruction 0x%lx", name, end->value, end->fault,
+                       end->rip);
+    else if (end->value != PROCESS_SIGINT)
+        shell_complain(shell, "%s: killed by signal %lu", name, end->value);
+}
+
+/* Until it has ended or stopped. */
+static void wait_member(struct shell *shell, struct job_member *member) {
+    bool first = shell->pid == SHELL_FIRST_PID;
+    while (!member->ended && !member->stopped) {
+        struct process_wait_reply news;
+        uint64_t flags = shell->interactive || first ? PROCESS_WAIT_STOPPED : 0;
+        uint32_t status = shell_wait_for(shell, member->pid, flags, &news);
+        if (status != OK) {
+            shell_complain(shell, "waiting for %s: %s", member->name, status_text(status));
+            member->ended = true;
+            shell->status = SHELL_FAILURE;
+        } else if (news.end == PROCESS_STOPPED && !shell->interactive) {
+            (void)send(shell, member->pid, PROCESS_SIGCONT); /* the first shell's script: nobody could bring it back */
+        } else {
+            (void)shell_note_news(shell, &news);
+            if (news.end == PROCESS_KILLED)
+                tell_killed(shell, member->name, &news);
+            shell->interrupted |= news.end == PROCESS_KILLED && news.value == PROCESS_SIGINT;
+        }
+    }
+}
+
+static void set_job_foreground(const struct shell *shell, const struct job *job) {
+    bool set = !shell->interactive;
+    for (size_t i = 0; i < job->count && !set; i++)
+        set = !job->members[i].ended && shell_set_foreground(shell, job->members[i].pid);
+}
+
+static void wait_job(struct shell *shell, struct job *job) {
+    for (size_t i = 0; i < job->count; i++)
+        wait_member(shell, &job->members[i]);
+    if (shell->interactive)
+        (void)shell_set_foreground(shell, 0);
+    bool over = shell_settle_job(shell, job, false);
+    shell->status = over ? job->status : SHELL_SIGNAL_BASE + (int)job->stop_signal;
+}
+
+void shell_job_started(struct shell *shell, struct job *job) {
+    if (job->count == 0) {
+        job->number = 0;
+        shell->status = job->status;
+    } else if (job->background) {
+        shell->last_background = job->last_pid;
+        shell->status = 0;
+        shell_make_current(shell, job);
+        if (shell->interactive)
+            print("[%u] %lu\n", job->number, job->last_pid);
+    } else {
+        set_job_foreground(shell, job);
+        wait_job(shell, job);
+    }
+}
+
+void shell_wake_job(const struct shell *shell, const struct job *job) {
+    uint32_t status = send(shell, PROCESS_GROUP | job->group, PROCESS_SIGCONT);
+    if (status != OK && status != P_NO_PROCESS) /* all of it may have ended: the next wait tells */
+        shell_complain(shell, "going on with job %u: %s", job->number, status_text(status));
+}
+
+void shell_continue_job(struct shell *shell, struct job *job, bool background) {
+    job->background = background;
+    shell_make_current(shell, job);
+    print(background ? "[%u] %s &\n" : "[%u] %s\n", job->number, job->text);
+    if (!background)
+        set_job_foreground(shell, job);
+    for (size_t i = 0; i < job->count; i++)
+        job->members[i].stopped = job->stop_told = false;
+    shell_wake_job(shell, job);
+    shell->status = 0;
+    if (!background)
+        wait_job(shell, job);
+}
+
+bool shell_may_leave(struct shell *shell) {
+    bool stopped = false;
+    for (size_t i = 0; i < SHELL_JOBS_MAX; i++)
+        stopped |= shell->jobs[i].number != 0 && shell_job_stopped(&shell->jobs[i]);
+    if (!stopped || shell->warned > 0 || !shell->interactive)
+        return true;
+    shell->warned = 2;
+    shell_complain(shell, "there are stopped jobs; again, and they end with the shell");
+    shell->status = SHELL_FAILURE;
+    return false;
+}
+
+void shell_end_stopped_jobs(struct shell *shell) {
+    for (size_t i = 0; i < SHELL_JOBS_MAX; i++) {
+        const struct job *job = &shell->jobs[i];
+        if (job->number == 0 || !shell_job_stopped(job))
+            continue;
+        (void)send(shell, PROCESS_GROUP | job->group, PROCESS_SIGHUP); /* it may have ended */
+        shell_wake_job(shell, job);
+    }
+}
