@@ -198,6 +198,9 @@ static enum elf_error add_load(struct parse *parse, const struct program_header 
     if (error != ELF_OK) {
         return error;
     }
+    if (plan->align < header->align || plan->segment_count == 0) {
+        plan->align = header->align < ELF_PAGE_BYTES ? ELF_PAGE_BYTES : header->align;
+    }
     if (plan->segment_count == 0) {
         plan->lowest = header->virt;
     } else if (page_of(plan->end - 1) == page_of(header->virt)) {

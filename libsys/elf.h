@@ -77,6 +77,7 @@ struct elf_plan {
     uint64_t lowest; /* first byte of the first segment */
     uint64_t end;    /* first byte after the last segment */
     uint32_t segment_count;
+    uint64_t align;                                /* of the base of a movable image: the largest its segments want */
     bool shares_page;                              /* two segments have bytes in the same page */
     struct elf_segment segments[ELF_SEGMENTS_MAX]; /* in ascending order, free of overlaps */
 

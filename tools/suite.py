@@ -112,7 +112,7 @@ def make_machine(options: argparse.Namespace, archive: pathlib.Path | None, fold
         disk.write_image(image, files)
         boot = FirmwareBoot(found, image)
     return Machine(boot=boot, folder=folder, smp=1 if options.bench else options.smp, memory_mib=options.memory,
-                   cpu=BENCH_CPU if options.bench else "max", icount_shift=0 if options.bench else options.icount,
+                   cpu=BENCH_CPU if options.bench else "max", icount_shift=0 if options.bench else options.icount, seed=options.seed,
                    log_interrupts=not options.no_exceptions and not options.bench,
                    console_file=output / "console.txt", log_file=output / "kernel.log", extra=tuple(options.qemu))
 

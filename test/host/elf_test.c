@@ -36,6 +36,7 @@ static void sound_file_is_planned(void) {
     CHECK_EQUAL(plan.lowest, BASE);
     CHECK_EQUAL(plan.end, BASE + 0x5000);
     CHECK_EQUAL(plan.segment_count, 3);
+    CHECK_EQUAL(plan.align, 0x1000);
     CHECK_EQUAL(plan.segments[0].rights, MEMORY_READ | MEMORY_EXECUTE);
     CHECK_EQUAL(plan.segments[1].rights, MEMORY_READ);
     CHECK_EQUAL(plan.segments[2].rights, MEMORY_READ | MEMORY_WRITE);

@@ -48,6 +48,10 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(self.following(words, "-icount"), ["shift=0,align=off,sleep=off"])
         self.assertNotIn("-icount", command_line.build(Machine(boot=DIRECT, folder=FOLDER)))
 
+    def test_seed(self) -> None:
+        self.assertEqual(self.following(command_line.build(Machine(boot=DIRECT, folder=FOLDER, seed=7)), "-seed"), ["7"])
+        self.assertNotIn("-seed", command_line.build(Machine(boot=DIRECT, folder=FOLDER)), "a user's machine is random")
+
     def test_firmware_boot(self) -> None:
         found = firmware.Firmware(pathlib.Path("OVMF.fd"))
         words = command_line.build(Machine(boot=FirmwareBoot(found, pathlib.Path("disk.img")), folder=FOLDER))

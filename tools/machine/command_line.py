@@ -55,6 +55,7 @@ class Machine:
     smp: int = 1
     memory_mib: int = 256
     icount_shift: int | None = None
+    seed: int | None = None  # of what the CPU gives as random
     display: str = "none"
     graphics: bool = False
     log_interrupts: bool = False
@@ -129,6 +130,7 @@ def build(machine: Machine) -> list[str]:
     if machine.icount_shift is not None:
         arguments += ["-icount", f"shift={machine.icount_shift},align=off,sleep=off",
                       "-rtc", "base=2024-01-01,clock=vm"]
+    arguments += ["-seed", str(machine.seed)] if machine.seed is not None else []
     if machine.gdb_socket is not None:
         arguments += ["-chardev", f"socket,id=gdb,server=on,wait=off,path={comma(machine.gdb_socket)}",
                       "-gdb", "chardev:gdb"]
