@@ -7,6 +7,7 @@ enum { ELF_MACHINE_X86_64 = 62, ELF_CLASS_64 = 2, ELF_DATA_LITTLE = 1, ELF_VERSI
 enum elf_header_kind {
     KIND_LOAD = 1,
     KIND_INTERPRETER = 3,
+    KIND_NOTE = 4,
     KIND_HEADERS = 6,
     KIND_TLS = 7,
     KIND_STACK = 0x6474e551,
@@ -298,6 +299,40 @@ static enum elf_error add_stack(struct parse *parse, const struct program_header
     return ELF_OK;
 }
 
+/* A note: name and content, each filled up to a multiple of 4. */
+struct note {
+    uint32_t name_bytes;
+    uint32_t content_bytes;
+    uint32_t type;
+    char name[4];
+};
+enum { NOTE_BUILD_ID = 3, NOTES_MAX = 16 };
+
+static uint64_t note_bytes(const struct note *note) {
+    uint64_t name_bytes = ((uint64_t)note->name_bytes + 3) & ~3ULL;
+    return offsetof(struct note, name) + name_bytes + (((uint64_t)note->content_bytes + 3) & ~3ULL);
+}
+
+/* Source: System V ABI, "Note Section"; the GNU linker's --build-id. */
+static void find_build_id(struct parse *parse, const struct program_header *header) {
+    struct note note;
+    uint64_t at = header->offset, left = header->file_bytes;
+    for (uint32_t i = 0; i < NOTES_MAX && left >= sizeof(note) && bytes_read(parse, at, &note, sizeof(note)); i++) {
+        uint64_t bytes = note_bytes(&note);
+        if (bytes > left || bytes > parse->byte_count - at) {
+            return;
+        }
+        bool is_gnu = note.name_bytes == 4 && note.name[0] == 'G' && note.name[1] == 'N' && note.name[2] == 'U';
+        if (is_gnu && note.type == NOTE_BUILD_ID && note.content_bytes <= ELF_BUILD_ID_MAX) {
+            parse->plan->build_id_offset = at + sizeof(note);
+            parse->plan->build_id_bytes = note.content_bytes;
+            return;
+        }
+        at += bytes;
+        left -= bytes;
+    }
+}
+
 static enum elf_error add_headers(struct parse *parse, const struct program_header *header) {
     if (parse->has_headers) {
         return ELF_REPEATED;
@@ -307,7 +342,7 @@ static enum elf_error add_headers(struct parse *parse, const struct program_head
     return ELF_OK;
 }
 
-/* Kinds that a loader need not know (notes, unwind tables, vendors' own) are passed over, as the ABI asks. */
+/* Kinds that a loader need not know (unwind tables, vendors' own) are passed over, as the ABI asks. */
 static enum elf_error add_header(struct parse *parse, const struct program_header *header, uint32_t number) {
     switch (header->kind) {
     case KIND_LOAD:
@@ -322,6 +357,9 @@ static enum elf_error add_header(struct parse *parse, const struct program_heade
         return add_stack(parse, header);
     case KIND_HEADERS:
         return add_headers(parse, header);
+    case KIND_NOTE:
+        find_build_id(parse, header);
+        return ELF_OK;
     default:
         return ELF_OK;
     }
@@ -437,53 +475,4 @@ struct elf_result elf_plan_image(const void *image, uint64_t image_bytes, struct
         *ret_plan = (struct elf_plan){0};
     }
     return result;
-}
-
-static const char *error_text(enum elf_error error, bool *ret_about_segment) {
-    *ret_about_segment = false;
-    switch (error) {
-    case ELF_OK:
-        return "no error";
-#define ELF_FILE_ERROR(name, text) \
-    case ELF_##name:               \
-        return text;
-#define ELF_SEGMENT_ERROR(name, text) \
-    case ELF_##name:                  \
-        *ret_about_segment = true;    \
-        return text;
-#include "libsys/elf_error.def"
-    }
-    return "unknown error";
-}
-
-static size_t append_text(char *buffer, size_t buffer_bytes, size_t length, const char *text) {
-    while (*text != 0 && length + 1 < buffer_bytes) {
-        buffer[length++] = *text++;
-    }
-    return length;
-}
-
-size_t elf_format_result(struct elf_result result, char *buffer, size_t buffer_bytes) {
-    if (buffer_bytes == 0) {
-        return 0;
-    }
-    bool about_segment = false;
-    const char *text = error_text(result.error, &about_segment);
-    size_t length = 0;
-    if (about_segment) {
-        char digits[11]; /* ten digits of a 32-bit number and the zero */
-        size_t first = sizeof(digits) - 1;
-        digits[first] = 0;
-        uint32_t rest = result.segment;
-        do {
-            digits[--first] = (char)('0' + rest % 10);
-            rest /= 10;
-        } while (rest != 0);
-        length = append_text(buffer, buffer_bytes, length, "segment ");
-        length = append_text(buffer, buffer_bytes, length, &digits[first]);
-        length = append_text(buffer, buffer_bytes, length, ": ");
-    }
-    length = append_text(buffer, buffer_bytes, length, text);
-    buffer[length] = 0;
-    return length;
 }

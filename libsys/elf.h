@@ -17,6 +17,7 @@
 #define ELF_PROGRAM_HEADER_BYTES 56U
 #define ELF_INTERPRETER_MAX 4096U    /* bytes of the interpreter's path, terminating zero included */
 #define ELF_TLS_BYTES_MAX (1U << 20) /* of thread-local storage; the maker of a thread keeps a copy for each */
+#define ELF_BUILD_ID_MAX 20U         /* bytes: a SHA-1 */
 #define ELF_MESSAGE_MAX 128U         /* a buffer of this size holds any message */
 
 enum elf_error {
@@ -90,6 +91,10 @@ struct elf_plan {
     uint64_t relro_bytes; /* 0 = none */
     uint64_t interpreter_offset;
     uint64_t interpreter_bytes; /* PT_INTERP: path and its terminating zero; 0 = none */
+
+    /* The linker's name for just this image, for reports: no loader depends on it, so a note that makes no sense is none. */
+    uint64_t build_id_offset;
+    uint64_t build_id_bytes; /* 0 = none; at most ELF_BUILD_ID_MAX */
 };
 
 /*

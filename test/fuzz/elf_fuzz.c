@@ -49,6 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     REQUIRE(plan.segment_count > 0 && plan.segment_count <= ELF_SEGMENTS_MAX);
     check_segments(&plan, bytes, fixed ? limits.lowest : 0, fixed ? limits.end : limits.end - limits.lowest);
     check_tls(&plan);
+    REQUIRE(plan.build_id_offset <= bytes && plan.build_id_bytes <= bytes - plan.build_id_offset);
+    REQUIRE(plan.build_id_bytes <= ELF_BUILD_ID_MAX);
     REQUIRE(plan.entry >= plan.lowest && plan.entry < plan.end);
     REQUIRE(plan.interpreter_bytes == 0 || data[plan.interpreter_offset + plan.interpreter_bytes - 1] == 0);
     return 0;

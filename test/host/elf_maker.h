@@ -23,7 +23,7 @@ struct maker_program_header {
     uint64_t p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align;
 };
 
-enum { MAKER_NULL, MAKER_LOAD, MAKER_INTERP = 3, MAKER_PHDR = 6, MAKER_TLS = 7 };
+enum { MAKER_NULL, MAKER_LOAD, MAKER_INTERP = 3, MAKER_NOTE, MAKER_PHDR = 6, MAKER_TLS = 7 };
 #define MAKER_STACK 0x6474e551U
 #define MAKER_RELRO 0x6474e552U
 enum { MAKER_X = 1, MAKER_W = 2, MAKER_R = 4 };

@@ -146,6 +146,63 @@ static void tls_without_bytes_in_the_file_may_lie_anywhere(void) {
     CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_REPEATED);
 }
 
+/* The notes of a file with two, of which the second is the build id. */
+static uint32_t *put_notes(uint32_t offset) {
+    static const uint32_t notes[] = {5,          2,   1, 0x64636261, 0x65, 0x11111111, /* "abcde", two bytes */
+                                     4,          5,   3, 0x00554e47,                   /* "GNU", five bytes */
+                                     0x44332211, 0x55};
+    maker_elf(&file, BASE);
+    memcpy((uint8_t *)&file + offset, notes, sizeof notes);
+    file.headers[7] = (struct maker_program_header){
+        .p_type = MAKER_NOTE, .p_offset = offset, .p_filesz = sizeof notes, .p_memsz = sizeof notes};
+    return (uint32_t *)(void *)((uint8_t *)&file + offset);
+}
+
+static void build_id_is_found(void) {
+    put_notes(0x1100);
+    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(plan.build_id_offset, 0x1100 + 10 * 4);
+    CHECK_EQUAL(plan.build_id_bytes, 5);
+    CHECK_EQUAL(((uint8_t *)&file)[plan.build_id_offset], 0x11);
+    put_notes(MAKER_FILE_BYTES - 12 * 4); /* up to the last byte of the file */
+    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(plan.build_id_bytes, 5);
+}
+
+/* No note, no harm: whatever is in its words, the file can be loaded, and no id is made up. */
+static void notes_without_sense_are_none(void) {
+    static const struct {
+        uint32_t word, value;
+    } damaged[] = {{0, 0xffffffff}, {1, 0xffffffff}, {0, 0xfffffffd}, {0, 40}, {1, 28},       {6, 3},
+                   {6, 0},          {7, 21},         {7, 9},          {8, 1},  {9, 0x554e48}, {7, 0xffffffff}};
+    for (uint32_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
+        put_notes(0x1100)[damaged[i].word] = damaged[i].value;
+        CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+        if (!CHECK_EQUAL(plan.build_id_bytes, 0))
+            printf("#   in row %u\n", i);
+    }
+    static const uint64_t offsets[] = {MAKER_FILE_BYTES, MAKER_FILE_BYTES - 1, UINT64_MAX, UINT64_MAX - 8};
+    for (uint32_t i = 0; i < 4; i++) {
+        put_notes(0x1100);
+        file.headers[7].p_offset = offsets[i];
+        file.headers[7].p_filesz = UINT64_MAX;
+        CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+        CHECK_EQUAL(plan.build_id_bytes, 0);
+    }
+    put_notes(0x1100)[7] = ELF_BUILD_ID_MAX + 1; /* there are as many bytes, but no such ids */
+    file.headers[7].p_filesz = 0x100;
+    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(plan.build_id_bytes, 0);
+    put_notes(MAKER_FILE_BYTES - 12 * 4)[7] = 9; /* the header says there are as many, the file does not */
+    file.headers[7].p_filesz = UINT64_MAX;
+    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(plan.build_id_bytes, 0);
+    put_notes(MAKER_FILE_BYTES - 12 * 4);
+    file.headers[7].p_filesz = UINT64_MAX; /* what is there ends the search */
+    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(plan.build_id_bytes, 5);
+}
+
 static void executable_stack_is_noticed(void) {
     maker_elf(&file, BASE);
     file.headers[5].p_flags |= MAKER_X;
@@ -347,7 +404,8 @@ static bool plan_is_sound(size_t bytes) {
     return plan.segment_count > 0 && plan.segment_count <= ELF_SEGMENTS_MAX && plan.end == end && entry_found &&
            plan.lowest == plan.segments[0].virt && plan.interpreter_offset <= bytes &&
            plan.interpreter_bytes <= bytes - plan.interpreter_offset && plan.tls.file_offset <= bytes &&
-           plan.tls.file_bytes <= bytes - plan.tls.file_offset && tls_is_sound();
+           plan.tls.file_bytes <= bytes - plan.tls.file_offset && tls_is_sound() && plan.build_id_offset <= bytes &&
+           plan.build_id_bytes <= bytes - plan.build_id_offset && plan.build_id_bytes <= ELF_BUILD_ID_MAX;
 }
 
 static void random_damage_is_survived(void) {
@@ -416,6 +474,8 @@ int main(void) {
         {"shared_page_is_noticed", shared_page_is_noticed},
         {"absent_headers_leave_zeroes", absent_headers_leave_zeroes},
         {"tls_without_bytes_in_the_file_may_lie_anywhere", tls_without_bytes_in_the_file_may_lie_anywhere},
+        {"build_id_is_found", build_id_is_found},
+        {"notes_without_sense_are_none", notes_without_sense_are_none},
         {"executable_stack_is_noticed", executable_stack_is_noticed},
         {"damage_is_named", damage_is_named},
         {"short_files_are_named", short_files_are_named},
