@@ -66,6 +66,20 @@ class With(unittest.TestCase):
                 self.assertIn(wanted, done.stderr)
 
 
+class Refusals(unittest.TestCase):
+    """An image that can't be run: the shell says what is wrong with it."""
+
+    def test_what_is_wrong(self) -> None:
+        for name, wanted in (("truncated", "segment \\d+: file range goes beyond the end of the file"),
+                             ("wrong-machine", "made for another machine than x86-64"),
+                             ("write-execute", "segment \\d+: both writable and executable"),
+                             ("entry-outside", "entry point is outside every executable segment")):
+            with self.subTest(name=name):
+                done = run("--boot", "pvh", "-c", f"/test/exec/{name}")
+                self.assertEqual(done.returncode, 126, done.stdout + done.stderr)
+                self.assertRegex(done.stdout.replace("\r", ""), rf"(?m)^etc/rc:1: /test/exec/{name}: .*{wanted}$")
+
+
 class Files(unittest.TestCase):
     """Files in memory, by the protocol and by the commands."""
 
