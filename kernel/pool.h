@@ -14,7 +14,7 @@
 #include "kernel/ledger.h"
 #include "kernel/object.h"
 
-#define POOL_RUN_ORDERS 6U /* runs of 1, 2, 4, ... 32 frames: a Table of TABLE_SLOTS_MAX slots */
+#define POOL_RUN_ORDERS 8U /* runs of 1, 2, 4, ... 128 frames: a Table of TABLE_SLOTS_MAX slots */
 #define POOL_SLAB_CLASSES 5U
 #define POOL_PIECE_MIN 64U /* bytes; classes of 64, 128, ... 1024; above that, whole frames */
 

@@ -5,7 +5,8 @@
  *   0x0000000100000000  images that are position-independent
  *   LAYOUT_IMAGE_END    no image reaches this
  *   ...                 stack, growing down from LAYOUT_STACK_TOP; what lies below it is not mapped
- *   LAYOUT_MESSAGE      the message page, in the same 2 MiB as the stack, so that they share page tables
+ *   LAYOUT_MESSAGE      the message page, in the same 2 MiB as the stack, so that they share page tables; those of further
+ *                       threads follow
  */
 #pragma once
 
@@ -15,8 +16,9 @@
 #define LAYOUT_IMAGE_BASE 0x100000000ULL
 #define LAYOUT_INTERPRETER_BASE 0x80000000000ULL /* a dynamic loader that a program names */
 #define LAYOUT_IMAGE_END 0x00007f0000000000ULL
-#define LAYOUT_STACK_TOP 0x00007fffffff0000ULL
-#define LAYOUT_MESSAGE 0x00007fffffff8000ULL
+#define LAYOUT_STACK_TOP 0x00007ffffffd0000ULL
+#define LAYOUT_MESSAGE 0x00007ffffffd8000ULL
+#define LAYOUT_MESSAGES_MAX 32U         /* threads of a process */
 #define LAYOUT_STACK_PAGES 32U          /* of a server, besides what arguments and environment take */
 #define LAYOUT_STACK_BYTES (8ULL << 20) /* of a process: reserved, and brought page by page */
 
@@ -25,3 +27,4 @@
 _Static_assert(LAYOUT_STACK_TOP % (2U << 20) > (LAYOUT_STACK_PAGES + LAYOUT_STRINGS_PAGES_MAX) * PAGE_BYTES,
                "one page table holds the stack");
 _Static_assert(LAYOUT_STACK_TOP >> 21 == LAYOUT_MESSAGE >> 21, "... and the message page");
+_Static_assert(LAYOUT_MESSAGE + LAYOUT_MESSAGES_MAX * PAGE_BYTES < USER_LIMIT, "... and those of further threads");

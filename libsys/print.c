@@ -10,7 +10,7 @@
 static void log_bytes(const char *text, size_t length_bytes) {
     if (length_bytes > LOG_BYTES_MAX)
         length_bytes = LOG_BYTES_MAX;
-    memcpy(program.message->data, text, length_bytes);
+    memcpy(program_message()->data, text, length_bytes);
     (void)sys_log_write(length_bytes); /* there is nobody to tell that the log does not work */
 }
 

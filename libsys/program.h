@@ -15,6 +15,7 @@
 #include "kernel/abi/message.h"
 #include "kernel/abi/syscall.h"
 #include "libsys/slots.h"
+#include "libsys/thread_block.h"
 
 struct auxiliary_entry {
     uint64_t type;
@@ -27,10 +28,25 @@ struct program {
     char **environment;                      /* ends with NULL */
     const struct auxiliary_entry *auxiliary; /* ends with type 0 */
     struct message_page *message;            /* of the first thread */
+    cap_t process;                           /* its capability `process`; 0 = none: a server */
     struct slots slots;                      /* free slots of the program's own table; empty if nobody told */
+    bool has_threads;                        /* or has had, besides the first */
 };
 
 extern struct program program;
+
+/* The calling thread's block. Only where the process server has made the program. */
+static inline struct thread_block *thread_block(void) {
+    struct thread_block *block;
+    __asm__ volatile("mov %%fs:0, %0" : "=r"(block));
+    return block;
+}
+
+/* The calling thread's message page, and its capability `process`. */
+static inline struct message_page *program_message(void) {
+    return program.has_threads ? thread_block()->message : program.message;
+}
+static inline cap_t program_process(void) { return program.has_threads ? thread_block()->process : program.process; }
 
 /* The value of an environment variable; NULL = there is none. */
 const char *program_variable(const char *name);
@@ -44,7 +60,7 @@ uint64_t program_cap_size(const char *name);
 /* An entry of the auxiliary vector (elf.h of the system: AT_...); 0 = there is none. */
 uint64_t program_auxiliary(uint64_t type);
 
-/* A free slot of the program's own table, now taken; 0 = none is left. And back, once it is empty again. */
+/* A free slot of the program's own table, now taken; 0 = none is left. And back, once it is empty again. For any thread. */
 MUST_USE cap_t slot_take(void);
 void slot_free(cap_t slot);
 

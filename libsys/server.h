@@ -17,7 +17,7 @@
 #include "libsys/message.h"
 #include "libsys/proto/protocol.h"
 
-#define SERVER_OPERATIONS_MAX 32U
+#define SERVER_OPERATIONS_MAX 48U
 #define SERVER_DEFERRED UINT32_MAX /* a handler's return: the answer comes later (server_defer), or never */
 
 struct server_call {

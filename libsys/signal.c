@@ -26,16 +26,16 @@ void signal_dispatch(uint64_t signal, const struct process_signal_frame *frame);
 void signal_dispatch(uint64_t signal, const struct process_signal_frame *frame) {
     /* The message page may hold what the interrupted code had put there for its next call, or not yet taken out. */
     uint8_t saved[offsetof(struct message_page, reserved)];
-    memcpy(saved, program.message, sizeof saved);
+    memcpy(saved, program_message(), sizeof saved);
     if (signal <= PROCESS_SIGNAL_MAX && handlers[signal] != NULL)
         handlers[signal](signal, frame);
-    memcpy(program.message, saved, sizeof saved);
+    memcpy(program_message(), saved, sizeof saved);
 }
 
 static uint32_t act(uint64_t signal, uint64_t disposition, uint64_t mask) {
     struct process_signal_action_request request = {signal, disposition, mask};
     struct process_signal_action_reply reply;
-    return process_signal_action(program_cap("process"), &request, &reply, NULL);
+    return process_signal_action(program_process(), &request, &reply, NULL);
 }
 
 uint32_t signal_handle(uint64_t signal, signal_handler handler, uint64_t mask) {
@@ -47,7 +47,7 @@ uint32_t signal_handle(uint64_t signal, signal_handler handler, uint64_t mask) {
     if (!is_known) {
         struct process_signal_entry_request request = {(uaddr_t)signal_enter, (uaddr_t)signal_leave};
         struct process_signal_entry_reply reply;
-        uint32_t status = process_signal_entry(program_cap("process"), &request, &reply, NULL);
+        uint32_t status = process_signal_entry(program_process(), &request, &reply, NULL);
         if (status != OK)
             return status;
         is_known = true;
@@ -61,10 +61,10 @@ uint32_t signal_ignore(uint64_t signal) { return act(signal, PROCESS_SIGNAL_IGNO
 uint32_t signal_self(uint64_t signal) {
     struct process_get_pid_request who = {0};
     struct process_get_pid_reply self;
-    uint32_t status = process_get_pid(program_cap("process"), &who, &self, NULL);
+    uint32_t status = process_get_pid(program_process(), &who, &self, NULL);
     if (status != OK)
         return status;
     struct process_kill_request request = {self.pid, signal};
     struct process_kill_reply reply;
-    return process_kill(program_cap("process"), &request, &reply, NULL);
+    return process_kill(program_process(), &request, &reply, NULL);
 }

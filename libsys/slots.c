@@ -2,7 +2,7 @@
 
 void slots_init(struct slots *slots, uint64_t first, uint64_t limit) {
     *slots = (struct slots){.first = first, .limit = limit < TABLE_SLOTS_MAX ? limit : TABLE_SLOTS_MAX};
-    for (uint64_t word = 0; word < TABLE_SLOTS_MAX / 64; word++) {
+    for (uint64_t word = 0; word * 64 < slots->limit; word++) {
         uint64_t below =
             first > word * 64 ? first - word * 64 : 0; /* slots of this word that are before the first ... */
         uint64_t inside = slots->limit > word * 64 ? slots->limit - word * 64 : 0; /* ... and before the limit */
@@ -13,7 +13,7 @@ void slots_init(struct slots *slots, uint64_t first, uint64_t limit) {
 }
 
 cap_t slots_take(struct slots *slots) {
-    for (uint64_t word = slots->hint; word < TABLE_SLOTS_MAX / 64; word++) {
+    for (uint64_t word = slots->hint; word * 64 < slots->limit; word++) {
         slots->hint = word;
         if (slots->used[word] == UINT64_MAX)
             continue;

@@ -21,5 +21,8 @@ void slots_init(struct slots *slots, uint64_t first, uint64_t limit);
 /* A free slot, now taken; 0 = none is left. */
 MUST_USE cap_t slots_take(struct slots *slots);
 
+/* How many are left. */
+static inline uint64_t slots_left(const struct slots *slots) { return slots->limit - slots->first - slots->used_count; }
+
 /* Give back a slot that slots_take returned; the capability in it must be gone. 0 is ignored. */
 void slots_free(struct slots *slots, cap_t slot);

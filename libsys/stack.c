@@ -4,6 +4,7 @@
 #include "libsys/auxiliary.h"
 #include "libsys/elf.h"
 #include "libsys/string.h"
+#include "libsys/thread_block.h"
 
 /* Filled from the top down; `at` is the lowest byte used so far. */
 struct writer {
@@ -23,6 +24,21 @@ static void push(struct writer *to, const void *bytes, uint64_t length_bytes) {
     }
     to->at -= length_bytes;
     memcpy(to->buffer + to->at, bytes, length_bytes);
+}
+
+/* So many zeroes, and as many more as make `here` a multiple of `align`. */
+static void push_zeroes(struct writer *to, uint64_t length_bytes, uint64_t align) {
+    if (to->full || length_bytes > to->at) {
+        to->full = true;
+        return;
+    }
+    uint64_t rest = (here(to) - length_bytes) % align;
+    if (rest > to->at - length_bytes) {
+        to->full = true;
+        return;
+    }
+    to->at -= length_bytes + rest;
+    memset(to->buffer + to->at, 0, length_bytes + rest);
 }
 
 static void push_word(struct writer *to, uint64_t word) { push(to, &word, sizeof word); }
@@ -56,8 +72,10 @@ bool string_block_is_whole(const struct string_block *block) {
     return count == block->count && (block->length_bytes == 0 || block->bytes[block->length_bytes - 1] == '\0');
 }
 
-static void push_vector(struct writer *to, const struct stack_input *input, uaddr_t path, uaddr_t random) {
+static void push_vector(struct writer *to, const struct stack_input *input, uaddr_t path, uaddr_t random,
+                        uaddr_t thread) {
     push_auxiliary(to, AT_NULL, 0);
+    push_auxiliary(to, AT_BATON_THREAD, thread);
     push_auxiliary(to, AT_BATON_MESSAGE, input->message);
     push_auxiliary(to, AT_EXECFN, path);
     push_auxiliary(to, AT_RANDOM, random);
@@ -71,9 +89,25 @@ static void push_vector(struct writer *to, const struct stack_input *input, uadd
     }
 }
 
-bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size_bytes, uaddr_t *ret_pointer) {
+/* The first thread's block, and below it room for its storage. */
+static void push_thread(struct writer *to, const struct stack_input *input, struct stack_result *ret_result) {
+    uint64_t align = input->tls_align > THREAD_BLOCK_ALIGN ? input->tls_align : THREAD_BLOCK_ALIGN;
+    uint64_t storage_bytes = thread_block_storage_bytes(input->tls_virt, input->tls_bytes, input->tls_align);
+    push_zeroes(to, sizeof(struct thread_block), align);
+    ret_result->thread = here(to);
+    ret_result->tls = ret_result->thread - storage_bytes;
+    if (!to->full) {
+        uint64_t words[3] = {ret_result->thread, 0, input->message};
+        _Static_assert(offsetof(struct thread_block, message) == 16, "the third word");
+        memcpy(to->buffer + to->at, words, sizeof words);
+    }
+    push_zeroes(to, storage_bytes, 16);
+}
+
+bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size_bytes,
+                 struct stack_result *ret_result) {
     struct writer to = {buffer, size_bytes, size_bytes, input->top, false};
-    push_word(&to, 0);
+    push_thread(&to, input, ret_result);
     push(&to, input->path, strlen(input->path) + 1);
     uaddr_t path = here(&to);
 
@@ -90,11 +124,10 @@ bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size
     uaddr_t random = here(&to);
 
     /* The stack pointer must be 16-aligned: vector entries are pairs, so only an odd count of pointers needs a word. */
-    static const uint8_t zeroes[16];
-    push(&to, zeroes, here(&to) % 16);
+    push_zeroes(&to, 0, 16);
     if (pointer_count % 2 != 0)
         push_word(&to, 0);
-    push_vector(&to, input, path, random);
+    push_vector(&to, input, path, random, ret_result->thread);
     push_word(&to, 0);
     for (uint32_t i = STACK_ENVIRONMENTS; i > 0; i--)
         push_pointers(&to, &input->environment[i - 1], environment[i - 1]);
@@ -103,6 +136,6 @@ bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size
     push_word(&to, input->arguments.count);
     if (to.full)
         return false;
-    *ret_pointer = here(&to);
+    ret_result->pointer = here(&to);
     return true;
 }

@@ -1,5 +1,5 @@
 /*
- * The initial stack of a program: strings, auxiliary vector, environment and argument pointers, argument count. Pure:
+ * The initial stack of a program: thread block and thread-local storage, strings, auxiliary vector, environment and argument pointers, argument count. Pure:
  * it fills a buffer that stands for the stack's upper end.
  * Source: System V ABI AMD64, "Process Initialization".
  */
@@ -28,9 +28,16 @@ struct stack_input {
     uint8_t random[STACK_RANDOM_BYTES]; /* what AT_RANDOM points to */
     uaddr_t headers;                    /* AT_PHDR; 0 = not in memory */
     uint64_t header_count;
-    uaddr_t base;    /* AT_BASE: what a position-independent image was moved by */
-    uaddr_t entry;   /* AT_ENTRY */
-    uaddr_t message; /* AT_BATON_MESSAGE */
+    uaddr_t base;                            /* AT_BASE: what a position-independent image was moved by */
+    uaddr_t entry;                           /* AT_ENTRY */
+    uaddr_t message;                         /* AT_BATON_MESSAGE */
+    uint64_t tls_virt, tls_bytes, tls_align; /* thread-local storage of the program; all 0 = it has none */
+};
+
+struct stack_result {
+    uaddr_t pointer; /* the initial stack pointer, a multiple of 16: every byte from it to the top was written */
+    uaddr_t thread;  /* AT_BATON_THREAD, the FS base: a struct thread_block */
+    uaddr_t tls;     /* where the template of thread-local storage belongs; zeroes lie there */
 };
 
 /* Does the block hold exactly `count` strings, with nothing behind the last zero? */
@@ -38,7 +45,7 @@ bool string_block_is_whole(const struct string_block *block);
 
 /*
  * Fill the end of buffer[0, size_bytes), which will lie at input->top - size_bytes. Blocks must be whole.
- * True: *ret_pointer is the initial stack pointer, a multiple of 16, and every byte from it to the top was written.
  * False: it does not fit; the buffer's content is undefined.
  */
-bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size_bytes, uaddr_t *ret_pointer);
+bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size_bytes,
+                 struct stack_result *ret_result);

@@ -1,5 +1,6 @@
 #include "kernel/abi/system.h"
 #include "libsys/auxiliary.h"
+#include "libsys/mutex.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/proto/process.h"
@@ -46,12 +47,30 @@ uint64_t program_auxiliary(uint64_t type) {
     return 0;
 }
 
-cap_t slot_take(void) { return slots_take(&program.slots); }
+/* For program.slots. A program of one thread does without: its signals' handlers may take slots, too. */
+static struct mutex slots_lock;
 
-void slot_free(cap_t slot) { slots_free(&program.slots, slot); }
+cap_t slot_take(void) {
+    bool locks = program.has_threads;
+    if (locks)
+        mutex_lock(&slots_lock);
+    cap_t slot = slots_take(&program.slots);
+    if (locks)
+        mutex_unlock(&slots_lock);
+    return slot;
+}
+
+void slot_free(cap_t slot) {
+    bool locks = program.has_threads;
+    if (locks)
+        mutex_lock(&slots_lock);
+    slots_free(&program.slots, slot);
+    if (locks)
+        mutex_unlock(&slots_lock);
+}
 
 _Noreturn void program_exit(int code) {
-    cap_t process = program_cap("process");
+    cap_t process = program_process();
     struct process_exit_request request = {(uint64_t)(unsigned int)code};
     struct process_exit_reply reply;
     uint32_t status = process != 0 ? process_exit(process, &request, &reply, NULL) : P_NO_CAPABILITY;
@@ -81,6 +100,10 @@ void program_start(uint64_t *stack) {
         end++;
     program.auxiliary = (const struct auxiliary_entry *)(void *)(end + 1);
     program.message = (struct message_page *)(uintptr_t)program_auxiliary(AT_BATON_MESSAGE); /* where it was mapped */
+    program.process = program_cap("process");
+    struct thread_block *block = (struct thread_block *)(uintptr_t)program_auxiliary(AT_BATON_THREAD);
+    if (block != NULL)
+        block->process = program.process;
     find_slots();
     program_exit(main(program.argument_count, program.arguments, program.environment));
 }

@@ -11,8 +11,9 @@ void message_put(struct message *message, const void *data, uint32_t words, uint
     memcpy(message->words, data, bytes < REGISTER_BYTES ? bytes : REGISTER_BYTES);
     if (bytes <= REGISTER_BYTES)
         return;
-    program.message->words[words - 1] = 0; /* its last bytes may lie beyond the data */
-    memcpy(&program.message->words[MESSAGE_REGISTERS], (const uint8_t *)data + REGISTER_BYTES, bytes - REGISTER_BYTES);
+    program_message()->words[words - 1] = 0; /* its last bytes may lie beyond the data */
+    memcpy(&program_message()->words[MESSAGE_REGISTERS], (const uint8_t *)data + REGISTER_BYTES,
+           bytes - REGISTER_BYTES);
 }
 
 uint32_t message_get(const struct message *message, void *data) {
@@ -22,7 +23,7 @@ uint32_t message_get(const struct message *message, void *data) {
     uint32_t in_registers = words < MESSAGE_REGISTERS ? words : MESSAGE_REGISTERS;
     memcpy(data, message->words, in_registers * 8ULL);
     if (words > MESSAGE_REGISTERS)
-        memcpy((uint8_t *)data + REGISTER_BYTES, &program.message->words[MESSAGE_REGISTERS],
+        memcpy((uint8_t *)data + REGISTER_BYTES, &program_message()->words[MESSAGE_REGISTERS],
                (words - MESSAGE_REGISTERS) * 8ULL);
     return words;
 }

@@ -58,7 +58,7 @@ enum object_type {
 #define QUERY_DERIVED (1ULL << 16)                /* something is derived from it */
 
 #define TABLE_SLOTS_MIN 8U
-#define TABLE_SLOTS_MAX 4096U
+#define TABLE_SLOTS_MAX 16384U
 
 /* cap_copy of Irq and Ports: `badge` narrows the range; 0 keeps it. */
 #define RANGE(first, count) ((uint64_t)(first) | (uint64_t)(count) << 32)
@@ -78,7 +78,7 @@ struct map_run {
     uint64_t flags;
 };
 #define MAP_RUNS_MAX 4U
-#define MAP_LIST_PAGES_MAX 256U /* in all runs of a list */
+#define MAP_LIST_PAGES_MAX 240U /* in all runs of a list */
 
 /* space_query leaves this in the message page's data; the value is the number of levels that are present. */
 struct space_walk {

@@ -45,6 +45,7 @@ _Static_assert(sizeof(struct init_info) <= 4096, "one page");
 /* Auxiliary vector entries of Baton's own; the first program and all others get the first of them. */
 #define AT_BATON_MESSAGE 0x4241U /* address of the message page */
 #define AT_BATON_INIT 0x4242U    /* address of struct init_info, the first program only */
+#define AT_BATON_THREAD 0x4243U  /* address of the first thread's block (libsys/thread_block.h) */
 
 enum info_topic {
     INFO_CPUS = 0,             /* CPUs that run threads */

@@ -10,9 +10,9 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
     if (words == 0)
         return P_MESSAGE;
     for (uint32_t i = 0; i < operation->request.cap_count; i++)
-        program.message->send_caps[i] = extra->send[i];
+        program_message()->send_caps[i] = extra->send[i];
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++)
-        program.message->receive_caps[i] = i < operation->reply.cap_count ? extra->receive[i] : 0;
+        program_message()->receive_caps[i] = i < operation->reply.cap_count ? extra->receive[i] : 0;
     if (extra != NULL)
         extra->reason[0] = '\0';
 

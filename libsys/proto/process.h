@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "libsys/proto/process_signals.h"
+#include "libsys/proto/process_threads.h"
 #include "libsys/proto/protocol.h"
 
 #define PROCESS_STAGE_MAX (64U << 10) /* bytes of all strings of one new program, with their terminating zeroes */
@@ -67,7 +69,8 @@ struct process_spawn_reply {
 
 /*
  * Go on as another image, in the same process: same pid, parent, children, priority and capabilities (those not named
- * leave the bag and their slots). Does not return when it succeeds. Errors as for spawn; the caller goes on as before.
+ * leave the bag and their slots). Other threads stop before anything changes, and are gone then. Does not return when it
+ * succeeds. Errors as for spawn; the caller and all other threads go on as before.
  */
 struct process_exec_request {
     uint64_t length_bytes;
@@ -78,7 +81,7 @@ struct process_exec_reply {
     uint64_t zero;
 };
 
-/* End the caller. Never replies. */
+/* End the caller, with all of its threads. Never replies. */
 struct process_exit_request {
     uint64_t code; /* the low 8 bits are kept */
 };
@@ -95,38 +98,10 @@ enum process_end {
     PROCESS_CONTINUED = 4, /* not ended */
 };
 
-/* Numbers as in Linux; those without a name can be used too. */
-enum process_signal {
-    PROCESS_SIGHUP = 1,
-    PROCESS_SIGINT = 2,
-    PROCESS_SIGQUIT = 3,
-    PROCESS_SIGILL = 4,
-    PROCESS_SIGTRAP = 5,
-    PROCESS_SIGABRT = 6,
-    PROCESS_SIGBUS = 7,
-    PROCESS_SIGFPE = 8,
-    PROCESS_SIGKILL = 9, /* this and STOP can't be masked, ignored or handled */
-    PROCESS_SIGUSR1 = 10,
-    PROCESS_SIGSEGV = 11,
-    PROCESS_SIGUSR2 = 12,
-    PROCESS_SIGPIPE = 13,
-    PROCESS_SIGALRM = 14,
-    PROCESS_SIGTERM = 15,
-    PROCESS_SIGCHLD = 17, /* nothing happens by default: this, CONT, URG and WINCH */
-    PROCESS_SIGCONT = 18,
-    PROCESS_SIGSTOP = 19, /* stops by default: this, TSTP, TTIN and TTOU; all others end the process */
-    PROCESS_SIGTSTP = 20,
-    PROCESS_SIGTTIN = 21,
-    PROCESS_SIGTTOU = 22,
-    PROCESS_SIGURG = 23,
-    PROCESS_SIGWINCH = 28,
-    PROCESS_SIGNAL_MAX = 64,
-};
-
 /*
  * Wait until a child has ended, and forget the child; or until one has stopped or goes on, if that is asked for. The reply
  * waits.
- * Errors: P_NO_CHILD; P_BUSY another wait or sleep with the same capability; P_ARGUMENT flags; E_TIMEOUT there is nothing to
+ * Errors: P_NO_CHILD; P_BUSY another wait or sleep of the same thread; P_ARGUMENT flags; E_TIMEOUT there is nothing to
  *         tell yet (with NO_HANG); P_INTERRUPTED a signal's handler ran.
  */
 enum process_wait_flag {
@@ -243,7 +218,7 @@ struct process_maps_reply {
     uint64_t kind;   /* enum process_map_kind */
 };
 
-/* Reply when the time has passed. Errors: P_BUSY another wait or sleep with the same capability. */
+/* Reply when the time has passed. Errors: P_BUSY another wait or sleep of the same thread. */
 struct process_sleep_request {
     uint64_t duration_ns;
 };
@@ -276,6 +251,7 @@ enum process_map_flag {
     PROCESS_MAP_AT = 1 << 0,       /* just there; else `at` is ignored and a place is found */
     PROCESS_MAP_REPLACE = 1 << 1,  /* with AT: what is there goes first */
     PROCESS_MAP_TOGETHER = 1 << 2, /* shared with children that fork makes: frames are taken at once */
+    PROCESS_MAP_GUARDED = 1 << 3,  /* without AT: the page below is left free, and found for nothing else: a stack */
 };
 struct process_map_request {
     uint64_t at;
@@ -330,82 +306,6 @@ struct process_set_break_request {
 struct process_set_break_reply {
     uint64_t start;
     uint64_t end;
-};
-
-/*
- * Signals with handlers. A program says once where its handlers are called from (signal_entry): there the process goes on, with
- * RDI = signal and RSI = address of a struct process_signal_frame, on its stack or on the one that signal_stack gave. The
- * code there ends by the undefined instruction at `leave`, with RDI = address of the frame: the registers and the mask in
- * the frame are taken. Floating-point registers are the handler's to keep. A call that waited ends with P_INTERRUPTED.
- * libsys/signal.h does all this.
- */
-struct process_signal_entry_request {
-    uint64_t entry;
-    uint64_t leave;
-};
-struct process_signal_entry_reply {
-    uint64_t zero;
-};
-
-enum process_signal_disposition {
-    PROCESS_SIGNAL_DEFAULT = 0,
-    PROCESS_SIGNAL_IGNORE = 1,
-    PROCESS_SIGNAL_HANDLE = 2,
-};
-/* Errors: P_ARGUMENT no such signal or disposition; KILL or STOP; a handler before signal_entry. */
-struct process_signal_action_request {
-    uint64_t signal;
-    uint64_t disposition;
-    uint64_t mask; /* bit n - 1: signal n is masked too while the handler runs */
-};
-struct process_signal_action_reply {
-    uint64_t disposition; /* what it was */
-};
-
-/* Set what is masked; pending signals that no longer are come at once. `keep` = 1: only ask. */
-struct process_signal_mask_request {
-    uint64_t mask;
-    uint64_t keep;
-};
-struct process_signal_mask_reply {
-    uint64_t mask; /* what it was */
-    uint64_t pending;
-};
-
-/* Where handlers run instead of on the stack that is in use; size 0 = there. Errors: P_ARGUMENT too small. */
-#define PROCESS_SIGNAL_STACK_MIN 2048U
-struct process_signal_stack_request {
-    uint64_t at;
-    uint64_t size_bytes;
-};
-struct process_signal_stack_reply {
-    uint64_t zero;
-};
-
-/* Wait for a signal's handler with another mask, which is put back. Always fails: P_INTERRUPTED; P_BUSY, P_LIMIT as for wait. */
-struct process_signal_wait_request {
-    uint64_t mask;
-};
-struct process_signal_wait_reply {
-    uint64_t zero;
-};
-
-/* Have ALRM come after this time; 0 = not at all. */
-struct process_alarm_request {
-    uint64_t duration_ns;
-};
-struct process_alarm_reply {
-    uint64_t left_ns; /* of the one that was set before; 0 = there was none */
-};
-
-/* What lies on the stack while a handler runs. */
-struct process_signal_frame {
-    uint64_t registers[19]; /* struct thread_registers */
-    uint64_t mask;          /* what was masked before */
-    uint64_t signal;
-    uint64_t fault;   /* enum fault_kind, if a fault raised it; else 0 */
-    uint64_t address; /* page faults */
-    uint64_t sender;  /* pid, if a process raised it; else 0 */
 };
 
 /*
@@ -476,6 +376,22 @@ struct process_set_session_reply {
     ROW(process, 27, get_group, sizeof(struct process_get_group_request), 0, sizeof(struct process_get_group_reply), \
         0)                                                                                                           \
     ROW(process, 28, set_session, sizeof(struct process_set_session_request), 0,                                     \
-        sizeof(struct process_set_session_reply), 0)
+        sizeof(struct process_set_session_reply), 0)                                                                 \
+    ROW(process, 29, thread_create, sizeof(struct process_thread_create_request), 0,                                 \
+        sizeof(struct process_thread_create_reply), 0)                                                               \
+    ROW(process, 30, thread_exit, sizeof(struct process_thread_exit_request), 0,                                     \
+        sizeof(struct process_thread_exit_reply), 0)                                                                 \
+    ROW(process, 31, thread_join, sizeof(struct process_thread_join_request), 0,                                     \
+        sizeof(struct process_thread_join_reply), 0)                                                                 \
+    ROW(process, 32, thread_detach, sizeof(struct process_thread_detach_request), 0,                                 \
+        sizeof(struct process_thread_detach_reply), 0)                                                               \
+    ROW(process, 33, set_pointer, sizeof(struct process_set_pointer_request), 0,                                     \
+        sizeof(struct process_set_pointer_reply), 0)                                                                 \
+    ROW(process, 34, word_wait, sizeof(struct process_word_wait_request), 0, sizeof(struct process_word_wait_reply), \
+        0)                                                                                                           \
+    ROW(process, 35, word_wake, sizeof(struct process_word_wake_request), 0, sizeof(struct process_word_wake_reply), \
+        0)                                                                                                           \
+    ROW(process, 36, thread_signal, sizeof(struct process_thread_signal_request), 0,                                 \
+        sizeof(struct process_thread_signal_reply), 0)
 
 PROTOCOL_CLIENT(process, PROCESS_OPERATIONS)

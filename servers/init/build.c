@@ -227,8 +227,11 @@ static bool build_stack(struct child *child, struct world *world, const struct e
     memcpy(input.random + sizeof seed, &world->info->entropy[1], sizeof seed);
     uint64_t buffer_bytes = WORLD_BUFFER_PAGES * PAGE_BYTES;
     uint8_t *buffer = (uint8_t *)WORLD_BUFFER_AT; /* mapped by world_init */
-    if (!stack_build(&input, buffer, buffer_bytes, &child->entry.rsp))
+    struct stack_result result;
+    if (!stack_build(&input, buffer, buffer_bytes, &result))
         return report(child, "arguments", P_TOO_BIG);
+    child->entry.rsp = result.pointer;
+    child->entry.fs_base = result.thread;
     uint64_t used = LAYOUT_STACK_TOP - child->entry.rsp;
     uint32_t status =
         image_add_stack(&child->image, world->buffer.memory,

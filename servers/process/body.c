@@ -6,96 +6,121 @@
 #include "libsys/string.h"
 #include "servers/process/system.h"
 
-/* Empty a slot of ours and free it. Can't fail: an empty slot, which the death of its pool leaves, is fine too. */
-static void drop(cap_t *slot) {
-    if (*slot == 0)
-        return;
-    (void)sys_cap_delete(0, *slot);
-    slot_free(*slot);
-    *slot = 0;
-}
-
-static void give_back(struct system *system, struct frame_run *run) {
-    frames_give(&system->frames, run);
-    *run = (struct frame_run){0};
-}
-
-/* Frames in a row, made into a pool. They are on record at once, so that nothing is lost if that fails. */
-static uint32_t make_pool(struct system *system, uint64_t page_count, struct frame_run *frames, cap_t *ret_pool) {
-    if (!frames_take(&system->frames, page_count, page_count, frames))
-        return P_NO_MEMORY;
-    *ret_pool = slot_take();
-    if (*ret_pool == 0)
-        return P_LIMIT;
-    return (uint32_t)sys_pool_create(frames->memory, frames->offset_pages, frames->page_count, *ret_pool).status;
-}
-
-static uint32_t make_object(cap_t pool, enum object_type type, uint64_t argument, cap_t *ret_slot) {
-    *ret_slot = slot_take();
-    if (*ret_slot == 0)
-        return P_LIMIT;
-    return (uint32_t)sys_object_create(pool, type, argument, *ret_slot).status;
-}
+uaddr_t body_message_at(uint32_t number) { return LAYOUT_MESSAGE + number * PAGE_BYTES; }
+cap_t body_process_slot(uint32_t number) { return number == 0 ? BODY_SLOT_PROCESS : BODY_SLOT_THREADS + number; }
 
 /* A message page must not show its new owner what others had in it. */
-static uint32_t make_message(struct system *system, struct frame_run *ret_page) {
-    if (!frames_take(&system->frames, 1, 1, ret_page))
+static uint32_t make_message(struct system *system, struct thread *thread) {
+    uint32_t frame = frames_take_one(&system->frames);
+    if (frame == FRAMES_NONE)
         return P_NO_MEMORY;
-    return (uint32_t)sys_memory_fill(ret_page->memory, ret_page->offset_pages * PAGE_BYTES, PAGE_BYTES, 0).status;
+    struct frame_run page = frames_run_of(&system->frames, frame);
+    uint32_t status = (uint32_t)sys_memory_fill(page.memory, page.offset_pages * PAGE_BYTES, PAGE_BYTES, 0).status;
+    if (status == OK)
+        thread->message_frame = frame;
+    else
+        frames_drop(&system->frames, frame);
+    return status;
 }
 
-static uint32_t configure(const struct system *system, const struct body *body, uint32_t pid) {
+static void drop_message(struct system *system, struct thread *thread) {
+    if (thread->message_frame != FRAMES_NONE)
+        frames_drop(&system->frames, thread->message_frame);
+    thread->message_frame = FRAMES_NONE;
+}
+
+/* What a number needs, and keeps. */
+static uint32_t prepare_number(struct system *system, const struct body *body, struct thread *thread) {
+    uint32_t number = thread_number(thread);
+    uint32_t status = make_message(system, thread);
+    if (status == OK)
+        status = (uint32_t)sys_cap_copy(body->table, body_process_slot(number), system->caps.endpoint,
+                                        ENDPOINT_CALL | ENDPOINT_GRANT, BODY_BADGE(thread->process->pid, number))
+                     .status;
+    if (status != OK)
+        drop_message(system, thread);
+    return status;
+}
+
+static uint32_t configure(const struct system *system, const struct body *body, const struct thread *thread) {
     cap_t fault_endpoint = slot_take();
     if (fault_endpoint == 0)
         return P_LIMIT;
-    struct result result =
-        sys_cap_copy(0, fault_endpoint, system->caps.endpoint, ENDPOINT_CALL, BODY_FAULT_BADGE | pid);
+    struct result result = sys_cap_copy(0, fault_endpoint, system->caps.endpoint, ENDPOINT_CALL,
+                                        BODY_BADGE(thread->process->pid, thread_number(thread)));
     if (result.status == OK) {
+        struct frame_run message = frames_run_of(&system->frames, thread->message_frame);
         struct thread_config config = {
             .table = body->table,
             .fault_endpoint = fault_endpoint,
-            .message_memory = body->message.memory,
-            .message_offset_pages = body->message.offset_pages,
+            .message_memory = message.memory,
+            .message_offset_pages = message.offset_pages,
             .priority = system->priority,
         };
         memcpy(program.message->data, &config, sizeof config);
-        result = sys_thread_configure(body->thread,
+        result = sys_thread_configure(thread->object,
                                       THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY);
     }
-    drop(&fault_endpoint); /* the thread has its own */
+    pool_drop_slot(&fault_endpoint); /* the thread has its own */
     return (uint32_t)result.status;
 }
 
-uint32_t body_create(struct system *system, struct body *body, uint32_t pid) {
-    uint32_t status = make_pool(system, BODY_POOL_PAGES, &body->kernel_frames, &body->kernel_pool);
-    if (status == OK)
-        status = make_object(body->kernel_pool, OBJECT_THREAD, 0, &body->thread);
-    if (status == OK)
-        status = make_object(body->kernel_pool, OBJECT_TABLE, BODY_TABLE_SLOTS, &body->table);
-    if (status == OK)
-        status = make_message(system, &body->message);
-    if (status == OK)
-        status = (uint32_t)sys_cap_copy(body->table, BODY_SLOT_PROCESS, system->caps.endpoint,
-                                        ENDPOINT_CALL | ENDPOINT_GRANT, pid)
-                     .status;
-    return status == OK ? configure(system, body, pid) : status;
+uint32_t body_create(struct system *system, struct body *body) {
+    uint32_t status = pool_create(system, &body->pool, BODY_POOL_PAGES);
+    return status == OK ? pool_make_object(system, &body->pool, OBJECT_TABLE, BODY_TABLE_SLOTS, &body->table) : status;
 }
 
-void body_destroy(struct system *system, struct body *body) {
-    drop(&body->kernel_pool); /* thread and table go with it */
-    drop(&body->thread);
-    drop(&body->table);
-    give_back(system, &body->kernel_frames);
+uint32_t body_add_thread(struct system *system, struct body *body, struct thread *thread) {
+    uint32_t status = thread->message_frame == FRAMES_NONE ? prepare_number(system, body, thread) : OK;
+    if (status == OK)
+        status = pool_make_object(system, &body->pool, OBJECT_THREAD, 0, &thread->object);
+    if (status == OK)
+        status = configure(system, body, thread);
+    if (status != OK)
+        body_remove_thread(thread);
+    return status;
+}
+
+uint64_t body_thread_time_ns(const struct thread *thread) {
+    struct thread_state state;
+    if (sys_thread_read(thread->object).status != OK)
+        return 0;
+    memcpy(&state, program.message->data, sizeof state);
+    return state.cpu_time_ns;
+}
+
+void body_remove_thread(struct thread *thread) { pool_drop_slot(&thread->object); }
+
+void body_drop_messages(struct system *system, struct process *process, const struct thread *but) {
+    uint32_t numbers = process->more != NULL ? PROCESS_THREADS_MAX : 1;
+    for (uint32_t i = 0; i < numbers; i++)
+        if (thread_at(process, i) != but)
+            drop_message(system, thread_at(process, i));
+}
+
+void body_destroy(struct system *system, struct process *process) {
+    struct body *body = body_of(process);
+    pool_destroy(system, &body->pool); /* threads and table go with it */
+    pool_drop_slot(&body->table);
+    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
+        body_remove_thread(thread);
+        thread_end(&system->processes, thread);
+    }
     incarnation_destroy(system, &body->incarnation);
-    give_back(system, &body->message);
+    body_drop_messages(system, process, NULL);
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        drop(&body->bag.entries[i].cap);
+        pool_drop_slot(&body->bag.entries[i].cap);
         body->bag.entries[i].name[0] = '\0';
     }
 }
 
-uint64_t body_page_count(const struct body *body) {
-    return body->kernel_frames.page_count + body->message.page_count + incarnation_page_count(&body->incarnation);
+uint64_t body_page_count(struct process *process) {
+    const struct body *body = body_of(process);
+    uint64_t pages = 1 + pool_page_count(&body->pool) + incarnation_page_count(&body->incarnation); /* 1: its record */
+    uint32_t numbers = process->more != NULL ? PROCESS_THREADS_MAX : 1;
+    for (uint32_t i = 0; i < numbers; i++)
+        pages += thread_at(process, i)->message_frame != FRAMES_NONE ? 1 : 0;
+    return process->more != NULL ? pages + 1 : pages;
 }
 
 struct bag_entry *bag_find(struct bag *bag, const char *name) {
@@ -151,7 +176,7 @@ static uint32_t give_copy(struct body *body, struct bag_entry *entry, const char
     if (status == OK)
         status = give_at(body, entry, name, copy);
     if (status != OK)
-        drop(&copy);
+        pool_drop_slot(&copy);
     return status;
 }
 
@@ -166,6 +191,6 @@ uint32_t body_give_copy_at(struct body *body, uint32_t index, const char *name, 
 
 void body_take_away(struct body *body, struct bag_entry *entry) {
     (void)sys_cap_delete(body->table, BODY_SLOT_BAG + (cap_t)(entry - body->bag.entries)); /* no error if it is empty */
-    drop(&entry->cap);
+    pool_drop_slot(&entry->cap);
     entry->name[0] = '\0';
 }

@@ -1,8 +1,8 @@
 /*
  * What a process is made of, in kernel objects and frames.
  *
- *   body -- kernel_pool: thread, table           lives as long as the process
- *        |- message page
+ *   body -- pool: table, threads                 lives as long as the process
+ *        |- message pages, one for each number of a thread that was ever used
  *        |- bag: capabilities it can pass on, in slots of this server; the same lie in its own table
  *        `- incarnation -- pool: space, tables   one program's run; exec puts another in its place (pager.h)
  *                       `- vm: regions, frames
@@ -13,14 +13,21 @@
 
 #include "libsys/proto/process.h"
 #include "servers/process/pager.h"
+#include "servers/process/pool.h"
+#include "servers/process/process.h"
 
 #define BODY_TABLE_SLOTS 128U /* of a process's table, laid out so: */
 #define BODY_SLOT_PROCESS 1U  /* its capability `process` */
 #define BODY_SLOT_BAG 2U      /* entry i of its bag lies in slot BODY_SLOT_BAG + i */
-#define BODY_SLOT_FREE 16U    /* from here on the process decides */
-_Static_assert(BODY_SLOT_BAG + PROCESS_BAG_MAX <= BODY_SLOT_FREE, "the bag has its own slots");
+#define BODY_SLOT_THREADS 16U /* capability `process` of thread number n: BODY_SLOT_THREADS + n, but for n = 0 */
+#define BODY_SLOT_FREE 48U    /* from here on the process decides */
+_Static_assert(BODY_SLOT_BAG + PROCESS_BAG_MAX <= BODY_SLOT_THREADS, "the bag has its own slots");
+_Static_assert(BODY_SLOT_THREADS + PROCESS_THREADS_MAX <= BODY_SLOT_FREE, "and so have the threads");
 
-#define BODY_FAULT_BADGE (1ULL << 32) /* badge of faults: this and the pid; of calls: the pid */
+/* Badge of the capability `process` and of faults: which thread. */
+#define BODY_BADGE(pid, number) ((uint64_t)(number) << 32 | (pid))
+#define BODY_BADGE_PID(badge) ((uint32_t)(badge))
+#define BODY_BADGE_NUMBER(badge) ((uint32_t)((badge) >> 32))
 
 #define BODY_POOL_PAGES 4U /* pool's own page, thread, table's slots, and small objects */
 
@@ -36,26 +43,37 @@ struct bag {
 };
 
 struct body {
-    struct frame_run kernel_frames;
-    cap_t kernel_pool;
-    cap_t thread;
+    struct pool pool;
     cap_t table;
-    struct frame_run message;
     struct bag bag;
     struct incarnation incarnation;
 };
 
-/*
- * Thread, table and message page of process `pid`, configured but without a space.
- * Errors: P_NO_MEMORY; P_LIMIT no slot is free; the kernel's. body_destroy clears up.
- */
-MUST_USE uint32_t body_create(struct system *system, struct body *body, uint32_t pid);
+/* A table. Errors: P_NO_MEMORY; P_LIMIT no slot is free; the kernel's. body_destroy clears up. */
+MUST_USE uint32_t body_create(struct system *system, struct body *body);
+
+/* The kernel's thread for a thread that has begun, configured but without a space. Errors: the same; there is no trace on error
+ * but a message page. */
+MUST_USE uint32_t body_add_thread(struct system *system, struct body *body, struct thread *thread);
+
+/* It stops, and is gone; its message page stays. */
+void body_remove_thread(struct thread *thread);
+
+/* What it has used of the CPU. */
+uint64_t body_thread_time_ns(const struct thread *thread);
+
+/* The place of a message page, and of a capability `process`, by the thread's number. */
+uaddr_t body_message_at(uint32_t number);
+cap_t body_process_slot(uint32_t number);
+
+/* The message pages go, but that of one thread (NULL: all). Nothing maps them any more. */
+void body_drop_messages(struct system *system, struct process *process, const struct thread *but);
 
 /* Everything that belongs to the process; its threads stop first. */
-void body_destroy(struct system *system, struct body *body);
+void body_destroy(struct system *system, struct process *process);
 
 /* Frames in all: of kernel objects, tables, image and stack, message page. */
-uint64_t body_page_count(const struct body *body);
+uint64_t body_page_count(struct process *process);
 
 /* NULL: there is none of this name. */
 struct bag_entry *bag_find(struct bag *bag, const char *name);

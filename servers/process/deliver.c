@@ -18,31 +18,39 @@ static void resume(struct process *process) {
     if (!process->halted)
         return;
     process->halted = false;
-    process->news = PROCESS_CONTINUED;
-    (void)sys_thread_resume(system_body(sys, process)->thread);
+    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
+        (void)sys_thread_resume(thread->object);
     process_note_signals(&sys->processes, process); /* what waited while it was stopped */
-    serve_tell_news(process);
+    process_add_news(&sys->processes, process, PROCESS_CONTINUED, 0);
+    serve_tell_parent(process);
 }
 
-void deliver_raise(struct process *process, uint64_t signal, uint32_t sender) {
-    if (process->state == PROCESS_ENDED || signal == 0)
+/* thread: only for it; NULL = whichever of the process's does not mask it. */
+static void raise(struct process *process, struct thread *thread, uint64_t signal, uint32_t sender) {
+    if (process->ended || signal == 0)
         return;
     bool protected = process->pid == PROCESS_FIRST && (process->signals.handled & signal_bit(signal)) == 0;
     if (protected)
         return; /* without process 1 there is nothing more to do */
     if (signal == PROCESS_SIGCONT || signal == PROCESS_SIGKILL)
         resume(process);
-    signals_raise(&process->signals, signal);
+    signals_raise(&process->signals, thread != NULL ? &thread->pending : NULL, signal);
     process->sender = sender;
     process_note_signals(&sys->processes, process);
 }
 
+void deliver_raise(struct process *process, uint64_t signal, uint32_t sender) { raise(process, NULL, signal, sender); }
+
+void deliver_raise_thread(struct thread *thread, uint64_t signal) {
+    bool for_all = signal == PROCESS_SIGKILL || signal == PROCESS_SIGSTOP || signal == PROCESS_SIGCONT;
+    raise(thread->process, for_all ? NULL : thread, signal, thread->process->pid);
+}
+
 uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct process *caller) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
-        struct process *process = &sys->processes.entries[i];
-        bool member = process->pid != 0 && process->group == group && process->state != PROCESS_ENDED;
-        if (!member || (caller != NULL && !process_may_act(&sys->processes, caller, process)))
+    struct process *process = process_next_in_group(&sys->processes, group, NULL);
+    for (; process != NULL; process = process_next_in_group(&sys->processes, group, process)) {
+        if (process->ended || (caller != NULL && !process_may_act(&sys->processes, caller, process)))
             continue;
         deliver_raise(process, signal, caller != NULL ? caller->pid : 0);
         count++;
@@ -53,28 +61,28 @@ uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct proce
 /* ---- handlers ---- */
 
 /* Put a frame on the stack, and let `registers` call the handler. False: there is no room for it. */
-static bool enter_handler(struct process *process, uint64_t signal, const struct fault_message *fault,
+static bool enter_handler(struct thread *thread, uint64_t signal, const struct fault_message *fault,
                           struct thread_registers *registers) {
-    struct signals *signals = &process->signals;
-    struct process_signal_frame frame = {.mask = process->waits_with_mask ? process->old_mask : signals->masked,
+    const struct signals *signals = &thread->process->signals;
+    struct process_signal_frame frame = {.mask = thread->waits_with_mask ? thread->old_mask : thread->masked,
                                          .signal = signal,
                                          .fault = fault != NULL ? fault->kind : 0,
                                          .address = fault != NULL ? fault->address : 0,
-                                         .sender = fault != NULL ? 0 : process->sender};
+                                         .sender = fault != NULL ? 0 : thread->process->sender};
     memcpy(frame.registers, registers, sizeof frame.registers);
-    uaddr_t top = registers->rsp - RED_ZONE_BYTES, stack = process->signal_stack;
-    bool is_there = top - stack < process->signal_stack_bytes;
-    if (process->signal_stack_bytes != 0 && !is_there)
-        top = stack + process->signal_stack_bytes;
+    uaddr_t top = registers->rsp - RED_ZONE_BYTES, stack = thread->signal_stack;
+    bool is_there = top - stack < thread->signal_stack_bytes;
+    if (thread->signal_stack_bytes != 0 && !is_there)
+        top = stack + thread->signal_stack_bytes;
     uaddr_t at = (top & ~(uint64_t)15) - FRAME_BYTES;
     memcpy(sys->work.bytes + WORK_SCRATCH_OFFSET, &frame, sizeof frame);
     uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
     uint32_t status =
-        pager_write(sys, &system_body(sys, process)->incarnation, at, sys->work.run.memory, offset, sizeof frame);
+        pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, sizeof frame);
     if (status != OK)
         return false;
-    signals_begin_handler(signals, signal);
-    process->waits_with_mask = false;
+    thread->masked |= signals_handler_mask(signals, signal);
+    thread->waits_with_mask = false;
     registers->rip = signals->entry;
     registers->rdi = signal;
     registers->rsi = at;
@@ -84,12 +92,11 @@ static bool enter_handler(struct process *process, uint64_t signal, const struct
 }
 
 /* Stop the thread where it is, and read its registers. Where it waits for a server, the wait ends. */
-static bool interrupt(struct process *process, struct thread_registers *ret_registers, uint64_t *ret_run_state) {
-    cap_t thread = system_body(sys, process)->thread;
+static bool interrupt(struct thread *thread, struct thread_registers *ret_registers, uint64_t *ret_run_state) {
     struct thread_state state;
-    if (process->answer != 0)
-        serve_answer_interrupted(process);
-    if (sys_thread_suspend(thread).status != OK || sys_thread_read(thread).status != OK)
+    if (thread->answer != 0)
+        serve_answer(thread, P_INTERRUPTED, NULL);
+    if (sys_thread_suspend(thread->object).status != OK || sys_thread_read(thread->object).status != OK)
         return false;
     memcpy(&state, program.message->data, sizeof state);
     *ret_registers = state.registers;
@@ -102,14 +109,13 @@ static bool interrupt(struct process *process, struct thread_registers *ret_regi
 }
 
 /* Let it go on there. A call that it waits in ends by a handover to where it is already. */
-static bool go_on(struct process *process, const struct thread_registers *registers, uint64_t run_state) {
-    const struct body *body = system_body(sys, process);
+static bool go_on(const struct thread *thread, const struct thread_registers *registers, uint64_t run_state) {
     memcpy(program.message->data, registers, sizeof *registers);
     if (run_state == THREAD_IN_CALL || run_state == THREAD_IN_SIGNAL || run_state == THREAD_IN_WAIT)
-        return sys_thread_handover(body->thread, body->incarnation.space,
+        return sys_thread_handover(thread->object, body_of(thread->process)->incarnation.space,
                                    HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
                    .status == OK;
-    return sys_thread_write(body->thread).status == OK && sys_thread_resume(body->thread).status == OK;
+    return sys_thread_write(thread->object).status == OK && sys_thread_resume(thread->object).status == OK;
 }
 
 static void end_by(struct process *process, uint64_t signal) {
@@ -117,38 +123,41 @@ static void end_by(struct process *process, uint64_t signal) {
     serve_end_process(process, &end);
 }
 
-static void handle(struct process *process, uint64_t signal) {
+/* False: it has ended. */
+static bool handle(struct thread *thread, uint64_t signal) {
     struct thread_registers registers;
     uint64_t run_state;
-    bool entered = interrupt(process, &registers, &run_state) && enter_handler(process, signal, NULL, &registers) &&
-                   go_on(process, &registers, run_state);
+    bool entered = interrupt(thread, &registers, &run_state) && enter_handler(thread, signal, NULL, &registers) &&
+                   go_on(thread, &registers, run_state);
     if (!entered)
-        end_by(process, PROCESS_SIGSEGV);
+        end_by(thread->process, PROCESS_SIGSEGV);
+    return entered;
 }
 
 static void stop(struct process *process, uint64_t signal) {
     process->halted = true;
-    process->news = PROCESS_STOPPED;
-    process->news_signal = signal;
-    (void)sys_thread_suspend(system_body(sys, process)->thread);
-    serve_tell_news(process);
+    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
+        (void)sys_thread_suspend(thread->object);
+    process_add_news(&sys->processes, process, PROCESS_STOPPED, signal);
+    serve_tell_parent(process);
 }
 
-static void deliver_to(struct process *process) {
+/* What is due for one thread. False: that was the end of its process, or it has stopped. */
+static bool deliver_to(struct thread *thread) {
     uint64_t signal;
-    while (process->pid != 0 && process->state != PROCESS_ENDED && !process->halted) {
-        switch (signals_take(&process->signals, &signal)) {
+    for (;;) {
+        switch (signals_take(&thread->process->signals, &thread->pending, thread->masked, &signal)) {
         case SIGNAL_NOTHING:
-            return;
+            return true;
         case SIGNAL_END:
-            end_by(process, signal);
-            return;
+            end_by(thread->process, signal);
+            return false;
         case SIGNAL_STOP:
-            stop(process, signal);
-            return;
+            stop(thread->process, signal);
+            return false;
         case SIGNAL_HANDLE:
-            handle(process, signal);
-            break;
+            if (!handle(thread, signal))
+                return false;
         }
     }
 }
@@ -156,42 +165,36 @@ static void deliver_to(struct process *process) {
 void deliver_due(void) {
     struct process *process;
     while ((process = process_take_due(&sys->processes)) != NULL) /* an end raises CHLD */
-        deliver_to(process);
+        for (struct thread *thread = thread_next(process, NULL); thread != NULL && !process->halted;
+             thread = thread_next(process, thread))
+            if (!deliver_to(thread))
+                break;
 }
 
 /* ---- faults ---- */
 
-bool deliver_fault(struct process *process, const struct fault_message *fault, uint64_t signal,
+bool deliver_fault(struct thread *thread, const struct fault_message *fault, uint64_t signal,
                    struct thread_registers *ret_registers) {
     uint64_t bit = signal_bit(signal);
-    if ((process->signals.handled & bit) == 0 || (process->signals.masked & bit) != 0)
+    if ((thread->process->signals.handled & bit) == 0 || (thread->masked & bit) != 0)
         return false;
     *ret_registers = fault->registers;
-    return enter_handler(process, signal, fault, ret_registers);
+    return enter_handler(thread, signal, fault, ret_registers);
 }
 
-bool deliver_leave(struct process *process, const struct fault_message *fault, struct thread_registers *ret_registers) {
+bool deliver_leave(struct thread *thread, const struct fault_message *fault, struct thread_registers *ret_registers) {
+    struct process *process = thread->process;
     struct process_signal_frame frame;
     if (fault->kind != FAULT_INSTRUCTION || process->signals.leave == 0 || fault->rip != process->signals.leave)
         return false;
     uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
-    uint32_t status = pager_read(sys, &system_body(sys, process)->incarnation, fault->registers.rdi,
-                                 sys->work.run.memory, offset, sizeof frame);
+    uint32_t status = pager_read(sys, &body_of(process)->incarnation, fault->registers.rdi, sys->work.run.memory,
+                                 offset, sizeof frame);
     if (status != OK)
         return false;
     memcpy(&frame, sys->work.bytes + WORK_SCRATCH_OFFSET, sizeof frame);
     memcpy(ret_registers, frame.registers, sizeof *ret_registers);
-    signals_set_mask(&process->signals, frame.mask);
+    thread->masked = signals_maskable(frame.mask);
     process_note_signals(&sys->processes, process);
     return true;
-}
-
-void deliver_alarms(uint64_t now_ns) {
-    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
-        struct process *process = &sys->processes.entries[i];
-        if (process->pid == 0 || process->state == PROCESS_ENDED || process->alarm_ns > now_ns)
-            continue;
-        process->alarm_ns = DEADLINE_NEVER;
-        deliver_raise(process, PROCESS_SIGALRM, 0);
-    }
 }

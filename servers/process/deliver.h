@@ -10,6 +10,9 @@
 /* A signal comes to a process; sender = 0: not from a process. */
 void deliver_raise(struct process *process, uint64_t signal, uint32_t sender);
 
+/* ... to one thread, from its own process. */
+void deliver_raise_thread(struct thread *thread, uint64_t signal);
+
 /* ... to all processes of a group, on which `caller` may act; NULL = anybody. Returns how many there are. */
 uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct process *caller);
 
@@ -17,12 +20,9 @@ uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct proce
 void deliver_due(void);
 
 /*
- * A process has faulted. True: a handler runs, or ends, and *ret_registers are to be taken; false: nobody handles it. */
-bool deliver_fault(struct process *process, const struct fault_message *fault, uint64_t signal,
+ * A thread has faulted. True: a handler runs, or ends, and *ret_registers are to be taken; false: nobody handles it. */
+bool deliver_fault(struct thread *thread, const struct fault_message *fault, uint64_t signal,
                    struct thread_registers *ret_registers);
 
 /* The fault is the end of a handler: what it returns to. False: it is not one, or the frame can't be read. */
-bool deliver_leave(struct process *process, const struct fault_message *fault, struct thread_registers *ret_registers);
-
-/* Somebody's alarm has come. */
-void deliver_alarms(uint64_t now_ns);
+bool deliver_leave(struct thread *thread, const struct fault_message *fault, struct thread_registers *ret_registers);

@@ -4,6 +4,7 @@
 #include "kernel/abi/thread.h"
 #include "libsys/format.h"
 #include "libsys/program.h"
+#include "libsys/server.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "servers/process/load.h"
@@ -90,12 +91,15 @@ static void add_note(struct launch *launch, const char *text) {
     launch->note_block.count++;
 }
 
-/* The environment strings of a program that will have these capabilities: those of the bag that the strings name. */
-static void write_notes(struct launch *launch, struct bag *bag) {
+/*
+ * The environment strings of a program that will have these capabilities: those of the bag that the strings name. number: of
+ * the thread in which it begins.
+ */
+static void write_notes(struct launch *launch, struct bag *bag, uint32_t number) {
     char note[PROCESS_NAME_MAX + 16];
     _Static_assert((PROCESS_BAG_MAX + 2) * sizeof note <= NOTES_BYTES, "they all fit");
     launch->note_block = (struct string_block){launch->notes, 0, 0};
-    (void)format_into(note, sizeof note, "cap:process=%u", BODY_SLOT_PROCESS);
+    (void)format_into(note, sizeof note, "cap:process=%lu", body_process_slot(number));
     add_note(launch, note);
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
         if (bag->entries[i].cap == 0 || !strings_names(&launch->strings, bag->entries[i].name))
@@ -107,7 +111,8 @@ static void write_notes(struct launch *launch, struct bag *bag) {
     add_note(launch, note);
 }
 
-static uint32_t build_stack(struct system *system, struct launch *launch, struct incarnation *incarnation) {
+static uint32_t build_stack(struct system *system, struct launch *launch, uaddr_t message,
+                            struct incarnation *incarnation) {
     const struct opened_image *image = &launch->program;
     struct stack_input input = {
         .top = LAYOUT_STACK_TOP,
@@ -118,13 +123,19 @@ static uint32_t build_stack(struct system *system, struct launch *launch, struct
         .header_count = image->plan.header_count,
         .base = launch->interpreter.file != NULL ? launch->interpreter.base : image->base,
         .entry = image->base + image->plan.entry,
-        .message = LAYOUT_MESSAGE,
+        .message = message,
+        .tls_virt = image->plan.tls.virt,
+        .tls_bytes = image->plan.tls.memory_bytes,
+        .tls_align = image->plan.tls.align,
     };
+    struct stack_result result;
     uint64_t random[2] = {system_random(system), system_random(system)};
     memcpy(input.random, random, sizeof random);
     uint8_t *buffer = system->work.bytes + WORK_STACK_OFFSET;
-    if (!stack_build(&input, buffer, WORK_STACK_BYTES, &launch->entry.rsp))
+    if (!stack_build(&input, buffer, WORK_STACK_BYTES, &result))
         return P_TOO_BIG;
+    launch->entry.rsp = result.pointer;
+    launch->entry.fs_base = result.thread;
     struct vm_region region = {.start = LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES,
                                .end = LAYOUT_STACK_TOP,
                                .rights = MEMORY_READ | MEMORY_WRITE,
@@ -134,12 +145,16 @@ static uint32_t build_stack(struct system *system, struct launch *launch, struct
     uint32_t status = pager_add(system, incarnation, &region);
     if (status == OK)
         status = pager_write(system, incarnation, launch->entry.rsp, system->work.run.memory, end - used, used);
+    if (status == OK && image->plan.tls.file_bytes > 0)
+        status = pager_write(system, incarnation, result.tls, image->file->memory,
+                             image->file->offset_bytes + image->plan.tls.file_offset, image->plan.tls.file_bytes);
     return status == OK ? pager_bring(system, incarnation, launch->entry.rsp - 8, MEMORY_WRITE) : status;
 }
 
 /* The new program's space, complete. */
-static uint32_t build_incarnation(struct system *system, struct launch *launch, const struct frame_run *message,
+static uint32_t build_incarnation(struct system *system, struct launch *launch, const struct thread *thread,
                                   struct incarnation *incarnation, char *reason) {
+    uaddr_t message = body_message_at(thread_number(thread));
     uint32_t status = incarnation_create(system, incarnation);
     memory_choose_places(system, incarnation);
     if (status == OK && launch->interpreter.file != NULL)
@@ -148,12 +163,12 @@ static uint32_t build_incarnation(struct system *system, struct launch *launch, 
     if (status == OK)
         status = load_segments(system, &launch->program, incarnation, reason);
     if (status == OK)
-        status = build_stack(system, launch, incarnation);
+        status = build_stack(system, launch, message, incarnation);
     if (status == OK) { /* an entry that may not be run is for the handover to refuse */
         uint32_t brought = pager_bring(system, incarnation, launch->entry.rip, MEMORY_EXECUTE);
         status = brought == P_ADDRESS ? OK : brought;
     }
-    return status == OK ? pager_add_message(system, incarnation, LAYOUT_MESSAGE, message) : status;
+    return status == OK ? pager_add_message(system, incarnation, message, thread->message_frame) : status;
 }
 
 static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space, uint64_t flags, char *reason) {
@@ -187,6 +202,31 @@ static uint32_t give_named(const struct launch *launch, struct bag *from, struct
 
 static struct launch launch; /* large, and one at a time */
 
+/* Take back a process that has not run yet. */
+static void undo(struct system *system, struct process *process) {
+    body_destroy(system, process);
+    process_forget(&system->processes, process);
+}
+
+/* A process with a body and one thread, of this number. There is no trace of it on failure. */
+static uint32_t begin(struct system *system, uint32_t parent, uint32_t number, struct process **ret_process,
+                      struct thread **ret_thread, char *reason) {
+    uint32_t status =
+        system_has_slots(system) ? process_begin(&system->processes, parent, ret_process) : (uint32_t)P_LIMIT;
+    if (status == P_LIMIT)
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "there are %u processes", system->processes.count);
+    if (status != OK)
+        return status;
+    status = body_create(system, body_of(*ret_process));
+    if (status == OK)
+        status = thread_begin(&system->processes, *ret_process, number, ret_thread);
+    if (status == OK)
+        status = body_add_thread(system, body_of(*ret_process), *ret_thread);
+    if (status != OK)
+        undo(system, *ret_process);
+    return status;
+}
+
 uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, const struct launch_request *request,
                       char *reason, struct process **ret_process) {
     uint32_t status = open_image(system, &launch, request, reason);
@@ -196,25 +236,23 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
         close_image(system, &launch);
         return status;
     }
-    struct process *process = process_begin(&system->processes, parent);
-    if (process == NULL) {
-        (void)format_into(reason, PROTOCOL_REASON_MAX, "there are %u processes", PROCESS_MAX);
+    struct process *process;
+    struct thread *thread;
+    status = begin(system, parent, 0, &process, &thread, reason);
+    if (status != OK) {
         close_image(system, &launch);
-        return P_LIMIT;
+        return status;
     }
-    struct body *body = system_body(system, process);
-    status = body_create(system, body, process->pid);
+    struct body *body = body_of(process);
+    status = give_named(&launch, bag, body);
+    write_notes(&launch, &body->bag, 0);
     if (status == OK)
-        status = give_named(&launch, bag, body);
-    write_notes(&launch, &body->bag);
-    if (status == OK)
-        status = build_incarnation(system, &launch, &body->message, &body->incarnation, reason);
+        status = build_incarnation(system, &launch, thread, &body->incarnation, reason);
     close_image(system, &launch);
     if (status == OK)
-        status = hand_over(&launch, body->thread, body->incarnation.space, HANDOVER_RESUME, reason);
+        status = hand_over(&launch, thread->object, body->incarnation.space, HANDOVER_RESUME, reason);
     if (status != OK) {
-        body_destroy(system, body);
-        process_forget(&system->processes, process);
+        undo(system, process);
         return status;
     }
     process_set_name(process, launch.path);
@@ -229,32 +267,72 @@ static void keep_named(const struct launch *of, struct body *body) {
             body_take_away(body, &body->bag.entries[i]);
 }
 
-uint32_t launch_exec(struct system *system, struct process *process, const struct launch_request *request,
-                     char *reason) {
+/* Stop all threads of a process but one, or let them go on. */
+static uint32_t stop_siblings(struct thread *caller) {
+    uint32_t status = OK;
+    for (struct thread *at = thread_next(caller->process, NULL); status == OK && at != NULL;
+         at = thread_next(caller->process, at))
+        if (at != caller)
+            status = (uint32_t)sys_thread_suspend(at->object).status;
+    return status;
+}
+
+static void resume_siblings(struct thread *caller) {
+    for (struct thread *at = thread_next(caller->process, NULL); at != NULL; at = thread_next(caller->process, at))
+        if (at != caller)
+            (void)sys_thread_resume(at->object);
+}
+
+static void end_siblings(struct system *system, struct thread *caller) {
+    struct process *process = caller->process;
+    for (struct thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at)) {
+        if (at == caller)
+            continue;
+        if (at->answer != 0)
+            server_forget(at->answer);
+        body_remove_thread(at);
+        thread_end(&system->processes, at);
+    }
+    process->joinable = 0;
+    body_drop_messages(system, process, caller);
+}
+
+/* What is known of a process that has become another program. */
+static void forget_program(struct process *process, struct thread *caller) {
+    signals_after_exec(&process->signals);
+    caller->pending = 0;
+    caller->signal_stack_bytes = 0;
+}
+
+uint32_t launch_exec(struct system *system, struct thread *caller, const struct launch_request *request, char *reason) {
     static struct incarnation next; /* large, and one at a time */
-    struct body *body = system_body(system, process);
+    struct process *process = caller->process;
+    struct body *body = body_of(process);
     memset(&next, 0, sizeof next);
     uint32_t status = open_image(system, &launch, request, reason);
     if (status == OK)
         status = check_names(&launch, &body->bag, false, reason);
     if (status == OK) {
-        write_notes(&launch, &body->bag);
-        status = build_incarnation(system, &launch, &body->message, &next, reason);
+        write_notes(&launch, &body->bag, thread_number(caller));
+        status = build_incarnation(system, &launch, caller, &next, reason);
     }
     close_image(system, &launch);
     if (status == OK)
-        status = hand_over(&launch, body->thread, next.space, HANDOVER_CHECK_ONLY, reason);
+        status = stop_siblings(caller);
     if (status == OK)
-        status = hand_over(&launch, body->thread, next.space, HANDOVER_RESUME, reason);
+        status = hand_over(&launch, caller->object, next.space, HANDOVER_CHECK_ONLY, reason);
+    if (status == OK)
+        status = hand_over(&launch, caller->object, next.space, HANDOVER_RESUME, reason);
     if (status != OK) {
+        resume_siblings(caller);
         incarnation_destroy(system, &next);
         return status;
     }
+    end_siblings(system, caller);
     incarnation_destroy(system, &body->incarnation);
     body->incarnation = next;
     keep_named(&launch, body);
-    signals_after_exec(&process->signals);
-    process->signal_stack_bytes = 0;
+    forget_program(process, caller);
     process_set_name(process, launch.path);
     return OK;
 }
@@ -270,8 +348,7 @@ static uint32_t copy_bag(struct body *from, struct body *to) {
     return OK;
 }
 
-/* The registers of a thread that waits in its call of fork, as they are when the answer is `pid`. */
-static uint32_t read_fork_registers(cap_t thread, uint64_t pid, struct thread_registers *ret_registers) {
+uint32_t launch_read_registers(cap_t thread, uint64_t answer, struct thread_registers *ret_registers) {
     struct thread_state state;
     struct result result = sys_thread_read(thread);
     if (result.status != OK)
@@ -281,43 +358,45 @@ static uint32_t read_fork_registers(cap_t thread, uint64_t pid, struct thread_re
     ret_registers->rax = OK;
     ret_registers->rdi = 0;
     ret_registers->rsi = MESSAGE_INFO(OK, 1, 0);
-    ret_registers->rdx = pid;
+    ret_registers->rdx = answer;
     return OK;
 }
 
-uint32_t launch_fork(struct system *system, struct process *parent, struct process **ret_child) {
-    struct process *child = process_begin(&system->processes, parent->pid);
-    if (child == NULL)
-        return P_LIMIT;
-    struct body *from = system_body(system, parent), *to = system_body(system, child);
-    uint32_t status = body_create(system, to, child->pid);
-    if (status == OK)
-        status = copy_bag(from, to);
+uint32_t launch_fork(struct system *system, struct thread *caller, struct process **ret_child) {
+    struct process *parent = caller->process, *child;
+    struct thread *thread;
+    char reason[PROTOCOL_REASON_MAX];
+    uint32_t status = begin(system, parent->pid, thread_number(caller), &child, &thread, reason);
+    if (status != OK)
+        return status;
+    struct body *from = body_of(parent), *to = body_of(child);
+    status = copy_bag(from, to);
     if (status == OK)
         status = incarnation_create(system, &to->incarnation);
     if (status == OK)
         status = pager_fork(system, &from->incarnation, &to->incarnation);
     if (status == OK)
-        status = pager_add_message(system, &to->incarnation, LAYOUT_MESSAGE, &to->message);
+        status =
+            pager_add_message(system, &to->incarnation, body_message_at(thread_number(thread)), thread->message_frame);
     struct thread_registers entry;
     if (status == OK)
-        status = read_fork_registers(from->thread, 0, &entry);
+        status = launch_read_registers(caller->object, 0, &entry);
     if (status == OK) {
         memcpy(program.message->data, &entry, sizeof entry);
-        status = (uint32_t)sys_thread_handover(to->thread, to->incarnation.space,
+        status = (uint32_t)sys_thread_handover(thread->object, to->incarnation.space,
                                                HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
                      .status;
     }
     if (status != OK) {
-        body_destroy(system, to);
-        process_forget(&system->processes, child);
+        undo(system, child);
         return status;
     }
     memcpy(child->name, parent->name, sizeof child->name);
     child->signals = parent->signals;
-    signals_after_fork(&child->signals);
-    child->signal_stack = parent->signal_stack;
-    child->signal_stack_bytes = parent->signal_stack_bytes;
+    child->signals.pending = 0;
+    thread->masked = caller->masked;
+    thread->signal_stack = caller->signal_stack;
+    thread->signal_stack_bytes = caller->signal_stack_bytes;
     *ret_child = child;
     return OK;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "kernel/abi/thread.h"
 #include "servers/process/system.h"
 
 struct launch_request {
@@ -22,11 +23,17 @@ MUST_USE uint32_t launch_spawn(struct system *system, uint32_t parent, struct ba
                                const struct launch_request *request, char *reason, struct process **ret_process);
 
 /*
- * A copy of a process that waits for the answer to its call of fork; in the copy the answer has come, and says 0.
- * Errors: P_LIMIT; P_NO_MEMORY; the kernel's.
+ * A copy of a process, of whose threads only `caller` is in it, which waits for the answer to its call of fork; in the copy the
+ * answer has come, and says 0. Errors: P_LIMIT; P_NO_MEMORY; the kernel's.
  */
-MUST_USE uint32_t launch_fork(struct system *system, struct process *parent, struct process **ret_child);
+MUST_USE uint32_t launch_fork(struct system *system, struct thread *caller, struct process **ret_child);
 
-/* Another program in a process that waits for the answer to its call. OK: the caller of that call is gone. */
-MUST_USE uint32_t launch_exec(struct system *system, struct process *process, const struct launch_request *request,
+/*
+ * Another program in a process of which `caller` waits for the answer to its call. The other threads stop before it is done, and
+ * are gone then, as is who waits for the answer; if it fails they go on.
+ */
+MUST_USE uint32_t launch_exec(struct system *system, struct thread *caller, const struct launch_request *request,
                               char *reason);
+
+/* The registers of a thread that waits for the answer to its call, as they are when that is the word `answer`. */
+MUST_USE uint32_t launch_read_registers(cap_t thread, uint64_t answer, struct thread_registers *ret_registers);

@@ -39,7 +39,8 @@ static uint32_t check_range(uaddr_t at, uint64_t length_bytes) {
 static uint32_t find_place(struct system *system, struct incarnation *incarnation, uaddr_t at, uint64_t length_bytes,
                            uint64_t flags, uaddr_t *ret_at) {
     if (length_bytes == 0 || length_bytes % PAGE_BYTES != 0 ||
-        (flags & (PROCESS_MAP_AT | PROCESS_MAP_REPLACE)) == PROCESS_MAP_REPLACE)
+        (flags & (PROCESS_MAP_AT | PROCESS_MAP_REPLACE)) == PROCESS_MAP_REPLACE ||
+        (flags & (PROCESS_MAP_AT | PROCESS_MAP_GUARDED)) == (PROCESS_MAP_AT | PROCESS_MAP_GUARDED))
         return P_ARGUMENT;
     bool replaces = (flags & PROCESS_MAP_REPLACE) != 0; /* what was there is not counted twice */
     uint64_t replaced =
@@ -47,8 +48,10 @@ static uint32_t find_place(struct system *system, struct incarnation *incarnatio
     if (length_bytes / PAGE_BYTES > pages_left(incarnation->vm) + replaced)
         return P_LIMIT;
     if ((flags & PROCESS_MAP_AT) == 0) {
-        *ret_at = vm_find_gap(incarnation->vm, length_bytes, incarnation->places, PROCESS_MAP_END);
-        return *ret_at != 0 ? OK : P_LIMIT;
+        uint64_t guard_bytes = (flags & PROCESS_MAP_GUARDED) != 0 ? PAGE_BYTES : 0;
+        uaddr_t gap = vm_find_gap(incarnation->vm, guard_bytes + length_bytes, incarnation->places, PROCESS_MAP_END);
+        *ret_at = gap + guard_bytes;
+        return gap != 0 ? OK : P_LIMIT;
     }
     uint32_t status = check_range(at, length_bytes);
     *ret_at = at;
@@ -59,7 +62,7 @@ static uint32_t find_place(struct system *system, struct incarnation *incarnatio
 
 uint32_t memory_map(struct system *system, struct incarnation *incarnation, const struct process_map_request *request,
                     uaddr_t *ret_at) {
-    uint64_t known = PROCESS_MAP_AT | PROCESS_MAP_REPLACE | PROCESS_MAP_TOGETHER;
+    uint64_t known = PROCESS_MAP_AT | PROCESS_MAP_REPLACE | PROCESS_MAP_TOGETHER | PROCESS_MAP_GUARDED;
     if (!rights_are_valid(request->rights) || (request->flags & ~known) != 0)
         return P_ARGUMENT;
     uaddr_t at;
@@ -75,6 +78,7 @@ uint32_t memory_map(struct system *system, struct incarnation *incarnation, cons
         .end = at + request->length_bytes,
         .rights = together ? rights | MEMORY_READ : rights,
         .kind = together ? PROCESS_MAP_SHARED : PROCESS_MAP_ANONYMOUS,
+        .guarded = (request->flags & PROCESS_MAP_GUARDED) != 0,
     };
     status = pager_add(system, incarnation, &region);
     for (uaddr_t page = at; status == OK && together && page < region.end; page += PAGE_BYTES)

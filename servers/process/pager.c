@@ -14,23 +14,23 @@ static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 /* ---- files ---- */
 
 struct vm_file *file_add(struct system *system, cap_t memory, uint64_t offset_bytes, uint64_t size_bytes) {
-    for (uint32_t i = 0; i < VM_FILES_MAX; i++) {
-        struct vm_file *file = &system->files[i];
-        if (file->memory != 0)
-            continue;
-        *file = (struct vm_file){memory, 1, offset_bytes, size_bytes};
-        return file;
-    }
-    return NULL;
+    struct vm_file *file = system->free_files;
+    if (file != NULL)
+        system->free_files = file->next_free;
+    else if (system->file_count < VM_FILES_MAX)
+        file = &system->files[system->file_count++];
+    else
+        return NULL;
+    *file = (struct vm_file){.memory = memory, .holders = 1, .offset_bytes = offset_bytes, .size_bytes = size_bytes};
+    return file;
 }
 
 void file_drop(struct system *system, struct vm_file *file) {
-    (void)system;
     if (file == NULL || --file->holders > 0)
         return;
-    (void)sys_cap_delete(0, file->memory);
-    slot_free(file->memory);
-    *file = (struct vm_file){0};
+    pool_drop_slot(&file->memory);
+    file->next_free = system->free_files;
+    system->free_files = file;
 }
 
 static void drop_files(struct system *system, const struct vm *vm, uaddr_t start, uaddr_t end) {
@@ -41,48 +41,19 @@ static void drop_files(struct system *system, const struct vm *vm, uaddr_t start
 
 /* ---- the incarnation ---- */
 
-/* Frames in a row for the pool: `wanted`, or as many as there are, but not fewer than `least`. */
-static uint32_t add_frames(struct system *system, struct incarnation *incarnation, uint64_t wanted, uint64_t least) {
-    struct frame_run *run = &incarnation->pool_frames[incarnation->run_count];
-    if (incarnation->run_count == INCARNATION_RUNS_MAX)
-        return P_LIMIT;
-    if (!frames_take(&system->frames, wanted, least, run))
-        return P_NO_MEMORY;
-    incarnation->run_count++;
-    return OK;
-}
-
 uint32_t incarnation_create(struct system *system, struct incarnation *incarnation) {
-    uint32_t status = add_frames(system, incarnation, POOL_PAGES, POOL_PAGES);
+    uint32_t status = pool_create(system, &incarnation->pool, POOL_PAGES);
+    if (status == OK)
+        status = pool_make_object(system, &incarnation->pool, OBJECT_SPACE, 0, &incarnation->space);
     if (status != OK)
         return status;
-    incarnation->pool = slot_take();
-    incarnation->space = slot_take();
     incarnation->vm = vm_create(&system->store);
-    if (incarnation->pool == 0 || incarnation->space == 0)
-        return P_LIMIT;
-    if (incarnation->vm == NULL)
-        return P_NO_MEMORY;
-    const struct frame_run *run = &incarnation->pool_frames[0];
-    struct result result = sys_pool_create(run->memory, run->offset_pages, run->page_count, incarnation->pool);
-    if (result.status == OK)
-        result = sys_object_create(incarnation->pool, OBJECT_SPACE, 0, incarnation->space);
-    return (uint32_t)result.status;
-}
-
-static void drop_slot(cap_t *slot) {
-    if (*slot == 0)
-        return;
-    (void)sys_cap_delete(0, *slot);
-    slot_free(*slot);
-    *slot = 0;
+    return incarnation->vm != NULL ? OK : P_NO_MEMORY;
 }
 
 void incarnation_destroy(struct system *system, struct incarnation *incarnation) {
-    drop_slot(&incarnation->pool); /* the space goes with it, so nothing maps the frames any more */
-    drop_slot(&incarnation->space);
-    for (uint32_t i = 0; i < incarnation->run_count; i++)
-        frames_give(&system->frames, &incarnation->pool_frames[i]);
+    pool_destroy(system, &incarnation->pool); /* the space goes with it, so nothing maps the frames any more */
+    pool_drop_slot(&incarnation->space);
     struct vm *vm = incarnation->vm;
     if (vm != NULL) {
         uint32_t *entry;
@@ -96,25 +67,7 @@ void incarnation_destroy(struct system *system, struct incarnation *incarnation)
 }
 
 uint64_t incarnation_page_count(const struct incarnation *incarnation) {
-    uint64_t pages = incarnation->vm != NULL ? incarnation->vm->frame_count : 0;
-    for (uint32_t i = 0; i < incarnation->run_count; i++)
-        pages += incarnation->pool_frames[i].page_count;
-    return pages;
-}
-
-/* The pool's own frames are used up: it gets twice as many as last time. */
-static uint32_t grow_pool(struct system *system, struct incarnation *incarnation) {
-    uint64_t wanted = smaller(POOL_PAGES << incarnation->run_count, MAP_PAGES_MAX);
-    uint32_t status = add_frames(system, incarnation, wanted, 1);
-    if (status != OK)
-        return status;
-    const struct frame_run *more = &incarnation->pool_frames[incarnation->run_count - 1];
-    status = (uint32_t)sys_pool_extend(incarnation->pool, more->memory, more->offset_pages, more->page_count).status;
-    if (status != OK) {
-        frames_give(&system->frames, more);
-        incarnation->run_count--;
-    }
-    return status;
+    return pool_page_count(&incarnation->pool) + (incarnation->vm != NULL ? incarnation->vm->frame_count : 0);
 }
 
 static uint32_t map_run(struct system *system, struct incarnation *incarnation, const struct frame_run *run, uaddr_t at,
@@ -122,7 +75,7 @@ static uint32_t map_run(struct system *system, struct incarnation *incarnation, 
     for (;;) {
         uint64_t status =
             sys_space_map(incarnation->space, run->memory, run->offset_pages, run->page_count, at, rights).status;
-        uint32_t grown = status == E_MEMORY ? grow_pool(system, incarnation) : (uint32_t)status;
+        uint32_t grown = status == E_MEMORY ? pool_grow(system, &incarnation->pool) : (uint32_t)status;
         if (status != E_MEMORY || grown != OK)
             return grown;
     }
@@ -296,12 +249,12 @@ uint32_t pager_add(struct system *system, struct incarnation *incarnation, const
     return status != OK ? status : map_in_place(system, incarnation, region, region->start, region->end);
 }
 
-uint32_t pager_add_message(struct system *system, struct incarnation *incarnation, uaddr_t at,
-                           const struct frame_run *frame) {
+uint32_t pager_add_message(struct system *system, struct incarnation *incarnation, uaddr_t at, uint32_t frame) {
+    struct frame_run page = frames_run_of(&system->frames, frame);
     struct vm_region region = {
         .start = at, .end = at + PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE, .kind = PROCESS_MAP_MESSAGE};
     uint32_t status = pager_add(system, incarnation, &region);
-    return status == OK ? map_run(system, incarnation, frame, at, region.rights) : status;
+    return status == OK ? map_run(system, incarnation, &page, at, region.rights) : status;
 }
 
 /* Borders at both ends, and a holder more for each file whose region was cut in two. */
@@ -324,7 +277,7 @@ static bool cut(struct vm *vm, uaddr_t start, uaddr_t end) {
 static uint32_t unmap_part(struct system *system, struct incarnation *incarnation, uaddr_t start, uint64_t page_count) {
     for (;;) {
         uint64_t status = sys_space_unmap(incarnation->space, start, page_count).status;
-        uint32_t grown = status == E_MEMORY ? grow_pool(system, incarnation) : (uint32_t)status;
+        uint32_t grown = status == E_MEMORY ? pool_grow(system, &incarnation->pool) : (uint32_t)status;
         if (status != E_MEMORY || grown != OK)
             return grown;
     }

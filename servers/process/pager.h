@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "servers/process/pool.h"
 #include "servers/process/vm.h"
 
 struct system;
@@ -12,19 +13,16 @@ struct system;
 /* An image file whose pages are mapped or copied: the Memory that the files server gave. */
 struct vm_file {
     cap_t memory; /* 0 = the entry is free */
+    struct vm_file *next_free;
     uint32_t holders;
     uint64_t offset_bytes; /* of its first byte, multiple of PAGE_BYTES */
     uint64_t size_bytes;
 };
-#define VM_FILES_MAX 1024U
-
-#define INCARNATION_RUNS_MAX 8U /* the pool's frames: as it was made, and extensions of twice the size each */
+#define VM_FILES_MAX 4096U
 
 /* A program as it runs in a process. */
 struct incarnation {
-    struct frame_run pool_frames[INCARNATION_RUNS_MAX];
-    uint32_t run_count;
-    cap_t pool;
+    struct pool pool;
     cap_t space;
     struct vm *vm;
     uaddr_t places;      /* mappings that may go anywhere go above this */
@@ -47,8 +45,7 @@ void file_drop(struct system *system, struct vm_file *file);
 MUST_USE uint32_t pager_add(struct system *system, struct incarnation *incarnation, const struct vm_region *region);
 
 /* Map a frame that belongs to somebody else (a thread's message page) in a region of its own. */
-MUST_USE uint32_t pager_add_message(struct system *system, struct incarnation *incarnation, uaddr_t at,
-                                    const struct frame_run *frame);
+MUST_USE uint32_t pager_add_message(struct system *system, struct incarnation *incarnation, uaddr_t at, uint32_t frame);
 
 /*
  * Have the page at `at` there for this access (one enum memory_right). Errors: P_ADDRESS nothing may be accessed so there;

@@ -4,85 +4,77 @@
 
 #define PID_LAST 0x7fffffffU /* then they start over */
 
-struct process *process_begin(struct process_table *table, uint32_t parent) {
+/* ---- the table ---- */
+
+void process_table_init(struct process_table *table, struct store *store) {
+    table->store = store;
+    list_init(&table->due);
+    for (uint32_t i = 0; i < PROCESS_GROUPS; i++)
+        list_init(&table->groups[i]);
+}
+
+uint32_t process_begin(struct process_table *table, uint32_t parent, struct process **ret_process) {
     if (table->count == PROCESS_MAX)
-        return NULL;
+        return P_LIMIT;
+    struct process *process = store_take(table->store);
+    if (process == NULL)
+        return P_NO_MEMORY;
     uint32_t pid = table->last_pid;
     do
         pid = pid == PID_LAST ? PROCESS_FIRST : pid + 1;
-    while (table->entries[pid % PROCESS_MAX].pid != 0);
-    struct process *process = &table->entries[pid % PROCESS_MAX];
-    const struct process *model = process_find(table, parent);
-    *process = (struct process){.pid = pid, .parent = parent, .state = PROCESS_RUNNING, .alarm_ns = DEADLINE_NEVER};
+    while (table->entries[pid % PROCESS_MAX] != NULL);
+    struct process *model = process_find(table, parent);
+    process->pid = pid;
+    process->parent = parent;
     process->group = model != NULL ? model->group : pid;
     process->session = model != NULL ? model->session : pid;
+    process->alarm.kind = WAKE_ALARM;
+    list_init(&process->sibling);
+    list_init(&process->children);
+    list_init(&process->news);
+    list_init(&process->in_due);
+    if (model != NULL)
+        list_add(&model->children, &process->sibling);
+    list_add(&table->groups[process->group % PROCESS_GROUPS], &process->in_group);
+    table->entries[pid % PROCESS_MAX] = process;
     table->last_pid = pid;
     table->count++;
-    return process;
+    *ret_process = process;
+    return OK;
 }
 
-bool process_group_exists(const struct process_table *table, uint32_t group) {
-    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
-        const struct process *process = &table->entries[i];
-        if (process->pid != 0 && process->group == group && process->state != PROCESS_ENDED)
-            return true;
-    }
-    return false;
-}
-
-bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session) {
-    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
-        const struct process *process = &table->entries[i];
-        if (process->pid != 0 && process->group == group && process->session == session)
-            return true;
-    }
-    return false;
-}
-
-/* `process` is leaving its group: is that the end of the foreground? */
-static void leave_foreground(struct process_table *table, const struct process *process) {
-    if (table->foreground == process->group && !process_group_exists(table, process->group))
+/* `process` has left its group: was that the end of the foreground? */
+static void leave_foreground(struct process_table *table, uint32_t group) {
+    if (table->foreground == group && !process_group_exists(table, group))
         table->foreground = 0;
 }
 
 void process_forget(struct process_table *table, struct process *process) {
-    struct process left = *process;
-    *process = (struct process){0};
-    leave_foreground(table, &left);
+    list_remove(&process->sibling);
+    list_remove(&process->in_group);
+    list_remove(&process->in_due);
+    wakes_set(&table->wakes, &process->alarm, DEADLINE_NEVER);
+    table->entries[process->pid % PROCESS_MAX] = NULL;
     table->count--;
+    leave_foreground(table, process->group);
+    if (process->more != NULL)
+        store_give(table->store, process->more);
+    store_give(table->store, process);
 }
 
-struct process *process_find(struct process_table *table, uint64_t pid) {
-    struct process *process = &table->entries[pid % PROCESS_MAX];
-    return pid != 0 && process->pid == pid ? process : NULL;
+struct process *process_find(const struct process_table *table, uint64_t pid) {
+    struct process *process = table->entries[pid % PROCESS_MAX];
+    return process != NULL && process->pid == pid ? process : NULL;
 }
 
-uint32_t process_index(const struct process *process) { return process->pid % PROCESS_MAX; }
-
-#define DUE_WORDS (PROCESS_MAX / 64)
-
-void process_note_signals(struct process_table *table, const struct process *process) {
-    uint32_t index = process_index(process);
-    if (signals_are_due(&process->signals))
-        table->signals_due[index / 64] |= 1ULL << index % 64;
-}
-
-bool process_signals_are_due(const struct process_table *table) {
-    uint64_t any = 0;
-    for (uint32_t i = 0; i < DUE_WORDS; i++)
-        any |= table->signals_due[i];
-    return any != 0;
-}
-
-struct process *process_take_due(struct process_table *table) {
-    for (uint32_t i = 0; i < DUE_WORDS; i++) {
-        if (table->signals_due[i] == 0)
-            continue;
-        uint32_t bit = (uint32_t)__builtin_ctzll(table->signals_due[i]);
-        table->signals_due[i] &= table->signals_due[i] - 1;
-        return &table->entries[i * 64 + bit];
+struct process *process_find_from(const struct process_table *table, uint64_t pid) {
+    struct process *best = NULL;
+    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
+        struct process *process = table->entries[i];
+        if (process != NULL && process->pid >= pid && (best == NULL || process->pid < best->pid))
+            best = process;
     }
-    return NULL;
+    return best;
 }
 
 void process_set_name(struct process *process, const char *path) {
@@ -92,114 +84,174 @@ void process_set_name(struct process *process, const char *path) {
     memcpy(process->name, path, strnlen(path, sizeof process->name - 1));
 }
 
+enum process_state process_state(struct process *process) {
+    if (process->ended)
+        return PROCESS_ENDED;
+    if (process->halted)
+        return PROCESS_HALTED;
+    enum process_state state = PROCESS_WAITING;
+    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
+        if (thread->waits == THREAD_RUNS)
+            return PROCESS_RUNNING;
+        if (thread->waits != THREAD_WAITS)
+            state = PROCESS_SLEEPING;
+    }
+    return state;
+}
+
+/* ---- signals ---- */
+
+void process_note_signals(struct process_table *table, struct process *process) {
+    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
+        if (!signals_are_due(process->signals.pending | thread->pending, thread->masked))
+            continue;
+        list_move(&table->due, &process->in_due);
+        return;
+    }
+}
+
+bool process_signals_are_due(const struct process_table *table) { return !list_is_empty(&table->due); }
+
+struct process *process_take_due(struct process_table *table) {
+    if (list_is_empty(&table->due))
+        return NULL;
+    struct process *process = LIST_OWNER(table->due.next, struct process, in_due);
+    list_remove(&process->in_due);
+    return process;
+}
+
+/* ---- family ---- */
+
 /* Is `pid` among the ancestors of `process`? Parents are older than their children, so the chain ends. */
-static bool descends_from(struct process_table *table, const struct process *process, uint32_t pid) {
+static bool descends_from(const struct process_table *table, const struct process *process, uint32_t pid) {
     for (const struct process *at = process; at != NULL && at->parent != 0; at = process_find(table, at->parent))
         if (at->parent == pid)
             return true;
     return false;
 }
 
-bool process_may_act(struct process_table *table, const struct process *caller, const struct process *target) {
+bool process_may_act(const struct process_table *table, const struct process *caller, const struct process *target) {
     if (caller == target || caller->pid == PROCESS_FIRST)
         return true;
     return descends_from(table, target, caller->orphan ? caller->pid : caller->parent);
 }
 
-/* The child has no parent that would wait for it any more. */
-static void make_orphan(struct process_table *table, struct process *child) {
-    if (child->state == PROCESS_ENDED) {
-        process_forget(table, child);
-        return;
+struct process *process_parent(const struct process_table *table, const struct process *process) {
+    return process->orphan ? NULL : process_find(table, process->parent);
+}
+
+/* They have no parent that would wait for them any more. */
+static void make_orphans(struct process_table *table, struct list *children) {
+    while (!list_is_empty(children)) {
+        struct process *child = LIST_OWNER(children->next, struct process, sibling);
+        list_remove(&child->sibling);
+        child->parent = PROCESS_FIRST;
+        child->orphan = true;
+        if (child->ended)
+            process_forget(table, child);
     }
-    child->parent = PROCESS_FIRST;
-    child->orphan = true;
+}
+
+bool process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end) {
+    make_orphans(table, &process->children);
+    make_orphans(table, &process->news);
+    process->ended = true;
+    process->end = *end;
+    process->end.pid = process->pid;
+    list_remove(&process->in_due);
+    wakes_set(&table->wakes, &process->alarm, DEADLINE_NEVER);
+    leave_foreground(table, process->group);
+    struct process *parent = process_parent(table, process);
+    if (parent == NULL) {
+        process_forget(table, process);
+        return false;
+    }
+    list_move(&parent->news, &process->sibling);
+    return true;
+}
+
+void process_add_news(struct process_table *table, struct process *process, uint32_t what, uint64_t signal) {
+    struct process *parent = process_parent(table, process);
+    process->tells = what;
+    process->tells_signal = signal;
+    if (parent != NULL)
+        list_move(&parent->news, &process->sibling);
 }
 
 /* Does a wait for `pid` with `flags` find something in this child? */
-static bool has_news(const struct process *child, uint64_t flags) {
-    return child->state == PROCESS_ENDED || (child->news == PROCESS_STOPPED && (flags & PROCESS_WAIT_STOPPED) != 0) ||
-           (child->news == PROCESS_CONTINUED && (flags & PROCESS_WAIT_CONTINUED) != 0);
+static bool finds(const struct process *child, uint64_t pid, uint64_t flags) {
+    if (pid != PROCESS_ANY && pid != child->pid)
+        return false;
+    return child->ended || (child->tells == PROCESS_STOPPED && (flags & PROCESS_WAIT_STOPPED) != 0) ||
+           (child->tells == PROCESS_CONTINUED && (flags & PROCESS_WAIT_CONTINUED) != 0);
 }
 
-struct process *process_find_waiter(struct process_table *table, const struct process *child) {
-    struct process *parent = child->orphan ? NULL : process_find(table, child->parent);
-    if (parent == NULL || parent->state != PROCESS_WAITING || !has_news(child, parent->wait_flags) ||
-        (parent->wait_pid != PROCESS_ANY && parent->wait_pid != child->pid))
-        return NULL;
-    parent->state = PROCESS_RUNNING;
-    return parent;
+struct thread *process_find_waiter(const struct process_table *table, const struct process *child) {
+    struct process *parent = process_parent(table, child);
+    struct thread *thread = parent != NULL ? thread_next(parent, NULL) : NULL;
+    while (thread != NULL && (thread->waits != THREAD_WAITS || !finds(child, thread->wait_for, thread->wait_flags)))
+        thread = thread_next(parent, thread);
+    return thread;
 }
 
-struct process_wait_reply process_tell(struct process *child) {
-    if (child->state == PROCESS_ENDED)
-        return child->end;
-    struct process_wait_reply reply = {.pid = child->pid, .end = child->news, .value = child->news_signal};
-    if (child->news == PROCESS_CONTINUED)
-        reply.value = 0;
-    child->news = 0;
+struct process_wait_reply process_tell(struct process_table *table, struct process *child) {
+    struct process_wait_reply reply = child->end;
+    if (child->ended) {
+        process_forget(table, child);
+        return reply;
+    }
+    reply = (struct process_wait_reply){.pid = child->pid, .end = child->tells, .value = child->tells_signal};
+    child->tells = 0;
+    list_move(&process_parent(table, child)->children, &child->sibling);
     return reply;
 }
 
-struct process *process_end(struct process_table *table, struct process *process,
-                            const struct process_wait_reply *end) {
-    for (uint32_t i = 0; i < PROCESS_MAX; i++)
-        if (table->entries[i].pid != 0 && table->entries[i].parent == process->pid)
-            make_orphan(table, &table->entries[i]);
-    process->state = PROCESS_ENDED;
-    process->end = *end;
-    process->end.pid = process->pid;
-    leave_foreground(table, process);
-    if (process->orphan || process_find(table, process->parent) == NULL) {
-        process_forget(table, process);
-        return NULL;
+uint32_t process_find_news(const struct process_table *table, const struct process *caller, uint64_t pid,
+                           uint64_t flags, struct process **ret_child) {
+    if (pid != PROCESS_ANY) {
+        struct process *child = process_find(table, pid);
+        if (child == NULL || process_parent(table, child) != caller)
+            return P_NO_CHILD;
+        *ret_child = child;
+        return finds(child, pid, flags) ? OK : E_TIMEOUT;
     }
-    return process_find_waiter(table, process);
-}
-
-uint32_t process_find_news(struct process_table *table, const struct process *caller, uint64_t pid, uint64_t flags,
-                           struct process **ret_child) {
-    uint32_t status = P_NO_CHILD;
-    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
-        struct process *child = &table->entries[i];
-        if (child->pid == 0 || child->parent != caller->pid || child->orphan)
-            continue;
-        if (pid != PROCESS_ANY && pid != child->pid)
-            continue;
-        if (has_news(child, flags)) {
-            *ret_child = child;
+    for (struct list *at = caller->news.next; at != &caller->news; at = at->next) {
+        *ret_child = LIST_OWNER(at, struct process, sibling);
+        if (finds(*ret_child, pid, flags))
             return OK;
-        }
-        status = E_TIMEOUT;
     }
-    return status;
+    return list_is_empty(&caller->children) && list_is_empty(&caller->news) ? P_NO_CHILD : E_TIMEOUT;
 }
 
-uint64_t process_next_wake(const struct process_table *table) {
-    uint64_t next_ns = DEADLINE_NEVER;
-    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
-        const struct process *process = &table->entries[i];
-        if (process->state == PROCESS_SLEEPING && process->wake_ns < next_ns)
-            next_ns = process->wake_ns;
-        if (process->pid != 0 && process->state != PROCESS_ENDED && process->alarm_ns < next_ns)
-            next_ns = process->alarm_ns;
-    }
-    return next_ns;
+/* ---- groups ---- */
+
+void process_enter_group(struct process_table *table, struct process *process, uint32_t group) {
+    uint32_t left = process->group;
+    process->group = group;
+    list_move(&table->groups[group % PROCESS_GROUPS], &process->in_group);
+    leave_foreground(table, left);
 }
 
-struct process *process_find_due(struct process_table *table, uint64_t now_ns) {
-    for (uint32_t i = 0; i < PROCESS_MAX; i++)
-        if (table->entries[i].state == PROCESS_SLEEPING && table->entries[i].wake_ns <= now_ns)
-            return &table->entries[i];
+struct process *process_next_in_group(const struct process_table *table, uint32_t group, const struct process *last) {
+    const struct list *head = &table->groups[group % PROCESS_GROUPS];
+    for (struct list *at = last == NULL ? head->next : last->in_group.next; at != head; at = at->next) {
+        struct process *process = LIST_OWNER(at, struct process, in_group);
+        if (process->group == group)
+            return process;
+    }
     return NULL;
 }
 
-struct process *process_find_from(struct process_table *table, uint64_t pid) {
-    struct process *best = NULL;
-    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
-        struct process *process = &table->entries[i];
-        if (process->pid != 0 && process->pid >= pid && (best == NULL || process->pid < best->pid))
-            best = process;
-    }
-    return best;
+bool process_group_exists(const struct process_table *table, uint32_t group) {
+    struct process *process = process_next_in_group(table, group, NULL);
+    while (process != NULL && process->ended)
+        process = process_next_in_group(table, group, process);
+    return process != NULL;
+}
+
+bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session) {
+    struct process *process = process_next_in_group(table, group, NULL);
+    while (process != NULL && process->session != session)
+        process = process_next_in_group(table, group, process);
+    return process != NULL;
 }

@@ -1,75 +1,89 @@
 /*
- * The table of processes and its rules: who is whose child, who waits for whom, who may act on whom. Pure: what a
- * process is made of lies in body.h.
+ * The table of processes and its rules: who is whose child, who waits for whom, who may act on whom. Pure, but for the
+ * pages of the server's own that it takes from the store. What a process is made of lies in body.h.
  *
- *   begin -> RUNNING <-> WAITING, SLEEPING -> end -> ENDED -> forget         (an orphan is forgotten as it ends)
- *        \-> cancel
+ *   begin -> lives -> end -> ended -> forget         (an orphan is forgotten as it ends)
+ *        \-> forget
  *
  * A pid is never given twice in a row: pids count up, and pid % PROCESS_MAX is the entry, so that a pid finds its
- * process at once; a pid whose entry is taken is passed over.
+ * process at once; a pid whose entry is taken is passed over. Only process_find_from looks through all processes, for a
+ * list of them; else a process is in lists with those that have to do with it:
+ *
+ *   parent --- children    those that have nothing to tell
+ *          `-- news        those that have ended, stopped or gone on, and it was not told yet
+ *   groups[group % PROCESS_GROUPS]
+ *   due                    those that may have a signal that can be delivered
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "libsys/proto/process.h"
+#include "servers/process/list.h"
 #include "servers/process/signals.h"
+#include "servers/process/store.h"
+#include "servers/process/thread.h"
 
-#define PROCESS_MAX 256U
-#define PROCESS_FIRST 1U /* the process that this server starts by itself; it can't be killed */
+#define PROCESS_MAX 1024U
+#define PROCESS_GROUPS 256U
+#define PROCESS_FIRST 1U              /* the process that this server starts by itself; it can't be killed */
+#define PROCESS_ALL_THREADS_MAX 2048U /* of all processes together */
+_Static_assert(PROCESS_ALL_THREADS_MAX + 2 * PROCESS_MAX <= WAKES_MAX, "a wake for each thread, two for each process");
 
 struct process {
-    uint32_t pid;    /* 0 = the entry is free */
+    uint32_t pid;
     uint32_t parent; /* 0 = none */
     uint32_t group, session;
-    bool orphan;   /* its parent has ended: process 1 stands in, but waits for it in vain */
-    bool halted;   /* stopped by a signal, whatever its state */
-    uint32_t news; /* PROCESS_STOPPED or CONTINUED: its parent has not asked about it yet; 0 = none */
-    uint64_t news_signal;
-    enum process_state state;
-    cap_t answer;                  /* WAITING, SLEEPING: the slot of the right to answer */
-    uint64_t wait_pid;             /* WAITING: for whom, or PROCESS_ANY */
-    uint64_t wait_flags;           /* ... and for what */
-    uint64_t wake_ns;              /* SLEEPING: until when */
-    struct process_wait_reply end; /* ENDED: what its parent will be told */
-    uint64_t alarm_ns;             /* DEADLINE_NEVER = none */
+    bool orphan;       /* its parent has ended: process 1 stands in, but waits for it in vain */
+    bool ended;        /* its parent has not waited for it yet */
+    bool halted;       /* stopped by a signal, whatever its threads do */
+    uint32_t living;   /* threads: bit n = number n */
+    uint32_t joinable; /* ... that have ended and that nobody has joined */
+    uint32_t sender;   /* of the last signal */
+    uint32_t tells;    /* PROCESS_STOPPED or CONTINUED: its parent has not asked about it yet; 0 = nothing */
+    uint64_t tells_signal;
+    uint64_t past_time_ns; /* of the CPU: what threads used that have ended */
+    struct list sibling;   /* in its parent's children or news */
+    struct list children, news;
+    struct list in_group, in_due;
+    struct process_wait_reply end; /* ended: what its parent will be told */
+    struct wake alarm;
     struct signals signals;
-    uaddr_t signal_stack;
-    uint64_t signal_stack_bytes; /* 0 = handlers run where the stack is */
-    uint64_t old_mask;           /* waits_with_mask: to be put back */
-    bool waits_with_mask;        /* in signal_wait, or about to run the handler that ends it */
-    uint32_t sender;             /* of the last signal */
     char name[PROCESS_NAME_MAX];
+    struct thread *more; /* threads with numbers from 1 on; NULL = none was needed yet */
+    struct thread first; /* number 0 */
 };
 
 struct process_table {
-    struct process entries[PROCESS_MAX];
+    struct store *store;
     uint32_t last_pid;
     uint32_t count;
-    uint32_t foreground;                    /* group; 0 = none */
-    uint64_t signals_due[PROCESS_MAX / 64]; /* by index: processes that may have a signal that can be delivered */
-    bool wakes_changed;                     /* process_next_wake may be another than when it was asked last */
+    uint32_t thread_count;
+    uint32_t foreground; /* group; 0 = none */
+    struct list due;
+    struct wakes wakes;
+    struct list groups[PROCESS_GROUPS];
+    struct process *entries[PROCESS_MAX];
 };
 
-/* A new process, RUNNING, child of `parent` (0 = none). NULL: the table is full. */
-struct process *process_begin(struct process_table *table, uint32_t parent);
+/* `table` is zero. */
+void process_table_init(struct process_table *table, struct store *store);
 
-/* Undo process_begin, or be done with a process that has ended. */
+/*
+ * A new process, child of `parent` (0 = none), without a thread. It lies at the beginning of a page of zeroes, of which the
+ * caller may use the rest. Errors: P_LIMIT there are PROCESS_MAX; P_NO_MEMORY.
+ */
+MUST_USE uint32_t process_begin(struct process_table *table, uint32_t parent, struct process **ret_process);
+
+/* Undo process_begin, or be done with a process that has ended. It has no thread any more. */
 void process_forget(struct process_table *table, struct process *process);
 
 /* Note that signals are to be looked at, if any can be delivered. Is there such a process? */
-void process_note_signals(struct process_table *table, const struct process *process);
+void process_note_signals(struct process_table *table, struct process *process);
 bool process_signals_are_due(const struct process_table *table);
 
 /* One of them, no longer noted; NULL = none. */
 struct process *process_take_due(struct process_table *table);
 
 /* NULL: there is none with this pid. */
-struct process *process_find(struct process_table *table, uint64_t pid);
-
-/* The position of a process in the table, 0..PROCESS_MAX - 1. */
-uint32_t process_index(const struct process *process);
+struct process *process_find(const struct process_table *table, uint64_t pid);
 
 /* Its name is the last component of `path`. */
 void process_set_name(struct process *process, const char *path);
@@ -79,37 +93,43 @@ void process_set_name(struct process *process, const char *path);
  * siblings, and theirs), process 1 on all, an orphan only on what descends from it. Ancestors are out of reach, since
  * none of them descends from one's parent.
  */
-bool process_may_act(struct process_table *table, const struct process *caller, const struct process *target);
+bool process_may_act(const struct process_table *table, const struct process *caller, const struct process *target);
+
+enum process_state process_state(struct process *process);
+
+/* The living parent that is to be told about a process; NULL = none. */
+struct process *process_parent(const struct process_table *table, const struct process *process);
 
 /*
- * A process has ended. Its children become orphans; those that had ended are forgotten, and it too if it is one.
- * Returns the process that waits for it, RUNNING again: it is to be told, and the ended one to be forgotten. NULL:
- * nobody waits now.
+ * A process has ended, and its threads with it. Its children become orphans; those that had ended are forgotten, and it too
+ * if it is one: then false.
  */
-struct process *process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end);
+bool process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end);
+
+/* It has stopped, or goes on (enum process_end): something to tell its parent. */
+void process_add_news(struct process_table *table, struct process *process, uint32_t what, uint64_t signal);
 
 /*
  * The child that a wait for `pid` (or PROCESS_ANY) with `flags` finds ended, or with news. OK: *ret_child. E_TIMEOUT: there are
  * such children, but there is nothing to tell. P_NO_CHILD: there are none.
  */
-MUST_USE uint32_t process_find_news(struct process_table *table, const struct process *caller, uint64_t pid,
+MUST_USE uint32_t process_find_news(const struct process_table *table, const struct process *caller, uint64_t pid,
                                     uint64_t flags, struct process **ret_child);
 
-/* What a wait is told about a child that process_find_news found; news are told once. */
-struct process_wait_reply process_tell(struct process *child);
+/* What a wait is told about a child that process_find_news found: news are told once, and who has ended is forgotten. */
+struct process_wait_reply process_tell(struct process_table *table, struct process *child);
 
-/* The parent that waits for the news of `child`, RUNNING again; NULL = none does. */
-struct process *process_find_waiter(struct process_table *table, const struct process *child);
+/* The thread of its parent that waits for the news of `child`; NULL = none does. */
+struct thread *process_find_waiter(const struct process_table *table, const struct process *child);
 
-/* Is any process of this group left? ... in this session? */
+void process_enter_group(struct process_table *table, struct process *process, uint32_t group);
+
+/* The processes of a group in turn: the next after `last`, NULL = the first. NULL: there is no further one. */
+struct process *process_next_in_group(const struct process_table *table, uint32_t group, const struct process *last);
+
+/* Is any process of this group left? ... in this session, if only one that has ended? */
 bool process_group_exists(const struct process_table *table, uint32_t group);
 bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session);
 
-/* When the next sleeper wakes, or the next alarm comes; DEADLINE_NEVER = neither. */
-uint64_t process_next_wake(const struct process_table *table);
-
-/* A sleeper whose time has come; NULL = none. */
-struct process *process_find_due(struct process_table *table, uint64_t now_ns);
-
 /* The process with the lowest pid that is at least `pid`; NULL = none. */
-struct process *process_find_from(struct process_table *table, uint64_t pid);
+struct process *process_find_from(const struct process_table *table, uint64_t pid);

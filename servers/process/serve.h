@@ -12,14 +12,21 @@
 
 PROTOCOL_HANDLERS(process, PROCESS_OPERATIONS)
 
-/* The process a call comes from. NULL: the badge is not one of a living process. */
+/* The living thread that a badge names, and the process of the one that a call comes from. NULL: there is none. */
+struct thread *serve_badge(uint64_t badge);
 struct process *serve_caller(const struct server_call *call);
 
 /* The process that `pid` names, for a caller who wants to do something to it. Errors: P_NO_PROCESS; P_PERMISSION. */
 MUST_USE uint32_t serve_find_target(const struct process *caller, uint64_t pid, struct process **ret_target);
 
-/* Put the answer to a wait or sleep off: SERVER_DEFERRED. Errors: P_BUSY; P_LIMIT no slot is free. */
-MUST_USE uint32_t serve_defer(struct process *caller, enum process_state state);
+/* Put an answer off: SERVER_DEFERRED. Errors: P_BUSY; P_LIMIT no slot is free. */
+MUST_USE uint32_t serve_defer(struct thread *caller, enum thread_wait waits);
+
+/* ... and give it; *reply is that of the operation it waits in, if the status is OK. */
+void serve_answer(struct thread *thread, uint32_t status, const void *reply);
+
+/* Let something be after this time; UINT64_MAX = never. */
+void serve_set_wake(struct wake *wake, uint64_t duration_ns);
 
 /* What the handlers work on. */
 extern struct system served_system;
@@ -32,15 +39,11 @@ void serve_fault(const struct server_event *event);
 /* The end of a process: all it was made of goes at once, what its parent will be told stays. */
 void serve_end_process(struct process *process, const struct process_wait_reply *end);
 
-/* A process has stopped or goes on: its parent is told. */
-void serve_tell_news(struct process *process);
-
-/* The wait or sleep of a process ends, since a signal's handler is to run. */
-void serve_answer_interrupted(struct process *process);
+/* A process has ended, stopped or goes on: its parent is told. */
+void serve_tell_parent(struct process *process);
 
 /* Bits of `events` came. */
 void serve_events(uint64_t bits);
 
-/* Let the timer go off when the next sleeper wakes; after each message, since any may have changed that. One who no longer
- * sleeps may leave it too early. */
+/* Let the timer go off when the next sleeper wakes; after each message, since any may have changed that. */
 void serve_set_timer(void);

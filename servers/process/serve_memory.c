@@ -15,13 +15,13 @@ uint32_t process_serve_maps(struct server_call *call, const struct process_maps_
     uint32_t status = serve_find_target(caller, request->pid == 0 ? caller->pid : request->pid, &target);
     if (status != OK)
         return status;
-    return memory_describe(&system_body(sys, target)->incarnation, request->index, reply) ? OK : P_END;
+    return memory_describe(&body_of(target)->incarnation, request->index, reply) ? OK : P_END;
 }
 
 /* What the caller of an operation on its own memory runs; NULL: the badge is not one of a living process. */
 static struct incarnation *memory_of(const struct server_call *call) {
-    const struct process *caller = serve_caller(call);
-    return caller != NULL ? &system_body(sys, caller)->incarnation : NULL;
+    struct process *caller = serve_caller(call);
+    return caller != NULL ? &body_of(caller)->incarnation : NULL;
 }
 
 uint32_t process_serve_map(struct server_call *call, const struct process_map_request *request,
@@ -63,7 +63,8 @@ uint32_t process_serve_set_break(struct server_call *call, const struct process_
 
 uint32_t process_serve_fork(struct server_call *call, const struct process_fork_request *request,
                             struct process_fork_reply *reply) {
-    struct process *caller = serve_caller(call), *child;
+    struct thread *caller = serve_badge(call->badge);
+    struct process *child;
     (void)request;
     if (caller == NULL)
         return P_NO_PROCESS;

@@ -31,22 +31,26 @@ uint32_t process_serve_signal_action(struct server_call *call, const struct proc
         return P_NO_PROCESS;
     bool exists = request->signal > 0 && request->signal <= PROCESS_SIGNAL_MAX;
     reply->disposition = exists ? disposition_of(&caller->signals, request->signal) : 0;
-    return signals_set_action(&caller->signals, request->signal, request->disposition, request->mask);
+    uint32_t status = signals_set_action(&caller->signals, request->signal, request->disposition, request->mask);
+    bool discards = status == OK && signals_discard(&caller->signals, request->signal);
+    for (struct thread *at = thread_next(caller, NULL); discards && at != NULL; at = thread_next(caller, at))
+        at->pending &= ~signal_bit(request->signal);
+    return status;
 }
 
-static void set_mask(struct process *process, uint64_t mask) {
-    signals_set_mask(&process->signals, mask);
-    process_note_signals(&sys->processes, process);
+static void set_mask(struct thread *thread, uint64_t mask) {
+    thread->masked = signals_maskable(mask);
+    process_note_signals(&sys->processes, thread->process);
 }
 
 uint32_t process_serve_signal_mask(struct server_call *call, const struct process_signal_mask_request *request,
                                    struct process_signal_mask_reply *reply) {
-    struct process *caller = serve_caller(call);
+    struct thread *caller = serve_badge(call->badge);
     if (caller == NULL)
         return P_NO_PROCESS;
     if (request->keep > 1)
         return P_ARGUMENT;
-    *reply = (struct process_signal_mask_reply){caller->signals.masked, caller->signals.pending};
+    *reply = (struct process_signal_mask_reply){caller->masked, caller->process->signals.pending | caller->pending};
     if (request->keep == 0)
         set_mask(caller, request->mask);
     return OK;
@@ -54,7 +58,7 @@ uint32_t process_serve_signal_mask(struct server_call *call, const struct proces
 
 uint32_t process_serve_signal_stack(struct server_call *call, const struct process_signal_stack_request *request,
                                     struct process_signal_stack_reply *reply) {
-    struct process *caller = serve_caller(call);
+    struct thread *caller = serve_badge(call->badge);
     reply->zero = 0;
     if (caller == NULL)
         return P_NO_PROCESS;
@@ -68,15 +72,14 @@ uint32_t process_serve_signal_stack(struct server_call *call, const struct proce
 
 uint32_t process_serve_signal_wait(struct server_call *call, const struct process_signal_wait_request *request,
                                    struct process_signal_wait_reply *reply) {
-    struct process *caller = serve_caller(call);
+    struct thread *caller = serve_badge(call->badge);
     (void)reply;
     if (caller == NULL)
         return P_NO_PROCESS;
-    uint32_t status = serve_defer(caller, PROCESS_SLEEPING);
+    uint32_t status = serve_defer(caller, THREAD_WAITS_SIGNAL);
     if (status != SERVER_DEFERRED)
         return status;
-    caller->wake_ns = DEADLINE_NEVER;
-    caller->old_mask = caller->signals.masked;
+    caller->old_mask = caller->masked;
     caller->waits_with_mask = true;
     set_mask(caller, request->mask);
     return status;
@@ -87,12 +90,9 @@ uint32_t process_serve_alarm(struct server_call *call, const struct process_alar
     struct process *caller = serve_caller(call);
     if (caller == NULL)
         return P_NO_PROCESS;
-    uint64_t now_ns = sys_clock_read().value;
-    bool was_set = caller->alarm_ns != DEADLINE_NEVER;
-    reply->left_ns = !was_set ? 0 : caller->alarm_ns > now_ns ? caller->alarm_ns - now_ns : 1;
-    bool never = request->duration_ns == 0 || request->duration_ns >= DEADLINE_NEVER - now_ns;
-    caller->alarm_ns = never ? DEADLINE_NEVER : now_ns + request->duration_ns;
-    sys->processes.wakes_changed = true;
+    uint64_t now_ns = sys_clock_read().value, at_ns = wakes_time(&caller->alarm);
+    reply->left_ns = at_ns == DEADLINE_NEVER ? 0 : at_ns > now_ns ? at_ns - now_ns : 1;
+    serve_set_wake(&caller->alarm, request->duration_ns == 0 ? DEADLINE_NEVER : request->duration_ns);
     return OK;
 }
 
@@ -111,7 +111,7 @@ uint32_t process_serve_set_group(struct server_call *call, const struct process_
         return P_PERMISSION;
     if (group != target->pid && !process_group_is_in(&sys->processes, group, caller->session))
         return P_PERMISSION;
-    target->group = group;
+    process_enter_group(&sys->processes, target, group);
     return OK;
 }
 
@@ -135,7 +135,8 @@ uint32_t process_serve_set_session(struct server_call *call, const struct proces
         return P_NO_PROCESS;
     if (process_group_exists(&sys->processes, caller->pid))
         return P_PERMISSION;
-    caller->group = caller->session = caller->pid;
+    caller->session = caller->pid;
+    process_enter_group(&sys->processes, caller, caller->pid);
     reply->session = caller->pid;
     return OK;
 }

@@ -5,37 +5,42 @@
 #define STOPS (BIT(PROCESS_SIGSTOP) | BIT(PROCESS_SIGTSTP) | BIT(PROCESS_SIGTTIN) | BIT(PROCESS_SIGTTOU))
 #define HARMLESS (BIT(PROCESS_SIGCHLD) | BIT(PROCESS_SIGCONT) | BIT(PROCESS_SIGURG) | BIT(PROCESS_SIGWINCH))
 
-void signals_raise(struct signals *signals, uint64_t signal) {
+uint64_t signals_maskable(uint64_t mask) { return mask & ~UNMASKABLE; }
+
+bool signals_discard(const struct signals *signals, uint64_t signal) {
+    uint64_t bit = signal_bit(signal);
+    return (signals->ignored & bit) != 0 || ((HARMLESS & bit) != 0 && (signals->handled & bit) == 0);
+}
+
+void signals_raise(struct signals *signals, uint64_t *thread_pending, uint64_t signal) {
     uint64_t bit = signal_bit(signal);
     if (signal == PROCESS_SIGCONT)
         signals->pending &= ~STOPS;
     if ((bit & STOPS) != 0)
         signals->pending &= ~BIT(PROCESS_SIGCONT);
-    bool nothing = (signals->ignored & bit) != 0 || ((HARMLESS & bit) != 0 && (signals->handled & bit) == 0);
-    if (!nothing)
-        signals->pending |= bit;
+    if (!signals_discard(signals, signal))
+        *(thread_pending != NULL ? thread_pending : &signals->pending) |= bit;
 }
 
-bool signals_are_due(const struct signals *signals) {
-    return (signals->pending & (~signals->masked | UNMASKABLE)) != 0;
-}
+bool signals_are_due(uint64_t pending, uint64_t masked) { return (pending & (~masked | UNMASKABLE)) != 0; }
 
-enum signal_action signals_take(struct signals *signals, uint64_t *ret_signal) {
-    uint64_t due = signals->pending & (~signals->masked | UNMASKABLE);
+enum signal_action signals_take(struct signals *signals, uint64_t *thread_pending, uint64_t masked,
+                                uint64_t *ret_signal) {
+    uint64_t due = (signals->pending | *thread_pending) & (~masked | UNMASKABLE);
     if (due == 0)
         return SIGNAL_NOTHING;
     if ((due & UNMASKABLE) != 0)
         due &= UNMASKABLE;
     uint64_t signal = (uint64_t)__builtin_ctzll(due) + 1, bit = signal_bit(signal);
-    signals->pending &= ~bit;
+    *((*thread_pending & bit) != 0 ? thread_pending : &signals->pending) &= ~bit;
     *ret_signal = signal;
     if ((signals->handled & bit) != 0)
         return SIGNAL_HANDLE;
     return (STOPS & bit) != 0 ? SIGNAL_STOP : SIGNAL_END;
 }
 
-void signals_begin_handler(struct signals *signals, uint64_t signal) {
-    signals->masked |= signals->masks[signal - 1] | signal_bit(signal);
+uint64_t signals_handler_mask(const struct signals *signals, uint64_t signal) {
+    return signals->masks[signal - 1] | signal_bit(signal);
 }
 
 uint32_t signals_set_action(struct signals *signals, uint64_t signal, uint64_t disposition, uint64_t mask) {
@@ -52,18 +57,14 @@ uint32_t signals_set_action(struct signals *signals, uint64_t signal, uint64_t d
         signals->ignored |= bit;
     if (disposition == PROCESS_SIGNAL_HANDLE)
         signals->handled |= bit;
-    if ((signals->ignored & bit) != 0 || ((HARMLESS & bit) != 0 && (signals->handled & bit) == 0))
+    if (signals_discard(signals, signal))
         signals->pending &= ~bit;
     signals->masks[signal - 1] = mask & ~UNMASKABLE;
     return OK;
 }
-
-void signals_set_mask(struct signals *signals, uint64_t mask) { signals->masked = mask & ~UNMASKABLE; }
 
 void signals_after_exec(struct signals *signals) {
     signals->pending &= ~(HARMLESS & signals->handled);
     signals->handled = 0;
     signals->entry = signals->leave = 0;
 }
-
-void signals_after_fork(struct signals *signals) { signals->pending = 0; }

@@ -1,5 +1,6 @@
 /*
- * The signals of one process: which are pending, masked, ignored, handled; what becomes of one. Pure: how a handler comes to
+ * The signals of one process: which are pending, ignored, handled; what becomes of one. Each thread has a mask of its own, and
+ * pending ones that are for it alone. Pure: how a handler comes to
  * run is in deliver.h. Numbers and defaults are those of POSIX, "Signal Concepts", and Linux.
  */
 #pragma once
@@ -10,10 +11,10 @@
 #include "libsys/proto/process.h"
 
 struct signals {
-    uint64_t pending, masked, ignored, handled; /* bit n - 1 = signal n */
-    uint64_t masks[PROCESS_SIGNAL_MAX];         /* by n - 1: what is masked besides while its handler runs */
-    uint64_t entry;                             /* where handlers are called from; 0 = there are none */
-    uint64_t leave;                             /* the undefined instruction that ends a handler */
+    uint64_t pending, ignored, handled; /* bit n - 1 = signal n */
+    uint64_t masks[PROCESS_SIGNAL_MAX]; /* by n - 1: what is masked besides while its handler runs */
+    uint64_t entry;                     /* where handlers are called from; 0 = there are none */
+    uint64_t leave;                     /* the undefined instruction that ends a handler */
 };
 
 enum signal_action {
@@ -25,23 +26,33 @@ enum signal_action {
 
 static inline uint64_t signal_bit(uint64_t signal) { return 1ULL << (signal - 1); }
 
-/* A signal comes. What is ignored, by wish or by nature, is not even pending; a stop takes back a continue, and the other way
- * round. */
-void signals_raise(struct signals *signals, uint64_t signal);
+/* A mask without what can't be masked. */
+uint64_t signals_maskable(uint64_t mask);
 
-/* The next pending signal that is not masked, taken out of the pending ones, and what it does. KILL and STOP come first. */
-enum signal_action signals_take(struct signals *signals, uint64_t *ret_signal);
+/* Does nothing come of it, by wish or by nature? */
+bool signals_discard(const struct signals *signals, uint64_t signal);
 
-/* Is there one that signals_take would give? */
-bool signals_are_due(const struct signals *signals);
+/*
+ * A signal comes, for the process (thread_pending NULL) or one thread. What is discarded is not even
+ * pending; a stop takes back a continue, and the other way round.
+ */
+void signals_raise(struct signals *signals, uint64_t *thread_pending, uint64_t signal);
 
-/* A handler begins: more is masked from now on. */
-void signals_begin_handler(struct signals *signals, uint64_t signal);
+/*
+ * The next pending signal that a thread does not mask, taken out of the pending ones, and what it does. KILL and STOP come
+ * first.
+ */
+enum signal_action signals_take(struct signals *signals, uint64_t *thread_pending, uint64_t masked,
+                                uint64_t *ret_signal);
+
+/* Is there one among these that signals_take would give? */
+bool signals_are_due(uint64_t pending, uint64_t masked);
+
+/* What is masked besides while the handler of a signal runs. */
+uint64_t signals_handler_mask(const struct signals *signals, uint64_t signal);
 
 /* Errors: P_ARGUMENT. */
 uint32_t signals_set_action(struct signals *signals, uint64_t signal, uint64_t disposition, uint64_t mask);
-void signals_set_mask(struct signals *signals, uint64_t mask);
 
-/* What a new program, and a new process, keeps of them. */
+/* What a new program keeps of them. */
 void signals_after_exec(struct signals *signals);
-void signals_after_fork(struct signals *signals);

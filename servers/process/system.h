@@ -39,24 +39,35 @@ struct system {
     struct system_caps caps;
     struct frames frames;
     struct store store;
-    struct vm_file files[VM_FILES_MAX];
+    struct vm_file files[VM_FILES_MAX]; /* the first file_count have been in use */
+    struct vm_file *free_files;
+    uint32_t file_count;
     struct system_work work;
     uaddr_t window;    /* where image files are mapped while they are looked at */
     uint64_t priority; /* of processes */
     uint64_t random_state;
     struct process_table processes;
-    struct body bodies[PROCESS_MAX]; /* of the process at the same position */
-    struct stage stages[PROCESS_MAX];
     struct bag origin; /* what process 1 gets; slots of this server's start */
 };
 
 /* The next of a sequence that is hard to guess for those who do not know the seed. */
 uint64_t system_random(struct system *system);
 
-static inline struct body *system_body(struct system *system, const struct process *process) {
-    return &system->bodies[process_index(process)];
-}
+/* All about one process: a page of the store. */
+struct record {
+    struct process process; /* first: one pointer names both */
+    struct body body;
+    struct stage stage;
+};
+_Static_assert(sizeof(struct record) <= PAGE_BYTES, "process_begin takes a page for each");
 
-static inline struct stage *system_stage(struct system *system, const struct process *process) {
-    return &system->stages[process_index(process)];
-}
+/*
+ * Are there slots for one more process or thread? Some stay free: each thread may wait for an answer, in a slot, and exec and
+ * what comes along with a message need some, however many processes there are.
+ */
+#define SYSTEM_SLOTS_KEPT 64U
+bool system_has_slots(const struct system *system);
+
+static inline struct record *record_of(struct process *process) { return (struct record *)(void *)process; }
+static inline struct body *body_of(struct process *process) { return &record_of(process)->body; }
+static inline struct stage *stage_of(struct process *process) { return &record_of(process)->stage; }

@@ -6,10 +6,18 @@
 #define GROUP_PAGES 16U
 
 struct vm *vm_create(struct store *store) {
-    return store_take(store);
+    struct vm *vm = store_take(store);
+    if (vm == NULL)
+        return NULL;
+    vm->regions = store_take(store);
+    if (vm->regions != NULL)
+        return vm;
+    store_give(store, vm);
+    return NULL;
 }
 
 void vm_destroy(struct store *store, struct vm *vm) {
+    store_give(store, vm->regions);
     for (uint32_t i = 0; i < vm->leaf_count; i++)
         store_give(store, vm->leaves[i].entries);
     store_give(store, vm);
@@ -43,7 +51,8 @@ bool vm_is_free(const struct vm *vm, uaddr_t start, uaddr_t end) {
 uaddr_t vm_find_gap(const struct vm *vm, uint64_t bytes, uaddr_t low, uaddr_t high) {
     uaddr_t at = low;
     for (uint32_t i = region_from(vm, low); i < vm->region_count && vm->regions[i].start < high; i++) {
-        if (vm->regions[i].start >= at && vm->regions[i].start - at >= bytes)
+        uaddr_t start = vm->regions[i].start - (vm->regions[i].guarded ? PAGE_BYTES : 0);
+        if (start >= at && start - at >= bytes)
             return at;
         at = vm->regions[i].end;
     }
@@ -61,8 +70,9 @@ bool vm_covers(const struct vm *vm, uaddr_t start, uaddr_t end) {
 
 /* Could `next`, which begins where `region` ends, be a part of it? */
 static bool continues(const struct vm_region *region, const struct vm_region *next) {
-    return region->end == next->start && region->rights == next->rights && region->kind == next->kind &&
-           region->file == next->file && (region->file == NULL || region->content_at == next->content_at);
+    return region->end == next->start && !next->guarded && region->rights == next->rights &&
+           region->kind == next->kind && region->file == next->file &&
+           (region->file == NULL || region->content_at == next->content_at);
 }
 
 static void put_at(struct vm *vm, uint32_t index, const struct vm_region *region) {
@@ -101,6 +111,7 @@ static void cut_at(struct vm *vm, uaddr_t at) {
     uint32_t i = region_from(vm, at);
     struct vm_region upper = vm->regions[i];
     upper.start = at;
+    upper.guarded = false;
     vm->regions[i].end = at;
     put_at(vm, i + 1, &upper);
 }

@@ -6,7 +6,7 @@
  *   vm -- regions, ascending          [start, end): rights, kind, where the content comes from
  *      `- leaves, ascending           one covers 4 MiB: an entry for each page that has a frame of its own
  *
- * A vm is one page, and so is a leaf.
+ * A vm is one page, its regions another, and so is each leaf.
  */
 #pragma once
 
@@ -17,8 +17,8 @@
 #include "libsys/proto/process.h"
 #include "servers/process/store.h"
 
-#define VM_REGIONS_MAX 36U
-#define VM_LEAVES_MAX 80U
+#define VM_REGIONS_MAX 64U
+#define VM_LEAVES_MAX 160U
 #define VM_LEAF_PAGES 1024U
 
 /* An entry: 0 = nothing; else a frame (frames.h) and how it is mapped. */
@@ -32,6 +32,7 @@ struct vm_region {
     uaddr_t start, end;
     uint8_t rights;       /* enum memory_right; 0 = no access */
     uint8_t kind;         /* enum process_map_kind */
+    bool guarded;         /* no place is found in the page below it */
     struct vm_file *file; /* content; NULL = zeroes */
     uaddr_t content_at;   /* where the first byte of the content belongs; it may lie outside after a split */
     uint64_t content_bytes;
@@ -48,12 +49,13 @@ struct vm {
     uint32_t region_count;
     uint32_t leaf_count;
     uint64_t frame_count; /* entries that are not 0 */
-    struct vm_region regions[VM_REGIONS_MAX];
+    struct vm_region *regions;
     struct vm_leaf leaves[VM_LEAVES_MAX];
 };
 _Static_assert(sizeof(struct vm) <= PAGE_BYTES, "a vm is one page of the store");
+_Static_assert(VM_REGIONS_MAX * sizeof(struct vm_region) <= PAGE_BYTES, "and its regions another");
 
-/* NULL: the store has no page. */
+/* NULL: the store has no pages. */
 struct vm *vm_create(struct store *store);
 
 /* The leaves and the vm itself go back; whoever calls this has given back the frames. */

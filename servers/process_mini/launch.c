@@ -159,6 +159,10 @@ static uint32_t read_plan(char *reason) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "its segments take more than %u pages", PAGES_MAX);
         return P_LIMIT;
     }
+    if (plan->tls.memory_bytes != 0) {
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "it wants thread-local storage");
+        return P_IMAGE;
+    }
     next.base = plan->type == ELF_TYPE_RELOCATABLE ? LAYOUT_IMAGE_BASE : 0;
     next.entry = (struct thread_registers){.rip = next.base + plan->entry};
     return OK;
@@ -328,8 +332,11 @@ static uint32_t build_stack(const char *path, struct image *image, struct memory
     };
     uint64_t now = sys_clock_read().value; /* a small server: its random bytes are not hard to guess */
     memcpy(input.random, &now, sizeof now);
-    if (!stack_build(&input, (uint8_t *)WORK_AT, WORK_BYTES, &next.entry.rsp))
+    struct stack_result result;
+    if (!stack_build(&input, (uint8_t *)WORK_AT, WORK_BYTES, &result))
         return P_TOO_BIG;
+    next.entry.rsp = result.pointer;
+    next.entry.fs_base = result.thread;
     uint64_t used = LAYOUT_STACK_TOP - next.entry.rsp;
     return image_add_stack(image, work.memory, work.offset_pages * PAGE_BYTES + WORK_BYTES - used, used,
                            &source->source);

@@ -40,7 +40,7 @@ void pipe_bench_row(const char *self, void (*fail)(const char *what)) {
     if (pipe_make(&there) != OK || pipe_make(&back) != OK || pipe_give("stdin", there.reader) != OK ||
         pipe_give("stdout", back.writer) != OK)
         fail("pipes");
-    uint64_t pid = launch_spawn(program_cap("process"), &launch, &failure);
+    uint64_t pid = launch_spawn(program_process(), &launch, &failure);
     if (pid == 0 || pipe_take_back("stdin") != OK || pipe_take_back("stdout") != OK)
         fail("a partner for the pipes");
     pipe_drop(&there.reader);
@@ -52,7 +52,7 @@ void pipe_bench_row(const char *self, void (*fail)(const char *what)) {
     pipe_drop(&there.writer);
     struct process_wait_request request = {.pid = pid};
     struct process_wait_reply reply;
-    if (process_wait(program_cap("process"), &request, &reply, NULL) != OK || reply.value != 0)
+    if (process_wait(program_process(), &request, &reply, NULL) != OK || reply.value != 0)
         fail("the partner did not end well");
     pipe_drop(&back.reader);
 }

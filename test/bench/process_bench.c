@@ -46,12 +46,12 @@ static void spawn_and_wait(const char *argument) {
     const char *const environment[] = {NULL};
     const struct launch launch = {.path = SELF, .arguments = arguments, .environment = environment};
     struct launch_failure failure;
-    uint64_t pid = launch_spawn(program_cap("process"), &launch, &failure);
+    uint64_t pid = launch_spawn(program_process(), &launch, &failure);
     if (pid == 0)
         fail(failure.reason);
     struct process_wait_request request = {.pid = pid};
     struct process_wait_reply reply;
-    if (process_wait(program_cap("process"), &request, &reply, NULL) != OK || reply.value != 0)
+    if (process_wait(program_process(), &request, &reply, NULL) != OK || reply.value != 0)
         fail("a child did not end well");
 }
 
@@ -68,12 +68,12 @@ static int chain(const char *left) {
     const char *const environment[] = {NULL};
     const struct launch launch = {.path = SELF, .arguments = arguments, .environment = environment};
     struct launch_failure failure;
-    launch_exec(program_cap("process"), &launch, &failure);
+    launch_exec(program_process(), &launch, &failure);
     return 1;
 }
 
 static void server_null_call(void) {
-    cap_t process = program_cap("process");
+    cap_t process = program_process();
     BENCH("server_null_call", BENCH_OPERATIONS, "syscalls=20000 cr3_writes=20000", {
         struct process_get_pid_request request = {.zero = 0};
         struct process_get_pid_reply reply;
@@ -121,7 +121,7 @@ static void process_rows(void) {
 static uint64_t fork_here(void) {
     struct process_fork_request request = {.zero = 0};
     struct process_fork_reply reply;
-    if (process_fork(program_cap("process"), &request, &reply, NULL) != OK)
+    if (process_fork(program_process(), &request, &reply, NULL) != OK)
         fail("fork");
     return reply.pid;
 }
@@ -129,7 +129,7 @@ static uint64_t fork_here(void) {
 static void wait_for(uint64_t pid) {
     struct process_wait_request request = {.pid = pid};
     struct process_wait_reply reply;
-    if (process_wait(program_cap("process"), &request, &reply, NULL) != OK || reply.value != 0)
+    if (process_wait(program_process(), &request, &reply, NULL) != OK || reply.value != 0)
         fail("a forked child did not end well");
 }
 
@@ -153,7 +153,7 @@ static void fork_rows(void) {
 static volatile uint8_t *map(uint64_t pages) {
     struct process_map_request request = {.length_bytes = pages * PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE};
     struct process_map_reply reply;
-    if (process_map(program_cap("process"), &request, &reply, NULL) != OK)
+    if (process_map(program_process(), &request, &reply, NULL) != OK)
         fail("map");
     return (volatile uint8_t *)reply.at;
 }
@@ -161,7 +161,7 @@ static volatile uint8_t *map(uint64_t pages) {
 static void unmap(volatile uint8_t *at, uint64_t pages) {
     struct process_unmap_request request = {.at = (uaddr_t)at, .length_bytes = pages * PAGE_BYTES};
     struct process_unmap_reply reply;
-    if (process_unmap(program_cap("process"), &request, &reply, NULL) != OK)
+    if (process_unmap(program_process(), &request, &reply, NULL) != OK)
         fail("unmap");
 }
 
@@ -179,7 +179,7 @@ static void cow_row(void) {
     struct process_map_request request = {
         .length_bytes = PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE, .flags = PROCESS_MAP_TOGETHER};
     struct process_map_reply reply;
-    if (process_map(program_cap("process"), &request, &reply, NULL) != OK)
+    if (process_map(program_process(), &request, &reply, NULL) != OK)
         fail("map shared");
     told = (volatile uint64_t *)reply.at;
     (void)touch_all(memory, TOUCHED);
@@ -205,11 +205,11 @@ static void signal_row(void) {
     struct process_get_pid_request who = {.zero = 0};
     struct process_get_pid_reply self;
     if (signal_handle(PROCESS_SIGUSR1, count_signal, 0) != OK ||
-        process_get_pid(program_cap("process"), &who, &self, NULL) != OK)
+        process_get_pid(program_process(), &who, &self, NULL) != OK)
         fail("signal_handle");
     struct process_kill_request request = {.pid = self.pid, .signal = PROCESS_SIGUSR1};
     struct process_kill_reply reply;
-    cap_t process = program_cap("process");
+    cap_t process = program_process();
     BENCH("signal_self", SIGNALS, "", {
         if (process_kill(process, &request, &reply, NULL) != OK)
             fail("kill");

@@ -123,10 +123,10 @@ static void cap_copy_to_another_table(void) {
 
 /*
  * The longest chain of copies there can be. Each is copied from the one before, which then moves to where there is room:
- * tables of the largest size.
+ * large tables.
  */
 static void cap_copy_stops_at_the_deepest(void) {
-    enum { DEEPEST = 65535, TABLES = 17 };
+    enum { DEEPEST = 65535, TABLES = 17, SLOTS = 4096 };
     struct worker client;
     struct message message;
     uint64_t badge;
@@ -134,12 +134,12 @@ static void cap_copy_stops_at_the_deepest(void) {
     cap_t pool = world_pool(MAP_PAGES_MAX), tables = world_slots(TABLES);
     CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(MAP_PAGES_MAX), MAP_PAGES_MAX), OK);
     for (uint32_t i = 0; i < TABLES; i++)
-        CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, tables + i), OK);
+        CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, SLOTS, tables + i), OK);
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0), at[2] = {world_slot(), world_slot()};
     CHECK_STATUS(sys_cap_copy(0, at[0], notification, RIGHTS_ALL, 0), OK);
     uint32_t depth = 1;
     while (depth < DEEPEST && sys_cap_copy(0, at[depth % 2], at[(depth - 1) % 2], RIGHTS_ALL, 0).status == OK) {
-        cap_t slot = 1 + depth % (TABLE_SLOTS_MAX - 1), table = tables + depth / (TABLE_SLOTS_MAX - 1);
+        cap_t slot = 1 + depth % (SLOTS - 1), table = tables + depth / (SLOTS - 1);
         if (sys_cap_move(table, slot, at[(depth - 1) % 2]).status != OK)
             break;
         depth++;

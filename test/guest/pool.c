@@ -255,7 +255,7 @@ static void object_create_refuses_types_and_arguments(void) {
     const uint64_t plain[] = {OBJECT_SPACE, OBJECT_THREAD, OBJECT_ENDPOINT, OBJECT_NOTIFICATION};
     for (uint32_t i = 0; i < 4; i++)
         CHECK_STATUS(sys_object_create(world.pool, plain[i], 1, slot), E_ARG);
-    const uint64_t slot_counts[] = {0, 1, 4, 9, 100, 8192, 1ULL << 32, 1ULL << 63, UINT64_MAX};
+    const uint64_t slot_counts[] = {0, 1, 4, 9, 100, 32768, 1ULL << 32, 1ULL << 63, UINT64_MAX};
     for (uint32_t i = 0; i < sizeof(slot_counts) / sizeof(slot_counts[0]); i++)
         CHECK_STATUS(sys_object_create(world.pool, OBJECT_TABLE, slot_counts[i], slot), E_ARG);
     CHECK_STATUS(sys_object_create(world.pool, OBJECT_ENDPOINT, 0, INIT_CAP_POOL), E_EXISTS);

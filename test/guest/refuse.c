@@ -104,9 +104,9 @@ static void object_create_refused_a_notification(void) { create_refused(OBJECT_N
 static void object_create_refused_a_thread(void) { create_refused(OBJECT_THREAD, 0, 1, 1); }
 static void object_create_refused_a_space(void) { create_refused(OBJECT_SPACE, 0, 3, 2); }
 
-/* Slots, then what stands for them: a piece or a run, and a piece. */
+/* Slots, then what stands for them: a piece or a run, and a piece. Larger tables are cleared in steps, each of which asks. */
 static void object_create_refused_a_table(void) {
-    for (uint64_t slots = TABLE_SLOTS_MIN; slots <= TABLE_SLOTS_MAX; slots *= 2) {
+    for (uint64_t slots = TABLE_SLOTS_MIN; slots <= 4096; slots *= 2) {
         bool is_run = slots * 32 > 1024; /* bytes */
         create_refused(OBJECT_TABLE, slots, is_run ? 3 : 4, 2);
     }

@@ -44,7 +44,8 @@ static void check_stay(const char *name) {
 
 /* ---- capabilities ---- */
 
-/* Room for `count` capabilities: tables of the largest size, in a pool of their own. */
+/* Room for capabilities: large tables, in a pool of their own. */
+#define ROOM_SLOTS 4096U /* of each */
 struct room {
     cap_t tables[4];
     cap_t pool;
@@ -54,13 +55,13 @@ static struct room make_room(void) {
     struct room room = {.pool = world_pool(LARGE_POOL_PAGES)};
     for (uint32_t i = 0; i < 4; i++) {
         room.tables[i] = world_slot();
-        CHECK_STATUS(sys_object_create(room.pool, OBJECT_TABLE, TABLE_SLOTS_MAX, room.tables[i]), OK);
+        CHECK_STATUS(sys_object_create(room.pool, OBJECT_TABLE, ROOM_SLOTS, room.tables[i]), OK);
     }
     return room;
 }
 
-static cap_t room_table(const struct room *room, uint64_t index) { return room->tables[index / (TABLE_SLOTS_MAX - 1)]; }
-static cap_t room_slot(uint64_t index) { return 1 + index % (TABLE_SLOTS_MAX - 1); }
+static cap_t room_table(const struct room *room, uint64_t index) { return room->tables[index / (ROOM_SLOTS - 1)]; }
+static cap_t room_slot(uint64_t index) { return 1 + index % (ROOM_SLOTS - 1); }
 
 static void derive_wide(const struct room *room, cap_t root) {
     for (uint64_t i = 0; i < DERIVED; i++)
@@ -107,15 +108,15 @@ static void stay_in_cap_delete_of_a_parent(void) {
 }
 
 static void stay_in_destruction_of_a_table(void) {
-    cap_t pool = world_pool(64), table = world_slot();
+    cap_t pool = world_pool(256), table = world_slot();
     start_over();
     CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, table), OK);
-    check_stay("create a table of 4096 slots");
+    check_stay("create a table of 16384 slots");
     for (uint64_t i = 1; i < TABLE_SLOTS_MAX; i++)
         CHECK_STATUS(sys_cap_copy(table, i, world.silence, RIGHTS_ALL, 0), OK);
     start_over();
     CHECK_STATUS(sys_cap_delete(0, table), OK);
-    check_stay("destroy a full table of 4096 slots");
+    check_stay("destroy a full table of 16384 slots");
     CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, table), OK);
     check_stay("create it again in the same pool");
 }

@@ -162,12 +162,12 @@ static void stack_is_as_the_abi_says(void) {
             .message = 0x7fff8000,
         };
         uint8_t buffer[1024];
-        uaddr_t pointer;
+        struct stack_result result;
         memset(buffer, 0xcc, sizeof buffer);
         CHECK(string_block_is_whole(&input.arguments));
-        CHECK(stack_build(&input, buffer, sizeof buffer, &pointer));
-        CHECK_EQUAL(pointer % 16, 0);
-        uaddr_t at = pointer;
+        CHECK(stack_build(&input, buffer, sizeof buffer, &result));
+        uaddr_t at = result.pointer;
+        CHECK_EQUAL(at % 16, 0);
         CHECK_EQUAL(word_at(buffer, sizeof buffer, at), argument_count);
         static const char *const wanted[] = {"prog", "one", ""};
         for (uint64_t i = 0; i < argument_count; i++)
@@ -177,7 +177,7 @@ static void stack_is_as_the_abi_says(void) {
         CHECK(strcmp(text_at(buffer, sizeof buffer, word_at(buffer, sizeof buffer, at += 8)), "B=2") == 0);
         CHECK(strcmp(text_at(buffer, sizeof buffer, word_at(buffer, sizeof buffer, at += 8)), "cap:x=1") == 0);
         CHECK_EQUAL(word_at(buffer, sizeof buffer, at += 8), 0);
-        static uint64_t seen[AT_BATON_MESSAGE + 1];
+        static uint64_t seen[AT_BATON_THREAD + 1];
         memset(seen, 0, sizeof seen);
         for (at += 8; word_at(buffer, sizeof buffer, at) != AT_NULL; at += 16)
             seen[word_at(buffer, sizeof buffer, at)] = word_at(buffer, sizeof buffer, at + 8);
@@ -185,7 +185,32 @@ static void stack_is_as_the_abi_says(void) {
         CHECK(seen[AT_ENTRY] == 0x401000 && seen[AT_BATON_MESSAGE] == 0x7fff8000);
         CHECK(strcmp(text_at(buffer, sizeof buffer, seen[AT_EXECFN]), "bin/prog") == 0);
         CHECK(memcmp(text_at(buffer, sizeof buffer, seen[AT_RANDOM]), "0123456789abcdef", 16) == 0);
+        CHECK(seen[AT_BATON_THREAD] == result.thread && word_at(buffer, sizeof buffer, result.thread) == result.thread);
+        CHECK_EQUAL(word_at(buffer, sizeof buffer, result.thread + 16), 0x7fff8000);
         CHECK_EQUAL(buffer[0], 0xcc); /* below the stack pointer nothing was written */
+    }
+}
+
+/* Thread-local storage of every size and alignment lies where its symbols are looked for, and is zero. */
+static void storage_lies_below_the_thread(void) {
+    static const char arguments[] = "prog";
+    for (uint64_t align = 1; align <= 4096; align *= 2) {
+        for (uint64_t bytes = 1; bytes < 100; bytes += 7) {
+            struct stack_input input = {.top = TOP, .arguments = {arguments, sizeof arguments, 1}, .path = "p"};
+            struct stack_result result;
+            static uint8_t buffer[16384];
+            memset(buffer, 0xcc, sizeof buffer);
+            input.tls_virt = 0x401000 + bytes % align;
+            input.tls_bytes = bytes;
+            input.tls_align = align;
+            CHECK(stack_build(&input, buffer, sizeof buffer, &result));
+            CHECK_EQUAL(result.thread % align, 0);
+            CHECK_EQUAL(result.tls % align, input.tls_virt % align);
+            CHECK(result.tls + bytes <= result.thread && result.tls + bytes + align > result.thread);
+            CHECK(result.pointer < result.tls && result.pointer % 16 == 0);
+            for (uaddr_t at = result.tls; at < result.thread; at++)
+                CHECK_EQUAL(*(const uint8_t *)text_at(buffer, sizeof buffer, at), 0);
+        }
     }
 }
 
@@ -196,8 +221,8 @@ static void stack_that_does_not_fit_is_refused(void) {
     uint64_t needed = 0;
     for (uint64_t size = 0; size < 512; size++) {
         uint8_t *buffer = malloc(size + 1);
-        uaddr_t pointer = 0;
-        bool fits = stack_build(&input, buffer, size, &pointer);
+        struct stack_result result;
+        bool fits = stack_build(&input, buffer, size, &result);
         CHECK(needed == 0 || fits);
         if (fits && needed == 0)
             needed = size;
@@ -293,6 +318,7 @@ int main(void) {
         {"statuses_have_texts", statuses_have_texts},
         {"shapes_hold_their_length", shapes_hold_their_length},
         {"stack_is_as_the_abi_says", stack_is_as_the_abi_says},
+        {"storage_lies_below_the_thread", storage_lies_below_the_thread},
         {"stack_that_does_not_fit_is_refused", stack_that_does_not_fit_is_refused},
         {"blocks_are_whole_or_not", blocks_are_whole_or_not},
         {"callers_are_found", callers_are_found},

@@ -19,8 +19,8 @@ static void new_process_finds_everything(void) {
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     CHECK_EQUAL(pid, 2);
     CHECK(!world_odd_call);
-    const struct body *body = system_body(sys, process_find(&sys->processes, pid));
-    cap_t thread = body->thread;
+    const struct body *body = world_body(pid);
+    cap_t thread = world_thread(pid);
     CHECK(fake_thread_runs(thread, &entry));
     CHECK_EQUAL(entry.rip, WORLD_BASE + 0x800);
     CHECK_EQUAL(entry.rsp % 16, 0);
@@ -41,7 +41,7 @@ static void new_process_finds_everything(void) {
     CHECK(world_has_text(thread, world_word(thread, at + 32), "A=1")); /* cap:fake=3 was left out */
     CHECK(world_has_text(thread, world_word(thread, at + 40), "cap:process=1"));
     CHECK(world_has_text(thread, world_word(thread, at + 48), "cap:console=2"));
-    CHECK(world_has_text(thread, world_word(thread, at + 56), "slots=16,128"));
+    CHECK(world_has_text(thread, world_word(thread, at + 56), "slots=48,128"));
     CHECK_EQUAL(world_word(thread, at + 64), 0);
     CHECK_EQUAL(world_word(thread, at + 72), AT_PHDR);
     CHECK_EQUAL(world_word(thread, at + 80), WORLD_BASE + 0x40);
@@ -60,14 +60,14 @@ static void writable_pages_are_private(void) {
     CHECK_EQUAL(fake_count().mapped_frames, 2 * (1 + 1)); /* of each one page of the stack, and the message */
     uint64_t wanted;
     memcpy(&wanted, &fake_file[1][8], sizeof wanted);
-    CHECK_EQUAL(world_word(sys->bodies[1].thread, at), wanted);
-    CHECK_EQUAL(world_word(sys->bodies[pid].thread, at), wanted);
+    CHECK_EQUAL(world_word(world_thread(1), at), wanted);
+    CHECK_EQUAL(world_word(world_thread(pid), at), wanted);
     memset(fake_file[1], 0x11, PAGE_BYTES); /* as a write through a mapping of the file would */
-    CHECK_EQUAL(world_word(sys->bodies[1].thread, at), wanted);
-    CHECK_EQUAL(world_word(sys->bodies[pid].thread, at), wanted);
-    CHECK(world_set_word(sys->bodies[1].thread, at, 4711));
-    CHECK_EQUAL(world_word(sys->bodies[1].thread, at), 4711);
-    CHECK_EQUAL(world_word(sys->bodies[pid].thread, at), wanted);
+    CHECK_EQUAL(world_word(world_thread(1), at), wanted);
+    CHECK_EQUAL(world_word(world_thread(pid), at), wanted);
+    CHECK(world_set_word(world_thread(1), at, 4711));
+    CHECK_EQUAL(world_word(world_thread(1), at), 4711);
+    CHECK_EQUAL(world_word(world_thread(pid), at), wanted);
     CHECK_EQUAL(fake_file[1][8], 0x11);
     CHECK_EQUAL(fake_count().mapped_frames, 2 * (1 + 1 + 1));
 }
@@ -82,11 +82,11 @@ static void position_independent_image_is_moved(void) {
     file.headers[7].p_type = MAKER_NULL;
     memcpy(fake_file, &file, sizeof file);
     CHECK_EQUAL(world_start_first(), OK);
-    CHECK(fake_thread_runs(sys->bodies[1].thread, &entry));
+    CHECK(fake_thread_runs(world_thread(1), &entry));
     CHECK_EQUAL(entry.rip, LAYOUT_IMAGE_BASE + 0x800);
     uaddr_t vector = entry.rsp + 7 * 8; /* argc, one argument, NULL, three notes, NULL */
-    CHECK_EQUAL(world_word(sys->bodies[1].thread, vector), AT_PHDR);
-    CHECK_EQUAL(world_word(sys->bodies[1].thread, vector + 8), LAYOUT_IMAGE_BASE + 0x40);
+    CHECK_EQUAL(world_word(world_thread(1), vector), AT_PHDR);
+    CHECK_EQUAL(world_word(world_thread(1), vector + 8), LAYOUT_IMAGE_BASE + 0x40);
 }
 
 /* Behind what the file has for a segment there are zeroes, also where the file goes on. */
@@ -96,9 +96,9 @@ static void rest_of_a_segment_is_zero(void) {
     CHECK_EQUAL(world_start_first(), OK);
     uint64_t wanted;
     memcpy(&wanted, &fake_file[1][0x7f8], sizeof wanted);
-    CHECK_EQUAL(world_word(sys->bodies[1].thread, WORLD_BASE + 0x17f8), wanted);
-    CHECK_EQUAL(world_word(sys->bodies[1].thread, WORLD_BASE + 0x1800), 0);
-    CHECK_EQUAL(world_word(sys->bodies[1].thread, WORLD_BASE + 0x1ff8), 0);
+    CHECK_EQUAL(world_word(world_thread(1), WORLD_BASE + 0x17f8), wanted);
+    CHECK_EQUAL(world_word(world_thread(1), WORLD_BASE + 0x1800), 0);
+    CHECK_EQUAL(world_word(world_thread(1), WORLD_BASE + 0x1ff8), 0);
 }
 
 /* Does a spawn that fails at its k-th call, for every k, leave everything as it was, and the next one succeed? */
@@ -135,8 +135,8 @@ static void exec_fails_at_every_call(void) {
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    const struct body *body = system_body(sys, process_find(&sys->processes, pid));
-    CHECK(fake_thread_runs(body->thread, &entry_before));
+    const struct body *body = world_body(pid);
+    CHECK(fake_thread_runs(world_thread(pid), &entry_before));
     struct world_trace before = world_look();
     CHECK_EQUAL(world_exec(pid), SERVER_DEFERRED); /* what it has now came by exec, too */
     CHECK(world_same(&before));
@@ -151,16 +151,16 @@ static void exec_fails_at_every_call(void) {
         world_unstage(pid);
         CHECK(world_same(&before));
         CHECK_EQUAL(body->incarnation.space, space);
-        CHECK(fake_thread_runs(body->thread, &entry_after));
+        CHECK(fake_thread_runs(world_thread(pid), &entry_after));
         CHECK(memcmp(&entry_before, &entry_after, sizeof entry_before) == 0);
-        CHECK_EQUAL(world_word(body->thread, entry_after.rsp), 2);
+        CHECK_EQUAL(world_word(world_thread(pid), entry_after.rsp), 2);
     }
     fake_fail_at(0);
     printf("# exec makes %u calls that can fail\n", k - 1);
     CHECK(k > 20);
     CHECK(world_same(&before)); /* the same program again takes just as much */
     CHECK(fake_table_has(body->table, 2));
-    CHECK_EQUAL(world_word(body->thread, entry_after.rsp), 2);
+    CHECK_EQUAL(world_word(world_thread(pid), entry_after.rsp), 2);
 }
 
 /* With 0, 1, 2, ... free frames: an orderly refusal each time, until there are enough. */
@@ -197,10 +197,10 @@ static void refusals_have_reasons(void) {
     CHECK_EQUAL(world_spawn(1, &pid, &answer), P_IMAGE);
     CHECK(strcmp(answer.reason, "not an ELF file") == 0);
     fake_file[0][0] = 0x7f;
-    memcpy(sys->bodies[1].bag.entries[0].name, "other", 6);
+    memcpy(world_body(1)->bag.entries[0].name, "other", 6);
     CHECK_EQUAL(world_spawn(1, &pid, &answer), P_NO_CAPABILITY);
     CHECK(strcmp(answer.reason, "no capability is called console") == 0);
-    memcpy(sys->bodies[1].bag.entries[0].name, "console", 8);
+    memcpy(world_body(1)->bag.entries[0].name, "console", 8);
 
     struct process_spawn_request request = {.length_bytes = 8, .strings = {3, 2, 1}, .path = "bin/prog"};
     struct process_spawn_reply reply;
@@ -215,7 +215,7 @@ static void refusals_have_reasons(void) {
 static void exec_drops_what_is_not_named(void) {
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
-    const struct body *body = &sys->bodies[1];
+    const struct body *body = world_body(1);
     world_strings = (struct process_strings){2, 3, 0}; /* the last string is an environment entry now */
     CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
     world_strings = (struct process_strings){2, 2, 1};
@@ -228,10 +228,10 @@ static void dead_capabilities_are_left_out(void) {
     uint64_t pid;
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
-    CHECK_EQUAL(sys_cap_delete(0, sys->bodies[1].bag.entries[0].cap).status, OK);
+    CHECK_EQUAL(sys_cap_delete(0, world_body(1)->bag.entries[0].cap).status, OK);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    CHECK(!fake_table_has(sys->bodies[pid].table, 2));
-    CHECK(sys->bodies[pid].bag.entries[0].cap == 0);
+    CHECK(!fake_table_has(world_body(pid)->table, 2));
+    CHECK(world_body(pid)->bag.entries[0].cap == 0);
 }
 
 int main(void) {

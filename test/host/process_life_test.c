@@ -37,7 +37,7 @@ static void fault_kills_and_is_told(void) {
     CHECK_EQUAL(world_start_first(), OK);
     struct world_trace before = world_look();
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    struct server_event event = {MESSAGE_FAULT, BODY_FAULT_BADGE | pid, {0, {FAULT_PAGE, 0x1234, 0, 0}}};
+    struct server_event event = {MESSAGE_FAULT, pid, {0, {FAULT_PAGE, 0x1234, 0, 0}}};
     serve_fault(&event);
     serve_fault(&event); /* a second one finds nobody */
     CHECK_EQUAL(world_wait(1, pid, 0, &end), OK);
@@ -59,11 +59,12 @@ static void interrupt_and_kill(void) {
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     serve_events(EVENT_INTERRUPT); /* nobody is in the foreground */
     deliver_due();
-    foreground.pid = process_find(&sys->processes, pid)->group = (uint32_t)pid; /* as the shell does */
+    foreground.pid = pid;
+    process_enter_group(&sys->processes, world_process(pid), (uint32_t)pid); /* as the shell does */
     CHECK_EQUAL(world_call(1, 9, &foreground, &set, NULL), OK);
     CHECK_EQUAL(world_call(pid, 7, &kill, &killed, NULL), P_PERMISSION);
     CHECK_EQUAL(world_call(1, 7, &kill, &killed, NULL), OK); /* which does nothing to process 1 */
-    CHECK_EQUAL(process_find(&sys->processes, 1)->state, PROCESS_RUNNING);
+    CHECK_EQUAL(process_state(world_process(1)), PROCESS_RUNNING);
     serve_events(EVENT_INTERRUPT);
     deliver_due();
     CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
@@ -94,14 +95,14 @@ static void sleepers_wake_in_time(void) {
     cap_t first = world_deferred;
     request.duration_ns = UINT64_MAX;
     CHECK_EQUAL(world_call(1, 13, &request, &reply, NULL), SERVER_DEFERRED);
-    CHECK_EQUAL(process_next_wake(&sys->processes), 6000);
+    CHECK_EQUAL(wakes_next(&sys->processes.wakes), 6000);
     world_now_ns = 5999;
     serve_events(EVENT_TIMER);
     CHECK_EQUAL(world_late.count, 0);
     world_now_ns = 6000;
     serve_events(EVENT_TIMER);
     CHECK(world_late.count == 1 && world_late.slot == first);
-    CHECK_EQUAL(process_next_wake(&sys->processes), DEADLINE_NEVER);
+    CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
     world_now_ns = 0;
 }
 
@@ -111,7 +112,7 @@ static void capabilities_given_are_passed_on(void) {
     struct server_call one = {.badge = 1, .operation = 2, .caps = {0}};
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
-    const struct body *body = &sys->bodies[1];
+    const struct body *body = world_body(1);
     for (uint32_t i = 0; i < 3; i++) { /* each in place of the one before */
         one.caps[0] = slot_take();
         CHECK_EQUAL(sys_cap_copy(0, one.caps[0], FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);

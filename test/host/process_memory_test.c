@@ -4,7 +4,7 @@
 #include "test/host/process_one.h"
 
 static void fault(uint64_t pid, uaddr_t at, uint64_t access) {
-    struct server_event event = {MESSAGE_FAULT, BODY_FAULT_BADGE | pid, {0, {FAULT_PAGE, at, access, 0}}};
+    struct server_event event = {MESSAGE_FAULT, pid, {0, {FAULT_PAGE, at, access, 0}}};
     served_server.answer_waits = false;
     serve_fault(&event);
 }
@@ -135,7 +135,7 @@ static void pools_grow(void) {
     uint32_t failures = 0, grown = 0;
     for (uint64_t i = 1; i <= 28; i++) {
         CHECK_EQUAL(world_map(pid, AREA + (i << 39), 1, READ_WRITE, AT, &at), OK);
-        uint32_t runs = memory_of(pid)->run_count;
+        uint32_t runs = memory_of(pid)->pool.run_count;
         for (uint32_t k = 1;; k++) {
             fake_fail_at(k);
             uint32_t status = world_touch(thread, at, MEMORY_WRITE);
@@ -146,7 +146,7 @@ static void pools_grow(void) {
                 break;
             failures++;
         }
-        grown += memory_of(pid)->run_count - runs;
+        grown += memory_of(pid)->pool.run_count - runs;
         CHECK(world_set_word(thread, at, i));
     }
     CHECK_EQUAL(grown, 3); /* 12 + 24 + 48 pages are not enough for 3 tables of each of 28 */

@@ -32,7 +32,7 @@ static uint64_t cells[CELLS];
 static uint32_t cell_count;
 static uint64_t state;
 
-static cap_t thread_of(uint64_t pid) { return sys->bodies[pid % PROCESS_MAX].thread; }
+static cap_t thread_of(uint64_t pid) { return world_thread(pid); }
 static uaddr_t page_at(uint64_t number) { return AREA + number * PAGE_BYTES + 16; }
 
 static uint64_t *word_of(struct page *page) { return page->cell != 0 ? &cells[page->cell] : &page->word; }
@@ -72,7 +72,7 @@ static bool is_free(const struct model *model, uint64_t first, uint64_t count) {
 
 /* With REPLACE and a failure, nothing or just the removal has happened: the first page tells which. */
 static void note_removal(struct model *model, uint64_t first, uint64_t count) {
-    const struct vm *vm = sys->bodies[model->pid % PROCESS_MAX].incarnation.vm;
+    const struct vm *vm = world_body(model->pid)->incarnation.vm;
     if (!vm_is_free(vm, AREA + first * PAGE_BYTES, AREA + (first + count) * PAGE_BYTES))
         return;
     for (uint64_t i = 0; i < count; i++)

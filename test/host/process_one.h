@@ -19,8 +19,8 @@
 static struct system *const sys = &served_system;
 static struct world_trace before; /* what was there without the process */
 
-static inline cap_t thread_of(uint64_t pid) { return sys->bodies[pid % PROCESS_MAX].thread; }
-static inline struct incarnation *memory_of(uint64_t pid) { return &sys->bodies[pid % PROCESS_MAX].incarnation; }
+static inline cap_t thread_of(uint64_t pid) { return world_thread(pid); }
+static inline struct incarnation *memory_of(uint64_t pid) { return &world_body(pid)->incarnation; }
 
 /* Process 1, and a child whose memory is tried: its pid. There is a page at AREA, which begins with the word 1. */
 static inline uint64_t start(void) {

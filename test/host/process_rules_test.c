@@ -5,6 +5,7 @@
 #include "servers/process/process.h"
 #include "servers/process/strings.h"
 #include "test/host/check.h"
+#include "test/host/process_store.h"
 
 #define REGION_PAGES 200U
 #define REGIONS 3U
@@ -156,23 +157,55 @@ static void holders_of_a_frame_have_a_limit(void) {
 
 static struct process_table table;
 
+static struct process *begin(uint32_t parent) {
+    struct process *process = NULL;
+    CHECK_EQUAL(process_begin(&table, parent, &process), OK);
+    return process;
+}
+
 static void start_table(void) {
     memset(&table, 0, sizeof table);
-    CHECK_EQUAL(process_begin(&table, 0)->pid, 1);
+    process_table_init(&table, NULL);
+    test_store_left = UINT32_MAX / 2;
+    test_store_taken = 0;
+    CHECK_EQUAL(begin(0)->pid, 1);
+}
+
+/* All processes go; was each page given back? */
+static void finish_table(void) {
+    struct process *process;
+    while ((process = process_find_from(&table, 0)) != NULL) {
+        struct thread *thread;
+        while ((thread = thread_next(process, NULL)) != NULL)
+            thread_end(&table, thread);
+        if (!process->ended)
+            (void)process_end(&table, process, &(struct process_wait_reply){0});
+        else
+            process_forget(&table, process);
+    }
+    CHECK_EQUAL(table.count, 0);
+    CHECK_EQUAL(table.thread_count, 0);
+    CHECK_EQUAL(test_store_taken, 0);
+    CHECK(list_is_empty(&table.due) && table.wakes.count == 0);
 }
 
 static void pids_count_up_and_pass_over(void) {
+    struct process *one_more;
     start_table();
     for (uint32_t i = 2; i <= PROCESS_MAX; i++)
-        CHECK_EQUAL(process_begin(&table, 1)->pid, i);
-    CHECK(process_begin(&table, 1) == NULL);
+        CHECK_EQUAL(begin(1)->pid, i);
+    CHECK_EQUAL(process_begin(&table, 1, &one_more), P_LIMIT);
     process_forget(&table, process_find(&table, 5));
-    CHECK_EQUAL(process_begin(&table, 1)->pid, PROCESS_MAX + 5);
+    test_store_left = 0;
+    CHECK_EQUAL(process_begin(&table, 1, &one_more), P_NO_MEMORY);
+    test_store_left = 1;
+    CHECK_EQUAL(begin(1)->pid, PROCESS_MAX + 5);
     CHECK(process_find(&table, 5) == NULL);
     CHECK(process_find(&table, 0) == NULL);
     process_forget(&table, process_find(&table, 7));
     table.last_pid = 0x7fffffff;
-    CHECK_EQUAL(process_begin(&table, 1)->pid, 7); /* numbers start over */
+    CHECK_EQUAL(begin(1)->pid, 7); /* numbers start over */
+    finish_table();
 }
 
 static const struct process_wait_reply exited = {.end = PROCESS_EXITED, .value = 9};
@@ -181,48 +214,80 @@ static void orphans_vanish_as_they_end(void) {
     struct process *child;
     struct process *ended;
     start_table();
-    struct process *parent = process_begin(&table, 1);
-    struct process *living = process_begin(&table, parent->pid);
-    struct process *dead = process_begin(&table, parent->pid);
+    struct process *parent = begin(1);
+    struct process *living = begin(parent->pid);
+    struct process *dead = begin(parent->pid);
     uint32_t dead_pid = dead->pid;
-    CHECK(process_end(&table, dead, &exited) == NULL);
+    CHECK(process_end(&table, dead, &exited));
     CHECK_EQUAL(process_find_news(&table, parent, dead_pid, 0, &ended), OK);
-    CHECK(process_end(&table, parent, &exited) == NULL);
+    CHECK(process_end(&table, parent, &exited));
     CHECK(process_find(&table, dead_pid) == NULL); /* nobody can wait for it any more */
     CHECK_EQUAL(living->parent, 1);
     CHECK_EQUAL(process_find_news(&table, process_find(&table, 1), living->pid, 0, &child), P_NO_CHILD);
     CHECK_EQUAL(process_find_news(&table, process_find(&table, 1), PROCESS_ANY, 0, &child), OK);
     CHECK(child == parent);
     uint32_t living_pid = living->pid;
-    CHECK(process_end(&table, living, &exited) == NULL);
+    CHECK(!process_end(&table, living, &exited));
     CHECK(process_find(&table, living_pid) == NULL);
-    process_forget(&table, parent);
+    CHECK_EQUAL(process_tell(&table, parent).value, 9);
+    CHECK_EQUAL(process_find_news(&table, process_find(&table, 1), PROCESS_ANY, 0, &child), P_NO_CHILD);
     CHECK_EQUAL(table.count, 1);
+    finish_table();
 }
 
 static void waiting_parents_are_found(void) {
+    struct thread *thread;
     start_table();
     struct process *first = process_find(&table, 1);
-    struct process *a = process_begin(&table, 1);
-    struct process *b = process_begin(&table, 1);
-    first->state = PROCESS_WAITING;
-    first->wait_pid = b->pid;
-    a->group = table.foreground = a->pid;
-    CHECK(process_end(&table, a, &exited) == NULL); /* not the one it waits for */
+    CHECK_EQUAL(thread_begin(&table, first, THREAD_ANY, &thread), OK);
+    CHECK_EQUAL(thread_begin(&table, first, THREAD_ANY, &thread), OK); /* the second one waits */
+    struct process *a = begin(1);
+    struct process *b = begin(1);
+    thread->waits = THREAD_WAITS;
+    thread->wait_for = b->pid;
+    process_enter_group(&table, a, a->pid);
+    table.foreground = a->pid;
+    CHECK(process_end(&table, a, &exited) && process_find_waiter(&table, a) == NULL); /* not the one it waits for */
     CHECK_EQUAL(table.foreground, 0);
-    CHECK(process_end(&table, b, &exited) == first);
-    CHECK_EQUAL(first->state, PROCESS_RUNNING);
+    process_add_news(&table, b, PROCESS_STOPPED, 19);
+    CHECK(process_find_waiter(&table, b) == NULL);
+    thread->wait_flags = PROCESS_WAIT_STOPPED;
+    CHECK(process_find_waiter(&table, b) == thread);
+    struct process_wait_reply told = process_tell(&table, b);
+    CHECK(told.pid == b->pid && told.end == PROCESS_STOPPED && told.value == 19);
+    CHECK(process_find_waiter(&table, b) == NULL); /* news are told once */
+    CHECK(process_end(&table, b, &exited) && process_find_waiter(&table, b) == thread);
     CHECK(b->end.pid == b->pid && b->end.value == 9);
+    finish_table();
+}
+
+/* A wait finds who has news among any number of children without looking at those that have none. */
+static void news_are_found_at_once(void) {
+    struct process *child;
+    start_table();
+    struct process *first = process_find(&table, 1);
+    for (uint32_t i = 0; i < 100; i++)
+        (void)begin(1);
+    CHECK_EQUAL(process_find_news(&table, first, PROCESS_ANY, 0, &child), E_TIMEOUT);
+    process_add_news(&table, process_find(&table, 50), PROCESS_STOPPED, 19);
+    CHECK(process_end(&table, process_find(&table, 77), &exited));
+    CHECK_EQUAL(process_find_news(&table, first, PROCESS_ANY, 0, &child), OK);
+    CHECK_EQUAL(child->pid, 77);
+    CHECK_EQUAL(process_find_news(&table, first, PROCESS_ANY, PROCESS_WAIT_STOPPED, &child), OK);
+    CHECK_EQUAL(child->pid, 50);
+    struct list *last = first->news.next->next;
+    CHECK(last->next == &first->news); /* the two, and no more */
+    finish_table();
 }
 
 static void who_may_act_on_whom(void) {
     start_table();
     struct process *first = process_find(&table, 1);
-    struct process *shell = process_begin(&table, 1);
-    struct process *job = process_begin(&table, shell->pid);
-    struct process *helper = process_begin(&table, job->pid);
-    struct process *kill = process_begin(&table, shell->pid);
-    struct process *other = process_begin(&table, 1);
+    struct process *shell = begin(1);
+    struct process *job = begin(shell->pid);
+    struct process *helper = begin(job->pid);
+    struct process *kill = begin(shell->pid);
+    struct process *other = begin(1);
     CHECK(process_may_act(&table, first, helper));
     CHECK(process_may_act(&table, kill, job) && process_may_act(&table, kill, helper));
     CHECK(process_may_act(&table, kill, kill));
@@ -230,25 +295,98 @@ static void who_may_act_on_whom(void) {
     CHECK(!process_may_act(&table, helper, job) && !process_may_act(&table, helper, shell));
     CHECK(!process_may_act(&table, helper, kill) && !process_may_act(&table, kill, other));
     CHECK(process_may_act(&table, shell, other));
-    CHECK(process_end(&table, job, &exited) == NULL);
+    CHECK(process_end(&table, job, &exited));
     CHECK(process_may_act(&table, shell, helper)); /* orphans belong to process 1's family */
     CHECK(!process_may_act(&table, kill, helper));
     CHECK(!process_may_act(&table, helper, other)); /* nor do they gain by it */
     CHECK(!process_may_act(&table, helper, shell));
-    CHECK(process_may_act(&table, helper, process_begin(&table, helper->pid)));
+    CHECK(process_may_act(&table, helper, begin(helper->pid)));
+    finish_table();
 }
 
-static void sleepers_in_order(void) {
-    start_table();
-    CHECK_EQUAL(process_next_wake(&table), DEADLINE_NEVER);
-    for (uint64_t i = 0; i < 3; i++) {
-        struct process *process = process_begin(&table, 1);
-        process->state = PROCESS_SLEEPING;
-        process->wake_ns = 300 - 100 * i;
+/* Random sets, changes and takes against a plain array: always the earliest, each once. */
+static void wakes_against_a_model(void) {
+    enum { COUNT = 300 };
+    static struct wakes wakes;
+    static struct wake each[COUNT];
+    static uint64_t at[COUNT]; /* DEADLINE_NEVER = not at all */
+    uint64_t state = 0x4242, now = 0;
+    memset(&wakes, 0, sizeof wakes);
+    memset(each, 0, sizeof each);
+    memset(at, 0xff, sizeof at);
+    for (uint32_t step = 0; step < 20000 && check_failed_count == 0; step++) {
+        uint64_t random = check_random(&state);
+        uint32_t pick = (uint32_t)(random % COUNT);
+        if (random / COUNT % 4 != 0) {
+            at[pick] = random / COUNT % 4 == 1 ? DEADLINE_NEVER : now + random / COUNT / 4 % 1000;
+            wakes_set(&wakes, &each[pick], at[pick]);
+        } else {
+            now += 40;
+            for (struct wake *due; (due = wakes_take(&wakes, now)) != NULL; at[due - each] = DEADLINE_NEVER)
+                CHECK(at[due - each] <= now);
+        }
+        uint64_t next = DEADLINE_NEVER;
+        for (uint32_t i = 0; i < COUNT; i++) {
+            next = at[i] < next ? at[i] : next;
+            CHECK_EQUAL(wakes_time(&each[i]), at[i]);
+        }
+        CHECK_EQUAL(wakes_next(&wakes), next);
     }
-    CHECK_EQUAL(process_next_wake(&table), 100);
-    CHECK(process_find_due(&table, 99) == NULL);
-    CHECK_EQUAL(process_find_due(&table, 100)->pid, 4);
+}
+
+static void groups_are_walked(void) {
+    start_table();
+    struct process *a = begin(1), *b = begin(1), *c = begin(1);
+    process_enter_group(&table, a, 2);
+    process_enter_group(&table, b, 2 + PROCESS_GROUPS); /* the same list */
+    process_enter_group(&table, c, 2);
+    CHECK(process_next_in_group(&table, 2, NULL) == a && process_next_in_group(&table, 2, a) == c);
+    CHECK(process_next_in_group(&table, 2, c) == NULL);
+    CHECK(process_next_in_group(&table, 2 + PROCESS_GROUPS, NULL) == b);
+    CHECK(process_end(&table, b, &exited));
+    CHECK(!process_group_exists(&table, 2 + PROCESS_GROUPS) && process_group_is_in(&table, 2 + PROCESS_GROUPS, 1));
+    CHECK(!process_group_is_in(&table, 2, 2) && process_group_is_in(&table, 2, 1));
+    finish_table();
+}
+
+/* Numbers are used again, ids are not; there are limits; a number keeps its message page. */
+static void threads_have_numbers_and_ids(void) {
+    struct thread *thread, *threads[PROCESS_THREADS_MAX];
+    start_table();
+    struct process *process = process_find(&table, 1);
+    for (uint32_t i = 0; i < PROCESS_THREADS_MAX; i++) {
+        CHECK_EQUAL(thread_begin(&table, process, THREAD_ANY, &threads[i]), OK);
+        CHECK(threads[i]->id == i && thread_at(process, i) == threads[i] && threads[i]->process == process);
+    }
+    CHECK_EQUAL(thread_begin(&table, process, THREAD_ANY, &thread), P_LIMIT);
+    uint32_t count = 0;
+    for (thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
+        CHECK(thread == threads[count++]);
+    CHECK_EQUAL(count, PROCESS_THREADS_MAX);
+    threads[7]->message_frame = 4711;
+    thread_end(&table, threads[7]);
+    CHECK(thread_find(process, 7) == NULL && !thread_is_alive(threads[7]));
+    CHECK_EQUAL(thread_begin(&table, process, THREAD_ANY, &thread), OK);
+    CHECK(thread->id == 7 + PROCESS_THREADS_MAX && thread->message_frame == 4711);
+    CHECK(thread_find(process, 7) == NULL && thread_find(process, thread->id) == thread);
+    thread_end(&table, threads[3]);
+    thread_keep(threads[3], 33);
+    CHECK_EQUAL(thread_begin(&table, process, THREAD_ANY, &thread), P_LIMIT); /* its number is not free yet */
+    CHECK(thread_find(process, 3) == threads[3] && !thread_is_alive(threads[3]));
+    CHECK(thread_next(process, threads[2]) == threads[4]);
+    thread_join(threads[3]);
+    CHECK(thread_find(process, 3) == NULL);
+    table.thread_count = PROCESS_ALL_THREADS_MAX;
+    CHECK_EQUAL(thread_begin(&table, process, THREAD_ANY, &thread), P_LIMIT);
+    table.thread_count = PROCESS_THREADS_MAX - 1;
+    struct process *other = begin(1);
+    test_store_left = 0;
+    CHECK_EQUAL(thread_begin(&table, other, 0, &thread), OK);
+    CHECK_EQUAL(thread_begin(&table, other, THREAD_ANY, &thread), P_NO_MEMORY);
+    test_store_left = 1;
+    CHECK_EQUAL(thread_begin(&table, other, 5, &thread), OK); /* as fork wants it */
+    CHECK_EQUAL(thread->id, 5);
+    finish_table();
 }
 
 static void names_are_last_components(void) {
@@ -305,7 +443,10 @@ int main(void) {
         {"orphans_vanish_as_they_end", orphans_vanish_as_they_end},
         {"waiting_parents_are_found", waiting_parents_are_found},
         {"who_may_act_on_whom", who_may_act_on_whom},
-        {"sleepers_in_order", sleepers_in_order},
+        {"news_are_found_at_once", news_are_found_at_once},
+        {"wakes_against_a_model", wakes_against_a_model},
+        {"groups_are_walked", groups_are_walked},
+        {"threads_have_numbers_and_ids", threads_have_numbers_and_ids},
         {"names_are_last_components", names_are_last_components},
         {"strings_are_divided", strings_are_divided},
         {"strings_that_lie_are_refused", strings_that_lie_are_refused},

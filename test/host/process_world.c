@@ -98,6 +98,7 @@ void world_start(uint64_t pages) {
         __builtin_trap();
     while (sys->store.spare_count > 0) /* every page that is needed from now on takes a frame and a call */
         (void)store_take(&sys->store);
+    process_table_init(&sys->processes, &sys->store);
     sys->window = (uaddr_t)fake_file;
     strcpy(sys->origin.entries[0].name, "console");
     sys->origin.entries[0].cap = FAKE_CAP_CONSOLE;
@@ -194,13 +195,23 @@ uint32_t world_exit(uint64_t pid, uint64_t code) {
     return world_call(pid, 5, &request, &reply, NULL);
 }
 
-void world_unstage(uint64_t pid) { stage_forget(sys, &sys->stages[pid % PROCESS_MAX]); }
+void world_unstage(uint64_t pid) { stage_forget(sys, stage_of(world_process(pid))); }
+
+struct process *world_process(uint64_t pid) {
+    return process_find(&sys->processes, pid);
+}
+struct body *world_body(uint64_t pid) {
+    return body_of(world_process(pid));
+}
+cap_t world_thread(uint64_t pid) { return thread_next(world_process(pid), NULL)->object; }
 
 /* What the process in which a thread runs has mapped. */
 static struct incarnation *incarnation_of(cap_t thread) {
-    for (uint32_t i = 0; i < PROCESS_MAX; i++)
-        if (sys->bodies[i].thread == thread)
-            return &sys->bodies[i].incarnation;
+    struct process *process;
+    for (uint64_t pid = 0; (process = process_find_from(&sys->processes, pid)) != NULL; pid = process->pid + 1ULL)
+        for (struct thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
+            if (at->object == thread)
+                return &body_of(process)->incarnation;
     __builtin_trap(); /* the test names a thread that is not there */
 }
 

@@ -55,6 +55,11 @@ uint32_t world_exec(uint64_t pid);
 uint32_t world_wait(uint64_t pid, uint64_t child, uint64_t no_hang, struct process_wait_reply *ret_end);
 uint32_t world_exit(uint64_t pid, uint64_t code);
 
+/* What the server knows of a process, and the kernel's thread of its first. */
+struct process *world_process(uint64_t pid);
+struct body *world_body(uint64_t pid);
+cap_t world_thread(uint64_t pid);
+
 /* Forget what a process has staged. */
 void world_unstage(uint64_t pid);
 

@@ -79,7 +79,7 @@ static void limit_of_a_full_table_spares_exec(void) {
     uint64_t pid = START_ROLE("leave_later", "1", "1");
     uint32_t status;
     CHECK_EXIT(pid, 1);
-    pid = START_ROLE("exec_as", "leave_later", "60", "2");
+    pid = START_ROLE("exec_as", "leave_later", "600", "2");
     uint64_t count = fill(&status);
     for (uint64_t i = 0; i <= count; i++) {
         CHECK_STATUS(wait_for(PROCESS_ANY, &end), OK);

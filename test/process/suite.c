@@ -287,7 +287,7 @@ static int play(int argc, char **argv) {
 int main(int argc, char **argv, char **envp) {
     (void)envp;
     tap = program_cap("tap");
-    process = program_cap("process");
+    process = program_process();
     if (argc > 1)
         return play(argc - 1, argv + 1);
     if (own_pid() != 1)

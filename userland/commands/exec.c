@@ -18,7 +18,7 @@ int main(int argc, char **argv, char **envp) {
             .arguments = (const char *const *)argv + 1,
             .environment = (const char *const *)envp,
         };
-        launch_exec(program_cap("process"), &launch, &failure);
+        launch_exec(program_process(), &launch, &failure);
     }
     (void)command_complain("exec", "%s: %s", argv[1], failure.reason);
     return launch_exit_status(failure.status);

@@ -17,7 +17,7 @@ int main(int argc, char **argv, char **envp) {
         return 0;
     struct process_memory_request request = {.zero = 0};
     struct process_memory_reply memory;
-    uint32_t status = process_memory(program_cap("process"), &request, &memory, NULL);
+    uint32_t status = process_memory(program_process(), &request, &memory, NULL);
     if (status != OK)
         return command_complain("mem", "%s", status_text(status));
     show("RAM", sys_system_info(INFO_FRAMES_RAM, 0).value);

@@ -31,7 +31,7 @@ int main(int argc, char **argv, char **envp) {
     struct process_list_request request = {.pid = 0};
     for (;;) {
         struct process_list_reply reply;
-        uint32_t status = process_list(program_cap("process"), &request, &reply, NULL);
+        uint32_t status = process_list(program_process(), &request, &reply, NULL);
         if (status == P_END)
             return 0;
         if (status != OK)

@@ -16,6 +16,6 @@ int main(int argc, char **argv, char **envp) {
         return command_misused(usage, "sleep: want a whole number of seconds");
     struct process_sleep_request request = {.duration_ns = seconds * NS_PER_SECOND};
     struct process_sleep_reply reply;
-    uint32_t status = process_sleep(program_cap("process"), &request, &reply, NULL);
+    uint32_t status = process_sleep(program_process(), &request, &reply, NULL);
     return status == OK ? 0 : command_complain("sleep", "%s", status_text(status));
 }

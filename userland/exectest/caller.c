@@ -19,7 +19,7 @@ static uint64_t data_canary = CANARY;
 static uint64_t own_pid(void) {
     struct process_get_pid_request request = {.zero = 0};
     struct process_get_pid_reply reply;
-    return process_get_pid(program_cap("process"), &request, &reply, NULL) == OK ? reply.pid : 0;
+    return process_get_pid(program_process(), &request, &reply, NULL) == OK ? reply.pid : 0;
 }
 
 static int exec_show(void) {
@@ -29,7 +29,7 @@ static int exec_show(void) {
     const char *const environment[] = {PAYLOAD_ENVIRONMENT, NULL};
     const struct launch launch = {.path = PAYLOAD_FOLDER "show", .arguments = arguments, .environment = environment};
     struct launch_failure failure;
-    launch_exec(program_cap("process"), &launch, &failure);
+    launch_exec(program_process(), &launch, &failure);
     print("caller: exec of show: %s\n", failure.reason);
     return PAYLOAD_WRONG;
 }
@@ -41,7 +41,7 @@ static int exec_and_live(const char *path, const char *wanted_status, const char
     const char *const arguments[] = {path, NULL};
     const struct launch launch = {.path = path, .arguments = arguments, .environment = (const char *const *)envp};
     struct launch_failure failure;
-    launch_exec(program_cap("process"), &launch, &failure);
+    launch_exec(program_process(), &launch, &failure);
 
     if (!text_to_number(wanted_status, &status) || failure.status != status ||
         !launch_reason_has(&failure, wanted_reason)) {

@@ -26,7 +26,7 @@ static int wrong(const char *what) {
 static uint64_t own_pid(void) {
     struct process_get_pid_request request = {.zero = 0};
     struct process_get_pid_reply reply;
-    return process_get_pid(program_cap("process"), &request, &reply, NULL) == OK ? reply.pid : 0;
+    return process_get_pid(program_process(), &request, &reply, NULL) == OK ? reply.pid : 0;
 }
 
 static int exec_next(uint64_t left, uint64_t pid, const struct measure *figures, char **envp) {
@@ -41,7 +41,7 @@ static int exec_next(uint64_t left, uint64_t pid, const struct measure *figures,
     const struct launch launch = {
         .path = PAYLOAD_FOLDER "chain", .arguments = arguments, .environment = (const char *const *)envp};
     struct launch_failure failure;
-    launch_exec(program_cap("process"), &launch, &failure);
+    launch_exec(program_process(), &launch, &failure);
     return wrong(failure.reason);
 }
 
@@ -53,7 +53,7 @@ static void forgive_frames(const struct measure *first, struct measure *last, en
 
 static int compare(const struct measure *first) {
     struct measure last;
-    if (!measure_take(program_cap("process"), &last))
+    if (!measure_take(program_process(), &last))
         return wrong("no figures");
     forgive_frames(first, &last, MEASURE_FRAMES_FREE);
     forgive_frames(first, &last, MEASURE_FRAMES_KERNEL);
@@ -76,7 +76,7 @@ int main(int argc, char **argv, char **envp) {
         return exec_next(left - 1, own_pid(), NULL, envp);
     if (!text_to_number(argv[2], &pid) || pid != own_pid())
         return wrong("the pid has changed");
-    if (argc == WORDS_BEFORE_FIGURES && !measure_take(program_cap("process"), &figures))
+    if (argc == WORDS_BEFORE_FIGURES && !measure_take(program_process(), &figures))
         return wrong("no figures");
     for (int i = WORDS_BEFORE_FIGURES; i < argc; i++)
         if (i - WORDS_BEFORE_FIGURES >= MEASURE_FIGURES ||

@@ -10,7 +10,7 @@
 uint64_t fork_here(void) {
     struct process_fork_request request = {0};
     struct process_fork_reply reply;
-    uint32_t status = process_fork(program_cap("process"), &request, &reply, NULL);
+    uint32_t status = process_fork(program_process(), &request, &reply, NULL);
     if (status != OK) {
         print("fork: %s\n", status_text(status));
         program_exit(NO_FORK);
@@ -26,7 +26,7 @@ static _Bool judge(const struct forked_check *check, const struct process_wait_r
                                            : end->end == PROCESS_KILLED && end->value == check->signal;
     if (!as_foretold)
         print("# end %lu, value %lu, address 0x%lx\n", end->end, end->value, end->address);
-    if (!measure_take(program_cap("process"), &after)) {
+    if (!measure_take(program_process(), &after)) {
         print("# the process server gives no figures\n");
         return 0;
     }
@@ -41,13 +41,13 @@ int forked_run(const char *name, const struct forked_check *checks, uint64_t cou
     int failed = 0;
     for (uint64_t i = 0; i < count; i++) {
         struct measure before;
-        _Bool measured = measure_take(program_cap("process"), &before);
+        _Bool measured = measure_take(program_process(), &before);
         uint64_t child = fork_here();
         if (child == 0)
             return checks[i].run();
         struct process_wait_request request = {.pid = child};
         struct process_wait_reply end = {0};
-        _Bool waited = process_wait(program_cap("process"), &request, &end, NULL) == OK;
+        _Bool waited = process_wait(program_process(), &request, &end, NULL) == OK;
         /* At first this program's own pages are copied, once. */
         _Bool passed = waited && measured && judge(&checks[i], &end, &before, i > 0);
         print("%sok %lu - %s\n", passed ? "" : "not ", i + 1, checks[i].name);

@@ -19,7 +19,7 @@ static uint32_t map(uint64_t length_bytes, uint64_t flags, uaddr_t *ret_at) {
     struct process_map_request request = {
         .length_bytes = length_bytes, .rights = MEMORY_READ | MEMORY_WRITE, .flags = flags};
     struct process_map_reply reply = {0};
-    uint32_t status = process_map(program_cap("process"), &request, &reply, NULL);
+    uint32_t status = process_map(program_process(), &request, &reply, NULL);
     *ret_at = reply.at;
     return status;
 }
@@ -40,7 +40,7 @@ static int touch(void) {
         *(volatile uint64_t *)(at + offset) = offset;
     struct process_sleep_request request = {LONG_NS};
     struct process_sleep_reply reply;
-    (void)process_sleep(program_cap("process"), &request, &reply, NULL); /* until it is killed */
+    (void)process_sleep(program_process(), &request, &reply, NULL); /* until it is killed */
     return PAYLOAD_WRONG;
 }
 

@@ -297,7 +297,7 @@ static void check_kernel(void) {
 int main(int argc, char **argv, char **envp) {
     if (command_help(argc, argv, usage))
         return 0;
-    process = program_cap("process");
+    process = program_process();
     environment = envp;
     check_arguments(); /* first: afterwards the server has grown whatever it grows once */
     struct measure before;

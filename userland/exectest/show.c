@@ -44,7 +44,7 @@ static bool pid_is_right(const char *caller) {
     struct process_get_pid_request request = {.zero = 0};
     struct process_get_pid_reply reply;
     uint64_t pid;
-    return text_to_number(caller, &pid) && process_get_pid(program_cap("process"), &request, &reply, NULL) == OK &&
+    return text_to_number(caller, &pid) && process_get_pid(program_process(), &request, &reply, NULL) == OK &&
            reply.pid == pid;
 }
 

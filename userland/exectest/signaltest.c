@@ -368,6 +368,6 @@ static const struct forked_check checks[] = {
 };
 int main(int argc, char **argv, char **envp) {
     (void)argc, (void)argv, (void)envp;
-    process = program_cap("process");
+    process = program_process();
     return forked_run("signaltest", checks, sizeof checks / sizeof checks[0]);
 }

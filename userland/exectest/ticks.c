@@ -37,7 +37,7 @@ int main(int argc, char **argv, char **envp) {
     const struct launch launch = {
         .path = PAYLOAD_FOLDER "ticks", .arguments = arguments, .environment = (const char *const *)envp};
     struct launch_failure failure;
-    launch_exec(program_cap("process"), &launch, &failure);
+    launch_exec(program_process(), &launch, &failure);
     print("ticks: %s\n", failure.reason);
     return PAYLOAD_WRONG;
 }

@@ -140,7 +140,7 @@ static void check_running(char **envp) {
             status = file_write(file, offset, block, length);
     }
     check_status(status, OK, "a program is copied");
-    check(launch_spawn(program_cap("process"), &launch, &failure) == 0 && failure.status == P_PERMISSION &&
+    check(launch_spawn(program_process(), &launch, &failure) == 0 && failure.status == P_PERMISSION &&
               launch_reason_has(&failure, "can change"),
           "... but can't be run, and the reason says why");
     check_status(file_remove(FOLDER "/true", FILES_FILE), OK, "... and is removed");

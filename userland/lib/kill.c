@@ -61,7 +61,7 @@ int kill_run(size_t count, char *const *words, kill_find find, void *context) {
         struct process_kill_reply reply;
         uint32_t status = P_NO_PROCESS;
         if (find(context, words[i], &request.pid))
-            status = process_kill(program_cap("process"), &request, &reply, NULL);
+            status = process_kill(program_process(), &request, &reply, NULL);
         if (status != OK)
             exit_status = command_complain("kill", "%s: %s", words[i], status_text(status));
     }

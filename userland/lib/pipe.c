@@ -30,7 +30,7 @@ uint32_t pipe_give(const char *name, cap_t cap) {
     struct process_give_reply reply;
     struct protocol_extra extra = {.send = {cap}};
     (void)format_into(request.name, sizeof request.name, "to.%s", name);
-    return process_give(program_cap("process"), &request, &reply, &extra);
+    return process_give(program_process(), &request, &reply, &extra);
 }
 
 uint32_t pipe_take_back(const char *name) { return pipe_give(name, program_cap("console")); }

@@ -25,7 +25,7 @@ static bool find_capabilities(void) {
     shell.console = program_cap("console");
     shell.files = program_cap("files");
     shell.init = program_cap("init");
-    shell.process = program_cap("process");
+    shell.process = program_process();
     if (shell.console != 0 && shell.files != 0 && shell.process != 0)
         return true;
     log_print("shell: want capabilities `console`, `files` and `process`");

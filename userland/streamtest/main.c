@@ -83,7 +83,7 @@ static int read_once(void) {
 static void wait_ns(uint64_t duration_ns) {
     struct process_sleep_request request = {.duration_ns = duration_ns};
     struct process_sleep_reply reply;
-    if (process_sleep(program_cap("process"), &request, &reply, NULL) != OK)
+    if (process_sleep(program_process(), &request, &reply, NULL) != OK)
         failure_count++;
 }
 
@@ -121,7 +121,7 @@ static uint64_t start(const char *role, const char *number, cap_t in, cap_t out)
     const struct launch launch = {
         .path = SELF, .arguments = arguments, .environment = environment, .capabilities = names};
     struct launch_failure failure;
-    uint64_t pid = given ? launch_spawn(program_cap("process"), &launch, &failure) : 0;
+    uint64_t pid = given ? launch_spawn(program_process(), &launch, &failure) : 0;
     if (in != 0)
         given = pipe_take_back("stdin") == OK && given;
     if (out != 0)
@@ -135,7 +135,7 @@ static uint64_t start(const char *role, const char *number, cap_t in, cap_t out)
 static uint64_t outcome(uint64_t *pid) {
     struct process_wait_request request = {.pid = *pid};
     struct process_wait_reply reply;
-    if (process_wait(program_cap("process"), &request, &reply, NULL) != OK)
+    if (process_wait(program_process(), &request, &reply, NULL) != OK)
         return UINT64_MAX;
     *pid = reply.pid;
     return reply.end == PROCESS_EXITED ? reply.value : 128 + reply.value;
@@ -144,7 +144,7 @@ static uint64_t outcome(uint64_t *pid) {
 static void stop(uint64_t pid) {
     struct process_kill_request request = {.pid = pid, .signal = PROCESS_SIGKILL};
     struct process_kill_reply reply;
-    check_status(process_kill(program_cap("process"), &request, &reply, NULL), OK, "a child is killed");
+    check_status(process_kill(program_process(), &request, &reply, NULL), OK, "a child is killed");
     check(outcome(&pid) == 128 + PROCESS_SIGKILL, "... and has ended");
 }
 

@@ -1,0 +1,156 @@
+#include "libsys/threads.h"
+
+#include "kernel/abi/rights.h"
+#include "kernel/abi/system.h"
+#include "libsys/auxiliary.h"
+#include "libsys/mutex.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/thread_block.h"
+
+#define PT_TLS 7U
+#define CACHED_MAX 8U
+
+/* Where new threads get their thread-local storage from. Source: System V gABI, "Program Header". */
+struct program_header {
+    uint32_t type, flags;
+    uint64_t offset, virt, phys, file_bytes, memory_bytes, align;
+};
+
+static const struct program_header *find_template(void) {
+    const struct program_header *headers = (const struct program_header *)program_auxiliary(AT_PHDR);
+    for (uint64_t i = 0; headers != NULL && i < program_auxiliary(AT_PHNUM); i++)
+        if (headers[i].type == PT_TLS)
+            return &headers[i];
+    return NULL;
+}
+
+/*
+ * Memory of threads that have ended and were joined, for the next ones; all of the same size. lists_lock is held for
+ * changes of it and of the table of living threads, by number: what each has.
+ */
+static struct mutex lists_lock;
+static uaddr_t cached[CACHED_MAX];
+static uint32_t cached_count;
+static struct thread_block *living[PROCESS_THREADS_MAX]; /* to be joined */
+
+static uint32_t take_memory(uint64_t bytes, uaddr_t *ret_at) {
+    uint32_t status = OK;
+    mutex_lock(&lists_lock);
+    *ret_at = cached_count > 0 ? cached[--cached_count] : 0;
+    mutex_unlock(&lists_lock);
+    if (*ret_at == 0) {
+        struct process_map_request request = {0, bytes, MEMORY_READ | MEMORY_WRITE, PROCESS_MAP_GUARDED};
+        struct process_map_reply reply;
+        status = process_map(program_process(), &request, &reply, NULL);
+        *ret_at = reply.at;
+    }
+    return status;
+}
+
+static void give_memory(uaddr_t at, uint64_t bytes) {
+    mutex_lock(&lists_lock);
+    bool keeps = cached_count < CACHED_MAX;
+    if (keeps)
+        cached[cached_count++] = at;
+    mutex_unlock(&lists_lock);
+    if (keeps)
+        return;
+    struct process_unmap_request request = {at, bytes};
+    struct process_unmap_reply reply;
+    (void)process_unmap(program_process(), &request, &reply, NULL); /* else it stays, of no use */
+}
+
+/* The first function of a thread; what it gets is told in process_threads.h. */
+static _Noreturn void begin(struct thread_block *block, struct message_page *message, cap_t process, uint64_t id) {
+    block->message = message;
+    block->process = process;
+    block->id = id;
+    threads_exit(block->run(block->argument));
+}
+
+/* Lay block and storage out at the end of a thread's memory. */
+static struct thread_block *lay_out(uaddr_t memory, uint64_t bytes, const struct program_header *template,
+                                    uaddr_t *ret_stack) {
+    uint64_t align = template != NULL && template->align > THREAD_BLOCK_ALIGN ? template->align : THREAD_BLOCK_ALIGN;
+    struct thread_block *block = (struct thread_block *)((memory + bytes - sizeof(struct thread_block)) & ~(align - 1));
+    *block = (struct thread_block){.self = block, .memory = memory, .memory_bytes = bytes};
+    block->canary = thread_block()->canary;
+    *ret_stack = (uaddr_t)block;
+    if (template == NULL)
+        return block;
+    uint64_t storage_bytes = thread_block_storage_bytes(template->virt, template->memory_bytes, template->align);
+    uint8_t *storage = (uint8_t *)block - storage_bytes;
+    memset(storage, 0, storage_bytes);
+    memcpy(storage, (const void *)(program_auxiliary(AT_BASE) + template->virt), template->file_bytes);
+    *ret_stack = (uaddr_t)storage & ~15ULL;
+    return block;
+}
+
+uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_thread) {
+    if (program_process() == 0 || program_auxiliary(AT_BATON_THREAD) == 0)
+        return P_NO_CAPABILITY; /* a server: nobody makes threads for it */
+    const struct program_header *template = find_template();
+    uint64_t storage_bytes = template != NULL ? template->memory_bytes + template->align : 0;
+    uint64_t bytes = THREADS_STACK_BYTES + ((storage_bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1));
+    uaddr_t memory, stack;
+    uint32_t status = take_memory(bytes, &memory);
+    if (status != OK)
+        return status;
+    program.has_threads = true;
+    struct thread_block *block = lay_out(memory, bytes, template, &stack);
+    block->run = run;
+    block->argument = argument;
+    struct process_thread_create_request request = {(uaddr_t)begin, stack, (uint64_t)block, (uaddr_t)block};
+    struct process_thread_create_reply reply;
+    mutex_lock(&lists_lock); /* whoever joins it finds it in the table */
+    status = process_thread_create(program_process(), &request, &reply, NULL);
+    if (status == OK)
+        living[reply.thread % PROCESS_THREADS_MAX] = block;
+    mutex_unlock(&lists_lock);
+    if (status != OK)
+        give_memory(memory, bytes);
+    else
+        *ret_thread = reply.thread;
+    return status;
+}
+
+uint32_t threads_join(uint64_t thread, uint64_t *ret_value) {
+    struct process_thread_join_request request = {thread};
+    struct process_thread_join_reply reply;
+    mutex_lock(&lists_lock);
+    struct thread_block *block = living[thread % PROCESS_THREADS_MAX];
+    mutex_unlock(&lists_lock);
+    uint32_t status;
+    do
+        status = process_thread_join(program_process(), &request, &reply, NULL);
+    while (status == P_INTERRUPTED);
+    if (status != OK)
+        return status;
+    *ret_value = reply.value;
+    if (thread != 0) /* the first one's stack is not ours */
+        give_memory(block->memory, block->memory_bytes);
+    return OK;
+}
+
+uint32_t threads_detach(uint64_t thread) {
+    struct process_thread_detach_request request = {thread};
+    struct process_thread_detach_reply reply;
+    mutex_lock(&lists_lock);
+    const struct thread_block *block = living[thread % PROCESS_THREADS_MAX];
+    mutex_unlock(&lists_lock);
+    uint32_t status = process_thread_detach(program_process(), &request, &reply, NULL);
+    if (status == OK && reply.had_ended != 0 && thread != 0)
+        give_memory(block->memory, block->memory_bytes);
+    return status;
+}
+
+void threads_exit(uint64_t value) {
+    const struct thread_block *block = thread_block();
+    struct process_thread_exit_request request = {value, block->memory, block->memory_bytes};
+    struct process_thread_exit_reply reply;
+    for (;;)
+        (void)process_thread_exit(program_process(), &request, &reply, NULL);
+}
+
+uint64_t threads_self(void) { return program.has_threads ? thread_block()->id : 0; }

@@ -1,0 +1,39 @@
+/*
+ * Lists that go through their elements: circular, with the head as one more element. An element that is in no list is a
+ * list of its own. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct list {
+    struct list *next, *previous;
+};
+
+/* The structure of which `element` is the member. */
+#define LIST_OWNER(element, type, member) ((type *)(void *)((uint8_t *)(element)-offsetof(type, member)))
+
+static inline void list_init(struct list *list) { *list = (struct list){list, list}; }
+
+static inline bool list_is_empty(const struct list *list) { return list->next == list; }
+
+/* At the end. */
+static inline void list_add(struct list *head, struct list *element) {
+    *element = (struct list){head, head->previous};
+    head->previous->next = element;
+    head->previous = element;
+}
+
+static inline void list_remove(struct list *element) {
+    element->previous->next = element->next;
+    element->next->previous = element->previous;
+    list_init(element);
+}
+
+/* Out of one list, to the end of another. */
+static inline void list_move(struct list *head, struct list *element) {
+    list_remove(element);
+    list_add(head, element);
+}

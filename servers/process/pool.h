@@ -1,0 +1,36 @@
+/*
+ * A pool of kernel memory that grows: frames of this server's, in a few runs.
+ */
+#pragma once
+
+#include "libsys/image.h"
+#include "libsys/proto/protocol.h"
+
+#define POOL_RUNS_MAX 8U /* as it was made, and extensions of twice the size each */
+
+struct system;
+
+struct pool {
+    struct frame_run runs[POOL_RUNS_MAX];
+    uint32_t run_count;
+    cap_t cap;
+};
+
+/* Errors: P_NO_MEMORY; P_LIMIT no slot is free; the kernel's. pool_destroy clears up. */
+MUST_USE uint32_t pool_create(struct system *system, struct pool *pool, uint64_t page_count);
+
+/* Its frames are used up: it gets twice as many as last time. Errors: P_NO_MEMORY; P_LIMIT; the kernel's. */
+MUST_USE uint32_t pool_grow(struct system *system, struct pool *pool);
+
+/* All that lies in it goes with it. */
+void pool_destroy(struct system *system, struct pool *pool);
+
+uint64_t pool_page_count(const struct pool *pool);
+
+/* An object in it, in a slot of this server's; it grows if it has to. Errors: P_LIMIT no slot is free; as for pool_grow. On
+ * failure *ret_slot is 0. */
+MUST_USE uint32_t pool_make_object(struct system *system, struct pool *pool, enum object_type type, uint64_t argument,
+                                   cap_t *ret_slot);
+
+/* Empty a slot of ours and free it; 0 is none. Can't fail: an empty slot, which the death of its pool leaves, is fine too. */
+void pool_drop_slot(cap_t *slot);

@@ -1,0 +1,121 @@
+/*
+ * What comes to the process server besides calls: faults, Ctrl-C and Ctrl-Z, the timer.
+ */
+#include "libsys/fault.h"
+#include "libsys/format.h"
+#include "libsys/print.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "libsys/transfer.h"
+#include "servers/process/deliver.h"
+#include "servers/process/serve.h"
+
+static struct system *const sys = &served_system;
+
+/* A page fault that only means that the page has not been brought yet. */
+static uint32_t bring_page(struct process *process, const struct fault_message *fault) {
+    if (fault->kind != FAULT_PAGE)
+        return P_ADDRESS;
+    uint32_t access = (fault->access & FAULT_ACCESS_FETCH) != 0   ? MEMORY_EXECUTE
+                      : (fault->access & FAULT_ACCESS_WRITE) != 0 ? MEMORY_WRITE
+                                                                  : MEMORY_READ;
+    return pager_bring(sys, &body_of(process)->incarnation, fault->address, access);
+}
+
+/* A process's memory, for a walk of its stack. */
+struct stack_reader {
+    struct backtrace_memory memory; /* first: one pointer names both */
+    struct incarnation *incarnation;
+};
+
+static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
+    const struct stack_reader *reader = (const struct stack_reader *)(const void *)memory;
+    uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
+    uint32_t status = pager_read(sys, reader->incarnation, at, sys->work.run.memory, offset, sizeof *ret_word);
+    memcpy(ret_word, sys->work.bytes + WORK_SCRATCH_OFFSET, sizeof *ret_word);
+    return status == OK;
+}
+
+/* On the kernel's log; ./baton run adds functions and lines. */
+static void report(struct process *process, const struct fault_message *fault) {
+    char name[PROCESS_NAME_MAX + 16];
+    struct stack_reader reader = {{read_word}, &body_of(process)->incarnation};
+    (void)format_into(name, sizeof name, "process %u (%s)", process->pid, process->name);
+    fault_log(name, fault);
+    fault_log_callers(name, fault, &reader.memory);
+}
+
+void serve_fault(const struct server_event *event) {
+    struct fault_message fault;
+    struct thread *thread = serve_badge(event->badge);
+    fault_from_event(event, &fault);
+    if (thread == NULL)
+        return;
+    struct process *process = thread->process;
+    struct thread_registers registers;
+    uint32_t status = bring_page(process, &fault);
+    uint64_t signal = status == P_ADDRESS ? fault_signal(fault.kind) : PROCESS_SIGKILL;
+    if (status == OK) {
+        served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_RESUME, 0, 0)};
+        served_server.answer_waits = true;
+        return;
+    }
+    if (deliver_leave(thread, &fault, &registers) || deliver_fault(thread, &fault, signal, &registers)) {
+        fault.registers = registers;
+        served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0)};
+        message_put(&served_server.answer, &fault, FAULT_WORDS, sizeof fault);
+        served_server.answer_waits = true;
+        if (server_flush(&served_server))
+            return; /* registers that a thread can't have: it stays in its fault, and ends */
+    }
+    if (status != P_ADDRESS)
+        log_print("process: no page at 0x%lx for process %u: %s", fault.address, process->pid, status_text(status));
+    report(process, &fault);
+    struct process_wait_reply end = {
+        .end = PROCESS_KILLED,
+        .value = signal,
+        .fault = fault.kind,
+        .address = fault.address,
+        .rip = fault.rip,
+    };
+    serve_end_process(process, &end); /* and with its thread the right to answer */
+}
+
+static void wake(struct wake *due, uint64_t now_ns) {
+    struct process_sleep_reply slept = {now_ns};
+    switch (due->kind) {
+    case WAKE_THREAD: {
+        struct thread *thread = LIST_OWNER(due, struct thread, wake);
+        bool sleeps = thread->waits == THREAD_SLEEPS;
+        serve_answer(thread, sleeps ? OK : E_TIMEOUT, sleeps ? &slept : NULL);
+        break;
+    }
+    case WAKE_ALARM:
+        deliver_raise(LIST_OWNER(due, struct process, alarm), PROCESS_SIGALRM, 0);
+        break;
+    }
+}
+
+static uint64_t timer_ns = DEADLINE_NEVER; /* when the timer will go off */
+
+void serve_events(uint64_t bits) {
+    if ((bits & EVENT_INTERRUPT) != 0 && sys->processes.foreground != 0)
+        (void)deliver_raise_group(sys->processes.foreground, PROCESS_SIGINT, NULL);
+    if ((bits & EVENT_SUSPEND) != 0 && sys->processes.foreground != 0)
+        (void)deliver_raise_group(sys->processes.foreground, PROCESS_SIGTSTP, NULL);
+    if ((bits & EVENT_TIMER) != 0) {
+        uint64_t now_ns = sys_clock_read().value;
+        struct wake *due;
+        timer_ns = DEADLINE_NEVER;
+        while ((due = wakes_take(&sys->processes.wakes, now_ns)) != NULL)
+            wake(due, now_ns);
+    }
+}
+
+void serve_set_timer(void) {
+    uint64_t next_ns = wakes_next(&sys->processes.wakes);
+    if (next_ns == timer_ns)
+        return;
+    timer_ns = next_ns;
+    (void)sys_signal_timer(sys->caps.events, EVENT_TIMER, next_ns); /* main has tried that this can be done */
+}

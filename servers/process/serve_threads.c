@@ -1,0 +1,208 @@
+/*
+ * Handlers of the operations on threads.
+ */
+#include "kernel/abi/thread.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "servers/process/deliver.h"
+#include "servers/process/memory.h"
+#include "servers/process/serve.h"
+
+static struct system *const sys = &served_system;
+
+/* What the kernel refuses to start at, by whose fault. */
+static uint32_t refused(uint64_t status) { return status == E_AUDIT ? P_ADDRESS : (uint32_t)status; }
+
+uint32_t process_serve_thread_create(struct server_call *call, const struct process_thread_create_request *request,
+                                     struct process_thread_create_reply *reply) {
+    struct thread *caller = serve_badge(call->badge), *thread;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    if (request->stack % 16 != 0)
+        return P_ADDRESS;
+    struct body *body = body_of(caller->process);
+    uint32_t status =
+        system_has_slots(sys) ? thread_begin(&sys->processes, caller->process, THREAD_ANY, &thread) : (uint32_t)P_LIMIT;
+    if (status != OK)
+        return status;
+    uint32_t number = thread_number(thread);
+    uaddr_t message = body_message_at(number);
+    status = body_add_thread(sys, body, thread);
+    if (status == OK && vm_is_free(body->incarnation.vm, message, message + PAGE_BYTES))
+        status = pager_add_message(sys, &body->incarnation, message, thread->message_frame);
+    if (status == OK) {
+        struct thread_registers entry = {.rip = request->entry,
+                                         .rsp = request->stack - 8,
+                                         .rdi = request->argument,
+                                         .rsi = message,
+                                         .rdx = body_process_slot(number),
+                                         .rcx = thread->id,
+                                         .fs_base = request->pointer};
+        memcpy(program.message->data, &entry, sizeof entry);
+        status = refused(sys_thread_handover(thread->object, body->incarnation.space,
+                                             HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
+                             .status);
+    }
+    if (status != OK) {
+        body_remove_thread(thread);
+        thread_end(&sys->processes, thread);
+        return status;
+    }
+    thread->masked = caller->masked;
+    reply->thread = thread->id;
+    return OK;
+}
+
+/* A thread has ended: whoever joins it is told, or it stays to be joined. */
+static void settle(struct thread *thread, uint64_t value) {
+    struct process *process = thread->process;
+    struct process_thread_join_reply reply = {value};
+    process->past_time_ns += body_thread_time_ns(thread);
+    body_remove_thread(thread);
+    thread_end(&sys->processes, thread);
+    struct thread *joiner = thread_find_waiter(process, THREAD_JOINS, thread->id);
+    if (joiner != NULL)
+        serve_answer(joiner, OK, &reply);
+    else if (!thread->detached)
+        thread_keep(thread, value);
+}
+
+uint32_t process_serve_thread_exit(struct server_call *call, const struct process_thread_exit_request *request,
+                                   struct process_thread_exit_reply *reply) {
+    struct thread *caller = serve_badge(call->badge);
+    (void)reply;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    struct process *process = caller->process;
+    if ((process->living & (process->living - 1)) == 0) {
+        struct process_wait_reply end = {.end = PROCESS_EXITED};
+        serve_end_process(process, &end);
+        return SERVER_DEFERRED; /* nobody is there to answer */
+    }
+    if (caller->answer != 0)
+        server_forget(caller->answer); /* of a call that somebody else made in its name */
+    bool unmaps = caller->detached && request->length_bytes != 0;
+    settle(caller, request->value);
+    if (unmaps)
+        (void)memory_unmap(sys, &body_of(process)->incarnation, request->at, request->length_bytes);
+    return SERVER_DEFERRED;
+}
+
+uint32_t process_serve_thread_join(struct server_call *call, const struct process_thread_join_request *request,
+                                   struct process_thread_join_reply *reply) {
+    struct thread *caller = serve_badge(call->badge);
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    struct thread *target = thread_find(caller->process, request->thread);
+    if (target == NULL)
+        return P_NO_THREAD;
+    if (target == caller || target->detached)
+        return P_ARGUMENT;
+    if (!thread_is_alive(target)) {
+        reply->value = target->value;
+        thread_join(target);
+        return OK;
+    }
+    if (thread_find_waiter(caller->process, THREAD_JOINS, target->id) != NULL)
+        return P_BUSY;
+    uint32_t status = serve_defer(caller, THREAD_JOINS);
+    if (status == SERVER_DEFERRED)
+        caller->wait_for = target->id;
+    return status;
+}
+
+uint32_t process_serve_thread_detach(struct server_call *call, const struct process_thread_detach_request *request,
+                                     struct process_thread_detach_reply *reply) {
+    struct thread *caller = serve_badge(call->badge);
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    struct thread *target = thread_find(caller->process, request->thread);
+    if (target == NULL)
+        return P_NO_THREAD;
+    if (target->detached)
+        return P_ARGUMENT;
+    if (thread_find_waiter(caller->process, THREAD_JOINS, target->id) != NULL)
+        return P_BUSY;
+    reply->had_ended = thread_is_alive(target) ? 0 : 1;
+    target->detached = true;
+    thread_join(target);
+    return OK;
+}
+
+uint32_t process_serve_set_pointer(struct server_call *call, const struct process_set_pointer_request *request,
+                                   struct process_set_pointer_reply *reply) {
+    const struct thread *caller = serve_badge(call->badge);
+    struct thread_registers registers;
+    reply->zero = 0;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    uint32_t status = launch_read_registers(caller->object, 0, &registers);
+    if (status != OK)
+        return status;
+    registers.fs_base = request->pointer;
+    memcpy(program.message->data, &registers, sizeof registers);
+    status = refused(sys_thread_handover(caller->object, body_of(caller->process)->incarnation.space,
+                                         HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
+                         .status);
+    return status == OK ? SERVER_DEFERRED : status; /* it has its answer in its registers */
+}
+
+/* The word of 4 bytes that a thread names. */
+static uint32_t read_word(const struct thread *caller, uaddr_t at, uint32_t *ret_word) {
+    uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
+    uint32_t status = at % sizeof *ret_word != 0 ? P_ARGUMENT
+                                                 : pager_read(sys, &body_of(caller->process)->incarnation, at,
+                                                              sys->work.run.memory, offset, sizeof *ret_word);
+    memcpy(ret_word, sys->work.bytes + WORK_SCRATCH_OFFSET, sizeof *ret_word);
+    return status;
+}
+
+uint32_t process_serve_word_wait(struct server_call *call, const struct process_word_wait_request *request,
+                                 struct process_word_wait_reply *reply) {
+    struct thread *caller = serve_badge(call->badge);
+    uint32_t word;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    uint32_t status = read_word(caller, request->at, &word);
+    if (status != OK)
+        return status;
+    reply->changed = word != (uint32_t)request->expected;
+    if (reply->changed != 0)
+        return OK;
+    status = request->timeout_ns == 0 ? E_TIMEOUT : serve_defer(caller, THREAD_WAITS_WORD);
+    if (status == SERVER_DEFERRED) {
+        caller->wait_for = request->at;
+        serve_set_wake(&caller->wake, request->timeout_ns);
+    }
+    return status;
+}
+
+uint32_t process_serve_word_wake(struct server_call *call, const struct process_word_wake_request *request,
+                                 struct process_word_wake_reply *reply) {
+    const struct thread *caller = serve_badge(call->badge);
+    struct process_word_wait_reply woken = {0};
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    for (reply->woken = 0; reply->woken < request->count; reply->woken++) {
+        struct thread *waiter = thread_find_waiter(caller->process, THREAD_WAITS_WORD, request->at);
+        if (waiter == NULL)
+            break;
+        serve_answer(waiter, OK, &woken);
+    }
+    return OK;
+}
+
+uint32_t process_serve_thread_signal(struct server_call *call, const struct process_thread_signal_request *request,
+                                     struct process_thread_signal_reply *reply) {
+    const struct thread *caller = serve_badge(call->badge);
+    reply->zero = 0;
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    if (request->signal > PROCESS_SIGNAL_MAX)
+        return P_ARGUMENT;
+    struct thread *target = thread_find(caller->process, request->thread);
+    if (target == NULL || !thread_is_alive(target))
+        return P_NO_THREAD;
+    deliver_raise_thread(target, request->signal);
+    return OK;
+}
