@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import shutil
+import socket
 import struct
 import subprocess
 import tempfile
@@ -15,9 +16,23 @@ from unittest import mock
 from machine import accel, command_line, disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
 from machine.console import EscapeKey, FirmwareFilter
+from machine.qmp import Qmp
 
 FOLDER = pathlib.Path("/tmp/some,where")
 DIRECT = DirectBoot(pathlib.Path("pvh.elf"), pathlib.Path("boot.tar"), "debug_exit=0xf4 seed=1")
+
+
+class Monitor(unittest.TestCase):
+    """The monitor of a QEMU that greets and ends, since its kernel is not there, before it reads an answer."""
+
+    def test_greeting_of_one_who_is_gone(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        theirs.sendall(b'{"QMP": {}}\n')
+        theirs.close()
+        monitor = Qmp(ours, start=True)
+        monitor.receive()
+        self.assertTrue(monitor.closed)
+        ours.close()
 
 
 class CommandLine(unittest.TestCase):

@@ -45,11 +45,11 @@ class Qmp:
                 continue
             message = json.loads(line)
             if "QMP" in message:
-                self.send({"execute": "qmp_capabilities", "id": "greeting"})
+                self.send_if_there({"execute": "qmp_capabilities", "id": "greeting"})
             elif message.get("id") == "greeting":
                 self.ready = True
                 if self.start:
-                    self.send({"execute": "cont", "id": "start"})
+                    self.send_if_there({"execute": "cont", "id": "start"})
             elif message.get("id") == "start":
                 pass
             elif "event" in message:
@@ -63,6 +63,13 @@ class Qmp:
             self.connection.sendall(json.dumps(message).encode() + b"\n")
         except OSError as error:
             raise QmpError(f"the monitor is gone: {error}") from None
+
+    def send_if_there(self, message: dict[str, Any]) -> None:
+        """The same to a QEMU that may have greeted and ended: how it ended is what is told then."""
+        try:
+            self.send(message)
+        except QmpError:
+            self.closed = True
 
     def wait(self, seconds: float) -> None:
         """Receive until an answer is there. Raises QmpError when none comes."""
