@@ -116,7 +116,11 @@ void arch_registers_write(struct thread *thread, const struct thread_registers *
 void arch_restart_call(struct frame *frame);
 
 /* ---- this CPU ---- */
+#ifdef BATON_HOST
 struct cpu *arch_this_cpu(void);
+#else
+#include "kernel/arch/x86_64/this_cpu.h"
+#endif
 /* Wait for an interrupt and take it. The kernel lock is not held. */
 void arch_idle(void);
 /* One turn of a loop that waits for another CPU. */

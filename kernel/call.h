@@ -4,6 +4,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "kernel/abi/syscall.h"
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
@@ -18,5 +21,25 @@ static inline struct result result_value(uint64_t value) { return (struct result
 
 static inline struct thread *caller(void) { return arch_this_cpu()->current; }
 
-/* A system call came in from user mode, on this CPU. */
-void syscall_enter(struct cpu *cpu);
+/*
+ * From this number on, all of the caller's registers are in its frame while the handler runs; of the calls before it only
+ * those that C does not keep by itself. Numbers that mean nothing are among the first.
+ */
+#define CALL_WHOLE_FIRST SYS_thread_read
+
+/*
+ * What arch/x86_64/syscall.S calls, with the kernel lock held. The caller's arguments and its number are in its frame.
+ *
+ *   syscall_watched   first, if cpu->arch.call_limit is 0: true: the call is done and the kernel unlocked
+ *   syscall_run       the call itself. If it settled everything, the entry code unlocks and leaves by itself; if not,
+ *                     which it always assumes of calls from CALL_WHOLE_FIRST on, all registers are saved, and then comes
+ *   syscall_finish    the outcome goes to the caller, it is decided who runs, and the kernel is unlocked
+ */
+bool syscall_watched(void);
+struct result syscall_run(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+void syscall_finish(uint64_t status, uint64_t value);
+
+/* Did the call, not one from CALL_WHOLE_FIRST on, settle everything? */
+static inline bool syscall_is_settled(const struct cpu *cpu, uint64_t status) {
+    return !cpu->unsettled && status < CALL_BLOCKED;
+}

@@ -49,11 +49,34 @@ static bool ready_queues_hold(const struct cpu *cpu) {
     return true;
 }
 
+/* What the fast path asks instead of looking it up. */
+static bool thread_copies_hold(const struct thread *thread) {
+    const struct table *table = cap_object(&thread->table);
+    const struct space *space = cap_object(&thread->space);
+    bool plain = !thread->suspended && !thread->foreign && !heap_contains_node(&thread->deadline.node);
+    return thread->direct == (plain ? thread->cpu : NULL) && thread->slots == (table == NULL ? NULL : table->slots) &&
+           thread->slot_limit == (table == NULL ? 0 : table->slot_count - 1) &&
+           thread->arch.root == (space == NULL ? 0 : space->root) &&
+           thread->queue_rank >> 58 == PRIORITY_HIGHEST - thread->priority && cap_unpack(thread->reply_head) == thread;
+}
+
+/* Does a CPU watch calls if it has to, and only then? Does it let the fast path switch only if nobody has the FPU? */
+static bool cpu_copies_hold(const struct cpu *cpu) {
+    bool watched = cpu->arch.call_limit == 0;
+    bool foreign = cpu->current != NULL && cpu->current->foreign;
+    bool direct = cpu->arch.direct == (uint64_t)(uintptr_t)cpu;
+    return (watched || !foreign) && direct == (!watched && cpu->arch.fpu_owner == NULL);
+}
+
 /* The census: a thread is where its state says. */
 static bool thread_state_holds(struct object *object) {
     const struct thread *thread = CONTAINER_OF(object, struct thread, object);
-    bool queued = thread->wait_heap != NULL && heap_contains_node(&thread->wait);
+    if (!thread_copies_hold(thread))
+        return false;
+    bool queued = heap_contains_node(&thread->wait);
     bool answered = thread->reply_slot != NULL;
+    if (queued != (thread->wait_heap != NULL))
+        return false;
     switch ((enum thread_run_state)thread->state) {
     case THREAD_READY:
         ready_total--;
@@ -75,7 +98,7 @@ static bool thread_state_holds(struct object *object) {
 static bool threads_hold(void) {
     ready_total = 0;
     for (uint32_t i = 0; i < cpu_total; i++) {
-        if (!ready_queues_hold(cpus[i]))
+        if (!ready_queues_hold(cpus[i]) || !cpu_copies_hold(cpus[i]))
             return false;
     }
     return each_object(OBJECT_THREAD, thread_state_holds) && ready_total == 0;

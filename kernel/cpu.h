@@ -19,10 +19,11 @@ struct cpu {
     uint32_t index;
 
     /* Kernel lock for all that follows. */
-    struct thread *current;        /* runs, or ran last if `blocked`; NULL: it died or there was none */
-    bool blocked;                  /* `current` must not run on */
-    bool unsettled;                /* sched_leave has something to decide */
-    uint64_t ready_bitmap;         /* bit p: ready[p] has threads */
+    bool blocked;           /* `current` must not run on */
+    bool unsettled;         /* sched_leave has something to decide */
+    struct thread *current; /* runs, or ran last if `blocked`; NULL: it died or there was none */
+    uint64_t ready_bitmap;  /* bit p: ready[p] has threads */
+    uint64_t space_switches;
     struct list ready[PRIORITIES]; /* thread.run, first come first served */
     struct heap deadlines;         /* deadline.node, by ns */
     uint64_t slice_end_ns;         /* when `current` must let its equals run; 0: none waits */
@@ -30,11 +31,11 @@ struct cpu {
     struct thread *slice_owner;    /* whose time it is; NULL: nobody's */
     uint64_t slice_start;          /* ticks of the time-stamp counter */
     uint64_t stay_start;           /* with -Dchecks: when the kernel was entered, ... */
+    uint64_t stay_cause;           /* ... why, ... */
     uint64_t longest_stay;         /* ... the longest it ever took to leave, in ticks, ... */
     uint64_t longest_cause;        /* ... and what that was: INFO_LONGEST_CALL */
     uint32_t traced_id;            /* whom the trace believes to run here; 0: nobody */
     uint64_t timer_ticks;
-    uint64_t space_switches;
     uint64_t nmi_count;
 };
 

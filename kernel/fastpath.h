@@ -1,7 +1,10 @@
 /*
- * The common case of a call and of its answer, done straight: a message of words alone, a thread on the other side that waits
- * for it on this CPU, nobody ready who would come first. Whatever is otherwise, the functions change nothing, return
- * false, and endpoint.c does the work; what they do is what endpoint.c would have done.
+ * The fast path: the common case of a call and of its answer, done by the entry code itself (arch/x86_64/syscall.S). A
+ * message of words alone, a thread on the other side that waits for it on this CPU, nobody ready who would come first. If
+ * anything is otherwise it changes nothing, and endpoint.c does the work; what it does is what endpoint.c would have done.
+ *
+ * What it asks is kept in a form that is quick to ask. A thread can take over if `thread->direct` (thread.h) is this CPU's
+ * `arch.direct`, which is the CPU itself, or nobody's as long as the running thread may not use the fast path.
  */
 #pragma once
 
@@ -9,22 +12,15 @@
 #include <stdint.h>
 
 struct cpu;
-struct thread;
 
-/* Lock: kernel lock. `self` is the running thread, in the system call ep_call or ep_reply_wait. */
-bool fastpath_call(struct cpu *cpu, struct thread *self);
-bool fastpath_reply_wait(struct cpu *cpu, struct thread *self);
-
-/* Why no call may take the fast path at present. */
+/* Why no call may take the fast path at present. With a reason, or of a foreign thread, every call is watched (syscall.c). */
 enum fastpath_bar {
-    FASTPATH_BAR_TEST = 1 << 1, /* CONTROL_TEST_FASTPATH */
-    FASTPATH_BAR_TRACE = 1 << 2,
+    FASTPATH_BAR_TEST = 1 << 0, /* CONTROL_TEST_FASTPATH */
+    FASTPATH_BAR_TRACE = 1 << 1,
 };
 
-/*
- * All reasons there are. Only threads whose `foreign` is equal to it take the fast path, which is 0 or 1: so the one
- * comparison asks for no reason and for a thread that is not foreign.
- */
-extern uint8_t fastpath_barred;
-
+/* Lock: kernel lock. */
 void fastpath_bar(enum fastpath_bar reason, bool barred);
+
+/* Who runs on `cpu`, or whether it is foreign, or who owns the FPU has changed. */
+void fastpath_update(struct cpu *cpu);

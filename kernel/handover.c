@@ -79,10 +79,11 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
 
     thread_stop(target); /* also ends a wait, such as the call of a program that asked to be replaced */
     arch_thread_release(target);
-    thread_bind(target, &target->space, space_cap);
     arch_thread_init(target);
+    thread_bind(target, &target->space, space_cap);
     arch_registers_write(target, &entry);
     target->suspended = false;
+    thread_set_direct(target);
     if ((flags & HANDOVER_RESUME) != 0)
         sched_ready(target);
     return target == self ? result(CALL_BLOCKED) : result(OK);

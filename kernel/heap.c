@@ -76,7 +76,7 @@ void heap_remove(struct heap *heap, struct heap_node *node) {
     while (parent != NULL && settle(parent))
         parent = parent->parent;
     node->parent = node->left = node->right = NULL;
-    node->queued = 0;
+    node->rank = 0;
 }
 
 bool heap_is_well_formed(const struct heap *heap, uint64_t *ret_count) {
@@ -89,8 +89,7 @@ bool heap_is_well_formed(const struct heap *heap, uint64_t *ret_count) {
         if (from == node->parent) {
             count++;
             bool ordered = node->parent == NULL || node->parent->key <= node->key;
-            if (!ordered || !node->queued || rank_of(node->left) < rank_of(node->right) ||
-                node->rank != 1 + rank_of(node->right))
+            if (!ordered || rank_of(node->left) < rank_of(node->right) || node->rank != 1 + rank_of(node->right))
                 return false;
             if ((node->left != NULL && node->left->parent != node) ||
                 (node->right != NULL && node->right->parent != node))

@@ -15,8 +15,7 @@
 struct heap_node {
     uint64_t key;
     struct heap_node *parent, *left, *right;
-    uint32_t rank; /* 1 + rank of the right child */
-    uint32_t queued;
+    uint32_t rank; /* 1 + rank of the right child; 0: in no heap */
 };
 
 struct heap {
@@ -24,7 +23,7 @@ struct heap {
 };
 
 static inline bool heap_is_empty(const struct heap *heap) { return heap->root == NULL; }
-static inline bool heap_contains_node(const struct heap_node *node) { return node->queued != 0; }
+static inline bool heap_contains_node(const struct heap_node *node) { return node->rank != 0; }
 static inline struct heap_node *heap_first(const struct heap *heap) { return heap->root; }
 
 /* Put `node`, which is in no heap, in. */
@@ -37,12 +36,11 @@ void heap_remove(struct heap *heap, struct heap_node *node);
 static inline void heap_insert_alone(struct heap *heap, struct heap_node *node, uint64_t key) {
     node->key = key;
     node->rank = 1;
-    node->queued = 1;
     heap->root = node;
 }
 
 static inline void heap_remove_alone(struct heap *heap, struct heap_node *node) {
-    node->queued = 0;
+    node->rank = 0;
     heap->root = NULL;
 }
 

@@ -221,7 +221,7 @@ static void start_init(const struct boot_info *boot, const struct boot_range *ra
     map_for_init(space, reserved.message_frame, 1, INIT_MESSAGE_AT, read_write);
 
     give_all(table, space, thread, pool, boot, ranges, info);
-    thread->priority = INIT_PRIORITY;
+    thread_set_priority(thread, INIT_PRIORITY);
     thread_bind(thread, &thread->table, &table->slots[INIT_CAP_TABLE]);
     thread_bind(thread, &thread->space, &table->slots[INIT_CAP_SPACE]);
     thread_hold_message_frame(thread, reserved.message_frame);

@@ -5,30 +5,16 @@
 
 #include "kernel/thread.h"
 
-extern uint64_t queue_arrivals; /* 58 bits of them: a thousand years at 10^7 a second */
-
-static inline uint64_t queue_key(const struct thread *thread) {
-    return (uint64_t)(PRIORITY_HIGHEST - thread->priority) << 58 | queue_arrivals++;
-}
+/* 58 bits of them: a thousand years at 10^7 a second. The fast path (syscall.S) enters empty queues only, as arrival 0. */
+extern uint64_t queue_arrivals;
 
 static inline void queue_enter(struct heap *queue, struct thread *thread) {
     thread->wait_heap = queue;
-    heap_insert(queue, &thread->wait, queue_key(thread));
+    heap_insert(queue, &thread->wait, thread->queue_rank | ++queue_arrivals);
 }
 
 static inline void queue_leave(struct thread *thread) {
     heap_remove(thread->wait_heap, &thread->wait);
-    thread->wait_heap = NULL;
-}
-
-/* The same where the queue is empty, or the thread alone in it. */
-static inline void queue_enter_alone(struct heap *queue, struct thread *thread) {
-    thread->wait_heap = queue;
-    heap_insert_alone(queue, &thread->wait, queue_key(thread));
-}
-
-static inline void queue_leave_alone(struct thread *thread) {
-    heap_remove_alone(thread->wait_heap, &thread->wait);
     thread->wait_heap = NULL;
 }
 

@@ -2,6 +2,7 @@
 
 #include "kernel/arch.h"
 #include "kernel/assert.h"
+#include "kernel/fastpath.h"
 #include "kernel/lock.h"
 #include "kernel/object.h"
 #include "kernel/stay.h"
@@ -40,6 +41,8 @@ void sched_switch(struct cpu *cpu, struct thread *next) {
     cpu->current = next;
     cpu->blocked = false;
     arch_switch(cpu, next);
+    if (next->foreign || cpu->arch.call_limit == 0)
+        fastpath_update(cpu);
 }
 
 void sched_forget(struct thread *thread) {
@@ -134,7 +137,7 @@ void sched_leave(struct cpu *cpu) {
                 kernel_unlock();
                 arch_idle();
                 kernel_lock();
-                stay_begin(cpu);
+                stay_begin(cpu, cpu->stay_cause);
             }
             cpu->unsettled = false;
             settle(cpu);

@@ -11,18 +11,20 @@
 #define BATON_STAYS BATON_CHECKS
 #endif
 
-static inline void stay_begin(struct cpu *cpu) {
-    if (BATON_STAYS)
-        cpu->stay_start = arch_ticks();
+/* `cause` as in INFO_LONGEST_CALL. */
+static inline void stay_begin(struct cpu *cpu, uint64_t cause) {
+    if (!BATON_STAYS)
+        return;
+    cpu->stay_start = arch_ticks();
+    cpu->stay_cause = cause;
 }
 
-/* `cause` as in INFO_LONGEST_CALL. */
-static inline void stay_end(struct cpu *cpu, uint64_t cause) {
+static inline void stay_end(struct cpu *cpu) {
     if (!BATON_STAYS)
         return;
     uint64_t ticks = arch_ticks() - cpu->stay_start;
     if (ticks > cpu->longest_stay) {
         cpu->longest_stay = ticks;
-        cpu->longest_cause = cause;
+        cpu->longest_cause = cpu->stay_cause;
     }
 }

@@ -22,8 +22,7 @@ bool table_reap_step(struct table *table);
 
 /* The slot `index` of the caller's table; NULL: no table or no such slot, 0 included. May be empty. */
 static inline struct cap_slot *table_slot(const struct thread *self, cap_t index) {
-    const struct table *table = thread_table(self);
-    return table == NULL || index - 1 >= table->slot_count - 1 ? NULL : &table->slots[index];
+    return index - 1 >= self->slot_limit ? NULL : &self->slots[index];
 }
 
 /* The caller's capability of this type with all of these rights. Errors: E_CAP, E_TYPE, E_RIGHTS. */

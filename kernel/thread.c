@@ -9,6 +9,8 @@
 #include "kernel/pool.h"
 #include "kernel/queue.h"
 #include "kernel/sched.h"
+#include "kernel/space.h"
+#include "kernel/table.h"
 #include "kernel/trace.h"
 
 uint64_t queue_arrivals;
@@ -21,6 +23,9 @@ struct thread *thread_make(struct pool *pool) {
     object_init(&thread->object, OBJECT_THREAD, pool, PAGE_BYTES);
     thread->deadline.kind = DEADLINE_THREAD;
     thread->cpu = arch_this_cpu();
+    thread->reply_head = cap_pack(thread) | OBJECT_REPLY;
+    thread_set_priority(thread, PRIORITY_LOWEST);
+    thread_set_direct(thread);
     thread->id = ++threads_made;
     thread->table.previous = BOUND_THREAD_TABLE;
     thread->space.previous = BOUND_THREAD_SPACE;
@@ -29,6 +34,16 @@ struct thread *thread_make(struct pool *pool) {
     thread->message_memory.previous = BOUND_THREAD_MESSAGE;
     arch_thread_init(thread);
     return thread;
+}
+
+void thread_set_direct(struct thread *thread) {
+    bool plain = !thread->suspended && !thread->foreign && !heap_contains_node(&thread->deadline.node);
+    thread->direct = plain ? thread->cpu : NULL;
+}
+
+void thread_set_priority(struct thread *thread, uint8_t priority) {
+    thread->priority = priority;
+    thread->queue_rank = (uint64_t)(PRIORITY_HIGHEST - priority) << 58;
 }
 
 void thread_wake(struct thread *thread, enum status status) {
@@ -82,6 +97,13 @@ void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slo
     cap_derive(binding, source, cap_rights(source), source->data);
     if (binding == &thread->notification)
         ((struct notification *)cap_object(binding))->bound = thread;
+    if (binding == &thread->space)
+        thread->arch.root = ((const struct space *)cap_object(binding))->root;
+    if (binding == &thread->table) {
+        const struct table *table = cap_object(binding);
+        thread->slots = table->slots;
+        thread->slot_limit = table->slot_count - 1;
+    }
 }
 
 void thread_hold_message_frame(struct thread *thread, uint64_t frame) {
@@ -108,12 +130,18 @@ void thread_bind_message(struct thread *thread, struct cap_slot *source, uint64_
 /* Bindings lie in the thread, so the thread is found from the slot. */
 void thread_unbind(struct cap_slot *slot) {
     switch (cap_binding(slot)) {
-    case BOUND_THREAD_TABLE:
+    case BOUND_THREAD_TABLE: {
+        struct thread *thread = CONTAINER_OF(slot, struct thread, table);
+        thread->slots = NULL;
+        thread->slot_limit = 0;
+        break;
+    }
     case BOUND_THREAD_FAULT:
         break; /* looked up at each use */
     case BOUND_THREAD_SPACE: {
         struct thread *thread = CONTAINER_OF(slot, struct thread, space);
         thread_stop(thread);
+        thread->arch.root = 0;
         break;
     }
     case BOUND_THREAD_NOTIFICATION:

@@ -40,6 +40,11 @@ struct thread {
     uint32_t message_frame;       /* held in the ledger for the message page; 0 = none */
     struct message_page *message; /* that frame in the direct map; NULL = none */
     struct cpu *cpu;
+    struct cpu *direct;      /* thread_set_direct */
+    struct cap_slot *slots;  /* of its table; slot_limit 0: it has none */
+    uint64_t slot_limit;     /* the highest index there */
+    uint64_t queue_rank;     /* the priority's part of its place in a queue (queue.h) */
+    uint64_t reply_head;     /* of a Reply capability for this thread */
     uint64_t slice_left_ns;  /* READY after a preemption: what it may run on before its equals; 0: a whole slice */
     uint64_t cpu_time_ticks; /* of its time slices, what servers did for it included */
 
@@ -92,8 +97,14 @@ void thread_stop(struct thread *thread);
 /* A bound capability must go, see cap_take_away. */
 void thread_unbind(struct cap_slot *slot);
 
-static inline struct table *thread_table(const struct thread *thread) { return cap_object(&thread->table); }
 static inline struct space *thread_space(const struct thread *thread) { return cap_object(&thread->space); }
+
+/*
+ * Note on which CPU a message may make `thread`, which waits, run at once: its own, if nothing but the message has to be
+ * looked at, so not when it is suspended, foreign, or its wait has a deadline. To be called when one of these changes.
+ */
+void thread_set_direct(struct thread *thread);
+void thread_set_priority(struct thread *thread, uint8_t priority);
 
 /* Set up by boot and thread_configure alike: the capability is derived from `source`. */
 void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slot *source);
@@ -102,7 +113,7 @@ void thread_hold_message_frame(struct thread *thread, uint64_t frame);
 
 /* A one-shot right to answer `caller`, in an empty slot. */
 static inline void cap_set_reply(struct cap_slot *slot, struct thread *caller) {
-    slot->head = cap_pack(caller) | OBJECT_REPLY;
+    slot->head = caller->reply_head;
     cap_count++;
     caller->reply_slot = slot;
 }

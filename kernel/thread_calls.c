@@ -3,6 +3,7 @@
  */
 #include "kernel/arch.h"
 #include "kernel/call.h"
+#include "kernel/fastpath.h"
 #include "kernel/ledger.h"
 #include "kernel/memory.h"
 #include "kernel/notification.h"
@@ -96,8 +97,9 @@ static void move(struct thread *thread, uint8_t priority, struct cpu *cpu) {
         arch_thread_release(thread);
         sched_forget(thread);
     }
-    thread->priority = priority;
+    thread_set_priority(thread, priority);
     thread->cpu = cpu;
+    thread_set_direct(thread);
     if (can_run)
         sched_ready(thread);
 }
@@ -116,8 +118,11 @@ static void apply_config(struct thread *thread, const struct thread_config *conf
         uint64_t priority = (fields & THREAD_PRIORITY) != 0 ? config->priority : thread->priority;
         move(thread, (uint8_t)priority, (fields & THREAD_CPU) != 0 ? cpus[config->cpu] : thread->cpu);
     }
-    if ((fields & THREAD_FOREIGN) != 0)
+    if ((fields & THREAD_FOREIGN) != 0) {
         thread->foreign = config->foreign == 1;
+        thread_set_direct(thread);
+        fastpath_update(thread->cpu);
+    }
 }
 
 struct result sys_thread_configure(cap_t thread, uint64_t fields) {
@@ -152,6 +157,7 @@ struct result sys_thread_resume(cap_t thread) {
     if (target->state == THREAD_STOPPED && (thread_space(target) == NULL || target->arch.frame.rip == 0))
         return result(E_STATE); /* nothing to run, or nowhere to run it */
     target->suspended = false;
+    thread_set_direct(target);
     if (target->state == THREAD_STOPPED)
         sched_ready(target);
     return result(OK);
@@ -167,6 +173,7 @@ struct result sys_thread_suspend(cap_t thread) {
     if (target->state == THREAD_READY || target->state == THREAD_RUNNING)
         sched_block(target, THREAD_STOPPED);
     target->suspended = target->state != THREAD_STOPPED;
+    thread_set_direct(target);
     return result(OK);
 }
 

@@ -7,7 +7,16 @@
 #include "kernel/thread.h"
 #include "kernel/trace.h"
 
-void timer_remove(struct deadline *deadline) { heap_remove(&deadline->cpu->deadlines, &deadline->node); }
+/* Whether a thread's wait has a deadline has changed. */
+static void note(struct deadline *deadline) {
+    if (deadline->kind == DEADLINE_THREAD)
+        thread_set_direct(CONTAINER_OF(deadline, struct thread, deadline));
+}
+
+void timer_remove(struct deadline *deadline) {
+    heap_remove(&deadline->cpu->deadlines, &deadline->node);
+    note(deadline);
+}
 
 void timer_set(struct deadline *deadline, struct cpu *cpu, uint64_t when_ns) {
     timer_cancel(deadline);
@@ -15,6 +24,7 @@ void timer_set(struct deadline *deadline, struct cpu *cpu, uint64_t when_ns) {
         return;
     deadline->cpu = cpu;
     heap_insert(&cpu->deadlines, &deadline->node, when_ns);
+    note(deadline);
     cpu->unsettled = true;
 }
 

@@ -49,12 +49,16 @@ void trace_note_switch(struct cpu *cpu) {
 
 void trace_note_call(const struct thread *thread, uint64_t number) {
     thread->cpu->unsettled = true;
+    trace.caller = thread;
     trace.call = number;
     if (trace_wants(TRACE_CALL))
         add(TRACE_CALL, thread->id, number, thread->arch.frame.target, thread->arch.frame.info);
 }
 
-void trace_note_return(const struct thread *thread) {
+void trace_note_return(const struct cpu *cpu) {
+    const struct thread *thread = cpu->current;
+    if (thread != trace.caller) /* it has deleted itself, or somebody runs in its place */
+        return;
     bool waits = thread->state >= THREAD_IN_CALL;
     if (trace.call != 0 && !waits && trace_wants(TRACE_RETURN))
         add(TRACE_RETURN, thread->id, trace.call, thread->arch.frame.status, thread->arch.frame.words[0]);

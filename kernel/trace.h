@@ -22,6 +22,7 @@ struct trace {
     uint64_t written; /* as in the header, which a user may have changed */
     uint64_t next;    /* index of the next record */
     uint64_t call;    /* number of the system call that the kernel is in; 0: not known, or it will be made again */
+    const struct thread *caller; /* who made it; it may be gone */
     struct cap_slot memory;
 };
 extern struct trace trace;
@@ -47,7 +48,7 @@ void trace_note_wake(const struct thread *thread);
  * its outcome, unless it waits now, is in its frame; the kernel is about to be left or to be idle.
  */
 void trace_note_call(const struct thread *thread, uint64_t number);
-void trace_note_return(const struct thread *thread);
+void trace_note_return(const struct cpu *cpu);
 void trace_note_switch(struct cpu *cpu);
 
 /* The trace ends: see cap_take_away. */

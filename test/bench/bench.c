@@ -49,6 +49,7 @@ void bench_start(void) {
         if (info->regions[i].page_count > info->regions[largest].page_count)
             largest = i;
     }
+    bench_select(info->command);
     bench_output(INIT_CAP_PORTS);
     memory = INIT_CAP_REGIONS + largest;
     bench_pool = bench_take_slot();

@@ -24,6 +24,8 @@ static cap_t make(enum object_type type, uint64_t argument) {
 }
 
 static void calibrate(void) {
+    if (!bench_wants("calibrate"))
+        return;
     uint64_t turns = BENCH_OPERATIONS, start = bench_ticks();
     __asm__ volatile("1: dec %0; jnz 1b" : "+r"(turns));
     bench_row("calibrate", BENCH_OPERATIONS, bench_ticks() - start, "");
@@ -130,11 +132,15 @@ static void map_rows(void) {
         (void)sys_space_unmap(INIT_CAP_SPACE, MAP_AT + PAGE_BYTES, 1);
     });
     (void)sys_space_unmap(INIT_CAP_SPACE, MAP_AT, 1);
+    if (!bench_wants("map_512_per_frame"))
+        return;
     uint64_t ticks = 0, turns = 32;
     for (uint64_t turn = 0; turn < turns; turn++) {
+        bench_row_begin();
         uint64_t start = bench_ticks();
         bench_require("map 512", sys_space_map(INIT_CAP_SPACE, memory, page, 512, MAP_AT, rights));
         ticks += bench_ticks() - start;
+        bench_row_end();
         (void)sys_space_unmap(INIT_CAP_SPACE, MAP_AT, 512);
     }
     bench_row("map_512_per_frame", turns * 512, ticks, "syscalls=32");

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/abi/syscall.h"
@@ -17,18 +18,29 @@ void bench_put(const char *text);
 /* `ticks` for `operations`, as one row. `events` is "" or more "name=count" words. */
 void bench_row(const char *id, uint64_t operations, uint64_t ticks, const char *events);
 
+/* With `row=ID` in this command line only the row ID is measured: for a profile (tools/host/profile.py). */
+void bench_select(const char *command);
+bool bench_wants(const char *id);
+/* They do nothing: a profile counts what is executed between them. */
+void bench_row_begin(void);
+void bench_row_end(void);
+
 /* Time `operations` turns of the body, the empty loop's time taken off. */
 #define BENCH(id, operations, events, body)                                       \
     do {                                                                          \
+        if (!bench_wants(id))                                                     \
+            break;                                                                \
         for (uint64_t turn_ = 0; turn_ < BENCH_WARM_UP; turn_++) {                \
             body;                                                                 \
         }                                                                         \
+        bench_row_begin();                                                        \
         uint64_t start_ = bench_ticks();                                          \
         for (uint64_t turn_ = 0; turn_ < (operations); turn_++) {                 \
             __asm__ volatile("" : "+r"(turn_));                                   \
             body;                                                                 \
         }                                                                         \
         uint64_t ticks_ = bench_ticks() - start_;                                 \
+        bench_row_end();                                                          \
         bench_row(id, operations, ticks_ - bench_loop_ticks(operations), events); \
     } while (0)
 

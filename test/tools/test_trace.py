@@ -18,7 +18,7 @@ VARIABLE = 0xFFFF_FFFF_8000_0120  # of the kernel, mapped to VARIABLE_PHYSICAL
 VARIABLE_PHYSICAL = 0x5120
 RING = 0x10000
 HELD = 127  # records in a ring of one page
-NAMES = Names({3: "cap_delete", 23: "ep_call"}, {0: "OK", 2: "E_CAP"}, {1: "page"})
+NAMES = Names({3: "cap_delete", 38: "ep_call"}, {0: "OK", 2: "E_CAP"}, {1: "page"})
 
 
 def elf(symbols: dict[str, tuple[int, int]]) -> bytes:
@@ -102,7 +102,7 @@ class Words(unittest.TestCase):
         return trace.describe(Record(0, thread, detail, event, 0, (first, second)), NAMES)
 
     def test_each_event(self) -> None:
-        self.assertEqual(self.describe(1, 23, trace.CALL, 5, 0x10), "thread 1: ep_call(0x5, 0x10, ...)")
+        self.assertEqual(self.describe(1, 38, trace.CALL, 5, 0x10), "thread 1: ep_call(0x5, 0x10, ...)")
         self.assertEqual(self.describe(1, 99, trace.CALL, 0, 0), "thread 1: call 99(0x0, 0x0, ...)")
         self.assertEqual(self.describe(1, 3, trace.RETURN, 2, 0), "thread 1: cap_delete returns E_CAP, value 0x0")
         self.assertEqual(self.describe(1, 0, trace.RETURN, 0, 4), "thread 1: wait ends: OK, value 0x4")
@@ -118,7 +118,7 @@ class Words(unittest.TestCase):
 
     def test_names_are_the_kernels(self) -> None:
         names = trace.read_names()
-        self.assertEqual((names.call(1), names.call(23), names.call(39)), ("cap_copy", "ep_call", "trace_control"))
+        self.assertEqual((names.call(1), names.call(38), names.call(33)), ("cap_copy", "ep_call", "trace_control"))
         self.assertEqual((names.status(0), names.status(7)), ("OK", "E_BUSY"))
         self.assertEqual((names.fault(1), names.fault(10), names.fault(11)), ("page", "syscall", "kind 11"))
 

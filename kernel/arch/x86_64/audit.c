@@ -136,7 +136,7 @@ static uint32_t list_needs(const struct thread *thread, struct row rows[static R
          need_write},
         {AUDIT_GDT, cpu_gdt(cpu), GDT_BYTES, need_write}, /* the CPU sets the TSS descriptor's busy bit */
         {AUDIT_IDT, idt_start(), IDT_BYTES, need_read},
-        {AUDIT_TSS, arch->tss, TSS_BYTES, need_write},
+        {AUDIT_TSS, &arch->tss, TSS_BYTES, need_write},
         {AUDIT_RSP0, &thread->arch.frame, sizeof(struct frame), need_write},
         {AUDIT_CPU_AREA, cpu, sizeof(struct cpu), need_write},
         {AUDIT_APIC, apic_registers(), PAGE_BYTES, need_write},

@@ -11,7 +11,6 @@
 #define MSR_STAR 0xc0000081U
 #define MSR_LSTAR 0xc0000082U
 #define MSR_SFMASK 0xc0000084U
-#define MSR_FS_BASE 0xc0000100U
 #define MSR_KERNEL_GS_BASE 0xc0000102U
 #define MSR_PAT 0x277U
 
@@ -58,12 +57,9 @@ struct table_register {
 static struct gate idt[IDT_GATES] __attribute__((aligned(4096)));
 
 /* Each CPU's own: the TSS descriptor is written by LTR. */
-static struct {
-    uint64_t gdt[7];
-    struct tss tss;
-} descriptors[CPUS_MAX] __attribute__((aligned(64)));
+static uint64_t gdts[CPUS_MAX][7] __attribute__((aligned(64)));
 
-const void *cpu_gdt(const struct cpu *cpu) { return descriptors[cpu->index].gdt; }
+const void *cpu_gdt(const struct cpu *cpu) { return gdts[cpu->index]; }
 const void *idt_start(void) { return idt; }
 
 uint64_t idt_gate_target(uint32_t vector) {
@@ -71,7 +67,7 @@ uint64_t idt_gate_target(uint32_t vector) {
     return (uint64_t)gate->target_high << 32 | (uint64_t)gate->target_middle << 16 | gate->target_low;
 }
 
-uint64_t cpu_ist_top(const struct cpu *cpu, uint32_t index) { return descriptors[cpu->index].tss.ist[index - 1]; }
+uint64_t cpu_ist_top(const struct cpu *cpu, uint32_t index) { return cpu->arch.tss.ist[index - 1]; }
 
 uint64_t stack_top(uint32_t index) {
     return STACK_WINDOW_BASE + (index * STACK_SLOT_PAGES + 1 + STACK_PAGES) * PAGE_BYTES;
@@ -103,8 +99,8 @@ static void idt_init(void) {
 }
 
 static void load_descriptors(struct cpu *cpu) {
-    uint64_t *gdt = descriptors[cpu->index].gdt;
-    struct tss *tss = &descriptors[cpu->index].tss;
+    uint64_t *gdt = gdts[cpu->index];
+    struct tss *tss = &cpu->arch.tss;
     uint64_t base = (uint64_t)(uintptr_t)tss, limit = TSS_BYTES - 1;
     gdt[1] = 0x00af9a000000ffff; /* kernel code: 64-bit, ring 0 */
     gdt[2] = 0x00cf92000000ffff; /* kernel data */
@@ -115,7 +111,6 @@ static void load_descriptors(struct cpu *cpu) {
     for (uint32_t ist = 1; ist <= IST_STACKS; ist++)
         tss->ist[ist - 1] = ist_top(cpu->index, ist);
     tss->io_map = sizeof(*tss);
-    cpu->arch.tss = tss;
 
     struct table_register gdt_register = {.limit = GDT_BYTES - 1, .base = (uint64_t)(uintptr_t)gdt};
     struct table_register idt_register = {.limit = IDT_BYTES - 1, .base = (uint64_t)(uintptr_t)idt};

@@ -16,18 +16,6 @@ struct cpu;
 #define VECTOR_TIMER 0xf0U
 #define VECTOR_SPURIOUS 0xffU
 
-struct tss {
-    uint32_t reserved0;
-    uint64_t rsp[3]; /* [0]: the end of the running thread's frame */
-    uint64_t reserved1;
-    uint64_t ist[7]; /* IST1.. */
-    uint64_t reserved2;
-    uint16_t reserved3;
-    uint16_t io_map; /* beyond the limit: every port access from ring 3 faults */
-} __attribute__((packed));
-#define TSS_BYTES sizeof(struct tss)
-_Static_assert(sizeof(struct tss) == 104, "Intel SDM vol. 3A, 64-Bit Task State Segment");
-
 /* Make `cpu` this CPU: GDT, IDT, TSS, system call MSRs, control registers, GS. Its stacks are mapped. */
 void cpu_init(struct cpu *cpu);
 

@@ -1,10 +1,9 @@
 /*
- * Every way into the kernel, and the one way out.
+ * Every way into the kernel but SYSCALL, which syscall.S has, and with it the way out.
  *
- * From user mode, registers are pushed straight into the running thread's struct frame (state.h): for interrupts the CPU
- * itself starts there (TSS.RSP0 is the frame's end), for SYSCALL the first instructions move there. Then the CPU's
- * kernel stack is taken, which holds nothing between two entries, and C decides who runs next. The way out pops the
- * frame of whoever that is.
+ * From user mode, registers are pushed straight into the running thread's struct frame (state.h): the CPU itself starts
+ * there (TSS.RSP0 is the frame's end). Then the CPU's kernel stack is taken, which holds nothing between two entries, and C
+ * decides who runs next. The way out loads the frame of whoever that is.
  *
  * In the kernel interrupts are off, except while an idle CPU waits in arch_idle; what comes in there runs on the kernel
  * stack and returns. Any other exception in the kernel is the kernel's mistake and ends in a panic.
@@ -12,7 +11,7 @@
  * GS: the user's is always 0 (CR4.FSGSBASE is off, so it can't be changed); SWAPGS makes it this CPU's area. Entries that
  * can hit the kernel between an entry and its SWAPGS have stacks of their own (IST) and look at the MSR.
  *
- * Sources: Intel SDM vol. 3A, 64-Bit Mode Stack Frame, Interrupt Stack Table; vol. 2, SYSCALL, SYSRET, SWAPGS.
+ * Sources: Intel SDM vol. 3A, 64-Bit Mode Stack Frame, Interrupt Stack Table; vol. 2, SWAPGS.
  */
 #include "kernel/arch/x86_64/offsets.h"
 
@@ -63,50 +62,6 @@ kernel_start:
     pop %rax
 .endm
 
-    .globl syscall_entry
-    .type syscall_entry, @function
-    .balign 64
-/*
- * SYSCALL: RCX = return address, R11 = flags, RSP still the user's. The return address is canonical: the last page of
- * the user half is never mapped, so no SYSCALL instruction ends at its edge. SFMASK has cleared all flags that matter.
- */
-syscall_entry:
-    swapgs
-    mov %rsp, %gs:CPU_SCRATCH
-    mov %gs:CPU_FRAME_END, %rsp
-    push $SELECTOR_USER_DATA
-    push %gs:CPU_SCRATCH
-    push %r11
-    push $SELECTOR_USER_CODE
-    push %rcx
-    push $0
-    push $FRAME_SYSCALL
-    PUSH_GENERAL
-    mov %gs:CPU_STACK_TOP, %rsp
-    xor %ebp, %ebp
-    mov %gs:CPU_SELF, %rdi
-    call syscall_enter
-
-    .globl user_return
-    .type user_return, @function
-/* Leave for the current thread, the way it came in. */
-user_return:
-    mov %gs:CPU_FRAME, %rsp
-    cmpl $FRAME_SYSCALL, FRAME_VECTOR(%rsp)
-    POP_ALL_BUT_RCX_R11
-    jne 1f
-    mov 32(%rsp), %rcx /* rip */
-    mov 48(%rsp), %r11 /* rflags */
-    mov 56(%rsp), %rsp
-    swapgs
-    sysretq
-1:
-    pop %rcx
-    pop %r11
-    add $16, %rsp
-    swapgs
-    iretq
-
 /* One stub a vector; those for which the CPU pushes no error code push a zero in its place. */
 .macro INTERRUPT_STUB vector, has_error
     .balign 16
@@ -137,18 +92,23 @@ interrupt_common:
     swapgs
 interrupt_from_user:
     PUSH_GENERAL
-    mov %gs:CPU_STACK_TOP, %rsp
+    mov %gs:IN_CPU_STACK_TOP, %rsp
     push $2 /* user flags such as AC, DF and NT do not reach C */
     popfq
     xor %ebp, %ebp
-    mov %gs:CPU_SELF, %rdi
+    mov %gs:IN_CPU_SELF, %rdi
     call interrupt_enter
     jmp user_return
 
-/* Idle was interrupted, or the kernel has made a mistake. */
+/* Idle was interrupted, or the kernel has made a mistake. In syscall.S RSP is no stack: the report has to have one. */
 interrupt_in_kernel:
     PUSH_GENERAL
     mov %rsp, %rdi
+    mov %gs:IN_CPU_STACK_TOP, %rax
+    mov %rax, %rcx
+    sub %rsp, %rcx
+    cmp $STACK_BYTES, %rcx
+    cmovae %rax, %rsp
     call interrupt_kernel
     POP_ALL_BUT_RCX_R11
     pop %rcx
@@ -182,24 +142,24 @@ ist_common:
     testb $3, 24(%rsp)
     jz ist_in_kernel
     swapgs
-    mov %rax, %gs:CPU_SCRATCH
-    mov %gs:CPU_FRAME_END, %rax
+    mov %rax, %gs:IN_CPU_SCRATCH
+    mov %gs:IN_CPU_CURRENT, %rax
     pushq 48(%rsp) /* ss */
-    popq -8(%rax)
+    popq IN_THREAD_SS(%rax)
     pushq 40(%rsp) /* rsp */
-    popq -16(%rax)
+    popq IN_THREAD_RSP(%rax)
     pushq 32(%rsp) /* rflags */
-    popq -24(%rax)
+    popq IN_THREAD_RFLAGS(%rax)
     pushq 24(%rsp) /* cs */
-    popq -32(%rax)
+    popq IN_THREAD_CS(%rax)
     pushq 16(%rsp) /* rip */
-    popq -40(%rax)
+    popq IN_THREAD_RIP(%rax)
     pushq 8(%rsp) /* error */
-    popq -48(%rax)
+    popq IN_THREAD_ERROR(%rax)
     pushq 0(%rsp) /* vector */
-    popq -56(%rax)
-    lea -56(%rax), %rsp
-    mov %gs:CPU_SCRATCH, %rax
+    popq IN_THREAD_VECTOR(%rax)
+    lea IN_THREAD_VECTOR(%rax), %rsp
+    mov %gs:IN_CPU_SCRATCH, %rax
     jmp interrupt_from_user
 
 ist_in_kernel:

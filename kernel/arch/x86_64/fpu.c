@@ -5,6 +5,7 @@
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/assert.h"
 #include "kernel/cpu.h"
+#include "kernel/fastpath.h"
 #include "kernel/thread.h"
 
 #define CR4_FXSAVE (1ULL << 9 | 1ULL << 10) /* FXSAVE and SIMD exceptions */
@@ -76,11 +77,13 @@ void fpu_use(struct cpu *cpu, struct thread *thread) {
         load(area_of(thread));
     thread->arch.fpu_used = 1;
     cpu->arch.fpu_owner = thread;
+    fastpath_update(cpu);
 }
 
 void fpu_close(struct cpu *cpu) {
     save(area_of(cpu->arch.fpu_owner));
     load(&initial);
     cpu->arch.fpu_owner = NULL;
+    fastpath_update(cpu);
     write_cr0(read_cr0() | CR0_TASK_SWITCHED);
 }

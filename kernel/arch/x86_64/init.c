@@ -10,6 +10,7 @@
 #include "kernel/arch/x86_64/io.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/cpu.h"
+#include "kernel/fastpath.h"
 #include "kernel/log.h"
 
 static struct acpi_facts facts;
@@ -39,6 +40,7 @@ static void cpu_struct_init(struct cpu *cpu, uint32_t index) {
     for (uint32_t priority = 0; priority < PRIORITIES; priority++)
         list_init(&cpu->ready[priority]);
     cpus[index] = cpu;
+    fastpath_update(cpu);
 }
 
 void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {

@@ -107,10 +107,10 @@ static void external(struct cpu *cpu, uint64_t vector) {
 }
 
 void interrupt_enter(struct cpu *cpu) {
-    stay_begin(cpu);
-    kernel_lock();
     struct thread *thread = cpu->current;
     uint64_t vector = thread->arch.frame.vector;
+    stay_begin(cpu, STAY_INTERRUPT + vector);
+    kernel_lock();
     if (vector < VECTOR_EXCEPTIONS)
         user_exception(cpu, thread, vector);
     else
@@ -120,7 +120,7 @@ void interrupt_enter(struct cpu *cpu) {
     if (trace.events != 0)
         trace_note_switch(cpu);
     kernel_unlock();
-    stay_end(cpu, STAY_INTERRUPT + vector);
+    stay_end(cpu);
 }
 
 void interrupt_kernel(struct frame *frame) {

@@ -11,18 +11,11 @@
 #include "kernel/space.h"
 #include "kernel/thread.h"
 
-#define MSR_FS_BASE 0xc0000100U
 #define SYSCALL_BYTES 2U
 
 /* What a user may set of RFLAGS: CF PF AF ZF SF TF DF OF AC ID. IF is always on, IOPL always 0. */
 #define FLAGS_USER 0x240dd5U
 #define FLAGS_FIXED 0x202U
-
-struct cpu *arch_this_cpu(void) {
-    struct cpu *cpu;
-    __asm__("mov %%gs:%c1, %0" : "=r"(cpu) : "i"(CPU_SELF));
-    return cpu;
-}
 
 void arch_thread_init(struct thread *thread) {
     thread->arch =
@@ -36,10 +29,8 @@ void arch_thread_init(struct thread *thread) {
  */
 void arch_switch(struct cpu *cpu, struct thread *to) {
     struct arch_cpu *arch = &cpu->arch;
-    arch->frame = &to->arch.frame;
-    arch->frame_end = &to->arch.frame + 1;
-    arch->tss->rsp[0] = (uint64_t)(uintptr_t)(&to->arch.frame + 1);
-    uint64_t root = thread_space(to)->root;
+    arch->tss.rsp[0] = (uint64_t)(uintptr_t)(&to->arch.frame + 1);
+    uint64_t root = to->arch.root;
     if (root != arch->root) {
         arch->root = root;
         cpu->space_switches++;
@@ -73,9 +64,10 @@ _Noreturn void arch_enter_user(void) { user_return(); }
 /* Field by field: a structure literal would be built elsewhere and copied. */
 void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers) {
     const struct frame *frame = &thread->arch.frame;
+    bool came_by_syscall = frame->vector == FRAME_SYSCALL;
     ret_registers->rax = frame->status;
     ret_registers->rbx = frame->rbx;
-    ret_registers->rcx = frame->rcx;
+    ret_registers->rcx = came_by_syscall ? frame->rip : frame->rcx;
     ret_registers->rdx = frame->words[0];
     ret_registers->rsi = frame->info;
     ret_registers->rdi = frame->target;
@@ -84,7 +76,7 @@ void arch_registers_read(const struct thread *thread, struct thread_registers *r
     ret_registers->r8 = frame->words[2];
     ret_registers->r9 = frame->words[3];
     ret_registers->r10 = frame->words[1];
-    ret_registers->r11 = frame->r11;
+    ret_registers->r11 = came_by_syscall ? frame->rflags : frame->r11;
     ret_registers->r12 = frame->r12;
     ret_registers->r13 = frame->r13;
     ret_registers->r14 = frame->r14;

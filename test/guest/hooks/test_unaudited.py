@@ -36,7 +36,7 @@ class Death:
 
 
 DEATHS = {
-    "missing GDT": Death(GDT, 1, "kernel image", ("segments (GDT) 0x", "task state (TSS) 0x")),
+    "missing GDT": Death(GDT, 1, "kernel image", ("segments (GDT) 0x",)),
     "missing TSS": Death(TSS, 1, "kernel image", ("task state (TSS) 0x",)),
     "missing handlers": Death(IDT, 1, "kernel image", ("handler table (IDT) 0x",)),
     "stack in the wrong table": Death(KERNEL_STACK, 2, "stack window", ("stack for double faults (IST1) 0x",)),

@@ -64,7 +64,7 @@ static void set_scene(void) {
     scene.stopped = make(OBJECT_THREAD);
     scene.ready = make(OBJECT_THREAD);
     scene.ready->cpu = &machine.cpu;
-    scene.ready->priority = 5;
+    thread_set_priority(scene.ready, 5);
     sched_ready(scene.ready);
     scene.receiver = make_waiting(THREAD_IN_WAIT, &scene.served->receivers);
     scene.sender = make_waiting(THREAD_IN_CALL, &scene.busy->senders);
@@ -127,6 +127,26 @@ static void say_stopped(void) { scene.receiver->state = THREAD_STOPPED; }
 static void forget_queue(void) { scene.receiver->wait_heap = NULL; }
 static void answer_in_queue(void) { scene.sender->reply_slot = &machine.self->reply; }
 
+static void keep_queue(void) { scene.stopped->wait_heap = &scene.served->receivers; }
+
+/* What the fast path asks of a thread and of its CPU. */
+static void switch_to_suspended(void) { scene.receiver->suspended = true; }
+static void switch_to_foreign(void) { scene.receiver->foreign = true; }
+static void switch_to_deadline(void) { scene.waiter->direct = &machine.cpu; }
+static void never_switch(void) { scene.receiver->direct = NULL; }
+static void other_slots(void) { machine.self->slots++; }
+static void one_slot_more(void) { machine.self->slot_limit++; }
+static void slots_without_table(void) { scene.stopped->slot_limit = 7; }
+static void other_root(void) { machine.self->arch.root += PAGE_BYTES; }
+static void root_without_space(void) { scene.stopped->arch.root = machine_root(); }
+static void other_rank(void) { scene.receiver->queue_rank ^= 1ULL << 58; }
+static void other_reply(void) { scene.receiver->reply_head += 1ULL << 16; }
+static void let_foreign_run(void) {
+    machine.self->foreign = true;
+    thread_set_direct(machine.self);
+}
+static void switch_fpu(void) { machine.cpu.arch.fpu_owner = machine.self; }
+
 static void threads_are_where_their_state_says(void) {
     static const struct wrong wrongs[] = {
         {"an empty ready queue is marked", mark_empty_queue},
@@ -147,6 +167,20 @@ static void threads_are_where_their_state_says(void) {
         {"a thread in a queue says that it is stopped", say_stopped},
         {"a thread in a queue does not know which", forget_queue},
         {"a thread in a queue can be answered", answer_in_queue},
+        {"a thread that left its queue still names it", keep_queue},
+        {"a suspended thread may be switched to", switch_to_suspended},
+        {"a foreign thread may be switched to", switch_to_foreign},
+        {"a thread with a deadline may be switched to", switch_to_deadline},
+        {"a thread that waits may not be switched to", never_switch},
+        {"a thread's slots are not its table's", other_slots},
+        {"a thread has a slot more than its table", one_slot_more},
+        {"a thread without a table has slots", slots_without_table},
+        {"a thread's root is not its space's", other_root},
+        {"a thread without a space has a root", root_without_space},
+        {"a thread's place in a queue is another priority's", other_rank},
+        {"a right to answer would be for another thread", other_reply},
+        {"a foreign thread runs and nobody watches", let_foreign_run},
+        {"the fast path would leave the FPU's state behind", switch_fpu},
     };
     check_each(INVARIANT_THREADS, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
 }
@@ -154,7 +188,7 @@ static void threads_are_where_their_state_says(void) {
 /* ---- queues ---- */
 
 static void break_receivers(void) { scene.receiver->wait.rank++; }
-static void break_senders(void) { scene.sender->wait.queued = 0, scene.sender->wait_heap = NULL; }
+static void break_senders(void) { scene.sender->wait.rank = 0, scene.sender->wait_heap = NULL; }
 static void break_waiters(void) { scene.waiter->wait.left = &scene.sender->wait; }
 static void break_deadlines(void) { scene.waiter->deadline.node.rank++; }
 static void send_past_a_receiver(void) {

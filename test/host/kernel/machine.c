@@ -9,6 +9,7 @@
 #include "kernel/assert.h"
 #include "kernel/call.h"
 #include "kernel/check.h"
+#include "kernel/fastpath.h"
 #include "kernel/ledger.h"
 #include "kernel/lock.h"
 #include "kernel/memory.h"
@@ -63,9 +64,31 @@ void machine_start(void) {
                   RANGE(MACHINE_FIRST_FREE, MACHINE_FRAMES - MACHINE_FIRST_FREE));
     thread_bind(machine.self, &machine.self->table, &slots[MACHINE_CAP_TABLE]);
     thread_bind(machine.self, &machine.self->space, &slots[MACHINE_CAP_SPACE]);
-    machine.self->priority = 32;
+    thread_set_priority(machine.self, 32);
     machine.self->state = THREAD_RUNNING;
     cpu->current = machine.self;
+    fastpath_update(cpu);
+}
+
+/* What arch/x86_64/syscall.S does, but for the fast path. */
+void machine_enter(void) {
+    struct cpu *cpu = &machine.cpu;
+    struct thread *self = cpu->current;
+    uint64_t number = self->arch.frame.status;
+    kernel_lock();
+    if (cpu->arch.call_limit == 0 && syscall_watched())
+        return;
+    struct frame *frame = &self->arch.frame;
+    bool plain = number < cpu->arch.call_limit;
+    struct result result =
+        syscall_run(frame->target, frame->info, frame->words[0], frame->words[1], frame->words[2], frame->words[3]);
+    if (!plain || !syscall_is_settled(cpu, result.status)) {
+        syscall_finish(result.status, result.value);
+        return;
+    }
+    kernel_unlock();
+    frame->status = result.status;
+    frame->words[0] = result.value;
 }
 
 uint64_t machine_root(void) { return thread_space(machine.self)->root; }
@@ -118,7 +141,7 @@ struct cpu *arch_this_cpu(void) {
 }
 void arch_thread_init(struct thread *thread) { memset(&thread->arch, 0, sizeof(thread->arch)); }
 void arch_thread_release(struct thread *thread) { (void)thread; }
-void arch_switch(struct cpu *cpu, struct thread *to) { cpu->arch.frame = &to->arch.frame; }
+void arch_switch(struct cpu *cpu, struct thread *to) { cpu->arch.root = to->arch.root; }
 void arch_root_leave(uint64_t root) { (void)root; }
 void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count) {
     (void)space;

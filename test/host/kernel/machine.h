@@ -44,6 +44,8 @@ extern struct machine machine;
 
 /* The page-table root of the first space. */
 uint64_t machine_root(void);
+/* The running thread makes the system call that its frame holds. */
+void machine_enter(void);
 
 /* System calls that may have to be restarted, made until they are done. */
 struct result machine_copy(cap_t slot, cap_t source);

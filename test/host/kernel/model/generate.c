@@ -240,9 +240,9 @@ static void fill(uint32_t self, struct lockstep_call *call) {
         fill_pool(self, call);
     else if (number <= SYS_space_audit)
         fill_space(self, call);
-    else if (number <= SYS_thread_write)
+    else if (number <= SYS_thread_write || number == SYS_thread_read || number == SYS_thread_handover)
         fill_thread(self, call);
-    else if (number <= SYS_ep_reply_wait)
+    else if (number >= SYS_ep_call && number <= SYS_ep_reply_wait)
         fill_message(self, call);
     else if (number <= SYS_irq_ack)
         fill_signal(self, call);

@@ -236,7 +236,7 @@ void lockstep_start(uint64_t seed) {
     machine.armed_ns = DEADLINE_NEVER;
     machine.now_ns = 1000000000;
     log_limit = LOG_ERROR;
-    fastpath_bar(FASTPATH_BAR_TEST, seed % 2 != 0); /* both ways have to do the same */
+    fastpath_bar(FASTPATH_BAR_TEST, seed % 2 != 0); /* watched or not, all calls have to do the same */
     memset(&lockstep, 0, sizeof(lockstep));
     memset(&all_lines, 0, sizeof(all_lines));
     memset(&all_ports, 0, sizeof(all_ports));
@@ -343,7 +343,7 @@ static bool enter(void) {
     uint64_t number = frame->status;
     if (number >= SYS_ep_call && number <= SYS_ep_reply_wait)
         settle_lists();
-    syscall_enter(&machine.cpu);
+    machine_enter();
     bool again = frame->rip == RESTART_RIP;
     model.memory_failed = !again && frame->status == E_MEMORY;
     history[(history_count - 1) % HISTORY].status = again ? CALL_RESTART : frame->status;

@@ -1,0 +1,366 @@
+/*
+ * The way into the kernel by SYSCALL, and the fast path (fastpath.h).
+ *
+ * RSP points to the running thread, struct thread, and is used as nothing else: nothing is pushed there. Three ways lead
+ * on, and each saves only what it must. All of them begin by saving what a handler may look for in the frame: where to
+ * return to, and what the call was given.
+ *
+ *   fast_call, fast_reply   assembly from end to end: the message stays in its registers RSI, RDX, R10, R8, R9. RAX, RCX,
+ *                           RDI and R11 are free. RBX, RBP and R12..R15 go to the thread that is left, and come from the
+ *                           one that is switched to. Changes begin only at the label `commit`.
+ *   plain_call              C keeps RBX, RBP and R12..R15 by itself. If the call settles everything, nothing else
+ *                           has to be saved; if not, they are still there when it returns.
+ *   whole_call              all registers are saved first: for calls that look at their caller's registers or may switch
+ *                           to another thread, for those that are watched, and for numbers that mean nothing.
+ *
+ * Lock: the kernel lock is taken at the entry and held to the exit.
+ */
+#include "kernel/arch/x86_64/offsets.h"
+
+/* What C functions keep, to and from the thread RSP points to. */
+.macro SAVE_KEPT
+    mov %rbx, IN_THREAD_RBX(%rsp)
+    mov %rbp, IN_THREAD_RBP(%rsp)
+    mov %r12, IN_THREAD_R12(%rsp)
+    mov %r13, IN_THREAD_R13(%rsp)
+    mov %r14, IN_THREAD_R14(%rsp)
+    mov %r15, IN_THREAD_R15(%rsp)
+.endm
+
+.macro LOAD_KEPT
+    mov IN_THREAD_RBX(%rsp), %rbx
+    mov IN_THREAD_RBP(%rsp), %rbp
+    mov IN_THREAD_R12(%rsp), %r12
+    mov IN_THREAD_R13(%rsp), %r13
+    mov IN_THREAD_R14(%rsp), %r14
+    mov IN_THREAD_R15(%rsp), %r15
+.endm
+
+/* Back to user mode, all other registers being right. */
+.macro SYSCALL_RETURN
+    mov IN_THREAD_RIP(%rsp), %rcx
+    mov IN_THREAD_RFLAGS(%rsp), %r11
+    mov IN_THREAD_RSP(%rsp), %rsp
+    swapgs
+    sysretq
+.endm
+
+.macro UNLOCK
+    incl kernel_ticket_lock + IN_LOCK_SERVING(%rip)
+.endm
+
+/* RDI = slot of an endpoint capability, RCX = the endpoint. To `otherwise` if it is not there or lacks the right. */
+.macro FIND_ENDPOINT mask, head, otherwise
+    lea -1(%rdi), %rcx
+    cmp IN_THREAD_SLOT_LIMIT(%rsp), %rcx
+    jae \otherwise
+    shl $SLOT_SHIFT, %rdi
+    add IN_THREAD_SLOTS(%rsp), %rdi
+    mov IN_SLOT_HEAD(%rdi), %rcx
+    mov %ecx, %eax
+    and $\mask, %eax
+    cmp $\head, %eax
+    jne \otherwise
+    sar $16, %rcx
+.endm
+
+/* May the thread, `offset` bytes before RAX, which waits, run at once in the place of this one? The longer question is
+ * about its priority: is anybody ready who would not come after it? */
+.macro CHECK_DIRECT offset, otherwise
+    mov %gs:IN_CPU_DIRECT, %r11
+    cmp %r11, IN_THREAD_DIRECT - \offset(%rax)
+    jne \otherwise
+    cmpq $0, %gs:IN_CPU_READY_BITMAP
+    jne 8f
+7:
+    .pushsection .text.syscall_rare, "ax"
+8:
+    mov %rcx, %gs:IN_CPU_SCRATCH
+    mov IN_THREAD_PRIORITY - \offset(%rax), %cl
+    mov %gs:IN_CPU_READY_BITMAP, %r11
+    shr %cl, %r11
+    mov %gs:IN_CPU_SCRATCH, %rcx
+    jnz \otherwise
+    jmp 7b
+    .popsection
+.endm
+
+/* Bring the words beyond the registers, if there are any, to the thread `offset` bytes before RAX. The message's registers
+ * are in this thread's frame, so they may be used. */
+.macro MOVE_LONG_WORDS offset, otherwise
+    cmp $WORDS_IN_REGISTERS, %esi
+    ja 8f
+7:
+    .pushsection .text.syscall_rare, "ax"
+8:
+    cmp $WORDS_MAX, %esi /* nothing but words: flags and capabilities make it larger */
+    ja \otherwise
+    cmpq $0, IN_THREAD_MESSAGE(%rsp)
+    je \otherwise
+    cmpq $0, IN_THREAD_MESSAGE - \offset(%rax)
+    je \otherwise
+    mov %rcx, %r10
+    mov %rdi, %rdx
+    lea -WORDS_IN_REGISTERS(%rsi), %ecx
+    mov IN_THREAD_MESSAGE(%rsp), %rsi
+    mov IN_THREAD_MESSAGE - \offset(%rax), %rdi
+    add $IN_MESSAGE_LONG, %rsi
+    add $IN_MESSAGE_LONG, %rdi
+    rep movsq
+    mov %r10, %rcx
+    mov %rdx, %rdi
+    mov IN_THREAD_RSI(%rsp), %rsi
+    mov IN_THREAD_RDX(%rsp), %rdx
+    mov IN_THREAD_R10(%rsp), %r10
+    jmp 7b
+    .popsection
+.endm
+
+/* The thread RSP points to is the running one: see arch_switch. RAX, RCX and R11 are free. */
+.macro SWITCH
+    mov %rsp, %gs:IN_CPU_CURRENT
+    lea IN_THREAD_FRAME_END(%rsp), %rcx
+    mov %rcx, %gs:IN_CPU_RSP0
+    mov IN_THREAD_ROOT(%rsp), %rcx
+    cmp %rcx, %gs:IN_CPU_ROOT
+    je 6f
+    mov %rcx, %gs:IN_CPU_ROOT
+    incq %gs:IN_CPU_SPACE_SWITCHES
+    mov %rcx, %cr3
+6:
+    mov IN_THREAD_FS_BASE(%rsp), %rcx
+    or %gs:IN_CPU_FS_BASE, %rcx
+    jnz 8f
+7:
+    .pushsection .text.syscall_rare, "ax"
+8:
+    mov %rdx, %r11
+    mov IN_THREAD_FS_BASE(%rsp), %rax
+    mov %rax, %gs:IN_CPU_FS_BASE
+    mov %rax, %rdx
+    shr $32, %rdx
+    mov $MSR_FS_BASE, %ecx
+    wrmsr
+    mov %r11, %rdx
+    jmp 7b
+    .popsection
+.endm
+
+    .text
+    .globl syscall_entry
+    .type syscall_entry, @function
+    .balign 64
+/*
+ * RCX = return address, R11 = flags, RSP still the user's. The return address is canonical: the last page of the user half
+ * is never mapped, so no SYSCALL instruction ends at its edge. SFMASK has cleared all flags that matter.
+ */
+syscall_entry:
+    swapgs
+    mov %rsp, %gs:IN_CPU_SCRATCH
+    mov %gs:IN_CPU_CURRENT, %rsp
+    mov %rcx, IN_THREAD_RIP(%rsp)
+    mov %r11, IN_THREAD_RFLAGS(%rsp)
+    mov %gs:IN_CPU_SCRATCH, %rcx
+    mov %rcx, IN_THREAD_RSP(%rsp)
+    movq $FRAME_SYSCALL, IN_THREAD_VECTOR(%rsp)
+    mov %rax, IN_THREAD_RAX(%rsp)
+    mov %rdi, IN_THREAD_RDI(%rsp)
+    mov %rsi, IN_THREAD_RSI(%rsp)
+    mov %rdx, IN_THREAD_RDX(%rsp)
+    mov %r10, IN_THREAD_R10(%rsp)
+    mov %r8, IN_THREAD_R8(%rsp)
+    mov %r9, IN_THREAD_R9(%rsp)
+    mov $1, %ecx
+    lock xadd %ecx, kernel_ticket_lock + IN_LOCK_NEXT(%rip)
+    cmp %ecx, kernel_ticket_lock + IN_LOCK_SERVING(%rip)
+    jne wait_for_lock
+locked:
+    cmp $NUMBER_EP_CALL, %rax
+    je fast_call
+    cmp $NUMBER_EP_REPLY_WAIT, %rax
+    je fast_reply
+    cmp %gs:IN_CPU_CALL_LIMIT, %rax
+    jae whole_call
+
+plain_call:
+    mov %gs:IN_CPU_STACK_TOP, %rsp
+    mov %r10, %rcx /* C's place for the fourth argument */
+    call syscall_run
+    cmpb $0, %gs:IN_CPU_UNSETTLED /* syscall_is_settled */
+    jne unsettled
+    cmp $STATUS_BLOCKED, %eax
+    jae unsettled
+    mov %gs:IN_CPU_CURRENT, %rsp
+    UNLOCK
+    mov IN_THREAD_RDI(%rsp), %rdi
+    mov IN_THREAD_RSI(%rsp), %rsi
+    mov IN_THREAD_R10(%rsp), %r10
+    mov IN_THREAD_R8(%rsp), %r8
+    mov IN_THREAD_R9(%rsp), %r9
+    SYSCALL_RETURN
+
+    .balign 16
+fast_call:
+    FIND_ENDPOINT HEAD_MASK_CALL, HEAD_CALL, whole_call
+    mov IN_ENDPOINT_RECEIVERS(%rcx), %rax /* -> thread.wait of the first */
+    test %rax, %rax
+    jz whole_call
+    cmpq $0, IN_NODE_LEFT(%rax) /* others wait as well */
+    jne whole_call
+    CHECK_DIRECT IN_THREAD_WAIT, whole_call
+    MOVE_LONG_WORDS IN_THREAD_WAIT, whole_call
+commit_call:
+    movq $0, IN_ENDPOINT_RECEIVERS(%rcx)
+    movl $0, IN_NODE_RANK(%rax)
+    movq $0, IN_THREAD_WAIT_HEAP - IN_THREAD_WAIT(%rax)
+    mov IN_THREAD_REPLY_HEAD(%rsp), %rcx /* cap_set_reply */
+    mov %rcx, IN_THREAD_REPLY - IN_THREAD_WAIT(%rax)
+    lea IN_THREAD_REPLY - IN_THREAD_WAIT(%rax), %rcx
+    mov %rcx, IN_THREAD_REPLY_SLOT(%rsp)
+    incq cap_count(%rip)
+    movb $STATE_IN_CALL, IN_THREAD_STATE(%rsp)
+    movb $STATE_RUNNING, IN_THREAD_STATE - IN_THREAD_WAIT(%rax)
+    mov IN_SLOT_DATA(%rdi), %rdi /* the badge */
+    SAVE_KEPT
+    lea -IN_THREAD_WAIT(%rax), %rsp
+    SWITCH
+    UNLOCK
+    LOAD_KEPT
+    xor %eax, %eax
+    SYSCALL_RETURN
+
+    .balign 16
+fast_reply:
+    FIND_ENDPOINT HEAD_MASK_WAIT, HEAD_WAIT, whole_call
+    mov IN_THREAD_REPLY(%rsp), %rax
+    sar $16, %rax /* -> the thread that waits for the answer */
+    jz whole_call
+    cmpq $0, IN_ENDPOINT_SENDERS(%rcx)
+    jne whole_call
+    cmpq $0, IN_ENDPOINT_RECEIVERS(%rcx)
+    jne whole_call
+    cmpq $0, IN_THREAD_NOTIFICATION(%rsp)
+    jne check_notification
+no_bits:
+    CHECK_DIRECT 0, whole_call
+    cmpb $STATE_IN_CALL, IN_THREAD_STATE(%rax)
+    jne fast_resume
+    MOVE_LONG_WORDS 0, whole_call
+
+/* RAX answered, this thread waits in the queue. */
+.macro COMMIT_REPLY
+    movq $0, IN_THREAD_REPLY_SLOT(%rax) /* cap_clear_reply */
+    movq $0, IN_THREAD_REPLY(%rsp)
+    decq cap_count(%rip)
+    lea IN_THREAD_WAIT(%rsp), %r11 /* queue_enter, where nobody waits */
+    mov %r11, IN_ENDPOINT_RECEIVERS(%rcx)
+    lea IN_ENDPOINT_RECEIVERS(%rcx), %r11
+    mov %r11, IN_THREAD_WAIT_HEAP(%rsp)
+    mov IN_THREAD_QUEUE_RANK(%rsp), %r11
+    mov %r11, IN_THREAD_WAIT + IN_NODE_KEY(%rsp)
+    movl $1, IN_THREAD_WAIT + IN_NODE_RANK(%rsp)
+    movb $STATE_IN_WAIT, IN_THREAD_STATE(%rsp)
+    movb $STATE_RUNNING, IN_THREAD_STATE(%rax)
+    SAVE_KEPT
+    mov %rax, %rsp
+    SWITCH
+    UNLOCK
+.endm
+
+commit_reply:
+    COMMIT_REPLY
+    LOAD_KEPT
+    xor %eax, %eax
+    xor %edi, %edi
+    SYSCALL_RETURN
+
+/* The thread is in a fault. The answer that lets it run on, unchanged, has label FAULT_RESUME and no other content. */
+fast_resume:
+    cmpb $STATE_IN_FAULT, IN_THREAD_STATE(%rax)
+    jne whole_call
+    cmp $WORDS_IN_REGISTERS, %rsi
+    ja whole_call
+commit_resume:
+    COMMIT_REPLY
+    jmp user_return
+
+    .section .text.syscall_rare, "ax"
+/* A bound notification's bits would come before the wait. */
+check_notification:
+    mov IN_THREAD_NOTIFICATION + IN_SLOT_HEAD(%rsp), %r11
+    sar $16, %r11
+    cmpq $0, IN_NOTIFICATION_BITS(%r11)
+    je no_bits
+    jmp whole_call
+
+wait_for_lock:
+    pause
+    cmp %ecx, kernel_ticket_lock + IN_LOCK_SERVING(%rip)
+    jne wait_for_lock
+    jmp locked
+
+    .text
+/* From here on the frame has all registers, and everything else can be done to the thread. */
+whole_call:
+    SAVE_KEPT
+    mov %rsp, %rdx
+    mov %gs:IN_CPU_STACK_TOP, %rsp
+    xor %ebp, %ebp
+    cmpq $0, %gs:IN_CPU_CALL_LIMIT
+    jne 1f
+    push %rdx
+    push %rdx
+    call syscall_watched
+    pop %rdx
+    pop %rdx
+    test %al, %al
+    jnz user_return
+1:
+    mov IN_THREAD_RDI(%rdx), %rdi
+    mov IN_THREAD_RSI(%rdx), %rsi
+    mov IN_THREAD_R10(%rdx), %rcx
+    mov IN_THREAD_R8(%rdx), %r8
+    mov IN_THREAD_R9(%rdx), %r9
+    mov IN_THREAD_RDX(%rdx), %rdx
+    call syscall_run
+    jmp finish
+
+/* RAX = status, RDX = value. No plain call switches, so the running thread is still the caller, or it has deleted itself. */
+unsettled:
+    mov %rsp, %rcx
+    mov %gs:IN_CPU_CURRENT, %rsp
+    test %rsp, %rsp
+    jz 1f
+    SAVE_KEPT
+1:
+    mov %rcx, %rsp
+    xor %ebp, %ebp
+finish:
+    mov %rax, %rdi
+    mov %rdx, %rsi
+    call syscall_finish
+
+    .globl user_return
+    .type user_return, @function
+/* Leave for the current thread, the way it came in. */
+user_return:
+    mov %gs:IN_CPU_CURRENT, %rsp
+    cmpl $FRAME_SYSCALL, IN_THREAD_VECTOR(%rsp)
+    LOAD_KEPT
+    mov IN_THREAD_RDX(%rsp), %rdx
+    mov IN_THREAD_R10(%rsp), %r10
+    mov IN_THREAD_R8(%rsp), %r8
+    mov IN_THREAD_R9(%rsp), %r9
+    mov IN_THREAD_RSI(%rsp), %rsi
+    mov IN_THREAD_RDI(%rsp), %rdi
+    mov IN_THREAD_RAX(%rsp), %rax
+    jne 1f
+    SYSCALL_RETURN
+1:
+    mov IN_THREAD_RCX(%rsp), %rcx
+    mov IN_THREAD_R11(%rsp), %r11
+    lea IN_THREAD_RIP(%rsp), %rsp
+    swapgs
+    iretq
+
+    .section .note.GNU-stack, "", @progbits
