@@ -6,6 +6,7 @@
 #include "libsys/program.h"
 #include "libsys/stream.h"
 #include "libsys/string.h"
+#include "libsys/text.h"
 
 static void log_bytes(const char *text, size_t length_bytes) {
     if (length_bytes > LOG_BYTES_MAX)
@@ -31,15 +32,40 @@ struct print_sink {
     uint8_t bytes[STREAM_BYTES_MAX];
 };
 
-static void print_flush(struct print_sink *to) {
-    if (to->length_bytes == 0)
+static uint32_t refused; /* what print_refused() will tell */
+
+/* A program must not go on as if its output were where it should be. What a console does not take is lost, as documented. */
+static void give_up(const struct print_sink *to, uint32_t status) {
+    if (to->stream == program_cap("console"))
         return;
-    if (to->stream == 0)
-        log_bytes((const char *)to->bytes, to->length_bytes);
-    else if (stream_write_all(to->stream, to->bytes, to->length_bytes, NULL) ==
-             P_BROKEN) /* else, as documented: lost */
-        program_exit(STREAM_EXIT_BROKEN);
+    refused = status;
+    if (stream_is_replaced(STREAM_OUT) || stream_is_replaced(STREAM_ERRORS))
+        return;
+    if (status != P_BROKEN && to->stream != stream_out())
+        return; /* there is nowhere else to tell it */
+    if (status != P_BROKEN)
+        print_error("%s: stdout: %s\n", program.argument_count > 0 ? program.arguments[0] : "?", status_text(status));
+    program_exit(status == P_BROKEN ? STREAM_EXIT_BROKEN : STREAM_EXIT_REFUSED);
+}
+
+uint32_t print_refused(void) {
+    uint32_t status = refused;
+    refused = OK;
+    return status;
+}
+
+static void print_flush(struct print_sink *to) {
+    size_t length = to->length_bytes;
     to->length_bytes = 0;
+    if (length == 0)
+        return;
+    if (to->stream == 0) {
+        log_bytes((const char *)to->bytes, length);
+        return;
+    }
+    uint32_t status = stream_write_all(to->stream, to->bytes, length, NULL);
+    if (status != OK)
+        give_up(to, status);
 }
 
 static void print_put(struct format_sink *sink, const char *text, size_t length_bytes) {

@@ -9,6 +9,8 @@ static cap_t replaced[STREAM_STANDARD_COUNT]; /* 0 = it is not */
 
 void stream_replace(enum stream_standard standard, cap_t stream) { replaced[standard] = stream; }
 
+bool stream_is_replaced(enum stream_standard standard) { return replaced[standard] != 0; }
+
 static cap_t find(enum stream_standard standard, const char *name) {
     cap_t stream = replaced[standard];
     if (stream == 0)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "libsys/proto/protocol.h"
+#include "libsys/proto/stream.h"
 
 #define FILES_PATH_MAX 256U
 #define FILES_BYTES_MAX PROTOCOL_TAIL_MAX
@@ -151,16 +152,39 @@ struct files_space_reply {
     uint64_t entries_free;
 };
 
+enum files_open_mode {
+    FILES_OPEN_READ = 1,
+    FILES_OPEN_WRITE = 2,  /* the file is made if it is not there, else cut to nothing */
+    FILES_OPEN_APPEND = 3, /* ... made, or left as it is; each write goes to its end */
+};
+
+/*
+ * A file as a stream (libsys/proto/stream.h), which reads or writes on from where it is. It and its copies share that place.
+ * Errors: as for stat and read, or create and write; P_NOT_FILE a directory; P_ARGUMENT mode; P_LIMIT streams, or the
+ *         server's slots; E_RECEIVE the caller named no empty slot to receive it. Nothing is made or cut then, but for E_RECEIVE.
+ * Errors of the stream: those of read and write.
+ */
+struct files_open_request {
+    uint64_t length_bytes;
+    uint64_t mode; /* enum files_open_mode */
+    char path[FILES_PATH_MAX];
+};
+struct files_open_reply {
+    uint64_t zero;
+};
+
+/* Numbered after a stream's operations, which are served at the same endpoint. */
 #define FILES_OPERATIONS(ROW)                                                                                     \
-    ROW(files, 1, stat, offsetof(struct files_stat_request, path), 0, sizeof(struct files_stat_reply), 0)         \
-    ROW(files, 2, read, sizeof(struct files_read_request), 0, offsetof(struct files_read_reply, bytes), 0)        \
-    ROW(files, 3, list, offsetof(struct files_list_request, path), 0, offsetof(struct files_list_reply, name), 0) \
-    ROW(files, 4, map, offsetof(struct files_map_request, path), 0, sizeof(struct files_map_reply), 1)            \
-    ROW(files, 5, create, offsetof(struct files_create_request, path), 0, sizeof(struct files_create_reply), 0)   \
-    ROW(files, 6, write, offsetof(struct files_write_request, bytes), 0, sizeof(struct files_write_reply), 0)     \
-    ROW(files, 7, truncate, sizeof(struct files_truncate_request), 0, sizeof(struct files_truncate_reply), 0)     \
-    ROW(files, 8, remove, offsetof(struct files_remove_request, path), 0, sizeof(struct files_remove_reply), 0)   \
-    ROW(files, 9, rename, offsetof(struct files_rename_request, paths), 0, sizeof(struct files_rename_reply), 0)  \
-    ROW(files, 10, space, sizeof(struct files_space_request), 0, sizeof(struct files_space_reply), 0)
+    ROW(files, 3, stat, offsetof(struct files_stat_request, path), 0, sizeof(struct files_stat_reply), 0)         \
+    ROW(files, 4, read, sizeof(struct files_read_request), 0, offsetof(struct files_read_reply, bytes), 0)        \
+    ROW(files, 5, list, offsetof(struct files_list_request, path), 0, offsetof(struct files_list_reply, name), 0) \
+    ROW(files, 6, map, offsetof(struct files_map_request, path), 0, sizeof(struct files_map_reply), 1)            \
+    ROW(files, 7, create, offsetof(struct files_create_request, path), 0, sizeof(struct files_create_reply), 0)   \
+    ROW(files, 8, write, offsetof(struct files_write_request, bytes), 0, sizeof(struct files_write_reply), 0)     \
+    ROW(files, 9, truncate, sizeof(struct files_truncate_request), 0, sizeof(struct files_truncate_reply), 0)     \
+    ROW(files, 10, remove, offsetof(struct files_remove_request, path), 0, sizeof(struct files_remove_reply), 0)  \
+    ROW(files, 11, rename, offsetof(struct files_rename_request, paths), 0, sizeof(struct files_rename_reply), 0) \
+    ROW(files, 12, space, sizeof(struct files_space_request), 0, sizeof(struct files_space_reply), 0)             \
+    ROW(files, 13, open, offsetof(struct files_open_request, path), 0, sizeof(struct files_open_reply), 1)
 
 PROTOCOL_CLIENT(files, FILES_OPERATIONS)

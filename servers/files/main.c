@@ -1,6 +1,6 @@
 /*
  * The files server: the boot volume, read only, and below `tmp` files in memory; protocol `files`. tree.c and ram_tree.c
- * think; here their wires are connected.
+ * think; here their wires are connected, and in streams.c those of open files.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
@@ -11,9 +11,14 @@
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "servers/files/ram_tree.h"
+#include "servers/files/serve.h"
 #include "servers/files/tree.h"
 
-PROTOCOL_SERVER(files, FILES_OPERATIONS)
+PROTOCOL_DISPATCH(files, FILES_SERVED)
+
+/* Who has but a stream can do no more than a stream does. Its operations come first: 0 is the counter's. */
+#define STREAM_OPERATION_COUNT 3U
+static const struct protocol stream_protocol = {"stream", files_operations, STREAM_OPERATION_COUNT, files_dispatch};
 
 /* Where volume and memory are mapped: far from the image below and the stack above. */
 #define VOLUME_AT 0x10000000ULL
@@ -108,8 +113,8 @@ static uint32_t stat_in_memory(const struct target *target, struct files_stat_re
     return OK;
 }
 
-static uint32_t files_serve_stat(struct server_call *call, const struct files_stat_request *request,
-                                 struct files_stat_reply *reply) {
+uint32_t files_serve_stat(struct server_call *call, const struct files_stat_request *request,
+                          struct files_stat_reply *reply) {
     struct target target;
     struct tree_place place;
     uint32_t status = aim(call, request->path, request->length_bytes, &target);
@@ -128,8 +133,8 @@ static uint32_t files_serve_stat(struct server_call *call, const struct files_st
     return OK;
 }
 
-static uint32_t files_serve_read(struct server_call *call, const struct files_read_request *request,
-                                 struct files_read_reply *reply) {
+uint32_t serve_read(struct server_call *call, const struct files_read_request *request, uint8_t *bytes,
+                    uint64_t *ret_length) {
     bool in_memory;
     uint32_t found;
     uint32_t status = find_file(call, request->file, &in_memory, &found);
@@ -141,15 +146,20 @@ static uint32_t files_serve_read(struct server_call *call, const struct files_re
         return P_ARGUMENT;
     }
     if (in_memory) {
-        reply->length_bytes = ram_read(&ram, found, request->offset_bytes, reply->bytes, request->most_bytes);
+        *ret_length = ram_read(&ram, found, request->offset_bytes, bytes, request->most_bytes);
         return OK;
     }
     const struct tree_node *node = &tree.nodes[found];
     uint64_t left = request->offset_bytes < node->data_bytes ? node->data_bytes - request->offset_bytes : 0;
-    reply->length_bytes = left < request->most_bytes ? left : request->most_bytes;
+    *ret_length = left < request->most_bytes ? left : request->most_bytes;
     const char *data = (const char *)VOLUME_AT + node->data_offset; /* tree_build: inside the volume */
-    memcpy(reply->bytes, data + (left > 0 ? request->offset_bytes : 0), reply->length_bytes);
+    memcpy(bytes, data + (left > 0 ? request->offset_bytes : 0), *ret_length);
     return OK;
+}
+
+uint32_t files_serve_read(struct server_call *call, const struct files_read_request *request,
+                          struct files_read_reply *reply) {
+    return serve_read(call, request, reply->bytes, &reply->length_bytes);
 }
 
 static uint32_t list_in_memory(const struct target *target, uint64_t index, struct files_list_reply *reply) {
@@ -169,8 +179,8 @@ static uint32_t list_in_memory(const struct target *target, uint64_t index, stru
     return OK;
 }
 
-static uint32_t files_serve_list(struct server_call *call, const struct files_list_request *request,
-                                 struct files_list_reply *reply) {
+uint32_t files_serve_list(struct server_call *call, const struct files_list_request *request,
+                          struct files_list_reply *reply) {
     struct target target;
     struct tree_place place;
     uint32_t status = aim(call, request->path, request->length_bytes, &target);
@@ -205,8 +215,8 @@ static uint32_t refuse_map(struct server_call *call, const struct target *target
     return P_PERMISSION;
 }
 
-static uint32_t files_serve_map(struct server_call *call, const struct files_map_request *request,
-                                struct files_map_reply *reply) {
+uint32_t files_serve_map(struct server_call *call, const struct files_map_request *request,
+                         struct files_map_reply *reply) {
     struct target target;
     struct tree_place place;
     uint32_t status = aim(call, request->path, request->length_bytes, &target);
@@ -242,8 +252,8 @@ static uint32_t files_serve_map(struct server_call *call, const struct files_map
 
 static bool kind_is_known(uint64_t kind) { return kind == FILES_FILE || kind == FILES_DIRECTORY; }
 
-static uint32_t files_serve_create(struct server_call *call, const struct files_create_request *request,
-                                   struct files_create_reply *reply) {
+uint32_t files_serve_create(struct server_call *call, const struct files_create_request *request,
+                            struct files_create_reply *reply) {
     struct target target;
     uint32_t node;
     if (!kind_is_known(request->kind))
@@ -256,27 +266,67 @@ static uint32_t files_serve_create(struct server_call *call, const struct files_
     return explain_name(call, status);
 }
 
-static uint32_t files_serve_write(struct server_call *call, const struct files_write_request *request,
-                                  struct files_write_reply *reply) {
+uint32_t serve_write(struct server_call *call, uint64_t file, uint64_t offset_bytes, const uint8_t *bytes,
+                     uint64_t length_bytes, struct files_write_reply *ret_done) {
     uint32_t node;
-    uint32_t status = find_file_to_change(call, request->file, &node);
+    uint32_t status = find_file_to_change(call, file, &node);
     if (status != OK)
         return status;
-    status = ram_write(&ram, node, request->offset_bytes, request->bytes, request->length_bytes, &reply->written_bytes);
-    reply->size_bytes = ram.nodes[node].size_bytes;
+    status = ram_write(&ram, node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
+    ret_done->size_bytes = ram.nodes[node].size_bytes;
     return explain_size(call, status);
 }
 
-static uint32_t files_serve_truncate(struct server_call *call, const struct files_truncate_request *request,
-                                     struct files_truncate_reply *reply) {
+uint32_t files_serve_write(struct server_call *call, const struct files_write_request *request,
+                           struct files_write_reply *reply) {
+    return serve_write(call, request->file, request->offset_bytes, request->bytes, request->length_bytes, reply);
+}
+
+static uint32_t find_to_read(struct server_call *call, const struct files_open_request *request, uint64_t *ret_file) {
+    static struct files_stat_request where;
+    struct files_stat_reply found;
+    where.length_bytes = request->length_bytes;
+    memcpy(where.path, request->path, request->length_bytes);
+    uint32_t status = files_serve_stat(call, &where, &found);
+    if (status == OK && found.kind != FILES_FILE)
+        status = P_NOT_FILE;
+    if (status == OK)
+        *ret_file = found.file;
+    return status;
+}
+
+uint32_t serve_find_to_open(struct server_call *call, const struct files_open_request *request, uint64_t *ret_file) {
+    struct target target;
+    uint32_t node;
+    if (request->mode < FILES_OPEN_READ || request->mode > FILES_OPEN_APPEND)
+        return P_ARGUMENT;
+    if (request->mode == FILES_OPEN_READ)
+        return find_to_read(call, request, ret_file);
+    uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
+    if (status == OK)
+        status = ram_create(&ram, target.below, FILES_FILE, &node);
+    if (status == P_EXISTS) {
+        status = ram_find(&ram, target.below, &node);
+        if (status == OK && ram.nodes[node].kind != FILES_FILE)
+            status = P_NOT_FILE;
+        if (status == OK && request->mode == FILES_OPEN_WRITE)
+            status = ram_truncate(&ram, node, 0);
+    }
+    if (status == OK)
+        *ret_file = ram_file_number(&ram, node);
+    return explain_name(call, status);
+}
+
+uint32_t files_serve_truncate(struct server_call *call, const struct files_truncate_request *request,
+                              struct files_truncate_reply *reply) {
     uint32_t node;
     reply->zero = 0;
     uint32_t status = find_file_to_change(call, request->file, &node);
     return status == OK ? explain_size(call, ram_truncate(&ram, node, request->size_bytes)) : status;
 }
 
-static uint32_t files_serve_remove(struct server_call *call, const struct files_remove_request *request,
-                                   struct files_remove_reply *reply) {
+uint32_t files_serve_remove(struct server_call *call, const struct files_remove_request *request,
+                            struct files_remove_reply *reply) {
     struct target target;
     reply->zero = 0;
     if (!kind_is_known(request->kind))
@@ -285,8 +335,8 @@ static uint32_t files_serve_remove(struct server_call *call, const struct files_
     return status == OK ? ram_remove(&ram, target.below, (enum files_kind)request->kind) : status;
 }
 
-static uint32_t files_serve_rename(struct server_call *call, const struct files_rename_request *request,
-                                   struct files_rename_reply *reply) {
+uint32_t files_serve_rename(struct server_call *call, const struct files_rename_request *request,
+                            struct files_rename_reply *reply) {
     static struct target from, to; /* large, and one at a time */
     reply->zero = 0;
     if (request->from_bytes > request->length_bytes)
@@ -300,8 +350,8 @@ static uint32_t files_serve_rename(struct server_call *call, const struct files_
     return explain_name(call, status);
 }
 
-static uint32_t files_serve_space(struct server_call *call, const struct files_space_request *request,
-                                  struct files_space_reply *reply) {
+uint32_t files_serve_space(struct server_call *call, const struct files_space_request *request,
+                           struct files_space_reply *reply) {
     (void)call;
     (void)request;
     *reply = (struct files_space_reply){ram.page_count, ram.free_page_count, mounted ? RAM_NODES_MAX - 1 : 0,
@@ -375,13 +425,18 @@ int main(int argc, char **argv, char **envp) {
     read_volume(size_bytes);
     if (!mount_memory(space))
         return 1;
-    status = server_init(&server, serve, &files_protocol);
+    status = streams_init(serve, program_cap("events"));
+    if (status == OK)
+        status = server_init(&server, serve, &files_protocol);
     while (status == OK) {
         struct server_event event;
         status = server_next(&server, &event);
+        server.protocol = (event.badge & STREAM_BADGE) != 0 ? &stream_protocol : &files_protocol;
         if (status == OK && event.kind == MESSAGE_CALL)
             server_serve(&server, &event);
+        else if (status == OK && event.kind == MESSAGE_NOTIFICATION)
+            streams_look_for_gone();
     }
-    log_print("files: waiting for messages: %s", status_text(status));
+    log_print("files: %s", status_text(status));
     return 1;
 }

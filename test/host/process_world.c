@@ -26,7 +26,7 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
         strcpy(extra->reason, "made to fail");
         return P_NOT_FOUND;
     }
-    if (server != FAKE_CAP_FILES || number != 4 || strcmp(operation->name, "map") != 0)
+    if (server != FAKE_CAP_FILES || number != 6 || strcmp(operation->name, "map") != 0)
         world_odd_call = true;
     struct files_map_reply file = {.size_bytes = MAKER_FILE_BYTES};
     memcpy(reply, &file, sizeof file);

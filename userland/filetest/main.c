@@ -6,13 +6,16 @@
  */
 #include "libsys/print.h"
 #include "libsys/program.h"
+#include "libsys/stream.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "userland/lib/command.h"
 #include "userland/lib/file.h"
 #include "userland/lib/launch.h"
+#include "userland/lib/pipe.h"
 
 #define FOLDER "/tmp/filetest"
+#define STREAMS_MAX 64U /* files open as streams, in the whole system */
 #define FAILURES_MAX 100U
 #define LONG_NAME "a-name-of-64-bytes-is-longer-than-what-there-is-room-for-in-here"
 
@@ -123,6 +126,63 @@ static void check_volume(void) {
     check(listed, "... that is listed");
 }
 
+static uint32_t write_stream(cap_t stream, const char *text) {
+    return stream_write_all(stream, text, strlen(text), NULL);
+}
+
+/* A file as what a program reads or writes. */
+static void check_streams(void) {
+    static cap_t many[STREAMS_MAX + 1];
+    const char *path = FOLDER "/stream";
+    cap_t out = 0, more = 0, in = 0;
+    size_t length = 0, count = 0;
+    check_status(file_open_stream(path, FILES_OPEN_READ, &in), P_NOT_FOUND, "what is not there can't be read");
+    check_status(file_open_stream(FOLDER, FILES_OPEN_READ, &in), P_NOT_FILE, "nor a directory");
+    check_status(file_open_stream(FOLDER, FILES_OPEN_WRITE, &in), P_NOT_FILE, "... which can't be written either");
+    check_status(file_open_stream(FOLDER, (enum files_open_mode)4, &in), P_ARGUMENT, "there is no fourth mode");
+    check_status(file_open_stream("/bin/x", FILES_OPEN_WRITE, &in), P_READ_ONLY, "nothing is made on the volume");
+    check_status(file_open_stream("/bin/ls", FILES_OPEN_APPEND, &in), P_READ_ONLY, "... or changed");
+    check_status(file_open_stream(path, FILES_OPEN_WRITE, &out), OK, "a file is made to be written");
+    check(write_stream(out, "one ") == OK && write_stream(out, "two") == OK && is(path, "one two"), "... and is");
+    check_status(file_open_stream(path, FILES_OPEN_APPEND, &more), OK, "it is opened to be added to");
+    check(write_stream(more, " three") == OK && write_stream(out, "+") == OK && write_stream(more, "!") == OK &&
+              is(path, "one two+three!"),
+          "each writes where it is, or to the end");
+    check_status(file_open_stream(path, FILES_OPEN_READ, &in), OK, "it is opened to be read");
+    check(stream_read_some(in, block, 4, &length) == OK && length == 4 &&
+              stream_read_some(in, block, 400, &length) == OK && length == 10 && memcmp(block, "two+three!", 10) == 0,
+          "... on from where one was");
+    check(stream_read_some(in, block, 4, &length) == OK && length == 0, "... to the end");
+    check_status(write_stream(in, "x"), P_PERMISSION, "one for reading can't be written");
+    check_status(stream_read_some(out, block, 1, &length), P_PERMISSION, "one for writing can't be read");
+    struct files_space_request nothing = {.zero = 0};
+    struct files_space_reply room;
+    check_status(files_space(in, &nothing, &room, NULL), P_OPERATION, "a stream is no way to the other files");
+    check_status(stream_read_some(program_cap("files"), block, 1, &length), P_OPERATION, "and the server is no stream");
+    pipe_drop(&out);
+    check_status(file_open_stream(path, FILES_OPEN_WRITE, &out), OK, "who opens it to write");
+    check(is(path, ""), "... cuts it");
+    check_status(file_remove(path, FILES_FILE), OK, "it is removed");
+    check_status(write_stream(out, "x"), P_NOT_FOUND, "... under who writes");
+    check_status(stream_read_some(in, block, 1, &length), P_NOT_FOUND, "... and reads");
+    pipe_drop(&out);
+    pipe_drop(&more);
+    pipe_drop(&in);
+    while (count <= STREAMS_MAX && file_open_stream("/bin/ls", FILES_OPEN_READ, &many[count]) == OK)
+        count++;
+    check(count == STREAMS_MAX, "64 files can be open");
+    while (count > 0)
+        pipe_drop(&many[--count]);
+    check_status(file_open_stream("/bin/ls", FILES_OPEN_READ, &in), OK, "... and again when they are not any more");
+    check(stream_read_some(in, block, 4, &length) == OK && length == 4 &&
+              memcmp(block,
+                     "\x7f"
+                     "ELF",
+                     4) == 0,
+          "... on the volume too");
+    pipe_drop(&in);
+}
+
 /* Pages that can change are given to nobody, so such a program does not run. */
 static void check_running(char **envp) {
     static const char *const arguments[] = {"true", NULL};
@@ -184,6 +244,7 @@ int main(int argc, char **argv, char **envp) {
     check_writing();
     check_names();
     check_volume();
+    check_streams();
     check_running(envp);
     check_full();
     check_status(file_remove(FOLDER, FILES_DIRECTORY), OK, "the test's directory goes");

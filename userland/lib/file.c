@@ -93,6 +93,24 @@ uint32_t file_open(const char *path, _Bool cut, uint64_t *ret_file) {
     return status;
 }
 
+uint32_t file_open_stream(const char *path, enum files_open_mode mode, cap_t *ret_stream) {
+    static struct files_open_request request;
+    struct files_open_reply reply;
+    if (!put_path(path, request.path, &request.length_bytes))
+        return P_NOT_FOUND;
+    request.mode = mode;
+    extra.receive[0] = slot_take();
+    if (extra.receive[0] == 0)
+        return P_LIMIT;
+    uint32_t status = files_open(program_cap("files"), &request, &reply, &extra);
+    if (status == OK)
+        *ret_stream = extra.receive[0];
+    else
+        slot_free(extra.receive[0]);
+    extra.receive[0] = 0;
+    return status;
+}
+
 uint32_t file_read(uint64_t file, uint64_t offset_bytes, void *bytes, uint64_t most_bytes, uint64_t *ret_length) {
     static struct files_read_reply reply;
     struct files_read_request request = {file, offset_bytes, most_bytes};

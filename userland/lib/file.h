@@ -22,6 +22,9 @@ MUST_USE uint32_t file_truncate(uint64_t file, uint64_t size_bytes);
 /* The number of a file that is there or is made now, empty in any case if `cut` is set. Errors: P_NOT_FILE; others. */
 MUST_USE uint32_t file_open(const char *path, _Bool cut, uint64_t *ret_file);
 
+/* A file as a stream, see files_open; pipe_drop lets go of it. Errors: also P_LIMIT, the program's slots. */
+MUST_USE uint32_t file_open_stream(const char *path, enum files_open_mode mode, cap_t *ret_stream);
+
 /* Up to most_bytes, at most FILES_BYTES_MAX; *ret_length = 0 at the file's end. */
 MUST_USE uint32_t file_read(uint64_t file, uint64_t offset_bytes, void *bytes, uint64_t most_bytes,
                             uint64_t *ret_length);

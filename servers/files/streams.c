@@ -1,0 +1,128 @@
+/*
+ * Open files as streams: each a file's number and how far it was read or written.
+ *
+ * Of each the server keeps a capability, whose badge says which it is, and gives away a copy. The kernel raises EVENT_GONE when
+ * the copies of some are gone (endpoint_watch), and cap_query tells of which.
+ */
+#include "kernel/abi/rights.h"
+#include "kernel/abi/syscall.h"
+#include "libsys/format.h"
+#include "libsys/program.h"
+#include "servers/files/serve.h"
+
+#define STREAMS_MAX 64U
+#define EVENT_GONE 1U
+
+/* A stream's badge: STREAM_BADGE, serial number, index. The serial tells a late message to an earlier stream. */
+#define STREAM_SERIAL_SHIFT 8U
+_Static_assert(STREAMS_MAX <= 1U << STREAM_SERIAL_SHIFT, "the index is below the serial number");
+
+static cap_t served;
+static uint64_t last_serial;
+static struct open_file {
+    cap_t kept; /* what copies are given away of; 0 = the entry is free */
+    uint64_t badge;
+    uint64_t file;
+    uint64_t mode; /* enum files_open_mode */
+    uint64_t offset_bytes;
+} streams[STREAMS_MAX];
+
+uint64_t streams_init(cap_t endpoint, cap_t events) {
+    served = endpoint;
+    return sys_endpoint_watch(endpoint, events, EVENT_GONE).status;
+}
+
+static void drop(cap_t *slot) {
+    if (*slot == 0)
+        return;
+    (void)sys_cap_delete(0, *slot); /* it lies in a slot of ours */
+    slot_free(*slot);
+    *slot = 0;
+}
+
+/* A derived capability in a slot of its own; 0 = no slot is free, or the kernel refused. */
+static cap_t derive(cap_t source, uint64_t rights, uint64_t badge) {
+    cap_t slot = slot_take();
+    if (slot == 0 || sys_cap_copy(0, slot, source, rights, badge).status == OK)
+        return slot;
+    slot_free(slot);
+    return 0;
+}
+
+uint32_t files_serve_open(struct server_call *call, const struct files_open_request *request,
+                          struct files_open_reply *reply) {
+    uint64_t index = 0;
+    reply->zero = 0;
+    while (index < STREAMS_MAX && streams[index].kept != 0)
+        index++;
+    if (index == STREAMS_MAX) {
+        (void)format_into(call->reason, sizeof call->reason, "%u files are open as streams already", STREAMS_MAX);
+        return P_LIMIT;
+    }
+    struct open_file *stream = &streams[index];
+    stream->badge = STREAM_BADGE | ++last_serial << STREAM_SERIAL_SHIFT | index;
+    stream->mode = request->mode;
+    stream->offset_bytes = 0;
+    stream->kept = derive(served, ENDPOINT_CALL | ENDPOINT_WATCH, stream->badge);
+    call->reply_caps[0] = stream->kept == 0 ? 0 : derive(stream->kept, ENDPOINT_CALL, 0);
+    uint32_t status = P_LIMIT;
+    if (call->reply_caps[0] != 0)
+        status = serve_find_to_open(call, request, &stream->file); /* the last that can fail: it may cut the file */
+    else
+        (void)format_into(call->reason, sizeof call->reason, "no slot is free for a stream");
+    if (status != OK) {
+        drop(&call->reply_caps[0]);
+        drop(&stream->kept);
+    }
+    return status;
+}
+
+/* The stream that the caller used. Errors: P_OPERATION none. */
+static uint32_t find(const struct server_call *call, struct open_file **ret_stream) {
+    uint64_t index = call->badge & ((1U << STREAM_SERIAL_SHIFT) - 1);
+    if ((call->badge & STREAM_BADGE) == 0 || index >= STREAMS_MAX || streams[index].badge != call->badge)
+        return P_OPERATION;
+    *ret_stream = &streams[index];
+    return OK;
+}
+
+uint32_t stream_serve_write(struct server_call *call, const struct stream_write_request *request,
+                            struct stream_write_reply *reply) {
+    struct open_file *stream;
+    struct files_write_reply done;
+    uint32_t status = find(call, &stream);
+    if (status == OK && stream->mode == FILES_OPEN_READ)
+        status = P_PERMISSION;
+    if (status == OK && request->length_bytes == 0)
+        status = P_ARGUMENT;
+    if (status != OK)
+        return status;
+    uint64_t offset = stream->mode == FILES_OPEN_APPEND ? FILES_APPEND : stream->offset_bytes;
+    status = serve_write(call, stream->file, offset, request->bytes, request->length_bytes, &done);
+    if (status == OK) {
+        stream->offset_bytes += done.written_bytes;
+        reply->written_bytes = done.written_bytes;
+    }
+    return status;
+}
+
+uint32_t stream_serve_read(struct server_call *call, const struct stream_read_request *request,
+                           struct stream_read_reply *reply) {
+    struct open_file *stream;
+    uint32_t status = find(call, &stream);
+    if (status == OK && stream->mode != FILES_OPEN_READ)
+        status = P_PERMISSION;
+    if (status != OK)
+        return status;
+    const struct files_read_request what = {stream->file, stream->offset_bytes, request->most_bytes};
+    status = serve_read(call, &what, reply->bytes, &reply->length_bytes);
+    if (status == OK)
+        stream->offset_bytes += reply->length_bytes;
+    return status;
+}
+
+void streams_look_for_gone(void) {
+    for (struct open_file *stream = streams; stream < streams + STREAMS_MAX; stream++)
+        if (stream->kept != 0 && (sys_cap_query(stream->kept).value & QUERY_DERIVED) == 0)
+            drop(&stream->kept);
+}
