@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "libsys/proto/process_limits.h"
 #include "libsys/proto/process_signals.h"
 #include "libsys/proto/process_threads.h"
 #include "libsys/proto/protocol.h"
@@ -175,6 +176,8 @@ struct process_list_reply {
     uint64_t state;        /* enum process_state */
     uint64_t memory_pages; /* of its image, stack, tables and kernel objects */
     uint64_t cpu_time_ns;
+    uint64_t threads;
+    uint64_t nice;
     char name[PROCESS_NAME_MAX]; /* last component of the image's path, zero-terminated, cut to fit */
 };
 
@@ -392,6 +395,11 @@ struct process_set_session_reply {
     ROW(process, 35, word_wake, sizeof(struct process_word_wake_request), 0, sizeof(struct process_word_wake_reply), \
         0)                                                                                                           \
     ROW(process, 36, thread_signal, sizeof(struct process_thread_signal_request), 0,                                 \
-        sizeof(struct process_thread_signal_reply), 0)
+        sizeof(struct process_thread_signal_reply), 0)                                                               \
+    ROW(process, 37, get_limit, sizeof(struct process_get_limit_request), 0, sizeof(struct process_get_limit_reply), \
+        0)                                                                                                           \
+    ROW(process, 38, set_limit, sizeof(struct process_set_limit_request), 0, sizeof(struct process_set_limit_reply), \
+        0)                                                                                                           \
+    ROW(process, 39, set_nice, sizeof(struct process_set_nice_request), 0, sizeof(struct process_set_nice_reply), 0)
 
 PROTOCOL_CLIENT(process, PROCESS_OPERATIONS)

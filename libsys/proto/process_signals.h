@@ -29,6 +29,7 @@ enum process_signal {
     PROCESS_SIGTTIN = 21,
     PROCESS_SIGTTOU = 22,
     PROCESS_SIGURG = 23,
+    PROCESS_SIGXCPU = 24,
     PROCESS_SIGWINCH = 28,
     PROCESS_SIGNAL_MAX = 64,
 };

@@ -42,6 +42,17 @@ static uint32_t prepare_number(struct system *system, const struct body *body, s
     return status;
 }
 
+/* Nice values stretch over all priorities from that of processes down to one above the lowest. */
+static uint64_t priority_of(const struct system *system, const struct process *process) {
+    return system->priority - process->nice * (system->priority - 1) / PROCESS_NICE_MAX;
+}
+
+uint32_t body_set_priority(const struct system *system, const struct thread *thread) {
+    struct thread_config config = {.priority = priority_of(system, thread->process)};
+    memcpy(program.message->data, &config, sizeof config);
+    return (uint32_t)sys_thread_configure(thread->object, THREAD_PRIORITY).status;
+}
+
 static uint32_t configure(const struct system *system, const struct body *body, const struct thread *thread) {
     cap_t fault_endpoint = slot_take();
     if (fault_endpoint == 0)
@@ -55,7 +66,7 @@ static uint32_t configure(const struct system *system, const struct body *body, 
             .fault_endpoint = fault_endpoint,
             .message_memory = message.memory,
             .message_offset_pages = message.offset_pages,
-            .priority = system->priority,
+            .priority = priority_of(system, thread->process),
         };
         memcpy(program.message->data, &config, sizeof config);
         result = sys_thread_configure(thread->object,

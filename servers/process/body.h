@@ -59,6 +59,9 @@ MUST_USE uint32_t body_add_thread(struct system *system, struct body *body, stru
 /* It stops, and is gone; its message page stays. */
 void body_remove_thread(struct thread *thread);
 
+/* It runs as its process's nice value says from now on. */
+MUST_USE uint32_t body_set_priority(const struct system *system, const struct thread *thread);
+
 /* What it has used of the CPU. */
 uint64_t body_thread_time_ns(const struct thread *thread);
 

@@ -157,6 +157,7 @@ static uint32_t build_incarnation(struct system *system, struct launch *launch, 
     uaddr_t message = body_message_at(thread_number(thread));
     uint32_t status = incarnation_create(system, incarnation);
     memory_choose_places(system, incarnation);
+    incarnation->pages_max = memory_pages_max(&thread->process->limits);
     if (status == OK && launch->interpreter.file != NULL)
         status = load_segments(system, &launch->interpreter, incarnation, reason);
     incarnation->break_start = incarnation->break_end = 0; /* the heap is behind the program */
@@ -164,6 +165,11 @@ static uint32_t build_incarnation(struct system *system, struct launch *launch, 
         status = load_segments(system, &launch->program, incarnation, reason);
     if (status == OK)
         status = build_stack(system, launch, message, incarnation);
+    if (status == OK && memory_page_count(incarnation) > incarnation->pages_max) {
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "image and stack are larger than the %lu pages it may have",
+                          incarnation->pages_max);
+        return P_LIMIT;
+    }
     if (status == OK) { /* an entry that may not be run is for the handover to refuse */
         uint32_t brought = pager_bring(system, incarnation, launch->entry.rip, MEMORY_EXECUTE);
         status = brought == P_ADDRESS ? OK : brought;
@@ -214,7 +220,7 @@ static uint32_t begin(struct system *system, uint32_t parent, uint32_t number, s
     uint32_t status =
         system_has_slots(system) ? process_begin(&system->processes, parent, ret_process) : (uint32_t)P_LIMIT;
     if (status == P_LIMIT)
-        (void)format_into(reason, PROTOCOL_REASON_MAX, "there are %u processes", system->processes.count);
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "too many processes");
     if (status != OK)
         return status;
     status = body_create(system, body_of(*ret_process));

@@ -1,6 +1,7 @@
 #include "servers/process/memory.h"
 
 #include "servers/process/load.h"
+#include "servers/process/system.h"
 
 #define RIGHTS_MASK ((uint64_t)(MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE))
 #define PLACES_START 0x100000000000ULL /* where mappings go that may go anywhere */
@@ -17,9 +18,16 @@ static uint64_t pages_in(const struct vm *vm, uaddr_t start, uaddr_t end) {
     return pages;
 }
 
-static uint64_t pages_left(const struct vm *vm) {
-    uint64_t pages = pages_in(vm, 0, USER_LIMIT);
-    return pages < SYSTEM_PAGES_MAX ? SYSTEM_PAGES_MAX - pages : 0;
+uint64_t memory_page_count(const struct incarnation *incarnation) { return pages_in(incarnation->vm, 0, USER_LIMIT); }
+
+static uint64_t pages_left(const struct incarnation *incarnation) {
+    uint64_t pages = memory_page_count(incarnation);
+    return pages < incarnation->pages_max ? incarnation->pages_max - pages : 0;
+}
+
+uint64_t memory_pages_max(const struct limits *limits) {
+    uint64_t pages = limits->now[PROCESS_LIMIT_MEMORY] / PAGE_BYTES;
+    return pages < SYSTEM_PAGES_MAX ? pages : SYSTEM_PAGES_MAX;
 }
 
 static bool rights_are_valid(uint64_t rights) {
@@ -45,7 +53,7 @@ static uint32_t find_place(struct system *system, struct incarnation *incarnatio
     bool replaces = (flags & PROCESS_MAP_REPLACE) != 0; /* what was there is not counted twice */
     uint64_t replaced =
         replaces && check_range(at, length_bytes) == OK ? pages_in(incarnation->vm, at, at + length_bytes) : 0;
-    if (length_bytes / PAGE_BYTES > pages_left(incarnation->vm) + replaced)
+    if (length_bytes / PAGE_BYTES > pages_left(incarnation) + replaced)
         return P_LIMIT;
     if ((flags & PROCESS_MAP_AT) == 0) {
         uint64_t guard_bytes = (flags & PROCESS_MAP_GUARDED) != 0 ? PAGE_BYTES : 0;
@@ -152,7 +160,7 @@ uint32_t memory_set_break(struct system *system, struct incarnation *incarnation
     if (new_end > old_end) {
         struct vm_region region = {
             .start = old_end, .end = new_end, .rights = MEMORY_READ | MEMORY_WRITE, .kind = PROCESS_MAP_HEAP};
-        bool fits = (new_end - old_end) / PAGE_BYTES <= pages_left(incarnation->vm);
+        bool fits = (new_end - old_end) / PAGE_BYTES <= pages_left(incarnation);
         status = fits ? pager_add(system, incarnation, &region) : P_LIMIT;
     }
     if (status == OK)

@@ -9,6 +9,10 @@
 /* Choose where mappings of a new program go that may go anywhere. */
 void memory_choose_places(struct system *system, struct incarnation *incarnation);
 
+/* Pages of all mappings, and how many there may be. */
+uint64_t memory_page_count(const struct incarnation *incarnation);
+uint64_t memory_pages_max(const struct limits *limits);
+
 uint32_t memory_map(struct system *system, struct incarnation *incarnation, const struct process_map_request *request,
                     uaddr_t *ret_at);
 uint32_t memory_map_file(struct system *system, struct incarnation *incarnation,

@@ -25,6 +25,7 @@ struct incarnation {
     struct pool pool;
     cap_t space;
     struct vm *vm;
+    uint64_t pages_max;  /* of all mappings */
     uaddr_t places;      /* mappings that may go anywhere go above this */
     uaddr_t break_start; /* heap: [break_start, break_end), from the end of the image */
     uaddr_t break_end;

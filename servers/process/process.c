@@ -8,6 +8,7 @@
 
 void process_table_init(struct process_table *table, struct store *store) {
     table->store = store;
+    accounts_init(&table->accounts);
     list_init(&table->due);
     for (uint32_t i = 0; i < PROCESS_GROUPS; i++)
         list_init(&table->groups[i]);
@@ -16,19 +17,31 @@ void process_table_init(struct process_table *table, struct store *store) {
 uint32_t process_begin(struct process_table *table, uint32_t parent, struct process **ret_process) {
     if (table->count == PROCESS_MAX)
         return P_LIMIT;
+    struct process *model = process_find(table, parent);
+    uint32_t account = model != NULL ? model->account : 0;
+    if (!accounts_join(&table->accounts, account))
+        return P_LIMIT;
     struct process *process = store_take(table->store);
-    if (process == NULL)
+    if (process == NULL) {
+        accounts_leave(&table->accounts, account);
         return P_NO_MEMORY;
+    }
     uint32_t pid = table->last_pid;
     do
         pid = pid == PID_LAST ? PROCESS_FIRST : pid + 1;
     while (table->entries[pid % PROCESS_MAX] != NULL);
-    struct process *model = process_find(table, parent);
     process->pid = pid;
     process->parent = parent;
     process->group = model != NULL ? model->group : pid;
     process->session = model != NULL ? model->session : pid;
+    process->account = account;
+    process->nice = model != NULL ? model->nice : 0;
     process->alarm.kind = WAKE_ALARM;
+    process->time_limit.kind = WAKE_LIMIT;
+    if (model != NULL)
+        process->limits = model->limits;
+    else
+        memset(&process->limits, 0xff, sizeof process->limits); /* PROCESS_UNLIMITED */
     list_init(&process->sibling);
     list_init(&process->children);
     list_init(&process->news);
@@ -49,11 +62,17 @@ static void leave_foreground(struct process_table *table, uint32_t group) {
         table->foreground = 0;
 }
 
+static void forget_wakes(struct process_table *table, struct process *process) {
+    wakes_set(&table->wakes, &process->alarm, DEADLINE_NEVER);
+    wakes_set(&table->wakes, &process->time_limit, DEADLINE_NEVER);
+}
+
 void process_forget(struct process_table *table, struct process *process) {
     list_remove(&process->sibling);
     list_remove(&process->in_group);
     list_remove(&process->in_due);
-    wakes_set(&table->wakes, &process->alarm, DEADLINE_NEVER);
+    forget_wakes(table, process);
+    accounts_leave(&table->accounts, process->account);
     table->entries[process->pid % PROCESS_MAX] = NULL;
     table->count--;
     leave_foreground(table, process->group);
@@ -159,7 +178,7 @@ bool process_end(struct process_table *table, struct process *process, const str
     process->end = *end;
     process->end.pid = process->pid;
     list_remove(&process->in_due);
-    wakes_set(&table->wakes, &process->alarm, DEADLINE_NEVER);
+    forget_wakes(table, process);
     leave_foreground(table, process->group);
     struct process *parent = process_parent(table, process);
     if (parent == NULL) {

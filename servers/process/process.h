@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "servers/process/accounts.h"
 #include "servers/process/list.h"
 #include "servers/process/signals.h"
 #include "servers/process/store.h"
@@ -26,6 +27,12 @@
 #define PROCESS_FIRST 1U              /* the process that this server starts by itself; it can't be killed */
 #define PROCESS_ALL_THREADS_MAX 2048U /* of all processes together */
 _Static_assert(PROCESS_ALL_THREADS_MAX + 2 * PROCESS_MAX <= WAKES_MAX, "a wake for each thread, two for each process");
+
+/* By enum process_limit. */
+struct limits {
+    uint64_t now[PROCESS_LIMITS];
+    uint64_t most[PROCESS_LIMITS]; /* what `now` can be set to */
+};
 
 struct process {
     uint32_t pid;
@@ -45,6 +52,10 @@ struct process {
     struct list in_group, in_due;
     struct process_wait_reply end; /* ended: what its parent will be told */
     struct wake alarm;
+    struct wake time_limit; /* it may have used all the time that it has */
+    struct limits limits;
+    uint32_t account; /* in which it counts, for the limit of processes */
+    uint8_t nice;
     struct signals signals;
     char name[PROCESS_NAME_MAX];
     struct thread *more; /* threads with numbers from 1 on; NULL = none was needed yet */
@@ -59,6 +70,7 @@ struct process_table {
     uint32_t foreground; /* group; 0 = none */
     struct list due;
     struct wakes wakes;
+    struct accounts accounts;
     struct list groups[PROCESS_GROUPS];
     struct process *entries[PROCESS_MAX];
 };
@@ -68,7 +80,7 @@ void process_table_init(struct process_table *table, struct store *store);
 
 /*
  * A new process, child of `parent` (0 = none), without a thread. It lies at the beginning of a page of zeroes, of which the
- * caller may use the rest. Errors: P_LIMIT there are PROCESS_MAX; P_NO_MEMORY.
+ * caller may use the rest. Errors: P_LIMIT there are PROCESS_MAX, or a limit of the parent or of one above it; P_NO_MEMORY.
  */
 MUST_USE uint32_t process_begin(struct process_table *table, uint32_t parent, struct process **ret_process);
 

@@ -96,6 +96,7 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
         return status;
     if (request->group != PROCESS_GROUP_SAME)
         process_enter_group(&sys->processes, child, named ? (uint32_t)request->group : child->pid);
+    serve_watch_time(child);
     reply->pid = child->pid;
     return OK;
 }
@@ -275,13 +276,6 @@ uint32_t process_serve_set_foreground(struct server_call *call, const struct pro
     return status;
 }
 
-static uint64_t cpu_time_ns(struct process *process) {
-    uint64_t time_ns = process->past_time_ns;
-    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
-        time_ns += body_thread_time_ns(thread);
-    return time_ns;
-}
-
 uint32_t process_serve_list(struct server_call *call, const struct process_list_request *request,
                             struct process_list_reply *reply) {
     (void)call;
@@ -293,7 +287,9 @@ uint32_t process_serve_list(struct server_call *call, const struct process_list_
         .parent = process->parent,
         .state = process_state(process),
         .memory_pages = body_page_count(process),
-        .cpu_time_ns = cpu_time_ns(process),
+        .cpu_time_ns = serve_time_ns(process),
+        .threads = (uint64_t)__builtin_popcount(process->living),
+        .nice = process->nice,
     };
     memcpy(reply->name, process->name, sizeof reply->name);
     return OK;

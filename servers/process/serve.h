@@ -28,6 +28,12 @@ void serve_answer(struct thread *thread, uint32_t status, const void *reply);
 /* Let something be after this time; UINT64_MAX = never. */
 void serve_set_wake(struct wake *wake, uint64_t duration_ns);
 
+/* What a process has used of the CPU. */
+uint64_t serve_time_ns(struct process *process);
+
+/* Look how much of its time a process has used, do what follows from that, and look again in time. */
+void serve_watch_time(struct process *process);
+
 /* What the handlers work on. */
 extern struct system served_system;
 extern struct server served_server;

@@ -93,6 +93,9 @@ static void wake(struct wake *due, uint64_t now_ns) {
     case WAKE_ALARM:
         deliver_raise(LIST_OWNER(due, struct process, alarm), PROCESS_SIGALRM, 0);
         break;
+    case WAKE_LIMIT:
+        serve_watch_time(LIST_OWNER(due, struct process, time_limit));
+        break;
     }
 }
 

@@ -69,7 +69,9 @@ uint32_t process_serve_fork(struct server_call *call, const struct process_fork_
     if (caller == NULL)
         return P_NO_PROCESS;
     uint32_t status = launch_fork(sys, caller, &child);
-    if (status == OK)
-        reply->pid = child->pid;
-    return status;
+    if (status != OK)
+        return status;
+    serve_watch_time(child);
+    reply->pid = child->pid;
+    return OK;
 }

@@ -20,6 +20,9 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
         return P_NO_PROCESS;
     if (request->stack % 16 != 0)
         return P_ADDRESS;
+    const struct process *process = caller->process;
+    if ((uint64_t)__builtin_popcount(process->living | process->joinable) >= process->limits.now[PROCESS_LIMIT_THREADS])
+        return P_LIMIT;
     struct body *body = body_of(caller->process);
     uint32_t status =
         system_has_slots(sys) ? thread_begin(&sys->processes, caller->process, THREAD_ANY, &thread) : (uint32_t)P_LIMIT;

@@ -13,6 +13,7 @@
 enum wake_kind {
     WAKE_THREAD, /* a thread's sleep is over (struct thread) */
     WAKE_ALARM,  /* ALRM comes (struct process) */
+    WAKE_LIMIT,  /* a process may have used all the time that it has (struct process) */
 };
 
 /* Part of what it wakes. position 0: it waits for nothing, as after zeroing. */

@@ -213,6 +213,7 @@ static uint32_t serve_list(const struct process_list_request *request, struct pr
                                      : PROCESS_RUNNING,
         .memory_pages = memory_count(best->home_owner) + memory_count(best->image_owner),
         .cpu_time_ns = cpu_time_ns(best),
+        .threads = best->ended ? 0 : 1,
     };
     memcpy(reply->name, best->name, sizeof reply->name);
     return OK;

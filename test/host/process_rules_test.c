@@ -334,6 +334,35 @@ static void wakes_against_a_model(void) {
     }
 }
 
+/* Limits within limits: the lowest on the way up holds, and what ends is counted out all the way. */
+static void accounts_count_all_the_way_up(void) {
+    static struct accounts accounts;
+    uint32_t outer = 0, inner = 0, other = 0;
+    accounts_init(&accounts);
+    CHECK(accounts_join(&accounts, 0)); /* a process, which then sets a limit */
+    CHECK_EQUAL(accounts_limit(&accounts, &outer, 10, 3), OK);
+    CHECK(outer != 0 && accounts.entries[outer].count == 1 && accounts.entries[0].count == 1);
+    CHECK(accounts_join(&accounts, outer));
+    inner = outer;
+    CHECK_EQUAL(accounts_limit(&accounts, &inner, 11, 9), OK);
+    CHECK(inner != outer && accounts.entries[outer].count == 2);
+    CHECK(accounts_join(&accounts, inner));
+    CHECK(!accounts_join(&accounts, inner) && !accounts_join(&accounts, outer) && accounts_join(&accounts, 0));
+    CHECK(accounts.entries[inner].count == 2 && accounts.entries[outer].count == 3 && accounts.entries[0].count == 4);
+    CHECK_EQUAL(accounts_limit(&accounts, &inner, 11, 1), OK); /* its own account: a new limit for it */
+    accounts_leave(&accounts, outer);
+    CHECK(!accounts_join(&accounts, inner) && accounts_join(&accounts, outer));
+    accounts_leave(&accounts, inner);
+    accounts_leave(&accounts, inner);
+    CHECK(accounts.entries[inner].count == 0 && accounts.entries[outer].count == 1 && accounts.entries[0].count == 2);
+    CHECK_EQUAL(accounts_limit(&accounts, &other, 12, 5), OK);
+    CHECK_EQUAL(other, inner); /* free again */
+    for (uint32_t i = 3; i < ACCOUNTS_MAX; i++, other = 0)
+        CHECK_EQUAL(accounts_limit(&accounts, &other, 10 + i, 5), OK);
+    CHECK_EQUAL(accounts_limit(&accounts, &other, 9, 5), P_LIMIT);
+    CHECK_EQUAL(other, 0);
+}
+
 static void groups_are_walked(void) {
     start_table();
     struct process *a = begin(1), *b = begin(1), *c = begin(1);
@@ -445,6 +474,7 @@ int main(void) {
         {"who_may_act_on_whom", who_may_act_on_whom},
         {"news_are_found_at_once", news_are_found_at_once},
         {"wakes_against_a_model", wakes_against_a_model},
+        {"accounts_count_all_the_way_up", accounts_count_all_the_way_up},
         {"groups_are_walked", groups_are_walked},
         {"threads_have_numbers_and_ids", threads_have_numbers_and_ids},
         {"names_are_last_components", names_are_last_components},

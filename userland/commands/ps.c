@@ -27,7 +27,7 @@ int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (command_help(argc, argv, "ps    list the processes"))
         return 0;
-    print("  PID  PPID STATE     PAGES   TIME/ms NAME\n");
+    print("  PID  PPID STATE     PAGES   TIME/ms THR NI NAME\n");
     struct process_list_request request = {.pid = 0};
     for (;;) {
         struct process_list_reply reply;
@@ -36,8 +36,9 @@ int main(int argc, char **argv, char **envp) {
             return 0;
         if (status != OK)
             return command_complain("ps", "%s", status_text(status));
-        print("%5lu %5lu %-8s %6lu %9lu %.*s\n", reply.pid, reply.parent, state_name(reply.state), reply.memory_pages,
-              reply.cpu_time_ns / NS_PER_MS, (int)sizeof reply.name, reply.name);
+        print("%5lu %5lu %-8s %6lu %9lu %3lu %2lu %.*s\n", reply.pid, reply.parent, state_name(reply.state),
+              reply.memory_pages, reply.cpu_time_ns / NS_PER_MS, reply.threads, reply.nice, (int)sizeof reply.name,
+              reply.name);
         request.pid = reply.pid + 1;
     }
 }

@@ -4,6 +4,7 @@
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "userland/lib/command.h"
 
 /* Strings on their way to the server, gathered into messages. */
 struct stage {
@@ -137,6 +138,21 @@ void launch_exec(cap_t process, const struct launch *launch, struct launch_failu
     if (status == OK)
         status = process_exec(process, &request, &reply, &stage.extra);
     set_failure(status, ret_failure);
+}
+
+int launch_instead(const char *name, char **arguments, char **environment) {
+    char path[PROCESS_PATH_MAX];
+    struct launch_failure failure = {.status = P_NOT_FOUND, .reason = "the path is too long"};
+    if (launch_path(arguments[0], path)) {
+        const struct launch launch = {
+            .path = path,
+            .arguments = (const char *const *)arguments,
+            .environment = (const char *const *)environment,
+        };
+        launch_exec(program_process(), &launch, &failure);
+    }
+    (void)command_complain(name, "%s: %s", arguments[0], failure.reason);
+    return launch_exit_status(failure.status);
 }
 
 _Bool launch_is_private(const char *entry) {

@@ -36,6 +36,9 @@ MUST_USE uint64_t launch_spawn(cap_t process, const struct launch *launch, struc
 /* Go on as another program, with the same capabilities. Returns only if that failed. */
 void launch_exec(cap_t process, const struct launch *launch, struct launch_failure *ret_failure);
 
+/* For a command NAME that becomes another program, which arguments[0] names: complain if it can't. Returns its exit status then. */
+int launch_instead(const char *name, char **arguments, char **environment);
+
 /* Is this environment string one that the process server writes for each program anew: cap:..., size:..., slots=...? */
 _Bool launch_is_private(const char *entry);
 

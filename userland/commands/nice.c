@@ -1,0 +1,29 @@
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+#include "userland/lib/launch.h"
+
+#define DEFAULT_NICE 10U
+
+int main(int argc, char **argv, char **envp) {
+    static const char usage[] =
+        "nice [-n N] PROGRAM [WORD...]    run PROGRAM so that others go first (N = 0..19, 10 if not said)";
+    uint64_t nice = DEFAULT_NICE;
+    int first = 1;
+    if (command_help(argc, argv, usage))
+        return 0;
+    if (argc > 2 && strcmp(argv[1], "-n") == 0) {
+        if (!text_to_number(argv[2], &nice) || nice > PROCESS_NICE_MAX)
+            return command_misused(usage, "nice: want a number from 0 to 19 behind -n");
+        first = 3;
+    }
+    if (argc <= first)
+        return command_misused(usage, "nice: want a program");
+    struct process_set_nice_request request = {0, nice};
+    struct process_set_nice_reply reply;
+    uint32_t status = process_set_nice(program_process(), &request, &reply, NULL);
+    if (status != OK)
+        return command_complain("nice", "%s", status_text(status));
+    return launch_instead("nice", argv + first, envp);
+}
