@@ -3,6 +3,7 @@
  */
 #include "userland/shell/parse.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,50 @@ static void assignments(void) {
     CHECK_EQUAL(words.assignment_count, 0);
 }
 
+/* Compare the redirections of a line of one command, given as they are typed, with blanks between them. */
+#define CHECK_REDIRECTS(text, wanted, wanted_words) check_redirects(text, wanted, wanted_words, __LINE__)
+
+static void check_redirects(const char *text, const char *wanted, const char *wanted_words, int at) {
+    static const char *const operators[] = {
+        [REDIRECT_READ] = "<", [REDIRECT_WRITE] = ">", [REDIRECT_APPEND] = ">>", [REDIRECT_COPY] = ">&"};
+    char seen[200] = "";
+    check_words(text, wanted_words, at);
+    for (size_t i = 0; i < words.redirect_count; i++) {
+        const struct parse_redirect *one = &words.redirects[i];
+        size_t used = strlen(seen);
+        if (one->kind == REDIRECT_COPY)
+            snprintf(seen + used, sizeof seen - used, "%s%u>&%u", i > 0 ? " " : "", one->from, one->to);
+        else
+            snprintf(seen + used, sizeof seen - used, "%s%u%s%s", i > 0 ? " " : "", one->from, operators[one->kind],
+                     one->path);
+    }
+    if (!check_that(strcmp(seen, wanted) == 0, text, __FILE__, at))
+        printf("#   seen `%s`, wanted `%s`\n", seen, wanted);
+}
+
+static void redirections(void) {
+    CHECK_REDIRECTS("a > b", "1>b", "a");
+    CHECK_REDIRECTS("a>b<c>>d", "1>b 0<c 1>>d", "a");
+    CHECK_REDIRECTS("<in >out 2>&1 a b", "0<in 1>out 2>&1", "a|b");
+    CHECK_REDIRECTS("a 2> 'x y' b 2>>$A >&2 1>&2", "2>x y 2>>alpha 1>&2 1>&2", "a|b");
+    CHECK_REDIRECTS("a2>b 2 >c x2>d", "1>b 1>c 1>d", "a2|2|x2");
+    CHECK_REDIRECTS("a > $TWO", "1>one  two", "a"); /* not split */
+    CHECK_REDIRECTS("X=1 > b", "1>b", "X=1");
+    CHECK_REDIRECTS("> X=1 Y=2", "1>X=1", "Y=2"); /* a file is no assignment, and does not end them */
+    CHECK_EQUAL(words.assignment_count, 1);
+    CHECK_REDIRECTS("> b", "1>b", "");
+    CHECK_REDIRECTS("a \\> '<' \">\"", "", "a|>|<|>");
+    CHECK(parse_line("a > $NONE b", &line, &error) &&
+          !parse_expand("a > $NONE b", &line.commands[0], &values, &words, &error));
+    CHECK_EQUAL(error.column, 3);
+    CHECK(strcmp(error.reason, "the redirection's file has an empty name") == 0);
+    static const char many[] = "a >1 >2 >3 >4 >5 >6 >7 >8";
+    CHECK(parse_line(many, &line, &error) && parse_expand(many, &line.commands[0], &values, &words, &error));
+    static const char more[] = "a >1 >2 >3 >4 >5 >6 >7 >8 >9";
+    CHECK(parse_line(more, &line, &error) && !parse_expand(more, &line.commands[0], &values, &words, &error));
+    CHECK_EQUAL(error.column, 27);
+}
+
 static void comments(void) {
     CHECK_WORDS("echo a#b # c ; d 'e", "echo|a#b");
     CHECK_WORDS("echo \"\"#x", "echo|#x");
@@ -142,8 +187,20 @@ static void errors_say_what_and_where(void) {
     CHECK_ERROR("a || # b", 3, "no command after `||`");
     CHECK_ERROR("a |", 3, "no command after `|`");
     CHECK_ERROR("| a", 1, "no command before `|`");
-    CHECK_ERROR("a > b", 3, "redirection is not supported; quote the character to mean itself");
-    CHECK_ERROR("a 2<b", 4, "redirection is not supported; quote the character to mean itself");
+    CHECK_ERROR("a >", 3, "no file after the redirection");
+    CHECK_ERROR("a > > b", 3, "no file after the redirection");
+    CHECK_ERROR("a > 2>&1", 3, "no file after the redirection");
+    CHECK_ERROR("a < ; b", 3, "no file after the redirection");
+    CHECK_ERROR("a >> | b", 3, "no file after the redirection");
+    CHECK_ERROR("a ># b", 3, "no file after the redirection");
+    CHECK_ERROR("a 3> b", 3, "only 0, 1 and 2 can be redirected");
+    CHECK_ERROR("a << b", 3, "`<<`, `<>` and `<&` are not supported");
+    CHECK_ERROR("a <> b", 3, "`<<`, `<>` and `<&` are not supported");
+    CHECK_ERROR("a <&1", 3, "`<<`, `<>` and `<&` are not supported");
+    CHECK_ERROR("a >| b", 3, "`>|` is not supported");
+    CHECK_ERROR("a 2>&3", 3, "`>&` wants 0, 1 or 2");
+    CHECK_ERROR("a >&", 3, "`>&` wants 0, 1 or 2");
+    CHECK_ERROR("a >& 1", 3, "`>&` wants 0, 1 or 2");
     CHECK_ERROR("(a)", 1, "grouping is not supported; quote the parenthesis to mean itself");
     CHECK_ERROR("a `b`", 3, "command substitution is not supported");
     CHECK_ERROR("a \"$(b)\"", 4, "command substitution is not supported");
@@ -179,7 +236,7 @@ static void limits(void) {
 
 /* Any bytes give an answer; what is accepted lies inside the line. */
 static void random_lines(void) {
-    static const char likely[] = "ab '\"\\$;&|#<>(){}`?=\t";
+    static const char likely[] = "ab2>> '\"\\$;&|#<>(){}`?=\t";
     uint64_t random = 11;
     for (unsigned i = 0; i < 200000; i++) {
         size_t length = check_random(&random) % 40;
@@ -191,7 +248,10 @@ static void random_lines(void) {
         CHECK(good || (error.reason != NULL && error.column >= 1 && error.column <= length + 1));
         for (size_t k = 0; good && k < line.count; k++) {
             CHECK(line.commands[k].start <= line.commands[k].end && line.commands[k].end <= length);
-            CHECK(parse_expand(text, &line.commands[k], &values, &words, &error));
+            error.reason = "";
+            CHECK(parse_expand(text, &line.commands[k], &values, &words, &error) ||
+                  strcmp(error.reason, "the redirection's file has an empty name") == 0 ||
+                  strcmp(error.reason, "the command has more than 8 redirections") == 0);
         }
         free(text);
     }
@@ -204,6 +264,7 @@ int main(void) {
         {"backslash", backslash},
         {"expansion", expansion},
         {"assignments", assignments},
+        {"redirections", redirections},
         {"comments", comments},
         {"operators", operators},
         {"errors_say_what_and_where", errors_say_what_and_where},

@@ -118,9 +118,9 @@ static const struct builtin builtins[] = {
     {"fg", "fg [%N]           let a job go on in the foreground", run_continue, true},
     {"help", "help              this text", run_help, false},
     {"jobs", "jobs              what runs in the background or is stopped", run_jobs, false},
-    {"kill", "kill [-SIGNAL] PID|%N...   send a signal (default TERM) to processes or jobs", run_kill, false},
+    {"kill", "kill PID|%N...    end processes or jobs; -SIGNAL before them: another signal than TERM", run_kill, false},
     {"unset", "unset NAME...     forget variables", run_unset, false},
-    {"wait", "wait [PID|%N...]  wait for all background jobs, or for these", run_wait, true},
+    {"wait", "wait [PID|%N...]  wait for all that runs in the background, or for these", run_wait, true},
 };
 #define BUILTIN_COUNT (sizeof builtins / sizeof builtins[0])
 
@@ -129,7 +129,8 @@ static void run_help(struct shell *shell, char **words, size_t count) {
     (void)count;
     print("PROGRAM [WORD...]   run /bin/PROGRAM, or a path with a slash; `ls /bin` shows what there is,\n"
           "                    and PROGRAM --help what it does\n"
-          "a; b   a && b   a || b   a | b   a &   'quoted' \"quoted $NAME\"   NAME=value   $NAME $? $$ $!   # comment\n"
+          "a; b   a && b   a || b   a | b   a &   < FILE   > FILE   >> FILE   2> FILE   2>&1\n"
+          "'quoted'   \"quoted $NAME\"   NAME=value   $NAME $? $$ $!   # comment\n"
           "Built in:\n");
     for (size_t i = 0; i < BUILTIN_COUNT; i++)
         print("  %s\n", builtins[i].usage);

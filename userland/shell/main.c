@@ -16,10 +16,11 @@
 
 static struct shell shell;
 
-static const char help[] = "usage: shell                  read commands from the console\n"
-                           "       shell FILE             run the commands in a file\n"
-                           "       shell -c 'COMMANDS'    run these\n"
-                           "`help` at its prompt says what it understands.\n";
+static const char help[] =
+    "usage: shell                  read commands from the console, or from stdin if that is a pipe or a file\n"
+    "       shell FILE             run the commands in a file\n"
+    "       shell -c 'COMMANDS'    run these\n"
+    "`help` at its prompt says what it understands.\n";
 
 static bool find_capabilities(void) {
     shell.console = program_cap("console");
@@ -49,6 +50,14 @@ static void run_file(const char *path) {
         return;
     shell_complain(&shell, "%s", status_text(status));
     shell.status = status == P_NOT_FOUND ? SHELL_NOT_FOUND : SHELL_NOT_RUN;
+}
+
+static void run_input(cap_t input) {
+    uint32_t status = shell_run_stream(&shell, input);
+    if (status == OK)
+        return;
+    shell_complain(&shell, "stdin: %s", status_text(status));
+    shell.status = SHELL_FAILURE;
 }
 
 /* The first shell has nobody to return to: the system ends with it. */
@@ -95,6 +104,8 @@ int main(int argc, char **argv, char **envp) {
         shell.status = SHELL_USAGE;
     } else if (shell.pid == SHELL_FIRST_PID) {
         run_first();
+    } else if (program_cap("stdin") != 0) {
+        run_input(program_cap("stdin"));
     } else {
         shell_run_prompt(&shell);
     }

@@ -27,7 +27,11 @@ struct progress {
     int has_word;         /* it has at least one word */
     enum parse_join join; /* how it hangs on the one before */
     size_t join_at;       /* where that operator stood */
+    int wants_file;       /* a redirection waits for it */
+    size_t redirect_at;   /* where that stood */
 };
+
+static const char no_file[] = "no file after the redirection";
 
 static const char *missing_before(enum operator_kind kind) {
     switch (kind) {
@@ -54,6 +58,8 @@ static int end_command(struct parse_line *line, const struct progress *now, size
 
 static int take_operator(struct parse_line *line, struct progress *now, const struct piece *piece, size_t next,
                          struct parse_error *ret_error) {
+    if (now->wants_file)
+        return fail(ret_error, no_file, now->redirect_at);
     if (!now->has_word)
         return fail(ret_error, missing_before(piece->operator_kind), piece->at);
     if (!end_command(line, now, piece->at, ret_error))
@@ -65,6 +71,18 @@ static int take_operator(struct parse_line *line, struct progress *now, const st
                                                                    : JOIN_ALWAYS;
     *now = (struct progress){.start = next, .join = join, .join_at = piece->at};
     return 1;
+}
+
+static int end_line(struct parse_line *line, const struct progress *now, size_t end, struct parse_error *ret_error) {
+    if (now->wants_file)
+        return fail(ret_error, no_file, now->redirect_at);
+    if (!now->has_word && now->join == JOIN_AND)
+        return fail(ret_error, "no command after `&&`", now->join_at);
+    if (!now->has_word && now->join == JOIN_OR)
+        return fail(ret_error, "no command after `||`", now->join_at);
+    if (!now->has_word && now->join == JOIN_PIPE)
+        return fail(ret_error, "no command after `|`", now->join_at);
+    return !now->has_word || end_command(line, now, end, ret_error);
 }
 
 int parse_line(const char *text, struct parse_line *ret_line, struct parse_error *ret_error) {
@@ -83,19 +101,21 @@ int parse_line(const char *text, struct parse_line *ret_line, struct parse_error
         case PIECE_VALUE:
         case PIECE_QUOTE:
             now.has_word = 1;
+            now.wants_file = 0;
+            break;
+        case PIECE_REDIRECT:
+            if (now.wants_file)
+                return fail(ret_error, no_file, now.redirect_at);
+            now.has_word = 1;
+            now.wants_file = piece.redirect.kind != REDIRECT_COPY;
+            now.redirect_at = piece.at;
             break;
         case PIECE_OPERATOR:
             if (!take_operator(ret_line, &now, &piece, scanner.at, ret_error))
                 return 0;
             break;
         case PIECE_END:
-            if (!now.has_word && now.join == JOIN_AND)
-                return fail(ret_error, "no command after `&&`", now.join_at);
-            if (!now.has_word && now.join == JOIN_OR)
-                return fail(ret_error, "no command after `||`", now.join_at);
-            if (!now.has_word && now.join == JOIN_PIPE)
-                return fail(ret_error, "no command after `|`", now.join_at);
-            return !now.has_word || end_command(ret_line, &now, piece.at, ret_error);
+            return end_line(ret_line, &now, piece.at, ret_error);
         }
     }
 }
@@ -106,7 +126,8 @@ struct expansion {
     struct parse_error *error;
     size_t at; /* of the piece being expanded, for errors */
     int open;
-    int assignment; /* the open word is NAME=value: its values are not split */
+    int assignment;                    /* the open word is NAME=value, or a file: its values are not split */
+    struct parse_redirect *wants_file; /* the next word is its file */
 };
 
 static int add_byte(struct expansion *expansion, char byte) {
@@ -121,6 +142,13 @@ static int open_word(struct expansion *expansion, const char *text) {
     struct parse_words *words = expansion->words;
     if (expansion->open)
         return 1;
+    if (expansion->wants_file != NULL) {
+        expansion->wants_file->path = words->bytes + words->used;
+        expansion->wants_file = NULL;
+        expansion->assignment = 1;
+        expansion->open = 1;
+        return 1;
+    }
     if (words->count == PARSE_WORDS_MAX)
         return fail(expansion->error, "the command has more than 63 words", expansion->at);
     const char *typed = text + expansion->at;
@@ -139,6 +167,25 @@ static int close_word(struct expansion *expansion) {
         return 1;
     expansion->open = 0;
     return add_byte(expansion, '\0');
+}
+
+static int add_redirect(struct expansion *expansion, const struct parse_redirect *redirect) {
+    struct parse_words *words = expansion->words;
+    if (!close_word(expansion))
+        return 0;
+    if (words->redirect_count == PARSE_REDIRECTS_MAX)
+        return fail(expansion->error, "the command has more than 8 redirections", expansion->at);
+    words->redirects[words->redirect_count] = *redirect;
+    expansion->wants_file = redirect->kind == REDIRECT_COPY ? NULL : &words->redirects[words->redirect_count];
+    words->redirect_count++;
+    return 1;
+}
+
+static int check_files(const struct parse_words *words, struct parse_error *ret_error) {
+    for (size_t i = 0; i < words->redirect_count; i++)
+        if (words->redirects[i].kind != REDIRECT_COPY && words->redirects[i].path[0] == '\0')
+            return fail(ret_error, "the redirection's file has an empty name", words->redirects[i].column - 1);
+    return 1;
 }
 
 /* An unquoted value falls apart at its blanks, as in sh. A word made by a value alone is never an assignment. */
@@ -161,6 +208,7 @@ int parse_expand(const char *text, const struct parse_command *command, const st
     struct expansion expansion = {.words = ret_words, .error = ret_error};
     ret_words->count = 0;
     ret_words->assignment_count = 0;
+    ret_words->redirect_count = 0;
     ret_words->used = 0;
     for (;;) {
         struct piece piece = scan_piece(&scanner);
@@ -175,6 +223,9 @@ int parse_expand(const char *text, const struct parse_command *command, const st
         case PIECE_BLANK:
             fits = close_word(&expansion);
             break;
+        case PIECE_REDIRECT:
+            fits = add_redirect(&expansion, &piece.redirect);
+            break;
         case PIECE_QUOTE:
             fits = open_word(&expansion, text);
             break;
@@ -183,12 +234,14 @@ int parse_expand(const char *text, const struct parse_command *command, const st
             break;
         case PIECE_VALUE:
             value = values->find(values->context, piece.name);
-            fits = value == NULL || add_value(&expansion, text, value, piece.quoted);
+            fits = expansion.wants_file == NULL ||
+                   open_word(&expansion, text); /* a file without a name, not the next word */
+            fits = fits && (value == NULL || add_value(&expansion, text, value, piece.quoted));
             break;
         case PIECE_END:
             fits = close_word(&expansion);
             ret_words->words[ret_words->count] = NULL;
-            return fits;
+            return fits && check_files(ret_words, ret_error);
         }
         if (!fits)
             return 0;

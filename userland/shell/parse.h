@@ -2,7 +2,8 @@
  * The shell's language, as pure functions over one line of text.
  *
  *     line    = [command {(";" | "&" | "&&" | "||" | "|") command} [";" | "&"]] [comment]
- *     command = {NAME=word} word {word}  |  NAME=word {NAME=word}
+ *     command = {NAME=word} word {word}  |  NAME=word {NAME=word}      with redirections anywhere, or nothing but these
+ *     redirection = [0-2] ("<" | ">" | ">>") word  |  [0-2] ">&" [0-2]
  *
  * A line is checked as a whole before any of it runs; its words are expanded only when their command is due, since `$?`
  * is known no earlier. docs/shell.md is the user's page.
@@ -15,6 +16,23 @@
 #define PARSE_WORDS_MAX 63U    /* words of a command, after expansion */
 #define PARSE_BYTES_MAX 2048U  /* bytes of all words of a command, each with its terminating zero */
 #define PARSE_NAME_MAX 31U     /* bytes of a variable's name */
+#define PARSE_REDIRECTS_MAX 8U /* of a command */
+#define PARSE_STREAMS 3U       /* that can be redirected: stdin, stdout, stderr */
+
+enum redirect_kind {
+    REDIRECT_READ,   /* < */
+    REDIRECT_WRITE,  /* > */
+    REDIRECT_APPEND, /* >> */
+    REDIRECT_COPY,   /* >& */
+};
+
+struct parse_redirect {
+    enum redirect_kind kind;
+    unsigned from;    /* the stream that becomes another one */
+    unsigned to;      /* COPY: what that one is */
+    const char *path; /* else: the file */
+    size_t column;    /* where, counted in bytes from 1 */
+};
 
 enum parse_join {
     JOIN_ALWAYS, /* first on the line, or after ; or & */
@@ -49,6 +67,8 @@ struct parse_words {
     char *words[PARSE_WORDS_MAX + 1]; /* into bytes; words[count] is NULL */
     size_t count;                     /* assignments among them */
     size_t assignment_count;          /* how many of the first are NAME=value */
+    struct parse_redirect redirects[PARSE_REDIRECTS_MAX];
+    size_t redirect_count;
     char bytes[PARSE_BYTES_MAX];
     size_t used;
 };

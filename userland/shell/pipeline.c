@@ -5,7 +5,7 @@
  * What is built in runs in the shell itself when its turn to be started comes, so what it prints has to fit a pipe (PIPE_BYTES):
  * nobody reads yet.
  */
-#include "libsys/stream.h"
+#include "libsys/print.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "userland/lib/launch.h"
@@ -14,9 +14,9 @@
 
 /* A command that is being started. */
 struct stage {
-    struct job *job; /* NULL: there is but this command, in the foreground, and no job has begun */
-    cap_t in, out;   /* 0 = the shell's own */
-    bool alone;      /* no other runs at the same time */
+    struct job *job; /* NULL: the shell runs it itself, and no other */
+    struct shell_streams streams;
+    bool alone; /* no other runs at the same time */
 };
 
 /* Returns the program's pid; 0: *ret_failure. */
@@ -37,17 +37,17 @@ static uint64_t spawn(struct shell *shell, const struct job *job, const char *co
 }
 
 static void start_program(struct shell *shell, const struct stage *stage) {
-    static const char *const names[] = {PIPE_NAME("stdin"), PIPE_NAME("stdout")};
-    static const char *const ends[] = {"stdin", "stdout"};
-    const cap_t caps[] = {stage->in, stage->out};
-    const char *given[3] = {NULL};
+    static const char *const names[] = {PIPE_NAME("stdin"), PIPE_NAME("stdout"), PIPE_NAME("stderr")};
+    static const char *const streams[] = {"stdin", "stdout", "stderr"};
+    const cap_t *caps = stage->streams.caps;
+    const char *given[PARSE_STREAMS + 1] = {NULL};
     const char *name = shell->words.words[shell->words.assignment_count];
     size_t count = 0;
     uint32_t status = OK;
-    for (size_t i = 0; i < 2 && status == OK; i++) {
+    for (size_t i = 0; i < PARSE_STREAMS && status == OK; i++) {
         if (caps[i] == 0)
             continue;
-        status = pipe_give(ends[i], caps[i]);
+        status = pipe_give(streams[i], caps[i]);
         given[count++] = names[i];
     }
     struct launch_failure failure;
@@ -55,12 +55,12 @@ static void start_program(struct shell *shell, const struct stage *stage) {
     if (status == OK) {
         pid = spawn(shell, stage->job, given, &failure);
     } else {
-        shell_complain(shell, "%s: passing on a pipe: %s", name, status_text(status));
+        shell_complain(shell, "%s: passing on a stream: %s", name, status_text(status));
         shell->status = SHELL_FAILURE;
     }
-    for (size_t i = 0; i < 2; i++)
-        if (caps[i] != 0 && pipe_take_back(ends[i]) != OK)
-            shell_complain(shell, "%s: a pipe stays open", name);
+    for (size_t i = 0; i < PARSE_STREAMS; i++)
+        if (caps[i] != 0 && pipe_take_back(streams[i]) != OK)
+            shell_complain(shell, "%s: a stream stays open", name);
     if (pid != 0) {
         shell_add_member(shell, stage->job, pid, name);
     } else if (status == OK) {
@@ -87,29 +87,35 @@ static bool run_inside(struct shell *shell, const struct stage *stage) {
     }
     if (!shell_is_builtin(shell))
         return false;
-    stream_replace(STREAM_OUT, stage->out);
+    (void)print_refused();
     shell_run_builtin(shell, stage->alone);
-    stream_replace(STREAM_OUT, 0);
+    uint32_t status = print_refused();
+    if (status != OK) {
+        shell_complain(shell, "%s: stdout: %s", shell->words.words[shell->words.assignment_count], status_text(status));
+        shell->status = SHELL_FAILURE;
+    }
     return true;
 }
 
-/* The command of a stage. If it is the last and no program: shell->status is the job's. */
-static void start(struct shell *shell, const char *text, const struct parse_command *command, struct stage *stage) {
-    if (shell_expand(shell, text, command) && !run_inside(shell, stage))
+/* The command of a stage, with its words expanded. If it is the last and no program: shell->status is the job's. */
+static void start(struct shell *shell, struct stage *stage) {
+    if (shell_redirect(shell, &stage->streams) && !run_inside(shell, stage))
         start_program(shell, stage);
+    shell_end_redirect(&stage->streams);
 }
 
 static void start_all(struct shell *shell, const char *text, const struct parse_command *commands, size_t count,
                       struct job *job) {
     struct pipe_ends before = {0}, after = {0};
+    int status_before = shell->status;
     for (size_t i = 0; i < count; i++) {
         uint32_t status = i + 1 < count ? pipe_make(&after) : OK;
-        struct stage stage = {job, before.reader, after.writer, false};
+        struct stage stage = {.job = job, .streams = {.caps = {before.reader, after.writer}}};
         job->last_pid = 0;
-        shell->status = SHELL_FAILURE;
-        if (status == OK)
-            start(shell, text, &commands[i], &stage);
-        else
+        shell->status = status == OK ? status_before : SHELL_FAILURE; /* for $? */
+        if (status == OK && shell_expand(shell, text, &commands[i]))
+            start(shell, &stage);
+        else if (status != OK)
             shell_complain(shell, "making a pipe: %s", status_text(status));
         pipe_drop(&before.reader);
         pipe_drop(&after.writer);
@@ -122,16 +128,12 @@ static void start_all(struct shell *shell, const char *text, const struct parse_
 void shell_run_pipeline(struct shell *shell, const char *text, const struct parse_command *commands, size_t count) {
     const struct parse_command *last = &commands[count - 1];
     bool background = last->background != 0;
-    if (count == 1 && !background) {
+    if (count == 1 && !background && !shell_expand(shell, text, commands))
+        return;
+    bool inside = shell->words.count == shell->words.assignment_count || shell_is_builtin(shell);
+    if (count == 1 && !background && inside) { /* there is no job */
         struct stage stage = {.alone = true};
-        if (!shell_expand(shell, text, commands) || run_inside(shell, &stage))
-            return;
-        stage.job = shell_new_job(shell, text + commands->start, commands->end - commands->start, false);
-        if (stage.job == NULL)
-            return;
-        start_program(shell, &stage);
-        stage.job->status = shell->status;
-        shell_job_started(shell, stage.job);
+        start(shell, &stage);
         return;
     }
     struct job *job = shell_new_job(shell, text + commands->start, last->end - commands->start, background);

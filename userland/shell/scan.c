@@ -16,7 +16,7 @@ static struct piece fail(struct scanner *scanner, const char *reason, size_t at)
 static struct piece take(struct scanner *scanner, enum piece_kind kind, size_t length) {
     struct piece piece = {.kind = kind, .at = scanner->at, .byte = peek(scanner, length - 1)};
     scanner->at += length;
-    scanner->in_word = kind != PIECE_BLANK && kind != PIECE_OPERATOR;
+    scanner->in_word = kind != PIECE_BLANK && kind != PIECE_OPERATOR && kind != PIECE_REDIRECT;
     return piece;
 }
 
@@ -49,6 +49,36 @@ static struct piece scan_dollar(struct scanner *scanner) {
     struct piece piece = take(scanner, PIECE_VALUE, braced ? length + 3 : length + 1);
     piece.quoted = scanner->quote == '"';
     memcpy(piece.name, name, length);
+    return piece;
+}
+
+/* [0-2]< [0-2]> [0-2]>> [0-2]>&[0-2], the operator at `digits` from here. */
+static struct piece scan_redirect(struct scanner *scanner, size_t digits) {
+    size_t at = scanner->at;
+    char byte = peek(scanner, digits), next = peek(scanner, digits + 1), copied = peek(scanner, digits + 2);
+    struct parse_redirect redirect = {
+        .kind = byte == '<' ? REDIRECT_READ : REDIRECT_WRITE, .from = byte == '<' ? 0 : 1, .column = at + 1};
+    size_t length = digits + 1;
+    if (digits > 0)
+        redirect.from = (unsigned)(peek(scanner, 0) - '0');
+    if (redirect.from >= PARSE_STREAMS)
+        return fail(scanner, "only 0, 1 and 2 can be redirected", at);
+    if (byte == '<' && (next == '<' || next == '>' || next == '&'))
+        return fail(scanner, "`<<`, `<>` and `<&` are not supported", at);
+    if (byte == '>' && next == '|')
+        return fail(scanner, "`>|` is not supported", at);
+    if (byte == '>' && next == '&') {
+        if (copied < '0' || copied >= '0' + (char)PARSE_STREAMS)
+            return fail(scanner, "`>&` wants 0, 1 or 2", at);
+        redirect.kind = REDIRECT_COPY;
+        redirect.to = (unsigned)(copied - '0');
+        length += 2;
+    } else if (byte == '>' && next == '>') {
+        redirect.kind = REDIRECT_APPEND;
+        length++;
+    }
+    struct piece piece = take(scanner, PIECE_REDIRECT, length);
+    piece.redirect = redirect;
     return piece;
 }
 
@@ -100,7 +130,7 @@ struct piece scan_piece(struct scanner *scanner) {
         return take_operator(scanner, OPERATOR_PIPE, 1);
     case '<':
     case '>':
-        return fail(scanner, "redirection is not supported; quote the character to mean itself", scanner->at);
+        return scan_redirect(scanner, 0);
     case '(':
     case ')':
         return fail(scanner, "grouping is not supported; quote the parenthesis to mean itself", scanner->at);
@@ -118,6 +148,8 @@ struct piece scan_piece(struct scanner *scanner) {
             return fail(scanner, "nothing follows the `\\`", scanner->at);
         return take(scanner, PIECE_CHARACTER, 2);
     default:
+        if (!scanner->in_word && byte >= '0' && byte <= '9' && (next == '<' || next == '>'))
+            return scan_redirect(scanner, 1);
         return take(scanner, PIECE_CHARACTER, 1);
     }
 }

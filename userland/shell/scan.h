@@ -12,6 +12,7 @@ enum piece_kind {
     PIECE_END, /* end of the range, or a comment */
     PIECE_BLANK,
     PIECE_OPERATOR,  /* one of enum operator_kind */
+    PIECE_REDIRECT,  /* a struct parse_redirect without its file, which follows unless it is a copy */
     PIECE_CHARACTER, /* a byte of a word */
     PIECE_VALUE,     /* $NAME, ${NAME}, $?, $$, $! */
     PIECE_QUOTE,     /* a quote opens or closes: no byte, but there is a word even if it stays empty */
@@ -29,6 +30,7 @@ enum operator_kind {
 struct piece {
     enum piece_kind kind;
     enum operator_kind operator_kind;
+    struct parse_redirect redirect;
     size_t at;                     /* where it begins */
     char byte;                     /* PIECE_CHARACTER */
     int quoted;                    /* PIECE_VALUE: inside double quotes, so not split into words */

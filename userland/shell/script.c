@@ -1,4 +1,5 @@
 #include "libsys/proto/files.h"
+#include "libsys/stream.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "userland/shell/shell.h"
@@ -59,6 +60,22 @@ void shell_run_text(struct shell *shell, const char *text) {
     begin(shell);
     take_bytes(&script, text, strlen(text));
     finish(&script);
+}
+
+/* One byte at a time: what follows a command may be for it. */
+uint32_t shell_run_stream(struct shell *shell, cap_t stream) {
+    uint32_t status = OK;
+    begin(shell);
+    while (!is_over(shell)) {
+        char byte;
+        size_t length;
+        status = stream_read_some(stream, &byte, 1, &length);
+        if (status != OK || length == 0)
+            break;
+        take_bytes(&script, &byte, 1);
+    }
+    finish(&script);
+    return status;
 }
 
 uint32_t shell_run_file(struct shell *shell, const char *path) {

@@ -90,6 +90,21 @@ bool shell_expand(struct shell *shell, const char *text, const struct parse_comm
  */
 void shell_run_pipeline(struct shell *shell, const char *text, const struct parse_command *commands, size_t count);
 
+/* What a command reads and writes. */
+struct shell_streams {
+    cap_t caps[PARSE_STREAMS]; /* by enum stream_standard; 0 = the shell's own */
+    cap_t opened[PARSE_REDIRECTS_MAX];
+    size_t opened_count;
+};
+
+/*
+ * redirect.c: open the files of shell->words, over the ends of pipes that are in *streams, and have them in the place of the
+ * shell's own, so that what it says of the command goes there too. False: the user was told, and shell->status is set. Followed by
+ * shell_end_redirect in any case.
+ */
+bool shell_redirect(struct shell *shell, struct shell_streams *streams);
+void shell_end_redirect(struct shell_streams *streams);
+
 /* builtins.c: is the command of shell->words built in? */
 bool shell_is_builtin(const struct shell *shell);
 /* Run it, setting shell->status. alone: no part of a pipeline, and not in the background. */
@@ -153,6 +168,8 @@ void shell_make_environment(struct shell *shell, size_t count);
 
 /* script.c: run the lines of a file. Returns OK, or why it could not be read (P_NOT_FOUND, ...). */
 MUST_USE uint32_t shell_run_file(struct shell *shell, const char *path);
+/* ... of what another program writes. Returns OK, or why it could not be read. */
+MUST_USE uint32_t shell_run_stream(struct shell *shell, cap_t stream);
 /* Run the lines of `text`. */
 void shell_run_text(struct shell *shell, const char *text);
 
