@@ -40,6 +40,18 @@ class Commands(unittest.TestCase):
                 done = run("--boot", "pvh", "-c", commands)
                 self.assertEqual(done.returncode, status, done.stdout + done.stderr)
 
+    def test_search_for_programs(self) -> None:
+        """$PATH: each directory in turn, what is set before the command too; a path with a slash is no name."""
+        done = run("--boot", "pvh", "-c", "mkdir /tmp/a; mkdir /tmp/a/echo; PATH=:/etc:/tmp/a:/bin:; echo found; PATH=/etc echo no; echo $?\n"
+                   "PATH=/tmp/a; /bin/echo $PATH; echo no; /bin/echo $?; manifest.json; PATH=/etc manifest.json; /bin/echo $?; "
+                   "PATH=; true; /bin/echo $?; /bin/exec true; unset PATH; exec echo again; /nosuch/x; echo $?; ''; echo $?; "
+                   "PATH=/etc/rc echo no; echo $?")
+        self.assertEqual(done.stdout.replace("\r", "").splitlines()[:16], [
+            "found", "etc/rc:1: echo: command not found", "127", "/tmp/a", "etc/rc:2: echo: not a file", "126",
+            "etc/rc:2: manifest.json: command not found", "etc/rc:2: manifest.json: not an ELF file", "126",
+            "etc/rc:2: true: command not found", "127", "exec: true: command not found", "again",
+            "etc/rc:2: /nosuch/x: no such file or directory", "127", "etc/rc:2: : command not found"], done.stdout)
+
     def test_output_is_what_the_commands_print(self) -> None:
         done = run("--boot", "pvh", "-c", "echo 'two  words' $NOTHING; ls /etc")
         self.assertTrue(done.stdout.replace("\r", "").startswith("two  words\nmanifest.json\n"), done.stdout)

@@ -140,28 +140,68 @@ void launch_exec(cap_t process, const struct launch *launch, struct launch_failu
     set_failure(status, ret_failure);
 }
 
-int launch_instead(const char *name, char **arguments, char **environment) {
-    char path[PROCESS_PATH_MAX];
-    struct launch_failure failure = {.status = P_NOT_FOUND, .reason = "the path is too long"};
-    if (launch_path(arguments[0], path)) {
-        const struct launch launch = {
-            .path = path,
-            .arguments = (const char *const *)arguments,
-            .environment = (const char *const *)environment,
-        };
-        launch_exec(program_process(), &launch, &failure);
-    }
-    (void)command_complain(name, "%s: %s", arguments[0], failure.reason);
-    return launch_exit_status(failure.status);
-}
-
 _Bool launch_is_private(const char *entry) {
     return strncmp(entry, "cap:", 4) == 0 || strncmp(entry, "size:", 5) == 0 || strncmp(entry, "slots=", 6) == 0;
 }
 
-_Bool launch_path(const char *name, char *path) {
-    const char *folder = strchr(name, '/') != NULL ? "" : "bin/";
-    return format_into(path, PROCESS_PATH_MAX, "%s%s", folder, name) < PROCESS_PATH_MAX;
+_Bool launch_path(const char *name, const char **search, char *path) {
+    if (strchr(name, '/') != NULL) {
+        bool first = *search != NULL;
+        *search = NULL;
+        return first && format_into(path, PROCESS_PATH_MAX, "%s", name) < PROCESS_PATH_MAX;
+    }
+    while (*search != NULL && name[0] != '\0') {
+        const char *folder = *search, *end = strchr(folder, ':');
+        size_t length = end == NULL ? strlen(folder) : (size_t)(end - folder);
+        *search = end == NULL ? NULL : end + 1;
+        if (length > 0 && format_into(path, PROCESS_PATH_MAX, "%.*s/%s", (int)length, folder, name) < PROCESS_PATH_MAX)
+            return 1;
+    }
+    return 0;
+}
+
+/* Try one place after another. Returns the pid, or 0; does not return if an exec succeeds. */
+static uint64_t try_all(cap_t process, struct launch *launch, const char *search, bool exec,
+                        struct launch_failure *ret_failure) {
+    char path[PROCESS_PATH_MAX];
+    const char *name = launch->arguments[0];
+    *ret_failure = (struct launch_failure){.status = P_NOT_FOUND};
+    (void)format_into(ret_failure->reason, sizeof ret_failure->reason, "%s",
+                      strchr(name, '/') != NULL ? status_text(P_NOT_FOUND) : "command not found");
+    while (launch_path(name, &search, path)) {
+        struct launch_failure failure;
+        uint64_t pid = 0;
+        launch->path = path;
+        if (exec)
+            launch_exec(process, launch, &failure);
+        else
+            pid = launch_spawn(process, launch, &failure);
+        if (pid != 0)
+            return pid;
+        bool there = failure.status != P_NOT_FOUND && failure.status != P_NOT_DIRECTORY;
+        if (there || strchr(name, '/') != NULL)
+            *ret_failure = failure;
+        if (there && failure.status != P_NOT_FILE)
+            return 0;
+    }
+    return 0;
+}
+
+uint64_t launch_search_spawn(cap_t process, struct launch *launch, const char *search,
+                             struct launch_failure *ret_failure) {
+    return try_all(process, launch, search, false, ret_failure);
+}
+
+int launch_instead(const char *name, char **arguments, char **environment) {
+    struct launch_failure failure;
+    struct launch launch = {
+        .arguments = (const char *const *)arguments,
+        .environment = (const char *const *)environment,
+    };
+    const char *search = program_variable("PATH");
+    (void)try_all(program_process(), &launch, search != NULL ? search : LAUNCH_SEARCH, true, &failure);
+    (void)command_complain(name, "%s: %s", arguments[0], failure.reason);
+    return launch_exit_status(failure.status);
 }
 
 int launch_exit_status(uint32_t status) { return status == P_NOT_FOUND || status == P_NOT_DIRECTORY ? 127 : 126; }

@@ -36,15 +36,25 @@ MUST_USE uint64_t launch_spawn(cap_t process, const struct launch *launch, struc
 /* Go on as another program, with the same capabilities. Returns only if that failed. */
 void launch_exec(cap_t process, const struct launch *launch, struct launch_failure *ret_failure);
 
-/* For a command NAME that becomes another program, which arguments[0] names: complain if it can't. Returns its exit status then. */
+/* For a command NAME that becomes another program, which arguments[0] names and $PATH finds: complain if it can't. Returns its exit status then. */
 int launch_instead(const char *name, char **arguments, char **environment);
 
 /* Is this environment string one that the process server writes for each program anew: cap:..., size:..., slots=...? */
 _Bool launch_is_private(const char *entry);
 
-/* The path of the program that a user calls `name`: with a slash it is a path already, else the program is in /bin.
- * Returns 0 if the path is too long for `path` (PROCESS_PATH_MAX bytes). */
-_Bool launch_path(const char *name, char *path);
+/*
+ * The next place (PROCESS_PATH_MAX bytes) of the program that a user calls `name`: with a slash it is a path already, else it may be
+ * in any directory of *search, which has `:` between them. *search is what is left to look at. Returns 0 if there is no more.
+ */
+#define LAUNCH_SEARCH "/bin" /* where the variable PATH is not set */
+_Bool launch_path(const char *name, const char **search, char *path);
+
+/*
+ * Look for a program (launch->path is not used), and start it. Where a place has none, the next one is looked at; what is there
+ * but is no file that can run is told if no place has one.
+ */
+MUST_USE uint64_t launch_search_spawn(cap_t process, struct launch *launch, const char *search,
+                                      struct launch_failure *ret_failure);
 
 /* The exit status by which a shell tells of such a failure: 127 not found, 126 found but not able to run. */
 int launch_exit_status(uint32_t status);

@@ -127,8 +127,8 @@ static const struct builtin builtins[] = {
 static void run_help(struct shell *shell, char **words, size_t count) {
     (void)words;
     (void)count;
-    print("PROGRAM [WORD...]   run /bin/PROGRAM, or a path with a slash; `ls /bin` shows what there is,\n"
-          "                    and PROGRAM --help what it does\n"
+    print("PROGRAM [WORD...]   run a program: a path with a slash, or a name that is found by $PATH (/bin);\n"
+          "                    `ls /bin` shows what there is, PROGRAM --help what it does\n"
           "a; b   a && b   a || b   a | b   a &   < FILE   > FILE   >> FILE   2> FILE   2>&1\n"
           "'quoted'   \"quoted $NAME\"   NAME=value   $NAME $? $$ $!   # comment\n"
           "Built in:\n");

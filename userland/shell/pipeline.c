@@ -6,7 +6,6 @@
  * nobody reads yet.
  */
 #include "libsys/print.h"
-#include "libsys/string.h"
 #include "libsys/text.h"
 #include "userland/lib/launch.h"
 #include "userland/lib/pipe.h"
@@ -22,18 +21,13 @@ struct stage {
 /* Returns the program's pid; 0: *ret_failure. */
 static uint64_t spawn(struct shell *shell, const struct job *job, const char *const *capabilities,
                       struct launch_failure *ret_failure) {
-    char path[PROCESS_PATH_MAX];
-    const char *const *words = (const char *const *)shell->words.words + shell->words.assignment_count;
-    *ret_failure = (struct launch_failure){.status = P_NOT_FOUND, .reason = "command not found"};
-    if (words[0][0] == '\0' || !launch_path(words[0], path))
-        return 0;
     shell_make_environment(shell, shell->words.assignment_count);
-    const struct launch launch = {.path = path,
-                                  .arguments = words,
-                                  .environment = shell->environment,
-                                  .group = shell_job_group(shell, job),
-                                  .capabilities = capabilities};
-    return launch_spawn(shell->process, &launch, ret_failure);
+    struct launch launch = {.arguments = (const char *const *)shell->words.words + shell->words.assignment_count,
+                            .environment = shell->environment,
+                            .group = shell_job_group(shell, job),
+                            .capabilities = capabilities};
+    const char *search = shell_environment_variable(shell, "PATH"); /* PATH=... before the command counts */
+    return launch_search_spawn(shell->process, &launch, search != NULL ? search : LAUNCH_SEARCH, ret_failure);
 }
 
 static void start_program(struct shell *shell, const struct stage *stage) {
@@ -64,8 +58,7 @@ static void start_program(struct shell *shell, const struct stage *stage) {
     if (pid != 0) {
         shell_add_member(shell, stage->job, pid, name);
     } else if (status == OK) {
-        bool bare = failure.status == P_NOT_FOUND && strchr(name, '/') == NULL;
-        shell_complain(shell, "%s: %s", name, bare ? "command not found" : failure.reason);
+        shell_complain(shell, "%s: %s", name, failure.reason);
         shell->status = launch_exit_status(failure.status);
     }
 }

@@ -165,6 +165,8 @@ bool shell_set_variable(struct shell *shell, const char *assignment);
 void shell_unset_variable(struct shell *shell, const char *name);
 /* Fill shell->environment: all variables, and over them the first `count` words, which are assignments. */
 void shell_make_environment(struct shell *shell, size_t count);
+/* The value there, or NULL. */
+const char *shell_environment_variable(const struct shell *shell, const char *name);
 
 /* script.c: run the lines of a file. Returns OK, or why it could not be read (P_NOT_FOUND, ...). */
 MUST_USE uint32_t shell_run_file(struct shell *shell, const char *path);

@@ -29,6 +29,14 @@ const char *shell_variable(const struct shell *shell, const char *name) {
     return NULL;
 }
 
+const char *shell_environment_variable(const struct shell *shell, const char *name) {
+    size_t length = strlen(name);
+    for (size_t i = 0; shell->environment[i] != NULL; i++)
+        if (has_name(shell->environment[i], name, length))
+            return shell->environment[i] + length + 1;
+    return NULL;
+}
+
 bool shell_set_variable(struct shell *shell, const char *assignment) {
     size_t length = parse_name_length(assignment);
     char *entry = find_entry(shell, assignment, length);
