@@ -60,8 +60,10 @@ struct files_list_reply {
 /*
  * A capability to the pages that hold a file: Memory, read and execute. What lies before the first byte and behind the
  * last one in these pages is not the file's.
- * Errors: P_NOT_FOUND; P_NOT_FILE a directory or a file without bytes; P_PERMISSION a file that can be changed: who
- *         had its pages would see later writes, and the pages of a removed file would be another one's.
+ * A file below `tmp` is copied for it: what is written to the file, or its end, changes nothing in the copy. Its pages are used
+ * again once nobody has the capability, or has mapped them.
+ * Errors: P_NOT_FOUND; P_NOT_FILE a directory or a file without bytes; below `tmp`: P_NO_SPACE no pages in a row for the copy;
+ *         P_LIMIT copies, or the server's slots.
  */
 struct files_map_request {
     uint64_t length_bytes;

@@ -10,6 +10,7 @@
 #include "libsys/server.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "servers/files/images.h"
 #include "servers/files/ram_tree.h"
 #include "servers/files/serve.h"
 #include "servers/files/tree.h"
@@ -32,6 +33,7 @@ static bool damaged; /* the volume is no good archive: the log said why, and eve
 static cap_t volume;
 static struct ram_tree ram;
 static bool mounted; /* there is memory for `ram` */
+static struct image_source images_from = {.tree = &ram, .at = MEMORY_AT};
 
 /* Where a path leads: into the memory or onto the volume. */
 struct target {
@@ -203,16 +205,20 @@ uint32_t files_serve_list(struct server_call *call, const struct files_list_requ
     return OK;
 }
 
-/* Nobody gets pages that can change under him, or become another file's. */
-static uint32_t refuse_map(struct server_call *call, const struct target *target) {
+/* Nobody gets pages that can change under him, or become another file's: it is a copy. */
+static uint32_t map_in_memory(struct server_call *call, const struct target *target, struct files_map_reply *reply) {
     uint32_t found;
     uint32_t status = ram_find(&ram, target->below, &found);
     if (status != OK)
         return status;
     if (ram.nodes[found].kind != FILES_FILE)
         return P_NOT_FILE;
-    format_into(call->reason, sizeof call->reason, "files below /" MOUNT " can change, so they can't be mapped or run");
-    return P_PERMISSION;
+    if (ram.nodes[found].size_bytes == 0) {
+        format_into(call->reason, sizeof call->reason, "the file is empty");
+        return P_NOT_FILE;
+    }
+    *reply = (struct files_map_reply){.size_bytes = ram.nodes[found].size_bytes};
+    return images_make(call, &images_from, found, &call->reply_caps[0]);
 }
 
 uint32_t files_serve_map(struct server_call *call, const struct files_map_request *request,
@@ -221,7 +227,7 @@ uint32_t files_serve_map(struct server_call *call, const struct files_map_reques
     struct tree_place place;
     uint32_t status = aim(call, request->path, request->length_bytes, &target);
     if (status == OK && target.in_memory)
-        return refuse_map(call, &target);
+        return map_in_memory(call, &target, reply);
     if (status == OK)
         status = tree_find(&tree, &target.path, &place);
     if (status != OK)
@@ -273,6 +279,10 @@ uint32_t serve_write(struct server_call *call, uint64_t file, uint64_t offset_by
     if (status != OK)
         return status;
     status = ram_write(&ram, node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
+    if (status == P_NO_SPACE) {
+        images_take_back(&images_from);
+        status = ram_write(&ram, node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
+    }
     ret_done->size_bytes = ram.nodes[node].size_bytes;
     return explain_size(call, status);
 }
@@ -354,6 +364,7 @@ uint32_t files_serve_space(struct server_call *call, const struct files_space_re
                            struct files_space_reply *reply) {
     (void)call;
     (void)request;
+    images_take_back(&images_from);
     *reply = (struct files_space_reply){ram.page_count, ram.free_page_count, mounted ? RAM_NODES_MAX - 1 : 0,
                                         ram.free_node_count};
     return OK;
@@ -389,6 +400,10 @@ static bool mount_memory(cap_t space) {
     uint64_t size_bytes = program_cap_size("memory");
     if (memory == 0)
         return true;
+    if (size_bytes / PAGE_BYTES > RAM_PAGES_MAX)
+        size_bytes = (uint64_t)RAM_PAGES_MAX * PAGE_BYTES;
+    images_from.memory = memory;
+    images_from.space = space;
     uint64_t status = map_all(space, memory, size_bytes, MEMORY_AT, MEMORY_READ | MEMORY_WRITE);
     if (status != OK) {
         log_print("files: mapping the memory: %s", status_text(status));

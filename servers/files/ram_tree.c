@@ -12,25 +12,53 @@ static void *page_at(const struct ram_tree *tree, uint32_t page) {
     return tree->memory + (page - 1) * (uint64_t)RAM_PAGE_BYTES;
 }
 
+static bool is_used(const struct ram_tree *tree, uint32_t page) {
+    return (tree->used[(page - 1) / 64] >> (page - 1) % 64 & 1) != 0;
+}
+
+static void mark(struct ram_tree *tree, uint32_t page, bool used) {
+    uint64_t bit = 1ULL << (page - 1) % 64;
+    uint64_t *word = &tree->used[(page - 1) / 64];
+    *word = used ? *word | bit : *word & ~bit;
+    tree->free_page_count = used ? tree->free_page_count - 1 : tree->free_page_count + 1;
+    if (!used && page < tree->lowest_free)
+        tree->lowest_free = page;
+}
+
+/* The first page of `page_count` free ones in a row; 0 = there are none. */
+static uint32_t find_run(struct ram_tree *tree, uint32_t page_count) {
+    uint32_t free = 0;
+    while (tree->lowest_free <= tree->page_count && is_used(tree, tree->lowest_free))
+        tree->lowest_free++;
+    for (uint32_t page = tree->lowest_free; page <= tree->page_count; page++) {
+        free = is_used(tree, page) ? 0 : free + 1;
+        if (free == page_count)
+            return page - page_count + 1;
+    }
+    return 0;
+}
+
+uint32_t ram_take_run(struct ram_tree *tree, uint32_t page_count) {
+    uint32_t first = find_run(tree, page_count);
+    for (uint32_t i = 0; first != 0 && i < page_count; i++)
+        mark(tree, first + i, true);
+    return first;
+}
+
+void ram_give_run(struct ram_tree *tree, uint32_t page, uint32_t page_count) {
+    for (uint32_t i = 0; i < page_count; i++)
+        mark(tree, page + i, false);
+}
+
 /* A page of zeros, so that nobody reads what was in it before; 0 = there is none. */
 static uint32_t take_page(struct ram_tree *tree) {
-    uint32_t page = tree->free_page;
+    uint32_t page = ram_take_run(tree, 1);
     if (page != 0)
-        memcpy(&tree->free_page, page_at(tree, page), sizeof tree->free_page);
-    else if (tree->used_pages < tree->page_count)
-        page = ++tree->used_pages;
-    else
-        return 0;
-    tree->free_page_count--;
-    memset(page_at(tree, page), 0, RAM_PAGE_BYTES);
+        memset(page_at(tree, page), 0, RAM_PAGE_BYTES);
     return page;
 }
 
-static void give_page(struct ram_tree *tree, uint32_t page) {
-    memcpy(page_at(tree, page), &tree->free_page, sizeof tree->free_page);
-    tree->free_page = page;
-    tree->free_page_count++;
-}
+static void give_page(struct ram_tree *tree, uint32_t page) { ram_give_run(tree, page, 1); }
 
 /* Nodes */
 
@@ -39,6 +67,7 @@ void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count) {
     tree->memory = memory;
     tree->page_count = page_count;
     tree->free_page_count = page_count;
+    tree->lowest_free = 1;
     tree->nodes[ROOT].kind = FILES_DIRECTORY;
     for (uint32_t node = 1; node + 1 < RAM_NODES_MAX; node++)
         tree->nodes[node].next = node + 1;

@@ -22,6 +22,7 @@
 #define RAM_NODES_MAX 512U /* files and directories, the root among them */
 #define RAM_NAME_MAX 63U   /* bytes of one name */
 #define RAM_PAGE_BYTES 4096U
+#define RAM_PAGES_MAX 16384U
 #define RAM_FILE_PAGES (RAM_PAGE_BYTES / sizeof(uint32_t))
 #define RAM_FILE_BYTES_MAX (RAM_FILE_PAGES * (uint64_t)RAM_PAGE_BYTES)
 #define RAM_FILE_NUMBER (1ULL << 63) /* in every number that names a file of such a tree */
@@ -41,8 +42,8 @@ struct ram_tree {
     uint8_t *memory;
     uint32_t page_count;
     uint32_t free_page_count;
-    uint32_t free_page;  /* the first in a list of freed pages, whose first four bytes name the next; 0 = none */
-    uint32_t used_pages; /* pages with higher numbers were never used. Page n begins at memory + (n - 1) * 4096 */
+    uint64_t used[RAM_PAGES_MAX / 64]; /* a bit for each page; page n, from 1 on, begins at memory + (n - 1) * 4096 */
+    uint32_t lowest_free;              /* no page with a lower number is free */
     uint32_t free_node_count;
     uint32_t free_node;
     uint64_t now_ns;                      /* what changes is marked with this time; the owner keeps it */
@@ -55,8 +56,12 @@ struct ram_path {
     bool directory;
 };
 
-/* An empty tree. memory: page_count * 4096 bytes, aligned to 4096. */
+/* An empty tree. memory: page_count * 4096 bytes, at most RAM_PAGES_MAX pages, aligned to 4096. */
 void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count);
+
+/* Pages in a row for another use, with whatever is in them, and back. Returns the first; 0 = there are not so many in a row. */
+MUST_USE uint32_t ram_take_run(struct ram_tree *tree, uint32_t page_count);
+void ram_give_run(struct ram_tree *tree, uint32_t page, uint32_t page_count);
 
 /* Errors: P_NOT_FOUND; P_NOT_DIRECTORY a file is used as a directory. */
 MUST_USE uint32_t ram_find(const struct ram_tree *tree, struct ram_path path, uint32_t *ret_node);

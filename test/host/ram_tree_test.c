@@ -232,6 +232,49 @@ static void play(uint32_t page_count, uint64_t seed, uint32_t step_count) {
         printf("#   %u pages, seed %llu, step %u: %s\n", page_count, (unsigned long long)seed, step, problem);
 }
 
+/* Runs of pages, beside an array of flags: the first that is free, or none; and files in what is left. */
+static void runs_of_pages(void) {
+    enum { PAGES = 200, RUNS = 40 };
+    static bool used[PAGES + 1];
+    static struct { uint32_t page, count; } runs[RUNS];
+    uint64_t random = 3;
+    make(PAGES);
+    memset(used, 0, sizeof used);
+    memset(runs, 0, sizeof runs);
+    for (unsigned step = 0; step < 20000; step++) {
+        size_t i = check_random(&random) % RUNS;
+        uint32_t count = 1 + (uint32_t)(check_random(&random) % 30), wanted = 0, free = 0;
+        if (runs[i].count > 0) {
+            ram_give_run(&tree, runs[i].page, runs[i].count);
+            memset(used + runs[i].page, 0, runs[i].count);
+            runs[i].count = 0;
+            continue;
+        }
+        for (uint32_t page = 1; page <= PAGES && wanted == 0; page++) {
+            free = used[page] ? 0 : free + 1;
+            wanted = free == count ? page - count + 1 : 0;
+        }
+        if (!CHECK_EQUAL(ram_take_run(&tree, count), wanted))
+            return;
+        if (wanted == 0)
+            continue;
+        runs[i].page = wanted;
+        runs[i].count = count;
+        memset(used + wanted, 1, count);
+    }
+    for (size_t i = 0; i < RUNS; i++)
+        if (runs[i].count > 0)
+            ram_give_run(&tree, runs[i].page, runs[i].count);
+    CHECK_EQUAL(tree.free_page_count, PAGES);
+    CHECK_EQUAL(ram_take_run(&tree, PAGES + 1), 0);
+    CHECK_EQUAL(ram_take_run(&tree, PAGES), 1);
+    CHECK_EQUAL(create("a", FILES_FILE), OK);
+    CHECK_EQUAL(write("a", 0, "x"), P_NO_SPACE);
+    ram_give_run(&tree, 100, 2);
+    CHECK_EQUAL(write("a", 0, "x"), OK);
+    CHECK_EQUAL(tree.free_page_count, 0);
+}
+
 static void agrees_with_a_model(void) {
     for (uint64_t seed = 1; seed <= 8; seed++)
         play(PAGES_MAX, seed, 5000);
@@ -254,6 +297,7 @@ int main(void) {
         {"times_are_those_of_changes", times_are_those_of_changes},
         {"the_largest_file", the_largest_file},
         {"nodes_run_out", nodes_run_out},
+        {"runs_of_pages", runs_of_pages},
         {"agrees_with_a_model", agrees_with_a_model},
         {"agrees_when_the_pages_run_out", agrees_when_the_pages_run_out},
     };

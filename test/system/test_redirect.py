@@ -36,7 +36,7 @@ class Redirection(unittest.TestCase):
     def test_pipelines(self) -> None:
         self.check("echo one | cat > /tmp/f; cat < /tmp/f | cat | cat; echo two > /tmp/f | cat; cat /tmp/f; cat < /tmp/f > /tmp/g & wait; "
                    "cat /tmp/g; echo x > /tmp/f && cat /tmp/f & wait; echo 'echo five; cat' > /tmp/s; echo rest >> /tmp/s; shell < /tmp/s; "
-                   "echo 'false; exit 4' | shell; echo $?", "one", "two", "two", "x", "five", "rest", "4")
+                   "echo 'false; exit 4' | shell; echo $?; false; echo $? | cat", "one", "two", "two", "x", "five", "rest", "4", "1")
 
     def test_each_error_names_the_file(self) -> None:
         self.check("echo x > /bin/x; echo $?; cat < /tmp/none; echo $?; echo x > /tmp; echo x > /tmp/no/x; echo x >> /etc/manifest.json\n"

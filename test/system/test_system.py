@@ -115,6 +115,18 @@ class Files(unittest.TestCase):
             "mkdir: /etc/x: it can't be changed: the boot volume is read only"])
 
 
+    def test_programs_below_tmp(self) -> None:
+        done = run("--boot", "pvh", "-c", "df; cp /bin/echo /tmp/x; cp /bin/sleep /tmp/sleep; /tmp/x one; PATH=/tmp x two | cat; "
+                   "/tmp/sleep 1 & cp /bin/echo /tmp/y; mv /tmp/y /tmp/sleep; /tmp/sleep three; wait $!; echo $?; ps\n"
+                   "echo 'no program' > /tmp/x; /tmp/x; echo $?; > /tmp/x; /tmp/x; echo $?; rm /tmp/x /tmp/sleep; /tmp/x; echo $?; df")
+        lines = done.stdout.replace("\r", "").splitlines()
+        processes = lines[6:-8]
+        self.assertNotIn("sleep", "\n".join(processes))
+        free = "/tmp: 8192 of 8192 KiB free, 511 of 511 entries"
+        self.assertEqual(lines[:5], [free, "one", "two", "three", "0"], done.stdout)
+        self.assertEqual(lines[-8:-1], ["etc/rc:2: /tmp/x: too short for an ELF header", "126", "etc/rc:2: /tmp/x: the file is empty", "126",
+                                        "etc/rc:2: /tmp/x: no such file or directory", "127", free], done.stdout)
+
 class Faults(unittest.TestCase):
     """A program that a fault ends: what it was doing, by name."""
 

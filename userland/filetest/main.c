@@ -183,27 +183,71 @@ static void check_streams(void) {
     pipe_drop(&in);
 }
 
-/* Pages that can change are given to nobody, so such a program does not run. */
-static void check_running(char **envp) {
-    static const char *const arguments[] = {"true", NULL};
-    const struct launch launch = {
-        .path = FOLDER "/true", .arguments = arguments, .environment = (const char *const *)envp};
-    struct launch_failure failure;
+static uint32_t copy_file(const char *from, const char *to) {
     uint64_t file, length = 1;
-    struct files_stat_reply image = {.kind = 0};
-    uint32_t status = file_stat("/bin/true", &image);
+    struct files_stat_reply source = {.kind = 0};
+    uint32_t status = file_stat(from, &source);
     if (status == OK)
-        status = file_open(FOLDER "/true", true, &file);
+        status = file_open(to, true, &file);
     for (uint64_t offset = 0; status == OK && length > 0; offset += length) {
-        status = file_read(image.file, offset, block, sizeof block, &length);
+        status = file_read(source.file, offset, block, sizeof block, &length);
         if (status == OK)
             status = file_write(file, offset, block, length);
     }
-    check_status(status, OK, "a program is copied");
-    check(launch_spawn(program_process(), &launch, &failure) == 0 && failure.status == P_PERMISSION &&
-              launch_reason_has(&failure, "can change"),
-          "... but can't be run, and the reason says why");
-    check_status(file_remove(FOLDER "/true", FILES_FILE), OK, "... and is removed");
+    return status;
+}
+
+static uint64_t start(const char *path, const char *argument, struct launch_failure *ret_failure) {
+    const char *const arguments[] = {path, argument, NULL};
+    const struct launch launch = {
+        .path = path, .arguments = arguments, .environment = (const char *const *)program.environment};
+    return launch_spawn(program_process(), &launch, ret_failure);
+}
+
+static bool ends_well(uint64_t pid) {
+    struct process_wait_request request = {.pid = pid};
+    struct process_wait_reply end;
+    return pid != 0 && process_wait(program_process(), &request, &end, NULL) == OK && end.end == PROCESS_EXITED &&
+           end.value == 0;
+}
+
+/* A program runs from a copy of its file, whose pages come back when it has ended. */
+static void check_running(void) {
+    const char *path = FOLDER "/sleep";
+    struct launch_failure failure;
+    uint64_t free = space().pages_free, file = 0;
+    check_status(copy_file("/bin/sleep", path), OK, "a program is copied");
+    uint64_t copied = free - space().pages_free;
+    check(ends_well(start(path, "0", &failure)), "... and runs");
+    check(free - space().pages_free == copied, "... and leaves no page behind");
+    uint64_t first = start(path, "2", &failure), second = start(path, "2", &failure);
+    check(free - space().pages_free == 3 * copied - 2, "two that run have a copy each"); /* without an index page */
+    check_status(file_open(path, true, &file), OK, "the file is cut under them");
+    memset(block, 0xcc, sizeof block); /* int3 */
+    uint32_t status = OK;
+    for (uint64_t written = 0; status == OK && written < copied * 4096; written += sizeof block)
+        status = file_write(file, FILES_APPEND, block, sizeof block);
+    check_status(status, OK, "... and filled with something else");
+    check(start(path, "0", &failure) == 0 && failure.status == P_IMAGE, "... which does not run");
+    uint64_t large = 0, other = 0;
+    check_status(file_create(FOLDER "/large", FILES_FILE, &large), OK, "all other pages");
+    check_status(file_create(FOLDER "/other", FILES_FILE, &other), OK, "... of which one file can't have all");
+    while (file_write(large, FILES_APPEND, block, sizeof block) == OK) {
+    }
+    while ((status = file_write(other, FILES_APPEND, block, sizeof block)) == OK) {
+    }
+    check(status == P_NO_SPACE && start(path, "0", &failure) == 0 && failure.status == P_NO_SPACE &&
+              launch_reason_has(&failure, "in a row"),
+          "... are filled too: there is no room for a copy");
+    check(ends_well(first) && ends_well(second), "they run on");
+    check_status(file_write(other, FILES_APPEND, block, sizeof block), OK, "what they had can be used then");
+    check_status(file_remove(FOLDER "/large", FILES_FILE), OK, "the others go");
+    check_status(file_remove(FOLDER "/other", FILES_FILE), OK, "... both");
+    check_status(file_truncate(file, 0), OK, "it is empty");
+    check(start(path, "0", &failure) == 0 && failure.status == P_NOT_FILE && launch_reason_has(&failure, "empty"),
+          "... and can't be run, and the reason says why");
+    check_status(file_remove(path, FILES_FILE), OK, "it is removed");
+    check(space().pages_free == free, "all pages are free as before");
 }
 
 /* Large enough that two of them are more than there is room for. */
@@ -236,6 +280,7 @@ static void check_full(void) {
 }
 
 int main(int argc, char **argv, char **envp) {
+    (void)envp;
     if (command_help(argc, argv, usage))
         return 0;
     struct files_space_reply before = space();
@@ -245,7 +290,7 @@ int main(int argc, char **argv, char **envp) {
     check_names();
     check_volume();
     check_streams();
-    check_running(envp);
+    check_running();
     check_full();
     check_status(file_remove(FOLDER, FILES_DIRECTORY), OK, "the test's directory goes");
     struct files_space_reply after = space();

@@ -1,0 +1,131 @@
+/*
+ *     made: a run of pages, filled, out of this server's space --> given away, read and execute --> nobody holds the
+ *     capability: can they be a pool? --> no: somebody maps them yet. Yes: nobody does; back into this space, and free
+ *
+ * A mapping outlives the capability it was made with, and the kernel tells nobody when it goes; but frames that anybody maps
+ * can't become a pool.
+ */
+#include "servers/files/images.h"
+
+#include "kernel/abi/rights.h"
+#include "kernel/abi/syscall.h"
+#include "libsys/format.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+
+#define IMAGES_MAX 64U
+_Static_assert(PAGE_BYTES == RAM_PAGE_BYTES, "the tree gives whole pages");
+
+static struct image {
+    cap_t kept; /* what was given away is a copy of this; 0 = the entry is free */
+    uint32_t page, page_count;
+} images[IMAGES_MAX];
+
+static uint64_t address(const struct image_source *source, const struct image *image) {
+    return source->at + (image->page - 1) * (uint64_t)PAGE_BYTES;
+}
+
+static void drop(cap_t *slot) {
+    (void)sys_cap_delete(0, *slot); /* it lies in a slot of ours */
+    slot_free(*slot);
+    *slot = 0;
+}
+
+static void unmap(const struct image_source *source, const struct image *image) {
+    for (uint64_t done = 0; done < image->page_count; done += MAP_PAGES_MAX) {
+        uint64_t part = image->page_count - done < MAP_PAGES_MAX ? image->page_count - done : MAP_PAGES_MAX;
+        (void)sys_space_unmap(source->space, address(source, image) + done * PAGE_BYTES,
+                              part); /* no large pages are there */
+    }
+}
+
+static bool map(const struct image_source *source, const struct image *image) {
+    for (uint64_t done = 0; done < image->page_count; done += MAP_PAGES_MAX) {
+        uint64_t part = image->page_count - done < MAP_PAGES_MAX ? image->page_count - done : MAP_PAGES_MAX;
+        if (sys_space_map(source->space, source->memory, image->page - 1 + done, part,
+                          address(source, image) + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE)
+                .status != OK) {
+            unmap(source, image);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_mapped_somewhere(const struct image_source *source, const struct image *image) {
+    bool mapped = false;
+    cap_t slot = slot_take();
+    for (uint64_t done = 0; done < image->page_count && !mapped; done += MAP_PAGES_MAX) {
+        uint64_t part = image->page_count - done < MAP_PAGES_MAX ? image->page_count - done : MAP_PAGES_MAX;
+        mapped = slot == 0 || sys_pool_create(source->memory, image->page - 1 + done, part, slot).status != OK;
+        if (!mapped)
+            (void)sys_cap_delete(0, slot);
+    }
+    if (slot != 0)
+        slot_free(slot);
+    return mapped;
+}
+
+void images_take_back(const struct image_source *source) {
+    for (struct image *image = images; image < images + IMAGES_MAX; image++) {
+        if (image->kept == 0 || (sys_cap_query(image->kept).value & QUERY_DERIVED) != 0 ||
+            is_mapped_somewhere(source, image) || !map(source, image))
+            continue;
+        ram_give_run(source->tree, image->page, image->page_count);
+        drop(&image->kept);
+    }
+}
+
+/* Capabilities to what lies in the run: one to keep, one to give away. */
+static bool derive(const struct image_source *source, struct image *image, cap_t *ret_cap) {
+    cap_t kept = slot_take(), given = slot_take();
+    uint64_t status = E_LIMIT;
+    if (kept != 0 && given != 0)
+        status =
+            sys_memory_derive(source->memory, image->page - 1, image->page_count, kept, MEMORY_READ | MEMORY_EXECUTE)
+                .status;
+    if (status == OK)
+        status = sys_cap_copy(0, given, kept, RIGHTS_ALL, 0).status;
+    if (status == OK) {
+        image->kept = kept;
+        *ret_cap = given;
+        return true;
+    }
+    if (kept != 0)
+        drop(&kept);
+    if (given != 0)
+        slot_free(given);
+    return false;
+}
+
+static uint32_t refuse(struct server_call *call, uint32_t status, const char *why) {
+    (void)format_into(call->reason, sizeof call->reason, "%s", why);
+    return status;
+}
+
+uint32_t images_make(struct server_call *call, const struct image_source *source, uint32_t node, cap_t *ret_cap) {
+    struct image *image = images;
+    uint64_t size = source->tree->nodes[node].size_bytes;
+    images_take_back(source);
+    while (image < images + IMAGES_MAX && image->kept != 0)
+        image++;
+    if (image == images + IMAGES_MAX)
+        return refuse(call, P_LIMIT, "64 files in memory are mapped or run already");
+    image->page_count = (uint32_t)((size + PAGE_BYTES - 1) / PAGE_BYTES);
+    image->page = ram_take_run(source->tree, image->page_count);
+    if (image->page == 0) {
+        (void)format_into(call->reason, sizeof call->reason, "no %u pages in a row are free for a copy of the file",
+                          image->page_count);
+        return P_NO_SPACE;
+    }
+    uint8_t *bytes = source->tree->memory + (image->page - 1) * (uint64_t)PAGE_BYTES;
+    (void)ram_read(source->tree, node, 0, bytes, size);
+    memset(bytes + size, 0, image->page_count * (uint64_t)PAGE_BYTES - size); /* what another file had there */
+    if (!derive(source, image, ret_cap)) {
+        ram_give_run(source->tree, image->page, image->page_count);
+        return refuse(call, P_LIMIT, "no slot is free for a copy of the file");
+    }
+    unmap(source, image);
+    return OK;
+}
