@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unittest
 
-from machine import PROMPT, Terminal, run
+from machine import PROMPT, ROOT, Terminal, run
 
 CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
 
@@ -43,6 +44,20 @@ class Jobs(Terminal):
         self.enter(b"fg %1")
         self.assertEqual(self.key(CTRL_C), ["[1] sleep 100", "^C"])
         self.assertEqual(self.answer(b"echo $?; jobs"), ["130"])
+
+    def test_the_session_in_the_documentation(self) -> None:
+        page = (ROOT / "docs" / "shell.md").read_text(encoding="utf-8")
+        block = re.search(r"^    baton\$ (.*\n    )*\^C\n", page, re.M)
+        assert block is not None
+        parts = block[0].replace("\n    ", "\n").strip().split("baton$ ")[1:]
+        self.assertEqual(len(parts), 4, block[0])
+        for part in parts:
+            line, *wanted = part.splitlines()
+            with self.subTest(line=line):
+                self.enter(line.encode())
+                keys = [key for key, shown in ((CTRL_Z, "^Z"), (CTRL_C, "^C")) if shown in wanted]
+                seen = self.key(keys[0]) if keys else self.expect(PROMPT).decode().replace("\r", "").splitlines()
+                self.assertEqual(seen, wanted)
 
     def test_a_whole_pipeline(self) -> None:
         self.enter(b"sleep 100 | cat | cat; echo not this")
@@ -136,6 +151,13 @@ class Background(unittest.TestCase):
         self.assertEqual(lines[:7], ["one", "two", "1", "", "1", "etc/rc:1: fg: only a shell with a prompt controls jobs",
                          "etc/rc:1: exit: no part of a pipeline, and not for the background"])
         self.assertEqual(lines[7][:7], "PROGRAM")
+
+
+    def test_as_many_jobs_as_can_be(self) -> None:
+        done = run("--boot", "pvh", "-c", "sleep 1 & " * 16 + "true & X=$?; true; Y=$?; wait; echo $X $Y; true & echo $?; wait; jobs; true | false")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        refused = "etc/rc:1: there are 16 jobs already"
+        self.assertEqual(done.stdout.replace("\r", "").splitlines()[:-1], [refused, refused, "1 1", "0"])
 
 
 if __name__ == "__main__":
