@@ -12,6 +12,8 @@ enum auxiliary_type {
     AT_PAGESZ = 6,
     AT_BASE = 7,
     AT_ENTRY = 9,
+    AT_HWCAP = 16, /* EDX of CPUID leaf 1 */
+    AT_SECURE = 23,
     AT_RANDOM = 25,
     AT_EXECFN = 31,
 };

@@ -72,6 +72,13 @@ bool string_block_is_whole(const struct string_block *block) {
     return count == block->count && (block->length_bytes == 0 || block->bytes[block->length_bytes - 1] == '\0');
 }
 
+/* Source: Intel SDM vol. 2A, "CPUID", leaf 1. */
+__attribute__((noinline)) static uint64_t cpu_features(void) {
+    uint32_t eax = 1, ebx, ecx = 0, edx;
+    __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    return edx;
+}
+
 static void push_vector(struct writer *to, const struct stack_input *input, uaddr_t path, uaddr_t random,
                         uaddr_t thread) {
     push_auxiliary(to, AT_NULL, 0);
@@ -79,6 +86,8 @@ static void push_vector(struct writer *to, const struct stack_input *input, uadd
     push_auxiliary(to, AT_BATON_MESSAGE, input->message);
     push_auxiliary(to, AT_EXECFN, path);
     push_auxiliary(to, AT_RANDOM, random);
+    push_auxiliary(to, AT_SECURE, 0); /* no program has more rights than whoever starts it */
+    push_auxiliary(to, AT_HWCAP, cpu_features());
     push_auxiliary(to, AT_ENTRY, input->entry);
     push_auxiliary(to, AT_BASE, input->base);
     push_auxiliary(to, AT_PAGESZ, PAGE_BYTES);

@@ -28,7 +28,7 @@ struct stack_input {
     uint8_t random[STACK_RANDOM_BYTES]; /* what AT_RANDOM points to */
     uaddr_t headers;                    /* AT_PHDR; 0 = not in memory */
     uint64_t header_count;
-    uaddr_t base;                            /* AT_BASE: what a position-independent image was moved by */
+    uaddr_t base;                            /* AT_BASE: what its interpreter was moved by; 0 = it has none */
     uaddr_t entry;                           /* AT_ENTRY */
     uaddr_t message;                         /* AT_BATON_MESSAGE */
     uint64_t tls_virt, tls_bytes, tls_align; /* thread-local storage of the program; all 0 = it has none */

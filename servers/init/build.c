@@ -218,13 +218,11 @@ static bool build_stack(struct child *child, struct world *world, const struct e
         .path = child->program->image,
         .headers = plan->headers_virt == 0 ? 0 : base + plan->headers_virt,
         .header_count = plan->header_count,
-        .base = base,
         .entry = child->entry.rip,
         .message = LAYOUT_MESSAGE,
     };
-    uint64_t seed = world->info->entropy[0] ^ child->number * 0x9e3779b97f4a7c15ULL;
-    memcpy(input.random, &seed, sizeof seed);
-    memcpy(input.random + sizeof seed, &world->info->entropy[1], sizeof seed);
+    const uint64_t seed[2] = {random_next(&world->random), random_next(&world->random)};
+    memcpy(input.random, seed, sizeof seed);
     uint64_t buffer_bytes = WORLD_BUFFER_PAGES * PAGE_BYTES;
     uint8_t *buffer = (uint8_t *)WORLD_BUFFER_AT; /* mapped by world_init */
     struct stack_result result;

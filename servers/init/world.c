@@ -41,9 +41,24 @@ static void source_give_back(struct image_source *source, const struct frame_run
     (void)run;
 }
 
+/* Where the loader found no source, the time since power-on is all there is: guessable, so the log says it. */
+static void start_random(struct world *world) {
+    uint64_t seed[BOOT_ENTROPY_WORDS], any = 0;
+    memcpy(seed, world->info->entropy, sizeof seed);
+    for (uint32_t i = 0; i < BOOT_ENTROPY_WORDS; i++)
+        any |= seed[i];
+    if (any == 0) {
+        log_print("init: this machine has no source of random numbers: addresses of programs can be guessed");
+        seed[0] = sys_clock_read().value;
+    }
+    _Static_assert(sizeof seed == RANDOM_SEED_BYTES, "all of it counts");
+    random_start(&world->random, seed, sizeof seed);
+}
+
 bool world_init(struct world *world, const struct init_info *info) {
     world->source = (struct image_source){source_take, source_give_back};
     world->info = info;
+    start_random(world);
     world->region_count = (uint32_t)info->region_count;
     for (uint32_t i = 0; i < world->region_count; i++)
         world->regions[i] =

@@ -9,6 +9,7 @@
 
 #include "kernel/abi/system.h"
 #include "libsys/image.h"
+#include "libsys/random.h"
 
 #define WORLD_OBJECTS_MAX 32U
 #define WORLD_NAME_MAX 24U
@@ -34,6 +35,7 @@ struct world_object {
 struct world {
     struct image_source source; /* first, so that one pointer names both */
     const struct init_info *info;
+    struct random random; /* from the entropy that the loader found */
     uint32_t region_count;
     struct world_region regions[INIT_REGIONS_MAX];
     uint32_t object_count;

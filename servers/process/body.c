@@ -6,7 +6,10 @@
 #include "libsys/string.h"
 #include "servers/process/system.h"
 
-uaddr_t body_message_at(uint32_t number) { return LAYOUT_MESSAGE + number * PAGE_BYTES; }
+uaddr_t body_message_at(const struct incarnation *incarnation, uint32_t number) {
+    return LAYOUT_MESSAGE - incarnation->lowered + number * PAGE_BYTES;
+}
+
 cap_t body_process_slot(uint32_t number) { return number == 0 ? BODY_SLOT_PROCESS : BODY_SLOT_THREADS + number; }
 
 /* A message page must not show its new owner what others had in it. */

@@ -66,7 +66,7 @@ MUST_USE uint32_t body_set_priority(const struct system *system, const struct th
 uint64_t body_thread_time_ns(const struct thread *thread);
 
 /* The place of a message page, and of a capability `process`, by the thread's number. */
-uaddr_t body_message_at(uint32_t number);
+uaddr_t body_message_at(const struct incarnation *incarnation, uint32_t number);
 cap_t body_process_slot(uint32_t number);
 
 /* The message pages go, but that of one thread (NULL: all). Nothing maps them any more. */

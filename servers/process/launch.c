@@ -114,14 +114,16 @@ static void write_notes(struct launch *launch, struct bag *bag, uint32_t number)
 static uint32_t build_stack(struct system *system, struct launch *launch, uaddr_t message,
                             struct incarnation *incarnation) {
     const struct opened_image *image = &launch->program;
+    uint64_t place = system->fixed_addresses ? 0 : random_next(&system->random);
+    uaddr_t stack_end = LAYOUT_STACK_TOP - incarnation->lowered - place % LAYOUT_STACK_SPREAD_PAGES * PAGE_BYTES;
     struct stack_input input = {
-        .top = LAYOUT_STACK_TOP,
+        .top = stack_end - (place >> 32) % LAYOUT_STACK_SPREAD_BYTES / 16 * 16,
         .arguments = launch->strings.arguments,
         .environment = {launch->strings.environment, launch->note_block},
         .path = launch->path,
         .headers = image->plan.headers_virt == 0 ? 0 : image->base + image->plan.headers_virt,
         .header_count = image->plan.header_count,
-        .base = launch->interpreter.file != NULL ? launch->interpreter.base : image->base,
+        .base = launch->interpreter.base,
         .entry = image->base + image->plan.entry,
         .message = message,
         .tls_virt = image->plan.tls.virt,
@@ -129,18 +131,18 @@ static uint32_t build_stack(struct system *system, struct launch *launch, uaddr_
         .tls_align = image->plan.tls.align,
     };
     struct stack_result result;
-    uint64_t random[2] = {system_random(system), system_random(system)};
+    uint64_t random[2] = {random_next(&system->random), random_next(&system->random)};
     memcpy(input.random, random, sizeof random);
     uint8_t *buffer = system->work.bytes + WORK_STACK_OFFSET;
     if (!stack_build(&input, buffer, WORK_STACK_BYTES, &result))
         return P_TOO_BIG;
     launch->entry.rsp = result.pointer;
     launch->entry.fs_base = result.thread;
-    struct vm_region region = {.start = LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES,
-                               .end = LAYOUT_STACK_TOP,
+    struct vm_region region = {.start = stack_end - LAYOUT_STACK_BYTES,
+                               .end = stack_end,
                                .rights = MEMORY_READ | MEMORY_WRITE,
                                .kind = PROCESS_MAP_STACK};
-    uint64_t used = LAYOUT_STACK_TOP - launch->entry.rsp;
+    uint64_t used = input.top - launch->entry.rsp;
     uint64_t end = system->work.run.offset_pages * PAGE_BYTES + WORK_STACK_OFFSET + WORK_STACK_BYTES;
     uint32_t status = pager_add(system, incarnation, &region);
     if (status == OK)
@@ -154,10 +156,10 @@ static uint32_t build_stack(struct system *system, struct launch *launch, uaddr_
 /* The new program's space, complete. */
 static uint32_t build_incarnation(struct system *system, struct launch *launch, const struct thread *thread,
                                   struct incarnation *incarnation, char *reason) {
-    uaddr_t message = body_message_at(thread_number(thread));
     uint32_t status = incarnation_create(system, incarnation);
     memory_choose_places(system, incarnation);
     incarnation->pages_max = memory_pages_max(&thread->process->limits);
+    uaddr_t message = body_message_at(incarnation, thread_number(thread));
     if (status == OK && launch->interpreter.file != NULL)
         status = load_segments(system, &launch->interpreter, incarnation, reason);
     incarnation->break_start = incarnation->break_end = 0; /* the heap is behind the program */
@@ -381,9 +383,10 @@ uint32_t launch_fork(struct system *system, struct thread *caller, struct proces
         status = incarnation_create(system, &to->incarnation);
     if (status == OK)
         status = pager_fork(system, &from->incarnation, &to->incarnation);
+    to->incarnation.lowered = from->incarnation.lowered;
     if (status == OK)
-        status =
-            pager_add_message(system, &to->incarnation, body_message_at(thread_number(thread)), thread->message_frame);
+        status = pager_add_message(system, &to->incarnation, body_message_at(&to->incarnation, thread_number(thread)),
+                                   thread->message_frame);
     struct thread_registers entry;
     if (status == OK)
         status = launch_read_registers(caller->object, 0, &entry);

@@ -69,10 +69,19 @@ static uint64_t segment_pages(const struct elf_plan *plan) {
     return pages;
 }
 
+/* Where a movable image goes: it fits there, as its plan was made within limits that leave room from `lowest` on. */
+static uaddr_t choose_base(struct system *system, const struct elf_plan *plan, uaddr_t lowest) {
+    uint64_t room = LAYOUT_IMAGE_END - lowest - plan->end;
+    uint64_t spread = room < LAYOUT_IMAGE_SPREAD ? room : LAYOUT_IMAGE_SPREAD;
+    if (system->fixed_addresses)
+        return lowest;
+    return lowest + random_next(&system->random) % (spread / plan->align + 1) * plan->align;
+}
+
 /* What the window shows is a plan, and a path of an interpreter, or neither. */
-static uint32_t read_plan(const struct system *system, struct opened_image *image, uaddr_t base, char *reason) {
+static uint32_t read_plan(struct system *system, struct opened_image *image, uaddr_t lowest, char *reason) {
     const char *bytes = (const char *)system->window;
-    struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - LAYOUT_IMAGE_BASE};
+    struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - lowest};
     struct elf_result parsed = elf_plan_image(bytes, image->file->size_bytes, limits, &image->plan);
     if (parsed.error != ELF_OK) {
         (void)elf_format_result(parsed, reason, PROTOCOL_REASON_MAX);
@@ -86,16 +95,20 @@ static uint32_t read_plan(const struct system *system, struct opened_image *imag
         say(reason, "the path of its interpreter is too long");
         return P_IMAGE;
     }
+    if (image->plan.type == ELF_TYPE_RELOCATABLE && image->plan.align > LAYOUT_IMAGE_BASE) {
+        say(reason, "a segment is aligned to more than 4 GiB");
+        return P_IMAGE;
+    }
     if (segment_pages(&image->plan) > SYSTEM_PAGES_MAX) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "its segments take more than %u pages", SYSTEM_PAGES_MAX);
         return P_LIMIT;
     }
     memcpy(image->interpreter, bytes + image->plan.interpreter_offset, image->plan.interpreter_bytes);
-    image->base = image->plan.type == ELF_TYPE_RELOCATABLE ? base : 0;
+    image->base = image->plan.type == ELF_TYPE_RELOCATABLE ? choose_base(system, &image->plan, lowest) : 0;
     return OK;
 }
 
-uint32_t load_open(struct system *system, const char *path, uaddr_t base, struct opened_image *image, char *reason) {
+uint32_t load_open(struct system *system, const char *path, uaddr_t lowest, struct opened_image *image, char *reason) {
     memset(image, 0, sizeof *image);
     uint32_t status = file_open(system, path, strlen(path), &image->file, reason);
     if (status != OK)
@@ -111,7 +124,7 @@ uint32_t load_open(struct system *system, const char *path, uaddr_t base, struct
     }
     status = map_window(system, image->file, pages);
     if (status == OK)
-        status = read_plan(system, image, base, reason);
+        status = read_plan(system, image, lowest, reason);
     unmap_window(system, pages);
     return status;
 }

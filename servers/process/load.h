@@ -20,10 +20,10 @@ MUST_USE uint32_t file_open(struct system *system, const char *path, uint64_t le
                             char *reason);
 
 /*
- * Open the image at `path` and plan how to load it; `base` is where it goes if it may go anywhere. Followed by load_close in
- * any case. Errors: as for file_open; P_IMAGE, P_LIMIT with a reason.
+ * Open the image at `path` and plan how to load it; if it may go anywhere, it goes to a random place from `lowest`,
+ * multiple of LAYOUT_IMAGE_BASE, on. Followed by load_close in any case. Errors: as for file_open; P_IMAGE, P_LIMIT with a reason.
  */
-MUST_USE uint32_t load_open(struct system *system, const char *path, uaddr_t base, struct opened_image *image,
+MUST_USE uint32_t load_open(struct system *system, const char *path, uaddr_t lowest, struct opened_image *image,
                             char *reason);
 void load_close(struct system *system, struct opened_image *image);
 

@@ -2,13 +2,16 @@
  * The process server. README.md says what it is given; here that is looked up, its memory is put in order, and
  * process 1 started.
  *
- *     process IMAGE [CAPABILITY]...      process 1, and the names of what it gets
+ *     process [--fixed-addresses] IMAGE [CAPABILITY]...      process 1, and the names of what it gets
+ *
+ * --fixed-addresses: nothing is laid at random places, for who debugs a program.
  */
 #include "kernel/abi/rights.h"
 #include "libsys/auxiliary.h"
 #include "libsys/format.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
+#include "libsys/stack.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "servers/process/deliver.h"
@@ -91,8 +94,8 @@ static bool start_memory(struct system *system) {
 }
 
 static void start_random(struct system *system) {
-    const uint64_t *seed = (const uint64_t *)program_auxiliary(AT_RANDOM); /* 16 bytes that init put there */
-    system->random_state = seed == NULL ? sys_clock_read().value : seed[0] ^ seed[1];
+    const void *seed = (const void *)program_auxiliary(AT_RANDOM); /* init always puts it there */
+    random_start(&system->random, seed, STACK_RANDOM_BYTES);
 }
 
 /* Process 1 gets what the arguments name, out of what this server was given. */
@@ -131,6 +134,9 @@ static bool start_first(struct system *system, int argc, char **argv) {
 }
 
 static bool start(struct system *system, int argc, char **argv) {
+    system->fixed_addresses = argc > 1 && strcmp(argv[1], "--fixed-addresses") == 0;
+    argc -= system->fixed_addresses;
+    argv += system->fixed_addresses;
     if (argc < 2) {
         log_print("process: want the image of process 1 as an argument");
         return false;

@@ -190,5 +190,8 @@ bool memory_describe(const struct incarnation *incarnation, uint64_t index, stru
 }
 
 void memory_choose_places(struct system *system, struct incarnation *incarnation) {
-    incarnation->places = PLACES_START + system_random(system) % PLACES_SPREAD / PAGE_BYTES * PAGE_BYTES;
+    uint64_t distance = system->fixed_addresses ? 0 : random_next(&system->random) % PLACES_SPREAD;
+    uint64_t lowered = system->fixed_addresses ? 0 : random_next(&system->random) % LAYOUT_STACK_SPREAD;
+    incarnation->places = PLACES_START + distance / PAGE_BYTES * PAGE_BYTES;
+    incarnation->lowered = lowered >> 21 << 21;
 }

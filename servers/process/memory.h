@@ -6,7 +6,7 @@
 
 #include "servers/process/system.h"
 
-/* Choose where mappings of a new program go that may go anywhere. */
+/* Choose where stack and message page of a new program go, and mappings that may go anywhere. */
 void memory_choose_places(struct system *system, struct incarnation *incarnation);
 
 /* Pages of all mappings, and how many there may be. */

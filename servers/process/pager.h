@@ -26,6 +26,7 @@ struct incarnation {
     cap_t space;
     struct vm *vm;
     uint64_t pages_max;  /* of all mappings */
+    uint64_t lowered;    /* so far below LAYOUT_STACK_TOP and LAYOUT_MESSAGE are stack and message page */
     uaddr_t places;      /* mappings that may go anywhere go above this */
     uaddr_t break_start; /* heap: [break_start, break_end), from the end of the image */
     uaddr_t break_end;

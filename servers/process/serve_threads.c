@@ -29,7 +29,7 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
     if (status != OK)
         return status;
     uint32_t number = thread_number(thread);
-    uaddr_t message = body_message_at(number);
+    uaddr_t message = body_message_at(&body->incarnation, number);
     status = body_add_thread(sys, body, thread);
     if (status == OK && vm_is_free(body->incarnation.vm, message, message + PAGE_BYTES))
         status = pager_add_message(sys, &body->incarnation, message, thread->message_frame);

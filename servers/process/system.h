@@ -5,6 +5,7 @@
 #pragma once
 
 #include "libsys/layout.h"
+#include "libsys/random.h"
 #include "servers/process/body.h"
 #include "servers/process/frames.h"
 #include "servers/process/process.h"
@@ -45,13 +46,11 @@ struct system {
     struct system_work work;
     uaddr_t window;    /* where image files are mapped while they are looked at */
     uint64_t priority; /* of processes */
-    uint64_t random_state;
+    struct random random;
+    bool fixed_addresses; /* every program lies where the layout begins, for who debugs one */
     struct process_table processes;
     struct bag origin; /* what process 1 gets; slots of this server's start */
 };
-
-/* The next of a sequence that is hard to guess for those who do not know the seed. */
-uint64_t system_random(struct system *system);
 
 /* All about one process: a page of the store. */
 struct record {

@@ -326,7 +326,6 @@ static uint32_t build_stack(const char *path, struct image *image, struct memory
         .path = path,
         .headers = next.plan.headers_virt == 0 ? 0 : next.base + next.plan.headers_virt,
         .header_count = next.plan.header_count,
-        .base = next.base,
         .entry = next.entry.rip,
         .message = LAYOUT_MESSAGE,
     };

@@ -72,21 +72,129 @@ static void writable_pages_are_private(void) {
     CHECK_EQUAL(fake_count().mapped_frames, 2 * (1 + 1 + 1));
 }
 
+static void make_movable(uint64_t align) {
+    struct maker_file file;
+    maker_elf(&file, 0);
+    file.header.e_type = 3; /* ET_DYN */
+    file.headers[2].p_align = align;
+    file.headers[7].p_type = MAKER_NULL;
+    memcpy(fake_file, &file, sizeof file);
+}
+
 /* An image that may lie anywhere is moved as a whole, and told where it is. */
 static void position_independent_image_is_moved(void) {
     struct thread_registers entry;
-    struct maker_file file;
     world_start(400);
-    maker_elf(&file, 0);
-    file.header.e_type = 3; /* ET_DYN */
-    file.headers[7].p_type = MAKER_NULL;
-    memcpy(fake_file, &file, sizeof file);
+    make_movable(PAGE_BYTES);
     CHECK_EQUAL(world_start_first(), OK);
     CHECK(fake_thread_runs(world_thread(1), &entry));
     CHECK_EQUAL(entry.rip, LAYOUT_IMAGE_BASE + 0x800);
     uaddr_t vector = entry.rsp + 7 * 8; /* argc, one argument, NULL, three notes, NULL */
     CHECK_EQUAL(world_word(world_thread(1), vector), AT_PHDR);
     CHECK_EQUAL(world_word(world_thread(1), vector + 8), LAYOUT_IMAGE_BASE + 0x40);
+}
+
+struct places {
+    uaddr_t base, stack_end, pointer, mappings;
+};
+
+/* Where a process lies; all of it must be where the layout lets it. */
+static struct places look_for(uint64_t pid) {
+    const struct incarnation *incarnation = &world_body(pid)->incarnation;
+    struct thread_registers entry = {0};
+    CHECK(fake_thread_runs(world_thread(pid), &entry));
+    struct places places = {.base = entry.rip - 0x800, .pointer = entry.rsp, .mappings = incarnation->places};
+    for (uint32_t i = 0; i < incarnation->vm->region_count; i++)
+        if (incarnation->vm->regions[i].kind == PROCESS_MAP_STACK)
+            places.stack_end = incarnation->vm->regions[i].end;
+    CHECK(places.base >= LAYOUT_IMAGE_BASE && places.base <= LAYOUT_IMAGE_BASE + LAYOUT_IMAGE_SPREAD);
+    CHECK(places.stack_end <= LAYOUT_STACK_TOP &&
+          places.stack_end > LAYOUT_STACK_TOP - LAYOUT_STACK_SPREAD - LAYOUT_STACK_SPREAD_PAGES * PAGE_BYTES);
+    uaddr_t message = LAYOUT_MESSAGE - incarnation->lowered;
+    CHECK(message >> 21 == (places.stack_end - 1) >> 21 && message > places.stack_end);
+    CHECK_EQUAL(world_word(world_thread(pid), message), 0);
+    CHECK(places.pointer < places.stack_end && places.pointer > places.stack_end - 2 * PAGE_BYTES);
+    CHECK_EQUAL(places.base % PAGE_BYTES, 0);
+    CHECK_EQUAL(places.stack_end % PAGE_BYTES, 0);
+    CHECK_EQUAL(places.pointer % 16, 0);
+    return places;
+}
+
+static void start_somewhere(uint64_t align) {
+    world_start(400);
+    make_movable(align);
+    sys->fixed_addresses = false;
+    random_start(&sys->random, "seed", 4);
+    CHECK_EQUAL(world_start_first(), OK);
+}
+
+/* Each program that is started lies elsewhere: any bit of an address is as often set as not, in the limits. */
+static void addresses_are_random(void) {
+    static const uint64_t varying[3] = {LAYOUT_IMAGE_SPREAD - PAGE_BYTES, (LAYOUT_STACK_SPREAD - 1) & ~0x100fffULL,
+                                        0x3f0};
+    const uint32_t rounds = 256;
+    uint32_t set[3][64] = {0};
+    uint8_t last_random[16] = {0}, random[16];
+    start_somewhere(PAGE_BYTES);
+    for (uint32_t i = 0; i < rounds; i++) {
+        struct places at = look_for(1);
+        uint64_t found[3] = {at.base - LAYOUT_IMAGE_BASE, LAYOUT_STACK_TOP - at.stack_end, at.pointer};
+        for (uint32_t j = 0; j < 3; j++)
+            for (uint32_t bit = 0; bit < 64; bit++)
+                set[j][bit] += found[j] >> bit & 1;
+        uaddr_t vector = at.pointer;
+        while (world_word(world_thread(1), vector) != AT_RANDOM)
+            vector += 8;
+        CHECK(world_read(world_thread(1), world_word(world_thread(1), vector + 8), random, sizeof random));
+        CHECK(memcmp(random, last_random, sizeof random) != 0);
+        memcpy(last_random, random, sizeof random);
+        CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
+    }
+    for (uint32_t j = 0; j < 3; j++)
+        for (uint32_t bit = 4; bit < 42; bit++)
+            if (varying[j] >> bit & 1 && !CHECK(set[j][bit] > rounds / 4 && set[j][bit] < 3 * rounds / 4))
+                printf("#   address %u, bit %u: set %u times of %u\n", j, bit, set[j][bit], rounds);
+}
+
+/* fork keeps all places. With the same seed, others; with the flag, those where the layout begins. */
+static void addresses_are_kept_or_fixed(void) {
+    uint64_t pid;
+    start_somewhere(PAGE_BYTES);
+    struct places first = look_for(1), other;
+    CHECK_EQUAL(world_fork(1, &pid), OK);
+    const struct vm *vm = world_body(1)->incarnation.vm, *copy = world_body(pid)->incarnation.vm;
+    for (uint32_t i = 0; i < vm->region_count; i++)
+        CHECK(vm->regions[i].start == copy->regions[i].start && vm->regions[i].end == copy->regions[i].end);
+    CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
+    other = look_for(1);
+    CHECK(first.base != other.base && first.stack_end != other.stack_end && first.mappings != other.mappings);
+    start_somewhere(PAGE_BYTES);
+    other = look_for(1);
+    CHECK(memcmp(&first, &other, sizeof first) == 0);
+    sys->fixed_addresses = true;
+    CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
+    other = look_for(1);
+    CHECK(other.base == LAYOUT_IMAGE_BASE && other.stack_end == LAYOUT_STACK_TOP);
+    CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
+    first = look_for(1);
+    CHECK(memcmp(&first, &other, sizeof first) == 0);
+}
+
+/* An image goes where its segments are aligned as they want; what no place suits is refused. */
+static void alignment_of_an_image_is_kept(void) {
+    uint64_t pid;
+    struct server_call answer;
+    start_somewhere(2 << 20);
+    for (uint32_t i = 0; i < 16; i++) {
+        CHECK_EQUAL(look_for(1).base % (2 << 20), 0);
+        CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
+    }
+    make_movable(LAYOUT_IMAGE_BASE);
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    CHECK_EQUAL(look_for(pid).base % LAYOUT_IMAGE_BASE, 0);
+    make_movable(2 * LAYOUT_IMAGE_BASE);
+    CHECK_EQUAL(world_spawn(1, &pid, &answer), P_IMAGE);
+    CHECK(strcmp(answer.reason, "a segment is aligned to more than 4 GiB") == 0);
 }
 
 /* Behind what the file has for a segment there are zeroes, also where the file goes on. */
@@ -239,6 +347,9 @@ int main(void) {
         {"new_process_finds_everything", new_process_finds_everything},
         {"writable_pages_are_private", writable_pages_are_private},
         {"position_independent_image_is_moved", position_independent_image_is_moved},
+        {"addresses_are_random", addresses_are_random},
+        {"addresses_are_kept_or_fixed", addresses_are_kept_or_fixed},
+        {"alignment_of_an_image_is_kept", alignment_of_an_image_is_kept},
         {"rest_of_a_segment_is_zero", rest_of_a_segment_is_zero},
         {"spawn_fails_at_every_call", spawn_fails_at_every_call},
         {"exec_fails_at_every_call", exec_fails_at_every_call},

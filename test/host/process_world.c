@@ -99,6 +99,7 @@ void world_start(uint64_t pages) {
     while (sys->store.spare_count > 0) /* every page that is needed from now on takes a frame and a call */
         (void)store_take(&sys->store);
     process_table_init(&sys->processes, &sys->store);
+    sys->fixed_addresses = true;
     sys->window = (uaddr_t)fake_file;
     strcpy(sys->origin.entries[0].name, "console");
     sys->origin.entries[0].cap = FAKE_CAP_CONSOLE;

@@ -92,6 +92,35 @@ class Refusals(unittest.TestCase):
                 self.assertRegex(done.stdout.replace("\r", ""), rf"(?m)^etc/rc:1: /test/exec/{name}: .*{wanted}$")
 
 
+class Addresses(unittest.TestCase):
+    """Programs lie elsewhere each time they start, but not under --fixed-addresses. `wander` says where it is."""
+
+    def places(self, *arguments: str) -> list[list[int]]:
+        done = run("--boot", "pvh", *arguments, "-c", "/test/exec/wander; /test/exec/wander; /test/exec/wander")
+        self.assertEqual(done.stderr.count("breakpoint"), 3, done.stdout + done.stderr)
+        log = (pathlib.Path(BUILT) / "run" / "last" / "kernel.log").read_text()
+        return [[int(word, 16) for word in re.search(r"rip 0x(\w+).*? rsp 0x(\w+)", part, re.S).groups()]  # type: ignore[union-attr]
+                for part in re.findall(r"breakpoint, .*?r8 ", log, re.S)]
+
+    def test_random(self) -> None:
+        places = self.places()
+        for kind, lowest, highest in ((0, 1 << 32, (1 << 32) + (4 << 40)), (1, 0x7fff << 32, 0x7fffffffffff)):
+            found = {place[kind] for place in places}
+            self.assertEqual(len(found), 3, places)
+            self.assertTrue(all(lowest <= address < highest for address in found), places)
+        self.assertNotEqual(places, self.places(), "the next machine has other ones")
+
+    def test_fixed(self) -> None:
+        first, *others = self.places("--fixed-addresses")
+        self.assertEqual(others, [first, first])
+        self.assertEqual(self.places("--fixed-addresses"), [first, first, first])
+
+    def test_a_server_that_does_not_know_it(self) -> None:
+        done = run("--boot", "pvh", "--with", "process=process_mini", "--fixed-addresses", "-c", "true")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("--fixed-addresses: no program of the manifest is bin/process", done.stderr)
+
+
 class Files(unittest.TestCase):
     """Files in memory, by the protocol and by the commands."""
 
@@ -134,7 +163,7 @@ class Faults(unittest.TestCase):
         source = (ROOT / "userland" / "commands" / "crash.c").read_text().splitlines()
         for way, signal, function, what in (
                 ("write", 11, "crash_writing", "page fault: write at 0x0000000000000010 (nothing is mapped there)"),
-                ("stack", 11, "crash_nesting", "page fault: write at 0x00007ffff"),
+                ("stack", 11, "crash_nesting", "page fault: write at 0x00007fff"),
                 ("divide", 8, "crash_dividing", "divide error")):
             with self.subTest(way=way):
                 done = run("--boot", "pvh", "-c", f"true; crash {way}")

@@ -47,6 +47,7 @@ SUMMARY = "boot, with the console on this terminal (-c 'COMMANDS' to run some an
 LOG_LEVELS = ("error", "warn", "info", "debug", "trace")
 COMMANDS_NAME = "etc/rc"
 MANIFEST_NAME = "etc/manifest.json"
+PROCESS_SERVER = "bin/process"
 COMMANDS_SECONDS = 600.0
 DEFAULT_MEMORY_MIB = 256
 RUNS_KEPT = 8
@@ -102,6 +103,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
     parser.add_argument("--with", dest="swaps", action="append", default=[], metavar="NAME=IMAGE",
                         help="let the manifest's program NAME be this image of the volume (in bin/ unless it has a slash)")
+    parser.add_argument("--fixed-addresses", action="store_true", help="lay no program, stack or mapping at a random place")
     parser.add_argument("--built", type=pathlib.Path, metavar="FOLDER", help="use this build folder as it is")
     parser.add_argument("--dry-run", action="store_true", help="print QEMU's command line instead of starting it")
     parser.add_argument("qemu", nargs="*", metavar="-- QEMU-ARGUMENT", help="handed to QEMU as they are")
@@ -147,10 +149,20 @@ def swap_image(members: volume.Members, swap: str) -> volume.Members:
     return volume.replace(members, MANIFEST_NAME, json.dumps(manifest, indent=2).encode() + b"\n")
 
 
+def fix_addresses(members: volume.Members) -> volume.Members:
+    """`members` with the option for the manifest's process server. Raises UserError: that is one that does not know it."""
+    manifest = json.loads(dict(members)[MANIFEST_NAME])
+    server = next((program for program in manifest["programs"] if program["image"] == PROCESS_SERVER), None)
+    if server is None:
+        raise UserError(f"--fixed-addresses: no program of the manifest is {PROCESS_SERVER}, which knows it", CODE_USAGE)
+    server["arguments"] = ["--fixed-addresses", *server["arguments"]]
+    return volume.replace(members, MANIFEST_NAME, json.dumps(manifest, indent=2).encode() + b"\n")
+
+
 def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path:
-    """The boot volume, with etc/rc on it when there are commands, and with the images that --with names."""
+    """The boot volume, with etc/rc on it when there are commands, and with what --with and --fixed-addresses change."""
     archive = made(options, paths.VOLUME)
-    if options.commands is None and not options.swaps:
+    if options.commands is None and not options.swaps and not options.fixed_addresses:
         return archive
     special = folder / "boot.tar"
     members = volume.read(archive)
@@ -158,6 +170,8 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
         members = volume.replace(members, COMMANDS_NAME, options.commands.encode() + b"\n")
     for swap in options.swaps:
         members = swap_image(members, swap)
+    if options.fixed_addresses:
+        members = fix_addresses(members)
     special.write_bytes(volume.build(members))
     return special
 
