@@ -105,6 +105,11 @@ static uint32_t read_plan(struct system *system, struct opened_image *image, uad
     }
     memcpy(image->interpreter, bytes + image->plan.interpreter_offset, image->plan.interpreter_bytes);
     image->base = image->plan.type == ELF_TYPE_RELOCATABLE ? choose_base(system, &image->plan, lowest) : 0;
+    image->mark = (struct image_mark){.start = image->base + image->plan.lowest,
+                                      .end = image->base + image->plan.end,
+                                      .base = image->base,
+                                      .build_id_bytes = (uint32_t)image->plan.build_id_bytes};
+    memcpy(image->mark.build_id, bytes + image->plan.build_id_offset, image->plan.build_id_bytes);
     return OK;
 }
 
@@ -206,6 +211,7 @@ uint32_t load_segments(struct system *system, const struct opened_image *image, 
                        char *reason) {
     const struct elf_plan *plan = &image->plan;
     uaddr_t done = 0; /* up to here pages are there */
+    incarnation->images.marks[incarnation->images.count++] = image->mark;
     uint32_t status = OK;
     for (uint32_t i = 0; status == OK && i < plan->segment_count; i++) {
         uaddr_t at = image->base + plan->segments[i].virt, end = page_up(at + plan->segments[i].memory_bytes);

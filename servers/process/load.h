@@ -10,6 +10,7 @@
 struct opened_image {
     struct vm_file *file; /* NULL = not open */
     struct elf_plan plan;
+    struct image_mark mark;
     uaddr_t base;                           /* what its addresses are moved by */
     char interpreter[PROCESS_PATH_MAX + 1]; /* "" = it wants none */
 };

@@ -407,6 +407,7 @@ uint32_t pager_fork(struct system *system, struct incarnation *from, struct inca
         if (from->vm->regions[i].kind != PROCESS_MAP_MESSAGE)
             status = fork_region(system, from, to, &from->vm->regions[i]);
     to->pages_max = from->pages_max;
+    to->images = from->images;
     to->places = from->places;
     to->break_start = from->break_start;
     to->break_end = from->break_end;

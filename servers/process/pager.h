@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "libsys/elf.h"
 #include "servers/process/pool.h"
 #include "servers/process/vm.h"
 
@@ -20,13 +21,26 @@ struct vm_file {
 };
 #define VM_FILES_MAX 4096U
 
+/* An image that a program was made of, for reports. */
+struct image_mark {
+    uaddr_t start, end, base; /* where its segments are; what its addresses were moved by */
+    uint8_t build_id[ELF_BUILD_ID_MAX];
+    uint32_t build_id_bytes; /* 0 = it has none */
+};
+
+struct image_marks {
+    struct image_mark marks[2]; /* the interpreter, the program */
+    uint32_t count;
+};
+
 /* A program as it runs in a process. */
 struct incarnation {
     struct pool pool;
     cap_t space;
     struct vm *vm;
-    uint64_t pages_max;  /* of all mappings */
-    uint64_t lowered;    /* so far below LAYOUT_STACK_TOP and LAYOUT_MESSAGE are stack and message page */
+    uint64_t pages_max; /* of all mappings */
+    uint64_t lowered;   /* so far below LAYOUT_STACK_TOP and LAYOUT_MESSAGE are stack and message page */
+    struct image_marks images;
     uaddr_t places;      /* mappings that may go anywhere go above this */
     uaddr_t break_start; /* heap: [break_start, break_end), from the end of the image */
     uaddr_t break_end;

@@ -2,12 +2,12 @@
  * What comes to the process server besides calls: faults, Ctrl-C and Ctrl-Z, the timer.
  */
 #include "libsys/fault.h"
-#include "libsys/format.h"
 #include "libsys/print.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "libsys/transfer.h"
 #include "servers/process/deliver.h"
+#include "servers/process/report.h"
 #include "servers/process/serve.h"
 
 static struct system *const sys = &served_system;
@@ -20,29 +20,6 @@ static uint32_t bring_page(struct process *process, const struct fault_message *
                       : (fault->access & FAULT_ACCESS_WRITE) != 0 ? MEMORY_WRITE
                                                                   : MEMORY_READ;
     return pager_bring(sys, &body_of(process)->incarnation, fault->address, access);
-}
-
-/* A process's memory, for a walk of its stack. */
-struct stack_reader {
-    struct backtrace_memory memory; /* first: one pointer names both */
-    struct incarnation *incarnation;
-};
-
-static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
-    const struct stack_reader *reader = (const struct stack_reader *)(const void *)memory;
-    uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
-    uint32_t status = pager_read(sys, reader->incarnation, at, sys->work.run.memory, offset, sizeof *ret_word);
-    memcpy(ret_word, sys->work.bytes + WORK_SCRATCH_OFFSET, sizeof *ret_word);
-    return status == OK;
-}
-
-/* On the kernel's log; ./baton run adds functions and lines. */
-static void report(struct process *process, const struct fault_message *fault) {
-    char name[PROCESS_NAME_MAX + 16];
-    struct stack_reader reader = {{read_word}, &body_of(process)->incarnation};
-    (void)format_into(name, sizeof name, "process %u (%s)", process->pid, process->name);
-    fault_log(name, fault);
-    fault_log_callers(name, fault, &reader.memory);
 }
 
 void serve_fault(const struct server_event *event) {
@@ -70,7 +47,7 @@ void serve_fault(const struct server_event *event) {
     }
     if (status != P_ADDRESS)
         log_print("process: no page at 0x%lx for process %u: %s", fault.address, process->pid, status_text(status));
-    report(process, &fault);
+    report_fault(sys, process, &fault);
     struct process_wait_reply end = {
         .end = PROCESS_KILLED,
         .value = signal,

@@ -162,6 +162,8 @@ static void addresses_are_kept_or_fixed(void) {
     start_somewhere(PAGE_BYTES);
     struct places first = look_for(1), other;
     CHECK_EQUAL(world_fork(1, &pid), OK);
+    const struct image_marks *marks = &world_body(1)->incarnation.images;
+    CHECK(marks->count == 1 && memcmp(marks, &world_body(pid)->incarnation.images, sizeof *marks) == 0);
     const struct vm *vm = world_body(1)->incarnation.vm, *copy = world_body(pid)->incarnation.vm;
     for (uint32_t i = 0; i < vm->region_count; i++)
         CHECK(vm->regions[i].start == copy->regions[i].start && vm->regions[i].end == copy->regions[i].end);

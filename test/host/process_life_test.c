@@ -46,6 +46,55 @@ static void fault_kills_and_is_told(void) {
     CHECK(world_same(&before));
 }
 
+/* One report of a fault at `at`, of a new process of the image that lies in the file; it ends by that. */
+static const char *report_of(uint64_t kind, uaddr_t at) {
+    uint64_t pid;
+    struct process_wait_reply end;
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    struct server_event event = {MESSAGE_FAULT, BODY_BADGE(pid, 0), {0, {kind, at, FAULT_ACCESS_WRITE, 0}}};
+    world_log[0] = 0;
+    serve_fault(&event);
+    CHECK_EQUAL(world_wait(1, pid, 0, &end), OK);
+    return world_log;
+}
+
+#define CHECK_REPORT(kind, at, wanted)                         \
+    do {                                                       \
+        const char *said = report_of(kind, at);                \
+        if (!CHECK(strstr(said, wanted) != NULL))              \
+            printf("# said:\n%s# wanted: %s\n", said, wanted); \
+    } while (0)
+
+/* Which image, where it lies, what is mapped around the address: in the form that tools/evidence/faults.py knows. */
+static void fault_report_says_what_is_where(void) {
+    static const uint32_t note[] = {4, 20, 3, 0x00554e47, 0x33221100, 0x77665544, 0xbbaa9988, 0xffeeddcc, 0x67452301};
+    struct maker_file *file = (struct maker_file *)(void *)fake_file;
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    CHECK_REPORT(
+        FAULT_PAGE, 0x1234,
+        "(prog): image - at 0x0000000000400000 to 0x0000000000405000, moved by 0x0\nprocess 2 (prog): next above: "
+        "0x0000000000400000 to 0x0000000000401000, r-x, file\n");
+    CHECK_REPORT(FAULT_PAGE, WORLD_BASE + 0xfff,
+                 "\nprocess 3 (prog): mapped there: 0x0000000000400000 to 0x0000000000401000, r-x, file\n");
+    CHECK_REPORT(
+        FAULT_PAGE, WORLD_BASE + 0x5000,
+        "\nprocess 4 (prog): next below: 0x0000000000402000 to 0x0000000000405000, rw-, private copy of a file\n"
+        "process 4 (prog): next above: 0x00007fffff7d0000 to 0x00007ffffffd0000, rw-, stack\n");
+    CHECK_REPORT(FAULT_PAGE, LAYOUT_MESSAGE + PAGE_BYTES,
+                 "\nprocess 5 (prog): next below: 0x00007ffffffd8000 to 0x00007ffffffd9000, rw-, message page\n");
+    CHECK_REPORT(FAULT_DIVIDE, 0, "(prog): next above: 0x0000000000400000 to"); /* where it ran: 0 here */
+    memcpy((uint8_t *)fake_file + 0x1100, note, sizeof note);
+    file->headers[7] = (struct maker_program_header){.p_type = MAKER_NOTE, .p_offset = 0x1100, .p_filesz = sizeof note};
+    CHECK_REPORT(FAULT_PAGE, 0x1234,
+                 "(prog): image 00112233445566778899aabbccddeeff01234567 at 0x0000000000400000 to 0x0000000000405000, "
+                 "moved by 0x0\n");
+    maker_elf(file, 0);
+    file->header.e_type = 3; /* ET_DYN */
+    file->headers[7].p_type = MAKER_NULL;
+    CHECK_REPORT(FAULT_PAGE, 0x1234, "image - at 0x0000000100000000 to 0x0000000100005000, moved by 0x100000000\n");
+}
+
 static void interrupt_and_kill(void) {
     uint64_t pid;
     struct process_wait_reply end;
@@ -153,6 +202,7 @@ int main(void) {
     static const struct check_case cases[] = {
         {"wait_and_exit_in_both_orders", wait_and_exit_in_both_orders},
         {"fault_kills_and_is_told", fault_kills_and_is_told},
+        {"fault_report_says_what_is_where", fault_report_says_what_is_where},
         {"interrupt_and_kill", interrupt_and_kill},
         {"sleepers_wake_in_time", sleepers_wake_in_time},
         {"capabilities_given_are_passed_on", capabilities_given_are_passed_on},

@@ -4,6 +4,7 @@
 
 #include "kernel/abi/rights.h"
 #include "libsys/fault.h"
+#include "libsys/format.h"
 #include "libsys/print.h"
 #include "libsys/proto/files.h"
 #include "libsys/text.h"
@@ -17,6 +18,7 @@ cap_t world_deferred;
 uint64_t world_now_ns;
 bool world_odd_call;
 struct process_strings world_strings;
+char world_log[4096];
 
 /* The rest of the machine. */
 uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_operation *operation, const void *request,
@@ -51,7 +53,14 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
 }
 
 void server_forget(cap_t slot) { slot_free(slot); }
-void log_print(const char *format, ...) { (void)format; }
+void log_print(const char *format, ...) {
+    size_t length = strlen(world_log), room = sizeof world_log - length - 1;
+    va_list arguments;
+    va_start(arguments, format);
+    length += format_into_list(world_log + length, room, format, arguments);
+    va_end(arguments);
+    memcpy(world_log + length, "\n", 2);
+}
 bool server_flush(struct server *server) {
     server->answer_waits = false;
     return true;
@@ -82,6 +91,7 @@ void world_start(uint64_t pages) {
     memset(&world_late, 0, sizeof world_late);
     world_now_ns = 0;
     world_odd_call = false;
+    world_log[0] = 0;
     world_strings = (struct process_strings){2, 2, 1};
     sys->caps =
         (struct system_caps){FAKE_CAP_ENDPOINT, FAKE_CAP_EVENTS, FAKE_CAP_SPACE, FAKE_CAP_POOL, FAKE_CAP_FILES, 0};

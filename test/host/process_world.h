@@ -26,6 +26,8 @@ extern bool world_odd_call;   /* the files server saw a call that it did not exp
 /* How the strings that world_spawn and world_exec stage divide: "prog", "arg", "A=1", "cap:fake=3", "console". */
 extern struct process_strings world_strings;
 
+extern char world_log[4096]; /* what was printed on the kernel's log, a line each */
+
 /*
  * Start over: a system with `pages` frames to give away besides its own, and no process. The store's kept pages are all
  * taken, so that what it is asked for takes frames and calls, which can fail.

@@ -162,6 +162,7 @@ class Faults(unittest.TestCase):
     def test_function_and_line(self) -> None:
         source = (ROOT / "userland" / "commands" / "crash.c").read_text().splitlines()
         for way, signal, function, what in (
+                ("read", 11, "crash_reading", "page fault: read at 0x0000000000000010 (nothing is mapped there)"),
                 ("write", 11, "crash_writing", "page fault: write at 0x0000000000000010 (nothing is mapped there)"),
                 ("stack", 11, "crash_nesting", "page fault: write at 0x00007fff"),
                 ("divide", 8, "crash_dividing", "divide error")):
@@ -174,6 +175,22 @@ class Faults(unittest.TestCase):
                 near = source[int(place[1]) - 3 : int(place[1])]
                 self.assertTrue(any(word in line for line in near for word in (function, "UNMAPPED", "divl", "room")), near)
                 self.assertNotIn("#0", done.stdout, "standard output is the commands'")
+
+    def test_what_is_mapped_there(self) -> None:
+        text = r"0x[0-9a-f]{16} to 0x[0-9a-f]{16}"
+        for way, wanted in (("read", rf"next above: 0x0000000000200000 to 0x[0-9a-f]{{16}}, r--, file"),
+                            ("code", rf"mapped there: {text}, r-x, file"),
+                            ("stack", rf"next above: {text}, rw-, stack")):
+            with self.subTest(way=way):
+                done = run("--boot", "pvh", "-c", f"crash {way}")
+                self.assertRegex(done.stderr, rf"(?m)^  {wanted}$")
+
+    def test_program_at_a_random_place(self) -> None:
+        done = run("--boot", "pvh", "-c", "/test/exec/wander; /test/exec/wander")
+        frames = re.findall(r"^  #(\d) 0x([0-9a-f]{16}) (\w+) at \S*userland/exectest/wander\.c:\d+", done.stderr, re.M)
+        self.assertEqual([(number, name) for number, _, name in frames],
+                         [("0", "wander_stop"), ("1", "wander")] * 2, done.stderr)
+        self.assertNotEqual(frames[0][1], frames[2][1])
 
     def test_jump_to_nowhere(self) -> None:
         done = run("--boot", "pvh", "-c", "crash jump")

@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
 import volume
-from evidence.faults import MOVED_TO, FaultReports, Images, code_ranges, explain
+from evidence.faults import MOVED_TO, Explainer, FaultReports, Images, build_id, code_ranges
 from host import elf_symbols
 
 SOURCE = """void _start(void);
@@ -41,19 +42,86 @@ class Reports(unittest.TestCase):
         members = [("etc/crash", b"no image\n"), ("test/other/crash", b"\x7fELF" + bytes(60))]
         for name, arguments in LINKED.items():
             built = cls.folder / name
-            subprocess.run(["clang", "-g", "-O1", "-nostdlib", "-fuse-ld=lld", *arguments, "fall.c", "-o", built], cwd=cls.folder,
+            subprocess.run(["clang", "-g", "-O1", "-nostdlib", "-fuse-ld=lld", "-Wl,--build-id=sha1", *arguments, "fall.c", "-o", built], cwd=cls.folder,
                            check=True)
             cls.fall[name] = elf_symbols.address(built, "fall") or 0
             members.append((f"bin/{name}", built.read_bytes()))
         (cls.folder / "boot.tar").write_bytes(volume.build(members))
 
-    def images(self) -> Images:
+    def images(self, built: pathlib.Path | None = None) -> Images:
         place = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
-        return Images(self.folder / "boot.tar", place)
+        return Images(self.folder / "boot.tar", place, built)
+
+    def report(self, images: Images, name: str, number: str | None, base: int) -> list[str]:
+        """Of a fault in fall(), in an image with this build id that was moved by `base`, called by process 7 as another one is."""
+        rip = base + self.fall[name]
+        explainer = Explainer(images)
+        lines = [f"image {number or '-'} at 0x{base:016x} to 0x{base + 0x300000:016x}, moved by 0x{base:x}",
+                 f"divide error, code 0x0, rip 0x{rip:016x}",
+                 f"callers 1 to 2: 0x{rip + 1:016x} 0x{base + 0x300000:016x}"]
+        return [text for line in lines for text in explainer.explain(f"{PREFIX}process 7 (crash): {line}")]
+
+    def id_of(self, name: str) -> str:
+        found = build_id((self.folder / name).read_bytes())
+        assert found is not None and len(found) == 40
+        return found
+
+    def test_build_id_matches(self) -> None:
+        """The image's name does not matter, nor where it lies."""
+        for name, base in (("crash", 0), ("moved", 0x17a5fe5d000), ("moved", 0)):
+            with self.subTest(name=name, base=base):
+                seen = self.report(self.images(), name, self.id_of(name), base)
+                self.assertEqual(seen[0], "process 7 (crash): divide error, code 0x0")
+                self.assertRegex(seen[1], r"^  #0 0x[0-9a-f]{16} fall at \S*fall\.c:[34]:\d+$")
+                self.assertRegex(seen[2], r"^  #1 0x[0-9a-f]{16} fall at ")
+                self.assertRegex(seen[3], r"^  #2 0x[0-9a-f]{16} \(not in the code of crash\)$", "outside all images")
+
+    def test_build_id_in_the_build_folder(self) -> None:
+        built = self.folder / "built"
+        (built / "deep").mkdir(parents=True, exist_ok=True)
+        subprocess.run(["clang", "-g", "-O0", "-nostdlib", "-static", "-fuse-ld=lld", "-Wl,--build-id=sha1", "fall.c", "-o",
+                        built / "deep" / "other"], cwd=self.folder, check=True)
+        number = build_id((built / "deep" / "other").read_bytes())
+        base = elf_symbols.address(built / "deep" / "other", "fall") or 0
+        with unittest.mock.patch.dict(self.fall, other=base):
+            self.assertIn(" fall at ", self.report(self.images(built), "other", number, 0)[1])
+            self.assertIn(f"(build id {number}: no image", self.report(self.images(), "other", number, 0)[1])
+
+    def test_build_id_of_another_build(self) -> None:
+        """An image of that name is there, but its lines would be wrong."""
+        number = "0" + self.id_of("crash")[1:] if self.id_of("crash")[0] != "0" else "1" + self.id_of("crash")[1:]
+        seen = self.report(self.images(self.folder), "crash", number, 0)
+        for line in seen[1:3]:
+            self.assertTrue(line.endswith(f" (build id {number}: no image on the volume or in the build folder has it)"), line)
+
+    def test_image_without_build_id(self) -> None:
+        self.assertIn(" fall at ", self.report(self.images(), "crash", None, 0)[1], "by its name, then")
+
+    def test_images_of_the_next_report(self) -> None:
+        """The same process, after exec: what was said of its images is over."""
+        explainer = Explainer(self.images())
+        for base in (0x17a5fe5d000, 0x2000000000):
+            for line in (f"image {self.id_of('moved')} at 0x{base:016x} to 0x{base + 0x10000:016x}, moved by 0x{base:x}",
+                         f"divide error, code 0x0, rip 0x{base + self.fall['moved']:016x}"):
+                seen = explainer.explain(f"{PREFIX}process 7 (moved): {line}")
+            self.assertIn(" fall at ", seen[1])
+            self.assertEqual(len(explainer.loaded["process 7 (moved)"]), 1)
+
+    def test_mappings(self) -> None:
+        text = "next below: 0x0000000000200000 to 0x0000000000201000, r-x, file"
+        self.assertEqual(Explainer(self.images()).explain(f"{PREFIX}process 7 (crash): {text}"), [f"  {text}"])
+
+    def test_damaged_notes(self) -> None:
+        """No id, and no exception, whatever is in the file."""
+        data = (self.folder / "crash").read_bytes()[:4096]
+        for length in (*range(0, 700, 7), 4095):
+            self.assertIn(build_id(data[:length]), (None, self.id_of("crash")))
+        for at in range(64, 1024):
+            build_id(data[:at] + b"\xff" + data[at + 1 :])
 
     def test_process(self) -> None:
         rip = self.fall["crash"]
-        seen = explain(f"{PREFIX}process 7 (crash): undefined or privileged instruction, code 0x0, rip 0x{rip:016x}", self.images())
+        seen = Explainer(self.images()).explain(f"{PREFIX}process 7 (crash): undefined or privileged instruction, code 0x0, rip 0x{rip:016x}")
         self.assertEqual(seen[0], "process 7 (crash): undefined or privileged instruction, code 0x0")
         self.assertRegex(seen[1], rf"^  #0 0x{rip:016x} fall at \S*fall\.c:[34]:\d+$")
         self.assertEqual(len(seen), 2)
@@ -61,25 +129,25 @@ class Reports(unittest.TestCase):
     def test_server_that_is_moved(self) -> None:
         rip = self.fall["moved"] + MOVED_TO
         line = f"{PREFIX}moved: page fault: read at 0x0000000000000010 (nothing is mapped there), rip 0x{rip:016x}"
-        seen = explain(line, self.images())
+        seen = Explainer(self.images()).explain(line)
         self.assertEqual(seen[0], "moved: page fault: read at 0x0000000000000010 (nothing is mapped there)")
         self.assertIn("fall at", seen[1])
 
     def test_callers(self) -> None:
         middle = self.fall["crash"] + 1
         line = f"{PREFIX}process 7 (crash): callers 9 to 10: 0x{middle:016x} 0x0000000000000123"
-        seen = explain(line, self.images())
+        seen = Explainer(self.images()).explain(line)
         self.assertRegex(seen[0], rf"^  #9 0x{middle:016x} fall at \S*fall\.c:")
         self.assertEqual(seen[1:], ["  #10 0x0000000000000123 (not in the code of crash)"])
 
     def test_an_unknown_program(self) -> None:
-        seen = explain(f"{PREFIX}process 7 (nosuch): divide error, code 0x0, rip 0x0000000000201000", self.images())
+        seen = Explainer(self.images()).explain(f"{PREFIX}process 7 (nosuch): divide error, code 0x0, rip 0x0000000000201000")
         self.assertEqual(seen[1], "  #0 0x0000000000201000 (not in the code of nosuch)")
 
     def test_other_lines(self) -> None:
         for line in ("0.1 INFO user: init: started files", "0.1 INFO boot: crash: divide error, rip 0x0000000000201000",
                      f"{PREFIX}process 7 (crash): rbp 0x0000000000000000 rsp 0x0000000000000000", ""):
-            self.assertEqual(explain(line, self.images()), [])
+            self.assertEqual(Explainer(self.images()).explain(line), [])
 
     def test_a_log_that_grows(self) -> None:
         log = self.folder / "kernel.log"

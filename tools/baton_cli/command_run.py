@@ -254,6 +254,6 @@ def run(options: argparse.Namespace) -> int:
             if machine.gdb_socket is not None:
                 kernel = paths.shown(options.built / paths.KERNEL)
                 say(f"gdb {kernel} -ex 'target remote {machine.gdb_socket}'")
-            faults = FaultReports(machine.kernel_log, Images(made(options, paths.VOLUME), pathlib.Path(place)))
+            faults = FaultReports(machine.kernel_log, Images(made(options, paths.VOLUME), pathlib.Path(place), options.built))
             Session(guest, options.boot == "uefi", keys, limit, faults).run()
             return finish(guest, options, limit)

@@ -1,17 +1,22 @@
 """Owns what is added to reports on faults of programs: function, file and line, for each address that the kernel's log names.
 
-A report on the log is written by libsys/fault.c and begins with who, what and where:
+A report on the log is written by libsys/fault.c, and for a process by servers/process/report.c, too. It says which images it
+is about, what happened and where, who called, and what is mapped there:
 
+    1.234560 INFO user: process 7 (crash): image 0123456789abcdef0123456789abcdef01234567 at 0x0000000000200000 to 0x0000000000204000, moved by 0x0
     1.234567 INFO user: process 7 (crash): page fault: write at 0x0000000000000010 (nothing is mapped there), rip 0x0000000000201234
     1.234570 INFO user: process 7 (crash): callers 1 to 2: 0x0000000000201250 0x0000000000200100
+    1.234572 INFO user: process 7 (crash): next above: 0x0000000000200000 to 0x0000000000202000, r--, file
 
-A process is called by its image's last name, a server by its own, which is that of its image. The images, debug information
-included, are on the boot volume.
+The word behind `image` is its build id, or `-`. An image is looked for by its build id, on the boot volume and then in the build
+folder: names from another build would be wrong. One that has none, and that of a server, of which no image is reported, is looked
+for by name: a process is called by its image's last name, a server by its own, which is that of its image.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 import re
 import struct
@@ -21,54 +26,113 @@ from evidence.symbols import Symbols
 
 WHO = r"\buser: (?P<who>process \d+ \((?P<process>[^)]*)\)|(?P<server>[\w-]+)): "
 FAULT = re.compile(WHO + r"(?P<what>.+), rip 0x(?P<rip>[0-9a-f]{16})$")
+IMAGE = re.compile(WHO + r"image (?P<id>[0-9a-f]+|-) at 0x(?P<start>[0-9a-f]+) to 0x(?P<end>[0-9a-f]+), moved by 0x(?P<base>[0-9a-f]+)$")
+MAPPING = re.compile(WHO + r"(?P<mapping>(?:mapped there|next below|next above): .+)$")
 CALLERS = re.compile(WHO + r"callers (?P<first>\d+) to \d+:(?P<addresses>(?: 0x[0-9a-f]{16})+)$")
 NAME_BYTES = 23  # what the process server keeps of a name
-MOVED_TO = 0x100000000  # where position-independent images go: libsys/layout.h, LAYOUT_IMAGE_BASE
+MOVED_TO = 0x100000000  # where init lays position-independent images: libsys/layout.h, LAYOUT_IMAGE_BASE
 ELF_MAGIC, TYPE_MOVABLE = b"\x7fELF", 3
 ELF_HEADER = struct.Struct("<16xH14xQ14xHH")  # type, offset, size and count of the program headers
-PROGRAM_HEADER = struct.Struct("<II8xQ16xQ")  # type, flags, address, size in memory
-PT_LOAD, PF_X = 1, 1
+PROGRAM_HEADER = struct.Struct("<IIQQ8xQQ8x")  # type, flags, offset, address, sizes in file and memory
+NOTE_HEADER = struct.Struct("<III")  # sizes of name and content, type
+PT_LOAD, PT_NOTE, PF_X = 1, 4, 1
+GNU_BUILD_ID = 3
+TYPES_LOADED = (2, TYPE_MOVABLE)
+HEADER_BYTES = 4096  # of a file that may be an image: headers and notes are in there
+OBJECT_SUFFIXES = {".o", ".a", ".d", ".py", ".json", ".txt", ".log"}
+
+
+def program_headers(data: bytes) -> list[tuple[int, int, int, int, int, int]]:
+    """Those that are in `data`, the first bytes of an ELF file."""
+    _, offset, size, count = ELF_HEADER.unpack_from(data)
+    return [PROGRAM_HEADER.unpack_from(data, at) for at in range(offset, offset + count * size, size or 1)
+            if at + PROGRAM_HEADER.size <= len(data)]
 
 
 def code_ranges(data: bytes) -> list[range]:
     """Where an ELF file has code."""
-    _, offset, size, count = ELF_HEADER.unpack_from(data)
-    headers = [PROGRAM_HEADER.unpack_from(data, offset + i * size) for i in range(count)]
-    return [range(address, address + length) for kind, flags, address, length in headers if kind == PT_LOAD and flags & PF_X]
+    return [range(address, address + length) for kind, flags, _, address, _, length in program_headers(data)
+            if kind == PT_LOAD and flags & PF_X]
+
+
+def build_id(data: bytes) -> str | None:
+    """The build id in the first bytes of an ELF file, as hexadecimal digits."""
+    if not data.startswith(ELF_MAGIC) or len(data) < ELF_HEADER.size or ELF_HEADER.unpack_from(data)[0] not in TYPES_LOADED:
+        return None
+    for kind, _, at, _, length, _ in program_headers(data):
+        end = min(at + length, len(data))
+        while kind == PT_NOTE and at + NOTE_HEADER.size <= end:
+            name_bytes, content_bytes, note = NOTE_HEADER.unpack_from(data, at)
+            content = at + NOTE_HEADER.size + (name_bytes + 3) // 4 * 4
+            if note == GNU_BUILD_ID and data[at + NOTE_HEADER.size :].startswith(b"GNU\0") and content + content_bytes <= end:
+                return data[content : content + content_bytes].hex()
+            at = content + (content_bytes + 3) // 4 * 4
+    return None
 
 
 @dataclasses.dataclass
 class Image:
-    """An ELF file of the volume, taken out of it."""
+    """An ELF file: in the build folder, or taken out of the volume."""
 
     path: pathlib.Path
-    base: int  # what its own addresses were moved by
+    movable: bool
     code: list[range]  # debug information may claim addresses that the linker threw away
 
-    def place(self, address: int, is_return: bool) -> str | None:
-        """`function at file:line`; None if the address is not in there."""
-        if not any(address - self.base in part for part in self.code):
+    def place(self, address: int, base: int, is_return: bool) -> str | None:
+        """`function at file:line` if its own addresses were moved by `base`; None if the address is not in there."""
+        if not any(address - base in part for part in self.code):
             return None
-        name = Symbols(user=self.path).name(address - self.base, is_return)
+        name = Symbols(user=self.path).name(address - base, is_return)
         return None if name.startswith("(not in") else name
 
 
-class Images:
-    """The programs on a volume, by the names that reports have."""
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """An image in a process, as its report says."""
 
-    def __init__(self, archive: pathlib.Path, folder: pathlib.Path) -> None:
+    build_id: str | None
+    where: range
+    base: int  # what its own addresses were moved by
+
+
+class Images:
+    """The programs on a volume and in a build folder, by the names and build ids that reports have."""
+
+    def __init__(self, archive: pathlib.Path, folder: pathlib.Path, built: pathlib.Path | None = None) -> None:
         self.archive = archive
         self.folder = folder  # private: for files out of the archive
-        self.members: volume.Members | None = None
+        self.built = built
         self.known: dict[str, list[Image]] = {}
+
+    @functools.cached_property
+    def members(self) -> volume.Members:
+        return [member for member in volume.read(self.archive) if member[1].startswith(ELF_MAGIC)]
+
+    @functools.cached_property
+    def built_ids(self) -> dict[str, pathlib.Path]:
+        """The images of the build folder."""
+        found = {}
+        for path in sorted(self.built.rglob("*")) if self.built is not None else []:
+            if path.suffix not in OBJECT_SUFFIXES and path.is_file():
+                with path.open("rb") as file:
+                    name = build_id(file.read(HEADER_BYTES))
+                if name is not None:
+                    found[name] = path
+        return found
+
+    @functools.cache
+    def with_id(self, wanted: str) -> Image | None:
+        """The image with this build id; None: there is none."""
+        for name, data in self.members:
+            if build_id(data[:HEADER_BYTES]) == wanted:
+                return self.take_out(name, data)
+        path = self.built_ids.get(wanted)
+        return None if path is None else Image(path, True, code_ranges(path.read_bytes()[:HEADER_BYTES]))
 
     def called(self, name: str) -> list[Image]:
         """All images of this name; those in bin/ come first."""
         if name not in self.known:
-            if self.members is None:
-                self.members = volume.read(self.archive)
-            found = [member for member in self.members
-                     if member[0].rpartition("/")[2][:NAME_BYTES] == name and member[1].startswith(ELF_MAGIC)]
+            found = [member for member in self.members if member[0].rpartition("/")[2][:NAME_BYTES] == name]
             found.sort(key=lambda member: not member[0].startswith("bin/"))
             self.known[name] = [self.take_out(*member) for member in found]
         return self.known[name]
@@ -77,28 +141,59 @@ class Images:
         path = self.folder / name.replace("/", "-")
         path.write_bytes(data)
         kind = ELF_HEADER.unpack_from(data)[0]
-        return Image(path, MOVED_TO if kind == TYPE_MOVABLE else 0, code_ranges(data))
+        return Image(path, kind == TYPE_MOVABLE, code_ranges(data))
 
-    def place(self, name: str, address: int, is_return: bool = False) -> str:
+    def place(self, name: str, loaded: list[Loaded], address: int, is_return: bool = False) -> str:
         """Where an address of the program called `name` is, in words."""
-        images = self.called(name)
-        places = (image.place(address, is_return) for image in images)
+        part = next((part for part in loaded if address in part.where), None)
+        if part is not None and part.build_id is not None:
+            image = self.with_id(part.build_id)
+            if image is None:
+                return f"(build id {part.build_id}: no image on the volume or in the build folder has it)"
+            places = [image.place(address, part.base, is_return)]
+        elif part is not None or not loaded:
+            places = [image.place(address, part.base if part is not None else MOVED_TO if image.movable else 0, is_return)
+                      for image in self.called(name)]
+        else:
+            places = []
         return next((place for place in places if place is not None), f"(not in the code of {name})")
 
 
-def explain(line: str, images: Images) -> list[str]:
-    """What a line of the kernel's log says of a fault, with names; nothing for other lines."""
-    fault, callers = FAULT.search(line), CALLERS.search(line)
-    if fault is not None:
-        rip = int(fault["rip"], 16)
-        place = images.place(fault["process"] or fault["server"], rip)
-        return [f"{fault['who']}: {fault['what']}", f"  #0 0x{rip:016x} {place}"]
-    if callers is not None:
-        addresses = [int(word, 16) for word in callers["addresses"].split()]
-        name = callers["process"] or callers["server"]
-        return [f"  #{number} 0x{address:016x} {images.place(name, address, is_return=True)}"
-                for number, address in enumerate(addresses, int(callers["first"]))]
-    return []
+class Explainer:
+    """Adds names to a log, line by line."""
+
+    def __init__(self, images: Images) -> None:
+        self.images = images
+        self.loaded: dict[str, list[Loaded]] = {}  # by who
+        self.told: set[str] = set()  # whose fault has come: what is said of images from now on is about another one
+
+    def note_image(self, who: str, image: Loaded) -> None:
+        if who in self.told:
+            self.told.discard(who)
+            self.loaded[who] = []
+        self.loaded.setdefault(who, []).append(image)
+
+    def explain(self, line: str) -> list[str]:
+        """What a line of the kernel's log says of a fault, with names; nothing for other lines."""
+        if (found := IMAGE.search(line)) is not None:
+            start, end, base = (int(found[word], 16) for word in ("start", "end", "base"))
+            self.note_image(found["who"], Loaded(None if found["id"] == "-" else found["id"], range(start, end), base))
+            return []
+        if (found := MAPPING.search(line)) is not None:
+            return [f"  {found['mapping']}"]
+        if (found := FAULT.search(line)) is not None:
+            self.told.add(found["who"])
+            address = int(found["rip"], 16)
+            return [f"{found['who']}: {found['what']}", f"  #0 0x{address:016x} {self.place(found, address)}"]
+        if (found := CALLERS.search(line)) is not None:
+            addresses = [int(word, 16) for word in found["addresses"].split()]
+            return [f"  #{number} 0x{address:016x} {self.place(found, address, is_return=True)}"
+                    for number, address in enumerate(addresses, int(found["first"]))]
+        return []
+
+    def place(self, found: re.Match[str], address: int, is_return: bool = False) -> str:
+        name = found["process"] or found["server"]
+        return self.images.place(name, self.loaded.get(found["who"], []), address, is_return)
 
 
 class FaultReports:
@@ -106,7 +201,7 @@ class FaultReports:
 
     def __init__(self, log: pathlib.Path, images: Images) -> None:
         self.log = log
-        self.images = images
+        self.explainer = Explainer(images)
         self.offset = 0
         self.pending = b""
 
@@ -120,4 +215,4 @@ class FaultReports:
             return []
         self.offset += len(data)
         *lines, self.pending = (self.pending + data).split(b"\n")
-        return [text for line in lines for text in explain(line.decode(errors="replace").rstrip("\r"), self.images)]
+        return [text for line in lines for text in self.explainer.explain(line.decode(errors="replace").rstrip("\r"))]

@@ -1,17 +1,14 @@
 /*
  * Ends at a breakpoint, so that the report of its fault says where it lies. Built to lie anywhere.
  */
-void _start(void);
-void wander_stop(int depth);
+void wander(void);
+void wander_stop(void);
 
-__attribute__((noinline)) void wander_stop(int depth) {
-    if (depth > 0)
-        wander_stop(depth - 1);
-    __asm__ volatile("int3"); /* behind the call, so that the call is none that only jumps */
-}
+__asm__(".globl _start\n_start: xor %ebp, %ebp\n call wander\n ud2");
 
-void _start(void) {
-    wander_stop(2);
-    for (;;)
-        continue;
+__attribute__((noinline)) void wander_stop(void) { __asm__ volatile("int3"); }
+
+void wander(void) {
+    wander_stop();
+    __asm__ volatile(""); /* behind the call, so that it is none that only jumps */
 }

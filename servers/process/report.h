@@ -1,0 +1,10 @@
+/*
+ * What the kernel's log says of a fault that ends a process: images, fault and registers, callers, mappings around it.
+ * tools/evidence/faults.py reads it, so its form is fixed.
+ */
+#pragma once
+
+#include "libsys/fault.h"
+#include "servers/process/system.h"
+
+void report_fault(struct system *system, struct process *process, const struct fault_message *fault);
