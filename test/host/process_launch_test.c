@@ -312,6 +312,24 @@ static void refusals_have_reasons(void) {
     CHECK(strcmp(answer.reason, "no capability is called console") == 0);
     memcpy(world_body(1)->bag.entries[0].name, "console", 8);
 
+    struct maker_file sound, *file = (struct maker_file *)(void *)fake_file;
+    memcpy(&sound, file, sizeof sound);
+    file->headers[5].p_flags |= MAKER_X;
+    CHECK_EQUAL(world_spawn(1, &pid, &answer), P_IMAGE);
+    CHECK(strcmp(answer.reason, "it wants an executable stack") == 0);
+    memcpy(file, &sound, sizeof sound);
+    file->headers[7] =
+        (struct maker_program_header){.p_type = MAKER_INTERP, .p_offset = 0x1000, .p_filesz = PROCESS_PATH_MAX + 2};
+    fake_file[1][PROCESS_PATH_MAX + 1] = 0;
+    CHECK_EQUAL(world_spawn(1, &pid, &answer), P_IMAGE);
+    CHECK(strcmp(answer.reason, "the path of its interpreter is too long") == 0);
+    memset(fake_file[1], 'a', PROCESS_PATH_MAX);
+    file->headers[7].p_filesz = PROCESS_PATH_MAX + 1; /* the longest: every path gives the same file */
+    fake_file[1][PROCESS_PATH_MAX] = 0;
+    CHECK_EQUAL(world_spawn(1, &pid, &answer), P_IMAGE);
+    CHECK(strstr(answer.reason, "its interpreter aaa") == answer.reason);
+    memcpy(file, &sound, sizeof sound);
+
     struct process_spawn_request request = {.length_bytes = 8, .strings = {3, 2, 1}, .path = "bin/prog"};
     struct process_spawn_reply reply;
     CHECK_EQUAL(world_stage(1), OK);

@@ -78,20 +78,6 @@ class With(unittest.TestCase):
                 self.assertIn(wanted, done.stderr)
 
 
-class Refusals(unittest.TestCase):
-    """An image that can't be run: the shell says what is wrong with it."""
-
-    def test_what_is_wrong(self) -> None:
-        for name, wanted in (("truncated", "segment \\d+: file range goes beyond the end of the file"),
-                             ("wrong-machine", "made for another machine than x86-64"),
-                             ("write-execute", "segment \\d+: both writable and executable"),
-                             ("entry-outside", "entry point is outside every executable segment")):
-            with self.subTest(name=name):
-                done = run("--boot", "pvh", "-c", f"/test/exec/{name}")
-                self.assertEqual(done.returncode, 126, done.stdout + done.stderr)
-                self.assertRegex(done.stdout.replace("\r", ""), rf"(?m)^etc/rc:1: /test/exec/{name}: .*{wanted}$")
-
-
 class Addresses(unittest.TestCase):
     """Programs lie elsewhere each time they start, but not under --fixed-addresses. `wander` says where it is."""
 
@@ -119,6 +105,38 @@ class Addresses(unittest.TestCase):
         done = run("--boot", "pvh", "--with", "process=process_mini", "--fixed-addresses", "-c", "true")
         self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
         self.assertIn("--fixed-addresses: no program of the manifest is bin/process", done.stderr)
+
+
+class Interpreters(unittest.TestCase):
+    """Programs that name an interpreter: it runs first, finds in the auxiliary vector what both images say, and goes on to them."""
+
+    def test_program_at_fixed_addresses(self) -> None:
+        for arguments in ((), ("--fixed-addresses",)):
+            with self.subTest(arguments=arguments):
+                done = run("--boot", "pvh", *arguments, "-c", "/test/exec/entered")
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertRegex(done.stdout, r"^entered: all as it is, interpreter at 0x[89a-f][0-9a-f]{10}, ")
+
+    def test_movable_program(self) -> None:
+        for arguments in ((), ("--fixed-addresses",)):
+            with self.subTest(arguments=arguments):
+                done = run("--boot", "pvh", *arguments, "-c", "/test/exec/wander-entered")
+                self.assertEqual(done.returncode, 128 + 5, done.stdout + done.stderr)
+                self.assertIn(" wander_stop at ", done.stderr)
+
+
+class Refusals(unittest.TestCase):
+    """An image that can't be run: the shell says what is wrong with it."""
+
+    def test_what_is_wrong(self) -> None:
+        for name, wanted in (("truncated", "segment \\d+: file range goes beyond the end of the file"),
+                             ("wrong-machine", "made for another machine than x86-64"),
+                             ("write-execute", "segment \\d+: both writable and executable"),
+                             ("entry-outside", "entry point is outside every executable segment")):
+            with self.subTest(name=name):
+                done = run("--boot", "pvh", "-c", f"/test/exec/{name}")
+                self.assertEqual(done.returncode, 126, done.stdout + done.stderr)
+                self.assertRegex(done.stdout.replace("\r", ""), rf"(?m)^etc/rc:1: /test/exec/{name}: .*{wanted}$")
 
 
 class Files(unittest.TestCase):
