@@ -65,7 +65,7 @@ class With(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         text = done.stdout.replace("\r", "")
         self.assertTrue(text.startswith("one\ntwo\n1\n"), text)
-        self.assertRegex(text, r"1 +0 waiting +\d+ +\d+ shell\n")
+        self.assertRegex(text, r"1 +0 waiting +\d+ +\d+ +\d+ +\d+ shell\n")
         log = pathlib.Path(BUILT) / "run" / "last" / "kernel.log"
         self.assertNotIn("process: ", log.read_text().replace("init: ", ""), "the usual server says how many frames it has")
 
