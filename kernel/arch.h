@@ -45,6 +45,10 @@ void arch_root_leave(uint64_t root);
 uint64_t *arch_table_find(uint64_t root, uaddr_t at);
 /* The entry of the large page of 2 MiB around `at`, or NULL: none there. */
 uint64_t *arch_large_find(uint64_t root, uaddr_t at);
+/* The common case of mapping, and of unmapping, one page of RAM: its last-level table is there and does not become empty. The
+ * frame is held, or is no longer. False, and nothing changed: it is not that case. */
+bool arch_page_add(uint64_t root, uaddr_t at, uint64_t frame, uint64_t flags, uint32_t limit);
+bool arch_page_remove(uint64_t root, uaddr_t at);
 /* How many tables [at, at + page_count pages) lacks. */
 uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count);
 /* How many tables a large page at `at` lacks. */
@@ -103,7 +107,10 @@ enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, boo
                                  struct audit_failure *ret_failure);
 
 /* ---- threads ---- */
+/* As new: its page is cleared, or its registers are written next. */
 void arch_thread_init(struct thread *thread);
+/* A thread is dead: clear all of its page that was written to. */
+void arch_thread_clear(struct thread *thread);
 /* `to` will run on this CPU when the kernel is left: its address space, its state. */
 void arch_switch(struct cpu *cpu, struct thread *to);
 /* The CPU's own copy of the thread's lazily kept state goes to memory or is dropped: it moves or dies. */
@@ -118,6 +125,7 @@ void arch_restart_call(struct frame *frame);
 /* ---- this CPU ---- */
 #ifdef BATON_HOST
 struct cpu *arch_this_cpu(void);
+struct thread *arch_this_thread(void); /* arch_this_cpu()->current */
 #else
 #include "kernel/arch/x86_64/this_cpu.h"
 #endif

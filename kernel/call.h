@@ -19,7 +19,7 @@
 static inline struct result result(uint64_t status) { return (struct result){.status = status}; }
 static inline struct result result_value(uint64_t value) { return (struct result){.status = OK, .value = value}; }
 
-static inline struct thread *caller(void) { return arch_this_cpu()->current; }
+static inline struct thread *caller(void) { return arch_this_thread(); }
 
 /*
  * From this number on, all of the caller's registers are in its frame while the handler runs; of the calls before it only
@@ -31,12 +31,14 @@ static inline struct thread *caller(void) { return arch_this_cpu()->current; }
  * What arch/x86_64/syscall.S calls, with the kernel lock held. The caller's arguments and its number are in its frame.
  *
  *   syscall_watched   first, if cpu->arch.call_limit is 0: true: the call is done and the kernel unlocked
- *   syscall_run       the call itself. If it settled everything, the entry code unlocks and leaves by itself; if not,
+ *   syscall_run       the call itself, or syscall_run_message if it is a message call. If it settled everything, the entry code unlocks and leaves by itself; if not,
  *                     which it always assumes of calls from CALL_WHOLE_FIRST on, all registers are saved, and then comes
  *   syscall_finish    the outcome goes to the caller, it is decided who runs, and the kernel is unlocked
  */
 bool syscall_watched(void);
 struct result syscall_run(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+struct result syscall_run_message(void);
+static inline bool syscall_is_message(uint64_t number) { return number >= SYS_ep_call && number <= SYS_ep_reply_wait; }
 void syscall_finish(uint64_t status, uint64_t value);
 
 /* Did the call, not one from CALL_WHOLE_FIRST on, settle everything? */

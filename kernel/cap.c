@@ -36,16 +36,17 @@ void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights
     object->first_cap = slot;
 }
 
-enum status cap_can_derive(const struct cap_slot *parent) { return cap_depth(parent) == CAP_DEPTH_MAX ? E_LIMIT : OK; }
-
 void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data) {
+    assert(cap_is_empty(slot) && cap_depth(parent) < CAP_DEPTH_MAX);
     struct cap_slot *next = cap_next(parent);
-    fill(slot, cap_object(parent), rights, data, cap_depth(parent) + 1);
-    set_next(slot, next);
+    slot->head = (parent->head & ~0xff00ULL) | (uint64_t)(rights & 0xff) << 8;
+    slot->data = data;
+    slot->next = parent->next + 1; /* the same next one, and one deeper */
     set_previous(slot, parent);
     set_next(parent, slot);
     if (next != NULL)
         set_previous(next, slot);
+    cap_count++;
 }
 
 void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
@@ -84,7 +85,7 @@ void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
  */
 static void note_orphans(struct object *object, struct cap_slot *first, uint32_t depth) {
     assert(object->adjust_at == NULL);
-    if (first == NULL || cap_depth(first) <= depth)
+    if (cap_depth(first) <= depth)
         return;
     object->adjust_at = first;
     object->adjust_depth = (uint16_t)depth;
@@ -97,15 +98,16 @@ static void unlink(struct object *object, struct cap_slot *slot) {
         set_next(previous, next);
     else
         object->first_cap = next;
-    if (next != NULL)
+    if (next != NULL) {
         set_previous(next, previous);
-    if (!object->dying)
-        note_orphans(object, next, cap_depth(slot));
+        if (!object->dying)
+            note_orphans(object, next, cap_depth(slot));
+    }
     if (object->watched)
         watch_note_removal(object, slot, previous);
 }
 
-bool cap_settle(struct object *object, uint32_t budget) {
+bool cap_settle_some(struct object *object, uint32_t budget) {
     struct cap_slot *slot = object->adjust_at;
     while (slot != NULL && cap_depth(slot) > object->adjust_depth) {
         if (budget-- == 0) {
@@ -131,7 +133,8 @@ bool cap_revoke_some(struct cap_slot *root, uint32_t count) {
         next = cap_next(root);
     }
     object->adjust_at = NULL;
-    note_orphans(object, next, cap_depth(root) + 1);
+    if (next != NULL)
+        note_orphans(object, next, cap_depth(root) + 1);
     return next == NULL || cap_depth(next) <= cap_depth(root);
 }
 

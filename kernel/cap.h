@@ -74,7 +74,9 @@ static inline uint64_t range_count(uint64_t range) { return range >> 32; }
 void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights, uint64_t data);
 
 /* E_LIMIT: `parent` is as deep as can be; else OK. Call before cap_derive. */
-MUST_USE enum status cap_can_derive(const struct cap_slot *parent);
+MUST_USE static inline enum status cap_can_derive(const struct cap_slot *parent) {
+    return cap_depth(parent) == CAP_DEPTH_MAX ? E_LIMIT : OK;
+}
 
 /* A child of `parent` in `slot`. */
 void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data);
@@ -95,7 +97,10 @@ void cap_take_away(struct cap_slot *slot);
  * Depth corrections that are due in this object's list, at most `budget` of them; true when none is left. Everything
  * that reads depths (derive, remove, revoke, query) calls it first and restarts the system call until it is true.
  */
-bool cap_settle(struct object *object, uint32_t budget);
+bool cap_settle_some(struct object *object, uint32_t budget);
+static inline bool cap_settle(struct object *object, uint32_t budget) {
+    return object->adjust_at == NULL || cap_settle_some(object, budget);
+}
 
 /*
  * `count` of what was derived from `root`, the nearest first. True: there is none left. False: call again; if nobody

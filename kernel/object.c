@@ -1,5 +1,6 @@
 #include "kernel/object.h"
 
+#include "kernel/arch.h"
 #include "kernel/assert.h"
 #include "kernel/cap.h"
 #include "kernel/endpoint.h"
@@ -10,7 +11,8 @@
 #include "kernel/thread.h"
 
 /* Dead objects wait here, first come first served; one that is not done after its step goes to the end again. */
-static struct object *queue_first, *queue_last;
+struct object *reaper_first;
+static struct object *reaper_last;
 
 void object_init(struct object *object, enum object_type type, struct pool *pool, uint32_t size_bytes) {
     object->type = (uint8_t)type;
@@ -22,11 +24,11 @@ void object_init(struct object *object, enum object_type type, struct pool *pool
 
 static void enqueue(struct object *object) {
     object->reap_next = NULL;
-    if (queue_first == NULL)
-        queue_first = object;
+    if (reaper_first == NULL)
+        reaper_first = object;
     else
-        queue_last->reap_next = object;
-    queue_last = object;
+        reaper_last->reap_next = object;
+    reaper_last = object;
 }
 
 void object_kill(struct object *object) {
@@ -73,48 +75,44 @@ static bool reap_step(struct object *object) {
     panic("an object that boot made was killed");
 }
 
-bool reaper_is_idle(void) { return queue_first == NULL; }
-
 /* What a step takes, in the budget's units. */
-static uint32_t step_cost(const struct object *object) {
-    switch ((enum object_type)object->type) {
-    case OBJECT_SPACE: /* many entries */
-    case OBJECT_POOL:  /* several frames to clear */
-        return REAPER_BUDGET;
-    case OBJECT_TABLE:  /* several slots */
-    case OBJECT_THREAD: /* a frame to clear */
-        return REAPER_BUDGET / 2;
-    case OBJECT_NONE:
-    case OBJECT_MEMORY:
-    case OBJECT_ENDPOINT:
-    case OBJECT_NOTIFICATION:
-    case OBJECT_IRQ:
-    case OBJECT_PORTS:
-    case OBJECT_REPLY:
-        break;
+static const uint8_t step_costs[] = {
+    [OBJECT_SPACE] = REAPER_BUDGET,      /* many entries */
+    [OBJECT_POOL] = REAPER_BUDGET,       /* several frames to clear */
+    [OBJECT_TABLE] = REAPER_BUDGET / 2,  /* several slots */
+    [OBJECT_THREAD] = REAPER_BUDGET / 2, /* a frame to clear */
+    [OBJECT_ENDPOINT] = 1,
+    [OBJECT_NOTIFICATION] = 1,
+};
+
+static void give_memory(struct object *object) {
+    struct pool *pool = object->pool;
+    if (object->type == OBJECT_THREAD) {
+        arch_thread_clear(CONTAINER_OF(object, struct thread, object));
+        pool_give_cleared(pool, object, PAGE_BYTES);
+    } else {
+        pool_give(pool, object, object->size_bytes);
     }
-    return 1;
+    pool->dying_count--;
 }
 
-bool reaper_run(uint32_t budget) {
-    while (queue_first != NULL && budget > 0) {
-        struct object *object = queue_first;
+bool reaper_run_some(uint32_t budget) {
+    while (reaper_first != NULL && budget > 0) {
+        struct object *object = reaper_first;
         if (object->first_cap != NULL) { /* its pool died before its capabilities did */
             cap_take_away(object->first_cap);
             budget--;
             continue;
         }
-        queue_first = object->reap_next;
-        uint32_t cost = step_cost(object);
+        reaper_first = object->reap_next;
+        uint32_t cost = step_costs[object->type];
         bool is_pool = object->type == OBJECT_POOL;
         if (!reap_step(object)) {
             enqueue(object);
         } else if (!is_pool) {
-            struct pool *pool = object->pool;
-            pool_give(pool, object, object->size_bytes);
-            pool->dying_count--;
+            give_memory(object);
         }
         budget -= cost < budget ? cost : budget;
     }
-    return queue_first == NULL;
+    return reaper_first == NULL;
 }

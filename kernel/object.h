@@ -43,7 +43,9 @@ void object_kill(struct object *object);
  * Take dead objects apart, at most `budget` small steps. True when none is left. Any thread may do another's work here,
  * and an idle CPU does: what a killed thread left behind does not wait for it.
  */
-bool reaper_run(uint32_t budget);
-bool reaper_is_idle(void); /* nothing is dead */
+bool reaper_run_some(uint32_t budget);
+extern struct object *reaper_first;                                      /* of its queue */
+static inline bool reaper_is_idle(void) { return reaper_first == NULL; } /* nothing is dead */
+static inline bool reaper_run(uint32_t budget) { return reaper_is_idle() || reaper_run_some(budget); }
 
 #define REAPER_BUDGET 8U /* steps of at most a few hundred instructions; dissolving a pool takes several at once */

@@ -57,7 +57,11 @@ void sched_ready(struct thread *thread) {
     struct cpu *cpu = thread->cpu;
     assert(!list_contains_node(&thread->run));
     enqueue(cpu, thread, false);
-    cpu->unsettled = true;
+    const struct thread *current = cpu->current;
+    if (cpu->blocked || current == NULL || thread->priority > current->priority)
+        cpu->unsettled = true;
+    else if (thread->priority == current->priority && cpu->slice_end_ns == 0)
+        timer_arm_next(cpu); /* it waits for the end of a time slice, which begins */
 }
 
 void sched_block(struct thread *thread, enum thread_run_state state) {

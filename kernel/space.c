@@ -221,6 +221,39 @@ static enum status find_frames(const struct thread *self, const struct map_run *
     return (asked->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : OK;
 }
 
+/*
+ * One page of RAM, into a table that is there: what a pager does all day. False: it is not that case, or something is wrong,
+ * and the general way does it or finds what.
+ */
+static inline bool map_page(const struct thread *self, struct space *space, cap_t memory, uint64_t offset_pages,
+                            uaddr_t at, uint64_t flags) {
+    const uint32_t valid =
+        1U << MEMORY_READ | 1U << (MEMORY_READ | MEMORY_WRITE) | 1U << (MEMORY_READ | MEMORY_EXECUTE);
+    const struct cap_slot *slot = table_slot(self, memory);
+    if (slot == NULL || cap_type(slot) != OBJECT_MEMORY || flags > RIGHTS_MASK || (valid >> flags & 1) == 0 ||
+        (cap_rights(slot) & flags) != flags)
+        return false;
+    uint64_t frame = range_first(slot->data) + offset_pages;
+    if (offset_pages >= range_count(slot->data) || ((const struct memory *)cap_object(slot))->is_device ||
+        frame >= ledger.frame_count || ledger.frames[frame].type_and_count >= FRAME_COUNT_MAX ||
+        !range_is_valid(at, 1) || !arch_page_add(space->root, at, frame, flags, cap_rights(slot) & RIGHTS_MASK))
+        return false;
+    space->mapped_pages++;
+    return true;
+}
+
+__attribute__((noinline)) static struct result map_frames(const struct thread *self, struct space *target,
+                                                          const struct map_run *asked) {
+    struct frame_run run;
+    uint64_t where = 0;
+    enum status status = find_frames(self, asked, &run);
+    if (status == OK && asked->page_count >= LONG_RUN_PAGES && !pool_prepare(target->object.pool, TABLES_PER_RUN))
+        return result(CALL_RESTART);
+    if (status == OK)
+        status = space_map_frames(target, &run, &where);
+    return (struct result){.status = status, .value = where};
+}
+
 struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, uint64_t page_count, uaddr_t at,
                             uint64_t flags) {
     struct thread *self = caller();
@@ -229,16 +262,11 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, ui
     if (status != OK)
         return result(status);
     struct space *target = cap_object(slot);
+    if (page_count == 1 && map_page(self, target, memory, offset_pages, at, flags))
+        return result(OK);
     struct map_run asked = {
         .memory = memory, .offset_pages = offset_pages, .page_count = page_count, .at = at, .flags = flags};
-    struct frame_run run;
-    uint64_t where = 0;
-    status = find_frames(self, &asked, &run);
-    if (status == OK && page_count >= LONG_RUN_PAGES && !pool_prepare(target->object.pool, TABLES_PER_RUN))
-        return result(CALL_RESTART);
-    if (status == OK)
-        status = space_map_frames(target, &run, &where);
-    return (struct result){.status = status, .value = where};
+    return map_frames(self, target, &asked);
 }
 
 /* The large page at `at`, if there is one; how many pages that was. */
@@ -261,10 +289,12 @@ static uint64_t unmap_part(struct space *space, uaddr_t at, uint64_t count) {
     return removed;
 }
 
-/* How many pages were there. The run cuts no large page. */
-static uint64_t unmap_range(struct space *space, uaddr_t at, uint64_t page_count) {
-    uint64_t unmapped = 0;
+/* The value is how many pages were there. */
+__attribute__((noinline)) static struct result unmap_range(struct space *space, uaddr_t at, uint64_t page_count) {
+    uint64_t unmapped = 0, split = split_edges(space, at, page_count);
     uaddr_t start = at;
+    if (split != OK)
+        return result(split);
     for (uint64_t left = page_count; left > 0;) {
         uint64_t count = pages_in_table(at, left);
         unmapped += unmap_part(space, at, count);
@@ -274,7 +304,7 @@ static uint64_t unmap_range(struct space *space, uaddr_t at, uint64_t page_count
     space->mapped_pages -= unmapped;
     if (unmapped > 0)
         arch_flush(space, start, page_count);
-    return unmapped;
+    return result_value(unmapped);
 }
 
 static bool runs_meet(const struct frame_run *one, const struct frame_run *other) {
@@ -337,8 +367,13 @@ struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
         return result(status);
     if (!range_is_valid(at, page_count))
         return result(E_ARG);
-    uint64_t split = split_edges(cap_object(slot), at, page_count);
-    return split != OK ? result(split) : result_value(unmap_range(cap_object(slot), at, page_count));
+    struct space *target = cap_object(slot);
+    if (page_count == 1 && arch_page_remove(target->root, at)) { /* one page of RAM, as in map_page */
+        target->mapped_pages--;
+        arch_flush(target, at, 1);
+        return result_value(1);
+    }
+    return unmap_range(target, at, page_count);
 }
 
 /* The part of a run that lies in one table, or in one large page: are all pages there, and may they have these rights? */

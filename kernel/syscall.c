@@ -18,23 +18,14 @@
 #define ARGUMENTS_5 a, b, c, d, e
 #define ARGUMENTS_6 a, b, c, d, e, f
 
-/* A message call's other results are in the frame already. */
-static struct result message_result(struct frame *frame, uint64_t status) {
-    if (status != CALL_BLOCKED)
-        frame->status = status;
-    return result(CALL_BLOCKED);
-}
-
-/* The arguments stay in the registers they came in. */
-static inline struct result dispatch(struct thread *self, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+/* The arguments stay in the registers they came in, and each case is a jump to its handler. */
+static inline struct result dispatch(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
                                      uint64_t f) {
-    switch (self->arch.frame.status) {
+    switch (number) {
 #define SYSCALL(number, name, count, prototype) \
     case number:                                \
         return sys_##name(ARGUMENTS_##count);
-#define SYSCALL_MESSAGE(number, name) \
-    case number:                      \
-        return message_result(&self->arch.frame, sys_##name(self));
+#define SYSCALL_MESSAGE(number, name)
 #include "kernel/abi/syscall.def"
 #undef SYSCALL
 #undef SYSCALL_MESSAGE
@@ -44,16 +35,40 @@ static inline struct result dispatch(struct thread *self, uint64_t a, uint64_t b
 }
 
 struct result syscall_run(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
-    struct cpu *cpu = arch_this_cpu();
-    struct thread *self = cpu->current;
+    uint64_t number = arch_this_thread()->arch.frame.status;
     if (!BATON_STAYS)
-        return dispatch(self, a, b, c, d, e, f);
-    uint64_t number = self->arch.frame.status;
+        return dispatch(number, a, b, c, d, e, f);
+    struct cpu *cpu = arch_this_cpu();
     stay_begin(cpu, number);
-    struct result result = dispatch(self, a, b, c, d, e, f);
+    struct result result = dispatch(number, a, b, c, d, e, f);
     if (syscall_is_settled(cpu, result.status))
         stay_end(cpu);
     return result;
+}
+
+/* The results of a message call but for the status are in the frame already, and CALL_BLOCKED means that this is, too. */
+static uint64_t run_message(struct thread *self, uint64_t number) {
+    switch (number) {
+#define SYSCALL(number, name, count, prototype)
+#define SYSCALL_MESSAGE(number, name) \
+    case number:                      \
+        return sys_##name(self);
+#include "kernel/abi/syscall.def"
+#undef SYSCALL
+#undef SYSCALL_MESSAGE
+    default:
+        return E_CALL;
+    }
+}
+
+struct result syscall_run_message(void) {
+    struct thread *self = arch_this_thread();
+    uint64_t number = self->arch.frame.status;
+    stay_begin(arch_this_cpu(), number);
+    uint64_t status = run_message(self, number);
+    if (status != CALL_BLOCKED)
+        self->arch.frame.status = status;
+    return result(CALL_BLOCKED);
 }
 
 static void leave_unsettled(struct cpu *cpu) {

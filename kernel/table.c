@@ -40,19 +40,6 @@ bool table_reap_step(struct table *table) {
     return true;
 }
 
-static enum status check_empty(struct cap_slot *slot, struct cap_slot **ret_slot) {
-    if (slot == NULL)
-        return E_CAP;
-    if (!cap_is_empty(slot))
-        return E_EXISTS;
-    *ret_slot = slot;
-    return OK;
-}
-
-enum status table_find_empty(const struct thread *self, cap_t index, struct cap_slot **ret_slot) {
-    return check_empty(table_slot(self, index), ret_slot);
-}
-
 /* Slot `index` of another table; NULL: no such slot. */
 static enum status find_in(const struct thread *self, cap_t table, cap_t index, struct cap_slot **ret_slot) {
     if (table == 0) {
@@ -73,7 +60,7 @@ static enum status find_in(const struct thread *self, cap_t table, cap_t index, 
 enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index, struct cap_slot **ret_slot) {
     struct cap_slot *slot;
     enum status status = find_in(self, table, index, &slot);
-    return status != OK ? status : check_empty(slot, ret_slot);
+    return status != OK ? status : table_check_empty(slot, ret_slot);
 }
 
 /* The source of a copy or move: slot 0 is the caller's current reply. */
@@ -86,9 +73,6 @@ static struct cap_slot *find_source(struct thread *self, cap_t index) {
  * What `data` the copy gets. Badges are set once, on a capability without one; ranges of ports and lines get narrower.
  */
 static enum status copy_data(const struct cap_slot *source, uint64_t badge, uint64_t *ret_data) {
-    *ret_data = source->data;
-    if (badge == 0)
-        return OK;
     switch (cap_type(source)) {
     case OBJECT_ENDPOINT:
     case OBJECT_NOTIFICATION:
@@ -122,8 +106,8 @@ struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t right
         return result(E_CAP);
     if (cap_type(from) == OBJECT_REPLY)
         return result(E_TYPE); /* one-shot: it can be moved, not copied */
-    uint64_t data;
-    enum status status = copy_data(from, badge, &data);
+    uint64_t data = from->data;
+    enum status status = badge == 0 ? OK : copy_data(from, badge, &data);
     if (status == OK)
         status = table_find_empty_in(self, table, slot, &to);
     if (status == OK)
@@ -169,7 +153,8 @@ struct result sys_cap_delete(cap_t table, cap_t slot) {
     struct thread *self = caller();
     struct cap_slot *victim;
     if (table == 0 && slot == 0) {
-        cap_remove(&self->reply);
+        if (!cap_is_empty(&self->reply))
+            cap_remove(&self->reply);
         return result(OK);
     }
     enum status status = find_in(self, table, slot, &victim);

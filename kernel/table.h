@@ -22,17 +22,21 @@ bool table_reap_step(struct table *table);
 
 /* The slot `index` of the caller's table; NULL: no table or no such slot, 0 included. May be empty. */
 static inline struct cap_slot *table_slot(const struct thread *self, cap_t index) {
-    return index - 1 >= self->slot_limit ? NULL : &self->slots[index];
+    if (index - 1 >= self->slot_limit)
+        return NULL;
+    if (self->slots == NULL)
+        __builtin_unreachable(); /* there is a limit only if there are slots: who compares the result need not look */
+    return &self->slots[index];
 }
 
 /* The caller's capability of this type with all of these rights. Errors: E_CAP, E_TYPE, E_RIGHTS. */
 MUST_USE static inline enum status table_find(const struct thread *self, cap_t index, enum object_type type,
                                               uint32_t rights, struct cap_slot **ret_slot) {
     struct cap_slot *slot = table_slot(self, index);
-    if (slot == NULL || cap_is_empty(slot))
+    if (slot == NULL)
         return E_CAP;
     if (cap_type(slot) != type)
-        return E_TYPE;
+        return cap_is_empty(slot) ? E_CAP : E_TYPE;
     if ((cap_rights(slot) & rights) != rights)
         return E_RIGHTS;
     *ret_slot = slot;
@@ -40,7 +44,18 @@ MUST_USE static inline enum status table_find(const struct thread *self, cap_t i
 }
 
 /* An empty slot of the caller's table. Errors: E_CAP no such slot, E_EXISTS occupied. */
-MUST_USE enum status table_find_empty(const struct thread *self, cap_t index, struct cap_slot **ret_slot);
+MUST_USE static inline enum status table_check_empty(struct cap_slot *slot, struct cap_slot **ret_slot) {
+    if (slot == NULL)
+        return E_CAP;
+    if (!cap_is_empty(slot))
+        return E_EXISTS;
+    *ret_slot = slot;
+    return OK;
+}
+MUST_USE static inline enum status table_find_empty(const struct thread *self, cap_t index,
+                                                    struct cap_slot **ret_slot) {
+    return table_check_empty(table_slot(self, index), ret_slot);
+}
 
 /* The same in the table that capability `table` names, which needs TABLE_WRITE; 0 = the caller's own. */
 MUST_USE enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index,

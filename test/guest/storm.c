@@ -15,8 +15,9 @@
 #define SLOTS 32U        /* of the table that all share */
 #define MEMORY_PAGES 48U /* that they map, derive, and make pools of */
 #define SOMEWHERE 0x4000000000ULL
-#define NEVER_MAX 9U   /* calls that never succeed: six cannot, and a few may be unlucky */
-#define WAIT_NS 30000U /* waits end by themselves, where they can */
+#define RESCUE_ROUNDS 8U /* now and then also those that run: a thread may run and have nothing that it could use */
+#define NEVER_MAX 9U     /* calls that never succeed: six cannot, and a few may be unlucky */
+#define WAIT_NS 30000U   /* waits end by themselves, where they can */
 #define ROUND_NS 1000000ULL
 
 #define OUT_CALLS 0
@@ -279,7 +280,7 @@ static void blow(bool own_spaces, uint32_t rounds) {
     for (uint32_t round = 0; round < rounds; round++) {
         restock();
         for (uint32_t i = 0; i < WORKERS; i++) {
-            if (round == 0 || worker_read(storm.workers[i].thread).run_state != THREAD_READY)
+            if (round % RESCUE_ROUNDS == 0 || worker_read(storm.workers[i].thread).run_state != THREAD_READY)
                 rescue(&storm.workers[i]);
         }
         worker_let_run(ROUND_NS);

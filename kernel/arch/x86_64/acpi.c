@@ -84,8 +84,12 @@ static void read_fadt(const uint8_t *fadt, struct acpi_facts *facts) {
     const uint8_t *dsdt = arch_boot_pointer(field(fadt, 40, 4));
     facts->power_port = (uint16_t)field(fadt, 64, 4);
     uint32_t end = table_length(dsdt);
-    for (uint32_t at = 36; at + 12 < end; at++) {
-        bool named = dsdt[at] == '_' && dsdt[at + 1] == 'S' && dsdt[at + 2] == '5' && dsdt[at + 3] == '_';
+    uint32_t step;
+    for (uint32_t at = 36; at + 12 < end; at += step) {
+        uint8_t last =
+            dsdt[at + 3]; /* of the name, if it begins here; a letter of no part of it rules out four places */
+        step = last == '_' || last == 'S' || last == '5' ? 1 : 4;
+        bool named = last == '_' && dsdt[at] == '_' && dsdt[at + 1] == 'S' && dsdt[at + 2] == '5';
         if (!named || dsdt[at + 4] != 0x12)
             continue;
         uint32_t number = at + 5 + (dsdt[at + 5] >> 6) + 2; /* the length has 1..4 bytes; then the element count */

@@ -46,7 +46,7 @@ static uint64_t *entry_for(uint64_t address, uint32_t level) {
     return &table[pte_index(address, level)];
 }
 
-/* Map a run with the largest pages that its alignment and the CPU allow. */
+/* Map a run with the largest pages that its alignment and the CPU allow. A larger one may be possible from the next table on. */
 static void map(uint64_t address, uint64_t phys, uint64_t bytes, uint64_t bits, uint32_t level_max) {
     while (bytes > 0) {
         uint32_t level = level_max;
@@ -55,10 +55,14 @@ static void map(uint64_t address, uint64_t phys, uint64_t bytes, uint64_t bits, 
             level--;
             size >>= 9;
         }
-        *entry_for(address, level) = phys | bits | KERNEL_LEAF | (level > 1 ? PTE_LARGE : 0);
-        address += size;
-        phys += size;
-        bytes -= size;
+        uint64_t *entry = entry_for(address, level), entry_bits = bits | KERNEL_LEAF | (level > 1 ? PTE_LARGE : 0);
+        uint64_t count = bytes / size, room = ENTRIES - pte_index(address, level);
+        count = count < room ? count : room;
+        for (uint64_t i = 0; i < count; i++)
+            entry[i] = (phys + i * size) | entry_bits;
+        address += count * size;
+        phys += count * size;
+        bytes -= count * size;
     }
 }
 

@@ -87,9 +87,12 @@ static void set_gate(uint32_t vector, uint64_t target, uint8_t ist, uint8_t type
 static uint64_t address_of(void (*code)(void)) { return (uint64_t)(uintptr_t)code; }
 
 static void idt_init(void) {
-    for (uint32_t vector = 0; vector < IDT_GATES; vector++)
-        set_gate(vector, (uint64_t)(uintptr_t)(interrupt_stubs + (uint64_t)vector * STUB_BYTES), 0,
-                 GATE_PRESENT_INTERRUPT);
+    for (uint32_t vector = 0; vector < IDT_GATES; vector++) {
+        const uint8_t *stub = vector < EXCEPTIONS
+                                  ? exception_stubs + (uint64_t)vector * EXCEPTION_STUB_BYTES
+                                  : interrupt_stubs + (uint64_t)(vector - EXCEPTIONS) * INTERRUPT_STUB_BYTES;
+        set_gate(vector, (uint64_t)(uintptr_t)stub, 0, GATE_PRESENT_INTERRUPT);
+    }
     set_gate(8, address_of(ist_double_fault), 1, GATE_PRESENT_INTERRUPT);
     set_gate(2, address_of(ist_nmi), 2, GATE_PRESENT_INTERRUPT);
     set_gate(1, address_of(ist_debug), 3, GATE_PRESENT_INTERRUPT);

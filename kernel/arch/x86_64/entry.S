@@ -62,30 +62,38 @@ kernel_start:
     pop %rax
 .endm
 
-/* One stub a vector; those for which the CPU pushes no error code push a zero in its place. */
-.macro INTERRUPT_STUB vector, has_error
+/*
+ * One stub a vector. Exceptions: those for which the CPU pushes no error code push a zero in its place. Interrupts: as small as
+ * can be, as there are many: the vector less 128, which fits a byte, lies where the error code belongs.
+ */
+    .globl exception_stubs, interrupt_stubs
     .balign 16
-    .if !\has_error
+exception_stubs:
+    .set vector, 0
+    .rept EXCEPTIONS
+    .balign EXCEPTION_STUB_BYTES
+    .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21)
     push $0
     .endif
-    push $\vector
+    push $vector
     jmp interrupt_common
-.endm
-
-    .globl interrupt_stubs
-    .balign 16
-interrupt_stubs:
-    .set vector, 0
-    .rept 256
-    .if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21
-    INTERRUPT_STUB vector, 1
-    .else
-    INTERRUPT_STUB vector, 0
-    .endif
     .set vector, vector + 1
     .endr
 
-    .balign 64
+    .balign 16
+interrupt_stubs:
+    .rept 256 - EXCEPTIONS
+    .balign INTERRUPT_STUB_BYTES
+    push $(vector - 128)
+    jmp interrupt_of_device
+    .set vector, vector + 1
+    .endr
+
+interrupt_of_device:
+    push (%rsp)
+    addq $128, (%rsp)
+    movq $0, 8(%rsp)
+
 interrupt_common:
     testb $3, 24(%rsp) /* the saved CS says where it came from, and nothing else does */
     jz interrupt_in_kernel

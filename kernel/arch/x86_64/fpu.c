@@ -82,6 +82,7 @@ void fpu_use(struct cpu *cpu, struct thread *thread) {
 
 void fpu_close(struct cpu *cpu) {
     save(area_of(cpu->arch.fpu_owner));
+    cpu->arch.fpu_owner->arch.fpu_saved = 1;
     load(&initial);
     cpu->arch.fpu_owner = NULL;
     fastpath_update(cpu);

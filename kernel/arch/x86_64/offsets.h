@@ -101,6 +101,10 @@
 #define SELECTOR_USER_CODE 0x23
 #define SELECTOR_TSS 0x28
 
+#define EXCEPTIONS 32 /* vectors; the others are interrupts */
+#define EXCEPTION_STUB_BYTES 16
+#define INTERRUPT_STUB_BYTES 8
+
 #define STACK_BYTES 16384 /* of a CPU */
 
 #define MSR_GS_BASE 0xc0000101

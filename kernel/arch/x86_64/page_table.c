@@ -51,10 +51,17 @@ static uint64_t *descend(uint64_t root, uaddr_t at, uint32_t level, uint32_t *re
     return table;
 }
 
+/* As descend, but level by level, since it is in the way of every mapping. Only a PD entry can be a large page. */
 uint64_t *arch_table_find(uint64_t root, uaddr_t at) {
-    uint32_t level;
-    uint64_t *table = descend(root, at, 1, &level);
-    return level == 1 ? table : NULL;
+    const uint64_t *pml4 = arch_pointer(root);
+    uint64_t entry = pml4[pte_index(at, 4)];
+    if (entry == 0)
+        return NULL;
+    entry = table_at(entry)[pte_index(at, 3)];
+    if (entry == 0)
+        return NULL;
+    entry = table_at(entry)[pte_index(at, 2)];
+    return (entry & (PTE_PRESENT | PTE_LARGE)) == PTE_PRESENT ? table_at(entry) : NULL;
 }
 
 uint64_t *arch_large_find(uint64_t root, uaddr_t at) {
@@ -252,6 +259,29 @@ uint32_t arch_entry_limit(uint64_t entry) {
     if ((entry & PTE_MAY_EXECUTE) != 0)
         limit |= MEMORY_EXECUTE;
     return limit;
+}
+
+bool arch_page_add(uint64_t root, uaddr_t at, uint64_t frame, uint64_t flags, uint32_t limit) {
+    uint64_t *table = arch_table_find(root, at);
+    if (table == NULL || table[arch_table_index(at)] != 0)
+        return false;
+    table[arch_table_index(at)] = arch_entry_make(frame, flags, limit, true);
+    count_entries(table, 1);
+    frame_hold(frame);
+    return true;
+}
+
+bool arch_page_remove(uint64_t root, uaddr_t at) {
+    uint64_t *table = arch_table_find(root, at);
+    if (table == NULL || frame_count(arch_physical(table) / PAGE_BYTES) == 1)
+        return false;
+    uint64_t entry = table[arch_table_index(at)];
+    if (!arch_entry_is_counted(entry))
+        return false;
+    table[arch_table_index(at)] = 0;
+    count_entries(table, -1);
+    frame_release(arch_entry_frame(entry));
+    return true;
 }
 
 uint32_t page_walk(uint64_t root, uint64_t address, uint64_t entries[static 4]) {

@@ -30,8 +30,9 @@ _Static_assert(sizeof(struct frame) == 22 * 8, "no padding: its end is where the
 struct arch_thread {
     struct frame frame;
     uint64_t fs_base;
-    uint64_t fpu_used; /* it has FPU state: in its FPU area (fpu.c) or in the registers of the CPU it runs on */
-    uint64_t root;     /* of the space it is bound to; 0: none */
+    uint64_t fpu_used;  /* it has FPU state: in its FPU area (fpu.c) or in the registers of the CPU it runs on */
+    uint64_t root;      /* of the space it is bound to; 0: none */
+    uint64_t fpu_saved; /* its FPU area has been written to */
 };
 
 struct tss {

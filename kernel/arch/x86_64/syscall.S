@@ -316,6 +316,10 @@ whole_call:
     test %al, %al
     jnz user_return
 1:
+    mov IN_THREAD_RAX(%rdx), %rax
+    sub $NUMBER_EP_CALL, %rax
+    cmp $NUMBER_EP_REPLY_WAIT - NUMBER_EP_CALL, %rax
+    jbe message
     mov IN_THREAD_RDI(%rdx), %rdi
     mov IN_THREAD_RSI(%rdx), %rsi
     mov IN_THREAD_R10(%rdx), %rcx
@@ -323,6 +327,9 @@ whole_call:
     mov IN_THREAD_R9(%rdx), %r9
     mov IN_THREAD_RDX(%rdx), %rdx
     call syscall_run
+    jmp finish
+message:
+    call syscall_run_message
     jmp finish
 
 /* RAX = status, RDX = value. No plain call switches, so the running thread is still the caller, or it has deleted itself. */

@@ -9,6 +9,7 @@
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/cpu.h"
 #include "kernel/space.h"
+#include "kernel/string.h"
 #include "kernel/thread.h"
 
 #define SYSCALL_BYTES 2U
@@ -18,8 +19,14 @@
 #define FLAGS_FIXED 0x202U
 
 void arch_thread_init(struct thread *thread) {
-    thread->arch =
-        (struct arch_thread){.frame = {.cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA, .rflags = FLAGS_FIXED}};
+    thread->arch.frame.cs = SELECTOR_USER_CODE;
+    thread->arch.frame.ss = SELECTOR_USER_DATA;
+    thread->arch.frame.rflags = FLAGS_FIXED;
+    thread->arch.fpu_used = 0;
+}
+
+void arch_thread_clear(struct thread *thread) {
+    memory_clear(thread, thread->arch.fpu_saved != 0 ? PAGE_BYTES : sizeof(struct thread));
 }
 
 /*

@@ -80,8 +80,10 @@ void machine_enter(void) {
         return;
     struct frame *frame = &self->arch.frame;
     bool plain = number < cpu->arch.call_limit;
-    struct result result =
-        syscall_run(frame->target, frame->info, frame->words[0], frame->words[1], frame->words[2], frame->words[3]);
+    const uint64_t *words = frame->words;
+    struct result result = syscall_is_message(number)
+                               ? syscall_run_message()
+                               : syscall_run(frame->target, frame->info, words[0], words[1], words[2], words[3]);
     if (!plain || !syscall_is_settled(cpu, result.status)) {
         syscall_finish(result.status, result.value);
         return;
@@ -139,7 +141,11 @@ int text_compare(const char *a, const char *b, size_t count) { return strncmp(a,
 struct cpu *arch_this_cpu(void) {
     return &machine.cpu;
 }
+struct thread *arch_this_thread(void) {
+    return machine.cpu.current;
+}
 void arch_thread_init(struct thread *thread) { memset(&thread->arch, 0, sizeof(thread->arch)); }
+void arch_thread_clear(struct thread *thread) { memset(thread, 0, sizeof(*thread)); }
 void arch_thread_release(struct thread *thread) { (void)thread; }
 void arch_switch(struct cpu *cpu, struct thread *to) { cpu->arch.root = to->arch.root; }
 void arch_root_leave(uint64_t root) { (void)root; }
