@@ -285,10 +285,33 @@ static void thread_configure_cpu(void) {
     worker_join(&worker);
 }
 
-SUITE(CASE(thread_configure_priority_decides_who_runs_first), CASE(thread_configure_priority_of_a_ready_thread),
-      CASE(thread_configure_priority_starves_the_lower), CASE(thread_resume_of_an_equal_waits_for_its_turn),
-      CASE(thread_resume_of_equals_shares_the_cpu), CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves),
-      CASE(thread_resume_of_one_needs_no_ticks), CASE(signal_wait_preempts_the_lower_when_it_ends),
-      CASE(ep_call_switches_to_the_server_and_back), CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
+/* in[0] = notification to raise; then it runs for ever. */
+static void raise_and_spin(struct worker_view *view) {
+    (void)sys_signal_raise(view->in[0], 1);
+    role_spin(view);
+}
+
+/* Who raises goes on, and whoever it wakes has to wait for the end of a time slice that begins just then. */
+static void signal_raise_gives_an_equal_its_turn(void) {
+    struct worker waiter, raiser;
+    cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
+    role_start_wait(&waiter, (struct worker_plan){0}, role_signal_wait, notification);
+    worker_await(&waiter, THREAD_IN_SIGNAL);
+    worker_make(&raiser, (struct worker_plan){.code = raise_and_spin});
+    raiser.view->in[0] = notification;
+    worker_resume(&raiser);
+    worker_let_run(2 * SLICE_NS + SHORT_NS);
+    CHECK_STATUS(sys_thread_suspend(raiser.thread), OK);
+    CHECK(raiser.view->out[0] > 0);
+    CHECK_EQUAL(waiter.view->out[SIGNAL_BITS], 1);
+    worker_join(&waiter);
+}
+
+SUITE(CASE(signal_raise_gives_an_equal_its_turn), CASE(thread_configure_priority_decides_who_runs_first),
+      CASE(thread_configure_priority_of_a_ready_thread), CASE(thread_configure_priority_starves_the_lower),
+      CASE(thread_resume_of_an_equal_waits_for_its_turn), CASE(thread_resume_of_equals_shares_the_cpu),
+      CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves), CASE(thread_resume_of_one_needs_no_ticks),
+      CASE(signal_wait_preempts_the_lower_when_it_ends), CASE(ep_call_switches_to_the_server_and_back),
+      CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
       CASE(ep_call_to_a_lower_server_leaves_its_equals_their_turn), CASE(ep_call_does_not_renew_the_turn),
       CASE(signal_wait_idles), CASE(thread_configure_cpu));

@@ -395,13 +395,23 @@ static void space_protect_changes_nothing_on_an_error(void) {
     CHECK_STATUS(sys_space_protect(space, USER_LIMIT, 1, MEMORY_READ), E_ARG);
 }
 
-SUITE(CASE(space_map_shows_the_frames), CASE(space_map_takes_the_offset), CASE(space_map_leaves_contents),
-      CASE(space_map_refuses_addresses), CASE(space_map_refuses_flags),
-      CASE(space_map_refuses_ranges_outside_the_memory), CASE(space_map_refuses_occupied_pages),
-      CASE(space_calls_refuse_wrong_capabilities), CASE(space_map_list_maps_all),
-      CASE(space_map_list_maps_none_on_an_error), CASE(space_map_list_refuses_runs_that_overlap),
-      CASE(space_map_list_refuses_counts), CASE(space_unmap_counts_what_was_there),
-      CASE(space_unmap_takes_effect_at_once), CASE(space_unmap_of_many_takes_effect_at_once),
-      CASE(space_unmap_hides_the_next_owner_of_a_frame), CASE(space_protect_changes_what_is_allowed),
-      CASE(space_protect_takes_effect_at_once), CASE(space_protect_is_limited_by_the_memory),
-      CASE(space_protect_changes_nothing_on_an_error));
+static void space_map_refuses_the_page_behind_a_memory(void) {
+    enum { PAGES = 4 };
+    cap_t memory = world_memory(PAGES);
+    uaddr_t at = world_addresses(2);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, PAGES - 1, 1, at, READ_WRITE),
+                 OK); /* with a table for the next */
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, PAGES, 1, at + PAGE_BYTES, READ_WRITE), E_ARG);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, UINT64_MAX, 1, at + PAGE_BYTES, READ_WRITE), E_ARG);
+}
+
+SUITE(CASE(space_map_refuses_the_page_behind_a_memory), CASE(space_map_shows_the_frames),
+      CASE(space_map_takes_the_offset), CASE(space_map_leaves_contents), CASE(space_map_refuses_addresses),
+      CASE(space_map_refuses_flags), CASE(space_map_refuses_ranges_outside_the_memory),
+      CASE(space_map_refuses_occupied_pages), CASE(space_calls_refuse_wrong_capabilities),
+      CASE(space_map_list_maps_all), CASE(space_map_list_maps_none_on_an_error),
+      CASE(space_map_list_refuses_runs_that_overlap), CASE(space_map_list_refuses_counts),
+      CASE(space_unmap_counts_what_was_there), CASE(space_unmap_takes_effect_at_once),
+      CASE(space_unmap_of_many_takes_effect_at_once), CASE(space_unmap_hides_the_next_owner_of_a_frame),
+      CASE(space_protect_changes_what_is_allowed), CASE(space_protect_takes_effect_at_once),
+      CASE(space_protect_is_limited_by_the_memory), CASE(space_protect_changes_nothing_on_an_error));

@@ -19,7 +19,7 @@
 
 #define PLAYERS 5U
 #define ROUNDS 1500U
-#define CHECK_EVERY 100U
+#define CHECK_EVERY 20U
 #define POOL_PAGES 256U
 #define LIMIT_MS 60000U
 
@@ -197,11 +197,20 @@ static void start_players(struct table_of_players *all, uint64_t seed) {
     worker_resume(&all->idler);
 }
 
+/* The last player has no message page, and gets one only for the handover, which asks for it. */
 static void restart(const struct worker *player) {
+    const struct thread_config page = {.message_memory = player->window, .message_offset_pages = WORKER_STACK_PAGES};
+    const struct thread_config no_page = {0};
+    bool last = player->view->in[IN_INDEX] == PLAYERS - 1;
     struct thread_registers entry = worker_entry_state(player, play_on);
     if (player->view->in[IN_INDEX] % 2 == 1)
         entry.fs_base = (uaddr_t)player->view;
-    CHECK_STATUS(worker_handover(player->thread, player->space, &entry, HANDOVER_RESUME), OK);
+    if (last)
+        CHECK_STATUS(worker_configure(player->thread, &page, THREAD_MESSAGE_PAGE), OK);
+    CHECK_STATUS(worker_handover(player->thread, player->space, &entry, 0), OK);
+    if (last)
+        CHECK_STATUS(worker_configure(player->thread, &no_page, THREAD_MESSAGE_PAGE), OK);
+    CHECK_STATUS(sys_thread_resume(player->thread), OK);
 }
 
 /* All players wait: whom does the main thread set going again, and how? */
