@@ -112,6 +112,17 @@ void body_drop_messages(struct system *system, struct process *process, const st
             drop_message(system, thread_at(process, i));
 }
 
+/* One holder fewer of a slot of ours; the last one empties it. */
+static void release(struct system *system, cap_t *slot) {
+    if (*slot == 0)
+        return;
+    if (system->sharers[*slot] > 0)
+        system->sharers[*slot]--;
+    else
+        pool_drop_slot(slot);
+    *slot = 0;
+}
+
 void body_destroy(struct system *system, struct process *process) {
     struct body *body = body_of(process);
     pool_destroy(system, &body->pool); /* threads and table go with it */
@@ -123,7 +134,7 @@ void body_destroy(struct system *system, struct process *process) {
     incarnation_destroy(system, &body->incarnation);
     body_drop_messages(system, process, NULL);
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        pool_drop_slot(&body->bag.entries[i].cap);
+        release(system, &body->bag.entries[i].cap);
         body->bag.entries[i].name[0] = '\0';
     }
 }
@@ -166,8 +177,9 @@ static struct bag_entry *find_place(struct bag *bag, const char *name) {
     return entry;
 }
 
-static uint32_t give_at(struct body *body, struct bag_entry *entry, const char *name, cap_t cap) {
-    body_take_away(body, entry);
+static uint32_t give_at(struct system *system, struct body *body, struct bag_entry *entry, const char *name,
+                        cap_t cap) {
+    body_take_away(system, body, entry);
     cap_t slot = BODY_SLOT_BAG + (cap_t)(entry - body->bag.entries);
     uint32_t status = (uint32_t)sys_cap_copy(body->table, slot, cap, RIGHTS_ALL, 0).status;
     if (status != OK)
@@ -177,34 +189,31 @@ static uint32_t give_at(struct body *body, struct bag_entry *entry, const char *
     return OK;
 }
 
-uint32_t body_give(struct body *body, const char *name, cap_t cap) {
+uint32_t body_give(struct system *system, struct body *body, const char *name, cap_t cap) {
     struct bag_entry *entry = find_place(&body->bag, name);
-    return entry == NULL ? P_LIMIT : give_at(body, entry, name, cap);
+    return entry == NULL ? P_LIMIT : give_at(system, body, entry, name, cap);
 }
 
-static uint32_t give_copy(struct body *body, struct bag_entry *entry, const char *name, cap_t source) {
-    cap_t copy = slot_take();
-    if (copy == 0)
-        return P_LIMIT;
-    uint32_t status = (uint32_t)sys_cap_copy(0, copy, source, RIGHTS_ALL, 0).status;
+static uint32_t share(struct system *system, struct body *body, struct bag_entry *entry, const char *name, cap_t cap) {
+    uint32_t status = give_at(system, body, entry, name, cap);
     if (status == OK)
-        status = give_at(body, entry, name, copy);
-    if (status != OK)
-        pool_drop_slot(&copy);
+        system->sharers[cap]++;
     return status;
 }
 
-uint32_t body_give_copy(struct body *body, const char *name, cap_t source) {
+uint32_t body_share(struct system *system, struct body *body, const char *name, cap_t cap) {
     struct bag_entry *entry = find_place(&body->bag, name);
-    return entry == NULL ? P_LIMIT : give_copy(body, entry, name, source);
+    return entry == NULL ? P_LIMIT : share(system, body, entry, name, cap);
 }
 
-uint32_t body_give_copy_at(struct body *body, uint32_t index, const char *name, cap_t source) {
-    return give_copy(body, &body->bag.entries[index], name, source);
+uint32_t body_share_at(struct system *system, struct body *body, uint32_t index, const char *name, cap_t cap) {
+    return share(system, body, &body->bag.entries[index], name, cap);
 }
 
-void body_take_away(struct body *body, struct bag_entry *entry) {
+void body_take_away(struct system *system, struct body *body, struct bag_entry *entry) {
+    if (entry->cap == 0)
+        return;
     (void)sys_cap_delete(body->table, BODY_SLOT_BAG + (cap_t)(entry - body->bag.entries)); /* no error if it is empty */
-    pool_drop_slot(&entry->cap);
+    release(system, &entry->cap);
     entry->name[0] = '\0';
 }

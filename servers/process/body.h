@@ -35,7 +35,7 @@ struct system;
 
 struct bag_entry {
     char name[PROCESS_NAME_MAX]; /* "" = free */
-    cap_t cap;                   /* a slot of this server */
+    cap_t cap;                   /* a slot of this server, perhaps shared with other bags (struct system) */
 };
 
 struct bag {
@@ -88,13 +88,13 @@ bool bag_name_is_valid(const char *name, uint64_t size_bytes);
  * Put the capability in slot `cap` into the bag under `name` and into the body's table, in place of one of the same
  * name. On success the slot belongs to the bag. Errors: P_LIMIT the bag is full; the kernel's.
  */
-MUST_USE uint32_t body_give(struct body *body, const char *name, cap_t cap);
+MUST_USE uint32_t body_give(struct system *system, struct body *body, const char *name, cap_t cap);
 
-/* The same with a copy of what lies in slot `source`. Errors: also P_LIMIT no slot is free. */
-MUST_USE uint32_t body_give_copy(struct body *body, const char *name, cap_t source);
+/* The same with a slot that another bag has, too. */
+MUST_USE uint32_t body_share(struct system *system, struct body *body, const char *name, cap_t cap);
 
 /* The same in entry `index`, in place of what is there. */
-MUST_USE uint32_t body_give_copy_at(struct body *body, uint32_t index, const char *name, cap_t source);
+MUST_USE uint32_t body_share_at(struct system *system, struct body *body, uint32_t index, const char *name, cap_t cap);
 
 /* Take a capability out of the bag and the table. */
-void body_take_away(struct body *body, struct bag_entry *entry);
+void body_take_away(struct system *system, struct body *body, struct bag_entry *entry);

@@ -192,16 +192,16 @@ static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space
 }
 
 /*
- * Copies of what the strings name, from the bag of whoever asked. A capability whose object has died since (its server
+ * What the strings name, from the bag of whoever asked. A capability whose object has died since (its server
  * was retired) is left out: a shell that passes on all it has must go on starting programs.
  */
-static uint32_t give_named(const struct launch *launch, struct bag *from, struct body *body) {
+static uint32_t give_named(struct system *system, const struct launch *launch, struct bag *from, struct body *body) {
     const char *name = launch->strings.names.bytes;
     for (uint64_t i = 0; i < launch->strings.names.count; i++, name += strlen(name) + 1) {
         char target[PROCESS_NAME_MAX];
         if (!strings_target(name, target))
             return P_ARGUMENT;
-        uint32_t status = body_give_copy(body, target, bag_find(from, strings_source(name))->cap);
+        uint32_t status = body_share(system, body, target, bag_find(from, strings_source(name))->cap);
         if (status != OK && status != E_CAP)
             return status;
     }
@@ -252,7 +252,7 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
         return status;
     }
     struct body *body = body_of(process);
-    status = give_named(&launch, bag, body);
+    status = give_named(system, &launch, bag, body);
     write_notes(&launch, &body->bag, 0);
     if (status == OK)
         status = build_incarnation(system, &launch, thread, &body->incarnation, reason);
@@ -269,10 +269,10 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
 }
 
 /* What the new program was not to have goes; it is known that the rest stays where it is. */
-static void keep_named(const struct launch *of, struct body *body) {
+static void keep_named(struct system *system, const struct launch *of, struct body *body) {
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
         if (body->bag.entries[i].cap != 0 && !strings_names(&of->strings, body->bag.entries[i].name))
-            body_take_away(body, &body->bag.entries[i]);
+            body_take_away(system, body, &body->bag.entries[i]);
 }
 
 /* Stop all threads of a process but one, or let them go on. */
@@ -339,17 +339,17 @@ uint32_t launch_exec(struct system *system, struct thread *caller, const struct 
     end_siblings(system, caller);
     incarnation_destroy(system, &body->incarnation);
     body->incarnation = next;
-    keep_named(&launch, body);
+    keep_named(system, &launch, body);
     forget_program(process, caller);
     process_set_name(process, launch.path);
     return OK;
 }
 
-/* Copies of all that is in the bag, in the same places. */
-static uint32_t copy_bag(struct body *from, struct body *to) {
+/* All that is in the bag, in the same places. */
+static uint32_t copy_bag(struct system *system, struct body *from, struct body *to) {
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
         const struct bag_entry *entry = &from->bag.entries[i];
-        uint32_t status = entry->cap == 0 ? OK : body_give_copy_at(to, i, entry->name, entry->cap);
+        uint32_t status = entry->cap == 0 ? OK : body_share_at(system, to, i, entry->name, entry->cap);
         if (status != OK && status != E_CAP)
             return status;
     }
@@ -378,7 +378,7 @@ uint32_t launch_fork(struct system *system, struct thread *caller, struct proces
     if (status != OK)
         return status;
     struct body *from = body_of(parent), *to = body_of(child);
-    status = copy_bag(from, to);
+    status = copy_bag(system, from, to);
     if (status == OK)
         status = incarnation_create(system, &to->incarnation);
     if (status == OK)

@@ -147,7 +147,7 @@ static bool start(struct system *system, int argc, char **argv) {
         log_print("process: not enough memory for its own records");
         return false;
     }
-    process_table_init(&system->processes, &system->store);
+    process_table_init(&system->processes, &system->store, sizeof(struct record));
     start_random(system);
     system->window = WINDOW_AT;
     system->priority = PRIORITY;

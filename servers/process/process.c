@@ -6,8 +6,9 @@
 
 /* ---- the table ---- */
 
-void process_table_init(struct process_table *table, struct store *store) {
+void process_table_init(struct process_table *table, struct store *store, uint64_t record_bytes) {
     table->store = store;
+    table->record_bytes = record_bytes;
     accounts_init(&table->accounts);
     list_init(&table->due);
     for (uint32_t i = 0; i < PROCESS_GROUPS; i++)
@@ -21,7 +22,7 @@ uint32_t process_begin(struct process_table *table, uint32_t parent, struct proc
     uint32_t account = model != NULL ? model->account : 0;
     if (!accounts_join(&table->accounts, account))
         return P_LIMIT;
-    struct process *process = store_take(table->store);
+    struct process *process = store_take(table->store, table->record_bytes);
     if (process == NULL) {
         accounts_leave(&table->accounts, account);
         return P_NO_MEMORY;

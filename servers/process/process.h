@@ -64,6 +64,7 @@ struct process {
 
 struct process_table {
     struct store *store;
+    uint64_t record_bytes;
     uint32_t last_pid;
     uint32_t count;
     uint32_t thread_count;
@@ -75,12 +76,12 @@ struct process_table {
     struct process *entries[PROCESS_MAX];
 };
 
-/* `table` is zero. */
-void process_table_init(struct process_table *table, struct store *store);
+/* `table` is zero. record_bytes: of a process and what its caller keeps behind it, at most a page. */
+void process_table_init(struct process_table *table, struct store *store, uint64_t record_bytes);
 
 /*
- * A new process, child of `parent` (0 = none), without a thread. It lies at the beginning of a page of zeroes, of which the
- * caller may use the rest. Errors: P_LIMIT there are PROCESS_MAX, or a limit of the parent or of one above it; P_NO_MEMORY.
+ * A new process, child of `parent` (0 = none), without a thread. It lies at the beginning of a page whose
+ * first record_bytes are zero. Errors: P_LIMIT there are PROCESS_MAX, or a limit of the parent or of one above it; P_NO_MEMORY.
  */
 MUST_USE uint32_t process_begin(struct process_table *table, uint32_t parent, struct process **ret_process);
 

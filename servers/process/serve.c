@@ -61,7 +61,7 @@ uint32_t process_serve_give(struct server_call *call, const struct process_give_
         return P_ARGUMENT;
     if (!system_has_slots(sys))
         return P_LIMIT;
-    uint32_t status = body_give(body_of(caller), request->name, call->caps[0]);
+    uint32_t status = body_give(sys, body_of(caller), request->name, call->caps[0]);
     if (status == OK)
         call->caps[0] = 0; /* the bag has the slot now */
     return status;

@@ -26,6 +26,7 @@ uint32_t store_init(struct store *store, struct frames *frames, cap_t space, uad
     store->frames = frames;
     store->space = space;
     store->at = at;
+    store->spare_max = STORE_KEPT;
     for (uint32_t i = 0; i < STORE_KEPT; i++) {
         void *page = map_page(store);
         if (page == NULL)
@@ -35,7 +36,7 @@ uint32_t store_init(struct store *store, struct frames *frames, cap_t space, uad
     return OK;
 }
 
-void *store_take(struct store *store) {
+void *store_take(struct store *store, uint64_t zero_bytes) {
     void *page = store->spare;
     if (page != NULL) {
         store->spare = *(void **)page;
@@ -44,13 +45,13 @@ void *store_take(struct store *store) {
         page = map_page(store);
     }
     if (page != NULL)
-        memset(page, 0, PAGE_BYTES);
+        memset(page, 0, zero_bytes);
     return page;
 }
 
 void store_give(struct store *store, void *page) {
     uint32_t number = (uint32_t)(((uaddr_t)page - store->at) / PAGE_BYTES);
-    if (number < STORE_KEPT) {
+    if (store->spare_count < store->spare_max) {
         *(void **)page = store->spare;
         store->spare = page;
         store->spare_count++;

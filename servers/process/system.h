@@ -49,7 +49,8 @@ struct system {
     struct random random;
     bool fixed_addresses; /* every program lies where the layout begins, for who debugs one */
     struct process_table processes;
-    struct bag origin; /* what process 1 gets; slots of this server's start */
+    uint16_t sharers[TABLE_SLOTS_MAX]; /* by slot of ours: bags that have it besides the first */
+    struct bag origin;                 /* what process 1 gets; slots of this server's start */
 };
 
 /* All about one process: a page of the store. */

@@ -16,7 +16,7 @@ uint32_t thread_begin(struct process_table *table, struct process *process, uint
     if (number == THREAD_ANY)
         number = (uint32_t)__builtin_ctz(~taken);
     if (number > 0 && process->more == NULL) {
-        process->more = store_take(table->store);
+        process->more = store_take(table->store, PAGE_BYTES);
         if (process->more == NULL)
             return P_NO_MEMORY;
     }

@@ -1,15 +1,17 @@
 #include "servers/process/vm.h"
 
+#include <stddef.h>
+
 #include "libsys/string.h"
 
 #define LEAF_BYTES (VM_LEAF_PAGES * PAGE_BYTES)
 #define GROUP_PAGES 16U
 
 struct vm *vm_create(struct store *store) {
-    struct vm *vm = store_take(store);
+    struct vm *vm = store_take(store, offsetof(struct vm, leaves));
     if (vm == NULL)
         return NULL;
-    vm->regions = store_take(store);
+    vm->regions = store_take(store, 0);
     if (vm->regions != NULL)
         return vm;
     store_give(store, vm);
@@ -171,7 +173,7 @@ uint32_t *vm_make_entry(struct store *store, struct vm *vm, uaddr_t at) {
     uint64_t number = at / LEAF_BYTES;
     uint32_t i = leaf_from(vm, number);
     if (i == vm->leaf_count || vm->leaves[i].number != number) {
-        uint32_t *entries = vm->leaf_count < VM_LEAVES_MAX ? store_take(store) : NULL;
+        uint32_t *entries = vm->leaf_count < VM_LEAVES_MAX ? store_take(store, PAGE_BYTES) : NULL;
         if (entries == NULL)
             return NULL;
         memmove(&vm->leaves[i + 1], &vm->leaves[i], (vm->leaf_count - i) * sizeof(struct vm_leaf));

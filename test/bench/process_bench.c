@@ -104,18 +104,24 @@ static void file_rows(void) {
     BENCH("open_read_close", FILE_READS, "syscalls=20000 cr3_writes=20000", read_page(files));
 }
 
-static void process_rows(void) {
+/* Returns the time of one. */
+static uint64_t spawn_row(const char *id) {
     spawn_and_wait("0");
     uint64_t start = bench_ticks();
     for (uint64_t i = 0; i < SPAWNS; i++)
         spawn_and_wait("0");
-    uint64_t spawn_ticks = bench_ticks() - start;
-    bench_row("spawn_wait", SPAWNS, spawn_ticks, "");
+    uint64_t ticks = bench_ticks() - start;
+    bench_row(id, SPAWNS, ticks, "");
+    return ticks / SPAWNS;
+}
+
+static void process_rows(void) {
+    uint64_t spawn_ticks = spawn_row("spawn_wait");
     char execs[24];
     format_into(execs, sizeof(execs), "%lu", (uint64_t)EXECS);
-    start = bench_ticks();
+    uint64_t start = bench_ticks();
     spawn_and_wait(execs);
-    bench_row("exec", EXECS, bench_ticks() - start - spawn_ticks / SPAWNS, "");
+    bench_row("exec", EXECS, bench_ticks() - start - spawn_ticks, "");
 }
 
 static uint64_t fork_here(void) {
@@ -133,21 +139,18 @@ static void wait_for(uint64_t pid) {
         fail("a forked child did not end well");
 }
 
-static void fork_rows(void) {
-    for (uint32_t execs = 0; execs < 2; execs++) {
-        uint64_t start = 0;
-        for (uint64_t i = 0; i < FORKS + 2; i++) {
-            if (i == 2) /* two to warm up */
-                start = bench_ticks();
-            uint64_t pid = fork_here();
-            if (pid == 0 && execs == 0)
-                program_exit(0);
-            if (pid == 0)
-                program_exit(chain("1")); /* one exec, and it ends */
-            wait_for(pid);
-        }
-        bench_row(execs == 0 ? "fork_exit_wait" : "fork_exec_wait", FORKS, bench_ticks() - start, "");
+/* Children that exit, or first become the same program again. */
+static void fork_row(const char *id, bool execs) {
+    uint64_t start = 0;
+    for (uint64_t i = 0; i < FORKS + 2; i++) {
+        if (i == 2) /* two to warm up */
+            start = bench_ticks();
+        uint64_t pid = fork_here();
+        if (pid == 0)
+            program_exit(execs ? chain("1") : 0);
+        wait_for(pid);
     }
+    bench_row(id, FORKS, bench_ticks() - start, "");
 }
 
 static volatile uint8_t *map(uint64_t pages) {
@@ -234,6 +237,40 @@ static void memory_rows(void) {
     cow_row();
 }
 
+static _Noreturn void sleep_for_ever(void) {
+    struct process_sleep_request request = {UINT64_MAX};
+    struct process_sleep_reply reply;
+    for (;;)
+        (void)process_sleep(program_process(), &request, &reply, NULL);
+}
+
+static uint64_t free_bytes(void) {
+    struct process_memory_request request = {.zero = 0};
+    struct process_memory_reply reply;
+    if (process_memory(program_process(), &request, &reply, NULL) != OK)
+        fail("memory");
+    return reply.frames_free * PAGE_BYTES;
+}
+
+/* The same rows with other processes alive, which sleep: they must not cost anything. */
+static void crowd_rows(void) {
+    static const struct {
+        uint64_t alive;
+        const char *fork_row, *spawn_row, *idle_row;
+    } rows[] = {{10, "fork_exit_wait_10", "spawn_wait_10", "idle_process_bytes_10"},
+                {100, "fork_exit_wait_100", "spawn_wait_100", "idle_process_bytes_100"},
+                {1000, "fork_exit_wait_1000", "spawn_wait_1000", "idle_process_bytes_1000"}};
+    uint64_t alive = 1, before_bytes = free_bytes();
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (; alive < rows[i].alive; alive++)
+            if (fork_here() == 0)
+                sleep_for_ever();
+        bench_row(rows[i].idle_row, alive - 1, before_bytes - free_bytes(), "");
+        fork_row(rows[i].fork_row, false);
+        spawn_row(rows[i].spawn_row);
+    }
+}
+
 int main(int argument_count, char **arguments, char **environment) {
     (void)environment;
     uint64_t entered = bench_ticks();
@@ -247,9 +284,11 @@ int main(int argument_count, char **arguments, char **environment) {
     file_rows();
     pipe_bench_row(SELF, fail);
     process_rows();
-    fork_rows();
+    fork_row("fork_exit_wait", false);
+    fork_row("fork_exec_wait", true);
     memory_rows();
     signal_row();
+    crowd_rows();
     bench_put("ok 1 - bench\n");
     end(0);
 }

@@ -165,7 +165,7 @@ static struct process *begin(uint32_t parent) {
 
 static void start_table(void) {
     memset(&table, 0, sizeof table);
-    process_table_init(&table, NULL);
+    process_table_init(&table, NULL, sizeof(struct process));
     test_store_left = UINT32_MAX / 2;
     test_store_taken = 0;
     CHECK_EQUAL(begin(0)->pid, 1);

@@ -107,8 +107,9 @@ void world_start(uint64_t pages) {
     if (store_init(&sys->store, &sys->frames, FAKE_CAP_SPACE, (uaddr_t)fake_own) != OK)
         __builtin_trap();
     while (sys->store.spare_count > 0) /* every page that is needed from now on takes a frame and a call */
-        (void)store_take(&sys->store);
-    process_table_init(&sys->processes, &sys->store);
+        (void)store_take(&sys->store, 0);
+    sys->store.spare_max = 0;
+    process_table_init(&sys->processes, &sys->store, sizeof(struct record));
     sys->fixed_addresses = true;
     sys->window = (uaddr_t)fake_file;
     strcpy(sys->origin.entries[0].name, "console");
