@@ -285,6 +285,32 @@ static void thread_configure_cpu(void) {
     worker_join(&worker);
 }
 
+/* in[0] = notification. */
+static void raise_and_take_turn(struct worker_view *view) {
+    (void)sys_signal_raise(view->in[0], 1);
+    take_turn(view);
+}
+static void wait_and_take_turn(struct worker_view *view) {
+    (void)sys_signal_wait(view->in[0], DEADLINE_NEVER);
+    take_turn(view);
+}
+
+static void signal_raise_lets_a_higher_one_run_at_once(void) {
+    struct worker higher, lower;
+    cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
+    turn = 0;
+    worker_make(&higher, (struct worker_plan){.code = wait_and_take_turn});
+    worker_make(&lower, (struct worker_plan){.code = raise_and_take_turn, .priority = PRIORITY_WORKER - 1});
+    higher.view->in[0] = lower.view->in[0] = notification;
+    worker_resume(&higher);
+    worker_await(&higher, THREAD_IN_SIGNAL);
+    worker_resume(&lower);
+    worker_join(&higher);
+    worker_join(&lower);
+    CHECK_EQUAL(higher.view->out[0], 1);
+    CHECK_EQUAL(lower.view->out[0], 2);
+}
+
 /* in[0] = notification to raise; then it runs for ever. */
 static void raise_and_spin(struct worker_view *view) {
     (void)sys_signal_raise(view->in[0], 1);
@@ -307,11 +333,11 @@ static void signal_raise_gives_an_equal_its_turn(void) {
     worker_join(&waiter);
 }
 
-SUITE(CASE(signal_raise_gives_an_equal_its_turn), CASE(thread_configure_priority_decides_who_runs_first),
-      CASE(thread_configure_priority_of_a_ready_thread), CASE(thread_configure_priority_starves_the_lower),
-      CASE(thread_resume_of_an_equal_waits_for_its_turn), CASE(thread_resume_of_equals_shares_the_cpu),
-      CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves), CASE(thread_resume_of_one_needs_no_ticks),
-      CASE(signal_wait_preempts_the_lower_when_it_ends), CASE(ep_call_switches_to_the_server_and_back),
-      CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
+SUITE(CASE(signal_raise_lets_a_higher_one_run_at_once), CASE(signal_raise_gives_an_equal_its_turn),
+      CASE(thread_configure_priority_decides_who_runs_first), CASE(thread_configure_priority_of_a_ready_thread),
+      CASE(thread_configure_priority_starves_the_lower), CASE(thread_resume_of_an_equal_waits_for_its_turn),
+      CASE(thread_resume_of_equals_shares_the_cpu), CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves),
+      CASE(thread_resume_of_one_needs_no_ticks), CASE(signal_wait_preempts_the_lower_when_it_ends),
+      CASE(ep_call_switches_to_the_server_and_back), CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
       CASE(ep_call_to_a_lower_server_leaves_its_equals_their_turn), CASE(ep_call_does_not_renew_the_turn),
       CASE(signal_wait_idles), CASE(thread_configure_cpu));
