@@ -51,7 +51,7 @@ bool server_flush(struct server *server) {
 /* Put an answer into *ret_message and the message page. reason: with a failing status, may be NULL. */
 static void build_answer(const struct protocol_operation *operation, uint32_t status, const void *reply,
                          const char *reason, struct message *ret_message) {
-    *ret_message = (struct message){.info = MESSAGE_INFO(status, 0, 0)};
+    ret_message->info = MESSAGE_INFO(status, 0, 0);
     if (status == OK) {
         uint32_t words = protocol_words(&operation->reply, reply);
         ret_message->info = MESSAGE_INFO(OK, words, operation->reply.cap_count);
@@ -123,8 +123,10 @@ void server_serve(struct server *server, const struct server_event *event) {
     struct server_call call;
     call.badge = event->badge;
     call.operation = message_label(event->message.info);
-    memcpy(call.caps, server->receive, sizeof call.caps);
-    memset(call.reply_caps, 0, sizeof call.reply_caps);
+    for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
+        call.caps[i] = server->receive[i];
+        call.reply_caps[i] = 0;
+    }
     call.reason[0] = '\0';
 
     uint32_t word_count = message_get(&event->message, server->request_words);

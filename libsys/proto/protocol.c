@@ -24,6 +24,8 @@ uint32_t protocol_words(const struct protocol_shape *shape, const void *data) {
 _Bool protocol_fits(const struct protocol_shape *shape, uint32_t words, uint32_t caps, const void *data) {
     if (caps != shape->cap_count || words * 8U < shape->fixed_bytes)
         return 0;
+    if (!has_tail(shape))
+        return words == (shape->fixed_bytes + 7U) / 8;
     uint64_t bytes = used_bytes(shape, data);
     return bytes != UINT64_MAX && words == (bytes + 7) / 8;
 }
