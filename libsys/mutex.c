@@ -12,10 +12,12 @@ static void sleep_on(uint32_t *word, uint32_t expected) {
     (void)process_word_wait(program_process(), &request, &reply, NULL);
 }
 
+/* A call that a signal's handler interrupted before it was taken has woken nobody. */
 static void wake(uint32_t *word, uint64_t count) {
     struct process_word_wake_request request = {(uaddr_t)word, count};
     struct process_word_wake_reply reply;
-    (void)process_word_wake(program_process(), &request, &reply, NULL);
+    while (process_word_wake(program_process(), &request, &reply, NULL) == P_INTERRUPTED)
+        continue;
 }
 
 void mutex_lock(struct mutex *mutex) {

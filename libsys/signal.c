@@ -26,6 +26,8 @@ void signal_dispatch(uint64_t signal, const struct process_signal_frame *frame);
 void signal_dispatch(uint64_t signal, const struct process_signal_frame *frame) {
     /* The message page may hold what the interrupted code had put there for its next call, or not yet taken out. */
     uint8_t saved[offsetof(struct message_page, reserved)];
+    if (program.has_threads)
+        thread_block_complete(thread_block(), (const struct thread_registers *)(const void *)frame->registers);
     memcpy(saved, program_message(), sizeof saved);
     if (signal <= PROCESS_SIGNAL_MAX && handlers[signal] != NULL)
         handlers[signal](signal, frame);

@@ -31,6 +31,7 @@ struct stack_input {
     uaddr_t base;                            /* AT_BASE: what its interpreter was moved by; 0 = it has none */
     uaddr_t entry;                           /* AT_ENTRY */
     uaddr_t message;                         /* AT_BATON_MESSAGE */
+    uint64_t thread;                         /* the id of the thread that it is for */
     uint64_t tls_virt, tls_bytes, tls_align; /* thread-local storage of the program; all 0 = it has none */
 };
 

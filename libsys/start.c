@@ -73,7 +73,10 @@ _Noreturn void program_exit(int code) {
     cap_t process = program_process();
     struct process_exit_request request = {(uint64_t)(unsigned int)code};
     struct process_exit_reply reply;
-    uint32_t status = process != 0 ? process_exit(process, &request, &reply, NULL) : P_NO_CAPABILITY;
+    uint32_t status;
+    do
+        status = process != 0 ? process_exit(process, &request, &reply, NULL) : P_NO_CAPABILITY;
+    while (status == P_INTERRUPTED);
     log_print("%s: main returned %d; exit: %s", program.argument_count > 0 ? program.arguments[0] : "program", code,
               status_text(status));
     __builtin_trap();

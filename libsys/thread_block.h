@@ -12,6 +12,7 @@
 
 #include "kernel/abi/message.h"
 #include "kernel/abi/syscall.h"
+#include "kernel/abi/thread.h"
 
 #define THREAD_BLOCK_ALIGN 16U
 
@@ -20,7 +21,7 @@ struct thread_block {
     void *vector;                 /* a dynamic loader's: modules' storage */
     struct message_page *message; /* the thread's own */
     uint64_t process;             /* slot of its capability `process` */
-    uint64_t id;                  /* 0 = the process's first thread */
+    uint64_t id;                  /* as the process server counts */
     uint64_t canary;              /* of stack protectors, which compilers look for here */
     uaddr_t memory;               /* what a thread that was started has for stack and storage; 0 = the first one */
     uint64_t memory_bytes;
@@ -28,6 +29,18 @@ struct thread_block {
     void *argument;
 };
 _Static_assert(offsetof(struct thread_block, canary) == 40, "FS:40");
+
+/*
+ * A signal's handler has come before the thread's first instructions, which note what the process server gives it in
+ * registers: note it for them.
+ */
+static inline void thread_block_complete(struct thread_block *block, const struct thread_registers *begin) {
+    if (block->message != NULL)
+        return;
+    block->process = begin->rdx;
+    block->id = begin->rcx;
+    block->message = (struct message_page *)begin->rsi;
+}
 
 /* How far below the FS base storage begins that is linked for `virt`: bytes of it, and what its alignment asks for. */
 static inline uint64_t thread_block_storage_bytes(uint64_t virt, uint64_t memory_bytes, uint64_t align) {

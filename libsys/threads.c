@@ -8,6 +8,7 @@
 #include "libsys/string.h"
 #include "libsys/thread_block.h"
 
+#define PT_PHDR 6U
 #define PT_TLS 7U
 #define CACHED_MAX 8U
 
@@ -17,12 +18,19 @@ struct program_header {
     uint64_t offset, virt, phys, file_bytes, memory_bytes, align;
 };
 
-static const struct program_header *find_template(void) {
+static const struct program_header *find_header(uint32_t type) {
     const struct program_header *headers = (const struct program_header *)program_auxiliary(AT_PHDR);
     for (uint64_t i = 0; headers != NULL && i < program_auxiliary(AT_PHNUM); i++)
-        if (headers[i].type == PT_TLS)
+        if (headers[i].type == type)
             return &headers[i];
     return NULL;
+}
+
+/* Where the template's bytes lie: how far the image was moved shows in where its headers are. */
+static const void *template_bytes(const struct program_header *template) {
+    const struct program_header *headers = find_header(PT_PHDR);
+    uint64_t moved_by = headers != NULL ? program_auxiliary(AT_PHDR) - headers->virt : 0;
+    return (const void *)(moved_by + template->virt);
 }
 
 /*
@@ -41,8 +49,10 @@ static uint32_t take_memory(uint64_t bytes, uaddr_t *ret_at) {
     mutex_unlock(&lists_lock);
     if (*ret_at == 0) {
         struct process_map_request request = {0, bytes, MEMORY_READ | MEMORY_WRITE, PROCESS_MAP_GUARDED};
-        struct process_map_reply reply;
-        status = process_map(program_process(), &request, &reply, NULL);
+        struct process_map_reply reply = {0};
+        do
+            status = process_map(program_process(), &request, &reply, NULL);
+        while (status == P_INTERRUPTED);
         *ret_at = reply.at;
     }
     return status;
@@ -58,16 +68,31 @@ static void give_memory(uaddr_t at, uint64_t bytes) {
         return;
     struct process_unmap_request request = {at, bytes};
     struct process_unmap_reply reply;
-    (void)process_unmap(program_process(), &request, &reply, NULL); /* else it stays, of no use */
+    while (process_unmap(program_process(), &request, &reply, NULL) == P_INTERRUPTED)
+        continue; /* any other failure: it stays, of no use */
 }
 
-/* The first function of a thread; what it gets is told in process_threads.h. */
-static _Noreturn void begin(struct thread_block *block, struct message_page *message, cap_t process, uint64_t id) {
-    block->message = message;
-    block->process = process;
-    block->id = id;
-    threads_exit(block->run(block->argument));
-}
+/*
+ * Where a thread begins; what it gets is told in process_threads.h. A signal's handler may come before any of these
+ * instructions, and needs message page and capability: as long as the block does not name the page, it finds all three in
+ * the registers that the handler's frame has (thread_block_complete).
+ */
+void threads_begin(void);
+_Noreturn void threads_run(struct thread_block *block);
+__asm__(".text\n"
+        ".globl threads_begin\n"
+        ".hidden threads_begin, threads_run\n"
+        "threads_begin:\n"
+        "    mov %rdx, 24(%rdi)\n"
+        "    mov %rcx, 32(%rdi)\n"
+        "    mov %rsi, 16(%rdi)\n"
+        "    xor %ebp, %ebp\n"
+        "    jmp threads_run\n");
+_Static_assert(offsetof(struct thread_block, message) == 16 && offsetof(struct thread_block, process) == 24 &&
+                   offsetof(struct thread_block, id) == 32,
+               "threads_begin fills them");
+
+_Noreturn void threads_run(struct thread_block *block) { threads_exit(block->run(block->argument)); }
 
 /* Lay block and storage out at the end of a thread's memory. */
 static struct thread_block *lay_out(uaddr_t memory, uint64_t bytes, const struct program_header *template,
@@ -82,7 +107,7 @@ static struct thread_block *lay_out(uaddr_t memory, uint64_t bytes, const struct
     uint64_t storage_bytes = thread_block_storage_bytes(template->virt, template->memory_bytes, template->align);
     uint8_t *storage = (uint8_t *)block - storage_bytes;
     memset(storage, 0, storage_bytes);
-    memcpy(storage, (const void *)(program_auxiliary(AT_BASE) + template->virt), template->file_bytes);
+    memcpy(storage, template_bytes(template), template->file_bytes);
     *ret_stack = (uaddr_t)storage & ~15ULL;
     return block;
 }
@@ -90,7 +115,7 @@ static struct thread_block *lay_out(uaddr_t memory, uint64_t bytes, const struct
 uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_thread) {
     if (program_process() == 0 || program_auxiliary(AT_BATON_THREAD) == 0)
         return P_NO_CAPABILITY; /* a server: nobody makes threads for it */
-    const struct program_header *template = find_template();
+    const struct program_header *template = find_header(PT_TLS);
     uint64_t storage_bytes = template != NULL ? template->memory_bytes + template->align : 0;
     uint64_t bytes = THREADS_STACK_BYTES + ((storage_bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1));
     uaddr_t memory, stack;
@@ -101,10 +126,12 @@ uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_threa
     struct thread_block *block = lay_out(memory, bytes, template, &stack);
     block->run = run;
     block->argument = argument;
-    struct process_thread_create_request request = {(uaddr_t)begin, stack, (uint64_t)block, (uaddr_t)block};
+    struct process_thread_create_request request = {(uaddr_t)threads_begin, stack, (uint64_t)block, (uaddr_t)block};
     struct process_thread_create_reply reply;
     mutex_lock(&lists_lock); /* whoever joins it finds it in the table */
-    status = process_thread_create(program_process(), &request, &reply, NULL);
+    do
+        status = process_thread_create(program_process(), &request, &reply, NULL);
+    while (status == P_INTERRUPTED);
     if (status == OK)
         living[reply.thread % PROCESS_THREADS_MAX] = block;
     mutex_unlock(&lists_lock);
@@ -128,7 +155,7 @@ uint32_t threads_join(uint64_t thread, uint64_t *ret_value) {
     if (status != OK)
         return status;
     *ret_value = reply.value;
-    if (thread != 0) /* the first one's stack is not ours */
+    if (block != NULL) /* else it is the program's first, whose stack is not ours */
         give_memory(block->memory, block->memory_bytes);
     return OK;
 }
@@ -139,8 +166,11 @@ uint32_t threads_detach(uint64_t thread) {
     mutex_lock(&lists_lock);
     const struct thread_block *block = living[thread % PROCESS_THREADS_MAX];
     mutex_unlock(&lists_lock);
-    uint32_t status = process_thread_detach(program_process(), &request, &reply, NULL);
-    if (status == OK && reply.had_ended != 0 && thread != 0)
+    uint32_t status;
+    do
+        status = process_thread_detach(program_process(), &request, &reply, NULL);
+    while (status == P_INTERRUPTED);
+    if (status == OK && reply.had_ended != 0 && block != NULL)
         give_memory(block->memory, block->memory_bytes);
     return status;
 }
@@ -153,4 +183,5 @@ void threads_exit(uint64_t value) {
         (void)process_thread_exit(program_process(), &request, &reply, NULL);
 }
 
-uint64_t threads_self(void) { return program.has_threads ? thread_block()->id : 0; }
+/* Not always 0 in a program without further threads: exec keeps the number of the one that called it. */
+uint64_t threads_self(void) { return program_auxiliary(AT_BATON_THREAD) != 0 ? thread_block()->id : 0; }

@@ -22,7 +22,8 @@
 #define PROCESS_BAG_MAX 12U  /* capabilities of one process that the server keeps to pass on */
 
 /*
- * Append bytes to what is staged: strings, each with its terminating zero; messages may cut them anywhere.
+ * Append bytes to what is staged: strings, each with its terminating zero; messages may cut them anywhere. What is staged is
+ * the process's: threads that start programs take turns.
  * Errors: P_ARGUMENT offset_bytes is neither 0 nor the count staged so far; P_TOO_BIG; P_NO_MEMORY.
  */
 struct process_stage_request {

@@ -12,7 +12,8 @@
  * stack, message page, and a capability `process` of its own, by which the server knows it: with another thread's it would
  * answer for that one. A new one begins at `entry` with RDI = argument, RSI = address of its message page, RDX = slot of its
  * capability `process`, RCX = its id, FS base = pointer, and a stack pointer as behind a call. Masked is what the
- * creator has masked. When the last one has ended, so has the process, with code 0. libsys/thread.h does all this.
+ * creator has masked. When the last one has ended, so has the process, with code 0. exec and fork leave the calling thread its id.
+ * libsys/threads.h does all this.
  * Errors: P_LIMIT PROCESS_THREADS_MAX, or too many of all processes; P_ADDRESS no place to begin, for stack or FS base;
  *         P_NO_MEMORY; E_EXISTS the slot that the thread's capability belongs in is not empty.
  */
@@ -38,7 +39,7 @@ struct process_thread_exit_reply {
 
 /*
  * Wait until a thread has ended, and forget it.
- * Errors: P_NO_THREAD; P_ARGUMENT the caller itself, or one that is detached; P_BUSY somebody joins it already, or as for wait;
+ * Errors: P_NO_THREAD there is none, or it was joined already; P_ARGUMENT the caller itself, or one that is detached; P_BUSY somebody joins it already, or as for wait;
  *         P_LIMIT; P_INTERRUPTED a signal's handler ran.
  */
 struct process_thread_join_request {
@@ -57,7 +58,8 @@ struct process_thread_detach_reply {
     uint64_t had_ended; /* 1: already, and is forgotten now */
 };
 
-/* Set the caller's FS base: what a dynamic loader does that has its own storage. Errors: P_ADDRESS. */
+/* Set the caller's FS base: what a dynamic loader does that has its own storage. Its floating-point registers are as at a
+ * program's start afterwards. Errors: P_ADDRESS. */
 struct process_set_pointer_request {
     uaddr_t pointer;
 };
