@@ -27,8 +27,7 @@ static uint32_t make_message(struct system *system, struct thread *thread) {
 }
 
 static void drop_message(struct system *system, struct thread *thread) {
-    if (thread->message_frame != FRAMES_NONE)
-        frames_drop(&system->frames, thread->message_frame);
+    frames_drop(&system->frames, thread->message_frame);
     thread->message_frame = FRAMES_NONE;
 }
 
@@ -40,7 +39,7 @@ static uint32_t prepare_number(struct system *system, const struct body *body, s
         status = (uint32_t)sys_cap_copy(body->table, body_process_slot(number), system->caps.endpoint,
                                         ENDPOINT_CALL | ENDPOINT_GRANT, BODY_BADGE(thread->process->pid, number))
                      .status;
-    if (status != OK)
+    if (status != OK && thread->message_frame != FRAMES_NONE)
         drop_message(system, thread);
     return status;
 }
@@ -105,11 +104,17 @@ uint64_t body_thread_time_ns(const struct thread *thread) {
 
 void body_remove_thread(struct thread *thread) { pool_drop_slot(&thread->object); }
 
-void body_drop_messages(struct system *system, struct process *process, const struct thread *but) {
+void body_drop_numbers(struct system *system, struct process *process, const struct thread *but) {
+    cap_t table = body_of(process)->table;
     uint32_t numbers = process->more != NULL ? PROCESS_THREADS_MAX : 1;
-    for (uint32_t i = 0; i < numbers; i++)
-        if (thread_at(process, i) != but)
-            drop_message(system, thread_at(process, i));
+    for (uint32_t i = 0; i < numbers; i++) {
+        struct thread *thread = thread_at(process, i);
+        if (thread == but || thread->message_frame == FRAMES_NONE)
+            continue;
+        drop_message(system, thread);
+        if (table != 0)
+            (void)sys_cap_delete(table, body_process_slot(i)); /* no error if the process has emptied it */
+    }
 }
 
 /* One holder fewer of a slot of ours; the last one empties it. */
@@ -132,7 +137,7 @@ void body_destroy(struct system *system, struct process *process) {
         thread_end(&system->processes, thread);
     }
     incarnation_destroy(system, &body->incarnation);
-    body_drop_messages(system, process, NULL);
+    body_drop_numbers(system, process, NULL); /* the table is gone, and the capabilities with it */
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
         release(system, &body->bag.entries[i].cap);
         body->bag.entries[i].name[0] = '\0';

@@ -69,8 +69,8 @@ uint64_t body_thread_time_ns(const struct thread *thread);
 uaddr_t body_message_at(const struct incarnation *incarnation, uint32_t number);
 cap_t body_process_slot(uint32_t number);
 
-/* The message pages go, but that of one thread (NULL: all). Nothing maps them any more. */
-void body_drop_messages(struct system *system, struct process *process, const struct thread *but);
+/* What numbers of threads keep, message pages and capabilities `process`, goes, but for one thread's. Nothing uses it any more. */
+void body_drop_numbers(struct system *system, struct process *process, const struct thread *but);
 
 /* Everything that belongs to the process; its threads stop first. */
 void body_destroy(struct system *system, struct process *process);

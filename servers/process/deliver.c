@@ -1,5 +1,6 @@
 #include "servers/process/deliver.h"
 
+#include "kernel/abi/rights.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "servers/process/serve.h"
@@ -34,6 +35,9 @@ static void raise(struct process *process, struct thread *thread, uint64_t signa
         return; /* without process 1 there is nothing more to do */
     if (signal == PROCESS_SIGCONT || signal == PROCESS_SIGKILL)
         resume(process);
+    for (struct thread *at = thread_next(process, NULL); signal == PROCESS_SIGCONT && at != NULL;
+         at = thread_next(process, at))
+        at->pending &= ~SIGNALS_STOP;
     signals_raise(&process->signals, thread != NULL ? &thread->pending : NULL, signal);
     process->sender = sender;
     process_note_signals(&sys->processes, process);
@@ -108,11 +112,18 @@ static bool interrupt(struct thread *thread, struct thread_registers *ret_regist
     return true;
 }
 
-/* Let it go on there. A call that it waits in ends by a handover to where it is already. */
+/*
+ * Let it go on there. A call that it waits in ends by a handover to where it is already. That refuses a page of the stack
+ * that is there but may not be written yet, such as one that a fork has left.
+ */
 static bool go_on(const struct thread *thread, const struct thread_registers *registers, uint64_t run_state) {
+    struct incarnation *incarnation = &body_of(thread->process)->incarnation;
+    bool waits = run_state == THREAD_IN_CALL || run_state == THREAD_IN_SIGNAL || run_state == THREAD_IN_WAIT;
+    if (waits && pager_bring(sys, incarnation, registers->rsp - 8, MEMORY_WRITE) != OK)
+        return false;
     memcpy(program.message->data, registers, sizeof *registers);
-    if (run_state == THREAD_IN_CALL || run_state == THREAD_IN_SIGNAL || run_state == THREAD_IN_WAIT)
-        return sys_thread_handover(thread->object, body_of(thread->process)->incarnation.space,
+    if (waits)
+        return sys_thread_handover(thread->object, incarnation->space,
                                    HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
                    .status == OK;
     return sys_thread_write(thread->object).status == OK && sys_thread_resume(thread->object).status == OK;

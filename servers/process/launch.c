@@ -111,7 +111,7 @@ static void write_notes(struct launch *launch, struct bag *bag, uint32_t number)
     add_note(launch, note);
 }
 
-static uint32_t build_stack(struct system *system, struct launch *launch, uaddr_t message,
+static uint32_t build_stack(struct system *system, struct launch *launch, const struct thread *thread,
                             struct incarnation *incarnation) {
     const struct opened_image *image = &launch->program;
     uint64_t place = system->fixed_addresses ? 0 : random_next(&system->random);
@@ -125,7 +125,8 @@ static uint32_t build_stack(struct system *system, struct launch *launch, uaddr_
         .header_count = image->plan.header_count,
         .base = launch->interpreter.base,
         .entry = image->base + image->plan.entry,
-        .message = message,
+        .message = body_message_at(incarnation, thread_number(thread)),
+        .thread = thread->id,
         .tls_virt = image->plan.tls.virt,
         .tls_bytes = image->plan.tls.memory_bytes,
         .tls_align = image->plan.tls.align,
@@ -166,7 +167,7 @@ static uint32_t build_incarnation(struct system *system, struct launch *launch, 
     if (status == OK)
         status = load_segments(system, &launch->program, incarnation, reason);
     if (status == OK)
-        status = build_stack(system, launch, message, incarnation);
+        status = build_stack(system, launch, thread, incarnation);
     if (status == OK && memory_page_count(incarnation) > incarnation->pages_max) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "image and stack are larger than the %lu pages it may have",
                           incarnation->pages_max);
@@ -298,11 +299,12 @@ static void end_siblings(struct system *system, struct thread *caller) {
             continue;
         if (at->answer != 0)
             server_forget(at->answer);
+        process->past_time_ns += body_thread_time_ns(at);
         body_remove_thread(at);
         thread_end(&system->processes, at);
     }
     process->joinable = 0;
-    body_drop_messages(system, process, caller);
+    body_drop_numbers(system, process, caller);
 }
 
 /* What is known of a process that has become another program. */
@@ -310,6 +312,7 @@ static void forget_program(struct process *process, struct thread *caller) {
     signals_after_exec(&process->signals);
     caller->pending = 0;
     caller->signal_stack_bytes = 0;
+    caller->detached = false;
 }
 
 uint32_t launch_exec(struct system *system, struct thread *caller, const struct launch_request *request, char *reason) {
@@ -401,6 +404,7 @@ uint32_t launch_fork(struct system *system, struct thread *caller, struct proces
         return status;
     }
     memcpy(child->name, parent->name, sizeof child->name);
+    thread->id = caller->id; /* as its memory has it */
     child->signals = parent->signals;
     child->signals.pending = 0;
     thread->masked = caller->masked;

@@ -123,6 +123,15 @@ void serve_answer(struct thread *thread, uint32_t status, const void *reply) {
     (void)server_answer(&served_server, answer, waits, status, reply); /* it may be gone */
 }
 
+/* Threads that wait for children that another thread has been told of: there may be none left for them. */
+static void tell_childless(struct process *parent) {
+    struct process *child;
+    for (struct thread *at = thread_next(parent, NULL); at != NULL; at = thread_next(parent, at))
+        if (at->waits == THREAD_WAITS &&
+            process_find_news(&sys->processes, parent, at->wait_for, at->wait_flags, &child) == P_NO_CHILD)
+            serve_answer(at, P_NO_CHILD, NULL);
+}
+
 void serve_tell_parent(struct process *process) {
     struct thread *waiter = process_find_waiter(&sys->processes, process);
     struct process *parent = process_parent(&sys->processes, process);
@@ -132,6 +141,7 @@ void serve_tell_parent(struct process *process) {
         return;
     struct process_wait_reply told = process_tell(&sys->processes, process);
     serve_answer(waiter, OK, &told);
+    tell_childless(parent);
 }
 
 /* Process 1 is what the machine runs for: without it there is nothing more to do. */

@@ -1,6 +1,7 @@
 /*
  * Handlers of the operations on threads.
  */
+#include "kernel/abi/rights.h"
 #include "kernel/abi/thread.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
@@ -12,6 +13,12 @@ static struct system *const sys = &served_system;
 
 /* What the kernel refuses to start at, by whose fault. */
 static uint32_t refused(uint64_t status) { return status == E_AUDIT ? P_ADDRESS : (uint32_t)status; }
+
+/* The handover refuses a page that is there but may not be written yet, such as one that a fork has left. */
+static uint32_t bring_places(struct incarnation *incarnation, const struct process_thread_create_request *request) {
+    uint32_t status = pager_bring(sys, incarnation, request->entry, MEMORY_EXECUTE);
+    return status == OK ? pager_bring(sys, incarnation, request->stack - 16, MEMORY_WRITE) : status;
+}
 
 uint32_t process_serve_thread_create(struct server_call *call, const struct process_thread_create_request *request,
                                      struct process_thread_create_reply *reply) {
@@ -33,6 +40,8 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
     status = body_add_thread(sys, body, thread);
     if (status == OK && vm_is_free(body->incarnation.vm, message, message + PAGE_BYTES))
         status = pager_add_message(sys, &body->incarnation, message, thread->message_frame);
+    if (status == OK)
+        status = bring_places(&body->incarnation, request);
     if (status == OK) {
         struct thread_registers entry = {.rip = request->entry,
                                          .rsp = request->stack - 8,
@@ -140,6 +149,9 @@ uint32_t process_serve_set_pointer(struct server_call *call, const struct proces
     if (caller == NULL)
         return P_NO_PROCESS;
     uint32_t status = launch_read_registers(caller->object, 0, &registers);
+    if (status != OK)
+        return status;
+    status = pager_bring(sys, &body_of(caller->process)->incarnation, registers.rsp - 8, MEMORY_WRITE);
     if (status != OK)
         return status;
     registers.fs_base = request->pointer;

@@ -2,7 +2,6 @@
 
 #define BIT(signal) (1ULL << ((signal)-1))
 #define UNMASKABLE (BIT(PROCESS_SIGKILL) | BIT(PROCESS_SIGSTOP))
-#define STOPS (BIT(PROCESS_SIGSTOP) | BIT(PROCESS_SIGTSTP) | BIT(PROCESS_SIGTTIN) | BIT(PROCESS_SIGTTOU))
 #define HARMLESS (BIT(PROCESS_SIGCHLD) | BIT(PROCESS_SIGCONT) | BIT(PROCESS_SIGURG) | BIT(PROCESS_SIGWINCH))
 
 uint64_t signals_maskable(uint64_t mask) { return mask & ~UNMASKABLE; }
@@ -15,8 +14,8 @@ bool signals_discard(const struct signals *signals, uint64_t signal) {
 void signals_raise(struct signals *signals, uint64_t *thread_pending, uint64_t signal) {
     uint64_t bit = signal_bit(signal);
     if (signal == PROCESS_SIGCONT)
-        signals->pending &= ~STOPS;
-    if ((bit & STOPS) != 0)
+        signals->pending &= ~SIGNALS_STOP;
+    if ((bit & SIGNALS_STOP) != 0)
         signals->pending &= ~BIT(PROCESS_SIGCONT);
     if (!signals_discard(signals, signal))
         *(thread_pending != NULL ? thread_pending : &signals->pending) |= bit;
@@ -36,7 +35,7 @@ enum signal_action signals_take(struct signals *signals, uint64_t *thread_pendin
     *ret_signal = signal;
     if ((signals->handled & bit) != 0)
         return SIGNAL_HANDLE;
-    return (STOPS & bit) != 0 ? SIGNAL_STOP : SIGNAL_END;
+    return (SIGNALS_STOP & bit) != 0 ? SIGNAL_STOP : SIGNAL_END;
 }
 
 uint64_t signals_handler_mask(const struct signals *signals, uint64_t signal) {

@@ -24,6 +24,9 @@ enum signal_action {
     SIGNAL_HANDLE,  /* its handler runs */
 };
 
+#define SIGNALS_STOP                                                                           \
+    (signal_bit(PROCESS_SIGSTOP) | signal_bit(PROCESS_SIGTSTP) | signal_bit(PROCESS_SIGTTIN) | \
+     signal_bit(PROCESS_SIGTTOU)) /* what stops by default; CONT takes them back, a thread's pending ones too */
 static inline uint64_t signal_bit(uint64_t signal) { return 1ULL << (signal - 1); }
 
 /* A mask without what can't be masked. */
