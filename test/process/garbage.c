@@ -95,9 +95,11 @@ static uint64_t random_word(uint64_t *state) {
 
 /* random_requests SEED COUNT: of operations that neither end nor stop this process. */
 static int role_random_requests(int argc, char **argv) {
-    static const uint32_t numbers[] = {OPERATION_stage,  OPERATION_give,    OPERATION_spawn,          OPERATION_exec,
-                                       OPERATION_wait,   OPERATION_get_pid, OPERATION_set_foreground, OPERATION_list,
-                                       OPERATION_memory, OPERATION_maps};
+    static const uint32_t numbers[] = {OPERATION_stage,          OPERATION_give,        OPERATION_spawn,
+                                       OPERATION_exec,           OPERATION_wait,        OPERATION_get_pid,
+                                       OPERATION_set_foreground, OPERATION_list,        OPERATION_memory,
+                                       OPERATION_maps,           OPERATION_set_pointer, OPERATION_thread_join,
+                                       OPERATION_thread_detach,  OPERATION_word_wait,   OPERATION_word_wake};
     static uint64_t request[MESSAGE_WORDS], reply[MESSAGE_WORDS];
     CHECK_EQUAL(argc, 3);
     uint64_t state = number_of(argv[1]);
@@ -111,6 +113,8 @@ static int role_random_requests(int argc, char **argv) {
             request[0] %= shape->most_bytes - shape->fixed_bytes + 1U;
         if (number == OPERATION_wait)
             request[1] |= 1;
+        if (number == OPERATION_word_wait)
+            request[2] &= 0xffff;
         (void)protocol_call(process, number, &operations[number], request, reply, &with);
     }
     CHECK_EQUAL(own_pid() & 0, 0);
@@ -121,6 +125,34 @@ static int role_random_requests(int argc, char **argv) {
 static void garbage_as_values(void) {
     for (uint64_t seed = 1; seed <= 3; seed++)
         CHECK_ROLE(CODE_LIVES, "random_requests", text_of(seed), RANDOM_REQUESTS);
+}
+
+/* random_threads SEED: where nothing is, or something is that is none of its business. */
+static int role_random_threads(int argc, char **argv) {
+    static _Alignas(16) uint8_t stack[PAGE_BYTES];
+    CHECK_EQUAL(argc, 2);
+    uint64_t state = number_of(argv[1]);
+    for (uint32_t i = 0; i < 100; i++) {
+        struct process_thread_create_request request = {random_word(&state), random_word(&state), random_word(&state),
+                                                        random_word(&state)};
+        struct process_thread_create_reply reply;
+        if (next_random(&state) % 2 == 0)
+            request.stack = (uaddr_t)(stack + sizeof stack);
+        if (next_random(&state) % 2 == 0)
+            request.entry = (uaddr_t)role_random_threads + next_random(&state) % 64;
+        (void)process_thread_create(process, &request, &reply, NULL);
+    }
+    return CODE_LIVES;
+}
+
+/* Threads that run away may end their process, but nothing else. */
+static void garbage_as_threads(void) {
+    struct process_wait_reply end;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        uint64_t pid = START_ROLE("random_threads", text_of(seed));
+        CHECK_STATUS(wait_for(pid, &end), OK);
+        CHECK(end.end == PROCESS_KILLED ? end.fault != 0 : end.value == CODE_LIVES || end.value == ROLE_FAILED);
+    }
 }
 
 static void garbage_of_every_length_in_a_stage(void) {
@@ -139,7 +171,8 @@ static const struct test_case cases[] = {
 #define ROW_ENTRY(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) CASE(garbage_for_##name),
     PROCESS_OPERATIONS(ROW_ENTRY) CASE(garbage_for_operations_there_are_not),
     CASE(garbage_as_values),
+    CASE_NEEDS(garbage_as_threads, OPERATION(thread_create)),
     CASE(garbage_of_every_length_in_a_stage),
 };
-static const struct role roles[] = {ROLE(random_requests)};
+static const struct role roles[] = {ROLE(random_requests), ROLE(random_threads)};
 GROUP(garbage);

@@ -18,15 +18,18 @@
 #define TRIES_MAX 3U /* of a case after which something is in use that was not before */
 
 static const struct group *const groups[] = {
-    &group_spawn,  &group_images,       &group_exec,   &group_end,    &group_kill,  &group_fault,
-    &group_query,  &group_garbage,      &group_limits, &group_time,   &group_fork,  &group_map,
-    &group_signal, &group_signal_fault, &group_stop,   &group_groups, &group_bounds};
+    &group_spawn,          &group_images,       &group_exec,   &group_end,    &group_kill,    &group_fault,
+    &group_query,          &group_garbage,      &group_limits, &group_time,   &group_fork,    &group_map,
+    &group_signal,         &group_signal_fault, &group_stop,   &group_groups, &group_threads, &group_threads_wait,
+    &group_threads_signal, &group_threads_end,  &group_bounds};
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])
 
 static cap_t tap;
 static const char *running; /* the case, or in a child the role */
 static bool failed;
 static uint64_t lacking; /* operations */
+
+bool has_failed(void) { return failed; }
 
 /* ---- output ---- */
 

@@ -49,7 +49,7 @@ struct group {
 
 extern const struct group group_spawn, group_images, group_exec, group_end, group_kill, group_fault, group_query,
     group_time, group_garbage, group_limits, group_fork, group_map, group_signal, group_signal_fault, group_stop,
-    group_groups, group_bounds;
+    group_groups, group_threads, group_threads_wait, group_threads_signal, group_threads_end, group_bounds;
 
 #define CASE(name) \
     { #name, name, 0 }
@@ -75,6 +75,9 @@ bool check_true(bool holds, const char *file, int line, const char *text);
 bool check_equal(uint64_t actual, uint64_t expected, const char *file, int line, const char *text);
 bool check_status(uint64_t status, uint64_t expected, const char *file, int line, const char *text);
 bool check_text(const char *actual, const char *expected, const char *file, int line, const char *text);
+
+/* Has a check failed, in this case or role? */
+bool has_failed(void);
 
 /* A remark behind a check that failed. */
 FORMAT_LIKE(1, 2) void remark(const char *format, ...);
