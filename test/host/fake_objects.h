@@ -31,7 +31,9 @@ struct object {
     uint32_t slots[TABLE_SLOTS]; /* table: object, 0 = empty */
     struct thread_config config; /* thread */
     struct thread_registers entry;
-    uint32_t space; /* thread: where it runs; 0 = nowhere */
+    uint32_t space;     /* thread: where it runs; 0 = nowhere */
+    uint64_t run_state; /* what the test says that it does */
+    bool suspended;
 };
 
 extern struct object fake_objects[OBJECTS_MAX]; /* 0 is not used */

@@ -186,6 +186,8 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
         return status(OK);
     target->space = fake_index(root);
     target->entry = entry;
+    target->run_state = THREAD_STOPPED;
+    target->suspended = false;
     return status(OK);
 }
 
@@ -195,31 +197,39 @@ struct result sys_thread_read(cap_t thread) {
         return status(E_STATE);
     if (object == NULL)
         return status(E_CAP);
-    struct thread_state state = {.registers = object->entry};
+    struct thread_state state = {.registers = object->entry, .run_state = object->run_state, .cpu_time_ns = 10};
     memcpy(program.message->data, &state, sizeof state);
     return status(OK);
 }
 
-/* Threads here do not run: whether one is stopped makes no difference. */
-static struct result control(cap_t thread) {
+static struct result suspend(cap_t thread, bool suspends) {
+    struct object *object = fake_find(thread, OBJECT_THREAD);
     if (fake_fails())
         return status(E_RIGHTS);
-    return status(fake_find(thread, OBJECT_THREAD) == NULL ? E_CAP : OK);
+    if (object != NULL)
+        object->suspended = suspends;
+    return status(object == NULL ? E_CAP : OK);
 }
 
 struct result sys_thread_suspend(cap_t thread) {
-    return control(thread);
+    return suspend(thread, true);
 }
 struct result sys_thread_resume(cap_t thread) {
-    return control(thread);
+    return suspend(thread, false);
 }
 
 struct result sys_thread_write(cap_t thread) {
-    struct result result = control(thread);
-    if (result.status == OK)
-        memcpy(&fake_find(thread, OBJECT_THREAD)->entry, program.message->data, sizeof(struct thread_registers));
-    return result;
+    struct object *object = fake_find(thread, OBJECT_THREAD);
+    if (fake_fails())
+        return status(E_RIGHTS);
+    if (object == NULL || object->run_state != THREAD_STOPPED)
+        return status(object == NULL ? E_CAP : E_STATE);
+    memcpy(&object->entry, program.message->data, sizeof object->entry);
+    return status(OK);
 }
+
+void fake_set_run_state(cap_t thread, uint64_t run_state) { fake_find(thread, OBJECT_THREAD)->run_state = run_state; }
+bool fake_is_suspended(cap_t thread) { return fake_find(thread, OBJECT_THREAD)->suspended; }
 
 bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry) {
     const struct object *object = fake_find(thread, OBJECT_THREAD);

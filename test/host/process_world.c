@@ -46,7 +46,9 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
     world_late.count++;
     world_late.slot = slot;
     world_late.status = status;
-    if (number == 6)
+    if (status == OK && number == 31)
+        memcpy(&world_late.value, reply, sizeof world_late.value);
+    if (status == OK && number == 6)
         memcpy(&world_late.end, reply, sizeof world_late.end);
     slot_free(slot);
     return true;

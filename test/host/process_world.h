@@ -16,7 +16,8 @@ struct world_late {
     uint32_t count;
     cap_t slot;
     uint32_t status;
-    struct process_wait_reply end;
+    struct process_wait_reply end; /* of a wait */
+    uint64_t value;                /* of a join */
 };
 extern struct world_late world_late;
 extern cap_t world_deferred;  /* the slot of the last answer that was put off */
@@ -49,7 +50,7 @@ struct world_trace {
 struct world_trace world_look(void);
 bool world_same(const struct world_trace *before);
 
-/* Call an operation as process `pid` would. ret_call: what the server saw, with its reason; may be NULL. */
+/* Call an operation as process `pid`, or a thread's badge, would. ret_call: what the server saw, with its reason; may be NULL. */
 uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call);
 uint32_t world_stage(uint64_t pid);
 uint32_t world_spawn(uint64_t parent, uint64_t *ret_pid, struct server_call *ret_call);
