@@ -26,11 +26,14 @@ static const struct program_header *find_header(uint32_t type) {
     return NULL;
 }
 
-/* Where the template's bytes lie: how far the image was moved shows in where its headers are. */
-static const void *template_bytes(const struct program_header *template) {
+/* What new threads' storage is made from, looked for once; how far the image was moved shows in where its headers are. */
+static const struct program_header *template; /* NULL = the image has none */
+static uint64_t moved_by;
+
+static void find_template(void) {
     const struct program_header *headers = find_header(PT_PHDR);
-    uint64_t moved_by = headers != NULL ? program_auxiliary(AT_PHDR) - headers->virt : 0;
-    return (const void *)(moved_by + template->virt);
+    moved_by = headers != NULL ? program_auxiliary(AT_PHDR) - headers->virt : 0;
+    template = find_header(PT_TLS);
 }
 
 /*
@@ -95,8 +98,7 @@ _Static_assert(offsetof(struct thread_block, message) == 16 && offsetof(struct t
 _Noreturn void threads_run(struct thread_block *block) { threads_exit(block->run(block->argument)); }
 
 /* Lay block and storage out at the end of a thread's memory. */
-static struct thread_block *lay_out(uaddr_t memory, uint64_t bytes, const struct program_header *template,
-                                    uaddr_t *ret_stack) {
+static struct thread_block *lay_out(uaddr_t memory, uint64_t bytes, uaddr_t *ret_stack) {
     uint64_t align = template != NULL && template->align > THREAD_BLOCK_ALIGN ? template->align : THREAD_BLOCK_ALIGN;
     struct thread_block *block = (struct thread_block *)((memory + bytes - sizeof(struct thread_block)) & ~(align - 1));
     *block = (struct thread_block){.self = block, .memory = memory, .memory_bytes = bytes};
@@ -107,15 +109,17 @@ static struct thread_block *lay_out(uaddr_t memory, uint64_t bytes, const struct
     uint64_t storage_bytes = thread_block_storage_bytes(template->virt, template->memory_bytes, template->align);
     uint8_t *storage = (uint8_t *)block - storage_bytes;
     memset(storage, 0, storage_bytes);
-    memcpy(storage, template_bytes(template), template->file_bytes);
+    memcpy(storage, (const void *)(moved_by + template->virt), template->file_bytes);
     *ret_stack = (uaddr_t)storage & ~15ULL;
     return block;
 }
 
 uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_thread) {
-    if (program_process() == 0 || program_auxiliary(AT_BATON_THREAD) == 0)
-        return P_NO_CAPABILITY; /* a server: nobody makes threads for it */
-    const struct program_header *template = find_header(PT_TLS);
+    if (!program.has_threads) {
+        if (program_process() == 0 || program_auxiliary(AT_BATON_THREAD) == 0)
+            return P_NO_CAPABILITY; /* a server: nobody makes threads for it */
+        find_template();
+    }
     uint64_t storage_bytes = template != NULL ? template->memory_bytes + template->align : 0;
     uint64_t bytes = THREADS_STACK_BYTES + ((storage_bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1));
     uaddr_t memory, stack;
@@ -123,7 +127,7 @@ uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_threa
     if (status != OK)
         return status;
     program.has_threads = true;
-    struct thread_block *block = lay_out(memory, bytes, template, &stack);
+    struct thread_block *block = lay_out(memory, bytes, &stack);
     block->run = run;
     block->argument = argument;
     struct process_thread_create_request request = {(uaddr_t)threads_begin, stack, (uint64_t)block, (uaddr_t)block};

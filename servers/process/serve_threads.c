@@ -14,10 +14,12 @@ static struct system *const sys = &served_system;
 /* What the kernel refuses to start at, by whose fault. */
 static uint32_t refused(uint64_t status) { return status == E_AUDIT ? P_ADDRESS : (uint32_t)status; }
 
-/* The handover refuses a page that is there but may not be written yet, such as one that a fork has left. */
+/* The handover refuses a stack's page that is there but may not be written yet, such as one that a fork has left. */
 static uint32_t bring_places(struct incarnation *incarnation, const struct process_thread_create_request *request) {
-    uint32_t status = pager_bring(sys, incarnation, request->entry, MEMORY_EXECUTE);
-    return status == OK ? pager_bring(sys, incarnation, request->stack - 16, MEMORY_WRITE) : status;
+    const struct vm_region *code = vm_find(incarnation->vm, request->entry);
+    if (code == NULL || (code->rights & MEMORY_EXECUTE) == 0)
+        return P_ADDRESS;
+    return pager_bring(sys, incarnation, request->stack - 16, MEMORY_WRITE);
 }
 
 uint32_t process_serve_thread_create(struct server_call *call, const struct process_thread_create_request *request,

@@ -13,6 +13,7 @@
 #include "libsys/signal.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "libsys/threads.h"
 #include "test/bench/pipe_bench.h"
 #include "test/bench/row.h"
 #include "userland/lib/launch.h"
@@ -25,6 +26,7 @@
 #define TOUCHED 10000ULL /* pages */
 #define MAPS 50ULL
 #define SIGNALS 2000ULL
+#define THREADS 2000ULL
 
 static _Noreturn void end(uint64_t status) {
     struct init_power_off_request request = {.status = status};
@@ -221,6 +223,16 @@ static void signal_row(void) {
         fail("a signal was not handled");
 }
 
+static uint64_t end_at_once(void *argument) { return (uint64_t)argument; }
+
+static void thread_row(void) {
+    uint64_t thread, value;
+    BENCH("thread_create_join", THREADS, "", {
+        if (threads_start(end_at_once, NULL, &thread) != OK || threads_join(thread, &value) != OK)
+            fail("thread");
+    });
+}
+
 static void memory_rows(void) {
     volatile uint8_t *memory = map(TOUCHED);
     bench_row("anonymous_fault", TOUCHED, touch_all(memory, TOUCHED), "");
@@ -288,6 +300,7 @@ int main(int argument_count, char **arguments, char **environment) {
     fork_row("fork_exec_wait", true);
     memory_rows();
     signal_row();
+    thread_row();
     crowd_rows();
     bench_put("ok 1 - bench\n");
     end(0);
