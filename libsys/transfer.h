@@ -7,8 +7,35 @@
 
 #include "libsys/message.h"
 
+/* The same for messages of any length. */
+void message_put_long(struct message *message, const void *data, uint32_t words, uint64_t data_bytes);
+uint32_t message_get_long(const struct message *message, void *data);
+
+/* One word of a structure, which need not be aligned. */
+static inline uint64_t message_word_of(const void *data, uint32_t index) {
+    uint64_t word;
+    __builtin_memcpy(&word, (const uint8_t *)data + index * sizeof word, sizeof word);
+    return word;
+}
+
 /* Put `words` words of `data`, of which only `data_bytes` bytes exist, into *message and this thread's message page. */
-void message_put(struct message *message, const void *data, uint32_t words, uint64_t data_bytes);
+static inline void message_put(struct message *message, const void *data, uint32_t words, uint64_t data_bytes) {
+    _Static_assert(MESSAGE_REGISTERS == 4, "each is named here");
+    if (words > MESSAGE_REGISTERS || words * 8ULL > data_bytes) {
+        message_put_long(message, data, words, data_bytes);
+        return;
+    }
+    message->words[0] = words > 0 ? message_word_of(data, 0) : 0;
+    message->words[1] = words > 1 ? message_word_of(data, 1) : 0;
+    message->words[2] = words > 2 ? message_word_of(data, 2) : 0;
+    message->words[3] = words > 3 ? message_word_of(data, 3) : 0;
+}
 
 /* Take the words that *message says it has, to `data` (8 * MESSAGE_WORDS bytes). Returns their number. */
-uint32_t message_get(const struct message *message, void *data);
+static inline uint32_t message_get(const struct message *message, void *data) {
+    uint32_t words = message_words(message->info);
+    if (words > MESSAGE_REGISTERS)
+        return message_get_long(message, data);
+    __builtin_memcpy(data, message->words, sizeof message->words); /* there is room for more than these */
+    return words;
+}

@@ -46,17 +46,28 @@ struct protocol_operation {
     struct protocol_shape reply;
 };
 
+static inline _Bool protocol_has_tail(const struct protocol_shape *shape) {
+    return shape->fixed_bytes < shape->most_bytes;
+}
+
+/* The words of a shape with a tail, of which `data` tells the length; 0: that is longer than there is room for. */
+uint32_t protocol_tail_words(const struct protocol_shape *shape, const void *data);
+
 /*
  * Words that `data` of this shape takes in a message; 0 also for length_bytes beyond what the tail has room for
  * (no structure is empty).
  */
-uint32_t protocol_words(const struct protocol_shape *shape, const void *data);
+static inline uint32_t protocol_words(const struct protocol_shape *shape, const void *data) {
+    return protocol_has_tail(shape) ? protocol_tail_words(shape, data) : (shape->fixed_bytes + 7U) / 8;
+}
 
 /*
  * Is a message of `words` words and `caps` capabilities of this shape? `data` holds the words received. True: every
  * fixed byte and every byte of the tail that length_bytes promises is there.
  */
-_Bool protocol_fits(const struct protocol_shape *shape, uint32_t words, uint32_t caps, const void *data);
+static inline _Bool protocol_fits(const struct protocol_shape *shape, uint32_t words, uint32_t caps, const void *data) {
+    return caps == shape->cap_count && words * 8U >= shape->fixed_bytes && words == protocol_words(shape, data);
+}
 
 /* What a client may add to a call and learn from it, besides request and reply. */
 struct protocol_extra {

@@ -44,9 +44,9 @@ static uint32_t prepare_number(struct system *system, const struct body *body, s
     return status;
 }
 
-/* Nice values stretch over all priorities from that of processes down to one above the lowest. */
+/* Each nice value is a priority. */
 static uint64_t priority_of(const struct system *system, const struct process *process) {
-    return system->priority - process->nice * (system->priority - 1) / PROCESS_NICE_MAX;
+    return system->priority - process->nice;
 }
 
 uint32_t body_set_priority(const struct system *system, const struct thread *thread) {

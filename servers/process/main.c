@@ -21,7 +21,9 @@
 #define WORK_AT 0x200000000ULL
 #define BOOKKEEPING_AT 0x280000000ULL /* of the frame allocator */
 #define STORE_AT 0x400000000ULL
-#define PRIORITY 16U /* of processes; below all servers */
+#define PRIORITY 20U /* of processes with nice value 0: one for each value, below all servers */
+
+_Static_assert(PRIORITY > PROCESS_NICE_MAX, "none is the idle CPU's");
 
 static bool find_caps(struct system_caps *caps) {
     static const char *const names[] = {"serve", "events", "space", "pool", "files"};

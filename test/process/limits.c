@@ -50,7 +50,52 @@ static int role_fill_and_leave(int argc, char **argv) {
     return CODE_OVER;
 }
 
+static int role_churned(int argc, char **argv) {
+    (void)argc, (void)argv;
+    return 0;
+}
+
+/*
+ * Processes that fork, exec, exit and are waited for, all in one group, until somebody kills it: he goes first (nice), so that he
+ * does it at once and not when one of them happens to wait.
+ */
+static int role_churn(int argc, char **argv) {
+    (void)argc, (void)argv;
+    struct process_set_group_request request = {0, 0};
+    struct process_set_group_reply reply;
+    static char words[4000];
+    memset(words, 'w', sizeof words - 1);
+    struct process_set_nice_request nice = {0, 1};
+    struct process_set_nice_reply was;
+    CHECK_STATUS(process_set_group(process, &request, &reply, NULL), OK);
+    CHECK_STATUS(process_set_nice(process, &nice, &was, NULL), OK);
+    for (;;) {
+        uint64_t pid;
+        struct process_wait_reply end;
+        CHECK_STATUS(fork_process(&pid), OK);
+        if (pid == 0) {
+            CHECK_STATUS(EXEC_ROLE("churned", words, words, words, words), OK); /* staged by many messages */
+            return ROLE_FAILED;
+        }
+        CHECK_STATUS(wait_for(pid, &end), OK);
+    }
+}
+
 /* ---- cases ---- */
+
+/* A kill in every phase of fork, exec, exit and wait: 100 moments. */
+static void limit_of_what_a_kill_leaves(void) {
+    for (uint64_t i = 0; i < 100; i++) {
+        uint64_t pid = START_ROLE("churn");
+        struct process_sleep_request request = {20000 + i * 300007};
+        struct process_sleep_reply reply;
+        CHECK_STATUS(process_sleep(process, &request, &reply, NULL), OK);
+        if (kill_process(PROCESS_GROUP | pid, PROCESS_SIGKILL) != OK)
+            CHECK_STATUS(kill_process(pid, PROCESS_SIGKILL), OK); /* it has not made its group yet */
+        if (!CHECK_KILLED(pid, PROCESS_SIGKILL))
+            break;
+    }
+}
 
 static void limit_of_children_that_nobody_waits_for(void) {
     struct process_wait_reply end;
@@ -120,9 +165,11 @@ static const struct test_case cases[] = {
     CASE(limit_goes_with_the_parent_that_never_waited),
     CASE(limit_reached_by_a_bomb),
     CASE(limit_of_a_full_table_spares_exec),
+    CASE_NEEDS(limit_of_what_a_kill_leaves,
+               OPERATION(fork) | OPERATION(kill) | OPERATION(set_group) | OPERATION(sleep) | OPERATION(set_nice)),
     CASE(spawn_1000_times),
     CASE(spawn_1000_times_in_vain),
     CASE(fault_200_times),
 };
-static const struct role roles[] = {ROLE(bomb), ROLE(fill_and_leave)};
+static const struct role roles[] = {ROLE(bomb), ROLE(fill_and_leave), ROLE(churn), ROLE(churned)};
 GROUP(limits);
