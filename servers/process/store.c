@@ -18,6 +18,7 @@ static void *map_page(struct store *store) {
         return NULL;
     }
     store->frame[number] = frame;
+    store->mapped_count++;
     return (void *)at;
 }
 
@@ -26,7 +27,8 @@ uint32_t store_init(struct store *store, struct frames *frames, cap_t space, uad
     store->frames = frames;
     store->space = space;
     store->at = at;
-    store->spare_max = STORE_KEPT;
+    store->kept = STORE_KEPT;
+    store->spare_max = STORE_SPARE_MAX;
     for (uint32_t i = 0; i < STORE_KEPT; i++) {
         void *page = map_page(store);
         if (page == NULL)
@@ -51,7 +53,7 @@ void *store_take(struct store *store, uint64_t zero_bytes) {
 
 void store_give(struct store *store, void *page) {
     uint32_t number = (uint32_t)(((uaddr_t)page - store->at) / PAGE_BYTES);
-    if (store->spare_count < store->spare_max) {
+    if (store->mapped_count <= store->kept || store->spare_count < store->spare_max) {
         *(void **)page = store->spare;
         store->spare = page;
         store->spare_count++;
@@ -60,6 +62,7 @@ void store_give(struct store *store, void *page) {
     (void)sys_space_unmap(store->space, (uaddr_t)page, 1); /* can't fail: it is mapped */
     frames_drop(store->frames, store->frame[number]);
     store->frame[number] = FRAMES_NONE;
+    store->mapped_count--;
     if (number < store->lowest_free)
         store->lowest_free = number;
 }

@@ -110,7 +110,7 @@ void world_start(uint64_t pages) {
         __builtin_trap();
     while (sys->store.spare_count > 0) /* every page that is needed from now on takes a frame and a call */
         (void)store_take(&sys->store, 0);
-    sys->store.spare_max = 0;
+    sys->store.kept = sys->store.spare_max = 0;
     process_table_init(&sys->processes, &sys->store, sizeof(struct record));
     sys->fixed_addresses = true;
     sys->window = (uaddr_t)fake_file;
