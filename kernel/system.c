@@ -37,6 +37,12 @@ static struct result pool_info(cap_t index, enum info_topic topic) {
     return result_value(topic == INFO_POOL_BYTES ? pool->frame_count * PAGE_BYTES : pool->used_bytes);
 }
 
+static struct result slot_info(uint64_t argument) {
+    struct cap_slot *slot;
+    enum status status = table_find(caller(), range_first(argument), OBJECT_TABLE, 0, &slot);
+    return status != OK ? result(status) : result_value(table_next_occupied(cap_object(slot), range_count(argument)));
+}
+
 static struct result stay_info(enum info_topic topic, uint64_t start_over) {
     struct cpu *cpu = arch_this_cpu();
     if (!BATON_STAYS)
@@ -75,6 +81,8 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
     case INFO_POOL_BYTES:
     case INFO_POOL_USED:
         return pool_info(argument, (enum info_topic)topic);
+    case INFO_NEXT_SLOT:
+        return slot_info(argument);
     case INFO_TICKS_PER_SECOND:
         return result_value(arch_ticks_per_second());
     case INFO_CHECK:

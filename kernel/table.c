@@ -1,5 +1,6 @@
 #include "kernel/table.h"
 
+#include "kernel/abi/system.h"
 #include "kernel/call.h"
 #include "kernel/pool.h"
 
@@ -61,6 +62,16 @@ enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t in
     struct cap_slot *slot;
     enum status status = find_in(self, table, index, &slot);
     return status != OK ? status : table_check_empty(slot, ret_slot);
+}
+
+uint64_t table_next_occupied(const struct table *table, uint64_t first) {
+    uint64_t end = table->slot_count;
+    if (first < end && end - first > INFO_SLOTS_SEEN)
+        end = first + INFO_SLOTS_SEEN;
+    for (uint64_t i = first; i < end; i++)
+        if (!cap_is_empty(&table->slots[i]))
+            return i;
+    return 0;
 }
 
 /* The source of a copy or move: slot 0 is the caller's current reply. */

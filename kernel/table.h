@@ -60,3 +60,6 @@ MUST_USE static inline enum status table_find_empty(const struct thread *self, c
 /* The same in the table that capability `table` names, which needs TABLE_WRITE; 0 = the caller's own. */
 MUST_USE enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index,
                                          struct cap_slot **ret_slot);
+
+/* The first occupied one of INFO_SLOTS_SEEN slots from `first` on; 0: there is none. */
+uint64_t table_next_occupied(const struct table *table, uint64_t first);

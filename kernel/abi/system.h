@@ -66,7 +66,11 @@ enum info_topic {
                                also starts over */
     INFO_NMIS = 15,         /* non-maskable interrupts taken by CPU `argument` */
     INFO_LONGEST_CALL = 14, /* with -Dchecks: what it was: system call number, or 256 + interrupt vector */
+    INFO_NEXT_SLOT =
+        16, /* argument = RANGE(table, first): the first of INFO_SLOTS_SEEN slots from `first` on that is not
+                               empty, in the Table that the capability `table` names; 0: none of them is occupied */
 };
+#define INFO_SLOTS_SEEN 1024U
 
 /* system_control; needs a Ports capability for every port, since that is the power these operations take. */
 enum control_operation {

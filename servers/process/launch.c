@@ -1,6 +1,7 @@
 #include "servers/process/launch.h"
 
 #include "kernel/abi/rights.h"
+#include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
 #include "libsys/format.h"
 #include "libsys/program.h"
@@ -271,6 +272,9 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
 
 /* What the new program was not to have goes; it is known that the rest stays where it is. */
 static void keep_named(struct system *system, const struct launch *of, struct body *body) {
+    cap_t slot = BODY_SLOT_FREE; /* only the old program knows what is there, if there is anything */
+    while ((slot = sys_system_info(INFO_NEXT_SLOT, RANGE(body->table, slot)).value) != 0)
+        (void)sys_cap_delete(body->table, slot);
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
         if (body->bag.entries[i].cap != 0 && !strings_names(&of->strings, body->bag.entries[i].name))
             body_take_away(system, body, &body->bag.entries[i]);

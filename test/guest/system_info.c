@@ -1,6 +1,7 @@
 /*
  * system_info and log_write: what they refuse, and what the check of the kernel's invariants says.
  */
+#include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
 #include "kernel/check.h"
@@ -29,6 +30,27 @@ static void system_info_refuses_unknown_cpus(void) {
         for (uint32_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++)
             CHECK_STATUS(sys_system_info(topics[i], wrong[k]), E_ARG);
     }
+}
+
+/* The next one that is occupied, among so many; nothing beyond the table, and nothing of what is no table. */
+static void system_info_finds_occupied_slots(void) {
+    cap_t table = world_create(OBJECT_TABLE, 2048), small = world_create(OBJECT_TABLE, 8);
+    const uint64_t occupied[] = {3, 4, 1027, 2047};
+    for (uint32_t i = 0; i < 4; i++)
+        CHECK_STATUS(sys_cap_copy(table, occupied[i], world.silence, RIGHTS_ALL, 0), OK);
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 0)), 3);
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 3)), 3);
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 4)), 4);
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 5)), 1027); /* 1,023 behind */
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 1028)), 2047);
+    CHECK_STATUS(sys_cap_delete(table, 1027), OK);
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 1023)), 0); /* the last that is looked at is 2046 */
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 2048)), 0);
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, UINT32_MAX)), 0);
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(small, 0)), 0);
+    CHECK_STATUS(sys_system_info(INFO_NEXT_SLOT, RANGE(0, 1)), E_CAP);
+    CHECK_STATUS(sys_system_info(INFO_NEXT_SLOT, RANGE(world_slot(), 1)), E_CAP);
+    CHECK_STATUS(sys_system_info(INFO_NEXT_SLOT, RANGE(world.pool, 1)), E_TYPE);
 }
 
 static void log_write_refuses_lengths(void) {
@@ -67,5 +89,6 @@ static void system_control_has_hooks_with_checks_only(void) {
     CHECK_STATUS(sys_system_info(INFO_CHECK, 0), test_checks_built() ? OK : E_CALL);
 }
 
-SUITE(CASE(system_info_refuses_unknown_topics), CASE(system_info_refuses_unknown_cpus), CASE(log_write_refuses_lengths),
-      CASE(system_info_checks_the_kernel_half), CASE(system_control_has_hooks_with_checks_only));
+SUITE(CASE(system_info_refuses_unknown_topics), CASE(system_info_refuses_unknown_cpus),
+      CASE(system_info_finds_occupied_slots), CASE(log_write_refuses_lengths), CASE(system_info_checks_the_kernel_half),
+      CASE(system_control_has_hooks_with_checks_only));

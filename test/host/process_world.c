@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernel/abi/rights.h"
+#include "kernel/abi/system.h"
 #include "libsys/fault.h"
 #include "libsys/format.h"
 #include "libsys/print.h"
@@ -80,8 +81,12 @@ struct result sys_clock_read(void) {
     return (struct result){OK, world_now_ns};
 }
 struct result sys_system_info(uint64_t topic, uint64_t argument) {
-    (void)topic, (void)argument;
-    return (struct result){OK, 1};
+    if (topic != INFO_NEXT_SLOT)
+        return (struct result){OK, 1};
+    for (cap_t slot = argument >> 32; slot < BODY_TABLE_SLOTS; slot++)
+        if (fake_table_has((uint32_t)argument, slot))
+            return (struct result){OK, slot};
+    return (struct result){OK, 0};
 }
 struct result sys_signal_timer(cap_t notification, uint64_t bits, uint64_t deadline_ns) {
     (void)notification, (void)bits, (void)deadline_ns;

@@ -3,6 +3,7 @@
  * alternate stack, thread-local storage?
  */
 #include "test/process/threads.h"
+#include "kernel/abi/rights.h"
 
 #define OFTEN 1000U
 
@@ -413,7 +414,22 @@ IN_CHILD(thread_pointer_can_be_set) {
     return CODE_SIGNALLED;
 }
 
+static int role_takes_a_slot(int argc, char **argv) {
+    (void)argc, (void)argv;
+    cap_t slot = slot_take();
+    CHECK_STATUS(sys_cap_copy(0, slot, process, RIGHTS_ALL, 0).status, OK);
+    return CODE_SIGNALLED;
+}
+
+IN_CHILD(exec_empties_the_slots_that_are_the_programs) {
+    cap_t slot = slot_take();
+    CHECK_STATUS(sys_cap_copy(0, slot, process, RIGHTS_ALL, 0).status, OK);
+    (void)EXEC_ROLE("takes_a_slot");
+    return 0;
+}
+
 #define CASES(ROW)                                                                                         \
+    ROW(exec_empties_the_slots_that_are_the_programs, 0)                                                   \
     ROW(thread_runs_and_its_value_comes_back, 0)                                                           \
     ROW(thread_exit_by_call_gives_its_value, 0)                                                            \
     ROW(thread_that_has_ended_can_be_joined_later, 0)                                                      \
@@ -442,5 +458,5 @@ static const struct test_case cases[] = {
     CASE_NEEDS(thread_local_storage_is_the_images_and_ones_own, THREADS | OPERATION(fork)),
     CASE_NEEDS(thread_local_storage_of_an_image_that_moves, THREADS | OPERATION(fork)),
 };
-static const struct role roles[] = {CASES(AS_ROLE)};
+static const struct role roles[] = {CASES(AS_ROLE) ROLE(takes_a_slot)};
 GROUP(threads);
