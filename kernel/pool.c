@@ -307,8 +307,9 @@ bool pool_dissolve_step(struct pool *pool) {
         bool is_header = pool->chunk_count == 1 && chunk->frame_count == 0;
         if (is_header)
             break;
-        if (chunk->frame_count < chunk->used) /* the others hold nothing of the kernel's */
-            memory_clear(arch_pointer(frame * PAGE_BYTES), PAGE_BYTES);
+        /* What was handed out has come back, in runs: zero but for the links at the start of some. */
+        if (chunk->frame_count < chunk->used)
+            memory_clear(arch_pointer(frame * PAGE_BYTES), sizeof(struct pool_run));
         frame_set_type(frame, 1, FRAME_USER, 0);
     }
     if (chunk->frame_count > 0)

@@ -187,14 +187,28 @@ void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool) {
     prune(root, at, 2, pool);
 }
 
+/* Most entries of most tables are empty: they are passed over so many at a time. */
+#define GROUP_ENTRIES 8U
+static bool group_is_empty(const uint64_t *entries) {
+    return (entries[0] | entries[1] | entries[2] | entries[3] | entries[4] | entries[5] | entries[6] | entries[7]) == 0;
+}
+
+/* The first entry of a table that is not empty; there is one. */
+static uint32_t first_entry(const uint64_t *table) {
+    uint32_t index = 0;
+    while (group_is_empty(&table[index]))
+        index += GROUP_ENTRIES;
+    while (table[index] == 0)
+        index++;
+    return index;
+}
+
 /* The lowest address of the user half that is mapped; there is one. */
 static uaddr_t first_mapped(uint64_t root) {
     const uint64_t *table = arch_pointer(root);
     uaddr_t at = 0;
     for (uint32_t level = 4; level >= 1; level--) {
-        uint32_t index = 0;
-        while (table[index] == 0)
-            index++;
+        uint32_t index = first_entry(table);
         at |= (uint64_t)index << (12 + 9 * (level - 1));
         if (level == 1 || (table[index] & PTE_LARGE) != 0)
             break;
@@ -213,7 +227,10 @@ bool arch_table_reap(uint64_t root, struct pool *pool) {
         return true;
     }
     uint32_t first = arch_table_index(at), rest = (uint32_t)ENTRIES - first;
-    arch_entries_clear(table, first, rest < REAP_ENTRIES ? rest : REAP_ENTRIES);
+    uint32_t count = rest < REAP_ENTRIES ? rest : REAP_ENTRIES;
+    while (count > GROUP_ENTRIES && group_is_empty(&table[first + count - GROUP_ENTRIES]))
+        count -= GROUP_ENTRIES;
+    arch_entries_clear(table, first, count);
     prune(root, at, 1, pool);
     return true;
 }
