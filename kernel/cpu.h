@@ -11,7 +11,7 @@
 #include "kernel/heap.h"
 #include "kernel/list.h"
 
-#define CPUS_MAX 64U
+#define CPUS_MAX 16U /* 9 pages of the boot loader's heap each */
 #define PRIORITIES 64U
 
 struct cpu {
@@ -39,5 +39,5 @@ struct cpu {
     uint64_t nmi_count;
 };
 
-extern struct cpu *cpus[CPUS_MAX];
-extern uint32_t cpu_total; /* those that run threads */
+extern struct cpu *cpus[CPUS_MAX]; /* [0]: the one that booted; NULL: none */
+extern uint32_t cpu_total;         /* those that run threads, from 0 on */

@@ -6,6 +6,7 @@
 #include "kernel/arch.h"
 #include "kernel/assert.h"
 #include "kernel/call.h"
+#include "kernel/command.h"
 #include "kernel/ledger.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"
@@ -37,21 +38,6 @@ static struct object all_ports, all_lines;
 
 /* Pages for the first program, taken from the front of the free memory that it gets. */
 static struct { uint64_t pool_frame, stack_frame, info_frame, message_frame; } reserved;
-
-/* The value of `name=value` in the command line; NULL: not there. */
-static const char *command_value(const char *command, const char *name) {
-    size_t length = text_length(name);
-    const char *at = command;
-    while (*at != 0) {
-        if (text_compare(at, name, length) == 0)
-            return at + length;
-        while (*at != 0 && *at != ' ')
-            at++;
-        while (*at == ' ')
-            at++;
-    }
-    return NULL;
-}
 
 static void set_log_limit(const char *command) {
     static const char *const names[] = {"error", "warn", "info", "debug", "trace"};

@@ -52,14 +52,18 @@ static void read_override(const uint8_t *entry, struct acpi_facts *facts) {
 }
 
 static void read_madt(const uint8_t *madt, struct acpi_facts *facts) {
-    uint32_t cpus = 0;
+    uint32_t count = 0;
     bool io_apic_seen = false;
     facts->local_apic_phys = field(madt, 36, 4);
     for (uint32_t at = 44; at + 2 <= table_length(madt) && madt[at + 1] >= 2; at += madt[at + 1]) {
         const uint8_t *entry = madt + at;
         switch (entry[0]) {
-        case 0: /* local APIC: enabled or can be */
-            cpus += (field(entry, 4, 4) & 3) != 0;
+        case 0: /* local APIC; not enabled: there is no CPU, or one that must not be used */
+            if ((field(entry, 4, 4) & 1) == 0)
+                break;
+            if (count < CPUS_MAX)
+                facts->apic_ids[count] = entry[3];
+            count++;
             break;
         case 1: /* I/O APIC: the first is the one with the ISA lines */
             if (!io_apic_seen)
@@ -76,7 +80,7 @@ static void read_madt(const uint8_t *madt, struct acpi_facts *facts) {
             break;
         }
     }
-    facts->cpu_count = cpus == 0 ? 1 : cpus;
+    facts->cpu_count = count == 0 ? 1 : count;
 }
 
 /* In the DSDT, `_S5_` names a package whose first number goes to PM1a: 08 "_S5_" 12 length count (0a) number ... */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "kernel/arch.h"
+#include "kernel/cpu.h"
 
 struct acpi_facts {
     uint64_t local_apic_phys;
@@ -15,7 +16,8 @@ struct acpi_facts {
     uint32_t line_input[IRQ_LINES]; /* I/O APIC input of each line; lines 0..15 are the ISA numbers */
     bool line_is_level[IRQ_LINES];
     bool line_is_low[IRQ_LINES];
-    uint32_t cpu_count;
+    uint32_t cpu_count; /* usable ones, at least 1; the first CPUS_MAX of them are in ... */
+    uint8_t apic_ids[CPUS_MAX];
     uint16_t power_port; /* PM1a control; 0: unknown */
     uint16_t sleep_type; /* what to write there for S5, in place */
 };

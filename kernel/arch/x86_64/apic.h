@@ -4,13 +4,29 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct acpi_facts;
+struct cpu;
 
 /* Registers are mapped at the start of the device window. Masks the 8259s and every line. */
 void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers, void *io_registers);
 void apic_end_of_interrupt(void);
+
+/* The part of apic_init that each CPU has to do for itself, and does with interrupts off. */
+void apic_init_cpu(struct cpu *cpu);
+/* Does this CPU's timer run as fast as the boot loader has measured the boot CPU's? To 1/8, in 1 ms. */
+bool apic_timer_agrees(void);
+
+/* Send to another CPU. False: the APIC did not get rid of it. */
+enum apic_command {
+    APIC_NMI = 4U << 8,
+    APIC_INIT = 5U << 8,
+    APIC_START = 6U << 8, /* and the number of the page to start at */
+};
+bool apic_send(uint64_t apic_id, enum apic_command command, uint32_t page);
+uint64_t apic_own_id(void);
 
 /* For the test hooks: the timer's next interrupt is an NMI after about `wait_ns`; 0: the timer is the kernel's again. */
 void apic_arm_nmi(uint64_t wait_ns);

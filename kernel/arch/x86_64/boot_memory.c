@@ -106,7 +106,7 @@ static void map_stacks(uint32_t index) {
         map(ist_top(index, ist) - PAGE_BYTES, arch_physical(arch_boot_take(PAGE_BYTES)), PAGE_BYTES, bits, 1);
 }
 
-void boot_memory_init(const struct boot_info *boot, const struct boot_range *ranges) {
+void boot_memory_init(const struct boot_info *boot, const struct boot_range *ranges, uint32_t cpu_count) {
     heap_next = boot->heap_phys;
     heap_end = boot->heap_phys + boot->heap_page_count * PAGE_BYTES;
     sealed_root = arch_physical(arch_boot_take(PAGE_BYTES));
@@ -115,7 +115,8 @@ void boot_memory_init(const struct boot_info *boot, const struct boot_range *ran
         root[i] = arch_physical(arch_boot_take(PAGE_BYTES)) | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED;
     map_image(boot);
     map_direct(boot, ranges);
-    map_stacks(0);
+    for (uint32_t i = 0; i < cpu_count; i++)
+        map_stacks(i);
     for (uint32_t i = 0; i < device_count; i++)
         map(DEVICE_WINDOW_BASE + (uint64_t)i * PAGE_BYTES, device_pages[i], PAGE_BYTES,
             PTE_NO_EXECUTE | PTE_WRITE | PTE_UNCACHED, 1);

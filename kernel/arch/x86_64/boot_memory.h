@@ -7,8 +7,9 @@
 
 #include "kernel/abi/boot.h"
 
-/* Build it from the heap, load it, and seal it: no entry of the kernel half changes afterwards. */
-void boot_memory_init(const struct boot_info *boot, const struct boot_range *ranges);
+/* Build it from the heap, with stacks for `cpu_count` CPUs, load it, and seal it: no entry of the kernel half changes
+ * afterwards. */
+void boot_memory_init(const struct boot_info *boot, const struct boot_range *ranges, uint32_t cpu_count);
 
 /* Where a device page appears; before boot_memory_init, which maps those asked for. */
 void *boot_memory_device(uint64_t phys);

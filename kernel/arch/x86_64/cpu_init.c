@@ -7,7 +7,6 @@
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/cpu.h"
 
-#define MSR_EFER 0xc0000080U
 #define MSR_STAR 0xc0000081U
 #define MSR_LSTAR 0xc0000082U
 #define MSR_SFMASK 0xc0000084U
@@ -71,6 +70,10 @@ uint64_t cpu_ist_top(const struct cpu *cpu, uint32_t index) { return cpu->arch.t
 
 uint64_t stack_top(uint32_t index) {
     return STACK_WINDOW_BASE + (index * STACK_SLOT_PAGES + 1 + STACK_PAGES) * PAGE_BYTES;
+}
+
+struct cpu *stack_owner(uint64_t address) {
+    return cpus[(address - STACK_WINDOW_BASE) / (STACK_SLOT_PAGES * PAGE_BYTES)];
 }
 
 uint64_t ist_top(uint32_t index, uint32_t ist) { return stack_top(index) + 2 * ist * PAGE_BYTES; }
@@ -167,4 +170,11 @@ void cpu_init(struct cpu *cpu) {
     write_msr(MSR_LSTAR, address_of(syscall_entry));
     write_msr(MSR_SFMASK, SYSCALL_FLAG_MASK);
     fpu_init();
+}
+
+struct cpu_controls cpu_controls(void) {
+    return (struct cpu_controls){.cr0 = read_cr0() & ~CR0_TASK_SWITCHED, /* that is the running thread's */
+                                 .cr4 = read_cr4(),
+                                 .efer = read_msr(MSR_EFER),
+                                 .pat = read_msr(MSR_PAT)};
 }

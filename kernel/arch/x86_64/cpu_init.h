@@ -16,8 +16,16 @@ struct cpu;
 #define VECTOR_TIMER 0xf0U
 #define VECTOR_SPURIOUS 0xffU
 
+/* Of a CPU that nothing runs on. Its place in cpus[] is the caller's to give. */
+void cpu_struct_init(struct cpu *cpu, uint32_t index);
 /* Make `cpu` this CPU: GDT, IDT, TSS, system call MSRs, control registers, GS. Its stacks are mapped. */
 void cpu_init(struct cpu *cpu);
+
+/* What decides how this CPU runs code and reaches memory: the same on all, or a page protects on one and not on another. */
+struct cpu_controls {
+    uint64_t cr0, cr4, efer, pat;
+};
+struct cpu_controls cpu_controls(void);
 
 /* For the audit. */
 const void *cpu_gdt(const struct cpu *cpu);
@@ -28,6 +36,8 @@ uint64_t cpu_ist_top(const struct cpu *cpu, uint32_t index);
 /* Where CPU `index` has its kernel stack's top, and the top of IST stack 1..IST_STACKS. */
 uint64_t stack_top(uint32_t index);
 uint64_t ist_top(uint32_t index, uint32_t ist);
+/* Whose stack `address` is in. */
+struct cpu *stack_owner(uint64_t address);
 
 /* For the audit: the local APIC's registers (apic.c). */
 const void *apic_registers(void);

@@ -57,7 +57,10 @@ void fpu_init(void) {
     if ((features.c >> 26 & 1) != 0) {
         write_cr4(cr4 | CR4_XSAVE);
         struct cpuid supported = read_cpuid(13, 0);
-        components = supported.a & (STATE_X87 | STATE_SSE | STATE_AVX);
+        uint64_t found = supported.a & (STATE_X87 | STATE_SSE | STATE_AVX);
+        if (components != 0 && components != found)
+            panic("the FPU of this CPU is not like the boot CPU's");
+        components = found;
         __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)components), "d"(0));
         if (read_cpuid(13, 0).b > AREA_BYTES)
             panic("a thread's page is too small for this CPU's FPU state");

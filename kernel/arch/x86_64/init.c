@@ -9,6 +9,7 @@
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/io.h"
 #include "kernel/arch/x86_64/page_table.h"
+#include "kernel/arch/x86_64/smp.h"
 #include "kernel/cpu.h"
 #include "kernel/fastpath.h"
 #include "kernel/log.h"
@@ -32,14 +33,13 @@ static void clock_init(uint64_t hz) {
     ns_per_tick_fixed = (1000000000ULL << 32) / hz;
 }
 
-static void cpu_struct_init(struct cpu *cpu, uint32_t index) {
+void cpu_struct_init(struct cpu *cpu, uint32_t index) {
     cpu->index = index;
     cpu->armed_ns = DEADLINE_NEVER;
     cpu->blocked = true;
     cpu->unsettled = true;
     for (uint32_t priority = 0; priority < PRIORITIES; priority++)
         list_init(&cpu->ready[priority]);
-    cpus[index] = cpu;
     fastpath_update(cpu);
 }
 
@@ -50,12 +50,13 @@ void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
     io_set_power(facts.power_port, facts.sleep_type);
     void *local_apic = boot_memory_device(facts.local_apic_phys);
     void *io_apic = boot_memory_device(facts.io_apic_phys);
-    boot_memory_init(boot, ranges);
+    uint32_t wanted = smp_choose(boot->command, &facts);
+    boot_memory_init(boot, ranges, wanted);
     cpu_struct_init(&boot_cpu, 0);
+    cpus[0] = &boot_cpu;
     cpu_total = 1;
     cpu_init(&boot_cpu);
     apic_init(&facts, boot->apic_timer_hz, local_apic, io_apic);
     log_line(LOG_INFO, "boot", "image phys 0x%x, sealed root phys 0x%x", boot->kernel_phys, sealed_root);
-    if (facts.cpu_count > 1)
-        log_line(LOG_INFO, "boot", "%u more CPUs stay parked", (uint64_t)facts.cpu_count - 1);
+    smp_start(wanted, &facts, boot, ranges);
 }

@@ -81,7 +81,8 @@ static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vect
         fault_raise(thread, FAULT_ALIGNMENT, 0, 0);
         break;
     case VECTOR_NMI:
-        cpu->nmi_count++; /* nothing but tests sends them; whatever was interrupted goes on */
+        panic_take_nmi();
+        cpu->nmi_count++; /* else nothing but tests sends them; whatever was interrupted goes on */
         break;
     case VECTOR_MACHINE_CHECK:
     case VECTOR_DOUBLE_FAULT:
@@ -134,7 +135,8 @@ void interrupt_kernel(struct frame *frame) {
 void interrupt_ist(struct frame *frame) {
     switch (frame->vector) {
     case VECTOR_NMI:
-        cpus[0]->nmi_count++; /* the CPU's own area may not be GS yet; only tests count them */
+        panic_take_nmi();
+        stack_owner((uint64_t)(uintptr_t)frame)->nmi_count++; /* GS may not be the CPU's own area yet */
         break;
     case VECTOR_DEBUG:
         break; /* a trap pending over SYSCALL after MOV SS: the user's affair, and lost to him */

@@ -2,7 +2,7 @@
 
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/asm.h"
-#include "kernel/string.h"
+#include "kernel/command.h"
 
 #define LOG_PORT 0xe9U /* QEMU's debug console; nothing on a PC listens there */
 #define SERIAL_PORT 0x3f8U
@@ -22,13 +22,8 @@ static uint16_t acpi_port, acpi_value;
 
 /* Is `word` a word of the command line? */
 static bool has_word(const char *command, const char *word) {
-    size_t length = text_length(word);
-    for (const char *at = command; *at != 0; at++) {
-        bool starts = at == command || at[-1] == ' ';
-        if (starts && text_compare(at, word, length) == 0 && (at[length] == ' ' || at[length] == 0))
-            return true;
-    }
-    return false;
+    const char *end = command_value(command, word);
+    return end != NULL && (*end == ' ' || *end == 0);
 }
 
 void io_init(const char *command) {
@@ -57,7 +52,7 @@ void arch_log_write(const char *text, uint64_t length) {
     }
 }
 
-static _Noreturn void halt(void) {
+void io_halt(void) {
     for (;;)
         __asm__ volatile("cli; hlt");
 }
@@ -65,7 +60,7 @@ static _Noreturn void halt(void) {
 void io_stop(void) {
     if (debug_exit)
         out32(DEBUG_EXIT_PORT, EXIT_PANIC);
-    halt();
+    io_halt();
 }
 
 /* A text eight letters long, as a number, so that it is in the code and not in memory. */
@@ -82,7 +77,7 @@ void io_stop_nested(void) {
     put_letters(0x41500a6f6f742064ULL); /* "d too\nPA" */
     put_letters(0xa444e452043494eULL);  /* "NIC END\n" */
     out32(DEBUG_EXIT_PORT, EXIT_PANIC); /* asked for or not: the command line may not be readable */
-    halt();
+    io_halt();
 }
 
 void arch_power_off(void) {
@@ -90,13 +85,13 @@ void arch_power_off(void) {
         out32(DEBUG_EXIT_PORT, EXIT_ORDERLY);
     if (acpi_port != 0)
         out16(acpi_port, acpi_value);
-    halt();
+    io_halt();
 }
 
 void arch_reboot(void) {
     out8(RESET_PORT, RESET_HARD);
     out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
-    halt();
+    io_halt();
 }
 
 uint64_t arch_port_read(uint16_t port, uint32_t width_bytes) {

@@ -107,5 +107,15 @@
 
 #define STACK_BYTES 16384 /* of a CPU */
 
+/* trampoline_parameters: eight bytes each */
+#define IN_TRAMPOLINE_ROOT 0
+#define IN_TRAMPOLINE_STACK 8
+#define IN_TRAMPOLINE_CPU 16
+#define IN_TRAMPOLINE_ENTRY 24
+
+#define CR4_PAE 0x20
+#define EFER_LONG_MODE_NO_EXECUTE 0x900
+
+#define MSR_EFER 0xc0000080
 #define MSR_GS_BASE 0xc0000101
 #define MSR_FS_BASE 0xc0000100

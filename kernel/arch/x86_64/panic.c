@@ -2,15 +2,19 @@
 
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/io.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/page_table.h"
+#include "kernel/arch/x86_64/smp.h"
 #include "kernel/assert.h"
 #include "kernel/log.h"
 
 #define BACKTRACE_MAX 32U
 #define VECTOR_PAGE_FAULT 14U
 #define PANIC_MARK 0x504e49434bULL
+
+static bool reporting;
 
 /* May the panic code read this word? Decided by walking the tables in force, since a second fault would end the report. */
 static bool is_readable(uint64_t address) {
@@ -63,9 +67,22 @@ static bool is_nested(void) {
     return mark == PANIC_MARK;
 }
 
+/* The report is to be whole, so nobody else may write to the log. */
+static void stop_others(void) {
+    __atomic_store_n(&reporting, true, __ATOMIC_RELEASE);
+    if (is_readable((uint64_t)(uintptr_t)apic_registers()))
+        smp_stop_others();
+}
+
+void panic_take_nmi(void) {
+    if (__atomic_load_n(&reporting, __ATOMIC_ACQUIRE))
+        io_halt();
+}
+
 _Noreturn void panic_at(const struct frame *frame, const char *text) {
     if (is_nested())
         io_stop_nested();
+    stop_others();
     log_print("PANIC: %s\n", text);
     print_registers(frame);
     print_backtrace(frame->rip, frame->rbp);
