@@ -311,7 +311,7 @@ uint32_t process_serve_memory(struct server_call *call, const struct process_mem
     (void)request;
     *reply = (struct process_memory_reply){
         .frames_managed = sys->frames.managed_count,
-        .frames_free = sys->frames.free_count + sys->store.spare_count,
+        .frames_free = sys->frames.free_count + store_spare_count(&sys->store),
         .own_pool_bytes = sys_system_info(INFO_POOL_BYTES, sys->caps.pool).value,
         .own_pool_used = sys_system_info(INFO_POOL_USED, sys->caps.pool).value,
         .slots_used = program.slots.used_count,

@@ -18,7 +18,6 @@ static void *map_page(struct store *store) {
         return NULL;
     }
     store->frame[number] = frame;
-    store->mapped_count++;
     return (void *)at;
 }
 
@@ -38,31 +37,50 @@ uint32_t store_init(struct store *store, struct frames *frames, cap_t space, uad
     return OK;
 }
 
+static void push(struct store_spare *spare, void *page) {
+    *(void **)page = spare->first;
+    spare->first = page;
+    spare->count++;
+}
+
+static void *pop(struct store_spare *spare) {
+    void *page = spare->first;
+    spare->first = *(void **)page;
+    spare->count--;
+    return page;
+}
+
+static uint32_t number_of(const struct store *store, const void *page) {
+    return (uint32_t)(((uaddr_t)page - store->at) / PAGE_BYTES);
+}
+
+static void unmap_page(struct store *store, void *page) {
+    uint32_t number = number_of(store, page);
+    (void)sys_space_unmap(store->space, (uaddr_t)page, 1); /* can't fail: it is mapped */
+    frames_drop(store->frames, store->frame[number]);
+    store->frame[number] = FRAMES_NONE;
+    if (number < store->lowest_free)
+        store->lowest_free = number;
+}
+
 void *store_take(struct store *store, uint64_t zero_bytes) {
-    void *page = store->spare;
-    if (page != NULL) {
-        store->spare = *(void **)page;
-        store->spare_count--;
-    } else {
-        page = map_page(store);
-    }
+    void *page = store->kept_spare.count > 0   ? pop(&store->kept_spare)
+                 : store->more_spare.count > 0 ? pop(&store->more_spare)
+                                               : map_page(store);
     if (page != NULL)
         memset(page, 0, zero_bytes);
     return page;
 }
 
 void store_give(struct store *store, void *page) {
-    uint32_t number = (uint32_t)(((uaddr_t)page - store->at) / PAGE_BYTES);
-    if (store->mapped_count <= store->kept || store->spare_count < store->spare_max) {
-        *(void **)page = store->spare;
-        store->spare = page;
-        store->spare_count++;
-        return;
-    }
-    (void)sys_space_unmap(store->space, (uaddr_t)page, 1); /* can't fail: it is mapped */
-    frames_drop(store->frames, store->frame[number]);
-    store->frame[number] = FRAMES_NONE;
-    store->mapped_count--;
-    if (number < store->lowest_free)
-        store->lowest_free = number;
+    bool is_kept = number_of(store, page) < store->kept;
+    bool enough = store_spare_count(store) >= store->spare_max;
+    if (is_kept)
+        push(&store->kept_spare, page);
+    else if (!enough)
+        push(&store->more_spare, page);
+    else
+        unmap_page(store, page);
+    if (is_kept && enough && store->more_spare.count > 0)
+        unmap_page(store, pop(&store->more_spare));
 }

@@ -1,7 +1,8 @@
 /*
- * Pages of the process server's own, for what it must remember: they lie in its address space from STORE_AT on. Up to STORE_KEPT
- * stay mapped, and are counted as free when nobody has them. Of more than that all but a few are unmapped as they are given
- * back, so that a busy time leaves nothing behind, and one process more costs no mapping at any time.
+ * Pages of the process server's own, for what it must remember: they lie in its address space from STORE_AT on. The first
+ * STORE_KEPT of them stay mapped, and are counted as free when nobody has them. Of the others a few stay while there is need
+ * of them, so that one process more costs no mapping at any time, and none when the first ones are free again: a busy time
+ * leaves nothing behind.
  */
 #pragma once
 
@@ -12,16 +13,21 @@
 
 #define STORE_PAGES_MAX 16384U
 #define STORE_KEPT 64U
-#define STORE_SPARE_MAX 12U /* nobody has them, and there are more than STORE_KEPT: what two processes need */
+#define STORE_SPARE_MAX 12U /* what two processes need */
+
+/* Mapped pages that nobody has: a list through the first word of each. */
+struct store_spare {
+    void *first;
+    uint32_t count;
+};
 
 struct store {
     struct frames *frames;
     cap_t space; /* this server's own */
     uaddr_t at;
-    uint32_t mapped_count;
-    uint32_t spare_count;            /* of those nobody has */
     uint32_t kept, spare_max;        /* STORE_KEPT, STORE_SPARE_MAX */
-    void *spare;                     /* a list through the first word of each */
+    struct store_spare kept_spare;   /* of the first `kept` pages */
+    struct store_spare more_spare;   /* of the others, at most spare_max */
     uint32_t lowest_free;            /* no page below this number is unmapped */
     uint32_t frame[STORE_PAGES_MAX]; /* by page: FRAMES_NONE = not mapped */
 };
@@ -32,3 +38,8 @@ MUST_USE uint32_t store_init(struct store *store, struct frames *frames, cap_t s
 /* A page, of which the first `zero_bytes` are zero. NULL: there is no memory, or there are STORE_PAGES_MAX. */
 void *store_take(struct store *store, uint64_t zero_bytes);
 void store_give(struct store *store, void *page);
+
+/* Pages that are mapped and that nobody has. */
+static inline uint32_t store_spare_count(const struct store *store) {
+    return store->kept_spare.count + store->more_spare.count;
+}

@@ -113,7 +113,7 @@ void world_start(uint64_t pages) {
     frames_reserve(&sys->frames, &sys->work.run);
     if (store_init(&sys->store, &sys->frames, FAKE_CAP_SPACE, (uaddr_t)fake_own) != OK)
         __builtin_trap();
-    while (sys->store.spare_count > 0) /* every page that is needed from now on takes a frame and a call */
+    while (store_spare_count(&sys->store) > 0) /* every page that is needed from now on takes a frame and a call */
         (void)store_take(&sys->store, 0);
     sys->store.kept = sys->store.spare_max = 0;
     process_table_init(&sys->processes, &sys->store, sizeof(struct record));
