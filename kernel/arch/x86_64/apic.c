@@ -29,8 +29,7 @@
 #define COMMAND_ASSERT (1U << 14)
 #define COMMAND_TRIES 100000U
 #define TIMER_TRIES 8U
-#define TIMER_TEST_NS \
-    1000000U /* an emulator derives the two counters from two clocks of its host: some 40 us apart at times */
+#define TIMER_TEST_NS 1000000U
 #define TIMER_TOLERANCE 8U
 
 /* I/O APIC: an index and a data register; two 32-bit words a line from 0x10 on. */
@@ -112,12 +111,12 @@ static uint32_t timer_count(uint64_t wait_ns) {
     return ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
 }
 
-/* The host of a virtual CPU may take it away between two readings: the timer has run for as long as there is between them, and
- * that is known within bounds. If it could be right, but only just known, then once more. */
+/* The host of a virtual CPU may take it away between two readings: how long the timer has run is known within bounds. An emulator
+ * may also let one clock jump past the other. So what does not fit, or is known too loosely, is tried again. */
 bool apic_timer_agrees(void) {
-    bool agrees = true, known = false;
+    bool agrees = false, known = false;
     local_write(LOCAL_TIMER, TIMER_MASKED | VECTOR_TIMER);
-    for (uint32_t i = 0; i < TIMER_TRIES && agrees && !known; i++) {
+    for (uint32_t i = 0; i < TIMER_TRIES && !known; i++) {
         uint64_t before = arch_clock_ns();
         local_write(LOCAL_TIMER_INITIAL, UINT32_MAX);
         uint64_t start = arch_clock_ns(), end;
@@ -126,9 +125,10 @@ bool apic_timer_agrees(void) {
         while (end - start < TIMER_TEST_NS);
         uint32_t counted = UINT32_MAX - local_read(LOCAL_TIMER_CURRENT);
         uint64_t least = end - start, most = arch_clock_ns() - before;
-        agrees = counted >= timer_count(least - least / TIMER_TOLERANCE) &&
-                 counted <= timer_count(most + most / TIMER_TOLERANCE);
-        known = most - least <= least / TIMER_TOLERANCE;
+        bool fits = counted >= timer_count(least - least / TIMER_TOLERANCE) &&
+                    counted <= timer_count(most + most / TIMER_TOLERANCE);
+        agrees = agrees || fits;
+        known = fits && most - least <= least / TIMER_TOLERANCE;
     }
     local_write(LOCAL_TIMER_INITIAL, 0);
     local_write(LOCAL_TIMER, VECTOR_TIMER);
