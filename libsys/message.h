@@ -2,7 +2,7 @@
  * The message system calls as C functions. kernel/abi/message.h has the registers; docs/servers.md the way a call goes.
  *
  * A `struct message` is what travels in registers. Words 4 and up and capabilities lie in the thread's message page
- * (program.message), where the caller puts them before the call and finds them after it.
+ * (program_message()), where the caller puts them before the call and finds them after it.
  */
 #pragma once
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "kernel/abi/message.h"
+#include "kernel/abi/status.h"
 #include "kernel/abi/syscall.h"
 #include "libsys/slots.h"
 #include "libsys/thread_block.h"
@@ -63,6 +64,24 @@ uint64_t program_auxiliary(uint64_t type);
 /* A free slot of the program's own table, now taken; 0 = none is left. And back, once it is empty again. For any thread. */
 MUST_USE cap_t slot_take(void);
 void slot_free(cap_t slot);
+
+/* Empty a slot of ours and free it; 0 is none. Can't fail: a slot that the death of its object has emptied is fine too. */
+static inline void slot_drop(cap_t *slot) {
+    if (*slot == 0)
+        return;
+    (void)sys_cap_delete(0, *slot);
+    slot_free(*slot);
+    *slot = 0;
+}
+
+/* A derived capability in a slot of its own; 0 = no slot is free, or the kernel refused. */
+MUST_USE static inline cap_t slot_derive(cap_t source, uint64_t rights, uint64_t badge) {
+    cap_t slot = slot_take();
+    if (slot == 0 || sys_cap_copy(0, slot, source, rights, badge).status == OK)
+        return slot;
+    slot_free(slot);
+    return 0;
+}
 
 /*
  * End the program. A process tells its server; a program without a `process` capability (a server) reports on the log

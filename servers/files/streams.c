@@ -32,23 +32,6 @@ uint64_t streams_init(cap_t endpoint, cap_t events) {
     return sys_endpoint_watch(endpoint, events, EVENT_GONE).status;
 }
 
-static void drop(cap_t *slot) {
-    if (*slot == 0)
-        return;
-    (void)sys_cap_delete(0, *slot); /* it lies in a slot of ours */
-    slot_free(*slot);
-    *slot = 0;
-}
-
-/* A derived capability in a slot of its own; 0 = no slot is free, or the kernel refused. */
-static cap_t derive(cap_t source, uint64_t rights, uint64_t badge) {
-    cap_t slot = slot_take();
-    if (slot == 0 || sys_cap_copy(0, slot, source, rights, badge).status == OK)
-        return slot;
-    slot_free(slot);
-    return 0;
-}
-
 uint32_t files_serve_open(struct server_call *call, const struct files_open_request *request,
                           struct files_open_reply *reply) {
     uint64_t index = 0;
@@ -63,16 +46,16 @@ uint32_t files_serve_open(struct server_call *call, const struct files_open_requ
     stream->badge = STREAM_BADGE | ++last_serial << STREAM_SERIAL_SHIFT | index;
     stream->mode = request->mode;
     stream->offset_bytes = 0;
-    stream->kept = derive(served, ENDPOINT_CALL | ENDPOINT_WATCH, stream->badge);
-    call->reply_caps[0] = stream->kept == 0 ? 0 : derive(stream->kept, ENDPOINT_CALL, 0);
+    stream->kept = slot_derive(served, ENDPOINT_CALL | ENDPOINT_WATCH, stream->badge);
+    call->reply_caps[0] = stream->kept == 0 ? 0 : slot_derive(stream->kept, ENDPOINT_CALL, 0);
     uint32_t status = P_LIMIT;
     if (call->reply_caps[0] != 0)
         status = serve_find_to_open(call, request, &stream->file); /* the last that can fail: it may cut the file */
     else
         (void)format_into(call->reason, sizeof call->reason, "no slot is free for a stream");
     if (status != OK) {
-        drop(&call->reply_caps[0]);
-        drop(&stream->kept);
+        slot_drop(&call->reply_caps[0]);
+        slot_drop(&stream->kept);
     }
     return status;
 }
@@ -124,5 +107,5 @@ uint32_t stream_serve_read(struct server_call *call, const struct stream_read_re
 void streams_look_for_gone(void) {
     for (struct open_file *stream = streams; stream < streams + STREAMS_MAX; stream++)
         if (stream->kept != 0 && (sys_cap_query(stream->kept).value & QUERY_DERIVED) == 0)
-            drop(&stream->kept);
+            slot_drop(&stream->kept);
 }

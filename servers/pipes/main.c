@@ -138,23 +138,6 @@ static uint32_t stream_serve_read(struct server_call *call, const struct stream_
 
 /* ---- pipes ---- */
 
-static void drop(cap_t *slot) {
-    if (*slot == 0)
-        return;
-    (void)sys_cap_delete(0, *slot); /* it lies in a slot of ours */
-    slot_free(*slot);
-    *slot = 0;
-}
-
-/* A derived capability in a slot of its own; 0 = no slot is free, or the kernel refused. */
-static cap_t derive(cap_t source, uint64_t rights, uint64_t badge) {
-    cap_t slot = slot_take();
-    if (slot == 0 || sys_cap_copy(0, slot, source, rights, badge).status == OK)
-        return slot;
-    slot_free(slot);
-    return 0;
-}
-
 static uint32_t pipes_serve_create(struct server_call *call, const struct pipes_create_request *request,
                                    struct pipes_create_reply *reply) {
     (void)request;
@@ -170,13 +153,13 @@ static uint32_t pipes_serve_create(struct server_call *call, const struct pipes_
     place->serial = ++last_serial;
     for (uint32_t end = 0; end < 2; end++) {
         uint64_t badge = END_BADGE | place->serial << END_SERIAL_SHIFT | index << 1 | end;
-        place->ends[end] = derive(endpoint, ENDPOINT_CALL | ENDPOINT_WATCH, badge);
-        call->reply_caps[end] = place->ends[end] == 0 ? 0 : derive(place->ends[end], ENDPOINT_CALL, 0);
+        place->ends[end] = slot_derive(endpoint, ENDPOINT_CALL | ENDPOINT_WATCH, badge);
+        call->reply_caps[end] = place->ends[end] == 0 ? 0 : slot_derive(place->ends[end], ENDPOINT_CALL, 0);
     }
     if (call->reply_caps[0] == 0 || call->reply_caps[1] == 0) {
         for (uint32_t end = 0; end < 2; end++) {
-            drop(&call->reply_caps[end]);
-            drop(&place->ends[end]);
+            slot_drop(&call->reply_caps[end]);
+            slot_drop(&place->ends[end]);
         }
         return refuse(call, "no slot is free for its ends");
     }
@@ -191,7 +174,7 @@ static void look_for_ends_gone(void) {
         for (uint32_t end = 0; place->used && end < 2; end++) {
             if (place->ends[end] == 0 || (sys_cap_query(place->ends[end]).value & QUERY_DERIVED) != 0)
                 continue;
-            drop(&place->ends[end]);
+            slot_drop(&place->ends[end]);
             pipe_end_gone(&place->pipe, (enum pipe_end)end);
         }
         place->used = place->used && !pipe_is_over(&place->pipe);

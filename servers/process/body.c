@@ -74,7 +74,7 @@ static uint32_t configure(const struct system *system, const struct body *body, 
         result = sys_thread_configure(thread->object,
                                       THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY);
     }
-    pool_drop_slot(&fault_endpoint); /* the thread has its own */
+    slot_drop(&fault_endpoint); /* the thread has its own */
     return (uint32_t)result.status;
 }
 
@@ -102,7 +102,7 @@ uint64_t body_thread_time_ns(const struct thread *thread) {
     return state.cpu_time_ns;
 }
 
-void body_remove_thread(struct thread *thread) { pool_drop_slot(&thread->object); }
+void body_remove_thread(struct thread *thread) { slot_drop(&thread->object); }
 
 void body_drop_numbers(struct system *system, struct process *process, const struct thread *but) {
     cap_t table = body_of(process)->table;
@@ -124,14 +124,14 @@ static void release(struct system *system, cap_t *slot) {
     if (system->sharers[*slot] > 0)
         system->sharers[*slot]--;
     else
-        pool_drop_slot(slot);
+        slot_drop(slot);
     *slot = 0;
 }
 
 void body_destroy(struct system *system, struct process *process) {
     struct body *body = body_of(process);
     pool_destroy(system, &body->pool); /* threads and table go with it */
-    pool_drop_slot(&body->table);
+    slot_drop(&body->table);
     for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
         body_remove_thread(thread);
         thread_end(&system->processes, thread);

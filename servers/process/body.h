@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "libsys/layout.h"
 #include "libsys/proto/process.h"
 #include "servers/process/pager.h"
 #include "servers/process/pool.h"
@@ -22,6 +23,7 @@
 #define BODY_SLOT_THREADS 16U /* capability `process` of thread number n: BODY_SLOT_THREADS + n, but for n = 0 */
 #define BODY_SLOT_FREE 48U    /* from here on the process decides */
 _Static_assert(BODY_SLOT_BAG + PROCESS_BAG_MAX <= BODY_SLOT_THREADS, "the bag has its own slots");
+_Static_assert(PROCESS_THREADS_MAX <= LAYOUT_MESSAGES_MAX, "each has a place for its message page");
 _Static_assert(BODY_SLOT_THREADS + PROCESS_THREADS_MAX <= BODY_SLOT_FREE, "and so have the threads");
 
 /* Badge of the capability `process` and of faults: which thread. */

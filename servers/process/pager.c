@@ -28,7 +28,7 @@ struct vm_file *file_add(struct system *system, cap_t memory, uint64_t offset_by
 void file_drop(struct system *system, struct vm_file *file) {
     if (file == NULL || --file->holders > 0)
         return;
-    pool_drop_slot(&file->memory);
+    slot_drop(&file->memory);
     file->next_free = system->free_files;
     system->free_files = file;
 }
@@ -53,7 +53,7 @@ uint32_t incarnation_create(struct system *system, struct incarnation *incarnati
 
 void incarnation_destroy(struct system *system, struct incarnation *incarnation) {
     pool_destroy(system, &incarnation->pool); /* the space goes with it, so nothing maps the frames any more */
-    pool_drop_slot(&incarnation->space);
+    slot_drop(&incarnation->space);
     struct vm *vm = incarnation->vm;
     if (vm != NULL) {
         uint32_t *entry;

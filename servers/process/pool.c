@@ -39,7 +39,7 @@ uint32_t pool_grow(struct system *system, struct pool *pool) {
 }
 
 void pool_destroy(struct system *system, struct pool *pool) {
-    pool_drop_slot(&pool->cap);
+    slot_drop(&pool->cap);
     for (uint32_t i = 0; i < pool->run_count; i++)
         frames_give(&system->frames, &pool->runs[i]);
     pool->run_count = 0;
@@ -64,16 +64,8 @@ uint32_t pool_make_object(struct system *system, struct pool *pool, enum object_
         if (status == E_MEMORY)
             status = pool_grow(system, pool);
         if (status != OK) {
-            pool_drop_slot(ret_slot);
+            slot_drop(ret_slot);
             return status;
         }
     }
-}
-
-void pool_drop_slot(cap_t *slot) {
-    if (*slot == 0)
-        return;
-    (void)sys_cap_delete(0, *slot);
-    slot_free(*slot);
-    *slot = 0;
 }

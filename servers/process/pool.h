@@ -31,6 +31,3 @@ uint64_t pool_page_count(const struct pool *pool);
  * failure *ret_slot is 0. */
 MUST_USE uint32_t pool_make_object(struct system *system, struct pool *pool, enum object_type type, uint64_t argument,
                                    cap_t *ret_slot);
-
-/* Empty a slot of ours and free it; 0 is none. Can't fail: an empty slot, which the death of its pool leaves, is fine too. */
-void pool_drop_slot(cap_t *slot);
