@@ -1,0 +1,70 @@
+/*
+ * A schedule explorer: a program of a few CPUs, run again and again, each time in another order of its steps.
+ *
+ *   CPU 0   CPU 1   CPU 2     coroutines on one thread of the host, each with a stack of its own (switch.S)
+ *      \      |      /
+ *     loads and stores        compiled with -fsanitize=thread, so that each calls a function before it is done:
+ *             |               __tsan_read8() and so on. There is no sanitizer: the functions are in hooks.c
+ *             v
+ *      explore_point()        a step. Now and then another CPU goes on from here (explore.c)
+ *
+ * Who goes on is decided by a seed alone, so a seed is a schedule:
+ *
+ *   pct      the CPU with the highest priority; priorities are random, and at up to four steps drawn beforehand the one that
+ *            runs gets the lowest. Finds a mistake of depth d (d steps in the wrong order) in n CPUs and k steps with a
+ *            chance of at least 1 / (n * k^(d - 1)). After Burckhardt and others, "A Randomized Scheduler with
+ *            Probabilistic Guarantees of Finding Bugs", 2010
+ *   random   at each step, with a chance that is drawn for each schedule, any CPU that can
+ *   calm     a CPU runs until it has to wait: one schedule only, by which the length of others is estimated
+ *
+ * A CPU that waits for another in a loop (explore_relax) goes on once another has written something that it has read since
+ * the turn before; so no schedule is spent on waiting, and if nobody can go on, that is a deadlock. After each schedule all
+ * memory is as before: each store notes what was there.
+ *
+ * Memory is sequentially consistent here: what a store buffer would reorder is not explored.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPLORE_CPUS_MAX 4U
+
+enum explore_scheduler { EXPLORE_CALM, EXPLORE_PCT, EXPLORE_RANDOM, EXPLORE_SCHEDULERS };
+extern const char *const explore_scheduler_names[EXPLORE_SCHEDULERS];
+
+struct explore_program {
+    uint32_t cpu_count;
+    void (*begin)(void);         /* before each schedule: set what is not memory written by steps */
+    void (*cpu)(uint32_t index); /* what a CPU does */
+    /* Everybody waits in explore_idle(). True: something has been done that lets one go on. NULL: never. */
+    bool (*idle)(void);
+    /* A load or store of a CPU that does not hold `lock`: is that all right? NULL: it is. `outside`: see explore_outside */
+    bool (*unlocked)(uint32_t cpu, uintptr_t address, bool is_store);
+    const struct ticket_lock *lock;
+    const char *(*verdict)(void); /* at the end: NULL, or what is wrong */
+};
+
+struct explore_result {
+    const char *failure; /* NULL: all is well */
+    uint64_t steps, switches;
+};
+
+/* One schedule. `steps` is about how long it will be: what a calm one took. */
+struct explore_result explore_run(const struct explore_program *program, enum explore_scheduler scheduler,
+                                  uint64_t seed, uint64_t steps);
+/* The same, and the last switches are printed: at which step, from which CPU to which, in which line of the first. */
+struct explore_result explore_show(const struct explore_program *program, enum explore_scheduler scheduler,
+                                   uint64_t seed, uint64_t steps);
+
+/* ---- for what runs on the CPUs ---- */
+uint32_t explore_cpu(void); /* the one that runs */
+/* The schedule ends here: it is a failure. The text is formatted as by printf. */
+_Noreturn void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void explore_step(void);             /* a step that is neither load nor store */
+void explore_relax(void);            /* a turn of a loop that waits for another CPU */
+void explore_idle(void);             /* wait until explore_wake; may return earlier */
+void explore_wake(uint32_t cpu);     /* end its explore_idle, if it is in one */
+void explore_outside(bool entered);  /* this CPU is where `unlocked` is not asked, such as user mode */
+void explore_save(void *at, size_t); /* what is there will be as now again after the schedule */

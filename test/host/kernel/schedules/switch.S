@@ -1,0 +1,25 @@
+/*
+ * void coroutine_switch(void **ret_from, void *to): go on where `to` left off; *ret_from is where this one did.
+ * What C functions keep is on the stacks.
+ */
+    .text
+    .globl coroutine_switch
+    .type coroutine_switch, @function
+coroutine_switch:
+    push %rbp
+    push %rbx
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rsp, (%rdi)
+    mov %rsi, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbx
+    pop %rbp
+    ret
+
+    .section .note.GNU-stack, "", @progbits
