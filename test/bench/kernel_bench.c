@@ -24,16 +24,12 @@ static cap_t make(enum object_type type, uint64_t argument) {
 }
 
 static void calibrate(void) {
-    if (!bench_wants("calibrate"))
-        return;
-    uint64_t turns = BENCH_OPERATIONS, start = bench_ticks();
+    uint64_t turns = BENCH_OPERATIONS, start = bench_window_begin();
     __asm__ volatile("1: dec %0; jnz 1b" : "+r"(turns));
-    bench_row("calibrate", BENCH_OPERATIONS, bench_ticks() - start, "");
+    bench_row("calibrate", BENCH_OPERATIONS, bench_window_end(start));
 }
 
-static void syscall_null(void) {
-    BENCH("syscall_null", BENCH_OPERATIONS, "syscalls=10000", (void)sys_cap_delete(0, 0));
-}
+static void syscall_null(void) { BENCH("syscall_null", BENCH_OPERATIONS, (void)sys_cap_delete(0, 0)); }
 
 /* Does the call, and stops the bench if it ever fails. */
 static void call(cap_t endpoint, uint64_t info) {
@@ -47,11 +43,10 @@ static void ipc_rows(void) {
     struct bench_peer peer;
     cap_t endpoint = make(OBJECT_ENDPOINT, 0);
     bench_peer_start(&peer, peer_echo, (cap_t[]){endpoint, 0}, 1, 0, fault_endpoint);
-    const char *events = "syscalls=20000 cr3_writes=20000";
-    BENCH("ipc_call_0", BENCH_OPERATIONS, events, call(endpoint, MESSAGE_INFO(0, 0, 0)));
-    BENCH("ipc_call_4", BENCH_OPERATIONS, events, call(endpoint, MESSAGE_INFO(0, 4, 0)));
-    BENCH("ipc_call_over_registers", BENCH_OPERATIONS, events, call(endpoint, MESSAGE_INFO(0, 5, 0)));
-    BENCH("ipc_call_64", BENCH_OPERATIONS, events, call(endpoint, MESSAGE_INFO(0, 64, 0)));
+    BENCH("ipc_call_0", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 0, 0)));
+    BENCH("ipc_call_4", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 4, 0)));
+    BENCH("ipc_call_over_registers", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 5, 0)));
+    BENCH("ipc_call_64", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 64, 0)));
     bench_peer_end(&peer);
 }
 
@@ -61,13 +56,13 @@ static void ipc_call_cap(void) {
     cap_t endpoint = make(OBJECT_ENDPOINT, 0);
     bench_peer_start(&peer, peer_take_cap, (cap_t[]){endpoint, 0}, 1, 31, fault_endpoint);
     program.message->send_caps[0] = fault_endpoint;
-    BENCH("ipc_call_cap", BENCH_OPERATIONS, "syscalls=30000 cr3_writes=20000", call(endpoint, MESSAGE_INFO(0, 0, 1)));
+    BENCH("ipc_call_cap", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 0, 1)));
     bench_peer_end(&peer);
 }
 
 static void cap_copy_delete(void) {
     cap_t slot = bench_take_slot();
-    BENCH("cap_copy_delete", BENCH_OPERATIONS, "syscalls=20000", {
+    BENCH("cap_copy_delete", BENCH_OPERATIONS, {
         (void)sys_cap_copy(0, slot, fault_endpoint, RIGHTS_ALL, 0);
         (void)sys_cap_delete(0, slot);
     });
@@ -77,7 +72,7 @@ static void notification_ping_pong(void) {
     struct bench_peer peer;
     cap_t ping = make(OBJECT_NOTIFICATION, 0), pong = make(OBJECT_NOTIFICATION, 0);
     bench_peer_start(&peer, peer_ping_pong, (cap_t[]){ping, pong, 0}, 1, 2, fault_endpoint);
-    BENCH("notification_ping_pong", BENCH_OPERATIONS, "syscalls=40000 cr3_writes=20000", {
+    BENCH("notification_ping_pong", BENCH_OPERATIONS, {
         (void)sys_signal_raise(ping, 1);
         struct result result = sys_signal_wait(pong, DEADLINE_NEVER);
         if (result.status != OK)
@@ -94,7 +89,7 @@ static void exception_round_trip(void) {
     struct message message = {0};
     uint64_t badge;
     bench_require_status("fault", ep_wait(endpoint, DEADLINE_NEVER, &message, &badge));
-    BENCH("exception_round_trip", BENCH_OPERATIONS, "syscalls=10000 cr3_writes=20000 exceptions=10000 irets=10000", {
+    BENCH("exception_round_trip", BENCH_OPERATIONS, {
         message.info = MESSAGE_INFO(FAULT_RESUME, 0, 0);
         uint64_t status = ep_reply_wait(endpoint, &message, &badge);
         if (status != OK || message_label(message.info) != FAULT_BREAKPOINT)
@@ -111,7 +106,7 @@ static void fault_map_resume(void) {
     struct message message = {0};
     uint64_t badge;
     bench_require_status("fault", ep_wait(endpoint, DEADLINE_NEVER, &message, &badge));
-    BENCH("fault_map_resume", operations, "syscalls=2000 cr3_writes=2000 exceptions=1000 irets=1000", {
+    BENCH("fault_map_resume", operations, {
         struct result mapped = sys_space_map(peer.space, memory, page, 1, message.words[1] & ~(PAGE_BYTES - 1),
                                              MEMORY_READ | MEMORY_WRITE);
         message.info = MESSAGE_INFO(FAULT_RESUME, 0, 0);
@@ -127,28 +122,24 @@ static void map_rows(void) {
     cap_t memory;
     uint64_t page = bench_take_pages(512, &memory), rights = MEMORY_READ | MEMORY_WRITE;
     bench_require("map", sys_space_map(INIT_CAP_SPACE, memory, page, 1, MAP_AT, rights));
-    BENCH("map_unmap_4k", BENCH_OPERATIONS, "syscalls=20000 invlpgs=10000", {
+    BENCH("map_unmap_4k", BENCH_OPERATIONS, {
         (void)sys_space_map(INIT_CAP_SPACE, memory, page + 1, 1, MAP_AT + PAGE_BYTES, rights);
         (void)sys_space_unmap(INIT_CAP_SPACE, MAP_AT + PAGE_BYTES, 1);
     });
     (void)sys_space_unmap(INIT_CAP_SPACE, MAP_AT, 1);
-    if (!bench_wants("map_512_per_frame"))
-        return;
     uint64_t ticks = 0, turns = 32;
     for (uint64_t turn = 0; turn < turns; turn++) {
-        bench_row_begin();
-        uint64_t start = bench_ticks();
+        uint64_t start = bench_window_begin();
         bench_require("map 512", sys_space_map(INIT_CAP_SPACE, memory, page, 512, MAP_AT, rights));
-        ticks += bench_ticks() - start;
-        bench_row_end();
+        ticks += bench_window_end(start);
         (void)sys_space_unmap(INIT_CAP_SPACE, MAP_AT, 512);
     }
-    bench_row("map_512_per_frame", turns * 512, ticks, "syscalls=32");
+    bench_row("map_512_per_frame", turns * 512, ticks);
 }
 
 static void thread_create_delete(void) {
     cap_t slot = bench_take_slot();
-    BENCH("thread_create_delete", BENCH_OPERATIONS, "syscalls=20000", {
+    BENCH("thread_create_delete", BENCH_OPERATIONS, {
         (void)sys_object_create(bench_pool, OBJECT_THREAD, 0, slot);
         (void)sys_cap_delete(0, slot);
     });
@@ -169,7 +160,7 @@ static void thread_life(void) {
                                    .priority = INIT_PRIORITY};
     struct thread_registers entry = {
         .rip = PEER_CODE + (uint64_t)(peer_signal_once - peer_echo), .rsp = PEER_STACK_TOP, .rbx = 1, .rbp = 2};
-    BENCH("thread_life", 1000ULL, "syscalls=6000 cr3_writes=2000", {
+    BENCH("thread_life", 1000ULL, {
         (void)sys_object_create(bench_pool, OBJECT_THREAD, 0, thread);
         memcpy(program.message->data, &config, sizeof(config));
         (void)sys_thread_configure(thread,
@@ -188,9 +179,9 @@ int main(int argument_count, char **arguments, char **environment) {
     (void)argument_count;
     (void)arguments;
     (void)environment;
-    uint64_t entered = bench_ticks();
+    uint64_t entered = bench_window_end(0);
     bench_start();
-    bench_row("boot_first_server", 1, entered - sys_system_info(INFO_BOOT_TICKS, 0).value, "");
+    bench_row("boot_first_server", 1, entered - sys_system_info(INFO_BOOT_TICKS, 0).value);
     fault_endpoint = make(OBJECT_ENDPOINT, 0);
     calibrate();
     syscall_null();

@@ -4,7 +4,7 @@
  */
 #include "test/bench/numbers.h"
 
-    .section .rodata.peers, "a", @progbits
+    .section .text.peers, "ax", @progbits
     .balign 4096
     .globl peer_code
 peer_code:

@@ -45,7 +45,7 @@ void pipe_bench_row(const char *self, void (*fail)(const char *what)) {
         fail("a partner for the pipes");
     pipe_drop(&there.reader);
     pipe_drop(&back.writer);
-    BENCH("pipe_round_trip", BENCH_OPERATIONS, "syscalls=80000 cr3_writes=80000", {
+    BENCH("pipe_round_trip", BENCH_OPERATIONS, {
         if (send(there.writer) != OK || receive(back.reader, &length) != OK || length != 1)
             fail("a byte through two pipes");
     });

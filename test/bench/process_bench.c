@@ -1,6 +1,6 @@
 /*
  * What does each operation on processes cost, in instructions, all servers' work included? This is the first process,
- * started in the shell's place; its children are itself, called with one argument.
+ * started in the shell's place; its children are itself, called with arguments.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
@@ -57,16 +57,23 @@ static void spawn_and_wait(const char *argument) {
         fail("a child did not end well");
 }
 
-/* A child: turn into oneself as many times as the argument says. */
-static int chain(const char *left) {
-    uint64_t count;
-    if (!text_to_number(left, &count))
+/* A child: turn into oneself as many times as the argument says. The first of EXECS begins a row, the last prints it. */
+static int chain(const char *left, const char *begun) {
+    uint64_t count, start = 0;
+    if (!text_to_number(left, &count) || (begun != NULL && !text_to_number(begun, &start)))
         return 2;
+    if (count == EXECS)
+        start = bench_window_begin();
+    if (count == 0 && start != 0) {
+        bench_output(program_cap("tap"));
+        bench_row("exec", EXECS, bench_window_end(start));
+    }
     if (count == 0)
         return 0;
-    char next[24];
+    char next[24], since[24];
     format_into(next, sizeof(next), "%lu", count - 1);
-    const char *const arguments[] = {SELF, next, NULL};
+    format_into(since, sizeof(since), "%lu", start);
+    const char *const arguments[] = {SELF, next, start == 0 ? NULL : since, NULL};
     const char *const environment[] = {NULL};
     const struct launch launch = {.path = SELF, .arguments = arguments, .environment = environment};
     struct launch_failure failure;
@@ -76,7 +83,7 @@ static int chain(const char *left) {
 
 static void server_null_call(void) {
     cap_t process = program_process();
-    BENCH("server_null_call", BENCH_OPERATIONS, "syscalls=20000 cr3_writes=20000", {
+    BENCH("server_null_call", BENCH_OPERATIONS, {
         struct process_get_pid_request request = {.zero = 0};
         struct process_get_pid_reply reply;
         if (process_get_pid(process, &request, &reply, NULL) != OK)
@@ -103,27 +110,21 @@ static void read_page(cap_t files) {
 
 static void file_rows(void) {
     cap_t files = program_cap("files");
-    BENCH("open_read_close", FILE_READS, "syscalls=20000 cr3_writes=20000", read_page(files));
+    BENCH("open_read_close", FILE_READS, read_page(files));
 }
 
-/* Returns the time of one. */
-static uint64_t spawn_row(const char *id) {
+static void spawn_row(const char *id) {
     spawn_and_wait("0");
-    uint64_t start = bench_ticks();
+    uint64_t start = bench_window_begin();
     for (uint64_t i = 0; i < SPAWNS; i++)
         spawn_and_wait("0");
-    uint64_t ticks = bench_ticks() - start;
-    bench_row(id, SPAWNS, ticks, "");
-    return ticks / SPAWNS;
+    bench_row(id, SPAWNS, bench_window_end(start));
 }
 
-static void process_rows(void) {
-    uint64_t spawn_ticks = spawn_row("spawn_wait");
+static void exec_row(void) {
     char execs[24];
     format_into(execs, sizeof(execs), "%lu", (uint64_t)EXECS);
-    uint64_t start = bench_ticks();
     spawn_and_wait(execs);
-    bench_row("exec", EXECS, bench_ticks() - start - spawn_ticks, "");
 }
 
 static uint64_t fork_here(void) {
@@ -146,13 +147,13 @@ static void fork_row(const char *id, bool execs) {
     uint64_t start = 0;
     for (uint64_t i = 0; i < FORKS + 2; i++) {
         if (i == 2) /* two to warm up */
-            start = bench_ticks();
+            start = bench_window_begin();
         uint64_t pid = fork_here();
         if (pid == 0)
-            program_exit(execs ? chain("1") : 0);
+            program_exit(execs ? chain("1", NULL) : 0);
         wait_for(pid);
     }
-    bench_row(id, FORKS, bench_ticks() - start, "");
+    bench_row(id, FORKS, bench_window_end(start));
 }
 
 static volatile uint8_t *map(uint64_t pages) {
@@ -170,11 +171,9 @@ static void unmap(volatile uint8_t *at, uint64_t pages) {
         fail("unmap");
 }
 
-static uint64_t touch_all(volatile uint8_t *at, uint64_t pages) {
-    uint64_t start = bench_ticks();
+static void touch_all(volatile uint8_t *at, uint64_t pages) {
     for (uint64_t i = 0; i < pages; i++)
         at[i * PAGE_BYTES] = 1;
-    return bench_ticks() - start;
 }
 
 /* The child writes to all pages that it has from its parent, and tells how long it took by its exit status. */
@@ -187,15 +186,17 @@ static void cow_row(void) {
     if (process_map(program_process(), &request, &reply, NULL) != OK)
         fail("map shared");
     told = (volatile uint64_t *)reply.at;
-    (void)touch_all(memory, TOUCHED);
+    touch_all(memory, TOUCHED);
     uint64_t pid = fork_here();
     if (pid == 0) {
         *told = 0;
-        *told = touch_all(memory, TOUCHED);
+        uint64_t start = bench_window_begin();
+        touch_all(memory, TOUCHED);
+        *told = bench_window_end(start);
         program_exit(0);
     }
     wait_for(pid);
-    bench_row("cow_fault", TOUCHED, *told, "");
+    bench_row("cow_fault", TOUCHED, *told);
     unmap(memory, TOUCHED);
 }
 
@@ -215,7 +216,7 @@ static void signal_row(void) {
     struct process_kill_request request = {.pid = self.pid, .signal = PROCESS_SIGUSR1};
     struct process_kill_reply reply;
     cap_t process = program_process();
-    BENCH("signal_self", SIGNALS, "", {
+    BENCH("signal_self", SIGNALS, {
         if (process_kill(process, &request, &reply, NULL) != OK)
             fail("kill");
     });
@@ -227,7 +228,7 @@ static uint64_t end_at_once(void *argument) { return (uint64_t)argument; }
 
 static void thread_row(void) {
     uint64_t thread, value;
-    BENCH("thread_create_join", THREADS, "", {
+    BENCH("thread_create_join", THREADS, {
         if (threads_start(end_at_once, NULL, &thread) != OK || threads_join(thread, &value) != OK)
             fail("thread");
     });
@@ -235,17 +236,18 @@ static void thread_row(void) {
 
 static void memory_rows(void) {
     volatile uint8_t *memory = map(TOUCHED);
-    bench_row("anonymous_fault", TOUCHED, touch_all(memory, TOUCHED), "");
+    uint64_t start = bench_window_begin();
+    touch_all(memory, TOUCHED);
+    bench_row("anonymous_fault", TOUCHED, bench_window_end(start));
     unmap(memory, TOUCHED);
-    uint64_t start = 0;
     for (uint64_t i = 0; i < MAPS + 2; i++) {
         if (i == 2)
-            start = bench_ticks();
+            start = bench_window_begin();
         memory = map(256);
-        (void)touch_all(memory, 256);
+        touch_all(memory, 256);
         unmap(memory, 256);
     }
-    bench_row("map_touch_unmap_256", MAPS, bench_ticks() - start, "");
+    bench_row("map_touch_unmap_256", MAPS, bench_window_end(start));
     cow_row();
 }
 
@@ -277,7 +279,7 @@ static void crowd_rows(void) {
         for (; alive < rows[i].alive; alive++)
             if (fork_here() == 0)
                 sleep_for_ever();
-        bench_row(rows[i].idle_row, alive - 1, before_bytes - free_bytes(), "");
+        bench_row(rows[i].idle_row, alive - 1, before_bytes - free_bytes());
         fork_row(rows[i].fork_row, false);
         spawn_row(rows[i].spawn_row);
     }
@@ -288,14 +290,17 @@ int main(int argument_count, char **arguments, char **environment) {
     uint64_t entered = bench_ticks();
     if (argument_count == 2 && strcmp(arguments[1], PIPE_BENCH_PARTNER) == 0)
         return pipe_bench_partner();
-    if (argument_count == 2)
-        return chain(arguments[1]);
+    if (argument_count >= 2)
+        return chain(arguments[1], arguments[2]);
+    COUNTER_MARK_HERE(COUNTER_MARK_END);
     bench_output(program_cap("tap"));
-    bench_row("boot_to_prompt", 1, entered - sys_system_info(INFO_BOOT_TICKS, 0).value, "");
+    bench_put("1..1\n");
+    bench_row("boot_to_prompt", 1, entered - sys_system_info(INFO_BOOT_TICKS, 0).value);
     server_null_call();
     file_rows();
     pipe_bench_row(SELF, fail);
-    process_rows();
+    spawn_row("spawn_wait");
+    exec_row();
     fork_row("fork_exit_wait", false);
     fork_row("fork_exec_wait", true);
     memory_rows();

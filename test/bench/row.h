@@ -3,51 +3,53 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/abi/syscall.h"
+#include "tools/counter/marks.h"
 
 #define BENCH_OPERATIONS 10000ULL
 #define BENCH_WARM_UP 100ULL
 
-/* Lines go to the TAP port, through this Ports capability. Prints the plan. */
+/* Lines go to the TAP port, through this Ports capability. */
 void bench_output(cap_t ports);
 void bench_put(const char *text);
 
-/* `ticks` for `operations`, as one row. `events` is "" or more "name=count" words. */
-void bench_row(const char *id, uint64_t operations, uint64_t ticks, const char *events);
-
-/* With `row=ID` in this command line only the row ID is measured: for a profile (tools/host/profile.py). */
-void bench_select(const char *command);
-bool bench_wants(const char *id);
-/* They do nothing: a profile counts what is executed between them. */
-void bench_row_begin(void);
-void bench_row_end(void);
+/* `ticks` for `operations`, as one row. It ends what the counter counts for the row (tools/counter/). */
+void bench_row(const char *id, uint64_t operations, uint64_t ticks);
 
 /* Time `operations` turns of the body, the empty loop's time taken off. */
-#define BENCH(id, operations, events, body)                                       \
-    do {                                                                          \
-        if (!bench_wants(id))                                                     \
-            break;                                                                \
-        for (uint64_t turn_ = 0; turn_ < BENCH_WARM_UP; turn_++) {                \
-            body;                                                                 \
-        }                                                                         \
-        bench_row_begin();                                                        \
-        uint64_t start_ = bench_ticks();                                          \
-        for (uint64_t turn_ = 0; turn_ < (operations); turn_++) {                 \
-            __asm__ volatile("" : "+r"(turn_));                                   \
-            body;                                                                 \
-        }                                                                         \
-        uint64_t ticks_ = bench_ticks() - start_;                                 \
-        bench_row_end();                                                          \
-        bench_row(id, operations, ticks_ - bench_loop_ticks(operations), events); \
+#define BENCH(id, operations, body)                                       \
+    do {                                                                  \
+        for (uint64_t turn_ = 0; turn_ < BENCH_WARM_UP; turn_++) {        \
+            body;                                                         \
+        }                                                                 \
+        uint64_t start_ = bench_window_begin();                           \
+        for (uint64_t turn_ = 0; turn_ < (operations); turn_++) {         \
+            __asm__ volatile("" : "+r"(turn_));                           \
+            body;                                                         \
+        }                                                                 \
+        uint64_t ticks_ = bench_window_end(start_);                       \
+        bench_row(id, operations, ticks_ - bench_loop_ticks(operations)); \
     } while (0)
 
 static inline uint64_t bench_ticks(void) {
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
+}
+
+/* From here on is counted; what bench_window_end() wants. */
+static inline uint64_t bench_window_begin(void) {
+    COUNTER_MARK_HERE(COUNTER_MARK_BEGIN);
+    return bench_ticks();
+}
+
+/* The ticks since then. */
+static inline uint64_t bench_window_end(uint64_t start) {
+    uint64_t ticks = bench_ticks() - start;
+    COUNTER_MARK_HERE(COUNTER_MARK_END);
+    return ticks;
 }
 
 /* What the loop itself costs. */

@@ -350,7 +350,7 @@ static void stay_in_thread_configure_and_handover(void) {
 
 /* For ./baton bench; the last case. */
 static void stay_longest_of_all(void) {
-    test_note("bench id=longest_stay ops=1 ticks=%lu", longest_ticks);
+    test_note("bench id=longest_stay ops=1 ticks=%lu kernel=%lu", longest_ticks, longest_ticks);
     CHECK(longest_ticks > 0);
 }
 

@@ -10,11 +10,8 @@ import tempfile
 import unittest
 
 from baton_cli import main
-from host import bench_rows, elf_size, matrix
-from host.bench_rows import Row, RowError
+from host import matrix
 from host.test_log import Totals, count
-
-TARGETS = pathlib.Path(__file__).resolve().parents[1] / "bench" / "targets.json"
 
 
 def refusal(*words: str) -> str:
@@ -109,53 +106,3 @@ class Matrix(unittest.TestCase):
 
     def test_no_log(self) -> None:
         self.assertEqual(matrix.table(matrix.read_log(pathlib.Path("/nonesuch"))), ["case"])
-
-
-class Bench(unittest.TestCase):
-    LINE = "# bench id=syscall_null ops=10000 ticks=900000 user=200000 kernel=700000 syscalls=10000 cr3_writes=0"
-
-    def test_line(self) -> None:
-        self.assertEqual(bench_rows.parse_line(self.LINE),
-                         Row("syscall_null", 90, 20, 70, {"syscalls": 1, "cr3_writes": 0}))
-        self.assertIsNone(bench_rows.parse_line("ok 1 - bench"))
-
-    def test_bad_lines(self) -> None:
-        for line in ("# bench id=a ops=0 ticks=5", "# bench ops=1 ticks=5", "# bench id=a ops=1",
-                     "# bench id=a ops=1 ticks=many"):
-            with self.subTest(line=line), self.assertRaises(RowError):
-                bench_rows.parse_line(line)
-        with self.assertRaisesRegex(RowError, "twice"):
-            bench_rows.parse_output(f"{self.LINE}\n{self.LINE}\n")
-
-    def test_table(self) -> None:
-        rows = [Row("syscall_null", 90, None, None, {"syscalls": 1}), Row("ipc_call_0", 201, None, None, {}),
-                Row("extra", 5.25, None, None, {})]
-        lines = {line.split()[0]: line for line in bench_rows.table(rows, bench_rows.load_targets(TARGETS))}
-        self.assertIn(" met ", lines["syscall_null"])
-        self.assertIn("0.38", lines["syscall_null"])
-        self.assertIn("MISSED", lines["ipc_call_0"])
-        self.assertIn("not measured", lines["fork_exec_wait"])
-        self.assertIn("5.2", lines["extra"])
-
-    def test_targets_are_complete(self) -> None:
-        targets = bench_rows.load_targets(TARGETS)
-        self.assertEqual(len(targets), 35)
-        self.assertEqual(len({target["id"] for target in targets}), 35)
-        for target in targets:
-            if target["id"] != "longest_stay":  # there is nothing to compare it with
-                self.assertLess(target["target"], target["reference"])
-
-    def test_json(self) -> None:
-        out = json.loads(bench_rows.as_json([Row("syscall_null", 90, 20, 70, {})], bench_rows.load_targets(TARGETS)))
-        self.assertEqual(out["rows"], [{"id": "syscall_null", "instructions": 90, "user": 20, "kernel": 70, "events": {},
-                                        "reference": 240, "target": 90}])
-
-    def test_compare(self) -> None:
-        rows = [Row("a", 100.5, None, None, {}), Row("b", 103, None, None, {})]
-        self.assertEqual(bench_rows.compare(rows, {"a": 100}), [])
-        self.assertEqual(bench_rows.compare(rows, {"b": 100}), ["b: 103.000 instructions, recorded 100.000 (+3.0 %)"])
-        self.assertEqual(bench_rows.compare(rows, {"c": 100}), ["c: recorded as 100, not measured now"])
-
-    def test_text_bytes_refuses_other_files(self) -> None:
-        with self.assertRaises(ValueError):
-            elf_size.text_bytes(pathlib.Path(__file__))

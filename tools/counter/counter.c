@@ -1,0 +1,216 @@
+/*
+ * A plugin for QEMU's emulator that counts how often each instruction is executed, for ./baton bench.
+ *
+ *     qemu-system-x86_64 ... -plugin counter.so,out=FILE[,stop=ADDRESS:PAGE]...
+ *
+ * FILE gets one group of lines for each row, with its end; what is executed before the first COUNTER_MARK_BEGIN belongs to the
+ * first row.
+ *
+ *     ffffffff80001370 0000000000000000 20000
+ *     0000000000205ac6 8d1f2b7c00a93e11 10000
+ *     row
+ *
+ * Address, page, how often. Programs lie at the same addresses, so `page` tells them apart: it is a hash of the 4 KiB of code that
+ * the instruction lies in (page_hash() below, and in tools/host/images.py), 0 in the kernel's half. At its first execution of an
+ * instruction named by `stop`, what was counted until then is written, too, and ended by `stop ADDRESS:PAGE` in place of `row`.
+ *
+ * Counting adds one instruction of the host's to each of the guest's, and nothing that the guest sees: its clock counts its own
+ * instructions. For a machine with one CPU. An instruction that faults counts, each time.
+ *
+ * Source: QEMU 7.2, docs/devel/tcg-plugins.rst. Its header is packaged nowhere, so what is used of it is declared here: version 1
+ * of the interface, which QEMU 7 and 8 have.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/counter/marks.h"
+
+#define PAGE_BYTES 4096U
+#define PLACES (1U << 19) /* of different instructions; a system has about 100,000 */
+#define STOPS_MAX 32U
+
+#define API __attribute__((visibility("default")))
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+enum { FLAGS_NONE = 0, INLINE_ADD = 0 };
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *instruction);
+void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *instruction);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *instruction);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *instruction);
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, void (*call)(uint64_t id, struct qemu_plugin_tb *block));
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *instruction,
+                                            void (*call)(unsigned cpu, void *user), int flags, void *user);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *instruction, int operation, void *at,
+                                                uint64_t operand);
+API extern int qemu_plugin_version;
+API int qemu_plugin_install(uint64_t id, const void *info, int argument_count, char **arguments);
+
+int qemu_plugin_version = 1;
+
+/* One instruction. Found by address and page, by open addressing: QEMU keeps the address of `times`. */
+struct place {
+    uint64_t address; /* 0: unused */
+    uint64_t page;
+    uint64_t times;
+    uint64_t begun;   /* `times` at the last COUNTER_MARK_BEGIN */
+    uint64_t counted; /* of this row, in the parts that have ended */
+};
+
+struct stop {
+    uint64_t address, page;
+    bool passed;
+};
+
+static struct place places[PLACES];
+static uint32_t place_count;
+static struct stop stops[STOPS_MAX];
+static uint32_t stop_count;
+static bool counting = true;
+static FILE *out;
+
+static _Noreturn void fail(const char *what) {
+    fprintf(stderr, "counter: %s\n", what);
+    exit(1);
+}
+
+static uint64_t page_hash(const uint8_t *page) {
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a, of words */
+    for (uint32_t at = 0; at < PAGE_BYTES; at += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, page + at, sizeof word);
+        hash = (hash ^ word) * 0x100000001b3;
+    }
+    return hash;
+}
+
+static struct place *find_place(uint64_t address, uint64_t page) {
+    uint64_t index = (address ^ page) * 0x9e3779b97f4a7c15 >> 32;
+    for (;; index++) {
+        struct place *place = &places[index % PLACES];
+        if (place->address == address && place->page == page)
+            return place;
+        if (place->address != 0)
+            continue;
+        if (++place_count > PLACES / 2)
+            fail("too many different instructions");
+        place->address = address;
+        place->page = page;
+        return place;
+    }
+}
+
+static void begin(void) {
+    for (uint32_t i = 0; i < PLACES; i++)
+        places[i].begun = places[i].times;
+    counting = true;
+}
+
+static void end(void) {
+    for (uint32_t i = 0; counting && i < PLACES; i++)
+        places[i].counted += places[i].times - places[i].begun;
+    counting = false;
+}
+
+static void write_counts(void) {
+    for (uint32_t i = 0; i < PLACES; i++) {
+        struct place *place = &places[i];
+        if (place->counted != 0)
+            fprintf(out, "%016" PRIx64 " %016" PRIx64 " %" PRIu64 "\n", place->address, place->page, place->counted);
+        place->counted = 0;
+    }
+}
+
+static void end_line(const char *line) {
+    if (fprintf(out, "%s\n", line) < 0 || fflush(out) != 0)
+        fail("cannot write");
+}
+
+static void at_mark(unsigned cpu, void *user) {
+    (void)cpu;
+    uintptr_t kind = (uintptr_t)user;
+    if (kind != COUNTER_MARK_BEGIN)
+        end();
+    if (kind == COUNTER_MARK_BEGIN)
+        begin();
+    if (kind != COUNTER_MARK_ROW)
+        return;
+    write_counts();
+    end_line("row");
+}
+
+static void at_stop(unsigned cpu, void *user) {
+    (void)cpu;
+    struct stop *stop = user;
+    if (stop->passed || !counting)
+        return;
+    stop->passed = true;
+    end();
+    write_counts();
+    char line[64];
+    snprintf(line, sizeof line, "stop %016" PRIx64 ":%016" PRIx64, stop->address, stop->page);
+    end_line(line);
+    begin();
+}
+
+/* The kind of the mark that the instruction is; 0: it is none. */
+static uintptr_t mark_kind(const struct qemu_plugin_insn *instruction) {
+    static const uint8_t nopl[] = {0x0f, 0x1f, 0x80};
+    const uint8_t *code = qemu_plugin_insn_data(instruction);
+    uint32_t displacement;
+    if (qemu_plugin_insn_size(instruction) != sizeof nopl + sizeof displacement || memcmp(code, nopl, sizeof nopl) != 0)
+        return 0;
+    memcpy(&displacement, code + sizeof nopl, sizeof displacement);
+    uint32_t kind = displacement - COUNTER_MARK;
+    return kind <= COUNTER_MARK_ROW ? kind : 0;
+}
+
+static uint64_t instruction_page(const struct qemu_plugin_insn *instruction, uint64_t address) {
+    uintptr_t at = (uintptr_t)qemu_plugin_insn_haddr(instruction);
+    return address >> 63 != 0 || at == 0 ? 0 : page_hash((const uint8_t *)(at & ~(uintptr_t)(PAGE_BYTES - 1)));
+}
+
+static void translate(uint64_t id, struct qemu_plugin_tb *block) {
+    (void)id;
+    uint64_t page = 0, last_page_address = UINT64_MAX;
+    for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); i++) {
+        struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
+        uint64_t address = qemu_plugin_insn_vaddr(instruction);
+        if (address / PAGE_BYTES != last_page_address) {
+            last_page_address = address / PAGE_BYTES;
+            page = instruction_page(instruction, address);
+        }
+        uintptr_t kind = mark_kind(instruction);
+        if (kind != 0)
+            qemu_plugin_register_vcpu_insn_exec_cb(instruction, at_mark, FLAGS_NONE, (void *)kind);
+        for (uint32_t s = 0; s < stop_count; s++)
+            if (stops[s].address == address && stops[s].page == page)
+                qemu_plugin_register_vcpu_insn_exec_cb(instruction, at_stop, FLAGS_NONE, &stops[s]);
+        qemu_plugin_register_vcpu_insn_exec_inline(instruction, INLINE_ADD, &find_place(address, page)->times, 1);
+    }
+}
+
+static bool take_stop(const char *text) {
+    struct stop *stop = &stops[stop_count];
+    return stop_count++ < STOPS_MAX && sscanf(text, "%" SCNx64 ":%" SCNx64, &stop->address, &stop->page) == 2;
+}
+
+int qemu_plugin_install(uint64_t id, const void *info, int argument_count, char **arguments) {
+    (void)info;
+    for (int i = 0; i < argument_count; i++) {
+        if (strncmp(arguments[i], "out=", 4) == 0)
+            out = fopen(arguments[i] + 4, "w");
+        else if (strncmp(arguments[i], "stop=", 5) != 0 || !take_stop(arguments[i] + 5))
+            return 1;
+    }
+    if (out == NULL)
+        return 1;
+    qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
+    return 0;
+}

@@ -1,0 +1,137 @@
+"""Owns the run of the bench guests: which there are, and each one's rows with what the counter says of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import pathlib
+import subprocess
+import tempfile
+from typing import Any
+
+from host import bench_rows, counts, paths
+from host.bench_rows import CALIBRATE, Row, RowError
+from host.counts import CountError, Group
+from host.images import Images
+from host.say import UserError, say
+from machine.command_line import QEMU, comma
+
+BENCH_SECONDS = 600
+ELF = b"\x7fELF"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """A bench as Meson describes it."""
+
+    name: str
+    command: list[str]
+    folder: pathlib.Path = paths.BUILD_RELEASE
+
+    @property
+    def counter(self) -> pathlib.Path:
+        return self.folder / "tools" / "counter" / "counter.so"
+
+    @property
+    def counts(self) -> bool:
+        """Whether its rows are of instructions executed between marks, so that the counter says more of them."""
+        return "--bench" in self.command
+
+    @functools.cached_property
+    def images(self) -> Images:
+        """The programs that run in it: those that its command names."""
+        named = [word.rpartition("=")[2] for option, word in zip(self.command, self.command[1:])
+                 if option in ("--kernel", "--init", "--file")]
+        files = [self.folder / name for name in named]
+        return Images([file for file in files if file.read_bytes()[:4] == ELF])
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a bench printed, and what the counter counted: a group for each row, in the same order; none without counter."""
+
+    bench: Bench
+    rows: list[Row]
+    groups: list[Group]
+
+
+def benches(folder: pathlib.Path = paths.BUILD_RELEASE) -> list[Bench]:
+    done = subprocess.run(["meson", "introspect", "--benchmarks", str(folder)], capture_output=True,
+                          text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise UserError(f"meson introspect failed:\n{done.stdout}{done.stderr}")
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return [Bench(test["name"], [str(word) for word in test["cmd"]], folder) for test in found]
+
+
+@functools.cache
+def counter_loads(counter: pathlib.Path) -> bool:
+    """Whether this QEMU takes the counter: one without plugins does not, nor one that has only newer interfaces."""
+    done = subprocess.run([QEMU, "-M", "none", "-display", "none", "-monitor", "stdio", "-plugin",
+                           f"file={comma(counter)},out=/dev/null"], input="quit\n", capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        say(f"this QEMU does not load {paths.shown(counter)}, so there are no shares and no events: {done.stderr.strip()}")
+    return done.returncode == 0
+
+
+def run(bench: Bench, append: str = "", stops: tuple[str, ...] = ()) -> Result:
+    """Run a bench. append: more words for the kernel's command line. stops: see counter.c.
+
+    Raises UserError, with its output when the guest fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="baton-") as place:
+        file = pathlib.Path(place) / "counts"
+        command = [*bench.command, "--timeout", str(BENCH_SECONDS), *(["--append", append] if append else [])]
+        counted = bench.counts and counter_loads(bench.counter)
+        if counted:
+            words = ",".join([f"file={comma(bench.counter)}", f"out={comma(file)}", *(f"stop={stop}" for stop in stops)])
+            command += ["--", "-plugin", words]
+        done = subprocess.run(command, cwd=bench.folder, capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise UserError(f"bench {bench.name} failed:\n{done.stdout}{done.stderr}")
+        try:
+            rows = bench_rows.parse_output(done.stdout)
+            with file.open() if counted else open("/dev/null") as lines:
+                return Result(bench, rows, counts.read(lines))
+        except (RowError, CountError) as error:
+            raise UserError(f"bench {bench.name}: {error}") from None
+
+
+def with_counts(result: Result) -> list[Row]:
+    """The rows, with shares and events where the counter counted them."""
+    if not result.groups:
+        return result.rows
+    groups = [group for group in result.groups if group.end == counts.ROW]
+    if len(groups) != len(result.rows):
+        raise UserError(f"bench {result.bench.name} printed {len(result.rows)} rows, {len(groups)} were counted")
+    try:
+        return [bench_rows.with_group(row, group, result.bench.images) for row, group in zip(result.rows, groups)]
+    except RowError as error:
+        raise UserError(f"bench {result.bench.name}: {error}") from None
+
+
+def measure() -> list[Row]:
+    """All rows of all benches."""
+    rows: list[Row] = []
+    for bench in benches():
+        for row in with_counts(run(bench)):
+            if row.id == CALIBRATE:
+                say(f"bench {bench.name}: calibration loop, {row.instructions:g} ticks a turn")
+            else:
+                rows.append(row)
+    return rows
+
+
+def find_row(name: str) -> tuple[Result, Row, Group]:
+    """Run benches until one has this row."""
+    for bench in benches():
+        if not bench.counts:
+            continue
+        result = run(bench)
+        groups = [group for group in result.groups if group.end == counts.ROW]
+        for row, group in zip(result.rows, groups):
+            if row.id == name and group.times:
+                return result, row, group
+    raise UserError(f"no bench counts the instructions of a row {name!r}")
