@@ -92,13 +92,10 @@ bool arch_each_leaf(uint64_t root, bool (*visit)(uint64_t entry));
 /* Forget translations of [at, at + page_count pages) wherever `space` may be loaded. */
 void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count);
 
-/*
- * Everything the CPU needs when `root` becomes CR3, and no page of the user half writable and executable: AUDIT_OK or the
- * first failure. Without `full`, it is looked at only if the kernel half is not the sealed one.
- */
-enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full,
-                                 struct audit_failure *ret_failure);
-/* A part of a full audit, short enough for one stay in the kernel: that at `*position`, which is 0 at first and then set to where
+/* Everything the CPU needs when `root` becomes CR3, and no page of the user half writable and executable: AUDIT_OK or the
+ * first failure. */
+enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, struct audit_failure *ret_failure);
+/* A part of that, short enough for one stay in the kernel: that at `*position`, which is 0 at first and then set to where
  * the next begins; below USER_LOWEST it is the machine's part, then an address in the user half, USER_LIMIT at the end. */
 enum audit_check arch_audit_part(uint64_t root, const struct thread *thread, uint64_t *position,
                                  struct audit_failure *ret_failure);

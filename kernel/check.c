@@ -273,20 +273,18 @@ static bool pools_hold(void) {
     return frames == ledger.kernel_count || !reaper_is_idle();
 }
 
-static bool kernel_half_holds(struct object *object) {
+static bool audit_passes(struct object *object, uint64_t position, uint64_t end) {
     struct audit_failure failure;
-    const struct thread *self = arch_this_cpu()->current; /* what it needs is looked at when something is wrong */
-    return arch_audit_root(CONTAINER_OF(object, struct space, object)->root, self, false, &failure) == AUDIT_OK;
-}
-
-static bool user_half_holds(struct object *object) {
-    struct audit_failure failure;
-    for (uint64_t position = USER_LOWEST; position < USER_LIMIT;) {
-        if (arch_audit_part(CONTAINER_OF(object, struct space, object)->root, NULL, &position, &failure) != AUDIT_OK)
+    const struct thread *self = arch_this_cpu()->current;
+    while (position < end) {
+        if (arch_audit_part(CONTAINER_OF(object, struct space, object)->root, self, &position, &failure) != AUDIT_OK)
             return false;
     }
     return true;
 }
+
+static bool kernel_half_holds(struct object *object) { return audit_passes(object, 0, USER_LOWEST); }
+static bool user_half_holds(struct object *object) { return audit_passes(object, USER_LOWEST, USER_LIMIT); }
 
 uint64_t check_invariants(void) {
     if (!threads_hold())

@@ -12,29 +12,19 @@ static bool slot_count_is_valid(uint64_t count) {
     return count >= TABLE_SLOTS_MIN && count <= TABLE_SLOTS_MAX && (count & (count - 1)) == 0;
 }
 
-/* NULL: the pool has not enough memory. */
+/* NULL: the pool has not enough memory. The object is the first member of each kind. */
 static struct object *make(struct pool *pool, enum object_type type, uint64_t argument) {
     switch (type) {
-    case OBJECT_SPACE: {
-        struct space *space = space_make(pool);
-        return space == NULL ? NULL : &space->object;
-    }
-    case OBJECT_THREAD: {
-        struct thread *thread = thread_make(pool);
-        return thread == NULL ? NULL : &thread->object;
-    }
-    case OBJECT_TABLE: {
-        struct table *table = table_make(pool, argument);
-        return table == NULL ? NULL : &table->object;
-    }
-    case OBJECT_ENDPOINT: {
-        struct endpoint *endpoint = endpoint_make(pool);
-        return endpoint == NULL ? NULL : &endpoint->object;
-    }
-    case OBJECT_NOTIFICATION: {
-        struct notification *notification = notification_make(pool);
-        return notification == NULL ? NULL : &notification->object;
-    }
+    case OBJECT_SPACE:
+        return (struct object *)space_make(pool);
+    case OBJECT_THREAD:
+        return (struct object *)thread_make(pool);
+    case OBJECT_TABLE:
+        return (struct object *)table_make(pool, argument);
+    case OBJECT_ENDPOINT:
+        return (struct object *)endpoint_make(pool);
+    case OBJECT_NOTIFICATION:
+        return (struct object *)notification_make(pool);
     case OBJECT_NONE:
     case OBJECT_MEMORY:
     case OBJECT_POOL:

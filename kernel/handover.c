@@ -33,7 +33,7 @@ static enum audit_check audit(const struct thread *thread, const struct space *s
         return AUDIT_FAULT_ENDPOINT;
     if (thread->message == NULL || frame_type(thread->message_frame) != FRAME_USER)
         return AUDIT_MESSAGE_PAGE;
-    enum audit_check check = arch_audit_root(space->root, thread, BATON_CHECKS, ret_failure);
+    enum audit_check check = BATON_CHECKS ? arch_audit_root(space->root, thread, ret_failure) : AUDIT_OK;
     if (check == AUDIT_OK)
         check = arch_audit_page(space->root, entry->rip, MEMORY_READ | MEMORY_EXECUTE,
                                 (flags & HANDOVER_ABSENT_ENTRY) != 0, AUDIT_ENTRY, ret_failure);

@@ -7,10 +7,6 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 
-#ifndef BATON_STAYS
-#define BATON_STAYS BATON_CHECKS
-#endif
-
 /* `cause` as in INFO_LONGEST_CALL. */
 static inline void stay_begin(struct cpu *cpu, uint64_t cause) {
     if (!BATON_STAYS)

@@ -10,41 +10,13 @@
 #include "kernel/thread.h"
 #include "kernel/trace.h"
 
-#define ARGUMENTS_0
-#define ARGUMENTS_1 a
-#define ARGUMENTS_2 a, b
-#define ARGUMENTS_3 a, b, c
-#define ARGUMENTS_4 a, b, c, d
-#define ARGUMENTS_5 a, b, c, d, e
-#define ARGUMENTS_6 a, b, c, d, e, f
-
-/* The arguments stay in the registers they came in, and each case is a jump to its handler. */
-static inline struct result dispatch(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
-                                     uint64_t f) {
-    switch (number) {
-#define SYSCALL(number, name, count, prototype) \
-    case number:                                \
-        return sys_##name(ARGUMENTS_##count);
-#define SYSCALL_MESSAGE(number, name)
-#include "kernel/abi/syscall.def"
-#undef SYSCALL
-#undef SYSCALL_MESSAGE
-    default:
-        return result(E_CALL);
-    }
-}
-
-struct result syscall_run(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
-    uint64_t number = arch_this_thread()->arch.frame.status;
-    if (!BATON_STAYS)
-        return dispatch(number, a, b, c, d, e, f);
+/* Around the handler of a call that is no message, with BATON_STAYS. */
+void syscall_stay_begin(void) {
     struct cpu *cpu = arch_this_cpu();
-    stay_begin(cpu, number);
-    struct result result = dispatch(number, a, b, c, d, e, f);
-    if (syscall_is_settled(cpu, result.status))
-        stay_end(cpu);
-    return result;
+    stay_begin(cpu, cpu->current->arch.frame.status);
 }
+
+void syscall_stay_end(void) { stay_end(arch_this_cpu()); }
 
 /* The results of a message call but for the status are in the frame already, and CALL_BLOCKED means that this is, too. */
 static uint64_t run_message(struct thread *self, uint64_t number) {

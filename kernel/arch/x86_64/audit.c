@@ -2,9 +2,9 @@
  * The audit: is a candidate root fit to be CR3?
  *
  * All spaces share the tables below the kernel half of the sealed root, so a sound candidate has the sealed root's
- * entries; that comparison is quick and is made always. The full audit also walks every address that the CPU or the
- * kernel's way back to user mode touches, in the candidate's own tables, and beside it in the sealed ones: it says what
- * is wrong by the name of who needs it.
+ * entries: arch_root_init() puts them there, and no other function writes to that half of a root. So a handover asks only
+ * with checks. The audit also walks every address that the CPU or the kernel's way back to user mode touches, in the
+ * candidate's own tables, and beside it in the sealed ones: it says what is wrong by the name of who needs it.
  */
 #include "kernel/arch/x86_64/audit.h"
 #include "kernel/arch.h"
@@ -44,16 +44,20 @@ static uint64_t significant(uint64_t entry) { return entry & ~(PTE_ACCESSED | PT
 /* The last entry of a walk, and what all entries on the way allow together. */
 static bool leaf_is(uint64_t address, const uint64_t entries[static 4], uint32_t looked_at, struct need need,
                     struct audit_failure *ret_failure) {
-    bool writable = true, executable = true;
+    uint64_t all = UINT64_MAX, any = 0;
     for (uint32_t i = 0; i < looked_at; i++) {
-        bool present = (entries[i] & PTE_PRESENT) != 0, user = (entries[i] & PTE_USER) != 0;
-        if (!present || user != need.user) {
-            report(ret_failure, address, i + 1, entries[i]);
-            return false;
-        }
-        writable = writable && (entries[i] & PTE_WRITE) != 0;
-        executable = executable && (entries[i] & PTE_NO_EXECUTE) == 0;
+        all &= entries[i];
+        any |= entries[i];
     }
+    const uint64_t who = PTE_PRESENT | PTE_USER, wanted = PTE_PRESENT | (need.user ? PTE_USER : 0);
+    if ((all & who) != wanted || (any & who) != wanted) {
+        uint32_t first = 0;
+        while ((entries[first] & who) == wanted)
+            first++;
+        report(ret_failure, address, first + 1, entries[first]);
+        return false;
+    }
+    bool writable = (all & PTE_WRITE) != 0, executable = (any & PTE_NO_EXECUTE) == 0;
     bool wrong = (need.write && !writable) || need.execute != executable || (need.execute && writable);
     if (wrong)
         report(ret_failure, address, looked_at, entries[looked_at - 1]);
@@ -254,11 +258,8 @@ enum audit_check arch_audit_part(uint64_t root, const struct thread *thread, uin
     return check;
 }
 
-enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full,
-                                 struct audit_failure *ret_failure) {
+enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, struct audit_failure *ret_failure) {
     enum audit_check check = AUDIT_OK;
-    if (!full && check_kernel_half(root, ret_failure) == AUDIT_OK)
-        return AUDIT_OK;
     for (uint64_t position = 0; check == AUDIT_OK && position < USER_LIMIT;)
         check = arch_audit_part(root, thread, &position, ret_failure);
     return check;

@@ -26,40 +26,25 @@ static bool each_in_large(uint64_t entry, bool (*visit)(uint64_t entry)) {
     return true;
 }
 
-static bool each_in_directory(const uint64_t *directory, bool (*visit)(uint64_t entry)) {
-    for (uint32_t i = 0; i < ENTRIES; i++) {
-        if (directory[i] == 0)
-            continue;
-        if ((directory[i] & PTE_LARGE) != 0) {
-            if (!each_in_large(directory[i], visit))
-                return false;
-            continue;
-        }
-        const uint64_t *table = below(directory[i]);
-        if (!count_is_right(table, ENTRIES))
-            return false;
-        for (uint32_t j = 0; j < ENTRIES; j++) {
-            if (table[j] != 0 && !visit(table[j]))
-                return false;
-        }
-    }
-    return true;
-}
-
 bool arch_each_leaf(uint64_t root, bool (*visit)(uint64_t entry)) {
-    const uint64_t *pml4 = arch_pointer(root);
-    if (!count_is_right(pml4, ROOT_KERNEL_ENTRY))
+    const uint64_t *tables[5] = {[4] = arch_pointer(root)}; /* by level */
+    uint32_t next[5] = {0}, end = ROOT_KERNEL_ENTRY;
+    if (!count_is_right(tables[4], end))
         return false;
-    for (uint32_t i = 0; i < ROOT_KERNEL_ENTRY; i++) {
-        if (pml4[i] == 0)
+    for (uint32_t level = 4; level <= 4; end = level == 4 ? ROOT_KERNEL_ENTRY : ENTRIES) {
+        if (next[level] == end) {
+            level++;
             continue;
-        const uint64_t *pdpt = below(pml4[i]);
-        if (!count_is_right(pdpt, ENTRIES))
-            return false;
-        for (uint32_t j = 0; j < ENTRIES; j++) {
-            if (pdpt[j] == 0)
-                continue;
-            if (!count_is_right(below(pdpt[j]), ENTRIES) || !each_in_directory(below(pdpt[j]), visit))
+        }
+        uint64_t entry = tables[level][next[level]++];
+        if (entry != 0 && (level == 1 || (entry & PTE_LARGE) != 0)) {
+            if (level == 1 ? !visit(entry) : !each_in_large(entry, visit))
+                return false;
+        } else if (entry != 0) {
+            level--;
+            tables[level] = below(entry);
+            next[level] = 0;
+            if (!count_is_right(tables[level], ENTRIES))
                 return false;
         }
     }

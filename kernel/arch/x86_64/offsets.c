@@ -87,6 +87,7 @@ _Static_assert((int)THREAD_IN_CALL == STATE_IN_CALL, "STATE_IN_CALL");
 _Static_assert((int)THREAD_IN_WAIT == STATE_IN_WAIT, "STATE_IN_WAIT");
 _Static_assert((int)THREAD_IN_FAULT == STATE_IN_FAULT, "STATE_IN_FAULT");
 _Static_assert(CALL_BLOCKED == STATUS_BLOCKED, "STATUS_BLOCKED");
+_Static_assert(E_CALL == STATUS_CALL, "STATUS_CALL");
 _Static_assert(MESSAGE_REGISTERS == WORDS_IN_REGISTERS, "WORDS_IN_REGISTERS");
 _Static_assert(MESSAGE_WORDS == WORDS_MAX, "WORDS_MAX");
 _Static_assert(OK == 0 && FAULT_RESUME == 0, "the fast path makes them by XOR and tests them by SHR");

@@ -92,6 +92,7 @@
 #define STATE_IN_WAIT 4
 #define STATE_IN_FAULT 6
 #define STATUS_BLOCKED 254
+#define STATUS_CALL 16
 #define WORDS_IN_REGISTERS 4
 #define WORDS_MAX 64
 

@@ -17,6 +17,68 @@
  */
 #include "kernel/arch/x86_64/offsets.h"
 
+/* handler_NUMBER is the handler of that call; of 0, which means nothing, too. */
+#define SYSCALL(number, name, count, prototype) .set handler_##number, sys_##name;
+#define SYSCALL_MESSAGE(number, name)
+#include "kernel/abi/syscall.def"
+    .set handler_0, unknown_call
+
+/*
+ * Jump to the handler of the call whose number, one of first..last, is in EAX. By halves: a jump through a table of
+ * addresses would be an indirect one, which a user's number steers.
+ */
+.macro DISPATCH first, last
+    .if \first == \last
+    jmp handler_\first
+    .else
+    DISPATCH_HALVES \first, %((\first + \last) / 2), %((\first + \last) / 2 + 1), \last
+    .endif
+.endm
+.macro DISPATCH_HALVES first, middle, next, last
+    cmp $\next, %eax
+    .if \next == \last
+    jae handler_\last
+    DISPATCH \first, \middle
+    .else
+    jae .Lupper\@
+    DISPATCH \first, \middle
+.Lupper\@:
+    DISPATCH \next, \last
+    .endif
+.endm
+
+/* The arguments of the call, from the frame RDX points to, for a C function. */
+.macro LOAD_ARGUMENTS
+    mov IN_THREAD_RDI(%rdx), %rdi
+    mov IN_THREAD_RSI(%rdx), %rsi
+    mov IN_THREAD_R10(%rdx), %rcx
+    mov IN_THREAD_R8(%rdx), %r8
+    mov IN_THREAD_R9(%rdx), %r9
+    mov IN_THREAD_RDX(%rdx), %rdx
+.endm
+
+/* What stay.h measures: around a call's handler. */
+#if BATON_STAYS
+.macro STAY_BEGIN
+    call syscall_stay_begin
+    mov %gs:IN_CPU_CURRENT, %rdx
+    mov IN_THREAD_RAX(%rdx), %rax
+    LOAD_ARGUMENTS
+.endm
+.macro STAY_END
+    push %rax
+    push %rdx
+    call syscall_stay_end
+    pop %rdx
+    pop %rax
+.endm
+#else
+.macro STAY_BEGIN
+.endm
+.macro STAY_END
+.endm
+#endif
+
 /* What C functions keep, to and from the thread RSP points to. */
 .macro SAVE_KEPT
     mov %rbx, IN_THREAD_RBX(%rsp)
@@ -185,11 +247,13 @@ locked:
 plain_call:
     mov %gs:IN_CPU_STACK_TOP, %rsp
     mov %r10, %rcx /* C's place for the fourth argument */
-    call syscall_run
+    STAY_BEGIN
+    call dispatch
     cmpb $0, %gs:IN_CPU_UNSETTLED /* syscall_is_settled */
     jne unsettled
     cmp $STATUS_BLOCKED, %eax
     jae unsettled
+    STAY_END
     mov %gs:IN_CPU_CURRENT, %rsp
     UNLOCK
     mov IN_THREAD_RDI(%rsp), %rdi
@@ -317,20 +381,28 @@ whole_call:
     jnz user_return
 1:
     mov IN_THREAD_RAX(%rdx), %rax
-    sub $NUMBER_EP_CALL, %rax
-    cmp $NUMBER_EP_REPLY_WAIT - NUMBER_EP_CALL, %rax
+    lea -NUMBER_EP_CALL(%rax), %rdi
+    cmp $NUMBER_EP_REPLY_WAIT - NUMBER_EP_CALL, %rdi
     jbe message
-    mov IN_THREAD_RDI(%rdx), %rdi
-    mov IN_THREAD_RSI(%rdx), %rsi
-    mov IN_THREAD_R10(%rdx), %rcx
-    mov IN_THREAD_R8(%rdx), %r8
-    mov IN_THREAD_R9(%rdx), %r9
-    mov IN_THREAD_RDX(%rdx), %rdx
-    call syscall_run
+    LOAD_ARGUMENTS
+    STAY_BEGIN
+    call dispatch_any
     jmp finish
 message:
     call syscall_run_message
     jmp finish
+
+dispatch_any:
+    cmp $NUMBER_EP_CALL, %rax
+    jae unknown_call
+dispatch:
+    .altmacro
+    DISPATCH 0, %(NUMBER_EP_CALL - 1)
+    .noaltmacro
+unknown_call:
+    mov $STATUS_CALL, %eax
+    xor %edx, %edx
+    ret
 
 /* RAX = status, RDX = value. No plain call switches, so the running thread is still the caller, or it has deleted itself. */
 unsettled:

@@ -68,27 +68,19 @@ void arch_restart_call(struct frame *frame) { frame->rip -= SYSCALL_BYTES; }
 
 _Noreturn void arch_enter_user(void) { user_return(); }
 
-/* Field by field: a structure literal would be built elsewhere and copied. */
+/* Those that have the same meaning in a frame, however the thread came: X(struct thread_registers, struct frame). */
+#define LOW_ALIKE(X) X(rax, status), X(rbx, rbx), X(rdx, words[0]), X(rsi, info), X(rdi, target), X(rbp, rbp)
+#define HIGH_ALIKE(X) X(r8, words[2]), X(r9, words[3]), X(r10, words[1]), X(r12, r12), X(r13, r13), X(r14, r14)
+#define ALIKE(X) LOW_ALIKE(X), HIGH_ALIKE(X), X(r15, r15), X(rsp, rsp), X(rip, rip)
+
+/* Field by field, here and below: a structure literal would be built elsewhere and copied. */
 void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers) {
     const struct frame *frame = &thread->arch.frame;
     bool came_by_syscall = frame->vector == FRAME_SYSCALL;
-    ret_registers->rax = frame->status;
-    ret_registers->rbx = frame->rbx;
+#define READ(name, place) ret_registers->name = frame->place
+    ALIKE(READ);
     ret_registers->rcx = came_by_syscall ? frame->rip : frame->rcx;
-    ret_registers->rdx = frame->words[0];
-    ret_registers->rsi = frame->info;
-    ret_registers->rdi = frame->target;
-    ret_registers->rbp = frame->rbp;
-    ret_registers->rsp = frame->rsp;
-    ret_registers->r8 = frame->words[2];
-    ret_registers->r9 = frame->words[3];
-    ret_registers->r10 = frame->words[1];
     ret_registers->r11 = came_by_syscall ? frame->rflags : frame->r11;
-    ret_registers->r12 = frame->r12;
-    ret_registers->r13 = frame->r13;
-    ret_registers->r14 = frame->r14;
-    ret_registers->r15 = frame->r15;
-    ret_registers->rip = frame->rip;
     ret_registers->rflags = frame->rflags;
     ret_registers->fs_base = thread->arch.fs_base;
 }
@@ -100,23 +92,15 @@ bool arch_registers_valid(const struct thread_registers *registers) {
 
 /* The thread leaves by IRET, which takes all of them. */
 void arch_registers_write(struct thread *thread, const struct thread_registers *registers) {
-    thread->arch.frame = (struct frame){.status = registers->rax,
-                                        .rbx = registers->rbx,
-                                        .rcx = registers->rcx,
-                                        .words = {registers->rdx, registers->r10, registers->r8, registers->r9},
-                                        .info = registers->rsi,
-                                        .target = registers->rdi,
-                                        .rbp = registers->rbp,
-                                        .rsp = registers->rsp,
-                                        .r11 = registers->r11,
-                                        .r12 = registers->r12,
-                                        .r13 = registers->r13,
-                                        .r14 = registers->r14,
-                                        .r15 = registers->r15,
-                                        .rip = registers->rip,
-                                        .cs = SELECTOR_USER_CODE,
-                                        .ss = SELECTOR_USER_DATA,
-                                        .rflags = (registers->rflags & FLAGS_USER) | FLAGS_FIXED};
+    struct frame *frame = &thread->arch.frame;
+#define WRITE(name, place) frame->place = registers->name
+    ALIKE(WRITE);
+    frame->rcx = registers->rcx;
+    frame->r11 = registers->r11;
+    frame->vector = frame->error = 0;
+    frame->cs = SELECTOR_USER_CODE;
+    frame->ss = SELECTOR_USER_DATA;
+    frame->rflags = (registers->rflags & FLAGS_USER) | FLAGS_FIXED;
     thread->arch.fs_base = registers->fs_base;
 }
 

@@ -70,6 +70,28 @@ void machine_start(void) {
     fastpath_update(cpu);
 }
 
+#define ARGUMENTS_0
+#define ARGUMENTS_1 words[0]
+#define ARGUMENTS_2 ARGUMENTS_1, words[1]
+#define ARGUMENTS_3 ARGUMENTS_2, words[2]
+#define ARGUMENTS_4 ARGUMENTS_3, words[3]
+#define ARGUMENTS_5 ARGUMENTS_4, words[4]
+#define ARGUMENTS_6 ARGUMENTS_5, words[5]
+
+static struct result dispatch(uint64_t number, const uint64_t words[static 6]) {
+    switch (number) {
+#define SYSCALL(number, name, count, prototype) \
+    case number:                                \
+        return sys_##name(ARGUMENTS_##count);
+#define SYSCALL_MESSAGE(number, name)
+#include "kernel/abi/syscall.def"
+#undef SYSCALL
+#undef SYSCALL_MESSAGE
+    default:
+        return result(E_CALL);
+    }
+}
+
 /* What arch/x86_64/syscall.S does, but for the fast path. */
 void machine_enter(void) {
     struct cpu *cpu = &machine.cpu;
@@ -81,9 +103,8 @@ void machine_enter(void) {
     struct frame *frame = &self->arch.frame;
     bool plain = number < cpu->arch.call_limit;
     const uint64_t *words = frame->words;
-    struct result result = syscall_is_message(number)
-                               ? syscall_run_message()
-                               : syscall_run(frame->target, frame->info, words[0], words[1], words[2], words[3]);
+    const uint64_t arguments[6] = {frame->target, frame->info, words[0], words[1], words[2], words[3]};
+    struct result result = syscall_is_message(number) ? syscall_run_message() : dispatch(number, arguments);
     if (!plain || !syscall_is_settled(cpu, result.status)) {
         syscall_finish(result.status, result.value);
         return;
@@ -171,18 +192,16 @@ void arch_registers_read(const struct thread *thread, struct thread_registers *r
     *ret_registers = (struct thread_registers){.rip = thread->arch.frame.rip, .rsp = thread->arch.frame.rsp};
 }
 
-enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, bool full,
-                                 struct audit_failure *ret_failure) {
+enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, struct audit_failure *ret_failure) {
     (void)root;
     (void)thread;
-    (void)full;
     (void)ret_failure;
     return AUDIT_OK; /* the machine's part is tested on the machine */
 }
 enum audit_check arch_audit_part(uint64_t root, const struct thread *thread, uint64_t *position,
                                  struct audit_failure *ret_failure) {
     *position = USER_LIMIT;
-    return arch_audit_root(root, thread, true, ret_failure);
+    return arch_audit_root(root, thread, ret_failure);
 }
 enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, bool absent_ok, enum audit_check check,
                                  struct audit_failure *ret_failure) {
