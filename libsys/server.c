@@ -4,22 +4,40 @@
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 
+static bool moved; /* the handler that runs has put the right to answer into a slot */
+
 uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol) {
-    *server = (struct server){.endpoint = endpoint, .protocol = protocol};
+    *server = (struct server){.endpoint = endpoint, .protocol = protocol, .lacks_slots = true};
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
         server->receive[i] = slot_take();
         if (server->receive[i] == 0)
             return E_LIMIT;
     }
+    for (uint32_t i = 0; i < protocol->operation_count; i++) {
+        const struct protocol_operation *operation = &protocol->operations[i];
+        struct server_short infos = {protocol_short_info(&operation->request, i),
+                                     protocol_short_info(&operation->reply, OK)};
+        if (infos.reply == PROTOCOL_NOT_SHORT || i == 0) /* 0: the counter, which is no handler's */
+            infos.request = PROTOCOL_NOT_SHORT;
+        server->short_calls[i] = infos;
+    }
     return OK;
 }
 
-uint32_t server_next(struct server *server, struct server_event *ret_event) {
+/* Slots where handlers have kept what came are replaced; 0 when none is left: nothing can be received there. */
+static void refill_slots(struct server *server) {
+    server->lacks_slots = false;
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
         if (server->receive[i] == 0)
-            server->receive[i] = slot_take(); /* 0 when none is left: nothing can be received there */
+            server->receive[i] = slot_take();
+        server->lacks_slots |= server->receive[i] == 0;
         program.message->receive_caps[i] = server->receive[i];
     }
+}
+
+uint32_t server_next_long(struct server *server, struct server_event *ret_event) {
+    if (server->lacks_slots)
+        refill_slots(server);
     struct message message = server->answer;
     uint64_t badge = 0;
     uint64_t status = E_CANCEL;
@@ -42,6 +60,11 @@ uint32_t server_next(struct server *server, struct server_event *ret_event) {
     return OK;
 }
 
+uint32_t server_next_after_failure(struct server *server, struct server_event *ret_event) {
+    (void)sys_cap_delete(0, 0); /* as above */
+    return server_next_long(server, ret_event);
+}
+
 bool server_flush(struct server *server) {
     bool waits = server->answer_waits;
     server->answer_waits = false;
@@ -51,7 +74,6 @@ bool server_flush(struct server *server) {
 /* Put an answer into *ret_message and the message page. reason: with a failing status, may be NULL. */
 static void build_answer(const struct protocol_operation *operation, uint32_t status, const void *reply,
                          const char *reason, struct message *ret_message) {
-    ret_message->info = MESSAGE_INFO(status, 0, 0);
     if (status == OK) {
         uint32_t words = protocol_words(&operation->reply, reply);
         ret_message->info = MESSAGE_INFO(OK, words, operation->reply.cap_count);
@@ -61,6 +83,8 @@ static void build_answer(const struct protocol_operation *operation, uint32_t st
         uint32_t words = (uint32_t)((bytes + 7) / 8);
         ret_message->info = MESSAGE_INFO(status, words, 0);
         message_put(ret_message, reason, words, bytes);
+    } else {
+        *ret_message = (struct message){.info = MESSAGE_INFO(status, 0, 0)}; /* and nothing of an earlier answer */
     }
 }
 
@@ -75,15 +99,16 @@ static uint32_t serve_counter(const struct server *server, const struct server_c
 }
 
 /* Check the request and let its handler run. */
-static uint32_t run_handler(struct server *server, const struct server_event *event, struct server_call *call,
-                            uint32_t word_count) {
+static uint32_t run_handler(struct server *server, struct server_call *call, uint32_t word_count, uint32_t cap_count) {
     const void *request = server->request_words;
     if (call->operation >= server->protocol->operation_count)
         return P_OPERATION;
     server->counts[call->operation]++;
     const struct protocol_operation *operation = &server->protocol->operations[call->operation];
-    if (!protocol_fits(&operation->request, word_count, message_caps(event->message.info), request))
+    if (!protocol_fits(&operation->request, word_count, cap_count, request))
         return P_MESSAGE;
+    for (uint32_t i = 0; i < operation->reply.cap_count; i++)
+        call->reply_caps[i] = 0;
     if (call->operation == 0)
         return serve_counter(server, request, (void *)server->reply_words);
     return server->protocol->dispatch(call, request, server->reply_words);
@@ -92,10 +117,12 @@ static uint32_t run_handler(struct server *server, const struct server_event *ev
 /* Delete what came along and no handler kept; the next wait needs a fresh slot for what one did keep. */
 static void settle_received(struct server *server, struct server_call *call, uint32_t count) {
     for (uint32_t i = 0; i < count && i < MESSAGE_CAPS; i++) {
-        if (call->caps[i] != 0)
+        if (call->caps[i] != 0) {
             (void)sys_cap_delete(0, call->caps[i]); /* can't fail: it lies in a slot of ours */
-        else
+        } else {
             server->receive[i] = 0;
+            server->lacks_slots = true;
+        }
     }
 }
 
@@ -119,28 +146,37 @@ static void answer_with_caps(struct server *server, const struct server_call *ca
     }
 }
 
-void server_serve(struct server *server, const struct server_event *event) {
-    struct server_call call;
-    call.badge = event->badge;
-    call.operation = message_label(event->message.info);
-    for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
-        call.caps[i] = server->receive[i];
-        call.reply_caps[i] = 0;
+void server_answer_failure(struct server *server, uint32_t status) {
+    bool kept = moved;
+    moved = false;
+    if (status != SERVER_DEFERRED) {
+        build_answer(&server->protocol->operations[0], status, NULL, server->call.reason, &server->answer);
+        server->answer_waits = true;
+    } else if (!kept) {
+        (void)sys_cap_delete(0, 0); /* the handler gave the answer up altogether: nothing is there any more, mostly */
     }
-    call.reason[0] = '\0';
+}
 
+void server_serve_long(struct server *server, const struct server_event *event) {
+    struct server_call *call = &server->call;
+    call->badge = event->badge;
+    call->operation = message_label(event->message.info);
+    call->reason[0] = '\0';
     uint32_t word_count = message_get(&event->message, server->request_words);
-    uint32_t status = run_handler(server, event, &call, word_count);
-    settle_received(server, &call, message_caps(event->message.info));
-    if (status == SERVER_DEFERRED) {
-        (void)sys_cap_delete(0, 0); /* nothing there, unless the handler gave the answer up altogether */
+    uint32_t cap_count = message_caps(event->message.info);
+    for (uint32_t i = 0; i < cap_count && i < MESSAGE_CAPS; i++)
+        call->caps[i] = server->receive[i];
+    uint32_t status = run_handler(server, call, word_count, cap_count);
+    if (cap_count > 0)
+        settle_received(server, call, cap_count);
+    if (status != OK) {
+        server_answer_failure(server, status);
         return;
     }
-
-    const struct protocol_operation *operation = &server->protocol->operations[status == OK ? call.operation : 0];
-    build_answer(operation, status, server->reply_words, call.reason, &server->answer);
-    if (status == OK && operation->reply.cap_count > 0)
-        answer_with_caps(server, &call, operation->reply.cap_count);
+    const struct protocol_operation *operation = &server->protocol->operations[call->operation];
+    build_answer(operation, OK, server->reply_words, NULL, &server->answer);
+    if (operation->reply.cap_count > 0)
+        answer_with_caps(server, call, operation->reply.cap_count);
     else
         server->answer_waits = true;
 }
@@ -149,7 +185,8 @@ cap_t server_defer(void) {
     cap_t slot = slot_take();
     if (slot == 0)
         return 0;
-    if (sys_cap_move(0, slot, 0).status == OK)
+    moved = sys_cap_move(0, slot, 0).status == OK;
+    if (moved)
         return slot;
     slot_free(slot);
     return 0;

@@ -17,7 +17,7 @@
 #include "libsys/message.h"
 #include "libsys/proto/protocol.h"
 
-#define SERVER_OPERATIONS_MAX 48U
+#define SERVER_OPERATIONS_MAX 64U
 #define SERVER_DEFERRED UINT32_MAX /* a handler's return: the answer comes later (server_defer), or never */
 
 struct server_call {
@@ -47,9 +47,14 @@ struct server {
     const struct protocol *protocol;
     cap_t receive[MESSAGE_CAPS];            /* slots kept empty for what comes along with calls */
     uint64_t counts[SERVER_OPERATIONS_MAX]; /* calls taken, by operation */
-    bool answer_waits;                      /* `answer` goes out with the next wait */
+    struct server_short {
+        uint64_t request, reply;          /* info words, see protocol_short_info */
+    } short_calls[SERVER_OPERATIONS_MAX]; /* by operation */
+    bool answer_waits;                    /* `answer` goes out with the next wait */
+    bool lacks_slots;                     /* in `receive`, or the message page has not heard of them yet */
     struct message answer;
-    uint64_t request_words[MESSAGE_WORDS]; /* of the call that is being served */
+    struct server_call call;               /* the one that is being served */
+    uint64_t request_words[MESSAGE_WORDS]; /* ... and what it brought */
     uint64_t reply_words[MESSAGE_WORDS];
 };
 
@@ -60,13 +65,13 @@ MUST_USE uint32_t server_init(struct server *server, cap_t endpoint, const struc
  * Send the answer that waits, if one does, and wait for the next message.
  * Errors: those of ep_wait, which mean that the server can't go on.
  */
-MUST_USE uint32_t server_next(struct server *server, struct server_event *ret_event);
+MUST_USE static inline uint32_t server_next(struct server *server, struct server_event *ret_event);
 
 /* Send the answer that waits now, if one does. False: the caller can't take it, and still waits. */
 bool server_flush(struct server *server);
 
 /* Check, dispatch and answer an event of kind MESSAGE_CALL. */
-void server_serve(struct server *server, const struct server_event *event);
+static inline void server_serve(struct server *server, const struct server_event *event);
 
 /*
  * In a handler: keep the right to answer this call. Returns the slot where it now lies, for server_answer, or 0 when
@@ -94,18 +99,22 @@ struct server_counter_reply {
 MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_request *request,
                                  struct server_counter_reply *reply);
 
-#define PROTOCOL_ROW_HANDLER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps)            \
-    static uint32_t proto##_serve_##name(struct server_call *call, const struct proto##_##name##_request *request, \
-                                         struct proto##_##name##_reply *reply);
+/* Handlers stay functions of their own: one that wants many registers must not make all others save them. */
+#define SERVER_HANDLER __attribute__((noinline))
+#define PROTOCOL_ROW_HANDLER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
+    SERVER_HANDLER static uint32_t proto##_serve_##name(struct server_call *call,                       \
+                                                        const struct proto##_##name##_request *request, \
+                                                        struct proto##_##name##_reply *reply);
 
 #define PROTOCOL_ROW_CASE(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
     case number:                                                                                     \
         return proto##_serve_##name(call, request, reply);
 
 /* The handlers of a server of several files, in the header that they share; PROTOCOL_DISPATCH in one of them. */
-#define PROTOCOL_ROW_SHARED(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps)      \
-    uint32_t proto##_serve_##name(struct server_call *call, const struct proto##_##name##_request *request, \
-                                  struct proto##_##name##_reply *reply);
+#define PROTOCOL_ROW_SHARED(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
+    SERVER_HANDLER uint32_t proto##_serve_##name(struct server_call *call,                             \
+                                                 const struct proto##_##name##_request *request,       \
+                                                 struct proto##_##name##_reply *reply);
 #define PROTOCOL_HANDLERS(proto, OPERATIONS) OPERATIONS(PROTOCOL_ROW_SHARED)
 
 #define PROTOCOL_DISPATCH(proto, OPERATIONS)                                                                         \
@@ -126,3 +135,53 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
 
 /* The handlers of a server of one file, and their dispatch. */
 #define PROTOCOL_SERVER(proto, OPERATIONS) OPERATIONS(PROTOCOL_ROW_HANDLER) PROTOCOL_DISPATCH(proto, OPERATIONS)
+
+/* ---- What most messages take: a short call after a short answer. The compiler sees it whole, with the caller's loop. ---- */
+
+/* Everything else: no answer waits, or slots lack; the client could not take its answer; the call is no short one; it failed. */
+MUST_USE uint32_t server_next_long(struct server *server, struct server_event *ret_event);
+MUST_USE uint32_t server_next_after_failure(struct server *server, struct server_event *ret_event);
+void server_serve_long(struct server *server, const struct server_event *event);
+void server_answer_failure(struct server *server, uint32_t status);
+
+/* The events of the rare ways are copies, so that one whose address nobody else wants can stay in registers. */
+static inline uint32_t server_next(struct server *server, struct server_event *ret_event) {
+    struct server_event other;
+    uint32_t status;
+    if (!server->answer_waits || server->lacks_slots) {
+        status = server_next_long(server, &other);
+        *ret_event = other;
+        return status;
+    }
+    struct message message = server->answer;
+    uint64_t badge = 0;
+    server->answer_waits = false;
+    if (ep_reply_wait(server->endpoint, &message, &badge) != OK) {
+        status = server_next_after_failure(server, &other);
+        *ret_event = other;
+        return status;
+    }
+    *ret_event = (struct server_event){message_kind(message.info), badge, message};
+    return OK;
+}
+
+static inline void server_serve(struct server *server, const struct server_event *event) {
+    uint32_t operation = message_label(event->message.info);
+    const struct server_short *known = &server->short_calls[operation % SERVER_OPERATIONS_MAX];
+    if (operation >= server->protocol->operation_count || event->message.info != known->request) {
+        struct server_event other = *event;
+        server_serve_long(server, &other);
+        return;
+    }
+    server->counts[operation]++;
+    server->call.badge = event->badge;
+    server->call.operation = operation;
+    server->call.reason[0] = '\0';
+    __builtin_memcpy(server->request_words, event->message.words, sizeof event->message.words);
+    server->answer = (struct message){.info = known->reply}; /* the words that the reply does not have are zero */
+    uint32_t status = server->protocol->dispatch(&server->call, server->request_words, server->answer.words);
+    if (status == OK)
+        server->answer_waits = true;
+    else
+        server_answer_failure(server, status);
+}

@@ -16,6 +16,14 @@ void message_put_long(struct message *message, const void *data, uint32_t words,
            bytes - REGISTER_BYTES);
 }
 
+void message_take_long(const struct message *message, void *data, uint64_t data_bytes) {
+    uint64_t bytes =
+        message_words(message->info) * 8ULL < data_bytes ? message_words(message->info) * 8ULL : data_bytes;
+    memcpy(data, message->words, bytes < REGISTER_BYTES ? bytes : REGISTER_BYTES);
+    if (bytes > REGISTER_BYTES)
+        memcpy((uint8_t *)data + REGISTER_BYTES, &program_message()->words[MESSAGE_REGISTERS], bytes - REGISTER_BYTES);
+}
+
 uint32_t message_get_long(const struct message *message, void *data) {
     uint32_t words = message_words(message->info);
     if (words > MESSAGE_WORDS)

@@ -10,6 +10,7 @@
 /* The same for messages of any length. */
 void message_put_long(struct message *message, const void *data, uint32_t words, uint64_t data_bytes);
 uint32_t message_get_long(const struct message *message, void *data);
+void message_take_long(const struct message *message, void *data, uint64_t data_bytes);
 
 /* One word of a structure, which need not be aligned. */
 static inline uint64_t message_word_of(const void *data, uint32_t index) {
@@ -38,4 +39,19 @@ static inline uint32_t message_get(const struct message *message, void *data) {
         return message_get_long(message, data);
     __builtin_memcpy(data, message->words, sizeof message->words); /* there is room for more than these */
     return words;
+}
+
+/*
+ * The same to a structure of `data_bytes` bytes: it has room for all but the last bytes of the last word. Where the compiler
+ * knows that there are few words, or sees their number, this is a few moves.
+ */
+static inline void message_take(const struct message *message, void *data, uint64_t data_bytes) {
+    uint32_t words = message_words(message->info);
+    if (words > MESSAGE_REGISTERS || words * 8ULL > data_bytes) {
+        message_take_long(message, data, data_bytes);
+        return;
+    }
+    for (uint32_t i = 0; i < MESSAGE_REGISTERS; i++)
+        if (i < words)
+            __builtin_memcpy((uint8_t *)data + i * 8U, &message->words[i], 8);
 }

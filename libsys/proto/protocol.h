@@ -17,12 +17,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/abi/message.h"
-#include "kernel/abi/status.h"
-#include "kernel/abi/syscall.h"
+#include "libsys/message.h"
+#include "libsys/transfer.h"
 
 #define PROTOCOL_BYTES_MAX (8U * MESSAGE_WORDS)
 #define PROTOCOL_TAIL_MAX (PROTOCOL_BYTES_MAX - 32U) /* what tails of paths and data have room for */
@@ -51,7 +51,13 @@ static inline _Bool protocol_has_tail(const struct protocol_shape *shape) {
 }
 
 /* The words of a shape with a tail, of which `data` tells the length; 0: that is longer than there is room for. */
-uint32_t protocol_tail_words(const struct protocol_shape *shape, const void *data);
+static inline uint32_t protocol_tail_words(const struct protocol_shape *shape, const void *data) {
+    uint64_t length_bytes;
+    __builtin_memcpy(&length_bytes, data, sizeof length_bytes);
+    if (length_bytes > (uint64_t)(shape->most_bytes - shape->fixed_bytes))
+        return 0;
+    return (uint32_t)((shape->fixed_bytes + length_bytes + 7) / 8);
+}
 
 /*
  * Words that `data` of this shape takes in a message; 0 also for length_bytes beyond what the tail has room for
@@ -62,11 +68,23 @@ static inline uint32_t protocol_words(const struct protocol_shape *shape, const 
 }
 
 /*
- * Is a message of `words` words and `caps` capabilities of this shape? `data` holds the words received. True: every
+ * Is a message of `words` words and `caps` capabilities of this shape? `data` holds its first word, at least. True: every
  * fixed byte and every byte of the tail that length_bytes promises is there.
  */
 static inline _Bool protocol_fits(const struct protocol_shape *shape, uint32_t words, uint32_t caps, const void *data) {
     return caps == shape->cap_count && words * 8U >= shape->fixed_bytes && words == protocol_words(shape, data);
+}
+
+/*
+ * The info word of a message of this shape if every such message is short: no capability, no tail, words that all travel in
+ * registers. Else PROTOCOL_NOT_SHORT, which no message's info is.
+ */
+#define PROTOCOL_NOT_SHORT UINT64_MAX
+static inline uint64_t protocol_short_info(const struct protocol_shape *shape, uint32_t label) {
+    uint32_t bytes = shape->fixed_bytes;
+    bool is_short =
+        !protocol_has_tail(shape) && shape->cap_count == 0 && bytes % 8 == 0 && bytes <= 8U * MESSAGE_REGISTERS;
+    return is_short ? MESSAGE_INFO(label, bytes / 8, 0) : PROTOCOL_NOT_SHORT;
 }
 
 /* What a client may add to a call and learn from it, besides request and reply. */
@@ -83,6 +101,33 @@ struct protocol_extra {
  */
 MUST_USE uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_operation *operation,
                                 const void *request, void *reply, struct protocol_extra *extra);
+
+/*
+ * The same. Where the compiler sees that no capability travels and nobody wants a reason, a message that fits registers is made
+ * and taken apart right there, and of a shape without a tail nothing is left to decide.
+ */
+MUST_USE __attribute__((always_inline)) static inline uint32_t
+protocol_invoke(cap_t server, uint32_t number, const struct protocol_operation *operation, const void *request,
+                void *reply, struct protocol_extra *extra) {
+    bool plain = operation->request.cap_count == 0 && operation->reply.cap_count == 0 && extra == NULL;
+    uint32_t words = plain ? protocol_words(&operation->request, request) : 0;
+    if (words == 0 || words > MESSAGE_REGISTERS)
+        return protocol_call(server, number, operation, request, reply, extra);
+    struct message message = {.info = MESSAGE_INFO(number, words, 0)};
+    message_put(&message, request, words, operation->request.most_bytes);
+    uint64_t status = ep_call(server, &message);
+    if (status != OK)
+        return (uint32_t)status;
+    uint64_t short_info = protocol_short_info(&operation->reply, OK);
+    bool fits = short_info != PROTOCOL_NOT_SHORT ? message.info == short_info
+                                                 : protocol_fits(&operation->reply, message_words(message.info),
+                                                                 message_caps(message.info), message.words);
+    status = message_label(message.info);
+    if (status != OK || !fits)
+        return status != OK ? (uint32_t)status : P_REPLY;
+    message_take(&message, reply, operation->reply.most_bytes);
+    return OK;
+}
 
 #define PROTOCOL_SHAPE(proto, name, kind, bytes, caps) \
     { bytes, sizeof(struct proto##_##name##_##kind), caps }
@@ -105,7 +150,7 @@ MUST_USE uint32_t protocol_call(cap_t server, uint32_t number, const struct prot
         static const struct protocol_operation operation = {                                                     \
             #name, PROTOCOL_SHAPE(proto, name, request, request_bytes, request_caps),                            \
             PROTOCOL_SHAPE(proto, name, reply, reply_bytes, reply_caps)};                                        \
-        return protocol_call(server, number, &operation, request, reply, extra);                                 \
+        return protocol_invoke(server, number, &operation, request, reply, extra);                               \
     }
 
 /* At the end of a protocol's header: its stubs, `uint32_t proto_verb(server, request, reply, extra)`. */

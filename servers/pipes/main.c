@@ -46,11 +46,8 @@ static bool client_waits(cap_t reply) {
     return false;
 }
 
-static bool answer_read(cap_t reply, const uint8_t *bytes, size_t length) {
-    struct stream_read_reply answer;
-    answer.length_bytes = length;
-    memcpy(answer.bytes, bytes, length);
-    return server_answer(&server, reply, OPERATION_READ, OK, &answer);
+static bool answer_read(cap_t reply, const struct stream_read_reply *answer) {
+    return server_answer(&server, reply, OPERATION_READ, OK, answer);
 }
 
 static void answer_write(cap_t reply, uint32_t status, size_t written) {
@@ -89,6 +86,10 @@ static uint32_t stream_serve_write(struct server_call *call, const struct stream
         status = P_ARGUMENT;
     if (status != OK)
         return status;
+    if (pipe_hand_over(pipe, request)) {
+        reply->written_bytes = request->length_bytes;
+        return OK;
+    }
     enum pipe_outcome outcome = pipe_write(pipe, request->bytes, request->length_bytes, &written);
     reply->written_bytes = written;
     switch (outcome) {

@@ -35,7 +35,8 @@ static size_t peek(const struct pipe *pipe, uint8_t *bytes, size_t limit) {
 static struct pipe_reader take_reader(struct pipe *pipe) {
     struct pipe_reader reader = pipe->readers[0];
     pipe->reader_count--;
-    memmove(&pipe->readers[0], &pipe->readers[1], pipe->reader_count * sizeof reader);
+    for (size_t i = 0; i < pipe->reader_count; i++)
+        pipe->readers[i] = pipe->readers[i + 1];
     return reader;
 }
 
@@ -91,14 +92,27 @@ void pipe_park_writer(struct pipe *pipe, cap_t reply, const uint8_t *bytes, size
 
 /* A reader that died meanwhile takes nothing away: its bytes go to the next. */
 static bool serve_reader(struct pipe *pipe) {
-    uint8_t bytes[STREAM_BYTES_MAX];
+    struct stream_read_reply answer;
     if (pipe->reader_count == 0 || (used(pipe) == 0 && !pipe->gone[PIPE_WRITER]))
         return false;
     struct pipe_reader reader = take_reader(pipe);
-    size_t length = peek(pipe, bytes, reader.limit);
-    if (pipe->clients->answer_read(reader.reply, bytes, length))
-        pipe->taken += length;
+    answer.length_bytes = peek(pipe, answer.bytes, reader.limit);
+    if (pipe->clients->answer_read(reader.reply, &answer))
+        pipe->taken += answer.length_bytes;
     return true;
+}
+
+_Static_assert(sizeof(struct stream_write_request) == sizeof(struct stream_read_reply) &&
+                   offsetof(struct stream_write_request, bytes) == offsetof(struct stream_read_reply, bytes),
+               "what is written is what is read");
+
+bool pipe_hand_over(struct pipe *pipe, const struct stream_write_request *request) {
+    while (pipe->reader_count > 0 && pipe->readers[0].limit >= request->length_bytes && !pipe->gone[PIPE_READER]) {
+        struct pipe_reader reader = take_reader(pipe);
+        if (pipe->clients->answer_read(reader.reply, (const struct stream_read_reply *)(const void *)request))
+            return true;
+    }
+    return false;
 }
 
 /* What a writer sent that died meanwhile is not in the pipe yet, and never will be. */

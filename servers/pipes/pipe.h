@@ -23,7 +23,7 @@ struct pipe_clients {
     /* Does the caller still wait? If not, the slot is free afterwards. */
     bool (*waits)(cap_t reply);
     /* Returns whether the caller got them; no bytes: the end. The slot is free afterwards. */
-    bool (*answer_read)(cap_t reply, const uint8_t *bytes, size_t length);
+    bool (*answer_read)(cap_t reply, const struct stream_read_reply *answer);
     /* status: OK, or P_BROKEN. */
     void (*answer_write)(cap_t reply, uint32_t status, size_t written);
 };
@@ -58,6 +58,12 @@ enum pipe_outcome { PIPE_DONE, PIPE_WAIT, PIPE_BROKEN, PIPE_FULL_UP };
  */
 enum pipe_outcome pipe_read(struct pipe *pipe, uint8_t *bytes, size_t limit, size_t *ret_length);
 enum pipe_outcome pipe_write(struct pipe *pipe, const uint8_t *bytes, size_t length, size_t *ret_length);
+
+/*
+ * Before a pipe_write: if a reader waits who takes all these bytes, they go straight to it, and true is returned. The request is
+ * its answer as it is.
+ */
+bool pipe_hand_over(struct pipe *pipe, const struct stream_write_request *request);
 
 /* After WAIT. */
 void pipe_park_reader(struct pipe *pipe, cap_t reply, size_t limit);

@@ -164,6 +164,14 @@ static bool start(struct system *system, int argc, char **argv) {
     return start_first(system, argc, argv);
 }
 
+/* What is no call. */
+static void take(struct server_event event) {
+    if (event.kind == MESSAGE_FAULT)
+        serve_fault(&event);
+    else if (event.kind == MESSAGE_NOTIFICATION)
+        serve_events(event.message.words[0]);
+}
+
 int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (!start(&served_system, argc, argv))
@@ -177,10 +185,8 @@ int main(int argc, char **argv, char **envp) {
         }
         if (event.kind == MESSAGE_CALL)
             server_serve(&served_server, &event);
-        else if (event.kind == MESSAGE_FAULT)
-            serve_fault(&event);
-        else if (event.kind == MESSAGE_NOTIFICATION)
-            serve_events(event.message.words[0]);
+        else
+            take(event);
         if (process_signals_are_due(&served_system.processes)) {
             (void)server_flush(&served_server);
             deliver_due();

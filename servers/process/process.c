@@ -82,11 +82,6 @@ void process_forget(struct process_table *table, struct process *process) {
     store_give(table->store, process);
 }
 
-struct process *process_find(const struct process_table *table, uint64_t pid) {
-    struct process *process = table->entries[pid % PROCESS_MAX];
-    return process != NULL && process->pid == pid ? process : NULL;
-}
-
 struct process *process_find_from(const struct process_table *table, uint64_t pid) {
     struct process *best = NULL;
     for (uint32_t i = 0; i < PROCESS_MAX; i++) {
@@ -129,8 +124,6 @@ void process_note_signals(struct process_table *table, struct process *process) 
         return;
     }
 }
-
-bool process_signals_are_due(const struct process_table *table) { return !list_is_empty(&table->due); }
 
 struct process *process_take_due(struct process_table *table) {
     if (list_is_empty(&table->due))

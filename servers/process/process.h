@@ -90,13 +90,16 @@ void process_forget(struct process_table *table, struct process *process);
 
 /* Note that signals are to be looked at, if any can be delivered. Is there such a process? */
 void process_note_signals(struct process_table *table, struct process *process);
-bool process_signals_are_due(const struct process_table *table);
+static inline bool process_signals_are_due(const struct process_table *table) { return !list_is_empty(&table->due); }
 
 /* One of them, no longer noted; NULL = none. */
 struct process *process_take_due(struct process_table *table);
 
 /* NULL: there is none with this pid. */
-struct process *process_find(const struct process_table *table, uint64_t pid);
+static inline struct process *process_find(const struct process_table *table, uint64_t pid) {
+    struct process *process = table->entries[pid % PROCESS_MAX];
+    return process != NULL && process->pid == pid ? process : NULL;
+}
 
 /* Its name is the last component of `path`. */
 void process_set_name(struct process *process, const char *path);

@@ -19,17 +19,6 @@ const struct protocol *const served_protocol = &process_protocol;
 
 static struct system *const sys = &served_system;
 
-struct thread *serve_badge(uint64_t badge) {
-    struct process *process = process_find(&sys->processes, BODY_BADGE_PID(badge));
-    struct thread *thread = process != NULL ? thread_at(process, BODY_BADGE_NUMBER(badge)) : NULL;
-    return thread != NULL && thread_is_alive(thread) ? thread : NULL;
-}
-
-struct process *serve_caller(const struct server_call *call) {
-    const struct thread *thread = serve_badge(call->badge);
-    return thread != NULL ? thread->process : NULL;
-}
-
 uint32_t serve_find_target(const struct process *caller, uint64_t pid, struct process **ret_target) {
     struct process *target = process_find(&sys->processes, pid);
     if (target == NULL)

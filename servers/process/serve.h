@@ -12,10 +12,6 @@
 
 PROTOCOL_HANDLERS(process, PROCESS_OPERATIONS)
 
-/* The living thread that a badge names, and the process of the one that a call comes from. NULL: there is none. */
-struct thread *serve_badge(uint64_t badge);
-struct process *serve_caller(const struct server_call *call);
-
 /* The process that `pid` names, for a caller who wants to do something to it. Errors: P_NO_PROCESS; P_PERMISSION. */
 MUST_USE uint32_t serve_find_target(const struct process *caller, uint64_t pid, struct process **ret_target);
 
@@ -39,6 +35,20 @@ extern struct system served_system;
 extern struct server served_server;
 extern const struct protocol *const served_protocol;
 
+/* The process of the living thread that a badge names, and that thread. NULL: there is none. */
+static inline struct process *serve_badge_process(uint64_t badge) {
+    struct process *process = process_find(&served_system.processes, BODY_BADGE_PID(badge));
+    return process != NULL && (process->living >> BODY_BADGE_NUMBER(badge) % PROCESS_THREADS_MAX & 1) != 0 ? process
+                                                                                                           : NULL;
+}
+static inline struct thread *serve_badge(uint64_t badge) {
+    struct process *process = serve_badge_process(badge);
+    return process != NULL ? thread_at(process, BODY_BADGE_NUMBER(badge)) : NULL;
+}
+
+/* ... that a call comes from. */
+static inline struct process *serve_caller(const struct server_call *call) { return serve_badge_process(call->badge); }
+
 /* A process has faulted: a page that it may have is brought; else it is reported and killed. */
 void serve_fault(const struct server_event *event);
 
@@ -52,4 +62,9 @@ void serve_tell_parent(struct process *process);
 void serve_events(uint64_t bits);
 
 /* Let the timer go off when the next sleeper wakes; after each message, since any may have changed that. */
-void serve_set_timer(void);
+void serve_change_timer(void);
+extern uint64_t serve_timer_ns; /* when it will */
+static inline void serve_set_timer(void) {
+    if (wakes_next(&served_system.processes.wakes) != serve_timer_ns)
+        serve_change_timer();
+}

@@ -76,7 +76,7 @@ static void wake(struct wake *due, uint64_t now_ns) {
     }
 }
 
-static uint64_t timer_ns = DEADLINE_NEVER; /* when the timer will go off */
+uint64_t serve_timer_ns = DEADLINE_NEVER;
 
 void serve_events(uint64_t bits) {
     if ((bits & EVENT_INTERRUPT) != 0 && sys->processes.foreground != 0)
@@ -86,16 +86,13 @@ void serve_events(uint64_t bits) {
     if ((bits & EVENT_TIMER) != 0) {
         uint64_t now_ns = sys_clock_read().value;
         struct wake *due;
-        timer_ns = DEADLINE_NEVER;
+        serve_timer_ns = DEADLINE_NEVER;
         while ((due = wakes_take(&sys->processes.wakes, now_ns)) != NULL)
             wake(due, now_ns);
     }
 }
 
-void serve_set_timer(void) {
-    uint64_t next_ns = wakes_next(&sys->processes.wakes);
-    if (next_ns == timer_ns)
-        return;
-    timer_ns = next_ns;
-    (void)sys_signal_timer(sys->caps.events, EVENT_TIMER, next_ns); /* main has tried that this can be done */
+void serve_change_timer(void) {
+    serve_timer_ns = wakes_next(&sys->processes.wakes);
+    (void)sys_signal_timer(sys->caps.events, EVENT_TIMER, serve_timer_ns); /* main has tried that this can be done */
 }

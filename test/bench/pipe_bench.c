@@ -7,8 +7,10 @@
 #include "userland/lib/pipe.h"
 
 static uint32_t send(cap_t to) {
-    struct stream_write_request request = {.length_bytes = 1};
+    struct stream_write_request request;
     struct stream_write_reply reply;
+    request.length_bytes = 1;
+    request.bytes[0] = 1;
     return stream_write(to, &request, &reply, NULL);
 }
 

@@ -24,13 +24,13 @@ static struct {
 
 static bool waits(cap_t reply) { return reply != world.dead[0] && reply != world.dead[1]; }
 
-static bool answer_read(cap_t reply, const uint8_t *bytes, size_t length) {
+static bool answer_read(cap_t reply, const struct stream_read_reply *answer) {
     if (!waits(reply))
         return false;
     world.answers[world.count].reply = reply;
     world.answers[world.count].status = OK;
-    world.answers[world.count].length = length;
-    memcpy(world.answers[world.count++].bytes, bytes, length);
+    world.answers[world.count].length = answer->length_bytes;
+    memcpy(world.answers[world.count++].bytes, answer->bytes, answer->length_bytes);
     return true;
 }
 
@@ -69,6 +69,12 @@ static void fill_up(void) {
     }
 }
 
+static bool hand_over(const void *bytes, size_t length) {
+    struct stream_write_request request = {.length_bytes = length};
+    memcpy(request.bytes, bytes, length);
+    return pipe_hand_over(&pipe, &request);
+}
+
 /* Random amounts in and out, with waiting on both sides: byte number n is always the same function of n. */
 static uint8_t byte_at(uint64_t number) { return (uint8_t)(number * 167 + (number >> 8)); }
 
@@ -83,7 +89,9 @@ static void carries_all_bytes_in_order(void) {
         if (writes && pipe.writer_count == 0) {
             for (size_t i = 0; i < limit; i++)
                 bytes[i] = byte_at(sent + i);
-            if (pipe_write(&pipe, bytes, limit, &length) == PIPE_WAIT)
+            if (check_random(&seed) % 2 == 0 && hand_over(bytes, limit))
+                length = limit;
+            else if (pipe_write(&pipe, bytes, limit, &length) == PIPE_WAIT)
                 pipe_park_writer(&pipe, 1000, bytes, limit);
             sent += length;
         } else if (!writes && pipe.reader_count == 0) {
@@ -120,6 +128,29 @@ static void readers_wait_in_order(void) {
     check_answer(0, 1, OK, 2);
     check_answer(1, 2, OK, 1);
     CHECK_EQUAL(world.answers[1].bytes[0], 'c');
+}
+
+static void bytes_go_straight_to_a_reader(void) {
+    start();
+    CHECK(!hand_over("abc", 3)); /* nobody waits */
+    pipe_park_reader(&pipe, 1, 3);
+    pipe_park_reader(&pipe, 2, 2);
+    pipe_park_reader(&pipe, 3, 9);
+    world.dead[0] = 1;
+    CHECK(!hand_over("abc", 3)); /* the dead one gets nothing, the next does not take all */
+    CHECK_EQUAL(world.count, 0);
+    write_some("abc");
+    check_answer(0, 2, OK, 2);
+    check_answer(1, 3, OK, 1);
+    pipe_park_reader(&pipe, 4, 3);
+    CHECK(hand_over("def", 3));
+    CHECK_EQUAL(world.count, 3);
+    check_answer(2, 4, OK, 3);
+    CHECK_EQUAL(memcmp(world.answers[2].bytes, "def", 3), 0);
+    CHECK_EQUAL(pipe.added, pipe.taken);
+    pipe_park_reader(&pipe, 5, 3);
+    pipe_end_gone(&pipe, PIPE_READER);
+    CHECK(!hand_over("ghi", 3)); /* P_BROKEN is for pipe_write to say */
 }
 
 static void writers_wait_in_order(void) {
@@ -216,6 +247,7 @@ int main(void) {
     static const struct check_case cases[] = {
         {"pipe_carries_all_bytes_in_order", carries_all_bytes_in_order},
         {"pipe_readers_wait_in_order", readers_wait_in_order},
+        {"pipe_bytes_go_straight_to_a_reader", bytes_go_straight_to_a_reader},
         {"pipe_writers_wait_in_order", writers_wait_in_order},
         {"pipe_end_comes_after_what_is_left", end_comes_after_what_is_left},
         {"pipe_waiting_readers_learn_the_end", waiting_readers_learn_the_end},
