@@ -20,6 +20,7 @@ _Static_assert(SYSCALL_CAP_DELETE == SYS_cap_delete && SYSCALL_EP_WAIT == SYS_ep
 
 cap_t bench_pool;
 static cap_t memory;
+static const char *command;
 static uint64_t next_page, next_slot = FIRST_FREE_SLOT;
 
 extern const uint8_t peer_code[];
@@ -42,6 +43,18 @@ void bench_require(const char *what, struct result result) {
 
 void bench_require_status(const char *what, uint64_t status) { bench_require(what, (struct result){.status = status}); }
 
+bool bench_asked(const char *word) {
+    size_t length = strlen(word);
+    const char *at = command;
+    while (*at != 0) {
+        if (strncmp(at, word, length) == 0 && (at[length] == ' ' || at[length] == 0))
+            return true;
+        while (*at != 0 && *at++ != ' ')
+            ;
+    }
+    return false;
+}
+
 void bench_start(void) {
     const struct init_info *info = (const struct init_info *)program_auxiliary(AT_BATON_INIT);
     uint64_t largest = 0;
@@ -49,6 +62,7 @@ void bench_start(void) {
         if (info->regions[i].page_count > info->regions[largest].page_count)
             largest = i;
     }
+    command = info->command;
     bench_output(INIT_CAP_PORTS);
     bench_put("1..1\n");
     memory = INIT_CAP_REGIONS + largest;
@@ -77,6 +91,8 @@ static cap_t make(cap_t pool, enum object_type type, uint64_t argument) {
     return slot;
 }
 
+cap_t bench_make(enum object_type type, uint64_t argument) { return make(bench_pool, type, argument); }
+
 static void map(cap_t space, uint64_t page, uaddr_t at, uint64_t rights) {
     bench_require("map", sys_space_map(space, memory, page, 1, at, rights));
 }
@@ -89,7 +105,7 @@ void bench_peer_start(struct bench_peer *peer, const uint8_t *code, const cap_t 
     bench_require("peer pool", sys_pool_create(memory, pool_page, PEER_POOL_PAGES, peer->pool));
     peer->space = make(peer->pool, OBJECT_SPACE, 0);
     peer->thread = make(peer->pool, OBJECT_THREAD, 0);
-    peer->table = make(peer->pool, OBJECT_TABLE, 32);
+    peer->table = make(peer->pool, OBJECT_TABLE, PEER_LAST_SLOT + 1);
     map(INIT_CAP_SPACE, page, COPY_AT, MEMORY_READ | MEMORY_WRITE);
     memcpy((void *)COPY_AT, peer_code, PAGE_BYTES);
     bench_require("unmap", (struct result){.status = sys_space_unmap(INIT_CAP_SPACE, COPY_AT, 1).status});
@@ -99,7 +115,8 @@ void bench_peer_start(struct bench_peer *peer, const uint8_t *code, const cap_t 
     map(INIT_CAP_SPACE, page + 2, COPY_AT, MEMORY_READ | MEMORY_WRITE);
     struct message_page *message = (struct message_page *)COPY_AT;
     memset(message, 0, sizeof(*message));
-    message->receive_caps[0] = 31;
+    for (uint32_t i = 0; i < MESSAGE_CAPS; i++)
+        message->receive_caps[i] = PEER_LAST_SLOT - i;
     bench_require("unmap", (struct result){.status = sys_space_unmap(INIT_CAP_SPACE, COPY_AT, 1).status});
     for (uint64_t slot = 1; *caps != 0; slot++, caps++)
         bench_require("give", sys_cap_copy(peer->table, slot, *caps, RIGHTS_ALL, 0));

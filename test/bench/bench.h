@@ -3,11 +3,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "libsys/message.h"
 #include "test/bench/row.h"
 
 /* Set up: output, free memory. First thing in main. */
 void bench_start(void);
+/* Is this a word of the kernel's command line? */
+bool bench_asked(const char *word);
 /* Print the plan and the verdict, and power off. */
 _Noreturn void bench_end(void);
 
@@ -28,8 +32,20 @@ struct bench_peer {
 #define PEER_CODE 0x400000ULL
 #define PEER_STACK_TOP 0x600000ULL
 #define PEER_MESSAGE 0x700000ULL
+#define PEER_LAST_SLOT 31U
 
-/* Its table's slots 1.. hold copies of `caps` (zero-terminated, at most 6); its RBX, RBP are those of the entry. */
+/*
+ * Its table's slots 1.. hold copies of `caps` (zero-terminated, at most 6); its RBX, RBP are those of the entry. Capabilities
+ * in messages come to PEER_LAST_SLOT and the slots before.
+ */
 void bench_peer_start(struct bench_peer *peer, const uint8_t *code, const cap_t *caps, uint64_t rbx, uint64_t rbp,
                       cap_t fault_endpoint);
 void bench_peer_end(struct bench_peer *peer);
+
+/* An object in the bench's pool, in a new slot. */
+cap_t bench_make(enum object_type type, uint64_t argument);
+
+/* The rows of the other files. */
+void sweep_rows(cap_t grant);
+void interrupt_rows(cap_t fault_endpoint);
+void memory_rows(void);

@@ -17,12 +17,6 @@ extern const uint8_t peer_echo[], peer_take_cap[], peer_ping_pong[], peer_trap[]
 
 static cap_t fault_endpoint;
 
-static cap_t make(enum object_type type, uint64_t argument) {
-    cap_t slot = bench_take_slot();
-    bench_require("object", sys_object_create(bench_pool, type, argument, slot));
-    return slot;
-}
-
 static void calibrate(void) {
     uint64_t turns = BENCH_OPERATIONS, start = bench_window_begin();
     __asm__ volatile("1: dec %0; jnz 1b" : "+r"(turns));
@@ -41,7 +35,7 @@ static void call(cap_t endpoint, uint64_t info) {
 
 static void ipc_rows(void) {
     struct bench_peer peer;
-    cap_t endpoint = make(OBJECT_ENDPOINT, 0);
+    cap_t endpoint = bench_make(OBJECT_ENDPOINT, 0);
     bench_peer_start(&peer, peer_echo, (cap_t[]){endpoint, 0}, 1, 0, fault_endpoint);
     BENCH("ipc_call_0", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 0, 0)));
     BENCH("ipc_call_4", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 4, 0)));
@@ -53,8 +47,8 @@ static void ipc_rows(void) {
 /* The receiver's slot must be empty again, so its deletion is part of the row. */
 static void ipc_call_cap(void) {
     struct bench_peer peer;
-    cap_t endpoint = make(OBJECT_ENDPOINT, 0);
-    bench_peer_start(&peer, peer_take_cap, (cap_t[]){endpoint, 0}, 1, 31, fault_endpoint);
+    cap_t endpoint = bench_make(OBJECT_ENDPOINT, 0);
+    bench_peer_start(&peer, peer_take_cap, (cap_t[]){endpoint, 0}, 1, PEER_LAST_SLOT, fault_endpoint);
     program.message->send_caps[0] = fault_endpoint;
     BENCH("ipc_call_cap", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 0, 1)));
     bench_peer_end(&peer);
@@ -70,7 +64,7 @@ static void cap_copy_delete(void) {
 
 static void notification_ping_pong(void) {
     struct bench_peer peer;
-    cap_t ping = make(OBJECT_NOTIFICATION, 0), pong = make(OBJECT_NOTIFICATION, 0);
+    cap_t ping = bench_make(OBJECT_NOTIFICATION, 0), pong = bench_make(OBJECT_NOTIFICATION, 0);
     bench_peer_start(&peer, peer_ping_pong, (cap_t[]){ping, pong, 0}, 1, 2, fault_endpoint);
     BENCH("notification_ping_pong", BENCH_OPERATIONS, {
         (void)sys_signal_raise(ping, 1);
@@ -84,7 +78,7 @@ static void notification_ping_pong(void) {
 /* A breakpoint is resumed behind the instruction. The first turn waits for the first fault. */
 static void exception_round_trip(void) {
     struct bench_peer peer;
-    cap_t endpoint = make(OBJECT_ENDPOINT, 0);
+    cap_t endpoint = bench_make(OBJECT_ENDPOINT, 0);
     bench_peer_start(&peer, peer_trap, (cap_t[]){endpoint, 0}, 0, 0, endpoint);
     struct message message = {0};
     uint64_t badge;
@@ -100,7 +94,7 @@ static void exception_round_trip(void) {
 
 static void fault_map_resume(void) {
     struct bench_peer peer;
-    cap_t memory, endpoint = make(OBJECT_ENDPOINT, 0);
+    cap_t memory, endpoint = bench_make(OBJECT_ENDPOINT, 0);
     uint64_t page = bench_take_pages(1, &memory), operations = 1000;
     bench_peer_start(&peer, peer_touch, (cap_t[]){endpoint, 0}, PEER_TOUCH_AT, 0, endpoint);
     struct message message = {0};
@@ -148,7 +142,8 @@ static void thread_create_delete(void) {
 /* A thread in a space that is there: create, configure, run, wait for its signal, delete. */
 static void thread_life(void) {
     struct bench_peer peer;
-    cap_t notification = make(OBJECT_NOTIFICATION, 0), never = make(OBJECT_NOTIFICATION, 0), thread = bench_take_slot();
+    cap_t notification = bench_make(OBJECT_NOTIFICATION, 0), never = bench_make(OBJECT_NOTIFICATION, 0),
+          thread = bench_take_slot();
     bench_peer_start(&peer, peer_signal_once, (cap_t[]){notification, never, 0}, 1, 2, fault_endpoint);
     (void)sys_signal_wait(notification, DEADLINE_NEVER);
     cap_t memory;
@@ -182,7 +177,11 @@ int main(int argument_count, char **arguments, char **environment) {
     uint64_t entered = bench_window_end(0);
     bench_start();
     bench_row("boot_first_server", 1, entered - sys_system_info(INFO_BOOT_TICKS, 0).value);
-    fault_endpoint = make(OBJECT_ENDPOINT, 0);
+    fault_endpoint = bench_make(OBJECT_ENDPOINT, 0);
+    if (bench_asked("sweep")) {
+        sweep_rows(fault_endpoint);
+        bench_end();
+    }
     calibrate();
     syscall_null();
     ipc_rows();
@@ -194,5 +193,7 @@ int main(int argument_count, char **arguments, char **environment) {
     map_rows();
     thread_create_delete();
     thread_life();
+    interrupt_rows(fault_endpoint);
+    memory_rows();
     bench_end();
 }

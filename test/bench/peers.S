@@ -41,6 +41,40 @@ peer_take_cap:
     syscall
     jmp 1b
 
+/* Answer with as many words; delete the capabilities that came. RBX = endpoint, RBP = the slot of the first, others before it. */
+    .globl peer_take_caps
+peer_take_caps:
+    mov $SYSCALL_EP_WAIT, %eax
+    mov %rbx, %rdi
+    mov $-1, %rsi
+    syscall
+1:
+    mov %rsi, %r12
+    movzbl %sil, %r13d
+    mov %rbp, %r14
+    shr $8, %r12d
+    and $0xf, %r12d
+    jz 3f
+2:
+    mov $SYSCALL_CAP_DELETE, %eax
+    xor %edi, %edi
+    mov %r14, %rsi
+    syscall
+    dec %r14
+    dec %r12d
+    jnz 2b
+3:
+    mov $SYSCALL_EP_REPLY_WAIT, %eax
+    mov %rbx, %rdi
+    mov %r13, %rsi
+    syscall
+    jmp 1b
+
+/* Run. */
+    .globl peer_spin
+peer_spin:
+    jmp peer_spin
+
 /* Wait for the notification RBX, raise RBP. */
     .globl peer_ping_pong
 peer_ping_pong:

@@ -1,7 +1,7 @@
 /*
  * A plugin for QEMU's emulator that counts how often each instruction is executed, for ./baton bench.
  *
- *     qemu-system-x86_64 ... -plugin counter.so,out=FILE[,stop=ADDRESS:PAGE]...
+ *     qemu-system-x86_64 ... -plugin counter.so,out=FILE[,stop=ADDRESS:PAGE]...[,interrupt=FIRST:END]
  *
  * FILE gets one group of lines for each row, with its end; what is executed before the first COUNTER_MARK_BEGIN belongs to the
  * first row.
@@ -13,6 +13,9 @@
  * Address, page, how often. Programs lie at the same addresses, so `page` tells them apart: it is a hash of the 4 KiB of code that
  * the instruction lies in (page_hash() below, and in tools/host/images.py), 0 in the kernel's half. At its first execution of an
  * instruction named by `stop`, what was counted until then is written, too, and ended by `stop ADDRESS:PAGE` in place of `row`.
+ *
+ * After a COUNTER_MARK_ARM counting begins with the first instruction executed in FIRST..END-1, which is where the kernel's
+ * interrupts enter.
  *
  * Counting adds one instruction of the host's to each of the guest's, and nothing that the guest sees: its clock counts its own
  * instructions. For a machine with one CPU. An instruction that faults counts, each time.
@@ -31,7 +34,8 @@
 #include "tools/counter/marks.h"
 
 #define PAGE_BYTES 4096U
-#define PLACES (1U << 19) /* of different instructions; a system has about 100,000 */
+#define PLACES (1U << 18) /* of different instructions; a system has about 60,000 */
+#define INDEX_ENTRIES (2 * PLACES)
 #define STOPS_MAX 32U
 
 #define API __attribute__((visibility("default")))
@@ -54,9 +58,9 @@ API int qemu_plugin_install(uint64_t id, const void *info, int argument_count, c
 
 int qemu_plugin_version = 1;
 
-/* One instruction. Found by address and page, by open addressing: QEMU keeps the address of `times`. */
+/* One instruction. QEMU keeps the address of `times`. */
 struct place {
-    uint64_t address; /* 0: unused */
+    uint64_t address;
     uint64_t page;
     uint64_t times;
     uint64_t begun;   /* `times` at the last COUNTER_MARK_BEGIN */
@@ -70,9 +74,11 @@ struct stop {
 
 static struct place places[PLACES];
 static uint32_t place_count;
+static uint32_t places_index[INDEX_ENTRIES]; /* of a place, plus 1; 0: none; by open addressing */
 static struct stop stops[STOPS_MAX];
 static uint32_t stop_count;
-static bool counting = true;
+static uint64_t interrupt_first, interrupt_end;
+static bool counting = true, armed;
 static FILE *out;
 
 static _Noreturn void fail(const char *what) {
@@ -91,35 +97,35 @@ static uint64_t page_hash(const uint8_t *page) {
 }
 
 static struct place *find_place(uint64_t address, uint64_t page) {
-    uint64_t index = (address ^ page) * 0x9e3779b97f4a7c15 >> 32;
-    for (;; index++) {
-        struct place *place = &places[index % PLACES];
+    uint64_t at = (address ^ page) * 0x9e3779b97f4a7c15 >> 32;
+    for (; places_index[at % INDEX_ENTRIES] != 0; at++) {
+        struct place *place = &places[places_index[at % INDEX_ENTRIES] - 1];
         if (place->address == address && place->page == page)
             return place;
-        if (place->address != 0)
-            continue;
-        if (++place_count > PLACES / 2)
-            fail("too many different instructions");
-        place->address = address;
-        place->page = page;
-        return place;
     }
+    if (place_count == PLACES)
+        fail("too many different instructions");
+    struct place *place = &places[place_count++];
+    places_index[at % INDEX_ENTRIES] = place_count;
+    place->address = address;
+    place->page = page;
+    return place;
 }
 
 static void begin(void) {
-    for (uint32_t i = 0; i < PLACES; i++)
+    for (uint32_t i = 0; i < place_count; i++)
         places[i].begun = places[i].times;
     counting = true;
 }
 
 static void end(void) {
-    for (uint32_t i = 0; counting && i < PLACES; i++)
+    for (uint32_t i = 0; counting && i < place_count; i++)
         places[i].counted += places[i].times - places[i].begun;
     counting = false;
 }
 
 static void write_counts(void) {
-    for (uint32_t i = 0; i < PLACES; i++) {
+    for (uint32_t i = 0; i < place_count; i++) {
         struct place *place = &places[i];
         if (place->counted != 0)
             fprintf(out, "%016" PRIx64 " %016" PRIx64 " %" PRIu64 "\n", place->address, place->page, place->counted);
@@ -135,6 +141,7 @@ static void end_line(const char *line) {
 static void at_mark(unsigned cpu, void *user) {
     (void)cpu;
     uintptr_t kind = (uintptr_t)user;
+    armed = kind == COUNTER_MARK_ARM;
     if (kind != COUNTER_MARK_BEGIN)
         end();
     if (kind == COUNTER_MARK_BEGIN)
@@ -143,6 +150,13 @@ static void at_mark(unsigned cpu, void *user) {
         return;
     write_counts();
     end_line("row");
+}
+
+static void at_interrupt(unsigned cpu, void *user) {
+    (void)cpu, (void)user;
+    if (armed)
+        begin();
+    armed = false;
 }
 
 static void at_stop(unsigned cpu, void *user) {
@@ -168,7 +182,7 @@ static uintptr_t mark_kind(const struct qemu_plugin_insn *instruction) {
         return 0;
     memcpy(&displacement, code + sizeof nopl, sizeof displacement);
     uint32_t kind = displacement - COUNTER_MARK;
-    return kind <= COUNTER_MARK_ROW ? kind : 0;
+    return kind <= COUNTER_MARK_ARM ? kind : 0;
 }
 
 static uint64_t instruction_page(const struct qemu_plugin_insn *instruction, uint64_t address) {
@@ -189,11 +203,17 @@ static void translate(uint64_t id, struct qemu_plugin_tb *block) {
         uintptr_t kind = mark_kind(instruction);
         if (kind != 0)
             qemu_plugin_register_vcpu_insn_exec_cb(instruction, at_mark, FLAGS_NONE, (void *)kind);
+        if (address >= interrupt_first && address < interrupt_end)
+            qemu_plugin_register_vcpu_insn_exec_cb(instruction, at_interrupt, FLAGS_NONE, NULL);
         for (uint32_t s = 0; s < stop_count; s++)
             if (stops[s].address == address && stops[s].page == page)
                 qemu_plugin_register_vcpu_insn_exec_cb(instruction, at_stop, FLAGS_NONE, &stops[s]);
         qemu_plugin_register_vcpu_insn_exec_inline(instruction, INLINE_ADD, &find_place(address, page)->times, 1);
     }
+}
+
+static bool take_interrupt(const char *text) {
+    return sscanf(text, "%" SCNx64 ":%" SCNx64, &interrupt_first, &interrupt_end) == 2;
 }
 
 static bool take_stop(const char *text) {
@@ -206,6 +226,8 @@ int qemu_plugin_install(uint64_t id, const void *info, int argument_count, char 
     for (int i = 0; i < argument_count; i++) {
         if (strncmp(arguments[i], "out=", 4) == 0)
             out = fopen(arguments[i] + 4, "w");
+        else if (strncmp(arguments[i], "interrupt=", 10) == 0 && take_interrupt(arguments[i] + 10))
+            continue;
         else if (strncmp(arguments[i], "stop=", 5) != 0 || !take_stop(arguments[i] + 5))
             return 1;
     }

@@ -75,14 +75,15 @@ def with_group(row: Row, group: Group, images: Images) -> Row:
     """The row with its shares and events. Raises RowError if counter and clock disagree.
 
     The counter has besides what the clock measured: 3 instructions of the loop a turn, some around it, and once more each
-    instruction that faulted. Of a boot it has what is before the kernel reads the clock, so there its figure is taken.
+    instruction that faulted. Its figure is taken where the clock has none, and of a boot, since it has what is before the
+    kernel reads the clock.
     """
     if not group.times:  # a row that is not of instructions
         return row
     events = group.events(images)
     counted = sum(sum(times.values()) for image, times in group.by_image(images).items() if image is not None)
-    if row.id.startswith(BOOT):
-        row = dataclasses.replace(row, instructions=counted)
+    if row.instructions == 0 or row.id.startswith(BOOT):
+        row = dataclasses.replace(row, instructions=counted / row.operations)
     surplus = counted - row.instructions * row.operations
     if not -SLACK <= surplus <= SLACK + 4 * row.operations + events.get(INTERRUPT, 0):
         raise RowError(f"{row.id}: the clock counted {row.instructions * row.operations:.0f} instructions, the counter {counted}")

@@ -19,6 +19,7 @@ from machine.command_line import QEMU, comma
 
 BENCH_SECONDS = 600
 ELF = b"\x7fELF"
+INTERRUPTS = "interrupt_stubs", "interrupt_of_device"  # where the kernel's interrupts enter, and the end of that
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,10 @@ def run(bench: Bench, append: str = "", stops: tuple[str, ...] = ()) -> Result:
         command = [*bench.command, "--timeout", str(BENCH_SECONDS), *(["--append", append] if append else [])]
         counted = bench.counts and counter_loads(bench.counter)
         if counted:
-            words = ",".join([f"file={comma(bench.counter)}", f"out={comma(file)}", *(f"stop={stop}" for stop in stops)])
+            kernel = bench.images.kernel
+            first, end = (kernel.address(name) for name in INTERRUPTS)
+            words = ",".join([f"file={comma(bench.counter)}", f"out={comma(file)}", f"interrupt={first:x}:{end:x}",
+                              *(f"stop={stop}" for stop in stops)])
             command += ["--", "-plugin", words]
         done = subprocess.run(command, cwd=bench.folder, capture_output=True, text=True, check=False,
                               stdin=subprocess.DEVNULL)
@@ -102,8 +106,8 @@ def run(bench: Bench, append: str = "", stops: tuple[str, ...] = ()) -> Result:
 def with_counts(result: Result) -> list[Row]:
     """The rows, with shares and events where the counter counted them."""
     if not result.groups:
-        return result.rows
-    groups = [group for group in result.groups if group.end == counts.ROW]
+        return [row for row in result.rows if row.instructions]
+    groups = counts.by_row(result.groups)
     if len(groups) != len(result.rows):
         raise UserError(f"bench {result.bench.name} printed {len(result.rows)} rows, {len(groups)} were counted")
     try:
@@ -130,8 +134,7 @@ def find_row(name: str) -> tuple[Result, Row, Group]:
         if not bench.counts:
             continue
         result = run(bench)
-        groups = [group for group in result.groups if group.end == counts.ROW]
-        for row, group in zip(result.rows, groups):
+        for row, group in zip(result.rows, counts.by_row(result.groups)):
             if row.id == name and group.times:
                 return result, row, group
     raise UserError(f"no bench counts the instructions of a row {name!r}")

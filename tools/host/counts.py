@@ -65,3 +65,14 @@ def read(lines: Iterable[str]) -> list[Group]:
         except ValueError:
             raise CountError(f"bad line of the counter: {line!r}") from None
     return groups[:-1]
+
+
+def by_row(groups: Iterable[Group]) -> list[Group]:
+    """One group for each row: what was counted until the stops in it is its, too."""
+    rows = [Group(ROW)]
+    for group in groups:
+        for where, times in group.times.items():
+            rows[-1].times[where] = rows[-1].times.get(where, 0) + times
+        if group.end == ROW:
+            rows.append(Group(ROW))
+    return rows[:-1]
