@@ -9,11 +9,14 @@ import struct
 import subprocess
 import tempfile
 import unittest
+import xml.dom.minidom
 
-from host import bench_rows, counts, elf_size, images, profile
+from host import bench_rows, boot_phases, counts, elf_size, history, images, profile, svg, sweep
 from host.bench_rows import Row, RowError
 from host.counts import CountError, Group
+from host.history import State
 from host.images import Images
+from host.say import UserError
 
 TARGETS = pathlib.Path(__file__).resolve().parents[1] / "bench" / "targets.json"
 KERNEL_AT = 0xFFFFFFFF80000000
@@ -95,6 +98,9 @@ class Counts(unittest.TestCase):
         self.assertEqual([group.end for group in groups], ["stop 201000:ab", "row"])
         self.assertEqual(groups[0].times, {(KERNEL_AT + 0x1000, 0): 20, (0x201000, 0xAB): 10})
         self.assertEqual((groups[0].kernel, groups[1].times), (20, {}))
+        (row,) = counts.by_row(groups)
+        self.assertEqual((row.end, row.times), ("row", groups[0].times))
+        self.assertEqual(counts.by_row(groups[:1]), [])  # no row has ended
 
     def test_other_lines(self) -> None:
         for line in ("1000 1", "1000 1 many", "xyz 1 1", ""):
@@ -163,3 +169,89 @@ class Programs(unittest.TestCase):
         text = "\n".join(profile.disassembly(self.group(), self.images, 2))
         self.assertRegex(text, r"kernel: second\n +1\.50 +ffffffff80001\w+ +movq\s+%rax, %cr3")
         self.assertNotIn("%rdx", text)
+
+    def test_phases_need_their_functions(self) -> None:
+        with self.assertRaisesRegex(UserError, "no function kernel_start in kernel"):
+            boot_phases.stops(self.images)
+
+
+class Phases(unittest.TestCase):
+    def test_in_the_order_in_which_they_were(self) -> None:
+        groups = counts.read(["1000 1 100", "stop a:0", "ffffffff80000000 0 3", "stop b:1", "ffffffff80000000 0 4", "row", "row"])
+        parts = boot_phases.phases(groups, {"a:0": ("kernel", "f", "one"), "b:1": ("init", "g", "two")})
+        self.assertEqual([(part.name, part.group.kernel) for part in parts], [("one", 3), ("two", 4)])
+
+
+class Sweep(unittest.TestCase):
+    def costs(self) -> sweep.Costs:
+        """Without a cliff."""
+        return {(words, caps): 200 + (words > 4) * 40 + max(words - 4, 0) * 2 + (caps > 0) * 250 + caps * 250
+                for words in range(65) for caps in range(5)}
+
+    def test_no_cliff(self) -> None:
+        rows = [Row(f"sweep_{words}_{caps}", cost) for (words, caps), cost in self.costs().items()]
+        found = sweep.costs([*rows, Row("ipc_call_0", 1)])
+        self.assertEqual(found, self.costs())
+        self.assertEqual(sweep.cliffs(found), [])
+        self.assertEqual(len(sweep.table(found)), 66)
+        self.assertEqual([len(line.points) for line in sweep.lines(found)], [65] * 5)
+
+    def test_cliffs(self) -> None:
+        for at, more, wanted in (((3, 0), 10, "3 words, 0 capabilities"), ((33, 2), 10, "33 words, 2 capabilities"),
+                                 ((64, 4), 100, "64 words, 4 capabilities"), ((5, 0), 30, "5 words, 0 capabilities")):
+            with self.subTest(at=at):
+                self.assertRegex(sweep.cliffs({**self.costs(), at: self.costs()[at] + more})[0], wanted)
+
+    def test_capability_steps(self) -> None:
+        found = {where: cost + 400 * (where[1] > 1) for where, cost in self.costs().items()}
+        self.assertRegex(sweep.cliffs(found)[0], "0 words, 2 capabilities: 1,350 instructions, 650 above")
+
+    def test_too_much_in_all_behind_the_registers(self) -> None:
+        self.assertEqual(sweep.cliffs({where: cost + 100 for where, cost in self.costs().items()}),
+                         ["5 words: 342 instructions, 320 are allowed"])
+
+
+class Plots(unittest.TestCase):
+    TARGETS = [{"id": "a_row", "target": 100, "reference": 1, "reference_system": "seL4 <16>"},
+               {"id": "b_row", "target": 10, "reference": None}, {"id": "never", "target": 1, "reference_system": "seL4"},
+               {"id": "c_row", "target": 5, "reference": 1, "reference_system": "Linux"}]
+    STATES = [State("one", {"a_row": 400, "c_row": 50, "other": 3}), State("two", {"a_row": 100, "b_row": 5, "c_row": 4})]
+
+    def test_every_row_is_there_with_its_figures(self) -> None:
+        document = xml.dom.minidom.parseString(history.plot(self.STATES, self.TARGETS))
+        words = [node.firstChild.data for node in document.getElementsByTagName("text")]
+        for name in ("a_row 100 (1.00 of 100)", "b_row 5 (0.50 of 10)", "c_row 4 (0.80 of 5)", "one", "two", "target"):
+            self.assertIn(name, words)
+        self.assertFalse([word for word in words if word.startswith(("never", "other"))])
+
+    def test_lines_lie_where_their_figures_are(self) -> None:
+        """a_row falls from 4 times the target to the target, on a logarithmic axis from 0.5 to 5."""
+        first = xml.dom.minidom.parseString(history.plot(self.STATES, self.TARGETS)).getElementsByTagName("g")[0]
+        (x0, y0), (x1, y1) = [tuple(map(float, point.split(",")))
+                              for point in first.getElementsByTagName("polyline")[0].getAttribute("points").split()]
+        level = next(line for line in first.getElementsByTagName("line") if line.getAttribute("stroke") == "black")
+        self.assertAlmostEqual(y1, float(level.getAttribute("y1")), places=1)
+        height = 560 - svg.TOP - svg.BOTTOM
+        self.assertAlmostEqual((y1 - y0) / height, 0.602, places=2)  # log10(4) of the one decade
+        self.assertEqual((x0, x1), (svg.LEFT, svg.WIDTH - svg.RIGHT))
+
+    def test_history_of_this_tree(self) -> None:
+        try:
+            states = history.read(TARGETS.parent / "recorded.json")
+        except UserError as error:
+            self.skipTest(str(error))
+        targets = bench_rows.load_targets(TARGETS)
+        document = xml.dom.minidom.parseString(history.plot(states, targets))
+        words = {node.firstChild.data.split()[0] for node in document.getElementsByTagName("text")}
+        self.assertLessEqual(states[-1].figures.keys() & {target["id"] for target in targets}, words)
+
+    def test_names_do_not_overlap(self) -> None:
+        places = svg.spread([100.0, 101.0, 50.0, 300.0], 13, 40, 300)
+        self.assertEqual(places, [100, 113, 50, 300])
+        self.assertEqual(svg.spread([300.0, 300.0], 13, 40, 300), [287, 300])
+
+    def test_axes_cover_their_values(self) -> None:
+        for low, high, logarithmic in ((0.3, 9.0, True), (1.0, 1.0, True), (0.0, 1639.0, False), (5.0, 5.0, False)):
+            ticks = svg.steps(low, high, logarithmic)
+            self.assertTrue(ticks[0] <= low and ticks[-1] >= high, (low, high, ticks))
+            self.assertLess(len(ticks), 12)

@@ -78,10 +78,11 @@ class Image:
     def is_kernel(self) -> bool:
         return bool(self.entry >> 63)
 
-    def page(self, address: int) -> int:
-        """The page of an instruction, as the counter tells it."""
-        pages = {at: page for page, at in self.pages.items()}
-        return KERNEL_PAGE if self.is_kernel else pages[address & -PAGE_BYTES]
+    def pages_of(self, address: int) -> list[int]:
+        """The page of an instruction, as the counter may tell it."""
+        if self.is_kernel:
+            return [KERNEL_PAGE]
+        return [page for page, at in self.pages.items() if at == address & -PAGE_BYTES]
 
     def page_address(self, address: int, page: int) -> int | None:
         """Where the page of an instruction lies in this file; None: it is another's."""

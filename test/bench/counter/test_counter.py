@@ -6,12 +6,18 @@ import os
 import pathlib
 import unittest
 
-from host import bench_run
+from host import bench_run, boot_phases, images
 from host.bench_rows import Row
+from host.bench_run import Result
+
+
+INLINED = "ledger_init"  # static, and with the kernel's checks it may be no function of its own
 
 
 class Counter(unittest.TestCase):
     rows: dict[str, Row]
+    result: Result
+    stops: dict[str, tuple[str, str, str]]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -19,7 +25,11 @@ class Counter(unittest.TestCase):
         bench = next(bench for bench in benches if bench.name == "kernel")
         if not bench_run.counter_loads(bench.counter):
             raise unittest.SkipTest("this QEMU does not load the counter")
-        cls.rows = {row.id: row for row in bench_run.with_counts(bench_run.run(bench))}
+        cls.stops = {f"{bench.images.kernel.address(name):016x}:{images.KERNEL_PAGE:016x}": ("kernel", name, words)
+                     for program, name, words in boot_phases.PHASES
+                     if program == "kernel" and (name != INLINED or name in bench.images.kernel.names)}
+        cls.result = bench_run.run(bench, stops=tuple(cls.stops))
+        cls.rows = {row.id: row for row in bench_run.with_counts(cls.result)}
 
     def test_counted_loop(self) -> None:
         row = self.rows["calibrate"]
@@ -49,3 +59,23 @@ class Counter(unittest.TestCase):
                 self.assertAlmostEqual(row.user + row.kernel, row.instructions)
                 self.assertGreater(row.kernel, row.user)
                 self.assertGreater(row.user, 0)
+
+    def test_interrupts_are_counted_from_their_entry(self) -> None:
+        for name in ("interrupt_latency", "interrupt_latency_idle"):
+            with self.subTest(row=name):
+                row = self.rows[name]
+                self.assertEqual([row.events.get(event, 0) for event in ("interrupt", "syscall", "sysret")], [1, 0, 1])
+                self.assertLess(row.user or 0, 10)
+                self.assertEqual(row.instructions, round(row.instructions))  # each turn the same
+
+    def test_memory(self) -> None:
+        """A thread is a page; a space of one page has three more tables than an empty one."""
+        sizes = {name: row.instructions for name, row in self.rows.items() if name.endswith("_bytes")}
+        self.assertEqual(sizes["idle_thread_bytes"], 4096)
+        self.assertEqual(sizes["space_of_one_page_bytes"] - sizes["empty_space_bytes"], 3 * 4096)
+
+    def test_phases_of_the_boot(self) -> None:
+        """Each comes, in the order in which they are named, and together they are the row."""
+        parts = boot_phases.phases(self.result.groups, self.stops)
+        self.assertEqual([part.name for part in parts], [words for _, _, words in self.stops.values()])
+        self.assertEqual(boot_phases.total(parts, self.result.bench.images), self.rows["boot_first_server"].instructions)

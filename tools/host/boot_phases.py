@@ -1,0 +1,102 @@
+"""Owns where the time of a boot goes: from the kernel's first instruction to the prompt, phase by phase.
+
+A phase begins when a function is first executed (counter.c, `stop`), so nothing is added to what boots. The functions of
+the kernel and of init are named here; each server's phase begins with its first instruction.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from host import bench_run
+from host.bench_rows import figure
+from host.bench_run import Bench
+from host.counts import ROW, Group
+from host.images import Image, Images
+from host.say import UserError
+
+START = "_start"
+PHASES = (  # program, function, what is done from there on
+    ("kernel", "kernel_start", "kernel: what the boot loader told"),
+    ("kernel", "arch_init", "kernel: clock, ports, ACPI"),
+    ("kernel", "boot_memory_init", "kernel: its own page tables"),
+    ("kernel", "cpu_init", "kernel: this CPU"),
+    ("kernel", "apic_init", "kernel: interrupt controllers, other CPUs"),
+    ("kernel", "ledger_init", "kernel: ledger of frames"),
+    ("kernel", "pool_make", "kernel: the first program"),
+    ("init", START, "init: volume, resources"),
+    ("init", "manifest_parse", "init: manifest"),
+    ("init", "child_build", "init: build the servers"),
+    ("init", "child_start", "init: start the servers"),
+)
+FIRST_SERVER = "init", START  # the row boot_first_server ends here
+LAST = "process_bench"  # in the shell's place; it prints the prompt
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    name: str
+    group: Group
+
+
+def stops(images: Images) -> dict[str, tuple[str, str, str]]:
+    """Each phase by the counter's words for where it begins."""
+    named = {image.name: image for image in images.all}
+    phases = [*PHASES, *((name, START, f"{name}: starts") for name in named if name not in ("kernel", "init"))]
+    found = {}
+    for program, function, words in phases:
+        if program not in named or function not in named[program].names:
+            raise UserError(f"bench boot: there is no function {function} in {program}, where a phase begins")
+        image = named[program]
+        address = image.entry if function == START else image.address(function)
+        for page in image.pages_of(address):
+            found[f"{address:016x}:{page:016x}"] = program, function, words
+    return found
+
+
+def phases(groups: list[Group], begins: dict[str, tuple[str, str, str]]) -> list[Phase]:
+    """In the order in which they were. A group ends where the next phase begins; the first is what ran before the kernel."""
+    found = []
+    name = ""
+    for group in groups:
+        if name:
+            found.append(Phase(name, group))
+        if group.end == ROW:
+            break
+        name = begins[group.end.partition(" ")[2]][2]
+    return found
+
+
+def total(parts: list[Phase], images: Images) -> int:
+    return sum(sum(times.values()) for part in parts for image, times in part.group.by_image(images).items() if image)
+
+
+def table(parts: list[Phase], images: Images, targets: dict[str, float]) -> list[str]:
+    """A line for each phase: its instructions, the sum up to its end, the programs that ran."""
+    first_server = next(words for program, function, words in PHASES if (program, function) == FIRST_SERVER)
+    lines = [f"{'instructions':>12} {'in all':>10}  phase"]
+    sums = 0
+    for part in parts:
+        if part.name == first_server:
+            lines.append(against("boot_first_server", sums, targets))
+        by_size = sorted(((sum(times.values()), image) for image, times in part.group.by_image(images).items() if image),
+                         key=lambda item: -item[0])
+        here = sum(times for times, _ in by_size)
+        sums += here
+        who = ", ".join(f"{image.name} {figure(times)}" for times, image in by_size)
+        lines.append(f"{figure(here):>12} {figure(sums):>10}  {part.name} ({who})")
+    return [*lines, against("boot_to_prompt", sums, targets)]
+
+
+def against(name: str, sums: int, targets: dict[str, float]) -> str:
+    verdict = "met" if sums <= targets[name] else "MISSED"
+    return f"{'':12} {figure(sums):>10}  = {name}, target {figure(targets[name])}: {verdict}"
+
+
+def measure() -> tuple[list[Phase], Images]:
+    """Run the bench whose first row is the boot."""
+    bench = next((bench for bench in bench_run.benches() if any(word.endswith(f"/{LAST}") for word in bench.command)), None)
+    if bench is None or not bench_run.counter_loads(bench.counter):
+        raise UserError("bench boot: it needs the bench of processes and a QEMU that loads the counter")
+    begins = stops(bench.images)
+    return phases(bench_run.run(bench, stops=tuple(begins)).groups, begins), bench.images

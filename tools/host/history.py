@@ -1,0 +1,68 @@
+"""Owns the figures' history: each commit that changed test/bench/recorded.json, oldest first, and its plot."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import pathlib
+import subprocess
+from typing import Any
+
+from host import paths, svg
+from host.bench_rows import figure
+from host.say import UserError
+
+KERNEL = "seL4"  # the reference of the kernel's table begins so; rows without a reference are the kernel's, too
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """The figures of one time."""
+
+    name: str
+    figures: dict[str, float]
+
+
+def git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise UserError(f"the history of the figures is git's, and git says: {done.stderr.strip()}")
+    return done.stdout
+
+
+def read(recorded: pathlib.Path) -> list[State]:
+    """What was recorded, commit by commit, and what the file says now if that is not committed."""
+    name = paths.shown(recorded)
+    states = []
+    for line in git("log", "--reverse", "--format=%h %ct", "--", name).splitlines():
+        commit, seconds = line.split()
+        when = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+        states.append(State(f"{when:%m-%d %H:%M} {commit}", json.loads(git("show", f"{commit}:{name}"))))
+    now = json.loads(recorded.read_text())
+    if not states or states[-1].figures != now:
+        states.append(State("not committed", now))
+    return states
+
+
+def panel(title: str, states: list[State], targets: list[dict[str, Any]]) -> svg.Panel:
+    """The rows of these targets, relative to today's target each. A row that was never recorded has no line."""
+    lines = []
+    for target in targets:
+        points = [(float(number), state.figures[target["id"]] / target["target"]) for number, state in enumerate(states)
+                  if target["id"] in state.figures]
+        last = next((state.figures[target["id"]] for state in reversed(states) if target["id"] in state.figures), None)
+        if last is not None:
+            name = f"{target['id']} {figure(last)} ({last / target['target']:.2f} of {figure(target['target'])})"
+            lines.append(svg.Line(name, points))
+    marks = [(float(number), state.name) for number, state in enumerate(states)]
+    return svg.Panel(title, "figure / target", lines, marks, height=560, logarithmic=True, level=(1.0, "target"))
+
+
+def plot(states: list[State], targets: list[dict[str, Any]]) -> str:
+    """Both tables, as SVG."""
+    kernel = [target for target in targets if str(target.get("reference_system", KERNEL)).startswith(KERNEL)]
+    process = [target for target in targets if target not in kernel]
+    return svg.document([panel("Operations of the kernel, instructions relative to the target", states, kernel),
+                         panel("Operations of processes, instructions relative to the target", states, process)])
