@@ -39,7 +39,7 @@ static inline uint64_t arch_physical(const void *pointer) { return (uintptr_t)po
 
 /* Make the root of a new space from a cleared table: the sealed kernel half, an empty user half. */
 void arch_root_init(uint64_t root);
-/* A space ends: no CPU may have its root loaded after this. */
+/* A space ends: this CPU does not have its root loaded after this. */
 void arch_root_leave(uint64_t root);
 /* The 512 entries that map the 2 MiB around `at`, or NULL: no table there, or a large page in its place. */
 uint64_t *arch_table_find(uint64_t root, uaddr_t at);
@@ -89,8 +89,8 @@ void arch_walk(uint64_t root, uint64_t address, struct space_walk *ret_walk);
  * count is not the number of its entries. */
 bool arch_each_leaf(uint64_t root, bool (*visit)(uint64_t entry));
 
-/* Forget translations of [at, at + page_count pages) wherever `space` may be loaded. */
-void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count);
+/* Forget this CPU's translations of [at, at + page_count pages) if `root` is loaded. */
+void arch_flush(uint64_t root, uaddr_t at, uint64_t page_count);
 
 /* Everything the CPU needs when `root` becomes CR3, and no page of the user half writable and executable: AUDIT_OK or the
  * first failure. */
@@ -110,8 +110,11 @@ void arch_thread_init(struct thread *thread);
 void arch_thread_clear(struct thread *thread);
 /* `to` will run on this CPU when the kernel is left: its address space, its state. */
 void arch_switch(struct cpu *cpu, struct thread *to);
-/* The CPU's own copy of the thread's lazily kept state goes to memory or is dropped: it moves or dies. */
+/* This CPU's own copy of the thread's lazily kept state, if it has it, goes to memory: it moves or dies. */
 void arch_thread_release(struct thread *thread);
+/* The thread has come into the kernel and waits for the lock there: it is to come again for the same. False, and nothing changed:
+ * it would not, as it came for a trap, which is reported behind its instruction. */
+bool arch_entry_undo(struct thread *thread);
 void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers);
 /* False, and nothing changed: an address is not canonical or not in the user half. */
 MUST_USE bool arch_registers_valid(const struct thread_registers *registers);
@@ -130,6 +133,8 @@ struct thread *arch_this_thread(void); /* arch_this_cpu()->current */
 void arch_idle(void);
 /* One turn of a loop that waits for another CPU. */
 void arch_relax(void);
+/* Make another CPU come into the kernel, soon, if it is in user mode or idle. */
+void arch_interrupt_cpu(const struct cpu *cpu);
 _Noreturn void arch_enter_user(void); /* leave the kernel for cpu->current, the first time */
 
 /* ---- time. ns since the kernel started; never goes back on one CPU ---- */

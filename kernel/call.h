@@ -31,10 +31,10 @@ static inline struct thread *caller(void) { return arch_this_thread(); }
  * What arch/x86_64/syscall.S calls, with the kernel lock held. The caller's arguments and its number are in its frame.
  *
  *   syscall_watched   first, if cpu->arch.call_limit is 0: true: the call is done and the kernel unlocked
- *   syscall_watched   first, if cpu->arch.call_limit is 0: true: the call is done and the kernel unlocked
  *   sys_NAME          the call itself, or syscall_run_message if it is a message call. If it settled everything, the
  *                     entry code unlocks and leaves by itself; if not, which it always assumes of calls from
  *                     CALL_WHOLE_FIRST on, all registers are saved, and then comes
+ *   syscall_claimed   instead of all this, if another CPU has claimed the thread before the call began
  *   syscall_finish    the outcome goes to the caller, it is decided who runs, and the kernel is unlocked
  */
 bool syscall_watched(void);
@@ -43,6 +43,7 @@ void syscall_stay_begin(void); /* around a handler, where stay.h measures */
 void syscall_stay_end(void);
 static inline bool syscall_is_message(uint64_t number) { return number >= SYS_ep_call && number <= SYS_ep_reply_wait; }
 void syscall_finish(uint64_t status, uint64_t value);
+void syscall_claimed(void);
 
 /* Did the call, not one from CALL_WHOLE_FIRST on, settle everything? */
 static inline bool syscall_is_settled(const struct cpu *cpu, uint64_t status) {

@@ -37,6 +37,11 @@ struct cpu {
     uint32_t traced_id;            /* whom the trace believes to run here; 0: nobody */
     uint64_t timer_ticks;
     uint64_t nmi_count;
+    uint64_t lock_waits; /* how often the lock was not free, ... */
+    uint64_t lock_wait_ticks;
+    uint64_t longest_wait; /* ... and for how long, in all and at most */
+
+    uint32_t asked; /* something is asked of this CPU (request.h); set by the holder of the lock, cleared with the answer */
 };
 
 extern struct cpu *cpus[CPUS_MAX]; /* [0]: the one that booted; NULL: none */

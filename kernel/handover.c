@@ -9,6 +9,7 @@
 #include "kernel/arch.h"
 #include "kernel/call.h"
 #include "kernel/ledger.h"
+#include "kernel/request.h"
 #include "kernel/sched.h"
 #include "kernel/space.h"
 #include "kernel/string.h"
@@ -78,7 +79,7 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
         return result(CALL_RESTART);
 
     thread_stop(target); /* also ends a wait, such as the call of a program that asked to be replaced */
-    arch_thread_release(target);
+    request_release(target);
     arch_thread_init(target);
     thread_bind(target, &target->space, space_cap);
     arch_registers_write(target, &entry);

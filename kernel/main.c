@@ -30,7 +30,6 @@
 
 struct cpu *cpus[CPUS_MAX];
 uint32_t cpu_total;
-struct ticket_lock kernel_ticket_lock;
 
 /* Objects that boot makes and that never die. */
 static struct memory regions[INIT_REGIONS_MAX], devices, volume;
@@ -224,6 +223,7 @@ void kernel_main(const struct boot_info *boot) {
     static struct boot_range ranges[BOOT_RANGES_MAX];
     if (boot->magic != BOOT_MAGIC || boot->version != BOOT_VERSION || boot->size != sizeof(*boot))
         panic("the boot loader speaks another version of the boot protocol");
+    kernel_lock(); /* other CPUs wait for it until there is something to run */
     copy = *boot;
     memory_move(ranges, arch_boot_pointer(boot->ranges_phys), boot->range_count * sizeof(struct boot_range));
     set_log_limit(copy.command);
@@ -236,9 +236,5 @@ void kernel_main(const struct boot_info *boot) {
     log_line(LOG_INFO, "memory", "%u MiB of RAM, %u ranges", ledger.ram_count * PAGE_BYTES >> 20, copy.range_count);
     start_init(&copy, ranges);
     log_line(LOG_INFO, "boot", "first program at %x", copy.init_entry);
-    kernel_lock();
-    struct cpu *cpu = arch_this_cpu();
-    sched_leave(cpu);
-    kernel_unlock();
-    arch_enter_user();
+    sched_start(arch_this_cpu());
 }

@@ -5,6 +5,7 @@
 #include "kernel/fastpath.h"
 #include "kernel/lock.h"
 #include "kernel/object.h"
+#include "kernel/request.h"
 #include "kernel/stay.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
@@ -53,15 +54,26 @@ void sched_forget(struct thread *thread) {
         cpu->current = NULL;
 }
 
+/* `cpu` has something to decide when it leaves the kernel. If it is another one, it has to come in for that. */
+static void unsettle(struct cpu *cpu) {
+    if (!cpu->unsettled && cpu != arch_this_cpu())
+        arch_interrupt_cpu(cpu);
+    cpu->unsettled = true;
+}
+
 void sched_ready(struct thread *thread) {
     struct cpu *cpu = thread->cpu;
     assert(!list_contains_node(&thread->run));
     enqueue(cpu, thread, false);
     const struct thread *current = cpu->current;
     if (cpu->blocked || current == NULL || thread->priority > current->priority)
-        cpu->unsettled = true;
-    else if (thread->priority == current->priority && cpu->slice_end_ns == 0)
-        timer_arm_next(cpu); /* it waits for the end of a time slice, which begins */
+        unsettle(cpu);
+    else if (thread->priority != current->priority || cpu->slice_end_ns != 0)
+        return;
+    else if (cpu == arch_this_cpu()) /* it waits for the end of a time slice, which begins */
+        timer_arm_next(cpu);
+    else
+        unsettle(cpu);
 }
 
 void sched_block(struct thread *thread, enum thread_run_state state) {
@@ -108,6 +120,19 @@ static void preempt(struct cpu *cpu, struct thread *current) {
     enqueue(cpu, current, !used_up);
 }
 
+bool sched_claim(struct thread *thread, bool lose_trap) {
+    struct cpu *cpu = thread->cpu;
+    if (thread->state != THREAD_RUNNING || cpu == arch_this_cpu())
+        return true;
+    request_park(cpu);
+    if (!arch_entry_undo(thread) && !lose_trap)
+        return false;
+    preempt(cpu, thread);
+    cpu->blocked = true;
+    cpu->unsettled = true;
+    return true;
+}
+
 /* The highest ready thread takes over if the CPU is free or it is higher than the one that runs. */
 static void settle(struct cpu *cpu) {
     if (cpu->ready_bitmap == 0)
@@ -148,4 +173,10 @@ void sched_leave(struct cpu *cpu) {
         }
         timer_arm_next(cpu);
     }
+}
+
+void sched_start(struct cpu *cpu) {
+    sched_leave(cpu);
+    kernel_unlock();
+    arch_enter_user();
 }

@@ -30,7 +30,14 @@ void sched_swap(struct thread *running, enum thread_run_state state, struct thre
 /* Make `next`, which is in no queue, the running thread; whoever ran before is in its new place already. */
 void sched_switch(struct cpu *cpu, struct thread *next);
 
-/* A thread that is dying or moving to another CPU has stopped: this CPU has no use for it any more. */
+/*
+ * If `thread` runs on another CPU, take it from there: it is READY, with its registers in its frame, and makes the system call or
+ * the fault that it came into the kernel for again. False: what it came for is a trap, which would not come again; nothing has
+ * changed, and it is reported as soon as the lock is free. `lose_trap`: never false, for a thread that is not to go on.
+ */
+bool sched_claim(struct thread *thread, bool lose_trap);
+
+/* A thread that is dying or moving to another CPU has stopped: its CPU has no use for it any more. */
 void sched_forget(struct thread *thread);
 
 /* The running thread's turn is over; its equals come first. False: it has none. */
@@ -38,3 +45,6 @@ bool sched_rotate(struct cpu *cpu);
 
 /* Settle who runs and when the timer must come; called last before the kernel is left. Waits while nobody can run. */
 void sched_leave(struct cpu *cpu);
+
+/* The first time that this CPU, which has the lock, leaves the kernel. */
+_Noreturn void sched_start(struct cpu *cpu);

@@ -5,6 +5,7 @@
 #include "kernel/ledger.h"
 #include "kernel/memory.h"
 #include "kernel/pool.h"
+#include "kernel/request.h"
 #include "kernel/string.h"
 #include "kernel/table.h"
 
@@ -30,7 +31,7 @@ struct space *space_make(struct pool *pool) {
 }
 
 bool space_reap_step(struct space *space) {
-    arch_root_leave(space->root);
+    request_leave(space->root);
     if (arch_table_reap(space->root, space->object.pool))
         return false;
     pool_give_run(space->object.pool, arch_pointer(space->root), 0);
@@ -303,7 +304,7 @@ __attribute__((noinline)) static struct result unmap_range(struct space *space, 
     }
     space->mapped_pages -= unmapped;
     if (unmapped > 0)
-        arch_flush(space, start, page_count);
+        request_flush(space->root, start, page_count);
     return result_value(unmapped);
 }
 
@@ -370,7 +371,7 @@ struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
     struct space *target = cap_object(slot);
     if (page_count == 1 && arch_page_remove(target->root, at)) { /* one page of RAM, as in map_page */
         target->mapped_pages--;
-        arch_flush(target, at, 1);
+        request_flush(target->root, at, 1);
         return result_value(1);
     }
     return unmap_range(target, at, page_count);
@@ -429,7 +430,7 @@ struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, ui
     protect_part(target, at, first_count, rights);
     if (first_count < page_count)
         protect_part(target, second, page_count - first_count, rights);
-    arch_flush(target, at, page_count);
+    request_flush(target->root, at, page_count);
     return result(OK);
 }
 

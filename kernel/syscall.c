@@ -76,6 +76,12 @@ void syscall_finish(uint64_t status, uint64_t value) {
     leave(cpu);
 }
 
+void syscall_claimed(void) {
+    struct cpu *cpu = arch_this_cpu();
+    stay_begin(cpu, cpu->stay_cause);
+    leave(cpu);
+}
+
 /*
  * Somebody wants to see the call: who answers for a foreign thread, the trace, or a test the long way. A traced call
  * leaves the CPU unsettled (trace.c), so that the others need not ask at their end whether there is a trace.

@@ -8,6 +8,7 @@
 #include "kernel/notification.h"
 #include "kernel/pool.h"
 #include "kernel/queue.h"
+#include "kernel/request.h"
 #include "kernel/sched.h"
 #include "kernel/space.h"
 #include "kernel/table.h"
@@ -73,6 +74,7 @@ void thread_reply_lost(struct thread *caller) {
 }
 
 void thread_stop(struct thread *thread) {
+    sched_claim(thread, true);
     switch ((enum thread_run_state)thread->state) {
     case THREAD_READY:
     case THREAD_RUNNING:
@@ -161,7 +163,7 @@ void thread_unbind(struct cap_slot *slot) {
 
 bool thread_reap_step(struct thread *thread) {
     thread_stop(thread);
-    arch_thread_release(thread);
+    request_release(thread);
     assert(thread->cpu->current != thread || thread->cpu->blocked);
     sched_forget(thread);
     cap_remove(&thread->reply);

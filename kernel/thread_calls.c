@@ -7,6 +7,7 @@
 #include "kernel/ledger.h"
 #include "kernel/memory.h"
 #include "kernel/notification.h"
+#include "kernel/request.h"
 #include "kernel/sched.h"
 #include "kernel/string.h"
 #include "kernel/table.h"
@@ -88,14 +89,16 @@ static bool settle_lists(struct thread *thread, const struct config_caps *caps) 
     return true;
 }
 
-/* A thread that can run goes to the end of its new queue; one that waits keeps its place in the queue it entered. */
+/* A thread that can run goes to the end of its new queue; one that waits keeps its place in the queue it entered. One that moves
+ * itself stays its old CPU's current one, so that the result of its call is still its own, until that CPU leaves the kernel. */
 static void move(struct thread *thread, uint8_t priority, struct cpu *cpu) {
     bool can_run = thread->state == THREAD_READY || thread->state == THREAD_RUNNING;
     if (can_run)
         sched_block(thread, THREAD_STOPPED);
     if (thread->cpu != cpu) {
-        arch_thread_release(thread);
-        sched_forget(thread);
+        request_release(thread);
+        if (thread != caller())
+            sched_forget(thread);
     }
     thread_set_priority(thread, priority);
     thread->cpu = cpu;
@@ -142,7 +145,8 @@ struct result sys_thread_configure(cap_t thread, uint64_t fields) {
     status = check_config(self, target, &config, fields, &caps);
     if (status != OK)
         return result(status);
-    if (!settle_lists(target, &caps))
+    bool moves = (fields & (THREAD_PRIORITY | THREAD_CPU)) != 0;
+    if (!settle_lists(target, &caps) || (moves && !sched_claim(target, false)))
         return result(CALL_RESTART);
     apply_config(target, &config, fields, &caps);
     return result(OK);
@@ -170,6 +174,8 @@ struct result sys_thread_suspend(cap_t thread) {
     if (status != OK)
         return result(status);
     struct thread *target = cap_object(slot);
+    if (!sched_claim(target, false))
+        return result(CALL_RESTART);
     if (target->state == THREAD_READY || target->state == THREAD_RUNNING)
         sched_block(target, THREAD_STOPPED);
     target->suspended = target->state != THREAD_STOPPED;
@@ -185,7 +191,9 @@ struct result sys_thread_read(cap_t thread) {
         return result(status);
     if (self->message == NULL)
         return result(E_STATE);
-    const struct thread *target = cap_object(slot);
+    struct thread *target = cap_object(slot);
+    if (!sched_claim(target, false))
+        return result(CALL_RESTART);
     struct thread_state state = {.run_state = target->state, .priority = target->priority, .id = target->id};
     arch_registers_read(target, &state.registers);
     state.cpu_time_ns = arch_ticks_to_ns(target->cpu_time_ticks);

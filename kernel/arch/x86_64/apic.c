@@ -148,6 +148,9 @@ bool apic_send(uint64_t apic_id, enum apic_command command, uint32_t page) {
     return false;
 }
 
+/* If it were not to get there, the CPU would miss an answer (request.c). */
+void arch_interrupt_cpu(const struct cpu *cpu) { (void)apic_send(cpu->arch.apic_id, APIC_FIXED, VECTOR_REQUEST); }
+
 void apic_arm_nmi(uint64_t wait_ns) {
     local_write(LOCAL_TIMER, wait_ns == 0 ? VECTOR_TIMER : DELIVER_NMI);
     local_write(LOCAL_TIMER_INITIAL, wait_ns == 0 ? 0 : timer_count(wait_ns));

@@ -14,6 +14,7 @@ struct cpu;
 
 #define VECTOR_LINES 0x30U /* interrupt line 0; the others follow */
 #define VECTOR_TIMER 0xf0U
+#define VECTOR_REQUEST 0xf1U /* from another CPU */
 #define VECTOR_SPURIOUS 0xffU
 
 /* Of a CPU that nothing runs on. Its place in cpus[] is the caller's to give. */

@@ -21,25 +21,6 @@
 #define STAY_INTERRUPT 256U /* INFO_LONGEST_CALL */
 #define PAGE_FAULT_ACCESS (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_FETCH)
 
-/* Intel SDM vol. 3A, Exception and Interrupt Reference. */
-enum vector {
-    VECTOR_DIVIDE = 0,
-    VECTOR_DEBUG = 1,
-    VECTOR_NMI = 2,
-    VECTOR_BREAKPOINT = 3,
-    VECTOR_OVERFLOW = 4,
-    VECTOR_BOUND = 5,
-    VECTOR_INVALID_OPCODE = 6,
-    VECTOR_NO_FPU = 7,
-    VECTOR_DOUBLE_FAULT = 8,
-    VECTOR_PAGE_FAULT = 14,
-    VECTOR_X87 = 16,
-    VECTOR_ALIGNMENT = 17,
-    VECTOR_MACHINE_CHECK = 18,
-    VECTOR_SIMD = 19,
-    VECTOR_EXCEPTIONS = 32,
-};
-
 /* Of the kernel half users learn nothing: to them, nothing is there. */
 static void page_fault(struct thread *thread, uint64_t address, uint64_t access) {
     if (address >= USER_LIMIT)
@@ -50,6 +31,8 @@ static void page_fault(struct thread *thread, uint64_t address, uint64_t access)
 /* An exception of user code. */
 static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vector) {
     uint64_t error = thread->arch.frame.error;
+    if (cpu->blocked && vector != VECTOR_NMI && vector != VECTOR_MACHINE_CHECK)
+        return; /* another CPU has claimed the thread while this one waited: the thread will come again */
     switch (vector) {
     case VECTOR_PAGE_FAULT:
         page_fault(thread, read_cr2(), error & PAGE_FAULT_ACCESS);
@@ -101,6 +84,8 @@ static void external(struct cpu *cpu, uint64_t vector) {
     } else if (vector >= VECTOR_LINES && vector < VECTOR_LINES + IRQ_LINES) {
         irq_fire((uint32_t)(vector - VECTOR_LINES));
         apic_end_of_interrupt();
+    } else if (vector == VECTOR_REQUEST) {
+        apic_end_of_interrupt(); /* it has waited for the lock, or will look at what is unsettled: that was all */
     } else if (vector != VECTOR_SPURIOUS) {
         log_line(LOG_WARN, "interrupt", "unexpected vector %u", vector);
         apic_end_of_interrupt();
@@ -110,8 +95,8 @@ static void external(struct cpu *cpu, uint64_t vector) {
 void interrupt_enter(struct cpu *cpu) {
     struct thread *thread = cpu->current;
     uint64_t vector = thread->arch.frame.vector;
-    stay_begin(cpu, STAY_INTERRUPT + vector);
     kernel_lock();
+    stay_begin(cpu, STAY_INTERRUPT + vector);
     if (vector < VECTOR_EXCEPTIONS)
         user_exception(cpu, thread, vector);
     else

@@ -72,6 +72,7 @@ _Static_assert(offsetof(struct cpu, arch.fs_base) == IN_CPU_FS_BASE, "IN_CPU_FS_
 _Static_assert(offsetof(struct cpu, arch.call_limit) == IN_CPU_CALL_LIMIT, "IN_CPU_CALL_LIMIT");
 _Static_assert(offsetof(struct cpu, arch.direct) == IN_CPU_DIRECT, "IN_CPU_DIRECT");
 _Static_assert(offsetof(struct cpu, arch.tss.rsp[0]) == IN_CPU_RSP0, "IN_CPU_RSP0");
+_Static_assert(offsetof(struct cpu, blocked) == IN_CPU_BLOCKED, "IN_CPU_BLOCKED");
 _Static_assert(offsetof(struct cpu, unsettled) == IN_CPU_UNSETTLED, "IN_CPU_UNSETTLED");
 _Static_assert(offsetof(struct cpu, current) == IN_CPU_CURRENT, "IN_CPU_CURRENT");
 _Static_assert(offsetof(struct cpu, ready_bitmap) == IN_CPU_READY_BITMAP, "IN_CPU_READY_BITMAP");

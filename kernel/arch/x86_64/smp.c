@@ -10,7 +10,9 @@
 #include "kernel/arch/x86_64/pte.h"
 #include "kernel/command.h"
 #include "kernel/cpu.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
+#include "kernel/sched.h"
 #include "kernel/string.h"
 
 /* Below 1 MiB: the code, then tables that map it where it is. Page numbers from 0xa0 on mean something else to a CPU. */
@@ -119,8 +121,8 @@ static _Noreturn void cpu_main(struct cpu *cpu) {
         start.ticks = ticks_in_order();
         put(&start.answered, round++);
     }
-    for (;;)
-        arch_idle();
+    kernel_lock();
+    sched_start(cpu);
 }
 
 /* How far `answer` is outside of [asked, heard]: a clock read between two readings of another is between them if both agree. */
@@ -231,10 +233,11 @@ void smp_start(uint32_t wanted, const struct acpi_facts *facts, const struct boo
     } else if (count > 0) {
         prepare_low_pages(low);
         running = start_all(others, count, low);
+        cpu_total = running;
         memory_clear(arch_pointer(low), LOW_PAGES * PAGE_BYTES); /* it is somebody's memory later */
     }
     if (facts->cpu_count > 1)
-        log_line(LOG_INFO, "boot", "%u of %u CPUs started, at most %u; threads run on the first", (uint64_t)running,
+        log_line(LOG_INFO, "boot", "%u of %u CPUs started, at most %u; ", (uint64_t)running,
                  (uint64_t)facts->cpu_count, (uint64_t)CPUS_MAX);
 }
 

@@ -13,7 +13,8 @@
  *   whole_call              all registers are saved first: for calls that look at their caller's registers or may switch
  *                           to another thread, for those that are watched, and for numbers that mean nothing.
  *
- * Lock: the kernel lock is taken at the entry and held to the exit.
+ * Lock: the kernel lock is taken at the entry and held to the exit. If a thread is claimed by another CPU (sched_claim) while it
+ * waits for the lock here, its call has not been made, and it is not this CPU's any more.
  */
 #include "kernel/arch/x86_64/offsets.h"
 
@@ -357,11 +358,28 @@ check_notification:
     je no_bits
     jmp whole_call
 
+/* ECX = the ticket. The whole frame is needed, as another CPU may claim the thread meanwhile. */
 wait_for_lock:
-    pause
-    cmp %ecx, kernel_ticket_lock + IN_LOCK_SERVING(%rip)
-    jne wait_for_lock
+    SAVE_KEPT
+    mov %gs:IN_CPU_STACK_TOP, %rsp
+    mov %ecx, %edi
+    xor %ebp, %ebp
+    call kernel_lock_wait
+    cmpb $0, %gs:IN_CPU_BLOCKED
+    jne claimed
+    mov %gs:IN_CPU_CURRENT, %rsp
+    mov IN_THREAD_RBP(%rsp), %rbp
+    mov IN_THREAD_RAX(%rsp), %rax
+    mov IN_THREAD_RDI(%rsp), %rdi
+    mov IN_THREAD_RSI(%rsp), %rsi
+    mov IN_THREAD_RDX(%rsp), %rdx
+    mov IN_THREAD_R10(%rsp), %r10
+    mov IN_THREAD_R8(%rsp), %r8
+    mov IN_THREAD_R9(%rsp), %r9
     jmp locked
+claimed:
+    call syscall_claimed
+    jmp user_return
 
     .text
 /* From here on the frame has all registers, and everything else can be done to the thread. */

@@ -6,6 +6,7 @@
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/entry.h"
 #include "kernel/arch/x86_64/fpu.h"
+#include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/cpu.h"
 #include "kernel/space.h"
@@ -60,11 +61,19 @@ void arch_root_leave(uint64_t root) {
 }
 
 void arch_thread_release(struct thread *thread) {
-    if (thread->cpu->arch.fpu_owner == thread)
-        fpu_close(thread->cpu);
+    struct cpu *cpu = arch_this_cpu();
+    if (cpu->arch.fpu_owner == thread)
+        fpu_close(cpu);
 }
 
 void arch_restart_call(struct frame *frame) { frame->rip -= SYSCALL_BYTES; }
+
+bool arch_entry_undo(struct thread *thread) {
+    uint64_t vector = thread->arch.frame.vector;
+    if (vector == FRAME_SYSCALL)
+        arch_restart_call(&thread->arch.frame);
+    return vector != VECTOR_DEBUG && vector != VECTOR_BREAKPOINT && vector != VECTOR_OVERFLOW;
+}
 
 _Noreturn void arch_enter_user(void) { user_return(); }
 
@@ -104,11 +113,11 @@ void arch_registers_write(struct thread *thread, const struct thread_registers *
     thread->arch.fs_base = registers->fs_base;
 }
 
-void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count) {
-    if (arch_this_cpu()->arch.root != space->root)
+void arch_flush(uint64_t root, uaddr_t at, uint64_t page_count) {
+    if (arch_this_cpu()->arch.root != root)
         return; /* loading CR3 forgets, and no address-space numbers are in use */
     if (page_count > 32) {
-        write_cr3(space->root);
+        write_cr3(root);
         return;
     }
     for (uint64_t i = 0; i < page_count; i++)

@@ -20,7 +20,6 @@ struct machine machine;
 uintptr_t direct_map;
 struct cpu *cpus[CPUS_MAX];
 uint32_t cpu_total;
-struct ticket_lock kernel_ticket_lock;
 
 static struct memory memory_region;
 
@@ -170,12 +169,18 @@ void arch_thread_clear(struct thread *thread) { memset(thread, 0, sizeof(*thread
 void arch_thread_release(struct thread *thread) { (void)thread; }
 void arch_switch(struct cpu *cpu, struct thread *to) { cpu->arch.root = to->arch.root; }
 void arch_root_leave(uint64_t root) { (void)root; }
-void arch_flush(const struct space *space, uaddr_t at, uint64_t page_count) {
-    (void)space;
+void arch_flush(uint64_t root, uaddr_t at, uint64_t page_count) {
+    (void)root;
     (void)at;
     (void)page_count;
 }
 void arch_relax(void) {}
+void arch_interrupt_cpu(const struct cpu *cpu) { (void)cpu; }
+void arch_enter_user(void) { panic("no user mode here"); }
+bool arch_entry_undo(struct thread *thread) {
+    (void)thread;
+    return true;
+}
 void arch_idle(void) {
     if (machine.idle == NULL)
         panic("idle: the test has no thread that can run");

@@ -1,0 +1,118 @@
+#include "kernel/request.h"
+
+#include "kernel/arch.h"
+#include "kernel/assert.h"
+#include "kernel/cpu.h"
+#include "kernel/lock.h"
+#include "kernel/thread.h"
+
+#define ANSWER_NS 10000000000ULL /* the host of a virtual CPU may put it aside for long */
+
+enum request_kind { REQUEST_PARK, REQUEST_FLUSH, REQUEST_LEAVE, REQUEST_RELEASE };
+
+/* One at a time, since one CPU has the lock. */
+static struct {
+    enum request_kind kind;
+    uint64_t root;
+    uint64_t at, page_count;
+    struct thread *thread;
+} request;
+
+struct ticket_lock kernel_ticket_lock;
+
+void request_answer(struct cpu *cpu) {
+    if (__atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE) == 0)
+        return;
+    switch (request.kind) {
+    case REQUEST_PARK:
+        break;
+    case REQUEST_FLUSH:
+        arch_flush(request.root, request.at, request.page_count);
+        break;
+    case REQUEST_LEAVE:
+        arch_root_leave(request.root);
+        break;
+    case REQUEST_RELEASE:
+        arch_thread_release(request.thread);
+        break;
+    }
+    __atomic_store_n(&cpu->asked, 0, __ATOMIC_RELEASE);
+}
+
+static void ask(struct cpu *cpu) {
+    __atomic_store_n(&cpu->asked, 1, __ATOMIC_RELEASE);
+    arch_interrupt_cpu(cpu);
+}
+
+static void await(const struct cpu *cpu) {
+    if (__atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE) == 0)
+        return;
+    uint64_t end = arch_clock_ns() + ANSWER_NS;
+    while (__atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE) != 0) {
+        if (arch_clock_ns() >= end)
+            panic("a CPU does not answer another one's request");
+        arch_relax();
+    }
+}
+
+/* Ask all others that have `root` loaded, together. Who loads a root notes it under the lock, so nobody is missed. */
+static void ask_users(uint64_t root) {
+    const struct cpu *self = arch_this_cpu();
+    for (uint32_t i = 0; i < cpu_total; i++) {
+        if (cpus[i] != self && cpus[i]->arch.root == root)
+            ask(cpus[i]);
+    }
+    for (uint32_t i = 0; i < cpu_total; i++)
+        await(cpus[i]);
+}
+
+void request_flush(uint64_t root, uint64_t at, uint64_t page_count) {
+    arch_flush(root, at, page_count);
+    if (cpu_total == 1)
+        return;
+    request.kind = REQUEST_FLUSH;
+    request.root = root;
+    request.at = at;
+    request.page_count = page_count;
+    ask_users(root);
+}
+
+void request_leave(uint64_t root) {
+    arch_root_leave(root);
+    request.kind = REQUEST_LEAVE;
+    request.root = root;
+    ask_users(root);
+}
+
+void request_release(struct thread *thread) {
+    if (thread->cpu->arch.fpu_owner != thread)
+        return;
+    if (thread->cpu == arch_this_cpu()) {
+        arch_thread_release(thread);
+        return;
+    }
+    request.kind = REQUEST_RELEASE;
+    request.thread = thread;
+    ask(thread->cpu);
+    await(thread->cpu);
+}
+
+void request_park(struct cpu *cpu) {
+    request.kind = REQUEST_PARK;
+    ask(cpu);
+    await(cpu);
+}
+
+void kernel_lock_wait(uint32_t ticket) {
+    struct cpu *cpu = arch_this_cpu();
+    uint64_t start = arch_ticks();
+    while (__atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_ACQUIRE) != ticket) {
+        request_answer(cpu);
+        arch_relax();
+    }
+    uint64_t ticks = arch_ticks() - start;
+    cpu->lock_waits++;
+    cpu->lock_wait_ticks += ticks;
+    if (ticks > cpu->longest_wait)
+        cpu->longest_wait = ticks;
+}
