@@ -43,14 +43,39 @@ static struct result slot_info(uint64_t argument) {
     return status != OK ? result(status) : result_value(table_next_occupied(cap_object(slot), range_count(argument)));
 }
 
+/* Of all CPUs. */
 static struct result stay_info(enum info_topic topic, uint64_t start_over) {
-    struct cpu *cpu = arch_this_cpu();
+    uint64_t longest = 0, cause = 0;
     if (!BATON_STAYS)
         return result(E_CALL);
-    struct result found = result_value(topic == INFO_LONGEST_STAY ? cpu->longest_stay : cpu->longest_cause);
-    if (start_over == 1)
-        cpu->longest_stay = cpu->longest_cause = 0;
-    return found;
+    for (uint32_t i = 0; i < cpu_total; i++) {
+        struct cpu *cpu = cpus[i];
+        cause = cpu->longest_stay > longest ? cpu->longest_cause : cause;
+        longest = cpu->longest_stay > longest ? cpu->longest_stay : longest;
+        if (start_over == 1)
+            cpu->longest_stay = cpu->longest_cause = 0;
+    }
+    return result_value(topic == INFO_LONGEST_STAY ? longest : cause);
+}
+
+static struct result cpu_info(uint64_t topic, uint64_t index) {
+    if (index >= cpu_total)
+        return result(E_ARG);
+    const struct cpu *cpu = cpus[index];
+    switch (topic) {
+    case INFO_TIMER_TICKS:
+        return result_value(cpu->timer_ticks);
+    case INFO_SWITCHES:
+        return result_value(cpu->space_switches);
+    case INFO_NMIS:
+        return result_value(cpu->nmi_count);
+    case INFO_LOCK_WAITS:
+        return result_value(cpu->lock_waits);
+    case INFO_LOCK_WAIT_TICKS:
+        return result_value(cpu->lock_wait_ticks);
+    default:
+        return result_value(cpu->longest_wait);
+    }
 }
 
 static struct result run_check(void) {
@@ -62,6 +87,13 @@ static struct result run_check(void) {
 
 struct result sys_system_info(uint64_t topic, uint64_t argument) {
     switch (topic) {
+    case INFO_TIMER_TICKS:
+    case INFO_SWITCHES:
+    case INFO_NMIS:
+    case INFO_LOCK_WAITS:
+    case INFO_LOCK_WAIT_TICKS:
+    case INFO_LOCK_LONGEST_WAIT:
+        return cpu_info(topic, argument);
     case INFO_CPUS:
         return result_value(cpu_total);
     case INFO_FRAMES_RAM:
@@ -72,12 +104,6 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
         return result_value(ledger.kernel_count);
     case INFO_CAPABILITIES:
         return result_value(cap_count);
-    case INFO_TIMER_TICKS:
-        return argument < cpu_total ? result_value(cpus[argument]->timer_ticks) : result(E_ARG);
-    case INFO_SWITCHES:
-        return argument < cpu_total ? result_value(cpus[argument]->space_switches) : result(E_ARG);
-    case INFO_NMIS:
-        return argument < cpu_total ? result_value(cpus[argument]->nmi_count) : result(E_ARG);
     case INFO_POOL_BYTES:
     case INFO_POOL_USED:
         return pool_info(argument, (enum info_topic)topic);

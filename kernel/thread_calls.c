@@ -194,7 +194,8 @@ struct result sys_thread_read(cap_t thread) {
     struct thread *target = cap_object(slot);
     if (!sched_claim(target, false))
         return result(CALL_RESTART);
-    struct thread_state state = {.run_state = target->state, .priority = target->priority, .id = target->id};
+    struct thread_state state = {
+        .run_state = target->state, .priority = target->priority, .id = target->id, .cpu = target->cpu->index};
     arch_registers_read(target, &state.registers);
     state.cpu_time_ns = arch_ticks_to_ns(target->cpu_time_ticks);
     memory_move(self->message->data, &state, sizeof(state));

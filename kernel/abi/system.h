@@ -66,6 +66,9 @@ enum info_topic {
                                also starts over */
     INFO_NMIS = 15,         /* non-maskable interrupts taken by CPU `argument` */
     INFO_LONGEST_CALL = 14, /* with -Dchecks: what it was: system call number, or 256 + interrupt vector */
+    INFO_LOCK_WAITS = 17,   /* how often CPU `argument` found the kernel lock taken */
+    INFO_LOCK_WAIT_TICKS = 18,   /* ticks that it has waited for it */
+    INFO_LOCK_LONGEST_WAIT = 19, /* the longest of these waits */
     INFO_NEXT_SLOT =
         16, /* argument = RANGE(table, first): the first of INFO_SLOTS_SEEN slots from `first` on that is not
                                empty, in the Table that the capability `table` names; 0: none of them is occupied */

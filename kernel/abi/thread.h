@@ -101,6 +101,7 @@ struct thread_state {
     uint64_t priority;
     uint64_t cpu_time_ns; /* up to its last time slice, what servers did for it in them included */
     uint64_t id;          /* what a trace calls it: a number from 1 on that no other thread has had */
+    uint64_t cpu;         /* where it runs */
 };
 
 enum fault_kind {

@@ -252,7 +252,7 @@ static void play(struct play *ret_play) {
         restart(&all.players[i]);
     for (uint32_t round = 0; round < ROUNDS; round++) {
         CHECK_STATUS(sys_signal_raise(all.go, 1), OK);
-        if (!CHECK_STATUS(sys_signal_wait(all.idle, world_now() + 10 * WORLD_WAIT_NS), OK))
+        if (!CHECK_STATUS(sys_signal_wait(all.idle, world_now() + 2 * test_limit_default_ns()), OK))
             return;
         for (uint32_t i = 0; i < PLAYERS; i++)
             note_registers(&sum, &all.players[i]);

@@ -21,7 +21,7 @@ bool apic_timer_agrees(void);
 
 /* Send to another CPU. False: the APIC did not get rid of it. */
 enum apic_command {
-    APIC_FIXED = 0,       /* and a vector */
+    APIC_FIXED = 0, /* and a vector */
     APIC_NMI = 4U << 8,
     APIC_INIT = 5U << 8,
     APIC_START = 6U << 8, /* and the number of the page to start at */

@@ -18,8 +18,11 @@ extern const char worker_entry[], worker_end[]; /* entry.S */
 static struct worker *workers[WORKERS_MAX];
 static uint64_t worker_count;
 
-cap_t worker_space(void) {
-    cap_t space = world_create(OBJECT_SPACE, 0);
+cap_t worker_space(void) { return worker_space_from(world.pool); }
+
+cap_t worker_space_from(cap_t pool) {
+    cap_t space = world_slot();
+    CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, space), OK);
     CHECK_STATUS(sys_space_map(space, world.image, 0, world.image_pages, (uaddr_t)__executable_start, READ_EXECUTE),
                  OK);
     return space;
@@ -88,8 +91,9 @@ void worker_make(struct worker *worker, struct worker_plan plan) {
         .message_memory = worker->window,
         .message_offset_pages = WORKER_STACK_PAGES,
         .priority = plan.priority != 0 ? plan.priority : PRIORITY_WORKER,
+        .cpu = plan.cpu,
     };
-    uint64_t fields = THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY;
+    uint64_t fields = THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY | THREAD_CPU;
     CHECK_STATUS(worker_configure(worker->thread, &config, fields), OK);
     struct thread_registers entry = worker_entry_state(worker, plan.code);
     CHECK_STATUS(worker_handover(worker->thread, worker->space, &entry, 0), OK);

@@ -46,6 +46,7 @@ struct worker_plan {
     cap_t fault_endpoint; /* 0: world.faults */
     cap_t pool;           /* 0: the scratch pool */
     uint64_t priority;    /* 0: PRIORITY_WORKER */
+    uint64_t cpu;
 };
 
 struct worker {
@@ -66,6 +67,7 @@ void worker_resume(const struct worker *worker);
 
 /* A new space with the program's code and constants. */
 cap_t worker_space(void);
+cap_t worker_space_from(cap_t pool);
 /* Put a copy of `source` into the worker's table, at the next free slot from `slot` on: its number there. */
 cap_t worker_give(const struct worker *worker, cap_t slot, cap_t source, uint64_t rights, uint64_t badge);
 

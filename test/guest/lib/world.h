@@ -11,13 +11,13 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
 #include "kernel/abi/thread.h"
+#include "test/guest/lib/test.h"
 
 #define PRIORITY_MAIN 24U   /* of the main thread; workers run when it waits */
 #define PRIORITY_WORKER 16U /* unless they are told otherwise */
 
 #define SCRATCH_POOL_PAGES 128U
 #define WORLD_ARENA 0x1000000000ULL /* where world_map and worker windows lie in the program's own space */
-#define WORLD_WAIT_NS 2000000000ULL /* how long a case waits for what should come at once */
 
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
 #define READ_EXECUTE (MEMORY_READ | MEMORY_EXECUTE)
@@ -73,4 +73,4 @@ uint64_t world_command_number(const char *name, uint64_t otherwise);
 
 static inline uint64_t world_now(void) { return sys_clock_read().value; }
 /* For waits that should be over at once: a failure to come is then a failed check and no hang. */
-static inline uint64_t world_soon(void) { return world_now() + WORLD_WAIT_NS; }
+static inline uint64_t world_soon(void) { return world_now() + test_limit_default_ns() / 5; }
