@@ -127,7 +127,8 @@ static void ep_call_reaches_a_server_on_another_cpu(void) {
     server.view->caps[0] = endpoint;
     worker_resume(&server);
     for (uint64_t i = 0; i < CLIENTS; i++) {
-        worker_make(&clients[i], (struct worker_plan){.code = call_and_compare, .cpu = i % CPUS, .own_space = i % 2 == 0});
+        worker_make(&clients[i],
+                    (struct worker_plan){.code = call_and_compare, .cpu = i % CPUS, .own_space = i % 2 == 0});
         clients[i].view->caps[0] = endpoint;
         clients[i].view->in[0] = rounds();
         worker_resume(&clients[i]);
@@ -389,7 +390,9 @@ static void cap_delete_of_a_pool_whose_threads_run_elsewhere(void) {
         cap_t pool = world_pool(64);
         for (uint64_t i = 0; i < CPUS - 1; i++) {
             worker_make(&workers[i], (struct worker_plan){.code = i % 2 == 0 ? role_spin : call_often,
-                                                          .cpu = i + 1, .pool = pool, .space = worker_space_from(pool),
+                                                          .cpu = i + 1,
+                                                          .pool = pool,
+                                                          .space = worker_space_from(pool),
                                                           .fault_endpoint = world.faults});
             workers[i].view->caps[0] = world.silence;
             worker_resume(&workers[i]);
@@ -411,7 +414,8 @@ SUITE(CASE(system_info_counts_the_cpus), CASE(thread_configure_cpu_is_where_it_r
       CASE(thread_suspend_stops_a_thread_elsewhere), CASE(thread_suspend_takes_back_a_call),
       CASE(ep_call_reaches_a_server_on_another_cpu), CASE(signal_wait_misses_nothing),
       CASE(thread_suspend_loses_no_trap), CASE(thread_configure_cpu_of_the_caller),
-      CASE(thread_configure_cpu_moves_one_that_runs), CASE(thread_configure_cpu_takes_the_fpu_along), CASE(thread_configure_cpu_of_one_that_waits),
-      CASE(thread_configure_priority_counts_on_each_cpu), CASE(thread_resume_of_equals_elsewhere_shares_their_cpu),
-      CASE(thread_handover_of_one_that_runs_elsewhere), CASE(space_unmap_reaches_the_other_cpus),
-      CASE(space_protect_reaches_the_other_cpus), CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere));
+      CASE(thread_configure_cpu_moves_one_that_runs), CASE(thread_configure_cpu_takes_the_fpu_along),
+      CASE(thread_configure_cpu_of_one_that_waits), CASE(thread_configure_priority_counts_on_each_cpu),
+      CASE(thread_resume_of_equals_elsewhere_shares_their_cpu), CASE(thread_handover_of_one_that_runs_elsewhere),
+      CASE(space_unmap_reaches_the_other_cpus), CASE(space_protect_reaches_the_other_cpus),
+      CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere));
