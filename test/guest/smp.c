@@ -14,6 +14,12 @@
 /* Fewer where the host runs the CPUs at once and has fewer itself: each turn may then take some of its time slices. */
 static uint64_t rounds(void) { return world_command_number("rounds", 200); }
 
+/* As role_spin, but where CPUs are emulated in turn, it is the next one's turn after each step. */
+static void spin(struct worker_view *view) {
+    for (;; view->out[0]++)
+        __asm__ volatile("pause");
+}
+
 static uint64_t other_cpu(uint64_t i) { return 1 + i % (CPUS - 1); }
 
 static void start_on(struct worker *worker, worker_code *code, uint64_t cpu) {
@@ -40,7 +46,7 @@ static void system_info_counts_the_cpus(void) { CHECK_VALUE(sys_system_info(INFO
 static void thread_configure_cpu_is_where_it_runs(void) {
     static struct worker workers[CPUS - 1];
     for (uint64_t i = 0; i < CPUS - 1; i++) {
-        start_on(&workers[i], role_spin, i + 1);
+        start_on(&workers[i], spin, i + 1);
         CHECK_EQUAL(worker_read(workers[i].thread).cpu, i + 1);
     }
     for (uint64_t i = 0; i < CPUS - 1; i++)
@@ -50,7 +56,7 @@ static void thread_configure_cpu_is_where_it_runs(void) {
 /* Suspended: not one instruction more. Resumed: it goes on. */
 static void thread_suspend_stops_a_thread_elsewhere(void) {
     struct worker worker;
-    start_on(&worker, role_spin, 1);
+    start_on(&worker, spin, 1);
     for (uint64_t i = 0; i < rounds(); i++) {
         uint64_t before = worker.view->out[0];
         CHECK(comes(&worker.view->out[0], before + 1));
@@ -280,9 +286,9 @@ static void thread_configure_cpu_of_one_that_waits(void) {
 
 static void thread_configure_priority_counts_on_each_cpu(void) {
     struct worker low, high;
-    worker_start(&low, (struct worker_plan){.code = role_spin, .priority = 5, .cpu = 1});
+    worker_start(&low, (struct worker_plan){.code = spin, .priority = 5, .cpu = 1});
     CHECK(comes(&low.view->out[0], 1));
-    worker_start(&high, (struct worker_plan){.code = role_spin, .priority = 6, .cpu = 1});
+    worker_start(&high, (struct worker_plan){.code = spin, .priority = 6, .cpu = 1});
     CHECK(comes(&high.view->out[0], 1));
     uint64_t before = low.view->out[0];
     CHECK(comes(&high.view->out[0], high.view->out[0] + 10000));
@@ -295,20 +301,20 @@ static void thread_configure_priority_counts_on_each_cpu(void) {
 /* Equals on another CPU take turns there, though only one of them ran when the other came. */
 static void thread_resume_of_equals_elsewhere_shares_their_cpu(void) {
     struct worker one, other;
-    start_on(&one, role_spin, 1);
+    start_on(&one, spin, 1);
     CHECK(comes(&one.view->out[0], 1));
-    start_on(&other, role_spin, 1);
+    start_on(&other, spin, 1);
     CHECK(comes(&other.view->out[0], 1));
     CHECK(comes(&one.view->out[0], one.view->out[0] + 1));
 }
 
 static void thread_handover_of_one_that_runs_elsewhere(void) {
     struct worker worker;
-    start_on(&worker, role_spin, 1);
+    start_on(&worker, spin, 1);
     for (uint64_t i = 0; i < rounds() / 4; i++) {
         worker.view->out[0] = 0;
         CHECK(comes(&worker.view->out[0], 1));
-        struct thread_registers entry = worker_entry_state(&worker, role_spin);
+        struct thread_registers entry = worker_entry_state(&worker, spin);
         CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, HANDOVER_RESUME), OK);
     }
 }
@@ -389,7 +395,7 @@ static void cap_delete_of_a_pool_whose_threads_run_elsewhere(void) {
     for (uint64_t round = 0; round < rounds() / 10; round++) {
         cap_t pool = world_pool(64);
         for (uint64_t i = 0; i < CPUS - 1; i++) {
-            worker_make(&workers[i], (struct worker_plan){.code = i % 2 == 0 ? role_spin : call_often,
+            worker_make(&workers[i], (struct worker_plan){.code = i % 2 == 0 ? spin : call_often,
                                                           .cpu = i + 1,
                                                           .pool = pool,
                                                           .space = worker_space_from(pool),
