@@ -22,6 +22,8 @@ from host.images import Images
 MARK = "# bench "
 CALIBRATE = "calibrate"
 WORSE_LIMIT = 1.01
+FORM = "{:24} {:>12} {:>9} {:>9} {:>13} {:>10} {:>6}  {:12} {}"
+TITLES = {"seL4": "Operations of the kernel", "Linux": "Operations of processes"}  # of the table with this reference system
 BOOT = "boot_"  # of ids
 SLACK = 100  # instructions between the marks and the readings of the clock
 
@@ -113,21 +115,39 @@ def shares(row: Row | None) -> tuple[str, str]:
     return (figure(row.user), figure(row.kernel)) if row else ("-", "-")
 
 
-def table(rows: list[Row], targets: list[dict[str, Any]]) -> list[str]:
-    """The table: every row that has a target, measured or not, then the rows without one."""
-    measured = {row.id: row for row in rows}
-    form = "{:24} {:>12} {:>9} {:>9} {:>13} {:>10} {:>6}  {:12} {}"
-    lines = [form.format("id", "instructions", "user", "kernel", "reference", "target", "ratio", "", "operation; events")]
+def tables(targets: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The targets by their table's title."""
+    found: dict[str, list[dict[str, Any]]] = {}
     for target in targets:
-        row = measured.pop(target["id"], None)
-        value = row.instructions if row else None
-        ratio = f"{value / target['reference']:.2f}" if value is not None and target["reference"] else "-"
-        met = "not measured" if value is None else "met" if value <= target["target"] else "MISSED"
-        lines.append(form.format(target["id"], figure(value), *shares(row), figure(target["reference"]),
-                                 figure(target["target"]), ratio, met,
-                                 "; ".join(filter(None, [target["operation"], event_words(row)]))))
+        title = next(title for system, title in TITLES.items() if target["reference_system"].startswith(system))
+        found.setdefault(f"{title}; the reference is {target['reference_system']}", []).append(target)
+    return found
+
+
+def table_line(row: Row | None, target: dict[str, Any]) -> str:
+    """One line of a table. Without a row: not measured."""
+    value = row.instructions if row else None
+    ratio, met = "-", ""
+    if value is not None and target["reference"]:
+        ratio = f"{value / target['reference']:.{2 if value * 100 > target['reference'] else 3}f}"
+    if value is None:
+        met = "not measured"
+    elif target["target"]:
+        met = "met" if value <= target["target"] else "MISSED"
+    return FORM.format(target["id"], figure(value), *shares(row), figure(target["reference"]), figure(target["target"]), ratio,
+                       met, "; ".join(filter(None, [target["operation"], event_words(row)])))
+
+
+def table(rows: list[Row], targets: list[dict[str, Any]]) -> list[str]:
+    """The tables: every row that has a target, measured or not, then the rows without one."""
+    measured = {row.id: row for row in rows}
+    lines = []
+    for title, wanted in tables(targets).items():
+        lines += [f"{title}:", FORM.format("id", "instructions", "user", "kernel", "reference", "target", "ratio", "", "operation; events")]
+        lines += [table_line(measured.pop(target["id"], None), target) for target in wanted]
+        lines.append("")
     for row in measured.values():
-        lines.append(form.format(row.id, figure(row.instructions), *shares(row), "-", "-", "-", "", event_words(row)).rstrip())
+        lines.append(FORM.format(row.id, figure(row.instructions), *shares(row), "-", "-", "-", "", event_words(row)).rstrip())
     return lines
 
 

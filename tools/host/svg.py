@@ -89,7 +89,10 @@ def draw(panel: Panel) -> list[str]:
     values = [y for _, y in points] + ([panel.level[0]] if panel.level else [])
     ticks = steps(min(values), max(values), panel.logarithmic)
     low, high = min(x for x, _ in points), max(x for x, _ in points)
-    scale = math.log10 if panel.logarithmic else float
+
+    def scale(value: float) -> float:
+        return math.log10(value) if panel.logarithmic else value
+
     bottom, top = scale(ticks[0]), scale(ticks[-1])
 
     def place(x: float, y: float) -> tuple[float, float]:
