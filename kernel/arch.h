@@ -126,6 +126,10 @@ void arch_restart_call(struct frame *frame);
 #ifdef BATON_HOST
 struct cpu *arch_this_cpu(void);
 struct thread *arch_this_thread(void); /* arch_this_cpu()->current */
+/* ns since the kernel started; never goes back on one CPU */
+uint64_t arch_clock_ns(void);
+uint64_t arch_ticks(void); /* of the time-stamp counter, cheaper */
+uint64_t arch_ticks_to_ns(uint64_t ticks);
 #else
 #include "kernel/arch/x86_64/this_cpu.h"
 #endif
@@ -137,12 +141,9 @@ void arch_relax(void);
 void arch_interrupt_cpu(const struct cpu *cpu);
 _Noreturn void arch_enter_user(void); /* leave the kernel for cpu->current, the first time */
 
-/* ---- time. ns since the kernel started; never goes back on one CPU ---- */
-uint64_t arch_clock_ns(void);
-uint64_t arch_ticks(void); /* of the time-stamp counter, cheaper */
+/* ---- time ---- */
 uint64_t arch_ticks_per_second(void);
-uint64_t arch_boot_ticks(void); /* when the kernel was entered */
-uint64_t arch_ticks_to_ns(uint64_t ticks);
+uint64_t arch_boot_ticks(void);            /* when the kernel was entered */
 void arch_timer_arm(uint64_t deadline_ns); /* DEADLINE_NEVER disarms; the past fires at once */
 
 /* ---- devices ---- */

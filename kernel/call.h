@@ -11,7 +11,8 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 
-/* Not an outcome: the handler has put the results, or the thread, where they belong. */
+/* Not an outcome: the handler has put the results, or the thread, where they belong. If the CPU is settled, the
+ * value is the thread that is to run (sched_wait). */
 #define CALL_BLOCKED 254U
 /* Not an outcome: do the call again, after interrupts had their chance. The next step of a long operation. */
 #define CALL_RESTART 255U

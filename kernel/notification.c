@@ -44,17 +44,38 @@ void notification_raise(struct notification *notification, uint64_t bits) {
     }
 }
 
-/* A badge on the capability limits the bits that can be raised through it. */
+/* What sys_signal_raise leaves; the capability is the right one. */
+__attribute__((noinline)) static struct result raise_slowly(cap_t notification, uint64_t bits) {
+    notification_raise(cap_object(table_slot(caller(), notification)), bits);
+    return result(OK);
+}
+
+/*
+ * A badge on the capability limits the bits that can be raised through it. In the common case one thread waits, may run
+ * (thread_set_direct), and comes after the running one.
+ */
 struct result sys_signal_raise(cap_t notification, uint64_t bits) {
+    struct thread *self = caller();
     struct cap_slot *slot;
-    enum status status = table_find(caller(), notification, OBJECT_NOTIFICATION, NOTIFICATION_RAISE, &slot);
+    enum status status = table_find(self, notification, OBJECT_NOTIFICATION, NOTIFICATION_RAISE, &slot);
     if (status != OK)
         return result(status);
     if (bits == 0)
         return result(E_ARG);
     if (slot->data != 0 && (bits & ~slot->data) != 0)
         return result(E_RIGHTS);
-    notification_raise(cap_object(slot), bits);
+    struct notification *object = cap_object(slot);
+    struct heap_node *first = heap_first(&object->waiters);
+    struct thread *thread = CONTAINER_OF(first, struct thread, wait);
+    struct cpu *cpu = self->cpu;
+    if (first == NULL || first->left != NULL || (uint64_t)(uintptr_t)thread->direct != cpu->arch.direct ||
+        thread->priority > self->priority)
+        __attribute__((musttail)) return raise_slowly(notification, bits);
+    heap_remove_alone(&object->waiters, first);
+    thread->wait_heap = NULL;
+    thread->arch.frame.words[0] = bits; /* nothing was raised, or it would not wait */
+    thread->arch.frame.status = OK;
+    sched_ready_behind(cpu, self, thread);
     return result(OK);
 }
 
@@ -67,6 +88,20 @@ struct result sys_signal_poll(cap_t notification) {
     return bits == 0 ? result(E_EMPTY) : result_value(bits);
 }
 
+/* What sys_signal_wait leaves: others wait as well, or it has a deadline. */
+__attribute__((noinline)) static struct result wait_slowly(cap_t notification, uint64_t deadline_ns) {
+    struct thread *self = caller();
+    struct notification *object = cap_object(table_slot(self, notification));
+    if (deadline_ns != DEADLINE_NEVER && deadline_ns <= arch_clock_ns())
+        return result(E_TIMEOUT);
+    self->arch.frame.words[0] = 0; /* the value, should the wait fail */
+    sched_block(self, THREAD_IN_SIGNAL);
+    queue_enter(&object->waiters, self);
+    if (deadline_ns != DEADLINE_NEVER)
+        timer_set(&self->deadline, self->cpu, deadline_ns);
+    return result(CALL_BLOCKED);
+}
+
 struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
     struct thread *self = caller();
     struct cap_slot *slot;
@@ -76,14 +111,11 @@ struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
     struct notification *object = cap_object(slot);
     if (object->bits != 0)
         return result_value(notification_take(object));
-    if (deadline_ns != DEADLINE_NEVER && deadline_ns <= arch_clock_ns())
-        return result(E_TIMEOUT);
-    self->arch.frame.words[0] = 0; /* the value, should the wait fail */
-    sched_block(self, THREAD_IN_SIGNAL);
-    queue_enter(&object->waiters, self);
-    if (deadline_ns != DEADLINE_NEVER)
-        timer_set(&self->deadline, self->cpu, deadline_ns);
-    return result(CALL_BLOCKED);
+    if (deadline_ns != DEADLINE_NEVER || !heap_is_empty(&object->waiters))
+        __attribute__((musttail)) return wait_slowly(notification, deadline_ns);
+    self->arch.frame.words[0] = 0;
+    queue_enter_empty(&object->waiters, self);
+    return (struct result){.status = CALL_BLOCKED, .value = (uintptr_t)sched_wait(self, THREAD_IN_SIGNAL)};
 }
 
 /* One timer a notification: setting it again moves it. A deadline that has passed raises the bits at once. */

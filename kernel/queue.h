@@ -5,12 +5,17 @@
 
 #include "kernel/thread.h"
 
-/* 58 bits of them: a thousand years at 10^7 a second. The fast path (syscall.S) enters empty queues only, as arrival 0. */
+/* 58 bits of them: a thousand years at 10^7 a second. Who enters an empty queue may do so as arrival 0. */
 extern uint64_t queue_arrivals;
 
 static inline void queue_enter(struct heap *queue, struct thread *thread) {
     thread->wait_heap = queue;
     heap_insert(queue, &thread->wait, thread->queue_rank | ++queue_arrivals);
+}
+
+static inline void queue_enter_empty(struct heap *queue, struct thread *thread) {
+    thread->wait_heap = queue;
+    heap_insert_alone(queue, &thread->wait, thread->queue_rank);
 }
 
 static inline void queue_leave(struct thread *thread) {

@@ -10,31 +10,10 @@
 #include "kernel/thread.h"
 #include "kernel/trace.h"
 
-static uint32_t top_priority(uint64_t bitmap) { return 63U - (uint32_t)__builtin_clzll(bitmap); }
-
-static void enqueue(struct cpu *cpu, struct thread *thread, bool at_front) {
-    thread->state = THREAD_READY;
-    struct list *queue = &cpu->ready[thread->priority];
-    if (at_front)
-        list_prepend(queue, &thread->run);
-    else
-        list_append(queue, &thread->run);
-    cpu->ready_bitmap |= 1ULL << thread->priority;
-}
-
 static void dequeue(struct cpu *cpu, struct thread *thread) {
     list_remove(&thread->run);
     if (list_is_empty(&cpu->ready[thread->priority]))
         cpu->ready_bitmap &= ~(1ULL << thread->priority);
-}
-
-/* A slice ends: what was done in it is the owner's, and `next`, or nobody, owns what comes. */
-static void charge(struct cpu *cpu, struct thread *next) {
-    uint64_t now = arch_ticks();
-    if (cpu->slice_owner != NULL)
-        cpu->slice_owner->cpu_time_ticks += now - cpu->slice_start;
-    cpu->slice_start = now;
-    cpu->slice_owner = next;
 }
 
 void sched_switch(struct cpu *cpu, struct thread *next) {
@@ -49,7 +28,7 @@ void sched_switch(struct cpu *cpu, struct thread *next) {
 void sched_forget(struct thread *thread) {
     struct cpu *cpu = thread->cpu;
     if (cpu->slice_owner == thread)
-        charge(cpu, NULL);
+        sched_charge(cpu, NULL);
     if (cpu->current == thread)
         cpu->current = NULL;
 }
@@ -63,16 +42,14 @@ static void unsettle(struct cpu *cpu) {
 
 void sched_ready(struct thread *thread) {
     struct cpu *cpu = thread->cpu;
-    assert(!list_contains_node(&thread->run));
-    enqueue(cpu, thread, false);
     const struct thread *current = cpu->current;
-    if (cpu->blocked || current == NULL || thread->priority > current->priority)
-        unsettle(cpu);
-    else if (thread->priority != current->priority || cpu->slice_end_ns != 0)
+    bool comes_next = cpu->blocked || current == NULL || thread->priority > current->priority;
+    if (!comes_next && cpu == arch_this_cpu()) {
+        sched_ready_behind(cpu, current, thread);
         return;
-    else if (cpu == arch_this_cpu()) /* it waits for the end of a time slice, which begins */
-        timer_arm_next(cpu);
-    else
+    }
+    sched_enqueue(cpu, thread, false);
+    if (comes_next || (thread->priority == current->priority && cpu->slice_end_ns == 0))
         unsettle(cpu);
 }
 
@@ -106,7 +83,7 @@ bool sched_rotate(struct cpu *cpu) {
     struct thread *current = cpu->current;
     if (current == NULL || cpu->blocked || (cpu->ready_bitmap >> current->priority & 1) == 0)
         return false;
-    enqueue(cpu, current, false);
+    sched_enqueue(cpu, current, false);
     cpu->blocked = true;
     cpu->unsettled = true;
     return true;
@@ -117,7 +94,7 @@ static void preempt(struct cpu *cpu, struct thread *current) {
     uint64_t now = cpu->slice_end_ns == 0 ? 0 : arch_clock_ns();
     bool used_up = cpu->slice_end_ns != 0 && cpu->slice_end_ns <= now;
     current->slice_left_ns = used_up || cpu->slice_end_ns == 0 ? 0 : cpu->slice_end_ns - now;
-    enqueue(cpu, current, !used_up);
+    sched_enqueue(cpu, current, !used_up);
 }
 
 bool sched_claim(struct thread *thread, bool lose_trap) {
@@ -138,7 +115,7 @@ static void settle(struct cpu *cpu) {
     if (cpu->ready_bitmap == 0)
         return;
     struct thread *current = cpu->current;
-    uint32_t top = top_priority(cpu->ready_bitmap);
+    uint32_t top = sched_top(cpu->ready_bitmap);
     if (!cpu->blocked) {
         if (top <= current->priority)
             return;
@@ -146,7 +123,7 @@ static void settle(struct cpu *cpu) {
     }
     struct thread *next = CONTAINER_OF(list_first(&cpu->ready[top]), struct thread, run);
     dequeue(cpu, next);
-    charge(cpu, next);
+    sched_charge(cpu, next);
     sched_switch(cpu, next);
     cpu->slice_end_ns = next->slice_left_ns == 0 ? 0 : arch_clock_ns() + next->slice_left_ns;
     next->slice_left_ns = 0;
@@ -157,7 +134,7 @@ void sched_leave(struct cpu *cpu) {
         cpu->unsettled = false;
         settle(cpu);
         while (cpu->blocked) {
-            charge(cpu, NULL);
+            sched_charge(cpu, NULL);
             cpu->current = NULL;
             if (trace.events != 0)
                 trace_note_switch(cpu);

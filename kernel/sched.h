@@ -7,16 +7,51 @@
  */
 #pragma once
 
+#include "kernel/arch.h"
+#include "kernel/assert.h"
 #include "kernel/cpu.h"
-
-struct thread;
+#include "kernel/thread.h"
 
 #define SLICE_NS 10000000ULL /* how long a thread runs before an equal one does */
 
 /* Lock: kernel lock, for everything here. */
 
+static inline uint32_t sched_top(uint64_t bitmap) { return 63U - (uint32_t)__builtin_clzll(bitmap); }
+
+/* A slice ends: what was done in it is the owner's, and `next`, or nobody, owns what comes. */
+static inline void sched_charge(struct cpu *cpu, struct thread *next) {
+    uint64_t now = arch_ticks();
+    if (cpu->slice_owner != NULL)
+        cpu->slice_owner->cpu_time_ticks += now - cpu->slice_start;
+    cpu->slice_start = now;
+    cpu->slice_owner = next;
+}
+
+/* Put `thread`, which is in no queue, into that of its priority. */
+static inline void sched_enqueue(struct cpu *cpu, struct thread *thread, bool at_front) {
+    assert(!list_contains_node(&thread->run));
+    thread->state = THREAD_READY;
+    struct list *queue = &cpu->ready[thread->priority];
+    if (at_front)
+        list_prepend(queue, &thread->run);
+    else
+        list_append(queue, &thread->run);
+    cpu->ready_bitmap |= 1ULL << thread->priority;
+}
+
 /* `thread`, which is in no queue, may run. */
 void sched_ready(struct thread *thread);
+
+/* The same where it comes after `current`, the running thread, or after that one's time slice, which begins if none has. */
+__attribute__((always_inline)) static inline void sched_ready_behind(struct cpu *cpu, const struct thread *current,
+                                                                     struct thread *thread) {
+    sched_enqueue(cpu, thread, false);
+    if (thread->priority == current->priority && cpu->slice_end_ns == 0) {
+        cpu->slice_end_ns = arch_clock_ns() + SLICE_NS;
+        if (cpu->slice_end_ns < cpu->armed_ns)
+            cpu->unsettled = true; /* sched_leave arms the timer */
+    }
+}
 
 /* `thread`, READY or RUNNING, may not run any more; `state` is what it is from now on. */
 void sched_block(struct thread *thread, enum thread_run_state state);
@@ -48,3 +83,32 @@ void sched_leave(struct cpu *cpu);
 
 /* The first time that this CPU, which has the lock, leaves the kernel. */
 _Noreturn void sched_start(struct cpu *cpu);
+
+/*
+ * `running`, the running thread, waits. Who is to run in its place, if nothing has to be asked: nobody has unsettled the CPU,
+ * and the thread that is ready first is alone in its queue, may run at once (thread_set_direct) and begins a time slice. What
+ * is left to do, arch_switch() and cpu->current, is the caller's. NULL: it is not so, and sched_leave will choose.
+ */
+__attribute__((always_inline)) static inline struct thread *sched_wait(struct thread *running,
+                                                                       enum thread_run_state state) {
+    struct cpu *cpu = running->cpu;
+    if (cpu->ready_bitmap != 0 && !cpu->unsettled) {
+        uint32_t top = sched_top(cpu->ready_bitmap);
+        struct list *queue = &cpu->ready[top];
+        struct thread *next = CONTAINER_OF(list_first(queue), struct thread, run);
+        if (next->run.next == &queue->head && (uint64_t)(uintptr_t)next->direct == cpu->arch.direct &&
+            next->slice_left_ns == 0) {
+            next->run.next = next->run.previous = NULL;
+            list_init(queue);
+            cpu->ready_bitmap ^= 1ULL << top;
+            sched_charge(cpu, next);
+            running->state = (uint8_t)state;
+            next->state = THREAD_RUNNING;
+            cpu->slice_end_ns = 0;
+            return next;
+        }
+    }
+    cpu->blocked = cpu->unsettled = true;
+    running->state = (uint8_t)state;
+    return NULL;
+}

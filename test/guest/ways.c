@@ -3,7 +3,7 @@
  *
  * Five threads of different priorities make random message calls on each other: short, long and malformed ones, calls,
  * answers, waits, with and without the right to it, through badges, with faults in between that another of them answers,
- * with the FPU in use or an FS base. Everything that a thread ever sees (all registers after each call, the words that came)
+ * with the FPU in use or an FS base; now and then they raise each other's notification or wait for their own. Everything that a thread ever sees (all registers after each call, the words that came)
  * goes into a checksum of its own. When all of them wait, the main thread looks at their registers and the kernel's
  * invariants, and wakes, stops or restarts one. No clock and no time slice has a part in it, so the same seed gives the same
  * checksums, played by the fast path or by the long way.
@@ -85,8 +85,9 @@ static void choose(const struct worker_view *view, struct raw_registers *r, uint
         r->rdi = view->caps[OTHER_BITS];
         r->rsi = 1 + value % 7;
     } else if (value < 97) {
-        r->rax = SYS_signal_poll;
+        r->rax = value == 93 ? SYS_signal_wait : SYS_signal_poll;
         r->rdi = view->caps[OWN_BITS];
+        r->rsi = DEADLINE_NEVER;
     } else {
         r->rax = SYS_cap_delete;
         r->rdi = 0;

@@ -29,37 +29,15 @@ kernel_start:
 
 /* r11 and what is above it in the frame are there; push the rest. */
 .macro PUSH_GENERAL
-    push %r11
-    push %rcx
-    push %rax
-    push %rdi
-    push %rsi
-    push %r9
-    push %r8
-    push %r10
-    push %rdx
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    .irp register, r11, rcx, rax, rdi, rsi, r9, r8, r10, rdx, rbx, rbp, r12, r13, r14, r15
+    push %\register
+    .endr
 .endm
 
-.macro POP_ALL_BUT_RCX_R11
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %rdx
-    pop %r10
-    pop %r8
-    pop %r9
-    pop %rsi
-    pop %rdi
-    pop %rax
+.macro POP_GENERAL
+    .irp register, r15, r14, r13, r12, rbp, rbx, rdx, r10, r8, r9, rsi, rdi, rax, rcx, r11
+    pop %\register
+    .endr
 .endm
 
 /*
@@ -118,9 +96,7 @@ interrupt_in_kernel:
     cmp $STACK_BYTES, %rcx
     cmovae %rax, %rsp
     call interrupt_kernel
-    POP_ALL_BUT_RCX_R11
-    pop %rcx
-    pop %r11
+    POP_GENERAL
     add $16, %rsp
     iretq
 
@@ -186,9 +162,7 @@ ist_in_kernel:
     js 2f
     swapgs
 2:
-    POP_ALL_BUT_RCX_R11
-    pop %rcx
-    pop %r11
+    POP_GENERAL
     add $16, %rsp
     iretq
 

@@ -15,22 +15,17 @@
 #include "kernel/log.h"
 
 static struct acpi_facts facts;
-static uint64_t tsc_start, tsc_hz;
-static uint64_t ns_per_tick_fixed; /* times 2^32 */
+struct clock clock;
+static uint64_t tsc_hz;
 static struct cpu boot_cpu;
 
-uint64_t arch_ticks(void) { return read_tsc(); }
 uint64_t arch_ticks_per_second(void) { return tsc_hz; }
-uint64_t arch_boot_ticks(void) { return tsc_start; }
-
-uint64_t arch_ticks_to_ns(uint64_t ticks) { return (uint64_t)((unsigned __int128)ticks * ns_per_tick_fixed >> 32); }
-
-uint64_t arch_clock_ns(void) { return arch_ticks_to_ns(read_tsc() - tsc_start); }
+uint64_t arch_boot_ticks(void) { return clock.start; }
 
 static void clock_init(uint64_t hz) {
-    tsc_start = read_tsc();
+    clock.start = arch_ticks();
     tsc_hz = hz;
-    ns_per_tick_fixed = (1000000000ULL << 32) / hz;
+    clock.ns_per_tick = (1000000000ULL << 32) / hz;
 }
 
 void cpu_struct_init(struct cpu *cpu, uint32_t index) {

@@ -1,6 +1,6 @@
 /*
  * The machine's state per thread and per CPU. Plain C: the host build uses it too. The assembly has the offsets from
- * offsets.h, and offsets.c asserts that they are right. The CPU pushes the last five words of struct frame.
+ * offsets.def, and offsets.c asserts that they are right. The CPU pushes the last five words of struct frame.
  */
 #pragma once
 

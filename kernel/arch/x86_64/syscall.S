@@ -253,7 +253,7 @@ plain_call:
     cmpb $0, %gs:IN_CPU_UNSETTLED /* syscall_is_settled */
     jne unsettled
     cmp $STATUS_BLOCKED, %eax
-    jae unsettled
+    jae not_done
     STAY_END
     mov %gs:IN_CPU_CURRENT, %rsp
     UNLOCK
@@ -422,7 +422,18 @@ unknown_call:
     xor %edx, %edx
     ret
 
-/* RAX = status, RDX = value. No plain call switches, so the running thread is still the caller, or it has deleted itself. */
+/* RAX = status, RDX = value. A call that blocks and leaves the CPU settled says by RDX who is to run (sched_wait). */
+not_done:
+    jne unsettled
+    STAY_END
+    mov %gs:IN_CPU_CURRENT, %rsp
+    SAVE_KEPT
+    mov %rdx, %rsp
+    SWITCH
+    UNLOCK
+    jmp load_and_return
+
+/* RAX = status, RDX = value. The running thread is still the caller, or it has deleted itself. */
 unsettled:
     mov %rsp, %rcx
     mov %gs:IN_CPU_CURRENT, %rsp
@@ -442,6 +453,7 @@ finish:
 /* Leave for the current thread, the way it came in. */
 user_return:
     mov %gs:IN_CPU_CURRENT, %rsp
+load_and_return:
     cmpl $FRAME_SYSCALL, IN_THREAD_VECTOR(%rsp)
     LOAD_KEPT
     mov IN_THREAD_RDX(%rsp), %rdx

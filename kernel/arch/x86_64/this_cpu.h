@@ -1,8 +1,9 @@
 /*
- * Which CPU is this, and who runs on it? GS says it; part of arch.h.
+ * Which CPU is this, and who runs on it? GS says it. What time is it? Part of arch.h.
  */
 #pragma once
 
+#include "kernel/arch/x86_64/asm.h"
 #include "kernel/arch/x86_64/offsets.h"
 
 struct cpu;
@@ -20,3 +21,15 @@ static inline struct thread *arch_this_thread(void) {
     __asm__ volatile("mov %%gs:%c1, %0" : "=r"(thread) : "i"(IN_CPU_CURRENT));
     return thread;
 }
+
+struct clock {
+    uint64_t start;       /* ticks when the kernel was entered */
+    uint64_t ns_per_tick; /* times 2^32 */
+};
+extern struct clock clock;
+
+static inline uint64_t arch_ticks(void) { return read_tsc(); }
+static inline uint64_t arch_ticks_to_ns(uint64_t ticks) {
+    return (uint64_t)((unsigned __int128)ticks * clock.ns_per_tick >> 32);
+}
+static inline uint64_t arch_clock_ns(void) { return arch_ticks_to_ns(read_tsc() - clock.start); }

@@ -104,6 +104,13 @@ void machine_enter(void) {
     const uint64_t *words = frame->words;
     const uint64_t arguments[6] = {frame->target, frame->info, words[0], words[1], words[2], words[3]};
     struct result result = syscall_is_message(number) ? syscall_run_message() : dispatch(number, arguments);
+    bool switched = result.status == CALL_BLOCKED && !cpu->unsettled;
+    if (plain && switched) {
+        cpu->current = (struct thread *)result.value;
+        arch_switch(cpu, cpu->current);
+        kernel_unlock();
+        return;
+    }
     if (!plain || !syscall_is_settled(cpu, result.status)) {
         syscall_finish(result.status, result.value);
         return;
