@@ -6,7 +6,7 @@ import os
 import pathlib
 import unittest
 
-from host import bench_run, boot_phases, images
+from host import bench_run, boot_phases, images, sweep
 from host.bench_rows import Row
 from host.bench_run import Result
 
@@ -15,14 +15,15 @@ INLINED = "ledger_init"  # static, and with the kernel's checks it may be no fun
 
 
 class Counter(unittest.TestCase):
+    built: pathlib.Path
     rows: dict[str, Row]
     result: Result
     stops: dict[str, tuple[str, str, str]]
 
     @classmethod
     def setUpClass(cls) -> None:
-        benches = bench_run.benches(pathlib.Path(os.environ["BATON_BUILT"]))
-        bench = next(bench for bench in benches if bench.name == "kernel")
+        cls.built = pathlib.Path(os.environ["BATON_BUILT"])
+        bench = next(bench for bench in bench_run.benches(cls.built) if bench.name == "kernel")
         if not bench_run.counter_loads(bench.counter):
             raise unittest.SkipTest("this QEMU does not load the counter")
         cls.stops = {f"{bench.images.kernel.address(name):016x}:{images.KERNEL_PAGE:016x}": ("kernel", name, words)
@@ -79,3 +80,28 @@ class Counter(unittest.TestCase):
         parts = boot_phases.phases(self.result.groups, self.stops)
         self.assertEqual([part.name for part in parts], [words for _, _, words in self.stops.values()])
         self.assertEqual(boot_phases.total(parts, self.result.bench.images), self.rows["boot_first_server"].instructions)
+
+    def test_functions_where_phases_begin(self) -> None:
+        """Those of the other programs of the boot."""
+        bench = next(bench for bench in bench_run.benches(self.built) if bench.name == "process")
+        named = {image.name: image for image in bench.images.all}
+        for program, function, _ in boot_phases.PHASES:
+            if program != "kernel":
+                self.assertIn(function, named[program].names)
+        self.assertIn(boot_phases.LAST, named)
+
+    def test_sweep(self) -> None:
+        """Every length is there, and each further word costs the same."""
+        found = sweep.costs(bench_run.run(self.result.bench, append="sweep").rows)
+        self.assertEqual(found.keys(), {(words, caps) for words in range(65) for caps in range(5)})
+        for caps in range(5):
+            steps = [found[words, caps] - found[words - 1, caps] for words in range(6, 65)]
+            self.assertLess(max(steps) - min(steps), 2 * sweep.FLAT)  # a timer interrupt may hit one row
+            self.assertEqual(found[0, caps], found[4, caps])
+
+    def test_without_counter(self) -> None:
+        """What the clock measured remains; what it can't measure is left out."""
+        self.assertFalse(bench_run.counter_loads(pathlib.Path("/nonesuch.so")))
+        rows = bench_run.with_counts(Result(self.result.bench, self.result.rows, []))
+        self.assertEqual({row.id for row in self.result.rows} - {row.id for row in rows}, {"interrupt_latency", "interrupt_latency_idle"})
+        self.assertEqual({(row.user, row.kernel) for row in rows}, {(None, None)})
