@@ -8,26 +8,12 @@
 
 uint64_t cap_count;
 
-static void set_next(struct cap_slot *slot, const struct cap_slot *next) {
-    slot->next = cap_pack(next) | (slot->next & 0xffff);
-}
-
-static void set_previous(struct cap_slot *slot, const struct cap_slot *previous) {
-    slot->previous = cap_pack(previous) | (slot->previous & 0xffff);
-}
-
 static void fill(struct cap_slot *slot, const struct object *object, uint32_t rights, uint64_t data, uint32_t depth) {
     assert(cap_is_empty(slot));
     slot->head = cap_pack(object) | (uint64_t)(rights & 0xff) << 8 | object->type;
     slot->data = data;
     slot->next = depth;
     cap_count++;
-}
-
-static void empty(struct cap_slot *slot) {
-    slot->head = slot->data = slot->next = 0;
-    slot->previous &= 0xffff;
-    cap_count--;
 }
 
 void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights, uint64_t data) {
@@ -38,15 +24,7 @@ void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights
 
 void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data) {
     assert(cap_is_empty(slot) && cap_depth(parent) < CAP_DEPTH_MAX);
-    struct cap_slot *next = cap_next(parent);
-    slot->head = (parent->head & ~0xff00ULL) | (uint64_t)(rights & 0xff) << 8;
-    slot->data = data;
-    slot->next = parent->next + 1; /* the same next one, and one deeper */
-    set_previous(slot, parent);
-    set_next(parent, slot);
-    if (next != NULL)
-        set_previous(next, slot);
-    cap_count++;
+    cap_link_child(slot, parent, rights, data);
 }
 
 void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
@@ -61,9 +39,9 @@ void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
         struct object *object = cap_object(source);
         struct cap_slot *next = cap_next(source), *previous = cap_previous(source);
         if (next != NULL)
-            set_previous(next, slot);
+            cap_set_previous(next, slot);
         if (previous != NULL)
-            set_next(previous, slot);
+            cap_set_next(previous, slot);
         else
             object->first_cap = slot;
         if (object->adjust_at == source)
@@ -95,11 +73,11 @@ static void note_orphans(struct object *object, struct cap_slot *first, uint32_t
 static void unlink(struct object *object, struct cap_slot *slot) {
     struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
     if (previous != NULL)
-        set_next(previous, next);
+        cap_set_next(previous, next);
     else
         object->first_cap = next;
     if (next != NULL) {
-        set_previous(next, previous);
+        cap_set_previous(next, previous);
         if (!object->dying)
             note_orphans(object, next, cap_depth(slot));
     }
@@ -139,7 +117,7 @@ bool cap_revoke_some(struct cap_slot *root, uint32_t count) {
 }
 
 void cap_remove(struct cap_slot *slot) {
-    if (cap_is_empty(slot))
+    if (cap_remove_leaf(slot) || cap_is_empty(slot))
         return;
     if (cap_type(slot) == OBJECT_REPLY) {
         struct thread *caller = cap_object(slot);
@@ -149,7 +127,7 @@ void cap_remove(struct cap_slot *slot) {
     }
     struct object *object = cap_object(slot);
     unlink(object, slot);
-    empty(slot);
+    cap_make_empty(slot);
     if (object->first_cap == NULL)
         object_kill(object);
 }

@@ -59,6 +59,13 @@ static inline void *cap_object(const struct cap_slot *slot) { return cap_unpack(
 static inline struct cap_slot *cap_next(const struct cap_slot *slot) { return cap_unpack(slot->next); }
 static inline struct cap_slot *cap_previous(const struct cap_slot *slot) { return cap_unpack(slot->previous); }
 
+static inline void cap_set_next(struct cap_slot *slot, const struct cap_slot *next) {
+    slot->next = cap_pack(next) | (slot->next & 0xffff);
+}
+static inline void cap_set_previous(struct cap_slot *slot, const struct cap_slot *previous) {
+    slot->previous = cap_pack(previous) | (slot->previous & 0xffff);
+}
+
 /* Is anything derived from it? The object's list must be settled, see cap_settle. */
 static inline bool cap_has_descendants(const struct cap_slot *slot) {
     const struct cap_slot *next = cap_next(slot);
@@ -70,6 +77,12 @@ static inline uint64_t range_count(uint64_t range) { return range >> 32; }
 
 /* Lock: kernel lock, for everything here. A slot to be filled must be empty; its binding stays what it is. */
 
+/* Can it be copied without further ado: is it there, on a list that is in order, and not as deep as can be? */
+static inline bool cap_is_simple(const struct cap_slot *slot) {
+    return cap_type(slot) - 1U < OBJECT_REPLY - 1U && cap_depth(slot) != CAP_DEPTH_MAX &&
+           ((const struct object *)cap_object(slot))->adjust_at == NULL;
+}
+
 /* The first capability of an object. */
 void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights, uint64_t data);
 
@@ -78,11 +91,48 @@ MUST_USE static inline enum status cap_can_derive(const struct cap_slot *parent)
     return cap_depth(parent) == CAP_DEPTH_MAX ? E_LIMIT : OK;
 }
 
+extern uint64_t cap_count; /* capabilities that exist, wherever they lie */
+
 /* A child of `parent` in `slot`. */
+static inline void cap_link_child(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data) {
+    struct cap_slot *next = cap_next(parent);
+    slot->head = (parent->head & ~0xff00ULL) | (uint64_t)(rights & 0xff) << 8;
+    slot->data = data;
+    slot->next = parent->next + 1; /* the same next one, and one deeper */
+    cap_set_previous(slot, parent);
+    cap_set_next(parent, slot);
+    if (next != NULL)
+        cap_set_previous(next, slot);
+    cap_count++;
+}
 void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data);
 
 /* `slot` takes over what `source` holds: its place in the list, its reply. `source` becomes empty. */
 void cap_transfer(struct cap_slot *slot, struct cap_slot *source);
+
+/* The slot is in no list any more. */
+static inline void cap_make_empty(struct cap_slot *slot) {
+    slot->head = slot->data = slot->next = 0;
+    slot->previous &= 0xffff;
+    cap_count--;
+}
+
+/*
+ * The common case of cap_remove: nothing was derived from it, it is not the first in its list, and nobody else has to know. False,
+ * and nothing changed: it is not that case, or the slot is empty.
+ */
+static inline bool cap_remove_leaf(struct cap_slot *slot) {
+    const struct object *object = cap_object(slot);
+    struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
+    if (previous == NULL || object->adjust_at != NULL || object->watched ||
+        (next != NULL && cap_depth(next) > cap_depth(slot)))
+        return false;
+    cap_set_next(previous, next);
+    if (next != NULL)
+        cap_set_previous(next, previous);
+    cap_make_empty(slot);
+    return true;
+}
 
 /*
  * Empty the slot. The object dies with its last capability; a thread that waits for this reply gets E_PEER. Does
@@ -107,5 +157,3 @@ static inline bool cap_settle(struct object *object, uint32_t budget) {
  * does, cap_settle finds the list in order.
  */
 bool cap_revoke_some(struct cap_slot *root, uint32_t count);
-
-extern uint64_t cap_count; /* capabilities that exist, wherever they lie */

@@ -44,6 +44,12 @@ static inline uint32_t frame_count(uint64_t frame) { return ledger.frames[frame]
  * entries. */
 void frame_set_type(uint64_t first_frame, uint64_t count, enum frame_type type, uint32_t owner);
 
+/* A run of a pool's frames, which stay its own, becomes something else, with count 0. */
+static inline void frame_set_use(uint64_t first_frame, uint64_t count, enum frame_type type) {
+    for (uint64_t i = first_frame; i < first_frame + count; i++)
+        ledger.frames[i].type_and_count = (uint32_t)type << 28;
+}
+
 /* A pool's unused frame begins a free run: `mark` is its order + 1; 0: it does not. */
 static inline void frame_mark_run(uint64_t frame, uint32_t mark) {
     ledger.frames[frame].type_and_count = (uint32_t)FRAME_POOL << 28 | mark;

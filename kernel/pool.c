@@ -195,7 +195,7 @@ static void *take_run(struct pool *pool, uint32_t order, enum frame_type type) {
         return NULL;
     pool->free_frames -= frame_count;
     pool->used_bytes += frame_count * PAGE_BYTES;
-    frame_set_type(frame_of(run), frame_count, type, owner_of(pool));
+    frame_set_use(frame_of(run), frame_count, type);
     return run;
 }
 
@@ -209,7 +209,7 @@ static void list_run(struct pool *pool, struct pool_run *run, uint32_t order) {
     uint64_t frame_count = 1ULL << order;
     pool->free_frames += frame_count;
     pool->used_bytes -= frame_count * PAGE_BYTES;
-    frame_set_type(frame_of(run), frame_count, FRAME_POOL, owner_of(pool));
+    frame_set_use(frame_of(run), frame_count, FRAME_POOL);
     join_and_push(pool, run, order);
 }
 

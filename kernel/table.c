@@ -110,7 +110,9 @@ static enum status copy_data(const struct cap_slot *source, uint64_t badge, uint
     return OK;
 }
 
-struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
+/* What sys_cap_copy leaves: another table, a badge, whatever is wrong. */
+__attribute__((noinline)) static struct result copy_slowly(cap_t table, cap_t slot, cap_t source, uint64_t rights,
+                                                           uint64_t badge) {
     struct thread *self = caller();
     struct cap_slot *from = table_slot(self, source), *to;
     if (from == NULL || cap_is_empty(from))
@@ -128,6 +130,15 @@ struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t right
     if (!cap_settle(cap_object(from), REAPER_BUDGET))
         return result(CALL_RESTART);
     cap_derive(to, from, cap_rights(from) & (uint32_t)rights, data);
+    return result(OK);
+}
+
+struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
+    struct thread *self = caller();
+    struct cap_slot *from = table_slot(self, source), *to = table_slot(self, slot);
+    if ((table | badge) != 0 || from == NULL || to == NULL || !cap_is_empty(to) || !cap_is_simple(from))
+        __attribute__((musttail)) return copy_slowly(table, slot, source, rights, badge);
+    cap_link_child(to, from, cap_rights(from) & (uint32_t)rights, from->data);
     return result(OK);
 }
 
@@ -160,12 +171,11 @@ struct result sys_cap_move(cap_t table, cap_t slot, cap_t source) {
  * Deleting the last capability of an object takes the object apart, in bounded steps: the slot is empty from the first
  * one on, and the call, which does nothing to an empty slot, is restarted until the reaper has finished.
  */
-struct result sys_cap_delete(cap_t table, cap_t slot) {
+__attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t slot) {
     struct thread *self = caller();
     struct cap_slot *victim;
     if (table == 0 && slot == 0) {
-        if (!cap_is_empty(&self->reply))
-            cap_remove(&self->reply);
+        cap_remove(&self->reply);
         return result(OK);
     }
     enum status status = find_in(self, table, slot, &victim);
@@ -177,6 +187,16 @@ struct result sys_cap_delete(cap_t table, cap_t slot) {
         cap_remove(victim);
     }
     return result(reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
+}
+
+struct result sys_cap_delete(cap_t table, cap_t slot) {
+    struct thread *self = caller();
+    if ((table | slot) == 0 && cap_is_empty(&self->reply))
+        return result(OK);
+    struct cap_slot *victim = table_slot(self, slot);
+    if (table != 0 || victim == NULL || !cap_remove_leaf(victim) || !reaper_is_idle())
+        __attribute__((musttail)) return delete_slowly(table, slot); /* the slot may be empty by now */
+    return result(OK);
 }
 
 /* A correction that is due may wait if it only concerns descendants of `root`: they go anyway. */
