@@ -8,8 +8,9 @@
 
 void fault_from_event(const struct server_event *event, struct fault_message *ret_fault) {
     uint64_t words[MESSAGE_WORDS];
-    memset(words, 0, sizeof words);
-    (void)message_get(&event->message, words); /* what did not come stays zero */
+    uint32_t count = message_get(&event->message, words);
+    if (count < FAULT_WORDS)
+        memset(words + count, 0, (FAULT_WORDS - count) * sizeof words[0]); /* what did not come is zero */
     memcpy(ret_fault, words, sizeof *ret_fault);
 }
 

@@ -55,7 +55,7 @@ uint32_t body_set_priority(const struct system *system, const struct thread *thr
     return (uint32_t)sys_thread_configure(thread->object, THREAD_PRIORITY).status;
 }
 
-static uint32_t configure(const struct system *system, const struct body *body, const struct thread *thread) {
+static uint32_t configure(struct system *system, const struct body *body, const struct thread *thread) {
     cap_t fault_endpoint = slot_take();
     if (fault_endpoint == 0)
         return P_LIMIT;

@@ -47,6 +47,8 @@ void frames_start(struct frames *frames, void *bookkeeping) {
 }
 
 static const struct frames_region *region_of(const struct frames *frames, cap_t memory) {
+    if (frames->regions[frames->last_region].memory == memory)
+        return &frames->regions[frames->last_region];
     for (uint32_t i = 0; i < frames->region_count; i++)
         if (frames->regions[i].memory == memory)
             return &frames->regions[i];
@@ -104,6 +106,12 @@ static struct bit_run find_run(const struct frames *frames, uint64_t from, uint6
 }
 
 bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
+    uint32_t one = wanted == 1 ? frames_take_one(frames) : FRAMES_NONE;
+    if (wanted == 1) {
+        if (one != FRAMES_NONE)
+            *ret_run = frames_run_of(frames, one);
+        return one != FRAMES_NONE;
+    }
     struct bit_run found = find_run(frames, frames->hint, wanted);
     if (found.count < least)
         return false;
@@ -150,11 +158,16 @@ void frames_drop(struct frames *frames, uint32_t frame) {
         frames->hint = frame;
 }
 
-struct frame_run frames_run_of(const struct frames *frames, uint32_t frame) {
-    uint32_t i = 0;
-    while (frame >= frames->regions[i].first_bit + frames->regions[i].page_count)
-        i++;
-    return (struct frame_run){frames->regions[i].memory, frame - frames->regions[i].first_bit, 1};
+struct frame_run frames_run_of(struct frames *frames, uint32_t frame) {
+    const struct frames_region *region = &frames->regions[frames->last_region];
+    if (frame - region->first_bit >= region->page_count) {
+        uint32_t i = 0;
+        while (frame >= frames->regions[i].first_bit + frames->regions[i].page_count)
+            i++;
+        frames->last_region = i;
+        region = &frames->regions[i];
+    }
+    return (struct frame_run){region->memory, frame - region->first_bit, 1};
 }
 
 uint32_t frames_number_of(const struct frames *frames, const struct frame_run *run) {

@@ -25,7 +25,8 @@ struct frames {
     uint64_t bit_count;
     uint64_t managed_count;
     uint64_t free_count;
-    uint64_t hint; /* no frame below this bit is free */
+    uint64_t hint;        /* no frame below this bit is free */
+    uint32_t last_region; /* where the last one asked for was: most likely the next is there, too */
 };
 
 /* Before frames_start: name a region. False: there are FRAMES_REGIONS_MAX already. */
@@ -58,6 +59,6 @@ bool frames_is_shared(const struct frames *frames, uint32_t frame);
 /* One holder fewer; the last gives the frame back. */
 void frames_drop(struct frames *frames, uint32_t frame);
 /* Where it lies. */
-struct frame_run frames_run_of(const struct frames *frames, uint32_t frame);
+struct frame_run frames_run_of(struct frames *frames, uint32_t frame);
 /* The number of a run's first frame. */
 uint32_t frames_number_of(const struct frames *frames, const struct frame_run *run);

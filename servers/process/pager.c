@@ -56,10 +56,10 @@ void incarnation_destroy(struct system *system, struct incarnation *incarnation)
     slot_drop(&incarnation->space);
     struct vm *vm = incarnation->vm;
     if (vm != NULL) {
-        uint32_t *entry;
-        for (uaddr_t at = vm_next(vm, 0, USER_LIMIT, &entry); at < USER_LIMIT;
-             at = vm_next(vm, at + PAGE_BYTES, USER_LIMIT, &entry))
-            frames_drop(&system->frames, *entry & VM_FRAME);
+        for (struct vm_pages pages = vm_next_pages(vm, 0, USER_LIMIT); pages.count > 0;
+             pages = vm_next_pages(vm, pages.end, USER_LIMIT))
+            for (uint32_t i = 0; i < pages.count; i++)
+                frames_drop(&system->frames, pages.entries[i] & VM_FRAME);
         drop_files(system, vm, 0, USER_LIMIT);
         vm_destroy(&system->store, vm);
     }
@@ -158,25 +158,47 @@ static uint32_t map_entry(struct system *system, struct incarnation *incarnation
     return status;
 }
 
-/* A page that nobody has seen yet. */
+/* How many new pages a fault brings. */
+static uint64_t pages_to_bring(struct system *system, struct vm *vm, const struct vm_region *region, uaddr_t page,
+                               const uint32_t *entries) {
+    bool goes_on = page == vm->expected && region->file == NULL && !is_shared(region);
+    vm->ahead = goes_on && vm->ahead < PAGER_AHEAD ? 2 * vm->ahead : goes_on ? PAGER_AHEAD : 1;
+    uint64_t most = smaller(vm->ahead, VM_GROUP_PAGES - page / PAGE_BYTES % VM_GROUP_PAGES), count = 1;
+    if (system->frames.free_count < PAGER_PLENTY)
+        return 1;
+    while (count < most && page + count * PAGE_BYTES < region->end && entries[count] == 0)
+        count++;
+    return count;
+}
+
+/* Pages that nobody has seen yet. */
 static uint32_t bring_new(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
                           uaddr_t page) {
-    uint32_t *entry = vm_make_entry(&system->store, incarnation->vm, page);
-    uint32_t frame = entry != NULL ? frames_take_one(&system->frames) : FRAMES_NONE;
-    if (frame == FRAMES_NONE)
+    struct vm *vm = incarnation->vm;
+    uint32_t *entries = vm_make_entry(&system->store, vm, page);
+    if (entries == NULL)
         return P_NO_MEMORY;
-    struct frame_run run = frames_run_of(&system->frames, frame);
-    uint32_t status = fill(&run, region, page);
-    *entry = frame;
-    if (status == OK)
-        status = map_entry(system, incarnation, region, page, entry);
-    if (status == OK) {
-        incarnation->vm->frame_count++;
-    } else {
-        *entry = 0;
-        frames_drop(&system->frames, frame);
+    struct frame_run run;
+    if (!frames_take(&system->frames, pages_to_bring(system, vm, region, page, entries), 1, &run))
+        return P_NO_MEMORY;
+    uint32_t status = OK;
+    for (uint64_t i = 0; status == OK && i < run.page_count; i++) {
+        struct frame_run frame = {run.memory, run.offset_pages + i, 1};
+        status = fill(&frame, region, page + i * PAGE_BYTES);
     }
-    return status;
+    if (status == OK)
+        status = map_run(system, incarnation, &run, page, region->rights);
+    if (status != OK) {
+        frames_give(&system->frames, &run);
+        return status;
+    }
+    uint32_t entry = frames_number_of(&system->frames, &run) | VM_MAPPED;
+    entry |= (region->rights & MEMORY_WRITE) != 0 ? VM_WRITABLE : 0;
+    for (uint32_t i = 0; i < run.page_count; i++)
+        entries[i] = entry + i;
+    vm->frame_count += run.page_count;
+    vm->expected = page + run.page_count * PAGE_BYTES;
+    return OK;
 }
 
 /* A write to a page that others hold too: it becomes a copy. */
@@ -288,17 +310,18 @@ static uint32_t unmap_part(struct system *system, struct incarnation *incarnatio
  * nothing are passed over. What fails leaves the rest as it was.
  */
 static uint32_t forget_mappings(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end) {
-    uint32_t *entry, status = OK;
+    uint32_t status = OK;
     for (uaddr_t at = start; status == OK && at < end;) {
-        uint64_t pages = smaller((end - at) / PAGE_BYTES, MAP_PAGES_MAX - at / PAGE_BYTES % MAP_PAGES_MAX);
-        uaddr_t next = at + pages * PAGE_BYTES;
+        uint64_t page_count = smaller((end - at) / PAGE_BYTES, MAP_PAGES_MAX - at / PAGE_BYTES % MAP_PAGES_MAX);
+        uaddr_t next = at + page_count * PAGE_BYTES;
         const struct vm_region *region = vm_find(incarnation->vm, at);
         bool in_place = region == NULL || region->file != NULL || region->end < next;
         if (in_place || vm_entry(incarnation->vm, at) != NULL)
-            status = unmap_part(system, incarnation, at, pages);
-        for (uaddr_t page = vm_next(incarnation->vm, at, next, &entry); status == OK && page < next;
-             page = vm_next(incarnation->vm, page + PAGE_BYTES, next, &entry))
-            *entry &= VM_FRAME;
+            status = unmap_part(system, incarnation, at, page_count);
+        for (struct vm_pages pages = vm_next_pages(incarnation->vm, at, next); status == OK && pages.count > 0;
+             pages = vm_next_pages(incarnation->vm, pages.end, next))
+            for (uint32_t i = 0; i < pages.count; i++)
+                pages.entries[i] &= VM_FRAME;
         at = next;
     }
     return status;
@@ -318,11 +341,13 @@ uint32_t pager_remove(struct system *system, struct incarnation *incarnation, ua
     uint32_t status = forget_mappings(system, incarnation, start, end);
     if (status != OK)
         return status;
-    uint32_t *entry;
-    for (uaddr_t at = vm_next(vm, start, end, &entry); at < end; at = vm_next(vm, at + PAGE_BYTES, end, &entry)) {
-        frames_drop(&system->frames, *entry & VM_FRAME);
-        *entry = 0;
-        vm->frame_count--;
+    for (struct vm_pages pages = vm_next_pages(vm, start, end); pages.count > 0;
+         pages = vm_next_pages(vm, pages.end, end)) {
+        for (uint32_t i = 0; i < pages.count; i++) {
+            frames_drop(&system->frames, pages.entries[i] & VM_FRAME);
+            pages.entries[i] = 0;
+        }
+        vm->frame_count -= pages.count;
     }
     drop_files(system, vm, start, end);
     vm_remove(vm, start, end);
@@ -382,22 +407,31 @@ static uint32_t protect_all(struct incarnation *incarnation, const struct vm_reg
     return status == OK ? protect_run(incarnation, region, run, count) : status;
 }
 
+/* Another process has the same pages. */
+static uint32_t share_pages(struct system *system, struct vm *vm, const struct vm_pages *pages) {
+    uint32_t *copy = NULL;
+    for (uint32_t i = 0; i < pages->count; i++) {
+        uaddr_t at = pages->start + i * PAGE_BYTES;
+        bool same_group = i > 0 && at / PAGE_BYTES % VM_GROUP_PAGES != 0;
+        copy = same_group ? copy + 1 : vm_make_entry(&system->store, vm, at);
+        if (copy == NULL)
+            return P_NO_MEMORY;
+        if (!frames_share(&system->frames, pages->entries[i] & VM_FRAME))
+            return P_LIMIT;
+        *copy = pages->entries[i] & VM_FRAME;
+        vm->frame_count++;
+    }
+    return OK;
+}
+
 static uint32_t fork_region(struct system *system, struct incarnation *from, struct incarnation *to,
                             const struct vm_region *region) {
-    uint32_t *entry;
     uint32_t status = protect_all(from, region);
     if (status == OK)
         status = add_region(to, region);
-    for (uaddr_t at = vm_next(from->vm, region->start, region->end, &entry); status == OK && at < region->end;
-         at = vm_next(from->vm, at + PAGE_BYTES, region->end, &entry)) {
-        uint32_t *copy = vm_make_entry(&system->store, to->vm, at);
-        if (copy == NULL)
-            return P_NO_MEMORY;
-        if (!frames_share(&system->frames, *entry & VM_FRAME))
-            return P_LIMIT;
-        *copy = *entry & VM_FRAME;
-        to->vm->frame_count++;
-    }
+    for (struct vm_pages pages = vm_next_pages(from->vm, region->start, region->end); status == OK && pages.count > 0;
+         pages = vm_next_pages(from->vm, pages.end, region->end))
+        status = share_pages(system, to->vm, &pages);
     return status == OK ? map_in_place(system, to, region, region->start, region->end) : status;
 }
 

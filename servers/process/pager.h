@@ -46,6 +46,13 @@ struct incarnation {
     uaddr_t break_end;
 };
 
+/*
+ * A program that touches zeroed page after page gets twice as many at each fault, up to PAGER_AHEAD, and so at most as many again as
+ * it has touched; while fewer than PAGER_PLENTY frames are free, just the one.
+ */
+#define PAGER_AHEAD VM_GROUP_PAGES
+#define PAGER_PLENTY 256U
+
 /* Pool, space and an empty vm. Errors: P_NO_MEMORY; P_LIMIT; the kernel's. incarnation_destroy clears up. */
 MUST_USE uint32_t incarnation_create(struct system *system, struct incarnation *incarnation);
 void incarnation_destroy(struct system *system, struct incarnation *incarnation);

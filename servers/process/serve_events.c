@@ -12,31 +12,24 @@
 
 static struct system *const sys = &served_system;
 
-/* A page fault that only means that the page has not been brought yet. */
-static uint32_t bring_page(struct process *process, const struct fault_message *fault) {
-    if (fault->kind != FAULT_PAGE)
+/* A page fault that only means that the page has not been brought yet. Of the message it takes what came in registers. */
+static uint32_t bring_page(struct process *process, const uint64_t *words) {
+    uint64_t kind = words[0], address = words[1], how = words[2];
+    if (kind != FAULT_PAGE)
         return P_ADDRESS;
-    uint32_t access = (fault->access & FAULT_ACCESS_FETCH) != 0   ? MEMORY_EXECUTE
-                      : (fault->access & FAULT_ACCESS_WRITE) != 0 ? MEMORY_WRITE
-                                                                  : MEMORY_READ;
-    return pager_bring(sys, &body_of(process)->incarnation, fault->address, access);
+    uint32_t access = (how & FAULT_ACCESS_FETCH) != 0   ? MEMORY_EXECUTE
+                      : (how & FAULT_ACCESS_WRITE) != 0 ? MEMORY_WRITE
+                                                        : MEMORY_READ;
+    return pager_bring(sys, &body_of(process)->incarnation, address, access);
 }
 
-void serve_fault(const struct server_event *event) {
+/* A signal to handle, the return from a handler, or the end. */
+static void serve_other_fault(const struct server_event *event, struct thread *thread, uint32_t status) {
     struct fault_message fault;
-    struct thread *thread = serve_badge(event->badge);
-    fault_from_event(event, &fault);
-    if (thread == NULL)
-        return;
     struct process *process = thread->process;
     struct thread_registers registers;
-    uint32_t status = bring_page(process, &fault);
+    fault_from_event(event, &fault);
     uint64_t signal = status == P_ADDRESS ? fault_signal(fault.kind) : PROCESS_SIGKILL;
-    if (status == OK) {
-        served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_RESUME, 0, 0)};
-        served_server.answer_waits = true;
-        return;
-    }
     if (deliver_leave(thread, &fault, &registers) || deliver_fault(thread, &fault, signal, &registers)) {
         fault.registers = registers;
         served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0)};
@@ -56,6 +49,19 @@ void serve_fault(const struct server_event *event) {
         .rip = fault.rip,
     };
     serve_end_process(process, &end); /* and with its thread the right to answer */
+}
+
+void serve_fault(const struct server_event *event) {
+    struct thread *thread = serve_badge(event->badge);
+    if (thread == NULL)
+        return;
+    uint32_t status = bring_page(thread->process, event->message.words);
+    if (status != OK) {
+        serve_other_fault(event, thread, status);
+        return;
+    }
+    served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_RESUME, 0, 0)};
+    served_server.answer_waits = true;
 }
 
 static void wake(struct wake *due, uint64_t now_ns) {

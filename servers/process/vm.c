@@ -5,7 +5,7 @@
 #include "libsys/string.h"
 
 #define LEAF_BYTES (VM_LEAF_PAGES * PAGE_BYTES)
-#define GROUP_PAGES 16U
+#define GROUP_PAGES VM_GROUP_PAGES
 
 struct vm *vm_create(struct store *store) {
     struct vm *vm = store_take(store, offsetof(struct vm, leaves));
@@ -40,9 +40,14 @@ static uint32_t region_from(const struct vm *vm, uaddr_t at) {
     return low;
 }
 
+static bool is_in(const struct vm *vm, uint32_t i, uaddr_t at) {
+    return i < vm->region_count && vm->regions[i].start <= at && at < vm->regions[i].end;
+}
+
 struct vm_region *vm_find(struct vm *vm, uaddr_t at) {
-    uint32_t i = region_from(vm, at);
-    return i < vm->region_count && vm->regions[i].start <= at ? &vm->regions[i] : NULL;
+    if (!is_in(vm, vm->last_region, at))
+        vm->last_region = region_from(vm, at);
+    return is_in(vm, vm->last_region, at) ? &vm->regions[vm->last_region] : NULL;
 }
 
 bool vm_is_free(const struct vm *vm, uaddr_t start, uaddr_t end) {
@@ -163,16 +168,27 @@ static uint32_t leaf_from(const struct vm *vm, uint64_t number) {
 
 static uint32_t index_of(uaddr_t at) { return (uint32_t)(at / PAGE_BYTES % VM_LEAF_PAGES); }
 
+static bool is_leaf(const struct vm *vm, uint32_t i, uint64_t number) {
+    return i < vm->leaf_count && vm->leaves[i].number == number;
+}
+
+/* The leaf with this number, or the first one behind it. */
+static uint32_t find_leaf(struct vm *vm, uint64_t number) {
+    if (!is_leaf(vm, vm->last_leaf, number))
+        vm->last_leaf = leaf_from(vm, number);
+    return vm->last_leaf;
+}
+
 uint32_t *vm_entry(struct vm *vm, uaddr_t at) {
     uint64_t number = at / LEAF_BYTES;
-    uint32_t i = leaf_from(vm, number);
-    return i < vm->leaf_count && vm->leaves[i].number == number ? &vm->leaves[i].entries[index_of(at)] : NULL;
+    uint32_t i = find_leaf(vm, number);
+    return is_leaf(vm, i, number) ? &vm->leaves[i].entries[index_of(at)] : NULL;
 }
 
 uint32_t *vm_make_entry(struct store *store, struct vm *vm, uaddr_t at) {
     uint64_t number = at / LEAF_BYTES;
-    uint32_t i = leaf_from(vm, number);
-    if (i == vm->leaf_count || vm->leaves[i].number != number) {
+    uint32_t i = find_leaf(vm, number);
+    if (!is_leaf(vm, i, number)) {
         uint32_t *entries = vm->leaf_count < VM_LEAVES_MAX ? store_take(store, PAGE_BYTES) : NULL;
         if (entries == NULL)
             return NULL;
@@ -201,7 +217,7 @@ static uint32_t next_in_leaf(struct vm_leaf *leaf, uint32_t first) {
 }
 
 uaddr_t vm_next(struct vm *vm, uaddr_t at, uaddr_t end, uint32_t **ret_entry) {
-    for (uint32_t i = leaf_from(vm, at / LEAF_BYTES); i < vm->leaf_count; i++) {
+    for (uint32_t i = find_leaf(vm, at / LEAF_BYTES); i < vm->leaf_count; i++) {
         uaddr_t base = vm->leaves[i].number * LEAF_BYTES;
         uint32_t first = at > base ? index_of(at) : 0;
         uint32_t page = next_in_leaf(&vm->leaves[i], first);
@@ -213,6 +229,18 @@ uaddr_t vm_next(struct vm *vm, uaddr_t at, uaddr_t end, uint32_t **ret_entry) {
             break;
     }
     return end;
+}
+
+struct vm_pages vm_next_pages(struct vm *vm, uaddr_t at, uaddr_t end) {
+    struct vm_pages pages = {0};
+    pages.start = vm_next(vm, at, end, &pages.entries);
+    pages.end = pages.start;
+    uaddr_t leaf_end = (pages.start | (LEAF_BYTES - 1)) + 1;
+    if (end > leaf_end)
+        end = leaf_end;
+    for (; pages.end < end && pages.entries[pages.count] != 0; pages.end += PAGE_BYTES)
+        pages.count++;
+    return pages;
 }
 
 void vm_trim(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {

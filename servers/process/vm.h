@@ -20,6 +20,7 @@
 #define VM_REGIONS_MAX 64U
 #define VM_LEAVES_MAX 160U
 #define VM_LEAF_PAGES 1024U
+#define VM_GROUP_PAGES 16U
 
 /* An entry: 0 = nothing; else a frame (frames.h) and how it is mapped. */
 #define VM_FRAME ((1U << 28) - 1)
@@ -48,7 +49,10 @@ struct vm_leaf {
 struct vm {
     uint32_t region_count;
     uint32_t leaf_count;
-    uint64_t frame_count; /* entries that are not 0 */
+    uint64_t frame_count;            /* entries that are not 0 */
+    uint32_t last_region, last_leaf; /* where something was found last: most likely it is there again */
+    uint32_t ahead;                  /* how many pages the last one that was new brought along, itself included */
+    uaddr_t expected;                /* ... and the page behind them: a program that goes on will touch it next */
     struct vm_region *regions;
     struct vm_leaf leaves[VM_LEAVES_MAX];
 };
@@ -89,7 +93,7 @@ bool vm_covers(const struct vm *vm, uaddr_t start, uaddr_t end);
 /* The entry of a page; NULL = there is no leaf for it. */
 uint32_t *vm_entry(struct vm *vm, uaddr_t at);
 
-/* The same, and a leaf is made. NULL: VM_LEAVES_MAX, or the store has no page. */
+/* The same, and a leaf is made; the entries of the pages behind it, up to a multiple of VM_GROUP_PAGES, follow. NULL: VM_LEAVES_MAX, or the store has no page. */
 uint32_t *vm_make_entry(struct store *store, struct vm *vm, uaddr_t at);
 
 /* Give back the leaves around a range in which there is nothing any more. */
@@ -97,3 +101,11 @@ void vm_trim(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end);
 
 /* The first page in [at, end) with a frame, or `end`. *ret_entry is its entry. */
 uaddr_t vm_next(struct vm *vm, uaddr_t at, uaddr_t end, uint32_t **ret_entry);
+
+/* The first of them and those that follow without a gap, in one leaf. count 0: there are none. */
+struct vm_pages {
+    uaddr_t start, end;
+    uint32_t count;
+    uint32_t *entries;
+};
+struct vm_pages vm_next_pages(struct vm *vm, uaddr_t at, uaddr_t end);

@@ -3,6 +3,8 @@
  */
 #include "test/host/process_one.h"
 
+#define ROW (AREA + 0x100000U) /* a multiple of 16 pages */
+
 static void fault(uint64_t pid, uaddr_t at, uint64_t access) {
     struct server_event event = {MESSAGE_FAULT, pid, {0, {FAULT_PAGE, at, access, 0}}};
     served_server.answer_waits = false;
@@ -28,6 +30,47 @@ static void faults_bring_pages(void) {
     fault(pid, WORLD_BASE + 0x800, FAULT_ACCESS_FETCH); /* a page of the file that is there */
     CHECK(served_server.answer_waits);
     CHECK(world_same(&now));
+    finish(pid);
+}
+
+/* Pages of the row are touched as far as they are not there yet: each brings just so many, and none behind the 40th. */
+static void touch_in_order(uint64_t pid, const uint32_t *counts) {
+    cap_t thread = thread_of(pid);
+    uint32_t page = 0;
+    for (; *counts != 0; page += *counts++) {
+        uint64_t free = sys->frames.free_count, held = memory_of(pid)->vm->frame_count;
+        uaddr_t next = ROW + (page + *counts) * PAGE_BYTES;
+        bool there = fake_may_access(thread, next, MEMORY_READ);
+        fault(pid, ROW + page * PAGE_BYTES + 8, FAULT_ACCESS_WRITE);
+        CHECK_EQUAL(sys->frames.free_count, free - *counts);
+        CHECK_EQUAL(memory_of(pid)->vm->frame_count, held + *counts);
+        for (uint32_t i = 0; i < *counts; i++)
+            CHECK(world_word(thread, ROW + (page + i) * PAGE_BYTES) == 0 &&
+                  fake_may_access(thread, ROW + (page + i) * PAGE_BYTES, MEMORY_WRITE));
+        CHECK_EQUAL(fake_may_access(thread, next, MEMORY_READ), there);
+    }
+}
+
+static void faults_in_order_bring_more(void) {
+    uaddr_t at;
+    uint64_t pid = start();
+    CHECK_EQUAL(world_map(pid, ROW, 40, READ_WRITE, AT, &at), OK);
+    touch_in_order(pid, (const uint32_t[]){1, 2, 4, 8, 1, 16, 8, 0}); /* cut at multiples of 16, and at the end */
+    finish(pid);
+
+    pid = start();
+    CHECK_EQUAL(world_map(pid, ROW, 40, READ_WRITE, AT, &at), OK);
+    fault(pid, ROW + 2 * PAGE_BYTES, 0);
+    fault(pid, ROW + 9 * PAGE_BYTES, 0);
+    touch_in_order(pid, (const uint32_t[]){1, 1, 0}); /* the next is there */
+    finish(pid);
+
+    pid = start();
+    CHECK_EQUAL(world_map(pid, ROW, 40, READ_WRITE, AT, &at), OK);
+    struct frame_run rest;
+    CHECK(frames_take(&sys->frames, sys->frames.free_count - PAGER_PLENTY - 2, 1, &rest));
+    touch_in_order(pid, (const uint32_t[]){1, 2, 1, 1, 0}); /* it is not plenty any more */
+    frames_give(&sys->frames, &rest);
     finish(pid);
 }
 
@@ -72,13 +115,15 @@ static void faults_end_the_process(void) {
 /* The k-th call fails in bringing a page that nobody has seen: nothing has changed. */
 static void new_page_fails_at_every_call(void) {
     uaddr_t at;
-    for (uint32_t kind = 0; kind < 3; kind++) {
+    for (uint32_t kind = 0; kind < 4; kind++) { /* 3: two pages at once */
         uint64_t pid = start();
         uint32_t k = 1;
-        if (kind == 0)
+        if (kind == 0 || kind == 3)
             CHECK_EQUAL(world_map(pid, AREA + PAGE_BYTES, 4, READ_WRITE, AT, &at), OK);
         else /* its third page is a part of the file and zeroes */
             CHECK_EQUAL(world_map_file(pid, AREA + PAGE_BYTES, 4, kind == 1 ? READ_WRITE : MEMORY_READ, AT, &at), OK);
+        if (kind == 3)
+            CHECK_EQUAL(world_touch(thread_of(pid), AREA + 0x2000, MEMORY_READ), OK);
         struct world_trace now = world_look();
         for (;; k++) {
             fake_fail_at(k);
@@ -88,7 +133,7 @@ static void new_page_fails_at_every_call(void) {
             CHECK(status != OK && status != P_ADDRESS);
             CHECK(world_same(&now));
         }
-        CHECK_EQUAL(k, kind == 0 ? 3 : 4); /* fill, map; and copy */
+        CHECK_EQUAL(k, kind == 0 ? 3 : 4); /* fill, map; and copy, or fill another */
         finish(pid);
     }
 }
@@ -428,6 +473,7 @@ static void operations_fail_at_every_call(void) {
 int main(void) {
     static const struct check_case cases[] = {
         {"faults_bring_pages", faults_bring_pages},
+        {"faults_in_order_bring_more", faults_in_order_bring_more},
         {"faults_end_the_process", faults_end_the_process},
         {"new_page_fails_at_every_call", new_page_fails_at_every_call},
         {"copied_page_fails_at_every_call", copied_page_fails_at_every_call},
