@@ -2,6 +2,7 @@
 
 #include "kernel/assert.h"
 #include "kernel/call.h"
+#include "kernel/log.h"
 #include "kernel/notification.h"
 #include "kernel/pool.h"
 #include "kernel/queue.h"
@@ -109,9 +110,15 @@ uint64_t sys_ep_call(struct thread *self) {
     return CALL_BLOCKED;
 }
 
+__attribute__((noinline)) static void stop_unheard(struct thread *thread) {
+    log_line(LOG_WARN, "fault", "kind %u at rip %x, address %x, access %x: no fault endpoint, thread stopped",
+             thread->fault_kind, thread->arch.frame.rip, thread->fault_address, thread->fault_access);
+    sched_block(thread, THREAD_STOPPED);
+}
+
 void endpoint_send_fault(struct thread *thread) {
     if (cap_is_empty(&thread->fault_endpoint)) {
-        sched_block(thread, THREAD_STOPPED);
+        stop_unheard(thread);
         return;
     }
     struct endpoint *endpoint = cap_object(&thread->fault_endpoint);
@@ -122,10 +129,8 @@ void endpoint_send_fault(struct thread *thread) {
         wait_for_server(thread, endpoint, badge, 0);
         return;
     }
-    uint64_t info;
     receiver_leave(receiver);
-    transfer_fault(thread, receiver, &info);
-    deliver(thread, receiver, badge, info);
+    deliver(thread, receiver, badge, transfer_fault(thread, receiver));
     hand_over_to(thread, THREAD_IN_FAULT, receiver);
 }
 
@@ -155,7 +160,7 @@ static uint64_t receive(struct thread *self, struct endpoint *endpoint, uint64_t
         uint64_t info;
         enum status status = OK;
         if (sender->state == THREAD_IN_FAULT) {
-            transfer_fault(sender, self, &info);
+            info = transfer_fault(sender, self);
         } else {
             status = transfer_message(sender, self, sender->call_info, &info);
             if (status == OK)

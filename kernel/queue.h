@@ -19,7 +19,10 @@ static inline void queue_enter_empty(struct heap *queue, struct thread *thread) 
 }
 
 static inline void queue_leave(struct thread *thread) {
-    heap_remove(thread->wait_heap, &thread->wait);
+    if (heap_first(thread->wait_heap) == &thread->wait && thread->wait.left == NULL)
+        heap_remove_alone(thread->wait_heap, &thread->wait);
+    else
+        heap_remove(thread->wait_heap, &thread->wait);
     thread->wait_heap = NULL;
 }
 

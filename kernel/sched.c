@@ -65,7 +65,8 @@ void sched_block(struct thread *thread, enum thread_run_state state) {
     thread->state = (uint8_t)state;
 }
 
-void sched_swap(struct thread *running, enum thread_run_state state, struct thread *next) {
+__attribute__((noinline)) static void swap_slowly(struct thread *running, enum thread_run_state state,
+                                                  struct thread *next) {
     struct cpu *cpu = running->cpu;
     bool higher_waits = cpu->ready_bitmap >> next->priority > 1;
     if (next->cpu != cpu || higher_waits) {
@@ -77,6 +78,18 @@ void sched_swap(struct thread *running, enum thread_run_state state, struct thre
         cpu->unsettled = true; /* an equal of `next` may want a time slice to end */
     running->state = (uint8_t)state;
     sched_switch(cpu, next);
+}
+
+void sched_swap(struct thread *running, enum thread_run_state state, struct thread *next) {
+    struct cpu *cpu = running->cpu;
+    if ((uint64_t)(uintptr_t)next->direct != cpu->arch.direct || cpu->ready_bitmap != 0) {
+        swap_slowly(running, state, next);
+        return;
+    }
+    running->state = (uint8_t)state;
+    next->state = THREAD_RUNNING;
+    cpu->current = next;
+    arch_switch(cpu, next);
 }
 
 bool sched_rotate(struct cpu *cpu) {

@@ -66,7 +66,7 @@ enum status transfer_message(struct thread *from, struct thread *to, uint64_t in
 }
 
 /* The rest of a struct fault_message, in place. */
-static void write_fault_details(const struct thread *from, uint64_t *words) {
+static inline void write_fault_details(const struct thread *from, uint64_t *words) {
     struct thread_registers *registers = (void *)&words[offsetof(struct fault_message, registers) / 8];
     struct space_walk *walk = (void *)&words[offsetof(struct fault_message, walk) / 8];
     const struct space *space = thread_space(from);
@@ -77,15 +77,16 @@ static void write_fault_details(const struct thread *from, uint64_t *words) {
         *walk = (struct space_walk){0};
 }
 
-void transfer_fault(const struct thread *from, struct thread *to, uint64_t *ret_info) {
+uint64_t transfer_fault(const struct thread *from, struct thread *to) {
     enum message_kind kind = from->fault_kind == FAULT_SYSCALL ? MESSAGE_SYSCALL : MESSAGE_FAULT;
+    uint64_t info = MESSAGE_INFO(from->fault_kind, MESSAGE_REGISTERS, 0) | (uint64_t)kind << 12;
     uint64_t *words = to->arch.frame.words;
     words[0] = from->fault_kind;
     words[1] = from->fault_address;
     words[2] = from->fault_access;
     words[3] = from->arch.frame.rip;
-    if (to->message != NULL)
-        write_fault_details(from, to->message->words);
-    *ret_info =
-        MESSAGE_INFO(from->fault_kind, to->message == NULL ? MESSAGE_REGISTERS : FAULT_WORDS, 0) | (uint64_t)kind << 12;
+    if (to->message == NULL)
+        return info;
+    write_fault_details(from, to->message->words);
+    return info + FAULT_WORDS - MESSAGE_REGISTERS;
 }

@@ -20,9 +20,9 @@ MUST_USE enum status transfer_check_info(const struct thread *thread, uint64_t i
  */
 MUST_USE enum status transfer_message(struct thread *from, struct thread *to, uint64_t info, uint64_t *ret_info);
 
-/* Make the message of `from`, which is in a fault, in the registers and message page of `to`. Cannot fail: a receiver
- * without a message page gets the first words only. */
-void transfer_fault(const struct thread *from, struct thread *to, uint64_t *ret_info);
+/* Make the message of `from`, which is in a fault, in the registers and message page of `to`; its info word. Cannot fail: a
+ * receiver without a message page gets the first words only. */
+uint64_t transfer_fault(const struct thread *from, struct thread *to);
 
 /* Copy the words beyond the registers; both threads have message pages, `words` > MESSAGE_REGISTERS. */
 static inline void transfer_long_words(const struct thread *from, struct thread *to, uint32_t words) {

@@ -21,6 +21,14 @@
 #define STAY_INTERRUPT 256U /* INFO_LONGEST_CALL */
 #define PAGE_FAULT_ACCESS (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_FETCH)
 
+/* What nothing but a fault comes of; the others are FAULT_PROTECTION, or more than a fault. */
+static const uint8_t fault_kinds[VECTOR_EXCEPTIONS] = {
+    [VECTOR_DIVIDE] = FAULT_DIVIDE,     [VECTOR_DEBUG] = FAULT_STEP,     [VECTOR_BREAKPOINT] = FAULT_BREAKPOINT,
+    [VECTOR_OVERFLOW] = FAULT_OVERFLOW, [VECTOR_BOUND] = FAULT_OVERFLOW, [VECTOR_INVALID_OPCODE] = FAULT_INSTRUCTION,
+    [VECTOR_PAGE_FAULT] = FAULT_PAGE,   [VECTOR_X87] = FAULT_FLOAT,      [VECTOR_ALIGNMENT] = FAULT_ALIGNMENT,
+    [VECTOR_SIMD] = FAULT_FLOAT,
+};
+
 /* Of the kernel half users learn nothing: to them, nothing is there. */
 static void page_fault(struct thread *thread, uint64_t address, uint64_t access) {
     if (address >= USER_LIMIT)
@@ -31,48 +39,22 @@ static void page_fault(struct thread *thread, uint64_t address, uint64_t access)
 /* An exception of user code. */
 static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vector) {
     uint64_t error = thread->arch.frame.error;
-    if (cpu->blocked && vector != VECTOR_NMI && vector != VECTOR_MACHINE_CHECK)
+    if (__builtin_expect(cpu->blocked, 0) && vector != VECTOR_NMI && vector != VECTOR_MACHINE_CHECK)
         return; /* another CPU has claimed the thread while this one waited: the thread will come again */
-    switch (vector) {
-    case VECTOR_PAGE_FAULT:
+    enum fault_kind kind = fault_kinds[vector];
+    if (kind == FAULT_PAGE) {
         page_fault(thread, read_cr2(), error & PAGE_FAULT_ACCESS);
-        break;
-    case VECTOR_NO_FPU:
+    } else if (kind != 0) {
+        fault_raise(thread, kind, 0, 0);
+    } else if (vector == VECTOR_NO_FPU) {
         fpu_use(cpu, thread);
-        break;
-    case VECTOR_DIVIDE:
-        fault_raise(thread, FAULT_DIVIDE, 0, 0);
-        break;
-    case VECTOR_DEBUG:
-        fault_raise(thread, FAULT_STEP, 0, 0);
-        break;
-    case VECTOR_BREAKPOINT:
-        fault_raise(thread, FAULT_BREAKPOINT, 0, 0);
-        break;
-    case VECTOR_OVERFLOW:
-    case VECTOR_BOUND:
-        fault_raise(thread, FAULT_OVERFLOW, 0, 0);
-        break;
-    case VECTOR_INVALID_OPCODE:
-        fault_raise(thread, FAULT_INSTRUCTION, 0, 0);
-        break;
-    case VECTOR_X87:
-    case VECTOR_SIMD:
-        fault_raise(thread, FAULT_FLOAT, 0, 0);
-        break;
-    case VECTOR_ALIGNMENT:
-        fault_raise(thread, FAULT_ALIGNMENT, 0, 0);
-        break;
-    case VECTOR_NMI:
+    } else if (vector == VECTOR_NMI) {
         panic_take_nmi();
         cpu->nmi_count++; /* else nothing but tests sends them; whatever was interrupted goes on */
-        break;
-    case VECTOR_MACHINE_CHECK:
-    case VECTOR_DOUBLE_FAULT:
+    } else if (vector == VECTOR_MACHINE_CHECK || vector == VECTOR_DOUBLE_FAULT) {
         panic_at(&thread->arch.frame, "machine check or double fault");
-    default:
+    } else {
         fault_raise(thread, FAULT_PROTECTION, 0, error);
-        break;
     }
 }
 
