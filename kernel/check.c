@@ -134,9 +134,9 @@ static uint64_t caps_seen;
 static bool slot_holds(const struct cap_slot *slot) {
     if (cap_is_empty(slot))
         return true;
-    caps_seen++;
     if (cap_type(slot) == OBJECT_REPLY)
         return ((const struct thread *)cap_object(slot))->reply_slot == slot;
+    caps_seen++;
     const struct object *object = cap_object(slot);
     const struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
     if (object->type != cap_type(slot))

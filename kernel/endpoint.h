@@ -17,6 +17,7 @@ struct endpoint {
     struct object object;
     struct heap senders;   /* IN_CALL, IN_FAULT */
     struct heap receivers; /* IN_WAIT */
+    struct cpu *home;      /* where the last one came to wait the long way: only there may the fast path enter one */
     struct cap_slot watch; /* the notification that endpoint_watch bound; see watch.h */
     uint64_t watch_bits;
 };

@@ -1,6 +1,10 @@
 /*
  * The kernel lock: one, held by whichever CPU is in the kernel. Interrupts are off whenever it is held, so nothing that
  * wants it can interrupt its holder. A ticket lock: first come, first served. Whoever waits answers the holder's requests.
+ *
+ * The fast path (fastpath.h) does without: what it changes belongs to its CPU alone as long as nobody has the lock. It says
+ * that it is at work, then looks whether the lock is taken; the holder says that it is taken, then waits until no CPU is in
+ * the fast path. Each has a full barrier in between, so that one of them sees the other.
  */
 #pragma once
 
@@ -14,9 +18,13 @@ struct ticket_lock {
 };
 
 extern struct ticket_lock kernel_ticket_lock;
+extern uint8_t kernel_busy; /* with several CPUs: somebody has the lock */
 
-/* Wait for the turn of `ticket` (request.c). */
+/* Wait for the turn of `ticket`, and for fast paths under way (request.c). With several CPUs no ticket is served at once, so that
+ * this is always called; with one, there is nothing to wait for. */
 void kernel_lock_wait(uint32_t ticket);
+/* From now on there are several. The caller has the lock. */
+void kernel_lock_share(void);
 
 static inline void kernel_lock(void) {
     uint32_t ticket = __atomic_fetch_add(&kernel_ticket_lock.next, 1, __ATOMIC_RELAXED);
@@ -25,6 +33,7 @@ static inline void kernel_lock(void) {
 }
 
 static inline void kernel_unlock(void) {
+    __atomic_store_n(&kernel_busy, 0, __ATOMIC_RELEASE);
     uint32_t served = __atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_RELAXED); /* both in one instruction */
     __atomic_store_n(&kernel_ticket_lock.serving, served + 1, __ATOMIC_RELEASE);
 }

@@ -18,7 +18,11 @@ static struct {
     struct thread *thread;
 } request;
 
+#define TICKET_LEAD (1U << 31)
+
 struct ticket_lock kernel_ticket_lock;
+uint8_t kernel_busy;
+static uint32_t lead; /* of the next ticket over the one being served, when nobody waits */
 
 void request_answer(struct cpu *cpu) {
     if (__atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE) == 0)
@@ -103,10 +107,18 @@ void request_park(struct cpu *cpu) {
     await(cpu);
 }
 
-void kernel_lock_wait(uint32_t ticket) {
-    struct cpu *cpu = arch_this_cpu();
+void kernel_lock_share(void) {
+    lead = TICKET_LEAD;
+    kernel_ticket_lock.next += lead;
+}
+
+static bool is_turn(uint32_t ticket) {
+    return __atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_ACQUIRE) == ticket - lead;
+}
+
+static void wait_for_turn(struct cpu *cpu, uint32_t ticket) {
     uint64_t start = arch_ticks();
-    while (__atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_ACQUIRE) != ticket) {
+    while (!is_turn(ticket)) {
         request_answer(cpu);
         arch_relax();
     }
@@ -115,4 +127,15 @@ void kernel_lock_wait(uint32_t ticket) {
     cpu->lock_wait_ticks += ticks;
     if (ticks > cpu->longest_wait)
         cpu->longest_wait = ticks;
+}
+
+void kernel_lock_wait(uint32_t ticket) {
+    struct cpu *cpu = arch_this_cpu();
+    if (!is_turn(ticket))
+        wait_for_turn(cpu, ticket);
+    (void)__atomic_exchange_n(&kernel_busy, 1, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < cpu_total; i++) {
+        while (__atomic_load_n(&cpus[i]->arch.fast, __ATOMIC_ACQUIRE) != 0)
+            arch_relax();
+    }
 }

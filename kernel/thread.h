@@ -114,7 +114,6 @@ void thread_hold_message_frame(struct thread *thread, uint64_t frame);
 /* A one-shot right to answer `caller`, in an empty slot. */
 static inline void cap_set_reply(struct cap_slot *slot, struct thread *caller) {
     slot->head = caller->reply_head;
-    cap_count++;
     caller->reply_slot = slot;
 }
 
@@ -122,5 +121,4 @@ static inline void cap_set_reply(struct cap_slot *slot, struct thread *caller) {
 static inline void cap_clear_reply(struct cap_slot *slot) {
     ((struct thread *)cap_object(slot))->reply_slot = NULL;
     slot->head = 0;
-    cap_count--;
 }

@@ -52,7 +52,7 @@ enum info_topic {
     INFO_FRAMES_RAM = 1,       /* frames of RAM in the ledger */
     INFO_FRAMES_MAPPED = 2,    /* frames that some space maps */
     INFO_FRAMES_KERNEL = 3,    /* frames in pools, used or not */
-    INFO_CAPABILITIES = 4,     /* capabilities in all tables and threads */
+    INFO_CAPABILITIES = 4,     /* capabilities in all tables and threads, but for those of type Reply */
     INFO_TIMER_TICKS = 5,      /* timer interrupts taken by CPU `argument` */
     INFO_POOL_BYTES = 6,       /* size of the pool `argument` (a capability) */
     INFO_POOL_USED = 7,        /* bytes of it in use */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Owns the check of ipc.pml by Spin: the model must hold, and each planted mistake must be found.
+"""Owns the check of a model by Spin: it must hold, and each planted mistake, -DBUG_*, must be found.
 
     run_spin.py --model test/spin/ipc.pml
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,6 @@ import tempfile
 SKIPPED = 77
 SECONDS = 60
 DEPTH = 100000
-PLANTED = ("BUG_STALE_REPLY", "BUG_SILENT_DROP", "BUG_QUEUED_DEAD")
 
 
 def compiler() -> str | None:
@@ -50,10 +50,11 @@ def main() -> int:
     if shutil.which("spin") is None or compiler() is None:
         print("TAP version 13\n1..0 # SKIP spin or a C compiler is not installed")
         return SKIPPED
-    print(f"TAP version 13\n1..{1 + len(PLANTED)}")
+    planted = sorted(set(re.findall(r"\bBUG_\w+", model.read_text(encoding="utf-8"))))
+    print(f"TAP version 13\n1..{1 + len(planted)}")
     failed = 0
-    for number, defines in enumerate([[], *([name] for name in PLANTED)], start=1):
-        name = f"spin_finds_{defines[0].lower()}" if defines else "spin_ipc_model_holds"
+    for number, defines in enumerate([[], *([name] for name in planted)], start=1):
+        name = f"spin_finds_{defines[0].lower()}" if defines else f"spin_{model.stem}_model_holds"
         try:
             holds, said = search(model, defines)
         except (subprocess.SubprocessError, OSError) as error:

@@ -216,6 +216,8 @@ static uint32_t start_all(const uint8_t *apic_ids, uint32_t count, uint64_t low)
         }
         log_line(LOG_INFO, "boot", "CPU %u, APIC %u: started, clock within %u ns", (uint64_t)running,
                  (uint64_t)apic_ids[i], within_ns);
+        if (running == 1)
+            kernel_lock_share();
         cpus[running++] = cpu;
         put(&start.accepted, 1);
         cpu = NULL;

@@ -57,6 +57,7 @@ struct arch_cpu {
     uint64_t fs_base;      /* what the MSR holds */
     uint64_t call_limit;   /* calls from this number on need all registers saved; 0: somebody wants to see them all */
     uint64_t direct;       /* a thread with the same `direct` may be switched to by the fast path (fastpath.h) */
+    uint64_t fast;         /* in the fast path: lock.h; only the lowest byte is used */
     struct thread *fpu_owner; /* whose FPU state the registers hold and CR0.TS lets in; NULL: they hold nobody's */
     struct tss tss;
     uint64_t apic_id;

@@ -13,7 +13,7 @@
  *   whole_call              all registers are saved first: for calls that look at their caller's registers or may switch
  *                           to another thread, for those that are watched, and for numbers that mean nothing.
  *
- * Lock: the kernel lock is taken at the entry and held to the exit. If a thread is claimed by another CPU (sched_claim) while it
+ * Lock: the fast path has none (lock.h). Otherwise the kernel lock is taken at the entry and held to the exit. If a thread is claimed by another CPU (sched_claim) while it
  * waits for the lock here, its call has not been made, and it is not this CPU's any more.
  */
 #include "kernel/arch/x86_64/offsets.h"
@@ -109,7 +109,19 @@
 .endm
 
 .macro UNLOCK
+    movb $0, kernel_busy(%rip)
     incl kernel_ticket_lock + IN_LOCK_SERVING(%rip)
+.endm
+
+/* See lock.h. */
+.macro ENTER_FAST
+    lock orb $1, %gs:IN_CPU_FAST
+    cmpb $0, kernel_busy(%rip)
+    jne long_way
+.endm
+
+.macro LEAVE_FAST
+    movb $0, %gs:IN_CPU_FAST
 .endm
 
 /* RDI = slot of an endpoint capability, RCX = the endpoint. To `otherwise` if it is not there or lacks the right. */
@@ -128,7 +140,7 @@
 .endm
 
 /* May the thread, `offset` bytes before RAX, which waits, run at once in the place of this one? The longer question is
- * about its priority: is anybody ready who would not come after it? */
+ * about its priority: is anybody ready who would not come after it? R11 = what `direct` has to be. */
 .macro CHECK_DIRECT offset, otherwise
     mov %gs:IN_CPU_DIRECT, %r11
     cmp %r11, IN_THREAD_DIRECT - \offset(%rax)
@@ -143,6 +155,7 @@
     mov %gs:IN_CPU_READY_BITMAP, %r11
     shr %cl, %r11
     mov %gs:IN_CPU_SCRATCH, %rcx
+    mov %gs:IN_CPU_DIRECT, %r11 /* changes no flag */
     jnz \otherwise
     jmp 7b
     .popsection
@@ -233,15 +246,16 @@ syscall_entry:
     mov %r10, IN_THREAD_R10(%rsp)
     mov %r8, IN_THREAD_R8(%rsp)
     mov %r9, IN_THREAD_R9(%rsp)
+    cmp $NUMBER_EP_CALL, %rax
+    je fast_call
+    cmp $NUMBER_EP_REPLY_WAIT, %rax
+    je fast_reply
+take_lock:
     mov $1, %ecx
     lock xadd %ecx, kernel_ticket_lock + IN_LOCK_NEXT(%rip)
     cmp %ecx, kernel_ticket_lock + IN_LOCK_SERVING(%rip)
     jne wait_for_lock
 locked:
-    cmp $NUMBER_EP_CALL, %rax
-    je fast_call
-    cmp $NUMBER_EP_REPLY_WAIT, %rax
-    je fast_reply
     cmp %gs:IN_CPU_CALL_LIMIT, %rax
     jae whole_call
 
@@ -266,14 +280,15 @@ plain_call:
 
     .balign 16
 fast_call:
-    FIND_ENDPOINT HEAD_MASK_CALL, HEAD_CALL, whole_call
+    ENTER_FAST
+    FIND_ENDPOINT HEAD_MASK_CALL, HEAD_CALL, long_way
     mov IN_ENDPOINT_RECEIVERS(%rcx), %rax /* -> thread.wait of the first */
     test %rax, %rax
-    jz whole_call
+    jz long_way
     cmpq $0, IN_NODE_LEFT(%rax) /* others wait as well */
-    jne whole_call
-    CHECK_DIRECT IN_THREAD_WAIT, whole_call
-    MOVE_LONG_WORDS IN_THREAD_WAIT, whole_call
+    jne long_way
+    CHECK_DIRECT IN_THREAD_WAIT, long_way
+    MOVE_LONG_WORDS IN_THREAD_WAIT, long_way
 commit_call:
     movq $0, IN_ENDPOINT_RECEIVERS(%rcx)
     movl $0, IN_NODE_RANK(%rax)
@@ -282,41 +297,42 @@ commit_call:
     mov %rcx, IN_THREAD_REPLY - IN_THREAD_WAIT(%rax)
     lea IN_THREAD_REPLY - IN_THREAD_WAIT(%rax), %rcx
     mov %rcx, IN_THREAD_REPLY_SLOT(%rsp)
-    incq cap_count(%rip)
     movb $STATE_IN_CALL, IN_THREAD_STATE(%rsp)
     movb $STATE_RUNNING, IN_THREAD_STATE - IN_THREAD_WAIT(%rax)
     mov IN_SLOT_DATA(%rdi), %rdi /* the badge */
     SAVE_KEPT
     lea -IN_THREAD_WAIT(%rax), %rsp
     SWITCH
-    UNLOCK
+    LEAVE_FAST
     LOAD_KEPT
     xor %eax, %eax
     SYSCALL_RETURN
 
     .balign 16
 fast_reply:
-    FIND_ENDPOINT HEAD_MASK_WAIT, HEAD_WAIT, whole_call
+    ENTER_FAST
+    FIND_ENDPOINT HEAD_MASK_WAIT, HEAD_WAIT, long_way
     mov IN_THREAD_REPLY(%rsp), %rax
     sar $16, %rax /* -> the thread that waits for the answer */
-    jz whole_call
+    jz long_way
     cmpq $0, IN_ENDPOINT_SENDERS(%rcx)
-    jne whole_call
+    jne long_way
     cmpq $0, IN_ENDPOINT_RECEIVERS(%rcx)
-    jne whole_call
+    jne long_way
     cmpq $0, IN_THREAD_NOTIFICATION(%rsp)
     jne check_notification
 no_bits:
-    CHECK_DIRECT 0, whole_call
+    CHECK_DIRECT 0, long_way
+    cmp %r11, IN_ENDPOINT_HOME(%rcx)
+    jne long_way
     cmpb $STATE_IN_CALL, IN_THREAD_STATE(%rax)
     jne fast_resume
-    MOVE_LONG_WORDS 0, whole_call
+    MOVE_LONG_WORDS 0, long_way
 
 /* RAX answered, this thread waits in the queue. */
 .macro COMMIT_REPLY
     movq $0, IN_THREAD_REPLY_SLOT(%rax) /* cap_clear_reply */
     movq $0, IN_THREAD_REPLY(%rsp)
-    decq cap_count(%rip)
     lea IN_THREAD_WAIT(%rsp), %r11 /* queue_enter, where nobody waits */
     mov %r11, IN_ENDPOINT_RECEIVERS(%rcx)
     lea IN_ENDPOINT_RECEIVERS(%rcx), %r11
@@ -329,7 +345,7 @@ no_bits:
     SAVE_KEPT
     mov %rax, %rsp
     SWITCH
-    UNLOCK
+    LEAVE_FAST
 .endm
 
 commit_reply:
@@ -342,21 +358,27 @@ commit_reply:
 /* The thread is in a fault. The answer that lets it run on, unchanged, has label FAULT_RESUME and no other content. */
 fast_resume:
     cmpb $STATE_IN_FAULT, IN_THREAD_STATE(%rax)
-    jne whole_call
+    jne long_way
     cmp $WORDS_IN_REGISTERS, %rsi
-    ja whole_call
+    ja long_way
 commit_resume:
     COMMIT_REPLY
     jmp user_return
 
     .section .text.syscall_rare, "ax"
+/* Nothing has been changed. */
+long_way:
+    LEAVE_FAST
+    mov IN_THREAD_RAX(%rsp), %rax
+    jmp take_lock
+
 /* A bound notification's bits would come before the wait. */
 check_notification:
     mov IN_THREAD_NOTIFICATION + IN_SLOT_HEAD(%rsp), %r11
     sar $16, %r11
     cmpq $0, IN_NOTIFICATION_BITS(%r11)
     je no_bits
-    jmp whole_call
+    jmp long_way
 
 /* ECX = the ticket. The whole frame is needed, as another CPU may claim the thread meanwhile. */
 wait_for_lock:

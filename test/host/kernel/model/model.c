@@ -33,7 +33,7 @@ uint32_t model_add_object(enum object_type type, uint32_t pool) {
 static void fill(uint32_t place, uint32_t object, enum object_type type, uint64_t rights, uint64_t data) {
     model.caps[place] =
         (struct model_cap){.object = object, .type = type, .rights = (uint32_t)rights & RIGHTS_ALL, .data = data};
-    model.cap_total++;
+    model.cap_total += type != OBJECT_REPLY;
 }
 
 static void list(uint32_t place) {
@@ -92,7 +92,6 @@ void model_set_reply(uint32_t place, uint32_t caller) {
 void model_clear_reply(uint32_t place) {
     model_thread(model.caps[place].object)->reply_place = 0;
     memset(&model.caps[place], 0, sizeof(model.caps[place]));
-    model.cap_total--;
 }
 
 static bool has_children(uint32_t place, uint32_t except) {

@@ -1,0 +1,136 @@
+/*
+ * The kernel lock and the fast path that does without it (kernel/lock.h), for all interleavings of three CPUs, on a machine
+ * that delays stores as x86 does: a store lies in its CPU's buffer, seen by nobody else, until a locked instruction or the
+ * machine in its own time puts it into memory. Each CPU has at most one store in it that matters.
+ *
+ *   fast path   announces itself by a locked instruction, looks whether the lock is taken, works, withdraws by a plain store
+ *   long way    gets its turn (the ticket), announces that the lock is taken by a locked instruction, waits until no CPU is in
+ *               the fast path, works, may make a request and wait for the answer of each other CPU, releases by plain stores
+ *   request     is answered by who waits for its turn, or by an interrupt, as soon as a CPU is in user mode
+ *
+ * Checked: nobody is in the fast path while somebody works with the lock; and no run ends with a CPU that still waits.
+ *
+ * Planted mistakes, each of which must be found: -DBUG_FAST_PLAIN (the fast path announces itself by a plain store),
+ * -DBUG_BUSY_PLAIN (the holder announces by one), -DBUG_NO_LOOK (the fast path does not look), -DBUG_NO_WAIT (the holder does not
+ * wait for fast paths), -DBUG_DEAF (who waits for its turn answers no request).
+ */
+#define CPUS 3
+#define TURNS 2 /* of each CPU */
+
+bool fast[CPUS];          /* in memory */
+bool fast_stored[CPUS];   /* what the CPU has stored last */
+bool fast_delayed[CPUS];  /* and whether it is still in its buffer */
+bool busy, busy_stored;
+bool busy_delayed;        /* of the holder */
+byte next = 0, serving = 0;
+bool asked[CPUS];
+byte at_work_fast = 0, at_work = 0;
+
+inline drain_own(c) { /* a locked instruction empties the buffer */
+    fast[c] = fast_stored[c];
+    fast_delayed[c] = false
+}
+
+/* The machine empties buffers whenever it likes. */
+active proctype buffers() {
+    byte c;
+end:
+    do
+    :: atomic { busy_delayed -> busy = busy_stored; busy_delayed = false }
+    :: atomic { fast_delayed[0] -> fast[0] = fast_stored[0]; fast_delayed[0] = false }
+    :: atomic { fast_delayed[1] -> fast[1] = fast_stored[1]; fast_delayed[1] = false }
+    :: atomic { fast_delayed[2] -> fast[2] = fast_stored[2]; fast_delayed[2] = false }
+    od
+}
+
+inline long_way(c) {
+    atomic { ticket = next; next++; drain_own(c) }
+    do
+    :: atomic { serving == ticket -> break }
+#ifndef BUG_DEAF
+    :: atomic { serving != ticket && asked[c] -> asked[c] = false }
+#endif
+    od;
+    atomic {
+#ifdef BUG_BUSY_PLAIN
+        busy_stored = true; busy_delayed = true
+#else
+        busy = true; busy_stored = true; busy_delayed = false
+#endif
+    }
+#ifndef BUG_NO_WAIT
+    i = 0;
+    do
+    :: i < CPUS ->
+        if
+        :: i == c
+        :: else -> !fast[i]
+        fi;
+        i++
+    :: else -> break
+    od;
+#endif
+    at_work++;
+    assert(at_work == 1 && at_work_fast == 0);
+    if
+    :: true
+    :: true -> /* a request to all others */
+        i = 0;
+        do
+        :: i < CPUS -> if :: i != c -> asked[i] = true :: else fi; i++
+        :: else -> break
+        od;
+        i = 0;
+        do
+        :: i < CPUS -> !asked[i]; i++
+        :: else -> break
+        od
+    fi;
+    assert(at_work == 1 && at_work_fast == 0);
+    at_work--;
+    /* Plain stores, in this order for everybody; the second is seen only after the first. */
+    atomic { busy_stored = false; busy_delayed = true }
+    atomic { !busy_delayed -> serving++ }
+}
+
+active [CPUS] proctype cpu() {
+    byte c = _pid - 1, i, ticket, turns = 0;
+    do
+    :: turns < TURNS ->
+        turns++;
+        if
+        :: long_way(c)
+        :: true ->
+            atomic {
+                fast_stored[c] = true;
+#ifdef BUG_FAST_PLAIN
+                fast_delayed[c] = true
+#else
+                drain_own(c)
+#endif
+            }
+            if
+#ifdef BUG_NO_LOOK
+            :: true ->
+#else
+            :: !busy ->
+#endif
+                at_work_fast++;
+                assert(at_work == 0);
+                at_work_fast--;
+                atomic { fast_stored[c] = false; fast_delayed[c] = true }
+#ifndef BUG_NO_LOOK
+            :: busy ->
+                atomic { fast_stored[c] = false; fast_delayed[c] = true }
+                long_way(c)
+#endif
+            fi
+        fi
+    :: asked[c] -> asked[c] = false /* interrupted in user mode */
+    :: turns == TURNS -> break
+    od;
+end: /* idle for good: interrupts come in all the same */
+    do
+    :: asked[c] -> asked[c] = false
+    od
+}
