@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "kernel/arch.h"
+#include "kernel/explore.h"
 
 struct ticket_lock {
     uint32_t next;    /* the ticket that the next to come draws */
@@ -27,12 +28,14 @@ void kernel_lock_wait(uint32_t ticket);
 void kernel_lock_share(void);
 
 static inline void kernel_lock(void) {
+    sched_point();
     uint32_t ticket = __atomic_fetch_add(&kernel_ticket_lock.next, 1, __ATOMIC_RELAXED);
     if (__atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_ACQUIRE) != ticket)
         kernel_lock_wait(ticket);
 }
 
 static inline void kernel_unlock(void) {
+    sched_point();
     __atomic_store_n(&kernel_busy, 0, __ATOMIC_RELEASE);
     uint32_t served = __atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_RELAXED); /* both in one instruction */
     __atomic_store_n(&kernel_ticket_lock.serving, served + 1, __ATOMIC_RELEASE);

@@ -27,6 +27,7 @@ static uint32_t lead; /* of the next ticket over the one being served, when nobo
 void request_answer(struct cpu *cpu) {
     if (__atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE) == 0)
         return;
+    sched_point();
     switch (request.kind) {
     case REQUEST_PARK:
         break;
@@ -40,11 +41,14 @@ void request_answer(struct cpu *cpu) {
         arch_thread_release(request.thread);
         break;
     }
+    sched_point();
     __atomic_store_n(&cpu->asked, 0, __ATOMIC_RELEASE);
 }
 
 static void ask(struct cpu *cpu) {
+    sched_point();
     __atomic_store_n(&cpu->asked, 1, __ATOMIC_RELEASE);
+    sched_point();
     arch_interrupt_cpu(cpu);
 }
 
@@ -138,4 +142,5 @@ void kernel_lock_wait(uint32_t ticket) {
         while (__atomic_load_n(&cpus[i]->arch.fast, __ATOMIC_ACQUIRE) != 0)
             arch_relax();
     }
+    sched_point();
 }

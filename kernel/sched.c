@@ -154,6 +154,7 @@ void sched_leave(struct cpu *cpu) {
             timer_arm_next(cpu);
             if (reaper_run(REAPER_BUDGET)) {
                 kernel_unlock();
+                sched_point();
                 arch_idle();
                 kernel_lock();
                 stay_begin(cpu, cpu->stay_cause);

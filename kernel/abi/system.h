@@ -94,7 +94,8 @@ enum control_test {
     CONTROL_TEST_NO_AUDIT = 8,     /* handovers are not audited from now on */
     CONTROL_TEST_NMI = 9,          /* a non-maskable interrupt after about `parameter` ns; 0: none */
     CONTROL_TEST_FASTPATH = 10,    /* short calls take the fast path (parameter 1, as at boot) or the long way (0) */
-    CONTROL_TEST_COUNT = 11,
+    CONTROL_TEST_SCHEDULE = 11,    /* pause where CPUs could get in each other's way, from this seed on; 0: nowhere */
+    CONTROL_TEST_COUNT = 12,
 };
 
 /* system_control(ports, CONTROL_TEST, CONTROL_TEST_ARGUMENT(test, parameter)) */

@@ -11,6 +11,7 @@ examples:
   ./baton bench --profile ipc_call_0   where the instructions of a row go, by program and function
   ./baton bench boot       where those of a boot go, phase by phase
   ./baton bench sweep      call and answer with every number of words and capabilities; fails if a step is a cliff
+  ./baton bench scaling    calls on one CPU, and on as many as four at once: in the host's time, which should be quiet
   ./baton bench --plot bench.svg         the recorded figures over time, relative to their targets
   ./baton bench sweep --plot sweep.svg   the sweep as a plot
 """
@@ -34,7 +35,7 @@ RECORDED = paths.ROOT / "test" / "bench" / "recorded.json"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=("rows", "boot", "sweep"), default="rows", help="what to measure (rows)")
+    parser.add_argument("what", nargs="?", choices=("rows", "boot", "sweep", "scaling"), default="rows", help="what to measure (rows)")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--check", action="store_true", help="fail when a row is worse than recorded by more than 1 %%, or the sweep has a cliff")
     parser.add_argument("--profile", metavar="ROW", help="count the instructions of a row by program and function")
@@ -107,7 +108,7 @@ def plot_history(file: pathlib.Path) -> int:
 
 def run(options: argparse.Namespace) -> int:
     more = [f"--{name}" for name in ("json", "check", "profile", "record") if getattr(options, name)]
-    if options.what != "rows" and more or options.what == "boot" and options.plot:
+    if options.what != "rows" and more or options.what in ("boot", "scaling") and options.plot:
         raise UserError(f"bench {options.what} has no option {more[0] if more else '--plot'}")
     if options.plot and options.what == "rows":
         return plot_history(options.plot)
@@ -118,6 +119,9 @@ def run(options: argparse.Namespace) -> int:
         return print_boot()
     if options.what == "sweep":
         return print_sweep(options.plot)
+    if options.what == "scaling":
+        print("\n".join(bench_run.scaling()))
+        return 0
     rows = measure()
     targets = bench_rows.load_targets(TARGETS)
     print(bench_rows.as_json(rows, targets) if options.json else "\n".join(bench_rows.table(rows, targets)))

@@ -18,6 +18,7 @@ from host.say import UserError, say
 from machine.command_line import QEMU, comma
 
 BENCH_SECONDS = 600
+SCALING = "scaling"  # the bench that measures in the host's time
 ELF = b"\x7fELF"
 INTERRUPTS = "interrupt_stubs", "interrupt_of_device"  # where the kernel's interrupts enter, and the end of that
 
@@ -57,13 +58,29 @@ class Result:
     groups: list[Group]
 
 
-def benches(folder: pathlib.Path = paths.BUILD_RELEASE) -> list[Bench]:
+def introspect(folder: pathlib.Path) -> list[Bench]:
     done = subprocess.run(["meson", "introspect", "--benchmarks", str(folder)], capture_output=True,
                           text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise UserError(f"meson introspect failed:\n{done.stdout}{done.stderr}")
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return [Bench(test["name"], [str(word) for word in test["cmd"]], folder) for test in found]
+
+
+def benches(folder: pathlib.Path = paths.BUILD_RELEASE) -> list[Bench]:
+    """Those that count instructions."""
+    return [bench for bench in introspect(folder) if bench.name != SCALING]
+
+
+def scaling() -> list[str]:
+    """What the bench that measures in the host's time has to say, a line for each number of CPUs."""
+    bench = next(bench for bench in introspect(paths.BUILD_RELEASE) if bench.name == SCALING)
+    done = subprocess.run(bench.command, cwd=bench.folder, capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)
+    lines = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith(f"# {SCALING}: ")]
+    if done.returncode != 0 or not lines:
+        raise UserError(f"bench {bench.name} failed:\n{done.stdout}{done.stderr}")
+    return lines
 
 
 @functools.cache

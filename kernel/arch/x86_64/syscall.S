@@ -113,11 +113,13 @@
     incl kernel_ticket_lock + IN_LOCK_SERVING(%rip)
 .endm
 
+#define FAST_TRIES 1000 /* looks at the lock, before the long way is taken */
+
 /* See lock.h. */
 .macro ENTER_FAST
     lock orb $1, %gs:IN_CPU_FAST
     cmpb $0, kernel_busy(%rip)
-    jne long_way
+    jne fast_busy
 .endm
 
 .macro LEAVE_FAST
@@ -366,6 +368,23 @@ commit_resume:
     jmp user_return
 
     .section .text.syscall_rare, "ax"
+/*
+ * Somebody has the lock: wait a little. To take it as well would make the others' fast paths find it taken, and so on: all
+ * would keep each other on the long way. Not for long, as requests are answered only by who waits for the lock.
+ */
+fast_busy:
+    LEAVE_FAST
+    mov $FAST_TRIES, %ecx
+1:
+    pause
+    dec %ecx
+    jz take_lock
+    cmpb $0, kernel_busy(%rip)
+    jne 1b
+    cmp $NUMBER_EP_CALL, %rax
+    je fast_call
+    jmp fast_reply
+
 /* Nothing has been changed. */
 long_way:
     LEAVE_FAST

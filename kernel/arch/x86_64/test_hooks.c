@@ -11,6 +11,7 @@
 #include "kernel/arch/x86_64/pte.h"
 #include "kernel/assert.h"
 #include "kernel/call.h"
+#include "kernel/explore.h"
 #include "kernel/fastpath.h"
 #include "kernel/handover.h"
 #include "kernel/pool.h"
@@ -111,6 +112,9 @@ enum status arch_test(enum control_test test, uint64_t parameter) {
         return OK;
     case CONTROL_TEST_FASTPATH:
         fastpath_bar(FASTPATH_BAR_TEST, parameter == 0);
+        return OK;
+    case CONTROL_TEST_SCHEDULE:
+        explore_seed = parameter;
         return OK;
     case CONTROL_TEST_COUNT:
         break;
