@@ -13,40 +13,11 @@
  *   whole_call              all registers are saved first: for calls that look at their caller's registers or may switch
  *                           to another thread, for those that are watched, and for numbers that mean nothing.
  *
- * Lock: the fast path has none (lock.h). Otherwise the kernel lock is taken at the entry and held to the exit. If a thread is claimed by another CPU (sched_claim) while it
- * waits for the lock here, its call has not been made, and it is not this CPU's any more.
+ * Lock: the fast path has none (lock.h). Otherwise the kernel lock is taken at the entry and held to the exit. If a thread
+ * is claimed by another CPU (sched_claim) while it waits for the lock here, its call has not been made, and it is not this CPU's
+ * any more.
  */
 #include "kernel/arch/x86_64/offsets.h"
-
-/* handler_NUMBER is the handler of that call; of 0, which means nothing, too. */
-#define SYSCALL(number, name, count, prototype) .set handler_##number, sys_##name;
-#define SYSCALL_MESSAGE(number, name)
-#include "kernel/abi/syscall.def"
-    .set handler_0, unknown_call
-
-/*
- * Jump to the handler of the call whose number, one of first..last, is in EAX. By halves: a jump through a table of
- * addresses would be an indirect one, which a user's number steers.
- */
-.macro DISPATCH first, last
-    .if \first == \last
-    jmp handler_\first
-    .else
-    DISPATCH_HALVES \first, %((\first + \last) / 2), %((\first + \last) / 2 + 1), \last
-    .endif
-.endm
-.macro DISPATCH_HALVES first, middle, next, last
-    cmp $\next, %eax
-    .if \next == \last
-    jae handler_\last
-    DISPATCH \first, \middle
-    .else
-    jae .Lupper\@
-    DISPATCH \first, \middle
-.Lupper\@:
-    DISPATCH \next, \last
-    .endif
-.endm
 
 /* The arguments of the call, from the frame RDX points to, for a C function. */
 .macro LOAD_ARGUMENTS
@@ -450,18 +421,6 @@ whole_call:
 message:
     call syscall_run_message
     jmp finish
-
-dispatch_any:
-    cmp $NUMBER_EP_CALL, %rax
-    jae unknown_call
-dispatch:
-    .altmacro
-    DISPATCH 0, %(NUMBER_EP_CALL - 1)
-    .noaltmacro
-unknown_call:
-    mov $STATUS_CALL, %eax
-    xor %edx, %edx
-    ret
 
 /* RAX = status, RDX = value. A call that blocks and leaves the CPU settled says by RDX who is to run (sched_wait). */
 not_done:
