@@ -174,14 +174,23 @@ class Programs(unittest.TestCase):
 
     def test_phases_need_their_functions(self) -> None:
         with self.assertRaisesRegex(UserError, "no function kernel_start in kernel"):
-            boot_phases.stops(self.images)
+            boot_phases.stops(self.images, [])
 
 
 class Phases(unittest.TestCase):
     def test_in_the_order_in_which_they_were(self) -> None:
-        groups = counts.read(["1000 1 100", "stop a:0", "ffffffff80000000 0 3", "stop b:1", "ffffffff80000000 0 4", "row", "row"])
-        parts = boot_phases.phases(groups, {"a:0": ("kernel", "f", "one"), "b:1": ("init", "g", "two")})
-        self.assertEqual([(part.name, part.group.kernel) for part in parts], [("one", 3), ("two", 4)])
+        groups = counts.read(["1000 1 100", "stop a:0", "ffffffff80000000 0 3", "stop b:1", "ffffffff80000000 0 4", "stop a:0",
+                              "ffffffff80000000 0 5", "row", "row"])
+        begins = {"a:0": ["one", "three"], "b:1": ["two"]}
+        parts = boot_phases.phases(groups, begins)
+        self.assertEqual([(part.name, part.group.kernel) for part in parts], [("one", 3), ("two", 4), ("three", 5)])
+        self.assertEqual(boot_phases.counter_words(begins), ("a:0:2", "b:1:1"))
+        with self.assertRaisesRegex(UserError, "did not come: four"):
+            boot_phases.phases(groups, {**begins, "c:2": ["four"]})
+
+    def test_servers_in_the_order_in_which_they_are_built(self) -> None:
+        manifest = TARGETS.parent / "manifest.json"
+        self.assertEqual(boot_phases.servers(["--file", f"etc/manifest.json={manifest}"]), ["console", "files", "pipes", "process"])
 
 
 class Sweep(unittest.TestCase):

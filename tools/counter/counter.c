@@ -1,7 +1,7 @@
 /*
  * A plugin for QEMU's emulator that counts how often each instruction is executed, for ./baton bench.
  *
- *     qemu-system-x86_64 ... -plugin counter.so,out=FILE[,stop=ADDRESS:PAGE]...[,interrupt=FIRST:END]
+ *     qemu-system-x86_64 ... -plugin counter.so,out=FILE[,stop=ADDRESS:PAGE:TIMES]...[,interrupt=FIRST:END]
  *
  * FILE gets one group of lines for each row, with its end; what is executed before the first COUNTER_MARK_BEGIN belongs to the
  * first row.
@@ -11,8 +11,8 @@
  *     row
  *
  * Address, page, how often. Programs lie at the same addresses, so `page` tells them apart: it is a hash of the 4 KiB of code that
- * the instruction lies in (page_hash() below, and in tools/host/images.py), 0 in the kernel's half. At its first execution of an
- * instruction named by `stop`, what was counted until then is written, too, and ended by `stop ADDRESS:PAGE` in place of `row`.
+ * the instruction lies in (page_hash() below, and in tools/host/images.py), 0 in the kernel's half. At the first TIMES executions of
+ * an instruction named by `stop`, what was counted until then is written, too, and ended by `stop ADDRESS:PAGE` in place of `row`.
  *
  * After a COUNTER_MARK_ARM counting begins with the first instruction executed in FIRST..END-1, which is where the kernel's
  * interrupts enter.
@@ -69,7 +69,7 @@ struct place {
 
 struct stop {
     uint64_t address, page;
-    bool passed;
+    uint32_t left;
 };
 
 static struct place places[PLACES];
@@ -162,9 +162,9 @@ static void at_interrupt(unsigned cpu, void *user) {
 static void at_stop(unsigned cpu, void *user) {
     (void)cpu;
     struct stop *stop = user;
-    if (stop->passed || !counting)
+    if (stop->left == 0 || !counting)
         return;
-    stop->passed = true;
+    stop->left--;
     end();
     write_counts();
     char line[64];
@@ -218,7 +218,8 @@ static bool take_interrupt(const char *text) {
 
 static bool take_stop(const char *text) {
     struct stop *stop = &stops[stop_count];
-    return stop_count++ < STOPS_MAX && sscanf(text, "%" SCNx64 ":%" SCNx64, &stop->address, &stop->page) == 2;
+    return stop_count++ < STOPS_MAX &&
+           sscanf(text, "%" SCNx64 ":%" SCNx64 ":%" SCNu32, &stop->address, &stop->page, &stop->left) == 3;
 }
 
 int qemu_plugin_install(uint64_t id, const void *info, int argument_count, char **arguments) {

@@ -1,12 +1,14 @@
 """Owns where the time of a boot goes: from the kernel's first instruction to the prompt, phase by phase.
 
-A phase begins when a function is first executed (counter.c, `stop`), so nothing is added to what boots. The functions of
+A phase begins when a function is executed, mostly for the first time (counter.c, `stop`), so nothing is added to what boots. The functions of
 the kernel and of init are named here; each server's phase begins with its first instruction.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import pathlib
 
 from host import bench_run
 from host.bench_rows import figure
@@ -15,7 +17,11 @@ from host.counts import ROW, Group
 from host.images import Image, Images
 from host.say import UserError
 
-START = "_start"
+START, BUILD = "_start", "child_build"
+MANIFEST = "etc/manifest.json="
+# By the counter's words for a place: what is done from there on, the first time and later. A page may look in two ways
+# (images.py), so there may be two places for one phase, of which one comes.
+Begins = dict[str, list[str]]
 PHASES = (  # program, function, what is done from there on
     ("kernel", "kernel_start", "kernel: what the boot loader told"),
     ("kernel", "arch_init", "kernel: clock, ports, ACPI"),
@@ -26,7 +32,7 @@ PHASES = (  # program, function, what is done from there on
     ("kernel", "pool_make", "kernel: the first program"),
     ("init", START, "init: volume, resources"),
     ("init", "manifest_parse", "init: manifest"),
-    ("init", "child_build", "init: build the servers"),
+    ("init", BUILD, "init: build {}"),  # for each server
     ("init", "child_start", "init: start the servers"),
 )
 FIRST_SERVER = "init", START  # the row boot_first_server ends here
@@ -39,31 +45,49 @@ class Phase:
     group: Group
 
 
-def stops(images: Images) -> dict[str, tuple[str, str, str]]:
-    """Each phase by the counter's words for where it begins."""
+def servers(command: list[str]) -> list[str]:
+    """Those that init builds, in its order: that of the manifest, but who gets all other memory comes last."""
+    (file,) = [word.removeprefix(MANIFEST) for word in command if word.startswith(MANIFEST)]
+    programs = json.loads(pathlib.Path(file).read_text())["programs"]
+    return [str(program["name"]) for program in sorted(programs, key=lambda program: '"rest"' in json.dumps(program))]
+
+
+def stops(images: Images, built: list[str]) -> Begins:
+    """Each phase by where it begins. built: servers()."""
     named = {image.name: image for image in images.all}
     phases = [*PHASES, *((name, START, f"{name}: starts") for name in named if name not in ("kernel", "init"))]
-    found = {}
+    found: Begins = {}
     for program, function, words in phases:
         if program not in named or function not in named[program].names:
             raise UserError(f"bench boot: there is no function {function} in {program}, where a phase begins")
         image = named[program]
         address = image.entry if function == START else image.address(function)
         for page in image.pages_of(address):
-            found[f"{address:016x}:{page:016x}"] = program, function, words
+            found[f"{address:016x}:{page:016x}"] = [words.format(name) for name in (built if function == BUILD else [program])]
     return found
 
 
-def phases(groups: list[Group], begins: dict[str, tuple[str, str, str]]) -> list[Phase]:
-    """In the order in which they were. A group ends where the next phase begins; the first is what ran before the kernel."""
+def counter_words(begins: Begins) -> tuple[str, ...]:
+    return tuple(f"{place}:{len(words)}" for place, words in begins.items())
+
+
+def phases(groups: list[Group], begins: Begins) -> list[Phase]:
+    """In the order in which they were. A group ends where the next phase begins; the first is what ran before the kernel.
+
+    Raises UserError if one did not come.
+    """
     found = []
+    left = {place: iter(words) for place, words in begins.items()}
     name = ""
     for group in groups:
         if name:
             found.append(Phase(name, group))
         if group.end == ROW:
             break
-        name = begins[group.end.partition(" ")[2]][2]
+        name = next(left[group.end.partition(" ")[2]])
+    missing = {words for all_words in begins.values() for words in all_words} - {part.name for part in found}
+    if missing:
+        raise UserError(f"bench boot: these phases did not come: {', '.join(sorted(missing))}")
     return found
 
 
@@ -98,5 +122,5 @@ def measure() -> tuple[list[Phase], Images]:
     bench = next((bench for bench in bench_run.benches() if any(word.endswith(f"/{LAST}") for word in bench.command)), None)
     if bench is None or not bench_run.counter_loads(bench.counter):
         raise UserError("bench boot: it needs the bench of processes and a QEMU that loads the counter")
-    begins = stops(bench.images)
-    return phases(bench_run.run(bench, stops=tuple(begins)).groups, begins), bench.images
+    begins = stops(bench.images, servers(bench.command))
+    return phases(bench_run.run(bench, stops=counter_words(begins)).groups, begins), bench.images

@@ -18,7 +18,7 @@ class Counter(unittest.TestCase):
     built: pathlib.Path
     rows: dict[str, Row]
     result: Result
-    stops: dict[str, tuple[str, str, str]]
+    stops: boot_phases.Begins
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -26,10 +26,10 @@ class Counter(unittest.TestCase):
         bench = next(bench for bench in bench_run.benches(cls.built) if bench.name == "kernel")
         if not bench_run.counter_loads(bench.counter):
             raise unittest.SkipTest("this QEMU does not load the counter")
-        cls.stops = {f"{bench.images.kernel.address(name):016x}:{images.KERNEL_PAGE:016x}": ("kernel", name, words)
+        cls.stops = {f"{bench.images.kernel.address(name):016x}:{images.KERNEL_PAGE:016x}": [words]
                      for program, name, words in boot_phases.PHASES
                      if program == "kernel" and (name != INLINED or name in bench.images.kernel.names)}
-        cls.result = bench_run.run(bench, stops=tuple(cls.stops))
+        cls.result = bench_run.run(bench, stops=boot_phases.counter_words(cls.stops))
         cls.rows = {row.id: row for row in bench_run.with_counts(cls.result)}
 
     def test_counted_loop(self) -> None:
@@ -78,7 +78,7 @@ class Counter(unittest.TestCase):
     def test_phases_of_the_boot(self) -> None:
         """Each comes, in the order in which they are named, and together they are the row."""
         parts = boot_phases.phases(self.result.groups, self.stops)
-        self.assertEqual([part.name for part in parts], [words for _, _, words in self.stops.values()])
+        self.assertEqual([part.name for part in parts], [words for (words,) in self.stops.values()])
         self.assertEqual(boot_phases.total(parts, self.result.bench.images), self.rows["boot_first_server"].instructions)
 
     def test_functions_where_phases_begin(self) -> None:
