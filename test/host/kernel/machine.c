@@ -15,6 +15,7 @@
 #include "kernel/memory.h"
 #include "kernel/space.h"
 #include "kernel/string.h"
+#include "test/host/kernel/machine_rest.h"
 
 struct machine machine;
 uintptr_t direct_map;
@@ -69,55 +70,9 @@ void machine_start(void) {
     fastpath_update(cpu);
 }
 
-#define ARGUMENTS_0
-#define ARGUMENTS_1 words[0]
-#define ARGUMENTS_2 ARGUMENTS_1, words[1]
-#define ARGUMENTS_3 ARGUMENTS_2, words[2]
-#define ARGUMENTS_4 ARGUMENTS_3, words[3]
-#define ARGUMENTS_5 ARGUMENTS_4, words[4]
-#define ARGUMENTS_6 ARGUMENTS_5, words[5]
-
-static struct result dispatch(uint64_t number, const uint64_t words[static 6]) {
-    switch (number) {
-#define SYSCALL(number, name, count, prototype) \
-    case number:                                \
-        return sys_##name(ARGUMENTS_##count);
-#define SYSCALL_MESSAGE(number, name)
-#include "kernel/abi/syscall.def"
-#undef SYSCALL
-#undef SYSCALL_MESSAGE
-    default:
-        return result(E_CALL);
-    }
-}
-
-/* What arch/x86_64/syscall.S does, but for the fast path. */
 void machine_enter(void) {
-    struct cpu *cpu = &machine.cpu;
-    struct thread *self = cpu->current;
-    uint64_t number = self->arch.frame.status;
     kernel_lock();
-    if (cpu->arch.call_limit == 0 && syscall_watched())
-        return;
-    struct frame *frame = &self->arch.frame;
-    bool plain = number < cpu->arch.call_limit;
-    const uint64_t *words = frame->words;
-    const uint64_t arguments[6] = {frame->target, frame->info, words[0], words[1], words[2], words[3]};
-    struct result result = syscall_is_message(number) ? syscall_run_message() : dispatch(number, arguments);
-    bool switched = result.status == CALL_BLOCKED && !cpu->unsettled;
-    if (plain && switched) {
-        cpu->current = (struct thread *)result.value;
-        arch_switch(cpu, cpu->current);
-        kernel_unlock();
-        return;
-    }
-    if (!plain || !syscall_is_settled(cpu, result.status)) {
-        syscall_finish(result.status, result.value);
-        return;
-    }
-    kernel_unlock();
-    frame->status = result.status;
-    frame->words[0] = result.value;
+    machine_run_call(&machine.cpu);
 }
 
 uint64_t machine_root(void) { return thread_space(machine.self)->root; }
@@ -154,25 +109,12 @@ _Noreturn void panic(const char *text) {
     abort();
 }
 
-void memory_clear(void *memory, uint64_t bytes) { memset(memory, 0, bytes); }
-void memory_move(void *to, const void *from, uint64_t bytes) { memcpy(to, from, bytes); }
-
-void memory_fill_words(void *memory, uint64_t word, uint64_t bytes) {
-    for (uint64_t i = 0; i < bytes / sizeof(word); i++)
-        memcpy((char *)memory + i * sizeof(word), &word, sizeof(word));
-}
-
-size_t text_length(const char *text) { return strlen(text); }
-int text_compare(const char *a, const char *b, size_t count) { return strncmp(a, b, count); }
-
 struct cpu *arch_this_cpu(void) {
     return &machine.cpu;
 }
 struct thread *arch_this_thread(void) {
     return machine.cpu.current;
 }
-void arch_thread_init(struct thread *thread) { memset(&thread->arch, 0, sizeof(thread->arch)); }
-void arch_thread_clear(struct thread *thread) { memset(thread, 0, sizeof(*thread)); }
 void arch_thread_release(struct thread *thread) { (void)thread; }
 void arch_switch(struct cpu *cpu, struct thread *to) { cpu->arch.root = to->arch.root; }
 void arch_root_leave(uint64_t root) { (void)root; }
@@ -193,56 +135,11 @@ void arch_idle(void) {
         panic("idle: the test has no thread that can run");
     machine.idle();
 }
-void arch_restart_call(struct frame *frame) { frame->rip -= 2; }
-
-bool arch_registers_valid(const struct thread_registers *registers) { return registers->rip < USER_LIMIT; }
-void arch_registers_write(struct thread *thread, const struct thread_registers *registers) {
-    thread->arch.frame.rip = registers->rip;
-    thread->arch.frame.rsp = registers->rsp;
-}
-void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers) {
-    *ret_registers = (struct thread_registers){.rip = thread->arch.frame.rip, .rsp = thread->arch.frame.rsp};
-}
-
-enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, struct audit_failure *ret_failure) {
-    (void)root;
-    (void)thread;
-    (void)ret_failure;
-    return AUDIT_OK; /* the machine's part is tested on the machine */
-}
-enum audit_check arch_audit_part(uint64_t root, const struct thread *thread, uint64_t *position,
-                                 struct audit_failure *ret_failure) {
-    *position = USER_LIMIT;
-    return arch_audit_root(root, thread, ret_failure);
-}
-enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, bool absent_ok, enum audit_check check,
-                                 struct audit_failure *ret_failure) {
-    (void)rights;
-    (void)ret_failure;
-    return absent_ok || arch_table_find(root, at) != NULL ? AUDIT_OK : check;
-}
-
 uint64_t arch_clock_ns(void) { return machine.now_ns; }
 uint64_t arch_ticks(void) { return machine.now_ns; }
-uint64_t arch_ticks_per_second(void) { return 1000000000; }
-uint64_t arch_boot_ticks(void) { return 0; }
-uint64_t arch_ticks_to_ns(uint64_t ticks) { return ticks; }
 void arch_timer_arm(uint64_t deadline_ns) { machine.armed_ns = deadline_ns; }
 
 void arch_irq_mask(uint32_t line) { machine.unmasked_lines &= ~(1U << line); }
 void arch_irq_unmask(uint32_t line) { machine.unmasked_lines |= 1U << line; }
 void arch_irq_hold(uint32_t line) { (void)line; }
-uint64_t arch_port_read(uint16_t port, uint32_t width_bytes) { return port + width_bytes; }
-void arch_port_write(uint16_t port, uint32_t width_bytes, uint64_t value) {
-    (void)port;
-    (void)width_bytes;
-    (void)value;
-}
 void arch_log_write(const char *text, uint64_t length) { fwrite(text, 1, length, stderr); }
-_Noreturn void arch_power_off(void) { exit(0); }
-_Noreturn void arch_reboot(void) { exit(0); }
-enum status arch_test(enum control_test test, uint64_t parameter) {
-    (void)test;
-    (void)parameter;
-    return E_CALL;
-}

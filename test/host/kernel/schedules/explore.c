@@ -143,15 +143,20 @@ void run_wake_readers(uint32_t readers) {
 }
 
 void run_guard(uintptr_t address, bool is_store, void *where) {
-    if (!plan.program->unlocked(run.current, address, is_store))
-        explore_fail("CPU %u %s %p without the lock, at %p", run.current, is_store ? "writes" : "reads",
-                     (void *)address, where);
+    if (plan.program->unlocked(run.current, address, is_store))
+        return;
+    if (run.shows)
+        run_show(run.current, where);
+    explore_fail("CPU %u %s %p without the lock, at %p", run.current, is_store ? "writes" : "reads", (void *)address,
+                 where);
 }
 
 uint32_t explore_cpu(void) { return run.current; }
 
+bool explore_is_active(void) { return run.active; }
+
 void explore_step(void) {
-    if (++run.step >= run.next)
+    if (run.active && ++run.step >= run.next)
         run_decide(__builtin_return_address(0));
 }
 
@@ -212,8 +217,7 @@ static void make_stacks(void) {
 /* Ready to be switched to for the first time: cpu_main with an aligned stack. */
 static void make_cpu(uint32_t index) {
     void **top = (void **)(run.stacks + (index + 1) * (uintptr_t)STACK_BYTES);
-    *--top = NULL;
-    *--top = NULL;
+    *--top = NULL; /* nobody to return to */
     *--top = (void *)(uintptr_t)cpu_main;
     run.cpus[index] = (struct run_cpu){.stack_pointer = top - KEPT_REGISTERS};
 }
@@ -283,5 +287,6 @@ struct explore_result explore_run(const struct explore_program *program, enum ex
     if (failure == NULL && program->verdict != NULL)
         failure = program->verdict();
     undo();
+    run.current = 0;
     return (struct explore_result){.failure = failure, .steps = run.step, .switches = plan.switches};
 }

@@ -59,7 +59,8 @@ struct explore_result explore_show(const struct explore_program *program, enum e
                                    uint64_t seed, uint64_t steps);
 
 /* ---- for what runs on the CPUs ---- */
-uint32_t explore_cpu(void); /* the one that runs */
+uint32_t explore_cpu(void);   /* the one that runs */
+bool explore_is_active(void); /* does one? */
 /* The schedule ends here: it is a failure. The text is formatted as by printf. */
 _Noreturn void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void explore_step(void);             /* a step that is neither load nor store */
