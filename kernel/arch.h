@@ -45,10 +45,6 @@ void arch_root_leave(uint64_t root);
 uint64_t *arch_table_find(uint64_t root, uaddr_t at);
 /* The entry of the large page of 2 MiB around `at`, or NULL: none there. */
 uint64_t *arch_large_find(uint64_t root, uaddr_t at);
-/* The common case of mapping, and of unmapping, one page of RAM: its last-level table is there and does not become empty. The
- * frame is held, or is no longer. False, and nothing changed: it is not that case. */
-bool arch_page_add(uint64_t root, uaddr_t at, uint64_t frame, uint64_t flags, uint32_t limit);
-bool arch_page_remove(uint64_t root, uaddr_t at);
 /* How many tables [at, at + page_count pages) lacks. */
 uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count);
 /* How many tables a large page at `at` lacks. */
@@ -72,13 +68,11 @@ bool arch_table_reap(uint64_t root, struct pool *pool);
 /* Leaf entries. `flags` are enum memory_right and enum map_flag; `limit` are the rights it can ever have. `counted`: of a user
  * frame, which it holds; not of device memory. */
 uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit, bool counted);
-bool arch_entry_is_counted(uint64_t entry);
 void arch_entries_protect(uint64_t *entries, uint64_t count, uint32_t rights);
 static inline bool arch_entry_is_present(uint64_t entry) { return (entry & 1) != 0; }
 /* Take entries first .. first + count - 1 out of a last-level table; how many were there. They no longer hold their frames,
  * nor does a large page that is removed. */
 uint64_t arch_entries_clear(uint64_t *table, uint64_t first, uint64_t count);
-uint64_t arch_entry_frame(uint64_t entry);
 uint32_t arch_entry_limit(uint64_t entry);
 static inline uint32_t arch_table_index(uaddr_t at) { return (uint32_t)(at >> 12 & 511); }
 
@@ -130,6 +124,8 @@ struct thread *arch_this_thread(void); /* arch_this_cpu()->current */
 uint64_t arch_clock_ns(void);
 uint64_t arch_ticks(void); /* of the time-stamp counter, cheaper */
 uint64_t arch_ticks_to_ns(uint64_t ticks);
+/* arch_flush of one page, on this CPU. */
+static inline void arch_flush_page(uint64_t root, uint64_t at) { (void)root, (void)at; }
 #else
 #include "kernel/arch/x86_64/this_cpu.h"
 #endif
@@ -161,3 +157,5 @@ MUST_USE enum status arch_test(enum control_test test, uint64_t parameter);
 
 /* ---- log output; no lock, no failure ---- */
 void arch_log_write(const char *text, uint64_t length);
+
+#include "kernel/arch/x86_64/page_one.h"

@@ -44,6 +44,12 @@ static bool range_is_valid(uaddr_t at, uint64_t page_count) {
            at < USER_LIMIT && page_count * PAGE_BYTES <= USER_LIMIT - at;
 }
 
+/* The same for one page, in one comparison: bits that must be zero become the highest. */
+static bool page_is_valid(uaddr_t at) {
+    uint64_t above = at - USER_LOWEST;
+    return (above >> 12 | above << 52) < (USER_LIMIT - USER_LOWEST) / PAGE_BYTES;
+}
+
 static bool rights_are_valid(uint64_t rights) {
     uint64_t write_execute = MEMORY_WRITE | MEMORY_EXECUTE;
     return (rights & ~(uint64_t)RIGHTS_MASK) == 0 && (rights & MEMORY_READ) != 0 &&
@@ -226,29 +232,34 @@ static enum status find_frames(const struct thread *self, const struct map_run *
  * One page of RAM, into a table that is there: what a pager does all day. False: it is not that case, or something is wrong,
  * and the general way does it or finds what.
  */
-static inline bool map_page(const struct thread *self, struct space *space, cap_t memory, uint64_t offset_pages,
-                            uaddr_t at, uint64_t flags) {
+__attribute__((always_inline)) static inline bool map_page(const struct thread *self, struct space *space, cap_t memory,
+                                                           uint64_t offset_pages, uaddr_t at, uint64_t flags) {
     const uint32_t valid =
         1U << MEMORY_READ | 1U << (MEMORY_READ | MEMORY_WRITE) | 1U << (MEMORY_READ | MEMORY_EXECUTE);
     const struct cap_slot *slot = table_slot(self, memory);
-    if (slot == NULL || cap_type(slot) != OBJECT_MEMORY || flags > RIGHTS_MASK || (valid >> flags & 1) == 0 ||
-        (cap_rights(slot) & flags) != flags)
+    if (slot == NULL || flags > RIGHTS_MASK || (valid >> flags & 1) == 0 ||
+        (slot->head & (0xff | flags << 8)) != (OBJECT_MEMORY | flags << 8)) /* the type, and all of these rights */
         return false;
     uint64_t frame = range_first(slot->data) + offset_pages;
     if (offset_pages >= range_count(slot->data) || ((const struct memory *)cap_object(slot))->is_device ||
-        frame >= ledger.frame_count || ledger.frames[frame].type_and_count >= FRAME_COUNT_MAX ||
-        !range_is_valid(at, 1) || !arch_page_add(space->root, at, frame, flags, cap_rights(slot) & RIGHTS_MASK))
+        frame >= ledger.frame_count || ledger.frames[frame].type_and_count >= FRAME_COUNT_MAX || !page_is_valid(at) ||
+        !arch_page_add(space->root, at, frame, flags, cap_rights(slot) & RIGHTS_MASK))
         return false;
     space->mapped_pages++;
     return true;
 }
 
-__attribute__((noinline)) static struct result map_frames(const struct thread *self, struct space *target,
-                                                          const struct map_run *asked) {
+/* What sys_space_map leaves; the capability for the space is the right one. */
+__attribute__((noinline)) static struct result map_slowly(cap_t space, cap_t memory, uint64_t offset_pages,
+                                                          uint64_t page_count, uaddr_t at, uint64_t flags) {
+    struct thread *self = caller();
+    struct space *target = cap_object(table_slot(self, space));
+    struct map_run asked = {
+        .memory = memory, .offset_pages = offset_pages, .page_count = page_count, .at = at, .flags = flags};
     struct frame_run run;
     uint64_t where = 0;
-    enum status status = find_frames(self, asked, &run);
-    if (status == OK && asked->page_count >= LONG_RUN_PAGES && !pool_prepare(target->object.pool, TABLES_PER_RUN))
+    enum status status = find_frames(self, &asked, &run);
+    if (status == OK && page_count >= LONG_RUN_PAGES && !pool_prepare(target->object.pool, TABLES_PER_RUN))
         return result(CALL_RESTART);
     if (status == OK)
         status = space_map_frames(target, &run, &where);
@@ -262,12 +273,9 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, ui
     enum status status = table_find(self, space, OBJECT_SPACE, SPACE_MAP, &slot);
     if (status != OK)
         return result(status);
-    struct space *target = cap_object(slot);
-    if (page_count == 1 && map_page(self, target, memory, offset_pages, at, flags))
-        return result(OK);
-    struct map_run asked = {
-        .memory = memory, .offset_pages = offset_pages, .page_count = page_count, .at = at, .flags = flags};
-    return map_frames(self, target, &asked);
+    if (page_count != 1 || !map_page(self, cap_object(slot), memory, offset_pages, at, flags))
+        __attribute__((musttail)) return map_slowly(space, memory, offset_pages, page_count, at, flags);
+    return result(OK);
 }
 
 /* The large page at `at`, if there is one; how many pages that was. */
@@ -290,8 +298,11 @@ static uint64_t unmap_part(struct space *space, uaddr_t at, uint64_t count) {
     return removed;
 }
 
-/* The value is how many pages were there. */
-__attribute__((noinline)) static struct result unmap_range(struct space *space, uaddr_t at, uint64_t page_count) {
+/* What sys_space_unmap leaves; the capability is the right one. The value is how many pages were there. */
+__attribute__((noinline)) static struct result unmap_slowly(cap_t slot, uaddr_t at, uint64_t page_count) {
+    struct space *space = cap_object(table_slot(caller(), slot));
+    if (!range_is_valid(at, page_count))
+        return result(E_ARG);
     uint64_t unmapped = 0, split = split_edges(space, at, page_count);
     uaddr_t start = at;
     if (split != OK)
@@ -361,20 +372,24 @@ struct result sys_space_map_list(cap_t space, uint64_t run_count) {
 }
 
 /* The value is the number of pages that were mapped there; holes are no error. */
+__attribute__((noinline)) static struct result flush_everywhere(uint64_t root, uaddr_t at, uint64_t page_count) {
+    request_flush(root, at, page_count);
+    return result_value(page_count);
+}
+
 struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
     struct cap_slot *slot;
     enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);
     if (status != OK)
         return result(status);
-    if (!range_is_valid(at, page_count))
-        return result(E_ARG);
     struct space *target = cap_object(slot);
-    if (page_count == 1 && arch_page_remove(target->root, at)) { /* one page of RAM, as in map_page */
-        target->mapped_pages--;
-        request_flush(target->root, at, 1);
-        return result_value(1);
-    }
-    return unmap_range(target, at, page_count);
+    if (page_count != 1 || !page_is_valid(at) || !arch_page_remove(target->root, at))
+        __attribute__((musttail)) return unmap_slowly(space, at, page_count);
+    target->mapped_pages--; /* one page of RAM, as in map_page */
+    if (cpu_total > 1)
+        __attribute__((musttail)) return flush_everywhere(target->root, at, 1);
+    arch_flush_page(target->root, at);
+    return result_value(1);
 }
 
 /* The part of a run that lies in one table, or in one large page: are all pages there, and may they have these rights? */

@@ -28,7 +28,7 @@ FOLDERS = ("kernel", "libsys")
 NEEDS = {"frama-c": "frama-c-base", "why3": "why3", "z3": "z3", "cvc4": "cvc4"}
 MARK = "---- "
 TOTAL = re.compile(r"Proved goals:\s*(\d+)\s*/\s*(\d+)")
-LEFT_OUT = re.compile(r"\[\[nodiscard\]\] |^_Static_assert\(.*?\);$", re.MULTILINE | re.DOTALL)
+LEFT_OUT = re.compile(r"\[\[nodiscard\]\] |__attribute__\(\(musttail\)\) |^_Static_assert\(.*?\);$", re.MULTILINE | re.DOTALL)
 OPEN = re.compile(r"\[wp\] \[(?:Timeout|Unknown|Failed|Stepout)\] Goal (\S+)")
 
 

@@ -8,21 +8,12 @@
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/layout.h"
+#include "kernel/arch/x86_64/page_one.h"
 #include "kernel/arch/x86_64/pte.h"
 #include "kernel/assert.h"
 #include "kernel/ledger.h"
 #include "kernel/pool.h"
 #include "kernel/string.h"
-
-static uint64_t *table_at(uint64_t entry) { return arch_pointer(entry & PTE_ADDRESS); }
-
-static void count_entries(const uint64_t *table, int32_t delta) {
-    uint64_t frame = arch_physical(table) / PAGE_BYTES;
-    assert(frame_type(frame) == FRAME_TABLE);
-    ledger.frames[frame].type_and_count += (uint32_t)delta;
-}
-
-static bool is_empty(const uint64_t *table) { return frame_count(arch_physical(table) / PAGE_BYTES) == 0; }
 
 #define REAP_ENTRIES 128U /* of a last-level table, in one step of taking a space apart */
 
@@ -44,25 +35,14 @@ static uint64_t *descend(uint64_t root, uaddr_t at, uint32_t level, uint32_t *re
         uint64_t entry = table[pte_index(at, reached)];
         if (entry == 0 || (entry & PTE_LARGE) != 0)
             break;
-        table = table_at(entry);
+        table = page_table_at(entry);
         reached--;
     }
     *ret_level = reached;
     return table;
 }
 
-/* As descend, but level by level, since it is in the way of every mapping. Only a PD entry can be a large page. */
-uint64_t *arch_table_find(uint64_t root, uaddr_t at) {
-    const uint64_t *pml4 = arch_pointer(root);
-    uint64_t entry = pml4[pte_index(at, 4)];
-    if (entry == 0)
-        return NULL;
-    entry = table_at(entry)[pte_index(at, 3)];
-    if (entry == 0)
-        return NULL;
-    entry = table_at(entry)[pte_index(at, 2)];
-    return (entry & (PTE_PRESENT | PTE_LARGE)) == PTE_PRESENT ? table_at(entry) : NULL;
-}
+uint64_t *arch_table_find(uint64_t root, uaddr_t at) { return page_table_find(root, at); }
 
 uint64_t *arch_large_find(uint64_t root, uaddr_t at) {
     uint32_t level;
@@ -109,9 +89,9 @@ static uint64_t *make_down_to(uint64_t root, uaddr_t at, uint32_t level, struct 
             void *below = pool_take_table(pool);
             assert(below != NULL);
             *entry = arch_physical(below) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
-            count_entries(table, 1);
+            page_table_count(table, 1);
         }
-        table = table_at(*entry);
+        table = page_table_at(*entry);
     }
     return table;
 }
@@ -121,7 +101,7 @@ uint64_t *arch_table_make(uint64_t root, uaddr_t at, struct pool *pool) { return
 void arch_large_make(uint64_t root, uaddr_t at, uint64_t entry, struct pool *pool) {
     uint64_t *table = make_down_to(root, at, 2, pool);
     table[pte_index(at, 2)] = entry | PTE_LARGE;
-    count_entries(table, 1);
+    page_table_count(table, 1);
 }
 
 void arch_large_split(uint64_t root, uaddr_t at, struct pool *pool) {
@@ -131,7 +111,7 @@ void arch_large_split(uint64_t root, uaddr_t at, struct pool *pool) {
     uint64_t first = *entry & ~PTE_LARGE;
     for (uint64_t i = 0; i < ENTRIES; i++)
         table[i] = first + i * PAGE_BYTES;
-    count_entries(table, (int32_t)ENTRIES);
+    page_table_count(table, (int32_t)ENTRIES);
     *entry = arch_physical(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
 }
 
@@ -140,17 +120,17 @@ static void prune(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) 
     uint64_t *tables[5]; /* by level */
     tables[4] = arch_pointer(root);
     for (uint32_t above = 4; above > level; above--)
-        tables[above - 1] = table_at(tables[above][pte_index(at, above)]);
-    for (; level < 4 && is_empty(tables[level]); level++) {
+        tables[above - 1] = page_table_at(tables[above][pte_index(at, above)]);
+    for (; level < 4 && arch_table_is_empty(tables[level]); level++) {
         pool_give_cleared(pool, tables[level], PAGE_BYTES);
         tables[level + 1][pte_index(at, level + 1)] = 0;
-        count_entries(tables[level + 1], -1);
+        page_table_count(tables[level + 1], -1);
     }
 }
 
-void arch_table_add(const uint64_t *table, uint64_t count) { count_entries(table, (int32_t)count); }
+void arch_table_add(const uint64_t *table, uint64_t count) { page_table_count(table, (int32_t)count); }
 
-bool arch_table_is_empty(const uint64_t *table) { return is_empty(table); }
+bool arch_table_is_empty(const uint64_t *table) { return frame_count(arch_physical(table) / PAGE_BYTES) == 0; }
 
 void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool) { prune(root, at, 1, pool); }
 
@@ -171,7 +151,7 @@ uint64_t arch_entries_clear(uint64_t *table, uint64_t first, uint64_t count) {
         frame->type_and_count--;
     }
     ledger.mapped_count -= unheld;
-    count_entries(table, -(int32_t)removed);
+    page_table_count(table, -(int32_t)removed);
     return removed;
 }
 
@@ -183,7 +163,7 @@ void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool) {
     if (arch_entry_is_counted(*entry))
         frame_release_run(frame, ENTRIES);
     *entry = 0;
-    count_entries(table, -1);
+    page_table_count(table, -1);
     prune(root, at, 2, pool);
 }
 
@@ -212,13 +192,13 @@ static uaddr_t first_mapped(uint64_t root) {
         at |= (uint64_t)index << (12 + 9 * (level - 1));
         if (level == 1 || (table[index] & PTE_LARGE) != 0)
             break;
-        table = table_at(table[index]);
+        table = page_table_at(table[index]);
     }
     return at;
 }
 
 bool arch_table_reap(uint64_t root, struct pool *pool) {
-    if (is_empty(arch_pointer(root)))
+    if (arch_table_is_empty(arch_pointer(root)))
         return false;
     uaddr_t at = first_mapped(root);
     uint64_t *table = arch_table_find(root, at);
@@ -235,23 +215,10 @@ bool arch_table_reap(uint64_t root, struct pool *pool) {
     return true;
 }
 
-static uint64_t rights_bits(uint32_t rights) {
-    uint64_t bits = PTE_PRESENT | PTE_USER | PTE_ACCESSED;
-    if ((rights & MEMORY_WRITE) != 0)
-        bits |= PTE_WRITE | PTE_DIRTY;
-    if ((rights & MEMORY_EXECUTE) == 0)
-        bits |= PTE_NO_EXECUTE;
-    return bits;
-}
-
 uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit, bool counted) {
-    uint64_t entry = frame * PAGE_BYTES | rights_bits((uint32_t)flags);
+    uint64_t entry = entry_of_page(frame, flags, limit);
     if (counted)
         entry |= PTE_COUNTED;
-    if ((limit & MEMORY_WRITE) != 0)
-        entry |= PTE_MAY_WRITE;
-    if ((limit & MEMORY_EXECUTE) != 0)
-        entry |= PTE_MAY_EXECUTE;
     if ((flags & MAP_UNCACHED) != 0)
         entry |= PTE_UNCACHED;
     if ((flags & MAP_WRITE_COMBINING) != 0)
@@ -265,10 +232,6 @@ void arch_entries_protect(uint64_t *entries, uint64_t count, uint32_t rights) {
         entries[i] = (entries[i] & ~changing) | bits;
 }
 
-bool arch_entry_is_counted(uint64_t entry) { return (entry & PTE_COUNTED) != 0; }
-
-uint64_t arch_entry_frame(uint64_t entry) { return (entry & PTE_ADDRESS) / PAGE_BYTES; }
-
 uint32_t arch_entry_limit(uint64_t entry) {
     uint32_t limit = MEMORY_READ;
     if ((entry & PTE_MAY_WRITE) != 0)
@@ -276,29 +239,6 @@ uint32_t arch_entry_limit(uint64_t entry) {
     if ((entry & PTE_MAY_EXECUTE) != 0)
         limit |= MEMORY_EXECUTE;
     return limit;
-}
-
-bool arch_page_add(uint64_t root, uaddr_t at, uint64_t frame, uint64_t flags, uint32_t limit) {
-    uint64_t *table = arch_table_find(root, at);
-    if (table == NULL || table[arch_table_index(at)] != 0)
-        return false;
-    table[arch_table_index(at)] = arch_entry_make(frame, flags, limit, true);
-    count_entries(table, 1);
-    frame_hold(frame);
-    return true;
-}
-
-bool arch_page_remove(uint64_t root, uaddr_t at) {
-    uint64_t *table = arch_table_find(root, at);
-    if (table == NULL || frame_count(arch_physical(table) / PAGE_BYTES) == 1)
-        return false;
-    uint64_t entry = table[arch_table_index(at)];
-    if (!arch_entry_is_counted(entry))
-        return false;
-    table[arch_table_index(at)] = 0;
-    count_entries(table, -1);
-    frame_release(arch_entry_frame(entry));
-    return true;
 }
 
 uint32_t page_walk(uint64_t root, uint64_t address, uint64_t entries[static 4]) {
@@ -309,7 +249,7 @@ uint32_t page_walk(uint64_t root, uint64_t address, uint64_t entries[static 4]) 
         bool is_leaf = level == 1 || ((entry & PTE_LARGE) != 0 && level < 4);
         if ((entry & PTE_PRESENT) == 0 || is_leaf)
             return 5 - level;
-        table = table_at(entry);
+        table = page_table_at(entry);
     }
     return 4;
 }

@@ -30,6 +30,15 @@ extern struct clock clock;
 
 static inline uint64_t arch_ticks(void) { return read_tsc(); }
 static inline uint64_t arch_ticks_to_ns(uint64_t ticks) {
-    return (uint64_t)((unsigned __int128)ticks * clock.ns_per_tick >> 32);
+    uint64_t low = ticks, high;
+    __asm__("mulq %2" : "+a"(low), "=d"(high) : "r"(clock.ns_per_tick) : "cc");
+    return high << 32 | low >> 32;
 }
 static inline uint64_t arch_clock_ns(void) { return arch_ticks_to_ns(read_tsc() - clock.start); }
+
+static inline void arch_flush_page(uint64_t root, uint64_t at) {
+    uint64_t loaded;
+    __asm__ volatile("mov %%gs:%c1, %0" : "=r"(loaded) : "i"(IN_CPU_ROOT));
+    if (loaded == root)
+        invalidate_page(at);
+}
