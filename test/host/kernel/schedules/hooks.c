@@ -79,10 +79,11 @@ static void note_draw(uintptr_t address, uint64_t was) {
     run.cpus[run.current].has_ticket = true;
 }
 
+/* Whether its turn has come: the highest bit tells something else (request.c). */
 static void note_load(uintptr_t address, uint64_t value) {
     struct run_cpu *cpu = &run.cpus[run.current];
     if (address == run.lock + offsetof(struct ticket_lock, serving) && cpu->has_ticket)
-        cpu->holds = (uint32_t)value == cpu->ticket;
+        cpu->holds = (((uint32_t)value ^ cpu->ticket) << 1) == 0;
 }
 
 static void note_store(uintptr_t address) {

@@ -37,6 +37,7 @@
 #define FIRST_MESSAGE (FIRST_USER + WORLD_PAGES)
 #define FRAMES (FIRST_MESSAGE + WORLD_THREADS)
 #define LATE_MAX 50U
+#define CONSTANTS_MAX 8U
 
 struct world world;
 uintptr_t direct_map;
@@ -48,6 +49,12 @@ static struct frame_entry frames[FRAMES];
 static struct memory memory;
 static struct explore_program program;
 static char failure[128];
+/* What of the kernel's own is read without the lock, because it never changes, and its value when that was noticed. */
+static struct {
+    uintptr_t address;
+    uint32_t value;
+} constants[CONSTANTS_MAX];
+static uint32_t constant_count;
 
 struct cpu *arch_this_cpu(void) {
     return &world.cpus[explore_cpu()];
@@ -76,6 +83,8 @@ static void make_machine(uint32_t cpu_count) {
     list_init(&all_pools);
     cap_count = 0;
     kernel_ticket_lock = (struct ticket_lock){0};
+    kernel_busy = 0;
+    constant_count = 0;
     log_limit = LOG_ERROR;
     cpu_total = cpu_count;
     for (uint32_t i = 0; i < cpu_count; i++) {
@@ -88,6 +97,7 @@ static void make_machine(uint32_t cpu_count) {
             list_init(&cpu->ready[p]);
         fastpath_update(cpu);
     }
+    kernel_lock_share();
 }
 
 static void *must(void *made) {
@@ -187,7 +197,16 @@ static bool is_over(void) {
 
 static bool idle(void) { return !is_over() && world.live.late_count++ < LATE_MAX && user_let_time_pass(); }
 
+static uint32_t value_at(uintptr_t address) { return *(const uint32_t *)(address & ~(uintptr_t)3); }
+
 static const char *verdict(void) {
+    for (uint32_t i = 0; i < constant_count; i++) {
+        if (value_at(constants[i].address) != constants[i].value) {
+            snprintf(failure, sizeof(failure), "%#" PRIxPTR " is read without the lock, and written",
+                     constants[i].address);
+            return failure;
+        }
+    }
     for (uint32_t i = 0; i < WORLD_THREADS; i++) {
         const struct actor *actor = &world.scenario->actors[i];
         if (actor->priority == 0 || actor->may_not_end || has_ended(i))
@@ -212,23 +231,43 @@ static const char *verdict(void) {
     return world.scenario->verdict == NULL ? NULL : world.scenario->verdict();
 }
 
+static bool is_of(uintptr_t address, const void *at, size_t bytes) { return address - (uintptr_t)at < bytes; }
+
+/* A word that is set before there are several CPUs. That it stays so is looked at in the end. */
+static bool is_constant(uintptr_t address) {
+    if (is_of(address, arena, sizeof(arena)) || is_of(address, world.cpus, sizeof(world.cpus)) ||
+        is_of(address, frames, sizeof(frames)))
+        return false;
+    for (uint32_t i = 0; i < constant_count; i++) {
+        if (constants[i].address == address)
+            return true;
+    }
+    if (constant_count == CONSTANTS_MAX)
+        return false;
+    constants[constant_count].address = address;
+    constants[constant_count++].value = value_at(address);
+    return true;
+}
+
 /*
  * What a CPU in the kernel may load and store without the lock: the lock itself; of its own, what only it uses, and the frame of
- * the thread that it enters or leaves with; anything for the answer to a request, as the asker has the lock and waits.
+ * the thread that it enters or leaves with; what never changes; anything for the answer to a request, as the asker has the lock
+ * and waits.
  */
 static bool may_do_unlocked(uint32_t index, uintptr_t address, bool is_store) {
     const struct cpu *cpu = &world.cpus[index];
     uintptr_t in_cpu = address - (uintptr_t)cpu;
-    if (address - (uintptr_t)&kernel_ticket_lock < sizeof(kernel_ticket_lock) || cpu->asked != 0)
+    if (is_of(address, &kernel_ticket_lock, sizeof(kernel_ticket_lock)) || address == (uintptr_t)&kernel_busy ||
+        cpu->asked != 0)
         return true;
     if (in_cpu < sizeof(struct cpu)) {
         return in_cpu < sizeof(struct arch_cpu) || in_cpu == offsetof(struct cpu, asked) ||
                (in_cpu == offsetof(struct cpu, current) && !is_store) ||
                (in_cpu >= offsetof(struct cpu, stay_start) && in_cpu <= offsetof(struct cpu, longest_cause));
     }
-    if (cpu->current != NULL && address - (uintptr_t)&cpu->current->arch.frame < sizeof(struct frame))
+    if (cpu->current != NULL && is_of(address, &cpu->current->arch.frame, sizeof(struct frame)))
         return true;
-    return !is_store && (address == (uintptr_t)&cpu_total || address - (uintptr_t)cpus < sizeof(cpus));
+    return !is_store && is_constant(address);
 }
 
 const struct explore_program *world_make(const struct scenario *scenario) {
