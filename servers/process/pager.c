@@ -58,8 +58,10 @@ void incarnation_destroy(struct system *system, struct incarnation *incarnation)
     if (vm != NULL) {
         for (struct vm_pages pages = vm_next_pages(vm, 0, USER_LIMIT); pages.count > 0;
              pages = vm_next_pages(vm, pages.end, USER_LIMIT))
-            for (uint32_t i = 0; i < pages.count; i++)
+            for (uint32_t i = 0; i < pages.count; i++) {
                 frames_drop(&system->frames, pages.entries[i] & VM_FRAME);
+                pages.entries[i] = 0;
+            }
         drop_files(system, vm, 0, USER_LIMIT);
         vm_destroy(&system->store, vm);
     }

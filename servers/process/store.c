@@ -57,7 +57,7 @@ static uint32_t number_of(const struct store *store, const void *page) {
 static void unmap_page(struct store *store, void *page) {
     uint32_t number = number_of(store, page);
     (void)sys_space_unmap(store->space, (uaddr_t)page, 1); /* can't fail: it is mapped */
-    frames_drop(store->frames, store->frame[number]);
+    frames_drop(store->frames, store->frame[number] & ~STORE_CLEAN);
     store->frame[number] = FRAMES_NONE;
     if (number < store->lowest_free)
         store->lowest_free = number;
@@ -67,9 +67,18 @@ void *store_take(struct store *store, uint64_t zero_bytes) {
     void *page = store->kept_spare.count > 0   ? pop(&store->kept_spare)
                  : store->more_spare.count > 0 ? pop(&store->more_spare)
                                                : map_page(store);
-    if (page != NULL)
-        memset(page, 0, zero_bytes);
+    if (page == NULL)
+        return NULL;
+    uint32_t *frame = &store->frame[number_of(store, page)];
+    bool clean = (*frame & STORE_CLEAN) != 0 && zero_bytes > sizeof(void *);
+    memset(page, 0, clean ? sizeof(void *) : zero_bytes);
+    *frame &= ~STORE_CLEAN;
     return page;
+}
+
+void store_give_clean(struct store *store, void *page) {
+    store->frame[number_of(store, page)] |= STORE_CLEAN;
+    store_give(store, page);
 }
 
 void store_give(struct store *store, void *page) {

@@ -19,9 +19,9 @@ struct vm *vm_create(struct store *store) {
 }
 
 void vm_destroy(struct store *store, struct vm *vm) {
+    for (uint32_t i = vm->leaf_count; i > 0; i--) /* the next vm takes pages in the opposite order */
+        store_give_clean(store, vm->leaves[i - 1].entries);
     store_give(store, vm->regions);
-    for (uint32_t i = 0; i < vm->leaf_count; i++)
-        store_give(store, vm->leaves[i].entries);
     store_give(store, vm);
 }
 
@@ -252,7 +252,7 @@ void vm_trim(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
             i++;
             continue;
         }
-        store_give(store, vm->leaves[i].entries);
+        store_give_clean(store, vm->leaves[i].entries);
         vm->leaf_count--;
         memmove(&vm->leaves[i], &vm->leaves[i + 1], (vm->leaf_count - i) * sizeof(struct vm_leaf));
     }

@@ -62,7 +62,7 @@ _Static_assert(VM_REGIONS_MAX * sizeof(struct vm_region) <= PAGE_BYTES, "and its
 /* NULL: the store has no pages. */
 struct vm *vm_create(struct store *store);
 
-/* The leaves and the vm itself go back; whoever calls this has given back the frames. */
+/* The leaves and the vm itself go back; whoever calls this has given back the frames, and all entries are 0. */
 void vm_destroy(struct store *store, struct vm *vm);
 
 /* The region around `at`; NULL = none. */

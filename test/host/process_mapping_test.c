@@ -172,8 +172,25 @@ static void break_moves(void) {
     finish(pid);
 }
 
+/* Pages of the server's own go from one process to the next without being cleared: what one had mapped must not be in them. */
+static void pages_of_its_own_come_back_clean(void) {
+    struct process_wait_reply end;
+    uint64_t pid = start();
+    sys->store.spare_max = STORE_SPARE_MAX; /* what is given back stays mapped from now on */
+    CHECK_EQUAL(world_unmap(pid, ANCHOR, 1), OK);
+    CHECK_EQUAL(world_exit(pid, 0), SERVER_DEFERRED);
+    CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
+    CHECK(store_spare_count(&sys->store) >= 4); /* record, vm, regions, leaves */
+    CHECK(world_spare_is_clean());
+    uint32_t clean = 0;
+    for (uint32_t i = 0; i < STORE_PAGES_MAX; i++)
+        clean += (sys->store.frame[i] & STORE_CLEAN) != 0;
+    CHECK(clean > 0);
+}
+
 int main(void) {
     static const struct check_case cases[] = {
+        {"pages_of_its_own_come_back_clean", pages_of_its_own_come_back_clean},
         {"protect_holds_for_every_page", protect_holds_for_every_page},
         {"protect_copies_pages_of_a_file", protect_copies_pages_of_a_file},
         {"map_file_refuses", map_file_refuses},

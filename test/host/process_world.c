@@ -142,6 +142,18 @@ struct world_trace world_look(void) {
     return trace;
 }
 
+static bool is_clean(const struct store_spare *spare) {
+    static const uint8_t zeroes[PAGE_BYTES];
+    bool clean = true;
+    for (const uint8_t *page = spare->first; page != NULL && clean; page = *(void *const *)(const void *)page) {
+        bool marked = (sys->store.frame[((uaddr_t)page - sys->store.at) / PAGE_BYTES] & STORE_CLEAN) != 0;
+        clean = !marked || memcmp(page + sizeof(void *), zeroes, PAGE_BYTES - sizeof(void *)) == 0;
+    }
+    return clean;
+}
+
+bool world_spare_is_clean(void) { return is_clean(&sys->store.kept_spare) && is_clean(&sys->store.more_spare); }
+
 bool world_same(const struct world_trace *before) {
     struct world_trace now = world_look();
     return memcmp(&before->kernel, &now.kernel, sizeof now.kernel) == 0 && before->free_frames == now.free_frames &&

@@ -42,6 +42,9 @@ static void start(void) {
 }
 
 static void finish(void) {
+    for (struct vm_pages row = vm_next_pages(vm, 0, USER_LIMIT); row.count > 0;
+         row = vm_next_pages(vm, row.end, USER_LIMIT))
+        memset(row.entries, 0, row.count * sizeof *row.entries);
     vm_destroy(&store, vm);
     CHECK_EQUAL(test_store_taken, 0);
 }
@@ -163,6 +166,23 @@ static void compare_frames(uint64_t first, uint64_t end) {
     CHECK_EQUAL(at, page_at(end));
 }
 
+/* The same by rows. */
+static void compare_rows(uint64_t first, uint64_t end) {
+    uint64_t i = first;
+    for (struct vm_pages row = vm_next_pages(vm, page_at(first), page_at(end)); row.count > 0;
+         row = vm_next_pages(vm, row.end, page_at(end))) {
+        for (; page_at(i) < row.start; i++)
+            CHECK_EQUAL(pages[i].frame, 0);
+        for (uint32_t j = 0; j < row.count && i < end; j++, i++)
+            if (!CHECK(row.entries[j] != 0 && row.entries[j] == pages[i].frame))
+                return;
+        if (!CHECK_EQUAL(row.end, page_at(i)))
+            return;
+    }
+    for (; i < end; i++)
+        CHECK_EQUAL(pages[i].frame, 0);
+}
+
 static void random_steps_against_an_array(void) {
     uint64_t state = 0x5eed;
     uint32_t most = 0;
@@ -190,6 +210,7 @@ static void random_steps_against_an_array(void) {
         }
         compare_ranges(first, end, 1 + random % length);
         compare_frames(first, end);
+        compare_rows(first, end);
         if (step % 16 == 0)
             compare();
         if (vm->region_count > most)
