@@ -7,10 +7,12 @@
 
 void message_put_long(struct message *message, const void *data, uint32_t words, uint64_t data_bytes) {
     uint64_t bytes = words * 8ULL < data_bytes ? words * 8ULL : data_bytes;
-    memset(message->words, 0, sizeof message->words);
-    memcpy(message->words, data, bytes < REGISTER_BYTES ? bytes : REGISTER_BYTES);
-    if (bytes <= REGISTER_BYTES)
+    if (bytes <= REGISTER_BYTES) {
+        memset(message->words, 0, sizeof message->words);
+        memcpy(message->words, data, bytes);
         return;
+    }
+    __builtin_memcpy(message->words, data, REGISTER_BYTES);
     program_message()->words[words - 1] = 0; /* its last bytes may lie beyond the data */
     memcpy(&program_message()->words[MESSAGE_REGISTERS], (const uint8_t *)data + REGISTER_BYTES,
            bytes - REGISTER_BYTES);
@@ -19,16 +21,19 @@ void message_put_long(struct message *message, const void *data, uint32_t words,
 void message_take_long(const struct message *message, void *data, uint64_t data_bytes) {
     uint64_t bytes =
         message_words(message->info) * 8ULL < data_bytes ? message_words(message->info) * 8ULL : data_bytes;
-    memcpy(data, message->words, bytes < REGISTER_BYTES ? bytes : REGISTER_BYTES);
-    if (bytes > REGISTER_BYTES)
-        memcpy((uint8_t *)data + REGISTER_BYTES, &program_message()->words[MESSAGE_REGISTERS], bytes - REGISTER_BYTES);
+    if (bytes <= REGISTER_BYTES) {
+        memcpy(data, message->words, bytes);
+        return;
+    }
+    __builtin_memcpy(data, message->words, REGISTER_BYTES);
+    memcpy((uint8_t *)data + REGISTER_BYTES, &program_message()->words[MESSAGE_REGISTERS], bytes - REGISTER_BYTES);
 }
 
 uint32_t message_get_long(const struct message *message, void *data) {
     uint32_t words = message_words(message->info);
     if (words > MESSAGE_WORDS)
         words = MESSAGE_WORDS;
-    memcpy(data, message->words, REGISTER_BYTES);
+    __builtin_memcpy(data, message->words, REGISTER_BYTES);
     memcpy((uint8_t *)data + REGISTER_BYTES, &program_message()->words[MESSAGE_REGISTERS],
            (words - MESSAGE_REGISTERS) * 8ULL);
     return words;
