@@ -41,10 +41,12 @@ void entry_leave(struct live *live) {
         live->words[i] = frame->words[i];
 }
 
-/* syscall_entry, but for the fast path. */
+/* syscall_entry */
 void entry_call(struct live *live) {
     struct cpu *cpu = arch_this_cpu();
     save(arch_this_thread(), live, FRAME_SYSCALL);
+    if (fast_path(cpu, live))
+        return;
     uint32_t ticket = __atomic_fetch_add(&kernel_ticket_lock.next, 1, __ATOMIC_RELAXED);
     if (__atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_ACQUIRE) != ticket) {
         kernel_lock_wait(ticket);

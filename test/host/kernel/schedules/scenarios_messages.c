@@ -6,9 +6,13 @@
 #include "test/host/kernel/schedules/scenarios.h"
 
 static const uint64_t deadline_ns = 100;
+static const struct thread_config to_cpu_1 = {.cpu = 1};
 
 #define WAIT_FOREVER(statuses) CALL(ep_wait, statuses, CAP_ENDPOINT, FOR_EVER)
 #define SERVE(word, statuses) CALL(ep_reply_wait, statuses, CAP_ENDPOINT, ONE_WORD, word)
+
+#define SERVER WAIT_FOREVER(ONLY_OK), SERVE(77, ONLY_OK), AGAIN(1, ONLY_OK)
+#define FAST_CALL CALL(ep_call, ONLY_OK, CAP_ENDPOINT, ONE_WORD, 1)
 
 static const char *answered(void) {
     return world.live.values[0][0] == 77 && world.live.values[0][1] == 78 ? NULL : "an answer is not what was sent";
@@ -62,6 +66,40 @@ static const struct scenario scenarios[] = {
      .actors = {{.cpu = 0, .priority = 10, .doomed = true, .may_not_end = true, .program = {CALL(ep_call, OK_OR(E_PEER), CAP_ENDPOINT, ONE_WORD, 1), END}},
                 {.cpu = 1, .priority = 10, .may_not_end = true, .program = {WAIT_FOREVER(ONLY_OK), TOUCH, TOUCH, CALL(ep_reply, OK_OR(E_CAP), 0, ONE_WORD, 77), END}},
                 {.cpu = 2, .priority = 10, .program = {CALL(cap_delete, ONLY_OK, 0, CAP_DOOMED), END}}}},
+    {.name = "fast", .question = "does the fast path meet a call from another CPU?", .cpu_count = 2,
+     .actors = {{.cpu = 0, .priority = 10, .program = {FAST_CALL, FAST_CALL, END}},
+                {.cpu = 0, .priority = 20, .may_not_end = true, .program = {SERVER}},
+                {.cpu = 1, .priority = 10, .program = {FAST_CALL, END}}}},
+    {.name = "fast_on_two", .question = "or the fast path there, to the same endpoint?", .cpu_count = 2,
+     .actors = {{.cpu = 0, .priority = 10, .program = {FAST_CALL, FAST_CALL, END}},
+                {.cpu = 0, .priority = 20, .may_not_end = true, .program = {SERVER}},
+                {.cpu = 1, .priority = 10, .program = {FAST_CALL, FAST_CALL, END}},
+                {.cpu = 1, .priority = 20, .may_not_end = true, .program = {SERVER}}}},
+    {.name = "fast_suspend_server", .question = "or the end of its server's time?", .cpu_count = 2,
+     .actors = {{.cpu = 0, .priority = 10, .program = {FAST_CALL, FAST_CALL, END}},
+                {.cpu = 0, .priority = 20, .may_not_end = true, .program = {SERVER}},
+                {.cpu = 1, .priority = 10, .program = {CALL(thread_suspend, ONLY_OK, CAP_THREAD + 1), CALL(thread_resume, ONLY_OK, CAP_THREAD + 1), END}}}},
+    {.name = "fast_suspend_caller", .question = "or of the caller's?", .cpu_count = 2,
+     .actors = {{.cpu = 0, .priority = 10, .program = {FAST_CALL, FAST_CALL, END}},
+                {.cpu = 0, .priority = 20, .may_not_end = true, .program = {SERVER}},
+                {.cpu = 1, .priority = 10, .program = {CALL(thread_suspend, ONLY_OK, CAP_THREAD), CALL(thread_resume, ONLY_OK, CAP_THREAD), END}}}},
+    {.name = "fast_suspend", .question = "does a server that is stopped get another message?", .cpu_count = 2,
+     .actors = {{.cpu = 0, .priority = 10, .may_not_end = true, .program = {FAST_CALL, FAST_CALL, END}},
+                {.cpu = 0, .priority = 20, .may_not_end = true, .program = {SERVER}},
+                {.cpu = 1, .priority = 10, .program = {CALL(thread_suspend, ONLY_OK, CAP_THREAD + 1), END}}}},
+    {.name = "fast_moves", .question = "or a server that moves?", .cpu_count = 2,
+     .actors = {{.cpu = 0, .priority = 10, .program = {FAST_CALL, FAST_CALL, END}},
+                {.cpu = 0, .priority = 20, .may_not_end = true, .program = {SERVER}},
+                {.cpu = 1, .priority = 10, .program = {STAGE(data, to_cpu_1), CALL(thread_configure, ONLY_OK, CAP_THREAD + 1, THREAD_CPU), END}}}},
+    {.name = "fast_dies", .question = "or one that goes, with its endpoint?", .cpu_count = 2, .doomed_endpoint = true,
+     .actors = {{.cpu = 0, .priority = 10, .program = {CALL(ep_call, OK_OR(E_PEER) | STATUS_BIT(E_CAP), CAP_ENDPOINT, ONE_WORD, 1), END}},
+                {.cpu = 0, .priority = 20, .doomed = true, .may_not_end = true, .program = {SERVER}},
+                {.cpu = 1, .priority = 10, .program = {CALL(cap_delete, ONLY_OK, 0, CAP_DOOMED), END}}}},
+    {.name = "fast_signal", .question = "or a signal to its server?", .cpu_count = 2, .bound_signal = true,
+     .actors = {{.cpu = 0, .priority = 10, .program = {FAST_CALL, FAST_CALL, END}},
+                {.cpu = 0, .priority = 20, .may_not_end = true, .program = {SERVER}},
+                {.cpu = 1, .priority = 10, .program = {CALL(signal_raise, ONLY_OK, CAP_SIGNAL, 1), END}}},
+     .verdict = signals_taken},
 };
 /* clang-format on */
 const struct scenario_list scenarios_messages = SCENARIO_LIST(scenarios);

@@ -24,7 +24,7 @@
 static struct {
     const char *program, *scenario, *scheduler, *drill;
     uint64_t seed, schedules, within;
-} asked = {.seed = 1, .schedules = 16000};
+} asked = {.seed = 1, .schedules = 12500};
 
 static struct {
     const struct scenario *scenario;
@@ -36,7 +36,7 @@ static uint64_t schedules_total, steps_total;
 
 static double seconds(void) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time); /* others may use the machine, too */
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
@@ -150,7 +150,7 @@ int main(int count, char **arguments) {
     double start = seconds();
     int result = check_run(cases, planned_count);
     double took = seconds() - start;
-    printf("# %" PRIu64 " schedules, %.0f a second, %.0f steps each\n", schedules_total, (double)schedules_total / took,
-           (double)steps_total / (double)schedules_total);
+    printf("# %" PRIu64 " schedules, %.0f a second of CPU time, %.0f steps each\n", schedules_total,
+           (double)schedules_total / took, (double)steps_total / (double)schedules_total);
     return result;
 }

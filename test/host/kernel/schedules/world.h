@@ -2,13 +2,13 @@
  * A machine of several CPUs for the generic kernel, and the programs that its threads run.
  *
  *   entry.c      the way into the kernel and out, and what else arch/x86_64/ does to memory. Its loads and stores are steps
+ *   fast.c       the fast path, likewise
  *   user.c       user mode: programs, translations that a CPU keeps, interrupts; and what must always hold there
  *   world.c      the objects of a scenario, made once; what must hold at the end
  *   scenarios.h  the scenarios themselves
  *
  * A thread's registers are in its frame while it is in the kernel and in its CPU's `live` while it runs, as on the machine; RIP
- * says where in its program it is, RSP who it is. The fast path is not here: it is assembly, and takes no step
- * that endpoint.c does not take.
+ * says where in its program it is, RSP who it is.
  */
 #pragma once
 
@@ -144,3 +144,6 @@ void entry_first(uint32_t cpu); /* a CPU has been started */
 void entry_call(struct live *live);
 void entry_interrupt(struct live *live, uint64_t vector, uint64_t address);
 void entry_leave(struct live *live);
+
+/* ---- fast.c ---- */
+bool fast_path(struct cpu *cpu, struct live *live); /* false: nothing has changed */

@@ -1,0 +1,114 @@
+/*
+ * The fast path, as in arch/x86_64/syscall.S from fast_call and fast_reply on, without the kernel lock (lock.h); messages of more
+ * words than there are registers take the long way here. Compiled as the generic kernel is: loads and stores are steps.
+ */
+#include "kernel/abi/message.h"
+#include "kernel/arch.h"
+#include "kernel/call.h"
+#include "kernel/endpoint.h"
+#include "kernel/lock.h"
+#include "kernel/notification.h"
+#include "kernel/table.h"
+#include "test/host/kernel/schedules/world.h"
+
+#define FAST_TRIES 3U /* looks at the lock */
+
+static void leave(struct cpu *cpu) { __atomic_store_n(&cpu->arch.fast, 0, __ATOMIC_RELEASE); }
+
+/* ENTER_FAST and fast_busy. It does not wait for long, since it answers no requests. */
+static bool enter(struct cpu *cpu) {
+    for (uint32_t tries = FAST_TRIES; tries > 0; tries--) {
+        (void)__atomic_fetch_or(&cpu->arch.fast, 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&kernel_busy, __ATOMIC_RELAXED) == 0)
+            return true;
+        leave(cpu);
+    }
+    return false;
+}
+
+/* CHECK_DIRECT */
+static bool takes_over(const struct cpu *cpu, const struct thread *thread) {
+    return (uint64_t)(uintptr_t)thread->direct == cpu->arch.direct && cpu->ready_bitmap >> thread->priority == 0;
+}
+
+/* SWITCH, and the registers that the message is not in. */
+static void run(struct cpu *cpu, struct thread *to, struct live *live, uint64_t target) {
+    cpu->current = to;
+    arch_switch(cpu, to);
+    leave(cpu);
+    live->rip = to->arch.frame.rip;
+    live->rsp = to->arch.frame.rsp;
+    live->status = OK;
+    live->target = target;
+}
+
+static bool call(struct cpu *cpu, struct live *live) {
+    struct thread *self = cpu->current;
+    struct cap_slot *slot;
+    if (table_find(self, live->target, OBJECT_ENDPOINT, ENDPOINT_CALL, &slot) != OK)
+        return false;
+    struct endpoint *endpoint = cap_object(slot);
+    struct heap_node *first = endpoint->receivers.root;
+    if (first == NULL || first->left != NULL)
+        return false;
+    struct thread *receiver = CONTAINER_OF(first, struct thread, wait);
+    if (!takes_over(cpu, receiver) || (uint32_t)live->info > MESSAGE_REGISTERS)
+        return false;
+    endpoint->receivers.root = NULL;
+    first->rank = 0;
+    receiver->wait_heap = NULL;
+    receiver->reply.head = self->reply_head;
+    self->reply_slot = &receiver->reply;
+    self->state = THREAD_IN_CALL;
+    receiver->state = THREAD_RUNNING;
+    run(cpu, receiver, live, slot->data);
+    return true;
+}
+
+static bool has_signal(const struct thread *self) {
+    const struct notification *notification = cap_object(&self->notification);
+    return notification != NULL && notification->bits != 0;
+}
+
+/* COMMIT_REPLY */
+static void answer(struct thread *self, struct endpoint *endpoint, struct thread *caller) {
+    caller->reply_slot = NULL;
+    self->reply.head = 0;
+    endpoint->receivers.root = &self->wait;
+    self->wait_heap = &endpoint->receivers;
+    self->wait.key = self->queue_rank;
+    self->wait.rank = 1;
+    self->state = THREAD_IN_WAIT;
+    caller->state = THREAD_RUNNING;
+}
+
+static bool reply(struct cpu *cpu, struct live *live) {
+    struct thread *self = cpu->current;
+    struct cap_slot *slot;
+    if (table_find(self, live->target, OBJECT_ENDPOINT, ENDPOINT_WAIT, &slot) != OK)
+        return false;
+    struct endpoint *endpoint = cap_object(slot);
+    struct thread *caller = cap_object(&self->reply);
+    if (caller == NULL || endpoint->senders.root != NULL || endpoint->receivers.root != NULL || has_signal(self) ||
+        !takes_over(cpu, caller) || endpoint->home != cpu || (uint32_t)live->info > MESSAGE_REGISTERS)
+        return false;
+    bool is_call = caller->state == THREAD_IN_CALL;
+    if (!is_call && (caller->state != THREAD_IN_FAULT || live->info != (uint32_t)live->info))
+        return false;
+    answer(self, endpoint, caller);
+    run(cpu, caller, live, 0);
+    if (!is_call)
+        entry_leave(live);
+    return true;
+}
+
+bool fast_path(struct cpu *cpu, struct live *live) {
+    if (live->status != SYS_ep_call && live->status != SYS_ep_reply_wait)
+        return false;
+    if (!enter(cpu))
+        return false;
+    bool done = live->status == SYS_ep_call ? call(cpu, live) : reply(cpu, live);
+    if (!done)
+        leave(cpu);
+    return done;
+}
