@@ -92,22 +92,32 @@ static void add_note(struct launch *launch, const char *text) {
     launch->note_block.count++;
 }
 
+/* cap:NAME=SLOT. By hand, since there is one for each capability of each program. */
+static void add_cap_note(struct launch *launch, const char *name, cap_t slot) {
+    _Static_assert(BODY_TABLE_SLOTS <= 1000, "a slot has three digits at most");
+    char note[PROCESS_NAME_MAX + sizeof "cap:=000"] = "cap:";
+    _Static_assert((PROCESS_BAG_MAX + 2) * sizeof note <= NOTES_BYTES, "they all fit");
+    size_t length = 4;
+    for (; *name != '\0'; name++)
+        note[length++] = *name;
+    note[length++] = '=';
+    for (cap_t unit = slot >= 100 ? 100 : slot >= 10 ? 10 : 1; unit > 0; unit /= 10)
+        note[length++] = (char)('0' + slot / unit % 10);
+    note[length] = '\0';
+    add_note(launch, note);
+}
+
 /*
  * The environment strings of a program that will have these capabilities: those of the bag that the strings name. number: of
  * the thread in which it begins.
  */
 static void write_notes(struct launch *launch, struct bag *bag, uint32_t number) {
-    char note[PROCESS_NAME_MAX + 16];
-    _Static_assert((PROCESS_BAG_MAX + 2) * sizeof note <= NOTES_BYTES, "they all fit");
     launch->note_block = (struct string_block){launch->notes, 0, 0};
-    (void)format_into(note, sizeof note, "cap:process=%lu", body_process_slot(number));
-    add_note(launch, note);
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        if (bag->entries[i].cap == 0 || !strings_names(&launch->strings, bag->entries[i].name))
-            continue;
-        (void)format_into(note, sizeof note, "cap:%s=%u", bag->entries[i].name, BODY_SLOT_BAG + i);
-        add_note(launch, note);
-    }
+    add_cap_note(launch, "process", body_process_slot(number));
+    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
+        if (bag->entries[i].cap != 0 && strings_names(&launch->strings, bag->entries[i].name))
+            add_cap_note(launch, bag->entries[i].name, BODY_SLOT_BAG + i);
+    char note[32];
     (void)format_into(note, sizeof note, "slots=%u,%u", BODY_SLOT_FREE, BODY_TABLE_SLOTS);
     add_note(launch, note);
 }

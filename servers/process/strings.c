@@ -67,9 +67,12 @@ bool strings_target(const char *name, char *target) {
 
 bool strings_names(const struct strings *strings, const char *name) {
     const char *at = strings->names.bytes;
-    char target[PROCESS_NAME_MAX];
-    for (uint64_t i = 0; i < strings->names.count; i++, at += strlen(at) + 1)
-        if (strings_target(at, target) && strcmp(target, name) == 0)
+    for (uint64_t i = 0; i < strings->names.count; i++, at += strlen(at) + 1) {
+        size_t same = 0;
+        while (name[same] != '\0' && at[same] == name[same])
+            same++;
+        if (name[same] == '\0' && (at[same] == '\0' || at[same] == '='))
             return true;
+    }
     return false;
 }
