@@ -49,7 +49,8 @@ static uint32_t open_interpreter(struct system *system, struct launch *launch, c
 /* Everything about the program that needs no process: strings, file, plan. Followed by close_image in any case. */
 static uint32_t open_image(struct system *system, struct launch *launch, const struct launch_request *request,
                            char *reason) {
-    memset(launch, 0, sizeof *launch);
+    load_nothing(&launch->program);
+    load_nothing(&launch->interpreter);
     memcpy(launch->path, request->path, sizeof launch->path);
     char *bytes = (char *)system->work.bytes + WORK_STRINGS_OFFSET;
     if (!strings_divide(bytes, request->length_bytes, &request->strings, &launch->strings)) {

@@ -113,8 +113,15 @@ static uint32_t read_plan(struct system *system, struct opened_image *image, uad
     return OK;
 }
 
+void load_nothing(struct opened_image *image) {
+    image->file = NULL;
+    image->mark = (struct image_mark){0};
+    image->base = 0;
+    image->interpreter[0] = '\0'; /* the plan says nothing without a file */
+}
+
 uint32_t load_open(struct system *system, const char *path, uaddr_t lowest, struct opened_image *image, char *reason) {
-    memset(image, 0, sizeof *image);
+    load_nothing(image);
     uint32_t status = file_open(system, path, strlen(path), &image->file, reason);
     if (status != OK)
         return status;

@@ -20,6 +20,9 @@ struct opened_image {
 MUST_USE uint32_t file_open(struct system *system, const char *path, uint64_t length_bytes, struct vm_file **ret_file,
                             char *reason);
 
+/* No image is open here: what load_open finds, and what can be closed. */
+void load_nothing(struct opened_image *image);
+
 /*
  * Open the image at `path` and plan how to load it; if it may go anywhere, it goes to a random place from `lowest`,
  * multiple of LAYOUT_IMAGE_BASE, on. Followed by load_close in any case. Errors: as for file_open; P_IMAGE, P_LIMIT with a reason.
