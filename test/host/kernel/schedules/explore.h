@@ -63,9 +63,10 @@ uint32_t explore_cpu(void);   /* the one that runs */
 bool explore_is_active(void); /* does one? */
 /* The schedule ends here: it is a failure. The text is formatted as by printf. */
 _Noreturn void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void explore_step(void);             /* a step that is neither load nor store */
-void explore_relax(void);            /* a turn of a loop that waits for another CPU */
-void explore_idle(void);             /* wait until explore_wake; may return earlier */
-void explore_wake(uint32_t cpu);     /* end its explore_idle, if it is in one */
-void explore_outside(bool entered);  /* this CPU is where `unlocked` is not asked, such as user mode */
+void explore_step(void);            /* a step that is neither load nor store */
+void explore_relax(void);           /* a turn of a loop that waits for another CPU */
+void explore_idle(void);            /* wait until explore_wake; may return earlier */
+void explore_wake(uint32_t cpu);    /* end its explore_idle, if it is in one */
+void explore_outside(bool entered); /* this CPU is where `unlocked` is not asked, such as user mode */
+uint64_t explore_end(void); /* in a verdict: all memory is as it was whenever this was the same, as good as surely */
 void explore_save(void *at, size_t); /* what is there will be as now again after the schedule */

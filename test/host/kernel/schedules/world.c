@@ -38,6 +38,7 @@
 #define FRAMES (FIRST_MESSAGE + WORLD_THREADS)
 #define LATE_MAX 50U
 #define CONSTANTS_MAX 8U
+#define ENDS_KEPT 65536U
 
 struct world world;
 uintptr_t direct_map;
@@ -55,6 +56,7 @@ static struct {
     uint32_t value;
 } constants[CONSTANTS_MAX];
 static uint32_t constant_count;
+static uint64_t ends[ENDS_KEPT]; /* explore_end(), where the invariants held */
 
 struct cpu *arch_this_cpu(void) {
     return &world.cpus[explore_cpu()];
@@ -85,6 +87,7 @@ static void make_machine(uint32_t cpu_count) {
     kernel_ticket_lock = (struct ticket_lock){0};
     kernel_busy = 0;
     constant_count = 0;
+    memset(ends, 0, sizeof(ends));
     log_limit = LOG_ERROR;
     cpu_total = cpu_count;
     for (uint32_t i = 0; i < cpu_count; i++) {
@@ -197,6 +200,18 @@ static bool is_over(void) {
 
 static bool idle(void) { return !is_over() && world.live.late_count++ < LATE_MAX && user_let_time_pass(); }
 
+/* The invariants, unless it has ended like this before: there are some hundred ends of a scenario, and this takes as long as all
+ * else. */
+static uint64_t check_new_end(void) {
+    uint64_t end = explore_end(), *place = &ends[end % ENDS_KEPT];
+    if (*place == end)
+        return INVARIANT_NONE;
+    uint64_t broken = check_invariants();
+    if (broken == INVARIANT_NONE)
+        *place = end;
+    return broken;
+}
+
 /* What the invariants can't see: a queue that has lost somebody is well formed. */
 static bool receivers_are_queued(void) {
     const struct endpoint *endpoint = cap_object(&slots[CAP_ENDPOINT]);
@@ -234,7 +249,7 @@ static const char *verdict(void) {
     }
     if (!receivers_are_queued())
         return "a thread waits at the endpoint and is not in its queue";
-    uint64_t broken = check_invariants();
+    uint64_t broken = check_new_end();
     if (broken != 0) {
         snprintf(failure, sizeof(failure), "invariant %" PRIu64 " does not hold (check.h)", broken);
         return failure;
