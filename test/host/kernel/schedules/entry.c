@@ -6,7 +6,9 @@
 #include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/offsets.h"
 #include "kernel/arch/x86_64/page_table.h"
+#include "kernel/assert.h"
 #include "kernel/call.h"
+#include "kernel/fastpath.h"
 #include "kernel/fault.h"
 #include "kernel/lock.h"
 #include "kernel/sched.h"
@@ -65,11 +67,27 @@ void entry_first(uint32_t cpu) {
     sched_start(&world.cpus[cpu]);
 }
 
+/* fpu.c: one number stands for all of a thread's FPU registers. */
+static void fpu_close(struct cpu *cpu) {
+    user_fpu_move(cpu->index, cpu->arch.fpu_owner, false);
+    cpu->arch.fpu_owner = NULL;
+    fastpath_update(cpu);
+}
+
+static void fpu_use(struct cpu *cpu, struct thread *thread) {
+    assert(cpu->arch.fpu_owner == NULL);
+    user_fpu_move(cpu->index, thread, true);
+    cpu->arch.fpu_owner = thread;
+    fastpath_update(cpu);
+}
+
 static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vector, uint64_t address) {
     if (cpu->blocked)
         return;
     if (vector == VECTOR_PAGE_FAULT)
         fault_raise(thread, FAULT_PAGE, address, 0);
+    else if (vector == VECTOR_NO_FPU)
+        fpu_use(cpu, thread);
     else
         fault_raise(thread, FAULT_BREAKPOINT, 0, 0);
 }
@@ -123,10 +141,12 @@ static void load_root(struct cpu *cpu, uint64_t root) {
 }
 
 void arch_switch(struct cpu *cpu, struct thread *to) {
-    if (cpu->arch.root == to->arch.root)
-        return;
-    load_root(cpu, to->arch.root);
-    cpu->space_switches++;
+    if (cpu->arch.root != to->arch.root) {
+        load_root(cpu, to->arch.root);
+        cpu->space_switches++;
+    }
+    if (cpu->arch.fpu_owner != NULL && cpu->arch.fpu_owner != to)
+        fpu_close(cpu);
 }
 
 void arch_root_leave(uint64_t root) {
@@ -140,4 +160,8 @@ void arch_flush(uint64_t root, uaddr_t at, uint64_t page_count) {
         user_forget(cpu->index, root, at, page_count);
 }
 
-void arch_thread_release(struct thread *thread) { (void)thread; }
+void arch_thread_release(struct thread *thread) {
+    struct cpu *cpu = arch_this_cpu();
+    if (cpu->arch.fpu_owner == thread)
+        fpu_close(cpu);
+}

@@ -24,6 +24,7 @@ extern const struct scenario_list scenarios_messages, scenarios_threads, scenari
 #define LATER(ns) {.kind = OP_LATER, .number = (ns)}
 #define TOUCH {.kind = OP_TOUCH}
 #define WRITE {.kind = OP_WRITE}
+#define FPU {.kind = OP_FPU}
 #define TRAP {.kind = OP_TRAP}
 #define END {.kind = OP_END}
 #define STOP {.kind = OP_STOP}

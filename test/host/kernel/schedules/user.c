@@ -134,6 +134,25 @@ static bool touch(bool writes) {
     return true;
 }
 
+/* ---- FPU ---- */
+
+void user_fpu_move(uint32_t cpu, const struct thread *thread, bool loads) {
+    uint32_t index = thread_of(thread->arch.frame.rsp);
+    if (loads)
+        world.live.cpus[cpu].fpu = world.live.fpu_areas[index];
+    else
+        world.live.fpu_areas[index] = world.live.cpus[cpu].fpu;
+}
+
+/* Each use adds one. False: the registers are not the thread's. */
+static bool use_fpu(uint32_t thread) {
+    if (world.cpus[explore_cpu()].arch.fpu_owner != world.threads[thread])
+        return false;
+    if (this_cpu()->fpu++ != world.live.fpu_uses[thread]++)
+        explore_fail("thread %u has lost FPU registers", thread);
+    return true;
+}
+
 /* ---- programs ---- */
 
 static void check_running(const struct live *live) {
@@ -181,6 +200,13 @@ static void advance(struct live *live, uint32_t place) {
     live->rip = user_entry(thread_of(live->rsp)) + (place + 1) * (uint64_t)OP_BYTES;
 }
 
+static void go_on_or_fault(bool done, uint64_t vector, struct live *live, uint32_t place) {
+    if (done)
+        advance(live, place);
+    else
+        interrupt(live, vector, PAGE_AT);
+}
+
 static void do_op(const struct op *op, uint32_t thread, uint32_t place, struct live *live) {
     switch (op->kind) {
     case OP_END:
@@ -197,10 +223,10 @@ static void do_op(const struct op *op, uint32_t thread, uint32_t place, struct l
         break;
     case OP_TOUCH:
     case OP_WRITE:
-        if (touch(op->kind == OP_WRITE))
-            advance(live, place);
-        else
-            interrupt(live, VECTOR_PAGE_FAULT, PAGE_AT);
+        go_on_or_fault(touch(op->kind == OP_WRITE), VECTOR_PAGE_FAULT, live, place);
+        break;
+    case OP_FPU:
+        go_on_or_fault(use_fpu(thread), VECTOR_NO_FPU, live, place);
         break;
     case OP_TRAP:
         advance(live, place);

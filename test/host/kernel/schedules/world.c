@@ -246,6 +246,11 @@ static const char *verdict(void) {
             snprintf(failure, sizeof(failure), "CPU %u has a root that is gone", i);
             return failure;
         }
+        const struct thread *owner = world.cpus[i].arch.fpu_owner;
+        if (owner != NULL && owner->cpu != &world.cpus[i]) {
+            snprintf(failure, sizeof(failure), "CPU %u has the FPU registers of a thread that is not its own", i);
+            return failure;
+        }
     }
     if (!receivers_are_queued())
         return "a thread waits at the endpoint and is not in its queue";

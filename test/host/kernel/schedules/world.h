@@ -43,6 +43,7 @@ enum op_kind {
     OP_CALL,  /* a system call; `allowed` are the statuses that it may have */
     OP_TOUCH, /* read PAGE_AT, or write it; where that is not allowed, it is a fault */
     OP_WRITE,
+    OP_FPU,   /* use an FPU register; if the CPU's are not the thread's, it is a fault */
     OP_TRAP,  /* an instruction that traps: reported behind it */
     OP_STAGE, /* put `data` at byte `number` of the message page */
     OP_AGAIN, /* back to op `number` if the last call's status is one of `allowed` */
@@ -95,6 +96,7 @@ struct world_cpu {
     uint32_t pending; /* interrupts: bits of enum world_vector */
     uint64_t armed_ns;
     uint64_t running; /* RSP of what runs in user mode; 0: nothing does */
+    uint64_t fpu;     /* its registers */
 };
 
 enum world_vector { PENDING_REQUEST = 1, PENDING_TIMER = 2 };
@@ -105,6 +107,7 @@ struct world {
     struct thread *threads[WORLD_THREADS];
     struct {
         struct world_cpu cpus[EXPLORE_CPUS_MAX];
+        uint64_t fpu_areas[WORLD_THREADS], fpu_uses[WORLD_THREADS];
         uint64_t now_ns;
         uint32_t ended;                             /* threads at OP_END, a bit each */
         uint32_t late_count;                        /* how often time has had to pass */
@@ -130,6 +133,7 @@ bool user_is_interrupted(void);
 void user_forget_all(uint32_t cpu);
 void user_forget(uint32_t cpu, uint64_t root, uaddr_t at, uint64_t page_count);
 void user_begin(void);
+void user_fpu_move(uint32_t cpu, const struct thread *thread, bool loads); /* between a CPU and a thread's memory */
 bool user_let_time_pass(void); /* up to the first timer; false: none is set */
 #define PROGRAM_AT 0x50000000ULL
 #define PROGRAM_BYTES 0x1000ULL /* of one thread */
