@@ -191,11 +191,6 @@ void explore_wake(uint32_t cpu) {
 
 void explore_outside(bool entered) { run.cpus[run.current].outside = entered; }
 
-void explore_save(void *at, size_t bytes) {
-    for (uintptr_t word = (uintptr_t)at & ~(uintptr_t)7; word < (uintptr_t)at + bytes; word += 8)
-        run_save_word((uint64_t *)word);
-}
-
 /* A word that was written twice counts twice, so that different ends differ, though a few equal ones do, too. */
 uint64_t explore_end(void) {
     uint64_t sum = 0;

@@ -6,7 +6,7 @@
  *     loads and stores        compiled with -fsanitize=thread, so that each calls a function before it is done:
  *             |               __tsan_read8() and so on. There is no sanitizer: the functions are in hooks.c
  *             v
- *      explore_point()        a step. Now and then another CPU goes on from here (explore.c)
+ *        run_step()           a step (run.h). Now and then another CPU goes on from here (explore.c)
  *
  * Who goes on is decided by a seed alone, so a seed is a schedule:
  *
@@ -40,7 +40,8 @@ struct explore_program {
     void (*cpu)(uint32_t index); /* what a CPU does */
     /* Everybody waits in explore_idle(). True: something has been done that lets one go on. NULL: never. */
     bool (*idle)(void);
-    /* A load or store of a CPU that does not hold `lock`: is that all right? NULL: it is. `outside`: see explore_outside */
+    /* A load or store of a CPU that does not hold `lock`: is that all right? NULL: it is. Not asked between
+     * explore_outside(true) and (false). */
     bool (*unlocked)(uint32_t cpu, uintptr_t address, bool is_store);
     const struct ticket_lock *lock;
     const char *(*verdict)(void); /* at the end: NULL, or what is wrong */
@@ -69,4 +70,3 @@ void explore_idle(void);            /* wait until explore_wake; may return earli
 void explore_wake(uint32_t cpu);    /* end its explore_idle, if it is in one */
 void explore_outside(bool entered); /* this CPU is where `unlocked` is not asked, such as user mode */
 uint64_t explore_end(void); /* in a verdict: all memory is as it was whenever this was the same, as good as surely */
-void explore_save(void *at, size_t); /* what is there will be as now again after the schedule */
