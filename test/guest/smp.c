@@ -147,12 +147,15 @@ static void ep_call_reaches_a_server_on_another_cpu(void) {
     CHECK_EQUAL(server.view->out[ECHO_COUNT], CLIENTS * rounds());
 }
 
-/* Raises caps[0] and waits for caps[1], in[0] times. */
+/* Raises caps[0] and waits for caps[1], in[0] times. One of two begins (in[1]) and the other answers, so that no bit is raised
+ * before it was taken. */
 static void ping(struct worker_view *view) {
     for (uint64_t i = 0; i < view->in[0]; i++, view->out[0]++) {
-        view->out[1] += sys_signal_raise(view->caps[0], 1).status != OK;
+        if (i != 0 || view->in[1] != 0)
+            view->out[1] += sys_signal_raise(view->caps[0], 1).status != OK;
         view->out[1] += sys_signal_wait(view->caps[1], DEADLINE_NEVER).value != 1;
     }
+    view->out[1] += sys_signal_raise(view->caps[0], 1).status != OK;
 }
 
 static void signal_wait_misses_nothing(void) {
@@ -163,11 +166,35 @@ static void signal_wait_misses_nothing(void) {
     one.view->caps[0] = other.view->caps[1] = there;
     one.view->caps[1] = other.view->caps[0] = back;
     one.view->in[0] = other.view->in[0] = 5 * rounds();
+    one.view->in[1] = 1;
     worker_resume(&one);
     worker_resume(&other);
     worker_join(&one);
     worker_join(&other);
     CHECK_EQUAL(one.view->out[1] + other.view->out[1], 0);
+}
+
+/* Counts in a register and nowhere else. */
+static void count_in_a_register(struct worker_view *view) {
+    view->out[0] = 1;
+    __asm__ volatile("xor %%ebx, %%ebx\n 1: inc %%rbx\n pause\n jmp 1b" : : : "rbx");
+}
+
+/* What is read of a thread that runs elsewhere is what it has there now, and not what it came with into the kernel last. */
+static void thread_read_of_one_that_runs_elsewhere(void) {
+    struct worker worker;
+    uint64_t count = 0;
+    start_on(&worker, count_in_a_register, 1);
+    CHECK(comes(&worker.view->out[0], 1));
+    for (uint64_t i = 0; i < rounds() / 10; i++) {
+        uint64_t before = count, end = world_soon();
+        do {
+            __asm__ volatile("pause");
+            count = worker_read(worker.thread).registers.rbx;
+        } while (count <= before && world_now() < end);
+        if (!CHECK(count > before))
+            return;
+    }
 }
 
 /* Breaks in[0] times; out[0] counts. */
@@ -419,9 +446,9 @@ static void cap_delete_of_a_pool_whose_threads_run_elsewhere(void) {
 SUITE(CASE(system_info_counts_the_cpus), CASE(thread_configure_cpu_is_where_it_runs),
       CASE(thread_suspend_stops_a_thread_elsewhere), CASE(thread_suspend_takes_back_a_call),
       CASE(ep_call_reaches_a_server_on_another_cpu), CASE(signal_wait_misses_nothing),
-      CASE(thread_suspend_loses_no_trap), CASE(thread_configure_cpu_of_the_caller),
-      CASE(thread_configure_cpu_moves_one_that_runs), CASE(thread_configure_cpu_takes_the_fpu_along),
-      CASE(thread_configure_cpu_of_one_that_waits), CASE(thread_configure_priority_counts_on_each_cpu),
-      CASE(thread_resume_of_equals_elsewhere_shares_their_cpu), CASE(thread_handover_of_one_that_runs_elsewhere),
-      CASE(space_unmap_reaches_the_other_cpus), CASE(space_protect_reaches_the_other_cpus),
-      CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere));
+      CASE(thread_read_of_one_that_runs_elsewhere), CASE(thread_suspend_loses_no_trap),
+      CASE(thread_configure_cpu_of_the_caller), CASE(thread_configure_cpu_moves_one_that_runs),
+      CASE(thread_configure_cpu_takes_the_fpu_along), CASE(thread_configure_cpu_of_one_that_waits),
+      CASE(thread_configure_priority_counts_on_each_cpu), CASE(thread_resume_of_equals_elsewhere_shares_their_cpu),
+      CASE(thread_handover_of_one_that_runs_elsewhere), CASE(space_unmap_reaches_the_other_cpus),
+      CASE(space_protect_reaches_the_other_cpus), CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere));
