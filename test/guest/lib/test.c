@@ -64,6 +64,8 @@ void test_note(const char *format, ...) {
     put("# %s\n", line);
 }
 
+bool test_has_failed(void) { return state.failed; }
+
 void test_row(const char *name) { state.row = name; }
 
 /* ---- checks ---- */

@@ -74,6 +74,8 @@ bool test_check_value(struct result result, uint64_t value, const char *file, in
 FORMAT_LIKE(1, 2) void test_fail(const char *format, ...);
 /* A remark; it does not fail the case. */
 FORMAT_LIKE(1, 2) void test_note(const char *format, ...);
+/* Has the case that runs failed by now? For those that go on for long. */
+bool test_has_failed(void);
 /* A name for each turn of a loop over table rows: failures are reported with it, until the case ends or NULL. */
 void test_row(const char *name);
 
