@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* 0: all hold; else the number of the first that does not: enum invariant. Lock: kernel lock. */
@@ -19,3 +20,6 @@ enum invariant {
     INVARIANT_KERNEL_HALF = 6,   /* every root's is the sealed one */
     INVARIANT_WRITE_EXECUTE = 7, /* no page of a user half is writable and executable */
 };
+
+/* For tests: hand over whatever the audit says, to see what it would have prevented. */
+extern bool handover_unaudited;

@@ -8,12 +8,8 @@
 #include "kernel/space.h"
 #include "kernel/table.h"
 
-static bool slot_count_is_valid(uint64_t count) {
-    return count >= TABLE_SLOTS_MIN && count <= TABLE_SLOTS_MAX && (count & (count - 1)) == 0;
-}
-
 /* NULL: the pool has not enough memory. The object is the first member of each kind. */
-static struct object *make(struct pool *pool, enum object_type type, uint64_t argument) {
+static struct object *make(struct pool *pool, uint64_t type, uint64_t argument) {
     switch (type) {
     case OBJECT_SPACE:
         return (struct object *)space_make(pool);
@@ -25,15 +21,9 @@ static struct object *make(struct pool *pool, enum object_type type, uint64_t ar
         return (struct object *)endpoint_make(pool);
     case OBJECT_NOTIFICATION:
         return (struct object *)notification_make(pool);
-    case OBJECT_NONE:
-    case OBJECT_MEMORY:
-    case OBJECT_POOL:
-    case OBJECT_IRQ:
-    case OBJECT_PORTS:
-    case OBJECT_REPLY:
-        break;
+    default:
+        return NULL;
     }
-    return NULL;
 }
 
 static bool can_be_created(uint64_t type, uint64_t argument) {
@@ -44,7 +34,7 @@ static bool can_be_created(uint64_t type, uint64_t argument) {
     case OBJECT_NOTIFICATION:
         return argument == 0;
     case OBJECT_TABLE:
-        return slot_count_is_valid(argument);
+        return argument >= TABLE_SLOTS_MIN && argument <= TABLE_SLOTS_MAX && (argument & (argument - 1)) == 0;
     default:
         return false;
     }
@@ -63,7 +53,7 @@ struct result sys_object_create(cap_t pool, uint64_t type, uint64_t argument, ca
     uint64_t table_bytes = type == OBJECT_TABLE ? argument * sizeof(struct cap_slot) : 0;
     if (table_bytes > POOL_PREPARE_FRAMES * PAGE_BYTES && !pool_prepare(cap_object(pool_cap), table_bytes / PAGE_BYTES))
         return result(CALL_RESTART);
-    struct object *object = make(cap_object(pool_cap), (enum object_type)type, argument);
+    struct object *object = make(cap_object(pool_cap), type, argument);
     if (object == NULL)
         return result(E_MEMORY);
     cap_set_first(to, object, RIGHTS_ALL, 0);

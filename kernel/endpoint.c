@@ -116,7 +116,7 @@ __attribute__((noinline)) static void stop_unheard(struct thread *thread) {
     sched_block(thread, THREAD_STOPPED);
 }
 
-void endpoint_send_fault(struct thread *thread) {
+static void send_fault(struct thread *thread) {
     if (cap_is_empty(&thread->fault_endpoint)) {
         stop_unheard(thread);
         return;
@@ -132,6 +132,21 @@ void endpoint_send_fault(struct thread *thread) {
     receiver_leave(receiver);
     deliver(thread, receiver, badge, transfer_fault(thread, receiver));
     hand_over_to(thread, THREAD_IN_FAULT, receiver);
+}
+
+__attribute__((noinline)) static void trace_and_send(struct thread *thread) {
+    trace_note_fault(thread);
+    send_fault(thread);
+}
+
+void fault_raise(struct thread *thread, enum fault_kind kind, uint64_t address, uint64_t access) {
+    thread->fault_kind = kind;
+    thread->fault_address = address;
+    thread->fault_access = access;
+    if (trace_wants(TRACE_FAULT))
+        trace_and_send(thread);
+    else
+        send_fault(thread);
 }
 
 /*

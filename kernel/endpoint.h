@@ -26,11 +26,9 @@ struct endpoint {
 struct endpoint *endpoint_make(struct pool *pool); /* NULL: no memory */
 bool endpoint_reap_step(struct endpoint *endpoint);
 
-/*
- * Send the fault noted in `thread` (fault_*), which is stopped and the running thread, to its fault endpoint. Without
- * one it stays stopped.
- */
-void endpoint_send_fault(struct thread *thread);
+/* The running thread can't go on: that is sent to its fault endpoint; without one it stays stopped. `address` and `access` as
+ * in struct fault_message. */
+void fault_raise(struct thread *thread, enum fault_kind kind, uint64_t address, uint64_t access);
 
 /* The handlers of message calls: arguments and results are in the caller's frame, but for the status. */
 uint64_t sys_ep_call(struct thread *self);

@@ -4,10 +4,9 @@
  * All or nothing. Everything that the CPU and the thread need next is looked for by walking the candidate root itself,
  * before anything changes; the first thing that is not there is reported by check, address, level and entry.
  */
-#include "kernel/handover.h"
-
 #include "kernel/arch.h"
 #include "kernel/call.h"
+#include "kernel/check.h"
 #include "kernel/ledger.h"
 #include "kernel/request.h"
 #include "kernel/sched.h"

@@ -1,8 +1,6 @@
 /*
  * From the boot loader's jump to the first program's first instruction.
  */
-#include "kernel/main.h"
-
 #include "kernel/arch.h"
 #include "kernel/assert.h"
 #include "kernel/call.h"

@@ -3,7 +3,6 @@
  */
 #include "kernel/call.h"
 #include "kernel/endpoint.h"
-#include "kernel/fault.h"
 #include "kernel/lock.h"
 #include "kernel/sched.h"
 #include "kernel/stay.h"

@@ -29,8 +29,8 @@
 
 enum message_kind {
     MESSAGE_CALL = 0,         /* ep_call; a reply capability came along */
-    MESSAGE_FAULT = 1,        /* a thread's fault, see fault.h; a reply capability came along */
-    MESSAGE_SYSCALL = 2,      /* a foreign thread's system call, see fault.h; a reply capability came along */
+    MESSAGE_FAULT = 1,        /* a thread's fault, see thread.h; a reply capability came along */
+    MESSAGE_SYSCALL = 2,      /* a foreign thread's system call, see thread.h; a reply capability came along */
     MESSAGE_NOTIFICATION = 3, /* word 0 = bits of the bound notification; nothing to reply to */
 };
 

@@ -91,9 +91,10 @@ static uint64_t address_of(void (*code)(void)) { return (uint64_t)(uintptr_t)cod
 
 static void idt_init(void) {
     for (uint32_t vector = 0; vector < IDT_GATES; vector++) {
-        const uint8_t *stub = vector < EXCEPTIONS
-                                  ? exception_stubs + (uint64_t)vector * EXCEPTION_STUB_BYTES
-                                  : interrupt_stubs + (uint64_t)(vector - EXCEPTIONS) * INTERRUPT_STUB_BYTES;
+        uint64_t number = vector - EXCEPTIONS; /* of an interrupt's stub, counting the jumps between them */
+        number += number / INTERRUPT_GROUP * 2;
+        const uint8_t *stub = vector < EXCEPTIONS ? exception_stubs + (uint64_t)vector * EXCEPTION_STUB_BYTES
+                                                  : interrupt_stubs + number * INTERRUPT_STUB_BYTES;
         set_gate(vector, (uint64_t)(uintptr_t)stub, 0, GATE_PRESENT_INTERRUPT);
     }
     set_gate(8, address_of(ist_double_fault), 1, GATE_PRESENT_INTERRUPT);

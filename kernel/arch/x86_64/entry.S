@@ -42,7 +42,8 @@ kernel_start:
 
 /*
  * One stub a vector. Exceptions: those for which the CPU pushes no error code push a zero in its place. Interrupts: as small as
- * can be, as there are many: the vector less 128, which fits a byte, lies where the error code belongs.
+ * can be, as there are many: the vector less 128, which fits a byte, lies where the error code belongs, and a short jump
+ * reaches the end of a group of stubs.
  */
     .globl exception_stubs, interrupt_stubs
     .balign 16
@@ -60,11 +61,15 @@ exception_stubs:
 
     .balign 16
 interrupt_stubs:
-    .rept 256 - EXCEPTIONS
-    .balign INTERRUPT_STUB_BYTES
+    .rept (256 - EXCEPTIONS) / INTERRUPT_GROUP
+    .rept INTERRUPT_GROUP
     push $(vector - 128)
-    jmp interrupt_of_device
+    jmp 1f
     .set vector, vector + 1
+    .endr
+1:
+    jmp interrupt_of_device
+    .balign 8
     .endr
 
 interrupt_of_device:

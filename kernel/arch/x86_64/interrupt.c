@@ -9,7 +9,7 @@
 #include "kernel/arch/x86_64/fpu.h"
 #include "kernel/arch/x86_64/panic.h"
 #include "kernel/cpu.h"
-#include "kernel/fault.h"
+#include "kernel/endpoint.h"
 #include "kernel/irq.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"

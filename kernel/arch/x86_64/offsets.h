@@ -28,7 +28,8 @@ enum offset {
 
 #define EXCEPTIONS 32 /* vectors; the others are interrupts */
 #define EXCEPTION_STUB_BYTES 16
-#define INTERRUPT_STUB_BYTES 8
+#define INTERRUPT_STUB_BYTES 4
+#define INTERRUPT_GROUP 32 /* stubs that end in one jump, which takes the place of two */
 
 #define STACK_BYTES 16384 /* of a CPU */
 
