@@ -49,7 +49,7 @@ void sched_ready(struct thread *thread) {
         return;
     }
     sched_enqueue(cpu, thread, false);
-    if (comes_next || (thread->priority == current->priority && cpu->slice_end_ns == 0))
+    if (comes_next || (thread->priority == current->priority && cpu->slice_end_ns < cpu->armed_ns))
         unsettle(cpu);
 }
 
@@ -118,6 +118,7 @@ bool sched_claim(struct thread *thread, bool lose_trap) {
     if (!arch_entry_undo(thread) && !lose_trap)
         return false;
     preempt(cpu, thread);
+    sched_charge(cpu, NULL);
     cpu->blocked = true;
     cpu->unsettled = true;
     return true;
@@ -153,6 +154,7 @@ void sched_leave(struct cpu *cpu) {
                 trace_note_switch(cpu);
             timer_arm_next(cpu);
             if (reaper_run(REAPER_BUDGET)) {
+                request_none(cpu);
                 kernel_unlock();
                 sched_point();
                 arch_idle();

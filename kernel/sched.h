@@ -46,11 +46,12 @@ void sched_ready(struct thread *thread);
 __attribute__((always_inline)) static inline void sched_ready_behind(struct cpu *cpu, const struct thread *current,
                                                                      struct thread *thread) {
     sched_enqueue(cpu, thread, false);
-    if (thread->priority == current->priority && cpu->slice_end_ns == 0) {
+    if (thread->priority != current->priority)
+        return;
+    if (cpu->slice_end_ns == 0)
         cpu->slice_end_ns = arch_clock_ns() + SLICE_NS;
-        if (cpu->slice_end_ns < cpu->armed_ns)
-            cpu->unsettled = true; /* sched_leave arms the timer */
-    }
+    if (cpu->slice_end_ns < cpu->armed_ns) /* also of a slice that ended when nobody was there to take the next */
+        cpu->unsettled = true;             /* sched_leave arms the timer */
 }
 
 /* `thread`, READY or RUNNING, may not run any more; `state` is what it is from now on. */

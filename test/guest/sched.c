@@ -119,6 +119,34 @@ static void thread_resume_of_equals_shares_what_a_higher_one_leaves(void) {
         test_note("%lu us and %lu us", first_ns / 1000, second_ns / 1000);
 }
 
+/* caps[0], caps[1] = threads: lets the first wait for an equal's turn to end, takes it away again, and lets the turn pass. Then, at
+ * out[1], the other one comes. */
+static void outlive_an_equal(struct worker_view *view) {
+    (void)sys_thread_resume(view->caps[0]);
+    (void)sys_thread_suspend(view->caps[0]);
+    for (uint64_t end = world_now() + 2 * SLICE_NS; world_now() < end;)
+        continue;
+    (void)sys_thread_resume(view->caps[1]);
+    view->out[1] = world_now();
+    role_spin(view);
+}
+
+static void note_time(struct worker_view *view) { view->out[0] = world_now(); }
+
+/* A turn that was over with nobody there to take the next is over all the same. */
+static void thread_resume_of_an_equal_after_a_turn_that_nobody_ended(void) {
+    struct worker running, gone, late;
+    worker_make(&gone, (struct worker_plan){.code = role_nothing});
+    worker_make(&late, (struct worker_plan){.code = note_time});
+    worker_make(&running, (struct worker_plan){.code = outlive_an_equal});
+    running.view->caps[0] = gone.thread;
+    running.view->caps[1] = late.thread;
+    worker_resume(&running);
+    worker_let_run(20 * SLICE_NS);
+    worker_join(&late);
+    CHECK(late.view->out[0] < running.view->out[1] + 2 * SLICE_NS);
+}
+
 /* No timer interrupt for a thread that has no equal waiting. */
 static void thread_resume_of_one_needs_no_ticks(void) {
     struct worker worker;
@@ -337,7 +365,8 @@ SUITE(CASE(signal_raise_lets_a_higher_one_run_at_once), CASE(signal_raise_gives_
       CASE(thread_configure_priority_decides_who_runs_first), CASE(thread_configure_priority_of_a_ready_thread),
       CASE(thread_configure_priority_starves_the_lower), CASE(thread_resume_of_an_equal_waits_for_its_turn),
       CASE(thread_resume_of_equals_shares_the_cpu), CASE(thread_resume_of_equals_shares_what_a_higher_one_leaves),
-      CASE(thread_resume_of_one_needs_no_ticks), CASE(signal_wait_preempts_the_lower_when_it_ends),
-      CASE(ep_call_switches_to_the_server_and_back), CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
+      CASE(thread_resume_of_an_equal_after_a_turn_that_nobody_ended), CASE(thread_resume_of_one_needs_no_ticks),
+      CASE(signal_wait_preempts_the_lower_when_it_ends), CASE(ep_call_switches_to_the_server_and_back),
+      CASE(ep_call_to_a_lower_server_lets_those_between_run_first),
       CASE(ep_call_to_a_lower_server_leaves_its_equals_their_turn), CASE(ep_call_does_not_renew_the_turn),
       CASE(signal_wait_idles), CASE(thread_configure_cpu));
