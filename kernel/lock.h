@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "kernel/arch.h"
-#include "kernel/explore.h"
 
 struct ticket_lock {
     uint32_t next;    /* the ticket that the next to come draws */
@@ -26,6 +25,17 @@ extern uint8_t kernel_busy; /* with several CPUs: somebody has the lock */
 void kernel_lock_wait(uint32_t ticket);
 /* From now on there are several. The caller has the lock. */
 void kernel_lock_share(void);
+
+/*
+ * With checks and a seed (CONTROL_TEST_SCHEDULE), a CPU pauses where another one could come in between. An emulator that runs CPUs in
+ * turn goes on with the next one at a pause, so that each seed is an interleaving of its own, and the same each time.
+ */
+extern uint64_t explore_seed;
+void explore_pause(void);
+static inline void sched_point(void) {
+    if (BATON_CHECKS && __atomic_load_n(&explore_seed, __ATOMIC_RELAXED) != 0)
+        explore_pause();
+}
 
 static inline void kernel_lock(void) {
     sched_point();

@@ -45,6 +45,14 @@ void request_answer(struct cpu *cpu) {
     __atomic_store_n(&cpu->asked, 0, __ATOMIC_RELEASE);
 }
 
+void request_none(const struct cpu *cpu) {
+    if (cpu_total == 1)
+        return;
+    arch_root_leave(cpu->arch.root);
+    if (cpu->arch.fpu_owner != NULL)
+        arch_thread_release(cpu->arch.fpu_owner);
+}
+
 static void ask(struct cpu *cpu) {
     sched_point();
     __atomic_store_n(&cpu->asked, 1, __ATOMIC_RELEASE);

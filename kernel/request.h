@@ -30,5 +30,8 @@ void request_release(struct thread *thread);
  * its frame, and what it came for has not been begun. */
 void request_park(struct cpu *cpu);
 
+/* This CPU idles: see to it that there is nothing to ask of it, so that nobody waits until it wakes up. */
+void request_none(const struct cpu *cpu);
+
 /* What is asked of this CPU, if anything. For who waits for the lock. */
 void request_answer(struct cpu *cpu);

@@ -62,20 +62,13 @@ static struct result cpu_info(uint64_t topic, uint64_t index) {
     if (index >= cpu_total)
         return result(E_ARG);
     const struct cpu *cpu = cpus[index];
-    switch (topic) {
-    case INFO_TIMER_TICKS:
-        return result_value(cpu->timer_ticks);
-    case INFO_SWITCHES:
-        return result_value(cpu->space_switches);
-    case INFO_NMIS:
-        return result_value(cpu->nmi_count);
-    case INFO_LOCK_WAITS:
-        return result_value(cpu->lock_waits);
-    case INFO_LOCK_WAIT_TICKS:
-        return result_value(cpu->lock_wait_ticks);
-    default:
-        return result_value(cpu->longest_wait);
-    }
+    const uint64_t values[] = {[INFO_TIMER_TICKS] = cpu->timer_ticks,
+                               [INFO_SWITCHES] = cpu->space_switches,
+                               [INFO_NMIS] = cpu->nmi_count,
+                               [INFO_LOCK_WAITS] = cpu->lock_waits,
+                               [INFO_LOCK_WAIT_TICKS] = cpu->lock_wait_ticks,
+                               [INFO_LOCK_LONGEST_WAIT] = cpu->longest_wait};
+    return result_value(values[topic]);
 }
 
 static struct result run_check(void) {
