@@ -49,6 +49,11 @@ static uint64_t priority_of(const struct system *system, const struct process *p
     return system->priority - process->nice;
 }
 
+/* Processes are dealt out to CPUs by their numbers, and the threads of each likewise. */
+static uint64_t cpu_of(const struct system *system, const struct thread *thread) {
+    return (thread->process->pid + thread_number(thread)) % system->cpu_count;
+}
+
 uint32_t body_set_priority(const struct system *system, const struct thread *thread) {
     struct thread_config config = {.priority = priority_of(system, thread->process)};
     memcpy(program.message->data, &config, sizeof config);
@@ -69,10 +74,11 @@ static uint32_t configure(struct system *system, const struct body *body, const 
             .message_memory = message.memory,
             .message_offset_pages = message.offset_pages,
             .priority = priority_of(system, thread->process),
+            .cpu = cpu_of(system, thread),
         };
         memcpy(program.message->data, &config, sizeof config);
-        result = sys_thread_configure(thread->object,
-                                      THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY);
+        result = sys_thread_configure(thread->object, THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE |
+                                                          THREAD_PRIORITY | THREAD_CPU);
     }
     slot_drop(&fault_endpoint); /* the thread has its own */
     return (uint32_t)result.status;

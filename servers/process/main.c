@@ -2,11 +2,13 @@
  * The process server. README.md says what it is given; here that is looked up, its memory is put in order, and
  * process 1 started.
  *
- *     process [--fixed-addresses] IMAGE [CAPABILITY]...      process 1, and the names of what it gets
+ *     process [--fixed-addresses] [--all-cpus] IMAGE [CAPABILITY]...      process 1, and the names of what it gets
  *
  * --fixed-addresses: nothing is laid at random places, for who debugs a program.
+ * --all-cpus: programs are dealt out to all CPUs; otherwise they run on the one that this server runs on.
  */
 #include "kernel/abi/rights.h"
+#include "kernel/abi/system.h"
 #include "libsys/auxiliary.h"
 #include "libsys/format.h"
 #include "libsys/print.h"
@@ -135,10 +137,25 @@ static bool start_first(struct system *system, int argc, char **argv) {
     return status == OK;
 }
 
+/* How many arguments are options. */
+static int take_options(struct system *system, int argc, char **argv) {
+    int count = 0;
+    system->cpu_count = 1;
+    for (; count + 1 < argc; count++) {
+        if (strcmp(argv[count + 1], "--fixed-addresses") == 0)
+            system->fixed_addresses = true;
+        else if (strcmp(argv[count + 1], "--all-cpus") == 0)
+            system->cpu_count = sys_system_info(INFO_CPUS, 0).value;
+        else
+            break;
+    }
+    return count;
+}
+
 static bool start(struct system *system, int argc, char **argv) {
-    system->fixed_addresses = argc > 1 && strcmp(argv[1], "--fixed-addresses") == 0;
-    argc -= system->fixed_addresses;
-    argv += system->fixed_addresses;
+    int options = take_options(system, argc, argv);
+    argc -= options;
+    argv += options;
     if (argc < 2) {
         log_print("process: want the image of process 1 as an argument");
         return false;

@@ -44,8 +44,9 @@ struct system {
     struct vm_file *free_files;
     uint32_t file_count;
     struct system_work work;
-    uaddr_t window;    /* where image files are mapped while they are looked at */
-    uint64_t priority; /* of processes */
+    uaddr_t window;     /* where image files are mapped while they are looked at */
+    uint64_t priority;  /* of processes */
+    uint64_t cpu_count; /* that programs run on, from 0 on */
     struct random random;
     bool fixed_addresses; /* every program lies where the layout begins, for who debugs one */
     struct process_table processes;

@@ -118,6 +118,7 @@ void world_start(uint64_t pages) {
     sys->store.kept = sys->store.spare_max = 0;
     process_table_init(&sys->processes, &sys->store, sizeof(struct record));
     sys->fixed_addresses = true;
+    sys->cpu_count = 1;
     sys->window = (uaddr_t)fake_file;
     strcpy(sys->origin.entries[0].name, "console");
     sys->origin.entries[0].cap = FAKE_CAP_CONSOLE;

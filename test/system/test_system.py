@@ -107,6 +107,30 @@ class Addresses(unittest.TestCase):
         self.assertIn("--fixed-addresses: no program of the manifest is bin/process", done.stderr)
 
 
+class Cpus(unittest.TestCase):
+    """With several CPUs programs run on the first, or on all."""
+
+    def switches(self, *arguments: str) -> list[int]:
+        done = run("--boot", "pvh", "--smp", "4", *arguments, "-c", "true; true; true; true; uptime")
+        found = re.findall(r"^CPU \d: (\d+) switches", done.stdout, re.M)
+        self.assertEqual(len(found), 4, done.stdout + done.stderr)
+        return [int(count) for count in found]
+
+    def test_programs_on_all_cpus(self) -> None:
+        self.assertTrue(all(count > 0 for count in self.switches("--all-cpus")))
+
+    def test_programs_on_the_first(self) -> None:
+        first, *others = self.switches()
+        self.assertGreater(first, 0)
+        self.assertEqual(others, [0, 0, 0])
+
+    def test_a_day_on_all_cpus(self) -> None:
+        """The programs that test others, where theirs run at once."""
+        done = run("--boot", "pvh", "--smp", "4", "--all-cpus", "--timeout", "170",
+                   "-c", "exectest; streamtest; memtest; signaltest")
+        self.assertEqual(len(re.findall(r"checks, 0 failed", done.stdout)), 4, done.stdout[-2000:] + done.stderr)
+
+
 class Interpreters(unittest.TestCase):
     """Programs that name an interpreter: it runs first, finds in the auxiliary vector what both images say, and goes on to them."""
 

@@ -103,6 +103,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
     parser.add_argument("--with", dest="swaps", action="append", default=[], metavar="NAME=IMAGE",
                         help="let the manifest's program NAME be this image of the volume (in bin/ unless it has a slash)")
+    parser.add_argument("--all-cpus", action="store_true", help="deal programs out to all CPUs, not only the first")
     parser.add_argument("--fixed-addresses", action="store_true", help="lay no program, stack or mapping at a random place")
     parser.add_argument("--built", type=pathlib.Path, metavar="FOLDER", help="use this build folder as it is")
     parser.add_argument("--dry-run", action="store_true", help="print QEMU's command line instead of starting it")
@@ -149,20 +150,22 @@ def swap_image(members: volume.Members, swap: str) -> volume.Members:
     return volume.replace(members, MANIFEST_NAME, json.dumps(manifest, indent=2).encode() + b"\n")
 
 
-def fix_addresses(members: volume.Members) -> volume.Members:
-    """`members` with the option for the manifest's process server. Raises UserError: that is one that does not know it."""
+def set_options(members: volume.Members, wanted: list[str]) -> volume.Members:
+    """`members` with options for the manifest's process server. Raises UserError: that is one that does not know them."""
     manifest = json.loads(dict(members)[MANIFEST_NAME])
     server = next((program for program in manifest["programs"] if program["image"] == PROCESS_SERVER), None)
     if server is None:
-        raise UserError(f"--fixed-addresses: no program of the manifest is {PROCESS_SERVER}, which knows it", CODE_USAGE)
-    server["arguments"] = ["--fixed-addresses", *server["arguments"]]
+        raise UserError(f"{wanted[0]}: no program of the manifest is {PROCESS_SERVER}, which knows it", CODE_USAGE)
+    server["arguments"] = [*wanted, *server["arguments"]]
     return volume.replace(members, MANIFEST_NAME, json.dumps(manifest, indent=2).encode() + b"\n")
 
 
 def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path:
-    """The boot volume, with etc/rc on it when there are commands, and with what --with and --fixed-addresses change."""
+    """The boot volume, with etc/rc on it when there are commands, and with what --with, --fixed-addresses and --all-cpus change."""
     archive = made(options, paths.VOLUME)
-    if options.commands is None and not options.swaps and not options.fixed_addresses:
+    server_options = [option for option, wanted in (("--fixed-addresses", options.fixed_addresses),
+                                                    ("--all-cpus", options.all_cpus)) if wanted]
+    if options.commands is None and not options.swaps and not server_options:
         return archive
     special = folder / "boot.tar"
     members = volume.read(archive)
@@ -170,8 +173,8 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
         members = volume.replace(members, COMMANDS_NAME, options.commands.encode() + b"\n")
     for swap in options.swaps:
         members = swap_image(members, swap)
-    if options.fixed_addresses:
-        members = fix_addresses(members)
+    if server_options:
+        members = set_options(members, server_options)
     special.write_bytes(volume.build(members))
     return special
 
