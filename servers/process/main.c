@@ -189,6 +189,21 @@ static void take(struct server_event event) {
         serve_events(event.message.words[0]);
 }
 
+/*
+ * The answer goes first, since a handler can't begin in the middle of a call. On another CPU its caller would run on at once, and
+ * what it sent itself would come too late: it stays suspended meanwhile. On this one it waits for this server anyway.
+ */
+static void deliver_behind(uint64_t caller) {
+    const struct thread *thread = served_system.cpu_count > 1 ? serve_badge(caller) : NULL;
+    if (thread != NULL)
+        (void)sys_thread_suspend(thread->object);
+    (void)server_flush(&served_server);
+    deliver_due();
+    thread = thread != NULL ? serve_badge(caller) : NULL; /* it may have ended, or been stopped */
+    if (thread != NULL && !thread->process->halted)
+        (void)sys_thread_resume(thread->object);
+}
+
 int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (!start(&served_system, argc, argv))
@@ -204,10 +219,8 @@ int main(int argc, char **argv, char **envp) {
             server_serve(&served_server, &event);
         else
             take(event);
-        if (process_signals_are_due(&served_system.processes)) {
-            (void)server_flush(&served_server);
-            deliver_due();
-        }
+        if (process_signals_are_due(&served_system.processes))
+            deliver_behind(event.badge);
         serve_set_timer();
     }
 }

@@ -125,10 +125,10 @@ class Cpus(unittest.TestCase):
         self.assertEqual(others, [0, 0, 0])
 
     def test_a_day_on_all_cpus(self) -> None:
-        """The programs that test others, where theirs run at once."""
+        """Programs that test others, where theirs run at once. Not exectest, which holds a watch on what the host may delay."""
         done = run("--boot", "pvh", "--smp", "4", "--all-cpus", "--timeout", "170",
-                   "-c", "exectest; streamtest; memtest; signaltest")
-        self.assertEqual(len(re.findall(r"checks, 0 failed", done.stdout)), 4, done.stdout[-2000:] + done.stderr)
+                   "-c", "streamtest; memtest; signaltest")
+        self.assertEqual(len(re.findall(r"checks, 0 failed", done.stdout)), 3, done.stdout[-4000:] + done.stderr)
 
 
 class Interpreters(unittest.TestCase):
