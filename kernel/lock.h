@@ -3,7 +3,7 @@
  * wants it can interrupt its holder. A ticket lock: first come, first served. Whoever waits answers the holder's requests.
  *
  * The fast path (fastpath.h) does without: what it changes belongs to its CPU alone as long as nobody has the lock. It says
- * that it is at work, then looks whether the lock is taken; the holder says that it is taken, then waits until no CPU is in
+ * that it is at work, then looks whether the lock is held; the holder says that it is, then waits until no CPU is in
  * the fast path. Each has a full barrier in between, so that one of them sees the other.
  */
 #pragma once
@@ -15,10 +15,10 @@
 struct ticket_lock {
     uint32_t next;    /* the ticket that the next to come draws */
     uint32_t serving; /* whose turn it is */
+    uint32_t holder;  /* with several CPUs: who has had his turn and has said so; held as long as it is `serving` */
 };
 
 extern struct ticket_lock kernel_ticket_lock;
-extern uint8_t kernel_busy; /* with several CPUs: somebody has the lock */
 
 /* Wait for the turn of `ticket`, and for fast paths under way (request.c). With several CPUs no ticket is served at once, so that
  * this is always called; with one, there is nothing to wait for. */
@@ -46,7 +46,6 @@ static inline void kernel_lock(void) {
 
 static inline void kernel_unlock(void) {
     sched_point();
-    __atomic_store_n(&kernel_busy, 0, __ATOMIC_RELEASE);
     uint32_t served = __atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_RELAXED); /* both in one instruction */
     __atomic_store_n(&kernel_ticket_lock.serving, served + 1, __ATOMIC_RELEASE);
 }

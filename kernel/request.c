@@ -21,7 +21,6 @@ static struct {
 #define TICKET_LEAD (1U << 31)
 
 struct ticket_lock kernel_ticket_lock;
-uint8_t kernel_busy;
 static uint32_t lead; /* of the next ticket over the one being served, when nobody waits */
 
 void request_answer(struct cpu *cpu) {
@@ -82,10 +81,7 @@ static void ask_users(uint64_t root) {
         await(cpus[i]);
 }
 
-void request_flush(uint64_t root, uint64_t at, uint64_t page_count) {
-    arch_flush(root, at, page_count);
-    if (cpu_total == 1)
-        return;
+void request_flush_others(uint64_t root, uint64_t at, uint64_t page_count) {
     request.kind = REQUEST_FLUSH;
     request.root = root;
     request.at = at;
@@ -145,7 +141,7 @@ void kernel_lock_wait(uint32_t ticket) {
     struct cpu *cpu = arch_this_cpu();
     if (!is_turn(ticket))
         wait_for_turn(cpu, ticket);
-    (void)__atomic_exchange_n(&kernel_busy, 1, __ATOMIC_SEQ_CST);
+    (void)__atomic_exchange_n(&kernel_ticket_lock.holder, ticket - lead, __ATOMIC_SEQ_CST);
     for (uint32_t i = 0; i < cpu_total; i++) {
         while (__atomic_load_n(&cpus[i]->arch.fast, __ATOMIC_ACQUIRE) != 0)
             arch_relax();

@@ -13,14 +13,19 @@
 
 #include <stdint.h>
 
-#include "kernel/abi/status.h"
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
 
-struct cpu;
 struct thread;
 
 /* Wherever `root` is loaded: forget translations of [at, at + page_count pages); load another root. Called after the tables
  * were changed, before the lock is released: until then no frame or table that went is anybody's. */
-void request_flush(uint64_t root, uint64_t at, uint64_t page_count);
+void request_flush_others(uint64_t root, uint64_t at, uint64_t page_count);
+static inline void request_flush(uint64_t root, uint64_t at, uint64_t page_count) {
+    arch_flush(root, at, page_count);
+    if (cpu_total > 1)
+        request_flush_others(root, at, page_count);
+}
 void request_leave(uint64_t root);
 
 /* A thread moves or gets another image: what of its state is kept in a CPU's registers goes to memory. */

@@ -48,10 +48,11 @@ __attribute__((always_inline)) static inline void sched_ready_behind(struct cpu 
     sched_enqueue(cpu, thread, false);
     if (thread->priority != current->priority)
         return;
-    if (cpu->slice_end_ns == 0)
-        cpu->slice_end_ns = arch_clock_ns() + SLICE_NS;
-    if (cpu->slice_end_ns < cpu->armed_ns) /* also of a slice that ended when nobody was there to take the next */
-        cpu->unsettled = true;             /* sched_leave arms the timer */
+    uint64_t end_ns = cpu->slice_end_ns;
+    if (end_ns == 0)
+        cpu->slice_end_ns = end_ns = arch_clock_ns() + SLICE_NS;
+    if (end_ns < cpu->armed_ns) /* also of a slice that ended when nobody was there to take the next */
+        cpu->unsettled = true;  /* sched_leave arms the timer */
 }
 
 /* `thread`, READY or RUNNING, may not run any more; `state` is what it is from now on. */

@@ -3,15 +3,16 @@
  * that delays stores as x86 does: a store lies in its CPU's buffer, seen by nobody else, until a locked instruction or the
  * machine in its own time puts it into memory. Each CPU has at most one store in it that matters.
  *
- *   fast path   announces itself by a locked instruction, looks whether the lock is taken, works, withdraws by a plain store
- *   long way    gets its turn (the ticket), announces that the lock is taken by a locked instruction, waits until no CPU is in
- *               the fast path, works, may make a request and wait for the answer of each other CPU, releases by plain stores
+ *   fast path   announces itself by a locked instruction, looks whether the lock is held (the ticket being served, then the
+ *               holder's), works, withdraws by a plain store
+ *   long way    gets its turn (the ticket), writes that it is the holder by a locked instruction, waits until no CPU is in
+ *               the fast path, works, may make a request and wait for the answer of each other CPU, releases by a plain store
  *   request     is answered by who waits for its turn, or by an interrupt, as soon as a CPU is in user mode
  *
  * Checked: nobody is in the fast path while somebody works with the lock; and no run ends with a CPU that still waits.
  *
  * Planted mistakes, each of which must be found: -DBUG_FAST_PLAIN (the fast path announces itself by a plain store),
- * -DBUG_BUSY_PLAIN (the holder announces by one), -DBUG_NO_LOOK (the fast path does not look), -DBUG_NO_WAIT (the holder does not
+ * -DBUG_HOLDER_PLAIN (the holder announces by one), -DBUG_NO_LOOK (the fast path does not look), -DBUG_NO_WAIT (the holder does not
  * wait for fast paths), -DBUG_DEAF (who waits for its turn answers no request).
  */
 #define CPUS 3
@@ -20,9 +21,10 @@
 bool fast[CPUS];          /* in memory */
 bool fast_stored[CPUS];   /* what the CPU has stored last */
 bool fast_delayed[CPUS];  /* and whether it is still in its buffer */
-bool busy, busy_stored;
-bool busy_delayed;        /* of the holder */
+byte holder = 255, holder_stored;
+bool holder_delayed;
 byte next = 0, serving = 0;
+bool serving_delayed;     /* the next one is stored */
 bool asked[CPUS];
 byte at_work_fast = 0, at_work = 0;
 
@@ -36,7 +38,8 @@ active proctype buffers() {
     byte c;
 end:
     do
-    :: atomic { busy_delayed -> busy = busy_stored; busy_delayed = false }
+    :: atomic { holder_delayed -> holder = holder_stored; holder_delayed = false }
+    :: atomic { serving_delayed && !holder_delayed -> serving++; serving_delayed = false }
     :: atomic { fast_delayed[0] -> fast[0] = fast_stored[0]; fast_delayed[0] = false }
     :: atomic { fast_delayed[1] -> fast[1] = fast_stored[1]; fast_delayed[1] = false }
     :: atomic { fast_delayed[2] -> fast[2] = fast_stored[2]; fast_delayed[2] = false }
@@ -52,10 +55,10 @@ inline long_way(c) {
 #endif
     od;
     atomic {
-#ifdef BUG_BUSY_PLAIN
-        busy_stored = true; busy_delayed = true
+#ifdef BUG_HOLDER_PLAIN
+        holder_stored = ticket; holder_delayed = true
 #else
-        busy = true; busy_stored = true; busy_delayed = false
+        holder = ticket
 #endif
     }
 #ifndef BUG_NO_WAIT
@@ -88,13 +91,11 @@ inline long_way(c) {
     fi;
     assert(at_work == 1 && at_work_fast == 0);
     at_work--;
-    /* Plain stores, in this order for everybody; the second is seen only after the first. */
-    atomic { busy_stored = false; busy_delayed = true }
-    atomic { !busy_delayed -> serving++ }
+    serving_delayed = true
 }
 
 active [CPUS] proctype cpu() {
-    byte c = _pid - 1, i, ticket, turns = 0;
+    byte c = _pid - 1, i, ticket, seen, turns = 0;
     do
     :: turns < TURNS ->
         turns++;
@@ -109,18 +110,19 @@ active [CPUS] proctype cpu() {
                 drain_own(c)
 #endif
             }
+            seen = serving;
             if
 #ifdef BUG_NO_LOOK
             :: true ->
 #else
-            :: !busy ->
+            :: holder != seen ->
 #endif
                 at_work_fast++;
                 assert(at_work == 0);
                 at_work_fast--;
                 atomic { fast_stored[c] = false; fast_delayed[c] = true }
 #ifndef BUG_NO_LOOK
-            :: busy ->
+            :: holder == seen ->
                 atomic { fast_stored[c] = false; fast_delayed[c] = true }
                 long_way(c)
 #endif

@@ -80,7 +80,6 @@
 .endm
 
 .macro UNLOCK
-    movb $0, kernel_busy(%rip)
     incl kernel_ticket_lock + IN_LOCK_SERVING(%rip)
 .endm
 
@@ -89,8 +88,9 @@
 /* See lock.h. */
 .macro ENTER_FAST
     lock orb $1, %gs:IN_CPU_FAST
-    cmpb $0, kernel_busy(%rip)
-    jne fast_busy
+    mov kernel_ticket_lock + IN_LOCK_SERVING(%rip), %ecx
+    cmp %ecx, kernel_ticket_lock + IN_LOCK_HOLDER(%rip)
+    je fast_busy
 .endm
 
 .macro LEAVE_FAST
@@ -350,8 +350,9 @@ fast_busy:
     pause
     dec %ecx
     jz take_lock
-    cmpb $0, kernel_busy(%rip)
-    jne 1b
+    mov kernel_ticket_lock + IN_LOCK_SERVING(%rip), %r11d
+    cmp %r11d, kernel_ticket_lock + IN_LOCK_HOLDER(%rip)
+    je 1b
     cmp $NUMBER_EP_CALL, %rax
     je fast_call
     jmp fast_reply

@@ -19,7 +19,7 @@ static void leave(struct cpu *cpu) { __atomic_store_n(&cpu->arch.fast, 0, __ATOM
 static bool enter(struct cpu *cpu) {
     for (uint32_t tries = FAST_TRIES; tries > 0; tries--) {
         (void)__atomic_fetch_or(&cpu->arch.fast, 1, __ATOMIC_SEQ_CST);
-        if (__atomic_load_n(&kernel_busy, __ATOMIC_RELAXED) == 0)
+        if (!kernel_lock_is_held())
             return true;
         leave(cpu);
     }

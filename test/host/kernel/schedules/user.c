@@ -115,7 +115,7 @@ static uint32_t translate(struct world_cpu *cpu, uint64_t root, bool writes) {
 }
 
 /* The tables say something else: that is all right only while whoever has changed them still has the lock. */
-static bool is_in_change(void) { return kernel_busy != 0; }
+static bool is_in_change(void) { return kernel_lock_is_held(); }
 
 static bool touch(bool writes) {
     struct world_cpu *cpu = this_cpu();

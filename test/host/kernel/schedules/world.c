@@ -85,7 +85,7 @@ static void make_machine(uint32_t cpu_count) {
     list_init(&all_pools);
     cap_count = 0;
     kernel_ticket_lock = (struct ticket_lock){0};
-    kernel_busy = 0;
+    kernel_ticket_lock.holder = UINT32_MAX;
     constant_count = 0;
     memset(ends, 0, sizeof(ends));
     log_limit = LOG_ERROR;
@@ -288,8 +288,7 @@ static bool is_constant(uintptr_t address) {
 static bool may_do_unlocked(uint32_t index, uintptr_t address, bool is_store) {
     const struct cpu *cpu = &world.cpus[index];
     uintptr_t in_cpu = address - (uintptr_t)cpu;
-    if (is_of(address, &kernel_ticket_lock, sizeof(kernel_ticket_lock)) || address == (uintptr_t)&kernel_busy ||
-        cpu->asked != 0 || cpu->arch.fast != 0)
+    if (is_of(address, &kernel_ticket_lock, sizeof(kernel_ticket_lock)) || cpu->asked != 0 || cpu->arch.fast != 0)
         return true;
     if (in_cpu < sizeof(struct cpu)) {
         return in_cpu < sizeof(struct arch_cpu) || in_cpu == offsetof(struct cpu, asked) ||
