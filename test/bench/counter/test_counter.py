@@ -95,8 +95,8 @@ class Counter(unittest.TestCase):
         found = sweep.costs(bench_run.run(self.result.bench, append="sweep").rows)
         self.assertEqual(found.keys(), {(words, caps) for words in range(65) for caps in range(5)})
         for caps in range(5):
-            steps = [found[words, caps] - found[words - 1, caps] for words in range(6, 65)]
-            self.assertLess(max(steps) - min(steps), 2 * sweep.FLAT)  # a timer interrupt may hit one row
+            steps = sorted(found[words, caps] - found[words - 1, caps] for words in range(6, 65))
+            self.assertLess(steps[-2] - steps[1], sweep.FLAT)  # a timer interrupt may hit one row: a step up, and one down
             self.assertEqual(found[0, caps], found[4, caps])
 
     def test_without_counter(self) -> None:
