@@ -97,7 +97,7 @@ class Counter(unittest.TestCase):
         for caps in range(5):
             steps = sorted(found[words, caps] - found[words - 1, caps] for words in range(6, 65))
             self.assertLess(steps[-2] - steps[1], sweep.FLAT)  # a timer interrupt may hit one row: a step up, and one down
-            self.assertEqual(found[0, caps], found[4, caps])
+            self.assertLess(abs(found[0, caps] - found[4, caps]), 2 * sweep.FLAT)
 
     def test_without_counter(self) -> None:
         """What the clock measured remains; what it can't measure is left out."""
