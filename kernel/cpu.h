@@ -41,8 +41,8 @@ struct cpu {
     uint64_t lock_wait_ticks;
     uint64_t longest_wait; /* ... and for how long, in all and at most */
 
-    uint32_t
-        asked; /* something is asked of this CPU (request.h); set by the holder of the lock, cleared with the answer */
+    /* Something is asked of this CPU (request.h): set by the holder of the lock, cleared with the answer. */
+    uint32_t asked;
 };
 
 extern struct cpu *cpus[CPUS_MAX]; /* [0]: the one that booted; NULL: none */

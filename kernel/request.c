@@ -8,6 +8,8 @@
 
 #define ANSWER_NS 10000000000ULL /* the host of a virtual CPU may put it aside for long */
 
+#define TICKET_LEAD (1U << 31)
+
 enum request_kind { REQUEST_PARK, REQUEST_FLUSH, REQUEST_LEAVE, REQUEST_RELEASE };
 
 /* One at a time, since one CPU has the lock. */
@@ -17,8 +19,6 @@ static struct {
     uint64_t at, page_count;
     struct thread *thread;
 } request;
-
-#define TICKET_LEAD (1U << 31)
 
 struct ticket_lock kernel_ticket_lock;
 static uint32_t lead; /* of the next ticket over the one being served, when nobody waits */

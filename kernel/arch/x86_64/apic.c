@@ -148,7 +148,7 @@ bool apic_send(uint64_t apic_id, enum apic_command command, uint32_t page) {
     return false;
 }
 
-/* If it were not to get there, the CPU would miss an answer (request.c). */
+/* That it did not get there is noticed where the answer is missed (request.c). */
 void arch_interrupt_cpu(const struct cpu *cpu) { (void)apic_send(cpu->arch.apic_id, APIC_FIXED, VECTOR_REQUEST); }
 
 void apic_arm_nmi(uint64_t wait_ns) {

@@ -239,7 +239,7 @@ void smp_start(uint32_t wanted, const struct acpi_facts *facts, const struct boo
         memory_clear(arch_pointer(low), LOW_PAGES * PAGE_BYTES); /* it is somebody's memory later */
     }
     if (facts->cpu_count > 1)
-        log_line(LOG_INFO, "boot", "%u of %u CPUs started, at most %u; ", (uint64_t)running, (uint64_t)facts->cpu_count,
+        log_line(LOG_INFO, "boot", "%u of %u CPUs started, at most %u", (uint64_t)running, (uint64_t)facts->cpu_count,
                  (uint64_t)CPUS_MAX);
 }
 
