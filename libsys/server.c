@@ -71,18 +71,20 @@ bool server_flush(struct server *server) {
     return !waits || ep_reply(0, &server->answer) == OK;
 }
 
-/* Put an answer into *ret_message and the message page. reason: with a failing status, may be NULL. */
-static void build_answer(const struct protocol_operation *operation, uint32_t status, const void *reply,
-                         const char *reason, struct message *ret_message) {
-    if (status == OK) {
-        uint32_t words = protocol_words(&operation->reply, reply);
-        ret_message->info = MESSAGE_INFO(OK, words, operation->reply.cap_count);
-        message_put(ret_message, reply, words, operation->reply.most_bytes);
-    } else if (reason != NULL && reason[0] != '\0') {
+/* Put an answer into *ret_message and the message page. */
+static inline void build_answer(const struct protocol_operation *operation, const void *reply,
+                                struct message *ret_message) {
+    uint32_t bytes = protocol_bytes(&operation->reply, reply);
+    ret_message->info = MESSAGE_INFO(OK, message_words_of(bytes), operation->reply.cap_count);
+    message_put(ret_message, reply, bytes);
+}
+
+/* The same for a failing status. reason: may be NULL. */
+static void build_failure(uint32_t status, const char *reason, struct message *ret_message) {
+    if (reason != NULL && reason[0] != '\0') {
         size_t bytes = strnlen(reason, PROTOCOL_REASON_MAX - 1) + 1;
-        uint32_t words = (uint32_t)((bytes + 7) / 8);
-        ret_message->info = MESSAGE_INFO(status, words, 0);
-        message_put(ret_message, reason, words, bytes);
+        ret_message->info = MESSAGE_INFO(status, message_words_of(bytes), 0);
+        message_put(ret_message, reason, bytes);
     } else {
         *ret_message = (struct message){.info = MESSAGE_INFO(status, 0, 0)}; /* and nothing of an earlier answer */
     }
@@ -150,7 +152,7 @@ void server_answer_failure(struct server *server, uint32_t status) {
     bool kept = moved;
     moved = false;
     if (status != SERVER_DEFERRED) {
-        build_answer(&server->protocol->operations[0], status, NULL, server->call.reason, &server->answer);
+        build_failure(status, server->call.reason, &server->answer);
         server->answer_waits = true;
     } else if (!kept) {
         (void)sys_cap_delete(0, 0); /* the handler gave the answer up altogether: nothing is there any more, mostly */
@@ -174,7 +176,7 @@ void server_serve_long(struct server *server, const struct server_event *event) 
         return;
     }
     const struct protocol_operation *operation = &server->protocol->operations[call->operation];
-    build_answer(operation, OK, server->reply_words, NULL, &server->answer);
+    build_answer(operation, server->reply_words, &server->answer);
     if (operation->reply.cap_count > 0)
         answer_with_caps(server, call, operation->reply.cap_count);
     else
@@ -194,7 +196,10 @@ cap_t server_defer(void) {
 
 bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply) {
     struct message answer;
-    build_answer(&server->protocol->operations[number], status, reply, NULL, &answer);
+    if (status == OK)
+        build_answer(&server->protocol->operations[number], reply, &answer);
+    else
+        build_failure(status, NULL, &answer);
     bool delivered = ep_reply(slot, &answer) == OK;
     if (!delivered)
         (void)sys_cap_delete(0, slot); /* the caller is gone; the slot may hold what is left of its call */

@@ -5,17 +5,13 @@
 
 #define REGISTER_BYTES (8U * MESSAGE_REGISTERS)
 
-void message_put_long(struct message *message, const void *data, uint32_t words, uint64_t data_bytes) {
-    uint64_t bytes = words * 8ULL < data_bytes ? words * 8ULL : data_bytes;
-    if (bytes <= REGISTER_BYTES) {
-        memset(message->words, 0, sizeof message->words);
-        memcpy(message->words, data, bytes);
-        return;
-    }
+void message_put_long(struct message *message, const void *data, uint64_t bytes) {
+    uint32_t words = message_words_of(bytes);
+    uint64_t *page = program_message()->words;
     __builtin_memcpy(message->words, data, REGISTER_BYTES);
-    program_message()->words[words - 1] = 0; /* its last bytes may lie beyond the data */
-    memcpy(&program_message()->words[MESSAGE_REGISTERS], (const uint8_t *)data + REGISTER_BYTES,
-           bytes - REGISTER_BYTES);
+    memcpy(page + MESSAGE_REGISTERS, (const uint8_t *)data + REGISTER_BYTES, words * 8ULL - REGISTER_BYTES);
+    if (bytes % 8 != 0)
+        page[words - 1] &= message_last_mask(bytes);
 }
 
 void message_take_long(const struct message *message, void *data, uint64_t data_bytes) {

@@ -8,9 +8,12 @@
 #include "libsys/message.h"
 
 /* The same for messages of any length. */
-void message_put_long(struct message *message, const void *data, uint32_t words, uint64_t data_bytes);
+void message_put_long(struct message *message, const void *data, uint64_t bytes);
 uint32_t message_get_long(const struct message *message, void *data);
 void message_take_long(const struct message *message, void *data, uint64_t data_bytes);
+
+/* The words that so many bytes take. */
+static inline uint32_t message_words_of(uint64_t bytes) { return (uint32_t)((bytes + 7) / 8); }
 
 /* One word of a structure, which need not be aligned. */
 static inline uint64_t message_word_of(const void *data, uint32_t index) {
@@ -19,17 +22,26 @@ static inline uint64_t message_word_of(const void *data, uint32_t index) {
     return word;
 }
 
-/* Put `words` words of `data`, of which only `data_bytes` bytes exist, into *message and this thread's message page. */
-static inline void message_put(struct message *message, const void *data, uint32_t words, uint64_t data_bytes) {
+/* Of the last word of so many bytes, those that are used. */
+static inline uint64_t message_last_mask(uint64_t bytes) { return UINT64_MAX >> -bytes % 8 * 8; }
+
+/*
+ * Put `bytes` bytes of `data`, which has room for whole words, into *message and this thread's message page. The rest of the
+ * last word is zero: what lies there may be left from somebody else's message.
+ */
+static inline void message_put(struct message *message, const void *data, uint64_t bytes) {
     _Static_assert(MESSAGE_REGISTERS == 4, "each is named here");
-    if (words > MESSAGE_REGISTERS || words * 8ULL > data_bytes) {
-        message_put_long(message, data, words, data_bytes);
+    if (bytes > 8U * MESSAGE_REGISTERS) {
+        message_put_long(message, data, bytes);
         return;
     }
+    uint32_t words = message_words_of(bytes);
     message->words[0] = words > 0 ? message_word_of(data, 0) : 0;
     message->words[1] = words > 1 ? message_word_of(data, 1) : 0;
     message->words[2] = words > 2 ? message_word_of(data, 2) : 0;
     message->words[3] = words > 3 ? message_word_of(data, 3) : 0;
+    if (bytes % 8 != 0)
+        message->words[words - 1] &= message_last_mask(bytes);
 }
 
 /* Take the words that *message says it has, to `data` (8 * MESSAGE_WORDS bytes). Returns their number. */

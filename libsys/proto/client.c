@@ -39,9 +39,9 @@ static void take_failure(const struct message *message, struct protocol_extra *e
 
 uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_operation *operation, const void *request,
                        void *reply, struct protocol_extra *extra) {
-    uint32_t words = protocol_words(&operation->request, request);
+    uint32_t bytes = protocol_bytes(&operation->request, request);
     cap_t old[MESSAGE_CAPS];
-    if (words == 0)
+    if (bytes == 0)
         return P_MESSAGE;
     if ((operation->request.cap_count | operation->reply.cap_count) != 0)
         set_slots(operation, extra, old);
@@ -51,8 +51,8 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
     struct message message;
     uint64_t status;
     do {
-        message.info = MESSAGE_INFO(number, words, operation->request.cap_count);
-        message_put(&message, request, words, operation->request.most_bytes);
+        message.info = MESSAGE_INFO(number, message_words_of(bytes), operation->request.cap_count);
+        message_put(&message, request, bytes);
         status = ep_call(server, &message);
     } while (status == E_BUSY); /* each try brings the kernel's pending work on a capability forward */
     if (operation->reply.cap_count != 0)

@@ -50,21 +50,24 @@ static inline _Bool protocol_has_tail(const struct protocol_shape *shape) {
     return shape->fixed_bytes < shape->most_bytes;
 }
 
-/* The words of a shape with a tail, of which `data` tells the length; 0: that is longer than there is room for. */
-static inline uint32_t protocol_tail_words(const struct protocol_shape *shape, const void *data) {
+/* The bytes of a shape with a tail, of which `data` tells the length; 0: that is longer than there is room for. */
+static inline uint32_t protocol_tail_bytes(const struct protocol_shape *shape, const void *data) {
     uint64_t length_bytes;
     __builtin_memcpy(&length_bytes, data, sizeof length_bytes);
     if (length_bytes > (uint64_t)(shape->most_bytes - shape->fixed_bytes))
         return 0;
-    return (uint32_t)((shape->fixed_bytes + length_bytes + 7) / 8);
+    return (uint32_t)(shape->fixed_bytes + length_bytes);
 }
 
 /*
- * Words that `data` of this shape takes in a message; 0 also for length_bytes beyond what the tail has room for
+ * Bytes, and words, that `data` of this shape takes in a message; 0 for length_bytes beyond what the tail has room for
  * (no structure is empty).
  */
+static inline uint32_t protocol_bytes(const struct protocol_shape *shape, const void *data) {
+    return protocol_has_tail(shape) ? protocol_tail_bytes(shape, data) : shape->fixed_bytes;
+}
 static inline uint32_t protocol_words(const struct protocol_shape *shape, const void *data) {
-    return protocol_has_tail(shape) ? protocol_tail_words(shape, data) : (shape->fixed_bytes + 7U) / 8;
+    return message_words_of(protocol_bytes(shape, data));
 }
 
 /*
@@ -110,11 +113,11 @@ MUST_USE __attribute__((always_inline)) static inline uint32_t
 protocol_invoke(cap_t server, uint32_t number, const struct protocol_operation *operation, const void *request,
                 void *reply, struct protocol_extra *extra) {
     bool plain = operation->request.cap_count == 0 && operation->reply.cap_count == 0 && extra == NULL;
-    uint32_t words = plain ? protocol_words(&operation->request, request) : 0;
-    if (words == 0 || words > MESSAGE_REGISTERS)
+    uint32_t bytes = plain ? protocol_bytes(&operation->request, request) : 0;
+    if (bytes == 0 || bytes > 8U * MESSAGE_REGISTERS)
         return protocol_call(server, number, operation, request, reply, extra);
-    struct message message = {.info = MESSAGE_INFO(number, words, 0)};
-    message_put(&message, request, words, operation->request.most_bytes);
+    struct message message = {.info = MESSAGE_INFO(number, message_words_of(bytes), 0)};
+    message_put(&message, request, bytes);
     uint64_t status = ep_call(server, &message);
     if (status != OK)
         return (uint32_t)status;
@@ -139,6 +142,8 @@ protocol_invoke(cap_t server, uint32_t number, const struct protocol_operation *
 #define PROTOCOL_ROW_CHECK(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps)          \
     _Static_assert(sizeof(struct proto##_##name##_request) <= PROTOCOL_BYTES_MAX, "a request fits a message"); \
     _Static_assert(sizeof(struct proto##_##name##_reply) <= PROTOCOL_BYTES_MAX, "a reply fits a message");     \
+    _Static_assert(sizeof(struct proto##_##name##_request) % 8 == 0, "a request has room for whole words");    \
+    _Static_assert(sizeof(struct proto##_##name##_reply) % 8 == 0, "a reply has room for whole words");        \
     _Static_assert((request_bytes) <= sizeof(struct proto##_##name##_request), "the tail is a member");        \
     _Static_assert((reply_bytes) <= sizeof(struct proto##_##name##_reply), "the tail is a member");            \
     _Static_assert((request_caps) <= MESSAGE_CAPS && (reply_caps) <= MESSAGE_CAPS, "so many fit a message");

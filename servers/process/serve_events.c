@@ -33,7 +33,7 @@ static void serve_other_fault(const struct server_event *event, struct thread *t
     if (deliver_leave(thread, &fault, &registers) || deliver_fault(thread, &fault, signal, &registers)) {
         fault.registers = registers;
         served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0)};
-        message_put(&served_server.answer, &fault, FAULT_WORDS, sizeof fault);
+        message_put(&served_server.answer, &fault, sizeof fault);
         served_server.answer_waits = true;
         if (server_flush(&served_server))
             return; /* registers that a thread can't have: it stays in its fault, and ends */

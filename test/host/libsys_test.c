@@ -1,4 +1,4 @@
-/* The parts of libsys that make no system call: slots, formats, numbers, message shapes, the initial stack. */
+/* The parts of libsys that make no system call: slots, formats, numbers, messages and their shapes, the initial stack. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "libsys/auxiliary.h"
 #include "libsys/backtrace.h"
 #include "libsys/format.h"
+#include "libsys/program.h"
 #include "libsys/proto/protocol.h"
 #include "libsys/slots.h"
 #include "libsys/stack.h"
@@ -114,6 +115,7 @@ static void shapes_hold_their_length(void) {
     for (uint64_t length = 0; length <= 100; length++) {
         data.length_bytes = length;
         uint32_t words = (uint32_t)(16 + length + 7) / 8;
+        CHECK_EQUAL(protocol_bytes(&tail, &data), 16 + length);
         CHECK_EQUAL(protocol_words(&tail, &data), words);
         CHECK(protocol_fits(&tail, words, 0, &data));
         CHECK(!protocol_fits(&tail, words - 1, 0, &data));
@@ -129,6 +131,28 @@ static void shapes_hold_their_length(void) {
     data.length_bytes = 0;
     CHECK(!protocol_fits(&tail, 0, 0, &data));
     CHECK(!protocol_fits(&tail, 1, 0, &data));
+}
+
+struct program program;
+static struct message_page message_page;
+
+/* Is all of it there that the sender meant, word by word, and no byte of what lies behind it in the sender's memory? */
+static void message_carries_only_its_bytes(void) {
+    static uint8_t data[8 * MESSAGE_WORDS], wanted[8 * MESSAGE_WORDS], got[8 * MESSAGE_WORDS];
+    program.message = &message_page;
+    memset(data, 0xa5, sizeof data);
+    for (uint64_t bytes = 0; bytes <= sizeof data; bytes++) {
+        struct message message = {.info = MESSAGE_INFO(OK, (bytes + 7) / 8, 0)};
+        memset(&message_page, 0x5a, sizeof message_page); /* of an earlier message */
+        memset(message.words, 0x5a, sizeof message.words);
+        message_put(&message, data, bytes);
+        memset(got, 0, sizeof got);
+        CHECK_EQUAL(message_get(&message, got), (bytes + 7) / 8);
+        memset(wanted, 0, sizeof wanted);
+        memcpy(wanted, data, bytes);
+        if (!CHECK(memcmp(got, wanted, sizeof got) == 0))
+            printf("#   %lu bytes\n", bytes);
+    }
 }
 
 #define TOP 0x7fff0000U
@@ -317,6 +341,7 @@ int main(void) {
         {"numbers_are_read_whole", numbers_are_read_whole},
         {"statuses_have_texts", statuses_have_texts},
         {"shapes_hold_their_length", shapes_hold_their_length},
+        {"message_carries_only_its_bytes", message_carries_only_its_bytes},
         {"stack_is_as_the_abi_says", stack_is_as_the_abi_says},
         {"storage_lies_below_the_thread", storage_lies_below_the_thread},
         {"stack_that_does_not_fit_is_refused", stack_that_does_not_fit_is_refused},

@@ -17,6 +17,7 @@
 #define FOLDER "/tmp/filetest"
 #define STREAMS_MAX 64U /* files open as streams, in the whole system */
 #define FAILURES_MAX 100U
+#define READ 4U /* its number in FILES_OPERATIONS */
 #define LONG_NAME "a-name-of-64-bytes-is-longer-than-what-there-is-room-for-in-here"
 
 static const char usage[] = "filetest    test files from ring 3, below " FOLDER;
@@ -54,6 +55,18 @@ static bool is(const char *path, const char *wanted) {
     return file.size_bytes == strlen(wanted) && length == file.size_bytes && memcmp(block, wanted, length) == 0;
 }
 
+/* Does the last word of an answer bring bytes of the file and none of an answer before it? As the kernel delivers it. */
+static void check_last_word(uint64_t file) {
+    static const uint64_t lengths[] = {8, 3};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct message message = {MESSAGE_INFO(READ, 3, 0), {file, 0, lengths[i]}};
+        uint64_t word = 0, status = ep_call(program_cap("files"), &message);
+        memcpy(&word, "one two!", lengths[i]);
+        check(status == OK && message.info == MESSAGE_INFO(OK, 2, 0) && message.words[1] == word,
+              i == 0 ? "a whole word is read" : "... and less than a word, with zeros behind");
+    }
+}
+
 static void check_writing(void) {
     uint64_t file = 0, length;
     struct files_stat_reply seen = {.kind = 0};
@@ -62,6 +75,9 @@ static void check_writing(void) {
     check_status(file_write(file, 0, "one", 3), OK, "it is written");
     check_status(file_write(file, FILES_APPEND, " two", 4), OK, "... at its end");
     check(is(FOLDER "/a", "one two"), "what was written is read");
+    check_status(file_write(file, FILES_APPEND, "!", 1), OK, "a word is made full");
+    check_last_word(file);
+    check_status(file_truncate(file, 7), OK, "... and shorter again");
     check_status(file_write(file, 1, "__", 2), OK, "... in the middle");
     check(is(FOLDER "/a", "o__ two"), "... and read again");
     check(file_stat(FOLDER "/a", &seen) == OK && seen.changed_ns > 0 && seen.changed_ns <= sys_clock_read().value,
