@@ -42,11 +42,5 @@ bool syscall_watched(void);
 struct result syscall_run_message(void);
 void syscall_stay_begin(void); /* around a handler, where stay.h measures */
 void syscall_stay_end(void);
-static inline bool syscall_is_message(uint64_t number) { return number >= SYS_ep_call && number <= SYS_ep_reply_wait; }
 void syscall_finish(uint64_t status, uint64_t value);
 void syscall_claimed(void);
-
-/* Did the call, not one from CALL_WHOLE_FIRST on, settle everything? */
-static inline bool syscall_is_settled(const struct cpu *cpu, uint64_t status) {
-    return !cpu->unsettled && status < CALL_BLOCKED;
-}

@@ -116,9 +116,7 @@ bool cap_revoke_some(struct cap_slot *root, uint32_t count) {
     return next == NULL || cap_depth(next) <= cap_depth(root);
 }
 
-void cap_remove(struct cap_slot *slot) {
-    if (cap_remove_leaf(slot) || cap_is_empty(slot))
-        return;
+__attribute__((noinline)) static void remove_slowly(struct cap_slot *slot) {
     if (cap_type(slot) == OBJECT_REPLY) {
         struct thread *caller = cap_object(slot);
         cap_clear_reply(slot);
@@ -130,6 +128,11 @@ void cap_remove(struct cap_slot *slot) {
     cap_make_empty(slot);
     if (object->first_cap == NULL)
         object_kill(object);
+}
+
+void cap_remove(struct cap_slot *slot) {
+    if (!cap_remove_leaf(slot) && !cap_is_empty(slot))
+        remove_slowly(slot);
 }
 
 void cap_take_away(struct cap_slot *slot) {

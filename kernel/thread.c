@@ -75,20 +75,10 @@ void thread_reply_lost(struct thread *caller) {
 
 void thread_stop(struct thread *thread) {
     sched_claim(thread, true);
-    switch ((enum thread_run_state)thread->state) {
-    case THREAD_READY:
-    case THREAD_RUNNING:
+    if (thread->state == THREAD_READY || thread->state == THREAD_RUNNING)
         sched_block(thread, THREAD_STOPPED);
-        break;
-    case THREAD_STOPPED:
-        break;
-    case THREAD_IN_CALL:
-    case THREAD_IN_WAIT:
-    case THREAD_IN_SIGNAL:
-    case THREAD_IN_FAULT:
-        thread_cancel(thread);
-        break;
-    }
+    else if (thread->state != THREAD_STOPPED)
+        thread_cancel(thread); /* it waits for something */
 }
 
 void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slot *source) {
@@ -108,12 +98,6 @@ void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slo
     }
 }
 
-void thread_hold_message_frame(struct thread *thread, uint64_t frame) {
-    frame_hold(frame);
-    thread->message_frame = (uint32_t)frame;
-    thread->message = arch_pointer(frame * PAGE_BYTES);
-}
-
 static void release_message_frame(struct thread *thread) {
     if (thread->message == NULL)
         return;
@@ -122,11 +106,13 @@ static void release_message_frame(struct thread *thread) {
     thread->message = NULL;
 }
 
-void thread_bind_message(struct thread *thread, struct cap_slot *source, uint64_t frame) {
-    thread_bind(thread, &thread->message_memory, source);
+void thread_hold_message_frame(struct thread *thread, uint64_t frame) {
     release_message_frame(thread); /* boot's, which has no capability */
-    if (source != NULL)
-        thread_hold_message_frame(thread, frame);
+    if (frame == 0)
+        return;
+    frame_hold(frame);
+    thread->message_frame = (uint32_t)frame;
+    thread->message = arch_pointer(frame * PAGE_BYTES);
 }
 
 /* Bindings lie in the thread, so the thread is found from the slot. */
@@ -167,15 +153,15 @@ bool thread_reap_step(struct thread *thread) {
     assert(thread->cpu->current != thread || thread->cpu->blocked);
     sched_forget(thread);
     cap_remove(&thread->reply);
-    struct cap_slot *bindings[] = {&thread->table, &thread->space, &thread->fault_endpoint, &thread->notification,
-                                   &thread->message_memory};
-    for (uint32_t i = 0; i < sizeof(bindings) / sizeof(bindings[0]); i++) {
-        if (!cap_is_empty(bindings[i])) {
-            if (!cap_settle(cap_object(bindings[i]), REAPER_BUDGET))
-                return false;
-            thread_unbind(bindings[i]);
-        }
-    }
     release_message_frame(thread);
+    if (!cap_is_empty(&thread->notification))
+        ((struct notification *)cap_object(&thread->notification))->bound = NULL;
+    for (struct cap_slot *binding = &thread->table; binding <= &thread->message_memory; binding++) {
+        if (cap_is_empty(binding))
+            continue;
+        if (!cap_settle(cap_object(binding), REAPER_BUDGET))
+            return false;
+        cap_remove(binding);
+    }
     return true;
 }

@@ -108,8 +108,7 @@ void thread_set_priority(struct thread *thread, uint8_t priority);
 
 /* Set up by boot and thread_configure alike: the capability is derived from `source`. */
 void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slot *source);
-void thread_bind_message(struct thread *thread, struct cap_slot *source, uint64_t frame);
-void thread_hold_message_frame(struct thread *thread, uint64_t frame);
+void thread_hold_message_frame(struct thread *thread, uint64_t frame); /* in place of the present one; 0: none */
 
 /* A one-shot right to answer `caller`, in an empty slot. */
 static inline void cap_set_reply(struct cap_slot *slot, struct thread *caller) {

@@ -17,56 +17,61 @@
     (THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_NOTIFICATION | THREAD_PRIORITY | THREAD_CPU | \
      THREAD_FOREIGN)
 
-/* The capabilities that a configuration names, looked up; NULL: unbind. */
-struct config_caps {
-    struct cap_slot *table, *fault_endpoint, *message_memory, *notification;
+/* The bindings that a configuration changes, and to what; NULL: unbind. */
+struct config_changes {
+    struct cap_slot *bindings[4], *sources[4];
+    uint32_t count;
     uint64_t message_frame;
 };
 
-/* A capability to bind: 0 means none. */
-static enum status find_optional(const struct thread *self, cap_t index, enum object_type type, uint32_t rights,
-                                 struct cap_slot **ret_slot) {
-    *ret_slot = NULL;
-    if (index == 0)
-        return OK;
-    enum status status = table_find(self, index, type, rights, ret_slot);
-    return status != OK ? status : cap_can_derive(*ret_slot);
+/* `binding` is to be what slot `index` holds; 0 means nothing. */
+static inline enum status add_change(struct cap_slot *binding, cap_t index, enum object_type type, uint32_t rights,
+                                     struct config_changes *changes) {
+    struct cap_slot *source = NULL;
+    enum status status = index == 0 ? OK : table_find(caller(), index, type, rights, &source);
+    if (status == OK && source != NULL)
+        status = cap_can_derive(source);
+    changes->bindings[changes->count] = binding;
+    changes->sources[changes->count++] = source;
+    return status;
 }
 
-static enum status check_message_page(const struct thread *self, const struct thread_config *config,
-                                      struct config_caps *caps) {
-    enum status status =
-        find_optional(self, config->message_memory, OBJECT_MEMORY, MEMORY_READ | MEMORY_WRITE, &caps->message_memory);
-    if (status != OK || caps->message_memory == NULL)
-        return status;
-    const struct memory *memory = cap_object(caps->message_memory);
+static enum status check_message_page(const struct thread_config *config, const struct cap_slot *source,
+                                      struct config_changes *changes) {
+    if (source == NULL)
+        return OK;
+    const struct memory *memory = cap_object(source);
     if (memory->is_device)
         return E_TYPE;
-    uint64_t range = caps->message_memory->data;
-    if (config->message_offset_pages >= range_count(range))
+    if (config->message_offset_pages >= range_count(source->data))
         return E_ARG;
-    caps->message_frame = range_first(range) + config->message_offset_pages;
-    return memory_check_frames(caps->message_frame, 1);
+    changes->message_frame = range_first(source->data) + config->message_offset_pages;
+    return memory_check_frames(changes->message_frame, 1);
 }
 
-static enum status check_config(const struct thread *self, const struct thread *thread,
-                                const struct thread_config *config, uint64_t fields, struct config_caps *caps) {
+static enum status check_config(const struct thread *self, struct thread *thread, const struct thread_config *config,
+                                uint64_t fields, struct config_changes *changes) {
     enum status status = OK;
-    if ((fields & THREAD_TABLE) != 0) /* a thread always has a table, once it has one */
-        status = table_find(self, config->table, OBJECT_TABLE, TABLE_USE, &caps->table);
-    if (status == OK && (fields & THREAD_TABLE) != 0)
-        status = cap_can_derive(caps->table);
+    if ((fields & THREAD_TABLE) != 0) { /* a thread always has a table, once it has one */
+        status = add_change(&thread->table, config->table, OBJECT_TABLE, TABLE_USE, changes);
+        if (config->table == 0)
+            status = E_CAP;
+    }
     if (status == OK && (fields & THREAD_FAULT_ENDPOINT) != 0)
-        status = find_optional(self, config->fault_endpoint, OBJECT_ENDPOINT, ENDPOINT_CALL, &caps->fault_endpoint);
-    if (status == OK && (fields & THREAD_MESSAGE_PAGE) != 0)
-        status = check_message_page(self, config, caps);
+        status = add_change(&thread->fault_endpoint, config->fault_endpoint, OBJECT_ENDPOINT, ENDPOINT_CALL, changes);
+    if (status == OK && (fields & THREAD_MESSAGE_PAGE) != 0) {
+        status = add_change(&thread->message_memory, config->message_memory, OBJECT_MEMORY, MEMORY_READ | MEMORY_WRITE,
+                            changes);
+        if (status == OK)
+            status = check_message_page(config, changes->sources[changes->count - 1], changes);
+    }
     if (status == OK && (fields & THREAD_NOTIFICATION) != 0) {
-        status = find_optional(self, config->notification, OBJECT_NOTIFICATION, NOTIFICATION_WAIT, &caps->notification);
-        if (status == OK && caps->notification != NULL) {
-            const struct notification *notification = cap_object(caps->notification);
-            if (notification->bound != NULL && notification->bound != thread)
-                status = E_BUSY;
-        }
+        status =
+            add_change(&thread->notification, config->notification, OBJECT_NOTIFICATION, NOTIFICATION_WAIT, changes);
+        const struct cap_slot *source = changes->sources[changes->count - 1];
+        const struct notification *notification = status == OK && source != NULL ? cap_object(source) : NULL;
+        if (notification != NULL && notification->bound != NULL && notification->bound != thread)
+            status = E_BUSY;
     }
     if (status == OK && (fields & THREAD_PRIORITY) != 0 && config->priority > self->priority)
         status = E_RIGHTS;
@@ -77,15 +82,15 @@ static enum status check_config(const struct thread *self, const struct thread *
     return status;
 }
 
+static inline bool settle(const struct cap_slot *slot) {
+    return slot == NULL || cap_is_empty(slot) || cap_settle(cap_object(slot), REAPER_BUDGET);
+}
+
 /* Corrections due in any list that will be touched, old bindings' included; true: none is left. */
-static bool settle_lists(struct thread *thread, const struct config_caps *caps) {
-    struct cap_slot *slots[] = {
-        caps->table,    caps->fault_endpoint,    caps->message_memory,    caps->notification,
-        &thread->table, &thread->fault_endpoint, &thread->message_memory, &thread->notification};
-    for (uint32_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
-        if (slots[i] != NULL && !cap_is_empty(slots[i]) && !cap_settle(cap_object(slots[i]), REAPER_BUDGET))
+static bool settle_lists(const struct config_changes *changes) {
+    for (uint32_t i = 0; i < changes->count; i++)
+        if (!settle(changes->bindings[i]) || !settle(changes->sources[i]))
             return false;
-    }
     return true;
 }
 
@@ -108,15 +113,11 @@ static void move(struct thread *thread, uint8_t priority, struct cpu *cpu) {
 }
 
 static void apply_config(struct thread *thread, const struct thread_config *config, uint64_t fields,
-                         const struct config_caps *caps) {
-    if ((fields & THREAD_TABLE) != 0)
-        thread_bind(thread, &thread->table, caps->table);
-    if ((fields & THREAD_FAULT_ENDPOINT) != 0)
-        thread_bind(thread, &thread->fault_endpoint, caps->fault_endpoint);
+                         const struct config_changes *changes) {
+    for (uint32_t i = 0; i < changes->count; i++)
+        thread_bind(thread, changes->bindings[i], changes->sources[i]);
     if ((fields & THREAD_MESSAGE_PAGE) != 0)
-        thread_bind_message(thread, caps->message_memory, caps->message_frame);
-    if ((fields & THREAD_NOTIFICATION) != 0)
-        thread_bind(thread, &thread->notification, caps->notification);
+        thread_hold_message_frame(thread, changes->message_frame);
     if ((fields & (THREAD_PRIORITY | THREAD_CPU)) != 0) {
         uint64_t priority = (fields & THREAD_PRIORITY) != 0 ? config->priority : thread->priority;
         move(thread, (uint8_t)priority, (fields & THREAD_CPU) != 0 ? cpus[config->cpu] : thread->cpu);
@@ -140,15 +141,15 @@ struct result sys_thread_configure(cap_t thread, uint64_t fields) {
         return result(E_STATE);
     struct thread_config config;
     memory_move(&config, self->message->data, sizeof(config));
-    struct config_caps caps = {0};
+    struct config_changes changes = {.count = 0, .message_frame = 0};
     struct thread *target = cap_object(slot);
-    status = check_config(self, target, &config, fields, &caps);
+    status = check_config(self, target, &config, fields, &changes);
     if (status != OK)
         return result(status);
     bool moves = (fields & (THREAD_PRIORITY | THREAD_CPU)) != 0;
-    if (!settle_lists(target, &caps) || (moves && !sched_claim(target, false)))
+    if (!settle_lists(&changes) || (moves && !sched_claim(target, false)))
         return result(CALL_RESTART);
-    apply_config(target, &config, fields, &caps);
+    apply_config(target, &config, fields, &changes);
     return result(OK);
 }
 

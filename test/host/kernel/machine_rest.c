@@ -44,7 +44,8 @@ void machine_run_call(struct cpu *cpu) {
     bool plain = number < cpu->arch.call_limit;
     const uint64_t *words = frame->words;
     const uint64_t arguments[6] = {frame->target, frame->info, words[0], words[1], words[2], words[3]};
-    struct result result = syscall_is_message(number) ? syscall_run_message() : dispatch(number, arguments);
+    bool is_message = number >= SYS_ep_call && number <= SYS_ep_reply_wait;
+    struct result result = is_message ? syscall_run_message() : dispatch(number, arguments);
     bool switched = result.status == CALL_BLOCKED && !cpu->unsettled;
     if (plain && switched) {
         cpu->current = (struct thread *)result.value;
@@ -52,7 +53,7 @@ void machine_run_call(struct cpu *cpu) {
         kernel_unlock();
         return;
     }
-    if (!plain || !syscall_is_settled(cpu, result.status)) {
+    if (!plain || cpu->unsettled || result.status >= CALL_BLOCKED) {
         syscall_finish(result.status, result.value);
         return;
     }
