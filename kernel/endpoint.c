@@ -94,15 +94,11 @@ uint64_t sys_ep_call(struct thread *self) {
         wait_for_server(self, endpoint, slot->data, info);
         sched_block(self, THREAD_IN_CALL);
     } else {
-        uint64_t delivered_info = info;
-        if (!transfer_is_short(info)) {
-            status = transfer_message(self, receiver, info, &delivered_info);
-            if (status != OK)
-                return status;
-        }
+        status = transfer_message(self, receiver, info);
+        if (status != OK)
+            return status;
         receiver_leave(receiver);
-        transfer_registers(self, receiver);
-        deliver(self, receiver, slot->data, delivered_info);
+        deliver(self, receiver, slot->data, transfer_delivered(info));
         hand_over_to(self, THREAD_IN_CALL, receiver);
     }
     if (deadline_ns != DEADLINE_NEVER)
@@ -178,9 +174,8 @@ static uint64_t receive(struct thread *self, struct endpoint *endpoint, uint64_t
         if (sender->state == THREAD_IN_FAULT) {
             info = transfer_fault(sender, self);
         } else {
-            status = transfer_message(sender, self, sender->call_info, &info);
-            if (status == OK)
-                transfer_registers(sender, self);
+            info = transfer_delivered(sender->call_info);
+            status = transfer_message(sender, self, info);
         }
         queue_leave(sender);
         if (status == OK) {
@@ -250,15 +245,11 @@ static enum status answer(struct thread *self, struct cap_slot *slot, struct thr
         if (status != OK)
             return status;
     } else {
-        uint64_t delivered_info = info;
-        if (!transfer_is_short(info)) {
-            status = transfer_message(self, waiting, info, &delivered_info);
-            if (status != OK)
-                return status;
-        }
-        transfer_registers(self, waiting);
+        status = transfer_message(self, waiting, info);
+        if (status != OK)
+            return status;
         waiting->arch.frame.target = 0;
-        waiting->arch.frame.info = delivered_info;
+        waiting->arch.frame.info = transfer_delivered(info);
         waiting->arch.frame.status = OK;
     }
     timer_cancel(&waiting->deadline);

@@ -20,21 +20,26 @@ struct table {
 struct table *table_make(struct pool *pool, uint64_t slot_count);
 bool table_reap_step(struct table *table);
 
+/* Is there a slot `index` in the caller's table? No: no table or no such slot, 0 included. */
+static inline bool table_has(const struct thread *self, cap_t index) { return index - 1 < self->slot_limit; }
+
 /* The slot `index` of the caller's table; NULL: no table or no such slot, 0 included. May be empty. */
 static inline struct cap_slot *table_slot(const struct thread *self, cap_t index) {
-    if (index - 1 >= self->slot_limit)
+    if (!table_has(self, index))
         return NULL;
-    if (self->slots == NULL)
+    struct cap_slot *slot = &self->slots[index];
+    __asm__("" : "+r"(slot)); /* one register; or base and index would stay two, in all that comes */
+    if (slot == NULL)
         __builtin_unreachable(); /* there is a limit only if there are slots: who compares the result need not look */
-    return &self->slots[index];
+    return slot;
 }
 
 /* The caller's capability of this type with all of these rights. Errors: E_CAP, E_TYPE, E_RIGHTS. */
 MUST_USE static inline enum status table_find(const struct thread *self, cap_t index, enum object_type type,
                                               uint32_t rights, struct cap_slot **ret_slot) {
-    struct cap_slot *slot = table_slot(self, index);
-    if (slot == NULL)
+    if (!table_has(self, index))
         return E_CAP;
+    struct cap_slot *slot = &self->slots[index];
     if (cap_type(slot) != type)
         return cap_is_empty(slot) ? E_CAP : E_TYPE;
     if ((cap_rights(slot) & rights) != rights)

@@ -15,15 +15,31 @@ enum status transfer_check_info(const struct thread *thread, uint64_t info) {
     return thread->message == NULL ? E_STATE : OK;
 }
 
-/* What goes where. Indices are read from the users' pages once, so that nothing can change between check and use. */
-struct cap_moves {
-    struct cap_slot *from[MESSAGE_CAPS], *to[MESSAGE_CAPS];
-};
+/* Indices are read from the users' pages once in each way, so that nothing can change between check and use. */
+static inline struct cap_slot *sent(const struct thread *from, uint32_t i) {
+    return table_slot(from, __atomic_load_n(&from->message->send_caps[i], __ATOMIC_RELAXED));
+}
+static inline struct cap_slot *place_for(const struct thread *to, uint32_t i) {
+    return table_slot(to, __atomic_load_n(&to->message->receive_caps[i], __ATOMIC_RELAXED));
+}
 
-static enum status check_caps(struct thread *from, const struct thread *to, uint32_t count, struct cap_moves *moves) {
-    for (uint32_t i = 0; i < count; i++) {
-        struct cap_slot *source = table_slot(from, __atomic_load_n(&from->message->send_caps[i], __ATOMIC_RELAXED));
-        struct cap_slot *slot = table_slot(to, __atomic_load_n(&to->message->receive_caps[i], __ATOMIC_RELAXED));
+/* The words beyond the registers; both threads have message pages. */
+__attribute__((noinline)) static enum status move_words(const struct thread *from, struct thread *to, uint32_t words) {
+    memory_move(&to->message->words[MESSAGE_REGISTERS], &from->message->words[MESSAGE_REGISTERS],
+                (words - MESSAGE_REGISTERS) * sizeof(uint64_t));
+    return OK;
+}
+
+/* What transfer_rest leaves: several capabilities or none, one that is not simple, whatever is wrong. */
+__attribute__((noinline)) static enum status transfer_slowly(struct thread *from, struct thread *to, uint64_t info) {
+    uint32_t words = message_words(info), caps = message_caps(info);
+    if (from->message == NULL)
+        return E_STATE;
+    if (to->message == NULL)
+        return E_RECEIVE;
+    struct cap_slot *sources[MESSAGE_CAPS], *slots[MESSAGE_CAPS];
+    for (uint32_t i = 0; i < caps; i++) {
+        struct cap_slot *source = sources[i] = sent(from, i), *slot = slots[i] = place_for(to, i);
         if (source == NULL || cap_is_empty(source))
             return E_CAP;
         if (cap_type(source) == OBJECT_REPLY)
@@ -36,33 +52,22 @@ static enum status check_caps(struct thread *from, const struct thread *to, uint
         if (slot == NULL || !cap_is_empty(slot))
             return E_RECEIVE;
         for (uint32_t j = 0; j < i; j++) {
-            if (moves->to[j] == slot)
+            if (slots[j] == slot)
                 return E_RECEIVE;
         }
-        moves->from[i] = source;
-        moves->to[i] = slot;
     }
-    return OK;
+    for (uint32_t i = 0; i < caps; i++)
+        cap_derive(slots[i], sources[i], cap_rights(sources[i]), sources[i]->data);
+    return words > MESSAGE_REGISTERS ? move_words(from, to, words) : OK;
 }
 
-enum status transfer_message(struct thread *from, struct thread *to, uint64_t info, uint64_t *ret_info) {
-    uint32_t words = message_words(info), caps = message_caps(info);
-    if (words > MESSAGE_REGISTERS || caps > 0) {
-        if (from->message == NULL)
-            return E_STATE;
-        if (to->message == NULL)
-            return E_RECEIVE;
-        struct cap_moves moves;
-        enum status status = check_caps(from, to, caps, &moves);
-        if (status != OK)
-            return status;
-        for (uint32_t i = 0; i < caps; i++)
-            cap_derive(moves.to[i], moves.from[i], cap_rights(moves.from[i]), moves.from[i]->data);
-        if (words > MESSAGE_REGISTERS)
-            transfer_long_words(from, to, words);
-    }
-    *ret_info = info & ~MESSAGE_DEADLINE;
-    return OK;
+enum status transfer_rest(struct thread *from, struct thread *to, uint64_t info) {
+    bool is_one = message_caps(info) == 1 && from->message != NULL && to->message != NULL;
+    struct cap_slot *source = is_one ? sent(from, 0) : NULL, *slot = is_one ? place_for(to, 0) : NULL;
+    if (source == NULL || slot == NULL || !cap_is_empty(slot) || !cap_is_simple(source))
+        __attribute__((musttail)) return transfer_slowly(from, to, info);
+    cap_link_child(slot, source, cap_rights(source), source->data);
+    return message_words(info) > MESSAGE_REGISTERS ? move_words(from, to, message_words(info)) : OK;
 }
 
 /* The rest of a struct fault_message, in place. */

@@ -1,9 +1,10 @@
 /*
  * Do the fast path and the long way do the same?
  *
- * Five threads of different priorities make random message calls on each other: short, long and malformed ones, calls,
- * answers, waits, with and without the right to it, through badges, with faults in between that another of them answers,
- * with the FPU in use or an FS base; now and then they raise each other's notification or wait for their own. Everything that a thread ever sees (all registers after each call, the words that came)
+ * Five threads of different priorities make random message calls on each other: short, long and malformed ones, with
+ * capabilities, calls, answers, waits, with and without the right to it, through badges, with faults in between that another
+ * of them answers, with the FPU in use or an FS base; now and then they raise each other's notification or wait for their
+ * own. Everything that a thread ever sees (all registers after each call, the words and capabilities that came)
  * goes into a checksum of its own. When all of them wait, the main thread looks at their registers and the kernel's
  * invariants, and wakes, stops or restarts one. No clock and no time slice has a part in it, so the same seed gives the same
  * checksums, played by the fast path or by the long way.
@@ -18,7 +19,7 @@
 #include "test/guest/lib/world.h"
 
 #define PLAYERS 5U
-#define ROUNDS 1500U
+#define ROUNDS 1800U
 #define CHECK_EVERY 20U
 #define POOL_PAGES 256U
 #define LIMIT_MS 60000U
@@ -45,7 +46,8 @@ static uint64_t random_info(uint64_t *random) {
         words %= 65;
     else
         words = odd[words % 8];
-    return label << 32 | words | (value >> 32 & 31 ? 0 : MESSAGE_DEADLINE);
+    uint64_t caps = value >> 40 & 7 ? 0 : value >> 43 & 3 ? 1 : value >> 45 & 3;
+    return label << 32 | words | caps << 8 | (value >> 32 & 31 ? 0 : MESSAGE_DEADLINE);
 }
 
 static uint64_t random_slot(const struct worker_view *view, uint64_t *random, uint64_t usual) {
@@ -99,10 +101,22 @@ static void prepare_page(struct message_page *page, uint64_t *random) {
     for (uint32_t i = MESSAGE_REGISTERS; i < MESSAGE_WORDS; i++)
         page->words[i] = random_step(random);
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
-        page->send_caps[i] = OTHER_BITS + 1; /* worker_give's number of OTHER_BITS */
-        page->receive_caps[i] = RECEIVED + i;
+        uint64_t value = random_step(random);
+        page->send_caps[i] =
+            value % 16 != 0 ? OTHER_BITS + 1 : value >> 8 & 63; /* worker_give's number of OTHER_BITS */
+        page->receive_caps[i] = value >> 16 & 15 ? RECEIVED + i : value >> 24 & 63;
     }
     page->deadline_ns = DEADLINE_NEVER;
+}
+
+/* What came, or came some time ago; most of it goes again, to make room. */
+static void look_at_received(volatile uint64_t *sum, uint64_t *random) {
+    for (uint64_t i = 0; i < MESSAGE_CAPS; i++) {
+        struct result found = sys_cap_query(RECEIVED + i);
+        add(sum, found.status << 32 | found.value);
+        if (found.status == OK && random_step(random) % 4 != 0)
+            add(sum, sys_cap_delete(0, RECEIVED + i).status);
+    }
 }
 
 static void make_call(struct worker_view *view, uint64_t *random) {
@@ -123,6 +137,7 @@ static void make_call(struct worker_view *view, uint64_t *random) {
         add(&view->out[OUT_SUM], words[i]);
     for (uint32_t i = MESSAGE_REGISTERS; i < MESSAGE_WORDS; i++)
         add(&view->out[OUT_SUM], view->message->words[i]);
+    look_at_received(&view->out[OUT_SUM], random);
 }
 
 /* A thread's first such instruction makes it the owner of the FPU, which the fast path does not switch. */

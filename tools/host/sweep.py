@@ -11,7 +11,7 @@ Costs = dict[tuple[int, int], float]  # instructions, by words and capabilities
 ID = re.compile(r"sweep_(\d+)_(\d+)$")
 REGISTER_WORDS = 4  # of a message; docs/performance.md has the limits below, too
 BEYOND_REGISTERS = 320.0  # instructions of the first message that is longer
-FLAT, FIRST_LONG_WORD, WORD, FIRST_CAPABILITY, CAPABILITY = 3.0, 60.0, 6.0, 600.0, 320.0  # at most, of one step
+FLAT, FIRST_LONG_WORD, WORD, CAPABILITY = 3.0, 60.0, 6.0, 320.0  # at most, of one step
 
 
 def costs(rows: list[Row]) -> Costs:
@@ -28,7 +28,7 @@ def cliffs(found: Costs) -> list[str]:
     bad = []
     for (words, caps), cost in sorted(found.items()):
         steps = [(found.get((words - 1, caps)), word_limit(words)),
-                 (found.get((words, caps - 1)), FIRST_CAPABILITY if caps == 1 else CAPABILITY)]
+                 (found.get((words, caps - 1)), CAPABILITY)]
         bad += [f"{words} words, {caps} capabilities: {figure(cost)} instructions, {figure(cost - before)} above the step before, "
                 f"{figure(limit)} are allowed" for before, limit in steps if before is not None and cost - before > limit]
     first_long = found.get((REGISTER_WORDS + 1, 0), 0.0)

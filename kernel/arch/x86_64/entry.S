@@ -133,20 +133,12 @@ ist_common:
     swapgs
     mov %rax, %gs:IN_CPU_SCRATCH
     mov %gs:IN_CPU_CURRENT, %rax
-    pushq 48(%rsp) /* ss */
-    popq IN_THREAD_SS(%rax)
-    pushq 40(%rsp) /* rsp */
-    popq IN_THREAD_RSP(%rax)
-    pushq 32(%rsp) /* rflags */
-    popq IN_THREAD_RFLAGS(%rax)
-    pushq 24(%rsp) /* cs */
-    popq IN_THREAD_CS(%rax)
-    pushq 16(%rsp) /* rip */
-    popq IN_THREAD_RIP(%rax)
-    pushq 8(%rsp) /* error */
-    popq IN_THREAD_ERROR(%rax)
-    pushq 0(%rsp) /* vector */
-    popq IN_THREAD_VECTOR(%rax)
+    .set at, 48
+    .irp member, SS, RSP, RFLAGS, CS, RIP, ERROR, VECTOR
+    pushq at(%rsp)
+    popq IN_THREAD_\member(%rax)
+    .set at, at - 8
+    .endr
     lea IN_THREAD_VECTOR(%rax), %rsp
     mov %gs:IN_CPU_SCRATCH, %rax
     jmp interrupt_from_user

@@ -19,55 +19,49 @@
  */
 #include "kernel/arch/x86_64/offsets.h"
 
-/* The arguments of the call, from the frame RDX points to, for a C function. */
+/* Registers to and from the frame of the thread that register `thread` points to. */
+.macro SAVE thread, registers:vararg
+    .irp register, \registers
+    mov %\register, IN_THREAD_\register(%\thread)
+    .endr
+.endm
+.macro LOAD thread, registers:vararg
+    .irp register, \registers
+    mov IN_THREAD_\register(%\thread), %\register
+    .endr
+.endm
+
+/* The arguments of the call of the thread in RDX, for a C function. */
 .macro LOAD_ARGUMENTS
-    mov IN_THREAD_RDI(%rdx), %rdi
-    mov IN_THREAD_RSI(%rdx), %rsi
-    mov IN_THREAD_R10(%rdx), %rcx
-    mov IN_THREAD_R8(%rdx), %r8
-    mov IN_THREAD_R9(%rdx), %r9
-    mov IN_THREAD_RDX(%rdx), %rdx
+    mov IN_THREAD_r10(%rdx), %rcx
+    LOAD rdx, rdi, rsi, r8, r9, rdx
 .endm
 
 /* What stay.h measures: around a call's handler. */
-#if BATON_STAYS
 .macro STAY_BEGIN
+    .if BATON_STAYS
     call syscall_stay_begin
     mov %gs:IN_CPU_CURRENT, %rdx
-    mov IN_THREAD_RAX(%rdx), %rax
+    mov IN_THREAD_rax(%rdx), %rax
     LOAD_ARGUMENTS
+    .endif
 .endm
 .macro STAY_END
+    .if BATON_STAYS
     push %rax
     push %rdx
     call syscall_stay_end
     pop %rdx
     pop %rax
+    .endif
 .endm
-#else
-.macro STAY_BEGIN
-.endm
-.macro STAY_END
-.endm
-#endif
 
 /* What C functions keep, to and from the thread RSP points to. */
 .macro SAVE_KEPT
-    mov %rbx, IN_THREAD_RBX(%rsp)
-    mov %rbp, IN_THREAD_RBP(%rsp)
-    mov %r12, IN_THREAD_R12(%rsp)
-    mov %r13, IN_THREAD_R13(%rsp)
-    mov %r14, IN_THREAD_R14(%rsp)
-    mov %r15, IN_THREAD_R15(%rsp)
+    SAVE rsp, rbx, rbp, r12, r13, r14, r15
 .endm
-
 .macro LOAD_KEPT
-    mov IN_THREAD_RBX(%rsp), %rbx
-    mov IN_THREAD_RBP(%rsp), %rbp
-    mov IN_THREAD_R12(%rsp), %r12
-    mov IN_THREAD_R13(%rsp), %r13
-    mov IN_THREAD_R14(%rsp), %r14
-    mov IN_THREAD_R15(%rsp), %r15
+    LOAD rsp, rbx, rbp, r12, r13, r14, r15
 .endm
 
 /* Back to user mode, all other registers being right. */
@@ -134,16 +128,16 @@
     .popsection
 .endm
 
-/* Bring the words beyond the registers, if there are any, to the thread `offset` bytes before RAX. The message's registers
- * are in this thread's frame, so they may be used. */
-.macro MOVE_LONG_WORDS offset, otherwise
+/* Bring what is not in registers, if anything, to the thread `offset` bytes before RAX. The message's registers are in this
+ * thread's frame, so they may be used. `grant` is the right that capabilities need, if they do. */
+.macro MOVE_REST offset, otherwise, grant
     cmp $WORDS_IN_REGISTERS, %esi
     ja 8f
 7:
     .pushsection .text.syscall_rare, "ax"
 8:
     cmp $WORDS_MAX, %esi /* nothing but words: flags and capabilities make it larger */
-    ja \otherwise
+    ja 9f
     cmpq $0, IN_THREAD_MESSAGE(%rsp)
     je \otherwise
     cmpq $0, IN_THREAD_MESSAGE - \offset(%rax)
@@ -158,9 +152,21 @@
     rep movsq
     mov %r10, %rcx
     mov %rdx, %rdi
-    mov IN_THREAD_RSI(%rsp), %rsi
-    mov IN_THREAD_RDX(%rsp), %rdx
-    mov IN_THREAD_R10(%rsp), %r10
+    LOAD rsp, rsi, rdx, r10
+    jmp 7b
+9:
+    cmp $INFO_MAX, %esi
+    ja \otherwise
+    cmp $WORDS_MAX, %sil
+    ja \otherwise
+    .ifnb \grant
+    testb $\grant, IN_SLOT_HEAD + 1(%rdi)
+    jz \otherwise
+    .endif
+    lea -\offset(%rax), %r10
+    mov %gs:IN_CPU_STACK_TOP, %rsp
+    call move_capabilities
+    mov %r11, %rsp
     jmp 7b
     .popsection
 .endm
@@ -212,13 +218,7 @@ syscall_entry:
     mov %gs:IN_CPU_SCRATCH, %rcx
     mov %rcx, IN_THREAD_RSP(%rsp)
     movq $FRAME_SYSCALL, IN_THREAD_VECTOR(%rsp)
-    mov %rax, IN_THREAD_RAX(%rsp)
-    mov %rdi, IN_THREAD_RDI(%rsp)
-    mov %rsi, IN_THREAD_RSI(%rsp)
-    mov %rdx, IN_THREAD_RDX(%rsp)
-    mov %r10, IN_THREAD_R10(%rsp)
-    mov %r8, IN_THREAD_R8(%rsp)
-    mov %r9, IN_THREAD_R9(%rsp)
+    SAVE rsp, rax, rdi, rsi, rdx, r10, r8, r9
     cmp $NUMBER_EP_CALL, %rax
     je fast_call
     cmp $NUMBER_EP_REPLY_WAIT, %rax
@@ -237,18 +237,14 @@ plain_call:
     mov %r10, %rcx /* C's place for the fourth argument */
     STAY_BEGIN
     call dispatch
-    cmpb $0, %gs:IN_CPU_UNSETTLED /* syscall_is_settled */
+    cmpb $0, %gs:IN_CPU_UNSETTLED
     jne unsettled
     cmp $STATUS_BLOCKED, %eax
     jae not_done
     STAY_END
     mov %gs:IN_CPU_CURRENT, %rsp
     UNLOCK
-    mov IN_THREAD_RDI(%rsp), %rdi
-    mov IN_THREAD_RSI(%rsp), %rsi
-    mov IN_THREAD_R10(%rsp), %r10
-    mov IN_THREAD_R8(%rsp), %r8
-    mov IN_THREAD_R9(%rsp), %r9
+    LOAD rsp, rdi, rsi, r10, r8, r9
     SYSCALL_RETURN
 
     .balign 16
@@ -261,7 +257,7 @@ fast_call:
     cmpq $0, IN_NODE_LEFT(%rax) /* others wait as well */
     jne long_way
     CHECK_DIRECT IN_THREAD_WAIT, long_way
-    MOVE_LONG_WORDS IN_THREAD_WAIT, long_way
+    MOVE_REST IN_THREAD_WAIT, long_way, GRANT
 commit_call:
     movq $0, IN_ENDPOINT_RECEIVERS(%rcx)
     movl $0, IN_NODE_RANK(%rax)
@@ -300,7 +296,7 @@ no_bits:
     jne long_way
     cmpb $STATE_IN_CALL, IN_THREAD_STATE(%rax)
     jne fast_resume
-    MOVE_LONG_WORDS 0, long_way
+    MOVE_REST 0, long_way
 
 /* RAX answered, this thread waits in the queue. */
 .macro COMMIT_REPLY
@@ -360,7 +356,7 @@ fast_busy:
 /* Nothing has been changed. */
 long_way:
     LEAVE_FAST
-    mov IN_THREAD_RAX(%rsp), %rax
+    mov IN_THREAD_rax(%rsp), %rax
     jmp take_lock
 
 /* A bound notification's bits would come before the wait. */
@@ -370,6 +366,41 @@ check_notification:
     cmpq $0, IN_NOTIFICATION_BITS(%r11)
     je no_bits
     jmp long_way
+
+/*
+ * Capabilities of a message to the thread in R10. Their lists are everybody's, so the lock is needed. A ticket that is served at
+ * once is that of an only CPU (lock.h), and what was found out so far still holds; with several, the call begins again with the
+ * lock. So it does if they can't be moved, which has changed nothing. Returns, if they were, with R11 = this thread.
+ */
+move_capabilities:
+    LEAVE_FAST
+    mov $1, %r11d
+    lock xadd %r11d, kernel_ticket_lock + IN_LOCK_NEXT(%rip)
+    cmp %r11d, kernel_ticket_lock + IN_LOCK_SERVING(%rip)
+    jne 1f
+    push %rax
+    push %rcx
+    push %rdi
+    mov %rsi, %rdx
+    mov %r10, %rsi
+    mov %gs:IN_CPU_CURRENT, %rdi
+    call transfer_rest
+    mov %eax, %r11d
+    pop %rdi
+    pop %rcx
+    pop %rax
+    test %r11d, %r11d
+    jnz 2f
+    UNLOCK
+    mov %gs:IN_CPU_CURRENT, %r11
+    LOAD r11, rsi, rdx, r10, r8, r9
+    ret
+2:
+    mov %gs:IN_CPU_CURRENT, %rsp
+    jmp begin_again
+1:
+    mov %r11d, %ecx
+    mov %gs:IN_CPU_CURRENT, %rsp
 
 /* ECX = the ticket. The whole frame is needed, as another CPU may claim the thread meanwhile. */
 wait_for_lock:
@@ -381,14 +412,9 @@ wait_for_lock:
     cmpb $0, %gs:IN_CPU_BLOCKED
     jne claimed
     mov %gs:IN_CPU_CURRENT, %rsp
-    mov IN_THREAD_RBP(%rsp), %rbp
-    mov IN_THREAD_RAX(%rsp), %rax
-    mov IN_THREAD_RDI(%rsp), %rdi
-    mov IN_THREAD_RSI(%rsp), %rsi
-    mov IN_THREAD_RDX(%rsp), %rdx
-    mov IN_THREAD_R10(%rsp), %r10
-    mov IN_THREAD_R8(%rsp), %r8
-    mov IN_THREAD_R9(%rsp), %r9
+    mov IN_THREAD_rbp(%rsp), %rbp
+begin_again:
+    LOAD rsp, rax, rdi, rsi, rdx, r10, r8, r9
     jmp locked
 claimed:
     call syscall_claimed
@@ -411,7 +437,7 @@ whole_call:
     test %al, %al
     jnz user_return
 1:
-    mov IN_THREAD_RAX(%rdx), %rax
+    mov IN_THREAD_rax(%rdx), %rax
     lea -NUMBER_EP_CALL(%rax), %rdi
     cmp $NUMBER_EP_REPLY_WAIT - NUMBER_EP_CALL, %rdi
     jbe message
@@ -457,18 +483,11 @@ user_return:
 load_and_return:
     cmpl $FRAME_SYSCALL, IN_THREAD_VECTOR(%rsp)
     LOAD_KEPT
-    mov IN_THREAD_RDX(%rsp), %rdx
-    mov IN_THREAD_R10(%rsp), %r10
-    mov IN_THREAD_R8(%rsp), %r8
-    mov IN_THREAD_R9(%rsp), %r9
-    mov IN_THREAD_RSI(%rsp), %rsi
-    mov IN_THREAD_RDI(%rsp), %rdi
-    mov IN_THREAD_RAX(%rsp), %rax
+    LOAD rsp, rax, rdi, rsi, rdx, r10, r8, r9
     jne 1f
     SYSCALL_RETURN
 1:
-    mov IN_THREAD_RCX(%rsp), %rcx
-    mov IN_THREAD_R11(%rsp), %r11
+    LOAD rsp, rcx, r11
     lea IN_THREAD_RIP(%rsp), %rsp
     swapgs
     iretq
