@@ -95,6 +95,8 @@ enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, str
  * the next begins; below USER_LOWEST it is the machine's part, then an address in the user half, USER_LIMIT at the end. */
 enum audit_check arch_audit_part(uint64_t root, const struct thread *thread, uint64_t *position,
                                  struct audit_failure *ret_failure);
+/* Surely a user page with exactly these rights? For any other answer ask arch_audit_page. */
+bool arch_page_allows(uint64_t root, uaddr_t at, uint32_t rights);
 /* A user page with exactly these rights? `absent_ok`: a missing page passes. */
 enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, bool absent_ok, enum audit_check check,
                                  struct audit_failure *ret_failure);

@@ -34,10 +34,10 @@ static enum audit_check audit(const struct thread *thread, const struct space *s
     if (thread->message == NULL || frame_type(thread->message_frame) != FRAME_USER)
         return AUDIT_MESSAGE_PAGE;
     enum audit_check check = BATON_CHECKS ? arch_audit_root(space->root, thread, ret_failure) : AUDIT_OK;
-    if (check == AUDIT_OK)
+    if (check == AUDIT_OK && !arch_page_allows(space->root, entry->rip, MEMORY_READ | MEMORY_EXECUTE))
         check = arch_audit_page(space->root, entry->rip, MEMORY_READ | MEMORY_EXECUTE,
                                 (flags & HANDOVER_ABSENT_ENTRY) != 0, AUDIT_ENTRY, ret_failure);
-    if (check == AUDIT_OK)
+    if (check == AUDIT_OK && !arch_page_allows(space->root, entry->rsp - 8, MEMORY_READ | MEMORY_WRITE))
         check = arch_audit_page(space->root, entry->rsp - 8, MEMORY_READ | MEMORY_WRITE,
                                 (flags & HANDOVER_ABSENT_STACK) != 0, AUDIT_STACK, ret_failure);
     return check;

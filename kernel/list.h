@@ -32,10 +32,6 @@ static inline void list_insert_before(struct list_node *at, struct list_node *no
 
 static inline void list_append(struct list *list, struct list_node *node) { list_insert_before(&list->head, node); }
 
-static inline void list_prepend(struct list *list, struct list_node *node) {
-    list_insert_before(list->head.next, node);
-}
-
 static inline void list_remove(struct list_node *node) {
     node->previous->next = node->next;
     node->next->previous = node->previous;

@@ -95,11 +95,9 @@ __attribute__((noinline)) static struct result wait_slowly(cap_t notification, u
     if (deadline_ns != DEADLINE_NEVER && deadline_ns <= arch_clock_ns())
         return result(E_TIMEOUT);
     self->arch.frame.words[0] = 0; /* the value, should the wait fail */
-    sched_block(self, THREAD_IN_SIGNAL);
     queue_enter(&object->waiters, self);
-    if (deadline_ns != DEADLINE_NEVER)
-        timer_set(&self->deadline, self->cpu, deadline_ns);
-    return result(CALL_BLOCKED);
+    timer_set(&self->deadline, self->cpu, deadline_ns); /* leaves something to settle, if there is one */
+    return (struct result){.status = CALL_BLOCKED, .value = (uintptr_t)sched_wait(self, THREAD_IN_SIGNAL)};
 }
 
 struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
@@ -114,7 +112,8 @@ struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
     if (deadline_ns != DEADLINE_NEVER || !heap_is_empty(&object->waiters))
         __attribute__((musttail)) return wait_slowly(notification, deadline_ns);
     self->arch.frame.words[0] = 0;
-    queue_enter_empty(&object->waiters, self);
+    self->wait_heap = &object->waiters;
+    heap_insert_alone(&object->waiters, &self->wait, self->queue_rank);
     return (struct result){.status = CALL_BLOCKED, .value = (uintptr_t)sched_wait(self, THREAD_IN_SIGNAL)};
 }
 

@@ -13,11 +13,6 @@ static inline void queue_enter(struct heap *queue, struct thread *thread) {
     heap_insert(queue, &thread->wait, thread->queue_rank | ++queue_arrivals);
 }
 
-static inline void queue_enter_empty(struct heap *queue, struct thread *thread) {
-    thread->wait_heap = queue;
-    heap_insert_alone(queue, &thread->wait, thread->queue_rank);
-}
-
 static inline void queue_leave(struct thread *thread) {
     if (heap_first(thread->wait_heap) == &thread->wait && thread->wait.left == NULL)
         heap_remove_alone(thread->wait_heap, &thread->wait);

@@ -32,10 +32,7 @@ static inline void sched_enqueue(struct cpu *cpu, struct thread *thread, bool at
     assert(!list_contains_node(&thread->run));
     thread->state = THREAD_READY;
     struct list *queue = &cpu->ready[thread->priority];
-    if (at_front)
-        list_prepend(queue, &thread->run);
-    else
-        list_append(queue, &thread->run);
+    list_insert_before(at_front ? list_first(queue) : &queue->head, &thread->run);
     cpu->ready_bitmap |= 1ULL << thread->priority;
 }
 

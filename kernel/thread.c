@@ -74,10 +74,12 @@ void thread_reply_lost(struct thread *caller) {
 }
 
 void thread_stop(struct thread *thread) {
+    if (thread->state == THREAD_STOPPED)
+        return;
     sched_claim(thread, true);
     if (thread->state == THREAD_READY || thread->state == THREAD_RUNNING)
         sched_block(thread, THREAD_STOPPED);
-    else if (thread->state != THREAD_STOPPED)
+    else
         thread_cancel(thread); /* it waits for something */
 }
 
@@ -86,7 +88,7 @@ void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slo
         thread_unbind(binding);
     if (source == NULL)
         return;
-    cap_derive(binding, source, cap_rights(source), source->data);
+    cap_link_child(binding, source, cap_rights(source), source->data);
     if (binding == &thread->notification)
         ((struct notification *)cap_object(binding))->bound = thread;
     if (binding == &thread->space)

@@ -25,8 +25,8 @@ struct config_changes {
 };
 
 /* `binding` is to be what slot `index` holds; 0 means nothing. */
-static inline enum status add_change(struct cap_slot *binding, cap_t index, enum object_type type, uint32_t rights,
-                                     struct config_changes *changes) {
+__attribute__((noinline)) static enum status add_change(struct cap_slot *binding, cap_t index, enum object_type type,
+                                                        uint32_t rights, struct config_changes *changes) {
     struct cap_slot *source = NULL;
     enum status status = index == 0 ? OK : table_find(caller(), index, type, rights, &source);
     if (status == OK && source != NULL)
@@ -82,7 +82,7 @@ static enum status check_config(const struct thread *self, struct thread *thread
     return status;
 }
 
-static inline bool settle(const struct cap_slot *slot) {
+static bool settle(const struct cap_slot *slot) {
     return slot == NULL || cap_is_empty(slot) || cap_settle(cap_object(slot), REAPER_BUDGET);
 }
 

@@ -254,6 +254,18 @@ uint32_t page_walk(uint64_t root, uint64_t address, uint64_t entries[static 4]) 
     return 4;
 }
 
+bool arch_page_allows(uint64_t root, uaddr_t at, uint32_t rights) {
+    const uint64_t seen = PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NO_EXECUTE;
+    uint64_t all = seen, entry = root; /* what all entries on the way allow, PTE_NO_EXECUTE turned round */
+    for (uint32_t level = 4; level >= 1; level--) {
+        entry = page_table_at(entry)[pte_index(at, level)];
+        if ((entry & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT)
+            return false;
+        all &= entry ^ PTE_NO_EXECUTE;
+    }
+    return all == ((rights_bits(rights) & seen) ^ PTE_NO_EXECUTE);
+}
+
 void arch_walk(uint64_t root, uint64_t address, struct space_walk *ret_walk) {
     *ret_walk = (struct space_walk){0};
     if (address >= USER_LIMIT) {
