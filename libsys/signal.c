@@ -7,23 +7,65 @@ static signal_handler handlers[PROCESS_SIGNAL_MAX + 1];
 
 extern const uint8_t signal_enter[], signal_leave[];
 
-/* The process comes here with RDI = signal, RSI = frame, RSP as behind a call; the end is for the process server to see. */
+#define RED_ZONE_BYTES \
+    128U /* below the stack pointer, which a function may use. Source: System V ABI AMD64, "The Stack Frame" */
+#define RFLAGS_TRAP (1U << 8)
+
+/*
+ * The process comes here with RDI = signal, RSI = frame, RSP as behind a call. It goes back by itself: RFLAGS and RIP are put
+ * right below the red zone of what was interrupted, which is within the frame or between the two; then all registers are
+ * popped, RSP from where RIP was. What of the frame is still needed never lies below RSP, where another handler's frame may
+ * come. Or the process server does it, when it sees the undefined instruction. (IRETQ would need no place outside the frame,
+ * but QEMU 7.2 lets it read its operands as the supervisor, which SMAP forbids: a fault without end.)
+ */
+#define FRAME_WORD(name, index) \
+    _Static_assert(offsetof(struct thread_registers, name) == 8 * (index), "signal_enter counts on it")
+FRAME_WORD(rax, 0);
+FRAME_WORD(rsp, 7);
+FRAME_WORD(r8, 8);
+FRAME_WORD(rip, 16);
+FRAME_WORD(rflags, 17);
+_Static_assert(sizeof(struct process_signal_frame) >= 8 * (18 + 2), "the last two words are no registers");
+_Static_assert(RED_ZONE_BYTES == 128, "as below");
 __asm__(".text\n"
         ".globl signal_enter, signal_leave\n"
         ".hidden signal_enter, signal_leave\n"
         "signal_enter:\n"
         "    cld\n"
-        "    push %rsi\n"
+        "    mov %rsi, %rbx\n"
         "    sub $8, %rsp\n"
         "    xor %ebp, %ebp\n"
         "    call signal_dispatch\n"
-        "    add $8, %rsp\n"
-        "    pop %rdi\n"
+        "    mov %rbx, %rdi\n"
+        "    test %al, %al\n"
+        "    jz signal_leave\n"
+        "    mov 8*7(%rdi), %rax\n"
+        "    sub $128 + 16, %rax\n"
+        "    mov 8*17(%rdi), %rcx; mov %rcx, (%rax)\n"
+        "    mov 8*16(%rdi), %rcx; mov %rcx, 8(%rax)\n"
+        "    mov %rax, 8*16(%rdi)\n"
+        "    mov %rdi, %rsp\n"
+        "    pop %rax; pop %rbx; pop %rcx; pop %rdx; pop %rsi; pop %rdi; pop %rbp\n"
+        "    lea 8(%rsp), %rsp\n"
+        "    pop %r8; pop %r9; pop %r10; pop %r11; pop %r12; pop %r13; pop %r14; pop %r15; pop %rsp\n"
+        "    popfq\n"
+        "    ret $128\n"
         "signal_leave:\n"
         "    ud2\n");
 
-void signal_dispatch(uint64_t signal, const struct process_signal_frame *frame);
-void signal_dispatch(uint64_t signal, const struct process_signal_frame *frame) {
+/*
+ * Can the program go back by itself? Not to another stack, of which it does not know what lies there; not if the next
+ * instruction is to be traced, since that would be one of its own.
+ */
+static bool can_leave(const struct process_signal_frame *frame) {
+    const struct thread_registers *registers = (const void *)frame->registers;
+    uaddr_t top = (registers->rsp - RED_ZONE_BYTES) & ~(uaddr_t)15;
+    return (uaddr_t)(frame + 1) == top && (registers->rflags & RFLAGS_TRAP) == 0;
+}
+
+/* Returns whether the registers are all that is left to do: the mask is as it was before, and no signal waits. */
+bool signal_dispatch(uint64_t signal, const struct process_signal_frame *frame);
+bool signal_dispatch(uint64_t signal, const struct process_signal_frame *frame) {
     /* The message page may hold what the interrupted code had put there for its next call, or not yet taken out. */
     uint8_t saved[offsetof(struct message_page, reserved)];
     if (program.has_threads)
@@ -32,6 +74,9 @@ void signal_dispatch(uint64_t signal, const struct process_signal_frame *frame) 
     if (signal <= PROCESS_SIGNAL_MAX && handlers[signal] != NULL)
         handlers[signal](signal, frame);
     memcpy(program_message(), saved, sizeof saved);
+    struct process_signal_mask_request request = {frame->mask, PROCESS_MASK_QUIETLY};
+    struct process_signal_mask_reply reply; /* all of it travels in registers */
+    return can_leave(frame) && process_signal_mask(program_process(), &request, &reply, NULL) == OK;
 }
 
 static uint32_t act(uint64_t signal, uint64_t disposition, uint64_t mask) {

@@ -5,6 +5,10 @@
 
 #include "libsys/proto/process.h"
 
+/*
+ * Behind the handler the program goes on with what is then in the frame: registers but the FS base, which stays as the handler
+ * left it, and the mask.
+ */
 typedef void (*signal_handler)(uint64_t signal, const struct process_signal_frame *frame);
 
 /* Call `handler` when the signal comes; NULL = what happens by default. `mask`: see process_signal_action. */

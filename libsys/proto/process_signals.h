@@ -38,7 +38,8 @@ enum process_signal {
  * Signals with handlers. A program says once where its handlers are called from (signal_entry): there the process goes on, with
  * RDI = signal and RSI = address of a struct process_signal_frame, on its stack or on the one that signal_stack gave. The
  * code there ends by the undefined instruction at `leave`, with RDI = address of the frame: the registers and the mask in
- * the frame are taken. Floating-point registers are the handler's to keep. A call that waited ends with P_INTERRUPTED.
+ * the frame are taken. Or, for half the price, it sets the mask by itself, by PROCESS_MASK_QUIETLY, and then loads the
+ * registers. Floating-point registers are the handler's to keep. A call that waited ends with P_INTERRUPTED.
  * libsys/signal.h does all this.
  */
 struct process_signal_entry_request {
@@ -64,10 +65,15 @@ struct process_signal_action_reply {
     uint64_t disposition; /* what it was */
 };
 
-/* Set what is masked; pending signals that no longer are come at once. `keep` = 1: only ask. */
+enum process_signal_mask_how {
+    PROCESS_MASK_SET = 0,     /* pending signals that no longer are masked come at once */
+    PROCESS_MASK_ASK = 1,     /* change nothing */
+    PROCESS_MASK_QUIETLY = 2, /* set it, unless a signal would come then: P_BUSY, and nothing is changed */
+};
+/* Set what the calling thread masks. Errors: P_BUSY, see there; P_ARGUMENT `how`. */
 struct process_signal_mask_request {
     uint64_t mask;
-    uint64_t keep;
+    uint64_t how; /* enum process_signal_mask_how */
 };
 struct process_signal_mask_reply {
     uint64_t mask; /* what it was */

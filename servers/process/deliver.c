@@ -7,7 +7,7 @@
 
 #define RED_ZONE_BYTES \
     128U /* below the stack pointer, which a function may use. Source: System V ABI AMD64, "The Stack Frame" */
-#define FRAME_BYTES ((sizeof(struct process_signal_frame) + 15) & ~(uint64_t)15)
+_Static_assert(sizeof(struct process_signal_frame) % 16 == 0, "the stack stays as aligned as it was");
 _Static_assert(sizeof(struct thread_registers) == sizeof((struct process_signal_frame){0}.registers),
                "a frame has all registers");
 
@@ -68,21 +68,21 @@ uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct proce
 static bool enter_handler(struct thread *thread, uint64_t signal, const struct fault_message *fault,
                           struct thread_registers *registers) {
     const struct signals *signals = &thread->process->signals;
-    struct process_signal_frame frame = {.mask = thread->waits_with_mask ? thread->old_mask : thread->masked,
-                                         .signal = signal,
-                                         .fault = fault != NULL ? fault->kind : 0,
-                                         .address = fault != NULL ? fault->address : 0,
-                                         .sender = fault != NULL ? 0 : thread->process->sender};
-    memcpy(frame.registers, registers, sizeof frame.registers);
+    struct process_signal_frame *frame = (void *)(sys->work.bytes + WORK_SCRATCH_OFFSET);
+    memcpy(frame->registers, registers, sizeof frame->registers);
+    frame->mask = thread->waits_with_mask ? thread->old_mask : thread->masked;
+    frame->signal = signal;
+    frame->fault = fault != NULL ? fault->kind : 0;
+    frame->address = fault != NULL ? fault->address : 0;
+    frame->sender = fault != NULL ? 0 : thread->process->sender;
     uaddr_t top = registers->rsp - RED_ZONE_BYTES, stack = thread->signal_stack;
     bool is_there = top - stack < thread->signal_stack_bytes;
     if (thread->signal_stack_bytes != 0 && !is_there)
         top = stack + thread->signal_stack_bytes;
-    uaddr_t at = (top & ~(uint64_t)15) - FRAME_BYTES;
-    memcpy(sys->work.bytes + WORK_SCRATCH_OFFSET, &frame, sizeof frame);
+    uaddr_t at = (top & ~(uint64_t)15) - sizeof *frame;
     uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
     uint32_t status =
-        pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, sizeof frame);
+        pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, sizeof *frame);
     if (status != OK)
         return false;
     thread->masked |= signals_handler_mask(signals, signal);
@@ -97,17 +97,16 @@ static bool enter_handler(struct thread *thread, uint64_t signal, const struct f
 
 /* Stop the thread where it is, and read its registers. Where it waits for a server, the wait ends. */
 static bool interrupt(struct thread *thread, struct thread_registers *ret_registers, uint64_t *ret_run_state) {
-    struct thread_state state;
+    const struct thread_state *state = (const void *)program.message->data;
     if (thread->answer != 0)
         serve_answer(thread, P_INTERRUPTED, NULL);
     if (sys_thread_suspend(thread->object).status != OK || sys_thread_read(thread->object).status != OK)
         return false;
-    memcpy(&state, program.message->data, sizeof state);
-    *ret_registers = state.registers;
-    *ret_run_state = state.run_state;
-    if (state.run_state == THREAD_IN_CALL)
+    *ret_registers = state->registers;
+    *ret_run_state = state->run_state;
+    if (state->run_state == THREAD_IN_CALL)
         ret_registers->rax = P_INTERRUPTED;
-    else if (state.run_state == THREAD_IN_SIGNAL || state.run_state == THREAD_IN_WAIT)
+    else if (state->run_state == THREAD_IN_SIGNAL || state->run_state == THREAD_IN_WAIT)
         ret_registers->rax = E_CANCEL; /* what a wait of the kernel's own can answer */
     return true;
 }
@@ -195,17 +194,16 @@ bool deliver_fault(struct thread *thread, const struct fault_message *fault, uin
 
 bool deliver_leave(struct thread *thread, const struct fault_message *fault, struct thread_registers *ret_registers) {
     struct process *process = thread->process;
-    struct process_signal_frame frame;
+    const struct process_signal_frame *frame = (const void *)(sys->work.bytes + WORK_SCRATCH_OFFSET);
     if (fault->kind != FAULT_INSTRUCTION || process->signals.leave == 0 || fault->rip != process->signals.leave)
         return false;
     uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
     uint32_t status = pager_read(sys, &body_of(process)->incarnation, fault->registers.rdi, sys->work.run.memory,
-                                 offset, sizeof frame);
+                                 offset, sizeof *frame);
     if (status != OK)
         return false;
-    memcpy(&frame, sys->work.bytes + WORK_SCRATCH_OFFSET, sizeof frame);
-    memcpy(ret_registers, frame.registers, sizeof *ret_registers);
-    thread->masked = signals_maskable(frame.mask);
+    memcpy(ret_registers, frame->registers, sizeof *ret_registers);
+    thread->masked = signals_maskable(frame->mask);
     process_note_signals(&sys->processes, process);
     return true;
 }

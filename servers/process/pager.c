@@ -460,15 +460,16 @@ static uint32_t copy(struct system *system, struct incarnation *incarnation, uad
         uint32_t status = pager_bring(system, incarnation, page, access);
         if (status != OK)
             return status;
-        const struct vm_region *region = vm_find(incarnation->vm, page);
         const uint32_t *entry = vm_entry(incarnation->vm, page);
         struct frame_run run;
-        if (entry != NULL && *entry != 0)
+        if (entry != NULL && *entry != 0) {
             run = frames_run_of(&system->frames, *entry & VM_FRAME);
-        else if (region->kind != PROCESS_MAP_MESSAGE)
+        } else {
+            const struct vm_region *region = vm_find(incarnation->vm, page);
+            if (region->kind == PROCESS_MAP_MESSAGE)
+                return P_ADDRESS;
             run = file_run(region, page, 1);
-        else
-            return P_ADDRESS;
+        }
         uint64_t place = run.offset_pages * PAGE_BYTES + (at + done - page);
         struct result result = access == MEMORY_WRITE ? sys_memory_copy(run.memory, place, own, offset + done, part)
                                                       : sys_memory_copy(own, offset + done, run.memory, place, part);

@@ -48,12 +48,15 @@ uint32_t process_serve_signal_mask(struct server_call *call, const struct proces
     struct thread *caller = serve_badge(call->badge);
     if (caller == NULL)
         return P_NO_PROCESS;
-    if (request->keep > 1)
-        return P_ARGUMENT;
-    *reply = (struct process_signal_mask_reply){caller->masked, caller->process->signals.pending | caller->pending};
-    if (request->keep == 0)
+    uint64_t pending = caller->process->signals.pending | caller->pending;
+    *reply = (struct process_signal_mask_reply){caller->masked, pending};
+    if (request->how == PROCESS_MASK_QUIETLY && signals_are_due(pending, request->mask))
+        return P_BUSY;
+    if (request->how == PROCESS_MASK_QUIETLY)
+        caller->masked = signals_maskable(request->mask);
+    else if (request->how == PROCESS_MASK_SET)
         set_mask(caller, request->mask);
-    return OK;
+    return request->how <= PROCESS_MASK_QUIETLY ? OK : P_ARGUMENT;
 }
 
 uint32_t process_serve_signal_stack(struct server_call *call, const struct process_signal_stack_request *request,

@@ -75,7 +75,7 @@ static uint32_t kill_as(uint64_t badge, uint64_t pid, uint64_t signal) {
 }
 
 static void mask_as(uint64_t badge, uint64_t mask) {
-    struct process_signal_mask_request request = {mask, 0};
+    struct process_signal_mask_request request = {mask, PROCESS_MASK_SET};
     struct process_signal_mask_reply reply;
     CHECK_EQUAL(world_call(badge, 22, &request, &reply, NULL), OK);
 }

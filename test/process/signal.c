@@ -175,9 +175,31 @@ IN_CHILD(signal_masked_waits_and_two_of_a_kind_are_one) {
 }
 
 IN_CHILD(signal_mask_that_is_only_asked_for_stays) {
-    CHECK_EQUAL(mask_call(BIT(PROCESS_SIGUSR1), 0).mask, 0);
-    CHECK_EQUAL(mask_call(BIT(PROCESS_SIGUSR2), 1).mask, BIT(PROCESS_SIGUSR1));
-    CHECK_EQUAL(mask_call(0, 1).mask, BIT(PROCESS_SIGUSR1));
+    CHECK_EQUAL(mask_call(BIT(PROCESS_SIGUSR1), PROCESS_MASK_SET).mask, 0);
+    CHECK_EQUAL(mask_call(BIT(PROCESS_SIGUSR2), PROCESS_MASK_ASK).mask, BIT(PROCESS_SIGUSR1));
+    CHECK_EQUAL(mask_call(0, PROCESS_MASK_ASK).mask, BIT(PROCESS_SIGUSR1));
+    return CODE_SIGNALLED;
+}
+
+static uint32_t mask_quietly(uint64_t mask, uint64_t how) {
+    struct process_signal_mask_request request = {mask, how};
+    struct process_signal_mask_reply reply;
+    return process_signal_mask(process, &request, &reply, NULL);
+}
+
+IN_CHILD(signal_mask_is_set_quietly_or_not_at_all) {
+    handle(PROCESS_SIGUSR1);
+    (void)mask_to(BIT(PROCESS_SIGUSR1));
+    CHECK_STATUS(signal_self(PROCESS_SIGUSR1), OK);
+    CHECK_STATUS(mask_quietly(BIT(PROCESS_SIGUSR2), PROCESS_MASK_QUIETLY), P_BUSY);
+    CHECK_STATUS(mask_quietly(BIT(PROCESS_SIGUSR2), PROCESS_MASK_QUIETLY + 1), P_ARGUMENT);
+    CHECK_STATUS(mask_quietly(BIT(PROCESS_SIGUSR2), UINT64_MAX), P_ARGUMENT);
+    CHECK_EQUAL(order, 0);
+    CHECK_EQUAL(masked_now(), BIT(PROCESS_SIGUSR1));
+    CHECK_STATUS(mask_quietly(UINT64_MAX & ~BIT(PROCESS_SIGUSR2), PROCESS_MASK_QUIETLY), OK);
+    CHECK_EQUAL(masked_now(), ~(UNMASKABLE | BIT(PROCESS_SIGUSR2)));
+    (void)mask_to(0);
+    CHECK_EQUAL(order, PROCESS_SIGUSR1);
     return CODE_SIGNALLED;
 }
 
@@ -197,6 +219,24 @@ static void nest(uint64_t signal, const struct process_signal_frame *frame) {
         (void)signal_self(PROCESS_SIGUSR1); /* masked while it runs */
     (void)signal_self(PROCESS_SIGUSR2);
     order = order * 100 + 77;
+}
+
+static void go_on(uint64_t signal, const struct process_signal_frame *frame) {
+    static const struct process_signal_frame *first;
+    note(signal, frame);
+    if (first == NULL)
+        first = frame;
+    CHECK(frame == first);
+    if (seen[signal] < 1000)
+        (void)signal_self(signal);
+}
+
+/* What waits at a handler's end comes when its frame is gone. */
+IN_CHILD(signal_handlers_in_a_row_take_no_more_stack) {
+    CHECK_STATUS(signal_handle(PROCESS_SIGUSR1, go_on, 0), OK);
+    CHECK_STATUS(signal_self(PROCESS_SIGUSR1), OK);
+    CHECK_EQUAL(seen[PROCESS_SIGUSR1], 1000);
+    return CODE_SIGNALLED;
 }
 
 IN_CHILD(signal_handlers_nest_but_none_in_itself) {
@@ -324,7 +364,9 @@ static const struct test_case cases[] = {
     SIGNAL(signal_handlers_do_not_outlive_exec),
     SIGNAL(signal_masked_waits_and_two_of_a_kind_are_one),
     SIGNAL(signal_mask_that_is_only_asked_for_stays),
+    SIGNAL(signal_mask_is_set_quietly_or_not_at_all),
     SIGNAL(signal_mask_lets_kill_and_stop_in),
+    SIGNAL(signal_handlers_in_a_row_take_no_more_stack),
     SIGNAL(signal_handlers_nest_but_none_in_itself),
     SIGNAL(signal_action_masks_others_while_the_handler_runs),
     SIGNAL(signal_frame_says_what_is_masked_afterwards),
@@ -346,7 +388,9 @@ static const struct role roles[] = {
     ROLE(signal_handlers_do_not_outlive_exec),
     ROLE(signal_masked_waits_and_two_of_a_kind_are_one),
     ROLE(signal_mask_that_is_only_asked_for_stays),
+    ROLE(signal_mask_is_set_quietly_or_not_at_all),
     ROLE(signal_mask_lets_kill_and_stop_in),
+    ROLE(signal_handlers_in_a_row_take_no_more_stack),
     ROLE(signal_handlers_nest_but_none_in_itself),
     ROLE(signal_action_masks_others_while_the_handler_runs),
     ROLE(signal_frame_says_what_is_masked_afterwards),

@@ -21,6 +21,18 @@ IN_CHILD(signal_handler_of_a_fault_may_jump_over_it) {
     return CODE_SIGNALLED;
 }
 
+IN_CHILD(signal_handler_may_trace_step_by_step) {
+    handle(PROCESS_SIGTRAP);
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n"
+                     "pushfq; orq $0x100, (%%rsp); popfq\n"
+                     "nop; nop; pushfq; andq $~0x100, (%%rsp); popfq\n"
+                     "lea 128(%%rsp), %%rsp" ::
+                         : "memory", "cc");
+    CHECK_EQUAL(seen[PROCESS_SIGTRAP], 5); /* from the one behind which it is traced to the one that ends it */
+    CHECK_EQUAL(last.fault, FAULT_STEP);
+    return CODE_SIGNALLED;
+}
+
 static void map_there(uint64_t signal, const struct process_signal_frame *frame) {
     note(signal, frame);
     struct process_map_request request = {.at = frame->address & ~(PAGE_BYTES - 1),
@@ -115,6 +127,22 @@ IN_CHILD(signal_handler_that_faults_itself_ends) {
 
 static uint8_t other_stack[32768];
 
+static void arrive(uint64_t value) { program_exit(value == 77 ? CODE_SIGNALLED : ROLE_FAILED); }
+
+static void go_elsewhere(uint64_t signal, const struct process_signal_frame *frame) {
+    struct thread_registers *registers = (struct thread_registers *)(uintptr_t)frame->registers;
+    note(signal, frame);
+    registers->rip = (uaddr_t)arrive;
+    registers->rdi = 77;
+    registers->rsp = (uaddr_t)(other_stack + sizeof other_stack - 8); /* as behind a call */
+}
+
+IN_CHILD(signal_handler_may_go_to_another_stack) {
+    CHECK_STATUS(signal_handle(PROCESS_SIGUSR1, go_elsewhere, 0), OK);
+    CHECK_STATUS(signal_self(PROCESS_SIGUSR1), OK);
+    return ROLE_FAILED;
+}
+
 static bool is_on_other_stack(uintptr_t at) {
     return at >= (uintptr_t)other_stack && at < (uintptr_t)other_stack + sizeof other_stack;
 }
@@ -179,6 +207,8 @@ IN_CHILD(signal_stack_refuses_too_small_ones) {
 
 static const struct test_case cases[] = {
     SIGNAL(signal_handler_of_a_fault_may_jump_over_it),
+    SIGNAL(signal_handler_may_trace_step_by_step),
+    SIGNAL(signal_handler_may_go_to_another_stack),
     SIGNAL_AND(signal_handler_of_a_page_fault_may_map_the_page, OPERATION(map)),
     SIGNAL(signal_handler_learns_the_fault),
     SIGNAL(signal_of_a_fault_ends_if_masked_or_ignored),
@@ -189,6 +219,8 @@ static const struct test_case cases[] = {
 };
 static const struct role roles[] = {
     ROLE(signal_handler_of_a_fault_may_jump_over_it),
+    ROLE(signal_handler_may_trace_step_by_step),
+    ROLE(signal_handler_may_go_to_another_stack),
     ROLE(signal_handler_of_a_page_fault_may_map_the_page),
     ROLE(signal_handler_learns_the_fault),
     ROLE(signal_of_a_fault_ends_if_masked_or_ignored),

@@ -40,16 +40,16 @@ static inline uint32_t sleep_ns(uint64_t duration_ns) {
     return process_sleep(process, &request, &reply, NULL);
 }
 
-static inline struct process_signal_mask_reply mask_call(uint64_t mask, uint64_t keep) {
-    struct process_signal_mask_request request = {mask, keep};
+static inline struct process_signal_mask_reply mask_call(uint64_t mask, uint64_t how) {
+    struct process_signal_mask_request request = {mask, how};
     struct process_signal_mask_reply reply = {0};
     CHECK_STATUS(process_signal_mask(process, &request, &reply, NULL), OK);
     return reply;
 }
 
-static inline uint64_t mask_to(uint64_t mask) { return mask_call(mask, 0).mask; }
-static inline uint64_t masked_now(void) { return mask_call(0, 1).mask; }
-static inline uint64_t pending_now(void) { return mask_call(0, 1).pending; }
+static inline uint64_t mask_to(uint64_t mask) { return mask_call(mask, PROCESS_MASK_SET).mask; }
+static inline uint64_t masked_now(void) { return mask_call(0, PROCESS_MASK_ASK).mask; }
+static inline uint64_t pending_now(void) { return mask_call(0, PROCESS_MASK_ASK).pending; }
 
 static inline uint32_t act(uint64_t signal, uint64_t disposition, uint64_t *ret_before) {
     struct process_signal_action_request request = {.signal = signal, .disposition = disposition};

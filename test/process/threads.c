@@ -314,16 +314,16 @@ IN_CHILD(thread_has_message_page_and_capability_of_its_own) {
 
 static uint64_t change_mask(void *argument) {
     (void)argument;
-    uint64_t inherited = mask_own(BIT(PROCESS_SIGUSR2), 0);
-    CHECK_EQUAL(mask_own(0, 1), BIT(PROCESS_SIGUSR2));
+    uint64_t inherited = mask_own(BIT(PROCESS_SIGUSR2), PROCESS_MASK_SET);
+    CHECK_EQUAL(mask_own(0, PROCESS_MASK_ASK), BIT(PROCESS_SIGUSR2));
     return inherited;
 }
 
 IN_CHILD(thread_has_its_creators_mask_and_then_its_own) {
-    (void)mask_own(BIT(PROCESS_SIGUSR1), 0);
+    (void)mask_own(BIT(PROCESS_SIGUSR1), PROCESS_MASK_SET);
     CHECK_EQUAL(join(begin(change_mask, 0)), BIT(PROCESS_SIGUSR1));
-    CHECK_EQUAL(mask_own(0, 1), BIT(PROCESS_SIGUSR1));
-    (void)mask_own(0, 0);
+    CHECK_EQUAL(mask_own(0, PROCESS_MASK_ASK), BIT(PROCESS_SIGUSR1));
+    (void)mask_own(0, PROCESS_MASK_SET);
     CHECK_EQUAL(join(begin(change_mask, 0)), 0);
     return CODE_SIGNALLED;
 }

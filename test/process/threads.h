@@ -74,8 +74,8 @@ static inline uint32_t signal_thread(uint64_t thread, uint64_t signal) {
 }
 
 /* Masks are a thread's own. */
-static inline uint64_t mask_own(uint64_t mask, uint64_t keep) {
-    struct process_signal_mask_request request = {mask, keep};
+static inline uint64_t mask_own(uint64_t mask, uint64_t how) {
+    struct process_signal_mask_request request = {mask, how};
     struct process_signal_mask_reply reply = {0};
     CHECK_STATUS(process_signal_mask(program_process(), &request, &reply, NULL), OK);
     return reply.mask;

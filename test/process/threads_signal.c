@@ -17,7 +17,7 @@ static bool handle_here(uint64_t signal) { return CHECK_STATUS(signal_handle(sig
 
 /* Runs with this mask until it is released. */
 static uint64_t spin_with_mask(void *argument) {
-    (void)mask_own((uint64_t)argument, 0);
+    (void)mask_own((uint64_t)argument, PROCESS_MASK_SET);
     ready++;
     while (released == 0)
         __asm__ volatile("pause");
@@ -45,14 +45,14 @@ IN_CHILD(thread_signal_runs_its_handler_there) {
 
 IN_CHILD(thread_signal_waits_for_the_mask) {
     handle_here(PROCESS_SIGUSR1);
-    (void)mask_own(BIT(PROCESS_SIGUSR1), 0);
+    (void)mask_own(BIT(PROCESS_SIGUSR1), PROCESS_MASK_SET);
     uint64_t thread = begin(spin_with_mask, 0);
     CHECK(becomes(&ready, 1));
     CHECK_STATUS(signal_thread(0, PROCESS_SIGUSR1), OK);
     CHECK_STATUS(doze(SHORT_NS), OK); /* the other does not mask it, but it is not for it */
     CHECK_EQUAL(seen[PROCESS_SIGUSR1], 0);
     CHECK_EQUAL(pending_now(), BIT(PROCESS_SIGUSR1));
-    (void)mask_own(0, 0);
+    (void)mask_own(0, PROCESS_MASK_SET);
     CHECK(handled_by[0] == 1 && handled_by[1] == 0);
     released = 1;
     CHECK_EQUAL(join(thread), thread);
@@ -61,7 +61,7 @@ IN_CHILD(thread_signal_waits_for_the_mask) {
 
 IN_CHILD(process_signal_goes_to_who_does_not_mask_it) {
     handle_here(PROCESS_SIGUSR1);
-    (void)mask_own(BIT(PROCESS_SIGUSR1), 0);
+    (void)mask_own(BIT(PROCESS_SIGUSR1), PROCESS_MASK_SET);
     uint64_t first = begin(spin_with_mask, BIT(PROCESS_SIGUSR1)), second = begin(spin_with_mask, 0);
     CHECK(becomes(&ready, 2));
     for (uint64_t i = 1; i <= 5; i++) {
@@ -73,7 +73,7 @@ IN_CHILD(process_signal_goes_to_who_does_not_mask_it) {
     CHECK_STATUS(signal_self(PROCESS_SIGUSR1), OK); /* all mask it: it waits */
     CHECK_STATUS(doze(SHORT_NS), OK);
     CHECK(seen[PROCESS_SIGUSR1] == 5 && pending_now() == BIT(PROCESS_SIGUSR1));
-    (void)mask_own(0, 0);
+    (void)mask_own(0, PROCESS_MASK_SET);
     CHECK_EQUAL(handled_by[0], 1);
     CHECK_EQUAL(join(first), first);
     return CODE_SIGNALLED;
@@ -229,7 +229,7 @@ IN_CHILD(fault_in_one_thread_ends_the_process) {
 
 static int role_fault_masked_in_a_thread(int argc, char **argv) {
     handle_here(PROCESS_SIGILL);
-    (void)mask_own(BIT(PROCESS_SIGILL), 0);
+    (void)mask_own(BIT(PROCESS_SIGILL), PROCESS_MASK_SET);
     return role_fault_in_a_thread(argc, argv);
 }
 
@@ -289,7 +289,7 @@ IN_CHILD(stop_holds_all_threads_and_continue_lets_them_go) {
 }
 
 IN_CHILD(stop_sent_to_one_thread_is_taken_back_by_continue) {
-    (void)mask_own(BIT(PROCESS_SIGTSTP), 0);
+    (void)mask_own(BIT(PROCESS_SIGTSTP), PROCESS_MASK_SET);
     CHECK_STATUS(signal_thread(0, PROCESS_SIGTSTP), OK);
     CHECK_EQUAL(pending_now(), BIT(PROCESS_SIGTSTP));
     CHECK_STATUS(signal_self(PROCESS_SIGCONT), OK);

@@ -36,7 +36,7 @@ static uint32_t sleep_ns(uint64_t duration_ns) {
 }
 
 static uint64_t mask_to(uint64_t mask, uint64_t *ret_pending) {
-    struct process_signal_mask_request request = {mask, 0};
+    struct process_signal_mask_request request = {mask, PROCESS_MASK_SET};
     struct process_signal_mask_reply reply = {0};
     if (process_signal_mask(process, &request, &reply, NULL) != OK)
         program_exit(98);
