@@ -70,7 +70,7 @@ static int role_wait_is_refused(int argc, char **argv) {
 static int role_wait_as_the_boss(int argc, char **argv) {
     struct process_wait_reply end;
     (void)argc, (void)argv;
-    spin_ns(SHORT_NS); /* until the parent waits */
+    CHECK(reaches_state(1, PROCESS_WAITING)); /* the parent */
     CHECK_STATUS(wait_with(program_cap("boss"), PROCESS_ANY, 0, &end), P_BUSY);
     CHECK_STATUS(wait_with(program_cap("boss"), PROCESS_ANY, 1, &end), E_TIMEOUT);
     return CODE_DONE;
@@ -303,7 +303,7 @@ static const struct test_case cases[] = {
     CASE(wait_refuses_a_grandchild),
     CASE(wait_by_many_parents_at_once),
     CASE(wait_by_a_line_of_parents),
-    CASE_NEEDS(wait_refuses_a_second_one_at_a_time, OPERATION(give)),
+    CASE_NEEDS(wait_refuses_a_second_one_at_a_time, OPERATION(give) | OPERATION(list)),
     CASE_NEEDS(orphan_lives_on_as_child_of_process_1, OPERATION(list)),
     CASE_NEEDS(orphan_is_nobody_that_process_1_can_wait_for, OPERATION(list)),
     CASE_NEEDS(orphan_that_has_ended_vanishes_with_its_parent, OPERATION(list)),
