@@ -124,11 +124,10 @@ static uint32_t map_in_place(struct system *system, struct incarnation *incarnat
 /* A frame becomes what the page at `page` shows at first. */
 static uint32_t fill(const struct frame_run *frame, const struct vm_region *region, uaddr_t page) {
     uint64_t frame_offset = frame->offset_pages * PAGE_BYTES;
-    uaddr_t start = page, end = page;
-    if (region->file != NULL) {
-        start = larger(page, region->content_at);
-        end = smaller(page + PAGE_BYTES, region->content_at + region->content_bytes);
-    }
+    if (region->file == NULL)
+        return (uint32_t)sys_memory_fill(frame->memory, frame_offset, PAGE_BYTES, 0).status;
+    uaddr_t start = larger(page, region->content_at);
+    uaddr_t end = smaller(page + PAGE_BYTES, region->content_at + region->content_bytes);
     struct result result = {0};
     if (start >= end || end - start < PAGE_BYTES)
         result = sys_memory_fill(frame->memory, frame_offset, PAGE_BYTES, 0);

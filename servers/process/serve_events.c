@@ -23,8 +23,9 @@ static uint32_t bring_page(struct process *process, const uint64_t *words) {
     return pager_bring(sys, &body_of(process)->incarnation, address, access);
 }
 
-/* A signal to handle, the return from a handler, or the end. */
-static void serve_other_fault(const struct server_event *event, struct thread *thread, uint32_t status) {
+/* A signal to handle, the return from a handler, or the end. Out of line, as most faults are pages. */
+__attribute__((noinline)) static void serve_other_fault(const struct server_event *event, struct thread *thread,
+                                                        uint32_t status) {
     struct fault_message fault;
     struct process *process = thread->process;
     struct thread_registers registers;

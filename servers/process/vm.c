@@ -185,19 +185,26 @@ uint32_t *vm_entry(struct vm *vm, uaddr_t at) {
     return is_leaf(vm, i, number) ? &vm->leaves[i].entries[index_of(at)] : NULL;
 }
 
-uint32_t *vm_make_entry(struct store *store, struct vm *vm, uaddr_t at) {
-    uint64_t number = at / LEAF_BYTES;
-    uint32_t i = find_leaf(vm, number);
-    if (!is_leaf(vm, i, number)) {
-        uint32_t *entries = vm->leaf_count < VM_LEAVES_MAX ? store_take(store, PAGE_BYTES) : NULL;
-        if (entries == NULL)
-            return NULL;
-        memmove(&vm->leaves[i + 1], &vm->leaves[i], (vm->leaf_count - i) * sizeof(struct vm_leaf));
-        vm->leaves[i] = (struct vm_leaf){.number = number, .entries = entries};
-        vm->leaf_count++;
-    }
-    vm->leaves[i].groups |= 1ULL << index_of(at) / GROUP_PAGES; /* whoever asks is going to write it */
+/* Whoever asks is going to write it. */
+static uint32_t *entry_to_write(struct vm *vm, uint32_t i, uaddr_t at) {
+    vm->leaves[i].groups |= 1ULL << index_of(at) / GROUP_PAGES;
     return &vm->leaves[i].entries[index_of(at)];
+}
+
+/* Out of line: where the leaf is there, as mostly, it costs nothing. */
+__attribute__((noinline)) static uint32_t *make_leaf(struct store *store, struct vm *vm, uint32_t i, uaddr_t at) {
+    uint32_t *entries = vm->leaf_count < VM_LEAVES_MAX ? store_take(store, PAGE_BYTES) : NULL;
+    if (entries == NULL)
+        return NULL;
+    memmove(&vm->leaves[i + 1], &vm->leaves[i], (vm->leaf_count - i) * sizeof(struct vm_leaf));
+    vm->leaves[i] = (struct vm_leaf){.number = at / LEAF_BYTES, .entries = entries};
+    vm->leaf_count++;
+    return entry_to_write(vm, i, at);
+}
+
+uint32_t *vm_make_entry(struct store *store, struct vm *vm, uaddr_t at) {
+    uint32_t i = find_leaf(vm, at / LEAF_BYTES);
+    return is_leaf(vm, i, at / LEAF_BYTES) ? entry_to_write(vm, i, at) : make_leaf(store, vm, i, at);
 }
 
 /* The first entry from `first` on that is not 0; VM_LEAF_PAGES: there is none. */
