@@ -24,7 +24,7 @@ struct endpoint *endpoint_make(struct pool *pool) {
 
 bool endpoint_reap_step(struct endpoint *endpoint) {
     if (!cap_is_empty(&endpoint->watch)) {
-        if (cap_settle(cap_object(&endpoint->watch), REAPER_BUDGET))
+        if (cap_settle(cap_object(&endpoint->watch), STEPS_MAX))
             watch_unbind(&endpoint->watch);
         return false;
     }

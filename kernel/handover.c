@@ -72,8 +72,8 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
     }
     if ((flags & HANDOVER_CHECK_ONLY) != 0)
         return result(OK);
-    bool settled = cap_settle(cap_object(space_cap), REAPER_BUDGET) &&
-                   (cap_is_empty(&target->space) || cap_settle(cap_object(&target->space), REAPER_BUDGET));
+    bool settled = cap_settle(cap_object(space_cap), STEPS_MAX) &&
+                   (cap_is_empty(&target->space) || cap_settle(cap_object(&target->space), STEPS_MAX));
     if (!settled)
         return result(CALL_RESTART);
 

@@ -62,8 +62,8 @@ struct result sys_irq_bind(cap_t irq, cap_t notification, uint64_t bits) {
         status = E_RIGHTS; /* as for signal_raise: a badge limits the bits */
     if (status != OK)
         return result(status);
-    bool settled = (source == NULL || cap_settle(cap_object(source), REAPER_BUDGET)) &&
-                   (cap_is_empty(&line->notification) || cap_settle(cap_object(&line->notification), REAPER_BUDGET));
+    bool settled = (source == NULL || cap_settle(cap_object(source), STEPS_MAX)) &&
+                   (cap_is_empty(&line->notification) || cap_settle(cap_object(&line->notification), STEPS_MAX));
     if (!settled)
         return result(CALL_RESTART);
     if (!cap_is_empty(&line->notification))

@@ -33,7 +33,7 @@ struct result sys_memory_derive(cap_t memory, uint64_t offset_pages, uint64_t pa
         status = E_ARG;
     if (status != OK)
         return result(status);
-    if (!cap_settle(cap_object(source), REAPER_BUDGET))
+    if (!cap_settle(cap_object(source), STEPS_MAX))
         return result(CALL_RESTART);
     uint64_t range = RANGE(range_first(source->data) + offset_pages, page_count);
     cap_derive(to, source, cap_rights(source) & (uint32_t)rights, range);

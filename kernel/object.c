@@ -43,11 +43,11 @@ void object_kill(struct object *object) {
     enqueue(object);
 }
 
-/* Everything made from the pool dies first, a few objects at a time; then the frames go back. */
+/* Everything made from the pool dies first, a few objects at a time, and the pool waits for them; then the frames go back. */
 static bool pool_reap_step(struct pool *pool) {
     for (uint32_t i = 0; i < 4 && !list_is_empty(&pool->objects); i++)
         object_kill(CONTAINER_OF(list_first(&pool->objects), struct object, in_pool));
-    return list_is_empty(&pool->objects) && pool->dying_count == 0 && pool_dissolve_step(pool);
+    return pool->dying_count == 0 && pool_dissolve_step(pool);
 }
 
 /* One step in taking `object` apart. True: nothing is left but its memory, or, of a pool, not even that. */
@@ -75,15 +75,15 @@ static bool reap_step(struct object *object) {
     panic("an object that boot made was killed");
 }
 
-/* What a step takes, in the budget's units. */
+/* What a step takes at most, in the budget's units. */
 static const uint8_t step_costs[] = {
-    [OBJECT_SPACE] = REAPER_BUDGET,      /* many entries */
-    [OBJECT_POOL] = REAPER_BUDGET,       /* several frames to clear */
-    [OBJECT_TABLE] = REAPER_BUDGET / 2,  /* several slots */
-    [OBJECT_THREAD] = REAPER_BUDGET / 2, /* a frame to clear */
-    [OBJECT_ENDPOINT] = 1,
-    [OBJECT_NOTIFICATION] = 1,
+    [OBJECT_SPACE] = 56,  /* many entries, and tables to look through for them */
+    [OBJECT_POOL] = 12,   /* several frames, one to clear */
+    [OBJECT_TABLE] = 14,  /* several capabilities */
+    [OBJECT_THREAD] = 24, /* a frame to clear */
+    [OBJECT_ENDPOINT] = 4, [OBJECT_NOTIFICATION] = 4,
 };
+#define TAKE_AWAY_COST 4U
 
 static void give_memory(struct object *object) {
     struct pool *pool = object->pool;
@@ -93,26 +93,37 @@ static void give_memory(struct object *object) {
     } else {
         pool_give(pool, object, object->size_bytes);
     }
-    pool->dying_count--;
+    if (--pool->dying_count == 0 && pool->object.waiting) {
+        pool->object.waiting = false;
+        enqueue(&pool->object);
+    }
+}
+
+/* One step of what is the first in the queue. */
+static void reap_first(struct object *object) {
+    reaper_first = object->reap_next;
+    bool is_pool = object->type == OBJECT_POOL;
+    if (!reap_step(object)) {
+        object->waiting = is_pool && CONTAINER_OF(object, struct pool, object)->dying_count > 0;
+        if (!object->waiting)
+            enqueue(object);
+    } else if (!is_pool) {
+        give_memory(object);
+    }
 }
 
 bool reaper_run_some(uint32_t budget) {
-    while (reaper_first != NULL && budget > 0) {
+    for (uint32_t spent = 0; reaper_first != NULL;) {
         struct object *object = reaper_first;
-        if (object->first_cap != NULL) { /* its pool died before its capabilities did */
+        bool has_cap = object->first_cap != NULL; /* its pool died before its capabilities did */
+        uint32_t cost = has_cap ? TAKE_AWAY_COST : step_costs[object->type];
+        if (spent > 0 && spent + cost > budget)
+            return false;
+        spent += cost;
+        if (has_cap)
             cap_take_away(object->first_cap);
-            budget--;
-            continue;
-        }
-        reaper_first = object->reap_next;
-        uint32_t cost = step_costs[object->type];
-        bool is_pool = object->type == OBJECT_POOL;
-        if (!reap_step(object)) {
-            enqueue(object);
-        } else if (!is_pool) {
-            give_memory(object);
-        }
-        budget -= cost < budget ? cost : budget;
+        else
+            reap_first(object);
     }
-    return reaper_first == NULL;
+    return true;
 }

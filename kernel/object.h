@@ -27,7 +27,8 @@ struct object {
     uint16_t adjust_cut;        /* depth of the last orphan seen */
     uint8_t type;               /* enum object_type */
     uint8_t dying;
-    uint8_t watched;     /* Endpoint: watch.h wants to hear of removals */
+    uint8_t waiting; /* Pool, dying: for its objects, and not on the reaper's queue until the last of them is gone */
+    uint8_t watched; /* Endpoint: watch.h wants to hear of removals */
     uint32_t size_bytes; /* what the pool handed out */
 };
 
@@ -40,12 +41,13 @@ void object_init(struct object *object, enum object_type type, struct pool *pool
 void object_kill(struct object *object);
 
 /*
- * Take dead objects apart, at most `budget` small steps. True when none is left. Any thread may do another's work here,
- * and an idle CPU does: what a killed thread left behind does not wait for it.
+ * Take dead objects apart: one step, and as many more as fit into `budget`. True when none is left. Any thread may do
+ * another's work here, and an idle CPU does: what a killed thread left behind does not wait for it.
  */
 bool reaper_run_some(uint32_t budget);
 extern struct object *reaper_first;                                      /* of its queue */
 static inline bool reaper_is_idle(void) { return reaper_first == NULL; } /* nothing is dead */
 static inline bool reaper_run(uint32_t budget) { return reaper_is_idle() || reaper_run_some(budget); }
 
-#define REAPER_BUDGET 8U /* steps of at most a few hundred instructions; dissolving a pool takes several at once */
+#define REAPER_BUDGET 64U /* of one stay, in units of about 100 instructions */
+#define STEPS_MAX 8U      /* corrections of a list (cap.h) in one stay, or capabilities revoked */

@@ -4,7 +4,8 @@
 #include "kernel/call.h"
 #include "kernel/pool.h"
 
-#define TABLE_REAP_SLOTS 4U /* each can mean a correction of REAPER_BUDGET depths */
+#define REAP_CAPS 4U   /* removed in one step; each can mean STEPS_MAX corrections */
+#define REAP_SLOTS 64U /* looked at in one step */
 
 struct table *table_make(struct pool *pool, uint64_t slot_count) {
     uint32_t slot_bytes = (uint32_t)slot_count * (uint32_t)sizeof(struct cap_slot);
@@ -23,15 +24,18 @@ struct table *table_make(struct pool *pool, uint64_t slot_count) {
 }
 
 bool table_reap_step(struct table *table) {
-    for (uint32_t i = 0; i < TABLE_REAP_SLOTS && table->reaped < table->slot_count; i++) {
-        struct cap_slot *slot = &table->slots[table->reaped];
-        bool listed = !cap_is_empty(slot) && cap_type(slot) != OBJECT_REPLY;
-        if (listed && !cap_settle(cap_object(slot), REAPER_BUDGET))
-            return false;
+    struct cap_slot *slot = &table->slots[table->reaped], *end = &table->slots[table->slot_count];
+    struct cap_slot *stop = end - slot > REAP_SLOTS ? slot + REAP_SLOTS : end;
+    for (uint32_t removed = 0; slot < stop && removed < REAP_CAPS; slot++) {
+        if (cap_is_empty(slot))
+            continue;
+        if (cap_type(slot) != OBJECT_REPLY && !cap_settle(cap_object(slot), STEPS_MAX))
+            break;
         cap_remove(slot);
-        table->reaped++;
+        removed++;
     }
-    if (table->reaped < table->slot_count)
+    table->reaped = (uint64_t)(slot - table->slots);
+    if (slot < end)
         return false;
     uint32_t bytes = (uint32_t)table->slot_count * (uint32_t)sizeof(struct cap_slot);
     if (bytes >= PAGE_BYTES) /* empty slots are zero */
@@ -127,7 +131,7 @@ __attribute__((noinline)) static struct result copy_slowly(cap_t table, cap_t sl
         status = cap_can_derive(from);
     if (status != OK)
         return result(status);
-    if (!cap_settle(cap_object(from), REAPER_BUDGET))
+    if (!cap_settle(cap_object(from), STEPS_MAX))
         return result(CALL_RESTART);
     cap_derive(to, from, cap_rights(from) & (uint32_t)rights, data);
     return result(OK);
@@ -149,7 +153,7 @@ struct result sys_cap_query(cap_t slot) {
         return result(E_CAP);
     if (cap_type(cap) == OBJECT_REPLY)
         return result_value(OBJECT_REPLY);
-    if (!cap_settle(cap_object(cap), REAPER_BUDGET))
+    if (!cap_settle(cap_object(cap), STEPS_MAX))
         return result(CALL_RESTART);
     return result_value(cap_type(cap) | (uint64_t)cap_rights(cap) << 8 |
                         (cap_has_descendants(cap) ? QUERY_DERIVED : 0));
@@ -182,7 +186,7 @@ __attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t 
     if (status != OK)
         return result(status);
     if (!cap_is_empty(victim)) {
-        if (cap_type(victim) != OBJECT_REPLY && !cap_settle(cap_object(victim), REAPER_BUDGET))
+        if (cap_type(victim) != OBJECT_REPLY && !cap_settle(cap_object(victim), STEPS_MAX))
             return result(CALL_RESTART);
         cap_remove(victim);
     }
@@ -209,8 +213,8 @@ struct result sys_cap_revoke(cap_t slot) {
         return result(OK);
     struct object *object = cap_object(root);
     bool concerns_us_only = object->adjust_at == cap_next(root) && object->adjust_depth > cap_depth(root);
-    if (!concerns_us_only && !cap_settle(object, REAPER_BUDGET))
+    if (!concerns_us_only && !cap_settle(object, STEPS_MAX))
         return result(CALL_RESTART);
-    bool done = cap_revoke_some(root, REAPER_BUDGET);
+    bool done = cap_revoke_some(root, STEPS_MAX);
     return result(done && reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
 }

@@ -161,7 +161,7 @@ bool thread_reap_step(struct thread *thread) {
     for (struct cap_slot *binding = &thread->table; binding <= &thread->message_memory; binding++) {
         if (cap_is_empty(binding))
             continue;
-        if (!cap_settle(cap_object(binding), REAPER_BUDGET))
+        if (!cap_settle(cap_object(binding), STEPS_MAX))
             return false;
         cap_remove(binding);
     }

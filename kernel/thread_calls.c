@@ -83,7 +83,7 @@ static enum status check_config(const struct thread *self, struct thread *thread
 }
 
 static bool settle(const struct cap_slot *slot) {
-    return slot == NULL || cap_is_empty(slot) || cap_settle(cap_object(slot), REAPER_BUDGET);
+    return slot == NULL || cap_is_empty(slot) || cap_settle(cap_object(slot), STEPS_MAX);
 }
 
 /* Corrections due in any list that will be touched, old bindings' included; true: none is left. */

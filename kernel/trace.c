@@ -93,7 +93,7 @@ static struct result start(const struct thread *self, cap_t memory, uint64_t off
     enum status status = find_frames(self, memory, offset_pages, page_count, &source);
     if (status != OK)
         return result(status);
-    if (!cap_settle(cap_object(source), REAPER_BUDGET))
+    if (!cap_settle(cap_object(source), STEPS_MAX))
         return result(CALL_RESTART);
     trace = (struct trace){.events = events,
                            .first_frame = range_first(source->data) + offset_pages,
@@ -121,7 +121,7 @@ void trace_unbind(struct cap_slot *slot) {
 static struct result stop(void) {
     if (trace.events == 0)
         return result(E_STATE);
-    if (!cap_settle(cap_object(&trace.memory), REAPER_BUDGET))
+    if (!cap_settle(cap_object(&trace.memory), STEPS_MAX))
         return result(CALL_RESTART);
     trace_unbind(&trace.memory);
     return result(OK);

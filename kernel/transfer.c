@@ -47,7 +47,7 @@ __attribute__((noinline)) static enum status transfer_slowly(struct thread *from
         enum status status = cap_can_derive(source);
         if (status != OK)
             return status;
-        if (!cap_settle(cap_object(source), REAPER_BUDGET))
+        if (!cap_settle(cap_object(source), STEPS_MAX))
             return E_BUSY;
         if (slot == NULL || !cap_is_empty(slot))
             return E_RECEIVE;

@@ -39,8 +39,8 @@ struct result sys_endpoint_watch(cap_t endpoint, cap_t notification, uint64_t bi
     if (status != OK)
         return result(status);
     struct endpoint *object = cap_object(slot);
-    bool settled = (source == NULL || cap_settle(cap_object(source), REAPER_BUDGET)) &&
-                   (cap_is_empty(&object->watch) || cap_settle(cap_object(&object->watch), REAPER_BUDGET));
+    bool settled = (source == NULL || cap_settle(cap_object(source), STEPS_MAX)) &&
+                   (cap_is_empty(&object->watch) || cap_settle(cap_object(&object->watch), STEPS_MAX));
     if (!settled)
         return result(CALL_RESTART);
     if (!cap_is_empty(&object->watch))

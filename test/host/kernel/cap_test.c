@@ -142,7 +142,7 @@ static void step(uint64_t *seed) {
             break;
         if (check_random(seed) % 2 == 0) { /* a revoke that is given up half-way leaves a well-formed list */
             struct cap_slot *root = &machine.table->slots[index_of(a)];
-            while (!cap_settle(cap_object(root), REAPER_BUDGET)) {
+            while (!cap_settle(cap_object(root), STEPS_MAX)) {
             }
             cap_revoke_some(root, (uint32_t)(check_random(seed) % 4));
             model_forget_the_removed();

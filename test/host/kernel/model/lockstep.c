@@ -330,8 +330,8 @@ static void follow_restart(uint32_t self) {
 /* E_BUSY from a list with much to correct means: try again. The driver does not let it come to that. */
 static void settle_lists(void) {
     for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
-        if (model.objects[id].cap_total > REAPER_BUDGET)
-            while (!cap_settle(((struct object *)(uintptr_t)model.objects[id].kernel), REAPER_BUDGET)) {
+        if (model.objects[id].cap_total > STEPS_MAX)
+            while (!cap_settle(((struct object *)(uintptr_t)model.objects[id].kernel), STEPS_MAX)) {
             }
     }
 }
