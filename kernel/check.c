@@ -263,6 +263,22 @@ static bool ledger_holds(void) {
     return (zero && mapped == ledger.mapped_count) || !reaper_is_idle();
 }
 
+static bool is_zero(uint64_t frame) {
+    const uint64_t *words = arch_pointer(frame * PAGE_BYTES);
+    uint64_t any = 0;
+    for (uint32_t i = 0; i < PAGE_BYTES / sizeof(uint64_t); i++)
+        any |= words[i];
+    return any == 0;
+}
+
+/* A pool that is made of them does not clear them. */
+static bool zero_frames_are_zero(void) {
+    for (uint64_t frame = 0; frame < ledger.frame_count; frame++)
+        if (frame_type(frame) == FRAME_ZERO && !is_zero(frame))
+            return false;
+    return true;
+}
+
 static bool pool_holds(const struct pool *pool) {
     uint64_t unused = 0, total = 0;
     for (const struct pool_chunk *chunk = pool->chunks; chunk < pool->chunks + pool->chunk_count; chunk++) {
@@ -285,7 +301,7 @@ static bool pools_hold(void) {
             return false;
         frames += pool->frame_count;
     }
-    return frames == ledger.kernel_count || !reaper_is_idle();
+    return zero_frames_are_zero() && (frames == ledger.kernel_count || !reaper_is_idle());
 }
 
 static bool audit_passes(struct object *object, uint64_t position, uint64_t end) {

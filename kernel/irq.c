@@ -50,22 +50,12 @@ static enum status find_line(const struct thread *self, cap_t irq, struct irq_li
 struct result sys_irq_bind(cap_t irq, cap_t notification, uint64_t bits) {
     struct thread *self = caller();
     struct irq_line *line;
-    struct cap_slot *source = NULL;
+    struct cap_slot *source;
     enum status status = find_line(self, irq, &line);
-    if (status == OK && notification != 0)
-        status = table_find(self, notification, OBJECT_NOTIFICATION, NOTIFICATION_RAISE, &source);
-    if (status == OK && source != NULL)
-        status = cap_can_derive(source);
-    if (status == OK && source != NULL && bits == 0)
-        status = E_ARG;
-    if (status == OK && source != NULL && source->data != 0 && (bits & ~source->data) != 0)
-        status = E_RIGHTS; /* as for signal_raise: a badge limits the bits */
+    if (status == OK)
+        status = notification_find_source(self, notification, bits, &line->notification, &source);
     if (status != OK)
         return result(status);
-    bool settled = (source == NULL || cap_settle(cap_object(source), STEPS_MAX)) &&
-                   (cap_is_empty(&line->notification) || cap_settle(cap_object(&line->notification), STEPS_MAX));
-    if (!settled)
-        return result(CALL_RESTART);
     if (!cap_is_empty(&line->notification))
         irq_unbind(&line->notification);
     if (source == NULL)

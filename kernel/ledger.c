@@ -73,7 +73,19 @@ uint64_t frame_find_held(uint64_t first_frame, uint64_t count) {
     if (any == 0)
         return count;
     uint64_t found = 0;
-    while (found < count && frames[found].type_and_count == 0)
+    while (found < count && (frames[found].type_and_count == 0 || frame_type(first_frame + found) == FRAME_ZERO))
         found++;
     return found;
+}
+
+uint64_t frame_claim_zero(uint64_t first_frame, uint64_t count) {
+    uint64_t known = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        struct frame_entry *frame = &ledger.frames[first_frame + i];
+        if (frame->type_and_count != (uint32_t)FRAME_ZERO << 28)
+            continue;
+        frame->type_and_count = (uint32_t)FRAME_USER << 28;
+        known += known == i;
+    }
+    return known;
 }

@@ -10,10 +10,12 @@
 enum frame_type {
     FRAME_USER = 0, /* free, or mapped: count = leaf entries, message and trace pages that hold it. All zero at boot */
     FRAME_POOL = 1, /* belongs to a pool, unused; count of a free run's first frame = its order + 1 */
-    FRAME_OBJECT = 2,   /* holds kernel objects; count = how many */
-    FRAME_TABLE = 3,    /* a page table; count = present entries (of the root: in the user half) */
+    FRAME_OBJECT = 2, /* holds kernel objects; count = how many */
+    FRAME_TABLE =
+        3, /* a page table; count: 11..0 present entries (of the root: in the user half), 27..16 the index of one */
     FRAME_KERNEL = 4,   /* the kernel image and what it took at boot */
     FRAME_FIRMWARE = 5, /* firmware's, or not RAM at all: device memory may be mapped there */
+    FRAME_ZERO = 6, /* as USER and held by nobody; zero, since it was a pool's and no program could write it since */
 };
 
 struct frame_entry {
@@ -37,6 +39,9 @@ static inline enum frame_type frame_type(uint64_t frame) {
     return frame < ledger.frame_count ? (enum frame_type)(ledger.frames[frame].type_and_count >> 28) : FRAME_FIRMWARE;
 }
 static inline uint32_t frame_count(uint64_t frame) { return ledger.frames[frame].type_and_count & FRAME_COUNT_MAX; }
+
+static inline uint32_t frame_entries(uint64_t frame) { return ledger.frames[frame].type_and_count & 0xfff; }
+static inline uint32_t frame_likely_entry(uint64_t frame) { return ledger.frames[frame].type_and_count >> 16 & 0xfff; }
 
 /* Lock: kernel lock. `frame` is RAM (below ledger.frame_count) in all of these. */
 
@@ -68,6 +73,10 @@ static inline void frame_release(uint64_t frame) {
 void frame_hold_run(uint64_t first_frame, uint64_t count);
 void frame_release_run(uint64_t first_frame, uint64_t count);
 
-/* The first of a run of frames that is not a user frame, or held by as many as can be; or held at all. `count`: there is none. */
+/* How many frames of a run, from the first on, are of type ZERO. All that are become USER: somebody may write them from now on. */
+uint64_t frame_claim_zero(uint64_t first_frame, uint64_t count);
+
+/* The first of a run of frames that is not of type USER, or held by as many as can be; or held at all, and not of USER or
+ * ZERO. `count`: there is none. */
 uint64_t frame_find_unholdable(uint64_t first_frame, uint64_t count);
 uint64_t frame_find_held(uint64_t first_frame, uint64_t count);

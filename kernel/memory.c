@@ -11,6 +11,10 @@ enum status memory_check_frames(uint64_t first_frame, uint64_t page_count) {
     if (first_frame + page_count > ledger.frame_count)
         return E_BUSY;
     uint64_t found = frame_find_unholdable(first_frame, page_count);
+    if (found < page_count && frame_type(first_frame + found) == FRAME_ZERO) {
+        (void)frame_claim_zero(first_frame, page_count);
+        found = frame_find_unholdable(first_frame, page_count);
+    }
     if (found == page_count)
         return OK;
     return frame_type(first_frame + found) == FRAME_USER ? E_LIMIT : E_BUSY;

@@ -25,6 +25,24 @@ bool notification_reap_step(struct notification *notification) {
     return false;
 }
 
+enum status notification_find_source(const struct thread *self, cap_t slot, uint64_t bits, const struct cap_slot *bound,
+                                     struct cap_slot **ret_source) {
+    struct cap_slot *source = NULL;
+    enum status status = slot == 0 ? OK : table_find(self, slot, OBJECT_NOTIFICATION, NOTIFICATION_RAISE, &source);
+    if (status == OK && source != NULL)
+        status = cap_can_derive(source);
+    if (status == OK && source != NULL && bits == 0)
+        status = E_ARG;
+    if (status == OK && source != NULL && source->data != 0 && (bits & ~source->data) != 0)
+        status = E_RIGHTS; /* as for signal_raise: a badge limits the bits */
+    if (status != OK)
+        return status;
+    *ret_source = source;
+    bool settled = (source == NULL || cap_settle(cap_object(source), STEPS_MAX)) &&
+                   (cap_is_empty(bound) || cap_settle(cap_object(bound), STEPS_MAX));
+    return settled ? OK : CALL_RESTART;
+}
+
 void notification_raise(struct notification *notification, uint64_t bits) {
     notification->bits |= bits;
     struct thread *thread = queue_first(&notification->waiters);

@@ -25,6 +25,13 @@ bool notification_reap_step(struct notification *notification);
 /* Raise bits: the first waiter, or the bound thread if it is in ep_wait, takes all bits and runs on. */
 void notification_raise(struct notification *notification, uint64_t bits);
 
+/*
+ * For irq_bind and endpoint_watch: the capability that is to raise `bits` from now on, instead of the one in `bound`; slot 0,
+ * *ret_source NULL: none is. CALL_RESTART: lists are not settled yet.
+ */
+enum status notification_find_source(const struct thread *self, cap_t slot, uint64_t bits, const struct cap_slot *bound,
+                                     struct cap_slot **ret_source);
+
 /* What is raised, which is nothing afterwards. */
 static inline uint64_t notification_take(struct notification *notification) {
     uint64_t bits = notification->bits;

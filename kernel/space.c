@@ -345,21 +345,29 @@ static enum status check_listed(const struct thread *self, const struct space *s
     return pool_has_frames(space->object.pool, *missing) ? OK : E_MEMORY;
 }
 
+/* What has arguments or results in the caller's message page. */
+static enum status find_with_page(const struct thread *self, cap_t space, uint32_t rights, struct space **ret_space) {
+    struct cap_slot *slot;
+    enum status status = table_find(self, space, OBJECT_SPACE, rights, &slot);
+    if (status == OK && self->message == NULL)
+        status = E_STATE;
+    if (status == OK)
+        *ret_space = cap_object(slot);
+    return status;
+}
+
 /* Several runs at once, or none; the value of an error is the index of the run that was wrong. */
 struct result sys_space_map_list(cap_t space, uint64_t run_count) {
     struct thread *self = caller();
-    struct cap_slot *slot;
-    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_MAP, &slot);
+    struct space *target;
+    enum status status = find_with_page(self, space, SPACE_MAP, &target);
     if (status != OK)
         return result(status);
-    if (self->message == NULL)
-        return result(E_STATE);
     if (run_count == 0 || run_count > MAP_RUNS_MAX)
         return result(E_ARG);
     struct map_run asked[MAP_RUNS_MAX];
     struct frame_run runs[MAP_RUNS_MAX];
     memory_move(asked, self->message->data, run_count * sizeof(struct map_run));
-    struct space *target = cap_object(slot);
     if (!pool_prepare(target->object.pool, run_count * TABLES_PER_RUN))
         return result(CALL_RESTART);
     uint64_t total = 0, missing = 0;
@@ -453,15 +461,12 @@ struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, ui
 
 struct result sys_space_query(cap_t space, uaddr_t at) {
     struct thread *self = caller();
-    struct cap_slot *slot;
-    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_QUERY, &slot);
+    struct space *target;
+    enum status status = find_with_page(self, space, SPACE_QUERY, &target);
     if (status != OK)
         return result(status);
-    if (self->message == NULL)
-        return result(E_STATE);
     if (at >= USER_LIMIT)
         return result(E_ARG); /* the kernel half is nobody's business */
-    const struct space *target = cap_object(slot);
     struct space_walk walk = {0};
     arch_walk(target->root, at, &walk);
     memory_move(self->message->data, &walk, sizeof(walk));
@@ -474,15 +479,12 @@ struct result sys_space_query(cap_t space, uaddr_t at) {
 /* The kernel's part of what a handover checks, always in full; a part of it, and the value is where the next begins. */
 struct result sys_space_audit(cap_t space, uint64_t position) {
     struct thread *self = caller();
-    struct cap_slot *slot;
-    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_QUERY, &slot);
+    struct space *target;
+    enum status status = find_with_page(self, space, SPACE_QUERY, &target);
     if (status != OK)
         return result(status);
-    if (self->message == NULL)
-        return result(E_STATE);
     if (position >= USER_LIMIT)
         return result(E_ARG);
-    const struct space *target = cap_object(slot);
     struct audit_failure failure = {0};
     enum audit_check check = arch_audit_part(target->root, self, &position, &failure);
     if (check == AUDIT_OK)

@@ -26,23 +26,14 @@ void watch_unbind(struct cap_slot *slot) {
 /* Binding again replaces what was bound; notification 0 only unbinds. */
 struct result sys_endpoint_watch(cap_t endpoint, cap_t notification, uint64_t bits) {
     struct thread *self = caller();
-    struct cap_slot *slot, *source = NULL;
+    struct cap_slot *slot, *source;
     enum status status = table_find(self, endpoint, OBJECT_ENDPOINT, ENDPOINT_WAIT, &slot);
-    if (status == OK && notification != 0)
-        status = table_find(self, notification, OBJECT_NOTIFICATION, NOTIFICATION_RAISE, &source);
-    if (status == OK && source != NULL)
-        status = cap_can_derive(source);
-    if (status == OK && source != NULL && bits == 0)
-        status = E_ARG;
-    if (status == OK && source != NULL && source->data != 0 && (bits & ~source->data) != 0)
-        status = E_RIGHTS; /* as for signal_raise: a badge limits the bits */
     if (status != OK)
         return result(status);
     struct endpoint *object = cap_object(slot);
-    bool settled = (source == NULL || cap_settle(cap_object(source), STEPS_MAX)) &&
-                   (cap_is_empty(&object->watch) || cap_settle(cap_object(&object->watch), STEPS_MAX));
-    if (!settled)
-        return result(CALL_RESTART);
+    status = notification_find_source(self, notification, bits, &object->watch, &source);
+    if (status != OK)
+        return result(status);
     if (!cap_is_empty(&object->watch))
         watch_unbind(&object->watch);
     if (source == NULL)

@@ -3,6 +3,8 @@
 #include "libsys/string.h"
 
 #define SHARERS_MAX UINT16_MAX
+#define POOLS_PART \
+    2U /* the second half is the pools', since a process takes more of its frames for them than for pages */
 
 bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count) {
     if (frames->region_count == FRAMES_REGIONS_MAX)
@@ -44,6 +46,7 @@ void frames_start(struct frames *frames, void *bookkeeping) {
         frames->managed_count += frames->regions[i].page_count;
     }
     frames->free_count = frames->managed_count;
+    frames->pools_first = frames->pools_hint = frames->bit_count - frames->bit_count / POOLS_PART;
 }
 
 static const struct frames_region *region_of(const struct frames *frames, cap_t memory) {
@@ -68,6 +71,8 @@ void frames_give(struct frames *frames, const struct frame_run *run) {
     frames->free_count += run->page_count;
     if (first < frames->hint)
         frames->hint = first;
+    if (first >= frames->pools_first && first < frames->pools_hint)
+        frames->pools_hint = first;
 }
 
 /* The first bit in [from, end) that is `taken`, or `end`. */
@@ -105,6 +110,18 @@ static struct bit_run find_run(const struct frames *frames, uint64_t from, uint6
     return best;
 }
 
+/* A run that was found is taken; a hint that it was found from moves on if nothing before it is free. */
+static struct frame_run take_found(struct frames *frames, const struct bit_run *found, uint64_t *hint) {
+    uint32_t i = 0;
+    while (found->first >= frames->regions[i].first_bit + frames->regions[i].page_count)
+        i++;
+    mark(frames, found->first, found->count, true);
+    frames->free_count -= found->count;
+    if (find_bit(frames, *hint, found->first, false) == found->first)
+        *hint = found->first + found->count;
+    return (struct frame_run){frames->regions[i].memory, found->first - frames->regions[i].first_bit, found->count};
+}
+
 bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
     uint32_t one = wanted == 1 ? frames_take_one(frames) : FRAMES_NONE;
     if (wanted == 1) {
@@ -115,14 +132,15 @@ bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct 
     struct bit_run found = find_run(frames, frames->hint, wanted);
     if (found.count < least)
         return false;
-    uint32_t i = 0;
-    while (found.first >= frames->regions[i].first_bit + frames->regions[i].page_count)
-        i++;
-    *ret_run = (struct frame_run){frames->regions[i].memory, found.first - frames->regions[i].first_bit, found.count};
-    mark(frames, found.first, found.count, true);
-    frames->free_count -= found.count;
-    if (find_bit(frames, frames->hint, found.first, false) == found.first)
-        frames->hint = found.first + found.count;
+    *ret_run = take_found(frames, &found, &frames->hint);
+    return true;
+}
+
+bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
+    struct bit_run found = find_run(frames, frames->pools_hint, wanted);
+    if (found.count < wanted)
+        return frames_take(frames, wanted, least, ret_run);
+    *ret_run = take_found(frames, &found, &frames->pools_hint);
     return true;
 }
 

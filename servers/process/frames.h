@@ -26,6 +26,8 @@ struct frames {
     uint64_t managed_count;
     uint64_t free_count;
     uint64_t hint;        /* no frame below this bit is free */
+    uint64_t pools_first; /* pools are taken from this bit on, while there is room ... */
+    uint64_t pools_hint;  /* ... and no pool's frame between that and this one is free */
     uint32_t last_region; /* where the last one asked for was: most likely the next is there, too */
 };
 
@@ -46,6 +48,12 @@ void frames_reserve(struct frames *frames, const struct frame_run *run);
  * False: there is none. Both > 0.
  */
 bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run);
+
+/*
+ * The same for a kernel pool. These have a part of the memory to themselves as long as they fit into it: a frame that was a pool's
+ * and is one's again need not be cleared by the kernel.
+ */
+bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run);
 
 /* Give back frames that were taken. A run of 0 pages is ignored. */
 void frames_give(struct frames *frames, const struct frame_run *run);

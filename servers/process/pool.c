@@ -7,7 +7,7 @@
 static uint32_t add_frames(struct system *system, struct pool *pool, uint64_t wanted, uint64_t least) {
     if (pool->run_count == POOL_RUNS_MAX)
         return P_LIMIT;
-    if (!frames_take(&system->frames, wanted, least, &pool->runs[pool->run_count]))
+    if (!frames_take_for_pool(&system->frames, wanted, least, &pool->runs[pool->run_count]))
         return P_NO_MEMORY;
     pool->run_count++;
     return OK;

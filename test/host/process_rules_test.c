@@ -40,6 +40,22 @@ static void frames_runs_stay_in_their_region(void) {
     CHECK(frames_take(&frames, 4, 4, &run) && run.memory == 10 && run.offset_pages == 60);
 }
 
+/* Pools get what pools gave back, and nothing else does as long as there is room. */
+static void frames_for_pools_are_apart(void) {
+    struct frame_run pool, run, again;
+    start_frames();
+    CHECK(frames_take_for_pool(&frames, 12, 12, &pool));
+    CHECK_EQUAL(pool.memory, 11);
+    CHECK(frames_take_for_pool(&frames, 4, 4, &run));
+    CHECK_EQUAL(run.offset_pages, pool.offset_pages + 12);
+    frames_give(&frames, &pool);
+    CHECK(frames_take(&frames, 12, 12, &run) && run.memory == 10);
+    CHECK(frames_take_for_pool(&frames, 12, 12, &again) && again.offset_pages == pool.offset_pages);
+    CHECK(!frames_take_for_pool(&frames, REGION_PAGES, REGION_PAGES, &run));
+    CHECK(frames_take_for_pool(&frames, REGION_PAGES - pool.offset_pages - 16, 1, &run)); /* all that is left there */
+    CHECK(frames_take_for_pool(&frames, 60, 60, &run) && run.memory == 11 && run.offset_pages == 0);
+}
+
 /* Random takes and gives against a plain array of owners: no frame twice, none lost. */
 static void frames_against_a_model(void) {
     static struct frame_run held[256];
@@ -52,13 +68,16 @@ static void frames_against_a_model(void) {
     for (uint32_t step = 0; step < 20000; step++) {
         uint64_t random = check_random(&state);
         struct frame_run run;
-        if (random % 2 == 0 && held_count < 256 && frames_take(&frames, random / 2 % 30 + 1, 1, &run)) {
+        uint64_t wanted = random / 4 % 30 + 1;
+        bool took = random % 2 == 0 && held_count < 256 &&
+                    (random % 4 == 0 ? frames_take : frames_take_for_pool)(&frames, wanted, 1, &run);
+        if (took) {
             for (uint64_t i = 0; i < run.page_count; i++)
                 CHECK_EQUAL(owned[run.memory - 10][run.offset_pages + i]++, 0);
             held[held_count++] = run;
             held_pages += run.page_count;
         } else if (held_count > 0) {
-            uint32_t pick = (uint32_t)(random / 2 % held_count);
+            uint32_t pick = (uint32_t)(random / 4 % held_count);
             run = held[pick];
             for (uint64_t i = 0; i < run.page_count; i++)
                 owned[run.memory - 10][run.offset_pages + i]--;
@@ -464,6 +483,7 @@ static void strings_that_lie_are_refused(void) {
 int main(void) {
     static const struct check_case cases[] = {
         {"frames_runs_stay_in_their_region", frames_runs_stay_in_their_region},
+        {"frames_for_pools_are_apart", frames_for_pools_are_apart},
         {"frames_against_a_model", frames_against_a_model},
         {"shared_frames_against_a_model", shared_frames_against_a_model},
         {"single_frames_are_all_given_out", single_frames_are_all_given_out},

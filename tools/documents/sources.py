@@ -8,7 +8,7 @@ import re
 from documents.tree import Tree
 
 LINES_MAX = 500
-KERNEL_LINES_MAX = 10500
+KERNEL_LINES_MAX = 10600
 INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)
 ARCH = "kernel/arch/x86_64/"
 # The machine's part of struct thread and struct cpu, which is plain C; what arch.h has to have inline.

@@ -197,7 +197,7 @@ static bool writes_and_executes(uint64_t entry) { return (entry & (PTE_WRITE | P
 
 /* The entries of a last-level table; the ledger knows how many there are, so the walk ends with the last. */
 static bool table_is_sound(const uint64_t *table, uaddr_t base, struct audit_failure *ret_failure) {
-    uint32_t left = frame_count(arch_physical(table) / PAGE_BYTES);
+    uint32_t left = frame_entries(arch_physical(table) / PAGE_BYTES);
     for (uint32_t i = 0; left > 0; i++) {
         if (table[i] == 0)
             continue;

@@ -12,7 +12,7 @@ static bool count_is_right(const uint64_t *table, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         present += table[i] != 0;
     uint64_t frame = arch_physical(table) / PAGE_BYTES;
-    return frame_type(frame) == FRAME_TABLE && frame_count(frame) == present;
+    return frame_type(frame) == FRAME_TABLE && frame_entries(frame) == present;
 }
 
 static uint64_t *below(uint64_t entry) { return arch_pointer(entry & PTE_ADDRESS); }

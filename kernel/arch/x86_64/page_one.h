@@ -71,7 +71,7 @@ __attribute__((always_inline)) static inline bool arch_page_add(uint64_t root, u
 
 __attribute__((always_inline)) static inline bool arch_page_remove(uint64_t root, uaddr_t at) {
     uint64_t *table = page_table_find(root, at);
-    if (table == NULL || frame_count(arch_physical(table) / PAGE_BYTES) == 1)
+    if (table == NULL || frame_entries(arch_physical(table) / PAGE_BYTES) == 1)
         return false;
     uint64_t entry = table[arch_table_index(at)];
     if (!arch_entry_is_counted(entry))

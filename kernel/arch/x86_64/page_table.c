@@ -3,7 +3,8 @@
  * build runs it on an arena.
  *
  * Levels count as the manual's names do: 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT. Each table's ledger entry counts its present
- * entries (the root's: in the user half), so that an empty one is known without looking.
+ * entries (the root's: in the user half), so that an empty one is known without looking, and says where one was made, so
+ * that those of an almost empty one are found without looking through it.
  */
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch.h"
@@ -80,6 +81,14 @@ uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count) {
     return missing + (missing_last < apart - 1 ? missing_last : apart - 1);
 }
 
+static uint64_t number_of(const uint64_t *table) { return arch_physical(table) / PAGE_BYTES; }
+
+/* An entry is made at `index`. */
+static void note_entry(const uint64_t *table, uint32_t index) {
+    uint32_t *word = &ledger.frames[number_of(table)].type_and_count;
+    *word = (*word & ~(0xfffU << 16)) | index << 16;
+}
+
 /* The table of `level` on the way to `at`; those that are missing are made. */
 static uint64_t *make_down_to(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) {
     uint64_t *table = arch_pointer(root);
@@ -90,6 +99,8 @@ static uint64_t *make_down_to(uint64_t root, uaddr_t at, uint32_t level, struct 
             assert(below != NULL);
             *entry = arch_physical(below) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
             page_table_count(table, 1);
+            note_entry(table, pte_index(at, above));
+            note_entry(below, pte_index(at, above - 1));
         }
         table = page_table_at(*entry);
     }
@@ -130,7 +141,7 @@ static void prune(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) 
 
 void arch_table_add(const uint64_t *table, uint64_t count) { page_table_count(table, (int32_t)count); }
 
-bool arch_table_is_empty(const uint64_t *table) { return frame_count(arch_physical(table) / PAGE_BYTES) == 0; }
+bool arch_table_is_empty(const uint64_t *table) { return frame_entries(number_of(table)) == 0; }
 
 void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool) { prune(root, at, 1, pool); }
 
@@ -173,9 +184,12 @@ static bool group_is_empty(const uint64_t *entries) {
     return (entries[0] | entries[1] | entries[2] | entries[3] | entries[4] | entries[5] | entries[6] | entries[7]) == 0;
 }
 
-/* The first entry of a table that is not empty; there is one. */
-static uint32_t first_entry(const uint64_t *table) {
-    uint32_t index = 0;
+/* An entry of a table that is not empty; there is one. */
+static uint32_t find_entry(const uint64_t *table) {
+    uint32_t index = frame_likely_entry(number_of(table));
+    if (table[index] != 0)
+        return index;
+    index = 0;
     while (group_is_empty(&table[index]))
         index += GROUP_ENTRIES;
     while (table[index] == 0)
@@ -183,12 +197,12 @@ static uint32_t first_entry(const uint64_t *table) {
     return index;
 }
 
-/* The lowest address of the user half that is mapped; there is one. */
-static uaddr_t first_mapped(uint64_t root) {
+/* An address of the user half that is mapped; there is one. */
+static uaddr_t find_mapped(uint64_t root) {
     const uint64_t *table = arch_pointer(root);
     uaddr_t at = 0;
     for (uint32_t level = 4; level >= 1; level--) {
-        uint32_t index = first_entry(table);
+        uint32_t index = find_entry(table);
         at |= (uint64_t)index << (12 + 9 * (level - 1));
         if (level == 1 || (table[index] & PTE_LARGE) != 0)
             break;
@@ -198,21 +212,23 @@ static uaddr_t first_mapped(uint64_t root) {
 }
 
 bool arch_table_reap(uint64_t root, struct pool *pool) {
-    if (arch_table_is_empty(arch_pointer(root)))
+    const uint64_t *user_half = arch_pointer(root);
+    if (arch_table_is_empty(user_half))
         return false;
-    uaddr_t at = first_mapped(root);
+    uaddr_t at = find_mapped(root);
     uint64_t *table = arch_table_find(root, at);
     if (table == NULL) {
         arch_large_remove(root, at, pool);
-        return true;
+        return !arch_table_is_empty(user_half);
     }
-    uint32_t first = arch_table_index(at), rest = (uint32_t)ENTRIES - first;
-    uint32_t count = rest < REAP_ENTRIES ? rest : REAP_ENTRIES;
-    while (count > GROUP_ENTRIES && group_is_empty(&table[first + count - GROUP_ENTRIES]))
-        count -= GROUP_ENTRIES;
-    arch_entries_clear(table, first, count);
+    uint64_t first = arch_table_index(at) & ~(uint64_t)(GROUP_ENTRIES - 1);
+    uint64_t end = first + REAP_ENTRIES < ENTRIES ? first + REAP_ENTRIES : ENTRIES;
+    for (; first < end && !arch_table_is_empty(table); first += GROUP_ENTRIES) {
+        if (!group_is_empty(&table[first]))
+            arch_entries_clear(table, first, GROUP_ENTRIES);
+    }
     prune(root, at, 1, pool);
-    return true;
+    return !arch_table_is_empty(user_half);
 }
 
 uint64_t arch_entry_make(uint64_t frame, uint64_t flags, uint32_t limit, bool counted) {

@@ -333,6 +333,11 @@ static void take_another(void) { ledger.kernel_count++; }
 static void change_owner(void) { ledger.frames[pool_frame() + 1].owner++; }
 static void free_what_is_used(void) { ledger.frames[pool_frame()].type_and_count = (uint32_t)FRAME_POOL << 28; }
 
+static void write_a_zero_one(void) {
+    ledger.frames[scene.frame + MAPPED_PAGES].type_and_count = (uint32_t)FRAME_ZERO << 28;
+    *(uint64_t *)arch_pointer((scene.frame + MAPPED_PAGES) * PAGE_BYTES + PAGE_BYTES - 8) = 1;
+}
+
 static void pools_have_what_they_count(void) {
     static const struct wrong wrongs[] = {
         {"a pool has fewer unused frames than it counts", free_another},
@@ -340,6 +345,7 @@ static void pools_have_what_they_count(void) {
         {"pools have fewer frames than the kernel counts", take_another},
         {"a pool's frame is another's", change_owner},
         {"a frame in use is said to be unused", free_what_is_used},
+        {"a frame that is said to be zero is not", write_a_zero_one},
     };
     check_each(INVARIANT_POOLS, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
 }

@@ -241,6 +241,65 @@ static void a_dying_pool_gives_nothing(void) {
     CHECK_EQUAL(machine.pool->used_bytes, used);
 }
 
+/* Make a pool of the frames from this one on, and say where it begins. */
+#define SMALL_PAGES 6U
+static struct pool *make_small(uint64_t offset) {
+    CHECK_EQUAL(sys_pool_create(MACHINE_CAP_MEMORY, offset, SMALL_PAGES, SCRATCH).status, OK);
+    return cap_object(&machine.table->slots[SCRATCH]);
+}
+
+static void destroy_small(void) {
+    struct result result = sys_cap_delete(0, SCRATCH);
+    while (result.status == CALL_RESTART)
+        result = sys_cap_delete(0, SCRATCH);
+    CHECK_EQUAL(result.status, OK);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+}
+
+static uint64_t cleared(const struct pool *pool) { return pool->chunks[0].cleared; }
+static uint64_t *words_at(uint64_t offset) { return arch_pointer((MACHINE_FIRST_FREE + offset) * PAGE_BYTES); }
+
+/* What a pool leaves zero, the next one does not clear again: unless a program could write it in between. */
+static void zero_frames_are_known(void) {
+    machine_start();
+    for (uint64_t word = 0; word < SMALL_PAGES * PAGE_BYTES / 8; word++)
+        words_at(0)[word] = word | 1;
+    struct pool *pool = make_small(0);
+    CHECK_EQUAL(cleared(pool), 1); /* the header */
+    CHECK(pool_take_run(pool, 1, FRAME_OBJECT) != NULL);
+    pool_give_run(pool, arch_pointer((MACHINE_FIRST_FREE + 2) * PAGE_BYTES), 1);
+    CHECK_EQUAL(cleared(pool), 4);
+    destroy_small();
+    CHECK_EQUAL(frame_type(MACHINE_FIRST_FREE + 3), FRAME_ZERO);
+    CHECK_EQUAL(frame_type(MACHINE_FIRST_FREE + 4), FRAME_USER);
+    CHECK(words_at(4)[0] != 0);
+
+    CHECK_EQUAL(cleared(make_small(0)), 4);
+    destroy_small();
+    CHECK_EQUAL(sys_memory_fill(MACHINE_CAP_MEMORY, 2 * PAGE_BYTES, 8, 7).status, OK);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    pool = make_small(0);
+    CHECK_EQUAL(cleared(pool), 2); /* the third was written; that the fourth was not does not help */
+    CHECK(pool_take_run(pool, 1, FRAME_OBJECT) == words_at(2));
+    CHECK_EQUAL(words_at(2)[0], 0);
+    pool_give_run(pool, words_at(2), 1);
+    destroy_small();
+
+    CHECK_EQUAL(machine_map(0, SMALL_PAGES, 0x400000, READ_WRITE).status, OK);
+    CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE + 1), 1);
+    words_at(1)[0] = 5;
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(machine_unmap(0x400000, SMALL_PAGES).value, SMALL_PAGES);
+    CHECK_EQUAL(cleared(make_small(0)), 1);
+    destroy_small();
+
+    CHECK_EQUAL(cleared(make_small(SMALL_PAGES)), 1); /* these were no pool's */
+    CHECK_EQUAL(sys_pool_extend(SCRATCH, MACHINE_CAP_MEMORY, 0, SMALL_PAGES).status, OK);
+    pool = cap_object(&machine.table->slots[SCRATCH]);
+    CHECK_EQUAL(pool->chunks[1].cleared, 1);
+    destroy_small();
+}
+
 /* A Memory that boot never makes, with all rights. */
 static void give_memory(struct memory *memory, cap_t slot, uint64_t first_frame, uint64_t page_count) {
     object_init(&memory->object, OBJECT_MEMORY, NULL, 0);
@@ -313,6 +372,7 @@ int main(void) {
         {"space_large_pages_come_by_themselves", large_pages_come_by_themselves},
         {"space_a_split_restarts_the_call", a_split_restarts_the_call},
         {"pool_a_dying_pool_gives_nothing", a_dying_pool_gives_nothing},
+        {"pool_zero_frames_are_known", zero_frames_are_known},
         {"memory_beyond_the_ledger_is_refused", memory_beyond_the_ledger_is_refused},
         {"memory_a_frame_has_a_last_holder", a_frame_has_a_last_holder},
         {"memory_of_devices_is_not_counted", device_memory_is_not_counted},

@@ -207,7 +207,7 @@ static bool same_frames(bool all) {
     for (uint32_t i = 0; i < MODEL_FRAMES; i++) {
         const struct model_frame *frame = &model.frames[i];
         enum frame_type type = frame_type(model.first_frame + i);
-        if ((type == FRAME_USER) != (frame->pool == 0))
+        if ((type == FRAME_USER || type == FRAME_ZERO) != (frame->pool == 0))
             return differs("frame %u: type %u in the kernel, in pool %u in the model", i, type, frame->pool);
         if (frame->pool == 0 && !same(frame_count(model.first_frame + i), frame->count, "holders of frame", i))
             return false;
