@@ -13,7 +13,9 @@ void frame_set_type(uint64_t first_frame, uint64_t count, enum frame_type type, 
     enum frame_type old = frame_type(first_frame);
     struct frame_entry *frames = &ledger.frames[first_frame];
     for (uint64_t i = 0; i < count; i++) {
-        assert(frame_type(first_frame + i) == old && (frame_count(first_frame + i) == 0 || old == FRAME_POOL));
+        assert(frame_type(first_frame + i) == old ||
+               (!is_pool_type(frame_type(first_frame + i)) && !is_pool_type(old)));
+        assert(frame_count(first_frame + i) == 0 || old == FRAME_POOL);
         frames[i].type_and_count = (uint32_t)type << 28;
         frames[i].owner = owner;
     }
@@ -78,14 +80,17 @@ uint64_t frame_find_held(uint64_t first_frame, uint64_t count) {
     return found;
 }
 
-uint64_t frame_claim_zero(uint64_t first_frame, uint64_t count) {
-    uint64_t known = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        struct frame_entry *frame = &ledger.frames[first_frame + i];
-        if (frame->type_and_count != (uint32_t)FRAME_ZERO << 28)
-            continue;
-        frame->type_and_count = (uint32_t)FRAME_USER << 28;
-        known += known == i;
+uint64_t frame_find_not_zero(uint64_t first_frame, uint64_t count) {
+    uint64_t found = 0;
+    while (found < count && frame_type(first_frame + found) == FRAME_ZERO)
+        found++;
+    return found;
+}
+
+void frame_forget_zero(uint64_t first_frame, uint64_t count) {
+    const uint32_t zero = (uint32_t)FRAME_ZERO << 28;
+    for (struct frame_entry *frame = &ledger.frames[first_frame]; count > 0; frame++, count--) {
+        if (frame->type_and_count == zero)
+            frame->type_and_count = (uint32_t)FRAME_USER << 28;
     }
-    return known;
 }

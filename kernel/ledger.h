@@ -45,8 +45,8 @@ static inline uint32_t frame_likely_entry(uint64_t frame) { return ledger.frames
 
 /* Lock: kernel lock. `frame` is RAM (below ledger.frame_count) in all of these. */
 
-/* Make a run of frames, which are all of one type, something else, with count 0. Nobody holds them, they are no tables with
- * entries. */
+/* Make a run of frames, which are all of one type, or of USER and ZERO, something else, with count 0. Nobody holds them, they
+ * are no tables with entries. */
 void frame_set_type(uint64_t first_frame, uint64_t count, enum frame_type type, uint32_t owner);
 
 /* A run of a pool's frames, which stay its own, becomes something else, with count 0. */
@@ -73,10 +73,11 @@ static inline void frame_release(uint64_t frame) {
 void frame_hold_run(uint64_t first_frame, uint64_t count);
 void frame_release_run(uint64_t first_frame, uint64_t count);
 
-/* How many frames of a run, from the first on, are of type ZERO. All that are become USER: somebody may write them from now on. */
-uint64_t frame_claim_zero(uint64_t first_frame, uint64_t count);
+/* Frames of a run that are of type ZERO become USER: somebody may write them from now on. */
+void frame_forget_zero(uint64_t first_frame, uint64_t count);
 
-/* The first of a run of frames that is not of type USER, or held by as many as can be; or held at all, and not of USER or
- * ZERO. `count`: there is none. */
+/* The first of a run of frames that is not of type USER, or held by as many as can be; or held at all, or not of USER or
+ * ZERO; or not of ZERO. `count`: there is none. */
 uint64_t frame_find_unholdable(uint64_t first_frame, uint64_t count);
 uint64_t frame_find_held(uint64_t first_frame, uint64_t count);
+uint64_t frame_find_not_zero(uint64_t first_frame, uint64_t count);

@@ -7,12 +7,16 @@
 #include "kernel/string.h"
 #include "kernel/table.h"
 
+#define LONG_RUN_FRAMES 32U /* to look at them twice is work enough for one stay */
+
 enum status memory_check_frames(uint64_t first_frame, uint64_t page_count) {
     if (first_frame + page_count > ledger.frame_count)
         return E_BUSY;
     uint64_t found = frame_find_unholdable(first_frame, page_count);
     if (found < page_count && frame_type(first_frame + found) == FRAME_ZERO) {
-        (void)frame_claim_zero(first_frame, page_count);
+        frame_forget_zero(first_frame, page_count);
+        if (page_count >= LONG_RUN_FRAMES)
+            return CALL_RESTART;
         found = frame_find_unholdable(first_frame, page_count);
     }
     if (found == page_count)

@@ -12,5 +12,5 @@ struct memory {
 };
 
 /* May the kernel or a user have these frames of RAM? E_BUSY: kernel memory or firmware's among them; E_LIMIT: a frame
- * has as many holders as can be counted. */
+ * has as many holders as can be counted; CALL_RESTART: it was work enough for one stay. They are not known to be zero any more. */
 MUST_USE enum status memory_check_frames(uint64_t first_frame, uint64_t page_count);

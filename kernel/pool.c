@@ -58,7 +58,7 @@ static uint32_t owner_of(const struct pool *pool) { return (uint32_t)(arch_physi
 
 struct pool *pool_make(uint64_t first_frame, uint64_t frame_count) {
     struct pool *pool = arch_pointer(first_frame * PAGE_BYTES);
-    uint64_t zero_count = frame_claim_zero(first_frame, frame_count);
+    uint64_t zero_count = frame_find_not_zero(first_frame, frame_count);
     if (zero_count == 0)
         memory_clear(pool, PAGE_BYTES);
     object_init(&pool->object, OBJECT_POOL, NULL, 0);
@@ -80,7 +80,7 @@ enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t frame_co
         return E_LIMIT;
     struct pool_chunk *chunk = &pool->chunks[pool->chunk_count++];
     *chunk = (struct pool_chunk){.next_open = pool->open, .first_frame = first_frame, .frame_count = frame_count};
-    chunk->cleared = frame_claim_zero(first_frame, frame_count);
+    chunk->cleared = frame_find_not_zero(first_frame, frame_count);
     pool->open = chunk;
     pool->frame_count += frame_count;
     pool->free_frames += frame_count;
