@@ -62,8 +62,9 @@ static inline void frame_mark_run(uint64_t frame, uint32_t mark) {
 
 /* One more, one fewer holder. */
 static inline void frame_hold(uint64_t frame) {
-    if (ledger.frames[frame].type_and_count++ == 0)
-        ledger.mapped_count++; /* type USER is 0, so this was an unheld user frame */
+    uint32_t before = ledger.frames[frame].type_and_count++;
+    ledger.mapped_count +=
+        before < 1; /* type USER is 0, so this was an unheld user frame; < 1: the carry is added as it is */
 }
 static inline void frame_release(uint64_t frame) {
     if (--ledger.frames[frame].type_and_count == 0)
