@@ -80,17 +80,20 @@ uint64_t frame_find_held(uint64_t first_frame, uint64_t count) {
     return found;
 }
 
+#define ZERO_WORD ((uint32_t)FRAME_ZERO << 28) /* a zero frame's: nobody holds it */
+
 uint64_t frame_find_not_zero(uint64_t first_frame, uint64_t count) {
+    const struct frame_entry *frames = &ledger.frames[first_frame];
     uint64_t found = 0;
-    while (found < count && frame_type(first_frame + found) == FRAME_ZERO)
+    while (found < count && frames[found].type_and_count == ZERO_WORD)
         found++;
     return found;
 }
 
 void frame_forget_zero(uint64_t first_frame, uint64_t count) {
-    const uint32_t zero = (uint32_t)FRAME_ZERO << 28;
-    for (struct frame_entry *frame = &ledger.frames[first_frame]; count > 0; frame++, count--) {
-        if (frame->type_and_count == zero)
-            frame->type_and_count = (uint32_t)FRAME_USER << 28;
+    struct frame_entry *frames = &ledger.frames[first_frame];
+    for (uint64_t i = 0; i < count; i++) {
+        if (frames[i].type_and_count == ZERO_WORD)
+            frames[i].type_and_count = (uint32_t)FRAME_USER << 28;
     }
 }
