@@ -37,7 +37,7 @@ struct pool {
     struct pool_run *runs[POOL_RUN_ORDERS];
     struct pool_slab *slabs[POOL_SLAB_CLASSES];
     struct list objects;
-    uint64_t dying_count; /* of those, on the reaper's queue */
+    uint64_t dying_count; /* made from it, no longer among those, and not gone yet */
     uint64_t frame_count; /* all chunks */
     uint64_t free_frames; /* not handed out, in chunks and runs */
     uint64_t used_bytes;  /* runs and pieces handed out, without the pool's own bookkeeping */
