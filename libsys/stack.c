@@ -107,8 +107,8 @@ static void push_thread(struct writer *to, const struct stack_input *input, stru
     ret_result->tls = ret_result->thread - storage_bytes;
     if (!to->full) {
         uint64_t words[5] = {ret_result->thread, 0, input->message, 0, input->thread};
-        _Static_assert(offsetof(struct thread_block, message) == 16 && offsetof(struct thread_block, id) == 32,
-                       "the third word and the fifth");
+        _Static_assert(offsetof(struct thread_block, message) == 16, "the third word");
+        _Static_assert(offsetof(struct thread_block, id) == 32, "the fifth word");
         memcpy(to->buffer + to->at, words, sizeof words);
     }
     push_zeroes(to, storage_bytes, 16);

@@ -91,9 +91,10 @@ __asm__(".text\n"
         "    mov %rsi, 16(%rdi)\n"
         "    xor %ebp, %ebp\n"
         "    jmp threads_run\n");
-_Static_assert(offsetof(struct thread_block, message) == 16 && offsetof(struct thread_block, process) == 24 &&
-                   offsetof(struct thread_block, id) == 32,
-               "threads_begin fills them");
+/* threads_begin fills them. */
+_Static_assert(offsetof(struct thread_block, message) == 16, "message");
+_Static_assert(offsetof(struct thread_block, process) == 24, "process");
+_Static_assert(offsetof(struct thread_block, id) == 32, "id");
 
 _Noreturn void threads_run(struct thread_block *block) { threads_exit(block->run(block->argument)); }
 

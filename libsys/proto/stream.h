@@ -40,8 +40,8 @@ struct stream_read_reply {
 
 PROTOCOL_CLIENT(stream, STREAM_OPERATIONS)
 
-_Static_assert(sizeof(struct stream_write_request) == sizeof(struct console_write_request) &&
-                   sizeof(struct stream_write_reply) == sizeof(struct console_write_reply) &&
-                   sizeof(struct stream_read_request) == sizeof(struct console_read_request) &&
-                   sizeof(struct stream_read_reply) == sizeof(struct console_read_reply),
-               "the console understands a stream's operations");
+/* The console understands a stream's operations. */
+_Static_assert(sizeof(struct stream_write_request) == sizeof(struct console_write_request), "write request");
+_Static_assert(sizeof(struct stream_write_reply) == sizeof(struct console_write_reply), "write reply");
+_Static_assert(sizeof(struct stream_read_request) == sizeof(struct console_read_request), "read request");
+_Static_assert(sizeof(struct stream_read_reply) == sizeof(struct console_read_reply), "read reply");

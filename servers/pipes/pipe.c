@@ -102,9 +102,9 @@ static bool serve_reader(struct pipe *pipe) {
     return true;
 }
 
-_Static_assert(sizeof(struct stream_write_request) == sizeof(struct stream_read_reply) &&
-                   offsetof(struct stream_write_request, bytes) == offsetof(struct stream_read_reply, bytes),
-               "what is written is what is read");
+/* A writer's request becomes the reader's reply as it is. */
+_Static_assert(sizeof(struct stream_write_request) == sizeof(struct stream_read_reply), "size");
+_Static_assert(offsetof(struct stream_write_request, bytes) == offsetof(struct stream_read_reply, bytes), "bytes");
 
 bool pipe_hand_over(struct pipe *pipe, const struct stream_write_request *request) {
     while (pipe->reader_count > 0 && pipe->readers[0].limit >= request->length_bytes && !pipe->gone[PIPE_READER]) {

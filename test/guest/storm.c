@@ -39,7 +39,8 @@ enum stock {
     STOCK_END,
     FIRST_FREE = 16,
 };
-_Static_assert(STOCK_END <= FIRST_FREE && FIRST_FREE < SLOTS, "stock and free slots are apart");
+_Static_assert(STOCK_END <= FIRST_FREE, "stock and free slots are apart");
+_Static_assert(FIRST_FREE < SLOTS, "there are free slots");
 
 /*
  * A sensible argument for each place of each call: t thread, e endpoint, n notification, b table, s space, S space with

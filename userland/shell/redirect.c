@@ -6,8 +6,11 @@
 #include "userland/lib/pipe.h"
 #include "userland/shell/shell.h"
 
-_Static_assert(STREAM_IN == 0 && STREAM_OUT == 1 && STREAM_ERRORS == 2 && PARSE_STREAMS == STREAM_STANDARD_COUNT,
-               "what is typed is what libsys counts");
+/* A digit before `<` or `>` is libsys's number of the stream. */
+_Static_assert(STREAM_IN == 0, "<");
+_Static_assert(STREAM_OUT == 1, ">");
+_Static_assert(STREAM_ERRORS == 2, "2>");
+_Static_assert(PARSE_STREAMS == STREAM_STANDARD_COUNT, "no other digit");
 
 static cap_t standard(unsigned stream) {
     return stream == STREAM_IN ? stream_in() : stream == STREAM_OUT ? stream_out() : stream_errors();

@@ -17,6 +17,7 @@
 #include "kernel/arch/x86_64/offsets.def"
 
 _Static_assert(sizeof(struct cap_slot) == 1 << SLOT_SHIFT, "1 << SLOT_SHIFT");
-_Static_assert(OK == 0 && FAULT_RESUME == 0, "the fast path makes them by XOR and tests them by SHR");
+_Static_assert(OK == 0, "the fast path makes it by XOR and tests it by SHR");
+_Static_assert(FAULT_RESUME == 0, "the fast path makes it by XOR and tests it by SHR");
 _Static_assert(sizeof(bool) == 1, "IN_CPU_UNSETTLED");
 _Static_assert(STACK_BYTES == STACK_PAGES * PAGE_BYTES, "STACK_BYTES");
