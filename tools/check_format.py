@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Owns the check that all C is formatted as .clang-format says. TAP: one line a file that is not, then the verdict.
 
-    check_format.py          check what git tracks
+    check_format.py          check it
     check_format.py --fix    format it
 """
 
@@ -12,18 +12,16 @@ import shutil
 import subprocess
 import sys
 
+from documents.tree import FOLDERS
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FORMATTER = "clang-format"
 
 
 def sources() -> list[str]:
-    """The C files that git tracks and that are there; without git, all below the folder."""
-    done = subprocess.run(["git", "ls-files", "*.c", "*.h"], cwd=ROOT, capture_output=True, text=True, check=False)
-    names = done.stdout.split() if done.returncode == 0 else []
-    if not names:
-        names = [str(path.relative_to(ROOT)) for kind in ("*.c", "*.h") for path in ROOT.rglob(kind)
-                 if "build" not in path.relative_to(ROOT).parts[0]]
-    return [name for name in names if (ROOT / name).exists()]
+    """The C files of the project."""
+    return [str(path.relative_to(ROOT)) for folder in FOLDERS for kind in ("*.c", "*.h")
+            for path in sorted((ROOT / folder).rglob(kind))]
 
 
 def unformatted(names: list[str]) -> list[str]:

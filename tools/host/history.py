@@ -6,13 +6,11 @@ import dataclasses
 import datetime
 import json
 import pathlib
-import subprocess
 from typing import Any
 
 from host import bench_rows, paths, svg
 from host.bench_rows import figure
-from host.say import UserError
-
+from host.git import git
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,19 +21,11 @@ class State:
     figures: dict[str, float]
 
 
-def git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise UserError(f"the history of the figures is git's, and git says: {done.stderr.strip()}")
-    return done.stdout
-
-
 def read(recorded: pathlib.Path) -> list[State]:
     """What was recorded, commit by commit, and what the file says now if that is not committed."""
     name = paths.shown(recorded)
     states = []
-    for line in git("log", "--reverse", "--format=%h %ct", "--", name).splitlines():
+    for line in git("log", "--reverse", "--format=%h %ct", "--", name).decode().splitlines():
         commit, seconds = line.split()
         when = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
         states.append(State(f"{when:%m-%d %H:%M} {commit}", json.loads(git("show", f"{commit}:{name}"))))

@@ -16,6 +16,7 @@ import tarfile
 from typing import Any
 
 from host import build, paths
+from host.git import git
 from host.say import UserError
 
 KERNEL_SOURCES = "kernel/"
@@ -29,14 +30,6 @@ def snapshot(revision: str | None) -> dict[str, bytes]:
             return {member.name: stream.read() for member in members if (stream := members.extractfile(member))}
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
     return {name: (paths.ROOT / name).read_bytes() for name in listed if name and (paths.ROOT / name).is_file()}
-
-
-def git(*words: str) -> bytes:
-    done = subprocess.run(["git", "-C", str(paths.ROOT), *words], capture_output=True, check=False,
-                          stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise UserError(f"git {words[0]} failed: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
 
 
 def write_tree(folder: pathlib.Path, files: dict[str, bytes]) -> None:
