@@ -82,12 +82,37 @@ class Survey(FakeHost):
         self.assertEqual(needs.missing(self.place), [])
 
 
+class Extras(FakeHost):
+    """Each extra is hidden in turn: the others are there, what is required is there, and the reason to skip names it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for need in needs.EXTRAS:
+            self.program(need.name, f"{need.name} 1.0")
+
+    def test_none_is_required(self) -> None:
+        for need in needs.EXTRAS:
+            (self.bin / need.name).unlink()
+        self.assertEqual(needs.missing(self.place), [])
+
+    def test_each_is_named_with_its_package(self) -> None:
+        names = [need.name for need in needs.EXTRAS]
+        self.assertEqual(needs.lacking(*names, place=self.place), "")
+        for need in needs.EXTRAS:
+            with self.subTest(extra=need.name):
+                (self.bin / need.name).rename(self.bin / "gone")
+                self.assertEqual(needs.lacking(*names, place=self.place),
+                                 f"not installed: {need.name} (apt-get install {need.packages[0]})")
+                self.assertEqual(needs.lacking("no such extra", place=self.place), "")
+                (self.bin / "gone").rename(self.bin / need.name)
+
+
 class Install(FakeHost):
     def setUp(self) -> None:
         super().setUp()
         self.program("apt-get", "apt")
         self.runs: list[list[str]] = []
-        self.known = {need.packages[0] for need in needs.NEEDS}
+        self.known = {need.packages[0] for need in (*needs.NEEDS, *needs.EXTRAS)}
         self.enterContext(mock.patch.object(packages, "run_visibly", self.run_command))
         self.enterContext(mock.patch.object(packages, "archive_knows", lambda package: package in self.known))
         self.enterContext(mock.patch.object(os, "geteuid", lambda: 0))
@@ -117,8 +142,20 @@ class Install(FakeHost):
         packages.ensure(self.place)
         self.assertEqual(len(self.runs), 1)
         self.assertEqual(self.runs[0][:2], ["env", "DEBIAN_FRONTEND=noninteractive"])
-        self.assertEqual(self.runs[0][-1], "meson")
+        self.assertEqual(self.runs[0][-2:], ["meson", "spin"])  # a small extra comes along
         self.assertIn("-y", self.runs[0])
+
+    def test_extras_alone_install_nothing(self) -> None:
+        self.release("ID=debian\n")
+        packages.ensure(self.place)
+        self.assertEqual(self.runs, [])
+
+    def test_an_extra_that_the_archive_lacks_is_left_out(self) -> None:
+        self.release("ID=debian\n")
+        (self.bin / "meson").unlink()
+        self.known -= {"spin"}
+        packages.ensure(self.place)
+        self.assertEqual(self.runs[0][-1], "meson")
 
     def test_updates_empty_lists_first(self) -> None:
         self.release("ID=debian\n")

@@ -24,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
     findings = needs.survey(place)
     for finding in findings:
         print(f"{finding.need.name:22} {finding.found or 'MISSING or too old'}")
+    for need in needs.EXTRAS:
+        print(f"{need.name:22} {need.find(place) or f'none (only for {need.serves})'}")
     flash = firmware.find(flash_first=True)
     print(f"{'pflash firmware':22} {flash.code if flash and flash.variables else 'none (only some tests want it)'}")
     missing = [finding.need for finding in findings if finding.found is None]

@@ -1,4 +1,4 @@
-"""Prove contracts of pure functions with Frama-C (test/proof/). Installs nothing: it says what is missing.
+"""Prove contracts of pure functions with Frama-C (test/proof/). Installs nothing, but says what is missing.
 
 examples:
   ./baton prove                   all proofs
@@ -14,14 +14,13 @@ import argparse
 import subprocess
 import sys
 
-from host import paths
+from host import needs, paths
 from host.say import UserError
 
 NAME = "prove"
 SUMMARY = "prove contracts of pure functions with Frama-C"
 
 PROVE = paths.ROOT / "test" / "proof" / "prove.py"
-SKIPPED = 77
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if lacking := needs.lacking(*needs.PROVERS):
+        raise UserError(f"nothing can be proved: {lacking}")
     command = [sys.executable, str(PROVE), *options.names, *(["--verbose"] if options.verbose else [])]
-    code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
-    if code == SKIPPED:
-        raise UserError("nothing was proved: the line above says what to install")
-    return code
+    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode

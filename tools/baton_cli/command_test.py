@@ -22,6 +22,7 @@ import subprocess
 
 from coverage import session
 from host import build, matrix, paths
+from host.say import say
 from host.test_log import count
 
 NAME = "test"
@@ -62,5 +63,7 @@ def run(options: argparse.Namespace) -> int:
     totals = count(log)
     if options.matrix:
         print("\n".join(matrix.table(matrix.read_log(log))))
+    if totals.advice():
+        say(totals.advice())
     print(totals.line(), flush=True)
     return 0 if done.returncode == 0 and totals.failed == 0 and totals.passed > 0 else 1

@@ -1,5 +1,6 @@
 """Owns the list of what building and running needs, and how each need is found on this machine.
 
+Extras are what a single test or option wants. Without one of them that test is skipped and says so; all else works.
 Nothing is changed here: packages.py installs, and `./baton doctor` only reports.
 """
 
@@ -47,6 +48,8 @@ class Need:
     packages: tuple[str, ...]
     elsewhere: str  # usual names of the package on other systems
     find: Callable[[Place], str | None]  # what was found (with its version), or None
+    serves: str = ""  # of an extra: what is not there without it
+    small: bool = False  # an extra that is installed with the needs, as it costs next to nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +135,17 @@ NEEDS = (
     Need("mtools", ("mtools",), "mtools", program("mformat")),
 )
 
+EXTRAS = (
+    Need("spin", ("spin",), "spin", program("spin"), "tests spin_ipc, spin_lock", small=True),
+    Need("git", ("git",), "git", program("git"), "./baton mutate, ./baton bench --plot"),
+    Need("gdb", ("gdb",), "gdb", program("gdb"), "./baton run --gdb, test gdb"),
+    Need("frama-c", ("frama-c-base",), "frama-c", program("frama-c"), "./baton prove, test proof"),
+    Need("why3", ("why3",), "why3", program("why3"), "./baton prove, test proof"),
+    Need("z3", ("z3",), "z3", program("z3"), "./baton prove, test proof"),
+    Need("cvc4", ("cvc4",), "cvc4", program("cvc4"), "./baton prove, test proof"),
+)
+PROVERS = ("frama-c", "why3", "z3", "cvc4")
+
 
 def survey(place: Place | None = None) -> list[Finding]:
     """Every need with what was found for it."""
@@ -141,3 +155,15 @@ def survey(place: Place | None = None) -> list[Finding]:
 
 def missing(place: Place | None = None) -> list[Need]:
     return [finding.need for finding in survey(place) if finding.found is None]
+
+
+def missing_extras(place: Place | None = None) -> list[Need]:
+    looked = dataclasses.replace(place or Place(), run=False)
+    return [need for need in EXTRAS if need.find(looked) is None]
+
+
+def lacking(*names: str, place: Place | None = None) -> str:
+    """The reason to skip a test that wants these extras; empty when all of them are there."""
+    absent = [need for need in missing_extras(place) if need.name in names]
+    packages = " ".join(need.packages[0] for need in absent)
+    return f"not installed: {', '.join(need.name for need in absent)} (apt-get install {packages})" if absent else ""

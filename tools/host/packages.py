@@ -70,13 +70,14 @@ def advice(wanted: list[Need]) -> str:
     return "\n".join(["missing, and this is neither Debian nor Ubuntu, so please install by hand:", *lines])
 
 
-def install(wanted: list[Need]) -> None:
-    """Install what is wanted. Raises UserError when that fails."""
+def install(wanted: list[Need], place: Place) -> None:
+    """Install what is wanted, and the small extras that the archive has. Raises UserError when that fails."""
     updated = False
     chosen = choose(wanted)
     if chosen is None:
         updated = run_visibly(as_root([*APT_ENVIRONMENT, *APT_UPDATE]))
         chosen = choose(wanted) or [need.packages[0] for need in wanted]
+    chosen += [name for need in needs.missing_extras(place) if need.small for name in choose([need]) or []]
     command = as_root([*APT_ENVIRONMENT, *APT_INSTALL, *chosen])
     if run_visibly(command):
         return
@@ -98,7 +99,7 @@ def ensure(place: Place = Place(), configured: bool = False) -> None:
     if not is_debian(place):
         raise UserError(advice(wanted), CODE_MISSING)
     say(f"missing: {', '.join(need.name for need in wanted)}; installing")
-    install(wanted)
+    install(wanted, place)
     still = needs.missing(place)
     if still:
         names = ", ".join(f"{need.name} (package {need.packages[0]})" for need in still)

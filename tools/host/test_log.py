@@ -10,6 +10,7 @@ from typing import Any
 
 CASE = re.compile(r"^(ok|not ok)\b(.*)$", re.MULTILINE)
 SKIP = re.compile(r"#\s*SKIP\b", re.IGNORECASE)
+LACKING = re.compile(r"#\s*SKIP not installed: .*\(apt-get install (.*)\)")  # as needs.lacking() writes it
 GOOD = ("OK", "EXPECTEDFAIL")
 
 
@@ -18,11 +19,17 @@ class Totals:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    lacking: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # test -> packages it was skipped for
 
     def line(self) -> str:
         """The closing line."""
         skipped = f", {self.skipped} skipped" if self.skipped else ""
         return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+    def advice(self) -> str:
+        """What to install so that all tests run; empty when nothing lacked."""
+        packages = " ".join(sorted({name for names in self.lacking.values() for name in names}))
+        return f"skipped for want of a tool: {', '.join(self.lacking)}; apt-get install {packages}" if packages else ""
 
 
 def count_test(entry: dict[str, Any], totals: Totals) -> None:
@@ -30,6 +37,8 @@ def count_test(entry: dict[str, Any], totals: Totals) -> None:
     output = entry.get("stdout", "")
     good = entry["result"] in GOOD
     cases = CASE.findall(output) if output.startswith("TAP version") else []
+    for packages in LACKING.findall(output):
+        totals.lacking.setdefault(entry["name"].split(" / ")[-1], []).extend(packages.split())
     if entry["result"] == "SKIP":
         totals.skipped += 1
         return
