@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from host import paths  # noqa: E402  (the path has to be set first)
+
 PAGE = ROOT / "docs" / "tutorial" / "process-server.md"
 SOURCE = ROOT / "servers" / "process_mini"
 NAME = "mine"
@@ -22,12 +25,6 @@ BLOCK = re.compile(r"^(\*\*([\w.]+)\*\*[^\n]*\n\n```\w*\n)(.*?)^```$", re.MULTIL
 COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINE = "subdir('mine')"
 COMMAND_SECONDS = 400
-
-
-def not_sources(folder: str, names: list[str]) -> list[str]:
-    """What a copy of the project does without."""
-    top = pathlib.Path(folder) == ROOT
-    return [name for name in names if name == "__pycache__" or (top and (name == ".git" or name.startswith("build")))]
 
 
 def page_files(text: str) -> dict[str, str]:
@@ -74,7 +71,7 @@ class Tutorial(unittest.TestCase):
         self.assertIn(LINE, text)
         with tempfile.TemporaryDirectory(prefix="baton-tutorial-") as place:
             copy = pathlib.Path(place) / "baton"
-            shutil.copytree(ROOT, copy, symlinks=True, ignore=not_sources)
+            paths.copy_sources(copy)
             for name, content in page_files(text).items():
                 (copy / "servers" / NAME).mkdir(exist_ok=True)
                 (copy / "servers" / NAME / name).write_text(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"  # with the kernel's checks; what run and test use
@@ -13,6 +14,16 @@ UEFI_LOADER = pathlib.Path("boot/BOOTX64.EFI")
 VOLUME = pathlib.Path("boot.tar")
 KERNEL = pathlib.Path("kernel/kernel.elf")
 RUN = pathlib.Path("run")  # logs and disk images
+
+
+def copy_sources(target: pathlib.Path) -> None:
+    """Copy the project to `target`, without build folders and git's."""
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        top = pathlib.Path(folder) == ROOT
+        return [name for name in names if name == "__pycache__" or (top and (name == ".git" or name.startswith("build")))]
+
+    shutil.copytree(ROOT, target, symlinks=True, ignore=left_out, dirs_exist_ok=True)
 
 
 def shown(path: pathlib.Path) -> str:

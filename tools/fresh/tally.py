@@ -1,0 +1,51 @@
+"""Owns what the runs of a rehearsal add up to: their closing lines, and the cases that no run has really run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import re
+
+from host.test_log import SKIP, Totals
+
+CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
+CASE = re.compile(r"^(ok|not ok)\s+\d+\s+-\s+(\S+)(.*)$", re.MULTILINE)
+PLAN_OF_NONE = re.compile(r"^1\.\.0\b", re.MULTILINE)
+
+
+def closing_totals(output: str) -> Totals | None:
+    """What the last line of ./baton test says; None when it is no closing line."""
+    lines = output.strip().splitlines()
+    closing = CLOSING.match(lines[-1]) if lines else None
+    return Totals(int(closing[1]), int(closing[2]), int(closing[3] or 0)) if closing else None
+
+
+@dataclasses.dataclass
+class Cases:
+    """Over several runs: the cases that ran, and those that were skipped, with the test each is in."""
+
+    ran: set[str] = dataclasses.field(default_factory=set)
+    ran_tests: set[str] = dataclasses.field(default_factory=set)
+    skipped: set[tuple[str, str]] = dataclasses.field(default_factory=set)  # (test, case); no case: the whole test
+
+    def add(self, log: pathlib.Path) -> None:
+        """Take in Meson's log of a run."""
+        for line in log.read_text().splitlines():
+            entry = json.loads(line)
+            test, output = entry["name"].split(" / ")[-1], entry.get("stdout", "")
+            if entry["result"] == "SKIP" or PLAN_OF_NONE.search(output):
+                self.skipped.add((test, ""))
+                continue
+            self.ran_tests.add(test)
+            for _, case, rest in CASE.findall(output):
+                if SKIP.search(rest):
+                    self.skipped.add((test, case))
+                else:
+                    self.ran.add(case)
+
+    def never_ran(self) -> list[str]:
+        """The names of those that were skipped in each run. Servers of one protocol are held to the same cases, so a case
+        that ran in one test counts for all."""
+        return sorted(case or test for test, case in self.skipped
+                      if (case not in self.ran if case else test not in self.ran_tests))
