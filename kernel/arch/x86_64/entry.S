@@ -14,16 +14,19 @@
  * Sources: Intel SDM vol. 3A, 64-Bit Mode Stack Frame, Interrupt Stack Table; vol. 2, SWAPGS.
  */
 #include "kernel/arch/x86_64/offsets.h"
+#include "kernel/arch/x86_64/outermost.h"
 
     .section .text.start, "ax"
     .globl kernel_start
     .type kernel_start, @function
 /* From the boot loader, RDI = struct boot_info. */
 kernel_start:
+    OUTERMOST
     lea boot_stack_top(%rip), %rsp
     xor %ebp, %ebp
     call kernel_main
     ud2
+    .cfi_endproc
 
     .text
 
@@ -48,6 +51,7 @@ kernel_start:
     .globl exception_stubs, interrupt_stubs
     .balign 16
 exception_stubs:
+    OUTERMOST
     .set vector, 0
     .rept EXCEPTIONS
     .balign EXCEPTION_STUB_BYTES
@@ -162,6 +166,7 @@ ist_in_kernel:
     POP_GENERAL
     add $16, %rsp
     iretq
+    .cfi_endproc
 
     .bss
     .balign 4096

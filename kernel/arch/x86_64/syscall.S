@@ -2,8 +2,7 @@
  * The way into the kernel by SYSCALL, and the fast path (fastpath.h).
  *
  * RSP points to the running thread, struct thread, and is used as nothing else: nothing is pushed there. Three ways lead
- * on, and each saves only what it must. All of them begin by saving what a handler may look for in the frame: where to
- * return to, and what the call was given.
+ * on, and each saves only what it must. All begin by saving what a handler may look for: return address and arguments.
  *
  *   fast_call, fast_reply   assembly from end to end: the message stays in its registers RSI, RDX, R10, R8, R9. RAX, RCX,
  *                           RDI and R11 are free. RBX, RBP and R12..R15 go to the thread that is left, and come from the
@@ -14,10 +13,10 @@
  *                           to another thread, for those that are watched, and for numbers that mean nothing.
  *
  * Lock: the fast path has none (lock.h). Otherwise the kernel lock is taken at the entry and held to the exit. If a thread
- * is claimed by another CPU (sched_claim) while it waits for the lock here, its call has not been made, and it is not this CPU's
- * any more.
+ * is claimed by another CPU (sched_claim) while it waits for the lock here, its call has not been made, and it is that CPU's.
  */
 #include "kernel/arch/x86_64/offsets.h"
+#include "kernel/arch/x86_64/outermost.h"
 
 /* Registers to and from the frame of the thread that register `thread` points to. */
 .macro SAVE thread, registers:vararg
@@ -210,6 +209,7 @@
  * is never mapped, so no SYSCALL instruction ends at its edge. SFMASK has cleared all flags that matter.
  */
 syscall_entry:
+    OUTERMOST
     swapgs
     mov %rsp, %gs:IN_CPU_SCRATCH
     mov %gs:IN_CPU_CURRENT, %rsp
@@ -333,8 +333,10 @@ fast_resume:
 commit_resume:
     COMMIT_REPLY
     jmp user_return
+    .cfi_endproc
 
     .section .text.syscall_rare, "ax"
+    OUTERMOST
 /*
  * Somebody has the lock: wait a little. To take it as well would make the others' fast paths find it taken, and so on: all
  * would keep each other on the long way. Not for long, as requests are answered only by who waits for the lock.
@@ -419,8 +421,10 @@ begin_again:
 claimed:
     call syscall_claimed
     jmp user_return
+    .cfi_endproc
 
     .text
+    OUTERMOST
 /* From here on the frame has all registers, and everything else can be done to the thread. */
 whole_call:
     SAVE_KEPT
@@ -491,5 +495,6 @@ load_and_return:
     lea IN_THREAD_RIP(%rsp), %rsp
     swapgs
     iretq
+    .cfi_endproc
 
     .section .note.GNU-stack, "", @progbits
