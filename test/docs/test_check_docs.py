@@ -153,6 +153,7 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("userland/ls.c", None, '#include "servers/cook/main.h"\n', "userland/ls.c: must not include"),
     ("kernel/table.c", "kernel/cap.h", "kernel/arch/x86_64/asm.h", "generic code must not include"),
     ("libsys/long.c", None, "\n" * 501, "libsys/long.c: 501 lines"),
+    ("kernel/huge.c", None, "int x;\n/* not\ncode */\n\n" * 9001, "kernel/: 9012 lines of code, more than 9000"),
     ("kernel/cap.h", "#pragma once\n", "", "kernel/cap.h: no `#pragma once`"),
     (README, "./baton help eat\n", "./baton help eat\n```\n", "a ``` is not closed"),
     (README, "`kernel/table.c`", "`kernel/stable.c`", "`kernel/stable.c` does not exist"),

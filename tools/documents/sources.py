@@ -5,10 +5,10 @@ from __future__ import annotations
 import pathlib
 import re
 
-from documents.tree import Tree
+from documents.tree import COMMENT, Tree
 
 LINES_MAX = 500
-KERNEL_LINES_MAX = 10600
+KERNEL_LINES_MAX = 9000  # of code: no comment is paid for with code
 INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)
 ARCH = "kernel/arch/x86_64/"
 # The machine's part of struct thread and struct cpu, which is plain C; what arch.h has to have inline.
@@ -47,12 +47,17 @@ def check_includes(tree: Tree) -> list[str]:
     return problems
 
 
+def code_lines(text: str) -> int:
+    """The lines that are neither blank nor comment."""
+    return sum(bool(line.strip()) for line in COMMENT.sub("", text).splitlines())
+
+
 def check_sizes(tree: Tree) -> list[str]:
     lengths = {path: text.count("\n") for path, text in tree.code().items()}
     problems = [f"{path}: {count} lines, more than {LINES_MAX}" for path, count in lengths.items() if count > LINES_MAX]
-    kernel = sum(count for path, count in lengths.items() if path.startswith("kernel/"))
+    kernel = sum(code_lines(text) for path, text in tree.code().items() if path.startswith("kernel/"))
     if kernel > KERNEL_LINES_MAX:
-        problems.append(f"kernel/: {kernel} lines, more than {KERNEL_LINES_MAX}")
+        problems.append(f"kernel/: {kernel} lines of code, more than {KERNEL_LINES_MAX}")
     return problems
 
 
