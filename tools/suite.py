@@ -12,6 +12,7 @@ console and the report stay in run/NAME/ below the current folder.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import pathlib
 import signal
@@ -21,6 +22,7 @@ import tempfile
 import time
 
 import volume
+from debug import session
 from evidence import report, tap, verdict
 from evidence.symbols import Symbols
 from machine import disk, firmware
@@ -59,6 +61,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--icount", type=int, metavar="SHIFT", help="deterministic virtual time, 2^SHIFT ns an instruction")
     parser.add_argument("--bench", action="store_true", help="count instructions: icount shift 0, one CPU, no fast strings")
     parser.add_argument("--no-exceptions", action="store_true", help="do not log each exception (for suites with very many)")
+    parser.add_argument("--gdb", action="store_true", help="stop before the first instruction and wait for gdb, without a time limit")
     parser.add_argument("--output", type=pathlib.Path, help="folder for logs; default run/NAME")
     parser.add_argument("qemu", nargs="*", metavar="-- QEMU-ARGUMENT")
     return parser.parse_args(arguments)
@@ -114,7 +117,8 @@ def make_machine(options: argparse.Namespace, archive: pathlib.Path | None, fold
     return Machine(boot=boot, folder=folder, smp=1 if options.bench else options.smp, memory_mib=options.memory,
                    cpu=BENCH_CPU if options.bench else "max", icount_shift=0 if options.bench else options.icount, seed=options.seed,
                    log_interrupts=not options.no_exceptions and not options.bench,
-                   console_file=output / "console.txt", log_file=output / "kernel.log", extra=tuple(options.qemu))
+                   gdb_socket=folder / "gdb" if options.gdb else None, console_file=output / "console.txt",
+                   log_file=output / "kernel.log", extra=tuple(options.qemu))
 
 
 def say(line: str) -> None:
@@ -171,8 +175,13 @@ def run_suite(options: argparse.Namespace) -> int:
         folder = pathlib.Path(place)
         archive = compose_volume(options, folder)
         symbols = find_symbols(options, archive, folder)
-        with Guest(make_machine(options, archive, folder, output)) as guest:
-            watch(guest, judge, options.timeout)
+        machine = make_machine(options, archive, folder, output)
+        with Guest(machine) as guest:
+            if machine.gdb_socket is not None and symbols.kernel is not None:
+                program = INIT_NAME if archive is not None else None
+                line = session.write(output, symbols.kernel, pathlib.Path.cwd(), archive, machine.gdb_socket, program)
+                print(f"waiting for gdb; in another terminal, type: {line}", file=sys.stderr, flush=True)
+            watch(guest, judge, math.inf if options.gdb else options.timeout)
             problems, explanation = judge_run(options, guest, judge, symbols)
     if not problems:
         return 0

@@ -31,6 +31,7 @@ import tempfile
 import volume
 from baton_cli.session import Session
 from baton_cli.terminal import open_keys
+from debug import session as debug_session
 from evidence import report, verdict
 from evidence.faults import FaultReports, Images
 from evidence.symbols import Symbols
@@ -45,6 +46,7 @@ NAME = "run"
 SUMMARY = "boot, with the console on this terminal (-c 'COMMANDS' to run some and power off)"
 
 LOG_LEVELS = ("error", "warn", "info", "debug", "trace")
+SPECIAL_VOLUME = "boot.tar"  # in a machine's folder: the one it boots, when options change it
 COMMANDS_NAME = "etc/rc"
 MANIFEST_NAME = "etc/manifest.json"
 PROCESS_SERVER = "bin/process"
@@ -167,7 +169,7 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
                                                     ("--all-cpus", options.all_cpus)) if wanted]
     if options.commands is None and not options.swaps and not server_options:
         return archive
-    special = folder / "boot.tar"
+    special = folder / SPECIAL_VOLUME
     members = volume.read(archive)
     if options.commands is not None:
         members = volume.replace(members, COMMANDS_NAME, options.commands.encode() + b"\n")
@@ -243,7 +245,7 @@ def run(options: argparse.Namespace) -> int:
     if options.built is None:
         build.ready(paths.BUILD, ["system"])
         options.built = paths.BUILD
-    limit = options.timeout or (COMMANDS_SECONDS if options.commands is not None else None)
+    limit = options.timeout or (COMMANDS_SECONDS if options.commands is not None and not options.gdb else None)
     with tempfile.TemporaryDirectory(prefix="baton-") as place:
         try:
             machine = make_machine(options, pathlib.Path(place), log_folder(options.built / paths.RUN))
@@ -255,8 +257,11 @@ def run(options: argparse.Namespace) -> int:
         keys = open_keys() if options.commands is None else None
         with Guest(machine) as guest:
             if machine.gdb_socket is not None:
-                kernel = paths.shown(options.built / paths.KERNEL)
-                say(f"gdb {kernel} -ex 'target remote {machine.gdb_socket}'")
+                special = pathlib.Path(place) / SPECIAL_VOLUME
+                booted = special if special.exists() else made(options, paths.VOLUME)
+                line = debug_session.write(machine.kernel_log.parent, options.built / paths.KERNEL, options.built, booted,
+                                           machine.gdb_socket)
+                say(f"waiting for gdb; in another terminal, type: {line}")
             faults = FaultReports(machine.kernel_log, Images(made(options, paths.VOLUME), pathlib.Path(place), options.built))
             Session(guest, options.boot == "uefi", keys, limit, faults).run()
             return finish(guest, options, limit)

@@ -8,6 +8,7 @@ examples:
   ./baton test --suite host       the tests of one suite
   ./baton test --coverage         which lines and branches of the kernel the tests reach (--html: as pages, too)
   ./baton test --matrix process   a protocol's conformance suite, against each server of it: case by case
+  ./baton test --gdb ipc_words    one guest suite, waiting for gdb; its command line is printed
   ./baton test -- --repeat 3      further arguments for `meson test`, after --
 
 The closing line, `N passed, N failed`, counts cases; a test that prints no cases of its own counts as one. Exits 0 only
@@ -17,12 +18,13 @@ when nothing failed. Full logs: build/meson-logs/testlog.txt.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 
 from coverage import session
 from host import build, matrix, paths
-from host.say import say
+from host.say import UserError, say
 from host.test_log import count
 
 NAME = "test"
@@ -38,7 +40,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--coverage", action="store_true",
                         help="count what is reached of the kernel; the report goes to build-coverage/coverage.txt")
     parser.add_argument("--html", action="store_true", help="with --coverage: the sources with counts, as pages")
+    parser.add_argument("--gdb", action="store_true", help="with one guest suite: wait for gdb before its first instruction")
     parser.add_argument("--seed", type=int, metavar="N", help="the seed for everything random in a guest")
+
+
+def debug(names: list[str]) -> int:
+    """Run one guest suite by its own command, with gdb."""
+    tests = {entry["name"]: entry for entry in json.loads((paths.BUILD / "meson-info/intro-tests.json").read_text())}
+    if len(names) != 1 or names[0] not in tests:
+        raise UserError("--gdb: name one test, as ./baton test --list does")
+    command = tests[names[0]]["cmd"]
+    if not any(word.endswith("/suite.py") for word in command):
+        raise UserError(f"--gdb: {names[0]} is no guest suite")
+    return subprocess.run([*command, "--gdb"], cwd=paths.BUILD, check=False, stdin=subprocess.DEVNULL).returncode
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
     build.ready(paths.BUILD, [target] if options.matrix else None)
     if options.matrix:
         suites += ["--suite", target]
+    if options.gdb:
+        return debug(options.names)
     environment = {**os.environ, "MALLOC_PERTURB_": "0"}  # it would slow the emulator down, and is not under test
     if options.seed is not None:
         environment["BATON_SEED"] = str(options.seed)

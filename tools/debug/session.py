@@ -1,0 +1,31 @@
+"""Owns how gdb is started beside a machine: a script that knows sources, symbols, the volume that was booted, and the socket."""
+
+from __future__ import annotations
+
+import pathlib
+
+INSIDE = pathlib.Path(__file__).resolve().parent / "inside.py"
+SCRIPT = "gdb"
+
+
+def quoted(path: pathlib.Path) -> str:
+    """A path as a Python literal; gdb's own commands take blanks and quotes each in its own way."""
+    return repr(str(path.resolve()))
+
+
+def write(folder: pathlib.Path, kernel: pathlib.Path, build: pathlib.Path, volume: pathlib.Path | None,
+          socket: pathlib.Path, program: str | None = None) -> str:
+    """Write the script into `folder`. Returns the line that starts gdb with it. program: whose symbols to load at once."""
+    script = folder.resolve() / SCRIPT
+    found = f"pathlib.Path({quoted(volume)})" if volume is not None else "None"
+    script.write_text(f"""\
+python
+import pathlib, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {quoted(INSIDE.parent)})
+import inside
+inside.begin(kernel={quoted(kernel)}, build={quoted(build)}, volume={found}, socket={quoted(socket)},
+             program={program!r})
+end
+""")
+    return f"gdb -x {script}"
