@@ -1,6 +1,6 @@
 /*
  * The fast path: the common case of a call and of its answer, done by the entry code itself (arch/x86_64/syscall.S). A
- * message of words alone, a thread on the other side that waits for it on this CPU, nobody ready who would come first. If
+ * message without a deadline, a thread on the other side that waits for it on this CPU, nobody ready who would come first. If
  * anything is otherwise it changes nothing, and endpoint.c does the work; what it does is what endpoint.c would have done.
  *
  * What it asks is kept in a form that is quick to ask. A thread can take over if `thread->direct` (thread.h) is this CPU's

@@ -381,12 +381,12 @@ struct result sys_space_map_list(cap_t space, uint64_t run_count) {
     return result(OK);
 }
 
-/* The value is the number of pages that were mapped there; holes are no error. */
 __attribute__((noinline)) static struct result flush_everywhere(uint64_t root, uaddr_t at, uint64_t page_count) {
     request_flush(root, at, page_count);
     return result_value(page_count);
 }
 
+/* The value is the number of pages that were mapped there; holes are no error. */
 struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
     struct cap_slot *slot;
     enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);

@@ -1,5 +1,5 @@
 /*
- * From a trap to its handler: system calls by number. Called by the entry code, see call.h.
+ * From a trap to its handler: message calls, and calls that somebody watches. The others go by arch/x86_64/dispatch.S.
  */
 #include "kernel/call.h"
 #include "kernel/endpoint.h"

@@ -2,8 +2,8 @@
  * The audit: is a candidate root fit to be CR3?
  *
  * All spaces share the tables below the kernel half of the sealed root, so a sound candidate has the sealed root's
- * entries: arch_root_init() puts them there, and no other function writes to that half of a root. So a handover asks only
- * with checks. The audit also walks every address that the CPU or the kernel's way back to user mode touches, in the
+ * entries: arch_root_init() puts them there, and nothing but test_hooks.c writes to that half of a root. So a handover asks
+ * only with checks. The audit also walks every address that the CPU or the kernel's way back to user mode touches, in the
  * candidate's own tables, and beside it in the sealed ones: it says what is wrong by the name of who needs it.
  */
 #include "kernel/arch/x86_64/audit.h"

@@ -6,7 +6,7 @@
  *
  *   fast_call, fast_reply   assembly from end to end: the message stays in its registers RSI, RDX, R10, R8, R9. RAX, RCX,
  *                           RDI and R11 are free. RBX, RBP and R12..R15 go to the thread that is left, and come from the
- *                           one that is switched to. Changes begin only at the label `commit`.
+ *                           one that is switched to. Only a message's long part is moved before the label `commit_...`.
  *   plain_call              C keeps RBX, RBP and R12..R15 by itself. If the call settles everything, nothing else
  *                           has to be saved; if not, they are still there when it returns.
  *   whole_call              all registers are saved first: for calls that look at their caller's registers or may switch
