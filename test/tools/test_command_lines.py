@@ -38,7 +38,8 @@ class Options(unittest.TestCase):
 
     def test_bad_values_are_explained(self) -> None:
         for words, text in (
-            (("run", "--smp", "0"), "--smp: '0' is not a number of CPUs (1..64)"),
+            (("run", "--smp", "0"), "--smp: '0' is not a number of CPUs (1..16)"),
+            (("run", "--smp", "17"), "--smp: '17' is not a number of CPUs (1..16)"),
             (("run", "--smp", "four"), "'four' is not a number of CPUs"),
             (("run", "-m", "8"), "'8' is not a number of MiB (32..65536)"),
             (("run", "--timeout", "0"), "'0' is not a number of seconds above 0"),

@@ -24,7 +24,7 @@ EXIT_POWER_OFF = 33  # 0x10 << 1 | 1, how isa-debug-exit reports the written val
 EXIT_PANIC = 35
 MEMORY_MIB_MIN = 32
 MEMORY_MIB_MAX = 65536
-SMP_MAX = 64
+SMP_MAX = 16  # as many as the kernel takes (docs/limits.md)
 
 
 @dataclasses.dataclass(frozen=True)
