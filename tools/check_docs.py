@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from documents import abi, decisions, quotes, sources
+from documents import abi, claims, decisions, limits, quotes, sources
 from documents.tree import Tree
 
 CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
@@ -26,6 +26,8 @@ CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("quoted commands are known", quotes.check_commands),
     ("decisions have their parts", decisions.check_adrs),
     ("each lesson has an answer", decisions.check_lessons),
+    ("what pages say of the tree is so", claims.check),
+    ("limits are those of the sources", limits.check),
 )
 
 

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from collections.abc import Callable
 
-from documents import abi, decisions, quotes, sources
+from documents import abi, claims, decisions, limits, quotes, sources
 from documents.tree import Tree
 
 PAGE = """# cap_eat
@@ -65,7 +65,38 @@ ADR = """# 1. Eat capabilities
 
 **Rejected.** Nothing.
 
-**Check.** Count.
+**Check.** Row `eaten` of `./baton bench`; `./baton test caps_smp`.
+"""
+
+COUNTS = """# Counts
+
+Two files <!-- check: ls kernel/*.c | grep -c . -->.
+
+8 KiB <!-- value: kernel/cap.h: EAT_PAGES * 4096 -->, some 10 lines
+<!-- check: echo 10 -->, in two pages <!-- value: kernel/cap.h: EAT_PAGES -->.
+
+- swap_bites is only in `table.c` <!-- check: ! grep -q bites kernel/endpoint.c -->
+- Between two calls <!-- no claim: two --> there is time. It takes 9 instructions <!-- value: test/bench/recorded.json: eaten -->.
+
+## Measured
+
+Eating has 300 cases, and takes 20 ms. <!-- figures: ./baton bench -->
+
+## Measured by
+
+`./baton bench` says that it takes 5 ms.
+"""
+
+LIMITS = """# Limits
+
+| limit | how much | constant | beyond it | test |
+|---|---|---|---|---|
+| teeth | 32 | `libsys/eat.h: TEETH_MAX` | E_LIMIT | `cap_eat_refuses` |
+| bites | 4 KiB | `libsys/eat.h: BITE_MAX * sizeof(uint64_t) + UINT8_MAX - 255` | E_LIMIT | not tested |
+
+## Not here
+
+- `libsys/eat.h: GUM_MAX BITE_MAX`
 """
 
 SOUND = {
@@ -73,13 +104,14 @@ SOUND = {
                               "SYSCALL(1, cap_eat, 1, (cap_t slot))\nSYSCALL_MESSAGE(2, ep_eat)\n",
     "kernel/abi/status.def": 'STATUS(0, OK, "done")\nSTATUS(1, E_CAP, "nothing there")\nSTATUS(2, E_LIMIT, "enough")\n',
     "kernel/table.c": '#include "kernel/cap.h"\nstruct result sys_cap_eat(cap_t slot) { return eat(slot); }\n',
-    "kernel/cap.h": '#pragma once\n#include "kernel/abi/status.h"\n',
-    "kernel/abi/status.h": "#pragma once\n",
+    "kernel/cap.h": '#pragma once\n#include "kernel/abi/status.h"\n#define EAT_PAGES (sizeof_bite + 1U) /* each */\n',
+    "kernel/abi/status.h": "#pragma once\nenum { sizeof_bite = 0x1, };\n",
     "kernel/endpoint.c": "uint64_t sys_ep_eat(void) { return 0; }\n",
-    "libsys/eat.h": '#pragma once\n#include "kernel/abi/status.h"\n',
+    "libsys/eat.h": '#pragma once\n#include "kernel/abi/status.h"\n#define TEETH_MAX 32U /* all */\n#define GUM_MAX 1U\n'
+                    "#define BITE_MAX (1U << 9)\n",
     "servers/cook/main.c": '#include "libsys/eat.h"\n#include "servers/cook/main.h"\nint main(void) { return 0; }\n',
     "servers/cook/main.h": "#pragma once\n",
-    "test/guest/meson.build": "guest_suites = ['caps']\n",
+    "test/guest/meson.build": "guest_suites = ['caps']\nvariants = ['_smp']\n",
     "test/guest/caps.c": "/* E_CAP */\nSUITE(CASE(cap_eat_refuses));\n",
     "test/tools/test_eat.py": "class Eat:\n    def test_eating(self) -> None:\n        pass\n",
     "docs/abi/cap_eat.md": PAGE,
@@ -88,6 +120,10 @@ SOUND = {
     "docs/abi/index.md": "[a](cap_eat.md) [b](ep_eat.md)\n\n## Statuses\n\n| status | text |\n|---|---|\n| OK | done |\n"
                          "| E_CAP | nothing there |\n| E_LIMIT | enough |\n",
     "docs/adr/0001-eat-capabilities.md": ADR,
+    "docs/counts.md": COUNTS,
+    "docs/limits.md": LIMITS,
+    "test/bench/targets.json": '{"rows": [\n{"id": "eaten", "target": 9}\n]}\n',
+    "test/bench/recorded.json": '{\n "eaten": 8.9996\n}\n',
     "docs/README.md": "[1](adr/0001-eat-capabilities.md) [calls](abi/index.md#statuses) `kernel/table.c` `kernel/*.c` "
                       "`sys_cap_eat()`\n\n```sh\n./baton eat --all test_eating   # everything\n./baton help eat\n"
                       "CC=clang meson setup build\n```\n",
@@ -99,7 +135,7 @@ SOUND = {
 def eat_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(dest="command")
-    for name in ("eat", "test"):
+    for name in ("eat", "test", "bench"):
         command = commands.add_parser(name)
         command.add_argument("--all", action="store_true")
         command.add_argument("names", nargs="*")
@@ -110,14 +146,24 @@ def check_commands(tree: Tree) -> list[str]:
     return quotes.check_commands(tree, eat_parser)
 
 
+def check_adrs(tree: Tree) -> list[str]:
+    return decisions.check_adrs(tree, eat_parser)
+
+
+def check_claims(tree: Tree) -> list[str]:
+    return claims.check(tree, eat_parser)
+
+
 CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
     abi.check, sources.check_includes, sources.check_sizes, sources.check_headers, quotes.check_fences, quotes.check_names,
-    quotes.check_links, check_commands, decisions.check_adrs, decisions.check_lessons,
+    quotes.check_links, check_commands, check_adrs, decisions.check_lessons, check_claims,
+    limits.check,
 )
 
 # What is changed (file, text, new text) and what has to be noticed. A text of None: the file is added, or removed.
 LESSON = "*Bad.* **Impossible.** **Test.** `cap_eat_refuses`"
-PAGE_PATH, README, LESSONS = "docs/abi/cap_eat.md", "docs/README.md", "docs/lessons.md"
+PAGE_PATH, README, LESSONS, COUNTS_PATH = "docs/abi/cap_eat.md", "docs/README.md", "docs/lessons.md", "docs/counts.md"
+ADR_PATH = "docs/adr/0001-eat-capabilities.md"
 BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     (PAGE_PATH, None, None, "docs/abi/cap_eat.md: missing"),
     ("docs/abi/cap_spit.md", None, "# cap_spit\n", "has no such call"),
@@ -168,8 +214,44 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     (README, "meson setup", "meson upset", "meson has no such command"),
     (README, "CC=clang meson", "make", "neither ./baton nor meson"),
     (README, "(adr/0001-eat-capabilities.md)", "(abi/index.md)", "docs/README.md has no link to it"),
-    ("docs/adr/0001-eat-capabilities.md", "# 1. ", "# 2. ", "the first line is not `# 1. title`"),
-    ("docs/adr/0001-eat-capabilities.md", "**Rejected.** Nothing.\n", "", "has the parts"),
+    (ADR_PATH, "# 1. ", "# 2. ", "the first line is not `# 1. title`"),
+    (ADR_PATH, "**Rejected.** Nothing.\n", "", "has the parts"),
+    (ADR_PATH, "Row `eaten` of `./baton bench`; `./baton test caps_smp`.", "Count.", "what would show it wrong is no command"),
+    (ADR_PATH, "`eaten`", "`drunk`", "names no row of test/bench/targets.json"),
+    (ADR_PATH, "caps_smp", "caps_many", "there is no test caps_many"),
+    (ADR_PATH, "Row `eaten` of `./baton bench`; `./baton test caps_smp`.", "<!-- check: false -->", "check: false: fails"),
+    (COUNTS_PATH, "Two files", "Three files", "gives 2, which is not said"),
+    (COUNTS_PATH, "Two files", "Three files", "`Three files` has no check beside it"),
+    (COUNTS_PATH, "Two files <!-- check: ls kernel/*.c | grep -c . -->", "Two files", "`Two files` has no check beside it"),
+    (COUNTS_PATH, "8 KiB", "8 MiB", "gives 8192, which is not said"),
+    (COUNTS_PATH, "some 10 lines", "some 11 lines", "gives 10, which is not said"),
+    (COUNTS_PATH, "some 10 lines", "some eleven more lines", "`some eleven more lines` has no check beside it"),
+    (COUNTS_PATH, "cap.h: EAT_PAGES -->", "cap.h: EAT_BYTES -->", "kernel/cap.h has no constant EAT_BYTES"),
+    (COUNTS_PATH, "cap.h: EAT_PAGES -->", "cup.h: EAT_PAGES -->", "kernel/cup.h has no constant EAT_PAGES"),
+    (COUNTS_PATH, "cap.h: EAT_PAGES -->", "cap.h: EAT_PAGES( -->", "EAT_PAGES( in kernel/cap.h: "),
+    ("kernel/abi/status.h", "0x1", "0x2", "gives 3, which is not said"),
+    ("kernel/abi/status.h", "0x1", "EAT_PAGES", "goes round in a circle"),
+    ("kernel/endpoint.c", "return 0", "return bites", "check: ! grep -q bites kernel/endpoint.c: fails"),
+    (COUNTS_PATH, "<!-- check: ! grep -q bites kernel/endpoint.c -->", "", "`only in `` has no check beside it"),
+    (COUNTS_PATH, "there is time", "there is not yet time", "`not yet` has no check beside it"),
+    (COUNTS_PATH, "there is time", "it is never called", "`never called` has no check beside it"),
+    (COUNTS_PATH, "<!-- no claim: two -->", "<!-- no claim: four -->", "does not say four"),
+    (COUNTS_PATH, "<!-- no claim: two -->", "<!-- claim: two -->", "want one of check, value, figures, no claim"),
+    ("test/bench/recorded.json", "8.9996", "9.9", "gives 10, which is not said"),
+    (COUNTS_PATH, "takes 9 instructions <!-- value: test/bench/recorded.json: eaten -->", "takes 9 instructions",
+     "no command gives `9 instructions`"),
+    (COUNTS_PATH, " <!-- figures: ./baton bench -->", "", "`300 cases` has no check beside it"),
+    (COUNTS_PATH, " <!-- figures: ./baton bench -->", "", "no command gives `20 ms`"),
+    (COUNTS_PATH, "figures: ./baton bench", "figures: ./baton punch", "invalid choice"),
+    (COUNTS_PATH, "`./baton bench` says that", "We say that", "no command gives `5 ms`"),
+    ("docs/limits.md", "| 32 |", "| 31 |", "teeth: 31, `libsys/eat.h: TEETH_MAX` is 32"),
+    ("docs/limits.md", "4 KiB", "4 MiB", "is 4096"),
+    ("docs/limits.md", "`cap_eat_refuses`", "`cap_eat_forgets`", "there is no test `cap_eat_forgets`"),
+    ("docs/limits.md", "| E_LIMIT | not tested |", "| not tested |", "want limit, how much, constant, beyond it, test"),
+    ("docs/limits.md", "eat.h: TEETH_MAX", "eat.h: TOOTH_MAX", "libsys/eat.h has no constant TOOTH_MAX"),
+    ("docs/limits.md", "GUM_MAX ", "", "has no libsys/eat.h: GUM_MAX"),
+    ("docs/limits.md", "GUM_MAX ", "GUM_MAX LIP_MAX ", "libsys/eat.h: LIP_MAX: there is no such constant"),
+    ("libsys/eat.h", "#define GUM_MAX", "#define TONGUES_MAX 1U\n#define GUM_MAX", "has no libsys/eat.h: TONGUES_MAX"),
     ("docs/adr/eat.md", None, ADR, "not called NNNN-title.md"),
     (LESSONS, "7. *Bad.*", "*Bad.*", "wanted are 1 to 32"),
     (LESSONS, f"7. {LESSON}", "7. *Bad.*", "lesson 7 has no answer"),

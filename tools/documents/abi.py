@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 
-from documents.tree import COMMENT, Tree, rows, section
+from documents.tree import COMMENT, WORD, Tree, rows, section
 
 CALLS = "kernel/abi/syscall.def"
 STATUSES = "kernel/abi/status.def"
@@ -39,7 +39,7 @@ def statuses_seen(tree: Tree, suite: str) -> set[str]:
     """The statuses that a guest suite looks for, by itself or by the helpers it includes."""
     texts = [tree.text(suite)]
     texts += [tree.text(header.removesuffix(".h") + ".c") for header in HELPER.findall(texts[0])]
-    return {name for name in statuses(tree) for text in texts if re.search(rf"\b{name}\b", text)}
+    return {word for text in texts for word in WORD.findall(text)} & set(statuses(tree))
 
 
 def check_errors(tree: Tree, path: str) -> list[str]:

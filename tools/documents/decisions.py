@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+from collections.abc import Callable
 
+from documents.claims import notes
+from documents.quotes import TICKS, baton_parser, check_command
 from documents.tree import Tree
 
 ADR = re.compile(r"^docs/adr/(\d{4})-[\w-]+\.md$")
@@ -11,6 +15,7 @@ TITLE = re.compile(r"# 0*(\d+)[.:] \S")
 PART = re.compile(r"^(?:\*\*|## )?(Status|Context|Decision|Consequences|Rejected|Check)(?:\.\*\*|:|$)", re.MULTILINE)
 PARTS = ("Status", "Context", "Decision", "Consequences", "Rejected", "Check")
 README = "docs/README.md"
+ROWS = "test/bench/targets.json"
 LESSONS = "docs/lessons.md"
 LESSON_COUNT = 32
 LESSON = re.compile(r"^(\d+)\. (.*?)(?=^\d+\. |^#|\Z)", re.MULTILINE | re.DOTALL)
@@ -19,8 +24,22 @@ ANSWERS = ("Impossible", "Test", "Not yet")
 NAME = re.compile(r"`(\w+)`")
 
 
-def check_adrs(tree: Tree) -> list[str]:
+def check_falsifier(tree: Tree, path: str, parser: argparse.ArgumentParser) -> list[str]:
+    """The part Check of a decision: a check, which documents.claims runs, or commands of ours: tests or rows of the bench."""
+    text = PART.split(tree.text(path))[-1]
+    quoted = TICKS.findall(text)
+    commands = [one for one in quoted if one.startswith("./baton ")]
+    problems = [f"{path}: `{one}`: {wrong}" for one in commands if (wrong := check_command(tree, parser, one))]
+    if any(one == "./baton bench" for one in commands) and not any(f'"id": "{one}"' in tree.text(ROWS) for one in quoted):
+        problems.append(f"{path}: names no row of {ROWS}")
+    if not commands and not any(kind == "check" for kind, _ in notes(text)):
+        problems.append(f"{path}: what would show it wrong is no command (`./baton test NAME`, or a check)")
+    return problems
+
+
+def check_adrs(tree: Tree, make_parser: Callable[[], argparse.ArgumentParser] = baton_parser) -> list[str]:
     problems = []
+    parser = make_parser()
     for path, text in tree.pages().items():
         if not path.startswith("docs/adr/"):
             continue
@@ -36,6 +55,7 @@ def check_adrs(tree: Tree) -> list[str]:
             problems.append(f"{path}: has the parts {found}, wanted are {list(PARTS)}")
         if f"({path.removeprefix('docs/')})" not in tree.text(README):
             problems.append(f"{path}: {README} has no link to it")
+        problems += check_falsifier(tree, path, parser)
     return problems
 
 

@@ -105,7 +105,7 @@ def check_command(tree: Tree, parser: argparse.ArgumentParser, line: str) -> str
     problem = refused(parser, words[1:])
     if not problem and words[1:2] == ["test"]:
         names = [word for word in getattr(parser.parse_args(words[1:]), "names", []) if not word.startswith("-")]
-        problem = next((f"there is no test {name}" for name in names if name not in tree.tests), "")
+        problem = next((f"there is no test {name}" for name in names if name not in tree.runnable), "")
     return problem
 
 

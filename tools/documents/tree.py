@@ -10,6 +10,7 @@ FOLDERS = ("boot", "kernel", "libsys", "servers", "userland", "tools", "test", "
 CODE = {".c", ".h", ".S", ".py", ".def", ".ld", ".inc"}
 WORD = re.compile(r"[A-Za-z_]\w*")
 GUEST_CASE = re.compile(r"\bCASE\((\w+)\)")
+PROCESS_CASE = re.compile(r"\bCASE(?:_NEEDS)?\((\w+)")
 HOST_CASE = re.compile(r'\{\s*"(\w+)",')
 PYTHON_CASE = re.compile(r"^    def (test_\w+)\(", re.MULTILINE)
 MESON_WORD = re.compile(r"'([\w.-]+)'")
@@ -24,12 +25,12 @@ class Tree:
 
     @functools.cached_property
     def files(self) -> dict[str, str]:
-        """Path from the root -> text, of every file that is code, documentation or build description."""
+        """Path from the root -> text, of every file that is code, documentation, a table or build description."""
         found = {}
         candidates = [path for folder in FOLDERS for path in (self.root / folder).rglob("*")]
         candidates += [path for path in self.root.iterdir() if path.suffix == ".md" or path.name == "meson.build"]
         for path in sorted(candidates):
-            if path.is_file() and (path.suffix in CODE | {".md"} or path.name == "meson.build"):
+            if path.is_file() and (path.suffix in CODE | {".md", ".json"} or path.name == "meson.build"):
                 found[path.relative_to(self.root).as_posix()] = path.read_text(errors="replace")
         return found
 
@@ -60,11 +61,26 @@ class Tree:
         for path, text in self.files.items():
             if path.startswith("test/") and path.endswith(".c"):
                 names.update(HOST_CASE.findall(text))
+            if path.startswith("test/process/"):
+                names.update(PROCESS_CASE.findall(text))
             if path.startswith("test/") and path.endswith(".py"):
                 names.update(PYTHON_CASE.findall(text))
             if path.endswith("meson.build"):
                 names.update(MESON_WORD.findall(text))
         return names
+
+    @functools.cached_property
+    def runnable(self) -> set[str]:
+        """The names that Meson may know tests by: words of build descriptions; `NAME_` and `_NAME` are put before and behind others."""
+        words = {word for path, text in self.files.items() if path.endswith("meson.build") for word in MESON_WORD.findall(text)}
+        before = {word for word in words if word.endswith("_")} | {""}
+        behind = {word for word in words if word.startswith("_")} | {""}
+        return {first + word + last for word in words for first in before for last in behind}
+
+
+def project() -> Tree:
+    """The tree that this file is in."""
+    return Tree(pathlib.Path(__file__).resolve().parents[2])
 
 
 def section(text: str, title: str) -> str:
