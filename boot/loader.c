@@ -12,7 +12,7 @@
 #define HEAP_BYTES_PER_PAGE 8U
 #define HEAP_BYTES_FIXED (2ULL << 20)
 #define IDENTITY_ALWAYS (4ULL << 30) /* firmware tables and devices below 4 GiB are in reach too */
-#define RANGES_SPARE 16U             /* how many ranges firmware may still add until it is left */
+#define RANGES_SPARE 64U             /* how many ranges firmware may still add until it is left */
 
 /* Code and data segments, flat, ring 0: the selectors the kernel finds at entry (see enter.c). */
 static const uint64_t entry_gdt[] = {0, 0x00af9b000000ffffULL, 0x00cf93000000ffffULL};
@@ -20,7 +20,7 @@ static const uint64_t entry_gdt[] = {0, 0x00af9b000000ffffULL, 0x00cf93000000fff
 /*
  * What the loader leaves to the kernel, in one run of pages:
  *
- *   | boot_info, GDT | ranges (2 pages) | stack (4 pages) |
+ *   | boot_info, GDT | ranges (6 pages) | stack (4 pages) |
  */
 #define HANDOVER_PAGES (1 + RANGES_PAGES + STACK_PAGES)
 #define GDT_OFFSET 2048U
@@ -55,8 +55,11 @@ static bool fail_memory(struct loader *loader, const char *what, uint64_t page_c
 }
 
 static bool fail_map_full(struct loader *loader) {
-    return loader_fail(loader, "memory map", "firmware reports more ranges than 256", NULL,
-                       "turn off devices in firmware set-up");
+    struct text text;
+    text_clear(&text);
+    text_add(&text, "firmware reports more ranges than ");
+    text_add_decimal(&text, BOOT_RANGES_MAX);
+    return loader_fail(loader, "memory map", text.bytes, NULL, "turn off devices in firmware set-up");
 }
 
 bool loader_claim_memory(struct loader *loader, struct memory_request request, enum boot_range_kind kind,
@@ -129,7 +132,7 @@ static bool prepare_heap(struct loader *loader) {
     uint64_t ram_pages = memory_map_ram_end(&loader->input.map) / BOOT_PAGE_BYTES;
     uint64_t bytes = ram_pages * HEAP_BYTES_PER_PAGE + HEAP_BYTES_FIXED;
     struct memory_request request = {.align = BOOT_PAGE_BYTES};
-    request.page_count = (bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES;
+    request.page_count = (bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES + loader->input.map.count;
     loader->info.heap_page_count = request.page_count;
     return loader_claim_memory(loader, request, BOOT_RANGE_HEAP, "the kernel's heap", &loader->info.heap_phys);
 }

@@ -10,7 +10,7 @@
 
 #include "kernel/abi/boot.h"
 
-#define MEMORY_MAP_MAX 512U /* more than the kernel takes: firmware's many small ranges merge as they are painted */
+#define MEMORY_MAP_MAX 2048U /* more than the kernel takes: firmware's many small ranges merge as they are painted */
 #define MEMORY_PHYS_END (1ULL << 52) /* x86-64 has no physical address beyond (Intel SDM vol. 3A, 4-Level Paging) */
 
 struct memory_range {

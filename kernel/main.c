@@ -30,11 +30,11 @@ struct cpu *cpus[CPUS_MAX];
 uint32_t cpu_total;
 
 /* Objects that boot makes and that never die. */
-static struct memory regions[INIT_REGIONS_MAX], devices, volume;
+static struct memory *regions, devices, volume;
 static struct object all_ports, all_lines;
 
 /* Pages for the first program, taken from the front of the free memory that it gets. */
-static struct { uint64_t pool_frame, stack_frame, info_frame, message_frame; } reserved;
+static struct { uint64_t pool_frame, stack_frame, message_frame, info_frame, info_pages; } reserved;
 
 static void set_log_limit(const char *command) {
     static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
@@ -80,7 +80,9 @@ static bool is_free_range(const struct boot_range *range) {
 
 /* Set aside what the first program needs: from the largest range of free memory, which becomes smaller. */
 static void reserve(const struct boot_info *boot, struct boot_range *ranges) {
-    uint64_t pages = INIT_POOL_PAGES + INIT_STACK_PAGES + 2;
+    uint64_t info_bytes = sizeof(struct init_info) + boot->range_count * sizeof(struct init_region);
+    reserved.info_pages = (info_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    uint64_t pages = INIT_POOL_PAGES + INIT_STACK_PAGES + 1 + reserved.info_pages;
     struct boot_range *largest = NULL;
     for (uint64_t i = 0; i < boot->range_count; i++) {
         if (ranges[i].kind == BOOT_RANGE_RAM && (largest == NULL || ranges[i].page_count > largest->page_count))
@@ -91,8 +93,8 @@ static void reserve(const struct boot_info *boot, struct boot_range *ranges) {
     uint64_t frame = largest->phys / PAGE_BYTES + (largest->phys == 0);
     reserved.pool_frame = frame;
     reserved.stack_frame = frame + INIT_POOL_PAGES;
-    reserved.info_frame = reserved.stack_frame + INIT_STACK_PAGES;
-    reserved.message_frame = reserved.info_frame + 1;
+    reserved.message_frame = reserved.stack_frame + INIT_STACK_PAGES;
+    reserved.info_frame = reserved.message_frame + 1;
     pages += largest->phys == 0;
     largest->phys += pages * PAGE_BYTES;
     largest->page_count -= pages;
@@ -125,6 +127,7 @@ static void give_memory(struct table *table, uint32_t index, struct memory *memo
 static void give_regions(struct table *table, const struct boot_info *boot, const struct boot_range *ranges,
                          struct init_info *info) {
     uint32_t all = MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE | MEMORY_POOL;
+    regions = arch_boot_take(boot->range_count * sizeof(struct memory));
     for (uint64_t i = 0; i < boot->range_count; i++) {
         uint64_t phys = ranges[i].phys, page_count = ranges[i].page_count;
         if (phys == 0 && page_count > 0) {
@@ -133,15 +136,11 @@ static void give_regions(struct table *table, const struct boot_info *boot, cons
         }
         if (!is_free_range(&ranges[i]) || page_count == 0)
             continue;
-        if (info->region_count == INIT_REGIONS_MAX) {
-            log_line(LOG_WARN, "boot", "more than %u regions of memory: the rest is not used",
-                     (uint64_t)INIT_REGIONS_MAX);
-            break;
-        }
         uint32_t region = (uint32_t)info->region_count++;
         info->regions[region] = (struct init_region){.phys = phys, .page_count = page_count};
         give_memory(table, INIT_CAP_REGIONS + region, &regions[region], all, phys, page_count);
     }
+    info->size = sizeof(*info) + info->region_count * sizeof(struct init_region);
 }
 
 static void give_all(struct table *table, struct space *space, struct thread *thread, struct pool *pool,
@@ -172,8 +171,8 @@ static uaddr_t build_stack(void) {
 
 static struct init_info *fill_info(const struct boot_info *boot) {
     struct init_info *info = arch_pointer(reserved.info_frame * PAGE_BYTES);
-    memory_clear(info, PAGE_BYTES);
-    info->size = sizeof(*info);
+    memory_clear(info, reserved.info_pages * PAGE_BYTES);
+    info->table_slots = boot->range_count > INIT_TABLE_SLOTS / 4 ? 2 * INIT_TABLE_SLOTS : INIT_TABLE_SLOTS;
     info->volume_bytes = boot->volume_bytes;
     info->rsdp_phys = boot->rsdp_phys;
     info->framebuffer = boot->framebuffer;
@@ -183,8 +182,9 @@ static struct init_info *fill_info(const struct boot_info *boot) {
 }
 
 static void start_init(const struct boot_info *boot, const struct boot_range *ranges) {
+    struct init_info *info = fill_info(boot);
     struct pool *pool = pool_make(reserved.pool_frame, INIT_POOL_PAGES);
-    struct table *table = table_make(pool, INIT_TABLE_SLOTS);
+    struct table *table = table_make(pool, info->table_slots);
     struct space *space = space_make(pool);
     struct thread *thread = thread_make(pool);
     if (table == NULL || space == NULL || thread == NULL)
@@ -197,10 +197,9 @@ static void start_init(const struct boot_info *boot, const struct boot_range *ra
     uint32_t read_write = MEMORY_READ | MEMORY_WRITE;
     memory_clear(arch_pointer(reserved.stack_frame * PAGE_BYTES), INIT_STACK_PAGES * PAGE_BYTES);
     memory_clear(arch_pointer(reserved.message_frame * PAGE_BYTES), PAGE_BYTES);
-    struct init_info *info = fill_info(boot);
     map_for_init(space, reserved.stack_frame, INIT_STACK_PAGES, INIT_STACK_TOP - INIT_STACK_PAGES * PAGE_BYTES,
                  read_write);
-    map_for_init(space, reserved.info_frame, 1, INIT_INFO_AT, MEMORY_READ);
+    map_for_init(space, reserved.info_frame, reserved.info_pages, INIT_INFO_AT, MEMORY_READ);
     map_for_init(space, reserved.message_frame, 1, INIT_MESSAGE_AT, read_write);
 
     give_all(table, space, thread, pool, boot, ranges, info);

@@ -5,6 +5,7 @@
  * Whoever makes a program tells it in environment strings what it holds:
  *     cap:NAME=SLOT       a capability
  *     size:NAME=BYTES     the size of the Memory it is for, where that is not known otherwise
+ *     run:NAME=SLOT,PAGES,PAGES,...   capabilities for as many Memories, in slots SLOT, SLOT + 1, ..., and their sizes
  *     slots=FIRST,LIMIT   its table has LIMIT slots; those from FIRST on are empty
  */
 #pragma once
@@ -57,6 +58,16 @@ cap_t program_cap(const char *name);
 
 /* The bytes that `size:NAME` tells; 0 = it is not there. */
 uint64_t program_cap_size(const char *name);
+
+/* One of the Memories that `run:NAME` tells. */
+struct program_piece {
+    cap_t memory;
+    uint64_t page_count;
+    const char *rest; /* the text behind it */
+};
+
+/* The first of them, if *piece is all zero, or the one after *piece. False: there is none, and *piece is as before. */
+bool program_next_piece(const char *name, struct program_piece *piece);
 
 /* An entry of the auxiliary vector (elf.h of the system: AT_...); 0 = there is none. */
 uint64_t program_auxiliary(uint64_t type);

@@ -40,6 +40,22 @@ cap_t program_cap(const char *name) { return named_number("cap", name); }
 
 uint64_t program_cap_size(const char *name) { return named_number("size", name); }
 
+bool program_next_piece(const char *name, struct program_piece *piece) {
+    struct program_piece next = {.memory = piece->memory + 1, .rest = piece->rest};
+    if (piece->memory == 0) {
+        char variable[4 + PROCESS_NAME_MAX + 1];
+        (void)format_into(variable, sizeof variable, "run:%s", name);
+        next.rest = program_variable(variable);
+        if (next.rest == NULL || !text_to_number(next.rest, &next.memory))
+            return false;
+    }
+    next.rest = strchr(next.rest, ',');
+    if (next.rest == NULL || !text_to_number(++next.rest, &next.page_count))
+        return false;
+    *piece = next;
+    return true;
+}
+
 uint64_t program_auxiliary(uint64_t type) {
     for (const struct auxiliary_entry *entry = program.auxiliary; entry->type != AT_NULL; entry++)
         if (entry->type == type)

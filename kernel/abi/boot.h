@@ -13,7 +13,7 @@
 #define BOOT_MAGIC 0x4e4f544142ULL /* "BATON", little endian */
 #define BOOT_VERSION 1U
 
-#define BOOT_RANGES_MAX 256U  /* more than this and the loader refuses to start the kernel */
+#define BOOT_RANGES_MAX 1024U /* more than this and the loader refuses to start the kernel */
 #define BOOT_SEGMENTS_MAX 8U  /* loadable segments of the first program */
 #define BOOT_COMMAND_MAX 512U /* bytes of command line, terminating zero included */
 #define BOOT_ENTROPY_WORDS 4U
@@ -74,7 +74,8 @@ struct boot_info {
     uint64_t kernel_page_count; /* contiguous, first to last page of the image, bss included */
 
     /* Zeroed, contiguous; at least 8 bytes for each page of RAM (0 up to the highest range that is RAM of any kind),
-     * plus 2 MiB. */
+     * a page for each range that firmware reported while it ran (its ends may break a large page of the kernel's map of
+     * RAM), and 2 MiB. */
     uint64_t heap_phys;
     uint64_t heap_page_count;
 

@@ -20,8 +20,8 @@ enum init_cap {
     INIT_CAP_VOLUME = 8,  /* Memory: the boot volume, read and execute only */
     INIT_CAP_REGIONS = 16,
 };
-#define INIT_TABLE_SLOTS 1024U
-#define INIT_REGIONS_MAX 64U
+#define INIT_TABLE_SLOTS \
+    1024U /* or twice that, where regions would take more than a quarter: see init_info.table_slots */
 #define INIT_PRIORITY 32U
 
 struct init_region {
@@ -29,18 +29,21 @@ struct init_region {
     uint64_t page_count;
 };
 
-/* A read-only page; its address is the AT_BATON_INIT entry of the first program's auxiliary vector. */
+/*
+ * Read-only, in as many pages as it takes; its address is the AT_BATON_INIT entry of the first program's auxiliary vector.
+ * Every free range of memory is a region, at most BOOT_RANGES_MAX.
+ */
 struct init_info {
-    uint64_t size;         /* sizeof(struct init_info) */
-    uint64_t region_count; /* capabilities INIT_CAP_REGIONS + 0.. name them, in this order */
-    struct init_region regions[INIT_REGIONS_MAX];
+    uint64_t size; /* with all regions */
+    uint64_t table_slots;
     uint64_t volume_bytes;
     uint64_t rsdp_phys;
     uint64_t entropy[BOOT_ENTROPY_WORDS];
     struct boot_framebuffer framebuffer;
     char command[BOOT_COMMAND_MAX];
+    uint64_t region_count; /* capabilities INIT_CAP_REGIONS + 0.. name them, in this order */
+    struct init_region regions[];
 };
-_Static_assert(sizeof(struct init_info) <= 4096, "one page");
 
 /* Auxiliary vector entries of Baton's own; the first program and all others get the first of them. */
 #define AT_BATON_MESSAGE 0x4241U /* address of the message page */

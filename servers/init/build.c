@@ -10,7 +10,7 @@
 #include "libsys/string.h"
 #include "libsys/text.h"
 
-#define NOTES_BYTES 2048U
+#define NOTES_BYTES 14336U /* for a run of BOOT_RANGES_MAX sizes, and all else that a program is given */
 
 /* The environment strings that tell the program what it holds, see libsys/program.h. */
 struct notes {
@@ -26,33 +26,49 @@ static bool report(const struct child *child, const char *what, uint64_t status)
     return false;
 }
 
-FORMAT_LIKE(1, 2) static bool note(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    size_t room = NOTES_BYTES - notes.length_bytes;
-    size_t length = format_into_list(notes.bytes + notes.length_bytes, room, format, arguments);
-    va_end(arguments);
+/* Write a note's text from byte `at` on. False: it does not fit behind all others, and the log says so. */
+FORMAT_LIKE(3, 0)
+static bool note_from(const struct child *child, uint64_t at, const char *format, va_list arguments) {
+    size_t room = NOTES_BYTES - at;
+    size_t length = format_into_list(notes.bytes + at, room, format, arguments);
     if (length >= room)
-        return false;
-    notes.length_bytes += length + 1;
-    notes.count++;
+        return report(child, "environment", E_LIMIT);
+    notes.length_bytes = at + length + 1;
     return true;
 }
 
-static bool note_size(const char *name, uint64_t page_count) {
-    uint64_t bytes = page_count * PAGE_BYTES;
-    return note("size:%s=%lu", name, bytes);
+FORMAT_LIKE(2, 3) static bool note(const struct child *child, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    bool fits = note_from(child, notes.length_bytes, format, arguments);
+    va_end(arguments);
+    notes.count += fits;
+    return fits;
+}
+
+/* Make the last note longer. */
+FORMAT_LIKE(2, 3) static bool note_more(const struct child *child, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    bool fits = note_from(child, notes.length_bytes - 1, format, arguments);
+    va_end(arguments);
+    return fits;
 }
 
 /* Put a capability of ours into the program's table: moved if it was made for it, else copied. */
-static bool install_moved(const struct child *child, const char *name, cap_t *next, cap_t source) {
+static bool move_cap(const struct child *child, const char *name, cap_t *next, cap_t source) {
     if (source == 0)
         return report(child, name, P_NO_MEMORY);
     struct result result = sys_cap_move(child->table, *next, source);
     if (result.status != OK)
         return report(child, name, result.status);
     slot_free(source);
-    return note("cap:%s=%lu", name, (*next)++) || report(child, name, E_LIMIT);
+    (*next)++;
+    return true;
+}
+
+static bool install_moved(const struct child *child, const char *name, cap_t *next, cap_t source) {
+    return move_cap(child, name, next, source) && note(child, "cap:%s=%lu", name, *next - 1);
 }
 
 static bool install_copy(const struct child *child, const char *name, cap_t *next, cap_t source, uint64_t rights,
@@ -62,7 +78,7 @@ static bool install_copy(const struct child *child, const char *name, cap_t *nex
     struct result result = sys_cap_copy(child->table, *next, source, rights, badge);
     if (result.status != OK)
         return report(child, name, result.status);
-    return note("cap:%s=%lu", name, (*next)++) || report(child, name, E_LIMIT);
+    return note(child, "cap:%s=%lu", name, (*next)++);
 }
 
 static bool install_object(const struct child *child, const struct manifest_cap *cap, struct world *world,
@@ -83,21 +99,22 @@ static bool install_object(const struct child *child, const struct manifest_cap 
     return install_copy(child, cap->name, next, source, rights[cap->right], badge);
 }
 
-/* All memory that is left, region by region, each with its size. */
+/* All memory that is left, region by region: one note, which grows by the size of each. */
 static bool install_rest(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
-    uint32_t given = 0;
+    cap_t first = *next;
+    if (!note(child, "run:%s=%lu", cap->name, first))
+        return false;
     for (uint32_t i = 0; i < world->region_count; i++) {
         struct world_region *region = &world->regions[i];
         struct frame_run run = {region->memory, region->taken_pages, region->page_count - region->taken_pages};
-        char name[MANIFEST_NAME_MAX + 8];
         if (run.page_count == 0)
             continue;
-        (void)format_into(name, sizeof name, "%s%u", cap->name, given++);
         region->taken_pages = region->page_count;
-        if (!install_moved(child, name, next, world_derive(&run, RIGHTS_ALL)) || !note_size(name, run.page_count))
+        if (!move_cap(child, cap->name, next, world_derive(&run, RIGHTS_ALL)) ||
+            !note_more(child, ",%lu", run.page_count))
             return false;
     }
-    return given > 0 || report(child, cap->name, P_NO_MEMORY);
+    return *next > first || report(child, cap->name, P_NO_MEMORY);
 }
 
 static bool install_memory(const struct child *child, const struct manifest_cap *cap, struct world *world,
@@ -106,13 +123,13 @@ static bool install_memory(const struct child *child, const struct manifest_cap 
     if (!world_take(world, cap->count, &run))
         return report(child, cap->name, P_NO_MEMORY);
     return install_moved(child, cap->name, next, world_derive(&run, RIGHTS_ALL)) &&
-           note_size(cap->name, run.page_count);
+           note(child, "size:%s=%lu", cap->name, run.page_count * (uint64_t)PAGE_BYTES);
 }
 
 static bool install_volume(const struct child *child, const struct manifest_cap *cap, const struct world *world,
                            cap_t *next) {
     return install_copy(child, cap->name, next, INIT_CAP_VOLUME, RIGHTS_ALL, 0) &&
-           note("size:%s=%lu", cap->name, world->info->volume_bytes);
+           note(child, "size:%s=%lu", cap->name, world->info->volume_bytes);
 }
 
 static bool install_self(const struct child *child, const struct manifest_cap *cap, cap_t *next) {
@@ -158,7 +175,7 @@ static bool install_caps(const struct child *child, struct world *world) {
     for (uint32_t i = 0; i < child->program->cap_count; i++)
         if (!install_cap(child, &child->program->caps[i], world, &next))
             return false;
-    return note("slots=%lu,%lu", next, child->program->slots) || report(child, "environment", E_LIMIT);
+    return note(child, "slots=%lu,%lu", next, child->program->slots);
 }
 
 static bool create(const struct child *child, enum object_type type, uint64_t argument, cap_t *ret_slot) {

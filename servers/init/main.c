@@ -162,7 +162,7 @@ int main(int argc, char **argv, char **envp) {
     (void)argv;
     (void)envp;
     const struct init_info *info = (const struct init_info *)program_auxiliary(AT_BATON_INIT);
-    slots_init(&program.slots, INIT_CAP_REGIONS + info->region_count, INIT_TABLE_SLOTS);
+    slots_init(&program.slots, INIT_CAP_REGIONS + info->region_count, info->table_slots);
     cap_t endpoint = 0;
     bool started = world_init(&world, info) && start_trace() && read_manifest();
     if (started)

@@ -37,7 +37,7 @@ struct world {
     const struct init_info *info;
     struct random random; /* from the entropy that the loader found */
     uint32_t region_count;
-    struct world_region regions[INIT_REGIONS_MAX];
+    struct world_region regions[BOOT_RANGES_MAX];
     uint32_t object_count;
     struct world_object objects[WORLD_OBJECTS_MAX];
     struct frame_run buffer; /* its frames, at WORLD_BUFFER_AT */

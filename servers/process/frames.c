@@ -49,13 +49,24 @@ void frames_start(struct frames *frames, void *bookkeeping) {
     frames->pools_first = frames->pools_hint = frames->bit_count - frames->bit_count / POOLS_PART;
 }
 
+/* The last region whose capability is not above `memory` and whose first bit is not above `bit`: there is one. */
+static uint32_t find_region(const struct frames *frames, cap_t memory, uint64_t bit) {
+    uint32_t low = 0, high = frames->region_count;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct frames_region *region = &frames->regions[middle];
+        if (region->memory <= memory && region->first_bit <= bit)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static const struct frames_region *region_of(const struct frames *frames, cap_t memory) {
     if (frames->regions[frames->last_region].memory == memory)
         return &frames->regions[frames->last_region];
-    for (uint32_t i = 0; i < frames->region_count; i++)
-        if (frames->regions[i].memory == memory)
-            return &frames->regions[i];
-    return NULL;
+    return &frames->regions[find_region(frames, memory, UINT64_MAX)];
 }
 
 void frames_reserve(struct frames *frames, const struct frame_run *run) {
@@ -112,14 +123,12 @@ static struct bit_run find_run(const struct frames *frames, uint64_t from, uint6
 
 /* A run that was found is taken; a hint that it was found from moves on if nothing before it is free. */
 static struct frame_run take_found(struct frames *frames, const struct bit_run *found, uint64_t *hint) {
-    uint32_t i = 0;
-    while (found->first >= frames->regions[i].first_bit + frames->regions[i].page_count)
-        i++;
+    const struct frames_region *region = &frames->regions[find_region(frames, UINT64_MAX, found->first)];
     mark(frames, found->first, found->count, true);
     frames->free_count -= found->count;
     if (find_bit(frames, *hint, found->first, false) == found->first)
         *hint = found->first + found->count;
-    return (struct frame_run){frames->regions[i].memory, found->first - frames->regions[i].first_bit, found->count};
+    return (struct frame_run){region->memory, found->first - region->first_bit, found->count};
 }
 
 bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
@@ -179,11 +188,8 @@ void frames_drop(struct frames *frames, uint32_t frame) {
 struct frame_run frames_run_of(struct frames *frames, uint32_t frame) {
     const struct frames_region *region = &frames->regions[frames->last_region];
     if (frame - region->first_bit >= region->page_count) {
-        uint32_t i = 0;
-        while (frame >= frames->regions[i].first_bit + frames->regions[i].page_count)
-            i++;
-        frames->last_region = i;
-        region = &frames->regions[i];
+        frames->last_region = find_region(frames, UINT64_MAX, frame);
+        region = &frames->regions[frames->last_region];
     }
     return (struct frame_run){region->memory, frame - region->first_bit, 1};
 }

@@ -7,9 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/abi/boot.h"
 #include "libsys/image.h"
 
-#define FRAMES_REGIONS_MAX 64U
+#define FRAMES_REGIONS_MAX BOOT_RANGES_MAX /* the machine has no more */
 
 struct frames_region {
     cap_t memory;
@@ -31,7 +32,7 @@ struct frames {
     uint32_t last_region; /* where the last one asked for was: most likely the next is there, too */
 };
 
-/* Before frames_start: name a region. False: there are FRAMES_REGIONS_MAX already. */
+/* Before frames_start: name a region; each `memory` is higher than the one before. False: there are FRAMES_REGIONS_MAX already. */
 bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count);
 
 /* Bytes that the bitmap of all regions takes, and the count of further holders of each frame. */

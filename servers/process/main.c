@@ -41,16 +41,15 @@ static bool find_caps(struct system_caps *caps) {
     return true;
 }
 
-/* memory0, memory1, ... */
 static bool find_memory(struct frames *frames) {
-    for (uint32_t i = 0; i < FRAMES_REGIONS_MAX; i++) {
-        char name[16];
-        (void)format_into(name, sizeof name, "memory%u", i);
-        cap_t memory = program_cap(name);
-        if (memory == 0)
-            break;
-        (void)frames_add_region(frames, memory, program_cap_size(name) / PAGE_BYTES); /* there are never more */
-    }
+    struct program_piece piece = {0};
+    while (program_next_piece("memory", &piece))
+        if (!frames_add_region(frames, piece.memory, piece.page_count)) {
+            log_print("process: more than %u regions of memory", FRAMES_REGIONS_MAX);
+            return false;
+        }
+    if (frames->region_count == 0)
+        log_print("process: was given no memory");
     return frames->region_count > 0;
 }
 
@@ -71,10 +70,8 @@ static bool map_own(const struct system *system, const struct frame_run *run, ua
 /* The bookkeeping and the work area come from the largest region, before there is an allocator. */
 static bool start_memory(struct system *system) {
     struct frames *frames = &system->frames;
-    if (!find_memory(frames)) {
-        log_print("process: no capability `memory0`");
+    if (!find_memory(frames))
         return false;
-    }
     const struct frames_region *largest = &frames->regions[0];
     for (uint32_t i = 1; i < frames->region_count; i++)
         if (frames->regions[i].page_count > largest->page_count)

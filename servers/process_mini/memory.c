@@ -1,6 +1,5 @@
 #include "servers/process_mini/memory.h"
 
-#include "libsys/format.h"
 #include "libsys/program.h"
 
 static cap_t region;
@@ -8,16 +7,12 @@ static uint64_t frame_count;
 static uint8_t owners[MEMORY_FRAMES_MAX];
 
 bool memory_start(void) {
-    char name[16];
-    for (uint32_t i = 0;; i++) {
-        (void)format_into(name, sizeof name, "memory%u", i);
-        if (program_cap(name) == 0)
-            break;
-        uint64_t pages = program_cap_size(name) / PAGE_BYTES;
-        if (pages <= frame_count)
+    struct program_piece piece = {0};
+    while (program_next_piece("memory", &piece)) {
+        if (piece.page_count <= frame_count)
             continue;
-        region = program_cap(name);
-        frame_count = pages < MEMORY_FRAMES_MAX ? pages : MEMORY_FRAMES_MAX;
+        region = piece.memory;
+        frame_count = piece.page_count < MEMORY_FRAMES_MAX ? piece.page_count : MEMORY_FRAMES_MAX;
     }
     return frame_count > 0;
 }

@@ -16,7 +16,7 @@ struct memory_source {
     uint8_t owner;
 };
 
-/* Take the largest of the capabilities `memory0`, `memory1`, ... False: there is none. */
+/* Take the largest piece of `memory`. False: there is none. */
 bool memory_start(void);
 
 /* `page_count` frames in a row. False: there are none. */

@@ -51,6 +51,34 @@ static void frames_for_pools_are_apart(void) {
     CHECK(frames_take_for_pool(&frames, 60, 60, &run) && run.memory == 11 && run.offset_pages == 0);
 }
 
+/* As many regions as a machine can have: every frame is handed out once, and found again in its region. */
+static void frames_of_many_regions(void) {
+    static uint64_t much[FRAMES_REGIONS_MAX * 20];
+    struct frame_run run;
+    uint64_t all = 0;
+    memset(&frames, 0, sizeof frames);
+    for (uint32_t i = 0; i < FRAMES_REGIONS_MAX; i++) {
+        CHECK(frames_add_region(&frames, 10 + i, 1 + i % 3));
+        all += 1 + i % 3;
+    }
+    CHECK(!frames_add_region(&frames, 10 + FRAMES_REGIONS_MAX, 1));
+    CHECK(frames_bookkeeping_bytes(&frames) <= sizeof much);
+    frames_start(&frames, much);
+    for (uint64_t i = 0, region = 0, offset = 0; i < all; i++) {
+        CHECK(frames_take(&frames, 1, 1, &run) && run.memory == 10 + region && run.offset_pages == offset);
+        uint32_t number = frames_number_of(&frames, &run);
+        struct frame_run same = frames_run_of(&frames, number);
+        CHECK(same.memory == run.memory && same.offset_pages == run.offset_pages);
+        offset = offset == region % 3 ? 0 : offset + 1;
+        region += offset == 0;
+    }
+    CHECK(!frames_take(&frames, 1, 1, &run));
+    for (uint32_t i = FRAMES_REGIONS_MAX; i-- > 0;)
+        frames_give(&frames, &(struct frame_run){10 + i, 0, 1 + i % 3});
+    CHECK_EQUAL(frames.free_count, all);
+    CHECK(frames_take(&frames, 3, 3, &run) && run.memory == 12 && run.offset_pages == 0);
+}
+
 /* Random takes and gives against a plain array of owners: no frame twice, none lost. */
 static void frames_against_a_model(void) {
     static struct frame_run held[256];
@@ -172,6 +200,7 @@ int main(void) {
     static const struct check_case cases[] = {
         {"frames_runs_stay_in_their_region", frames_runs_stay_in_their_region},
         {"frames_for_pools_are_apart", frames_for_pools_are_apart},
+        {"frames_of_many_regions", frames_of_many_regions},
         {"frames_against_a_model", frames_against_a_model},
         {"shared_frames_against_a_model", shared_frames_against_a_model},
         {"single_frames_are_all_given_out", single_frames_are_all_given_out},

@@ -333,7 +333,7 @@ static void spawn_gives_what_is_named(void) {
 }
 
 static void spawn_gives_nothing_else(void) {
-    CHECK_ROLE(CODE_STARTED, "caps", "+tap", "-files", "-console", "-init", "-memory0", "-serve");
+    CHECK_ROLE(CODE_STARTED, "caps", "+tap", "-files", "-console", "-init", "-pool", "-serve");
 }
 
 static void spawn_gives_what_is_named_twice_once(void) {
@@ -342,7 +342,7 @@ static void spawn_gives_what_is_named_twice_once(void) {
 }
 
 static void spawn_refuses_a_name_it_does_not_know(void) {
-    static const char *const bad[] = {"nosuch", "", "memory0", "ta", "tapp", "process "};
+    static const char *const bad[] = {"nosuch", "", "pool", "ta", "tapp", "process "};
     const char *const arguments[] = {SELF, "started", NULL};
     for (uint32_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const char *const names[] = {"tap", bad[i], NULL};
