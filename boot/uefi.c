@@ -59,6 +59,9 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
     if (system->ConOut == NULL) {
         serial_begin();
     }
+    /* Firmware resets the machine when a boot option takes 5 minutes: a large volume on a slow stick does. Firmware sets
+     * its watchdog anew for each option that it tries. A firmware without one has nothing to turn off. */
+    (void)uefi.services->SetWatchdogTimer(0, 0, 0, NULL);
     const char *problem = enter_check_cpu();
     if (problem != NULL) {
         return return_to_firmware(problem);

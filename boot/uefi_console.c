@@ -58,6 +58,10 @@ static const char *status_text(EFI_STATUS status) {
     case EFI_ACCESS_DENIED:
     case EFI_SECURITY_VIOLATION:
         return "firmware denies access";
+    case EFI_INVALID_PARAMETER:
+        return "firmware refuses what it was given";
+    case EFI_NOT_READY:
+        return "firmware is not ready";
     case EFI_UNSUPPORTED:
         return "firmware does not support it";
     default:

@@ -1,11 +1,11 @@
 #include "boot/uefi.h"
 
 enum {
-    SPARE_DESCRIPTORS = 64, /* how many the map may grow by until firmware is left */
-    EXIT_TRIES = 8,
+    SPARE_DESCRIPTORS = 64, /* how many the map may grow by until there has to be a larger buffer */
+    EXIT_TRIES = 32,
 };
 
-/* Firmware's map in firmware's format. The buffer is made once: after the first try to exit nothing may be allocated. */
+/* Firmware's map in firmware's format. */
 struct raw_map {
     uint8_t *bytes;
     UINTN capacity_bytes;
@@ -16,24 +16,30 @@ struct raw_map {
 
 static struct raw_map raw;
 
-static EFI_STATUS raw_read(const struct uefi *uefi) {
+static EFI_STATUS raw_try(const struct uefi *uefi) {
     UINT32 version = 0;
     raw.bytes_used = raw.capacity_bytes;
     return uefi->services->GetMemoryMap(&raw.bytes_used, (EFI_MEMORY_DESCRIPTOR *)(void *)raw.bytes, &raw.key,
                                         &raw.descriptor_bytes, &version);
 }
 
-static EFI_STATUS raw_make(const struct uefi *uefi) {
-    EFI_STATUS status = raw_read(uefi); /* with no room: says how much it takes */
-    if (status != EFI_BUFFER_TOO_SMALL) {
-        return status == EFI_SUCCESS ? EFI_DEVICE_ERROR : status;
-    }
-    UINTN bytes = raw.bytes_used + SPARE_DESCRIPTORS * raw.descriptor_bytes;
-    void *buffer = NULL;
-    status = uefi->services->AllocatePool(EfiLoaderData, bytes, &buffer);
-    if (status == EFI_SUCCESS) {
+/*
+ * A map that has outgrown its buffer says how much it takes, and gets a new buffer with room to grow further. That is
+ * allowed even after the first try to leave: of boot services only those for memory may be called then (UEFI
+ * specification, EFI_BOOT_SERVICES.ExitBootServices). The old buffer is left, since it becomes free memory anyway.
+ */
+static EFI_STATUS raw_read(const struct uefi *uefi) {
+    EFI_STATUS status = raw_try(uefi);
+    for (uint32_t try = 0; status == EFI_BUFFER_TOO_SMALL && try < EXIT_TRIES; try++) {
+        UINTN bytes = raw.bytes_used + SPARE_DESCRIPTORS * raw.descriptor_bytes;
+        void *buffer = NULL;
+        status = uefi->services->AllocatePool(EfiLoaderData, bytes, &buffer);
+        if (status != EFI_SUCCESS) {
+            return status;
+        }
         raw.bytes = buffer;
         raw.capacity_bytes = bytes;
+        status = raw_try(uefi);
     }
     return status;
 }
@@ -74,24 +80,25 @@ static bool raw_paint(struct uefi *uefi, struct memory_map *map, enum boot_range
 }
 
 bool uefi_read_map(struct uefi *uefi, struct memory_map *map) {
-    EFI_STATUS status = raw_make(uefi);
-    if (status == EFI_SUCCESS) {
-        status = raw_read(uefi);
-    }
+    EFI_STATUS status = raw_read(uefi);
     if (status != EFI_SUCCESS) {
         return uefi_fail(uefi, "memory map", "cannot be read", status);
     }
     return raw_paint(uefi, map, BOOT_RANGE_LOADER);
 }
 
-/* Whatever runs between reading the map and leaving may change it and make its key stale; then it is read again. */
+/*
+ * Whatever runs between reading the map and leaving may change it and make its key stale (EFI_INVALID_PARAMETER), and a
+ * driver may not be ready yet. The map is read again then.
+ */
 bool uefi_exit(struct uefi *uefi, struct memory_map *map) {
-    EFI_STATUS status = EFI_INVALID_PARAMETER;
-    for (uint32_t try = 0; status == EFI_INVALID_PARAMETER && try < EXIT_TRIES; try++) {
+    EFI_STATUS status = EFI_NOT_READY;
+    for (uint32_t try = 0; status != EFI_SUCCESS && try < EXIT_TRIES; try++) {
         status = raw_read(uefi);
-        if (status == EFI_SUCCESS) {
-            status = uefi->services->ExitBootServices(uefi->image, raw.key);
+        if (status != EFI_SUCCESS) {
+            return uefi_fail(uefi, "memory map", "cannot be read", status);
         }
+        status = uefi->services->ExitBootServices(uefi->image, raw.key);
     }
     if (status != EFI_SUCCESS) {
         return uefi_fail(uefi, "firmware", "does not let go of the machine", status);

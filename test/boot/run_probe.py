@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Boots one machine of the table below and judges it: either the test guest finds the boot contract kept, or the loader
-refuses a damaged system with the message that is expected.
+"""Boots one machine of the table below and judges it: the test guest finds the boot contract kept, or the whole system
+runs, or the loader refuses a damaged system with the message that is expected.
 
     run_probe.py --list
-    run_probe.py --pvh pvh.elf --efi BOOTX64.EFI --kernel probe_kernel.elf --init probe_init.elf CASE
+    run_probe.py --pvh pvh.elf --efi BOOTX64.EFI --kernel probe_kernel.elf --init probe_init.elf \
+                 --firmware odd_firmware.EFI --volume boot.tar CASE
 
 Exit code 0 = as expected; otherwise what was seen is printed.
 """
@@ -26,7 +27,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import volume  # noqa: E402
 from machine import disk, firmware  # noqa: E402
 
-COMMAND = "probe seed=7"
+COMMAND = "probe seed=7 debug_exit=0xf4"
+RETURNED = "BdsDxe: failed to start"
+ODD_LOADER_PATH, ODD_WORDS_PATH = "EFI/BATON/LOADER.EFI", "odd.txt"
 EXIT_GOOD = 33
 EXIT_REFUSED = 35
 MACHINE_SECONDS = 30
@@ -44,7 +47,11 @@ Members = dict[str, bytes]
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """front: pvh or uefi. change: damages the members; cut: damages the volume's bytes. message: the expected refusal."""
+    """front: pvh or uefi. change: damages the members; cut: damages the volume's bytes. message: the expected refusal.
+
+    odd: what is odd about the firmware (odd_firmware.c); place: changes the boot disk's files; frames: boot the whole
+    system, whose process server has at least as many; halts: the loader can't return to firmware any more.
+    """
 
     front: str
     arguments: tuple[str, ...] = ("-m", "64M")
@@ -55,6 +62,10 @@ class Case:
     message: str = ""
     runs: int = 1
     hz: int = 0
+    odd: str = ""
+    place: Callable[[dict[str, bytes]], None] = lambda files: None
+    frames: int = 0
+    halts: bool = False
 
 
 def patch(name: str, offset: int, layout: str, value: int) -> Callable[[Members], None]:
@@ -81,6 +92,11 @@ def shorten(name: str, length: int) -> Callable[[Members], None]:
 def drop(name: str) -> Callable[[Members], None]:
     """A change that takes one member away."""
     return lambda members: members.pop(name) and None
+
+
+def move(old: str, new: str, encode: Callable[[bytes], bytes] = bytes) -> Callable[[dict[str, bytes]], None]:
+    """A change that puts a file of the boot disk elsewhere, or writes it in another way."""
+    return lambda files: files.update({new: encode(files.pop(old))})
 
 
 def only(name: str, data: bytes) -> Callable[[Members], None]:
@@ -148,6 +164,24 @@ CASES: dict[str, Case] = {
                                         change=put(INIT, b"garbage " * 512)),
     "refuse_uefi_long_command": refused("\\baton\\command.txt: longer than 511 bytes; shorten it", "uefi",
                                         command="x" * 512),
+    # Firmware as odd as some is. 256 MiB have 65,536 frames, of which firmware and the system itself take some 5,600.
+    "odd_firmware_map": Case("uefi", ("-m", "256M"), odd="broken=50 stride types shuffle refuse=6 short"),
+    "odd_firmware_while_leaving": Case("uefi", ("-m", "256M"), odd="stale=7 grow=60 busy watchdog"),
+    "odd_firmware_many_ranges": Case("uefi", ("-m", "256M"), odd="broken=200 grow=60", frames=57200),
+    "odd_firmware_without": Case("uefi", ("-m", "256M", "-device", "VGA"), odd="noconsole noacpi mask", frames=57200),
+    "odd_firmware_high_volume": Case("uefi", ("-m", "5G"), odd="high"),
+    "refuse_odd_firmware_ranges": refused("memory map: firmware reports more ranges than 1024; turn off devices in "
+                                          "firmware set-up", "uefi", odd="broken=600"),
+    "refuse_odd_firmware_device": refused("boot volume: the loader was not started from a file system: firmware refuses "
+                                          "what it was given", "uefi", odd="nodevice"),
+    "refuse_odd_firmware_read": refused("\\baton\\boot.tar: cannot be read: the device reports an error", "uefi",
+                                        odd="readerror short"),
+    "refuse_odd_firmware_size": refused("\\baton\\boot.tar: shorter than its folder entry says; copy it again: the file "
+                                        "system is damaged", "uefi", odd="longer=8192"),
+    "refuse_odd_firmware_huge": refused("\\baton\\boot.tar: too large for this machine: not enough memory", "uefi",
+                                        odd="huge"),
+    "refuse_odd_firmware_never": refused("firmware: does not let go of the machine: firmware refuses what it was given",
+                                         "uefi", odd="never", halts=True),
 }
 
 
@@ -174,6 +208,8 @@ class Runner:
         self.folder = folder
 
     def volume_bytes(self) -> bytes | None:
+        if self.case.frames:
+            return volume.build(volume.replace(volume.read(self.options.volume), "etc/rc", b"uptime\n"))
         members = {KERNEL: self.options.kernel.read_bytes(), INIT: self.options.init.read_bytes()}
         self.case.change(members)
         return self.case.cut(volume.build(list(members.items())))
@@ -194,6 +230,10 @@ class Runner:
         files = {disk.LOADER_PATH: self.options.efi.read_bytes(), disk.COMMAND_PATH: self.case.command.encode() + b"\r\n"}
         if archive is not None:
             files[disk.VOLUME_PATH] = archive
+        if self.case.odd:
+            files |= {disk.LOADER_PATH: self.options.firmware.read_bytes(), ODD_WORDS_PATH: self.case.odd.encode(),
+                      ODD_LOADER_PATH: files[disk.LOADER_PATH]}
+        self.case.place(files)
         image = self.folder / "disk.img"
         disk.write_image(image, files)
         return [*found.arguments(), "-drive", f"if=none,id=boot,format=raw,file={image}",
@@ -207,12 +247,13 @@ class Runner:
                    "-chardev", f"file,id=log,path={log}", "-device", "isa-debugcon,iobase=0xe9,chardev=log",
                    "-chardev", f"file,id=tap,path={tap}", "-device", "isa-debugcon,iobase=0xe8,chardev=tap",
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-        status, console = talk(command, press_key=self.case.front == "uefi" and bool(self.case.message))
+        status, console = talk(command, press_key=self.case.front == "uefi" and bool(self.case.message),
+                               last_words=self.case.message if self.case.halts else RETURNED)
         return Outcome(status, console, log.read_text(errors="replace"), tap.read_text(errors="replace"))
 
 
-def talk(command: list[str], press_key: bool) -> tuple[int, str]:
-    """Run the emulator. press_key: answer the loader's question and end when firmware has taken over again."""
+def talk(command: list[str], press_key: bool, last_words: str) -> tuple[int, str]:
+    """Run the emulator until it ends or has said `last_words`. press_key: answer the loader's question."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as machine:
         assert machine.stdin is not None and machine.stdout is not None
         expired = threading.Event()
@@ -230,7 +271,7 @@ def talk(command: list[str], press_key: bool) -> tuple[int, str]:
                 machine.stdin.write(b"\r")
                 machine.stdin.flush()
                 press_key = False
-            if b"BdsDxe: failed to start" in console:
+            if last_words.encode() in console:
                 machine.kill()
         status = machine.wait()
         timer.cancel()
@@ -262,6 +303,15 @@ def judge_good(case: Case, seen: Outcome) -> None:
             raise Wrong(f"{name}: want {case.hz}, at most {ICOUNT_HZ_ERROR} off")
 
 
+def judge_whole(case: Case, seen: Outcome) -> None:
+    """The system started, ran its commands and switched off, and it has nearly all memory."""
+    frames = re.search(r"process: (\d+) frames", seen.log)
+    if seen.status != EXIT_GOOD or frames is None or "power: off, status 0" not in seen.log:
+        raise Wrong(f"the system did not run: QEMU exited with {seen.status}, want {EXIT_GOOD}")
+    if int(frames[1]) < case.frames:
+        raise Wrong(f"{frames[1]} frames, want at least {case.frames}")
+
+
 def judge_refused(case: Case, seen: Outcome) -> None:
     """The loader said what was expected on the channels it has, and the guest never ran."""
     line = f"baton: {case.message}"
@@ -271,7 +321,7 @@ def judge_refused(case: Case, seen: Outcome) -> None:
     if seen.tap:
         raise Wrong("the kernel was started")
     if case.front == "uefi":
-        if "BdsDxe: failed to start" not in seen.console:
+        if not case.halts and RETURNED not in seen.console:
             raise Wrong("the loader did not return to firmware")
         return
     if seen.log != line + "\n":
@@ -285,7 +335,7 @@ def main() -> int:
         print("\n".join(CASES))
         return 0
     parser = argparse.ArgumentParser(description="Boot one machine and judge it.")
-    for name in ("pvh", "efi", "kernel", "init"):
+    for name in ("pvh", "efi", "kernel", "init", "firmware", "volume"):
         parser.add_argument(f"--{name}", required=True, type=pathlib.Path, metavar="FILE")
     parser.add_argument("case", choices=CASES, metavar="CASE")
     options = parser.parse_args()
@@ -297,7 +347,8 @@ def main() -> int:
             for _ in range(case.runs):
                 seen = Runner(options, case, pathlib.Path(folder)).run()
                 outcomes.append(seen)
-                (judge_refused if case.message else judge_good)(case, seen)
+                judge = judge_refused if case.message else judge_whole if case.frames else judge_good
+                judge(case, seen)
             if any(outcome != outcomes[0] for outcome in outcomes):
                 raise Wrong("two runs of a deterministic machine differ")
         except (Wrong, disk.DiskError, OSError) as error:
