@@ -25,7 +25,9 @@ struct thread;
 /* ---- boot ---- */
 /* The kernel's C entry, called once by the start-up code on its own stack. Does not return. */
 void kernel_main(const struct boot_info *boot);
-/* Bring up the machine: the kernel's own page tables, descriptors, interrupts, clock, this CPU. No allocation later. */
+/* From here on the log has a clock and all its ways out. */
+void arch_log_init(const struct boot_info *boot);
+/* Bring up the machine: the kernel's own page tables, descriptors, interrupts, this CPU. No allocation later. */
 void arch_init(const struct boot_info *boot, const struct boot_range *ranges);
 /* A physical address of the boot loader's, while its tables are still in force. */
 const void *arch_boot_pointer(uint64_t physical);

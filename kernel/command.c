@@ -1,5 +1,6 @@
 #include "kernel/command.h"
 
+#include "kernel/log.h"
 #include "kernel/string.h"
 
 const char *command_value(const char *command, const char *name) {
@@ -14,4 +15,16 @@ const char *command_value(const char *command, const char *name) {
             at++;
     }
     return NULL;
+}
+
+uint32_t command_choose(const char *command, const char *name, const char *const *choices, uint32_t otherwise) {
+    const char *value = command_value(command, name);
+    for (uint32_t i = 0; value != NULL && choices[i] != NULL; i++) {
+        uint64_t length = text_length(choices[i]);
+        if (text_compare(value, choices[i], length) == 0 && (value[length] == ' ' || value[length] == 0))
+            return i;
+    }
+    if (value != NULL)
+        log_line(LOG_WARN, "boot", "%s wants %s or the like, and is not heeded", name, choices[0]);
+    return otherwise;
 }

@@ -36,15 +36,6 @@ static struct object all_ports, all_lines;
 /* Pages for the first program, taken from the front of the free memory that it gets. */
 static struct { uint64_t pool_frame, stack_frame, message_frame, info_frame, info_pages; } reserved;
 
-static void set_log_limit(const char *command) {
-    static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
-    const char *value = command_value(command, "log=");
-    for (uint32_t i = 0; value != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
-        if (text_compare(value, names[i], text_length(names[i])) == 0)
-            log_limit = (enum log_level)i;
-    }
-}
-
 /* Which frames are RAM, and which of it is whose. */
 static void ledger_init(const struct boot_info *boot, const struct boot_range *ranges) {
     for (uint64_t i = 0; i < boot->range_count; i++) {
@@ -218,12 +209,14 @@ static void start_init(const struct boot_info *boot, const struct boot_range *ra
 void kernel_main(const struct boot_info *boot) {
     static struct boot_info copy;
     static struct boot_range ranges[BOOT_RANGES_MAX];
+    static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
     if (boot->magic != BOOT_MAGIC || boot->version != BOOT_VERSION || boot->size != sizeof(*boot))
         panic("the boot loader speaks another version of the boot protocol");
     kernel_lock(); /* other CPUs wait for it until there is something to run */
     copy = *boot;
     memory_move(ranges, arch_boot_pointer(boot->ranges_phys), boot->range_count * sizeof(struct boot_range));
-    set_log_limit(copy.command);
+    arch_log_init(&copy);
+    log_limit = (enum log_level)command_choose(copy.command, "log=", levels, LOG_INFO);
     arch_init(&copy, ranges);
     log_line(LOG_INFO, "boot", "baton %s, checks %s, %u MHz", BATON_VERSION, BATON_CHECKS ? "on" : "off",
              copy.tsc_hz / 1000000);

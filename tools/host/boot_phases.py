@@ -24,7 +24,7 @@ MANIFEST = "etc/manifest.json="
 Begins = dict[str, list[str]]
 PHASES = (  # program, function, what is done from there on
     ("kernel", "kernel_start", "kernel: what the boot loader told"),
-    ("kernel", "arch_init", "kernel: clock, ports, ACPI"),
+    ("kernel", "arch_log_init", "kernel: clock, ports, ACPI"),
     ("kernel", "boot_memory_init", "kernel: its own page tables"),
     ("kernel", "cpu_init", "kernel: this CPU"),
     ("kernel", "apic_init", "kernel: interrupt controllers, other CPUs"),

@@ -38,9 +38,12 @@ void cpu_struct_init(struct cpu *cpu, uint32_t index) {
     fastpath_update(cpu);
 }
 
-void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
+void arch_log_init(const struct boot_info *boot) {
     clock_init(boot->tsc_hz);
     io_init(boot->command);
+}
+
+void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
     acpi_read(boot->rsdp_phys, &facts);
     io_set_power(facts.power_port, facts.sleep_type);
     void *local_apic = boot_memory_device(facts.local_apic_phys);

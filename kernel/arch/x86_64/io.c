@@ -20,15 +20,10 @@
 static bool debug_exit, log_serial;
 static uint16_t acpi_port, acpi_value;
 
-/* Is `word` a word of the command line? */
-static bool has_word(const char *command, const char *word) {
-    const char *end = command_value(command, word);
-    return end != NULL && (*end == ' ' || *end == 0);
-}
-
 void io_init(const char *command) {
-    debug_exit = has_word(command, "debug_exit=0xf4");
-    log_serial = has_word(command, "log_serial");
+    static const char *const ports[] = {"0xf4", NULL}, *const nothing[] = {"", NULL};
+    log_serial = command_choose(command, "log_serial", nothing, 1) == 0;
+    debug_exit = command_choose(command, "debug_exit=", ports, 1) == 0;
 }
 
 void io_set_power(uint16_t power_port, uint16_t sleep_type) {
