@@ -54,27 +54,11 @@ enum handover_flag {
  */
 enum audit_check {
     AUDIT_OK = 0,
-    AUDIT_KERNEL_HALF = 1,  /* a PML4 entry of the kernel half differs from the sealed one */
-    AUDIT_KERNEL_TEXT = 2,  /* the code that performs the switch: present, executable, not writable */
-    AUDIT_KERNEL_DATA = 3,  /* kernel data and read-only data */
-    AUDIT_KERNEL_STACK = 4, /* this CPU's kernel stack */
-    AUDIT_GDT = 5,
-    AUDIT_IDT = 6,
-    AUDIT_GATE = 7, /* the target of an IDT gate */
-    AUDIT_TSS = 8,
-    AUDIT_RSP0 = 9,            /* where the CPU saves a user's registers: the thread object */
-    AUDIT_IST = 10,            /* a stack for double fault, NMI, debug or machine check */
-    AUDIT_CPU_AREA = 11,       /* the per-CPU structure that GS names */
-    AUDIT_APIC = 12,           /* the local APIC's registers */
-    AUDIT_DIRECT_MAP = 13,     /* the kernel's window on physical memory */
-    AUDIT_USER_BIT = 14,       /* a user-accessible entry leads into the kernel half */
-    AUDIT_WRITE_EXECUTE = 15,  /* a page is writable and executable */
-    AUDIT_ENTRY = 16,          /* first instruction: user, executable, not writable */
-    AUDIT_STACK = 17,          /* word below the stack pointer: user, writable, not executable */
-    AUDIT_MESSAGE_PAGE = 18,   /* none configured, or its frame is not the thread's any more */
-    AUDIT_FAULT_ENDPOINT = 19, /* none configured */
-    AUDIT_TABLE = 20,          /* no capability table configured */
-    AUDIT_ENTRY_STATE = 21,    /* entry, stack or FS base not canonical or not in the user half */
+#define AUDIT_PLACE(number, name, what) name = number,
+#define AUDIT_RULE(number, name, text) name = number,
+#include "kernel/abi/audit.def"
+#undef AUDIT_PLACE
+#undef AUDIT_RULE
 };
 
 struct audit_failure {

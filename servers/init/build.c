@@ -1,6 +1,7 @@
 #include "servers/init/build.h"
 
 #include "kernel/abi/rights.h"
+#include "libsys/audit_text.h"
 #include "libsys/elf.h"
 #include "libsys/format.h"
 #include "libsys/layout.h"
@@ -302,8 +303,9 @@ bool child_start(const struct child *child) {
     if (result.status == E_AUDIT) {
         struct audit_failure failure;
         memcpy(&failure, program.message->data, sizeof failure);
-        log_print("init: %s: handover refused: check %lu, address 0x%lx, level %lu, entry 0x%lx", child->program->name,
-                  failure.check, failure.address, failure.level, failure.entry);
+        char text[AUDIT_TEXT_MAX];
+        audit_format(&failure, text, sizeof text);
+        log_print("init: %s: handover refused: %s", child->program->name, text);
         return false;
     }
     return result.status == OK || report(child, "handover", result.status);

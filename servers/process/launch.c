@@ -3,6 +3,7 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
+#include "libsys/audit_text.h"
 #include "libsys/format.h"
 #include "libsys/program.h"
 #include "libsys/server.h"
@@ -199,8 +200,9 @@ static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space
         return (uint32_t)result.status;
     struct audit_failure failure;
     memcpy(&failure, program.message->data, sizeof failure);
-    (void)format_into(reason, PROTOCOL_REASON_MAX, "the kernel refuses the space: check %lu, address 0x%lx, level %lu",
-                      failure.check, failure.address, failure.level);
+    char text[AUDIT_TEXT_MAX];
+    audit_format(&failure, text, sizeof text);
+    (void)format_into(reason, PROTOCOL_REASON_MAX, "the kernel refuses the space: %s", text);
     return E_AUDIT;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/abi/system.h"
+#include "libsys/audit_text.h"
 #include "libsys/auxiliary.h"
 #include "libsys/backtrace.h"
 #include "libsys/format.h"
@@ -13,6 +14,26 @@
 #include "libsys/stack.h"
 #include "libsys/text.h"
 #include "test/host/check.h"
+
+/* Each check has a name of its own, and the place is told where one was looked at. */
+static void audit_failures_have_words(void) {
+    char text[AUDIT_TEXT_MAX], before[AUDIT_TEXT_MAX] = "";
+    for (uint64_t check = AUDIT_KERNEL_HALF; check <= AUDIT_ENTRY_STATE; check++) {
+        audit_format(&(struct audit_failure){.check = check, .level = 4, .address = UINT64_MAX, .entry = UINT64_MAX},
+                     text, sizeof text);
+        CHECK(strstr(text, "0xffffffffffffffff, level 4, entry 0xffffffffffffffff") != NULL);
+        CHECK(strstr(text, "lacks") == NULL && strcmp(text, before) != 0);
+        memcpy(before, text, sizeof text);
+    }
+    audit_format(&(struct audit_failure){AUDIT_KERNEL_TEXT, 0x1000, 4, 0}, text, sizeof text);
+    CHECK(strcmp(text, "kernel text is not mapped, at 0x1000, level 4, entry 0x0") == 0);
+    audit_format(&(struct audit_failure){AUDIT_STACK, 0x1ff8, 1, 5}, text, sizeof text);
+    CHECK(strcmp(text, "the word below the stack pointer is not mapped as needed, at 0x1ff8, level 1, entry 0x5") == 0);
+    audit_format(&(struct audit_failure){.check = AUDIT_TABLE}, text, sizeof text);
+    CHECK(strcmp(text, "the thread has no capability table") == 0);
+    audit_format(&(struct audit_failure){.check = 99}, text, sizeof text);
+    CHECK(strstr(text, "lacks") != NULL);
+}
 
 static void slots_come_and_go(void) {
     struct slots slots;
@@ -335,6 +356,7 @@ static void wrong_frames_end_a_walk(void) {
 
 int main(void) {
     static const struct check_case cases[] = {
+        {"audit_failures_have_words", audit_failures_have_words},
         {"slots_come_and_go", slots_come_and_go},
         {"formats_are_as_usual", formats_are_as_usual},
         {"formats_cut_and_terminate", formats_cut_and_terminate},

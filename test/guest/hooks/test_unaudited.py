@@ -21,7 +21,7 @@ SECONDS = 30
 KERNEL_HALF = 0xFFFF_8000_0000_0000
 LEVELS = {4: ("PML4", 39), 3: ("PDPT", 30), 2: ("PD", 21), 1: ("PT", 12)}
 KERNEL_TEXT, KERNEL_STACK, GDT, IDT, TSS = 2, 4, 5, 6, 8  # enum audit_check
-AUDIT = re.compile(r"# audit: check (\d+) offset 0x([0-9a-f]+) level (\d+) entry 0x([0-9a-f]+)")
+AUDIT = re.compile(r"# audit: (.+) is not mapped, at 0x([0-9a-f]+), level (\d+), entry 0x([0-9a-f]+)")
 DIFFERENCE = re.compile(r"entry \d+ \([^)]*\) (?:missing|changed|added)")
 
 
@@ -30,17 +30,18 @@ class Death:
     """A wrong entry, and what the report must say besides naming it."""
 
     check: int
+    name: str
     level: int
     window: str  # the root entry it lies behind
     texts: tuple[str, ...]
 
 
 DEATHS = {
-    "missing GDT": Death(GDT, 1, "kernel image", ("segments (GDT) 0x",)),
-    "missing TSS": Death(TSS, 1, "kernel image", ("task state (TSS) 0x",)),
-    "missing handlers": Death(IDT, 1, "kernel image", ("handler table (IDT) 0x",)),
-    "stack in the wrong table": Death(KERNEL_STACK, 2, "stack window", ("stack for double faults (IST1) 0x",)),
-    "missing kernel text and data": Death(KERNEL_TEXT, 2, "kernel image", ("the next instruction is not mapped in this CR3",)),
+    "missing GDT": Death(GDT, "the segment table (GDT)", 1, "kernel image", ("segments (GDT) 0x",)),
+    "missing TSS": Death(TSS, "the task state (TSS)", 1, "kernel image", ("task state (TSS) 0x",)),
+    "missing handlers": Death(IDT, "the handler table (IDT)", 1, "kernel image", ("handler table (IDT) 0x",)),
+    "stack in the wrong table": Death(KERNEL_STACK, "the CPU's stack", 2, "stack window", ("stack for double faults (IST1) 0x",)),
+    "missing kernel text and data": Death(KERNEL_TEXT, "an interrupt handler", 2, "kernel image", ("the next instruction is not mapped in this CR3",)),
 }
 
 
@@ -91,6 +92,7 @@ class Unaudited(unittest.TestCase):
                 found = AUDIT.search(output)
                 self.assertIsNotNone(found, output)
                 assert found is not None
+                self.assertEqual(found[1], death.name)
                 offset, level, flags = int(found[2], 16), int(found[3]), int(found[4], 16)
                 self.assertEqual(level, death.level)
                 self.assertEqual(flags & 1, 0)  # it is not present

@@ -4,6 +4,7 @@
  * numbers of kernel/abi) and reads both. at=N instead of check=N is an address; then the kernel is asked to panic there.
  */
 #include "kernel/abi/system.h"
+#include "libsys/audit_text.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
@@ -35,8 +36,9 @@ static void thread_runs_in_a_wrong_space(void) {
     CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
     CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, HANDOVER_CHECK_ONLY), E_AUDIT);
     memcpy(&failure, program.message->data, sizeof(failure));
-    test_note("audit: check %lu offset 0x%lx level %lu entry 0x%lx", failure.check, failure.address, failure.level,
-              failure.entry);
+    char text[AUDIT_TEXT_MAX];
+    audit_format(&failure, text, sizeof text);
+    test_note("audit: %s", text);
     CHECK_STATUS(hook_test(CONTROL_TEST_NO_AUDIT, 0), OK);
     CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, HANDOVER_RESUME), OK);
     worker_join(&worker);
