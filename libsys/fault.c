@@ -1,10 +1,13 @@
 #include "libsys/fault.h"
 
+#include "libsys/format.h"
 #include "libsys/print.h"
+#include "libsys/program.h"
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 
-#define CALLERS_A_LINE 8U /* so many fit LOG_BYTES_MAX */
+#define CALLERS_A_LINE 8U            /* so many fit LOG_BYTES_MAX */
+#define STACK_REACH_BYTES (1U << 20) /* the most that a function's frame is taken to have */
 
 void fault_from_event(const struct server_event *event, struct fault_message *ret_fault) {
     uint64_t words[MESSAGE_WORDS];
@@ -46,9 +49,32 @@ static const char *access_text(uint64_t access) {
     return (access & FAULT_ACCESS_WRITE) != 0 ? "write" : "read";
 }
 
-void fault_log(const char *name, const struct fault_message *fault) {
+void fault_log_image(const char *name, const struct image_mark *image) {
+    char id[2 * ELF_BUILD_ID_MAX + 1] = "-";
+    for (uint32_t i = 0; i < image->build_id_bytes; i++)
+        (void)format_into(id + 2 * i, 3, "%02x", image->build_id[i]);
+    log_print("%s: image %s at 0x%016lx to 0x%016lx, moved by 0x%lx", name, id, image->start, image->end, image->base);
+}
+
+/* Did the stack grow beyond its lowest page? Then the stack pointer has gone there, too; a stray pointer leaves it in place. */
+static bool is_stack_overflow(const struct fault_message *fault, uaddr_t stack_lowest) {
+    bool is_below = fault->address < stack_lowest && stack_lowest - fault->address <= STACK_REACH_BYTES;
+    uint64_t pointer = fault->registers.rsp;
+    bool pointer_is_there = pointer < stack_lowest + PAGE_BYTES && pointer + STACK_REACH_BYTES >= stack_lowest;
+    bool is_absent = fault->kind == FAULT_PAGE && (fault->access & FAULT_ACCESS_PRESENT) == 0;
+    return is_absent && is_below && pointer_is_there;
+}
+
+void fault_log(const char *name, const struct fault_message *fault, uaddr_t stack_lowest) {
     const struct thread_registers *r = &fault->registers;
-    if (fault->kind == FAULT_PAGE)
+    if (fault->kind == FAULT_INSTRUCTION && r->rax == PROGRAM_ENDED) {
+        log_print("%s: main returned %d", name, (int)r->rdi);
+        return;
+    }
+    if (is_stack_overflow(fault, stack_lowest))
+        log_print("%s: stack overflow: %s at 0x%016lx (the stack ends at 0x%016lx), rip 0x%016lx", name,
+                  access_text(fault->access), fault->address, stack_lowest, fault->rip);
+    else if (fault->kind == FAULT_PAGE)
         log_print("%s: page fault: %s at 0x%016lx (%s), rip 0x%016lx", name, access_text(fault->access), fault->address,
                   (fault->access & FAULT_ACCESS_PRESENT) != 0 ? "its rights forbid it" : "nothing is mapped there",
                   fault->rip);

@@ -5,6 +5,7 @@
 
 #include "kernel/abi/thread.h"
 #include "libsys/backtrace.h"
+#include "libsys/image.h"
 #include "libsys/server.h"
 
 /* The fault that an event of kind MESSAGE_FAULT tells of. */
@@ -16,11 +17,20 @@ uint64_t fault_signal(uint64_t kind);
 /* "page fault", "undefined instruction", ... */
 const char *fault_text(uint64_t kind);
 
-/* Report on the kernel's log: what, where, how far the page walk got, registers. `name` says whose fault it is. */
-void fault_log(const char *name, const struct fault_message *fault);
+/*
+ * A report on the kernel's log, in this order; `name` says whose fault it is. `./baton run` adds functions and lines to it
+ * (tools/evidence/faults.py), so its form is fixed.
+ */
+
+/* Which image lies where. */
+void fault_log_image(const char *name, const struct image_mark *image);
 
 /*
- * Report who called whom, if `memory` shows it: right after fault_log. `./baton run` adds names to these lines and to the
- * first of fault_log (tools/evidence/faults.py), so their form is fixed.
+ * What happened and where, how far the page walk got, registers.
+ * stack_lowest: where the lowest mapping above the fault's address begins, of which the stack may be in: a fault just below,
+ *               with the stack pointer there, too, is called a stack overflow. 0 = none.
  */
+void fault_log(const char *name, const struct fault_message *fault, uaddr_t stack_lowest);
+
+/* The calls that led there, if `memory` shows them. */
 void fault_log_callers(const char *name, const struct fault_message *fault, struct backtrace_memory *memory);

@@ -166,6 +166,16 @@ uint32_t image_add_stack(struct image *image, cap_t buffer, uint64_t content_off
     return add_private(image, bottom, LAYOUT_STACK_TOP, MEMORY_READ | MEMORY_WRITE, IMAGE_STACK, &content, source);
 }
 
+uaddr_t image_stack_lowest(const struct image *image) {
+    uaddr_t lowest = 0;
+    for (uint32_t i = 0; i < image->piece_count; i++) {
+        const struct image_piece *piece = &image->pieces[i];
+        if (piece->kind == IMAGE_STACK && (lowest == 0 || piece->at < lowest))
+            lowest = piece->at;
+    }
+    return lowest;
+}
+
 uint32_t image_add_message(struct image *image, const struct frame_run *frame) {
     if (image->piece_count == IMAGE_PIECES_MAX)
         return P_LIMIT;

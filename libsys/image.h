@@ -36,11 +36,26 @@ struct image_piece {
     uint32_t offset_pages;
 };
 
+/* An image that a program was made of, for reports: its segments' places, and what its own addresses were moved by. */
+struct image_mark {
+    uaddr_t start, end, base;
+    uint8_t build_id[ELF_BUILD_ID_MAX];
+    uint32_t build_id_bytes; /* 0 = it has none */
+};
+
+/* bytes: the file's, that the plan was made from. */
+static inline struct image_mark image_mark_of(const struct elf_plan *plan, uaddr_t base, const void *bytes) {
+    struct image_mark mark = {base + plan->lowest, base + plan->end, base, {0}, (uint32_t)plan->build_id_bytes};
+    __builtin_memcpy(mark.build_id, (const uint8_t *)bytes + plan->build_id_offset, plan->build_id_bytes);
+    return mark;
+}
+
 #define IMAGE_PIECES_MAX 72U /* 16 segments of a file part and a private part each, and 40 more for scattered memory */
 
 /* What the builder works on. The owner sets it up, and keeps it as the record of what is mapped. */
 struct image {
     cap_t space;
+    struct image_mark mark;
     uint32_t piece_count;
     struct image_piece pieces[IMAGE_PIECES_MAX];
 };
@@ -82,6 +97,9 @@ MUST_USE uint32_t image_load(struct image *image, const struct elf_plan *plan, u
  */
 MUST_USE uint32_t image_add_stack(struct image *image, cap_t buffer, uint64_t content_offset_bytes,
                                   uint64_t content_bytes, struct image_source *source);
+
+/* The lowest address of its stack; 0 = it has none yet. */
+uaddr_t image_stack_lowest(const struct image *image);
 
 /* Map the thread's message page. Errors: P_LIMIT; what the kernel answers. */
 MUST_USE uint32_t image_add_message(struct image *image, const struct frame_run *frame);

@@ -95,7 +95,8 @@ MUST_USE static inline cap_t slot_derive(cap_t source, uint64_t rights, uint64_t
 }
 
 /*
- * End the program. A process tells its server; a program without a `process` capability (a server) reports on the log
- * and stops with an undefined instruction, so that its watcher sees it end.
+ * End the program. A process tells its server. A program without a `process` capability (a server) stops with an undefined
+ * instruction, so that its watcher sees it end; RAX = PROGRAM_ENDED and RDI = code tell the watcher that this is no mistake.
  */
+#define PROGRAM_ENDED 0x6465646e65206c6cULL
 _Noreturn void program_exit(int code);

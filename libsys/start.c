@@ -89,13 +89,15 @@ _Noreturn void program_exit(int code) {
     cap_t process = program_process();
     struct process_exit_request request = {(uint64_t)(unsigned int)code};
     struct process_exit_reply reply;
-    uint32_t status;
-    do
-        status = process != 0 ? process_exit(process, &request, &reply, NULL) : P_NO_CAPABILITY;
-    while (status == P_INTERRUPTED);
-    log_print("%s: main returned %d; exit: %s", program.argument_count > 0 ? program.arguments[0] : "program", code,
-              status_text(status));
-    __builtin_trap();
+    uint32_t status = P_INTERRUPTED;
+    while (process != 0 && status == P_INTERRUPTED)
+        status = process_exit(process, &request, &reply, NULL);
+    if (process != 0)
+        log_print("%s: exit %d: %s", program.argument_count > 0 ? program.arguments[0] : "program", code,
+                  status_text(status));
+    /* Without a frame: nobody called whoever ends in order. */
+    __asm__ volatile("xor %%ebp, %%ebp\n\tud2" : : "a"(PROGRAM_ENDED), "D"((uint64_t)(unsigned int)code));
+    __builtin_unreachable();
 }
 
 static void find_slots(void) {

@@ -23,7 +23,7 @@ import time
 
 import volume
 from debug import session
-from evidence import report, tap, verdict
+from evidence import faults, report, tap, verdict
 from evidence.symbols import Symbols
 from machine import disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
@@ -144,7 +144,8 @@ def reproduce_line(options: argparse.Namespace) -> str:
     return f"reproduce: ./baton test --seed {options.seed} {options.name}"
 
 
-def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbols: Symbols) -> tuple[list[str], list[str]]:
+def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbols: Symbols,
+              images: faults.Images) -> tuple[list[str], list[str]]:
     """What is wrong (empty: nothing), and the lines that explain it."""
     assert guest.end is not None
     evidence = report.gather(guest)
@@ -158,6 +159,8 @@ def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbo
         problems.append(f"status {evidence.log.power_off_status} at power-off, 0 is wanted")
     problems += judge.finish()
     if problems:
+        told = faults.last_reports(evidence.log.text, images)
+        explanation += ["last faults of programs:", *("  " + line for line in told)] if told else []
         explanation += ["kernel log, last lines:", *("  " + line for line in evidence.log.tail())]
         console = guest.machine.console_file
         text = console.read_text(errors="replace").strip() if console and console.exists() else ""
@@ -182,7 +185,7 @@ def run_suite(options: argparse.Namespace) -> int:
                 line = session.write(output, symbols.kernel, pathlib.Path.cwd(), archive, machine.gdb_socket, program)
                 print(f"waiting for gdb; in another terminal, type: {line}", file=sys.stderr, flush=True)
             watch(guest, judge, math.inf if options.gdb else options.timeout)
-            problems, explanation = judge_run(options, guest, judge, symbols)
+            problems, explanation = judge_run(options, guest, judge, symbols, faults.Images(archive, folder))
     if not problems:
         return 0
     lines = [f"FAIL {options.name}: {problem}" for problem in problems] + explanation

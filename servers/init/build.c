@@ -271,6 +271,7 @@ static bool load_image(struct child *child, struct world *world, struct elf_plan
     }
     child->entry.rip = image_base(plan) + plan->entry;
     child->image.space = child->space;
+    child->image.mark = image_mark_of(plan, image_base(plan), bytes);
     uint32_t status = image_load(&child->image, plan, image_base(plan), &file, &world->source);
     if (status == OK)
         status = image_add_message(&child->image, message);

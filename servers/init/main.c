@@ -13,6 +13,7 @@
 #include "libsys/text.h"
 #include "servers/init/build.h"
 #include "servers/init/manifest.h"
+#include "servers/init/report.h"
 #include "servers/init/world.h"
 
 #define MANIFEST_PATH "etc/manifest.json"
@@ -85,7 +86,7 @@ static void take_fault(const struct server_event *event) {
     struct child *child = &children[number - 1];
     fault_from_event(event, &child->fault);
     child->faulted = true;
-    fault_log(child->program->name, &child->fault);
+    report_fault(&world, child);
     retire(child);
     if (child->program->vital) {
         log_print("init: %s is vital: switching off", child->program->name);

@@ -105,11 +105,7 @@ static uint32_t read_plan(struct system *system, struct opened_image *image, uad
     }
     memcpy(image->interpreter, bytes + image->plan.interpreter_offset, image->plan.interpreter_bytes);
     image->base = image->plan.type == ELF_TYPE_RELOCATABLE ? choose_base(system, &image->plan, lowest) : 0;
-    image->mark = (struct image_mark){.start = image->base + image->plan.lowest,
-                                      .end = image->base + image->plan.end,
-                                      .base = image->base,
-                                      .build_id_bytes = (uint32_t)image->plan.build_id_bytes};
-    memcpy(image->mark.build_id, bytes + image->plan.build_id_offset, image->plan.build_id_bytes);
+    image->mark = image_mark_of(&image->plan, image->base, bytes);
     return OK;
 }
 

@@ -21,13 +21,7 @@ struct vm_file {
 };
 #define VM_FILES_MAX 4096U
 
-/* An image that a program was made of, for reports. */
-struct image_mark {
-    uaddr_t start, end, base; /* where its segments are; what its addresses were moved by */
-    uint8_t build_id[ELF_BUILD_ID_MAX];
-    uint32_t build_id_bytes; /* 0 = it has none */
-};
-
+/* What a program was made of, for reports. */
 struct image_marks {
     struct image_mark marks[2]; /* the interpreter, the program */
     uint32_t count;

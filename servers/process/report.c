@@ -24,14 +24,6 @@ static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret
     return status == OK;
 }
 
-static void log_image(const char *name, const struct image_mark *image) {
-    char id[2 * ELF_BUILD_ID_MAX + 1] = "-";
-    for (uint32_t i = 0; i < image->build_id_bytes; i++)
-        (void)format_into(id + 2 * i, 3, "%02x", image->build_id[i]);
-    log_print("%s: image %s at " ADDRESS " to " ADDRESS ", moved by 0x%lx", name, id, image->start, image->end,
-              image->base);
-}
-
 static const char *kind_text(uint64_t kind) {
     switch ((enum process_map_kind)kind) {
     case PROCESS_MAP_FILE:
@@ -59,35 +51,53 @@ static void log_mapping(const char *name, const char *where, const struct proces
               (map->rights & MEMORY_EXECUTE) != 0 ? 'x' : '-', kind_text(map->kind));
 }
 
-/* The mapping with this address, or its neighbours, if there are any. */
-static void log_mappings(const char *name, const struct incarnation *incarnation, uaddr_t at) {
-    struct process_maps_reply map, below;
-    bool has_below = false, has_above = false;
-    for (uint64_t i = 0; !has_above && memory_describe(incarnation, i, &map); i++) {
-        has_above = map.at > at;
-        if (!has_above && at - map.at < map.page_count * PAGE_BYTES) {
-            log_mapping(name, "mapped there", &map);
-            return;
-        }
-        if (!has_above) {
-            below = map;
-            has_below = true;
+/* What lies at an address of a process and around it. */
+struct neighbourhood {
+    bool has_there, has_below, has_above;
+    struct process_maps_reply there, below, above;
+};
+
+static void look_around(const struct incarnation *incarnation, uaddr_t at, struct neighbourhood *ret_found) {
+    struct process_maps_reply map;
+    *ret_found = (struct neighbourhood){0};
+    for (uint64_t i = 0; !ret_found->has_above && memory_describe(incarnation, i, &map); i++) {
+        if (map.at > at) {
+            ret_found->above = map;
+            ret_found->has_above = true;
+        } else if (at - map.at < map.page_count * PAGE_BYTES) {
+            ret_found->there = map;
+            ret_found->has_there = true;
+        } else {
+            ret_found->below = map;
+            ret_found->has_below = true;
         }
     }
-    if (has_below)
-        log_mapping(name, "next below", &below);
-    if (has_above)
-        log_mapping(name, "next above", &map);
 }
 
-void report_fault(struct system *system, struct process *process, const struct fault_message *fault) {
-    char name[PROCESS_NAME_MAX + 16];
+static void log_mappings(const char *name, const struct neighbourhood *found) {
+    if (found->has_there) {
+        log_mapping(name, "mapped there", &found->there);
+        return;
+    }
+    if (found->has_below)
+        log_mapping(name, "next below", &found->below);
+    if (found->has_above)
+        log_mapping(name, "next above", &found->above);
+}
+
+void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault) {
+    char name[PROCESS_NAME_MAX + 32];
+    struct process *process = thread->process;
     struct incarnation *incarnation = &body_of(process)->incarnation;
     struct stack_reader reader = {{read_word}, system, incarnation};
-    (void)format_into(name, sizeof name, "process %u (%s)", process->pid, process->name);
+    struct neighbourhood around;
+    size_t length = format_into(name, sizeof name, "process %u (%s)", process->pid, process->name);
+    if (thread_number(thread) != 0)
+        (void)format_into(name + length, sizeof name - length, ", thread %u", thread_number(thread));
     for (uint32_t i = 0; i < incarnation->images.count; i++)
-        log_image(name, &incarnation->images.marks[i]);
-    fault_log(name, fault);
+        fault_log_image(name, &incarnation->images.marks[i]);
+    look_around(incarnation, fault->kind == FAULT_PAGE ? fault->address : fault->rip, &around);
+    fault_log(name, fault, around.has_there || !around.has_above ? 0 : around.above.at);
     fault_log_callers(name, fault, &reader.memory);
-    log_mappings(name, incarnation, fault->kind == FAULT_PAGE ? fault->address : fault->rip);
+    log_mappings(name, &around);
 }

@@ -7,4 +7,4 @@
 #include "libsys/fault.h"
 #include "servers/process/system.h"
 
-void report_fault(struct system *system, struct process *process, const struct fault_message *fault);
+void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault);

@@ -41,7 +41,7 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
     }
     if (status != P_ADDRESS)
         log_print("process: no page at 0x%lx for process %u: %s", fault.address, process->pid, status_text(status));
-    report_fault(sys, process, &fault);
+    report_fault(sys, thread, &fault);
     struct process_wait_reply end = {
         .end = PROCESS_KILLED,
         .value = signal,

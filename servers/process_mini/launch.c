@@ -345,6 +345,7 @@ static uint32_t build_stack(const char *path, struct image *image, struct memory
 static uint32_t build_image(const char *path, const struct process *process, uint8_t owner, cap_t *ret_pool,
                             struct image *image) {
     struct memory_source source = memory_source_for(owner);
+    image->mark = image_mark_of(&next.plan, next.base, (const void *)WINDOW_AT);
     uint32_t status = make_pool(owner, SPACE_PAGES + image_table_pages(&next.plan, next.base), ret_pool);
     if (status == OK)
         status = make_object(*ret_pool, OBJECT_SPACE, 0, &image->space);

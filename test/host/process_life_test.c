@@ -37,7 +37,7 @@ static void fault_kills_and_is_told(void) {
     CHECK_EQUAL(world_start_first(), OK);
     struct world_trace before = world_look();
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    struct server_event event = {MESSAGE_FAULT, pid, {0, {FAULT_PAGE, 0x1234, 0, 0}}};
+    struct server_event event = {MESSAGE_FAULT, pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, 0x1234, 0, 0}}};
     serve_fault(&event);
     serve_fault(&event); /* a second one finds nobody */
     CHECK_EQUAL(world_wait(1, pid, 0, &end), OK);
@@ -47,23 +47,42 @@ static void fault_kills_and_is_told(void) {
 }
 
 /* One report of a fault at `at`, of a new process of the image that lies in the file; it ends by that. */
-static const char *report_of(uint64_t kind, uaddr_t at) {
+static const char *report_of(uint64_t kind, uaddr_t at, uaddr_t stack_pointer) {
     uint64_t pid;
     struct process_wait_reply end;
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    struct server_event event = {MESSAGE_FAULT, BODY_BADGE(pid, 0), {0, {kind, at, FAULT_ACCESS_WRITE, 0}}};
+    struct server_event event = {
+        MESSAGE_FAULT, BODY_BADGE(pid, 0), {MESSAGE_INFO(kind, FAULT_WORDS, 0), {kind, at, FAULT_ACCESS_WRITE, 0}}};
+    struct fault_message fault = {.registers.rsp = stack_pointer};
+    memcpy(program.message->words, &fault, sizeof fault);
     world_log[0] = 0;
     serve_fault(&event);
     CHECK_EQUAL(world_wait(1, pid, 0, &end), OK);
     return world_log;
 }
 
-#define CHECK_REPORT(kind, at, wanted)                         \
+#define CHECK_REPORT_AT(kind, at, stack_pointer, wanted)       \
     do {                                                       \
-        const char *said = report_of(kind, at);                \
+        const char *said = report_of(kind, at, stack_pointer); \
         if (!CHECK(strstr(said, wanted) != NULL))              \
             printf("# said:\n%s# wanted: %s\n", said, wanted); \
     } while (0)
+#define CHECK_REPORT(kind, at, wanted) CHECK_REPORT_AT(kind, at, 0, wanted)
+
+/* A stack that has outgrown its mapping is called so; another pointer that leads there is none, nor one above it. */
+static void stack_overflow_is_called_so(void) {
+    const uaddr_t lowest = LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES;
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    CHECK_REPORT_AT(
+        FAULT_PAGE, lowest - 8, lowest,
+        "(prog): stack overflow: write at 0x00007fffff7cfff8 (the stack ends at 0x00007fffff7d0000), rip 0x");
+    CHECK_REPORT_AT(FAULT_PAGE, lowest - 0x100, lowest - 0x3000, "(prog): stack overflow: write at");
+    CHECK_REPORT_AT(FAULT_PAGE, lowest - 8, lowest + 2 * PAGE_BYTES, "(prog): page fault: write at");
+    CHECK_REPORT_AT(FAULT_PAGE, lowest - (2U << 20), lowest, "(prog): page fault: write at");
+    CHECK_REPORT_AT(FAULT_PAGE, WORLD_BASE, lowest, "(prog): page fault: write at");
+    CHECK_REPORT_AT(FAULT_DIVIDE, lowest - 8, lowest, "(prog): divide error");
+}
 
 /* Which image, where it lies, what is mapped around the address: in the form that tools/evidence/faults.py knows. */
 static void fault_report_says_what_is_where(void) {
@@ -71,10 +90,11 @@ static void fault_report_says_what_is_where(void) {
     struct maker_file *file = (struct maker_file *)(void *)fake_file;
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
-    CHECK_REPORT(
-        FAULT_PAGE, 0x1234,
-        "(prog): image - at 0x0000000000400000 to 0x0000000000405000, moved by 0x0\nprocess 2 (prog): next above: "
-        "0x0000000000400000 to 0x0000000000401000, r-x, file\n");
+    CHECK_REPORT(FAULT_PAGE, 0x1234,
+                 "process 2 (prog): image - at 0x0000000000400000 to 0x0000000000405000, moved by 0x0\n"
+                 "process 2 (prog): page fault: write at 0x0000000000001234 (nothing is mapped there), rip 0x");
+    CHECK(strstr(world_log, "\nprocess 2 (prog): next above: 0x0000000000400000 to 0x0000000000401000, r-x, file\n") !=
+          NULL);
     CHECK_REPORT(FAULT_PAGE, WORLD_BASE + 0xfff,
                  "\nprocess 3 (prog): mapped there: 0x0000000000400000 to 0x0000000000401000, r-x, file\n");
     CHECK_REPORT(
@@ -203,6 +223,7 @@ int main(void) {
         {"wait_and_exit_in_both_orders", wait_and_exit_in_both_orders},
         {"fault_kills_and_is_told", fault_kills_and_is_told},
         {"fault_report_says_what_is_where", fault_report_says_what_is_where},
+        {"stack_overflow_is_called_so", stack_overflow_is_called_so},
         {"interrupt_and_kill", interrupt_and_kill},
         {"sleepers_wake_in_time", sleepers_wake_in_time},
         {"capabilities_given_are_passed_on", capabilities_given_are_passed_on},

@@ -6,7 +6,7 @@
 #define ROW (AREA + 0x100000U) /* a multiple of 16 pages */
 
 static void fault(uint64_t pid, uaddr_t at, uint64_t access) {
-    struct server_event event = {MESSAGE_FAULT, pid, {0, {FAULT_PAGE, at, access, 0}}};
+    struct server_event event = {MESSAGE_FAULT, pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, at, access, 0}}};
     served_server.answer_waits = false;
     serve_fault(&event);
 }

@@ -68,14 +68,6 @@ bool server_flush(struct server *server) {
     server->answer_waits = false;
     return true;
 }
-void fault_log_callers(const char *name, const struct fault_message *fault, struct backtrace_memory *memory) {
-    (void)name, (void)fault, (void)memory;
-}
-void fault_log(const char *name, const struct fault_message *fault) { (void)name, (void)fault; }
-void fault_from_event(const struct server_event *event, struct fault_message *ret_fault) {
-    const uint64_t *words = event->message.words;
-    *ret_fault = (struct fault_message){.kind = words[0], .address = words[1], .access = words[2]};
-}
 const char *status_text(uint64_t status) { return status == OK ? "ok" : "not ok"; }
 struct result sys_clock_read(void) {
     return (struct result){OK, world_now_ns};

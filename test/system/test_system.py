@@ -206,7 +206,7 @@ class Faults(unittest.TestCase):
         for way, signal, function, what in (
                 ("read", 11, "crash_reading", "page fault: read at 0x0000000000000010 (nothing is mapped there)"),
                 ("write", 11, "crash_writing", "page fault: write at 0x0000000000000010 (nothing is mapped there)"),
-                ("stack", 11, "crash_nesting", "page fault: write at 0x00007fff"),
+                ("stack", 11, "crash_nesting", "stack overflow: write at 0x00007fff"),
                 ("divide", 8, "crash_dividing", "divide error")):
             with self.subTest(way=way):
                 done = run("--boot", "pvh", "-c", f"true; crash {way}")

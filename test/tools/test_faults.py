@@ -10,7 +10,7 @@ import unittest
 import unittest.mock
 
 import volume
-from evidence.faults import MOVED_TO, Explainer, FaultReports, Images, build_id, code_ranges
+from evidence.faults import Explainer, FaultReports, Images, build_id, code_ranges, last_reports
 from host import elf_symbols
 
 SOURCE = """void _start(void);
@@ -59,7 +59,8 @@ class Reports(unittest.TestCase):
         lines = [f"image {number or '-'} at 0x{base:016x} to 0x{base + 0x300000:016x}, moved by 0x{base:x}",
                  f"divide error, code 0x0, rip 0x{rip:016x}",
                  f"callers 1 to 2: 0x{rip + 1:016x} 0x{base + 0x300000:016x}"]
-        return [text for line in lines for text in explainer.explain(f"{PREFIX}process 7 (crash): {line}")]
+        told = [text for line in lines for text in explainer.explain(f"{PREFIX}process 7 (crash): {line}")]
+        return [text for text in told if not text.startswith("  image: ")]
 
     def id_of(self, name: str) -> str:
         found = build_id((self.folder / name).read_bytes())
@@ -95,7 +96,37 @@ class Reports(unittest.TestCase):
             self.assertTrue(line.endswith(f" (build id {number}: no image on the volume or in the build folder has it)"), line)
 
     def test_image_without_build_id(self) -> None:
-        self.assertIn(" fall at ", self.report(self.images(), "crash", None, 0)[1], "by its name, then")
+        """There is one of the program's name, but nothing says that it ran."""
+        self.assertTrue(self.report(self.images(), "crash", None, 0)[1].endswith(" (no name: the image has no build id)"))
+
+    def test_image_of_another_name(self) -> None:
+        """The server `moved` runs the image of `crash`: that one's lines are told, and which it is."""
+        rip = self.fall["crash"]
+        explainer = Explainer(self.images())
+        lines = (f"image {self.id_of('crash')} at 0x{0:016x} to 0x{0x300000:016x}, moved by 0x0",
+                 f"divide error, code 0x0, rip 0x{rip:016x}")
+        seen = [text for line in lines for text in explainer.explain(f"{PREFIX}moved: {line}")]
+        self.assertEqual(seen[:2], ["moved: divide error, code 0x0", "  image: bin/crash"])
+        self.assertIn(" fall at ", seen[2])
+
+    def test_main_returned(self) -> None:
+        explainer = Explainer(self.images())
+        self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned -1"), ["kv: main returned -1"])
+        self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned"), [])
+
+    def test_last_reports_of_a_log(self) -> None:
+        """The last three, with the images that were told last before each."""
+        log = []
+        for number in range(5):
+            for name in ("moved", "crash"):
+                log += [f"{PREFIX}process {number} (p), thread 2: image {self.id_of(name)} at 0x{0:016x} to 0x{0x300000:016x}, moved by 0x0",
+                        f"{PREFIX}process {number} (p), thread 2: divide error, code 0x{number}, rip 0x{self.fall[name]:016x}"]
+        seen = last_reports("\n".join(log), self.images())
+        self.assertEqual([line for line in seen if "divide" in line],
+                         [f"process {number} (p), thread 2: divide error, code 0x{number}" for number in (3, 4, 4)])
+        self.assertEqual([line for line in seen if "image" in line], [f"  image: bin/{name}" for name in ("crash", "moved", "crash")])
+        self.assertEqual(len([line for line in seen if " fall at " in line]), 3)
+        self.assertEqual(last_reports("", self.images()), [])
 
     def test_images_of_the_next_report(self) -> None:
         """The same process, after exec: what was said of its images is over."""
@@ -119,24 +150,18 @@ class Reports(unittest.TestCase):
         for at in range(64, 1024):
             build_id(data[:at] + b"\xff" + data[at + 1 :])
 
-    def test_process(self) -> None:
-        rip = self.fall["crash"]
-        seen = Explainer(self.images()).explain(f"{PREFIX}process 7 (crash): undefined or privileged instruction, code 0x0, rip 0x{rip:016x}")
-        self.assertEqual(seen[0], "process 7 (crash): undefined or privileged instruction, code 0x0")
-        self.assertRegex(seen[1], rf"^  #0 0x{rip:016x} fall at \S*fall\.c:[34]:\d+$")
-        self.assertEqual(len(seen), 2)
-
-    def test_server_that_is_moved(self) -> None:
-        rip = self.fall["moved"] + MOVED_TO
-        line = f"{PREFIX}moved: page fault: read at 0x0000000000000010 (nothing is mapped there), rip 0x{rip:016x}"
-        seen = Explainer(self.images()).explain(line)
-        self.assertEqual(seen[0], "moved: page fault: read at 0x0000000000000010 (nothing is mapped there)")
-        self.assertIn("fall at", seen[1])
+    def test_nothing_is_guessed_by_name(self) -> None:
+        """A report without an image: a program of that name is there, and is not taken for the one that ran."""
+        for name in ("process 7 (crash)", "crash"):
+            seen = Explainer(self.images()).explain(f"{PREFIX}{name}: divide error, code 0x0, rip 0x{self.fall['crash']:016x}")
+            self.assertEqual(seen, [f"{name}: divide error, code 0x0", f"  #0 0x{self.fall['crash']:016x} (not in the code of crash)"])
 
     def test_callers(self) -> None:
         middle = self.fall["crash"] + 1
         line = f"{PREFIX}process 7 (crash): callers 9 to 10: 0x{middle:016x} 0x0000000000000123"
-        seen = Explainer(self.images()).explain(line)
+        explainer = Explainer(self.images())
+        explainer.explain(f"{PREFIX}process 7 (crash): image {self.id_of('crash')} at 0x{0:016x} to 0x{0x300000:016x}, moved by 0x0")
+        seen = explainer.explain(line)
         self.assertRegex(seen[0], rf"^  #9 0x{middle:016x} fall at \S*fall\.c:")
         self.assertEqual(seen[1:], ["  #10 0x0000000000000123 (not in the code of crash)"])
 

@@ -1,16 +1,16 @@
 """Owns what is added to reports on faults of programs: function, file and line, for each address that the kernel's log names.
 
-A report on the log is written by libsys/fault.c, and for a process by servers/process/report.c, too. It says which images it
-is about, what happened and where, who called, and what is mapped there:
+A report on the log is written by libsys/fault.c, for init (servers) and the process server (servers/process/report.c). It says which
+images it is about, what happened and where, who called, and for a process what is mapped there:
 
     1.234560 INFO user: process 7 (crash): image 0123456789abcdef0123456789abcdef01234567 at 0x0000000000200000 to 0x0000000000204000, moved by 0x0
     1.234567 INFO user: process 7 (crash): page fault: write at 0x0000000000000010 (nothing is mapped there), rip 0x0000000000201234
     1.234570 INFO user: process 7 (crash): callers 1 to 2: 0x0000000000201250 0x0000000000200100
     1.234572 INFO user: process 7 (crash): next above: 0x0000000000200000 to 0x0000000000202000, r--, file
 
-The word behind `image` is its build id, or `-`. An image is looked for by its build id, on the boot volume and then in the build
-folder: names from another build would be wrong. One that has none, and that of a server, of which no image is reported, is looked
-for by name: a process is called by its image's last name, a server by its own, which is that of its image.
+The word behind `image` is its build id, or `-`. An image is looked for by its build id alone, on the boot volume and then in the build
+folder. The program's name says nothing of its image (`--with pipes=ls`, a copy in /tmp, another build), and wrong names are worse
+than none.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ import struct
 import volume
 from evidence.symbols import Symbols
 
-WHO = r"\buser: (?P<who>process \d+ \((?P<process>[^)]*)\)|(?P<server>[\w-]+)): "
+WHO = r"\buser: (?P<who>process \d+ \((?P<process>[^)]*)\)(?:, thread \d+)?|(?P<server>[\w-]+)): "
 FAULT = re.compile(WHO + r"(?P<what>.+), rip 0x(?P<rip>[0-9a-f]{16})$")
+END = re.compile(WHO + r"(?P<what>main returned -?\d+)$")
 IMAGE = re.compile(WHO + r"image (?P<id>[0-9a-f]+|-) at 0x(?P<start>[0-9a-f]+) to 0x(?P<end>[0-9a-f]+), moved by 0x(?P<base>[0-9a-f]+)$")
 MAPPING = re.compile(WHO + r"(?P<mapping>(?:mapped there|next below|next above): .+)$")
 CALLERS = re.compile(WHO + r"callers (?P<first>\d+) to \d+:(?P<addresses>(?: 0x[0-9a-f]{16})+)$")
-NAME_BYTES = 23  # what the process server keeps of a name
-MOVED_TO = 0x100000000  # where init lays position-independent images: libsys/layout.h, LAYOUT_IMAGE_BASE
-ELF_MAGIC, TYPE_MOVABLE = b"\x7fELF", 3
+ELF_MAGIC = b"\x7fELF"
 ELF_HEADER = struct.Struct("<16xH14xQ14xHH")  # type, offset, size and count of the program headers
 PROGRAM_HEADER = struct.Struct("<IIQQ8xQQ8x")  # type, flags, offset, address, sizes in file and memory
 NOTE_HEADER = struct.Struct("<III")  # sizes of name and content, type
 PT_LOAD, PT_NOTE, PF_X = 1, 4, 1
 GNU_BUILD_ID = 3
-TYPES_LOADED = (2, TYPE_MOVABLE)
+TYPES_LOADED = (2, 3)  # at fixed addresses, movable
+REPORTS_SHOWN = 3  # of a log that is read at its end
 HEADER_BYTES = 4096  # of a file that may be an image: headers and notes are in there
 OBJECT_SUFFIXES = {".o", ".a", ".d", ".py", ".json", ".txt", ".log"}
 
@@ -75,7 +75,7 @@ class Image:
     """An ELF file: in the build folder, or taken out of the volume."""
 
     path: pathlib.Path
-    movable: bool
+    name: str  # on the volume, or in the build folder
     code: list[range]  # debug information may claim addresses that the linker threw away
 
     def place(self, address: int, base: int, is_return: bool) -> str | None:
@@ -96,17 +96,17 @@ class Loaded:
 
 
 class Images:
-    """The programs on a volume and in a build folder, by the names and build ids that reports have."""
+    """The programs on a volume and in a build folder, by the build ids that reports have."""
 
-    def __init__(self, archive: pathlib.Path, folder: pathlib.Path, built: pathlib.Path | None = None) -> None:
+    def __init__(self, archive: pathlib.Path | None, folder: pathlib.Path, built: pathlib.Path | None = None) -> None:
         self.archive = archive
         self.folder = folder  # private: for files out of the archive
         self.built = built
-        self.known: dict[str, list[Image]] = {}
 
     @functools.cached_property
     def members(self) -> volume.Members:
-        return [member for member in volume.read(self.archive) if member[1].startswith(ELF_MAGIC)]
+        members = volume.read(self.archive) if self.archive is not None else []
+        return [member for member in members if member[1].startswith(ELF_MAGIC)]
 
     @functools.cached_property
     def built_ids(self) -> dict[str, pathlib.Path]:
@@ -127,36 +127,24 @@ class Images:
             if build_id(data[:HEADER_BYTES]) == wanted:
                 return self.take_out(name, data)
         path = self.built_ids.get(wanted)
-        return None if path is None else Image(path, True, code_ranges(path.read_bytes()[:HEADER_BYTES]))
-
-    def called(self, name: str) -> list[Image]:
-        """All images of this name; those in bin/ come first."""
-        if name not in self.known:
-            found = [member for member in self.members if member[0].rpartition("/")[2][:NAME_BYTES] == name]
-            found.sort(key=lambda member: not member[0].startswith("bin/"))
-            self.known[name] = [self.take_out(*member) for member in found]
-        return self.known[name]
+        return None if path is None else Image(path, path.name, code_ranges(path.read_bytes()[:HEADER_BYTES]))
 
     def take_out(self, name: str, data: bytes) -> Image:
         path = self.folder / name.replace("/", "-")
         path.write_bytes(data)
-        kind = ELF_HEADER.unpack_from(data)[0]
-        return Image(path, kind == TYPE_MOVABLE, code_ranges(data))
+        return Image(path, name, code_ranges(data))
 
     def place(self, name: str, loaded: list[Loaded], address: int, is_return: bool = False) -> str:
         """Where an address of the program called `name` is, in words."""
         part = next((part for part in loaded if address in part.where), None)
-        if part is not None and part.build_id is not None:
-            image = self.with_id(part.build_id)
-            if image is None:
-                return f"(build id {part.build_id}: no image on the volume or in the build folder has it)"
-            places = [image.place(address, part.base, is_return)]
-        elif part is not None or not loaded:
-            places = [image.place(address, part.base if part is not None else MOVED_TO if image.movable else 0, is_return)
-                      for image in self.called(name)]
-        else:
-            places = []
-        return next((place for place in places if place is not None), f"(not in the code of {name})")
+        if part is None:
+            return f"(not in the code of {name})"
+        if part.build_id is None:
+            return "(no name: the image has no build id)"
+        image = self.with_id(part.build_id)
+        if image is None:
+            return f"(build id {part.build_id}: no image on the volume or in the build folder has it)"
+        return image.place(address, part.base, is_return) or f"(not in the code of {name})"
 
 
 class Explainer:
@@ -181,19 +169,42 @@ class Explainer:
             return []
         if (found := MAPPING.search(line)) is not None:
             return [f"  {found['mapping']}"]
+        if (found := END.search(line)) is not None:
+            self.told.add(found["who"])
+            return [f"{found['who']}: {found['what']}", *self.strange_images(found)]
         if (found := FAULT.search(line)) is not None:
             self.told.add(found["who"])
             address = int(found["rip"], 16)
-            return [f"{found['who']}: {found['what']}", f"  #0 0x{address:016x} {self.place(found, address)}"]
+            return [f"{found['who']}: {found['what']}", *self.strange_images(found), f"  #0 0x{address:016x} {self.place(found, address)}"]
         if (found := CALLERS.search(line)) is not None:
             addresses = [int(word, 16) for word in found["addresses"].split()]
             return [f"  #{number} 0x{address:016x} {self.place(found, address, is_return=True)}"
                     for number, address in enumerate(addresses, int(found["first"]))]
         return []
 
+    def strange_images(self, found: re.Match[str]) -> list[str]:
+        """The images that the program's name does not tell: another one runs in a server's place, or a copy of a program."""
+        images = [self.images.with_id(part.build_id) for part in self.loaded.get(found["who"], []) if part.build_id is not None]
+        name = found["process"] or found["server"]
+        return [f"  image: {image.name}" for image in images if image is not None and image.name.rpartition("/")[2] != name]
+
     def place(self, found: re.Match[str], address: int, is_return: bool = False) -> str:
         name = found["process"] or found["server"]
         return self.images.place(name, self.loaded.get(found["who"], []), address, is_return)
+
+
+def last_reports(text: str, images: Images) -> list[str]:
+    """What the last reports of a whole log say, with names. Those before may be many, and each name takes its time."""
+    lines = text.splitlines()
+    starts = [number for number, line in enumerate(lines) if FAULT.search(line) or END.search(line)]
+    first = starts[-REPORTS_SHOWN:][0] if starts else 0
+    explainer = Explainer(images)
+    for line in lines[:first]:
+        if IMAGE.search(line) is not None:
+            explainer.explain(line)
+        elif (found := FAULT.search(line) or END.search(line)) is not None:
+            explainer.told.add(found["who"])
+    return [told for line in lines[first:] for told in explainer.explain(line)]
 
 
 class FaultReports:

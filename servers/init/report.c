@@ -1,0 +1,36 @@
+#include "servers/init/report.h"
+
+#include "libsys/string.h"
+
+/* A server's memory, for a walk of its stack. */
+struct stack_reader {
+    struct backtrace_memory memory; /* first: one pointer names both */
+    const struct world *world;
+    const struct image *image;
+};
+
+/* By way of the buffer for new stacks, which nobody needs once all programs run. */
+static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
+    const struct stack_reader *reader = (const struct stack_reader *)(const void *)memory;
+    const struct frame_run *buffer = &reader->world->buffer;
+    for (uint32_t i = 0; i < reader->image->piece_count; i++) {
+        const struct image_piece *piece = &reader->image->pieces[i];
+        if (at < piece->at || at - piece->at >= piece->page_count * PAGE_BYTES)
+            continue;
+        uint64_t offset = piece->offset_pages * PAGE_BYTES + (at - piece->at);
+        if (sys_memory_copy(buffer->memory, buffer->offset_pages * PAGE_BYTES, piece->memory, offset, sizeof *ret_word)
+                .status != OK)
+            return false;
+        memcpy(ret_word, (const void *)WORLD_BUFFER_AT, sizeof *ret_word);
+        return true;
+    }
+    return false;
+}
+
+void report_fault(const struct world *world, const struct child *child) {
+    struct stack_reader reader = {{read_word}, world, &child->image};
+    const char *name = child->program->name;
+    fault_log_image(name, &child->image.mark);
+    fault_log(name, &child->fault, image_stack_lowest(&child->image));
+    fault_log_callers(name, &child->fault, &reader.memory);
+}
