@@ -154,7 +154,8 @@ def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbo
     end_problem = verdict.judge_end(guest.end, evidence, options.timeout, guest.errors())
     if end_problem is not None:
         problems.append(end_problem.text)
-        explanation += report.write(evidence, symbols)
+        if not end_problem.is_told:
+            explanation += report.write(evidence, symbols)
     elif evidence.log.power_off_status:
         problems.append(f"status {evidence.log.power_off_status} at power-off, 0 is wanted")
     problems += judge.finish()

@@ -5,10 +5,11 @@
 #include "servers/init/json.h"
 #pragma clang diagnostic pop
 
-int json_parse(const char *text, size_t length_bytes, jsmntok_t *tokens) {
+int json_parse(const char *text, size_t length_bytes, jsmntok_t *tokens, size_t *ret_end) {
     jsmn_parser parser;
     jsmn_init(&parser);
     int count = jsmn_parse(&parser, text, length_bytes, tokens, JSON_TOKENS_MAX);
+    *ret_end = parser.pos;
     return count == 0 ? JSMN_ERROR_PART : count;
 }
 

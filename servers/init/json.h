@@ -16,8 +16,8 @@
 
 #define JSON_TOKENS_MAX 1024U
 
-/* Tokens of `text`; at least 1. Negative: enum jsmnerr. */
-int json_parse(const char *text, size_t length_bytes, jsmntok_t *tokens);
+/* Tokens of `text`; at least 1. Negative: enum jsmnerr, and *ret_end is the byte where it was noticed. */
+int json_parse(const char *text, size_t length_bytes, jsmntok_t *tokens, size_t *ret_end);
 
 /* The token after `token` and all that is inside it; `count` if none is. */
 uint32_t json_after(const jsmntok_t *tokens, uint32_t count, uint32_t token);

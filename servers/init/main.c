@@ -17,8 +17,11 @@
 #include "servers/init/world.h"
 
 #define MANIFEST_PATH "etc/manifest.json"
-#define STATUS_CANNOT_START 70U /* the machine's exit status when the manifest can't be carried out */
-#define STATUS_VITAL_FAULT 71U  /* ... and when a program without which it is of no use has faulted */
+
+/* The machine's exit statuses when the manifest can't be carried out, and when a vital program has ended. Each goes with a
+ * line on the log by which `./baton run` tells it from a command's own status (tools/evidence/verdict.py). */
+#define STATUS_CANNOT_START 74U
+#define STATUS_VITAL_ENDED 75U
 
 PROTOCOL_SERVER(init, INIT_OPERATIONS)
 
@@ -90,7 +93,7 @@ static void take_fault(const struct server_event *event) {
     retire(child);
     if (child->program->vital) {
         log_print("init: %s is vital: switching off", child->program->name);
-        (void)power_off(STATUS_VITAL_FAULT); /* comes back only if the kernel refuses; then the others go on */
+        (void)power_off(STATUS_VITAL_ENDED); /* comes back only if the kernel refuses; then the others go on */
     }
 }
 
@@ -158,18 +161,30 @@ static bool start_trace(void) {
     return status == OK;
 }
 
+/* init's own endpoint, at which faults arrive, too. 0: the log says why. */
+static cap_t serve(void) {
+    cap_t endpoint = world_object(&world, MANIFEST_OWN_ENDPOINT, OBJECT_ENDPOINT);
+    if (endpoint != 0 && server_init(&server, endpoint, &init_protocol) == OK)
+        return endpoint;
+    log_print("init: no memory or slot for its own endpoint");
+    return 0;
+}
+
+/* False: the system can't be started, and the last line on the log says why. */
+static bool start(const struct init_info *info) {
+    if (!world_init(&world, info) || !start_trace() || !read_manifest())
+        return false;
+    cap_t endpoint = serve();
+    return endpoint != 0 && start_all(endpoint);
+}
+
 int main(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
     (void)envp;
     const struct init_info *info = (const struct init_info *)program_auxiliary(AT_BATON_INIT);
     slots_init(&program.slots, INIT_CAP_REGIONS + info->region_count, info->table_slots);
-    cap_t endpoint = 0;
-    bool started = world_init(&world, info) && start_trace() && read_manifest();
-    if (started)
-        endpoint = world_object(&world, "init", OBJECT_ENDPOINT);
-    started = started && endpoint != 0 && server_init(&server, endpoint, &init_protocol) == OK && start_all(endpoint);
-    if (!started) {
+    if (!start(info)) {
         log_print("init: the system can't be started");
         (void)power_off(STATUS_CANNOT_START); /* if the kernel refuses, main ends, which is the next best thing */
         return 1;

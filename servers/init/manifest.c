@@ -41,6 +41,14 @@ FORMAT_LIKE(2, 3) static bool fail(const struct reader *in, const char *format, 
     return false;
 }
 
+/* The line of a byte of the text, from 1 on. */
+static uint32_t line_of(const struct reader *in, size_t byte) {
+    uint32_t line = 1;
+    for (size_t i = 0; i < byte; i++)
+        line += in->text[i] == '\n' ? 1 : 0;
+    return line;
+}
+
 static int token_length(const struct reader *in, uint32_t token) {
     return in->tokens[token].end - in->tokens[token].start;
 }
@@ -312,7 +320,8 @@ static bool check_objects(const struct reader *in) {
         uint32_t end = json_after(in->tokens, in->count, i);
         for (uint32_t key = i + 1; key < end; key = json_after(in->tokens, in->count, key + 1))
             if (in->tokens[key].type != JSMN_STRING || in->tokens[key].size != 1 || key + 1 >= end)
-                return fail(in, "a member at byte %d has no name or not one value", in->tokens[key].start);
+                return fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?",
+                            line_of(in, (size_t)in->tokens[key].start));
     }
     return true;
 }
@@ -344,6 +353,29 @@ static bool read_program(struct reader *in, uint32_t token, struct manifest *man
     return true;
 }
 
+/* Does any program hold the other end of an endpoint that can be called, or of a notification that can be raised? */
+static bool has_receiver(const struct manifest *manifest, const struct manifest_cap *sender) {
+    for (uint32_t i = 0; i < manifest->program_count; i++) {
+        const struct manifest_program *program = &manifest->programs[i];
+        for (uint32_t j = 0; j < program->cap_count; j++) {
+            const struct manifest_cap *cap = &program->caps[j];
+            bool receives = cap->right == MANIFEST_OWN || cap->right == MANIFEST_SERVE || cap->right == MANIFEST_WAIT;
+            if (receives && cap->kind == sender->kind && strcmp(cap->object, sender->object) == 0)
+                return true;
+        }
+    }
+    return sender->kind == MANIFEST_ENDPOINT && strcmp(sender->object, MANIFEST_OWN_ENDPOINT) == 0;
+}
+
+/* A name that is typed in one place only would make its user wait for ever. */
+static bool check_receiver(const struct reader *in, const struct manifest *manifest) {
+    bool sends = in->cap->right == MANIFEST_CALL || in->cap->right == MANIFEST_RAISE;
+    if (!sends || has_receiver(manifest, in->cap))
+        return true;
+    return in->cap->kind == MANIFEST_ENDPOINT ? fail(in, "no program serves the endpoint %s", in->cap->object)
+                                              : fail(in, "no program waits for the notification %s", in->cap->object);
+}
+
 /* What is wrong only in the whole: more than one taker of the rest, an endpoint that nobody serves. */
 static bool check_whole(struct reader *in, const struct manifest *manifest) {
     uint32_t rest_count = 0;
@@ -359,6 +391,8 @@ static bool check_whole(struct reader *in, const struct manifest *manifest) {
                 return fail(in, "the rest of memory was given away before");
             if (bound > 1)
                 return fail(in, "a second notification is bound");
+            if (!check_receiver(in, manifest))
+                return false;
         }
         in->cap = NULL;
     }
@@ -373,13 +407,13 @@ bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_
     in->cap = NULL;
     in->error = error;
     memset(ret_manifest, 0, sizeof *ret_manifest);
-    int count = json_parse(text, length_bytes, in->tokens);
+    size_t parsed_bytes;
+    int count = json_parse(text, length_bytes, in->tokens, &parsed_bytes);
+    if (count == JSMN_ERROR_NOMEM)
+        return fail(in, "more than %u JSON tokens", JSON_TOKENS_MAX);
     if (count <= 0)
-        return fail(in,
-                    count == JSMN_ERROR_NOMEM  ? "more than %u JSON tokens"
-                    : count == JSMN_ERROR_PART ? "not JSON: it ends too early"
-                                               : "not JSON",
-                    JSON_TOKENS_MAX);
+        return fail(in, "line %u: not JSON%s", line_of(in, parsed_bytes < length_bytes ? parsed_bytes : length_bytes),
+                    count == JSMN_ERROR_PART ? ": it ends too early" : "");
     in->count = (uint32_t)count;
     if (!check_objects(in))
         return false;

@@ -14,6 +14,7 @@
 #define MANIFEST_IMAGE_MAX 64U
 #define MANIFEST_ARGUMENTS_BYTES 256U
 #define MANIFEST_ERROR_MAX 160U
+#define MANIFEST_OWN_ENDPOINT "init" /* served by init itself */
 
 enum manifest_kind {
     MANIFEST_ENDPOINT,

@@ -24,7 +24,7 @@ static void whole_manifest_is_read(void) {
     CHECK(parse("{\"programs\": [{\"name\": \"console\", \"image\": \"bin/console\", \"arguments\": [\"a\", \"b c\"],"
                 "\"priority\": 30, \"slots\": 256, \"pool\": 40, \"vital\": true, \"capabilities\": {"
                 "\"serve\": {\"endpoint\": \"console\", \"right\": \"serve\"},"
-                "\"peer\": {\"endpoint\": \"files\", \"right\": \"call\", \"badge\": 77},"
+                "\"peer\": {\"endpoint\": \"init\", \"right\": \"call\", \"badge\": 77},"
                 "\"events\": {\"notification\": \"n\", \"right\": \"wait\", \"bind\": true},"
                 "\"ports\": {\"ports\": [1016, 8]}, \"irq\": {\"irq\": 4}, \"some\": {\"memory\": 5},"
                 "\"memory\": {\"memory\": \"rest\"}, \"p\": {\"pool\": 6}, \"v\": {\"volume\": true},"
@@ -53,10 +53,23 @@ static void mistakes_are_named(void) {
     static const struct {
         const char *text, *wanted;
     } mistakes[] = {
-        {"", "not JSON: it ends too early"},
-        {"{\"programs\":[", "not JSON: it ends too early"},
-        {"{\"programs\":}", "a member at byte 2 has no name or not one value"},
-        {"{\"programs\":[{\"name\",\"a\",\"image\",\"b\"}]}", "a member at byte 15 has no name or not one value"},
+        {"", "line 1: not JSON: it ends too early"},
+        {"{\"programs\":[", "line 1: not JSON: it ends too early"},
+        {"{\"programs\":}", "line 1: a member has no name or not one value; is there a comma too few or too many?"},
+        {"{\"programs\":[\n\n{\"name\",\"a\",\"image\",\"b\"}]}",
+         "line 3: a member has no name or not one value; is there a comma too few or too many?"},
+        {PROGRAM("\n,\n\"priority\": 1\n\"vital\": true"),
+         "line 3: a member has no name or not one value; is there a comma too few or too many?"},
+        {"{\n\"programs\":\n[ yes ]}", "line 3: not JSON"},
+        {"{\n\"programs\":\n[\n", "line 4: not JSON: it ends too early"},
+        {PROGRAM(",\"capabilities\":{\"c\":{\"endpoint\":\"kvv\",\"right\":\"call\"},"
+                 "\"d\":{\"endpoint\":\"kv\",\"right\":\"serve\"}}"),
+         "program 1 (a), capability c: no program serves the endpoint kvv"},
+        {CAP("\"notification\":\"e\",\"right\":\"raise\""),
+         "program 1 (a), capability c: no program waits for the notification e"},
+        {PROGRAM(",\"capabilities\":{\"c\":{\"endpoint\":\"e\",\"right\":\"call\"},"
+                 "\"d\":{\"notification\":\"e\",\"right\":\"wait\"}}"),
+         "program 1 (a), capability c: no program serves the endpoint e"},
         {"[]", "there is no array \"programs\""},
         {"{\"programs\":{}}", "there is no array \"programs\""},
         {"{\"programs\":[]}", "no program is to be started"},
@@ -111,7 +124,8 @@ static void mistakes_are_named(void) {
 /* Every prefix and many damaged copies of a good manifest: refused or accepted, never a stray read or a hang. */
 static void damage_does_no_harm(void) {
     static const char good[] = "{\"programs\":[{\"name\":\"a\",\"image\":\"b\",\"arguments\":[\"x\"],\"capabilities\":{"
-                               "\"c\":{\"ports\":[1,2]},\"d\":{\"endpoint\":\"e\",\"right\":\"call\"}}}]}";
+                               "\"c\":{\"ports\":[1,2]},\"d\":{\"endpoint\":\"e\",\"right\":\"own\"},"
+                               "\"e\":{\"endpoint\":\"e\",\"right\":\"call\"}}}]}";
     char text[sizeof good];
     uint64_t state = 99;
     CHECK(parse(good));

@@ -10,7 +10,7 @@ from evidence import registers, traps
 from evidence.kernel_log import KernelLog
 from evidence.pagewalk import PhysicalMemory
 from evidence.report import Evidence
-from evidence.verdict import Kind, judge_end
+from evidence.verdict import Kind, Problem, judge_end
 from machine.guest import Cause, End
 
 LOG = """0.000000 INFO boot: image phys 0x200000, sealed root phys 0x3ff000
@@ -108,6 +108,39 @@ class Traps(unittest.TestCase):
     def test_no_exception(self) -> None:
         with tempfile.NamedTemporaryFile() as file:
             self.assertEqual(traps.explain(PhysicalMemory(pathlib.Path(file.name)), {"rip": 1}), [])
+
+
+class GivenUp(unittest.TestCase):
+    """A machine that loader or init switched off: in their words, and not mistaken for a command's own status."""
+
+    def judge(self, said: str, status: int) -> Problem | None:
+        text = LOG + said + f"1.0 INFO power: off, status {status}\n"
+        with tempfile.NamedTemporaryFile() as memory:
+            return judge_end(End(Cause.EXITED, 33), Evidence(KernelLog(text), PhysicalMemory(pathlib.Path(memory.name)), [], [], []), 5, "")
+
+    def test_not_started(self) -> None:
+        said = ("0.1 INFO user: init: started files\n0.2 INFO user: init: console: handover refused: kernel text is not mapped\n"
+                "0.2 INFO user: files: 3 files\n0.3 INFO user: init: the system can't be started\n")
+        self.assertEqual(self.judge(said, 74), Problem(Kind.NOT_STARTED, "init: console: handover refused: kernel text is not mapped"))
+        self.assertIsNone(self.judge(said, 3))
+        self.assertIsNone(self.judge("", 74), "a command may end so, too")
+
+    def test_server_ended(self) -> None:
+        report = "0.2 INFO user: console: image 12ab at 0x1 to 0x2, moved by 0x0\n0.2 INFO user: console: {}\n0.3 INFO user: init: console is vital: switching off\n"
+        said = "0.1 INFO user: console: no capability `irq`\n"
+        self.assertEqual(self.judge(said + report.format("main returned 1"), 75),
+                         Problem(Kind.SERVER_ENDED, "console: main returned 1; its last words: no capability `irq`"))
+        self.assertEqual(self.judge(report.format("main returned 1"), 75), Problem(Kind.SERVER_ENDED, "console: main returned 1"))
+        fault = "page fault: read at 0x0000000000000010 (nothing is mapped there), rip 0x0000000000201000"
+        self.assertEqual(self.judge(said + report.format(fault), 75),
+                         Problem(Kind.SERVER_ENDED, "console: page fault: read at 0x0000000000000010 (nothing is mapped there)"))
+        self.assertIsNone(self.judge("", 75))
+
+    def test_loader(self) -> None:
+        log = KernelLog("baton: there is no kernel on the volume\n")
+        with tempfile.NamedTemporaryFile() as memory:
+            problem = judge_end(End(Cause.EXITED, 35), Evidence(log, PhysicalMemory(pathlib.Path(memory.name)), [], [], []), 5, "")
+        self.assertEqual(problem, Problem(Kind.NOT_STARTED, "the loader: there is no kernel on the volume"))
 
 
 class Verdict(unittest.TestCase):

@@ -13,8 +13,10 @@ examples:
 exit status:
   the guest's at power-off (with -c: the last command's); 0 after Ctrl-A X
   2 wrong usage   70 panic   71 triple fault   72 reset   73 early exit, or QEMU failed
+  74 the system can't be started   75 a server without which the machine is of no use has ended
   76 something needed is missing   77 the build failed   124 out of time   130 interrupted
-A machine that ends badly is reported on standard error, and so is, with -c, a program that does. The kernel's log is build/run/last/kernel.log.
+A machine that ends badly is reported on standard error, the reason in the last line, and so is, with -c, a program that does. The kernel's
+log is build/run/last/kernel.log.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ import volume
 from baton_cli.session import Session
 from baton_cli.terminal import open_keys
 from debug import session as debug_session
-from evidence import report, verdict
+from evidence import kernel_log, report, verdict
 from evidence.faults import FaultReports, Images
 from evidence.symbols import Symbols
 from evidence.verdict import Kind
@@ -55,7 +57,7 @@ DEFAULT_MEMORY_MIB = 256
 RUNS_KEPT = 8
 CODE_USAGE = 2
 EXIT_CODES = {Kind.PANIC: 70, Kind.TRIPLE_FAULT: 71, Kind.RESET: 72, Kind.EARLY_EXIT: 73, Kind.HANG: 124,
-              Kind.CANCELLED: 0}
+              Kind.NOT_STARTED: kernel_log.STATUS_CANNOT_START, Kind.SERVER_ENDED: kernel_log.STATUS_VITAL_ENDED, Kind.CANCELLED: 0}
 
 
 def whole_number(text: str, lowest: int, highest: int, what: str) -> int:
@@ -231,13 +233,15 @@ def finish(guest: Guest, options: argparse.Namespace, limit: float | None) -> in
         if status and options.commands is None:
             say(f"powered off with status {status}; the kernel's log is {paths.shown(log)}")
         return status
-    if problem.kind is not Kind.CANCELLED:
-        say(problem.text)
+    if not problem.is_told:
         lines = report.write(evidence, Symbols(kernel=options.built / paths.KERNEL))
         lines += ["kernel log, last lines:", *("  " + line for line in evidence.log.tail())]
         text = "\n".join(lines)
         print(text, file=sys.stderr)
         (log.parent / "report.txt").write_text(f"{problem.text}\n{text}\n")
+    if problem.kind is not Kind.CANCELLED:
+        say(f"the kernel's log is {paths.shown(log)}")
+        say(problem.text)  # last, where it is seen
     return EXIT_CODES[problem.kind]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from evidence.kernel_log import KernelLog
 from evidence.report import Evidence
 from machine.command_line import EXIT_PANIC, EXIT_POWER_OFF
 from machine.guest import Cause, End
 
 
 class Kind(enum.Enum):
-    """The ends that are not an orderly power-off."""
+    """The ends that are not a power-off at the end of what the machine was to do."""
 
     PANIC = "panic"
     TRIPLE_FAULT = "triple fault"
@@ -19,12 +20,30 @@ class Kind(enum.Enum):
     HANG = "hang"
     EARLY_EXIT = "early exit"
     CANCELLED = "cancelled"
+    NOT_STARTED = "not started"  # by the loader or init, who say why
+    SERVER_ENDED = "server ended"  # one without which the machine is of no use
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
     kind: Kind
     text: str
+
+    @property
+    def is_told(self) -> bool:
+        """Did the guest tell the whole reason? Then registers and page tables have nothing to add to it."""
+        return self.kind in (Kind.CANCELLED, Kind.NOT_STARTED, Kind.SERVER_ENDED)
+
+
+def judge_guest(log: KernelLog) -> Problem | None:
+    """What is wrong according to loader or init, which gave up in order; None: neither did."""
+    if log.loader_failure is not None:
+        return Problem(Kind.NOT_STARTED, f"the loader: {log.loader_failure}")
+    if log.start_failure is not None:
+        return Problem(Kind.NOT_STARTED, log.start_failure)
+    if log.server_end is not None:
+        return Problem(Kind.SERVER_ENDED, log.server_end)
+    return None
 
 
 def judge_end(end: End, evidence: Evidence, seconds: float, errors: str) -> Problem | None:
@@ -44,6 +63,8 @@ def judge_end(end: End, evidence: Evidence, seconds: float, errors: str) -> Prob
         return Problem(Kind.RESET, "reset: the guest reset the machine, and not by a triple fault")
     if end.cause is Cause.SHUTDOWN:
         return Problem(Kind.EARLY_EXIT, "early exit: the machine was shut down past the kernel's orderly power-off")
+    if (problem := judge_guest(evidence.log)) is not None:
+        return problem
     if end.exit_code == EXIT_PANIC:
         return Problem(Kind.PANIC, f"panic: exit code {EXIT_PANIC}, but no PANIC on the kernel's log")
     if end.exit_code != EXIT_POWER_OFF:

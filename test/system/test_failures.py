@@ -1,0 +1,157 @@
+"""What a builder of servers meets: a system that can't start, a server that ends, and what the screen says of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from typing import Any
+
+import volume
+from machine import BUILT, ROOT, command, run
+
+MANIFEST = "etc/manifest.json"
+CANNOT_START, SERVER_ENDED = 74, 75
+
+
+class Changed(unittest.TestCase):
+    """Machines that boot a changed volume, from a build folder of their own whose other files are the real ones."""
+
+    def setUp(self) -> None:
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        for name in os.listdir(BUILT):
+            if name not in ("run", "boot.tar"):
+                (self.folder / name).symlink_to(pathlib.Path(BUILT) / name)
+        self.members = volume.read(pathlib.Path(BUILT) / "boot.tar")
+
+    def manifest(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(dict(self.members)[MANIFEST])
+        return found
+
+    def program(self, manifest: dict[str, Any], name: str) -> dict[str, Any]:
+        return next(program for program in manifest["programs"] if program["name"] == name)
+
+    def run_with(self, manifest: dict[str, Any] | str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        text = manifest if isinstance(manifest, str) else json.dumps(manifest, indent=1)
+        members = volume.replace(self.members, MANIFEST, text.encode())
+        (self.folder / "boot.tar").write_bytes(volume.build(members))
+        return run("--boot", "pvh", "--built", str(self.folder), "--timeout", "20", *arguments)
+
+    def check_end(self, done: subprocess.CompletedProcess[str], status: int, last: str) -> None:
+        """The exit status, and what the last line on the screen is."""
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.assertRegex(done.stderr.splitlines()[-1], f"^baton: {last}$")
+
+
+class Starting(Changed):
+    """The reason why a system can't start is the last thing on the screen."""
+
+    def test_a_manifest_with_a_mistake(self) -> None:
+        text = dict(self.members)[MANIFEST].decode()
+        place = text.index('"right": "serve"')
+        line = text[:place].count("\n") + 1
+        self.check_end(self.run_with(text.replace(', "right": "serve"', ' "right": "serve"', 1), "-c", "true"), CANNOT_START,
+                       rf"init: etc/manifest\.json: line {line}: a member has no name or not one value; .*")
+        self.check_end(self.run_with(text.replace('"capabilities"', '"capabilites"', 1), "-c", "true"), CANNOT_START,
+                       r'init: etc/manifest\.json: program 1 \(console\): unknown member "capabilites"')
+
+    def test_an_image_that_is_not_there(self) -> None:
+        manifest = self.manifest()
+        self.program(manifest, "pipes")["image"] = "bin/nosuch"
+        self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START, "init: there is no bin/nosuch on the boot volume")
+        self.program(manifest, "pipes")["image"] = "etc/manifest.json"
+        self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START, r"init: pipes: etc/manifest\.json: not an ELF file")
+
+    def test_an_endpoint_that_nobody_serves(self) -> None:
+        manifest = self.manifest()
+        self.program(manifest, "process")["capabilities"]["pipes"]["endpoint"] = "piipes"
+        self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START,
+                       r"init: etc/manifest\.json: program 4 \(process\), capability pipes: no program serves the endpoint piipes")
+
+    def test_more_memory_than_there_is(self) -> None:
+        manifest = self.manifest()
+        self.program(manifest, "files")["capabilities"]["memory"]["memory"] = 1 << 30
+        self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START, "init: files: memory: .*")
+
+    def test_without_commands(self) -> None:
+        """On a terminal's screen, too."""
+        self.check_end(self.run_with("{}"), CANNOT_START, r'init: etc/manifest\.json: there is no array "programs"')
+
+    def test_a_command_that_ends_with_that_status(self) -> None:
+        for status in (CANNOT_START, SERVER_ENDED):
+            done = run("--boot", "pvh", "-c", f"exit {status}")
+            self.assertEqual(done.returncode, status)
+            self.assertNotIn("init:", done.stderr)
+
+    def test_in_a_suite(self) -> None:
+        """tools/suite.py, of which `./baton test` and `./baton bench` show the output."""
+        members = volume.replace(self.members, MANIFEST, b"{")
+        (self.folder / "boot.tar").write_bytes(volume.build(members))
+        done = subprocess.run(["python3", str(ROOT / "tools" / "suite.py"), "--name", "broken", "--loader", f"{BUILT}/boot/pvh.elf",
+                               "--volume", str(self.folder / "boot.tar"), "--output", str(self.folder / "log")],
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
+        self.assertEqual(done.stdout.splitlines()[-1], "Bail out! init: etc/manifest.json: line 1: not JSON: it ends too early")
+        self.assertNotIn("registers", done.stdout, "they have nothing to add")
+
+    def test_without_a_kernel(self) -> None:
+        members = [member for member in self.members if member[0] != "boot/kernel.elf"]
+        (self.folder / "boot.tar").write_bytes(volume.build(members))
+        done = run("--boot", "pvh", "--built", str(self.folder), "-c", "true")
+        self.check_end(done, CANNOT_START, "the loader: .*kernel.*")
+
+
+class Servers(Changed):
+    """A server that ends: what it was, and which image it ran."""
+
+    def test_main_returns(self) -> None:
+        done = run("--boot", "pvh", "--with", "pipes=ls", "-c", "true")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("pipes: main returned 1\n  image: bin/ls\n", done.stderr)
+        for wrong in ("undefined", "servers/pipes", "#0"):
+            self.assertNotIn(wrong, done.stderr)
+
+    def test_a_fault_in_another_image(self) -> None:
+        """crash in the place of pipes: it is that one's lines that are told, and its callers."""
+        manifest = self.manifest()
+        pipes = self.program(manifest, "pipes")
+        pipes["image"] = "bin/crash"
+        for way, what, function in (("write", r"page fault: write at 0x0000000000000010 \(nothing is mapped there\)", "crash_writing"),
+                                    ("stack", r"stack overflow: write at 0x00007fff[0-9a-f]{8} \(the stack ends at 0x00007fff[0-9a-f]{8}\)",
+                                     "crash_nesting")):
+            with self.subTest(way=way):
+                pipes["arguments"] = [way]
+                done = self.run_with(manifest, "-c", "true")
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertRegex(done.stderr, rf"(?m)^pipes: {what}\n  image: bin/crash\n  #0 0x[0-9a-f]{{16}} {function} at \S*/crash\.c:\d+")
+                self.assertRegex(done.stderr, r"(?m)^  #1 0x[0-9a-f]{16} \w+ at \S*/crash\.c:\d+")
+                self.assertNotIn("servers/pipes", done.stderr)
+
+    def test_a_vital_one(self) -> None:
+        manifest = self.manifest()
+        del self.program(manifest, "console")["capabilities"]["irq"]
+        self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED, "console: main returned 1; its last words: .*`irq`.*")
+        manifest = self.manifest()
+        self.program(manifest, "process")["arguments"][0] = "bin/nosuch"
+        self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED, "process: main returned 1; its last words: starting bin/nosuch: .*")
+        manifest = self.manifest()
+        self.program(manifest, "files").update(image="bin/crash", arguments=["divide"])
+        self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED, "files: divide error, code 0x0")
+
+    def test_a_copy_of_a_program(self) -> None:
+        """In /tmp, under the name of another: the image that ran is found all the same."""
+        done = run("--boot", "pvh", "-c", "cp /bin/crash /tmp/ls; /tmp/ls read")
+        self.assertRegex(done.stderr, r"(?m)^process 3 \(ls\): page fault: read .*\n  image: bin/crash\n  #0 0x[0-9a-f]{16} crash_reading at ")
+
+    def test_another_process_server(self) -> None:
+        done = run("--boot", "pvh", "--with", "process=process_mini", "-c", "crash stack")
+        self.assertRegex(done.stderr, r"(?m)^crash: stack overflow: write .*\n  #0 0x[0-9a-f]{16} crash_nesting at \S*/crash\.c:\d+")
+
+
+if __name__ == "__main__":
+    unittest.main()
