@@ -117,20 +117,34 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
                                                  struct proto##_##name##_reply *reply);
 #define PROTOCOL_HANDLERS(proto, OPERATIONS) OPERATIONS(PROTOCOL_ROW_SHARED)
 
-#define PROTOCOL_DISPATCH(proto, OPERATIONS)                                                                         \
-    static uint32_t proto##_dispatch(struct server_call *call, const void *request, void *reply) {                   \
-        switch (call->operation) {                                                                                   \
-            OPERATIONS(PROTOCOL_ROW_CASE)                                                                            \
-        default:                                                                                                     \
-            return P_OPERATION;                                                                                      \
-        }                                                                                                            \
-    }                                                                                                                \
+/*
+ * The shapes of all operations that a server knows, `proto_operations`, found by their numbers: so rows are numbered as they
+ * come, from 1 on. A gap would be an operation without a name, which any client may ask about.
+ */
+#define PROTOCOL_ROW_PLACE(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
+    proto##_##name##_row,
+#define PROTOCOL_ROW_NUMBERED(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
+    _Static_assert((number) == proto##_##name##_row,                                                     \
+                   "operation " #proto "_" #name ": " #number " is not the number after that of the row before");
+#define PROTOCOL_TABLE(proto, OPERATIONS)                                                                            \
+    enum { proto##_counter_row, OPERATIONS(PROTOCOL_ROW_PLACE) };                                                    \
+    OPERATIONS(PROTOCOL_ROW_NUMBERED)                                                                                \
     static const struct protocol_operation proto##_operations[] = {                                                  \
         [0] = {"counter", {8, 8, 0}, {sizeof(struct server_counter_reply), sizeof(struct server_counter_reply), 0}}, \
         OPERATIONS(PROTOCOL_ROW_OPERATION)};                                                                         \
     _Static_assert(sizeof proto##_operations / sizeof proto##_operations[0] <= SERVER_OPERATIONS_MAX,                \
-                   "there is a counter for each");                                                                   \
-    static const struct protocol proto##_protocol = {                                                                \
+                   "there is a counter for each");
+
+#define PROTOCOL_DISPATCH(proto, OPERATIONS)                                                       \
+    PROTOCOL_TABLE(proto, OPERATIONS)                                                              \
+    static uint32_t proto##_dispatch(struct server_call *call, const void *request, void *reply) { \
+        switch (call->operation) {                                                                 \
+            OPERATIONS(PROTOCOL_ROW_CASE)                                                          \
+        default:                                                                                   \
+            return P_OPERATION;                                                                    \
+        }                                                                                          \
+    }                                                                                              \
+    static const struct protocol proto##_protocol = {                                              \
         #proto, proto##_operations, sizeof proto##_operations / sizeof proto##_operations[0], proto##_dispatch};
 
 /* The handlers of a server of one file, and their dispatch. */

@@ -9,7 +9,7 @@
  * and declares `struct name_verb_request` and `struct name_verb_reply` for each, plain structures of at most
  * PROTOCOL_BYTES_MAX bytes. `bytes` is either sizeof the structure, or the offset of its last member, the tail; then
  * the first member is `uint64_t length_bytes`, the bytes of the tail in use, and no more than these travel. Numbers
- * start at 1 and have no gap (0 is every server's counter, see server.h). Capability counts are exact; a failing reply
+ * start at 1 and have no gap (0 is every server's counter); PROTOCOL_TABLE of server.h refuses others. Capability counts are exact; a failing reply
  * carries none.
  *
  * The request's label is the operation, the reply's label the status (enum protocol_status or enum status). A failing

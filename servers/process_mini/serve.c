@@ -14,9 +14,7 @@
 
 /* The shapes of all operations: what is malformed is refused alike, whether an operation is served here or not. */
 enum operation { PROCESS_OPERATIONS(ROW_NUMBER) };
-static const struct protocol_operation operations[] = {
-    [0] = {"counter", {8, 8, 0}, {sizeof(struct server_counter_reply), sizeof(struct server_counter_reply), 0}},
-    PROCESS_OPERATIONS(PROTOCOL_ROW_OPERATION)};
+PROTOCOL_TABLE(process, PROCESS_OPERATIONS)
 
 struct server serve_server;
 static struct process processes[PROCESSES_MAX];
@@ -243,7 +241,8 @@ static uint32_t dispatch(struct server_call *call, const void *request, void *re
     }
 }
 
-const struct protocol serve_protocol = {"process", operations, sizeof operations / sizeof operations[0], dispatch};
+const struct protocol serve_protocol = {"process", process_operations,
+                                        sizeof process_operations / sizeof process_operations[0], dispatch};
 
 /* ---- what is no call ---- */
 
