@@ -7,6 +7,7 @@
  *     size:NAME=BYTES     the size of the Memory it is for, where that is not known otherwise
  *     run:NAME=SLOT,PAGES,PAGES,...   capabilities for as many Memories, in slots SLOT, SLOT + 1, ..., and their sizes
  *     slots=FIRST,LIMIT   its table has LIMIT slots; those from FIRST on are empty
+ *     name=NAME           what a server is called in the manifest
  */
 #pragma once
 
@@ -55,6 +56,9 @@ const char *program_variable(const char *name);
 
 /* The slot of the capability called `name`; 0 = there is none. */
 cap_t program_cap(const char *name);
+
+/* The same for one that the program can't do without: if there is none, the log says so, and the program ends. */
+cap_t program_need(const char *name);
 
 /* The bytes that `size:NAME` tells; 0 = it is not there. */
 uint64_t program_cap_size(const char *name);

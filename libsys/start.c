@@ -38,6 +38,22 @@ static uint64_t named_number(const char *prefix, const char *name) {
 
 cap_t program_cap(const char *name) { return named_number("cap", name); }
 
+/* What log lines of the program begin with. */
+static const char *own_name(void) {
+    const char *name = program_variable("name");
+    if (name != NULL)
+        return name;
+    return program.argument_count > 0 ? program.arguments[0] : "program";
+}
+
+cap_t program_need(const char *name) {
+    cap_t cap = program_cap(name);
+    if (cap != 0)
+        return cap;
+    log_print("%s: no capability `%s`", own_name(), name);
+    program_exit(1);
+}
+
 uint64_t program_cap_size(const char *name) { return named_number("size", name); }
 
 bool program_next_piece(const char *name, struct program_piece *piece) {
@@ -93,8 +109,7 @@ _Noreturn void program_exit(int code) {
     while (process != 0 && status == P_INTERRUPTED)
         status = process_exit(process, &request, &reply, NULL);
     if (process != 0)
-        log_print("%s: exit %d: %s", program.argument_count > 0 ? program.arguments[0] : "program", code,
-                  status_text(status));
+        log_print("%s: exit %d: %s", own_name(), code, status_text(status));
     /* Without a frame: nobody called whoever ends in order. */
     __asm__ volatile("xor %%ebp, %%ebp\n\tud2" : : "a"(PROGRAM_ENDED), "D"((uint64_t)(unsigned int)code));
     __builtin_unreachable();

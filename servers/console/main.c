@@ -187,15 +187,12 @@ static const char *bind_interrupt(uint64_t *ret_status) {
 }
 
 static bool find_wires(int argc, char **argv) {
-    static const char *const names[] = {"ports", "irq", "events", "interrupt", "thread", "serve"};
-    cap_t *const slots[] = {&wires.ports, &wires.irq, &wires.events, &wires.interrupt, &wires.thread, &wires.serve};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        *slots[i] = program_cap(names[i]);
-        if (*slots[i] == 0) {
-            log_print("console: no capability `%s`", names[i]);
-            return false;
-        }
-    }
+    wires.ports = program_need("ports");
+    wires.irq = program_need("irq");
+    wires.events = program_need("events");
+    wires.interrupt = program_need("interrupt");
+    wires.thread = program_need("thread");
+    wires.serve = program_need("serve");
     wires.first_port = COM1_FIRST_PORT;
     if (argc > 1 && !text_to_number(argv[1], &wires.first_port)) {
         log_print("console: `%s` is not a port number", argv[1]);

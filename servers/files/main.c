@@ -423,13 +423,13 @@ int main(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
     (void)envp;
-    cap_t serve = program_cap("serve");
-    cap_t space = program_cap("space");
+    cap_t serve = program_need("serve");
+    cap_t space = program_need("space");
+    cap_t events = program_need("events");
     uint64_t size_bytes = program_cap_size("volume");
-    volume = program_cap("volume");
-    if (serve == 0 || space == 0 || volume == 0 || size_bytes == 0 || size_bytes > VOLUME_BYTES_MAX) {
-        log_print("files: want capabilities `serve`, `space`, `volume`, and the volume's size, at most %lu",
-                  (uint64_t)VOLUME_BYTES_MAX);
+    volume = program_need("volume");
+    if (size_bytes == 0 || size_bytes > VOLUME_BYTES_MAX) {
+        log_print("files: a volume of %lu bytes, at most %lu are read", size_bytes, (uint64_t)VOLUME_BYTES_MAX);
         return 1;
     }
     uint64_t status = map_all(space, volume, size_bytes, VOLUME_AT, MEMORY_READ);
@@ -440,7 +440,7 @@ int main(int argc, char **argv, char **envp) {
     read_volume(size_bytes);
     if (!mount_memory(space))
         return 1;
-    status = streams_init(serve, program_cap("events"));
+    status = streams_init(serve, events);
     if (status == OK)
         status = server_init(&server, serve, &files_protocol);
     while (status == OK) {

@@ -176,7 +176,7 @@ static bool install_caps(const struct child *child, struct world *world) {
     for (uint32_t i = 0; i < child->program->cap_count; i++)
         if (!install_cap(child, &child->program->caps[i], world, &next))
             return false;
-    return note(child, "slots=%lu,%lu", next, child->program->slots);
+    return note(child, "name=%s", child->program->name) && note(child, "slots=%lu,%lu", next, child->program->slots);
 }
 
 static bool create(const struct child *child, enum object_type type, uint64_t argument, cap_t *ret_slot) {

@@ -186,8 +186,8 @@ int main(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
     (void)envp;
-    cap_t events = program_cap("events");
-    endpoint = program_cap("serve");
+    cap_t events = program_need("events");
+    endpoint = program_need("serve");
     uint64_t status = sys_endpoint_watch(endpoint, events, EVENT_GONE).status;
     if (status == OK)
         status = server_init(&server, endpoint, &pipes_protocol);

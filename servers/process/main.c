@@ -27,18 +27,15 @@
 
 _Static_assert(PRIORITY > PROCESS_NICE_MAX, "none is the idle CPU's");
 
-static bool find_caps(struct system_caps *caps) {
-    static const char *const names[] = {"serve", "events", "space", "pool", "files"};
-    cap_t *const slots[] = {&caps->endpoint, &caps->events, &caps->space, &caps->pool, &caps->files};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        *slots[i] = program_cap(names[i]);
-        if (*slots[i] == 0) {
-            log_print("process: no capability `%s`", names[i]);
-            return false;
-        }
-    }
-    caps->init = program_cap("init");
-    return true;
+static struct system_caps find_caps(void) {
+    return (struct system_caps){
+        .endpoint = program_need("serve"),
+        .events = program_need("events"),
+        .space = program_need("space"),
+        .pool = program_need("pool"),
+        .files = program_need("files"),
+        .init = program_cap("init"),
+    };
 }
 
 static bool find_memory(struct frames *frames) {
@@ -157,7 +154,8 @@ static bool start(struct system *system, int argc, char **argv) {
         log_print("process: want the image of process 1 as an argument");
         return false;
     }
-    if (!find_caps(&system->caps) || !start_memory(system) || !fill_origin(system, argc, argv))
+    system->caps = find_caps();
+    if (!start_memory(system) || !fill_origin(system, argc, argv))
         return false;
     if (store_init(&system->store, &system->frames, system->caps.space, STORE_AT) != OK) {
         log_print("process: not enough memory for its own records");

@@ -33,9 +33,9 @@ static bool fill_origin(int argc, char **argv) {
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    struct launch_caps caps = {program_cap("serve"), program_cap("space"), program_cap("files")};
-    if (argc < 2 || caps.endpoint == 0 || caps.space == 0 || caps.files == 0) {
-        log_print("process_mini: want an image, and the capabilities serve, space and files");
+    struct launch_caps caps = {program_need("serve"), program_need("space"), program_need("files")};
+    if (argc < 2) {
+        log_print("process_mini: want the image of process 1 as an argument");
         return 1;
     }
     if (!memory_start() || !launch_start(&caps)) {

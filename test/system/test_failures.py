@@ -112,7 +112,8 @@ class Servers(Changed):
     def test_main_returns(self) -> None:
         done = run("--boot", "pvh", "--with", "pipes=ls", "-c", "true")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("pipes: main returned 1\n  image: bin/ls\n", done.stderr)
+        self.assertIn("pipes: main returned 1", done.stderr)
+        self.assertIn("\n  image: bin/ls\n", done.stderr)
         for wrong in ("undefined", "servers/pipes", "#0"):
             self.assertNotIn(wrong, done.stderr)
 
@@ -131,6 +132,20 @@ class Servers(Changed):
                 self.assertRegex(done.stderr, rf"(?m)^pipes: {what}\n  image: bin/crash\n  #0 0x[0-9a-f]{{16}} {function} at \S*/crash\.c:\d+")
                 self.assertRegex(done.stderr, r"(?m)^  #1 0x[0-9a-f]{16} \w+ at \S*/crash\.c:\d+")
                 self.assertNotIn("servers/pipes", done.stderr)
+
+    def test_a_capability_that_is_not_there(self) -> None:
+        """Whatever a server can't do without is named, by it: 0 would mean "none" to some calls, and be taken for one."""
+        for name, cap in (("pipes", "events"), ("pipes", "serve"), ("files", "events"), ("files", "space"), ("console", "interrupt"),
+                          ("process", "space"), ("process", "pool")):
+            with self.subTest(server=name, capability=cap):
+                manifest = self.manifest()
+                self.program(manifest, name)["capabilities"].pop(cap)
+                done = self.run_with(manifest, "-c", "true")
+                if cap == "serve":
+                    self.check_end(done, CANNOT_START, r".*: program 4 \(process\), capability pipes: no program serves the endpoint pipes")
+                    continue
+                self.assertEqual(done.returncode, 0 if name == "pipes" else SERVER_ENDED, done.stdout + done.stderr)
+                self.assertIn(f"{name}: main returned 1; its last words: no capability `{cap}`\n", done.stderr)
 
     def test_a_vital_one(self) -> None:
         manifest = self.manifest()

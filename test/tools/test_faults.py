@@ -112,6 +112,8 @@ class Reports(unittest.TestCase):
     def test_main_returned(self) -> None:
         explainer = Explainer(self.images())
         self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned -1"), ["kv: main returned -1"])
+        self.assertEqual(explainer.explain(f"{PREFIX}kv: no capability `events`"), [])
+        self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned 1"), ["kv: main returned 1; its last words: no capability `events`"])
         self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned"), [])
 
     def test_last_reports_of_a_log(self) -> None:

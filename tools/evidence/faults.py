@@ -26,6 +26,7 @@ from evidence.symbols import Symbols
 
 WHO = r"\buser: (?P<who>process \d+ \((?P<process>[^)]*)\)(?:, thread \d+)?|(?P<server>[\w-]+)): "
 FAULT = re.compile(WHO + r"(?P<what>.+), rip 0x(?P<rip>[0-9a-f]{16})$")
+WORDS = re.compile(WHO + r"(?P<words>.+)$")
 END = re.compile(WHO + r"(?P<what>main returned -?\d+)$")
 IMAGE = re.compile(WHO + r"image (?P<id>[0-9a-f]+|-) at 0x(?P<start>[0-9a-f]+) to 0x(?P<end>[0-9a-f]+), moved by 0x(?P<base>[0-9a-f]+)$")
 MAPPING = re.compile(WHO + r"(?P<mapping>(?:mapped there|next below|next above): .+)$")
@@ -153,6 +154,7 @@ class Explainer:
     def __init__(self, images: Images) -> None:
         self.images = images
         self.loaded: dict[str, list[Loaded]] = {}  # by who
+        self.words: dict[str, str] = {}  # the last ones of each server
         self.told: set[str] = set()  # whose fault has come: what is said of images from now on is about another one
 
     def note_image(self, who: str, image: Loaded) -> None:
@@ -171,7 +173,8 @@ class Explainer:
             return [f"  {found['mapping']}"]
         if (found := END.search(line)) is not None:
             self.told.add(found["who"])
-            return [f"{found['who']}: {found['what']}", *self.strange_images(found)]
+            last = f"; its last words: {self.words[found['who']]}" if found["who"] in self.words else ""
+            return [f"{found['who']}: {found['what']}{last}", *self.strange_images(found)]
         if (found := FAULT.search(line)) is not None:
             self.told.add(found["who"])
             address = int(found["rip"], 16)
@@ -180,6 +183,8 @@ class Explainer:
             addresses = [int(word, 16) for word in found["addresses"].split()]
             return [f"  #{number} 0x{address:016x} {self.place(found, address, is_return=True)}"
                     for number, address in enumerate(addresses, int(found["first"]))]
+        if (found := WORDS.search(line)) is not None:
+            self.words[found["who"]] = found["words"]
         return []
 
     def strange_images(self, found: re.Match[str]) -> list[str]:
