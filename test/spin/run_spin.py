@@ -21,6 +21,7 @@ from host import needs  # noqa: E402  (the path has to be set first)
 
 SECONDS = 60
 DEPTH = 100000
+PREPROCESSOR = "-Pclang -E -x c"  # spin's own choice is gcc, which need not be there
 
 
 def search(model: pathlib.Path, defines: list[str]) -> tuple[bool, str]:
@@ -30,7 +31,7 @@ def search(model: pathlib.Path, defines: list[str]) -> tuple[bool, str]:
             done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=SECONDS,
                                   stdin=subprocess.DEVNULL)
             return done.stdout
-        run("spin", *(f"-D{name}" for name in defines), "-a", str(model.resolve()))
+        run("spin", PREPROCESSOR, *(f"-D{name}" for name in defines), "-a", str(model.resolve()))
         run("clang", "-O0", "-w", "-DSAFETY", "-DCOLLAPSE", "-DNOFAIR", "-o", "pan", "pan.c")
         said = run("./pan", f"-m{DEPTH}")
     complete = "Search not completed" not in said and "max search depth too small" not in said
