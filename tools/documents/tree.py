@@ -8,6 +8,7 @@ import re
 
 FOLDERS = ("boot", "kernel", "libsys", "servers", "userland", "tools", "test", "docs")
 CODE = {".c", ".h", ".S", ".py", ".def", ".ld", ".inc"}
+RECIPES = ("meson.build", "Containerfile")
 WORD = re.compile(r"[A-Za-z_]\w*")
 GUEST_CASE = re.compile(r"\bCASE\((\w+)\)")
 PROCESS_CASE = re.compile(r"\bCASE(?:_NEEDS)?\((\w+)")
@@ -28,9 +29,9 @@ class Tree:
         """Path from the root -> text, of every file that is code, documentation, a table or build description."""
         found = {}
         candidates = [path for folder in FOLDERS for path in (self.root / folder).rglob("*")]
-        candidates += [path for path in self.root.iterdir() if path.suffix == ".md" or path.name == "meson.build"]
+        candidates += [path for path in self.root.iterdir() if path.suffix == ".md" or path.name in RECIPES]
         for path in sorted(candidates):
-            if path.is_file() and (path.suffix in CODE | {".md", ".json"} or path.name == "meson.build"):
+            if path.is_file() and (path.suffix in CODE | {".md", ".json"} or path.name in RECIPES):
                 found[path.relative_to(self.root).as_posix()] = path.read_text(errors="replace")
         return found
 

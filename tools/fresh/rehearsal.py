@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import re
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 
@@ -112,6 +113,7 @@ class Rehearsal:
         """With every extra: the tests that were skipped for want of a tool."""
         with self.part("with every extra"):
             root = fresh.copy(self.folder / "extras")
+            shutil.copytree(paths.ROOT / ".git", root.path(self.place / ".git"))  # what git is wanted for reads it
             packages = " ".join(need.packages[0] for need in needs.EXTRAS)
             command = f"apt-get install -y -q --no-install-recommends {packages}"
             if self.step("apt-get install of the extras", root.run(command, INSTALL_SECONDS)):
