@@ -33,12 +33,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 class Terminal(unittest.TestCase):
     """A machine with a terminal; each test of a subclass gets a new one."""
 
+    arguments: tuple[str, ...] = ("--boot", "pvh")
+
     def setUp(self) -> None:
         self.master, slave = pty.openpty()
         self.before = termios.tcgetattr(slave)
         self.slave = slave
         self.output = b""
-        self.process = subprocess.Popen(command("--boot", "pvh"), stdin=slave, stdout=slave, stderr=slave)
+        self.process = subprocess.Popen(command(*self.arguments), stdin=slave, stdout=slave, stderr=slave)
 
     def tearDown(self) -> None:
         if self.process.poll() is None:

@@ -15,7 +15,7 @@ from unittest import mock
 
 from machine import accel, command_line, disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
-from machine.console import EscapeKey, FirmwareFilter
+from machine.console import ConsoleFilter, EscapeKey
 from machine.qmp import Qmp
 
 FOLDER = pathlib.Path("/tmp/some,where")
@@ -174,21 +174,42 @@ class Accelerator(unittest.TestCase):
 class Console(unittest.TestCase):
     NOISE = b"\x1b[2J\x1b[01;01H\x1b[=3hBdsDxe: loading Boot0001 \"x\"\r\nBdsDxe: starting Boot0001 \"x\"\r\n"
 
+    def seen(self, noise: ConsoleFilter, stream: bytes, size: int) -> bytes:
+        return b"".join(noise.feed(stream[at : at + size]) for at in range(0, len(stream), size))
+
     def test_firmware_is_withheld(self) -> None:
         for size in (1, 7, 1000):
-            stream = self.NOISE + b"\x1b[1mhello\r\n"
-            noise = FirmwareFilter(True)
-            seen = b"".join(noise.feed(stream[at : at + size]) for at in range(0, len(stream), size))
-            self.assertEqual(seen, b"\x1b[1mhello\r\n")
+            noise = ConsoleFilter(firmware=True, programs_only=False)
+            self.assertEqual(self.seen(noise, self.NOISE + b"\x1b[1mhello\r\n\x11there\x11", size), b"\x1b[1mhello\r\nthere\x11")
+
+    def test_what_comes_before_the_programs_is_withheld(self) -> None:
+        for firmware, noise in ((True, self.NOISE), (False, b"")):
+            for size in (1, 7, 1000):
+                programs = ConsoleFilter(firmware, programs_only=True)
+                loader = noise + b"\rbaton: reading: 1 of 6 MiB\r\n"
+                self.assertEqual(self.seen(programs, loader, size), b"")
+                self.assertFalse(programs.ready)
+                self.assertEqual(self.seen(programs, b"\r\n\x11x\r\n", size), b"x\r\n")
+                self.assertTrue(programs.ready)
+
+    def test_a_loader_that_gives_up_is_heard(self) -> None:
+        programs = ConsoleFilter(firmware=True, programs_only=True)
+        programs.feed(self.NOISE + b"baton: no volume\r\n")
+        self.assertEqual(programs.release(), b"baton: no volume\r\n")
+        self.assertEqual(programs.feed(b"x"), b"x")
+
+    def test_programs_speak_where_the_firmware_was_another(self) -> None:
+        noise = ConsoleFilter(firmware=True, programs_only=False)
+        self.assertEqual(noise.feed(b"\x1b[2Jfirmware\r\n\x11x"), b"x")
 
     def test_held_text_is_shown_without_escapes(self) -> None:
-        noise = FirmwareFilter(True)
+        noise = ConsoleFilter(firmware=True, programs_only=False)
         self.assertEqual(noise.feed(b"\x1b[2J\x1b[01;01H\r\nBdsDxe: failed to load Boot0001\r\n\r\n"), b"")
         self.assertEqual(noise.release(), b"BdsDxe: failed to load Boot0001\r\n")
         self.assertEqual(noise.feed(b"\x1b[2J"), b"\x1b[2J")
 
     def test_nothing_is_withheld_without_firmware(self) -> None:
-        self.assertEqual(FirmwareFilter(False).feed(b"\x1b[2J"), b"\x1b[2J")
+        self.assertEqual(ConsoleFilter(firmware=False, programs_only=False).feed(b"\x1b[2J"), b"\x1b[2J")
 
     def test_escape_key(self) -> None:
         key = EscapeKey()

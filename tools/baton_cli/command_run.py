@@ -42,6 +42,7 @@ from host import build, packages, paths
 from host.say import UserError, say
 from machine import accel, command_line, disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
+from machine.console import ConsoleFilter
 from machine.guest import Guest
 
 NAME = "run"
@@ -183,12 +184,17 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
     return special
 
 
+def programs_only(options: argparse.Namespace) -> bool:
+    """Whether standard output is for what programs print and nothing else: with -c, or if no one looks at it."""
+    return options.commands is not None or not os.isatty(1)
+
+
 def make_boot(options: argparse.Namespace, archive: pathlib.Path) -> DirectBoot | FirmwareBoot:
     command = f"debug_exit=0xf4 log={options.log}"
     if options.trace:
         command += " trace"
-    if options.commands is None:
-        command += " log_serial"  # boot messages on the screen; with -c it belongs to the commands
+    if not programs_only(options):
+        command += " log_serial"  # boot messages on the screen
     if options.boot == "pvh":
         return DirectBoot(made(options, paths.PVH_LOADER), archive, command)
     found = firmware.find()
@@ -267,5 +273,6 @@ def run(options: argparse.Namespace) -> int:
                                            machine.gdb_socket)
                 say(f"waiting for gdb; in another terminal, type: {line}")
             faults = FaultReports(machine.kernel_log, Images(made(options, paths.VOLUME), pathlib.Path(place), options.built))
-            Session(guest, options.boot == "uefi", keys, limit, faults).run()
+            shown = ConsoleFilter(firmware=options.boot == "uefi", programs_only=programs_only(options))
+            Session(guest, shown, keys, limit, faults).run()
             return finish(guest, options, limit)

@@ -8,12 +8,13 @@ import time
 
 from baton_cli.terminal import RawTerminal
 from evidence.faults import FaultReports
-from machine.console import EscapeKey, FirmwareFilter
+from machine.console import ConsoleFilter, EscapeKey
 from machine.guest import Cause, Guest
 
 PUMP_SECONDS = 0.1
 KEYS_BYTES = 1024
 FIRMWARE_SECONDS = 20.0  # longer than any firmware that works; then its output is shown after all
+READY_SECONDS = 60.0  # longer than any start; a console server that sends no XON gets its keys then
 
 
 class Output:
@@ -46,16 +47,16 @@ class Output:
 class Session:
     """Carries bytes between the user and one guest."""
 
-    def __init__(self, guest: Guest, firmware_speaks: bool, keys: int | None, seconds: float | None,
+    def __init__(self, guest: Guest, shown: ConsoleFilter, keys: int | None, seconds: float | None,
                  faults: FaultReports) -> None:
         self.guest = guest
         self.faults = faults
-        self.filter = FirmwareFilter(firmware_speaks)
+        self.filter = shown
         self.keys = keys
         self.seconds = seconds
         self.output = Output()
         self.escape = EscapeKey()
-        self.early = b""  # typed before the firmware has gone, which would swallow it
+        self.early = b""  # typed while nobody takes it but the firmware, which would swallow it
 
     def run(self) -> None:
         """Until the machine ends. The terminal is raw meanwhile."""
@@ -68,7 +69,7 @@ class Session:
             for channel, data in self.guest.drain():
                 self.show(channel, data)
             if not self.filter.passing:
-                self.output.write(self.filter.release())
+                self.output.note(self.filter.release().decode(errors="replace").splitlines())
             if self.output.inside_line and not self.output.plain:
                 self.output.write(b"\r\n")  # what follows begins on a line of its own
 
@@ -84,7 +85,7 @@ class Session:
         elapsed = time.monotonic() - self.guest.started
         if not self.filter.passing and elapsed > FIRMWARE_SECONDS:
             self.output.write(self.filter.release())
-        if self.filter.passing and self.early:
+        if self.early and (self.filter.ready or elapsed > READY_SECONDS):
             self.guest.send(self.early)
             self.early = b""
         if self.guest.end is None and self.escape.quit:

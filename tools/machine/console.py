@@ -1,8 +1,13 @@
 """Owns what is done to the console's bytes between the guest and the user's terminal.
 
+    firmware ........ BdsDxe: starting Boot0001\n ... the loader, the kernel ... XON ... what programs print
+    dropped ------------------------------------>  shown, or dropped where only programs count
+
 OVMF writes to every serial port it finds: screen clears, cursor moves, then `BdsDxe: starting Boot0001 ...` just before it
 starts the loader. Its clears would wipe the user's terminal, so everything up to the end of that line is held back and
 dropped. If the line never comes, what was held is shown without its escape sequences, for it may be the explanation.
+
+XON is the first byte of the console server: from now on it takes what is typed. Before, keys would reach the firmware.
 """
 
 from __future__ import annotations
@@ -13,27 +18,47 @@ LAST_WORDS = b"BdsDxe: starting"
 ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_=>])")
 HELD_BYTES_MAX = 1 << 16
 
+XON = b"\x11"
+
 CTRL_A = 0x01
 KEYS_HELP = b"\r\n[Ctrl-A X: quit   Ctrl-A A: send Ctrl-A]\r\n"
 
 
-class FirmwareFilter:
-    """Withholds the firmware's output; afterwards passes everything unchanged."""
+class ConsoleFilter:
+    """Withholds what nobody asked for; afterwards passes everything unchanged, without the XON.
 
-    def __init__(self, expected: bool) -> None:
+    firmware: it speaks first. programs_only: what comes before the XON is of no interest, unless the XON never comes.
+    """
+
+    def __init__(self, firmware: bool, programs_only: bool) -> None:
         self.held = b""
-        self.passing = not expected
+        self.passing = not (firmware or programs_only)
+        self.programs_only = programs_only
+        self.ready = False  # the guest takes what is typed
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of `data` that the user shall see."""
+        if self.ready:
+            return data
+        before, xon, after = data.partition(XON)
+        shown = self.feed_early(before)
+        if xon:
+            self.ready = self.passing = True
+            self.held = b""
+        return shown + after
+
+    def feed_early(self, data: bytes) -> bytes:
+        """The same, where the XON has not come."""
         if self.passing:
             return data
         self.held += data
-        _, found, rest = self.held.partition(LAST_WORDS)
+        _, words, rest = self.held.partition(LAST_WORDS)
         _, line_end, guest = rest.partition(b"\n")
-        if found and line_end:
+        if words and line_end:
+            self.held = guest
+            self.passing = not self.programs_only
+        if self.passing:
             self.held = b""
-            self.passing = True
             return guest
         self.held = self.held[-HELD_BYTES_MAX:]
         return b""

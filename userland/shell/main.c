@@ -64,7 +64,6 @@ static void run_input(cap_t input) {
 static void power_off(void) {
     struct init_power_off_request request = {.status = (uint64_t)shell.status};
     struct init_power_off_reply reply;
-    print("power off, status %d\n", shell.status);
     command_flush_console();
     uint32_t status = init_power_off(shell.init, &request, &reply, NULL);
     shell_complain(&shell, "power off: %s", status_text(status));
