@@ -308,9 +308,14 @@ class Session(Terminal):
         self.assertEqual(self.end(), 3)
         self.assertEqual(termios.tcgetattr(self.slave), self.before, "the terminal is as it was")
 
-    def test_ctrl_a_x_quits(self) -> None:
+    def test_the_escape_key(self) -> None:
+        self.expect(b"baton: Ctrl-] x ends the machine")
         self.expect(PROMPT)
-        self.type(b"\x01x")
+        self.type(b"echo two\x01\x1b[C\x1b[C\x1b[C\x1b[C\x1b[Cone \r")  # Ctrl-A is the shell's
+        self.assertIn(b"one two", self.expect(PROMPT))
+        self.type(b"\x1dh")
+        self.expect(b"[Ctrl-] x ends the machine")
+        self.type(b"\x1dx")
         self.end()
         self.assertEqual(termios.tcgetattr(self.slave), self.before, "the terminal is as it was")
 

@@ -213,12 +213,12 @@ class Console(unittest.TestCase):
 
     def test_escape_key(self) -> None:
         key = EscapeKey()
-        self.assertEqual(key.feed(b"ls\r\x03"), (b"ls\r\x03", b""))
-        self.assertEqual(key.feed(b"\x01a\x01\x01"), (b"\x01\x01", b""))
-        to_guest, to_user = key.feed(b"\x01?")
+        self.assertEqual(key.feed(b"ls\r\x03\x01"), (b"ls\r\x03\x01", b""))
+        self.assertEqual(key.feed(b"\x1d\x1da"), (b"\x1da", b""))
+        to_guest, to_user = key.feed(b"\x1dh")
         self.assertEqual(to_guest, b"")
-        self.assertIn(b"Ctrl-A X", to_user)
+        self.assertIn(b"Ctrl-] x", to_user)
         self.assertFalse(key.quit)
-        key.feed(b"\x01")
+        key.feed(b"\x1d")
         key.feed(b"x")
         self.assertTrue(key.quit)

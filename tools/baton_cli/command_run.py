@@ -1,7 +1,7 @@
 """Boot Baton in an emulated machine, with its serial console on this terminal.
 
 examples:
-  ./baton run                           the shell; Ctrl-A X quits, Ctrl-C reaches the guest
+  ./baton run                           the shell; Ctrl-] x quits, Ctrl-C reaches the guest
   ./baton run -c 'echo hello; ls /bin'  run commands, power off, exit with the last one's status
   ./baton run --with process=process_mini   another program in a server's place
   ./baton run --smp 4 -m 1024 --gui     four CPUs, 1 GiB, a window for the framebuffer
@@ -11,7 +11,7 @@ examples:
   ./baton run -- -device e1000e         give QEMU more arguments
 
 exit status:
-  the guest's at power-off (with -c: the last command's); 0 after Ctrl-A X
+  the guest's at power-off (with -c: the last command's); 0 after Ctrl-] x
   2 wrong usage   70 panic   71 triple fault   72 reset   73 early exit, or QEMU failed
   74 the system can't be started   75 a server without which the machine is of no use has ended
   76 something needed is missing   77 the build failed   124 out of time   130 interrupted

@@ -8,7 +8,8 @@ import time
 
 from baton_cli.terminal import RawTerminal
 from evidence.faults import FaultReports
-from machine.console import ConsoleFilter, EscapeKey
+from host.say import say
+from machine.console import KEYS_WORDS, ConsoleFilter, EscapeKey
 from machine.guest import Cause, Guest
 
 PUMP_SECONDS = 0.1
@@ -60,6 +61,8 @@ class Session:
 
     def run(self) -> None:
         """Until the machine ends. The terminal is raw meanwhile."""
+        if self.keys is not None and os.isatty(self.keys):
+            say(KEYS_WORDS)
         with RawTerminal(self.keys) as terminal:
             if self.keys is not None:
                 self.guest.watch(self.keys, "keys")

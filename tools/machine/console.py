@@ -20,8 +20,8 @@ HELD_BYTES_MAX = 1 << 16
 
 XON = b"\x11"
 
-CTRL_A = 0x01
-KEYS_HELP = b"\r\n[Ctrl-A X: quit   Ctrl-A A: send Ctrl-A]\r\n"
+CTRL_BRACKET = 0x1d
+KEYS_WORDS = "Ctrl-] x ends the machine, Ctrl-] Ctrl-] sends one Ctrl-]"
 
 
 class ConsoleFilter:
@@ -72,7 +72,7 @@ class ConsoleFilter:
 
 
 class EscapeKey:
-    """Finds Ctrl-A X in what the user types; Ctrl-A A sends a Ctrl-A, Ctrl-A and any other key shows the keys."""
+    """Finds Ctrl-] x in what the user types; Ctrl-] Ctrl-] sends a Ctrl-], Ctrl-] and any other key shows the keys."""
 
     def __init__(self) -> None:
         self.pending = False
@@ -83,14 +83,14 @@ class EscapeKey:
         to_guest, to_user = bytearray(), bytearray()
         for byte in data:
             if not self.pending:
-                self.pending = byte == CTRL_A
+                self.pending = byte == CTRL_BRACKET
                 to_guest += b"" if self.pending else bytes([byte])
                 continue
             self.pending = False
             if byte in b"xX":
                 self.quit = True
-            elif byte in (*b"aA", CTRL_A):
-                to_guest.append(CTRL_A)
+            elif byte == CTRL_BRACKET:
+                to_guest.append(byte)
             else:
-                to_user += KEYS_HELP
+                to_user += f"\r\n[{KEYS_WORDS}]\r\n".encode()
         return bytes(to_guest), bytes(to_user)
