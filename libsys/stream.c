@@ -3,8 +3,6 @@
 #include "libsys/program.h"
 #include "libsys/string.h"
 
-#define KEY_END 0x04U /* Ctrl-D */
-
 static cap_t replaced[STREAM_STANDARD_COUNT]; /* 0 = it is not */
 
 void stream_replace(enum stream_standard standard, cap_t stream) { replaced[standard] = stream; }
@@ -49,11 +47,7 @@ uint32_t stream_read_some(cap_t stream, void *bytes, size_t most_bytes, size_t *
     while (status == E_CANCEL); /* the console's, see console_read */
     if (status != OK)
         return status;
-    const uint8_t *end = NULL;
-    for (size_t i = 0; i < reply.length_bytes && end == NULL && stream == program_cap("console"); i++)
-        if (reply.bytes[i] == KEY_END)
-            end = reply.bytes + i;
-    *ret_length = end != NULL ? (size_t)(end - reply.bytes) : reply.length_bytes;
+    *ret_length = reply.length_bytes;
     memcpy(bytes, reply.bytes, *ret_length);
     return OK;
 }

@@ -10,7 +10,7 @@
 enum console_mode {
     CONSOLE_RAW = 0, /* every byte is delivered, to `read_keys` only: a shell has the prompt */
     CONSOLE_FOREGROUND =
-        1, /* delivered to `read` only. Ctrl-C and Ctrl-Z are not: they raise the console's `interrupt` */
+        1, /* lines, delivered to `read` only. Ctrl-C and Ctrl-Z are not: they raise the console's `interrupt` */
 };
 
 /* Write bytes as they are. The reply comes when all of them are on their way. */
@@ -23,7 +23,9 @@ struct console_write_reply {
 };
 
 /*
- * Read what was typed, at least one byte: the reply waits until there is one, and the console is in foreground mode.
+ * Read a line that was typed, or a part of it: the reply waits until there is one, and the console is in foreground mode. It
+ * ends by LF, whatever Enter sends, and was shown as it was typed. No byte: the end, by Ctrl-D where the line was empty, or because
+ * nobody types any more.
  * Errors: E_CANCEL Ctrl-Z was typed, or too many wait: ask again; P_ARGUMENT most_bytes; P_LIMIT.
  */
 struct console_read_request {
@@ -34,7 +36,7 @@ struct console_read_reply {
     uint8_t bytes[CONSOLE_BYTES_MAX];
 };
 
-/* The same in raw mode. */
+/* Read keys as they are typed, in raw mode. No byte: nobody types any more. */
 struct console_read_keys_request {
     uint64_t most_bytes;
 };

@@ -22,7 +22,7 @@ enum operation {
 };
 
 #define COM1_FIRST_PORT 0x3f8U
-#define KEY_XON 0x11U  /* tells the other side that it may send: what came earlier went to the firmware */
+#define KEY_XON 0x11U /* tells the other side that it may send: what came earlier went to the firmware */
 #define EVENT_UART 1U /* bit of `events`: the UART's interrupt, or our own reminder to go on serving it */
 #define FLUSHERS_MAX 8U
 #define FLUSH_LOOK_NS 100000U
@@ -50,13 +50,13 @@ static void write_register(void *context, unsigned index, uint8_t value) {
     (void)sys_port_write(wires.ports, wires.first_port + index, 1, value);
 }
 
-static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t length) {
+static bool answer_read(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length) {
     (void)context;
     struct console_read_reply answer;
     answer.length_bytes = length;
     if (length > 0)
         memcpy(answer.bytes, bytes, length);
-    return server_answer(&server, reply, OPERATION_READ, length > 0 ? OK : E_CANCEL, &answer);
+    return server_answer(&server, reply, OPERATION_READ, status, &answer);
 }
 
 static void answer_write(void *context, cap_t reply, size_t length) {
@@ -102,8 +102,7 @@ static uint32_t serve_read(struct server_call *call, enum console_mode mode, uin
         format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", most_bytes, CONSOLE_BYTES_MAX);
         return P_ARGUMENT;
     }
-    *ret_length = terminal_read(&terminal, mode, bytes, most_bytes);
-    if (*ret_length > 0)
+    if (terminal_read(&terminal, mode, bytes, most_bytes, ret_length))
         return OK;
     cap_t slot = server_defer();
     if (slot == 0) {

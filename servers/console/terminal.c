@@ -30,12 +30,17 @@ static void update_receive(struct terminal *terminal) {
 static void show_key(struct terminal *terminal, uint8_t letter) {
     const uint8_t shown[] = {'^', letter, '\n'};
     ring_clear(&terminal->input);
+    cooked_clear(&terminal->line);
     (void)add_output(terminal, shown, sizeof shown);
 }
 
 static void interrupt(struct terminal *terminal) {
     show_key(terminal, 'C');
     terminal->clients->interrupt(terminal->clients->context);
+}
+
+static void cancel_read(const struct terminal *terminal, cap_t reply) {
+    (void)terminal->clients->answer_read(terminal->clients->context, reply, E_CANCEL, NULL, 0); /* it may be gone */
 }
 
 /* A program that stops while it waits to read would get what is typed for another one. It asks again when it goes on. */
@@ -47,7 +52,7 @@ static void suspend(struct terminal *terminal) {
         if (terminal->readers[i].mode == CONSOLE_RAW)
             terminal->readers[kept++] = terminal->readers[i];
         else
-            (void)terminal->clients->answer_read(terminal->clients->context, terminal->readers[i].reply, NULL, 0);
+            cancel_read(terminal, terminal->readers[i].reply);
     }
     terminal->reader_count = kept;
 }
@@ -55,6 +60,7 @@ static void suspend(struct terminal *terminal) {
 static void received(void *context, uint8_t byte) {
     static const uint8_t bell = BELL;
     struct terminal *terminal = context;
+    terminal->hung_up = false;
     if (byte == KEY_INTERRUPT && terminal->mode == CONSOLE_FOREGROUND) {
         interrupt(terminal);
     } else if (byte == KEY_SUSPEND && terminal->mode == CONSOLE_FOREGROUND) {
@@ -68,6 +74,11 @@ static void received(void *context, uint8_t byte) {
     }
 }
 
+static void hung_up(void *context) {
+    struct terminal *terminal = context;
+    terminal->hung_up = true;
+}
+
 static int next_to_send(void *context) {
     struct terminal *terminal = context;
     return ring_used(&terminal->output) == 0 ? -1 : ring_take(&terminal->output);
@@ -77,13 +88,21 @@ bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, c
     terminal->clients = clients;
     terminal->mode = CONSOLE_RAW;
     terminal->input_lost_count = 0;
+    terminal->hung_up = false;
+    terminal->line = (struct cooked){.complete = false};
     terminal->input = (struct ring){.bytes = terminal->input_bytes, .size = TERMINAL_INPUT_BYTES};
     terminal->output = (struct ring){.bytes = terminal->output_bytes, .size = TERMINAL_OUTPUT_BYTES};
     terminal->last_output = 0;
     terminal->reader_count = 0;
     terminal->writer_count = 0;
-    terminal->uart_user = (struct uart_user){.received = received, .next = next_to_send, .context = terminal};
+    terminal->uart_user =
+        (struct uart_user){.received = received, .next = next_to_send, .hung_up = hung_up, .context = terminal};
     return uart_start(&terminal->uart, ports, &terminal->uart_user);
+}
+
+static void send(struct terminal *terminal) {
+    if (ring_used(&terminal->output) > 0)
+        uart_transmit(&terminal->uart);
 }
 
 size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length) {
@@ -105,25 +124,53 @@ bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t 
     return true;
 }
 
+static void show(void *context, const uint8_t *bytes, size_t length) {
+    (void)add_output(context, bytes, length); /* what does not fit a full ring is not shown, but read */
+}
+
+/* Does a reader of this mode get an answer now? Only called if there is one: it makes a line of the keys. */
+static bool has_input(struct terminal *terminal) {
+    struct cooked *line = &terminal->line;
+    if (terminal->mode == CONSOLE_RAW) {
+        if (cooked_left(line) == 0)
+            cooked_clear(line); /* an end that no program took is not the shell's */
+        return cooked_left(line) > 0 || ring_used(&terminal->input) > 0 || terminal->hung_up;
+    }
+    while (!line->complete && ring_used(&terminal->input) > 0)
+        cooked_key(line, ring_take(&terminal->input), show, terminal);
+    line->complete |= terminal->hung_up;
+    return line->complete;
+}
+
+/* The rest of a line goes before what was typed later, also to a reader of keys. */
 static size_t copy_input(const struct terminal *terminal, uint8_t *bytes, size_t limit) {
-    size_t length = ring_used(&terminal->input) < limit ? ring_used(&terminal->input) : limit;
+    const struct cooked *line = &terminal->line;
+    bool of_line = line->complete || cooked_left(line) > 0;
+    size_t left = of_line ? cooked_left(line) : ring_used(&terminal->input);
+    size_t length = left < limit ? left : limit;
     for (size_t i = 0; i < length; i++)
-        bytes[i] = ring_peek(&terminal->input, i);
+        bytes[i] = of_line ? line->bytes[line->taken + i] : ring_peek(&terminal->input, i);
     return length;
 }
 
 static void consume_input(struct terminal *terminal, size_t length) {
-    terminal->input.taken += length;
+    if (terminal->line.complete || cooked_left(&terminal->line) > 0)
+        cooked_consume(&terminal->line, length);
+    else
+        terminal->input.taken += length;
     update_receive(terminal);
 }
 
-size_t terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit) {
-    if (mode != terminal->mode)
-        return 0;
+bool terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit,
+                   size_t *ret_length) {
     /* Nobody overtakes: while readers of this mode wait there is no input, see terminal_progress(). */
-    size_t length = copy_input(terminal, bytes, limit);
-    consume_input(terminal, length);
-    return length;
+    bool answered = mode == terminal->mode && has_input(terminal);
+    if (answered) {
+        *ret_length = copy_input(terminal, bytes, limit);
+        consume_input(terminal, *ret_length);
+    }
+    send(terminal); /* what was typed ahead is shown */
+    return answered;
 }
 
 static struct terminal_reader take_reader(struct terminal *terminal, size_t i) {
@@ -135,7 +182,7 @@ static struct terminal_reader take_reader(struct terminal *terminal, size_t i) {
 
 void terminal_park_reader(struct terminal *terminal, enum console_mode mode, cap_t reply, size_t limit) {
     if (terminal->reader_count == TERMINAL_WAITERS_MAX)
-        (void)terminal->clients->answer_read(terminal->clients->context, take_reader(terminal, 0).reply, NULL, 0);
+        cancel_read(terminal, take_reader(terminal, 0).reply);
     terminal->readers[terminal->reader_count++] =
         (struct terminal_reader){.reply = reply, .limit = limit, .mode = mode};
 }
@@ -152,10 +199,10 @@ static size_t find_reader(const struct terminal *terminal) {
 static void answer_readers(struct terminal *terminal) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t i;
-    while (ring_used(&terminal->input) > 0 && (i = find_reader(terminal)) < terminal->reader_count) {
+    while ((i = find_reader(terminal)) < terminal->reader_count && has_input(terminal)) {
         struct terminal_reader reader = take_reader(terminal, i);
         size_t length = copy_input(terminal, bytes, reader.limit);
-        if (terminal->clients->answer_read(terminal->clients->context, reader.reply, bytes, length))
+        if (terminal->clients->answer_read(terminal->clients->context, reader.reply, OK, bytes, length))
             consume_input(terminal, length);
     }
 }
@@ -164,6 +211,7 @@ void terminal_set_mode(struct terminal *terminal, enum console_mode mode) {
     terminal->mode = mode;
     answer_readers(terminal);
     update_receive(terminal);
+    send(terminal);
 }
 
 static void answer_writers(struct terminal *terminal) {
@@ -183,8 +231,7 @@ bool terminal_progress(struct terminal *terminal) {
     bool at_rest = uart_service(&terminal->uart);
     answer_writers(terminal);
     answer_readers(terminal);
-    if (ring_used(&terminal->output) > 0)
-        uart_transmit(&terminal->uart);
+    send(terminal);
     return at_rest;
 }
 

@@ -2,9 +2,13 @@
  * What the console does with bytes and with the clients that wait for them. It makes no system call: the UART is behind
  * struct uart_ports, answers to clients are behind struct terminal_clients, so it runs in a host test as it runs here.
  *
- *     UART --received--> [ input ring ] --> readers, first come first served
+ *     UART --received--> [ input ring ] -----------------> readers of keys, first come first served
+ *       |                     \____ the line typed -----> readers, first come first served (cooked.h)
  *       \__ Ctrl-C in foreground mode --> interrupt()
  *     UART <----next---- [ output ring ] <-- writers, first come first served; LF becomes CR LF on the way in
+ *
+ * Keys stay in the ring until somebody reads: a key becomes part of a line, and is shown, when a reader of lines waits for it. So what
+ * is typed ahead shows once, where it is used, and reaches a shell as it was typed.
  *
  * Nobody is refused for long: a write that does not fit waits for its answer, a read waits for the first byte.
  */
@@ -16,6 +20,7 @@
 
 #include "kernel/abi/syscall.h"
 #include "libsys/proto/console.h"
+#include "servers/console/cooked.h"
 #include "servers/console/ring.h"
 #include "servers/console/uart.h"
 
@@ -25,7 +30,8 @@
 
 /* How to answer those who wait. `reply` is what terminal_park_* was given; it is used up by the answer in any case. */
 struct terminal_clients {
-    bool (*answer_read)(void *context, cap_t reply, const uint8_t *bytes, size_t length); /* false: nobody got them */
+    /* OK, and no bytes: the end of input; E_CANCEL: none, ask again. Returns false if nobody got the answer. */
+    bool (*answer_read)(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length);
     void (*answer_write)(void *context, cap_t reply, size_t length);
     void (*interrupt)(void *context); /* Ctrl-C was typed in foreground mode, ... */
     void (*suspend)(void *context);   /* ... Ctrl-Z */
@@ -52,7 +58,10 @@ struct terminal {
     enum console_mode mode;
     uint64_t input_lost_count; /* bytes typed in foreground mode while the input ring was full */
 
+    bool hung_up; /* nobody types any more: all that read get the end once the input is used up */
+
     struct ring input;
+    struct cooked line;
     struct ring output;
     uint8_t last_output; /* the last byte a client wrote: LF after CR stays as it is */
 
@@ -76,8 +85,10 @@ size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t le
  * when all are taken. false: TERMINAL_WAITERS_MAX wait already. */
 bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length, size_t written);
 
-/* Take up to `limit` bytes of input, in this mode only. Returns how many; 0 = the reader has to be parked. */
-size_t terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit);
+/* Take up to `limit` bytes of input, in this mode only; in foreground mode of one line; none = the end.
+ * false: the reader has to be parked. */
+MUST_USE bool terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit,
+                            size_t *ret_length);
 
 /* Park a reader, limit in 1..CONSOLE_BYTES_MAX. When TERMINAL_WAITERS_MAX wait already the oldest is answered with no
  * bytes to make room: readers whose process died stay in the queue until something is typed. */

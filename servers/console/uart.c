@@ -51,6 +51,7 @@ enum modem_control {
 enum line_status {
     STATUS_DATA = 1 << 0,
     STATUS_OVERRUN = 1 << 1,
+    STATUS_BREAK = 1 << 4,
     STATUS_TRANSMITTER_EMPTY = 1 << 5,
     STATUS_ALL_SENT = 1 << 6,
 };
@@ -94,15 +95,27 @@ bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct 
     return true;
 }
 
-/* Bounded by the FIFO's size: if more arrives meanwhile, the chip interrupts again. */
+/*
+ * Bounded by the FIFO's size, and a look at the empty one: if more arrives meanwhile, the chip interrupts again.
+ * A break is a zero byte with a status of its own. QEMU's chip tells of it at once, before the bytes that came earlier.
+ */
 static void take_received(struct uart *uart) {
-    for (unsigned i = 0; i < UART_FIFO_BYTES; i++) {
+    for (unsigned i = 0; i <= UART_FIFO_BYTES; i++) {
         uint8_t status = get(uart, UART_LINE_STATUS);
         if (status & STATUS_OVERRUN)
             uart->overrun_count++;
-        if (!(status & STATUS_DATA) || !uart->receive_enabled) /* the user may have said "no more" at the last byte */
+        uart->broken = uart->broken || (status & STATUS_BREAK) != 0;
+        if (!uart->receive_enabled) /* the user may have said "no more" at the last byte */
             return;
-        uart->user->received(uart->user->context, get(uart, UART_DATA));
+        if (!(status & STATUS_DATA)) {
+            if (uart->broken)
+                uart->user->hung_up(uart->user->context);
+            uart->broken = false;
+            return;
+        }
+        uint8_t byte = get(uart, UART_DATA);
+        if (byte != 0 || !uart->broken)
+            uart->user->received(uart->user->context, byte);
     }
 }
 

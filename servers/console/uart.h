@@ -21,7 +21,8 @@ struct uart_ports {
 /* Whom the bytes come from and go to. */
 struct uart_user {
     void (*received)(void *context, uint8_t byte);
-    int (*next)(void *context); /* the next byte to send, or -1: there is none now */
+    int (*next)(void *context);     /* the next byte to send, or -1: there is none now */
+    void (*hung_up)(void *context); /* a break came behind what was received */
     void *context;
 };
 
@@ -31,6 +32,7 @@ struct uart {
     bool present;           /* a chip answered; without one nothing is received and all that is sent is dropped */
     bool transmit_enabled;  /* it interrupts when its transmit FIFO is empty */
     bool receive_enabled;   /* it interrupts when it has received something */
+    bool broken;            /* a break was seen, and what was received before it may still be in the chip */
     uint64_t overrun_count; /* bytes lost because nobody took them out of the chip in time, at least */
 };
 

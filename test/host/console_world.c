@@ -10,7 +10,7 @@ struct terminal terminal;
 
 bool chip_line(void) {
     uint8_t enable = chip.registers[ENABLE];
-    return chip.stuck || ((enable & ENABLE_LINE) && chip.overrun) ||
+    return chip.stuck || ((enable & ENABLE_LINE) && (chip.overrun || chip.broken)) ||
            ((enable & ENABLE_RECEIVED) && chip.receive_count > 0) || ((enable & ENABLE_EMPTY) && chip.empty_pending);
 }
 
@@ -18,7 +18,7 @@ static uint8_t chip_identity(void) {
     uint8_t enable = chip.registers[ENABLE];
     if (chip.stuck)
         return 0x0;
-    if ((enable & ENABLE_LINE) && chip.overrun)
+    if ((enable & ENABLE_LINE) && (chip.overrun || chip.broken))
         return 0x6;
     if ((enable & ENABLE_RECEIVED) && chip.receive_count > 0)
         return chip.receive_count >= 8 ? 0x4 : 0xc;
@@ -42,8 +42,9 @@ static uint8_t chip_read(void *context, unsigned index) {
         value = 0xc0 | chip_identity();
     } else if (index == STATUS) {
         value = (uint8_t)((chip.receive_count > 0 ? STATUS_READY : 0) | (chip.overrun ? STATUS_OVERRUN : 0) |
-                          (chip.transmit_count == 0 ? STATUS_EMPTY : 0));
+                          (chip.broken ? STATUS_BROKEN : 0) | (chip.transmit_count == 0 ? STATUS_EMPTY : 0));
         chip.overrun = false;
+        chip.broken = false;
     }
     return value;
 }
@@ -71,11 +72,12 @@ static void chip_write(void *context, unsigned index, uint8_t value) {
     chip.registers[index] = value;
 }
 
-static bool answer_read(void *context, cap_t reply, const uint8_t *bytes, size_t length) {
+static bool answer_read(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length) {
     (void)context;
     if (reply == clients.gone)
         return false;
     clients.reads[clients.read_count].reply = reply;
+    clients.reads[clients.read_count].status = status;
     clients.reads[clients.read_count].length = length;
     if (length > 0)
         memcpy(clients.reads[clients.read_count].bytes, bytes, length);
@@ -126,6 +128,13 @@ void type(const char *bytes, size_t length) {
         if (chip.registers[ENABLE] & ENABLE_RECEIVED)
             deliver(raised);
     }
+}
+
+void hang_up(void) {
+    bool raised = chip_line();
+    chip.receive[chip.receive_count++] = 0;
+    chip.broken = true;
+    deliver(raised);
 }
 
 void drain(void) {

@@ -22,6 +22,7 @@ enum {
     ENABLE_LINE = 4,
     STATUS_READY = 1,
     STATUS_OVERRUN = 2,
+    STATUS_BROKEN = 0x10,
     STATUS_EMPTY = 0x20,
     MODEM_RTS = 2,
     DIVISOR_ACCESS = 0x80,
@@ -35,6 +36,7 @@ struct console_chip {
     uint8_t receive[UART_FIFO_BYTES];
     size_t receive_count;
     bool overrun;
+    bool broken;           /* the status of a break; its zero byte is in the FIFO like any other */
     size_t transmit_count; /* bytes in the FIFO */
     bool empty_pending;    /* the cause `transmitter empty` */
     char sent[1 << 20];    /* all that was ever written to the chip */
@@ -46,6 +48,7 @@ extern struct console_chip chip;
 struct console_answers {
     struct {
         cap_t reply;
+        uint32_t status;
         uint8_t bytes[CONSOLE_BYTES_MAX];
         size_t length;
     } reads[64];
@@ -64,6 +67,8 @@ bool chip_line(void);
 /* A chip without bytes, and a terminal that has begun. */
 void begin(void);
 void type(const char *bytes, size_t length);
+/* A break: the other side has gone. */
+void hang_up(void);
 /* The wire carries the FIFO's bytes away. */
 void drain(void);
 /* All that was sent, as the wire carries it. */

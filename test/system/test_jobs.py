@@ -91,13 +91,13 @@ class Jobs(Terminal):
         self.assertEqual(self.answer(b"echo mine"), ["mine"])
         self.enter(b"cat | cat")
         time.sleep(0.7)
-        self.type(b"second")
-        self.expect(b"second")
+        self.type(b"second\r")
+        self.expect(b"second\r\nsecond\r\n")  # typed, and printed
         self.assertEqual(self.key(CTRL_D), [])
         self.enter(b"fg")
         time.sleep(0.7)
-        self.type(b"first")
-        self.expect(b"first")
+        self.type(b"first\r")
+        self.expect(b"first\r\nfirst\r\n")
         self.key(CTRL_D)
         self.assertEqual(self.answer(b"jobs"), [])
 
@@ -106,8 +106,8 @@ class Jobs(Terminal):
         self.assertEqual(self.answer(b"echo all of it"), ["all of it"])
         self.enter(b"fg")
         time.sleep(0.7)
-        self.type(b"now")
-        self.expect(b"now")
+        self.type(b"now\r")
+        self.expect(b"now\r\nnow\r\n")
         self.key(CTRL_C)
 
     def test_leaving_with_stopped_jobs(self) -> None:

@@ -4,6 +4,8 @@
 #include "userland/shell/shell.h"
 
 #define PROMPT "baton$ "
+#define KEY_ENTER 0x0dU
+#define KEY_END 0x04U /* Ctrl-D */
 
 enum { INTERRUPTED_STATUS = SHELL_SIGNAL_BASE + PROCESS_SIGINT };
 
@@ -16,7 +18,7 @@ void shell_set_console(const struct shell *shell, enum console_mode mode) {
 }
 
 /* One byte at a time, so that what was typed ahead stays in the console for the programs it is meant for.
- * Returns false if the console is gone. */
+ * Returns false at the end: nobody types any more, or the console is gone. */
 static bool read_byte(struct shell *shell, uint8_t *ret_byte) {
     struct console_read_keys_request request = {.most_bytes = 1};
     static struct console_read_keys_reply reply;
@@ -27,7 +29,7 @@ static bool read_byte(struct shell *shell, uint8_t *ret_byte) {
     if (status != OK)
         shell_complain(shell, "reading from the console: %s", status_text(status));
     *ret_byte = reply.bytes[0];
-    return status == OK;
+    return status == OK && reply.length_bytes > 0;
 }
 
 static enum line_event read_line(struct shell *shell) {
@@ -36,8 +38,8 @@ static enum line_event read_line(struct shell *shell) {
     print_bytes(shell->editor.output, shell->editor.output_length);
     while (event == LINE_MORE) {
         uint8_t byte;
-        if (!read_byte(shell, &byte))
-            return LINE_END;
+        if (!read_byte(shell, &byte)) /* a last line without its Enter is one */
+            byte = shell->editor.length > 0 ? KEY_ENTER : KEY_END;
         event = line_byte(&shell->editor, byte);
         if (shell->editor.output_length > 0)
             print_bytes(shell->editor.output, shell->editor.output_length);

@@ -1,0 +1,84 @@
+#include "servers/console/cooked.h"
+
+enum cooked_key_code {
+    KEY_END = 0x04, /* Ctrl-D */
+    KEY_BACKSPACE = 0x08,
+    KEY_TAB = 0x09,
+    KEY_LINE_FEED = 0x0a,
+    KEY_RETURN = 0x0d,
+    KEY_KILL = 0x15, /* Ctrl-U */
+    KEY_RUBOUT = 0x7f,
+};
+
+static bool is_control(uint8_t byte) { return (byte < ' ' && byte != KEY_TAB) || byte == KEY_RUBOUT; }
+
+/* UTF-8: a byte that continues a character takes no column. */
+static bool is_continuation(uint8_t byte) { return (byte & 0xc0U) == 0x80U; }
+
+/* A tab as one blank and a control key as `^X`, so that each can be erased again. */
+static void show_byte(uint8_t byte, cooked_show *show, void *context) {
+    const uint8_t control[] = {'^', byte ^ 0x40U};
+    const uint8_t plain = byte == KEY_TAB ? ' ' : byte;
+    if (is_control(byte))
+        show(context, control, sizeof control);
+    else
+        show(context, &plain, 1);
+}
+
+/* The last character, with all bytes of it. */
+static void erase(struct cooked *line, cooked_show *show, void *context) {
+    static const uint8_t back[] = {'\b', ' ', '\b'};
+    while (line->length > 1 && is_continuation(line->bytes[line->length - 1]))
+        line->length--;
+    line->length--;
+    show(context, back, sizeof back);
+    if (is_control(line->bytes[line->length]))
+        show(context, back, sizeof back);
+}
+
+static void add(struct cooked *line, uint8_t byte) {
+    line->bytes[line->length++] = byte;
+    line->complete = line->length == COOKED_BYTES_MAX || byte == '\n';
+}
+
+void cooked_key(struct cooked *line, uint8_t key, cooked_show *show, void *context) {
+    static const uint8_t line_end = '\n';
+    bool belongs = key == KEY_LINE_FEED && line->after_return;
+    line->after_return = key == KEY_RETURN;
+    switch (key) {
+    case KEY_RETURN:
+    case KEY_LINE_FEED:
+        if (belongs)
+            return;
+        show(context, &line_end, 1);
+        add(line, '\n');
+        return;
+    case KEY_END:
+        line->complete = true;
+        return;
+    case KEY_BACKSPACE:
+    case KEY_RUBOUT:
+        if (line->length > 0)
+            erase(line, show, context);
+        return;
+    case KEY_KILL:
+        while (line->length > 0)
+            erase(line, show, context);
+        return;
+    default:
+        show_byte(key, show, context);
+        add(line, key);
+    }
+}
+
+void cooked_clear(struct cooked *line) {
+    line->complete = false;
+    line->length = 0;
+    line->taken = 0;
+}
+
+void cooked_consume(struct cooked *line, size_t length) {
+    line->taken += length;
+    if (cooked_left(line) == 0)
+        cooked_clear(line);
+}

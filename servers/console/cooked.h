@@ -1,0 +1,36 @@
+/*
+ * The line that is being typed to a program: what becomes of its keys until somebody may read it.
+ *
+ *     keys --> bytes[0 .. length), which Backspace and Ctrl-U still change --Enter, Ctrl-D, or full--> complete --> readers
+ *
+ * Enter ends the line by LF. Ctrl-D ends it where it is: readers get the bytes before, and none mean the end of input.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define COOKED_BYTES_MAX 1024U /* a longer line comes in pieces */
+
+struct cooked {
+    bool complete;     /* it is the readers'; no key may come */
+    bool after_return; /* the last key was CR: an LF that follows belongs to it */
+    size_t length;
+    size_t taken; /* readers have had so many of them */
+    uint8_t bytes[COOKED_BYTES_MAX];
+};
+
+/* How a line shows what is typed. */
+typedef void cooked_show(void *context, const uint8_t *bytes, size_t length);
+
+/* Take a key into a line that is not complete. */
+void cooked_key(struct cooked *line, uint8_t key, cooked_show *show, void *context);
+
+static inline size_t cooked_left(const struct cooked *line) { return line->length - line->taken; }
+
+/* Readers have taken `length` more bytes, at most cooked_left(): after the last one a new line begins. */
+void cooked_consume(struct cooked *line, size_t length);
+
+/* Forget the line. */
+void cooked_clear(struct cooked *line);
