@@ -30,6 +30,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
                           timeout=2 * SESSION_SECONDS)
 
 
+def piped(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A session whose standard input is a pipe that holds `text`, and ends."""
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, input=text,
+                          timeout=2 * SESSION_SECONDS)
+
+
 class Terminal(unittest.TestCase):
     """A machine with a terminal; each test of a subclass gets a new one."""
 

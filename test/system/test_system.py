@@ -8,7 +8,7 @@ import termios
 import time
 import unittest
 
-from machine import BUILT, PROMPT, ROOT, Terminal, run
+from machine import BUILT, PROMPT, ROOT, Terminal, piped, run
 
 
 class Commands(unittest.TestCase):
@@ -318,6 +318,49 @@ class Session(Terminal):
         self.type(b"\x1dx")
         self.end()
         self.assertEqual(termios.tcgetattr(self.slave), self.before, "the terminal is as it was")
+
+
+class Piped(unittest.TestCase):
+    """No terminal: what a pipe holds is typed, and its end ends the shell, and with it the machine."""
+
+    def screen(self, text: str, *arguments: str, status: int = 0) -> list[str]:
+        """The lines of a session after the first prompt. Standard output has nothing else."""
+        done = piped(text, *(arguments or ("--boot", "pvh")))
+        greeting, prompt, rest = done.stdout.partition(PROMPT.decode())
+        self.assertEqual((greeting, done.returncode), ("Baton. `help` explains the shell.\n", status), done.stdout + done.stderr)
+        return (prompt + rest).splitlines()
+
+    def test_the_end_ends_the_shell(self) -> None:
+        for arguments in (("--boot", "pvh"), ("--smp", "4", "--boot", "pvh"), ("--boot", "uefi")):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(self.screen("echo one\nfalse\n", *arguments, status=1),
+                                 ["baton$ echo one", "one", "baton$ false", "baton$ "])
+
+    def test_the_last_line_needs_no_end(self) -> None:
+        self.assertEqual(self.screen("echo one\nexit 3", status=3), ["baton$ echo one", "one", "baton$ exit 3"])
+
+    def test_nothing_is_typed(self) -> None:
+        done = run("--boot", "pvh")
+        self.assertEqual((done.returncode, done.stdout), (0, "Baton. `help` explains the shell.\nbaton$ \n"), done.stderr)
+        done = run("--boot", "pvh", "-c", "cat; echo $?")
+        self.assertEqual((done.returncode, done.stdout), (0, "0\n"), done.stderr)
+
+    def test_the_end_is_for_a_program_and_then_the_shell(self) -> None:
+        lines = self.screen("cat | cat > /tmp/f; ls -l /tmp/f\nhello\nthere")
+        self.assertEqual(lines[1:], ["hello", "there        11 /tmp/f", "baton$ "])
+
+    def test_the_end_key_is_for_the_program(self) -> None:
+        lines = self.screen("cat > /tmp/f\rhello\r\x04cat /tmp/f\recho after\rexit 4\r", status=4)
+        self.assertEqual(lines, ["baton$ cat > /tmp/f", "hello", "baton$ cat /tmp/f", "hello", "baton$ echo after", "after", "baton$ exit 4"])
+
+    def test_a_script_is_typed(self) -> None:
+        lines = self.screen("cat > /tmp/f\recho ono\x7fe\recho two\r\x04ls -l /tmp/f\rshell /tmp/f\r")
+        self.assertEqual(lines[1:], ["echo ono\b \be", "echo two", "baton$ ls -l /tmp/f", "        18 /tmp/f", "baton$ shell /tmp/f", "one",
+                                     "two", "baton$ "])
+
+    def test_many_lines(self) -> None:
+        lines = self.screen("".join(f"echo {number}\n" for number in range(300)))
+        self.assertEqual(lines[1::2], [str(number) for number in range(300)])
 
 
 class Early(Terminal):

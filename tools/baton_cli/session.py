@@ -57,6 +57,7 @@ class Session:
         self.seconds = seconds
         self.output = Output()
         self.escape = EscapeKey()
+        self.ended = keys is None  # nobody types any more, and the guest has to be told
         self.early = b""  # typed while nobody takes it but the firmware, which would swallow it
 
     def run(self) -> None:
@@ -88,28 +89,33 @@ class Session:
         elapsed = time.monotonic() - self.guest.started
         if not self.filter.passing and elapsed > FIRMWARE_SECONDS:
             self.output.write(self.filter.release())
-        if self.early and (self.filter.ready or elapsed > READY_SECONDS):
-            self.guest.send(self.early)
-            self.early = b""
+        if self.filter.ready or elapsed > READY_SECONDS:
+            self.send_keys()
         if self.guest.end is None and self.escape.quit:
             self.guest.stop(Cause.CANCELLED)
         elif self.guest.end is None and self.seconds is not None and elapsed > self.seconds:
             self.guest.stop(Cause.TIMEOUT)
+
+    def send_keys(self) -> None:
+        if self.early:
+            self.guest.send(self.early)
+            self.early = b""
+        if self.ended and self.guest.hang_up():
+            self.ended = False
 
     def show(self, channel: str, data: bytes) -> None:
         if channel == "console":
             self.output.write(self.filter.feed(data))
 
     def take_keys(self, is_terminal: bool) -> None:
-        """Read what was typed, or what a file or pipe holds; at its end the machine runs on."""
+        """Read what was typed, or what a file or pipe holds; at its end the guest is told."""
         assert self.keys is not None
         data = os.read(self.keys, KEYS_BYTES)
         if not data:
             self.guest.forget(self.keys)
+            self.ended = True
             return
         if is_terminal:
             data, answer = self.escape.feed(data)
             self.output.write(answer)
-        else:
-            data = data.replace(b"\n", b"\r")  # what a terminal's Enter key sends
         self.early += data

@@ -8,22 +8,16 @@ import termios
 import tty
 from types import TracebackType
 
-TERMINAL = "/dev/tty"
-
 
 def open_keys() -> int | None:
-    """The descriptor the user types on. Standard input if it is a terminal, a pipe or a file with something to say;
-    otherwise (a build tool gave us /dev/null) the terminal itself; None when there is neither."""
+    """The descriptor the user types on: standard input, if it is a terminal, a pipe, a socket or a file. None when nobody
+    types: it is closed, or /dev/null."""
     try:
         mode = os.fstat(0).st_mode
-        if os.isatty(0) or stat.S_ISFIFO(mode) or stat.S_ISREG(mode):
-            return 0
-    except OSError:
-        pass  # standard input is closed
-    try:
-        return os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY)
     except OSError:
         return None
+    typed = os.isatty(0) or stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+    return 0 if typed else None
 
 
 class RawTerminal:

@@ -12,11 +12,13 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import enum
+import fcntl
 import pathlib
 import selectors
 import signal
 import socket
 import subprocess
+import termios
 import time
 from types import TracebackType
 
@@ -196,6 +198,17 @@ class Guest:
                 pass
             except OSError:
                 self.unsent = b""
+
+    def hang_up(self) -> bool:
+        """Tell the console's other side, by a break, that nothing more comes. False: it has not taken all yet; ask again."""
+        if self.unsent or self.console is None or self.qmp is None or not self.qmp.ready:
+            return False
+        waiting = bytearray(4)
+        fcntl.ioctl(self.console, termios.TIOCOUTQ, waiting)
+        if any(waiting):
+            return False
+        self.qmp.send_if_there({"execute": "chardev-send-break", "arguments": {"id": "console"}, "id": "break"})
+        return True
 
     def stop(self, cause: Cause) -> None:
         """End the machine from outside: freeze it, so that it can be examined."""

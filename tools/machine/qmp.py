@@ -50,8 +50,8 @@ class Qmp:
                 self.ready = True
                 if self.start:
                     self.send_if_there({"execute": "cont", "id": "start"})
-            elif message.get("id") == "start":
-                pass
+            elif "id" in message:
+                pass  # nobody waits for this answer
             elif "event" in message:
                 self.events.append(message)
             else:
