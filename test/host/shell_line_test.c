@@ -285,9 +285,6 @@ static void long_lines_scroll_and_end_at_the_limit(void) {
     }
     CHECK_EQUAL(screen.bells, 0);
     CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
-    type("x");
-    CHECK_EQUAL(screen.bells, 1);
-    CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
     type("\x01");
     CHECK_EQUAL(editor.left, 0);
     type("\x05\x7f\x7fyz");
@@ -296,6 +293,34 @@ static void long_lines_scroll_and_end_at_the_limit(void) {
     begin();
     type("\x1b[A");
     CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
+}
+
+static void fill(size_t length) {
+    for (size_t i = 0; i < length; i++)
+        type("a");
+}
+
+/* A line that has lost a byte does not run, however it is edited. Emptied, or in the place of an older one, it is another line. */
+static void a_line_that_is_too_long_is_refused(void) {
+    fresh();
+    type("older\r");
+    static const struct {
+        const char *keys;
+        enum line_event event;
+    } tries[] = {{"\r", LINE_TOO_LONG},         {"\x7f\x7f\r", LINE_TOO_LONG}, {"\x15ok\r", LINE_READY},
+                 {"\x10\x0e\r", LINE_TOO_LONG}, {"\x10\r", LINE_READY},        {"\x01\x0bok\r", LINE_READY}};
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+        begin();
+        fill(LINE_BYTES_MAX + 1);
+        CHECK_EQUAL(screen.bells, 1);
+        CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
+        CHECK_EQUAL(type(tries[i].keys), tries[i].event);
+    }
+    begin();
+    type("\x10\x10");
+    CHECK_TEXT("older"); /* none of them is remembered */
+    begin();
+    CHECK_EQUAL(type("ok\r"), LINE_READY);
 }
 
 static void characters_of_many_bytes(void) {
@@ -354,6 +379,7 @@ int main(void) {
         {"history_goes_back_and_forth", history_goes_back_and_forth},
         {"history_forgets_the_oldest", history_forgets_the_oldest},
         {"long_lines_scroll_and_end_at_the_limit", long_lines_scroll_and_end_at_the_limit},
+        {"a_line_that_is_too_long_is_refused", a_line_that_is_too_long_is_refused},
         {"characters_of_many_bytes", characters_of_many_bytes},
         {"unknown_sequences_change_nothing", unknown_sequences_change_nothing},
         {"random_bytes", random_bytes},

@@ -358,6 +358,18 @@ class Piped(unittest.TestCase):
         self.assertEqual(lines[1:], ["echo ono\b \be", "echo two", "baton$ ls -l /tmp/f", "        18 /tmp/f", "baton$ shell /tmp/f", "one",
                                      "two", "baton$ "])
 
+    def test_a_line_that_is_too_long(self) -> None:
+        """None of it runs, whatever stands in it; the next one does."""
+        line = "mkdir " + " ".join(f"/tmp/{number:03}" for number in range(62)) + "; echo done"
+        self.assertGreater(len(line), 511)
+        lines = self.screen(f"{line}\necho $?\nls /tmp\n")
+        self.assertEqual(lines[-5:], ["shell: the line is longer than 511 bytes", "baton$ echo $?", "2", "baton$ ls /tmp", "baton$ "])
+
+    def test_bytes_that_no_line_has(self) -> None:
+        script = "write /tmp/a keep\nrm /tmp/a\0.old\necho $?\nls /tmp\r\necho x"
+        lines = self.screen(f"cat > /tmp/s\n{script}\n\x04shell /tmp/s\n")
+        self.assertEqual(lines[-6:], ["/tmp/s:2: the line has a zero byte", "2", "a", "s", "x", "baton$ "])
+
     def test_many_lines(self) -> None:
         lines = self.screen("".join(f"echo {number}\n" for number in range(300)))
         self.assertEqual(lines[1::2], [str(number) for number in range(300)])

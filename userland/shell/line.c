@@ -100,6 +100,7 @@ static void draw(struct line_editor *editor) {
 
 static void insert(struct line_editor *editor, uint8_t byte) {
     if (editor->length == LINE_BYTES_MAX) {
+        editor->cut = 1;
         put_text(editor, BELL);
         return;
     }
@@ -120,6 +121,7 @@ static void erase(struct line_editor *editor, size_t from, size_t to) {
     }
     memmove(editor->text + from, editor->text + to, editor->length - to + 1); /* with its terminating zero */
     editor->length -= to - from;
+    editor->cut = editor->cut && editor->length > 0;
     editor->cursor = from;
     draw(editor);
 }
@@ -147,9 +149,12 @@ static void show_history(struct line_editor *editor, size_t back) {
         put_text(editor, BELL);
         return;
     }
-    if (editor->history_back == 0)
+    if (editor->history_back == 0) {
         copy_line(editor->draft, editor->text);
+        editor->draft_cut = editor->cut;
+    }
     editor->history_back = back;
+    editor->cut = back == 0 && editor->draft_cut;
     copy_line(editor->text,
               back == 0 ? editor->draft : editor->history[(editor->history_count - back) % LINE_HISTORY_MAX]);
     editor->length = strlen(editor->text);
@@ -233,6 +238,8 @@ static void edit(struct line_editor *editor, uint8_t key) {
 static enum line_event control(struct line_editor *editor, uint8_t key) {
     if (key == KEY_RETURN || key == KEY_LINE_FEED) {
         put_text(editor, "\n");
+        if (editor->cut)
+            return LINE_TOO_LONG;
         remember(editor);
         return LINE_READY;
     }
@@ -307,6 +314,7 @@ void line_begin(struct line_editor *editor, const char *prompt) {
     editor->length = 0;
     editor->cursor = 0;
     editor->left = 0;
+    editor->cut = 0;
     editor->state = LINE_PLAIN;
     editor->history_back = 0;
     editor->prompt = prompt;

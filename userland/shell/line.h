@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINE_BYTES_MAX 511U  /* longest line; a byte more rings the bell */
+#define LINE_BYTES_MAX 511U  /* longest line; a byte more rings the bell, and the line will not run */
 #define LINE_HISTORY_MAX 32U /* lines remembered; the oldest is forgotten first */
 #define LINE_COLUMNS 80U     /* width assumed: a serial line does not tell */
 #define LINE_PROMPT_MAX 32U  /* longest prompt, plain ASCII */
@@ -22,6 +22,7 @@
 enum line_event {
     LINE_MORE,      /* the line is not finished */
     LINE_READY,     /* Enter: the line is in text[0 .. length), zero-terminated, and in the history */
+    LINE_TOO_LONG,  /* Enter: the line has lost bytes, and is given up */
     LINE_INTERRUPT, /* Ctrl-C: the line is given up */
     LINE_END,       /* Ctrl-D on an empty line */
 };
@@ -38,6 +39,7 @@ struct line_editor {
     size_t length; /* bytes, never more than LINE_BYTES_MAX */
     size_t cursor; /* 0..length, never inside a UTF-8 character once that is complete */
     size_t left;   /* first byte shown */
+    int cut;       /* bytes that did not fit were lost, until it is empty again */
 
     enum line_state state;
     unsigned parameter; /* number in a CSI sequence */
@@ -50,7 +52,8 @@ struct line_editor {
     char history[LINE_HISTORY_MAX][LINE_BYTES_MAX + 1]; /* ring; line n is at n % LINE_HISTORY_MAX */
     size_t history_count;                               /* lines ever stored */
     size_t history_back;                                /* 0 = the line being typed, 1 = the last one stored, ... */
-    char draft[LINE_BYTES_MAX + 1];                     /* the line being typed, while an older one is shown */
+    char draft[LINE_BYTES_MAX + 1];                     /* the line being typed, while an older one is shown, ... */
+    int draft_cut;                                      /* ... and its `cut` */
 
     char output[LINE_OUTPUT_MAX]; /* what the terminal has to be sent after the last call */
     size_t output_length;

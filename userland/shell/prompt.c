@@ -57,6 +57,9 @@ void shell_run_prompt(struct shell *shell) {
         case LINE_END:
             shell->leaving = shell_may_leave(shell);
             break;
+        case LINE_TOO_LONG:
+            shell_refuse_long_line(shell);
+            break;
         case LINE_INTERRUPT:
             shell->status = INTERRUPTED_STATUS;
             break;

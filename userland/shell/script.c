@@ -7,16 +7,31 @@
 /* Gathers bytes into lines. */
 struct script {
     struct shell *shell;
-    char line[LINE_BYTES_MAX + 1];
+    char line[LINE_BYTES_MAX + 2]; /* with a CR before its end */
     size_t length;
     bool too_long;
+    bool has_zero; /* for the parser the line would end there */
 };
+
+void shell_refuse_long_line(struct shell *shell) {
+    shell_complain(shell, "the line is longer than %u bytes", LINE_BYTES_MAX);
+    shell->status = SHELL_USAGE;
+}
+
+/* A line that a file made elsewhere ends by CR LF. */
+static void drop_return(struct script *script) {
+    if (script->length > 0 && script->line[script->length - 1] == '\r')
+        script->length--;
+}
 
 static void run_gathered(struct script *script) {
     struct shell *shell = script->shell;
     shell->line_number++;
-    if (script->too_long) {
-        shell_complain(shell, "the line is longer than %u bytes", LINE_BYTES_MAX);
+    drop_return(script);
+    if (script->too_long || script->length > LINE_BYTES_MAX) {
+        shell_refuse_long_line(shell);
+    } else if (script->has_zero) {
+        shell_complain(shell, "the line has a zero byte");
         shell->status = SHELL_USAGE;
     } else {
         script->line[script->length] = '\0';
@@ -24,6 +39,7 @@ static void run_gathered(struct script *script) {
     }
     script->length = 0;
     script->too_long = false;
+    script->has_zero = false;
 }
 
 static bool is_over(const struct shell *shell) { return shell->leaving || shell->interrupted; }
@@ -32,12 +48,11 @@ static void take_bytes(struct script *script, const char *bytes, size_t length) 
     for (size_t i = 0; i < length && !is_over(script->shell); i++) {
         if (bytes[i] == '\n')
             run_gathered(script);
-        else if (bytes[i] == '\r') /* a file made elsewhere */
-            continue;
-        else if (script->length == LINE_BYTES_MAX)
+        else if (script->length == LINE_BYTES_MAX + 1)
             script->too_long = true;
         else
             script->line[script->length++] = bytes[i];
+        script->has_zero |= bytes[i] == '\0';
     }
 }
 
@@ -53,6 +68,7 @@ static void begin(struct shell *shell) {
     script.shell = shell;
     script.length = 0;
     script.too_long = false;
+    script.has_zero = false;
     shell->line_number = 0;
 }
 
