@@ -26,11 +26,8 @@ static void update_receive(struct terminal *terminal) {
     uart_receive(&terminal->uart, terminal->mode == CONSOLE_FOREGROUND || ring_free(&terminal->input) > 0);
 }
 
-/* The line is dead for what was typed before: it was meant for the program that is being stopped. */
 static void show_key(struct terminal *terminal, uint8_t letter) {
     const uint8_t shown[] = {'^', letter, '\n'};
-    ring_clear(&terminal->input);
-    cooked_clear(&terminal->line);
     (void)add_output(terminal, shown, sizeof shown);
 }
 
@@ -57,15 +54,33 @@ static void suspend(struct terminal *terminal) {
     terminal->reader_count = kept;
 }
 
+/* In foreground mode some keys act. What was typed before, `ahead` bytes of the ring, was for the program that is stopped by them. */
+static bool act(struct terminal *terminal, uint8_t key, size_t ahead) {
+    if (key != KEY_INTERRUPT && key != KEY_SUSPEND)
+        return false;
+    terminal->input.taken += ahead;
+    cooked_clear(&terminal->line);
+    if (key == KEY_INTERRUPT)
+        interrupt(terminal);
+    else
+        suspend(terminal);
+    return true;
+}
+
+/* Ctrl-C right behind Enter finds the shell at its prompt. It was meant for the command. */
+static void act_on_ring(struct terminal *terminal) {
+    for (size_t i = ring_used(&terminal->input); i > 0; i--)
+        if (act(terminal, ring_peek(&terminal->input, i - 1), i))
+            return;
+}
+
 static void received(void *context, uint8_t byte) {
     static const uint8_t bell = BELL;
     struct terminal *terminal = context;
     terminal->hung_up = false;
-    if (byte == KEY_INTERRUPT && terminal->mode == CONSOLE_FOREGROUND) {
-        interrupt(terminal);
-    } else if (byte == KEY_SUSPEND && terminal->mode == CONSOLE_FOREGROUND) {
-        suspend(terminal);
-    } else if (ring_free(&terminal->input) > 0) {
+    if (terminal->mode == CONSOLE_FOREGROUND && act(terminal, byte, ring_used(&terminal->input)))
+        return;
+    if (ring_free(&terminal->input) > 0) {
         ring_add(&terminal->input, byte);
         update_receive(terminal);
     } else {
@@ -209,6 +224,8 @@ static void answer_readers(struct terminal *terminal) {
 
 void terminal_set_mode(struct terminal *terminal, enum console_mode mode) {
     terminal->mode = mode;
+    if (mode == CONSOLE_FOREGROUND)
+        act_on_ring(terminal);
     answer_readers(terminal);
     update_receive(terminal);
     send(terminal);

@@ -187,6 +187,20 @@ static void control_c(void) {
     CHECK(clients.reads[0].length == 7 && memcmp(clients.reads[0].bytes, " again\n", 7) == 0);
 }
 
+/* Typed right behind Enter, it comes while the shell reads keys, and is for the command that this starts. */
+static void control_c_typed_ahead(void) {
+    begin();
+    type("before\x1a again\x03 behind\r", 22);
+    CHECK_EQUAL(clients.interrupts, 0);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 1, 16);
+    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    CHECK_EQUAL(clients.interrupts, 1);
+    CHECK_EQUAL(clients.suspends, 0); /* the last one counts */
+    CHECK_EQUAL(clients.read_count, 1);
+    CHECK(clients.reads[0].length == 8 && memcmp(clients.reads[0].bytes, " behind\n", 8) == 0);
+    check_sent("^C\r\n behind\r\n");
+}
+
 /* Whoever waits to read in foreground mode is to ask again, and gets nothing of what was typed before. */
 static void control_z(void) {
     begin();
@@ -489,6 +503,7 @@ int main(void) {
         {"a_dead_reader_takes_nothing", a_dead_reader_takes_nothing},
         {"too_many_readers_push_out_the_oldest", too_many_readers_push_out_the_oldest},
         {"control_c", control_c},
+        {"control_c_typed_ahead", control_c_typed_ahead},
         {"control_z", control_z},
         {"readers_get_what_is_typed_in_their_mode", readers_get_what_is_typed_in_their_mode},
         {"lines", lines},

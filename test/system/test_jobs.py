@@ -84,6 +84,21 @@ class Jobs(Terminal):
         self.assertEqual(self.key(CTRL_C), ["^C"])
         self.assertEqual(self.answer(b"echo $?; jobs"), ["130", "[1] 2 running: sleep 100"])
 
+    def test_control_c_right_behind_enter(self) -> None:
+        """It comes before the command has started, while it starts, or soon after; never in vain."""
+        for line in (b"sleep 100; echo not this", b"sleep 100 | cat | cat | cat | cat | cat | cat | cat", b"sleep 100 & wait"):
+            for pause_ms in (0, 1, 2, 5, 10, 20, 40):
+                self.type(line + b"\r")
+                time.sleep(pause_ms / 1000)
+                self.type(CTRL_C)
+                self.assertNotIn(b"\r\nnot this", self.expect(PROMPT))
+                self.assertEqual(self.answer(b"echo $?")[-1:], ["130"], (line, pause_ms))
+                self.answer(b"kill -KILL %1; wait")
+
+    def test_control_z_right_behind_enter(self) -> None:
+        self.type(b"sleep 100 | cat\r" + CTRL_Z)
+        self.assertIn(b"^Z\r\n[1] stopped: sleep 100 | cat\r\n", self.expect(PROMPT))
+
     def test_a_stopped_reader_takes_nothing(self) -> None:
         """What is typed later is for the shell, then for another reader; and the first gets its own when it goes on."""
         self.enter(b"cat")

@@ -70,18 +70,17 @@ static int wait_word(struct shell *shell, const char *word) {
     return SHELL_USAGE;
 }
 
-/* Ctrl-C is for the shell itself meanwhile: it ends the waiting, not the jobs. */
+/* Ctrl-C ends the waiting, not the jobs. */
 static void run_wait(struct shell *shell, char **words, size_t count) {
     int status = 0;
-    if (shell->interactive)
-        (void)shell_set_foreground(shell, shell->pid);
+    shell->interrupted = shell_take_interrupt(shell);
+    shell_let_interrupt(shell, true);
     if (count == 1)
         status = shell_wait_jobs(shell);
     for (size_t i = 1; i < count && !shell->interrupted; i++)
         status = wait_word(shell, words[i]);
-    if (shell->interactive)
-        (void)shell_set_foreground(shell, 0);
-    shell->status = status;
+    shell_let_interrupt(shell, false);
+    shell->status = shell->interrupted ? SHELL_INTERRUPTED : status;
 }
 
 /* Whom a word of `kill` names: `%N` is all of a job. */

@@ -1,6 +1,9 @@
 /*
  * Job control: whom the terminal's Ctrl-C and Ctrl-Z are for, and jobs that go on, here or in the background.
  *
+ * The keys are the shell's own while nothing of its line waits for them, so that none is lost between Enter and the start of a job's last
+ * program: the shell masks them, or they would break off its calls, and passes them on.
+ *
  * Only a shell with a prompt controls jobs. What another one starts in the foreground stays in its own group, so that the
  * keys reach all of a script.
  */
@@ -29,26 +32,55 @@ bool shell_set_foreground(const struct shell *shell, uint64_t pid) {
     return status == OK;
 }
 
-static void interrupted(uint64_t signal, const struct process_signal_frame *frame) {
+static void key_taken(uint64_t signal, const struct process_signal_frame *frame) {
     (void)signal; /* that it was handled ends the wait */
     (void)frame;
 }
 
-/* These only come while the shell itself is in the foreground: during `wait`, and before its first command. */
+#define INTERRUPT_BIT (1ULL << (PROCESS_SIGINT - 1))
+#define SUSPEND_BIT (1ULL << (PROCESS_SIGTSTP - 1))
+#define KEY_BITS (INTERRUPT_BIT | SUSPEND_BIT)
+
+/* Returns which signals are pending; none where the process server has no signals. */
+static uint64_t change_mask(const struct shell *shell, uint64_t mask, enum process_signal_mask_how how) {
+    struct process_signal_mask_request request = {.mask = mask, .how = how};
+    struct process_signal_mask_reply reply;
+    return process_signal_mask(shell->process, &request, &reply, NULL) == OK ? reply.pending : 0;
+}
+
+static uint64_t take_keys(const struct shell *shell) {
+    uint64_t pending = shell->interactive ? change_mask(shell, 0, PROCESS_MASK_ASK) & KEY_BITS : 0;
+    if (pending != 0) {
+        (void)change_mask(shell, 0, PROCESS_MASK_SET); /* key_taken() runs */
+        (void)change_mask(shell, KEY_BITS, PROCESS_MASK_SET);
+    }
+    return pending;
+}
+
+bool shell_take_interrupt(const struct shell *shell) { return (take_keys(shell) & INTERRUPT_BIT) != 0; }
+
+void shell_let_interrupt(const struct shell *shell, bool let) {
+    if (shell->interactive)
+        (void)change_mask(shell, let ? SUSPEND_BIT : KEY_BITS, PROCESS_MASK_SET);
+}
+
 void shell_begin_control(struct shell *shell) {
     shell->interactive = true;
-    uint32_t status = signal_handle(PROCESS_SIGINT, interrupted, 0);
+    shell_let_interrupt(shell, false);
+    uint32_t status = signal_handle(PROCESS_SIGINT, key_taken, 0);
     if (status == OK)
-        status = signal_ignore(PROCESS_SIGTSTP);
+        status = signal_handle(PROCESS_SIGTSTP, key_taken, 0);
     if (status != OK && status != P_OPERATION)
         shell_complain(shell, "signals: %s", status_text(status));
-    (void)shell_set_foreground(shell, 0);
+    (void)shell_set_foreground(shell, shell->pid);
 }
 
 void shell_end_control(struct shell *shell) {
-    if (shell->interactive)
+    if (shell->interactive) {
         (void)(signal_handle(PROCESS_SIGINT, NULL, 0) |
                signal_handle(PROCESS_SIGTSTP, NULL, 0)); /* it could be done before */
+        (void)change_mask(shell, 0, PROCESS_MASK_SET);
+    }
     shell->interactive = false;
 }
 
@@ -92,17 +124,28 @@ static void wait_member(struct shell *shell, struct job_member *member) {
     }
 }
 
-static void set_job_foreground(const struct shell *shell, const struct job *job) {
+static void send_key(const struct shell *shell, const struct job *job, uint64_t signal) {
+    (void)send(shell, PROCESS_GROUP | job->group, signal); /* it may have ended */
+}
+
+/* From now on the keys are the job's, and those that came while it was started. */
+static void set_job_foreground(struct shell *shell, const struct job *job) {
     bool set = !shell->interactive;
     for (size_t i = 0; i < job->count && !set; i++)
         set = !job->members[i].ended && shell_set_foreground(shell, job->members[i].pid);
+    uint64_t keys = take_keys(shell);
+    shell->interrupted |= (keys & INTERRUPT_BIT) != 0;
+    if (shell->interrupted)
+        send_key(shell, job, PROCESS_SIGINT);
+    if ((keys & SUSPEND_BIT) != 0)
+        send_key(shell, job, PROCESS_SIGTSTP);
 }
 
 static void wait_job(struct shell *shell, struct job *job) {
     for (size_t i = 0; i < job->count; i++)
         wait_member(shell, &job->members[i]);
     if (shell->interactive)
-        (void)shell_set_foreground(shell, 0);
+        (void)shell_set_foreground(shell, shell->pid);
     bool over = shell_settle_job(shell, job, false);
     shell->status = over ? job->status : SHELL_SIGNAL_BASE + (int)job->stop_signal;
 }

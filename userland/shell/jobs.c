@@ -164,7 +164,7 @@ int shell_wait_pid(struct shell *shell, uint64_t pid) {
     uint32_t status = shell_wait_for(shell, pid, PROCESS_WAIT_STOPPED, &news);
     if (status == P_INTERRUPTED) {
         shell->interrupted = true;
-        return SHELL_SIGNAL_BASE + PROCESS_SIGINT;
+        return SHELL_INTERRUPTED;
     }
     if (status != OK) {
         shell_complain(shell, "wait %lu: %s", pid, status_text(status));
@@ -193,5 +193,5 @@ int shell_wait_jobs(struct shell *shell) {
     for (struct job *job = shell->jobs; job < shell->jobs + SHELL_JOBS_MAX; job++)
         if (job->number != 0 && !shell->interrupted)
             (void)shell_wait_job(shell, job);
-    return shell->interrupted ? SHELL_SIGNAL_BASE + PROCESS_SIGINT : 0;
+    return shell->interrupted ? SHELL_INTERRUPTED : 0;
 }

@@ -7,8 +7,6 @@
 #define KEY_ENTER 0x0dU
 #define KEY_END 0x04U /* Ctrl-D */
 
-enum { INTERRUPTED_STATUS = SHELL_SIGNAL_BASE + PROCESS_SIGINT };
-
 void shell_set_console(const struct shell *shell, enum console_mode mode) {
     struct console_set_mode_request request = {.mode = mode};
     struct console_set_mode_reply reply;
@@ -52,6 +50,8 @@ void shell_run_prompt(struct shell *shell) {
     while (!shell->leaving) {
         shell_reap_jobs(shell);
         shell_set_console(shell, CONSOLE_RAW);
+        if (shell_take_interrupt(shell)) /* what it ran has ended by itself */
+            shell->status = SHELL_INTERRUPTED;
         switch (read_line(shell)) {
         case LINE_MORE: /* read_line() goes on until it is something else */
         case LINE_END:
@@ -61,7 +61,7 @@ void shell_run_prompt(struct shell *shell) {
             shell_refuse_long_line(shell);
             break;
         case LINE_INTERRUPT:
-            shell->status = INTERRUPTED_STATUS;
+            shell->status = SHELL_INTERRUPTED;
             break;
         case LINE_READY:
             shell_set_console(shell, CONSOLE_FOREGROUND);

@@ -28,6 +28,7 @@ enum shell_exit_status {
     SHELL_NOT_RUN = 126, /* found, but it could not be run */
     SHELL_NOT_FOUND = 127,
     SHELL_SIGNAL_BASE = 128, /* + number of the signal that ended it */
+    SHELL_INTERRUPTED = SHELL_SIGNAL_BASE + (int)PROCESS_SIGINT,
 };
 
 /* One process of a job. */
@@ -113,7 +114,11 @@ void shell_run_builtin(struct shell *shell, bool alone);
 /* control.c: have a prompt, or (a copy of the shell in the background) none any more. */
 void shell_begin_control(struct shell *shell);
 void shell_end_control(struct shell *shell);
-/* Name the group of the terminal's Ctrl-C and Ctrl-Z by one of its processes; 0 = none. False: there is no such process. */
+/* Was Ctrl-C typed while the shell itself had the keys? */
+bool shell_take_interrupt(const struct shell *shell);
+/* Let it end the shell's waiting, or not. */
+void shell_let_interrupt(const struct shell *shell, bool let);
+/* Name the group of the terminal's Ctrl-C and Ctrl-Z by one of its processes. False: there is no such process. */
 bool shell_set_foreground(const struct shell *shell, uint64_t pid);
 /* Errors: those of process_wait. A process server without stops is asked without them. */
 MUST_USE uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags,
