@@ -25,12 +25,14 @@ import volume
 from debug import session
 from evidence import faults, report, tap, verdict
 from evidence.symbols import Symbols
+from evidence.threads import Watch
 from machine import disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
 from machine.guest import Cause, Guest
 
 DEFAULT_SECONDS = 30.0
 PUMP_SECONDS = 0.1
+WATCHED_SECONDS = 5.0  # before the time is over
 CONSOLE_TAIL_LINES = 10
 KERNEL_NAME = "boot/kernel.elf"
 INIT_NAME = "boot/init.elf"
@@ -125,15 +127,18 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def watch(guest: Guest, judge: tap.Judge, seconds: float) -> None:
-    """Carry the guest's TAP to standard output until the machine ends or its time does."""
+def watch(guest: Guest, judge: tap.Judge, seconds: float, threads: Watch) -> None:
+    """Carry the guest's TAP to standard output until the machine ends or its time does; near its end, look at the threads."""
     while guest.end is None:
         for channel, data in guest.pump(PUMP_SECONDS):
             if channel == "tap":
                 for line in judge.feed(data):
                     say(line)
-        if guest.end is None and time.monotonic() - guest.started > seconds:
+        elapsed = time.monotonic() - guest.started
+        if guest.end is None and elapsed > seconds:
             guest.stop(Cause.TIMEOUT)
+        elif elapsed > seconds - WATCHED_SECONDS:
+            threads.poll()
     for channel, data in guest.drain():
         if channel == "tap":
             for line in judge.feed(data):
@@ -145,7 +150,7 @@ def reproduce_line(options: argparse.Namespace) -> str:
 
 
 def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbols: Symbols,
-              images: faults.Images) -> tuple[list[str], list[str]]:
+              images: faults.Images, threads: Watch) -> tuple[list[str], list[str]]:
     """What is wrong (empty: nothing), and the lines that explain it."""
     assert guest.end is not None
     evidence = report.gather(guest)
@@ -155,7 +160,8 @@ def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbo
     if end_problem is not None:
         problems.append(end_problem.text)
         if not end_problem.is_told:
-            explanation += report.write(evidence, symbols)
+            hangs = end_problem.kind is verdict.Kind.HANG
+            explanation += report.write(evidence, symbols, threads.lines(evidence.log.text, images.process_server()) if hangs else ())
     elif evidence.log.power_off_status:
         problems.append(f"status {evidence.log.power_off_status} at power-off, 0 is wanted")
     problems += judge.finish()
@@ -185,8 +191,9 @@ def run_suite(options: argparse.Namespace) -> int:
                 program = INIT_NAME if archive is not None else None
                 line = session.write(output, symbols.kernel, pathlib.Path.cwd(), archive, machine.gdb_socket, program)
                 print(f"waiting for gdb; in another terminal, type: {line}", file=sys.stderr, flush=True)
-            watch(guest, judge, math.inf if options.gdb else options.timeout)
-            problems, explanation = judge_run(options, guest, judge, symbols, faults.Images(archive, folder))
+            threads = Watch(machine.memory_file, output / "kernel.log", symbols.kernel)
+            watch(guest, judge, math.inf if options.gdb else options.timeout, threads)
+            problems, explanation = judge_run(options, guest, judge, symbols, faults.Images(archive, folder), threads)
     if not problems:
         return 0
     lines = [f"FAIL {options.name}: {problem}" for problem in problems] + explanation

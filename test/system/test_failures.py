@@ -168,5 +168,34 @@ class Servers(Changed):
         self.assertRegex(done.stderr, r"(?m)^crash: stack overflow: write .*\n  #0 0x[0-9a-f]{16} crash_nesting at \S*/crash\.c:\d+")
 
 
+class Hangs(Changed):
+    """The report of a machine that had to be stopped lists its threads, and who could end each wait."""
+
+    def test_a_call_that_nobody_takes(self) -> None:
+        """A program in the place of pipes that never looks at its endpoint, and leaves the CPU to all others."""
+        manifest = self.manifest()
+        self.program(manifest, "pipes").update(image="test/exec/loop", priority=0)
+        done = self.run_with(manifest, "--timeout", "6", "-c", "echo hi | cat")
+        self.check_end(done, 124, "hang: no end within 6 s")
+        self.assertRegex(done.stderr, r"(?m)^  process 1, shell \(thread \d+\): calls an endpoint that nobody waits at; "
+                         r"it is served by pipes \(thread \d+\), which runs(, for \d\.\d s)?$")
+        self.assertRegex(done.stderr, r"(?m)^  pipes \(thread \d+\): runs$|^  pipes \(thread \d+\): runs, for")
+        self.assertRegex(done.stderr, r"(?m)^  init \(thread 1\): waits for messages, for [2-6]\.\d s$", "the others may be late on a busy host")
+
+    def test_an_answer_that_was_put_off(self) -> None:
+        done = run("--boot", "pvh", "--timeout", "5", "-c", "sleep 100")
+        self.check_end(done, 124, "hang: no end within 5 s")
+        for name in ("process 1, shell", "process 2, sleep"):
+            self.assertRegex(done.stderr, rf"(?m)^  {name} \(thread \d+\): waits for an answer that process \(thread \d+\) has put off, for \d\.\d s$")
+        self.assertIn("\nCPU 0: idle\n", done.stderr, "and nothing of its registers and page tables")
+        self.assertNotIn("sealed root 0x", done.stderr.partition("kernel log")[0])
+
+    def test_in_another_process_server(self) -> None:
+        """Its records are others: processes have numbers alone, and no names out of the wrong bytes."""
+        done = run("--boot", "pvh", "--with", "process=process_mini", "--timeout", "5", "-c", "test/exec/loop")
+        self.assertRegex(done.stderr, r"(?m)^  process 1 \(thread \d+\): waits for an answer that process \(thread \d+\) has put off")
+        self.assertRegex(done.stderr, r"(?m)^  process 2 \(thread \d+\): runs")
+
+
 if __name__ == "__main__":
     unittest.main()

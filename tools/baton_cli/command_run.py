@@ -37,6 +37,7 @@ from debug import session as debug_session
 from evidence import kernel_log, report, verdict
 from evidence.faults import FaultReports, Images
 from evidence.symbols import Symbols
+from evidence.threads import Watch
 from evidence.verdict import Kind
 from host import build, packages, paths
 from host.say import UserError, say
@@ -228,7 +229,7 @@ def make_machine(options: argparse.Namespace, folder: pathlib.Path, logs: pathli
                    gdb_socket=folder / "gdb" if options.gdb else None, extra=tuple(options.qemu))
 
 
-def finish(guest: Guest, options: argparse.Namespace, limit: float | None) -> int:
+def finish(guest: Guest, options: argparse.Namespace, limit: float | None, faults: FaultReports) -> int:
     """The exit code; a report on standard error when the machine did not end in order."""
     assert guest.end is not None
     evidence = report.gather(guest)
@@ -240,7 +241,8 @@ def finish(guest: Guest, options: argparse.Namespace, limit: float | None) -> in
             say(f"powered off with status {status}; the kernel's log is {paths.shown(log)}")
         return status
     if not problem.is_told:
-        lines = report.write(evidence, Symbols(kernel=options.built / paths.KERNEL))
+        threads = faults.threads(evidence.log.text) if problem.kind is Kind.HANG else []
+        lines = report.write(evidence, Symbols(kernel=options.built / paths.KERNEL), threads)
         lines += ["kernel log, last lines:", *("  " + line for line in evidence.log.tail())]
         text = "\n".join(lines)
         print(text, file=sys.stderr)
@@ -272,7 +274,8 @@ def run(options: argparse.Namespace) -> int:
                 line = debug_session.write(machine.kernel_log.parent, options.built / paths.KERNEL, options.built, booted,
                                            machine.gdb_socket)
                 say(f"waiting for gdb; in another terminal, type: {line}")
-            faults = FaultReports(machine.kernel_log, Images(made(options, paths.VOLUME), pathlib.Path(place), options.built))
+            watch = Watch(machine.memory_file, machine.kernel_log, options.built / paths.KERNEL) if limit is not None else None
+            faults = FaultReports(machine.kernel_log, Images(made(options, paths.VOLUME), pathlib.Path(place), options.built), watch)
             shown = ConsoleFilter(firmware=options.boot == "uefi", programs_only=programs_only(options))
             Session(guest, shown, keys, limit, faults).run()
-            return finish(guest, options, limit)
+            return finish(guest, options, limit, faults)

@@ -23,6 +23,7 @@ import struct
 
 import volume
 from evidence.symbols import Symbols
+from evidence.threads import Watch
 
 WHO = r"\buser: (?P<who>process \d+ \((?P<process>[^)]*)\)(?:, thread \d+)?|(?P<server>[\w-]+)): "
 FAULT = re.compile(WHO + r"(?P<what>.+), rip 0x(?P<rip>[0-9a-f]{16})$")
@@ -31,6 +32,7 @@ END = re.compile(WHO + r"(?P<what>main returned -?\d+)$")
 IMAGE = re.compile(WHO + r"image (?P<id>[0-9a-f]+|-) at 0x(?P<start>[0-9a-f]+) to 0x(?P<end>[0-9a-f]+), moved by 0x(?P<base>[0-9a-f]+)$")
 MAPPING = re.compile(WHO + r"(?P<mapping>(?:mapped there|next below|next above): .+)$")
 CALLERS = re.compile(WHO + r"callers (?P<first>\d+) to \d+:(?P<addresses>(?: 0x[0-9a-f]{16})+)$")
+PROCESS_SERVER = "bin/process"
 ELF_MAGIC = b"\x7fELF"
 ELF_HEADER = struct.Struct("<16xH14xQ14xHH")  # type, offset, size and count of the program headers
 PROGRAM_HEADER = struct.Struct("<IIQQ8xQQ8x")  # type, flags, offset, address, sizes in file and memory
@@ -120,6 +122,12 @@ class Images:
                 if name is not None:
                     found[name] = path
         return found
+
+    @functools.cache
+    def process_server(self) -> pathlib.Path | None:
+        """The usual one, whose records name the processes; None: it is not on the volume."""
+        data = dict(self.members).get(PROCESS_SERVER)
+        return self.take_out(PROCESS_SERVER, data).path if data is not None else None
 
     @functools.cache
     def with_id(self, wanted: str) -> Image | None:
@@ -215,14 +223,18 @@ def last_reports(text: str, images: Images) -> list[str]:
 class FaultReports:
     """Reads the log as it grows."""
 
-    def __init__(self, log: pathlib.Path, images: Images) -> None:
+    def __init__(self, log: pathlib.Path, images: Images, watch: Watch | None = None) -> None:
         self.log = log
+        self.images = images
+        self.watch = watch  # of the threads, which wants to be called as often
         self.explainer = Explainer(images)
         self.offset = 0
         self.pending = b""
 
     def poll(self) -> list[str]:
         """What is to be said about the whole lines that have come since the last call."""
+        if self.watch is not None:
+            self.watch.poll()
         try:
             with self.log.open("rb") as file:
                 file.seek(self.offset)
@@ -232,3 +244,7 @@ class FaultReports:
         self.offset += len(data)
         *lines, self.pending = (self.pending + data).split(b"\n")
         return [text for line in lines for text in self.explainer.explain(line.decode(errors="replace").rstrip("\r"))]
+
+    def threads(self, log: str) -> list[str]:
+        """What a report says of the threads of a machine that hangs."""
+        return self.watch.lines(log, self.images.process_server()) if self.watch is not None else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 from evidence import pagewalk, registers, trace, traps
 from evidence.kernel_log import KernelLog, Panic
@@ -156,14 +157,14 @@ def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]
     return lines
 
 
-def write(evidence: Evidence, symbols: Symbols) -> list[str]:
-    """The report's lines."""
-    lines: list[str] = []
+def write(evidence: Evidence, symbols: Symbols, threads: Sequence[str] = ()) -> list[str]:
+    """The report's lines. threads: of a machine that hung; then a CPU that is idle has nothing to tell."""
+    lines = list(threads)
     panic = evidence.log.panic
     if panic is not None:
         lines += panic_lines(evidence, panic, symbols)
     for cpu in evidence.cpus:
-        lines += cpu_lines(evidence, cpu, symbols)
+        lines += [f"CPU {cpu.number}: idle"] if threads and cpu.halted else cpu_lines(evidence, cpu, symbols)
     if not evidence.cpus and panic is None:
         lines.append("registers: none, QEMU has exited and the kernel's log holds no panic")
     lines += trace.lines(evidence.memory, evidence.log.sealed_root, symbols.kernel)
