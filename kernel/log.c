@@ -10,6 +10,16 @@
 
 enum log_level log_limit = LOG_INFO;
 
+struct log_ring *log_ring;
+
+static void put(const char *text, uint64_t length) {
+    arch_log_write(text, length);
+    for (uint64_t i = 0; log_ring != NULL && i < length; i++) {
+        log_ring->bytes[log_ring->written % LOG_RING_BYTES] = text[i];
+        __atomic_store_n(&log_ring->written, log_ring->written + 1, __ATOMIC_RELEASE);
+    }
+}
+
 static void put_number(uint64_t value, uint32_t base, uint32_t width) {
     char digits[20];
     uint32_t at = sizeof(digits);
@@ -17,20 +27,20 @@ static void put_number(uint64_t value, uint32_t base, uint32_t width) {
         digits[--at] = "0123456789abcdef"[value % base];
         value /= base;
     } while (value != 0 || sizeof(digits) - at < width);
-    arch_log_write(digits + at, sizeof(digits) - at);
+    put(digits + at, sizeof(digits) - at);
 }
 
 static void put_format(const char *format, va_list arguments) {
     for (const char *at = format; *at != 0; at++) {
         if (*at != '%') {
-            arch_log_write(at, 1);
+            put(at, 1);
             continue;
         }
         at++;
         switch (*at) {
         case 's': {
             const char *text = va_arg(arguments, const char *);
-            arch_log_write(text, text_length(text));
+            put(text, text_length(text));
             break;
         }
         case 'u':
@@ -52,11 +62,11 @@ static void put_stamp(enum log_level level) {
     static const char *const names[] = {"ERROR", "WARN", "INFO", "DEBUG", "TRACE"};
     uint64_t micros = arch_clock_ns() / 1000;
     put_number(micros / 1000000, 10, 1);
-    arch_log_write(".", 1);
+    put(".", 1);
     put_number(micros % 1000000, 10, 6);
-    arch_log_write(" ", 1);
-    arch_log_write(names[level], text_length(names[level]));
-    arch_log_write(" ", 1);
+    put(" ", 1);
+    put(names[level], text_length(names[level]));
+    put(" ", 1);
 }
 
 void log_line(enum log_level level, const char *module, const char *format, ...) {
@@ -64,12 +74,12 @@ void log_line(enum log_level level, const char *module, const char *format, ...)
         return;
     va_list arguments;
     put_stamp(level);
-    arch_log_write(module, text_length(module));
-    arch_log_write(": ", 2);
+    put(module, text_length(module));
+    put(": ", 2);
     va_start(arguments, format);
     put_format(format, arguments);
     va_end(arguments);
-    arch_log_write("\n", 1);
+    put("\n", 1);
 }
 
 void log_print(const char *format, ...) {
@@ -88,7 +98,7 @@ void log_user_text(const char *text, uint64_t length_bytes) {
         line[i] = printable ? text[i] : ' ';
     }
     put_stamp(LOG_INFO);
-    arch_log_write("user: ", 6);
-    arch_log_write(line, length_bytes);
-    arch_log_write("\n", 1);
+    put("user: ", 6);
+    put(line, length_bytes);
+    put("\n", 1);
 }

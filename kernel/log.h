@@ -1,14 +1,18 @@
 /*
- * The kernel's log: lines `seconds.micros LEVEL module: text` on the debug port and, with `log_serial`, the first serial
- * port. Messages are formatted without memory of their own.
+ * The kernel's log: lines `seconds.micros LEVEL module: text` on the debug port, with `log_serial` on the first serial port,
+ * and in a ring that the first program may read. Messages are formatted without memory of their own.
  */
 #pragma once
 
 #include <stdint.h>
 
+#include "kernel/abi/log.h"
+
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
 extern enum log_level log_limit; /* what is more detailed than this is dropped */
+
+extern struct log_ring *log_ring; /* set early at boot; what comes before goes to the ports alone */
 
 /* %s text, %u decimal and %x hexadecimal uint64_t, %p the same with all 16 digits; nothing else. One line; the newline
  * is added. */

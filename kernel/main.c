@@ -30,7 +30,7 @@ struct cpu *cpus[CPUS_MAX];
 uint32_t cpu_total;
 
 /* Objects that boot makes and that never die. */
-static struct memory *regions, devices, volume;
+static struct memory *regions, devices, volume, log_memory;
 static struct object all_ports, all_lines;
 
 /* Pages for the first program, taken from the front of the free memory that it gets. */
@@ -63,6 +63,8 @@ static void ledger_init(const struct boot_info *boot, const struct boot_range *r
     }
     if (ledger.frames[0].type_and_count == 0)
         ledger.frames[0].type_and_count = (uint32_t)FRAME_KERNEL << 28; /* frame 0 is never handed out */
+    for (uint64_t i = 0; i < LOG_RING_PAGES; i++)
+        ledger.frames[arch_physical(log_ring) / PAGE_BYTES + i].type_and_count = FRAME_USER << 28; /* may be mapped */
 }
 
 static bool is_free_range(const struct boot_range *range) {
@@ -148,6 +150,7 @@ static void give_all(struct table *table, struct space *space, struct thread *th
     give_memory(table, INIT_CAP_DEVICES, &devices, MEMORY_READ | MEMORY_WRITE, 0, UINT32_MAX);
     uint64_t volume_pages = (boot->volume_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     give_memory(table, INIT_CAP_VOLUME, &volume, MEMORY_READ | MEMORY_EXECUTE, boot->volume_phys, volume_pages);
+    give_memory(table, INIT_CAP_LOG, &log_memory, MEMORY_READ, arch_physical(log_ring), LOG_RING_PAGES);
     give_regions(table, boot, ranges, info);
 }
 

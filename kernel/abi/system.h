@@ -18,6 +18,7 @@ enum init_cap {
     INIT_CAP_IRQ = 6,     /* all interrupt lines */
     INIT_CAP_DEVICES = 7, /* Memory of type device: all physical addresses from 0; RAM in it can't be mapped */
     INIT_CAP_VOLUME = 8,  /* Memory: the boot volume, read and execute only */
+    INIT_CAP_LOG = 9,     /* Memory: the kernel's log, LOG_RING_PAGES, read only (kernel/abi/log.h) */
     INIT_CAP_REGIONS = 16,
 };
 #define INIT_TABLE_SLOTS \

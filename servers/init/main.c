@@ -12,6 +12,7 @@
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "servers/init/build.h"
+#include "servers/init/log_copy.h"
 #include "servers/init/manifest.h"
 #include "servers/init/report.h"
 #include "servers/init/world.h"
@@ -34,24 +35,40 @@ static uint32_t power_off(uint64_t status) {
     return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, status).status;
 }
 
+/* Did the call come by a capability that is for the log alone? */
+static bool is_log(const struct server_call *call) { return (call->badge & INIT_LOG_BADGE) != 0; }
+
+static uint32_t init_serve_read_log(struct server_call *call, const struct init_read_log_request *request,
+                                    struct init_read_log_reply *reply) {
+    if (!is_log(call))
+        return P_OPERATION;
+    reply->next = request->position;
+    reply->length_bytes =
+        log_copy((const struct log_ring *)WORLD_LOG_AT, &reply->next, reply->bytes, sizeof reply->bytes);
+    return OK;
+}
+
 static uint32_t init_serve_power_off(struct server_call *call, const struct init_power_off_request *request,
                                      struct init_power_off_reply *reply) {
-    (void)call;
     (void)reply;
+    if (is_log(call))
+        return P_OPERATION;
     return request->status > 255 ? P_ARGUMENT : power_off(request->status);
 }
 
 static uint32_t init_serve_reboot(struct server_call *call, const struct init_reboot_request *request,
                                   struct init_reboot_reply *reply) {
-    (void)call;
     (void)request;
     (void)reply;
+    if (is_log(call))
+        return P_OPERATION;
     return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_REBOOT, 0).status;
 }
 
 static uint32_t init_serve_list(struct server_call *call, const struct init_list_request *request,
                                 struct init_list_reply *reply) {
-    (void)call;
+    if (is_log(call))
+        return P_OPERATION;
     if (request->index >= manifest.program_count)
         return P_END;
     const struct child *child = &children[request->index];

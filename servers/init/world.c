@@ -1,5 +1,6 @@
 #include "servers/init/world.h"
 
+#include "kernel/abi/log.h"
 #include "kernel/abi/rights.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
@@ -64,7 +65,8 @@ bool world_init(struct world *world, const struct init_info *info) {
         world->regions[i] =
             (struct world_region){.memory = INIT_CAP_REGIONS + i, .page_count = info->regions[i].page_count};
     struct frame_run volume = {INIT_CAP_VOLUME, 0, (info->volume_bytes + PAGE_BYTES - 1) / PAGE_BYTES};
-    if (!map_own(&volume, WORLD_VOLUME_AT, MEMORY_READ))
+    struct frame_run log = {INIT_CAP_LOG, 0, LOG_RING_PAGES};
+    if (!map_own(&volume, WORLD_VOLUME_AT, MEMORY_READ) || !map_own(&log, WORLD_LOG_AT, MEMORY_READ))
         return false;
     if (!world_take(world, WORLD_BUFFER_PAGES, &world->buffer)) {
         log_print("init: there is no memory");

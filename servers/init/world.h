@@ -17,6 +17,7 @@
 #define WORLD_VOLUME_AT 0x200000000ULL /* where the boot volume is mapped */
 #define WORLD_BUFFER_AT 0x180000000ULL /* where a page of scratch for new stacks is mapped */
 #define WORLD_BUFFER_PAGES 4U
+#define WORLD_LOG_AT 0x1c0000000ULL /* where the kernel's log is mapped */
 
 /* Memory is handed out from the front of each region and never comes back. */
 struct world_region {

@@ -1,6 +1,7 @@
 /*
  * system_info and log_write: what they refuse, and what the check of the kernel's invariants says.
  */
+#include "kernel/abi/log.h"
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
@@ -62,6 +63,29 @@ static void log_write_refuses_lengths(void) {
     CHECK_STATUS(sys_log_write(LOG_BYTES_MAX), OK);
 }
 
+/* Whoever has the log's frames sees what is written, and can do nothing else with them. */
+static void log_write_shows_in_the_ring(void) {
+    static const char text[] = "the ring has this line";
+    uaddr_t at = world_addresses(LOG_RING_PAGES);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_LOG, 0, LOG_RING_PAGES, at, MEMORY_READ | MEMORY_WRITE),
+                 E_RIGHTS);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_LOG, 0, LOG_RING_PAGES, at, MEMORY_READ | MEMORY_EXECUTE),
+                 E_RIGHTS);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_LOG, 0, LOG_RING_PAGES + 1, at, MEMORY_READ), E_ARG);
+    CHECK_STATUS(sys_memory_fill(INIT_CAP_LOG, 0, 8, 0), E_RIGHTS);
+    CHECK_STATUS(sys_pool_create(INIT_CAP_LOG, 0, LOG_RING_PAGES, world_slot()), E_RIGHTS);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_LOG, 0, LOG_RING_PAGES, at, MEMORY_READ), OK);
+    const volatile struct log_ring *ring = (const struct log_ring *)at;
+    uint64_t before = ring->written;
+    memcpy(program.message->data, text, sizeof text - 1);
+    CHECK_STATUS(sys_log_write(sizeof text - 1), OK);
+    uint64_t end = ring->written;
+    CHECK(before > 0 && end - before > sizeof text && ring->bytes[(end - 1) % LOG_RING_BYTES] == '\n');
+    for (uint64_t i = 0; i < sizeof text - 1; i++)
+        CHECK_EQUAL(ring->bytes[(end - sizeof text + i) % LOG_RING_BYTES], text[i]);
+    CHECK_STATUS(sys_space_unmap(INIT_CAP_SPACE, at, LOG_RING_PAGES), OK);
+}
+
 /* The invariant check looks at every space there is. This one is nobody's, and an entry of its kernel half is changed. */
 static void system_info_checks_the_kernel_half(void) {
     struct result whole = sys_system_info(INFO_CHECK, 0);
@@ -90,5 +114,5 @@ static void system_control_has_hooks_with_checks_only(void) {
 }
 
 SUITE(CASE(system_info_refuses_unknown_topics), CASE(system_info_refuses_unknown_cpus),
-      CASE(system_info_finds_occupied_slots), CASE(log_write_refuses_lengths), CASE(system_info_checks_the_kernel_half),
-      CASE(system_control_has_hooks_with_checks_only));
+      CASE(system_info_finds_occupied_slots), CASE(log_write_refuses_lengths), CASE(log_write_shows_in_the_ring),
+      CASE(system_info_checks_the_kernel_half), CASE(system_control_has_hooks_with_checks_only));

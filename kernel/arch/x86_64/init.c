@@ -50,6 +50,7 @@ void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
     void *io_apic = boot_memory_device(facts.io_apic_phys);
     uint32_t wanted = smp_choose(boot->command, &facts);
     boot_memory_init(boot, ranges, wanted);
+    log_ring = arch_boot_take(sizeof(struct log_ring));
     cpu_struct_init(&boot_cpu, 0);
     cpus[0] = &boot_cpu;
     cpu_total = 1;

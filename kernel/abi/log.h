@@ -1,0 +1,17 @@
+/*
+ * The kernel's log in memory: a ring of bytes, in the frames of INIT_CAP_LOG. Byte number n, counted from power-on, lies at
+ * index n % LOG_RING_BYTES, and `written` grows after it. Whoever follows reads `written`, copies bytes below it, and reads
+ * `written` again: of what was copied, byte n is right if written - n < LOG_RING_BYTES still.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define LOG_RING_PAGES 4U
+#define LOG_RING_BYTES (LOG_RING_PAGES * 4096U - 8U)
+
+struct log_ring {
+    uint64_t written;
+    char bytes[LOG_RING_BYTES];
+};
+_Static_assert(sizeof(struct log_ring) == LOG_RING_PAGES * 4096U, "nothing else is shown");

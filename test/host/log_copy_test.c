@@ -1,0 +1,77 @@
+/* Is what a reader copies of the kernel's log what was written, however often the ring has gone round? */
+#include "servers/init/log_copy.h"
+
+#include <string.h>
+
+#include "test/host/check.h"
+
+static struct log_ring ring;
+
+static char byte_number(uint64_t number) { return (char)('!' + number % 89); }
+
+static void write_until(uint64_t end) {
+    for (; ring.written < end; ring.written++)
+        ring.bytes[ring.written % LOG_RING_BYTES] = byte_number(ring.written);
+}
+
+/* All from `position` on, `step` bytes a time: it begins with byte number `first` and ends with the last one. */
+static void check_from(uint64_t position, uint64_t step, uint64_t first) {
+    char bytes[500];
+    uint64_t at = first;
+    for (uint64_t count; (count = log_copy(&ring, &position, bytes, step)) > 0; at += count) {
+        CHECK_EQUAL(position, at + count);
+        CHECK(count <= step);
+        for (uint64_t i = 0; i < count; i++)
+            CHECK(bytes[i] == byte_number(at + i));
+    }
+    CHECK_EQUAL(at, ring.written);
+    CHECK_EQUAL(position, ring.written);
+}
+
+static void an_empty_log_has_nothing(void) {
+    ring.written = 0;
+    check_from(0, 500, 0);
+    check_from(7, 500, 0);
+}
+
+static void all_is_there_until_the_ring_is_full(void) {
+    ring.written = 0;
+    for (uint64_t end = 1; end < LOG_RING_BYTES; end = end * 3 + 1) {
+        write_until(end);
+        check_from(0, 500, 0);
+        check_from(end / 2, 33, end / 2);
+    }
+    write_until(LOG_RING_BYTES - 1);
+    check_from(0, 500, 0);
+}
+
+/* The oldest place is the next to be written: who reads it could see half of either. */
+static void what_was_overwritten_is_passed_over(void) {
+    for (uint64_t more = 0; more < 3 * LOG_RING_BYTES; more += 4001) {
+        write_until(LOG_RING_BYTES + more);
+        check_from(0, 500, more + 1);
+        check_from(more, 480, more + 1);
+        check_from(more + 1, 480, more + 1);
+        check_from(more + 2, 480, more + 2);
+    }
+}
+
+static void positions_beyond_the_end_are_the_end(void) {
+    char byte;
+    const uint64_t beyond[] = {ring.written + 1, UINT64_MAX, UINT64_MAX - LOG_RING_BYTES};
+    for (uint32_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++) {
+        uint64_t position = beyond[i];
+        CHECK_EQUAL(log_copy(&ring, &position, &byte, 1), 0);
+        CHECK_EQUAL(position, ring.written);
+    }
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"log_empty_has_nothing", an_empty_log_has_nothing},
+        {"log_is_whole_until_the_ring_is_full", all_is_there_until_the_ring_is_full},
+        {"log_overwritten_is_passed_over", what_was_overwritten_is_passed_over},
+        {"log_positions_beyond_the_end", positions_beyond_the_end_are_the_end},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}

@@ -1,0 +1,35 @@
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/init.h"
+#include "libsys/text.h"
+#include "userland/lib/command.h"
+
+/* Of a ring that has gone round, the oldest line has lost its beginning. */
+static const char *skip_torn_line(const char *bytes, const char *end) {
+    while (bytes < end && *bytes != '\n')
+        bytes++;
+    return bytes < end ? bytes + 1 : end;
+}
+
+int main(int argc, char **argv, char **envp) {
+    (void)envp;
+    static const char usage[] = "log    print the kernel's log, as far back as it is kept";
+    if (command_help(argc, argv, usage))
+        return 0;
+    if (argc > 1)
+        return command_misused(usage, "log: it takes no arguments");
+    cap_t log = program_cap("log");
+    if (log == 0)
+        return command_complain("log", "no capability `log`: who started this may not read the kernel's log");
+    struct init_read_log_request request = {.position = 0};
+    struct init_read_log_reply reply;
+    uint32_t status;
+    while ((status = init_read_log(log, &request, &reply, NULL)) == OK && reply.length_bytes > 0) {
+        const char *start = reply.bytes, *end = reply.bytes + reply.length_bytes;
+        if (request.position == 0 && reply.next != reply.length_bytes)
+            start = skip_torn_line(start, end);
+        print("%.*s", (int)(end - start), start);
+        request.position = reply.next;
+    }
+    return status == OK ? 0 : command_complain("log", "%s", status_text(status));
+}
