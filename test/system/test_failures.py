@@ -168,6 +168,26 @@ class Servers(Changed):
         self.assertRegex(done.stderr, r"(?m)^crash: stack overflow: write .*\n  #0 0x[0-9a-f]{16} crash_nesting at \S*/crash\.c:\d+")
 
 
+class Pipes(Changed):
+    """A pipeline whose pipe can't be made: nothing of it runs, and what follows does."""
+
+    def check(self, done: subprocess.CompletedProcess[str], *lines: str) -> None:
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stdout.replace("\r", "").splitlines()[: len(lines)], list(lines))
+
+    def test_without_a_pipes_server(self) -> None:
+        self.check(run("--boot", "pvh", "--with", "pipes=ls", "--timeout", "20", "-c",
+                       "echo hi > /tmp/f | cat; echo $?; cat /tmp/f; echo one | cat | cat & wait; echo after"),
+                   "etc/rc:1: making a pipe: no capability in that slot", "1", "cat: /tmp/f: no such file or directory",
+                   "etc/rc:1: making a pipe: no capability in that slot", "after")
+
+    def test_more_than_there_are(self) -> None:
+        """The last of the pipes is refused: those before are given back, and a shorter pipeline finds them."""
+        long, held = "echo no" + " | cat" * 20, "sleep 3" + " | cat" * 15
+        done = run("--boot", "pvh", "--timeout", "20", "-c", f"{held} &\n{long}; echo $?; echo yes | cat | cat | cat; echo $?")
+        self.assertRegex(done.stdout.replace("\r", ""), r"^etc/rc:2: making a pipe: [a-z ]+\n1\nyes\n0\n")
+
+
 class Hangs(Changed):
     """The report of a machine that had to be stopped lists its threads, and who could end each wait."""
 

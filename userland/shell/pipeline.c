@@ -97,23 +97,39 @@ static void start(struct shell *shell, struct stage *stage) {
     shell_end_redirect(&stage->streams);
 }
 
+/* All pipes come first: where one can't be made, nothing of the pipeline may run, as it would read or write elsewhere. */
+static bool make_pipes(struct shell *shell, struct pipe_ends *pipes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t status = pipe_make(&pipes[i]);
+        if (status == OK)
+            continue;
+        shell_complain(shell, "making a pipe: %s", status_text(status));
+        while (i-- > 0) {
+            pipe_drop(&pipes[i].reader);
+            pipe_drop(&pipes[i].writer);
+        }
+        return false;
+    }
+    return true;
+}
+
 static void start_all(struct shell *shell, const char *text, const struct parse_command *commands, size_t count,
                       struct job *job) {
-    struct pipe_ends before = {0}, after = {0};
+    struct pipe_ends pipes[PARSE_COMMANDS_MAX + 1] = {
+        {0}}; /* [i] leads to command i; nothing to the first or behind the last */
     int status_before = shell->status;
+    if (!make_pipes(shell, &pipes[1], count - 1)) {
+        job->status = SHELL_FAILURE;
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
-        uint32_t status = i + 1 < count ? pipe_make(&after) : OK;
-        struct stage stage = {.job = job, .streams = {.caps = {before.reader, after.writer}}};
+        struct stage stage = {.job = job, .streams = {.caps = {pipes[i].reader, pipes[i + 1].writer}}};
         job->last_pid = 0;
-        shell->status = status == OK ? status_before : SHELL_FAILURE; /* for $? */
-        if (status == OK && shell_expand(shell, text, &commands[i]))
+        shell->status = status_before; /* for $? */
+        if (shell_expand(shell, text, &commands[i]))
             start(shell, &stage);
-        else if (status != OK)
-            shell_complain(shell, "making a pipe: %s", status_text(status));
-        pipe_drop(&before.reader);
-        pipe_drop(&after.writer);
-        before = after;
-        after = (struct pipe_ends){0};
+        pipe_drop(&pipes[i].reader);
+        pipe_drop(&pipes[i + 1].writer);
     }
     job->status = shell->status;
 }
