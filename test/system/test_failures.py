@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from typing import Any
 
 import volume
-from machine import BUILT, ROOT, command, run
+from machine import BUILT, ROOT, run
 
 MANIFEST = "etc/manifest.json"
 CANNOT_START, SERVER_ENDED = 74, 75
@@ -42,6 +42,14 @@ class Changed(unittest.TestCase):
         members = volume.replace(self.members, MANIFEST, text.encode())
         (self.folder / "boot.tar").write_bytes(volume.build(members))
         return run("--boot", "pvh", "--built", str(self.folder), "--timeout", "20", *arguments)
+
+    def run_suite(self, manifest: str) -> subprocess.CompletedProcess[str]:
+        """As `./baton test` runs a suite."""
+        members = volume.replace(self.members, MANIFEST, manifest.encode())
+        (self.folder / "boot.tar").write_bytes(volume.build(members))
+        return subprocess.run([sys.executable, str(ROOT / "tools" / "suite.py"), "--name", "broken", "--loader", f"{BUILT}/boot/pvh.elf",
+                               "--volume", str(self.folder / "boot.tar"), "--output", str(self.folder / "log"), "--timeout", "4"],
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
 
     def check_end(self, done: subprocess.CompletedProcess[str], status: int, last: str) -> None:
         """The exit status, and what the last line on the screen is."""
@@ -91,11 +99,7 @@ class Starting(Changed):
 
     def test_in_a_suite(self) -> None:
         """tools/suite.py, of which `./baton test` and `./baton bench` show the output."""
-        members = volume.replace(self.members, MANIFEST, b"{")
-        (self.folder / "boot.tar").write_bytes(volume.build(members))
-        done = subprocess.run(["python3", str(ROOT / "tools" / "suite.py"), "--name", "broken", "--loader", f"{BUILT}/boot/pvh.elf",
-                               "--volume", str(self.folder / "boot.tar"), "--output", str(self.folder / "log")],
-                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
+        done = self.run_suite("{")
         self.assertEqual(done.stdout.splitlines()[-1], "Bail out! init: etc/manifest.json: line 1: not JSON: it ends too early")
         self.assertNotIn("registers", done.stdout, "they have nothing to add")
 
@@ -157,6 +161,18 @@ class Servers(Changed):
         manifest = self.manifest()
         self.program(manifest, "files").update(image="bin/crash", arguments=["divide"])
         self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED, "files: divide error, code 0x0")
+
+    def test_in_a_suite(self) -> None:
+        """tools/suite.py has names for the faults of programs, and threads for a hang."""
+        manifest = self.manifest()
+        self.program(manifest, "files").update(image="bin/crash", arguments=["divide"])
+        done = self.run_suite(json.dumps(manifest))
+        self.assertEqual(done.stdout.splitlines()[-1], "Bail out! files: divide error, code 0x0")
+        self.assertRegex(done.stdout, r"(?m)^#   files: divide error, code 0x0\n#     image: bin/crash\n#     #0 0x[0-9a-f]{16} crash_dividing at \S*/crash\.c:\d+")
+        self.program(manifest, "files").update(image="test/exec/loop", arguments=[], priority=0)
+        done = self.run_suite(json.dumps(manifest))
+        self.assertEqual(done.stdout.splitlines()[-1], "Bail out! hang: no end within 4 s")
+        self.assertRegex(done.stdout, r"(?m)^#   process \(thread \d+\): calls an endpoint that nobody waits at; it is served by files \(thread \d+\), which runs")
 
     def test_a_copy_of_a_program(self) -> None:
         """In /tmp, under the name of another: the image that ran is found all the same."""
