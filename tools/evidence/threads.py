@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 
 from evidence import layout, pagewalk
-from evidence.kernel_log import SEALED_ROOT
+from evidence.kernel_log import KernelLog
 from evidence.layout import Layout, LayoutError
 from evidence.pagewalk import PAGE_BYTES, PhysicalMemory
 from host import elf_symbols
@@ -246,6 +246,7 @@ class Watch:
         self.memory = memory
         self.log = log
         self.kernel = kernel
+        self.root: int | None = None
         self.layouts: dict[str, Layout] | None = None
         self.pools: int | None = None
         self.next = 0.0
@@ -254,8 +255,9 @@ class Watch:
 
     def snapshot(self) -> Snapshot | None:
         """None: there is no kernel yet, or none whose structures are known."""
-        found = SEALED_ROOT.search(self.log.read_text(errors="replace")) if self.log.exists() else None
-        if found is None or self.kernel is None:
+        if self.root is None and self.log.exists():  # said once, before anything runs
+            self.root = KernelLog(self.log.read_text(errors="replace")).sealed_root
+        if self.root is None or self.kernel is None:
             return None
         if self.layouts is None:
             try:
@@ -264,7 +266,7 @@ class Watch:
                 self.kernel = None
                 return None
             self.pools = elf_symbols.address(self.kernel, "all_pools")
-        return take(PhysicalMemory(self.memory), int(found[2], 16), self.pools, self.layouts) if self.pools else None
+        return take(PhysicalMemory(self.memory), self.root, self.pools, self.layouts) if self.pools else None
 
     def poll(self) -> None:
         """To be called often; looks now and then."""
