@@ -127,7 +127,7 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def watch(guest: Guest, judge: tap.Judge, seconds: float, threads: Watch) -> None:
+def watch(guest: Guest, judge: tap.Judge, seconds: float, threads: Watch | None = None) -> None:
     """Carry the guest's TAP to standard output until the machine ends or its time does; near its end, look at the threads."""
     while guest.end is None:
         for channel, data in guest.pump(PUMP_SECONDS):
@@ -137,7 +137,7 @@ def watch(guest: Guest, judge: tap.Judge, seconds: float, threads: Watch) -> Non
         elapsed = time.monotonic() - guest.started
         if guest.end is None and elapsed > seconds:
             guest.stop(Cause.TIMEOUT)
-        elif elapsed > seconds - WATCHED_SECONDS:
+        elif threads is not None and elapsed > seconds - WATCHED_SECONDS:
             threads.poll()
     for channel, data in guest.drain():
         if channel == "tap":
