@@ -101,8 +101,8 @@ static void check_screen(void) {
     char row[LINE_COLUMNS * 4 + 1];
     char wanted[LINE_BYTES_MAX + 64];
     screen_row(row);
-    size_t columns = LINE_COLUMNS - 1 - strlen(PROMPT);
-    strcpy(wanted, PROMPT);
+    size_t columns = LINE_COLUMNS - 1 - strlen(editor.prompt);
+    strcpy(wanted, editor.prompt);
     size_t at = editor.left;
     for (size_t column = 0; at < editor.length; at++) {
         if (((uint8_t)editor.text[at] & 0xc0U) != 0x80U && column++ == columns)
@@ -113,7 +113,7 @@ static void check_screen(void) {
         wanted[length - 1] = '\0';
     if (!CHECK(strcmp(row, wanted) == 0))
         printf("#   row    `%s`\n#   wanted `%s`\n", row, wanted);
-    size_t cursor = strlen(PROMPT);
+    size_t cursor = strlen(editor.prompt);
     for (at = editor.left; at < editor.cursor; at++)
         cursor += ((uint8_t)editor.text[at] & 0xc0U) != 0x80U;
     CHECK_EQUAL(screen.column, cursor);
@@ -295,6 +295,62 @@ static void long_lines_scroll_and_end_at_the_limit(void) {
     CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
 }
 
+/* Ctrl-R: the newest line with the text, then older ones; any other key takes what was found. */
+static void search(void) {
+    fresh();
+    enter("echo one");
+    enter("ls");
+    enter("echo two");
+    type("draft\x12");
+    CHECK_TEXT("draft");
+    type("ec");
+    CHECK_TEXT("echo two");
+    CHECK(strcmp(editor.prompt, "search ec: ") == 0);
+    type("\x12");
+    CHECK_TEXT("echo one");
+    CHECK_EQUAL(screen.bells, 0);
+    type("\x12");
+    CHECK_EQUAL(screen.bells, 1);
+    type("x");
+    CHECK_TEXT("echo one"); /* there is none */
+    CHECK_EQUAL(screen.bells, 2);
+    type("\x7f\x7f\x7f\x7f");
+    CHECK(strcmp(editor.prompt, "search : ") == 0);
+    type("one\x05!");
+    CHECK_TEXT("echo one!");
+    CHECK(strcmp(editor.prompt, PROMPT) == 0);
+    type("\x1b[B\x1b[B\x1b[B");
+    CHECK_TEXT("draft");
+    type("\x12s\x03");
+    begin();
+    type("\x12"
+         "a text that is longer than one can search for");
+    CHECK_TEXT("");
+    type("\x1b[D\x15\x12ls");
+    CHECK_EQUAL(type("\r"), LINE_READY);
+    CHECK_TEXT("ls");
+}
+
+static void insertion_by_the_caller(void) {
+    fresh();
+    CHECK_EQUAL(type("ec\t"), LINE_COMPLETE);
+    CHECK_EQUAL(editor.output_length, 0);
+    line_insert(&editor, "ho ", 3);
+    screen_take(editor.output, editor.output_length);
+    type("x\x02\x02");
+    line_insert(&editor, "...", 3);
+    screen_take(editor.output, editor.output_length);
+    CHECK_TEXT("echo... x");
+    check_screen();
+    line_insert(&editor, "", 0);
+    CHECK(editor.output_length == 1 && editor.output[0] == '\a');
+    screen_clear(0); /* the list is above */
+    screen.column = 0;
+    line_show(&editor);
+    screen_take(editor.output, editor.output_length);
+    check_screen();
+}
+
 static void fill(size_t length) {
     for (size_t i = 0; i < length; i++)
         type("a");
@@ -351,7 +407,7 @@ static void unknown_sequences_change_nothing(void) {
 /* No byte sequence breaks an invariant; the sanitizers watch the rest. */
 static void random_bytes(void) {
     static const uint8_t likely[] = {1,   2,   4,   5,   6,   8,   0x0b, 0x0c, 0x0d, 0x0e, 0x10, 0x15, 0x17, 0x1b,
-                                     '[', 'A', 'B', 'C', 'D', 'H', '3',  '~',  ' ',  'x',  0x7f, 0xc3, 0xa4};
+                                     '[', 'A', 'B', 'C', 'D', 'H', '3',  0x12, '~',  ' ',  'x',  0x7f, 0xc3, 0xa4};
     uint64_t random = 7;
     fresh();
     for (unsigned i = 0; i < 300000; i++) {
@@ -379,6 +435,8 @@ int main(void) {
         {"history_goes_back_and_forth", history_goes_back_and_forth},
         {"history_forgets_the_oldest", history_forgets_the_oldest},
         {"long_lines_scroll_and_end_at_the_limit", long_lines_scroll_and_end_at_the_limit},
+        {"search", search},
+        {"insertion_by_the_caller", insertion_by_the_caller},
         {"a_line_that_is_too_long_is_refused", a_line_that_is_too_long_is_refused},
         {"characters_of_many_bytes", characters_of_many_bytes},
         {"unknown_sequences_change_nothing", unknown_sequences_change_nothing},

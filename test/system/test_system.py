@@ -308,6 +308,31 @@ class Session(Terminal):
         self.assertEqual(self.end(), 3)
         self.assertEqual(termios.tcgetattr(self.slave), self.before, "the terminal is as it was")
 
+    def test_completion(self) -> None:
+        self.expect(PROMPT)
+        for keys, line, shown in ((b"upt\t --he\t", b"uptime  --he", b"up 0:"),  # no such file: a bell
+                                  (b"hel\t", b"help ", b"Built in:"),
+                                  (b"echo /et\tma\t/bi\t", b"echo /etc/manifest.json /bin/", b"/etc/manifest.json /bin/"),
+                                  (b"mkdir /tmp/one /tmp/onto '/tmp/t w'", b"/tmp/t w'", b"\r\n"),
+                                  (b"echo /tm\to\tt\t /tmp/t\t", b"echo /tmp/onto/ /tmp/t\\ w/", b"\r\n/tmp/onto/ /tmp/t w/\r\n")):
+            self.type(keys + b"\r")
+            self.expect(line)
+            self.expect(shown)
+            self.expect(PROMPT)
+        self.type(b"echo /tmp/on\t\t")
+        self.expect(b"\r\none   onto\r\n\r" + PROMPT)
+        self.expect(b"echo /tmp/on")
+        self.type(b"t\t\r")
+        self.expect(b"\r\n/tmp/onto/\r\n")
+
+    def test_search(self) -> None:
+        self.expect(PROMPT)
+        for word in (b"one", b"two", b"three"):
+            self.type(b"echo " + word + b"\r")
+            self.expect(b"\r\n" + word + b"\r\n" + PROMPT)
+        self.type(b"\x12o\x12n\r")
+        self.assertIn(b"search o: ", self.expect(b"\r\none\r\n"))
+
     def test_the_escape_key(self) -> None:
         self.expect(b"baton: Ctrl-] x ends the machine")
         self.expect(PROMPT)

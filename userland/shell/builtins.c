@@ -133,10 +133,13 @@ static void run_help(struct shell *shell, char **words, size_t count) {
           "Built in:\n");
     for (size_t i = 0; i < BUILTIN_COUNT; i++)
         print("  %s\n", builtins[i].usage);
-    print("Keys: arrows, Home, End, Ctrl-A E B F P N; Ctrl-U K W delete, Ctrl-L clears, Ctrl-C ends, Ctrl-Z stops, "
-          "Ctrl-D leaves\n");
+    print(
+        "Keys: arrows, Home, End, Ctrl-A E B F P N; Ctrl-U K W delete, Tab completes, Ctrl-R searches, Ctrl-L clears,\n"
+        "Ctrl-C ends, Ctrl-Z stops, Ctrl-D leaves\n");
     shell->status = 0;
 }
+
+const char *shell_builtin_name(size_t i) { return i < BUILTIN_COUNT ? builtins[i].name : NULL; }
 
 static const struct builtin *find_builtin(const struct shell *shell) {
     const char *name = shell->words.words[shell->words.assignment_count];

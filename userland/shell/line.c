@@ -10,12 +10,14 @@ enum line_key {
     KEY_LINE_END = 0x05,      /* Ctrl-E */
     KEY_RIGHT = 0x06,         /* Ctrl-F */
     KEY_BACKSPACE = 0x08,
+    KEY_TAB = 0x09,
     KEY_LINE_FEED = 0x0a,
     KEY_KILL_RIGHT = 0x0b, /* Ctrl-K */
     KEY_CLEAR = 0x0c,      /* Ctrl-L */
     KEY_RETURN = 0x0d,
     KEY_NEXT = 0x0e,      /* Ctrl-N */
     KEY_PREVIOUS = 0x10,  /* Ctrl-P */
+    KEY_SEARCH = 0x12,    /* Ctrl-R */
     KEY_KILL_LEFT = 0x15, /* Ctrl-U */
     KEY_KILL_WORD = 0x17, /* Ctrl-W */
     KEY_ESCAPE = 0x1b,
@@ -98,19 +100,38 @@ static void draw(struct line_editor *editor) {
     put_column(editor, editor->prompt_columns + columns_between(editor, editor->left, editor->cursor));
 }
 
-static void insert(struct line_editor *editor, uint8_t byte) {
-    if (editor->length == LINE_BYTES_MAX) {
-        editor->cut = 1;
+static void insert(struct line_editor *editor, const char *bytes, size_t length) {
+    if (length == 0 || length > LINE_BYTES_MAX - editor->length) {
         put_text(editor, BELL);
         return;
     }
-    memmove(editor->text + editor->cursor + 1, editor->text + editor->cursor, editor->length - editor->cursor);
-    editor->text[editor->cursor++] = (char)byte;
-    editor->text[++editor->length] = '\0';
+    char *at = editor->text + editor->cursor;
+    memmove(at + length, at, editor->length - editor->cursor + 1); /* with its terminating zero */
+    memcpy(at, bytes, length);
+    editor->cursor += length;
+    editor->length += length;
     if (editor->cursor == editor->length && !scroll(editor))
-        put(editor, &editor->text[editor->cursor - 1], 1);
+        put(editor, bytes, length);
     else
         draw(editor);
+}
+
+void line_insert(struct line_editor *editor, const char *bytes, size_t length) {
+    editor->output_length = 0;
+    insert(editor, bytes, length);
+}
+
+static void show_prompt(struct line_editor *editor, const char *prompt) {
+    editor->prompt = prompt;
+    editor->prompt_columns = strlen(prompt);
+    put_column(editor, 0);
+    put_text(editor, prompt);
+    draw(editor);
+}
+
+void line_show(struct line_editor *editor) {
+    editor->output_length = 0;
+    show_prompt(editor, editor->prompt);
 }
 
 /* Remove text[from .. to) and put the cursor where it was. */
@@ -170,6 +191,56 @@ static void show_newer(struct line_editor *editor) {
         show_history(editor, editor->history_back - 1);
 }
 
+static int contains(const char *text, const char *wanted) {
+    size_t length = strlen(wanted);
+    for (; *text != '\0'; text++)
+        if (strncmp(text, wanted, length) == 0)
+            return 1;
+    return 0;
+}
+
+/* Show the newest line that has the text, `back` steps into the past or more. */
+static void find_older(struct line_editor *editor, size_t back) {
+    size_t kept = editor->history_count < LINE_HISTORY_MAX ? editor->history_count : LINE_HISTORY_MAX;
+    while (back <= kept &&
+           !contains(editor->history[(editor->history_count - back) % LINE_HISTORY_MAX], editor->search))
+        back++;
+    show_history(editor, back); /* beyond the oldest it rings the bell */
+}
+
+static void show_search(struct line_editor *editor) {
+    static const char before[] = "search ", behind[] = ": ";
+    size_t length = strlen(editor->search);
+    char *at = editor->search_prompt;
+    memcpy(at, before, sizeof before - 1);
+    memcpy(at + sizeof before - 1, editor->search, length);
+    memcpy(at + sizeof before - 1 + length, behind, sizeof behind);
+    show_prompt(editor, editor->search_prompt);
+}
+
+/* Take a key of a search. Returns 0 if it ends the search: the line found is edited by it, or runs. */
+static int search_key(struct line_editor *editor, uint8_t key) {
+    size_t length = strlen(editor->search);
+    if (key == KEY_SEARCH) {
+        find_older(editor, editor->history_back + 1);
+    } else if (key == KEY_BACKSPACE || key == KEY_RUBOUT) {
+        editor->search[length > 0 ? length - 1 : 0] = '\0';
+        show_search(editor);
+    } else if (key < 0x20 || key >= 0x80) {
+        editor->searching = 0;
+        show_prompt(editor, editor->line_prompt);
+        return 0;
+    } else if (length == LINE_SEARCH_MAX) {
+        put_text(editor, BELL);
+    } else {
+        editor->search[length] = (char)key;
+        editor->search[length + 1] = '\0';
+        show_search(editor);
+        find_older(editor, editor->history_back > 0 ? editor->history_back : 1);
+    }
+    return 1;
+}
+
 /* Blank lines and a repetition of the last one are not worth remembering. */
 static void remember(struct line_editor *editor) {
     size_t at = 0;
@@ -217,6 +288,11 @@ static void edit(struct line_editor *editor, uint8_t key) {
     case KEY_KILL_WORD:
         erase(editor, word_start(editor), editor->cursor);
         break;
+    case KEY_SEARCH:
+        editor->searching = 1;
+        editor->search[0] = '\0';
+        show_search(editor);
+        break;
     case KEY_ESCAPE:
         editor->state = LINE_ESCAPE;
         break;
@@ -243,6 +319,8 @@ static enum line_event control(struct line_editor *editor, uint8_t key) {
         remember(editor);
         return LINE_READY;
     }
+    if (key == KEY_TAB)
+        return LINE_COMPLETE;
     if (key == KEY_INTERRUPT) {
         put_text(editor, "^C\n");
         return LINE_INTERRUPT;
@@ -317,6 +395,8 @@ void line_begin(struct line_editor *editor, const char *prompt) {
     editor->cut = 0;
     editor->state = LINE_PLAIN;
     editor->history_back = 0;
+    editor->searching = 0;
+    editor->line_prompt = prompt;
     editor->prompt = prompt;
     editor->prompt_columns = strlen(prompt);
     editor->output_length = 0;
@@ -329,13 +409,17 @@ enum line_event line_byte(struct line_editor *editor, uint8_t byte) {
     editor->after_return = byte == KEY_RETURN;
     if (byte == KEY_LINE_FEED && after_return)
         return LINE_MORE;
+    if (editor->searching && search_key(editor, byte))
+        return LINE_MORE;
     if (byte < 0x20 || byte == KEY_RUBOUT) { /* also breaks off an escape sequence, so that Enter after Esc works */
         editor->state = LINE_PLAIN;
         return control(editor, byte);
     }
-    if (editor->state != LINE_PLAIN)
+    if (editor->state != LINE_PLAIN) {
         escape_byte(editor, byte);
-    else
-        insert(editor, byte);
+        return LINE_MORE;
+    }
+    editor->cut |= editor->length == LINE_BYTES_MAX;
+    insert(editor, (const char *)&byte, 1);
     return LINE_MORE;
 }

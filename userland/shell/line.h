@@ -13,16 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINE_BYTES_MAX 511U  /* longest line; a byte more rings the bell, and the line will not run */
-#define LINE_HISTORY_MAX 32U /* lines remembered; the oldest is forgotten first */
-#define LINE_COLUMNS 80U     /* width assumed: a serial line does not tell */
-#define LINE_PROMPT_MAX 32U  /* longest prompt, plain ASCII */
-#define LINE_OUTPUT_MAX 640U /* most that one byte of input can cause: the whole text, the prompt, and cursor moves */
+#define LINE_BYTES_MAX 511U   /* longest line; a byte more rings the bell, and the line will not run */
+#define LINE_HISTORY_MAX 32U  /* lines remembered; the oldest is forgotten first */
+#define LINE_COLUMNS 80U      /* width assumed: a serial line does not tell */
+#define LINE_PROMPT_MAX 32U   /* longest prompt, plain ASCII */
+#define LINE_SEARCH_MAX 20U   /* longest text that is searched for: its prompt is one, too */
+#define LINE_OUTPUT_MAX 1024U /* most that one byte of input can cause: two prompts and windows, and cursor moves */
 
 enum line_event {
     LINE_MORE,      /* the line is not finished */
     LINE_READY,     /* Enter: the line is in text[0 .. length), zero-terminated, and in the history */
     LINE_TOO_LONG,  /* Enter: the line has lost bytes, and is given up */
+    LINE_COMPLETE,  /* Tab: whoever knows the names may call line_insert() or line_show() now */
     LINE_INTERRUPT, /* Ctrl-C: the line is given up */
     LINE_END,       /* Ctrl-D on an empty line */
 };
@@ -46,8 +48,13 @@ struct line_editor {
     int parameter_done; /* a `;` ended the first number */
     int after_return;   /* the last byte was CR: an LF that follows belongs to it */
 
-    const char *prompt;
+    const char *prompt; /* the one that is shown */
     size_t prompt_columns;
+
+    int searching; /* Ctrl-R: keys are for the text searched for; the line is the older one that has it */
+    const char *line_prompt;
+    char search[LINE_SEARCH_MAX + 1];
+    char search_prompt[LINE_PROMPT_MAX + 1];
 
     char history[LINE_HISTORY_MAX][LINE_BYTES_MAX + 1]; /* ring; line n is at n % LINE_HISTORY_MAX */
     size_t history_count;                               /* lines ever stored */
@@ -62,6 +69,12 @@ struct line_editor {
 /* Begin a line: output becomes the prompt. prompt: at most LINE_PROMPT_MAX bytes of ASCII, kept by reference. The
  * editor was zeroed before its first line; the history stays from line to line. */
 void line_begin(struct line_editor *editor, const char *prompt);
+
+/* Insert bytes at the cursor; a bell if there are none, or no room for them. */
+void line_insert(struct line_editor *editor, const char *bytes, size_t length);
+
+/* Show prompt and line again, on a row that is empty. */
+void line_show(struct line_editor *editor);
 
 /* Take one byte from the terminal. Output is what to send back for it, overwritten by the next call. */
 enum line_event line_byte(struct line_editor *editor, uint8_t byte);

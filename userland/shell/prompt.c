@@ -31,14 +31,17 @@ static bool read_byte(struct shell *shell, uint8_t *ret_byte) {
 }
 
 static enum line_event read_line(struct shell *shell) {
-    enum line_event event = LINE_MORE;
+    enum line_event event = LINE_MORE, before;
     line_begin(&shell->editor, PROMPT);
     print_bytes(shell->editor.output, shell->editor.output_length);
-    while (event == LINE_MORE) {
+    while (event == LINE_MORE || event == LINE_COMPLETE) {
         uint8_t byte;
         if (!read_byte(shell, &byte)) /* a last line without its Enter is one */
             byte = shell->editor.length > 0 ? KEY_ENTER : KEY_END;
+        before = event;
         event = line_byte(&shell->editor, byte);
+        if (event == LINE_COMPLETE)
+            shell_complete(shell, before == LINE_COMPLETE);
         if (shell->editor.output_length > 0)
             print_bytes(shell->editor.output, shell->editor.output_length);
     }
@@ -54,6 +57,7 @@ void shell_run_prompt(struct shell *shell) {
             shell->status = SHELL_INTERRUPTED;
         switch (read_line(shell)) {
         case LINE_MORE: /* read_line() goes on until it is something else */
+        case LINE_COMPLETE:
         case LINE_END:
             shell->leaving = shell_may_leave(shell);
             break;

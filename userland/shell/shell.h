@@ -1,7 +1,7 @@
 /*
  * The shell's state and its parts.
  *
- *     main.c ---> prompt.c (lines typed) --\
+ *     main.c ---> prompt.c (lines typed) --\        line.c (the line editor), tab.c and complete.c (its Tab key)
  *            \--> script.c (lines of a file) --> run.c (one line) --> parse.c, variables.c
  *                                                  \--> pipeline.c (one job) --> builtins.c, control.c --> jobs.c
  */
@@ -106,7 +106,12 @@ struct shell_streams {
 bool shell_redirect(struct shell *shell, struct shell_streams *streams);
 void shell_end_redirect(struct shell_streams *streams);
 
-/* builtins.c: is the command of shell->words built in? */
+/* tab.c: complete the word before the editor's cursor; what is to be shown is in its output. again: Tab was the key before, too. */
+void shell_complete(struct shell *shell, bool again);
+
+/* builtins.c: the name of a command that is built in; NULL: there are no more. */
+const char *shell_builtin_name(size_t i);
+/* Is the command of shell->words built in? */
 bool shell_is_builtin(const struct shell *shell);
 /* Run it, setting shell->status. alone: no part of a pipeline, and not in the background. */
 void shell_run_builtin(struct shell *shell, bool alone);
