@@ -9,25 +9,6 @@
 
 static size_t write_text(const char *text) { return terminal_write(&terminal, (const uint8_t *)text, strlen(text)); }
 
-/* How many bytes a reader gets at once; 0 = it has to wait, or (at_end()) there are no more. */
-static size_t take(enum console_mode mode, uint8_t *bytes, size_t limit) {
-    size_t length = 99;
-    return terminal_read(&terminal, mode, bytes, limit, &length) ? length : 0;
-}
-
-static bool at_end(enum console_mode mode) {
-    uint8_t byte;
-    size_t length = 99;
-    return terminal_read(&terminal, mode, &byte, 1, &length) && length == 0;
-}
-
-/* Does a reader get exactly this at once? */
-static bool reads(enum console_mode mode, const char *wanted) {
-    uint8_t bytes[CONSOLE_BYTES_MAX];
-    size_t length = take(mode, bytes, sizeof bytes);
-    return length == strlen(wanted) && memcmp(bytes, wanted, length) == 0;
-}
-
 static void chip_is_set_up(void) {
     begin();
     CHECK(terminal.uart.present);
@@ -247,131 +228,6 @@ static void readers_get_what_is_typed_in_their_mode(void) {
     CHECK(reads(CONSOLE_FOREGROUND, "c\n"));
 }
 
-/* Enter is CR, LF or both; what is typed shows when it is read, once; each reader gets of one line only. */
-static void lines(void) {
-    begin();
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
-    type("one\rtwo\nthree\r\n", 15);
-    check_sent("");
-    CHECK(reads(CONSOLE_FOREGROUND, "one\n"));
-    check_sent("one\r\n");
-    uint8_t bytes[8];
-    CHECK_EQUAL(take(CONSOLE_FOREGROUND, bytes, 2), 2);
-    CHECK(reads(CONSOLE_FOREGROUND, "o\n"));
-    CHECK(reads(CONSOLE_FOREGROUND, "three\n"));
-    CHECK(reads(CONSOLE_FOREGROUND, "")); /* the LF belonged to the CR before it */
-    check_sent("one\r\ntwo\r\nthree\r\n");
-
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 1, 8);
-    type("a\x02\t", 3); /* no line yet, but it shows */
-    CHECK_EQUAL(clients.read_count, 0);
-    check_sent("one\r\ntwo\r\nthree\r\na^B ");
-    terminal_set_mode(&terminal, CONSOLE_RAW); /* the program has gone: it is the shell's */
-    CHECK(reads(CONSOLE_RAW, "a\x02\t"));
-}
-
-static void a_line_is_edited(void) {
-    begin();
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
-    type("\x7f"
-         "aa\x7f\xc3\xb6\x08\x01\x7f"
-         "b\r",
-         11);
-    CHECK(reads(CONSOLE_FOREGROUND, "ab\n"));
-    check_sent("aa\b \b\xc3\xb6\b \b^A\b \b\b \bb\r\n");
-    type("gone\x15"
-         "c\r",
-         7);
-    CHECK(reads(CONSOLE_FOREGROUND, "c\n"));
-}
-
-/* Nothing of a line that is longer than a terminal has room for is lost. */
-static void a_long_line_comes_in_pieces(void) {
-    uint8_t bytes[CONSOLE_BYTES_MAX];
-    size_t seen = 0, length;
-    begin();
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
-    for (size_t i = 0; i < 2 * COOKED_BYTES_MAX + 10; i++)
-        type(&"0123456789"[i % 10], 1);
-    type("\r", 1);
-    while ((length = take(CONSOLE_FOREGROUND, bytes, sizeof bytes)) > 0)
-        for (size_t i = 0; i < length; i++, seen++)
-            CHECK_EQUAL(bytes[i], seen < 2 * COOKED_BYTES_MAX + 10 ? '0' + seen % 10 : '\n');
-    CHECK_EQUAL(seen, 2 * COOKED_BYTES_MAX + 11);
-}
-
-/* Ctrl-D: what was typed goes to the program; at the begin of a line it is the end, once. What follows is for others. */
-static void control_d(void) {
-    begin();
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
-    type("hello\r\x04"
-         "after\r",
-         13);
-    CHECK(reads(CONSOLE_FOREGROUND, "hello\n"));
-    CHECK(at_end(CONSOLE_FOREGROUND));
-    terminal_set_mode(&terminal, CONSOLE_RAW);
-    CHECK(reads(CONSOLE_RAW, "after\r"));
-
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
-    type("part\x04", 5);
-    CHECK(reads(CONSOLE_FOREGROUND, "part"));
-    CHECK(!at_end(CONSOLE_FOREGROUND));
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 1, 8);
-    type("\x04", 1);
-    CHECK_EQUAL(clients.read_count, 1);
-    CHECK(clients.reads[0].status == OK && clients.reads[0].length == 0);
-
-    clients.gone = 2;
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 2, 8);
-    type("\x04", 1);
-    terminal_set_mode(&terminal, CONSOLE_RAW); /* an end that nobody took does not end the shell */
-    CHECK(!at_end(CONSOLE_RAW));
-    type("x", 1);
-    CHECK(reads(CONSOLE_RAW, "x"));
-}
-
-/* Nobody types any more: first what was typed, then the end, for each that reads, in both modes; until a key comes. */
-static void a_break_is_the_end_of_input(void) {
-    begin();
-    terminal_park_reader(&terminal, CONSOLE_RAW, 1, 8);
-    type("a", 1);
-    hang_up();
-    CHECK_EQUAL(clients.read_count, 1);
-    CHECK(at_end(CONSOLE_RAW));
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
-    CHECK(at_end(CONSOLE_FOREGROUND));
-    CHECK(at_end(CONSOLE_FOREGROUND));
-    type("b", 1);
-    CHECK(!at_end(CONSOLE_FOREGROUND));
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 2, 8);
-    hang_up();
-    CHECK_EQUAL(clients.read_count, 2);
-    CHECK(clients.reads[1].length == 1 && clients.reads[1].bytes[0] == 'b');
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 3, 8);
-    terminal_set_mode(&terminal, CONSOLE_RAW);
-    CHECK(at_end(CONSOLE_RAW));
-    type("\0", 1); /* a zero byte is one */
-    CHECK(!at_end(CONSOLE_RAW));
-}
-
-/* The chip tells of a break before what it has received earlier; and the ring may have no room for that. */
-static void a_break_comes_behind_what_was_received(void) {
-    uint8_t bytes[CONSOLE_BYTES_MAX];
-    size_t seen = 0, length;
-    begin();
-    for (size_t i = 0; i < TERMINAL_INPUT_BYTES; i++)
-        type("x", 1);
-    type("yz", 2); /* stay in the chip */
-    hang_up();
-    while ((length = take(CONSOLE_RAW, bytes, sizeof bytes)) > 0) {
-        seen += length;
-        if (chip_line())
-            CHECK(terminal_progress(&terminal));
-    }
-    CHECK_EQUAL(seen, TERMINAL_INPUT_BYTES + 2);
-    CHECK(at_end(CONSOLE_RAW));
-}
-
 /* Raw mode: the chip holds what does not fit, and tells the other side by RTS. Nothing is lost while it obeys. */
 static void raw_input_is_held_back(void) {
     begin();
@@ -506,12 +362,6 @@ int main(void) {
         {"control_c_typed_ahead", control_c_typed_ahead},
         {"control_z", control_z},
         {"readers_get_what_is_typed_in_their_mode", readers_get_what_is_typed_in_their_mode},
-        {"lines", lines},
-        {"a_line_is_edited", a_line_is_edited},
-        {"a_long_line_comes_in_pieces", a_long_line_comes_in_pieces},
-        {"control_d", control_d},
-        {"a_break_is_the_end_of_input", a_break_is_the_end_of_input},
-        {"a_break_comes_behind_what_was_received", a_break_comes_behind_what_was_received},
         {"raw_input_is_held_back", raw_input_is_held_back},
         {"a_burst_stops_where_the_ring_is_full", a_burst_stops_where_the_ring_is_full},
         {"foreground_input_is_dropped_but_control_c_heard", foreground_input_is_dropped_but_control_c_heard},

@@ -152,3 +152,20 @@ void check_sent(const char *wanted) {
         printf("#   sent `%.*s`\n", (int)chip.sent_count, chip.sent);
     CHECK_EQUAL(chip.lost, 0);
 }
+
+size_t take(enum console_mode mode, uint8_t *bytes, size_t limit) {
+    size_t length = 99;
+    return terminal_read(&terminal, mode, bytes, limit, &length) ? length : 0;
+}
+
+bool at_end(enum console_mode mode) {
+    uint8_t byte;
+    size_t length = 99;
+    return terminal_read(&terminal, mode, &byte, 1, &length) && length == 0;
+}
+
+bool reads(enum console_mode mode, const char *wanted) {
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+    size_t length = take(mode, bytes, sizeof bytes);
+    return length == strlen(wanted) && memcmp(bytes, wanted, length) == 0;
+}

@@ -73,3 +73,8 @@ void hang_up(void);
 void drain(void);
 /* All that was sent, as the wire carries it. */
 void check_sent(const char *wanted);
+/* How many bytes a reader gets at once; 0 = it has to wait, or (at_end()) there are no more. */
+size_t take(enum console_mode mode, uint8_t *bytes, size_t limit);
+bool at_end(enum console_mode mode);
+/* Does a reader get exactly this at once? */
+bool reads(enum console_mode mode, const char *wanted);

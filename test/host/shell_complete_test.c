@@ -38,7 +38,8 @@ static void check_insertion(const char *text, const char *wanted, const char *co
     for (; *names != NULL; names++)
         offer(*names);
     size_t length = complete_insertion(&complete, insertion);
-    if (!check_that(length == strlen(wanted) && memcmp(insertion, wanted, length) == 0, "what is inserted", __FILE__, line))
+    if (!check_that(length == strlen(wanted) && memcmp(insertion, wanted, length) == 0, "what is inserted", __FILE__,
+                    line))
         printf("#   behind `%s`: `%.*s`, wanted `%s`\n", text, (int)length, insertion, wanted);
 }
 
@@ -116,7 +117,7 @@ static void many_names(void) {
 
 int main(void) {
     static const struct check_case cases[] = {
-        {"words", words}, {"one_name", one_name}, {"several_names", several_names},
+        {"words", words}, {"one_name", one_name},     {"several_names", several_names},
         {"rows", rows},   {"many_names", many_names},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);

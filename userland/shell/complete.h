@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-#define COMPLETE_WORD_MAX 256U  /* bytes of a word that is completed, and of a name that is offered */
-#define COMPLETE_NAMES_MAX 256U /* that are shown; ... */
+#define COMPLETE_WORD_MAX 256U   /* bytes of a word that is completed, and of a name that is offered */
+#define COMPLETE_NAMES_MAX 256U  /* that are shown; ... */
 #define COMPLETE_BYTES_MAX 8192U /* ... bytes of them all */
 #define COMPLETE_INSERT_MAX (2 * COMPLETE_WORD_MAX + 1)
 

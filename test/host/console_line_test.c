@@ -1,0 +1,145 @@
+/*
+ * Does a program get the lines that were typed for it, whole and once, does all behind them stay for others, and does the end of
+ * input reach everybody who reads?
+ */
+#include <string.h>
+
+#include "test/host/check.h"
+#include "test/host/console_world.h"
+
+/* Enter is CR, LF or both; what is typed shows when it is read, once; each reader gets of one line only. */
+static void lines(void) {
+    begin();
+    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    type("one\rtwo\nthree\r\n", 15);
+    check_sent("");
+    CHECK(reads(CONSOLE_FOREGROUND, "one\n"));
+    check_sent("one\r\n");
+    uint8_t bytes[8];
+    CHECK_EQUAL(take(CONSOLE_FOREGROUND, bytes, 2), 2);
+    CHECK(reads(CONSOLE_FOREGROUND, "o\n"));
+    CHECK(reads(CONSOLE_FOREGROUND, "three\n"));
+    CHECK(reads(CONSOLE_FOREGROUND, "")); /* the LF belonged to the CR before it */
+    check_sent("one\r\ntwo\r\nthree\r\n");
+
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 1, 8);
+    type("a\x02\t", 3); /* no line yet, but it shows */
+    CHECK_EQUAL(clients.read_count, 0);
+    check_sent("one\r\ntwo\r\nthree\r\na^B ");
+    terminal_set_mode(&terminal, CONSOLE_RAW); /* the program has gone: it is the shell's */
+    CHECK(reads(CONSOLE_RAW, "a\x02\t"));
+}
+
+static void a_line_is_edited(void) {
+    begin();
+    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    type("\x7f"
+         "aa\x7f\xc3\xb6\x08\x01\x7f"
+         "b\r",
+         11);
+    CHECK(reads(CONSOLE_FOREGROUND, "ab\n"));
+    check_sent("aa\b \b\xc3\xb6\b \b^A\b \b\b \bb\r\n");
+    type("gone\x15"
+         "c\r",
+         7);
+    CHECK(reads(CONSOLE_FOREGROUND, "c\n"));
+}
+
+/* Nothing of a line that is longer than a terminal has room for is lost. */
+static void a_long_line_comes_in_pieces(void) {
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+    size_t seen = 0, length;
+    begin();
+    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    for (size_t i = 0; i < 2 * COOKED_BYTES_MAX + 10; i++)
+        type(&"0123456789"[i % 10], 1);
+    type("\r", 1);
+    while ((length = take(CONSOLE_FOREGROUND, bytes, sizeof bytes)) > 0)
+        for (size_t i = 0; i < length; i++, seen++)
+            CHECK_EQUAL(bytes[i], seen < 2 * COOKED_BYTES_MAX + 10 ? '0' + seen % 10 : '\n');
+    CHECK_EQUAL(seen, 2 * COOKED_BYTES_MAX + 11);
+}
+
+/* Ctrl-D: what was typed goes to the program; at the begin of a line it is the end, once. What follows is for others. */
+static void control_d(void) {
+    begin();
+    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    type("hello\r\x04"
+         "after\r",
+         13);
+    CHECK(reads(CONSOLE_FOREGROUND, "hello\n"));
+    CHECK(at_end(CONSOLE_FOREGROUND));
+    terminal_set_mode(&terminal, CONSOLE_RAW);
+    CHECK(reads(CONSOLE_RAW, "after\r"));
+
+    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    type("part\x04", 5);
+    CHECK(reads(CONSOLE_FOREGROUND, "part"));
+    CHECK(!at_end(CONSOLE_FOREGROUND));
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 1, 8);
+    type("\x04", 1);
+    CHECK_EQUAL(clients.read_count, 1);
+    CHECK(clients.reads[0].status == OK && clients.reads[0].length == 0);
+
+    clients.gone = 2;
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 2, 8);
+    type("\x04", 1);
+    terminal_set_mode(&terminal, CONSOLE_RAW); /* an end that nobody took does not end the shell */
+    CHECK(!at_end(CONSOLE_RAW));
+    type("x", 1);
+    CHECK(reads(CONSOLE_RAW, "x"));
+}
+
+/* Nobody types any more: first what was typed, then the end, for each that reads, in both modes; until a key comes. */
+static void a_break_is_the_end_of_input(void) {
+    begin();
+    terminal_park_reader(&terminal, CONSOLE_RAW, 1, 8);
+    type("a", 1);
+    hang_up();
+    CHECK_EQUAL(clients.read_count, 1);
+    CHECK(at_end(CONSOLE_RAW));
+    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    CHECK(at_end(CONSOLE_FOREGROUND));
+    CHECK(at_end(CONSOLE_FOREGROUND));
+    type("b", 1);
+    CHECK(!at_end(CONSOLE_FOREGROUND));
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 2, 8);
+    hang_up();
+    CHECK_EQUAL(clients.read_count, 2);
+    CHECK(clients.reads[1].length == 1 && clients.reads[1].bytes[0] == 'b');
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 3, 8);
+    terminal_set_mode(&terminal, CONSOLE_RAW);
+    CHECK(at_end(CONSOLE_RAW));
+    type("\0", 1); /* a zero byte is one */
+    CHECK(!at_end(CONSOLE_RAW));
+}
+
+/* The chip tells of a break before what it has received earlier; and the ring may have no room for that. */
+static void a_break_comes_behind_what_was_received(void) {
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+    size_t seen = 0, length;
+    begin();
+    for (size_t i = 0; i < TERMINAL_INPUT_BYTES; i++)
+        type("x", 1);
+    type("yz", 2); /* stay in the chip */
+    hang_up();
+    while ((length = take(CONSOLE_RAW, bytes, sizeof bytes)) > 0) {
+        seen += length;
+        if (chip_line())
+            CHECK(terminal_progress(&terminal));
+    }
+    CHECK_EQUAL(seen, TERMINAL_INPUT_BYTES + 2);
+    CHECK(at_end(CONSOLE_RAW));
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"lines", lines},
+        {"a_line_is_edited", a_line_is_edited},
+        {"a_long_line_comes_in_pieces", a_long_line_comes_in_pieces},
+        {"control_d", control_d},
+        {"a_break_is_the_end_of_input", a_break_is_the_end_of_input},
+        {"a_break_comes_behind_what_was_received", a_break_comes_behind_what_was_received},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}
