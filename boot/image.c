@@ -19,7 +19,7 @@ static uint64_t segment_page_count(const struct elf_segment *segment) {
 /* Find `path` in the boot volume. */
 static bool volume_find(struct loader *loader, const char *path, const uint8_t **ret_bytes, uint64_t *ret_count) {
     const uint8_t *volume = phys_pointer(loader->info.volume_phys);
-    struct ustar_entry entry;
+    static struct ustar_entry entry; /* large */
     uint64_t offset = 0;
     enum ustar_error error = ustar_find(volume, loader->info.volume_bytes, path, &entry, &offset);
     if (error == USTAR_END) {
@@ -31,6 +31,10 @@ static bool volume_find(struct loader *loader, const char *path, const uint8_t *
         text_add(&detail, ustar_error_text(error));
         text_add(&detail, ", at byte ");
         text_add_decimal(&detail, offset);
+        if (entry.path[0] != 0) {
+            text_add(&detail, ", ");
+            text_add_printable(&detail, entry.path);
+        }
         return loader_fail(loader, "boot.tar", "damaged", detail.bytes, advice_build);
     }
     *ret_bytes = volume + entry.data_offset;

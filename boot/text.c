@@ -12,6 +12,12 @@ void text_add(struct text *text, const char *more) {
     text->bytes[text->length] = 0;
 }
 
+void text_add_printable(struct text *text, const char *more) {
+    for (; *more != 0; more++) {
+        text_add(text, (const char[]){*more < 0x20 || *more == 0x7f ? '?' : *more, 0});
+    }
+}
+
 static void add_number(struct text *text, uint64_t value, uint32_t base) {
     char digits[21]; /* 2^64 - 1 has 20 decimal digits */
     uint32_t first = sizeof(digits) - 1;

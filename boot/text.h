@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define TEXT_MAX 256U
+#define TEXT_MAX 512U /* for the longest name in a volume, and what is said of it */
 
 struct text {
     uint32_t length; /* < TEXT_MAX */
@@ -14,5 +14,6 @@ struct text {
 
 void text_clear(struct text *text);
 void text_add(struct text *text, const char *more);
+void text_add_printable(struct text *text, const char *more); /* with `?` for each byte that a terminal might obey */
 void text_add_decimal(struct text *text, uint64_t value);
 void text_add_hex(struct text *text, uint64_t value); /* with 0x before it */

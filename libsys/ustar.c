@@ -71,45 +71,80 @@ static bool octal_parse(const char *field, size_t field_bytes, uint64_t *ret_val
     return true;
 }
 
-/* The sum of all bytes, the checksum field itself counted as spaces. */
+/* The sum of all bytes, the checksum field itself counted as spaces. Some archivers have summed signed bytes. */
 static bool checksum_is_good(const struct ustar_header *header) {
     uint64_t expected = 0;
     if (!octal_parse(header->checksum, sizeof(header->checksum), &expected)) {
         return false;
     }
     const uint8_t *bytes = (const uint8_t *)header;
-    uint64_t sum = 0;
+    uint64_t sum = 0, high_count = 0;
     for (uint32_t i = 0; i < USTAR_BLOCK_BYTES; i++) {
         bool in_field = i >= offsetof(struct ustar_header, checksum) && i < offsetof(struct ustar_header, type);
         sum += in_field ? ' ' : bytes[i];
+        high_count += !in_field && bytes[i] > 127;
     }
-    return sum == expected;
+    return sum == expected || sum == expected + 256 * high_count;
 }
 
-static size_t path_append(char *path, size_t length, const char *field, size_t field_bytes) {
-    for (size_t i = 0; i < field_bytes && field[i] != 0; i++) {
-        path[length++] = field[i];
+/* ---- names ---- */
+
+/* Put a text that ends with its field or a zero byte behind `length` bytes of a path. False: it does not fit, and is cut. */
+static bool path_append(char path[USTAR_PATH_MAX], size_t *length, const char *text, uint64_t text_bytes) {
+    uint64_t i = 0;
+    while (i < text_bytes && text[i] != 0 && *length + 1 < USTAR_PATH_MAX) {
+        path[(*length)++] = text[i++];
     }
-    return length;
+    path[*length] = 0;
+    return i == text_bytes || text[i] == 0;
 }
 
-/* `path` has room for the longest path and starts out zeroed. */
-static bool path_build(const struct ustar_header *header, char path[USTAR_PATH_MAX]) {
-    size_t length = path_append(path, 0, header->prefix, sizeof(header->prefix));
+static bool path_set(char path[USTAR_PATH_MAX], const char *text, uint64_t text_bytes) {
+    size_t length = 0;
+    return path_append(path, &length, text, text_bytes);
+}
+
+static void path_from_header(char path[USTAR_PATH_MAX], const struct ustar_header *header) {
+    size_t length = 0; /* prefix, slash and name are never too long */
+    (void)path_append(path, &length, header->prefix, sizeof(header->prefix));
     if (length != 0) {
-        path[length++] = '/';
+        (void)path_append(path, &length, "/", 1);
     }
-    length = path_append(path, length, header->name, sizeof(header->name));
-    while (length != 0 && path[length - 1] == '/') {
-        path[--length] = 0;
-    }
-    if (length >= 2 && path[0] == '.' && path[1] == '/') {
-        for (size_t i = 0; i + 2 <= length; i++) {
-            path[i] = path[i + 2];
+    (void)path_append(path, &length, header->name, sizeof(header->name));
+}
+
+static bool component_is_up(const char *component) {
+    return component[0] == '.' && component[1] == '.' && (component[2] == '/' || component[2] == 0);
+}
+
+/*
+ * Leave what a path is without: slashes in front, behind and one after another, and components `.`. A name with `..` or
+ * with a control byte could be listed, but nobody could open it: that is an error, and the path stays as it is.
+ */
+static enum ustar_error path_clean(char path[USTAR_PATH_MAX]) {
+    for (const char *at = path; *at != 0; at++) {
+        if ((uint8_t)*at < 0x20 || *at == 0x7f) {
+            return USTAR_CONTROL_BYTE;
         }
-        length -= 2;
+        if ((at == path || at[-1] == '/') && component_is_up(at)) {
+            return USTAR_GOES_UP;
+        }
     }
-    return length != 0;
+    size_t length = 0, at = 0;
+    while (path[at] != 0) {
+        bool begins = at == 0 || path[at - 1] == '/';
+        bool ends_dot = path[at] == '.' && (path[at + 1] == '/' || path[at + 1] == 0);
+        if (path[at] == '/' || (begins && ends_dot)) {
+            at++;
+            continue;
+        }
+        if (begins && length != 0) {
+            path[length++] = '/'; /* at most where `at` is, since a slash was left out */
+        }
+        path[length++] = path[at++];
+    }
+    path[length] = 0;
+    return USTAR_OK;
 }
 
 static enum ustar_kind kind_of(char type) {
@@ -120,6 +155,8 @@ static enum ustar_kind kind_of(char type) {
         return USTAR_FILE;
     case '5':
         return USTAR_FOLDER;
+    case '1':
+        return USTAR_HARD_LINK;
     default:
         return USTAR_OTHER;
     }
@@ -134,17 +171,105 @@ static bool magic_is_good(const struct ustar_header *header) {
 /* Links, devices and folders have no data, whatever their size field says (POSIX). */
 static bool type_has_data(char type) { return !(type >= '1' && type <= '6'); }
 
-static enum ustar_error header_check(const struct ustar_cursor *cursor, const struct ustar_header *header,
-                                     uint64_t *ret_bytes) {
-    if (!magic_is_good(header)) {
-        return USTAR_BAD_MAGIC;
+/* ---- extended headers: what one says counts for the member that follows ---- */
+
+struct extension {
+    bool has_path, has_link, has_size;
+    bool is_sparse;
+    bool is_long; /* a name does not fit */
+    uint64_t size;
+};
+
+/* Decimal digits up to `end`, which has to follow. False: something else is there, or the value has more than 18 digits. */
+static bool decimal_parse(const char *text, uint64_t text_bytes, char end, uint64_t *ret_value, uint64_t *ret_bytes) {
+    uint64_t i = 0, value = 0;
+    while (i < text_bytes && i < 18 && text[i] >= '0' && text[i] <= '9') {
+        value = value * 10 + (uint64_t)(text[i++] - '0');
     }
+    *ret_value = value;
+    *ret_bytes = i + 1;
+    return i > 0 && i < text_bytes && text[i] == end;
+}
+
+/* Does a record "KEY=VALUE" begin with `key`? */
+static bool record_has(const char *record, uint64_t record_bytes, const char *key) {
+    uint64_t i = 0;
+    while (key[i] != 0 && i < record_bytes && record[i] == key[i]) {
+        i++;
+    }
+    return key[i] == 0;
+}
+
+/* record: "KEY=VALUE" and a newline. False: its value is not what the key wants. */
+static bool record_apply(const char *record, uint64_t bytes, struct extension *extension, struct ustar_entry *entry) {
+    static const char path[] = "path=", link[] = "linkpath=", size[] = "size=", sparse_name[] = "GNU.sparse.name=";
+    if (record_has(record, bytes, path)) {
+        extension->has_path = true;
+        extension->is_long |= !path_set(entry->path, record + sizeof(path) - 1, bytes - sizeof(path));
+    } else if (record_has(record, bytes, link)) {
+        extension->has_link = true;
+        extension->is_long |= !path_set(entry->link, record + sizeof(link) - 1, bytes - sizeof(link));
+    } else if (record_has(record, bytes, size)) {
+        uint64_t used;
+        extension->has_size = true;
+        return decimal_parse(record + sizeof(size) - 1, bytes - sizeof(size) + 1, '\n', &extension->size, &used);
+    } else if (record_has(record, bytes, "GNU.sparse.")) {
+        extension->is_sparse = true;
+        if (record_has(record, bytes, sparse_name)) {
+            extension->has_path = true;
+            extension->is_long |= !path_set(entry->path, record + sizeof(sparse_name) - 1, bytes - sizeof(sparse_name));
+        }
+    }
+    return true;
+}
+
+/* Records "LENGTH KEY=VALUE" and a newline, LENGTH counting all of it. */
+static bool records_apply(const char *records, uint64_t bytes, struct extension *extension, struct ustar_entry *entry) {
+    while (bytes != 0) {
+        uint64_t length, digits;
+        if (!decimal_parse(records, bytes, ' ', &length, &digits) || length > bytes || length < digits + 2 ||
+            records[length - 1] != '\n' || !record_apply(records + digits, length - digits, extension, entry)) {
+            return false;
+        }
+        records += length;
+        bytes -= length;
+    }
+    return true;
+}
+
+static bool type_extends(char type) { return type == 'x' || type == 'g' || type == 'L' || type == 'K'; }
+
+/* Take in an extended header's data: pax's records, or GNU tar's long name of a member or of what it links to. */
+static enum ustar_error extension_apply(char type, const char *data, uint64_t bytes, struct extension *extension,
+                                        struct ustar_entry *entry) {
+    if (type == 'x') {
+        return records_apply(data, bytes, extension, entry) ? USTAR_OK : USTAR_BAD_RECORD;
+    }
+    if (type == 'g') {
+        struct extension of_all = {0};
+        bool good = records_apply(data, bytes, &of_all, entry);
+        return good && !of_all.has_path && !of_all.has_link && !of_all.has_size && !of_all.is_sparse ? USTAR_OK
+                                                                                                     : USTAR_BAD_RECORD;
+    }
+    extension->has_path |= type == 'L';
+    extension->has_link |= type == 'K';
+    extension->is_long |= !path_set(type == 'L' ? entry->path : entry->link, data, bytes);
+    return USTAR_OK;
+}
+
+/* ---- headers ---- */
+
+static enum ustar_error header_check(const struct ustar_cursor *cursor, const struct ustar_header *header,
+                                     const struct extension *extension, uint64_t *ret_bytes) {
     if (!checksum_is_good(header)) {
         return USTAR_BAD_CHECKSUM;
     }
     uint64_t bytes = 0;
     if (!octal_parse(header->size, sizeof(header->size), &bytes)) {
         return USTAR_BAD_SIZE;
+    }
+    if (extension->has_size && !type_extends(header->type)) {
+        bytes = extension->size;
     }
     if (!type_has_data(header->type)) {
         bytes = 0;
@@ -156,31 +281,95 @@ static enum ustar_error header_check(const struct ustar_cursor *cursor, const st
     return USTAR_OK;
 }
 
+/* Kinds that can't be served are no kinds to be silent about. */
+static enum ustar_error kind_check(enum ustar_kind kind, char type, const struct extension *extension) {
+    if (type == 'S' || extension->is_sparse) {
+        return USTAR_SPARSE;
+    }
+    if (kind == USTAR_OTHER) {
+        return type == '2' ? USTAR_SYMBOLIC_LINK : USTAR_BAD_KIND;
+    }
+    return extension->is_long ? USTAR_LONG_PATH : USTAR_OK;
+}
+
+/* The member's kind and names, from its header and what was said before it. */
+static enum ustar_error member_finish(const struct ustar_header *header, const struct extension *extension,
+                                      struct ustar_entry *entry) {
+    if (!extension->has_path) {
+        path_from_header(entry->path, header);
+    }
+    if (!extension->has_link) {
+        (void)path_set(entry->link, header->link, sizeof(header->link));
+    }
+    entry->kind = kind_of(header->type);
+    enum ustar_error error = kind_check(entry->kind, header->type, extension);
+    size_t length = 0;
+    while (entry->path[length] != 0) {
+        length++;
+    }
+    if (entry->kind == USTAR_FILE && length != 0 && entry->path[length - 1] == '/') {
+        entry->kind = USTAR_FOLDER; /* as archives had it before there was a type for folders */
+    }
+    bool is_root = entry->kind == USTAR_FOLDER && length != 0;
+    if (error == USTAR_OK) {
+        error = path_clean(entry->path);
+    }
+    if (error == USTAR_OK && entry->kind == USTAR_HARD_LINK) {
+        error = path_clean(entry->link);
+    }
+    return error == USTAR_OK && entry->path[0] == 0 && !is_root ? USTAR_NO_PATH : error;
+}
+
+/* USTAR_OK: it is a header. After a block of zeroes comes a second one, or the archive ends, as some archivers have it. */
+static enum ustar_error header_read(const struct ustar_cursor *cursor, struct ustar_header *block) {
+    if (!block_read(cursor, cursor->offset, block)) {
+        return USTAR_NO_END;
+    }
+    if (block_is_zero(block)) {
+        bool has_second = block_read(cursor, cursor->offset + USTAR_BLOCK_BYTES, block);
+        return !has_second || block_is_zero(block) ? USTAR_END : USTAR_NO_END;
+    }
+    bool is_older = block->magic[0] == 0; /* than ustar: nothing stands there, nor in the prefix */
+    return is_older || magic_is_good(block) ? USTAR_OK : USTAR_BAD_MAGIC;
+}
+
 enum ustar_error ustar_next(struct ustar_cursor *cursor, struct ustar_entry *ret_entry) {
+    struct extension extension = {0};
     for (;;) {
         struct ustar_header header;
-        if (!block_read(cursor, cursor->offset, &header)) {
-            return USTAR_NO_END;
+        enum ustar_error error = header_read(cursor, &header);
+        if (error == USTAR_END) {
+            return error;
         }
-        if (block_is_zero(&header)) {
-            bool second = block_read(cursor, cursor->offset + USTAR_BLOCK_BYTES, &header) && block_is_zero(&header);
-            return second ? USTAR_END : USTAR_NO_END;
+        if (error != USTAR_OK) {
+            ret_entry->path[0] = 0;
+            return error;
+        }
+        if (!extension.has_path) {
+            path_from_header(ret_entry->path, &header); /* for whoever tells of an error */
         }
         uint64_t bytes = 0;
-        enum ustar_error error = header_check(cursor, &header, &bytes);
+        error = header_check(cursor, &header, &extension, &bytes);
+        uint64_t data_offset = cursor->offset + USTAR_BLOCK_BYTES;
+        bool extends = type_extends(header.type);
+        if (error == USTAR_OK && extends) {
+            const char *data = (const char *)cursor->archive + data_offset;
+            error = extension_apply(header.type, data, bytes, &extension, ret_entry);
+        } else if (error == USTAR_OK) {
+            error = member_finish(&header, &extension, ret_entry);
+        }
         if (error != USTAR_OK) {
             return error;
         }
-        bool is_pax = header.type == 'x' || header.type == 'g';
-        struct ustar_entry entry = {.kind = kind_of(header.type), .data_bytes = bytes};
-        entry.data_offset = cursor->offset + USTAR_BLOCK_BYTES;
-        if (!is_pax && !path_build(&header, entry.path)) {
-            return USTAR_NO_PATH;
-        }
-        cursor->offset = entry.data_offset + (bytes + USTAR_BLOCK_BYTES - 1) / USTAR_BLOCK_BYTES * USTAR_BLOCK_BYTES;
-        if (!is_pax) {
-            *ret_entry = entry;
+        ret_entry->header_offset = cursor->offset;
+        ret_entry->data_offset = data_offset;
+        ret_entry->data_bytes = bytes;
+        cursor->offset = data_offset + (bytes + USTAR_BLOCK_BYTES - 1) / USTAR_BLOCK_BYTES * USTAR_BLOCK_BYTES;
+        if (!extends && ret_entry->path[0] != 0) {
             return USTAR_OK;
+        }
+        if (!extends) {
+            extension = (struct extension){0}; /* that was the volume's root, which needs no entry */
         }
     }
 }
@@ -193,21 +382,36 @@ static bool path_equals(const char *left, const char *right) {
     return left[i] == right[i];
 }
 
+/* A hard link leads to what it names, which lies before it: so this comes to an end. */
 enum ustar_error ustar_find(const void *archive, uint64_t archive_bytes, const char *path,
                             struct ustar_entry *ret_entry, uint64_t *ret_offset) {
-    struct ustar_cursor cursor = {.archive = archive, .archive_bytes = archive_bytes};
-    struct ustar_entry entry;
-    enum ustar_error error = ustar_next(&cursor, &entry);
-    while (error == USTAR_OK && !(entry.kind == USTAR_FILE && path_equals(entry.path, path))) {
-        error = ustar_next(&cursor, &entry);
+    char wanted[USTAR_PATH_MAX];
+    uint64_t end = UINT64_MAX; /* headers from here on do not count */
+    if (!path_set(wanted, path, UINT64_MAX)) {
+        wanted[0] = 0;
     }
-    if (error == USTAR_OK) {
-        *ret_entry = entry;
+    for (;;) {
+        struct ustar_cursor cursor = {.archive = archive, .archive_bytes = archive_bytes};
+        enum ustar_error error = ustar_next(&cursor, ret_entry);
+        while (error == USTAR_OK && ret_entry->header_offset < end &&
+               (ret_entry->kind == USTAR_FOLDER || !path_equals(ret_entry->path, wanted))) {
+            error = ustar_next(&cursor, ret_entry);
+        }
+        bool found = error == USTAR_OK && ret_entry->header_offset < end;
+        if (found && ret_entry->kind == USTAR_HARD_LINK) {
+            end = ret_entry->header_offset;
+            (void)path_set(wanted, ret_entry->link, USTAR_PATH_MAX);
+            continue;
+        }
+        if (ret_offset != NULL) {
+            *ret_offset = found || end == UINT64_MAX ? cursor.offset : end;
+        }
+        if (found || end == UINT64_MAX) {
+            return error;
+        }
+        (void)path_set(ret_entry->path, path, UINT64_MAX);
+        return USTAR_LOST_LINK;
     }
-    if (ret_offset != NULL) {
-        *ret_offset = cursor.offset;
-    }
-    return error;
 }
 
 const char *ustar_error_text(enum ustar_error error) {

@@ -387,11 +387,9 @@ static void read_volume(uint64_t size_bytes) {
     damaged = damage.error != TREE_OK;
     if (!damaged)
         return;
-    const char *detail = damage.error == TREE_ARCHIVE ? ustar_error_text(damage.ustar)
-                         : damage.path != NULL        ? damage.path
-                                                      : "";
-    log_print("files: the volume is damaged: %s, at byte %lu: %s", tree_error_text(damage.error), damage.offset,
-              detail);
+    const char *what = damage.error == TREE_ARCHIVE ? ustar_error_text(damage.ustar) : tree_error_text(damage.error);
+    log_print("files: the volume is damaged: %s, at byte %lu%s%s", what, damage.offset,
+              damage.path[0] != '\0' ? ": " : "", damage.path);
 }
 
 /* Without memory there is no `tmp`, and all is read only. False: the log says why. */

@@ -34,6 +34,25 @@ static bool is_below(const char *path, const char *prefix, size_t length) {
     return strncmp(path, prefix, length) == 0 && path[length] == '/';
 }
 
+/* The node with exactly this path; NULL: there is none. */
+static const struct tree_node *node_at(const struct tree *tree, const char *path) {
+    size_t at = lower_bound(tree, path);
+    return at < tree->node_count && strcmp(tree->nodes[at].path, path) == 0 ? &tree->nodes[at] : NULL;
+}
+
+/* A hard link becomes a second node for the data of the file it names. */
+static enum tree_error follow_link(const struct tree *tree, struct ustar_entry *entry) {
+    if (entry->kind != USTAR_HARD_LINK)
+        return TREE_OK;
+    const struct tree_node *target = node_at(tree, entry->link);
+    if (target == NULL || target->kind != FILES_FILE)
+        return TREE_LINK;
+    entry->kind = USTAR_FILE;
+    entry->data_offset = target->data_offset;
+    entry->data_bytes = target->data_bytes;
+    return TREE_OK;
+}
+
 static enum tree_error add_node(struct tree *tree, const struct ustar_entry *entry) {
     size_t bytes = strlen(entry->path) + 1;
     if (tree->node_count == TREE_NODES_MAX || TREE_TEXT_BYTES - tree->text_used < bytes)
@@ -50,38 +69,49 @@ static enum tree_error add_node(struct tree *tree, const struct ustar_entry *ent
         .kind = is_file ? FILES_FILE : FILES_DIRECTORY,
         .data_offset = is_file ? entry->data_offset : 0,
         .data_bytes = is_file ? entry->data_bytes : 0,
+        .header_offset = entry->header_offset,
     };
     return TREE_OK;
 }
 
-/* Sorted neighbours show every repetition and every file with something below it. */
+static struct tree_damage damage_at(enum tree_error error, uint64_t offset, const char *path) {
+    struct tree_damage damage = {.error = error, .offset = offset};
+    memcpy(damage.path, path, strlen(path));
+    return damage;
+}
+
+/* Sorted neighbours show every repetition and every file with something below it. Of two with one path the later one
+ * stands first. */
 static struct tree_damage check_nodes(const struct tree *tree) {
     for (size_t i = 1; i < tree->node_count; i++) {
         const struct tree_node *node = &tree->nodes[i - 1];
-        const char *next = tree->nodes[i].path;
-        if (strcmp(node->path, next) == 0)
-            return (struct tree_damage){.error = TREE_REPEATED, .path = next};
-        if (node->kind == FILES_FILE && is_below(next, node->path, strlen(node->path)))
-            return (struct tree_damage){.error = TREE_CONFLICT, .path = next};
+        const struct tree_node *next = &tree->nodes[i];
+        if (strcmp(node->path, next->path) == 0)
+            return damage_at(TREE_REPEATED, node->header_offset, node->path);
+        if (node->kind == FILES_FILE && is_below(next->path, node->path, strlen(node->path)))
+            return damage_at(TREE_CONFLICT, next->header_offset, next->path);
     }
     return (struct tree_damage){.error = TREE_OK};
 }
 
 static struct tree_damage add_all(struct tree *tree, const void *archive, uint64_t archive_bytes) {
     struct ustar_cursor cursor = {.archive = archive, .archive_bytes = archive_bytes};
-    struct ustar_entry entry;
+    static struct ustar_entry entry; /* large */
+    entry.path[0] = '\0';
     for (;;) {
-        uint64_t offset = cursor.offset;
         enum ustar_error ustar = ustar_next(&cursor, &entry);
         if (ustar == USTAR_END)
             return check_nodes(tree);
-        if (ustar != USTAR_OK)
-            return (struct tree_damage){.error = TREE_ARCHIVE, .ustar = ustar, .offset = cursor.offset};
-        if (entry.kind == USTAR_OTHER)
-            continue;
-        enum tree_error error = add_node(tree, &entry);
+        if (ustar != USTAR_OK) {
+            struct tree_damage damage = damage_at(TREE_ARCHIVE, cursor.offset, entry.path);
+            damage.ustar = ustar;
+            return damage;
+        }
+        enum tree_error error = follow_link(tree, &entry);
+        if (error == TREE_OK)
+            error = add_node(tree, &entry);
         if (error != TREE_OK)
-            return (struct tree_damage){.error = error, .offset = offset};
+            return damage_at(error, entry.header_offset, entry.path);
     }
 }
 
@@ -96,9 +126,9 @@ struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t a
 
 enum tree_error tree_add_directory(struct tree *tree, const char *name) {
     struct ustar_entry entry = {.kind = USTAR_FOLDER};
-    size_t at = lower_bound(tree, name);
-    if (at < tree->node_count && strcmp(tree->nodes[at].path, name) == 0)
-        return tree->nodes[at].kind == FILES_DIRECTORY ? TREE_OK : TREE_CONFLICT;
+    const struct tree_node *node = node_at(tree, name);
+    if (node != NULL)
+        return node->kind == FILES_DIRECTORY ? TREE_OK : TREE_CONFLICT;
     memcpy(entry.path, name, strlen(name) + 1);
     return add_node(tree, &entry);
 }
@@ -115,6 +145,8 @@ const char *tree_error_text(enum tree_error error) {
         return "a path appears twice";
     case TREE_CONFLICT:
         return "a path leads through a file";
+    case TREE_LINK:
+        return "hard link to a file that is not before it";
     }
     __builtin_unreachable();
 }
@@ -126,9 +158,9 @@ static uint32_t explain_missing(const struct tree *tree, const struct path *miss
         if (path.text[at] != '/')
             continue;
         path.text[at] = '\0';
-        size_t node = lower_bound(tree, path.text);
-        if (node < tree->node_count && strcmp(tree->nodes[node].path, path.text) == 0)
-            return tree->nodes[node].kind == FILES_FILE ? P_NOT_DIRECTORY : P_NOT_FOUND;
+        const struct tree_node *node = node_at(tree, path.text);
+        if (node != NULL)
+            return node->kind == FILES_FILE ? P_NOT_DIRECTORY : P_NOT_FOUND;
     }
     return P_NOT_FOUND;
 }

@@ -23,6 +23,7 @@ struct tree_node {
     enum files_kind kind;
     uint64_t data_offset; /* files: where in the archive */
     uint64_t data_bytes;
+    uint64_t header_offset;
 };
 
 struct tree {
@@ -38,17 +39,18 @@ enum tree_error {
     TREE_TOO_MANY, /* more than TREE_NODES_MAX entries, or their paths do not fit TREE_TEXT_BYTES */
     TREE_REPEATED, /* a path appears twice */
     TREE_CONFLICT, /* a path leads through a file */
+    TREE_LINK,     /* a hard link to a file that is not before it */
 };
 
 /* What tree_build() found wrong, and where. */
 struct tree_damage {
     enum tree_error error;
-    enum ustar_error ustar; /* TREE_ARCHIVE */
-    uint64_t offset;        /* in the archive: the header that is wrong */
-    const char *path;       /* TREE_REPEATED, TREE_CONFLICT: in tree.text */
+    enum ustar_error ustar;    /* TREE_ARCHIVE */
+    uint64_t offset;           /* in the archive: the header that is wrong */
+    char path[USTAR_PATH_MAX]; /* of the entry there, as far as it is known */
 };
 
-/* Read the whole archive. Entries that are neither file nor directory are left out. On damage the tree is empty. */
+/* Read the whole archive. A hard link is the file that it names. On damage the tree is empty. */
 struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t archive_bytes);
 
 /*

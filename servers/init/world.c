@@ -152,13 +152,14 @@ cap_t world_object(struct world *world, const char *name, enum object_type type)
 bool world_find_file(const struct world *world, const char *path, struct image_file *ret_file,
                      const uint8_t **ret_bytes) {
     const uint8_t *volume = (const uint8_t *)WORLD_VOLUME_AT;
-    struct ustar_entry entry;
+    struct ustar_entry entry = {0};
     uint64_t offset;
     enum ustar_error error = ustar_find(volume, world->info->volume_bytes, path, &entry, &offset);
     if (error == USTAR_END)
         log_print("init: there is no %s on the boot volume", path);
     else if (error != USTAR_OK)
-        log_print("init: boot volume damaged at byte %lu: %s", offset, ustar_error_text(error));
+        log_print("init: the volume is damaged: %s, at byte %lu%s%s", ustar_error_text(error), offset,
+                  entry.path[0] != '\0' ? ": " : "", entry.path);
     if (error != USTAR_OK)
         return false;
     *ret_file = (struct image_file){INIT_CAP_VOLUME, entry.data_offset, entry.data_bytes};

@@ -13,7 +13,7 @@ enum {
     WORDS_BYTES_MAX = 128,
     LOADER_BYTES_MAX = 1 << 20,
     MAP_BYTES_MAX = 1 << 17,
-    STRIDE = 96,          /* of descriptors with `stride`; the usual one has 48 */
+    STRIDE = 96,           /* of descriptors with `stride`; the usual one has 48 */
     READ_BYTES_MAX = 4099, /* of one read with `short` */
 };
 
@@ -23,10 +23,10 @@ static char words[WORDS_BYTES_MAX];
 static uint32_t exit_tries, refused_count, read_count;
 static bool watchdog_runs = true;
 
-static EFI_STATUS (EFIAPI *real_open_volume)(EFI_FILE_IO_INTERFACE *, EFI_FILE **);
-static EFI_STATUS (EFIAPI *real_open)(EFI_FILE *, EFI_FILE **, CHAR16 *, UINT64, UINT64);
-static EFI_STATUS (EFIAPI *real_read)(EFI_FILE *, UINTN *, void *);
-static EFI_STATUS (EFIAPI *real_info)(EFI_FILE *, EFI_GUID *, UINTN *, void *);
+static EFI_STATUS(EFIAPI *real_open_volume)(EFI_FILE_IO_INTERFACE *, EFI_FILE **);
+static EFI_STATUS(EFIAPI *real_open)(EFI_FILE *, EFI_FILE **, CHAR16 *, UINT64, UINT64);
+static EFI_STATUS(EFIAPI *real_read)(EFI_FILE *, UINTN *, void *);
+static EFI_STATUS(EFIAPI *real_info)(EFI_FILE *, EFI_GUID *, UINTN *, void *);
 
 EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
@@ -129,7 +129,8 @@ static EFI_STATUS EFIAPI get_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UINTN
 }
 
 /* Memory that the map calls free, and that firmware has promised to somebody else. */
-static EFI_STATUS EFIAPI take_pages(EFI_ALLOCATE_TYPE how, EFI_MEMORY_TYPE type, UINTN count, EFI_PHYSICAL_ADDRESS *at) {
+static EFI_STATUS EFIAPI take_pages(EFI_ALLOCATE_TYPE how, EFI_MEMORY_TYPE type, UINTN count,
+                                    EFI_PHYSICAL_ADDRESS *at) {
     if (how == AllocateAddress && refused_count < number_of("refuse=")) {
         refused_count++;
         return EFI_NOT_FOUND;
@@ -159,7 +160,8 @@ static EFI_STATUS EFIAPI get_info(EFI_FILE *file, EFI_GUID *kind, UINTN *bytes, 
     return status;
 }
 
-static EFI_STATUS EFIAPI open_file(EFI_FILE *folder, EFI_FILE **ret_file, CHAR16 *name, UINT64 mode, UINT64 attributes) {
+static EFI_STATUS EFIAPI open_file(EFI_FILE *folder, EFI_FILE **ret_file, CHAR16 *name, UINT64 mode,
+                                   UINT64 attributes) {
     EFI_STATUS status = real_open(folder, ret_file, name, mode, attributes);
     if (status == EFI_SUCCESS && (*ret_file)->Read != read_file) {
         real_read = (*ret_file)->Read;

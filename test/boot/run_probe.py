@@ -137,7 +137,7 @@ CASES: dict[str, Case] = {
     "refuse_no_volume": refused("boot.tar: not given; start QEMU with -initrd boot.tar", cut=lambda data: None),
     "refuse_garbage_volume": refused(f"boot.tar: damaged: not a ustar header, at byte 0; {PACK}",
                                      cut=lambda data: b"garbage " * 512),
-    "refuse_cut_volume": refused(f"boot.tar: damaged: file data goes beyond the end of the archive, at byte 3584; {PACK}",
+    "refuse_cut_volume": refused(f"boot.tar: damaged: file data goes beyond the end of the archive, at byte 3584, {KERNEL}; {PACK}",
                                  cut=lambda data: data[:8192]),
     "refuse_volume_without_end": refused(
         f"boot.tar: damaged: ends without its end mark: the archive is cut short, at byte 4608; {PACK}",

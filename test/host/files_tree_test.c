@@ -19,21 +19,30 @@ static void add(const char *path, char type, const char *data) {
     maker_ustar_add(&archive, path, type, data, strlen(data));
 }
 
+static void add_link(const char *path, const char *target) {
+    uint8_t *header = archive.bytes + archive.bytes_used;
+    add(path, '1', "");
+    memcpy(header + 157, target, strlen(target));
+    maker_ustar_checksum(header);
+}
+
+static struct tree_damage damage;
+
 static enum tree_error build(void) {
     maker_ustar_end(&archive);
-    return tree_build(&tree, archive.bytes, archive.bytes_used).error;
+    damage = tree_build(&tree, archive.bytes, archive.bytes_used);
+    return damage.error;
 }
 
 static void make_volume(void) {
     archive.bytes_used = 0;
-    add("PaxHeaders/align", 'x', "16 comment=-----\n");
+    add("PaxHeaders/align", 'x', "17 comment=-----\n");
     add("etc/manifest.json", '0', "{}");
     add("bin/ls", '0', "list");
     add("bin/cat", '0', "print it");
     add("bin-old/cat", '0', "old");
     add("a/b/c/deep", '0', "d");
     add("hollow/", '5', "");
-    add("link", '2', "");
     add("bin/test/one", '0', "1");
     add("empty", '0', "");
     CHECK_EQUAL(build(), TREE_OK);
@@ -159,24 +168,52 @@ static void bad_paths_are_refused(void) {
     CHECK_EQUAL(find("bin/\xc3\xa4"), P_NOT_FOUND);
 }
 
+static void hard_links_are_files(void) {
+    archive.bytes_used = 0;
+    add("a/first", '0', "data");
+    add_link("b", "a/first");
+    add_link("c", "./b");
+    CHECK_EQUAL(build(), TREE_OK);
+    check_file("b", "data");
+    check_file("c", "data");
+}
+
 static void damage_is_named(void) {
     archive.bytes_used = 0;
     add("a", '0', "x");
     add("a", '0', "y");
     CHECK_EQUAL(build(), TREE_REPEATED);
+    CHECK_EQUAL(damage.offset, 1024);
+    CHECK(strcmp(damage.path, "a") == 0);
     CHECK_EQUAL(find("a"), P_NOT_FOUND); /* nothing of it is served */
 
     archive.bytes_used = 0;
     add("a/b", '0', "x");
     add("a", '0', "y");
     CHECK_EQUAL(build(), TREE_CONFLICT);
+    CHECK_EQUAL(damage.offset, 0);
+    CHECK(strcmp(damage.path, "a/b") == 0);
+
+    archive.bytes_used = 0;
+    add("a", '0', "x");
+    add("b", '2', "");
+    CHECK_EQUAL(build(), TREE_ARCHIVE);
+    CHECK_EQUAL(damage.ustar, USTAR_SYMBOLIC_LINK);
+    CHECK(strcmp(damage.path, "b") == 0);
+
+    archive.bytes_used = 0;
+    add("d/", '5', "");
+    add_link("to folder", "d");
+    CHECK_EQUAL(build(), TREE_LINK);
+    CHECK_EQUAL(damage.offset, 512);
+    CHECK(strcmp(damage.path, "to folder") == 0);
 
     archive.bytes_used = 0;
     add("a", '0', "x");
     add("b", '0', "y");
     archive.bytes[1024] = 'c'; /* the second header's checksum is wrong now */
     maker_ustar_end(&archive);
-    struct tree_damage damage = tree_build(&tree, archive.bytes, archive.bytes_used);
+    damage = tree_build(&tree, archive.bytes, archive.bytes_used);
     CHECK_EQUAL(damage.error, TREE_ARCHIVE);
     CHECK_EQUAL(damage.ustar, USTAR_BAD_CHECKSUM);
     CHECK_EQUAL(damage.offset, 1024);
@@ -258,6 +295,7 @@ int main(void) {
         {"what_is_not_there", what_is_not_there},
         {"files_are_no_directories", files_are_no_directories},
         {"bad_paths_are_refused", bad_paths_are_refused},
+        {"hard_links_are_files", hard_links_are_files},
         {"damage_is_named", damage_is_named},
         {"too_many_entries", too_many_entries},
         {"a_mount_is_listed", a_mount_is_listed},
