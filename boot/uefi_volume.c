@@ -1,3 +1,4 @@
+#include "boot/command.h"
 #include "boot/uefi.h"
 
 #define VOLUME_NAME "\\baton\\boot.tar"
@@ -28,17 +29,30 @@ static bool open_root(struct uefi *uefi, EFI_FILE **ret_root) {
     return true;
 }
 
-static EFI_STATUS file_size(EFI_FILE *file, uint64_t *ret_bytes) {
+static bool fail_plainly(struct uefi *uefi, const char *name, const char *what) {
+    text_clear(&uefi->failure);
+    text_add(&uefi->failure, name);
+    text_add(&uefi->failure, ": ");
+    text_add(&uefi->failure, what);
+    return false;
+}
+
+/* The size of a file that is one, not a folder. */
+static bool file_size(struct uefi *uefi, EFI_FILE *file, const char *name, uint64_t *ret_bytes) {
     union {
         EFI_FILE_INFO info;
         uint8_t room[INFO_BYTES];
     } buffer;
     UINTN size = sizeof(buffer);
     EFI_STATUS status = file->GetInfo(file, &file_info_guid, &size, &buffer);
-    if (status == EFI_SUCCESS) {
-        *ret_bytes = buffer.info.FileSize;
+    if (status != EFI_SUCCESS) {
+        return uefi_fail(uefi, name, "size unknown", status);
     }
-    return status;
+    if (buffer.info.Attribute & EFI_FILE_DIRECTORY) {
+        return fail_plainly(uefi, name, "a folder; put the file in its place");
+    }
+    *ret_bytes = buffer.info.FileSize;
+    return true;
 }
 
 /* A file that takes a while to read says how far it is. */
@@ -76,13 +90,12 @@ static bool read_all(struct uefi *uefi, EFI_FILE *file, uint64_t phys, uint64_t 
 
 static bool load_file(struct uefi *uefi, EFI_FILE *file, uint64_t *ret_phys, uint64_t *ret_bytes) {
     uint64_t bytes = 0;
-    EFI_STATUS status = file_size(file, &bytes);
-    if (status != EFI_SUCCESS) {
-        return uefi_fail(uefi, VOLUME_NAME, "size unknown", status);
+    if (!file_size(uefi, file, VOLUME_NAME, &bytes)) {
+        return false;
     }
     EFI_PHYSICAL_ADDRESS phys = 0;
     UINTN page_count = bytes / BOOT_PAGE_BYTES + 1; /* one too many now and then, never 0 */
-    status = uefi->services->AllocatePages(AllocateAnyPages, EfiLoaderData, page_count, &phys);
+    EFI_STATUS status = uefi->services->AllocatePages(AllocateAnyPages, EfiLoaderData, page_count, &phys);
     if (status != EFI_SUCCESS) {
         return uefi_fail(uefi, VOLUME_NAME, "too large for this machine", status);
     }
@@ -100,10 +113,9 @@ bool uefi_read_volume(struct uefi *uefi, uint64_t *ret_phys, uint64_t *ret_bytes
     bool good = true;
     EFI_STATUS status = root->Open(root, &file, volume_path, EFI_FILE_MODE_READ, 0);
     if (status == EFI_NOT_FOUND) {
-        text_clear(&uefi->failure);
-        text_add(&uefi->failure, VOLUME_NAME ": not found on the boot volume; "
-                                             "copy it to the partition that holds \\EFI\\BOOT\\BOOTX64.EFI");
-        good = false;
+        good =
+            fail_plainly(uefi, VOLUME_NAME,
+                         "not found on the boot volume; copy it to the partition that holds \\EFI\\BOOT\\BOOTX64.EFI");
     } else if (status != EFI_SUCCESS) {
         good = uefi_fail(uefi, VOLUME_NAME, "cannot be opened", status);
     } else {
@@ -114,23 +126,23 @@ bool uefi_read_volume(struct uefi *uefi, uint64_t *ret_phys, uint64_t *ret_bytes
     return good;
 }
 
-static bool read_command(struct uefi *uefi, EFI_FILE *file, char *bytes) {
-    uint64_t size = 0;
-    EFI_STATUS status = file_size(file, &size);
-    UINTN chunk = size;
-    if (status == EFI_SUCCESS && size >= BOOT_COMMAND_MAX) {
-        text_clear(&uefi->failure);
-        text_add(&uefi->failure, COMMAND_NAME ": longer than 511 bytes; shorten it");
+static bool read_command(struct uefi *uefi, EFI_FILE *file, char *ret_command) {
+    static uint8_t bytes[COMMAND_FILE_BYTES_MAX];
+    uint64_t size = 0, done = 0;
+    if (!file_size(uefi, file, COMMAND_NAME, &size)) {
         return false;
     }
-    if (status == EFI_SUCCESS) {
-        status = file->Read(file, &chunk, bytes);
+    UINTN chunk = 1;
+    while (chunk != 0 && done < sizeof(bytes)) { /* to the file's end, or to where it is too long in any case */
+        chunk = sizeof(bytes) - done;
+        EFI_STATUS status = file->Read(file, &chunk, bytes + done);
+        if (status != EFI_SUCCESS) {
+            return uefi_fail(uefi, COMMAND_NAME, "cannot be read", status);
+        }
+        done += chunk;
     }
-    if (status != EFI_SUCCESS) {
-        return uefi_fail(uefi, COMMAND_NAME, "cannot be read", status);
-    }
-    bytes[chunk] = 0;
-    return true;
+    const char *problem = command_decode(bytes, done, ret_command);
+    return problem == NULL || fail_plainly(uefi, COMMAND_NAME, problem);
 }
 
 bool uefi_read_command(struct uefi *uefi, char *bytes) {

@@ -25,6 +25,6 @@ uint32_t command_choose(const char *command, const char *name, const char *const
             return i;
     }
     if (value != NULL)
-        log_line(LOG_WARN, "boot", "%s wants %s or the like, and is not heeded", name, choices[0]);
+        log_line(LOG_WARN, "boot", "%s has an unknown value, and is not heeded", name);
     return otherwise;
 }

@@ -50,7 +50,7 @@ class Case:
     """front: pvh or uefi. change: damages the members; cut: damages the volume's bytes. message: the expected refusal.
 
     odd: what is odd about the firmware (odd_firmware.c); place: changes the boot disk's files; frames: boot the whole
-    system, whose process server has at least as many; halts: the loader can't return to firmware any more.
+    system, whose process server has at least as many; says: lines of its log; halts: the loader can't return to firmware any more.
     """
 
     front: str
@@ -66,6 +66,7 @@ class Case:
     place: Callable[[dict[str, bytes]], None] = lambda files: None
     frames: int = 0
     halts: bool = False
+    says: tuple[str, ...] = ()
 
 
 def patch(name: str, offset: int, layout: str, value: int) -> Callable[[Members], None]:
@@ -97,6 +98,11 @@ def drop(name: str) -> Callable[[Members], None]:
 def move(old: str, new: str, encode: Callable[[bytes], bytes] = bytes) -> Callable[[dict[str, bytes]], None]:
     """A change that puts a file of the boot disk elsewhere, or writes it in another way."""
     return lambda files: files.update({new: encode(files.pop(old))})
+
+
+def to_utf16(text: bytes) -> bytes:
+    """As some editors save it, with a mark in front."""
+    return ("\ufeff" + text.decode()).encode("utf-16-le")
 
 
 def only(name: str, data: bytes) -> Callable[[Members], None]:
@@ -164,6 +170,16 @@ CASES: dict[str, Case] = {
                                         change=put(INIT, b"garbage " * 512)),
     "refuse_uefi_long_command": refused("\\baton\\command.txt: longer than 511 bytes; shorten it", "uefi",
                                         command="x" * 512),
+    "refuse_uefi_command_folder": refused("\\baton\\command.txt: a folder; put the file in its place", "uefi",
+                                          place=move(disk.COMMAND_PATH, disk.COMMAND_PATH + "/x")),
+    "refuse_uefi_volume_folder": refused("\\baton\\boot.tar: a folder; put the file in its place", "uefi",
+                                         place=move(disk.VOLUME_PATH, disk.VOLUME_PATH + "/x")),
+    "uefi_command_utf16": Case("uefi", place=move(disk.COMMAND_PATH, disk.COMMAND_PATH, to_utf16)),
+    "pvh_unknown_values": Case("pvh", ("-m", "256M"), QBOOT, frames=57200,
+                               command="debug_exit=0xf4 log=verbose log_serial=1 cpus=many",
+                               says=("log= has an unknown value, and is not heeded",
+                                     "log_serial has an unknown value, and is not heeded",
+                                     "cpus= wants a number from 1 on, and is not heeded")),
     # Firmware as odd as some is. 256 MiB have 65,536 frames, of which firmware and the system itself take some 5,600.
     "odd_firmware_map": Case("uefi", ("-m", "256M"), odd="broken=50 stride types shuffle refuse=6 short"),
     "odd_firmware_while_leaving": Case("uefi", ("-m", "256M"), odd="stale=7 grow=60 busy watchdog"),
@@ -308,6 +324,9 @@ def judge_whole(case: Case, seen: Outcome) -> None:
     frames = re.search(r"process: (\d+) frames", seen.log)
     if seen.status != EXIT_GOOD or frames is None or "power: off, status 0" not in seen.log:
         raise Wrong(f"the system did not run: QEMU exited with {seen.status}, want {EXIT_GOOD}")
+    for line in case.says:
+        if f"WARN boot: {line}\n" not in seen.log:
+            raise Wrong(f"the log does not say: {line}")
     if int(frames[1]) < case.frames:
         raise Wrong(f"{frames[1]} frames, want at least {case.frames}")
 
