@@ -33,6 +33,13 @@ bool text_to_number(const char *text, uint64_t *ret_value) {
     return true;
 }
 
+char *text_make_harmless(char *text) {
+    for (char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+    return text;
+}
+
 const char *status_text(uint64_t status) {
     switch (status) {
 #define STATUS(number, name, text) \

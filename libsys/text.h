@@ -12,6 +12,9 @@
  */
 bool text_to_number(const char *text, uint64_t *ret_value);
 
+/* Put `?` for each control byte: names may have any bytes, and a terminal obeys some. Returns `text`. */
+char *text_make_harmless(char *text);
+
 /* What a status of the kernel (kernel/abi/status.def) or of a server (libsys/proto/status.def) means, in words. */
 const char *status_text(uint64_t status);
 

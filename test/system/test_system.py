@@ -188,6 +188,12 @@ class Files(unittest.TestCase):
             "cp: /tmp/d/f: something of that name is there already", free,
             "mkdir: /etc/x: it can't be changed: the boot volume is read only"])
 
+    def test_no_name_reaches_the_terminal_as_a_command(self) -> None:
+        done = run("--boot", "pvh", "-c", "ls /x\033[2J /etc; rm /x\177; \033[3Jn")
+        self.assertEqual(done.stdout.replace("\r", "").splitlines()[:6], [
+            "ls: /x?[2J: a path must not contain control bytes", "/etc:", "manifest.json", "rc",
+            "rm: /x?: a path must not contain control bytes",
+            "etc/rc:1: ?[3Jn: a path must not contain control bytes"], done.stdout)
 
     def test_programs_below_tmp(self) -> None:
         done = run("--boot", "pvh", "-c", "df; cp /bin/echo /tmp/x; cp /bin/sleep /tmp/sleep; /tmp/x one; PATH=/tmp x two | cat; "

@@ -9,11 +9,15 @@ static cap_t files;
 static bool with_sizes;
 static struct protocol_extra extra; /* for reasons */
 
-static void show(const char *name, int length, uint64_t kind, uint64_t size_bytes) {
+/* name: not zero-terminated */
+static void show(const char *name, uint64_t length, uint64_t kind, uint64_t size_bytes) {
+    char text[FILES_PATH_MAX + 1];
+    (void)format_into(text, sizeof text, "%.*s", (int)length, name);
+    (void)text_make_harmless(text);
     if (with_sizes && kind == FILES_FILE)
-        print("%10lu %.*s\n", size_bytes, length, name);
+        print("%10lu %s\n", size_bytes, text);
     else
-        print("%s%.*s%s\n", with_sizes ? "           " : "", length, name, kind == FILES_DIRECTORY ? "/" : "");
+        print("%s%s%s\n", with_sizes ? "           " : "", text, kind == FILES_DIRECTORY ? "/" : "");
 }
 
 static uint32_t show_directory(const char *path) {
@@ -25,11 +29,11 @@ static uint32_t show_directory(const char *path) {
         uint32_t status = files_list(files, &request, &reply, &extra);
         if (status != OK)
             return status == P_END ? OK : status;
-        show(reply.name, (int)reply.length_bytes, reply.kind, reply.size_bytes);
+        show(reply.name, reply.length_bytes, reply.kind, reply.size_bytes);
     }
 }
 
-static uint32_t show_path(const char *path) {
+static uint32_t show_path(const char *path, bool with_heading) {
     static struct files_stat_request request;
     struct files_stat_reply reply;
     request.length_bytes = strlen(path);
@@ -39,9 +43,12 @@ static uint32_t show_path(const char *path) {
     uint32_t status = files_stat(files, &request, &reply, &extra);
     if (status != OK)
         return status;
-    if (reply.kind == FILES_DIRECTORY)
+    if (reply.kind == FILES_DIRECTORY) {
+        if (with_heading)
+            print("%s:\n", path);
         return show_directory(path);
-    show(path, (int)request.length_bytes, reply.kind, reply.size_bytes);
+    }
+    show(path, request.length_bytes, reply.kind, reply.size_bytes);
     return OK;
 }
 
@@ -58,9 +65,7 @@ int main(int argc, char **argv, char **envp) {
     int exit_status = 0;
     for (int i = first; i < argc || i == first; i++) {
         const char *path = i < argc ? argv[i] : "/";
-        if (argc - first > 1)
-            print("%s:\n", path);
-        uint32_t status = show_path(path);
+        uint32_t status = show_path(path, argc - first > 1);
         if (status != OK)
             exit_status =
                 command_complain("ls", "%s: %s", path, extra.reason[0] != '\0' ? extra.reason : status_text(status));

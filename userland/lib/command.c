@@ -4,6 +4,7 @@
 #include "libsys/program.h"
 #include "libsys/proto/console.h"
 #include "libsys/string.h"
+#include "libsys/text.h"
 
 bool command_help(int argc, char **argv, const char *text) {
     if (argc != 2 || strcmp(argv[1], "--help") != 0)
@@ -18,7 +19,7 @@ int command_complain(const char *name, const char *format, ...) {
     va_start(arguments, format);
     format_into_list(text, sizeof text, format, arguments);
     va_end(arguments);
-    print_error("%s: %s\n", name, text);
+    print_error("%s: %s\n", name, text_make_harmless(text));
     return COMMAND_FAILURE;
 }
 

@@ -10,6 +10,7 @@ void shell_complain(const struct shell *shell, const char *format, ...) {
     va_start(arguments, format);
     format_into_list(text, sizeof text, format, arguments);
     va_end(arguments);
+    (void)text_make_harmless(text);
     if (shell->line_number > 0)
         print_error("%s:%lu: %s\n", shell->name, shell->line_number, text);
     else
