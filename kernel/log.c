@@ -13,10 +13,12 @@ enum log_level log_limit = LOG_INFO;
 struct log_ring *log_ring;
 
 static void put(const char *text, uint64_t length) {
+    struct log_ring *ring = log_ring;
     arch_log_write(text, length);
-    for (uint64_t i = 0; log_ring != NULL && i < length; i++) {
-        log_ring->bytes[log_ring->written % LOG_RING_BYTES] = text[i];
-        __atomic_store_n(&log_ring->written, log_ring->written + 1, __ATOMIC_RELEASE);
+    for (uint64_t i = 0; ring != NULL && i < length; i++) {
+        ring->bytes[ring->written % LOG_RING_BYTES] = text[i];
+        __atomic_store_n(&ring->written, ring->written + 1,
+                         __ATOMIC_RELEASE); /* whoever reads meanwhile sees how far */
     }
 }
 
@@ -32,10 +34,12 @@ static void put_number(uint64_t value, uint32_t base, uint32_t width) {
 
 static void put_format(const char *format, va_list arguments) {
     for (const char *at = format; *at != 0; at++) {
-        if (*at != '%') {
-            put(at, 1);
-            continue;
-        }
+        const char *plain = at;
+        while (*at != 0 && *at != '%')
+            at++;
+        put(plain, (uint64_t)(at - plain));
+        if (*at == 0)
+            return;
         at++;
         switch (*at) {
         case 's': {
