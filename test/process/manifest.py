@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Owns the conformance suite's manifest: the usual one, with the suite in the shell's place, and a port for its results.
+"""Owns the manifest of suites that run in the usual system: the usual one, with the suite in the shell's place, and a port for
+its results.
 
-    manifest.py INPUT OUTPUT
+    manifest.py INPUT OUTPUT PROGRAM
 """
 
 import json
@@ -14,7 +15,7 @@ TAP_PORT = 0xE8
 def main(arguments: list[str]) -> int:
     manifest = json.loads(pathlib.Path(arguments[0]).read_text())
     process = next(program for program in manifest["programs"] if program["name"] == "process")
-    process["arguments"] = ["bin/process_conformance", *process["arguments"][1:], "tap"]
+    process["arguments"] = [arguments[2], *process["arguments"][1:], "tap"]
     process["capabilities"]["tap"] = {"ports": [TAP_PORT, 1]}
     pathlib.Path(arguments[1]).write_text(json.dumps(manifest, indent=2) + "\n")
     return 0

@@ -1,10 +1,12 @@
-"""Owns the tests of docs/tutorial: the page's files are those of the server it explains, and its commands do what they say.
+"""Owns the tests of docs/tutorial: the files of process-server.md are those of the server it explains, those of server.md do what
+they say, and so do the commands of both.
 
-    test_tutorial.py --fix      put the server's files into the page again, cut where they were
+    test_tutorial.py --fix      put the server's files into process-server.md again, cut where they were
 """
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
@@ -19,11 +21,15 @@ sys.path.insert(0, str(ROOT / "tools"))
 from host import paths  # noqa: E402  (the path has to be set first)
 
 PAGE = ROOT / "docs" / "tutorial" / "process-server.md"
+TALLY = ROOT / "docs" / "tutorial" / "server.md"
 SOURCE = ROOT / "servers" / "process_mini"
 NAME = "mine"
-BLOCK = re.compile(r"^(\*\*([\w.]+)\*\*[^\n]*\n\n```\w*\n)(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(\*\*([\w./]+)\*\*[^\n]*\n\n```\w*\n)(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OBJECTS = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINE = "subdir('mine')"
+TALLY_LINES = {"servers/meson.build": "subdir('tally')", "meson.build": "subdir('test/tally')"}
+TALLY_COMMAND = ("userland/meson.build", "'sleep', ", "'tally',")
 COMMAND_SECONDS = 400
 
 
@@ -58,6 +64,34 @@ def fix() -> None:
     PAGE.write_text(BLOCK.sub(filled, text))
 
 
+def write(path: pathlib.Path, content: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
+
+
+def add_line(path: pathlib.Path, line: str) -> None:
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+
+
+def add_tally(copy: pathlib.Path, text: str) -> None:
+    """What server.md tells its reader to do."""
+    for name, content in page_files(text).items():
+        write(copy / name, content)
+    for name, line in TALLY_LINES.items():
+        add_line(copy / name, line)
+    name, before, word = TALLY_COMMAND
+    (copy / name).write_text((copy / name).read_text().replace(before, f"{before}{word} "))
+    place = copy / "servers/init/manifest.json"
+    manifest = json.loads(place.read_text())
+    server, capability = (json.loads(block) for block in OBJECTS.findall(text))
+    process = manifest["programs"].pop()
+    process["arguments"] += list(capability)
+    process["capabilities"].update(capability)
+    manifest["programs"] += [server, process]
+    place.write_text(json.dumps(manifest))
+
+
 class Tutorial(unittest.TestCase):
     def test_page_has_the_files_of_the_server(self) -> None:
         page, sources = page_files(PAGE.read_text()), source_files()
@@ -65,20 +99,21 @@ class Tutorial(unittest.TestCase):
         for name, content in sources.items():
             self.assertEqual(page[name], content, f"{name}: test_tutorial.py --fix puts it into the page")
 
-    def test_commands_of_the_page(self) -> None:
-        """In a copy of the project without any build: the files of the page, the line that it names, and its commands."""
-        text = PAGE.read_text()
+    def test_commands_of_the_pages(self) -> None:
+        """In a copy of the project without any build: the files of the pages, the lines that they name, and their commands."""
+        text, tally = PAGE.read_text(), TALLY.read_text()
         self.assertIn(LINE, text)
+        for line in [*TALLY_LINES.values(), TALLY_COMMAND[2]]:
+            self.assertIn(f"`{line}`", tally)
         with tempfile.TemporaryDirectory(prefix="baton-tutorial-") as place:
             copy = pathlib.Path(place) / "baton"
             paths.copy_sources(copy)
             for name, content in page_files(text).items():
-                (copy / "servers" / NAME).mkdir(exist_ok=True)
-                (copy / "servers" / NAME / name).write_text(content)
-            with (copy / "servers" / "meson.build").open("a") as build:
-                build.write(f"{LINE}\n")
-            lines = [line for block in COMMANDS.findall(text) for line in block.splitlines()]
-            self.assertEqual(len(lines), 2)
+                write(copy / "servers" / NAME / name, content)
+            add_line(copy / "servers" / "meson.build", LINE)
+            add_tally(copy, tally)
+            lines = [line for block in COMMANDS.findall(text + tally) for line in block.splitlines()]
+            self.assertEqual(len(lines), 4)
             outputs = []
             for line in lines:
                 done = subprocess.run(line, shell=True, cwd=copy, capture_output=True, text=True, check=False,
@@ -87,6 +122,8 @@ class Tutorial(unittest.TestCase):
                 outputs.append(done.stdout.replace("\r", ""))
             self.assertIn("hello\nhello again\n", outputs[0])
             self.assertRegex(outputs[1], rf"process_conformance_{NAME}: \d{{3}} passed, \d+ skipped, 0 failed")
+            self.assertEqual(outputs[2].splitlines()[:2], ["42", "0"])
+            self.assertEqual(outputs[3].splitlines()[-1], "6 passed, 0 failed")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ PROCESS_CASE = re.compile(r"\bCASE(?:_NEEDS)?\((\w+)")
 HOST_CASE = re.compile(r'\{\s*"(\w+)",')
 PYTHON_CASE = re.compile(r"^    def (test_\w+)\(", re.MULTILINE)
 MESON_WORD = re.compile(r"'([\w.-]+)'")
+MESON_BLOCK = re.compile(r"^```meson\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
@@ -73,7 +74,9 @@ class Tree:
     @functools.cached_property
     def runnable(self) -> set[str]:
         """The names that Meson may know tests by: words of build descriptions; `NAME_` and `_NAME` are put before and behind others."""
-        words = {word for path, text in self.files.items() if path.endswith("meson.build") for word in MESON_WORD.findall(text)}
+        texts = [text for path, text in self.files.items() if path.endswith("meson.build")]
+        texts += [block for text in self.pages().values() for block in MESON_BLOCK.findall(text)]  # what a tutorial makes
+        words = {word for text in texts for word in MESON_WORD.findall(text)}
         before = {word for word in words if word.endswith("_")} | {""}
         behind = {word for word in words if word.startswith("_")} | {""}
         return {first + word + last for word in words for first in before for last in behind}
