@@ -29,12 +29,12 @@ WORDS = {word: number for number, word in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty".split())}
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "us": 10**3, "ms": 10**6, "seconds": 10**9}
-NUMBER = re.compile(rf"\b(?:(about|some|nearly) )?(\d[\d,]*|{'|'.join(WORDS)})(?: ({'|'.join(UNITS)})\b)?", re.IGNORECASE)
+NUMBER = re.compile(rf"\b(?:(about|some|nearly) )?(\d+(?:,\d{{3}})*|{'|'.join(WORDS)})(?: ({'|'.join(UNITS)})\b)?", re.IGNORECASE)
 THINGS = ("calls", "files", "lines", "tests", "suites", "pages", "mutants", "servers", "operations", "statuses", "cases", "objects",
-          "scenarios", "programs")
+          "scenarios", "programs", "processes", "pipes", "regions", "slots", "strings", "jobs")
 COUNT = re.compile(rf"{NUMBER.pattern} (?:[\w'-]+ )?(?:{'|'.join(THINGS)})\b", re.IGNORECASE)
 FIGURE = re.compile(r"\b\d[\d,.]* (?:instructions|us|ms|seconds|minutes)\b")
-PHRASE = re.compile(r"\b(only in `|only by `|nowhere else|no other file|never called|not yet)", re.IGNORECASE)
+PHRASE = re.compile(r"\b(only in `|only by `|nowhere else|no other file|the only function|never called|not yet|no \w+ yet)", re.IGNORECASE)
 NOTE = re.compile(r"<!--\s*(.*?)\s*-->", re.DOTALL)
 KINDS = ("check", "value", "figures", "no claim")
 BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*] |\d+\. |\|))")
