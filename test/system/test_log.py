@@ -73,9 +73,11 @@ class Log(unittest.TestCase):
     def test_log_that_has_gone_round(self) -> None:
         """Each crash is some lines on the log; the oldest go, and what is left begins with a whole line."""
         printed, kept = boot("crash read 2> /tmp/e\n" * 60 + "echo begin; log; echo end", no_change)
-        told = printed[printed.index("begin") + 1 : printed.index("end")]
+        lost, *told = printed[printed.index("begin") + 1 : printed.index("end")]
         self.assertNotIn(kept[0], told)
         first = kept.index(told[0])
+        before = sum(len(line) + 1 for line in kept[:first])
+        self.assertEqual(lost, f"log: {before} bytes before this are not kept any more")
         self.assertEqual(told, kept[first : first + len(told)])
         self.assertTrue(16000 < sum(len(line) + 1 for line in told) < 16384)
 

@@ -4,10 +4,11 @@
 #include "libsys/text.h"
 #include "userland/lib/command.h"
 
-/* Of a ring that has gone round, the oldest line has lost its beginning. */
-static const char *skip_torn_line(const char *bytes, const char *end) {
-    while (bytes < end && *bytes != '\n')
-        bytes++;
+/* Of a ring that has gone round, the oldest line has lost its beginning: it goes with what is lost. */
+static const char *skip_lost(const char *bytes, const char *end, uint64_t lost) {
+    for (; bytes < end && *bytes != '\n'; bytes++)
+        lost++;
+    (void)command_complain("log", "%lu bytes before this are not kept any more", lost + 1);
     return bytes < end ? bytes + 1 : end;
 }
 
@@ -26,8 +27,9 @@ int main(int argc, char **argv, char **envp) {
     uint32_t status;
     while ((status = init_read_log(log, &request, &reply, NULL)) == OK && reply.length_bytes > 0) {
         const char *start = reply.bytes, *end = reply.bytes + reply.length_bytes;
-        if (request.position == 0 && reply.next != reply.length_bytes)
-            start = skip_torn_line(start, end);
+        uint64_t lost = reply.next - reply.length_bytes - request.position;
+        if (lost > 0)
+            start = skip_lost(start, end, lost);
         print("%.*s", (int)(end - start), start);
         request.position = reply.next;
     }
