@@ -112,6 +112,7 @@ uint32_t images_make(struct server_call *call, const struct image_source *source
         image++;
     if (image == images + IMAGES_MAX)
         return refuse(call, P_LIMIT, "64 files in memory are mapped or run already");
+    _Static_assert(IMAGES_MAX == 64, "the message says so");
     image->page_count = (uint32_t)((size + PAGE_BYTES - 1) / PAGE_BYTES);
     image->page = ram_take_run(source->tree, image->page_count);
     if (image->page == 0) {

@@ -41,6 +41,7 @@ static struct piece scan_dollar(struct scanner *scanner) {
         length = parse_name_length(name);
     if (length > PARSE_NAME_MAX)
         return fail(scanner, "the variable's name is longer than 31 bytes", at);
+    _Static_assert(PARSE_NAME_MAX == 31, "the message says so");
     if (braced && (length == 0 || peek(scanner, 2 + length) != '}'))
         return fail(scanner, "`${` wants a name and `}`", at);
     if (length == 0)
