@@ -84,6 +84,11 @@ Two files <!-- check: ls kernel/*.c | grep -c . -->.
 
 Eating has 300 cases, and takes 20 ms. <!-- figures: ./baton bench -->
 
+- As code, `<!-- check: false -->` is no check, and neither is this:
+  ```
+  Nine files <!-- check: false -->
+  ```
+
 ## Measured by
 
 `./baton bench` says that it takes 5 ms.

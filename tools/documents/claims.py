@@ -35,7 +35,7 @@ THINGS = ("calls", "files", "lines", "tests", "suites", "pages", "mutants", "ser
 COUNT = re.compile(rf"{NUMBER.pattern} (?:[\w'-]+ )?(?:{'|'.join(THINGS)})\b", re.IGNORECASE)
 FIGURE = re.compile(r"\b\d[\d,.]* (?:instructions|us|ms|seconds|minutes)\b")
 PHRASE = re.compile(r"\b(only in `|only by `|nowhere else|no other file|the only function|never called|not yet|no \w+ yet)", re.IGNORECASE)
-NOTE = re.compile(r"<!--\s*(.*?)\s*-->", re.DOTALL)
+NOTE = re.compile(r"(?<!`)<!--\s*(.*?)\s*-->", re.DOTALL)  # in backticks it is spoken of, and not meant
 KINDS = ("check", "value", "figures", "no claim")
 BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*] |\d+\. |\|))")
 SECTION = re.compile(r"\n(?=#)")

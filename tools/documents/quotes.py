@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from documents.tree import FOLDERS, Tree
 
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 TICKS = re.compile(r"`([^`\n]+)`")
 FUNCTION = re.compile(r"^(\w+)\(\)$")
 FILE = re.compile(r"^(?:%s)/[\w./*-]*$" % "|".join(FOLDERS))
@@ -127,4 +127,4 @@ def check_commands(tree: Tree, make_parser: Callable[[], argparse.ArgumentParser
 def check_fences(tree: Tree) -> list[str]:
     """A block that is not closed would hide everything after it from the other checks."""
     return [f"{path}: a ``` is not closed" for path, text in tree.pages().items()
-            if len(re.findall(r"^```", text, re.MULTILINE)) % 2]
+            if len(re.findall(r"^ *```", text, re.MULTILINE)) % 2]
