@@ -100,12 +100,15 @@ class Tutorial(unittest.TestCase):
             self.assertEqual(page[name], content, f"{name}: test_tutorial.py --fix puts it into the page")
 
     def test_commands_of_the_pages(self) -> None:
-        """In a copy of the project without any build: the files of the pages, the lines that they name, and their commands."""
+        """In a copy of the project without any build: the files of the pages, the lines that they name, and their commands.
+
+        The copy's path has a comma and blanks in it, as users' have.
+        """
         text, tally = PAGE.read_text(), TALLY.read_text()
         self.assertIn(LINE, text)
         for line in [*TALLY_LINES.values(), TALLY_COMMAND[2]]:
             self.assertIn(f"`{line}`", tally)
-        with tempfile.TemporaryDirectory(prefix="baton-tutorial-") as place:
+        with tempfile.TemporaryDirectory(prefix="baton, its tutorial-") as place:
             copy = pathlib.Path(place) / "baton"
             paths.copy_sources(copy)
             for name, content in page_files(text).items():
