@@ -112,7 +112,11 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"bench {options.what} has no option {more[0] if more else '--plot'}")
     if options.plot and options.what == "rows":
         return plot_history(options.plot)
-    build.ready(paths.BUILD_RELEASE, ["benches"])
+    with build.ready(paths.BUILD_RELEASE, ["benches"]):
+        return run_benches(options)
+
+
+def run_benches(options: argparse.Namespace) -> int:
     if options.profile:
         return print_profile(options.profile, options.lines)
     if options.what == "boot":

@@ -15,5 +15,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    build.ready(paths.BUILD_RELEASE if options.release else paths.BUILD)
-    return 0
+    with build.ready(paths.BUILD_RELEASE if options.release else paths.BUILD):
+        return 0

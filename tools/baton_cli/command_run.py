@@ -255,8 +255,8 @@ def finish(guest: Guest, options: argparse.Namespace, limit: float | None, fault
 
 def run(options: argparse.Namespace) -> int:
     if options.built is None:
-        build.ready(paths.BUILD, ["system"])
-        options.built = paths.BUILD
+        with build.ready(paths.BUILD, ["system"]):
+            options.built = paths.BUILD
     limit = options.timeout or (COMMANDS_SECONDS if options.commands is not None and not options.gdb else None)
     with tempfile.TemporaryDirectory(prefix="baton-") as place:
         try:

@@ -11,21 +11,20 @@ examples:
   ./baton test --gdb ipc_words    one guest suite, waiting for gdb; its command line is printed
   ./baton test -- --repeat 3      further arguments for `meson test`, after --
 
-The closing line, `N passed, N failed`, counts cases; a test that prints no cases of its own counts as one. Exits 0 only
-when nothing failed. Full logs: build/meson-logs/testlog.txt.
+The closing line, `N passed, N failed`, counts cases; a test that prints no cases of its own counts as one. Exits 0
+only when nothing failed. Full logs: build/meson-logs/testlog.txt, or testlog-2.txt when another ./baton test was
+running, which has its own results.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 
+import family
 from coverage import session
-from host import build, matrix, paths
+from host import build, matrix, paths, test_log
 from host.say import UserError, say
-from host.test_log import count
 
 NAME = "test"
 MATRICES = ("process",)  # for each a suite of tests and a build target, matrix_NAME
@@ -52,7 +51,7 @@ def debug(names: list[str]) -> int:
     command = tests[names[0]]["cmd"]
     if not any(word.endswith("/suite.py") for word in command):
         raise UserError(f"--gdb: {names[0]} is no guest suite")
-    return subprocess.run([*command, "--gdb"], cwd=paths.BUILD, check=False, stdin=subprocess.DEVNULL).returncode
+    return family.relay([*command, "--output", str(paths.BUILD / "run" / names[0]), "--gdb"])
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,26 +59,26 @@ def run(options: argparse.Namespace) -> int:
     if options.coverage:
         return session.run([*suites, *options.names], options.html)
     target = f"matrix_{options.matrix}"
-    build.ready(paths.BUILD, [target] if options.matrix else None)
     if options.matrix:
         suites += ["--suite", target]
-    if options.gdb:
-        return debug(options.names)
-    environment = {**os.environ, "MALLOC_PERTURB_": "0"}  # it would slow the emulator down, and is not under test
+    with build.ready(paths.BUILD, [target] if options.matrix else None):
+        if options.list:
+            return family.relay(["meson", "test", "-C", str(paths.BUILD), "--no-rebuild", *suites, "--list"])
+        return debug(options.names) if options.gdb else run_tests(options, suites)
+
+
+def run_tests(options: argparse.Namespace, suites: list[str]) -> int:
+    """Run them all, and count. The exit code."""
+    environment = {"MALLOC_PERTURB_": "0"}  # it would slow the emulator down, and is not under test
     if options.seed is not None:
         environment["BATON_SEED"] = str(options.seed)
-    command = ["meson", "test", "-C", str(paths.BUILD), "--no-rebuild"]
-    command += suites
-    if options.list:
-        return subprocess.run([*command, "--list"], check=False, stdin=subprocess.DEVNULL).returncode
-    log = paths.BUILD / "meson-logs" / "testlog.json"
-    log.unlink(missing_ok=True)  # so that an old one cannot be counted
-    done = subprocess.run([*command, "--print-errorlogs", *options.names], env=environment, check=False,
-                          stdin=subprocess.DEVNULL)
-    totals = count(log)
-    if options.matrix:
-        print("\n".join(matrix.table(matrix.read_log(log))))
-    if totals.advice():
-        say(totals.advice())
-    print(totals.line(), flush=True)
-    return 0 if done.returncode == 0 and totals.failed == 0 and totals.passed > 0 else 1
+    with test_log.claimed(paths.BUILD) as log:
+        status = family.relay(["meson", "test", "-C", str(paths.BUILD), "--no-rebuild", "--logbase", log.stem, *suites,
+                               "--print-errorlogs", *options.names], environment)
+        totals = test_log.count(log)
+        if options.matrix:
+            print("\n".join(matrix.table(matrix.read_log(log))))
+        if totals.advice():
+            say(totals.advice())
+        print(totals.line(), flush=True)
+        return 0 if status == 0 and totals.failed == 0 and totals.passed > 0 else 1

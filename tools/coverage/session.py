@@ -6,15 +6,15 @@ import os
 import pathlib
 import shutil
 import subprocess
-import tempfile
 
+import claims
+import family
 from coverage import emulator, lines, notes, report
-from host import build, packages, paths
+from host import build, packages, paths, test_log
 from host.say import UserError, say
-from host.test_log import count
 from machine.command_line import QEMU
 
-PLACE = paths.ROOT / "build-coverage"
+PLACE = paths.BUILD_COVERAGE
 PROFILES = PLACE / "profiles"
 MERGED = PLACE / "merged.profdata"
 NOTES = paths.ROOT / "test" / "coverage-notes.md"
@@ -43,17 +43,8 @@ def run_tool(command: list[str]) -> str:
 
 
 def prepare() -> dict[str, list[str]]:
-    """The build folder with counters, built, and no profiles of former runs. Returns the kernel's sources as they were
-    built, file by file, since they may be edited while the tests run."""
-    packages.ensure(configured=True)
-    if not build.is_configured(PLACE):
-        say(f"configuring {paths.shown(PLACE)}")
-        command = ["meson", "setup", "-Dcoverage=true", str(PLACE), str(paths.ROOT)]
-        done = subprocess.run(command, env={**os.environ, "CC": "clang"}, capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            raise UserError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}".rstrip(), build.CODE_BUILD)
-    build.compile_folder(PLACE)
+    """No profiles of former runs. Returns the kernel's sources as they were built, file by file, since they may be
+    edited while the tests run."""
     shutil.rmtree(PROFILES, ignore_errors=True)
     PROFILES.mkdir()
     sources = (path for pattern in ("*.c", "*.h") for path in (paths.ROOT / KERNEL_FOLDER).rglob(pattern))
@@ -66,14 +57,13 @@ def run_tests(words: list[str], programs: pathlib.Path) -> bool:
     if real is None:
         raise UserError(f"{QEMU} is missing", packages.CODE_MISSING)
     (programs / QEMU).symlink_to(pathlib.Path(emulator.__file__).resolve())
-    environment = {**os.environ, "MALLOC_PERTURB_": "0", "PATH": f"{programs}:{os.environ['PATH']}",
+    environment = {"MALLOC_PERTURB_": "0", "PATH": f"{programs}:{os.environ['PATH']}",
                    "LLVM_PROFILE_FILE": str(PROFILES / "host-%p.profraw"), emulator.QEMU_VARIABLE: real,
                    emulator.KERNEL_VARIABLE: str(PLACE / paths.KERNEL), emulator.PROFILES_VARIABLE: str(PROFILES)}
-    log = PLACE / "meson-logs" / "testlog.json"
-    log.unlink(missing_ok=True)
-    command = ["meson", "test", "-C", str(PLACE), "--no-rebuild", "-t", SLOWNESS, "--print-errorlogs", *words]
-    subprocess.run(command, env=environment, check=False, stdin=subprocess.DEVNULL)
-    totals = count(log)
+    with test_log.claimed(PLACE) as log:
+        family.relay(["meson", "test", "-C", str(PLACE), "--no-rebuild", "--logbase", log.stem, "-t", SLOWNESS,
+                      "--print-errorlogs", *words], environment)
+        totals = test_log.count(log)
     print(totals.line(), flush=True)
     return totals.passed > 0 and totals.failed == 0
 
@@ -114,10 +104,16 @@ def write_report(sources: dict[str, list[str]], html: bool) -> report.Report:
 
 def run(words: list[str], html: bool) -> int:
     """words: names of tests and options for `meson test`; empty: all that reach the kernel. The exit code."""
-    sources = prepare()
-    with tempfile.TemporaryDirectory(prefix="baton-") as programs:
-        chosen = words or [word for suite in SUITES for word in ("--suite", suite)]
-        passed = run_tests(chosen, pathlib.Path(programs))
+    with build.ready(PLACE, alone=True):
+        sources = prepare()
+        with claims.private_folder() as programs:
+            chosen = words or [word for suite in SUITES for word in ("--suite", suite)]
+            passed = run_tests(chosen, programs)
+        return conclude(sources, html, passed)
+
+
+def conclude(sources: dict[str, list[str]], html: bool, passed: bool) -> int:
+    """The report on what was counted. The exit code."""
     machines, programs_counted = merge()
     written = write_report(sources, html)
     pages = f" and {paths.shown(PLACE / 'html' / 'index.html')}" if html else ""

@@ -1,36 +1,85 @@
-"""Owns the two build folders: configure each once, build quietly, show what fails."""
+"""Owns the build folders: configure each once, build quietly, show what fails, one ./baton at a time.
+
+A folder has a lock. Whoever configures or builds holds it alone; those who use what is built, and would fail if it
+changed (tests, benches), hold it together.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import family
+from claims import Lock
 from host import packages, paths
 from host.needs import Place
-from host.say import UserError, say
+from host.say import UserError, reason, say
 
 CODE_BUILD = 77
 PROGRESS = re.compile(r"\[(\d+)/(\d+)\] (.*)")
-CHECKS = {paths.BUILD: "true", paths.BUILD_RELEASE: "false"}
+NOTHING_TO_DO = "no work to do"
+OPTIONS = {paths.BUILD: "-Dchecks=true", paths.BUILD_RELEASE: "-Dchecks=false", paths.BUILD_COVERAGE: "-Dcoverage=true"}
+LOCK = pathlib.Path("baton.lock")  # relative to a build folder, like the next ones
+BEGUN = pathlib.Path("baton.configuring")  # there while Meson sets the folder up; it trusts its own half-written files
+RECORD = pathlib.Path("meson-info/meson-info.json")  # the last file that it writes
 
 
-def is_configured(folder: pathlib.Path) -> bool:
-    return (folder / "build.ninja").exists()
+def recorded(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path] | None:
+    """For which sources and as which build folder Meson set it up; None: it never finished."""
+    try:
+        found = json.loads((folder / RECORD).read_text())["directories"]
+        return pathlib.Path(found["source"]), pathlib.Path(found["build"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
-def configure(folder: pathlib.Path) -> None:
+def is_elsewheres(folder: pathlib.Path, sources: pathlib.Path = paths.ROOT) -> bool:
+    """Whether it was set up under another path, as it is in a clone that was copied or moved: it would build there."""
+    return recorded(folder) not in (None, (sources, folder.resolve()))
+
+
+def is_configured(folder: pathlib.Path, sources: pathlib.Path = paths.ROOT) -> bool:
+    """Whether Meson set it up, to the end, for these sources and this place."""
+    return ((folder / "build.ninja").exists() and not (folder / BEGUN).exists()
+            and recorded(folder) == (sources, folder.resolve()))
+
+
+def clear(folder: pathlib.Path) -> None:
+    """Remove what a build folder holds, but not its lock, nor the logs of runs."""
+    for path in folder.iterdir():
+        if path.name in (LOCK.name, paths.RUN.name):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def configure(folder: pathlib.Path, sources: pathlib.Path = paths.ROOT, options: tuple[str, ...] = ()) -> None:
     """Set the folder up with Meson unless it is. Raises UserError with Meson's own words."""
-    if is_configured(folder):
+    if is_configured(folder, sources):
         return
+    if is_elsewheres(folder, sources):
+        say(f"{paths.shown(folder)} was set up for {recorded(folder)[0]}; it is set up anew")  # type: ignore[index]
+    elif (folder / "meson-private").exists():
+        say(f"{paths.shown(folder)} was left half set up; it is set up anew")
     say(f"configuring {paths.shown(folder)}")
-    command = ["meson", "setup", f"-Dchecks={CHECKS[folder]}", str(folder), str(paths.ROOT)]
-    done = subprocess.run(command, cwd=paths.ROOT, env={**os.environ, "CC": "clang"}, capture_output=True, text=True,
+    folder.mkdir(parents=True, exist_ok=True)
+    clear(folder)
+    (folder / BEGUN).touch()
+    command = ["meson", "setup", *options, str(folder), str(sources)]
+    done = subprocess.run(command, cwd=sources, env={**os.environ, "CC": "clang"}, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         raise UserError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}".rstrip(), CODE_BUILD)
+    (folder / BEGUN).unlink()
 
 
 def ninja() -> str:
@@ -43,10 +92,9 @@ def compile_folder(folder: pathlib.Path, targets: list[str] | None = None) -> No
     lines: list[str] = []
     visible = sys.stderr.isatty()
     steps = 0
-    with subprocess.Popen([ninja(), "-C", str(folder), *(targets or [])], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
+    with family.child([ninja(), "-C", str(folder), *(targets or [])], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                      text=True, errors="replace") as process:
+        for line in process.stdout or []:
             progress = PROGRESS.match(line)
             if progress is None:
                 lines.append(line)
@@ -62,8 +110,57 @@ def compile_folder(folder: pathlib.Path, targets: list[str] | None = None) -> No
         say(f"built {paths.shown(folder)} in {steps} steps")
 
 
-def ready(folder: pathlib.Path, targets: list[str] | None = None) -> None:
-    """Everything needed installed, the folder configured, and all of it or these targets built."""
-    packages.ensure(configured=is_configured(folder))
-    configure(folder)
-    compile_folder(folder, targets)
+def is_up_to_date(folder: pathlib.Path, targets: list[str] | None) -> bool:
+    """Whether there is nothing to build."""
+    if not is_configured(folder):
+        return False
+    done = subprocess.run([ninja(), "-C", str(folder), "-n", *(targets or [])], capture_output=True, text=True,
+                          errors="replace", check=False, stdin=subprocess.DEVNULL)
+    return done.returncode == 0 and NOTHING_TO_DO in done.stdout
+
+
+def lock_folder(folder: pathlib.Path) -> Lock:
+    """The folder's lock, not taken yet. The folder is made if need be."""
+    if folder.is_symlink() and is_elsewheres(folder):
+        folder.unlink()  # a copied clone's link to the other one's build folder, which is none of ours
+    try:
+        folder.mkdir(exist_ok=True)
+        (folder / LOCK).touch()
+    except OSError as error:
+        raise UserError(f"{paths.shown(folder)} can't be written: {reason(error)}; --built FOLDER uses a finished "
+                        "build as it is", CODE_BUILD) from None
+    return Lock(folder / LOCK)
+
+
+@contextlib.contextmanager
+def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = False) -> Iterator[None]:
+    """Everything needed installed, the folder configured, and all of it or these targets built. Until the end of the
+    block nobody else builds there. alone: nor uses it."""
+    with lock_folder(folder) as lock:
+        if not lock.take(wait=False):
+            if not alone and lock.take(shared=True, wait=False):
+                if is_up_to_date(folder, targets):
+                    yield
+                    return
+                say(f"{paths.shown(folder)} has to be built, and another ./baton uses it; waiting for its end")
+            else:
+                say(f"another ./baton works in {paths.shown(folder)}; waiting for its end")
+            lock.take()
+        packages.ensure(configured=is_configured(folder))
+        configure(folder, options=(OPTIONS[folder],))
+        compile_folder(folder, targets)
+        lock.take(shared=not alone)
+        yield
+
+
+@contextlib.contextmanager
+def finished(folder: pathlib.Path) -> Iterator[None]:
+    """Nobody builds in this folder until the end of the block. It is used as it is, and may be one that we can't
+    write."""
+    lock = Lock(folder / LOCK)
+    with lock:
+        with contextlib.suppress(OSError):
+            if lock.path.exists() and not lock.take(shared=True, wait=False):
+                say(f"another ./baton builds {paths.shown(folder)}; waiting for its end")
+                lock.take(shared=True)
+        yield

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+CODE_HOST = 78  # a file, folder, stream or process of the host's failed us
+
 
 class UserError(Exception):
     """Something the user has to know and can act on; ./baton prints it and exits with `code`."""
@@ -11,6 +13,11 @@ class UserError(Exception):
     def __init__(self, message: str, code: int = 1) -> None:
         super().__init__(message)
         self.code = code
+
+
+def reason(error: OSError) -> str:
+    """What is wrong, as it stands in a sentence."""
+    return (error.strerror or str(error)).lower()
 
 
 def say(message: str) -> None:

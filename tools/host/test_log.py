@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
 import re
+from collections.abc import Iterator
 from typing import Any
+
+from claims import first_free
+from host import paths
+from host.say import say
 
 CASE = re.compile(r"^(ok|not ok)\b(.*)$", re.MULTILINE)
 SKIP = re.compile(r"#\s*SKIP\b", re.IGNORECASE)
@@ -60,3 +66,15 @@ def count(log: pathlib.Path) -> Totals:
         if line.strip():
             count_test(json.loads(line), totals)
     return totals
+
+
+@contextlib.contextmanager
+def claimed(build: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A log of our own, in which Meson is told to write; an old one is gone, so that it can't be counted."""
+    usual = build / "meson-logs" / "testlog"
+    with first_free(usual) as lock:
+        log = lock.path.with_suffix(".json")
+        log.unlink(missing_ok=True)
+        if log.stem != usual.name:
+            say(f"another ./baton test runs here; this one's log is {paths.shown(log.with_suffix('.txt'))}")
+        yield log

@@ -78,13 +78,10 @@ class Workplace:
 
     def configure(self) -> None:
         """Set up the build folder, or bring it up to date; a broken one is made anew."""
-        if build.is_configured(self.build) and self.compile(["build.ninja"]) is None:
+        if build.is_configured(self.build, self.tree) and self.compile(["build.ninja"]) is None:
             return
         shutil.rmtree(self.build, ignore_errors=True)
-        done = subprocess.run(["meson", "setup", str(self.build), str(self.tree)], env={**os.environ, "CC": "clang"},
-                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            raise UserError(f"meson setup failed for the copy:\n{done.stdout}{done.stderr}", build.CODE_BUILD)
+        build.configure(self.build, self.tree)
 
     def compile(self, targets: list[str]) -> str | None:
         """Build; None when that worked, else what the compiler said."""
