@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import termios
 from types import ModuleType
 
 from baton_cli import (command_bench, command_build, command_doctor, command_mutate, command_prove, command_run,
-                       command_test)
-from host.say import UserError, say
+                       command_test, streams)
+from host.say import CODE_HOST, UserError, say
 
 COMMANDS: tuple[ModuleType, ...] = (command_run, command_test, command_bench, command_mutate, command_prove,
                                     command_build, command_doctor)
@@ -39,8 +40,6 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     """Run one command; the process's exit code."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):  # leave by an exception, so that all is tidied up
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     parser = make_parser()
@@ -49,12 +48,18 @@ def main(arguments: list[str]) -> int:
         parser.print_help()
         return 0
     try:
-        return int(options.module.run(options))
+        status = int(options.module.run(options))
+        sys.stdout.flush()
+        return status
     except UserError as error:
         say(str(error))
         return error.code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        sys.stderr.close()
+        streams.give_up_stdout()
         return 128 + signal.SIGPIPE
+    except (OSError, termios.error) as error:
+        say(streams.reason(error))
+        streams.give_up_stdout()
+        return CODE_HOST

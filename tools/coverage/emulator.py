@@ -12,11 +12,9 @@ A machine that is killed, because it hung or fell over, is not counted. The envi
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,26 +26,19 @@ from coverage import profile  # noqa: E402  (the path has to be set first)
 from coverage.profile import Instrumented  # noqa: E402
 from evidence.kernel_log import SEALED_ROOT  # noqa: E402
 from evidence.pagewalk import PhysicalMemory  # noqa: E402
+from family import die_with_parent  # noqa: E402
 
 QEMU_VARIABLE = "BATON_COVERAGE_QEMU"
 KERNEL_VARIABLE = "BATON_COVERAGE_KERNEL"
 PROFILES_VARIABLE = "BATON_COVERAGE_PROFILES"
 IMAGE_BASE = 0xFFFFFFFF80000000  # kernel/arch/x86_64/kernel.ld
-MEMORY_ARGUMENT = re.compile(r"memory-backend-file,.*\bmem-path=([^,]+)")
-LOG_ARGUMENT = re.compile(r"file,id=log,path=([^,]+)")
-LIBC = ctypes.CDLL(None)
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent() -> None:
-    """In the child before exec: QEMU goes when this process does, as it would without it."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
+MEMORY_ARGUMENT = re.compile(r"memory-backend-file,.*\bmem-path=((?:[^,]|,,)+)")
+LOG_ARGUMENT = re.compile(r"file,id=log,path=((?:[^,]|,,)+)")
 
 def argument(pattern: re.Pattern[str], arguments: list[str]) -> pathlib.Path | None:
     """The file that one of the arguments names."""
     found = next((match for word in arguments if (match := pattern.search(word))), None)
-    return pathlib.Path(found[1]) if found else None
+    return pathlib.Path(found[1].replace(",,", ",")) if found else None
 
 
 def read_run(memory: PhysicalMemory, address: int, length: int) -> bytes | None:

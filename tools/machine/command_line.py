@@ -49,7 +49,8 @@ class Machine:
     """Everything that makes one emulated machine. Paths of channels are None when the channel is not wanted."""
 
     boot: DirectBoot | FirmwareBoot
-    folder: pathlib.Path  # private to this machine: sockets, RAM, the emulator's own log
+    folder: pathlib.Path  # private to this machine: RAM, the emulator's own log
+    sockets: pathlib.Path | None = None  # its sockets; None: they are in there, too
     accel: str = "tcg"
     cpu: str = "max"
     smp: int = 1
@@ -63,6 +64,9 @@ class Machine:
     log_file: pathlib.Path | None = None  # None: kernel.log in the folder
     gdb_socket: pathlib.Path | None = None
     extra: tuple[str, ...] = ()
+
+    def socket(self, channel: str) -> pathlib.Path:
+        return (self.sockets or self.folder) / channel
 
     @property
     def kernel_log(self) -> pathlib.Path:
@@ -90,7 +94,7 @@ def boot_arguments(boot: DirectBoot | FirmwareBoot) -> list[str]:
                 "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
     arguments = ["-kernel", str(boot.loader)]
     if boot.volume is not None:
-        arguments += ["-initrd", comma(boot.volume)]
+        arguments += ["-initrd", str(boot.volume)]  # a list for multiboot kernels alone, so no comma is doubled
     if boot.command:
         arguments += ["-append", boot.command]
     for place in QBOOT_PLACES:
@@ -103,7 +107,7 @@ def channel_arguments(machine: Machine) -> list[str]:
     """The ways out of the machine; see the table above."""
 
     def socket(name: str) -> list[str]:
-        return ["-chardev", f"socket,id={name},path={comma(machine.folder / name)}"]
+        return ["-chardev", f"socket,id={name},path={comma(machine.socket(name))}"]
 
     console = socket("console")
     if machine.console_file is not None:

@@ -4,17 +4,18 @@
         while guest.end is None:
             for channel, data in guest.pump(0.1): ...
 
-QEMU dies with this process whatever happens to it: killed by its pid on the way out, by the host's kernel otherwise.
+QEMU dies with this process whatever happens to it: killed with its process group on the way out, since a wrapper
+script may stand in between, by the host's kernel otherwise.
 """
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import enum
 import fcntl
-import pathlib
+import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,16 +23,17 @@ import termios
 import time
 from types import TracebackType
 
+from family import die_with_parent
 from machine import command_line
 from machine.command_line import Machine
 from machine.emulator_log import EmulatorLog
+from machine.places import naming
 from machine.qmp import Qmp, QmpError
 
-LIBC = ctypes.CDLL(None)
-PR_SET_PDEATHSIG = 1
 READ_BYTES = 65536
 EXIT_SECONDS = 10.0
 DRAIN_SECONDS = 2.0
+FULL_BYTES = 1 << 20  # a file system with less than this is full
 
 
 class Cause(enum.Enum):
@@ -55,17 +57,10 @@ class End:
     exit_code: int | None = None
 
 
-def die_with_parent() -> None:
-    """In the child before exec: ask the host's kernel to kill QEMU when this process is gone."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def listen(path: pathlib.Path) -> socket.socket:
-    """A listening unix socket that QEMU connects to as it starts."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen(1)
-    return listener
+def make_memory(machine: Machine) -> None:
+    """The file that is the machine's RAM. It takes room as the guest writes. Raises OSError that names it."""
+    with naming(machine.memory_file), machine.memory_file.open("wb") as memory:
+        memory.truncate(machine.memory_mib << 20)
 
 
 class Guest:
@@ -77,19 +72,35 @@ class Guest:
         self.qmp: Qmp | None = None
         self.console: socket.socket | None = None
         self.unsent = b""
-        self.selector = selectors.DefaultSelector()
+        self.selector = selectors.PollSelector()  # it takes files, too, which epoll refuses
         self.open_channels = {"tap"} | (set() if machine.console_file else {"console"})
-        for name in sorted(self.open_channels | {"qmp"}):
-            self.selector.register(listen(machine.folder / name), selectors.EVENT_READ, ("listen", name))
-        with machine.memory_file.open("wb") as memory:
-            memory.truncate(machine.memory_mib << 20)
-        self.emulator_log = EmulatorLog(machine.emulator_log)
         self.error_file = machine.folder / "qemu-errors"
-        with self.error_file.open("wb") as errors:
-            self.process = subprocess.Popen(command_line.build(machine), stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
-                                            preexec_fn=die_with_parent)
+        self.emulator_log: EmulatorLog | None = None
+        try:
+            self.process = self.start()
+        except BaseException:
+            self.close_channels()
+            raise
         self.started = time.monotonic()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Make what QEMU connects to and writes, and start it."""
+        for name in sorted(self.open_channels | {"qmp"}):
+            self.listen(name)
+        make_memory(self.machine)
+        self.emulator_log = EmulatorLog(self.machine.emulator_log)
+        with self.error_file.open("wb") as errors:
+            return subprocess.Popen(command_line.build(self.machine), stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
+                                    preexec_fn=die_with_parent)
+
+    def listen(self, name: str) -> None:
+        """A listening unix socket that QEMU connects to as it starts."""
+        listener = socket.socket(socket.AF_UNIX)
+        self.selector.register(listener, selectors.EVENT_READ, ("listen", name))
+        with naming(self.machine.socket(name)):
+            listener.bind(str(self.machine.socket(name)))
+            listener.listen(1)
 
     def __enter__(self) -> Guest:
         return self
@@ -99,11 +110,17 @@ class Guest:
         self.close()
 
     def close(self) -> None:
-        """Kill QEMU by its pid if it still runs and close every socket."""
+        """Kill QEMU if it still runs, with its process group, and close every socket."""
+        if self.qmp is not None and not self.qmp.closed:
+            self.qmp.send_if_there({"execute": "quit"})  # in case that a wrapper is gone, or gave it a group of its own
         if self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)  # it leads its session, so that is its group's number, too
             self.process.wait()
-        self.emulator_log.close()
+        self.close_channels()
+
+    def close_channels(self) -> None:
+        if self.emulator_log is not None:
+            self.emulator_log.close()
         for key in list(self.selector.get_map().values()):
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
@@ -232,13 +249,24 @@ class Guest:
 
     def exceptions_text(self) -> str:
         """The end of the emulator's log. Only after the machine's end: nobody reads it from then on."""
-        return self.emulator_log.finish()
+        return self.emulator_log.finish() if self.emulator_log is not None else ""
 
     def errors(self) -> str:
-        """What QEMU itself complained about."""
-        return self.error_file.read_text(errors="replace").strip()
+        """What QEMU itself complained about, and which signal ended it, if one did."""
+        said = self.error_file.read_text(errors="replace").strip()
+        killed = self.kill_signal()
+        parts = (said, f"killed by {killed}" if killed else "", self.out_of_space())
+        return "; ".join(part for part in parts if part)
 
     def kill_signal(self) -> str | None:
         """The name of the signal that killed QEMU, if one did."""
         code = self.process.returncode
         return signal.Signals(-code).name if code is not None and code < 0 else None
+
+    def out_of_space(self) -> str | None:
+        """Whether the guest's memory outgrew the file system that it lies on, in words."""
+        folder = self.machine.folder
+        if self.kill_signal() != "SIGBUS" or shutil.disk_usage(folder).free >= FULL_BYTES:
+            return None
+        return (f"{folder.parent} is full: the machine's memory is a file there, of up to {self.machine.memory_mib} "
+                "MiB (TMPDIR=FOLDER chooses another place)")
