@@ -6,21 +6,24 @@
 
 Meson's `tap` protocol reads the output. The exit code is 0 only when every promised result came, once and ok, and the
 kernel powered off in order with status 0; otherwise 1, with the reason behind `Bail out!`. The kernel's log, the
-console and the report stay in run/NAME/ below the current folder.
+console and the report stay in run/NAME/ below the current folder, or in run/NAME-2/ while another run of it uses that
+one.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import os
 import pathlib
 import signal
 import sys
 import tarfile
-import tempfile
 import time
 
+import claims
+import family
 import volume
 from debug import session
 from evidence import faults, report, tap, verdict
@@ -29,6 +32,7 @@ from evidence.threads import Watch
 from machine import disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
 from machine.guest import Cause, Guest
+from machine.places import private_places
 
 DEFAULT_SECONDS = 30.0
 PUMP_SECONDS = 0.1
@@ -119,8 +123,7 @@ def make_machine(options: argparse.Namespace, archive: pathlib.Path | None, fold
     return Machine(boot=boot, folder=folder, smp=1 if options.bench else options.smp, memory_mib=options.memory,
                    cpu=BENCH_CPU if options.bench else "max", icount_shift=0 if options.bench else options.icount, seed=options.seed,
                    log_interrupts=not options.no_exceptions and not options.bench,
-                   gdb_socket=folder / "gdb" if options.gdb else None, console_file=output / "console.txt",
-                   log_file=output / "kernel.log", extra=tuple(options.qemu))
+                   console_file=output / "console.txt", log_file=output / "kernel.log", extra=tuple(options.qemu))
 
 
 def say(line: str) -> None:
@@ -177,15 +180,21 @@ def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbo
 
 
 def run_suite(options: argparse.Namespace) -> int:
-    """Run the suite described by `options`; the process's exit code."""
-    output: pathlib.Path = options.output or pathlib.Path("run") / options.name.replace("/", "-")
-    output.mkdir(parents=True, exist_ok=True)
+    """Run the suite described by `options` in a folder of its own; the process's exit code."""
+    with claims.first_free(options.output or pathlib.Path("run") / options.name.replace("/", "-")) as lock:
+        output = lock.path.with_suffix("")
+        output.mkdir(exist_ok=True)
+        return run_machine(options, output)
+
+
+def run_machine(options: argparse.Namespace, output: pathlib.Path) -> int:
+    """Run the machine, and judge it. Logs go to `output`, which no other run uses."""
     judge = tap.Judge()
-    with tempfile.TemporaryDirectory(prefix="baton-") as place:
-        folder = pathlib.Path(place)
-        archive = compose_volume(options, folder)
-        symbols = find_symbols(options, archive, folder)
-        machine = make_machine(options, archive, folder, output)
+    with private_places() as places:
+        archive = compose_volume(options, places.files)
+        symbols = find_symbols(options, archive, places.files)
+        machine = dataclasses.replace(make_machine(options, archive, places.files, output), sockets=places.sockets,
+                                      gdb_socket=places.sockets / "gdb" if options.gdb else None)
         with Guest(machine) as guest:
             if machine.gdb_socket is not None and symbols.kernel is not None:
                 program = INIT_NAME if archive is not None else None
@@ -193,7 +202,7 @@ def run_suite(options: argparse.Namespace) -> int:
                 print(f"waiting for gdb; in another terminal, type: {line}", file=sys.stderr, flush=True)
             threads = Watch(machine.memory_file, output / "kernel.log", symbols.kernel)
             watch(guest, judge, math.inf if options.gdb else options.timeout, threads)
-            problems, explanation = judge_run(options, guest, judge, symbols, faults.Images(archive, folder), threads)
+            problems, explanation = judge_run(options, guest, judge, symbols, faults.Images(archive, places.files), threads)
     if not problems:
         return 0
     lines = [f"FAIL {options.name}: {problem}" for problem in problems] + explanation
@@ -208,6 +217,7 @@ def run_suite(options: argparse.Namespace) -> int:
 def main(arguments: list[str]) -> int:
     options = parse_arguments(arguments)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that QEMU and the folder go too
+    family.die_with_parent(signal.SIGTERM)  # Meson, which may be killed
     say("TAP version 13")
     try:
         return run_suite(options)

@@ -24,7 +24,7 @@ Members = list[tuple[str, bytes]]
 
 
 class VolumeError(Exception):
-    """The volume cannot be written; the text says which member and why."""
+    """The volume cannot be read or written; the text says which member and why."""
 
 
 def check_name(name: str) -> None:
@@ -94,14 +94,17 @@ def build(members: Members) -> bytes:
 
 
 def read(path: pathlib.Path) -> Members:
-    """The members of a volume, in order."""
-    with tarfile.open(path) as archive:
-        members: Members = []
-        for entry in archive:
-            stream = archive.extractfile(entry)
-            if stream is not None:
-                members.append((entry.name, stream.read()))
-        return members
+    """The members of a volume, in order. Raises VolumeError: it is none."""
+    members: Members = []
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for entry in archive:
+                stream = archive.extractfile(entry)
+                if stream is not None:
+                    members.append((entry.name, stream.read()))
+    except tarfile.TarError as error:
+        raise VolumeError(f"{path} is no boot volume: {error}") from None
+    return members
 
 
 def replace(members: Members, name: str, data: bytes) -> Members:

@@ -16,6 +16,8 @@ import tempfile
 import time
 import unittest
 
+import claims
+
 SUITE = pathlib.Path(__file__).resolve().parents[2] / "tools" / "suite.py"
 GUESTS = pathlib.Path(os.environ.get("BATON_SELFTEST_GUESTS", "build/test/selftest"))
 HANG_SECONDS = 1.5
@@ -166,6 +168,16 @@ class Harness(unittest.TestCase):
             done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("Bail out!", done.stdout)
+
+    def test_logs_that_another_run_writes(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="bst-") as place:
+            folder = pathlib.Path(place)
+            with claims.first_free(folder / "logs"):
+                done = subprocess.run(command("pass", folder, OTHER_SECONDS), env=private_environment(folder),
+                                      check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            self.assertEqual(done.returncode, 0)
+            self.assertFalse((folder / "logs").exists())
+            self.assertTrue((folder / "logs-2" / "kernel.log").exists())
 
     def end_harness(self, number: int) -> None:
         """Start a guest that spins, end the harness by a signal, and see QEMU go."""

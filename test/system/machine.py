@@ -1,21 +1,28 @@
 """A booted machine: ./baton run with commands, or with a terminal on which a test types.
 
-BATON_BUILT names the build folder whose files are booted. Each machine is bounded in time by --timeout.
+BATON_BUILT names the build folder whose files are booted, through a folder of our own that looks like it: there
+`run/last` is our last run, whoever else runs machines. Each machine is bounded in time by --timeout.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import pathlib
 import pty
 import select
+import shutil
 import subprocess
+import tempfile
 import termios
 import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILT = os.environ["BATON_BUILT"]
+BUILT = tempfile.mkdtemp(prefix="bsys-")
+atexit.register(shutil.rmtree, BUILT)
+for name in ("boot", "boot.tar", "kernel", "test"):
+    os.symlink(f"{os.environ['BATON_BUILT']}/{name}", f"{BUILT}/{name}")
 MACHINE_SECONDS = "60"
 SESSION_SECONDS = 60.0
 PROMPT = b"baton$ "

@@ -13,9 +13,11 @@ import unittest
 import zlib
 from unittest import mock
 
+import claims
 from machine import accel, command_line, disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
 from machine.console import ConsoleFilter, EscapeKey
+from machine.guest import Guest
 from machine.qmp import Qmp
 
 FOLDER = pathlib.Path("/tmp/some,where")
@@ -33,6 +35,24 @@ class Monitor(unittest.TestCase):
         monitor.receive()
         self.assertTrue(monitor.closed)
         ours.close()
+
+
+class Memory(unittest.TestCase):
+    """The guest's memory is a file that grows; a full file system ends QEMU by a signal, without a word."""
+
+    def test_full_file_system(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            guest = Guest.__new__(Guest)
+            guest.machine = Machine(boot=DIRECT, folder=pathlib.Path(place) / "own", memory_mib=512)
+            guest.error_file = pathlib.Path(place) / "errors"
+            guest.error_file.touch()
+            guest.machine.folder.mkdir()
+            for code, free, words in ((-7, 0, f"killed by SIGBUS; {place} is full: the machine's memory is a file there, "
+                                              "of up to 512 MiB (TMPDIR=FOLDER chooses another place)"),
+                                      (-7, 1 << 30, "killed by SIGBUS"), (-11, 0, "killed by SIGSEGV"), (1, 0, "")):
+                guest.process = mock.Mock(returncode=code)
+                with mock.patch.object(shutil, "disk_usage", return_value=mock.Mock(free=free)):
+                    self.assertEqual(guest.errors(), words)
 
 
 class CommandLine(unittest.TestCase):
@@ -57,6 +77,11 @@ class CommandLine(unittest.TestCase):
         words = command_line.build(Machine(boot=DIRECT, folder=FOLDER))
         self.assertTrue(any("path=/tmp/some,,where/qmp" in word for word in words))
         self.assertFalse(any("path=/tmp/some,where" in word for word in words))
+
+    def test_paths_that_are_no_lists(self) -> None:
+        words = command_line.build(Machine(boot=DirectBoot(FOLDER / "pvh.elf", FOLDER / "boot.tar", ""), folder=FOLDER))
+        self.assertEqual(self.following(words, "-kernel") + self.following(words, "-initrd"),
+                         ["/tmp/some,where/pvh.elf", "/tmp/some,where/boot.tar"])
 
     def test_icount(self) -> None:
         words = command_line.build(Machine(boot=DIRECT, folder=FOLDER, icount_shift=0))
@@ -123,16 +148,30 @@ class Disk(unittest.TestCase):
         files = {disk.LOADER_PATH: b"MZ" * 5000, disk.COMMAND_PATH: b"log=debug\n"}
         with tempfile.TemporaryDirectory() as place:
             folder = pathlib.Path(place)
-            image = disk.cached_image(folder, files)
-            for name, data in files.items():
-                read = subprocess.run(["mtype", "-i", f"{image}@@{disk.ESP_FIRST_SECTOR * 512}", f"::/{name}"],
-                                      capture_output=True, check=True)
-                self.assertEqual(read.stdout, data)
-            before = image.stat().st_ino
-            self.assertEqual(disk.cached_image(folder, files).stat().st_ino, before)
-            changed = disk.cached_image(folder, {**files, disk.COMMAND_PATH: b"log=info\n"})
-            self.assertNotEqual(changed, image)
-            self.assertEqual(sorted(folder.iterdir()), sorted([image, changed]), "nothing half-made is left")
+            with disk.cached_image(folder, files) as image:
+                for name, data in files.items():
+                    read = subprocess.run(["mtype", "-i", f"{image}@@{disk.ESP_FIRST_SECTOR * 512}", f"::/{name}"],
+                                          capture_output=True, check=True)
+                    self.assertEqual(read.stdout, data)
+                before = image.stat().st_ino
+                with disk.cached_image(folder, files) as again:
+                    self.assertEqual(again.stat().st_ino, before)
+            with disk.cached_image(folder, {**files, disk.COMMAND_PATH: b"log=info\n"}) as changed:
+                self.assertNotEqual(changed, image)
+            left = sorted([image.parent, changed.parent])
+            self.assertEqual(sorted(folder.iterdir()), left, "nothing half-made is left")
+            self.assertEqual(sorted(path.name for path in image.parent.iterdir()), [claims.MARK, disk.IMAGE_FILE])
+
+    @unittest.skipUnless(shutil.which("mformat"), "no mtools here")
+    def test_image_that_a_machine_starts_from_stays(self) -> None:
+        with tempfile.TemporaryDirectory() as place, mock.patch.object(disk, "IMAGES_KEPT", 1):
+            folder = pathlib.Path(place)
+            with disk.cached_image(folder, {"x/a": b"first"}) as image:
+                for text in (b"second", b"third", b"fourth"):
+                    with disk.cached_image(folder, {"x/a": text}):
+                        self.assertTrue(image.exists())
+            with disk.cached_image(folder, {"x/a": b"fifth"}):
+                self.assertFalse(image.exists())
 
     @unittest.skipUnless(shutil.which("mformat"), "no mtools here")
     def test_too_large_a_file_is_reported(self) -> None:

@@ -14,7 +14,9 @@ exit status:
   the guest's at power-off (with -c: the last command's); 0 after Ctrl-] x
   2 wrong usage   70 panic   71 triple fault   72 reset   73 early exit, or QEMU failed
   74 the system can't be started   75 a server without which the machine is of no use has ended
-  76 something needed is missing   77 the build failed   124 out of time   130 interrupted
+  76 something needed is missing   77 the build failed, or --built names none
+  78 a file, folder or stream of the host's failed us (full, closed, not ours to write)
+  124 out of time   130 interrupted   141 nobody reads the output any more
 A machine that ends badly is reported on standard error, the reason in the last line, and so is, with -c, a program that does. The kernel's
 log is build/run/last/kernel.log.
 """
@@ -22,6 +24,7 @@ log is build/run/last/kernel.log.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -29,7 +32,9 @@ import shlex
 import shutil
 import sys
 import tempfile
+from typing import Any
 
+import claims
 import volume
 from baton_cli.session import Session
 from baton_cli.terminal import open_keys
@@ -40,17 +45,18 @@ from evidence.symbols import Symbols
 from evidence.threads import Watch
 from evidence.verdict import Kind
 from host import build, packages, paths
-from host.say import UserError, say
+from host.say import CODE_HOST, UserError, reason, say
 from machine import accel, command_line, disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
 from machine.console import ConsoleFilter
 from machine.guest import Guest
+from machine.places import Places, naming, private_places
 
 NAME = "run"
 SUMMARY = "boot, with the console on this terminal (-c 'COMMANDS' to run some and power off)"
 
 LOG_LEVELS = ("error", "warn", "info", "debug", "trace")
-SPECIAL_VOLUME = "boot.tar"  # in a machine's folder: the one it boots, when options change it
+OWN_VOLUME = "boot.tar"  # in a machine's folder: the one it boots
 COMMANDS_NAME = "etc/rc"
 MANIFEST_NAME = "etc/manifest.json"
 PROCESS_SERVER = "bin/process"
@@ -133,9 +139,22 @@ def choose_accel(wanted: str, cache: pathlib.Path) -> str:
 def made(options: argparse.Namespace, path: pathlib.Path) -> pathlib.Path:
     """A file of the build folder that must be there."""
     full: pathlib.Path = options.built / path
+    if not options.built.is_dir():
+        raise UserError(f"{options.built} is no build folder", build.CODE_BUILD)
     if not full.exists():
         raise UserError(f"the build did not make {paths.shown(full)}", build.CODE_BUILD)
     return full
+
+
+def read_manifest(members: volume.Members) -> dict[str, Any]:
+    """Raises VolumeError: there is none, or no right one."""
+    try:
+        manifest: dict[str, Any] = json.loads(dict(members)[MANIFEST_NAME])
+        if all(isinstance(program[word], str) for program in manifest["programs"] for word in ("name", "image")):
+            return manifest
+        raise TypeError("a program without name or image")
+    except (KeyError, TypeError, ValueError) as error:
+        raise volume.VolumeError(f"{MANIFEST_NAME} on the volume can't be read: {error}") from None
 
 
 def swap_image(members: volume.Members, swap: str) -> volume.Members:
@@ -144,10 +163,9 @@ def swap_image(members: volume.Members, swap: str) -> volume.Members:
     if not (name and separator and image):
         raise UserError(f"--with {swap}: want NAME=IMAGE", CODE_USAGE)
     image = image if "/" in image else f"bin/{image}"
-    files = dict(members)
-    if image not in files:
+    if image not in dict(members):
         raise UserError(f"--with {swap}: there is no {image} on the volume", CODE_USAGE)
-    manifest = json.loads(files[MANIFEST_NAME])
+    manifest = read_manifest(members)
     programs = [program for program in manifest["programs"] if program["name"] == name]
     if not programs:
         known = ", ".join(program["name"] for program in manifest["programs"])
@@ -158,7 +176,7 @@ def swap_image(members: volume.Members, swap: str) -> volume.Members:
 
 def set_options(members: volume.Members, wanted: list[str]) -> volume.Members:
     """`members` with options for the manifest's process server. Raises UserError: that is one that does not know them."""
-    manifest = json.loads(dict(members)[MANIFEST_NAME])
+    manifest = read_manifest(members)
     server = next((program for program in manifest["programs"] if program["image"] == PROCESS_SERVER), None)
     if server is None:
         raise UserError(f"{wanted[0]}: no program of the manifest is {PROCESS_SERVER}, which knows it", CODE_USAGE)
@@ -171,17 +189,16 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
     archive = made(options, paths.VOLUME)
     server_options = [option for option, wanted in (("--fixed-addresses", options.fixed_addresses),
                                                     ("--all-cpus", options.all_cpus)) if wanted]
-    if options.commands is None and not options.swaps and not server_options:
-        return archive
-    special = folder / SPECIAL_VOLUME
+    special = folder / OWN_VOLUME  # since the next build may come while we run
     members = volume.read(archive)
     if options.commands is not None:
-        members = volume.replace(members, COMMANDS_NAME, options.commands.encode() + b"\n")
+        members = volume.replace(members, COMMANDS_NAME, os.fsencode(options.commands) + b"\n")
     for swap in options.swaps:
         members = swap_image(members, swap)
     if server_options:
         members = set_options(members, server_options)
-    special.write_bytes(volume.build(members))
+    with naming(special):
+        special.write_bytes(volume.build(members))
     return special
 
 
@@ -190,43 +207,67 @@ def programs_only(options: argparse.Namespace) -> bool:
     return options.commands is not None or not os.isatty(1)
 
 
-def make_boot(options: argparse.Namespace, archive: pathlib.Path) -> DirectBoot | FirmwareBoot:
+def make_boot(options: argparse.Namespace, archive: pathlib.Path, cache: pathlib.Path | None,
+              kept: contextlib.ExitStack) -> DirectBoot | FirmwareBoot:
+    """cache: the folder of disk images, if there is one. kept: what is in use up to the machine's end."""
     command = f"debug_exit=0xf4 log={options.log}"
     if options.trace:
         command += " trace"
     if not programs_only(options):
         command += " log_serial"  # boot messages on the screen
     if options.boot == "pvh":
-        return DirectBoot(made(options, paths.PVH_LOADER), archive, command)
+        loader = archive.with_name("pvh.elf")
+        with naming(loader):
+            shutil.copyfile(made(options, paths.PVH_LOADER), loader)
+        return DirectBoot(loader, archive, command)
     found = firmware.find()
     if found is None:
         raise UserError("no UEFI firmware found; ./baton doctor says what to install", packages.CODE_MISSING)
     files = {disk.LOADER_PATH: made(options, paths.UEFI_LOADER).read_bytes(), disk.VOLUME_PATH: archive.read_bytes(),
              disk.COMMAND_PATH: command.encode() + b"\n"}
-    return FirmwareBoot(found, disk.cached_image(options.built / paths.RUN, files))
+    if cache is not None:
+        return FirmwareBoot(found, kept.enter_context(disk.cached_image(cache, files)))
+    image = archive.with_name("disk.img")
+    disk.write_image(image, files)
+    return FirmwareBoot(found, image)
 
 
-def log_folder(runs: pathlib.Path) -> pathlib.Path:
-    """A new folder for this run's log, reachable as `last` in `runs`; the oldest ones go."""
-    folder = runs / f"log-{os.getpid()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    link = runs / f"last-{os.getpid()}"
-    link.symlink_to(folder.name)
-    link.replace(runs / "last")
-    for stale in sorted(runs.glob("log-*"), key=lambda old: old.stat().st_mtime)[:-RUNS_KEPT]:
-        shutil.rmtree(stale, ignore_errors=True)
-    return folder
+def log_folder(runs: pathlib.Path) -> claims.Claim:
+    """A new folder for this run's log, reachable as `last` in `runs`, or among temporary files where we can't write
+    that. Ours until the claim is released; the oldest ones that no run claims go."""
+    parent, prefix = runs, "log-"
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        claim = claims.new(runs, prefix)
+        link = runs / f"last-{claim.folder.name}"
+        link.symlink_to(claim.folder.name)
+        link.replace(runs / "last")
+    except OSError as error:
+        parent, prefix = pathlib.Path(tempfile.gettempdir()), "baton-log-"
+        claim = claims.new(parent, prefix)
+        say(f"{paths.shown(runs)} can't be written ({reason(error)}); the log goes to {claim.folder}")
+    claims.sweep(parent, prefix, keep=RUNS_KEPT)
+    return claim
 
 
-def make_machine(options: argparse.Namespace, folder: pathlib.Path, logs: pathlib.Path) -> Machine:
-    """The machine the options describe; `folder` is private to it."""
-    if options.gui and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise UserError("--gui: there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set)")
-    boot = make_boot(options, make_volume(options, folder))
-    return Machine(boot=boot, folder=folder, accel=choose_accel(options.accel, options.built / "accel.json"), smp=options.smp,
+def make_machine(options: argparse.Namespace, places: Places, kept: contextlib.ExitStack) -> Machine:
+    """The machine the options describe. kept: what is in use up to its end."""
+    if options.gui:
+        check_window()
+    archive = make_volume(options, places.files)
+    logs = kept.enter_context(log_folder(options.built / paths.RUN)).folder
+    boot = make_boot(options, archive, logs.parent if logs.parent == options.built / paths.RUN else None, kept)
+    return Machine(boot=boot, folder=places.files, sockets=places.sockets,
+                   accel=choose_accel(options.accel, options.built / "accel.json"), smp=options.smp,
                    memory_mib=options.memory, display="gtk" if options.gui else "none",
                    graphics=options.boot == "uefi" and not options.headless, log_file=logs / "kernel.log",
-                   gdb_socket=folder / "gdb" if options.gdb else None, extra=tuple(options.qemu))
+                   gdb_socket=places.sockets / "gdb" if options.gdb else None, extra=tuple(options.qemu))
+
+
+def check_window() -> None:
+    """Raise UserError when no window can be opened."""
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UserError("--gui: there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set)")
 
 
 def finish(guest: Guest, options: argparse.Namespace, limit: float | None, faults: FaultReports) -> int:
@@ -254,28 +295,39 @@ def finish(guest: Guest, options: argparse.Namespace, limit: float | None, fault
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.built is None:
-        with build.ready(paths.BUILD, ["system"]):
-            options.built = paths.BUILD
+    given = options.built is not None
+    options.built = options.built or paths.BUILD
     limit = options.timeout or (COMMANDS_SECONDS if options.commands is not None and not options.gdb else None)
-    with tempfile.TemporaryDirectory(prefix="baton-") as place:
+    with contextlib.ExitStack() as kept:
         try:
-            machine = make_machine(options, pathlib.Path(place), log_folder(options.built / paths.RUN))
-        except (disk.DiskError, volume.VolumeError) as error:
-            raise UserError(str(error)) from None
+            with build.finished(options.built) if given else build.ready(paths.BUILD, ["system"]):
+                places = kept.enter_context(private_places())
+                machine = make_machine(options, places, kept)
+        except volume.VolumeError as error:
+            raise UserError(str(error), build.CODE_BUILD) from None
+        except disk.DiskError as error:
+            raise UserError(str(error), CODE_HOST) from None
         if options.dry_run:
             print(shlex.join(command_line.build(machine)))
             return 0
-        keys = open_keys() if options.commands is None else None
-        with Guest(machine) as guest:
-            if machine.gdb_socket is not None:
-                special = pathlib.Path(place) / SPECIAL_VOLUME
-                booted = special if special.exists() else made(options, paths.VOLUME)
-                line = debug_session.write(machine.kernel_log.parent, options.built / paths.KERNEL, options.built, booted,
-                                           machine.gdb_socket)
-                say(f"waiting for gdb; in another terminal, type: {line}")
-            watch = Watch(machine.memory_file, machine.kernel_log, options.built / paths.KERNEL) if limit is not None else None
-            faults = FaultReports(machine.kernel_log, Images(made(options, paths.VOLUME), pathlib.Path(place), options.built), watch)
-            shown = ConsoleFilter(firmware=options.boot == "uefi", programs_only=programs_only(options))
-            Session(guest, shown, keys, limit, faults).run()
-            return finish(guest, options, limit, faults)
+        if shutil.which(command_line.QEMU) is None:
+            raise UserError(f"{command_line.QEMU} is not installed; ./baton doctor says how", packages.CODE_MISSING)
+        return run_machine(options, machine, limit)
+
+
+def run_machine(options: argparse.Namespace, machine: Machine, limit: float | None) -> int:
+    """Carry keys and output until the machine's end. The exit code."""
+    keys = open_keys() if options.commands is None else None
+    kernel, archive = options.built / paths.KERNEL, machine.folder / OWN_VOLUME
+    with Guest(machine) as guest:
+        if machine.gdb_socket is not None:
+            line = debug_session.write(machine.kernel_log.parent, kernel, options.built, archive, machine.gdb_socket)
+            say(f"waiting for gdb; in another terminal, type: {line}")
+        watch = Watch(machine.memory_file, machine.kernel_log, kernel) if limit is not None else None
+        faults = FaultReports(machine.kernel_log, Images(archive, machine.folder, options.built), watch)
+        shown = ConsoleFilter(firmware=options.boot == "uefi", programs_only=programs_only(options))
+        Session(guest, shown, keys, limit, faults).run()
+        trouble = guest.out_of_space()
+        if trouble is not None:
+            raise UserError(trouble, CODE_HOST)
+        return finish(guest, options, limit, faults)

@@ -7,9 +7,9 @@ import functools
 import json
 import pathlib
 import subprocess
-import tempfile
 from typing import Any
 
+from claims import private_folder
 from host import bench_rows, counts, paths
 from host.bench_rows import CALIBRATE, Row, RowError
 from host.counts import CountError, Group
@@ -98,8 +98,8 @@ def run(bench: Bench, append: str = "", stops: tuple[str, ...] = ()) -> Result:
 
     Raises UserError, with its output when the guest fails.
     """
-    with tempfile.TemporaryDirectory(prefix="baton-") as place:
-        file = pathlib.Path(place) / "counts"
+    with private_folder() as place:
+        file = place / "counts"
         command = [*bench.command, "--timeout", str(BENCH_SECONDS), *(["--append", append] if append else [])]
         counted = bench.counts and counter_loads(bench.counter)
         if counted:

@@ -7,13 +7,14 @@ port. The answer is kept until the host boots again.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import subprocess
-import tempfile
 
+from claims import private_folder
 from machine.command_line import EXIT_POWER_OFF, QEMU
 
 PROBE_SECONDS = 3
@@ -42,8 +43,8 @@ def try_kvm() -> Accel:
         return Accel("tcg", "there is no /dev/kvm")
     if not os.access(KVM_DEVICE, os.R_OK | os.W_OK):
         return Accel("tcg", "no permission for /dev/kvm (group kvm)")
-    with tempfile.TemporaryDirectory(prefix="baton-probe-") as folder:
-        image = pathlib.Path(folder) / "probe.bin"
+    with private_folder() as folder:
+        image = folder / "probe.bin"
         image.write_bytes(probe_image())
         command = [QEMU, "-M", "q35", "-accel", "kvm", "-cpu", "max", "-m", "16", "-nodefaults", "-no-user-config",
                    "-display", "none", "-no-reboot", "-bios", str(image),
@@ -83,5 +84,6 @@ def choose(cache: pathlib.Path | None) -> Accel:
             pass  # no answer yet, or not one of ours: ask again
     found = try_kvm()
     if cache is not None and key and cache.parent.is_dir():
-        cache.write_text(json.dumps({"key": key, "name": found.name, "reason": found.reason}))
+        with contextlib.suppress(OSError):  # a folder that we can't write
+            cache.write_text(json.dumps({"key": key, "name": found.name, "reason": found.reason}))
     return found

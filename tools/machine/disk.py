@@ -10,14 +10,17 @@ The image is sparse and cached under the hash of what it holds, so an unchanged 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pathlib
 import struct
 import subprocess
-import tempfile
 import uuid
 import zlib
+from collections.abc import Iterator
+
+import claims
 
 SECTOR_BYTES = 512
 DISK_SECTORS = (96 << 20) // SECTOR_BYTES
@@ -32,6 +35,7 @@ DISK_ID = uuid.UUID("6f746162-006e-4000-8000-000000000001")  # fixed, so that eq
 ESP_ID = uuid.UUID("6f746162-006e-4000-8000-000000000002")
 FAT_EPOCH = 315532800  # 1980-01-01, where FAT's calendar begins
 IMAGES_KEPT = 8
+IMAGE, UNFINISHED, IMAGE_FILE = "disk-", "new-", "disk.img"  # how folders of the cache are called, and the file in them
 
 LOADER_PATH = "EFI/BOOT/BOOTX64.EFI"
 VOLUME_PATH = "baton/boot.tar"
@@ -89,28 +93,28 @@ def write_image(path: pathlib.Path, files: dict[str, bytes]) -> None:
                str(CLUSTER_SECTORS), "-H", str(ESP_FIRST_SECTOR), "-N", "42544e31", "-v", "BATON", "::"])
     folders = sorted({"/".join(name.split("/")[:depth]) for name in files for depth in range(1, name.count("/") + 1)})
     run_mtool(["mmd", "-i", partition, *(f"::/{folder}" for folder in folders)])
-    with tempfile.TemporaryDirectory(prefix="baton-esp-") as folder:
-        source = pathlib.Path(folder) / "file"
-        for name, data in files.items():
-            source.write_bytes(data)
-            os.utime(source, (FAT_EPOCH, FAT_EPOCH))
-            run_mtool(["mcopy", "-m", "-i", partition, str(source), f"::/{name}"])
+    source = path.with_name(f"{path.name}.file")
+    for name, data in files.items():
+        source.write_bytes(data)
+        os.utime(source, (FAT_EPOCH, FAT_EPOCH))
+        run_mtool(["mcopy", "-m", "-i", partition, str(source), f"::/{name}"])
+    source.unlink()
 
 
-def cached_image(folder: pathlib.Path, files: dict[str, bytes]) -> pathlib.Path:
-    """The image that holds `files`, from the cache in `folder` or written now."""
+@contextlib.contextmanager
+def cached_image(folder: pathlib.Path, files: dict[str, bytes]) -> Iterator[pathlib.Path]:
+    """The image that holds `files`, from the cache in `folder` or written now. Nobody removes it until the end of the
+    block."""
     digest = hashlib.sha256(repr((DISK_SECTORS, CLUSTER_SECTORS)).encode())
     for name, data in files.items():
         digest.update(f"{name} {len(data)}\n".encode() + data)
-    image = folder / f"disk-{digest.hexdigest()[:24]}.img"
-    if image.exists():
-        os.utime(image)
-        return image
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="new-", dir=folder) as place:
-        fresh = pathlib.Path(place) / "disk.img"
-        write_image(fresh, files)
-        fresh.replace(image)  # in one step, so that another run never sees half an image
-    for stale in sorted(folder.glob("disk-*.img"), key=lambda old: old.stat().st_mtime)[:-IMAGES_KEPT]:
-        stale.unlink(missing_ok=True)
-    return image
+    claims.sweep(folder, IMAGE, keep=IMAGES_KEPT)
+    place = folder / f"{IMAGE}{digest.hexdigest()[:24]}"
+    while (claim := claims.existing(place, shared=True)) is None:
+        with claims.private_folder(folder, UNFINISHED) as fresh:
+            write_image(fresh / IMAGE_FILE, files)
+            with contextlib.suppress(OSError):  # another run was faster
+                fresh.rename(place)  # in one step, so that another run never sees half an image
+    with claim:
+        os.utime(place)
+        yield place / IMAGE_FILE
