@@ -6,6 +6,8 @@ import contextlib
 import io
 import os
 import pathlib
+import signal
+import sys
 import tempfile
 import unittest
 from unittest import mock
@@ -45,6 +47,21 @@ class FakeHost(unittest.TestCase):
     def release(self, text: str) -> None:
         (self.root / "etc").mkdir(exist_ok=True)
         (self.root / "etc/os-release").write_text(text)
+
+
+class Running(unittest.TestCase):
+    def test_an_installation_is_not_cut_off(self) -> None:
+        def interrupt(number: int, frame: object) -> None:
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        with tempfile.TemporaryDirectory() as place, open(os.devnull, "w", encoding="utf-8") as nowhere, \
+             mock.patch.object(sys, "stderr", nowhere):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with self.assertRaises(KeyboardInterrupt):
+                packages.run_visibly(["sh", "-c", f"sleep 0.5; touch {place}/done"])
+            self.assertEqual(os.listdir(place), ["done"])
 
 
 class Survey(FakeHost):

@@ -14,7 +14,8 @@ from host.say import UserError, say
 
 CODE_MISSING = 76
 APT_ENVIRONMENT = ["env", "DEBIAN_FRONTEND=noninteractive"]
-APT_INSTALL = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"]
+APT_INSTALL = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0",
+               "-o", "DPkg::Lock::Timeout=600"]  # another one may be installing
 APT_UPDATE = ["apt-get", "update", "-q"]
 
 
@@ -40,10 +41,19 @@ def as_root(command: list[str]) -> list[str]:
 
 
 def run_visibly(command: list[str]) -> bool:
-    """Run a command with its output on standard error; True when it succeeded."""
+    """Run a command with its output on standard error; True when it succeeded.
+
+    It is not cut off when we are to end: a half-done installation would be the user's to repair.
+    """
     say(" ".join(command))
-    return subprocess.run(command, stdin=None if sys.stdin.isatty() else subprocess.DEVNULL,
-                          stdout=sys.stderr, check=False).returncode == 0
+    keys = None if sys.stdin.isatty() else subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=keys, stdout=sys.stderr) as process:
+        try:
+            return process.wait() == 0
+        except BaseException:
+            say("waiting for the end of the installation")
+            process.wait()
+            raise
 
 
 def archive_knows(package: str) -> bool:
