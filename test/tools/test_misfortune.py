@@ -216,6 +216,18 @@ class Built(Stubs):
             status, _, said = self.command("run", "--built", str(folder))
             self.assertEqual((status, said), (build.CODE_BUILD, f"baton: {folder} is no build folder\n"))
 
+    def test_window(self) -> None:
+        """A package of its own on some systems, which --gui and doctor name."""
+        self.make_built()
+        with mock.patch.dict(os.environ, DISPLAY=":0"):
+            for windows, wanted in (("curses", packages.CODE_MISSING), ("curses gtk", 0)):
+                self.write("bin/qemu-system-x86_64", f"#!/bin/sh\nprintf 'QEMU 7.2.0\\n%s\\n' '{windows}'\n".encode())
+                status, out, said = self.command(*self.words, "--gui", "--dry-run")
+                self.assertEqual(status, wanted, said)
+                self.assertEqual("-display gtk" in out, wanted == 0)
+                self.assertEqual("qemu-system-gui" in said, wanted != 0)
+                self.assertEqual("qemu-system-gui" in self.command("doctor")[1], wanted != 0)
+
     def test_manifest(self) -> None:
         self.make_built()
         for manifest in (b"{", b"[]", b'{"programs": [{"name": 1}]}', b'{"programs": 1}', None):

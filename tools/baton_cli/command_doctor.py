@@ -32,6 +32,8 @@ def run(options: argparse.Namespace) -> int:
     if not any(need.name == accel.QEMU for need in missing):
         found = accel.choose(None)
         print(f"{'accelerator':22} {found.name}: {found.reason}")
+        window = needs.WINDOW if needs.has_window() else f"none (only --gui wants it): {needs.WINDOW_ADVICE}"
+        print(f"{'window (run --gui)':22} {window}")
     for folder in (paths.BUILD, paths.BUILD_RELEASE):
         state = "configured" if build.is_configured(folder) else "not configured yet"
         print(f"{paths.shown(folder) + '/':22} {state}")

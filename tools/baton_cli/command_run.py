@@ -44,7 +44,7 @@ from evidence.faults import FaultReports, Images
 from evidence.symbols import Symbols
 from evidence.threads import Watch
 from evidence.verdict import Kind
-from host import build, packages, paths
+from host import build, needs, packages, paths
 from host.say import CODE_HOST, UserError, reason, say
 from machine import accel, command_line, disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
@@ -259,7 +259,7 @@ def make_machine(options: argparse.Namespace, places: Places, kept: contextlib.E
     boot = make_boot(options, archive, logs.parent if logs.parent == options.built / paths.RUN else None, kept)
     return Machine(boot=boot, folder=places.files, sockets=places.sockets,
                    accel=choose_accel(options.accel, options.built / "accel.json"), smp=options.smp,
-                   memory_mib=options.memory, display="gtk" if options.gui else "none",
+                   memory_mib=options.memory, display=needs.WINDOW if options.gui else "none",
                    graphics=options.boot == "uefi" and not options.headless, log_file=logs / "kernel.log",
                    gdb_socket=places.sockets / "gdb" if options.gdb else None, extra=tuple(options.qemu))
 
@@ -268,6 +268,8 @@ def check_window() -> None:
     """Raise UserError when no window can be opened."""
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UserError("--gui: there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set)")
+    if not needs.has_window():
+        raise UserError(f"--gui: this QEMU opens no windows; {needs.WINDOW_ADVICE}", packages.CODE_MISSING)
 
 
 def finish(guest: Guest, options: argparse.Namespace, limit: float | None, faults: FaultReports) -> int:

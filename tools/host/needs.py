@@ -117,6 +117,20 @@ def find_firmware(place: Place) -> str | None:
     return str(found.code) if found else None
 
 
+WINDOW = "gtk"  # what QEMU calls a window
+WINDOW_ADVICE = "install qemu-system-gui (Debian, Ubuntu; elsewhere qemu-ui-gtk)"
+
+
+def has_window() -> bool:
+    """Whether QEMU can open one: on Debian and Ubuntu that is a package of its own, which only --gui wants."""
+    try:
+        done = subprocess.run([QEMU, "-display", "help"], capture_output=True, text=True, timeout=VERSION_SECONDS,
+                              check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return WINDOW in done.stdout.split()
+
+
 NEEDS = (
     Need("clang", ("clang",), "clang", program("clang", minimum=(14, 0))),
     Need("lld", ("lld",), "lld", program("ld.lld")),
