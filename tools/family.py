@@ -47,39 +47,40 @@ def children() -> dict[int, list[int]]:
     return found
 
 
-def descendants() -> list[int]:
-    """The processes below this one."""
+def descendants(spared: list[int]) -> list[int]:
+    """The processes below this one, but not `spared` children of it, nor what is below those."""
     known = children()
-    found = known.get(os.getpid(), [])[:]
+    found = [process for process in known.get(os.getpid(), []) if process not in spared]
     for process in found:  # grows meanwhile
         found += known.get(process, [])
     return found
 
 
-def reap(seconds: float) -> bool:
-    """Collect children that have ended, also those that were handed down to us; True when none is left."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            ended, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return True
-        if not ended:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.01)
+def reap() -> bool:
+    """Collect children that have ended, also those that were handed down to us; False when there are none at all."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
 
 
-def end_descendants() -> None:
+def end_descendants(spared: list[int]) -> None:
     """Ask all to leave, then kill the rest, among them what they start meanwhile."""
-    if reap(0):
-        return
     number, seconds = signal.SIGTERM, TIDY_SECONDS
     for _ in range(ROUNDS):
-        for process in descendants():
+        if not reap():
+            return
+        for process in descendants(spared):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(process, number)
-        if reap(seconds):
+        deadline = time.monotonic() + seconds
+        while reap() and descendants(spared):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        else:
             return
         number, seconds = signal.SIGKILL, 0.05
 
@@ -118,6 +119,7 @@ def run(work: Callable[[], int]) -> int:
     """Do the work in a child of this process. Its exit status, once nothing of it is left."""
     LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
     waiting = os.getpid()
+    older = children().get(waiting, []) if reap() else []  # of a shell that became this process by exec: none of ours
     worker = os.fork()
     try:
         if worker != 0:
@@ -131,7 +133,7 @@ def run(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
-        end_descendants()
+        end_descendants(older)
 
 
 @contextlib.contextmanager

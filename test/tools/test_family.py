@@ -87,6 +87,16 @@ class Endings(unittest.TestCase):
         self.assertEqual(command.wait(10), 137)
         self.check_gone(mark)
 
+    def test_what_the_shell_started_before(self) -> None:
+        """A shell that becomes the command, by exec, leaves it its children."""
+        mark = str(os.getpid())
+        script = f"sleep 61.{mark} & exec {sys.executable} -c \"$1\" deaf-{mark} go"
+        done = subprocess.run(["sh", "-c", script, "sh", COMMAND], stdout=subprocess.DEVNULL, check=False, timeout=20)
+        self.assertEqual(done.returncode, 7)
+        self.check_gone(f"deaf-{mark}")
+        (older,) = self.named(f"61.{mark}")
+        os.kill(older, signal.SIGKILL)
+
     def test_in_order(self) -> None:
         command, mark = self.start("go")
         self.assertEqual(command.wait(10), 7)
