@@ -11,9 +11,13 @@ examples:
   ./baton test --gdb ipc_words    one guest suite, waiting for gdb; its command line is printed
   ./baton test -- --repeat 3      further arguments for `meson test`, after --
 
-The closing line, `N passed, N failed`, counts cases; a test that prints no cases of its own counts as one. Exits 0
-only when nothing failed. Full logs: build/meson-logs/testlog.txt, or testlog-2.txt when another ./baton test was
-running, which has its own results.
+The closing line, `N passed, N failed`, counts cases; a test that prints no cases of its own counts as one. Full logs:
+build/meson-logs/testlog.txt, or testlog-2.txt when another ./baton test was running, which has its own results.
+
+exit status:
+  0 something passed and nothing failed   1 otherwise   2 wrong usage
+  76 something needed is missing   77 the build failed   78 a file, folder or stream of the host's failed us
+  130 interrupted   141 nobody reads the output any more
 """
 
 from __future__ import annotations
