@@ -15,6 +15,8 @@ import sys
 import threading
 import time
 
+from family import die_with_parent
+
 SUITE_DAYS = 7  # a bare root older than this is made anew
 MAKE_SECONDS = 900
 COPY_SECONDS = 300
@@ -114,7 +116,7 @@ class Root:
         try:
             process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                        env={"PATH": PATH, "HOME": home, "USER": user, "LANG": "C.UTF-8", **(environment or {})},
-                                       cwd="/")
+                                       cwd="/", preexec_fn=die_with_parent)
         except OSError as error:
             raise RootError(f"{words[0]}: {error}") from None
         late = threading.Timer(seconds, process.kill)
