@@ -20,6 +20,7 @@ from host import build, paths, test_log
 from host.say import UserError
 
 STUBS = {"meson": """#!/bin/sh
+[ "$1" = configure ] && { echo "$@" >> $PLACE/configured; exit; }
 for word; do folder=$sources sources=$word; done
 mkdir -p $folder/meson-private && touch $folder/meson-private/coredata.dat
 [ -e $PLACE/cut ] && kill -9 $$
@@ -31,6 +32,7 @@ echo $folder >> $PLACE/set-up
 [ "$3" = -n ] && { [ -e $PLACE/changed ] || echo 'ninja: no work to do.'; exit; }
 [ -e $PLACE/building ] && touch $PLACE/met
 [ -e $PLACE/slow ] && { touch $PLACE/building; sleep 0.5; rm $PLACE/building; }
+[ -e $PLACE/doubtful ] && echo 'a.c:1:2: warning: doubtful'
 echo '[1/1] made'
 """}
 BUILDER = f"""
@@ -136,6 +138,27 @@ class Folders(Stubs):
         with self.assertRaises(UserError) as caught:
             build.lock_folder(self.folder)
         self.assertEqual(caught.exception.code, build.CODE_BUILD)
+
+
+class Warnings(Stubs):
+    def test_a_warning_is_shown(self) -> None:
+        """A user's build goes on, and a developer sees it."""
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            build.compile_folder(self.place)
+            self.assertNotIn("doubtful", said.getvalue())
+            (self.place / "doubtful").touch()
+            build.compile_folder(self.place)
+        self.assertIn("a.c:1:2: warning: doubtful", said.getvalue())
+
+    def test_a_warning_may_be_an_error(self) -> None:
+        with mock.patch.dict(build.OPTIONS, {self.folder: "-Dx=y"}), mock.patch.object(build.packages, "ensure"), \
+                contextlib.redirect_stderr(io.StringIO()):
+            for werror, wanted in ((False, ""), (True, f"configure -Dwerror=true {self.folder}\n")):
+                with build.ready(self.folder, werror=werror):
+                    pass
+                log = self.place / "configured"
+                self.assertEqual(log.read_text() if log.exists() else "", wanted)
 
 
 class Builders(Stubs):

@@ -105,6 +105,8 @@ class Rehearsal:
             place = pathlib.PurePosixPath(f"/home/{VISITOR}/baton")
             paths.copy_sources(root.path(place))
             root.run(f"chown -R {VISITOR}:{VISITOR} {place}", RUN_SECONDS)
+            strict = "./baton build --werror"
+            self.step(f"{strict}, as a user", root.run(strict, INSTALL_SECONDS, VISITOR, str(place), environment=IN_CI))
             ended = root.run(self.run_command, RUN_SECONDS, VISITOR, str(place), TYPED, IN_CI)
             self.step(f"{self.run_command}, as a user", ended, WORDS)
             self.test("as a user", root, f"{self.test_command} --suite host --suite boot --suite system", VISITOR, place)
@@ -138,6 +140,7 @@ class Rehearsal:
         for command in (f"apt-get install -y -q --no-install-recommends clang-{version} lld-{version}",
                         f"CC=clang-{version} meson setup -Dwerror=true {folder}",
                         f"meson compile -C {folder} system",
+                        f"meson compile -C {folder} run",  # nobody types, so it ends at its prompt
                         f"./baton run --built {folder} -c exectest"):
             if not self.step(f"clang {version}: {command}", root.run(command, INSTALL_SECONDS, folder=str(self.place))):
                 return

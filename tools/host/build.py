@@ -27,6 +27,7 @@ PROGRESS = re.compile(r"\[(\d+)/(\d+)\] (.*)")
 NOTHING_TO_DO = "no work to do"
 OPTIONS = {paths.BUILD: "-Dchecks=true", paths.BUILD_RELEASE: "-Dchecks=false", paths.BUILD_COVERAGE: "-Dcoverage=true"}
 LOCK = pathlib.Path("baton.lock")  # relative to a build folder, like the next ones
+WARNING = ": warning: "  # as clang and lld print it
 BEGUN = pathlib.Path("baton.configuring")  # there while Meson sets the folder up; it trusts its own half-written files
 RECORD = pathlib.Path("meson-info/meson-info.json")  # the last file that it writes
 
@@ -82,13 +83,21 @@ def configure(folder: pathlib.Path, sources: pathlib.Path = paths.ROOT, options:
     (folder / BEGUN).unlink()
 
 
+def make_warnings_errors(folder: pathlib.Path) -> None:
+    """From now on a warning fails the build in this folder."""
+    command = ["meson", "configure", "-Dwerror=true", str(folder)]
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        raise UserError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}".rstrip(), CODE_BUILD)
+
+
 def ninja() -> str:
     place = Place()
     return place.which("ninja") or place.which("ninja-build") or "ninja"
 
 
 def compile_folder(folder: pathlib.Path, targets: list[str] | None = None) -> None:
-    """Build; progress in one line on a terminal, nothing when there is nothing to do, everything when it fails."""
+    """Build; progress in one line on a terminal, nothing when there is nothing to do, everything when it fails or warns."""
     lines: list[str] = []
     visible = sys.stderr.isatty()
     steps = 0
@@ -106,6 +115,8 @@ def compile_folder(folder: pathlib.Path, targets: list[str] | None = None) -> No
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     if process.returncode != 0:
         raise UserError(f"the build failed:\n{''.join(lines)}".rstrip(), CODE_BUILD)
+    if any(WARNING in line for line in lines):
+        sys.stderr.write("".join(lines))
     if steps and not visible:
         say(f"built {paths.shown(folder)} in {steps} steps")
 
@@ -133,9 +144,9 @@ def lock_folder(folder: pathlib.Path) -> Lock:
 
 
 @contextlib.contextmanager
-def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = False) -> Iterator[None]:
+def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = False, werror: bool = False) -> Iterator[None]:
     """Everything needed installed, the folder configured, and all of it or these targets built. Until the end of the
-    block nobody else builds there. alone: nor uses it."""
+    block nobody else builds there. alone: nor uses it. werror: from now on warnings are errors there."""
     with lock_folder(folder) as lock:
         if not lock.take(wait=False):
             if not alone and lock.take(shared=True, wait=False):
@@ -148,6 +159,8 @@ def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = 
             lock.take()
         packages.ensure(configured=is_configured(folder))
         configure(folder, options=(OPTIONS[folder],))
+        if werror:
+            make_warnings_errors(folder)
         compile_folder(folder, targets)
         lock.take(shared=not alone)
         yield
