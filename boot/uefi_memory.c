@@ -1,7 +1,7 @@
 #include "boot/uefi.h"
 
 enum {
-    SPARE_DESCRIPTORS = 64, /* how many the map may grow by until there has to be a larger buffer */
+    SPARE_BYTES = 32768, /* some 600 entries that the map may grow by until there has to be a larger buffer */
     EXIT_TRIES = 32,
 };
 
@@ -24,14 +24,15 @@ static EFI_STATUS raw_try(const struct uefi *uefi) {
 }
 
 /*
- * A map that has outgrown its buffer says how much it takes, and gets a new buffer with room to grow further. That is
- * allowed even after the first try to leave: of boot services only those for memory may be called then (UEFI
- * specification, EFI_BOOT_SERVICES.ExitBootServices). The old buffer is left, since it becomes free memory anyway.
+ * A map that has outgrown its buffer says how much it takes, and gets a new buffer with room to grow further. After the
+ * first try to leave this is the last resort: from UEFI 2.9 on memory may still be allocated then (UEFI specification,
+ * EFI_BOOT_SERVICES.ExitBootServices), so there is much room from the first. An entry's size is not asked for, since some
+ * firmware does not tell it here. The old buffer is left, since it becomes free memory anyway.
  */
 static EFI_STATUS raw_read(const struct uefi *uefi) {
     EFI_STATUS status = raw_try(uefi);
     for (uint32_t try = 0; status == EFI_BUFFER_TOO_SMALL && try < EXIT_TRIES; try++) {
-        UINTN bytes = raw.bytes_used + SPARE_DESCRIPTORS * raw.descriptor_bytes;
+        UINTN bytes = raw.bytes_used + SPARE_BYTES;
         void *buffer = NULL;
         status = uefi->services->AllocatePool(EfiLoaderData, bytes, &buffer);
         if (status != EFI_SUCCESS) {

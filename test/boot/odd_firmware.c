@@ -109,14 +109,15 @@ static EFI_STATUS EFIAPI get_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UINTN
         return status;
     }
     UINTN count = all_bytes / step, odd_count = has("types") ? ODD_TYPES : 0, room = *bytes;
-    *stride = has("stride") ? STRIDE : step;
-    *bytes = (count + odd_count) * *stride;
+    UINTN each = has("stride") ? STRIDE : step;
+    *bytes = (count + odd_count) * each;
     if (map == NULL || room < *bytes) {
-        return EFI_BUFFER_TOO_SMALL;
+        return EFI_BUFFER_TOO_SMALL; /* and an entry's size is not told, as by some */
     }
+    *stride = each;
     for (UINTN i = 0; i < count + odd_count; i++) {
         UINTN at = has("shuffle") ? count + odd_count - 1 - i : i; /* from the highest address down */
-        EFI_MEMORY_DESCRIPTOR *target = (void *)((uint8_t *)map + at * *stride);
+        EFI_MEMORY_DESCRIPTOR *target = (void *)((uint8_t *)map + at * each);
         if (i < count) {
             *target = *(const EFI_MEMORY_DESCRIPTOR *)(void *)(all + i * step);
             continue;

@@ -120,11 +120,16 @@ class Forms(unittest.TestCase):
             self.assertEqual(names_of(self.archive), {**served, "x/second": b"first\n"})
 
     def test_long_hard_links(self) -> None:
-        served = self.put({LONG: b"long\n"})
-        os.link(self.folder / LONG, self.folder / (LONG + "2"))
-        for form in ("gnu", "pax"):
-            self.tar(f"--format={form}")
-            self.assertEqual(names_of(self.archive), {**served, LONG + "2": b"long\n"})
+        """Of targets that fill their field to the last byte, too: no zero follows."""
+        for length in (99, 100, 101, 200):
+            target = ("x/" + "d" * 60 + "/" + "e" * 140)[:length]
+            with self.subTest(length=length), tempfile.TemporaryDirectory() as place:
+                self.folder = pathlib.Path(place)
+                served = self.put({target: b"long\n"})
+                os.link(self.folder / target, self.folder / "x/z")
+                for form in ("gnu", "pax"):
+                    self.tar(f"--format={form}")
+                    self.assertEqual(names_of(self.archive), {**served, "x/z": b"long\n"})
 
     def test_symbolic_links_are_refused(self) -> None:
         served = self.put(FILES)
