@@ -148,6 +148,9 @@ CASES: dict[str, Case] = {
     "refuse_volume_without_end": refused(
         f"boot.tar: damaged: ends without its end mark: the archive is cut short, at byte 4608; {PACK}",
         change=only("etc/file", bytes(512)), cut=lambda data: data[:4608]),
+    "refuse_volume_with_odd_name": refused(
+        f"boot.tar: damaged: name with a control byte, at byte 0, etc/?[2J; {PACK}",
+        cut=lambda data: volume.tar_header("etc/\033[2J", 0, b"0") + data),
     "refuse_no_kernel": refused(f"{KERNEL}: not found in the boot volume; {PACK}", change=drop(KERNEL)),
     "refuse_no_init": refused(f"{INIT}: not found in the boot volume; {PACK}", change=drop(INIT)),
     "refuse_kernel_of_other_machine": refused(f"{KERNEL}: made for another machine than x86-64; {PACK}",
