@@ -13,7 +13,9 @@ import unittest
 from typing import Any
 
 import volume
-from machine import BUILT, ROOT, run
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+from machine import BUILT, ROOT, run  # noqa: E402
 
 MANIFEST = "etc/manifest.json"
 CANNOT_START, SERVER_ENDED = 74, 75
