@@ -181,6 +181,10 @@ class Servers(Changed):
         done = run("--boot", "pvh", "-c", "cp /bin/crash /tmp/ls; /tmp/ls read")
         self.assertRegex(done.stderr, r"(?m)^process 3 \(ls\): page fault: read .*\n  image: bin/crash\n  #0 0x[0-9a-f]{16} crash_reading at ")
 
+    def test_the_shells_words(self) -> None:
+        done = run("--boot", "pvh", "-c", "crash divide")
+        self.assertRegex(done.stdout, r"^etc/rc:1: crash: killed by signal 8: divide error, instruction 0x[0-9a-f]+\r?\n")
+
     def test_another_process_server(self) -> None:
         done = run("--boot", "pvh", "--with", "process=process_mini", "-c", "crash stack")
         self.assertRegex(done.stderr, r"(?m)^crash: stack overflow: write .*\n  #0 0x[0-9a-f]{16} crash_nesting at \S*/crash\.c:\d+")

@@ -8,6 +8,7 @@
  * keys reach all of a script.
  */
 #include "kernel/abi/thread.h"
+#include "libsys/fault.h"
 #include "libsys/print.h"
 #include "libsys/signal.h"
 #include "libsys/text.h"
@@ -96,8 +97,8 @@ static void tell_killed(const struct shell *shell, const char *name, const struc
         shell_complain(shell, "%s: killed by signal %lu: page fault at address 0x%lx, instruction 0x%lx", name,
                        end->value, end->address, end->rip);
     else if (end->fault != 0)
-        shell_complain(shell, "%s: killed by signal %lu: fault %lu, instruction 0x%lx", name, end->value, end->fault,
-                       end->rip);
+        shell_complain(shell, "%s: killed by signal %lu: %s, instruction 0x%lx", name, end->value,
+                       fault_text(end->fault), end->rip);
     else if (end->value != PROCESS_SIGINT)
         shell_complain(shell, "%s: killed by signal %lu", name, end->value);
 }
