@@ -56,6 +56,7 @@ static void words(void) {
     CHECK_WORD("echo x >/tmp/f", COMPLETE_PATH, "/tmp/", "f");
     CHECK_WORD("cat /tmp/two\\ wo", COMPLETE_PATH, "/tmp/", "two wo");
     CHECK_WORD("cat /tmp/a\\;b/c", COMPLETE_PATH, "/tmp/a;b/", "c");
+    CHECK_WORD("rm -d /tmp/two\\ ", COMPLETE_PATH, "/tmp/", "two ");
     CHECK_WORD("", COMPLETE_NOTHING, "", "");
     CHECK_WORD("true; ", COMPLETE_NOTHING, "", "");
     CHECK_WORD("cat '/tmp", COMPLETE_NOTHING, "", "");
@@ -78,6 +79,9 @@ static void one_name(void) {
 static void several_names(void) {
     CHECK_INSERTION("m", "", "mem", "mkdir", "mv");
     CHECK_INSERTION("ls /tmp/a", "bc", "abcd", "abce/", "x");
+    CHECK_INSERTION("ls /tmp/a", "b", "ab", "abc");
+    CHECK_INSERTION("ls /tmp/t", "wo\\ ", "two words/", "two lines/");
+    CHECK_INSERTION("ls /tmp/two\\ w", "ords/", "two words/", "two lines/");
     CHECK_INSERTION("ls /tmp/a", "b", "ab", "abc");
     CHECK_EQUAL(complete.count, 2);
 }

@@ -314,8 +314,11 @@ static void search(void) {
     type("x");
     CHECK_TEXT("echo one"); /* there is none */
     CHECK_EQUAL(screen.bells, 2);
-    type("\x7f\x7f\x7f\x7f");
+    type("\x7f");
+    CHECK_TEXT("echo two"); /* from the newest on again */
+    type("\x7f\x7f");
     CHECK(strcmp(editor.prompt, "search : ") == 0);
+    CHECK_TEXT("draft");
     type("one\x05!");
     CHECK_TEXT("echo one!");
     CHECK(strcmp(editor.prompt, PROMPT) == 0);

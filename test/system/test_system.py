@@ -409,10 +409,12 @@ class Piped(unittest.TestCase):
 class Early(Terminal):
     """What is typed while the machine starts is there when the shell has its prompt: all of it."""
 
+    pause_seconds = 0.1
+
     def test_typed_before_the_prompt(self) -> None:
         self.type(b"echo one\r")
         for letter in b"echo 12345678":
-            time.sleep(0.3)
+            time.sleep(self.pause_seconds)
             self.type(bytes([letter]))
         self.type(b"\r")
         for wanted in (b"one", b"12345678"):
@@ -424,6 +426,7 @@ class EarlyFromFirmware(Early):
     """The same, where the firmware reads keys."""
 
     arguments = ()
+    pause_seconds = 0.3
 
 
 if __name__ == "__main__":

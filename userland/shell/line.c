@@ -226,6 +226,10 @@ static int search_key(struct line_editor *editor, uint8_t key) {
     } else if (key == KEY_BACKSPACE || key == KEY_RUBOUT) {
         editor->search[length > 0 ? length - 1 : 0] = '\0';
         show_search(editor);
+        if (length > 1) /* what was older for the longer text need not be for this one */
+            find_older(editor, 1);
+        else
+            show_history(editor, 0);
     } else if (key < 0x20 || key >= 0x80) {
         editor->searching = 0;
         show_prompt(editor, editor->line_prompt);
