@@ -235,7 +235,9 @@ class Console(unittest.TestCase):
         programs = ConsoleFilter(firmware=True, programs_only=True)
         programs.feed(self.NOISE + b"baton: no volume\r\n")
         self.assertEqual(programs.release(), b"baton: no volume\r\n")
-        self.assertEqual(programs.feed(b"x"), b"x")
+        self.assertEqual(programs.feed(b"firmware again"), b"", "not where programs print")
+        self.assertEqual(programs.release(), b"firmware again")
+        self.assertEqual(programs.feed(b"late\x11x"), b"x")
 
     def test_programs_speak_where_the_firmware_was_another(self) -> None:
         noise = ConsoleFilter(firmware=True, programs_only=False)

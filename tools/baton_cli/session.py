@@ -72,8 +72,7 @@ class Session:
             self.output.note(self.faults.poll())
             for channel, data in self.guest.drain():
                 self.show(channel, data)
-            if not self.filter.passing:
-                self.output.note(self.filter.release().decode(errors="replace").splitlines())
+            self.tell_held()
             if self.output.inside_line and not self.output.plain:
                 self.output.write(b"\r\n")  # what follows begins on a line of its own
 
@@ -87,14 +86,19 @@ class Session:
             else:
                 self.show(channel, data)
         elapsed = time.monotonic() - self.guest.started
-        if not self.filter.passing and elapsed > FIRMWARE_SECONDS:
-            self.output.write(self.filter.release())
+        if elapsed > FIRMWARE_SECONDS:
+            self.tell_held()
         if self.filter.ready or elapsed > READY_SECONDS:
             self.send_keys()
         if self.guest.end is None and self.escape.quit:
             self.guest.stop(Cause.CANCELLED)
         elif self.guest.end is None and self.seconds is not None and elapsed > self.seconds:
             self.guest.stop(Cause.TIMEOUT)
+
+    def tell_held(self) -> None:
+        """What came before the programs may be the explanation if these do not come."""
+        if not self.filter.passing:
+            self.output.note(self.filter.release().decode(errors="replace").splitlines())
 
     def send_keys(self) -> None:
         if self.early:

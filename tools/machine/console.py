@@ -64,10 +64,10 @@ class ConsoleFilter:
         return b""
 
     def release(self) -> bytes:
-        """Give up waiting: what was held, made harmless. Later bytes pass."""
+        """Give up waiting: what was held, made harmless. Later bytes pass, unless they are to be programs' only."""
         text = re.sub(rb"(\r?\n\s*)+", b"\r\n", ESCAPE.sub(b"", self.held)).lstrip()
         self.held = b""
-        self.passing = True
+        self.passing = not self.programs_only
         return text
 
 
