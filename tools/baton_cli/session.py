@@ -14,6 +14,7 @@ from machine.guest import Cause, Guest
 
 PUMP_SECONDS = 0.1
 KEYS_BYTES = 1024
+KEYS_AHEAD_MAX = 1 << 16
 FIRMWARE_SECONDS = 20.0  # longer than any firmware that works; then its output is shown after all
 READY_SECONDS = 60.0  # longer than any start; a console server that sends no XON gets its keys then
 
@@ -58,6 +59,7 @@ class Session:
         self.output = Output()
         self.escape = EscapeKey()
         self.ended = keys is None  # nobody types any more, and the guest has to be told
+        self.watching = False
         self.early = b""  # typed while nobody takes it but the firmware, which would swallow it
 
     def run(self) -> None:
@@ -65,8 +67,6 @@ class Session:
         if self.keys is not None and os.isatty(self.keys):
             say(KEYS_WORDS)
         with RawTerminal(self.keys) as terminal:
-            if self.keys is not None:
-                self.guest.watch(self.keys, "keys")
             while self.guest.end is None:
                 self.step(terminal.is_terminal)
             self.output.note(self.faults.poll())
@@ -78,6 +78,7 @@ class Session:
 
     def step(self, is_terminal: bool) -> None:
         """One turn: move what arrived, look at the clock."""
+        self.watch_keys(is_terminal)
         arrived = self.guest.pump(PUMP_SECONDS)
         self.output.note(self.faults.poll())  # before what others have to say about it
         for channel, data in arrived:
@@ -100,6 +101,18 @@ class Session:
         if not self.filter.passing:
             self.output.note(self.filter.release().decode(errors="replace").splitlines())
 
+    def watch_keys(self, is_terminal: bool) -> None:
+        """Take no more than the guest does, or a pipe without end fills our memory. A terminal's escape is always heard."""
+        ahead = len(self.early) + len(self.guest.unsent)
+        wanted = self.keys is not None and (is_terminal or ahead < KEYS_AHEAD_MAX)
+        if wanted != self.watching:
+            assert self.keys is not None
+            if wanted:
+                self.guest.watch(self.keys, "keys")
+            else:
+                self.guest.forget(self.keys)
+            self.watching = wanted
+
     def send_keys(self) -> None:
         if self.early:
             self.guest.send(self.early)
@@ -117,6 +130,8 @@ class Session:
         data = os.read(self.keys, KEYS_BYTES)
         if not data:
             self.guest.forget(self.keys)
+            self.watching = False
+            self.keys = None
             self.ended = True
             return
         if is_terminal:
