@@ -22,7 +22,6 @@ enum operation {
 };
 
 #define COM1_FIRST_PORT 0x3f8U
-#define KEY_XON 0x11U /* tells the other side that it may send: what came earlier went to the firmware */
 #define EVENT_UART 1U /* bit of `events`: the UART's interrupt, or our own reminder to go on serving it */
 #define FLUSHERS_MAX 8U
 #define FLUSH_LOOK_NS 100000U
@@ -203,7 +202,6 @@ static bool find_wires(int argc, char **argv) {
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    static const uint8_t ready = KEY_XON;
     static const struct uart_ports ports = {.read = read_register, .write = write_register};
     static const struct terminal_clients clients = {.answer_read = answer_read,
                                                     .answer_write = answer_write,
@@ -219,9 +217,7 @@ int main(int argc, char **argv, char **envp) {
         log_print("console: %s: %s", failed, status_text(status));
         return 1;
     }
-    if (terminal_start(&terminal, &ports, &clients))
-        (void)terminal_write(&terminal, &ready, 1);
-    else
+    if (!terminal_start(&terminal, &ports, &clients))
         log_print("console: no UART at port 0x%lx: output is lost, and nothing can be read", wires.first_port);
     serve_interrupt(); /* what was typed before the interrupt was bound */
 

@@ -5,10 +5,19 @@
 #define KEY_INTERRUPT 0x03U /* Ctrl-C */
 #define KEY_SUSPEND 0x1aU   /* Ctrl-Z */
 #define BELL 0x07U
+#define XON 0x11U  /* to the other side: it may send, ... */
+#define XOFF 0x13U /* ... or not */
+#define HOLD_BACK_BYTES (TERMINAL_INPUT_BYTES / 4 * 3)
+#define GO_ON_BYTES (TERMINAL_INPUT_BYTES / 4)
 
-/* Move bytes to the output ring as far as they fit; a line feed needs room for two. Returns how many went. */
+/*
+ * Move bytes to the output ring as far as they fit; a line feed needs room for two. Returns how many went. XON and XOFF are the
+ * console's own words: a program that prints them would stop the other side.
+ */
 static size_t add_output(struct terminal *terminal, const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == XON || bytes[i] == XOFF)
+            continue;
         bool line_end = bytes[i] == '\n' && terminal->last_output != '\r';
         if (ring_free(&terminal->output) < (line_end ? 2U : 1U))
             return i;
@@ -99,11 +108,28 @@ static int next_to_send(void *context) {
     return ring_used(&terminal->output) == 0 ? -1 : ring_take(&terminal->output);
 }
 
+/* Some sides heed it, and lose nothing; what the others send is dropped or held back when the ring is full. */
+static void tell_sender(struct terminal *terminal) {
+    size_t used = ring_used(&terminal->input);
+    bool hold = terminal->held_back ? used > GO_ON_BYTES : used >= HOLD_BACK_BYTES;
+    if (hold == terminal->held_back || ring_free(&terminal->output) == 0)
+        return;
+    ring_add(&terminal->output, hold ? XOFF : XON);
+    terminal->held_back = hold;
+}
+
+static void send(struct terminal *terminal) {
+    tell_sender(terminal);
+    if (ring_used(&terminal->output) > 0)
+        uart_transmit(&terminal->uart);
+}
+
 bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients) {
     terminal->clients = clients;
     terminal->mode = CONSOLE_RAW;
     terminal->input_lost_count = 0;
     terminal->hung_up = false;
+    terminal->held_back = true;
     terminal->line = (struct cooked){.complete = false};
     terminal->input = (struct ring){.bytes = terminal->input_bytes, .size = TERMINAL_INPUT_BYTES};
     terminal->output = (struct ring){.bytes = terminal->output_bytes, .size = TERMINAL_OUTPUT_BYTES};
@@ -112,12 +138,9 @@ bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, c
     terminal->writer_count = 0;
     terminal->uart_user =
         (struct uart_user){.received = received, .next = next_to_send, .hung_up = hung_up, .context = terminal};
-    return uart_start(&terminal->uart, ports, &terminal->uart_user);
-}
-
-static void send(struct terminal *terminal) {
-    if (ring_used(&terminal->output) > 0)
-        uart_transmit(&terminal->uart);
+    bool present = uart_start(&terminal->uart, ports, &terminal->uart_user);
+    send(terminal);
+    return present;
 }
 
 size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length) {

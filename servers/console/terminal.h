@@ -56,6 +56,7 @@ struct terminal {
     struct uart_user uart_user;
     const struct terminal_clients *clients;
     enum console_mode mode;
+    bool held_back; /* the other side was told to send nothing (XOFF), or was not told yet that it may (XON) */
     uint64_t input_lost_count; /* bytes typed in foreground mode while the input ring was full */
 
     bool hung_up; /* nobody types any more: all that read get the end once the input is used up */
@@ -74,7 +75,7 @@ struct terminal {
     uint8_t output_bytes[TERMINAL_OUTPUT_BYTES];
 };
 
-/* Begin, in raw mode. Returns whether there is a UART; without one output vanishes and reads wait for ever. */
+/* Begin, in raw mode, and tell the other side that it may send: what came earlier went to the firmware. Returns whether there is a UART; without one output vanishes and reads wait for ever. */
 bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients);
 
 /* Take up to `length` bytes for output. Returns how many: fewer than `length` (also 0) means that the rest has to be

@@ -114,6 +114,27 @@ static void a_break_is_the_end_of_input(void) {
     CHECK(!at_end(CONSOLE_RAW));
 }
 
+/* The other side is told when to stop and to go on, in both modes; nothing that a program prints does that. */
+static void the_other_side_is_held_back(void) {
+    static const enum console_mode modes[] = {CONSOLE_RAW, CONSOLE_FOREGROUND};
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t bytes[CONSOLE_BYTES_MAX];
+        size_t typed = 0, seen = 0;
+        begin();
+        terminal_set_mode(&terminal, modes[i]);
+        CHECK_EQUAL(terminal_write(&terminal, (const uint8_t *)"a\x11\x13", 3), 3);
+        drain();
+        for (; chip.sent[chip.sent_count - 1] != '\x13' && typed < TERMINAL_INPUT_BYTES; typed++, drain())
+            type("\r", 1);
+        CHECK(typed < TERMINAL_INPUT_BYTES - 2048); /* what is on its way still fits */
+        CHECK_EQUAL(chip.sent_count, 2);
+        for (; memchr(chip.sent, '\x11', chip.sent_count) == NULL && seen < typed; drain())
+            seen += take(modes[i], bytes, 16);
+        CHECK(seen > 0 && seen < typed);
+        CHECK_EQUAL(terminal.input_lost_count, 0);
+    }
+}
+
 /* The chip tells of a break before what it has received earlier; and the ring may have no room for that. */
 static void a_break_comes_behind_what_was_received(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
@@ -139,6 +160,7 @@ int main(void) {
         {"a_long_line_comes_in_pieces", a_long_line_comes_in_pieces},
         {"control_d", control_d},
         {"a_break_is_the_end_of_input", a_break_is_the_end_of_input},
+        {"the_other_side_is_held_back", the_other_side_is_held_back},
         {"a_break_comes_behind_what_was_received", a_break_comes_behind_what_was_received},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);

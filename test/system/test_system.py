@@ -406,6 +406,12 @@ class Piped(unittest.TestCase):
         self.assertEqual(lines[1::2], [str(number) for number in range(300)])
 
 
+    def test_more_than_the_console_keeps(self) -> None:
+        """It comes while a program runs that does not read, and none of it is lost."""
+        lines = self.screen("sleep 2\n" + "".join(f"echo {number:050}\n" for number in range(400)) + "exit 5", status=5)
+        self.assertEqual([int(line) for line in lines[2:-1:2]], list(range(400)))
+
+
 class Early(Terminal):
     """What is typed while the machine starts is there when the shell has its prompt: all of it."""
 

@@ -219,7 +219,13 @@ class Console(unittest.TestCase):
     def test_firmware_is_withheld(self) -> None:
         for size in (1, 7, 1000):
             noise = ConsoleFilter(firmware=True, programs_only=False)
-            self.assertEqual(self.seen(noise, self.NOISE + b"\x1b[1mhello\r\n\x11there\x11", size), b"\x1b[1mhello\r\nthere\x11")
+            self.assertEqual(self.seen(noise, self.NOISE + b"\x1b[1mhello\r\n\x11there", size), b"\x1b[1mhello\r\nthere")
+
+    def test_pauses_are_heeded(self) -> None:
+        noise = ConsoleFilter(firmware=False, programs_only=True)
+        for data, shown, full in ((b"\x11a", b"a", False), (b"b\x13c", b"bc", True), (b"d", b"d", True), (b"\x11\x13", b"", True),
+                                  (b"\x13e\x11", b"e", False)):
+            self.assertEqual((noise.feed(data), noise.full), (shown, full))
 
     def test_what_comes_before_the_programs_is_withheld(self) -> None:
         for firmware, noise in ((True, self.NOISE), (False, b"")):

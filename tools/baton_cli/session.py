@@ -90,7 +90,7 @@ class Session:
         if elapsed > FIRMWARE_SECONDS:
             self.tell_held()
         if self.filter.ready or elapsed > READY_SECONDS:
-            self.send_keys()
+            self.send_keys(is_terminal)
         if self.guest.end is None and self.escape.quit:
             self.guest.stop(Cause.CANCELLED)
         elif self.guest.end is None and self.seconds is not None and elapsed > self.seconds:
@@ -113,11 +113,15 @@ class Session:
                 self.guest.forget(self.keys)
             self.watching = wanted
 
-    def send_keys(self) -> None:
-        if self.early:
+    def send_keys(self, is_terminal: bool) -> None:
+        """What a pipe or file holds goes in small pieces, and waits while the guest has no room; a Ctrl-C never waits."""
+        if is_terminal:
             self.guest.send(self.early)
             self.early = b""
-        if self.ended and self.guest.hang_up():
+        elif not self.filter.full and self.guest.has_taken_all():
+            self.guest.send(self.early[:KEYS_BYTES])
+            self.early = self.early[KEYS_BYTES:]
+        if self.ended and not self.early and self.guest.hang_up():
             self.ended = False
 
     def show(self, channel: str, data: bytes) -> None:

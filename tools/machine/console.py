@@ -7,7 +7,8 @@ OVMF writes to every serial port it finds: screen clears, cursor moves, then `Bd
 starts the loader. Its clears would wipe the user's terminal, so everything up to the end of that line is held back and
 dropped. If the line never comes, what was held is shown without its escape sequences, for it may be the explanation.
 
-XON is the first byte of the console server: from now on it takes what is typed. Before, keys would reach the firmware.
+XON is the first byte of the console server: from now on it takes what is typed. Before, keys would reach the firmware. Later XOFF
+asks for a pause, and XON ends it; what programs print has neither.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ LAST_WORDS = b"BdsDxe: starting"
 ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_=>])")
 HELD_BYTES_MAX = 1 << 16
 
-XON = b"\x11"
+XON, XOFF = b"\x11", b"\x13"
 
 CTRL_BRACKET = 0x1d
 KEYS_WORDS = "Ctrl-] x ends the machine, Ctrl-] Ctrl-] sends one Ctrl-]"
 
 
 class ConsoleFilter:
-    """Withholds what nobody asked for; afterwards passes everything unchanged, without the XON.
+    """Withholds what nobody asked for; afterwards passes everything unchanged, but XON and XOFF.
 
     firmware: it speaks first. programs_only: what comes before the XON is of no interest, unless the XON never comes.
     """
@@ -35,17 +36,25 @@ class ConsoleFilter:
         self.passing = not (firmware or programs_only)
         self.programs_only = programs_only
         self.ready = False  # the guest takes what is typed
+        self.full = False  # it has asked for a pause
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of `data` that the user shall see."""
         if self.ready:
-            return data
+            return self.heed(data)
         before, xon, after = data.partition(XON)
         shown = self.feed_early(before)
         if xon:
             self.ready = self.passing = True
             self.held = b""
-        return shown + after
+        return shown + self.heed(after)
+
+    def heed(self, data: bytes) -> bytes:
+        """The bytes without XON and XOFF, of which the last one counts."""
+        on, off = data.rfind(XON), data.rfind(XOFF)
+        if on != off:
+            self.full = off > on
+        return data.translate(None, XON + XOFF)
 
     def feed_early(self, data: bytes) -> bytes:
         """The same, where the XON has not come."""

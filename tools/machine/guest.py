@@ -216,13 +216,17 @@ class Guest:
             except OSError:
                 self.unsent = b""
 
-    def hang_up(self) -> bool:
-        """Tell the console's other side, by a break, that nothing more comes. False: it has not taken all yet; ask again."""
-        if self.unsent or self.console is None or self.qmp is None or not self.qmp.ready:
+    def has_taken_all(self) -> bool:
+        """Whether the console's chip has all bytes that were sent."""
+        if self.unsent or self.console is None:
             return False
         waiting = bytearray(4)
         fcntl.ioctl(self.console, termios.TIOCOUTQ, waiting)
-        if any(waiting):
+        return not any(waiting)
+
+    def hang_up(self) -> bool:
+        """Tell the console's other side, by a break, that nothing more comes. False: it has not taken all yet; ask again."""
+        if self.qmp is None or not self.qmp.ready or not self.has_taken_all():
             return False
         self.qmp.send_if_there({"execute": "chardev-send-break", "arguments": {"id": "console"}, "id": "break"})
         return True
