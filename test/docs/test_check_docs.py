@@ -210,6 +210,7 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     (README, "./baton help eat\n", "./baton help eat\n```\n", "a ``` is not closed"),
     (README, "`kernel/table.c`", "`kernel/stable.c`", "`kernel/stable.c` does not exist"),
     (README, "`kernel/*.c`", "`kernel/*.x`", "`kernel/*.x` does not exist"),
+    (README, "`kernel/table.c`", "`cap_nibble`", "`cap_nibble` is the name of nothing"),
     (README, "`sys_cap_eat()`", "`sys_cap_gnaw()`", "`sys_cap_gnaw()` is in no source file"),
     (README, "(abi/index.md#statuses)", "(abi/list.md)", "the link to abi/list.md leads nowhere"),
     (README, "(abi/index.md#statuses)", "(abi/index.md#prices)", "has no heading #prices"),

@@ -16,6 +16,8 @@ from documents.tree import FOLDERS, Tree
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 TICKS = re.compile(r"`([^`\n]+)`")
 FUNCTION = re.compile(r"^(\w+)\(\)$")
+NAME = re.compile(r"^[A-Za-z]\w*_\w+$")
+NAME_PATTERNS = ("sys_NAME", "module_verb_noun", "ret_x")  # stand for names
 FILE = re.compile(r"^(?:%s)/[\w./*-]*$" % "|".join(FOLDERS))
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -35,13 +37,16 @@ def anchors(text: str) -> set[str]:
 
 
 def check_names(tree: Tree) -> list[str]:
-    """`folder/file` and `function()` in backticks."""
+    """`folder/file`, `function()` and other `names_of_things` in backticks."""
     problems = []
+    known = tree.words | tree.runnable | set(NAME_PATTERNS)
     for path, text in tree.pages().items():
         for quoted in TICKS.findall(prose(text)):
             function = FUNCTION.match(quoted)
             if function and function[1] not in tree.identifiers:
                 problems.append(f"{path}: `{quoted}` is in no source file")
+            if NAME.match(quoted) and quoted not in known:
+                problems.append(f"{path}: `{quoted}` is the name of nothing")
             if FILE.match(quoted) and quoted not in VOLUME_FILES and not exists(tree, quoted):
                 problems.append(f"{path}: `{quoted}` does not exist")
     return problems

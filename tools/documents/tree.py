@@ -51,6 +51,12 @@ class Tree:
         return {word for text in self.code().values() for word in WORD.findall(COMMENT.sub(" ", text))}
 
     @functools.cached_property
+    def words(self) -> set[str]:
+        """Every identifier, the words of build descriptions and of tables, and the names of tests."""
+        rest = (text for path, text in self.files.items() if path.endswith(("meson.build", ".json")))
+        return self.identifiers | self.tests | {word for text in rest for word in WORD.findall(text)}
+
+    @functools.cached_property
     def guest_cases(self) -> dict[str, str]:
         """Cases of the suites that run in the machine, CASE(name), and the file that each is in."""
         return {name: path for path, text in self.code().items() if path.startswith("test/guest/")
