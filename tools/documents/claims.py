@@ -1,14 +1,14 @@
-"""Owns the statements in pages that rot: counts of things in the tree, `only in FILE`, `never called`, `not yet`, and figures of
-a machine. Each has what proves it beside it, in a comment of the same paragraph, list item or table row:
+"""Owns the statements in pages that rot: counts of things in the tree, `only in FILE`, `never called`, `not yet`, and figures
+of a machine. Each has what proves it beside it, in a comment of the same paragraph, list item or table row:
 
-    <!-- check: COMMAND -->        a shell command, run from the root. It succeeds, and each number that it prints is said.
-    <!-- value: FILE: CONSTANT --> the constant (or arithmetic with some) of the source file is said.
-    <!-- figures: COMMAND -->      what was measured in this section, that command of ours tells; it is not run.
-    <!-- no claim: 4, not yet -->  these words of the paragraph are no such statement: they speak of something else.
+    <!-- check: COMMAND -->        a shell command, run from the root. It succeeds, and each number that it prints is said
+    <!-- value: FILE: CONSTANT --> the constant (or arithmetic with some) of the source file is said
+    <!-- figures: COMMAND -->      what was measured in this section, that command of ours tells; it is not run
+    <!-- no claim: 4, not yet -->  these words of the paragraph are no such statement: they speak of something else
 
-A number is said in digits or in words, with a unit if that is clearer (`64 KiB`), and behind `about`, `some` or `nearly` within
-a twentieth. A count that nothing covers is a problem, so that no new one gets in without. Figures in instructions or in time are
-covered as well where their section names a command by itself.
+A number is said in digits or in words, with a unit if that is clearer (`64 KiB`), and behind `about`, `some` or `nearly`
+within a twentieth. A count that nothing covers is a problem, so that no new one gets in without. Figures in instructions or
+in time are covered as well where their section names a command by itself.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ WORDS = {word: number for number, word in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty".split())}
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "us": 10**3, "ms": 10**6, "seconds": 10**9}
-NUMBER = re.compile(rf"\b(?:(about|some|nearly) )?(\d+(?:,\d{{3}})*|{'|'.join(WORDS)})(?: ({'|'.join(UNITS)})\b)?", re.IGNORECASE)
-THINGS = ("calls", "files", "lines", "tests", "suites", "pages", "mutants", "servers", "operations", "statuses", "cases", "objects",
-          "scenarios", "programs", "processes", "pipes", "regions", "slots", "strings", "jobs")
+NUMBER = re.compile(rf"\b(?:(about|some|nearly) )?(\d+(?:,\d{{3}})*|{'|'.join(WORDS)})(?: ({'|'.join(UNITS)})\b)?",
+                    re.IGNORECASE)
+THINGS = ("calls", "files", "lines", "tests", "suites", "pages", "mutants", "servers", "operations", "statuses", "cases",
+          "objects", "scenarios", "programs", "processes", "pipes", "regions", "slots", "strings", "jobs")
 COUNT = re.compile(rf"{NUMBER.pattern} (?:[\w'-]+ )?(?:{'|'.join(THINGS)})\b", re.IGNORECASE)
 FIGURE = re.compile(r"\b\d[\d,.]* (?:instructions|us|ms|seconds|minutes)\b")
-PHRASE = re.compile(r"\b(only in `|only by `|nowhere else|no other file|the only function|never called|not yet|no \w+ yet)", re.IGNORECASE)
+PHRASE = re.compile(r"\b(only in `|only by `|nowhere else|no other file|the only function|never called|not yet|"
+                    r"no \w+ yet)", re.IGNORECASE)
 NOTE = re.compile(r"(?<!`)<!--\s*(.*?)\s*-->", re.DOTALL)  # in backticks it is spoken of, and not meant
 KINDS = ("check", "value", "figures", "no claim")
 BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*] |\d+\. |\|))")

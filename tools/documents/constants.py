@@ -1,4 +1,4 @@
-"""Owns the values of constants in the sources: `#define NAME expression`, `NAME = value` of any language, "NAME": value of JSON."""
+"""Owns the values of constants in the sources: `#define NAME text`, `NAME = text` of any language, `"NAME": 1` of JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the check of docs/limits.md: each row has the value of its constant and a test that exists, and no constant is left out."""
+"""Owns the check of docs/limits.md: each row has its constant's value and a test that exists, and none is left out."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Tree:
 
     @functools.cached_property
     def runnable(self) -> set[str]:
-        """The names that Meson may know tests by: words of build descriptions; `NAME_` and `_NAME` are put before and behind others."""
+        """What Meson may know tests by: words of build descriptions; `NAME_` and `_NAME` are put before and behind others."""
         texts = [text for path, text in self.files.items() if path.endswith("meson.build")]
         texts += [block for text in self.pages().values() for block in MESON_BLOCK.findall(text)]  # what a tutorial makes
         words = {word for text in texts for word in MESON_WORD.findall(text)}
