@@ -107,6 +107,11 @@ def sweep(parent: pathlib.Path, prefix: str, keep: int = 0) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def sweep_private() -> None:
+    """Remove the private folders that dead runs left, which may hold a machine's memory."""
+    sweep(pathlib.Path(tempfile.gettempdir()), PRIVATE)
+
+
 @contextlib.contextmanager
 def private_folder(parent: pathlib.Path | None = None, prefix: str = PRIVATE) -> Iterator[pathlib.Path]:
     """A folder of one's own until the end of the block, and no longer. What dead runs left beside it goes as well."""

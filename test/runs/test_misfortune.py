@@ -187,6 +187,16 @@ class Commands(Stubs):
         for kind, least in (("open", 5), ("mkdir", 1), ("spawn", 1)):
             self.assertGreaterEqual(self.try_each(kind, ("test",), documented(command_test)), least, kind)
 
+    def test_what_a_dead_run_left(self) -> None:
+        """The next command removes it, whichever that is; doctor does not, which changes nothing."""
+        with claims.new(self.place / "tmp", claims.PRIVATE) as claim:
+            self.command("build")
+            self.assertTrue(claim.folder.exists(), "a living one's")
+        self.command("doctor")
+        self.assertTrue(claim.folder.exists())
+        self.command("build")
+        self.assertFalse(claim.folder.exists())
+
     def test_the_sentence_names_the_file(self) -> None:
         self.make_built()
         (self.folder / "boot.tar").unlink()

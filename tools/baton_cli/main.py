@@ -8,6 +8,7 @@ import sys
 import termios
 from types import ModuleType
 
+import claims
 from baton_cli import (command_bench, command_build, command_doctor, command_mutate, command_prove, command_run,
                        command_test, streams)
 from host.say import CODE_HOST, UserError, say
@@ -48,6 +49,8 @@ def main(arguments: list[str]) -> int:
         parser.print_help()
         return 0
     try:
+        if options.module is not command_doctor:  # it changes nothing
+            claims.sweep_private()
         status = int(options.module.run(options))
         sys.stdout.flush()
         return status
