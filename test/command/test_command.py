@@ -94,6 +94,17 @@ class Streams(Place):
         os.close(writing)
         self.assertEqual((done.returncode, done.stderr), (128 + signal.SIGPIPE, b""))
 
+    def test_help(self) -> None:
+        """It is written as the command ends."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open("/dev/full", "wb") as full, os.fdopen(writing, "wb") as unread:
+            for output, status, said in ((full, HOST_FAILED, b"baton: standard output: no space left on device\n"),
+                                         (unread, 128 + signal.SIGPIPE, b"")):
+                done = subprocess.run([str(ROOT / "baton"), "help", "run"], stdout=output, stderr=subprocess.PIPE,
+                                      env=self.environment, check=False)
+                self.assertEqual((done.returncode, done.stderr), (status, said))
+
     def test_closed_errors(self) -> None:
         done = self.run_it("-c", "echo x; false", preexec_fn=lambda: os.close(2))
         self.assertEqual((done.returncode, done.stdout[:2]), (1, b"x\n"))

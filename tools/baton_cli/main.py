@@ -39,8 +39,8 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str]) -> int:
-    """Run one command; the process's exit code."""
+def run_command(arguments: list[str]) -> int:
+    """Run the command that the arguments name; its exit code."""
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     parser = make_parser()
@@ -48,12 +48,18 @@ def main(arguments: list[str]) -> int:
     if options.command is None:
         parser.print_help()
         return 0
+    if options.module is not command_doctor:  # it changes nothing
+        claims.sweep_private()
+    return int(options.module.run(options))
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command, and say what went wrong; the process's exit code."""
     try:
-        if options.module is not command_doctor:  # it changes nothing
-            claims.sweep_private()
-        status = int(options.module.run(options))
-        sys.stdout.flush()
-        return status
+        try:
+            return run_command(arguments)
+        finally:
+            sys.stdout.flush()
     except UserError as error:
         say(str(error))
         return error.code
