@@ -24,7 +24,7 @@ import volume
 from baton_cli import command_run, command_test, main
 from host import build, packages, paths
 from host.say import CODE_HOST
-from machine import guest
+from machine import disk, firmware, guest
 
 QEMU = """#!/bin/sh
 for word; do case $word in file,id=log,path=*) log=${word#*path=};; esac; done
@@ -38,6 +38,7 @@ paths="\\"source\\": \\"$SOURCES\\", \\"build\\": \\"$FOLDER\\""
 echo "{\\"directories\\": {$paths}}" > $FOLDER/meson-info/meson-info.json
 """
 NINJA = "#!/bin/sh\necho '[1/1] made'\n"
+NOTHING = "#!/bin/sh\n"
 MANIFEST = b'{"programs": [{"name": "process", "image": "bin/process", "arguments": []}]}'
 EVENTS = {"open": ("open",), "mkdir": ("os.mkdir",), "spawn": ("subprocess.Popen",),
           "rest": ("os.rename", "os.symlink", "os.truncate", "os.utime", "socket.__new__", "socket.bind",
@@ -112,7 +113,8 @@ class Stubs(unittest.TestCase):
         self.addCleanup(place.cleanup)
         self.place = pathlib.Path(place.name).resolve()
         self.folder = self.place / "build"
-        for name, text in (("qemu-system-x86_64", QEMU), ("meson", MESON), ("ninja", NINJA)):
+        for name, text in (("qemu-system-x86_64", QEMU), ("meson", MESON), ("ninja", NINJA), ("mformat", NOTHING),
+                           ("mmd", NOTHING), ("mcopy", NOTHING)):
             self.write(f"bin/{name}", text.encode())
             (self.place / "bin" / name).chmod(0o755)
         self.write("tmp/", b"")
@@ -135,7 +137,7 @@ class Stubs(unittest.TestCase):
 
     def make_built(self) -> None:
         self.write("build/boot.tar", volume.build([("etc/manifest.json", MANIFEST)]))
-        for name in ("boot/pvh.elf", "kernel/kernel.elf"):
+        for name in ("boot/pvh.elf", "boot/BOOTX64.EFI", "kernel/kernel.elf"):
             self.write(f"build/{name}", b"\x7fELF")
 
     def command(self, *words: str) -> tuple[int, str, str]:
@@ -173,6 +175,16 @@ class Commands(Stubs):
         self.assertIn(CODE_HOST, documented(command_run))
         for kind, least in (("open", 10), ("mkdir", 2), ("spawn", 1), ("write", 1), ("rest", 8)):
             self.assertGreaterEqual(self.try_each(kind, self.words, documented(command_run)), least, kind)
+
+    def test_run_from_firmware(self) -> None:
+        """With a disk image, which is made anew each time."""
+        self.make_built()
+        found = firmware.Firmware(self.place / "OVMF.fd")
+        for kind, least in (("open", 15), ("mkdir", 3), ("spawn", 5), ("write", 3), ("rest", 8)):
+            with mock.patch.object(disk, "IMAGES_KEPT", 0), mock.patch.object(firmware, "find", return_value=found):
+                done = self.try_each(kind, (*self.words, "--boot", "uefi"), documented(command_run))
+            self.assertGreaterEqual(done, least, kind)
+            self.assertFalse(list(self.folder.glob("run/new-*")), "half an image")
 
     def test_build_from_nothing(self) -> None:
         for kind, least in (("open", 2), ("mkdir", 1), ("spawn", 2), ("rest", 1)):

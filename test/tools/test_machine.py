@@ -47,9 +47,10 @@ class Memory(unittest.TestCase):
             guest.error_file = pathlib.Path(place) / "errors"
             guest.error_file.touch()
             guest.machine.folder.mkdir()
-            for code, free, words in ((-7, 0, f"killed by SIGBUS; {place} is full: the machine's memory is a file there, "
-                                              "of up to 512 MiB (TMPDIR=FOLDER chooses another place)"),
-                                      (-7, 1 << 30, "killed by SIGBUS"), (-11, 0, "killed by SIGSEGV"), (1, 0, "")):
+            full = (f"{place} is full: the machine's memory is a file there, of up to 512 MiB "
+                    "(TMPDIR=FOLDER chooses another place)")
+            for code, free, words in ((-7, 0, f"killed by SIGBUS; {full}"), (-7, 1 << 30, "killed by SIGBUS"),
+                                      (-11, 0, "killed by SIGSEGV"), (1, 0, "")):
                 guest.process = mock.Mock(returncode=code)
                 with mock.patch.object(shutil, "disk_usage", return_value=mock.Mock(free=free)):
                     self.assertEqual(guest.errors(), words)
@@ -172,6 +173,17 @@ class Disk(unittest.TestCase):
                         self.assertTrue(image.exists())
             with disk.cached_image(folder, {"x/a": b"fifth"}):
                 self.assertFalse(image.exists())
+
+    @unittest.skipUnless(shutil.which("mformat"), "no mtools here")
+    def test_a_place_in_the_cache_that_cannot_be_had(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            folder = pathlib.Path(place)
+            with disk.cached_image(folder, {"x/a": b""}) as image:
+                pass
+            (image.parent / claims.MARK).unlink()
+            with self.assertRaisesRegex(disk.DiskError, "neither used nor replaced"), \
+                 disk.cached_image(folder, {"x/a": b""}):
+                pass
 
     @unittest.skipUnless(shutil.which("mformat"), "no mtools here")
     def test_too_large_a_file_is_reported(self) -> None:

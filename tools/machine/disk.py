@@ -35,6 +35,7 @@ DISK_ID = uuid.UUID("6f746162-006e-4000-8000-000000000001")  # fixed, so that eq
 ESP_ID = uuid.UUID("6f746162-006e-4000-8000-000000000002")
 FAT_EPOCH = 315532800  # 1980-01-01, where FAT's calendar begins
 IMAGES_KEPT = 8
+TRIES = 3  # to make an image that another run makes, or removes, at the same time
 IMAGE, UNFINISHED, IMAGE_FILE = "disk-", "new-", "disk.img"  # how folders of the cache are called, and the file in them
 
 LOADER_PATH = "EFI/BOOT/BOOTX64.EFI"
@@ -110,11 +111,19 @@ def cached_image(folder: pathlib.Path, files: dict[str, bytes]) -> Iterator[path
         digest.update(f"{name} {len(data)}\n".encode() + data)
     claims.sweep(folder, IMAGE, keep=IMAGES_KEPT)
     place = folder / f"{IMAGE}{digest.hexdigest()[:24]}"
-    while (claim := claims.existing(place, shared=True)) is None:
-        with claims.private_folder(folder, UNFINISHED) as fresh:
+    with claim_image(place, files):
+        os.utime(place)
+        yield place / IMAGE_FILE
+
+
+def claim_image(place: pathlib.Path, files: dict[str, bytes]) -> claims.Claim:
+    """A claim on the folder `place` with an image of `files`, which is made if it is not there."""
+    for _ in range(TRIES):
+        claim = claims.existing(place, shared=True)
+        if claim is not None:
+            return claim
+        with claims.private_folder(place.parent, UNFINISHED) as fresh:
             write_image(fresh / IMAGE_FILE, files)
             with contextlib.suppress(OSError):  # another run was faster
                 fresh.rename(place)  # in one step, so that another run never sees half an image
-    with claim:
-        os.utime(place)
-        yield place / IMAGE_FILE
+    raise DiskError(f"{place} can be neither used nor replaced; remove it")
