@@ -21,7 +21,7 @@ from unittest import mock
 
 import claims
 import volume
-from baton_cli import command_run, command_test, main
+from baton_cli import command_run, command_test, main, streams
 from host import build, packages, paths
 from host.say import CODE_HOST
 from machine import disk, firmware, guest
@@ -143,7 +143,8 @@ class Stubs(unittest.TestCase):
     def command(self, *words: str) -> tuple[int, str, str]:
         """Status, standard output, standard error."""
         out, said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
-        with mock.patch.object(sys, "stdout", out), contextlib.redirect_stderr(said):
+        with mock.patch.object(sys, "stdout", out), contextlib.redirect_stderr(said), \
+                mock.patch.object(streams, "give_up_stdout"):  # it would be the tests' own
             status = main.main(list(words))
         out.seek(0)
         return status, out.read(), said.getvalue()

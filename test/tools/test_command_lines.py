@@ -82,11 +82,16 @@ class TestLog(unittest.TestCase):
                             {"result": "TIMEOUT"}, {"result": "FAIL", "stdout": ""})
         self.assertEqual(totals.line(), "2 passed, 4 failed")
 
+    def test_tap_without_a_plan_has_failed(self) -> None:
+        entry = {"result": "OK", "stdout": "TAP version 13\nok 1 - a\n"}
+        self.assertEqual(self.count(entry).line(), "1 passed, 1 failed")
+        self.assertEqual(self.count(dict(entry, stdout=entry["stdout"] + "1..1\n")).line(), "1 passed, 0 failed")
+
     def test_what_lacked_is_told(self) -> None:
         totals = self.count({"name": "p:host / proof", "result": "SKIP",
                              "stdout": f"TAP version 13\n1..0 # SKIP not installed: why3, z3 (apt-get install why3 z3)\n"},
                             {"name": "p:host / tools", "result": "OK",
-                             "stdout": "TAP version 13\nok 1 - a\nok 2 - b # SKIP not installed: z3 (apt-get install z3)\n"})
+                             "stdout": "TAP version 13\n1..2\nok 1 - a\nok 2 - b # SKIP not installed: z3 (apt-get install z3)\n"})
         self.assertEqual(totals.line(), "1 passed, 0 failed, 2 skipped")
         self.assertEqual(totals.advice(), "skipped for want of a tool: proof, tools; apt-get install why3 z3")
         self.assertEqual(Totals().advice(), "")
