@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import io
 import json
 import pathlib
 import shutil
@@ -14,6 +17,7 @@ import zlib
 from unittest import mock
 
 import claims
+from baton_cli import command_run
 from machine import accel, command_line, disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
 from machine.console import ConsoleFilter, EscapeKey
@@ -202,13 +206,25 @@ class Accelerator(unittest.TestCase):
             cache = pathlib.Path(place) / "accel.json"
             with mock.patch.object(accel, "cache_key", return_value="boot 1"), \
                  mock.patch.object(accel, "try_kvm", return_value=accel.Accel("kvm", "a probe guest ran")) as probe:
-                self.assertEqual(accel.choose(cache).name, "kvm")
-                self.assertEqual(accel.choose(cache).name, "kvm")
+                self.assertEqual(accel.choose(cache), accel.Accel("kvm", "a probe guest ran"))
+                self.assertEqual(accel.choose(cache), accel.Accel("kvm", "a probe guest ran", is_known=True))
                 self.assertEqual(probe.call_count, 1)
             with mock.patch.object(accel, "cache_key", return_value="boot 2"), \
                  mock.patch.object(accel, "try_kvm", return_value=accel.Accel("tcg", "gone")):
                 self.assertEqual(accel.choose(cache), accel.Accel("tcg", "gone"))
             self.assertEqual(json.loads(cache.read_text())["key"], "boot 2")
+
+    def test_a_debugger_gets_emulation(self) -> None:
+        """KVM would write its breakpoints where the guest's code is not yet."""
+        with tempfile.TemporaryDirectory() as place, contextlib.redirect_stderr(io.StringIO()) as said, \
+                mock.patch.object(accel, "try_kvm", return_value=accel.Accel("kvm", "a probe guest ran")):
+            options = argparse.Namespace(accel="auto", built=pathlib.Path(place), gdb=False)
+            self.assertEqual([command_run.choose_accel(options) for _ in range(2)], ["kvm", "kvm"])
+            self.assertEqual(said.getvalue(), "baton: accelerator: kvm\n", "told once")
+            options.gdb = True
+            self.assertEqual(command_run.choose_accel(options), "tcg")
+            options.accel = "kvm"
+            self.assertEqual(command_run.choose_accel(options), "kvm")
 
     def test_damaged_cache_is_ignored(self) -> None:
         with tempfile.TemporaryDirectory() as place:

@@ -122,17 +122,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("qemu", nargs="*", metavar="-- QEMU-ARGUMENT", help="handed to QEMU as they are")
 
 
-def choose_accel(wanted: str, cache: pathlib.Path) -> str:
-    """kvm or tcg, said once on standard error."""
-    if wanted == "tcg":
+def choose_accel(options: argparse.Namespace) -> str:
+    """kvm or tcg, told on standard error by the first run that finds it out. For gdb it is tcg if nothing else is asked for:
+    KVM writes breakpoints into memory, where the guest's programs are not yet."""
+    wanted, cache = options.accel, options.built / "accel.json"
+    if wanted == "tcg" or (options.gdb and wanted == "auto"):
         return "tcg"
     found = accel.choose(cache)
     if wanted == "kvm" and found.name != "kvm":
         raise UserError(f"--accel kvm: {found.reason}")
-    if found.name == "tcg":
-        say(f"accelerator: tcg (emulation); {found.reason}")
-    else:
-        say("accelerator: kvm")
+    if not found.is_known:
+        say(f"accelerator: tcg (emulation); {found.reason}" if found.name == "tcg" else "accelerator: kvm")
     return found.name
 
 
@@ -258,7 +258,7 @@ def make_machine(options: argparse.Namespace, places: Places, kept: contextlib.E
     logs = kept.enter_context(log_folder(options.built / paths.RUN)).folder
     boot = make_boot(options, archive, logs.parent if logs.parent == options.built / paths.RUN else None, kept)
     return Machine(boot=boot, folder=places.files, sockets=places.sockets,
-                   accel=choose_accel(options.accel, options.built / "accel.json"), smp=options.smp,
+                   accel=choose_accel(options), smp=options.smp,
                    memory_mib=options.memory, display=needs.WINDOW if options.gui else "none",
                    graphics=options.boot == "uefi" and not options.headless, log_file=logs / "kernel.log",
                    gdb_socket=places.sockets / "gdb" if options.gdb else None, extra=tuple(options.qemu))

@@ -26,10 +26,11 @@ RESET_VECTOR = bytes.fromhex("9b db e3  ba f4 00  b0 10  ee  f4")  # finit; mov 
 
 @dataclasses.dataclass(frozen=True)
 class Accel:
-    """name: kvm or tcg. reason: why, for the user."""
+    """name: kvm or tcg. reason: why, for the user. is_known: found out by an earlier run, which told it."""
 
     name: str
     reason: str
+    is_known: bool = False
 
 
 def probe_image() -> bytes:
@@ -79,7 +80,7 @@ def choose(cache: pathlib.Path | None) -> Accel:
         try:
             kept = json.loads(cache.read_text())
             if kept["key"] == key:
-                return Accel(kept["name"], kept["reason"])
+                return Accel(kept["name"], kept["reason"], is_known=True)
         except (OSError, ValueError, KeyError, TypeError):
             pass  # no answer yet, or not one of ours: ask again
     found = try_kvm()
