@@ -71,20 +71,34 @@ static bool octal_parse(const char *field, size_t field_bytes, uint64_t *ret_val
     return true;
 }
 
+static uint64_t sum_of(const void *bytes, uint64_t count) {
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        sum += ((const uint8_t *)bytes)[i];
+    }
+    return sum;
+}
+
+static uint64_t count_negative(const void *bytes, uint64_t count) {
+    uint64_t negative = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        negative += ((const uint8_t *)bytes)[i] >> 7;
+    }
+    return negative;
+}
+
 /* The sum of all bytes, the checksum field itself counted as spaces. Some archivers have summed signed bytes. */
 static bool checksum_is_good(const struct ustar_header *header) {
     uint64_t expected = 0;
     if (!octal_parse(header->checksum, sizeof(header->checksum), &expected)) {
         return false;
     }
-    const uint8_t *bytes = (const uint8_t *)header;
-    uint64_t sum = 0, high_count = 0;
-    for (uint32_t i = 0; i < USTAR_BLOCK_BYTES; i++) {
-        bool in_field = i >= offsetof(struct ustar_header, checksum) && i < offsetof(struct ustar_header, type);
-        sum += in_field ? ' ' : bytes[i];
-        high_count += !in_field && bytes[i] > 127;
-    }
-    return sum == expected || sum == expected + 256 * high_count;
+    const char *field = header->checksum, *end = (const char *)(header + 1);
+    const char *behind = field + sizeof(header->checksum);
+    uint64_t before_bytes = offsetof(struct ustar_header, checksum), behind_bytes = (uint64_t)(end - behind);
+    uint64_t sum = sum_of(header, before_bytes) + sizeof(header->checksum) * ' ' + sum_of(behind, behind_bytes);
+    return sum == expected ||
+           sum == expected + 256 * (count_negative(header, before_bytes) + count_negative(behind, behind_bytes));
 }
 
 /* ---- names ---- */
