@@ -108,8 +108,11 @@ class Starting(Changed):
     def test_without_a_kernel(self) -> None:
         members = [member for member in self.members if member[0] != "boot/kernel.elf"]
         (self.folder / "boot.tar").write_bytes(volume.build(members))
-        done = run("--boot", "pvh", "--built", str(self.folder), "-c", "true")
-        self.check_end(done, CANNOT_START, "the loader: .*kernel.*")
+        for boot in ("pvh", "uefi"):
+            with self.subTest(boot=boot):
+                done = run("--boot", boot, "--built", str(self.folder), "-c", "true")
+                self.check_end(done, CANNOT_START, "the loader: .*kernel.*")
+                self.assertEqual(done.stdout, "")
 
 
 class Servers(Changed):

@@ -11,6 +11,7 @@ from evidence.kernel_log import KernelLog
 from evidence.pagewalk import PhysicalMemory
 from evidence.report import Evidence
 from evidence.verdict import Kind, Problem, judge_end
+from machine.console import ConsoleFilter
 from machine.guest import Cause, End
 
 LOG = """0.000000 INFO boot: image phys 0x200000, sealed root phys 0x3ff000
@@ -141,6 +142,26 @@ class GivenUp(unittest.TestCase):
         with tempfile.NamedTemporaryFile() as memory:
             problem = judge_end(End(Cause.EXITED, 35), Evidence(log, PhysicalMemory(pathlib.Path(memory.name)), [], [], []), 5, "")
         self.assertEqual(problem, Problem(Kind.NOT_STARTED, "the loader: there is no kernel on the volume"))
+
+
+class LoaderWords(unittest.TestCase):
+    """What the loader says on the console before it waits for a key."""
+
+    def failure(self, text: bytes, programs_only: bool = True) -> str | None:
+        console = ConsoleFilter(firmware=True, programs_only=programs_only)
+        console.feed(b"BdsDxe: starting Boot0001 from a disk\r\n" + text)
+        return console.loader_failure
+
+    def test_failure(self) -> None:
+        progress = b"\rbaton: reading boot.tar: 1 of 6 MiB\rbaton: reading boot.tar: 6 of 6 MiB"
+        self.assertIsNone(self.failure(progress + b"\r\n"))
+        said = progress + b"\r\n\r\n\x1b[0mbaton: no kernel on it\r\nbaton: press a key to return to firmware\r\n"
+        self.assertEqual(self.failure(said), "no kernel on it")
+        self.assertIsNone(self.failure(said, programs_only=False), "whoever sits there may press a key")
+        self.assertIsNone(self.failure(b"\x11\r\nbaton: no kernel\r\n"), "a program said so")
+        problem = judge_end(End(Cause.LOADER, words="no kernel on it"),
+                            Evidence(KernelLog(""), PhysicalMemory(pathlib.Path("/dev/null")), [], [], []), 5, "")
+        self.assertEqual(problem, Problem(Kind.NOT_STARTED, "the loader: no kernel on it"))
 
 
 class Verdict(unittest.TestCase):

@@ -93,6 +93,8 @@ class Session:
             self.send_keys(is_terminal)
         if self.guest.end is None and self.escape.quit:
             self.guest.stop(Cause.CANCELLED)
+        elif self.guest.end is None and (words := self.filter.loader_failure) is not None:
+            self.guest.stop(Cause.LOADER, words)  # it would wait for a key, and go on in the firmware
         elif self.guest.end is None and self.seconds is not None and elapsed > self.seconds:
             self.guest.stop(Cause.TIMEOUT)
 

@@ -53,6 +53,8 @@ def judge_end(end: End, evidence: Evidence, seconds: float, errors: str) -> Prob
     """
     if evidence.log.panic is not None:
         return Problem(Kind.PANIC, f"panic: {evidence.log.panic.text}")
+    if end.cause is Cause.LOADER:
+        return Problem(Kind.NOT_STARTED, f"the loader: {end.words}")
     if end.cause is Cause.TIMEOUT:
         return Problem(Kind.HANG, f"hang: no end within {seconds:g} s")
     if end.cause is Cause.CANCELLED:

@@ -17,6 +17,7 @@ import re
 
 LAST_WORDS = b"BdsDxe: starting"
 ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_=>])")
+LOADER_FAILURE = re.compile(rb"\n\s*baton: ([^\r\n]+)")  # its progress overwrites itself and begins no line
 HELD_BYTES_MAX = 1 << 16
 
 XON, XOFF = b"\x11", b"\x13"
@@ -71,6 +72,12 @@ class ConsoleFilter:
             return guest
         self.held = self.held[-HELD_BYTES_MAX:]
         return b""
+
+    @property
+    def loader_failure(self) -> str | None:
+        """Why the loader gave up, if it did; seen only where programs alone count."""
+        found = LOADER_FAILURE.search(ESCAPE.sub(b"", self.held)) if self.programs_only and not self.ready else None
+        return found[1].decode(errors="replace").strip() if found else None
 
     def release(self) -> bytes:
         """Give up waiting: what was held, made harmless. Later bytes pass, unless they are to be programs' only."""

@@ -44,6 +44,7 @@ class Cause(enum.Enum):
     SHUTDOWN = "the guest shut the machine down"
     TIMEOUT = "the time ran out"
     CANCELLED = "the user ended it"
+    LOADER = "the loader gave up"
 
 
 SHUTDOWN_CAUSES = {"guest-reset": Cause.RESET}  # QMP's reasons that are not a plain shutdown
@@ -51,10 +52,11 @@ SHUTDOWN_CAUSES = {"guest-reset": Cause.RESET}  # QMP's reasons that are not a p
 
 @dataclasses.dataclass(frozen=True)
 class End:
-    """The end of a machine. exit_code is QEMU's, when it has exited."""
+    """The end of a machine. exit_code is QEMU's, when it has exited. words: the guest's own on it."""
 
     cause: Cause
     exit_code: int | None = None
+    words: str = ""
 
 
 def make_memory(machine: Machine) -> None:
@@ -231,9 +233,9 @@ class Guest:
         self.qmp.send_if_there({"execute": "chardev-send-break", "arguments": {"id": "console"}, "id": "break"})
         return True
 
-    def stop(self, cause: Cause) -> None:
+    def stop(self, cause: Cause, words: str = "") -> None:
         """End the machine from outside: freeze it, so that it can be examined."""
-        self.end = End(cause)
+        self.end = End(cause, words=words)
         if self.qmp is not None:
             try:
                 self.qmp.execute("stop")
