@@ -23,9 +23,9 @@ struct console_write_reply {
 };
 
 /*
- * Read a line that was typed, or a part of it: the reply waits until there is one, and the console is in foreground mode. It
- * ends by LF, whatever Enter sends, and was shown as it was typed. No byte: the end, by Ctrl-D where the line was empty, or because
- * nobody types any more.
+ * Read a line that was typed, or a part of it: the reply waits until there is one, and the console is in foreground
+ * mode. It ends by LF, whatever Enter sends, and was shown as it was typed. No byte: the end, by Ctrl-D where the line
+ * was empty, or because nobody types any more.
  * Errors: E_CANCEL Ctrl-Z was typed, or too many wait: ask again; P_ARGUMENT most_bytes; P_LIMIT.
  */
 struct console_read_request {

@@ -1,7 +1,7 @@
 /*
  * The line that is being typed to a program: what becomes of its keys until somebody may read it.
  *
- *     keys --> bytes[0 .. length), which Backspace and Ctrl-U still change --Enter, Ctrl-D, or full--> complete --> readers
+ *     keys --> bytes[0 .. length), which Backspace and Ctrl-U change --Enter, Ctrl-D, or full--> complete --> readers
  *
  * Enter ends the line by LF. Ctrl-D ends it where it is: readers get the bytes before, and none mean the end of input.
  */

@@ -11,8 +11,8 @@
 #define GO_ON_BYTES (TERMINAL_INPUT_BYTES / 4)
 
 /*
- * Move bytes to the output ring as far as they fit; a line feed needs room for two. Returns how many went. XON and XOFF are the
- * console's own words: a program that prints them would stop the other side.
+ * Move bytes to the output ring as far as they fit; a line feed needs room for two. Returns how many went. XON and XOFF
+ * are the console's own words: a program that prints them would stop the other side.
  */
 static size_t add_output(struct terminal *terminal, const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) {
@@ -63,7 +63,8 @@ static void suspend(struct terminal *terminal) {
     terminal->reader_count = kept;
 }
 
-/* In foreground mode some keys act. What was typed before, `ahead` bytes of the ring, was for the program that is stopped by them. */
+/* In foreground mode some keys act. What was typed before, `ahead` bytes of the ring, was for the program that is
+ * stopped by them. */
 static bool act(struct terminal *terminal, uint8_t key, size_t ahead) {
     if (key != KEY_INTERRUPT && key != KEY_SUSPEND)
         return false;

@@ -7,8 +7,8 @@
  *       \__ Ctrl-C in foreground mode --> interrupt()
  *     UART <----next---- [ output ring ] <-- writers, first come first served; LF becomes CR LF on the way in
  *
- * Keys stay in the ring until somebody reads: a key becomes part of a line, and is shown, when a reader of lines waits for it. So what
- * is typed ahead shows once, where it is used, and reaches a shell as it was typed.
+ * Keys stay in the ring until somebody reads: a key becomes part of a line, and is shown, when a reader of lines waits
+ * for it. So what is typed ahead shows once, where it is used, and reaches a shell as it was typed.
  *
  * Nobody is refused for long: a write that does not fit waits for its answer, a read waits for the first byte.
  */
@@ -75,7 +75,8 @@ struct terminal {
     uint8_t output_bytes[TERMINAL_OUTPUT_BYTES];
 };
 
-/* Begin, in raw mode, and tell the other side that it may send: what came earlier went to the firmware. Returns whether there is a UART; without one output vanishes and reads wait for ever. */
+/* Begin, in raw mode, and tell the other side that it may send: what came earlier went to the firmware. Returns
+ * whether there is a UART; without one output vanishes and reads wait for ever. */
 bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients);
 
 /* Take up to `length` bytes for output. Returns how many: fewer than `length` (also 0) means that the rest has to be

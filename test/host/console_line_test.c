@@ -1,6 +1,6 @@
 /*
- * Does a program get the lines that were typed for it, whole and once, does all behind them stay for others, and does the end of
- * input reach everybody who reads?
+ * Does a program get the lines that were typed for it, whole and once, does all behind them stay for others, and does
+ * the end of input reach everybody who reads?
  */
 #include <string.h>
 
@@ -60,7 +60,8 @@ static void a_long_line_comes_in_pieces(void) {
     CHECK_EQUAL(seen, 2 * COOKED_BYTES_MAX + 11);
 }
 
-/* Ctrl-D: what was typed goes to the program; at the begin of a line it is the end, once. What follows is for others. */
+/* Ctrl-D: what was typed goes to the program; at the begin of a line it is the end, once. What follows is for
+ * others. */
 static void control_d(void) {
     begin();
     terminal_set_mode(&terminal, CONSOLE_FOREGROUND);

@@ -1,5 +1,6 @@
 /*
- * Does Tab complete the word that its user means, by what all names that fit have in common, and never by a byte too many?
+ * Does Tab complete the word that its user means, by what all names that fit have in common, and never by a byte too
+ * many?
  */
 #include "userland/shell/complete.h"
 

@@ -359,7 +359,8 @@ static void fill(size_t length) {
         type("a");
 }
 
-/* A line that has lost a byte does not run, however it is edited. Emptied, or in the place of an older one, it is another line. */
+/* A line that has lost a byte does not run, however it is edited. Emptied, or in the place of an older one, it is
+ * another line. */
 static void a_line_that_is_too_long_is_refused(void) {
     fresh();
     type("older\r");

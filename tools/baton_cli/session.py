@@ -104,7 +104,7 @@ class Session:
             self.output.note(self.filter.release().decode(errors="replace").splitlines())
 
     def watch_keys(self, is_terminal: bool) -> None:
-        """Take no more than the guest does, or a pipe without end fills our memory. A terminal's escape is always heard."""
+        """Take no more than the guest does, or an endless pipe fills memory. A terminal's escape is always heard."""
         ahead = len(self.early) + len(self.guest.unsent)
         wanted = self.keys is not None and (is_terminal or ahead < KEYS_AHEAD_MAX)
         if wanted != self.watching:
@@ -116,7 +116,7 @@ class Session:
             self.watching = wanted
 
     def send_keys(self, is_terminal: bool) -> None:
-        """What a pipe or file holds goes in small pieces, and waits while the guest has no room; a Ctrl-C never waits."""
+        """What a pipe or file holds goes in small pieces, and waits while the guest is full; a Ctrl-C never waits."""
         if is_terminal:
             self.guest.send(self.early)
             self.early = b""

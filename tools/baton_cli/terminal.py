@@ -10,8 +10,8 @@ from types import TracebackType
 
 
 def open_keys() -> int | None:
-    """The descriptor the user types on: standard input, if it is a terminal, a pipe, a socket or a file. None when nobody
-    types: it is closed, or /dev/null."""
+    """The descriptor the user types on: standard input, if it is a terminal, a pipe, a socket or a file. None when
+    nobody types: it is closed, or /dev/null."""
     try:
         mode = os.fstat(0).st_mode
     except OSError:

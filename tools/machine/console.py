@@ -7,8 +7,8 @@ OVMF writes to every serial port it finds: screen clears, cursor moves, then `Bd
 starts the loader. Its clears would wipe the user's terminal, so everything up to the end of that line is held back and
 dropped. If the line never comes, what was held is shown without its escape sequences, for it may be the explanation.
 
-XON is the first byte of the console server: from now on it takes what is typed. Before, keys would reach the firmware. Later XOFF
-asks for a pause, and XON ends it; what programs print has neither.
+XON is the first byte of the console server: from now on it takes what is typed. Before, keys would reach the firmware.
+Later XOFF asks for a pause, and XON ends it; what programs print has neither.
 """
 
 from __future__ import annotations

@@ -227,7 +227,7 @@ class Guest:
         return not any(waiting)
 
     def hang_up(self) -> bool:
-        """Tell the console's other side, by a break, that nothing more comes. False: it has not taken all yet; ask again."""
+        """Tell the guest, by a break, that nothing more is typed. False: it has not taken all yet; ask again."""
         if self.qmp is None or not self.qmp.ready or not self.has_taken_all():
             return False
         self.qmp.send_if_there({"execute": "chardev-send-break", "arguments": {"id": "console"}, "id": "break"})

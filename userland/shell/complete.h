@@ -1,6 +1,6 @@
 /*
- * Completion by Tab, as pure functions: which word stands before the cursor, what of the names there are fits, and what is to be
- * inserted or shown.
+ * Completion by Tab, as pure functions: which word stands before the cursor, what of the names there are fits, and what
+ * is to be inserted or shown.
  *
  *     text         ls /bin/un| x
  *     folder          /bin/          prefix  un          offered: uptime, unset, ...
@@ -43,7 +43,8 @@ enum complete_kind complete_begin(struct complete *complete, const char *text, s
 /* There is this name. It counts if it fits. */
 void complete_offer(struct complete *complete, const char *name, size_t length, int is_folder);
 
-/* What is to be inserted at the cursor: the rest of what fits, with what ends the word if one name is left. Returns its length. */
+/* What is to be inserted at the cursor: the rest of what fits, with what ends the word if one name is left.
+ * Returns its length. */
 size_t complete_insertion(const struct complete *complete, char insertion[static COMPLETE_INSERT_MAX]);
 
 /* A row of the list of names, zero-terminated; names in columns go down first. Returns 0: there are no more rows. */

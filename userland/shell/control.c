@@ -1,8 +1,8 @@
 /*
  * Job control: whom the terminal's Ctrl-C and Ctrl-Z are for, and jobs that go on, here or in the background.
  *
- * The keys are the shell's own while nothing of its line waits for them, so that none is lost between Enter and the start of a job's last
- * program: the shell masks them, or they would break off its calls, and passes them on.
+ * The keys are the shell's own while nothing of its line waits for them, so that none is lost between Enter and the
+ * start of a job's last program: the shell masks them, or they would break off its calls, and passes them on.
  *
  * Only a shell with a prompt controls jobs. What another one starts in the foreground stays in its own group, so that the
  * keys reach all of a script.

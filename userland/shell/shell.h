@@ -106,7 +106,8 @@ struct shell_streams {
 bool shell_redirect(struct shell *shell, struct shell_streams *streams);
 void shell_end_redirect(struct shell_streams *streams);
 
-/* tab.c: complete the word before the editor's cursor; what is to be shown is in its output. again: Tab was the key before, too. */
+/* tab.c: complete the word before the editor's cursor; what is to be shown is in its output. again: Tab was the
+ * key before, too. */
 void shell_complete(struct shell *shell, bool again);
 
 /* builtins.c: the name of a command that is built in; NULL: there are no more. */
