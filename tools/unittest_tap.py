@@ -2,6 +2,7 @@
 """Owns how the Python tests report: run every test_*.py of a folder with unittest and print TAP.
 
     unittest_tap.py test/tools
+    unittest_tap.py test/system test_jobs.py       only one of them
 
 The folder's tests may import the tools, whose folder is on the path.
 """
@@ -67,7 +68,7 @@ def main(arguments: list[str]) -> int:
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
     print("TAP version 13")
-    suite = unittest.defaultTestLoader.discover(str(folder), top_level_dir=str(folder))
+    suite = unittest.defaultTestLoader.discover(str(folder), *arguments[1:], top_level_dir=str(folder))
     result = TapResult()
     suite.run(result)
     print(f"1..{result.count}")
