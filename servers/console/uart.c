@@ -96,7 +96,8 @@ bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct 
 }
 
 /*
- * Bounded by the FIFO's size, and a look at the empty one: if more arrives meanwhile, the chip interrupts again.
+ * Bounded by the FIFO's size, and a look at the empty one: if more arrives meanwhile, the chip interrupts again. Where that
+ * bound leaves a break behind the last byte, uart_service() comes back for it.
  * A break is a zero byte with a status of its own. QEMU's chip tells of it at once, before the bytes that came earlier.
  */
 static void take_received(struct uart *uart) {
@@ -154,8 +155,10 @@ bool uart_service(struct uart *uart) {
         case IDENTITY_MODEM_STATUS:
             (void)get(uart, UART_MODEM_STATUS);
             break;
-        default:
-            return true; /* IDENTITY_NONE, or a chip that makes no sense */
+        default: /* IDENTITY_NONE, or a chip that makes no sense */
+            if (!uart->broken || !uart->receive_enabled)
+                return true;
+            take_received(uart); /* the chip is empty behind a break, and no interrupt will say so */
         }
     }
     return false;

@@ -154,6 +154,19 @@ static void a_break_comes_behind_what_was_received(void) {
     CHECK(at_end(CONSOLE_RAW));
 }
 
+/* Bytes that arrive while those before them are taken: the look that finds the chip empty is not left out. */
+static void a_break_is_heard_behind_any_number_of_bytes(void) {
+    for (unsigned more = 0; more < 4 * UART_FIFO_BYTES; more++) {
+        begin();
+        chip.to_come = more;
+        hang_up();
+        uint8_t bytes[CONSOLE_BYTES_MAX];
+        size_t seen = take(CONSOLE_RAW, bytes, sizeof bytes);
+        CHECK_EQUAL(seen, more);
+        CHECK(at_end(CONSOLE_RAW));
+    }
+}
+
 int main(void) {
     static const struct check_case cases[] = {
         {"lines", lines},
@@ -162,6 +175,7 @@ int main(void) {
         {"control_d", control_d},
         {"a_break_is_the_end_of_input", a_break_is_the_end_of_input},
         {"the_other_side_is_held_back", the_other_side_is_held_back},
+        {"a_break_is_heard_behind_any_number_of_bytes", a_break_is_heard_behind_any_number_of_bytes},
         {"a_break_comes_behind_what_was_received", a_break_comes_behind_what_was_received},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);
