@@ -233,6 +233,11 @@ class Accelerator(unittest.TestCase):
             with mock.patch.object(accel, "try_kvm", return_value=accel.Accel("tcg", "asked")):
                 self.assertEqual(accel.choose(cache).reason, "asked")
 
+    def test_an_answer_is_kept_without_a_device(self) -> None:
+        with tempfile.TemporaryDirectory() as place, mock.patch.object(accel, "KVM_DEVICE", pathlib.Path("/nonesuch/kvm")):
+            cache = pathlib.Path(place) / "accel.json"
+            self.assertEqual([accel.choose(cache).is_known for _ in range(2)], [False, True])
+
     def test_no_device(self) -> None:
         with mock.patch.object(accel, "KVM_DEVICE", pathlib.Path("/nonesuch/kvm")):
             self.assertEqual(accel.try_kvm(), accel.Accel("tcg", "there is no /dev/kvm"))

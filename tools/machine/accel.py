@@ -64,13 +64,16 @@ def try_kvm() -> Accel:
 
 
 def cache_key() -> str:
-    """What the answer depends on: this boot of the host, this user, the device's rights."""
+    """What the answer depends on: this boot of the host, this user, the device's rights. Empty: it can't be kept."""
     try:
         boot = BOOT_ID.read_text().strip()
-        rights = KVM_DEVICE.stat()
-        return f"{boot} {os.geteuid()} {rights.st_mode:o} {rights.st_uid} {rights.st_gid}"
     except OSError:
         return ""
+    try:
+        rights = KVM_DEVICE.stat()
+    except OSError:
+        return f"{boot} {os.geteuid()} no device"
+    return f"{boot} {os.geteuid()} {rights.st_mode:o} {rights.st_uid} {rights.st_gid}"
 
 
 def choose(cache: pathlib.Path | None) -> Accel:
