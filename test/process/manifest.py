@@ -2,7 +2,9 @@
 """Owns the manifest of suites that run in the usual system: the usual one, with the suite in the shell's place, and a port for
 its results.
 
-    manifest.py INPUT OUTPUT PROGRAM
+    manifest.py INPUT OUTPUT PROGRAM [CAPABILITY ...]
+
+The program does not get these capabilities of the shell's.
 """
 
 import json
@@ -13,11 +15,14 @@ TAP_PORT = 0xE8
 
 
 def main(arguments: list[str]) -> int:
-    manifest = json.loads(pathlib.Path(arguments[0]).read_text())
+    source, target, suite, *withheld = arguments
+    manifest = json.loads(pathlib.Path(source).read_text())
     process = next(program for program in manifest["programs"] if program["name"] == "process")
-    process["arguments"] = [arguments[2], *process["arguments"][1:], "tap"]
+    process["arguments"] = [suite, *(name for name in process["arguments"][1:] if name not in withheld), "tap"]
     process["capabilities"]["tap"] = {"ports": [TAP_PORT, 1]}
-    pathlib.Path(arguments[1]).write_text(json.dumps(manifest, indent=2) + "\n")
+    for name in withheld:
+        del process["capabilities"][name]
+    pathlib.Path(target).write_text(json.dumps(manifest, indent=2) + "\n")
     return 0
 
 
