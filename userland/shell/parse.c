@@ -16,8 +16,11 @@ size_t parse_name_length(const char *text) {
     return length;
 }
 
-_Static_assert(PARSE_COMMANDS_MAX == 32 && PARSE_BYTES_MAX == 2048 && PARSE_WORDS_MAX == 63 && PARSE_REDIRECTS_MAX == 8,
-               "messages here say so");
+/* Messages here say so. */
+_Static_assert(PARSE_COMMANDS_MAX == 32, "commands");
+_Static_assert(PARSE_BYTES_MAX == 2048, "bytes");
+_Static_assert(PARSE_WORDS_MAX == 63, "words");
+_Static_assert(PARSE_REDIRECTS_MAX == 8, "redirections");
 
 static int fail(struct parse_error *ret_error, const char *reason, size_t at) {
     *ret_error = (struct parse_error){.reason = reason, .column = at + 1};
