@@ -276,6 +276,6 @@ bool terminal_progress(struct terminal *terminal) {
     return at_rest;
 }
 
-bool terminal_is_drained(const struct terminal *terminal) {
+bool terminal_is_drained(struct terminal *terminal) {
     return ring_used(&terminal->output) == 0 && terminal->writer_count == 0 && uart_is_idle(&terminal->uart);
 }

@@ -99,7 +99,7 @@ void terminal_park_reader(struct terminal *terminal, enum console_mode mode, cap
 void terminal_set_mode(struct terminal *terminal, enum console_mode mode);
 
 /* Is nothing on its way any more? */
-bool terminal_is_drained(const struct terminal *terminal);
+bool terminal_is_drained(struct terminal *terminal);
 
 /* After an interrupt: serve the UART, and answer whoever can be answered now. False: it has to be called again soon,
  * see uart_service(). */

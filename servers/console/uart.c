@@ -67,6 +67,15 @@ static void set(const struct uart *uart, enum uart_register index, unsigned valu
     uart->ports->write(uart->ports->context, index, (uint8_t)value);
 }
 
+/* Reading the line status clears what it says of breaks and overruns, so each look at it has to keep that. */
+static uint8_t line_status(struct uart *uart) {
+    uint8_t status = get(uart, UART_LINE_STATUS);
+    if (status & STATUS_OVERRUN)
+        uart->overrun_count++;
+    uart->broken = uart->broken || (status & STATUS_BREAK) != 0;
+    return status;
+}
+
 static void set_enables(const struct uart *uart) {
     unsigned enables = ENABLE_LINE_STATUS;
     if (uart->receive_enabled)
@@ -102,10 +111,7 @@ bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct 
  */
 static void take_received(struct uart *uart) {
     for (unsigned i = 0; i <= UART_FIFO_BYTES; i++) {
-        uint8_t status = get(uart, UART_LINE_STATUS);
-        if (status & STATUS_OVERRUN)
-            uart->overrun_count++;
-        uart->broken = uart->broken || (status & STATUS_BREAK) != 0;
+        uint8_t status = line_status(uart);
         if (!uart->receive_enabled) /* the user may have said "no more" at the last byte */
             return;
         if (!(status & STATUS_DATA)) {
@@ -170,7 +176,7 @@ void uart_transmit(struct uart *uart) {
             continue;
         return;
     }
-    if (!uart->transmit_enabled && (get(uart, UART_LINE_STATUS) & STATUS_TRANSMITTER_EMPTY)) {
+    if (!uart->transmit_enabled && (line_status(uart) & STATUS_TRANSMITTER_EMPTY)) {
         fill_transmitter(uart);
     } else if (!uart->transmit_enabled) { /* still sending: it will say when it is done */
         uart->transmit_enabled = true;
@@ -178,8 +184,8 @@ void uart_transmit(struct uart *uart) {
     }
 }
 
-bool uart_is_idle(const struct uart *uart) {
-    return (get(uart, UART_LINE_STATUS) & STATUS_ALL_SENT) != 0; /* without a UART all bits read as set */
+bool uart_is_idle(struct uart *uart) {
+    return !uart->present || (line_status(uart) & STATUS_ALL_SENT) != 0;
 }
 
 void uart_receive(struct uart *uart, bool enabled) {

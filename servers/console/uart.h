@@ -52,7 +52,7 @@ bool uart_service(struct uart *uart);
 void uart_transmit(struct uart *uart);
 
 /* Has the last bit been sent? */
-bool uart_is_idle(const struct uart *uart);
+bool uart_is_idle(struct uart *uart);
 
 /* Take received bytes or leave them in the chip, which then tells the other side to hold on (RTS). */
 void uart_receive(struct uart *uart, bool enabled);

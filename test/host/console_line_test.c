@@ -167,6 +167,21 @@ static void a_break_is_heard_behind_any_number_of_bytes(void) {
     }
 }
 
+/* A look at the line status takes the break away; whoever looked first, for whatever reason, it is heard. */
+static void a_break_is_heard_whoever_looks_at_the_chip_first(void) {
+    for (unsigned drains = 0; drains < 2; drains++) {
+        begin();
+        chip.receive[chip.receive_count++] = 0;
+        chip.broken = true;
+        if (drains == 0)
+            CHECK_EQUAL(terminal_write(&terminal, (const uint8_t *)"x", 1), 1);
+        else
+            CHECK(!terminal_is_drained(&terminal) || !chip.broken);
+        CHECK(terminal_progress(&terminal)); /* for the interrupt that is on its way */
+        CHECK(at_end(CONSOLE_RAW));
+    }
+}
+
 int main(void) {
     static const struct check_case cases[] = {
         {"lines", lines},
@@ -176,6 +191,7 @@ int main(void) {
         {"a_break_is_the_end_of_input", a_break_is_the_end_of_input},
         {"the_other_side_is_held_back", the_other_side_is_held_back},
         {"a_break_is_heard_behind_any_number_of_bytes", a_break_is_heard_behind_any_number_of_bytes},
+        {"a_break_is_heard_whoever_looks_at_the_chip_first", a_break_is_heard_whoever_looks_at_the_chip_first},
         {"a_break_comes_behind_what_was_received", a_break_comes_behind_what_was_received},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);

@@ -213,8 +213,8 @@ def make_boot(options: argparse.Namespace, archive: pathlib.Path, cache: pathlib
     command = f"debug_exit=0xf4 log={options.log}"
     if options.trace:
         command += " trace"
-    if not programs_only(options):
-        command += " log_serial"  # boot messages on the screen
+    if not programs_only(options) and os.isatty(0):
+        command += " log_serial"  # boot messages on the screen; the kernel's look at the chip would hide the end of a pipe
     if options.boot == "pvh":
         loader = archive.with_name("pvh.elf")
         with naming(loader):
