@@ -75,6 +75,15 @@ class Debugger(unittest.TestCase):
         self.assertIn("the program: True", said)
         self.assertRegex(said, r"#0 +main .*\n#1 .*program_start.*\n#2 .*_start .*start\.S:\d+\n(?!#3)")
 
+    def test_a_breakpoint_of_any_kind_is_for_one_program(self) -> None:
+        """Set before the symbols are there, with a condition, or given one later."""
+        for words in (("set breakpoint pending on", "break *main", "program true"), ("program true", "break *main if 1 == 1"),
+                      ("program true", "break *main", "condition 1 1 == 1")):
+            with self.subTest(words=words):
+                said = self.debug(self.run_command("--boot", "pvh", "-c", "true"), *words, "continue",
+                                  "python print(f'the program: {inside.Session.program.runs()}')")
+                self.assertIn("the program: True", said)
+
     def test_a_program_that_is_none(self) -> None:
         said = self.debug(self.run_command("--boot", "pvh", "-c", "true"), "program", "program nothing",
                           "program etc/manifest.json")

@@ -95,10 +95,13 @@ class RunsProgram(gdb.Function):  # type: ignore[misc]
 
 
 def restrict(breakpoint: gdb.Breakpoint) -> None:
-    """Breakpoints in the user half are for one program."""
-    if breakpoint.condition is None and breakpoint.locations and all(
-            place.address is not None and place.address < USER_END for place in breakpoint.locations):
-        breakpoint.condition = CONDITION
+    """Breakpoints in the user half are for one program. One that is pending has no place until a program is loaded, and the
+    user may give it a condition: it is looked at when it is made and whenever it changes, which our change is, too."""
+    asked = breakpoint.condition or ""
+    is_users = breakpoint.locations and all(
+        place.address is not None and place.address < USER_END for place in breakpoint.locations)
+    if is_users and not asked.startswith(CONDITION):
+        breakpoint.condition = f"{CONDITION} && ({asked})" if asked else CONDITION
 
 
 def begin(kernel: str, build: str, volume: pathlib.Path | None, socket: str, program: str | None) -> None:
@@ -107,6 +110,7 @@ def begin(kernel: str, build: str, volume: pathlib.Path | None, socket: str, pro
     ProgramCommand()
     RunsProgram()
     gdb.events.breakpoint_created.connect(restrict)
+    gdb.events.breakpoint_modified.connect(restrict)
     for command in ("set confirm off", "set pagination off", "set architecture i386:x86-64", f"directory '{build}'", f"file '{kernel}'",
                     f"target remote {socket}"):
         gdb.execute(command, to_string=True)
