@@ -30,11 +30,21 @@ class Recipes(unittest.TestCase):
             with self.subTest(without=part), self.assertRaises(RecipeError):
                 recipe.read_containerfile(CONTAINERFILE.replace(part, "\n"))
 
+    def test_a_step_over_two_lines_is_refused(self) -> None:
+        """Only its first line would be taken."""
+        with self.assertRaises(RecipeError):
+            recipe.read_containerfile(CONTAINERFILE.replace("RUN one\n", "RUN one && \\\n two\n"))
+
+    def test_readme_begins_with_two_commands(self) -> None:
+        for text in ("no block", "```sh\none\n```\n", "```sh\none\ntwo\nthree\n```\n"):
+            with self.subTest(text=text), self.assertRaises(RecipeError):
+                recipe.first_commands(text)
+
     def test_those_of_this_project(self) -> None:
         found = recipe.read_containerfile((paths.ROOT / "Containerfile").read_text())
         self.assertEqual(found.suite, "bookworm")
         self.assertTrue(any("python3" in command for command in found.preparations))
-        self.assertEqual(recipe.first_commands((paths.ROOT / "README.md").read_text()), ["./baton run", "./baton test"])
+        self.assertEqual(recipe.first_commands((paths.ROOT / "README.md").read_text()), ("./baton run", "./baton test"))
 
 
 class Tallies(unittest.TestCase):

@@ -101,10 +101,10 @@ class Rehearsal:
         """What needs no rights, as a user without any: everything is installed, the project is his own copy."""
         with self.part("the same as a user without rights"):
             root = fresh.copy(self.folder / "visitor")
-            root.run(f"useradd --create-home {VISITOR}", RUN_SECONDS)
             place = pathlib.PurePosixPath(f"/home/{VISITOR}/baton")
+            self.step(f"useradd {VISITOR}", root.run(f"useradd --create-home {VISITOR}", RUN_SECONDS))
             paths.copy_sources(root.path(place))
-            root.run(f"chown -R {VISITOR}:{VISITOR} {place}", RUN_SECONDS)
+            self.step(f"chown {place}", root.run(f"chown -R {VISITOR}:{VISITOR} {place}", RUN_SECONDS))
             strict = "./baton build --werror"
             self.step(f"{strict}, as a user", root.run(strict, INSTALL_SECONDS, VISITOR, str(place), environment=IN_CI))
             ended = root.run(self.run_command, RUN_SECONDS, VISITOR, str(place), TYPED, IN_CI)
@@ -118,8 +118,9 @@ class Rehearsal:
             shutil.copytree(paths.ROOT / ".git", root.path(self.place / ".git"))  # what git is wanted for reads it
             packages = " ".join(need.packages[0] for need in needs.EXTRAS)
             command = f"apt-get install -y -q --no-install-recommends {packages}"
-            if self.step("apt-get install of the extras", root.run(command, INSTALL_SECONDS)):
-                tests = sorted({test for test, _ in self.cases.skipped})
+            tests = sorted({test for test, _ in self.cases.skipped})
+            installed = self.step("apt-get install of the extras", root.run(command, INSTALL_SECONDS))
+            if self.check("tests that want extras", bool(tests), "none was skipped without them") and installed:
                 self.test("with every extra", root, f"{self.test_command} {' '.join(tests)}")
         never = self.cases.never_ran()
         self.check("no test is skipped everywhere", not never, ", ".join(never))
