@@ -150,13 +150,13 @@ def child(command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]
             raise
 
 
-def relay(command: list[str], environment: dict[str, str] | None = None) -> int:
-    """Run a command whose output is this process's. Its exit status.
+def relay(command: list[str], environment: dict[str, str] | None = None, folder: pathlib.Path | None = None) -> int:
+    """Run a command whose output is this process's, in this folder or ours. Its exit status.
 
     A terminal is handed to it. Else the output goes through us: if it can't be written, that is our error to tell.
     """
     shown = None if sys.stdout.isatty() else subprocess.PIPE
-    with child(command, env={**os.environ, **(environment or {})}, stdout=shown) as process:
+    with child(command, env={**os.environ, **(environment or {})}, cwd=folder, stdout=shown) as process:
         for line in process.stdout or []:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()

@@ -32,6 +32,7 @@ echo $folder >> $PLACE/set-up
 [ "$3" = -n ] && { [ -e $PLACE/changed ] || echo 'ninja: no work to do.'; exit; }
 [ -e $PLACE/building ] && touch $PLACE/met
 [ -e $PLACE/slow ] && { touch $PLACE/building; sleep 0.5; rm $PLACE/building; }
+[ -e $PLACE/killed ] && kill -9 $$
 [ -e $PLACE/doubtful ] && echo 'a.c:1:2: warning: doubtful'
 echo '[1/1] made'
 """}
@@ -150,6 +151,11 @@ class Warnings(Stubs):
             (self.place / "doubtful").touch()
             build.compile_folder(self.place)
         self.assertIn("a.c:1:2: warning: doubtful", said.getvalue())
+
+    def test_a_build_that_is_killed(self) -> None:
+        (self.place / "killed").touch()
+        with self.assertRaisesRegex(UserError, "ended from outside, by SIGKILL"):
+            build.compile_folder(self.place)
 
     def test_a_warning_may_be_an_error(self) -> None:
         with mock.patch.dict(build.OPTIONS, {self.folder: "-Dx=y"}), mock.patch.object(build.packages, "ensure"), \

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 import xml.dom.minidom
 
-from host import bench_rows, boot_phases, counts, elf_size, history, images, profile, svg, sweep
+from host import bench_rows, boot_phases, counts, elf_size, history, images, paths, profile, svg, sweep
 from host.bench_rows import Row, RowError
 from host.counts import CountError, Group
 from host.history import State
@@ -189,7 +189,7 @@ class Phases(unittest.TestCase):
             boot_phases.phases(groups, {**begins, "c:2": ["four"]})
 
     def test_servers_in_the_order_in_which_they_are_built(self) -> None:
-        manifest = TARGETS.parent / "manifest.json"
+        manifest = paths.ROOT / "servers/init/manifest.json"
         self.assertEqual(boot_phases.servers(["--file", f"etc/manifest.json={manifest}"]), ["console", "files", "pipes", "process"])
 
 

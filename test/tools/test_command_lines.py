@@ -8,9 +8,11 @@ import json
 import pathlib
 import tempfile
 import unittest
+from unittest import mock
 
-from baton_cli import main
-from host import matrix
+from baton_cli import command_test, main
+from host import matrix, paths
+from host.say import UserError
 from host.test_log import Totals, count
 
 
@@ -34,7 +36,7 @@ class Options(unittest.TestCase):
             ["run", "-c", "ls; false", "--smp", "4", "-m", "1024", "--headless", "--timeout", "2.5", "--accel", "tcg",
              "--gdb", "--log", "debug", "--dry-run", "--boot", "pvh", "--", "-device", "e1000e"])
         self.assertEqual((options.commands, options.smp, options.memory, options.timeout), ("ls; false", 4, 1024, 2.5))
-        self.assertEqual(options.qemu, ["-device", "e1000e"])
+        self.assertEqual(options.rest, ["-device", "e1000e"])
 
     def test_bad_values_are_explained(self) -> None:
         for words, text in (
@@ -48,6 +50,8 @@ class Options(unittest.TestCase):
             (("run", "--log", "loud"), "--log: invalid choice: 'loud'"),
             (("run", "--gui", "--headless"), "--headless: not allowed with argument --gui"),
             (("frob",), "invalid choice: 'frob'"),
+            (("run", "echo hi"), "unrecognized arguments: echo hi"),
+            (("build", "--", "-j4"), "build takes nothing behind --"),
         ):
             with self.subTest(words=words):
                 self.assertIn(text, refusal(*words))
@@ -61,7 +65,27 @@ class Options(unittest.TestCase):
 
     def test_test_names_and_arguments(self) -> None:
         options = main.make_parser().parse_args(["test", "--seed", "7", "ipc", "--", "--repeat", "3"])
-        self.assertEqual((options.seed, options.names), (7, ["ipc", "--repeat", "3"]))
+        self.assertEqual((options.seed, options.names, options.rest), (7, ["ipc"], ["--repeat", "3"]))
+
+    def test_a_suite_for_gdb_runs_where_meson_runs_it(self) -> None:
+        """The paths of its command are relative to the build folder, wherever ./baton is called."""
+        tests = [{"name": "caps", "cmd": ["python3", "../tools/suite.py"]}, {"name": "docs", "cmd": ["python3", "docs.py"]}]
+        with mock.patch.object(command_test, "known_tests", return_value=tests), \
+                mock.patch.object(command_test.family, "relay", return_value=0) as relay:
+            self.assertEqual(command_test.debug(["caps"]), 0)
+            relay.assert_called_once_with(["python3", "../tools/suite.py", "--gdb"], folder=paths.BUILD)
+            for names in ([], ["docs"], ["none"], ["caps", "docs"]):
+                with self.assertRaises(UserError):
+                    command_test.debug(names)
+
+    def test_names_that_no_test_has(self) -> None:
+        tests = [{"name": "caps", "suite": ["baton:guest"]}, {"name": "revoke", "suite": ["baton:guest", "baton:long"]}]
+        with mock.patch.object(command_test, "known_tests", return_value=tests):
+            command_test.check_names(["caps", "re*"], ["long"])
+            for names, suites, told in ((["caps", "revok"], [], "no test revok;"), ([], ["short"], "no test --suite short;")):
+                with self.subTest(names=names), self.assertRaises(UserError) as caught:
+                    command_test.check_names(names, suites)
+                self.assertIn(told, str(caught.exception))
 
 
 class TestLog(unittest.TestCase):

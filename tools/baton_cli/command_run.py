@@ -119,7 +119,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fixed-addresses", action="store_true", help="lay no program, stack or mapping at a random place")
     parser.add_argument("--built", type=pathlib.Path, metavar="FOLDER", help="use this build folder as it is")
     parser.add_argument("--dry-run", action="store_true", help="print QEMU's command line instead of starting it")
-    parser.add_argument("qemu", nargs="*", metavar="-- QEMU-ARGUMENT", help="handed to QEMU as they are")
+    parser.set_defaults(takes_rest=True)  # QEMU's
 
 
 def choose_accel(options: argparse.Namespace) -> str:
@@ -261,7 +261,7 @@ def make_machine(options: argparse.Namespace, places: Places, kept: contextlib.E
                    accel=choose_accel(options), smp=options.smp,
                    memory_mib=options.memory, display=needs.WINDOW if options.gui else "none",
                    graphics=options.boot == "uefi" and not options.headless, log_file=logs / "kernel.log",
-                   gdb_socket=places.sockets / "gdb" if options.gdb else None, extra=tuple(options.qemu))
+                   gdb_socket=places.sockets / "gdb" if options.gdb else None, extra=tuple(options.rest))
 
 
 def check_window() -> None:

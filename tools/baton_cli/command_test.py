@@ -23,7 +23,9 @@ exit status:
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
+from typing import Any
 
 import family
 from coverage import session
@@ -31,12 +33,14 @@ from host import build, matrix, paths, test_log
 from host.say import UserError, say
 
 NAME = "test"
+CODE_USAGE = 2
 MATRICES = ("process",)  # for each a suite of tests and a build target, matrix_NAME
 SUMMARY = "run the tests (all, or those named)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="tests to run; after --, arguments for `meson test`")
+    parser.set_defaults(takes_rest=True)  # Meson's
     parser.add_argument("--list", action="store_true", help="print the tests' names")
     parser.add_argument("--suite", action="append", default=[], metavar="NAME", help="only the tests of this suite")
     parser.add_argument("--matrix", choices=MATRICES, help="the conformance suite of this protocol, against each server of it")
@@ -47,27 +51,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="the seed for everything random in a guest")
 
 
+def known_tests() -> list[dict[str, Any]]:
+    """All tests, as Meson tells of them."""
+    found: list[dict[str, Any]] = json.loads((paths.BUILD / "meson-info" / "intro-tests.json").read_text())
+    return found
+
+
+def check_names(names: list[str], suites: list[str]) -> None:
+    """Raise UserError for a name that no test or suite has: Meson passes over those that are beside right ones."""
+    tests = known_tests() if names or suites else []
+    suites_known = {suite.rpartition(":")[2] for entry in tests for suite in entry["suite"]}
+    unknown = [name for name in names if not fnmatch.filter([entry["name"] for entry in tests], name)]
+    unknown += [f"--suite {suite}" for suite in suites if suite not in suites_known]
+    if unknown:
+        raise UserError(f"there is no test {', '.join(unknown)}; ./baton test --list has the names", CODE_USAGE)
+
+
 def debug(names: list[str]) -> int:
     """Run one guest suite by its own command, with gdb."""
-    tests = {entry["name"]: entry for entry in json.loads((paths.BUILD / "meson-info/intro-tests.json").read_text())}
+    tests = {entry["name"]: entry for entry in known_tests()}
     if len(names) != 1 or names[0] not in tests:
         raise UserError("--gdb: name one test, as ./baton test --list does")
     command = tests[names[0]]["cmd"]
     if not any(word.endswith("/suite.py") for word in command):
         raise UserError(f"--gdb: {names[0]} is no guest suite")
-    return family.relay([*command, "--output", str(paths.BUILD / "run" / names[0]), "--gdb"])
+    return family.relay([*command, "--gdb"], folder=paths.BUILD)
 
 
 def run(options: argparse.Namespace) -> int:
     suites = [word for suite in options.suite for word in ("--suite", suite)]
     if options.coverage:
-        return session.run([*suites, *options.names], options.html)
+        return session.run([*suites, *options.names, *options.rest], options.html)
     target = f"matrix_{options.matrix}"
     if options.matrix:
         suites += ["--suite", target]
     with build.ready(paths.BUILD, [target] if options.matrix else None):
         if options.list:
             return family.relay(["meson", "test", "-C", str(paths.BUILD), "--no-rebuild", *suites, "--list"])
+        check_names(options.names, options.suite)
         return debug(options.names) if options.gdb else run_tests(options, suites)
 
 
@@ -78,7 +99,7 @@ def run_tests(options: argparse.Namespace, suites: list[str]) -> int:
         environment["BATON_SEED"] = str(options.seed)
     with test_log.claimed(paths.BUILD) as log:
         status = family.relay(["meson", "test", "-C", str(paths.BUILD), "--no-rebuild", "--logbase", log.stem, *suites,
-                               "--print-errorlogs", *options.names], environment)
+                               "--print-errorlogs", *options.names, *options.rest], environment)
         totals = test_log.count(log)
         if options.matrix:
             print("\n".join(matrix.table(matrix.read_log(log))))

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import termios
+from collections.abc import Sequence
 from types import ModuleType
 
 import claims
@@ -27,8 +28,21 @@ The first command installs what is missing (Debian, Ubuntu) and builds; later on
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """What stands behind `--` is for another program, and is no word of ours: options.rest."""
+
+    def parse_args(self, arguments: Sequence[str], *_: object) -> argparse.Namespace:  # type: ignore[override]
+        words = list(arguments)
+        end = words.index("--") if "--" in words else len(words)
+        options = super().parse_args(words[:end])
+        options.rest = words[end + 1:]
+        if options.rest and not getattr(options, "takes_rest", False):
+            self.error(f"{options.command} takes nothing behind --")
+        return options
+
+
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="./baton", description="Build, run, test and measure Baton.", epilog=EPILOG,
+    parser = Parser(prog="./baton", description="Build, run, test and measure Baton.", epilog=EPILOG,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for module in COMMANDS:
@@ -65,6 +79,9 @@ def main(arguments: list[str]) -> int:
         return error.code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except MemoryError:
+        say("this process may have no more memory (ulimit -v and -d say how much it may)")
+        return CODE_HOST
     except BrokenPipeError:
         streams.give_up_stdout()
         return 128 + signal.SIGPIPE

@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -113,6 +114,9 @@ def compile_folder(folder: pathlib.Path, targets: list[str] | None = None) -> No
                 print(f"\r\x1b[Kbuilding [{progress[1]}/{progress[2]}] {progress[3][:60]}", end="", file=sys.stderr)
     if steps and visible:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    if process.returncode < 0:
+        raise UserError(f"the build was ended from outside, by {signal.Signals(-process.returncode).name}; "
+                        "type the command again, and it goes on", CODE_BUILD)
     if process.returncode != 0:
         raise UserError(f"the build failed:\n{''.join(lines)}".rstrip(), CODE_BUILD)
     if any(WARNING in line for line in lines):
