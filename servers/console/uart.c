@@ -184,9 +184,7 @@ void uart_transmit(struct uart *uart) {
     }
 }
 
-bool uart_is_idle(struct uart *uart) {
-    return !uart->present || (line_status(uart) & STATUS_ALL_SENT) != 0;
-}
+bool uart_is_idle(struct uart *uart) { return !uart->present || (line_status(uart) & STATUS_ALL_SENT) != 0; }
 
 void uart_receive(struct uart *uart, bool enabled) {
     if (!uart->present || uart->receive_enabled == enabled)

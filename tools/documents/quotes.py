@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import fnmatch
 import io
+import itertools
 import posixpath
 import re
 import shlex
@@ -98,6 +99,7 @@ def check_command(tree: Tree, parser: argparse.ArgumentParser, line: str) -> str
     words = shlex.split(line, comments=True)
     while words and re.match(r"[A-Z_]+=", words[0]):
         words.pop(0)
+    words = list(itertools.takewhile(lambda word: word not in ("<", ">", "|"), words))
     if not words:
         return ""
     if words[0] == "meson":
