@@ -132,7 +132,8 @@ SOUND = {
     "test/bench/targets.json": '{"rows": [\n{"id": "eaten", "target": 9}\n]}\n',
     "test/bench/recorded.json": '{\n "eaten": 8.9996\n}\n',
     "docs/README.md": "[1](adr/0001-eat-capabilities.md) [calls](abi/index.md#statuses) `kernel/table.c` `kernel/*.c` "
-                      "`sys_cap_eat()`\n\n```sh\n./baton eat --all test_eating   # everything\n./baton help eat\n"
+                      "`sys_cap_eat()` `./baton\n eat --all` `./baton test NAME`\n\n"
+                      "```sh\n./baton eat --all test_eating   # everything\n./baton help eat\n"
                       "CC=clang meson setup build\n```\n",
     "docs/lessons.md": "".join(f"{number}. *Bad.* **Impossible.** **Test.** `cap_eat_refuses`\n"
                                for number in range(1, 33)),
@@ -214,10 +215,13 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     (README, "`sys_cap_eat()`", "`sys_cap_gnaw()`", "`sys_cap_gnaw()` is in no source file"),
     (README, "(abi/index.md#statuses)", "(abi/list.md)", "the link to abi/list.md leads nowhere"),
     (README, "(abi/index.md#statuses)", "(abi/index.md#prices)", "has no heading #prices"),
-    (README, "eat --all", "eat --most", "unrecognized arguments"),
+    (README, "./baton eat --all", "./baton eat --most", "unrecognized arguments"),
     (README, "./baton eat", "./baton drink", "invalid choice"),
     (README, "./baton help eat", "./baton help drink", "invalid choice"),
     (README, "./baton eat --all test_eating", "./baton test test_starving", "there is no test test_starving"),
+    (README, "`./baton\n eat --all`", "`./baton\n eat --most`", "`./baton eat --most`: "),
+    (README, "`./baton\n eat --all`", "`CC=clang ./baton drink`", "invalid choice"),
+    (README, "`./baton test NAME`", "`./baton test test_starving`", "there is no test test_starving"),
     (README, "meson setup", "meson upset", "meson has no such command"),
     (README, "CC=clang meson", "make", "neither ./baton nor meson"),
     (README, "(adr/0001-eat-capabilities.md)", "(abi/index.md)", "docs/README.md has no link to it"),

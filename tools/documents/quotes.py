@@ -16,6 +16,7 @@ from documents.tree import FOLDERS, Tree
 
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 TICKS = re.compile(r"`([^`\n]+)`")
+COMMAND = re.compile(r"`((?:[A-Z_]+=\S+ )*\./baton\s[^`]+)`")  # in running text, where a line may end in it
 FUNCTION = re.compile(r"^(\w+)\(\)$")
 NAME = re.compile(r"^[A-Za-z]\w*_\w+$")
 NAME_PATTERNS = ("sys_NAME", "module_verb_noun", "ret_x")  # stand for names
@@ -114,20 +115,20 @@ def check_command(tree: Tree, parser: argparse.ArgumentParser, line: str) -> str
     problem = refused(parser, words[1:])
     if not problem and words[1:2] == ["test"]:
         names = [word for word in getattr(parser.parse_args(words[1:]), "names", []) if not word.startswith("-")]
-        problem = next((f"there is no test {name}" for name in names if name not in tree.runnable), "")
+        problem = next((f"there is no test {name}" for name in names
+                        if name not in tree.runnable and not name.isupper()), "")  # NAME stands for one
     return problem
 
 
 def check_commands(tree: Tree, make_parser: Callable[[], argparse.ArgumentParser] = baton_parser) -> list[str]:
-    """Every line of every ```sh block."""
+    """Every line of every ```sh block, and the commands of ours in running text."""
     problems = []
     parser = make_parser()
     for path, text in tree.pages().items():
-        for language, block in FENCE.findall(text):
-            for line in block.splitlines() if language == "sh" else ():
-                problem = check_command(tree, parser, line)
-                if problem:
-                    problems.append(f"{path}: `{line.strip()}`: {problem}")
+        lines = [line for language, block in FENCE.findall(text) if language == "sh" for line in block.splitlines()]
+        lines += [" ".join(quoted.split()) for quoted in COMMAND.findall(prose(text))]
+        problems += [f"{path}: `{line.strip()}`: {problem}" for line in lines
+                     if (problem := check_command(tree, parser, line))]
     return problems
 
 
