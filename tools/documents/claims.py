@@ -6,8 +6,8 @@ of a machine. Each has what proves it beside it, in a comment of the same paragr
     <!-- figures: COMMAND -->      what was measured in this section, that command of ours tells; it is not run
     <!-- no claim: 4, not yet -->  these words of the paragraph are no such statement: they speak of something else
 
-A number is said in digits or in words, with a unit if that is clearer (`64 KiB`), and behind `about`, `some` or `nearly`
-within a twentieth. A count that nothing covers is a problem, so that no new one gets in without. Figures in instructions or
+A number is said in digits or in words (to ninety-nine), with a unit if that is clearer (`64 KiB`), and behind `about`, `some`
+or `nearly` within a twentieth. A count that nothing covers is a problem, so that no new one gets in without. Figures in instructions or
 in time are covered as well where their section names a command by itself.
 """
 
@@ -25,18 +25,24 @@ from documents.quotes import FENCE, baton_parser, check_command
 from documents.tree import Tree
 
 SECONDS_MAX = 10
-WORDS = {word: number for number, word in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty".split())}
+SMALL = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+         "eighteen nineteen").split()
+LARGE = [f"{ten}-{one}".removesuffix("-zero") for ten in "twenty thirty forty fifty sixty seventy eighty ninety".split()
+         for one in SMALL[:10]]
+WORDS = {word: number for number, word in enumerate(SMALL + LARGE)} | {"a dozen": 12}
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "us": 10**3, "ms": 10**6, "seconds": 10**9}
-NUMBER = re.compile(rf"\b(?:(about|some|nearly) )?(\d+(?:,\d{{3}})*|{'|'.join(WORDS)})(?: ({'|'.join(UNITS)})\b)?",
-                    re.IGNORECASE)
+NUMBER = re.compile(rf"\b(?:(about|some|nearly) )?(\d+(?:,\d{{3}})*|{'|'.join(sorted(WORDS, key=len, reverse=True))})"
+                    rf"(?: ({'|'.join(UNITS)})\b)?", re.IGNORECASE)
 THINGS = ("calls", "files", "lines", "tests", "suites", "pages", "mutants", "servers", "operations", "statuses", "cases",
-          "objects", "scenarios", "programs", "processes", "pipes", "regions", "slots", "strings", "jobs")
-COUNT = re.compile(rf"{NUMBER.pattern} (?:[\w'-]+ )?(?:{'|'.join(THINGS)})\b", re.IGNORECASE)
+          "objects", "scenarios", "programs", "processes", "pipes", "regions", "slots", "strings", "jobs", "commands",
+          "built-ins", "front ends", "folders")
+# "One list of files", "two or more pages", "ring 3 that runs programs", "from 256 on the servers'", "2 times the calls", "ADR 17
+# gives such pages" count no such things.
+BETWEEN = r"(?:(?!(?:or|that|on|times)\b)[\w'`-]+ ){0,2}"
+COUNT = re.compile(rf"(?<!ADR )\b(?!one\b){NUMBER.pattern} {BETWEEN}(?:{'|'.join(THINGS)})\b", re.IGNORECASE)
 FIGURE = re.compile(r"\b\d[\d,.]* (?:instructions|us|ms|seconds|minutes)\b")
 PHRASE = re.compile(r"\b(only in `|only by `|nowhere else|no other file|the only function|never called|not yet|"
-                    r"no \w+ yet)", re.IGNORECASE)
+                    r"no \w+ yet|not implemented|does not exist yet|nobody calls|is unused|no file but)", re.IGNORECASE)
 NOTE = re.compile(r"(?<!`)<!--\s*(.*?)\s*-->", re.DOTALL)  # in backticks it is spoken of, and not meant
 KINDS = ("check", "value", "figures", "no claim")
 BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*] |\d+\. |\|))")
@@ -67,7 +73,7 @@ def blocks(path: str, page: str) -> list[Block]:
     for section in SECTION.split(FENCE.sub(lambda fence: "\n\n" + "`./baton`" * ("./baton" in fence[2]) + "\n\n", page)):
         is_measured = any(kind == "figures" for kind, _ in notes(section))
         for piece in BLOCK.split(section):
-            text = " ".join(NOTE.sub("", piece).split())
+            text = " ".join(NOTE.sub("", piece).replace("**", "").split())
             found.append(Block(path, text, notes(piece), is_measured, "`./baton" in section))
     return found
 
