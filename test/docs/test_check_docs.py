@@ -75,15 +75,15 @@ COUNTS = """# Counts
 Two files <!-- check: ls kernel/*.c | grep -c . -->.
 
 8 KiB <!-- value: kernel/cap.h: EAT_PAGES * 4096 -->, some 10 lines
-<!-- check: echo 10 -->, in two pages <!-- value: kernel/cap.h: EAT_PAGES -->.
+<!-- check: grep -c '^$' docs/lines.txt -->, in two pages <!-- value: kernel/cap.h: EAT_PAGES -->.
 
 - swap_bites is only in `table.c` <!-- check: ! grep -q bites kernel/endpoint.c -->
 - Between two calls <!-- no claim: two --> there is time. It takes 9 instructions <!-- value: test/bench/recorded.json: eaten -->.
 
 Twenty-one and a dozen lines <!-- check: wc -l < docs/lines.txt; wc -w < docs/lines.txt -->.
 
-Of two or more pages, one list of files, ring 3 that runs programs, what is from 256 on the servers', and 2 times the calls
-nobody counts anything; ADR 17 gave such pages.
+Of two or more pages, one list of files, ring 3 that runs programs, what is from 256 on the servers', and 2 times the
+calls nobody counts anything; ADR 17 gave such pages.
 
 ## Measured
 
@@ -133,7 +133,7 @@ SOUND = {
                          "| E_CAP | nothing there |\n| E_LIMIT | enough |\n",
     "docs/adr/0001-eat-capabilities.md": ADR,
     "docs/counts.md": COUNTS,
-    "docs/lines.txt": "\n" * 9 + "line\n" * 12,
+    "docs/lines.txt": "\n" * 10 + "word\n" * 10 + "two words\n",
     "docs/limits.md": LIMITS,
     "test/bench/targets.json": '{"rows": [\n{"id": "eaten", "target": 9}\n]}\n',
     "test/bench/recorded.json": '{\n "eaten": 8.9996\n}\n',
@@ -256,6 +256,10 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("kernel/abi/status.h", "0x1", "0x2", "gives 3, which is not said"),
     ("kernel/abi/status.h", "0x1", "EAT_PAGES", "goes round in a circle"),
     ("kernel/endpoint.c", "return 0", "return bites", "check: ! grep -q bites kernel/endpoint.c: fails"),
+    (COUNTS_PATH, "bites kernel/endpoint.c -->", "bites kernel/gone.c -->", "kernel/gone.c: prints an error: grep: "),
+    *((COUNTS_PATH, "check: grep -c '^$' docs/lines.txt", f"check: {command}",
+       f"{command}: says the same in an empty folder")
+      for command in ("echo 10", "true", "echo 10 README.md | cut -b 1-2", "test 10 = 10")),
     (COUNTS_PATH, "<!-- check: ! grep -q bites kernel/endpoint.c -->", "", "`only in `` has no check beside it"),
     (COUNTS_PATH, "there is time", "there is not yet time", "`not yet` has no check beside it"),
     (COUNTS_PATH, "there is time", "there is no rest yet", "`no rest yet` has no check beside it"),

@@ -1,14 +1,15 @@
 """Owns the statements in pages that rot: counts of things in the tree, `only in FILE`, `never called`, `not yet`, and figures
 of a machine. Each has what proves it beside it, in a comment of the same paragraph, list item or table row:
 
-    <!-- check: COMMAND -->        a shell command, run from the root. It succeeds, and each number that it prints is said
+    <!-- check: COMMAND -->        a shell command, run from the root. It looks at the tree, succeeds without any error
+                                   message, and each number that it prints is said
     <!-- value: FILE: CONSTANT --> the constant (or arithmetic with some) of the source file is said
     <!-- figures: COMMAND -->      what was measured in this section, that command of ours tells; it is not run
     <!-- no claim: 4, not yet -->  these words of the paragraph are no such statement: they speak of something else
 
-A number is said in digits or in words (to ninety-nine), with a unit if that is clearer (`64 KiB`), and behind `about`, `some`
-or `nearly` within a twentieth. A count that nothing covers is a problem, so that no new one gets in without. Figures in instructions or
-in time are covered as well where their section names a command by itself.
+A number is said in digits or in words (to ninety-nine), with a unit if that is clearer (`64 KiB`), and behind `about`,
+`some` or `nearly` within a twentieth. A count that nothing covers is a problem, so that no new one gets in without.
+Figures in instructions or in time are covered as well where their section names a command by itself.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import dataclasses
+import pathlib
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable
 
 from documents import constants
@@ -25,8 +28,8 @@ from documents.quotes import FENCE, baton_parser, check_command
 from documents.tree import Tree
 
 SECONDS_MAX = 10
-SMALL = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-         "eighteen nineteen").split()
+SMALL = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+         "seventeen eighteen nineteen").split()
 LARGE = [f"{ten}-{one}".removesuffix("-zero") for ten in "twenty thirty forty fifty sixty seventy eighty ninety".split()
          for one in SMALL[:10]]
 WORDS = {word: number for number, word in enumerate(SMALL + LARGE)} | {"a dozen": 12}
@@ -36,8 +39,8 @@ NUMBER = re.compile(rf"\b(?:(about|some|nearly) )?(\d+(?:,\d{{3}})*|{'|'.join(so
 THINGS = ("calls", "files", "lines", "tests", "suites", "pages", "mutants", "servers", "operations", "statuses", "cases",
           "objects", "scenarios", "programs", "processes", "pipes", "regions", "slots", "strings", "jobs", "commands",
           "built-ins", "front ends", "folders")
-# "One list of files", "two or more pages", "ring 3 that runs programs", "from 256 on the servers'", "2 times the calls", "ADR 17
-# gives such pages" count no such things.
+# "One list of files", "two or more pages", "ring 3 that runs programs", "from 256 on the servers'", "2 times the
+# calls", "ADR 17 gives such pages" count no such things.
 BETWEEN = r"(?:(?!(?:or|that|on|times)\b)[\w'`-]+ ){0,2}"
 COUNT = re.compile(rf"(?<!ADR )\b(?!one\b){NUMBER.pattern} {BETWEEN}(?:{'|'.join(THINGS)})\b", re.IGNORECASE)
 FIGURE = re.compile(r"\b\d[\d,.]* (?:instructions|us|ms|seconds|minutes)\b")
@@ -89,15 +92,26 @@ def said(number: int, block: Block) -> set[str]:
     return found
 
 
-def run(tree: Tree, command: str) -> tuple[str, str]:
-    """What the command printed, and what is wrong with it (empty: nothing)."""
+def run(root: pathlib.Path, command: str) -> tuple[str, str]:
+    """What the command printed, and what is wrong with it (empty: nothing). `! grep WORD FILE` needs the file, too."""
     try:
-        done = subprocess.run(["sh", "-c", command], cwd=tree.root, capture_output=True, text=True, timeout=SECONDS_MAX,
+        done = subprocess.run(["sh", "-c", command], cwd=root, capture_output=True, text=True, timeout=SECONDS_MAX,
                               stdin=subprocess.DEVNULL, check=False)
     except subprocess.TimeoutExpired:
         return "", f"takes more than {SECONDS_MAX} s"
     words = [*done.stdout.split()[:20], *done.stderr.split()[:20]]
-    return done.stdout, "" if done.returncode == 0 else f"fails with status {done.returncode} {' '.join(words)}".strip()
+    if done.returncode != 0:
+        return done.stdout, f"fails with status {done.returncode} {' '.join(words)}".strip()
+    return done.stdout, f"prints an error: {done.stderr.strip()}" if done.stderr else ""
+
+
+def run_check(tree: Tree, command: str) -> tuple[str, str]:
+    """The same of a check, which has to look at the tree: in an empty folder it finds something else."""
+    output, wrong = run(tree.root, command)
+    with tempfile.TemporaryDirectory(prefix="baton-empty-") as empty:
+        if not wrong and run(pathlib.Path(empty), command) == (output, ""):
+            wrong = "says the same in an empty folder, so it does not look at the tree"
+    return output, wrong
 
 
 def value(tree: Tree, text: str) -> tuple[str, str]:
@@ -115,7 +129,7 @@ def evidence(tree: Tree, block: Block, parser: argparse.ArgumentParser) -> tuple
     for kind, text in block.notes:
         output, wrong = "", ""
         if kind == "check":
-            output, wrong = run(tree, text)
+            output, wrong = run_check(tree, text)
         elif kind == "value":
             output, wrong = value(tree, text)
         elif kind == "figures":
