@@ -15,7 +15,7 @@ from typing import Any
 import volume
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
-from machine import BUILT, ROOT, run  # noqa: E402
+from machine import BUILT, PROMPT, ROOT, Terminal, command, run  # noqa: E402
 
 MANIFEST = "etc/manifest.json"
 CANNOT_START, SERVER_ENDED = 74, 75
@@ -188,9 +188,34 @@ class Servers(Changed):
         done = run("--boot", "pvh", "-c", "crash divide")
         self.assertRegex(done.stdout, r"^etc/rc:1: crash: killed by signal 8: divide error, instruction 0x[0-9a-f]+\r?\n")
 
+    def test_one_file_for_both_streams(self) -> None:
+        """`2>&1`: a report is in one piece, and a command's words are on a line of theirs."""
+        done = subprocess.run(command("--boot", "pvh", "-c", "crash write\n" * 5), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False, stdin=subprocess.DEVNULL, timeout=60)
+        report = r"process \d+ \(crash\): page fault: [^\n]*\n  #0 [^\n]*\n(  #\d [^\n]*\n)+  next above: [^\n]*\n"
+        words = r"etc/rc:\d: crash: killed by signal 11: [^\n]*\n"
+        self.assertRegex(done.stdout, rf"\A({report}|{words}){{10}}\Z")
+
     def test_another_process_server(self) -> None:
         done = run("--boot", "pvh", "--with", "process=process_mini", "-c", "crash stack")
         self.assertRegex(done.stderr, r"(?m)^crash: stack overflow: write .*\n  #0 0x[0-9a-f]{16} crash_nesting at \S*/crash\.c:\d+")
+
+
+class OnTheScreen(Terminal):
+    """A report stands among the kernel's lines, which the screen shows, too."""
+
+    def test_fault(self) -> None:
+        self.expect(PROMPT)
+        for _ in range(3):
+            self.type(b"crash write\r")
+            lines = self.expect(b"\r\n" + PROMPT).decode().split("\r\n")
+            first = next(number for number, line in enumerate(lines) if line.startswith("process "))
+            last = next(number for number, line in enumerate(lines) if line.startswith("  next above: "))
+            self.assertRegex("\n".join(lines[first : last + 1]), r"\Aprocess \d+ \(crash\): page fault: .*(\n  #\d 0x[0-9a-f]{16} .*)+\n  next above: .*\Z")
+            kernel = [line for line in lines if " INFO user: " in line or "0x00" in line and not line.startswith((" ", "process "))]
+            self.assertGreaterEqual(len(kernel), 7)
+            for line in kernel:
+                self.assertRegex(line, r"^\d+\.\d{6} INFO user: process \d+ \(crash\): ", lines)
 
 
 class Pipes(Changed):

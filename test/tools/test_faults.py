@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 import unittest.mock
 
 import volume
+from baton_cli import session
 from evidence.faults import Explainer, FaultReports, Images, build_id, code_ranges, last_reports
 from host import elf_symbols
 
@@ -188,10 +191,67 @@ class Reports(unittest.TestCase):
         self.assertEqual(len(reports.poll()), 2)
         self.assertEqual(reports.poll(), [], "once")
 
+    def test_a_report_that_comes_in_pieces(self) -> None:
+        """One knows when it is whole, or that nothing more comes."""
+        log = self.folder / "pieces.log"
+        reports = FaultReports(log, self.images())
+        self.assertFalse(reports.is_inside())
+        pieces = [f"process 7 (crash): divide error, code 0x0, rip 0x{self.fall['crash']:016x}", "process 7 (crash): callers 1 to 1: 0x0000000000000123",
+                  "files: 3 files", "process 7 (crash): next below: 0x0000000000200000 to 0x0000000000202000, r--, file",
+                  "process 7 (crash): next above: 0x0000000000300000 to 0x0000000000302000, r--, file"]
+        for piece in pieces:
+            with log.open("a") as file:
+                file.write(f"{PREFIX}{piece}\n")
+            reports.poll()
+            self.assertEqual(reports.is_inside(), piece != pieces[-1], piece)
+        with log.open("a") as file:
+            file.write(f"{PREFIX}{pieces[0]}\n")
+        reports.poll()
+        with unittest.mock.patch("time.monotonic", return_value=time.monotonic() + 1):
+            self.assertFalse(reports.is_inside())
+
     def test_code_is_where_the_segments_say(self) -> None:
         ranges = code_ranges((self.folder / "crash").read_bytes())
         self.assertEqual(len(ranges), 1)
         self.assertIn(self.fall["crash"], ranges[0])
+
+
+class Notes(unittest.TestCase):
+    """Words of our own among the guest's: on lines of their own, whichever piece of a line came last."""
+
+    def written(self, is_terminal: bool, *steps: bytes | str | float, shared: bool = True) -> str:
+        """What one terminal, file or pipe gets. A step: the guest's bytes, a note of ours, or a time that passes."""
+        with tempfile.TemporaryFile() as file, unittest.mock.patch.multiple(
+                "os", isatty=lambda _: is_terminal, path=unittest.mock.Mock(sameopenfile=lambda *_: shared)), unittest.mock.patch.multiple(
+                "sys", stdout=unittest.mock.Mock(buffer=file), stderr=codecs.getwriter("utf-8")(file)):
+            output = session.Output()
+            for step in steps:
+                if isinstance(step, bytes):
+                    output.write(step)
+                elif isinstance(step, str):
+                    output.note([step, "more"])
+                else:
+                    with unittest.mock.patch("time.monotonic", return_value=time.monotonic() + step):
+                        output.tell_late()
+            output.tell()
+            file.seek(0)
+            return file.read().decode()
+
+    def test_not_in_a_line(self) -> None:
+        for is_terminal, end in ((True, "\r\n"), (False, "\n")):
+            with self.subTest(is_terminal=is_terminal):
+                self.assertEqual(self.written(is_terminal, b"one\r\n", "note", b"two\r\n"), f"one{end}note{end}more{end}two{end}")
+                self.assertEqual(self.written(is_terminal, b"crash:", "note", b" kil", 0.0, b"led\r", b"\nhi"),
+                                 f"crash: killed{end}note{end}more{end}hi")
+                self.assertEqual(self.written(is_terminal, b"crash:", "note", b"\r\n\r\n", "note"),
+                                 f"crash:{end}note{end}more{end}{end}note{end}more{end}")
+
+    def test_a_line_that_does_not_end(self) -> None:
+        """A prompt, for one: the note waits for a moment alone."""
+        for is_terminal, end in ((True, "\r\n"), (False, "\n")):
+            with self.subTest(is_terminal=is_terminal):
+                self.assertEqual(self.written(is_terminal, b"baton$ ", "note", 0.1, b"l", 0.3, b"s"), f"baton$ l{end}note{end}more{end}s")
+        self.assertEqual(self.written(False, b"baton$ ", "note", shared=False), "baton$ note\nmore\n", "standard output is the guest's alone")
 
 
 if __name__ == "__main__":

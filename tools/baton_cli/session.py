@@ -13,9 +13,11 @@ from machine.console import KEYS_WORDS, ConsoleFilter, EscapeKey
 from machine.guest import Cause, Guest
 
 PUMP_SECONDS = 0.1
+PART_SECONDS = 0.01  # the same within a report
 KEYS_BYTES = 1024
 KEYS_AHEAD_MAX = 1 << 16
 FIRMWARE_SECONDS = 20.0  # longer than any firmware that works; then its output is shown after all
+LINE_SECONDS = 0.2  # between the pieces of one line that a program prints
 READY_SECONDS = 60.0  # longer than any start; a console server that sends no XON gets its keys then
 
 
@@ -24,14 +26,24 @@ class Output:
 
     def __init__(self) -> None:
         self.plain = not os.isatty(1)
+        self.shared = not self.plain or os.path.sameopenfile(1, 2)  # our words go where the guest's go
         self.pending = b""
         self.inside_line = False
+        self.notes: list[str] = []  # to be told where the guest's line ends
+        self.noted = 0.0  # when the first of them came
 
     def write(self, data: bytes) -> None:
         if self.plain:
             data = (self.pending + data).replace(b"\r\n", b"\n")
             self.pending = b"\r" if data.endswith(b"\r") else b""
             data = data[: len(data) - len(self.pending)]
+        line, end, rest = data.partition(b"\n") if self.notes else (data, b"", b"")
+        self.put(line + end)
+        if end:
+            self.tell()
+        self.put(rest)
+
+    def put(self, data: bytes) -> None:
         if data:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -39,11 +51,29 @@ class Output:
 
     def note(self, lines: list[str]) -> None:
         """Words of our own, on lines of their own: among the guest's on a terminal, else on standard error."""
-        if lines and self.plain:
-            print("\n".join(lines), file=sys.stderr, flush=True)
-        elif lines:
-            start = "\r\n" if self.inside_line else ""
-            self.write((start + "".join(line + "\r\n" for line in lines)).encode())
+        if lines and not self.notes:
+            self.noted = time.monotonic()
+        self.notes += lines
+        if not self.inside_line:
+            self.tell()
+
+    def tell_late(self) -> None:
+        """A line that does not end is a prompt, say: notes wait no longer."""
+        if time.monotonic() - self.noted > LINE_SECONDS:
+            self.tell()
+
+    def tell(self) -> None:
+        """Now, wherever the guest is."""
+        if not self.notes:
+            return
+        end = "\n" if self.plain else "\r\n"
+        text = (end if self.inside_line and self.shared else "") + "".join(line + end for line in self.notes)
+        self.notes = []
+        if self.plain:
+            print(text, end="", file=sys.stderr, flush=True)
+            self.inside_line = self.inside_line and not self.shared
+        else:
+            self.put(text.encode())
 
 
 class Session:
@@ -73,19 +103,21 @@ class Session:
             for channel, data in self.guest.drain():
                 self.show(channel, data)
             self.tell_held()
+            self.output.tell()
             if self.output.inside_line and not self.output.plain:
                 self.output.write(b"\r\n")  # what follows begins on a line of its own
 
     def step(self, is_terminal: bool) -> None:
         """One turn: move what arrived, look at the clock."""
-        self.watch_keys(is_terminal)
-        arrived = self.guest.pump(PUMP_SECONDS)
-        self.output.note(self.faults.poll())  # before what others have to say about it
+        arrived = self.move(is_terminal, PUMP_SECONDS)
+        told = self.faults.poll()
+        while self.faults.is_inside() and self.guest.end is None:  # a guest whose console is not read stands still
+            arrived += self.move(is_terminal, PART_SECONDS)
+            told += self.faults.poll()
+        self.output.note(told)  # before what others have to say about it
         for channel, data in arrived:
-            if channel == "keys":
-                self.take_keys(is_terminal)
-            else:
-                self.show(channel, data)
+            self.show(channel, data)
+        self.output.tell_late()
         elapsed = time.monotonic() - self.guest.started
         if elapsed > FIRMWARE_SECONDS:
             self.tell_held()
@@ -97,6 +129,14 @@ class Session:
             self.guest.stop(Cause.LOADER, words)  # it would wait for a key, and go on in the firmware
         elif self.guest.end is None and self.seconds is not None and elapsed > self.seconds:
             self.guest.stop(Cause.TIMEOUT)
+
+    def move(self, is_terminal: bool, seconds: float) -> list[tuple[str, bytes]]:
+        """Wait so long for something to arrive. Keys are taken, the rest is returned."""
+        self.watch_keys(is_terminal)
+        arrived = self.guest.pump(seconds)
+        if any(channel == "keys" for channel, _ in arrived):
+            self.take_keys(is_terminal)
+        return [(channel, data) for channel, data in arrived if channel != "keys"]
 
     def tell_held(self) -> None:
         """What came before the programs may be the explanation if these do not come."""

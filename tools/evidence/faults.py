@@ -20,6 +20,7 @@ import functools
 import pathlib
 import re
 import struct
+import time
 
 import volume
 from evidence.symbols import Symbols
@@ -30,7 +31,7 @@ FAULT = re.compile(WHO + r"(?P<what>.+), rip 0x(?P<rip>[0-9a-f]{16})$")
 WORDS = re.compile(WHO + r"(?P<words>.+)$")
 END = re.compile(WHO + r"(?P<what>main returned -?\d+)$")
 IMAGE = re.compile(WHO + r"image (?P<id>[0-9a-f]+|-) at 0x(?P<start>[0-9a-f]+) to 0x(?P<end>[0-9a-f]+), moved by 0x(?P<base>[0-9a-f]+)$")
-MAPPING = re.compile(WHO + r"(?P<mapping>(?:mapped there|next below|next above): .+)$")
+MAPPING = re.compile(WHO + r"(?P<mapping>(?P<place>mapped there|next below|next above): .+)$")
 CALLERS = re.compile(WHO + r"callers (?P<first>\d+) to \d+:(?P<addresses>(?: 0x[0-9a-f]{16})+)$")
 PROCESS_SERVER = "bin/process"
 ELF_MAGIC = b"\x7fELF"
@@ -40,6 +41,7 @@ NOTE_HEADER = struct.Struct("<III")  # sizes of name and content, type
 PT_LOAD, PT_NOTE, PF_X = 1, 4, 1
 GNU_BUILD_ID = 3
 TYPES_LOADED = (2, 3)  # at fixed addresses, movable
+PART_SECONDS = 0.2  # between the lines of one report; init's have no last line that one could know
 REPORTS_SHOWN = 3  # of a log that is read at its end
 HEADER_BYTES = 4096  # of a file that may be an image: headers and notes are in there
 OBJECT_SUFFIXES = {".o", ".a", ".d", ".py", ".json", ".txt", ".log"}
@@ -165,6 +167,8 @@ class Explainer:
         self.words: dict[str, str] = {}  # the last ones of each server
         self.told: set[str] = set()  # whose fault has come: what is said of images from now on is about another one
 
+        self.is_inside = False  # a report whose last line has not come
+
     def note_image(self, who: str, image: Loaded) -> None:
         if who in self.told:
             self.told.discard(who)
@@ -178,6 +182,7 @@ class Explainer:
             self.note_image(found["who"], Loaded(None if found["id"] == "-" else found["id"], range(start, end), base))
             return []
         if (found := MAPPING.search(line)) is not None:
+            self.is_inside = found["place"] == "next below"
             return [f"  {found['mapping']}"]
         if (found := END.search(line)) is not None:
             self.told.add(found["who"])
@@ -185,6 +190,7 @@ class Explainer:
             return [f"{found['who']}: {found['what']}{last}", *self.strange_images(found)]
         if (found := FAULT.search(line)) is not None:
             self.told.add(found["who"])
+            self.is_inside = True
             address = int(found["rip"], 16)
             return [f"{found['who']}: {found['what']}", *self.strange_images(found), f"  #0 0x{address:016x} {self.place(found, address)}"]
         if (found := CALLERS.search(line)) is not None:
@@ -230,9 +236,10 @@ class FaultReports:
         self.explainer = Explainer(images)
         self.offset = 0
         self.pending = b""
+        self.told_last = 0.0
 
     def poll(self) -> list[str]:
-        """What is to be said about the whole lines that have come since the last call."""
+        """What is to be said about the lines that have come since the last call."""
         if self.watch is not None:
             self.watch.poll()
         try:
@@ -243,7 +250,14 @@ class FaultReports:
             return []
         self.offset += len(data)
         *lines, self.pending = (self.pending + data).split(b"\n")
-        return [text for line in lines for text in self.explainer.explain(line.decode(errors="replace").rstrip("\r"))]
+        told = [text for line in lines for text in self.explainer.explain(line.decode(errors="replace").rstrip("\r"))]
+        if told:
+            self.told_last = time.monotonic()
+        return told
+
+    def is_inside(self) -> bool:
+        """Is more of the same report about to come?"""
+        return self.explainer.is_inside and time.monotonic() - self.told_last < PART_SECONDS
 
     def threads(self, log: str) -> list[str]:
         """What a report says of the threads of a machine that hangs."""
