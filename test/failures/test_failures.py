@@ -218,6 +218,12 @@ class OnTheScreen(Terminal):
                 self.assertRegex(line, r"^\d+\.\d{6} INFO user: process \d+ \(crash\): ", lines)
 
 
+class Rebooting(unittest.TestCase):
+    def test_it_is_no_crash(self) -> None:
+        done = run("--boot", "pvh", "-c", "echo hi; reboot; echo no")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "hi\n", "baton: the guest rebooted the machine\n"))
+
+
 class Pipes(Changed):
     """A pipeline whose pipe can't be made: nothing of it runs, and what follows does."""
 

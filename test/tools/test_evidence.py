@@ -183,5 +183,10 @@ class Verdict(unittest.TestCase):
         self.assertEqual(self.judge(End(Cause.TIMEOUT)), Kind.HANG)
         self.assertEqual(self.judge(End(Cause.RESET)), Kind.RESET)
         self.assertEqual(self.judge(End(Cause.RESET), LOG, ("Triple fault",)), Kind.TRIPLE_FAULT)
+        again = LOG + "1.000000 INFO power: reboot\n"
+        self.assertEqual(self.judge(End(Cause.RESET), again), Kind.REBOOTED)
+        self.assertEqual(self.judge(End(Cause.RESET), PANIC + again), Kind.PANIC)
+        self.assertEqual(self.judge(End(Cause.RESET), LOG + "1.000000 INFO user: power: reboot\n"), Kind.RESET, "a program said so")
+        self.assertEqual(self.judge(End(Cause.TIMEOUT), again), Kind.HANG, "it did not work")
         self.assertEqual(self.judge(End(Cause.SHUTDOWN)), Kind.EARLY_EXIT)
         self.assertEqual(self.judge(End(Cause.CANCELLED)), Kind.CANCELLED)

@@ -11,7 +11,7 @@ examples:
   ./baton run -- -device e1000e         give QEMU more arguments
 
 exit status:
-  the guest's at power-off (with -c: the last command's); 0 after Ctrl-] x
+  the guest's at power-off (with -c: the last command's); 0 after Ctrl-] x, or `reboot`, which ends the run
   2 wrong usage   70 panic   71 triple fault   72 reset   73 early exit, or QEMU failed
   74 the system can't be started   75 a server without which the machine is of no use has ended
   76 something needed is missing   77 the build failed, or --built names none
@@ -65,7 +65,8 @@ DEFAULT_MEMORY_MIB = 256
 RUNS_KEPT = 8
 CODE_USAGE = 2
 EXIT_CODES = {Kind.PANIC: 70, Kind.TRIPLE_FAULT: 71, Kind.RESET: 72, Kind.EARLY_EXIT: 73, Kind.HANG: 124,
-              Kind.NOT_STARTED: kernel_log.STATUS_CANNOT_START, Kind.SERVER_ENDED: kernel_log.STATUS_VITAL_ENDED, Kind.CANCELLED: 0}
+              Kind.NOT_STARTED: kernel_log.STATUS_CANNOT_START, Kind.SERVER_ENDED: kernel_log.STATUS_VITAL_ENDED, Kind.CANCELLED: 0,
+              Kind.REBOOTED: 0}
 
 
 def whole_number(text: str, lowest: int, highest: int, what: str) -> int:
@@ -291,7 +292,8 @@ def finish(guest: Guest, options: argparse.Namespace, limit: float | None, fault
         print(text, file=sys.stderr)
         (log.parent / "report.txt").write_text(f"{problem.text}\n{text}\n")
     if problem.kind is not Kind.CANCELLED:
-        say(f"the kernel's log is {paths.shown(log)}")
+        if problem.kind is not Kind.REBOOTED:
+            say(f"the kernel's log is {paths.shown(log)}")
         say(problem.text)  # last, where it is seen
     return EXIT_CODES[problem.kind]
 

@@ -7,6 +7,7 @@ import re
 
 SEALED_ROOT = re.compile(r"\bboot: image phys (0x[0-9a-f]+), sealed root phys (0x[0-9a-f]+)", re.IGNORECASE)
 POWER_OFF = re.compile(r"\bpower: off, status (\d+)\s*$", re.MULTILINE)
+REBOOT = re.compile(r"^\d+\.\d+ INFO power: reboot\s*$", re.MULTILINE)
 PANIC = re.compile(r"^(?:.*\s)?PANIC: (.*)$", re.MULTILINE)
 PANIC_END = "PANIC END"
 REGISTER = re.compile(r"\b([a-z][a-z0-9]{1,7}) 0x([0-9a-f]{16})\b")
@@ -50,6 +51,11 @@ class KernelLog:
         """The exit status of an orderly power-off; None when there was none."""
         found = POWER_OFF.findall(self.text)
         return int(found[-1]) if found else None
+
+    @property
+    def has_rebooted(self) -> bool:
+        """Was a reset asked for in order?"""
+        return REBOOT.search(self.text) is not None
 
     @property
     def user_lines(self) -> list[str]:

@@ -17,6 +17,7 @@ class Kind(enum.Enum):
     PANIC = "panic"
     TRIPLE_FAULT = "triple fault"
     RESET = "reset"
+    REBOOTED = "rebooted"  # because a program asked for it
     HANG = "hang"
     EARLY_EXIT = "early exit"
     CANCELLED = "cancelled"
@@ -32,7 +33,7 @@ class Problem:
     @property
     def is_told(self) -> bool:
         """Did the guest tell the whole reason? Then registers and page tables have nothing to add to it."""
-        return self.kind in (Kind.CANCELLED, Kind.NOT_STARTED, Kind.SERVER_ENDED)
+        return self.kind in (Kind.CANCELLED, Kind.REBOOTED, Kind.NOT_STARTED, Kind.SERVER_ENDED)
 
 
 def judge_guest(log: KernelLog) -> Problem | None:
@@ -59,6 +60,8 @@ def judge_end(end: End, evidence: Evidence, seconds: float, errors: str) -> Prob
         return Problem(Kind.HANG, f"hang: no end within {seconds:g} s")
     if end.cause is Cause.CANCELLED:
         return Problem(Kind.CANCELLED, "ended by the user")
+    if end.cause is Cause.RESET and evidence.log.has_rebooted:
+        return Problem(Kind.REBOOTED, "the guest rebooted the machine")
     if end.cause is Cause.RESET and evidence.triple_fault:
         return Problem(Kind.TRIPLE_FAULT, "triple fault")
     if end.cause is Cause.RESET:
