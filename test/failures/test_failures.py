@@ -19,6 +19,16 @@ from machine import BUILT, PROMPT, ROOT, Terminal, command, run  # noqa: E402
 
 MANIFEST = "etc/manifest.json"
 CANNOT_START, SERVER_ENDED = 74, 75
+SPINNING = """void _start(void);
+__attribute__((noinline)) static void spin(void) {
+    for (;;)
+        __asm__ volatile("");
+}
+void _start(void) {
+    spin();
+    __asm__ volatile("");
+}
+"""
 
 
 class Changed(unittest.TestCase):
@@ -265,6 +275,22 @@ class Hangs(Changed):
             self.assertRegex(done.stderr, rf"(?m)^  {name} \(thread \d+\): waits for an answer that process \(thread \d+\) has put off, for \d\.\d s$")
         self.assertIn("\nCPU 0: idle\n", done.stderr, "and nothing of its registers and page tables")
         self.assertNotIn("sealed root 0x", done.stderr.partition("kernel log")[0])
+
+    def test_a_program_that_runs_in_circles(self) -> None:
+        """What it executes has names, whether init or the process server has loaded it, and wherever; page tables have nothing to add."""
+        (self.folder / "spin.c").write_text(SPINNING)
+        for flags in (("-static",), ("-fpie", "-static-pie")):
+            subprocess.run(["clang", "-g", "-O1", "-nostdlib", "-fno-omit-frame-pointer", "-fuse-ld=lld", "-Wl,--build-id=sha1", "-Wl,-z,noexecstack",
+                            *flags, "spin.c", "-o", "spin"], cwd=self.folder, check=True)
+            self.members = volume.replace(self.members, "bin/spin", (self.folder / "spin").read_bytes())
+            manifest = self.manifest()
+            self.program(manifest, "pipes").update(image="bin/spin", priority=0)
+            for arguments in ((manifest, "--timeout", "3", "-c", "echo hi | cat"), (self.manifest(), "--timeout", "3", "-c", "spin")):
+                with self.subTest(flags=flags, commands=arguments[-1]):
+                    done = self.run_with(*arguments)
+                    self.assertRegex(done.stderr, r"(?m)^backtrace:\n  #0 0x[0-9a-f]{16} spin at \S*spin\.c:[34].*\n  #1 0x[0-9a-f]{16} _start at \S*spin\.c:")
+                    self.assertNotIn("walk of 0x", done.stderr)
+                    self.assertNotIn("sealed root 0x", done.stderr.partition("kernel log")[0])
 
     def test_in_another_process_server(self) -> None:
         """Its records are others: processes have numbers alone, and no names out of the wrong bytes."""

@@ -13,7 +13,7 @@ import unittest.mock
 
 import volume
 from baton_cli import session
-from evidence.faults import Explainer, FaultReports, Images, build_id, code_ranges, last_reports
+from evidence.faults import Explainer, FaultReports, Images, build_id, code_ranges, last_reports, moved_by, program_headers
 from host import elf_symbols
 
 SOURCE = """void _start(void);
@@ -160,6 +160,22 @@ class Reports(unittest.TestCase):
         for name in ("process 7 (crash)", "crash"):
             seen = Explainer(self.images()).explain(f"{PREFIX}{name}: divide error, code 0x0, rip 0x{self.fall['crash']:016x}")
             self.assertEqual(seen, [f"{name}: divide error, code 0x0", f"  #0 0x{self.fall['crash']:016x} (not in the code of crash)"])
+
+    def test_what_is_executed(self) -> None:
+        """An image is found by its code in memory: where that has been moved to, if it can be, and nowhere else in it."""
+        for name, base in (("crash", 0), ("moved", 0), ("moved", 0x17a5fe5d000)):
+            data = (self.folder / name).read_bytes()
+            kind, flags, offset, start, length, _ = next(part for part in program_headers(data) if part[0] == 1 and part[1] & 1)
+            code = bytes(start % 4096) + data[offset : offset + length]
+            code += b"\xcc" * (4096 - len(code))
+            address = base + self.fall[name]
+            with self.subTest(name=name, base=base):
+                self.assertEqual(moved_by(data, code, address), [base])
+                self.assertEqual(moved_by(data, code, base + start - 1), [], "no code of its own is there")
+                self.assertEqual(moved_by(data, code, address + 4096), [base + 4096] if name == "moved" else [])
+                self.assertEqual(moved_by(data, code[:-4096] + bytes(4096), address), [])
+                for length in (4, 63, 64, 700, len(data) // 2):
+                    self.assertIn(moved_by(data[:length], code, address), ([], [base]))
 
     def test_callers(self) -> None:
         middle = self.fall["crash"] + 1

@@ -286,7 +286,7 @@ def finish(guest: Guest, options: argparse.Namespace, limit: float | None, fault
         return status
     if not problem.is_told:
         threads = faults.threads(evidence.log.text) if problem.kind is Kind.HANG else []
-        lines = report.write(evidence, Symbols(kernel=options.built / paths.KERNEL), threads)
+        lines = report.write(evidence, Symbols(kernel=options.built / paths.KERNEL), faults.images, threads)
         lines += ["kernel log, last lines:", *("  " + line for line in evidence.log.tail())]
         text = "\n".join(lines)
         print(text, file=sys.stderr)

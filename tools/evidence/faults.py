@@ -23,6 +23,8 @@ import struct
 import time
 
 import volume
+from evidence import pagewalk
+from evidence.pagewalk import PAGE_BYTES, PhysicalMemory
 from evidence.symbols import Symbols
 from evidence.threads import Watch
 
@@ -40,7 +42,8 @@ PROGRAM_HEADER = struct.Struct("<IIQQ8xQQ8x")  # type, flags, offset, address, s
 NOTE_HEADER = struct.Struct("<III")  # sizes of name and content, type
 PT_LOAD, PT_NOTE, PF_X = 1, 4, 1
 GNU_BUILD_ID = 3
-TYPES_LOADED = (2, 3)  # at fixed addresses, movable
+TYPE_MOVABLE = 3
+TYPES_LOADED = (2, TYPE_MOVABLE)  # 2: at fixed addresses
 PART_SECONDS = 0.2  # between the lines of one report; init's have no last line that one could know
 REPORTS_SHOWN = 3  # of a log that is read at its end
 HEADER_BYTES = 4096  # of a file that may be an image: headers and notes are in there
@@ -60,9 +63,14 @@ def code_ranges(data: bytes) -> list[range]:
             if kind == PT_LOAD and flags & PF_X]
 
 
+def is_image(data: bytes) -> bool:
+    """Are these the first bytes of an ELF file that can be executed?"""
+    return data.startswith(ELF_MAGIC) and len(data) >= ELF_HEADER.size and ELF_HEADER.unpack_from(data)[0] in TYPES_LOADED
+
+
 def build_id(data: bytes) -> str | None:
     """The build id in the first bytes of an ELF file, as hexadecimal digits."""
-    if not data.startswith(ELF_MAGIC) or len(data) < ELF_HEADER.size or ELF_HEADER.unpack_from(data)[0] not in TYPES_LOADED:
+    if not is_image(data):
         return None
     for kind, _, at, _, length, _ in program_headers(data):
         end = min(at + length, len(data))
@@ -98,6 +106,19 @@ class Loaded:
     build_id: str | None
     where: range
     base: int  # what its own addresses were moved by
+
+
+def moved_by(data: bytes, code: bytes, address: int) -> list[int]:
+    """By what this image may have been moved, if the page around `address` holds `code`."""
+    page, found = address & ~(PAGE_BYTES - 1), []
+    for kind, flags, offset, start, length, _ in program_headers(data) if is_image(data) else ():
+        is_code = kind == PT_LOAD and flags & PF_X and offset + length <= len(data)
+        for at in range(start & ~(PAGE_BYTES - 1), start + length, PAGE_BYTES) if is_code else ():
+            base, low, high = page - at, max(start, at), min(start + length, at + PAGE_BYTES)
+            is_same = code[low - at : high - at] == data[offset + low - start : offset + high - start]
+            if is_same and low <= address - base < high and (base == 0 or ELF_HEADER.unpack_from(data)[0] == TYPE_MOVABLE):
+                found.append(base)
+    return found
 
 
 class Images:
@@ -139,6 +160,16 @@ class Images:
                 return self.take_out(name, data)
         path = self.built_ids.get(wanted)
         return None if path is None else Image(path, path.name, code_ranges(path.read_bytes()[:HEADER_BYTES]))
+
+    def executed(self, memory: PhysicalMemory, root: int, address: int) -> tuple[Image, int] | None:
+        """The image on the volume whose code lies in memory there, and what it was moved by; None: it is not the only one, or not mapped."""
+        physical = pagewalk.walk(memory, root, address & ~(PAGE_BYTES - 1)).physical
+        code = memory.read(physical, PAGE_BYTES) if physical is not None else None
+        found = {(data, base): name for name, data in self.members if code for base in moved_by(data, code, address)}
+        if len(found) != 1:
+            return None
+        ((data, base), name), = found.items()
+        return self.take_out(name, data), base
 
     def take_out(self, name: str, data: bytes) -> Image:
         path = self.folder / name.replace("/", "-")

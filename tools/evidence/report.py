@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from evidence import pagewalk, registers, trace, traps
+from evidence.faults import Image, Images
 from evidence.kernel_log import KernelLog, Panic
 from evidence.pagewalk import PhysicalMemory
 from evidence.registers import Cpu
@@ -19,6 +20,7 @@ from evidence.symbols import KERNEL_HALF, Symbols
 from machine.guest import Guest
 from machine.qmp import QmpError
 
+USER_RING = 3
 FRAMES_MAX = 32
 EXCEPTIONS_SHOWN = 8
 STACKS_IN_TSS = (("stack for exceptions of programs (RSP0)", 4), ("stack for double faults (IST1)", 36))
@@ -90,7 +92,27 @@ def frames(evidence: Evidence, root: int, base: int) -> list[int]:
     return found
 
 
-def backtrace_lines(symbols: Symbols, instruction: int, returns: list[int]) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class ProgramSymbols:
+    """Symbols, and those of the program that a CPU executes."""
+
+    symbols: Symbols
+    image: Image
+    base: int
+
+    def name(self, address: int, is_return: bool = False) -> str:
+        if address & KERNEL_HALF:
+            return self.symbols.name(address, is_return)
+        return self.image.place(address, self.base, is_return) or f"(not in the code of {self.image.name})"
+
+
+def symbols_of(evidence: Evidence, cpu: Cpu, symbols: Symbols, images: Images) -> Symbols | ProgramSymbols:
+    """With those of the program that this CPU executes, if its image is known."""
+    found = images.executed(evidence.memory, cpu.get("cr3"), cpu.get("rip")) if cpu.ring == USER_RING else None
+    return symbols if found is None else ProgramSymbols(symbols, *found)
+
+
+def backtrace_lines(symbols: Symbols | ProgramSymbols, instruction: int, returns: list[int]) -> list[str]:
     lines = [f"  #0 0x{instruction:016x} {symbols.name(instruction)}"]
     return lines + [f"  #{number} 0x{address:016x} {symbols.name(address, is_return=True)}"
                     for number, address in enumerate(returns, 1)]
@@ -131,14 +153,15 @@ def delivery_lines(evidence: Evidence, cpu: Cpu) -> list[str]:
     return ["what exceptions need and this CR3 lacks:", *lines] if lines else []
 
 
-def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols) -> list[str]:
-    """One CPU of a paused machine."""
+def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols | ProgramSymbols, hangs: bool) -> list[str]:
+    """One CPU of a paused machine. hangs: page tables have nothing to add, unless what a program executes is not mapped."""
     root, instruction = cpu.get("cr3"), cpu.get("rip")
     state = " halted" if cpu.halted else ""
     ring = "" if cpu.ring is None else f" ring {cpu.ring}"
+    is_fine = hangs and cpu.ring == USER_RING and pagewalk.walk(evidence.memory, root, instruction).physical is not None
     return [f"CPU {cpu.number}:{ring}{state}, CR3 0x{root:x}", *cpu.lines(), "backtrace:",
             *backtrace_lines(symbols, instruction, frames(evidence, root, cpu.get("rbp"))),
-            *page_table_lines(evidence, root, instruction, cpu.get("cr2")), *delivery_lines(evidence, cpu)]
+            *(() if is_fine else page_table_lines(evidence, root, instruction, cpu.get("cr2"))), *delivery_lines(evidence, cpu)]
 
 
 def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]:
@@ -157,14 +180,17 @@ def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]
     return lines
 
 
-def write(evidence: Evidence, symbols: Symbols, threads: Sequence[str] = ()) -> list[str]:
+def write(evidence: Evidence, symbols: Symbols, images: Images, threads: Sequence[str] = ()) -> list[str]:
     """The report's lines. threads: of a machine that hung; then a CPU that is idle has nothing to tell."""
     lines = list(threads)
     panic = evidence.log.panic
     if panic is not None:
         lines += panic_lines(evidence, panic, symbols)
     for cpu in evidence.cpus:
-        lines += [f"CPU {cpu.number}: idle"] if threads and cpu.halted else cpu_lines(evidence, cpu, symbols)
+        if threads and cpu.halted:
+            lines.append(f"CPU {cpu.number}: idle")
+        else:
+            lines += cpu_lines(evidence, cpu, symbols_of(evidence, cpu, symbols, images), bool(threads))
     if not evidence.cpus and panic is None:
         lines.append("registers: none, QEMU has exited and the kernel's log holds no panic")
     lines += trace.lines(evidence.memory, evidence.log.sealed_root, symbols.kernel)
