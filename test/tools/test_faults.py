@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import errno
+import os
 import pathlib
 import shutil
 import subprocess
@@ -12,9 +14,10 @@ import unittest
 import unittest.mock
 
 import volume
-from baton_cli import session
+from baton_cli import session, streams
 from evidence.faults import Explainer, FaultReports, Images, build_id, code_ranges, last_reports, moved_by, program_headers
 from host import elf_symbols
+from machine.console import ConsoleFilter
 
 SOURCE = """void _start(void);
 void fall(void);
@@ -268,6 +271,29 @@ class Notes(unittest.TestCase):
             with self.subTest(is_terminal=is_terminal):
                 self.assertEqual(self.written(is_terminal, b"baton$ ", "note", 0.1, b"l", 0.3, b"s"), f"baton$ l{end}note{end}more{end}s")
         self.assertEqual(self.written(False, b"baton$ ", "note", shared=False), "baton$ note\nmore\n", "standard output is the guest's alone")
+
+
+class Keys(unittest.TestCase):
+    """What becomes of an error of standard input's."""
+
+    def taken(self, error: int) -> session.Session:
+        """After a read that fails so."""
+        shown = ConsoleFilter(firmware=False, programs_only=True)
+        carried = session.Session(unittest.mock.Mock(), shown, 0, None, unittest.mock.Mock())
+        with unittest.mock.patch("os.read", side_effect=OSError(error, os.strerror(error))):
+            carried.take_keys(is_terminal=False)
+        return carried
+
+    def test_a_peer_that_went(self) -> None:
+        """A socket's: nobody types any more."""
+        carried = self.taken(errno.ECONNRESET)
+        self.assertTrue(carried.ended)
+        self.assertIsNone(carried.keys)
+
+    def test_another_error(self) -> None:
+        with self.assertRaises(OSError) as raised:
+            self.taken(errno.EIO)
+        self.assertEqual(streams.reason(raised.exception), "standard input: input/output error")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from evidence.faults import FaultReports
 from host.say import say
 from machine.console import KEYS_WORDS, ConsoleFilter, EscapeKey
 from machine.guest import Cause, Guest
+from machine.places import naming
 
 PUMP_SECONDS = 0.1
 PART_SECONDS = 0.01  # the same within a report
+STDIN = "standard input"
 KEYS_BYTES = 1024
 KEYS_AHEAD_MAX = 1 << 16
 FIRMWARE_SECONDS = 20.0  # longer than any firmware that works; then its output is shown after all
@@ -173,7 +175,11 @@ class Session:
     def take_keys(self, is_terminal: bool) -> None:
         """Read what was typed, or what a file or pipe holds; at its end the guest is told."""
         assert self.keys is not None
-        data = os.read(self.keys, KEYS_BYTES)
+        try:
+            with naming(STDIN):
+                data = os.read(self.keys, KEYS_BYTES)
+        except ConnectionResetError:  # a socket's peer has gone: nobody types any more
+            data = b""
         if not data:
             self.guest.forget(self.keys)
             self.watching = False

@@ -24,8 +24,8 @@ class Places:
 
 
 @contextlib.contextmanager
-def naming(path: pathlib.Path) -> Iterator[None]:
-    """For a block that writes the file `path`: an error says so, which one of write() does not by itself."""
+def naming(path: pathlib.Path | str) -> Iterator[None]:
+    """For a block that reads or writes the file or stream `path`: an error says so, which one of read() or write() does not by itself."""
     try:
         yield
     except OSError as error:
