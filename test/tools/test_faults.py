@@ -201,14 +201,19 @@ class Reports(unittest.TestCase):
     def test_a_log_that_grows(self) -> None:
         log = self.folder / "kernel.log"
         reports = FaultReports(log, self.images())
-        self.assertEqual(reports.poll(), [], "there is no log yet")
+
+        def polled() -> list[str]:
+            reports.read()
+            return reports.tell()
+
+        self.assertEqual(polled(), [], "there is no log yet")
         line = f"{PREFIX}process 7 (crash): divide error, code 0x0, rip 0x{self.fall['crash']:016x}\n"
         log.write_text(f"0.1 INFO user: init: started files\n{line[:40]}")
-        self.assertEqual(reports.poll(), [], "half a line")
+        self.assertEqual(polled(), [], "half a line")
         with log.open("a") as file:
             file.write(line[40:])
-        self.assertEqual(len(reports.poll()), 2)
-        self.assertEqual(reports.poll(), [], "once")
+        self.assertEqual(len(polled()), 2)
+        self.assertEqual(polled(), [], "once")
 
     def test_a_report_that_comes_in_pieces(self) -> None:
         """One knows when it is whole, or that nothing more comes."""
@@ -221,11 +226,13 @@ class Reports(unittest.TestCase):
         for piece in pieces:
             with log.open("a") as file:
                 file.write(f"{PREFIX}{piece}\n")
-            reports.poll()
+            reports.read()
             self.assertEqual(reports.is_inside(), piece != pieces[-1], piece)
+        self.assertEqual([line[:12] for line in reports.tell()], ["process 7 (c", "  #0 0x00000", "  #1 0x00000", "  next below", "  next above"])
         with log.open("a") as file:
             file.write(f"{PREFIX}{pieces[0]}\n")
-        reports.poll()
+        reports.read()
+        self.assertTrue(reports.is_inside())
         with unittest.mock.patch("time.monotonic", return_value=time.monotonic() + 1):
             self.assertFalse(reports.is_inside())
 

@@ -101,7 +101,8 @@ class Session:
         with RawTerminal(self.keys) as terminal:
             while self.guest.end is None:
                 self.step(terminal.is_terminal)
-            self.output.note(self.faults.poll())
+            self.faults.read()
+            self.output.note(self.faults.tell())
             for channel, data in self.guest.drain():
                 self.show(channel, data)
             self.tell_held()
@@ -112,11 +113,11 @@ class Session:
     def step(self, is_terminal: bool) -> None:
         """One turn: move what arrived, look at the clock."""
         arrived = self.move(is_terminal, PUMP_SECONDS)
-        told = self.faults.poll()
+        self.faults.read()
         while self.faults.is_inside() and self.guest.end is None:  # a guest whose console is not read stands still
             arrived += self.move(is_terminal, PART_SECONDS)
-            told += self.faults.poll()
-        self.output.note(told)  # before what others have to say about it
+            self.faults.read()
+        self.output.note(self.faults.tell())  # before what others have to say about it
         for channel, data in arrived:
             self.show(channel, data)
         self.output.tell_late()

@@ -44,7 +44,7 @@ PT_LOAD, PT_NOTE, PF_X = 1, 4, 1
 GNU_BUILD_ID = 3
 TYPE_MOVABLE = 3
 TYPES_LOADED = (2, TYPE_MOVABLE)  # 2: at fixed addresses
-PART_SECONDS = 0.2  # between the lines of one report; init's have no last line that one could know
+PART_SECONDS = 0.5  # between the lines of one report, on a busy host; init's have no last line that one could know
 REPORTS_SHOWN = 3  # of a log that is read at its end
 HEADER_BYTES = 4096  # of a file that may be an image: headers and notes are in there
 OBJECT_SUFFIXES = {".o", ".a", ".d", ".py", ".json", ".txt", ".log"}
@@ -198,8 +198,6 @@ class Explainer:
         self.words: dict[str, str] = {}  # the last ones of each server
         self.told: set[str] = set()  # whose fault has come: what is said of images from now on is about another one
 
-        self.is_inside = False  # a report whose last line has not come
-
     def note_image(self, who: str, image: Loaded) -> None:
         if who in self.told:
             self.told.discard(who)
@@ -213,7 +211,6 @@ class Explainer:
             self.note_image(found["who"], Loaded(None if found["id"] == "-" else found["id"], range(start, end), base))
             return []
         if (found := MAPPING.search(line)) is not None:
-            self.is_inside = found["place"] == "next below"
             return [f"  {found['mapping']}"]
         if (found := END.search(line)) is not None:
             self.told.add(found["who"])
@@ -221,7 +218,6 @@ class Explainer:
             return [f"{found['who']}: {found['what']}{last}", *self.strange_images(found)]
         if (found := FAULT.search(line)) is not None:
             self.told.add(found["who"])
-            self.is_inside = True
             address = int(found["rip"], 16)
             return [f"{found['who']}: {found['what']}", *self.strange_images(found), f"  #0 0x{address:016x} {self.place(found, address)}"]
         if (found := CALLERS.search(line)) is not None:
@@ -267,10 +263,12 @@ class FaultReports:
         self.explainer = Explainer(images)
         self.offset = 0
         self.pending = b""
-        self.told_last = 0.0
+        self.lines: list[str] = []  # whole ones that nothing has been said about
+        self.who: str | None = None  # whose report has begun
+        self.continued = 0.0  # when its last line came
 
-    def poll(self) -> list[str]:
-        """What is to be said about the lines that have come since the last call."""
+    def read(self) -> None:
+        """Take the whole lines that have come."""
         if self.watch is not None:
             self.watch.poll()
         try:
@@ -278,17 +276,30 @@ class FaultReports:
                 file.seek(self.offset)
                 data = file.read()
         except FileNotFoundError:  # QEMU has not made it yet
-            return []
+            return
         self.offset += len(data)
         *lines, self.pending = (self.pending + data).split(b"\n")
-        told = [text for line in lines for text in self.explainer.explain(line.decode(errors="replace").rstrip("\r"))]
-        if told:
-            self.told_last = time.monotonic()
-        return told
+        for line in lines:
+            self.take(line.decode(errors="replace").rstrip("\r"))
+
+    def take(self, line: str) -> None:
+        """Keep a line, and know whether it ends the report that has begun."""
+        self.lines.append(line)
+        if (found := FAULT.search(line)) is not None:
+            self.who, self.continued = found["who"], time.monotonic()
+        elif (found := WORDS.search(line)) is not None and found["who"] == self.who:
+            mapping = MAPPING.search(line)
+            self.who = None if mapping is not None and mapping["place"] != "next below" else self.who
+            self.continued = time.monotonic()
+
+    def tell(self) -> list[str]:
+        """What is to be said about the lines taken since the last call."""
+        taken, self.lines = self.lines, []
+        return [text for line in taken for text in self.explainer.explain(line)]
 
     def is_inside(self) -> bool:
-        """Is more of the same report about to come?"""
-        return self.explainer.is_inside and time.monotonic() - self.told_last < PART_SECONDS
+        """Is more of a report about to come?"""
+        return self.who is not None and time.monotonic() - self.continued < PART_SECONDS
 
     def threads(self, log: str) -> list[str]:
         """What a report says of the threads of a machine that hangs."""
