@@ -353,30 +353,59 @@ static bool read_program(struct reader *in, uint32_t token, struct manifest *man
     return true;
 }
 
-/* Does any program hold the other end of an endpoint that can be called, or of a notification that can be raised? */
-static bool has_receiver(const struct manifest *manifest, const struct manifest_cap *sender) {
+/* The first program with a capability like this one, which is to the same object, as `is_wanted` says; NULL = none. */
+static const struct manifest_program *find_holder(const struct manifest *manifest, const struct manifest_cap *like,
+                                                  bool (*is_wanted)(const struct manifest_cap *cap)) {
     for (uint32_t i = 0; i < manifest->program_count; i++) {
         const struct manifest_program *program = &manifest->programs[i];
         for (uint32_t j = 0; j < program->cap_count; j++) {
             const struct manifest_cap *cap = &program->caps[j];
-            bool receives = cap->right == MANIFEST_OWN || cap->right == MANIFEST_SERVE || cap->right == MANIFEST_WAIT;
-            if (receives && cap->kind == sender->kind && strcmp(cap->object, sender->object) == 0)
-                return true;
+            if (cap->kind == like->kind && strcmp(cap->object, like->object) == 0 && is_wanted(cap))
+                return program;
         }
     }
-    return sender->kind == MANIFEST_ENDPOINT && strcmp(sender->object, MANIFEST_OWN_ENDPOINT) == 0;
+    return NULL;
+}
+
+/* Is it the other end of an endpoint that can be called, or of a notification that can be raised? */
+static bool receives(const struct manifest_cap *cap) {
+    return cap->right == MANIFEST_OWN || cap->right == MANIFEST_SERVE || cap->right == MANIFEST_WAIT;
+}
+
+/* Does its holder count on all that comes to the object? */
+static bool takes_all(const struct manifest_cap *cap) {
+    return cap->kind == MANIFEST_ENDPOINT ? receives(cap) : cap->bind;
+}
+
+static bool is_own_endpoint(const struct manifest_cap *cap) {
+    return cap->kind == MANIFEST_ENDPOINT && strcmp(cap->object, MANIFEST_OWN_ENDPOINT) == 0;
 }
 
 /* A name that is typed in one place only would make its user wait for ever. */
 static bool check_receiver(const struct reader *in, const struct manifest *manifest) {
     bool sends = in->cap->right == MANIFEST_CALL || in->cap->right == MANIFEST_RAISE;
-    if (!sends || has_receiver(manifest, in->cap))
+    if (!sends || is_own_endpoint(in->cap) || find_holder(manifest, in->cap, receives) != NULL)
         return true;
     return in->cap->kind == MANIFEST_ENDPOINT ? fail(in, "no program serves the endpoint %s", in->cap->object)
                                               : fail(in, "no program waits for the notification %s", in->cap->object);
 }
 
-/* What is wrong only in the whole: more than one taker of the rest, an endpoint that nobody serves. */
+/* Of two programs each would get a part of the messages, and their senders would wait for ever. */
+static bool check_only_taker(struct reader *in, const struct manifest *manifest) {
+    if (!takes_all(in->cap))
+        return true;
+    bool is_own = is_own_endpoint(in->cap);
+    const struct manifest_program *first = find_holder(manifest, in->cap, takes_all), *second = in->program;
+    if (first == second && !is_own)
+        return true;
+    in->program = NULL; /* the message is about both */
+    return fail(in,
+                in->cap->kind == MANIFEST_ENDPOINT ? "endpoint %s is served by %s and %s"
+                                                   : "notification %s is bound by %s and %s",
+                in->cap->object, is_own ? MANIFEST_OWN_ENDPOINT : first->name, second->name);
+}
+
+/* What is wrong only in the whole: more than one taker of the rest, an endpoint with no server or with two. */
 static bool check_whole(struct reader *in, const struct manifest *manifest) {
     uint32_t rest_count = 0;
     for (uint32_t i = 0; i < manifest->program_count; i++) {
@@ -391,7 +420,7 @@ static bool check_whole(struct reader *in, const struct manifest *manifest) {
                 return fail(in, "the rest of memory was given away before");
             if (bound > 1)
                 return fail(in, "a second notification is bound");
-            if (!check_receiver(in, manifest))
+            if (!check_receiver(in, manifest) || !check_only_taker(in, manifest))
                 return false;
         }
         in->cap = NULL;

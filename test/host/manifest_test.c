@@ -50,6 +50,9 @@ static void whole_manifest_is_read(void) {
 static void mistakes_are_named(void) {
 #define PROGRAM(rest) "{\"programs\":[{\"name\":\"a\",\"image\":\"b\"" rest "}]}"
 #define CAP(members) PROGRAM(",\"capabilities\":{\"c\":{" members "}}")
+#define TWO(one, other)                                                                   \
+    "{\"programs\":[{\"name\":\"a\",\"image\":\"x\",\"capabilities\":{\"c\":{" one "}}}," \
+    "{\"name\":\"b\",\"image\":\"x\",\"capabilities\":{\"c\":{" other "}}}]}"
     static const struct {
         const char *text, *wanted;
     } mistakes[] = {
@@ -113,12 +116,27 @@ static void mistakes_are_named(void) {
          "program 1 (a): two capabilities are called m"},
         {"{\"programs\":[{\"name\":\"a\",\"image\":\"b\"},{\"name\":\"a\",\"image\":\"b\"}]}",
          "program 2 (a): two programs have this name"},
+        {TWO("\"endpoint\":\"e\",\"right\":\"own\"", "\"endpoint\":\"e\",\"right\":\"serve\""),
+         "endpoint e is served by a and b"},
+        {CAP("\"endpoint\":\"init\",\"right\":\"serve\""), "endpoint init is served by init and a"},
+        {TWO("\"notification\":\"n\",\"right\":\"own\",\"bind\":true",
+             "\"notification\":\"n\",\"right\":\"wait\",\"bind\":true"),
+         "notification n is bound by a and b"},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
         CHECK(!parse(mistakes[i].text));
         if (!CHECK(strcmp(error, mistakes[i].wanted) == 0))
             printf("#   %s\n#   seen:   %s\n#   wanted: %s\n", mistakes[i].text, error, mistakes[i].wanted);
     }
+}
+
+/* More than one capability to an object, where nobody waits in vain. */
+static void objects_are_shared(void) {
+    CHECK(parse(TWO("\"endpoint\":\"e\",\"right\":\"own\"", "\"endpoint\":\"e\",\"right\":\"call\"")));
+    CHECK(parse(TWO("\"endpoint\":\"e\",\"right\":\"own\"},\"d\":{\"endpoint\":\"e\",\"right\":\"serve\"",
+                    "\"notification\":\"e\",\"right\":\"own\",\"bind\":true")));
+    CHECK(parse(
+        TWO("\"notification\":\"n\",\"right\":\"own\"", "\"notification\":\"n\",\"right\":\"wait\",\"bind\":true")));
 }
 
 /* Every prefix and many damaged copies of a good manifest: refused or accepted, never a stray read or a hang. */
@@ -147,6 +165,7 @@ int main(void) {
     static const struct check_case cases[] = {
         {"whole_manifest_is_read", whole_manifest_is_read},
         {"mistakes_are_named", mistakes_are_named},
+        {"objects_are_shared", objects_are_shared},
         {"damage_does_no_harm", damage_does_no_harm},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);
