@@ -5,12 +5,59 @@
 #include "servers/init/json.h"
 #pragma clang diagnostic pop
 
+#include <stdbool.h>
+
+#include "libsys/string.h"
+
 int json_parse(const char *text, size_t length_bytes, jsmntok_t *tokens, size_t *ret_end) {
     jsmn_parser parser;
     jsmn_init(&parser);
     int count = jsmn_parse(&parser, text, length_bytes, tokens, JSON_TOKENS_MAX);
     *ret_end = parser.pos;
     return count == 0 ? JSMN_ERROR_PART : count;
+}
+
+static bool opens(char byte) { return byte == '{' || byte == '['; }
+
+static bool closes(char byte) { return byte == '}' || byte == ']'; }
+
+/* May the two be neighbours, blanks aside? A quote or a letter stands for a whole value; 0 is the text's begin. */
+static bool may_follow(char byte, char before) {
+    bool mark = byte == ',' || byte == ':';
+    if (before == 0 || before == ',' || before == ':')
+        return !mark && !closes(byte);
+    if (opens(before))
+        return !mark;
+    return mark || closes(byte);
+}
+
+/* The last byte of the string, the number or the word, or the mark, that begins at `at`. */
+static size_t lexeme_end(const char *text, size_t length_bytes, size_t at) {
+    char first = text[at];
+    if (opens(first) || closes(first) || first == ',' || first == ':')
+        return at;
+    if (first == '"')
+        for (at++; at < length_bytes && text[at] != '"'; at++)
+            at += text[at] == '\\' ? 1 : 0;
+    else
+        while (at + 1 < length_bytes && strchr(" \t\r\n,]}", text[at + 1]) == NULL)
+            at++;
+    return at;
+}
+
+size_t json_find_comma(const char *text, size_t length_bytes) {
+    char before = 0;
+    size_t begin = 0;
+    for (size_t at = 0; at < length_bytes; at++) {
+        if (strchr(" \t\r\n", text[at]) != NULL && text[at] != '\0')
+            continue;
+        if (!may_follow(text[at], before))
+            return at;
+        begin = at;
+        before = text[at];
+        at = lexeme_end(text, length_bytes, at);
+    }
+    return before == ',' ? begin : length_bytes;
 }
 
 uint32_t json_after(const jsmntok_t *tokens, uint32_t count, uint32_t token) {

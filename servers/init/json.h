@@ -19,5 +19,8 @@
 /* Tokens of `text`; at least 1. Negative: enum jsmnerr, and *ret_end is the byte where it was noticed. */
 int json_parse(const char *text, size_t length_bytes, jsmntok_t *tokens, size_t *ret_end);
 
+/* The parser takes commas for blanks. The first byte where one is too many or missing; `length_bytes` if there is none. */
+size_t json_find_comma(const char *text, size_t length_bytes);
+
 /* The token after `token` and all that is inside it; `count` if none is. */
 uint32_t json_after(const jsmntok_t *tokens, uint32_t count, uint32_t token);

@@ -246,9 +246,6 @@ static bool read_caps(struct reader *in, uint32_t token, struct manifest_program
         struct manifest_cap *cap = &program->caps[program->cap_count];
         if (!read_string(in, key, "a capability's name", cap->name, sizeof cap->name))
             return false;
-        for (uint32_t i = 0; i < program->cap_count; i++)
-            if (strcmp(program->caps[i].name, cap->name) == 0)
-                return fail(in, "two capabilities are called %s", cap->name);
         if (strchr(cap->name, '=') != NULL)
             return fail(in, "a capability's name contains =");
         program->cap_count++;
@@ -312,17 +309,45 @@ static uint32_t find_member(const struct reader *in, uint32_t token, const char 
     return 0;
 }
 
-/* Every key of an object is a string with one value; the tokenizer lets some other things pass. */
+/* A key is a string with one value; the tokenizer lets some other things pass. Of two values one would be ignored. */
+static bool check_key(const struct reader *in, uint32_t object, uint32_t key, uint32_t end) {
+    uint32_t line = line_of(in, (size_t)in->tokens[key].start);
+    if (in->tokens[key].type != JSMN_STRING || in->tokens[key].size != 1 || key + 1 >= end)
+        return fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?", line);
+    for (uint32_t before = object + 1; before < key; before = json_after(in->tokens, in->count, before + 1))
+        if (token_length(in, before) == token_length(in, key) &&
+            memcmp(token_text(in, before), token_text(in, key), (size_t)token_length(in, key)) == 0)
+            return fail(in, "line %u: the member \"%.*s\" is given twice", line, token_length(in, key),
+                        token_text(in, key));
+    return true;
+}
+
 static bool check_objects(const struct reader *in) {
     for (uint32_t i = 0; i < in->count; i++) {
-        if (in->tokens[i].type != JSMN_OBJECT)
+        const jsmntok_t *token = &in->tokens[i];
+        bool is_key = token->parent >= 0 && in->tokens[token->parent].type == JSMN_OBJECT;
+        if (token->type != JSMN_OBJECT && token->type != JSMN_ARRAY && token->size > 0 && !is_key)
+            return fail(in, "line %u: a colon behind something that is no name", line_of(in, (size_t)token->start));
+        if (token->type != JSMN_OBJECT)
             continue;
         uint32_t end = json_after(in->tokens, in->count, i);
         for (uint32_t key = i + 1; key < end; key = json_after(in->tokens, in->count, key + 1))
-            if (in->tokens[key].type != JSMN_STRING || in->tokens[key].size != 1 || key + 1 >= end)
-                return fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?",
-                            line_of(in, (size_t)in->tokens[key].start));
+            if (!check_key(in, i, key, end))
+                return false;
     }
+    return true;
+}
+
+/* The only member of the whole. *ret_programs: the array's token. */
+static bool find_programs(const struct reader *in, uint32_t *ret_programs) {
+    *ret_programs = in->tokens[0].type == JSMN_OBJECT ? find_member(in, 0, "programs") : 0;
+    if (*ret_programs == 0 || in->tokens[*ret_programs].type != JSMN_ARRAY)
+        return fail(in, "there is no array \"programs\"");
+    uint32_t end = json_after(in->tokens, in->count, 0);
+    for (uint32_t key = 1; key < end; key = json_after(in->tokens, in->count, key + 1))
+        if (key + 1 != *ret_programs)
+            return fail(in, "line %u: unknown member \"%.*s\"", line_of(in, (size_t)in->tokens[key].start),
+                        token_length(in, key), token_text(in, key));
     return true;
 }
 
@@ -444,11 +469,14 @@ bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_
         return fail(in, "line %u: not JSON%s", line_of(in, parsed_bytes < length_bytes ? parsed_bytes : length_bytes),
                     count == JSMN_ERROR_PART ? ": it ends too early" : "");
     in->count = (uint32_t)count;
+    uint32_t programs;
     if (!check_objects(in))
         return false;
-    uint32_t programs = in->tokens[0].type == JSMN_OBJECT ? find_member(in, 0, "programs") : 0;
-    if (programs == 0 || in->tokens[programs].type != JSMN_ARRAY)
-        return fail(in, "there is no array \"programs\"");
+    size_t comma = json_find_comma(text, length_bytes);
+    if (comma < length_bytes)
+        return fail(in, "line %u: not JSON: is there a comma too few or too many?", line_of(in, comma));
+    if (!find_programs(in, &programs))
+        return false;
     uint32_t end = json_after(in->tokens, in->count, programs);
     for (uint32_t i = programs + 1; i < end; i = json_after(in->tokens, in->count, i)) {
         if (ret_manifest->program_count == MANIFEST_PROGRAMS_MAX)

@@ -50,6 +50,7 @@ static void whole_manifest_is_read(void) {
 static void mistakes_are_named(void) {
 #define PROGRAM(rest) "{\"programs\":[{\"name\":\"a\",\"image\":\"b\"" rest "}]}"
 #define CAP(members) PROGRAM(",\"capabilities\":{\"c\":{" members "}}")
+#define COMMA(line) "line " #line ": not JSON: is there a comma too few or too many?"
 #define TWO(one, other)                                                                   \
     "{\"programs\":[{\"name\":\"a\",\"image\":\"x\",\"capabilities\":{\"c\":{" one "}}}," \
     "{\"name\":\"b\",\"image\":\"x\",\"capabilities\":{\"c\":{" other "}}}]}"
@@ -112,8 +113,21 @@ static void mistakes_are_named(void) {
         {CAP("\"memory\":\"all\""), "program 1 (a), capability c: memory (pages, or \"rest\") is not a whole number"},
         {PROGRAM(",\"capabilities\":{\"m\":{\"memory\":\"rest\"},\"n\":{\"memory\":\"rest\"}}"),
          "program 1 (a), capability n: the rest of memory was given away before"},
-        {PROGRAM(",\"capabilities\":{\"m\":{\"irq\":1},\"m\":{\"irq\":2}}"),
-         "program 1 (a): two capabilities are called m"},
+        {PROGRAM(",\"capabilities\":{\"m\":{\"irq\":1},\"m\":{\"irq\":2}}"), "line 1: the member \"m\" is given twice"},
+        {PROGRAM(",\n\"priority\":28,\n\"priority\":5"), "line 3: the member \"priority\" is given twice"},
+        {CAP("\"irq\":4,\n\"irq\":4"), "line 2: the member \"irq\" is given twice"},
+        {"{\"programs\":[],\n\"programs\":[]}", "line 2: the member \"programs\" is given twice"},
+        {"{\"programs\":[{\"name\":\"a\",\"image\":\"b\"}],\n\n\"x\": 1}", "line 3: unknown member \"x\""},
+        {"{\"x\": {\"programs\": 1}, \"programs\":[]}", "line 1: unknown member \"x\""},
+        {PROGRAM(",\"vital\":true,\n"), COMMA(2)},
+        {PROGRAM(",\n\"arguments\":[\"a\",\n]"), COMMA(3)},
+        {PROGRAM(",\"arguments\":[\"a\"\n\"b\"]"), COMMA(2)},
+        {PROGRAM(",\"arguments\":[\"\\\",]\",\n\n,\"b\"]"), COMMA(3)},
+        {PROGRAM(",\"capabilities\":{\"c\":{\"ports\":[1 2]}}"), COMMA(1)},
+        {PROGRAM(",\"capabilities\":{\"c\":{\n,\"irq\":1}}"), COMMA(2)},
+        {PROGRAM("") "\n,", COMMA(2)},
+        {PROGRAM(",\n\"arguments\":[\"a\":\"b\"]"), "line 2: a colon behind something that is no name"},
+        {PROGRAM("") "\n{}", COMMA(2)},
         {"{\"programs\":[{\"name\":\"a\",\"image\":\"b\"},{\"name\":\"a\",\"image\":\"b\"}]}",
          "program 2 (a): two programs have this name"},
         {TWO("\"endpoint\":\"e\",\"right\":\"own\"", "\"endpoint\":\"e\",\"right\":\"serve\""),
