@@ -371,7 +371,7 @@ static void a_line_that_is_too_long_is_refused(void) {
                  {"\x10\x0e\r", LINE_TOO_LONG}, {"\x10\r", LINE_READY},        {"\x01\x0bok\r", LINE_READY}};
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         begin();
-        fill(LINE_BYTES_MAX + 1);
+        fill(LINE_BYTES_MAX + 3);
         CHECK_EQUAL(screen.bells, 1);
         CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
         CHECK_EQUAL(type(tries[i].keys), tries[i].event);
@@ -381,6 +381,29 @@ static void a_line_that_is_too_long_is_refused(void) {
     CHECK_TEXT("older"); /* none of them is remembered */
     begin();
     CHECK_EQUAL(type("ok\r"), LINE_READY);
+}
+
+/* Wherever it stands; what is left of the line is another one. Emptied, even of nothing, it may run. */
+static void a_line_with_a_zero_byte_is_refused(void) {
+    static const struct {
+        const char *before, *behind;
+        enum line_event event;
+    } tries[] = {{"echo a", "b\r", LINE_HAS_ZERO},     {"", "rm\r", LINE_HAS_ZERO},   {"", "\r", LINE_HAS_ZERO},
+                 {"x\x1b[", "\x01y\r", LINE_HAS_ZERO}, {"x", "\x7fok\r", LINE_READY}, {"", "\x15ok\r", LINE_READY}};
+    fresh();
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+        begin();
+        type(tries[i].before);
+        screen.bells = 0;
+        for (size_t j = 0; j < 3; j++) {
+            CHECK_EQUAL(line_byte(&editor, 0), LINE_MORE);
+            screen_take(editor.output, editor.output_length);
+        }
+        CHECK_EQUAL(screen.bells, 1);
+        CHECK_EQUAL(type(tries[i].behind), tries[i].event);
+    }
+    begin();
+    CHECK_EQUAL(type("fine\r"), LINE_READY);
 }
 
 static void characters_of_many_bytes(void) {
@@ -442,6 +465,7 @@ int main(void) {
         {"search", search},
         {"insertion_by_the_caller", insertion_by_the_caller},
         {"a_line_that_is_too_long_is_refused", a_line_that_is_too_long_is_refused},
+        {"a_line_with_a_zero_byte_is_refused", a_line_with_a_zero_byte_is_refused},
         {"characters_of_many_bytes", characters_of_many_bytes},
         {"unknown_sequences_change_nothing", unknown_sequences_change_nothing},
         {"random_bytes", random_bytes},

@@ -400,6 +400,8 @@ class Piped(unittest.TestCase):
         script = "write /tmp/a keep\nrm /tmp/a\0.old\necho $?\nls /tmp\r\necho x"
         lines = self.screen(f"cat > /tmp/s\n{script}\n\x04shell /tmp/s\n")
         self.assertEqual(lines[-6:], ["/tmp/s:2: the line has a zero byte", "2", "a", "s", "x", "baton$ "])
+        lines = self.screen("echo a\0b\necho $?\n")
+        self.assertEqual(lines, ["baton$ echo a\ab", "shell: the line has a zero byte", "baton$ echo $?", "2", "baton$ "])
 
     def test_many_lines(self) -> None:
         lines = self.screen("".join(f"echo {number}\n" for number in range(300)))

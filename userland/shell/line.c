@@ -100,6 +100,14 @@ static void draw(struct line_editor *editor) {
     put_column(editor, editor->prompt_columns + columns_between(editor, editor->left, editor->cursor));
 }
 
+/* A byte that the line can't have; for all that follow it one bell is enough. */
+static void lose(struct line_editor *editor, enum line_event why) {
+    if (editor->enter != LINE_READY)
+        return;
+    editor->enter = why;
+    put_text(editor, BELL);
+}
+
 static void insert(struct line_editor *editor, const char *bytes, size_t length) {
     if (length == 0 || length > LINE_BYTES_MAX - editor->length) {
         put_text(editor, BELL);
@@ -136,13 +144,14 @@ void line_show(struct line_editor *editor) {
 
 /* Remove text[from .. to) and put the cursor where it was. */
 static void erase(struct line_editor *editor, size_t from, size_t to) {
+    if (editor->length == to - from)
+        editor->enter = LINE_READY;
     if (from == to) {
         put_text(editor, BELL);
         return;
     }
     memmove(editor->text + from, editor->text + to, editor->length - to + 1); /* with its terminating zero */
     editor->length -= to - from;
-    editor->cut = editor->cut && editor->length > 0;
     editor->cursor = from;
     draw(editor);
 }
@@ -172,10 +181,10 @@ static void show_history(struct line_editor *editor, size_t back) {
     }
     if (editor->history_back == 0) {
         copy_line(editor->draft, editor->text);
-        editor->draft_cut = editor->cut;
+        editor->draft_enter = editor->enter;
     }
     editor->history_back = back;
-    editor->cut = back == 0 && editor->draft_cut;
+    editor->enter = back == 0 ? editor->draft_enter : LINE_READY;
     copy_line(editor->text,
               back == 0 ? editor->draft : editor->history[(editor->history_count - back) % LINE_HISTORY_MAX]);
     editor->length = strlen(editor->text);
@@ -318,13 +327,16 @@ static void edit(struct line_editor *editor, uint8_t key) {
 static enum line_event control(struct line_editor *editor, uint8_t key) {
     if (key == KEY_RETURN || key == KEY_LINE_FEED) {
         put_text(editor, "\n");
-        if (editor->cut)
-            return LINE_TOO_LONG;
-        remember(editor);
-        return LINE_READY;
+        if (editor->enter == LINE_READY)
+            remember(editor);
+        return editor->enter;
     }
     if (key == KEY_TAB)
         return LINE_COMPLETE;
+    if (key == '\0') {
+        lose(editor, LINE_HAS_ZERO);
+        return LINE_MORE;
+    }
     if (key == KEY_INTERRUPT) {
         put_text(editor, "^C\n");
         return LINE_INTERRUPT;
@@ -396,7 +408,7 @@ void line_begin(struct line_editor *editor, const char *prompt) {
     editor->length = 0;
     editor->cursor = 0;
     editor->left = 0;
-    editor->cut = 0;
+    editor->enter = LINE_READY;
     editor->state = LINE_PLAIN;
     editor->history_back = 0;
     editor->searching = 0;
@@ -423,7 +435,9 @@ enum line_event line_byte(struct line_editor *editor, uint8_t byte) {
         escape_byte(editor, byte);
         return LINE_MORE;
     }
-    editor->cut |= editor->length == LINE_BYTES_MAX;
-    insert(editor, (const char *)&byte, 1);
+    if (editor->length == LINE_BYTES_MAX)
+        lose(editor, LINE_TOO_LONG);
+    else
+        insert(editor, (const char *)&byte, 1);
     return LINE_MORE;
 }

@@ -23,7 +23,8 @@
 enum line_event {
     LINE_MORE,      /* the line is not finished */
     LINE_READY,     /* Enter: the line is in text[0 .. length), zero-terminated, and in the history */
-    LINE_TOO_LONG,  /* Enter: the line has lost bytes, and is given up */
+    LINE_TOO_LONG,  /* Enter: the line has lost bytes that did not fit, and is given up */
+    LINE_HAS_ZERO,  /* Enter: the line has lost a zero byte, and is given up */
     LINE_COMPLETE,  /* Tab: whoever knows the names may call line_insert() or line_show() now */
     LINE_INTERRUPT, /* Ctrl-C: the line is given up */
     LINE_END,       /* Ctrl-D on an empty line */
@@ -38,10 +39,10 @@ enum line_state {
 
 struct line_editor {
     char text[LINE_BYTES_MAX + 1];
-    size_t length; /* bytes, never more than LINE_BYTES_MAX */
-    size_t cursor; /* 0..length, never inside a UTF-8 character once that is complete */
-    size_t left;   /* first byte shown */
-    int cut;       /* bytes that did not fit were lost, until it is empty again */
+    size_t length;         /* bytes, never more than LINE_BYTES_MAX */
+    size_t cursor;         /* 0..length, never inside a UTF-8 character once that is complete */
+    size_t left;           /* first byte shown */
+    enum line_event enter; /* what Enter makes of it: LINE_READY, or until it is empty again what it lost first */
 
     enum line_state state;
     unsigned parameter; /* number in a CSI sequence */
@@ -60,7 +61,7 @@ struct line_editor {
     size_t history_count;                               /* lines ever stored */
     size_t history_back;                                /* 0 = the line being typed, 1 = the last one stored, ... */
     char draft[LINE_BYTES_MAX + 1];                     /* the line being typed, while an older one is shown, ... */
-    int draft_cut;                                      /* ... and its `cut` */
+    enum line_event draft_enter;                        /* ... and its `enter` */
 
     char output[LINE_OUTPUT_MAX]; /* what the terminal has to be sent after the last call */
     size_t output_length;

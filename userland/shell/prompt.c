@@ -37,7 +37,7 @@ static enum line_event read_line(struct shell *shell) {
     while (event == LINE_MORE || event == LINE_COMPLETE) {
         uint8_t byte;
         if (!read_byte(shell, &byte)) /* a last line without its Enter is one */
-            byte = shell->editor.length > 0 ? KEY_ENTER : KEY_END;
+            byte = shell->editor.length > 0 || shell->editor.enter != LINE_READY ? KEY_ENTER : KEY_END;
         before = event;
         event = line_byte(&shell->editor, byte);
         if (event == LINE_COMPLETE)
@@ -55,14 +55,16 @@ void shell_run_prompt(struct shell *shell) {
         shell_set_console(shell, CONSOLE_RAW);
         if (shell_take_interrupt(shell)) /* what it ran has ended by itself */
             shell->status = SHELL_INTERRUPTED;
-        switch (read_line(shell)) {
+        enum line_event event = read_line(shell);
+        switch (event) {
         case LINE_MORE: /* read_line() goes on until it is something else */
         case LINE_COMPLETE:
         case LINE_END:
             shell->leaving = shell_may_leave(shell);
             break;
         case LINE_TOO_LONG:
-            shell_refuse_long_line(shell);
+        case LINE_HAS_ZERO:
+            shell_refuse_line(shell, event);
             break;
         case LINE_INTERRUPT:
             shell->status = SHELL_INTERRUPTED;

@@ -13,8 +13,11 @@ struct script {
     bool has_zero; /* for the parser the line would end there */
 };
 
-void shell_refuse_long_line(struct shell *shell) {
-    shell_complain(shell, "the line is longer than %u bytes", LINE_BYTES_MAX);
+void shell_refuse_line(struct shell *shell, enum line_event why) {
+    if (why == LINE_TOO_LONG)
+        shell_complain(shell, "the line is longer than %u bytes", LINE_BYTES_MAX);
+    else
+        shell_complain(shell, "the line has a zero byte");
     shell->status = SHELL_USAGE;
 }
 
@@ -29,10 +32,9 @@ static void run_gathered(struct script *script) {
     shell->line_number++;
     drop_return(script);
     if (script->too_long || script->length > LINE_BYTES_MAX) {
-        shell_refuse_long_line(shell);
+        shell_refuse_line(shell, LINE_TOO_LONG);
     } else if (script->has_zero) {
-        shell_complain(shell, "the line has a zero byte");
-        shell->status = SHELL_USAGE;
+        shell_refuse_line(shell, LINE_HAS_ZERO);
     } else {
         script->line[script->length] = '\0';
         shell_run_line(shell, script->line);

@@ -184,7 +184,7 @@ MUST_USE uint32_t shell_run_file(struct shell *shell, const char *path);
 /* ... of what another program writes. Returns OK, or why it could not be read. */
 MUST_USE uint32_t shell_run_stream(struct shell *shell, cap_t stream);
 /* Tell that a line is too long; none of it runs. */
-void shell_refuse_long_line(struct shell *shell);
+void shell_refuse_line(struct shell *shell, enum line_event why);
 /* Run the lines of `text`. */
 void shell_run_text(struct shell *shell, const char *text);
 
