@@ -85,6 +85,10 @@ static void several_names(void) {
     CHECK_INSERTION("ls /tmp/two\\ w", "ords/", "two words/", "two lines/");
     CHECK_INSERTION("ls /tmp/a", "b", "ab", "abc");
     CHECK_EQUAL(complete.count, 2);
+    CHECK_INSERTION("ls /tmp/", "", "\xc3\xa4", "\xc3\xa9"); /* no half of a character: a-umlaut, e-acute, ... */
+    CHECK_INSERTION("ls /tmp/", "\xc3\xa4", "\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xad"); /* ... euro, kip */
+    CHECK_INSERTION("ls /tmp/\xc3", "", "\xc3\xa4", "\xc3\xa9");
+    CHECK_INSERTION("ls /tmp/", "\xc3\xa4", "\xc3\xa4", "\xc3\xa4\xc3\xa4");
 }
 
 static void rows(void) {

@@ -87,6 +87,8 @@ void complete_offer(struct complete *complete, const char *name, size_t length, 
     }
     while (common < complete->common_length && common < length && complete->common[common] == copy[common])
         common++;
+    while (common > 0 && line_is_continuation(copy[common])) /* two characters that only begin alike */
+        common--;
     complete->common_length = common;
     complete->is_folder = complete->count == 0 && is_folder;
     complete->count++;

@@ -29,9 +29,6 @@ enum line_key {
 
 static void copy_line(char *to, const char *from) { memcpy(to, from, strlen(from) + 1); }
 
-/* UTF-8: a byte that continues a character takes no column and is no place for the cursor. */
-static int is_continuation(char byte) { return ((uint8_t)byte & 0xc0U) == 0x80U; }
-
 static void put(struct line_editor *editor, const char *bytes, size_t length) {
     for (size_t i = 0; i < length && editor->output_length < LINE_OUTPUT_MAX; i++)
         editor->output[editor->output_length++] = bytes[i];
@@ -55,7 +52,7 @@ static size_t step_left(const struct line_editor *editor, size_t at) {
         return 0;
     do
         at--;
-    while (at > 0 && is_continuation(editor->text[at]));
+    while (at > 0 && line_is_continuation(editor->text[at]));
     return at;
 }
 
@@ -64,14 +61,14 @@ static size_t step_right(const struct line_editor *editor, size_t at) {
         return at;
     do
         at++;
-    while (at < editor->length && is_continuation(editor->text[at]));
+    while (at < editor->length && line_is_continuation(editor->text[at]));
     return at;
 }
 
 static size_t columns_between(const struct line_editor *editor, size_t from, size_t to) {
     size_t columns = 0;
     for (size_t at = from; at < to; at++)
-        columns += !is_continuation(editor->text[at]);
+        columns += !line_is_continuation(editor->text[at]);
     return columns;
 }
 

@@ -67,6 +67,9 @@ struct line_editor {
     size_t output_length;
 };
 
+/* UTF-8: a byte that continues a character takes no column and is no place for the cursor. */
+static inline int line_is_continuation(char byte) { return ((uint8_t)byte & 0xc0U) == 0x80U; }
+
 /* Begin a line: output becomes the prompt. prompt: at most LINE_PROMPT_MAX bytes of ASCII, kept by reference. The
  * editor was zeroed before its first line; the history stays from line to line. */
 void line_begin(struct line_editor *editor, const char *prompt);
