@@ -94,6 +94,14 @@ class Starting(Changed):
         self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START,
                        r"init: etc/manifest\.json: program 4 \(process\), capability pipes: no program serves the endpoint piipes")
 
+    def test_an_endpoint_that_two_programs_serve(self) -> None:
+        manifest = self.manifest()
+        pipes = self.program(manifest, "pipes")
+        events = {"notification": "pipes2", "right": "own", "bind": True}
+        manifest["programs"].append(pipes | {"name": "pipes2", "capabilities": pipes["capabilities"] | {"events": events}})
+        self.check_end(self.run_with(manifest, "-c", "echo x | cat"), CANNOT_START,
+                       r"init: etc/manifest\.json: endpoint pipes is served by pipes and pipes2")
+
     def test_more_memory_than_there_is(self) -> None:
         manifest = self.manifest()
         self.program(manifest, "files")["capabilities"]["memory"]["memory"] = 1 << 30
