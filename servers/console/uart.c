@@ -107,7 +107,8 @@ bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct 
 /*
  * Bounded by the FIFO's size, and a look at the empty one: if more arrives meanwhile, the chip interrupts again. Where that
  * bound leaves a break behind the last byte, uart_service() comes back for it.
- * A break is a zero byte with a status of its own. QEMU's chip tells of it at once, before the bytes that came earlier.
+ * A break is a zero byte with a status of its own. QEMU's chip tells of it at once, before the bytes that came earlier: of
+ * the zero bytes that are read then, only the last is the break's.
  */
 static void take_received(struct uart *uart) {
     for (unsigned i = 0; i <= UART_FIFO_BYTES; i++) {
@@ -118,10 +119,17 @@ static void take_received(struct uart *uart) {
             if (uart->broken)
                 uart->user->hung_up(uart->user->context);
             uart->broken = false;
+            uart->zero_held = false;
             return;
         }
+        if (uart->zero_held) { /* more is in the chip, so this was not the break's */
+            uart->zero_held = false;
+            uart->user->received(uart->user->context, 0);
+            continue;
+        }
         uint8_t byte = get(uart, UART_DATA);
-        if (byte != 0 || !uart->broken)
+        uart->zero_held = byte == 0 && uart->broken;
+        if (!uart->zero_held)
             uart->user->received(uart->user->context, byte);
     }
 }

@@ -33,6 +33,7 @@ struct uart {
     bool transmit_enabled;  /* it interrupts when its transmit FIFO is empty */
     bool receive_enabled;   /* it interrupts when it has received something */
     bool broken;            /* a break was seen, and what was received before it may still be in the chip */
+    bool zero_held;         /* a zero byte was taken out of the chip since; it is the break's if it is the last */
     uint64_t overrun_count; /* bytes lost because nobody took them out of the chip in time, at least */
 };
 

@@ -158,13 +158,28 @@ static void a_break_comes_behind_what_was_received(void) {
 static void a_break_is_heard_behind_any_number_of_bytes(void) {
     for (unsigned more = 0; more < 4 * UART_FIFO_BYTES; more++) {
         begin();
-        chip.to_come = more;
-        hang_up();
+        chip.receive[chip.receive_count++] = 'x';
+        chip.to_come = more + 1;
+        chip.broken = true;
+        CHECK(terminal_progress(&terminal));
         uint8_t bytes[CONSOLE_BYTES_MAX];
         size_t seen = take(CONSOLE_RAW, bytes, sizeof bytes);
-        CHECK_EQUAL(seen, more);
+        CHECK_EQUAL(seen, more + 1);
         CHECK(at_end(CONSOLE_RAW));
     }
+}
+
+/* Of the zero bytes that are still in the chip only the last is the break's own. */
+static void a_zero_byte_before_a_break_is_one(void) {
+    uint8_t bytes[CONSOLE_BYTES_MAX];
+    begin();
+    memcpy(chip.receive, "\0a\0\0\0", 5);
+    chip.receive_count = 5;
+    chip.broken = true;
+    CHECK(terminal_progress(&terminal));
+    CHECK_EQUAL(take(CONSOLE_RAW, bytes, sizeof bytes), 4);
+    CHECK(memcmp(bytes, "\0a\0\0", 4) == 0);
+    CHECK(at_end(CONSOLE_RAW));
 }
 
 /* A look at the line status takes the break away; whoever looked first, for whatever reason, it is heard. */
@@ -191,6 +206,7 @@ int main(void) {
         {"a_break_is_the_end_of_input", a_break_is_the_end_of_input},
         {"the_other_side_is_held_back", the_other_side_is_held_back},
         {"a_break_is_heard_behind_any_number_of_bytes", a_break_is_heard_behind_any_number_of_bytes},
+        {"a_zero_byte_before_a_break_is_one", a_zero_byte_before_a_break_is_one},
         {"a_break_is_heard_whoever_looks_at_the_chip_first", a_break_is_heard_whoever_looks_at_the_chip_first},
         {"a_break_comes_behind_what_was_received", a_break_comes_behind_what_was_received},
     };

@@ -39,7 +39,7 @@ static uint8_t chip_read(void *context, unsigned index) {
         if (CHECK(chip.receive_count > 0))
             memmove(chip.receive, chip.receive + 1, --chip.receive_count);
         for (; chip.to_come > 0 && chip.receive_count < UART_FIFO_BYTES; chip.to_come--)
-            chip.receive[chip.receive_count++] = 'x';
+            chip.receive[chip.receive_count++] = chip.to_come == 1 ? 0 : 'x';
     } else if (index == IDENTITY) {
         value = 0xc0 | chip_identity();
     } else if (index == STATUS) {

@@ -36,7 +36,7 @@ struct console_chip {
     uint8_t receive[UART_FIFO_BYTES];
     size_t receive_count;
     bool overrun;
-    unsigned to_come;      /* further bytes, of which one arrives when one is read */
+    unsigned to_come;      /* further bytes, the last a break's zero; one arrives when one is read */
     bool broken;           /* the status of a break; its zero byte is in the FIFO like any other */
     size_t transmit_count; /* bytes in the FIFO */
     bool empty_pending;    /* the cause `transmitter empty` */

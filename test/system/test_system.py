@@ -402,6 +402,8 @@ class Piped(unittest.TestCase):
         self.assertEqual(lines[-6:], ["/tmp/s:2: the line has a zero byte", "2", "a", "s", "x", "baton$ "])
         lines = self.screen("echo a\0b\necho $?\n")
         self.assertEqual(lines, ["baton$ echo a\ab", "shell: the line has a zero byte", "baton$ echo $?", "2", "baton$ "])
+        lines = self.screen("echo a\n\0", status=2)  # the end comes by another zero byte
+        self.assertEqual(lines[2:], ["baton$ \a", "shell: the line has a zero byte", "baton$ "])
 
     def test_many_lines(self) -> None:
         lines = self.screen("".join(f"echo {number}\n" for number in range(300)))
