@@ -17,6 +17,8 @@ int json_parse(const char *text, size_t length_bytes, jsmntok_t *tokens, size_t 
     return count == 0 ? JSMN_ERROR_PART : count;
 }
 
+static bool is_blank(char byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n'; }
+
 static bool opens(char byte) { return byte == '{' || byte == '['; }
 
 static bool closes(char byte) { return byte == '}' || byte == ']'; }
@@ -40,7 +42,7 @@ static size_t lexeme_end(const char *text, size_t length_bytes, size_t at) {
         for (at++; at < length_bytes && text[at] != '"'; at++)
             at += text[at] == '\\' ? 1 : 0;
     else
-        while (at + 1 < length_bytes && strchr(" \t\r\n,]}", text[at + 1]) == NULL)
+        while (at + 1 < length_bytes && !is_blank(text[at + 1]) && text[at + 1] != ',' && !closes(text[at + 1]))
             at++;
     return at;
 }
@@ -49,7 +51,7 @@ size_t json_find_comma(const char *text, size_t length_bytes) {
     char before = 0;
     size_t begin = 0;
     for (size_t at = 0; at < length_bytes; at++) {
-        if (strchr(" \t\r\n", text[at]) != NULL && text[at] != '\0')
+        if (is_blank(text[at]))
             continue;
         if (!may_follow(text[at], before))
             return at;

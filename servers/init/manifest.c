@@ -311,13 +311,14 @@ static uint32_t find_member(const struct reader *in, uint32_t token, const char 
 
 /* A key is a string with one value; the tokenizer lets some other things pass. Of two values one would be ignored. */
 static bool check_key(const struct reader *in, uint32_t object, uint32_t key, uint32_t end) {
-    uint32_t line = line_of(in, (size_t)in->tokens[key].start);
+    size_t at = (size_t)in->tokens[key].start; /* its line is looked for when it is wanted: that reads all before it */
     if (in->tokens[key].type != JSMN_STRING || in->tokens[key].size != 1 || key + 1 >= end)
-        return fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?", line);
+        return fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?",
+                    line_of(in, at));
     for (uint32_t before = object + 1; before < key; before = json_after(in->tokens, in->count, before + 1))
         if (token_length(in, before) == token_length(in, key) &&
             memcmp(token_text(in, before), token_text(in, key), (size_t)token_length(in, key)) == 0)
-            return fail(in, "line %u: the member \"%.*s\" is given twice", line, token_length(in, key),
+            return fail(in, "line %u: the member \"%.*s\" is given twice", line_of(in, at), token_length(in, key),
                         token_text(in, key));
     return true;
 }
