@@ -81,10 +81,10 @@ class Options(unittest.TestCase):
     def test_names_that_no_test_has(self) -> None:
         tests = [{"name": "caps", "suite": ["baton:guest"]}, {"name": "revoke", "suite": ["baton:guest", "baton:long"]}]
         with mock.patch.object(command_test, "known_tests", return_value=tests):
-            command_test.check_names(["caps", "re*"], ["long"])
+            self.assertEqual(command_test.find_names(["caps", "re*"], ["long"]), ["caps", "revoke"])
             for names, suites, told in ((["caps", "revok"], [], "no test revok;"), ([], ["short"], "no test --suite short;")):
                 with self.subTest(names=names), self.assertRaises(UserError) as caught:
-                    command_test.check_names(names, suites)
+                    command_test.find_names(names, suites)
                 self.assertIn(told, str(caught.exception))
 
 

@@ -2,7 +2,7 @@
 
 examples:
   ./baton test                    all of them
-  ./baton test ipc handover       the tests with these names
+  ./baton test sched 'ipc_*'      the tests with these names
   ./baton test --list             their names
   ./baton test --seed 7 ipc       another seed for everything random in a guest (default 1)
   ./baton test --suite host       the tests of one suite
@@ -57,14 +57,17 @@ def known_tests() -> list[dict[str, Any]]:
     return found
 
 
-def check_names(names: list[str], suites: list[str]) -> None:
-    """Raise UserError for a name that no test or suite has: Meson passes over those that are beside right ones."""
+def find_names(names: list[str], suites: list[str]) -> list[str]:
+    """The tests that these names and patterns mean. Raises UserError for one that no test or suite has: Meson passes over
+    those that are beside right ones, and knows patterns in later versions only."""
     tests = known_tests() if names or suites else []
     suites_known = {suite.rpartition(":")[2] for entry in tests for suite in entry["suite"]}
-    unknown = [name for name in names if not fnmatch.filter([entry["name"] for entry in tests], name)]
+    found = {name: fnmatch.filter([entry["name"] for entry in tests], name) for name in names}
+    unknown = [name for name, meant in found.items() if not meant]
     unknown += [f"--suite {suite}" for suite in suites if suite not in suites_known]
     if unknown:
         raise UserError(f"there is no test {', '.join(unknown)}; ./baton test --list has the names", CODE_USAGE)
+    return [name for meant in found.values() for name in meant]
 
 
 def debug(names: list[str]) -> int:
@@ -88,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     with build.ready(paths.BUILD, [target] if options.matrix else None):
         if options.list:
             return family.relay(["meson", "test", "-C", str(paths.BUILD), "--no-rebuild", *suites, "--list"])
-        check_names(options.names, options.suite)
+        options.names = find_names(options.names, options.suite)
         return debug(options.names) if options.gdb else run_tests(options, suites)
 
 
