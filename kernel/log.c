@@ -17,8 +17,8 @@ static void put(const char *text, uint64_t length) {
     arch_log_write(text, length);
     for (uint64_t i = 0; ring != NULL && i < length; i++) {
         ring->bytes[ring->written % LOG_RING_BYTES] = text[i];
-        __atomic_store_n(&ring->written, ring->written + 1,
-                         __ATOMIC_RELEASE); /* whoever reads meanwhile sees how far */
+        /* A reader that looks meanwhile sees how far it may believe the bytes. */
+        __atomic_store_n(&ring->written, ring->written + 1, __ATOMIC_RELEASE);
     }
 }
 

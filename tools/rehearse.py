@@ -23,7 +23,8 @@ PARTS = ("bench", "extras", "visitor", "clangs")
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="README's commands in a fresh Debian root, and the rest of CI.")
-    parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []], help="which parts; all if none is named")
+    parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []],  # []: argparse asks for it if none is named
+                        help="which parts; all if none is named")
     options = parser.parse_args(arguments)
     if os.geteuid() != 0:
         print("rehearse.py: making and entering a root needs root's rights", file=sys.stderr)

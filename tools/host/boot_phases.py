@@ -12,7 +12,6 @@ import pathlib
 
 from host import bench_run
 from host.bench_rows import figure
-from host.bench_run import Bench
 from host.counts import ROW, Group
 from host.images import Image, Images
 from host.say import UserError

@@ -17,7 +17,6 @@ from typing import Any
 
 from host import build, paths
 from host.git import git
-from host.say import UserError
 
 KERNEL_SOURCES = "kernel/"
 
