@@ -1,0 +1,82 @@
+/*
+ * A thread that runs on another CPU is taken from there for each call about it (sched_claim). Nothing of that CPU's own is lost
+ * by it: what it was interrupted for, the time that was used. Run with four CPUs, of which two have something to do.
+ */
+#include "kernel/abi/system.h"
+#include "libsys/program.h"
+#include "test/guest/lib/hooks.h"
+#include "test/guest/lib/roles.h"
+#include "test/guest/lib/test.h"
+#include "test/guest/lib/world.h"
+
+#define ELSEWHERE 1U /* the CPU of the thread that is claimed */
+
+/* Where CPUs are emulated in turn, it is the next one's turn after each of these. */
+static void pause(void) { __asm__ volatile("pause"); }
+
+/* A thread elsewhere that runs `code` when the main thread does not stop it. */
+static void start(struct worker *worker, worker_code *code) {
+    worker_make(worker, (struct worker_plan){.code = code, .cpu = ELSEWHERE});
+    worker_resume(worker);
+}
+
+static bool comes(const volatile uint64_t *value, uint64_t at_least) {
+    for (uint64_t end = world_soon(); *value < at_least; pause()) {
+        if (world_now() > end)
+            return false;
+    }
+    return true;
+}
+
+/* Let an NMI come, again and again, a little later each time, until in[0]. out[0]: those that came, out[1]: one did not. */
+static void take_nmis(struct worker_view *view) {
+    for (uint64_t after_ns = 200; view->in[0] == 0; after_ns = after_ns % 4000 + 37) {
+        uint64_t count = sys_system_info(INFO_NMIS, ELSEWHERE).value, end = world_now() + 100000000;
+        (void)hook_test(CONTROL_TEST_NMI, after_ns);
+        while (sys_system_info(INFO_NMIS, ELSEWHERE).value == count && world_now() < end)
+            pause();
+        view->out[1] += sys_system_info(INFO_NMIS, ELSEWHERE).value == count;
+        view->out[0]++;
+        (void)hook_test(CONTROL_TEST_NMI, 0);
+    }
+}
+
+static void thread_read_loses_no_nmi(void) {
+    struct worker worker;
+    if (!test_checks_built())
+        return;
+    test_limit_ms(60000);
+    start(&worker, take_nmis);
+    uint64_t reads = 0;
+    for (uint64_t end = world_soon(); worker.view->out[0] < 2000 && worker.view->out[1] == 0 && world_now() < end;
+         reads++) {
+        (void)worker_read(worker.thread);
+        pause();
+    }
+    test_note("%lu NMIs among %lu reads", worker.view->out[0], reads);
+    CHECK(worker.view->out[0] >= 100);
+    CHECK_EQUAL(worker.view->out[1], 0);
+    worker.view->in[0] = 1;
+    worker_join(&worker);
+}
+
+static void spin(struct worker_view *view) {
+    for (;; view->out[0]++)
+        pause();
+}
+
+/* A thread that has run since the last look has used that time. */
+static void thread_read_counts_time_up_to_now(void) {
+    struct worker worker;
+    start(&worker, spin);
+    uint64_t last_ns = worker_read(worker.thread).cpu_time_ns;
+    for (uint32_t i = 0; i < 10; i++) {
+        uint64_t began_ns = world_now();
+        CHECK(comes(&worker.view->out[0], worker.view->out[0] + 2000 * (1 + i % 3)));
+        uint64_t ran_ns = world_now() - began_ns, now_ns = worker_read(worker.thread).cpu_time_ns;
+        CHECK(now_ns - last_ns >= ran_ns / 2);
+        last_ns = now_ns;
+    }
+}
+
+SUITE(CASE(thread_read_loses_no_nmi), CASE(thread_read_counts_time_up_to_now));
