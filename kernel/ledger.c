@@ -26,23 +26,30 @@ void frame_set_type(uint64_t first_frame, uint64_t count, enum frame_type type, 
 }
 
 /* Most runs are held by nobody yet: to see that first and then set all counts to one is quicker than to look at each. */
-void frame_hold_run(uint64_t first_frame, uint64_t count) {
+bool frame_hold_run(uint64_t first_frame, uint64_t count) {
     struct frame_entry *frames = &ledger.frames[first_frame];
     uint64_t unheld = 0;
+    if (frame_type(first_frame) == FRAME_FIRMWARE)
+        return true;
     if (frame_find_held(first_frame, count) == count) {
         for (uint64_t i = 0; i < count; i++)
             frames[i].type_and_count = 1;
         ledger.mapped_count += count;
-        return;
+        return true;
     }
+    if (frame_find_unholdable(first_frame, count) < count)
+        return false;
     for (uint64_t i = 0; i < count; i++)
         unheld += frames[i].type_and_count++ == 0;
     ledger.mapped_count += unheld;
+    return true;
 }
 
 void frame_release_run(uint64_t first_frame, uint64_t count) {
     struct frame_entry *frames = &ledger.frames[first_frame];
     uint64_t unheld = 0;
+    if (frame_type(first_frame) == FRAME_FIRMWARE)
+        return;
     for (uint64_t i = 0; i < count; i++)
         unheld += --frames[i].type_and_count == 0;
     ledger.mapped_count -= unheld;

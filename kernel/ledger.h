@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/abi/status.h"
+
 enum frame_type {
     FRAME_USER = 0, /* free, or mapped: count = leaf entries, message and trace pages that hold it. All zero at boot */
     FRAME_POOL = 1, /* belongs to a pool, unused; count of a free run's first frame = its order + 1 */
@@ -60,18 +62,25 @@ static inline void frame_mark_run(uint64_t frame, uint32_t mark) {
     ledger.frames[frame].type_and_count = (uint32_t)FRAME_POOL << 28 | mark;
 }
 
-/* One more, one fewer holder. */
-static inline void frame_hold(uint64_t frame) {
-    uint32_t before = ledger.frames[frame].type_and_count++;
-    ledger.mapped_count +=
-        before < 1; /* type USER is 0, so this was an unheld user frame; < 1: the carry is added as it is */
+/*
+ * One more holder. False, and nothing has changed: it is no user frame, or has FRAME_COUNT_MAX holders. There is no other
+ * way to count one, so that a count never runs into the type, whatever its caller has forgotten to ask.
+ */
+MUST_USE static inline bool frame_hold(uint64_t frame) {
+    uint32_t before = ledger.frames[frame].type_and_count;
+    if (before >= FRAME_COUNT_MAX) /* type USER is 0, any other makes the word larger */
+        return false;
+    ledger.frames[frame].type_and_count = before + 1;
+    ledger.mapped_count += before < 1; /* it was held by nobody; < 1: the carry is added as it is */
+    return true;
 }
+/* One fewer. */
 static inline void frame_release(uint64_t frame) {
     if (--ledger.frames[frame].type_and_count == 0)
         ledger.mapped_count--;
 }
-/* The same for each of a run of user frames. */
-void frame_hold_run(uint64_t first_frame, uint64_t count);
+/* One holder more for each of a run, or, if false, for none. Device memory is not counted: nothing happens, and that is true. */
+MUST_USE bool frame_hold_run(uint64_t first_frame, uint64_t count);
 void frame_release_run(uint64_t first_frame, uint64_t count);
 
 /* Frames of a run that are of type ZERO become USER: somebody may write them from now on. */

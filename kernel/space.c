@@ -122,7 +122,7 @@ static void map_small(struct space *space, uint64_t page_count, uaddr_t at, uint
     }
 }
 
-/* A run whose pages are empty and whose tables the pool has memory for. */
+/* A run whose frames are held, whose pages are empty and whose tables the pool has memory for. */
 static void write_frames(struct space *space, const struct frame_run *run) {
     bool counted = frame_type(run->frame) == FRAME_USER;
     uint64_t entry = arch_entry_make(run->frame, run->flags, run->limit, counted);
@@ -134,10 +134,6 @@ static void write_frames(struct space *space, const struct frame_run *run) {
     } else {
         map_small(space, run->page_count, run->at, entry);
     }
-    if (counted && run->page_count == 1)
-        frame_hold(run->frame);
-    else if (counted)
-        frame_hold_run(run->frame, run->page_count);
     space->mapped_pages += run->page_count;
 }
 
@@ -159,11 +155,14 @@ static enum status check_frames(const struct space *space, struct frame_run *run
 enum status space_map_frames(struct space *space, struct frame_run *run, uint64_t *ret_where) {
     uint64_t missing;
     enum status status = check_frames(space, run, &missing, ret_where);
-    if (status == OK && !pool_has_frames(space->object.pool, missing))
-        status = E_MEMORY;
-    if (status == OK)
-        write_frames(space, run);
-    return status;
+    if (status != OK)
+        return status;
+    if (!pool_has_frames(space->object.pool, missing))
+        return E_MEMORY;
+    if (!frame_hold_run(run->frame, run->page_count))
+        return E_LIMIT;
+    write_frames(space, run);
+    return OK;
 }
 
 /* Does [at, at + count pages), which lies within 2 MiB, cut a large page? */
@@ -244,7 +243,7 @@ __attribute__((always_inline)) static inline bool map_page(const struct thread *
         return false;
     uint64_t frame = range_first(slot->data) + offset_pages;
     if (offset_pages >= range_count(slot->data) || ((const struct memory *)cap_object(slot))->is_device ||
-        frame >= ledger.frame_count || ledger.frames[frame].type_and_count >= FRAME_COUNT_MAX || !page_is_valid(at) ||
+        frame >= ledger.frame_count || !page_is_valid(at) ||
         !arch_page_add(space->root, at, frame, flags, cap_rights(slot) & RIGHTS_MASK))
         return false;
     space->mapped_pages++;
@@ -325,7 +324,8 @@ static bool runs_meet(const struct frame_run *one, const struct frame_run *other
     return one->at < other->at + other->page_count * PAGE_BYTES && other->at < one->at + one->page_count * PAGE_BYTES;
 }
 
-/* Can run `index` of a list be mapped after those before it? `*total` and `*missing` sum up their pages and tables. */
+/* Can run `index` of a list be mapped after those before it? `*total` and `*missing` sum up their pages and tables. Its
+ * frames are held then: the next run may name them, too, and finds one holder more. */
 static enum status check_listed(const struct thread *self, const struct space *space, const struct map_run *asked,
                                 struct frame_run *runs, uint64_t index, uint64_t *total, uint64_t *missing) {
     uint64_t more, where;
@@ -342,7 +342,8 @@ static enum status check_listed(const struct thread *self, const struct space *s
             return E_EXISTS;
     }
     *missing += more;
-    return pool_has_frames(space->object.pool, *missing) ? OK : E_MEMORY;
+    bool fits = pool_has_frames(space->object.pool, *missing);
+    return !fits ? E_MEMORY : frame_hold_run(runs[index].frame, runs[index].page_count) ? OK : E_LIMIT;
 }
 
 /* What has arguments or results in the caller's message page. */
@@ -373,8 +374,11 @@ struct result sys_space_map_list(cap_t space, uint64_t run_count) {
     uint64_t total = 0, missing = 0;
     for (uint64_t i = 0; i < run_count; i++) {
         status = check_listed(self, target, &asked[i], runs, i, &total, &missing);
-        if (status != OK)
-            return (struct result){.status = status, .value = i};
+        if (status == OK)
+            continue;
+        for (uint64_t j = 0; j < i; j++)
+            frame_release_run(runs[j].frame, runs[j].page_count);
+        return (struct result){.status = status, .value = i};
     }
     for (uint64_t i = 0; i < run_count; i++)
         write_frames(target, &runs[i]);

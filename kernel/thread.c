@@ -109,10 +109,9 @@ static void release_message_frame(struct thread *thread) {
 }
 
 void thread_hold_message_frame(struct thread *thread, uint64_t frame) {
-    release_message_frame(thread); /* boot's, which has no capability */
-    if (frame == 0)
+    release_message_frame(thread);        /* boot's, which has no capability */
+    if (frame == 0 || !frame_hold(frame)) /* the caller has found room for one */
         return;
-    frame_hold(frame);
     thread->message_frame = (uint32_t)frame;
     thread->message = arch_pointer(frame * PAGE_BYTES);
 }

@@ -95,12 +95,13 @@ static struct result start(const struct thread *self, cap_t memory, uint64_t off
         return result(status);
     if (!cap_settle(cap_object(source), STEPS_MAX))
         return result(CALL_RESTART);
+    if (!frame_hold_run(range_first(source->data) + offset_pages, page_count))
+        return result(E_LIMIT);
     trace = (struct trace){.events = events,
                            .first_frame = range_first(source->data) + offset_pages,
                            .page_count = page_count,
                            .memory = {.previous = BOUND_TRACE}};
     cap_derive(&trace.memory, source, cap_rights(source), source->data);
-    frame_hold_run(trace.first_frame, page_count);
     for (uint32_t i = 0; i < cpu_total; i++)
         cpus[i]->traced_id = cpus[i]->current == NULL ? 0 : cpus[i]->current->id;
     *header() =

@@ -61,11 +61,10 @@ static inline uint64_t entry_of_page(uint64_t frame, uint64_t rights, uint32_t l
 __attribute__((always_inline)) static inline bool arch_page_add(uint64_t root, uaddr_t at, uint64_t frame,
                                                                 uint64_t rights, uint32_t limit) {
     uint64_t *table = page_table_find(root, at);
-    if (table == NULL || table[arch_table_index(at)] != 0)
+    if (table == NULL || table[arch_table_index(at)] != 0 || !frame_hold(frame))
         return false;
     table[arch_table_index(at)] = entry_of_page(frame, rights, limit) | PTE_COUNTED;
     page_table_count(table, 1);
-    frame_hold(frame);
     return true;
 }
 

@@ -171,8 +171,7 @@ void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool) {
     uint64_t *table = descend(root, at, 2, &level);
     uint64_t *entry = &table[pte_index(at, 2)], frame = arch_entry_frame(*entry);
     assert(level == 2 && (*entry & PTE_LARGE) != 0);
-    if (arch_entry_is_counted(*entry))
-        frame_release_run(frame, ENTRIES);
+    frame_release_run(frame, ENTRIES);
     *entry = 0;
     page_table_count(table, -1);
     prune(root, at, 2, pool);

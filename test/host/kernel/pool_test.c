@@ -2,6 +2,7 @@
  * Do pools and the ledger balance: what is taken and given back in any order, what is mapped and unmapped, what is left
  * when a pool dies with everything alive in it?
  */
+#include "kernel/abi/message.h"
 #include "kernel/abi/rights.h"
 #include "kernel/arch.h"
 #include "kernel/call.h"
@@ -9,6 +10,7 @@
 #include "kernel/ledger.h"
 #include "kernel/memory.h"
 #include "kernel/space.h"
+#include "kernel/string.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 
@@ -339,6 +341,53 @@ static void a_frame_has_a_last_holder(void) {
     CHECK_EQUAL(machine_map(2, 1, 0x400000, MEMORY_READ).status, OK);
 }
 
+/*
+ * Runs of one list that name the same frame are holders of it, each of them: together they may not be more than can be
+ * counted, or the count would run into the frame's type. A list that is refused leaves the counts as they were.
+ */
+static void a_list_counts_its_own_runs(void) {
+    static struct message_page page;
+    struct map_run runs[MAP_RUNS_MAX];
+    machine_start();
+    machine.self->message = &page;
+    uint32_t *count = &ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count;
+    for (uint64_t i = 0; i < MAP_RUNS_MAX; i++) /* frame 2 is in all of them, a neighbour of its in one or two each */
+        runs[i] = (struct map_run){.memory = MACHINE_CAP_MEMORY,
+                                   .offset_pages = 1 + i % 2,
+                                   .page_count = 1 + (i + 1) % 2,
+                                   .at = 0x400000 + i * 0x10000,
+                                   .flags = MEMORY_READ};
+    runs[1].offset_pages = runs[3].offset_pages = 2;
+    for (uint32_t room = 0; room <= MAP_RUNS_MAX; room++) {
+        *count = FRAME_COUNT_MAX - room;
+        uint64_t mapped = ledger.mapped_count;
+        memory_move(page.data, runs, sizeof(runs));
+        struct result result;
+        do
+            result = sys_space_map_list(MACHINE_CAP_SPACE, MAP_RUNS_MAX);
+        while (result.status == CALL_RESTART);
+        CHECK_EQUAL(result.status, room == MAP_RUNS_MAX ? OK : E_LIMIT);
+        CHECK_EQUAL(result.value, room == MAP_RUNS_MAX ? 0 : room);
+        CHECK_EQUAL(*count, room == MAP_RUNS_MAX ? FRAME_COUNT_MAX : FRAME_COUNT_MAX - room);
+        CHECK_EQUAL(frame_type(MACHINE_FIRST_FREE + 2), FRAME_USER);
+        CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE + 1), room == MAP_RUNS_MAX ? 2 : 0);
+        CHECK_EQUAL(ledger.mapped_count, room == MAP_RUNS_MAX ? mapped + 1 : mapped);
+    }
+}
+
+/* The ledger itself refuses one holder too many, whoever asks, and then holds none of a run. */
+static void a_hold_does_not_overflow(void) {
+    machine_start();
+    ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count = FRAME_COUNT_MAX;
+    CHECK(!frame_hold(MACHINE_FIRST_FREE + 2));
+    CHECK(!frame_hold_run(MACHINE_FIRST_FREE, 4));
+    CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE), 0);
+    CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE + 2), FRAME_COUNT_MAX);
+    CHECK(frame_hold_run(MACHINE_FIRST_FREE, 2));
+    CHECK(frame_hold_run(MACHINE_FIRST_FREE, 2));
+    CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE + 1), 2);
+}
+
 /* Devices are no RAM: no pool is made of them, they are not counted, and the ledger has no entries for them. */
 static void device_memory_is_not_counted(void) {
     static struct memory devices;
@@ -380,6 +429,8 @@ int main(void) {
         {"pool_zero_frames_are_known", zero_frames_are_known},
         {"memory_beyond_the_ledger_is_refused", memory_beyond_the_ledger_is_refused},
         {"memory_a_frame_has_a_last_holder", a_frame_has_a_last_holder},
+        {"space_map_list_counts_its_own_runs", a_list_counts_its_own_runs},
+        {"ledger_a_hold_does_not_overflow", a_hold_does_not_overflow},
         {"memory_of_devices_is_not_counted", device_memory_is_not_counted},
     };
     return check_run(cases, sizeof(cases) / sizeof(cases[0]));
