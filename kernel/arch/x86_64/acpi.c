@@ -1,39 +1,113 @@
 #include "kernel/arch/x86_64/acpi.h"
 
+#include "kernel/log.h"
 #include "kernel/string.h"
 
-#define TABLE_BYTES_MAX (1U << 20)
-#define SLEEP_ENABLE (1U << 13)
+#define TABLE_BYTES_MAX (1U << 20) /* what lies beyond is not looked at */
+#define HEADER_BYTES 36U
+#define RSDP_BYTES_OLD 20U
+#define RSDP_BYTES 36U
 
-/* Fields are read by offset and in bytes: the tables come from firmware and are aligned to nothing. */
-static uint64_t field(const uint8_t *table, uint32_t offset, uint32_t bytes) {
+#define LOCAL_APIC_PHYS 0xfee00000ULL
+#define IO_APIC_PHYS 0xfec00000ULL
+#define APIC_ID_MAX 254U /* 255 is no CPU's number but means all of them */
+#define APIC_ID_ALL 0xffU
+#define X2APIC_ID_ALL 0xffffffffU
+
+#define SLEEP_ENABLE (1U << 13)
+#define FADT_TIMER_IS_WIDE (1U << 8)
+#define FADT_HARDWARE_REDUCED (1U << 20)
+#define PHYS_END (1ULL << 52)
+#define SPACE_MEMORY 0U
+#define SPACE_IO 1U
+
+/* Bytes that may be read, of a table or an entry of one. No bytes: there is none. */
+struct table {
+    const uint8_t *bytes;
+    uint32_t length;
+};
+
+enum { MADT, FADT, HPET, TABLES };
+
+/* A number in a table, which is aligned to nothing. 0 where the table is too short for it. */
+static uint64_t field(struct table table, uint32_t offset, uint32_t bytes) {
     uint64_t value = 0;
-    for (uint32_t i = bytes; i > 0; i--)
-        value = value << 8 | table[offset + i - 1];
+    for (uint32_t i = offset + bytes <= table.length ? bytes : 0; i > 0; i--)
+        value = value << 8 | table.bytes[offset + i - 1];
     return value;
 }
 
-static uint32_t table_length(const uint8_t *table) {
-    uint32_t length = (uint32_t)field(table, 4, 4);
-    return length < TABLE_BYTES_MAX ? length : TABLE_BYTES_MAX;
+static bool is_named(struct table table, const char *name) {
+    return table.length > 0 && text_compare((const char *)table.bytes, name, text_length(name)) == 0;
 }
 
-/* The table with this four-letter name in the RSDT or XSDT; NULL: none. */
-static const uint8_t *find_table(uint64_t rsdp_phys, const char *name) {
-    const uint8_t *rsdp = arch_boot_pointer(rsdp_phys);
-    bool wide = rsdp[15] >= 2 && field(rsdp, 24, 8) != 0;
-    uint32_t entry_bytes = wide ? 8 : 4;
-    const uint8_t *root = arch_boot_pointer(wide ? field(rsdp, 24, 8) : field(rsdp, 16, 4));
-    for (uint32_t at = 36; at + entry_bytes <= table_length(root); at += entry_bytes) {
-        const uint8_t *table = arch_boot_pointer(field(root, at, entry_bytes));
-        if (text_compare((const char *)table, name, 4) == 0)
-            return table;
+static bool adds_up(struct table table) {
+    uint8_t sum = 0;
+    for (uint32_t i = 0; i < table.length; i++)
+        sum = (uint8_t)(sum + table.bytes[i]);
+    return sum == 0;
+}
+
+static struct table read_bytes(acpi_reach *reach, uint64_t phys, uint32_t length) {
+    struct table table = {.bytes = phys == 0 ? NULL : reach(phys, length)};
+    table.length = table.bytes == NULL ? 0 : length;
+    return table;
+}
+
+static struct table read_table(acpi_reach *reach, uint64_t phys) {
+    uint64_t length = field(read_bytes(reach, phys, HEADER_BYTES), 4, 4);
+    if (length < HEADER_BYTES)
+        return (struct table){0};
+    return read_bytes(reach, phys, length < TABLE_BYTES_MAX ? (uint32_t)length : TABLE_BYTES_MAX);
+}
+
+/* RSDT or XSDT. Everything else is found by it, so it has to add up. */
+static struct table read_root(acpi_reach *reach, uint64_t phys, const char *name) {
+    struct table root = read_table(reach, phys);
+    return is_named(root, name) && adds_up(root) ? root : (struct table){0};
+}
+
+static struct table find_root(acpi_reach *reach, uint64_t rsdp_phys, uint32_t *ret_entry_bytes) {
+    struct table rsdp = read_bytes(reach, rsdp_phys, RSDP_BYTES_OLD), root = {0};
+    if (!is_named(rsdp, "RSD PTR ") || !adds_up(rsdp))
+        return root;
+    if (field(rsdp, 15, 1) >= 2) {
+        struct table all = read_bytes(reach, rsdp_phys, RSDP_BYTES);
+        *ret_entry_bytes = 8;
+        if (adds_up(all))
+            root = read_root(reach, field(all, 24, 8), "XSDT");
     }
-    return NULL;
+    if (root.length == 0) {
+        *ret_entry_bytes = 4;
+        root = read_root(reach, field(rsdp, 16, 4), "RSDT");
+    }
+    return root;
+}
+
+/* Of two with the same name the first. */
+static void find_tables(acpi_reach *reach, uint64_t rsdp_phys, struct table found[static TABLES]) {
+    static const char *const names[TABLES] = {[MADT] = "APIC", [FADT] = "FACP", [HPET] = "HPET"};
+    uint32_t entry_bytes = 0;
+    uint64_t lost = 0;
+    struct table root = find_root(reach, rsdp_phys, &entry_bytes);
+    if (root.length == 0)
+        log_line(LOG_WARN, "boot", "ACPI: the root table is damaged or out of reach; a usual PC is assumed");
+    for (uint32_t at = HEADER_BYTES; at + entry_bytes <= root.length; at += entry_bytes) {
+        uint64_t phys = field(root, at, entry_bytes);
+        struct table table = read_table(reach, phys);
+        lost += phys != 0 && table.length == 0;
+        for (uint32_t i = 0; i < TABLES; i++) {
+            if (found[i].length == 0 && is_named(table, names[i]))
+                found[i] = table;
+        }
+    }
+    if (lost > 0)
+        log_line(LOG_WARN, "boot", "ACPI: tables passed over, damaged or out of reach: %u", lost);
 }
 
 static void set_defaults(struct acpi_facts *facts) {
-    *facts = (struct acpi_facts){.local_apic_phys = 0xfee00000, .io_apic_phys = 0xfec00000, .cpu_count = 1};
+    *facts = (struct acpi_facts){.local_apic_phys = LOCAL_APIC_PHYS, .io_apic_count = 1, .cpu_count = 1};
+    facts->io_apics[0].phys = IO_APIC_PHYS;
     for (uint32_t line = 0; line < IRQ_LINES; line++) {
         facts->line_input[line] = line;
         facts->line_is_level[line] = facts->line_is_low[line] = line >= 16; /* PCI */
@@ -42,75 +116,133 @@ static void set_defaults(struct acpi_facts *facts) {
 }
 
 /* An ISA line that is wired elsewhere or otherwise. Flags: MADT, MPS INTI Flags. */
-static void read_override(const uint8_t *entry, struct acpi_facts *facts) {
-    uint32_t line = entry[3], input = (uint32_t)field(entry, 4, 4), flags = (uint32_t)field(entry, 8, 2);
-    if (line >= 16 || input >= IRQ_LINES)
+static void read_override(struct table entry, struct acpi_facts *facts) {
+    uint64_t line = field(entry, 3, 1), input = field(entry, 4, 4), flags = field(entry, 8, 2);
+    if (entry.length < 10 || line >= 16 || input >= IRQ_LINES)
         return;
-    facts->line_input[line] = input;
+    facts->line_input[line] = (uint32_t)input;
     facts->line_is_low[line] = (flags & 3) == 3;
     facts->line_is_level[line] = (flags >> 2 & 3) == 3;
 }
 
-static void read_madt(const uint8_t *madt, struct acpi_facts *facts) {
-    uint32_t count = 0;
-    bool io_apic_seen = false;
-    facts->local_apic_phys = field(madt, 36, 4);
-    for (uint32_t at = 44; at + 2 <= table_length(madt) && madt[at + 1] >= 2; at += madt[at + 1]) {
-        const uint8_t *entry = madt + at;
-        switch (entry[0]) {
-        case 0: /* local APIC; not enabled: there is no CPU, or one that must not be used */
-            if ((field(entry, 4, 4) & 1) == 0)
-                break;
-            if (count < CPUS_MAX)
-                facts->apic_ids[count] = entry[3];
-            count++;
+/* What the MADT says of CPUs and I/O APICs, while it is read. */
+struct census {
+    uint32_t cpu_count, io_apic_count;
+    uint64_t seen[(APIC_ID_MAX + 64) / 64]; /* a bit for each APIC id */
+    uint64_t odd, beyond;                   /* CPUs passed over: named twice or by no number; out of reach */
+};
+
+/* Not enabled: there is no CPU, or one that must not be used. A number that comes again is the same CPU once more, which must
+ * not be stopped; `all` is no number. */
+static void count_cpu(struct acpi_facts *facts, struct census *census, uint64_t id, uint64_t all, uint64_t flags) {
+    if ((flags & 1) == 0)
+        return;
+    if (id == all || (id <= APIC_ID_MAX && (census->seen[id / 64] >> id % 64 & 1) != 0)) {
+        census->odd++;
+    } else if (id > APIC_ID_MAX) {
+        census->beyond++;
+    } else {
+        census->seen[id / 64] |= 1ULL << id % 64;
+        if (census->cpu_count < CPUS_MAX)
+            facts->apic_ids[census->cpu_count] = (uint8_t)id;
+        census->cpu_count++;
+    }
+}
+
+static void read_entry(struct table entry, struct acpi_facts *facts, struct census *census) {
+    switch (entry.bytes[0]) {
+    case 0: /* local APIC */
+        count_cpu(facts, census, field(entry, 3, 1), APIC_ID_ALL, field(entry, 4, 4));
+        break;
+    case 1: /* I/O APIC */
+        if (entry.length < 12 || census->io_apic_count == IO_APICS_MAX)
             break;
-        case 1: /* I/O APIC: the first is the one with the ISA lines */
-            if (!io_apic_seen)
-                facts->io_apic_phys = field(entry, 4, 4);
-            io_apic_seen = true;
-            break;
-        case 2:
-            read_override(entry, facts);
-            break;
-        case 5:
+        facts->io_apics[census->io_apic_count++] =
+            (struct acpi_io_apic){.phys = field(entry, 4, 4), .first_input = (uint32_t)field(entry, 8, 4)};
+        break;
+    case 2:
+        read_override(entry, facts);
+        break;
+    case 5: /* instead of the address in the MADT's head */
+        if (entry.length >= 12)
             facts->local_apic_phys = field(entry, 4, 8);
-            break;
-        default:
-            break;
-        }
+        break;
+    case 9: /* local x2APIC: wider numbers, of which the small ones are the same */
+        count_cpu(facts, census, field(entry, 4, 4), X2APIC_ID_ALL, field(entry, 8, 4));
+        break;
+    default:
+        break;
     }
-    facts->cpu_count = count == 0 ? 1 : count;
 }
 
-/* In the DSDT, `_S5_` names a package whose first number goes to PM1a: 08 "_S5_" 12 length count (0a) number ... */
-static void read_fadt(const uint8_t *fadt, struct acpi_facts *facts) {
-    const uint8_t *dsdt = arch_boot_pointer(field(fadt, 40, 4));
-    facts->power_port = (uint16_t)field(fadt, 64, 4);
-    uint32_t end = table_length(dsdt);
+static void read_madt(struct table madt, struct acpi_facts *facts) {
+    struct census census = {0};
+    facts->local_apic_phys = field(madt, 36, 4);
+    uint32_t length;
+    for (uint32_t at = 44; at + 2 <= madt.length; at += length) {
+        length = madt.bytes[at + 1];
+        if (length < 2 || length > madt.length - at)
+            break;
+        read_entry((struct table){.bytes = madt.bytes + at, .length = length}, facts, &census);
+    }
+    if (facts->local_apic_phys == 0 || facts->local_apic_phys % PAGE_BYTES != 0 || facts->local_apic_phys >= PHYS_END)
+        facts->local_apic_phys = LOCAL_APIC_PHYS;
+    facts->io_apic_count = census.io_apic_count == 0 ? 1 : census.io_apic_count;
+    facts->cpu_count = census.cpu_count == 0 ? 1 : census.cpu_count;
+    if (census.odd > 0)
+        log_line(LOG_WARN, "boot", "ACPI: entries passed over that name a CPU again, or all CPUs: %u", census.odd);
+    if (census.beyond > 0)
+        log_line(LOG_WARN, "boot", "ACPI: CPUs out of reach, with APIC numbers above 254: %u", census.beyond);
+}
+
+/* In the DSDT, `_S5_` names a package whose first number goes to PM1a: 08 "_S5_" 12 length count (0a) number ... False: it
+ * is not there. */
+static bool find_sleep_type(struct table dsdt, uint16_t *ret_type) {
     uint32_t step;
-    for (uint32_t at = 36; at + 12 < end; at += step) {
-        uint8_t last =
-            dsdt[at + 3]; /* of the name, if it begins here; a letter of no part of it rules out four places */
+    for (uint32_t at = HEADER_BYTES; at + 12 < dsdt.length; at += step) {
+        const uint8_t *name = dsdt.bytes + at;
+        uint8_t last = name[3]; /* if it begins here; a letter of no part of it rules out four places */
         step = last == '_' || last == 'S' || last == '5' ? 1 : 4;
-        bool named = last == '_' && dsdt[at] == '_' && dsdt[at + 1] == 'S' && dsdt[at + 2] == '5';
-        if (!named || dsdt[at + 4] != 0x12)
+        if (last != '_' || name[0] != '_' || name[1] != 'S' || name[2] != '5' || name[4] != 0x12)
             continue;
-        uint32_t number = at + 5 + (dsdt[at + 5] >> 6) + 2; /* the length has 1..4 bytes; then the element count */
-        uint32_t type = dsdt[number] == 0x0a ? dsdt[number + 1] : dsdt[number];
-        facts->sleep_type = (uint16_t)((type & 7) << 10 | SLEEP_ENABLE);
-        return;
+        const uint8_t *number = name + 5 + (name[5] >> 6) + 2; /* the length has 1..4 bytes; then the element count */
+        uint32_t type = number[0] == 0x0a ? number[1] : number[0];
+        *ret_type = (uint16_t)((type & 7) << 10 | SLEEP_ENABLE);
+        return true;
     }
-    facts->power_port = 0;
+    return false;
 }
 
-void acpi_read(uint64_t rsdp_phys, struct acpi_facts *ret_facts) {
-    set_defaults(ret_facts);
-    if (rsdp_phys == 0)
+/* A register's port: by the newer field, or else by the older. 0: it has none. */
+static uint16_t register_port(struct table fadt, uint32_t newer, uint32_t older) {
+    uint64_t port = field(fadt, newer, 1) == SPACE_IO ? field(fadt, newer + 4, 8) : 0;
+    port = port == 0 ? field(fadt, older, 4) : port;
+    return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+static void read_fadt(acpi_reach *reach, struct table fadt, struct acpi_facts *facts) {
+    uint64_t flags = field(fadt, 112, 4);
+    if ((flags & FADT_HARDWARE_REDUCED) != 0) /* none of these registers is there */
         return;
-    const uint8_t *madt = find_table(rsdp_phys, "APIC"), *fadt = find_table(rsdp_phys, "FACP");
-    if (madt != NULL)
-        read_madt(madt, ret_facts);
-    if (fadt != NULL)
-        read_fadt(fadt, ret_facts);
+    facts->timer_port = register_port(fadt, 208, 76);
+    facts->timer_is_wide = (flags & FADT_TIMER_IS_WIDE) != 0;
+    struct table dsdt = read_table(reach, field(fadt, 140, 8));
+    if (!is_named(dsdt, "DSDT"))
+        dsdt = read_table(reach, field(fadt, 40, 4));
+    if (is_named(dsdt, "DSDT") && find_sleep_type(dsdt, &facts->sleep_type))
+        facts->power_port = register_port(fadt, 172, 64);
+}
+
+void acpi_read(acpi_reach *reach, uint64_t rsdp_phys, struct acpi_facts *ret_facts) {
+    struct table found[TABLES] = {0};
+    set_defaults(ret_facts);
+    if (rsdp_phys != 0)
+        find_tables(reach, rsdp_phys, found);
+    if (found[MADT].length > 0)
+        read_madt(found[MADT], ret_facts);
+    if (found[FADT].length > 0)
+        read_fadt(reach, found[FADT], ret_facts);
+    uint64_t hpet_phys = field(found[HPET], 44, 8);
+    if (field(found[HPET], 40, 1) == SPACE_MEMORY && hpet_phys < PHYS_END)
+        ret_facts->hpet_phys = hpet_phys;
 }

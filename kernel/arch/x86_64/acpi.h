@@ -1,6 +1,8 @@
 /*
- * The little that the kernel wants of ACPI: where the interrupt controllers are, how lines are wired, how to power off.
- * Source: ACPI Specification, ACPI Software Programming Model (RSDP, XSDT, MADT, FADT).
+ * The little that the kernel wants of ACPI: where the interrupt controllers and clocks are, which CPUs there are, how
+ * lines are wired, how to power off.
+ * Source: ACPI Specification, ACPI Software Programming Model (RSDP, RSDT, XSDT, MADT, FADT); IA-PC HPET Specification,
+ * The ACPI 2.0 HPET Description Table.
  */
 #pragma once
 
@@ -10,18 +12,32 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 
+#define IO_APICS_MAX 8U
+
+struct acpi_io_apic {
+    uint64_t phys;
+    uint32_t first_input; /* the global number of its input 0 */
+};
+
 struct acpi_facts {
-    uint64_t local_apic_phys;
-    uint64_t io_apic_phys;
-    uint32_t line_input[IRQ_LINES]; /* I/O APIC input of each line; lines 0..15 are the ISA numbers */
+    uint64_t local_apic_phys; /* a page's */
+    uint32_t io_apic_count;   /* 1 ... IO_APICS_MAX, in the order of the MADT */
+    struct acpi_io_apic io_apics[IO_APICS_MAX];
+    uint32_t line_input[IRQ_LINES]; /* global number of each line's I/O APIC input; lines 0..15 are the ISA numbers */
     bool line_is_level[IRQ_LINES];
     bool line_is_low[IRQ_LINES];
     uint32_t cpu_count; /* usable ones, at least 1; the first CPUS_MAX of them are in ... */
     uint8_t apic_ids[CPUS_MAX];
     uint16_t power_port; /* PM1a control; 0: unknown */
     uint16_t sleep_type; /* what to write there for S5, in place */
+    uint16_t timer_port; /* the power management timer's, which counts at 3.579545 MHz; 0: there is none */
+    bool timer_is_wide;  /* it has 32 bits, not 24 */
+    uint64_t hpet_phys;  /* the HPET's registers; 0: there is none */
 };
 
-/* Read the tables; physical addresses are readable as they are (the boot loader's identity map). What the tables lack
- * keeps the values that PCs have had since 1997. */
-void acpi_read(uint64_t rsdp_phys, struct acpi_facts *ret_facts);
+/* The memory [phys, phys + bytes). NULL: not all of it can be read. */
+typedef const uint8_t *acpi_reach(uint64_t phys, uint64_t bytes);
+
+/* Read the tables, of which nothing is believed but what `reach` gives. Facts that they lack keep the values that PCs have
+ * had since 1997; what is passed over is named on the log. Source of rsdp_phys: the boot loader; 0: none. */
+void acpi_read(acpi_reach *reach, uint64_t rsdp_phys, struct acpi_facts *ret_facts);

@@ -30,8 +30,8 @@ const void *arch_boot_pointer(uint64_t physical) { return arch_pointer(physical)
 void *boot_memory_device(uint64_t phys) {
     if (device_count == DEVICE_PAGES_MAX)
         panic("too many devices for the kernel");
-    device_pages[device_count] = phys;
-    return (void *)(DEVICE_WINDOW_BASE + (uint64_t)device_count++ * PAGE_BYTES);
+    device_pages[device_count] = phys & ~(PAGE_BYTES - 1);
+    return (void *)(DEVICE_WINDOW_BASE + (uint64_t)device_count++ * PAGE_BYTES + phys % PAGE_BYTES);
 }
 
 /* The entry of `level` for `address`, with tables made on the way. */

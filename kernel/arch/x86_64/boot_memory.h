@@ -11,5 +11,5 @@
  * afterwards. */
 void boot_memory_init(const struct boot_info *boot, const struct boot_range *ranges, uint32_t cpu_count);
 
-/* Where a device page appears; before boot_memory_init, which maps those asked for. */
+/* Where a device's registers appear, to the end of their page; before boot_memory_init, which maps those asked for. */
 void *boot_memory_device(uint64_t phys);

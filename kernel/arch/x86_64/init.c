@@ -14,7 +14,13 @@
 #include "kernel/fastpath.h"
 #include "kernel/log.h"
 
+#define LOADER_MAPS_BELOW (4ULL << 30) /* docs/boot-protocol.md */
+
 static struct acpi_facts facts;
+static struct {
+    const struct boot_range *ranges;
+    uint64_t count;
+} map; /* of memory */
 struct clock clock;
 static uint64_t tsc_hz;
 static struct cpu boot_cpu;
@@ -43,11 +49,23 @@ void arch_log_init(const struct boot_info *boot) {
     io_init(boot->command);
 }
 
+/* What the boot loader's identity map reaches for sure: the first 4 GiB, and RAM above. */
+static const uint8_t *reach(uint64_t phys, uint64_t bytes) {
+    bool mapped = phys < LOADER_MAPS_BELOW && bytes <= LOADER_MAPS_BELOW - phys;
+    for (uint64_t i = 0; i < map.count && !mapped; i++) {
+        uint64_t offset = phys - map.ranges[i].phys, size = map.ranges[i].page_count * PAGE_BYTES;
+        mapped = map.ranges[i].kind < BOOT_RANGE_FIRMWARE && offset < size && bytes <= size - offset;
+    }
+    return mapped ? arch_boot_pointer(phys) : NULL;
+}
+
 void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
-    acpi_read(boot->rsdp_phys, &facts);
+    map.ranges = ranges;
+    map.count = boot->range_count;
+    acpi_read(reach, boot->rsdp_phys, &facts);
     io_set_power(facts.power_port, facts.sleep_type);
     void *local_apic = boot_memory_device(facts.local_apic_phys);
-    void *io_apic = boot_memory_device(facts.io_apic_phys);
+    void *io_apic = boot_memory_device(facts.io_apics[0].phys);
     uint32_t wanted = smp_choose(boot->command, &facts);
     boot_memory_init(boot, ranges, wanted);
     log_ring = arch_boot_take(sizeof(struct log_ring));
