@@ -38,6 +38,10 @@ void *arch_boot_take(uint64_t bytes);
 extern uintptr_t direct_map; /* where physical address 0 appears; set once at boot */
 static inline void *arch_pointer(uint64_t physical) { return (void *)(direct_map + physical); }
 static inline uint64_t arch_physical(const void *pointer) { return (uintptr_t)pointer - direct_map; }
+/* How many frames there can be: the CPU's addresses have so many bits. */
+uint64_t arch_frame_limit(void);
+/* Is a frame among these that nobody else may write to, device or not: registers that stop CPUs and interrupt them? */
+bool arch_owns_frames(uint64_t first_frame, uint64_t page_count);
 
 /* ---- page tables of the user half. `root` is a physical address. ---- */
 

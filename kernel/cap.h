@@ -25,7 +25,7 @@
 
 struct cap_slot {
     uint64_t head;     /* 63..16 object's address, 15..8 rights, 7..0 type; 0 = empty */
-    uint64_t data;     /* Endpoint, Notification: badge. Memory: first frame, frames. Irq, Ports: RANGE() */
+    uint64_t data;     /* Endpoint, Notification: badge. Memory: see memory.h. Irq, Ports: RANGE() */
     uint64_t next;     /* 63..16 address of the next in the list, 15..0 depth */
     uint64_t previous; /* 63..16 address of the one before, 15..0 enum cap_binding */
 };

@@ -113,7 +113,10 @@ static void give(struct table *table, uint32_t index, struct object *object, uin
 static void give_memory(struct table *table, uint32_t index, struct memory *memory, uint32_t rights, uint64_t phys,
                         uint64_t page_count) {
     object_init(&memory->object, OBJECT_MEMORY, NULL, 0);
-    give(table, index, &memory->object, rights, RANGE(phys / PAGE_BYTES, page_count));
+    uint64_t range = memory_pack(memory, phys / PAGE_BYTES, page_count);
+    if (range == 0)
+        panic("RAM above 16 TiB"); /* the ledger and threads name frames by 32 bits */
+    give(table, index, &memory->object, rights, range);
 }
 
 /* Every free range of memory becomes a capability. */
@@ -147,7 +150,7 @@ static void give_all(struct table *table, struct space *space, struct thread *th
     object_init(&all_lines, OBJECT_IRQ, NULL, 0);
     give(table, INIT_CAP_IRQ, &all_lines, RIGHTS_ALL, RANGE(0, IRQ_LINES));
     devices.is_device = true;
-    give_memory(table, INIT_CAP_DEVICES, &devices, MEMORY_READ | MEMORY_WRITE, 0, UINT32_MAX);
+    give_memory(table, INIT_CAP_DEVICES, &devices, MEMORY_READ | MEMORY_WRITE, 0, arch_frame_limit());
     uint64_t volume_pages = (boot->volume_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     give_memory(table, INIT_CAP_VOLUME, &volume, MEMORY_READ | MEMORY_EXECUTE, boot->volume_phys, volume_pages);
     give_memory(table, INIT_CAP_LOG, &log_memory, MEMORY_READ, arch_physical(log_ring), LOG_RING_PAGES);

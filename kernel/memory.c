@@ -9,6 +9,42 @@
 
 #define LONG_RUN_FRAMES 32U /* to look at them twice is work enough for one stay */
 
+#define DEVICE_FIRST_BITS 40U
+#define DEVICE_COUNT_MAX ((1ULL << 23) - 1)
+#define DEVICE_UNIT_PAGES (1ULL << 18)
+#define DEVICE_IN_UNITS (1ULL << 63)
+
+uint64_t memory_pack(const struct memory *memory, uint64_t first_frame, uint64_t page_count) {
+    if (!memory->is_device)
+        return first_frame + page_count <= UINT32_MAX ? RANGE(first_frame, page_count) : 0;
+    if (page_count <= DEVICE_COUNT_MAX)
+        return first_frame | page_count << DEVICE_FIRST_BITS;
+    if (page_count % DEVICE_UNIT_PAGES != 0)
+        return 0;
+    return first_frame | page_count / DEVICE_UNIT_PAGES << DEVICE_FIRST_BITS | DEVICE_IN_UNITS;
+}
+
+static bool is_device(const struct cap_slot *slot) { return ((const struct memory *)cap_object(slot))->is_device; }
+
+uint64_t memory_first(const struct cap_slot *slot) {
+    return is_device(slot) ? slot->data & ((1ULL << DEVICE_FIRST_BITS) - 1) : range_first(slot->data);
+}
+
+uint64_t memory_count(const struct cap_slot *slot) {
+    if (!is_device(slot))
+        return range_count(slot->data);
+    uint64_t count = slot->data >> DEVICE_FIRST_BITS & DEVICE_COUNT_MAX;
+    return (slot->data & DEVICE_IN_UNITS) != 0 ? count * DEVICE_UNIT_PAGES : count;
+}
+
+enum status memory_check_device(uint64_t first_frame, uint64_t page_count) {
+    for (uint64_t frame = first_frame; frame < first_frame + page_count; frame++) {
+        if (frame_type(frame) != FRAME_FIRMWARE)
+            return E_BUSY; /* RAM is mapped through its own Memory only */
+    }
+    return arch_owns_frames(first_frame, page_count) ? E_BUSY : OK;
+}
+
 enum status memory_check_frames(uint64_t first_frame, uint64_t page_count) {
     if (first_frame + page_count > ledger.frame_count)
         return E_BUSY;
@@ -37,13 +73,15 @@ struct result sys_memory_derive(cap_t memory, uint64_t offset_pages, uint64_t pa
         status = table_find_empty(self, slot, &to);
     if (status == OK)
         status = cap_can_derive(source);
-    if (status == OK && (page_count == 0 || !in_range(offset_pages, page_count, range_count(source->data))))
+    if (status == OK && (page_count == 0 || !in_range(offset_pages, page_count, memory_count(source))))
         status = E_ARG;
     if (status != OK)
         return result(status);
+    uint64_t range = memory_pack(cap_object(source), memory_first(source) + offset_pages, page_count);
+    if (range == 0)
+        return result(E_ARG);
     if (!cap_settle(cap_object(source), STEPS_MAX))
         return result(CALL_RESTART);
-    uint64_t range = RANGE(range_first(source->data) + offset_pages, page_count);
     cap_derive(to, source, cap_rights(source) & (uint32_t)rights, range);
     return result(OK);
 }
@@ -55,8 +93,7 @@ static enum status find_bytes(const struct thread *self, cap_t memory, uint32_t 
     enum status status = table_find(self, memory, OBJECT_MEMORY, rights, &slot);
     if (status != OK)
         return status;
-    const struct memory *object = cap_object(slot);
-    if (object->is_device)
+    if (is_device(slot))
         return E_TYPE;
     if (length_bytes == 0 || length_bytes > BYTES_MAX ||
         !in_range(offset_bytes, length_bytes, range_count(slot->data) * PAGE_BYTES))
@@ -99,8 +136,7 @@ static struct result find_pool_frames(const struct thread *self, cap_t memory, u
     enum status status = table_find(self, memory, OBJECT_MEMORY, MEMORY_POOL, &slot);
     if (status != OK)
         return result(status);
-    const struct memory *object = cap_object(slot);
-    if (object->is_device)
+    if (is_device(slot))
         return result(E_TYPE);
     if (page_count == 0 || page_count > MAP_PAGES_MAX || !in_range(offset_pages, page_count, range_count(slot->data)))
         return result(E_ARG);

@@ -207,12 +207,12 @@ static enum status find_frames(const struct thread *self, const struct map_run *
     enum status status = table_find(self, asked->memory, OBJECT_MEMORY, (uint32_t)rights, &slot);
     if (status != OK)
         return status;
-    uint64_t available = range_count(slot->data);
+    uint64_t available = memory_count(slot);
     if (asked->offset_pages > available || asked->page_count > available - asked->offset_pages ||
         asked->page_count > MAP_PAGES_MAX)
         return E_ARG;
     const struct memory *memory = cap_object(slot);
-    uint64_t frame = range_first(slot->data) + asked->offset_pages;
+    uint64_t frame = memory_first(slot) + asked->offset_pages;
     *ret_run = (struct frame_run){.frame = frame,
                                   .page_count = asked->page_count,
                                   .at = asked->at,
@@ -220,11 +220,7 @@ static enum status find_frames(const struct thread *self, const struct map_run *
                                   .limit = cap_rights(slot) & RIGHTS_MASK};
     if (!memory->is_device)
         return (asked->flags & CACHE_MASK) != 0 ? E_ARG : memory_check_frames(frame, asked->page_count);
-    for (uint64_t i = 0; i < asked->page_count; i++) {
-        if (frame_type(frame + i) != FRAME_FIRMWARE)
-            return E_BUSY; /* RAM is mapped through its own Memory only */
-    }
-    return (asked->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : OK;
+    return (asked->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : memory_check_device(frame, asked->page_count);
 }
 
 /*

@@ -16,7 +16,8 @@ enum init_cap {
     INIT_CAP_POOL = 4,    /* what the first program and all it creates by itself live from */
     INIT_CAP_PORTS = 5,   /* all ports */
     INIT_CAP_IRQ = 6,     /* all interrupt lines */
-    INIT_CAP_DEVICES = 7, /* Memory of type device: all physical addresses from 0; RAM in it can't be mapped */
+    INIT_CAP_DEVICES = 7, /* Memory of type device: all physical addresses from 0; RAM in it can't be mapped,
+                               nor interrupt controllers (docs/abi/space_map.md) */
     INIT_CAP_VOLUME = 8,  /* Memory: the boot volume, read and execute only */
     INIT_CAP_LOG = 9,     /* Memory: the kernel's log, LOG_RING_PAGES, read only (kernel/abi/log.h) */
     INIT_CAP_REGIONS = 16,

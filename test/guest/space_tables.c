@@ -151,6 +151,18 @@ static void space_map_of_device_memory(void) {
     CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_DEVICES, frame, 1, world_addresses(1), READ_EXECUTE), E_RIGHTS);
 }
 
+/* A frame that the CPU has no bits for, on a machine of few: see also devices.c. */
+static void space_map_of_device_memory_ends_where_the_cpu_does(void) {
+    uint32_t a = 0x80000008, b, c = 0, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    uint64_t frames = 1ULL << ((a & 0xff) - 12);
+    uaddr_t at = world_addresses(2);
+    CHECK(frames < UINT32_MAX);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_DEVICES, frames, 1, at, MEMORY_READ), E_ARG);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_DEVICES, frames - 1, 2, at, MEMORY_READ), E_ARG);
+    CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_DEVICES, frames - 1, 1, at, MEMORY_READ), OK);
+}
+
 /* RAM cannot be had by way of the devices: neither a user's nor the kernel's. */
 static void space_map_of_device_memory_refuses_ram(void) {
     const struct init_info *info = (const void *)program_auxiliary(AT_BATON_INIT);
@@ -255,6 +267,7 @@ static void space_calls_need_a_message_page(void) {
 SUITE(CASE(space_map_makes_and_returns_tables), CASE(space_map_of_a_whole_run_across_an_edge),
       CASE(space_map_when_the_pool_is_short), CASE(space_map_at_the_edges_of_the_user_half),
       CASE(space_map_does_not_reach_other_spaces), CASE(cap_delete_of_a_space_releases_its_pages),
-      CASE(space_map_of_device_memory), CASE(space_map_of_device_memory_refuses_ram), CASE(space_query_shows_the_walk),
+      CASE(space_map_of_device_memory), CASE(space_map_of_device_memory_ends_where_the_cpu_does),
+      CASE(space_map_of_device_memory_refuses_ram), CASE(space_query_shows_the_walk),
       CASE(space_query_says_nothing_of_the_kernel), CASE(space_audit_passes_what_is_sound),
       CASE(space_audit_goes_on_in_parts), CASE(space_calls_need_a_message_page));

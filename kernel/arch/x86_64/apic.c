@@ -32,6 +32,10 @@
 #define TIMER_TEST_NS 1000000U
 #define TIMER_TOLERANCE 8U
 
+/* Where devices write to raise interrupts; the local APIC is usually in it. */
+#define MESSAGE_WINDOW_PHYS 0xfee00000ULL
+#define MESSAGE_WINDOW_PAGES 256U
+
 /* I/O APIC: an index and a data register; two 32-bit words a line from 0x10 on. */
 #define IO_INDEX 0x00U
 #define IO_DATA 0x10U
@@ -58,6 +62,20 @@ static void io_write(uint32_t index, uint32_t value) {
 static void mask_8259s(void) {
     out8(0x21, 0xff);
     out8(0xa1, 0xff);
+}
+
+static bool covers(uint64_t first_frame, uint64_t page_count, uint64_t phys, uint64_t pages) {
+    uint64_t frame = phys / PAGE_BYTES;
+    return first_frame < frame + pages && frame < first_frame + page_count;
+}
+
+/* A write into the window of messages is an interrupt of any kind, to any CPU. */
+bool arch_owns_frames(uint64_t first_frame, uint64_t page_count) {
+    bool owned = covers(first_frame, page_count, MESSAGE_WINDOW_PHYS, MESSAGE_WINDOW_PAGES) ||
+                 covers(first_frame, page_count, acpi->local_apic_phys, 1);
+    for (uint32_t i = 0; i < acpi->io_apic_count; i++)
+        owned = owned || covers(first_frame, page_count, acpi->io_apics[i].phys, 1);
+    return owned;
 }
 
 static void write_line(uint32_t line, uint32_t mask) {

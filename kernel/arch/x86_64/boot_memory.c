@@ -27,6 +27,12 @@ void *arch_boot_take(uint64_t bytes) {
 
 const void *arch_boot_pointer(uint64_t physical) { return arch_pointer(physical); }
 
+uint64_t arch_frame_limit(void) {
+    bool told = read_cpuid(0x80000000, 0).a >= 0x80000008;
+    uint32_t bits = told ? read_cpuid(0x80000008, 0).a & 0xff : 36;
+    return 1ULL << ((bits < 52 ? bits : 52) - 12);
+}
+
 void *boot_memory_device(uint64_t phys) {
     if (device_count == DEVICE_PAGES_MAX)
         panic("too many devices for the kernel");

@@ -83,7 +83,7 @@ static void set_scene(void) {
     cap_t devices = scene.next++;
     device = (struct memory){.is_device = true};
     object_init(&device.object, OBJECT_MEMORY, NULL, 0);
-    cap_set_first(&machine.table->slots[devices], &device.object, RIGHTS_ALL, RANGE(MACHINE_FRAMES, 1));
+    cap_set_first(&machine.table->slots[devices], &device.object, RIGHTS_ALL, memory_pack(&device, MACHINE_FRAMES, 1));
     CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, devices, 0, 1, DEVICE_AT, MEMORY_READ).status, OK);
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }

@@ -105,6 +105,12 @@ enum audit_check arch_audit_page(uint64_t root, uaddr_t at, uint32_t rights, boo
     return absent_ok || arch_table_find(root, at) != NULL ? AUDIT_OK : check;
 }
 
+/* The last frames are the machine's own. */
+uint64_t arch_frame_limit(void) { return 1ULL << 40; }
+bool arch_owns_frames(uint64_t first_frame, uint64_t page_count) {
+    return first_frame + page_count > arch_frame_limit() - 2;
+}
+
 uint64_t arch_ticks_per_second(void) { return 1000000000; }
 uint64_t arch_boot_ticks(void) { return 0; }
 uint64_t arch_ticks_to_ns(uint64_t ticks) { return ticks; }

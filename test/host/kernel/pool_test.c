@@ -310,7 +310,8 @@ static void zero_frames_are_known(void) {
 /* A Memory that boot never makes, with all rights. */
 static void give_memory(struct memory *memory, cap_t slot, uint64_t first_frame, uint64_t page_count) {
     object_init(&memory->object, OBJECT_MEMORY, NULL, 0);
-    cap_set_first(&machine.table->slots[slot], &memory->object, RIGHTS_ALL, RANGE(first_frame, page_count));
+    cap_set_first(&machine.table->slots[slot], &memory->object, RIGHTS_ALL,
+                  memory_pack(memory, first_frame, page_count));
 }
 
 static void memory_beyond_the_ledger_is_refused(void) {
@@ -415,6 +416,54 @@ static void device_memory_is_not_counted(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
+/* What a capability to device memory can hold, it gives back; what it can't, it does not take. RAM's frames have 32 bits. */
+static void a_range_is_what_was_packed(void) {
+    static struct memory memory;
+    static const struct {
+        uint64_t first, count;
+        bool fits;
+    } rows[] = {
+        {0, 1, true},
+        {(1ULL << 40) - 1, 1, true},
+        {(1ULL << 40) - 3, (1ULL << 23) - 1, true},
+        {0x380000000, 1ULL << 23, true},
+        {0x380000000, (1ULL << 23) + 1, false},
+        {1, (1ULL << 23) + (1ULL << 18), true},
+        {0, 1ULL << 40, true},
+        {0, (1ULL << 40) - (1ULL << 18), true},
+        {0, (1ULL << 40) - 1, false},
+    };
+    machine_start();
+    memory = (struct memory){.is_device = true};
+    object_init(&memory.object, OBJECT_MEMORY, NULL, 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t data = memory_pack(&memory, rows[i].first, rows[i].count);
+        CHECK_EQUAL(data != 0, rows[i].fits);
+        if (data == 0)
+            continue;
+        struct cap_slot slot = {.head = cap_pack(&memory) | OBJECT_MEMORY, .data = data};
+        CHECK_EQUAL(memory_first(&slot), rows[i].first);
+        CHECK_EQUAL(memory_count(&slot), rows[i].count);
+    }
+    memory.is_device = false;
+    CHECK_EQUAL(memory_pack(&memory, UINT32_MAX - 7, 7), RANGE(UINT32_MAX - 7, 7));
+    CHECK_EQUAL(memory_pack(&memory, UINT32_MAX - 7, 8), 0);
+    CHECK_EQUAL(memory_pack(&memory, 1ULL << 32, 1), 0);
+    CHECK_EQUAL(memory_pack(&memory, 1, UINT32_MAX), 0);
+}
+
+/* The machine's own registers are refused though they are no RAM. */
+static void device_memory_without_the_machines_own(void) {
+    static struct memory devices;
+    machine_start();
+    devices = (struct memory){.is_device = true};
+    give_memory(&devices, SCRATCH, arch_frame_limit() - 4, 4);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 0, 2, 0x400000, READ_WRITE | MAP_UNCACHED).status, OK);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 2, 1, 0x600000, READ_WRITE | MAP_UNCACHED).status, E_BUSY);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 1, 2, 0x600000, READ_WRITE | MAP_UNCACHED).status, E_BUSY);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+}
+
 int main(void) {
     static const struct check_case cases[] = {
         {"pool_pieces_do_not_overlap_and_come_back", pieces_do_not_overlap_and_come_back},
@@ -425,6 +474,8 @@ int main(void) {
         {"space_tables_come_and_go", tables_come_and_go},
         {"space_large_pages_come_by_themselves", large_pages_come_by_themselves},
         {"space_a_split_restarts_the_call", a_split_restarts_the_call},
+        {"memory_a_range_is_what_was_packed", a_range_is_what_was_packed},
+        {"memory_of_devices_without_the_machines_own", device_memory_without_the_machines_own},
         {"pool_a_dying_pool_gives_nothing", a_dying_pool_gives_nothing},
         {"pool_zero_frames_are_known", zero_frames_are_known},
         {"memory_beyond_the_ledger_is_refused", memory_beyond_the_ledger_is_refused},
