@@ -133,6 +133,33 @@ static bool install_volume(const struct child *child, const struct manifest_cap 
            note(child, "size:%s=%lu", cap->name, world->info->volume_bytes);
 }
 
+/* Which lines and addresses there are is the machine's affair: the manifest can be right, and another machine's. */
+static bool install_irq(const struct child *child, const struct manifest_cap *cap, cap_t *next) {
+    struct result result = sys_cap_copy(child->table, *next, INIT_CAP_IRQ, RIGHTS_ALL, RANGE(cap->first, 1));
+    if (result.status == OK)
+        return note(child, "cap:%s=%lu", cap->name, (*next)++);
+    if (result.status != E_ARG)
+        return report(child, cap->name, result.status);
+    log_print("init: %s: %s: this machine has no interrupt line %lu", child->program->name, cap->name, cap->first);
+    return false;
+}
+
+static bool install_devices(const struct child *child, const struct manifest_cap *cap, cap_t *next) {
+    cap_t slot = slot_take();
+    if (slot == 0)
+        return report(child, cap->name, E_LIMIT);
+    struct result result =
+        sys_memory_derive(INIT_CAP_DEVICES, cap->first / PAGE_BYTES, cap->count, slot, MEMORY_READ | MEMORY_WRITE);
+    if (result.status == OK)
+        return install_moved(child, cap->name, next, slot);
+    slot_free(slot);
+    if (result.status != E_ARG)
+        return report(child, cap->name, result.status);
+    log_print("init: %s: %s: this machine has no device memory of %lu pages at 0x%lx", child->program->name, cap->name,
+              cap->count, cap->first);
+    return false;
+}
+
 static bool install_self(const struct child *child, const struct manifest_cap *cap, cap_t *next) {
     const cap_t sources[] = {
         [MANIFEST_SELF_SPACE] = child->space,
@@ -144,7 +171,6 @@ static bool install_self(const struct child *child, const struct manifest_cap *c
 }
 
 static bool install_cap(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
-    struct frame_run devices = {INIT_CAP_DEVICES, cap->first / PAGE_BYTES, cap->count};
     switch (cap->kind) {
     case MANIFEST_ENDPOINT:
     case MANIFEST_NOTIFICATION:
@@ -152,7 +178,7 @@ static bool install_cap(const struct child *child, const struct manifest_cap *ca
     case MANIFEST_PORTS:
         return install_copy(child, cap->name, next, INIT_CAP_PORTS, RIGHTS_ALL, RANGE(cap->first, cap->count));
     case MANIFEST_IRQ:
-        return install_copy(child, cap->name, next, INIT_CAP_IRQ, RIGHTS_ALL, RANGE(cap->first, 1));
+        return install_irq(child, cap, next);
     case MANIFEST_MEMORY:
         return install_memory(child, cap, world, next);
     case MANIFEST_MEMORY_REST:
@@ -162,7 +188,7 @@ static bool install_cap(const struct child *child, const struct manifest_cap *ca
     case MANIFEST_VOLUME:
         return install_volume(child, cap, world, next);
     case MANIFEST_DEVICES:
-        return install_moved(child, cap->name, next, world_derive(&devices, MEMORY_READ | MEMORY_WRITE));
+        return install_devices(child, cap, next);
     case MANIFEST_SELF:
         return install_self(child, cap, next);
     }

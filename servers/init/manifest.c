@@ -12,6 +12,7 @@
 #define DEFAULT_POOL_PAGES 24U
 #define POOL_PAGES_MIN 16U
 
+#define GIB (1ULL << 30)
 #define PAGES_LIMIT (1ULL << 40) /* more pages than any machine has; keeps sums of them from wrapping */
 
 /* Where the reading stands, for messages. */
@@ -210,6 +211,8 @@ static bool check_cap(const struct reader *in, const struct manifest_cap *cap, u
         return fail(in, "ports end at 65535");
     if (cap->kind == MANIFEST_DEVICES && cap->first % PAGE_BYTES != 0)
         return fail(in, "the address is not a multiple of 4096");
+    if (cap->kind == MANIFEST_DEVICES && cap->count * PAGE_BYTES >= 32 * GIB && cap->count * PAGE_BYTES % GIB != 0)
+        return fail(in, "devices of 32 GiB or more are whole GiB"); /* see docs/abi/memory_derive.md */
     return true;
 }
 

@@ -108,6 +108,7 @@ static void mistakes_are_named(void) {
          "program 1 (a), capability c: bind goes with a notification that can be waited for"},
         {CAP("\"ports\":[1]"), "program 1 (a), capability c: ports is not an array of two numbers"},
         {CAP("\"ports\":[65535,2]"), "program 1 (a), capability c: ports end at 65535"},
+        {CAP("\"devices\":[4096,8388609]"), "program 1 (a), capability c: devices of 32 GiB or more are whole GiB"},
         {CAP("\"devices\":[4097,1]"), "program 1 (a), capability c: the address is not a multiple of 4096"},
         {CAP("\"self\":\"me\""), "program 1 (a), capability c: self must be space, table, thread or pool"},
         {CAP("\"memory\":\"all\""), "program 1 (a), capability c: memory (pages, or \"rest\") is not a whole number"},
