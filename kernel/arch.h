@@ -139,8 +139,8 @@ static inline void arch_flush_page(uint64_t root, uint64_t at) { (void)root, (vo
 #else
 #include "kernel/arch/x86_64/this_cpu.h"
 #endif
-/* Wait for an interrupt and take it. The kernel lock is not held. */
-void arch_idle(void);
+/* Take the interrupts that are pending, or wait for one if this CPU `sleeps`. The kernel lock is not held. */
+void arch_idle(bool sleeps);
 /* One turn of a loop that waits for another CPU. */
 void arch_relax(void);
 /* Make another CPU come into the kernel, soon, if it is in user mode or idle. */

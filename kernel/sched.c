@@ -143,29 +143,38 @@ static void settle(struct cpu *cpu) {
     next->slice_left_ns = 0;
 }
 
+/*
+ * Nobody can run. Take the dead apart, one budget at a time, and sleep when none is left; interrupts come in between. This is the only
+ * place where a CPU lets them in without a thread to run.
+ *
+ * A CPU that sleeps has no ready thread and can be rung: whoever makes a thread ready for it finds it settled, and interrupts it
+ * (unsettle). The reaper may have woken a thread of this very CPU, so that is looked at behind it.
+ */
+static void idle(struct cpu *cpu) {
+    sched_charge(cpu, NULL);
+    cpu->current = NULL;
+    if (trace.events != 0)
+        trace_note_switch(cpu);
+    bool sleeps = reaper_run(REAPER_BUDGET);
+    if (cpu->ready_bitmap != 0)
+        return;
+    if (sleeps)
+        request_none(cpu);
+    timer_arm_next(cpu);
+    cpu->unsettled = false;
+    assert(cpu->blocked && cpu->ready_bitmap == 0 && !cpu->unsettled);
+    kernel_unlock();
+    sched_point();
+    arch_idle(sleeps);
+    kernel_lock();
+    stay_begin(cpu, cpu->stay_cause);
+}
+
 void sched_leave(struct cpu *cpu) {
-    while (cpu->unsettled) {
-        cpu->unsettled = false;
-        settle(cpu);
-        while (cpu->blocked) {
-            sched_charge(cpu, NULL);
-            cpu->current = NULL;
-            if (trace.events != 0)
-                trace_note_switch(cpu);
-            timer_arm_next(cpu);
-            if (reaper_run(REAPER_BUDGET)) {
-                request_none(cpu);
-                kernel_unlock();
-                sched_point();
-                arch_idle();
-                kernel_lock();
-                stay_begin(cpu, cpu->stay_cause);
-            }
-            cpu->unsettled = false;
-            settle(cpu);
-        }
-        timer_arm_next(cpu);
-    }
+    for (settle(cpu); cpu->blocked; settle(cpu))
+        idle(cpu);
+    cpu->unsettled = false;
+    timer_arm_next(cpu);
 }
 
 void sched_start(struct cpu *cpu) {

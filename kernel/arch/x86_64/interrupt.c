@@ -114,10 +114,14 @@ void interrupt_ist(struct frame *frame) {
     }
 }
 
-void arch_idle(void) {
+/* No interrupt comes between STI and the instruction behind it. */
+void arch_idle(bool sleeps) {
     struct arch_cpu *arch = &arch_this_cpu()->arch;
     arch->idle = 1;
-    __asm__ volatile("sti; hlt; cli" : : : "memory");
+    if (sleeps)
+        __asm__ volatile("sti; hlt; cli" : : : "memory");
+    else
+        __asm__ volatile("sti; nop; cli" : : : "memory");
     arch->idle = 0;
 }
 

@@ -117,13 +117,14 @@ void entry_interrupt(struct live *live, uint64_t vector, uint64_t address) {
 }
 
 /* All that are pending are taken, as the CPU would with interrupts on. */
-void arch_idle(void) {
-    do {
+void arch_idle(bool sleeps) {
+    while (sleeps || user_is_interrupted()) {
         uint32_t pending = user_wait();
+        sleeps = false;
         kernel_lock();
         external(arch_this_cpu(), pending);
         kernel_unlock();
-    } while (user_is_interrupted());
+    }
 }
 
 void arch_enter_user(void) { user_run(); }

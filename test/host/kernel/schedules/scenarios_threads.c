@@ -5,7 +5,7 @@
 #include "test/host/kernel/schedules/scenarios.h"
 
 static const struct thread_config to_cpu_0 = {.cpu = 0}, to_cpu_1 = {.cpu = 1}, to_cpu_2 = {.cpu = 2};
-static const struct thread_config to_low = {.priority = 5};
+static const struct thread_config to_low = {.priority = 5}, to_nobody = {0};
 
 #define THREAD(index) (CAP_THREAD + (index))
 #define SUSPEND(index) CALL(thread_suspend, ONLY_OK, THREAD(index))
@@ -50,6 +50,12 @@ static const struct scenario scenarios[] = {
      .actors = {{.cpu = 0, .priority = 10, .program = {SUSPEND(1), RESUME(1), END}},
                 {.cpu = 1, .priority = 10, .program = {WAIT, END}},
                 {.cpu = 2, .priority = 10, .program = {RAISE(1), END}}}},
+    {.name = "idle_reaps", .question = "or of one that it has woken by itself, taking apart what is dead?", .cpu_count = 2,
+     .actors = {{.cpu = 0, .priority = 10, .program = {CALL(ep_call, STATUS_BIT(E_PEER) | STATUS_BIT(E_CAP), CAP_ENDPOINT, ONE_WORD, 1), END}},
+                {.cpu = 1, .priority = 10, .program = {CALL(cap_delete, ONLY_OK, 0, CAP_ENDPOINT), STAGE(data, to_nobody),
+                                                       CALL(thread_configure, ONLY_OK, THREAD(2), THREAD_FAULT_ENDPOINT), RAISE(1), END}},
+                {.cpu = 0, .priority = 5, .stopped = true, .may_not_end = true, .may_be_asked = true, .program = {END}},
+                {.cpu = 0, .priority = 20, .program = {WAIT, STOP}}}},
     {.name = "wake_higher", .question = "does a thread that becomes ready interrupt a lower one?", .cpu_count = 2,
      .actors = {{.cpu = 0, .priority = 10, .program = {RAISE(1), STOP}},
                 {.cpu = 1, .priority = 20, .program = {WAIT, STOP}},

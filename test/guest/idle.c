@@ -1,0 +1,121 @@
+/*
+ * What does a CPU do that has nothing to run? It takes apart what is dead, and sleeps: is it still there for everybody?
+ *
+ * Dead objects are left to it by thread_configure, which gives up bindings and, unlike cap_delete, takes nothing apart. So each
+ * case puts what is to die into a table or endpoint that only a thread's binding keeps, and then binds another.
+ */
+#include "kernel/abi/system.h"
+#include "libsys/program.h"
+#include "test/guest/lib/hooks.h"
+#include "test/guest/lib/roles.h"
+#include "test/guest/lib/test.h"
+#include "test/guest/lib/world.h"
+
+#define SOON_NS 1000000U         /* by then what may run has run */
+#define LONG_NS 200000000U       /* more than a time slice: no timer is armed by then */
+#define TIMER_LATE_NS_MAX 20000U /* two stays, and a switch */
+#define CHUNK_PAGES 512U
+
+/* A thread that never runs: what it is bound to lives. */
+static cap_t keeper;
+
+static void keep(cap_t table, cap_t endpoint) {
+    struct thread_config config = {.table = table, .fault_endpoint = endpoint};
+    uint64_t fields = (table != 0 ? THREAD_TABLE : 0) | THREAD_FAULT_ENDPOINT;
+    CHECK_STATUS(worker_configure(keeper, &config, fields), OK);
+}
+
+/* A caller at an endpoint that only the keeper holds. */
+static void start_orphan(struct worker *caller, uint64_t cpu) {
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    keeper = world_create(OBJECT_THREAD, 0);
+    keep(0, endpoint);
+    role_start_call(caller, (struct worker_plan){.cpu = cpu}, endpoint, 0);
+    CHECK(worker_await(caller, THREAD_IN_CALL));
+    CHECK_STATUS(sys_cap_delete(0, caller->view->caps[0]), OK);
+    CHECK_STATUS(sys_cap_delete(0, endpoint), OK);
+    CHECK_EQUAL(worker_read(caller->thread).run_state, THREAD_IN_CALL);
+}
+
+/* The CPU that sleeps takes the endpoint apart, and the caller is its own: it has to look again before it sleeps. */
+static void thread_configure_leaves_a_caller_to_the_idle_cpu(void) {
+    struct worker caller;
+    start_orphan(&caller, 0);
+    uint64_t start_ns = world_now();
+    keep(0, 0);
+    worker_let_run(LONG_NS);
+    CHECK_EQUAL(caller.view->out[CALL_STATUS], E_PEER);
+    CHECK(caller.view->out[CALL_ENDED_NS] - start_ns < SOON_NS);
+    worker_join(&caller);
+}
+
+static bool comes(const volatile uint64_t *value, uint64_t at_least, uint64_t ns) {
+    for (uint64_t end_ns = world_now() + ns; *value < at_least;) {
+        if (world_now() > end_ns)
+            return false;
+        __asm__ volatile("pause");
+    }
+    return true;
+}
+
+static void count_raises(struct worker_view *view) {
+    while (sys_signal_wait(view->caps[0], DEADLINE_NEVER).status == OK)
+        view->out[0]++;
+}
+
+/* The same on another CPU, which must be there for later raises as well. */
+static void signal_raise_reaches_a_cpu_that_has_reaped(void) {
+    struct worker caller, counter;
+    if (sys_system_info(INFO_CPUS, 0).value < 2) {
+        test_note("one CPU: nobody is asleep while this runs");
+        return;
+    }
+    cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
+    start_orphan(&caller, 1);
+    role_start_wait(&counter, (struct worker_plan){.cpu = 1}, count_raises, notification);
+    CHECK(worker_await(&counter, THREAD_IN_SIGNAL));
+    worker_let_run(LONG_NS);
+    keep(0, 0);
+    for (uint64_t i = 1; i <= 4; i++) { /* the first lets the other CPU in, which then reaps */
+        CHECK_STATUS(sys_signal_raise(notification, 1), OK);
+        CHECK(comes(&counter.view->out[0], i, LONG_NS));
+        CHECK(comes(&caller.view->out[CALL_ENDED_NS], 1, LONG_NS));
+    }
+    CHECK_EQUAL(caller.view->out[CALL_STATUS], E_PEER);
+    CHECK_EQUAL(worker_read(counter.thread).run_state, THREAD_IN_SIGNAL);
+    worker_join(&caller);
+}
+
+/* A table, kept by the keeper, with a pool of `page_count` pages in it, and `threads` in another. */
+static void fill_grave(cap_t table, uint64_t page_count, uint64_t threads) {
+    cap_t slot = world_slot(), pool = world_pool(CHUNK_PAGES);
+    for (uint64_t pages = CHUNK_PAGES; pages < page_count; pages += CHUNK_PAGES)
+        CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(CHUNK_PAGES), CHUNK_PAGES), OK);
+    for (uint64_t i = 0; i < threads; i++) {
+        CHECK_STATUS(sys_object_create(pool, OBJECT_THREAD, 0, slot), OK);
+        CHECK_STATUS(sys_cap_move(table, 2 + i, slot), OK);
+    }
+    CHECK_STATUS(sys_cap_move(table, 1, pool), OK);
+}
+
+/* While the CPU has megabytes to take apart, an interrupt is as punctual as ever. */
+static void thread_configure_leaves_garbage_that_delays_no_interrupt(void) {
+    static const uint64_t sizes[] = {0, 512, 2048, 8192};
+    keeper = world_create(OBJECT_THREAD, 0);
+    for (uint32_t row = 0; row < sizeof(sizes) / sizeof(sizes[0]); row++) {
+        cap_t table = world_create(OBJECT_TABLE, 256), other = world_create(OBJECT_TABLE, 8);
+        keep(table, 0);
+        if (sizes[row] > 0)
+            fill_grave(table, sizes[row], 200);
+        CHECK_STATUS(sys_cap_delete(0, table), OK);
+        keep(other, 0);
+        uint64_t due_ns = world_now() + 20000;
+        CHECK_STATUS(sys_signal_wait(world.silence, due_ns), E_TIMEOUT);
+        uint64_t late_ns = world_now() - due_ns;
+        test_note("%lu pages to take apart: a timer is %lu ns late", sizes[row], late_ns);
+        CHECK(late_ns <= TIMER_LATE_NS_MAX);
+    }
+}
+
+SUITE(CASE(thread_configure_leaves_a_caller_to_the_idle_cpu), CASE(signal_raise_reaches_a_cpu_that_has_reaped),
+      CASE(thread_configure_leaves_garbage_that_delays_no_interrupt));
