@@ -110,10 +110,17 @@ static bool thread_state_holds(struct object *object) {
     return false;
 }
 
+/* A CPU that has a better thread to run has been told (unsettle in sched.c), and comes into the kernel for that. */
+static bool cpu_is_told(const struct cpu *cpu) {
+    bool runs = !cpu->blocked && cpu->current != NULL;
+    uint64_t better = runs ? cpu->ready_bitmap >> cpu->current->priority >> 1 : cpu->ready_bitmap;
+    return cpu->unsettled || better == 0;
+}
+
 static bool threads_hold(void) {
     ready_total = 0;
     for (uint32_t i = 0; i < cpu_total; i++) {
-        if (!ready_queues_hold(cpus[i]) || !cpu_copies_hold(cpus[i]))
+        if (!ready_queues_hold(cpus[i]) || !cpu_copies_hold(cpus[i]) || !cpu_is_told(cpus[i]))
             return false;
     }
     return each_object(OBJECT_THREAD, thread_state_holds) && ready_total == 0;

@@ -145,6 +145,7 @@ static void let_foreign_run(void) {
     machine.self->foreign = true;
     thread_set_direct(machine.self);
 }
+static void run_out_unnoticed(void) { machine.cpu.blocked = true, machine.cpu.unsettled = false; }
 static void switch_fpu(void) { machine.cpu.arch.fpu_owner = machine.self; }
 
 static void threads_are_where_their_state_says(void) {
@@ -180,6 +181,7 @@ static void threads_are_where_their_state_says(void) {
         {"a thread's place in a queue is another priority's", other_rank},
         {"a right to answer would be for another thread", other_reply},
         {"a foreign thread runs and nobody watches", let_foreign_run},
+        {"a CPU has nothing to run but a ready thread, and has not been told", run_out_unnoticed},
         {"the fast path would leave the FPU's state behind", switch_fpu},
     };
     check_each(INVARIANT_THREADS, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
