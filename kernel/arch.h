@@ -154,6 +154,7 @@ void arch_timer_arm(uint64_t deadline_ns); /* DEADLINE_NEVER disarms; the past f
 
 /* ---- devices ---- */
 #define IRQ_LINES 24U
+bool arch_irq_exists(uint32_t line);
 void arch_irq_mask(uint32_t line);
 void arch_irq_hold(uint32_t line); /* it has fired: keep it quiet until it is served, if it would not be lost */
 void arch_irq_unmask(uint32_t line);

@@ -103,6 +103,8 @@ void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_re
     apic_init_cpu(arch_this_cpu());
     uint32_t id = (uint32_t)apic_own_id();
     for (uint32_t line = 0; line < IRQ_LINES; line++) {
+        if (!arch_irq_exists(line))
+            continue;
         line_bits[line] = VECTOR_LINES + line;
         if (facts->line_is_level[line])
             line_bits[line] |= LINE_LEVEL;
@@ -114,6 +116,17 @@ void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_re
 }
 
 void apic_end_of_interrupt(void) { local_write(LOCAL_END_OF_INTERRUPT, 0); }
+
+/*
+ * An input belongs to one line: the first that firmware has wired to it, or else that of its number. On nearly all PCs line 0
+ * is at input 2, so that there is no line 2 (where a second 8259 once was): what is done to it would be done to line 0.
+ */
+bool arch_irq_exists(uint32_t line) {
+    uint32_t input = acpi->line_input[line], owner = 0;
+    while (owner < IRQ_LINES && (acpi->line_input[owner] != input || owner == input))
+        owner++;
+    return line == (owner < IRQ_LINES ? owner : input);
+}
 
 void arch_irq_mask(uint32_t line) { write_line(line, LINE_MASKED); }
 void arch_irq_unmask(uint32_t line) { write_line(line, 0); }

@@ -111,6 +111,8 @@ bool arch_owns_frames(uint64_t first_frame, uint64_t page_count) {
     return first_frame + page_count > arch_frame_limit() - 2;
 }
 
+bool arch_irq_exists(uint32_t line) { return line != MACHINE_ABSENT_LINE; }
+
 uint64_t arch_ticks_per_second(void) { return 1000000000; }
 uint64_t arch_boot_ticks(void) { return 0; }
 uint64_t arch_ticks_to_ns(uint64_t ticks) { return ticks; }

@@ -2,6 +2,7 @@
  * Notifications, interrupt lines, ports, figures; and from a number to its call.
  */
 #include "kernel/arch.h" /* IRQ_LINES */
+#include "test/host/kernel/machine_rest.h"
 #include "test/host/kernel/model/model.h"
 
 uint64_t model_signal_raise(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
@@ -70,8 +71,9 @@ static uint64_t find_line(uint32_t self, uint64_t slot, uint32_t *ret_place) {
     uint64_t status = model_find(self, slot, OBJECT_IRQ, IRQ_BIND, &place);
     if (status != OK)
         return status;
-    *ret_place = model_place(model.caps[place].object, (uint32_t)model.caps[place].data);
-    return model.caps[place].data >> 32 != 1 ? E_ARG : OK;
+    uint32_t line = (uint32_t)model.caps[place].data;
+    *ret_place = model_place(model.caps[place].object, line);
+    return model.caps[place].data >> 32 != 1 || line == MACHINE_ABSENT_LINE ? E_ARG : OK;
 }
 
 uint64_t model_irq_bind(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
