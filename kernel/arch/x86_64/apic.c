@@ -59,9 +59,21 @@ static void io_write(uint32_t index, uint32_t value) {
     io[IO_DATA / 4] = value;
 }
 
-static void mask_8259s(void) {
-    out8(0x21, 0xff);
-    out8(0xa1, 0xff);
+/* Nothing is to come from them. But what comes all the same (whoever has their ports can let it) must not look like an
+ * exception, which is where firmware left them on machines that began with a BIOS. */
+static void retire_8259s(void) {
+    const struct {
+        uint16_t port;
+        uint8_t value;
+    } steps[] = {
+        {0x20, 0x11},        {0xa0, 0x11}, /* initialise: edges, two of them */
+        {0x21, VECTOR_8259}, {0xa1, VECTOR_8259 + 8},
+        {0x21, 4},           {0xa1, 2}, /* the second is at the first's input 2 */
+        {0x21, 1},           {0xa1, 1}, /* for an x86 */
+        {0x21, 0xff},        {0xa1, 0xff},
+    };
+    for (uint32_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        out8(steps[i].port, steps[i].value);
 }
 
 static bool covers(uint64_t first_frame, uint64_t page_count, uint64_t phys, uint64_t pages) {
@@ -99,7 +111,7 @@ void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_re
     io = io_registers;
     acpi = facts;
     ticks_per_ns_fixed = (timer_hz << 32) / 1000000000;
-    mask_8259s();
+    retire_8259s();
     apic_init_cpu(arch_this_cpu());
     uint32_t id = (uint32_t)apic_own_id();
     for (uint32_t line = 0; line < IRQ_LINES; line++) {

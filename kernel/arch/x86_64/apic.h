@@ -10,7 +10,7 @@
 struct acpi_facts;
 struct cpu;
 
-/* Registers are mapped at the start of the device window. Masks the 8259s and every line. */
+/* Registers are mapped at the start of the device window. Masks every line, and the 8259s, which it moves. */
 void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers, void *io_registers);
 void apic_end_of_interrupt(void);
 

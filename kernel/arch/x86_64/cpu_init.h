@@ -12,6 +12,7 @@ struct cpu;
 #define IDT_BYTES (IDT_GATES * 16U)
 #define GDT_BYTES (7U * 8U)
 
+#define VECTOR_8259 0x20U  /* of both, 16 in all */
 #define VECTOR_LINES 0x30U /* interrupt line 0; the others follow */
 #define VECTOR_TIMER 0xf0U
 #define VECTOR_REQUEST 0xf1U /* from another CPU */
