@@ -153,7 +153,8 @@ uint64_t arch_boot_ticks(void);            /* when the kernel was entered */
 void arch_timer_arm(uint64_t deadline_ns); /* DEADLINE_NEVER disarms; the past fires at once */
 
 /* ---- devices ---- */
-#define IRQ_LINES 24U
+#define IRQ_LINES 128U       /* 0..15 are the ISA numbers; from 16 on it is the input's number among all I/O APICs' */
+uint32_t arch_irq_end(void); /* one past the highest line that exists */
 bool arch_irq_exists(uint32_t line);
 void arch_irq_mask(uint32_t line);
 void arch_irq_hold(uint32_t line); /* it has fired: keep it quiet until it is served, if it would not be lost */

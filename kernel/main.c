@@ -148,7 +148,7 @@ static void give_all(struct table *table, struct space *space, struct thread *th
     object_init(&all_ports, OBJECT_PORTS, NULL, 0);
     give(table, INIT_CAP_PORTS, &all_ports, RIGHTS_ALL, RANGE(0, 65536));
     object_init(&all_lines, OBJECT_IRQ, NULL, 0);
-    give(table, INIT_CAP_IRQ, &all_lines, RIGHTS_ALL, RANGE(0, IRQ_LINES));
+    give(table, INIT_CAP_IRQ, &all_lines, RIGHTS_ALL, RANGE(0, arch_irq_end()));
     devices.is_device = true;
     give_memory(table, INIT_CAP_DEVICES, &devices, MEMORY_READ | MEMORY_WRITE, 0, arch_frame_limit());
     uint64_t volume_pages = (boot->volume_bytes + PAGE_BYTES - 1) / PAGE_BYTES;

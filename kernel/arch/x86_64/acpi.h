@@ -12,7 +12,7 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 
-#define IO_APICS_MAX 8U
+#define IO_APICS_MAX 32U
 
 struct acpi_io_apic {
     uint64_t phys;

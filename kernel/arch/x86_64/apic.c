@@ -5,6 +5,7 @@
 #include "kernel/arch/x86_64/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/cpu.h"
+#include "kernel/log.h"
 
 #define MSR_APIC_BASE 0x1bU
 #define APIC_BASE_ENABLE (1ULL << 11)
@@ -39,24 +40,41 @@
 /* I/O APIC: an index and a data register; two 32-bit words a line from 0x10 on. */
 #define IO_INDEX 0x00U
 #define IO_DATA 0x10U
+#define IO_VERSION 0x01U
 #define IO_REDIRECTION 0x10U
 #define LINE_ACTIVE_LOW (1U << 13)
 #define LINE_LEVEL (1U << 15)
 #define LINE_MASKED (1U << 16)
 
-static volatile uint32_t *local, *io;
+_Static_assert(VECTOR_LINES + IRQ_LINES <= VECTOR_TIMER, "each line has a vector of its own");
+
+/* A line's input. */
+struct line {
+    volatile uint32_t *io; /* its I/O APIC; NULL: there is no such line */
+    uint32_t entry;        /* index of its low word */
+    uint32_t bits;         /* that word, but for the mask */
+};
+
+static volatile uint32_t *local;
+static struct line lines[IRQ_LINES];
 static const struct acpi_facts *acpi;
-static uint32_t line_bits[IRQ_LINES]; /* the low word of each line's entry, but for the mask */
-static uint64_t ticks_per_ns_fixed;   /* timer ticks a ns, times 2^32 */
+static uint64_t ticks_per_ns_fixed; /* timer ticks a ns, times 2^32 */
 
 const void *apic_registers(void) { return (const void *)(uintptr_t)local; }
 
 static uint32_t local_read(uint32_t offset) { return local[offset / 4]; }
 static void local_write(uint32_t offset, uint32_t value) { local[offset / 4] = value; }
 
-static void io_write(uint32_t index, uint32_t value) {
+static void io_write(volatile uint32_t *io, uint32_t index, uint32_t value) {
     io[IO_INDEX / 4] = index;
     io[IO_DATA / 4] = value;
+}
+
+/* How many inputs it has; 0: nothing is there. */
+static uint32_t io_inputs(volatile uint32_t *io) {
+    io[IO_INDEX / 4] = IO_VERSION;
+    uint32_t version = io[IO_DATA / 4];
+    return version == UINT32_MAX ? 0 : (version >> 16 & 0xff) + 1;
 }
 
 /* Nothing is to come from them. But what comes all the same (whoever has their ports can let it) must not look like an
@@ -83,15 +101,46 @@ static bool covers(uint64_t first_frame, uint64_t page_count, uint64_t phys, uin
 
 /* A write into the window of messages is an interrupt of any kind, to any CPU. */
 bool arch_owns_frames(uint64_t first_frame, uint64_t page_count) {
-    bool owned = covers(first_frame, page_count, MESSAGE_WINDOW_PHYS, MESSAGE_WINDOW_PAGES) ||
-                 covers(first_frame, page_count, acpi->local_apic_phys, 1);
+    bool owns = covers(first_frame, page_count, MESSAGE_WINDOW_PHYS, MESSAGE_WINDOW_PAGES) ||
+                covers(first_frame, page_count, acpi->local_apic_phys, 1);
     for (uint32_t i = 0; i < acpi->io_apic_count; i++)
-        owned = owned || covers(first_frame, page_count, acpi->io_apics[i].phys, 1);
-    return owned;
+        owns = owns || covers(first_frame, page_count, acpi->io_apics[i].phys, 1);
+    return owns;
 }
 
-static void write_line(uint32_t line, uint32_t mask) {
-    io_write(IO_REDIRECTION + 2 * acpi->line_input[line], line_bits[line] | mask);
+static void write_line(const struct line *line, uint32_t mask) { io_write(line->io, line->entry, line->bits | mask); }
+
+/*
+ * An input belongs to one line: the first that firmware has wired to it, or else that of its number. On nearly all PCs line 0
+ * is at input 2, so that there is no line 2 (where a second 8259 once was): what is done to it would be done to line 0.
+ */
+static uint64_t line_of(uint64_t input) {
+    for (uint32_t line = 0; line < IRQ_LINES; line++) {
+        if (acpi->line_input[line] == input && line != input)
+            return line;
+    }
+    return input;
+}
+
+/* All of an I/O APIC's inputs: quiet, and those that lines come in at are told where to go. How many have a number too high
+ * for a line. */
+static uint32_t init_inputs(volatile uint32_t *io, uint64_t first_input) {
+    uint32_t id = (uint32_t)apic_own_id(), count = io_inputs(io), beyond = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t number = line_of(first_input + i);
+        uint32_t entry = IO_REDIRECTION + 2 * i;
+        io_write(io, entry, LINE_MASKED);
+        beyond += number >= IRQ_LINES;
+        if (number >= IRQ_LINES || acpi->line_input[number] != first_input + i || lines[number].io != NULL)
+            continue;
+        uint32_t level = acpi->line_is_level[number] ? LINE_LEVEL : 0,
+                 low = acpi->line_is_low[number] ? LINE_ACTIVE_LOW : 0;
+        lines[number] =
+            (struct line){.io = io, .entry = entry, .bits = (VECTOR_LINES + (uint32_t)number) | level | low};
+        io_write(io, entry + 1, id << 24);
+        write_line(&lines[number], LINE_MASKED);
+    }
+    return beyond;
 }
 
 void apic_init_cpu(struct cpu *cpu) {
@@ -106,47 +155,39 @@ void apic_init_cpu(struct cpu *cpu) {
     cpu->arch.apic_id = apic_own_id();
 }
 
-void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers, void *io_registers) {
+void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers,
+               void *const io_registers[IO_APICS_MAX]) {
     local = local_registers;
-    io = io_registers;
     acpi = facts;
     ticks_per_ns_fixed = (timer_hz << 32) / 1000000000;
     retire_8259s();
     apic_init_cpu(arch_this_cpu());
-    uint32_t id = (uint32_t)apic_own_id();
-    for (uint32_t line = 0; line < IRQ_LINES; line++) {
-        if (!arch_irq_exists(line))
-            continue;
-        line_bits[line] = VECTOR_LINES + line;
-        if (facts->line_is_level[line])
-            line_bits[line] |= LINE_LEVEL;
-        if (facts->line_is_low[line])
-            line_bits[line] |= LINE_ACTIVE_LOW;
-        io_write(IO_REDIRECTION + 2 * facts->line_input[line] + 1, id << 24);
-        write_line(line, LINE_MASKED);
-    }
+    uint32_t beyond = 0;
+    for (uint32_t i = 0; i < facts->io_apic_count; i++)
+        beyond += init_inputs(io_registers[i], facts->io_apics[i].first_input);
+    if (beyond > 0)
+        log_line(LOG_WARN, "boot", "inputs of I/O APICs out of reach, with numbers above %u: %u", IRQ_LINES - 1,
+                 beyond);
 }
 
 void apic_end_of_interrupt(void) { local_write(LOCAL_END_OF_INTERRUPT, 0); }
 
-/*
- * An input belongs to one line: the first that firmware has wired to it, or else that of its number. On nearly all PCs line 0
- * is at input 2, so that there is no line 2 (where a second 8259 once was): what is done to it would be done to line 0.
- */
-bool arch_irq_exists(uint32_t line) {
-    uint32_t input = acpi->line_input[line], owner = 0;
-    while (owner < IRQ_LINES && (acpi->line_input[owner] != input || owner == input))
-        owner++;
-    return line == (owner < IRQ_LINES ? owner : input);
+bool arch_irq_exists(uint32_t line) { return lines[line].io != NULL; }
+
+uint32_t arch_irq_end(void) {
+    uint32_t end = IRQ_LINES;
+    while (end > 0 && !arch_irq_exists(end - 1))
+        end--;
+    return end;
 }
 
-void arch_irq_mask(uint32_t line) { write_line(line, LINE_MASKED); }
-void arch_irq_unmask(uint32_t line) { write_line(line, 0); }
+void arch_irq_mask(uint32_t line) { write_line(&lines[line], LINE_MASKED); }
+void arch_irq_unmask(uint32_t line) { write_line(&lines[line], 0); }
 
 /* An edge that comes while its line is masked would be lost; a level stays until the device is served. */
 void arch_irq_hold(uint32_t line) {
-    if (acpi->line_is_level[line])
-        write_line(line, LINE_MASKED);
+    if ((lines[line].bits & LINE_LEVEL) != 0)
+        write_line(&lines[line], LINE_MASKED);
 }
 
 static uint32_t timer_count(uint64_t wait_ns) {

@@ -7,11 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct acpi_facts;
+#include "kernel/arch/x86_64/acpi.h"
+
 struct cpu;
 
 /* Registers are mapped at the start of the device window. Masks every line, and the 8259s, which it moves. */
-void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers, void *io_registers);
+void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers,
+               void *const io_registers[IO_APICS_MAX]);
 void apic_end_of_interrupt(void);
 
 /* The part of apic_init that each CPU has to do for itself, and does with interrupts off. */

@@ -1,6 +1,7 @@
 #include "kernel/arch/x86_64/boot_memory.h"
 
 #include "kernel/arch.h"
+#include "kernel/arch/x86_64/acpi.h"
 #include "kernel/arch/x86_64/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/layout.h"
@@ -8,7 +9,7 @@
 #include "kernel/arch/x86_64/pte.h"
 #include "kernel/assert.h"
 
-#define DEVICE_PAGES_MAX 4U
+#define DEVICE_PAGES_MAX (1 + IO_APICS_MAX)
 #define KERNEL_LEAF (PTE_PRESENT | PTE_GLOBAL | PTE_ACCESSED | PTE_DIRTY)
 
 uintptr_t direct_map; /* 0 while the boot loader's identity map is in force */

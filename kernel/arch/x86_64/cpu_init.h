@@ -13,7 +13,7 @@ struct cpu;
 #define GDT_BYTES (7U * 8U)
 
 #define VECTOR_8259 0x20U  /* of both, 16 in all */
-#define VECTOR_LINES 0x30U /* interrupt line 0; the others follow */
+#define VECTOR_LINES 0x30U /* interrupt line 0; the others follow, up to 0xaf */
 #define VECTOR_TIMER 0xf0U
 #define VECTOR_REQUEST 0xf1U /* from another CPU */
 #define VECTOR_SPURIOUS 0xffU

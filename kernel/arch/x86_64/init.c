@@ -65,7 +65,9 @@ void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
     acpi_read(reach, boot->rsdp_phys, &facts);
     io_set_power(facts.power_port, facts.sleep_type);
     void *local_apic = boot_memory_device(facts.local_apic_phys);
-    void *io_apic = boot_memory_device(facts.io_apics[0].phys);
+    void *io_apics[IO_APICS_MAX];
+    for (uint32_t i = 0; i < facts.io_apic_count; i++)
+        io_apics[i] = boot_memory_device(facts.io_apics[i].phys);
     uint32_t wanted = smp_choose(boot->command, &facts);
     boot_memory_init(boot, ranges, wanted);
     log_ring = arch_boot_take(sizeof(struct log_ring));
@@ -73,7 +75,7 @@ void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
     cpus[0] = &boot_cpu;
     cpu_total = 1;
     cpu_init(&boot_cpu);
-    apic_init(&facts, boot->apic_timer_hz, local_apic, io_apic);
+    apic_init(&facts, boot->apic_timer_hz, local_apic, io_apics);
     log_line(LOG_INFO, "boot", "image phys 0x%x, sealed root phys 0x%x", boot->kernel_phys, sealed_root);
     smp_start(wanted, &facts, boot, ranges);
 }

@@ -152,7 +152,7 @@ static bool same_space(uint32_t id, bool all) {
 }
 
 static bool same_lines(uint32_t id) {
-    for (uint32_t line = 0; line < IRQ_LINES; line++) {
+    for (uint32_t line = 0; line < MODEL_LINES; line++) {
         if (!same(machine.unmasked_lines >> line & 1, model.caps[model_place(id, line)].object != 0, "a line's mask",
                   id))
             return false;

@@ -214,7 +214,7 @@ static void describe_machine(void) {
     lockstep.first = add(OBJECT_THREAD, pool, machine.self, table, MACHINE_CAP_THREAD, 0);
     add(OBJECT_MEMORY, 0, cap_object(&slots[MACHINE_CAP_MEMORY]), table, MACHINE_CAP_MEMORY,
         slots[MACHINE_CAP_MEMORY].data);
-    lockstep.irq = add(OBJECT_IRQ, 0, &all_lines, table, LOCKSTEP_CAP_IRQ, RANGE(0, IRQ_LINES));
+    lockstep.irq = add(OBJECT_IRQ, 0, &all_lines, table, LOCKSTEP_CAP_IRQ, RANGE(0, MODEL_LINES));
     add(OBJECT_PORTS, 0, &all_ports, table, LOCKSTEP_CAP_PORTS, RANGE(0, PORTS));
     model_derive(model_place(lockstep.first, PLACE_TABLE), model_place(table, MACHINE_CAP_TABLE), RIGHTS_ALL, 0);
     model_derive(model_place(lockstep.first, PLACE_SPACE), model_place(table, MACHINE_CAP_SPACE), RIGHTS_ALL, 0);
@@ -243,7 +243,7 @@ void lockstep_start(uint64_t seed) {
     history_count = 0;
     lockstep.seed = seed * 0x9e3779b97f4a7c15ULL + 1;
     object_init(&all_lines, OBJECT_IRQ, NULL, 0);
-    cap_set_first(&machine.table->slots[LOCKSTEP_CAP_IRQ], &all_lines, RIGHTS_ALL, RANGE(0, IRQ_LINES));
+    cap_set_first(&machine.table->slots[LOCKSTEP_CAP_IRQ], &all_lines, RIGHTS_ALL, RANGE(0, MODEL_LINES));
     object_init(&all_ports, OBJECT_PORTS, NULL, 0);
     cap_set_first(&machine.table->slots[LOCKSTEP_CAP_PORTS], &all_ports, RIGHTS_ALL, RANGE(0, PORTS));
     thread_hold_message_frame(machine.self, MACHINE_FIRST_FREE);

@@ -19,6 +19,7 @@
 
 #define MODEL_OBJECTS 256U
 #define MODEL_SLOTS 64U   /* of each table; slots beyond are not used by the driver */
+#define MODEL_LINES 24U   /* interrupt lines that the driver has a capability for */
 #define MODEL_FRAMES 288U /* frames that the driver uses */
 #define MODEL_WORDS 128U  /* of each frame: all of a message page but its data */
 #define MODEL_PAGES 96U   /* mapped pages of a space */

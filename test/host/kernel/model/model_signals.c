@@ -1,7 +1,7 @@
 /*
  * Notifications, interrupt lines, ports, figures; and from a number to its call.
  */
-#include "kernel/arch.h" /* IRQ_LINES */
+#include "kernel/abi/system.h"
 #include "test/host/kernel/machine_rest.h"
 #include "test/host/kernel/model/model.h"
 
