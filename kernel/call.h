@@ -40,7 +40,7 @@ static inline struct thread *caller(void) { return arch_this_thread(); }
  */
 bool syscall_watched(void);
 struct result syscall_run_message(void);
-void syscall_stay_begin(void); /* around a handler, where stay.h measures */
+void syscall_stay_begin(void); /* where stay.h measures; the running thread's frame has the call */
 void syscall_stay_end(void);
 void syscall_finish(uint64_t status, uint64_t value);
 void syscall_claimed(void);

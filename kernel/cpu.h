@@ -30,9 +30,10 @@ struct cpu {
     uint64_t armed_ns;             /* what the timer is set to */
     struct thread *slice_owner;    /* whose time it is; NULL: nobody's */
     uint64_t slice_start;          /* ticks of the time-stamp counter */
-    uint64_t stay_start;           /* with -Dchecks: when the kernel was entered, ... */
-    uint64_t stay_cause;           /* ... why, ... */
-    uint64_t longest_stay;         /* ... the longest it ever took to leave, in ticks, ... */
+    bool stays;                    /* stay.h: it has the lock, ... */
+    uint64_t stay_start;           /* ... since then, in ticks, ... */
+    uint64_t stay_cause;           /* ... and why; ... */
+    uint64_t longest_stay;         /* ... the longest time, in ticks, ... */
     uint64_t longest_cause;        /* ... and what that was: INFO_LONGEST_CALL */
     uint32_t traced_id;            /* whom the trace believes to run here; 0: nobody */
     uint64_t timer_ticks;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "kernel/arch.h"
+#include "kernel/stay.h"
 
 struct ticket_lock {
     uint32_t next;    /* the ticket that the next to come draws */
@@ -37,14 +38,21 @@ static inline void sched_point(void) {
         explore_pause();
 }
 
-static inline void kernel_lock(void) {
+/* Of a CPU that has just been started: its first stay begins in sched_start(). */
+static inline void kernel_lock_first(void) {
     sched_point();
     uint32_t ticket = __atomic_fetch_add(&kernel_ticket_lock.next, 1, __ATOMIC_RELAXED);
     if (__atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_ACQUIRE) != ticket)
         kernel_lock_wait(ticket);
 }
 
+static inline void kernel_lock(void) {
+    kernel_lock_first();
+    stay_begin(arch_this_cpu());
+}
+
 static inline void kernel_unlock(void) {
+    stay_end(arch_this_cpu());
     sched_point();
     uint32_t served = __atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_RELAXED); /* both in one instruction */
     __atomic_store_n(&kernel_ticket_lock.serving, served + 1, __ATOMIC_RELEASE);

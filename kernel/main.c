@@ -218,7 +218,7 @@ void kernel_main(const struct boot_info *boot) {
     static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
     if (boot->magic != BOOT_MAGIC || boot->version != BOOT_VERSION || boot->size != sizeof(*boot))
         panic("the boot loader speaks another version of the boot protocol");
-    kernel_lock(); /* other CPUs wait for it until there is something to run */
+    kernel_lock_first(); /* other CPUs wait for it until there is something to run */
     copy = *boot;
     memory_move(ranges, arch_boot_pointer(boot->ranges_phys), boot->range_count * sizeof(struct boot_range));
     arch_log_init(&copy);

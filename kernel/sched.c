@@ -6,7 +6,6 @@
 #include "kernel/lock.h"
 #include "kernel/object.h"
 #include "kernel/request.h"
-#include "kernel/stay.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
 
@@ -167,7 +166,6 @@ static void idle(struct cpu *cpu) {
     sched_point();
     arch_idle(sleeps);
     kernel_lock();
-    stay_begin(cpu, cpu->stay_cause);
 }
 
 void sched_leave(struct cpu *cpu) {
@@ -178,6 +176,7 @@ void sched_leave(struct cpu *cpu) {
 }
 
 void sched_start(struct cpu *cpu) {
+    stay_begin(cpu);
     sched_leave(cpu);
     kernel_unlock();
     arch_enter_user();

@@ -5,14 +5,14 @@
 #include "kernel/endpoint.h"
 #include "kernel/lock.h"
 #include "kernel/sched.h"
-#include "kernel/stay.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
 
-/* Around the handler of a call that is no message, with BATON_STAYS. */
+/* With BATON_STAYS, where syscall.S takes the lock and gives it back. */
 void syscall_stay_begin(void) {
     struct cpu *cpu = arch_this_cpu();
-    stay_begin(cpu, cpu->current->arch.frame.status);
+    stay_begin(cpu);
+    stay_set_cause(cpu, cpu->current->arch.frame.status);
 }
 
 void syscall_stay_end(void) { stay_end(arch_this_cpu()); }
@@ -35,7 +35,6 @@ static uint64_t run_message(struct thread *self, uint64_t number) {
 struct result syscall_run_message(void) {
     struct thread *self = arch_this_thread();
     uint64_t number = self->arch.frame.status;
-    stay_begin(arch_this_cpu(), number);
     uint64_t status = run_message(self, number);
     if (status != CALL_BLOCKED)
         self->arch.frame.status = status;
@@ -56,7 +55,6 @@ static void leave(struct cpu *cpu) {
     if (cpu->unsettled)
         leave_unsettled(cpu);
     kernel_unlock();
-    stay_end(cpu);
 }
 
 /* Only with CALL_BLOCKED may somebody else be the running thread by now; it may also have deleted itself. */
@@ -77,7 +75,7 @@ void syscall_finish(uint64_t status, uint64_t value) {
 
 void syscall_claimed(void) {
     struct cpu *cpu = arch_this_cpu();
-    stay_begin(cpu, cpu->stay_cause);
+    stay_begin(cpu);
     leave(cpu);
 }
 
@@ -89,7 +87,6 @@ bool syscall_watched(void) {
     struct cpu *cpu = arch_this_cpu();
     struct thread *self = cpu->current;
     uint64_t number = self->arch.frame.status;
-    stay_begin(cpu, number);
     if (trace.events != 0)
         trace_note_call(self, number);
     if (!self->foreign)

@@ -70,7 +70,7 @@ enum info_topic {
     INFO_LONGEST_STAY = 13, /* with -Dchecks: ticks of the longest stay in the kernel so far, interrupts off; argument 1
                                also starts over */
     INFO_NMIS = 15,         /* non-maskable interrupts taken by CPU `argument` */
-    INFO_LONGEST_CALL = 14, /* with -Dchecks: what it was: system call number, or 256 + interrupt vector */
+    INFO_LONGEST_CALL = 14, /* with -Dchecks: what it was: system call number, 256 + interrupt vector, or 512: idling */
     INFO_LOCK_WAITS = 17,   /* how often CPU `argument` found the kernel lock taken */
     INFO_LOCK_WAIT_TICKS = 18,   /* ticks that it has waited for it */
     INFO_LOCK_LONGEST_WAIT = 19, /* the longest of these waits */

@@ -14,6 +14,8 @@
 #define SOON_NS 1000000U         /* by then what may run has run */
 #define LONG_NS 200000000U       /* more than a time slice: no timer is armed by then */
 #define TIMER_LATE_NS_MAX 20000U /* two stays, and a switch */
+#define INTERRUPT_FIRST 256U     /* INFO_LONGEST_CALL of interrupts */
+#define INTERRUPT_END 512U
 #define CHUNK_PAGES 512U
 
 /* A thread that never runs: what it is bound to lives. */
@@ -108,14 +110,32 @@ static void thread_configure_leaves_garbage_that_delays_no_interrupt(void) {
         if (sizes[row] > 0)
             fill_grave(table, sizes[row], 200);
         CHECK_STATUS(sys_cap_delete(0, table), OK);
+        (void)sys_system_info(INFO_LONGEST_STAY, 1);
         keep(other, 0);
         uint64_t due_ns = world_now() + 20000;
         CHECK_STATUS(sys_signal_wait(world.silence, due_ns), E_TIMEOUT);
-        uint64_t late_ns = world_now() - due_ns;
-        test_note("%lu pages to take apart: a timer is %lu ns late", sizes[row], late_ns);
+        uint64_t late_ns = world_now() - due_ns, stay = sys_system_info(INFO_LONGEST_STAY, 0).value;
+        test_note("%lu pages to take apart: a timer is %lu ns late, the longest stay %lu", sizes[row], late_ns, stay);
         CHECK(late_ns <= TIMER_LATE_NS_MAX);
+        CHECK(sizes[row] == 0 || stay > 1000); /* of the reaping: it is seen */
     }
 }
 
+/* An interrupt that an idle CPU takes is a stay like others: here it is the longest, since 30 timers come at once. */
+static void system_info_measures_interrupts_of_an_idle_cpu(void) {
+    cap_t timers = world_slots(30);
+    for (uint32_t i = 0; i < 30; i++)
+        CHECK_STATUS(sys_object_create(world.pool, OBJECT_NOTIFICATION, 0, timers + i), OK);
+    uint64_t when_ns = world_now() + SOON_NS;
+    for (uint32_t i = 0; i < 30; i++)
+        CHECK_STATUS(sys_signal_timer(timers + i, 1, when_ns), OK);
+    (void)sys_system_info(INFO_LONGEST_STAY, 1);
+    worker_let_run(2 * SOON_NS);
+    struct result cause = sys_system_info(INFO_LONGEST_CALL, 0);
+    CHECK_STATUS(cause, OK);
+    CHECK(cause.value >= INTERRUPT_FIRST && cause.value < INTERRUPT_END);
+}
+
 SUITE(CASE(thread_configure_leaves_a_caller_to_the_idle_cpu), CASE(signal_raise_reaches_a_cpu_that_has_reaped),
-      CASE(thread_configure_leaves_garbage_that_delays_no_interrupt));
+      CASE(thread_configure_leaves_garbage_that_delays_no_interrupt),
+      CASE(system_info_measures_interrupts_of_an_idle_cpu));

@@ -14,11 +14,9 @@
 #include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/sched.h"
-#include "kernel/stay.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
 
-#define STAY_INTERRUPT 256U /* INFO_LONGEST_CALL */
 #define PAGE_FAULT_ACCESS (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_FETCH)
 
 /* What nothing but a fault comes of; the others are FAULT_PROTECTION, or more than a fault. */
@@ -78,7 +76,7 @@ void interrupt_enter(struct cpu *cpu) {
     struct thread *thread = cpu->current;
     uint64_t vector = thread->arch.frame.vector;
     kernel_lock();
-    stay_begin(cpu, STAY_INTERRUPT + vector);
+    stay_set_cause(cpu, STAY_INTERRUPT + vector);
     if (vector < VECTOR_EXCEPTIONS)
         user_exception(cpu, thread, vector);
     else
@@ -88,13 +86,13 @@ void interrupt_enter(struct cpu *cpu) {
     if (trace.events != 0)
         trace_note_switch(cpu);
     kernel_unlock();
-    stay_end(cpu);
 }
 
 void interrupt_kernel(struct frame *frame) {
     if (frame->vector < VECTOR_EXCEPTIONS || arch_this_cpu()->arch.idle == 0)
         panic_at(frame, "exception in the kernel");
     kernel_lock();
+    stay_set_cause(arch_this_cpu(), STAY_INTERRUPT + frame->vector);
     external(arch_this_cpu(), frame->vector);
     kernel_unlock();
 }

@@ -121,7 +121,7 @@ static _Noreturn void cpu_main(struct cpu *cpu) {
         start.ticks = ticks_in_order();
         put(&start.answered, round++);
     }
-    kernel_lock();
+    kernel_lock_first();
     sched_start(cpu);
 }
 

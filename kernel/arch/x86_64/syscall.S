@@ -30,19 +30,16 @@
     .endr
 .endm
 
-/* The arguments of the call of the thread in RDX, for a C function. */
-.macro LOAD_ARGUMENTS
-    mov IN_THREAD_r10(%rdx), %rcx
-    LOAD rdx, rdi, rsi, r8, r9, rdx
-.endm
-
-/* What stay.h measures: around a call's handler. */
+/*
+ * What stay.h measures: from here, where the lock is this CPU's and RSP points to the running thread, up to STAY_END, with RSP at the
+ * kernel's stack, or to C. The fast path is not measured, nor what move_capabilities does for it.
+ */
 .macro STAY_BEGIN
     .if BATON_STAYS
+    mov %gs:IN_CPU_STACK_TOP, %rsp
     call syscall_stay_begin
-    mov %gs:IN_CPU_CURRENT, %rdx
-    mov IN_THREAD_rax(%rdx), %rax
-    LOAD_ARGUMENTS
+    mov %gs:IN_CPU_CURRENT, %rsp
+    LOAD rsp, rax, rdi, rsi, rdx, r10, r8, r9
     .endif
 .endm
 .macro STAY_END
@@ -229,13 +226,13 @@ take_lock:
     cmp %ecx, kernel_ticket_lock + IN_LOCK_SERVING(%rip)
     jne wait_for_lock
 locked:
+    STAY_BEGIN
     cmp %gs:IN_CPU_CALL_LIMIT, %rax
     jae whole_call
 
 plain_call:
     mov %gs:IN_CPU_STACK_TOP, %rsp
     mov %r10, %rcx /* C's place for the fourth argument */
-    STAY_BEGIN
     call dispatch
     cmpb $0, %gs:IN_CPU_UNSETTLED
     jne unsettled
@@ -445,8 +442,8 @@ whole_call:
     lea -NUMBER_EP_CALL(%rax), %rdi
     cmp $NUMBER_EP_REPLY_WAIT - NUMBER_EP_CALL, %rdi
     jbe message
-    LOAD_ARGUMENTS
-    STAY_BEGIN
+    mov IN_THREAD_r10(%rdx), %rcx
+    LOAD rdx, rdi, rsi, r8, r9, rdx
     call dispatch_any
     jmp finish
 message:

@@ -12,7 +12,6 @@
 #include "kernel/fastpath.h"
 #include "kernel/lock.h"
 #include "kernel/sched.h"
-#include "kernel/stay.h"
 #include "kernel/thread.h"
 #include "kernel/timer.h"
 #include "test/host/kernel/machine_rest.h"
@@ -58,12 +57,13 @@ void entry_call(struct live *live) {
             return;
         }
     }
+    syscall_stay_begin();
     machine_run_call(cpu);
     entry_leave(live);
 }
 
 void entry_first(uint32_t cpu) {
-    kernel_lock();
+    kernel_lock_first();
     sched_start(&world.cpus[cpu]);
 }
 
@@ -104,7 +104,6 @@ void entry_interrupt(struct live *live, uint64_t vector, uint64_t address) {
     uint32_t pending = vector == 0 ? user_wait() : 0;
     save(thread, live, vector == 0 ? VECTOR_OUTSIDE : vector);
     kernel_lock();
-    stay_begin(cpu, vector);
     if (vector == 0)
         external(cpu, pending);
     else
@@ -112,7 +111,6 @@ void entry_interrupt(struct live *live, uint64_t vector, uint64_t address) {
     if (cpu->unsettled)
         sched_leave(cpu);
     kernel_unlock();
-    stay_end(cpu);
     entry_leave(live);
 }
 

@@ -292,8 +292,7 @@ static bool may_do_unlocked(uint32_t index, uintptr_t address, bool is_store) {
         return true;
     if (in_cpu < sizeof(struct cpu)) {
         return in_cpu < sizeof(struct arch_cpu) || in_cpu == offsetof(struct cpu, asked) ||
-               (in_cpu == offsetof(struct cpu, current) && !is_store) ||
-               (in_cpu >= offsetof(struct cpu, stay_start) && in_cpu <= offsetof(struct cpu, longest_cause));
+               (in_cpu == offsetof(struct cpu, current) && !is_store);
     }
     if (cpu->current != NULL && is_of(address, &cpu->current->arch.frame, sizeof(struct frame)))
         return true;
