@@ -6,20 +6,41 @@
 #include "kernel/abi/syscall.h"
 #include "kernel/arch.h"
 #include "kernel/assert.h"
+#include "kernel/pool.h"
 #include "kernel/string.h"
 
 enum log_level log_limit = LOG_INFO;
 
 struct log_ring *log_ring;
 
+static uint64_t sent; /* how far the serial port is, in the ring */
+
 static void put(const char *text, uint64_t length) {
     struct log_ring *ring = log_ring;
     arch_log_write(text, length);
-    for (uint64_t i = 0; ring != NULL && i < length; i++) {
-        ring->bytes[ring->written % LOG_RING_BYTES] = text[i];
+    for (uint64_t done = 0; ring == NULL && done < length;)
+        done += arch_log_send(text + done, length - done);
+    for (uint64_t i = 0, written = ring == NULL ? 0 : ring->written; ring != NULL && i < length; i++) {
+        ring->bytes[written % LOG_RING_BYTES] = text[i];
         /* A reader that looks meanwhile sees how far it may believe the bytes. */
-        __atomic_store_n(&ring->written, ring->written + 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&ring->written, ++written, __ATOMIC_RELEASE);
     }
+}
+
+bool log_send(void) {
+    if (log_ring == NULL)
+        return true;
+    if (log_ring->written - sent > LOG_RING_BYTES)
+        sent = log_ring->written - LOG_RING_BYTES; /* the rest is overwritten */
+    uint64_t at = sent % LOG_RING_BYTES, count = log_ring->written - sent;
+    sent += arch_log_send(&log_ring->bytes[at], count < LOG_RING_BYTES - at ? count : LOG_RING_BYTES - at);
+    return sent == log_ring->written;
+}
+
+/* The kernel's own lines wait for the port: the next thing may be that the machine is off. */
+static void send_all(void) {
+    while (!log_send())
+        ;
 }
 
 static void put_number(uint64_t value, uint32_t base, uint32_t width) {
@@ -84,6 +105,7 @@ void log_line(enum log_level level, const char *module, const char *format, ...)
     put_format(format, arguments);
     va_end(arguments);
     put("\n", 1);
+    send_all();
 }
 
 void log_print(const char *format, ...) {
@@ -91,18 +113,35 @@ void log_print(const char *format, ...) {
     va_start(arguments, format);
     put_format(format, arguments);
     va_end(arguments);
+    send_all();
 }
 
-void log_user_text(const char *text, uint64_t length_bytes) {
+/* The pool has paid for the log up to a time; as far ahead as the whole allowance takes to come back, and no farther. */
+bool log_pays(struct pool *pool, uint64_t length_bytes) {
+    uint64_t now_ns = arch_clock_ns(), cost_ns = (length_bytes + LOG_LINE_BYTES) * LOG_BYTE_NS;
+    uint64_t paid_ns = (pool->log_paid_ns > now_ns ? pool->log_paid_ns : now_ns) + cost_ns;
+    if (paid_ns - now_ns > LOG_ALLOWANCE_BYTES * LOG_BYTE_NS) {
+        pool->log_lost_bytes += length_bytes;
+        return false;
+    }
+    pool->log_paid_ns = paid_ns;
+    return true;
+}
+
+void log_user_text(struct pool *pool, const char *text, uint64_t length_bytes) {
     char line[LOG_BYTES_MAX];
-    if (LOG_INFO > log_limit)
-        return;
     for (uint64_t i = 0; i < length_bytes; i++) {
-        bool printable = text[i] >= ' ' && text[i] <= '~';
-        line[i] = printable ? text[i] : ' ';
+        char byte = ((const volatile char *)text)[i];
+        line[i] = byte >= ' ' && byte <= '~' ? byte : ' ';
     }
     put_stamp(LOG_INFO);
     put("user: ", 6);
+    if (pool->log_lost_bytes > 0) {
+        put("(", 1);
+        put_number(pool->log_lost_bytes, 10, 1);
+        put(" bytes lost) ", 13);
+        pool->log_lost_bytes = 0;
+    }
     put(line, length_bytes);
     put("\n", 1);
 }

@@ -4,9 +4,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/abi/log.h"
+#include "kernel/abi/status.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
@@ -18,8 +20,25 @@ extern struct log_ring *log_ring; /* set early at boot; what comes before goes t
  * is added. */
 void log_line(enum log_level level, const char *module, const char *format, ...);
 
-/* Bytes of a user's, made printable, as one line of level INFO. */
-void log_user_text(const char *text, uint64_t length_bytes);
+struct pool;
+
+/* What the programs of one pool may write: so much at once, which comes back byte by byte. */
+#define LOG_ALLOWANCE_BYTES 4096U
+#define LOG_LINE_BYTES 32U   /* what a line costs besides its text */
+#define LOG_BYTE_NS 1000000U /* some 1,000 bytes a second: a tenth of what a serial port takes */
+
+/*
+ * A program of this pool causes a line with so much text. False: there is no allowance left for it. The line is lost then, and
+ * the next one says how much was.
+ */
+MUST_USE bool log_pays(struct pool *pool, uint64_t length_bytes);
+
+/* Bytes of a program of this pool, which has paid for them, made printable, as one line of level INFO. Each is read once, so
+ * the program may write them meanwhile. The serial port gets the line by log_send(). */
+void log_user_text(struct pool *pool, const char *text, uint64_t length_bytes);
+
+/* The serial port, if it has the log as well, takes what it can without waiting. False: call again for the rest. */
+bool log_send(void);
 
 /* The same formats, but bare: for panic reports. */
 void log_print(const char *format, ...);

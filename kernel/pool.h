@@ -37,10 +37,12 @@ struct pool {
     struct pool_run *runs[POOL_RUN_ORDERS];
     struct pool_slab *slabs[POOL_SLAB_CLASSES];
     struct list objects;
-    uint64_t dying_count; /* made from it, no longer among those, and not gone yet */
-    uint64_t frame_count; /* all chunks */
-    uint64_t free_frames; /* not handed out, in chunks and runs */
-    uint64_t used_bytes;  /* runs and pieces handed out, without the pool's own bookkeeping */
+    uint64_t dying_count;    /* made from it, no longer among those, and not gone yet */
+    uint64_t frame_count;    /* all chunks */
+    uint64_t free_frames;    /* not handed out, in chunks and runs */
+    uint64_t used_bytes;     /* runs and pieces handed out, without the pool's own bookkeeping */
+    uint64_t log_paid_ns;    /* log_pays() */
+    uint64_t log_lost_bytes; /* that the log has not said yet */
     uint64_t chunk_count;
     struct pool_chunk chunks[POOL_CHUNKS_MAX]; /* in the order in which they came */
 };

@@ -2,6 +2,7 @@
  * clock_read, log_write, system_info, system_control.
  */
 #include "kernel/arch.h"
+#include "kernel/assert.h"
 #include "kernel/call.h"
 #include "kernel/check.h"
 #include "kernel/ledger.h"
@@ -18,14 +19,19 @@ struct result sys_clock_read(void) {
 
 struct result sys_log_write(uint64_t length_bytes) {
     const struct thread *self = caller();
+    struct pool *pool = self->object.pool;
     if (self->message == NULL)
         return result(E_STATE);
-    if (length_bytes == 0 || length_bytes > LOG_BYTES_MAX)
+    if (length_bytes > LOG_BYTES_MAX)
         return result(E_ARG);
-    char text[LOG_BYTES_MAX];
-    memory_move(text, self->message->data, length_bytes);
-    log_user_text(text, length_bytes);
-    return result(OK);
+    if (!log_send()) /* one program's line after the other's; whoever waits for the port lets others run meanwhile */
+        return result(CALL_RESTART);
+    if (length_bytes == 0 || log_limit < LOG_INFO)
+        return result(OK);
+    if (!log_pays(pool, length_bytes))
+        return result(E_LIMIT);
+    log_user_text(pool, (const char *)self->message->data, length_bytes);
+    return result_value(!log_send());
 }
 
 static struct result pool_info(cap_t index, enum info_topic topic) {
@@ -71,13 +77,6 @@ static struct result cpu_info(uint64_t topic, uint64_t index) {
     return result_value(values[topic]);
 }
 
-static struct result run_check(void) {
-    if (!BATON_CHECKS)
-        return result(E_CALL);
-    uint64_t broken = check_invariants();
-    return (struct result){.status = broken == INVARIANT_NONE ? OK : E_STATE, .value = broken};
-}
-
 struct result sys_system_info(uint64_t topic, uint64_t argument) {
     switch (topic) {
     case INFO_TIMER_TICKS:
@@ -104,8 +103,6 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
         return slot_info(argument);
     case INFO_TICKS_PER_SECOND:
         return result_value(arch_ticks_per_second());
-    case INFO_CHECK:
-        return run_check();
     case INFO_BOOT_TICKS:
         return result_value(arch_boot_ticks());
     case INFO_LONGEST_STAY:
@@ -127,11 +124,17 @@ struct result sys_system_control(cap_t ports, uint64_t operation, uint64_t argum
     case CONTROL_POWER_OFF:
         if (argument > 255)
             return result(E_ARG);
+        assert(check_invariants() == INVARIANT_NONE);
         log_line(LOG_INFO, "power", "off, status %u", argument);
         arch_power_off();
     case CONTROL_REBOOT:
         log_line(LOG_INFO, "power", "reboot");
         arch_reboot();
+    case CONTROL_CHECK:
+        if (!BATON_CHECKS)
+            return result(E_CALL);
+        argument = check_invariants();
+        return (struct result){.status = argument == INVARIANT_NONE ? OK : E_STATE, .value = argument};
     case CONTROL_TEST:
         if (!BATON_CHECKS)
             return result(E_CALL);

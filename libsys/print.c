@@ -12,7 +12,8 @@ static void log_bytes(const char *text, size_t length_bytes) {
     if (length_bytes > LOG_BYTES_MAX)
         length_bytes = LOG_BYTES_MAX;
     memcpy(program_message()->data, text, length_bytes);
-    (void)sys_log_write(length_bytes); /* there is nobody to tell that the log does not work */
+    if (sys_log_write(length_bytes).value != 0) /* there is nobody to tell that the log does not work */
+        (void)sys_log_write(0);                 /* a slow port has not sent all of it yet */
 }
 
 void log_print(const char *format, ...) {

@@ -63,8 +63,6 @@ enum info_topic {
     INFO_POOL_USED = 7,        /* bytes of it in use */
     INFO_TICKS_PER_SECOND = 8, /* of the time-stamp counter */
     INFO_SWITCHES = 9,         /* address-space switches of CPU `argument` */
-    INFO_CHECK = 10,           /* run the invariant check: OK, or E_STATE and the number of the broken invariant;
-                               E_CALL without -Dchecks */
     INFO_CHECKS_BUILT = 11,    /* 1 if built with -Dchecks=true */
     INFO_BOOT_TICKS = 12,      /* the time-stamp counter when the kernel was entered */
     INFO_LONGEST_STAY = 13, /* with -Dchecks: ticks of the longest stay in the kernel so far, interrupts off; argument 1
@@ -85,6 +83,8 @@ enum control_operation {
     CONTROL_POWER_OFF = 0, /* argument = exit status, 0..255, for the log and the emulator */
     CONTROL_REBOOT = 1,
     CONTROL_TEST = 2, /* with -Dchecks only: argument = CONTROL_TEST_ARGUMENT() */
+    /* With -Dchecks only: look at all of the system in one stay. OK, or E_STATE and the number of the broken invariant. */
+    CONTROL_CHECK = 3,
 };
 
 enum control_test {

@@ -304,7 +304,7 @@ static void thread_handover_audits_copies_of_tables(void) {
     struct audit_failure failure = refusal(&bench, HANDOVER_CHECK_ONLY);
     CHECK_EQUAL(failure.check, AUDIT_KERNEL_HALF);
     CHECK_EQUAL(failure.level, LEVELS);
-    CHECK_EQUAL(sys_system_info(INFO_CHECK, 0).value, INVARIANT_KERNEL_HALF);
+    CHECK_EQUAL(sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0).value, INVARIANT_KERNEL_HALF);
     check_still_runs(&bench);
     drop_space(&bench);
 }
@@ -344,7 +344,7 @@ static void thread_handover_audits_write_execute(void) {
         else
             CHECK_STATUS(sys_space_map(bench.space, world_memory(1), 0, 1, at, READ_WRITE), OK);
         flip_at(&bench, at, large ? 2 : 1, CONTROL_FLIP_NO_EXECUTE);
-        struct result invariants = sys_system_info(INFO_CHECK, 0);
+        struct result invariants = sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0);
         CHECK_STATUS(invariants, E_STATE);
         CHECK_EQUAL(invariants.value, INVARIANT_WRITE_EXECUTE);
         struct audit_failure failure = refusal(&bench, HANDOVER_CHECK_ONLY);

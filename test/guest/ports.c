@@ -141,13 +141,13 @@ static void device_calls_refuse_wrong_capabilities(void) {
 static void system_control_needs_all_ports(void) {
     cap_t most = world_copy(INIT_CAP_PORTS, RIGHTS_ALL, RANGE(0, 65535));
     cap_t others = world_copy(INIT_CAP_PORTS, RIGHTS_ALL, RANGE(1, 65535));
-    for (uint64_t operation = 0; operation < 4; operation++) {
+    for (uint64_t operation = 0; operation < CONTROL_CHECK + 2; operation++) {
         CHECK_STATUS(sys_system_control(most, operation, 0), E_RIGHTS);
         CHECK_STATUS(sys_system_control(others, operation, 0), E_RIGHTS);
     }
     CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, 256), E_ARG);
     CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, UINT64_MAX), E_ARG);
-    CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, 3, 0), E_ARG);
+    CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK + 1, 0), E_ARG);
     CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, CONTROL_TEST, CONTROL_TEST_COUNT),
                  test_checks_built() ? E_ARG : E_CALL);
 }

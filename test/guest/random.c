@@ -389,7 +389,7 @@ static void calls_agree_with_the_model(void) {
         if (i % COUNT_EVERY == 0)
             same = counts_agree() && same;
         if (i % CHECK_EVERY == 0)
-            same = CHECK_STATUS(sys_system_info(INFO_CHECK, 0), OK) && same;
+            same = CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0), OK) && same;
         if (!same) {
             tell(i);
             return;

@@ -297,7 +297,7 @@ static void every_system_call_keeps_registers(void) {
         if (!CHECK_EQUAL(worker.view->out[1], 0))
             test_note("call %lu, word %lu of raw_registers: 0x%lx, before 0x%lx (seed %lu)", worker.view->out[2],
                       worker.view->out[1] - 1, worker.view->out[3], worker.view->out[4], seed);
-        CHECK(sys_system_info(INFO_CHECK, 0).status != E_STATE);
+        CHECK(sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0).status != E_STATE);
         CHECK_STATUS(sys_cap_delete(0, worker.thread), OK);
         CHECK_STATUS(sys_cap_delete(0, worker.table), OK);
         CHECK_STATUS(sys_cap_delete(0, worker.space), OK);

@@ -286,7 +286,7 @@ static void blow(bool own_spaces, uint32_t rounds) {
         }
         worker_let_run(ROUND_NS);
         drop_faults();
-        struct result invariants = sys_system_info(INFO_CHECK, 0);
+        struct result invariants = sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0);
         if (invariants.status == E_STATE) {
             test_fail("round %u: invariant %lu is broken", round, invariants.value);
             return;

@@ -284,7 +284,7 @@ void stage_sweep(struct stage *stage, const char *name) {
         }
         bool same = round_is_same(stage) && counts_are(&counts);
         if (rounds % CHECK_EVERY == 0)
-            same = CHECK_STATUS(sys_system_info(INFO_CHECK, 0), OK) && same;
+            same = CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0), OK) && same;
         if (!same) {
             test_fail("%s: not the same when interrupted after %lu of %lu instructions", name, delay_ns, length_ns);
             break;

@@ -163,7 +163,7 @@ static void trace_control_holds_its_frames(void) {
     CHECK_EQUAL(during.mapped_frames, before.mapped_frames + 4);
     CHECK_EQUAL(during.capabilities, before.capabilities + 1);
     if (test_checks_built())
-        CHECK_STATUS(sys_system_info(INFO_CHECK, 0), OK);
+        CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0), OK);
     for (uint64_t page = 1; page < 5; page++) {
         struct result result = sys_pool_create(memory, page, 1, pool);
         CHECK_STATUS(result, E_BUSY);

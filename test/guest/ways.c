@@ -272,7 +272,7 @@ static void play(struct play *ret_play) {
             return;
         for (uint32_t i = 0; i < PLAYERS; i++)
             note_registers(&sum, &all.players[i]);
-        if (round % CHECK_EVERY == 0 && !CHECK_STATUS(sys_system_info(INFO_CHECK, 0), OK))
+        if (round % CHECK_EVERY == 0 && !CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0), OK))
             return;
         stir(&all, &random);
     }

@@ -285,15 +285,6 @@ static void check_ticks(void) {
     check(kill_all(pids, count), "all of them are killed", "one was not");
 }
 
-/* What the kernel says of itself. A kernel built without checks has nothing to say, which is no check passed. */
-static void check_kernel(void) {
-    struct result result = sys_system_info(INFO_CHECK, 0);
-    if (result.status == E_CALL)
-        print("skipped - the kernel's invariants: it was built without checks\n");
-    else
-        check(result.status == OK, "the kernel's invariants hold", "number %lu is broken", result.value);
-}
-
 int main(int argc, char **argv, char **envp) {
     if (command_help(argc, argv, usage))
         return 0;
@@ -311,7 +302,6 @@ int main(int argc, char **argv, char **envp) {
     check_ticks();
     if (measured)
         check_nothing_leaked(&before, "all of it leaves nothing behind");
-    check_kernel();
     print("exectest: %lu checks, %lu failed\n", check_count, failure_count);
     return (int)(failure_count < FAILURES_MAX ? failure_count : FAILURES_MAX);
 }

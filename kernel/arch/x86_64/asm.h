@@ -64,6 +64,9 @@ static inline struct cpuid read_cpuid(uint32_t leaf, uint32_t subleaf) {
 }
 
 static inline void out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
+static inline void out_text(uint16_t port, const char *text, uint64_t length) {
+    __asm__ volatile("rep outsb" : "+S"(text), "+c"(length) : "d"(port) : "memory");
+}
 static inline void out16(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port)); }
 static inline void out32(uint16_t port, uint32_t value) { __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port)); }
 

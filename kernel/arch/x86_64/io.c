@@ -8,7 +8,8 @@
 #define SERIAL_PORT 0x3f8U
 #define SERIAL_STATUS (SERIAL_PORT + 5)
 #define SERIAL_CAN_SEND (1U << 5)
-#define SERIAL_TRIES 100000U /* a port that is not there never can */
+#define SERIAL_TRIES 100000U /* a port that is not there never can: after so many in a row the log leaves it alone */
+#define SERIAL_PIECE 16U     /* bytes at once: as many as a port keeps */
 #define RESET_PORT 0xcf9U
 #define RESET_HARD 0x0eU
 #define KEYBOARD_COMMAND 0x64U
@@ -31,20 +32,23 @@ void io_set_power(uint16_t power_port, uint16_t sleep_type) {
     acpi_value = sleep_type;
 }
 
-static void serial_write(char byte) {
-    for (uint32_t i = 0; i < SERIAL_TRIES && (in8(SERIAL_STATUS) & SERIAL_CAN_SEND) == 0; i++)
-        arch_relax();
-    out8(SERIAL_PORT, (uint8_t)byte);
-}
+void arch_log_write(const char *text, uint64_t length) { out_text(LOG_PORT, text, length); }
 
-void arch_log_write(const char *text, uint64_t length) {
-    for (uint64_t i = 0; i < length; i++) {
-        out8(LOG_PORT, (uint8_t)text[i]);
-        if (log_serial && text[i] == '\n')
-            serial_write('\r');
-        if (log_serial)
-            serial_write(text[i]);
+uint64_t arch_log_send(const char *text, uint64_t length) {
+    static bool returned; /* the line that ends here has its '\r' */
+    static uint32_t tries;
+    uint64_t done = 0;
+    for (uint32_t i = 0; log_serial && done < length && i < SERIAL_PIECE; i++) {
+        tries = (in8(SERIAL_STATUS) & SERIAL_CAN_SEND) != 0 ? 0 : tries + 1;
+        log_serial = tries < SERIAL_TRIES;
+        if (tries > 0)
+            break;
+        bool wants_return = text[done] == '\n' && !returned;
+        out8(SERIAL_PORT, wants_return ? '\r' : (uint8_t)text[done]);
+        returned = wants_return;
+        done += !wants_return;
     }
+    return log_serial ? done : length;
 }
 
 void io_halt(void) {

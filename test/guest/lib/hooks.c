@@ -25,7 +25,7 @@ void hook_check_counts(cap_t pool, const struct hook_counts *before) {
     CHECK_EQUAL(after.mapped_frames, before->mapped_frames);
     CHECK_EQUAL(after.kernel_frames, before->kernel_frames);
     CHECK_EQUAL(after.capabilities, before->capabilities);
-    CHECK_STATUS(sys_system_info(INFO_CHECK, 0), OK);
+    CHECK_STATUS(sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0), OK);
 }
 
 cap_t hook_large_memory(uint64_t count) {

@@ -124,7 +124,7 @@ static void check_after(const struct baseline *before) {
     compare("kernel frames", before->kernel_frames, after.kernel_frames);
     compare("capabilities", before->capabilities, after.capabilities);
     compare("bytes of the first pool", before->pool_used, after.pool_used);
-    struct result invariants = sys_system_info(INFO_CHECK, 0);
+    struct result invariants = sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0);
     if (invariants.status != OK && invariants.status != E_CALL)
         fail("invariant %lu of kernel/check.h is broken", invariants.value);
 }
