@@ -166,7 +166,7 @@ static uint64_t receive(struct thread *self, struct endpoint *endpoint, uint64_t
         if (sender == NULL) {
             if (deadline_ns != DEADLINE_NEVER && deadline_ns <= arch_clock_ns())
                 return E_TIMEOUT;
-            queue_enter(&endpoint->receivers, self);
+            queue_enter_first(&endpoint->receivers, self);
             endpoint->home = self->cpu;
             if (deadline_ns != DEADLINE_NEVER)
                 timer_set(&self->deadline, self->cpu, deadline_ns);

@@ -44,7 +44,7 @@ void thread_set_direct(struct thread *thread) {
 
 void thread_set_priority(struct thread *thread, uint8_t priority) {
     thread->priority = priority;
-    thread->queue_rank = (uint64_t)(PRIORITY_HIGHEST - priority) << 58;
+    thread->queue_rank = (uint64_t)(PRIORITY_HIGHEST - priority) << QUEUE_PRIORITY_SHIFT | QUEUE_MIDDLE;
 }
 
 void thread_wake(struct thread *thread, enum status status) {

@@ -29,6 +29,9 @@ struct cpu;
 struct space;
 struct table;
 
+#define QUEUE_PRIORITY_SHIFT 58U /* queue.h */
+#define QUEUE_MIDDLE (1ULL << 57)
+
 struct thread {
     struct object object;
     struct arch_thread arch; /* registers, saved here by the CPU and the entry code themselves */
@@ -43,7 +46,7 @@ struct thread {
     struct cpu *direct;      /* thread_set_direct */
     struct cap_slot *slots;  /* of its table; slot_limit 0: it has none */
     uint64_t slot_limit;     /* the highest index there */
-    uint64_t queue_rank;     /* the priority's part of its place in a queue (queue.h) */
+    uint64_t queue_rank;     /* its place in a queue of nobody: queue.h */
     uint64_t reply_head;     /* of a Reply capability for this thread */
     uint64_t slice_left_ns;  /* READY after a preemption: what it may run on before its equals; 0: a whole slice */
     uint64_t cpu_time_ticks; /* of its time slices, what servers did for it included */

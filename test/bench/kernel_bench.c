@@ -13,6 +13,7 @@
 extern const uint8_t peer_echo[], peer_take_cap[], peer_ping_pong[], peer_trap[], peer_touch[], peer_signal_once[];
 
 #define MAP_AT 0x20000000ULL
+#define BENCH_PAUSE_NS 1000000U
 #define PEER_TOUCH_AT 0x800000ULL
 
 static cap_t fault_endpoint;
@@ -42,6 +43,23 @@ static void ipc_rows(void) {
     BENCH("ipc_call_over_registers", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 5, 0)));
     BENCH("ipc_call_64", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 64, 0)));
     bench_peer_end(&peer);
+}
+
+/* Servers beside the one that answers, which wait as well. */
+static void ipc_rows_of_pools(void) {
+    enum { PEERS = 3 };
+    struct bench_peer peers[PEERS];
+    cap_t endpoint = bench_make(OBJECT_ENDPOINT, 0), nothing = bench_make(OBJECT_NOTIFICATION, 0);
+    for (uint32_t i = 0; i < PEERS; i++) {
+        bench_peer_start(&peers[i], peer_echo, (cap_t[]){endpoint, 0}, 1, 0, fault_endpoint);
+        (void)sys_signal_wait(nothing, sys_clock_read().value + BENCH_PAUSE_NS); /* now it waits */
+        if (i == 1)
+            BENCH("ipc_call_0_of_2", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 0, 0)));
+        if (i == 2)
+            BENCH("ipc_call_0_of_3", BENCH_OPERATIONS, call(endpoint, MESSAGE_INFO(0, 0, 0)));
+    }
+    for (uint32_t i = 0; i < PEERS; i++)
+        bench_peer_end(&peers[i]);
 }
 
 /* The receiver's slot must be empty again, so its deletion is part of the row. */
@@ -185,6 +203,7 @@ int main(int argument_count, char **arguments, char **environment) {
     calibrate();
     syscall_null();
     ipc_rows();
+    ipc_rows_of_pools();
     ipc_call_cap();
     cap_copy_delete();
     notification_ping_pong();

@@ -46,7 +46,7 @@ static void ep_wait_takes_the_highest_priority_first(void) {
 static void ep_call_goes_to_the_highest_waiting_server(void) {
     enum { SERVERS = 4 };
     static const uint64_t priorities[SERVERS] = {10, 14, 14, 12};
-    static const uint64_t order[SERVERS] = {1, 2, 3, 0};
+    static const uint64_t order[SERVERS] = {2, 1, 3, 0}; /* equals: the last that came is first */
     struct worker servers[SERVERS], clients[SERVERS];
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     for (uint32_t i = 0; i < SERVERS; i++) {
@@ -58,6 +58,39 @@ static void ep_call_goes_to_the_highest_waiting_server(void) {
         worker_join(&servers[order[i]]);
         CHECK_EQUAL(message_label(servers[order[i]].view->out[WAIT_INFO]), 100 + i);
     }
+}
+
+/*
+ * A pool of servers by turns busy and waiting, some of them of another priority: each call goes to the first of those that
+ * wait, in the same order by the fast path and by the long way. One that is stopped while it waits is left out.
+ */
+static void ep_call_finds_the_first_of_a_pool_of_servers(void) {
+    enum { SERVERS = 5, CALLS = 40 };
+    static const uint64_t priorities[SERVERS] = {20, 20, 20, 12, 20};
+    struct worker servers[SERVERS];
+    uint64_t counts[SERVERS] = {0};
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    for (uint32_t i = 0; i < SERVERS; i++) {
+        struct worker_plan plan = elsewhere;
+        plan.priority = priorities[i];
+        role_start_wait(&servers[i], plan, role_echo, endpoint);
+        worker_await(&servers[i], THREAD_IN_WAIT);
+    }
+    for (uint32_t i = 0; i < CALLS; i++) {
+        struct message message = {.info = LABEL(i)};
+        CHECK_STATUS(ep_call(endpoint, &message), OK);
+        CHECK_EQUAL(message.info, LABEL(i));
+        uint32_t first = i < 10 ? 4 : i < 20 ? 2 : i < 30 ? 1 : 0; /* it waits again at once, so it stays the first */
+        counts[first]++;
+        for (uint32_t server = 0; server < SERVERS; server++)
+            CHECK_EQUAL(servers[server].view->out[ECHO_COUNT], counts[server]);
+        if (i % 10 == 9 && first != 0)
+            CHECK_STATUS(sys_cap_delete(0, servers[first].thread), OK);
+    }
+    CHECK_STATUS(sys_cap_delete(0, servers[0].thread), OK);
+    struct message last = {.info = LABEL(CALLS)};
+    CHECK_STATUS(ep_call(endpoint, &last), OK);
+    CHECK_EQUAL(servers[3].view->out[ECHO_COUNT], 1);
 }
 
 /* Two servers share the work: no call is lost, none is answered twice. */
@@ -285,8 +318,8 @@ static void thread_configure_notification_binds_one_thread_only(void) {
 }
 
 SUITE(CASE(ep_wait_takes_the_highest_priority_first), CASE(ep_call_goes_to_the_highest_waiting_server),
-      CASE(ep_reply_wait_of_two_servers_at_one_endpoint), CASE(ep_reply_wait_answers_and_takes_the_next),
-      CASE(ep_wait_without_waiting), CASE(ep_wait_ends_at_its_deadline),
+      CASE(ep_call_finds_the_first_of_a_pool_of_servers), CASE(ep_reply_wait_of_two_servers_at_one_endpoint),
+      CASE(ep_reply_wait_answers_and_takes_the_next), CASE(ep_wait_without_waiting), CASE(ep_wait_ends_at_its_deadline),
       CASE(ep_call_ends_at_its_deadline_in_the_queue), CASE(ep_call_ends_at_its_deadline_while_served),
       CASE(ep_call_deadline_that_is_not_reached_does_nothing), CASE(ep_call_with_a_past_deadline_ends_at_once),
       CASE(ep_wait_does_not_see_the_deadline_flag), CASE(ep_wait_takes_bits_that_are_raised_before_messages),

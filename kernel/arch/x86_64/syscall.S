@@ -15,187 +15,8 @@
  * Lock: the fast path has none (lock.h). Otherwise the kernel lock is taken at the entry and held to the exit. If a thread
  * is claimed by another CPU (sched_claim) while it waits for the lock here, its call has not been made, and it is that CPU's.
  */
-#include "kernel/arch/x86_64/offsets.h"
 #include "kernel/arch/x86_64/outermost.h"
-
-/* Registers to and from the frame of the thread that register `thread` points to. */
-.macro SAVE thread, registers:vararg
-    .irp register, \registers
-    mov %\register, IN_THREAD_\register(%\thread)
-    .endr
-.endm
-.macro LOAD thread, registers:vararg
-    .irp register, \registers
-    mov IN_THREAD_\register(%\thread), %\register
-    .endr
-.endm
-
-/*
- * What stay.h measures: from here, where the lock is this CPU's and RSP points to the running thread, up to STAY_END, with RSP at the
- * kernel's stack, or to C. The fast path is not measured, nor what move_capabilities does for it.
- */
-.macro STAY_BEGIN
-    .if BATON_STAYS
-    mov %gs:IN_CPU_STACK_TOP, %rsp
-    call syscall_stay_begin
-    mov %gs:IN_CPU_CURRENT, %rsp
-    LOAD rsp, rax, rdi, rsi, rdx, r10, r8, r9
-    .endif
-.endm
-.macro STAY_END
-    .if BATON_STAYS
-    push %rax
-    push %rdx
-    call syscall_stay_end
-    pop %rdx
-    pop %rax
-    .endif
-.endm
-
-/* What C functions keep, to and from the thread RSP points to. */
-.macro SAVE_KEPT
-    SAVE rsp, rbx, rbp, r12, r13, r14, r15
-.endm
-.macro LOAD_KEPT
-    LOAD rsp, rbx, rbp, r12, r13, r14, r15
-.endm
-
-/* Back to user mode, all other registers being right. */
-.macro SYSCALL_RETURN
-    mov IN_THREAD_RIP(%rsp), %rcx
-    mov IN_THREAD_RFLAGS(%rsp), %r11
-    mov IN_THREAD_RSP(%rsp), %rsp
-    swapgs
-    sysretq
-.endm
-
-.macro UNLOCK
-    incl kernel_ticket_lock + IN_LOCK_SERVING(%rip)
-.endm
-
-#define FAST_TRIES 1000 /* looks at the lock, before the long way is taken */
-
-/* See lock.h. */
-.macro ENTER_FAST
-    lock orb $1, %gs:IN_CPU_FAST
-    mov kernel_ticket_lock + IN_LOCK_SERVING(%rip), %ecx
-    cmp %ecx, kernel_ticket_lock + IN_LOCK_HOLDER(%rip)
-    je fast_busy
-.endm
-
-.macro LEAVE_FAST
-    movb $0, %gs:IN_CPU_FAST
-.endm
-
-/* RDI = slot of an endpoint capability, RCX = the endpoint. To `otherwise` if it is not there or lacks the right. */
-.macro FIND_ENDPOINT mask, head, otherwise
-    lea -1(%rdi), %rcx
-    cmp IN_THREAD_SLOT_LIMIT(%rsp), %rcx
-    jae \otherwise
-    shl $SLOT_SHIFT, %rdi
-    add IN_THREAD_SLOTS(%rsp), %rdi
-    mov IN_SLOT_HEAD(%rdi), %rcx
-    mov %ecx, %eax
-    and $\mask, %eax
-    cmp $\head, %eax
-    jne \otherwise
-    sar $16, %rcx
-.endm
-
-/* May the thread, `offset` bytes before RAX, which waits, run at once in the place of this one? The longer question is
- * about its priority: is anybody ready who would not come after it? R11 = what `direct` has to be. */
-.macro CHECK_DIRECT offset, otherwise
-    mov %gs:IN_CPU_DIRECT, %r11
-    cmp %r11, IN_THREAD_DIRECT - \offset(%rax)
-    jne \otherwise
-    cmpq $0, %gs:IN_CPU_READY_BITMAP
-    jne 8f
-7:
-    .pushsection .text.syscall_rare, "ax"
-8:
-    mov %rcx, %gs:IN_CPU_SCRATCH
-    mov IN_THREAD_PRIORITY - \offset(%rax), %cl
-    mov %gs:IN_CPU_READY_BITMAP, %r11
-    shr %cl, %r11
-    mov %gs:IN_CPU_SCRATCH, %rcx
-    mov %gs:IN_CPU_DIRECT, %r11 /* changes no flag */
-    jnz \otherwise
-    jmp 7b
-    .popsection
-.endm
-
-/* Bring what is not in registers, if anything, to the thread `offset` bytes before RAX. The message's registers are in this
- * thread's frame, so they may be used. `grant` is the right that capabilities need, if they do. */
-.macro MOVE_REST offset, otherwise, grant
-    cmp $WORDS_IN_REGISTERS, %esi
-    ja 8f
-7:
-    .pushsection .text.syscall_rare, "ax"
-8:
-    cmp $WORDS_MAX, %esi /* nothing but words: flags and capabilities make it larger */
-    ja 9f
-    cmpq $0, IN_THREAD_MESSAGE(%rsp)
-    je \otherwise
-    cmpq $0, IN_THREAD_MESSAGE - \offset(%rax)
-    je \otherwise
-    mov %rcx, %r10
-    mov %rdi, %rdx
-    lea -WORDS_IN_REGISTERS(%rsi), %ecx
-    mov IN_THREAD_MESSAGE(%rsp), %rsi
-    mov IN_THREAD_MESSAGE - \offset(%rax), %rdi
-    add $IN_MESSAGE_LONG, %rsi
-    add $IN_MESSAGE_LONG, %rdi
-    rep movsq
-    mov %r10, %rcx
-    mov %rdx, %rdi
-    LOAD rsp, rsi, rdx, r10
-    jmp 7b
-9:
-    cmp $INFO_MAX, %esi
-    ja \otherwise
-    cmp $WORDS_MAX, %sil
-    ja \otherwise
-    .ifnb \grant
-    testb $\grant, IN_SLOT_HEAD + 1(%rdi)
-    jz \otherwise
-    .endif
-    lea -\offset(%rax), %r10
-    mov %gs:IN_CPU_STACK_TOP, %rsp
-    call move_capabilities
-    mov %r11, %rsp
-    jmp 7b
-    .popsection
-.endm
-
-/* The thread RSP points to is the running one: see arch_switch. RAX, RCX and R11 are free. */
-.macro SWITCH
-    mov %rsp, %gs:IN_CPU_CURRENT
-    lea IN_THREAD_FRAME_END(%rsp), %rcx
-    mov %rcx, %gs:IN_CPU_RSP0
-    mov IN_THREAD_ROOT(%rsp), %rcx
-    cmp %rcx, %gs:IN_CPU_ROOT
-    je 6f
-    mov %rcx, %gs:IN_CPU_ROOT
-    incq %gs:IN_CPU_SPACE_SWITCHES
-    mov %rcx, %cr3
-6:
-    mov IN_THREAD_FS_BASE(%rsp), %rcx
-    or %gs:IN_CPU_FS_BASE, %rcx
-    jnz 8f
-7:
-    .pushsection .text.syscall_rare, "ax"
-8:
-    mov %rdx, %r11
-    mov IN_THREAD_FS_BASE(%rsp), %rax
-    mov %rax, %gs:IN_CPU_FS_BASE
-    mov %rax, %rdx
-    shr $32, %rdx
-    mov $MSR_FS_BASE, %ecx
-    wrmsr
-    mov %r11, %rdx
-    jmp 7b
-    .popsection
-.endm
+#include "kernel/arch/x86_64/syscall_macros.S"
 
     .text
     .globl syscall_entry
@@ -251,12 +72,13 @@ fast_call:
     mov IN_ENDPOINT_RECEIVERS(%rcx), %rax /* -> thread.wait of the first */
     test %rax, %rax
     jz long_way
-    cmpq $0, IN_NODE_LEFT(%rax) /* others wait as well */
-    jne long_way
+    cmpq $0, IN_NODE_LEFT(%rax)
+    jne others_wait
     CHECK_DIRECT IN_THREAD_WAIT, long_way
     MOVE_REST IN_THREAD_WAIT, long_way, GRANT
 commit_call:
     movq $0, IN_ENDPOINT_RECEIVERS(%rcx)
+taken_out:
     movl $0, IN_NODE_RANK(%rax)
     movq $0, IN_THREAD_WAIT_HEAP - IN_THREAD_WAIT(%rax)
     mov IN_THREAD_REPLY_HEAD(%rsp), %rcx /* cap_set_reply */
@@ -281,10 +103,10 @@ fast_reply:
     mov IN_THREAD_REPLY(%rsp), %rax
     sar $16, %rax /* -> the thread that waits for the answer */
     jz long_way
-    cmpq $0, IN_ENDPOINT_SENDERS(%rcx)
-    jne long_way
-    cmpq $0, IN_ENDPOINT_RECEIVERS(%rcx)
-    jne long_way
+    mov IN_ENDPOINT_SENDERS(%rcx), %rdi
+    or IN_ENDPOINT_RECEIVERS(%rcx), %rdi
+    jnz not_alone
+alone:
     cmpq $0, IN_THREAD_NOTIFICATION(%rsp)
     jne check_notification
 no_bits:
@@ -295,30 +117,10 @@ no_bits:
     jne fast_resume
     MOVE_REST 0, long_way
 
-/* RAX answered, this thread waits in the queue. */
-.macro COMMIT_REPLY
-    movq $0, IN_THREAD_REPLY_SLOT(%rax) /* cap_clear_reply */
-    movq $0, IN_THREAD_REPLY(%rsp)
-    lea IN_THREAD_WAIT(%rsp), %r11 /* queue_enter, where nobody waits */
-    mov %r11, IN_ENDPOINT_RECEIVERS(%rcx)
-    lea IN_ENDPOINT_RECEIVERS(%rcx), %r11
-    mov %r11, IN_THREAD_WAIT_HEAP(%rsp)
-    mov IN_THREAD_QUEUE_RANK(%rsp), %r11
-    mov %r11, IN_THREAD_WAIT + IN_NODE_KEY(%rsp)
-    movl $1, IN_THREAD_WAIT + IN_NODE_RANK(%rsp)
-    movb $STATE_IN_WAIT, IN_THREAD_STATE(%rsp)
-    movb $STATE_RUNNING, IN_THREAD_STATE(%rax)
-    SAVE_KEPT
-    mov %rax, %rsp
-    SWITCH
-    LEAVE_FAST
-.endm
-
 commit_reply:
     COMMIT_REPLY
     LOAD_KEPT
     xor %eax, %eax
-    xor %edi, %edi
     SYSCALL_RETURN
 
 /* The thread is in a fault. The answer that lets it run on, unchanged, has label FAULT_RESUME and no other content. */
@@ -330,6 +132,37 @@ fast_resume:
 commit_resume:
     COMMIT_REPLY
     jmp user_return
+
+/*
+ * fast_call, where the first receiver is not the only one. It leaves the heap as heap_remove lets it, if its place goes to its
+ * left child as it is. That one may be another CPU's, and taken out there as soon as it can be seen: so that comes last.
+ */
+others_wait:
+    cmpq $0, IN_NODE_RIGHT(%rax)
+    jne long_way
+    CHECK_DIRECT IN_THREAD_WAIT, long_way
+    MOVE_REST IN_THREAD_WAIT, long_way, GRANT
+    mov IN_NODE_LEFT(%rax), %r11
+    movq $0, IN_NODE_PARENT(%r11)
+    movq $0, IN_NODE_LEFT(%rax)
+    mov %r11, IN_ENDPOINT_RECEIVERS(%rcx)
+    jmp taken_out
+
+/*
+ * fast_reply, where RDI = senders | receivers. Receivers are no hindrance if the first of them has this thread's priority, and is
+ * this CPU's, so that no other takes it out meanwhile: then this thread goes before it, and is the heap's new top.
+ */
+not_alone:
+    cmpq $0, IN_ENDPOINT_SENDERS(%rcx)
+    jne long_way
+    mov IN_NODE_KEY(%rdi), %r11
+    xor IN_THREAD_QUEUE_RANK(%rsp), %r11
+    shr $PRIORITY_SHIFT, %r11
+    jnz long_way
+    mov %gs:IN_CPU_DIRECT, %r11
+    cmp %r11, IN_THREAD_DIRECT - IN_THREAD_WAIT(%rdi)
+    je alone
+    jmp long_way
     .cfi_endproc
 
     .section .text.syscall_rare, "ax"

@@ -71,6 +71,7 @@ void model_wait_at(uint32_t id, uint32_t object) {
 }
 
 uint32_t model_first_waiter(uint32_t object, enum thread_run_state one, enum thread_run_state other) {
+    bool last_first = one == THREAD_IN_WAIT; /* among equal receivers */
     uint32_t first = 0;
     for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
         const struct model_thread *thread = model_thread(id), *best = model_thread(first);
@@ -78,7 +79,7 @@ uint32_t model_first_waiter(uint32_t object, enum thread_run_state one, enum thr
             (thread->state != one && thread->state != other))
             continue;
         if (first == 0 || thread->wait_priority > best->wait_priority ||
-            (thread->wait_priority == best->wait_priority && thread->wait_arrival < best->wait_arrival))
+            (thread->wait_priority == best->wait_priority && (thread->wait_arrival < best->wait_arrival) != last_first))
             first = id;
     }
     return first;

@@ -50,12 +50,15 @@ static bool call(struct cpu *cpu, struct live *live) {
         return false;
     struct endpoint *endpoint = cap_object(slot);
     struct heap_node *first = endpoint->receivers.root;
-    if (first == NULL || first->left != NULL)
+    if (first == NULL || first->right != NULL)
         return false;
     struct thread *receiver = CONTAINER_OF(first, struct thread, wait);
     if (!takes_over(cpu, receiver) || (uint32_t)live->info > MESSAGE_REGISTERS)
         return false;
-    endpoint->receivers.root = NULL;
+    struct heap_node *heir = first->left;
+    if (heir != NULL)
+        heir->parent = first->left = NULL;
+    __atomic_store_n(&endpoint->receivers.root, heir, __ATOMIC_RELEASE);
     first->rank = 0;
     receiver->wait_heap = NULL;
     receiver->reply.head = self->reply_head;
@@ -71,13 +74,23 @@ static bool has_signal(const struct thread *self) {
     return notification != NULL && notification->bits != 0;
 }
 
+/* not_alone: may this thread go before the first of the receivers? */
+static bool goes_first(const struct cpu *cpu, const struct thread *self, const struct heap_node *first) {
+    return first == NULL || ((first->key ^ self->queue_rank) >> QUEUE_PRIORITY_SHIFT == 0 &&
+                             (uint64_t)(uintptr_t)CONTAINER_OF(first, struct thread, wait)->direct == cpu->arch.direct);
+}
+
 /* COMMIT_REPLY */
 static void answer(struct thread *self, struct endpoint *endpoint, struct thread *caller) {
     caller->reply_slot = NULL;
     self->reply.head = 0;
+    struct heap_node *first = endpoint->receivers.root;
     endpoint->receivers.root = &self->wait;
     self->wait_heap = &endpoint->receivers;
-    self->wait.key = self->queue_rank;
+    self->wait.key = first == NULL ? self->queue_rank : first->key;
+    self->wait.left = first;
+    if (first != NULL)
+        first->parent = &self->wait;
     self->wait.rank = 1;
     self->state = THREAD_IN_WAIT;
     caller->state = THREAD_RUNNING;
@@ -90,8 +103,9 @@ static bool reply(struct cpu *cpu, struct live *live) {
         return false;
     struct endpoint *endpoint = cap_object(slot);
     struct thread *caller = cap_object(&self->reply);
-    if (caller == NULL || endpoint->senders.root != NULL || endpoint->receivers.root != NULL || has_signal(self) ||
-        !takes_over(cpu, caller) || endpoint->home != cpu || (uint32_t)live->info > MESSAGE_REGISTERS)
+    if (caller == NULL || endpoint->senders.root != NULL || !goes_first(cpu, self, endpoint->receivers.root) ||
+        has_signal(self) || !takes_over(cpu, caller) || endpoint->home != cpu ||
+        (uint32_t)live->info > MESSAGE_REGISTERS)
         return false;
     bool is_call = caller->state == THREAD_IN_CALL;
     if (!is_call && (caller->state != THREAD_IN_FAULT || live->info != (uint32_t)live->info))
