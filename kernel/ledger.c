@@ -2,6 +2,8 @@
 
 #include "kernel/assert.h"
 
+#define ZERO_WORD ((uint32_t)FRAME_ZERO << 28) /* a zero frame's: nobody holds it */
+
 struct ledger ledger;
 
 static bool is_pool_type(enum frame_type type) {
@@ -82,12 +84,10 @@ uint64_t frame_find_held(uint64_t first_frame, uint64_t count) {
     if (any == 0)
         return count;
     uint64_t found = 0;
-    while (found < count && (frames[found].type_and_count == 0 || frame_type(first_frame + found) == FRAME_ZERO))
+    while (found < count && (frames[found].type_and_count == 0 || frames[found].type_and_count == ZERO_WORD))
         found++;
     return found;
 }
-
-#define ZERO_WORD ((uint32_t)FRAME_ZERO << 28) /* a zero frame's: nobody holds it */
 
 uint64_t frame_find_not_zero(uint64_t first_frame, uint64_t count) {
     const struct frame_entry *frames = &ledger.frames[first_frame];

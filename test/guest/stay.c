@@ -148,6 +148,31 @@ static void stay_in_destruction_of_a_pool(void) {
     check_stay("destroy it");
 }
 
+/* Take all pages of the pool for something, so that they are zero when it is gone. */
+static void use_up(cap_t pool) {
+    cap_t table = world_slot(), slot = world_slot();
+    CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 1024, table), OK);
+    for (uint64_t i = 1; sys_object_create(pool, OBJECT_THREAD, 0, slot).status == OK; i++)
+        CHECK_STATUS(sys_cap_move(table, i, slot), OK);
+    CHECK_STATUS(sys_cap_delete(0, pool), OK);
+}
+
+/* Frames that are known to be zero are looked at in another way, to see what they are and where they end. */
+static void stay_in_pool_extend_by_pages_of_another_pool(void) {
+    uint64_t frames = world_frames(LARGE_POOL_PAGES), used = frames * PAGE_BYTES;
+    for (uint32_t row = 0; row < 2; row++) {
+        cap_t first = world_slot(), pool = world_pool(1);
+        CHECK_STATUS(sys_pool_create(world.region, frames, LARGE_POOL_PAGES, first), OK);
+        use_up(first);
+        if (row == 1)
+            CHECK_STATUS(sys_memory_fill(world.region, used + (LARGE_POOL_PAGES - 1) * PAGE_BYTES, 8, 1), OK);
+        start_over();
+        CHECK_STATUS(sys_pool_extend(pool, world.region, frames, LARGE_POOL_PAGES), OK);
+        check_stay(row == 0 ? "extend a pool by 512 zero pages" : "extend a pool by 511 zero pages and another");
+        CHECK_STATUS(sys_cap_delete(0, pool), OK);
+    }
+}
+
 /* ---- mappings ---- */
 
 static void map_protect_unmap(cap_t space, cap_t memory, uaddr_t at, const char *const names[static 3]) {
@@ -355,8 +380,9 @@ static void stay_longest_of_all(void) {
 }
 
 SUITE(CASE(stay_in_cap_revoke), CASE(stay_in_cap_delete_of_a_parent), CASE(stay_in_destruction_of_a_table),
-      CASE(stay_in_destruction_of_a_pool), CASE(stay_in_space_map_of_512_pages), CASE(stay_in_space_map_list),
-      CASE(stay_in_space_audit), CASE(stay_with_many_chunks), CASE(stay_in_memory_fill_and_copy),
-      CASE(stay_when_many_deadlines_come_at_once), CASE(stay_in_ep_wait_with_bad_messages),
-      CASE(stay_in_destruction_of_an_endpoint), CASE(stay_in_ep_call_with_the_longest_message),
-      CASE(stay_in_thread_configure_and_handover), CASE(stay_longest_of_all));
+      CASE(stay_in_destruction_of_a_pool), CASE(stay_in_pool_extend_by_pages_of_another_pool),
+      CASE(stay_in_space_map_of_512_pages), CASE(stay_in_space_map_list), CASE(stay_in_space_audit),
+      CASE(stay_with_many_chunks), CASE(stay_in_memory_fill_and_copy), CASE(stay_when_many_deadlines_come_at_once),
+      CASE(stay_in_ep_wait_with_bad_messages), CASE(stay_in_destruction_of_an_endpoint),
+      CASE(stay_in_ep_call_with_the_longest_message), CASE(stay_in_thread_configure_and_handover),
+      CASE(stay_longest_of_all));
