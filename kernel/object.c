@@ -77,11 +77,12 @@ static bool reap_step(struct object *object) {
 
 /* What a step takes at most, in the budget's units. */
 static const uint8_t step_costs[] = {
-    [OBJECT_SPACE] = 56,  /* many entries, and tables to look through for them */
-    [OBJECT_POOL] = 12,   /* several frames, one to clear */
-    [OBJECT_TABLE] = 14,  /* several capabilities */
-    [OBJECT_THREAD] = 24, /* a frame to clear */
-    [OBJECT_ENDPOINT] = 4, [OBJECT_NOTIFICATION] = 4,
+    [OBJECT_SPACE] = 56,    /* many entries, and tables to look through for them */
+    [OBJECT_POOL] = 12,     /* several frames, one to clear */
+    [OBJECT_TABLE] = 14,    /* several capabilities */
+    [OBJECT_THREAD] = 24,   /* a frame to clear */
+    [OBJECT_ENDPOINT] = 12, /* a thread leaves two heaps of thousands */
+    [OBJECT_NOTIFICATION] = 12,
 };
 #define TAKE_AWAY_COST 4U
 
