@@ -64,11 +64,15 @@ static bool ready_queues_hold(const struct cpu *cpu) {
     return true;
 }
 
-/* What the fast path asks instead of looking it up. */
+/* What the fast path asks instead of looking it up; and to whom its deadline is charged. */
 static bool thread_copies_hold(const struct thread *thread) {
     const struct table *table = cap_object(&thread->table);
     const struct space *space = cap_object(&thread->space);
-    bool plain = !thread->suspended && !thread->foreign && !heap_contains_node(&thread->deadline.node);
+    const struct deadline *deadline = &thread->deadline;
+    bool has_deadline = heap_contains_node(&deadline->node);
+    bool plain = !thread->suspended && !thread->foreign && !has_deadline;
+    if (has_deadline && (deadline->priority != thread->priority || deadline->cpu != thread->cpu))
+        return false;
     return thread->direct == (plain ? thread->cpu : NULL) && thread->slots == (table == NULL ? NULL : table->slots) &&
            thread->slot_limit == (table == NULL ? 0 : table->slot_count - 1) &&
            thread->arch.root == (space == NULL ? 0 : space->root) &&
@@ -110,7 +114,7 @@ static bool thread_state_holds(struct object *object) {
     return false;
 }
 
-/* A CPU that has a better thread to run has been told (unsettle in sched.c), and comes into the kernel for that. */
+/* A CPU that has a better thread to run has been told (sched_unsettle), and comes into the kernel for that. */
 static bool cpu_is_told(const struct cpu *cpu) {
     bool runs = !cpu->blocked && cpu->current != NULL;
     uint64_t better = runs ? cpu->ready_bitmap >> cpu->current->priority >> 1 : cpu->ready_bitmap;
@@ -143,8 +147,10 @@ static bool notification_holds(struct object *object) {
 }
 
 static bool queues_hold(void) {
-    for (uint32_t i = 0; i < cpu_total; i++) {
-        if (!heap_holds(&cpus[i]->deadlines))
+    for (uint32_t i = 0; i < cpu_total * PRIORITIES; i++) {
+        const struct heap *deadlines = &cpus[i / PRIORITIES]->deadlines[i % PRIORITIES];
+        bool marked = (cpus[i / PRIORITIES]->deadline_bitmap >> i % PRIORITIES & 1) != 0;
+        if (!heap_holds(deadlines) || marked == heap_is_empty(deadlines))
             return false;
     }
     return each_object(OBJECT_ENDPOINT, endpoint_holds) && each_object(OBJECT_NOTIFICATION, notification_holds);

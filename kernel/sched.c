@@ -32,8 +32,7 @@ void sched_forget(struct thread *thread) {
         cpu->current = NULL;
 }
 
-/* `cpu` has something to decide when it leaves the kernel. If it is another one, it has to come in for that. */
-static void unsettle(struct cpu *cpu) {
+void sched_unsettle(struct cpu *cpu) {
     if (!cpu->unsettled && cpu != arch_this_cpu())
         arch_interrupt_cpu(cpu);
     cpu->unsettled = true;
@@ -49,7 +48,7 @@ void sched_ready(struct thread *thread) {
     }
     sched_enqueue(cpu, thread, false);
     if (comes_next || (thread->priority == current->priority && cpu->slice_end_ns < cpu->armed_ns))
-        unsettle(cpu);
+        sched_unsettle(cpu);
 }
 
 void sched_block(struct thread *thread, enum thread_run_state state) {
@@ -147,7 +146,7 @@ static void settle(struct cpu *cpu) {
  * place where a CPU lets them in without a thread to run.
  *
  * A CPU that sleeps has no ready thread and can be rung: whoever makes a thread ready for it finds it settled, and interrupts it
- * (unsettle). The reaper may have woken a thread of this very CPU, so that is looked at behind it.
+ * (sched_unsettle). The reaper may have woken a thread of this very CPU, so that is looked at behind it.
  */
 static void idle(struct cpu *cpu) {
     sched_charge(cpu, NULL);

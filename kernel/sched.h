@@ -36,6 +36,9 @@ static inline void sched_enqueue(struct cpu *cpu, struct thread *thread, bool at
     cpu->ready_bitmap |= 1ULL << thread->priority;
 }
 
+/* `cpu` has something to decide when it leaves the kernel. If it is another one, it has to come in for that. */
+void sched_unsettle(struct cpu *cpu);
+
 /* `thread`, which is in no queue, may run. */
 void sched_ready(struct thread *thread);
 

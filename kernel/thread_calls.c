@@ -107,6 +107,7 @@ static void move(struct thread *thread, uint8_t priority, struct cpu *cpu) {
     }
     thread_set_priority(thread, priority);
     thread->cpu = cpu;
+    timer_follow(&thread->deadline, cpu);
     thread_set_direct(thread);
     if (can_run)
         sched_ready(thread);

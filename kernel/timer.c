@@ -14,7 +14,10 @@ static void note(struct deadline *deadline) {
 }
 
 void timer_remove(struct deadline *deadline) {
-    heap_remove(&deadline->cpu->deadlines, &deadline->node);
+    struct cpu *cpu = deadline->cpu;
+    heap_remove(&cpu->deadlines[deadline->priority], &deadline->node);
+    if (heap_is_empty(&cpu->deadlines[deadline->priority]))
+        cpu->deadline_bitmap &= ~(1ULL << deadline->priority);
     note(deadline);
 }
 
@@ -22,10 +25,18 @@ void timer_set(struct deadline *deadline, struct cpu *cpu, uint64_t when_ns) {
     timer_cancel(deadline);
     if (when_ns == DEADLINE_NEVER)
         return;
+    bool is_thread = deadline->kind == DEADLINE_THREAD;
     deadline->cpu = cpu;
-    heap_insert(&cpu->deadlines, &deadline->node, when_ns);
+    deadline->priority = (is_thread ? CONTAINER_OF(deadline, struct thread, deadline) : cpu->current)->priority;
+    heap_insert(&cpu->deadlines[deadline->priority], &deadline->node, when_ns);
+    cpu->deadline_bitmap |= 1ULL << deadline->priority;
     note(deadline);
-    cpu->unsettled = true;
+    sched_unsettle(cpu);
+}
+
+void timer_follow(struct deadline *deadline, struct cpu *cpu) {
+    if (heap_contains_node(&deadline->node))
+        timer_set(deadline, cpu, deadline->node.key);
 }
 
 static void expire(struct deadline *deadline) {
@@ -44,6 +55,44 @@ static void expire(struct deadline *deadline) {
     }
 }
 
+/* When deadlines of this priority may come to pass, if they are due (timer.h). With nobody to run, nothing has to wait. */
+static uint64_t not_before(const struct cpu *cpu, uint32_t priority) {
+    if (cpu->blocked || priority > cpu->batch_priority)
+        return 0;
+    bool is_low = priority < cpu->current->priority && cpu->batch_ns < cpu->low_batch_ns;
+    return is_low ? cpu->low_batch_ns : cpu->batch_ns;
+}
+
+/* The earliest of the highest priority that has any, or NULL. */
+static struct deadline *first_due(const struct cpu *cpu, uint64_t now) {
+    for (uint64_t rest = cpu->deadline_bitmap; rest != 0;) {
+        uint32_t priority = sched_top(rest);
+        struct heap_node *first = heap_first(&cpu->deadlines[priority]);
+        if (first->key <= now && not_before(cpu, priority) <= now)
+            return CONTAINER_OF(first, struct deadline, node);
+        rest ^= 1ULL << priority;
+    }
+    return NULL;
+}
+
+static void expire_batch(struct cpu *cpu, uint64_t now) {
+    uint8_t highest = 0, lowest = 0;
+    uint32_t count = 0;
+    for (struct deadline *deadline; count < TIMER_BATCH && (deadline = first_due(cpu, now)) != NULL; count++) {
+        lowest = deadline->priority;
+        highest = count == 0 ? lowest : highest;
+        timer_remove(deadline);
+        expire(deadline);
+    }
+    if (count == 0)
+        return;
+    uint64_t end = arch_clock_ns();
+    cpu->batch_priority = highest;
+    cpu->batch_ns = end + TIMER_PAUSE_NS;
+    if (!cpu->blocked && lowest < cpu->current->priority)
+        cpu->low_batch_ns = end + TIMER_LOW_PAUSE_NS;
+}
+
 void timer_interrupt(struct cpu *cpu) {
     uint64_t now = arch_clock_ns();
     cpu->timer_ticks++;
@@ -51,16 +100,21 @@ void timer_interrupt(struct cpu *cpu) {
         trace_note_interrupt(cpu->current, TRACE_TIMER);
     cpu->armed_ns = DEADLINE_NEVER;
     cpu->unsettled = true;
-    for (uint32_t i = 0; i < TIMER_BATCH; i++) {
-        struct heap_node *first = heap_first(&cpu->deadlines);
-        if (first == NULL || first->key > now)
-            break;
-        struct deadline *deadline = CONTAINER_OF(first, struct deadline, node);
-        timer_cancel(deadline);
-        expire(deadline);
-    }
+    expire_batch(cpu, now);
     if (cpu->slice_end_ns != 0 && now >= cpu->slice_end_ns && sched_rotate(cpu))
         cpu->slice_end_ns = 0; /* else a server runs in the slice: it ends when its owner is back */
+}
+
+/* When the next batch can be. DEADLINE_NEVER: no deadline is set. */
+static uint64_t next_batch(const struct cpu *cpu) {
+    uint64_t next = DEADLINE_NEVER;
+    for (uint64_t rest = cpu->deadline_bitmap; rest != 0; rest &= rest - 1) {
+        uint32_t priority = (uint32_t)__builtin_ctzll(rest);
+        uint64_t ns = heap_first(&cpu->deadlines[priority])->key, from_ns = not_before(cpu, priority);
+        ns = ns < from_ns ? from_ns : ns;
+        next = ns < next ? ns : next;
+    }
+    return next;
 }
 
 /*
@@ -68,10 +122,7 @@ void timer_interrupt(struct cpu *cpu) {
  * needed. The timer is left alone when it will come early enough.
  */
 void timer_arm_next(struct cpu *cpu) {
-    uint64_t next = DEADLINE_NEVER;
-    struct heap_node *first = heap_first(&cpu->deadlines);
-    if (first != NULL)
-        next = first->key;
+    uint64_t next = next_batch(cpu);
     if (!cpu->blocked && (cpu->ready_bitmap >> cpu->current->priority & 1) != 0) {
         if (cpu->slice_end_ns == 0)
             cpu->slice_end_ns = arch_clock_ns() + SLICE_NS;

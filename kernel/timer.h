@@ -1,6 +1,20 @@
 /*
- * Deadlines: of waits and of notifications' timers. Each CPU has a heap of them, ordered by ns on the clock of
- * clock_read, and arms its one-shot timer for the first, or for the end of a time slice if that comes earlier.
+ * Deadlines: of waits and of notifications' timers. Each CPU arms its one-shot timer for the first, or for the end of a time slice
+ * if that comes earlier. Time is ns on the clock of clock_read.
+ *
+ * What comes to pass is charged to a priority: that of the waiting thread, or that which the thread had that set the timer. Each CPU
+ * has a heap for each priority, and the highest comes first, so whoever sets thousands of timers delays only those of the same
+ * priority and below. One interrupt lets at most TIMER_BATCH happen. Before the next batch user code runs:
+ *
+ *   deadlines above all of the last batch      at once
+ *   others, from the running priority on       after TIMER_PAUSE_NS
+ *   those below the running priority           after TIMER_LOW_PAUSE_NS, if the last batch had any of them
+ *
+ * So lower priorities take at most one interrupt in a millisecond from a higher one. They may be late, but they come, since somebody
+ * else may wait for what they raise. An idle CPU does not wait between batches.
+ *
+ * The running priority is looked at when the timer is armed (timer_arm_next). A message that takes the fast path does not arm it, so
+ * in the server's turn deadlines between its priority and its client's can be late by that millisecond.
  */
 #pragma once
 
@@ -18,24 +32,29 @@ enum deadline_kind {
 
 struct deadline {
     struct heap_node node; /* key = ns */
-    struct cpu *cpu;       /* whose heap it is in */
+    struct cpu *cpu;       /* in whose heaps it is, ... */
     enum deadline_kind kind;
+    uint8_t priority; /* ... and in which */
 };
+
+#define TIMER_BATCH 3U        /* one may leave two heaps of thousands, which takes some 1,800 instructions */
+#define TIMER_PAUSE_NS 11000U /* 10 us, and the way out and in */
+#define TIMER_LOW_PAUSE_NS 1000000U
 
 /* Lock: kernel lock, for everything here. */
 
-/* Set or move. `when_ns` == DEADLINE_NEVER: cancel. */
+/* Set or move. `when_ns` == DEADLINE_NEVER: cancel. A thread's is charged to it, a notification's to the running thread of `cpu`. */
 void timer_set(struct deadline *deadline, struct cpu *cpu, uint64_t when_ns);
 void timer_remove(struct deadline *deadline); /* one that is set */
 static inline void timer_cancel(struct deadline *deadline) {
     if (heap_contains_node(&deadline->node))
         timer_remove(deadline);
 }
+/* The waiting thread has got another priority or CPU: so has its deadline, if it has one. */
+void timer_follow(struct deadline *deadline, struct cpu *cpu);
 
-/* The timer interrupt of this CPU: let what is due happen, and end the time slice if it is over. At most TIMER_BATCH
- * deadlines; if more are due, the timer is armed for at once, so that user code runs in between. */
+/* The timer interrupt of this CPU: let what is due happen, at most one batch, and end the time slice if it is over. */
 void timer_interrupt(struct cpu *cpu);
-#define TIMER_BATCH 16U
 
 /* Arm for what comes first. Called when the kernel is left and something may have changed. */
 void timer_arm_next(struct cpu *cpu);

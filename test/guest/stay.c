@@ -262,6 +262,39 @@ static void stay_in_memory_fill_and_copy(void) {
 
 /* ---- time and messages ---- */
 
+/* Timers one after another, in a pool of their own: in this order a heap gets its longest right spine. */
+static cap_t make_timers(uint64_t count, uint64_t when_ns) {
+    cap_t pool = world_pool(LARGE_POOL_PAGES), table = world_slot(), slot = world_slot();
+    for (uint64_t i = 0; i < 2; i++)
+        CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(LARGE_POOL_PAGES), LARGE_POOL_PAGES), OK);
+    CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, table), OK);
+    for (uint64_t i = 0; i < count; i++) {
+        CHECK_STATUS(sys_object_create(pool, OBJECT_NOTIFICATION, 0, slot), OK);
+        CHECK_STATUS(sys_signal_timer(slot, 1, when_ns + i), OK);
+        CHECK_STATUS(sys_cap_move(table, 1 + i, slot), OK);
+    }
+    CHECK(world_now() < when_ns);
+    return pool;
+}
+
+#define HEAP_TIMERS 16000U
+#define HEAP_NS 60000000U /* in that time they are made */
+
+/* While a thread runs that they are no less than, and as they die. */
+static void stay_when_timers_fill_a_heap(void) {
+    uint64_t when_ns = world_now() + HEAP_NS;
+    cap_t pool = make_timers(HEAP_TIMERS, when_ns);
+    start_over();
+    while (world_now() < when_ns + HEAP_NS / 2)
+        continue;
+    check_stay("16000 deadlines in a row");
+    CHECK_STATUS(sys_cap_delete(0, pool), OK);
+    pool = make_timers(HEAP_TIMERS, world_now() + HEAP_NS);
+    start_over();
+    CHECK_STATUS(sys_cap_delete(0, pool), OK);
+    check_stay("destroy 16000 notifications with timers");
+}
+
 #define TIMERS 300U
 #define WAITERS 40U
 
@@ -382,7 +415,7 @@ static void stay_longest_of_all(void) {
 SUITE(CASE(stay_in_cap_revoke), CASE(stay_in_cap_delete_of_a_parent), CASE(stay_in_destruction_of_a_table),
       CASE(stay_in_destruction_of_a_pool), CASE(stay_in_pool_extend_by_pages_of_another_pool),
       CASE(stay_in_space_map_of_512_pages), CASE(stay_in_space_map_list), CASE(stay_in_space_audit),
-      CASE(stay_with_many_chunks), CASE(stay_in_memory_fill_and_copy), CASE(stay_when_many_deadlines_come_at_once),
-      CASE(stay_in_ep_wait_with_bad_messages), CASE(stay_in_destruction_of_an_endpoint),
-      CASE(stay_in_ep_call_with_the_longest_message), CASE(stay_in_thread_configure_and_handover),
-      CASE(stay_longest_of_all));
+      CASE(stay_with_many_chunks), CASE(stay_in_memory_fill_and_copy), CASE(stay_when_timers_fill_a_heap),
+      CASE(stay_when_many_deadlines_come_at_once), CASE(stay_in_ep_wait_with_bad_messages),
+      CASE(stay_in_destruction_of_an_endpoint), CASE(stay_in_ep_call_with_the_longest_message),
+      CASE(stay_in_thread_configure_and_handover), CASE(stay_longest_of_all));

@@ -146,6 +146,8 @@ static void let_foreign_run(void) {
     thread_set_direct(machine.self);
 }
 static void run_out_unnoticed(void) { machine.cpu.blocked = true, machine.cpu.unsettled = false; }
+static void charge_another(void) { scene.waiter->deadline.priority++; }
+static void wait_elsewhere(void) { scene.waiter->deadline.cpu = NULL; }
 static void switch_fpu(void) { machine.cpu.arch.fpu_owner = machine.self; }
 
 static void threads_are_where_their_state_says(void) {
@@ -172,6 +174,8 @@ static void threads_are_where_their_state_says(void) {
         {"a suspended thread may be switched to", switch_to_suspended},
         {"a foreign thread may be switched to", switch_to_foreign},
         {"a thread with a deadline may be switched to", switch_to_deadline},
+        {"a thread's deadline is charged to another priority", charge_another},
+        {"a thread's deadline is another CPU's", wait_elsewhere},
         {"a thread that waits may not be switched to", never_switch},
         {"a thread's slots are not its table's", other_slots},
         {"a thread has a slot more than its table", one_slot_more},
@@ -193,6 +197,8 @@ static void break_receivers(void) { scene.receiver->wait.rank++; }
 static void break_senders(void) { scene.sender->wait.rank = 0, scene.sender->wait_heap = NULL; }
 static void break_waiters(void) { scene.waiter->wait.left = &scene.sender->wait; }
 static void break_deadlines(void) { scene.waiter->deadline.node.rank++; }
+static void unmark_deadlines(void) { machine.cpu.deadline_bitmap = 0; }
+static void mark_no_deadlines(void) { machine.cpu.deadline_bitmap |= 1ULL << 63; }
 static void send_past_a_receiver(void) {
     scene.stopped->state = THREAD_IN_CALL;
     queue_enter(&scene.served->senders, scene.stopped);
@@ -204,6 +210,8 @@ static void queues_are_well_formed(void) {
         {"the queue of receivers is no heap", break_receivers},
         {"the queue of waiters is no heap", break_waiters},
         {"the deadlines are no heap", break_deadlines},
+        {"a heap of deadlines is not marked", unmark_deadlines},
+        {"an empty heap of deadlines is marked", mark_no_deadlines},
         {"an endpoint has senders and receivers", send_past_a_receiver},
         {"a notification has bits and waiters", raise_past_a_waiter},
     };

@@ -81,7 +81,7 @@ struct model_object {
             uint64_t slot_count;
         } table;
         struct {
-            uint64_t bits, timer_bits, timer_ns;
+            uint64_t bits, timer_bits, timer_ns, timer_priority;
             uint32_t bound;
         } notification;
         struct {
@@ -121,6 +121,7 @@ struct model {
     uint64_t cap_total;
     uint32_t current; /* the thread that runs; 0 = none */
     uint64_t now_ns;
+    uint64_t batch_ns, low_batch_ns, batch_priority; /* of deadlines: see timer.h */
     uint64_t arrivals;
     int64_t stamp, front_stamp;
     bool reaping;                           /* threads that are woken now are woken in any order */

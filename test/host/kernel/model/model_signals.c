@@ -62,6 +62,7 @@ uint64_t model_signal_timer(uint32_t self, const uint64_t *a, uint64_t *ret_valu
     struct model_object *object = &model.objects[model.caps[place].object];
     object->notification.timer_bits = a[1];
     object->notification.timer_ns = a[2];
+    object->notification.timer_priority = model_thread(self)->priority;
     return OK;
 }
 

@@ -1,6 +1,7 @@
 /*
  * Who runs, who waits for what, and what the clock ends.
  */
+#include "kernel/timer.h"
 #include "test/host/kernel/model/model.h"
 
 void model_ready(uint32_t id) {
@@ -107,23 +108,64 @@ void model_raise(uint32_t id, uint64_t bits) {
         model_deliver_bits(id, waiter);
 }
 
-/* The object with the earliest deadline that has come; 0 = none. */
+/* A deadline's time, and the priority that it is charged to: the waiting thread's, or that of whoever set the timer. */
+static uint64_t deadline_of(const struct model_object *object, uint64_t *ret_priority) {
+    if (object->type == OBJECT_THREAD) {
+        *ret_priority = object->thread.priority;
+        return object->thread.deadline_ns;
+    }
+    *ret_priority = object->notification.timer_priority;
+    return object->type == OBJECT_NOTIFICATION ? object->notification.timer_ns : DEADLINE_NEVER;
+}
+
+/* Is it held up by what has come before? */
+static bool must_pause(uint64_t now_ns, uint64_t priority) {
+    if (model.current == 0 || priority > model.batch_priority)
+        return false;
+    return now_ns < model.batch_ns || (priority < model_thread(model.current)->priority && now_ns < model.low_batch_ns);
+}
+
+/* The object whose deadline comes next, of those that have come: the highest priority, the earliest; 0 = none. */
 static uint32_t first_due(uint64_t now_ns) {
     uint32_t first = 0;
-    uint64_t earliest = now_ns;
+    uint64_t earliest = 0, highest = 0;
     for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
-        const struct model_object *object = &model.objects[id];
-        uint64_t at = DEADLINE_NEVER;
-        if (object->type == OBJECT_THREAD)
-            at = object->thread.deadline_ns;
-        else if (object->type == OBJECT_NOTIFICATION)
-            at = object->notification.timer_ns;
-        if (at <= earliest) {
-            earliest = at;
-            first = id;
-        }
+        uint64_t priority, at = deadline_of(&model.objects[id], &priority);
+        if (at > now_ns || must_pause(now_ns, priority) || (first != 0 && priority < highest))
+            continue;
+        if (first != 0 && priority == highest && at >= earliest)
+            continue;
+        first = id;
+        earliest = at;
+        highest = priority;
     }
     return first;
+}
+
+static void expire(uint32_t id) {
+    if (model.objects[id].type == OBJECT_THREAD) {
+        model_cancel(id);
+        model_wake(id, E_TIMEOUT);
+    } else {
+        model.objects[id].notification.timer_ns = DEADLINE_NEVER;
+        model_raise(id, model.objects[id].notification.timer_bits);
+    }
+}
+
+static void expire_batch(uint64_t now_ns) {
+    uint64_t highest = 0, priority = 0;
+    uint32_t count = 0;
+    for (uint32_t id; count < TIMER_BATCH && (id = first_due(now_ns)) != 0; count++) {
+        deadline_of(&model.objects[id], &priority);
+        highest = count == 0 ? priority : highest;
+        expire(id);
+    }
+    if (count == 0)
+        return;
+    model.batch_priority = highest;
+    model.batch_ns = now_ns + TIMER_PAUSE_NS;
+    if (model.current != 0 && priority < model_thread(model.current)->priority)
+        model.low_batch_ns = now_ns + TIMER_LOW_PAUSE_NS;
 }
 
 static bool equal_waits(uint32_t running) {
@@ -132,15 +174,7 @@ static bool equal_waits(uint32_t running) {
 
 void model_timer(uint64_t now_ns, bool slice_is_over) {
     model.now_ns = now_ns;
-    for (uint32_t id = first_due(now_ns); id != 0; id = first_due(now_ns)) {
-        if (model.objects[id].type == OBJECT_THREAD) {
-            model_cancel(id);
-            model_wake(id, E_TIMEOUT);
-        } else {
-            model.objects[id].notification.timer_ns = DEADLINE_NEVER;
-            model_raise(id, model.objects[id].notification.timer_bits);
-        }
-    }
+    expire_batch(now_ns);
     uint32_t running = model.current;
     if (slice_is_over && equal_waits(running)) {
         for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
