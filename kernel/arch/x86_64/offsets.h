@@ -36,7 +36,7 @@ enum offset {
 /* trampoline_parameters: eight bytes each */
 #define IN_TRAMPOLINE_ROOT 0
 #define IN_TRAMPOLINE_STACK 8
-#define IN_TRAMPOLINE_CPU 16
+#define IN_TRAMPOLINE_START 16
 #define IN_TRAMPOLINE_ENTRY 24
 
 #define CR4_PAE 0x20

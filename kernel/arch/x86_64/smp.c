@@ -31,8 +31,14 @@
 
 extern const uint8_t trampoline_start[], trampoline_parameters[], trampoline_end[];
 
-/* Between the boot CPU and the one that it starts. Each word has one writer; what lies in front of it is written first. */
-static struct {
+/*
+ * Between the boot CPU and one that it starts. Each word has one writer; what lies in front of it is written first.
+ *
+ * Each CPU that is tried has words of its own, which nobody else ever gets: one that is accepted may look long after, its host
+ * having put it aside, and one that is refused may look until INIT has reached it. test/spin/start.pml has the whole order.
+ */
+struct start {
+    struct cpu *cpu;
     struct cpu_controls controls;
     bool timer_agrees;
     uint32_t arrived;
@@ -40,7 +46,8 @@ static struct {
     uint64_t ticks;
     uint32_t answered;
     uint32_t accepted;
-} start;
+};
+static struct start starts[CPUS_MAX];
 
 static uint32_t take(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static void put(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
@@ -105,24 +112,24 @@ static void prepare_low_pages(uint64_t low) {
 }
 
 /* The first C of a CPU that has been started. */
-static _Noreturn void cpu_main(struct cpu *cpu) {
+static _Noreturn void cpu_main(struct start *start) {
     write_cr3(sealed_root);
-    cpu_init(cpu);
-    apic_init_cpu(cpu);
-    start.controls = cpu_controls();
-    start.timer_agrees = apic_timer_agrees();
-    put(&start.arrived, 1);
+    cpu_init(start->cpu);
+    apic_init_cpu(start->cpu);
+    start->controls = cpu_controls();
+    start->timer_agrees = apic_timer_agrees();
+    put(&start->arrived, 1);
     uint32_t round = 1;
-    while (take(&start.accepted) == 0) { /* if it never is, INIT ends this */
-        if (take(&start.asked) != round) {
+    while (take(&start->accepted) == 0) { /* if it never is, INIT ends this */
+        if (take(&start->asked) != round) {
             arch_relax();
             continue;
         }
-        start.ticks = ticks_in_order();
-        put(&start.answered, round++);
+        start->ticks = ticks_in_order();
+        put(&start->answered, round++);
     }
     kernel_lock_first();
-    sched_start(cpu);
+    sched_start(start->cpu);
 }
 
 /* How far `answer` is outside of [asked, heard]: a clock read between two readings of another is between them if both agree. */
@@ -137,15 +144,15 @@ static uint64_t clock_error(uint64_t asked, uint64_t answer, uint64_t heard) {
  * never run two at once. False: its clock was outside of what it can be by more than is allowed. *ret_within_ns: how far
  * apart the two are at most.
  */
-static bool clocks_agree(uint64_t *ret_within_ns) {
+static bool clocks_agree(struct start *start, uint64_t *ret_within_ns) {
     uint64_t end = arch_clock_ns() + CLOCK_NS, closest_ns = UINT64_MAX;
     for (uint32_t round = 1; closest_ns > CLOCK_WINDOW_NS && (round == 1 || arch_clock_ns() < end); round++) {
         uint64_t asked = ticks_in_order();
-        put(&start.asked, round);
-        if (!comes(&start.answered, round, 8 * ANSWER_NS))
+        put(&start->asked, round);
+        if (!comes(&start->answered, round, 8 * ANSWER_NS))
             return false;
         uint64_t heard = ticks_in_order();
-        uint64_t error_ns = arch_ticks_to_ns(clock_error(asked, start.ticks, heard));
+        uint64_t error_ns = arch_ticks_to_ns(clock_error(asked, start->ticks, heard));
         if (error_ns > CLOCK_ERROR_NS_MAX)
             return false;
         uint64_t within_ns = error_ns + arch_ticks_to_ns(heard - asked);
@@ -156,32 +163,31 @@ static bool clocks_agree(uint64_t *ret_within_ns) {
 }
 
 /* NULL: it is as the boot CPU is; else what is wrong with it. */
-static const char *examine(uint64_t *ret_within_ns) {
+static const char *examine(struct start *start, uint64_t *ret_within_ns) {
     struct cpu_controls own = cpu_controls();
-    if (own.cr0 != start.controls.cr0 || own.cr4 != start.controls.cr4 || own.efer != start.controls.efer ||
-        own.pat != start.controls.pat)
+    if (own.cr0 != start->controls.cr0 || own.cr4 != start->controls.cr4 || own.efer != start->controls.efer ||
+        own.pat != start->controls.pat)
         return "its control registers are not the boot CPU's";
-    if (!start.timer_agrees)
+    if (!start->timer_agrees)
         log_line(LOG_WARN, "boot", "the next CPU's timer does not run as the boot CPU's does");
-    return clocks_agree(ret_within_ns) ? NULL : "its clock is not the boot CPU's";
+    return clocks_agree(start, ret_within_ns) ? NULL : "its clock is not the boot CPU's";
 }
 
 /* Wake the CPU, which has had its INIT, and see what it is like. */
-static const char *start_cpu(struct cpu *cpu, uint64_t apic_id, uint64_t low, uint64_t *ret_within_ns) {
+static const char *start_cpu(struct start *start, uint64_t apic_id, uint64_t low, uint64_t *ret_within_ns) {
     uint64_t *parameters = arch_pointer(low + (uint64_t)(trampoline_parameters - trampoline_start));
     parameters[IN_TRAMPOLINE_ROOT / 8] = low + PAGE_BYTES;
-    parameters[IN_TRAMPOLINE_STACK / 8] = stack_top(cpu->index);
-    parameters[IN_TRAMPOLINE_CPU / 8] = (uint64_t)(uintptr_t)cpu;
+    parameters[IN_TRAMPOLINE_STACK / 8] = stack_top(start->cpu->index);
+    parameters[IN_TRAMPOLINE_START / 8] = (uint64_t)(uintptr_t)start;
     parameters[IN_TRAMPOLINE_ENTRY / 8] = (uint64_t)(uintptr_t)cpu_main;
-    memory_clear(&start, sizeof(start));
     bool arrived = false;
     for (uint64_t wait_ns = START_AGAIN_NS; !arrived && wait_ns <= ANSWER_NS; wait_ns *= 2) {
         (void)apic_send(apic_id, APIC_START, (uint32_t)(low / PAGE_BYTES)); /* what is not received is not answered */
-        arrived = comes(&start.arrived, 1, wait_ns);
+        arrived = comes(&start->arrived, 1, wait_ns);
     }
     if (!arrived)
         return "it does not answer";
-    return examine(ret_within_ns);
+    return examine(start, ret_within_ns);
 }
 
 /* The others that ACPI names, but for this one. */
@@ -207,7 +213,8 @@ static uint32_t start_all(const uint8_t *apic_ids, uint32_t count, uint64_t low)
         if (cpu == NULL)
             cpu = arch_boot_take(sizeof(*cpu));
         cpu_struct_init(cpu, running);
-        const char *wrong = start_cpu(cpu, apic_ids[i], low, &within_ns);
+        starts[i].cpu = cpu;
+        const char *wrong = start_cpu(&starts[i], apic_ids[i], low, &within_ns);
         if (wrong != NULL) {
             log_line(LOG_WARN, "boot", "CPU with APIC %u is left out: %s", (uint64_t)apic_ids[i], wrong);
             (void)apic_send(apic_ids[i], APIC_INIT, 0);
@@ -219,7 +226,7 @@ static uint32_t start_all(const uint8_t *apic_ids, uint32_t count, uint64_t low)
         if (running == 1)
             kernel_lock_share();
         cpus[running++] = cpu;
-        put(&start.accepted, 1);
+        put(&starts[i].accepted, 1);
         cpu = NULL;
     }
     return running;

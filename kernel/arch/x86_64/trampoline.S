@@ -52,7 +52,7 @@ protected_mode:
 long_mode:
     mov %ebx, %ebx /* the upper half is undefined */
     mov AT(trampoline_parameters) + IN_TRAMPOLINE_STACK(%rbx), %rsp
-    mov AT(trampoline_parameters) + IN_TRAMPOLINE_CPU(%rbx), %rdi
+    mov AT(trampoline_parameters) + IN_TRAMPOLINE_START(%rbx), %rdi
     xor %ebp, %ebp
     call *AT(trampoline_parameters) + IN_TRAMPOLINE_ENTRY(%rbx)
     ud2
