@@ -10,9 +10,7 @@
 
 #define LOCAL_APIC_PHYS 0xfee00000ULL
 #define IO_APIC_PHYS 0xfec00000ULL
-#define APIC_ID_MAX 254U /* 255 is no CPU's number but means all of them */
-#define APIC_ID_ALL 0xffU
-#define X2APIC_ID_ALL 0xffffffffU
+#define APIC_ID_MAX 254U /* 255 is no CPU's number but means all of them; x2APICs have larger ones */
 
 #define SLEEP_ENABLE (1U << 13)
 #define FADT_TIMER_IS_WIDE (1U << 8)
@@ -67,29 +65,22 @@ static struct table read_root(acpi_reach *reach, uint64_t phys, const char *name
     return is_named(root, name) && adds_up(root) ? root : (struct table){0};
 }
 
-static struct table find_root(acpi_reach *reach, uint64_t rsdp_phys, uint32_t *ret_entry_bytes) {
+static struct table find_root(acpi_reach *reach, uint64_t rsdp_phys) {
     struct table rsdp = read_bytes(reach, rsdp_phys, RSDP_BYTES_OLD), root = {0};
     if (!is_named(rsdp, "RSD PTR ") || !adds_up(rsdp))
         return root;
-    if (field(rsdp, 15, 1) >= 2) {
-        struct table all = read_bytes(reach, rsdp_phys, RSDP_BYTES);
-        *ret_entry_bytes = 8;
-        if (adds_up(all))
-            root = read_root(reach, field(all, 24, 8), "XSDT");
-    }
-    if (root.length == 0) {
-        *ret_entry_bytes = 4;
-        root = read_root(reach, field(rsdp, 16, 4), "RSDT");
-    }
-    return root;
+    struct table all = read_bytes(reach, rsdp_phys, RSDP_BYTES);
+    if (field(rsdp, 15, 1) >= 2 && adds_up(all))
+        root = read_root(reach, field(all, 24, 8), "XSDT");
+    return root.length > 0 ? root : read_root(reach, field(rsdp, 16, 4), "RSDT");
 }
 
 /* Of two with the same name the first. */
 static void find_tables(acpi_reach *reach, uint64_t rsdp_phys, struct table found[static TABLES]) {
     static const char *const names[TABLES] = {[MADT] = "APIC", [FADT] = "FACP", [HPET] = "HPET"};
-    uint32_t entry_bytes = 0;
+    struct table root = find_root(reach, rsdp_phys);
+    uint32_t entry_bytes = is_named(root, "XSDT") ? 8 : 4;
     uint64_t lost = 0;
-    struct table root = find_root(reach, rsdp_phys, &entry_bytes);
     if (root.length == 0)
         log_line(LOG_WARN, "boot", "ACPI: the root table is damaged or out of reach; a usual PC is assumed");
     for (uint32_t at = HEADER_BYTES; at + entry_bytes <= root.length; at += entry_bytes) {
@@ -129,18 +120,18 @@ static void read_override(struct table entry, struct acpi_facts *facts) {
 struct census {
     uint32_t cpu_count, io_apic_count;
     uint64_t seen[(APIC_ID_MAX + 64) / 64]; /* a bit for each APIC id */
-    uint64_t odd, beyond;                   /* CPUs passed over: named twice or by no number; out of reach */
+    uint64_t again, beyond;                 /* entries passed over */
 };
 
 /* Not enabled: there is no CPU, or one that must not be used. A number that comes again is the same CPU once more, which must
- * not be stopped; `all` is no number. */
-static void count_cpu(struct acpi_facts *facts, struct census *census, uint64_t id, uint64_t all, uint64_t flags) {
+ * not be stopped when it runs. */
+static void count_cpu(struct acpi_facts *facts, struct census *census, uint64_t id, uint64_t flags) {
     if ((flags & 1) == 0)
         return;
-    if (id == all || (id <= APIC_ID_MAX && (census->seen[id / 64] >> id % 64 & 1) != 0)) {
-        census->odd++;
-    } else if (id > APIC_ID_MAX) {
+    if (id > APIC_ID_MAX) {
         census->beyond++;
+    } else if ((census->seen[id / 64] >> id % 64 & 1) != 0) {
+        census->again++;
     } else {
         census->seen[id / 64] |= 1ULL << id % 64;
         if (census->cpu_count < CPUS_MAX)
@@ -152,7 +143,7 @@ static void count_cpu(struct acpi_facts *facts, struct census *census, uint64_t 
 static void read_entry(struct table entry, struct acpi_facts *facts, struct census *census) {
     switch (entry.bytes[0]) {
     case 0: /* local APIC */
-        count_cpu(facts, census, field(entry, 3, 1), APIC_ID_ALL, field(entry, 4, 4));
+        count_cpu(facts, census, field(entry, 3, 1), field(entry, 4, 4));
         break;
     case 1: /* I/O APIC */
         if (entry.length < 12 || census->io_apic_count == IO_APICS_MAX)
@@ -168,7 +159,7 @@ static void read_entry(struct table entry, struct acpi_facts *facts, struct cens
             facts->local_apic_phys = field(entry, 4, 8);
         break;
     case 9: /* local x2APIC: wider numbers, of which the small ones are the same */
-        count_cpu(facts, census, field(entry, 4, 4), X2APIC_ID_ALL, field(entry, 8, 4));
+        count_cpu(facts, census, field(entry, 4, 4), field(entry, 8, 4));
         break;
     default:
         break;
@@ -189,8 +180,8 @@ static void read_madt(struct table madt, struct acpi_facts *facts) {
         facts->local_apic_phys = LOCAL_APIC_PHYS;
     facts->io_apic_count = census.io_apic_count == 0 ? 1 : census.io_apic_count;
     facts->cpu_count = census.cpu_count == 0 ? 1 : census.cpu_count;
-    if (census.odd > 0)
-        log_line(LOG_WARN, "boot", "ACPI: entries passed over that name a CPU again, or all CPUs: %u", census.odd);
+    if (census.again > 0)
+        log_line(LOG_WARN, "boot", "ACPI: entries passed over that name a CPU again: %u", census.again);
     if (census.beyond > 0)
         log_line(LOG_WARN, "boot", "ACPI: CPUs out of reach, with APIC numbers above 254: %u", census.beyond);
 }

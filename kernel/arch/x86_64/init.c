@@ -17,10 +17,8 @@
 #define LOADER_MAPS_BELOW (4ULL << 30) /* docs/boot-protocol.md */
 
 static struct acpi_facts facts;
-static struct {
-    const struct boot_range *ranges;
-    uint64_t count;
-} map; /* of memory */
+static const struct boot_range *all_ranges;
+static uint64_t range_count;
 struct clock clock;
 static uint64_t tsc_hz;
 static struct cpu boot_cpu;
@@ -52,16 +50,16 @@ void arch_log_init(const struct boot_info *boot) {
 /* What the boot loader's identity map reaches for sure: the first 4 GiB, and RAM above. */
 static const uint8_t *reach(uint64_t phys, uint64_t bytes) {
     bool mapped = phys < LOADER_MAPS_BELOW && bytes <= LOADER_MAPS_BELOW - phys;
-    for (uint64_t i = 0; i < map.count && !mapped; i++) {
-        uint64_t offset = phys - map.ranges[i].phys, size = map.ranges[i].page_count * PAGE_BYTES;
-        mapped = map.ranges[i].kind < BOOT_RANGE_FIRMWARE && offset < size && bytes <= size - offset;
+    for (uint64_t i = 0; i < range_count && !mapped; i++) {
+        uint64_t offset = phys - all_ranges[i].phys, size = all_ranges[i].page_count * PAGE_BYTES;
+        mapped = all_ranges[i].kind < BOOT_RANGE_FIRMWARE && offset < size && bytes <= size - offset;
     }
     return mapped ? arch_boot_pointer(phys) : NULL;
 }
 
 void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
-    map.ranges = ranges;
-    map.count = boot->range_count;
+    all_ranges = ranges;
+    range_count = boot->range_count;
     acpi_read(reach, boot->rsdp_phys, &facts);
     io_set_power(facts.power_port, facts.sleep_type);
     void *local_apic = boot_memory_device(facts.local_apic_phys);
