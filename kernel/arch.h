@@ -123,6 +123,10 @@ void arch_registers_read(const struct thread *thread, struct thread_registers *r
 /* False, and nothing changed: an address is not canonical or not in the user half. */
 MUST_USE bool arch_registers_valid(const struct thread_registers *registers);
 void arch_registers_write(struct thread *thread, const struct thread_registers *registers);
+/* The FPU's state of a thread whose state is in memory (request_release), to and from a user's page, which may change meanwhile. */
+void arch_fpu_read(const struct thread *thread, struct thread_fpu *fpu);
+/* False, and nothing changed: no state that this CPU can load. */
+MUST_USE bool arch_fpu_write(struct thread *thread, const struct thread_fpu *fpu);
 /* When the thread runs again, it makes the same system call again. */
 void arch_restart_call(struct frame *frame);
 

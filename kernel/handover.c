@@ -17,7 +17,8 @@
 
 bool handover_unaudited;
 
-#define FLAGS_ALL (HANDOVER_CHECK_ONLY | HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
+#define FLAGS_ALL \
+    (HANDOVER_CHECK_ONLY | HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU)
 
 /* The stack must take the first push: what counts is the word below the stack pointer. */
 static enum audit_check audit(const struct thread *thread, const struct space *space,
@@ -79,7 +80,8 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
 
     thread_stop(target); /* also ends a wait, such as the call of a program that asked to be replaced */
     request_release(target);
-    arch_thread_init(target);
+    if ((flags & HANDOVER_KEEP_FPU) == 0)
+        target->arch.fpu_used = 0;
     thread_bind(target, &target->space, space_cap);
     arch_registers_write(target, &entry);
     target->suspended = false;

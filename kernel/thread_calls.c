@@ -185,10 +185,14 @@ struct result sys_thread_suspend(cap_t thread) {
     return result(OK);
 }
 
-struct result sys_thread_read(cap_t thread) {
+#define PARTS_ALL (uint64_t)(THREAD_REGISTERS | THREAD_FPU)
+
+struct result sys_thread_read(cap_t thread, uint64_t parts) {
     struct thread *self = caller();
     struct cap_slot *slot;
     enum status status = table_find(self, thread, OBJECT_THREAD, THREAD_READ, &slot);
+    if (status == OK && (parts & ~PARTS_ALL) != 0)
+        status = E_ARG;
     if (status != OK)
         return result(status);
     if (self->message == NULL)
@@ -196,19 +200,28 @@ struct result sys_thread_read(cap_t thread) {
     struct thread *target = cap_object(slot);
     if (!sched_claim(target, false))
         return result(CALL_RESTART);
-    struct thread_state state = {
-        .run_state = target->state, .priority = target->priority, .id = target->id, .cpu = target->cpu->index};
-    arch_registers_read(target, &state.registers);
-    state.cpu_time_ns = arch_ticks_to_ns(target->cpu_time_ticks);
-    memory_move(self->message->data, &state, sizeof(state));
+    struct thread_state *state = (struct thread_state *)(void *)self->message->data;
+    arch_registers_read(target, &state->registers);
+    state->run_state = target->state;
+    state->priority = target->priority;
+    state->cpu_time_ns = arch_ticks_to_ns(target->cpu_time_ticks);
+    state->id = target->id;
+    state->cpu = target->cpu->index;
+    if ((parts & THREAD_FPU) != 0) {
+        if (target->arch.fpu_used != 0)
+            request_release(target);
+        arch_fpu_read(target, thread_fpu_in(self->message));
+    }
     return result(OK);
 }
 
 /* Only while it is stopped or in a fault: else what is written would be half of what the thread sees. */
-struct result sys_thread_write(cap_t thread) {
+struct result sys_thread_write(cap_t thread, uint64_t parts) {
     struct thread *self = caller();
     struct cap_slot *slot;
     enum status status = table_find(self, thread, OBJECT_THREAD, THREAD_CONTROL, &slot);
+    if (status == OK && (parts & ~PARTS_ALL) != 0)
+        status = E_ARG;
     if (status != OK)
         return result(status);
     if (self->message == NULL)
@@ -218,8 +231,14 @@ struct result sys_thread_write(cap_t thread) {
         return result(E_STATE);
     struct thread_registers registers;
     memory_move(&registers, self->message->data, sizeof(registers));
-    if (!arch_registers_valid(&registers))
+    if ((parts & THREAD_REGISTERS) != 0 && !arch_registers_valid(&registers))
         return result(E_ARG);
-    arch_registers_write(target, &registers);
+    if ((parts & THREAD_FPU) != 0) {
+        request_release(target);
+        if (!arch_fpu_write(target, thread_fpu_in(self->message)))
+            return result(E_ARG);
+    }
+    if ((parts & THREAD_REGISTERS) != 0)
+        arch_registers_write(target, &registers);
     return result(OK);
 }

@@ -48,7 +48,8 @@ struct message_page {
     uint64_t send_caps[MESSAGE_CAPS];    /* slots to copy from, needs ENDPOINT_GRANT in a call */
     uint64_t receive_caps[MESSAGE_CAPS]; /* empty slots that may be filled, 0 = none: the first message_caps(info) */
     uint64_t deadline_ns;                /* with MESSAGE_DEADLINE */
-    uint64_t reserved[55];
+    uint64_t fpu_opened; /* the kernel sets it to 1 at the thread's first use of the FPU after each switch to it */
+    uint64_t reserved[54];
     uint8_t data[4096 - MESSAGE_DATA_OFFSET];
 };
 

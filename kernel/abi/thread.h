@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "kernel/abi/message.h"
 #include "kernel/abi/syscall.h"
 
 #define PRIORITY_LOWEST 0U
@@ -41,11 +42,34 @@ struct thread_registers {
     uint64_t fs_base; /* canonical, user half */
 };
 
+/* What of a thread thread_read and thread_write are about. */
+enum thread_part {
+    THREAD_REGISTERS = 1 << 0, /* struct thread_registers; thread_read leaves struct thread_state in any case */
+    THREAD_FPU = 1 << 1,       /* struct thread_fpu, THREAD_FPU_OFFSET further on in the data */
+};
+
+/*
+ * FPU, SSE and AVX registers, in the form of the instruction XSAVE. A thread that has used none of them since its program
+ * began is in the initial state.
+ * Source: Intel SDM vol. 1, "XSAVE Area" and "x87 State", "SSE State" before it.
+ */
+struct thread_fpu {
+    uint16_t control_word;
+    uint16_t others[11];
+    uint32_t mxcsr; /* only bits that the CPU has */
+    uint32_t mxcsr_mask;
+    uint8_t registers[480];
+    uint64_t components;  /* 0: the initial state, and nothing else counts; else all that this machine has */
+    uint64_t reserved[7]; /* whatever is written, it stays 0 */
+    uint8_t avx[256];     /* the upper halves of YMM0..15 */
+};
+
 enum handover_flag {
     HANDOVER_CHECK_ONLY = 1 << 0,   /* audit and report, change nothing */
     HANDOVER_RESUME = 1 << 1,       /* let it run at once */
     HANDOVER_ABSENT_ENTRY = 1 << 2, /* a pager will supply the entry's page */
     HANDOVER_ABSENT_STACK = 1 << 3, /* ... the stack's page */
+    HANDOVER_KEEP_FPU = 1 << 4,     /* the FPU's state stays; else it is the initial one */
 };
 
 /*
@@ -87,6 +111,14 @@ struct thread_state {
     uint64_t id;          /* what a trace calls it: a number from 1 on that no other thread has had */
     uint64_t cpu;         /* where it runs */
 };
+
+#define THREAD_FPU_OFFSET sizeof(struct thread_state)
+static inline struct thread_fpu *thread_fpu_in(struct message_page *page) {
+    return (struct thread_fpu *)(void *)(page->data + THREAD_FPU_OFFSET);
+}
+_Static_assert((MESSAGE_DATA_OFFSET + THREAD_FPU_OFFSET) % 64 == 0,
+               "so that the state is where XSAVE and XRSTOR can use it");
+_Static_assert(sizeof(struct thread_fpu) == 832, "Intel SDM vol. 1, XSAVE Area: 512 + 64 + AVX's 256");
 
 enum fault_kind {
     FAULT_PAGE = 1,        /* address = what was touched, access = enum fault_access */

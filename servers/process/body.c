@@ -102,7 +102,7 @@ uint32_t body_add_thread(struct system *system, struct body *body, struct thread
 
 uint64_t body_thread_time_ns(const struct thread *thread) {
     struct thread_state state;
-    if (sys_thread_read(thread->object).status != OK)
+    if (sys_thread_read(thread->object, 0).status != OK)
         return 0;
     memcpy(&state, program.message->data, sizeof state);
     return state.cpu_time_ns;

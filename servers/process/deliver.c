@@ -100,7 +100,7 @@ static bool interrupt(struct thread *thread, struct thread_registers *ret_regist
     const struct thread_state *state = (const void *)program.message->data;
     if (thread->answer != 0)
         serve_answer(thread, P_INTERRUPTED, NULL);
-    if (sys_thread_suspend(thread->object).status != OK || sys_thread_read(thread->object).status != OK)
+    if (sys_thread_suspend(thread->object).status != OK || sys_thread_read(thread->object, 0).status != OK)
         return false;
     *ret_registers = state->registers;
     *ret_run_state = state->run_state;
@@ -125,7 +125,7 @@ static bool go_on(const struct thread *thread, const struct thread_registers *re
         return sys_thread_handover(thread->object, incarnation->space,
                                    HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
                    .status == OK;
-    return sys_thread_write(thread->object).status == OK && sys_thread_resume(thread->object).status == OK;
+    return sys_thread_write(thread->object, THREAD_REGISTERS).status == OK && sys_thread_resume(thread->object).status == OK;
 }
 
 static void end_by(struct process *process, uint64_t signal) {

@@ -378,7 +378,7 @@ static uint32_t copy_bag(struct system *system, struct body *from, struct body *
 
 uint32_t launch_read_registers(cap_t thread, uint64_t answer, struct thread_registers *ret_registers) {
     struct thread_state state;
-    struct result result = sys_thread_read(thread);
+    struct result result = sys_thread_read(thread, 0);
     if (result.status != OK)
         return (uint32_t)result.status;
     memcpy(&state, program.message->data, sizeof state);

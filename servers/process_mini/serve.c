@@ -190,7 +190,7 @@ static uint32_t serve_get_pid(const struct process *caller, struct process_get_p
 
 static uint64_t cpu_time_ns(const struct process *process) {
     struct thread_state state;
-    if (process->thread == 0 || sys_thread_read(process->thread).status != OK)
+    if (process->thread == 0 || sys_thread_read(process->thread, 0).status != OK)
         return 0;
     memcpy(&state, program.message->data, sizeof state);
     return state.cpu_time_ns;

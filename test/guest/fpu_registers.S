@@ -1,33 +1,52 @@
 /*
- * All FPU, SSE and AVX registers at once, from and to memory: struct fpu_registers in fpu.c. Programs here are compiled
- * without the use of any of them, so nothing else touches them.
+ * All FPU, SSE and AVX registers at once, from and to memory: struct fpu_registers. Programs here are compiled without the use of
+ * any of them, so nothing else touches them.
  */
 #define YMM 0        /* 16 of 32 bytes */
 #define X87 512      /* 8 of 10 bytes, 16 apart */
 #define CONTROL 640  /* x87 control word */
 #define MXCSR 644
 
+/* Source: Intel SDM vol. 2A, "CPUID", leaf 1. */
+#define FEATURES_AVX (1 << 27 | 1 << 28) /* OSXSAVE, AVX */
+#define XCR0_AVX (1 << 2)
+
     .text
+    .globl fpu_words
+    .type fpu_words, @function
+/* How many words a vector register has here: EAX = 2 or 4. Keeps RDI. */
+fpu_words:
+    push %rbx
+    mov $1, %eax
+    xor %ecx, %ecx
+    cpuid
+    pop %rbx
+    mov $2, %eax
+    and $FEATURES_AVX, %ecx
+    cmp $FEATURES_AVX, %ecx
+    jne 1f
+    xor %ecx, %ecx
+    xgetbv
+    and $XCR0_AVX, %eax /* 4, if it is there */
+    jnz 1f
+    mov $2, %eax
+1:
+    ret
+
     .globl fpu_load
     .type fpu_load, @function
 /* RDI = struct fpu_registers */
 fpu_load:
-    vmovups 0(%rdi), %ymm0
-    vmovups 32(%rdi), %ymm1
-    vmovups 64(%rdi), %ymm2
-    vmovups 96(%rdi), %ymm3
-    vmovups 128(%rdi), %ymm4
-    vmovups 160(%rdi), %ymm5
-    vmovups 192(%rdi), %ymm6
-    vmovups 224(%rdi), %ymm7
-    vmovups 256(%rdi), %ymm8
-    vmovups 288(%rdi), %ymm9
-    vmovups 320(%rdi), %ymm10
-    vmovups 352(%rdi), %ymm11
-    vmovups 384(%rdi), %ymm12
-    vmovups 416(%rdi), %ymm13
-    vmovups 448(%rdi), %ymm14
-    vmovups 480(%rdi), %ymm15
+    call fpu_words
+    cmp $4, %eax
+    jne 1f
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    vmovups 32 * \i(%rdi), %ymm\i
+    .endr
+1:
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movups 32 * \i(%rdi), %xmm\i /* leaves the upper half alone */
+    .endr
     fninit
     fldcw CONTROL(%rdi)
     .set i, 7
@@ -42,22 +61,16 @@ fpu_load:
     .type fpu_store, @function
 /* RDI = struct fpu_registers. The x87 registers are popped and pushed again. */
 fpu_store:
-    vmovups %ymm0, 0(%rdi)
-    vmovups %ymm1, 32(%rdi)
-    vmovups %ymm2, 64(%rdi)
-    vmovups %ymm3, 96(%rdi)
-    vmovups %ymm4, 128(%rdi)
-    vmovups %ymm5, 160(%rdi)
-    vmovups %ymm6, 192(%rdi)
-    vmovups %ymm7, 224(%rdi)
-    vmovups %ymm8, 256(%rdi)
-    vmovups %ymm9, 288(%rdi)
-    vmovups %ymm10, 320(%rdi)
-    vmovups %ymm11, 352(%rdi)
-    vmovups %ymm12, 384(%rdi)
-    vmovups %ymm13, 416(%rdi)
-    vmovups %ymm14, 448(%rdi)
-    vmovups %ymm15, 480(%rdi)
+    call fpu_words
+    cmp $4, %eax
+    jne 1f
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    vmovups %ymm\i, 32 * \i(%rdi)
+    .endr
+1:
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movups %xmm\i, 32 * \i(%rdi)
+    .endr
     .set i, 0
     .rept 8
     fstpt X87 + 16 * i(%rdi)

@@ -149,7 +149,7 @@ static void thread_handover_refuses_flags(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing});
     struct thread_registers entry = {.rip = place.execute, .rsp = place.write + 64};
-    CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, 1 << 4), E_ARG);
+    CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, 1 << 5), E_ARG);
     CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, UINT64_MAX), E_ARG);
 }
 

@@ -322,7 +322,7 @@ static void cap_delete_of_a_pool_with_everything_alive(void) {
     CHECK_STATUS(ep_wait(outside, 0, &message, &badge), E_TIMEOUT);
     CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_CAP);
     for (uint32_t i = 0; i < WORKERS; i++)
-        CHECK_STATUS(sys_thread_read(workers[i].thread), E_CAP);
+        CHECK_STATUS(sys_thread_read(workers[i].thread, 0), E_CAP);
 }
 
 /* The thread that deletes its own pool does not come back, and others go on. caps[0] = pool. */
@@ -341,7 +341,7 @@ static void cap_delete_of_the_own_pool(void) {
     worker_resume(&worker);
     worker_let_run(20000000);
     CHECK_EQUAL(worker.view->out[0], 1);
-    CHECK_STATUS(sys_thread_read(worker.thread), E_CAP);
+    CHECK_STATUS(sys_thread_read(worker.thread, 0), E_CAP);
     CHECK_EQUAL(kernel_frames(), before - 32);
 }
 
@@ -361,7 +361,7 @@ static void cap_delete_of_the_own_pool_and_space(void) {
     worker_resume(&worker);
     worker_let_run(20000000);
     CHECK_EQUAL(worker.view->out[0], 1);
-    CHECK_STATUS(sys_thread_read(worker.thread), E_CAP);
+    CHECK_STATUS(sys_thread_read(worker.thread, 0), E_CAP);
     CHECK_EQUAL(kernel_frames(), before - PAGES);
 }
 

@@ -237,7 +237,7 @@ static void system_calls_tell_no_kernel_address(void) {
     CHECK(worker_await(&caller, THREAD_IN_CALL));
     const cap_t threads[] = {INIT_CAP_THREAD, worker.thread, waiting.thread, caller.thread};
     for (uint32_t i = 0; i < sizeof(threads) / sizeof(threads[0]); i++, pages++) {
-        CHECK_STATUS(sys_thread_read(threads[i]), OK);
+        CHECK_STATUS(sys_thread_read(threads[i], 0), OK);
         CHECK_EQUAL(kernel_address_in(program.message), 0);
     }
     for (uint64_t bit = 12; bit < 64; bit++, pages++) {

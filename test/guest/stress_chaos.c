@@ -130,7 +130,7 @@ static struct result move(struct worker_view *view, const struct member *member,
 
 static struct result look(struct worker_view *view, const struct member *member) {
     struct thread_state state;
-    struct result result = sys_thread_read(member->worker.thread);
+    struct result result = sys_thread_read(member->worker.thread, 0);
     memcpy(&state, view->message->data, sizeof(state));
     if (result.status == OK && (state.cpu >= STRESS_CPUS || state.run_state > THREAD_IN_FAULT))
         stress_wrong(view, WRONG_STATE, state.run_state);

@@ -90,8 +90,8 @@ static cap_t tested_space;
 static uint64_t call_configure(cap_t cap) { return sys_thread_configure(cap, 0).status; }
 static uint64_t call_resume(cap_t cap) { return sys_thread_resume(cap).status; }
 static uint64_t call_suspend(cap_t cap) { return sys_thread_suspend(cap).status; }
-static uint64_t call_read(cap_t cap) { return sys_thread_read(cap).status; }
-static uint64_t call_write(cap_t cap) { return sys_thread_write(cap).status; }
+static uint64_t call_read(cap_t cap) { return sys_thread_read(cap, 0).status; }
+static uint64_t call_write(cap_t cap) { return sys_thread_write(cap, THREAD_REGISTERS).status; }
 static uint64_t call_handover(cap_t cap) { return sys_thread_handover(cap, tested_space, 0).status; }
 static uint64_t call_handover_space(cap_t cap) { return sys_thread_handover(INIT_CAP_THREAD, cap, 0).status; }
 
@@ -111,8 +111,8 @@ static void thread_calls_refuse_wrong_capabilities(void) {
 /* These calls read or write the caller's message page; this worker has none. */
 static void call_without_message_page(struct worker_view *view) {
     view->out[0] = sys_thread_configure(INIT_CAP_THREAD, 0).status;
-    view->out[1] = sys_thread_read(INIT_CAP_THREAD).status;
-    view->out[2] = sys_thread_write(INIT_CAP_THREAD).status;
+    view->out[1] = sys_thread_read(INIT_CAP_THREAD, 0).status;
+    view->out[2] = sys_thread_write(INIT_CAP_THREAD, THREAD_REGISTERS).status;
     view->out[3] = sys_thread_handover(INIT_CAP_THREAD, INIT_CAP_SPACE, HANDOVER_CHECK_ONLY).status;
     view->out[4] = sys_log_write(1).status;
 }

@@ -191,7 +191,7 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
     return status(OK);
 }
 
-struct result sys_thread_read(cap_t thread) {
+struct result sys_thread_read(cap_t thread, uint64_t parts) {
     const struct object *object = fake_find(thread, OBJECT_THREAD);
     if (fake_fails())
         return status(E_STATE);
@@ -199,6 +199,8 @@ struct result sys_thread_read(cap_t thread) {
         return status(E_CAP);
     struct thread_state state = {.registers = object->entry, .run_state = object->run_state, .cpu_time_ns = 10};
     memcpy(program.message->data, &state, sizeof state);
+    if ((parts & THREAD_FPU) != 0)
+        thread_fpu_in(program.message)->components = 0;
     return status(OK);
 }
 
@@ -218,13 +220,14 @@ struct result sys_thread_resume(cap_t thread) {
     return suspend(thread, false);
 }
 
-struct result sys_thread_write(cap_t thread) {
+struct result sys_thread_write(cap_t thread, uint64_t parts) {
     struct object *object = fake_find(thread, OBJECT_THREAD);
     if (fake_fails())
         return status(E_RIGHTS);
     if (object == NULL || object->run_state != THREAD_STOPPED)
         return status(object == NULL ? E_CAP : E_STATE);
-    memcpy(&object->entry, program.message->data, sizeof object->entry);
+    if ((parts & THREAD_REGISTERS) != 0)
+        memcpy(&object->entry, program.message->data, sizeof object->entry);
     return status(OK);
 }
 

@@ -115,7 +115,7 @@ static void child_returns_from_the_call(void) {
     parent_entry.rax = parent_entry.rdi = parent_entry.rsi = parent_entry.rdx = 99; /* as in the call */
     parent_entry.rbx = 98;
     memcpy(program.message->data, &parent_entry, sizeof parent_entry);
-    CHECK_EQUAL(sys_thread_write(thread_of(pid)).status, OK);
+    CHECK_EQUAL(sys_thread_write(thread_of(pid), THREAD_REGISTERS).status, OK);
     CHECK_EQUAL(world_fork(pid, &child), OK);
     CHECK(fake_thread_runs(thread_of(pid), &parent_entry) && fake_thread_runs(thread_of(child), &entry));
     CHECK_EQUAL(entry.rax, OK);

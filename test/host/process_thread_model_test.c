@@ -220,7 +220,7 @@ static void signal_one(uint64_t number) {
     CHECK(thread->waits == THREAD_RUNS && thread->masked == signal_bit(PROCESS_SIGUSR1) && thread->pending == 0);
     thread->masked = 0; /* as when the handler has left */
     memcpy(program.message->data, &begin, sizeof begin);
-    CHECK_EQUAL(sys_thread_write(thread->object).status, OK);
+    CHECK_EQUAL(sys_thread_write(thread->object, THREAD_REGISTERS).status, OK);
     target->life = RUNS;
 }
 

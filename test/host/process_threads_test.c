@@ -383,7 +383,7 @@ static void handler_above_a_shared_page_runs(void) {
     registers.rsp = page + 128 + frame_bytes;
     CHECK(world_set_word(thread, page - 8, 1) && world_set_word(thread, page, 1));
     memcpy(program.message->data, &registers, sizeof registers);
-    CHECK_EQUAL(sys_thread_write(thread).status, OK);
+    CHECK_EQUAL(sys_thread_write(thread, THREAD_REGISTERS).status, OK);
     CHECK_EQUAL(world_fork(pid, &child), OK);
     CHECK_EQUAL(world_word(thread, page - 8), 1); /* it is mapped, and may not be written */
     CHECK(!fake_may_access(thread, page - 8, MEMORY_WRITE));

@@ -1,11 +1,13 @@
 #include "kernel/arch/x86_64/fpu.h"
 
 #include "kernel/abi/syscall.h"
+#include "kernel/arch.h"
 #include "kernel/arch/x86_64/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/assert.h"
 #include "kernel/cpu.h"
 #include "kernel/fastpath.h"
+#include "kernel/string.h"
 #include "kernel/thread.h"
 
 #define CR4_FXSAVE (1ULL << 9 | 1ULL << 10) /* FXSAVE and SIMD exceptions */
@@ -16,35 +18,31 @@
 
 #define AREA_OFFSET ((sizeof(struct thread) + 63) & ~63ULL) /* behind the thread, in its page */
 #define AREA_BYTES (PAGE_BYTES - AREA_OFFSET)
-#define LEGACY_BYTES 512U
-#define HEADER_BYTES 64U
 #define CONTROL_WORD_INITIAL 0x37fU
 #define MXCSR_INITIAL 0x1f80U
+#define MXCSR_MASK_OLDEST 0xffbfU /* of a CPU that stores 0. Source: Intel SDM vol. 1, "MXCSR_MASK Field" */
 
-/* Source: Intel SDM vol. 1, FXSAVE area and XSAVE header. */
-struct fpu_area {
-    uint16_t control_word;
-    uint16_t others[11];
-    uint32_t mxcsr;
-    uint8_t registers[LEGACY_BYTES - 28];
-    uint64_t header[HEADER_BYTES / 8]; /* all zero: every component is in its initial state */
-};
+_Static_assert(sizeof(struct thread_fpu) <= AREA_BYTES, "a thread's page has room for its FPU area");
 
-static uint64_t components; /* XCR0; 0: no XSAVE, FXSAVE is used */
-static struct fpu_area initial __attribute__((aligned(64)));
+static uint64_t components;       /* XCR0; 0: no XSAVE, FXSAVE is used */
+static uint32_t mxcsr_mask = ~0U; /* the bits of MXCSR that every CPU has; to load another one is an exception */
+static struct thread_fpu initial __attribute__((aligned(64)));
 
-static struct fpu_area *area_of(struct thread *thread) {
-    return (struct fpu_area *)(void *)((char *)thread + AREA_OFFSET);
+static struct thread_fpu *area_of(const struct thread *thread) {
+    return (struct thread_fpu *)((uintptr_t)thread + AREA_OFFSET);
 }
 
-static void save(struct fpu_area *area) {
+/* What a state that is not the initial one consists of, for XSAVE and for users. */
+static uint64_t all_components(void) { return components != 0 ? components : STATE_X87 | STATE_SSE; }
+
+static void save(struct thread_fpu *area) {
     if (components != 0)
         __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"((uint32_t)components), "d"(0) : "memory");
     else
         __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 }
 
-static void load(const struct fpu_area *area) {
+static void load(const struct thread_fpu *area) {
     if (components != 0)
         __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"((uint32_t)components), "d"(0) : "memory");
     else
@@ -67,6 +65,9 @@ void fpu_init(void) {
     } else {
         write_cr4(cr4);
     }
+    __asm__ volatile("fxsave64 (%0)" : : "r"(&initial) : "memory");
+    mxcsr_mask &= initial.mxcsr_mask != 0 ? initial.mxcsr_mask : MXCSR_MASK_OLDEST;
+    memory_clear(&initial, sizeof(initial));
     initial.control_word = CONTROL_WORD_INITIAL;
     initial.mxcsr = MXCSR_INITIAL;
     load(&initial);
@@ -79,6 +80,8 @@ void fpu_use(struct cpu *cpu, struct thread *thread) {
     if (thread->arch.fpu_used) /* else the registers are in their initial state, and what is in memory is old */
         load(area_of(thread));
     thread->arch.fpu_used = 1;
+    if (thread->message != NULL)
+        thread->message->fpu_opened = 1;
     cpu->arch.fpu_owner = thread;
     fastpath_update(cpu);
 }
@@ -90,4 +93,29 @@ void fpu_close(struct cpu *cpu) {
     cpu->arch.fpu_owner = NULL;
     fastpath_update(cpu);
     write_cr0(read_cr0() | CR0_TASK_SWITCHED);
+}
+
+void arch_fpu_read(const struct thread *thread, struct thread_fpu *fpu) {
+    if (thread->arch.fpu_used != 0)
+        memory_move(fpu, area_of(thread), sizeof(*fpu));
+    fpu->components = thread->arch.fpu_used != 0 ? all_components() : 0;
+}
+
+/* XRSTOR and FXRSTOR raise an exception for reserved bits of MXCSR and of the header, in the kernel: both are put right behind
+ * the copy, whatever the user's page says by then. They take any value in the registers themselves. */
+bool arch_fpu_write(struct thread *thread, const struct thread_fpu *fpu) {
+    struct thread_fpu *area = area_of(thread);
+    uint64_t present = __atomic_load_n(&fpu->components, __ATOMIC_RELAXED);
+    uint32_t mxcsr = __atomic_load_n(&fpu->mxcsr, __ATOMIC_RELAXED);
+    if (present != 0 && (present != all_components() || (mxcsr & ~mxcsr_mask) != 0))
+        return false;
+    thread->arch.fpu_used = present != 0;
+    if (present == 0)
+        return true;
+    memory_move(area, fpu, sizeof(*area));
+    area->mxcsr = mxcsr;
+    area->components = present;
+    memory_clear(area->reserved, sizeof(area->reserved));
+    thread->arch.fpu_saved = 1;
+    return true;
 }

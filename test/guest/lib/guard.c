@@ -26,7 +26,7 @@ static _Noreturn void report_fault(const struct message *message) {
 static _Noreturn void report_hang(const struct worker_view *view) {
     char text[160];
     const struct thread_state *main_thread = (const void *)view->message->data;
-    struct result read = sys_thread_read(INIT_CAP_THREAD);
+    struct result read = sys_thread_read(INIT_CAP_THREAD, 0);
     format_into(text, sizeof(text), "hang: the main thread is in state %lu at rip 0x%lx (read: %lu)",
                 main_thread->run_state, main_thread->registers.rip, read.status);
     test_bail_out(text);

@@ -35,7 +35,7 @@ struct result worker_configure(cap_t thread, const struct thread_config *config,
 
 struct result worker_write(cap_t thread, const struct thread_registers *registers) {
     memcpy(program.message->data, registers, sizeof(*registers));
-    return sys_thread_write(thread);
+    return sys_thread_write(thread, THREAD_REGISTERS);
 }
 
 struct result worker_handover(cap_t thread, cap_t space, const struct thread_registers *entry, uint64_t flags) {
@@ -46,7 +46,7 @@ struct result worker_handover(cap_t thread, cap_t space, const struct thread_reg
 struct thread_state worker_read(cap_t thread) {
     struct thread_state state;
     memset(program.message->data, 0xa5, sizeof(state));
-    CHECK_STATUS(sys_thread_read(thread), OK);
+    CHECK_STATUS(sys_thread_read(thread, 0), OK);
     memcpy(&state, program.message->data, sizeof(state));
     return state;
 }

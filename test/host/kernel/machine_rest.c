@@ -87,6 +87,16 @@ void arch_registers_read(const struct thread *thread, struct thread_registers *r
     *ret_registers = (struct thread_registers){.rip = thread->arch.frame.rip, .rsp = thread->arch.frame.rsp};
 }
 
+void arch_fpu_read(const struct thread *thread, struct thread_fpu *fpu) {
+    (void)thread;
+    fpu->components = 0;
+}
+bool arch_fpu_write(struct thread *thread, const struct thread_fpu *fpu) {
+    (void)thread;
+    (void)fpu;
+    return true; /* the registers themselves are tested on the machine */
+}
+
 enum audit_check arch_audit_root(uint64_t root, const struct thread *thread, struct audit_failure *ret_failure) {
     (void)root;
     (void)thread;

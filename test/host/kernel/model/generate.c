@@ -101,10 +101,12 @@ static void fill_thread(uint32_t self, struct lockstep_call *call) {
     }
     call->a[0] = pick_slot(self, OBJECT_THREAD);
     fill_registers(self);
+    call->a[1] = lockstep_random(lockstep_chance(5) ? 8 : 4); /* parts */
     if (call->number != SYS_thread_handover)
         return;
     call->a[1] = pick_slot(self, OBJECT_SPACE);
-    call->a[2] = ABSENT | (lockstep_chance(80) ? HANDOVER_RESUME : 0) | lockstep_chance(10);
+    call->a[2] = ABSENT | (lockstep_chance(80) ? HANDOVER_RESUME : 0) | lockstep_chance(10) |
+                 (lockstep_chance(20) ? HANDOVER_KEEP_FPU : 0);
     if (lockstep_chance(2))
         call->a[2] |= 1 << 5;
 }

@@ -6,7 +6,8 @@
 #define CONFIG_FIELDS                                                                                                  \
     (THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_NOTIFICATION | THREAD_PRIORITY | THREAD_CPU | \
      THREAD_FOREIGN)
-#define HANDOVER_FLAGS (HANDOVER_CHECK_ONLY | HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
+#define HANDOVER_FLAGS \
+    (HANDOVER_CHECK_ONLY | HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU)
 
 struct thread_config model_config;
 struct thread_registers model_registers;
@@ -248,7 +249,7 @@ uint64_t model_thread_handover(uint32_t self, const uint64_t *a, uint64_t *ret_v
         return *ret_value != AUDIT_OK ? E_AUDIT : OK;
     model_stop(target);
     bind(target, PLACE_SPACE, space);
-    thread->regs = (struct model_regs){.rip = model_registers.rip};
+    thread->regs.rip = model_registers.rip;
     thread->suspended = false;
     if ((a[2] & HANDOVER_RESUME) != 0)
         model_ready(target);
@@ -287,10 +288,14 @@ uint64_t model_thread_suspend(uint32_t self, const uint64_t *a, uint64_t *ret_va
     return OK;
 }
 
+#define PARTS_ALL (uint64_t)(THREAD_REGISTERS | THREAD_FPU)
+
 uint64_t model_thread_read(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
     (void)ret_value;
     uint32_t place;
     uint64_t status = model_find(self, a[0], OBJECT_THREAD, THREAD_READ, &place);
+    if (status == OK && a[1] > PARTS_ALL)
+        status = E_ARG;
     return status == OK && model_thread(self)->message_frame == MODEL_NONE ? E_STATE : status;
 }
 
@@ -298,6 +303,8 @@ uint64_t model_thread_write(uint32_t self, const uint64_t *a, uint64_t *ret_valu
     (void)ret_value;
     uint32_t place;
     uint64_t status = model_find(self, a[0], OBJECT_THREAD, THREAD_CONTROL, &place);
+    if (status == OK && a[1] > PARTS_ALL)
+        status = E_ARG;
     if (status == OK && model_thread(self)->message_frame == MODEL_NONE)
         status = E_STATE;
     if (status != OK)
@@ -305,6 +312,8 @@ uint64_t model_thread_write(uint32_t self, const uint64_t *a, uint64_t *ret_valu
     struct model_thread *thread = model_thread(model.caps[place].object);
     if (thread->state != THREAD_STOPPED && thread->state != THREAD_IN_FAULT)
         return E_STATE;
+    if ((a[1] & THREAD_REGISTERS) == 0)
+        return OK;
     if (model_registers.rip >= USER_LIMIT)
         return E_ARG;
     thread->regs.rip = model_registers.rip;
