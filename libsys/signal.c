@@ -55,12 +55,12 @@ __asm__(".text\n"
 
 /*
  * Can the program go back by itself? Not to another stack, of which it does not know what lies there; not if the next
- * instruction is to be traced, since that would be one of its own.
+ * instruction is to be traced, since that would be one of its own; not if there is FPU state to load.
  */
 static bool can_leave(const struct process_signal_frame *frame) {
     const struct thread_registers *registers = (const void *)frame->registers;
     uaddr_t top = (registers->rsp - RED_ZONE_BYTES) & ~(uaddr_t)15;
-    return (uaddr_t)(frame + 1) == top && (registers->rflags & RFLAGS_TRAP) == 0;
+    return frame->has_fpu == 0 && (uaddr_t)(frame + 1) == top && (registers->rflags & RFLAGS_TRAP) == 0;
 }
 
 /* Returns whether the registers are all that is left to do: the mask is as it was before, and no signal waits. */
@@ -71,12 +71,14 @@ bool signal_dispatch(uint64_t signal, const struct process_signal_frame *frame) 
     if (program.has_threads)
         thread_block_complete(thread_block(), (const struct thread_registers *)(const void *)frame->registers);
     memcpy(saved, program_message(), sizeof saved);
+    program_message()->fpu_opened = 0;
     if (signal <= PROCESS_SIGNAL_MAX && handlers[signal] != NULL)
         handlers[signal](signal, frame);
+    bool uses_fpu = program_message()->fpu_opened != 0;
     memcpy(program_message(), saved, sizeof saved);
     struct process_signal_mask_request request = {frame->mask, PROCESS_MASK_QUIETLY};
     struct process_signal_mask_reply reply; /* all of it travels in registers */
-    return can_leave(frame) && process_signal_mask(program_process(), &request, &reply, NULL) == OK;
+    return !uses_fpu && can_leave(frame) && process_signal_mask(program_process(), &request, &reply, NULL) == OK;
 }
 
 static uint32_t act(uint64_t signal, uint64_t disposition, uint64_t mask) {

@@ -6,8 +6,8 @@
 #include "libsys/proto/process.h"
 
 /*
- * Behind the handler the program goes on with what is then in the frame: registers but the FS base, which stays as the handler
- * left it, and the mask.
+ * Behind the handler the program goes on with what is then in the frame: the mask, the FPU's state if the frame has one, and all
+ * registers but the FS base, which stays as the handler left it.
  */
 typedef void (*signal_handler)(uint64_t signal, const struct process_signal_frame *frame);
 

@@ -37,10 +37,10 @@ enum process_signal {
 /*
  * Signals with handlers. A program says once where its handlers are called from (signal_entry): there the process goes on, with
  * RDI = signal and RSI = address of a struct process_signal_frame, on its stack or on the one that signal_stack gave. The
- * code there ends by the undefined instruction at `leave`, with RDI = address of the frame: the registers and the mask in
+ * code there ends by the undefined instruction at `leave`, with RDI = address of the frame: registers, FPU state and mask of
  * the frame are taken. Or, for half the price, it sets the mask by itself, by PROCESS_MASK_QUIETLY, and then loads the
- * registers. Floating-point registers are the handler's to keep. A call that waited ends with P_INTERRUPTED.
- * libsys/signal.h does all this.
+ * registers; it may do so if the frame has no FPU state and the FPU was not used since (struct message_page says so). A handler begins
+ * with the FPU's initial state. A call that waited ends with P_INTERRUPTED. libsys/signal.h does all this.
  */
 struct process_signal_entry_request {
     uint64_t entry;
@@ -81,7 +81,7 @@ struct process_signal_mask_reply {
 };
 
 /* Where handlers run instead of on the stack that is in use; size 0 = there. Errors: P_ARGUMENT too small. */
-#define PROCESS_SIGNAL_STACK_MIN 2048U
+#define PROCESS_SIGNAL_STACK_MIN 4096U
 struct process_signal_stack_request {
     uint64_t at;
     uint64_t size_bytes;
@@ -110,7 +110,8 @@ struct process_alarm_reply {
 struct process_signal_frame {
     uint64_t registers[19]; /* struct thread_registers */
     uint64_t mask;          /* what was masked before */
-    uint64_t signal;
+    uint32_t signal;
+    uint32_t has_fpu; /* 1: the FPU's state, a struct thread_fpu, lies behind this; 0: it was the initial one */
     uint64_t fault;   /* enum fault_kind, if a fault raised it; else 0 */
     uint64_t address; /* page faults */
     uint64_t sender;  /* pid, if a process raised it; else 0 */

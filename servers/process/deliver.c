@@ -64,14 +64,37 @@ uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct proce
 
 /* ---- handlers ---- */
 
-/* Put a frame on the stack, and let `registers` call the handler. False: there is no room for it. */
+/* Where a frame is on its way to a stack or from there. */
+static struct process_signal_frame *frame_in_work(void) { return (void *)(sys->work.bytes + WORK_SCRATCH_OFFSET); }
+
+/* The thread, which is stopped or in a fault, goes on with this FPU state; NULL: the initial one. */
+static bool set_fpu(const struct thread *thread, const struct thread_fpu *fpu) {
+    struct thread_fpu *staged = thread_fpu_in(program.message);
+    if (fpu != NULL)
+        memcpy(staged, fpu, sizeof *staged);
+    else
+        staged->components = 0;
+    return sys_thread_write(thread->object, THREAD_FPU).status == OK;
+}
+
+/*
+ * Put a frame on the stack, and let `registers` call the handler. If thread_read has left an FPU state, that lies behind the
+ * frame. False: there is no room.
+ */
 static bool enter_handler(struct thread *thread, uint64_t signal, const struct fault_message *fault,
                           struct thread_registers *registers) {
     const struct signals *signals = &thread->process->signals;
-    struct process_signal_frame *frame = (void *)(sys->work.bytes + WORK_SCRATCH_OFFSET);
+    struct process_signal_frame *frame = frame_in_work();
+    const struct thread_fpu *fpu = thread_fpu_in(program.message);
+    uint64_t length_bytes = sizeof *frame;
+    frame->has_fpu = fpu->components != 0;
+    if (frame->has_fpu != 0) {
+        memcpy(frame + 1, fpu, sizeof *fpu);
+        length_bytes += sizeof *fpu;
+    }
     memcpy(frame->registers, registers, sizeof frame->registers);
     frame->mask = thread->waits_with_mask ? thread->old_mask : thread->masked;
-    frame->signal = signal;
+    frame->signal = (uint32_t)signal;
     frame->fault = fault != NULL ? fault->kind : 0;
     frame->address = fault != NULL ? fault->address : 0;
     frame->sender = fault != NULL ? 0 : thread->process->sender;
@@ -79,10 +102,10 @@ static bool enter_handler(struct thread *thread, uint64_t signal, const struct f
     bool is_there = top - stack < thread->signal_stack_bytes;
     if (thread->signal_stack_bytes != 0 && !is_there)
         top = stack + thread->signal_stack_bytes;
-    uaddr_t at = (top & ~(uint64_t)15) - sizeof *frame;
+    uaddr_t at = (top & ~(uint64_t)15) - length_bytes;
     uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
     uint32_t status =
-        pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, sizeof *frame);
+        pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, length_bytes);
     if (status != OK)
         return false;
     thread->masked |= signals_handler_mask(signals, signal);
@@ -95,12 +118,12 @@ static bool enter_handler(struct thread *thread, uint64_t signal, const struct f
     return true;
 }
 
-/* Stop the thread where it is, and read its registers. Where it waits for a server, the wait ends. */
+/* Stop the thread where it is, and read its registers and its FPU's. Where it waits for a server, the wait ends. */
 static bool interrupt(struct thread *thread, struct thread_registers *ret_registers, uint64_t *ret_run_state) {
     const struct thread_state *state = (const void *)program.message->data;
     if (thread->answer != 0)
         serve_answer(thread, P_INTERRUPTED, NULL);
-    if (sys_thread_suspend(thread->object).status != OK || sys_thread_read(thread->object, 0).status != OK)
+    if (sys_thread_suspend(thread->object).status != OK || sys_thread_read(thread->object, THREAD_FPU).status != OK)
         return false;
     *ret_registers = state->registers;
     *ret_run_state = state->run_state;
@@ -112,8 +135,8 @@ static bool interrupt(struct thread *thread, struct thread_registers *ret_regist
 }
 
 /*
- * Let it go on there. A call that it waits in ends by a handover to where it is already. That refuses a page of the stack
- * that is there but may not be written yet, such as one that a fork has left.
+ * Let it go on there, with the FPU's initial state. A call that it waits in ends by a handover to where it is already. That
+ * refuses a page of the stack that is there but may not be written yet, such as one that a fork has left.
  */
 static bool go_on(const struct thread *thread, const struct thread_registers *registers, uint64_t run_state) {
     struct incarnation *incarnation = &body_of(thread->process)->incarnation;
@@ -125,7 +148,9 @@ static bool go_on(const struct thread *thread, const struct thread_registers *re
         return sys_thread_handover(thread->object, incarnation->space,
                                    HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
                    .status == OK;
-    return sys_thread_write(thread->object, THREAD_REGISTERS).status == OK && sys_thread_resume(thread->object).status == OK;
+    uint64_t parts = THREAD_REGISTERS | (frame_in_work()->has_fpu != 0 ? THREAD_FPU : 0);
+    thread_fpu_in(program.message)->components = 0;
+    return sys_thread_write(thread->object, parts).status == OK && sys_thread_resume(thread->object).status == OK;
 }
 
 static void end_by(struct process *process, uint64_t signal) {
@@ -189,18 +214,23 @@ bool deliver_fault(struct thread *thread, const struct fault_message *fault, uin
     if ((thread->process->signals.handled & bit) == 0 || (thread->masked & bit) != 0)
         return false;
     *ret_registers = fault->registers;
-    return enter_handler(thread, signal, fault, ret_registers);
+    return sys_thread_read(thread->object, THREAD_FPU).status == OK &&
+           enter_handler(thread, signal, fault, ret_registers) && set_fpu(thread, NULL);
 }
 
 bool deliver_leave(struct thread *thread, const struct fault_message *fault, struct thread_registers *ret_registers) {
     struct process *process = thread->process;
-    const struct process_signal_frame *frame = (const void *)(sys->work.bytes + WORK_SCRATCH_OFFSET);
+    const struct process_signal_frame *frame = frame_in_work();
     if (fault->kind != FAULT_INSTRUCTION || process->signals.leave == 0 || fault->rip != process->signals.leave)
         return false;
     uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
     uint32_t status = pager_read(sys, &body_of(process)->incarnation, fault->registers.rdi, sys->work.run.memory,
                                  offset, sizeof *frame);
-    if (status != OK)
+    const struct thread_fpu *fpu = frame->has_fpu != 0 ? (const void *)(frame + 1) : NULL;
+    if (status == OK && fpu != NULL)
+        status = pager_read(sys, &body_of(process)->incarnation, fault->registers.rdi + sizeof *frame,
+                            sys->work.run.memory, offset + sizeof *frame, sizeof *fpu);
+    if (status != OK || !set_fpu(thread, fpu))
         return false;
     memcpy(ret_registers, frame->registers, sizeof *ret_registers);
     thread->masked = signals_maskable(frame->mask);

@@ -378,7 +378,7 @@ static uint32_t copy_bag(struct system *system, struct body *from, struct body *
 
 uint32_t launch_read_registers(cap_t thread, uint64_t answer, struct thread_registers *ret_registers) {
     struct thread_state state;
-    struct result result = sys_thread_read(thread, 0);
+    struct result result = sys_thread_read(thread, THREAD_FPU);
     if (result.status != OK)
         return (uint32_t)result.status;
     memcpy(&state, program.message->data, sizeof state);
@@ -410,11 +410,12 @@ uint32_t launch_fork(struct system *system, struct thread *caller, struct proces
     struct thread_registers entry;
     if (status == OK)
         status = launch_read_registers(caller->object, 0, &entry);
+    if (status == OK && thread_fpu_in(program.message)->components != 0)
+        status = (uint32_t)sys_thread_write(thread->object, THREAD_FPU).status;
     if (status == OK) {
         memcpy(program.message->data, &entry, sizeof entry);
-        status = (uint32_t)sys_thread_handover(thread->object, to->incarnation.space,
-                                               HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
-                     .status;
+        uint64_t flags = HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
+        status = (uint32_t)sys_thread_handover(thread->object, to->incarnation.space, flags).status;
     }
     if (status != OK) {
         undo(system, child);

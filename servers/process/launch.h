@@ -35,5 +35,6 @@ MUST_USE uint32_t launch_fork(struct system *system, struct thread *caller, stru
 MUST_USE uint32_t launch_exec(struct system *system, struct thread *caller, const struct launch_request *request,
                               char *reason);
 
-/* The registers of a thread that waits for the answer to its call, as they are when that is the word `answer`. */
+/* The registers of a thread that waits for the answer to its call, as they are when that is the word `answer`. Its FPU state is left
+ * where thread_write takes it from. */
 MUST_USE uint32_t launch_read_registers(cap_t thread, uint64_t answer, struct thread_registers *ret_registers);

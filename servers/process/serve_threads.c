@@ -158,9 +158,8 @@ uint32_t process_serve_set_pointer(struct server_call *call, const struct proces
         return status;
     registers.fs_base = request->pointer;
     memcpy(program.message->data, &registers, sizeof registers);
-    status = refused(sys_thread_handover(caller->object, body_of(caller->process)->incarnation.space,
-                                         HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
-                         .status);
+    uint64_t flags = HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
+    status = refused(sys_thread_handover(caller->object, body_of(caller->process)->incarnation.space, flags).status);
     return status == OK ? SERVER_DEFERRED : status; /* it has its answer in its registers */
 }
 
