@@ -419,6 +419,50 @@ static void thread_handover_keeps_the_fpu_on_request(void) {
     CHECK_EQUAL(worker.view->out[1], 0);
 }
 
+/*
+ * The x87 unit keeps where its last instruction was and what that read. Without XSAVE some CPUs, and QEMU, save and load those only
+ * while an exception is pending: they are the other program's, unless the kernel wipes them.
+ */
+extern const uint8_t x87_begin[], x87_end[];
+__attribute__((noinline)) static void use_x87(struct worker_view *view) {
+    for (uint64_t i = 0; i < 50; i++) {
+        __asm__ volatile("x87_begin: fldl (%0); fstp %%st(0); x87_end:" : : "r"(view->kept));
+        (void)sys_signal_wait(view->caps[0], world_now() + 3000);
+    }
+}
+
+/* out[0], out[1] = how often it found the other program's instruction or operand. in[0] = where that operand is. */
+static void look_for_x87_pointers(struct worker_view *view) {
+    struct {
+        uint32_t control, status, tag, ip, cs, dp, ds;
+    } found;
+    __asm__ volatile("fninit; fld1; fstp %st(0)"); /* state of its own */
+    for (uint64_t i = 0; i < 50; i++) {
+        __asm__ volatile("fnstenv %0; fldenv %0" : "=m"(found));
+        view->out[0] += found.ip >= (uint32_t)(uintptr_t)x87_begin && found.ip < (uint32_t)(uintptr_t)x87_end;
+        view->out[1] += found.dp == (uint32_t)view->in[0];
+        (void)sys_signal_wait(view->caps[0], world_now() + 2000);
+    }
+}
+
+static void signal_wait_hides_where_the_x87_was(void) {
+    struct worker other, mine;
+    for (uint32_t cpu = 0; cpu <= last_cpu(); cpu += 1) {
+        worker_make(&other, (struct worker_plan){.code = use_x87, .own_space = true, .own_table = true, .cpu = cpu});
+        worker_make(&mine, (struct worker_plan){
+                               .code = look_for_x87_pointers, .own_space = true, .own_table = true, .cpu = cpu});
+        other.view->caps[0] = worker_give(&other, 1, world.silence, RIGHTS_ALL, 0);
+        mine.view->caps[0] = worker_give(&mine, 1, world.silence, RIGHTS_ALL, 0);
+        mine.view->in[0] = (uintptr_t)other.view->kept;
+        worker_resume(&other);
+        worker_resume(&mine);
+        worker_join(&other);
+        worker_join(&mine);
+        CHECK_EQUAL(mine.view->out[0], 0);
+        CHECK_EQUAL(mine.view->out[1], 0);
+    }
+}
+
 /* ---- faults ---- */
 
 static void divide_x87(struct worker_view *view) {
@@ -467,4 +511,4 @@ SUITE(CASE(thread_resume_keeps_canaries_under_a_timer), CASE(thread_resume_keeps
       CASE(ep_wait_gets_float_faults), CASE(cap_delete_of_a_thread_that_holds_the_registers),
       CASE(thread_read_brings_the_fpu), CASE(thread_write_takes_the_fpu),
       CASE(thread_write_refuses_fpu_state_that_no_cpu_loads), CASE(thread_write_takes_any_bytes_into_the_fpu),
-      CASE(thread_handover_keeps_the_fpu_on_request));
+      CASE(thread_handover_keeps_the_fpu_on_request), CASE(signal_wait_hides_where_the_x87_was));

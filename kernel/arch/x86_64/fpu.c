@@ -42,11 +42,16 @@ static void save(struct thread_fpu *area) {
         __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 }
 
+/*
+ * FXRSTOR leaves the addresses of the x87's last instruction and operand as they are, on CPUs that save them only while an
+ * exception is pending (AMD64 Architecture Programmer's Manual vol. 5, FXRSTOR): FNINIT forgets another thread's. XRSTOR
+ * needs none, since the initial state is loaded between any two threads, and it clears them.
+ */
 static void load(const struct thread_fpu *area) {
     if (components != 0)
         __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"((uint32_t)components), "d"(0) : "memory");
     else
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+        __asm__ volatile("fninit; fxrstor64 (%0)" : : "r"(area) : "memory");
 }
 
 void fpu_init(void) {
