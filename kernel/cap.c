@@ -120,7 +120,7 @@ __attribute__((noinline)) static void remove_slowly(struct cap_slot *slot) {
     if (cap_type(slot) == OBJECT_REPLY) {
         struct thread *caller = cap_object(slot);
         cap_clear_reply(slot);
-        thread_reply_lost(caller);
+        thread_refuse(caller, E_PEER);
         return;
     }
     struct object *object = cap_object(slot);

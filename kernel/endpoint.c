@@ -33,10 +33,7 @@ bool endpoint_reap_step(struct endpoint *endpoint) {
         thread = queue_first(&endpoint->receivers);
     if (thread == NULL)
         return true;
-    bool faulted = thread->state == THREAD_IN_FAULT;
-    thread_cancel(thread);
-    if (!faulted) /* a fault that nobody will ever answer leaves its thread stopped */
-        thread_wake(thread, E_PEER);
+    thread_refuse(thread, E_PEER);
     return false;
 }
 
@@ -69,10 +66,23 @@ static void hand_over_to(struct thread *running, enum thread_run_state state, st
 }
 
 /* The sender stays where it is until a server comes. */
-static void wait_for_server(struct thread *sender, struct endpoint *endpoint, uint64_t badge, uint64_t info) {
-    sender->call_badge = badge;
+static void wait_for_server(struct thread *sender, struct endpoint *endpoint, uint64_t info) {
     sender->call_info = info;
     queue_enter(&endpoint->senders, sender);
+}
+
+/*
+ * The capability through which a queued sender speaks, found anew: it may have been taken away while the sender waited, and its
+ * badge given to somebody else. So a message never has a badge that its sender does not hold. NULL: it speaks no more.
+ */
+static const struct cap_slot *find_sender_cap(const struct thread *sender, const struct endpoint *endpoint) {
+    const struct cap_slot *slot = &sender->fault_endpoint;
+    if (sender->state == THREAD_IN_CALL)
+        slot = table_slot(sender, sender->arch.frame.target);
+    uint32_t rights = message_caps(sender->call_info) > 0 ? ENDPOINT_CALL | ENDPOINT_GRANT : ENDPOINT_CALL;
+    bool speaks = slot != NULL && cap_type(slot) == OBJECT_ENDPOINT && cap_object(slot) == endpoint &&
+                  (cap_rights(slot) & rights) == rights;
+    return speaks ? slot : NULL;
 }
 
 uint64_t sys_ep_call(struct thread *self) {
@@ -91,7 +101,7 @@ uint64_t sys_ep_call(struct thread *self) {
     struct thread *receiver = queue_first(&endpoint->receivers);
     uint64_t deadline_ns = (info & MESSAGE_DEADLINE) != 0 ? self->message->deadline_ns : DEADLINE_NEVER;
     if (receiver == NULL) {
-        wait_for_server(self, endpoint, slot->data, info);
+        wait_for_server(self, endpoint, info);
         sched_block(self, THREAD_IN_CALL);
     } else {
         status = transfer_message(self, receiver, info);
@@ -121,15 +131,14 @@ static void send_fault(struct thread *thread) {
         return;
     }
     struct endpoint *endpoint = cap_object(&thread->fault_endpoint);
-    uint64_t badge = thread->fault_endpoint.data;
     struct thread *receiver = queue_first(&endpoint->receivers);
     if (receiver == NULL) {
         sched_block(thread, THREAD_IN_FAULT);
-        wait_for_server(thread, endpoint, badge, 0);
+        wait_for_server(thread, endpoint, 0);
         return;
     }
     receiver_leave(receiver);
-    deliver(thread, receiver, badge, transfer_fault(thread, receiver));
+    deliver(thread, receiver, thread->fault_endpoint.data, transfer_fault(thread, receiver));
     hand_over_to(thread, THREAD_IN_FAULT, receiver);
 }
 
@@ -172,21 +181,19 @@ static uint64_t receive(struct thread *self, struct endpoint *endpoint, uint64_t
                 timer_set(&self->deadline, self->cpu, deadline_ns);
             return CALL_BLOCKED;
         }
-        uint64_t info;
-        enum status status = OK;
-        if (sender->state == THREAD_IN_FAULT) {
+        const struct cap_slot *speaks_by = find_sender_cap(sender, endpoint);
+        uint64_t info = transfer_delivered(sender->call_info);
+        enum status status = speaks_by == NULL ? E_CAP : OK;
+        if (status == OK && sender->state == THREAD_IN_FAULT)
             info = transfer_fault(sender, self);
-        } else {
-            info = transfer_delivered(sender->call_info);
+        else if (status == OK)
             status = transfer_message(sender, self, info);
-        }
-        queue_leave(sender);
         if (status == OK) {
-            deliver(sender, self, sender->call_badge, info);
+            queue_leave(sender);
+            deliver(sender, self, speaks_by->data, info);
             return OK;
         }
-        timer_cancel(&sender->deadline);
-        thread_wake(sender, status);
+        thread_refuse(sender, status);
     }
     return E_CANCEL; /* many bad messages in a row: let interrupts in; servers wait again after any error */
 }

@@ -20,8 +20,7 @@ bool notification_reap_step(struct notification *notification) {
     struct thread *waiter = queue_first(&notification->waiters);
     if (waiter == NULL)
         return true;
-    thread_cancel(waiter);
-    thread_wake(waiter, E_PEER);
+    thread_refuse(waiter, E_PEER);
     return false;
 }
 

@@ -66,11 +66,11 @@ void thread_cancel(struct thread *thread) {
     thread->state = THREAD_STOPPED;
 }
 
-void thread_reply_lost(struct thread *caller) {
-    bool faulted = caller->state == THREAD_IN_FAULT;
-    thread_cancel(caller);
+void thread_refuse(struct thread *thread, enum status status) {
+    bool faulted = thread->state == THREAD_IN_FAULT;
+    thread_cancel(thread);
     if (!faulted)
-        thread_wake(caller, E_PEER);
+        thread_wake(thread, status);
 }
 
 void thread_stop(struct thread *thread) {

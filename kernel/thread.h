@@ -56,9 +56,8 @@ struct thread {
     struct heap_node wait;
     struct deadline deadline; /* when the wait ends by itself */
 
-    /* IN_CALL, IN_FAULT: the message as long as it waits to be taken. Its words stay in the frame or the message page;
-     * those of a fault are made when it is taken. */
-    uint64_t call_badge;
+    /* IN_CALL, IN_FAULT: the message as long as it waits to be taken. Its words stay in the frame or the message page, and
+     * its capability in its slot; the words of a fault are made when it is taken. */
     uint64_t call_info;
     uint64_t fault_kind; /* enum fault_kind */
     uint64_t fault_address;
@@ -91,8 +90,9 @@ void thread_wake(struct thread *thread, enum status status);
  * is STOPPED. */
 void thread_cancel(struct thread *thread);
 
-/* The right to answer `caller` was thrown away. */
-void thread_reply_lost(struct thread *caller);
+/* What the thread waits for will not come: the wait ends with `status`. A thread in a fault, which nobody will answer, stays
+ * stopped. */
+void thread_refuse(struct thread *thread, enum status status);
 
 /* The thread becomes one that can't run: from any state, nothing is reported to anybody. */
 void thread_stop(struct thread *thread);

@@ -317,6 +317,86 @@ static void thread_configure_notification_binds_one_thread_only(void) {
     unbind_notification();
 }
 
+/* ---- queued messages whose capability goes ---- */
+
+/* What becomes of the capability that a caller, whose table is `table`, has made its call through, in slot `there`? */
+enum fate { FATE_REVOKED, FATE_DELETED, FATE_MOVED, FATE_RENAMED, FATE_OF_OTHER_ENDPOINT, FATE_WITHOUT_RIGHT, FATES };
+
+static void meet_fate(enum fate fate, cap_t endpoint, cap_t seven, cap_t table, cap_t there) {
+    if (fate == FATE_REVOKED)
+        CHECK_STATUS(sys_cap_revoke(seven), OK);
+    else
+        CHECK_STATUS(sys_cap_delete(table, there), OK);
+    CHECK_STATUS(sys_cap_delete(0, seven), OK);
+    if (fate == FATE_MOVED)
+        CHECK_STATUS(sys_cap_copy(table, there + 1, endpoint, ENDPOINT_CALL, 7), OK);
+    if (fate == FATE_RENAMED)
+        CHECK_STATUS(sys_cap_copy(table, there, endpoint, ENDPOINT_CALL, 8), OK);
+    if (fate == FATE_OF_OTHER_ENDPOINT)
+        CHECK_STATUS(sys_cap_copy(table, there, world_create(OBJECT_ENDPOINT, 0), ENDPOINT_CALL, 7), OK);
+    if (fate == FATE_WITHOUT_RIGHT)
+        CHECK_STATUS(sys_cap_copy(table, there, endpoint, ENDPOINT_WAIT, 7), OK);
+}
+
+/* Nobody speaks by a badge that has become somebody else's: such a call ends, and the next one comes. */
+static void ep_call_ends_when_its_capability_goes_in_the_queue(void) {
+    for (enum fate fate = 0; fate < FATES; fate++) {
+        struct worker old, new;
+        struct message message;
+        uint64_t badge;
+        cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), seven = world_copy(endpoint, RIGHTS_ALL, 7);
+        role_start_call(&old, elsewhere, seven, LABEL(1));
+        worker_await(&old, THREAD_IN_CALL);
+        meet_fate(fate, endpoint, seven, old.table, old.view->caps[0]);
+        cap_t again = world_copy(endpoint, RIGHTS_ALL, 7);
+        role_start_call(&new, elsewhere, again, LABEL(2));
+        worker_await(&new, THREAD_IN_CALL);
+        if (fate == FATE_RENAMED) { /* it is somebody, but somebody else: as if it called now */
+            CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
+            CHECK_EQUAL(badge, 8);
+            CHECK_EQUAL(message_label(message.info), 1);
+            CHECK_STATUS(reply(0), OK);
+        }
+        CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
+        CHECK_EQUAL(badge, 7);
+        CHECK_EQUAL(message_label(message.info), 2);
+        CHECK_STATUS(reply(0), OK);
+        worker_join(&old);
+        worker_join(&new);
+        CHECK_STATUS(old.view->out[CALL_STATUS], fate == FATE_RENAMED ? OK : E_CAP);
+        CHECK_STATUS(new.view->out[CALL_STATUS], OK);
+    }
+}
+
+static void fault_with_a_brk(struct worker_view *view) {
+    __asm__ volatile("int3");
+    view->out[0] = 1;
+}
+
+/* The same of a fault: its thread stays stopped, as one does whose fault nobody hears of. */
+static void ep_wait_gets_no_fault_of_a_revoked_endpoint(void) {
+    struct worker old, new;
+    struct message message;
+    uint64_t badge;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), seven = world_copy(endpoint, RIGHTS_ALL, 7);
+    worker_start(&old, (struct worker_plan){.code = fault_with_a_brk, .fault_endpoint = seven});
+    worker_await(&old, THREAD_IN_FAULT);
+    CHECK_STATUS(sys_cap_revoke(seven), OK);
+    CHECK_STATUS(sys_cap_delete(0, seven), OK);
+    role_start_call(&new, elsewhere, world_copy(endpoint, RIGHTS_ALL, 7), LABEL(2));
+    worker_await(&new, THREAD_IN_CALL);
+    CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
+    CHECK_EQUAL(message_kind(message.info), MESSAGE_CALL);
+    CHECK_EQUAL(message_label(message.info), 2);
+    CHECK_STATUS(reply(0), OK);
+    worker_join(&new);
+    CHECK_EQUAL(worker_read(old.thread).run_state, THREAD_STOPPED);
+    CHECK_EQUAL(old.view->out[0], 0);
+    worker_resume(&old); /* the breakpoint was before; nobody hears of the end either */
+    worker_await(&old, THREAD_STOPPED);
+    CHECK_EQUAL(old.view->out[0], 1);
+}
+
 SUITE(CASE(ep_wait_takes_the_highest_priority_first), CASE(ep_call_goes_to_the_highest_waiting_server),
       CASE(ep_call_finds_the_first_of_a_pool_of_servers), CASE(ep_reply_wait_of_two_servers_at_one_endpoint),
       CASE(ep_reply_wait_answers_and_takes_the_next), CASE(ep_wait_without_waiting), CASE(ep_wait_ends_at_its_deadline),
@@ -324,4 +404,5 @@ SUITE(CASE(ep_wait_takes_the_highest_priority_first), CASE(ep_call_goes_to_the_h
       CASE(ep_call_deadline_that_is_not_reached_does_nothing), CASE(ep_call_with_a_past_deadline_ends_at_once),
       CASE(ep_wait_does_not_see_the_deadline_flag), CASE(ep_wait_takes_bits_that_are_raised_before_messages),
       CASE(ep_wait_is_ended_by_its_notification), CASE(ep_reply_wait_takes_bits_after_its_reply),
-      CASE(thread_configure_notification_binds_one_thread_only));
+      CASE(thread_configure_notification_binds_one_thread_only),
+      CASE(ep_call_ends_when_its_capability_goes_in_the_queue), CASE(ep_wait_gets_no_fault_of_a_revoked_endpoint));

@@ -56,7 +56,7 @@ struct model_thread {
     uint32_t queue;         /* the endpoint or notification it waits at; 0 = none */
     uint64_t wait_priority, wait_arrival;
     uint64_t deadline_ns;
-    uint64_t call_badge, call_info;
+    uint64_t call_info;
     uint64_t fault_kind, fault_address, fault_access;
     uint32_t reply_place; /* where the right to answer it lies; 0 = nowhere */
     struct model_regs regs;

@@ -83,8 +83,7 @@ static void deliver(uint32_t sender, uint32_t receiver, uint64_t badge) {
     model_thread(receiver)->regs.status = OK;
 }
 
-static void queue_sender(uint32_t sender, uint32_t endpoint, uint64_t badge, uint64_t info) {
-    model_thread(sender)->call_badge = badge;
+static void queue_sender(uint32_t sender, uint32_t endpoint, uint64_t info) {
     model_thread(sender)->call_info = info;
     model_wait_at(sender, endpoint);
 }
@@ -115,7 +114,7 @@ uint64_t model_ep_call(uint32_t self) {
     uint64_t deadline_ns = (info & MESSAGE_DEADLINE) != 0 ? page_of(self)[WORD_DEADLINE] : DEADLINE_NEVER;
     uint32_t receiver = model_first_waiter(endpoint, THREAD_IN_WAIT, THREAD_IN_WAIT);
     if (receiver == 0) {
-        queue_sender(self, endpoint, badge, info);
+        queue_sender(self, endpoint, info);
         model_block(self, THREAD_IN_CALL);
     } else {
         status = transfer(self, receiver, info);
@@ -141,7 +140,7 @@ void model_fault(uint32_t id, uint64_t kind, uint64_t address, uint64_t access) 
     uint32_t receiver = model_first_waiter(cap->object, THREAD_IN_WAIT, THREAD_IN_WAIT);
     if (receiver == 0) {
         model_block(id, THREAD_IN_FAULT);
-        queue_sender(id, cap->object, cap->data, 0);
+        queue_sender(id, cap->object, 0);
         return;
     }
     transfer_fault(id, receiver);
@@ -169,18 +168,27 @@ static uint64_t receive(uint32_t self, uint32_t endpoint, uint64_t deadline_ns) 
             return MODEL_BLOCKED;
         }
         struct model_thread *from = model_thread(sender);
+        bool faulted = from->state == THREAD_IN_FAULT;
+        uint32_t place = model_place(sender, PLACE_FAULT);
         uint64_t status = OK;
-        if (from->state == THREAD_IN_FAULT)
+        if (!faulted) {
+            uint32_t rights = message_caps(from->call_info) > 0 ? ENDPOINT_CALL | ENDPOINT_GRANT : ENDPOINT_CALL;
+            status = model_find(sender, from->regs.target, OBJECT_ENDPOINT, rights, &place);
+        }
+        if (status != OK || model.caps[place].object != endpoint)
+            status = E_CAP; /* what it spoke through was taken away meanwhile */
+        if (status == OK && faulted)
             transfer_fault(sender, self);
-        else
+        else if (status == OK)
             status = transfer(sender, self, from->call_info);
-        from->queue = 0;
         if (status == OK) {
-            deliver(sender, self, from->call_badge);
+            from->queue = 0;
+            deliver(sender, self, model.caps[place].data);
             return OK;
         }
         model_cancel(sender);
-        model_wake(sender, status);
+        if (!faulted)
+            model_wake(sender, status);
     }
     return E_CANCEL;
 }
