@@ -51,8 +51,12 @@ void notification_raise(struct notification *notification, uint64_t bits) {
         thread_wake(thread, OK);
         return;
     }
-    thread = notification->bound;
-    if (thread != NULL && thread->state == THREAD_IN_WAIT) {
+    notification_tell_bound(notification);
+}
+
+void notification_tell_bound(struct notification *notification) {
+    struct thread *thread = notification->bound;
+    if (thread != NULL && thread->state == THREAD_IN_WAIT && notification->bits != 0) {
         thread_cancel(thread);
         thread->arch.frame.target = 0;
         thread->arch.frame.info = MESSAGE_INFO(0, 1, 0) | (uint64_t)MESSAGE_NOTIFICATION << 12;

@@ -25,6 +25,9 @@ bool notification_reap_step(struct notification *notification);
 /* Raise bits: the first waiter, or the bound thread if it is in ep_wait, takes all bits and runs on. */
 void notification_raise(struct notification *notification, uint64_t bits);
 
+/* The bound thread, if it is in ep_wait, takes what is raised. For when it has just been bound. */
+void notification_tell_bound(struct notification *notification);
+
 /*
  * For irq_bind and endpoint_watch: the capability that is to raise `bits` from now on, instead of the one in `bound`; slot 0,
  * *ret_source NULL: none is. CALL_RESTART: lists are not settled yet.

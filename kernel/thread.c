@@ -89,8 +89,11 @@ void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slo
     if (source == NULL)
         return;
     cap_link_child(binding, source, cap_rights(source), source->data);
-    if (binding == &thread->notification)
-        ((struct notification *)cap_object(binding))->bound = thread;
+    if (binding == &thread->notification) {
+        struct notification *notification = cap_object(binding);
+        notification->bound = thread;
+        notification_tell_bound(notification);
+    }
     if (binding == &thread->space)
         thread->arch.root = ((const struct space *)cap_object(binding))->root;
     if (binding == &thread->table) {

@@ -317,6 +317,27 @@ static void thread_configure_notification_binds_one_thread_only(void) {
     unbind_notification();
 }
 
+/* A thread waits already when a notification with bits is bound to it. */
+static void thread_configure_notification_gives_bits_that_were_raised_before(void) {
+    struct worker server;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), notification = world_create(OBJECT_NOTIFICATION, 0);
+    struct thread_config config = {.notification = notification};
+    role_start_wait(&server, elsewhere, role_wait, endpoint);
+    worker_await(&server, THREAD_IN_WAIT);
+    CHECK_STATUS(worker_configure(server.thread, &config, THREAD_NOTIFICATION), OK);
+    CHECK_EQUAL(worker_read(server.thread).run_state, THREAD_IN_WAIT); /* there are none yet */
+    config.notification = 0;
+    CHECK_STATUS(worker_configure(server.thread, &config, THREAD_NOTIFICATION), OK);
+    CHECK_STATUS(sys_signal_raise(notification, 0x40), OK);
+    config.notification = notification;
+    CHECK_STATUS(worker_configure(server.thread, &config, THREAD_NOTIFICATION), OK);
+    worker_join(&server);
+    CHECK_STATUS(server.view->out[WAIT_STATUS], OK);
+    CHECK_EQUAL(server.view->out[WAIT_INFO], NOTIFICATION_INFO);
+    CHECK_EQUAL(server.view->out[WAIT_WORD_0], 0x40);
+    CHECK_STATUS(sys_signal_poll(notification), E_EMPTY);
+}
+
 /* ---- queued messages whose capability goes ---- */
 
 /* What becomes of the capability that a caller, whose table is `table`, has made its call through, in slot `there`? */
@@ -405,4 +426,5 @@ SUITE(CASE(ep_wait_takes_the_highest_priority_first), CASE(ep_call_goes_to_the_h
       CASE(ep_wait_does_not_see_the_deadline_flag), CASE(ep_wait_takes_bits_that_are_raised_before_messages),
       CASE(ep_wait_is_ended_by_its_notification), CASE(ep_reply_wait_takes_bits_after_its_reply),
       CASE(thread_configure_notification_binds_one_thread_only),
+      CASE(thread_configure_notification_gives_bits_that_were_raised_before),
       CASE(ep_call_ends_when_its_capability_goes_in_the_queue), CASE(ep_wait_gets_no_fault_of_a_revoked_endpoint));

@@ -189,8 +189,11 @@ static void apply_config(uint32_t target, uint64_t fields, const struct bindings
     }
     if ((fields & THREAD_NOTIFICATION) != 0) {
         bind(target, PLACE_NOTIFICATION, to->notification);
-        if (to->notification != 0)
-            model.objects[model.caps[to->notification].object].notification.bound = target;
+        uint32_t notification = to->notification == 0 ? 0 : model.caps[to->notification].object;
+        if (notification != 0)
+            model.objects[notification].notification.bound = target;
+        if (notification != 0 && model.objects[notification].notification.bits != 0)
+            model_raise(notification, 0); /* what was raised before is news to it */
     }
     if ((fields & THREAD_PRIORITY) != 0)
         thread->priority = model_config.priority;
