@@ -24,6 +24,11 @@ bool notification_reap_step(struct notification *notification) {
     return false;
 }
 
+/* A badge limits the bits that can be raised through a capability. */
+static bool may_raise(const struct cap_slot *slot, uint64_t bits) {
+    return slot->data == 0 || (bits & ~slot->data) == 0;
+}
+
 enum status notification_find_source(const struct thread *self, cap_t slot, uint64_t bits, const struct cap_slot *bound,
                                      struct cap_slot **ret_source) {
     struct cap_slot *source = NULL;
@@ -32,8 +37,8 @@ enum status notification_find_source(const struct thread *self, cap_t slot, uint
         status = cap_can_derive(source);
     if (status == OK && source != NULL && bits == 0)
         status = E_ARG;
-    if (status == OK && source != NULL && source->data != 0 && (bits & ~source->data) != 0)
-        status = E_RIGHTS; /* as for signal_raise: a badge limits the bits */
+    if (status == OK && source != NULL && !may_raise(source, bits))
+        status = E_RIGHTS;
     if (status != OK)
         return status;
     *ret_source = source;
@@ -72,7 +77,7 @@ __attribute__((noinline)) static struct result raise_slowly(cap_t notification, 
 }
 
 /*
- * A badge on the capability limits the bits that can be raised through it. In the common case one thread waits, may run
+ * In the common case one thread waits, may run
  * (thread_set_direct), and comes after the running one.
  */
 struct result sys_signal_raise(cap_t notification, uint64_t bits) {
@@ -83,7 +88,7 @@ struct result sys_signal_raise(cap_t notification, uint64_t bits) {
         return result(status);
     if (bits == 0)
         return result(E_ARG);
-    if (slot->data != 0 && (bits & ~slot->data) != 0)
+    if (!may_raise(slot, bits))
         return result(E_RIGHTS);
     struct notification *object = cap_object(slot);
     struct heap_node *first = heap_first(&object->waiters);
@@ -138,14 +143,18 @@ struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
     return (struct result){.status = CALL_BLOCKED, .value = (uintptr_t)sched_wait(self, THREAD_IN_SIGNAL)};
 }
 
-/* One timer a notification: setting it again moves it. A deadline that has passed raises the bits at once. */
+/* One timer a notification: setting it again moves it. A deadline that has passed raises the bits at once. The timer raises bits
+ * in the name of whoever sets it, who must have the right to. */
 struct result sys_signal_timer(cap_t notification, uint64_t bits, uint64_t deadline_ns) {
     struct cap_slot *slot;
-    enum status status = table_find(caller(), notification, OBJECT_NOTIFICATION, NOTIFICATION_WAIT, &slot);
+    enum status status =
+        table_find(caller(), notification, OBJECT_NOTIFICATION, NOTIFICATION_WAIT | NOTIFICATION_RAISE, &slot);
     if (status != OK)
         return result(status);
     if (bits == 0 && deadline_ns != DEADLINE_NEVER)
         return result(E_ARG);
+    if (!may_raise(slot, bits))
+        return result(E_RIGHTS);
     struct notification *object = cap_object(slot);
     object->timer_bits = bits;
     timer_set(&object->deadline, arch_this_cpu(), deadline_ns);

@@ -39,6 +39,18 @@ static void signal_calls_refuse_wrong_capabilities(void) {
     argument_check("signal_poll", call_poll, no_wait);
     argument_check("signal_wait", call_wait, no_wait);
     argument_check("signal_timer", call_timer, no_wait);
+    CHECK_STATUS(sys_signal_timer(no_raise, 1, DEADLINE_NEVER), E_RIGHTS);
+}
+
+/* Whoever sets the timer raises its bits: the badge counts as in signal_raise. */
+static void signal_timer_raises_no_bits_beyond_the_badge(void) {
+    cap_t notification = world_create(OBJECT_NOTIFICATION, 0), narrow = world_copy(notification, RIGHTS_ALL, 5);
+    CHECK_STATUS(sys_signal_timer(narrow, 2, 0), E_RIGHTS);
+    CHECK_STATUS(sys_signal_timer(narrow, 7, world_now()), E_RIGHTS);
+    worker_let_run(SHORT_NS);
+    CHECK_STATUS(sys_signal_poll(notification), E_EMPTY);
+    CHECK_STATUS(sys_signal_timer(narrow, 5, 0), OK);
+    CHECK_VALUE(sys_signal_wait(notification, world_soon()), 5);
 }
 
 static void signal_raise_wakes_a_waiter(void) {
@@ -216,5 +228,6 @@ static void clock_read_without_ticks(void) {
 SUITE(CASE(signal_raise_gathers_bits), CASE(signal_calls_refuse_wrong_capabilities), CASE(signal_raise_wakes_a_waiter),
       CASE(signal_raise_wakes_waiters_in_order), CASE(cap_delete_of_a_notification_ends_all_waits),
       CASE(signal_wait_ends_at_its_deadline), CASE(signal_wait_of_many_threads_ends_in_order),
-      CASE(signal_timer_raises_at_its_time), CASE(signal_timer_is_moved), CASE(signal_timer_is_cancelled),
-      CASE(signal_timer_many_at_once), CASE(clock_read_goes_on), CASE(clock_read_without_ticks));
+      CASE(signal_timer_raises_at_its_time), CASE(signal_timer_raises_no_bits_beyond_the_badge),
+      CASE(signal_timer_is_moved), CASE(signal_timer_is_cancelled), CASE(signal_timer_many_at_once),
+      CASE(clock_read_goes_on), CASE(clock_read_without_ticks));

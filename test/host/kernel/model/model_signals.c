@@ -54,9 +54,11 @@ uint64_t model_signal_wait(uint32_t self, const uint64_t *a, uint64_t *ret_value
 uint64_t model_signal_timer(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
     (void)ret_value;
     uint32_t place;
-    uint64_t status = model_find(self, a[0], OBJECT_NOTIFICATION, NOTIFICATION_WAIT, &place);
+    uint64_t status = model_find(self, a[0], OBJECT_NOTIFICATION, NOTIFICATION_WAIT | NOTIFICATION_RAISE, &place);
     if (status == OK && a[1] == 0 && a[2] != DEADLINE_NEVER)
         status = E_ARG;
+    if (status == OK && model.caps[place].data != 0 && (a[1] & ~model.caps[place].data) != 0)
+        status = E_RIGHTS;
     if (status != OK)
         return status;
     struct model_object *object = &model.objects[model.caps[place].object];
