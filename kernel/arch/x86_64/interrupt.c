@@ -34,7 +34,11 @@ static void page_fault(struct thread *thread, uint64_t address, uint64_t access)
     fault_raise(thread, FAULT_PAGE, address, access);
 }
 
-/* An exception of user code. */
+/*
+ * An exception of user code. The CPU takes no second NMI before an IRET. If the thread that was interrupted does not go on, another
+ * CPU has taken it away or woken another one, by an interrupt: that is pending then, comes before the next thread's first
+ * instruction, however that one leaves the kernel, and ends in an IRET.
+ */
 static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vector) {
     uint64_t error = thread->arch.frame.error;
     if (__builtin_expect(cpu->blocked, 0) && vector != VECTOR_NMI && vector != VECTOR_MACHINE_CHECK)
@@ -48,7 +52,7 @@ static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vect
         fpu_use(cpu, thread);
     } else if (vector == VECTOR_NMI) {
         panic_take_nmi();
-        cpu->nmi_count++; /* else nothing but tests sends them; whatever was interrupted goes on */
+        cpu->nmi_count++; /* else nothing but tests sends them; whatever was interrupted goes on, by IRET */
     } else if (vector == VECTOR_MACHINE_CHECK || vector == VECTOR_DOUBLE_FAULT) {
         panic_at(&thread->arch.frame, "machine check or double fault");
     } else {
