@@ -77,17 +77,23 @@ static inline uint64_t range_count(uint64_t range) { return range >> 32; }
 
 /* Lock: kernel lock, for everything here. A slot to be filled must be empty; its binding stays what it is. */
 
-/* Can it be copied without further ado: is it there, on a list that is in order, and not as deep as can be? */
+/* Can it be copied without further ado: is it there, on a list that is in order, of an object that lives, not as deep as can be? */
 static inline bool cap_is_simple(const struct cap_slot *slot) {
+    const struct object *object = cap_object(slot);
     return cap_type(slot) - 1U < OBJECT_REPLY - 1U && cap_depth(slot) != CAP_DEPTH_MAX &&
-           ((const struct object *)cap_object(slot))->adjust_at == NULL;
+           ((uintptr_t)object->adjust_at | object->dying) == 0;
 }
 
 /* The first capability of an object. */
 void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights, uint64_t data);
 
-/* E_LIMIT: `parent` is as deep as can be; else OK. Call before cap_derive. */
+/*
+ * E_LIMIT: `parent` is as deep as can be. E_CAP: its object is dying, and so are its capabilities; with new ones made as fast as the
+ * reaper takes them away it would never be gone. Else OK. Call before cap_derive.
+ */
 MUST_USE static inline enum status cap_can_derive(const struct cap_slot *parent) {
+    if (((const struct object *)cap_object(parent))->dying)
+        return E_CAP;
     return cap_depth(parent) == CAP_DEPTH_MAX ? E_LIMIT : OK;
 }
 

@@ -302,7 +302,37 @@ static void cap_revoke_agrees_with_a_model(void) {
     test_note("%u steps, all of %u slots compared after each", STEPS, MODEL_SLOTS);
 }
 
-SUITE(CASE(cap_revoke_takes_all_children), CASE(cap_revoke_takes_all_generations),
+/* caps[0] = a pool. */
+static void delete_pool(struct worker_view *view) { view->out[0] = 1 + sys_cap_delete(0, view->caps[0]).status; }
+
+/* Garbage does not grow: what is being taken away has no children any more. */
+static void cap_copy_of_a_dying_object(void) {
+    enum { COPIES = 150 };
+    struct worker worker;
+    cap_t pool = world_pool(32), endpoint = world_slot(), copies = world_slots(COPIES), more = world_slot();
+    cap_t other = world_create(OBJECT_TABLE, 32);
+    struct thread_config config = {.fault_endpoint = copies};
+    CHECK_STATUS(sys_object_create(pool, OBJECT_ENDPOINT, 0, endpoint), OK);
+    for (uint64_t i = 0; i < COPIES; i++)
+        CHECK_STATUS(sys_cap_copy(0, copies + i, endpoint, RIGHTS_ALL, 0), OK);
+    worker_make(&worker, (struct worker_plan){.code = delete_pool});
+    worker.view->caps[0] = pool;
+    worker_resume(&worker);
+    worker_let_run(6000);
+    CHECK_EQUAL(worker.view->out[0], 0);          /* it is at work */
+    CHECK_STATUS(sys_cap_query(endpoint), E_CAP); /* and has begun */
+    CHECK_STATUS(sys_cap_query(copies), OK);      /* the last one to go */
+    CHECK_STATUS(sys_cap_copy(0, more, copies, RIGHTS_ALL, 0), E_CAP);
+    CHECK_STATUS(sys_cap_copy(other, 1, copies, RIGHTS_ALL, 0), E_CAP);
+    CHECK_STATUS(sys_cap_copy(0, more, copies, RIGHTS_ALL, 7), E_CAP);
+    CHECK_STATUS(worker_configure(worker.thread, &config, THREAD_FAULT_ENDPOINT), E_CAP);
+    CHECK_STATUS(sys_cap_move(0, more, copies), OK); /* it may still be moved */
+    worker_join(&worker);
+    CHECK_EQUAL(worker.view->out[0], 1 + OK);
+    CHECK_STATUS(sys_cap_query(more), E_CAP);
+}
+
+SUITE(CASE(cap_copy_of_a_dying_object), CASE(cap_revoke_takes_all_children), CASE(cap_revoke_takes_all_generations),
       CASE(cap_revoke_of_a_leaf_takes_nothing), CASE(cap_revoke_reaches_other_tables),
       CASE(cap_delete_leaves_orphans_to_the_grandparent), CASE(cap_delete_leaves_many_orphans),
       CASE(cap_delete_of_the_root_leaves_equals), CASE(cap_revoke_of_memory),
