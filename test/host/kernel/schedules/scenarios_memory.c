@@ -4,6 +4,7 @@
 #include "test/host/kernel/schedules/scenarios.h"
 
 #define UNMAP(space) CALL(space_unmap, ONLY_OK, CAP_SPACE + (space), PAGE_AT, 1)
+#define MINUTE_NS 60000000000ULL
 #define DELETE(slot) CALL(cap_delete, ONLY_OK, 0, slot)
 
 /* clang-format off */
@@ -15,6 +16,10 @@ static const struct scenario scenarios[] = {
      .actors = {{.cpu = 0, .space = 1, .priority = 10, .program = {UNMAP(0), END}},
                 {.cpu = 1, .space = 0, .priority = 10, .may_not_end = true, .program = {WRITE, TOUCH, END}},
                 {.cpu = 2, .space = 0, .priority = 10, .may_not_end = true, .program = {WRITE, TOUCH, END}}}},
+    {.name = "unmap_while_time_jumps", .question = "is a CPU given up that answers after the whole machine was stopped for a minute?", .cpu_count = 3,
+     .actors = {{.cpu = 0, .space = 1, .priority = 10, .program = {UNMAP(0), END}},
+                {.cpu = 1, .space = 0, .priority = 10, .may_not_end = true, .program = {WRITE, TOUCH, END}},
+                {.cpu = 2, .space = 1, .priority = 10, .program = {LATER(MINUTE_NS), LATER(MINUTE_NS), END}}}},
     {.name = "unmap_each_other", .question = "do CPUs that flush each other's translations go on?", .cpu_count = 2,
      .actors = {{.cpu = 0, .space = 0, .priority = 10, .may_not_end = true, .program = {TOUCH, UNMAP(1), TOUCH, END}},
                 {.cpu = 1, .space = 1, .priority = 10, .may_not_end = true, .program = {TOUCH, UNMAP(0), TOUCH, END}}}},
