@@ -24,10 +24,17 @@ void sched_switch(struct cpu *cpu, struct thread *next) {
         fastpath_update(cpu);
 }
 
+/* The slice of `cpu` ends. If that is another one, its counter may be ahead of this one's; then nothing was done in the slice. */
+static void end_slice(struct cpu *cpu) {
+    if ((int64_t)(arch_ticks() - cpu->slice_start) < 0)
+        cpu->slice_owner = NULL;
+    sched_charge(cpu, NULL);
+}
+
 void sched_forget(struct thread *thread) {
     struct cpu *cpu = thread->cpu;
     if (cpu->slice_owner == thread)
-        sched_charge(cpu, NULL);
+        end_slice(cpu);
     if (cpu->current == thread)
         cpu->current = NULL;
 }
@@ -116,7 +123,7 @@ bool sched_claim(struct thread *thread, bool lose_trap) {
     if (!arch_entry_undo(thread) && !lose_trap)
         return false;
     preempt(cpu, thread);
-    sched_charge(cpu, NULL);
+    end_slice(cpu);
     cpu->blocked = true;
     cpu->unsettled = true;
     return true;

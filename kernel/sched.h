@@ -18,7 +18,7 @@
 
 static inline uint32_t sched_top(uint64_t bitmap) { return 63U - (uint32_t)__builtin_clzll(bitmap); }
 
-/* A slice ends: what was done in it is the owner's, and `next`, or nobody, owns what comes. */
+/* A slice of this CPU ends: what was done in it is the owner's, and `next`, or nobody, owns what comes. */
 static inline void sched_charge(struct cpu *cpu, struct thread *next) {
     uint64_t now = arch_ticks();
     if (cpu->slice_owner != NULL)

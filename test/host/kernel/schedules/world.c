@@ -256,6 +256,10 @@ static const char *verdict(void) {
             return failure;
         }
     }
+    for (uint32_t i = 0; i < WORLD_THREADS; i++) {
+        if (world.threads[i] != NULL && (int64_t)world.threads[i]->cpu_time_ticks < 0)
+            return "a thread has run for less than no time";
+    }
     if (!receivers_are_queued())
         return "a thread waits at the endpoint and is not in its queue";
     uint64_t broken = check_new_end();
