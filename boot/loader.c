@@ -11,6 +11,7 @@
 #define RANGES_PAGES ((sizeof(struct boot_range) * BOOT_RANGES_MAX + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES)
 #define HEAP_BYTES_PER_PAGE 8U
 #define HEAP_BYTES_FIXED (2ULL << 20)
+#define FRAMES_END (1ULL << 44)      /* the kernel's frame numbers have 32 bits */
 #define IDENTITY_ALWAYS (4ULL << 30) /* firmware tables and devices below 4 GiB are in reach too */
 #define RANGES_SPARE 64U             /* how many ranges firmware may still add until it is left */
 
@@ -87,6 +88,45 @@ bool loader_claim_memory(struct loader *loader, struct memory_request request, e
     return true;
 }
 
+/* The ledger has an entry for each frame below `ram_end`, RAM or not. */
+static uint64_t heap_page_count(const struct memory_map *map, uint64_t ram_end) {
+    uint64_t bytes = ram_end / BOOT_PAGE_BYTES * HEAP_BYTES_PER_PAGE + HEAP_BYTES_FIXED;
+    return (bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES + map->count;
+}
+
+/*
+ * Where RAM should end: such that most of it is left when the heap is taken off. Behind a large hole (AMD's, below 1 TiB, in
+ * virtual machines that can grow) may lie less memory than the ledger has bytes for the hole. What lies below 4 GiB
+ * is always used.
+ */
+static uint64_t choose_ram_end(const struct loader *loader) {
+    const struct memory_map *map = &loader->input.map;
+    uint64_t page_count = 0, most = 0, best = 0;
+    for (uint32_t i = 0; i < map->count; i++) {
+        const struct memory_range *range = &map->ranges[i];
+        if (!memory_kind_is_ram(range->kind) || range->start >= FRAMES_END) {
+            continue;
+        }
+        uint64_t end = range->end < FRAMES_END ? range->end : FRAMES_END;
+        page_count += (end - range->start) / BOOT_PAGE_BYTES;
+        struct memory_request heap = {.page_count = heap_page_count(map, end), .align = BOOT_PAGE_BYTES};
+        heap.lowest = LOWEST_CLAIM;
+        heap.end = end < loader->input.claim_end ? end : loader->input.claim_end;
+        uint64_t phys, left = page_count > heap.page_count ? page_count - heap.page_count : 0;
+        if (end <= IDENTITY_ALWAYS || (left > most && memory_map_find(map, heap, &phys))) {
+            best = end;
+            most = left;
+        }
+    }
+    return best;
+}
+
+static bool leave_out_ram(struct loader *loader) {
+    loader->mapped_end = memory_map_ram_end(&loader->input.map);
+    loader->ram_end = choose_ram_end(loader);
+    return memory_map_leave_out(&loader->input.map, loader->ram_end) || fail_map_full(loader);
+}
+
 static bool prepare_volume(struct loader *loader) {
     struct loader_input *input = &loader->input;
     struct boot_info *info = &loader->info;
@@ -97,7 +137,7 @@ static bool prepare_volume(struct loader *loader) {
     if (input->volume_bytes == 0) {
         return loader_fail(loader, "boot.tar", "empty", NULL, "pack the boot volume again");
     }
-    if (slack != 0) {
+    if (slack != 0 || input->volume_phys + input->volume_bytes > loader->ram_end) {
         struct memory_request request = {.page_count = page_count, .align = BOOT_PAGE_BYTES};
         if (!loader_claim_memory(loader, request, BOOT_RANGE_VOLUME, "boot.tar", &info->volume_phys)) {
             return false;
@@ -129,10 +169,8 @@ static bool prepare_command(struct loader *loader) {
 }
 
 static bool prepare_heap(struct loader *loader) {
-    uint64_t ram_pages = memory_map_ram_end(&loader->input.map) / BOOT_PAGE_BYTES;
-    uint64_t bytes = ram_pages * HEAP_BYTES_PER_PAGE + HEAP_BYTES_FIXED;
     struct memory_request request = {.align = BOOT_PAGE_BYTES};
-    request.page_count = (bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES + loader->input.map.count;
+    request.page_count = heap_page_count(&loader->input.map, loader->ram_end);
     loader->info.heap_page_count = request.page_count;
     return loader_claim_memory(loader, request, BOOT_RANGE_HEAP, "the kernel's heap", &loader->info.heap_phys);
 }
@@ -153,7 +191,7 @@ static bool map_identity(struct page_tables *tables, uint64_t start, uint64_t en
 }
 
 /*
- * The first 4 GiB, then all RAM above. In 2 MiB pages below 4 GiB: there devices and memory lie close together, and a
+ * The first 4 GiB, then all RAM above, also what is left out: the loader itself may lie there. In 2 MiB pages below 4 GiB: there devices and memory lie close together, and a
  * page that spans memory of several cache types is undefined (Intel SDM vol. 3A, Memory Cache Control).
  */
 static bool map_all_ram(const struct memory_map *map, struct page_tables *tables, bool has_giant_pages) {
@@ -166,7 +204,8 @@ static bool map_all_ram(const struct memory_map *map, struct page_tables *tables
         uint64_t start = range->start & ~(PAGE_BYTES_2M - 1);
         uint64_t end = (range->end + PAGE_BYTES_2M - 1) & ~(PAGE_BYTES_2M - 1);
         start = start < mapped_end ? mapped_end : start;
-        if (memory_kind_is_ram(range->kind) && start < end) {
+        bool is_ram = memory_kind_is_ram(range->kind) || range->kind == BOOT_RANGE_LEFT_OUT;
+        if (is_ram && start < end) {
             if (!map_identity(tables, start, end, has_giant_pages)) {
                 return false;
             }
@@ -179,8 +218,7 @@ static bool map_all_ram(const struct memory_map *map, struct page_tables *tables
 /* Tables for the kernel image and for the identity map, as if the CPU had no 1 GiB pages. */
 static uint64_t table_page_count(const struct loader *loader) {
     const struct elf_plan *kernel = &loader->plan;
-    uint64_t end = memory_map_ram_end(&loader->input.map);
-    end = end < IDENTITY_ALWAYS ? IDENTITY_ALWAYS : end;
+    uint64_t end = loader->mapped_end < IDENTITY_ALWAYS ? IDENTITY_ALWAYS : loader->mapped_end;
     uint64_t directories = (end + PAGE_BYTES_1G - 1) / PAGE_BYTES_1G;
     uint64_t pointers = directories / 512 + 1;
     return 1 + pointers + directories + page_tables_count(kernel->lowest, kernel->end - kernel->lowest);
@@ -232,8 +270,8 @@ static bool prepare_handover(struct loader *loader) {
 
 bool loader_prepare(struct loader *loader) {
     /* The kernel's plan must still be in loader->plan when tables are built, so the first program comes first. */
-    return prepare_volume(loader) && prepare_command(loader) && image_load_init(loader) && image_load_kernel(loader) &&
-           prepare_heap(loader) && prepare_tables(loader) && prepare_handover(loader);
+    return leave_out_ram(loader) && prepare_volume(loader) && prepare_command(loader) && image_load_init(loader) &&
+           image_load_kernel(loader) && prepare_heap(loader) && prepare_tables(loader) && prepare_handover(loader);
 }
 
 bool loader_finish(struct loader *loader, struct memory_map *map) {
@@ -243,7 +281,7 @@ bool loader_finish(struct loader *loader, struct memory_map *map) {
             return fail_map_full(loader);
         }
     }
-    if (map->count > BOOT_RANGES_MAX) {
+    if (!memory_map_leave_out(map, loader->ram_end) || map->count > BOOT_RANGES_MAX) {
         return fail_map_full(loader);
     }
     struct boot_range *ranges = phys_pointer(loader->info.ranges_phys);

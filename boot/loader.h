@@ -59,6 +59,8 @@ struct loader {
     struct loader_input input;
     struct loader_claim claims[LOADER_CLAIMS_MAX];
     uint32_t claim_count;
+    uint64_t ram_end;     /* RAM from here on is left out */
+    uint64_t mapped_end;  /* of RAM, whether it is left out or not */
     struct elf_plan plan; /* of the program being loaded */
     struct boot_info info;
     struct loader_entry entry;

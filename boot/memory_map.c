@@ -130,6 +130,7 @@ bool memory_kind_is_ram(enum boot_range_kind kind) {
         return true;
     case BOOT_RANGE_FIRMWARE:
     case BOOT_RANGE_DEVICE:
+    case BOOT_RANGE_LEFT_OUT:
         return false;
     }
     return false;
@@ -143,4 +144,20 @@ uint64_t memory_map_ram_end(const struct memory_map *map) {
         }
     }
     return end;
+}
+
+bool memory_map_leave_out(struct memory_map *map, uint64_t end) {
+    for (uint32_t i = 0; i < map->count; i++) {
+        struct memory_range *range = &map->ranges[i];
+        if (!memory_kind_is_ram(range->kind) || range->end <= end) {
+            continue;
+        }
+        if (range->start >= end) {
+            range->kind = BOOT_RANGE_LEFT_OUT;
+        } else if (!range_cut(map, i, end)) { /* the upper part is the next range */
+            return false;
+        }
+    }
+    merge_neighbours(map);
+    return true;
 }

@@ -42,7 +42,10 @@ struct memory_request {
 /* The lowest free memory that fits. False: there is none; *ret_phys is untouched. */
 [[nodiscard]] bool memory_map_find(const struct memory_map *map, struct memory_request request, uint64_t *ret_phys);
 
-/* Whether memory of this kind is RAM, whatever it holds now. */
+/* RAM of any kind from `end` on, a multiple of BOOT_PAGE_BYTES, becomes BOOT_RANGE_LEFT_OUT. False: the map is full. */
+[[nodiscard]] bool memory_map_leave_out(struct memory_map *map, uint64_t end);
+
+/* Whether memory of this kind is RAM that is used, whatever it holds now. */
 bool memory_kind_is_ram(enum boot_range_kind kind);
 
 /* The end of the highest RAM of any kind; 0 = there is none. */

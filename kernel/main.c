@@ -38,11 +38,16 @@ static struct { uint64_t pool_frame, stack_frame, message_frame, info_frame, inf
 
 /* Which frames are RAM, and which of it is whose. */
 static void ledger_init(const struct boot_info *boot, const struct boot_range *ranges) {
+    uint64_t left_out = 0;
     for (uint64_t i = 0; i < boot->range_count; i++) {
         uint64_t end = ranges[i].phys / PAGE_BYTES + ranges[i].page_count;
+        left_out += ranges[i].kind == BOOT_RANGE_LEFT_OUT ? ranges[i].page_count : 0;
         if (ranges[i].kind < BOOT_RANGE_FIRMWARE && end > ledger.frame_count)
             ledger.frame_count = end;
     }
+    assert(ledger.frame_count <= 1ULL << 32); /* what names a frame has 32 bits; the loader leaves out the others */
+    if (left_out > 0)
+        log_line(LOG_WARN, "memory", "%u MiB of RAM left out, too far up for the ledger", left_out * PAGE_BYTES >> 20);
     ledger.frames = arch_boot_take(ledger.frame_count * sizeof(struct frame_entry));
     uint64_t at = 0;
     for (uint64_t i = 0; i < boot->range_count && at < ledger.frame_count; i++) {

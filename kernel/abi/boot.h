@@ -31,6 +31,7 @@ enum boot_range_kind {
     BOOT_RANGE_VOLUME = 6,   /* the boot volume (a ustar archive) */
     BOOT_RANGE_FIRMWARE = 7, /* reserved by firmware, runtime services and ACPI tables included: never touched */
     BOOT_RANGE_DEVICE = 8,   /* memory-mapped devices that firmware reported */
+    BOOT_RANGE_LEFT_OUT = 9, /* RAM that is not used: to keep account of it would cost more */
 };
 
 /* One physical range. The array is sorted by address, page-aligned, and free of overlaps. */

@@ -136,9 +136,9 @@ static EFI_STATUS EFIAPI take_pages(EFI_ALLOCATE_TYPE how, EFI_MEMORY_TYPE type,
         refused_count++;
         return EFI_NOT_FOUND;
     }
-    if (has("high") && how == AllocateAnyPages) {
-        *at = 0x140000000; /* a machine of 5 GiB has memory there */
-        how = AllocateMaxAddress;
+    if (has("place=") && how == AllocateAnyPages && type == EfiLoaderData) { /* at so many MiB */
+        *at = number_of("place=") << 20;
+        how = AllocateAddress;
     }
     return real.AllocatePages(how, type, count, at);
 }

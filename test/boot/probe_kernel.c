@@ -117,7 +117,7 @@ static void check_ranges(const struct boot_info *info) {
     for (uint64_t i = 0; sound && i < info->range_count; i++) {
         const struct boot_range *range = &ranges_of(info)[i];
         sound = range->phys % BOOT_PAGE_BYTES == 0 && range->page_count > 0 && range->phys >= end &&
-                range->kind >= BOOT_RANGE_RAM && range->kind <= BOOT_RANGE_DEVICE;
+                range->kind >= BOOT_RANGE_RAM && range->kind <= BOOT_RANGE_LEFT_OUT;
         merged = merged && !(i > 0 && range->phys == end && range->kind == range[-1].kind);
         end = range->phys + range->page_count * BOOT_PAGE_BYTES;
         ram_pages += range->kind == BOOT_RANGE_RAM ? range->page_count : 0;

@@ -225,6 +225,33 @@ static void handover_is_complete(void) {
     }
 }
 
+/* Prepare a system with more RAM, as firmware reports it; whether that is used. */
+static bool uses_ram(uint64_t phys, uint64_t bytes) {
+    make_system(VOLUME_PHYS);
+    CHECK(memory_map_paint(&loader.input.map, phys, bytes, BOOT_RANGE_RAM));
+    CHECK(memory_map_paint(&firmware_map, phys, bytes, BOOT_RANGE_RAM));
+    CHECK(prepare());
+    CHECK(loader_finish(&loader, &firmware_map));
+    const struct boot_range *ranges = phys_pointer(loader.info.ranges_phys);
+    uint64_t count = loader.info.range_count;
+    bool used = is_inside(ranges, count, phys, bytes, BOOT_RANGE_RAM);
+    CHECK(used || is_inside(ranges, count, phys, bytes, BOOT_RANGE_LEFT_OUT));
+    CHECK(is_inside(ranges, count, HIGH_START, HIGH_END - HIGH_START, BOOT_RANGE_RAM));
+    uint64_t ledger_bytes = (used ? phys + bytes : HIGH_END) / BOOT_PAGE_BYTES * 8;
+    CHECK(loader.info.heap_page_count * BOOT_PAGE_BYTES >= ledger_bytes);
+    CHECK(loader.info.heap_page_count * BOOT_PAGE_BYTES <= ledger_bytes + 3 * MIB);
+    struct walk walk = walk_address(loader.entry.root_phys, phys + bytes - 1); /* the loader may run there */
+    CHECK(walk.present && walk.phys == phys + bytes - 1);
+    return used;
+}
+
+static void ram_that_costs_more_than_it_gives_is_left_out(void) {
+    CHECK(uses_ram(HIGH_END + 1 * GIB, 4 * MIB)); /* 2 MiB of ledger for the hole */
+    CHECK(!uses_ram(HIGH_END + 1 * GIB, 1 * MIB));
+    CHECK(!uses_ram(HIGH_END + 1 * MIB, 64 * GIB)); /* worth it, but the ledger of it has no place */
+    CHECK(!uses_ram(1024 * GIB, 4 * GIB));
+}
+
 static void unaligned_volume_is_moved(void) {
     make_system(VOLUME_PHYS + 8);
     CHECK(prepare());
@@ -380,6 +407,7 @@ int main(void) {
         {"heap_is_large_enough_and_zero", heap_is_large_enough_and_zero},
         {"tables_map_kernel_and_memory", tables_map_kernel_and_memory},
         {"handover_is_complete", handover_is_complete},
+        {"ram_that_costs_more_than_it_gives_is_left_out", ram_that_costs_more_than_it_gives_is_left_out},
         {"unaligned_volume_is_moved", unaligned_volume_is_moved},
         {"memory_that_firmware_took_is_avoided", memory_that_firmware_took_is_avoided},
         {"lack_of_memory_names_what_for", lack_of_memory_names_what_for},

@@ -112,6 +112,23 @@ static void end_of_ram_counts_ram_in_use(void) {
     CHECK_EQUAL(memory_map_ram_end(&map), 6 * PAGE);
 }
 
+static void ram_is_left_out_from_an_address_on(void) {
+    map.count = 0;
+    CHECK(paint(0, 4 * PAGE, BOOT_RANGE_RAM));
+    CHECK(paint(4 * PAGE, 6 * PAGE, BOOT_RANGE_VOLUME));
+    CHECK(paint(6 * PAGE, 8 * PAGE, BOOT_RANGE_FIRMWARE));
+    CHECK(paint(8 * PAGE, 9 * PAGE, BOOT_RANGE_RAM));
+    CHECK(memory_map_leave_out(&map, 9 * PAGE));
+    CHECK_EQUAL(map.count, 4);
+    CHECK(memory_map_leave_out(&map, 3 * PAGE));
+    CHECK_EQUAL(map.count, 4);
+    CHECK(range_is(0, 0, 3 * PAGE, BOOT_RANGE_RAM));
+    CHECK(range_is(1, 3 * PAGE, 6 * PAGE, BOOT_RANGE_LEFT_OUT));
+    CHECK(range_is(2, 6 * PAGE, 8 * PAGE, BOOT_RANGE_FIRMWARE));
+    CHECK(range_is(3, 8 * PAGE, 9 * PAGE, BOOT_RANGE_LEFT_OUT));
+    CHECK_EQUAL(memory_map_ram_end(&map), 3 * PAGE);
+}
+
 enum { MODEL_PAGES = 64 };
 
 static bool map_matches(const uint8_t model[MODEL_PAGES]) {
@@ -161,6 +178,7 @@ int main(void) {
         {"full_map_says_so", full_map_says_so},
         {"lowest_fit_is_found", lowest_fit_is_found},
         {"end_of_ram_counts_ram_in_use", end_of_ram_counts_ram_in_use},
+        {"ram_is_left_out_from_an_address_on", ram_is_left_out_from_an_address_on},
         {"random_pictures_match_the_model", random_pictures_match_the_model},
     };
     return check_run(cases, sizeof(cases) / sizeof(cases[0]));
