@@ -1,5 +1,6 @@
 #include "boot/clock.h"
 
+#include "boot/acpi.h"
 #include "boot/cpu.h"
 #include "boot/phys.h"
 
@@ -15,7 +16,6 @@ enum {
 };
 #define PIT_HZ 1193182ULL
 #define PIT_FIRST 0xffffU
-#define WINDOW_TICKS 5966U /* 5 ms */
 
 /* Intel SDM vol. 3A, Advanced Programmable Interrupt Controller (APIC). */
 enum {
@@ -35,17 +35,29 @@ enum {
 #define APIC_PHYS_MASK 0x000ffffffffff000ULL
 #define APIC_FIRST 0xffffffffU
 
-/* Rates outside these are nobody's clock: the measurement went wrong. */
-#define TSC_HZ_MIN 10000000ULL
-#define TSC_HZ_MAX 100000000000ULL
-#define APIC_HZ_MIN 1000000ULL
-#define APIC_HZ_MAX 100000000000ULL
+/* The ACPI power management timer: ACPI Specification, Power Management Timer. */
+#define PM_TIMER_HZ 3579545ULL
 
+/* IA-PC HPET Specification, Register Definitions: byte offsets. */
 enum {
-    SAMPLE_TRIES = 8,
-    EDGE_POLLS_MAX = 100000, /* the counter moves every 838 ns and a read takes far more than 10 ps */
-    WINDOW_POLLS_MAX = 10000000,
-    SPIN_STEPS = 256,
+    HPET_ABILITIES = 0x000, /* the upper half is the period in fs */
+    HPET_CONTROL = 0x010,
+    HPET_CONTROL_ON = 1 << 0,
+    HPET_COUNTER = 0x0f0,
+};
+#define HPET_PERIOD_MAX_FS 100000000ULL
+#define FS_PER_SECOND 1000000000000000ULL
+
+/* Motorola MC146818A real-time clock, of which the seconds are read. */
+enum {
+    RTC_INDEX = 0x70,
+    RTC_DATA = 0x71,
+    RTC_SECONDS = 0x00,
+    RTC_A = 0x0a,
+    RTC_A_UPDATING = 1 << 7,
+    RTC_B = 0x0b,
+    RTC_B_BINARY = 1 << 2,
+    RTC_NOTHING = 0xff,
 };
 
 struct apic {
@@ -56,120 +68,135 @@ struct apic {
     uint32_t first;
 };
 
-/* The three counters at one moment. */
-struct sample {
-    uint64_t tsc;
-    uint32_t apic;
-    uint32_t pit;
-};
+static struct apic apic; /* as firmware left it */
+static struct acpi_clocks acpi;
+static uint32_t hpet_control;
+static uint64_t rtc_seconds; /* seen in all */
+static uint32_t rtc_shown;   /* what the clock showed last */
 
-static uint32_t apic_read(const struct apic *apic, uint32_t offset) {
-    if (apic->base & APIC_BASE_X2APIC) {
+static uint32_t apic_read(uint32_t offset) {
+    if (apic.base & APIC_BASE_X2APIC) {
         return (uint32_t)cpu_read_msr(MSR_X2APIC + offset / 16);
     }
-    return *(volatile uint32_t *)phys_pointer((apic->base & APIC_PHYS_MASK) + offset);
+    return *(volatile uint32_t *)phys_pointer((apic.base & APIC_PHYS_MASK) + offset);
 }
 
-static void apic_write(const struct apic *apic, uint32_t offset, uint32_t value) {
-    if (apic->base & APIC_BASE_X2APIC) {
+static void apic_write(uint32_t offset, uint32_t value) {
+    if (apic.base & APIC_BASE_X2APIC) {
         cpu_write_msr(MSR_X2APIC + offset / 16, value);
     } else {
-        *(volatile uint32_t *)phys_pointer((apic->base & APIC_PHYS_MASK) + offset) = value;
+        *(volatile uint32_t *)phys_pointer((apic.base & APIC_PHYS_MASK) + offset) = value;
     }
 }
 
-/* Let the timer count down from its greatest value without interrupting; remember what firmware had set. */
-static void apic_start_timer(struct apic *apic) {
-    apic->base = cpu_read_msr(MSR_APIC_BASE);
-    if (!(apic->base & APIC_BASE_ENABLED)) {
-        apic->base |= APIC_BASE_ENABLED;
-        cpu_write_msr(MSR_APIC_BASE, apic->base);
+/* The timer counts without interrupting from now on; remember what firmware had set. */
+static void apic_take_timer(void) {
+    apic.base = cpu_read_msr(MSR_APIC_BASE);
+    if (!(apic.base & APIC_BASE_ENABLED)) {
+        apic.base |= APIC_BASE_ENABLED;
+        cpu_write_msr(MSR_APIC_BASE, apic.base);
     }
-    apic->spurious = apic_read(apic, APIC_SPURIOUS);
-    apic->timer = apic_read(apic, APIC_TIMER);
-    apic->divisor = apic_read(apic, APIC_TIMER_DIVISOR);
-    apic->first = apic_read(apic, APIC_TIMER_FIRST);
-    apic_write(apic, APIC_SPURIOUS, apic->spurious | APIC_SPURIOUS_ENABLED);
-    apic_write(apic, APIC_TIMER, APIC_TIMER_MASKED);
-    apic_write(apic, APIC_TIMER_DIVISOR, APIC_DIVIDE_BY_1);
-    apic_write(apic, APIC_TIMER_FIRST, APIC_FIRST);
+    apic.spurious = apic_read(APIC_SPURIOUS);
+    apic.timer = apic_read(APIC_TIMER);
+    apic.divisor = apic_read(APIC_TIMER_DIVISOR);
+    apic.first = apic_read(APIC_TIMER_FIRST);
+    apic_write(APIC_SPURIOUS, apic.spurious | APIC_SPURIOUS_ENABLED);
+    apic_write(APIC_TIMER, APIC_TIMER_MASKED);
+    apic_write(APIC_TIMER_DIVISOR, APIC_DIVIDE_BY_1);
 }
 
-static void apic_restore_timer(const struct apic *apic) {
-    apic_write(apic, APIC_TIMER_DIVISOR, apic->divisor);
-    apic_write(apic, APIC_TIMER, apic->timer);
-    apic_write(apic, APIC_TIMER_FIRST, apic->first);
-    apic_write(apic, APIC_SPURIOUS, apic->spurious);
+static void apic_start_timer(void) { apic_write(APIC_TIMER_FIRST, APIC_FIRST); }
+static uint32_t apic_read_timer(void) { return apic_read(APIC_TIMER_COUNT); }
+
+static void apic_restore_timer(void) {
+    apic_write(APIC_TIMER_DIVISOR, apic.divisor);
+    apic_write(APIC_TIMER, apic.timer);
+    apic_write(APIC_TIMER_FIRST, apic.first);
+    apic_write(APIC_SPURIOUS, apic.spurious);
 }
 
-static void pit_start(void) {
+static bool pit_begin(void) {
     uint8_t gate = cpu_in8(PIT_GATE);
     cpu_out8(PIT_GATE, (uint8_t)((gate & ~PIT_GATE_SPEAKER) | PIT_GATE_ON));
     cpu_out8(PIT_CONTROL, PIT_COUNT_DOWN_2);
     cpu_out8(PIT_CHANNEL_2, PIT_FIRST & 0xff);
     cpu_out8(PIT_CHANNEL_2, PIT_FIRST >> 8);
-}
-
-static uint32_t pit_read(void) {
-    cpu_out8(PIT_CONTROL, PIT_LATCH_2);
-    uint32_t low = cpu_in8(PIT_CHANNEL_2);
-    uint32_t high = cpu_in8(PIT_CHANNEL_2);
-    return high << 8 | low;
-}
-
-/*
- * Read all counters just after the 8254 has moved on. Of several tries the one counts whose readings lie closest
- * together: a virtual machine may be put aside between two of them. False: the 8254 stands still.
- */
-static bool sample_take(const struct apic *apic, struct sample *ret_sample) {
-    uint64_t narrowest = UINT64_MAX;
-    for (uint32_t try = 0; try < SAMPLE_TRIES; try++) {
-        uint32_t first = pit_read();
-        uint32_t now = first;
-        uint64_t before = 0;
-        for (uint32_t poll = 0; now == first; poll++) {
-            if (poll == EDGE_POLLS_MAX) {
-                return false;
-            }
-            before = cpu_read_tsc();
-            now = pit_read();
-        }
-        uint32_t count = apic_read(apic, APIC_TIMER_COUNT);
-        uint64_t after = cpu_read_tsc();
-        if (after - before < narrowest) {
-            narrowest = after - before;
-            *ret_sample = (struct sample){.tsc = after, .apic = count, .pit = now};
-        }
-    }
     return true;
 }
 
-/* Between two looks at the 8254: port accesses are slow in a virtual machine. */
-static void spin(void) {
-    for (uint32_t step = 0; step < SPIN_STEPS; step++) {
-        __asm__ volatile("");
-    }
+static uint64_t pit_read(void) {
+    cpu_out8(PIT_CONTROL, PIT_LATCH_2);
+    uint32_t low = cpu_in8(PIT_CHANNEL_2);
+    uint32_t high = cpu_in8(PIT_CHANNEL_2);
+    return PIT_FIRST - (high << 8 | low); /* it counts down */
 }
 
-static const char *measure_window(const struct apic *apic, struct clock_rates *ret_rates) {
-    struct sample start, end;
-    pit_start();
-    if (!sample_take(apic, &start)) {
-        return "clock: the 8254 timer stands still and CPUID gives no frequency; turn it on in firmware set-up";
+static bool pm_timer_begin(void);
+static uint64_t pm_timer_read(void) { return cpu_in32(acpi.timer_port); }
+
+static volatile uint32_t *hpet_register(uint32_t offset) { return phys_pointer(acpi.hpet_phys + offset); }
+static bool hpet_begin(void);
+static uint64_t hpet_read(void) { return *hpet_register(HPET_COUNTER); }
+static void hpet_end(void) { *hpet_register(HPET_CONTROL) = hpet_control; }
+
+static uint8_t rtc_read_register(uint8_t index) {
+    cpu_out8(RTC_INDEX, index);
+    return cpu_in8(RTC_DATA);
+}
+
+static uint32_t rtc_read_seconds(void) {
+    uint8_t seconds = rtc_read_register(RTC_SECONDS);
+    bool binary = (rtc_read_register(RTC_B) & RTC_B_BINARY) != 0;
+    return (binary ? seconds : (seconds >> 4) * 10U + (seconds & 0xf)) % 60;
+}
+
+static bool rtc_begin(void) {
+    rtc_shown = rtc_read_seconds();
+    return rtc_read_register(RTC_A) != RTC_NOTHING;
+}
+
+/* While it updates itself, it shows nothing of use. No second is missed: the clock itself counts them. */
+static uint64_t rtc_read(void) {
+    if ((rtc_read_register(RTC_A) & RTC_A_UPDATING) != 0) {
+        return rtc_seconds;
     }
-    for (uint32_t poll = 0; (uint16_t)(start.pit - pit_read()) < WINDOW_TICKS; poll++) {
-        if (poll == WINDOW_POLLS_MAX) {
-            return "clock: the 8254 timer stopped while the CPU's clocks were measured";
-        }
-        spin();
+    uint32_t seconds = rtc_read_seconds();
+    rtc_seconds += (seconds + 60 - rtc_shown) % 60;
+    rtc_shown = seconds;
+    return rtc_seconds;
+}
+
+/* The first that runs is taken. */
+enum { PIT, PM_TIMER, HPET, RTC, REFERENCES };
+static struct reference references[REFERENCES] = {
+    [PIT] = {.name = "the 8254 timer", .hz = PIT_HZ, .mask = 0xffff, .begin = pit_begin, .read = pit_read},
+    [PM_TIMER] = {.name = "the ACPI timer", .hz = PM_TIMER_HZ, .begin = pm_timer_begin, .read = pm_timer_read},
+    [HPET] = {.name = "the HPET", .mask = UINT32_MAX, .begin = hpet_begin, .read = hpet_read, .end = hpet_end},
+    [RTC] = {.name = "the real-time clock",
+             .hz = 1,
+             .mask = UINT64_MAX,
+             .is_slow = true,
+             .begin = rtc_begin,
+             .read = rtc_read},
+};
+
+static bool pm_timer_begin(void) {
+    references[PM_TIMER].mask = acpi.timer_is_wide ? UINT32_MAX : (1U << 24) - 1;
+    return acpi.timer_port != 0;
+}
+
+static bool hpet_begin(void) {
+    if (acpi.hpet_phys == 0) {
+        return false;
     }
-    if (!sample_take(apic, &end)) {
-        return "clock: the 8254 timer stopped while the CPU's clocks were measured";
+    uint64_t period_fs = *hpet_register(HPET_ABILITIES + 4);
+    if (period_fs == 0 || period_fs > HPET_PERIOD_MAX_FS) {
+        return false;
     }
-    uint64_t ticks = (uint16_t)(start.pit - end.pit);
-    ret_rates->tsc_hz = (end.tsc - start.tsc) * PIT_HZ / ticks;
-    ret_rates->apic_timer_hz = (uint64_t)(start.apic - end.apic) * PIT_HZ / ticks;
-    return 0;
+    references[HPET].hz = FS_PER_SECOND / period_fs;
+    hpet_control = *hpet_register(HPET_CONTROL);
+    *hpet_register(HPET_CONTROL) = hpet_control | HPET_CONTROL_ON;
+    return true;
 }
 
 /*
@@ -200,27 +227,24 @@ static void ask_cpu(struct clock_rates *ret_rates) {
     }
 }
 
-const char *clock_measure(struct clock_rates *ret_rates) {
-    *ret_rates = (struct clock_rates){0};
-    ask_cpu(ret_rates);
-    if (ret_rates->tsc_hz == 0 || ret_rates->apic_timer_hz == 0) {
-        struct apic apic;
-        bool were_on = cpu_mask_interrupts();
-        apic_start_timer(&apic);
-        const char *problem = measure_window(&apic, ret_rates);
-        apic_restore_timer(&apic);
-        if (were_on) {
-            cpu_unmask_interrupts();
-        }
-        if (problem != 0) {
-            return problem;
-        }
+static void spin(uint32_t steps) {
+    for (uint32_t step = 0; step < steps; step++) {
+        __asm__ volatile("");
     }
-    if (ret_rates->tsc_hz < TSC_HZ_MIN || ret_rates->tsc_hz > TSC_HZ_MAX) {
-        return "clock: the time-stamp counter's rate is not believable; restart the machine";
+}
+
+bool clock_measure(uint64_t rsdp_phys, struct clock_rates *ret_rates, struct text *ret_note) {
+    static const struct counters counters = {
+        .tsc = cpu_read_tsc, .start_apic_timer = apic_start_timer, .apic_timer = apic_read_timer, .spin = spin};
+    struct clock_rates told = {0};
+    ask_cpu(&told);
+    acpi = acpi_find_clocks(rsdp_phys);
+    bool were_on = cpu_mask_interrupts();
+    apic_take_timer();
+    bool found = calibrate(&counters, references, REFERENCES, told, ret_rates, ret_note);
+    apic_restore_timer();
+    if (were_on) {
+        cpu_unmask_interrupts();
     }
-    if (ret_rates->apic_timer_hz < APIC_HZ_MIN || ret_rates->apic_timer_hz > APIC_HZ_MAX) {
-        return "clock: the local APIC timer's rate is not believable; restart the machine";
-    }
-    return 0;
+    return found;
 }

@@ -1,18 +1,13 @@
 /*
- * How fast the CPU's two clocks run.
+ * How fast the CPU's two clocks run, asked of this machine's.
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-struct clock_rates {
-    uint64_t tsc_hz;        /* time-stamp counter */
-    uint64_t apic_timer_hz; /* local APIC timer at divisor 1 */
-};
+#include "boot/calibrate.h"
 
 /*
- * What CPUID says, or what a window of 5 ms of the 8254 timer measures. Interrupts may be on; the local APIC's timer
- * is left as it was found. Null on success, otherwise the message: the rates are then not known.
+ * What CPUID says, or what a window of 5 ms of the 8254 timer measures; where it stands still, of the ACPI timer, the HPET
+ * or the real-time clock. See calibrate() for what is noted. Interrupts may be on; the local APIC's timer is left as it was
+ * found. False: the rates are not known, and the note is the message.
  */
-[[nodiscard]] const char *clock_measure(struct clock_rates *ret_rates);
+[[nodiscard]] bool clock_measure(uint64_t rsdp_phys, struct clock_rates *ret_rates, struct text *ret_note);

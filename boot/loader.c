@@ -261,8 +261,9 @@ static bool prepare_handover(struct loader *loader) {
     info->ranges_phys = phys + BOOT_PAGE_BYTES;
     info->rsdp_phys = input->rsdp_phys;
     info->framebuffer = input->framebuffer;
-    info->tsc_hz = input->tsc_hz;
-    info->apic_timer_hz = input->apic_timer_hz;
+    info->tsc_hz = input->rates.tsc_hz;
+    info->apic_timer_hz = input->rates.apic_timer_hz;
+    memcpy(info->notes, input->notes.bytes, sizeof(info->notes) - 1);
     info->loader_tsc = input->loader_tsc;
     memcpy(info->entropy, input->entropy, sizeof(info->entropy));
     return true;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "boot/calibrate.h"
 #include "boot/memory_map.h"
 #include "boot/text.h"
 #include "kernel/abi/boot.h"
@@ -31,8 +32,8 @@ struct loader_input {
     struct boot_framebuffer framebuffer;
     uint64_t entropy[BOOT_ENTROPY_WORDS];
     uint64_t loader_tsc;
-    uint64_t tsc_hz;
-    uint64_t apic_timer_hz;
+    struct clock_rates rates;
+    struct text notes;    /* for the kernel's log; empty: nothing is odd */
     bool has_giant_pages; /* the CPU knows 1 GiB pages */
 
     /* Tell firmware that these pages are taken. False: firmware has given them away meanwhile. */

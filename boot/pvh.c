@@ -128,13 +128,9 @@ void pvh_main(uint64_t start_phys) {
     input->has_giant_pages = enter_has_giant_pages();
     (void)entropy_from_cpu(input->entropy); /* without a source the words stay 0, which says so */
 
-    struct clock_rates rates;
-    problem = clock_measure(&rates);
-    if (problem != 0) {
-        give_up(problem);
+    if (!clock_measure(input->rsdp_phys, &input->rates, &input->notes)) {
+        give_up(input->notes.bytes);
     }
-    input->tsc_hz = rates.tsc_hz;
-    input->apic_timer_hz = rates.apic_timer_hz;
     if (!loader_prepare(&loader) || !loader_finish(&loader, &final_map)) {
         give_up(loader.failure.bytes);
     }

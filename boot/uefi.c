@@ -69,13 +69,9 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
     if (!read_firmware(input)) {
         return return_to_firmware(uefi.failure.bytes);
     }
-    struct clock_rates rates;
-    problem = clock_measure(&rates);
-    if (problem != NULL) {
-        return return_to_firmware(problem);
+    if (!clock_measure(input->rsdp_phys, &input->rates, &input->notes)) {
+        return return_to_firmware(input->notes.bytes);
     }
-    input->tsc_hz = rates.tsc_hz;
-    input->apic_timer_hz = rates.apic_timer_hz;
     input->claim_end = MEMORY_PHYS_END; /* firmware's own tables map all RAM */
     input->claim_pages = claim_pages;
     input->has_giant_pages = enter_has_giant_pages();

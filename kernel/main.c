@@ -231,6 +231,8 @@ void kernel_main(const struct boot_info *boot) {
     arch_init(&copy, ranges);
     log_line(LOG_INFO, "boot", "baton %s, checks %s, %u MHz", BATON_VERSION, BATON_CHECKS ? "on" : "off",
              copy.tsc_hz / 1000000);
+    if (copy.notes[0] != 0)
+        log_line(LOG_WARN, "boot", "%s", copy.notes);
 
     ledger_init(&copy, ranges);
     reserve(&copy, ranges);

@@ -16,6 +16,7 @@
 #define BOOT_RANGES_MAX 1024U /* more than this and the loader refuses to start the kernel */
 #define BOOT_SEGMENTS_MAX 8U  /* loadable segments of the first program */
 #define BOOT_COMMAND_MAX 512U /* bytes of command line, terminating zero included */
+#define BOOT_NOTES_MAX 256U   /* terminating zero included */
 #define BOOT_ENTROPY_WORDS 4U
 
 #define BOOT_PAGE_BYTES 4096U
@@ -97,11 +98,13 @@ struct boot_info {
 
     uint64_t entropy[BOOT_ENTROPY_WORDS]; /* from the CPU or firmware; all 0 = there was no source */
 
+    char notes[BOOT_NOTES_MAX]; /* what the log should say of the loader's work; zero-terminated, empty: nothing */
+
     char command[BOOT_COMMAND_MAX]; /* zero-terminated; words `name=value` or `name` parted by spaces */
 };
 
 _Static_assert(sizeof(struct boot_range) == 24, "layout is part of the boot protocol");
 _Static_assert(sizeof(struct boot_segment) == 32, "layout is part of the boot protocol");
 _Static_assert(sizeof(struct boot_framebuffer) == 24, "layout is part of the boot protocol");
-_Static_assert(sizeof(struct boot_info) == 8 * (2 + 2 + 2 + 2 + 2 + 8 * 4 + 2 + 1 + 3 + 4 + 4) + 512,
+_Static_assert(sizeof(struct boot_info) == 8 * (2 + 2 + 2 + 2 + 2 + 8 * 4 + 2 + 1 + 3 + 4 + 4) + 256 + 512,
                "layout is part of the boot protocol");

@@ -55,7 +55,8 @@ class Case:
 
     odd: what is odd about the firmware (odd_firmware.c); place: changes the boot disk's files; frames: boot the whole
     system, whose process server has at least as many; says: patterns of lines of its log; acpi: with these tables;
-    plain: on the kernel without checks; halts: the loader can't return to firmware any more.
+    plain: on the kernel without checks; halts: the loader can't return to firmware any more; hpet_only: firmware's tables
+    name the HPET and nothing else (with -M acpi=off).
     """
 
     front: str
@@ -74,6 +75,7 @@ class Case:
     plain: bool = False
     halts: bool = False
     says: tuple[str, ...] = ()
+    hpet_only: bool = False
 
 
 def patch(name: str, offset: int, layout: str, value: int) -> Callable[[Members], None]:
@@ -122,6 +124,8 @@ def only(name: str, data: bytes) -> Callable[[Members], None]:
     return apply
 
 
+HPET_PHYS = 0xFED00000
+RSDP_FILE, TABLES_FILE = "etc/acpi/rsdp", "etc/acpi/tables"
 KERNEL, INIT = "boot/kernel.elf", "boot/init.elf"
 RC = b"uptime\n" * 5  # with --all-cpus a program on each of up to four CPUs, which ends only if that one works
 QBOOT = ("-bios", "qboot.rom")
@@ -166,6 +170,12 @@ ACPI_CASES: dict[str, tuple[Tables, int, str]] = {
 # RAM that QEMU moves above 1 TiB, as it does for a machine of AMD's that may grow to there.
 HOLE = ("-cpu", "EPYC,phys-bits=48", "-m", "3000,slots=1,maxmem=1100G")
 LEFT_OUT = "WARN memory: 952 MiB of RAM left out, too far up for the ledger"
+
+def clock(*arguments: str, by: str, **more: object) -> Case:
+    """A machine that has to boot, and to say by which clock it measured the others."""
+    return Case("pvh", ("-m", "256M", *arguments), QBOOT, frames=57200, command="debug_exit=0xf4",
+                says=(rf"WARN boot: clock: \d+ MHz by {re.escape(by)}",), **more)  # type: ignore[arg-type]
+
 
 CASES: dict[str, Case] = {
     **{f"acpi_{name}{suffix}": case for name, wanted in ACPI_CASES.items()
@@ -230,6 +240,19 @@ CASES: dict[str, Case] = {
                                says=("WARN boot: log= has an unknown value, and is not heeded",
                                      "WARN boot: log_serial has an unknown value, and is not heeded",
                                      "WARN boot: cpus= wants a number from 1 on, and is not heeded")),
+    # Machines whose 8254 stands still, on which CPUID tells nothing: one clock after the other.
+    "clock_acpi_timer": clock("-M", "q35,pit=off", by="the ACPI timer; the 8254 timer stands still"),
+    "clock_acpi_timer_of_pc": clock("-M", "pc,pit=off,hpet=off", "-smp", "2", by="the ACPI timer; the 8254 timer stands still"),
+    "clock_hpet": clock("-M", "q35,pit=off,acpi=off", by="the HPET; the 8254 timer stands still; the ACPI timer is not there",
+                        hpet_only=True),
+    "clock_real_time": clock("-M", "microvm,pit=off,pic=off", by="the real-time clock; the 8254 timer stands still; "
+                             "the ACPI timer is not there; the HPET is not there"),
+    "clock_real_time_smp": clock("-M", "microvm,pit=off,pic=off,acpi=off", "-smp", "4", by="the real-time clock; "
+                                 "the 8254 timer stands still; the ACPI timer is not there; the HPET is not there"),
+    "clock_8254_of_microvm": Case("pvh", ("-m", "256M", "-M", "microvm,rtc=off", "-smp", "2"), QBOOT, frames=57200, command="debug_exit=0xf4"),
+    "refuse_no_clock": refused("clock: CPUID does not tell the rates; the 8254 timer stands still; the ACPI timer is not "
+                               "there; the HPET is not there; the real-time clock is not there; turn one of them on in "
+                               "firmware set-up", arguments=("-m", "64M", "-M", "microvm,pit=off,pic=off,rtc=off")),
     # Firmware as odd as some is. 256 MiB have 65,536 frames, of which firmware and the system itself take some 5,600.
     "odd_firmware_map": Case("uefi", ("-m", "256M"), odd="broken=50 stride types shuffle refuse=6 short"),
     "odd_firmware_while_leaving": Case("uefi", ("-m", "256M"), odd="stale=7 grow=400 busy watchdog"),
@@ -251,6 +274,41 @@ CASES: dict[str, Case] = {
     "refuse_odd_firmware_never": refused("firmware: does not let go of the machine: firmware refuses what it was given",
                                          "uefi", odd="never", halts=True),
 }
+
+
+def hpet_tables(folder: pathlib.Path) -> list[str]:
+    """QEMU's arguments for tables of our own in the place of its: root pointer, RSDT, and the HPET's table.
+
+    Firmware places the two files, adds where they lie to the addresses in them, and makes them add up (QEMU's docs/specs/acpi_hw_reduced,
+    BIOSLinkerLoader in hw/acpi/bios-linker-loader.c).
+    """
+
+    def table(name: bytes, body: bytes) -> bytes:
+        return name + struct.pack("<IBB6s8sIII", 36 + len(body), 1, 0, b"BATON ", b"BATON   ", 1, 0, 1) + body
+
+    def name_of(file: str) -> bytes:
+        return file.encode().ljust(56, b"\0")
+
+    def step(body: bytes) -> bytes:
+        return body.ljust(128, b"\0")
+
+    hpet = table(b"HPET", struct.pack("<IBBBBQBHB", 0x8086A201, 0, 64, 0, 0, HPET_PHYS, 0, 0, 0))
+    root_at = 64
+    tables = hpet.ljust(root_at, b"\0") + table(b"RSDT", struct.pack("<I", 0))
+    pointer = b"RSD PTR \0BATON \0" + struct.pack("<I", root_at)
+    steps = b"".join((
+        *(step(struct.pack("<I", 1) + name_of(file) + struct.pack("<IB", 16, zone)) for file, zone in ((RSDP_FILE, 2), (TABLES_FILE, 1))),
+        step(struct.pack("<I", 2) + name_of(TABLES_FILE) + name_of(TABLES_FILE) + struct.pack("<IB", root_at + 36, 4)),
+        step(struct.pack("<I", 2) + name_of(RSDP_FILE) + name_of(TABLES_FILE) + struct.pack("<IB", 16, 4)),
+        step(struct.pack("<I", 3) + name_of(TABLES_FILE) + struct.pack("<III", 9, 0, len(hpet))),
+        step(struct.pack("<I", 3) + name_of(TABLES_FILE) + struct.pack("<III", root_at + 9, root_at, 40)),
+        step(struct.pack("<I", 3) + name_of(RSDP_FILE) + struct.pack("<III", 8, 0, 20))))
+    arguments = []
+    for file, data in ((RSDP_FILE, pointer), (TABLES_FILE, tables), ("etc/table-loader", steps)):
+        path = folder / file.replace("/", "-")
+        path.write_bytes(data)
+        arguments += ["-fw_cfg", f"name={file},file={path}"]
+    return arguments
 
 
 class Wrong(Exception):
@@ -317,7 +375,8 @@ class Runner:
     def run(self) -> Outcome:
         log, tap = self.folder / "log", self.folder / "tap"
         cpu = [] if "-cpu" in self.case.arguments else ["-cpu", "max"]
-        command = ["qemu-system-x86_64", "-M", "q35", *cpu, *self.case.arguments, "-nodefaults", "-no-user-config",
+        tables = hpet_tables(self.folder) if self.case.hpet_only else []
+        command = ["qemu-system-x86_64", "-M", "q35", *cpu, *self.case.arguments, *tables, "-nodefaults", "-no-user-config",
                    "-display", "none", "-no-reboot", *self.boot_arguments(), "-serial", "stdio",
                    "-chardev", f"file,id=log,path={log}", "-device", "isa-debugcon,iobase=0xe9,chardev=log",
                    "-chardev", f"file,id=tap,path={tap}", "-device", "isa-debugcon,iobase=0xe8,chardev=tap",
@@ -383,9 +442,12 @@ def judge_whole(case: Case, seen: Outcome) -> None:
     frames = re.search(r"process: (\d+) frames", seen.log)
     if seen.status != EXIT_GOOD or frames is None or "power: off, status 0" not in seen.log:
         raise Wrong(f"the system did not run: QEMU exited with {seen.status}, want {EXIT_GOOD}")
+    warnings = re.findall(r"WARN boot: (.*)\n", seen.log)
     for line in case.says:
         if re.search(rf" {line}$", seen.log, re.MULTILINE) is None:
             raise Wrong(f"the log does not say: {line}")
+    if not case.says and warnings:
+        raise Wrong(f"the log warns: {warnings}")
     if int(frames[1]) < case.frames:
         raise Wrong(f"{frames[1]} frames, want at least {case.frames}")
 

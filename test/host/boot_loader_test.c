@@ -62,8 +62,8 @@ static void make_system(uint64_t volume_phys) {
     loader.input.volume_phys = volume_phys;
     loader.input.command = "log=debug";
     loader.input.rsdp_phys = 0xe0000;
-    loader.input.tsc_hz = 1;
-    loader.input.apic_timer_hz = 2;
+    loader.input.rates.tsc_hz = 1;
+    loader.input.rates.apic_timer_hz = 2;
     loader.input.entropy[3] = 3;
 }
 
