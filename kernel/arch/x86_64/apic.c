@@ -42,6 +42,7 @@
 #define IO_DATA 0x10U
 #define IO_VERSION 0x01U
 #define IO_REDIRECTION 0x10U
+#define ISA_LINES 16U /* only these can be wired elsewhere than to the input of their number */
 #define LINE_ACTIVE_LOW (1U << 13)
 #define LINE_LEVEL (1U << 15)
 #define LINE_MASKED (1U << 16)
@@ -115,7 +116,7 @@ static void write_line(const struct line *line, uint32_t mask) { io_write(line->
  * is at input 2, so that there is no line 2 (where a second 8259 once was): what is done to it would be done to line 0.
  */
 static uint64_t line_of(uint64_t input) {
-    for (uint32_t line = 0; line < IRQ_LINES; line++) {
+    for (uint32_t line = 0; line < ISA_LINES; line++) {
         if (acpi->line_input[line] == input && line != input)
             return line;
     }
