@@ -230,7 +230,7 @@ void kernel_main(const struct boot_info *boot) {
     log_limit = (enum log_level)command_choose(copy.command, "log=", levels, LOG_INFO);
     arch_init(&copy, ranges);
     log_line(LOG_INFO, "boot", "baton %s, checks %s, %u MHz", BATON_VERSION, BATON_CHECKS ? "on" : "off",
-             copy.tsc_hz / 1000000);
+             (copy.tsc_hz + 500000) / 1000000);
     if (copy.notes[0] != 0)
         log_line(LOG_WARN, "boot", "%s", copy.notes);
 

@@ -75,7 +75,7 @@ static void io_write(volatile uint32_t *io, uint32_t index, uint32_t value) {
 static uint32_t io_inputs(volatile uint32_t *io) {
     io[IO_INDEX / 4] = IO_VERSION;
     uint32_t version = io[IO_DATA / 4];
-    return version == UINT32_MAX ? 0 : (version >> 16 & 0xff) + 1;
+    return version == 0 || version == UINT32_MAX ? 0 : (version >> 16 & 0xff) + 1;
 }
 
 /* Nothing is to come from them. But what comes all the same (whoever has their ports can let it) must not look like an
