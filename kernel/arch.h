@@ -176,4 +176,5 @@ void arch_log_write(const char *text, uint64_t length);
 /* The same to the serial port, if it has the log as well: how many bytes of it are done with. It does not wait for the port. */
 uint64_t arch_log_send(const char *text, uint64_t length);
 
+#include "kernel/arch/x86_64/bound.h"
 #include "kernel/arch/x86_64/page_one.h"

@@ -73,8 +73,9 @@ static bool thread_copies_hold(const struct thread *thread) {
     bool plain = !thread->suspended && !thread->foreign && !has_deadline;
     if (has_deadline && (deadline->priority != thread->priority || deadline->cpu != thread->cpu))
         return false;
-    return thread->direct == (plain ? thread->cpu : NULL) && thread->slots == (table == NULL ? NULL : table->slots) &&
-           thread->slot_limit == (table == NULL ? 0 : table->slot_count - 1) &&
+    return thread->direct == (plain ? thread->cpu : NULL) &&
+           thread->slots == (table == NULL ? &no_slot : table->slots) &&
+           thread->slot_count == (table == NULL ? 1 : table->slot_count) && cap_is_empty(thread->slots) &&
            thread->arch.root == (space == NULL ? 0 : space->root) &&
            thread->queue_rank >> 58 == PRIORITY_HIGHEST - thread->priority && cap_unpack(thread->reply_head) == thread;
 }

@@ -231,9 +231,7 @@ __attribute__((always_inline)) static inline bool map_page(const struct thread *
                                                            uint64_t offset_pages, uaddr_t at, uint64_t flags) {
     const uint32_t valid =
         1U << MEMORY_READ | 1U << (MEMORY_READ | MEMORY_WRITE) | 1U << (MEMORY_READ | MEMORY_EXECUTE);
-    if (!table_has(self, memory))
-        return false;
-    const struct cap_slot *slot = &self->slots[memory];
+    const struct cap_slot *slot = table_look_up(self, memory);
     if (flags > RIGHTS_MASK || (valid >> flags & 1) == 0 ||
         (slot->head & (0xff | flags << 8)) != (OBJECT_MEMORY | flags << 8)) /* the type, and all of these rights */
         return false;

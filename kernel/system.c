@@ -67,6 +67,7 @@ static struct result stay_info(enum info_topic topic, uint64_t start_over) {
 static struct result cpu_info(uint64_t topic, uint64_t index) {
     if (index >= cpu_total)
         return result(E_ARG);
+    (void)arch_bound(&index, &(uint64_t){cpu_total});
     const struct cpu *cpu = cpus[index];
     const uint64_t values[] = {[INFO_TIMER_TICKS] = cpu->timer_ticks,
                                [INFO_SWITCHES] = cpu->space_switches,

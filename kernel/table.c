@@ -56,7 +56,7 @@ static enum status find_in(const struct thread *self, cap_t table, cap_t index, 
     if (status != OK)
         return status;
     const struct table *other = cap_object(table_cap);
-    if (index - 1 >= other->slot_count - 1)
+    if (!arch_bound(&index, &other->slot_count))
         return E_CAP;
     *ret_slot = &other->slots[index];
     return OK;
@@ -69,10 +69,12 @@ enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t in
 }
 
 uint64_t table_next_occupied(const struct table *table, uint64_t first) {
-    uint64_t end = table->slot_count;
-    if (first < end && end - first > INFO_SLOTS_SEEN)
-        end = first + INFO_SLOTS_SEEN;
-    for (uint64_t i = first; i < end; i++)
+    uint64_t i = first, end = table->slot_count;
+    if (!arch_bound(&i, &end) && first != 0)
+        return 0;
+    if (end - i > INFO_SLOTS_SEEN)
+        end = i + INFO_SLOTS_SEEN;
+    for (; i < end; i++)
         if (!cap_is_empty(&table->slots[i]))
             return i;
     return 0;

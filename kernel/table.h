@@ -1,9 +1,11 @@
 /*
- * Tables: flat arrays of capability slots, indexed by the number that users write. Slot 0 is never used: as a source it
- * names the thread's current reply capability, as a table the caller's own.
+ * Tables: flat arrays of capability slots, indexed by the number that users write. Slot 0 is never used, so it is always empty:
+ * as a source it names the thread's current reply capability, as a table the caller's own. It also stands for all slots that
+ * are not there.
  */
 #pragma once
 
+#include "kernel/arch.h"
 #include "kernel/cap.h"
 #include "kernel/thread.h"
 
@@ -20,26 +22,27 @@ struct table {
 struct table *table_make(struct pool *pool, uint64_t slot_count);
 bool table_reap_step(struct table *table);
 
-/* Is there a slot `index` in the caller's table? No: no table or no such slot, 0 included. */
-static inline bool table_has(const struct thread *self, cap_t index) { return index - 1 < self->slot_limit; }
+/* Where a user's number points to. All look-ups begin here. */
+static inline struct cap_slot *table_look_up(const struct thread *self, cap_t index) {
+    (void)arch_bound(&index, &self->slot_count);
+    return &self->slots[index];
+}
 
 /* The slot `index` of the caller's table; NULL: no table or no such slot, 0 included. May be empty. */
 static inline struct cap_slot *table_slot(const struct thread *self, cap_t index) {
-    if (!table_has(self, index))
+    if (!arch_bound(&index, &self->slot_count))
         return NULL;
     struct cap_slot *slot = &self->slots[index];
     __asm__("" : "+r"(slot)); /* one register; or base and index would stay two, in all that comes */
     if (slot == NULL)
-        __builtin_unreachable(); /* there is a limit only if there are slots: who compares the result need not look */
+        __builtin_unreachable(); /* who compares the result need not look */
     return slot;
 }
 
 /* The caller's capability of this type with all of these rights. Errors: E_CAP, E_TYPE, E_RIGHTS. */
 MUST_USE static inline enum status table_find(const struct thread *self, cap_t index, enum object_type type,
                                               uint32_t rights, struct cap_slot **ret_slot) {
-    if (!table_has(self, index))
-        return E_CAP;
-    struct cap_slot *slot = &self->slots[index];
+    struct cap_slot *slot = table_look_up(self, index);
     if (cap_type(slot) != type)
         return cap_is_empty(slot) ? E_CAP : E_TYPE;
     if ((cap_rights(slot) & rights) != rights)

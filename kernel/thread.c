@@ -17,6 +17,13 @@
 uint64_t queue_arrivals;
 static uint32_t threads_made;
 
+struct cap_slot no_slot;
+
+static void forget_table(struct thread *thread) {
+    thread->slots = &no_slot;
+    thread->slot_count = 1;
+}
+
 struct thread *thread_make(struct pool *pool) {
     struct thread *thread = pool_take_run(pool, 0, FRAME_OBJECT);
     if (thread == NULL)
@@ -27,6 +34,7 @@ struct thread *thread_make(struct pool *pool) {
     thread->reply_head = cap_pack(thread) | OBJECT_REPLY;
     thread_set_priority(thread, PRIORITY_LOWEST);
     thread_set_direct(thread);
+    forget_table(thread);
     thread->id = ++threads_made;
     thread->table.previous = BOUND_THREAD_TABLE;
     thread->space.previous = BOUND_THREAD_SPACE;
@@ -99,7 +107,7 @@ void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slo
     if (binding == &thread->table) {
         const struct table *table = cap_object(binding);
         thread->slots = table->slots;
-        thread->slot_limit = table->slot_count - 1;
+        thread->slot_count = table->slot_count;
     }
 }
 
@@ -122,12 +130,9 @@ void thread_hold_message_frame(struct thread *thread, uint64_t frame) {
 /* Bindings lie in the thread, so the thread is found from the slot. */
 void thread_unbind(struct cap_slot *slot) {
     switch (cap_binding(slot)) {
-    case BOUND_THREAD_TABLE: {
-        struct thread *thread = CONTAINER_OF(slot, struct thread, table);
-        thread->slots = NULL;
-        thread->slot_limit = 0;
+    case BOUND_THREAD_TABLE:
+        forget_table(CONTAINER_OF(slot, struct thread, table));
         break;
-    }
     case BOUND_THREAD_FAULT:
         break; /* looked up at each use */
     case BOUND_THREAD_SPACE: {

@@ -44,8 +44,8 @@ struct thread {
     struct message_page *message; /* that frame in the direct map; NULL = none */
     struct cpu *cpu;
     struct cpu *direct;      /* thread_set_direct */
-    struct cap_slot *slots;  /* of its table; slot_limit 0: it has none */
-    uint64_t slot_limit;     /* the highest index there */
+    struct cap_slot *slots;  /* of its table; without one, an empty slot */
+    uint64_t slot_count;     /* how many are there */
     uint64_t queue_rank;     /* its place in a queue of nobody: queue.h */
     uint64_t reply_head;     /* of a Reply capability for this thread */
     uint64_t slice_left_ns;  /* READY after a preemption: what it may run on before its equals; 0: a whole slice */
@@ -107,6 +107,7 @@ static inline struct space *thread_space(const struct thread *thread) { return c
  * looked at, so not when it is suspended, foreign, or its wait has a deadline. To be called when one of these changes.
  */
 void thread_set_direct(struct thread *thread);
+extern struct cap_slot no_slot; /* the slots of a thread without a table: one, which is always empty */
 void thread_set_priority(struct thread *thread, uint8_t priority);
 
 /* Set up by boot and thread_configure alike: the capability is derived from `source`. */

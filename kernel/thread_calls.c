@@ -121,7 +121,9 @@ static void apply_config(struct thread *thread, const struct thread_config *conf
         thread_hold_message_frame(thread, changes->message_frame);
     if ((fields & (THREAD_PRIORITY | THREAD_CPU)) != 0) {
         uint64_t priority = (fields & THREAD_PRIORITY) != 0 ? config->priority : thread->priority;
-        move(thread, (uint8_t)priority, (fields & THREAD_CPU) != 0 ? cpus[config->cpu] : thread->cpu);
+        uint64_t cpu = config->cpu;
+        (void)arch_bound(&cpu, &(uint64_t){cpu_total});
+        move(thread, (uint8_t)priority, (fields & THREAD_CPU) != 0 ? cpus[cpu] : thread->cpu);
     }
     if ((fields & THREAD_FOREIGN) != 0) {
         thread->foreign = config->foreign == 1;

@@ -12,7 +12,7 @@ KERNEL_LINES_MAX = 9000  # of code: no comment is paid for with code
 INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)
 ARCH = "kernel/arch/x86_64/"
 # The machine's part of struct thread and struct cpu, which is plain C; what arch.h has to have inline.
-GENERIC_MAY_USE = (ARCH + "state.h", ARCH + "this_cpu.h", ARCH + "page_one.h")
+GENERIC_MAY_USE = (ARCH + "state.h", ARCH + "this_cpu.h", ARCH + "page_one.h", ARCH + "bound.h")
 
 # Who may include what, by the beginnings of paths; the first entry that fits the including file decides.
 DIRECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (

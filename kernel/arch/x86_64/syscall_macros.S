@@ -73,11 +73,12 @@
     movb $0, %gs:IN_CPU_FAST
 .endm
 
-/* RDI = slot of an endpoint capability, RCX = the endpoint. To `otherwise` if it is not there or lacks the right. */
+/* RDI = slot of an endpoint capability, RCX = the endpoint. To `otherwise` if it is not there or lacks the right. An index that
+ * is too large becomes 0 as by arch_bound(), and slot 0 is empty. */
 .macro FIND_ENDPOINT mask, head, otherwise
-    lea -1(%rdi), %rcx
-    cmp IN_THREAD_SLOT_LIMIT(%rsp), %rcx
-    jae \otherwise
+    cmp IN_THREAD_SLOT_COUNT(%rsp), %rdi
+    sbb %rax, %rax
+    and %rax, %rdi
     shl $SLOT_SHIFT, %rdi
     add IN_THREAD_SLOTS(%rsp), %rdi
     mov IN_SLOT_HEAD(%rdi), %rcx

@@ -135,8 +135,8 @@ static void switch_to_foreign(void) { scene.receiver->foreign = true; }
 static void switch_to_deadline(void) { scene.waiter->direct = &machine.cpu; }
 static void never_switch(void) { scene.receiver->direct = NULL; }
 static void other_slots(void) { machine.self->slots++; }
-static void one_slot_more(void) { machine.self->slot_limit++; }
-static void slots_without_table(void) { scene.stopped->slot_limit = 7; }
+static void one_slot_more(void) { machine.self->slot_count++; }
+static void slots_without_table(void) { scene.stopped->slot_count = 7; }
 static void other_root(void) { machine.self->arch.root += PAGE_BYTES; }
 static void root_without_space(void) { scene.stopped->arch.root = machine_root(); }
 static void other_rank(void) { scene.receiver->queue_rank ^= 1ULL << 58; }
