@@ -157,6 +157,12 @@ static bool queues_hold(void) {
     return each_object(OBJECT_ENDPOINT, endpoint_holds) && each_object(OBJECT_NOTIFICATION, notification_holds);
 }
 
+/* Where depths are to be corrected from is a place in the object's own list; a dying one has no depths worth it. */
+static bool adjustment_holds(const struct object *object) {
+    const struct cap_slot *at = object->adjust_at;
+    return at == NULL || (!object->dying && cap_type(at) == object->type && cap_object(at) == object);
+}
+
 static uint64_t caps_seen;
 
 /* One slot and its neighbours. Depths may be ahead of a correction that is due (cap_settle). */
@@ -168,7 +174,7 @@ static bool slot_holds(const struct cap_slot *slot) {
     caps_seen++;
     const struct object *object = cap_object(slot);
     const struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
-    if (object->type != cap_type(slot))
+    if (object->type != cap_type(slot) || !adjustment_holds(object))
         return false;
     if (next != NULL && (cap_previous(next) != slot || cap_object(next) != object))
         return false;

@@ -22,7 +22,7 @@ struct object {
     struct pool *pool;          /* who paid; NULL: made at boot, never dies */
     struct list_node in_pool;   /* pool->objects; a pool itself: all_pools */
     struct object *reap_next;   /* the reaper's queue */
-    struct cap_slot *adjust_at; /* deletions left depths to correct from here on (cap.c); NULL: none */
+    struct cap_slot *adjust_at; /* deletions left depths to correct from here on (cap.c); NULL: none, as when dying */
     uint16_t adjust_depth;      /* ... until one is no deeper than this, which is what the orphans' becomes */
     uint16_t adjust_cut;        /* depth of the last orphan seen */
     uint8_t type;               /* enum object_type */

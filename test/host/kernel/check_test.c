@@ -238,6 +238,12 @@ static void lose_one(void) {
 }
 static void lose_the_reply(void) { scene.caller->reply_slot = scene.child; }
 static void change_bound_type(void) { machine.self->table.head ^= 1; }
+static void correct_another_list(void) { scene.served->object.adjust_at = &machine.self->table; }
+static void correct_an_empty_slot(void) { scene.served->object.adjust_at = &machine.self->fault_endpoint; }
+static void correct_a_dying_one(void) {
+    scene.served->object.adjust_at = scene.child;
+    scene.served->object.dying = true;
+}
 static void say_watched(void) { scene.served->object.watched = true; }
 static void say_not_watched(void) { scene.busy->object.watched = false; }
 static void change_watch(void) { scene.busy->watch.head ^= 1; }
@@ -254,6 +260,9 @@ static void derivation_lists_are_linked(void) {
         {"one is gone and still counted", lose_one},
         {"a caller looks for the right to answer it elsewhere", lose_the_reply},
         {"a bound capability is of another type than its object", change_bound_type},
+        {"depths are to be corrected in another object's list", correct_another_list},
+        {"... from a slot on that is empty", correct_an_empty_slot},
+        {"... of a dying object", correct_a_dying_one},
         {"an endpoint says that it is watched", say_watched},
         {"... that it is not", say_not_watched},
         {"what an endpoint is watched by is of another type than its object", change_watch},
