@@ -144,7 +144,9 @@ static bool endpoint_holds(struct object *object) {
 
 static bool notification_holds(struct object *object) {
     const struct notification *notification = CONTAINER_OF(object, struct notification, object);
-    return heap_holds(&notification->waiters) && (notification->bits == 0 || heap_is_empty(&notification->waiters));
+    const struct thread *bound = notification->bound;
+    return heap_holds(&notification->waiters) && (notification->bits == 0 || heap_is_empty(&notification->waiters)) &&
+           (bound == NULL || cap_object(&bound->notification) == notification);
 }
 
 static bool queues_hold(void) {
@@ -195,6 +197,9 @@ static bool table_holds(struct object *object) {
 
 static bool thread_slots_hold(struct object *object) {
     const struct thread *thread = CONTAINER_OF(object, struct thread, object);
+    const struct notification *notification = cap_object(&thread->notification);
+    if (notification != NULL && notification->bound != thread)
+        return false;
     return slot_holds(&thread->reply) && slot_holds(&thread->table) && slot_holds(&thread->space) &&
            slot_holds(&thread->fault_endpoint) && slot_holds(&thread->notification) &&
            slot_holds(&thread->message_memory);

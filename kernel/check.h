@@ -12,7 +12,7 @@ uint64_t check_invariants(void);
 enum invariant {
     INVARIANT_NONE = 0,
     INVARIANT_THREADS = 1,    /* each ready thread on one queue, each other one where its state says; copies right */
-    INVARIANT_QUEUES = 2,     /* heaps well formed; never senders and receivers at one endpoint */
+    INVARIANT_QUEUES = 2,     /* heaps well formed; never senders and receivers at one endpoint; one bound thread */
     INVARIANT_DERIVATION = 3, /* lists linked both ways, depths plausible, one object each, the total right */
     INVARIANT_LEDGER = 4, /* frame counts = leaf entries, message and trace pages; table counts = entries; users' leaves
                                   lead to users' frames only */

@@ -127,6 +127,13 @@ void thread_hold_message_frame(struct thread *thread, uint64_t frame) {
     thread->message = arch_pointer(frame * PAGE_BYTES);
 }
 
+/* A dying thread leaves at its first step, but keeps the binding for some more. By then another one may be bound. */
+static void leave_notification(const struct thread *thread) {
+    struct notification *notification = cap_object(&thread->notification);
+    if (notification != NULL && notification->bound == thread)
+        notification->bound = NULL;
+}
+
 /* Bindings lie in the thread, so the thread is found from the slot. */
 void thread_unbind(struct cap_slot *slot) {
     switch (cap_binding(slot)) {
@@ -142,7 +149,7 @@ void thread_unbind(struct cap_slot *slot) {
         break;
     }
     case BOUND_THREAD_NOTIFICATION:
-        ((struct notification *)cap_object(slot))->bound = NULL;
+        leave_notification(CONTAINER_OF(slot, struct thread, notification));
         break;
     case BOUND_THREAD_MESSAGE:
         release_message_frame(CONTAINER_OF(slot, struct thread, message_memory));
@@ -163,8 +170,7 @@ bool thread_reap_step(struct thread *thread) {
     sched_forget(thread);
     cap_remove(&thread->reply);
     release_message_frame(thread);
-    if (!cap_is_empty(&thread->notification))
-        ((struct notification *)cap_object(&thread->notification))->bound = NULL;
+    leave_notification(thread);
     for (struct cap_slot *binding = &thread->table; binding <= &thread->message_memory; binding++) {
         if (cap_is_empty(binding))
             continue;

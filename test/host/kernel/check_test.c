@@ -205,6 +205,8 @@ static void send_past_a_receiver(void) {
 }
 static void raise_past_a_waiter(void) { scene.notification->bits = 1; }
 
+static void bind_one_that_is_not(void) { scene.notification->bound = scene.stopped; }
+
 static void queues_are_well_formed(void) {
     static const struct wrong wrongs[] = {
         {"the queue of receivers is no heap", break_receivers},
@@ -214,6 +216,7 @@ static void queues_are_well_formed(void) {
         {"an empty heap of deadlines is marked", mark_no_deadlines},
         {"an endpoint has senders and receivers", send_past_a_receiver},
         {"a notification has bits and waiters", raise_past_a_waiter},
+        {"a notification's bits go to a thread that is not bound to it", bind_one_that_is_not},
     };
     check_each(INVARIANT_QUEUES, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
     set_scene();
@@ -246,6 +249,10 @@ static void correct_a_dying_one(void) {
 }
 static void say_watched(void) { scene.served->object.watched = true; }
 static void say_not_watched(void) { scene.busy->object.watched = false; }
+static void bind_unnoticed(void) {
+    thread_bind(scene.stopped, &scene.stopped->notification, scene.notification->object.first_cap);
+    scene.notification->bound = NULL;
+}
 static void change_watch(void) { scene.busy->watch.head ^= 1; }
 
 static void derivation_lists_are_linked(void) {
@@ -265,6 +272,7 @@ static void derivation_lists_are_linked(void) {
         {"... of a dying object", correct_a_dying_one},
         {"an endpoint says that it is watched", say_watched},
         {"... that it is not", say_not_watched},
+        {"a thread is bound to a notification that does not know", bind_unnoticed},
         {"what an endpoint is watched by is of another type than its object", change_watch},
     };
     check_each(INVARIANT_DERIVATION, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
