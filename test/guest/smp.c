@@ -3,6 +3,7 @@
  * is unmapped is gone on all CPUs. Run with four.
  */
 #include "kernel/abi/system.h"
+#include "kernel/abi/trace.h"
 #include "libsys/program.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/test.h"
@@ -443,6 +444,34 @@ static void cap_delete_of_a_pool_whose_threads_run_elsewhere(void) {
     }
 }
 
+/* caps[0] = memory: traces begin and end. */
+static void trace_often(struct worker_view *view) {
+    for (; view->in[0] == 0; view->out[0]++) {
+        (void)sys_trace_control(INIT_CAP_PORTS, view->caps[0], 0, 1, TRACE_ALL);
+        for (uint64_t i = view->out[0] % 3; i > 0; i--)
+            __asm__ volatile("pause");
+        (void)sys_trace_control(INIT_CAP_PORTS, 0, 0, 0, 0);
+    }
+}
+
+/* A trace begins at the moment at which a CPU has lost its thread to another one, and has nothing to say of any. */
+static void trace_control_while_threads_move(void) {
+    struct worker tracer, caller;
+    worker_make(&tracer, (struct worker_plan){.code = trace_often, .cpu = 2});
+    tracer.view->caps[0] = world_memory(1);
+    worker_resume(&tracer);
+    start_on(&caller, call_often, 1);
+    caller.view->caps[0] = world.silence;
+    for (uint64_t i = 0; i < 20 * rounds(); i++) {
+        move_to(&caller, 1 + 2 * (i % 2));
+        for (uint64_t j = i % 7; j > 0; j--)
+            __asm__ volatile("pause");
+    }
+    CHECK(comes(&tracer.view->out[0], 10));
+    tracer.view->in[0] = 1;
+    worker_join(&tracer);
+}
+
 SUITE(CASE(system_info_counts_the_cpus), CASE(thread_configure_cpu_is_where_it_runs),
       CASE(thread_suspend_stops_a_thread_elsewhere), CASE(thread_suspend_takes_back_a_call),
       CASE(ep_call_reaches_a_server_on_another_cpu), CASE(signal_wait_misses_nothing),
@@ -451,4 +480,5 @@ SUITE(CASE(system_info_counts_the_cpus), CASE(thread_configure_cpu_is_where_it_r
       CASE(thread_configure_cpu_takes_the_fpu_along), CASE(thread_configure_cpu_of_one_that_waits),
       CASE(thread_configure_priority_counts_on_each_cpu), CASE(thread_resume_of_equals_elsewhere_shares_their_cpu),
       CASE(thread_handover_of_one_that_runs_elsewhere), CASE(space_unmap_reaches_the_other_cpus),
-      CASE(space_protect_reaches_the_other_cpus), CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere));
+      CASE(space_protect_reaches_the_other_cpus), CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere),
+      CASE(trace_control_while_threads_move));
