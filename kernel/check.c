@@ -55,8 +55,8 @@ static bool ready_queues_hold(const struct cpu *cpu) {
             return false;
         for (const struct list_node *node = list_first(queue); node != &queue->head; node = node->next) {
             const struct thread *thread = CONTAINER_OF(node, struct thread, run);
-            if (thread->state != THREAD_READY || thread->priority != priority || thread->cpu != cpu ||
-                node->next->previous != node)
+            if (thread->object.dying || thread->state != THREAD_READY || thread->priority != priority ||
+                thread->cpu != cpu || node->next->previous != node)
                 return false;
             ready_total++;
         }

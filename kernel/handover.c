@@ -54,7 +54,7 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
         status = cap_can_derive(space_cap);
     if (status == OK && (flags & ~(uint64_t)FLAGS_ALL) != 0)
         status = E_ARG;
-    if (status == OK && self->message == NULL)
+    if (status == OK && (self->message == NULL || ((const struct object *)cap_object(thread_cap))->dying))
         status = E_STATE;
     if (status != OK)
         return result(status);

@@ -36,6 +36,9 @@ void object_kill(struct object *object) {
         return; /* what boot made (the regions of memory, ports, lines) stays, with or without capabilities */
     object->dying = true;
     object->adjust_at = NULL;
+    if (object->type == OBJECT_THREAD)
+        thread_stop(
+            CONTAINER_OF(object, struct thread, object)); /* its end is to come, but not one more instruction of it */
     if (object->pool != NULL) {
         list_remove(&object->in_pool);
         object->pool->dying_count++;

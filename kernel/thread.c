@@ -164,7 +164,7 @@ void thread_unbind(struct cap_slot *slot) {
 }
 
 bool thread_reap_step(struct thread *thread) {
-    thread_stop(thread);
+    assert(thread->state == THREAD_STOPPED);
     request_release(thread);
     assert(thread->cpu->current != thread || thread->cpu->blocked);
     sched_forget(thread);

@@ -162,8 +162,9 @@ struct result sys_thread_resume(cap_t thread) {
     if (status != OK)
         return result(status);
     struct thread *target = cap_object(slot);
-    if (target->state == THREAD_STOPPED && (thread_space(target) == NULL || target->arch.frame.rip == 0))
-        return result(E_STATE); /* nothing to run, or nowhere to run it */
+    if (target->state == THREAD_STOPPED &&
+        (thread_space(target) == NULL || target->arch.frame.rip == 0 || target->object.dying))
+        return result(E_STATE); /* nothing to run, nowhere to run it, or no more to come */
     target->suspended = false;
     thread_set_direct(target);
     if (target->state == THREAD_STOPPED)

@@ -116,4 +116,93 @@ static void thread_configure_notification_of_a_dying_one(void) {
     CHECK_EQUAL(heir.view->out[WAIT_WORD_0], 5);
 }
 
-SUITE(CASE(cap_revoke_of_one_that_dies_leaves_no_trace), CASE(thread_configure_notification_of_a_dying_one));
+/* A pool in which `mib` MiB lie in Tables. */
+static cap_t make_garbage(uint64_t mib) {
+    enum { CHUNK_PAGES = 512, TABLES = 7 }; /* tables of 64 pages in a chunk, beside the pool's own page */
+    cap_t pool = world_pool(CHUNK_PAGES);
+    for (uint64_t i = 2; i < mib; i += 2)
+        CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(CHUNK_PAGES), CHUNK_PAGES), OK);
+    for (uint64_t i = 0; i < TABLES * mib / 2; i++)
+        CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 8192, world_slot()), OK);
+    return pool;
+}
+
+/* Wait for a bit, then count for ever. Where CPUs are emulated in turn, it is the next one's turn after each step. */
+static void wait_and_count(struct worker_view *view) {
+    (void)sys_signal_wait(view->caps[0], DEADLINE_NEVER);
+    for (;; view->out[0]++)
+        __asm__ volatile("pause");
+}
+
+/*
+ * A thread, and much else behind it, dies with the table that had its last capability: it does not execute one instruction
+ * more, however long it takes to get to it. Run with it waiting for a bit, which comes then, and with it counting.
+ */
+static void check_dead_thread(bool counts, uint64_t cpu) {
+    cap_t garbage = make_garbage(8), pool = world_pool(300), table = world_create(OBJECT_TABLE, 8);
+    cap_t bits = world_create(OBJECT_NOTIFICATION, 0), mark = world_create(OBJECT_NOTIFICATION, 0), big = world_slot();
+    struct worker victim, collector, deleter;
+    worker_make(&victim, (struct worker_plan){.code = wait_and_count, .priority = 14, .cpu = cpu});
+    victim.view->caps[0] = bits;
+    worker_resume(&victim);
+    worker_let_run(MOMENT_NS * 10);
+    if (counts) {
+        CHECK_STATUS(sys_signal_raise(bits, 1), OK);
+        worker_let_run(MOMENT_NS * 10);
+    }
+    start_role(&collector, role_delete, garbage, 8);
+    worker_let_run(MOMENT_NS * 10);
+    CHECK_STATUS(sys_cap_move(table, 1, victim.thread), OK);
+    CHECK_STATUS(sys_cap_copy(table, 2, mark, RIGHTS_ALL, 0), OK);
+    CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 8192, big), OK);
+    CHECK_STATUS(sys_cap_move(table, 3, big), OK);
+    start_role(&deleter, role_delete, table, 12);
+    for (uint32_t i = 0; i < MOMENTS_MAX && (sys_cap_query(mark).value & QUERY_DERIVED) != 0; i++)
+        worker_let_run(MOMENT_NS);
+    CHECK_EQUAL(deleter.view->out[1], 0);
+    uint64_t count = victim.view->out[0];
+    (void)sys_signal_raise(bits, 1);
+    worker_let_run(MOMENT_NS * 100);
+    victim.ended = true;
+    if (!CHECK_EQUAL(victim.view->out[0], count))
+        return; /* it would keep the others from running */
+    join(&deleter);
+    join(&collector);
+}
+
+static void cap_delete_stops_a_thread_at_once(void) {
+    test_limit_ms(30000);
+    check_dead_thread(false, 0);
+    uint64_t cpus = sys_system_info(INFO_CPUS, 0).value;
+    if (cpus > 1) {
+        check_dead_thread(false, 1);
+        check_dead_thread(true, cpus - 1);
+    }
+}
+
+/* A pool dies, and a thread with it. As long as capabilities to the thread are left, it can be named, but not made to run. */
+static void thread_resume_of_a_dying_one(void) {
+    enum { COPIES = 300 };
+    cap_t pool = world_pool(16), copies = world_slots(COPIES), bits = world_create(OBJECT_NOTIFICATION, 0);
+    struct worker victim, deleter;
+    worker_make(&victim, (struct worker_plan){.code = wait_and_count, .pool = pool});
+    victim.view->caps[0] = bits;
+    for (uint32_t i = 0; i < COPIES; i++)
+        CHECK_STATUS(sys_cap_copy(0, copies + i, victim.thread, RIGHTS_ALL, 0), OK);
+    CHECK_STATUS(sys_signal_raise(bits, 1), OK);
+    start_role(&deleter, role_delete, pool, 12);
+    for (uint32_t i = 0; i < MOMENTS_MAX && is_there(victim.thread); i++)
+        worker_let_run(MOMENT_NS);
+    CHECK_EQUAL(deleter.view->out[1], 0);
+    struct thread_registers entry = worker_entry_state(&victim, wait_and_count);
+    victim.ended = true;
+    if (!CHECK_STATUS(sys_thread_resume(copies), E_STATE) || /* it is the last in the list */
+        !CHECK_STATUS(worker_handover(copies, INIT_CAP_SPACE, &entry, HANDOVER_RESUME), E_STATE))
+        return;
+    worker_let_run(MOMENT_NS);
+    CHECK_EQUAL(victim.view->out[0], 0);
+    join(&deleter);
+}
+
+SUITE(CASE(cap_delete_stops_a_thread_at_once), CASE(thread_resume_of_a_dying_one),
+      CASE(cap_revoke_of_one_that_dies_leaves_no_trace), CASE(thread_configure_notification_of_a_dying_one));

@@ -115,6 +115,7 @@ static void leave_ready_queue(void) {
     list_remove(&scene.ready->run);
     machine.cpu.ready_bitmap = 0;
 }
+static void kill_a_ready_one(void) { scene.ready->object.dying = true; }
 static void forget_a_ready_one(void) { list_remove(&scene.ready->object.in_pool); }
 static void say_ready(void) { scene.stopped->state = THREAD_READY; }
 static void say_running(void) { scene.stopped->state = THREAD_RUNNING; }
@@ -160,6 +161,7 @@ static void threads_are_where_their_state_says(void) {
         {"a thread in a ready queue is not ready", stop_a_ready_one},
         {"a ready thread is in no queue", leave_ready_queue},
         {"a ready queue has a thread that is no object", forget_a_ready_one},
+        {"a dying thread is ready", kill_a_ready_one},
         {"a stopped thread says that it is ready", say_ready},
         {"... that it runs", say_running},
         {"... that it is in a call", say_in_call},
