@@ -82,6 +82,7 @@ class Options(unittest.TestCase):
         tests = [{"name": "caps", "suite": ["baton:guest"]}, {"name": "revoke", "suite": ["baton:guest", "baton:long"]}]
         with mock.patch.object(command_test, "known_tests", return_value=tests):
             self.assertEqual(command_test.find_names(["caps", "re*"], ["long"]), ["caps", "revoke"])
+            self.assertEqual(command_test.find_names(["re*", "revoke"], []), ["revoke"])
             for names, suites, told in ((["caps", "revok"], [], "no test revok;"), ([], ["short"], "no test --suite short;")):
                 with self.subTest(names=names), self.assertRaises(UserError) as caught:
                     command_test.find_names(names, suites)

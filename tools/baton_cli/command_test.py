@@ -67,7 +67,7 @@ def find_names(names: list[str], suites: list[str]) -> list[str]:
     unknown += [f"--suite {suite}" for suite in suites if suite not in suites_known]
     if unknown:
         raise UserError(f"there is no test {', '.join(unknown)}; ./baton test --list has the names", CODE_USAGE)
-    return [name for meant in found.values() for name in meant]
+    return list(dict.fromkeys(name for meant in found.values() for name in meant))  # Meson fails on one named twice
 
 
 def debug(names: list[str]) -> int:
