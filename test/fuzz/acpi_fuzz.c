@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     acpi_put_root(ROOT, (form & 1) != 0, entries, count);
     if ((form & 8) != 0)
         acpi_bytes(ACPI_RSDP)[fuzz_byte(&input) % 36]++;
-    acpi_read(acpi_memory_reach, ACPI_RSDP, &facts);
+    acpi_read(ACPI_RSDP, &facts);
     judge(&facts);
     acpi_memory_clear();
     return 0;

@@ -46,46 +46,46 @@ static bool adds_up(struct table table) {
     return sum == 0;
 }
 
-static struct table read_bytes(acpi_reach *reach, uint64_t phys, uint32_t length) {
-    struct table table = {.bytes = phys == 0 ? NULL : reach(phys, length)};
+static struct table read_bytes(uint64_t phys, uint32_t length) {
+    struct table table = {.bytes = phys == 0 ? NULL : acpi_reach(phys, length)};
     table.length = table.bytes == NULL ? 0 : length;
     return table;
 }
 
-static struct table read_table(acpi_reach *reach, uint64_t phys) {
-    uint64_t length = field(read_bytes(reach, phys, HEADER_BYTES), 4, 4);
+static struct table read_table(uint64_t phys) {
+    uint64_t length = field(read_bytes(phys, HEADER_BYTES), 4, 4);
     if (length < HEADER_BYTES)
         return (struct table){0};
-    return read_bytes(reach, phys, length < TABLE_BYTES_MAX ? (uint32_t)length : TABLE_BYTES_MAX);
+    return read_bytes(phys, length < TABLE_BYTES_MAX ? (uint32_t)length : TABLE_BYTES_MAX);
 }
 
 /* RSDT or XSDT. Everything else is found by it, so it has to add up. */
-static struct table read_root(acpi_reach *reach, uint64_t phys, const char *name) {
-    struct table root = read_table(reach, phys);
+static struct table read_root(uint64_t phys, const char *name) {
+    struct table root = read_table(phys);
     return is_named(root, name) && adds_up(root) ? root : (struct table){0};
 }
 
-static struct table find_root(acpi_reach *reach, uint64_t rsdp_phys) {
-    struct table rsdp = read_bytes(reach, rsdp_phys, RSDP_BYTES_OLD), root = {0};
+static struct table find_root(uint64_t rsdp_phys) {
+    struct table rsdp = read_bytes(rsdp_phys, RSDP_BYTES_OLD), root = {0};
     if (!is_named(rsdp, "RSD PTR ") || !adds_up(rsdp))
         return root;
-    struct table all = read_bytes(reach, rsdp_phys, RSDP_BYTES);
+    struct table all = read_bytes(rsdp_phys, RSDP_BYTES);
     if (field(rsdp, 15, 1) >= 2 && adds_up(all))
-        root = read_root(reach, field(all, 24, 8), "XSDT");
-    return root.length > 0 ? root : read_root(reach, field(rsdp, 16, 4), "RSDT");
+        root = read_root(field(all, 24, 8), "XSDT");
+    return root.length > 0 ? root : read_root(field(rsdp, 16, 4), "RSDT");
 }
 
 /* Of two with the same name the first. */
-static void find_tables(acpi_reach *reach, uint64_t rsdp_phys, struct table found[static TABLES]) {
+static void find_tables(uint64_t rsdp_phys, struct table found[static TABLES]) {
     static const char *const names[TABLES] = {[MADT] = "APIC", [FADT] = "FACP", [HPET] = "HPET"};
-    struct table root = find_root(reach, rsdp_phys);
+    struct table root = find_root(rsdp_phys);
     uint32_t entry_bytes = is_named(root, "XSDT") ? 8 : 4;
     uint64_t lost = 0;
     if (root.length == 0)
         log_line(LOG_WARN, "boot", "ACPI: the root table is damaged or out of reach; a usual PC is assumed");
     for (uint32_t at = HEADER_BYTES; at + entry_bytes <= root.length; at += entry_bytes) {
         uint64_t phys = field(root, at, entry_bytes);
-        struct table table = read_table(reach, phys);
+        struct table table = read_table(phys);
         lost += phys != 0 && table.length == 0;
         for (uint32_t i = 0; i < TABLES; i++) {
             if (found[i].length == 0 && is_named(table, names[i]))
@@ -211,28 +211,28 @@ static uint16_t register_port(struct table fadt, uint32_t newer, uint32_t older)
     return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
-static void read_fadt(acpi_reach *reach, struct table fadt, struct acpi_facts *facts) {
+static void read_fadt(struct table fadt, struct acpi_facts *facts) {
     uint64_t flags = field(fadt, 112, 4);
     if ((flags & FADT_HARDWARE_REDUCED) != 0) /* none of these registers is there */
         return;
     facts->timer_port = register_port(fadt, 208, 76);
     facts->timer_is_wide = (flags & FADT_TIMER_IS_WIDE) != 0;
-    struct table dsdt = read_table(reach, field(fadt, 140, 8));
+    struct table dsdt = read_table(field(fadt, 140, 8));
     if (!is_named(dsdt, "DSDT"))
-        dsdt = read_table(reach, field(fadt, 40, 4));
+        dsdt = read_table(field(fadt, 40, 4));
     if (is_named(dsdt, "DSDT") && find_sleep_type(dsdt, &facts->sleep_type))
         facts->power_port = register_port(fadt, 172, 64);
 }
 
-void acpi_read(acpi_reach *reach, uint64_t rsdp_phys, struct acpi_facts *ret_facts) {
+void acpi_read(uint64_t rsdp_phys, struct acpi_facts *ret_facts) {
     struct table found[TABLES] = {0};
     set_defaults(ret_facts);
     if (rsdp_phys != 0)
-        find_tables(reach, rsdp_phys, found);
+        find_tables(rsdp_phys, found);
     if (found[MADT].length > 0)
         read_madt(found[MADT], ret_facts);
     if (found[FADT].length > 0)
-        read_fadt(reach, found[FADT], ret_facts);
+        read_fadt(found[FADT], ret_facts);
     uint64_t hpet_phys = field(found[HPET], 44, 8);
     if (field(found[HPET], 40, 1) == SPACE_MEMORY && hpet_phys < PHYS_END)
         ret_facts->hpet_phys = hpet_phys;

@@ -35,9 +35,9 @@ struct acpi_facts {
     uint64_t hpet_phys;  /* the HPET's registers; 0: there is none */
 };
 
-/* The memory [phys, phys + bytes). NULL: not all of it can be read. */
-typedef const uint8_t *acpi_reach(uint64_t phys, uint64_t bytes);
+/* The memory [phys, phys + bytes). NULL: not all of it can be read. Here only declared: boot gives it, and tests their own. */
+const uint8_t *acpi_reach(uint64_t phys, uint64_t bytes);
 
-/* Read the tables, of which nothing is believed but what `reach` gives. Facts that they lack keep the values that PCs have
+/* Read the tables, of which nothing is believed but what acpi_reach() gives. Facts that they lack keep the values that PCs have
  * had since 1997; what is passed over is named on the log. Source of rsdp_phys: the boot loader; 0: none. */
-void acpi_read(acpi_reach *reach, uint64_t rsdp_phys, struct acpi_facts *ret_facts);
+void acpi_read(uint64_t rsdp_phys, struct acpi_facts *ret_facts);

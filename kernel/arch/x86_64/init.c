@@ -48,7 +48,7 @@ void arch_log_init(const struct boot_info *boot) {
 }
 
 /* What the boot loader's identity map reaches for sure: the first 4 GiB, and RAM above. */
-static const uint8_t *reach(uint64_t phys, uint64_t bytes) {
+const uint8_t *acpi_reach(uint64_t phys, uint64_t bytes) {
     bool mapped = phys < LOADER_MAPS_BELOW && bytes <= LOADER_MAPS_BELOW - phys;
     for (uint64_t i = 0; i < range_count && !mapped; i++) {
         uint64_t offset = phys - all_ranges[i].phys, size = all_ranges[i].page_count * PAGE_BYTES;
@@ -60,7 +60,7 @@ static const uint8_t *reach(uint64_t phys, uint64_t bytes) {
 void arch_init(const struct boot_info *boot, const struct boot_range *ranges) {
     all_ranges = ranges;
     range_count = boot->range_count;
-    acpi_read(reach, boot->rsdp_phys, &facts);
+    acpi_read(boot->rsdp_phys, &facts);
     io_set_power(facts.power_port, facts.sleep_type);
     void *local_apic = boot_memory_device(facts.local_apic_phys);
     void *io_apics[IO_APICS_MAX];

@@ -38,7 +38,7 @@ void acpi_memory_clear(void) {
     acpi_log[0] = 0;
 }
 
-const uint8_t *acpi_memory_reach(uint64_t phys, uint64_t bytes) {
+const uint8_t *acpi_reach(uint64_t phys, uint64_t bytes) {
     for (uint32_t i = 0; i < piece_count; i++) {
         uint64_t offset = phys - pieces[i].phys;
         if (offset >= pieces[i].length || bytes > pieces[i].length - offset || copy_count == COPIES_MAX)

@@ -14,7 +14,6 @@
 
 /* Empty again: no pieces, no log. */
 void acpi_memory_clear(void);
-acpi_reach acpi_memory_reach;
 
 /* A piece at `phys`: overlaps none, at most ACPI_BYTES_MAX. */
 void acpi_put(uint64_t phys, const void *bytes, uint32_t length);

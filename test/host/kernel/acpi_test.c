@@ -41,7 +41,7 @@ static void add_x2_cpu(uint32_t id, uint8_t flags) {
 /* Read what has been put, with this root. */
 static void read_with(bool wide, const uint64_t *entries, uint32_t count) {
     acpi_put_root(ROOT, wide, entries, count);
-    acpi_read(acpi_memory_reach, ACPI_RSDP, &facts);
+    acpi_read(ACPI_RSDP, &facts);
 }
 
 static void read_madt(void) {
@@ -72,10 +72,10 @@ static bool is_usual_pc(void) {
 
 static void no_tables_are_a_usual_pc(void) {
     acpi_memory_clear();
-    acpi_read(acpi_memory_reach, 0, &facts);
+    acpi_read(0, &facts);
     CHECK(is_usual_pc());
     CHECK(acpi_log[0] == 0);
-    acpi_read(acpi_memory_reach, ACPI_RSDP, &facts); /* out of reach */
+    acpi_read(ACPI_RSDP, &facts); /* out of reach */
     CHECK(is_usual_pc());
     CHECK(strstr(acpi_log, "root table") != NULL);
 }
@@ -88,7 +88,7 @@ static void break_byte(uint64_t phys, uint32_t at) {
     acpi_put_table(MADT, "APIC", madt, madt_bytes);
     acpi_put_root(ROOT, true, (uint64_t[]){MADT}, 1);
     acpi_bytes(phys)[at] ^= 1;
-    acpi_read(acpi_memory_reach, ACPI_RSDP, &facts);
+    acpi_read(ACPI_RSDP, &facts);
     CHECK(is_usual_pc());
     CHECK(strstr(acpi_log, "root table") != NULL);
 }
@@ -109,7 +109,7 @@ static void damaged_old_rsdp_is_not_believed(void) {
     acpi_put_table(MADT, "APIC", madt, madt_bytes);
     acpi_put_root(ROOT, false, (uint64_t[]){MADT}, 1);
     acpi_bytes(ACPI_RSDP)[12] ^= 1;
-    acpi_read(acpi_memory_reach, ACPI_RSDP, &facts);
+    acpi_read(ACPI_RSDP, &facts);
     CHECK(is_usual_pc());
 }
 
@@ -125,7 +125,7 @@ static void xsdt_out_of_reach_leaves_the_rsdt(void) {
     memcpy(rsdp + 24, &nowhere, sizeof(nowhere));
     acpi_add_up(ACPI_RSDP, 8, 20);
     acpi_add_up(ACPI_RSDP, 32, 36);
-    acpi_read(acpi_memory_reach, ACPI_RSDP, &facts);
+    acpi_read(ACPI_RSDP, &facts);
     CHECK_EQUAL(facts.cpu_count, 2);
 }
 
@@ -158,7 +158,7 @@ static void table_longer_than_what_is_there_is_passed_over(void) {
     acpi_bytes(MADT)[4] = 35; /* not even its head */
     acpi_bytes(MADT)[5] = 0;
     acpi_log[0] = 0;
-    acpi_read(acpi_memory_reach, ACPI_RSDP, &facts);
+    acpi_read(ACPI_RSDP, &facts);
     CHECK(is_usual_pc());
     CHECK(strstr(acpi_log, "out of reach") != NULL);
 }
@@ -289,7 +289,7 @@ static void newer_register_fields_come_first(void) {
     CHECK_EQUAL(facts.timer_port, 0x608);
     memcpy(acpi_bytes(FADT) + 210, (uint8_t[]){0, 3, 8, 0, 1}, 5);
     acpi_bytes(FADT)[208] = 1; /* port 0x10008 */
-    acpi_read(acpi_memory_reach, ACPI_RSDP, &facts);
+    acpi_read(ACPI_RSDP, &facts);
     CHECK_EQUAL(facts.timer_port, 0);
 }
 
