@@ -13,6 +13,7 @@
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
+#include "test/guest/lib/roles.h"
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 #include "test/guest/random_model.h"
@@ -395,6 +396,7 @@ static void calls_agree_with_the_model(void) {
             return;
         }
     }
+    role_check_sleepers();
     for (uint32_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++)
         test_note("%s: %lu of %lu calls succeeded", kinds[kind].name, done[kind], calls);
 }

@@ -293,6 +293,9 @@ static void blow(bool own_spaces, uint32_t rounds) {
         }
     }
     for (uint32_t i = 0; i < WORKERS; i++)
+        CHECK_STATUS(sys_thread_suspend(storm.workers[i].thread), OK);
+    role_check_sleepers();
+    for (uint32_t i = 0; i < WORKERS; i++)
         calls += storm.workers[i].view->out[OUT_CALLS];
     CHECK(calls > 20 * rounds);
     uint64_t never = 0; /* a storm in which everything fails would prove little */

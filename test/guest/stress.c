@@ -17,6 +17,7 @@
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/random.h"
+#include "test/guest/lib/roles.h"
 
 #define SLICE_UNITS 20U  /* after which whoever is stopped goes on */
 #define BLOW_UNITS 1000U /* a round */
@@ -263,6 +264,7 @@ static void destroy(void) {
     uint64_t turns = sum(STRESS_TURNS);
     worker_let_run(SLICE_UNITS * unit_ns());
     CHECK_EQUAL(sum(STRESS_TURNS), turns);
+    role_check_sleepers();
 }
 
 static void look_at_results(const struct worker_view *pager) {

@@ -1,5 +1,6 @@
 #include "test/guest/lib/roles.h"
 
+#include "kernel/abi/system.h"
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
@@ -115,4 +116,54 @@ bool role_faults(cap_t space, enum touch_kind kind, uaddr_t at, uint64_t access)
     }
     return CHECK_EQUAL(result.fault.kind, FAULT_PAGE) && CHECK_EQUAL(result.fault.address, at) &&
            CHECK_EQUAL(result.fault.access, access);
+}
+
+#define SLEEPERS_MAX 16U
+
+/* For each CPU a thread that calls at `endpoint`, and one that waits for a notification; all asleep. */
+static void start_sleepers(struct worker *callers, struct worker *sleepers, cap_t notifications, cap_t endpoint) {
+    for (uint64_t cpu = 0; cpu < sys_system_info(INFO_CPUS, 0).value; cpu++) {
+        CHECK_STATUS(sys_object_create(world.pool, OBJECT_NOTIFICATION, 0, notifications + cpu), OK);
+        role_start_wait(&sleepers[cpu], (struct worker_plan){.cpu = cpu}, role_signal_wait, notifications + cpu);
+        role_start_call(&callers[cpu], (struct worker_plan){.cpu = cpu}, endpoint, 0);
+        CHECK(worker_await(&sleepers[cpu], THREAD_IN_SIGNAL));
+        CHECK(worker_await(&callers[cpu], THREAD_IN_CALL));
+        CHECK_STATUS(sys_cap_delete(0, callers[cpu].view->caps[0]), OK);
+    }
+}
+
+static void check_prompt(const char *what, uint64_t cpu, uint64_t start_ns, uint64_t ended_ns, uint64_t limit_ns) {
+    if (ended_ns == 0 || ended_ns - start_ns > limit_ns)
+        test_fail("%s: a thread of CPU %lu slept on for %lu us", what, cpu,
+                  ((ended_ns == 0 ? world_now() : ended_ns) - start_ns) / 1000);
+}
+
+/* The endpoint lives by a thread's binding in the end, and thread_configure takes nothing apart: that is left to idle CPUs. */
+void role_check_sleepers(void) {
+    struct worker callers[SLEEPERS_MAX], sleepers[SLEEPERS_MAX];
+    cap_t notifications = world_slots(SLEEPERS_MAX), endpoint = world_create(OBJECT_ENDPOINT, 0);
+    cap_t thread = world_create(OBJECT_THREAD, 0);
+    uint64_t count = sys_system_info(INFO_CPUS, 0).value, limit_ns = test_limit_default_ns() / 200;
+    struct thread_config config = {.fault_endpoint = endpoint};
+    CHECK_STATUS(worker_configure(thread, &config, THREAD_FAULT_ENDPOINT), OK);
+    start_sleepers(callers, sleepers, notifications, endpoint);
+    CHECK_STATUS(sys_cap_delete(0, endpoint), OK);
+    config.fault_endpoint = 0;
+    CHECK_STATUS(worker_configure(thread, &config, THREAD_FAULT_ENDPOINT), OK);
+    uint64_t start_ns = world_now();
+    worker_let_run(2 * limit_ns);
+    for (uint64_t cpu = 0; cpu < count; cpu++)
+        check_prompt("its endpoint died", cpu, start_ns, callers[cpu].view->out[CALL_ENDED_NS], limit_ns);
+    for (uint64_t cpu = 0; cpu < count; cpu++) {
+        const volatile uint64_t *ended_ns = &sleepers[cpu].view->out[SIGNAL_ENDED_NS];
+        start_ns = world_now();
+        CHECK_STATUS(sys_signal_raise(notifications + cpu, 1), OK);
+        while (*ended_ns == 0 && world_now() < start_ns + limit_ns)
+            worker_let_run(limit_ns / 1000);
+        check_prompt("its notification was raised", cpu, start_ns, *ended_ns, limit_ns);
+    }
+    for (uint64_t cpu = 0; cpu < count; cpu++) {
+        worker_join(&callers[cpu]);
+        worker_join(&sleepers[cpu]);
+    }
 }

@@ -54,3 +54,10 @@ struct touch role_touch(cap_t space, enum touch_kind kind, uaddr_t at);
 /* role_touch, checked: no fault; or a page fault at that address with this enum fault_access. */
 bool role_can_touch(cap_t space, enum touch_kind kind, uaddr_t at);
 bool role_faults(cap_t space, enum touch_kind kind, uaddr_t at, uint64_t access);
+
+/*
+ * And then everybody sleeps: the end of a random run. Whoever else is there has stopped or waits for good. Something dead is left to
+ * the CPUs that idle, for which a thread of each waits, and nothing happens for a while. These threads, and then one more of each CPU
+ * by a raise, must run within the two hundredth part of a case's time.
+ */
+void role_check_sleepers(void);
