@@ -89,6 +89,12 @@ static const uint8_t step_costs[] = {
 };
 #define TAKE_AWAY_COST 4U
 
+static uint32_t next_cost(const struct object *object) {
+    const struct cap_slot *cap = object->first_cap; /* its pool died before its capabilities did */
+    bool ends_wait = cap != NULL && cap_binding(cap) == BOUND_THREAD_SPACE;
+    return cap == NULL || ends_wait ? step_costs[ends_wait ? OBJECT_THREAD : object->type] : TAKE_AWAY_COST;
+}
+
 static void give_memory(struct object *object) {
     struct pool *pool = object->pool;
     if (object->type == OBJECT_THREAD) {
@@ -119,12 +125,11 @@ static void reap_first(struct object *object) {
 bool reaper_run_some(uint32_t budget) {
     for (uint32_t spent = 0; reaper_first != NULL;) {
         struct object *object = reaper_first;
-        bool has_cap = object->first_cap != NULL; /* its pool died before its capabilities did */
-        uint32_t cost = has_cap ? TAKE_AWAY_COST : step_costs[object->type];
+        uint32_t cost = next_cost(object);
         if (spent > 0 && spent + cost > budget)
             return false;
         spent += cost;
-        if (has_cap)
+        if (object->first_cap != NULL)
             cap_take_away(object->first_cap);
         else
             reap_first(object);

@@ -4,7 +4,8 @@
 #include "kernel/call.h"
 #include "kernel/pool.h"
 
-#define REAP_CAPS 4U   /* removed in one step; each can mean STEPS_MAX corrections */
+#define REAP_CAPS \
+    4U /* removed in one step; each can mean STEPS_MAX corrections, and a Reply, the last, the end of a wait */
 #define REAP_SLOTS 64U /* looked at in one step */
 
 struct table *table_make(struct pool *pool, uint64_t slot_count) {
@@ -31,8 +32,8 @@ bool table_reap_step(struct table *table) {
             continue;
         if (cap_type(slot) != OBJECT_REPLY && !cap_settle(cap_object(slot), STEPS_MAX))
             break;
+        removed += cap_type(slot) == OBJECT_REPLY ? REAP_CAPS : 1;
         cap_remove(slot);
-        removed++;
     }
     table->reaped = (uint64_t)(slot - table->slots);
     if (slot < end)

@@ -10,6 +10,7 @@
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
+#include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
@@ -262,15 +263,15 @@ static void stay_in_memory_fill_and_copy(void) {
 
 /* ---- time and messages ---- */
 
-/* Timers one after another, in a pool of their own: in this order a heap gets its longest right spine. */
-static cap_t make_timers(uint64_t count, uint64_t when_ns) {
+/* Timers in a pool of their own. One a ns, a heap gets its longest right spine; at random, many a removal is long. */
+static cap_t make_timers(uint64_t count, uint64_t when_ns, bool at_random) {
     cap_t pool = world_pool(LARGE_POOL_PAGES), table = world_slot(), slot = world_slot();
     for (uint64_t i = 0; i < 2; i++)
         CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(LARGE_POOL_PAGES), LARGE_POOL_PAGES), OK);
     CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, TABLE_SLOTS_MAX, table), OK);
     for (uint64_t i = 0; i < count; i++) {
         CHECK_STATUS(sys_object_create(pool, OBJECT_NOTIFICATION, 0, slot), OK);
-        CHECK_STATUS(sys_signal_timer(slot, 1, when_ns + i), OK);
+        CHECK_STATUS(sys_signal_timer(slot, 1, when_ns + (at_random ? random_below(1000000) : i)), OK);
         CHECK_STATUS(sys_cap_move(table, 1 + i, slot), OK);
     }
     CHECK(world_now() < when_ns);
@@ -283,16 +284,60 @@ static cap_t make_timers(uint64_t count, uint64_t when_ns) {
 /* While a thread runs that they are no less than, and as they die. */
 static void stay_when_timers_fill_a_heap(void) {
     uint64_t when_ns = world_now() + HEAP_NS;
-    cap_t pool = make_timers(HEAP_TIMERS, when_ns);
+    cap_t pool = make_timers(HEAP_TIMERS, when_ns, false);
     start_over();
     while (world_now() < when_ns + HEAP_NS / 2)
         continue;
     check_stay("16000 deadlines in a row");
     CHECK_STATUS(sys_cap_delete(0, pool), OK);
-    pool = make_timers(HEAP_TIMERS, world_now() + HEAP_NS);
+    pool = make_timers(HEAP_TIMERS, world_now() + HEAP_NS, false);
     start_over();
     CHECK_STATUS(sys_cap_delete(0, pool), OK);
     check_stay("destroy 16000 notifications with timers");
+}
+
+#define FAR_NS 30000000000U
+
+/* Callers whose deadlines are in the middle of a heap; `space` 0: the main thread's own. */
+static void start_callers(struct worker *workers, uint32_t count, cap_t endpoint, cap_t space, cap_t timers[static 2]) {
+    uint64_t far_ns = world_now() + FAR_NS;
+    timers[0] = make_timers(HEAP_TIMERS / 2, far_ns, true);
+    for (uint32_t i = 0; i < count; i++)
+        role_start_call_until(&workers[i], (struct worker_plan){.space = space, .priority = PRIORITY_MAIN}, endpoint,
+                              far_ns - count + i);
+    timers[1] = make_timers(HEAP_TIMERS / 2, far_ns, true);
+    worker_let_run(20000000);
+}
+
+#define HEAP_CALLERS 48U
+
+/* Many waits end at once, and each leaves the heap: of the threads of a space, and of those that wait for an answer. */
+static void stay_in_the_end_of_waits_among_many_timers(void) {
+    struct worker workers[HEAP_CALLERS];
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), pool = world_pool(LARGE_POOL_PAGES), timers[2];
+    start_callers(workers, HEAP_CALLERS, endpoint, worker_space_from(pool), timers);
+    start_over();
+    CHECK_STATUS(sys_cap_delete(0, pool), OK);
+    check_stay("destroy a space of 48 callers");
+    CHECK_STATUS(sys_cap_delete(0, timers[0]), OK);
+    CHECK_STATUS(sys_cap_delete(0, timers[1]), OK);
+}
+
+static void stay_in_destruction_of_replies_among_many_timers(void) {
+    struct worker workers[HEAP_CALLERS];
+    struct message message;
+    uint64_t badge;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), table = world_create(OBJECT_TABLE, 64), timers[2];
+    start_callers(workers, HEAP_CALLERS, endpoint, 0, timers);
+    for (uint32_t i = 0; i < HEAP_CALLERS; i++) {
+        CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), OK);
+        CHECK_STATUS(sys_cap_move(table, 1 + i, 0), OK);
+    }
+    start_over();
+    CHECK_STATUS(sys_cap_delete(0, table), OK);
+    check_stay("destroy a table with 48 replies");
+    CHECK_STATUS(sys_cap_delete(0, timers[0]), OK);
+    CHECK_STATUS(sys_cap_delete(0, timers[1]), OK);
 }
 
 #define TIMERS 300U
@@ -416,6 +461,7 @@ SUITE(CASE(stay_in_cap_revoke), CASE(stay_in_cap_delete_of_a_parent), CASE(stay_
       CASE(stay_in_destruction_of_a_pool), CASE(stay_in_pool_extend_by_pages_of_another_pool),
       CASE(stay_in_space_map_of_512_pages), CASE(stay_in_space_map_list), CASE(stay_in_space_audit),
       CASE(stay_with_many_chunks), CASE(stay_in_memory_fill_and_copy), CASE(stay_when_timers_fill_a_heap),
+      CASE(stay_in_the_end_of_waits_among_many_timers), CASE(stay_in_destruction_of_replies_among_many_timers),
       CASE(stay_when_many_deadlines_come_at_once), CASE(stay_in_ep_wait_with_bad_messages),
       CASE(stay_in_destruction_of_an_endpoint), CASE(stay_in_ep_call_with_the_longest_message),
       CASE(stay_in_thread_configure_and_handover), CASE(stay_longest_of_all));
