@@ -11,6 +11,7 @@
 #define MSR_LSTAR 0xc0000082U
 #define MSR_SFMASK 0xc0000084U
 #define MSR_KERNEL_GS_BASE 0xc0000102U
+#define MSR_SYSENTER_CS 0x174U
 #define MSR_PAT 0x277U
 
 #define EFER_SYSCALL (1ULL << 0)
@@ -170,6 +171,7 @@ void cpu_init(struct cpu *cpu) {
     write_msr(MSR_STAR, (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)SELECTOR_KERNEL_DATA << 48);
     write_msr(MSR_LSTAR, address_of(syscall_entry));
     write_msr(MSR_SFMASK, SYSCALL_FLAG_MASK);
+    write_msr(MSR_SYSENTER_CS, 0); /* SYSENTER faults, wherever firmware has left it leading to */
     fpu_init();
 }
 
