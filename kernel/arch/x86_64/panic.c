@@ -3,6 +3,7 @@
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
+#include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/io.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/page_table.h"
@@ -11,8 +12,12 @@
 #include "kernel/log.h"
 
 #define BACKTRACE_MAX 32U
-#define VECTOR_PAGE_FAULT 14U
 #define PANIC_MARK 0x504e49434bULL
+
+#define MSR_MACHINE_CHECK_BANKS 0x179U
+#define MSR_BANK_STATUS(bank) (0x401U + 4 * (bank))
+#define BANK_VALID (1ULL << 63)
+#define BANK_ADDRESS_VALID (1ULL << 58)
 
 static bool reporting;
 
@@ -56,6 +61,16 @@ static void print_registers(const struct frame *frame) {
     log_print("  cr0 0x%p cr2 0x%p cr3 0x%p cr4 0x%p\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
 }
 
+/* What the CPU knows of its hardware's error. Intel SDM vol. 3B, Machine-Check Architecture, IA32_MCi MSRs. */
+static void print_banks(void) {
+    for (uint32_t bank = 0; bank < (read_msr(MSR_MACHINE_CHECK_BANKS) & 0xff); bank++) {
+        uint64_t status = read_msr(MSR_BANK_STATUS(bank));
+        if ((status & BANK_VALID) != 0)
+            log_print("  bank %u status 0x%p address 0x%p\n", (uint64_t)bank, status,
+                      (status & BANK_ADDRESS_VALID) != 0 ? read_msr(MSR_BANK_STATUS(bank) + 1) : 0);
+    }
+}
+
 /*
  * Is a report under way already? Then the report itself has faulted, and any memory may be what is missing, so the mark
  * is in a register of the CPU's that nothing else here uses.
@@ -85,6 +100,8 @@ _Noreturn void panic_at(const struct frame *frame, const char *text) {
     stop_others();
     log_print("PANIC: %s\n", text);
     print_registers(frame);
+    if (frame->vector == VECTOR_MACHINE_CHECK)
+        print_banks();
     print_backtrace(frame->rip, frame->rbp);
     print_walk(frame->vector == VECTOR_PAGE_FAULT ? read_cr2() : frame->rip);
     log_print("PANIC END\n");

@@ -21,16 +21,17 @@ from evidence.registers import Cpu  # noqa: E402
 from machine.command_line import DirectBoot  # noqa: E402
 from machine.guest import Cause, Guest  # noqa: E402
 
-PANIC = 0  # enum control_test
+PANIC, HANG = 0, 2  # enum control_test
+BANK, STATUS, ADDRESS = 3, 0xBC00000000000135, 0x12345678  # valid, not corrected, with an address: a read's parity
 SECONDS = 60.0
 INTERRUPTS = 1 << 9  # RFLAGS
 TASK_SWITCHED = 1 << 3  # of CR0: whether the running thread has the FPU
 CONTROLS = ("cr0", "cr4", "efer")
 
 
-def boot(smp: str, words: str = "", *arguments: str) -> tuple[str, list[Cpu]]:
+def boot(smp: str, words: str = "", *arguments: str, hook: int = PANIC, order: str = "") -> tuple[str, list[Cpu]]:
     """The kernel's log of a machine that ended in a panic, and the registers of its CPUs then. Nothing ends the emulator: the
-    CPUs are as the kernel has left them."""
+    CPUs are as the kernel has left them. order: to the emulator's monitor, when the first program is about to run."""
     with tempfile.TemporaryDirectory(prefix="bcpu-") as place:
         folder = pathlib.Path(place)
         options = suite.parse_arguments(["--name", "cpus", "--loader", os.environ["BATON_LOADER"], "--kernel",
@@ -38,12 +39,15 @@ def boot(smp: str, words: str = "", *arguments: str) -> tuple[str, list[Cpu]]:
                                          *arguments])
         machine = suite.make_machine(options, suite.compose_volume(options, folder), folder, folder)
         assert isinstance(machine.boot, DirectBoot)
-        direct = dataclasses.replace(machine.boot, command=f"hook={PANIC} {words}".strip())
+        direct = dataclasses.replace(machine.boot, command=f"hook={hook} {words}".strip())
         with Guest(dataclasses.replace(machine, boot=direct)) as guest:
             log = ""
             while "PANIC END" not in log and guest.end is None and time.monotonic() - guest.started < SECONDS:
                 guest.pump(0.05)
                 log = machine.kernel_log.read_text() if machine.kernel_log.exists() else ""
+                if order and "first program at" in log and guest.qmp is not None:
+                    guest.qmp.human(order)
+                    order = ""
             guest.stop(Cause.TIMEOUT)
             assert guest.qmp is not None
             return log, registers.parse(guest.qmp.human("info registers -a"))
@@ -64,6 +68,11 @@ class Cpus(unittest.TestCase):
             self.assertFalse(cpu.get("rflags") & INTERRUPTS, f"CPU {cpu.number} goes on after a panic")
         for name in CONTROLS:
             self.assertEqual(len({cpu.get(name) & ~TASK_SWITCHED for cpu in cpus}), 1, name)
+
+    def test_a_machine_check_tells_what_the_hardware_says(self) -> None:
+        log, _ = boot("1", hook=HANG, order=f"mce 0 {BANK} {STATUS:#x} 4 {ADDRESS:#x} 0")
+        self.assertIn("PANIC: machine check", log)
+        self.assertEqual(re.findall("bank .*", log), [f"bank {BANK} status {STATUS:#018x} address {ADDRESS:#018x}"], log)
 
     def test_one_is_not_talked_about(self) -> None:
         log, _ = boot("1")
