@@ -113,6 +113,19 @@ static void damaged_old_rsdp_is_not_believed(void) {
     CHECK(is_usual_pc());
 }
 
+/* Some virtual machines fill in what an RSDP of revision 0 does not have, with a sum that does not hold for it. */
+static void rest_of_an_old_rsdp_is_not_looked_at(void) {
+    begin();
+    add_cpu(0, 1);
+    add_cpu(1, 1);
+    acpi_put_table(MADT, "APIC", madt, madt_bytes);
+    acpi_put_root(ROOT, false, (uint64_t[]){MADT}, 1);
+    memset(acpi_bytes(ACPI_RSDP) + 20, 0x5a, 16);
+    acpi_read(acpi_memory_reach, ACPI_RSDP, &facts);
+    CHECK_EQUAL(facts.cpu_count, 2);
+    CHECK(acpi_log[0] == 0);
+}
+
 static void xsdt_out_of_reach_leaves_the_rsdt(void) {
     begin();
     add_cpu(0, 1);
@@ -328,6 +341,7 @@ int main(void) {
         {"no_tables_are_a_usual_pc", no_tables_are_a_usual_pc},
         {"damaged_root_is_not_believed", damaged_root_is_not_believed},
         {"damaged_old_rsdp_is_not_believed", damaged_old_rsdp_is_not_believed},
+        {"rest_of_an_old_rsdp_is_not_looked_at", rest_of_an_old_rsdp_is_not_looked_at},
         {"xsdt_out_of_reach_leaves_the_rsdt", xsdt_out_of_reach_leaves_the_rsdt},
         {"entries_that_lead_nowhere_are_passed_over", entries_that_lead_nowhere_are_passed_over},
         {"table_longer_than_what_is_there_is_passed_over", table_longer_than_what_is_there_is_passed_over},
