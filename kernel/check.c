@@ -11,6 +11,7 @@
 #include "kernel/irq.h"
 #include "kernel/ledger.h"
 #include "kernel/lock.h"
+#include "kernel/memory.h"
 #include "kernel/notification.h"
 #include "kernel/pool.h"
 #include "kernel/space.h"
@@ -229,7 +230,7 @@ static bool take_frame(uint64_t frame) {
 
 static bool take_leaf(uint64_t entry) {
     uint64_t frame = arch_entry_frame(entry);
-    return arch_entry_is_counted(entry) ? take_frame(frame) : frame_type(frame) == FRAME_FIRMWARE;
+    return arch_entry_is_counted(entry) ? take_frame(frame) : memory_check_device(frame, 1) == OK;
 }
 
 static bool give_leaf(uint64_t entry) {

@@ -312,6 +312,14 @@ static void count_in_table(void) { table_entry(1)->type_and_count--; }
 static void change_table_type(void) { table_entry(1)->type_and_count += (FRAME_OBJECT - (uint32_t)FRAME_TABLE) << 28; }
 static void bind_a_message_page(void) { scene.stopped->message_frame = (uint32_t)(scene.frame + MAPPED_PAGES); }
 
+static uint64_t *device_leaf(void) { return arch_table_find(machine_root(), DEVICE_AT) + arch_table_index(DEVICE_AT); }
+static void map_ram_as_device(void) {
+    *device_leaf() = (*device_leaf() & ~PTE_FRAME) | (scene.frame + MAPPED_PAGES) * PAGE_BYTES;
+}
+static void map_the_kernels_device(void) {
+    *device_leaf() = (*device_leaf() & ~PTE_FRAME) | (arch_frame_limit() - 1) * PAGE_BYTES;
+}
+
 static void trace_into_a_free_one(void) {
     trace = (struct trace){.events = 1, .first_frame = scene.frame + MAPPED_PAGES, .page_count = 1};
     cap_count++; /* to what the trace is bound to */
@@ -345,6 +353,8 @@ static void ledger_counts_what_is_mapped(void) {
         {"a directory has an entry more than is counted", count_in_directory},
         {"a table has an entry more than is counted", count_in_table},
         {"a table is in a frame that is none", change_table_type},
+        {"RAM is mapped as a device", map_ram_as_device},
+        {"a device of the kernel's own is mapped", map_the_kernels_device},
         {"a message page has no holder", bind_a_message_page},
         {"a page of the trace has no holder", trace_into_a_free_one},
         {"a page of the trace is a kernel object", trace_into_an_object},
