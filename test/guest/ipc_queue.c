@@ -233,6 +233,40 @@ static void ep_wait_does_not_see_the_deadline_flag(void) {
     }
 }
 
+/* ---- priorities ---- */
+
+#define TURN_NS 10000000ULL /* of equals; docs/priorities.md has these figures */
+#define AT_ONCE_NS 200000ULL
+
+/* How long a call of priority 20 to a server of priority 5 takes while a third thread computes; UINT64_MAX: longer than 10 turns. */
+static uint64_t time_of_call(uint64_t third_priority) {
+    struct worker server, client, third;
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
+    role_start_wait(&server, (struct worker_plan){.priority = 5}, role_echo, endpoint);
+    worker_await(&server, THREAD_IN_WAIT);
+    worker_start(&third, (struct worker_plan){.code = role_spin, .priority = third_priority});
+    worker_let_run(SHORT_NS);
+    role_start_call(&client, (struct worker_plan){.priority = 20}, endpoint, LABEL(1));
+    uint64_t start_ns = world_now();
+    worker_let_run(10 * TURN_NS);
+    uint64_t ended_ns = client.view->out[CALL_ENDED_NS];
+    CHECK_STATUS(sys_thread_suspend(third.thread), OK);
+    worker_join(&client); /* in any case, when that one has stopped */
+    CHECK_STATUS(client.view->out[CALL_STATUS], OK);
+    CHECK_STATUS(sys_cap_delete(0, server.thread), OK);
+    CHECK_STATUS(sys_cap_delete(0, third.thread), OK);
+    return ended_ns == 0 ? UINT64_MAX : ended_ns - start_ns;
+}
+
+/* Priority inversion: the server's priority decides, not the caller's. */
+static void ep_call_waits_for_all_above_its_server(void) {
+    uint64_t below = time_of_call(4), equal = time_of_call(5), above = time_of_call(10);
+    CHECK(below < AT_ONCE_NS);
+    CHECK(equal < TURN_NS + AT_ONCE_NS);
+    CHECK(above == UINT64_MAX);
+    test_note("a call while another thread computes: below the server %lu ns, at its priority %lu ns", below, equal);
+}
+
 /* ---- bound notifications ---- */
 
 static cap_t bind_notification(cap_t thread, uint64_t status) {
@@ -425,6 +459,6 @@ SUITE(CASE(ep_wait_takes_the_highest_priority_first), CASE(ep_call_goes_to_the_h
       CASE(ep_call_deadline_that_is_not_reached_does_nothing), CASE(ep_call_with_a_past_deadline_ends_at_once),
       CASE(ep_wait_does_not_see_the_deadline_flag), CASE(ep_wait_takes_bits_that_are_raised_before_messages),
       CASE(ep_wait_is_ended_by_its_notification), CASE(ep_reply_wait_takes_bits_after_its_reply),
-      CASE(thread_configure_notification_binds_one_thread_only),
+      CASE(thread_configure_notification_binds_one_thread_only), CASE(ep_call_waits_for_all_above_its_server),
       CASE(thread_configure_notification_gives_bits_that_were_raised_before),
       CASE(ep_call_ends_when_its_capability_goes_in_the_queue), CASE(ep_wait_gets_no_fault_of_a_revoked_endpoint));
