@@ -375,7 +375,16 @@ static void thread_configure_notification_gives_bits_that_were_raised_before(voi
 /* ---- queued messages whose capability goes ---- */
 
 /* What becomes of the capability that a caller, whose table is `table`, has made its call through, in slot `there`? */
-enum fate { FATE_REVOKED, FATE_DELETED, FATE_MOVED, FATE_RENAMED, FATE_OF_OTHER_ENDPOINT, FATE_WITHOUT_RIGHT, FATES };
+enum fate {
+    FATE_REVOKED,
+    FATE_DELETED,
+    FATE_MOVED,
+    FATE_RENAMED,
+    FATE_OF_OTHER_ENDPOINT,
+    FATE_WITHOUT_RIGHT,
+    FATE_WITHOUT_GRANT,
+    FATES
+};
 
 static void meet_fate(enum fate fate, cap_t endpoint, cap_t seven, cap_t table, cap_t there) {
     if (fate == FATE_REVOKED)
@@ -391,6 +400,8 @@ static void meet_fate(enum fate fate, cap_t endpoint, cap_t seven, cap_t table, 
         CHECK_STATUS(sys_cap_copy(table, there, world_create(OBJECT_ENDPOINT, 0), ENDPOINT_CALL, 7), OK);
     if (fate == FATE_WITHOUT_RIGHT)
         CHECK_STATUS(sys_cap_copy(table, there, endpoint, ENDPOINT_WAIT, 7), OK);
+    if (fate == FATE_WITHOUT_GRANT)
+        CHECK_STATUS(sys_cap_copy(table, there, endpoint, ENDPOINT_CALL, 7), OK);
 }
 
 /* Nobody speaks by a badge that has become somebody else's: such a call ends, and the next one comes. */
@@ -400,7 +411,8 @@ static void ep_call_ends_when_its_capability_goes_in_the_queue(void) {
         struct message message;
         uint64_t badge;
         cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), seven = world_copy(endpoint, RIGHTS_ALL, 7);
-        role_start_call(&old, elsewhere, seven, LABEL(1));
+        role_start_call(&old, elsewhere, seven, MESSAGE_INFO(1, 0, fate == FATE_WITHOUT_GRANT));
+        old.message->send_caps[0] = old.view->caps[0];
         worker_await(&old, THREAD_IN_CALL);
         meet_fate(fate, endpoint, seven, old.table, old.view->caps[0]);
         cap_t again = world_copy(endpoint, RIGHTS_ALL, 7);

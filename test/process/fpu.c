@@ -31,6 +31,27 @@ IN_CHILD(fork_copies_fpu_registers) {
     return CODE_SIGNALLED;
 }
 
+/* Many at once, which are interrupted by each other and end with their registers in the CPU. */
+IN_CHILD(fork_of_many_that_use_fpu_registers) {
+    enum { CHILDREN = 16 };
+    uint64_t children[CHILDREN];
+    for (uint64_t i = 0; i < CHILDREN; i++) {
+        load(SEED + i);
+        children[i] = fork_here();
+        if (children[i] != 0)
+            continue;
+        for (uint32_t k = 0; k < 300; k++)
+            CHECK(fpu_holds(SEED + i));
+        __asm__ volatile(
+            "fninit; fldz; fldz; fldz; fldz; fldz; fldz; fldz; fldz; fldz"); /* too many: an exception, masked */
+        return CODE_SIGNALLED;
+    }
+    for (uint64_t i = 0; i < CHILDREN; i++)
+        CHECK_EXIT(children[i], CODE_SIGNALLED);
+    CHECK(fpu_holds(SEED + CHILDREN - 1));
+    return CODE_SIGNALLED;
+}
+
 IN_CHILD(fork_of_a_program_without_fpu_registers) {
     uint64_t child = fork_here();
     if (child == 0) {
@@ -186,6 +207,7 @@ IN_CHILD(set_pointer_leaves_fpu_registers_alone) {
 
 static const struct test_case cases[] = {
     CASE_NEEDS(fork_copies_fpu_registers, OPERATION(fork)),
+    CASE_NEEDS(fork_of_many_that_use_fpu_registers, OPERATION(fork)),
     CASE_NEEDS(fork_of_a_program_without_fpu_registers, OPERATION(fork)),
     CASE(exec_and_spawn_begin_with_clean_fpu_registers),
     SIGNAL(signal_handler_leaves_fpu_registers_alone),
@@ -198,6 +220,7 @@ static const struct test_case cases[] = {
 
 static const struct role roles[] = {
     ROLE(fork_copies_fpu_registers),
+    ROLE(fork_of_many_that_use_fpu_registers),
     ROLE(fork_of_a_program_without_fpu_registers),
     ROLE(exec_and_spawn_begin_with_clean_fpu_registers),
     ROLE(fpu_is_clean),
