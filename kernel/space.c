@@ -170,6 +170,15 @@ static bool cuts_large(const struct space *space, uaddr_t at, uint64_t count) {
     return count < TABLE_PAGES && arch_large_find(space->root, at) != NULL;
 }
 
+/* A CPU that has answered a request waits for the lock, so after the first flush none is in user mode to miss the page. */
+static void split_large(const struct space *space, uaddr_t at) {
+    uaddr_t first = at & ~(uaddr_t)(TABLE_PAGES * PAGE_BYTES - 1);
+    request_flush(space->root, first, TABLE_PAGES);
+    uint64_t *entry = arch_large_find(space->root, at), table = arch_large_split(entry, space->object.pool);
+    request_flush(space->root, first, TABLE_PAGES);
+    *entry = table;
+}
+
 /*
  * Make sure that the run begins and ends at the edges of pages: large ones that it cuts are split, which no program can tell.
  * E_MEMORY, and nothing changed: the pool has no memory for the tables. CALL_RESTART: it was work enough for one stay.
@@ -192,9 +201,9 @@ static uint64_t split_edges(struct space *space, uaddr_t at, uint64_t page_count
         return E_MEMORY;
     space->large_pages -= tables;
     if (first)
-        arch_large_split(space->root, at, pool);
+        split_large(space, at);
     if (second)
-        arch_large_split(space->root, last, pool);
+        split_large(space, last);
     return CALL_RESTART;
 }
 
@@ -340,8 +349,7 @@ static enum status check_listed(const struct thread *self, const struct space *s
     return !fits ? E_MEMORY : frame_hold_run(runs[index].frame, runs[index].page_count) ? OK : E_LIMIT;
 }
 
-/* What has arguments or results in the caller's message page. */
-static enum status find_with_page(const struct thread *self, cap_t space, uint32_t rights, struct space **ret_space) {
+enum status space_find_with_page(const struct thread *self, cap_t space, uint32_t rights, struct space **ret_space) {
     struct cap_slot *slot;
     enum status status = table_find(self, space, OBJECT_SPACE, rights, &slot);
     if (status == OK && self->message == NULL)
@@ -355,7 +363,7 @@ static enum status find_with_page(const struct thread *self, cap_t space, uint32
 struct result sys_space_map_list(cap_t space, uint64_t run_count) {
     struct thread *self = caller();
     struct space *target;
-    enum status status = find_with_page(self, space, SPACE_MAP, &target);
+    enum status status = space_find_with_page(self, space, SPACE_MAP, &target);
     if (status != OK)
         return result(status);
     if (run_count == 0 || run_count > MAP_RUNS_MAX)
@@ -455,39 +463,4 @@ struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, ui
         protect_part(target, second, page_count - first_count, rights);
     request_flush(target->root, at, page_count);
     return result(OK);
-}
-
-struct result sys_space_query(cap_t space, uaddr_t at) {
-    struct thread *self = caller();
-    struct space *target;
-    enum status status = find_with_page(self, space, SPACE_QUERY, &target);
-    if (status != OK)
-        return result(status);
-    if (at >= USER_LIMIT)
-        return result(E_ARG); /* the kernel half is nobody's business */
-    struct space_walk walk = {0};
-    arch_walk(target->root, at, &walk);
-    memory_move(self->message->data, &walk, sizeof(walk));
-    uint64_t present = 0;
-    while (present < walk.levels && arch_entry_is_present(walk.entry[present]))
-        present++;
-    return result_value(present);
-}
-
-/* The kernel's part of what a handover checks, always in full; a part of it, and the value is where the next begins. */
-struct result sys_space_audit(cap_t space, uint64_t position) {
-    struct thread *self = caller();
-    struct space *target;
-    enum status status = find_with_page(self, space, SPACE_QUERY, &target);
-    if (status != OK)
-        return result(status);
-    if (position >= USER_LIMIT)
-        return result(E_ARG);
-    struct audit_failure failure = {0};
-    enum audit_check check = arch_audit_part(target->root, self, &position, &failure);
-    if (check == AUDIT_OK)
-        return result_value(position);
-    failure.check = check;
-    memory_move(self->message->data, &failure, sizeof(failure));
-    return (struct result){.status = E_AUDIT, .value = check};
 }

@@ -8,6 +8,8 @@
 
 #include "kernel/object.h"
 
+struct thread;
+
 struct space {
     struct object object;
     uint64_t root; /* physical address of the PML4 */
@@ -17,6 +19,9 @@ struct space {
 
 /* Lock: kernel lock. */
 struct space *space_make(struct pool *pool); /* NULL: no memory */
+/* The space of a call that has arguments or results in the caller's message page. Errors: as table_find, then E_STATE. */
+MUST_USE enum status space_find_with_page(const struct thread *self, cap_t space, uint32_t rights,
+                                          struct space **ret_space);
 bool space_reap_step(struct space *space);
 
 /* Frames that may be mapped: user frames with room for one more holder, or device memory, which is not counted. */

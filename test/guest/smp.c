@@ -5,12 +5,15 @@
 #include "kernel/abi/system.h"
 #include "kernel/abi/trace.h"
 #include "libsys/program.h"
+#include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
 #define CPUS 4U
 #define SHORT_NS 1000000ULL
+#define LARGE_PAGES 512U
+#define LARGE_BYTES (LARGE_PAGES * PAGE_BYTES)
 
 /* Fewer where the host runs the CPUs at once and has fewer itself: each turn may then take some of its time slices. */
 static uint64_t rounds(void) { return world_command_number("rounds", 200); }
@@ -396,6 +399,30 @@ static void space_unmap_reaches_the_other_cpus(void) {
     }
 }
 
+/* A large page that other CPUs write to is split under them. They notice nothing: no fault is told, and they go on. */
+static void space_protect_splits_under_the_other_cpus(void) {
+    static struct worker workers[CPUS - 1];
+    cap_t memory = hook_large_memory(1);
+    uaddr_t at = (world_addresses(2 * LARGE_PAGES) + LARGE_BYTES - 1) / LARGE_BYTES * LARGE_BYTES;
+    for (uint64_t round = 0; round < rounds() / 4; round++) {
+        CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, 0, LARGE_PAGES, at, READ_WRITE), OK);
+        for (uint64_t i = 0; i < CPUS - 1; i++) {
+            if (round == 0) {
+                worker_make(&workers[i], (struct worker_plan){.code = write_often, .cpu = i + 1});
+                workers[i].view->in[0] = at + i * PAGE_BYTES;
+            }
+            CHECK_STATUS(sys_thread_resume(workers[i].thread), OK);
+            CHECK(comes(&workers[i].view->out[0], workers[i].view->out[0] + 1));
+        }
+        CHECK_STATUS(sys_space_protect(INIT_CAP_SPACE, at + (10 + round % 500) * PAGE_BYTES, 1, MEMORY_READ), OK);
+        for (uint64_t i = 0; i < CPUS - 1; i++)
+            CHECK(comes(&workers[i].view->out[0], workers[i].view->out[0] + 2));
+        for (uint64_t i = 0; i < CPUS - 1; i++)
+            CHECK_STATUS(sys_thread_suspend(workers[i].thread), OK);
+        CHECK_VALUE(sys_space_unmap(INIT_CAP_SPACE, at, LARGE_PAGES), LARGE_PAGES);
+    }
+}
+
 static void space_protect_reaches_the_other_cpus(void) {
     struct worker worker;
     struct fault_message fault;
@@ -480,5 +507,5 @@ SUITE(CASE(system_info_counts_the_cpus), CASE(thread_configure_cpu_is_where_it_r
       CASE(thread_configure_cpu_takes_the_fpu_along), CASE(thread_configure_cpu_of_one_that_waits),
       CASE(thread_configure_priority_counts_on_each_cpu), CASE(thread_resume_of_equals_elsewhere_shares_their_cpu),
       CASE(thread_handover_of_one_that_runs_elsewhere), CASE(space_unmap_reaches_the_other_cpus),
-      CASE(space_protect_reaches_the_other_cpus), CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere),
-      CASE(trace_control_while_threads_move));
+      CASE(space_protect_reaches_the_other_cpus), CASE(space_protect_splits_under_the_other_cpus),
+      CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere), CASE(trace_control_while_threads_move));

@@ -115,15 +115,15 @@ void arch_large_make(uint64_t root, uaddr_t at, uint64_t entry, struct pool *poo
     page_table_count(table, 1);
 }
 
-void arch_large_split(uint64_t root, uaddr_t at, struct pool *pool) {
-    uint64_t *entry = arch_large_find(root, at);
+uint64_t arch_large_split(uint64_t *entry, struct pool *pool) {
     uint64_t *table = pool_take_table(pool);
     assert(entry != NULL && table != NULL);
     uint64_t first = *entry & ~PTE_LARGE;
     for (uint64_t i = 0; i < ENTRIES; i++)
         table[i] = first + i * PAGE_BYTES;
     page_table_count(table, (int32_t)ENTRIES);
-    *entry = arch_physical(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
+    *entry = 0;
+    return arch_physical(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
 }
 
 /* The table of `level` on the way to `at` is empty if any is: it goes, and those above that become so. */

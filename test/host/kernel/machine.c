@@ -119,9 +119,8 @@ void arch_thread_release(struct thread *thread) { (void)thread; }
 void arch_switch(struct cpu *cpu, struct thread *to) { cpu->arch.root = to->arch.root; }
 void arch_root_leave(uint64_t root) { (void)root; }
 void arch_flush(uint64_t root, uaddr_t at, uint64_t page_count) {
-    (void)root;
-    (void)at;
-    (void)page_count;
+    if (machine.flushed != NULL)
+        machine.flushed(root, at, page_count);
 }
 void arch_relax(void) {}
 void arch_interrupt_cpu(const struct cpu *cpu) { (void)cpu; }

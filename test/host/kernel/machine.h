@@ -37,8 +37,9 @@ struct machine {
     struct thread *self;
     uint64_t now_ns;
     uint64_t armed_ns;
-    uint32_t unmasked_lines; /* a bit for each interrupt line */
-    void (*idle)(void);      /* what happens while no thread can run; NULL: that is a mistake of the test's */
+    uint32_t unmasked_lines;                                         /* a bit for each interrupt line */
+    void (*flushed)(uint64_t root, uaddr_t at, uint64_t page_count); /* sees each flush; may be NULL */
+    void (*idle)(void); /* what happens while no thread can run; NULL: that is a mistake of the test's */
 };
 extern struct machine machine;
 

@@ -209,6 +209,30 @@ static void large_pages_come_by_themselves(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
+static uint64_t absent_flushes;
+static void note_flush(uint64_t root, uaddr_t at, uint64_t page_count) {
+    bool whole = at == 0x40000000 && page_count == 512;
+    absent_flushes += whole && arch_large_find(root, at) == NULL && arch_table_find(root, at) == NULL;
+}
+
+/* No CPU has a small and a large translation of one address at once: in between nothing is there, and what was is flushed. */
+static void a_split_page_is_absent_in_between(void) {
+    machine_start();
+    machine.flushed = note_flush;
+    absent_flushes = 0;
+    uint64_t offset = 512 - MACHINE_FIRST_FREE % 512;
+    uaddr_t at = 0x40000000;
+    CHECK_EQUAL(machine_map(offset, 512, at, READ_WRITE).status, OK);
+    CHECK_EQUAL(absent_flushes, 0);
+    CHECK_EQUAL(machine_protect(at + 7 * PAGE_BYTES, 1, MEMORY_READ).status, OK);
+    CHECK_EQUAL(absent_flushes, 1);
+    CHECK_EQUAL(machine_unmap(at + 7 * PAGE_BYTES, 1).value, 1); /* it is split already */
+    CHECK_EQUAL(absent_flushes, 1);
+    CHECK_EQUAL(machine_unmap(at, 512).value, 511);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    machine.flushed = NULL;
+}
+
 /* A split is a stay of its own, and so is the clearing of memory for its table. */
 static void a_split_restarts_the_call(void) {
     machine_start();
@@ -476,6 +500,7 @@ int main(void) {
         {"space_a_split_restarts_the_call", a_split_restarts_the_call},
         {"memory_a_range_is_what_was_packed", a_range_is_what_was_packed},
         {"memory_of_devices_without_the_machines_own", device_memory_without_the_machines_own},
+        {"space_a_split_page_is_absent_in_between", a_split_page_is_absent_in_between},
         {"pool_a_dying_pool_gives_nothing", a_dying_pool_gives_nothing},
         {"pool_zero_frames_are_known", zero_frames_are_known},
         {"memory_beyond_the_ledger_is_refused", memory_beyond_the_ledger_is_refused},
