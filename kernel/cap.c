@@ -111,8 +111,8 @@ bool cap_revoke_some(struct cap_slot *root, uint32_t count) {
         next = cap_next(root);
     }
     object->adjust_at = NULL;
-    if (next != NULL &&
-        !object->dying) /* the reaper unlinks without a look at depths: the note would outlive its slot */
+    /* The reaper unlinks from a dying object's list without a look at the note, which would outlive its slot. */
+    if (next != NULL && !object->dying)
         note_orphans(object, next, cap_depth(root) + 1);
     return next == NULL || cap_depth(next) <= cap_depth(root);
 }

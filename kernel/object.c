@@ -2,6 +2,7 @@
 
 #include "kernel/arch.h"
 #include "kernel/assert.h"
+#include "kernel/call.h"
 #include "kernel/cap.h"
 #include "kernel/endpoint.h"
 #include "kernel/notification.h"
@@ -10,9 +11,12 @@
 #include "kernel/table.h"
 #include "kernel/thread.h"
 
-/* Dead objects wait here, first come first served; one that is not done after its step goes to the end again. */
-struct object *reaper_first;
-static struct object *reaper_last;
+/* Pools with something dead, the newest kill's first. */
+static struct list pile = {{&pile.head, &pile.head}};
+
+static struct pool *pile_top(void) { return CONTAINER_OF(list_first(&pile), struct pool, reaped); }
+
+uint64_t reaper_place(void) { return list_is_empty(&pile) ? 0 : pile_top()->reaper_place; }
 
 void object_init(struct object *object, enum object_type type, struct pool *pool, uint32_t size_bytes) {
     object->type = (uint8_t)type;
@@ -22,13 +26,14 @@ void object_init(struct object *object, enum object_type type, struct pool *pool
         list_append(&pool->objects, &object->in_pool);
 }
 
-static void enqueue(struct object *object) {
-    object->reap_next = NULL;
-    if (reaper_first == NULL)
-        reaper_first = object;
-    else
-        reaper_last->reap_next = object;
-    reaper_last = object;
+/* To the top, from wherever it is: its place never becomes a lower one, so whoever waits for that goes on waiting. */
+static void pile_up(struct pool *pool) {
+    if (list_first(&pile) == &pool->reaped)
+        return;
+    if (list_contains_node(&pool->reaped))
+        list_remove(&pool->reaped);
+    pool->reaper_place = reaper_place() + 1;
+    list_insert_before(list_first(&pile), &pool->reaped);
 }
 
 void object_kill(struct object *object) {
@@ -36,24 +41,29 @@ void object_kill(struct object *object) {
         return; /* what boot made (the regions of memory, ports, lines) stays, with or without capabilities */
     object->dying = true;
     object->adjust_at = NULL;
-    if (object->type == OBJECT_THREAD)
-        thread_stop(
-            CONTAINER_OF(object, struct thread, object)); /* its end is to come, but not one more instruction of it */
-    if (object->pool != NULL) {
+    if (object->type == OBJECT_THREAD) /* not one more instruction of it, whenever it is taken apart */
+        thread_stop(CONTAINER_OF(object, struct thread, object));
+    struct pool *pool = object->pool;
+    if (pool == NULL) {
+        pool = CONTAINER_OF(object, struct pool, object);
+    } else {
         list_remove(&object->in_pool);
-        object->pool->dying_count++;
+        list_append(&pool->dying, &object->in_pool);
     }
-    enqueue(object);
+    pile_up(pool);
 }
 
-/* Everything made from the pool dies first, a few objects at a time, and the pool waits for them; then the frames go back. */
-static bool pool_reap_step(struct pool *pool) {
+/* Everything made from the pool dies first, a few objects at a time; when they are gone, the frames go back. */
+static void pool_reap_step(struct pool *pool) {
+    if (list_is_empty(&pool->objects)) {
+        pool_dissolve_step(pool);
+        return; /* the pool may be gone */
+    }
     for (uint32_t i = 0; i < 4 && !list_is_empty(&pool->objects); i++)
         object_kill(CONTAINER_OF(list_first(&pool->objects), struct object, in_pool));
-    return pool->dying_count == 0 && pool_dissolve_step(pool);
 }
 
-/* One step in taking `object` apart. True: nothing is left but its memory, or, of a pool, not even that. */
+/* One step in taking `object` apart. True: nothing is left but its memory. */
 static bool reap_step(struct object *object) {
     switch ((enum object_type)object->type) {
     case OBJECT_SPACE:
@@ -67,7 +77,8 @@ static bool reap_step(struct object *object) {
     case OBJECT_NOTIFICATION:
         return notification_reap_step(CONTAINER_OF(object, struct notification, object));
     case OBJECT_POOL:
-        return pool_reap_step(CONTAINER_OF(object, struct pool, object));
+        pool_reap_step(CONTAINER_OF(object, struct pool, object));
+        return false;
     case OBJECT_NONE:
     case OBJECT_MEMORY:
     case OBJECT_IRQ:
@@ -97,42 +108,39 @@ static uint32_t next_cost(const struct object *object) {
 
 static void give_memory(struct object *object) {
     struct pool *pool = object->pool;
+    list_remove(&object->in_pool);
     if (object->type == OBJECT_THREAD) {
         arch_thread_clear(CONTAINER_OF(object, struct thread, object));
         pool_give_cleared(pool, object, PAGE_BYTES);
     } else {
         pool_give(pool, object, object->size_bytes);
     }
-    if (--pool->dying_count == 0 && pool->object.waiting) {
-        pool->object.waiting = false;
-        enqueue(&pool->object);
-    }
+    if (list_is_empty(&pool->dying) && !pool->object.dying)
+        list_remove(&pool->reaped);
 }
 
-/* One step of what is the first in the queue. */
-static void reap_first(struct object *object) {
-    reaper_first = object->reap_next;
-    bool is_pool = object->type == OBJECT_POOL;
-    if (!reap_step(object)) {
-        object->waiting = is_pool && CONTAINER_OF(object, struct pool, object)->dying_count > 0;
-        if (!object->waiting)
-            enqueue(object);
-    } else if (!is_pool) {
-        give_memory(object);
-    }
-}
-
-bool reaper_run_some(uint32_t budget) {
-    for (uint32_t spent = 0; reaper_first != NULL;) {
-        struct object *object = reaper_first;
+bool reaper_run_to(uint64_t place, uint32_t budget) {
+    for (uint32_t spent = 0; reaper_place() >= place;) {
+        struct pool *pool = pile_top();
+        struct object *object = &pool->object;
+        if (!list_is_empty(&pool->dying))
+            object = CONTAINER_OF(list_first(&pool->dying), struct object, in_pool);
         uint32_t cost = next_cost(object);
         if (spent > 0 && spent + cost > budget)
             return false;
         spent += cost;
         if (object->first_cap != NULL)
             cap_take_away(object->first_cap);
-        else
-            reap_first(object);
+        else if (reap_step(object))
+            give_memory(object);
     }
     return true;
+}
+
+enum status reaper_refuse(struct pool *pool) {
+    if (!list_contains_node(&pool->reaped))
+        return E_MEMORY;
+    pile_up(pool);
+    reaper_run_to(pool->reaper_place, 1);
+    return CALL_RESTART;
 }

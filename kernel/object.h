@@ -20,17 +20,15 @@ struct pool;
 struct object {
     struct cap_slot *first_cap; /* the derivation list; NULL: none, the object is dying or not yet published */
     struct pool *pool;          /* who paid; NULL: made at boot, never dies */
-    struct list_node in_pool;   /* pool->objects; a pool itself: all_pools */
-    struct object *reap_next;   /* the reaper's queue */
+    struct list_node in_pool;   /* pool->objects; dying: pool->dying; a pool itself: all_pools */
     struct cap_slot *adjust_at; /* deletions left depths to correct from here on (cap.c); NULL: none, as when dying */
     uint16_t adjust_depth;      /* ... until one is no deeper than this, which is what the orphans' becomes */
     uint16_t adjust_cut;        /* depth of the last orphan seen */
     uint8_t type;               /* enum object_type */
     uint8_t dying;
-    uint8_t waiting; /* Pool, dying: for its objects, and not on the reaper's queue until the last of them is gone */
-    uint8_t watched; /* Endpoint: watch.h wants to hear of removals */
-    uint32_t size_bytes; /* what the pool handed out */
-};
+    uint8_t watched;            /* Endpoint: watch.h wants to hear of removals */
+    uint32_t size_bytes;        /* what the pool handed out */
+} __attribute__((aligned(16))); /* for the frame that follows in a thread, which the CPU writes */
 
 /* Lock: kernel lock, for everything here. */
 
@@ -41,13 +39,25 @@ void object_init(struct object *object, enum object_type type, struct pool *pool
 void object_kill(struct object *object);
 
 /*
- * Take dead objects apart: one step, and as many more as fit into `budget`. True when none is left. Any thread may do
- * another's work here, and an idle CPU does: what a killed thread left behind does not wait for it.
+ * Dead objects lie with their pools, and pools with something dead in a pile, in places 1, 2, 3, ... from its bottom. A kill puts
+ * its pool on top. So who waits for the end of what he killed waits until there is no pool in its place or above: what died
+ * earlier in other pools lies below, and what dies when that is taken apart, above.
  */
-bool reaper_run_some(uint32_t budget);
-extern struct object *reaper_first;                                      /* of its queue */
-static inline bool reaper_is_idle(void) { return reaper_first == NULL; } /* nothing is dead */
-static inline bool reaper_run(uint32_t budget) { return reaper_is_idle() || reaper_run_some(budget); }
+
+/* The place on top of the pile; 0: nothing is dead. */
+uint64_t reaper_place(void);
+
+/*
+ * Take dead objects apart, the top pool's first: one step, and as many more as fit into `budget`, down to `place`, which is 1 or
+ * more. True when the pile does not reach to that place any more. Any thread may do another's work here, and an idle CPU does:
+ * what a killed thread left behind does not wait for it.
+ */
+bool reaper_run_to(uint64_t place, uint32_t budget);
+static inline bool reaper_is_idle(void) { return reaper_place() == 0; } /* nothing is dead */
+static inline bool reaper_run(uint32_t budget) { return reaper_run_to(1, budget); }
+
+/* `pool` had not enough memory. E_MEMORY; or CALL_RESTART, if something is dead in it, of which one step has been done now. */
+enum status reaper_refuse(struct pool *pool);
 
 #define REAPER_BUDGET 64U /* of one stay, in units of about 100 instructions */
 #define STEPS_MAX 8U      /* corrections of a list (cap.h) in one stay, or capabilities revoked */

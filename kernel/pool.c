@@ -64,6 +64,7 @@ struct pool *pool_make(uint64_t first_frame, uint64_t frame_count) {
     object_init(&pool->object, OBJECT_POOL, NULL, 0);
     list_append(&all_pools, &pool->object.in_pool);
     list_init(&pool->objects);
+    list_init(&pool->dying);
     pool->chunks[0] = (struct pool_chunk){.first_frame = first_frame, .frame_count = frame_count, .used = 1};
     pool->chunks[0].cleared = zero_count > 0 ? zero_count : 1;
     pool->open = frame_count > 1 ? &pool->chunks[0] : NULL;
@@ -301,8 +302,8 @@ void pool_give(struct pool *pool, void *memory, uint32_t bytes) {
 }
 
 /* The newest chunk goes first, and the header's frame last. */
-bool pool_dissolve_step(struct pool *pool) {
-    assert(list_is_empty(&pool->objects));
+void pool_dissolve_step(struct pool *pool) {
+    assert(list_is_empty(&pool->objects) && list_is_empty(&pool->dying));
     struct pool_chunk *chunk = &pool->chunks[pool->chunk_count - 1];
     uint32_t budget = POOL_DISSOLVE_FRAMES;
     while (chunk->frame_count > 0 && budget-- > 0) {
@@ -318,14 +319,14 @@ bool pool_dissolve_step(struct pool *pool) {
         frame_set_type(frame, 1, is_zero ? FRAME_ZERO : FRAME_USER, 0);
     }
     if (chunk->frame_count > 0)
-        return false;
+        return;
     if (pool->chunk_count > 1) {
         pool->chunk_count--;
-        return false;
+        return;
     }
     uint64_t header_frame = chunk->first_frame;
     list_remove(&pool->object.in_pool);
+    list_remove(&pool->reaped);
     memory_clear(pool, PAGE_BYTES);
     frame_set_type(header_frame, 1, FRAME_ZERO, 0);
-    return true;
 }

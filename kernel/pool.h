@@ -37,7 +37,9 @@ struct pool {
     struct pool_run *runs[POOL_RUN_ORDERS];
     struct pool_slab *slabs[POOL_SLAB_CLASSES];
     struct list objects;
-    uint64_t dying_count;    /* made from it, no longer among those, and not gone yet */
+    struct list dying;       /* made from it, no longer among those, and not gone yet */
+    struct list_node reaped; /* the reaper's pile, if it is dying, or any of those is */
+    uint64_t reaper_place;   /* object.h */
     uint64_t frame_count;    /* all chunks */
     uint64_t free_frames;    /* not handed out, in chunks and runs */
     uint64_t used_bytes;     /* runs and pieces handed out, without the pool's own bookkeeping */
@@ -85,8 +87,8 @@ extern uint64_t pool_refuse_at;
 MUST_USE enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t frame_count);
 
 /*
- * One bounded step of giving a dead pool's frames, in which nothing lives any more, back to the users, cleared. True
- * when all of them are: the pool itself is gone then.
+ * One bounded step of giving a dead pool's frames, in which nothing lives any more, back to the users, cleared. The last one
+ * takes the pool itself off its lists, and it is gone.
  */
-bool pool_dissolve_step(struct pool *pool);
+void pool_dissolve_step(struct pool *pool);
 #define POOL_DISSOLVE_FRAMES 8U /* frames a step */

@@ -91,6 +91,7 @@ bool syscall_watched(void) {
         trace_note_call(self, number);
     if (!self->foreign)
         return false;
+    self->reaps = 0; /* whether the call is made, and which, is another's affair now */
     fault_raise(self, FAULT_SYSCALL, 0, 0);
     leave(cpu);
     return true;

@@ -175,25 +175,39 @@ struct result sys_cap_move(cap_t table, cap_t slot, cap_t source) {
 }
 
 /*
- * Deleting the last capability of an object takes the object apart, in bounded steps: the slot is empty from the first
- * one on, and the call, which does nothing to an empty slot, is restarted until the reaper has finished.
+ * A cap_delete that has killed something takes it apart, in bounded steps. It is restarted until that is done, and knows by
+ * self->reaps that all else is: the slot may be another's by then, and the table may be gone. Whatever gives the thread other
+ * registers ends that (arch_registers_write, syscall_watched).
  */
+static struct result reap(struct thread *self, uint64_t place) {
+    bool done = reaper_run_to(place, REAPER_BUDGET);
+    if (caller() == self) /* it has not been taken apart itself */
+        self->reaps = done ? 0 : place;
+    return result(done ? OK : CALL_RESTART);
+}
+
 __attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t slot) {
     struct thread *self = caller();
     struct cap_slot *victim;
+    if (self->reaps != 0)
+        return reap(self, self->reaps);
     if (table == 0 && slot == 0) {
         cap_remove(&self->reply);
         return result(OK);
     }
     enum status status = find_in(self, table, slot, &victim);
-    if (status != OK)
+    if (status != OK || cap_is_empty(victim))
         return result(status);
-    if (!cap_is_empty(victim)) {
-        if (cap_type(victim) != OBJECT_REPLY && !cap_settle(cap_object(victim), STEPS_MAX))
-            return result(CALL_RESTART);
+    if (cap_type(victim) == OBJECT_REPLY) {
         cap_remove(victim);
+        return result(OK);
     }
-    return result(reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
+    const struct object *object = cap_object(victim);
+    if (!cap_settle(cap_object(victim), STEPS_MAX))
+        return result(CALL_RESTART);
+    bool lived = !object->dying;
+    cap_remove(victim);
+    return lived && object->dying ? reap(self, reaper_place()) : result(OK);
 }
 
 struct result sys_cap_delete(cap_t table, cap_t slot) {
@@ -201,12 +215,12 @@ struct result sys_cap_delete(cap_t table, cap_t slot) {
     if ((table | slot) == 0 && cap_is_empty(&self->reply))
         return result(OK);
     struct cap_slot *victim = table_slot(self, slot);
-    if (table != 0 || victim == NULL || !cap_remove_leaf(victim) || !reaper_is_idle())
-        __attribute__((musttail)) return delete_slowly(table, slot); /* the slot may be empty by now */
+    if ((table | self->reaps) != 0 || victim == NULL || !cap_remove_leaf(victim))
+        __attribute__((musttail)) return delete_slowly(table, slot);
     return result(OK);
 }
 
-/* A correction that is due may wait if it only concerns descendants of `root`: they go anyway. */
+/* A correction that is due may wait if it only concerns descendants of `root`: they go anyway. Nothing dies: the root stays. */
 struct result sys_cap_revoke(cap_t slot) {
     struct thread *self = caller();
     struct cap_slot *root = table_slot(self, slot);
@@ -218,6 +232,5 @@ struct result sys_cap_revoke(cap_t slot) {
     bool concerns_us_only = object->adjust_at == cap_next(root) && object->adjust_depth > cap_depth(root);
     if (!concerns_us_only && !cap_settle(object, STEPS_MAX))
         return result(CALL_RESTART);
-    bool done = cap_revoke_some(root, STEPS_MAX);
-    return result(done && reaper_run(REAPER_BUDGET) ? OK : CALL_RESTART);
+    return result(cap_revoke_some(root, STEPS_MAX) ? OK : CALL_RESTART);
 }

@@ -204,5 +204,130 @@ static void thread_resume_of_a_dying_one(void) {
     join(&deleter);
 }
 
-SUITE(CASE(cap_delete_stops_a_thread_at_once), CASE(thread_resume_of_a_dying_one),
-      CASE(cap_revoke_of_one_that_dies_leaves_no_trace), CASE(thread_configure_notification_of_a_dying_one));
+#define QUICK_NS 20000U /* instructions, where they are counted */
+
+/* The main thread's call, which nobody interrupts. */
+#define CHECK_QUICK(call)                      \
+    do {                                       \
+        uint64_t begin = world_now();          \
+        CHECK_STATUS(call, OK);                \
+        CHECK(world_now() - begin < QUICK_NS); \
+    } while (0)
+
+/* A thread of low priority is about to take 8 MiB apart. What another one deletes beside it is no slower by that, and done. */
+static void cap_delete_beside_others_garbage(void) {
+    test_limit_ms(30000);
+    cap_t garbage = make_garbage(8), notification = world_create(OBJECT_NOTIFICATION, 0), own = world_pool(4);
+    cap_t copy = world_copy(notification, RIGHTS_ALL, 0), first = world_slot(), second = world_slot();
+    cap_t endpoint = world_slot();
+    (void)world_copy(copy, RIGHTS_ALL, 0);
+    CHECK_STATUS(sys_object_create(own, OBJECT_TABLE, 8, first), OK);
+    uint64_t used = sys_system_info(INFO_POOL_USED, own).value;
+    CHECK_STATUS(sys_object_create(own, OBJECT_TABLE, 64, second), OK);
+    CHECK_STATUS(sys_object_create(own, OBJECT_ENDPOINT, 0, endpoint), OK);
+    struct worker collector;
+    start_role(&collector, role_delete, garbage, 8);
+    worker_let_run(MOMENT_NS * 10);
+    CHECK_EQUAL(collector.view->out[1], 0);
+    uint64_t frames = sys_system_info(INFO_FRAMES_KERNEL, 0).value;
+    CHECK_QUICK(sys_cap_revoke(copy));
+    CHECK_QUICK(sys_cap_delete(0, copy));
+    CHECK_QUICK(sys_cap_delete(0, endpoint));
+    CHECK_QUICK(sys_cap_delete(0, second));
+    CHECK_VALUE(sys_system_info(INFO_POOL_USED, own), used);
+    CHECK_QUICK(sys_cap_delete(0, own));
+    CHECK_EQUAL(sys_system_info(INFO_FRAMES_KERNEL, 0).value, frames - 4);
+    CHECK_EQUAL(collector.view->out[1], 0);
+    join(&collector);
+}
+
+/* A pool dies while another thread, which does not get to run, takes an object of its apart, under yet more garbage. */
+static void cap_delete_of_a_pool_waits_for_all_in_it(void) {
+    test_limit_ms(30000);
+    cap_t own = world_pool(200), first = world_slot(), second = world_slot();
+    uint64_t frames = sys_system_info(INFO_FRAMES_KERNEL, 0).value;
+    CHECK_STATUS(sys_object_create(own, OBJECT_TABLE, 8192, first), OK);
+    CHECK_STATUS(sys_object_create(own, OBJECT_TABLE, 8192, second), OK);
+    struct worker collectors[2];
+    start_role(&collectors[0], role_delete, first, 8);
+    worker_let_run(MOMENT_NS * 10);
+    start_role(&collectors[1], role_delete, make_garbage(2), 10);
+    worker_let_run(MOMENT_NS * 10);
+    CHECK_EQUAL(collectors[0].view->out[1] + collectors[1].view->out[1], 0);
+    CHECK_STATUS(sys_cap_delete(0, own), OK);
+    CHECK_EQUAL(sys_system_info(INFO_FRAMES_KERNEL, 0).value, frames - 200 + 512);
+    join(&collectors[1]);
+    join(&collectors[0]);
+    CHECK_EQUAL(sys_system_info(INFO_FRAMES_KERNEL, 0).value, frames - 200);
+}
+
+/* The only capability to a pool lies in a table that is made from it: the call that empties the slot loses the table. */
+static void cap_delete_through_a_table_that_dies_by_it(void) {
+    cap_t pool = world_pool(300), table = world_slot(), slots = world_slots(4);
+    uint64_t frames = sys_system_info(INFO_FRAMES_KERNEL, 0).value;
+    CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 16, table), OK);
+    for (uint64_t i = 0; i < 4; i++)
+        CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 2048, slots + i), OK);
+    CHECK_STATUS(sys_cap_move(table, 1, pool), OK);
+    CHECK_STATUS(sys_cap_delete(table, 1), OK);
+    CHECK_EQUAL(sys_system_info(INFO_FRAMES_KERNEL, 0).value, frames - 300);
+    CHECK_STATUS(sys_cap_delete(table, 1), E_CAP);
+}
+
+/* caps[0] dies, which takes long; caps[1] dies in another call. */
+static void role_delete_other(struct worker_view *view) {
+    view->out[2] = sys_cap_delete(0, view->caps[1]).status;
+    view->out[3]++;
+}
+
+/*
+ * A thread is stopped in the middle of a cap_delete and sent elsewhere, where it deletes something else: that is another call,
+ * and not the rest of the first. So it is for one that becomes foreign, whose call another one makes, or none.
+ */
+static void thread_write_ends_a_cap_delete(void) {
+    cap_t big = world_create(OBJECT_TABLE, 2048), other = world_create(OBJECT_NOTIFICATION, 0);
+    struct worker worker;
+    start_role(&worker, role_delete, big, 12);
+    worker.view->caps[1] = other;
+    for (uint32_t i = 0; i < MOMENTS_MAX && is_there(big); i++)
+        worker_let_run(MOMENT_NS);
+    CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+    CHECK_EQUAL(worker.view->out[1], 0);
+    struct thread_registers entry = worker_entry_state(&worker, role_delete_other);
+    CHECK_STATUS(worker_write(worker.thread, &entry), OK);
+    worker_resume(&worker);
+    worker_join(&worker);
+    CHECK_EQUAL(worker.view->out[3], 1);
+    CHECK_STATUS(worker.view->out[2], OK);
+    CHECK(!is_there(other));
+}
+
+static void thread_configure_foreign_ends_a_cap_delete(void) {
+    cap_t big = world_create(OBJECT_TABLE, 2048), other = world_create(OBJECT_NOTIFICATION, 0);
+    struct worker worker;
+    struct fault_message fault;
+    struct thread_config config = {.foreign = 1};
+    start_role(&worker, role_delete, big, 12);
+    for (uint32_t i = 0; i < MOMENTS_MAX && is_there(big); i++)
+        worker_let_run(MOMENT_NS);
+    CHECK_STATUS(worker_configure(worker.thread, &config, THREAD_FOREIGN), OK);
+    if (!CHECK(worker_outcome(&worker, &fault)))
+        return;
+    CHECK_EQUAL(fault.kind, FAULT_SYSCALL);
+    CHECK_EQUAL(worker.view->out[1], 0);
+    config.foreign = 0;
+    CHECK_STATUS(worker_configure(worker.thread, &config, THREAD_FOREIGN), OK);
+    worker.view->caps[0] = other;
+    fault.registers.rip -= 2; /* the call again, of something else */
+    fault.registers.rsi = other;
+    fault.registers.rax = SYS_cap_delete;
+    worker_answer(FAULT_WRITE, &fault);
+    join(&worker);
+    CHECK(!is_there(other));
+}
+
+SUITE(CASE(cap_delete_beside_others_garbage), CASE(cap_delete_of_a_pool_waits_for_all_in_it),
+      CASE(cap_delete_through_a_table_that_dies_by_it), CASE(thread_write_ends_a_cap_delete),
+      CASE(thread_configure_foreign_ends_a_cap_delete), CASE(cap_delete_stops_a_thread_at_once),
+      CASE(thread_resume_of_a_dying_one), CASE(cap_revoke_of_one_that_dies_leaves_no_trace),
+      CASE(thread_configure_notification_of_a_dying_one));

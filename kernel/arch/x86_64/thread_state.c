@@ -99,9 +99,10 @@ bool arch_registers_valid(const struct thread_registers *registers) {
            registers->fs_base < USER_LIMIT;
 }
 
-/* The thread leaves by IRET, which takes all of them. */
+/* The thread leaves by IRET, which takes all of them. The call that it may have been about to restart is none of its any more. */
 void arch_registers_write(struct thread *thread, const struct thread_registers *registers) {
     struct frame *frame = &thread->arch.frame;
+    thread->reaps = 0;
 #define WRITE(name, place) frame->place = registers->name
     ALIKE(WRITE);
     frame->rcx = registers->rcx;

@@ -80,6 +80,7 @@ void arch_restart_call(struct frame *frame) { frame->rip -= 2; }
 
 bool arch_registers_valid(const struct thread_registers *registers) { return registers->rip < USER_LIMIT; }
 void arch_registers_write(struct thread *thread, const struct thread_registers *registers) {
+    thread->reaps = 0;
     thread->arch.frame.rip = registers->rip;
     thread->arch.frame.rsp = registers->rsp;
 }
