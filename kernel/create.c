@@ -55,7 +55,7 @@ struct result sys_object_create(cap_t pool, uint64_t type, uint64_t argument, ca
         return result(CALL_RESTART);
     struct object *object = make(cap_object(pool_cap), type, argument);
     if (object == NULL)
-        return result(E_MEMORY);
+        return result(reaper_refuse(cap_object(pool_cap)));
     cap_set_first(to, object, RIGHTS_ALL, 0);
     return result(OK);
 }

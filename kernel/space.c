@@ -158,7 +158,7 @@ enum status space_map_frames(struct space *space, struct frame_run *run, uint64_
     if (status != OK)
         return status;
     if (!pool_has_frames(space->object.pool, missing))
-        return E_MEMORY;
+        return reaper_refuse(space->object.pool);
     if (!frame_hold_run(run->frame, run->page_count))
         return E_LIMIT;
     write_frames(space, run);
@@ -198,7 +198,7 @@ static uint64_t split_edges(struct space *space, uaddr_t at, uint64_t page_count
     if (!pool_prepare(pool, tables))
         return CALL_RESTART;
     if (!pool_has_frames(pool, tables))
-        return E_MEMORY;
+        return reaper_refuse(pool);
     space->large_pages -= tables;
     if (first)
         split_large(space, at);
@@ -346,7 +346,9 @@ static enum status check_listed(const struct thread *self, const struct space *s
     }
     *missing += more;
     bool fits = pool_has_frames(space->object.pool, *missing);
-    return !fits ? E_MEMORY : frame_hold_run(runs[index].frame, runs[index].page_count) ? OK : E_LIMIT;
+    return !fits                                                       ? reaper_refuse(space->object.pool)
+           : frame_hold_run(runs[index].frame, runs[index].page_count) ? OK
+                                                                       : E_LIMIT;
 }
 
 enum status space_find_with_page(const struct thread *self, cap_t space, uint32_t rights, struct space **ret_space) {

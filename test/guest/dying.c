@@ -326,8 +326,48 @@ static void thread_configure_foreign_ends_a_cap_delete(void) {
     CHECK(!is_there(other));
 }
 
+/* A pool has memory enough, but it lies in what a handover has left to be taken apart: that is done first, not refused. */
+static void object_create_waits_for_what_is_dead(void) {
+    cap_t pool = world_pool(40), first = world_slot(), second = world_slot();
+    struct worker worker;
+    uint64_t flags = HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
+    worker_make(&worker, (struct worker_plan){.code = role_nothing});
+    worker.ended = true;
+    CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, first), OK);
+    for (uint64_t i = 0; i < 25; i++)
+        CHECK_STATUS(sys_space_map(first, worker.window, 0, 1, 0x10000000 + (i << 21), READ_WRITE), OK);
+    CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, second), OK);
+    struct thread_registers entry = worker_entry_state(&worker, role_nothing);
+    CHECK_STATUS(worker_handover(worker.thread, first, &entry, flags), OK);
+    CHECK_STATUS(sys_cap_delete(0, first), OK);
+    CHECK_STATUS(worker_handover(worker.thread, second, &entry, flags), OK);
+    for (uint64_t i = 0; i < 6; i++) /* 24 pages */
+        CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 512, world_slot()), OK);
+    CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 8192, world_slot()), E_MEMORY); /* nothing is dead now */
+}
+
+/* The same where the memory is wanted for page tables. */
+static void space_map_waits_for_what_is_dead(void) {
+    cap_t pool = world_pool(40), first = world_slot(), second = world_slot();
+    struct worker worker;
+    uint64_t flags = HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
+    worker_make(&worker, (struct worker_plan){.code = role_nothing});
+    worker.ended = true;
+    CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, first), OK);
+    for (uint64_t i = 0; i < 25; i++)
+        CHECK_STATUS(sys_space_map(first, worker.window, 0, 1, 0x10000000 + (i << 21), READ_WRITE), OK);
+    CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, second), OK);
+    struct thread_registers entry = worker_entry_state(&worker, role_nothing);
+    CHECK_STATUS(worker_handover(worker.thread, first, &entry, flags), OK);
+    CHECK_STATUS(sys_cap_delete(0, first), OK);
+    CHECK_STATUS(worker_handover(worker.thread, second, &entry, flags), OK);
+    for (uint64_t i = 0; i < 25; i++)
+        CHECK_STATUS(sys_space_map(second, worker.window, 0, 1, 0x10000000 + (i << 21), READ_WRITE), OK);
+}
+
 SUITE(CASE(cap_delete_beside_others_garbage), CASE(cap_delete_of_a_pool_waits_for_all_in_it),
       CASE(cap_delete_through_a_table_that_dies_by_it), CASE(thread_write_ends_a_cap_delete),
-      CASE(thread_configure_foreign_ends_a_cap_delete), CASE(cap_delete_stops_a_thread_at_once),
+      CASE(thread_configure_foreign_ends_a_cap_delete), CASE(object_create_waits_for_what_is_dead),
+      CASE(space_map_waits_for_what_is_dead), CASE(cap_delete_stops_a_thread_at_once),
       CASE(thread_resume_of_a_dying_one), CASE(cap_revoke_of_one_that_dies_leaves_no_trace),
       CASE(thread_configure_notification_of_a_dying_one));
