@@ -13,10 +13,8 @@
 #define APIC_ID_MAX 254U /* 255 is no CPU's number but means all of them; x2APICs have larger ones */
 
 #define SLEEP_ENABLE (1U << 13)
-#define FADT_TIMER_IS_WIDE (1U << 8)
 #define FADT_HARDWARE_REDUCED (1U << 20)
 #define PHYS_END (1ULL << 52)
-#define SPACE_MEMORY 0U
 #define SPACE_IO 1U
 
 /* Bytes that may be read, of a table or an entry of one. No bytes: there is none. */
@@ -25,7 +23,7 @@ struct table {
     uint32_t length;
 };
 
-enum { MADT, FADT, HPET, TABLES };
+enum { MADT, FADT, TABLES };
 
 /* A number in a table, which is aligned to nothing. 0 where the table is too short for it. */
 static uint64_t field(struct table table, uint32_t offset, uint32_t bytes) {
@@ -77,7 +75,7 @@ static struct table find_root(uint64_t rsdp_phys) {
 
 /* Of two with the same name the first. */
 static void find_tables(uint64_t rsdp_phys, struct table found[static TABLES]) {
-    static const char *const names[TABLES] = {[MADT] = "APIC", [FADT] = "FACP", [HPET] = "HPET"};
+    static const char *const names[TABLES] = {[MADT] = "APIC", [FADT] = "FACP"};
     struct table root = find_root(rsdp_phys);
     uint32_t entry_bytes = is_named(root, "XSDT") ? 8 : 4;
     uint64_t lost = 0;
@@ -204,24 +202,21 @@ static bool find_sleep_type(struct table dsdt, uint16_t *ret_type) {
     return false;
 }
 
-/* A register's port: by the newer field, or else by the older. 0: it has none. */
-static uint16_t register_port(struct table fadt, uint32_t newer, uint32_t older) {
-    uint64_t port = field(fadt, newer, 1) == SPACE_IO ? field(fadt, newer + 4, 8) : 0;
-    port = port == 0 ? field(fadt, older, 4) : port;
+/* PM1a control's port: by the newer field, or else by the older. 0: it has none. */
+static uint16_t power_port(struct table fadt) {
+    uint64_t port = field(fadt, 172, 1) == SPACE_IO ? field(fadt, 176, 8) : 0;
+    port = port == 0 ? field(fadt, 64, 4) : port;
     return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
 static void read_fadt(struct table fadt, struct acpi_facts *facts) {
-    uint64_t flags = field(fadt, 112, 4);
-    if ((flags & FADT_HARDWARE_REDUCED) != 0) /* none of these registers is there */
+    if ((field(fadt, 112, 4) & FADT_HARDWARE_REDUCED) != 0) /* none of these registers is there */
         return;
-    facts->timer_port = register_port(fadt, 208, 76);
-    facts->timer_is_wide = (flags & FADT_TIMER_IS_WIDE) != 0;
     struct table dsdt = read_table(field(fadt, 140, 8));
     if (!is_named(dsdt, "DSDT"))
         dsdt = read_table(field(fadt, 40, 4));
     if (is_named(dsdt, "DSDT") && find_sleep_type(dsdt, &facts->sleep_type))
-        facts->power_port = register_port(fadt, 172, 64);
+        facts->power_port = power_port(fadt);
 }
 
 void acpi_read(uint64_t rsdp_phys, struct acpi_facts *ret_facts) {
@@ -233,7 +228,4 @@ void acpi_read(uint64_t rsdp_phys, struct acpi_facts *ret_facts) {
         read_madt(found[MADT], ret_facts);
     if (found[FADT].length > 0)
         read_fadt(found[FADT], ret_facts);
-    uint64_t hpet_phys = field(found[HPET], 44, 8);
-    if (field(found[HPET], 40, 1) == SPACE_MEMORY && hpet_phys < PHYS_END)
-        ret_facts->hpet_phys = hpet_phys;
 }

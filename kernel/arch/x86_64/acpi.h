@@ -1,8 +1,7 @@
 /*
- * The little that the kernel wants of ACPI: where the interrupt controllers and clocks are, which CPUs there are, how
- * lines are wired, how to power off.
- * Source: ACPI Specification, ACPI Software Programming Model (RSDP, RSDT, XSDT, MADT, FADT); IA-PC HPET Specification,
- * The ACPI 2.0 HPET Description Table.
+ * The little that the kernel wants of ACPI: where the interrupt controllers are, which CPUs there are, how lines are wired,
+ * how to power off. Clocks are the boot loader's affair (boot/acpi.h).
+ * Source: ACPI Specification, ACPI Software Programming Model (RSDP, RSDT, XSDT, MADT, FADT).
  */
 #pragma once
 
@@ -30,9 +29,6 @@ struct acpi_facts {
     uint8_t apic_ids[CPUS_MAX];
     uint16_t power_port; /* PM1a control; 0: unknown */
     uint16_t sleep_type; /* what to write there for S5, in place */
-    uint16_t timer_port; /* the power management timer's, which counts at 3.579545 MHz; 0: there is none */
-    bool timer_is_wide;  /* it has 32 bits, not 24 */
-    uint64_t hpet_phys;  /* the HPET's registers; 0: there is none */
 };
 
 /* The memory [phys, phys + bytes). NULL: not all of it can be read. Here only declared: boot gives it, and tests their own. */
