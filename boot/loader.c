@@ -88,10 +88,10 @@ bool loader_claim_memory(struct loader *loader, struct memory_request request, e
     return true;
 }
 
-/* The ledger has an entry for each frame below `ram_end`, RAM or not. */
+/* The ledger has an entry for each frame below `ram_end`, RAM or not; a CPU without 1 GiB pages needs a table for each GiB. */
 static uint64_t heap_page_count(const struct memory_map *map, uint64_t ram_end) {
     uint64_t bytes = ram_end / BOOT_PAGE_BYTES * HEAP_BYTES_PER_PAGE + HEAP_BYTES_FIXED;
-    return (bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES + map->count;
+    return (bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES + ram_end / PAGE_BYTES_1G + map->count;
 }
 
 /*
