@@ -22,10 +22,11 @@ void log_line(enum log_level level, const char *module, const char *format, ...)
 
 struct pool;
 
-/* What the programs of one pool may write: so much at once, which comes back byte by byte. */
-#define LOG_ALLOWANCE_BYTES 4096U
-#define LOG_LINE_BYTES 32U   /* what a line costs besides its text */
-#define LOG_BYTE_NS 1000000U /* some 1,000 bytes a second: a tenth of what a serial port takes */
+/* What the programs of one pool may write: so much at once, which comes back byte by byte. It leaves some of the ring to others,
+ * and is enough for a dozen reports of crashes in a row. */
+#define LOG_ALLOWANCE_BYTES 12288U
+#define LOG_LINE_BYTES 32U     /* what a line costs besides its text */
+#define LOG_BYTE_NS 1000000ULL /* some 1,000 bytes a second: a tenth of what a serial port takes */
 
 /*
  * A program of this pool causes a line with so much text. False: there is no allowance left for it. The line is lost then, and

@@ -94,26 +94,14 @@ void arch_reboot(void) {
 }
 
 uint64_t arch_port_read(uint16_t port, uint32_t width_bytes) {
-    switch (width_bytes) {
-    case 1:
-        return in8(port);
-    case 2:
-        return in16(port);
-    default:
-        return in32(port);
-    }
+    return width_bytes == 1 ? in8(port) : width_bytes == 2 ? in16(port) : in32(port);
 }
 
 void arch_port_write(uint16_t port, uint32_t width_bytes, uint64_t value) {
-    switch (width_bytes) {
-    case 1:
+    if (width_bytes == 1)
         out8(port, (uint8_t)value);
-        break;
-    case 2:
+    else if (width_bytes == 2)
         out16(port, (uint16_t)value);
-        break;
-    default:
+    else
         out32(port, (uint32_t)value);
-        break;
-    }
 }
