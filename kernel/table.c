@@ -30,7 +30,7 @@ bool table_reap_step(struct table *table) {
     for (uint32_t removed = 0; slot < stop && removed < REAP_CAPS; slot++) {
         if (cap_is_empty(slot))
             continue;
-        if (cap_type(slot) != OBJECT_REPLY && !cap_settle(cap_object(slot), STEPS_MAX))
+        if (cap_type(slot) != OBJECT_REPLY && !cap_part(slot, STEPS_MAX))
             break;
         removed += cap_type(slot) == OBJECT_REPLY ? REAP_CAPS : 1;
         cap_remove(slot);
@@ -203,7 +203,7 @@ __attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t 
         return result(OK);
     }
     const struct object *object = cap_object(victim);
-    if (!cap_settle(cap_object(victim), STEPS_MAX))
+    if (!cap_part(victim, STEPS_MAX))
         return result(CALL_RESTART);
     bool lived = !object->dying;
     cap_remove(victim);
