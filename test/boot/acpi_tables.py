@@ -15,6 +15,7 @@ ANYWHERE, BELOW_1M = 1, 2
 ALIGNMENT = 64
 HEADER_BYTES = 36
 POWER_PORT = 0x604
+HPET_PHYS = 0xFED00000
 S5 = b"\x08_S5_\x12\x06\x04" + bytes(8)
 
 
@@ -29,6 +30,7 @@ class Tables:
     empty_entry: bool = False  # in the root
     x_dsdt: bool = False  # the DSDT is named by the newer field alone
     damaged: bool = False  # the root does not add up
+    hpet_only: bool = False  # the root names the HPET's table and no other
 
 
 def table(name: bytes, body: bytes) -> bytes:
@@ -48,6 +50,10 @@ def fadt() -> bytes:
     body = bytearray(244 - HEADER_BYTES)
     struct.pack_into("<I", body, 64 - HEADER_BYTES, POWER_PORT)
     return table(b"FACP", bytes(body))
+
+
+def hpet() -> bytes:
+    return table(b"HPET", struct.pack("<IBBBBQBHB", 0x8086A201, 0, 64, 0, 0, HPET_PHYS, 0, 0, 0))
 
 
 class Files:
@@ -82,9 +88,15 @@ def make(tables: Tables) -> dict[str, bytes]:
     entry_bytes = 8 if tables.wide else 4
     files.order(LOAD, "56sIB", ROOT_FILE.encode(), 16, BELOW_1M)
     files.order(LOAD, "56sIB", TABLES_FILE.encode(), ALIGNMENT, ANYWHERE)
-    dsdt, power, cpus = (files.place(data) for data in (table(b"DSDT", S5), fadt(), madt(tables)))
-    files.point(TABLES_FILE, power + (140 if tables.x_dsdt else 40), 8 if tables.x_dsdt else 4, dsdt)
-    entries = [None, power, cpus] if tables.empty_entry else [power, cpus]
+    entries: list[int | None] = [None] if tables.empty_entry else []
+    if tables.hpet_only:
+        only = files.place(hpet())
+        files.add_up(TABLES_FILE, only + 9, only, len(hpet()))
+        entries.append(only)
+    else:
+        dsdt, power, cpus = (files.place(data) for data in (table(b"DSDT", S5), fadt(), madt(tables)))
+        files.point(TABLES_FILE, power + (140 if tables.x_dsdt else 40), 8 if tables.x_dsdt else 4, dsdt)
+        entries += [power, cpus]
     root = files.place(table(b"XSDT" if tables.wide else b"RSDT", bytes(entry_bytes * len(entries))))
     for number, target in enumerate(entries):
         if target is not None:

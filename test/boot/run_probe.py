@@ -55,8 +55,7 @@ class Case:
 
     odd: what is odd about the firmware (odd_firmware.c); place: changes the boot disk's files; frames: boot the whole
     system, whose process server has at least as many; says: patterns of lines of its log; acpi: with these tables;
-    plain: on the kernel without checks; halts: the loader can't return to firmware any more; hpet_only: firmware's tables
-    name the HPET and nothing else (with -M acpi=off).
+    plain: on the kernel without checks; halts: the loader can't return to firmware any more.
     """
 
     front: str
@@ -75,7 +74,6 @@ class Case:
     plain: bool = False
     halts: bool = False
     says: tuple[str, ...] = ()
-    hpet_only: bool = False
 
 
 def patch(name: str, offset: int, layout: str, value: int) -> Callable[[Members], None]:
@@ -124,8 +122,6 @@ def only(name: str, data: bytes) -> Callable[[Members], None]:
     return apply
 
 
-HPET_PHYS = 0xFED00000
-RSDP_FILE, TABLES_FILE = "etc/acpi/rsdp", "etc/acpi/tables"
 KERNEL, INIT = "boot/kernel.elf", "boot/init.elf"
 RC = b"uptime\n" * 5  # with --all-cpus a program on each of up to four CPUs, which ends only if that one works
 QBOOT = ("-bios", "qboot.rom")
@@ -243,8 +239,8 @@ CASES: dict[str, Case] = {
     # Machines whose 8254 stands still, on which CPUID tells nothing: one clock after the other.
     "clock_acpi_timer": clock("-M", "q35,pit=off", by="the ACPI timer; the 8254 timer stands still"),
     "clock_acpi_timer_of_pc": clock("-M", "pc,pit=off,hpet=off", "-smp", "2", by="the ACPI timer; the 8254 timer stands still"),
-    "clock_hpet": clock("-M", "q35,pit=off,acpi=off", by="the HPET; the 8254 timer stands still; the ACPI timer is not there",
-                        hpet_only=True),
+    "clock_hpet": clock("-M", "q35,pit=off", by="the HPET; the 8254 timer stands still; the ACPI timer is not there",
+                        acpi=Tables(hpet_only=True)),
     "clock_real_time": clock("-M", "microvm,pit=off,pic=off", by="the real-time clock; the 8254 timer stands still; "
                              "the ACPI timer is not there; the HPET is not there"),
     "clock_real_time_smp": clock("-M", "microvm,pit=off,pic=off,acpi=off", "-smp", "4", by="the real-time clock; "
@@ -274,41 +270,6 @@ CASES: dict[str, Case] = {
     "refuse_odd_firmware_never": refused("firmware: does not let go of the machine: firmware refuses what it was given",
                                          "uefi", odd="never", halts=True),
 }
-
-
-def hpet_tables(folder: pathlib.Path) -> list[str]:
-    """QEMU's arguments for tables of our own in the place of its: root pointer, RSDT, and the HPET's table.
-
-    Firmware places the two files, adds where they lie to the addresses in them, and makes them add up (QEMU's docs/specs/acpi_hw_reduced,
-    BIOSLinkerLoader in hw/acpi/bios-linker-loader.c).
-    """
-
-    def table(name: bytes, body: bytes) -> bytes:
-        return name + struct.pack("<IBB6s8sIII", 36 + len(body), 1, 0, b"BATON ", b"BATON   ", 1, 0, 1) + body
-
-    def name_of(file: str) -> bytes:
-        return file.encode().ljust(56, b"\0")
-
-    def step(body: bytes) -> bytes:
-        return body.ljust(128, b"\0")
-
-    hpet = table(b"HPET", struct.pack("<IBBBBQBHB", 0x8086A201, 0, 64, 0, 0, HPET_PHYS, 0, 0, 0))
-    root_at = 64
-    tables = hpet.ljust(root_at, b"\0") + table(b"RSDT", struct.pack("<I", 0))
-    pointer = b"RSD PTR \0BATON \0" + struct.pack("<I", root_at)
-    steps = b"".join((
-        *(step(struct.pack("<I", 1) + name_of(file) + struct.pack("<IB", 16, zone)) for file, zone in ((RSDP_FILE, 2), (TABLES_FILE, 1))),
-        step(struct.pack("<I", 2) + name_of(TABLES_FILE) + name_of(TABLES_FILE) + struct.pack("<IB", root_at + 36, 4)),
-        step(struct.pack("<I", 2) + name_of(RSDP_FILE) + name_of(TABLES_FILE) + struct.pack("<IB", 16, 4)),
-        step(struct.pack("<I", 3) + name_of(TABLES_FILE) + struct.pack("<III", 9, 0, len(hpet))),
-        step(struct.pack("<I", 3) + name_of(TABLES_FILE) + struct.pack("<III", root_at + 9, root_at, 40)),
-        step(struct.pack("<I", 3) + name_of(RSDP_FILE) + struct.pack("<III", 8, 0, 20))))
-    arguments = []
-    for file, data in ((RSDP_FILE, pointer), (TABLES_FILE, tables), ("etc/table-loader", steps)):
-        path = folder / file.replace("/", "-")
-        path.write_bytes(data)
-        arguments += ["-fw_cfg", f"name={file},file={path}"]
-    return arguments
 
 
 class Wrong(Exception):
@@ -375,8 +336,7 @@ class Runner:
     def run(self) -> Outcome:
         log, tap = self.folder / "log", self.folder / "tap"
         cpu = [] if "-cpu" in self.case.arguments else ["-cpu", "max"]
-        tables = hpet_tables(self.folder) if self.case.hpet_only else []
-        command = ["qemu-system-x86_64", "-M", "q35", *cpu, *self.case.arguments, *tables, "-nodefaults", "-no-user-config",
+        command = ["qemu-system-x86_64", "-M", "q35", *cpu, *self.case.arguments, "-nodefaults", "-no-user-config",
                    "-display", "none", "-no-reboot", *self.boot_arguments(), "-serial", "stdio",
                    "-chardev", f"file,id=log,path={log}", "-device", "isa-debugcon,iobase=0xe9,chardev=log",
                    "-chardev", f"file,id=tap,path={tap}", "-device", "isa-debugcon,iobase=0xe8,chardev=tap",

@@ -20,14 +20,6 @@ static void start(struct worker *worker, worker_code *code) {
     worker_resume(worker);
 }
 
-static bool comes(const volatile uint64_t *value, uint64_t at_least) {
-    for (uint64_t end = world_soon(); *value < at_least; pause()) {
-        if (world_now() > end)
-            return false;
-    }
-    return true;
-}
-
 /* Let an NMI come, again and again, a little later each time, until in[0]. out[0]: those that came, out[1]: one did not. */
 static void take_nmis(struct worker_view *view) {
     for (uint64_t after_ns = 200; view->in[0] == 0; after_ns = after_ns % 4000 + 37) {
@@ -60,6 +52,29 @@ static void thread_read_loses_no_nmi(void) {
     worker_join(&worker);
 }
 
+/* Counts in a register and nowhere else. */
+static void count_in_a_register(struct worker_view *view) {
+    view->out[0] = 1;
+    __asm__ volatile("xor %%ebx, %%ebx\n 1: inc %%rbx\n pause\n jmp 1b" : : : "rbx");
+}
+
+/* What is read of a thread that runs elsewhere is what it has there now, and not what it came with into the kernel last. */
+static void thread_read_of_one_that_runs_elsewhere(void) {
+    struct worker worker;
+    uint64_t count = 0;
+    start(&worker, count_in_a_register);
+    CHECK(world_comes(&worker.view->out[0], 1, world_soon()));
+    for (uint64_t i = 0; i < world_command_number("rounds", 200) / 10; i++) {
+        uint64_t before = count, end = world_soon();
+        do {
+            pause();
+            count = worker_read(worker.thread).registers.rbx;
+        } while (count <= before && world_now() < end);
+        if (!CHECK(count > before))
+            return;
+    }
+}
+
 static void spin(struct worker_view *view) {
     for (;; view->out[0]++)
         pause();
@@ -72,11 +87,12 @@ static void thread_read_counts_time_up_to_now(void) {
     uint64_t last_ns = worker_read(worker.thread).cpu_time_ns;
     for (uint32_t i = 0; i < 10; i++) {
         uint64_t began_ns = world_now();
-        CHECK(comes(&worker.view->out[0], worker.view->out[0] + 2000 * (1 + i % 3)));
+        CHECK(world_comes(&worker.view->out[0], worker.view->out[0] + 2000 * (1 + i % 3), world_soon()));
         uint64_t ran_ns = world_now() - began_ns, now_ns = worker_read(worker.thread).cpu_time_ns;
         CHECK(now_ns - last_ns >= ran_ns / 2);
         last_ns = now_ns;
     }
 }
 
-SUITE(CASE(thread_read_loses_no_nmi), CASE(thread_read_counts_time_up_to_now));
+SUITE(CASE(thread_read_loses_no_nmi), CASE(thread_read_of_one_that_runs_elsewhere),
+      CASE(thread_read_counts_time_up_to_now));

@@ -51,15 +51,6 @@ static void thread_configure_leaves_a_caller_to_the_idle_cpu(void) {
     worker_join(&caller);
 }
 
-static bool comes(const volatile uint64_t *value, uint64_t at_least, uint64_t ns) {
-    for (uint64_t end_ns = world_now() + ns; *value < at_least;) {
-        if (world_now() > end_ns)
-            return false;
-        __asm__ volatile("pause");
-    }
-    return true;
-}
-
 static void count_raises(struct worker_view *view) {
     while (sys_signal_wait(view->caps[0], DEADLINE_NEVER).status == OK)
         view->out[0]++;
@@ -80,8 +71,8 @@ static void signal_raise_reaches_a_cpu_that_has_reaped(void) {
     keep(0, 0);
     for (uint64_t i = 1; i <= 4; i++) { /* the first lets the other CPU in, which then reaps */
         CHECK_STATUS(sys_signal_raise(notification, 1), OK);
-        CHECK(comes(&counter.view->out[0], i, LONG_NS));
-        CHECK(comes(&caller.view->out[CALL_ENDED_NS], 1, LONG_NS));
+        CHECK(world_comes(&counter.view->out[0], i, world_now() + LONG_NS));
+        CHECK(world_comes(&caller.view->out[CALL_ENDED_NS], 1, world_now() + LONG_NS));
     }
     CHECK_EQUAL(caller.view->out[CALL_STATUS], E_PEER);
     CHECK_EQUAL(worker_read(counter.thread).run_state, THREAD_IN_SIGNAL);

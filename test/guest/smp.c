@@ -35,16 +35,6 @@ static void move_to(const struct worker *worker, uint64_t cpu) {
     CHECK_STATUS(worker_configure(worker->thread, &config, THREAD_CPU), OK);
 }
 
-/* The main thread does not leave its CPU meanwhile, so this is for what happens on others. */
-static bool comes(const volatile uint64_t *value, uint64_t at_least) {
-    for (uint64_t end = world_soon(); *value < at_least;) {
-        if (world_now() > end)
-            return false;
-        __asm__ volatile("pause"); /* an emulator that runs the CPUs in turn goes on with the next */
-    }
-    return true;
-}
-
 static void system_info_counts_the_cpus(void) { CHECK_VALUE(sys_system_info(INFO_CPUS, 0), CPUS); }
 
 static void thread_configure_cpu_is_where_it_runs(void) {
@@ -54,7 +44,8 @@ static void thread_configure_cpu_is_where_it_runs(void) {
         CHECK_EQUAL(worker_read(workers[i].thread).cpu, i + 1);
     }
     for (uint64_t i = 0; i < CPUS - 1; i++)
-        CHECK(comes(&workers[i].view->out[0], 1000)); /* although the main thread has the higher priority and runs */
+        CHECK(world_comes(&workers[i].view->out[0], 1000,
+                          world_soon())); /* although the main thread has the higher priority and runs */
 }
 
 /* Suspended: not one instruction more. Resumed: it goes on. */
@@ -63,7 +54,7 @@ static void thread_suspend_stops_a_thread_elsewhere(void) {
     start_on(&worker, spin, 1);
     for (uint64_t i = 0; i < rounds(); i++) {
         uint64_t before = worker.view->out[0];
-        CHECK(comes(&worker.view->out[0], before + 1));
+        CHECK(world_comes(&worker.view->out[0], before + 1, world_soon()));
         CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
         uint64_t stopped = worker.view->out[0];
         CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_STOPPED);
@@ -102,7 +93,7 @@ static void thread_suspend_takes_back_a_call(void) {
         worker_resume(worker);
     }
     for (uint64_t i = 0; i < CPUS - 1; i++) {
-        CHECK(comes(&workers[i].view->out[0], workers[i].view->out[0] + 10));
+        CHECK(world_comes(&workers[i].view->out[0], workers[i].view->out[0] + 10, world_soon()));
         CHECK_EQUAL(workers[i].view->out[1], 0);
     }
 }
@@ -178,29 +169,6 @@ static void signal_wait_misses_nothing(void) {
     CHECK_EQUAL(one.view->out[1] + other.view->out[1], 0);
 }
 
-/* Counts in a register and nowhere else. */
-static void count_in_a_register(struct worker_view *view) {
-    view->out[0] = 1;
-    __asm__ volatile("xor %%ebx, %%ebx\n 1: inc %%rbx\n pause\n jmp 1b" : : : "rbx");
-}
-
-/* What is read of a thread that runs elsewhere is what it has there now, and not what it came with into the kernel last. */
-static void thread_read_of_one_that_runs_elsewhere(void) {
-    struct worker worker;
-    uint64_t count = 0;
-    start_on(&worker, count_in_a_register, 1);
-    CHECK(comes(&worker.view->out[0], 1));
-    for (uint64_t i = 0; i < rounds() / 10; i++) {
-        uint64_t before = count, end = world_soon();
-        do {
-            __asm__ volatile("pause");
-            count = worker_read(worker.thread).registers.rbx;
-        } while (count <= before && world_now() < end);
-        if (!CHECK(count > before))
-            return;
-    }
-}
-
 /* Breaks in[0] times; out[0] counts. */
 static void break_often(struct worker_view *view) {
     while (view->out[0] < view->in[0]) {
@@ -265,7 +233,7 @@ static void thread_configure_cpu_moves_one_that_runs(void) {
     for (uint64_t i = 0; i < rounds(); i++) {
         move_to(&worker, other_cpu(i));
         CHECK_EQUAL(worker_read(worker.thread).cpu, other_cpu(i));
-        if (!CHECK(comes(&worker.view->out[0], worker.view->out[0] + 1)))
+        if (!CHECK(world_comes(&worker.view->out[0], worker.view->out[0] + 1, world_soon())))
             return;
     }
     CHECK_EQUAL(worker.view->out[1], 0);
@@ -291,7 +259,7 @@ static void thread_configure_cpu_takes_the_fpu_along(void) {
     }
     for (uint64_t i = 0; i < rounds(); i++) {
         const struct worker *worker = &workers[i % 2];
-        CHECK(comes(&worker->view->out[0], worker->view->out[0] + 1));
+        CHECK(world_comes(&worker->view->out[0], worker->view->out[0] + 1, world_soon()));
         if (i % 3 == 0)
             CHECK_STATUS(sys_thread_suspend(worker->thread), OK);
         move_to(worker, other_cpu(i / 2));
@@ -318,25 +286,25 @@ static void thread_configure_cpu_of_one_that_waits(void) {
 static void thread_configure_priority_counts_on_each_cpu(void) {
     struct worker low, high;
     worker_start(&low, (struct worker_plan){.code = spin, .priority = 5, .cpu = 1});
-    CHECK(comes(&low.view->out[0], 1));
+    CHECK(world_comes(&low.view->out[0], 1, world_soon()));
     worker_start(&high, (struct worker_plan){.code = spin, .priority = 6, .cpu = 1});
-    CHECK(comes(&high.view->out[0], 1));
+    CHECK(world_comes(&high.view->out[0], 1, world_soon()));
     uint64_t before = low.view->out[0];
-    CHECK(comes(&high.view->out[0], high.view->out[0] + 10000));
+    CHECK(world_comes(&high.view->out[0], high.view->out[0] + 10000, world_soon()));
     CHECK_EQUAL(low.view->out[0], before);
     struct thread_config config = {.priority = 7};
     CHECK_STATUS(worker_configure(low.thread, &config, THREAD_PRIORITY), OK);
-    CHECK(comes(&low.view->out[0], before + 1));
+    CHECK(world_comes(&low.view->out[0], before + 1, world_soon()));
 }
 
 /* Equals on another CPU take turns there, though only one of them ran when the other came. */
 static void thread_resume_of_equals_elsewhere_shares_their_cpu(void) {
     struct worker one, other;
     start_on(&one, spin, 1);
-    CHECK(comes(&one.view->out[0], 1));
+    CHECK(world_comes(&one.view->out[0], 1, world_soon()));
     start_on(&other, spin, 1);
-    CHECK(comes(&other.view->out[0], 1));
-    CHECK(comes(&one.view->out[0], one.view->out[0] + 1));
+    CHECK(world_comes(&other.view->out[0], 1, world_soon()));
+    CHECK(world_comes(&one.view->out[0], one.view->out[0] + 1, world_soon()));
 }
 
 static void thread_handover_of_one_that_runs_elsewhere(void) {
@@ -344,7 +312,7 @@ static void thread_handover_of_one_that_runs_elsewhere(void) {
     start_on(&worker, spin, 1);
     for (uint64_t i = 0; i < rounds() / 4; i++) {
         worker.view->out[0] = 0;
-        CHECK(comes(&worker.view->out[0], 1));
+        CHECK(world_comes(&worker.view->out[0], 1, world_soon()));
         struct thread_registers entry = worker_entry_state(&worker, spin);
         CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, HANDOVER_RESUME), OK);
     }
@@ -387,7 +355,7 @@ static void space_unmap_reaches_the_other_cpus(void) {
             struct thread_registers entry = worker_entry_state(&workers[i], write_often);
             CHECK_STATUS(worker_handover(workers[i].thread, workers[i].space, &entry, HANDOVER_RESUME), OK);
             uint64_t *own = (uint64_t *)((uaddr_t)seen + i * PAGE_BYTES);
-            CHECK(comes(own, 1));
+            CHECK(world_comes(own, 1, world_soon()));
         }
         CHECK_VALUE(sys_space_unmap(INIT_CAP_SPACE, (uaddr_t)pages, CPUS - 1), CPUS - 1);
         uint64_t last[CPUS - 1];
@@ -412,11 +380,11 @@ static void space_protect_splits_under_the_other_cpus(void) {
                 workers[i].view->in[0] = at + i * PAGE_BYTES;
             }
             CHECK_STATUS(sys_thread_resume(workers[i].thread), OK);
-            CHECK(comes(&workers[i].view->out[0], workers[i].view->out[0] + 1));
+            CHECK(world_comes(&workers[i].view->out[0], workers[i].view->out[0] + 1, world_soon()));
         }
         CHECK_STATUS(sys_space_protect(INIT_CAP_SPACE, at + (10 + round % 500) * PAGE_BYTES, 1, MEMORY_READ), OK);
         for (uint64_t i = 0; i < CPUS - 1; i++)
-            CHECK(comes(&workers[i].view->out[0], workers[i].view->out[0] + 2));
+            CHECK(world_comes(&workers[i].view->out[0], workers[i].view->out[0] + 2, world_soon()));
         for (uint64_t i = 0; i < CPUS - 1; i++)
             CHECK_STATUS(sys_thread_suspend(workers[i].thread), OK);
         CHECK_VALUE(sys_space_unmap(INIT_CAP_SPACE, at, LARGE_PAGES), LARGE_PAGES);
@@ -432,7 +400,7 @@ static void space_protect_reaches_the_other_cpus(void) {
     worker.view->in[0] = (uaddr_t)page;
     worker_resume(&worker);
     for (uint64_t i = 0; i < rounds() / 4; i++) {
-        CHECK(comes(&worker.view->out[0], worker.view->out[0] + 1));
+        CHECK(world_comes(&worker.view->out[0], worker.view->out[0] + 1, world_soon()));
         CHECK_STATUS(sys_space_protect(INIT_CAP_SPACE, (uaddr_t)page, 1, MEMORY_READ), OK);
         uint64_t last = *page;
         if (!worker_fault(&worker, &fault))
@@ -459,7 +427,7 @@ static void cap_delete_of_a_pool_whose_threads_run_elsewhere(void) {
             worker_resume(&workers[i]);
         }
         for (uint64_t i = 0; i < CPUS - 1; i++)
-            CHECK(comes(&workers[i].view->out[0], 1));
+            CHECK(world_comes(&workers[i].view->out[0], 1, world_soon()));
         CHECK_STATUS(sys_cap_delete(0, pool), OK);
         worker_let_run(SHORT_NS);
         uint64_t stopped[CPUS - 1];
@@ -494,7 +462,7 @@ static void trace_control_while_threads_move(void) {
         for (uint64_t j = i % 7; j > 0; j--)
             __asm__ volatile("pause");
     }
-    CHECK(comes(&tracer.view->out[0], 10));
+    CHECK(world_comes(&tracer.view->out[0], 10, world_soon()));
     tracer.view->in[0] = 1;
     worker_join(&tracer);
 }
@@ -502,10 +470,10 @@ static void trace_control_while_threads_move(void) {
 SUITE(CASE(system_info_counts_the_cpus), CASE(thread_configure_cpu_is_where_it_runs),
       CASE(thread_suspend_stops_a_thread_elsewhere), CASE(thread_suspend_takes_back_a_call),
       CASE(ep_call_reaches_a_server_on_another_cpu), CASE(signal_wait_misses_nothing),
-      CASE(thread_read_of_one_that_runs_elsewhere), CASE(thread_suspend_loses_no_trap),
-      CASE(thread_configure_cpu_of_the_caller), CASE(thread_configure_cpu_moves_one_that_runs),
-      CASE(thread_configure_cpu_takes_the_fpu_along), CASE(thread_configure_cpu_of_one_that_waits),
-      CASE(thread_configure_priority_counts_on_each_cpu), CASE(thread_resume_of_equals_elsewhere_shares_their_cpu),
-      CASE(thread_handover_of_one_that_runs_elsewhere), CASE(space_unmap_reaches_the_other_cpus),
-      CASE(space_protect_reaches_the_other_cpus), CASE(space_protect_splits_under_the_other_cpus),
-      CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere), CASE(trace_control_while_threads_move));
+      CASE(thread_suspend_loses_no_trap), CASE(thread_configure_cpu_of_the_caller),
+      CASE(thread_configure_cpu_moves_one_that_runs), CASE(thread_configure_cpu_takes_the_fpu_along),
+      CASE(thread_configure_cpu_of_one_that_waits), CASE(thread_configure_priority_counts_on_each_cpu),
+      CASE(thread_resume_of_equals_elsewhere_shares_their_cpu), CASE(thread_handover_of_one_that_runs_elsewhere),
+      CASE(space_unmap_reaches_the_other_cpus), CASE(space_protect_reaches_the_other_cpus),
+      CASE(space_protect_splits_under_the_other_cpus), CASE(cap_delete_of_a_pool_whose_threads_run_elsewhere),
+      CASE(trace_control_while_threads_move));

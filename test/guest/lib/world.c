@@ -176,3 +176,9 @@ void world_end(void) {
     program.message->deadline_ns = 0;
     next = kept;
 }
+
+bool world_comes(const volatile uint64_t *value, uint64_t at_least, uint64_t end_ns) {
+    while (*value < at_least && world_now() <= end_ns)
+        __asm__ volatile("pause"); /* an emulator that runs the CPUs in turn goes on with the next */
+    return *value >= at_least;
+}

@@ -74,3 +74,6 @@ uint64_t world_command_number(const char *name, uint64_t otherwise);
 static inline uint64_t world_now(void) { return sys_clock_read().value; }
 /* For waits that should be over at once: a failure to come is then a failed check and no hang. */
 static inline uint64_t world_soon(void) { return world_now() + test_limit_default_ns() / 5; }
+/* Whether `value`, which a thread on another CPU counts, comes to that before the clock comes to `end_ns`. The main thread does not
+ * leave its CPU meanwhile. */
+bool world_comes(const volatile uint64_t *value, uint64_t at_least, uint64_t end_ns);

@@ -1,0 +1,187 @@
+/*
+ * Memory capabilities, and how often the ledger's frames are held.
+ */
+#include "kernel/memory.h"
+
+#include "kernel/abi/message.h"
+#include "kernel/abi/rights.h"
+#include "kernel/arch.h"
+#include "kernel/call.h"
+#include "kernel/check.h"
+#include "kernel/ledger.h"
+#include "kernel/string.h"
+#include "test/host/check.h"
+#include "test/host/kernel/machine.h"
+
+#define SCRATCH MACHINE_CAP_FREE
+#define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
+
+/* A Memory that boot never makes, with all rights. */
+static void give_memory(struct memory *memory, cap_t slot, uint64_t first_frame, uint64_t page_count) {
+    object_init(&memory->object, OBJECT_MEMORY, NULL, 0);
+    cap_set_first(&machine.table->slots[slot], &memory->object, RIGHTS_ALL,
+                  memory_pack(memory, first_frame, page_count));
+}
+
+static void memory_beyond_the_ledger_is_refused(void) {
+    static struct memory memory;
+    machine_start();
+    memory = (struct memory){0};
+    give_memory(&memory, SCRATCH, MACHINE_FRAMES - 1, 2);
+    CHECK_EQUAL(sys_memory_fill(SCRATCH, 0, PAGE_BYTES, 7).status, OK);
+    CHECK_EQUAL(sys_memory_fill(SCRATCH, PAGE_BYTES, 8, 7).status, E_BUSY);
+    CHECK_EQUAL(sys_memory_fill(SCRATCH, PAGE_BYTES - 8, 16, 7).status, E_BUSY);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 0, 2, 0x400000, READ_WRITE).status, E_BUSY);
+}
+
+/* A frame with as many holders as can be counted takes no more, alone or in a run. */
+static void a_frame_has_a_last_holder(void) {
+    machine_start();
+    uint32_t *count = &ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count;
+    *count = FRAME_COUNT_MAX - 1;
+    CHECK_EQUAL(machine_map(0, 4, 0x400000, MEMORY_READ).status, OK);
+    CHECK_EQUAL(*count, FRAME_COUNT_MAX);
+    CHECK_EQUAL(machine_map(0, 4, 0x600000, MEMORY_READ).status, E_LIMIT);
+    CHECK_EQUAL(machine_map(2, 1, 0x600000, MEMORY_READ).status, E_LIMIT);
+    CHECK_EQUAL(sys_memory_fill(MACHINE_CAP_MEMORY, 2 * PAGE_BYTES, 8, 0).status, E_LIMIT);
+    CHECK_EQUAL(*count, FRAME_COUNT_MAX);
+    CHECK_EQUAL(frame_type(MACHINE_FIRST_FREE + 2), FRAME_USER);
+    CHECK_EQUAL(machine_map(3, 1, 0x600000, MEMORY_READ).status, OK);
+    CHECK_EQUAL(machine_unmap(0x400000, 4).value, 4);
+    CHECK_EQUAL(machine_map(2, 1, 0x400000, MEMORY_READ).status, OK);
+}
+
+/*
+ * Runs of one list that name the same frame are holders of it, each of them: together they may not be more than can be
+ * counted, or the count would run into the frame's type. A list that is refused leaves the counts as they were.
+ */
+static void a_list_counts_its_own_runs(void) {
+    static struct message_page page;
+    struct map_run runs[MAP_RUNS_MAX];
+    machine_start();
+    machine.self->message = &page;
+    uint32_t *count = &ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count;
+    for (uint64_t i = 0; i < MAP_RUNS_MAX; i++) /* frame 2 is in all of them, a neighbour of its in one or two each */
+        runs[i] = (struct map_run){.memory = MACHINE_CAP_MEMORY,
+                                   .offset_pages = 1 + i % 2,
+                                   .page_count = 1 + (i + 1) % 2,
+                                   .at = 0x400000 + i * 0x10000,
+                                   .flags = MEMORY_READ};
+    runs[1].offset_pages = runs[3].offset_pages = 2;
+    for (uint32_t room = 0; room <= MAP_RUNS_MAX; room++) {
+        *count = FRAME_COUNT_MAX - room;
+        uint64_t mapped = ledger.mapped_count;
+        memory_move(page.data, runs, sizeof(runs));
+        struct result result;
+        do
+            result = sys_space_map_list(MACHINE_CAP_SPACE, MAP_RUNS_MAX);
+        while (result.status == CALL_RESTART);
+        CHECK_EQUAL(result.status, room == MAP_RUNS_MAX ? OK : E_LIMIT);
+        CHECK_EQUAL(result.value, room == MAP_RUNS_MAX ? 0 : room);
+        CHECK_EQUAL(*count, room == MAP_RUNS_MAX ? FRAME_COUNT_MAX : FRAME_COUNT_MAX - room);
+        CHECK_EQUAL(frame_type(MACHINE_FIRST_FREE + 2), FRAME_USER);
+        CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE + 1), room == MAP_RUNS_MAX ? 2 : 0);
+        CHECK_EQUAL(ledger.mapped_count, room == MAP_RUNS_MAX ? mapped + 1 : mapped);
+    }
+}
+
+/* The ledger itself refuses one holder too many, whoever asks, and then holds none of a run. */
+static void a_hold_does_not_overflow(void) {
+    machine_start();
+    ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count = FRAME_COUNT_MAX;
+    CHECK(!frame_hold(MACHINE_FIRST_FREE + 2));
+    CHECK(!frame_hold_run(MACHINE_FIRST_FREE, 4));
+    CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE), 0);
+    CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE + 2), FRAME_COUNT_MAX);
+    CHECK(frame_hold_run(MACHINE_FIRST_FREE, 2));
+    CHECK(frame_hold_run(MACHINE_FIRST_FREE, 2));
+    CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE + 1), 2);
+}
+
+/* Devices are no RAM: no pool is made of them, they are not counted, and the ledger has no entries for them. */
+static void device_memory_is_not_counted(void) {
+    static struct memory devices;
+    machine_start();
+    devices = (struct memory){.is_device = true};
+    give_memory(&devices, SCRATCH, 4 * MACHINE_FRAMES, 600);
+    uint64_t offset = 1;
+    CHECK_EQUAL(sys_pool_create(SCRATCH, 0, 1, SCRATCH + 1).status, E_TYPE);
+    CHECK_EQUAL(sys_pool_extend(MACHINE_CAP_POOL, SCRATCH, 0, 1).status, E_TYPE);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, offset, 2, 0x400000, READ_WRITE | MAP_UNCACHED).status, OK);
+    CHECK_EQUAL(machine_map(0, 1, 0x402000, READ_WRITE).status, OK);
+    CHECK_EQUAL(ledger.mapped_count, 1);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(machine_unmap(0x401000, 2).value, 2);
+    CHECK_EQUAL(machine_unmap(0x400000, 1).value, 1);
+    CHECK_EQUAL(ledger.mapped_count, 0);
+    struct result result = sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 0, 512, 0x600000, READ_WRITE);
+    while (result.status == CALL_RESTART)
+        result = sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 0, 512, 0x600000, READ_WRITE);
+    CHECK_EQUAL(result.status, OK);
+    CHECK(arch_large_find(machine_root(), 0x600000) != NULL);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+    CHECK_EQUAL(machine_unmap(0x600000, 512).value, 512);
+    CHECK_EQUAL(ledger.mapped_count, 0);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+}
+
+/* What a capability to device memory can hold, it gives back; what it can't, it does not take. RAM's frames have 32 bits. */
+static void a_range_is_what_was_packed(void) {
+    static struct memory memory;
+    static const struct {
+        uint64_t first, count;
+        bool fits;
+    } rows[] = {
+        {0, 1, true},
+        {(1ULL << 40) - 1, 1, true},
+        {(1ULL << 40) - 3, (1ULL << 23) - 1, true},
+        {0x380000000, 1ULL << 23, true},
+        {0x380000000, (1ULL << 23) + 1, false},
+        {1, (1ULL << 23) + (1ULL << 18), true},
+        {0, 1ULL << 40, true},
+        {0, (1ULL << 40) - (1ULL << 18), true},
+        {0, (1ULL << 40) - 1, false},
+    };
+    machine_start();
+    memory = (struct memory){.is_device = true};
+    object_init(&memory.object, OBJECT_MEMORY, NULL, 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t data = memory_pack(&memory, rows[i].first, rows[i].count);
+        CHECK_EQUAL(data != 0, rows[i].fits);
+        if (data == 0)
+            continue;
+        struct cap_slot slot = {.head = cap_pack(&memory) | OBJECT_MEMORY, .data = data};
+        CHECK_EQUAL(memory_first(&slot), rows[i].first);
+        CHECK_EQUAL(memory_count(&slot), rows[i].count);
+    }
+    memory.is_device = false;
+    CHECK_EQUAL(memory_pack(&memory, UINT32_MAX - 7, 7), RANGE(UINT32_MAX - 7, 7));
+    CHECK_EQUAL(memory_pack(&memory, UINT32_MAX - 7, 8), 0);
+    CHECK_EQUAL(memory_pack(&memory, 1ULL << 32, 1), 0);
+    CHECK_EQUAL(memory_pack(&memory, 1, UINT32_MAX), 0);
+}
+
+/* The machine's own registers are refused though they are no RAM. */
+static void device_memory_without_the_machines_own(void) {
+    static struct memory devices;
+    machine_start();
+    devices = (struct memory){.is_device = true};
+    give_memory(&devices, SCRATCH, arch_frame_limit() - 4, 4);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 0, 2, 0x400000, READ_WRITE | MAP_UNCACHED).status, OK);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 2, 1, 0x600000, READ_WRITE | MAP_UNCACHED).status, E_BUSY);
+    CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 1, 2, 0x600000, READ_WRITE | MAP_UNCACHED).status, E_BUSY);
+    CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"memory_a_range_is_what_was_packed", a_range_is_what_was_packed},
+        {"memory_of_devices_without_the_machines_own", device_memory_without_the_machines_own},
+        {"memory_beyond_the_ledger_is_refused", memory_beyond_the_ledger_is_refused},
+        {"memory_a_frame_has_a_last_holder", a_frame_has_a_last_holder},
+        {"space_map_list_counts_its_own_runs", a_list_counts_its_own_runs},
+        {"ledger_a_hold_does_not_overflow", a_hold_does_not_overflow},
+        {"memory_of_devices_is_not_counted", device_memory_is_not_counted},
+    };
+    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
+}
