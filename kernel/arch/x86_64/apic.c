@@ -11,7 +11,8 @@
 #define APIC_BASE_ENABLE (1ULL << 11)
 #define APIC_BASE_X2 (1ULL << 10)
 
-/* Local APIC registers, byte offsets. */
+/* Local APIC registers, byte offsets; in x2APIC mode an MSR for each 16 bytes. */
+#define MSR_LOCAL 0x800U
 #define LOCAL_ID 0x20U
 #define LOCAL_TASK_PRIORITY 0x80U
 #define LOCAL_END_OF_INTERRUPT 0xb0U
@@ -57,14 +58,22 @@ struct line {
 };
 
 static volatile uint32_t *local;
+static bool by_msr; /* firmware has turned x2APIC mode on, and may have locked it */
 static struct line lines[IRQ_LINES];
 static const struct acpi_facts *acpi;
 static uint64_t ticks_per_ns_fixed; /* timer ticks a ns, times 2^32 */
 
 const void *apic_registers(void) { return (const void *)(uintptr_t)local; }
 
-static uint32_t local_read(uint32_t offset) { return local[offset / 4]; }
-static void local_write(uint32_t offset, uint32_t value) { local[offset / 4] = value; }
+static uint32_t local_read(uint32_t offset) {
+    return by_msr ? (uint32_t)read_msr(MSR_LOCAL + offset / 16) : local[offset / 4];
+}
+static void local_write(uint32_t offset, uint32_t value) {
+    if (by_msr)
+        write_msr(MSR_LOCAL + offset / 16, value);
+    else
+        local[offset / 4] = value;
+}
 
 static void io_write(volatile uint32_t *io, uint32_t index, uint32_t value) {
     io[IO_INDEX / 4] = index;
@@ -145,10 +154,13 @@ static uint32_t init_inputs(volatile uint32_t *io, uint64_t first_input) {
 }
 
 void apic_init_cpu(struct cpu *cpu) {
-    uint64_t base = read_msr(MSR_APIC_BASE);
-    if ((base & APIC_BASE_X2) != 0) /* firmware left it in MSR mode; the way back leads through off */
-        write_msr(MSR_APIC_BASE, base & ~(APIC_BASE_ENABLE | APIC_BASE_X2));
-    write_msr(MSR_APIC_BASE, (base | APIC_BASE_ENABLE) & ~APIC_BASE_X2);
+    uint64_t base = read_msr(MSR_APIC_BASE), x2 = by_msr ? APIC_BASE_X2 : 0;
+    if ((base & APIC_BASE_X2) != x2) { /* into x2APIC mode by way of the other, and back by way of off */
+        base &= ~(APIC_BASE_ENABLE | APIC_BASE_X2);
+        write_msr(MSR_APIC_BASE, base);
+        write_msr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+    }
+    write_msr(MSR_APIC_BASE, base | APIC_BASE_ENABLE | x2);
     local_write(LOCAL_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     local_write(LOCAL_TASK_PRIORITY, 0);
     local_write(LOCAL_TIMER_DIVIDE, DIVIDE_BY_1);
@@ -160,6 +172,7 @@ void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_re
                void *const io_registers[IO_APICS_MAX]) {
     local = local_registers;
     acpi = facts;
+    by_msr = (read_msr(MSR_APIC_BASE) & APIC_BASE_X2) != 0;
     ticks_per_ns_fixed = (timer_hz << 32) / 1000000000;
     retire_8259s();
     apic_init_cpu(arch_this_cpu());
@@ -220,9 +233,13 @@ bool apic_timer_agrees(void) {
     return agrees;
 }
 
-uint64_t apic_own_id(void) { return local_read(LOCAL_ID) >> 24; }
+uint64_t apic_own_id(void) { return by_msr ? local_read(LOCAL_ID) : local_read(LOCAL_ID) >> 24; }
 
 bool apic_send(uint64_t apic_id, enum apic_command command, uint32_t page) {
+    if (by_msr) {
+        write_msr(MSR_LOCAL + LOCAL_COMMAND / 16, apic_id << 32 | command | COMMAND_ASSERT | page);
+        return true;
+    }
     local_write(LOCAL_COMMAND_TARGET, (uint32_t)apic_id << 24);
     local_write(LOCAL_COMMAND, command | COMMAND_ASSERT | page);
     for (uint32_t i = 0; i < COMMAND_TRIES; i++) {

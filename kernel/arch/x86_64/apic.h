@@ -11,7 +11,8 @@
 
 struct cpu;
 
-/* Registers are mapped at the start of the device window. Masks every line, and the 8259s, which it moves. */
+/* Registers are mapped at the start of the device window. Masks every line, and the 8259s, which it moves. If firmware left this CPU
+ * in x2APIC mode, which can be locked, all CPUs use that, and else none does. */
 void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers,
                void *const io_registers[IO_APICS_MAX]);
 void apic_end_of_interrupt(void);
