@@ -22,10 +22,10 @@
 #define CR0_NUMERIC_ERROR (1ULL << 5)
 #define CR0_WRITE_PROTECT (1ULL << 16)
 
+#define CR4_PHYSICAL_ADDRESS_EXTENSION (1ULL << 5) /* what 64-bit mode rests on */
 #define CR4_MACHINE_CHECK (1ULL << 6)
 #define CR4_GLOBAL_PAGES (1ULL << 7)
 #define CR4_UMIP (1ULL << 11)
-#define CR4_FSGSBASE (1ULL << 16)
 #define CR4_SMEP (1ULL << 20)
 #define CR4_SMAP (1ULL << 21)
 
@@ -145,7 +145,8 @@ static void set_control_registers(void) {
     struct cpuid features = read_cpuid(7, 0);
     uint64_t cr0 = read_cr0() & ~CR0_EMULATION;
     write_cr0(cr0 | CR0_WRITE_PROTECT | CR0_NUMERIC_ERROR | CR0_MONITOR_COPROCESSOR);
-    uint64_t cr4 = (read_cr4() & ~CR4_FSGSBASE) | CR4_MACHINE_CHECK | CR4_GLOBAL_PAGES;
+    /* All of it, and nothing that firmware has set: user code is to have RDTSC, and neither RDPMC, WRFSBASE nor protection keys. */
+    uint64_t cr4 = CR4_PHYSICAL_ADDRESS_EXTENSION | CR4_MACHINE_CHECK | CR4_GLOBAL_PAGES;
     if ((features.b >> 7 & 1) != 0)
         cr4 |= CR4_SMEP;
     if ((features.b >> 20 & 1) != 0)
