@@ -413,10 +413,30 @@ static void cap_delete_of_a_table_leaves_no_work_to_others(void) {
     CHECK_QUICK(sys_cap_copy(0, copy, endpoint, ENDPOINT_CALL, 7));
 }
 
-SUITE(CASE(cap_delete_beside_others_garbage), CASE(cap_delete_of_a_pool_waits_for_all_in_it),
-      CASE(cap_delete_through_a_table_that_dies_by_it), CASE(thread_write_ends_a_cap_delete),
-      CASE(thread_configure_foreign_ends_a_cap_delete), CASE(object_create_waits_for_what_is_dead),
-      CASE(space_map_waits_for_what_is_dead), CASE(cap_delete_leaves_no_work_to_others),
-      CASE(cap_delete_of_a_table_leaves_no_work_to_others), CASE(cap_delete_stops_a_thread_at_once),
-      CASE(thread_resume_of_a_dying_one), CASE(cap_revoke_of_one_that_dies_leaves_no_trace),
-      CASE(thread_configure_notification_of_a_dying_one));
+/*
+ * A borrower makes a pool of frames that were lent to it, and puts the only capability to the pool into a table in that pool. To
+ * revoke what was lent does not end the pool, as pool_create says: the lender does not get the frames back. With a Memory
+ * without MEMORY_POOL it does, when nobody maps them any more.
+ */
+static void pool_create_of_lent_frames_that_hide(void) {
+    cap_t lent = world_memory(16), table = world_slot(), pool = world_slot(), again = world_slot();
+    cap_t safe = world_copy(lent, RIGHTS_ALL & ~MEMORY_POOL, 0);
+    CHECK_STATUS(sys_pool_create(safe, 0, 16, pool), E_RIGHTS);
+    cap_t borrowed = world_copy(lent, RIGHTS_ALL, 0);
+    CHECK_STATUS(sys_pool_create(borrowed, 0, 16, pool), OK);
+    CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 8, table), OK);
+    CHECK_STATUS(sys_cap_move(table, 1, pool), OK);
+    CHECK_STATUS(sys_cap_revoke(lent), OK);
+    CHECK_STATUS(sys_pool_create(lent, 0, 16, again), E_BUSY);
+    CHECK_STATUS(sys_memory_fill(lent, 0, 8, 0), E_BUSY);
+    CHECK_STATUS(sys_cap_delete(table, 1), OK); /* while the table can be reached, all is well */
+    CHECK_STATUS(sys_pool_create(lent, 0, 16, again), OK);
+}
+
+SUITE(CASE(pool_create_of_lent_frames_that_hide), CASE(cap_delete_beside_others_garbage),
+      CASE(cap_delete_of_a_pool_waits_for_all_in_it), CASE(cap_delete_through_a_table_that_dies_by_it),
+      CASE(thread_write_ends_a_cap_delete), CASE(thread_configure_foreign_ends_a_cap_delete),
+      CASE(object_create_waits_for_what_is_dead), CASE(space_map_waits_for_what_is_dead),
+      CASE(cap_delete_leaves_no_work_to_others), CASE(cap_delete_of_a_table_leaves_no_work_to_others),
+      CASE(cap_delete_stops_a_thread_at_once), CASE(thread_resume_of_a_dying_one),
+      CASE(cap_revoke_of_one_that_dies_leaves_no_trace), CASE(thread_configure_notification_of_a_dying_one));
