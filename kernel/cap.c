@@ -83,7 +83,7 @@ static void unlink(struct object *object, struct cap_slot *slot) {
         watch_note_removal(object, slot, previous);
 }
 
-bool cap_part(struct cap_slot *slot, uint32_t budget) {
+bool cap_part_some(struct cap_slot *slot, uint32_t budget) {
     struct object *object = cap_object(slot);
     if (object->dying)
         return true;

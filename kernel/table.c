@@ -134,8 +134,6 @@ __attribute__((noinline)) static struct result copy_slowly(cap_t table, cap_t sl
         status = cap_can_derive(from);
     if (status != OK)
         return result(status);
-    if (!cap_settle(cap_object(from), STEPS_MAX))
-        return result(CALL_RESTART);
     cap_derive(to, from, cap_rights(from) & (uint32_t)rights, data);
     return result(OK);
 }

@@ -381,7 +381,7 @@ static void breed_and_part(struct worker_view *view) {
 /* A client parts from what thousands descend from. The work is the client's, and not its server's, which copies the next day. */
 static void cap_delete_leaves_no_work_to_others(void) {
     enum { COPIES = 700 };
-    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), go = world_create(OBJECT_NOTIFICATION, 0), copy = world_slot();
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), go = world_create(OBJECT_NOTIFICATION, 0), copy = world_slots(2);
     struct worker client;
     worker_make(&client, (struct worker_plan){.code = breed_and_part, .priority = 10});
     client.view->caps[0] = endpoint;
@@ -392,9 +392,16 @@ static void cap_delete_leaves_no_work_to_others(void) {
     for (uint32_t i = 0; i < MOMENTS_MAX && client.view->out[1] == 0; i++)
         worker_let_run(MOMENT_NS * 100);
     CHECK_STATUS(sys_signal_raise(go, 1), OK);
+    worker_let_run(MOMENT_NS * 5); /* it is half way */
+    CHECK_EQUAL(client.view->out[2], 0);
+    CHECK_QUICK(sys_cap_copy(0, copy, endpoint, ENDPOINT_CALL, 7));
+    CHECK_QUICK(sys_cap_copy(0, copy + 1, client.view->caps[1] + 2, ENDPOINT_CALL, 7));
     for (uint32_t i = 0; i < MOMENTS_MAX && client.view->out[2] == 0; i++)
         worker_let_run(MOMENT_NS);
     CHECK_EQUAL(client.view->out[2], 1);
+    CHECK_STATUS(sys_cap_revoke(client.view->caps[1] + 2), OK);
+    CHECK_STATUS(sys_cap_query(copy + 1), E_CAP);
+    CHECK_QUICK(sys_cap_delete(0, copy));
     CHECK_QUICK(sys_cap_copy(0, copy, endpoint, ENDPOINT_CALL, 7));
     CHECK_QUICK(sys_cap_delete(0, copy));
     join(&client);
