@@ -72,9 +72,8 @@ struct thread {
     struct cap_slot notification;
     struct cap_slot message_memory;
 
-    uint64_t
-        reaps; /* cap_delete, while it waits for the end of what it has killed: the place of that (object.h); 0: it does not */
-    uint32_t id; /* from 1 on, in the order in which threads are made: their name in traces */
+    uint64_t reaps; /* cap_delete, which waits for the end of what it killed: the place of that (object.h); else 0 */
+    uint32_t id;    /* from 1 on, in the order in which threads are made: their name in traces */
 };
 
 /* Lock: kernel lock, for everything here. */
