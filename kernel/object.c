@@ -16,7 +16,10 @@ static struct list pile = {{&pile.head, &pile.head}};
 
 static struct pool *pile_top(void) { return CONTAINER_OF(list_first(&pile), struct pool, reaped); }
 
-uint64_t reaper_place(void) { return list_is_empty(&pile) ? 0 : pile_top()->reaper_place; }
+uint64_t reaper_place;
+
+/* A pool has left the pile. */
+static void pile_lower(void) { reaper_place = list_is_empty(&pile) ? 0 : pile_top()->reaper_place; }
 
 void object_init(struct object *object, enum object_type type, struct pool *pool, uint32_t size_bytes) {
     object->type = (uint8_t)type;
@@ -31,8 +34,9 @@ static void pile_up(struct pool *pool) {
     if (list_first(&pile) == &pool->reaped)
         return;
     if (list_contains_node(&pool->reaped))
-        list_remove(&pool->reaped);
-    pool->reaper_place = reaper_place() + 1;
+        list_remove(&pool->reaped); /* from below the top */
+    pool->reaper_place = reaper_place + 1;
+    reaper_place = pool->reaper_place;
     list_insert_before(list_first(&pile), &pool->reaped);
 }
 
@@ -57,7 +61,8 @@ void object_kill(struct object *object) {
 static void pool_reap_step(struct pool *pool) {
     if (list_is_empty(&pool->objects)) {
         pool_dissolve_step(pool);
-        return; /* the pool may be gone */
+        pile_lower(); /* the pool may be gone */
+        return;
     }
     for (uint32_t i = 0; i < 4 && !list_is_empty(&pool->objects); i++)
         object_kill(CONTAINER_OF(list_first(&pool->objects), struct object, in_pool));
@@ -115,12 +120,14 @@ static void give_memory(struct object *object) {
     } else {
         pool_give(pool, object, object->size_bytes);
     }
-    if (list_is_empty(&pool->dying) && !pool->object.dying)
+    if (list_is_empty(&pool->dying) && !pool->object.dying) {
         list_remove(&pool->reaped);
+        pile_lower();
+    }
 }
 
 bool reaper_run_to(uint64_t place, uint32_t budget) {
-    for (uint32_t spent = 0; reaper_place() >= place;) {
+    for (uint32_t spent = 0; reaper_place >= place;) {
         struct pool *pool = pile_top();
         struct object *object = &pool->object;
         if (!list_is_empty(&pool->dying))

@@ -44,8 +44,7 @@ void object_kill(struct object *object);
  * earlier in other pools lies below, and what dies when that is taken apart, above.
  */
 
-/* The place on top of the pile; 0: nothing is dead. */
-uint64_t reaper_place(void);
+extern uint64_t reaper_place; /* the one on top of the pile; 0: nothing is dead */
 
 /*
  * Take dead objects apart, the top pool's first: one step, and as many more as fit into `budget`, down to `place`, which is 1 or
@@ -53,7 +52,7 @@ uint64_t reaper_place(void);
  * what a killed thread left behind does not wait for it.
  */
 bool reaper_run_to(uint64_t place, uint32_t budget);
-static inline bool reaper_is_idle(void) { return reaper_place() == 0; } /* nothing is dead */
+static inline bool reaper_is_idle(void) { return reaper_place == 0; } /* nothing is dead */
 static inline bool reaper_run(uint32_t budget) { return reaper_run_to(1, budget); }
 
 /* `pool` had not enough memory. E_MEMORY; or CALL_RESTART, if something is dead in it, of which one step has been done now. */

@@ -205,7 +205,7 @@ __attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t 
         return result(CALL_RESTART);
     bool lived = !object->dying;
     cap_remove(victim);
-    return lived && object->dying ? reap(self, reaper_place()) : result(OK);
+    return lived && object->dying ? reap(self, reaper_place) : result(OK);
 }
 
 struct result sys_cap_delete(cap_t table, cap_t slot) {
