@@ -35,13 +35,12 @@ enum status notification_find_source(const struct thread *self, cap_t slot, uint
     enum status status = slot == 0 ? OK : table_find(self, slot, OBJECT_NOTIFICATION, NOTIFICATION_RAISE, &source);
     if (status == OK && source != NULL)
         status = cap_can_derive(source);
-    if (status == OK && source != NULL && bits == 0)
-        status = E_ARG;
-    if (status == OK && source != NULL && !may_raise(source, bits))
-        status = E_RIGHTS;
     if (status != OK)
         return status;
+    if (source != NULL && (bits == 0 || !may_raise(source, bits)))
+        return bits == 0 ? E_ARG : E_RIGHTS;
     *ret_source = source;
+    sched_unsettle(arch_this_cpu()); /* what was bound may die by it: see timer_arm_next */
     bool settled = (source == NULL || cap_settle(cap_object(source), STEPS_MAX)) &&
                    (cap_is_empty(bound) || cap_settle(cap_object(bound), STEPS_MAX));
     return settled ? OK : CALL_RESTART;

@@ -62,6 +62,8 @@ void sched_block(struct thread *thread, enum thread_run_state state) {
     struct cpu *cpu = thread->cpu;
     if (thread->state == THREAD_READY) {
         dequeue(cpu, thread);
+        if (thread->reaps != 0)
+            sched_unsettle(cpu); /* what it was taking apart is the timer's now (timer_arm_next) */
     } else {
         assert(thread->state == THREAD_RUNNING && cpu->current == thread);
         cpu->blocked = true;

@@ -3,6 +3,7 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/notification.h"
+#include "kernel/object.h"
 #include "kernel/sched.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
@@ -40,19 +41,14 @@ void timer_follow(struct deadline *deadline, struct cpu *cpu) {
 }
 
 static void expire(struct deadline *deadline) {
-    switch (deadline->kind) {
-    case DEADLINE_THREAD: {
-        struct thread *thread = CONTAINER_OF(deadline, struct thread, deadline);
-        thread_cancel(thread);
-        thread_wake(thread, E_TIMEOUT);
-        break;
-    }
-    case DEADLINE_NOTIFICATION: {
+    if (deadline->kind == DEADLINE_NOTIFICATION) {
         struct notification *notification = CONTAINER_OF(deadline, struct notification, deadline);
         notification_raise(notification, notification->timer_bits);
-        break;
+        return;
     }
-    }
+    struct thread *thread = CONTAINER_OF(deadline, struct thread, deadline);
+    thread_cancel(thread);
+    thread_wake(thread, E_TIMEOUT);
 }
 
 /* When deadlines of this priority may come to pass, if they are due (timer.h). With nobody to run, nothing has to wait. */
@@ -101,6 +97,8 @@ void timer_interrupt(struct cpu *cpu) {
     cpu->armed_ns = DEADLINE_NEVER;
     cpu->unsettled = true;
     expire_batch(cpu, now);
+    if (!reaper_is_idle())
+        reaper_run(1);
     if (cpu->slice_end_ns != 0 && now >= cpu->slice_end_ns && sched_rotate(cpu))
         cpu->slice_end_ns = 0; /* else a server runs in the slice: it ends when its owner is back */
 }
@@ -120,9 +118,14 @@ static uint64_t next_batch(const struct cpu *cpu) {
 /*
  * A slice begins when somebody of the same priority starts to wait for its end; as long as nobody does, no timer is
  * needed. The timer is left alone when it will come early enough.
+ *
+ * What calls unbind, or leave half taken apart because their thread was stopped, is nobody's to reap as long as no CPU idles: so the
+ * timer comes for that, too.
  */
 void timer_arm_next(struct cpu *cpu) {
-    uint64_t next = next_batch(cpu);
+    uint64_t next = next_batch(cpu),
+             reap_ns = reaper_is_idle() || cpu->blocked ? next : arch_clock_ns() + TIMER_REAP_NS;
+    next = reap_ns < next ? reap_ns : next;
     if (!cpu->blocked && (cpu->ready_bitmap >> cpu->current->priority & 1) != 0) {
         if (cpu->slice_end_ns == 0)
             cpu->slice_end_ns = arch_clock_ns() + SLICE_NS;

@@ -13,6 +13,8 @@
  * So lower priorities take at most one interrupt in a millisecond from a higher one. They may be late, but they come, since somebody
  * else may wait for what they raise. An idle CPU does not wait between batches.
  *
+ * While something is dead that nobody takes apart, a busy CPU does one step of it in a millisecond: somebody may wait for its end.
+ *
  * The running priority is looked at when the timer is armed (timer_arm_next). A message that takes the fast path does not arm it, so
  * in the server's turn deadlines between its priority and its client's can be late by that millisecond.
  */
@@ -40,6 +42,7 @@ struct deadline {
 #define TIMER_BATCH 3U        /* one may leave two heaps of thousands, which takes some 1,800 instructions */
 #define TIMER_PAUSE_NS 11000U /* 10 us, and the way out and in */
 #define TIMER_LOW_PAUSE_NS 1000000U
+#define TIMER_REAP_NS 1000000U /* while a CPU has no time to idle, and something is dead */
 
 /* Lock: kernel lock, for everything here. */
 

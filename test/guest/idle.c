@@ -17,6 +17,7 @@
 #define INTERRUPT_FIRST 256U     /* INFO_LONGEST_CALL of interrupts */
 #define INTERRUPT_END 512U
 #define CHUNK_PAGES 512U
+#define BUSY_NS 20000000U /* some steps of a busy CPU, which does one in a millisecond */
 
 /* A thread that never runs: what it is bound to lives. */
 static cap_t keeper;
@@ -49,6 +50,39 @@ static void thread_configure_leaves_a_caller_to_the_idle_cpu(void) {
     CHECK_EQUAL(caller.view->out[CALL_STATUS], E_PEER);
     CHECK(caller.view->out[CALL_ENDED_NS] - start_ns < SOON_NS);
     worker_join(&caller);
+}
+
+/* No CPU has time to idle, and nobody deletes anything: the caller is told all the same. */
+static void thread_configure_leaves_a_caller_to_a_busy_cpu(void) {
+    struct worker caller;
+    start_orphan(&caller, 0);
+    keep(0, 0);
+    for (uint64_t end_ns = world_now() + BUSY_NS; world_now() < end_ns;)
+        ;
+    CHECK_EQUAL(worker_read(caller.thread).run_state, THREAD_READY);
+    worker_join(&caller);
+    CHECK_EQUAL(caller.view->out[CALL_STATUS], E_PEER);
+}
+
+static void delete_pool(struct worker_view *view) { view->out[0] = sys_cap_delete(0, view->caps[0]).status; }
+
+/* A thread is stopped while it takes something apart: a busy CPU goes on with that. */
+static void thread_suspend_leaves_garbage_to_a_busy_cpu(void) {
+    struct worker deleter;
+    cap_t pool = world_pool(CHUNK_PAGES);
+    uint64_t frames = sys_system_info(INFO_FRAMES_KERNEL, 0).value - CHUNK_PAGES;
+    worker_make(&deleter, (struct worker_plan){.code = delete_pool});
+    deleter.view->caps[0] = pool;
+    worker_resume(&deleter);
+    worker_let_run(20000); /* it has begun */
+    CHECK_STATUS(sys_thread_suspend(deleter.thread), OK);
+    CHECK(sys_system_info(INFO_FRAMES_KERNEL, 0).value > frames);
+    for (uint64_t end_ns = world_now() + 10 * BUSY_NS; world_now() < end_ns;)
+        ;
+    CHECK_EQUAL(sys_system_info(INFO_FRAMES_KERNEL, 0).value, frames);
+    worker_resume(&deleter);
+    worker_join(&deleter);
+    CHECK_EQUAL(deleter.view->out[0], OK);
 }
 
 static void count_raises(struct worker_view *view) {
@@ -127,6 +161,7 @@ static void system_info_measures_interrupts_of_an_idle_cpu(void) {
     CHECK(cause.value >= INTERRUPT_FIRST && cause.value < INTERRUPT_END);
 }
 
-SUITE(CASE(thread_configure_leaves_a_caller_to_the_idle_cpu), CASE(signal_raise_reaches_a_cpu_that_has_reaped),
+SUITE(CASE(thread_configure_leaves_a_caller_to_the_idle_cpu), CASE(thread_configure_leaves_a_caller_to_a_busy_cpu),
+      CASE(thread_suspend_leaves_garbage_to_a_busy_cpu), CASE(signal_raise_reaches_a_cpu_that_has_reaped),
       CASE(thread_configure_leaves_garbage_that_delays_no_interrupt),
       CASE(system_info_measures_interrupts_of_an_idle_cpu));
