@@ -76,8 +76,6 @@ uint64_t frame_find_unholdable(uint64_t first_frame, uint64_t count) {
     return found;
 }
 
-#define ZERO_WORD ((uint32_t)FRAME_ZERO << 28) /* a zero frame's: nobody holds it */
-
 uint64_t frame_find_held(uint64_t first_frame, uint64_t count) {
     const struct frame_entry *frames = &ledger.frames[first_frame];
     uint32_t any = 0;

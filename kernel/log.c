@@ -69,13 +69,9 @@ static void put_format(const char *format, va_list arguments) {
             break;
         }
         case 'u':
-            put_number(va_arg(arguments, uint64_t), 10, 1);
-            break;
         case 'x':
-            put_number(va_arg(arguments, uint64_t), 16, 1);
-            break;
         case 'p':
-            put_number(va_arg(arguments, uint64_t), 16, 16);
+            put_number(va_arg(arguments, uint64_t), *at == 'u' ? 10 : 16, *at == 'p' ? 16 : 1);
             break;
         default:
             panic("unknown format in a log line");

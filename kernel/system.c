@@ -65,28 +65,23 @@ static struct result stay_info(enum info_topic topic, uint64_t start_over) {
 }
 
 static struct result cpu_info(uint64_t topic, uint64_t index) {
-    if (index >= cpu_total)
+    static const uint16_t offsets[] = {[INFO_TIMER_TICKS] = offsetof(struct cpu, timer_ticks),
+                                       [INFO_SWITCHES] = offsetof(struct cpu, space_switches),
+                                       [INFO_NMIS] = offsetof(struct cpu, nmi_count),
+                                       [INFO_LOCK_WAITS] = offsetof(struct cpu, lock_waits),
+                                       [INFO_LOCK_WAIT_TICKS] = offsetof(struct cpu, lock_wait_ticks),
+                                       [INFO_LOCK_LONGEST_WAIT] = offsetof(struct cpu, longest_wait)};
+    uint64_t count = sizeof(offsets) / sizeof(offsets[0]), total = cpu_total;
+    bool exists = topic < count && index < total;
+    (void)arch_bound(&topic, &count);
+    (void)arch_bound(&index, &total);
+    if (!exists || offsets[topic] == 0)
         return result(E_ARG);
-    (void)arch_bound(&index, &(uint64_t){cpu_total});
-    const struct cpu *cpu = cpus[index];
-    const uint64_t values[] = {[INFO_TIMER_TICKS] = cpu->timer_ticks,
-                               [INFO_SWITCHES] = cpu->space_switches,
-                               [INFO_NMIS] = cpu->nmi_count,
-                               [INFO_LOCK_WAITS] = cpu->lock_waits,
-                               [INFO_LOCK_WAIT_TICKS] = cpu->lock_wait_ticks,
-                               [INFO_LOCK_LONGEST_WAIT] = cpu->longest_wait};
-    return result_value(values[topic]);
+    return result_value(*(const uint64_t *)(const void *)((const char *)cpus[index] + offsets[topic]));
 }
 
 struct result sys_system_info(uint64_t topic, uint64_t argument) {
     switch (topic) {
-    case INFO_TIMER_TICKS:
-    case INFO_SWITCHES:
-    case INFO_NMIS:
-    case INFO_LOCK_WAITS:
-    case INFO_LOCK_WAIT_TICKS:
-    case INFO_LOCK_LONGEST_WAIT:
-        return cpu_info(topic, argument);
     case INFO_CPUS:
         return result_value(cpu_total);
     case INFO_FRAMES_RAM:
@@ -112,7 +107,7 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
     case INFO_CHECKS_BUILT:
         return result_value(BATON_CHECKS);
     default:
-        return result(E_ARG);
+        return cpu_info(topic, argument);
     }
 }
 

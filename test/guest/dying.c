@@ -427,7 +427,7 @@ static void cap_delete_of_a_table_leaves_no_work_to_others(void) {
  */
 static void pool_create_of_lent_frames_that_hide(void) {
     cap_t lent = world_memory(16), table = world_slot(), pool = world_slot(), again = world_slot();
-    cap_t safe = world_copy(lent, RIGHTS_ALL & ~MEMORY_POOL, 0);
+    cap_t safe = world_copy(lent, RIGHTS_ALL & ~(uint64_t)MEMORY_POOL, 0);
     CHECK_STATUS(sys_pool_create(safe, 0, 16, pool), E_RIGHTS);
     cap_t borrowed = world_copy(lent, RIGHTS_ALL, 0);
     CHECK_STATUS(sys_pool_create(borrowed, 0, 16, pool), OK);

@@ -224,8 +224,6 @@ void acpi_read(uint64_t rsdp_phys, struct acpi_facts *ret_facts) {
     set_defaults(ret_facts);
     if (rsdp_phys != 0)
         find_tables(rsdp_phys, found);
-    if (found[MADT].length > 0)
-        read_madt(found[MADT], ret_facts);
-    if (found[FADT].length > 0)
-        read_fadt(found[FADT], ret_facts);
+    read_madt(found[MADT], ret_facts);
+    read_fadt(found[FADT], ret_facts);
 }

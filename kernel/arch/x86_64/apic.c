@@ -90,18 +90,14 @@ static uint32_t io_inputs(volatile uint32_t *io) {
 /* Nothing is to come from them. But what comes all the same (whoever has their ports can let it) must not look like an
  * exception, which is where firmware left them on machines that began with a BIOS. */
 static void retire_8259s(void) {
-    const struct {
-        uint16_t port;
-        uint8_t value;
-    } steps[] = {
-        {0x20, 0x11},        {0xa0, 0x11}, /* initialise: edges, two of them */
-        {0x21, VECTOR_8259}, {0xa1, VECTOR_8259 + 8},
-        {0x21, 4},           {0xa1, 2}, /* the second is at the first's input 2 */
-        {0x21, 1},           {0xa1, 1}, /* for an x86 */
-        {0x21, 0xff},        {0xa1, 0xff},
-    };
-    for (uint32_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-        out8(steps[i].port, steps[i].value);
+    for (uint16_t i = 0; i < 2; i++) {
+        uint16_t port = i == 0 ? 0x20 : 0xa0;
+        out8(port, 0x11); /* initialise: edges, two of them */
+        out8(port + 1, (uint8_t)(VECTOR_8259 + 8 * i));
+        out8(port + 1, i == 0 ? 4 : 2); /* the second is at the first's input 2 */
+        out8(port + 1, 1);              /* for an x86 */
+        out8(port + 1, 0xff);
+    }
 }
 
 static bool covers(uint64_t first_frame, uint64_t page_count, uint64_t phys, uint64_t pages) {

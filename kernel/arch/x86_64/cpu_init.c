@@ -146,14 +146,9 @@ static void set_control_registers(void) {
     uint64_t cr0 = read_cr0() & ~CR0_EMULATION;
     write_cr0(cr0 | CR0_WRITE_PROTECT | CR0_NUMERIC_ERROR | CR0_MONITOR_COPROCESSOR);
     /* All of it, and nothing that firmware has set: user code is to have RDTSC, and neither RDPMC, WRFSBASE nor protection keys. */
-    uint64_t cr4 = CR4_PHYSICAL_ADDRESS_EXTENSION | CR4_MACHINE_CHECK | CR4_GLOBAL_PAGES;
-    if ((features.b >> 7 & 1) != 0)
-        cr4 |= CR4_SMEP;
-    if ((features.b >> 20 & 1) != 0)
-        cr4 |= CR4_SMAP;
-    if ((features.c >> 2 & 1) != 0)
-        cr4 |= CR4_UMIP;
-    write_cr4(cr4);
+    uint64_t found =
+        (features.b >> 7 & 1) * CR4_SMEP | (features.b >> 20 & 1) * CR4_SMAP | (features.c >> 2 & 1) * CR4_UMIP;
+    write_cr4(CR4_PHYSICAL_ADDRESS_EXTENSION | CR4_MACHINE_CHECK | CR4_GLOBAL_PAGES | found);
     write_msr(MSR_PAT, PAT_VALUE);
 }
 

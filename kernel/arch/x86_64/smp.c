@@ -65,12 +65,9 @@ static void pause_ns(uint64_t ns) {
 }
 
 static bool comes(const uint32_t *word, uint32_t value, uint64_t limit_ns) {
-    for (uint64_t end = arch_clock_ns() + limit_ns; take(word) != value;) {
-        if (arch_clock_ns() >= end)
-            return take(word) == value;
+    for (uint64_t end = arch_clock_ns() + limit_ns; take(word) != value && arch_clock_ns() < end;)
         arch_relax();
-    }
-    return true;
+    return take(word) == value;
 }
 
 uint32_t smp_choose(const char *command, const struct acpi_facts *facts) {
