@@ -45,8 +45,9 @@ void object_kill(struct object *object) {
         return; /* what boot made (the regions of memory, ports, lines) stays, with or without capabilities */
     object->dying = true;
     object->adjust_at = NULL;
-    if (object->type == OBJECT_THREAD) /* not one more instruction of it, whenever it is taken apart */
-        thread_stop(CONTAINER_OF(object, struct thread, object));
+    struct thread *thread = CONTAINER_OF(object, struct thread, object);
+    if (object->type == OBJECT_THREAD && thread->state != THREAD_STOPPED)
+        thread_stop(thread); /* not one more instruction of it, whenever it is taken apart */
     struct pool *pool = object->pool;
     if (pool == NULL) {
         pool = CONTAINER_OF(object, struct pool, object);

@@ -153,7 +153,8 @@ struct result sys_thread_configure(cap_t thread, uint64_t fields) {
     if (!settle_lists(&changes) || (moves && !sched_claim(target, false)))
         return result(CALL_RESTART);
     apply_config(target, &config, fields, &changes);
-    sched_unsettle(self->cpu); /* what was bound may have died by it: see timer_arm_next */
+    if (!reaper_is_idle())
+        sched_unsettle(self->cpu); /* what was bound may have died by it: see timer_arm_next */
     return result(OK);
 }
 

@@ -159,16 +159,13 @@ static void read_entry(struct table entry, struct acpi_facts *facts, struct cens
     case 9: /* local x2APIC: wider numbers, of which the small ones are the same */
         count_cpu(facts, census, field(entry, 4, 4), field(entry, 8, 4));
         break;
-    default:
-        break;
     }
 }
 
 static void read_madt(struct table madt, struct acpi_facts *facts) {
     struct census census = {0};
     facts->local_apic_phys = field(madt, 36, 4);
-    uint32_t length;
-    for (uint32_t at = 44; at + 2 <= madt.length; at += length) {
+    for (uint32_t at = 44, length; at + 2 <= madt.length; at += length) {
         length = madt.bytes[at + 1];
         if (length < 2 || length > madt.length - at)
             break;
@@ -187,8 +184,7 @@ static void read_madt(struct table madt, struct acpi_facts *facts) {
 /* In the DSDT, `_S5_` names a package whose first number goes to PM1a: 08 "_S5_" 12 length count (0a) number ... False: it
  * is not there. */
 static bool find_sleep_type(struct table dsdt, uint16_t *ret_type) {
-    uint32_t step;
-    for (uint32_t at = HEADER_BYTES; at + 12 < dsdt.length; at += step) {
+    for (uint32_t at = HEADER_BYTES, step; at + 12 < dsdt.length; at += step) {
         const uint8_t *name = dsdt.bytes + at;
         uint8_t last = name[3]; /* if it begins here; a letter of no part of it rules out four places */
         step = last == '_' || last == 'S' || last == '5' ? 1 : 4;
