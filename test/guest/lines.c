@@ -107,6 +107,20 @@ static void irq_bind_elsewhere_loses_no_edge(void) {
     timer_stop();
 }
 
+/* What is taken away is the say over the line; what is bound to it stays until somebody who has that binds anew. */
+static void irq_bind_outlives_its_capability(void) {
+    cap_t lent = line_cap(TIMER_LINE), notification = world_create(OBJECT_NOTIFICATION, 0);
+    cap_t given = world_copy(lent, RIGHTS_ALL, 0);
+    timer_start(TIMER_100_HZ);
+    CHECK_STATUS(sys_irq_bind(given, notification, 1), OK);
+    CHECK_STATUS(sys_cap_revoke(lent), OK);
+    CHECK_STATUS(sys_irq_bind(given, 0, 0), E_CAP);
+    CHECK(raises_within(notification, 100 * MS) >= 8);
+    CHECK_STATUS(sys_irq_bind(lent, 0, 0), OK);
+    CHECK(raises_within(notification, 100 * MS) <= 1);
+    timer_stop();
+}
+
 /* Whoever has all ports can let an 8259 through to the CPU. Its vectors are no exceptions': the kernel names them on the log.
  * Where UEFI started the machine: other firmware leaves the CPU's input for them off. */
 static void port_write_to_an_8259_raises_no_exception(void) {
@@ -194,5 +208,6 @@ static void irq_bind_of_a_held_line(void) {
 }
 
 SUITE(CASE(irq_bind_of_a_line_without_an_input), CASE(irq_bind_of_each_line), CASE(irq_bind_again_loses_no_edge),
-      CASE(irq_bind_elsewhere_loses_no_edge), CASE(irq_ack_lets_a_held_line_fire_again), CASE(irq_bind_of_a_held_line),
+      CASE(irq_bind_elsewhere_loses_no_edge), CASE(irq_bind_outlives_its_capability),
+      CASE(irq_ack_lets_a_held_line_fire_again), CASE(irq_bind_of_a_held_line),
       CASE(port_write_to_an_8259_raises_no_exception));
