@@ -389,7 +389,8 @@ static const struct manifest_program *find_holder(const struct manifest *manifes
         const struct manifest_program *program = &manifest->programs[i];
         for (uint32_t j = 0; j < program->cap_count; j++) {
             const struct manifest_cap *cap = &program->caps[j];
-            if (cap->kind == like->kind && strcmp(cap->object, like->object) == 0 && is_wanted(cap))
+            bool same = cap->kind == like->kind && cap->first == like->first && strcmp(cap->object, like->object) == 0;
+            if (same && is_wanted(cap))
                 return program;
         }
     }
@@ -403,7 +404,7 @@ static bool receives(const struct manifest_cap *cap) {
 
 /* Does its holder count on all that comes to the object? */
 static bool takes_all(const struct manifest_cap *cap) {
-    return cap->kind == MANIFEST_ENDPOINT ? receives(cap) : cap->bind;
+    return cap->kind == MANIFEST_ENDPOINT ? receives(cap) : cap->bind || cap->kind == MANIFEST_IRQ;
 }
 
 static bool is_own_endpoint(const struct manifest_cap *cap) {
@@ -419,7 +420,7 @@ static bool check_receiver(const struct reader *in, const struct manifest *manif
                                               : fail(in, "no program waits for the notification %s", in->cap->object);
 }
 
-/* Of two programs each would get a part of the messages, and their senders would wait for ever. */
+/* Of two programs each would get a part of the messages, and their senders would wait for ever; or one takes the other's interrupts. */
 static bool check_only_taker(struct reader *in, const struct manifest *manifest) {
     if (!takes_all(in->cap))
         return true;
@@ -428,6 +429,8 @@ static bool check_only_taker(struct reader *in, const struct manifest *manifest)
     if (first == second && !is_own)
         return true;
     in->program = NULL; /* the message is about both */
+    if (in->cap->kind == MANIFEST_IRQ)
+        return fail(in, "interrupt line %lu is held by %s and %s", in->cap->first, first->name, second->name);
     return fail(in,
                 in->cap->kind == MANIFEST_ENDPOINT ? "endpoint %s is served by %s and %s"
                                                    : "notification %s is bound by %s and %s",

@@ -137,6 +137,7 @@ static void mistakes_are_named(void) {
         {TWO("\"notification\":\"n\",\"right\":\"own\",\"bind\":true",
              "\"notification\":\"n\",\"right\":\"wait\",\"bind\":true"),
          "notification n is bound by a and b"},
+        {TWO("\"irq\":4", "\"irq\":4"), "interrupt line 4 is held by a and b"},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
         CHECK(!parse(mistakes[i].text));
@@ -148,6 +149,7 @@ static void mistakes_are_named(void) {
 /* More than one capability to an object, where nobody waits in vain. */
 static void objects_are_shared(void) {
     CHECK(parse(TWO("\"endpoint\":\"e\",\"right\":\"own\"", "\"endpoint\":\"e\",\"right\":\"call\"")));
+    CHECK(parse(TWO("\"irq\":4", "\"irq\":5")));
     CHECK(parse(TWO("\"endpoint\":\"e\",\"right\":\"own\"},\"d\":{\"endpoint\":\"e\",\"right\":\"serve\"",
                     "\"notification\":\"e\",\"right\":\"own\",\"bind\":true")));
     CHECK(parse(

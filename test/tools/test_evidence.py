@@ -157,6 +157,8 @@ class LoaderWords(unittest.TestCase):
         self.assertIsNone(self.failure(progress + b"\r\n"))
         said = progress + b"\r\n\r\n\x1b[0mbaton: no kernel on it\r\nbaton: press a key to return to firmware\r\n"
         self.assertEqual(self.failure(said), "no kernel on it")
+        for end in range(len(progress) + 4, said.index(b" it\r") + 3):
+            self.assertIsNone(self.failure(said[:end]), "the rest of the line is still to come")
         self.assertIsNone(self.failure(said, programs_only=False), "whoever sits there may press a key")
         self.assertIsNone(self.failure(b"\x11\r\nbaton: no kernel\r\n"), "a program said so")
         problem = judge_end(End(Cause.LOADER, words="no kernel on it"),

@@ -17,7 +17,7 @@ import re
 
 LAST_WORDS = b"BdsDxe: starting"
 ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_=>])")
-LOADER_FAILURE = re.compile(rb"\n\s*baton: ([^\r\n]+)")  # its progress overwrites itself and begins no line
+LOADER_FAILURE = re.compile(rb"\n\s*baton: ([^\r\n]+)[\r\n]")  # a whole line; its progress overwrites itself and begins none
 HELD_BYTES_MAX = 1 << 16
 
 XON, XOFF = b"\x11", b"\x13"
