@@ -52,14 +52,14 @@ void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
 }
 
 /*
- * A capability that goes leaves its children behind. They become its parent's, and their depths must say so, or they
+ * Unlinking a capability leaves its children behind. They become its parent's, and their depths must say so, or they
  * would look like the children of whatever stands before them:
  *
- *      A 0 -> X 1 -> B 1 -> C 2 -> D 3        to remove B: C and D must become 1 and 2, or X would seem to own them
+ *      A 0 -> X 1 -> B 1 -> C 2 -> D 3        remove B: C and D must become 1 and 2, or X would seem to own them
  *
  * There can be any number of them, so the correction is only noted here and done in bounded steps by cap_settle: from
  * `adjust_at` on, orphans, which are those with no shallower one since, get `adjust_depth`, and what descends from an
- * orphan moves with it. B goes when that is done (cap_part): whoever removes does the work, and leaves none to others.
+ * orphan moves with it.
  */
 static void note_orphans(struct object *object, struct cap_slot *first, uint32_t depth) {
     assert(object->adjust_at == NULL);
@@ -72,24 +72,17 @@ static void note_orphans(struct object *object, struct cap_slot *first, uint32_t
 
 static void unlink(struct object *object, struct cap_slot *slot) {
     struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
-    assert(object->adjust_at == NULL); /* or what is noted may lie in this slot */
     if (previous != NULL)
         cap_set_next(previous, next);
     else
         object->first_cap = next;
-    if (next != NULL)
+    if (next != NULL) {
         cap_set_previous(next, previous);
+        if (!object->dying)
+            note_orphans(object, next, cap_depth(slot));
+    }
     if (object->watched)
         watch_note_removal(object, slot, previous);
-}
-
-bool cap_part_some(struct cap_slot *slot, uint32_t budget) {
-    struct object *object = cap_object(slot);
-    if (object->dying)
-        return true;
-    if (object->adjust_at == NULL && cap_has_descendants(slot))
-        note_orphans(object, cap_next(slot), cap_depth(slot));
-    return cap_settle(object, budget) && !cap_has_descendants(slot);
 }
 
 bool cap_settle_some(struct object *object, uint32_t budget) {
@@ -112,11 +105,12 @@ bool cap_settle_some(struct object *object, uint32_t budget) {
 bool cap_revoke_some(struct cap_slot *root, uint32_t count) {
     struct object *object = cap_object(root);
     struct cap_slot *next = cap_next(root);
-    object->adjust_at = NULL;
     while (next != NULL && cap_depth(next) > cap_depth(root) && count-- > 0) {
+        object->adjust_at = NULL;
         cap_take_away(next);
         next = cap_next(root);
     }
+    object->adjust_at = NULL;
     /* The reaper unlinks from a dying object's list without a look at the note, which would outlive its slot. */
     if (next != NULL && !object->dying)
         note_orphans(object, next, cap_depth(root) + 1);

@@ -141,16 +141,6 @@ static inline bool cap_remove_leaf(struct cap_slot *slot) {
 }
 
 /*
- * What is derived from `slot`, which is no Reply, becomes its parent's: at most `budget` corrections. True: it has nothing any
- * more, and its list is in order. What comes before cap_remove of what may have descendants.
- */
-bool cap_part_some(struct cap_slot *slot, uint32_t budget);
-static inline bool cap_part(struct cap_slot *slot, uint32_t budget) {
-    bool is_apart = ((const struct object *)cap_object(slot))->adjust_at == NULL && !cap_has_descendants(slot);
-    return is_apart || cap_part_some(slot, budget);
-}
-
-/*
  * Empty the slot. The object dies with its last capability; a thread that waits for this reply gets E_PEER. Does
  * nothing to an empty slot. The binding's owner is not told.
  */

@@ -17,6 +17,7 @@ static struct list pile = {{&pile.head, &pile.head}};
 static struct pool *pile_top(void) { return CONTAINER_OF(list_first(&pile), struct pool, reaped); }
 
 uint64_t reaper_place;
+static uint64_t places; /* that have been given: none comes a second time, as a thread may wait for it (thread.reaps) */
 
 /* A pool has left the pile. */
 static void pile_lower(void) { reaper_place = list_is_empty(&pile) ? 0 : pile_top()->reaper_place; }
@@ -35,8 +36,7 @@ static void pile_up(struct pool *pool) {
         return;
     if (list_contains_node(&pool->reaped))
         list_remove(&pool->reaped); /* from below the top */
-    pool->reaper_place = reaper_place + 1;
-    reaper_place = pool->reaper_place;
+    pool->reaper_place = reaper_place = ++places;
     list_insert_before(list_first(&pile), &pool->reaped);
 }
 
@@ -99,7 +99,7 @@ static bool reap_step(struct object *object) {
 static const uint8_t step_costs[] = {
     [OBJECT_SPACE] = 56,    /* many entries, and tables to look through for them */
     [OBJECT_POOL] = 12,     /* several frames, one to clear */
-    [OBJECT_TABLE] = 14,    /* several capabilities */
+    [OBJECT_TABLE] = 24,    /* several capabilities, one of which may end a thread's wait */
     [OBJECT_THREAD] = 24,   /* a frame to clear */
     [OBJECT_ENDPOINT] = 12, /* a thread leaves two heaps of thousands */
     [OBJECT_NOTIFICATION] = 12,

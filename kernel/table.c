@@ -30,9 +30,10 @@ bool table_reap_step(struct table *table) {
     for (uint32_t removed = 0; slot < stop && removed < REAP_CAPS; slot++) {
         if (cap_is_empty(slot))
             continue;
-        if (cap_type(slot) != OBJECT_REPLY && !cap_part(slot, STEPS_MAX))
+        if (cap_type(slot) != OBJECT_REPLY && !cap_settle(cap_object(slot), STEPS_MAX))
             break;
-        removed += cap_type(slot) == OBJECT_REPLY ? REAP_CAPS : 1;
+        bool ends_wait = cap_type(slot) == OBJECT_REPLY || cap_type(slot) == OBJECT_THREAD;
+        removed += ends_wait ? REAP_CAPS : 1; /* a thread may leave two heaps of thousands */
         cap_remove(slot);
     }
     table->reaped = (uint64_t)(slot - table->slots);
@@ -134,6 +135,8 @@ __attribute__((noinline)) static struct result copy_slowly(cap_t table, cap_t sl
         status = cap_can_derive(from);
     if (status != OK)
         return result(status);
+    if (!cap_settle(cap_object(from), STEPS_MAX))
+        return result(CALL_RESTART);
     cap_derive(to, from, cap_rights(from) & (uint32_t)rights, data);
     return result(OK);
 }
@@ -201,7 +204,7 @@ __attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t 
         return result(OK);
     }
     const struct object *object = cap_object(victim);
-    if (!cap_part(victim, STEPS_MAX))
+    if (!cap_settle(cap_object(victim), STEPS_MAX))
         return result(CALL_RESTART);
     bool lived = !object->dying;
     cap_remove(victim);

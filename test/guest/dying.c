@@ -365,61 +365,6 @@ static void space_map_waits_for_what_is_dead(void) {
         CHECK_STATUS(sys_space_map(second, worker.window, 0, 1, 0x10000000 + (i << 21), READ_WRITE), OK);
 }
 
-/* in[0] children of caps[0], a chain of two whose second is the parent of all others; then that one goes. */
-static void breed_and_part(struct worker_view *view) {
-    cap_t slot = view->caps[1];
-    view->out[0] |= sys_cap_copy(0, slot, view->caps[0], RIGHTS_ALL, 0).status;
-    view->out[0] |= sys_cap_copy(0, slot + 1, slot, RIGHTS_ALL, 0).status;
-    for (uint64_t i = 2; i < view->in[0]; i++)
-        view->out[0] |= sys_cap_copy(0, slot + i, slot + 1, RIGHTS_ALL, 0).status;
-    view->out[1] = 1;
-    (void)sys_signal_wait(view->caps[2], DEADLINE_NEVER);
-    view->out[0] |= sys_cap_delete(0, slot + 1).status;
-    view->out[2] = 1;
-}
-
-/* A client parts from what thousands descend from. The work is the client's, and not its server's, which copies the next day. */
-static void cap_delete_leaves_no_work_to_others(void) {
-    enum { COPIES = 700 };
-    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), go = world_create(OBJECT_NOTIFICATION, 0), copy = world_slots(2);
-    struct worker client;
-    worker_make(&client, (struct worker_plan){.code = breed_and_part, .priority = 10});
-    client.view->caps[0] = endpoint;
-    client.view->caps[1] = world_slots(COPIES);
-    client.view->caps[2] = go;
-    client.view->in[0] = COPIES;
-    worker_resume(&client);
-    for (uint32_t i = 0; i < MOMENTS_MAX && client.view->out[1] == 0; i++)
-        worker_let_run(MOMENT_NS * 100);
-    CHECK_STATUS(sys_signal_raise(go, 1), OK);
-    worker_let_run(MOMENT_NS * 5); /* it is half way */
-    CHECK_EQUAL(client.view->out[2], 0);
-    CHECK_QUICK(sys_cap_copy(0, copy, endpoint, ENDPOINT_CALL, 7));
-    CHECK_QUICK(sys_cap_copy(0, copy + 1, client.view->caps[1] + 2, ENDPOINT_CALL, 7));
-    for (uint32_t i = 0; i < MOMENTS_MAX && client.view->out[2] == 0; i++)
-        worker_let_run(MOMENT_NS);
-    CHECK_EQUAL(client.view->out[2], 1);
-    CHECK_STATUS(sys_cap_revoke(client.view->caps[1] + 2), OK);
-    CHECK_STATUS(sys_cap_query(copy + 1), E_CAP);
-    CHECK_QUICK(sys_cap_delete(0, copy));
-    CHECK_QUICK(sys_cap_copy(0, copy, endpoint, ENDPOINT_CALL, 7));
-    CHECK_QUICK(sys_cap_delete(0, copy));
-    join(&client);
-}
-
-/* ... nor if it dies, with its table. */
-static void cap_delete_of_a_table_leaves_no_work_to_others(void) {
-    enum { COPIES = 700 };
-    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), table = world_create(OBJECT_TABLE, 8), copy = world_slot();
-    cap_t slots = world_slots(COPIES);
-    CHECK_STATUS(sys_cap_copy(0, slots, endpoint, RIGHTS_ALL, 0), OK);
-    for (uint64_t i = 1; i < COPIES; i++)
-        CHECK_STATUS(sys_cap_copy(0, slots + i, slots, RIGHTS_ALL, 0), OK);
-    CHECK_STATUS(sys_cap_move(table, 1, slots), OK);
-    CHECK_STATUS(sys_cap_delete(0, table), OK);
-    CHECK_QUICK(sys_cap_copy(0, copy, endpoint, ENDPOINT_CALL, 7));
-}
-
 /*
  * A borrower makes a pool of frames that were lent to it, and puts the only capability to the pool into a table in that pool. To
  * revoke what was lent does not end the pool, as pool_create says: the lender does not get the frames back. With a Memory
@@ -444,6 +389,5 @@ SUITE(CASE(pool_create_of_lent_frames_that_hide), CASE(cap_delete_beside_others_
       CASE(cap_delete_of_a_pool_waits_for_all_in_it), CASE(cap_delete_through_a_table_that_dies_by_it),
       CASE(thread_write_ends_a_cap_delete), CASE(thread_configure_foreign_ends_a_cap_delete),
       CASE(object_create_waits_for_what_is_dead), CASE(space_map_waits_for_what_is_dead),
-      CASE(cap_delete_leaves_no_work_to_others), CASE(cap_delete_of_a_table_leaves_no_work_to_others),
       CASE(cap_delete_stops_a_thread_at_once), CASE(thread_resume_of_a_dying_one),
       CASE(cap_revoke_of_one_that_dies_leaves_no_trace), CASE(thread_configure_notification_of_a_dying_one));

@@ -343,6 +343,20 @@ static void stay_in_destruction_of_replies_among_many_timers(void) {
 #define TIMERS 300U
 #define WAITERS 40U
 
+/* Threads that wait, and die with the table that has the only capabilities to them. */
+static void stay_in_destruction_of_a_table_of_callers(void) {
+    static struct worker workers[HEAP_CALLERS];
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), table = world_create(OBJECT_TABLE, 64), timers[2];
+    start_callers(workers, HEAP_CALLERS, endpoint, 0, timers);
+    for (uint32_t i = 0; i < HEAP_CALLERS; i++)
+        CHECK_STATUS(sys_cap_move(table, 1 + i, workers[i].thread), OK);
+    start_over();
+    CHECK_STATUS(sys_cap_delete(0, table), OK);
+    check_stay("destroy a table with the capabilities of 48 callers");
+    CHECK_STATUS(sys_cap_delete(0, timers[0]), OK);
+    CHECK_STATUS(sys_cap_delete(0, timers[1]), OK);
+}
+
 static void stay_when_many_deadlines_come_at_once(void) {
     struct worker workers[WAITERS];
     cap_t timers = world_slots(TIMERS), endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -462,6 +476,7 @@ SUITE(CASE(stay_in_cap_revoke), CASE(stay_in_cap_delete_of_a_parent), CASE(stay_
       CASE(stay_in_space_map_of_512_pages), CASE(stay_in_space_map_list), CASE(stay_in_space_audit),
       CASE(stay_with_many_chunks), CASE(stay_in_memory_fill_and_copy), CASE(stay_when_timers_fill_a_heap),
       CASE(stay_in_the_end_of_waits_among_many_timers), CASE(stay_in_destruction_of_replies_among_many_timers),
-      CASE(stay_when_many_deadlines_come_at_once), CASE(stay_in_ep_wait_with_bad_messages),
-      CASE(stay_in_destruction_of_an_endpoint), CASE(stay_in_ep_call_with_the_longest_message),
-      CASE(stay_in_thread_configure_and_handover), CASE(stay_longest_of_all));
+      CASE(stay_in_destruction_of_a_table_of_callers), CASE(stay_when_many_deadlines_come_at_once),
+      CASE(stay_in_ep_wait_with_bad_messages), CASE(stay_in_destruction_of_an_endpoint),
+      CASE(stay_in_ep_call_with_the_longest_message), CASE(stay_in_thread_configure_and_handover),
+      CASE(stay_longest_of_all));

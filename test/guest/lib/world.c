@@ -22,24 +22,11 @@ static struct marks next, kept;
 
 static const struct init_info *init_info(void) { return (const void *)program_auxiliary(AT_BATON_INIT); }
 
-static void delete_slowly(struct worker_view *view) {
-    view->out[0] = 1;
-    (void)sys_cap_delete(0, view->caps[0]);
-}
-
-/* A deletion corrects depths itself, a few at a time. So a thread begins with one, and dies in the middle of it. */
 cap_t world_orphans(cap_t object) {
-    static struct worker deleter;
     cap_t parent = world_copy(object, RIGHTS_ALL, 0), orphans = world_slots(WORLD_ORPHANS);
     for (uint32_t i = 0; i < WORLD_ORPHANS; i++)
         CHECK_STATUS(sys_cap_copy(0, orphans + i, parent, RIGHTS_ALL, 0), OK);
-    worker_make(&deleter, (struct worker_plan){.code = delete_slowly});
-    deleter.view->caps[0] = parent;
-    worker_resume(&deleter);
-    for (uint32_t i = 0; i < 100 && deleter.view->out[0] == 0; i++)
-        worker_let_run(3000); /* some of the steps that it takes */
-    CHECK_STATUS(sys_cap_delete(0, deleter.thread), OK);
-    deleter.ended = true;
+    CHECK_STATUS(sys_cap_delete(0, parent), OK);
     return orphans;
 }
 

@@ -61,9 +61,9 @@ void *world_map(cap_t memory, uint64_t page_count);
 /* A copy in a new slot. */
 cap_t world_copy(cap_t source, uint64_t rights, uint64_t badge);
 
-/* Copies whose parent is being deleted, so that their depths are to be corrected, more than the kernel does in one go: the first. */
+/* Copies whose parent was deleted, so that their depths are to be corrected, more than the kernel does in one go: the first. */
 cap_t world_orphans(cap_t object);
-#define WORLD_ORPHANS 200U
+#define WORLD_ORPHANS 60U
 
 /* space_audit of all parts of a space: OK or the first failure. */
 struct result world_audit(cap_t space);
