@@ -365,6 +365,32 @@ static void space_map_waits_for_what_is_dead(void) {
         CHECK_STATUS(sys_space_map(second, worker.window, 0, 1, 0x10000000 + (i << 21), READ_WRITE), OK);
 }
 
+static void delete_one(struct worker_view *view) { (void)sys_cap_delete(0, view->caps[0]); }
+
+/* A thread is killed while it deletes what others descend from: that is gone, or all of it is there, to be revoked. */
+static void cap_delete_half_done_cuts_nobody_off(void) {
+    enum { COPIES = 100 };
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), slots = world_slots(COPIES);
+    for (uint64_t ns = 250; ns < 8000; ns += 250) {
+        struct worker worker;
+        CHECK_STATUS(sys_cap_copy(0, slots, endpoint, RIGHTS_ALL, 0), OK);
+        for (uint64_t i = 1; i < COPIES; i++)
+            CHECK_STATUS(sys_cap_copy(0, slots + i, slots, RIGHTS_ALL, 0), OK);
+        worker_make(&worker, (struct worker_plan){.code = delete_one, .priority = 10});
+        worker.view->caps[0] = slots;
+        worker_resume(&worker);
+        worker_let_run(ns);
+        CHECK_STATUS(sys_cap_delete(0, worker.thread), OK);
+        if (sys_cap_query(slots).status == OK) {
+            CHECK_STATUS(sys_cap_revoke(slots), OK);
+            for (uint64_t i = 1; i < COPIES && !test_has_failed(); i++)
+                CHECK_STATUS(sys_cap_query(slots + i), E_CAP);
+            CHECK_STATUS(sys_cap_delete(0, slots), OK);
+        }
+        CHECK_STATUS(sys_cap_revoke(endpoint), OK);
+    }
+}
+
 /*
  * A borrower makes a pool of frames that were lent to it, and puts the only capability to the pool into a table in that pool. To
  * revoke what was lent does not end the pool, as pool_create says: the lender does not get the frames back. With a Memory
@@ -385,9 +411,10 @@ static void pool_create_of_lent_frames_that_hide(void) {
     CHECK_STATUS(sys_pool_create(lent, 0, 16, again), OK);
 }
 
-SUITE(CASE(pool_create_of_lent_frames_that_hide), CASE(cap_delete_beside_others_garbage),
-      CASE(cap_delete_of_a_pool_waits_for_all_in_it), CASE(cap_delete_through_a_table_that_dies_by_it),
-      CASE(thread_write_ends_a_cap_delete), CASE(thread_configure_foreign_ends_a_cap_delete),
-      CASE(object_create_waits_for_what_is_dead), CASE(space_map_waits_for_what_is_dead),
-      CASE(cap_delete_stops_a_thread_at_once), CASE(thread_resume_of_a_dying_one),
-      CASE(cap_revoke_of_one_that_dies_leaves_no_trace), CASE(thread_configure_notification_of_a_dying_one));
+SUITE(CASE(pool_create_of_lent_frames_that_hide), CASE(cap_delete_half_done_cuts_nobody_off),
+      CASE(cap_delete_beside_others_garbage), CASE(cap_delete_of_a_pool_waits_for_all_in_it),
+      CASE(cap_delete_through_a_table_that_dies_by_it), CASE(thread_write_ends_a_cap_delete),
+      CASE(thread_configure_foreign_ends_a_cap_delete), CASE(object_create_waits_for_what_is_dead),
+      CASE(space_map_waits_for_what_is_dead), CASE(cap_delete_stops_a_thread_at_once),
+      CASE(thread_resume_of_a_dying_one), CASE(cap_revoke_of_one_that_dies_leaves_no_trace),
+      CASE(thread_configure_notification_of_a_dying_one));
