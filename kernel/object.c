@@ -99,7 +99,7 @@ static bool reap_step(struct object *object) {
 static const uint8_t step_costs[] = {
     [OBJECT_SPACE] = 56,    /* many entries, and tables to look through for them */
     [OBJECT_POOL] = 12,     /* several frames, one to clear */
-    [OBJECT_TABLE] = 24,    /* several capabilities, one of which may end a thread's wait */
+    [OBJECT_TABLE] = 21,    /* several capabilities, one of which may end a thread's wait */
     [OBJECT_THREAD] = 24,   /* a frame to clear */
     [OBJECT_ENDPOINT] = 12, /* a thread leaves two heaps of thousands */
     [OBJECT_NOTIFICATION] = 12,
