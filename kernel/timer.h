@@ -10,13 +10,15 @@
  *   others, from the running priority on       after TIMER_PAUSE_NS
  *   those below the running priority           after TIMER_LOW_PAUSE_NS, if the last batch had any of them
  *
- * So lower priorities take at most one interrupt in a millisecond from a higher one. They may be late, but they come, since somebody
- * else may wait for what they raise. An idle CPU does not wait between batches.
+ * So lower priorities take one interrupt in a millisecond from a higher one, and one more for each that is above all of the last batch.
+ * They may be late, but they come, since somebody else may wait for what they raise. An idle CPU does not wait between batches.
  *
- * While something is dead that nobody takes apart, a busy CPU does one step of it in a millisecond: somebody may wait for its end.
+ * While something is dead that nobody takes apart, a busy CPU does one step of it in a millisecond, and one with each
+ * interrupt of the timer: somebody may wait for its end.
  *
- * The running priority is looked at when the timer is armed (timer_arm_next). A message that takes the fast path does not arm it, so
- * in the server's turn deadlines between its priority and its client's can be late by that millisecond.
+ * The running priority is looked at when the timer is armed (timer_arm_next). A message that takes the fast path does not arm it, nor
+ * does a thread that waits and leaves the CPU to the next (sched_wait): in the turn of a lower one deadlines between the two priorities
+ * can be late by that millisecond.
  */
 #pragma once
 
