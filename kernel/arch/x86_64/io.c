@@ -8,8 +8,10 @@
 #define SERIAL_PORT 0x3f8U
 #define SERIAL_STATUS (SERIAL_PORT + 5)
 #define SERIAL_CAN_SEND (1U << 5)
-#define SERIAL_TRIES 100000U /* a port that is not there never can: after so many in a row the log leaves it alone */
-#define SERIAL_PIECE 16U     /* bytes at once: as many as a port keeps */
+#define SERIAL_TRIES \
+    100000U /* a port that is not there never can: after so many in a row the log leaves it alone ... */
+#define SERIAL_TRIES_LATER 100000000U /* ... and one that has taken bytes after so many, since its reader may be slow */
+#define SERIAL_PIECE 16U              /* bytes at once: as many as a port keeps */
 #define RESET_PORT 0xcf9U
 #define RESET_HARD 0x0eU
 #define KEYBOARD_COMMAND 0x64U
@@ -36,16 +38,17 @@ void arch_log_write(const char *text, uint64_t length) { out_text(LOG_PORT, text
 
 uint64_t arch_log_send(const char *text, uint64_t length) {
     static bool returned; /* the line that ends here has its '\r' */
-    static uint32_t tries;
+    static uint32_t tries, limit = SERIAL_TRIES;
     uint64_t done = 0;
     for (uint32_t i = 0; log_serial && done < length && i < SERIAL_PIECE; i++) {
         tries = (in8(SERIAL_STATUS) & SERIAL_CAN_SEND) != 0 ? 0 : tries + 1;
-        log_serial = tries < SERIAL_TRIES;
+        log_serial = tries < limit;
         if (tries > 0)
             break;
         bool wants_return = text[done] == '\n' && !returned;
         out8(SERIAL_PORT, wants_return ? '\r' : (uint8_t)text[done]);
         returned = wants_return;
+        limit = SERIAL_TRIES_LATER;
         done += !wants_return;
     }
     return log_serial ? done : length;
