@@ -39,9 +39,9 @@ void object_init(struct object *object, enum object_type type, struct pool *pool
 void object_kill(struct object *object);
 
 /*
- * Dead objects lie with their pools, and pools with something dead in a pile, in places 1, 2, 3, ... from its bottom. A kill puts
- * its pool on top. So who waits for the end of what he killed waits until there is no pool in its place or above: what died
- * earlier in other pools lies below, and what dies when that is taken apart, above.
+ * Dead objects lie with their pools, and pools with something dead lie in a pile. A kill puts its pool on top, in a place whose
+ * number is higher than any that was given before. What died earlier in other pools lies below that place, and what dies when this
+ * is taken apart lies above it. So a thread waits for the end of what it killed until no pool is in that place or above.
  */
 
 extern uint64_t reaper_place; /* the one on top of the pile; 0: nothing is dead */
@@ -49,7 +49,7 @@ extern uint64_t reaper_place; /* the one on top of the pile; 0: nothing is dead 
 /*
  * Take dead objects apart, the top pool's first: one step, and as many more as fit into `budget`, down to `place`, which is 1 or
  * more. True when the pile does not reach to that place any more. Any thread may do another's work here, and an idle CPU does:
- * what a killed thread left behind does not wait for it.
+ * what a killed thread left behind does not wait for it. So does the timer of a busy CPU (timer.h).
  */
 bool reaper_run_to(uint64_t place, uint32_t budget);
 static inline bool reaper_is_idle(void) { return reaper_place == 0; } /* nothing is dead */

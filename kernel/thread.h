@@ -72,7 +72,7 @@ struct thread {
     struct cap_slot notification;
     struct cap_slot message_memory;
 
-    uint64_t reaps; /* cap_delete, which waits for the end of what it killed: the place of that (object.h); else 0 */
+    uint64_t reaps; /* the place (object.h) of what its cap_delete has killed and waits for; 0: it waits for nothing */
     uint32_t id;    /* from 1 on, in the order in which threads are made: their name in traces */
 };
 

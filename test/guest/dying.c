@@ -326,21 +326,28 @@ static void thread_configure_foreign_ends_a_cap_delete(void) {
     CHECK(!is_there(other));
 }
 
-/* A pool has memory enough, but it lies in what a handover has left to be taken apart: that is done first, not refused. */
-static void object_create_waits_for_what_is_dead(void) {
-    cap_t pool = world_pool(40), first = world_slot(), second = world_slot();
-    struct worker worker;
+/* A handover lets a space with 25 tables die in `pool`, and takes nothing apart. The thread's next space, also from there. */
+static cap_t leave_dead_space(struct worker *worker, cap_t pool) {
+    cap_t first = world_slot(), second = world_slot();
     uint64_t flags = HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
-    worker_make(&worker, (struct worker_plan){.code = role_nothing});
-    worker.ended = true;
+    worker_make(worker, (struct worker_plan){.code = role_nothing});
+    worker->ended = true;
     CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, first), OK);
     for (uint64_t i = 0; i < 25; i++)
-        CHECK_STATUS(sys_space_map(first, worker.window, 0, 1, 0x10000000 + (i << 21), READ_WRITE), OK);
+        CHECK_STATUS(sys_space_map(first, worker->window, 0, 1, 0x10000000 + (i << 21), READ_WRITE), OK);
     CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, second), OK);
-    struct thread_registers entry = worker_entry_state(&worker, role_nothing);
-    CHECK_STATUS(worker_handover(worker.thread, first, &entry, flags), OK);
+    struct thread_registers entry = worker_entry_state(worker, role_nothing);
+    CHECK_STATUS(worker_handover(worker->thread, first, &entry, flags), OK);
     CHECK_STATUS(sys_cap_delete(0, first), OK);
-    CHECK_STATUS(worker_handover(worker.thread, second, &entry, flags), OK);
+    CHECK_STATUS(worker_handover(worker->thread, second, &entry, flags), OK);
+    return second;
+}
+
+/* A pool has memory enough, but it lies in what a handover has left to be taken apart: that is done first, not refused. */
+static void object_create_waits_for_what_is_dead(void) {
+    cap_t pool = world_pool(40);
+    struct worker worker;
+    (void)leave_dead_space(&worker, pool);
     for (uint64_t i = 0; i < 6; i++) /* 24 pages */
         CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 512, world_slot()), OK);
     CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 8192, world_slot()), E_MEMORY); /* nothing is dead now */
@@ -348,19 +355,9 @@ static void object_create_waits_for_what_is_dead(void) {
 
 /* The same where the memory is wanted for page tables. */
 static void space_map_waits_for_what_is_dead(void) {
-    cap_t pool = world_pool(40), first = world_slot(), second = world_slot();
+    cap_t pool = world_pool(40);
     struct worker worker;
-    uint64_t flags = HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
-    worker_make(&worker, (struct worker_plan){.code = role_nothing});
-    worker.ended = true;
-    CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, first), OK);
-    for (uint64_t i = 0; i < 25; i++)
-        CHECK_STATUS(sys_space_map(first, worker.window, 0, 1, 0x10000000 + (i << 21), READ_WRITE), OK);
-    CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, second), OK);
-    struct thread_registers entry = worker_entry_state(&worker, role_nothing);
-    CHECK_STATUS(worker_handover(worker.thread, first, &entry, flags), OK);
-    CHECK_STATUS(sys_cap_delete(0, first), OK);
-    CHECK_STATUS(worker_handover(worker.thread, second, &entry, flags), OK);
+    cap_t second = leave_dead_space(&worker, pool);
     for (uint64_t i = 0; i < 25; i++)
         CHECK_STATUS(sys_space_map(second, worker.window, 0, 1, 0x10000000 + (i << 21), READ_WRITE), OK);
 }

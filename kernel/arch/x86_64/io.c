@@ -8,10 +8,11 @@
 #define SERIAL_PORT 0x3f8U
 #define SERIAL_STATUS (SERIAL_PORT + 5)
 #define SERIAL_CAN_SEND (1U << 5)
-#define SERIAL_TRIES \
-    100000U /* a port that is not there never can: after so many in a row the log leaves it alone ... */
-#define SERIAL_TRIES_LATER 100000000U /* ... and one that has taken bytes after so many, since its reader may be slow */
-#define SERIAL_PIECE 16U              /* bytes at once: as many as a port keeps */
+/* A port that is not there never takes a byte: after so many tries in a row the log leaves it alone. One that has taken bytes gets
+ * more, since its reader may be slow. */
+#define SERIAL_TRIES 100000U
+#define SERIAL_TRIES_LATER 100000000U
+#define SERIAL_PIECE 16U /* bytes at once: as many as a port keeps */
 #define RESET_PORT 0xcf9U
 #define RESET_HARD 0x0eU
 #define KEYBOARD_COMMAND 0x64U
