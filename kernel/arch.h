@@ -66,8 +66,9 @@ bool arch_table_is_empty(const uint64_t *table);
 void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool);
 /* Map a large page where there is neither a table nor one; remove one. Memory as above: tables that a large page lacks. */
 void arch_large_make(uint64_t root, uaddr_t at, uint64_t entry, struct pool *pool);
-/* Split a large page into a table. Its entry is empty until the caller, who flushes what CPUs know of it, sets it to the result:
- * some CPUs stop with a machine check when they have an address as part of a large page and of a small one. */
+/* Split a large page into a table, which *entry is to point to: the result is that value. Some CPUs stop with a machine check when
+ * they know an address as part of a large page and of a small one. So *entry is empty now, and the caller flushes the page on
+ * all CPUs before it sets *entry. */
 MUST_USE uint64_t arch_large_split(uint64_t *entry, struct pool *pool);
 void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool);
 /* Take a large page or part of a table out of the user half. False when none is left. For the end of a space: no CPU uses it

@@ -36,9 +36,9 @@ enum deadline_kind {
 
 struct deadline {
     struct heap_node node; /* key = ns */
-    struct cpu *cpu;       /* in whose heaps it is, ... */
+    struct cpu *cpu;       /* the CPU that has it in one of its heaps ... */
     enum deadline_kind kind;
-    uint8_t priority; /* ... and in which */
+    uint8_t priority; /* ... and which heap that is */
 };
 
 #define TIMER_BATCH 3U        /* one may leave two heaps of thousands, which takes some 1,800 instructions */
