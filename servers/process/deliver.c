@@ -23,7 +23,6 @@ static void resume(struct process *process) {
         (void)sys_thread_resume(thread->object);
     process_note_signals(&sys->processes, process); /* what waited while it was stopped */
     process_add_news(&sys->processes, process, PROCESS_CONTINUED, 0);
-    serve_tell_parent(process);
 }
 
 /* thread: only for it; NULL = whichever of the process's does not mask it. */
@@ -33,7 +32,7 @@ static void raise(struct process *process, struct thread *thread, uint64_t signa
     bool protected = process->pid == PROCESS_FIRST && (process->signals.handled & signal_bit(signal)) == 0;
     if (protected)
         return; /* without process 1 there is nothing more to do */
-    if (signal == PROCESS_SIGCONT || signal == PROCESS_SIGKILL)
+    if (signal == PROCESS_SIGCONT)
         resume(process);
     for (struct thread *at = thread_next(process, NULL); signal == PROCESS_SIGCONT && at != NULL;
          at = thread_next(process, at))
@@ -174,7 +173,6 @@ static void stop(struct process *process, uint64_t signal) {
     for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
         (void)sys_thread_suspend(thread->object);
     process_add_news(&sys->processes, process, PROCESS_STOPPED, signal);
-    serve_tell_parent(process);
 }
 
 /* What is due for one thread. False: that was the end of its process, or it has stopped. */
@@ -197,13 +195,24 @@ static bool deliver_to(struct thread *thread) {
     }
 }
 
+/* What is due for all threads of a process. One that is stopped does nothing before it goes on, but KILL ends it there. */
+static void deliver_all(struct process *process) {
+    struct thread *thread = thread_next(process, NULL);
+    if (process->halted && (process->signals.pending & signal_bit(PROCESS_SIGKILL)) == 0)
+        return;
+    while (thread != NULL && deliver_to(thread))
+        thread = thread_next(process, thread);
+}
+
 void deliver_due(void) {
     struct process *process;
-    while ((process = process_take_due(&sys->processes)) != NULL) /* an end raises CHLD */
-        for (struct thread *thread = thread_next(process, NULL); thread != NULL && !process->halted;
-             thread = thread_next(process, thread))
-            if (!deliver_to(thread))
-                break;
+    while ((process = process_take_due(&sys->processes)) != NULL) {
+        bool lives = !process->ended; /* else it may be gone once its parent has been told */
+        if (process->untold)
+            serve_tell_parent(process);
+        if (lives)
+            deliver_all(process);
+    }
 }
 
 /* ---- faults ---- */

@@ -16,7 +16,11 @@ void deliver_raise_thread(struct thread *thread, uint64_t signal);
 /* ... to all processes of a group, on which `caller` may act; NULL = anybody. Returns how many there are. */
 uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct process *caller);
 
-/* Do what is due for all processes. Call it when no answer waits to be sent. */
+/*
+ * Do what is due for all processes: deliver their signals, and tell their parents what has become of them. It is the only place
+ * that does; what happens meanwhile (a signal ends a process, whose parent gets CHLD) becomes due, too.
+ * Call it when no answer waits to be sent.
+ */
 void deliver_due(void);
 
 /*

@@ -214,7 +214,7 @@ int main(int argc, char **argv, char **envp) {
             server_serve(&served_server, &event);
         else
             take(event);
-        if (process_signals_are_due(&served_system.processes))
+        if (process_is_due(&served_system.processes))
             deliver_behind(event.badge);
         serve_set_timer();
     }

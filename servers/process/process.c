@@ -165,7 +165,14 @@ static void make_orphans(struct process_table *table, struct list *children) {
     }
 }
 
-bool process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end) {
+/* The parent is told when the message at hand has been dealt with, together with all else that is due. */
+static void note_news(struct process_table *table, struct process *parent, struct process *process) {
+    process->untold = true;
+    list_move(&parent->news, &process->sibling);
+    list_move(&table->due, &process->in_due);
+}
+
+void process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end) {
     make_orphans(table, &process->children);
     make_orphans(table, &process->news);
     process->ended = true;
@@ -175,12 +182,10 @@ bool process_end(struct process_table *table, struct process *process, const str
     forget_wakes(table, process);
     leave_foreground(table, process->group);
     struct process *parent = process_parent(table, process);
-    if (parent == NULL) {
+    if (parent != NULL)
+        note_news(table, parent, process);
+    else
         process_forget(table, process);
-        return false;
-    }
-    list_move(&parent->news, &process->sibling);
-    return true;
 }
 
 void process_add_news(struct process_table *table, struct process *process, uint32_t what, uint64_t signal) {
@@ -188,7 +193,7 @@ void process_add_news(struct process_table *table, struct process *process, uint
     process->tells = what;
     process->tells_signal = signal;
     if (parent != NULL)
-        list_move(&parent->news, &process->sibling);
+        note_news(table, parent, process);
 }
 
 /* Does a wait for `pid` with `flags` find something in this child? */
@@ -197,14 +202,6 @@ static bool finds(const struct process *child, uint64_t pid, uint64_t flags) {
         return false;
     return child->ended || (child->tells == PROCESS_STOPPED && (flags & PROCESS_WAIT_STOPPED) != 0) ||
            (child->tells == PROCESS_CONTINUED && (flags & PROCESS_WAIT_CONTINUED) != 0);
-}
-
-struct thread *process_find_waiter(const struct process_table *table, const struct process *child) {
-    struct process *parent = process_parent(table, child);
-    struct thread *thread = parent != NULL ? thread_next(parent, NULL) : NULL;
-    while (thread != NULL && (thread->waits != THREAD_WAITS || !finds(child, thread->wait_for, thread->wait_flags)))
-        thread = thread_next(parent, thread);
-    return thread;
 }
 
 struct process_wait_reply process_tell(struct process_table *table, struct process *child) {

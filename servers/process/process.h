@@ -12,7 +12,7 @@
  *   parent --- children    those that have nothing to tell
  *          `-- news        those that have ended, stopped or gone on, and it was not told yet
  *   groups[group % PROCESS_GROUPS]
- *   due                    those that may have a signal that can be delivered
+ *   due                    those that may have a signal that can be delivered, or news that nobody was told yet
  */
 #pragma once
 
@@ -45,6 +45,7 @@ struct process {
     uint32_t joinable; /* ... that have ended and that nobody has joined */
     uint32_t sender;   /* of the last signal */
     uint32_t tells;    /* PROCESS_STOPPED or CONTINUED: its parent has not asked about it yet; 0 = nothing */
+    bool untold;       /* it has ended, stopped or gone on, and its parent is to hear of it (it is in `due`) */
     uint64_t tells_signal;
     uint64_t past_time_ns; /* of the CPU: what threads used that have ended */
     struct list sibling;   /* in its parent's children or news */
@@ -88,9 +89,9 @@ MUST_USE uint32_t process_begin(struct process_table *table, uint32_t parent, st
 /* Undo process_begin, or be done with a process that has ended. It has no thread any more. */
 void process_forget(struct process_table *table, struct process *process);
 
-/* Note that signals are to be looked at, if any can be delivered. Is there such a process? */
+/* Note that signals are to be looked at, if any can be delivered. Is there a process with such signals, or with untold news? */
 void process_note_signals(struct process_table *table, struct process *process);
-static inline bool process_signals_are_due(const struct process_table *table) { return !list_is_empty(&table->due); }
+static inline bool process_is_due(const struct process_table *table) { return !list_is_empty(&table->due); }
 
 /* One of them, no longer noted; NULL = none. */
 struct process *process_take_due(struct process_table *table);
@@ -117,12 +118,12 @@ enum process_state process_state(struct process *process);
 struct process *process_parent(const struct process_table *table, const struct process *process);
 
 /*
- * A process has ended, and its threads with it. Its children become orphans; those that had ended are forgotten, and it too
- * if it is one: then false.
+ * A process has ended, and its threads with it; its parent is to be told. Its children become orphans; those that had ended
+ * are forgotten, and so is the process itself if nobody is there to be told.
  */
-bool process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end);
+void process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end);
 
-/* It has stopped, or goes on (enum process_end): something to tell its parent. */
+/* It has stopped, or goes on (enum process_end): its parent, if there is one, is to be told. */
 void process_add_news(struct process_table *table, struct process *process, uint32_t what, uint64_t signal);
 
 /*
@@ -134,9 +135,6 @@ MUST_USE uint32_t process_find_news(const struct process_table *table, const str
 
 /* What a wait is told about a child that process_find_news found: news are told once, and who has ended is forgotten. */
 struct process_wait_reply process_tell(struct process_table *table, struct process *child);
-
-/* The thread of its parent that waits for the news of `child`; NULL = none does. */
-struct thread *process_find_waiter(const struct process_table *table, const struct process *child);
 
 void process_enter_group(struct process_table *table, struct process *process, uint32_t group);
 

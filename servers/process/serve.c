@@ -112,25 +112,28 @@ void serve_answer(struct thread *thread, uint32_t status, const void *reply) {
     (void)server_answer(&served_server, answer, waits, status, reply); /* it may be gone */
 }
 
-/* Threads that wait for children that another thread has been told of: there may be none left for them. */
-static void tell_childless(struct process *parent) {
+/* Look again what the waiting threads of a process find: news, or that there is no such child any more. */
+static void answer_waits(struct process *parent) {
     struct process *child;
-    for (struct thread *at = thread_next(parent, NULL); at != NULL; at = thread_next(parent, at))
-        if (at->waits == THREAD_WAITS &&
-            process_find_news(&sys->processes, parent, at->wait_for, at->wait_flags, &child) == P_NO_CHILD)
-            serve_answer(at, P_NO_CHILD, NULL);
+    for (struct thread *at = thread_next(parent, NULL); at != NULL; at = thread_next(parent, at)) {
+        if (at->waits != THREAD_WAITS)
+            continue;
+        struct process_wait_reply told = {0};
+        uint32_t status = process_find_news(&sys->processes, parent, at->wait_for, at->wait_flags, &child);
+        if (status == OK)
+            told = process_tell(&sys->processes, child);
+        if (status != E_TIMEOUT)
+            serve_answer(at, status, &told);
+    }
 }
 
 void serve_tell_parent(struct process *process) {
-    struct thread *waiter = process_find_waiter(&sys->processes, process);
     struct process *parent = process_parent(&sys->processes, process);
-    if (parent != NULL)
-        deliver_raise(parent, PROCESS_SIGCHLD, process->pid);
-    if (waiter == NULL)
-        return;
-    struct process_wait_reply told = process_tell(&sys->processes, process);
-    serve_answer(waiter, OK, &told);
-    tell_childless(parent);
+    process->untold = false;
+    if (parent == NULL)
+        return; /* it has ended meanwhile */
+    deliver_raise(parent, PROCESS_SIGCHLD, process->pid);
+    answer_waits(parent);
 }
 
 /* Process 1 is what the machine runs for: without it there is nothing more to do. */
@@ -151,8 +154,7 @@ void serve_end_process(struct process *process, const struct process_wait_reply 
             server_forget(thread->answer);
     stage_forget(sys, stage_of(process));
     body_destroy(sys, process);
-    if (process_end(&sys->processes, process, end))
-        serve_tell_parent(process);
+    process_end(&sys->processes, process, end);
     if (first)
         first_ended(end);
 }

@@ -52,10 +52,10 @@ static inline struct process *serve_caller(const struct server_call *call) { ret
 /* A process has faulted: a page that it may have is brought; else it is reported and killed. */
 void serve_fault(const struct server_event *event);
 
-/* The end of a process: all it was made of goes at once, what its parent will be told stays. */
+/* The end of a process: all it was made of goes at once; its parent is told by deliver_due. */
 void serve_end_process(struct process *process, const struct process_wait_reply *end);
 
-/* A process has ended, stopped or goes on: its parent is told. */
+/* A process has ended, stopped or goes on: its parent gets CHLD, and an answer if it waits for that. For deliver_due. */
 void serve_tell_parent(struct process *process);
 
 /* Bits of `events` came. */

@@ -30,7 +30,7 @@ static void finish_table(void) {
         while ((thread = thread_next(process, NULL)) != NULL)
             thread_end(&table, thread);
         if (!process->ended)
-            (void)process_end(&table, process, &(struct process_wait_reply){0});
+            process_end(&table, process, &(struct process_wait_reply){0});
         else
             process_forget(&table, process);
     }
@@ -69,16 +69,16 @@ static void orphans_vanish_as_they_end(void) {
     struct process *living = begin(parent->pid);
     struct process *dead = begin(parent->pid);
     uint32_t dead_pid = dead->pid;
-    CHECK(process_end(&table, dead, &exited));
+    process_end(&table, dead, &exited);
     CHECK_EQUAL(process_find_news(&table, parent, dead_pid, 0, &ended), OK);
-    CHECK(process_end(&table, parent, &exited));
+    process_end(&table, parent, &exited);
     CHECK(process_find(&table, dead_pid) == NULL); /* nobody can wait for it any more */
     CHECK_EQUAL(living->parent, 1);
     CHECK_EQUAL(process_find_news(&table, process_find(&table, 1), living->pid, 0, &child), P_NO_CHILD);
     CHECK_EQUAL(process_find_news(&table, process_find(&table, 1), PROCESS_ANY, 0, &child), OK);
     CHECK(child == parent);
     uint32_t living_pid = living->pid;
-    CHECK(!process_end(&table, living, &exited));
+    process_end(&table, living, &exited);
     CHECK(process_find(&table, living_pid) == NULL);
     CHECK_EQUAL(process_tell(&table, parent).value, 9);
     CHECK_EQUAL(process_find_news(&table, process_find(&table, 1), PROCESS_ANY, 0, &child), P_NO_CHILD);
@@ -86,29 +86,37 @@ static void orphans_vanish_as_they_end(void) {
     finish_table();
 }
 
-static void waiting_parents_are_found(void) {
-    struct thread *thread;
+/* Who is due to be told of what, and what a wait finds then: news are told once. */
+static void parents_are_due_to_be_told(void) {
+    struct process *child;
     start_table();
     struct process *first = process_find(&table, 1);
-    CHECK_EQUAL(thread_begin(&table, first, THREAD_ANY, &thread), OK);
-    CHECK_EQUAL(thread_begin(&table, first, THREAD_ANY, &thread), OK); /* the second one waits */
     struct process *a = begin(1);
     struct process *b = begin(1);
-    thread->waits = THREAD_WAITS;
-    thread->wait_for = b->pid;
     process_enter_group(&table, a, a->pid);
     table.foreground = a->pid;
-    CHECK(process_end(&table, a, &exited) && process_find_waiter(&table, a) == NULL); /* not the one it waits for */
+    process_end(&table, a, &exited);
+    CHECK(a->untold && process_is_due(&table) && process_take_due(&table) == a && !process_is_due(&table));
     CHECK_EQUAL(table.foreground, 0);
+    CHECK_EQUAL(process_find_news(&table, first, b->pid, 0, &child), E_TIMEOUT);
     process_add_news(&table, b, PROCESS_STOPPED, 19);
-    CHECK(process_find_waiter(&table, b) == NULL);
-    thread->wait_flags = PROCESS_WAIT_STOPPED;
-    CHECK(process_find_waiter(&table, b) == thread);
+    CHECK(b->untold && process_take_due(&table) == b);
+    CHECK_EQUAL(process_find_news(&table, first, b->pid, 0, &child), E_TIMEOUT);
+    CHECK_EQUAL(process_find_news(&table, first, b->pid, PROCESS_WAIT_STOPPED, &child), OK);
     struct process_wait_reply told = process_tell(&table, b);
     CHECK(told.pid == b->pid && told.end == PROCESS_STOPPED && told.value == 19);
-    CHECK(process_find_waiter(&table, b) == NULL); /* news are told once */
-    CHECK(process_end(&table, b, &exited) && process_find_waiter(&table, b) == thread);
-    CHECK(b->end.pid == b->pid && b->end.value == 9);
+    CHECK_EQUAL(process_find_news(&table, first, b->pid, PROCESS_WAIT_STOPPED, &child), E_TIMEOUT);
+    process_add_news(&table, b, PROCESS_CONTINUED, 0);
+    process_end(&table, b, &exited); /* this alone is told */
+    CHECK(process_take_due(&table) == b && !process_is_due(&table));
+    CHECK_EQUAL(process_find_news(&table, first, PROCESS_ANY, PROCESS_WAIT_CONTINUED, &child), OK);
+    CHECK(child == a && a->end.pid == a->pid && a->end.value == 9);
+    CHECK_EQUAL(process_tell(&table, b).end, PROCESS_EXITED);
+    struct process *parent = begin(1), *orphan = begin(parent->pid);
+    process_end(&table, parent, &exited);
+    CHECK(process_take_due(&table) == parent);
+    process_add_news(&table, orphan, PROCESS_STOPPED, 19); /* nobody is there to be told */
+    CHECK(!orphan->untold && !process_is_due(&table));
     finish_table();
 }
 
@@ -121,7 +129,7 @@ static void news_are_found_at_once(void) {
         (void)begin(1);
     CHECK_EQUAL(process_find_news(&table, first, PROCESS_ANY, 0, &child), E_TIMEOUT);
     process_add_news(&table, process_find(&table, 50), PROCESS_STOPPED, 19);
-    CHECK(process_end(&table, process_find(&table, 77), &exited));
+    process_end(&table, process_find(&table, 77), &exited);
     CHECK_EQUAL(process_find_news(&table, first, PROCESS_ANY, 0, &child), OK);
     CHECK_EQUAL(child->pid, 77);
     CHECK_EQUAL(process_find_news(&table, first, PROCESS_ANY, PROCESS_WAIT_STOPPED, &child), OK);
@@ -146,7 +154,7 @@ static void who_may_act_on_whom(void) {
     CHECK(!process_may_act(&table, helper, job) && !process_may_act(&table, helper, shell));
     CHECK(!process_may_act(&table, helper, kill) && !process_may_act(&table, kill, other));
     CHECK(process_may_act(&table, shell, other));
-    CHECK(process_end(&table, job, &exited));
+    process_end(&table, job, &exited);
     CHECK(process_may_act(&table, shell, helper)); /* orphans belong to process 1's family */
     CHECK(!process_may_act(&table, kill, helper));
     CHECK(!process_may_act(&table, helper, other)); /* nor do they gain by it */
@@ -223,7 +231,7 @@ static void groups_are_walked(void) {
     CHECK(process_next_in_group(&table, 2, NULL) == a && process_next_in_group(&table, 2, a) == c);
     CHECK(process_next_in_group(&table, 2, c) == NULL);
     CHECK(process_next_in_group(&table, 2 + PROCESS_GROUPS, NULL) == b);
-    CHECK(process_end(&table, b, &exited));
+    process_end(&table, b, &exited);
     CHECK(!process_group_exists(&table, 2 + PROCESS_GROUPS) && process_group_is_in(&table, 2 + PROCESS_GROUPS, 1));
     CHECK(!process_group_is_in(&table, 2, 2) && process_group_is_in(&table, 2, 1));
     finish_table();
@@ -316,7 +324,7 @@ int main(void) {
     static const struct check_case cases[] = {
         {"pids_count_up_and_pass_over", pids_count_up_and_pass_over},
         {"orphans_vanish_as_they_end", orphans_vanish_as_they_end},
-        {"waiting_parents_are_found", waiting_parents_are_found},
+        {"parents_are_due_to_be_told", parents_are_due_to_be_told},
         {"who_may_act_on_whom", who_may_act_on_whom},
         {"news_are_found_at_once", news_are_found_at_once},
         {"wakes_against_a_model", wakes_against_a_model},

@@ -161,6 +161,24 @@ IN_CHILD(stop_delays_all_but_kill) {
     return CODE_SIGNALLED;
 }
 
+/* The parent waits all the time, so that it would hear that the child went on before it ended. */
+IN_CHILD(stop_that_kill_ends_is_no_going_on) {
+    uint64_t child = idle_child(), parent = own_pid(), all = PROCESS_WAIT_STOPPED | PROCESS_WAIT_CONTINUED;
+    uint64_t killer = fork_here();
+    if (killer == 0) {
+        static const uint64_t signals[] = {PROCESS_SIGSTOP, PROCESS_SIGKILL};
+        for (uint32_t i = 0; i < 2; i++) {
+            CHECK(reaches_state(parent, PROCESS_WAITING));
+            CHECK_STATUS(kill_process(child, signals[i]), OK);
+        }
+        return CODE_SIGNALLED;
+    }
+    CHECK_NEWS(child, all, PROCESS_STOPPED, PROCESS_SIGSTOP);
+    CHECK_NEWS(child, all, PROCESS_KILLED, PROCESS_SIGKILL);
+    CHECK_EXIT(killer, CODE_SIGNALLED);
+    return CODE_SIGNALLED;
+}
+
 IN_CHILD(stop_of_who_sleeps_keeps_its_sleep) {
     uint64_t child = fork_here();
     if (child == 0) {
@@ -213,6 +231,7 @@ static const struct test_case cases[] = {
     SIGNAL_AND(stop_wakes_who_waits_for_it, OPERATION(list)),
     SIGNAL_AND(stop_holds_it_until_it_continues, OPERATION(map) | OPERATION(list)),
     SIGNAL(stop_delays_all_but_kill),
+    SIGNAL_AND(stop_that_kill_ends_is_no_going_on, OPERATION(list)),
     SIGNAL_AND(stop_of_who_sleeps_keeps_its_sleep, OPERATION(list)),
     SIGNAL(wait_refuses_other_flags),
     SIGNAL_AND(child_s_end_stop_and_going_on_are_signalled, OPERATION(signal_wait)),
@@ -229,6 +248,7 @@ static const struct role roles[] = {
     ROLE(stop_wakes_who_waits_for_it),
     ROLE(stop_holds_it_until_it_continues),
     ROLE(stop_delays_all_but_kill),
+    ROLE(stop_that_kill_ends_is_no_going_on),
     ROLE(stop_of_who_sleeps_keeps_its_sleep),
     ROLE(wait_refuses_other_flags),
     ROLE(child_s_end_stop_and_going_on_are_signalled),
