@@ -114,5 +114,5 @@ struct process_signal_frame {
     uint32_t has_fpu; /* 1: the FPU's state, a struct thread_fpu, lies behind this; 0: it was the initial one */
     uint64_t fault;   /* enum fault_kind, if a fault raised it; else 0 */
     uint64_t address; /* page faults */
-    uint64_t sender;  /* pid, if a process raised it; else 0 */
+    uint64_t sender;  /* pid, if a process raised it (of several that sent it while it was pending, the first); else 0 */
 };

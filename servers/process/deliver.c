@@ -37,8 +37,7 @@ static void raise(struct process *process, struct thread *thread, uint64_t signa
     for (struct thread *at = thread_next(process, NULL); signal == PROCESS_SIGCONT && at != NULL;
          at = thread_next(process, at))
         at->pending &= ~SIGNALS_STOP;
-    signals_raise(&process->signals, thread != NULL ? &thread->pending : NULL, signal);
-    process->sender = sender;
+    signals_raise(&process->signals, thread != NULL ? &thread->pending : NULL, signal, sender);
     process_note_signals(&sys->processes, process);
 }
 
@@ -80,7 +79,7 @@ static bool set_fpu(const struct thread *thread, const struct thread_fpu *fpu) {
  * Put a frame on the stack, and let `registers` call the handler. If thread_read has left an FPU state, that lies behind the
  * frame. False: there is no room.
  */
-static bool enter_handler(struct thread *thread, uint64_t signal, const struct fault_message *fault,
+static bool enter_handler(struct thread *thread, struct taken_signal taken, const struct fault_message *fault,
                           struct thread_registers *registers) {
     const struct signals *signals = &thread->process->signals;
     struct process_signal_frame *frame = frame_in_work();
@@ -93,10 +92,10 @@ static bool enter_handler(struct thread *thread, uint64_t signal, const struct f
     }
     memcpy(frame->registers, registers, sizeof frame->registers);
     frame->mask = thread->waits_with_mask ? thread->old_mask : thread->masked;
-    frame->signal = (uint32_t)signal;
+    frame->signal = (uint32_t)taken.signal;
     frame->fault = fault != NULL ? fault->kind : 0;
     frame->address = fault != NULL ? fault->address : 0;
-    frame->sender = fault != NULL ? 0 : thread->process->sender;
+    frame->sender = taken.sender;
     uaddr_t top = registers->rsp - RED_ZONE_BYTES, stack = thread->signal_stack;
     bool is_there = top - stack < thread->signal_stack_bytes;
     if (thread->signal_stack_bytes != 0 && !is_there)
@@ -107,10 +106,10 @@ static bool enter_handler(struct thread *thread, uint64_t signal, const struct f
         pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, length_bytes);
     if (status != OK)
         return false;
-    thread->masked |= signals_handler_mask(signals, signal);
+    thread->masked |= signals_handler_mask(signals, taken.signal);
     thread->waits_with_mask = false;
     registers->rip = signals->entry;
-    registers->rdi = signal;
+    registers->rdi = taken.signal;
     registers->rsi = at;
     registers->rsp = at - 8; /* as behind a call */
     registers->rflags = 0;
@@ -158,10 +157,10 @@ static void end_by(struct process *process, uint64_t signal) {
 }
 
 /* False: it has ended. */
-static bool handle(struct thread *thread, uint64_t signal) {
+static bool handle(struct thread *thread, struct taken_signal taken) {
     struct thread_registers registers;
     uint64_t run_state;
-    bool entered = interrupt(thread, &registers, &run_state) && enter_handler(thread, signal, NULL, &registers) &&
+    bool entered = interrupt(thread, &registers, &run_state) && enter_handler(thread, taken, NULL, &registers) &&
                    go_on(thread, &registers, run_state);
     if (!entered)
         end_by(thread->process, PROCESS_SIGSEGV);
@@ -177,19 +176,20 @@ static void stop(struct process *process, uint64_t signal) {
 
 /* What is due for one thread. False: that was the end of its process, or it has stopped. */
 static bool deliver_to(struct thread *thread) {
-    uint64_t signal;
+    struct process *process = thread->process;
+    struct taken_signal taken;
     for (;;) {
-        switch (signals_take(&thread->process->signals, &thread->pending, thread->masked, &signal)) {
+        switch (signals_take(&process->signals, &thread->pending, thread->masked, process->pid, &taken)) {
         case SIGNAL_NOTHING:
             return true;
         case SIGNAL_END:
-            end_by(thread->process, signal);
+            end_by(process, taken.signal);
             return false;
         case SIGNAL_STOP:
-            stop(thread->process, signal);
+            stop(process, taken.signal);
             return false;
         case SIGNAL_HANDLE:
-            if (!handle(thread, signal))
+            if (!handle(thread, taken))
                 return false;
         }
     }
@@ -224,7 +224,7 @@ bool deliver_fault(struct thread *thread, const struct fault_message *fault, uin
         return false;
     *ret_registers = fault->registers;
     return sys_thread_read(thread->object, THREAD_FPU).status == OK &&
-           enter_handler(thread, signal, fault, ret_registers) && set_fpu(thread, NULL);
+           enter_handler(thread, (struct taken_signal){signal, 0}, fault, ret_registers) && set_fpu(thread, NULL);
 }
 
 bool deliver_leave(struct thread *thread, const struct fault_message *fault, struct thread_registers *ret_registers) {

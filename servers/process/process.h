@@ -43,7 +43,6 @@ struct process {
     bool halted;       /* stopped by a signal, whatever its threads do */
     uint32_t living;   /* threads: bit n = number n */
     uint32_t joinable; /* ... that have ended and that nobody has joined */
-    uint32_t sender;   /* of the last signal */
     uint32_t tells;    /* PROCESS_STOPPED or CONTINUED: its parent has not asked about it yet; 0 = nothing */
     bool untold;       /* it has ended, stopped or gone on, and its parent is to hear of it (it is in `due`) */
     uint64_t tells_signal;

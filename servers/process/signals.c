@@ -11,28 +11,31 @@ bool signals_discard(const struct signals *signals, uint64_t signal) {
     return (signals->ignored & bit) != 0 || ((HARMLESS & bit) != 0 && (signals->handled & bit) == 0);
 }
 
-void signals_raise(struct signals *signals, uint64_t *thread_pending, uint64_t signal) {
+void signals_raise(struct signals *signals, uint64_t *thread_pending, uint64_t signal, uint32_t sender) {
     uint64_t bit = signal_bit(signal);
     if (signal == PROCESS_SIGCONT)
         signals->pending &= ~SIGNALS_STOP;
     if ((bit & SIGNALS_STOP) != 0)
         signals->pending &= ~BIT(PROCESS_SIGCONT);
+    if (thread_pending == NULL && (signals->pending & bit) == 0)
+        signals->senders[signal - 1] = sender;
     if (!signals_discard(signals, signal))
         *(thread_pending != NULL ? thread_pending : &signals->pending) |= bit;
 }
 
 bool signals_are_due(uint64_t pending, uint64_t masked) { return (pending & (~masked | UNMASKABLE)) != 0; }
 
-enum signal_action signals_take(struct signals *signals, uint64_t *thread_pending, uint64_t masked,
-                                uint64_t *ret_signal) {
+enum signal_action signals_take(struct signals *signals, uint64_t *thread_pending, uint64_t masked, uint32_t pid,
+                                struct taken_signal *ret_taken) {
     uint64_t due = (signals->pending | *thread_pending) & (~masked | UNMASKABLE);
     if (due == 0)
         return SIGNAL_NOTHING;
     if ((due & UNMASKABLE) != 0)
         due &= UNMASKABLE;
     uint64_t signal = (uint64_t)__builtin_ctzll(due) + 1, bit = signal_bit(signal);
-    *((*thread_pending & bit) != 0 ? thread_pending : &signals->pending) &= ~bit;
-    *ret_signal = signal;
+    bool for_thread = (*thread_pending & bit) != 0;
+    *(for_thread ? thread_pending : &signals->pending) &= ~bit;
+    *ret_taken = (struct taken_signal){signal, for_thread ? pid : signals->senders[signal - 1]};
     if ((signals->handled & bit) != 0)
         return SIGNAL_HANDLE;
     return (SIGNALS_STOP & bit) != 0 ? SIGNAL_STOP : SIGNAL_END;

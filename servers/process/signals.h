@@ -11,10 +11,11 @@
 #include "libsys/proto/process.h"
 
 struct signals {
-    uint64_t pending, ignored, handled; /* bit n - 1 = signal n */
-    uint64_t masks[PROCESS_SIGNAL_MAX]; /* by n - 1: what is masked besides while its handler runs */
-    uint64_t entry;                     /* where handlers are called from; 0 = there are none */
-    uint64_t leave;                     /* the undefined instruction that ends a handler */
+    uint64_t pending, ignored, handled;   /* bit n - 1 = signal n */
+    uint64_t masks[PROCESS_SIGNAL_MAX];   /* by n - 1: what is masked besides while its handler runs */
+    uint32_t senders[PROCESS_SIGNAL_MAX]; /* by n - 1, pending for the process: who has sent it; 0 = no process */
+    uint64_t entry;                       /* where handlers are called from; 0 = there are none */
+    uint64_t leave;                       /* the undefined instruction that ends a handler */
 };
 
 enum signal_action {
@@ -37,16 +38,22 @@ bool signals_discard(const struct signals *signals, uint64_t signal);
 
 /*
  * A signal comes, for the process (thread_pending NULL) or one thread. What is discarded is not even
- * pending; a stop takes back a continue, and the other way round.
+ * pending; a stop takes back a continue, and the other way round. One that is pending already stays its first sender's. A
+ * signal for one thread has no sender here: it is from the thread's own process.
  */
-void signals_raise(struct signals *signals, uint64_t *thread_pending, uint64_t signal);
+void signals_raise(struct signals *signals, uint64_t *thread_pending, uint64_t signal, uint32_t sender);
+
+struct taken_signal {
+    uint64_t signal;
+    uint32_t sender; /* 0 = no process */
+};
 
 /*
- * The next pending signal that a thread does not mask, taken out of the pending ones, and what it does. KILL and STOP come
- * first.
+ * The next pending signal that a thread of process `pid` does not mask, taken out of the pending ones, and what it does. KILL
+ * and STOP come first.
  */
-enum signal_action signals_take(struct signals *signals, uint64_t *thread_pending, uint64_t masked,
-                                uint64_t *ret_signal);
+enum signal_action signals_take(struct signals *signals, uint64_t *thread_pending, uint64_t masked, uint32_t pid,
+                                struct taken_signal *ret_taken);
 
 /* Is there one among these that signals_take would give? */
 bool signals_are_due(uint64_t pending, uint64_t masked);
