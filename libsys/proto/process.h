@@ -102,7 +102,8 @@ enum process_end {
 
 /*
  * Wait until a child has ended, and forget the child; or until one has stopped or goes on, if that is asked for. The reply
- * waits.
+ * waits. A process that ignores CHLD by its own wish (signal_action; exec and fork keep that) is not told of ends: its children
+ * are forgotten as they end, and the wait ends with P_NO_CHILD when there are none left. Those that had ended before stay.
  * Errors: P_NO_CHILD; P_BUSY another wait or sleep of the same thread; P_ARGUMENT flags; E_TIMEOUT there is nothing to
  *         tell yet (with NO_HANG); P_INTERRUPTED a signal's handler ran.
  */

@@ -133,6 +133,8 @@ void serve_tell_parent(struct process *process) {
     if (parent == NULL)
         return; /* it has ended meanwhile */
     deliver_raise(parent, PROCESS_SIGCHLD, process->pid);
+    if (process->ended && (parent->signals.ignored & signal_bit(PROCESS_SIGCHLD)) != 0)
+        process_forget(&sys->processes, process);
     answer_waits(parent);
 }
 
