@@ -126,12 +126,18 @@ struct process_wait_reply {
 };
 
 /*
- * Send a signal to a process, or to all of a group that the caller may act on; signal 0 only asks whether it could be done. A
- * process may act on itself and on all that descends from its parent, process 1 on all, an orphan on its descendants.
- * What process 1 has no handler for does nothing to it.
- * Errors: P_NO_PROCESS; P_ARGUMENT signal; P_PERMISSION one that the caller may not act on.
+ * Send a signal to a process, or to those of a group that the caller may signal; signal 0 only asks whether it could be done.
+ *
+ * Who may do what to whom. A process may *act* on itself and on all that descends from its parent, process 1 on all, an orphan on
+ * its descendants: limits, nice value, maps, group, foreground. It may *signal* whatever it may act on, and all of its own
+ * session: what shares a session is one user's work, where a child tells its parent and `kill` of a group reaches all of it. So a
+ * program that is not trusted is started behind a set_session, which it can't take back. Nobody but itself signals process 1,
+ * and what that has no handler for does nothing to it: the machine runs for its sake.
+ * Errors: P_NO_PROCESS no such process or group; P_ARGUMENT signal; P_PERMISSION one, or a group of those, that the caller may
+ *         not signal.
  */
 #define PROCESS_GROUP (1ULL << 32) /* PROCESS_GROUP | group in place of a pid */
+#define PROCESS_NAMES_GROUP(pid) ((pid) >> 32 == 1)
 struct process_kill_request {
     uint64_t pid;
     uint64_t signal; /* 0..PROCESS_SIGNAL_MAX */

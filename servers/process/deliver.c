@@ -52,7 +52,7 @@ uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct proce
     uint32_t count = 0;
     struct process *process = process_next_in_group(&sys->processes, group, NULL);
     for (; process != NULL; process = process_next_in_group(&sys->processes, group, process)) {
-        if (process->ended || (caller != NULL && !process_may_act(&sys->processes, caller, process)))
+        if (process->ended || (caller != NULL && !process_may_signal(&sys->processes, caller, process)))
             continue;
         deliver_raise(process, signal, caller != NULL ? caller->pid : 0);
         count++;

@@ -13,7 +13,7 @@ void deliver_raise(struct process *process, uint64_t signal, uint32_t sender);
 /* ... to one thread, from its own process. */
 void deliver_raise_thread(struct thread *thread, uint64_t signal);
 
-/* ... to all processes of a group, on which `caller` may act; NULL = anybody. Returns how many there are. */
+/* ... to all processes of a group to which `caller` may send it; NULL = anybody. Returns how many there are. */
 uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct process *caller);
 
 /*

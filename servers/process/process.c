@@ -149,6 +149,12 @@ bool process_may_act(const struct process_table *table, const struct process *ca
     return descends_from(table, target, caller->orphan ? caller->pid : caller->parent);
 }
 
+bool process_may_signal(const struct process_table *table, const struct process *caller, const struct process *target) {
+    if (target->pid == PROCESS_FIRST)
+        return caller == target;
+    return caller->session == target->session || process_may_act(table, caller, target);
+}
+
 struct process *process_parent(const struct process_table *table, const struct process *process) {
     return process->orphan ? NULL : process_find(table, process->parent);
 }

@@ -111,6 +111,12 @@ void process_set_name(struct process *process, const char *path);
  */
 bool process_may_act(const struct process_table *table, const struct process *caller, const struct process *target);
 
+/*
+ * May `caller` send a signal to `target`? To whatever it may act on, and to all of its own session, its ancestors included; but to
+ * process 1 only itself.
+ */
+bool process_may_signal(const struct process_table *table, const struct process *caller, const struct process *target);
+
 enum process_state process_state(struct process *process);
 
 /* The living parent that is to be told about a process; NULL = none. */

@@ -223,23 +223,25 @@ uint32_t process_serve_sleep(struct server_call *call, const struct process_slee
 
 uint32_t process_serve_kill(struct server_call *call, const struct process_kill_request *request,
                             struct process_kill_reply *reply) {
-    struct process *caller = serve_caller(call);
-    struct process *target;
+    const struct process *caller = serve_caller(call);
     reply->zero = 0;
     if (caller == NULL)
         return P_NO_PROCESS;
     if (request->signal > PROCESS_SIGNAL_MAX)
         return P_ARGUMENT;
-    if ((request->pid & PROCESS_GROUP) != 0) {
+    if (PROCESS_NAMES_GROUP(request->pid)) {
         uint32_t group = (uint32_t)request->pid;
-        return deliver_raise_group(group, request->signal, caller) > 0 ? OK : P_NO_PROCESS;
+        if (deliver_raise_group(group, request->signal, caller) > 0)
+            return OK;
+        return process_group_exists(&sys->processes, group) ? P_PERMISSION : P_NO_PROCESS;
     }
-    uint32_t status = serve_find_target(caller, request->pid, &target);
-    if (status == OK && target->pid == PROCESS_FIRST && caller != target)
-        status = P_PERMISSION;
-    if (status == OK)
-        deliver_raise(target, request->signal, caller->pid);
-    return status;
+    struct process *target = process_find(&sys->processes, request->pid);
+    if (target == NULL)
+        return P_NO_PROCESS;
+    if (!process_may_signal(&sys->processes, caller, target))
+        return P_PERMISSION;
+    deliver_raise(target, request->signal, caller->pid);
+    return OK;
 }
 
 uint32_t process_serve_get_pid(struct server_call *call, const struct process_get_pid_request *request,

@@ -163,6 +163,23 @@ static void who_may_act_on_whom(void) {
     finish_table();
 }
 
+/* Beyond that: all of the session, but never process 1. */
+static void who_may_signal_whom(void) {
+    start_table();
+    struct process *first = process_find(&table, 1);
+    struct process *shell = begin(1);
+    struct process *job = begin(shell->pid);
+    struct process *other = begin(1);
+    CHECK(process_may_signal(&table, job, shell) && process_may_signal(&table, job, other));
+    CHECK(process_may_signal(&table, first, first) && process_may_signal(&table, first, job));
+    CHECK(!process_may_signal(&table, shell, first) && !process_may_signal(&table, job, first));
+    job->session = job->pid;
+    CHECK(!process_may_signal(&table, job, shell) && !process_may_signal(&table, job, other));
+    CHECK(process_may_signal(&table, job, job) && process_may_signal(&table, shell, job));
+    CHECK(process_may_signal(&table, first, job) && process_may_signal(&table, job, begin(job->pid)));
+    finish_table();
+}
+
 /* Random sets, changes and takes against a plain array: always the earliest, each once. */
 static void wakes_against_a_model(void) {
     enum { COUNT = 300 };
@@ -326,6 +343,7 @@ int main(void) {
         {"orphans_vanish_as_they_end", orphans_vanish_as_they_end},
         {"parents_are_due_to_be_told", parents_are_due_to_be_told},
         {"who_may_act_on_whom", who_may_act_on_whom},
+        {"who_may_signal_whom", who_may_signal_whom},
         {"news_are_found_at_once", news_are_found_at_once},
         {"wakes_against_a_model", wakes_against_a_model},
         {"accounts_count_all_the_way_up", accounts_count_all_the_way_up},

@@ -252,19 +252,37 @@ IN_CHILD(kill_of_a_group_outlives_who_gave_it_the_number) {
     return CODE_SIGNALLED;
 }
 
-/* Grandparent, parent and child are one group: the child's signal reaches itself and its sibling, not those above. */
-IN_CHILD(kill_of_a_group_passes_over_whom_it_may_not_reach) {
+/* Grandparent, parent and child are one group: the child's signal reaches them all. */
+IN_CHILD(kill_of_a_group_reaches_those_above) {
     CHECK_STATUS(set_group(0, 0), OK);
-    uint64_t group = own_pid(), parent = fork_here();
+    (void)mask_to(BIT(PROCESS_SIGUSR1)); /* it shows as pending, and ends none of them */
+    uint64_t group = own_pid(), child, parent = fork_here();
     if (parent == 0) {
-        uint64_t sibling = idle_child();
-        uint64_t child = fork_here();
-        if (child == 0) {
-            CHECK_STATUS(kill_process(PROCESS_GROUP | group, PROCESS_SIGTERM), OK);
-            return ROLE_FAILED;
+        if ((child = fork_here()) == 0)
+            CHECK_STATUS(kill_process(PROCESS_GROUP | group, PROCESS_SIGUSR1), OK);
+        else
+            CHECK_EXIT(child, CODE_SIGNALLED);
+        CHECK_EQUAL(pending_now(), BIT(PROCESS_SIGUSR1));
+        return CODE_SIGNALLED;
+    }
+    CHECK_EXIT(parent, CODE_SIGNALLED);
+    CHECK_EQUAL(pending_now(), BIT(PROCESS_SIGUSR1));
+    return CODE_SIGNALLED;
+}
+
+/* From another session a group that is not one's own is out of reach, whole. */
+IN_CHILD(kill_of_a_group_of_another_session_is_refused) {
+    CHECK_STATUS(set_group(0, 0), OK);
+    uint64_t session, group = own_pid(), parent = fork_here(), child;
+    if (parent == 0) {
+        if ((child = fork_here()) == 0) {
+            CHECK_STATUS(set_session(&session), OK);
+            CHECK_STATUS(kill_process(parent_pid(), PROCESS_SIGKILL), P_PERMISSION);
+            CHECK_STATUS(kill_process(PROCESS_GROUP | group, PROCESS_SIGKILL), P_PERMISSION);
+            CHECK_STATUS(kill_process(PROCESS_GROUP | 1ULL << 40 | group, 0), P_NO_PROCESS);
+            return CODE_SIGNALLED;
         }
-        CHECK_KILLED(child, PROCESS_SIGTERM);
-        CHECK_KILLED(sibling, PROCESS_SIGTERM);
+        CHECK_EXIT(child, CODE_SIGNALLED);
         return CODE_SIGNALLED;
     }
     CHECK_EXIT(parent, CODE_SIGNALLED);
@@ -345,7 +363,8 @@ static const struct test_case cases[] = {
     GROUP_CASE(set_group_stays_within_the_session),
     GROUP_CASE(kill_of_a_group_reaches_all_of_it),
     GROUP_CASE(kill_of_a_group_outlives_who_gave_it_the_number),
-    GROUP_CASE(kill_of_a_group_passes_over_whom_it_may_not_reach),
+    SIGNAL_AND(kill_of_a_group_reaches_those_above, GROUPS),
+    GROUP_CASE(kill_of_a_group_of_another_session_is_refused),
     FOREGROUND(foreground_is_a_group),
     FOREGROUND(foreground_may_be_given_on_by_its_group),
 };
@@ -363,7 +382,8 @@ static const struct role roles[] = {
     ROLE(set_group_stays_within_the_session),
     ROLE(kill_of_a_group_reaches_all_of_it),
     ROLE(kill_of_a_group_outlives_who_gave_it_the_number),
-    ROLE(kill_of_a_group_passes_over_whom_it_may_not_reach),
+    ROLE(kill_of_a_group_reaches_those_above),
+    ROLE(kill_of_a_group_of_another_session_is_refused),
     ROLE(foreground_is_a_group),
     ROLE(foreground_may_be_given_on_by_its_group),
 };

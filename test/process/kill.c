@@ -3,9 +3,9 @@
  *
  *            suite (1)
  *           /    |    \
- *      parent  uncle   orphan      a process may act on itself and on all that descends from its parent
+ *      parent  uncle   orphan      a process may signal itself and all that descends from its parent, and all of its session
  *        |       |
- *      child   cousin
+ *      child   cousin              "apart": it has begun a session of its own before
  */
 #include "libsys/string.h"
 #include "test/process/child.h"
@@ -46,18 +46,25 @@ static int role_tries(int argc, char **argv) {
     return CODE_TRIED;
 }
 
-/* Its child tries. child_tries PID SIGNAL STATUS, PID 0 = this one's. */
+static int role_tries_apart(int argc, char **argv) {
+    struct process_set_session_request request = {0};
+    struct process_set_session_reply reply;
+    CHECK_STATUS(process_set_session(process, &request, &reply, NULL), OK);
+    return role_tries(argc, argv);
+}
+
+/* child_tries ROLE PID SIGNAL STATUS: a child tries in that role; PID 0 = this one's. */
 static int role_child_tries(int argc, char **argv) {
-    CHECK_EQUAL(argc, 4);
-    const char *pid = number_of(argv[1]) == 0 ? text_of(own_pid()) : argv[1];
-    CHECK_ROLE(CODE_TRIED, "tries", pid, argv[2], argv[3]);
+    CHECK_EQUAL(argc, 5);
+    const char *pid = number_of(argv[2]) == 0 ? text_of(own_pid()) : argv[2];
+    CHECK_ROLE(CODE_TRIED, argv[1], pid, argv[3], argv[4]);
     return CODE_TRIED;
 }
 
 static int role_grandchild_tries(int argc, char **argv) {
-    CHECK_EQUAL(argc, 4);
-    const char *pid = number_of(argv[1]) == 0 ? text_of(own_pid()) : argv[1];
-    CHECK_ROLE(CODE_TRIED, "child_tries", pid, argv[2], argv[3]);
+    CHECK_EQUAL(argc, 5);
+    const char *pid = number_of(argv[2]) == 0 ? text_of(own_pid()) : argv[2];
+    CHECK_ROLE(CODE_TRIED, "child_tries", argv[1], pid, argv[3], argv[4]);
     return CODE_TRIED;
 }
 
@@ -74,7 +81,7 @@ static int role_orphan_tries(int argc, char **argv) {
     CHECK_EQUAL(argc, 4);
     while (parent_pid() != 1) /* until it is one */
         continue;
-    (void)role_tries(argc, argv);
+    (void)role_tries_apart(argc, argv);
     return CODE_TRIED;
 }
 
@@ -191,7 +198,7 @@ static void kill_never_reaches_process_1(void) {
         CHECK(status == P_PERMISSION || status == OK); /* refused, or without effect: this goes on */
     }
     CHECK_ROLE(CODE_TRIED, "tries", "1", "9", text_of(P_PERMISSION));
-    CHECK_ROLE(CODE_TRIED, "child_tries", "1", "9", text_of(P_PERMISSION));
+    CHECK_ROLE(CODE_TRIED, "child_tries", "tries", "1", "9", text_of(P_PERMISSION));
 }
 
 static void kill_of_a_sibling(void) {
@@ -207,27 +214,30 @@ static void kill_of_a_siblings_child(void) {
     CHECK_EXIT(sibling, CODE_CHILD_KILLED);
 }
 
-static void kill_of_a_parent_is_refused(void) {
-    CHECK_ROLE(CODE_TRIED, "child_tries", "0", "9", text_of(P_PERMISSION));
-    CHECK_ROLE(CODE_TRIED, "child_tries", "0", "0", text_of(P_PERMISSION));
+/* 0 only asks, and 18 (CONT) does nothing to a process that is not stopped. */
+static void kill_of_those_above_stays_in_the_session(void) {
+    static const char *const roles_above[] = {"child_tries", "grandchild_tries"};
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK_ROLE(CODE_TRIED, roles_above[i], "tries", "0", "0", text_of(OK));
+        CHECK_ROLE(CODE_TRIED, roles_above[i], "tries", "0", "18", text_of(OK));
+        CHECK_ROLE(CODE_TRIED, roles_above[i], "tries_apart", "0", "0", text_of(P_PERMISSION));
+        CHECK_ROLE(CODE_TRIED, roles_above[i], "tries_apart", "0", "18", text_of(P_PERMISSION));
+        CHECK_ROLE(CODE_TRIED, roles_above[i], "tries_apart", "0", "9", text_of(P_PERMISSION));
+    }
 }
 
-static void kill_of_a_grandparent_is_refused(void) {
-    CHECK_ROLE(CODE_TRIED, "grandchild_tries", "0", "9", text_of(P_PERMISSION));
-}
-
-static void kill_of_an_uncle_is_refused(void) {
+static void kill_of_an_uncle_stays_in_the_session(void) {
     uint64_t uncle = START_ROLE("idle");
-    CHECK_ROLE(CODE_TRIED, "child_tries", text_of(uncle), "9", text_of(P_PERMISSION));
-    CHECK_STATUS(kill_process(uncle, PROCESS_SIGKILL), OK);
+    CHECK_ROLE(CODE_TRIED, "child_tries", "tries_apart", text_of(uncle), "9", text_of(P_PERMISSION));
+    CHECK_ROLE(CODE_TRIED, "child_tries", "tries", text_of(uncle), "9", text_of(OK));
     CHECK_KILLED(uncle, PROCESS_SIGKILL);
 }
 
-static void kill_of_a_cousin_is_refused(void) {
+static void kill_of_a_cousin_stays_in_the_session(void) {
     uint64_t uncle = START_ROLE("idle_waiting");
     CHECK(reaches_state(uncle, PROCESS_WAITING));
-    CHECK_ROLE(CODE_TRIED, "child_tries", text_of(uncle + 1), "9", text_of(P_PERMISSION));
-    CHECK_STATUS(kill_process(uncle + 1, PROCESS_SIGKILL), OK);
+    CHECK_ROLE(CODE_TRIED, "child_tries", "tries_apart", text_of(uncle + 1), "9", text_of(P_PERMISSION));
+    CHECK_ROLE(CODE_TRIED, "child_tries", "tries", text_of(uncle + 1), "9", text_of(OK));
     CHECK_EXIT(uncle, CODE_CHILD_KILLED);
 }
 
@@ -258,15 +268,13 @@ static const struct test_case cases[] = {
     CASE_NEEDS(kill_never_reaches_process_1, OPERATION(kill)),
     CASE_NEEDS(kill_of_a_sibling, OPERATION(kill)),
     CASE_NEEDS(kill_of_a_siblings_child, OPERATION(kill) | OPERATION(list)),
-    CASE_NEEDS(kill_of_a_parent_is_refused, OPERATION(kill)),
-    CASE_NEEDS(kill_of_a_grandparent_is_refused, OPERATION(kill)),
-    CASE_NEEDS(kill_of_an_uncle_is_refused, OPERATION(kill)),
-    CASE_NEEDS(kill_of_a_cousin_is_refused, OPERATION(kill) | OPERATION(list)),
-    CASE_NEEDS(kill_by_an_orphan_reaches_only_its_own, OPERATION(kill) | OPERATION(list)),
+    CASE_NEEDS(kill_of_those_above_stays_in_the_session, OPERATION(kill) | OPERATION(set_session)),
+    CASE_NEEDS(kill_of_an_uncle_stays_in_the_session, OPERATION(kill) | OPERATION(set_session)),
+    CASE_NEEDS(kill_of_a_cousin_stays_in_the_session, OPERATION(kill) | OPERATION(list) | OPERATION(set_session)),
+    CASE_NEEDS(kill_by_an_orphan_reaches_only_its_own, OPERATION(kill) | OPERATION(list) | OPERATION(set_session)),
 };
 static const struct role roles[] = {
-    ROLE(idle),         ROLE(idle_waiting), ROLE(spin),
-    ROLE(tries),        ROLE(child_tries),  ROLE(grandchild_tries),
-    ROLE(kills_itself), ROLE(orphan_tries), ROLE(abandon_who_tries),
+    ROLE(idle),        ROLE(idle_waiting),     ROLE(spin),         ROLE(tries),        ROLE(tries_apart),
+    ROLE(child_tries), ROLE(grandchild_tries), ROLE(kills_itself), ROLE(orphan_tries), ROLE(abandon_who_tries),
 };
 GROUP(kill);
