@@ -113,7 +113,7 @@ enum process_wait_flag {
     PROCESS_WAIT_CONTINUED = 1 << 2,
 };
 struct process_wait_request {
-    uint64_t pid; /* or PROCESS_ANY */
+    uint64_t pid; /* or PROCESS_ANY, or PROCESS_GROUP | group: any child that is in the group at the time */
     uint64_t flags;
 };
 struct process_wait_reply {

@@ -24,7 +24,7 @@ enum process_signal {
     PROCESS_SIGTERM = 15,
     PROCESS_SIGCHLD = 17, /* nothing happens by default: this, CONT, URG and WINCH */
     PROCESS_SIGCONT = 18,
-    PROCESS_SIGSTOP = 19, /* stops by default: this, TSTP, TTIN and TTOU; all others end the process */
+    PROCESS_SIGSTOP = 19, /* stops by default: this, TSTP, TTIN and TTOU (see below); all others end the process */
     PROCESS_SIGTSTP = 20,
     PROCESS_SIGTTIN = 21,
     PROCESS_SIGTTOU = 22,
@@ -33,6 +33,12 @@ enum process_signal {
     PROCESS_SIGWINCH = 28,
     PROCESS_SIGNAL_MAX = 64,
 };
+
+/*
+ * A group is orphaned when no member has a living parent in the same session but in another group: there is no shell that would
+ * let it go on. TSTP, TTIN and TTOU then do nothing by default. When the end of a process orphans a group with a stopped member,
+ * all of the group get HUP, then CONT. (A change of group or session orphans none in this sense.)
+ */
 
 /*
  * Signals with handlers. A program says once where its handlers are called from (signal_entry): there the process goes on, with
@@ -114,5 +120,5 @@ struct process_signal_frame {
     uint32_t has_fpu; /* 1: the FPU's state, a struct thread_fpu, lies behind this; 0: it was the initial one */
     uint64_t fault;   /* enum fault_kind, if a fault raised it; else 0 */
     uint64_t address; /* page faults */
-    uint64_t sender;  /* pid, if a process raised it (of several that sent it while it was pending, the first); else 0 */
+    uint64_t sender;  /* pid, if a process raised it: of several while it was pending the first; else 0 */
 };

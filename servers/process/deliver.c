@@ -186,6 +186,8 @@ static bool deliver_to(struct thread *thread) {
             end_by(process, taken.signal);
             return false;
         case SIGNAL_STOP:
+            if (taken.signal != PROCESS_SIGSTOP && process_group_is_orphaned(&sys->processes, process->group))
+                continue; /* nobody would let it go on */
             stop(process, taken.signal);
             return false;
         case SIGNAL_HANDLE:
@@ -204,10 +206,19 @@ static void deliver_all(struct process *process) {
         thread = thread_next(process, thread);
 }
 
+/* HUP first, so that one without a handler does not run on before it ends. */
+static void hang_up(struct process *process) {
+    process->hangs_up = false;
+    deliver_raise(process, PROCESS_SIGHUP, 0);
+    deliver_raise(process, PROCESS_SIGCONT, 0);
+}
+
 void deliver_due(void) {
     struct process *process;
     while ((process = process_take_due(&sys->processes)) != NULL) {
         bool lives = !process->ended; /* else it may be gone once its parent has been told */
+        if (process->hangs_up)
+            hang_up(process);
         if (process->untold)
             serve_tell_parent(process);
         if (lives)

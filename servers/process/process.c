@@ -159,8 +159,28 @@ struct process *process_parent(const struct process_table *table, const struct p
     return process->orphan ? NULL : process_find(table, process->parent);
 }
 
+/* Does a parent keep a child's group from being orphaned? */
+static bool holds(const struct process *parent, const struct process *child) {
+    return child->session == parent->session && child->group != parent->group;
+}
+
+/* Somebody who held it has ended: with a stopped member, all of it is to hear that nobody will let that go on. */
+static void hang_up(struct process_table *table, uint32_t group) {
+    struct process *at = process_next_in_group(table, group, NULL);
+    while (at != NULL && (at->ended || !at->halted))
+        at = process_next_in_group(table, group, at);
+    if (at == NULL || !process_group_is_orphaned(table, group))
+        return;
+    for (at = process_next_in_group(table, group, NULL); at != NULL; at = process_next_in_group(table, group, at)) {
+        if (at->ended)
+            continue;
+        at->hangs_up = true;
+        list_move(&table->due, &at->in_due);
+    }
+}
+
 /* They have no parent that would wait for them any more. */
-static void make_orphans(struct process_table *table, struct list *children) {
+static void make_orphans(struct process_table *table, const struct process *parent, struct list *children) {
     while (!list_is_empty(children)) {
         struct process *child = LIST_OWNER(children->next, struct process, sibling);
         list_remove(&child->sibling);
@@ -168,6 +188,8 @@ static void make_orphans(struct process_table *table, struct list *children) {
         child->orphan = true;
         if (child->ended)
             process_forget(table, child);
+        else if (holds(parent, child) && !child->hangs_up)
+            hang_up(table, child->group);
     }
 }
 
@@ -179,15 +201,17 @@ static void note_news(struct process_table *table, struct process *parent, struc
 }
 
 void process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end) {
-    make_orphans(table, &process->children);
-    make_orphans(table, &process->news);
+    struct process *parent = process_parent(table, process);
     process->ended = true;
+    make_orphans(table, process, &process->children);
+    make_orphans(table, process, &process->news);
     process->end = *end;
     process->end.pid = process->pid;
     list_remove(&process->in_due);
     forget_wakes(table, process);
     leave_foreground(table, process->group);
-    struct process *parent = process_parent(table, process);
+    if (parent != NULL && holds(parent, process))
+        hang_up(table, process->group);
     if (parent != NULL)
         note_news(table, parent, process);
     else
@@ -202,9 +226,23 @@ void process_add_news(struct process_table *table, struct process *process, uint
         note_news(table, parent, process);
 }
 
+/* Is a wait for `pid` for this child? */
+static bool is_for(uint64_t pid, const struct process *child) {
+    if (PROCESS_NAMES_GROUP(pid))
+        return child->group == (uint32_t)pid;
+    return pid == PROCESS_ANY || pid == child->pid;
+}
+
+static bool is_for_any(uint64_t pid, struct list *children) {
+    for (struct list *at = children->next; at != children; at = at->next)
+        if (is_for(pid, LIST_OWNER(at, struct process, sibling)))
+            return true;
+    return false;
+}
+
 /* Does a wait for `pid` with `flags` find something in this child? */
 static bool finds(const struct process *child, uint64_t pid, uint64_t flags) {
-    if (pid != PROCESS_ANY && pid != child->pid)
+    if (!is_for(pid, child))
         return false;
     return child->ended || (child->tells == PROCESS_STOPPED && (flags & PROCESS_WAIT_STOPPED) != 0) ||
            (child->tells == PROCESS_CONTINUED && (flags & PROCESS_WAIT_CONTINUED) != 0);
@@ -222,9 +260,9 @@ struct process_wait_reply process_tell(struct process_table *table, struct proce
     return reply;
 }
 
-uint32_t process_find_news(const struct process_table *table, const struct process *caller, uint64_t pid,
-                           uint64_t flags, struct process **ret_child) {
-    if (pid != PROCESS_ANY) {
+uint32_t process_find_news(const struct process_table *table, struct process *caller, uint64_t pid, uint64_t flags,
+                           struct process **ret_child) {
+    if (pid != PROCESS_ANY && !PROCESS_NAMES_GROUP(pid)) {
         struct process *child = process_find(table, pid);
         if (child == NULL || process_parent(table, child) != caller)
             return P_NO_CHILD;
@@ -236,7 +274,7 @@ uint32_t process_find_news(const struct process_table *table, const struct proce
         if (finds(*ret_child, pid, flags))
             return OK;
     }
-    return list_is_empty(&caller->children) && list_is_empty(&caller->news) ? P_NO_CHILD : E_TIMEOUT;
+    return is_for_any(pid, &caller->children) || is_for_any(pid, &caller->news) ? E_TIMEOUT : P_NO_CHILD;
 }
 
 /* ---- groups ---- */
@@ -263,6 +301,16 @@ bool process_group_exists(const struct process_table *table, uint32_t group) {
     while (process != NULL && process->ended)
         process = process_next_in_group(table, group, process);
     return process != NULL;
+}
+
+bool process_group_is_orphaned(const struct process_table *table, uint32_t group) {
+    struct process *member = process_next_in_group(table, group, NULL);
+    for (; member != NULL; member = process_next_in_group(table, group, member)) {
+        const struct process *parent = process_parent(table, member);
+        if (!member->ended && parent != NULL && !parent->ended && holds(parent, member))
+            return false;
+    }
+    return true;
 }
 
 bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session) {

@@ -44,6 +44,7 @@ struct process {
     uint32_t living;   /* threads: bit n = number n */
     uint32_t joinable; /* ... that have ended and that nobody has joined */
     uint32_t tells;    /* PROCESS_STOPPED or CONTINUED: its parent has not asked about it yet; 0 = nothing */
+    bool hangs_up;     /* its group was orphaned with a stopped member: HUP and CONT are to come (it is in `due`) */
     bool untold;       /* it has ended, stopped or gone on, and its parent is to hear of it (it is in `due`) */
     uint64_t tells_signal;
     uint64_t past_time_ns; /* of the CPU: what threads used that have ended */
@@ -124,7 +125,8 @@ struct process *process_parent(const struct process_table *table, const struct p
 
 /*
  * A process has ended, and its threads with it; its parent is to be told. Its children become orphans; those that had ended
- * are forgotten, and so is the process itself if nobody is there to be told.
+ * are forgotten, and so is the process itself if nobody is there to be told. Groups that it was the last to hold, and that have
+ * a stopped member, are to hang up.
  */
 void process_end(struct process_table *table, struct process *process, const struct process_wait_reply *end);
 
@@ -132,10 +134,10 @@ void process_end(struct process_table *table, struct process *process, const str
 void process_add_news(struct process_table *table, struct process *process, uint32_t what, uint64_t signal);
 
 /*
- * The child that a wait for `pid` (or PROCESS_ANY) with `flags` finds ended, or with news. OK: *ret_child. E_TIMEOUT: there are
+ * The child that a wait for `pid` (or PROCESS_ANY, or a group) with `flags` finds ended, or with news. OK: *ret_child. E_TIMEOUT: there are
  * such children, but there is nothing to tell. P_NO_CHILD: there are none.
  */
-MUST_USE uint32_t process_find_news(const struct process_table *table, const struct process *caller, uint64_t pid,
+MUST_USE uint32_t process_find_news(const struct process_table *table, struct process *caller, uint64_t pid,
                                     uint64_t flags, struct process **ret_child);
 
 /* What a wait is told about a child that process_find_news found: news are told once, and who has ended is forgotten. */
@@ -148,6 +150,13 @@ struct process *process_next_in_group(const struct process_table *table, uint32_
 
 /* Is any process of this group left? ... in this session, if only one that has ended? */
 bool process_group_exists(const struct process_table *table, uint32_t group);
+
+/*
+ * Is there nobody left who would let a stopped member go on? A group is held by a living parent of a member, in the same session but
+ * in another group: in practice a shell with its jobs. That of process 1 is held by nobody.
+ * Source: POSIX, "Orphaned Process Group". Cost: the members of the group.
+ */
+bool process_group_is_orphaned(const struct process_table *table, uint32_t group);
 bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session);
 
 /* The process with the lowest pid that is at least `pid`; NULL = none. */

@@ -112,8 +112,7 @@ void serve_answer(struct thread *thread, uint32_t status, const void *reply) {
     (void)server_answer(&served_server, answer, waits, status, reply); /* it may be gone */
 }
 
-/* Look again what the waiting threads of a process find: news, or that there is no such child any more. */
-static void answer_waits(struct process *parent) {
+void serve_look_for_children(struct process *parent) {
     struct process *child;
     for (struct thread *at = thread_next(parent, NULL); at != NULL; at = thread_next(parent, at)) {
         if (at->waits != THREAD_WAITS)
@@ -135,7 +134,7 @@ void serve_tell_parent(struct process *process) {
     deliver_raise(parent, PROCESS_SIGCHLD, process->pid);
     if (process->ended && (parent->signals.ignored & signal_bit(PROCESS_SIGCHLD)) != 0)
         process_forget(&sys->processes, process);
-    answer_waits(parent);
+    serve_look_for_children(parent);
 }
 
 /* Process 1 is what the machine runs for: without it there is nothing more to do. */

@@ -58,6 +58,9 @@ void serve_end_process(struct process *process, const struct process_wait_reply 
 /* A process has ended, stopped or goes on: its parent gets CHLD, and an answer if it waits for that. For deliver_due. */
 void serve_tell_parent(struct process *process);
 
+/* Look again what the waiting threads of a process find: news of a child, or that there is no such child any more. */
+void serve_look_for_children(struct process *parent);
+
 /* Bits of `events` came. */
 void serve_events(uint64_t bits);
 

@@ -99,6 +99,14 @@ uint32_t process_serve_alarm(struct server_call *call, const struct process_alar
     return OK;
 }
 
+/* Its parent may wait for one of the two groups. */
+static void enter_group(struct process *process, uint32_t group) {
+    struct process *parent = process_parent(&sys->processes, process);
+    process_enter_group(&sys->processes, process, group);
+    if (parent != NULL)
+        serve_look_for_children(parent);
+}
+
 uint32_t process_serve_set_group(struct server_call *call, const struct process_set_group_request *request,
                                  struct process_set_group_reply *reply) {
     struct process *caller = serve_caller(call), *target;
@@ -114,7 +122,7 @@ uint32_t process_serve_set_group(struct server_call *call, const struct process_
         return P_PERMISSION;
     if (group != target->pid && !process_group_is_in(&sys->processes, group, caller->session))
         return P_PERMISSION;
-    process_enter_group(&sys->processes, target, group);
+    enter_group(target, group);
     return OK;
 }
 
@@ -139,7 +147,7 @@ uint32_t process_serve_set_session(struct server_call *call, const struct proces
     if (process_group_exists(&sys->processes, caller->pid))
         return P_PERMISSION;
     caller->session = caller->pid;
-    process_enter_group(&sys->processes, caller, caller->pid);
+    enter_group(caller, caller->pid);
     reply->session = caller->pid;
     return OK;
 }

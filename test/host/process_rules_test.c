@@ -254,6 +254,44 @@ static void groups_are_walked(void) {
     finish_table();
 }
 
+/* A shell, and a job of two in a group of its own, of which one is stopped: what each end orphans, and who hears of it. */
+static void groups_are_orphaned(void) {
+    start_table();
+    struct process *shell = begin(1), *leader = begin(shell->pid), *member = begin(leader->pid), *other;
+    CHECK(process_group_is_orphaned(&table, 1)); /* nobody holds that of process 1 */
+    process_enter_group(&table, shell, shell->pid);
+    process_enter_group(&table, leader, leader->pid);
+    process_enter_group(&table, member, leader->pid);
+    CHECK(!process_group_is_orphaned(&table, shell->pid) && !process_group_is_orphaned(&table, leader->pid));
+    member->halted = true;
+    other = begin(leader->pid);
+    process_end(&table, other, &exited); /* it held nothing */
+    CHECK(process_take_due(&table) == other && !process_is_due(&table));
+    process_end(&table, shell, &exited);
+    CHECK(process_group_is_orphaned(&table, leader->pid));
+    CHECK(process_take_due(&table) == leader && leader->hangs_up && !leader->untold);
+    CHECK(process_take_due(&table) == member && member->hangs_up && !member->untold);
+    CHECK(process_take_due(&table) == shell && !shell->hangs_up && shell->untold && !process_is_due(&table));
+    leader->hangs_up = member->hangs_up = false;
+    process_end(&table, leader, &exited); /* it has been orphaned before */
+    CHECK(!member->hangs_up);
+    /* The last that its parent held its group by ends; one without a stopped member is left alone. */
+    for (uint32_t i = 0; i < 2; i++) {
+        leader = begin(1);
+        process_enter_group(&table, leader, leader->pid);
+        member = begin(leader->pid);
+        member->halted = i == 0;
+        process_end(&table, leader, &exited);
+        CHECK(member->hangs_up == (i == 0) && leader->untold);
+    }
+    /* Nor does a parent of another session hold a group. */
+    leader = begin(1);
+    leader->session = leader->pid;
+    process_enter_group(&table, leader, leader->pid);
+    CHECK(process_group_is_orphaned(&table, leader->pid));
+    finish_table();
+}
+
 /* Numbers are used again, ids are not; there are limits; a number keeps its message page. */
 static void threads_have_numbers_and_ids(void) {
     struct thread *thread, *threads[PROCESS_THREADS_MAX];
@@ -348,6 +386,7 @@ int main(void) {
         {"wakes_against_a_model", wakes_against_a_model},
         {"accounts_count_all_the_way_up", accounts_count_all_the_way_up},
         {"groups_are_walked", groups_are_walked},
+        {"groups_are_orphaned", groups_are_orphaned},
         {"threads_have_numbers_and_ids", threads_have_numbers_and_ids},
         {"names_are_last_components", names_are_last_components},
         {"strings_are_divided", strings_are_divided},

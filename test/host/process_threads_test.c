@@ -424,6 +424,7 @@ static void stop_and_continue_with_every_call_failing(void) {
         uint64_t pid = spawn_with(4);
         struct process_wait_reply news;
         CHECK_EQUAL(sleep_as(BODY_BADGE(pid, 1), 1000), SERVER_DEFERRED);
+        process_enter_group(&sys->processes, world_process(pid), (uint32_t)pid); /* which its parent holds */
         CHECK_EQUAL(signal_as(pid, 3, PROCESS_SIGTSTP), OK);
         for (uint32_t i = 0; k == 0 && i < 4; i++)
             CHECK(fake_is_suspended(thread_of(BODY_BADGE(pid, i))->object));

@@ -282,6 +282,7 @@ IN_CHILD(signal_default_of_each_number) {
         bool well;
         uint64_t child = fork_here();
         if (child == 0) {
+            begin_group(); /* in an orphaned one TSTP does not stop */
             CHECK_STATUS(signal_self(signal), OK);
             return CODE_SIGNALLED;
         }

@@ -71,6 +71,13 @@ static inline uint32_t wait_masking(cap_t server, uint64_t mask) {
     return process_signal_wait(server, &request, &reply, NULL);
 }
 
+/* One of the caller's own, which its parent holds. */
+static inline void begin_group(void) {
+    struct process_set_group_request request = {0, 0};
+    struct process_set_group_reply reply;
+    CHECK_STATUS(process_set_group(process, &request, &reply, NULL), OK);
+}
+
 /* What was left of the one before. */
 static inline uint64_t alarm_after(uint64_t duration_ns) {
     struct process_alarm_request request = {duration_ns};

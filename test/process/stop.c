@@ -111,6 +111,7 @@ IN_CHILD(stop_and_continue_are_told_once) {
 IN_CHILD(stop_wakes_who_waits_for_it) {
     uint64_t parent = own_pid(), child = fork_here();
     if (child == 0) {
+        begin_group();
         CHECK(reaches_state(parent, PROCESS_WAITING));
         CHECK_STATUS(signal_self(PROCESS_SIGTSTP), OK);
         return CODE_SIGNALLED;
@@ -228,7 +229,7 @@ static const struct test_case cases[] = {
     SIGNAL_AND(alarm_replaces_the_one_before, OPERATION(alarm)),
     CASE_NEEDS(alarm_ends_by_default, OPERATION(fork) | OPERATION(alarm)),
     SIGNAL(stop_and_continue_are_told_once),
-    SIGNAL_AND(stop_wakes_who_waits_for_it, OPERATION(list)),
+    SIGNAL_AND(stop_wakes_who_waits_for_it, OPERATION(list) | OPERATION(set_group)),
     SIGNAL_AND(stop_holds_it_until_it_continues, OPERATION(map) | OPERATION(list)),
     SIGNAL(stop_delays_all_but_kill),
     SIGNAL_AND(stop_that_kill_ends_is_no_going_on, OPERATION(list)),

@@ -280,7 +280,7 @@ static int a_stopped_process_can_be_killed(void) {
     if (child == 0)
         for (;;)
             continue;
-    if (kill(child, PROCESS_SIGTSTP) != OK || wait_with(child, PROCESS_WAIT_STOPPED, &end) != OK)
+    if (kill(child, PROCESS_SIGSTOP) != OK || wait_with(child, PROCESS_WAIT_STOPPED, &end) != OK)
         return 1;
     if (kill(child, PROCESS_SIGTERM) != OK || wait_with(child, PROCESS_WAIT_NO_HANG, &end) != E_TIMEOUT)
         return 2; /* it is pending while the process is stopped */
