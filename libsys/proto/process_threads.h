@@ -69,7 +69,8 @@ struct process_set_pointer_reply {
 
 /*
  * Wait until another thread wakes those who wait at a word of 4 bytes, if the word is still `expected`: nobody can change it and
- * wake in between unnoticed. Errors: P_ADDRESS; P_ARGUMENT misaligned; E_TIMEOUT; P_BUSY, P_LIMIT, P_INTERRUPTED as for wait.
+ * wake in between unnoticed. A word in a page that is shared by PROCESS_MAP_TOGETHER is one word for all processes that have the
+ * page, wherever they have it; any other is a word of its process alone. Errors: P_ADDRESS; P_ARGUMENT misaligned; E_TIMEOUT; P_BUSY, P_LIMIT, P_INTERRUPTED as for wait.
  */
 struct process_word_wait_request {
     uaddr_t at;
@@ -80,7 +81,7 @@ struct process_word_wait_reply {
     uint64_t changed; /* 1: it was not `expected` */
 };
 
-/* Wake at most `count` threads that wait at a word. */
+/* Wake at most `count` threads that wait at a word: those that have waited longest. */
 struct process_word_wake_request {
     uaddr_t at;
     uint64_t count;

@@ -13,6 +13,8 @@ void process_table_init(struct process_table *table, struct store *store, uint64
     list_init(&table->due);
     for (uint32_t i = 0; i < PROCESS_GROUPS; i++)
         list_init(&table->groups[i]);
+    for (uint32_t i = 0; i < PROCESS_WORDS; i++)
+        list_init(&table->words[i]);
 }
 
 uint32_t process_begin(struct process_table *table, uint32_t parent, struct process **ret_process) {

@@ -24,6 +24,7 @@
 
 #define PROCESS_MAX 1024U
 #define PROCESS_GROUPS 256U
+#define PROCESS_WORDS 256U
 #define PROCESS_FIRST 1U              /* the process that this server starts by itself; it can't be killed */
 #define PROCESS_ALL_THREADS_MAX 2048U /* of all processes together */
 _Static_assert(PROCESS_ALL_THREADS_MAX + 2 * PROCESS_MAX <= WAKES_MAX, "a wake for each thread, two for each process");
@@ -74,6 +75,7 @@ struct process_table {
     struct wakes wakes;
     struct accounts accounts;
     struct list groups[PROCESS_GROUPS];
+    struct list words[PROCESS_WORDS]; /* threads that wait at words of memory (words.h) */
     struct process *entries[PROCESS_MAX];
 };
 

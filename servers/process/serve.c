@@ -103,13 +103,15 @@ uint32_t process_serve_exec(struct server_call *call, const struct process_exec_
     return status == OK ? SERVER_DEFERRED : status; /* the program that called is gone: there is nobody to answer */
 }
 
-void serve_answer(struct thread *thread, uint32_t status, const void *reply) {
+bool serve_answer(struct thread *thread, uint32_t status, const void *reply) {
     enum thread_wait waits = thread->waits;
     cap_t answer = thread->answer;
+    if (waits == THREAD_WAITS_WORD)
+        list_remove(&thread->in_words);
     thread->waits = THREAD_RUNS;
     thread->answer = 0;
     wakes_set(&sys->processes.wakes, &thread->wake, DEADLINE_NEVER);
-    (void)server_answer(&served_server, answer, waits, status, reply); /* it may be gone */
+    return server_answer(&served_server, answer, waits, status, reply);
 }
 
 void serve_look_for_children(struct process *parent) {

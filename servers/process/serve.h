@@ -18,8 +18,8 @@ MUST_USE uint32_t serve_find_target(const struct process *caller, uint64_t pid, 
 /* Put an answer off: SERVER_DEFERRED. Errors: P_BUSY; P_LIMIT no slot is free. */
 MUST_USE uint32_t serve_defer(struct thread *caller, enum thread_wait waits);
 
-/* ... and give it; *reply is that of the operation it waits in, if the status is OK. */
-void serve_answer(struct thread *thread, uint32_t status, const void *reply);
+/* ... and give it; *reply is that of the operation it waits in, if the status is OK. False: the call has been given up. */
+bool serve_answer(struct thread *thread, uint32_t status, const void *reply);
 
 /* Let something be after this time; UINT64_MAX = never. */
 void serve_set_wake(struct wake *wake, uint64_t duration_ns);

@@ -8,6 +8,7 @@
 #include "servers/process/deliver.h"
 #include "servers/process/memory.h"
 #include "servers/process/serve.h"
+#include "servers/process/words.h"
 
 static struct system *const sys = &served_system;
 
@@ -188,6 +189,7 @@ uint32_t process_serve_word_wait(struct server_call *call, const struct process_
     status = request->timeout_ns == 0 ? E_TIMEOUT : serve_defer(caller, THREAD_WAITS_WORD);
     if (status == SERVER_DEFERRED) {
         caller->wait_for = request->at;
+        list_add(word_waiters(&sys->processes, word_at(caller->process, request->at)), &caller->in_words);
         serve_set_wake(&caller->wake, request->timeout_ns);
     }
     return status;
@@ -199,11 +201,15 @@ uint32_t process_serve_word_wake(struct server_call *call, const struct process_
     struct process_word_wait_reply woken = {0};
     if (caller == NULL)
         return P_NO_PROCESS;
-    for (reply->woken = 0; reply->woken < request->count; reply->woken++) {
-        struct thread *waiter = thread_find_waiter(caller->process, THREAD_WAITS_WORD, request->at);
+    struct process_table *table = &sys->processes;
+    struct word word = word_at(caller->process, request->at);
+    struct list *from = word_waiters(table, word)->next;
+    for (reply->woken = 0; reply->woken < request->count;) {
+        struct thread *waiter = word_find_waiter(table, word, from);
         if (waiter == NULL)
             break;
-        serve_answer(waiter, OK, &woken);
+        from = waiter->in_words.next;
+        reply->woken += serve_answer(waiter, OK, &woken); /* one that has given up is not woken: the next is */
     }
     return OK;
 }

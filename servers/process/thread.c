@@ -33,6 +33,8 @@ uint32_t thread_begin(struct process_table *table, struct process *process, uint
 
 void thread_end(struct process_table *table, struct thread *thread) {
     wakes_set(&table->wakes, &thread->wake, DEADLINE_NEVER);
+    if (thread->waits == THREAD_WAITS_WORD)
+        list_remove(&thread->in_words);
     thread->process->living &= ~(1U << thread_number(thread));
     table->thread_count--;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "libsys/proto/process.h"
+#include "servers/process/list.h"
 #include "servers/process/wakes.h"
 
 struct process;
@@ -45,7 +46,10 @@ struct thread {
     uaddr_t signal_stack;
     uint64_t signal_stack_bytes; /* 0 = handlers run where the stack is */
     cap_t object;                /* the kernel's */
-    uint64_t value;              /* it has ended: what whoever joins it is told */
+    union {
+        struct list in_words; /* WAITS_WORD: with others that do (words.h) */
+        uint64_t value;       /* it has ended: what whoever joins it is told */
+    };
 };
 _Static_assert((PROCESS_THREADS_MAX - 1) * sizeof(struct thread) <= PAGE_BYTES, "all but the first are in one page");
 

@@ -19,13 +19,14 @@ struct model {
     uint64_t value;
     bool detached;
     uint64_t target; /* JOINS: number; WAITS: word */
+    uint64_t since;  /* WAITS: how many waits there were before */
     uint64_t until_ns;
     cap_t answer;
 };
 
 static struct system *const sys = &served_system;
 static struct model models[PROCESS_THREADS_MAX];
-static uint64_t pid, state, now_ns;
+static uint64_t pid, state, now_ns, waits_count;
 static uint32_t created, at_the_limit, made_to_fail;
 static struct thread_registers begin; /* of the process's first thread */
 
@@ -163,6 +164,7 @@ static void wait_at_word(uint64_t number) {
     CHECK_EQUAL(status, SERVER_DEFERRED);
     models[number].life = WAITS;
     models[number].target = word;
+    models[number].since = waits_count++;
     models[number].until_ns = timeout_ns == UINT64_MAX ? UINT64_MAX : now_ns + timeout_ns;
     models[number].answer = world_deferred;
 }
@@ -172,12 +174,16 @@ static void wake_word(uint64_t number) {
     struct process_word_wake_request request = {WORDS_AT + 4 * word, most};
     struct process_word_wake_reply reply = {0};
     CHECK_EQUAL(call(number, 35, &request, &reply), OK);
-    for (uint32_t i = 0; i < PROCESS_THREADS_MAX; i++) {
-        if (models[i].life != WAITS || models[i].target != word || woken == most)
-            continue;
-        CHECK_EQUAL(thread_at(world_process(pid), i)->waits, THREAD_RUNS); /* the lowest numbers first */
-        models[i].life = RUNS;
-        woken++;
+    for (; woken < most; woken++) { /* the longest waiting first */
+        uint32_t first = PROCESS_THREADS_MAX;
+        for (uint32_t i = 0; i < PROCESS_THREADS_MAX; i++)
+            if (models[i].life == WAITS && models[i].target == word &&
+                (first == PROCESS_THREADS_MAX || models[i].since < models[first].since))
+                first = i;
+        if (first == PROCESS_THREADS_MAX)
+            break;
+        CHECK_EQUAL(thread_at(world_process(pid), first)->waits, THREAD_RUNS);
+        models[first].life = RUNS;
     }
     CHECK_EQUAL(reply.woken, woken);
 }

@@ -87,6 +87,66 @@ IN_CHILD(word_wake_stays_in_its_process) {
     return CODE_SIGNALLED;
 }
 
+/* A page of words that fork shares. */
+static uint32_t *shared_words(void) {
+    struct process_map_request request = {
+        .length_bytes = PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE, .flags = PROCESS_MAP_TOGETHER};
+    struct process_map_reply reply = {0};
+    CHECK_STATUS(process_map(process, &request, &reply, NULL), OK);
+    return (uint32_t *)reply.at;
+}
+
+/* In a page that is shared a word is one for all: who has waited longest is woken first, in whichever process. */
+IN_CHILD(word_that_is_shared_wakes_other_processes) {
+    uint64_t changed, children[3];
+    uint32_t *words = shared_words();
+    for (uint32_t i = 0; i < 3; i++) {
+        if ((children[i] = fork_here()) == 0) {
+            CHECK_STATUS(word_wait(&words[1], 0, UINT64_MAX, &changed), OK);
+            CHECK_EQUAL(changed, 0);
+            return CODE_SIGNALLED;
+        }
+        CHECK(reaches_state(children[i], PROCESS_SLEEPING));
+    }
+    CHECK_EQUAL(word_wake(&words[0], UINT64_MAX), 0); /* another word of the page */
+    CHECK_STATUS(kill_process(children[1], PROCESS_SIGKILL), OK);
+    CHECK_KILLED(children[1], PROCESS_SIGKILL);
+    CHECK_EQUAL(word_wake(&words[1], 1), 1);
+    CHECK_EXIT(children[0], CODE_SIGNALLED);
+    CHECK(reaches_state(children[2], PROCESS_SLEEPING));
+    CHECK_EQUAL(word_wake(&words[1], UINT64_MAX), 1);
+    CHECK_EXIT(children[2], CODE_SIGNALLED);
+    return CODE_SIGNALLED;
+}
+
+/* A thread waits at what lies at its address when somebody wakes: who has unmapped the page takes no wake from those who have it. */
+IN_CHILD(word_that_was_unmapped_takes_no_wake) {
+    uint64_t changed;
+    uint32_t *words = shared_words();
+    uint64_t thief = fork_here();
+    if (thief == 0) {
+        (void)begin(wait_at_word, (uint64_t)&words[0]);
+        CHECK(becomes(&ready, 1));
+        CHECK_STATUS(doze(SHORT_NS), OK);
+        struct process_unmap_request request = {(uaddr_t)words, PAGE_BYTES};
+        struct process_unmap_reply reply;
+        CHECK_STATUS(process_unmap(process, &request, &reply, NULL), OK);
+        CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK);
+        return ROLE_FAILED;
+    }
+    CHECK_NEWS(thief, PROCESS_WAIT_STOPPED, PROCESS_STOPPED, PROCESS_SIGSTOP);
+    uint64_t child = fork_here();
+    if (child == 0) {
+        CHECK_STATUS(word_wait(&words[0], 0, LONG_NS, &changed), OK);
+        return CODE_SIGNALLED;
+    }
+    CHECK(reaches_state(child, PROCESS_SLEEPING));
+    CHECK_EQUAL(word_wake(&words[0], 1), 1);
+    CHECK_EXIT(child, CODE_SIGNALLED);
+    end_child(thief);
+    return CODE_SIGNALLED;
+}
+
 /* ---- mutex and condition ---- */
 
 static struct mutex lock;
@@ -251,19 +311,21 @@ IN_CHILD(wait_of_one_thread_is_not_told_anothers_news) {
     return CODE_SIGNALLED;
 }
 
-#define CASES(ROW)                                                                 \
-    ROW(word_wait_tells_a_changed_word, WORDS)                                     \
-    ROW(word_wait_has_a_timeout, WORDS)                                            \
-    ROW(word_wake_wakes_as_many_as_it_says, WORDS)                                 \
-    ROW(word_wait_refuses_places, WORDS)                                           \
-    ROW(word_wake_stays_in_its_process, WORDS | OPERATION(fork) | OPERATION(list)) \
-    ROW(mutex_counts_right_under_contention, WORDS)                                \
-    ROW(condition_lets_threads_take_turns, WORDS)                                  \
-    ROW(condition_wake_one_wakes_one, WORDS)                                       \
-    ROW(sleeping_threads_wake_in_order, WORDS)                                     \
-    ROW(wait_in_one_thread_lets_the_others_run, OPERATION(fork))                   \
-    ROW(two_threads_wait_for_two_children, OPERATION(fork))                        \
-    ROW(two_threads_wait_for_the_last_child, OPERATION(fork))                      \
+#define CASES(ROW)                                                                                              \
+    ROW(word_wait_tells_a_changed_word, WORDS)                                                                  \
+    ROW(word_wait_has_a_timeout, WORDS)                                                                         \
+    ROW(word_wake_wakes_as_many_as_it_says, WORDS)                                                              \
+    ROW(word_wait_refuses_places, WORDS)                                                                        \
+    ROW(word_wake_stays_in_its_process, WORDS | OPERATION(fork) | OPERATION(list))                              \
+    ROW(word_that_is_shared_wakes_other_processes, WORDS | OPERATION(fork) | OPERATION(list) | OPERATION(kill)) \
+    ROW(word_that_was_unmapped_takes_no_wake, WORDS | OPERATION(fork) | OPERATION(list) | OPERATION(kill))      \
+    ROW(mutex_counts_right_under_contention, WORDS)                                                             \
+    ROW(condition_lets_threads_take_turns, WORDS)                                                               \
+    ROW(condition_wake_one_wakes_one, WORDS)                                                                    \
+    ROW(sleeping_threads_wake_in_order, WORDS)                                                                  \
+    ROW(wait_in_one_thread_lets_the_others_run, OPERATION(fork))                                                \
+    ROW(two_threads_wait_for_two_children, OPERATION(fork))                                                     \
+    ROW(two_threads_wait_for_the_last_child, OPERATION(fork))                                                   \
     ROW(wait_of_one_thread_is_not_told_anothers_news, OPERATION(fork) | OPERATION(kill))
 
 static const struct test_case cases[] = {CASES(AS_CASE)};
