@@ -12,6 +12,13 @@ void slots_init(struct slots *slots, uint64_t first, uint64_t limit) {
     }
 }
 
+void slots_recount(struct slots *slots) {
+    slots->hint = 0;
+    slots->used_count = 0;
+    for (uint64_t slot = slots->first; slot < slots->limit; slot++)
+        slots->used_count += slots->used[slot / 64] >> slot % 64 & 1;
+}
+
 cap_t slots_take(struct slots *slots) {
     for (uint64_t word = slots->hint; word * 64 < slots->limit; word++) {
         slots->hint = word;

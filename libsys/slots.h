@@ -21,6 +21,10 @@ void slots_init(struct slots *slots, uint64_t first, uint64_t limit);
 /* A free slot, now taken; 0 = none is left. */
 MUST_USE cap_t slots_take(struct slots *slots);
 
+/* Make it whole again after a change that was cut short anywhere (a fork by another thread). A slot of which that was stays taken, or
+ * is free. */
+void slots_recount(struct slots *slots);
+
 /* How many are left. */
 static inline uint64_t slots_left(const struct slots *slots) { return slots->limit - slots->first - slots->used_count; }
 

@@ -1,6 +1,6 @@
 #include "kernel/abi/system.h"
 #include "libsys/auxiliary.h"
-#include "libsys/mutex.h"
+#include "libsys/locks.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/proto/process.h"
@@ -79,27 +79,26 @@ uint64_t program_auxiliary(uint64_t type) {
     return 0;
 }
 
-/* For program.slots. A program of one thread does without: its signals' handlers may take slots, too. */
-static struct mutex slots_lock;
-
 cap_t slot_take(void) {
     bool locks = program.has_threads;
     if (locks)
-        mutex_lock(&slots_lock);
+        mutex_lock(&library_locks.slots);
     cap_t slot = slots_take(&program.slots);
     if (locks)
-        mutex_unlock(&slots_lock);
+        mutex_unlock(&library_locks.slots);
     return slot;
 }
 
 void slot_free(cap_t slot) {
     bool locks = program.has_threads;
     if (locks)
-        mutex_lock(&slots_lock);
+        mutex_lock(&library_locks.slots);
     slots_free(&program.slots, slot);
     if (locks)
-        mutex_unlock(&slots_lock);
+        mutex_unlock(&library_locks.slots);
 }
+
+void slots_after_fork(void) { slots_recount(&program.slots); }
 
 _Noreturn void program_exit(int code) {
     cap_t process = program_process();

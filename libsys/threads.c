@@ -3,7 +3,7 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "libsys/auxiliary.h"
-#include "libsys/mutex.h"
+#include "libsys/locks.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "libsys/thread_block.h"
@@ -37,19 +37,24 @@ static void find_template(void) {
 }
 
 /*
- * Memory of threads that have ended and were joined, for the next ones; all of the same size. lists_lock is held for
- * changes of it and of the table of living threads, by number: what each has.
+ * Memory of threads that have ended and were joined, for the next ones; all of the same size. library_locks.threads is
+ * held for changes of it and of the table of living threads, by number: what each has.
  */
-static struct mutex lists_lock;
 static uaddr_t cached[CACHED_MAX];
 static uint32_t cached_count;
 static struct thread_block *living[PROCESS_THREADS_MAX]; /* to be joined */
 
+/* What is kept may be half changed; and one of these may be the stack that this runs on, if its list was. It stays, of no use. */
+void threads_after_fork(void) {
+    cached_count = 0;
+    memset(living, 0, sizeof living);
+}
+
 static uint32_t take_memory(uint64_t bytes, uaddr_t *ret_at) {
     uint32_t status = OK;
-    mutex_lock(&lists_lock);
+    mutex_lock(&library_locks.threads);
     *ret_at = cached_count > 0 ? cached[--cached_count] : 0;
-    mutex_unlock(&lists_lock);
+    mutex_unlock(&library_locks.threads);
     if (*ret_at == 0) {
         struct process_map_request request = {0, bytes, MEMORY_READ | MEMORY_WRITE, PROCESS_MAP_GUARDED};
         struct process_map_reply reply = {0};
@@ -62,11 +67,11 @@ static uint32_t take_memory(uint64_t bytes, uaddr_t *ret_at) {
 }
 
 static void give_memory(uaddr_t at, uint64_t bytes) {
-    mutex_lock(&lists_lock);
+    mutex_lock(&library_locks.threads);
     bool keeps = cached_count < CACHED_MAX;
     if (keeps)
         cached[cached_count++] = at;
-    mutex_unlock(&lists_lock);
+    mutex_unlock(&library_locks.threads);
     if (keeps)
         return;
     struct process_unmap_request request = {at, bytes};
@@ -133,13 +138,13 @@ uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_threa
     block->argument = argument;
     struct process_thread_create_request request = {(uaddr_t)threads_begin, stack, (uint64_t)block, (uaddr_t)block};
     struct process_thread_create_reply reply;
-    mutex_lock(&lists_lock); /* whoever joins it finds it in the table */
+    mutex_lock(&library_locks.threads); /* whoever joins it finds it in the table */
     do
         status = process_thread_create(program_process(), &request, &reply, NULL);
     while (status == P_INTERRUPTED);
     if (status == OK)
         living[reply.thread % PROCESS_THREADS_MAX] = block;
-    mutex_unlock(&lists_lock);
+    mutex_unlock(&library_locks.threads);
     if (status != OK)
         give_memory(memory, bytes);
     else
@@ -150,9 +155,9 @@ uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_threa
 uint32_t threads_join(uint64_t thread, uint64_t *ret_value) {
     struct process_thread_join_request request = {thread};
     struct process_thread_join_reply reply;
-    mutex_lock(&lists_lock);
+    mutex_lock(&library_locks.threads);
     struct thread_block *block = living[thread % PROCESS_THREADS_MAX];
-    mutex_unlock(&lists_lock);
+    mutex_unlock(&library_locks.threads);
     uint32_t status;
     do
         status = process_thread_join(program_process(), &request, &reply, NULL);
@@ -168,9 +173,9 @@ uint32_t threads_join(uint64_t thread, uint64_t *ret_value) {
 uint32_t threads_detach(uint64_t thread) {
     struct process_thread_detach_request request = {thread};
     struct process_thread_detach_reply reply;
-    mutex_lock(&lists_lock);
+    mutex_lock(&library_locks.threads);
     const struct thread_block *block = living[thread % PROCESS_THREADS_MAX];
-    mutex_unlock(&lists_lock);
+    mutex_unlock(&library_locks.threads);
     uint32_t status;
     do
         status = process_thread_detach(program_process(), &request, &reply, NULL);

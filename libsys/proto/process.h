@@ -240,7 +240,8 @@ struct process_sleep_reply {
 /*
  * Make a copy of the caller, child of it: same memory, of which no page is copied before one of the two writes to it;
  * same capabilities of the bag, in the same slots. Both return from this call; in the child, pid is 0. Of what the caller's
- * threads are, only the calling one goes on in the child, and its floating-point registers are as at a program's start.
+ * threads are, only the calling one goes on in the child, and its floating-point registers are as at a program's start. The
+ * library's locks are free there; locks of the program's own stay as they were, held by threads that the child does not have.
  * Errors: P_NO_MEMORY; P_LIMIT processes. There is no trace of the child on error.
  */
 struct process_fork_request {
@@ -410,4 +411,12 @@ struct process_set_session_reply {
         0)                                                                                                           \
     ROW(process, 39, set_nice, sizeof(struct process_set_nice_request), 0, sizeof(struct process_set_nice_reply), 0)
 
+/*
+ * The library's own locks are free in a child (libsys/locks.h), whatever other threads held: so the stub of fork has another name,
+ * and this is for all.
+ */
+#define process_fork process_fork_alone
 PROTOCOL_CLIENT(process, PROCESS_OPERATIONS)
+#undef process_fork
+MUST_USE uint32_t process_fork(cap_t server, const struct process_fork_request *request,
+                               struct process_fork_reply *reply, struct protocol_extra *extra);

@@ -51,6 +51,11 @@ static void slots_come_and_go(void) {
     CHECK_EQUAL(slots_take(&slots), 20);
     CHECK_EQUAL(slots_take(&slots), 70);
     CHECK_EQUAL(slots_take(&slots), 0);
+    slots.used[1] &= ~(1ULL << (100 - 64)); /* slots_free, cut short */
+    slots_recount(&slots);
+    CHECK_EQUAL(slots_left(&slots), 1);
+    CHECK_EQUAL(slots_take(&slots), 100);
+    CHECK_EQUAL(slots_left(&slots), 0);
 }
 
 /* Against the C library's own, for what both know. */

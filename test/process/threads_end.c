@@ -196,6 +196,46 @@ static uint64_t fork_in_a_thread(void *argument) {
     program_exit(has_failed() ? ROLE_FAILED : CODE_OVER);
 }
 
+static volatile bool library_is_left;
+
+static uint64_t take_slots(void *argument) {
+    for (; !library_is_left; slot_free(slot_take()))
+        continue;
+    return (uint64_t)argument;
+}
+
+static uint64_t start_threads(void *argument) {
+    while (!library_is_left && !has_failed())
+        (void)join(begin(say_id, 0));
+    return (uint64_t)argument;
+}
+
+/* In a copy, which has one thread: slots and threads are to be had, whatever other threads were about. */
+static int use_library(void) {
+    (void)alarm_after(100 * SHORT_NS); /* one that hangs is ended */
+    cap_t slot = slot_take();
+    CHECK(slot != 0);
+    slot_free(slot);
+    uint64_t thread = begin(say_id, 0);
+    CHECK_EQUAL(join(thread), thread);
+    return has_failed() ? ROLE_FAILED : CODE_OVER;
+}
+
+IN_CHILD(fork_lets_the_library_s_locks_go) {
+    uint64_t takers[] = {begin(take_slots, 0), begin(take_slots, 0), begin(start_threads, 0)};
+    for (uint32_t i = 0; i < 100 && !has_failed(); i++) {
+        uint64_t child = fork_here();
+        if (child == 0)
+            program_exit(use_library());
+        CHECK_EXIT(child, CODE_OVER);
+        spin_ns(i % 7 * 30000); /* not always at the same point of the others */
+    }
+    library_is_left = true;
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK_EQUAL(join(takers[i]), 0);
+    return CODE_SIGNALLED;
+}
+
 IN_CHILD(fork_in_a_thread_copies_that_one) {
     for (uint32_t i = 0; i < 40; i++) /* so that numbers come again, and ids differ from them */
         CHECK_EQUAL(join(begin(say_id, 0)), i + 1 + i * (PROCESS_THREADS_MAX - 1));
@@ -369,6 +409,7 @@ static const struct test_case cases[] = {
     CASE_NEEDS(exit_of_any_thread_ends_all, HERE),
     CASE_NEEDS(kill_ends_threads_in_every_state, HERE | KILLED),
     CASE_NEEDS(fork_in_a_thread_copies_that_one, THREADS | OPERATION(fork) | OPERATION(list)),
+    CASE_NEEDS(fork_lets_the_library_s_locks_go, THREADS | WORDS | OPERATION(fork) | OPERATION(alarm)),
     CASE_NEEDS(exec_of_the_first_thread_ends_the_others, HERE | OPERATION(thread_signal)),
     CASE_NEEDS(exec_of_another_thread_ends_the_others, HERE | OPERATION(thread_signal)),
     CASE_NEEDS(exec_of_a_detached_thread_makes_a_plain_one, HERE | OPERATION(thread_signal)),
@@ -377,11 +418,17 @@ static const struct test_case cases[] = {
     CASE_NEEDS(threads_of_a_bomb_all_return, THREADS),
 };
 static const struct role roles[] = {
-    ROLE(first_ends),  ROLE(all_end),
-    ROLE(only_ends),   ROLE(exits_from_a_thread),
-    ROLE(all_kinds),   ROLE(fork_in_a_thread_copies_that_one),
-    ROLE(after_exec),  ROLE(exec_with_siblings),
-    ROLE(generation),  ROLE(exec_in_vain),
+    ROLE(first_ends),
+    ROLE(all_end),
+    ROLE(only_ends),
+    ROLE(exits_from_a_thread),
+    ROLE(all_kinds),
+    ROLE(fork_in_a_thread_copies_that_one),
+    ROLE(fork_lets_the_library_s_locks_go),
+    ROLE(after_exec),
+    ROLE(exec_with_siblings),
+    ROLE(generation),
+    ROLE(exec_in_vain),
     ROLE(thread_bomb),
 };
 GROUP(threads_end);
