@@ -62,11 +62,13 @@ bool program_next_piece(const char *name, struct program_piece *piece) {
         char variable[4 + PROCESS_NAME_MAX + 1];
         (void)format_into(variable, sizeof variable, "run:%s", name);
         next.rest = program_variable(variable);
-        if (next.rest == NULL || !text_to_number(next.rest, &next.memory))
-            return false;
+        if (next.rest != NULL)
+            next.rest = text_skip_number(next.rest, &next.memory);
     }
-    next.rest = strchr(next.rest, ',');
-    if (next.rest == NULL || !text_to_number(++next.rest, &next.page_count))
+    if (next.rest == NULL || *next.rest != ',')
+        return false;
+    next.rest = text_skip_number(next.rest + 1, &next.page_count);
+    if (next.rest == NULL)
         return false;
     *piece = next;
     return true;
@@ -118,8 +120,8 @@ static void find_slots(void) {
     const char *text = program_variable("slots");
     uint64_t first;
     uint64_t limit;
-    const char *comma = text != NULL ? strchr(text, ',') : NULL;
-    if (comma != NULL && text_to_number(text, &first) && text_to_number(comma + 1, &limit) && first > 0)
+    const char *comma = text != NULL ? text_skip_number(text, &first) : NULL;
+    if (comma != NULL && *comma == ',' && text_to_number(comma + 1, &limit) && first > 0)
         slots_init(&program.slots, first, limit);
     else
         slots_init(&program.slots, 1, 1);

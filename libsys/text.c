@@ -13,7 +13,7 @@ static uint64_t digit_value(char character) {
     return 99;
 }
 
-bool text_to_number(const char *text, uint64_t *ret_value) {
+const char *text_skip_number(const char *text, uint64_t *ret_value) {
     uint64_t base = 10;
     if (text[0] == '0' && text[1] == 'x') {
         base = 16;
@@ -24,10 +24,19 @@ bool text_to_number(const char *text, uint64_t *ret_value) {
     for (; digit_value(*at) < 99; at++) {
         uint64_t digit = digit_value(*at);
         if (digit >= base || value > (UINT64_MAX - digit) / base)
-            return false;
+            return NULL;
         value = value * base + digit;
     }
     if (at == text)
+        return NULL;
+    *ret_value = value;
+    return at;
+}
+
+bool text_to_number(const char *text, uint64_t *ret_value) {
+    uint64_t value;
+    const char *end = text_skip_number(text, &value);
+    if (end == NULL || *end != '\0')
         return false;
     *ret_value = value;
     return true;

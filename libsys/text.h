@@ -7,10 +7,16 @@
 #include <stdint.h>
 
 /*
- * The decimal number, or hexadecimal after 0x, at the start of `text`; it must end at a character that is no digit or
- * letter. False: no number, or one that does not fit 64 bits; *ret_value is untouched then.
+ * All of `text` is a decimal number, or a hexadecimal one after 0x. False: it is not, or the number does not fit 64 bits;
+ * *ret_value is untouched then.
  */
 bool text_to_number(const char *text, uint64_t *ret_value);
+
+/*
+ * The number that `text` begins with, for lists such as `slots=FIRST,LIMIT`. Returns what follows it, which is no digit and no
+ * letter. NULL: no number, or one that does not fit 64 bits; *ret_value is untouched then.
+ */
+const char *text_skip_number(const char *text, uint64_t *ret_value);
 
 /* Put `?` for each control byte: names may have any bytes, and a terminal obeys some. Returns `text`. */
 char *text_make_harmless(char *text);

@@ -105,12 +105,18 @@ static void numbers_are_read_whole(void) {
     CHECK(text_to_number("0", &value) && value == 0);
     CHECK(text_to_number("18446744073709551615", &value) && value == UINT64_MAX);
     CHECK(text_to_number("0xFFffFFffFFffFFff", &value) && value == UINT64_MAX);
-    CHECK(text_to_number("12,34", &value) && value == 12);
+    const char list[] = "12,0x1f 7";
+    CHECK(text_skip_number(list, &value) == list + 2 && value == 12);
+    CHECK(text_skip_number(list + 3, &value) == list + 7 && value == 31);
+    CHECK(text_skip_number(list + 8, &value) == list + 9 && value == 7);
     value = 77;
-    static const char *const bad[] = {"",  "x", "-1", "12a", "0x", "0xg", "18446744073709551616", "0x10000000000000000",
-                                      "1_"};
-    for (size_t i = 0; i + 1 < sizeof bad / sizeof bad[0]; i++)
-        CHECK(!text_to_number(bad[i], &value));
+    static const char *const none[] = {
+        "", "x", "-1", "+1", " 1", ",1", "12a", "0x", "0X1", "0xg", "18446744073709551616", "0x10000000000000000"};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        CHECK(text_skip_number(none[i], &value) == NULL && !text_to_number(none[i], &value));
+    static const char *const more[] = {"1 ", "1\n", "1.5", "1,2", "1-2", "1_", "1;", "0x1 MiB", "1\xb2"};
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+        CHECK(!text_to_number(more[i], &value));
     CHECK_EQUAL(value, 77);
 }
 

@@ -28,6 +28,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import sys
@@ -71,10 +72,7 @@ EXIT_CODES = {Kind.PANIC: 70, Kind.TRIPLE_FAULT: 71, Kind.RESET: 72, Kind.EARLY_
 
 def whole_number(text: str, lowest: int, highest: int, what: str) -> int:
     """An option's value as a number within bounds; argparse shows the message."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = lowest - 1
+    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else lowest - 1  # int() also takes `1_0`, and digits of any script
     if not lowest <= value <= highest:
         raise argparse.ArgumentTypeError(f"{text!r} is not {what} ({lowest}..{highest})")
     return value

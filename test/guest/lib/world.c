@@ -43,7 +43,10 @@ uint64_t world_command_number(const char *name, uint64_t otherwise) {
     for (const char *at = command; *at != 0; at++) {
         uint64_t number;
         bool is_word = at == command || at[-1] == ' ';
-        if (is_word && strncmp(at, name, length) == 0 && at[length] == '=' && text_to_number(at + length + 1, &number))
+        if (!is_word || strncmp(at, name, length) != 0 || at[length] != '=')
+            continue;
+        const char *end = text_skip_number(at + length + 1, &number);
+        if (end != NULL && (*end == ' ' || *end == '\0'))
             return number;
     }
     return otherwise;
