@@ -1,5 +1,6 @@
 #include "libsys/format.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -7,21 +8,25 @@
 
 /* One conversion as written: %[flags][width][.precision][length]letter */
 struct conversion {
-    bool left;
-    bool zero;
+    bool left, zero, plus, blank, alternate; /* flags: - 0 + space # */
     int width;
-    int precision; /* -1 = not given */
-    int longs;     /* 0 = int, 1 and 2 = 64 bits */
+    int precision;  /* -1 = not given */
+    unsigned bytes; /* of an integer: 4 without a length */
     char letter;
 };
 
-static void put_repeated(struct format_sink *sink, char character, int count) {
-    for (int i = 0; i < count; i++)
+static void put_repeated(struct format_sink *sink, char character, size_t count) {
+    for (size_t i = 0; i < count; i++)
         sink->put(sink, &character, 1);
 }
 
+/* The blanks around `length` bytes. */
+static size_t padding_of(const struct conversion *how, size_t length) {
+    return (size_t)how->width > length ? (size_t)how->width - length : 0;
+}
+
 static void put_text(struct format_sink *sink, const struct conversion *how, const char *text, size_t length) {
-    int padding = how->width > 0 && (size_t)how->width > length ? how->width - (int)length : 0;
+    size_t padding = padding_of(how, length);
     if (!how->left)
         put_repeated(sink, ' ', padding);
     if (length > 0)
@@ -30,27 +35,32 @@ static void put_text(struct format_sink *sink, const struct conversion *how, con
         put_repeated(sink, ' ', padding);
 }
 
-/* prefix: "-", "0x" or "". Zero padding goes between it and the digits. */
+/* prefix: a sign, "0x" or "". Zeros go between it and the digits: as many as the precision wants, or else the width. */
 static void put_number(struct format_sink *sink, const struct conversion *how, uint64_t value, const char *prefix) {
-    uint64_t base = how->letter == 'x' || how->letter == 'X' || how->letter == 'p' ? 16 : 10;
+    uint64_t base = how->letter == 'x' || how->letter == 'X' || how->letter == 'p' ? 16 : how->letter == 'o' ? 8 : 10;
     const char *digits = how->letter == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
-    char text[20];
+    char text[22]; /* 64 bits in octal */
     size_t start = sizeof text;
-    do {
+    for (; value != 0; value /= base)
         text[--start] = digits[value % base];
-        value /= base;
-    } while (value != 0);
     size_t length = sizeof text - start;
+    size_t least = how->precision < 0 ? 1 : (size_t)how->precision;
+    if (how->letter == 'o' && how->alternate && least <= length)
+        least = length + 1;
+    size_t zeros = least > length ? least - length : 0;
+    size_t padding = padding_of(how, strlen(prefix) + zeros + length);
+    if (how->zero && !how->left && how->precision < 0) {
+        zeros += padding;
+        padding = 0;
+    }
 
-    size_t all = length + strlen(prefix);
-    int padding = how->width > 0 && (size_t)how->width > all ? how->width - (int)all : 0;
-    if (!how->left && !how->zero)
+    if (!how->left)
         put_repeated(sink, ' ', padding);
     if (prefix[0] != '\0')
         sink->put(sink, prefix, strlen(prefix));
-    if (!how->left && how->zero)
-        put_repeated(sink, '0', padding);
-    sink->put(sink, text + start, length);
+    put_repeated(sink, '0', zeros);
+    if (length > 0)
+        sink->put(sink, text + start, length);
     if (how->left)
         put_repeated(sink, ' ', padding);
 }
@@ -67,37 +77,72 @@ static int parse_count(const char **at, va_list *arguments) {
     return count;
 }
 
+/* at: behind the percent sign, or a flag; left behind the flags. */
+static void parse_flags(struct conversion *how, const char **at) {
+    for (;; (*at)++) {
+        switch (**at) {
+        case '-':
+            how->left = true;
+            break;
+        case '0':
+            how->zero = true;
+            break;
+        case '+':
+            how->plus = true;
+            break;
+        case ' ':
+            how->blank = true;
+            break;
+        case '#':
+            how->alternate = true;
+            break;
+        default:
+            return;
+        }
+    }
+}
+
 /* at: just behind the percent sign; left behind the letter. */
 static struct conversion parse_conversion(const char **at, va_list *arguments) {
-    struct conversion how = {.precision = -1};
-    for (;; (*at)++) {
-        if (**at == '-')
-            how.left = true;
-        else if (**at == '0')
-            how.zero = true;
-        else
-            break;
-    }
+    struct conversion how = {.precision = -1, .bytes = sizeof(int)};
+    parse_flags(&how, at);
     how.width = parse_count(at, arguments);
     if (how.width < 0) {
         how.left = true;
-        how.width = -how.width;
+        how.width = how.width == INT_MIN ? 0 : -how.width;
     }
     if (**at == '.') {
         (*at)++;
         how.precision = parse_count(at, arguments);
     }
-    for (; **at == 'l' || **at == 'z'; (*at)++)
-        how.longs++;
+    for (;; (*at)++) {
+        if (**at == 'l' || **at == 'z' || **at == 'j' || **at == 't')
+            how.bytes = sizeof(long);
+        else if (**at == 'h')
+            how.bytes /= 2;
+        else
+            break;
+    }
     how.letter = **at;
     if (how.letter != '\0')
         (*at)++;
     return how;
 }
 
-static void put_signed(struct format_sink *sink, const struct conversion *how, int64_t value) {
+static void put_signed(struct format_sink *sink, const struct conversion *how, va_list *arguments) {
+    long value = how->bytes > sizeof(int) ? va_arg(*arguments, long) : va_arg(*arguments, int);
+    if (how->bytes < sizeof(int))
+        value = how->bytes == sizeof(short) ? (short)value : (signed char)value;
     uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    put_number(sink, how, magnitude, value < 0 ? "-" : "");
+    put_number(sink, how, magnitude, value < 0 ? "-" : how->plus ? "+" : how->blank ? " " : "");
+}
+
+static void put_unsigned(struct format_sink *sink, const struct conversion *how, va_list *arguments) {
+    uint64_t value = how->bytes > sizeof(int) ? va_arg(*arguments, uint64_t) : va_arg(*arguments, unsigned);
+    if (how->bytes < sizeof(int))
+        value = how->bytes == sizeof(short) ? (unsigned short)value : (unsigned char)value;
+    bool prefixed = how->alternate && value != 0;
+    put_number(sink, how, value, prefixed && how->letter == 'x' ? "0x" : prefixed && how->letter == 'X' ? "0X" : "");
 }
 
 static void put_string(struct format_sink *sink, const struct conversion *how, const char *text) {
@@ -106,18 +151,28 @@ static void put_string(struct format_sink *sink, const struct conversion *how, c
     put_text(sink, how, text, how->precision >= 0 ? strnlen(text, (size_t)how->precision) : strlen(text));
 }
 
-/* Returns false for a letter it does not know. */
+/* False: not known, and no argument is taken. */
 static bool put_conversion(struct format_sink *sink, const struct conversion *how, va_list *arguments) {
     switch (how->letter) {
     case 'd':
     case 'i':
-        put_signed(sink, how, how->longs > 0 ? va_arg(*arguments, long) : va_arg(*arguments, int));
+        put_signed(sink, how, arguments);
         return true;
     case 'u':
     case 'x':
     case 'X':
-        put_number(sink, how, how->longs > 0 ? va_arg(*arguments, uint64_t) : va_arg(*arguments, unsigned int), "");
+    case 'o':
+        put_unsigned(sink, how, arguments);
         return true;
+    case '%':
+        sink->put(sink, "%", 1);
+        return true;
+    default:
+        break;
+    }
+    if (how->bytes != sizeof(int)) /* %lc, %ls */
+        return false;
+    switch (how->letter) {
     case 'p':
         put_number(sink, how, (uintptr_t)va_arg(*arguments, void *), "0x");
         return true;
@@ -128,9 +183,6 @@ static bool put_conversion(struct format_sink *sink, const struct conversion *ho
     }
     case 's':
         put_string(sink, how, va_arg(*arguments, const char *));
-        return true;
-    case '%':
-        sink->put(sink, "%", 1);
         return true;
     default:
         return false;
@@ -151,8 +203,10 @@ void format_arguments(struct format_sink *sink, const char *format, va_list argu
             break;
         const char *sign = at++;
         struct conversion how = parse_conversion(&at, &rest);
-        if (!put_conversion(sink, &how, &rest))
-            sink->put(sink, sign, (size_t)(at - sign));
+        if (!put_conversion(sink, &how, &rest)) {
+            sink->put(sink, sign, strlen(sign));
+            break;
+        }
     }
     va_end(rest);
 }

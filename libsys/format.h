@@ -1,8 +1,10 @@
 /*
  * Text from a format and arguments: a small printf.
  *
- * Conversions: %d %i %u %x %X %c %s %p %%, with flags `0` and `-`, a width, `.precision` for %s (both may be `*`), and
- * lengths l, ll, z (hh, h, j, t are not known). An unknown conversion is copied as it stands.
+ * Conversions: %d %i %u %x %X %o %c %s %p %%, with all flags, widths, precisions and lengths that C has for them.
+ * The compiler refuses what is none in C, and an argument that does not fit (-Werror=format). It accepts floating point, %n, and
+ * wide characters (%lc, %ls), which are not known here: from such a conversion on, the format is copied as it stands. What
+ * argument belongs to it can't be told, so those behind it can't be found.
  */
 #pragma once
 

@@ -86,6 +86,38 @@ static void formats_are_as_usual(void) {
     SAME("%c%3c%%", 'x', 'y');
     SAME("%*d|%-*d|%*d", 6, 1, 6, 2, -6, 3);
     SAME("%p", (void *)0x1000);
+    SAME("%+d|%+d|% d|% d|%+5d|%+05d", 5, -5, 5, -5, 5, 5);
+    SAME("%#x|%#X|%#x|%#o|%#o|%o|%#.3o|%#8x|%#08x", 255, 255, 0, 8, 0, 64, 8, 255, 255);
+    SAME("%hhx|%hhd|%hhu|%hx|%hd|%hu", (unsigned char)0xff, (signed char)-1, (unsigned char)200, (unsigned short)0xffff,
+         (short)-2, (unsigned short)40000);
+    SAME("%jd|%ju|%td", INTMAX_MIN, UINTMAX_MAX, (ptrdiff_t)-3);
+    SAME("%.8x|%.3d|%8.3d|%-8.3d|%.0d|%.0d|%.*d", 42, -7, 7, 7, 0, 1, -1, 7);
+    SAME("%+.0d|%#.0x|%#.0o|%5.0d|", 0, 0, 0, 0);
+    SAME("%hhd %s", (signed char)-1, "what follows");
+}
+
+/* What the compiler accepts, and what it refuses where it sees the format. No argument is taken for one that belongs to another. */
+static void formats_stop_at_what_is_unknown(void) {
+    static const struct {
+        const char *format, *text;
+    } cases[] = {
+        {"%d %f %s", "7 %f %s"},        {"%d %5.2Lf %s", "7 %5.2Lf %s"},
+        {"%d %n%s", "7 %n%s"},          {"%d %ls|%s", "7 %ls|%s"},
+        {"%d %lc|%s", "7 %lc|%s"},      {"%d %y%% %s", "7 %y%% %s"},
+        {"%d %-08.3", "7 %-08.3"},      {"%d %", "7 %"},
+        {"%d %lp %s", "7 %lp %s"},      {"%d%5%%s", "7%next"},
+        {"%08.3d|%s", "     007|next"},
+    };
+    char text[64];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wformat-nonliteral"
+        size_t length = format_into(text, sizeof text, cases[i].format, 7, "next");
+#pragma clang diagnostic pop
+        if (!CHECK(strcmp(text, cases[i].text) == 0) || !CHECK_EQUAL(length, strlen(cases[i].text)))
+            printf("#   \"%s\" gave \"%s\"\n", cases[i].format, text);
+    }
+    CHECK_EQUAL(format_into(text, sizeof text, "%*d|", INT_MIN, 1), 2); /* a width that has no opposite is none */
 }
 
 static void formats_cut_and_terminate(void) {
@@ -370,6 +402,7 @@ int main(void) {
         {"audit_failures_have_words", audit_failures_have_words},
         {"slots_come_and_go", slots_come_and_go},
         {"formats_are_as_usual", formats_are_as_usual},
+        {"formats_stop_at_what_is_unknown", formats_stop_at_what_is_unknown},
         {"formats_cut_and_terminate", formats_cut_and_terminate},
         {"numbers_are_read_whole", numbers_are_read_whole},
         {"statuses_have_texts", statuses_have_texts},
