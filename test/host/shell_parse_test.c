@@ -83,6 +83,11 @@ static void assignments(void) {
     CHECK_EQUAL(words.assignment_count, 2);
     CHECK_WORDS("X=$TWO", "X=one  two"); /* not split */
     CHECK_EQUAL(words.assignment_count, 1);
+    CHECK_WORDS("A=1 B=$A", "A=1|B=1"); /* from left to right, ... */
+    CHECK_WORDS("A=1 A=2 B=$A${A}x A= C=$A.", "A=1|A=2|B=22x|A=|C=.");
+    CHECK_WORDS("A=x$A AB=2 C=$A", "A=xalpha|AB=2|C=xalpha");
+    CHECK_WORDS("A=$TWO B=$A", "A=one  two|B=one  two");
+    CHECK_WORDS("A=1 $A $A B=$A", "A=1|alpha|alpha|B=alpha"); /* ... and for nothing else on the line */
     CHECK_WORDS("1X=2", "1X=2");
     CHECK_EQUAL(words.assignment_count, 0);
     CHECK_WORDS("'X'=2", "X=2");
@@ -122,6 +127,7 @@ static void redirections(void) {
     CHECK_REDIRECTS("X=1 > b", "1>b", "X=1");
     CHECK_REDIRECTS("> X=1 Y=2", "1>X=1", "Y=2"); /* a file is no assignment, and does not end them */
     CHECK_EQUAL(words.assignment_count, 1);
+    CHECK_REDIRECTS("A=1 > $A B=$A", "1>alpha", "A=1|B=1"); /* nor does it see them */
     CHECK_REDIRECTS("> b", "1>b", "");
     CHECK_REDIRECTS("a \\> '<' \">\"", "", "a|>|<|>");
     CHECK(parse_line("a > $NONE b", &line, &error) &&

@@ -1,5 +1,7 @@
 #include "userland/shell/parse.h"
 
+#include <stdbool.h>
+
 #include "libsys/string.h"
 #include "userland/shell/scan.h"
 
@@ -126,13 +128,19 @@ int parse_line(const char *text, struct parse_line *ret_line, struct parse_error
     }
 }
 
+enum word_kind {
+    WORD_NONE,
+    WORD_PLAIN,
+    WORD_ASSIGNMENT, /* NAME=value: values in it are not split */
+    WORD_FILE,       /* of a redirection: nor there */
+};
+
 /* Expansion: bytes go to the word that is open; a word opens with its first byte or quote. */
 struct expansion {
     struct parse_words *words;
     struct parse_error *error;
     size_t at; /* of the piece being expanded, for errors */
-    int open;
-    int assignment;                    /* the open word is NAME=value, or a file: its values are not split */
+    enum word_kind open;
     struct parse_redirect *wants_file; /* the next word is its file */
 };
 
@@ -146,32 +154,29 @@ static int add_byte(struct expansion *expansion, char byte) {
 
 static int open_word(struct expansion *expansion, const char *text) {
     struct parse_words *words = expansion->words;
-    if (expansion->open)
+    if (expansion->open != WORD_NONE)
         return 1;
     if (expansion->wants_file != NULL) {
         expansion->wants_file->path = words->bytes + words->used;
         expansion->wants_file = NULL;
-        expansion->assignment = 1;
-        expansion->open = 1;
+        expansion->open = WORD_FILE;
         return 1;
     }
     if (words->count == PARSE_WORDS_MAX)
         return fail(expansion->error, "the command has more than 63 words", expansion->at);
     const char *typed = text + expansion->at;
     size_t name = parse_name_length(typed);
-    expansion->assignment =
-        words->assignment_count == words->count && name > 0 && name <= PARSE_NAME_MAX && typed[name] == '=';
-    if (expansion->assignment)
-        words->assignment_count++;
+    bool assigns = words->assignment_count == words->count && name > 0 && name <= PARSE_NAME_MAX && typed[name] == '=';
+    expansion->open = assigns ? WORD_ASSIGNMENT : WORD_PLAIN;
+    words->assignment_count += assigns;
     words->words[words->count++] = words->bytes + words->used;
-    expansion->open = 1;
     return 1;
 }
 
 static int close_word(struct expansion *expansion) {
-    if (!expansion->open)
+    if (expansion->open == WORD_NONE)
         return 1;
-    expansion->open = 0;
+    expansion->open = WORD_NONE;
     return add_byte(expansion, '\0');
 }
 
@@ -194,11 +199,22 @@ static int check_files(const struct parse_words *words, struct parse_error *ret_
     return 1;
 }
 
+/* Assignments hold from left to right (POSIX, "Simple Commands"), so one sees those before it; the words and files do not. */
+static const char *find_value(const struct expansion *expansion, const struct parse_values *values, const char *name) {
+    const struct parse_words *words = expansion->words;
+    size_t length = strlen(name);
+    size_t before = expansion->open == WORD_ASSIGNMENT ? words->assignment_count - 1 : 0;
+    while (before-- > 0)
+        if (strncmp(words->words[before], name, length) == 0 && words->words[before][length] == '=')
+            return words->words[before] + length + 1;
+    return values->find(values->context, name);
+}
+
 /* An unquoted value falls apart at its blanks, as in sh. A word made by a value alone is never an assignment. */
 static int add_value(struct expansion *expansion, const char *text, const char *value, int whole) {
     for (; *value != '\0'; value++) {
         int blank = *value == ' ' || *value == '\t' || *value == '\n';
-        if (blank && !whole && !expansion->assignment) {
+        if (blank && !whole && expansion->open <= WORD_PLAIN) {
             if (!close_word(expansion))
                 return 0;
         } else if (!open_word(expansion, text) || !add_byte(expansion, *value)) {
@@ -239,7 +255,7 @@ int parse_expand(const char *text, const struct parse_command *command, const st
             fits = open_word(&expansion, text) && add_byte(&expansion, piece.byte);
             break;
         case PIECE_VALUE:
-            value = values->find(values->context, piece.name);
+            value = find_value(&expansion, values, piece.name);
             fits = expansion.wants_file == NULL ||
                    open_word(&expansion, text); /* a file without a name, not the next word */
             fits = fits && (value == NULL || add_value(&expansion, text, value, piece.quoted));
