@@ -47,13 +47,16 @@ int main(int argc, char **argv, char **envp) {
     static const char usage[] = "cat [FILE...]    print the files' contents, or what is read from stdin";
     if (command_help(argc, argv, usage))
         return 0;
+    int first = command_operands(argc, argv, usage, '\0', NULL);
+    if (first == 0)
+        return COMMAND_USAGE;
     int exit_status = 0;
-    if (argc < 2) {
+    if (first >= argc) {
         uint32_t status = show_input();
         if (status != OK)
             exit_status = command_complain("cat", "stdin: %s", status_text(status));
     }
-    for (int i = 1; i < argc; i++) {
+    for (int i = first; i < argc; i++) {
         uint32_t status = show(program_cap("files"), argv[i]);
         if (status != OK)
             exit_status = command_complain("cat", "%s: %s", argv[i], status_text(status));

@@ -33,10 +33,13 @@ int main(int argc, char **argv, char **envp) {
     const char *about;
     if (command_help(argc, argv, usage))
         return 0;
-    if (argc != 3)
+    int first = command_operands(argc, argv, usage, '\0', NULL);
+    if (first == 0)
+        return COMMAND_USAGE;
+    if (argc - first != 2)
         return command_misused(usage, "cp: want two paths");
-    if (!file_target(argv[1], argv[2], path))
-        return command_complain("cp", "%s: %s", argv[2], status_text(P_NOT_FOUND));
-    uint32_t status = copy(argv[1], path, &about);
+    if (!file_target(argv[first], argv[first + 1], path))
+        return command_complain("cp", "%s: %s", argv[first + 1], status_text(P_NOT_FOUND));
+    uint32_t status = copy(argv[first], path, &about);
     return status == OK ? 0 : command_complain("cp", "%s: %s", about, file_reason(status));
 }

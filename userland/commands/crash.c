@@ -49,8 +49,11 @@ int main(int argc, char **argv, char **envp) {
     static const char usage[] = "crash read|write|code|jump|divide|trap|stack    end by such a fault";
     if (command_help(argc, argv, usage))
         return 0;
-    for (size_t i = 0; argc == 2 && i < sizeof ways / sizeof ways[0]; i++)
-        if (strcmp(argv[1], ways[i].name) == 0)
+    int first = command_operands(argc, argv, usage, '\0', NULL);
+    if (first == 0)
+        return COMMAND_USAGE;
+    for (size_t i = 0; argc - first == 1 && i < sizeof ways / sizeof ways[0]; i++)
+        if (strcmp(argv[first], ways[i].name) == 0)
             ways[i].crash();
     return command_misused(usage, "crash: want a way");
 }

@@ -6,8 +6,11 @@
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    if (command_help(argc, argv, "df    how much room there is below /tmp"))
+    static const char usage[] = "df    how much room there is below /tmp";
+    if (command_help(argc, argv, usage))
         return 0;
+    if (!command_is_alone(argc, argv, usage))
+        return COMMAND_USAGE;
     struct files_space_request request = {.zero = 0};
     struct files_space_reply space;
     uint32_t status = files_space(program_cap("files"), &request, &space, NULL);

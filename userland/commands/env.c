@@ -2,8 +2,11 @@
 #include "userland/lib/command.h"
 
 int main(int argc, char **argv, char **envp) {
-    if (command_help(argc, argv, "env    print the environment, capabilities among it"))
+    static const char usage[] = "env    print the environment, capabilities among it";
+    if (command_help(argc, argv, usage))
         return 0;
+    if (!command_is_alone(argc, argv, usage))
+        return COMMAND_USAGE;
     for (; *envp != NULL; envp++)
         print("%s\n", *envp);
     return 0;

@@ -5,5 +5,8 @@ int main(int argc, char **argv, char **envp) {
     static const char usage[] = "exec PROGRAM [WORD...]    replace this process's image by that of PROGRAM";
     if (command_help(argc, argv, usage))
         return 0;
-    return argc < 2 ? command_misused(usage, "exec: want a program") : launch_instead("exec", argv + 1, envp);
+    int first = command_operands(argc, argv, usage, '\0', NULL);
+    if (first == 0)
+        return COMMAND_USAGE;
+    return first >= argc ? command_misused(usage, "exec: want a program") : launch_instead("exec", argv + first, envp);
 }

@@ -48,13 +48,17 @@ int main(int argc, char **argv, char **envp) {
         return 0;
     int at = 1;
     for (; at < argc && argv[at][0] == '-'; at += 2) {
+        if (strcmp(argv[at], "--") == 0) {
+            at++;
+            break;
+        }
         uint64_t limit = 0, value;
         while (limit < PROCESS_LIMITS && strcmp(argv[at], kinds[limit].option) != 0)
             limit++;
         if (limit == PROCESS_LIMITS)
-            return command_misused(usage, "limit: no such option");
+            return command_misused(usage, "limit: no such option: %s", argv[at]);
         if (at + 1 == argc || !text_to_number(argv[at + 1], &value) || value > UINT64_MAX / kinds[limit].scale)
-            return command_misused(usage, "limit: want a number behind each option");
+            return command_misused(usage, "limit: want a whole number behind %s", argv[at]);
         uint32_t status = set(limit, value * kinds[limit].scale);
         if (status != OK)
             return command_complain("limit", "%s: %s", kinds[limit].name, status_text(status));

@@ -17,8 +17,8 @@ int main(int argc, char **argv, char **envp) {
     static const char usage[] = "log    print the kernel's log, as far back as it is kept";
     if (command_help(argc, argv, usage))
         return 0;
-    if (argc > 1)
-        return command_misused(usage, "log: it takes no arguments");
+    if (!command_is_alone(argc, argv, usage))
+        return COMMAND_USAGE;
     cap_t log = program_cap("log");
     if (log == 0)
         return command_complain("log", "no capability `log`: who started this may not read the kernel's log");

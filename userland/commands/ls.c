@@ -54,14 +54,13 @@ static uint32_t show_path(const char *path, bool with_heading) {
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    if (command_help(argc, argv, "ls [-l] [PATH...]    list directories (default /) and files; -l: sizes in bytes"))
+    static const char usage[] = "ls [-l] [PATH...]    list directories (default /) and files; -l: sizes in bytes";
+    if (command_help(argc, argv, usage))
         return 0;
     files = program_cap("files");
-    int first = 1;
-    if (argc > 1 && strcmp(argv[1], "-l") == 0) {
-        with_sizes = true;
-        first = 2;
-    }
+    int first = command_operands(argc, argv, usage, 'l', &with_sizes);
+    if (first == 0)
+        return COMMAND_USAGE;
     int exit_status = 0;
     for (int i = first; i < argc || i == first; i++) {
         const char *path = i < argc ? argv[i] : "/";

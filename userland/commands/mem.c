@@ -13,8 +13,11 @@ static void show(const char *what, uint64_t frames) {
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    if (command_help(argc, argv, "mem    show what memory is used for"))
+    static const char usage[] = "mem    show what memory is used for";
+    if (command_help(argc, argv, usage))
         return 0;
+    if (!command_is_alone(argc, argv, usage))
+        return COMMAND_USAGE;
     struct process_memory_request request = {.zero = 0};
     struct process_memory_reply memory;
     uint32_t status = process_memory(program_process(), &request, &memory, NULL);

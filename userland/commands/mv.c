@@ -9,10 +9,13 @@ int main(int argc, char **argv, char **envp) {
     static char path[FILES_PATH_MAX + 1];
     if (command_help(argc, argv, usage))
         return 0;
-    if (argc != 3)
+    int first = command_operands(argc, argv, usage, '\0', NULL);
+    if (first == 0)
+        return COMMAND_USAGE;
+    if (argc - first != 2)
         return command_misused(usage, "mv: want two paths");
-    if (!file_target(argv[1], argv[2], path))
-        return command_complain("mv", "%s: %s", argv[2], status_text(P_NOT_FOUND));
-    uint32_t status = file_rename(argv[1], path);
-    return status == OK ? 0 : command_complain("mv", "%s to %s: %s", argv[1], path, file_reason(status));
+    if (!file_target(argv[first], argv[first + 1], path))
+        return command_complain("mv", "%s: %s", argv[first + 1], status_text(P_NOT_FOUND));
+    uint32_t status = file_rename(argv[first], path);
+    return status == OK ? 0 : command_complain("mv", "%s to %s: %s", argv[first], path, file_reason(status));
 }

@@ -10,8 +10,12 @@ int main(int argc, char **argv, char **envp) {
         return 0;
     struct init_power_off_request request = {.status = 0};
     struct init_power_off_reply reply;
-    if (argc > 2 || (argc == 2 && !text_to_number(argv[1], &request.status)))
-        return command_misused(usage, "poweroff: want one number at most");
+    int first = command_operands(argc, argv, usage, '\0', NULL);
+    if (first == 0)
+        return COMMAND_USAGE;
+    if (argc - first > 1 ||
+        (argc - first == 1 && (!text_to_number(argv[first], &request.status) || request.status > 255)))
+        return command_misused(usage, "poweroff: want one whole number at most, 0 to 255");
     command_flush_console();
     uint32_t status = init_power_off(program_cap("init"), &request, &reply, NULL);
     return command_complain("poweroff", "%s", status_text(status));

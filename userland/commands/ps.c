@@ -25,8 +25,11 @@ static const char *state_name(uint64_t state) {
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    if (command_help(argc, argv, "ps    list the processes"))
+    static const char usage[] = "ps    list the processes";
+    if (command_help(argc, argv, usage))
         return 0;
+    if (!command_is_alone(argc, argv, usage))
+        return COMMAND_USAGE;
     print("  PID  PPID STATE     PAGES   TIME/ms THR NI NAME\n");
     struct process_list_request request = {.pid = 0};
     for (;;) {

@@ -5,8 +5,11 @@
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    if (command_help(argc, argv, "reboot    start the machine anew"))
+    static const char usage[] = "reboot    start the machine anew";
+    if (command_help(argc, argv, usage))
         return 0;
+    if (!command_is_alone(argc, argv, usage))
+        return COMMAND_USAGE;
     struct init_reboot_request request = {.zero = 0};
     struct init_reboot_reply reply;
     command_flush_console();

@@ -1,4 +1,3 @@
-#include "libsys/string.h"
 #include "userland/lib/command.h"
 #include "userland/lib/file.h"
 
@@ -7,9 +6,11 @@ int main(int argc, char **argv, char **envp) {
     static const char usage[] = "rm [-d] PATH...    remove files; -d: empty directories";
     if (command_help(argc, argv, usage))
         return 0;
-    bool directories = argc > 1 && strcmp(argv[1], "-d") == 0;
-    int first = directories ? 2 : 1;
-    if (argc <= first)
+    bool directories = false;
+    int first = command_operands(argc, argv, usage, 'd', &directories);
+    if (first == 0)
+        return COMMAND_USAGE;
+    if (first >= argc)
         return command_misused(usage, "rm: want a path");
     int exit_status = 0;
     for (int i = first; i < argc; i++) {

@@ -12,7 +12,10 @@ int main(int argc, char **argv, char **envp) {
     uint64_t seconds;
     if (command_help(argc, argv, usage))
         return 0;
-    if (argc != 2 || !text_to_number(argv[1], &seconds) || seconds > SECONDS_MAX)
+    int first = command_operands(argc, argv, usage, '\0', NULL);
+    if (first == 0)
+        return COMMAND_USAGE;
+    if (argc - first != 1 || !text_to_number(argv[first], &seconds) || seconds > SECONDS_MAX)
         return command_misused(usage, "sleep: want a whole number of seconds");
     struct process_sleep_request request = {.duration_ns = seconds * NS_PER_SECOND};
     struct process_sleep_reply reply;

@@ -17,9 +17,12 @@ static void print_cpu(uint64_t cpu) {
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    if (command_help(argc, argv,
-                     "uptime    how long the machine has been running, its timer interrupts, and what its CPUs do"))
+    static const char usage[] =
+        "uptime    how long the machine has been running, its timer interrupts, and what its CPUs do";
+    if (command_help(argc, argv, usage))
         return 0;
+    if (!command_is_alone(argc, argv, usage))
+        return COMMAND_USAGE;
     uint64_t ms = sys_clock_read().value / NS_PER_MS;
     uint64_t cpus = sys_system_info(INFO_CPUS, 0).value;
     uint64_t ticks = 0;

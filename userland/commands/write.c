@@ -19,9 +19,11 @@ int main(int argc, char **argv, char **envp) {
     static const char usage[] = "write [-a] FILE [WORD...]    write a line of these words to a file; -a: to its end";
     if (command_help(argc, argv, usage))
         return 0;
-    bool append = argc > 1 && strcmp(argv[1], "-a") == 0;
-    int first = append ? 2 : 1;
-    if (argc <= first)
+    bool append = false;
+    int first = command_operands(argc, argv, usage, 'a', &append);
+    if (first == 0)
+        return COMMAND_USAGE;
+    if (first >= argc)
         return command_misused(usage, "write: want a file");
     uint32_t status = write(argv[first], append, argv + first + 1);
     return status == OK ? 0 : command_complain("write", "%s: %s", argv[first], file_reason(status));

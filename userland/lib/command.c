@@ -23,9 +23,39 @@ int command_complain(const char *name, const char *format, ...) {
     return COMMAND_FAILURE;
 }
 
-int command_misused(const char *text, const char *problem) {
-    print_error("%s\nusage: %s\n", problem, text);
+int command_misused(const char *usage, const char *problem, ...) {
+    char text[512];
+    va_list arguments;
+    va_start(arguments, problem);
+    format_into_list(text, sizeof text, problem, arguments);
+    va_end(arguments);
+    print_error("%s\nusage: %s\n", text_make_harmless(text), usage);
     return COMMAND_USAGE;
+}
+
+static int length_of_name(const char *usage) { return (int)(strchr(usage, ' ') - usage); }
+
+int command_operands(int argc, char **argv, const char *usage, char flag, bool *ret_flag) {
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-' && argv[at][1] != '\0'; at++) {
+        if (strcmp(argv[at], "--") == 0)
+            return at + 1;
+        const char *letter = argv[at] + 1;
+        for (; *letter == flag; letter++)
+            *ret_flag = true;
+        if (*letter != '\0') {
+            (void)command_misused(usage, "%.*s: no such option: -%s", length_of_name(usage), usage, letter);
+            return 0;
+        }
+    }
+    return at;
+}
+
+bool command_is_alone(int argc, char **argv, const char *usage) {
+    int first = command_operands(argc, argv, usage, '\0', NULL);
+    if (first > 0 && first < argc)
+        (void)command_misused(usage, "%.*s: it takes no arguments", length_of_name(usage), usage);
+    return first >= argc && first > 0;
 }
 
 void command_flush_console(void) {

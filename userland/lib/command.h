@@ -21,5 +21,14 @@ void command_flush_console(void);
 /* Print `NAME: ` and a line. Returns COMMAND_FAILURE. */
 FORMAT_LIKE(2, 3) int command_complain(const char *name, const char *format, ...);
 
-/* Print what went wrong in using the command, and `usage: ` and `text`. Returns COMMAND_USAGE. */
-int command_misused(const char *text, const char *problem);
+/* Print what went wrong in using the command, and `usage: ` and `usage`. Returns COMMAND_USAGE. */
+FORMAT_LIKE(2, 3) int command_misused(const char *usage, const char *problem, ...);
+
+/*
+ * The index of the first operand, behind the options: the letter `flag` (0 = the command has none), which sets *ret_flag, or
+ * `--`, which ends them. A lone `-` is an operand. 0: another option, and the user was told. usage: begins with the name.
+ */
+int command_operands(int argc, char **argv, const char *usage, char flag, bool *ret_flag);
+
+/* For a command that takes neither options nor operands: are there none? False: there are, and the user was told. */
+bool command_is_alone(int argc, char **argv, const char *usage);

@@ -51,7 +51,7 @@ int kill_run(size_t count, char *const *words, kill_find find, void *context) {
     size_t first = 1;
     if (count > first && words[first][0] == '-' && strcmp(words[first], "--") != 0)
         if (!find_signal(words[first++] + 1, &request.signal))
-            return command_misused(kill_usage, "kill: no such signal");
+            return command_misused(kill_usage, "kill: no such signal: %s", words[first - 1]);
     if (count > first && strcmp(words[first], "--") == 0)
         first++;
     if (first == count)

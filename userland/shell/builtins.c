@@ -27,11 +27,17 @@ static void run_exit(struct shell *shell, char **words, size_t count) {
     shell->leaving = true;
 }
 
+/* The use of a command was wrong. */
+static void misuse(struct shell *shell, const char *command, const char *problem) {
+    shell_complain(shell, "%s: %s", command, problem);
+    shell->status = SHELL_USAGE;
+}
+
 static void run_jobs(struct shell *shell, char **words, size_t count) {
-    (void)words;
-    (void)count;
-    shell_list_jobs(shell);
-    shell->status = 0;
+    if (count > 1)
+        misuse(shell, words[0], "it takes no arguments");
+    else
+        shell_list_jobs(shell);
 }
 
 /* A job that a word names, or the current one. NULL: the user was told. */
@@ -106,9 +112,15 @@ static void run_kill(struct shell *shell, char **words, size_t count) {
 }
 
 static void run_unset(struct shell *shell, char **words, size_t count) {
-    for (size_t i = 1; i < count; i++)
-        shell_unset_variable(shell, words[i]);
-    shell->status = 0;
+    for (size_t i = 1; i < count; i++) {
+        size_t length = parse_name_length(words[i]);
+        if (length == 0 || words[i][length] != '\0') {
+            shell_complain(shell, "unset: `%s` is no variable's name", words[i]);
+            shell->status = SHELL_USAGE;
+        } else {
+            shell_unset_variable(shell, words[i]);
+        }
+    }
 }
 
 static const struct builtin builtins[] = {
@@ -124,8 +136,10 @@ static const struct builtin builtins[] = {
 #define BUILTIN_COUNT (sizeof builtins / sizeof builtins[0])
 
 static void run_help(struct shell *shell, char **words, size_t count) {
-    (void)words;
-    (void)count;
+    if (count > 1) {
+        misuse(shell, words[0], "it takes no arguments");
+        return;
+    }
     print("PROGRAM [WORD...]   run a program: a path with a slash, or a name that is found by $PATH (/bin);\n"
           "                    `ls /bin` shows what there is, PROGRAM --help what it does\n"
           "a; b   a && b   a || b   a | b   a &   < FILE   > FILE   >> FILE   2> FILE   2>&1\n"
@@ -136,7 +150,6 @@ static void run_help(struct shell *shell, char **words, size_t count) {
     print(
         "Keys: arrows, Home, End, Ctrl-A E B F P N; Ctrl-U K W delete, Tab completes, Ctrl-R searches, Ctrl-L clears,\n"
         "Ctrl-C ends, Ctrl-Z stops, Ctrl-D leaves\n");
-    shell->status = 0;
 }
 
 const char *shell_builtin_name(size_t i) { return i < BUILTIN_COUNT ? builtins[i].name : NULL; }

@@ -99,7 +99,10 @@ int main(int argc, char **argv, char **envp) {
     } else if (argc == 2 && argv[1][0] != '-') {
         run_file(argv[1]);
     } else if (argc > 1) {
-        print("%s", help);
+        const char *problem = argv[1][0] != '-'            ? "want one file"
+                              : strcmp(argv[1], "-c") == 0 ? "want commands behind -c, as one word"
+                                                           : "no such option";
+        print_error("shell: %s: %s\n%s", argv[1], problem, help);
         shell.status = SHELL_USAGE;
     } else if (shell.pid == SHELL_FIRST_PID) {
         run_first();
