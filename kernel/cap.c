@@ -139,6 +139,7 @@ void cap_remove(struct cap_slot *slot) {
 void cap_take_away(struct cap_slot *slot) {
     switch (cap_binding(slot)) {
     case BOUND_NOT:
+    case BOUND_THREAD_REPLY:
         cap_remove(slot);
         break;
     case BOUND_THREAD_TABLE:

@@ -34,6 +34,7 @@ _Static_assert(sizeof(struct cap_slot) == 32, "the size is promised to users by 
 /* Where a slot lies, when not in a table: who must hear that it was emptied from afar. */
 enum cap_binding {
     BOUND_NOT = 0,
+    BOUND_THREAD_REPLY, /* nobody has to hear of this one */
     BOUND_THREAD_TABLE,
     BOUND_THREAD_SPACE,
     BOUND_THREAD_FAULT,

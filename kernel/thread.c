@@ -36,11 +36,8 @@ struct thread *thread_make(struct pool *pool) {
     thread_set_direct(thread);
     forget_table(thread);
     thread->id = ++threads_made;
-    thread->table.previous = BOUND_THREAD_TABLE;
-    thread->space.previous = BOUND_THREAD_SPACE;
-    thread->fault_endpoint.previous = BOUND_THREAD_FAULT;
-    thread->notification.previous = BOUND_THREAD_NOTIFICATION;
-    thread->message_memory.previous = BOUND_THREAD_MESSAGE;
+    for (uint64_t i = BOUND_THREAD_REPLY; i <= BOUND_THREAD_MESSAGE; i++)
+        (&thread->reply)[i - BOUND_THREAD_REPLY].previous = i;
     arch_thread_init(thread);
     return thread;
 }
@@ -134,32 +131,20 @@ static void leave_notification(const struct thread *thread) {
         notification->bound = NULL;
 }
 
-/* Bindings lie in the thread, so the thread is found from the slot. */
+/* Bindings lie in the thread, in a row, so the thread is found from the slot. That of faults is looked up at each use. */
 void thread_unbind(struct cap_slot *slot) {
-    switch (cap_binding(slot)) {
-    case BOUND_THREAD_TABLE:
-        forget_table(CONTAINER_OF(slot, struct thread, table));
-        break;
-    case BOUND_THREAD_FAULT:
-        break; /* looked up at each use */
-    case BOUND_THREAD_SPACE: {
-        struct thread *thread = CONTAINER_OF(slot, struct thread, space);
+    assert(cap_binding(slot) > BOUND_THREAD_REPLY && cap_binding(slot) <= BOUND_THREAD_MESSAGE);
+    struct thread *thread = CONTAINER_OF(slot - (cap_binding(slot) - BOUND_THREAD_REPLY), struct thread, reply);
+    if (slot == &thread->table)
+        forget_table(thread);
+    if (slot == &thread->space) {
         thread_stop(thread);
         thread->arch.root = 0;
-        break;
     }
-    case BOUND_THREAD_NOTIFICATION:
-        leave_notification(CONTAINER_OF(slot, struct thread, notification));
-        break;
-    case BOUND_THREAD_MESSAGE:
-        release_message_frame(CONTAINER_OF(slot, struct thread, message_memory));
-        break;
-    case BOUND_NOT:
-    case BOUND_IRQ_LINE:
-    case BOUND_TRACE:
-    case BOUND_ENDPOINT_WATCH:
-        panic("not a thread's binding");
-    }
+    if (slot == &thread->notification)
+        leave_notification(thread);
+    if (slot == &thread->message_memory)
+        release_message_frame(thread);
     cap_remove(slot);
 }
 

@@ -64,9 +64,10 @@ struct thread {
     uint64_t fault_access;
 
     struct cap_slot *reply_slot; /* where the right to answer this thread lies; NULL: nowhere */
-    struct cap_slot reply;       /* the right to answer this thread's current client */
 
-    struct cap_slot table; /* bindings, all in a row; a capability that is revoked or whose object dies is taken away */
+    /* In a row, as in enum cap_binding. */
+    struct cap_slot reply; /* the right to answer this thread's current client */
+    struct cap_slot table; /* bindings; a capability that is revoked or whose object dies is taken away */
     struct cap_slot space;
     struct cap_slot fault_endpoint;
     struct cap_slot notification;

@@ -132,20 +132,28 @@ static void apply_config(struct thread *thread, const struct thread_config *conf
     }
 }
 
-struct result sys_thread_configure(cap_t thread, uint64_t fields) {
-    struct thread *self = caller();
+/* The thread of a call that has bits to say what of the caller's message page it is about; `unknown`: of these bits, those without a
+ * meaning. */
+static enum status find_with_page(cap_t thread, uint32_t rights, uint64_t unknown, struct thread **ret_thread) {
     struct cap_slot *slot;
-    enum status status = table_find(self, thread, OBJECT_THREAD, THREAD_CONTROL, &slot);
+    enum status status = table_find(caller(), thread, OBJECT_THREAD, rights, &slot);
+    if (status == OK && unknown != 0)
+        status = E_ARG;
+    if (status == OK && caller()->message == NULL)
+        status = E_STATE;
+    if (status == OK)
+        *ret_thread = cap_object(slot);
+    return status;
+}
+
+struct result sys_thread_configure(cap_t thread, uint64_t fields) {
+    struct thread *self = caller(), *target;
+    enum status status = find_with_page(thread, THREAD_CONTROL, fields & ~(uint64_t)FIELDS_ALL, &target);
     if (status != OK)
         return result(status);
-    if ((fields & ~(uint64_t)FIELDS_ALL) != 0)
-        return result(E_ARG);
-    if (self->message == NULL)
-        return result(E_STATE);
     struct thread_config config;
     memory_move(&config, self->message->data, sizeof(config));
     struct config_changes changes = {.count = 0, .message_frame = 0};
-    struct thread *target = cap_object(slot);
     status = check_config(self, target, &config, fields, &changes);
     if (status != OK)
         return result(status);
@@ -174,35 +182,48 @@ struct result sys_thread_resume(cap_t thread) {
     return result(OK);
 }
 
-/* A thread that waits goes on waiting, and stops when its wait is over. */
-struct result sys_thread_suspend(cap_t thread) {
+#define SUSPEND_ALL (uint64_t)(SUSPEND_WITHDRAW | SUSPEND_ABANDON)
+
+/*
+ * Can what the thread waits for end as if it had never begun? Not if it is a message that a server serves just now, which is
+ * seen by where the right to answer lies: a server that puts an answer off moves it into a table. Nor if it is a trap, which would
+ * not come again; any other fault, or a foreign thread's call, is made anew when the thread goes on.
+ */
+static bool can_withdraw(struct thread *thread, bool abandons) {
+    bool is_served = thread->reply_slot != NULL && cap_binding(thread->reply_slot) == BOUND_THREAD_REPLY;
+    return (!is_served || abandons) && (thread->state != THREAD_IN_FAULT || arch_entry_undo(thread));
+}
+
+/* A thread that waits goes on waiting, and stops when its wait is over, if that does not end here. */
+struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
     struct cap_slot *slot;
     enum status status = table_find(caller(), thread, OBJECT_THREAD, THREAD_CONTROL, &slot);
+    if (status == OK && (flags & ~SUSPEND_ALL) != 0)
+        status = E_ARG;
     if (status != OK)
         return result(status);
     struct thread *target = cap_object(slot);
     if (!sched_claim(target, false))
         return result(CALL_RESTART);
+    bool calls = target->state == THREAD_IN_CALL;
     if (target->state == THREAD_READY || target->state == THREAD_RUNNING)
         sched_block(target, THREAD_STOPPED);
     target->suspended = target->state != THREAD_STOPPED;
+    if (target->suspended && (flags & SUSPEND_WITHDRAW) != 0 && can_withdraw(target, (flags & SUSPEND_ABANDON) != 0))
+        thread_refuse(target, E_CANCEL);
     thread_set_direct(target);
-    return result(OK);
+    if (target->state != THREAD_STOPPED)
+        return result_value(SUSPEND_WAITS);
+    return result_value(calls ? SUSPEND_WITHDRAWN : SUSPEND_STOPPED);
 }
 
 #define PARTS_ALL (uint64_t)(THREAD_REGISTERS | THREAD_FPU)
 
 struct result sys_thread_read(cap_t thread, uint64_t parts) {
-    struct thread *self = caller();
-    struct cap_slot *slot;
-    enum status status = table_find(self, thread, OBJECT_THREAD, THREAD_READ, &slot);
-    if (status == OK && (parts & ~PARTS_ALL) != 0)
-        status = E_ARG;
+    struct thread *self = caller(), *target;
+    enum status status = find_with_page(thread, THREAD_READ, parts & ~PARTS_ALL, &target);
     if (status != OK)
         return result(status);
-    if (self->message == NULL)
-        return result(E_STATE);
-    struct thread *target = cap_object(slot);
     if (!sched_claim(target, false))
         return result(CALL_RESTART);
     struct thread_state *state = (struct thread_state *)(void *)self->message->data;
@@ -222,16 +243,10 @@ struct result sys_thread_read(cap_t thread, uint64_t parts) {
 
 /* Only while it is stopped or in a fault: else what is written would be half of what the thread sees. */
 struct result sys_thread_write(cap_t thread, uint64_t parts) {
-    struct thread *self = caller();
-    struct cap_slot *slot;
-    enum status status = table_find(self, thread, OBJECT_THREAD, THREAD_CONTROL, &slot);
-    if (status == OK && (parts & ~PARTS_ALL) != 0)
-        status = E_ARG;
+    struct thread *self = caller(), *target;
+    enum status status = find_with_page(thread, THREAD_CONTROL, parts & ~PARTS_ALL, &target);
     if (status != OK)
         return result(status);
-    if (self->message == NULL)
-        return result(E_STATE);
-    struct thread *target = cap_object(slot);
     if (target->state != THREAD_STOPPED && target->state != THREAD_IN_FAULT)
         return result(E_STATE);
     struct thread_registers registers;

@@ -102,6 +102,19 @@ enum thread_run_state {
     THREAD_IN_FAULT = 6,  /* its fault endpoint has not answered yet */
 };
 
+/* thread_suspend: end what the thread waits for, too, instead of letting it stop when that is over. */
+enum suspend_flag {
+    SUSPEND_WITHDRAW = 1 << 0, /* a message that no server serves just now, a wait: as if they had never begun */
+    SUSPEND_ABANDON = 1 << 1,  /* with WITHDRAW: also one that a server serves, which may have done what it asks for */
+};
+
+/* What thread_suspend finds, its value. */
+enum suspend_outcome {
+    SUSPEND_STOPPED = 0,   /* the thread is stopped */
+    SUSPEND_WITHDRAWN = 1, /* ... and its call was ended, with E_CANCEL */
+    SUSPEND_WAITS = 2,     /* it stops when its wait is over */
+};
+
 /* thread_read leaves this in the message page's data; thread_write takes `registers` from there. */
 struct thread_state {
     struct thread_registers registers;

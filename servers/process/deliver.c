@@ -121,7 +121,7 @@ static bool interrupt(struct thread *thread, struct thread_registers *ret_regist
     const struct thread_state *state = (const void *)program.message->data;
     if (thread->answer != 0)
         serve_answer(thread, P_INTERRUPTED, NULL);
-    if (sys_thread_suspend(thread->object).status != OK || sys_thread_read(thread->object, THREAD_FPU).status != OK)
+    if (sys_thread_suspend(thread->object, 0).status != OK || sys_thread_read(thread->object, THREAD_FPU).status != OK)
         return false;
     *ret_registers = state->registers;
     *ret_run_state = state->run_state;
@@ -170,7 +170,7 @@ static bool handle(struct thread *thread, struct taken_signal taken) {
 static void stop(struct process *process, uint64_t signal) {
     process->halted = true;
     for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
-        (void)sys_thread_suspend(thread->object);
+        (void)sys_thread_suspend(thread->object, 0);
     process_add_news(&sys->processes, process, PROCESS_STOPPED, signal);
 }
 

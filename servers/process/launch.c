@@ -299,7 +299,7 @@ static uint32_t stop_siblings(struct thread *caller) {
     for (struct thread *at = thread_next(caller->process, NULL); status == OK && at != NULL;
          at = thread_next(caller->process, at))
         if (at != caller)
-            status = (uint32_t)sys_thread_suspend(at->object).status;
+            status = (uint32_t)sys_thread_suspend(at->object, 0).status;
     return status;
 }
 

@@ -191,7 +191,7 @@ static void take(struct server_event event) {
 static void deliver_behind(uint64_t caller) {
     const struct thread *thread = served_system.cpu_count > 1 ? serve_badge(caller) : NULL;
     if (thread != NULL)
-        (void)sys_thread_suspend(thread->object);
+        (void)sys_thread_suspend(thread->object, 0);
     (void)server_flush(&served_server);
     deliver_due();
     thread = thread != NULL ? serve_badge(caller) : NULL; /* it may have ended, or been stopped */

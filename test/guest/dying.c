@@ -65,7 +65,7 @@ static void cap_revoke_of_one_that_dies_leaves_no_trace(void) {
     CHECK(is_there(chain + ROOT));
     start_role(&revoker, role_revoke, chain + ROOT, 16);
     CHECK(await_empty(chain + ROOT + 1));
-    CHECK_STATUS(sys_thread_suspend(revoker.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(revoker.thread, 0), OK);
     uint64_t edge = ROOT + 1;
     while (edge < CHAIN && sys_signal_raise(chain + edge, 1).status == E_CAP)
         edge++;
@@ -291,7 +291,7 @@ static void thread_write_ends_a_cap_delete(void) {
     worker.view->caps[1] = other;
     for (uint32_t i = 0; i < MOMENTS_MAX && is_there(big); i++)
         worker_let_run(MOMENT_NS);
-    CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK);
     CHECK_EQUAL(worker.view->out[1], 0);
     struct thread_registers entry = worker_entry_state(&worker, role_delete_other);
     CHECK_STATUS(worker_write(worker.thread, &entry), OK);

@@ -82,7 +82,7 @@ static void thread_read_brings_the_fpu(void) {
         struct thread_fpu fpu = read_fpu(worker.thread);
         check_fpu(&fpu, worker.view->in[0]);
     }
-    CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK);
     struct thread_fpu fpu = read_fpu(worker.thread);
     check_fpu(&fpu, worker.view->in[0]);
     worker_resume(&worker);
@@ -111,7 +111,7 @@ static void thread_write_takes_the_fpu(void) {
     worker_resume(&one);
     CHECK(goes_on(&one));
     fpu = read_fpu(one.thread);
-    CHECK_STATUS(sys_thread_suspend(other.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(other.thread, 0), OK);
     CHECK_STATUS(write_fpu(other.thread, &fpu), OK);
     other.view->in[0] = seed;
     worker_resume(&other);
@@ -132,7 +132,7 @@ static void thread_write_refuses_fpu_state_that_no_cpu_loads(void) {
     worker_resume(&worker);
     if (!goes_on(&worker))
         return;
-    CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK);
     struct thread_fpu fpu = read_fpu(worker.thread), bad = fpu;
     for (uint32_t bit = 16; bit < 32; bit++) {
         bad.mxcsr = fpu.mxcsr | 1U << bit;
@@ -171,7 +171,7 @@ static void thread_write_takes_any_bytes_into_the_fpu(void) {
     if (!goes_on(&worker))
         return;
     struct thread_fpu good = read_fpu(worker.thread);
-    CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK);
     struct thread_registers entry = worker_entry_state(&worker, open_fpu);
     CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, 0), OK);
     for (uint32_t round = 0; round < 200; round++) {
@@ -180,7 +180,7 @@ static void thread_write_takes_any_bytes_into_the_fpu(void) {
             ((uint64_t *)(void *)&fpu)[i] = random_next();
         fpu.components = good.components;
         fpu.mxcsr &= good.mxcsr_mask != 0 ? good.mxcsr_mask : 0xffbf;
-        CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+        CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK);
         for (uint32_t i = 0; i < 1000 && worker_read(worker.thread).run_state != THREAD_STOPPED; i++)
             worker_let_run(1000);
         CHECK_STATUS(write_fpu(worker.thread, &fpu), OK);
@@ -211,7 +211,7 @@ static void thread_handover_keeps_the_fpu_on_request(void) {
         CHECK_EQUAL(worker.view->out[2], 0);
         CHECK_EQUAL(worker.message->fpu_opened, 1);
         if (stopped == 1)
-            CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+            CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK);
         entry = worker_entry_state(&worker, hold_what_is_there);
         CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, HANDOVER_RESUME | HANDOVER_KEEP_FPU), OK);
         CHECK(goes_on(&worker));

@@ -75,7 +75,7 @@ static void thread_suspend_leaves_garbage_to_a_busy_cpu(void) {
     deleter.view->caps[0] = pool;
     worker_resume(&deleter);
     worker_let_run(20000); /* it has begun */
-    CHECK_STATUS(sys_thread_suspend(deleter.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(deleter.thread, 0), OK);
     CHECK(sys_system_info(INFO_FRAMES_KERNEL, 0).value > frames);
     for (uint64_t end_ns = world_now() + 10 * BUSY_NS; world_now() < end_ns;)
         ;

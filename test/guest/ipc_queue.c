@@ -250,7 +250,7 @@ static uint64_t time_of_call(uint64_t third_priority) {
     uint64_t start_ns = world_now();
     worker_let_run(10 * TURN_NS);
     uint64_t ended_ns = client.view->out[CALL_ENDED_NS];
-    CHECK_STATUS(sys_thread_suspend(third.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(third.thread, 0), OK);
     worker_join(&client); /* in any case, when that one has stopped */
     CHECK_STATUS(client.view->out[CALL_STATUS], OK);
     CHECK_STATUS(sys_cap_delete(0, server.thread), OK);

@@ -215,7 +215,7 @@ static void ep_reply_wait_goes_on_when_the_caller_died(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     role_start_wait(&server, elsewhere, role_echo, endpoint);
     worker_await(&server, THREAD_IN_WAIT);
-    CHECK_STATUS(sys_thread_suspend(server.thread), OK); /* it takes the message, and has no time to answer */
+    CHECK_STATUS(sys_thread_suspend(server.thread, 0), OK); /* it takes the message, and has no time to answer */
     role_start_call(&client, elsewhere, endpoint, LABEL(1));
     worker_await(&client, THREAD_IN_CALL);
     CHECK_EQUAL(worker_read(server.thread).run_state, THREAD_STOPPED);
@@ -283,7 +283,7 @@ static void thread_suspend_of_a_caller_takes_effect_after_the_answer(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     role_start_call(&client, elsewhere, endpoint, LABEL(1));
     take(endpoint);
-    CHECK_STATUS(sys_thread_suspend(client.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(client.thread, 0), OK);
     CHECK_EQUAL(worker_read(client.thread).run_state, THREAD_IN_CALL);
     CHECK_STATUS(reply(0, LABEL(6)), OK);
     CHECK_EQUAL(worker_read(client.thread).run_state, THREAD_STOPPED);

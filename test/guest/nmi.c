@@ -85,7 +85,7 @@ static void thread_suspend_of_a_thread_whose_cpu_is_in_an_nmi(void) {
             __asm__ volatile("pause");
         spin(random_below(2 * SOON_NS));
         uint64_t before = nmis();
-        CHECK_STATUS(sys_thread_suspend(interrupted.thread), OK);
+        CHECK_STATUS(sys_thread_suspend(interrupted.thread, 0), OK);
         if (!reaches(&listener, i + 1))
             break;
         met += listener.view->out[OUT_BEFORE] != before;

@@ -387,7 +387,7 @@ static void cap_delete_of_a_pool_goes_on_behind_a_fault(void) {
     CHECK_STATUS(worker_write(faulting.thread, &registers), OK);
     worker_resume(&deleter);
     worker_let_run(50000);
-    CHECK_STATUS(sys_thread_suspend(deleter.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(deleter.thread, 0), OK);
     uint64_t before = kernel_frames();
     worker_resume(&faulting);
     worker_let_run(20000000);

@@ -46,7 +46,7 @@ static uint64_t measure(uint64_t count) {
     worker_let_run(window_ns);
     uint64_t made = calls(count) - before, taken_ns = world_now() - start;
     for (uint64_t i = 0; i < count; i++) {
-        CHECK_STATUS(sys_thread_suspend(clients[i].thread), OK);
+        CHECK_STATUS(sys_thread_suspend(clients[i].thread, 0), OK);
         worker_await(&clients[i], THREAD_STOPPED);
     }
     return made * 1000000000 / taken_ns;

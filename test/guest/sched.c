@@ -70,7 +70,7 @@ static void thread_configure_priority_starves_the_lower(void) {
     worker_let_run(5 * SLICE_NS);
     CHECK(high.view->out[0] > 0);
     CHECK_EQUAL(low.view->out[0], 0);
-    CHECK_STATUS(sys_thread_suspend(high.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(high.thread, 0), OK);
     worker_let_run(SHORT_NS);
     CHECK(low.view->out[0] > 0);
 }
@@ -123,7 +123,7 @@ static void thread_resume_of_equals_shares_what_a_higher_one_leaves(void) {
  * out[1], the other one comes. */
 static void outlive_an_equal(struct worker_view *view) {
     (void)sys_thread_resume(view->caps[0]);
-    (void)sys_thread_suspend(view->caps[0]);
+    (void)sys_thread_suspend(view->caps[0], 0);
     for (uint64_t end = world_now() + 2 * SLICE_NS; world_now() < end;)
         continue;
     (void)sys_thread_resume(view->caps[1]);
@@ -355,7 +355,7 @@ static void signal_raise_gives_an_equal_its_turn(void) {
     raiser.view->in[0] = notification;
     worker_resume(&raiser);
     worker_let_run(2 * SLICE_NS + SHORT_NS);
-    CHECK_STATUS(sys_thread_suspend(raiser.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(raiser.thread, 0), OK);
     CHECK(raiser.view->out[0] > 0);
     CHECK_EQUAL(waiter.view->out[SIGNAL_BITS], 1);
     worker_join(&waiter);

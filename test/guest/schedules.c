@@ -73,11 +73,11 @@ static void meddle(const struct worker *worker) {
     shake_main();
     switch (random_below(4)) {
     case 0:
-        CHECK_STATUS(sys_thread_suspend(worker->thread), OK);
+        CHECK_STATUS(sys_thread_suspend(worker->thread, 0), OK);
         shake_main();
         break;
     case 1:
-        CHECK_STATUS(sys_thread_suspend(worker->thread), OK);
+        CHECK_STATUS(sys_thread_suspend(worker->thread, 0), OK);
         CHECK_STATUS(worker_configure(worker->thread, &config, THREAD_CPU), OK);
         break;
     case 2:
@@ -271,7 +271,7 @@ static void notification_against_a_deadline(void) {
 /* Stops caps[0] again and again, and lets it go on. */
 static void stops(struct worker_view *view) {
     for (uint64_t i = 0; i < view->in[IN_TURNS]; i++) {
-        view->out[OUT_WRONG] += sys_thread_suspend(view->caps[0]).status != OK;
+        view->out[OUT_WRONG] += sys_thread_suspend(view->caps[0], 0).status != OK;
         shake(view);
         view->out[OUT_WRONG] += sys_thread_resume(view->caps[0]).status != OK;
         view->out[OUT_TURNS]++;

@@ -55,7 +55,7 @@ static void thread_suspend_stops_a_thread_elsewhere(void) {
     for (uint64_t i = 0; i < rounds(); i++) {
         uint64_t before = worker.view->out[0];
         CHECK(world_comes(&worker.view->out[0], before + 1, world_soon()));
-        CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+        CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK);
         uint64_t stopped = worker.view->out[0];
         CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_STOPPED);
         for (uint32_t k = 0; k < 20; k++)
@@ -89,7 +89,7 @@ static void thread_suspend_takes_back_a_call(void) {
     }
     for (uint64_t i = 0; i < 5 * rounds(); i++) {
         const struct worker *worker = &workers[i % (CPUS - 1)];
-        CHECK_STATUS(sys_thread_suspend(worker->thread), OK);
+        CHECK_STATUS(sys_thread_suspend(worker->thread, 0), OK);
         worker_resume(worker);
     }
     for (uint64_t i = 0; i < CPUS - 1; i++) {
@@ -190,7 +190,7 @@ static void thread_suspend_loses_no_trap(void) {
         reported++;
         worker_answer(FAULT_RESUME, NULL);
         for (uint64_t k = 0; k < i % 7; k++) {
-            CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+            CHECK_STATUS(sys_thread_suspend(worker.thread, k % 2 == 0 ? SUSPEND_WITHDRAW : 0), OK);
             move_to(&worker, other_cpu(i + k));
             worker_resume(&worker);
         }
@@ -261,7 +261,7 @@ static void thread_configure_cpu_takes_the_fpu_along(void) {
         const struct worker *worker = &workers[i % 2];
         CHECK(world_comes(&worker->view->out[0], worker->view->out[0] + 1, world_soon()));
         if (i % 3 == 0)
-            CHECK_STATUS(sys_thread_suspend(worker->thread), OK);
+            CHECK_STATUS(sys_thread_suspend(worker->thread, 0), OK);
         move_to(worker, other_cpu(i / 2));
         if (i % 3 == 0)
             worker_resume(worker);
@@ -386,7 +386,7 @@ static void space_protect_splits_under_the_other_cpus(void) {
         for (uint64_t i = 0; i < CPUS - 1; i++)
             CHECK(world_comes(&workers[i].view->out[0], workers[i].view->out[0] + 2, world_soon()));
         for (uint64_t i = 0; i < CPUS - 1; i++)
-            CHECK_STATUS(sys_thread_suspend(workers[i].thread), OK);
+            CHECK_STATUS(sys_thread_suspend(workers[i].thread, 0), OK);
         CHECK_VALUE(sys_space_unmap(INIT_CAP_SPACE, at, LARGE_PAGES), LARGE_PAGES);
     }
 }

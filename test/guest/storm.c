@@ -293,7 +293,7 @@ static void blow(bool own_spaces, uint32_t rounds) {
         }
     }
     for (uint32_t i = 0; i < WORKERS; i++)
-        CHECK_STATUS(sys_thread_suspend(storm.workers[i].thread), OK);
+        CHECK_STATUS(sys_thread_suspend(storm.workers[i].thread, 0), OK);
     role_check_sleepers();
     for (uint32_t i = 0; i < WORKERS; i++)
         calls += storm.workers[i].view->out[OUT_CALLS];

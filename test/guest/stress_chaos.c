@@ -149,7 +149,7 @@ static void meddle_once(struct worker_view *view, uint64_t value) {
     switch (value % 8) {
     case 0:
     case 1:
-        result = sys_thread_suspend(member->worker.thread);
+        result = sys_thread_suspend(member->worker.thread, 0);
         break;
     case 2:
     case 3:

@@ -89,7 +89,7 @@ static void thread_configure_applies_all_or_nothing(void) {
 static cap_t tested_space;
 static uint64_t call_configure(cap_t cap) { return sys_thread_configure(cap, 0).status; }
 static uint64_t call_resume(cap_t cap) { return sys_thread_resume(cap).status; }
-static uint64_t call_suspend(cap_t cap) { return sys_thread_suspend(cap).status; }
+static uint64_t call_suspend(cap_t cap) { return sys_thread_suspend(cap, 0).status; }
 static uint64_t call_read(cap_t cap) { return sys_thread_read(cap, 0).status; }
 static uint64_t call_write(cap_t cap) { return sys_thread_write(cap, THREAD_REGISTERS).status; }
 static uint64_t call_handover(cap_t cap) { return sys_thread_handover(cap, tested_space, 0).status; }
@@ -146,8 +146,8 @@ static void thread_suspend_of_a_ready_thread(void) {
     worker_start(&worker, (struct worker_plan){.code = role_spin, .own_space = true, .own_table = true});
     for (uint32_t i = 0; i < 3; i++) {
         worker_let_run(SHORT_NS);
-        CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
-        CHECK_STATUS(sys_thread_suspend(worker.thread), OK); /* it is stopped already */
+        CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK);
+        CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK); /* it is stopped already */
         CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_STOPPED);
         uint64_t count = worker.view->out[0];
         worker_let_run(SHORT_NS);
@@ -161,7 +161,7 @@ static void thread_suspend_of_a_ready_thread(void) {
 
 /* caps[0] = its own thread. */
 static void suspend_self(struct worker_view *view) {
-    view->out[0] = 1 + sys_thread_suspend(view->caps[0]).status;
+    view->out[0] = 1 + sys_thread_suspend(view->caps[0], 0).status;
     view->out[1] = 1;
 }
 
@@ -185,8 +185,8 @@ static void thread_suspend_of_a_thread_that_waits(void) {
         role_start_wait(&signal, (struct worker_plan){0}, role_signal_wait, notification);
         role_start_wait(&wait, (struct worker_plan){0}, role_wait, endpoint);
         CHECK(worker_await(&wait, THREAD_IN_WAIT));
-        CHECK_STATUS(sys_thread_suspend(signal.thread), OK);
-        CHECK_STATUS(sys_thread_suspend(wait.thread), OK);
+        CHECK_STATUS(sys_thread_suspend(signal.thread, 0), OK);
+        CHECK_STATUS(sys_thread_suspend(wait.thread, 0), OK);
         CHECK_EQUAL(worker_read(signal.thread).run_state, THREAD_IN_SIGNAL);
         CHECK_EQUAL(worker_read(wait.thread).run_state, THREAD_IN_WAIT);
         if (resumed_early == 1) {
@@ -220,7 +220,7 @@ static void thread_suspend_of_a_thread_in_a_fault(void) {
     CHECK_STATUS(worker_write(worker.thread, &entry), OK);
     worker_resume(&worker);
     worker_fault(&worker, &fault);
-    CHECK_STATUS(sys_thread_suspend(worker.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(worker.thread, 0), OK);
     CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_IN_FAULT);
     worker_answer(FAULT_RESUME, NULL);
     CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_STOPPED);
@@ -436,7 +436,7 @@ static void thread_write_without_an_fs_base(void) {
         CHECK_EQUAL(fault.address, 0);
         CHECK_STATUS(sys_cap_delete(0, 0), OK);
     }
-    CHECK_STATUS(sys_thread_suspend(with.thread), OK);
+    CHECK_STATUS(sys_thread_suspend(with.thread, 0), OK);
 }
 
 #define MOVED_BYTES 512U

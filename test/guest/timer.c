@@ -134,7 +134,7 @@ static void signal_wait_ends_in_time_before_timers_of_lower_priority(void) {
         wait_in_flood(&flood, spins[row] ? "their thread runs" : "idle");
         end_flood(&flood);
         if (spins[row])
-            CHECK_STATUS(sys_thread_suspend(flood.setter.thread), OK);
+            CHECK_STATUS(sys_thread_suspend(flood.setter.thread, 0), OK);
     }
 }
 

@@ -235,7 +235,7 @@ static void stir(struct table_of_players *all, uint64_t *random) {
     uint64_t chosen = (value >> 8) % PLAYERS;
     switch (value % 8) {
     case 0:
-        CHECK_STATUS(sys_thread_suspend(all->players[chosen].thread), OK);
+        CHECK_STATUS(sys_thread_suspend(all->players[chosen].thread, 0), OK);
         break;
     case 1:
         for (uint32_t i = 0; i < PLAYERS; i++)

@@ -213,7 +213,8 @@ static struct result suspend(cap_t thread, bool suspends) {
     return status(object == NULL ? E_CAP : OK);
 }
 
-struct result sys_thread_suspend(cap_t thread) {
+struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
+    (void)flags;
     return suspend(thread, true);
 }
 struct result sys_thread_resume(cap_t thread) {

@@ -126,8 +126,12 @@ void arch_relax(void) {}
 void arch_interrupt_cpu(const struct cpu *cpu) { (void)cpu; }
 void arch_enter_user(void) { panic("no user mode here"); }
 bool arch_entry_undo(struct thread *thread) {
-    (void)thread;
-    return true;
+    if (thread->state != THREAD_IN_FAULT)
+        return true;
+    if (thread->fault_kind == FAULT_SYSCALL)
+        arch_restart_call(&thread->arch.frame);
+    return thread->fault_kind != FAULT_BREAKPOINT && thread->fault_kind != FAULT_STEP &&
+           thread->fault_kind != FAULT_OVERFLOW;
 }
 void arch_idle(bool sleeps) {
     if (!sleeps)

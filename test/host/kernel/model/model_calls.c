@@ -276,18 +276,44 @@ uint64_t model_thread_resume(uint32_t self, const uint64_t *a, uint64_t *ret_val
     return OK;
 }
 
+#define CALL_BYTES 2U /* of the instruction that makes a system call */
+
+/* Does a wait end with the suspension? Not if a server's current reply is for it, and it is not to be abandoned; and not a fault
+ * that would not come again. */
+static bool is_withdrawn(const struct model_thread *thread, uint64_t flags) {
+    uint32_t at = thread->reply_place;
+    bool served = at != 0 && model.objects[at / MODEL_SLOTS].type == OBJECT_THREAD;
+    bool trap = thread->fault_kind == FAULT_BREAKPOINT || thread->fault_kind == FAULT_STEP ||
+                thread->fault_kind == FAULT_OVERFLOW;
+    return (flags & SUSPEND_WITHDRAW) != 0 && (!served || (flags & SUSPEND_ABANDON) != 0) &&
+           (thread->state != THREAD_IN_FAULT || !trap);
+}
+
 uint64_t model_thread_suspend(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
-    (void)ret_value;
     uint32_t place;
     uint64_t status = model_find(self, a[0], OBJECT_THREAD, THREAD_CONTROL, &place);
+    if (status == OK && a[1] > (SUSPEND_WITHDRAW | SUSPEND_ABANDON))
+        status = E_ARG;
     if (status != OK)
         return status;
     uint32_t target = model.caps[place].object;
     struct model_thread *thread = model_thread(target);
-    if (thread->state == THREAD_READY || thread->state == THREAD_RUNNING)
+    enum thread_run_state state = thread->state;
+    if (state == THREAD_READY || state == THREAD_RUNNING)
         model_block(target, THREAD_STOPPED);
-    else if (thread->state != THREAD_STOPPED)
+    else if (state != THREAD_STOPPED)
         thread->suspended = true;
+    if (thread->suspended && thread->state != THREAD_STOPPED && is_withdrawn(thread, a[1])) {
+        model_cancel(target);
+        if (state == THREAD_IN_FAULT && thread->fault_kind == FAULT_SYSCALL)
+            thread->regs.rip -= CALL_BYTES;
+        if (state != THREAD_IN_FAULT)
+            model_wake(target, E_CANCEL);
+    }
+    if (thread->state != THREAD_STOPPED)
+        *ret_value = SUSPEND_WAITS;
+    else
+        *ret_value = state == THREAD_IN_CALL ? SUSPEND_WITHDRAWN : SUSPEND_STOPPED;
     return OK;
 }
 

@@ -9,6 +9,7 @@ static const struct thread_config to_low = {.priority = 5}, to_nobody = {0};
 
 #define THREAD(index) (CAP_THREAD + (index))
 #define SUSPEND(index) CALL(thread_suspend, ONLY_OK, THREAD(index))
+#define WITHDRAW(index) CALL(thread_suspend, ONLY_OK, THREAD(index), SUSPEND_WITHDRAW)
 #define RESUME(index) CALL(thread_resume, ONLY_OK, THREAD(index))
 #define RAISE(bits) CALL(signal_raise, ONLY_OK, CAP_SIGNAL, bits)
 #define WAIT CALL(signal_wait, ONLY_OK, CAP_SIGNAL, FOR_EVER)
@@ -39,6 +40,15 @@ static const struct scenario scenarios[] = {
                 {.cpu = 2, .priority = 10, .program = {SUSPEND(1), RESUME(1), SUSPEND(0), RESUME(0), END}}}},
     {.name = "suspend_trap", .question = "is a trap reported once, when the thread is stopped?", .cpu_count = 3,
      .actors = {{.cpu = 0, .priority = 10, .program = {SUSPEND(1), RESUME(1), END}},
+                {.cpu = 1, .priority = 10, .may_be_asked = true, .program = {TRAP, END}},
+                {.cpu = 2, .priority = 10, .program = {CALL(ep_wait, ONLY_OK, CAP_ENDPOINT, FOR_EVER),
+                                                       CALL(ep_reply, ONLY_OK, 0, MESSAGE_INFO(FAULT_RESUME, 0, 0)), END}}}},
+    {.name = "withdraw_call", .question = "is a call that is taken back made once or not at all?", .cpu_count = 3,
+     .actors = {{.cpu = 0, .priority = 10, .program = {WITHDRAW(1), RESUME(1), END}},
+                {.cpu = 1, .priority = 10, .program = {CALL(ep_call, OK_OR(E_CANCEL), CAP_ENDPOINT, ONE_WORD, 1), END}},
+                {.cpu = 2, .priority = 10, .may_not_end = true, .program = {SERVE}}}},
+    {.name = "withdraw_trap", .question = "and is a trap that can't be reported once?", .cpu_count = 3,
+     .actors = {{.cpu = 0, .priority = 10, .program = {WITHDRAW(1), RESUME(1), END}},
                 {.cpu = 1, .priority = 10, .may_be_asked = true, .program = {TRAP, END}},
                 {.cpu = 2, .priority = 10, .program = {CALL(ep_wait, ONLY_OK, CAP_ENDPOINT, FOR_EVER),
                                                        CALL(ep_reply, ONLY_OK, 0, MESSAGE_INFO(FAULT_RESUME, 0, 0)), END}}}},
