@@ -45,7 +45,7 @@ struct init_list_reply {
  * there. Good with a capability whose badge has INIT_LOG_BADGE, and nothing else is good with that: the right to read the log
  * is none to switch the machine off. Errors: P_OPERATION otherwise.
  */
-#define INIT_LOG_BADGE (1ULL << 32)
+#define INIT_LOG_BADGE (1ULL << 63)
 #define INIT_LOG_BYTES (PROTOCOL_TAIL_MAX - 8U)
 struct init_read_log_request {
     uint64_t position;

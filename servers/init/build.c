@@ -89,6 +89,7 @@ static bool install_object(const struct child *child, const struct manifest_cap 
         [MANIFEST_RIGHT_NONE] = 0,
         [MANIFEST_SERVE] = ENDPOINT_WAIT,
         [MANIFEST_CALL] = ENDPOINT_CALL | ENDPOINT_GRANT,
+        [MANIFEST_ISSUE] = ENDPOINT_CALL | ENDPOINT_GRANT,
         [MANIFEST_OWN] = RIGHTS_ALL,
         [MANIFEST_RAISE] = NOTIFICATION_RAISE,
         [MANIFEST_WAIT] = NOTIFICATION_WAIT,

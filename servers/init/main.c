@@ -90,7 +90,7 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
 static void retire(const struct child *child) {
     for (uint32_t i = 0; i < child->program->cap_count; i++) {
         const struct manifest_cap *cap = &child->program->caps[i];
-        if (cap->kind != MANIFEST_ENDPOINT || cap->right == MANIFEST_CALL)
+        if (cap->kind != MANIFEST_ENDPOINT || manifest_calls(cap->right))
             continue;
         cap_t endpoint = world_object(&world, cap->object, OBJECT_ENDPOINT);
         (void)sys_cap_revoke(endpoint); /* neither can fail: the slot is init's own */

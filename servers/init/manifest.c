@@ -111,8 +111,8 @@ static bool read_pair(const struct reader *in, uint32_t token, const char *what,
 
 static bool read_right(const struct reader *in, uint32_t token, struct manifest_cap *cap) {
     static const char *const names[] = {
-        [MANIFEST_SERVE] = "serve", [MANIFEST_CALL] = "call", [MANIFEST_OWN] = "own",
-        [MANIFEST_RAISE] = "raise", [MANIFEST_WAIT] = "wait",
+        [MANIFEST_SERVE] = "serve", [MANIFEST_CALL] = "call",   [MANIFEST_ISSUE] = "issue",
+        [MANIFEST_OWN] = "own",     [MANIFEST_RAISE] = "raise", [MANIFEST_WAIT] = "wait",
     };
     for (uint32_t i = MANIFEST_SERVE; i <= MANIFEST_WAIT; i++) {
         if (in->tokens[token].type == JSMN_STRING && token_is(in, token, names[i])) {
@@ -120,7 +120,7 @@ static bool read_right(const struct reader *in, uint32_t token, struct manifest_
             return true;
         }
     }
-    return fail(in, "right must be serve, call, own, raise or wait");
+    return fail(in, "right must be serve, call, issue, own, raise or wait");
 }
 
 static bool read_self(const struct reader *in, uint32_t token, struct manifest_cap *cap) {
@@ -197,8 +197,8 @@ static bool check_cap(const struct reader *in, const struct manifest_cap *cap, u
     bool notification = cap->kind == MANIFEST_NOTIFICATION;
     if (kinds != 1)
         return fail(in, "must have one of endpoint, notification, ports, irq, memory, pool, volume, devices, self");
-    if (endpoint && cap->right != MANIFEST_SERVE && cap->right != MANIFEST_CALL && cap->right != MANIFEST_OWN)
-        return fail(in, "an endpoint needs \"right\": serve, call or own");
+    if (endpoint && cap->right != MANIFEST_SERVE && !manifest_calls(cap->right) && cap->right != MANIFEST_OWN)
+        return fail(in, "an endpoint needs \"right\": serve, call, issue or own");
     if (notification && cap->right != MANIFEST_RAISE && cap->right != MANIFEST_WAIT && cap->right != MANIFEST_OWN)
         return fail(in, "a notification needs \"right\": raise, wait or own");
     if (!endpoint && !notification && cap->right != MANIFEST_RIGHT_NONE)
@@ -413,7 +413,7 @@ static bool is_own_endpoint(const struct manifest_cap *cap) {
 
 /* A name that is typed in one place only would make its user wait for ever. */
 static bool check_receiver(const struct reader *in, const struct manifest *manifest) {
-    bool sends = in->cap->right == MANIFEST_CALL || in->cap->right == MANIFEST_RAISE;
+    bool sends = manifest_calls(in->cap->right) || in->cap->right == MANIFEST_RAISE;
     if (!sends || is_own_endpoint(in->cap) || find_holder(manifest, in->cap, receives) != NULL)
         return true;
     return in->cap->kind == MANIFEST_ENDPOINT ? fail(in, "no program serves the endpoint %s", in->cap->object)

@@ -33,10 +33,16 @@ enum manifest_right {
     MANIFEST_RIGHT_NONE, /* for kinds that know no choice */
     MANIFEST_SERVE,      /* endpoint: receive */
     MANIFEST_CALL,       /* endpoint: send, with a badge */
+    MANIFEST_ISSUE,      /* endpoint: send, without a badge: copies for others can be given badges */
     MANIFEST_OWN,        /* both: everything; of an endpoint, badged copies can be made then */
     MANIFEST_RAISE,      /* notification */
     MANIFEST_WAIT,       /* notification */
 };
+
+/* Is this the other side of an endpoint that is served? */
+static inline bool manifest_calls(enum manifest_right right) {
+    return right == MANIFEST_CALL || right == MANIFEST_ISSUE;
+}
 
 enum manifest_self {
     MANIFEST_SELF_SPACE,

@@ -3,6 +3,7 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/thread.h"
 #include "libsys/program.h"
+#include "libsys/proto/identity.h"
 #include "libsys/string.h"
 #include "servers/process/system.h"
 
@@ -188,43 +189,78 @@ static struct bag_entry *find_place(struct bag *bag, const char *name) {
     return entry;
 }
 
-static uint32_t give_at(struct system *system, struct body *body, struct bag_entry *entry, const char *name,
-                        cap_t cap) {
+static cap_t slot_of(const struct body *body, const struct bag_entry *entry) {
+    return BODY_SLOT_BAG + (cap_t)(entry - body->bag.entries);
+}
+
+static uint32_t place(const struct process *process, cap_t table, cap_t slot, const struct bag_entry *source) {
+    uint64_t badge = source->service ? IDENTITY_BADGE(process->pid, process->group) : 0;
+    return (uint32_t)sys_cap_copy(table, slot, source->cap, RIGHTS_ALL, badge).status;
+}
+
+static uint32_t give_at(struct system *system, struct process *process, struct bag_entry *entry, const char *name,
+                        const struct bag_entry *source) {
+    struct body *body = body_of(process);
     body_take_away(system, body, entry);
-    cap_t slot = BODY_SLOT_BAG + (cap_t)(entry - body->bag.entries);
-    uint32_t status = (uint32_t)sys_cap_copy(body->table, slot, cap, RIGHTS_ALL, 0).status;
+    uint32_t status = place(process, body->table, slot_of(body, entry), source);
     if (status != OK)
         return status;
     memcpy(entry->name, name, strlen(name) + 1);
-    entry->cap = cap;
+    entry->cap = source->cap;
+    entry->service = source->service;
     return OK;
 }
 
-uint32_t body_give(struct system *system, struct body *body, const char *name, cap_t cap) {
-    struct bag_entry *entry = find_place(&body->bag, name);
-    return entry == NULL ? P_LIMIT : give_at(system, body, entry, name, cap);
+uint32_t body_give(struct system *system, struct process *process, const char *name, cap_t cap) {
+    struct bag_entry *entry = find_place(&body_of(process)->bag, name);
+    struct bag_entry source = {.cap = cap};
+    return entry == NULL ? P_LIMIT : give_at(system, process, entry, name, &source);
 }
 
-static uint32_t share(struct system *system, struct body *body, struct bag_entry *entry, const char *name, cap_t cap) {
-    uint32_t status = give_at(system, body, entry, name, cap);
+static uint32_t share(struct system *system, struct process *process, struct bag_entry *entry, const char *name,
+                      const struct bag_entry *source) {
+    uint32_t status = give_at(system, process, entry, name, source);
     if (status == OK)
-        system->sharers[cap]++;
+        system->sharers[source->cap]++;
     return status;
 }
 
-uint32_t body_share(struct system *system, struct body *body, const char *name, cap_t cap) {
-    struct bag_entry *entry = find_place(&body->bag, name);
-    return entry == NULL ? P_LIMIT : share(system, body, entry, name, cap);
+uint32_t body_share(struct system *system, struct process *process, const char *name, const struct bag_entry *source) {
+    struct bag_entry *entry = find_place(&body_of(process)->bag, name);
+    return entry == NULL ? P_LIMIT : share(system, process, entry, name, source);
 }
 
-uint32_t body_share_at(struct system *system, struct body *body, uint32_t index, const char *name, cap_t cap) {
-    return share(system, body, &body->bag.entries[index], name, cap);
+uint32_t body_share_at(struct system *system, struct process *process, uint32_t index, const struct bag_entry *source) {
+    return share(system, process, &body_of(process)->bag.entries[index], source->name, source);
+}
+
+/* What lay in a slot is gone before the new one comes: nobody may call by it in between. */
+static void renew_identity(struct process *process) {
+    const struct body *body = body_of(process);
+    for (struct thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
+        (void)sys_thread_suspend(at->object, 0);
+    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
+        const struct bag_entry *entry = &body->bag.entries[i];
+        if (entry->cap == 0 || !entry->service)
+            continue;
+        (void)sys_cap_delete(body->table, slot_of(body, entry));
+        (void)place(process, body->table, slot_of(body, entry), entry); /* it fails if the service is gone */
+    }
+    for (struct thread *at = thread_next(process, NULL); at != NULL && !process->halted; at = thread_next(process, at))
+        (void)sys_thread_resume(at->object);
+}
+
+void body_enter_group(struct system *system, struct process *process, uint32_t group) {
+    bool changes = process->group != group;
+    process_enter_group(&system->processes, process, group);
+    if (changes && !process->ended)
+        renew_identity(process);
 }
 
 void body_take_away(struct system *system, struct body *body, struct bag_entry *entry) {
     if (entry->cap == 0)
         return;
-    (void)sys_cap_delete(body->table, BODY_SLOT_BAG + (cap_t)(entry - body->bag.entries)); /* no error if it is empty */
+    (void)sys_cap_delete(body->table, slot_of(body, entry)); /* no error if it is empty */
     release(system, &entry->cap);
     entry->name[0] = '\0';
 }

@@ -38,6 +38,7 @@ struct system;
 struct bag_entry {
     char name[PROCESS_NAME_MAX]; /* "" = free */
     cap_t cap;                   /* a slot of this server, perhaps shared with other bags (struct system) */
+    bool service;                /* of the system: the process has it with its own badge (libsys/proto/identity.h) */
 };
 
 struct bag {
@@ -90,13 +91,18 @@ bool bag_name_is_valid(const char *name, uint64_t size_bytes);
  * Put the capability in slot `cap` into the bag under `name` and into the body's table, in place of one of the same
  * name. On success the slot belongs to the bag. Errors: P_LIMIT the bag is full; the kernel's.
  */
-MUST_USE uint32_t body_give(struct system *system, struct body *body, const char *name, cap_t cap);
+MUST_USE uint32_t body_give(struct system *system, struct process *process, const char *name, cap_t cap);
 
-/* The same with a slot that another bag has, too. */
-MUST_USE uint32_t body_share(struct system *system, struct body *body, const char *name, cap_t cap);
+/* The same with what another bag has. */
+MUST_USE uint32_t body_share(struct system *system, struct process *process, const char *name,
+                             const struct bag_entry *source);
 
 /* The same in entry `index`, in place of what is there. */
-MUST_USE uint32_t body_share_at(struct system *system, struct body *body, uint32_t index, const char *name, cap_t cap);
+MUST_USE uint32_t body_share_at(struct system *system, struct process *process, uint32_t index,
+                                const struct bag_entry *source);
+
+/* Put a process into another group, or perhaps the same: its capabilities of the system's services say so afterwards. */
+void body_enter_group(struct system *system, struct process *process, uint32_t group);
 
 /* Take a capability out of the bag and the table. */
 void body_take_away(struct system *system, struct body *body, struct bag_entry *entry);

@@ -210,13 +210,14 @@ static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space
  * What the strings name, from the bag of whoever asked. A capability whose object has died since (its server
  * was retired) is left out: a shell that passes on all it has must go on starting programs.
  */
-static uint32_t give_named(struct system *system, const struct launch *launch, struct bag *from, struct body *body) {
+static uint32_t give_named(struct system *system, const struct launch *launch, struct bag *from,
+                           struct process *process) {
     const char *name = launch->strings.names.bytes;
     for (uint64_t i = 0; i < launch->strings.names.count; i++, name += strlen(name) + 1) {
         char target[PROCESS_NAME_MAX];
         if (!strings_target(name, target))
             return P_ARGUMENT;
-        uint32_t status = body_share(system, body, target, bag_find(from, strings_source(name))->cap);
+        uint32_t status = body_share(system, process, target, bag_find(from, strings_source(name)));
         if (status != OK && status != E_CAP)
             return status;
     }
@@ -267,7 +268,10 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
         return status;
     }
     struct body *body = body_of(process);
-    status = give_named(system, &launch, bag, body);
+    if (request->group != PROCESS_GROUP_SAME)
+        process_enter_group(&system->processes, process,
+                            request->group == PROCESS_GROUP_OWN ? process->pid : request->group);
+    status = give_named(system, &launch, bag, process);
     write_notes(&launch, &body->bag, 0);
     if (status == OK)
         status = build_incarnation(system, &launch, thread, &body->incarnation, reason);
@@ -366,10 +370,10 @@ uint32_t launch_exec(struct system *system, struct thread *caller, const struct 
 }
 
 /* All that is in the bag, in the same places. */
-static uint32_t copy_bag(struct system *system, struct body *from, struct body *to) {
+static uint32_t copy_bag(struct system *system, struct process *parent, struct process *child) {
     for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        const struct bag_entry *entry = &from->bag.entries[i];
-        uint32_t status = entry->cap == 0 ? OK : body_share_at(system, to, i, entry->name, entry->cap);
+        const struct bag_entry *entry = &body_of(parent)->bag.entries[i];
+        uint32_t status = entry->cap == 0 ? OK : body_share_at(system, child, i, entry);
         if (status != OK && status != E_CAP)
             return status;
     }
@@ -398,7 +402,7 @@ uint32_t launch_fork(struct system *system, struct thread *caller, struct proces
     if (status != OK)
         return status;
     struct body *from = body_of(parent), *to = body_of(child);
-    status = copy_bag(system, from, to);
+    status = copy_bag(system, parent, child);
     if (status == OK)
         status = incarnation_create(system, &to->incarnation);
     if (status == OK)

@@ -13,6 +13,7 @@ struct launch_request {
     char path[PROCESS_PATH_MAX + 1]; /* zero-terminated */
     struct process_strings strings;  /* how the strings in the work area divide */
     uint64_t length_bytes;           /* of these strings */
+    uint32_t group;                  /* of a new process: its number, PROCESS_GROUP_SAME or PROCESS_GROUP_OWN */
 };
 
 /*

@@ -96,6 +96,16 @@ static void start_random(struct system *system) {
     random_start(&system->random, seed, STACK_RANDOM_BYTES);
 }
 
+/* An endpoint that badges can be put on is a service of the system. */
+static bool is_service(cap_t cap) {
+    if (QUERY_TYPE(sys_cap_query(cap).value) != OBJECT_ENDPOINT)
+        return false;
+    cap_t badged = slot_derive(cap, 0, 1);
+    bool can_be_badged = badged != 0;
+    slot_drop(&badged);
+    return can_be_badged;
+}
+
 /* Process 1 gets what the arguments name, out of what this server was given. */
 static bool fill_origin(struct system *system, int argc, char **argv) {
     for (int i = 2; i < argc; i++) {
@@ -107,6 +117,7 @@ static bool fill_origin(struct system *system, int argc, char **argv) {
         struct bag_entry *entry = &system->origin.entries[i - 2];
         memcpy(entry->name, argv[i], strlen(argv[i]) + 1);
         entry->cap = program_cap(argv[i]);
+        entry->service = is_service(entry->cap);
     }
     return true;
 }

@@ -50,7 +50,7 @@ uint32_t process_serve_give(struct server_call *call, const struct process_give_
         return P_ARGUMENT;
     if (!system_has_slots(sys))
         return P_LIMIT;
-    uint32_t status = body_give(sys, body_of(caller), request->name, call->caps[0]);
+    uint32_t status = body_give(sys, caller, request->name, call->caps[0]);
     if (status == OK)
         call->caps[0] = 0; /* the bag has the slot now */
     return status;
@@ -79,12 +79,11 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
     if (named && (request->group > UINT32_MAX ||
                   !process_group_is_in(&sys->processes, (uint32_t)request->group, caller->session)))
         return P_PERMISSION;
+    launch.group = (uint32_t)request->group;
     if (status == OK)
         status = launch_spawn(sys, caller->pid, &body_of(caller)->bag, &launch, call->reason, &child);
     if (status != OK)
         return status;
-    if (request->group != PROCESS_GROUP_SAME)
-        process_enter_group(&sys->processes, child, named ? (uint32_t)request->group : child->pid);
     serve_watch_time(child);
     reply->pid = child->pid;
     return OK;

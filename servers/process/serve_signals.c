@@ -102,7 +102,7 @@ uint32_t process_serve_alarm(struct server_call *call, const struct process_alar
 /* Its parent may wait for one of the two groups. */
 static void enter_group(struct process *process, uint32_t group) {
     struct process *parent = process_parent(&sys->processes, process);
-    process_enter_group(&sys->processes, process, group);
+    body_enter_group(sys, process, group);
     if (parent != NULL)
         serve_look_for_children(parent);
 }
