@@ -84,6 +84,7 @@ static void mistakes_are_named(void) {
         {PROGRAM(",\"priority\":33"), "program 1 (a): priority must be 0 to 32"},
         {PROGRAM(",\"priority\":\"1\""), "program 1 (a): priority is not a whole number"},
         {PROGRAM(",\"priority\":-1"), "program 1 (a): priority is not a whole number"},
+        {PROGRAM(",\"priority\":1.5"), "program 1 (a): priority is not a whole number"},
         {PROGRAM(",\"slots\":100"), "program 1 (a): slots is not a power of two"},
         {PROGRAM(",\"vital\":1"), "program 1 (a): vital is neither true nor false"},
         {PROGRAM(",\"arguments\":\"x\""), "program 1 (a): arguments is not an array"},
