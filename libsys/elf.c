@@ -304,30 +304,51 @@ struct note {
     uint32_t name_bytes;
     uint32_t content_bytes;
     uint32_t type;
-    char name[4];
 };
-enum { NOTE_BUILD_ID = 3, NOTES_MAX = 16 };
+enum { NOTE_INTERFACE = 1, NOTE_BUILD_ID = 3, NOTES_MAX = 16 };
 
-static uint64_t note_bytes(const struct note *note) {
-    uint64_t name_bytes = ((uint64_t)note->name_bytes + 3) & ~3ULL;
-    return offsetof(struct note, name) + name_bytes + (((uint64_t)note->content_bytes + 3) & ~3ULL);
+static uint64_t whole_words(uint64_t bytes) { return (bytes + 3) & ~3ULL; }
+
+/* Is the note at `at` of this type, and does its name consist of these bytes, its terminating zero included? */
+static bool note_is(const struct parse *parse, uint64_t at, const struct note *note, uint32_t type, const char *name,
+                    uint32_t name_bytes) {
+    if (note->type != type || note->name_bytes != name_bytes) {
+        return false;
+    }
+    for (uint32_t i = 0; i < name_bytes; i++) {
+        char byte;
+        if (!bytes_read(parse, at + sizeof(*note) + i, &byte, 1) || byte != name[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A note that is all in the file. Of two of a kind the first counts. */
+static void read_note(struct parse *parse, uint64_t at, const struct note *note) {
+    struct elf_plan *plan = parse->plan;
+    uint64_t content = at + sizeof(*note) + whole_words(note->name_bytes);
+    bool is_id = note_is(parse, at, note, NOTE_BUILD_ID, "GNU", sizeof("GNU"));
+    if (is_id && plan->build_id_bytes == 0 && note->content_bytes <= ELF_BUILD_ID_MAX) {
+        plan->build_id_offset = content;
+        plan->build_id_bytes = note->content_bytes;
+    }
+    bool is_interface = note_is(parse, at, note, NOTE_INTERFACE, "Baton", sizeof("Baton"));
+    if (is_interface && plan->interface == 0 && note->content_bytes == sizeof(plan->interface)) {
+        (void)bytes_read(parse, content, &plan->interface, sizeof(plan->interface));
+    }
 }
 
 /* Source: System V ABI, "Note Section"; the GNU linker's --build-id. */
-static void find_build_id(struct parse *parse, const struct program_header *header) {
+static void find_notes(struct parse *parse, const struct program_header *header) {
     struct note note;
     uint64_t at = header->offset, left = header->file_bytes;
     for (uint32_t i = 0; i < NOTES_MAX && left >= sizeof(note) && bytes_read(parse, at, &note, sizeof(note)); i++) {
-        uint64_t bytes = note_bytes(&note);
+        uint64_t bytes = sizeof(note) + whole_words(note.name_bytes) + whole_words(note.content_bytes);
         if (bytes > left || bytes > parse->byte_count - at) {
             return;
         }
-        bool is_gnu = note.name_bytes == 4 && note.name[0] == 'G' && note.name[1] == 'N' && note.name[2] == 'U';
-        if (is_gnu && note.type == NOTE_BUILD_ID && note.content_bytes <= ELF_BUILD_ID_MAX) {
-            parse->plan->build_id_offset = at + sizeof(note);
-            parse->plan->build_id_bytes = note.content_bytes;
-            return;
-        }
+        read_note(parse, at, &note);
         at += bytes;
         left -= bytes;
     }
@@ -358,7 +379,7 @@ static enum elf_error add_header(struct parse *parse, const struct program_heade
     case KIND_HEADERS:
         return add_headers(parse, header);
     case KIND_NOTE:
-        find_build_id(parse, header);
+        find_notes(parse, header);
         return ELF_OK;
     default:
         return ELF_OK;

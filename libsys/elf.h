@@ -71,6 +71,8 @@ struct elf_tls {
     uint64_t align;        /* power of two, 1..ELF_PAGE_BYTES; 0 where there is no template */
 };
 
+#define ELF_INTERFACE 1U /* the version that this system has */
+
 struct elf_plan {
     enum elf_type type;
     uint64_t entry; /* inside an executable segment */
@@ -91,6 +93,8 @@ struct elf_plan {
     uint64_t relro_bytes; /* 0 = none */
     uint64_t interpreter_offset;
     uint64_t interpreter_bytes; /* PT_INTERP: path and its terminating zero; 0 = none */
+
+    uint32_t interface; /* the version of Baton's that it is built for, by its note (note.S); 0 = none: another system's program */
 
     /* The linker's name for just this image, for reports: no loader depends on it, so a note that makes no sense is none. */
     uint64_t build_id_offset;

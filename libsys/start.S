@@ -16,4 +16,4 @@ _start:
     .cfi_endproc
     .size _start, . - _start
 
-    .section .note.GNU-stack, "", @progbits
+#include "libsys/note.S"

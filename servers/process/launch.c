@@ -65,6 +65,8 @@ static uint32_t open_image(struct system *system, struct launch *launch, const s
     if (status != OK)
         return status;
     const struct opened_image *first = interpreted ? &launch->interpreter : &launch->program;
+    if (!load_is_native(first, reason))
+        return P_IMAGE;
     launch->entry = (struct thread_registers){.rip = first->base + first->plan.entry};
     return OK;
 }

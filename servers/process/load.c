@@ -137,6 +137,15 @@ uint32_t load_open(struct system *system, const char *path, uaddr_t lowest, stru
     return status;
 }
 
+bool load_is_native(const struct opened_image *image, char *reason) {
+    if (image->plan.interface == 0)
+        say(reason, "built for another system: it has no ELF note `Baton`");
+    else if (image->plan.interface != ELF_INTERFACE)
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "built for another version of Baton: %u, and this is %u",
+                          image->plan.interface, ELF_INTERFACE);
+    return image->plan.interface == ELF_INTERFACE;
+}
+
 void load_close(struct system *system, struct opened_image *image) {
     file_drop(system, image->file);
     image->file = NULL;

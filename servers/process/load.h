@@ -31,6 +31,10 @@ MUST_USE uint32_t load_open(struct system *system, const char *path, uaddr_t low
                             char *reason);
 void load_close(struct system *system, struct opened_image *image);
 
+/* Is the image built for this system, and for this version of its interface? Only what is to run first has to be: of a program
+ * with an interpreter that is the interpreter, which may know how to run others. False: *reason says why. */
+bool load_is_native(const struct opened_image *image, char *reason);
+
 /* Its segments become regions. Errors: P_IMAGE with a reason; those of pager_add. */
 MUST_USE uint32_t load_segments(struct system *system, const struct opened_image *image,
                                 struct incarnation *incarnation, char *reason);

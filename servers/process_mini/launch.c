@@ -148,6 +148,11 @@ static uint32_t read_plan(char *reason) {
         (void)elf_format_result(parsed, reason, PROTOCOL_REASON_MAX);
         return P_IMAGE;
     }
+    if (plan->interface != ELF_INTERFACE) {
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "built for another %s",
+                          plan->interface == 0 ? "system" : "version of Baton");
+        return P_IMAGE;
+    }
     if (plan->interpreter_bytes != 0 || plan->executable_stack || plan->shares_page) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "it wants %s",
                           plan->interpreter_bytes != 0 ? "an interpreter (dynamic linking)"

@@ -32,3 +32,10 @@ void maker_elf(struct maker_file *file, uint64_t base) {
     };
     memcpy(file->headers, headers, sizeof(headers));
 }
+
+void maker_note(struct maker_file *file) {
+    static const uint32_t note[] = {6, 4, 1, 0x6f746142, 0x6e, 1};
+    memcpy((uint8_t *)file + 0x1100, note, sizeof(note));
+    file->headers[7] = (struct maker_program_header){
+        .p_type = MAKER_NOTE, .p_offset = 0x1100, .p_filesz = sizeof(note), .p_memsz = sizeof(note)};
+}

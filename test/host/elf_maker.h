@@ -50,3 +50,6 @@ _Static_assert(sizeof(struct maker_file) == MAKER_FILE_BYTES, "the structure is 
 
 /* base: multiple of 4096. Every byte that is not in a header differs from its neighbours. */
 void maker_elf(struct maker_file *file, uint64_t base);
+
+/* In place of the interpreter: the note that it is built for Baton, at 0x1100. */
+void maker_note(struct maker_file *file);

@@ -77,7 +77,7 @@ static void make_movable(uint64_t align) {
     maker_elf(&file, 0);
     file.header.e_type = 3; /* ET_DYN */
     file.headers[2].p_align = align;
-    file.headers[7].p_type = MAKER_NULL;
+    maker_note(&file);
     memcpy(fake_file, &file, sizeof file);
 }
 

@@ -86,7 +86,8 @@ static void stack_overflow_is_called_so(void) {
 
 /* Which image, where it lies, what is mapped around the address: in the form that tools/evidence/faults.py knows. */
 static void fault_report_says_what_is_where(void) {
-    static const uint32_t note[] = {4, 20, 3, 0x00554e47, 0x33221100, 0x77665544, 0xbbaa9988, 0xffeeddcc, 0x67452301};
+    static const uint32_t note[] = {6, 4,  1, 0x6f746142, 0x6e,       1, /* as maker_note */
+                                    4, 20, 3, 0x00554e47, 0x33221100, 0x77665544, 0xbbaa9988, 0xffeeddcc, 0x67452301};
     struct maker_file *file = (struct maker_file *)(void *)fake_file;
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
@@ -111,7 +112,7 @@ static void fault_report_says_what_is_where(void) {
                  "moved by 0x0\n");
     maker_elf(file, 0);
     file->header.e_type = 3; /* ET_DYN */
-    file->headers[7].p_type = MAKER_NULL;
+    maker_note(file);
     CHECK_REPORT(FAULT_PAGE, 0x1234, "image - at 0x0000000100000000 to 0x0000000100005000, moved by 0x100000000\n");
 }
 

@@ -118,7 +118,7 @@ void world_start(uint64_t pages) {
     struct maker_file file;
     maker_elf(&file, WORLD_BASE);
     file.headers[6].p_type = MAKER_NULL; /* variables stay writable */
-    file.headers[7].p_type = MAKER_NULL; /* no interpreter */
+    maker_note(&file);                   /* and no interpreter */
     memset(fake_file, 0xee, sizeof fake_file);
     memcpy(fake_file, &file, sizeof file);
 }

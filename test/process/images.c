@@ -50,6 +50,9 @@ static void refuse_exec(const char *path, uint32_t status, const char *words) {
 REFUSE(of_one_byte, "one_byte", P_IMAGE, "too short for an ELF header")
 REFUSE(of_text, "text", P_IMAGE, "too short for an ELF header")
 REFUSE(of_noise, "noise", P_IMAGE, "not an ELF file")
+REFUSE(of_another_system, "foreign", P_IMAGE, "built for another system")
+REFUSE(of_another_name, "other_name", P_IMAGE, "built for another system")
+REFUSE(of_another_version, "other_version", P_IMAGE, "built for another version of Baton")
 REFUSE(with_interpreter, "interpreter", P_IMAGE, "interpreter")
 REFUSE(with_executable_stack, "executable_stack", P_IMAGE, "executable stack")
 REFUSE(with_shared_page, "shared_page", P_IMAGE, "share a page")
@@ -82,7 +85,8 @@ static const struct test_case cases[] = {CASE_NEEDS(spawn_runs_the_sound_image, 
 #define ELF_FILE_ERROR(name, text) PAIR(name)
 #define ELF_SEGMENT_ERROR(name, text) PAIR(name)
 #include "libsys/elf_error.def"
-                                         PAIR(of_one_byte) PAIR(of_text) PAIR(of_noise) PAIR(with_interpreter)
-                                             PAIR(with_executable_stack) PAIR(with_shared_page) PAIR(too_large)};
+                                         PAIR(of_one_byte) PAIR(of_text) PAIR(of_noise) PAIR(of_another_system)
+                                             PAIR(of_another_name) PAIR(of_another_version) PAIR(with_interpreter)
+                                                 PAIR(with_executable_stack) PAIR(with_shared_page) PAIR(too_large)};
 static const struct role roles[] = {ROLE(image_is_refused)};
 GROUP(images);

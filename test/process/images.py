@@ -13,12 +13,14 @@ import sys
 ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 IDENT = b"\x7fELF\x02\x01\x01" + bytes(9)
-LOAD, INTERPRETER, TABLE, TLS, STACK, RELRO = 1, 3, 6, 7, 0x6474E551, 0x6474E552
+LOAD, INTERPRETER, NOTE, TABLE, TLS, STACK, RELRO = 1, 3, 4, 6, 7, 0x6474E551, 0x6474E552
 X, W, R = 1, 2, 4
 BASE = 0x400000
 PAGE = 4096
 FILE_BYTES = 0x2100
 HEADERS_AT = ELF_HEADER.size
+NOTE_AT, VERSION_OF_NOTE = 0x1100, 0x1100 + 20
+BATON_NOTE = struct.pack("<III8sI", 6, 4, 1, b"Baton", 1)  # libsys/note.S
 
 # Where fields lie: in the file header, and in a program header.
 TYPE, MACHINE, VERSION, ENTRY, TABLE_AT, HEADER_BYTES, HEADER_COUNT = 16, 18, 20, 24, 32, 54, 56
@@ -30,7 +32,7 @@ FIELD_WIDTHS = {KIND: 4, FLAGS: 4, OFFSET: 8, ADDRESS: 8, FILE_SIZE: 8, MEMORY_S
 def sound() -> bytearray:
     """Headers, code that jumps to itself at 0x800, read-only bytes, variables. It runs."""
     headers = [
-        (TABLE, R, 0x40, BASE + 0x40, 0, 8 * PROGRAM_HEADER.size, 8 * PROGRAM_HEADER.size, 8),
+        (TABLE, R, 0x40, BASE + 0x40, 0, 9 * PROGRAM_HEADER.size, 9 * PROGRAM_HEADER.size, 8),
         (LOAD, R | X, 0, BASE, 0, PAGE, PAGE, PAGE),
         (LOAD, R, 0x1000, BASE + 0x1000, 0, PAGE, PAGE, PAGE),
         (LOAD, R | W, 0x2000, BASE + 0x2000, 0, 0x100, 0x3000, PAGE),
@@ -38,6 +40,7 @@ def sound() -> bytearray:
         (STACK, R | W, 0, 0, 0, 0, 0, 16),
         (RELRO, R, 0x2000, BASE + 0x2000, 0, 0x100, 0x1000, 1),
         (0, R, 0x1000, BASE + 0x1000, 0, 8, 8, 1),  # room for an interpreter
+        (NOTE, R, NOTE_AT, BASE + NOTE_AT, 0, len(BATON_NOTE), len(BATON_NOTE), 4),
     ]
     image = bytearray(FILE_BYTES)
     ELF_HEADER.pack_into(image, 0, IDENT, 2, 62, 1, BASE + 0x800, HEADERS_AT, 0, 0, ELF_HEADER.size,
@@ -46,6 +49,7 @@ def sound() -> bytearray:
         PROGRAM_HEADER.pack_into(image, HEADERS_AT + number * PROGRAM_HEADER.size, *header)
     image[0x800:0x802] = b"\xeb\xfe"
     image[0x1000:0x1008] = b"/lib/ld\0"
+    image[NOTE_AT : NOTE_AT + len(BATON_NOTE)] = BATON_NOTE
     return image
 
 
@@ -90,7 +94,7 @@ ERRORS = {
     "WRONG_TYPE": lambda: file_field(TYPE, 1),
     "HEADER_SIZE": lambda: file_field(HEADER_BYTES, 32),
     "TOO_MANY_HEADERS": lambda: file_field(HEADER_COUNT, 65),
-    "TRUNCATED_HEADERS": lambda: file_field(TABLE_AT, FILE_BYTES - 8 * PROGRAM_HEADER.size + 1),
+    "TRUNCATED_HEADERS": lambda: file_field(TABLE_AT, FILE_BYTES - 9 * PROGRAM_HEADER.size + 1),
     "FILE_WRAPS": lambda: header(1, (OFFSET, 0xFFFFFFFFFFFFF000)),
     "FILE_BEYOND_END": lambda: header(3, (FILE_SIZE, 0x101)),
     "FILE_EXCEEDS_MEMORY": lambda: header(1, (MEMORY_SIZE, 0xFFF)),
@@ -125,6 +129,9 @@ def shared_page() -> bytearray:
 
 OTHERS = {
     "sound": sound,
+    "foreign": lambda: header(8, (KIND, 0)),
+    "other_name": lambda: put(sound(), NOTE_AT + 12, 1, ord("b")),
+    "other_version": lambda: put(sound(), VERSION_OF_NOTE, 4, 2),
     "interpreter": lambda: header(7, (KIND, INTERPRETER)),
     "executable_stack": lambda: header(5, (FLAGS, R | W | X)),
     "shared_page": shared_page,

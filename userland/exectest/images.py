@@ -13,22 +13,24 @@ ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 ELF_IDENT = b"\x7fELF\x02\x01\x01" + bytes(9)  # 64 bit, little endian, version 1, System V
 ET_EXEC, ET_DYN, EM_X86_64, EM_AARCH64 = 2, 3, 62, 183
-PT_LOAD, PT_INTERP, PF_X, PF_W, PF_R = 1, 3, 1, 2, 4
+PT_LOAD, PT_INTERP, PT_NOTE, PF_X, PF_W, PF_R = 1, 3, 4, 1, 2, 4
 PAGE_BYTES = 4096
 LOOP_BASE = 0x400000
+BATON_NOTE = struct.pack("<III8sI", 6, 4, 1, b"Baton", 1)  # libsys/note.S
 TOO_LARGE_BYTES = 64 << 30  # more than any machine the tests run on, and inside the user half
 ENTRY_AT, MACHINE_AT, HEADERS_AT, HEADER_COUNT_AT = 24, 18, 32, 56  # offsets in the ELF header
 
 
 def one_page(kind: int, base: int, code: bytes) -> bytes:
-    """One page, read and execute: the headers, then the code."""
-    start = ELF_HEADER.size + PROGRAM_HEADER.size
+    """One page, read and execute: the headers, the note that it is Baton's, then the code."""
+    note_at, count = ELF_HEADER.size + 2 * PROGRAM_HEADER.size, 2
+    start = note_at + len(BATON_NOTE)
     size = start + len(code)
-    header = ELF_HEADER.pack(
-        ELF_IDENT, kind, EM_X86_64, 1, base + start, ELF_HEADER.size, 0, 0, ELF_HEADER.size, PROGRAM_HEADER.size, 1, 0, 0, 0
-    )
+    header = ELF_HEADER.pack(ELF_IDENT, kind, EM_X86_64, 1, base + start, ELF_HEADER.size, 0, 0, ELF_HEADER.size,
+                             PROGRAM_HEADER.size, count, 0, 0, 0)
     segment = PROGRAM_HEADER.pack(PT_LOAD, PF_R | PF_X, 0, base, base, size, size, PAGE_BYTES)
-    return header + segment + code
+    note = PROGRAM_HEADER.pack(PT_NOTE, PF_R, note_at, base + note_at, 0, len(BATON_NOTE), len(BATON_NOTE), 4)
+    return header + segment + note + BATON_NOTE + code
 
 
 def loop() -> bytes:
@@ -44,7 +46,7 @@ def movable() -> bytes:
 
 
 def interpreted() -> bytes:
-    """Wants test/exec/movable as its interpreter, and ends by `int3` if it is run itself."""
+    """Wants test/exec/movable as its interpreter, and ends by `int3` if it is run itself. Only the interpreter has the note."""
     path, count = b"test/exec/movable\0", 2
     start = ELF_HEADER.size + count * PROGRAM_HEADER.size
     size = start + len(path) + 1
