@@ -65,8 +65,10 @@ static bool is_stack_overflow(const struct fault_message *fault, uaddr_t stack_l
     return is_absent && is_below && pointer_is_there;
 }
 
-void fault_log(const char *name, const struct fault_message *fault, uaddr_t stack_lowest) {
+void fault_log(const char *name, const struct fault_message *fault, uaddr_t stack_lowest, const char *why) {
     const struct thread_registers *r = &fault->registers;
+    if (why == NULL)
+        why = (fault->access & FAULT_ACCESS_PRESENT) != 0 ? "its rights forbid it" : "nothing is mapped there";
     if (fault->kind == FAULT_INSTRUCTION && r->rax == PROGRAM_ENDED) {
         log_print("%s: main returned %d", name, (int)r->rdi);
         return;
@@ -76,8 +78,7 @@ void fault_log(const char *name, const struct fault_message *fault, uaddr_t stac
                   access_text(fault->access), fault->address, stack_lowest, fault->rip);
     else if (fault->kind == FAULT_PAGE)
         log_print("%s: page fault: %s at 0x%016lx (%s), rip 0x%016lx", name, access_text(fault->access), fault->address,
-                  (fault->access & FAULT_ACCESS_PRESENT) != 0 ? "its rights forbid it" : "nothing is mapped there",
-                  fault->rip);
+                  why, fault->rip);
     else
         log_print("%s: %s, code 0x%lx, rip 0x%016lx", name, fault_text(fault->kind), fault->access, fault->rip);
     if (fault->walk.levels != 0 && fault->walk.levels <= 4)

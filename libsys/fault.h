@@ -29,8 +29,9 @@ void fault_log_image(const char *name, const struct image_mark *image);
  * What happened and where, how far the page walk got, registers.
  * stack_lowest: where the lowest mapping above the fault's address begins, of which the stack may be in: a fault just below,
  *               with the stack pointer there, too, is called a stack overflow. 0 = none.
+ * why: of a page fault, for a watcher that knows more than the page tables show; NULL = what those show.
  */
-void fault_log(const char *name, const struct fault_message *fault, uaddr_t stack_lowest);
+void fault_log(const char *name, const struct fault_message *fault, uaddr_t stack_lowest, const char *why);
 
 /* The calls that led there, if `memory` shows them. */
 void fault_log_callers(const char *name, const struct fault_message *fault, struct backtrace_memory *memory);

@@ -31,6 +31,6 @@ void report_fault(const struct world *world, const struct child *child) {
     struct stack_reader reader = {{read_word}, world, &child->image};
     const char *name = child->program->name;
     fault_log_image(name, &child->image.mark);
-    fault_log(name, &child->fault, image_stack_lowest(&child->image));
+    fault_log(name, &child->fault, image_stack_lowest(&child->image), NULL);
     fault_log_callers(name, &child->fault, &reader.memory);
 }

@@ -4,6 +4,7 @@
 #include "libsys/format.h"
 #include "libsys/print.h"
 #include "libsys/string.h"
+#include "libsys/text.h"
 #include "servers/process/memory.h"
 
 #define ADDRESS "0x%016lx"
@@ -85,7 +86,15 @@ static void log_mappings(const char *name, const struct neighbourhood *found) {
         log_mapping(name, "next above", &found->above);
 }
 
-void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault) {
+/* Page tables are a cache here: what they lack may be mapped all the same. */
+static const char *why_text(const struct neighbourhood *around, uint32_t status) {
+    if (!around->has_there)
+        return "nothing is mapped there";
+    return status == P_ADDRESS ? "its rights forbid it" : status_text(status);
+}
+
+void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault,
+                  uint32_t status) {
     char name[PROCESS_NAME_MAX + 32];
     struct process *process = thread->process;
     struct incarnation *incarnation = &body_of(process)->incarnation;
@@ -97,7 +106,7 @@ void report_fault(struct system *system, const struct thread *thread, const stru
     for (uint32_t i = 0; i < incarnation->images.count; i++)
         fault_log_image(name, &incarnation->images.marks[i]);
     look_around(incarnation, fault->kind == FAULT_PAGE ? fault->address : fault->rip, &around);
-    fault_log(name, fault, around.has_there || !around.has_above ? 0 : around.above.at);
+    fault_log(name, fault, around.has_there || !around.has_above ? 0 : around.above.at, why_text(&around, status));
     fault_log_callers(name, fault, &reader.memory);
     log_mappings(name, &around);
 }

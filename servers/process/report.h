@@ -7,4 +7,6 @@
 #include "libsys/fault.h"
 #include "servers/process/system.h"
 
-void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault);
+/* status: why the pager has not brought the page that was touched (pager_bring); P_ADDRESS of other faults. */
+void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault,
+                  uint32_t status);

@@ -2,9 +2,7 @@
  * What comes to the process server besides calls: faults, Ctrl-C and Ctrl-Z, the timer.
  */
 #include "libsys/fault.h"
-#include "libsys/print.h"
 #include "libsys/string.h"
-#include "libsys/text.h"
 #include "libsys/transfer.h"
 #include "servers/process/deliver.h"
 #include "servers/process/report.h"
@@ -39,9 +37,7 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
         if (server_flush(&served_server))
             return; /* registers that a thread can't have: it stays in its fault, and ends */
     }
-    if (status != P_ADDRESS)
-        log_print("process: no page at 0x%lx for process %u: %s", fault.address, process->pid, status_text(status));
-    report_fault(sys, thread, &fault);
+    report_fault(sys, thread, &fault, status);
     struct process_wait_reply end = {
         .end = PROCESS_KILLED,
         .value = signal,

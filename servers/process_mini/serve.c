@@ -253,7 +253,7 @@ void serve_fault(const struct server_event *event) {
     if (process == NULL || process->ended)
         return;
     fault_log_image(process->name, &process->image.mark);
-    fault_log(process->name, &fault, image_stack_lowest(&process->image));
+    fault_log(process->name, &fault, image_stack_lowest(&process->image), NULL);
     struct process_wait_reply end = {
         .end = PROCESS_KILLED,
         .value = fault_signal(fault.kind),

@@ -46,19 +46,25 @@ static void fault_kills_and_is_told(void) {
     CHECK(world_same(&before));
 }
 
-/* One report of a fault at `at`, of a new process of the image that lies in the file; it ends by that. */
-static const char *report_of(uint64_t kind, uaddr_t at, uaddr_t stack_pointer) {
-    uint64_t pid;
-    struct process_wait_reply end;
-    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+/* A process writes to `at`, or has another fault, and ends by that: *ret_end. What is reported. */
+static const char *report_as(uint64_t pid, uint64_t kind, uaddr_t at, uaddr_t stack_pointer,
+                             struct process_wait_reply *ret_end) {
     struct server_event event = {
         MESSAGE_FAULT, BODY_BADGE(pid, 0), {MESSAGE_INFO(kind, FAULT_WORDS, 0), {kind, at, FAULT_ACCESS_WRITE, 0}}};
     struct fault_message fault = {.registers.rsp = stack_pointer};
     memcpy(program.message->words, &fault, sizeof fault);
     world_log[0] = 0;
     serve_fault(&event);
-    CHECK_EQUAL(world_wait(1, pid, 0, &end), OK);
+    CHECK_EQUAL(world_wait(1, pid, 0, ret_end), OK);
     return world_log;
+}
+
+/* ... of a new process of the image that lies in the file. */
+static const char *report_of(uint64_t kind, uaddr_t at, uaddr_t stack_pointer) {
+    uint64_t pid;
+    struct process_wait_reply end;
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    return report_as(pid, kind, at, stack_pointer, &end);
 }
 
 #define CHECK_REPORT_AT(kind, at, stack_pointer, wanted)       \
@@ -96,8 +102,10 @@ static void fault_report_says_what_is_where(void) {
                  "process 2 (prog): page fault: write at 0x0000000000001234 (nothing is mapped there), rip 0x");
     CHECK(strstr(world_log, "\nprocess 2 (prog): next above: 0x0000000000400000 to 0x0000000000401000, r-x, file\n") !=
           NULL);
-    CHECK_REPORT(FAULT_PAGE, WORLD_BASE + 0xfff,
-                 "\nprocess 3 (prog): mapped there: 0x0000000000400000 to 0x0000000000401000, r-x, file\n");
+    CHECK_REPORT(FAULT_PAGE, WORLD_BASE + 0xfff, /* a page that nobody has brought yet, and that may not be written */
+                 "\nprocess 3 (prog): page fault: write at 0x0000000000400fff (its rights forbid it), rip 0x");
+    CHECK(strstr(world_log,
+                 "\nprocess 3 (prog): mapped there: 0x0000000000400000 to 0x0000000000401000, r-x, file\n") != NULL);
     CHECK_REPORT(
         FAULT_PAGE, WORLD_BASE + 0x5000,
         "\nprocess 4 (prog): next below: 0x0000000000402000 to 0x0000000000405000, rw-, private copy of a file\n"
@@ -114,6 +122,23 @@ static void fault_report_says_what_is_where(void) {
     file->header.e_type = 3; /* ET_DYN */
     maker_note(file);
     CHECK_REPORT(FAULT_PAGE, 0x1234, "image - at 0x0000000100000000 to 0x0000000100005000, moved by 0x100000000\n");
+}
+
+/* A page that there is no frame for: neither absent nor forbidden. */
+static void fault_report_says_that_memory_is_out(void) {
+    struct frame_run run;
+    struct process_wait_reply end;
+    uint64_t pid;
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    uaddr_t variables = WORLD_BASE + 0x3000;
+    while (served_system.frames.free_count > 0 && frames_take(&served_system.frames, 1, 1, &run))
+        continue;
+    CHECK(strstr(report_as(pid, FAULT_PAGE, variables, 0, &end),
+                 "(prog): page fault: write at 0x0000000000403000 (not enough memory), rip 0x") != NULL);
+    CHECK(strstr(world_log, "(prog): mapped there: 0x0000000000402000 to 0x0000000000405000, rw-, private") != NULL);
+    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL);
 }
 
 static void interrupt_and_kill(void) {
@@ -224,6 +249,7 @@ int main(void) {
         {"wait_and_exit_in_both_orders", wait_and_exit_in_both_orders},
         {"fault_kills_and_is_told", fault_kills_and_is_told},
         {"fault_report_says_what_is_where", fault_report_says_what_is_where},
+        {"fault_report_says_that_memory_is_out", fault_report_says_that_memory_is_out},
         {"stack_overflow_is_called_so", stack_overflow_is_called_so},
         {"interrupt_and_kill", interrupt_and_kill},
         {"sleepers_wake_in_time", sleepers_wake_in_time},

@@ -68,7 +68,6 @@ bool server_flush(struct server *server) {
     server->answer_waits = false;
     return true;
 }
-const char *status_text(uint64_t status) { return status == OK ? "ok" : "not ok"; }
 struct result sys_clock_read(void) {
     return (struct result){OK, world_now_ns};
 }
