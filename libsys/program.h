@@ -76,6 +76,12 @@ bool program_next_piece(const char *name, struct program_piece *piece);
 /* An entry of the auxiliary vector (elf.h of the system: AT_...); 0 = there is none. */
 uint64_t program_auxiliary(uint64_t type);
 
+/* What clock_read will say when so much time has passed, for calls that want to know when; UINT64_MAX = never. */
+static inline uint64_t program_time_in(uint64_t duration_ns) {
+    uint64_t now_ns = sys_clock_read().value;
+    return duration_ns < UINT64_MAX - now_ns ? now_ns + duration_ns : UINT64_MAX;
+}
+
 /* A free slot of the program's own table, now taken; 0 = none is left. And back, once it is empty again. For any thread. */
 MUST_USE cap_t slot_take(void);
 void slot_free(cap_t slot);

@@ -229,9 +229,9 @@ struct process_maps_reply {
     uint64_t kind;   /* enum process_map_kind */
 };
 
-/* Reply when the time has passed. Errors: P_BUSY another wait or sleep of the same thread. */
+/* Reply when it is this time; UINT64_MAX = never. Errors: P_BUSY another wait or sleep of the same thread; P_LIMIT; P_INTERRUPTED. */
 struct process_sleep_request {
-    uint64_t duration_ns;
+    uint64_t until_ns; /* by the clock of clock_read, so that a sleep that is made again is no longer than the first */
 };
 struct process_sleep_reply {
     uint64_t now_ns; /* the clock of clock_read */

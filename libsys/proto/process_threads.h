@@ -75,7 +75,7 @@ struct process_set_pointer_reply {
 struct process_word_wait_request {
     uaddr_t at;
     uint64_t expected;
-    uint64_t timeout_ns; /* UINT64_MAX = none */
+    uint64_t until_ns; /* by the clock of clock_read, when it ends with E_TIMEOUT; 0: at once; UINT64_MAX: never */
 };
 struct process_word_wait_reply {
     uint64_t changed; /* 1: it was not `expected` */

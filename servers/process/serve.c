@@ -217,7 +217,7 @@ uint32_t process_serve_sleep(struct server_call *call, const struct process_slee
         return P_NO_PROCESS;
     uint32_t status = serve_defer(caller, THREAD_SLEEPS);
     if (status == SERVER_DEFERRED)
-        serve_set_wake(&caller->wake, request->duration_ns);
+        wakes_set(&sys->processes.wakes, &caller->wake, request->until_ns);
     return status;
 }
 

@@ -186,11 +186,11 @@ uint32_t process_serve_word_wait(struct server_call *call, const struct process_
     reply->changed = word != (uint32_t)request->expected;
     if (reply->changed != 0)
         return OK;
-    status = request->timeout_ns == 0 ? E_TIMEOUT : serve_defer(caller, THREAD_WAITS_WORD);
+    status = request->until_ns == 0 ? E_TIMEOUT : serve_defer(caller, THREAD_WAITS_WORD);
     if (status == SERVER_DEFERRED) {
         caller->wait_for = request->at;
         list_add(word_waiters(&sys->processes, word_at(caller->process, request->at)), &caller->in_words);
-        serve_set_wake(&caller->wake, request->timeout_ns);
+        wakes_set(&sys->processes.wakes, &caller->wake, request->until_ns);
     }
     return status;
 }

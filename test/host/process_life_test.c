@@ -180,7 +180,7 @@ static void interrupt_and_kill(void) {
 
 static void sleepers_wake_in_time(void) {
     uint64_t pid;
-    struct process_sleep_request request = {1000};
+    struct process_sleep_request request = {6000};
     struct process_sleep_reply reply;
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
@@ -188,7 +188,7 @@ static void sleepers_wake_in_time(void) {
     world_now_ns = 5000;
     CHECK_EQUAL(world_call(pid, 13, &request, &reply, NULL), SERVER_DEFERRED);
     cap_t first = world_deferred;
-    request.duration_ns = UINT64_MAX;
+    request.until_ns = UINT64_MAX;
     CHECK_EQUAL(world_call(1, 13, &request, &reply, NULL), SERVER_DEFERRED);
     CHECK_EQUAL(wakes_next(&sys->processes.wakes), 6000);
     world_now_ns = 5999;

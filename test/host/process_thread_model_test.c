@@ -151,8 +151,8 @@ static void detach(uint64_t number) {
 /* Words hold 0. */
 static void wait_at_word(uint64_t number) {
     uint64_t word = below(3), changed = below(4) == 0 ? 1 : 0,
-             timeout_ns = below(3) == 0 ? 50 + below(500) : UINT64_MAX;
-    struct process_word_wait_request request = {WORDS_AT + 4 * word, changed, timeout_ns};
+             until_ns = below(3) == 0 ? now_ns + 50 + below(500) : UINT64_MAX;
+    struct process_word_wait_request request = {WORDS_AT + 4 * word, changed, until_ns};
     struct process_word_wait_reply reply = {0};
     if (running_count() == 1 && changed == 0)
         return;
@@ -165,7 +165,7 @@ static void wait_at_word(uint64_t number) {
     models[number].life = WAITS;
     models[number].target = word;
     models[number].since = waits_count++;
-    models[number].until_ns = timeout_ns == UINT64_MAX ? UINT64_MAX : now_ns + timeout_ns;
+    models[number].until_ns = until_ns;
     models[number].answer = world_deferred;
 }
 
@@ -189,13 +189,13 @@ static void wake_word(uint64_t number) {
 }
 
 static void sleep_a_little(uint64_t number) {
-    struct process_sleep_request request = {below(1000)};
+    struct process_sleep_request request = {now_ns + below(1000)};
     struct process_sleep_reply reply;
     if (running_count() == 1)
         return;
     CHECK_EQUAL(call(number, 13, &request, &reply), SERVER_DEFERRED);
     models[number].life = SLEEPS;
-    models[number].until_ns = now_ns + request.duration_ns;
+    models[number].until_ns = request.until_ns;
     models[number].answer = world_deferred;
 }
 

@@ -50,7 +50,7 @@ static uint32_t join_as(uint64_t badge, uint64_t id, uint64_t *ret_value) {
 }
 
 static uint32_t sleep_as(uint64_t badge, uint64_t duration_ns) {
-    struct process_sleep_request request = {duration_ns};
+    struct process_sleep_request request = {program_time_in(duration_ns)};
     struct process_sleep_reply reply;
     return world_call(badge, 13, &request, &reply, NULL);
 }

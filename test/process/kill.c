@@ -17,7 +17,7 @@
 
 /* Stays until it is killed. */
 static int role_idle(int argc, char **argv) {
-    struct process_sleep_request request = {.duration_ns = UINT64_MAX};
+    struct process_sleep_request request = {.until_ns = UINT64_MAX};
     struct process_sleep_reply reply;
     (void)argc, (void)argv;
     while (process_sleep(process, &request, &reply, NULL) == OK || sys_clock_read().status == OK)

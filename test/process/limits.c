@@ -87,7 +87,7 @@ static int role_churn(int argc, char **argv) {
 static void limit_of_what_a_kill_leaves(void) {
     for (uint64_t i = 0; i < 100; i++) {
         uint64_t pid = START_ROLE("churn");
-        struct process_sleep_request request = {20000 + i * 300007};
+        struct process_sleep_request request = {program_time_in(20000 + i * 300007)};
         struct process_sleep_reply reply;
         CHECK_STATUS(process_sleep(process, &request, &reply, NULL), OK);
         if (kill_process(PROCESS_GROUP | pid, PROCESS_SIGKILL) != OK)

@@ -35,7 +35,7 @@ static inline uint64_t fork_here(void) {
 }
 
 static inline uint32_t sleep_ns(uint64_t duration_ns) {
-    struct process_sleep_request request = {duration_ns};
+    struct process_sleep_request request = {program_time_in(duration_ns)};
     struct process_sleep_reply reply;
     return process_sleep(process, &request, &reply, NULL);
 }

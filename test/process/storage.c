@@ -26,7 +26,7 @@ _Static_assert(__LINE__ < 255, "an exit code tells the line");
     } while (0)
 
 static void doze(void) {
-    struct process_sleep_request request = {1000000};
+    struct process_sleep_request request = {program_time_in(1000000)};
     struct process_sleep_reply reply;
     WANT(process_sleep(program_process(), &request, &reply, NULL) == OK);
 }

@@ -40,7 +40,7 @@ static inline uint32_t join_once(uint64_t thread) {
 }
 
 static inline uint32_t doze(uint64_t duration_ns) {
-    struct process_sleep_request request = {duration_ns};
+    struct process_sleep_request request = {program_time_in(duration_ns)};
     struct process_sleep_reply reply;
     return process_sleep(program_process(), &request, &reply, NULL);
 }
@@ -53,7 +53,8 @@ static inline bool becomes(volatile uint64_t *word, uint64_t wanted) {
 }
 
 static inline uint32_t word_wait(const uint32_t *word, uint32_t expected, uint64_t timeout_ns, uint64_t *ret_changed) {
-    struct process_word_wait_request request = {(uaddr_t)word, expected, timeout_ns};
+    struct process_word_wait_request request = {(uaddr_t)word, expected,
+                                                timeout_ns == 0 ? 0 : program_time_in(timeout_ns)};
     struct process_word_wait_reply reply = {0};
     uint32_t status = process_word_wait(program_process(), &request, &reply, NULL);
     *ret_changed = reply.changed;

@@ -8,7 +8,7 @@
 #define MS 1000000ULL
 
 static uint32_t sleep_ns(cap_t server, uint64_t duration_ns, uint64_t *ret_now_ns) {
-    struct process_sleep_request request = {.duration_ns = duration_ns};
+    struct process_sleep_request request = {.until_ns = program_time_in(duration_ns)};
     struct process_sleep_reply reply = {0};
     uint32_t status = process_sleep(server, &request, &reply, NULL);
     *ret_now_ns = reply.now_ns;

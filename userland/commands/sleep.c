@@ -17,7 +17,7 @@ int main(int argc, char **argv, char **envp) {
         return COMMAND_USAGE;
     if (argc - first != 1 || !text_to_number(argv[first], &seconds) || seconds > SECONDS_MAX)
         return command_misused(usage, "sleep: want a whole number of seconds");
-    struct process_sleep_request request = {.duration_ns = seconds * NS_PER_SECOND};
+    struct process_sleep_request request = {.until_ns = program_time_in(seconds * NS_PER_SECOND)};
     struct process_sleep_reply reply;
     uint32_t status = process_sleep(program_process(), &request, &reply, NULL);
     return status == OK ? 0 : command_complain("sleep", "%s", status_text(status));

@@ -13,7 +13,6 @@
 
 #define PIECE_BYTES (1ULL << 20)
 #define TOUCH_BYTES (448ULL << 20) /* below the limit of one process */
-#define LONG_NS 1000000000000ULL
 
 static uint32_t map(uint64_t length_bytes, uint64_t flags, uaddr_t *ret_at) {
     struct process_map_request request = {
@@ -38,7 +37,7 @@ static int touch(void) {
         return PAYLOAD_WRONG;
     for (uint64_t offset = 0; offset < TOUCH_BYTES; offset += PAGE_BYTES)
         *(volatile uint64_t *)(at + offset) = offset;
-    struct process_sleep_request request = {LONG_NS};
+    struct process_sleep_request request = {UINT64_MAX};
     struct process_sleep_reply reply;
     (void)process_sleep(program_process(), &request, &reply, NULL); /* until it is killed */
     return PAYLOAD_WRONG;

@@ -30,7 +30,7 @@ static uint32_t kill(uint64_t pid, uint64_t signal) {
 }
 
 static uint32_t sleep_ns(uint64_t duration_ns) {
-    struct process_sleep_request request = {duration_ns};
+    struct process_sleep_request request = {program_time_in(duration_ns)};
     struct process_sleep_reply reply;
     return process_sleep(process, &request, &reply, NULL);
 }

@@ -81,7 +81,7 @@ static int read_once(void) {
 }
 
 static void wait_ns(uint64_t duration_ns) {
-    struct process_sleep_request request = {.duration_ns = duration_ns};
+    struct process_sleep_request request = {.until_ns = program_time_in(duration_ns)};
     struct process_sleep_reply reply;
     if (process_sleep(program_process(), &request, &reply, NULL) != OK)
         failure_count++;
