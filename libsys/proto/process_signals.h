@@ -46,8 +46,14 @@ enum process_signal {
  * code there ends by the undefined instruction at `leave`, with RDI = address of the frame: registers, FPU state and mask of
  * the frame are taken. Or, for half the price, it sets the mask by itself, by PROCESS_MASK_QUIETLY, and then loads the
  * registers; it may do so if the frame has no FPU state and the FPU was not used since (struct message_page says so). A handler begins
- * with the FPU's initial state. A call that waited ends with P_INTERRUPTED. libsys/signal.h does all this.
+ * with the FPU's initial state. libsys/signal.h does all this.
+ *
+ * A call that no server has begun to serve, or whose answer is put off, ends with P_INTERRUPTED when a handler is to run: it has had
+ * no effect and can be made again. If a server is just serving it, the handler waits for the answer, but no longer than
+ * PROCESS_SERVED_MOST_NS: then the call ends with E_CANCEL, and may have had its effect or not.
  */
+#define PROCESS_SERVED_MOST_NS 1000000000ULL
+
 struct process_signal_entry_request {
     uint64_t entry;
     uint64_t leave;
@@ -88,6 +94,8 @@ struct process_signal_mask_reply {
 
 /* Where handlers run instead of on the stack that is in use; size 0 = there. Errors: P_ARGUMENT too small. */
 #define PROCESS_SIGNAL_STACK_MIN 4096U
+#define PROCESS_SIGNAL_ROOM \
+    1024U /* bytes of it below a handler's frame; where those are not left the process ends by SEGV */
 struct process_signal_stack_request {
     uint64_t at;
     uint64_t size_bytes;
@@ -96,7 +104,7 @@ struct process_signal_stack_reply {
     uint64_t zero;
 };
 
-/* Wait for a signal's handler with another mask, which is put back. Always fails: P_INTERRUPTED; P_BUSY, P_LIMIT as for wait. */
+/* Wait for a signal's handler with another mask, which is put back; reply when it has run. Errors: P_BUSY, P_LIMIT as for wait. */
 struct process_signal_wait_request {
     uint64_t mask;
 };

@@ -45,6 +45,10 @@ static uint32_t prepare_number(struct system *system, const struct body *body, s
     return status;
 }
 
+bool body_resume(const struct thread *thread) {
+    return thread->process->halted || sys_thread_resume(thread->object).status == OK;
+}
+
 /* Each nice value is a priority. */
 static uint64_t priority_of(const struct system *system, const struct process *process) {
     return system->priority - process->nice;

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "kernel/abi/thread.h"
 #include "libsys/layout.h"
 #include "libsys/proto/process.h"
 #include "servers/process/pager.h"
@@ -61,6 +62,15 @@ MUST_USE uint32_t body_add_thread(struct system *system, struct body *body, stru
 
 /* It stops, and is gone; its message page stays. */
 void body_remove_thread(struct thread *thread);
+
+/*
+ * Let a thread go on, or begin at once after a handover. Nothing else may: a thread of a process that is stopped does not run, it
+ * goes on with the others. False: the kernel can't let it run.
+ */
+bool body_resume(const struct thread *thread);
+static inline uint64_t body_resume_flag(const struct process *process) {
+    return process->halted ? 0 : (uint64_t)HANDOVER_RESUME;
+}
 
 /* It runs as its process's nice value says from now on. */
 MUST_USE uint32_t body_set_priority(const struct system *system, const struct thread *thread);

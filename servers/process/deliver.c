@@ -1,6 +1,7 @@
 #include "servers/process/deliver.h"
 
-#include "kernel/abi/rights.h"
+#include "kernel/abi/thread.h"
+#include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "servers/process/serve.h"
@@ -20,7 +21,7 @@ static void resume(struct process *process) {
         return;
     process->halted = false;
     for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
-        (void)sys_thread_resume(thread->object);
+        (void)body_resume(thread);
     process_note_signals(&sys->processes, process); /* what waited while it was stopped */
     process_add_news(&sys->processes, process, PROCESS_CONTINUED, 0);
 }
@@ -76,6 +77,20 @@ static bool set_fpu(const struct thread *thread, const struct thread_fpu *fpu) {
 }
 
 /*
+ * Where a handler's frame goes: below the red zone of what is interrupted, or to the top of the alternate stack, if there is one and
+ * it is not in use. False: what would be left of that stack below the frame is not what a handler may count on.
+ */
+static bool place_frame(const struct thread *thread, uaddr_t rsp, uint64_t length_bytes, uaddr_t *ret_at) {
+    uaddr_t bottom = thread->signal_stack;
+    uint64_t size_bytes = thread->signal_stack_bytes;
+    bool in_use = rsp - bottom - 1 < size_bytes; /* the pointer of an empty stack is its end */
+    uaddr_t top = size_bytes == 0 || in_use ? rsp - RED_ZONE_BYTES : bottom + size_bytes;
+    *ret_at = (top & ~(uaddr_t)15) - length_bytes;
+    uint64_t room_bytes = *ret_at - bottom;
+    return size_bytes == 0 || (room_bytes >= PROCESS_SIGNAL_ROOM && room_bytes < size_bytes);
+}
+
+/*
  * Put a frame on the stack, and let `registers` call the handler. If thread_read has left an FPU state, that lies behind the
  * frame. False: there is no room.
  */
@@ -85,6 +100,7 @@ static bool enter_handler(struct thread *thread, struct taken_signal taken, cons
     struct process_signal_frame *frame = frame_in_work();
     const struct thread_fpu *fpu = thread_fpu_in(program.message);
     uint64_t length_bytes = sizeof *frame;
+    uaddr_t at;
     frame->has_fpu = fpu->components != 0;
     if (frame->has_fpu != 0) {
         memcpy(frame + 1, fpu, sizeof *fpu);
@@ -96,16 +112,15 @@ static bool enter_handler(struct thread *thread, struct taken_signal taken, cons
     frame->fault = fault != NULL ? fault->kind : 0;
     frame->address = fault != NULL ? fault->address : 0;
     frame->sender = taken.sender;
-    uaddr_t top = registers->rsp - RED_ZONE_BYTES, stack = thread->signal_stack;
-    bool is_there = top - stack < thread->signal_stack_bytes;
-    if (thread->signal_stack_bytes != 0 && !is_there)
-        top = stack + thread->signal_stack_bytes;
-    uaddr_t at = (top & ~(uint64_t)15) - length_bytes;
     uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
-    uint32_t status =
-        pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, length_bytes);
-    if (status != OK)
+    bool has_room =
+        place_frame(thread, registers->rsp, length_bytes, &at) &&
+        pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, length_bytes) == OK;
+    if (!has_room) {
+        log_print("process: no room on the stack of process %u, thread %u, for the handler of signal %lu: at 0x%lx",
+                  thread->process->pid, thread->id, taken.signal, at);
         return false;
+    }
     thread->masked |= signals_handler_mask(signals, taken.signal);
     thread->waits_with_mask = false;
     registers->rip = signals->entry;
@@ -116,39 +131,71 @@ static bool enter_handler(struct thread *thread, struct taken_signal taken, cons
     return true;
 }
 
-/* Stop the thread where it is, and read its registers and its FPU's. Where it waits for a server, the wait ends. */
-static bool interrupt(struct thread *thread, struct thread_registers *ret_registers, uint64_t *ret_run_state) {
-    const struct thread_state *state = (const void *)program.message->data;
-    if (thread->answer != 0)
-        serve_answer(thread, P_INTERRUPTED, NULL);
-    if (sys_thread_suspend(thread->object, 0).status != OK || sys_thread_read(thread->object, THREAD_FPU).status != OK)
-        return false;
-    *ret_registers = state->registers;
-    *ret_run_state = state->run_state;
-    if (state->run_state == THREAD_IN_CALL)
-        ret_registers->rax = P_INTERRUPTED;
-    else if (state->run_state == THREAD_IN_SIGNAL || state->run_state == THREAD_IN_WAIT)
-        ret_registers->rax = E_CANCEL; /* what a wait of the kernel's own can answer */
-    return true;
+/* ---- a thread for whose signals there are handlers ---- */
+
+/* How often to look whether the server that serves a call has answered: as much later as it has lasted, within these. */
+#define LOOK_LEAST_NS 100000ULL
+#define LOOK_MOST_NS 10000000ULL
+
+static void look_again(struct thread *thread) {
+    uint64_t now_ns = sys_clock_read().value;
+    if (thread->served_since_ns == 0)
+        thread->served_since_ns = now_ns;
+    uint64_t served_ns = now_ns - thread->served_since_ns;
+    uint64_t next_ns = served_ns < LOOK_LEAST_NS ? LOOK_LEAST_NS : served_ns;
+    serve_set_wake(&thread->wake, next_ns > LOOK_MOST_NS ? LOOK_MOST_NS : next_ns);
 }
 
+static void look_no_more(struct thread *thread) {
+    thread->served_since_ns = 0;
+    wakes_set(&sys->processes.wakes, &thread->wake, DEADLINE_NEVER);
+}
+
+static bool is_served_for_long(const struct thread *thread) {
+    return thread->served_since_ns != 0 && sys_clock_read().value - thread->served_since_ns >= PROCESS_SERVED_MOST_NS;
+}
+
+enum pause {
+    PAUSE_DONE,   /* it is stopped, and its registers are known */
+    PAUSE_LATER,  /* it will stop with the answer to its call, and is looked at again then */
+    PAUSE_FAILED, /* the kernel knows no such thread */
+};
+
 /*
- * Let it go on there, with the FPU's initial state. A call that it waits in ends by a handover to where it is already. That
- * refuses a page of the stack that is there but may not be written yet, such as one that a fork has left.
+ * Stop a thread where a handler may begin: between two instructions of its own. What it has sent and nobody serves is taken back
+ * before its registers are read; else the answer, or the message made from them, would be of the handler's. Leaves its FPU state
+ * where enter_handler looks for it.
  */
-static bool go_on(const struct thread *thread, const struct thread_registers *registers, uint64_t run_state) {
-    struct incarnation *incarnation = &body_of(thread->process)->incarnation;
-    bool waits = run_state == THREAD_IN_CALL || run_state == THREAD_IN_SIGNAL || run_state == THREAD_IN_WAIT;
-    if (waits && pager_bring(sys, incarnation, registers->rsp - 8, MEMORY_WRITE) != OK)
-        return false;
+static enum pause pause_thread(struct thread *thread, struct thread_registers *ret_registers) {
+    const struct thread_state *state = (const void *)program.message->data;
+    struct process_signal_wait_reply ran = {0};
+    if (thread->answer != 0) {
+        (void)sys_thread_suspend(thread->object, 0); /* it must not run on with the answer */
+        serve_answer(thread, thread->waits == THREAD_WAITS_SIGNAL ? OK : P_INTERRUPTED, &ran);
+    }
+    struct result found = sys_thread_suspend(thread->object, SUSPEND_WITHDRAW);
+    bool has_no_effect = found.value == SUSPEND_WITHDRAWN;
+    if (found.value == SUSPEND_WAITS && is_served_for_long(thread))
+        found = sys_thread_suspend(thread->object, SUSPEND_WITHDRAW | SUSPEND_ABANDON);
+    if (found.value == SUSPEND_WAITS) {
+        look_again(thread);
+        return PAUSE_LATER;
+    }
+    look_no_more(thread);
+    if (found.status != OK || sys_thread_read(thread->object, THREAD_FPU).status != OK)
+        return PAUSE_FAILED;
+    *ret_registers = state->registers;
+    if (has_no_effect)
+        ret_registers->rax = P_INTERRUPTED;
+    return PAUSE_DONE;
+}
+
+/* A paused thread goes on there, with the FPU's initial state if it has another one. */
+static bool go_on(const struct thread *thread, const struct thread_registers *registers, bool has_fpu) {
     memcpy(program.message->data, registers, sizeof *registers);
-    if (waits)
-        return sys_thread_handover(thread->object, incarnation->space,
-                                   HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
-                   .status == OK;
-    uint64_t parts = THREAD_REGISTERS | (frame_in_work()->has_fpu != 0 ? THREAD_FPU : 0);
     thread_fpu_in(program.message)->components = 0;
-    return sys_thread_write(thread->object, parts).status == OK && sys_thread_resume(thread->object).status == OK;
+    return sys_thread_write(thread->object, THREAD_REGISTERS | (has_fpu ? THREAD_FPU : 0)).status == OK &&
+           body_resume(thread);
 }
 
 static void end_by(struct process *process, uint64_t signal) {
@@ -156,45 +203,85 @@ static void end_by(struct process *process, uint64_t signal) {
     serve_end_process(process, &end);
 }
 
-/* False: it has ended. */
-static bool handle(struct thread *thread, struct taken_signal taken) {
+static bool enter_handlers(struct thread *thread, struct thread_registers *registers) {
+    struct process *process = thread->process;
+    struct taken_signal taken;
+    while (signals_take(&process->signals, &thread->pending, thread->masked, process->pid, &taken) == SIGNAL_HANDLE) {
+        if (!enter_handler(thread, taken, NULL, registers))
+            return false;
+        thread_fpu_in(program.message)->components = 0; /* that of the next one is the initial one */
+    }
+    return true;
+}
+
+/* False: that was the end of its process. */
+static bool run_handlers(struct thread *thread) {
     struct thread_registers registers;
-    uint64_t run_state;
-    bool entered = interrupt(thread, &registers, &run_state) && enter_handler(thread, taken, NULL, &registers) &&
-                   go_on(thread, &registers, run_state);
-    if (!entered)
-        end_by(thread->process, PROCESS_SIGSEGV);
-    return entered;
+    enum pause pause = pause_thread(thread, &registers);
+    if (pause == PAUSE_LATER)
+        return true;
+    bool has_fpu = thread_fpu_in(program.message)->components != 0;
+    if (pause == PAUSE_DONE && enter_handlers(thread, &registers) && go_on(thread, &registers, has_fpu))
+        return true;
+    end_by(thread->process, PROCESS_SIGSEGV);
+    return false;
 }
 
 static void stop(struct process *process, uint64_t signal) {
     process->halted = true;
-    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
+    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
         (void)sys_thread_suspend(thread->object, 0);
+        if (thread->served_since_ns != 0)
+            look_no_more(thread); /* what is due is looked at when it goes on */
+    }
     process_add_news(&sys->processes, process, PROCESS_STOPPED, signal);
 }
 
-/* What is due for one thread. False: that was the end of its process, or it has stopped. */
+/* A thread that was to wait for its handlers need not: another one has taken the signal, or nobody wants it any more. */
+static void release(struct thread *thread) {
+    look_no_more(thread);
+    (void)body_resume(thread);
+}
+
+static bool is_due(const struct thread *thread) {
+    return signals_are_due(thread->process->signals.pending | thread->pending, thread->masked);
+}
+
+void deliver_look(struct thread *thread) {
+    if (is_due(thread))
+        process_note_signals(&sys->processes, thread->process);
+    else
+        release(thread);
+}
+
+/* A member of an orphaned group that the terminal would stop: nobody would let it go on. */
+static bool is_left_running(const struct process *process, uint64_t signal) {
+    return signal != PROCESS_SIGSTOP && process_group_is_orphaned(&sys->processes, process->group);
+}
+
+/* What is due for one thread. What ends or stops comes first: whatever the thread does, that need not wait for it. False: that was the
+ * end of its process, or it has stopped. */
 static bool deliver_to(struct thread *thread) {
     struct process *process = thread->process;
+    struct signals *signals = &process->signals;
     struct taken_signal taken;
-    for (;;) {
-        switch (signals_take(&process->signals, &thread->pending, thread->masked, process->pid, &taken)) {
-        case SIGNAL_NOTHING:
-            return true;
-        case SIGNAL_END:
+    enum signal_action action;
+    do { /* handlers are left for now */
+        action = signals_take(signals, &thread->pending, thread->masked | signals->handled, process->pid, &taken);
+        if (action == SIGNAL_END) {
             end_by(process, taken.signal);
             return false;
-        case SIGNAL_STOP:
-            if (taken.signal != PROCESS_SIGSTOP && process_group_is_orphaned(&sys->processes, process->group))
-                continue; /* nobody would let it go on */
+        }
+        if (action == SIGNAL_STOP && !is_left_running(process, taken.signal)) {
             stop(process, taken.signal);
             return false;
-        case SIGNAL_HANDLE:
-            if (!handle(thread, taken))
-                return false;
         }
-    }
+    } while (action == SIGNAL_STOP);
+    if (is_due(thread))
+        return run_handlers(thread);
+    if (thread->served_since_ns != 0)
+        release(thread);
+    return true;
 }
 
 /* What is due for all threads of a process. One that is stopped does nothing before it goes on, but KILL ends it there. */

@@ -16,6 +16,9 @@ void deliver_raise_thread(struct thread *thread, uint64_t signal);
 /* ... to all processes of a group to which `caller` may send it; NULL = anybody. Returns how many there are. */
 uint32_t deliver_raise_group(uint32_t group, uint64_t signal, const struct process *caller);
 
+/* It is time to look again at a thread whose signals wait until another server has answered its call. */
+void deliver_look(struct thread *thread);
+
 /*
  * Do what is due for all processes: deliver their signals, and tell their parents what has become of them. It is the only place
  * that does; what happens meanwhile (a signal ends a process, whose parent gets CHLD) becomes due, too.

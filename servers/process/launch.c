@@ -279,7 +279,7 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
         status = build_incarnation(system, &launch, thread, &body->incarnation, reason);
     close_image(system, &launch);
     if (status == OK)
-        status = hand_over(&launch, thread->object, body->incarnation.space, HANDOVER_RESUME, reason);
+        status = hand_over(&launch, thread->object, body->incarnation.space, body_resume_flag(process), reason);
     if (status != OK) {
         undo(system, process);
         return status;
@@ -312,7 +312,7 @@ static uint32_t stop_siblings(struct thread *caller) {
 static void resume_siblings(struct thread *caller) {
     for (struct thread *at = thread_next(caller->process, NULL); at != NULL; at = thread_next(caller->process, at))
         if (at != caller)
-            (void)sys_thread_resume(at->object);
+            (void)body_resume(at);
 }
 
 static void end_siblings(struct system *system, struct thread *caller) {
@@ -320,11 +320,11 @@ static void end_siblings(struct system *system, struct thread *caller) {
     for (struct thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at)) {
         if (at == caller)
             continue;
-        if (at->answer != 0)
-            server_forget(at->answer);
         process->past_time_ns += body_thread_time_ns(at);
         body_remove_thread(at);
         thread_end(&system->processes, at);
+        if (at->answer != 0)
+            server_forget(at->answer);
     }
     process->joinable = 0;
     body_drop_numbers(system, process, caller);
@@ -356,7 +356,7 @@ uint32_t launch_exec(struct system *system, struct thread *caller, const struct 
     if (status == OK)
         status = hand_over(&launch, caller->object, next.space, HANDOVER_CHECK_ONLY, reason);
     if (status == OK)
-        status = hand_over(&launch, caller->object, next.space, HANDOVER_RESUME, reason);
+        status = hand_over(&launch, caller->object, next.space, 0, reason);
     if (status != OK) {
         resume_siblings(caller);
         incarnation_destroy(system, &next);
@@ -368,6 +368,7 @@ uint32_t launch_exec(struct system *system, struct thread *caller, const struct 
     keep_named(system, &launch, body);
     forget_program(process, caller);
     process_set_name(process, launch.path);
+    (void)body_resume(caller);
     return OK;
 }
 
@@ -420,7 +421,7 @@ uint32_t launch_fork(struct system *system, struct thread *caller, struct proces
         status = (uint32_t)sys_thread_write(thread->object, THREAD_FPU).status;
     if (status == OK) {
         memcpy(program.message->data, &entry, sizeof entry);
-        uint64_t flags = HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
+        uint64_t flags = body_resume_flag(child) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
         status = (uint32_t)sys_thread_handover(thread->object, to->incarnation.space, flags).status;
     }
     if (status != OK) {

@@ -205,9 +205,9 @@ static void deliver_behind(uint64_t caller) {
         (void)sys_thread_suspend(thread->object, 0);
     (void)server_flush(&served_server);
     deliver_due();
-    thread = thread != NULL ? serve_badge(caller) : NULL; /* it may have ended, or been stopped */
-    if (thread != NULL && !thread->process->halted)
-        (void)sys_thread_resume(thread->object);
+    thread = thread != NULL ? serve_badge(caller) : NULL; /* it may have ended */
+    if (thread != NULL)
+        (void)body_resume(thread);
 }
 
 int main(int argc, char **argv, char **envp) {

@@ -74,6 +74,8 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
     struct process *child;
     if (caller == NULL)
         return P_NO_PROCESS;
+    if (caller->halted)
+        return P_INTERRUPTED; /* the child would run: not before CONT */
     uint32_t status = collect(caller, request->path, request->length_bytes, &request->strings, &launch);
     bool named = request->group != PROCESS_GROUP_SAME && request->group != PROCESS_GROUP_OWN;
     if (named && (request->group > UINT32_MAX ||
@@ -151,11 +153,14 @@ static void first_ended(const struct process_wait_reply *end) {
 
 void serve_end_process(struct process *process, const struct process_wait_reply *end) {
     bool first = process->pid == PROCESS_FIRST;
-    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
-        if (thread->answer != 0)
-            server_forget(thread->answer);
+    uint32_t numbers = process->living;
     stage_forget(sys, stage_of(process));
     body_destroy(sys, process);
+    for (; numbers != 0; numbers &= numbers - 1) { /* now that no thread can come back from its call */
+        const struct thread *thread = thread_at(process, (uint32_t)__builtin_ctz(numbers));
+        if (thread->answer != 0)
+            server_forget(thread->answer);
+    }
     process_end(&sys->processes, process, end);
     if (first)
         first_ended(end);
@@ -183,9 +188,7 @@ uint32_t serve_defer(struct thread *caller, enum thread_wait waits) {
 }
 
 void serve_set_wake(struct wake *wake, uint64_t duration_ns) {
-    uint64_t now_ns = sys_clock_read().value;
-    bool never = duration_ns >= DEADLINE_NEVER - now_ns;
-    wakes_set(&sys->processes.wakes, wake, never ? DEADLINE_NEVER : now_ns + duration_ns);
+    wakes_set(&sys->processes.wakes, wake, program_time_in(duration_ns));
 }
 
 uint32_t process_serve_wait(struct server_call *call, const struct process_wait_request *request,

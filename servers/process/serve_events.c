@@ -34,6 +34,9 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
         served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0)};
         message_put(&served_server.answer, &fault, sizeof fault);
         served_server.answer_waits = true;
+        /* What the end of a handler has unmasked comes before the next instruction. */
+        if (process_is_due(&sys->processes))
+            (void)sys_thread_suspend(thread->object, 0);
         if (server_flush(&served_server))
             return; /* registers that a thread can't have: it stays in its fault, and ends */
     }
@@ -67,7 +70,10 @@ static void wake(struct wake *due, uint64_t now_ns) {
     case WAKE_THREAD: {
         struct thread *thread = LIST_OWNER(due, struct thread, wake);
         bool sleeps = thread->waits == THREAD_SLEEPS;
-        serve_answer(thread, sleeps ? OK : E_TIMEOUT, sleeps ? &slept : NULL);
+        if (thread->waits == THREAD_RUNS)
+            deliver_look(thread);
+        else
+            serve_answer(thread, sleeps ? OK : E_TIMEOUT, sleeps ? &slept : NULL);
         break;
     }
     case WAKE_ALARM:

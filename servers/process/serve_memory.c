@@ -68,6 +68,8 @@ uint32_t process_serve_fork(struct server_call *call, const struct process_fork_
     (void)request;
     if (caller == NULL)
         return P_NO_PROCESS;
+    if (caller->process->halted)
+        return P_INTERRUPTED; /* the child would run: not before CONT */
     uint32_t status = launch_fork(sys, caller, &child);
     if (status != OK)
         return status;

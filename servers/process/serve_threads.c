@@ -54,9 +54,8 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
                                          .rcx = thread->id,
                                          .fs_base = request->pointer};
         memcpy(program.message->data, &entry, sizeof entry);
-        status = refused(sys_thread_handover(thread->object, body->incarnation.space,
-                                             HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
-                             .status);
+        uint64_t flags = body_resume_flag(process) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
+        status = refused(sys_thread_handover(thread->object, body->incarnation.space, flags).status);
     }
     if (status != OK) {
         body_remove_thread(thread);
@@ -159,7 +158,8 @@ uint32_t process_serve_set_pointer(struct server_call *call, const struct proces
         return status;
     registers.fs_base = request->pointer;
     memcpy(program.message->data, &registers, sizeof registers);
-    uint64_t flags = HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
+    uint64_t flags =
+        body_resume_flag(caller->process) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
     status = refused(sys_thread_handover(caller->object, body_of(caller->process)->incarnation.space, flags).status);
     return status == OK ? SERVER_DEFERRED : status; /* it has its answer in its registers */
 }

@@ -40,9 +40,10 @@ struct thread {
     uint64_t wait_for;        /* WAITS: a pid, or PROCESS_ANY; JOINS: a thread; WAITS_WORD: the address */
     uint32_t wait_flags;      /* WAITS */
     uint32_t message_frame;   /* FRAMES_NONE: this number was not used yet */
-    struct wake wake;         /* SLEEPS; the timeout of WAITS_WORD */
+    struct wake wake;         /* SLEEPS; the timeout of WAITS_WORD; RUNS: when to look again, see served_since_ns */
     uint64_t masked, pending; /* signals: bit n - 1 = signal n; pending: for this thread only */
     uint64_t old_mask;        /* waits_with_mask: to be put back */
+    uint64_t served_since_ns; /* it is to run a handler, but another server serves its call; 0 = it is not so */
     uaddr_t signal_stack;
     uint64_t signal_stack_bytes; /* 0 = handlers run where the stack is */
     cap_t object;                /* the kernel's */

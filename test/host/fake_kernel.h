@@ -67,6 +67,9 @@ bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry);
 void fake_set_run_state(cap_t thread, uint64_t run_state);
 bool fake_is_suspended(cap_t thread);
 
+/* It is in a call that a server serves just now; or has its answer. */
+void fake_set_served(cap_t thread, bool served);
+
 /* May the thread, as things are mapped now, access this byte so? */
 bool fake_may_access(cap_t thread, uaddr_t at, uint64_t access);
 

@@ -34,6 +34,7 @@ struct object {
     uint32_t space;     /* thread: where it runs; 0 = nowhere */
     uint64_t run_state; /* what the test says that it does */
     bool suspended;
+    bool served; /* by a server that has not put its answer off */
 };
 
 extern struct object fake_objects[OBJECTS_MAX]; /* 0 is not used */

@@ -204,21 +204,30 @@ struct result sys_thread_read(cap_t thread, uint64_t parts) {
     return status(OK);
 }
 
-static struct result suspend(cap_t thread, bool suspends) {
+struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
+    struct object *object = fake_find(thread, OBJECT_THREAD);
+    if (fake_fails())
+        return status(E_RIGHTS);
+    if (object == NULL)
+        return status(E_CAP);
+    object->suspended = true;
+    bool calls = object->run_state == THREAD_IN_CALL;
+    bool waits = calls && ((flags & SUSPEND_WITHDRAW) == 0 || (object->served && (flags & SUSPEND_ABANDON) == 0));
+    if (waits)
+        return (struct result){OK, SUSPEND_WAITS};
+    object->run_state = THREAD_STOPPED;
+    if (calls)
+        object->entry.rax = E_CANCEL;
+    return (struct result){OK, calls ? SUSPEND_WITHDRAWN : SUSPEND_STOPPED};
+}
+
+struct result sys_thread_resume(cap_t thread) {
     struct object *object = fake_find(thread, OBJECT_THREAD);
     if (fake_fails())
         return status(E_RIGHTS);
     if (object != NULL)
-        object->suspended = suspends;
+        object->suspended = false;
     return status(object == NULL ? E_CAP : OK);
-}
-
-struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
-    (void)flags;
-    return suspend(thread, true);
-}
-struct result sys_thread_resume(cap_t thread) {
-    return suspend(thread, false);
 }
 
 struct result sys_thread_write(cap_t thread, uint64_t parts) {
@@ -233,6 +242,11 @@ struct result sys_thread_write(cap_t thread, uint64_t parts) {
 }
 
 void fake_set_run_state(cap_t thread, uint64_t run_state) { fake_find(thread, OBJECT_THREAD)->run_state = run_state; }
+void fake_set_served(cap_t thread, bool served) {
+    struct object *object = fake_find(thread, OBJECT_THREAD);
+    object->run_state = served ? THREAD_IN_CALL : THREAD_STOPPED;
+    object->served = served;
+}
 bool fake_is_suspended(cap_t thread) { return fake_find(thread, OBJECT_THREAD)->suspended; }
 
 bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry) {

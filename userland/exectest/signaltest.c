@@ -222,7 +222,7 @@ static int signal_wait_lets_it_in(void) {
     if (parent_child == 0) {
         struct process_signal_wait_request request = {0};
         struct process_signal_wait_reply reply;
-        if (process_signal_wait(process, &request, &reply, NULL) != P_INTERRUPTED || seen[PROCESS_SIGUSR1] != 1)
+        if (process_signal_wait(process, &request, &reply, NULL) != OK || seen[PROCESS_SIGUSR1] != 1)
             return 1;
         return mask_to(0, NULL) == BIT(PROCESS_SIGUSR1) ? 0 : 2; /* as it was before */
     }
