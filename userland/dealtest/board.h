@@ -1,0 +1,26 @@
+/*
+ * What the dealer and its target know of each other: a page that both have.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct board {
+    volatile uint64_t ready;   /* the target's handlers are there */
+    volatile uint64_t done;    /* it is to end */
+    volatile uint64_t steps;   /* moves as long as the target runs */
+    volatile uint64_t handled; /* USR1 */
+    volatile uint64_t wrong;   /* what the target has found to be so, and where: line of target.c, status */
+    volatile uint64_t line, status;
+};
+
+/* What a target does over and over again. */
+struct target {
+    const char *name;
+    void (*turn)(void);
+};
+extern const struct target targets[];
+#define TARGETS 12U
+
+/* Be one, until it is done. */
+_Noreturn void target_run(struct board *board, const struct target *target);

@@ -1,0 +1,226 @@
+/*
+ * Targets: each makes calls or faults of one kind, and checks after each that nothing is as it should not be. Whatever the dealer
+ * does to it, no call may fail, and no register may change.
+ */
+#include "kernel/abi/rights.h"
+#include "libsys/program.h"
+#include "libsys/proto/console.h"
+#include "libsys/signal.h"
+#include "libsys/string.h"
+#include "libsys/threads.h"
+#include "userland/dealtest/board.h"
+#include "userland/lib/file.h"
+#include "userland/lib/pipe.h"
+
+#define PATTERN 0x5eed00000000ULL
+#define NOWHERE 0x1000U
+#define PAGES 6U
+#define PARKED 6U
+#define SHORT_NS 200000U
+#define FILE_PATH "/etc/manifest.json"
+
+static struct board *board;
+
+static void complain(uint64_t line, uint64_t status) {
+    board->line = line;
+    board->status = status;
+    board->wrong++;
+}
+#define WANT(condition, status)           \
+    do {                                  \
+        if (!(condition))                 \
+            complain(__LINE__, (status)); \
+    } while (0)
+
+/* The call has this outcome. One that a handler came before has not been made yet. */
+#define WANT_STATUS(call, wanted)           \
+    do {                                    \
+        uint32_t outcome;                   \
+        do                                  \
+            outcome = (call);               \
+        while (outcome == P_INTERRUPTED);   \
+        WANT(outcome == (wanted), outcome); \
+    } while (0)
+
+/* Below, RBX, R8..R15 and the flags' CF hold what they are given over `body`, which may use RAX and RCX; their sum tells. */
+#define HOLDING(body, ret_sum)                                                                                    \
+    __asm__ volatile("mov %[pattern], %%rbx; lea 1(%%rbx), %%rdx; lea 2(%%rbx), %%r8; lea 3(%%rbx), %%r9\n"       \
+                     "lea 4(%%rbx), %%r10; lea 5(%%rbx), %%r11; lea 6(%%rbx), %%r12; lea 7(%%rbx), %%r13\n"       \
+                     "lea 8(%%rbx), %%r14; lea 9(%%rbx), %%r15\n" body                                            \
+                     "add %%rdx, %%rbx; add %%r8, %%rbx; add %%r9, %%rbx; add %%r10, %%rbx; add %%r11, %%rbx\n"   \
+                     "add %%r12, %%rbx; add %%r13, %%rbx; add %%r14, %%rbx; add %%r15, %%rbx; mov %%rbx, %%rax\n" \
+                     : "=a"(ret_sum)                                                                              \
+                     : [pattern] "D"(PATTERN), [steps] "S"(&board->steps)                                         \
+                     : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc")
+#define HELD (10 * PATTERN + 45)
+
+static void counts(void) {
+    uint64_t sum;
+    HOLDING("mov $500, %%ecx; 1: incq (%[steps]); dec %%ecx; jnz 1b\n", sum);
+    WANT(sum == HELD, sum);
+}
+
+extern const uint8_t deal_fault[], deal_behind[];
+static void faults(void) {
+    uint64_t sum;
+    HOLDING("mov $0x1000, %%eax\n.globl deal_fault, deal_behind\ndeal_fault: mov %%rax, (%%rax)\ndeal_behind:\n", sum);
+    WANT(sum == HELD, sum);
+}
+
+static void on_fault(uint64_t signal, const struct process_signal_frame *frame) {
+    struct thread_registers *registers = (struct thread_registers *)(uintptr_t)frame->registers;
+    (void)signal;
+    board->steps++;
+    WANT(frame->address == NOWHERE && registers->rax == NOWHERE && registers->rbx == PATTERN, registers->rbx);
+    WANT(registers->rip == (uaddr_t)deal_fault, registers->rip);
+    registers->rip = (uaddr_t)deal_behind;
+}
+
+static void on_signal(uint64_t signal, const struct process_signal_frame *frame) {
+    (void)signal, (void)frame;
+    board->handled++;
+}
+
+static void pages(void) {
+    struct process_map_request request = {.length_bytes = PAGES * PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE};
+    struct process_map_reply reply = {0};
+    WANT_STATUS(process_map(program_process(), &request, &reply, NULL), OK);
+    volatile uint64_t *words = (volatile uint64_t *)reply.at;
+    for (uint64_t i = 0; i < PAGES; i++)
+        words[i * PAGE_BYTES / 8] = i + PATTERN;
+    for (uint64_t i = 0; i < PAGES; i++)
+        WANT(words[i * PAGE_BYTES / 8] == i + PATTERN, i);
+    struct process_unmap_request unmap = {reply.at, PAGES * PAGE_BYTES};
+    struct process_unmap_reply unmapped;
+    WANT_STATUS(process_unmap(program_process(), &unmap, &unmapped, NULL), OK);
+}
+
+static void calls(void) {
+    static uint64_t own;
+    struct process_get_pid_request request = {0};
+    struct process_get_pid_reply reply = {0};
+    WANT_STATUS(process_get_pid(program_process(), &request, &reply, NULL), OK);
+    WANT(own == 0 || reply.pid == own, reply.pid);
+    own = reply.pid;
+}
+
+static void sleeps(void) {
+    struct process_sleep_request request = {program_time_in(SHORT_NS)};
+    struct process_sleep_reply reply = {0};
+    WANT_STATUS(process_sleep(program_process(), &request, &reply, NULL), OK);
+    WANT(sys_clock_read().value >= request.until_ns, 0);
+}
+
+static void forks(void) {
+    struct process_fork_request request = {0};
+    struct process_fork_reply reply = {0};
+    struct process_wait_reply end = {0};
+    WANT_STATUS(process_fork(program_process(), &request, &reply, NULL), OK);
+    if (reply.pid == 0)
+        program_exit(7);
+    struct process_wait_request wait = {.pid = reply.pid};
+    WANT_STATUS(process_wait(program_process(), &wait, &end, NULL), OK);
+    WANT(end.end == PROCESS_EXITED && end.value == 7, end.value);
+}
+
+static uint64_t steps_once(void *argument) {
+    board->steps++;
+    return (uint64_t)(uintptr_t)argument + 1;
+}
+
+static void starts_threads(void) {
+    uint64_t thread = 0, value = 0;
+    WANT_STATUS(threads_start(steps_once, (void *)PATTERN, &thread), OK);
+    WANT_STATUS(threads_join(thread, &value), OK);
+    WANT(value == PATTERN + 1, value);
+}
+
+static void waits_at_words(void) {
+    static uint32_t word;
+    struct process_word_wait_request request = {(uaddr_t)&word, 0, program_time_in(SHORT_NS)};
+    struct process_word_wait_reply reply;
+    WANT_STATUS(process_word_wait(program_process(), &request, &reply, NULL), E_TIMEOUT);
+}
+
+static void uses_pipes(void) {
+    static struct pipe_ends ends;
+    static uint8_t next;
+    static struct stream_write_request request = {.length_bytes = 1}; /* too large for the stack, with the reply */
+    struct stream_write_reply written;
+    struct stream_read_request read = {.most_bytes = 8};
+    struct stream_read_reply reply = {0};
+    if (ends.reader == 0)
+        WANT_STATUS(pipe_make(&ends), OK);
+    request.bytes[0] = ++next;
+    WANT_STATUS(stream_write(ends.writer, &request, &written, NULL), OK);
+    WANT_STATUS(stream_read(ends.reader, &read, &reply, NULL), OK);
+    WANT(reply.length_bytes == 1 && reply.bytes[0] == next, reply.bytes[0]);
+}
+
+static void reads_files(void) {
+    static uint64_t file, first[8];
+    uint64_t words[8] = {0}, length = 0;
+    if (file == 0) {
+        WANT_STATUS(file_open(FILE_PATH, false, &file), OK);
+        WANT_STATUS(file_read(file, 0, first, sizeof first, &length), OK);
+    }
+    WANT_STATUS(file_read(file, 0, words, sizeof words, &length), OK);
+    WANT(memcmp(words, first, sizeof first) == 0, length);
+}
+
+/* Nothing is written, and so seen by nobody. */
+static void calls_the_console(void) {
+    struct console_write_request request = {0};
+    struct console_write_reply reply;
+    WANT_STATUS(console_write(program_cap("console"), &request, &reply, NULL), OK);
+}
+
+/* Threads that wait for ever: when the process ends, none of them may come back from its call. */
+static uint64_t sleeps_for_ever(void *argument) {
+    struct process_sleep_request request = {UINT64_MAX};
+    struct process_sleep_reply reply;
+    (void)argument;
+    WANT(false, process_sleep(program_process(), &request, &reply, NULL));
+    return 0;
+}
+
+static uint64_t waits_for_ever(void *argument) {
+    static uint32_t word;
+    struct process_word_wait_request request = {(uaddr_t)&word, 0, UINT64_MAX};
+    struct process_word_wait_reply reply;
+    (void)argument;
+    WANT(false, process_word_wait(program_process(), &request, &reply, NULL));
+    return 0;
+}
+
+static void has_parked_threads(void) {
+    static uint32_t count;
+    for (uint64_t thread; count < PARKED; count++)
+        WANT_STATUS(threads_start(count % 2 == 0 ? sleeps_for_ever : waits_for_ever, NULL, &thread), OK);
+    counts();
+}
+
+const struct target targets[TARGETS] = {
+    {"counts", counts},
+    {"faults", faults},
+    {"uses pages", pages},
+    {"calls", calls},
+    {"sleeps", sleeps},
+    {"forks", forks},
+    {"starts threads", starts_threads},
+    {"waits at words", waits_at_words},
+    {"uses pipes", uses_pipes},
+    {"reads files", reads_files},
+    {"calls the console", calls_the_console},
+    {"has parked threads", has_parked_threads},
+};
+
+void target_run(struct board *shared, const struct target *target) {
+    board = shared;
+    WANT_STATUS(signal_handle(PROCESS_SIGUSR1, on_signal, 0), OK);
+    WANT_STATUS(signal_handle(PROCESS_SIGSEGV, on_fault, 0), OK);
+    board->ready = 1;
+    for (; board->done == 0; board->steps++)
+        target->turn();
+    program_exit(board->wrong == 0 ? 0 : 1);
+}
