@@ -168,6 +168,37 @@ class Background(unittest.TestCase):
         self.assertEqual(lines[7][:7], "PROGRAM")
 
 
+    def lines(self, commands: str, *more: str) -> list[str]:
+        done = run("--boot", "pvh", *more, "-c", commands)
+        return done.stdout.replace("\r", "").splitlines()
+
+    def test_what_nobody_controls_reads_nothing(self) -> None:
+        """A script is not eaten by what it has in the background, which reads the end at once, but for what it is redirected to."""
+        script = ["cat &", "wait", "echo after", "cat | cat &", "true && cat &", "wait", "cat < /tmp/f &", "wait", "cat", "last"]
+        self.assertEqual(self.lines("echo file > /tmp/f\n" + "".join(f"echo '{line}' >> /tmp/s\n" for line in script)
+                                    + "shell < /tmp/s; cat & wait; echo end"), ["after", "file", "last", "end"])
+
+    def test_a_last_command_that_is_no_process(self) -> None:
+        """There is one to wait for, and it tells how it went."""
+        for command, status, told in (("sleep 1 | nosuch", 127, ["etc/rc:1: nosuch: command not found"]),
+                                      ("nosuch", 127, ["etc/rc:1: nosuch: command not found"]), ("/etc", 126, ["etc/rc:1: /etc: not a file"]),
+                                      ("sleep 1 | cat < /no", 1, ["etc/rc:1: /no: no such file or directory"]),
+                                      ("echo x | jobs", 0, None), ("exit 3", 2, None)):
+            with self.subTest(command=command):
+                lines = self.lines(f"{command} & echo [$!]; wait $!; echo $?")
+                self.assertRegex(lines[-2], r"^\[[1-9]\d*\]$", lines)
+                self.assertEqual(lines[-1], str(status), lines)
+                if told is not None:
+                    self.assertEqual(lines[:-2], told)
+
+    def test_a_stop_within_a_chain_holds(self) -> None:
+        """Also in a copy of the first shell, which lets go on what stops in its own script."""
+        stop, go_on = ("; ".join(f"kill -{name} {pid} 2> /tmp/e" for pid in (3, 4)) for name in ("STOP", "CONT"))
+        for smp in ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus")):
+            with self.subTest(smp=smp):
+                lines = self.lines(f"sleep 2 && echo second & sleep 1; {stop}; sleep 2; echo stopped; {go_on}; wait; echo end", *smp)
+                self.assertEqual(lines, ["stopped", "second", "end"])
+
     def test_as_many_jobs_as_can_be(self) -> None:
         done = run("--boot", "pvh", "-c", "sleep 1 & " * 16 + "true & X=$?; true; Y=$?; wait; echo $X $Y; true & echo $?; wait; jobs; true | false")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)

@@ -105,10 +105,9 @@ static void tell_killed(const struct shell *shell, const char *name, const struc
 
 /* Until it has ended or stopped. */
 static void wait_member(struct shell *shell, struct job_member *member) {
-    bool first = shell->pid == SHELL_FIRST_PID;
     while (!member->ended && !member->stopped) {
         struct process_wait_reply news;
-        uint64_t flags = shell->interactive || first ? PROCESS_WAIT_STOPPED : 0;
+        uint64_t flags = shell->interactive || shell->first ? PROCESS_WAIT_STOPPED : 0;
         uint32_t status = shell_wait_for(shell, member->pid, flags, &news);
         if (status != OK) {
             shell_complain(shell, "waiting for %s: %s", member->name, status_text(status));

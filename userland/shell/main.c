@@ -92,6 +92,7 @@ int main(int argc, char **argv, char **envp) {
         return SHELL_FAILURE;
     shell_import_variables(&shell, envp);
     shell.pid = own_pid();
+    shell.first = shell.pid == SHELL_FIRST_PID;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print("%s", help);
     } else if (argc == 3 && strcmp(argv[1], "-c") == 0) {
@@ -104,7 +105,7 @@ int main(int argc, char **argv, char **envp) {
                                                            : "no such option";
         print_error("shell: %s: %s\n%s", argv[1], problem, help);
         shell.status = SHELL_USAGE;
-    } else if (shell.pid == SHELL_FIRST_PID) {
+    } else if (shell.first) {
         run_first();
     } else if (program_cap("stdin") != 0) {
         run_input(program_cap("stdin"));

@@ -6,6 +6,7 @@
  * nobody reads yet.
  */
 #include "libsys/print.h"
+#include "libsys/program.h"
 #include "libsys/text.h"
 #include "userland/lib/launch.h"
 #include "userland/lib/pipe.h"
@@ -113,15 +114,35 @@ static bool make_pipes(struct shell *shell, struct pipe_ends *pipes, size_t coun
     return true;
 }
 
+/* The last command is no process of its own: one that only ends stands in for it, or `$!` and `wait` would have none. */
+static void start_stand_in(struct shell *shell, struct job *job) {
+    struct process_fork_request request = {.zero = 0};
+    struct process_fork_reply reply;
+    uint32_t status = process_fork(shell->process, &request, &reply, NULL);
+    if (status == OK && reply.pid == 0)
+        program_exit(shell->status);
+    if (status == OK)
+        shell_add_member(shell, job, reply.pid, "shell");
+    else
+        shell_complain(shell, "%s: no process to wait for: %s", job->text, status_text(status));
+}
+
+/* Where nobody controls jobs, nobody could bring back what the terminal stops: it must not read there, as in sh. */
+static bool reads_nothing(const struct shell *shell, const struct job *job) {
+    return shell->no_input || (job->background && !shell->interactive);
+}
+
 static void start_all(struct shell *shell, const char *text, const struct parse_command *commands, size_t count,
                       struct job *job) {
     struct pipe_ends pipes[PARSE_COMMANDS_MAX + 1] = {
-        {0}}; /* [i] leads to command i; nothing to the first or behind the last */
+        {0}}; /* [i] leads to command i; nothing behind the last, and to the first nothing or one that nobody writes */
     int status_before = shell->status;
-    if (!make_pipes(shell, &pipes[1], count - 1)) {
+    size_t first = reads_nothing(shell, job) ? 0 : 1;
+    if (!make_pipes(shell, &pipes[first], count - first)) {
         job->status = SHELL_FAILURE;
         return;
     }
+    pipe_drop(&pipes[0].writer);
     for (size_t i = 0; i < count; i++) {
         struct stage stage = {.job = job, .streams = {.caps = {pipes[i].reader, pipes[i + 1].writer}}};
         job->last_pid = 0;
@@ -132,6 +153,8 @@ static void start_all(struct shell *shell, const char *text, const struct parse_
         pipe_drop(&pipes[i + 1].writer);
     }
     job->status = shell->status;
+    if (job->background && job->last_pid == 0)
+        start_stand_in(shell, job);
 }
 
 void shell_run_pipeline(struct shell *shell, const char *text, const struct parse_command *commands, size_t count) {

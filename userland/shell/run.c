@@ -78,6 +78,8 @@ static void run_chain_in_copy(struct shell *shell, const char *text, struct pars
     uint32_t status = process_fork(shell->process, &request, &reply, NULL);
     if (status == OK && reply.pid == 0) {
         (void)process_set_group(shell->process, &own, &none, NULL); /* its parent tells if it can't be */
+        shell->no_input |= !shell->interactive;
+        shell->first = false; /* what stops in it stays so: whoever has the prompt lets it go on */
         shell_end_control(shell);
         memset(shell->jobs, 0, sizeof shell->jobs);
         for (size_t i = 0; i < count; i++)

@@ -59,7 +59,9 @@ struct shell {
     uint64_t pid;
     const char *name;         /* for messages: what it was called, or the script */
     uint64_t line_number;     /* of the script; 0 = none */
+    bool first;               /* the system's first shell, and no copy of it */
     bool interactive;         /* it has a prompt, and controls jobs */
+    bool no_input;            /* a copy in the background, and nobody controls jobs: what it runs reads nothing */
     unsigned warned;          /* of stopped jobs, by the last command (1), or just now (2) */
     int status;               /* $? */
     bool leaving;             /* `exit` was run: status is the shell's own */
