@@ -97,10 +97,13 @@ _Static_assert(sizeof(struct console_read_reply) == sizeof(struct console_read_k
 
 static uint32_t serve_read(struct server_call *call, enum console_mode mode, uint64_t most_bytes, uint8_t *bytes,
                            uint64_t *ret_length) {
+    uint32_t group = IDENTITY_GROUP(call->badge);
     if (most_bytes < 1 || most_bytes > CONSOLE_BYTES_MAX) {
         format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", most_bytes, CONSOLE_BYTES_MAX);
         return P_ARGUMENT;
     }
+    if (terminal_is_background(&terminal, group))
+        return P_BACKGROUND;
     if (terminal_read(&terminal, mode, bytes, most_bytes, ret_length))
         return OK;
     cap_t slot = server_defer();
@@ -108,7 +111,7 @@ static uint32_t serve_read(struct server_call *call, enum console_mode mode, uin
         format_into(call->reason, sizeof call->reason, "no slot is free to let the reader wait");
         return P_LIMIT;
     }
-    terminal_park_reader(&terminal, mode, slot, most_bytes);
+    terminal_park_reader(&terminal, mode, group, slot, most_bytes);
     return SERVER_DEFERRED;
 }
 
@@ -128,8 +131,22 @@ static uint32_t console_serve_set_mode(struct server_call *call, const struct co
         format_into(call->reason, sizeof call->reason, "no such mode: %lu", request->mode);
         return P_ARGUMENT;
     }
+    if (terminal_is_background(&terminal, IDENTITY_GROUP(call->badge)))
+        return P_BACKGROUND;
     reply->old_mode = terminal.mode;
     terminal_set_mode(&terminal, (enum console_mode)request->mode);
+    return OK;
+}
+
+static uint32_t console_serve_set_foreground(struct server_call *call,
+                                             const struct console_set_foreground_request *request,
+                                             struct console_set_foreground_reply *reply) {
+    reply->zero = 0;
+    if (IDENTITY_GROUP(call->badge) != 0)
+        return P_PERMISSION;
+    if (request->group > UINT32_MAX)
+        return P_ARGUMENT;
+    terminal_set_foreground(&terminal, (uint32_t)request->group);
     return OK;
 }
 

@@ -45,8 +45,8 @@ static void interrupt(struct terminal *terminal) {
     terminal->clients->interrupt(terminal->clients->context);
 }
 
-static void cancel_read(const struct terminal *terminal, cap_t reply) {
-    (void)terminal->clients->answer_read(terminal->clients->context, reply, E_CANCEL, NULL, 0); /* it may be gone */
+static void refuse_read(const struct terminal *terminal, cap_t reply, uint32_t status) {
+    (void)terminal->clients->answer_read(terminal->clients->context, reply, status, NULL, 0); /* it may be gone */
 }
 
 /* A program that stops while it waits to read would get what is typed for another one. It asks again when it goes on. */
@@ -58,7 +58,7 @@ static void suspend(struct terminal *terminal) {
         if (terminal->readers[i].mode == CONSOLE_RAW)
             terminal->readers[kept++] = terminal->readers[i];
         else
-            cancel_read(terminal, terminal->readers[i].reply);
+            refuse_read(terminal, terminal->readers[i].reply, E_CANCEL);
     }
     terminal->reader_count = kept;
 }
@@ -128,6 +128,7 @@ static void send(struct terminal *terminal) {
 bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients) {
     terminal->clients = clients;
     terminal->mode = CONSOLE_RAW;
+    terminal->foreground = 0;
     terminal->input_lost_count = 0;
     terminal->hung_up = false;
     terminal->held_back = true;
@@ -219,11 +220,12 @@ static struct terminal_reader take_reader(struct terminal *terminal, size_t i) {
     return reader;
 }
 
-void terminal_park_reader(struct terminal *terminal, enum console_mode mode, cap_t reply, size_t limit) {
+void terminal_park_reader(struct terminal *terminal, enum console_mode mode, uint32_t group, cap_t reply,
+                          size_t limit) {
     if (terminal->reader_count == TERMINAL_WAITERS_MAX)
-        cancel_read(terminal, take_reader(terminal, 0).reply);
+        refuse_read(terminal, take_reader(terminal, 0).reply, E_CANCEL);
     terminal->readers[terminal->reader_count++] =
-        (struct terminal_reader){.reply = reply, .limit = limit, .mode = mode};
+        (struct terminal_reader){.reply = reply, .limit = limit, .mode = mode, .group = group};
 }
 
 /* The oldest of those who read in the present mode; reader_count = there is none. */
@@ -253,6 +255,20 @@ void terminal_set_mode(struct terminal *terminal, enum console_mode mode) {
     answer_readers(terminal);
     update_receive(terminal);
     send(terminal);
+}
+
+void terminal_set_foreground(struct terminal *terminal, uint32_t group) {
+    if (group == terminal->foreground)
+        return;
+    terminal->foreground = group;
+    for (size_t i = 0; i < terminal->reader_count;) {
+        if (terminal_is_background(terminal, terminal->readers[i].group))
+            refuse_read(terminal, take_reader(terminal, i).reply, P_BACKGROUND);
+        else
+            i++;
+    }
+    if (terminal->mode != CONSOLE_FOREGROUND)
+        terminal_set_mode(terminal, CONSOLE_FOREGROUND);
 }
 
 static void answer_writers(struct terminal *terminal) {

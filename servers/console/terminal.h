@@ -30,7 +30,7 @@
 
 /* How to answer those who wait. `reply` is what terminal_park_* was given; it is used up by the answer in any case. */
 struct terminal_clients {
-    /* OK, and no bytes: the end of input; E_CANCEL: none, ask again. Returns false if nobody got the answer. */
+    /* OK, and no bytes: the end of input; E_CANCEL: none, ask again; P_BACKGROUND. Returns false if nobody got the answer. */
     bool (*answer_read)(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length);
     void (*answer_write)(void *context, cap_t reply, size_t length);
     void (*interrupt)(void *context); /* Ctrl-C was typed in foreground mode, ... */
@@ -42,6 +42,7 @@ struct terminal_reader {
     cap_t reply;
     size_t limit;           /* bytes it wants at most */
     enum console_mode mode; /* in which it wants them */
+    uint32_t group;         /* of the process; 0 = it is none */
 };
 
 struct terminal_writer {
@@ -56,7 +57,8 @@ struct terminal {
     struct uart_user uart_user;
     const struct terminal_clients *clients;
     enum console_mode mode;
-    bool held_back; /* the other side was told to send nothing (XOFF), or was not told yet that it may (XON) */
+    uint32_t foreground; /* the group that has the terminal; 0 = all have it */
+    bool held_back;      /* the other side was told to send nothing (XOFF), or was not told yet that it may (XON) */
     uint64_t input_lost_count; /* bytes typed in foreground mode while the input ring was full */
 
     bool hung_up; /* nobody types any more: all that read get the end once the input is used up */
@@ -94,7 +96,15 @@ MUST_USE bool terminal_read(struct terminal *terminal, enum console_mode mode, u
 
 /* Park a reader, limit in 1..CONSOLE_BYTES_MAX. When TERMINAL_WAITERS_MAX wait already the oldest is answered with no
  * bytes to make room: readers whose process died stay in the queue until something is typed. */
-void terminal_park_reader(struct terminal *terminal, enum console_mode mode, cap_t reply, size_t limit);
+void terminal_park_reader(struct terminal *terminal, enum console_mode mode, uint32_t group, cap_t reply, size_t limit);
+
+/* Is a process of this group (0: no process) kept from reading and from setting the mode? */
+static inline bool terminal_is_background(const struct terminal *terminal, uint32_t group) {
+    return terminal->foreground != 0 && group != 0 && group != terminal->foreground;
+}
+
+/* Another group has the terminal (0: all have it), in foreground mode: readers of others are answered P_BACKGROUND. */
+void terminal_set_foreground(struct terminal *terminal, uint32_t group);
 
 void terminal_set_mode(struct terminal *terminal, enum console_mode mode);
 

@@ -117,7 +117,7 @@ static void readers_queue_up(void) {
     uint8_t byte;
     begin();
     for (cap_t reply = 1; reply <= 3; reply++)
-        terminal_park_reader(&terminal, terminal.mode, reply, 1);
+        terminal_park_reader(&terminal, terminal.mode, 0, reply, 1);
     CHECK_EQUAL(take(terminal.mode, &byte, 1), 0); /* nobody overtakes */
     type("a", 1);
     CHECK_EQUAL(clients.read_count, 1);
@@ -134,8 +134,8 @@ static void readers_queue_up(void) {
 static void a_dead_reader_takes_nothing(void) {
     begin();
     clients.gone = 1;
-    terminal_park_reader(&terminal, terminal.mode, 1, 10);
-    terminal_park_reader(&terminal, terminal.mode, 2, 10);
+    terminal_park_reader(&terminal, terminal.mode, 0, 1, 10);
+    terminal_park_reader(&terminal, terminal.mode, 0, 2, 10);
     type("x", 1);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK_EQUAL(clients.reads[0].reply, 2);
@@ -145,7 +145,7 @@ static void a_dead_reader_takes_nothing(void) {
 static void too_many_readers_push_out_the_oldest(void) {
     begin();
     for (cap_t reply = 1; reply <= TERMINAL_WAITERS_MAX + 1; reply++)
-        terminal_park_reader(&terminal, terminal.mode, reply, 1);
+        terminal_park_reader(&terminal, terminal.mode, 0, reply, 1);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK_EQUAL(clients.reads[0].reply, 1);
     CHECK_EQUAL(clients.reads[0].length, 0);
@@ -162,7 +162,7 @@ static void control_c(void) {
     CHECK(reads(CONSOLE_FOREGROUND, "of\n"));
     check_sent("^C\r\nof\r\n");
 
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 1, 8); /* what is in a line is forgotten, too */
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 1, 8); /* what is in a line is forgotten, too */
     type("begun\x03 again\r", 13);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK(clients.reads[0].length == 7 && memcmp(clients.reads[0].bytes, " again\n", 7) == 0);
@@ -173,7 +173,7 @@ static void control_c_typed_ahead(void) {
     begin();
     type("before\x1a again\x03 behind\r", 22);
     CHECK_EQUAL(clients.interrupts, 0);
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 1, 16);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 1, 16);
     terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
     CHECK_EQUAL(clients.interrupts, 1);
     CHECK_EQUAL(clients.suspends, 0); /* the last one counts */
@@ -185,10 +185,10 @@ static void control_c_typed_ahead(void) {
 /* Whoever waits to read in foreground mode is to ask again, and gets nothing of what was typed before. */
 static void control_z(void) {
     begin();
-    terminal_park_reader(&terminal, CONSOLE_RAW, 1, 1);
+    terminal_park_reader(&terminal, CONSOLE_RAW, 0, 1, 1);
     terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 2, 1);
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 3, 1);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 2, 1);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 3, 1);
     type("\x1a", 1);
     CHECK_EQUAL(clients.suspends, 1);
     CHECK_EQUAL(clients.interrupts, 0);
@@ -213,8 +213,8 @@ static void control_z(void) {
 static void readers_get_what_is_typed_in_their_mode(void) {
     uint8_t bytes[8];
     begin();
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 1, 8);
-    terminal_park_reader(&terminal, CONSOLE_RAW, 2, 1);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 1, 8);
+    terminal_park_reader(&terminal, CONSOLE_RAW, 0, 2, 1);
     type("ab\r", 3);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK_EQUAL(clients.reads[0].reply, 2);
@@ -226,6 +226,52 @@ static void readers_get_what_is_typed_in_their_mode(void) {
     type("c\r", 2);
     CHECK_EQUAL(take(CONSOLE_RAW, bytes, sizeof bytes), 0);
     CHECK(reads(CONSOLE_FOREGROUND, "c\n"));
+}
+
+/* Waiting readers of a group that has lost the terminal hear of it; nobody else does, and nobody before it is named. */
+static void the_terminal_has_an_owner(void) {
+    begin();
+    CHECK(!terminal_is_background(&terminal, 7));
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 7, 1, 8);
+    terminal_park_reader(&terminal, CONSOLE_RAW, 8, 2, 8);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 3, 8); /* no process */
+    terminal_set_foreground(&terminal, 7);
+    CHECK(!terminal_is_background(&terminal, 7) && !terminal_is_background(&terminal, 0));
+    CHECK(terminal_is_background(&terminal, 8));
+    CHECK_EQUAL(clients.read_count, 1);
+    CHECK(clients.reads[0].reply == 2 && clients.reads[0].status == P_BACKGROUND && clients.reads[0].length == 0);
+    type("a\r", 2);
+    CHECK_EQUAL(clients.read_count, 2);
+    CHECK_EQUAL(clients.reads[1].reply, 1);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 7, 4, 8);
+    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 7, 5, 8);
+    terminal_set_foreground(&terminal, 8);
+    CHECK_EQUAL(clients.read_count, 4);
+    CHECK(clients.reads[2].reply == 4 && clients.reads[2].status == P_BACKGROUND);
+    CHECK(clients.reads[3].reply == 5 && clients.reads[3].status == P_BACKGROUND);
+    type("b\r", 2);
+    CHECK_EQUAL(clients.read_count, 5);
+    CHECK(clients.reads[4].reply == 3 && clients.reads[4].status == OK);
+    terminal_set_foreground(&terminal, 0);
+    CHECK(!terminal_is_background(&terminal, 9));
+}
+
+/* A raw mode ends with the turn of whoever set it: keys act again, those typed meanwhile too. */
+static void a_new_owner_finds_lines(void) {
+    begin();
+    terminal_set_foreground(&terminal, 7);
+    CHECK_EQUAL(terminal.mode, CONSOLE_FOREGROUND);
+    terminal_set_mode(&terminal, CONSOLE_RAW);
+    terminal_set_foreground(&terminal, 7); /* no other one */
+    CHECK_EQUAL(terminal.mode, CONSOLE_RAW);
+    type("x\x03y\r", 4);
+    CHECK_EQUAL(clients.interrupts, 0);
+    terminal_set_foreground(&terminal, 8);
+    CHECK_EQUAL(terminal.mode, CONSOLE_FOREGROUND);
+    CHECK_EQUAL(clients.interrupts, 1);
+    CHECK(reads(CONSOLE_FOREGROUND, "y\n"));
+    type("\x03", 1);
+    CHECK_EQUAL(clients.interrupts, 2);
 }
 
 /* Raw mode: the chip holds what does not fit, and tells the other side by RTS. Nothing is lost while it obeys. */
@@ -362,6 +408,8 @@ int main(void) {
         {"control_c_typed_ahead", control_c_typed_ahead},
         {"control_z", control_z},
         {"readers_get_what_is_typed_in_their_mode", readers_get_what_is_typed_in_their_mode},
+        {"the_terminal_has_an_owner", the_terminal_has_an_owner},
+        {"a_new_owner_finds_lines", a_new_owner_finds_lines},
         {"raw_input_is_held_back", raw_input_is_held_back},
         {"a_burst_stops_where_the_ring_is_full", a_burst_stops_where_the_ring_is_full},
         {"foreground_input_is_dropped_but_control_c_heard", foreground_input_is_dropped_but_control_c_heard},
