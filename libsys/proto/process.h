@@ -54,11 +54,13 @@ struct process_strings {
  * Run an image as a new process, child of the caller. Named capabilities whose objects have died are left out. A name may be
  * NAME=BAGNAME: the child finds as NAME what the caller's bag has as BAGNAME.
  * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason = what is wrong with it); P_NO_MEMORY; P_LIMIT processes or memory;
- *         P_ARGUMENT the staged strings are not as many; P_NO_CAPABILITY; P_PERMISSION no such group in the session.
+ *         P_ARGUMENT the staged strings are not as many; P_NO_CAPABILITY; P_PERMISSION no such group in the session, or
+ *         (with FOREGROUND) as for set_foreground; P_BACKGROUND likewise.
  *         There is no trace of the process on error.
  */
-#define PROCESS_GROUP_SAME 0U /* the child's group: the caller's, ... */
-#define PROCESS_GROUP_OWN 1U  /* ... a new one of its own number, or one of the session by its number */
+#define PROCESS_GROUP_FOREGROUND (1ULL << 63) /* or it with the group: the child has the terminal at once */
+#define PROCESS_GROUP_SAME 0U                 /* the child's group: the caller's, ... */
+#define PROCESS_GROUP_OWN 1U                  /* ... a new one of its own number, or one of the session by its number */
 struct process_spawn_request {
     uint64_t length_bytes;
     struct process_strings strings;
@@ -155,14 +157,30 @@ struct process_get_pid_reply {
 };
 
 /*
- * Name the group that the terminal's Ctrl-C (INT) and Ctrl-Z (TSTP) are for, by one of its processes; 0 = none. When its
- * last process has ended there is none.
- * Errors: P_NO_PROCESS; P_PERMISSION one that the caller may not act on (see kill), or instead of such a one.
+ * Name the foreground by one of its processes: the group that the terminal's Ctrl-C (INT) and Ctrl-Z (TSTP) are for, and that
+ * may read from it and set its mode. The terminal is that of the first session. Only whoever is in the foreground, or has
+ * named the present one, or process 1, may name another. When its last process has ended, it is the group of whoever
+ * named it; if that has ended, too, the group of process 1.
+ * Errors: P_NO_PROCESS; P_PERMISSION one that the caller may not act on (see kill), or it or the caller is in another session;
+ *         P_BACKGROUND the foreground is another group.
  */
 struct process_set_foreground_request {
     uint64_t pid;
 };
 struct process_set_foreground_reply {
+    uint64_t zero;
+};
+
+/*
+ * A call was refused by P_BACKGROUND. OK: make it again. The caller is in the foreground (again); or its group has got the
+ * signal, by default stops, and goes on when somebody lets it, perhaps in the background still. libsys/terminal.h does this.
+ * Errors: P_PERMISSION the signal is ignored, or masked by the calling thread; or nobody is there who could let the caller go
+ *         on, in another group of the session. Then the call fails. P_ARGUMENT signal.
+ */
+struct process_await_foreground_request {
+    uint64_t signal; /* TTIN: to read; TTOU: to change something */
+};
+struct process_await_foreground_reply {
     uint64_t zero;
 };
 
@@ -409,7 +427,9 @@ struct process_set_session_reply {
         0)                                                                                                           \
     ROW(process, 38, set_limit, sizeof(struct process_set_limit_request), 0, sizeof(struct process_set_limit_reply), \
         0)                                                                                                           \
-    ROW(process, 39, set_nice, sizeof(struct process_set_nice_request), 0, sizeof(struct process_set_nice_reply), 0)
+    ROW(process, 39, set_nice, sizeof(struct process_set_nice_request), 0, sizeof(struct process_set_nice_reply), 0) \
+    ROW(process, 40, await_foreground, sizeof(struct process_await_foreground_request), 0,                           \
+        sizeof(struct process_await_foreground_reply), 0)
 
 /*
  * The library's own locks are free in a child (libsys/locks.h), whatever other threads held: so the stub of fork has another name,

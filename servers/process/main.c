@@ -34,6 +34,7 @@ static struct system_caps find_caps(void) {
         .space = program_need("space"),
         .pool = program_need("pool"),
         .files = program_need("files"),
+        .console = program_cap("console"),
         .init = program_cap("init"),
     };
 }
@@ -139,6 +140,7 @@ static bool start_first(struct system *system, int argc, char **argv) {
     uint32_t status = launch_spawn(system, 0, &system->origin, &request, reason, &first);
     if (status != OK)
         log_print("process: starting %s: %s %s", argv[1], status_text(status), reason);
+    serve_tell_console();
     return status == OK;
 }
 

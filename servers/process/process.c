@@ -1,6 +1,7 @@
 #include "servers/process/process.h"
 
 #include "libsys/string.h"
+#include "servers/process/foreground.h"
 
 #define PID_LAST 0x7fffffffU /* then they start over */
 
@@ -53,16 +54,12 @@ uint32_t process_begin(struct process_table *table, uint32_t parent, struct proc
         list_add(&model->children, &process->sibling);
     list_add(&table->groups[process->group % PROCESS_GROUPS], &process->in_group);
     table->entries[pid % PROCESS_MAX] = process;
+    if (pid == PROCESS_FIRST)
+        table->foreground = process->group;
     table->last_pid = pid;
     table->count++;
     *ret_process = process;
     return OK;
-}
-
-/* `process` has left its group: was that the end of the foreground? */
-static void leave_foreground(struct process_table *table, uint32_t group) {
-    if (table->foreground == group && !process_group_exists(table, group))
-        table->foreground = 0;
 }
 
 static void forget_wakes(struct process_table *table, struct process *process) {
@@ -78,7 +75,7 @@ void process_forget(struct process_table *table, struct process *process) {
     accounts_leave(&table->accounts, process->account);
     table->entries[process->pid % PROCESS_MAX] = NULL;
     table->count--;
-    leave_foreground(table, process->group);
+    foreground_leave(table, process, process->group);
     if (process->more != NULL)
         store_give(table->store, process->more);
     store_give(table->store, process);
@@ -211,7 +208,7 @@ void process_end(struct process_table *table, struct process *process, const str
     process->end.pid = process->pid;
     list_remove(&process->in_due);
     forget_wakes(table, process);
-    leave_foreground(table, process->group);
+    foreground_leave(table, process, process->group);
     if (parent != NULL && holds(parent, process))
         hang_up(table, process->group);
     if (parent != NULL)
@@ -285,7 +282,7 @@ void process_enter_group(struct process_table *table, struct process *process, u
     uint32_t left = process->group;
     process->group = group;
     list_move(&table->groups[group % PROCESS_GROUPS], &process->in_group);
-    leave_foreground(table, left);
+    foreground_leave(table, process, left);
 }
 
 struct process *process_next_in_group(const struct process_table *table, uint32_t group, const struct process *last) {
@@ -320,4 +317,14 @@ bool process_group_is_in(const struct process_table *table, uint32_t group, uint
     while (process != NULL && process->session != session)
         process = process_next_in_group(table, group, process);
     return process != NULL;
+}
+
+bool process_group_is_orphaned(const struct process_table *table, uint32_t group) {
+    const struct process *member = process_next_in_group(table, group, NULL);
+    for (; member != NULL; member = process_next_in_group(table, group, member)) {
+        const struct process *parent = member->ended ? NULL : process_parent(table, member);
+        if (parent != NULL && parent->session == member->session && parent->group != group)
+            return false;
+    }
+    return true;
 }

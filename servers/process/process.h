@@ -39,6 +39,7 @@ struct process {
     uint32_t pid;
     uint32_t parent; /* 0 = none */
     uint32_t group, session;
+    uint32_t named;    /* the group that it made the foreground last; 0 = none */
     bool orphan;       /* its parent has ended: process 1 stands in, but waits for it in vain */
     bool ended;        /* its parent has not waited for it yet */
     bool halted;       /* stopped by a signal, whatever its threads do */
@@ -70,7 +71,9 @@ struct process_table {
     uint32_t last_pid;
     uint32_t count;
     uint32_t thread_count;
-    uint32_t foreground; /* group; 0 = none */
+    uint32_t foreground; /* group, see foreground.h */
+    uint32_t keys_group; /* whom `keys` was for */
+    uint64_t keys;       /* signals of Ctrl-C and Ctrl-Z; bit n - 1 = signal n */
     struct list due;
     struct wakes wakes;
     struct accounts accounts;
@@ -160,6 +163,9 @@ bool process_group_exists(const struct process_table *table, uint32_t group);
  */
 bool process_group_is_orphaned(const struct process_table *table, uint32_t group);
 bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session);
+
+/* Has no living process of this group a parent in another group of its session, who could let it go on after a stop? */
+bool process_group_is_orphaned(const struct process_table *table, uint32_t group);
 
 /* The process with the lowest pid that is at least `pid`; NULL = none. */
 struct process *process_find_from(const struct process_table *table, uint64_t pid);

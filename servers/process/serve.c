@@ -77,15 +77,20 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
     if (caller->halted)
         return P_INTERRUPTED; /* the child would run: not before CONT */
     uint32_t status = collect(caller, request->path, request->length_bytes, &request->strings, &launch);
-    bool named = request->group != PROCESS_GROUP_SAME && request->group != PROCESS_GROUP_OWN;
-    if (named && (request->group > UINT32_MAX ||
-                  !process_group_is_in(&sys->processes, (uint32_t)request->group, caller->session)))
+    bool foreground = (request->group & PROCESS_GROUP_FOREGROUND) != 0;
+    uint64_t group = request->group & ~PROCESS_GROUP_FOREGROUND;
+    bool named = group != PROCESS_GROUP_SAME && group != PROCESS_GROUP_OWN;
+    if (named && (group > UINT32_MAX || !process_group_is_in(&sys->processes, (uint32_t)group, caller->session)))
         return P_PERMISSION;
-    launch.group = (uint32_t)request->group;
+    if (foreground && status == OK)
+        status = serve_may_name_foreground(caller);
+    launch.group = (uint32_t)group;
     if (status == OK)
         status = launch_spawn(sys, caller->pid, &body_of(caller)->bag, &launch, call->reason, &child);
     if (status != OK)
         return status;
+    if (foreground)
+        serve_start_foreground(caller, child);
     serve_watch_time(child);
     reply->pid = child->pid;
     return OK;
@@ -162,6 +167,7 @@ void serve_end_process(struct process *process, const struct process_wait_reply 
             server_forget(thread->answer);
     }
     process_end(&sys->processes, process, end);
+    serve_tell_console(); /* before the parent, which may want to read there */
     if (first)
         first_ended(end);
 }
@@ -255,33 +261,6 @@ uint32_t process_serve_get_pid(struct server_call *call, const struct process_ge
         return P_NO_PROCESS;
     *reply = (struct process_get_pid_reply){caller->pid, caller->parent};
     return OK;
-}
-
-/* Nobody takes Ctrl-C from a group that he neither belongs to nor may act on. */
-static bool may_take_foreground(const struct process *caller) {
-    const struct process_table *table = &sys->processes;
-    bool allowed = table->foreground == 0 || caller->group == table->foreground;
-    const struct process *member = process_next_in_group(table, table->foreground, NULL);
-    for (; !allowed && member != NULL; member = process_next_in_group(table, table->foreground, member))
-        allowed = process_may_act(table, caller, member);
-    return allowed;
-}
-
-uint32_t process_serve_set_foreground(struct server_call *call, const struct process_set_foreground_request *request,
-                                      struct process_set_foreground_reply *reply) {
-    struct process *caller = serve_caller(call);
-    struct process *target;
-    reply->zero = 0;
-    if (caller == NULL)
-        return P_NO_PROCESS;
-    uint32_t status = request->pid == 0 ? OK : serve_find_target(caller, request->pid, &target);
-    if (status == OK && request->pid != 0 && target->ended)
-        status = P_NO_PROCESS;
-    if (status == OK && !may_take_foreground(caller))
-        status = P_PERMISSION;
-    if (status == OK)
-        sys->processes.foreground = request->pid == 0 ? 0 : target->group;
-    return status;
 }
 
 uint32_t process_serve_list(struct server_call *call, const struct process_list_request *request,

@@ -61,6 +61,15 @@ void serve_tell_parent(struct process *process);
 /* Look again what the waiting threads of a process find: news of a child, or that there is no such child any more. */
 void serve_look_for_children(struct process *parent);
 
+/* May a process name the foreground? Errors: P_PERMISSION; P_BACKGROUND. */
+MUST_USE uint32_t serve_may_name_foreground(const struct process *caller);
+
+/* A caller that may has started a child as a part of the foreground. */
+void serve_start_foreground(struct process *caller, struct process *child);
+
+/* If another group is in the foreground now, the console hears of it: after whatever may have changed that. */
+void serve_tell_console(void);
+
 /* Bits of `events` came. */
 void serve_events(uint64_t bits);
 

@@ -5,6 +5,7 @@
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 #include "servers/process/deliver.h"
+#include "servers/process/foreground.h"
 #include "servers/process/report.h"
 #include "servers/process/serve.h"
 
@@ -85,13 +86,18 @@ static void wake(struct wake *due, uint64_t now_ns) {
     }
 }
 
+static void take_key(uint64_t signal) {
+    foreground_note_key(&sys->processes, signal);
+    (void)deliver_raise_group(sys->processes.foreground, signal, NULL);
+}
+
 uint64_t serve_timer_ns = DEADLINE_NEVER;
 
 void serve_events(uint64_t bits) {
-    if ((bits & EVENT_INTERRUPT) != 0 && sys->processes.foreground != 0)
-        (void)deliver_raise_group(sys->processes.foreground, PROCESS_SIGINT, NULL);
-    if ((bits & EVENT_SUSPEND) != 0 && sys->processes.foreground != 0)
-        (void)deliver_raise_group(sys->processes.foreground, PROCESS_SIGTSTP, NULL);
+    if ((bits & EVENT_INTERRUPT) != 0)
+        take_key(PROCESS_SIGINT);
+    if ((bits & EVENT_SUSPEND) != 0)
+        take_key(PROCESS_SIGTSTP);
     if ((bits & EVENT_TIMER) != 0) {
         uint64_t now_ns = sys_clock_read().value;
         struct wake *due;

@@ -123,6 +123,7 @@ uint32_t process_serve_set_group(struct server_call *call, const struct process_
     if (group != target->pid && !process_group_is_in(&sys->processes, group, caller->session))
         return P_PERMISSION;
     enter_group(target, group);
+    serve_tell_console();
     return OK;
 }
 
@@ -148,6 +149,7 @@ uint32_t process_serve_set_session(struct server_call *call, const struct proces
         return P_PERMISSION;
     caller->session = caller->pid;
     enter_group(caller, caller->pid);
+    serve_tell_console();
     reply->session = caller->pid;
     return OK;
 }

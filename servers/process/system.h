@@ -22,7 +22,8 @@ struct system_caps {
     cap_t space;    /* its own */
     cap_t pool;     /* its own */
     cap_t files;
-    cap_t init; /* 0 = none: the machine can't be switched off when process 1 ends */
+    cap_t console; /* 0 = none: nobody keeps the background from reading there */
+    cap_t init;    /* 0 = none: the machine can't be switched off when process 1 ends */
 };
 
 /* The work area: neighbouring frames, mapped here. */
@@ -50,6 +51,7 @@ struct system {
     struct random random;
     bool fixed_addresses; /* every program lies where the layout begins, for who debugs one */
     struct process_table processes;
+    uint32_t told_foreground;          /* the console knows of this one */
     uint16_t sharers[TABLE_SLOTS_MAX]; /* by slot of ours: bags that have it besides the first */
     struct bag origin;                 /* what process 1 gets; slots of this server's start */
 };

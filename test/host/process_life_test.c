@@ -152,8 +152,11 @@ static void interrupt_and_kill(void) {
     CHECK_EQUAL(world_start_first(), OK);
     struct world_trace before = world_look();
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    serve_events(EVENT_INTERRUPT); /* nobody is in the foreground */
+    serve_events(EVENT_INTERRUPT); /* process 1 and its child are in the foreground */
     deliver_due();
+    CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
+    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGINT);
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     foreground.pid = pid;
     process_enter_group(&sys->processes, world_process(pid), (uint32_t)pid); /* as the shell does */
     CHECK_EQUAL(world_call(1, 9, &foreground, &set, NULL), OK);
@@ -164,7 +167,7 @@ static void interrupt_and_kill(void) {
     deliver_due();
     CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
     CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGINT);
-    CHECK_EQUAL(sys->processes.foreground, 0);
+    CHECK_EQUAL(sys->processes.foreground, 1);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     kill = (struct process_kill_request){pid, 0};
     CHECK_EQUAL(world_call(1, 7, &kill, &killed, NULL), OK);

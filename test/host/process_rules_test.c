@@ -97,7 +97,7 @@ static void parents_are_due_to_be_told(void) {
     table.foreground = a->pid;
     process_end(&table, a, &exited);
     CHECK(a->untold && process_is_due(&table) && process_take_due(&table) == a && !process_is_due(&table));
-    CHECK_EQUAL(table.foreground, 0);
+    CHECK_EQUAL(table.foreground, 1);
     CHECK_EQUAL(process_find_news(&table, first, b->pid, 0, &child), E_TIMEOUT);
     process_add_news(&table, b, PROCESS_STOPPED, 19);
     CHECK(b->untold && process_take_due(&table) == b);

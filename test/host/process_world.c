@@ -18,13 +18,17 @@ struct world_late world_late;
 cap_t world_deferred;
 uint64_t world_now_ns;
 bool world_odd_call;
+uint64_t world_told_foreground;
 struct process_strings world_strings;
 char world_log[4096];
 
 /* The rest of the machine. */
 uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_operation *operation, const void *request,
                        void *reply, struct protocol_extra *extra) {
-    (void)request;
+    if (server == FAKE_CAP_CONSOLE && strcmp(operation->name, "set_foreground") == 0) {
+        memcpy(&world_told_foreground, request, sizeof world_told_foreground);
+        return OK;
+    }
     if (fake_fails()) {
         strcpy(extra->reason, "made to fail");
         return P_NOT_FOUND;
@@ -89,10 +93,15 @@ void world_start(uint64_t pages) {
     memset(&world_late, 0, sizeof world_late);
     world_now_ns = 0;
     world_odd_call = false;
+    world_told_foreground = 0;
     world_log[0] = 0;
     world_strings = (struct process_strings){2, 2, 1};
-    sys->caps =
-        (struct system_caps){FAKE_CAP_ENDPOINT, FAKE_CAP_EVENTS, FAKE_CAP_SPACE, FAKE_CAP_POOL, FAKE_CAP_FILES, 0};
+    sys->caps = (struct system_caps){.endpoint = FAKE_CAP_ENDPOINT,
+                                     .events = FAKE_CAP_EVENTS,
+                                     .space = FAKE_CAP_SPACE,
+                                     .pool = FAKE_CAP_POOL,
+                                     .files = FAKE_CAP_FILES,
+                                     .console = FAKE_CAP_CONSOLE};
     uint64_t work_pages = WORK_BYTES / PAGE_BYTES;
     uint64_t all_pages = work_pages + STORE_KEPT + pages;
     (void)frames_add_region(&sys->frames, FAKE_CAP_RAM, all_pages); /* the first one always fits */

@@ -20,9 +20,10 @@ struct world_late {
     uint64_t value;                /* of a join */
 };
 extern struct world_late world_late;
-extern cap_t world_deferred;  /* the slot of the last answer that was put off */
-extern uint64_t world_now_ns; /* what the clock says */
-extern bool world_odd_call;   /* the files server saw a call that it did not expect */
+extern cap_t world_deferred;           /* the slot of the last answer that was put off */
+extern uint64_t world_now_ns;          /* what the clock says */
+extern bool world_odd_call;            /* the files server saw a call that it did not expect */
+extern uint64_t world_told_foreground; /* what the console knows of the foreground */
 
 /* How the strings that world_spawn and world_exec stage divide: "prog", "arg", "A=1", "cap:fake=3", "console". */
 extern struct process_strings world_strings;

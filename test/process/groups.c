@@ -291,56 +291,141 @@ IN_CHILD(kill_of_a_group_of_another_session_is_refused) {
 
 /* ---- foreground ---- */
 
-/* A child of the caller, in a group of its own, tries to become the foreground. */
-static bool foreground_answers(uint32_t status) {
-    uint64_t child = fork_here();
-    if (child == 0) {
-        CHECK_STATUS(set_group(0, 0), OK);
-        program_exit(CHECK_STATUS(set_foreground(own_pid()), status) ? CODE_SIGNALLED : ROLE_FAILED);
-    }
-    return CHECK_EXIT(child, CODE_SIGNALLED);
+static uint32_t await_foreground(uint64_t signal) {
+    struct process_await_foreground_request request = {signal};
+    struct process_await_foreground_reply reply;
+    return process_await_foreground(process, &request, &reply, NULL);
 }
 
-/* Others get it only when the last process of the group has ended, whichever process it was named by. */
-IN_CHILD(foreground_is_a_group) {
-    uint64_t group = fork_here();
-    if (group == 0) { /* out of reach for the children of the child below */
+/* Of a caller that masks TTOU, as those do that only ask. */
+static bool is_foreground(void) { return await_foreground(PROCESS_SIGTTOU) == OK; }
+
+/* A child in a group of its own. It goes on in its parent's code. */
+static uint64_t fork_apart(void) {
+    uint64_t child = fork_here();
+    if (child == 0)
         CHECK_STATUS(set_group(0, 0), OK);
-        uint64_t member = idle_child();
-        CHECK_STATUS(set_foreground(member), OK);
-        CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK);
-        end_child(member);
-        CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK);
+    else
+        CHECK_STATUS(set_group(child, 0), OK);
+    return child;
+}
+
+IN_CHILD(foreground_is_given_and_taken_back) {
+    (void)mask_to(BIT(PROCESS_SIGTTOU));
+    CHECK(is_foreground()); /* with process 1 */
+    uint64_t job = idle_child(), ended;
+    CHECK_STATUS(set_group(job, 0), OK);
+    CHECK_STATUS(set_foreground(job), OK);
+    CHECK(!is_foreground());
+    CHECK_STATUS(await_foreground(PROCESS_SIGTTIN), P_PERMISSION); /* who would let process 1's group go on? */
+    uint64_t thief = fork_apart();
+    if (thief == 0) {
+        CHECK_STATUS(set_foreground(own_pid()), P_BACKGROUND);
+        CHECK_STATUS(set_foreground(job), P_BACKGROUND);
+        CHECK_STATUS(spawn_into(PROCESS_GROUP_OWN | PROCESS_GROUP_FOREGROUND, &ended), P_BACKGROUND);
+        CHECK_STATUS(spawn_into(PROCESS_GROUP_SAME | PROCESS_GROUP_FOREGROUND, &ended), P_BACKGROUND);
         return CODE_SIGNALLED;
     }
-    for (uint32_t i = 0; i < 2; i++) {
-        struct process_wait_reply news;
-        CHECK_STATUS(wait_with(process, group, PROCESS_WAIT_STOPPED, &news), OK);
-        uint64_t child = fork_here();
-        if (child == 0)
-            return foreground_answers(P_PERMISSION) ? CODE_SIGNALLED : ROLE_FAILED;
-        CHECK_EXIT(child, CODE_SIGNALLED);
-        CHECK_STATUS(kill_process(group, PROCESS_SIGCONT), OK);
-    }
-    CHECK_EXIT(group, CODE_SIGNALLED);
-    CHECK(foreground_answers(OK));
+    CHECK_EXIT(thief, CODE_SIGNALLED);
+    CHECK(!is_foreground());
+    CHECK_STATUS(set_foreground(own_pid()), OK);
+    CHECK(is_foreground());
+    end_child(job);
+    CHECK_STATUS(set_foreground(job), P_NO_PROCESS);
+    CHECK_STATUS(set_foreground(0), P_NO_PROCESS);
+    CHECK_STATUS(set_foreground(1ULL << 40), P_NO_PROCESS);
+    CHECK_STATUS(set_foreground(UINT64_MAX), P_NO_PROCESS);
     return CODE_SIGNALLED;
 }
 
-IN_CHILD(foreground_may_be_given_on_by_its_group) {
-    CHECK_STATUS(set_group(0, 0), OK);
-    CHECK_STATUS(set_foreground(own_pid()), OK);
-    uint64_t other = idle_child();
-    CHECK_STATUS(set_group(other, 0), OK);
-    uint64_t child = fork_here();
+/* A shell in a shell: the terminal comes back to it when its job ends, and goes on to the outer one when it ends itself. */
+IN_CHILD(foreground_goes_back_when_it_ends) {
+    (void)mask_to(BIT(PROCESS_SIGTTOU));
+    uint64_t inner = fork_apart(), job;
+    if (inner == 0) {
+        while (!is_foreground())
+            (void)sleep_ns(SHORT_NS);
+        CHECK_STATUS(spawn_into(PROCESS_GROUP_OWN | PROCESS_GROUP_FOREGROUND, &job), OK);
+        CHECK(!is_foreground());
+        CHECK_STATUS(kill_process(job, PROCESS_SIGKILL), OK);
+        CHECK_KILLED(job, PROCESS_SIGKILL);
+        CHECK(is_foreground());
+        return CODE_SIGNALLED;
+    }
+    CHECK_STATUS(set_foreground(inner), OK);
+    CHECK_EXIT(inner, CODE_SIGNALLED);
+    CHECK(is_foreground());
+    return CODE_SIGNALLED;
+}
+
+IN_CHILD(foreground_is_of_the_first_session) {
+    uint64_t session, pid, child = fork_here();
     if (child == 0) {
-        CHECK_STATUS(set_foreground(parent_pid()), P_PERMISSION); /* it may not act on that one */
-        CHECK_STATUS(set_foreground(other), OK);                  /* a sibling */
+        CHECK_STATUS(set_session(&session), OK);
+        CHECK_STATUS(set_foreground(own_pid()), P_PERMISSION);
+        CHECK_STATUS(spawn_into(PROCESS_GROUP_OWN | PROCESS_GROUP_FOREGROUND, &pid), P_PERMISSION);
+        CHECK_STATUS(await_foreground(PROCESS_SIGTTIN), P_PERMISSION);
+        CHECK_STATUS(signal_self(PROCESS_SIGSTOP), OK);
+        return CODE_SIGNALLED;
+    }
+    CHECK_NEWS(child, PROCESS_WAIT_STOPPED, PROCESS_STOPPED, PROCESS_SIGSTOP);
+    CHECK_STATUS(set_foreground(child), P_PERMISSION);
+    CHECK_STATUS(kill_process(child, PROCESS_SIGCONT), OK);
+    CHECK_EXIT(child, CODE_SIGNALLED);
+    return CODE_SIGNALLED;
+}
+
+/* Each wish to read stops it, until it has the terminal; nothing is decided by who let it go on. */
+IN_CHILD(await_foreground_stops_the_background) {
+    uint64_t child = fork_apart();
+    if (child == 0) {
+        CHECK_STATUS(await_foreground(PROCESS_SIGTTIN), OK);
+        CHECK_STATUS(await_foreground(PROCESS_SIGTTOU), OK);
+        CHECK_STATUS(await_foreground(PROCESS_SIGTTIN), OK);
+        return CODE_SIGNALLED;
+    }
+    CHECK_NEWS(child, PROCESS_WAIT_STOPPED, PROCESS_STOPPED, PROCESS_SIGTTIN);
+    CHECK_STATUS(kill_process(child, PROCESS_SIGCONT), OK);
+    CHECK_NEWS(child, PROCESS_WAIT_STOPPED, PROCESS_STOPPED, PROCESS_SIGTTOU);
+    CHECK_STATUS(set_foreground(child), OK);
+    CHECK_STATUS(kill_process(child, PROCESS_SIGCONT), OK);
+    CHECK_EXIT(child, CODE_SIGNALLED);
+    return CODE_SIGNALLED;
+}
+
+IN_CHILD(await_foreground_stops_all_of_the_group) {
+    uint64_t child = fork_apart();
+    if (child == 0) {
+        uint64_t sibling = idle_child();
+        CHECK_STATUS(await_foreground(PROCESS_SIGTTIN), OK);
+        end_child(sibling);
+        return CODE_SIGNALLED;
+    }
+    CHECK_NEWS(child, PROCESS_WAIT_STOPPED, PROCESS_STOPPED, PROCESS_SIGTTIN);
+    CHECK(reaches_state(child + 1, PROCESS_HALTED));
+    CHECK_STATUS(kill_process(PROCESS_GROUP | child, PROCESS_SIGCONT), OK);
+    CHECK_EXIT(child, CODE_SIGNALLED);
+    return CODE_SIGNALLED;
+}
+
+IN_CHILD(await_foreground_refuses_what_would_not_stop) {
+    uint64_t before;
+    CHECK_STATUS(set_foreground(own_pid()), OK);
+    uint64_t child = fork_apart();
+    if (child == 0) {
+        CHECK_STATUS(await_foreground(0), P_ARGUMENT);
+        CHECK_STATUS(await_foreground(PROCESS_SIGSTOP), P_ARGUMENT);
+        CHECK_STATUS(await_foreground(UINT64_MAX), P_ARGUMENT);
+        CHECK_STATUS(act(PROCESS_SIGTTIN, PROCESS_SIGNAL_IGNORE, &before), OK);
+        CHECK_STATUS(await_foreground(PROCESS_SIGTTIN), P_PERMISSION);
+        (void)mask_to(BIT(PROCESS_SIGTTOU));
+        CHECK_STATUS(await_foreground(PROCESS_SIGTTOU), P_PERMISSION);
+        CHECK(handle(PROCESS_SIGTTIN));
+        CHECK_STATUS(await_foreground(PROCESS_SIGTTIN), OK); /* try again, after the handler */
+        CHECK_EQUAL(seen[PROCESS_SIGTTIN], 1);
         return CODE_SIGNALLED;
     }
     CHECK_EXIT(child, CODE_SIGNALLED);
-    CHECK_STATUS(set_foreground(0), OK);
-    end_child(other);
     return CODE_SIGNALLED;
 }
 
@@ -348,7 +433,8 @@ IN_CHILD(foreground_may_be_given_on_by_its_group) {
     (OPERATION(fork) | OPERATION(kill) | OPERATION(sleep) | OPERATION(set_group) | OPERATION(get_group) | \
      OPERATION(set_session))
 #define GROUP_CASE(name) CASE_NEEDS(name, GROUPS)
-#define FOREGROUND(name) CASE_NEEDS(name, GROUPS | OPERATION(set_foreground))
+#define FOREGROUND(name) \
+    CASE_NEEDS(name, GROUPS | HANDLERS | OPERATION(set_foreground) | OPERATION(await_foreground) | OPERATION(list))
 static const struct test_case cases[] = {
     GROUP_CASE(group_of_a_child_is_that_of_its_parent),
     GROUP_CASE(group_of_a_spawn_may_be_chosen),
@@ -365,8 +451,12 @@ static const struct test_case cases[] = {
     GROUP_CASE(kill_of_a_group_outlives_who_gave_it_the_number),
     SIGNAL_AND(kill_of_a_group_reaches_those_above, GROUPS),
     GROUP_CASE(kill_of_a_group_of_another_session_is_refused),
-    FOREGROUND(foreground_is_a_group),
-    FOREGROUND(foreground_may_be_given_on_by_its_group),
+    FOREGROUND(foreground_is_given_and_taken_back),
+    FOREGROUND(foreground_goes_back_when_it_ends),
+    FOREGROUND(foreground_is_of_the_first_session),
+    FOREGROUND(await_foreground_stops_the_background),
+    FOREGROUND(await_foreground_stops_all_of_the_group),
+    FOREGROUND(await_foreground_refuses_what_would_not_stop),
 };
 static const struct role roles[] = {
     ROLE(group_of_a_child_is_that_of_its_parent),
@@ -384,7 +474,11 @@ static const struct role roles[] = {
     ROLE(kill_of_a_group_outlives_who_gave_it_the_number),
     ROLE(kill_of_a_group_reaches_those_above),
     ROLE(kill_of_a_group_of_another_session_is_refused),
-    ROLE(foreground_is_a_group),
-    ROLE(foreground_may_be_given_on_by_its_group),
+    ROLE(foreground_is_given_and_taken_back),
+    ROLE(foreground_goes_back_when_it_ends),
+    ROLE(foreground_is_of_the_first_session),
+    ROLE(await_foreground_stops_the_background),
+    ROLE(await_foreground_stops_all_of_the_group),
+    ROLE(await_foreground_refuses_what_would_not_stop),
 };
 GROUP(groups);

@@ -1,5 +1,5 @@
 /*
- * Does sleep last as long as asked for, whoever else sleeps? Who may say which process Ctrl-C ends?
+ * Does sleep last as long as asked for, whoever else sleeps?
  */
 #include "libsys/string.h"
 #include "test/process/child.h"
@@ -13,12 +13,6 @@ static uint32_t sleep_ns(cap_t server, uint64_t duration_ns, uint64_t *ret_now_n
     uint32_t status = process_sleep(server, &request, &reply, NULL);
     *ret_now_ns = reply.now_ns;
     return status;
-}
-
-static uint32_t set_foreground(uint64_t pid) {
-    struct process_set_foreground_request request = {.pid = pid};
-    struct process_set_foreground_reply reply;
-    return process_set_foreground(process, &request, &reply, NULL);
 }
 
 /* ---- roles ---- */
@@ -36,24 +30,6 @@ static int role_sleeps_as_the_boss(int argc, char **argv) {
     (void)argc, (void)argv;
     spin_ns(100 * MS); /* until the parent waits */
     CHECK_STATUS(sleep_ns(program_cap("boss"), MS, &now_ns), P_BUSY);
-    return CODE_SLEPT;
-}
-
-/* foreground_is_refused PID STATUS: to somebody of another group */
-static int role_foreground_is_refused(int argc, char **argv) {
-    struct process_set_group_request group = {0};
-    struct process_set_group_reply reply;
-    CHECK_EQUAL(argc, 3);
-    CHECK_STATUS(process_set_group(process, &group, &reply, NULL), OK);
-    CHECK_STATUS(set_foreground(number_of(argv[1])), number_of(argv[2]));
-    return CODE_SLEPT;
-}
-
-static int role_foreground_is_itself(int argc, char **argv) {
-    (void)argc, (void)argv;
-    CHECK_STATUS(set_foreground(own_pid()), OK);
-    CHECK_STATUS(set_foreground(0), OK);
-    CHECK_STATUS(set_foreground(own_pid()), OK);
     return CODE_SLEPT;
 }
 
@@ -117,42 +93,7 @@ static void sleep_refuses_who_waits_already(void) {
     CHECK_EXIT(START_ROLE_WITH(boss, "sleeps_as_the_boss"), CODE_SLEPT);
 }
 
-/* ---- foreground ---- */
-
-static void foreground_of_a_child(void) {
-    uint64_t pid = START_ROLE("idle");
-    CHECK_STATUS(set_foreground(pid), OK);
-    CHECK_STATUS(set_foreground(pid), OK);
-    CHECK_STATUS(set_foreground(0), OK);
-    CHECK_STATUS(set_foreground(pid), OK);
-    CHECK_STATUS(kill_process(pid, PROCESS_SIGKILL), OK);
-    CHECK_STATUS(set_foreground(pid), P_NO_PROCESS); /* it has ended */
-    CHECK_KILLED(pid, PROCESS_SIGKILL);
-    CHECK_STATUS(set_foreground(pid), P_NO_PROCESS);
-    CHECK_STATUS(set_foreground(0), OK);
-}
-
-static void foreground_of_oneself(void) { CHECK_ROLE(CODE_SLEPT, "foreground_is_itself"); }
-
-static void foreground_refuses_pids_of_nobody(void) {
-    CHECK_STATUS(set_foreground(1ULL << 40), P_NO_PROCESS);
-    CHECK_STATUS(set_foreground(UINT64_MAX), P_NO_PROCESS);
-}
-
-static void foreground_of_a_parent_is_refused(void) {
-    CHECK_ROLE(CODE_SLEPT, "foreground_is_refused", "1", text_of(P_PERMISSION));
-}
-
-/* Nobody may take Ctrl-C from whom he may not act on. */
-static void foreground_of_others_cannot_be_taken(void) {
-    CHECK_STATUS(set_foreground(1), OK);
-    CHECK_ROLE(CODE_SLEPT, "foreground_is_refused", "0", text_of(P_PERMISSION));
-    CHECK_STATUS(set_foreground(0), OK);
-    CHECK_ROLE(CODE_SLEPT, "foreground_is_refused", "0", text_of(OK)); /* there is none to take it from */
-}
-
 #define SLEEP OPERATION(sleep)
-#define FOREGROUND OPERATION(set_foreground)
 static const struct test_case cases[] = {
     CASE_NEEDS(sleep_lasts_as_long_as_asked_for, SLEEP),
     CASE_NEEDS(sleep_of_0_comes_back, SLEEP),
@@ -161,12 +102,6 @@ static const struct test_case cases[] = {
     CASE_NEEDS(sleep_for_ever_ends_by_kill, SLEEP | OPERATION(kill) | OPERATION(list)),
     CASE_NEEDS(sleep_of_a_parent_misses_no_end, SLEEP),
     CASE_NEEDS(sleep_refuses_who_waits_already, SLEEP | OPERATION(give)),
-    CASE_NEEDS(foreground_of_a_child, FOREGROUND | OPERATION(kill)),
-    CASE_NEEDS(foreground_of_oneself, FOREGROUND),
-    CASE_NEEDS(foreground_refuses_pids_of_nobody, FOREGROUND),
-    CASE_NEEDS(foreground_of_a_parent_is_refused, FOREGROUND),
-    CASE_NEEDS(foreground_of_others_cannot_be_taken, FOREGROUND),
 };
-static const struct role roles[] = {ROLE(sleeps), ROLE(sleeps_as_the_boss), ROLE(foreground_is_refused),
-                                    ROLE(foreground_is_itself)};
+static const struct role roles[] = {ROLE(sleeps), ROLE(sleeps_as_the_boss)};
 GROUP(time);
