@@ -28,7 +28,7 @@ bool stream_is_replaced(enum stream_standard standard);
 MUST_USE uint32_t stream_write_all(cap_t stream, const void *bytes, size_t length_bytes, size_t *ret_written);
 
 /*
- * At least one byte, at most `most_bytes`; *ret_length = 0 at the end.
- * Errors: those of stream_read.
+ * At least one byte, at most `most_bytes`; *ret_length = 0 at the end. A program in the background that reads from the terminal
+ * stops (libsys/terminal.h). Errors: those of stream_read and terminal_await.
  */
 MUST_USE uint32_t stream_read_some(cap_t stream, void *bytes, size_t most_bytes, size_t *ret_length);

@@ -1,8 +1,9 @@
 /*
  * Job control: whom the terminal's Ctrl-C and Ctrl-Z are for, and jobs that go on, here or in the background.
  *
- * The keys are the shell's own while nothing of its line waits for them, so that none is lost between Enter and the
- * start of a job's last program: the shell masks them, or they would break off its calls, and passes them on.
+ * A job has the terminal from the start of its first program on. The keys are the shell's own while nothing of its line
+ * runs, so that none is lost right behind Enter: the shell masks them, or they would break off its calls, and passes them
+ * on when the job is started. Those in between reach all of the job by the process server's care.
  *
  * Only a shell with a prompt controls jobs. What another one starts in the foreground stays in its own group, so that the
  * keys reach all of a script.
@@ -11,6 +12,7 @@
 #include "libsys/fault.h"
 #include "libsys/print.h"
 #include "libsys/signal.h"
+#include "libsys/terminal.h"
 #include "libsys/text.h"
 #include "userland/shell/shell.h"
 
@@ -23,10 +25,14 @@ uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags,
     return process_wait(shell->process, &request, ret_news, NULL);
 }
 
-bool shell_set_foreground(const struct shell *shell, uint64_t pid) {
+/* Give the terminal to the group of a process. False: there is no such process. */
+static bool set_foreground(const struct shell *shell, uint64_t pid) {
     struct process_set_foreground_request request = {.pid = pid};
     struct process_set_foreground_reply reply;
-    uint32_t status = process_set_foreground(shell->process, &request, &reply, NULL);
+    uint32_t status;
+    do
+        status = process_set_foreground(shell->process, &request, &reply, NULL);
+    while (status == P_BACKGROUND && (status = terminal_await(PROCESS_SIGTTIN)) == OK);
     bool harmless = status == P_NO_PROCESS || status == P_OPERATION; /* it has ended already; nobody gets the keys */
     if (status != OK && !harmless)
         shell_complain(shell, "foreground process %lu: %s", pid, status_text(status));
@@ -73,7 +79,7 @@ void shell_begin_control(struct shell *shell) {
         status = signal_handle(PROCESS_SIGTSTP, key_taken, 0);
     if (status != OK && status != P_OPERATION)
         shell_complain(shell, "signals: %s", status_text(status));
-    (void)shell_set_foreground(shell, shell->pid);
+    (void)set_foreground(shell, shell->pid);
 }
 
 void shell_end_control(struct shell *shell) {
@@ -128,11 +134,8 @@ static void send_key(const struct shell *shell, const struct job *job, uint64_t 
     (void)send(shell, PROCESS_GROUP | job->group, signal); /* it may have ended */
 }
 
-/* From now on the keys are the job's, and those that came while it was started. */
-static void set_job_foreground(struct shell *shell, const struct job *job) {
-    bool set = !shell->interactive;
-    for (size_t i = 0; i < job->count && !set; i++)
-        set = !job->members[i].ended && shell_set_foreground(shell, job->members[i].pid);
+/* What was typed before the first of the job's programs was started. */
+static void pass_keys(struct shell *shell, const struct job *job) {
     uint64_t keys = take_keys(shell);
     shell->interrupted |= (keys & INTERRUPT_BIT) != 0;
     if (shell->interrupted)
@@ -145,7 +148,7 @@ static void wait_job(struct shell *shell, struct job *job) {
     for (size_t i = 0; i < job->count; i++)
         wait_member(shell, &job->members[i]);
     if (shell->interactive)
-        (void)shell_set_foreground(shell, shell->pid);
+        (void)set_foreground(shell, shell->pid);
     bool over = shell_settle_job(shell, job, false);
     shell->status = over ? job->status : SHELL_SIGNAL_BASE + (int)job->stop_signal;
 }
@@ -161,7 +164,7 @@ void shell_job_started(struct shell *shell, struct job *job) {
         if (shell->interactive)
             print("[%u] %lu\n", job->number, job->last_pid);
     } else {
-        set_job_foreground(shell, job);
+        pass_keys(shell, job);
         wait_job(shell, job);
     }
 }
@@ -176,8 +179,11 @@ void shell_continue_job(struct shell *shell, struct job *job, bool background) {
     job->background = background;
     shell_make_current(shell, job);
     print(background ? "[%u] %s &\n" : "[%u] %s\n", job->number, job->text);
+    bool set = background;
+    for (size_t i = 0; i < job->count && !set; i++)
+        set = !job->members[i].ended && set_foreground(shell, job->members[i].pid);
     if (!background)
-        set_job_foreground(shell, job);
+        pass_keys(shell, job);
     for (size_t i = 0; i < job->count; i++)
         job->members[i].stopped = job->stop_told = false;
     shell_wake_job(shell, job);

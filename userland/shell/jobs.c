@@ -59,16 +59,17 @@ struct job *shell_new_job(struct shell *shell, const char *text, size_t length, 
 }
 
 uint64_t shell_job_group(const struct shell *shell, const struct job *job) {
+    uint64_t foreground = shell->interactive && !job->background ? PROCESS_GROUP_FOREGROUND : 0;
     if (job->group != 0)
-        return job->group;
-    return shell->interactive || job->background ? PROCESS_GROUP_OWN : PROCESS_GROUP_SAME;
+        return job->group | foreground;
+    return shell->interactive || job->background ? PROCESS_GROUP_OWN | foreground : PROCESS_GROUP_SAME;
 }
 
 void shell_add_member(const struct shell *shell, struct job *job, uint64_t pid, const char *name) {
     struct job_member *member = &job->members[job->count++];
     *member = (struct job_member){.pid = pid};
     (void)format_into(member->name, sizeof member->name, "%s", name);
-    if (job->group == 0 && shell_job_group(shell, job) == PROCESS_GROUP_OWN)
+    if (job->group == 0 && shell_job_group(shell, job) != PROCESS_GROUP_SAME)
         job->group = pid;
     job->last_pid = pid;
 }
@@ -87,11 +88,18 @@ struct job *shell_find_job(struct shell *shell, const char *word) {
     return found;
 }
 
+/* What a stopped job wants. */
+static const char *stop_reason(const struct job *job) {
+    if (job->stop_signal == PROCESS_SIGTTIN)
+        return " (terminal input)";
+    return job->stop_signal == PROCESS_SIGTTOU ? " (terminal output)" : "";
+}
+
 static void tell(const struct shell *shell, const struct job *job) {
     if (!shell->interactive)
         return; /* as in sh, only a prompt tells of jobs */
     if (shell_job_stopped(job))
-        print("[%u] stopped: %s\n", job->number, job->text);
+        print("[%u] stopped%s: %s\n", job->number, stop_reason(job), job->text);
     else if (job->signal != 0)
         print("[%u] killed by signal %lu: %s\n", job->number, job->signal, job->text);
     else if (job->status != 0)
@@ -153,8 +161,8 @@ void shell_reap_jobs(struct shell *shell) {
 void shell_list_jobs(const struct shell *shell) {
     for (const struct job *job = shell->jobs; job < shell->jobs + SHELL_JOBS_MAX; job++)
         if (job->number != 0)
-            print("[%u] %lu %s: %s\n", job->number, job->last_pid, shell_job_stopped(job) ? "stopped" : "running",
-                  job->text);
+            print("[%u] %lu %s%s: %s\n", job->number, job->last_pid, shell_job_stopped(job) ? "stopped" : "running",
+                  shell_job_stopped(job) ? stop_reason(job) : "", job->text);
 }
 
 /* ---- waiting, for the built-in command `wait` ---- */

@@ -71,7 +71,6 @@ static void power_off(void) {
 
 static void run_first(void) {
     shell.name = RC_PATH;
-    (void)shell_set_foreground(&shell, shell.pid); /* Ctrl-C in a script is for what it runs; this shell survives */
     shell_set_console(&shell, CONSOLE_FOREGROUND);
     uint32_t status = shell_run_file(&shell, RC_PATH);
     if (status != P_NOT_FOUND && status != OK) {

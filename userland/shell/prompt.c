@@ -1,5 +1,6 @@
 #include "libsys/print.h"
 #include "libsys/proto/console.h"
+#include "libsys/terminal.h"
 #include "libsys/text.h"
 #include "userland/shell/shell.h"
 
@@ -10,7 +11,10 @@
 void shell_set_console(const struct shell *shell, enum console_mode mode) {
     struct console_set_mode_request request = {.mode = mode};
     struct console_set_mode_reply reply;
-    uint32_t status = console_set_mode(shell->console, &request, &reply, NULL);
+    uint32_t status;
+    do
+        status = console_set_mode(shell->console, &request, &reply, NULL);
+    while (status == P_BACKGROUND && (status = terminal_await(PROCESS_SIGTTOU)) == OK);
     if (status != OK)
         shell_complain(shell, "console mode: %s", status_text(status));
 }
@@ -23,7 +27,8 @@ static bool read_byte(struct shell *shell, uint8_t *ret_byte) {
     uint32_t status;
     do
         status = console_read_keys(shell->console, &request, &reply, NULL);
-    while (status == E_CANCEL); /* too many readers; this one may still be served */
+    while (status == E_CANCEL || /* too many readers; this one may still be served */
+           (status == P_BACKGROUND && (status = terminal_await(PROCESS_SIGTTIN)) == OK));
     if (status != OK)
         shell_complain(shell, "reading from the console: %s", status_text(status));
     *ret_byte = reply.bytes[0];

@@ -126,8 +126,6 @@ void shell_end_control(struct shell *shell);
 bool shell_take_interrupt(const struct shell *shell);
 /* Let it end the shell's waiting, or not. */
 void shell_let_interrupt(const struct shell *shell, bool let);
-/* Name the group of the terminal's Ctrl-C and Ctrl-Z by one of its processes. False: there is no such process. */
-bool shell_set_foreground(const struct shell *shell, uint64_t pid);
 /* Errors: those of process_wait. A process server without stops is asked without them. */
 MUST_USE uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags,
                                  struct process_wait_reply *ret_news);
