@@ -80,12 +80,10 @@ static int wait_word(struct shell *shell, const char *word) {
 static void run_wait(struct shell *shell, char **words, size_t count) {
     int status = 0;
     shell->interrupted = shell_take_interrupt(shell);
-    shell_let_interrupt(shell, true);
     if (count == 1)
         status = shell_wait_jobs(shell);
     for (size_t i = 1; i < count && !shell->interrupted; i++)
         status = wait_word(shell, words[i]);
-    shell_let_interrupt(shell, false);
     shell->status = shell->interrupted ? SHELL_INTERRUPTED : status;
 }
 

@@ -39,14 +39,17 @@ static bool set_foreground(const struct shell *shell, uint64_t pid) {
     return status == OK;
 }
 
-static void key_taken(uint64_t signal, const struct process_signal_frame *frame) {
-    (void)signal; /* that it was handled ends the wait */
+static volatile uint64_t taken; /* signals whose handler has run; bit n - 1 = signal n */
+
+static void take_signal(uint64_t signal, const struct process_signal_frame *frame) {
     (void)frame;
+    taken |= 1ULL << (signal - 1);
 }
 
 #define INTERRUPT_BIT (1ULL << (PROCESS_SIGINT - 1))
 #define SUSPEND_BIT (1ULL << (PROCESS_SIGTSTP - 1))
 #define KEY_BITS (INTERRUPT_BIT | SUSPEND_BIT)
+#define CHILD_BIT (1ULL << (PROCESS_SIGCHLD - 1))
 
 /* Returns which signals are pending; none where the process server has no signals. */
 static uint64_t change_mask(const struct shell *shell, uint64_t mask, enum process_signal_mask_how how) {
@@ -58,7 +61,7 @@ static uint64_t change_mask(const struct shell *shell, uint64_t mask, enum proce
 static uint64_t take_keys(const struct shell *shell) {
     uint64_t pending = shell->interactive ? change_mask(shell, 0, PROCESS_MASK_ASK) & KEY_BITS : 0;
     if (pending != 0) {
-        (void)change_mask(shell, 0, PROCESS_MASK_SET); /* key_taken() runs */
+        (void)change_mask(shell, 0, PROCESS_MASK_SET); /* take_signal() runs */
         (void)change_mask(shell, KEY_BITS, PROCESS_MASK_SET);
     }
     return pending;
@@ -66,17 +69,31 @@ static uint64_t take_keys(const struct shell *shell) {
 
 bool shell_take_interrupt(const struct shell *shell) { return (take_keys(shell) & INTERRUPT_BIT) != 0; }
 
-void shell_let_interrupt(const struct shell *shell, bool let) {
-    if (shell->interactive)
-        (void)change_mask(shell, let ? SUSPEND_BIT : KEY_BITS, PROCESS_MASK_SET);
+/* Ctrl-C and a child's news are let come while this sleeps, and at no other time: none can come just before. */
+uint32_t shell_wait_or_interrupt(const struct shell *shell, uint64_t pid, uint64_t flags,
+                                 struct process_wait_reply *ret_news) {
+    struct process_signal_wait_request sleep = {.mask = SUSPEND_BIT};
+    struct process_signal_wait_reply none;
+    uint32_t status, slept = P_INTERRUPTED;
+    if (!shell->interactive || signal_handle(PROCESS_SIGCHLD, take_signal, 0) != OK)
+        return shell_wait_for(shell, pid, flags, ret_news); /* a process server without signals is one without keys */
+    (void)change_mask(shell, KEY_BITS | CHILD_BIT, PROCESS_MASK_SET);
+    taken = 0;
+    do
+        status = shell_wait_for(shell, pid, flags | PROCESS_WAIT_NO_HANG, ret_news);
+    while (status == E_TIMEOUT && (taken & INTERRUPT_BIT) == 0 &&
+           (slept = process_signal_wait(shell->process, &sleep, &none, NULL)) == P_INTERRUPTED);
+    (void)signal_handle(PROCESS_SIGCHLD, NULL, 0); /* it could be done before */
+    (void)change_mask(shell, KEY_BITS, PROCESS_MASK_SET);
+    return status == E_TIMEOUT ? slept : status;
 }
 
 void shell_begin_control(struct shell *shell) {
     shell->interactive = true;
-    shell_let_interrupt(shell, false);
-    uint32_t status = signal_handle(PROCESS_SIGINT, key_taken, 0);
+    (void)change_mask(shell, KEY_BITS, PROCESS_MASK_SET);
+    uint32_t status = signal_handle(PROCESS_SIGINT, take_signal, 0);
     if (status == OK)
-        status = signal_handle(PROCESS_SIGTSTP, key_taken, 0);
+        status = signal_handle(PROCESS_SIGTSTP, take_signal, 0);
     if (status != OK && status != P_OPERATION)
         shell_complain(shell, "signals: %s", status_text(status));
     (void)set_foreground(shell, shell->pid);

@@ -169,7 +169,7 @@ void shell_list_jobs(const struct shell *shell) {
 
 int shell_wait_pid(struct shell *shell, uint64_t pid) {
     struct process_wait_reply news;
-    uint32_t status = shell_wait_for(shell, pid, PROCESS_WAIT_STOPPED, &news);
+    uint32_t status = shell_wait_or_interrupt(shell, pid, PROCESS_WAIT_STOPPED, &news);
     if (status == P_INTERRUPTED) {
         shell->interrupted = true;
         return SHELL_INTERRUPTED;

@@ -124,11 +124,12 @@ void shell_begin_control(struct shell *shell);
 void shell_end_control(struct shell *shell);
 /* Was Ctrl-C typed while the shell itself had the keys? */
 bool shell_take_interrupt(const struct shell *shell);
-/* Let it end the shell's waiting, or not. */
-void shell_let_interrupt(const struct shell *shell, bool let);
 /* Errors: those of process_wait. A process server without stops is asked without them. */
 MUST_USE uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags,
                                  struct process_wait_reply *ret_news);
+/* The same, but Ctrl-C ends it: P_INTERRUPTED. None is lost, whenever it comes. */
+MUST_USE uint32_t shell_wait_or_interrupt(const struct shell *shell, uint64_t pid, uint64_t flags,
+                                          struct process_wait_reply *ret_news);
 /* All commands of a job that can be are started: wait for it in the foreground, or go on. Sets shell->status. */
 void shell_job_started(struct shell *shell, struct job *job);
 /* `fg` and `bg`. */
