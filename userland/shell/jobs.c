@@ -116,7 +116,8 @@ struct job *shell_note_news(struct shell *shell, const struct process_wait_reply
                 continue;
             member->ended = news->end == PROCESS_EXITED || news->end == PROCESS_KILLED;
             member->stopped = news->end == PROCESS_STOPPED;
-            job->stop_told = job->stop_told && news->end != PROCESS_CONTINUED;
+            job->stop_told =
+                job->stop_told && member->ended; /* a stop may follow a continuation that nobody heard of */
             if (member->ended && member->pid == job->last_pid) {
                 job->status = shell_end_status(news);
                 job->signal = news->end == PROCESS_KILLED ? news->value : 0;
