@@ -26,6 +26,7 @@ for name in ("boot", "boot.tar", "kernel", "test"):
 MACHINE_SECONDS = "60"
 SESSION_SECONDS = 60.0
 PROMPT = b"baton$ "
+CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
 
 
 def command(*arguments: str) -> list[str]:
@@ -79,3 +80,27 @@ class Terminal(unittest.TestCase):
     def end(self) -> int:
         self.process.wait(SESSION_SECONDS)
         return self.process.returncode
+
+
+class Prompt(Terminal):
+    """Each case begins at a prompt."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.expect(PROMPT)
+
+    def enter(self, line: bytes) -> None:
+        """Type a line, and wait until it is all on the screen."""
+        self.type(line + b"\r")
+        self.expect(line + b"\r\n")
+
+    def answer(self, line: bytes) -> list[str]:
+        """The lines that a command prints."""
+        self.enter(line)
+        return self.expect(PROMPT).decode().replace("\r", "").splitlines()
+
+    def key(self, key: bytes) -> list[str]:
+        """Press a key while a command runs that needs some time to get there; what comes up to the prompt."""
+        time.sleep(0.7)
+        self.type(key)
+        return self.expect(PROMPT).decode().replace("\r", "").splitlines()

@@ -6,33 +6,11 @@ import re
 import time
 import unittest
 
-from machine import PROMPT, ROOT, Terminal, run
-
-CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
+from machine import CTRL_C, CTRL_D, CTRL_Z, PROMPT, ROOT, Prompt, run
 
 
-class Jobs(Terminal):
+class Jobs(Prompt):
     """Each case begins at a prompt."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.expect(PROMPT)
-
-    def enter(self, line: bytes) -> None:
-        """Type a line, and wait until it is all on the screen."""
-        self.type(line + b"\r")
-        self.expect(line + b"\r\n")
-
-    def answer(self, line: bytes) -> list[str]:
-        """The lines that a command prints."""
-        self.enter(line)
-        return self.expect(PROMPT).decode().replace("\r", "").splitlines()
-
-    def key(self, key: bytes) -> list[str]:
-        """Press a key while a command runs that needs some time to get there; what comes up to the prompt."""
-        time.sleep(0.7)
-        self.type(key)
-        return self.expect(PROMPT).decode().replace("\r", "").splitlines()
 
     def test_stop_and_go_on(self) -> None:
         self.enter(b"sleep 100")
@@ -84,21 +62,6 @@ class Jobs(Terminal):
         self.assertEqual(self.key(CTRL_C), ["^C"])
         self.assertEqual(self.answer(b"echo $?; jobs"), ["130", "[1] 2 running: sleep 100"])
 
-    def test_control_c_right_behind_enter(self) -> None:
-        """It comes before the command has started, while it starts, or soon after; never in vain."""
-        for line in (b"sleep 100; echo not this", b"sleep 100 | cat | cat | cat | cat | cat | cat | cat", b"sleep 100 & wait"):
-            for pause_ms in (0, 1, 2, 5, 10, 20, 40):
-                self.type(line + b"\r")
-                time.sleep(pause_ms / 1000)
-                self.type(CTRL_C)
-                self.assertNotIn(b"\r\nnot this", self.expect(PROMPT))
-                self.assertEqual(self.answer(b"echo $?")[-1:], ["130"], (line, pause_ms))
-                self.answer(b"kill -KILL %1; wait")
-
-    def test_control_z_right_behind_enter(self) -> None:
-        self.type(b"sleep 100 | cat\r" + CTRL_Z)
-        self.assertIn(b"^Z\r\n[1] stopped: sleep 100 | cat\r\n", self.expect(PROMPT))
-
     def test_a_stopped_reader_takes_nothing(self) -> None:
         """What is typed later is for the shell, then for another reader; and the first gets its own when it goes on."""
         self.enter(b"cat")
@@ -115,15 +78,6 @@ class Jobs(Terminal):
         self.expect(b"first\r\nfirst\r\n")
         self.key(CTRL_D)
         self.assertEqual(self.answer(b"jobs"), [])
-
-    def test_a_reader_in_the_background_waits_for_the_foreground(self) -> None:
-        self.answer(b"cat &")
-        self.assertEqual(self.answer(b"echo all of it"), ["all of it"])
-        self.enter(b"fg")
-        time.sleep(0.7)
-        self.type(b"now\r")
-        self.expect(b"now\r\nnow\r\n")
-        self.key(CTRL_C)
 
     def test_leaving_with_stopped_jobs(self) -> None:
         self.answer(b"shell") # a prompt within the prompt
