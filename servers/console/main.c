@@ -58,10 +58,10 @@ static bool answer_read(void *context, cap_t reply, uint32_t status, const uint8
     return server_answer(&server, reply, OPERATION_READ, status, &answer);
 }
 
-static void answer_write(void *context, cap_t reply, size_t length) {
+static bool answer_write(void *context, cap_t reply, size_t length) {
     (void)context;
     struct console_write_reply answer = {.written_bytes = length};
-    (void)server_answer(&server, reply, OPERATION_WRITE, OK, &answer); /* a writer that died has what it wanted */
+    return server_answer(&server, reply, OPERATION_WRITE, OK, &answer);
 }
 
 static void raise_interrupt(void *context) {
@@ -76,12 +76,11 @@ static void raise_suspend(void *context) {
 
 static uint32_t console_serve_write(struct server_call *call, const struct console_write_request *request,
                                     struct console_write_reply *reply) {
-    size_t written = terminal_write(&terminal, request->bytes, request->length_bytes);
-    reply->written_bytes = written;
-    if (written == request->length_bytes)
+    reply->written_bytes = request->length_bytes;
+    if (terminal_write(&terminal, request->bytes, request->length_bytes))
         return OK;
     cap_t slot = server_defer();
-    if (slot != 0 && terminal_park_writer(&terminal, slot, request->bytes, request->length_bytes, written))
+    if (slot != 0 && terminal_park_writer(&terminal, slot, request->bytes, request->length_bytes))
         return SERVER_DEFERRED;
     if (slot != 0) { /* too many wait already */
         struct console_write_reply none = {.written_bytes = 0};

@@ -10,23 +10,43 @@
 #define HOLD_BACK_BYTES (TERMINAL_INPUT_BYTES / 4 * 3)
 #define GO_ON_BYTES (TERMINAL_INPUT_BYTES / 4)
 
-/*
- * Move bytes to the output ring as far as they fit; a line feed needs room for two. Returns how many went. XON and XOFF
- * are the console's own words: a program that prints them would stop the other side.
- */
-static size_t add_output(struct terminal *terminal, const uint8_t *bytes, size_t length) {
+/* XON and XOFF are the console's own words: a program that prints them would stop the other side. */
+static bool is_shown(uint8_t byte) { return byte != XON && byte != XOFF; }
+
+/* The places that these bytes take in the output ring: a line feed takes two. */
+static size_t places_for(const struct terminal *terminal, const uint8_t *bytes, size_t length) {
+    size_t places = 0;
+    uint8_t last = terminal->last_output;
     for (size_t i = 0; i < length; i++) {
-        if (bytes[i] == XON || bytes[i] == XOFF)
+        if (!is_shown(bytes[i]))
             continue;
-        bool line_end = bytes[i] == '\n' && terminal->last_output != '\r';
-        if (ring_free(&terminal->output) < (line_end ? 2U : 1U))
-            return i;
-        if (line_end)
+        places += bytes[i] == '\n' && last != '\r' ? 2U : 1U;
+        last = bytes[i];
+    }
+    return places;
+}
+
+static bool fits(const struct terminal *terminal, const uint8_t *bytes, size_t length) {
+    return places_for(terminal, bytes, length) <= ring_free(&terminal->output);
+}
+_Static_assert(2 * CONSOLE_BYTES_MAX <= TERMINAL_OUTPUT_BYTES, "each write fits some time");
+
+/* Move bytes to the output ring, which they fit. */
+static void add_output(struct terminal *terminal, const uint8_t *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (!is_shown(bytes[i]))
+            continue;
+        if (bytes[i] == '\n' && terminal->last_output != '\r')
             ring_add(&terminal->output, '\r');
         ring_add(&terminal->output, bytes[i]);
         terminal->last_output = bytes[i];
     }
-    return length;
+}
+
+/* What does not fit a full ring is not shown. */
+static void show(void *context, const uint8_t *bytes, size_t length) {
+    if (fits(context, bytes, length))
+        add_output(context, bytes, length);
 }
 
 /* Let the UART fill its receive FIFO only while its bytes are wanted: in raw mode what is typed too fast waits outside.
@@ -37,7 +57,7 @@ static void update_receive(struct terminal *terminal) {
 
 static void show_key(struct terminal *terminal, uint8_t letter) {
     const uint8_t shown[] = {'^', letter, '\n'};
-    (void)add_output(terminal, shown, sizeof shown);
+    show(terminal, shown, sizeof shown);
 }
 
 static void interrupt(struct terminal *terminal) {
@@ -95,7 +115,7 @@ static void received(void *context, uint8_t byte) {
         update_receive(terminal);
     } else {
         terminal->input_lost_count++;
-        (void)add_output(terminal, &bell, 1);
+        show(terminal, &bell, 1);
     }
 }
 
@@ -145,27 +165,22 @@ bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, c
     return present;
 }
 
-size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length) {
-    if (terminal->writer_count > 0)
-        return 0;
-    size_t taken = add_output(terminal, bytes, length);
+bool terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length) {
+    if (terminal->writer_count > 0 || !fits(terminal, bytes, length))
+        return false;
+    add_output(terminal, bytes, length);
     uart_transmit(&terminal->uart);
-    return taken;
+    return true;
 }
 
-bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length, size_t written) {
+bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length) {
     if (terminal->writer_count == TERMINAL_WAITERS_MAX)
         return false;
     struct terminal_writer *writer = &terminal->writers[terminal->writer_count++];
     writer->reply = reply;
     writer->length = length;
-    writer->written = written;
     memcpy(writer->bytes, bytes, length);
     return true;
-}
-
-static void show(void *context, const uint8_t *bytes, size_t length) {
-    (void)add_output(context, bytes, length); /* what does not fit a full ring is not shown, but read */
 }
 
 /* Does a reader of this mode get an answer now? Only called if there is one: it makes a line of the keys. */
@@ -271,16 +286,15 @@ void terminal_set_foreground(struct terminal *terminal, uint32_t group) {
         terminal_set_mode(terminal, CONSOLE_FOREGROUND);
 }
 
+/* What somebody wrote who is gone meanwhile is not on its way yet, and never will be. */
 static void answer_writers(struct terminal *terminal) {
-    while (terminal->writer_count > 0) {
+    while (terminal->writer_count > 0 && fits(terminal, terminal->writers[0].bytes, terminal->writers[0].length)) {
         struct terminal_writer *writer = &terminal->writers[0];
-        writer->written += add_output(terminal, writer->bytes + writer->written, writer->length - writer->written);
-        uart_transmit(&terminal->uart);
-        if (writer->written < writer->length)
-            return;
-        terminal->clients->answer_write(terminal->clients->context, writer->reply, writer->length);
+        if (terminal->clients->answer_write(terminal->clients->context, writer->reply, writer->length))
+            add_output(terminal, writer->bytes, writer->length);
         terminal->writer_count--;
         memmove(&terminal->writers[0], &terminal->writers[1], terminal->writer_count * sizeof *writer);
+        uart_transmit(&terminal->uart);
     }
 }
 

@@ -10,7 +10,8 @@
  * Keys stay in the ring until somebody reads: a key becomes part of a line, and is shown, when a reader of lines waits
  * for it. So what is typed ahead shows once, where it is used, and reaches a shell as it was typed.
  *
- * Nobody is refused for long: a write that does not fit waits for its answer, a read waits for the first byte.
+ * Nobody is refused for long: a write that does not fit waits for its answer, a read waits for the first byte. The answer is
+ * the commit: bytes are taken when the answer that says so has been.
  */
 #pragma once
 
@@ -32,9 +33,9 @@
 struct terminal_clients {
     /* OK, and no bytes: the end of input; E_CANCEL: none, ask again; P_BACKGROUND. Returns false if nobody got the answer. */
     bool (*answer_read)(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length);
-    void (*answer_write)(void *context, cap_t reply, size_t length);
-    void (*interrupt)(void *context); /* Ctrl-C was typed in foreground mode, ... */
-    void (*suspend)(void *context);   /* ... Ctrl-Z */
+    bool (*answer_write)(void *context, cap_t reply, size_t length); /* the same */
+    void (*interrupt)(void *context);                                /* Ctrl-C was typed in foreground mode, ... */
+    void (*suspend)(void *context);                                  /* ... Ctrl-Z */
     void *context;
 };
 
@@ -48,7 +49,6 @@ struct terminal_reader {
 struct terminal_writer {
     cap_t reply;
     size_t length;
-    size_t written; /* of its bytes, so many are in the output ring */
     uint8_t bytes[CONSOLE_BYTES_MAX];
 };
 
@@ -81,13 +81,12 @@ struct terminal {
  * whether there is a UART; without one output vanishes and reads wait for ever. */
 bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients);
 
-/* Take up to `length` bytes for output. Returns how many: fewer than `length` (also 0) means that the rest has to be
- * parked, since others wait already or the output ring is full. */
-size_t terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length);
+/* Take these bytes for output, at most CONSOLE_BYTES_MAX: all, or none (false), since others wait already or the output
+ * ring has no room for all. Then the writer has to be parked. */
+bool terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length);
 
-/* Park a writer of `length` bytes, at most CONSOLE_BYTES_MAX, of which terminal_write() took `written`. It is answered
- * when all are taken. false: TERMINAL_WAITERS_MAX wait already. */
-bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length, size_t written);
+/* Park a writer. Its bytes are taken when its answer is. false: TERMINAL_WAITERS_MAX wait already. */
+bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length);
 
 /* Take up to `limit` bytes of input, in this mode only; in foreground mode of one line; none = the end.
  * false: the reader has to be parked. */

@@ -123,7 +123,7 @@ static void the_other_side_is_held_back(void) {
         size_t typed = 0, seen = 0;
         begin();
         terminal_set_mode(&terminal, modes[i]);
-        CHECK_EQUAL(terminal_write(&terminal, (const uint8_t *)"a\x11\x13", 3), 3);
+        CHECK(terminal_write(&terminal, (const uint8_t *)"a\x11\x13", 3));
         drain();
         for (; chip.sent[chip.sent_count - 1] != '\x13' && typed < TERMINAL_INPUT_BYTES; typed++, drain())
             type("\r", 1);
@@ -189,7 +189,7 @@ static void a_break_is_heard_whoever_looks_at_the_chip_first(void) {
         chip.receive[chip.receive_count++] = 0;
         chip.broken = true;
         if (drains == 0)
-            CHECK_EQUAL(terminal_write(&terminal, (const uint8_t *)"x", 1), 1);
+            CHECK(terminal_write(&terminal, (const uint8_t *)"x", 1));
         else
             CHECK(!terminal_is_drained(&terminal) || !chip.broken);
         CHECK(terminal_progress(&terminal)); /* for the interrupt that is on its way */

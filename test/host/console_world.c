@@ -87,10 +87,13 @@ static bool answer_read(void *context, cap_t reply, uint32_t status, const uint8
     return true;
 }
 
-static void answer_write(void *context, cap_t reply, size_t length) {
+static bool answer_write(void *context, cap_t reply, size_t length) {
     (void)context;
     CHECK(length > 0);
+    if (reply == clients.gone)
+        return false;
     clients.writes[clients.write_count++] = reply;
+    return true;
 }
 
 static void interrupt(void *context) {

@@ -56,7 +56,7 @@ struct console_answers {
     size_t read_count;
     cap_t writes[64];
     size_t write_count;
-    cap_t gone; /* this reader is dead */
+    cap_t gone; /* this client is dead */
     uint32_t interrupts, suspends;
 };
 extern struct console_answers clients;
