@@ -8,21 +8,21 @@
  *   ep_reply_wait  RDI endpoint  RSI info  words        RAX status  RDI badge  RSI info  words
  *
  * Words 0..3 are RDX, R10, R8, R9, at the same place on both sides, so that a short message needs no memory at all.
- * Words 4..63 and capabilities go through the message page. Everything else is unchanged but RCX
+ * Words 4..67 and capabilities go through the message page. Everything else is unchanged but RCX
  * and R11, which the instruction destroys; ep_call leaves RDI zero.
  */
 #pragma once
 
 #include <stdint.h>
 
-#define MESSAGE_WORDS 64U
+#define MESSAGE_WORDS 68U
 #define MESSAGE_REGISTERS 4U
 #define MESSAGE_CAPS 4U
 #define MESSAGE_DATA_OFFSET 1024U
 
 /*
  * The info word. 63..32 label (an operation, a status: the two programs' affair) | 31..17 zero | 16 deadline |
- * 15..12 kind (set by the kernel) | 11..8 capabilities, 0..4 | 7..0 words, 0..64
+ * 15..12 kind (set by the kernel) | 11..8 capabilities, 0..4 | 7..0 words, 0..68
  */
 #define MESSAGE_INFO(label, words, caps) ((uint64_t)(label) << 32 | (uint64_t)(caps) << 8 | (uint64_t)(words))
 #define MESSAGE_DEADLINE (1ULL << 16) /* ep_call: give up at message_page.deadline_ns with E_TIMEOUT */
@@ -44,12 +44,12 @@ static inline uint32_t message_kind(uint64_t info) { return (uint32_t)(info >> 1
  * never by the user's address. Long arguments and results of other system calls use `data`.
  */
 struct message_page {
-    uint64_t words[MESSAGE_WORDS];       /* words 4..63; 0..3 are not used: those travel in registers */
+    uint64_t words[MESSAGE_WORDS];       /* words 4..67; 0..3 are not used: those travel in registers */
     uint64_t send_caps[MESSAGE_CAPS];    /* slots to copy from, needs ENDPOINT_GRANT in a call */
     uint64_t receive_caps[MESSAGE_CAPS]; /* empty slots that may be filled, 0 = none: the first message_caps(info) */
     uint64_t deadline_ns;                /* with MESSAGE_DEADLINE */
     uint64_t fpu_opened; /* the kernel sets it to 1 at the thread's first use of the FPU after each switch to it */
-    uint64_t reserved[54];
+    uint64_t reserved[50];
     uint8_t data[4096 - MESSAGE_DATA_OFFSET];
 };
 

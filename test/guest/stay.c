@@ -442,7 +442,7 @@ static void stay_in_ep_call_with_the_longest_message(void) {
     message.info = MESSAGE_INFO(0, MESSAGE_WORDS, 0);
     CHECK_STATUS(ep_reply(0, &message), OK);
     worker_join(&worker);
-    check_stay("call of 64 words and 4 capabilities, fault");
+    check_stay("call of 68 words and 4 capabilities, fault");
 }
 
 /* ---- threads ---- */

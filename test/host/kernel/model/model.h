@@ -27,7 +27,11 @@
 #define MODEL_BLOCKED 254U /* not a status: the caller has none yet */
 
 /* Words of a message page. */
-enum { WORD_SEND = 64, WORD_RECEIVE = 68, WORD_DEADLINE = 72 };
+enum {
+    WORD_SEND = MESSAGE_WORDS,
+    WORD_RECEIVE = WORD_SEND + MESSAGE_CAPS,
+    WORD_DEADLINE = WORD_RECEIVE + MESSAGE_CAPS
+};
 
 /* The places in a thread, and how many there are. */
 enum model_place { PLACE_REPLY, PLACE_TABLE, PLACE_SPACE, PLACE_FAULT, PLACE_NOTIFICATION, PLACE_MESSAGE, PLACES };
