@@ -1,0 +1,80 @@
+/*
+ * Does nobody get more places than are then left, everybody some, and the system what it asks for?
+ */
+#include "libsys/quota.h"
+
+#include "test/host/check.h"
+
+#define PLACES 64U
+#define OWNERS 5U
+
+static struct quota quota;
+static struct quota_owner owners[PLACES];
+
+static uint32_t take_all(uint32_t owner) {
+    uint32_t count = 0;
+    while (quota_take(&quota, owner))
+        count++;
+    return count;
+}
+
+static void the_greedy_get_half(void) {
+    quota_init(&quota, owners, PLACES);
+    CHECK_EQUAL(quota_left(&quota, 9), 32);
+    CHECK_EQUAL(take_all(9), 32);
+    CHECK_EQUAL(take_all(8), 16); /* who comes later finds some */
+    CHECK_EQUAL(take_all(7), 8);
+    quota_give(&quota, 9);
+    CHECK_EQUAL(take_all(9), 0); /* it has more than are left yet */
+    CHECK(quota_take(&quota, 6));
+
+    quota_init(&quota, owners, PLACES);
+    uint32_t has[2] = {0};
+    for (uint32_t turn = 0; turn < 2 * PLACES; turn++)
+        has[turn % 2] += quota_take(&quota, 1 + turn % 2);
+    CHECK_EQUAL(has[0], 21); /* a third each */
+    CHECK_EQUAL(has[1], 21);
+}
+
+static void the_system_takes_what_is_free(void) {
+    quota_init(&quota, owners, PLACES);
+    CHECK_EQUAL(take_all(3), 32);
+    CHECK_EQUAL(quota_left(&quota, 0), 32);
+    CHECK_EQUAL(take_all(0), 32);
+    CHECK_EQUAL(quota_left(&quota, 4), 0);
+    CHECK(!quota_take(&quota, 4));
+}
+
+/* Beside plain counts. */
+static void counts_are_kept_and_owners_forgotten(void) {
+    uint32_t has[OWNERS] = {0}, free = PLACES;
+    uint64_t seed = 11;
+    quota_init(&quota, owners, PLACES);
+    for (uint32_t step = 0; step < 20000; step++) {
+        uint32_t owner = (uint32_t)(check_random(&seed) % OWNERS), known = 0;
+        uint32_t may = owner == 0 ? free : free > has[owner] ? (free - has[owner]) / 2 : 0;
+        if (check_random(&seed) % 100 < (step / 1000 % 2 == 0 ? 60 : 40)) {
+            CHECK_EQUAL(quota_left(&quota, owner), may);
+            CHECK_EQUAL(quota_take(&quota, owner), may > 0);
+            has[owner] += may > 0;
+            free -= may > 0;
+        } else if (has[owner] > 0) {
+            quota_give(&quota, owner);
+            has[owner]--;
+            free++;
+        }
+        for (uint32_t i = 0; i < OWNERS; i++)
+            known += has[i] > 0;
+        if (!CHECK_EQUAL(quota.free_count, free) || !CHECK_EQUAL(quota.owner_count, known))
+            return;
+    }
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"quota_the_greedy_get_half", the_greedy_get_half},
+        {"quota_the_system_takes_what_is_free", the_system_takes_what_is_free},
+        {"quota_counts_are_kept_and_owners_forgotten", counts_are_kept_and_owners_forgotten},
+    };
+    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
+}
