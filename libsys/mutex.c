@@ -5,19 +5,17 @@
 
 /* Source: Drepper, "Futexes Are Tricky": the second mutex there. */
 
-/* Whatever ends the wait, a signal's handler or an error: the caller looks at the word again. */
+/* Whatever ends the wait: the caller looks at the word again. */
 static void sleep_on(uint32_t *word, uint32_t expected) {
     struct process_word_wait_request request = {(uaddr_t)word, expected, UINT64_MAX};
     struct process_word_wait_reply reply;
     (void)process_word_wait(program_process(), &request, &reply, NULL);
 }
 
-/* A call that a signal's handler interrupted before it was taken has woken nobody. */
 static void wake(uint32_t *word, uint64_t count) {
     struct process_word_wake_request request = {(uaddr_t)word, count};
     struct process_word_wake_reply reply;
-    while (process_word_wake(program_process(), &request, &reply, NULL) == P_INTERRUPTED)
-        continue;
+    (void)process_word_wake(program_process(), &request, &reply, NULL);
 }
 
 void mutex_lock(struct mutex *mutex) {

@@ -55,24 +55,37 @@ uint32_t print_refused(void) {
     return status;
 }
 
-static void print_flush(struct print_sink *to) {
-    size_t length = to->length_bytes;
-    to->length_bytes = 0;
+/* The first `length` bytes go; what is behind them moves up. */
+static void send(struct print_sink *to, size_t length) {
+    uint32_t status = OK;
     if (length == 0)
         return;
-    if (to->stream == 0) {
+    if (to->stream == 0)
         log_bytes((const char *)to->bytes, length);
-        return;
-    }
-    uint32_t status = stream_write_all(to->stream, to->bytes, length, NULL);
+    else
+        status = stream_write_all(to->stream, to->bytes, length, NULL);
+    to->length_bytes -= length;
+    memmove(to->bytes, to->bytes + length, to->length_bytes);
     if (status != OK)
         give_up(to, status);
+}
+
+static void print_flush(struct print_sink *to) { send(to, to->length_bytes); }
+
+/* A line that fits goes in one piece: what is full is cut behind its last line end, if there is one. */
+static void make_room(struct print_sink *to) {
+    size_t length = to->length_bytes;
+    while (length > 0 && to->bytes[length - 1] != '\n')
+        length--;
+    send(to, length > 0 ? length : to->length_bytes);
 }
 
 static void print_put(struct format_sink *sink, const char *text, size_t length_bytes) {
     struct print_sink *to = (struct print_sink *)(void *)sink;
     size_t room = to->stream != 0 ? STREAM_BYTES_MAX : LOG_BYTES_MAX;
     while (length_bytes > 0) {
+        if (to->length_bytes == room)
+            make_room(to);
         size_t part = room - to->length_bytes;
         if (part > length_bytes)
             part = length_bytes;
@@ -80,8 +93,6 @@ static void print_put(struct format_sink *sink, const char *text, size_t length_
         to->length_bytes += part;
         text += part;
         length_bytes -= part;
-        if (to->length_bytes == room)
-            print_flush(to);
     }
 }
 

@@ -12,7 +12,8 @@
 FORMAT_LIKE(1, 2) void log_print(const char *format, ...);
 
 /*
- * Text to stdout; without one, lines go to the log. What a console does not take is lost. When nobody reads it any more, the program
+ * Text to stdout; without one, lines go to the log. Each line of up to STREAM_BYTES_MAX bytes that one call prints whole is one
+ * write. What a console does not take is lost. When nobody reads it any more, the program
  * ends with STREAM_EXIT_BROKEN; when it is not taken for another reason, such as a full file, with a word on stderr and
  * STREAM_EXIT_REFUSED. Where the program has replaced its stdout itself (stream_replace) it goes on: see print_refused.
  */

@@ -76,12 +76,14 @@ static inline void server_serve(struct server *server, const struct server_event
 /*
  * In a handler: keep the right to answer this call. Returns the slot where it now lies, for server_answer, or 0 when
  * no slot is free. The handler then returns SERVER_DEFERRED.
+ * The answer is the commit: what the call asks for is done when server_answer says that its answer was taken, not before. A
+ * caller that was interrupted meanwhile repeats its call, and must find everything as if it had never been made.
  */
 MUST_USE cap_t server_defer(void);
 
 /*
  * Answer a deferred call; *reply is a `struct name_verb_reply` of operation `number` if the status is OK. The slot is
- * free afterwards. Returns whether the caller got the answer; one who is gone is no error.
+ * free afterwards. Returns whether the caller got the answer: then what it asked for is to be done. One who is gone is no error.
  */
 bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply);
 

@@ -106,11 +106,8 @@ _Noreturn void program_exit(int code) {
     cap_t process = program_process();
     struct process_exit_request request = {(uint64_t)(unsigned int)code};
     struct process_exit_reply reply;
-    uint32_t status = P_INTERRUPTED;
-    while (process != 0 && status == P_INTERRUPTED)
-        status = process_exit(process, &request, &reply, NULL);
     if (process != 0)
-        log_print("%s: exit %d: %s", own_name(), code, status_text(status));
+        log_print("%s: exit %d: %s", own_name(), code, status_text(process_exit(process, &request, &reply, NULL)));
     /* Without a frame: nobody called whoever ends in order. */
     __asm__ volatile("xor %%ebp, %%ebp\n\tud2" : : "a"(PROGRAM_ENDED), "D"((uint64_t)(unsigned int)code));
     __builtin_unreachable();

@@ -58,9 +58,7 @@ static uint32_t take_memory(uint64_t bytes, uaddr_t *ret_at) {
     if (*ret_at == 0) {
         struct process_map_request request = {0, bytes, MEMORY_READ | MEMORY_WRITE, PROCESS_MAP_GUARDED};
         struct process_map_reply reply = {0};
-        do
-            status = process_map(program_process(), &request, &reply, NULL);
-        while (status == P_INTERRUPTED);
+        status = process_map(program_process(), &request, &reply, NULL);
         *ret_at = reply.at;
     }
     return status;
@@ -76,8 +74,7 @@ static void give_memory(uaddr_t at, uint64_t bytes) {
         return;
     struct process_unmap_request request = {at, bytes};
     struct process_unmap_reply reply;
-    while (process_unmap(program_process(), &request, &reply, NULL) == P_INTERRUPTED)
-        continue; /* any other failure: it stays, of no use */
+    (void)process_unmap(program_process(), &request, &reply, NULL); /* on failure it stays, of no use */
 }
 
 /*
@@ -139,9 +136,7 @@ uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_threa
     struct process_thread_create_request request = {(uaddr_t)threads_begin, stack, (uint64_t)block, (uaddr_t)block};
     struct process_thread_create_reply reply;
     mutex_lock(&library_locks.threads); /* whoever joins it finds it in the table */
-    do
-        status = process_thread_create(program_process(), &request, &reply, NULL);
-    while (status == P_INTERRUPTED);
+    status = process_thread_create(program_process(), &request, &reply, NULL);
     if (status == OK)
         living[reply.thread % PROCESS_THREADS_MAX] = block;
     mutex_unlock(&library_locks.threads);
@@ -158,10 +153,7 @@ uint32_t threads_join(uint64_t thread, uint64_t *ret_value) {
     mutex_lock(&library_locks.threads);
     struct thread_block *block = living[thread % PROCESS_THREADS_MAX];
     mutex_unlock(&library_locks.threads);
-    uint32_t status;
-    do
-        status = process_thread_join(program_process(), &request, &reply, NULL);
-    while (status == P_INTERRUPTED);
+    uint32_t status = process_thread_join(program_process(), &request, &reply, NULL);
     if (status != OK)
         return status;
     *ret_value = reply.value;
@@ -176,10 +168,7 @@ uint32_t threads_detach(uint64_t thread) {
     mutex_lock(&library_locks.threads);
     const struct thread_block *block = living[thread % PROCESS_THREADS_MAX];
     mutex_unlock(&library_locks.threads);
-    uint32_t status;
-    do
-        status = process_thread_detach(program_process(), &request, &reply, NULL);
-    while (status == P_INTERRUPTED);
+    uint32_t status = process_thread_detach(program_process(), &request, &reply, NULL);
     if (status == OK && reply.had_ended != 0 && block != NULL)
         give_memory(block->memory, block->memory_bytes);
     return status;

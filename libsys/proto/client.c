@@ -50,22 +50,22 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
 
     struct message message;
     uint64_t status;
+    uint32_t label;
+    bool repeats = extra == NULL || !extra->interruptible;
     do {
         message.info = MESSAGE_INFO(number, message_words_of(bytes), operation->request.cap_count);
         message_put(&message, request, bytes);
         status = ep_call(server, &message);
-    } while (status == E_BUSY); /* each try brings the kernel's pending work on a capability forward */
+        label = status == OK ? message_label(message.info) : (uint32_t)status;
+        /* E_BUSY: each try brings the kernel's pending work on a capability forward */
+    } while (status == E_BUSY || (label == P_INTERRUPTED && repeats));
     if (operation->reply.cap_count != 0)
         restore_slots(operation, old);
-    if (status != OK)
-        return (uint32_t)status;
+    if (status == OK && label != OK && extra != NULL)
+        take_failure(&message, extra);
+    if (label != OK)
+        return label;
 
-    status = message_label(message.info);
-    if (status != OK) {
-        if (extra != NULL)
-            take_failure(&message, extra);
-        return (uint32_t)status;
-    }
     /* All that the shape depends on came in registers. */
     if (!protocol_fits(&operation->reply, message_words(message.info), message_caps(message.info), message.words))
         return P_REPLY;

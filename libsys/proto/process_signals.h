@@ -49,7 +49,7 @@ enum process_signal {
  * with the FPU's initial state. libsys/signal.h does all this.
  *
  * A call that no server has begun to serve, or whose answer is put off, ends with P_INTERRUPTED when a handler is to run: it has had
- * no effect and can be made again. If a server is just serving it, the handler waits for the answer, but no longer than
+ * no effect, and the library makes it again. If a server is just serving it, the handler waits for the answer, but no longer than
  * PROCESS_SERVED_MOST_NS: then the call ends with E_CANCEL, and may have had its effect or not.
  */
 #define PROCESS_SERVED_MOST_NS 1000000000ULL

@@ -94,19 +94,21 @@ static inline uint64_t protocol_short_info(const struct protocol_shape *shape, u
 struct protocol_extra {
     cap_t send[MESSAGE_CAPS];         /* the operation's request capabilities, copied from these slots */
     cap_t receive[MESSAGE_CAPS];      /* empty slots for those of the reply */
+    bool interruptible;               /* P_INTERRUPTED ends the call, see protocol_call */
     char reason[PROTOCOL_REASON_MAX]; /* after a failure: why, in words; may be empty */
 };
 
 /*
  * Call an operation and wait for the answer. `reply` is filled if the status is OK and untouched otherwise.
  * extra: may be NULL for an operation without capabilities.
+ * A call that a signal's handler interrupted has had no effect (docs/servers.md): it is made again, unless extra->interruptible.
  * Errors: whatever the server answers; the kernel's (E_PEER: the server is gone); P_REPLY; P_MESSAGE (length_bytes).
  */
 MUST_USE uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_operation *operation,
                                 const void *request, void *reply, struct protocol_extra *extra);
 
 /*
- * The same. Where the compiler sees that no capability travels and nobody wants a reason, a message that fits registers is made
+ * The same. Where the compiler sees that no capability travels and nobody wants anything extra, a message that fits registers is made
  * and taken apart right there, and of a shape without a tail nothing is left to decide.
  */
 MUST_USE __attribute__((always_inline)) static inline uint32_t
@@ -120,12 +122,15 @@ protocol_invoke(cap_t server, uint32_t number, const struct protocol_operation *
     message_put(&message, request, bytes);
     uint64_t status = ep_call(server, &message);
     if (status != OK)
-        return (uint32_t)status;
+        return status == P_INTERRUPTED ? protocol_call(server, number, operation, request, reply, extra)
+                                       : (uint32_t)status;
     uint64_t short_info = protocol_short_info(&operation->reply, OK);
     bool fits = short_info != PROTOCOL_NOT_SHORT ? message.info == short_info
                                                  : protocol_fits(&operation->reply, message_words(message.info),
                                                                  message_caps(message.info), message.words);
     status = message_label(message.info);
+    if (status == P_INTERRUPTED)
+        return protocol_call(server, number, operation, request, reply, extra);
     if (status != OK || !fits)
         return status != OK ? (uint32_t)status : P_REPLY;
     message_take(&message, reply, operation->reply.most_bytes);

@@ -10,7 +10,14 @@
 #define STREAM_BYTES_MAX PROTOCOL_TAIL_MAX
 
 /*
- * Write. The reply comes when at least one byte was taken; it may have been fewer than were sent.
+ * What a pipe or the console never tears: bytes of one write that lie together, whoever else writes. Longer ones go in several
+ * messages (stream_write_all), and another's bytes may come between those.
+ */
+#define STREAM_ATOMIC_BYTES 512U
+_Static_assert(STREAM_BYTES_MAX >= STREAM_ATOMIC_BYTES, "a message carries it whole");
+
+/*
+ * Write. The reply comes when the bytes were taken: a pipe and the console take all, a file may take fewer, but at least one.
  * Errors: P_BROKEN nobody can read them any more; P_ARGUMENT no byte; P_LIMIT too many wait to write; P_PERMISSION this end
  * is for reading.
  */

@@ -8,6 +8,7 @@
 #include "kernel/abi/syscall.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
+#include "libsys/proto/identity.h"
 #include "libsys/proto/pipes.h"
 #include "libsys/server.h"
 #include "libsys/string.h"
@@ -19,7 +20,7 @@ PROTOCOL_SERVER(pipes, SERVED)
 
 enum { OPERATION_WRITE = 1, OPERATION_READ = 2 };
 
-#define PIPES_MAX 32U
+#define PIPES_MAX 128U
 #define EVENT_GONE 1U /* bit of `events`: an end is gone */
 
 /* An end's badge: END_BADGE, serial number of its pipe, index, enum pipe_end. Serials tell a late message to an earlier pipe. */
@@ -36,6 +37,8 @@ static struct place {
     struct pipe pipe;
 } places[PIPES_MAX];
 static uint64_t last_serial;
+static struct quota quota; /* of the pipes: each is its maker's */
+static struct pipe_waiters waiters;
 
 /* ---- answers ---- */
 
@@ -50,13 +53,13 @@ static bool answer_read(cap_t reply, const struct stream_read_reply *answer) {
     return server_answer(&server, reply, OPERATION_READ, OK, answer);
 }
 
-static void answer_write(cap_t reply, uint32_t status, size_t written) {
+static bool answer_write(cap_t reply, uint32_t status, size_t written) {
     struct stream_write_reply answer = {.written_bytes = written};
-    (void)server_answer(&server, reply, OPERATION_WRITE, status, &answer); /* one who is gone has what he wanted */
+    return server_answer(&server, reply, OPERATION_WRITE, status, &answer);
 }
 
 static const struct pipe_clients clients = {
-    .waits = client_waits, .answer_read = answer_read, .answer_write = answer_write};
+    .defer = server_defer, .waits = client_waits, .answer_read = answer_read, .answer_write = answer_write};
 
 /* ---- streams ---- */
 
@@ -77,37 +80,40 @@ static uint32_t refuse(struct server_call *call, const char *why) {
     return P_LIMIT;
 }
 
+/* Let the caller wait. The places of those who are gone are looked for where there is no other. */
+static uint32_t park(struct server_call *call, struct pipe *pipe, enum pipe_end end, const uint8_t *bytes,
+                     size_t length) {
+    if (pipe_park(pipe, end, bytes, length))
+        return SERVER_DEFERRED;
+    for (struct place *place = places; place < places + PIPES_MAX; place++)
+        if (place->used)
+            pipe_forget_the_dead(&place->pipe);
+    if (pipe_park(pipe, end, bytes, length))
+        return SERVER_DEFERRED;
+    return refuse(call, "as many wait at pipes of the program that made this one as may");
+}
+
 static uint32_t stream_serve_write(struct server_call *call, const struct stream_write_request *request,
                                    struct stream_write_reply *reply) {
     struct pipe *pipe;
-    size_t written;
     uint32_t status = find_pipe(call, PIPE_WRITER, &pipe);
     if (status == OK && request->length_bytes == 0)
         status = P_ARGUMENT;
     if (status != OK)
         return status;
-    if (pipe_hand_over(pipe, request)) {
-        reply->written_bytes = request->length_bytes;
+    reply->written_bytes = request->length_bytes;
+    if (pipe_hand_over(pipe, request))
         return OK;
-    }
-    enum pipe_outcome outcome = pipe_write(pipe, request->bytes, request->length_bytes, &written);
-    reply->written_bytes = written;
-    switch (outcome) {
+    switch (pipe_write(pipe, request->bytes, request->length_bytes)) {
     case PIPE_DONE:
         pipe_progress(pipe);
         return OK;
     case PIPE_BROKEN:
         return P_BROKEN;
-    case PIPE_FULL_UP:
-        return refuse(call, "too many wait to write");
     case PIPE_WAIT:
         break;
     }
-    cap_t slot = server_defer();
-    if (slot == 0)
-        return refuse(call, "no slot is free to let the writer wait");
-    pipe_park_writer(pipe, slot, request->bytes, request->length_bytes);
-    return SERVER_DEFERRED;
+    return park(call, pipe, PIPE_WRITER, request->bytes, request->length_bytes);
 }
 
 static uint32_t stream_serve_read(struct server_call *call, const struct stream_read_request *request,
@@ -119,22 +125,11 @@ static uint32_t stream_serve_read(struct server_call *call, const struct stream_
         status = P_ARGUMENT;
     if (status != OK)
         return status;
-    switch (pipe_read(pipe, reply->bytes, request->most_bytes, &length)) {
-    case PIPE_DONE:
-        reply->length_bytes = length;
-        pipe_progress(pipe);
-        return OK;
-    case PIPE_BROKEN:
-    case PIPE_FULL_UP:
-        return refuse(call, "too many wait to read");
-    case PIPE_WAIT:
-        break;
-    }
-    cap_t slot = server_defer();
-    if (slot == 0)
-        return refuse(call, "no slot is free to let the reader wait");
-    pipe_park_reader(pipe, slot, request->most_bytes);
-    return SERVER_DEFERRED;
+    if (pipe_read(pipe, reply->bytes, request->most_bytes, &length) == PIPE_WAIT)
+        return park(call, pipe, PIPE_READER, NULL, request->most_bytes);
+    reply->length_bytes = length;
+    pipe_progress(pipe);
+    return OK;
 }
 
 /* ---- pipes ---- */
@@ -146,10 +141,11 @@ static uint32_t pipes_serve_create(struct server_call *call, const struct pipes_
     if ((call->badge & END_BADGE) != 0)
         return P_OPERATION;
     uint64_t index = 0;
-    while (index < PIPES_MAX && places[index].used)
+    uint32_t owner = IDENTITY_PID(call->badge);
+    if (!quota_take(&quota, owner))
+        return refuse(call, "the program has as many pipes as are left for all others");
+    while (places[index].used)
         index++;
-    if (index == PIPES_MAX)
-        return refuse(call, "there are as many pipes as can be");
     struct place *place = &places[index];
     place->serial = ++last_serial;
     for (uint32_t end = 0; end < 2; end++) {
@@ -162,9 +158,10 @@ static uint32_t pipes_serve_create(struct server_call *call, const struct pipes_
             slot_drop(&call->reply_caps[end]);
             slot_drop(&place->ends[end]);
         }
+        quota_give(&quota, owner);
         return refuse(call, "no slot is free for its ends");
     }
-    pipe_start(&place->pipe, &clients);
+    pipe_start(&place->pipe, &clients, &waiters, owner);
     place->used = true;
     return OK;
 }
@@ -178,7 +175,10 @@ static void look_for_ends_gone(void) {
             slot_drop(&place->ends[end]);
             pipe_end_gone(&place->pipe, (enum pipe_end)end);
         }
-        place->used = place->used && !pipe_is_over(&place->pipe);
+        if (place->used && pipe_is_over(&place->pipe)) {
+            place->used = false;
+            quota_give(&quota, place->pipe.owner);
+        }
     }
 }
 
@@ -186,6 +186,9 @@ int main(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
     (void)envp;
+    static struct quota_owner owners[PIPES_MAX];
+    quota_init(&quota, owners, PIPES_MAX);
+    pipe_waiters_init(&waiters);
     cap_t events = program_need("events");
     endpoint = program_need("serve");
     uint64_t status = sys_endpoint_watch(endpoint, events, EVENT_GONE).status;

@@ -3,7 +3,11 @@
  *
  *     writers, oldest first --> | bytes | --> readers, oldest first
  *
- * Readers wait only while it is empty, writers only while it is full; so at most one of the two queues has anybody in it.
+ * Readers wait only while it is empty, writers only while there is no room for all that the first of them brings; so at most one
+ * of the two queues has anybody in it who still waits.
+ *
+ * The answer is the commit. Who waits has changed nothing yet: bytes go in, or are taken out, once the answer that says so has
+ * been taken. A caller that was interrupted meanwhile leaves no trace, and may ask again.
  */
 #pragma once
 
@@ -13,51 +17,60 @@
 
 #include "kernel/abi/syscall.h"
 #include "libsys/proto/pipes.h"
+#include "libsys/quota.h"
 
-#define PIPE_WAITERS_MAX 4U /* at each end */
+#define PIPE_WAITERS_MAX 256U /* at the ends of all pipes */
 
 enum pipe_end { PIPE_READER = 0, PIPE_WRITER = 1 };
 
 /* How those who wait are answered. `reply` is the slot that holds the right to answer. */
 struct pipe_clients {
+    /* Keep the right to answer the call that is being served; 0: no slot is free. */
+    cap_t (*defer)(void);
     /* Does the caller still wait? If not, the slot is free afterwards. */
     bool (*waits)(cap_t reply);
     /* Returns whether the caller got them; no bytes: the end. The slot is free afterwards. */
     bool (*answer_read)(cap_t reply, const struct stream_read_reply *answer);
-    /* status: OK, or P_BROKEN. */
-    void (*answer_write)(cap_t reply, uint32_t status, size_t written);
+    /* The same. status: OK, all bytes; or P_BROKEN, none. */
+    bool (*answer_write)(cap_t reply, uint32_t status, size_t written);
 };
 
-struct pipe_reader {
+struct pipe_waiter {
     cap_t reply;
-    size_t limit;
-};
-struct pipe_writer {
-    cap_t reply;
-    size_t length;
+    size_t length; /* a reader: bytes it wants at most; a writer: what it brings */
+    struct pipe_waiter *next;
     uint8_t bytes[STREAM_BYTES_MAX];
 };
 
+/* Places to wait, which all pipes share. Those at a pipe are its owner's: ends have no names of their holders. */
+struct pipe_waiters {
+    struct quota quota;
+    struct quota_owner owners[PIPE_WAITERS_MAX];
+    struct pipe_waiter *free;
+    struct pipe_waiter places[PIPE_WAITERS_MAX];
+};
+void pipe_waiters_init(struct pipe_waiters *waiters);
+
 struct pipe {
     const struct pipe_clients *clients;
-    bool gone[2]; /* by enum pipe_end: nobody holds it any more */
+    struct pipe_waiters *waiters;
+    uint32_t owner; /* see quota.h */
+    bool gone[2];   /* by enum pipe_end: nobody holds it any more */
     size_t added, taken;
-    size_t reader_count, writer_count;
-    struct pipe_reader readers[PIPE_WAITERS_MAX];
-    struct pipe_writer writers[PIPE_WAITERS_MAX];
-    uint8_t bytes[PIPE_BYTES]; /* byte number n is at n modulo the size */
+    struct pipe_waiter *queues[2]; /* by enum pipe_end; NULL = nobody waits */
+    uint8_t bytes[PIPE_BYTES];     /* byte number n is at n modulo the size */
 };
 
-void pipe_start(struct pipe *pipe, const struct pipe_clients *clients);
+/* clients, waiters: kept by reference. */
+void pipe_start(struct pipe *pipe, const struct pipe_clients *clients, struct pipe_waiters *waiters, uint32_t owner);
 
-enum pipe_outcome { PIPE_DONE, PIPE_WAIT, PIPE_BROKEN, PIPE_FULL_UP };
+enum pipe_outcome { PIPE_DONE, PIPE_WAIT, PIPE_BROKEN };
 
-/*
- * Take bytes from or for a caller. DONE: *ret_length of them (a reader: 0 = the end). WAIT: the caller has to wait, see
- * pipe_park_*. BROKEN: nobody reads. FULL_UP: PIPE_WAITERS_MAX wait already.
- */
+/* Take up to `limit` bytes. DONE: *ret_length, 0 = the end. WAIT: the caller has to wait, see pipe_park. */
 enum pipe_outcome pipe_read(struct pipe *pipe, uint8_t *bytes, size_t limit, size_t *ret_length);
-enum pipe_outcome pipe_write(struct pipe *pipe, const uint8_t *bytes, size_t length, size_t *ret_length);
+
+/* Put all these bytes in, 1..STREAM_BYTES_MAX. DONE; WAIT: there is no room for all, or others wait; BROKEN: nobody reads. */
+enum pipe_outcome pipe_write(struct pipe *pipe, const uint8_t *bytes, size_t length);
 
 /*
  * Before a pipe_write: if a reader waits who takes all these bytes, they go straight to it, and true is returned. The request is
@@ -65,9 +78,14 @@ enum pipe_outcome pipe_write(struct pipe *pipe, const uint8_t *bytes, size_t len
  */
 bool pipe_hand_over(struct pipe *pipe, const struct stream_write_request *request);
 
-/* After WAIT. */
-void pipe_park_reader(struct pipe *pipe, cap_t reply, size_t limit);
-void pipe_park_writer(struct pipe *pipe, cap_t reply, const uint8_t *bytes, size_t length);
+/*
+ * After WAIT. bytes: a writer's; NULL for a reader. False: the pipe's owner has as many places as are left for all others, or
+ * no slot is free; the call is still to be answered.
+ */
+MUST_USE bool pipe_park(struct pipe *pipe, enum pipe_end end, const uint8_t *bytes, size_t length);
+
+/* Those who died while they waited make room for others. */
+void pipe_forget_the_dead(struct pipe *pipe);
 
 /* Answer those who can be answered. After each pipe_read and pipe_write that was DONE, once their own answer is out or not. */
 void pipe_progress(struct pipe *pipe);

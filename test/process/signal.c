@@ -86,7 +86,9 @@ IN_CHILD(signal_interrupts_a_wait) {
     if (child == 0) {
         struct process_wait_reply end;
         uint64_t idle = idle_child();
-        CHECK_STATUS(wait_for(idle, &end), P_INTERRUPTED);
+        struct process_wait_request request = {.pid = idle};
+        struct protocol_extra extra = {.interruptible = true};
+        CHECK_STATUS(process_wait(process, &request, &end, &extra), P_INTERRUPTED);
         CHECK_EQUAL(seen[PROCESS_SIGUSR1], 1);
         end_child(idle);
         return CODE_SIGNALLED;

@@ -34,10 +34,12 @@ static inline uint64_t fork_here(void) {
     return pid;
 }
 
+/* A handler ends it. */
 static inline uint32_t sleep_ns(uint64_t duration_ns) {
     struct process_sleep_request request = {program_time_in(duration_ns)};
     struct process_sleep_reply reply;
-    return process_sleep(process, &request, &reply, NULL);
+    struct protocol_extra extra = {.interruptible = true};
+    return process_sleep(process, &request, &reply, &extra);
 }
 
 static inline struct process_signal_mask_reply mask_call(uint64_t mask, uint64_t how) {
@@ -68,7 +70,8 @@ static inline uint32_t use_stack(const void *at, uint64_t size_bytes) {
 static inline uint32_t wait_masking(cap_t server, uint64_t mask) {
     struct process_signal_wait_request request = {mask};
     struct process_signal_wait_reply reply;
-    return process_signal_wait(server, &request, &reply, NULL);
+    struct protocol_extra extra = {.interruptible = true};
+    return process_signal_wait(server, &request, &reply, &extra);
 }
 
 /* One of the caller's own, which its parent holds. */

@@ -36,7 +36,8 @@ static inline uint64_t join(uint64_t thread) {
 static inline uint32_t join_once(uint64_t thread) {
     struct process_thread_join_request request = {thread};
     struct process_thread_join_reply reply;
-    return process_thread_join(program_process(), &request, &reply, NULL);
+    struct protocol_extra extra = {.interruptible = true};
+    return process_thread_join(program_process(), &request, &reply, &extra);
 }
 
 static inline uint32_t doze(uint64_t duration_ns) {
@@ -56,7 +57,8 @@ static inline uint32_t word_wait(const uint32_t *word, uint32_t expected, uint64
     struct process_word_wait_request request = {(uaddr_t)word, expected,
                                                 timeout_ns == 0 ? 0 : program_time_in(timeout_ns)};
     struct process_word_wait_reply reply = {0};
-    uint32_t status = process_word_wait(program_process(), &request, &reply, NULL);
+    struct protocol_extra extra = {.interruptible = true};
+    uint32_t status = process_word_wait(program_process(), &request, &reply, &extra);
     *ret_changed = reply.changed;
     return status;
 }

@@ -32,7 +32,8 @@ static uint32_t kill(uint64_t pid, uint64_t signal) {
 static uint32_t sleep_ns(uint64_t duration_ns) {
     struct process_sleep_request request = {program_time_in(duration_ns)};
     struct process_sleep_reply reply;
-    return process_sleep(process, &request, &reply, NULL);
+    struct protocol_extra extra = {.interruptible = true};
+    return process_sleep(process, &request, &reply, &extra);
 }
 
 static uint64_t mask_to(uint64_t mask, uint64_t *ret_pending) {

@@ -18,11 +18,12 @@
 
 uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags, struct process_wait_reply *ret_news) {
     struct process_wait_request request = {.pid = pid, .flags = flags};
-    uint32_t status = process_wait(shell->process, &request, ret_news, NULL);
+    struct protocol_extra extra = {.interruptible = true}; /* by Ctrl-C, at the prompt */
+    uint32_t status = process_wait(shell->process, &request, ret_news, &extra);
     if (status != P_ARGUMENT)
         return status;
     request.flags &= PROCESS_WAIT_NO_HANG; /* a process server where nothing stops */
-    return process_wait(shell->process, &request, ret_news, NULL);
+    return process_wait(shell->process, &request, ret_news, &extra);
 }
 
 /* Give the terminal to the group of a process. False: there is no such process. */

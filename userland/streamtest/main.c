@@ -6,6 +6,7 @@
  */
 #include "libsys/print.h"
 #include "libsys/program.h"
+#include "libsys/signal.h"
 #include "libsys/stream.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
@@ -15,12 +16,16 @@
 
 #define SELF "/bin/streamtest"
 #define FAILURES_MAX 100U
-#define PIPES_MAX 64U      /* more than the server has */
-#define WAITERS_MAX 4U     /* at one end */
+#define PIPES_MAX 128U     /* that the server has */
+#define READERS 8U         /* that wait at one end */
 #define SETTLE_NS 20000000 /* in which a child gets to where it waits */
+#define WRITERS 3U
+#define LINES 1000U /* of each writer */
+#define LINE_MAX 512U
+#define TICK_NS 300000U /* between two signals */
 
 /* Exit statuses of children. */
-enum { CHILD_WRONG = 5, CHILD_BROKEN = 7, CHILD_REFUSED = 9 };
+enum { CHILD_WRONG = 5, CHILD_BROKEN = 7 };
 
 static const char usage[] = "streamtest    test pipes from ring 3";
 
@@ -77,7 +82,7 @@ static int read_once(void) {
     uint8_t byte;
     size_t length;
     uint32_t status = stream_read_some(stream_in(), &byte, 1, &length);
-    return status == OK ? 0 : status == P_LIMIT ? CHILD_REFUSED : CHILD_WRONG;
+    return status == OK ? 0 : CHILD_WRONG;
 }
 
 static void wait_ns(uint64_t duration_ns) {
@@ -85,6 +90,65 @@ static void wait_ns(uint64_t duration_ns) {
     struct process_sleep_reply reply;
     if (process_sleep(program_process(), &request, &reply, NULL) != OK)
         failure_count++;
+}
+
+static void set_alarm(uint64_t duration_ns) {
+    struct process_alarm_request request = {.duration_ns = duration_ns};
+    struct process_alarm_reply reply;
+    (void)process_alarm(program_process(), &request, &reply, NULL);
+}
+
+static void tick(uint64_t signal, const struct process_signal_frame *frame) { (void)signal, (void)frame; }
+
+/* Once, soon: perhaps in the call that follows. (Again and again, a slow machine would do nothing else.) */
+static void interrupt_soon(uint64_t turn) { set_alarm((1 + turn % 8) * TICK_NS); }
+
+/* Lines of so many bytes, line end included: the writer's letter, the line's number, and letters. */
+static int write_lines(uint64_t length) {
+    static char line[LINE_MAX + 1];
+    struct process_get_pid_request who = {.zero = 0};
+    struct process_get_pid_reply self;
+    if (process_get_pid(program_process(), &who, &self, NULL) != OK)
+        return CHILD_WRONG;
+    char letter = (char)('a' + self.pid % 26);
+    (void)signal_handle(PROCESS_SIGALRM, tick, 0); /* a process server without signals interrupts nobody */
+    for (uint32_t i = 0; i < LINES; i++) {
+        interrupt_soon(i);
+        memset(line, letter, length - 1);
+        (void)format_into(line + 1, 9, "%08u", i);
+        line[9] = letter;
+        line[length - 1] = '\n';
+        print("%s", line);
+    }
+    set_alarm(0);
+    return 0;
+}
+
+static int read_whole_lines(uint64_t length) {
+    static char line[LINE_MAX];
+    static uint64_t next[256];
+    size_t filled = 0, got;
+    uint64_t lines = 0, number;
+    (void)signal_handle(PROCESS_SIGALRM, tick, 0);
+    for (;;) {
+        interrupt_soon(lines);
+        if (stream_read_some(stream_in(), line + filled, length - filled, &got) != OK)
+            return CHILD_WRONG;
+        if (got == 0)
+            return filled == 0 && lines == WRITERS * LINES ? 0 : CHILD_WRONG;
+        filled += got;
+        if (filled < length)
+            continue;
+        char letter = line[0];
+        for (size_t i = 9; i + 1 < length; i++)
+            if (line[i] != letter)
+                return CHILD_WRONG;
+        line[9] = '\0';
+        if (line[length - 1] != '\n' || !text_to_number(line + 1, &number) || number != next[(uint8_t)letter]++)
+            return CHILD_WRONG;
+        lines++;
+        filled = 0;
+    }
 }
 
 static int play(const char *role, const char *number) {
@@ -97,6 +161,10 @@ static int play(const char *role, const char *number) {
         return read_many(count);
     if (strcmp(role, "once") == 0)
         return read_once();
+    if (strcmp(role, "lines") == 0)
+        return write_lines(count);
+    if (strcmp(role, "whole") == 0)
+        return read_whole_lines(count);
     wait_ns(count); /* hold: has its ends, and uses neither */
     return 0;
 }
@@ -219,35 +287,46 @@ static void check_killed_while_waiting(void) {
 
 static void check_limits(void) {
     static struct pipe_ends ends[PIPES_MAX];
-    uint32_t most[2] = {0}, status = OK;
+    uint32_t most[2] = {0};
     for (uint32_t round = 0; round < 2; round++) {
-        for (status = OK; most[round] < PIPES_MAX; most[round]++) {
-            status = pipe_make(&ends[most[round]]);
-            if (status != OK)
-                break;
-        }
-        check_status(status, P_LIMIT, "at some time there are as many pipes as can be");
+        while (most[round] < PIPES_MAX && pipe_make(&ends[most[round]]) == OK)
+            most[round]++;
         for (uint32_t i = 0; i < most[round]; i++) {
             pipe_drop(&ends[i].reader);
             pipe_drop(&ends[i].writer);
         }
     }
-    check(most[0] > 0 && most[0] == most[1], "when their ends are gone as many can be made again");
+    check(most[0] > 0 && most[0] == most[1], "when their ends are gone as many pipes can be made again");
 
     struct pipe_ends one = make();
-    uint64_t readers[WAITERS_MAX + 1], refused = PROCESS_ANY;
-    for (uint32_t i = 0; i <= WAITERS_MAX; i++)
+    uint64_t readers[READERS];
+    for (uint32_t i = 0; i < READERS; i++)
         readers[i] = start("once", "0", one.reader, 0);
-    check(outcome(&refused) == CHILD_REFUSED, "one reader too many is refused");
-    for (uint32_t i = 0; i <= WAITERS_MAX; i++)
-        if (readers[i] != refused)
-            stop(readers[i]);
-    uint64_t again = start("once", "0", one.reader, 0);
     wait_ns(SETTLE_NS);
-    check_status(stream_write_all(one.writer, "x", 1, NULL), OK, "a byte for one who came later");
-    check(outcome(&again) == 0, "the dead have left their places to it");
+    for (uint32_t i = 0; i + 1 < READERS; i++)
+        stop(readers[i]);
+    check_status(stream_write_all(one.writer, "x", 1, NULL), OK, "a byte for the last of many that wait");
+    check(outcome(&readers[READERS - 1]) == 0, "... who gets it, for the others are dead");
     pipe_drop(&one.reader);
     pipe_drop(&one.writer);
+}
+
+/* Writers of lines, each of which has to come whole. */
+static void check_whole(void) {
+    static const char *const lengths[] = {"100", "491", "512"};
+    for (uint32_t round = 0; round < 3; round++) {
+        struct pipe_ends ends = make();
+        uint64_t writers[WRITERS], reader = start("whole", lengths[round], ends.reader, 0);
+        for (uint32_t i = 0; i < WRITERS; i++)
+            writers[i] = start("lines", lengths[round], 0, ends.writer);
+        pipe_drop(&ends.reader);
+        pipe_drop(&ends.writer);
+        bool wrote = true;
+        for (uint32_t i = 0; i < WRITERS; i++)
+            wrote = outcome(&writers[i]) == 0 && wrote;
+        check(wrote, "many lines are written by several programs");
+        check(outcome(&reader) == 0, "... and each comes whole, though handlers interrupt who reads and who writes");
+    }
 }
 
 static void check_refused(void) {
@@ -283,6 +362,7 @@ int main(int argc, char **argv, char **envp) {
     check_broken();
     check_killed_while_waiting();
     check_limits();
+    check_whole();
     check_refused();
     print("streamtest: %lu checks, %lu failed\n", check_count, failure_count);
     return (int)(failure_count < FAILURES_MAX ? failure_count : FAILURES_MAX);
