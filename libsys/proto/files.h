@@ -76,7 +76,7 @@ struct files_map_reply {
 
 /*
  * Make an empty file or directory. Errors: P_EXISTS; P_NOT_FOUND, P_NOT_DIRECTORY what it is to lie in; P_LIMIT a name
- * is longer than 63 bytes; P_NO_SPACE; P_READ_ONLY; P_ARGUMENT kind.
+ * is longer than 63 bytes, or the caller has as many as are left for all others; P_NO_SPACE; P_READ_ONLY; P_ARGUMENT kind.
  */
 struct files_create_request {
     uint64_t length_bytes;
@@ -92,7 +92,7 @@ struct files_create_reply {
 /*
  * Write to a file. A write beyond the end leaves zeros between. Less than was asked for is written where space runs
  * out or the file can't grow any more; the next write then fails.
- * Errors: P_NO_SPACE, P_LIMIT (a file has at most 4 MiB) nothing was written; P_ARGUMENT, P_NOT_FOUND as in read;
+ * Errors: P_NO_SPACE, P_LIMIT (a file has at most 4 MiB; the caller has as much as is left for all others) nothing was written; P_ARGUMENT, P_NOT_FOUND as in read;
  *         P_READ_ONLY.
  */
 struct files_write_request {
@@ -116,7 +116,7 @@ struct files_truncate_reply {
 };
 
 /*
- * Remove a file, or a directory that is empty. Who reads it meanwhile gets P_NOT_FOUND.
+ * Remove a file, or a directory that is empty. Who has it open (files_open) has it still; its number names nothing any more.
  * Errors: P_NOT_FOUND; P_NOT_FILE, P_NOT_DIRECTORY it is not of this kind; P_NOT_EMPTY; P_READ_ONLY; P_ARGUMENT kind.
  */
 struct files_remove_request {
@@ -161,9 +161,10 @@ enum files_open_mode {
 };
 
 /*
- * A file as a stream (libsys/proto/stream.h), which reads or writes on from where it is. It and its copies share that place.
- * Errors: as for stat and read, or create and write; P_NOT_FILE a directory; P_ARGUMENT mode; P_LIMIT streams, or the
- *         server's slots; E_RECEIVE the caller named no empty slot to receive it. Nothing is made or cut then, but for E_RECEIVE.
+ * A file as a stream (libsys/proto/stream.h), which reads or writes on from where it is. It and its copies share that place. The
+ * file lives on while it is open, also when it is removed or another takes its place; its room is free again after that.
+ * Errors: as for stat and read, or create and write; P_NOT_FILE a directory; P_ARGUMENT mode; P_LIMIT the caller has as many
+ *         open as are left for all others, or the server's slots are out; E_RECEIVE the caller named no empty slot to receive it. Nothing is made or cut then, but for E_RECEIVE.
  * Errors of the stream: those of read and write.
  */
 struct files_open_request {

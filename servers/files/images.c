@@ -116,8 +116,8 @@ uint32_t images_make(struct server_call *call, const struct image_source *source
     image->page_count = (uint32_t)((size + PAGE_BYTES - 1) / PAGE_BYTES);
     image->page = ram_take_run(source->tree, image->page_count);
     if (image->page == 0) {
-        (void)format_into(call->reason, sizeof call->reason, "no %u pages in a row are free for a copy of the file",
-                          image->page_count);
+        (void)format_into(call->reason, sizeof call->reason,
+                          "no %u pages in a row are left to the program for a copy of the file", image->page_count);
         return P_NO_SPACE;
     }
     uint8_t *bytes = source->tree->memory + (image->page - 1) * (uint64_t)PAGE_BYTES;

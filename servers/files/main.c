@@ -7,6 +7,7 @@
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/proto/files.h"
+#include "libsys/proto/identity.h"
 #include "libsys/server.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
@@ -57,47 +58,52 @@ static uint32_t aim(struct server_call *call, const char *path, size_t length, s
     return OK;
 }
 
+/* From now on the tree works for this owner. */
+static void work_for(uint32_t owner) {
+    ram.now_ns = sys_clock_read().value;
+    ram.owner = owner;
+}
+
 /* For what changes something: the path has to lead into memory. */
 static uint32_t aim_to_change(struct server_call *call, const char *path, size_t length, struct target *ret_target) {
     uint32_t status = aim(call, path, length, ret_target);
     if (status == OK && !ret_target->in_memory)
         status = P_READ_ONLY;
-    ram.now_ns = sys_clock_read().value;
+    work_for(IDENTITY_PID(call->badge));
     return status;
+}
+
+/* Where some is left the tree refuses it to this owner alone. */
+static uint32_t explain_share(struct server_call *call, uint32_t status, const struct quota *quota, const char *what) {
+    if (status != P_NO_SPACE || quota->free_count == 0)
+        return status;
+    format_into(call->reason, sizeof call->reason, "the program has as %s as is left for all others", what);
+    return P_LIMIT;
 }
 
 static uint32_t explain_name(struct server_call *call, uint32_t status) {
     if (status == P_LIMIT)
         format_into(call->reason, sizeof call->reason, "a name has at most %u bytes", RAM_NAME_MAX);
-    return status;
+    return explain_share(call, status, &ram.node_places, "many files and directories");
 }
 
 static uint32_t explain_size(struct server_call *call, uint32_t status) {
     if (status == P_LIMIT)
         format_into(call->reason, sizeof call->reason, "a file has at most %lu bytes", RAM_FILE_BYTES_MAX);
-    return status;
+    return explain_share(call, status, &ram.pages, "much memory");
 }
 
-/* What a file's number names: *ret_node of the volume or of `ram`. */
-static uint32_t find_file(struct server_call *call, uint64_t number, bool *ret_in_memory, uint32_t *ret_node) {
-    *ret_in_memory = (number & RAM_FILE_NUMBER) != 0;
-    if (*ret_in_memory)
-        return ram_file_node(&ram, number, ret_node) ? OK : P_NOT_FOUND;
+/* What a file's number names. */
+static uint32_t find_file(struct server_call *call, uint64_t number, struct served_file *ret_file) {
+    ret_file->in_memory = (number & RAM_FILE_NUMBER) != 0;
+    if (ret_file->in_memory)
+        return ram_file_node(&ram, number, &ret_file->node) ? OK : P_NOT_FOUND;
     if (number < 1 || number > tree.node_count || tree.nodes[number - 1].kind != FILES_FILE) {
         format_into(call->reason, sizeof call->reason, "no file has the number %lu", number);
         return P_ARGUMENT;
     }
-    *ret_node = (uint32_t)number - 1;
+    ret_file->node = (uint32_t)number - 1;
     return OK;
-}
-
-static uint32_t find_file_to_change(struct server_call *call, uint64_t number, uint32_t *ret_node) {
-    bool in_memory;
-    uint32_t status = find_file(call, number, &in_memory, ret_node);
-    if (status == OK && !in_memory)
-        status = P_READ_ONLY;
-    ram.now_ns = sys_clock_read().value;
-    return status;
 }
 
 static uint32_t stat_in_memory(const struct target *target, struct files_stat_reply *reply) {
@@ -135,33 +141,31 @@ uint32_t files_serve_stat(struct server_call *call, const struct files_stat_requ
     return OK;
 }
 
-uint32_t serve_read(struct server_call *call, const struct files_read_request *request, uint8_t *bytes,
-                    uint64_t *ret_length) {
-    bool in_memory;
-    uint32_t found;
-    uint32_t status = find_file(call, request->file, &in_memory, &found);
-    if (status != OK)
-        return status;
-    if (request->most_bytes < 1 || request->most_bytes > FILES_BYTES_MAX) {
-        format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", request->most_bytes,
-                    FILES_BYTES_MAX);
+uint32_t serve_read(struct server_call *call, struct served_file file, uint64_t offset_bytes, uint64_t most_bytes,
+                    uint8_t *bytes, uint64_t *ret_length) {
+    if (most_bytes < 1 || most_bytes > FILES_BYTES_MAX) {
+        format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", most_bytes, FILES_BYTES_MAX);
         return P_ARGUMENT;
     }
-    if (in_memory) {
-        *ret_length = ram_read(&ram, found, request->offset_bytes, bytes, request->most_bytes);
+    if (file.in_memory) {
+        *ret_length = ram_read(&ram, file.node, offset_bytes, bytes, most_bytes);
         return OK;
     }
-    const struct tree_node *node = &tree.nodes[found];
-    uint64_t left = request->offset_bytes < node->data_bytes ? node->data_bytes - request->offset_bytes : 0;
-    *ret_length = left < request->most_bytes ? left : request->most_bytes;
+    const struct tree_node *node = &tree.nodes[file.node];
+    uint64_t left = offset_bytes < node->data_bytes ? node->data_bytes - offset_bytes : 0;
+    *ret_length = left < most_bytes ? left : most_bytes;
     const char *data = (const char *)VOLUME_AT + node->data_offset; /* tree_build: inside the volume */
-    memcpy(bytes, data + (left > 0 ? request->offset_bytes : 0), *ret_length);
+    memcpy(bytes, data + (left > 0 ? offset_bytes : 0), *ret_length);
     return OK;
 }
 
 uint32_t files_serve_read(struct server_call *call, const struct files_read_request *request,
                           struct files_read_reply *reply) {
-    return serve_read(call, request, reply->bytes, &reply->length_bytes);
+    struct served_file file;
+    uint32_t status = find_file(call, request->file, &file);
+    if (status != OK)
+        return status;
+    return serve_read(call, file, request->offset_bytes, request->most_bytes, reply->bytes, &reply->length_bytes);
 }
 
 static uint32_t list_in_memory(const struct target *target, uint64_t index, struct files_list_reply *reply) {
@@ -218,6 +222,7 @@ static uint32_t map_in_memory(struct server_call *call, const struct target *tar
         return P_NOT_FILE;
     }
     *reply = (struct files_map_reply){.size_bytes = ram.nodes[found].size_bytes};
+    work_for(IDENTITY_PID(call->badge));
     return images_make(call, &images_from, found, &call->reply_caps[0]);
 }
 
@@ -272,27 +277,32 @@ uint32_t files_serve_create(struct server_call *call, const struct files_create_
     return explain_name(call, status);
 }
 
-uint32_t serve_write(struct server_call *call, uint64_t file, uint64_t offset_bytes, const uint8_t *bytes,
-                     uint64_t length_bytes, struct files_write_reply *ret_done) {
-    uint32_t node;
-    uint32_t status = find_file_to_change(call, file, &node);
-    if (status != OK)
-        return status;
-    status = ram_write(&ram, node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
+uint32_t serve_write(struct server_call *call, uint32_t owner, struct served_file file, uint64_t offset_bytes,
+                     const uint8_t *bytes, uint64_t length_bytes, struct files_write_reply *ret_done) {
+    if (!file.in_memory)
+        return P_READ_ONLY;
+    work_for(owner);
+    uint32_t status = ram_write(&ram, file.node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
     if (status == P_NO_SPACE) {
         images_take_back(&images_from);
-        status = ram_write(&ram, node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
+        status = ram_write(&ram, file.node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
     }
-    ret_done->size_bytes = ram.nodes[node].size_bytes;
+    ret_done->size_bytes = ram.nodes[file.node].size_bytes;
     return explain_size(call, status);
 }
 
 uint32_t files_serve_write(struct server_call *call, const struct files_write_request *request,
                            struct files_write_reply *reply) {
-    return serve_write(call, request->file, request->offset_bytes, request->bytes, request->length_bytes, reply);
+    struct served_file file;
+    uint32_t status = find_file(call, request->file, &file);
+    if (status != OK)
+        return status;
+    return serve_write(call, IDENTITY_PID(call->badge), file, request->offset_bytes, request->bytes,
+                       request->length_bytes, reply);
 }
 
-static uint32_t find_to_read(struct server_call *call, const struct files_open_request *request, uint64_t *ret_file) {
+static uint32_t find_to_read(struct server_call *call, const struct files_open_request *request,
+                             struct served_file *ret_file) {
     static struct files_stat_request where;
     struct files_stat_reply found;
     where.length_bytes = request->length_bytes;
@@ -300,39 +310,53 @@ static uint32_t find_to_read(struct server_call *call, const struct files_open_r
     uint32_t status = files_serve_stat(call, &where, &found);
     if (status == OK && found.kind != FILES_FILE)
         status = P_NOT_FILE;
-    if (status == OK)
-        *ret_file = found.file;
-    return status;
+    return status == OK ? find_file(call, found.file, ret_file) : status;
 }
 
-uint32_t serve_find_to_open(struct server_call *call, const struct files_open_request *request, uint64_t *ret_file) {
+static uint32_t find_to_open(struct server_call *call, const struct files_open_request *request,
+                             struct served_file *ret_file) {
     struct target target;
-    uint32_t node;
     if (request->mode < FILES_OPEN_READ || request->mode > FILES_OPEN_APPEND)
         return P_ARGUMENT;
     if (request->mode == FILES_OPEN_READ)
         return find_to_read(call, request, ret_file);
+    ret_file->in_memory = true;
     uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
     if (status == OK)
-        status = ram_create(&ram, target.below, FILES_FILE, &node);
+        status = ram_create(&ram, target.below, FILES_FILE, &ret_file->node);
     if (status == P_EXISTS) {
-        status = ram_find(&ram, target.below, &node);
-        if (status == OK && ram.nodes[node].kind != FILES_FILE)
+        status = ram_find(&ram, target.below, &ret_file->node);
+        if (status == OK && ram.nodes[ret_file->node].kind != FILES_FILE)
             status = P_NOT_FILE;
         if (status == OK && request->mode == FILES_OPEN_WRITE)
-            status = ram_truncate(&ram, node, 0);
+            status = ram_truncate(&ram, ret_file->node, 0);
     }
-    if (status == OK)
-        *ret_file = ram_file_number(&ram, node);
     return explain_name(call, status);
+}
+
+uint32_t serve_hold(struct server_call *call, const struct files_open_request *request, struct served_file *ret_file) {
+    uint32_t status = find_to_open(call, request, ret_file);
+    if (status == OK && ret_file->in_memory)
+        ram_hold(&ram, ret_file->node);
+    return status;
+}
+
+void serve_release(struct served_file file) {
+    if (file.in_memory)
+        ram_release(&ram, file.node);
 }
 
 uint32_t files_serve_truncate(struct server_call *call, const struct files_truncate_request *request,
                               struct files_truncate_reply *reply) {
-    uint32_t node;
+    struct served_file file;
     reply->zero = 0;
-    uint32_t status = find_file_to_change(call, request->file, &node);
-    return status == OK ? explain_size(call, ram_truncate(&ram, node, request->size_bytes)) : status;
+    uint32_t status = find_file(call, request->file, &file);
+    if (status == OK && !file.in_memory)
+        status = P_READ_ONLY;
+    if (status != OK)
+        return status;
+    work_for(IDENTITY_PID(call->badge));
+    return explain_size(call, ram_truncate(&ram, file.node, request->size_bytes));
 }
 
 uint32_t files_serve_remove(struct server_call *call, const struct files_remove_request *request,
@@ -365,8 +389,8 @@ uint32_t files_serve_space(struct server_call *call, const struct files_space_re
     (void)call;
     (void)request;
     images_take_back(&images_from);
-    *reply = (struct files_space_reply){ram.page_count, ram.free_page_count, mounted ? RAM_NODES_MAX - 1 : 0,
-                                        ram.free_node_count};
+    *reply = (struct files_space_reply){ram.page_count, ram.pages.free_count, mounted ? RAM_NODES_MAX - 1 : 0,
+                                        ram.node_places.free_count};
     return OK;
 }
 

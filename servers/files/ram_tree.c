@@ -20,7 +20,6 @@ static void mark(struct ram_tree *tree, uint32_t page, bool used) {
     uint64_t bit = 1ULL << (page - 1) % 64;
     uint64_t *word = &tree->used[(page - 1) / 64];
     *word = used ? *word | bit : *word & ~bit;
-    tree->free_page_count = used ? tree->free_page_count - 1 : tree->free_page_count + 1;
     if (!used && page < tree->lowest_free)
         tree->lowest_free = page;
 }
@@ -39,15 +38,20 @@ static uint32_t find_run(struct ram_tree *tree, uint32_t page_count) {
 }
 
 uint32_t ram_take_run(struct ram_tree *tree, uint32_t page_count) {
-    uint32_t first = find_run(tree, page_count);
-    for (uint32_t i = 0; first != 0 && i < page_count; i++)
+    uint32_t first = quota_left(&tree->pages, tree->owner) < page_count ? 0 : find_run(tree, page_count);
+    for (uint32_t i = 0; first != 0 && i < page_count; i++) {
+        (void)quota_take(&tree->pages, tree->owner); /* so many are left */
+        tree->page_owners[first + i - 1] = tree->owner;
         mark(tree, first + i, true);
+    }
     return first;
 }
 
 void ram_give_run(struct ram_tree *tree, uint32_t page, uint32_t page_count) {
-    for (uint32_t i = 0; i < page_count; i++)
+    for (uint32_t i = 0; i < page_count; i++) {
+        quota_give(&tree->pages, tree->page_owners[page + i - 1]);
         mark(tree, page + i, false);
+    }
 }
 
 /* A page of zeros, so that nobody reads what was in it before; 0 = there is none. */
@@ -66,13 +70,13 @@ void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count) {
     memset(tree, 0, sizeof *tree);
     tree->memory = memory;
     tree->page_count = page_count;
-    tree->free_page_count = page_count;
+    quota_init(&tree->pages, tree->owners_of_pages, page_count);
     tree->lowest_free = 1;
     tree->nodes[ROOT].kind = FILES_DIRECTORY;
     for (uint32_t node = 1; node + 1 < RAM_NODES_MAX; node++)
         tree->nodes[node].next = node + 1;
     tree->free_node = 1;
-    tree->free_node_count = RAM_NODES_MAX - 1;
+    quota_init(&tree->node_places, tree->owners_of_nodes, RAM_NODES_MAX - 1);
 }
 
 /* A name inside a path: not zero-terminated. */
@@ -184,15 +188,32 @@ static void drop_pages(struct ram_tree *tree, struct ram_node *file, uint64_t fi
     }
 }
 
-/* The end of a file or empty directory. */
+/* The end of a file or empty directory that is in no list any more. */
+static void free_node(struct ram_tree *tree, uint32_t node) {
+    struct ram_node *gone = &tree->nodes[node];
+    if (gone->kind == FILES_FILE)
+        drop_pages(tree, gone, 0);
+    quota_give(&tree->node_places, gone->owner);
+    *gone = (struct ram_node){.generation = gone->generation, .next = tree->free_node};
+    tree->free_node = node;
+}
+
+/* Nothing leads to it any more; who holds it has it still. */
 static void destroy(struct ram_tree *tree, uint32_t node) {
     struct ram_node *gone = &tree->nodes[node];
     unlink_node(tree, node);
-    if (gone->kind == FILES_FILE)
-        drop_pages(tree, gone, 0);
-    *gone = (struct ram_node){.generation = gone->generation + 1, .next = tree->free_node};
-    tree->free_node = node;
-    tree->free_node_count++;
+    gone->name[0] = '\0';
+    gone->generation++;
+    if (gone->holders == 0)
+        free_node(tree, node);
+}
+
+void ram_hold(struct ram_tree *tree, uint32_t file) { tree->nodes[file].holders++; }
+
+void ram_release(struct ram_tree *tree, uint32_t file) {
+    struct ram_node *node = &tree->nodes[file];
+    if (--node->holders == 0 && node->name[0] == '\0')
+        free_node(tree, file);
 }
 
 uint64_t ram_file_number(const struct ram_tree *tree, uint32_t node) {
@@ -201,7 +222,7 @@ uint64_t ram_file_number(const struct ram_tree *tree, uint32_t node) {
 
 bool ram_file_node(const struct ram_tree *tree, uint64_t number, uint32_t *ret_node) {
     uint64_t node = number & ((1U << NODE_BITS) - 1);
-    if (node >= RAM_NODES_MAX || tree->nodes[node].kind != FILES_FILE ||
+    if (node >= RAM_NODES_MAX || tree->nodes[node].kind != FILES_FILE || tree->nodes[node].name[0] == '\0' ||
         ram_file_number(tree, (uint32_t)node) != number)
         return false;
     *ret_node = (uint32_t)node;
@@ -220,12 +241,12 @@ uint32_t ram_create(struct ram_tree *tree, struct ram_path path, enum files_kind
         return P_EXISTS;
     if (path.directory && kind == FILES_FILE)
         return P_NOT_DIRECTORY;
-    uint32_t node = tree->free_node;
-    if (node == 0)
+    if (!quota_take(&tree->node_places, tree->owner))
         return P_NO_SPACE;
+    uint32_t node = tree->free_node;
     tree->free_node = tree->nodes[node].next;
-    tree->free_node_count--;
     tree->nodes[node].kind = kind;
+    tree->nodes[node].owner = tree->owner;
     tree->nodes[node].changed_ns = tree->now_ns;
     link_node(tree, directory, name, node);
     *ret_node = node;

@@ -8,7 +8,11 @@
  *                           |       '--> page 7     0 is a hole, which reads as zeros
  *                           '--> page 3
  *
- * Nodes are an array here, pages the owner's memory. An operation that fails changes nothing; one that needs pages and
+ * Nodes are an array here, pages the server's memory. Each is charged to whom the tree worked for when it was taken (quota.h): so
+ * a file's pages are those of who wrote them, and its node that of who made it. A file that is held, for it is open, lives on when
+ * it is removed: then it has no path and no number, and ends with its last holder.
+ *
+ * An operation that fails changes nothing; one that needs pages and
  * gets some of them writes what these hold and says how much that was. Nothing here makes a system call.
  */
 #pragma once
@@ -18,6 +22,7 @@
 #include <stdint.h>
 
 #include "libsys/proto/files.h"
+#include "libsys/quota.h"
 
 #define RAM_NODES_MAX 512U /* files and directories, the root among them */
 #define RAM_NAME_MAX 63U   /* bytes of one name */
@@ -28,9 +33,11 @@
 #define RAM_FILE_NUMBER (1ULL << 63) /* in every number that names a file of such a tree */
 
 struct ram_node {
-    char name[RAM_NAME_MAX + 1]; /* zero-terminated */
+    char name[RAM_NAME_MAX + 1]; /* zero-terminated; empty: the root, or a file that was removed and is held */
     uint32_t kind;               /* enum files_kind; 0 = the node is free */
-    uint32_t generation;         /* how often the node was freed: part of a file's number */
+    uint32_t generation;         /* how often a file of it was removed: part of a file's number */
+    uint32_t owner;
+    uint32_t holders;
     uint32_t parent;
     uint32_t next;    /* the sibling after this one, by name; of a free node: the next free one; 0 = none */
     uint32_t content; /* directory: its first child. File: its index page. 0 = none */
@@ -41,13 +48,15 @@ struct ram_node {
 struct ram_tree {
     uint8_t *memory;
     uint32_t page_count;
-    uint32_t free_page_count;
+    struct quota pages, node_places;
     uint64_t used[RAM_PAGES_MAX / 64]; /* a bit for each page; page n, from 1 on, begins at memory + (n - 1) * 4096 */
     uint32_t lowest_free;              /* no page with a lower number is free */
-    uint32_t free_node_count;
     uint32_t free_node;
-    uint64_t now_ns;                      /* what changes is marked with this time; the owner keeps it */
+    uint64_t now_ns;                      /* what changes is marked with this time; the server keeps it, ... */
+    uint32_t owner;                       /* ... and whom what is taken is charged to */
     struct ram_node nodes[RAM_NODES_MAX]; /* [0] is the root */
+    uint32_t page_owners[RAM_PAGES_MAX];  /* page n's at n - 1 */
+    struct quota_owner owners_of_pages[RAM_PAGES_MAX], owners_of_nodes[RAM_NODES_MAX];
 };
 
 /* A path below the root, clean (servers/files/path.h); "" is the root. directory: it may only name one. */
@@ -59,7 +68,10 @@ struct ram_path {
 /* An empty tree. memory: page_count * 4096 bytes, at most RAM_PAGES_MAX pages, aligned to 4096. */
 void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count);
 
-/* Pages in a row for another use, with whatever is in them, and back. Returns the first; 0 = there are not so many in a row. */
+/*
+ * Pages in a row for another use, with whatever is in them, and back. Returns the first; 0 = there are not so many in a row, or
+ * the owner may not take so many.
+ */
 MUST_USE uint32_t ram_take_run(struct ram_tree *tree, uint32_t page_count);
 void ram_give_run(struct ram_tree *tree, uint32_t page, uint32_t page_count);
 
@@ -72,16 +84,21 @@ uint64_t ram_file_number(const struct ram_tree *tree, uint32_t node);
 /* The node of a file; false: the number names none, or one that was removed since. */
 bool ram_file_node(const struct ram_tree *tree, uint64_t number, uint32_t *ret_node);
 
+/* Hold a file, and let go of it again. */
+void ram_hold(struct ram_tree *tree, uint32_t file);
+void ram_release(struct ram_tree *tree, uint32_t file);
+
 /*
  * An empty file or directory. Errors: P_EXISTS; P_NOT_FOUND the directory it belongs into is not there; P_NOT_DIRECTORY;
- * P_LIMIT its name is longer than RAM_NAME_MAX; P_NO_SPACE all nodes are in use.
+ * P_LIMIT its name is longer than RAM_NAME_MAX; P_NO_SPACE all nodes are in use that the
+ * owner may have.
  */
 MUST_USE uint32_t ram_create(struct ram_tree *tree, struct ram_path path, enum files_kind kind, uint32_t *ret_node);
 
 /*
  * Write to a file. offset_bytes: FILES_APPEND = its end; beyond the end: what lies between reads as zeros. *ret_written
- * is less than length_bytes where pages run out or the file reaches RAM_FILE_BYTES_MAX; 0 only if length_bytes is.
- * Errors: P_NO_SPACE no page for the first byte; P_LIMIT it would lie beyond RAM_FILE_BYTES_MAX.
+ * is less than length_bytes where pages that the owner may have run out or the file reaches RAM_FILE_BYTES_MAX; 0 only if
+ * length_bytes is. Errors: P_NO_SPACE no page for the first byte; P_LIMIT it would lie beyond RAM_FILE_BYTES_MAX.
  */
 MUST_USE uint32_t ram_write(struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, const void *bytes,
                             uint64_t length_bytes, uint64_t *ret_written);

@@ -10,15 +10,22 @@
 
 PROTOCOL_HANDLERS(files, FILES_SERVED)
 
-/* Read and write by a file's number. Errors: those of files_read and files_write. */
-MUST_USE uint32_t serve_read(struct server_call *call, const struct files_read_request *request, uint8_t *bytes,
-                             uint64_t *ret_length);
-MUST_USE uint32_t serve_write(struct server_call *call, uint64_t file, uint64_t offset_bytes, const uint8_t *bytes,
-                              uint64_t length_bytes, struct files_write_reply *ret_done);
+/* A file of the volume or in memory. */
+struct served_file {
+    bool in_memory;
+    uint32_t node;
+};
 
-/* The file that `open` names, made or cut if it is to be written. Errors: those of files_open. */
-MUST_USE uint32_t serve_find_to_open(struct server_call *call, const struct files_open_request *request,
-                                     uint64_t *ret_file);
+/* Errors: those of files_read and files_write. owner: whom the room is charged to. */
+MUST_USE uint32_t serve_read(struct server_call *call, struct served_file file, uint64_t offset_bytes,
+                             uint64_t most_bytes, uint8_t *bytes, uint64_t *ret_length);
+MUST_USE uint32_t serve_write(struct server_call *call, uint32_t owner, struct served_file file, uint64_t offset_bytes,
+                              const uint8_t *bytes, uint64_t length_bytes, struct files_write_reply *ret_done);
+
+/* The file that `open` names, made or cut if it is to be written; it is held. Errors: those of files_open. */
+MUST_USE uint32_t serve_hold(struct server_call *call, const struct files_open_request *request,
+                             struct served_file *ret_file);
+void serve_release(struct served_file file);
 
 #define STREAM_BADGE (1ULL << 63) /* in the badge of every stream */
 

@@ -1,5 +1,5 @@
 /*
- * Open files as streams: each a file's number and how far it was read or written.
+ * Open files as streams: each a file, which lives as long as it has one, and how far it was read or written.
  *
  * Of each the server keeps a capability, whose badge says which it is, and gives away a copy. The kernel raises EVENT_GONE when
  * the copies of some are gone (endpoint_watch), and cap_query tells of which.
@@ -8,9 +8,11 @@
 #include "kernel/abi/syscall.h"
 #include "libsys/format.h"
 #include "libsys/program.h"
+#include "libsys/proto/identity.h"
+#include "libsys/quota.h"
 #include "servers/files/serve.h"
 
-#define STREAMS_MAX 64U
+#define STREAMS_MAX 256U
 #define EVENT_GONE 1U
 
 /* A stream's badge: STREAM_BADGE, serial number, index. The serial tells a late message to an earlier stream. */
@@ -22,12 +24,16 @@ static uint64_t last_serial;
 static struct open_file {
     cap_t kept; /* what copies are given away of; 0 = the entry is free */
     uint64_t badge;
-    uint64_t file;
+    uint32_t owner; /* who opened it: what is written is charged to that, whoever writes */
+    struct served_file file;
     uint64_t mode; /* enum files_open_mode */
     uint64_t offset_bytes;
 } streams[STREAMS_MAX];
+static struct quota quota; /* of the streams: each is its opener's */
 
 uint64_t streams_init(cap_t endpoint, cap_t events) {
+    static struct quota_owner owners[STREAMS_MAX];
+    quota_init(&quota, owners, STREAMS_MAX);
     served = endpoint;
     return sys_endpoint_watch(endpoint, events, EVENT_GONE).status;
 }
@@ -35,27 +41,31 @@ uint64_t streams_init(cap_t endpoint, cap_t events) {
 uint32_t files_serve_open(struct server_call *call, const struct files_open_request *request,
                           struct files_open_reply *reply) {
     uint64_t index = 0;
+    uint32_t owner = IDENTITY_PID(call->badge);
     reply->zero = 0;
-    while (index < STREAMS_MAX && streams[index].kept != 0)
-        index++;
-    if (index == STREAMS_MAX) {
-        (void)format_into(call->reason, sizeof call->reason, "%u files are open as streams already", STREAMS_MAX);
+    if (!quota_take(&quota, owner)) {
+        (void)format_into(call->reason, sizeof call->reason,
+                          "the program has as many files open as are left for all others");
         return P_LIMIT;
     }
+    while (streams[index].kept != 0)
+        index++;
     struct open_file *stream = &streams[index];
     stream->badge = STREAM_BADGE | ++last_serial << STREAM_SERIAL_SHIFT | index;
+    stream->owner = owner;
     stream->mode = request->mode;
     stream->offset_bytes = 0;
     stream->kept = slot_derive(served, ENDPOINT_CALL | ENDPOINT_WATCH, stream->badge);
     call->reply_caps[0] = stream->kept == 0 ? 0 : slot_derive(stream->kept, ENDPOINT_CALL, 0);
     uint32_t status = P_LIMIT;
     if (call->reply_caps[0] != 0)
-        status = serve_find_to_open(call, request, &stream->file); /* the last that can fail: it may cut the file */
+        status = serve_hold(call, request, &stream->file); /* the last that can fail: it may cut the file */
     else
         (void)format_into(call->reason, sizeof call->reason, "no slot is free for a stream");
     if (status != OK) {
         slot_drop(&call->reply_caps[0]);
         slot_drop(&stream->kept);
+        quota_give(&quota, owner);
     }
     return status;
 }
@@ -81,7 +91,7 @@ uint32_t stream_serve_write(struct server_call *call, const struct stream_write_
     if (status != OK)
         return status;
     uint64_t offset = stream->mode == FILES_OPEN_APPEND ? FILES_APPEND : stream->offset_bytes;
-    status = serve_write(call, stream->file, offset, request->bytes, request->length_bytes, &done);
+    status = serve_write(call, stream->owner, stream->file, offset, request->bytes, request->length_bytes, &done);
     if (status == OK) {
         stream->offset_bytes += done.written_bytes;
         reply->written_bytes = done.written_bytes;
@@ -97,15 +107,19 @@ uint32_t stream_serve_read(struct server_call *call, const struct stream_read_re
         status = P_PERMISSION;
     if (status != OK)
         return status;
-    const struct files_read_request what = {stream->file, stream->offset_bytes, request->most_bytes};
-    status = serve_read(call, &what, reply->bytes, &reply->length_bytes);
+    status =
+        serve_read(call, stream->file, stream->offset_bytes, request->most_bytes, reply->bytes, &reply->length_bytes);
     if (status == OK)
         stream->offset_bytes += reply->length_bytes;
     return status;
 }
 
 void streams_look_for_gone(void) {
-    for (struct open_file *stream = streams; stream < streams + STREAMS_MAX; stream++)
-        if (stream->kept != 0 && (sys_cap_query(stream->kept).value & QUERY_DERIVED) == 0)
-            slot_drop(&stream->kept);
+    for (struct open_file *stream = streams; stream < streams + STREAMS_MAX; stream++) {
+        if (stream->kept == 0 || (sys_cap_query(stream->kept).value & QUERY_DERIVED) != 0)
+            continue;
+        slot_drop(&stream->kept);
+        serve_release(stream->file);
+        quota_give(&quota, stream->owner);
+    }
 }

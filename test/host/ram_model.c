@@ -57,13 +57,22 @@ static uint32_t pages_left(const struct model *model) {
     uint32_t used = 0;
     for (uint32_t i = 0; i < MODEL_ENTRIES_MAX; i++)
         used += model->entries[i].used;
+    for (uint32_t i = 0; i < MODEL_HELD_MAX; i++)
+        used += model->held[i].used;
     return model->page_count - used;
 }
 
 static void forget(struct model *model, struct model_entry *entry) {
     if (entry->kind == FILES_FILE)
         model->stale = entry->number;
-    free(entry->bytes);
+    if (entry->holders > 0) {
+        struct model_entry *held = model->held;
+        while (held->holders > 0)
+            held++;
+        *held = *entry;
+    } else {
+        free(entry->bytes);
+    }
     memset(entry, 0, sizeof *entry);
 }
 
@@ -105,9 +114,12 @@ static uint64_t choose_offset(struct model_choices *choices) {
     return page == RAM_FILE_BYTES_MAX && choose(choices, 4) != 0 ? page - delta : page + delta;
 }
 
-/* A file of the model, or NULL: then `ret_number` names none. */
+/* A file of the model, perhaps one that was removed and is held, or NULL: then `ret_number` names none. */
 static struct model_entry *choose_file(struct model *model, struct model_choices *choices, uint64_t *ret_number) {
     uint32_t start = choose(choices, MODEL_ENTRIES_MAX);
+    struct model_entry *held = &model->held[start % MODEL_HELD_MAX];
+    if (start < MODEL_ENTRIES_MAX / 2 && held->holders > 0)
+        return held;
     for (uint32_t i = 0; i < MODEL_ENTRIES_MAX; i++) {
         struct model_entry *entry = &model->entries[(start + i) % MODEL_ENTRIES_MAX];
         if (entry->path[0] != '\0' && entry->kind == FILES_FILE) {
@@ -117,6 +129,18 @@ static struct model_entry *choose_file(struct model *model, struct model_choices
     }
     *ret_number = RAM_FILE_NUMBER | start;
     return NULL;
+}
+
+static bool is_held(const struct model *model, const struct model_entry *entry) {
+    return entry >= model->held && entry < model->held + MODEL_HELD_MAX;
+}
+
+/* The node of what choose_file has chosen; false: nothing has this number. */
+static bool find_node(const struct model *model, const struct model_entry *entry, uint64_t number, uint32_t *ret_node) {
+    bool held = entry != NULL && is_held(model, entry);
+    if (held)
+        *ret_node = entry->node;
+    return held || ram_file_node(model->tree, number, ret_node);
 }
 
 static const char *step_create(struct model *model, struct model_choices *choices) {
@@ -176,10 +200,10 @@ static uint32_t predict_write(struct model *model, struct model_entry *entry, ui
 static const char *step_write(struct model *model, struct model_choices *choices) {
     static const uint64_t lengths[] = {0, 1, 100, 480, 480, 4096, 5000, WRITE_BYTES_MAX};
     static uint8_t bytes[WRITE_BYTES_MAX];
-    uint64_t number, wanted_done, done = 99;
+    uint64_t number = 0, wanted_done, done = 99;
     uint32_t node;
     struct model_entry *entry = choose_file(model, choices, &number);
-    if (ram_file_node(model->tree, number, &node) != (entry != NULL))
+    if (find_node(model, entry, number, &node) != (entry != NULL))
         return "whether a number names a file";
     if (entry == NULL)
         return NULL;
@@ -200,10 +224,10 @@ static const char *step_write(struct model *model, struct model_choices *choices
 }
 
 static const char *step_truncate(struct model *model, struct model_choices *choices) {
-    uint64_t number;
+    uint64_t number = 0;
     uint32_t node;
     struct model_entry *entry = choose_file(model, choices, &number);
-    if (entry == NULL || !ram_file_node(model->tree, number, &node))
+    if (entry == NULL || !find_node(model, entry, number, &node))
         return entry == NULL ? NULL : "a file's number names nothing";
     uint64_t size_bytes = choose_offset(choices);
     uint32_t wanted = size_bytes > RAM_FILE_BYTES_MAX ? P_LIMIT : OK;
@@ -306,10 +330,10 @@ static const char *step_look_up(struct model *model, struct model_choices *choic
 /* A part of a file, by an offset inside it. */
 static const char *step_read(struct model *model, struct model_choices *choices) {
     static uint8_t seen[WRITE_BYTES_MAX];
-    uint64_t number;
+    uint64_t number = 0;
     uint32_t node;
     struct model_entry *entry = choose_file(model, choices, &number);
-    if (entry == NULL || !ram_file_node(model->tree, number, &node))
+    if (entry == NULL || !find_node(model, entry, number, &node))
         return entry == NULL ? NULL : "a file's number names nothing";
     uint64_t offset = choose_offset(choices);
     uint64_t left = offset < entry->size_bytes ? entry->size_bytes - offset : 0;
@@ -319,14 +343,45 @@ static const char *step_read(struct model *model, struct model_choices *choices)
     return wanted > 0 && memcmp(seen, entry->bytes + offset, wanted) != 0 ? "what was read" : NULL;
 }
 
+static const char *step_hold(struct model *model, struct model_choices *choices) {
+    uint64_t number = 0;
+    struct model_entry *entry = choose_file(model, choices, &number);
+    if (entry == NULL || model->holds == MODEL_HELD_MAX)
+        return NULL;
+    if (!find_node(model, entry, number, &entry->node))
+        return "a file's number names nothing";
+    ram_hold(model->tree, entry->node);
+    entry->holders++;
+    model->holds++;
+    return NULL;
+}
+
+static void release(struct model *model, struct model_entry *entry) {
+    ram_release(model->tree, entry->node);
+    entry->holders--;
+    model->holds--;
+    if (entry->holders > 0 || !is_held(model, entry))
+        return;
+    free(entry->bytes);
+    memset(entry, 0, sizeof *entry);
+}
+
+static const char *step_release(struct model *model, struct model_choices *choices) {
+    uint64_t number;
+    struct model_entry *entry = choose_file(model, choices, &number);
+    if (entry != NULL && entry->holders > 0)
+        release(model, entry);
+    return NULL;
+}
+
 const char *model_step(struct model *model, struct model_choices *choices) {
     static const char *(*const steps[])(struct model *, struct model_choices *) = {
-        step_create, step_create, step_write,  step_write,   step_write, step_write,
-        step_read,   step_remove, step_rename, step_look_up, step_read,  step_truncate,
+        step_create, step_create, step_write,   step_write, step_write,    step_write, step_read,
+        step_remove, step_rename, step_look_up, step_read,  step_truncate, step_hold,  step_release,
     };
     model->tree->now_ns++;
     const char *problem = steps[choose(choices, sizeof steps / sizeof steps[0])](model, choices);
-    if (problem == NULL && model->tree->free_page_count != pages_left(model))
+    if (problem == NULL && model->tree->pages.free_count != pages_left(model))
         problem = "how many pages are left";
     return problem;
 }
@@ -376,7 +431,16 @@ const char *model_compare(struct model *model) {
             return below < 0 ? "what is in a directory" : problem;
         in_tree += below;
     }
-    if (model->tree->free_node_count + (uint32_t)in_model != RAM_NODES_MAX - 1)
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < MODEL_HELD_MAX; i++) {
+        const struct model_entry *entry = &model->held[i];
+        if (entry->holders == 0)
+            continue;
+        held++;
+        if (compare_file(model, entry, entry->node) != NULL)
+            return "the contents of a file that was removed and is held";
+    }
+    if (model->tree->node_places.free_count + (uint32_t)in_model + held != RAM_NODES_MAX - 1)
         return "how many nodes are left";
     return in_model == in_tree ? NULL : "how many entries there are";
 }
@@ -391,6 +455,12 @@ void model_init(struct model *model, struct ram_tree *tree, void *memory, uint32
 const char *model_end(struct model *model) {
     const char *problem = NULL;
     bool gone = true;
+    for (uint32_t i = 0; i < MODEL_ENTRIES_MAX; i++)
+        while (model->entries[i].holders > 0)
+            release(model, &model->entries[i]);
+    for (uint32_t i = 0; i < MODEL_HELD_MAX; i++)
+        while (model->held[i].holders > 0)
+            release(model, &model->held[i]);
     while (gone) { /* what has nothing below it goes first */
         gone = false;
         for (uint32_t i = 0; i < MODEL_ENTRIES_MAX; i++) {
@@ -407,9 +477,9 @@ const char *model_end(struct model *model) {
             problem = "something can't be removed";
             forget(model, &model->entries[i]);
         }
-    if (problem == NULL && model->tree->free_page_count != model->page_count)
+    if (problem == NULL && model->tree->pages.free_count != model->page_count)
         problem = "not all pages are free, with nothing left";
-    if (problem == NULL && model->tree->free_node_count != RAM_NODES_MAX - 1)
+    if (problem == NULL && model->tree->node_places.free_count != RAM_NODES_MAX - 1)
         problem = "not all nodes are free, with nothing left";
     return problem;
 }

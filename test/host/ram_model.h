@@ -7,6 +7,7 @@
 #include "servers/files/ram_tree.h"
 
 #define MODEL_ENTRIES_MAX 128U
+#define MODEL_HELD_MAX 8U
 #define MODEL_PATH_MAX 300U
 
 struct model_entry {
@@ -18,6 +19,7 @@ struct model_entry {
     bool index;                 /* it has an index page */
     bool pages[RAM_FILE_PAGES]; /* which pages it has */
     uint32_t used;              /* how many these are, the index page included */
+    uint32_t holders, node;     /* the node of one that is held */
 };
 
 struct model {
@@ -25,6 +27,8 @@ struct model {
     uint32_t page_count;
     uint64_t stale; /* the number of a file that was removed; 0 = none yet */
     struct model_entry entries[MODEL_ENTRIES_MAX];
+    struct model_entry held[MODEL_HELD_MAX]; /* files that were removed; holders == 0: the entry is free */
+    uint32_t holds;                          /* of all files: at most MODEL_HELD_MAX */
 };
 
 /* Where a step's choices come from: the next number below `limit`. */

@@ -4,6 +4,7 @@
  */
 #include "servers/files/ram_tree.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +58,7 @@ static void files_are_written(void) {
     check_text("a", "one two");
     CHECK_EQUAL(write("a", 1, "__"), OK);
     check_text("a", "o__ two");
-    CHECK_EQUAL(tree.free_page_count, 6); /* its index, and one */
+    CHECK_EQUAL(tree.pages.free_count, 6); /* its index, and one */
     CHECK_EQUAL(write("a", 0, ""), OK);
     CHECK_EQUAL(written, 0);
 }
@@ -73,7 +74,7 @@ static void cut_bytes_do_not_come_back(void) {
     CHECK_EQUAL(ram_read(&tree, node_of("a"), 2, seen, 8), 4);
     CHECK(memcmp(seen, zeros, 4) == 0);
     CHECK_EQUAL(ram_truncate(&tree, node_of("a"), 0), OK);
-    CHECK_EQUAL(tree.free_page_count, 8);
+    CHECK_EQUAL(tree.pages.free_count, 8);
 }
 
 static void a_page_shows_nothing_of_its_last_owner(void) {
@@ -137,8 +138,88 @@ static void a_file_takes_anothers_place(void) {
     CHECK_EQUAL(write("new", 0, "new"), OK);
     CHECK_EQUAL(ram_rename(&tree, at("new"), at("old")), OK);
     check_text("old", "new");
-    CHECK_EQUAL(tree.free_page_count, 6);
-    CHECK_EQUAL(tree.free_node_count, RAM_NODES_MAX - 2);
+    CHECK_EQUAL(tree.pages.free_count, 6);
+    CHECK_EQUAL(tree.node_places.free_count, RAM_NODES_MAX - 2);
+}
+
+/* By its node, for it has neither path nor number. */
+static void check_held(uint32_t node, const char *wanted) {
+    char seen[64] = "";
+    CHECK_EQUAL(ram_read(&tree, node, 0, seen, sizeof seen - 1), strlen(wanted));
+    CHECK(strcmp(seen, wanted) == 0);
+}
+
+static void a_held_file_outlives_its_name(void) {
+    uint32_t nodes[2], found;
+    make(8);
+    CHECK_EQUAL(create("a", FILES_FILE), OK);
+    CHECK_EQUAL(write("a", 0, "old"), OK);
+    nodes[0] = node_of("a");
+    uint64_t number = ram_file_number(&tree, nodes[0]);
+    ram_hold(&tree, nodes[0]);
+    ram_hold(&tree, nodes[0]); /* two have it */
+    CHECK_EQUAL(create("b", FILES_FILE), OK);
+    CHECK_EQUAL(write("b", 0, "new"), OK);
+    CHECK_EQUAL(ram_rename(&tree, at("b"), at("a")), OK);
+    check_text("a", "new");
+    check_held(nodes[0], "old");
+    CHECK(!ram_file_node(&tree, number, &found));
+    CHECK(!ram_file_node(&tree, ram_file_number(&tree, nodes[0]), &found)); /* nor by one that nobody was told */
+    nodes[1] = node_of("a");
+    ram_hold(&tree, nodes[1]);
+    CHECK_EQUAL(ram_remove(&tree, at("a"), FILES_FILE), OK);
+    CHECK_EQUAL(ram_find(&tree, at("a"), &found), P_NOT_FOUND);
+    CHECK_EQUAL(ram_write(&tree, nodes[1], FILES_APPEND, "er", 2, &written), OK);
+    check_held(nodes[1], "newer");
+    check_held(nodes[0], "old");
+    CHECK_EQUAL(tree.pages.free_count, 4);
+    CHECK_EQUAL(tree.node_places.free_count, RAM_NODES_MAX - 3);
+    ram_release(&tree, nodes[0]);
+    check_held(nodes[0], "old");
+    ram_release(&tree, nodes[0]);
+    CHECK_EQUAL(tree.pages.free_count, 6);
+    ram_release(&tree, nodes[1]);
+    CHECK_EQUAL(tree.pages.free_count, 8);
+    CHECK_EQUAL(tree.node_places.free_count, RAM_NODES_MAX - 1);
+    CHECK_EQUAL(create("c", FILES_FILE), OK);
+    ram_hold(&tree, node_of("c"));
+    ram_release(&tree, node_of("c")); /* it has its name yet */
+    check_text("c", "");
+}
+
+/* Pages are charged to who wrote them, names to who made them, whoever removes the file. */
+static void nobody_takes_all(void) {
+    char name[16];
+    make(64);
+    tree.owner = 1;
+    CHECK_EQUAL(create("mine", FILES_FILE), OK);
+    while (write("mine", FILES_APPEND, "four") == OK)
+        CHECK_EQUAL(ram_truncate(&tree, node_of("mine"), tree.nodes[node_of("mine")].size_bytes + 4092), OK);
+    CHECK_EQUAL(tree.pages.free_count, 32);
+    CHECK_EQUAL(ram_take_run(&tree, 1), 0);
+    tree.owner = 2;
+    CHECK_EQUAL(create("yours", FILES_FILE), OK);
+    CHECK_EQUAL(write("yours", 0, "a"), OK);
+    CHECK_EQUAL(write("mine", FILES_APPEND, "b"), OK); /* this page is the writer's, ... */
+    CHECK_EQUAL(tree.pages.free_count, 29);
+    CHECK_EQUAL(quota_left(&tree.pages, 2), 13);
+    CHECK_EQUAL(ram_remove(&tree, at("mine"), FILES_FILE), OK);
+    CHECK_EQUAL(quota_left(&tree.pages, 2), 30); /* ... and given back to it */
+    CHECK_EQUAL(quota_left(&tree.pages, 1), 31);
+    tree.owner = 1;
+    uint32_t count = 0;
+    for (uint32_t status = OK; status == OK; count++) {
+        (void)snprintf(name, sizeof name, "n%u", count);
+        status = create(name, FILES_FILE);
+        CHECK(status == OK || status == P_NO_SPACE);
+    }
+    CHECK_EQUAL(count - 1, (RAM_NODES_MAX - 2) / 2);
+    tree.owner = 2;
+    CHECK_EQUAL(create("another", FILES_FILE), OK);
+    CHECK_EQUAL(ram_rename(&tree, at("another"), at("n0")), OK); /* gives the other's name back */
+    CHECK_EQUAL(ram_remove(&tree, at("yours"), FILES_FILE), OK);
+    tree.owner = 1;
+    CHECK_EQUAL(create("another", FILES_FILE), OK);
 }
 
 static void times_are_those_of_changes(void) {
@@ -166,7 +247,7 @@ static void the_largest_file(void) {
         CHECK_EQUAL(ram_write(&tree, node_of("a"), FILES_APPEND, block, 4096, &written), OK);
     CHECK_EQUAL(ram_write(&tree, node_of("a"), FILES_APPEND, block, 8192, &written), OK);
     CHECK_EQUAL(written, 4096);
-    CHECK_EQUAL(tree.free_page_count, 0);
+    CHECK_EQUAL(tree.pages.free_count, 0);
     CHECK_EQUAL(write("a", FILES_APPEND, "x"), P_LIMIT);
     CHECK_EQUAL(write("a", RAM_FILE_BYTES_MAX, "x"), P_LIMIT);
     CHECK_EQUAL(write("a", RAM_FILE_BYTES_MAX - 1, "yz"), OK);
@@ -174,9 +255,9 @@ static void the_largest_file(void) {
     CHECK_EQUAL(ram_truncate(&tree, node_of("a"), RAM_FILE_BYTES_MAX + 1), P_LIMIT);
     CHECK_EQUAL(tree.nodes[node_of("a")].size_bytes, RAM_FILE_BYTES_MAX);
     CHECK_EQUAL(ram_truncate(&tree, node_of("a"), 1), OK);
-    CHECK_EQUAL(tree.free_page_count, RAM_FILE_PAGES - 1);
+    CHECK_EQUAL(tree.pages.free_count, RAM_FILE_PAGES - 1);
     CHECK_EQUAL(ram_remove(&tree, at("a"), FILES_FILE), OK);
-    CHECK_EQUAL(tree.free_page_count, RAM_FILE_PAGES + 1);
+    CHECK_EQUAL(tree.pages.free_count, RAM_FILE_PAGES + 1);
 }
 
 static void nodes_run_out(void) {
@@ -187,7 +268,7 @@ static void nodes_run_out(void) {
         CHECK_EQUAL(create(name, FILES_FILE), OK);
     }
     CHECK_EQUAL(create("one-more", FILES_FILE), P_NO_SPACE);
-    CHECK_EQUAL(tree.free_node_count, 0);
+    CHECK_EQUAL(tree.node_places.free_count, 0);
     CHECK_EQUAL(ram_rename(&tree, at("f7"), at("seven")), OK); /* needs none */
     CHECK_EQUAL(ram_remove(&tree, at("f8"), FILES_FILE), OK);
     CHECK_EQUAL(create("one-more", FILES_FILE), OK);
@@ -196,7 +277,7 @@ static void nodes_run_out(void) {
         CHECK_EQUAL(ram_child(&tree, 0, 0, &node), OK);
         CHECK_EQUAL(ram_remove(&tree, at(tree.nodes[node].name), FILES_FILE), OK);
     }
-    CHECK_EQUAL(tree.free_node_count, RAM_NODES_MAX - 1);
+    CHECK_EQUAL(tree.node_places.free_count, RAM_NODES_MAX - 1);
 }
 
 struct random_choices {
@@ -265,14 +346,14 @@ static void runs_of_pages(void) {
     for (size_t i = 0; i < RUNS; i++)
         if (runs[i].count > 0)
             ram_give_run(&tree, runs[i].page, runs[i].count);
-    CHECK_EQUAL(tree.free_page_count, PAGES);
+    CHECK_EQUAL(tree.pages.free_count, PAGES);
     CHECK_EQUAL(ram_take_run(&tree, PAGES + 1), 0);
     CHECK_EQUAL(ram_take_run(&tree, PAGES), 1);
     CHECK_EQUAL(create("a", FILES_FILE), OK);
     CHECK_EQUAL(write("a", 0, "x"), P_NO_SPACE);
     ram_give_run(&tree, 100, 2);
     CHECK_EQUAL(write("a", 0, "x"), OK);
-    CHECK_EQUAL(tree.free_page_count, 0);
+    CHECK_EQUAL(tree.pages.free_count, 0);
 }
 
 static void agrees_with_a_model(void) {
@@ -294,6 +375,8 @@ int main(void) {
         {"a_number_dies_with_its_file", a_number_dies_with_its_file},
         {"directories_move_with_all_below", directories_move_with_all_below},
         {"a_file_takes_anothers_place", a_file_takes_anothers_place},
+        {"a_held_file_outlives_its_name", a_held_file_outlives_its_name},
+        {"nobody_takes_all", nobody_takes_all},
         {"times_are_those_of_changes", times_are_those_of_changes},
         {"the_largest_file", the_largest_file},
         {"nodes_run_out", nodes_run_out},
