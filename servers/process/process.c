@@ -318,13 +318,3 @@ bool process_group_is_in(const struct process_table *table, uint32_t group, uint
         process = process_next_in_group(table, group, process);
     return process != NULL;
 }
-
-bool process_group_is_orphaned(const struct process_table *table, uint32_t group) {
-    const struct process *member = process_next_in_group(table, group, NULL);
-    for (; member != NULL; member = process_next_in_group(table, group, member)) {
-        const struct process *parent = member->ended ? NULL : process_parent(table, member);
-        if (parent != NULL && parent->session == member->session && parent->group != group)
-            return false;
-    }
-    return true;
-}

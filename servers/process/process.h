@@ -164,8 +164,5 @@ bool process_group_exists(const struct process_table *table, uint32_t group);
 bool process_group_is_orphaned(const struct process_table *table, uint32_t group);
 bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session);
 
-/* Has no living process of this group a parent in another group of its session, who could let it go on after a stop? */
-bool process_group_is_orphaned(const struct process_table *table, uint32_t group);
-
 /* The process with the lowest pid that is at least `pid`; NULL = none. */
 struct process *process_find_from(const struct process_table *table, uint64_t pid);

@@ -75,7 +75,7 @@ uint32_t shell_wait_or_interrupt(const struct shell *shell, uint64_t pid, uint64
                                  struct process_wait_reply *ret_news) {
     struct process_signal_wait_request sleep = {.mask = SUSPEND_BIT};
     struct process_signal_wait_reply none;
-    uint32_t status, slept = P_INTERRUPTED;
+    uint32_t status, slept = OK;
     if (!shell->interactive || signal_handle(PROCESS_SIGCHLD, take_signal, 0) != OK)
         return shell_wait_for(shell, pid, flags, ret_news); /* a process server without signals is one without keys */
     (void)change_mask(shell, KEY_BITS | CHILD_BIT, PROCESS_MASK_SET);
@@ -83,10 +83,12 @@ uint32_t shell_wait_or_interrupt(const struct shell *shell, uint64_t pid, uint64
     do
         status = shell_wait_for(shell, pid, flags | PROCESS_WAIT_NO_HANG, ret_news);
     while (status == E_TIMEOUT && (taken & INTERRUPT_BIT) == 0 &&
-           (slept = process_signal_wait(shell->process, &sleep, &none, NULL)) == P_INTERRUPTED);
+           (slept = process_signal_wait(shell->process, &sleep, &none, NULL)) == OK);
     (void)signal_handle(PROCESS_SIGCHLD, NULL, 0); /* it could be done before */
     (void)change_mask(shell, KEY_BITS, PROCESS_MASK_SET);
-    return status == E_TIMEOUT ? slept : status;
+    if (status == E_TIMEOUT)
+        return slept == OK ? P_INTERRUPTED : slept;
+    return status;
 }
 
 void shell_begin_control(struct shell *shell) {
