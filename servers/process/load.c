@@ -237,9 +237,5 @@ uint32_t load_segments(struct system *system, const struct opened_image *image, 
         if (end > incarnation->break_start)
             incarnation->break_start = incarnation->break_end = end;
     }
-    /* An image at fixed addresses has nothing to relocate: what is read-only after that is so at once. */
-    uaddr_t relro = page_up(plan->relro_virt), relro_end = page_down(plan->relro_virt + plan->relro_bytes);
-    if (status == OK && plan->type == ELF_TYPE_FIXED && relro < relro_end)
-        status = pager_protect(system, incarnation, relro, relro_end, MEMORY_READ);
-    return status;
+    return status; /* RELRO is for whoever relocates: a program at fixed addresses may do that, too (IRELATIVE) */
 }

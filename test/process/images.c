@@ -79,8 +79,17 @@ static void spawn_moves_a_position_independent_image(void) {
     CHECK(end.rip >= LAYOUT_IMAGE_BASE && end.rip < LAYOUT_IMAGE_END);
 }
 
+/* What is read-only after relocation is left to whoever relocates, at a fixed address, too: only the program knows when it is done. */
+static void spawn_leaves_relro_to_the_program(void) {
+    const struct start start = {IMAGES "relocates", NULL, NULL, NULL};
+    uint64_t pid;
+    CHECK_STATUS(start_spawn(&start, &pid), OK);
+    CHECK_KILLED(pid, PROCESS_SIGILL);
+}
+
 static const struct test_case cases[] = {CASE_NEEDS(spawn_runs_the_sound_image, OPERATION(kill)),
                                          CASE(spawn_moves_a_position_independent_image),
+                                         CASE(spawn_leaves_relro_to_the_program),
 #define PAIR(name) CASE(spawn_refuses_image_##name), CASE(exec_refuses_image_##name),
 #define ELF_FILE_ERROR(name, text) PAIR(name)
 #define ELF_SEGMENT_ERROR(name, text) PAIR(name)

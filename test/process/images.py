@@ -127,6 +127,13 @@ def shared_page() -> bytearray:
     return image
 
 
+def relocates() -> bytearray:
+    """Like a static program of glibc, it writes to its RELRO range before anything else; then comes an undefined instruction."""
+    image = sound()
+    image[0x800:0x809] = b"\x89\x04\x25" + (BASE + 0x2000).to_bytes(4, "little") + b"\x0f\x0b"
+    return image
+
+
 OTHERS = {
     "sound": sound,
     "foreign": lambda: header(8, (KIND, 0)),
@@ -135,6 +142,7 @@ OTHERS = {
     "interpreter": lambda: header(7, (KIND, INTERPRETER)),
     "executable_stack": lambda: header(5, (FLAGS, R | W | X)),
     "shared_page": shared_page,
+    "relocates": relocates,
     "too_large": lambda: header(3, (MEMORY_SIZE, 64 << 30)),
     "large": lambda: header(3, (MEMORY_SIZE, 60 << 20)),  # sound, while there is memory
     "one_byte": lambda: bytearray(b"\x7f"),
