@@ -114,6 +114,7 @@ enum process_wait_flag {
     PROCESS_WAIT_STOPPED = 1 << 1,
     PROCESS_WAIT_CONTINUED = 1 << 2,
 };
+#define PROCESS_NO_MEMORY_LEFT 256U /* `fault` of a process that was killed (KILL) to have pages for others or itself */
 struct process_wait_request {
     uint64_t pid; /* or PROCESS_ANY, or PROCESS_GROUP | group: any child that is in the group at the time */
     uint64_t flags;
@@ -122,7 +123,7 @@ struct process_wait_reply {
     uint64_t pid;
     uint64_t end; /* enum process_end */
     uint64_t value;
-    uint64_t fault;   /* enum fault_kind if a fault killed it, else 0 */
+    uint64_t fault;   /* enum fault_kind if a fault killed it; PROCESS_NO_MEMORY_LEFT; else 0 */
     uint64_t address; /* what it touched (page faults) */
     uint64_t rip;     /* where it was */
 };

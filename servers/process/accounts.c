@@ -24,6 +24,12 @@ void accounts_leave(struct accounts *accounts, uint32_t number) {
     }
 }
 
+bool accounts_counts_in(const struct accounts *accounts, uint32_t number, uint32_t above) {
+    while (number != above && number != 0)
+        number = accounts->entries[number].above;
+    return number == above;
+}
+
 uint32_t accounts_limit(struct accounts *accounts, uint32_t *number, uint32_t pid, uint64_t most) {
     if (accounts->entries[*number].owner == pid) {
         accounts->entries[*number].most = most;

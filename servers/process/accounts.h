@@ -28,5 +28,8 @@ void accounts_init(struct accounts *accounts);
 bool accounts_join(struct accounts *accounts, uint32_t number);
 void accounts_leave(struct accounts *accounts, uint32_t number);
 
+/* Does whoever counts in account `number` count in `above`, too? */
+bool accounts_counts_in(const struct accounts *accounts, uint32_t number, uint32_t above);
+
 /* Process `pid`, which counts in *number, wants at most so many. Errors: P_LIMIT there are ACCOUNTS_MAX. */
 MUST_USE uint32_t accounts_limit(struct accounts *accounts, uint32_t *number, uint32_t pid, uint64_t most);

@@ -131,6 +131,10 @@ static struct frame_run take_found(struct frames *frames, const struct bit_run *
     return (struct frame_run){region->memory, found->first - region->first_bit, found->count};
 }
 
+static uint64_t above_floor(const struct frames *frames) {
+    return frames->free_count > frames->floor ? frames->free_count - frames->floor : 0;
+}
+
 bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
     uint32_t one = wanted == 1 ? frames_take_one(frames) : FRAMES_NONE;
     if (wanted == 1) {
@@ -138,7 +142,8 @@ bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct 
             *ret_run = frames_run_of(frames, one);
         return one != FRAMES_NONE;
     }
-    struct bit_run found = find_run(frames, frames->hint, wanted);
+    uint64_t most = above_floor(frames);
+    struct bit_run found = find_run(frames, frames->hint, wanted < most ? wanted : most);
     if (found.count < least)
         return false;
     *ret_run = take_found(frames, &found, &frames->hint);
@@ -147,7 +152,7 @@ bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct 
 
 bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
     struct bit_run found = find_run(frames, frames->pools_hint, wanted);
-    if (found.count < wanted)
+    if (found.count < wanted || above_floor(frames) < wanted)
         return frames_take(frames, wanted, least, ret_run);
     *ret_run = take_found(frames, &found, &frames->pools_hint);
     return true;
@@ -157,7 +162,7 @@ bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least
 
 uint32_t frames_take_one(struct frames *frames) {
     uint64_t found = find_bit(frames, frames->hint, frames->bit_count, false);
-    if (found == frames->bit_count)
+    if (found == frames->bit_count || frames->free_count <= frames->floor)
         return FRAMES_NONE;
     frames->bits[found / 64] |= 1ULL << found % 64;
     frames->free_count--;

@@ -26,6 +26,7 @@ struct frames {
     uint64_t bit_count;
     uint64_t managed_count;
     uint64_t free_count;
+    uint64_t floor;       /* so many stay free, whoever asks: the caller sets it for whom frames are taken */
     uint64_t hint;        /* no frame below this bit is free */
     uint64_t pools_first; /* pools are taken from this bit on, while there is room ... */
     uint64_t pools_hint;  /* ... and no pool's frame between that and this one is free */
@@ -46,7 +47,7 @@ void frames_reserve(struct frames *frames, const struct frame_run *run);
 
 /*
  * Take `wanted` frames in a row, or, where there is no such row, the longest one of at least `least`.
- * False: there is none. Both > 0.
+ * False: there is none, or it would go below the floor. Both > 0.
  */
 bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run);
 
@@ -59,7 +60,7 @@ bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least
 /* Give back frames that were taken. A run of 0 pages is ignored. */
 void frames_give(struct frames *frames, const struct frame_run *run);
 
-/* Single frames, by number, which several processes may hold. FRAMES_NONE: none is free. */
+/* Single frames, by number, which several processes may hold. FRAMES_NONE: none is free above the floor. */
 #define FRAMES_NONE 0U
 uint32_t frames_take_one(struct frames *frames);
 /* One more holder. False: there are as many as can be. */

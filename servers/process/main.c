@@ -17,6 +17,7 @@
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "servers/process/deliver.h"
+#include "servers/process/pressure.h"
 #include "servers/process/serve.h"
 
 #define WINDOW_AT 0x300000000ULL
@@ -89,6 +90,7 @@ static bool start_memory(struct system *system) {
     frames_start(frames, (void *)BOOKKEEPING_AT);
     frames_reserve(frames, &bookkeeping);
     frames_reserve(frames, &system->work.run);
+    system->reserve = pressure_reserve(frames->managed_count);
     return true;
 }
 
@@ -206,6 +208,7 @@ static void deliver_behind(uint64_t caller) {
     if (thread != NULL)
         (void)sys_thread_suspend(thread->object, 0);
     (void)server_flush(&served_server);
+    pressure_take_for(&served_system, 0); /* a signal's frame may be of the last ones */
     deliver_due();
     thread = thread != NULL ? serve_badge(caller) : NULL; /* it may have ended */
     if (thread != NULL)
@@ -223,6 +226,7 @@ int main(int argc, char **argv, char **envp) {
             log_print("process: waiting for messages: %s", status_text(status));
             return 1;
         }
+        pressure_take_for(&served_system, BODY_BADGE_PID(event.badge));
         if (event.kind == MESSAGE_CALL)
             server_serve(&served_server, &event);
         else

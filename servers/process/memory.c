@@ -1,7 +1,7 @@
 #include "servers/process/memory.h"
 
 #include "servers/process/load.h"
-#include "servers/process/system.h"
+#include "servers/process/pressure.h"
 
 #define RIGHTS_MASK ((uint64_t)(MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE))
 #define PLACES_START 0x100000000000ULL /* where mappings go that may go anywhere */
@@ -137,6 +137,7 @@ uint32_t memory_map_file(struct system *system, struct incarnation *incarnation,
 
 uint32_t memory_unmap(struct system *system, struct incarnation *incarnation, uaddr_t at, uint64_t length_bytes) {
     uint32_t status = check_range(at, length_bytes);
+    pressure_take_for(system, 0); /* it gives back more */
     return status == OK ? pager_remove(system, incarnation, at, at + length_bytes) : status;
 }
 
@@ -156,7 +157,7 @@ uint32_t memory_set_break(struct system *system, struct incarnation *incarnation
     uaddr_t new_end = (end + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     uint32_t status = OK;
     if (new_end < old_end)
-        status = pager_remove(system, incarnation, new_end, old_end);
+        status = memory_unmap(system, incarnation, new_end, old_end - new_end);
     if (new_end > old_end) {
         struct vm_region region = {
             .start = old_end, .end = new_end, .rights = MEMORY_READ | MEMORY_WRITE, .kind = PROCESS_MAP_HEAP};

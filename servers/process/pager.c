@@ -72,6 +72,15 @@ uint64_t incarnation_page_count(const struct incarnation *incarnation) {
     return pool_page_count(&incarnation->pool) + (incarnation->vm != NULL ? incarnation->vm->frame_count : 0);
 }
 
+uint64_t incarnation_shared_count(const struct system *system, struct incarnation *incarnation) {
+    uint64_t count = 0;
+    for (struct vm_pages pages = vm_next_pages(incarnation->vm, 0, USER_LIMIT); pages.count > 0;
+         pages = vm_next_pages(incarnation->vm, pages.end, USER_LIMIT))
+        for (uint32_t i = 0; i < pages.count; i++)
+            count += frames_is_shared(&system->frames, pages.entries[i] & VM_FRAME) ? 1 : 0;
+    return count;
+}
+
 static uint32_t map_run(struct system *system, struct incarnation *incarnation, const struct frame_run *run, uaddr_t at,
                         uint32_t rights) {
     for (;;) {
@@ -165,7 +174,7 @@ static uint64_t pages_to_bring(struct system *system, struct vm *vm, const struc
     bool goes_on = page == vm->expected && region->file == NULL && !is_shared(region);
     vm->ahead = goes_on && vm->ahead < PAGER_AHEAD ? 2 * vm->ahead : goes_on ? PAGER_AHEAD : 1;
     uint64_t most = smaller(vm->ahead, VM_GROUP_PAGES - page / PAGE_BYTES % VM_GROUP_PAGES), count = 1;
-    if (system->frames.free_count < PAGER_PLENTY)
+    if (system->frames.free_count < system->frames.floor + PAGER_PLENTY)
         return 1;
     while (count < most && page + count * PAGE_BYTES < region->end && entries[count] == 0)
         count++;

@@ -42,7 +42,7 @@ struct incarnation {
 
 /*
  * A program that touches zeroed page after page gets twice as many at each fault, up to PAGER_AHEAD, and so at most as many again as
- * it has touched; while fewer than PAGER_PLENTY frames are free, just the one.
+ * it has touched; while fewer than PAGER_PLENTY frames are free above the floor, just the one.
  */
 #define PAGER_AHEAD VM_GROUP_PAGES
 #define PAGER_PLENTY 256U
@@ -93,3 +93,6 @@ MUST_USE uint32_t pager_read(struct system *system, struct incarnation *incarnat
 
 /* Frames of pool and memory. Those that are shared count for every holder. */
 uint64_t incarnation_page_count(const struct incarnation *incarnation);
+
+/* How many of these others hold, too, so that they would stay. Cost: a look at each page. */
+uint64_t incarnation_shared_count(const struct system *system, struct incarnation *incarnation);

@@ -10,6 +10,7 @@
 #include "libsys/text.h"
 #include "libsys/transfer.h"
 #include "servers/process/deliver.h"
+#include "servers/process/pressure.h"
 
 PROTOCOL_DISPATCH(process, PROCESS_OPERATIONS)
 
@@ -87,6 +88,7 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
     launch.group = (uint32_t)group;
     if (status == OK)
         status = launch_spawn(sys, caller->pid, &body_of(caller)->bag, &launch, call->reason, &child);
+    pressure_explain(sys, status, call->reason);
     if (status != OK)
         return status;
     if (foreground)
@@ -106,6 +108,7 @@ uint32_t process_serve_exec(struct server_call *call, const struct process_exec_
     uint32_t status = collect(caller->process, request->path, request->length_bytes, &request->strings, &launch);
     if (status == OK)
         status = launch_exec(sys, caller, &launch, call->reason);
+    pressure_explain(sys, status, call->reason);
     return status == OK ? SERVER_DEFERRED : status; /* the program that called is gone: there is nobody to answer */
 }
 

@@ -49,7 +49,7 @@ static inline struct thread *serve_badge(uint64_t badge) {
 /* ... that a call comes from. */
 static inline struct process *serve_caller(const struct server_call *call) { return serve_badge_process(call->badge); }
 
-/* A process has faulted: a page that it may have is brought; else it is reported and killed. */
+/* A process has faulted: a page that it may have is brought, for which another process may end (pressure.h); else it is reported and killed. */
 void serve_fault(const struct server_event *event);
 
 /* The end of a process: all it was made of goes at once; its parent is told by deliver_due. */

@@ -6,6 +6,7 @@
 #include "libsys/transfer.h"
 #include "servers/process/deliver.h"
 #include "servers/process/foreground.h"
+#include "servers/process/pressure.h"
 #include "servers/process/report.h"
 #include "servers/process/serve.h"
 
@@ -23,13 +24,13 @@ static uint32_t bring_page(struct process *process, const uint64_t *words) {
 }
 
 /* A signal to handle, the return from a handler, or the end. Out of line, as most faults are pages. */
-__attribute__((noinline)) static void serve_other_fault(const struct server_event *event, struct thread *thread,
-                                                        uint32_t status) {
+__attribute__((noinline)) static void serve_other_fault(const struct server_event *event, struct thread *thread) {
     struct fault_message fault;
     struct process *process = thread->process;
     struct thread_registers registers;
     fault_from_event(event, &fault);
-    uint64_t signal = status == P_ADDRESS ? fault_signal(fault.kind) : PROCESS_SIGKILL;
+    uint64_t signal = fault_signal(fault.kind);
+    pressure_take_for(sys, 0); /* for the frame on its stack */
     if (deliver_leave(thread, &fault, &registers) || deliver_fault(thread, &fault, signal, &registers)) {
         fault.registers = registers;
         served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0)};
@@ -52,15 +53,55 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
     serve_end_process(process, &end); /* and with its thread the right to answer */
 }
 
+/*
+ * There is no page for `process`: another one ends instead of whichever happens to ask. False: it was `process` itself. If there is
+ * nobody but process 1, it ends, and the machine goes off.
+ */
+static bool make_room(struct process *process) {
+    struct process_wait_reply end = {.end = PROCESS_KILLED, .value = PROCESS_SIGKILL, .fault = PROCESS_NO_MEMORY_LEFT};
+    uint64_t pages;
+    struct process *victim = pressure_choose(sys, process, &pages);
+    if (victim == NULL) {
+        log_print("process: out of memory, and only process 1 is left: it has %lu pages", body_page_count(process));
+        victim = process;
+    } else {
+        log_print("process: out of memory: process %u (%s), with %lu pages, is killed for process %u (%s)", victim->pid,
+                  victim->name, pages, process->pid, process->name);
+    }
+    bool other = victim != process;
+    serve_end_process(victim, &end);
+    return other;
+}
+
+/* The page can't be had: out of line, as serve_other_fault. True: it is there after all. */
+__attribute__((noinline)) static bool want_page(struct process *process, const uint64_t *words, uint32_t status) {
+    while (status == P_NO_MEMORY) {
+        if (!make_room(process))
+            return false;
+        status = bring_page(process, words);
+    }
+    if (status == OK)
+        return true;
+    log_print("process: no page at 0x%lx for process %u (%s), which is killed: %s", words[1], process->pid,
+              process->name, status_text(status));
+    struct process_wait_reply end = {
+        .end = PROCESS_KILLED, .value = PROCESS_SIGKILL, .fault = FAULT_PAGE, .address = words[1], .rip = words[3]};
+    serve_end_process(process, &end);
+    return false;
+}
+
 void serve_fault(const struct server_event *event) {
     struct thread *thread = serve_badge(event->badge);
     if (thread == NULL)
         return;
-    uint32_t status = bring_page(thread->process, event->message.words);
-    if (status != OK) {
-        serve_other_fault(event, thread, status);
+    const uint64_t *words = event->message.words;
+    uint32_t status = bring_page(thread->process, words);
+    if (status == P_ADDRESS) {
+        serve_other_fault(event, thread);
         return;
     }
+    if (status != OK && !want_page(thread->process, words, status))
+        return;
     served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_RESUME, 0, 0)};
     served_server.answer_waits = true;
 }

@@ -2,6 +2,7 @@
  * Handlers of the operations on memory, and fork.
  */
 #include "servers/process/memory.h"
+#include "servers/process/pressure.h"
 #include "servers/process/serve.h"
 
 static struct system *const sys = &served_system;
@@ -27,7 +28,9 @@ static struct incarnation *memory_of(const struct server_call *call) {
 uint32_t process_serve_map(struct server_call *call, const struct process_map_request *request,
                            struct process_map_reply *reply) {
     struct incarnation *memory = memory_of(call);
-    return memory != NULL ? memory_map(sys, memory, request, &reply->at) : P_NO_PROCESS;
+    uint32_t status = memory != NULL ? memory_map(sys, memory, request, &reply->at) : P_NO_PROCESS;
+    pressure_explain(sys, status, call->reason);
+    return status;
 }
 
 uint32_t process_serve_map_file(struct server_call *call, const struct process_map_file_request *request,
@@ -71,6 +74,7 @@ uint32_t process_serve_fork(struct server_call *call, const struct process_fork_
     if (caller->process->halted)
         return P_INTERRUPTED; /* the child would run: not before CONT */
     uint32_t status = launch_fork(sys, caller, &child);
+    pressure_explain(sys, status, call->reason);
     if (status != OK)
         return status;
     serve_watch_time(child);

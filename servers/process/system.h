@@ -40,6 +40,7 @@ struct system_work {
 struct system {
     struct system_caps caps;
     struct frames frames;
+    uint64_t reserve; /* frames that only process 1 and this server itself may take (pressure.h) */
     struct store store;
     struct vm_file files[VM_FILES_MAX]; /* the first file_count have been in use */
     struct vm_file *free_files;

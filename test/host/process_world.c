@@ -10,6 +10,7 @@
 #include "libsys/proto/files.h"
 #include "libsys/text.h"
 #include "servers/process/deliver.h"
+#include "servers/process/pressure.h"
 
 static struct system *const sys = &served_system;
 static uint64_t bookkeeping[FAKE_FRAMES / 2];
@@ -164,7 +165,9 @@ bool world_same(const struct world_trace *before) {
 
 uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call) {
     struct server_call one = {.badge = pid, .operation = operation};
+    pressure_take_for(sys, BODY_BADGE_PID(pid));
     uint32_t status = served_protocol->dispatch(&one, request, reply);
+    pressure_take_for(sys, 0);
     deliver_due(); /* as behind every message */
     if (ret_call != NULL)
         *ret_call = one;

@@ -254,7 +254,7 @@ static void check_full_memory(void) {
     }
     struct process_wait_reply end = {.end = 0};
     bool ended = killed && wait_for(pids[count - 1], &end);
-    check(ended && end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL && end.fault == FAULT_PAGE,
+    check(ended && end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL && end.fault == PROCESS_NO_MEMORY_LEFT,
           "who touches more memory than there is is killed", "%lu hogs, the last one %s; end %lu, value %lu", count,
           done ? "done" : "still at it", end.end, end.value);
     check(kill_all(pids, ended ? count - 1 : count), "the others were not harmed, and are killed", "one was not");

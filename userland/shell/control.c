@@ -119,7 +119,9 @@ static uint32_t send(const struct shell *shell, uint64_t pid, uint64_t signal) {
 
 /* A command that a fault or an unexpected signal ended leaves no words of its own. */
 static void tell_killed(const struct shell *shell, const char *name, const struct process_wait_reply *end) {
-    if (end->fault == FAULT_PAGE)
+    if (end->fault == PROCESS_NO_MEMORY_LEFT)
+        shell_complain(shell, "%s: killed: out of memory", name);
+    else if (end->fault == FAULT_PAGE)
         shell_complain(shell, "%s: killed by signal %lu: page fault at address 0x%lx, instruction 0x%lx", name,
                        end->value, end->address, end->rip);
     else if (end->fault != 0)

@@ -40,13 +40,14 @@ struct job_member {
 
 /* What one command or pipeline has started. */
 struct job {
-    unsigned number;   /* what [N] says; 1..SHELL_JOBS_MAX; 0 = the entry is free */
-    uint64_t group;    /* the process group; 0 = the shell's own, or none yet */
-    uint64_t turn;     /* the highest is the current job */
-    bool background;   /* it was not waited for */
-    uint64_t last_pid; /* of its last command, whose status is the job's; 0 = that was not started */
-    int status;        /* once it is over; before: of the last command that was not started */
-    uint64_t signal;   /* that ended the last command; 0 = it exited */
+    unsigned number;    /* what [N] says; 1..SHELL_JOBS_MAX; 0 = the entry is free */
+    uint64_t group;     /* the process group; 0 = the shell's own, or none yet */
+    uint64_t turn;      /* the highest is the current job */
+    bool background;    /* it was not waited for */
+    uint64_t last_pid;  /* of its last command, whose status is the job's; 0 = that was not started */
+    int status;         /* once it is over; before: of the last command that was not started */
+    uint64_t signal;    /* that ended the last command; 0 = it exited */
+    bool out_of_memory; /* ... to have pages for others */
     uint64_t stop_signal;
     bool stop_told;
     size_t count;

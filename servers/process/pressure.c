@@ -1,0 +1,39 @@
+#include "servers/process/pressure.h"
+
+#include "libsys/format.h"
+
+uint64_t pressure_reserve(uint64_t frame_count) {
+    uint64_t part = frame_count / PRESSURE_RESERVE_PART;
+    return part > PRESSURE_RESERVE_LEAST ? part : PRESSURE_RESERVE_LEAST;
+}
+
+void pressure_explain(const struct system *system, uint32_t status, char *reason) {
+    if (status == P_NO_MEMORY && reason[0] == '\0')
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "%lu pages are free, and the last %lu are kept",
+                          system->frames.free_count, system->reserve);
+}
+
+/* Among those that count in this account or below it. */
+static struct process *choose_in(struct system *system, uint32_t account, uint64_t *ret_pages) {
+    struct process *chosen = NULL;
+    *ret_pages = 0;
+    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
+        struct process *process = system->processes.entries[i];
+        if (process == NULL || process->ended || process->pid == PROCESS_FIRST ||
+            !accounts_counts_in(&system->processes.accounts, process->account, account))
+            continue;
+        if (body_page_count(process) <= *ret_pages)
+            continue; /* what is shared is in that, too, and need not be looked for */
+        uint64_t pages = body_page_count(process) - incarnation_shared_count(system, &body_of(process)->incarnation);
+        if (pages <= *ret_pages)
+            continue;
+        *ret_pages = pages;
+        chosen = process;
+    }
+    return chosen;
+}
+
+struct process *pressure_choose(struct system *system, const struct process *asking, uint64_t *ret_pages) {
+    struct process *chosen = choose_in(system, asking->account, ret_pages);
+    return chosen != NULL ? chosen : choose_in(system, 0, ret_pages);
+}

@@ -1,0 +1,30 @@
+/*
+ * What happens when memory runs out: who may take the last frames, and which process ends so that the others can go on.
+ *
+ *   frames free   0 ........ reserve ................................ all
+ *                 |  process 1, the server  |        everybody        |
+ */
+#pragma once
+
+#include "servers/process/system.h"
+
+/* The reserve is one frame in so many, and no fewer than these (1 MiB). */
+#define PRESSURE_RESERVE_PART 64U
+#define PRESSURE_RESERVE_LEAST 256U
+
+/* How many frames of these are the reserve. */
+uint64_t pressure_reserve(uint64_t frame_count);
+
+/* Frames that are taken from now on are for process `pid`; 0 = for the server's own needs. */
+static inline void pressure_take_for(struct system *system, uint32_t pid) {
+    system->frames.floor = pid > PROCESS_FIRST ? system->reserve : 0;
+}
+
+/* Words for a call that is refused with P_NO_MEMORY, unless there are some. reason: PROTOCOL_REASON_MAX bytes. */
+void pressure_explain(const struct system *system, uint32_t status, char *reason);
+
+/*
+ * The process whose end gives back the most frames: among those that count in the account of `asking`, or, if process 1 is alone
+ * there, among all. *ret_pages is how many. Never process 1. NULL: there is no other.
+ */
+struct process *pressure_choose(struct system *system, const struct process *asking, uint64_t *ret_pages);

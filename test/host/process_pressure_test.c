@@ -1,0 +1,215 @@
+/*
+ * Memory at its end: who may take the last frames, who is chosen to end, what it and the others are told, and whether all is there
+ * again afterwards.
+ */
+#include "servers/process/pressure.h"
+
+#include "test/host/process_one.h"
+
+#define RESERVE 40U
+#define HOGS 6U
+
+static struct frame_run taken[32]; /* by the test */
+static uint32_t taken_count;
+
+/* All but so many frames are somebody else's. */
+static void leave(uint64_t page_count) {
+    while (sys->frames.free_count > page_count && taken_count < sizeof taken / sizeof taken[0])
+        CHECK(frames_take(&sys->frames, sys->frames.free_count - page_count, 1, &taken[taken_count++]));
+    CHECK_EQUAL(sys->frames.free_count, page_count);
+}
+
+static void give_back(void) {
+    while (taken_count > 0)
+        frames_give(&sys->frames, &taken[--taken_count]);
+}
+
+static uint64_t child_of(uint64_t parent) {
+    uint64_t pid = 0;
+    CHECK_EQUAL(world_spawn(parent, &pid, NULL), OK);
+    return pid;
+}
+
+/* Touch so many pages from `at` on, where they are mapped. False: the process has ended. */
+static bool touch(uint64_t pid, uaddr_t at, uint64_t page_count) {
+    for (uint64_t i = 0; i < page_count; i++) {
+        uaddr_t page = at + i * PAGE_BYTES;
+        struct server_event event = {
+            MESSAGE_FAULT, pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, page, FAULT_ACCESS_WRITE, 0x1234}}};
+        served_server.answer_waits = false;
+        pressure_take_for(sys, (uint32_t)pid);
+        serve_fault(&event);
+        pressure_take_for(sys, 0);
+        if (!served_server.answer_waits)
+            return false;
+        CHECK(world_set_word(thread_of(pid), page, pid + i));
+    }
+    return true;
+}
+
+static bool is_alive(uint64_t pid) {
+    struct process *process = world_process(pid);
+    return process != NULL && !process->ended;
+}
+
+static bool ended_for_memory(uint64_t parent, uint64_t pid) {
+    struct process_wait_reply end = {0};
+    CHECK_EQUAL(world_wait(parent, pid, 1, &end), OK);
+    return end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL && end.fault == PROCESS_NO_MEMORY_LEFT;
+}
+
+static void reserve_is_a_part(void) {
+    CHECK_EQUAL(pressure_reserve(0), PRESSURE_RESERVE_LEAST);
+    CHECK_EQUAL(pressure_reserve(PRESSURE_RESERVE_LEAST * PRESSURE_RESERVE_PART), PRESSURE_RESERVE_LEAST);
+    CHECK_EQUAL(pressure_reserve(65536), 1024);
+}
+
+/* Each operation that takes frames for somebody is refused at the reserve, with words, and changes nothing; process 1 goes on. */
+static void last_frames_are_kept(void) {
+    uint64_t pid = start(), child;
+    uaddr_t at;
+    struct process_map_request request = {AREA + 0x100000, 4 * PAGE_BYTES, READ_WRITE, AT | TOGETHER};
+    struct process_map_reply reply;
+    struct process_fork_request fork_request = {0};
+    struct process_fork_reply fork_reply;
+    struct server_call call;
+    sys->reserve = RESERVE;
+    leave(RESERVE + 3);
+    struct world_trace now = world_look();
+    CHECK_EQUAL(world_call(pid, 15, &request, &reply, &call), P_NO_MEMORY);
+    CHECK(strstr(call.reason, "the last 40 are kept") != NULL);
+    CHECK_EQUAL(world_call(pid, 14, &fork_request, &fork_reply, &call), P_NO_MEMORY);
+    CHECK(strstr(call.reason, "are kept") != NULL);
+    CHECK_EQUAL(world_spawn(pid, &child, &call), P_NO_MEMORY);
+    CHECK(strstr(call.reason, "are kept") != NULL);
+    CHECK_EQUAL(world_exec(pid), P_NO_MEMORY);
+    world_unstage(pid);
+    CHECK(world_same(&now));
+    CHECK_EQUAL(world_map(pid, AREA + 0x100000, 4, READ_WRITE, AT, &at), OK); /* a promise takes none */
+    CHECK_EQUAL(world_unmap(pid, AREA + 0x100000, 4), OK);
+    child = child_of(1); /* of the reserve */
+    CHECK(sys->frames.free_count < RESERVE);
+    CHECK_EQUAL(world_exit(child, 0), SERVER_DEFERRED);
+    struct process_wait_reply end;
+    CHECK_EQUAL(world_wait(1, child, 1, &end), OK);
+    give_back();
+    CHECK_EQUAL(world_call(pid, 15, &request, &reply, NULL), OK);
+    finish(pid);
+}
+
+/* The one with the most frames ends, not the one that asks; what two hold is nobody's in this. */
+static void most_frames_end(void) {
+    uint64_t small = start(), hog, forked;
+    uaddr_t at;
+    sys->reserve = RESERVE;
+    hog = child_of(1);
+    CHECK_EQUAL(world_map(hog, AREA, 120, READ_WRITE, AT, &at), OK);
+    CHECK_EQUAL(world_map(small, AREA + 0x100000, 40, READ_WRITE, AT, &at), OK);
+    CHECK(touch(hog, AREA, 20));
+    CHECK_EQUAL(world_map(small, AREA + 0x200000, 30, READ_WRITE, AT, &at), OK);
+    CHECK(touch(small, AREA + 0x200000, 30));
+    CHECK_EQUAL(world_fork(small, &forked), OK); /* 30 pages that its end would not give back */
+    leave(RESERVE + 5);
+    CHECK(touch(small, AREA + 0x100000, 25));
+    CHECK(is_alive(small) && is_alive(forked) && !is_alive(hog));
+    CHECK(ended_for_memory(1, hog));
+    CHECK(strstr(world_log, "is killed for process 2") != NULL);
+    CHECK(sys->frames.free_count >= RESERVE);
+    give_back();
+    CHECK_EQUAL(world_exit(forked, 0), SERVER_DEFERRED);
+    struct process_wait_reply end;
+    CHECK_EQUAL(world_wait(small, forked, 1, &end), OK);
+    finish(small);
+}
+
+/* Whoever has set a limit for itself and its children is on its own: its account's processes end before others'. */
+static void accounts_come_first(void) {
+    uint64_t leader = start(), member, hog;
+    uaddr_t at;
+    struct process_set_limit_request limit = {PROCESS_LIMIT_PROCESSES, 9, 9};
+    struct process_set_limit_reply reply;
+    sys->reserve = RESERVE;
+    hog = child_of(1);
+    CHECK_EQUAL(world_map(hog, AREA, 60, READ_WRITE, AT, &at), OK);
+    CHECK(touch(hog, AREA, 60));
+    CHECK_EQUAL(world_call(leader, 38, &limit, &reply, NULL), OK);
+    member = child_of(leader);
+    CHECK_EQUAL(world_map(member, AREA, 50, READ_WRITE, AT, &at), OK);
+    CHECK(touch(member, AREA, 10));
+    CHECK_EQUAL(world_map(leader, AREA + 0x100000, 40, READ_WRITE, AT, &at), OK);
+    leave(RESERVE + 2);
+    CHECK(touch(leader, AREA + 0x100000, 8));
+    CHECK(is_alive(leader) && is_alive(hog) && !is_alive(member));
+    CHECK(ended_for_memory(leader, member));
+    leave(RESERVE);
+    CHECK(!touch(leader, AREA + 0x100000 + 8 * PAGE_BYTES, 30)); /* it has no one left to ask but itself */
+    CHECK(is_alive(hog));
+    CHECK(ended_for_memory(1, leader));
+    CHECK_EQUAL(world_exit(hog, 0), SERVER_DEFERRED);
+    (void)world_wait(1, hog, 1, &(struct process_wait_reply){0});
+    taken_count = 0;
+}
+
+/* Process 1 takes the reserve, then the others' pages, and is the last one to end. */
+static void first_ends_last(void) {
+    uint64_t pid = start();
+    uaddr_t at;
+    sys->reserve = RESERVE;
+    CHECK_EQUAL(world_map(1, AREA, 400, READ_WRITE, AT, &at), OK);
+    leave(RESERVE);
+    CHECK(touch(1, AREA, RESERVE - 2));
+    CHECK(is_alive(pid) && sys->frames.free_count < 3);
+    CHECK(touch(1, AREA + (RESERVE - 2) * PAGE_BYTES, 10));
+    CHECK(!is_alive(pid));
+    CHECK(ended_for_memory(1, pid));
+    CHECK(is_alive(1) && strstr(world_log, "only process 1 is left") == NULL);
+    CHECK(!touch(1, AREA + RESERVE * PAGE_BYTES, 300));
+    CHECK(strstr(world_log, "out of memory, and only process 1 is left") != NULL);
+    CHECK(strstr(world_log, "process 1 was killed by 9: switching off") != NULL);
+    taken_count = 0;
+}
+
+/* Hogs and an innocent, at random, until all hogs are gone: the innocent never is, and all is as it was. */
+static void hogs_at_random(void) {
+    for (uint64_t seed = 1; seed <= 20 && check_failed_count == 0; seed++) {
+        uint64_t innocent = start(), state = seed, hogs[HOGS];
+        uaddr_t at;
+        uint32_t ended = 0;
+        sys->reserve = RESERVE;
+        struct world_trace now = world_look();
+        for (uint32_t i = 0; i < HOGS; i++) {
+            hogs[i] = child_of(1);
+            CHECK_EQUAL(world_map(hogs[i], AREA, 600, READ_WRITE, AT, &at), OK);
+        }
+        for (uint32_t step = 0; step < 4000 && ended < HOGS && check_failed_count == 0; step++) {
+            uint64_t random = check_random(&state), hog = hogs[random % HOGS], child;
+            if (hog != 0 && (random >> 8) % 64 == 0 && world_fork(hog, &child) == OK) {
+                CHECK_EQUAL(world_exit(child, 0), SERVER_DEFERRED);
+                CHECK_EQUAL(world_wait(hog, child, 1, &(struct process_wait_reply){0}), OK);
+            } else if (hog != 0) {
+                (void)touch(hog, AREA + (random >> 20) % 580 * PAGE_BYTES, 1 + (random >> 40) % 16);
+            }
+            CHECK(touch(innocent, AREA, 1) && is_alive(1));
+            CHECK(sys->frames.free_count + 3 >= RESERVE); /* a table or two may come of it */
+            for (uint32_t i = 0; i < HOGS; i++) {
+                if (hogs[i] == 0 || is_alive(hogs[i]))
+                    continue;
+                CHECK(ended_for_memory(1, hogs[i]));
+                hogs[i] = 0;
+                ended++;
+            }
+        }
+        CHECK_EQUAL(ended, HOGS);
+        CHECK(world_same(&now));
+        finish(innocent);
+    }
+}
+
+int main(void) {
+    static const struct check_case cases[] = {
+        {"reserve_is_a_part", reserve_is_a_part}, {"last_frames_are_kept", last_frames_are_kept},
+        {"most_frames_end", most_frames_end},     {"accounts_come_first", accounts_come_first},
+        {"first_ends_last", first_ends_last},     {"hogs_at_random", hogs_at_random},
+    };
+    return check_run(cases, sizeof cases / sizeof cases[0]);
+}

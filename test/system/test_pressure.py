@@ -1,0 +1,106 @@
+"""Memory at its end, as somebody at the terminal sees it: only those who took it lose by it."""
+
+from __future__ import annotations
+
+import re
+import time
+import unittest
+
+from machine import PROMPT, Terminal, run
+
+HOG = "test/exec/hog"
+
+
+class Pressure(Terminal):
+    """One CPU; the subclasses have more, and deal programs out to all of them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.seen: list[str] = []  # all lines that came up to some prompt
+        self.expect(PROMPT)
+
+    def answer(self, line: str) -> list[str]:
+        """The lines that come up to the next prompt."""
+        self.type(line.encode() + b"\r")
+        self.expect(line.encode() + b"\r\n")
+        lines = self.expect(PROMPT).decode().replace("\r", "").splitlines()
+        self.seen += lines
+        return lines
+
+    def free(self) -> int:
+        """Frames that nobody has."""
+        seen = "\n".join(self.answer("mem"))
+        found = re.search(r"free of these +(\d+) frames", seen)
+        assert found is not None, seen
+        return int(found[1])
+
+    def is_back(self, before: int) -> bool:
+        """Is all there again, but for the few pages of its own that the shell touches for the first time meanwhile?"""
+        return abs(self.free() - before) < 12
+
+    def until_told(self, job: int, name: str) -> None:
+        """The shell says at some prompt that a job was killed."""
+        end = time.monotonic() + 50
+        while f"[{job}] killed: out of memory: {name}" not in self.seen:
+            self.assertLess(time.monotonic(), end, self.seen)
+            time.sleep(0.3)
+            self.answer("true")
+
+    def test_a_program_that_keeps_all_it_gets(self) -> None:
+        self.answer("sleep 1000 &")
+        before = self.free()
+        self.type(f"{HOG} keep &\r".encode())
+        self.expect(b"hog: has it all")
+        self.type(b"\r")
+        self.expect(PROMPT)
+        self.assertIn("hi", self.answer("echo hi"))
+        self.assertIn("hi", self.answer("echo hi"))
+        seen = self.answer("ps")  # which needs pages itself: the hog's
+        self.assertTrue(any(line.endswith("sleep") for line in seen), seen)
+        self.until_told(2, f"{HOG} keep")
+        self.assertTrue(self.is_back(before))
+        self.assertIn("[1] 2 running: sleep 1000", self.answer("jobs"))
+
+    def test_several_that_touch_all_there_is(self) -> None:
+        self.answer("sleep 1000 &")
+        before = self.free()
+        for _ in range(3):
+            self.answer(f"{HOG} touch &")
+        for job in (2, 3, 4):
+            self.until_told(job, f"{HOG} touch")
+        self.assertTrue(self.is_back(before))
+        self.assertIn("[1] 2 running: sleep 1000", self.answer("jobs"))
+
+    def test_those_that_fork_and_touch(self) -> None:
+        before = self.free()
+        self.answer(f"{HOG} bomb &")
+        time.sleep(3)
+        seen = self.answer("echo still here")
+        self.assertIn("still here", seen)
+        self.assertNotEqual(self.answer("ps"), [])
+        self.answer("kill -KILL %1")
+        end = time.monotonic() + 50
+        while not self.is_back(before):  # those whose parent has ended go on until they are killed, too
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.5)
+
+
+class PressureOnTwo(Pressure):
+    arguments = ("--boot", "pvh", "--smp", "2", "--all-cpus")
+
+
+class PressureOnFour(Pressure):
+    arguments = ("--boot", "pvh", "--smp", "4", "--all-cpus")
+
+
+class Commands(unittest.TestCase):
+    def test_killed_by_name(self) -> None:
+        """In the foreground the shell says it; the log says who had how much, and who asked."""
+        done = run("--boot", "pvh", "-c", f"{HOG} touch; echo $?; echo on")
+        self.assertIn("hog: killed: out of memory", done.stdout + done.stderr)
+        self.assertEqual(done.stdout.replace("\r", "").splitlines()[-2:], ["137", "on"], done.stderr)
+        self.assertEqual(done.returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
