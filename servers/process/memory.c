@@ -10,15 +10,15 @@
 /* Pages of regions in a range. */
 static uint64_t pages_in(const struct vm *vm, uaddr_t start, uaddr_t end) {
     uint64_t pages = 0;
-    for (uint32_t i = 0; i < vm->region_count; i++) {
-        uaddr_t from = vm->regions[i].start > start ? vm->regions[i].start : start;
-        uaddr_t to = vm->regions[i].end < end ? vm->regions[i].end : end;
-        pages += from < to ? (to - from) / PAGE_BYTES : 0;
+    const struct vm_region *region = vm_next_region(vm, start);
+    for (; region != NULL && region->start < end; region = vm_region_after(vm, region)) {
+        uaddr_t from = region->start > start ? region->start : start, to = region->end < end ? region->end : end;
+        pages += (to - from) / PAGE_BYTES;
     }
     return pages;
 }
 
-uint64_t memory_page_count(const struct incarnation *incarnation) { return pages_in(incarnation->vm, 0, USER_LIMIT); }
+uint64_t memory_page_count(const struct incarnation *incarnation) { return incarnation->vm->page_count; }
 
 static uint64_t pages_left(const struct incarnation *incarnation) {
     uint64_t pages = memory_page_count(incarnation);
@@ -78,8 +78,6 @@ uint32_t memory_map(struct system *system, struct incarnation *incarnation, cons
     if (status != OK)
         return status;
     bool together = (request->flags & PROCESS_MAP_TOGETHER) != 0;
-    if (together && incarnation->vm->region_count == VM_REGIONS_MAX)
-        return P_LIMIT; /* it must be possible to cut it off its neighbour again */
     uint8_t rights = (uint8_t)(request->rights != 0 ? request->rights | MEMORY_READ : 0);
     struct vm_region region = {
         .start = at,
@@ -94,7 +92,7 @@ uint32_t memory_map(struct system *system, struct incarnation *incarnation, cons
     if (status == OK && together && rights == 0)
         status = pager_protect(system, incarnation, at, region.end, 0);
     if (status != OK)
-        (void)pager_remove(system, incarnation, at, region.end); /* its borders are there or nothing is */
+        (void)pager_remove(system, incarnation, at, region.end); /* takes no region: it is the end of one, or all */
     *ret_at = at;
     return status;
 }
@@ -105,6 +103,8 @@ uint32_t memory_map_file(struct system *system, struct incarnation *incarnation,
     uint64_t known = PROCESS_MAP_AT | PROCESS_MAP_REPLACE;
     if (!rights_are_valid(request->rights) || (request->flags & ~known) != 0)
         return P_ARGUMENT;
+    if (!system_has_slots(system) || system->files_held >= VM_FILES_MAPPED_MAX)
+        return P_LIMIT; /* what is left is for programs' images */
     struct vm_file *file;
     uint32_t status = file_open(system, request->path, request->length_bytes, &file, reason);
     if (status != OK)
@@ -177,13 +177,13 @@ static bool continues(const struct process_maps_reply *map, const struct vm_regi
 
 bool memory_describe(const struct incarnation *incarnation, uint64_t index, struct process_maps_reply *ret_map) {
     const struct vm *vm = incarnation->vm;
-    uint64_t number = 0;
-    for (uint32_t i = 0; vm != NULL && i < vm->region_count; number++) {
-        const struct vm_region *region = &vm->regions[i++];
-        uint64_t pages = (region->end - region->start) / PAGE_BYTES;
-        *ret_map = (struct process_maps_reply){region->start, pages, region->rights, region->kind};
-        for (; i < vm->region_count && continues(ret_map, &vm->regions[i]); i++)
-            ret_map->page_count += (vm->regions[i].end - vm->regions[i].start) / PAGE_BYTES;
+    const struct vm_region *region = vm != NULL ? vm_region_after(vm, NULL) : NULL;
+    for (uint64_t number = 0; region != NULL; number++) {
+        *ret_map = (struct process_maps_reply){region->start, 0, region->rights, region->kind};
+        do {
+            ret_map->page_count += (region->end - region->start) / PAGE_BYTES;
+            region = vm_region_after(vm, region);
+        } while (region != NULL && continues(ret_map, region));
         if (number == index)
             return true;
     }

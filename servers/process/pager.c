@@ -11,32 +11,11 @@ static uaddr_t page_up(uaddr_t at) { return page_down(at + PAGE_BYTES - 1); }
 static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-/* ---- files ---- */
-
-struct vm_file *file_add(struct system *system, cap_t memory, uint64_t offset_bytes, uint64_t size_bytes) {
-    struct vm_file *file = system->free_files;
-    if (file != NULL)
-        system->free_files = file->next_free;
-    else if (system->file_count < VM_FILES_MAX)
-        file = &system->files[system->file_count++];
-    else
-        return NULL;
-    *file = (struct vm_file){.memory = memory, .holders = 1, .offset_bytes = offset_bytes, .size_bytes = size_bytes};
-    return file;
-}
-
-void file_drop(struct system *system, struct vm_file *file) {
-    if (file == NULL || --file->holders > 0)
-        return;
-    slot_drop(&file->memory);
-    file->next_free = system->free_files;
-    system->free_files = file;
-}
-
 static void drop_files(struct system *system, const struct vm *vm, uaddr_t start, uaddr_t end) {
-    for (uint32_t i = 0; i < vm->region_count; i++)
-        if (vm->regions[i].start >= start && vm->regions[i].end <= end)
-            file_drop(system, vm->regions[i].file);
+    const struct vm_region *region = vm_next_region(vm, start);
+    for (; region != NULL && region->end <= end; region = vm_region_after(vm, region))
+        if (region->start >= start)
+            file_drop(system, region->file);
 }
 
 /* ---- the incarnation ---- */
@@ -69,7 +48,8 @@ void incarnation_destroy(struct system *system, struct incarnation *incarnation)
 }
 
 uint64_t incarnation_page_count(const struct incarnation *incarnation) {
-    return pool_page_count(&incarnation->pool) + (incarnation->vm != NULL ? incarnation->vm->frame_count : 0);
+    const struct vm *vm = incarnation->vm;
+    return pool_page_count(&incarnation->pool) + (vm != NULL ? vm->frame_count + vm_record_count(vm) : 0);
 }
 
 uint64_t incarnation_shared_count(const struct system *system, struct incarnation *incarnation) {
@@ -185,13 +165,13 @@ static uint64_t pages_to_bring(struct system *system, struct vm *vm, const struc
 static uint32_t bring_new(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
                           uaddr_t page) {
     struct vm *vm = incarnation->vm;
-    uint32_t *entries = vm_make_entry(&system->store, vm, page);
-    if (entries == NULL)
-        return P_NO_MEMORY;
+    uint32_t *entries;
+    uint32_t status = vm_make_entry(&system->store, vm, page, &entries);
+    if (status != OK)
+        return status;
     struct frame_run run;
     if (!frames_take(&system->frames, pages_to_bring(system, vm, region, page, entries), 1, &run))
         return P_NO_MEMORY;
-    uint32_t status = OK;
     for (uint64_t i = 0; status == OK && i < run.page_count; i++) {
         struct frame_run frame = {run.memory, run.offset_pages + i, 1};
         status = fill(&frame, region, page + i * PAGE_BYTES);
@@ -265,19 +245,16 @@ uint32_t pager_bring(struct system *system, struct incarnation *incarnation, uad
 
 /* ---- regions ---- */
 
-static uint32_t add_region(struct incarnation *incarnation, const struct vm_region *region) {
-    if (!vm_is_free(incarnation->vm, region->start, region->end))
-        return E_EXISTS;
-    uint32_t before = incarnation->vm->region_count;
-    if (!vm_insert(incarnation->vm, region))
-        return P_LIMIT;
-    if (region->file != NULL && incarnation->vm->region_count > before)
+static uint32_t add_region(struct system *system, struct vm *vm, const struct vm_region *region) {
+    uint32_t before = vm->regions.count;
+    uint32_t status = vm_insert(&system->store, vm, region);
+    if (region->file != NULL && vm->regions.count > before)
         region->file->holders++;
-    return OK;
+    return status;
 }
 
 uint32_t pager_add(struct system *system, struct incarnation *incarnation, const struct vm_region *region) {
-    uint32_t status = add_region(incarnation, region);
+    uint32_t status = add_region(system, incarnation->vm, region);
     return status != OK ? status : map_in_place(system, incarnation, region, region->start, region->end);
 }
 
@@ -290,19 +267,18 @@ uint32_t pager_add_message(struct system *system, struct incarnation *incarnatio
 }
 
 /* Borders at both ends, and a holder more for each file whose region was cut in two. */
-static bool cut(struct vm *vm, uaddr_t start, uaddr_t end) {
+static uint32_t cut(struct system *system, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_file *cut_files[2] = {NULL, NULL};
     const struct vm_region *first = vm_find(vm, start), *last = vm_find(vm, end);
     if (first != NULL && first->start < start)
         cut_files[0] = first->file;
     if (last != NULL && last->start < end)
         cut_files[1] = last->file;
-    if (!vm_cut(vm, start, end))
-        return false;
-    for (uint32_t i = 0; i < 2; i++)
+    uint32_t status = vm_cut(&system->store, vm, start, end);
+    for (uint32_t i = 0; status == OK && i < 2; i++)
         if (cut_files[i] != NULL)
             cut_files[i]->holders++;
-    return true;
+    return status;
 }
 
 /* The space forgets a part of 2 MiB; a large page that is cut takes a table. */
@@ -340,17 +316,22 @@ static uint32_t forget_mappings(struct system *system, struct incarnation *incar
 /* Neighbours in a range, and at its ends, that have become alike are one again. */
 static void join(struct system *system, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_file *file;
-    while (vm_join(vm, start, end, &file))
+    while (vm_join(&system->store, vm, start, end, &file))
         file_drop(system, file);
 }
 
 uint32_t pager_remove(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end) {
     struct vm *vm = incarnation->vm;
-    if (!cut(vm, start, end))
-        return P_LIMIT;
-    uint32_t status = forget_mappings(system, incarnation, start, end);
-    if (status != OK)
+    struct vm_file *cut_file;
+    uint32_t status = vm_prepare_removal(&system->store, vm, start, end, &cut_file);
+    if (cut_file != NULL)
+        cut_file->holders++;
+    if (status == OK)
+        status = forget_mappings(system, incarnation, start, end);
+    if (status != OK) {
+        join(system, vm, start, end);
         return status;
+    }
     for (struct vm_pages pages = vm_next_pages(vm, start, end); pages.count > 0;
          pages = vm_next_pages(vm, pages.end, end)) {
         for (uint32_t i = 0; i < pages.count; i++) {
@@ -360,7 +341,7 @@ uint32_t pager_remove(struct system *system, struct incarnation *incarnation, ua
         vm->frame_count -= pages.count;
     }
     drop_files(system, vm, start, end);
-    vm_remove(vm, start, end);
+    vm_remove(&system->store, vm, start, end);
     vm_trim(&system->store, vm, start, end);
     return OK;
 }
@@ -370,9 +351,10 @@ uint32_t pager_protect(struct system *system, struct incarnation *incarnation, u
     struct vm *vm = incarnation->vm;
     if (!vm_covers(vm, start, end))
         return P_ADDRESS;
-    if (!cut(vm, start, end))
-        return P_LIMIT;
-    uint32_t status = forget_mappings(system, incarnation, start, end);
+    uint32_t status = cut(system, vm, start, end);
+    if (status != OK)
+        return status;
+    status = forget_mappings(system, incarnation, start, end);
     for (uaddr_t at = start; status == OK && at < end;) {
         struct vm_region *region = vm_find(vm, at);
         region->rights = (uint8_t)rights;
@@ -419,13 +401,14 @@ static uint32_t protect_all(struct incarnation *incarnation, const struct vm_reg
 
 /* Another process has the same pages. */
 static uint32_t share_pages(struct system *system, struct vm *vm, const struct vm_pages *pages) {
-    uint32_t *copy = NULL;
+    uint32_t *copy = NULL, status = OK;
     for (uint32_t i = 0; i < pages->count; i++) {
         uaddr_t at = pages->start + i * PAGE_BYTES;
         bool same_group = i > 0 && at / PAGE_BYTES % VM_GROUP_PAGES != 0;
-        copy = same_group ? copy + 1 : vm_make_entry(&system->store, vm, at);
-        if (copy == NULL)
-            return P_NO_MEMORY;
+        if (same_group)
+            copy++;
+        else if ((status = vm_make_entry(&system->store, vm, at, &copy)) != OK)
+            return status;
         if (!frames_share(&system->frames, pages->entries[i] & VM_FRAME))
             return P_LIMIT;
         *copy = pages->entries[i] & VM_FRAME;
@@ -438,7 +421,7 @@ static uint32_t fork_region(struct system *system, struct incarnation *from, str
                             const struct vm_region *region) {
     uint32_t status = protect_all(from, region);
     if (status == OK)
-        status = add_region(to, region);
+        status = add_region(system, to->vm, region);
     for (struct vm_pages pages = vm_next_pages(from->vm, region->start, region->end); status == OK && pages.count > 0;
          pages = vm_next_pages(from->vm, pages.end, region->end))
         status = share_pages(system, to->vm, &pages);
@@ -447,9 +430,10 @@ static uint32_t fork_region(struct system *system, struct incarnation *from, str
 
 uint32_t pager_fork(struct system *system, struct incarnation *from, struct incarnation *to) {
     uint32_t status = OK;
-    for (uint32_t i = 0; status == OK && i < from->vm->region_count; i++)
-        if (from->vm->regions[i].kind != PROCESS_MAP_MESSAGE)
-            status = fork_region(system, from, to, &from->vm->regions[i]);
+    const struct vm_region *region = vm_region_after(from->vm, NULL);
+    for (; status == OK && region != NULL; region = vm_region_after(from->vm, region))
+        if (region->kind != PROCESS_MAP_MESSAGE)
+            status = fork_region(system, from, to, region);
     to->pages_max = from->pages_max;
     to->images = from->images;
     to->places = from->places;

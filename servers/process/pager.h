@@ -8,18 +8,9 @@
 #include "libsys/elf.h"
 #include "servers/process/pool.h"
 #include "servers/process/vm.h"
+#include "servers/process/vm_file.h"
 
 struct system;
-
-/* An image file whose pages are mapped or copied: the Memory that the files server gave. */
-struct vm_file {
-    cap_t memory; /* 0 = the entry is free */
-    struct vm_file *next_free;
-    uint32_t holders;
-    uint64_t offset_bytes; /* of its first byte, multiple of PAGE_BYTES */
-    uint64_t size_bytes;
-};
-#define VM_FILES_MAX 4096U
 
 /* What a program was made of, for reports. */
 struct image_marks {
@@ -51,10 +42,6 @@ struct incarnation {
 MUST_USE uint32_t incarnation_create(struct system *system, struct incarnation *incarnation);
 void incarnation_destroy(struct system *system, struct incarnation *incarnation);
 
-/* Note a file, with one holder; the capability belongs to it from now on. NULL: there are VM_FILES_MAX. */
-struct vm_file *file_add(struct system *system, cap_t memory, uint64_t offset_bytes, uint64_t size_bytes);
-void file_drop(struct system *system, struct vm_file *file);
-
 /*
  * Add a region and map at once what the file has in place for it. Its file gets one more holder.
  * Errors: P_LIMIT regions; P_NO_MEMORY; the kernel's. E_EXISTS: something is there.
@@ -70,8 +57,8 @@ MUST_USE uint32_t pager_add_message(struct system *system, struct incarnation *i
  */
 MUST_USE uint32_t pager_bring(struct system *system, struct incarnation *incarnation, uaddr_t at, uint32_t access);
 
-/* Take out what lies in a range of whole pages; holes are no error. Errors: P_LIMIT regions; P_NO_MEMORY, where a large page
- * has to be cut: nothing has changed then. */
+/* Take out what lies in a range of whole pages; holes are no error. Errors: P_LIMIT regions, where it
+ * leaves both ends of one; P_NO_MEMORY, there or where a large page has to be cut. Nothing has changed then. */
 MUST_USE uint32_t pager_remove(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end);
 
 /* Other rights for a range that regions cover. Errors: P_ADDRESS it has holes; P_LIMIT; the kernel's. */
@@ -91,7 +78,7 @@ MUST_USE uint32_t pager_write(struct system *system, struct incarnation *incarna
 MUST_USE uint32_t pager_read(struct system *system, struct incarnation *incarnation, uaddr_t at, cap_t target,
                              uint64_t offset_bytes, uint64_t length_bytes);
 
-/* Frames of pool and memory. Those that are shared count for every holder. */
+/* Frames of pool and memory, and pages of the store. What is shared counts for every holder. */
 uint64_t incarnation_page_count(const struct incarnation *incarnation);
 
 /* How many of these others hold, too, so that they would stay. Cost: a look at each page. */

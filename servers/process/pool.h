@@ -6,7 +6,7 @@
 #include "libsys/image.h"
 #include "libsys/proto/protocol.h"
 
-#define POOL_RUNS_MAX 8U /* as it was made, and extensions of twice the size each */
+#define POOL_RUNS_MAX 14U /* as it was made, and extensions of twice the size each, up to MAP_PAGES_MAX */
 
 struct system;
 

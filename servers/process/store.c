@@ -5,10 +5,11 @@
 
 static void *map_page(struct store *store) {
     uint32_t number = store->lowest_free;
+    uint32_t end = store->frames->floor > 0 ? STORE_PAGES_MAX - STORE_RESERVE : STORE_PAGES_MAX;
     while (number < STORE_PAGES_MAX && store->frame[number] != FRAMES_NONE)
         number++;
     store->lowest_free = number;
-    uint32_t frame = number < STORE_PAGES_MAX ? frames_take_one(store->frames) : FRAMES_NONE;
+    uint32_t frame = number < end ? frames_take_one(store->frames) : FRAMES_NONE;
     if (frame == FRAMES_NONE)
         return NULL;
     struct frame_run run = frames_run_of(store->frames, frame);

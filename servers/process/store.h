@@ -12,6 +12,7 @@
 #include "servers/process/frames.h"
 
 #define STORE_PAGES_MAX 16384U
+#define STORE_RESERVE 256U /* the last ones, which are taken only while frames have no floor (pressure.h) */
 #define STORE_KEPT 64U
 #define STORE_SPARE_MAX 12U /* what two processes need */
 
@@ -37,7 +38,7 @@ struct store {
 /* Errors: P_NO_MEMORY there is not enough for the pages that are kept. */
 MUST_USE uint32_t store_init(struct store *store, struct frames *frames, cap_t space, uaddr_t at);
 
-/* A page, of which the first `zero_bytes` are zero. NULL: there is no memory, or there are STORE_PAGES_MAX. */
+/* A page, of which the first `zero_bytes` are zero. NULL: there is no memory, or there are STORE_PAGES_MAX, less STORE_RESERVE. */
 void *store_take(struct store *store, uint64_t zero_bytes);
 void store_give(struct store *store, void *page);
 

@@ -45,6 +45,7 @@ struct system {
     struct vm_file files[VM_FILES_MAX]; /* the first file_count have been in use */
     struct vm_file *free_files;
     uint32_t file_count;
+    uint32_t files_held; /* that have a holder */
     struct system_work work;
     uaddr_t window;     /* where image files are mapped while they are looked at */
     uint64_t priority;  /* of processes */

@@ -2,75 +2,90 @@
 
 #include <stddef.h>
 
-#include "libsys/string.h"
-
 #define LEAF_BYTES (VM_LEAF_PAGES * PAGE_BYTES)
 #define GROUP_PAGES VM_GROUP_PAGES
 
+/* Where nothing was found yet: around no address, and of no number. */
+static struct vm_region no_region;
+static struct vm_leaf no_leaf = {.number = UINT64_MAX};
+
 struct vm *vm_create(struct store *store) {
-    struct vm *vm = store_take(store, offsetof(struct vm, leaves));
+    struct vm *vm = store_take(store, offsetof(struct vm, region_chunks));
     if (vm == NULL)
         return NULL;
-    vm->regions = store_take(store, 0);
-    if (vm->regions != NULL)
-        return vm;
-    store_give(store, vm);
-    return NULL;
+    vm->last_region = &no_region;
+    vm->last_leaf = &no_leaf;
+    vm->regions = (struct ordered){.element_bytes = sizeof(struct vm_region),
+                                   .count_max = VM_REGIONS_MAX,
+                                   .own_max = VM_OWN_REGIONS,
+                                   .own = (uint8_t *)vm->own_regions,
+                                   .chunks = vm->region_chunks};
+    vm->leaves = (struct ordered){.element_bytes = sizeof(struct vm_leaf),
+                                  .count_max = VM_LEAVES_MAX,
+                                  .own_max = VM_OWN_LEAVES,
+                                  .own = (uint8_t *)vm->own_leaves,
+                                  .chunks = vm->leaf_chunks};
+    return vm;
 }
 
 void vm_destroy(struct store *store, struct vm *vm) {
-    for (uint32_t i = vm->leaf_count; i > 0; i--) /* the next vm takes pages in the opposite order */
-        store_give_clean(store, vm->leaves[i - 1].entries);
-    store_give(store, vm->regions);
+    const struct vm_leaf *leaf; /* downwards: the next vm takes pages in the opposite order */
+    for (uint64_t number = UINT64_MAX; (leaf = ordered_floor(&vm->leaves, number)) != NULL; number = leaf->number - 1) {
+        store_give_clean(store, leaf->entries);
+        if (leaf->number == 0)
+            break;
+    }
+    ordered_destroy(&vm->leaves, store);
+    ordered_destroy(&vm->regions, store);
     store_give(store, vm);
+}
+
+uint64_t vm_record_count(const struct vm *vm) {
+    return 1 + vm->leaves.count + ordered_page_count(&vm->leaves) + ordered_page_count(&vm->regions);
 }
 
 /* ---- regions ---- */
 
-/* The first region that ends behind `at`; region_count: there is none. */
-static uint32_t region_from(const struct vm *vm, uaddr_t at) {
-    uint32_t low = 0, high = vm->region_count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (vm->regions[middle].end <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
+static uint64_t pages_of(const struct vm_region *region) { return (region->end - region->start) / PAGE_BYTES; }
 
-static bool is_in(const struct vm *vm, uint32_t i, uaddr_t at) {
-    return i < vm->region_count && vm->regions[i].start <= at && at < vm->regions[i].end;
+struct vm_region *vm_next_region(const struct vm *vm, uaddr_t at) {
+    struct vm_region *region = ordered_floor(&vm->regions, at);
+    return region != NULL && region->end > at ? region : ordered_next(&vm->regions, region);
 }
 
 struct vm_region *vm_find(struct vm *vm, uaddr_t at) {
-    if (!is_in(vm, vm->last_region, at))
-        vm->last_region = region_from(vm, at);
-    return is_in(vm, vm->last_region, at) ? &vm->regions[vm->last_region] : NULL;
+    if (at - vm->last_region->start < vm->last_region->end - vm->last_region->start)
+        return vm->last_region;
+    struct vm_region *region = ordered_floor(&vm->regions, at);
+    if (region == NULL || at >= region->end)
+        return NULL;
+    vm->last_region = region;
+    return region;
 }
 
 bool vm_is_free(const struct vm *vm, uaddr_t start, uaddr_t end) {
-    uint32_t i = region_from(vm, start);
-    return i == vm->region_count || vm->regions[i].start >= end;
+    const struct vm_region *region = vm_next_region(vm, start);
+    return region == NULL || region->start >= end;
 }
 
 uaddr_t vm_find_gap(const struct vm *vm, uint64_t bytes, uaddr_t low, uaddr_t high) {
     uaddr_t at = low;
-    for (uint32_t i = region_from(vm, low); i < vm->region_count && vm->regions[i].start < high; i++) {
-        uaddr_t start = vm->regions[i].start - (vm->regions[i].guarded ? PAGE_BYTES : 0);
+    const struct vm_region *region = vm_next_region(vm, low);
+    for (; region != NULL && region->start < high; region = ordered_next(&vm->regions, region)) {
+        uaddr_t start = region->start - (region->guarded ? PAGE_BYTES : 0);
         if (start >= at && start - at >= bytes)
             return at;
-        at = vm->regions[i].end;
+        at = region->end;
     }
     return at < high && high - at >= bytes ? at : 0;
 }
 
 bool vm_covers(const struct vm *vm, uaddr_t start, uaddr_t end) {
-    for (uint32_t i = region_from(vm, start); start < end; i++) {
-        if (i == vm->region_count || vm->regions[i].start > start)
+    while (start < end) {
+        const struct vm_region *region = vm_next_region(vm, start);
+        if (region == NULL || region->start > start)
             return false;
-        start = vm->regions[i].end;
+        start = region->end;
     }
     return true;
 }
@@ -82,129 +97,171 @@ static bool continues(const struct vm_region *region, const struct vm_region *ne
            (region->file == NULL || region->content_at == next->content_at);
 }
 
-static void put_at(struct vm *vm, uint32_t index, const struct vm_region *region) {
-    memmove(&vm->regions[index + 1], &vm->regions[index], (vm->region_count - index) * sizeof *region);
-    vm->regions[index] = *region;
-    vm->region_count++;
+static uint32_t put(struct store *store, struct vm *vm, const struct vm_region *region) {
+    void *place;
+    uint32_t status = ordered_insert(&vm->regions, store, region->start, &place);
+    if (status == OK)
+        *(struct vm_region *)place = *region;
+    vm->last_region = &no_region;
+    return status;
 }
 
-static void take_out(struct vm *vm, uint32_t index, uint32_t count) {
-    memmove(&vm->regions[index], &vm->regions[index + count],
-            (vm->region_count - index - count) * sizeof(struct vm_region));
-    vm->region_count -= count;
+static void take_out(struct store *store, struct vm *vm, uaddr_t start) {
+    ordered_remove(&vm->regions, store, start);
+    vm->last_region = &no_region;
 }
 
-bool vm_insert(struct vm *vm, const struct vm_region *region) {
-    uint32_t i = region_from(vm, region->start);
-    if (i > 0 && continues(&vm->regions[i - 1], region)) {
-        vm->regions[i - 1].end = region->end;
-        return true;
-    }
-    if (vm->region_count == VM_REGIONS_MAX)
-        return false;
-    put_at(vm, i, region);
-    return true;
+uint32_t vm_insert(struct store *store, struct vm *vm, const struct vm_region *region) {
+    struct vm_region *before = ordered_floor(&vm->regions, region->start);
+    const struct vm_region *behind = ordered_next(&vm->regions, before);
+    uint32_t status = OK;
+    if ((before != NULL && before->end > region->start) || (behind != NULL && behind->start < region->end))
+        return E_EXISTS;
+    if (before != NULL && continues(before, region))
+        before->end = region->end;
+    else
+        status = put(store, vm, region);
+    if (status == OK)
+        vm->page_count += pages_of(region);
+    return status;
 }
 
-/* Does `at` lie inside a region? */
-static bool cuts(const struct vm *vm, uaddr_t at) {
-    uint32_t i = region_from(vm, at);
-    return i < vm->region_count && vm->regions[i].start < at;
+/* The region in which `at` lies and does not begin; NULL = none. */
+static struct vm_region *cut_by(const struct vm *vm, uaddr_t at) {
+    struct vm_region *region = vm_next_region(vm, at);
+    return region != NULL && region->start < at ? region : NULL;
 }
 
-static void cut_at(struct vm *vm, uaddr_t at) {
-    if (!cuts(vm, at))
-        return;
-    uint32_t i = region_from(vm, at);
-    struct vm_region upper = vm->regions[i];
+static uint32_t cut_at(struct store *store, struct vm *vm, uaddr_t at) {
+    const struct vm_region *region = cut_by(vm, at);
+    if (region == NULL)
+        return OK;
+    struct vm_region upper = *region;
     upper.start = at;
     upper.guarded = false;
-    vm->regions[i].end = at;
-    put_at(vm, i + 1, &upper);
+    uint32_t status = put(store, vm, &upper);
+    if (status == OK)
+        ((struct vm_region *)ordered_floor(&vm->regions, at - 1))->end = at;
+    return status;
 }
 
-bool vm_cut(struct vm *vm, uaddr_t start, uaddr_t end) {
-    if (vm->region_count + cuts(vm, start) + cuts(vm, end) > VM_REGIONS_MAX)
-        return false;
-    cut_at(vm, start);
-    cut_at(vm, end);
-    return true;
+/* Undo that. */
+static void heal_at(struct store *store, struct vm *vm, uaddr_t at) {
+    uaddr_t end = vm_next_region(vm, at)->end;
+    take_out(store, vm, at);
+    vm_next_region(vm, at - 1)->end = end;
 }
 
-bool vm_join(struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file) {
-    uint32_t first = region_from(vm, start);
-    for (uint32_t i = first > 0 ? first - 1 : 0; i + 1 < vm->region_count && vm->regions[i].start < end; i++) {
-        if (!continues(&vm->regions[i], &vm->regions[i + 1]))
+uint32_t vm_cut(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
+    bool cuts = cut_by(vm, start) != NULL;
+    uint32_t status = cut_at(store, vm, start);
+    if (status != OK)
+        return status;
+    status = cut_at(store, vm, end);
+    if (status != OK && cuts)
+        heal_at(store, vm, start);
+    return status;
+}
+
+bool vm_join(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file) {
+    const struct vm_region *region = vm_next_region(vm, start > 0 ? start - 1 : 0), *next;
+    for (; region != NULL && region->start < end; region = next) {
+        next = ordered_next(&vm->regions, region);
+        if (next == NULL || !continues(region, next))
             continue;
-        *ret_file = vm->regions[i].file;
-        vm->regions[i].end = vm->regions[i + 1].end;
-        take_out(vm, i + 1, 1);
+        *ret_file = region->file;
+        heal_at(store, vm, next->start);
         return true;
     }
     return false;
 }
 
-void vm_remove(struct vm *vm, uaddr_t start, uaddr_t end) {
-    uint32_t first = region_from(vm, start), count = 0;
-    while (first + count < vm->region_count && vm->regions[first + count].start < end)
-        count++;
-    take_out(vm, first, count);
+uint32_t vm_prepare_removal(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file) {
+    const struct vm_region *region = cut_by(vm, start);
+    *ret_file = NULL;
+    if (region == NULL || region->end <= end)
+        return OK;
+    struct vm_file *file = region->file;
+    uint32_t status = cut_at(store, vm, end);
+    if (status == OK)
+        *ret_file = file;
+    return status;
+}
+
+void vm_remove(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
+    struct vm_region *region = cut_by(vm, start);
+    vm->last_region = &no_region;
+    if (region != NULL) {
+        vm->page_count -= (region->end - start) / PAGE_BYTES;
+        region->end = start;
+    }
+    for (region = vm_next_region(vm, start); region != NULL && region->start < end;
+         region = vm_next_region(vm, start)) {
+        if (region->end > end) {
+            vm->page_count -= (end - region->start) / PAGE_BYTES;
+            region->start = end;
+            region->guarded = false;
+            return;
+        }
+        vm->page_count -= pages_of(region);
+        take_out(store, vm, region->start);
+    }
 }
 
 /* ---- pages ---- */
 
-/* The first leaf with at least this number. */
-static uint32_t leaf_from(const struct vm *vm, uint64_t number) {
-    uint32_t low = 0, high = vm->leaf_count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (vm->leaves[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static uint32_t index_of(uaddr_t at) { return (uint32_t)(at / PAGE_BYTES % VM_LEAF_PAGES); }
 
-static bool is_leaf(const struct vm *vm, uint32_t i, uint64_t number) {
-    return i < vm->leaf_count && vm->leaves[i].number == number;
+/* The leaf with this number; NULL = none. */
+static struct vm_leaf *find_leaf(struct vm *vm, uint64_t number) {
+    if (vm->last_leaf->number == number)
+        return vm->last_leaf;
+    struct vm_leaf *leaf = ordered_floor(&vm->leaves, number);
+    if (leaf == NULL || leaf->number != number)
+        return NULL;
+    vm->last_leaf = leaf;
+    return leaf;
 }
 
-/* The leaf with this number, or the first one behind it. */
-static uint32_t find_leaf(struct vm *vm, uint64_t number) {
-    if (!is_leaf(vm, vm->last_leaf, number))
-        vm->last_leaf = leaf_from(vm, number);
-    return vm->last_leaf;
+/* ... or the first one behind it. */
+static struct vm_leaf *leaf_from(struct vm *vm, uint64_t number) {
+    if (vm->last_leaf->number == number)
+        return vm->last_leaf;
+    struct vm_leaf *leaf = ordered_floor(&vm->leaves, number);
+    return leaf != NULL && leaf->number == number ? leaf : ordered_next(&vm->leaves, leaf);
 }
 
 uint32_t *vm_entry(struct vm *vm, uaddr_t at) {
-    uint64_t number = at / LEAF_BYTES;
-    uint32_t i = find_leaf(vm, number);
-    return is_leaf(vm, i, number) ? &vm->leaves[i].entries[index_of(at)] : NULL;
-}
-
-/* Whoever asks is going to write it. */
-static uint32_t *entry_to_write(struct vm *vm, uint32_t i, uaddr_t at) {
-    vm->leaves[i].groups |= 1ULL << index_of(at) / GROUP_PAGES;
-    return &vm->leaves[i].entries[index_of(at)];
+    const struct vm_leaf *leaf = find_leaf(vm, at / LEAF_BYTES);
+    return leaf != NULL ? &leaf->entries[index_of(at)] : NULL;
 }
 
 /* Out of line: where the leaf is there, as mostly, it costs nothing. */
-__attribute__((noinline)) static uint32_t *make_leaf(struct store *store, struct vm *vm, uint32_t i, uaddr_t at) {
-    uint32_t *entries = vm->leaf_count < VM_LEAVES_MAX ? store_take(store, PAGE_BYTES) : NULL;
+__attribute__((noinline)) static uint32_t make_leaf(struct store *store, struct vm *vm, uint64_t number,
+                                                    struct vm_leaf **ret_leaf) {
+    uint32_t *entries = store_take(store, PAGE_BYTES);
     if (entries == NULL)
-        return NULL;
-    memmove(&vm->leaves[i + 1], &vm->leaves[i], (vm->leaf_count - i) * sizeof(struct vm_leaf));
-    vm->leaves[i] = (struct vm_leaf){.number = at / LEAF_BYTES, .entries = entries};
-    vm->leaf_count++;
-    return entry_to_write(vm, i, at);
+        return P_NO_MEMORY;
+    void *place;
+    uint32_t status = ordered_insert(&vm->leaves, store, number, &place);
+    vm->last_leaf = &no_leaf;
+    if (status != OK) {
+        store_give_clean(store, entries);
+        return status;
+    }
+    *ret_leaf = place;
+    **ret_leaf = (struct vm_leaf){.number = number, .entries = entries};
+    return OK;
 }
 
-uint32_t *vm_make_entry(struct store *store, struct vm *vm, uaddr_t at) {
-    uint32_t i = find_leaf(vm, at / LEAF_BYTES);
-    return is_leaf(vm, i, at / LEAF_BYTES) ? entry_to_write(vm, i, at) : make_leaf(store, vm, i, at);
+uint32_t vm_make_entry(struct store *store, struct vm *vm, uaddr_t at, uint32_t **ret_entry) {
+    struct vm_leaf *leaf = find_leaf(vm, at / LEAF_BYTES);
+    uint32_t status = leaf != NULL ? OK : make_leaf(store, vm, at / LEAF_BYTES, &leaf);
+    if (status != OK)
+        return status;
+    leaf->groups |= 1ULL << index_of(at) / GROUP_PAGES; /* whoever asks is going to write it */
+    *ret_entry = &leaf->entries[index_of(at)];
+    return OK;
 }
 
 /* The first entry from `first` on that is not 0; VM_LEAF_PAGES: there is none. */
@@ -224,12 +281,13 @@ static uint32_t next_in_leaf(struct vm_leaf *leaf, uint32_t first) {
 }
 
 uaddr_t vm_next(struct vm *vm, uaddr_t at, uaddr_t end, uint32_t **ret_entry) {
-    for (uint32_t i = find_leaf(vm, at / LEAF_BYTES); i < vm->leaf_count; i++) {
-        uaddr_t base = vm->leaves[i].number * LEAF_BYTES;
+    struct vm_leaf *leaf = leaf_from(vm, at / LEAF_BYTES);
+    for (; leaf != NULL; leaf = ordered_next(&vm->leaves, leaf)) {
+        uaddr_t base = leaf->number * LEAF_BYTES;
         uint32_t first = at > base ? index_of(at) : 0;
-        uint32_t page = next_in_leaf(&vm->leaves[i], first);
+        uint32_t page = next_in_leaf(leaf, first);
         if (page < VM_LEAF_PAGES && base + page * PAGE_BYTES < end) {
-            *ret_entry = &vm->leaves[i].entries[page];
+            *ret_entry = &leaf->entries[page];
             return base + page * PAGE_BYTES;
         }
         if (base + LEAF_BYTES >= end)
@@ -251,16 +309,16 @@ struct vm_pages vm_next_pages(struct vm *vm, uaddr_t at, uaddr_t end) {
 }
 
 void vm_trim(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
-    for (uint32_t i = leaf_from(vm, start / LEAF_BYTES);
-         i < vm->leaf_count && vm->leaves[i].number * LEAF_BYTES < end;) {
-        uint32_t *entry;
-        uaddr_t base = vm->leaves[i].number * LEAF_BYTES;
-        if (vm_next(vm, base, base + LEAF_BYTES, &entry) < base + LEAF_BYTES) {
-            i++;
+    struct vm_leaf *leaf = leaf_from(vm, start / LEAF_BYTES);
+    while (leaf != NULL && leaf->number * LEAF_BYTES < end) {
+        uint64_t number = leaf->number;
+        if (next_in_leaf(leaf, 0) < VM_LEAF_PAGES) {
+            leaf = ordered_next(&vm->leaves, leaf);
             continue;
         }
-        store_give_clean(store, vm->leaves[i].entries);
-        vm->leaf_count--;
-        memmove(&vm->leaves[i], &vm->leaves[i + 1], (vm->leaf_count - i) * sizeof(struct vm_leaf));
+        store_give_clean(store, leaf->entries);
+        ordered_remove(&vm->leaves, store, number);
+        vm->last_leaf = &no_leaf;
+        leaf = leaf_from(vm, number);
     }
 }

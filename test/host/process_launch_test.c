@@ -104,9 +104,10 @@ static struct places look_for(uint64_t pid) {
     struct thread_registers entry = {0};
     CHECK(fake_thread_runs(world_thread(pid), &entry));
     struct places places = {.base = entry.rip - 0x800, .pointer = entry.rsp, .mappings = incarnation->places};
-    for (uint32_t i = 0; i < incarnation->vm->region_count; i++)
-        if (incarnation->vm->regions[i].kind == PROCESS_MAP_STACK)
-            places.stack_end = incarnation->vm->regions[i].end;
+    const struct vm_region *region = vm_next_region(incarnation->vm, 0);
+    for (; region != NULL; region = vm_next_region(incarnation->vm, region->end))
+        if (region->kind == PROCESS_MAP_STACK)
+            places.stack_end = region->end;
     CHECK(places.base >= LAYOUT_IMAGE_BASE && places.base <= LAYOUT_IMAGE_BASE + LAYOUT_IMAGE_SPREAD);
     CHECK(places.stack_end <= LAYOUT_STACK_TOP &&
           places.stack_end > LAYOUT_STACK_TOP - LAYOUT_STACK_SPREAD - LAYOUT_STACK_SPREAD_PAGES * PAGE_BYTES);
@@ -165,8 +166,11 @@ static void addresses_are_kept_or_fixed(void) {
     const struct image_marks *marks = &world_body(1)->incarnation.images;
     CHECK(marks->count == 1 && memcmp(marks, &world_body(pid)->incarnation.images, sizeof *marks) == 0);
     const struct vm *vm = world_body(1)->incarnation.vm, *copy = world_body(pid)->incarnation.vm;
-    for (uint32_t i = 0; i < vm->region_count; i++)
-        CHECK(vm->regions[i].start == copy->regions[i].start && vm->regions[i].end == copy->regions[i].end);
+    const struct vm_region *region = vm_next_region(vm, 0);
+    for (; region != NULL; region = vm_next_region(vm, region->end)) {
+        const struct vm_region *same = vm_next_region(copy, region->start);
+        CHECK(same != NULL && region->start == same->start && region->end == same->end);
+    }
     CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
     other = look_for(1);
     CHECK(first.base != other.base && first.stack_end != other.stack_end && first.mappings != other.mappings);

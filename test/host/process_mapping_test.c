@@ -1,7 +1,66 @@
 /*
- * The memory of one process: protect, map_file and set_break, each error once.
+ * The memory of one process: its regions' limit; protect, map_file and set_break, each error once.
  */
 #include "test/host/process_one.h"
+
+/* ---- regions ---- */
+
+/*
+ * The regions' limit is refused in order, by each operation that wants one more, and by none that does not: what is at the end of a
+ * region is taken out, or its neighbour replaced.
+ */
+static void regions_run_out(void) {
+    uint64_t pid = start();
+    uaddr_t at, last = 0;
+    uint32_t status = OK;
+    CHECK_EQUAL(world_map(pid, AREA + 0x10000000, 5, READ_WRITE, AT, &at), OK);
+    for (uint64_t i = 2; status == OK; i += 2) {
+        last = AREA + i * PAGE_BYTES;
+        status = world_map(pid, last, 1, READ_WRITE, AT, &at);
+    }
+    CHECK_EQUAL(status, E_EXISTS); /* ANCHOR is in the way */
+    for (status = OK, last = ANCHOR; status == OK;)
+        status = world_map(pid, last += 2 * PAGE_BYTES, 1, READ_WRITE, AT, &at);
+    CHECK_EQUAL(status, P_LIMIT);
+    CHECK_EQUAL(memory_of(pid)->vm->regions.count, VM_REGIONS_MAX);
+    struct world_trace now = world_look();
+    struct process_set_break_reply heap;
+    uaddr_t wide = AREA + 0x10000000;
+    CHECK_EQUAL(world_map_file(pid, last, 1, MEMORY_READ, AT, &at), P_LIMIT);
+    CHECK_EQUAL(world_unmap(pid, wide + 0x1000, 1), P_LIMIT);
+    CHECK_EQUAL(world_protect(pid, wide + 0x1000, 1, MEMORY_READ), P_LIMIT);
+    CHECK_EQUAL(world_map(pid, wide + 0x1000, 1, READ_WRITE, AT | REPLACE, &at), P_LIMIT);
+    CHECK_EQUAL(world_map(pid, last, 1, READ_WRITE, AT | TOGETHER, &at), P_LIMIT);
+    CHECK_EQUAL(world_set_break(pid, 0, &heap), OK);
+    CHECK_EQUAL(world_set_break(pid, heap.start + 1, &heap), P_LIMIT);
+    CHECK_EQUAL(heap.end, heap.start);
+    CHECK(world_same(&now));
+    CHECK_EQUAL(memory_of(pid)->vm->regions.count, VM_REGIONS_MAX);
+    CHECK_EQUAL(world_unmap(pid, wide - 0x1000, 2), OK);
+    CHECK_EQUAL(world_unmap(pid, wide + 0x4000, 3), OK);
+    CHECK_EQUAL(world_map(pid, wide + 0x4000, 1, READ_WRITE, AT, &at), OK); /* which joins */
+    CHECK_EQUAL(memory_of(pid)->vm->regions.count, VM_REGIONS_MAX);
+    CHECK_EQUAL(world_touch(thread_of(pid), wide, MEMORY_READ), P_ADDRESS);
+    CHECK_EQUAL(world_touch(thread_of(pid), wide + 0x1000, MEMORY_READ), OK);
+    finish(pid);
+}
+
+/* A mapping that would have joined its neighbour, and fails when there are no more regions: it is not there. */
+static void failure_leaves_no_part_of_a_neighbour(void) {
+    uint64_t pid = start();
+    uaddr_t at;
+    CHECK_EQUAL(world_map(pid, AREA + PAGE_BYTES, 1, READ_WRITE, AT | TOGETHER, &at), OK);
+    for (uint64_t i = 4; world_map(pid, ANCHOR + i * PAGE_BYTES, 1, READ_WRITE, AT, &at) == OK;)
+        i += 2;
+    CHECK_EQUAL(memory_of(pid)->vm->regions.count, VM_REGIONS_MAX);
+    struct world_trace now = world_look();
+    fake_fail_at(2);
+    CHECK(world_map(pid, AREA + 2 * PAGE_BYTES, 1, READ_WRITE, AT | TOGETHER, &at) != OK);
+    fake_fail_at(0);
+    CHECK(world_same(&now));
+    CHECK(vm_is_free(memory_of(pid)->vm, AREA + 2 * PAGE_BYTES, AREA + 3 * PAGE_BYTES));
+    finish(pid);
+}
 
 /* ---- protect ---- */
 
@@ -96,7 +155,11 @@ static void map_file_refuses(void) {
     CHECK_EQUAL(map_file(pid, &good, NULL), P_LIMIT);
     sys->free_files = free_files;
     sys->file_count = file_count;
+    sys->files_held += VM_FILES_MAPPED_MAX; /* as if programs had mapped all that they may: not so an image */
+    CHECK_EQUAL(map_file(pid, &good, NULL), P_LIMIT);
     CHECK(world_same(&now));
+    CHECK_EQUAL(world_exec(pid), SERVER_DEFERRED);
+    sys->files_held -= VM_FILES_MAPPED_MAX;
     finish(pid);
 }
 
@@ -190,6 +253,8 @@ static void pages_of_its_own_come_back_clean(void) {
 
 int main(void) {
     static const struct check_case cases[] = {
+        {"regions_run_out", regions_run_out},
+        {"failure_leaves_no_part_of_a_neighbour", failure_leaves_no_part_of_a_neighbour},
         {"pages_of_its_own_come_back_clean", pages_of_its_own_come_back_clean},
         {"protect_holds_for_every_page", protect_holds_for_every_page},
         {"protect_copies_pages_of_a_file", protect_copies_pages_of_a_file},

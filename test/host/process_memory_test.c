@@ -237,51 +237,9 @@ static void map_refuses(void) {
         if (!CHECK_EQUAL(world_call(pid, 15, &rows[i].request, &reply, NULL), rows[i].status))
             printf("#   row %zu\n", i);
         CHECK(world_same(&now));
-        CHECK_EQUAL(memory_of(pid)->vm->region_count, 7); /* three segments, two pages, stack, message */
+        CHECK_EQUAL(memory_of(pid)->vm->regions.count, 7); /* three segments, two pages, stack, message */
     }
     CHECK_EQUAL(world_call(77, 15, &rows[0].request, &reply, NULL), P_NO_PROCESS);
-    finish(pid);
-}
-
-/* The regions' limit is refused in order, by each operation that wants one more. */
-static void regions_run_out(void) {
-    uint64_t pid = start();
-    uaddr_t at, last = 0;
-    uint32_t status = OK;
-    CHECK_EQUAL(world_map(pid, AREA + 0x100000, 3, READ_WRITE, AT, &at), OK);
-    for (uint64_t i = 2; status == OK; i += 2) {
-        last = AREA + i * PAGE_BYTES;
-        status = world_map(pid, last, 1, READ_WRITE, AT, &at);
-    }
-    CHECK_EQUAL(status, P_LIMIT);
-    CHECK_EQUAL(memory_of(pid)->vm->region_count, VM_REGIONS_MAX);
-    struct world_trace now = world_look();
-    struct process_set_break_reply heap;
-    CHECK_EQUAL(world_map_file(pid, last, 1, MEMORY_READ, AT, &at), P_LIMIT);
-    CHECK_EQUAL(world_unmap(pid, AREA + 0x101000, 1), P_LIMIT);
-    CHECK_EQUAL(world_protect(pid, AREA + 0x101000, 1, MEMORY_READ), P_LIMIT);
-    CHECK_EQUAL(world_map(pid, AREA + 0x101000, 1, READ_WRITE, AT | REPLACE, &at), P_LIMIT);
-    CHECK_EQUAL(world_set_break(pid, 0, &heap), OK);
-    CHECK_EQUAL(world_set_break(pid, heap.start + 1, &heap), P_LIMIT);
-    CHECK_EQUAL(heap.end, heap.start);
-    CHECK(world_same(&now));
-    CHECK_EQUAL(memory_of(pid)->vm->region_count, VM_REGIONS_MAX);
-    finish(pid);
-}
-
-/* A mapping that would have joined its neighbour, and fails when there are no more regions: it is not there. */
-static void failure_leaves_no_part_of_a_neighbour(void) {
-    uint64_t pid = start();
-    uaddr_t at;
-    CHECK_EQUAL(world_map(pid, AREA + PAGE_BYTES, 1, READ_WRITE, AT | TOGETHER, &at), OK);
-    for (uint64_t i = 4; world_map(pid, AREA + i * PAGE_BYTES, 1, READ_WRITE, AT, &at) == OK;)
-        i += 2;
-    struct world_trace now = world_look();
-    fake_fail_at(2);
-    CHECK(world_map(pid, AREA + 2 * PAGE_BYTES, 1, READ_WRITE, AT | TOGETHER, &at) != OK);
-    fake_fail_at(0);
-    CHECK(world_same(&now));
-    CHECK(vm_is_free(memory_of(pid)->vm, AREA + 2 * PAGE_BYTES, AREA + 3 * PAGE_BYTES));
     finish(pid);
 }
 
@@ -382,7 +340,7 @@ static void unmap_takes_just_the_range(void) {
     memcpy(&word, &fake_file[2][8], sizeof word);
     CHECK_EQUAL(world_word(thread, AREA + 0x12008), word);
     CHECK_EQUAL(world_unmap(pid, AREA, 0x20), OK); /* several, with holes */
-    CHECK_EQUAL(memory_of(pid)->vm->region_count, 6);
+    CHECK_EQUAL(memory_of(pid)->vm->regions.count, 6);
     CHECK_EQUAL(sys->frames.free_count, now.free_frames + 1);
     CHECK_EQUAL(world_look().files, now.files);
     finish(pid);
@@ -411,7 +369,7 @@ static void replacing_takes_what_was_there(void) {
 static void places_once_used_are_forgotten(void) {
     uint64_t pid = start();
     uaddr_t at;
-    for (uint64_t i = 1; i <= 2 * VM_LEAVES_MAX && check_failed_count == 0; i++) {
+    for (uint64_t i = 1; i <= 500 && check_failed_count == 0; i++) {
         CHECK_EQUAL(world_map(pid, AREA + i * VM_LEAF_PAGES * PAGE_BYTES, 1, READ_WRITE, AT, &at), OK);
         if (!CHECK(world_set_word(thread_of(pid), at, i)))
             printf("#   place %u\n", (uint32_t)i);
@@ -454,14 +412,14 @@ static void operations_fail_at_every_call(void) {
     for (uint32_t trial = 0; trial < TRIALS; trial++) {
         uint64_t pid = start();
         struct world_trace now = world_look();
-        uint32_t regions = memory_of(pid)->vm->region_count, k = 1;
+        uint32_t regions = memory_of(pid)->vm->regions.count, k = 1;
         for (;; k++) {
             fake_fail_at(k);
             uint32_t status = try((enum trial)trial, pid);
             CHECK_EQUAL(status == OK, !fake_failed());
             if (!fake_failed())
                 break;
-            CHECK_EQUAL(memory_of(pid)->vm->region_count, regions);
+            CHECK_EQUAL(memory_of(pid)->vm->regions.count, regions);
             if (!CHECK(world_same(&now)))
                 printf("#   trial %u, call %u\n", trial, k);
         }
@@ -479,8 +437,6 @@ int main(void) {
         {"copied_page_fails_at_every_call", copied_page_fails_at_every_call},
         {"pools_grow", pools_grow},
         {"map_refuses", map_refuses},
-        {"regions_run_out", regions_run_out},
-        {"failure_leaves_no_part_of_a_neighbour", failure_leaves_no_part_of_a_neighbour},
         {"mappings_find_a_place", mappings_find_a_place},
         {"address_space_has_a_limit", address_space_has_a_limit},
         {"unmap_and_protect_refuse", unmap_and_protect_refuse},

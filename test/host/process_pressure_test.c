@@ -97,6 +97,24 @@ static void last_frames_are_kept(void) {
     finish(pid);
 }
 
+/* The store is full of somebody's leaves: whoever else needs a record does as where there is no frame; process 1 has some left. */
+static void last_records_are_kept(void) {
+    uint64_t pid = start(), hog = child_of(1), child;
+    uaddr_t at;
+    sys->reserve = RESERVE;
+    CHECK_EQUAL(world_map(hog, AREA, 20, READ_WRITE, AT, &at), OK);
+    CHECK(touch(hog, AREA, 20));
+    CHECK_EQUAL(world_map(pid, AREA + (1ULL << 32), 1, READ_WRITE, AT, &at), OK);
+    uint32_t lowest = sys->store.lowest_free;
+    sys->store.lowest_free = STORE_PAGES_MAX - STORE_RESERVE;
+    CHECK_EQUAL(world_spawn(pid, &child, NULL), P_NO_MEMORY);
+    CHECK(touch(pid, AREA + (1ULL << 32), 1)); /* what the hog had is taken */
+    CHECK(is_alive(pid) && !is_alive(hog));
+    CHECK(ended_for_memory(1, hog));
+    sys->store.lowest_free = lowest;
+    finish(pid);
+}
+
 /* The one with the most frames ends, not the one that asks; what two hold is nobody's in this. */
 static void most_frames_end(void) {
     uint64_t small = start(), hog, forked;
@@ -207,9 +225,13 @@ static void hogs_at_random(void) {
 
 int main(void) {
     static const struct check_case cases[] = {
-        {"reserve_is_a_part", reserve_is_a_part}, {"last_frames_are_kept", last_frames_are_kept},
-        {"most_frames_end", most_frames_end},     {"accounts_come_first", accounts_come_first},
-        {"first_ends_last", first_ends_last},     {"hogs_at_random", hogs_at_random},
+        {"reserve_is_a_part", reserve_is_a_part},
+        {"last_frames_are_kept", last_frames_are_kept},
+        {"last_records_are_kept", last_records_are_kept},
+        {"most_frames_end", most_frames_end},
+        {"accounts_come_first", accounts_come_first},
+        {"first_ends_last", first_ends_last},
+        {"hogs_at_random", hogs_at_random},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);
 }

@@ -34,7 +34,7 @@ static struct vm_file *file_of(uint32_t number) {
 static uaddr_t page_at(uint64_t number) { return BASE + (VM_LEAF_PAGES - PAGES / 2 + number) * PAGE_BYTES; }
 
 static void start(void) {
-    test_store_left = 1000;
+    test_store_left = 10000;
     test_store_taken = 0;
     memset(pages, 0, sizeof pages);
     vm = vm_create(&store);
@@ -55,10 +55,16 @@ static struct vm_region region_like(uint64_t first, uint64_t end, uint8_t rights
 
 /* Ascending, none empty, none over another; and page by page as in the array. */
 static void compare(void) {
-    for (uint32_t i = 0; i < vm->region_count; i++) {
-        CHECK(vm->regions[i].start < vm->regions[i].end);
-        CHECK(i == 0 || vm->regions[i - 1].end <= vm->regions[i].start);
+    uaddr_t end = 0;
+    uint64_t count = 0, page_count = 0;
+    for (const struct vm_region *region = vm_next_region(vm, 0); region != NULL; region = vm_next_region(vm, end)) {
+        CHECK(region->start < region->end && region->start >= end);
+        end = region->end;
+        page_count += (region->end - region->start) / PAGE_BYTES;
+        count++;
     }
+    CHECK_EQUAL(count, vm->regions.count);
+    CHECK_EQUAL(page_count, vm->page_count);
     for (uint32_t i = 0; i < PAGES; i++) {
         const struct vm_region *found = vm_find(vm, page_at(i) + i * 20);
         const struct vm_region *region = found != NULL ? found : &nowhere;
@@ -114,11 +120,10 @@ static void insert(uint64_t first, uint64_t end, uint64_t random) {
         region.file_offset = 0x10000U * file + (random / 64 % 2) * 8;
         region.content_bytes = 20 * PAGE_BYTES;
     }
-    bool fits = joins(&region) || vm->region_count < VM_REGIONS_MAX;
-    uint32_t before = vm->region_count + (joins(&region) || !fits ? 0 : 1);
-    CHECK_EQUAL(vm_insert(vm, &region), fits);
-    CHECK_EQUAL(vm->region_count, before);
-    for (uint64_t i = first; fits && i < end; i++)
+    uint32_t before = vm->regions.count + (joins(&region) ? 0 : 1);
+    CHECK_EQUAL(vm_insert(&store, vm, &region), OK);
+    CHECK_EQUAL(vm->regions.count, before);
+    for (uint64_t i = first; i < end; i++)
         pages[i] = (struct page){true, region.guarded && i == first,     region.rights, region.kind,
                                  file, 0x10000U * file + i * PAGE_BYTES, pages[i].frame};
 }
@@ -129,23 +134,33 @@ static uint32_t is_inside(uaddr_t at) {
     return region != NULL && region->start < at ? 1 : 0;
 }
 
-static void cut_and_remove(uint64_t first, uint64_t end, bool remove) {
+static void cut(uint64_t first, uint64_t end) {
     uint32_t more = is_inside(page_at(first)) + is_inside(page_at(end));
-    uint32_t before = vm->region_count;
-    bool fits = before + more <= VM_REGIONS_MAX;
-    CHECK_EQUAL(vm_cut(vm, page_at(first), page_at(end)), fits);
-    CHECK_EQUAL(vm->region_count, fits ? before + more : before);
-    if (!fits || !remove)
-        return;
-    vm_remove(vm, page_at(first), page_at(end));
+    uint32_t before = vm->regions.count;
+    CHECK_EQUAL(vm_cut(&store, vm, page_at(first), page_at(end)), OK);
+    CHECK_EQUAL(vm->regions.count, before + more);
+}
+
+/* One region more only if it is a hole in the middle of one. */
+static void remove_range(uint64_t first, uint64_t end) {
+    const struct vm_region *low = vm_find(vm, page_at(first));
+    bool hole = low != NULL && low->start < page_at(first) && low->end > page_at(end);
+    struct vm_file *file = hole ? low->file : NULL, *cut_file;
+    uint32_t before = vm->regions.count;
+    CHECK_EQUAL(vm_prepare_removal(&store, vm, page_at(first), page_at(end), &cut_file), OK);
+    CHECK(cut_file == file);
+    CHECK_EQUAL(vm->regions.count, before + (hole ? 1 : 0));
+    vm_remove(&store, vm, page_at(first), page_at(end));
+    if (end < PAGES && pages[end].there && pages[end - 1].there)
+        pages[end].guarded = pages[end].guarded && vm_find(vm, page_at(end))->guarded;
     for (uint64_t i = first; i < end; i++)
         pages[i].there = pages[i].guarded = false;
 }
 
 static void note_frame(uint64_t page, uint64_t random) {
-    uint32_t *entry = vm_make_entry(&store, vm, page_at(page) + random % PAGE_BYTES);
-    CHECK(entry != NULL && *entry == pages[page].frame);
-    if (entry != NULL)
+    uint32_t *entry;
+    if (CHECK_EQUAL(vm_make_entry(&store, vm, page_at(page) + random % PAGE_BYTES, &entry), OK) &&
+        CHECK_EQUAL(*entry, pages[page].frame))
         *entry = pages[page].frame = random % 3 == 0 ? 0 : (uint32_t)(random >> 40) + 1;
 }
 
@@ -195,10 +210,10 @@ static void random_steps_against_an_array(void) {
         switch (random >> 60) {
         case 0:
         case 1:
-            cut_and_remove(first, end, true);
+            remove_range(first, end);
             break;
         case 2:
-            cut_and_remove(first, end, false);
+            cut(first, end);
             break;
         case 3:
         case 4:
@@ -213,53 +228,101 @@ static void random_steps_against_an_array(void) {
         compare_rows(first, end);
         if (step % 16 == 0)
             compare();
-        if (vm->region_count > most)
-            most = vm->region_count;
+        if (vm->regions.count > most)
+            most = vm->regions.count;
     }
     printf("# up to %u regions\n", most);
-    CHECK_EQUAL(most, VM_REGIONS_MAX); /* the limit was met */
+    CHECK(most > VM_OWN_REGIONS);
     finish();
 }
 
-/* At the limit: nothing more goes in, nothing is cut in half, but what joins its neighbour does. */
+static uaddr_t slot_at(uint64_t slot) { return BASE + 2 * slot * PAGE_BYTES; }
+
+static uint32_t put_at(uint64_t slot) {
+    struct vm_region region = {.start = slot_at(slot), .end = slot_at(slot) + PAGE_BYTES, .rights = 1, .kind = 1};
+    return vm_insert(&store, vm, &region);
+}
+
+static void remove_at(uint64_t slot) {
+    struct vm_file *file;
+    CHECK_EQUAL(vm_prepare_removal(&store, vm, slot_at(slot), slot_at(slot + 1), &file), OK);
+    vm_remove(&store, vm, slot_at(slot), slot_at(slot + 1));
+}
+
+/* Each region is found, in order, and no other; and the pages that this takes are not more than chunks half full. */
+static void compare_slots(const bool *taken, uint32_t count) {
+    const struct vm_region *region = vm_next_region(vm, 0);
+    for (uint64_t slot = 0; slot < count; slot++) {
+        CHECK_EQUAL(vm_find(vm, slot_at(slot)) != NULL, taken[slot]);
+        if (!taken[slot])
+            continue;
+        if (!CHECK(region != NULL && region->start == slot_at(slot)))
+            return;
+        region = vm_next_region(vm, region->end);
+    }
+    CHECK(region == NULL);
+    CHECK(vm->regions.chunk_count < VM_REGION_CHUNKS);
+    CHECK(vm_record_count(vm) <= 1 + ORDERED_CHUNKS(vm->regions.count, sizeof(struct vm_region)));
+}
+
+/* Thousands of regions, many times over: up to the limit in any order, and down to a few, which leave no full chunks for others. */
+static void regions_by_thousands(void) {
+    enum { SLOTS = 3000 };
+    static bool taken[SLOTS];
+    uint64_t state = 0x7ee;
+    start();
+    memset(taken, 0, sizeof taken);
+    for (uint32_t round = 0; round < 12 && check_failed_count == 0; round++) {
+        uint32_t wanted = round % 2 == 0 ? VM_REGIONS_MAX : 40 + round * 30, stride = 1 + round * 7;
+        for (uint64_t step = 0; vm->regions.count != wanted; step++) {
+            uint64_t slot = round % 4 < 2 ? check_random(&state) % SLOTS : step * stride % SLOTS;
+            slot = round % 4 >= 2 && step > 4 * SLOTS ? check_random(&state) % SLOTS : slot;
+            if (taken[slot] == (round % 2 == 0))
+                continue;
+            if (taken[slot])
+                remove_at(slot);
+            else
+                CHECK_EQUAL(put_at(slot), OK);
+            taken[slot] = !taken[slot];
+        }
+        compare_slots(taken, SLOTS);
+        for (uint64_t slot = 0; round % 2 == 0 && slot < SLOTS; slot++)
+            CHECK(taken[slot] || put_at(slot) == P_LIMIT);
+    }
+    finish();
+}
+
+/* At the limit: nothing more goes in, nothing is cut in half, but what joins its neighbour does, and what needs no region is taken out. */
 static void regions_have_a_limit(void) {
+    struct vm_file *file;
     start();
-    for (uint32_t i = 0; i < VM_REGIONS_MAX; i++) {
-        struct vm_region region = region_like(2 * i, 2 * i + 1, 1, 1);
-        CHECK(vm_insert(vm, &region));
-    }
+    for (uint32_t i = 1; i < VM_REGIONS_MAX; i++)
+        CHECK_EQUAL(put_at(i), OK);
+    struct vm_region wide = {.start = slot_at(5000), .end = slot_at(5010), .rights = 1, .kind = 1};
+    CHECK_EQUAL(vm_insert(&store, vm, &wide), OK);
+    CHECK_EQUAL(vm->regions.count, VM_REGIONS_MAX);
     struct vm copy = *vm;
-    struct vm_region other = region_like(1, 2, 3, 1);
-    CHECK(!vm_insert(vm, &other));
-    CHECK(memcmp(&copy, vm, sizeof copy) == 0);
-    CHECK(vm_cut(vm, page_at(0), page_at(5))); /* these are borders already */
-    CHECK(memcmp(&copy, vm, sizeof copy) == 0);
-    struct vm_region like = region_like(1, 2, 1, 1);
-    CHECK(vm_insert(vm, &like));
-    CHECK_EQUAL(vm->region_count, VM_REGIONS_MAX);
-    copy = *vm;
-    CHECK(!vm_cut(vm, page_at(1), page_at(8)));
-    CHECK(!vm_cut(vm, page_at(0) - PAGE_BYTES, page_at(1)));
-    CHECK(memcmp(&copy, vm, sizeof copy) == 0);
-    vm_remove(vm, page_at(4), page_at(5));
-    CHECK(vm_cut(vm, page_at(1), page_at(8)));
-    finish();
-}
-
-/* Both ends of one cut within one region: it takes two more, and with room for one nothing changes. */
-static void cut_is_all_or_nothing(void) {
-    start();
-    struct vm_region wide = region_like(0, 3, 1, 1);
-    CHECK(vm_insert(vm, &wide));
-    for (uint32_t i = 1; i < VM_REGIONS_MAX - 1; i++) {
-        struct vm_region region = region_like(2 * i + 2, 2 * i + 3, 1, 1);
-        CHECK(vm_insert(vm, &region));
-    }
-    struct vm copy = *vm;
-    CHECK(!vm_cut(vm, page_at(1), page_at(2)));
-    CHECK(memcmp(&copy, vm, sizeof copy) == 0);
-    CHECK(vm_cut(vm, page_at(1), page_at(3)));
-    CHECK_EQUAL(vm->region_count, VM_REGIONS_MAX);
+    CHECK_EQUAL(put_at(0), P_LIMIT);
+    CHECK_EQUAL(vm_cut(&store, vm, slot_at(1), slot_at(5)), OK); /* these are borders already */
+    CHECK_EQUAL(vm_cut(&store, vm, slot_at(1), slot_at(5005)), P_LIMIT);
+    CHECK_EQUAL(vm_cut(&store, vm, slot_at(5001), slot_at(5002)), P_LIMIT);
+    CHECK_EQUAL(vm_prepare_removal(&store, vm, slot_at(5001), slot_at(5002), &file), P_LIMIT);
+    CHECK_EQUAL(vm->regions.count, copy.regions.count);
+    CHECK_EQUAL(vm->page_count, copy.page_count);
+    struct vm_region like = {.start = slot_at(1) + PAGE_BYTES, .end = slot_at(2), .rights = 1, .kind = 1};
+    CHECK_EQUAL(vm_insert(&store, vm, &like), OK);
+    CHECK_EQUAL(vm_prepare_removal(&store, vm, slot_at(4999), slot_at(5003), &file), OK); /* its beginning */
+    vm_remove(&store, vm, slot_at(4999), slot_at(5003));
+    CHECK_EQUAL(vm_prepare_removal(&store, vm, slot_at(5008), slot_at(5020), &file), OK); /* its end */
+    vm_remove(&store, vm, slot_at(5008), slot_at(5020));
+    CHECK_EQUAL(vm->regions.count, VM_REGIONS_MAX);
+    CHECK(vm_find(vm, slot_at(5003) - 1) == NULL && vm_find(vm, slot_at(5008)) == NULL);
+    CHECK(vm_covers(vm, slot_at(5003), slot_at(5008)));
+    remove_at(7);
+    CHECK_EQUAL(vm_cut(&store, vm, slot_at(5004), slot_at(5006)), P_LIMIT); /* two, and there is room for one */
+    CHECK_EQUAL(vm->regions.count, VM_REGIONS_MAX - 1);
+    CHECK(vm_find(vm, slot_at(5003))->end == slot_at(5008));
+    CHECK_EQUAL(vm_cut(&store, vm, slot_at(5004), slot_at(5008)), OK);
     finish();
 }
 
@@ -268,44 +331,76 @@ static void leaves_have_a_limit(void) {
     start();
     for (uint64_t i = 0; i < VM_LEAVES_MAX; i++) { /* in an order that puts each somewhere else */
         uint64_t number = i * 37 % VM_LEAVES_MAX;
-        entry = vm_make_entry(&store, vm, number * VM_LEAF_PAGES * PAGE_BYTES + number * PAGE_BYTES);
-        CHECK(entry != NULL);
+        if (!CHECK_EQUAL(
+                vm_make_entry(&store, vm, number * VM_LEAF_PAGES * PAGE_BYTES + number % 1024 * PAGE_BYTES, &entry),
+                OK))
+            return;
         *entry = (uint32_t)number + 1;
     }
-    CHECK_EQUAL(test_store_taken, VM_LEAVES_MAX + 2);
-    CHECK(vm_make_entry(&store, vm, VM_LEAVES_MAX * VM_LEAF_PAGES * PAGE_BYTES) == NULL);
-    CHECK_EQUAL(test_store_taken, VM_LEAVES_MAX + 2);
-    CHECK(vm_make_entry(&store, vm, PAGE_BYTES) != NULL); /* where there is a leaf */
+    CHECK_EQUAL(test_store_taken, vm_record_count(vm));
+    CHECK_EQUAL(vm_make_entry(&store, vm, VM_LEAVES_MAX * VM_LEAF_PAGES * PAGE_BYTES, &entry), P_LIMIT);
+    CHECK_EQUAL(test_store_taken, vm_record_count(vm));
+    CHECK_EQUAL(vm_make_entry(&store, vm, PAGE_BYTES, &entry), OK); /* where there is a leaf */
     uaddr_t end = (VM_LEAVES_MAX + 2) * VM_LEAF_PAGES * PAGE_BYTES;
     uaddr_t at = vm_next(vm, 0, end, &entry);
     for (uint64_t i = 0; i < VM_LEAVES_MAX; i++) {
-        CHECK_EQUAL(at, i * VM_LEAF_PAGES * PAGE_BYTES + i * PAGE_BYTES);
+        CHECK_EQUAL(at, i * VM_LEAF_PAGES * PAGE_BYTES + i % 1024 * PAGE_BYTES);
         CHECK_EQUAL(*entry, i + 1);
         at = vm_next(vm, at + PAGE_BYTES, end, &entry);
     }
     CHECK_EQUAL(at, end);
+    for (uint64_t i = 0; i < VM_LEAVES_MAX; i += 2) { /* every other one goes, and comes back */
+        uaddr_t base = i * VM_LEAF_PAGES * PAGE_BYTES;
+        *vm_entry(vm, base + i % 1024 * PAGE_BYTES) = 0;
+        vm_trim(&store, vm, base, base + PAGE_BYTES);
+        CHECK(vm_entry(vm, base) == NULL && vm_entry(vm, base + VM_LEAF_PAGES * PAGE_BYTES) != NULL);
+    }
+    CHECK_EQUAL(vm->leaves.count, VM_LEAVES_MAX / 2);
     finish();
 }
 
+/* Every page that the store does not give: what was to change has not, and can be done as soon as there is one. */
 static void store_runs_out(void) {
+    uint32_t *entry, refused = 0;
+    struct vm_file *file;
     test_store_taken = 0;
     test_store_left = 0;
     CHECK(vm_create(&store) == NULL);
     start();
     test_store_left = 0;
-    CHECK(vm_make_entry(&store, vm, page_at(0)) == NULL);
-    CHECK_EQUAL(vm->leaf_count, 0);
-    CHECK(vm_entry(vm, page_at(0)) == NULL);
+    CHECK_EQUAL(vm_make_entry(&store, vm, page_at(0), &entry), P_NO_MEMORY);
+    CHECK(vm->leaves.count == 0 && vm_entry(vm, page_at(0)) == NULL);
     test_store_left = 1;
-    CHECK(vm_make_entry(&store, vm, page_at(0)) != NULL);
+    CHECK_EQUAL(vm_make_entry(&store, vm, page_at(0), &entry), OK);
+    test_store_left = 0;
+    for (uint64_t i = 0; i < 400; i++) {
+        uint32_t count = vm->regions.count;
+        struct vm_region region = region_like(4 * i, 4 * i + 3, 1, 1);
+        uint32_t status = vm_insert(&store, vm, &region);
+        if (status != OK) {
+            CHECK(status == P_NO_MEMORY && vm->regions.count == count && vm_find(vm, page_at(4 * i)) == NULL);
+            test_store_left++;
+            refused++;
+            CHECK_EQUAL(vm_insert(&store, vm, &region), OK);
+        }
+        status = vm_cut(&store, vm, page_at(4 * i + 1), page_at(4 * i + 2));
+        if (status != OK) {
+            CHECK(status == P_NO_MEMORY && vm->regions.count == count + 1);
+            CHECK(vm_find(vm, page_at(4 * i))->end == page_at(4 * i + 3));
+            refused++;
+            while (vm_join(&store, vm, page_at(4 * i), page_at(4 * i + 3), &file))
+                CHECK(false);
+        }
+    }
+    CHECK(refused > 10);
     finish();
 }
 
 int main(void) {
     static const struct check_case cases[] = {
         {"random_steps_against_an_array", random_steps_against_an_array},
+        {"regions_by_thousands", regions_by_thousands},
         {"regions_have_a_limit", regions_have_a_limit},
-        {"cut_is_all_or_nothing", cut_is_all_or_nothing},
         {"leaves_have_a_limit", leaves_have_a_limit},
         {"store_runs_out", store_runs_out},
     };

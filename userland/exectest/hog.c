@@ -20,7 +20,6 @@
 #define SPREAD_BYTES (8ULL << 20)
 #define SPREAD_AT 0x200000000000ULL
 #define BOMB_FORKS 4U
-#define LONG_NS 1000000000000ULL
 
 /* *at: where it lies; where it is to lie, if the flags say so. */
 static uint32_t map(uint64_t length_bytes, uint64_t flags, uaddr_t *at) {
@@ -41,7 +40,7 @@ static int ask(void) {
 }
 
 static void sleep_long(void) {
-    struct process_sleep_request request = {LONG_NS};
+    struct process_sleep_request request = {UINT64_MAX};
     struct process_sleep_reply reply;
     (void)process_sleep(program_process(), &request, &reply, NULL); /* until it is killed */
 }
