@@ -14,6 +14,8 @@ HOG = "test/exec/hog"
 class Pressure(Terminal):
     """One CPU; the subclasses have more, and deal programs out to all of them."""
 
+    arguments = ("--boot", "pvh", "--timeout", "170")
+
     def setUp(self) -> None:
         super().setUp()
         self.seen: list[str] = []  # all lines that came up to some prompt
@@ -40,7 +42,7 @@ class Pressure(Terminal):
 
     def until_told(self, job: int, name: str) -> None:
         """The shell says at some prompt that a job was killed."""
-        end = time.monotonic() + 50
+        end = time.monotonic() + 120
         while f"[{job}] killed: out of memory: {name}" not in self.seen:
             self.assertLess(time.monotonic(), end, self.seen)
             time.sleep(0.3)
@@ -79,18 +81,18 @@ class Pressure(Terminal):
         self.assertIn("still here", seen)
         self.assertNotEqual(self.answer("ps"), [])
         self.answer("kill -KILL %1")
-        end = time.monotonic() + 50
+        end = time.monotonic() + 120
         while not self.is_back(before):  # those whose parent has ended go on until they are killed, too
             self.assertLess(time.monotonic(), end)
             time.sleep(0.5)
 
 
 class PressureOnTwo(Pressure):
-    arguments = ("--boot", "pvh", "--smp", "2", "--all-cpus")
+    arguments = (*Pressure.arguments, "--smp", "2", "--all-cpus")
 
 
 class PressureOnFour(Pressure):
-    arguments = ("--boot", "pvh", "--smp", "4", "--all-cpus")
+    arguments = (*Pressure.arguments, "--smp", "4", "--all-cpus")
 
 
 class Commands(unittest.TestCase):
