@@ -2,6 +2,7 @@
  * What comes to the process server besides calls: faults, Ctrl-C and Ctrl-Z, the timer.
  */
 #include "libsys/fault.h"
+#include "libsys/print.h"
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 #include "servers/process/deliver.h"
@@ -42,7 +43,7 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
         if (server_flush(&served_server))
             return; /* registers that a thread can't have: it stays in its fault, and ends */
     }
-    report_fault(sys, thread, &fault, status);
+    report_fault(sys, thread, &fault, P_ADDRESS);
     struct process_wait_reply end = {
         .end = PROCESS_KILLED,
         .value = signal,
@@ -74,18 +75,24 @@ static bool make_room(struct process *process) {
 }
 
 /* The page can't be had: out of line, as serve_other_fault. True: it is there after all. */
-__attribute__((noinline)) static bool want_page(struct process *process, const uint64_t *words, uint32_t status) {
+__attribute__((noinline)) static bool want_page(const struct server_event *event, struct thread *thread,
+                                                uint32_t status) {
+    struct process *process = thread->process;
+    struct fault_message fault;
     while (status == P_NO_MEMORY) {
         if (!make_room(process))
             return false;
-        status = bring_page(process, words);
+        status = bring_page(process, event->message.words);
     }
     if (status == OK)
         return true;
-    log_print("process: no page at 0x%lx for process %u (%s), which is killed: %s", words[1], process->pid,
-              process->name, status_text(status));
-    struct process_wait_reply end = {
-        .end = PROCESS_KILLED, .value = PROCESS_SIGKILL, .fault = FAULT_PAGE, .address = words[1], .rip = words[3]};
+    fault_from_event(event, &fault);
+    report_fault(sys, thread, &fault, status);
+    struct process_wait_reply end = {.end = PROCESS_KILLED,
+                                     .value = PROCESS_SIGKILL,
+                                     .fault = FAULT_PAGE,
+                                     .address = fault.address,
+                                     .rip = fault.rip};
     serve_end_process(process, &end);
     return false;
 }
@@ -94,13 +101,12 @@ void serve_fault(const struct server_event *event) {
     struct thread *thread = serve_badge(event->badge);
     if (thread == NULL)
         return;
-    const uint64_t *words = event->message.words;
-    uint32_t status = bring_page(thread->process, words);
+    uint32_t status = bring_page(thread->process, event->message.words);
     if (status == P_ADDRESS) {
         serve_other_fault(event, thread);
         return;
     }
-    if (status != OK && !want_page(thread->process, words, status))
+    if (status != OK && !want_page(event, thread, status))
         return;
     served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_RESUME, 0, 0)};
     served_server.answer_waits = true;
