@@ -181,7 +181,8 @@ static enum pause pause_thread(struct thread *thread, struct thread_registers *r
         look_again(thread);
         return PAUSE_LATER;
     }
-    look_no_more(thread);
+    if (thread->served_since_ns != 0)
+        look_no_more(thread);
     if (found.status != OK || sys_thread_read(thread->object, THREAD_FPU).status != OK)
         return PAUSE_FAILED;
     *ret_registers = state->registers;
@@ -203,14 +204,20 @@ static void end_by(struct process *process, uint64_t signal) {
     serve_end_process(process, &end);
 }
 
+static bool is_due(const struct thread *thread) {
+    return signals_are_due(thread->process->signals.pending | thread->pending, thread->masked);
+}
+
+/* One signal is due at least, and there are handlers for all that are. */
 static bool enter_handlers(struct thread *thread, struct thread_registers *registers) {
     struct process *process = thread->process;
     struct taken_signal taken;
-    while (signals_take(&process->signals, &thread->pending, thread->masked, process->pid, &taken) == SIGNAL_HANDLE) {
+    do {
+        (void)signals_take(&process->signals, &thread->pending, thread->masked, process->pid, &taken);
         if (!enter_handler(thread, taken, NULL, registers))
             return false;
         thread_fpu_in(program.message)->components = 0; /* that of the next one is the initial one */
-    }
+    } while (is_due(thread));
     return true;
 }
 
@@ -243,10 +250,6 @@ static void release(struct thread *thread) {
     (void)body_resume(thread);
 }
 
-static bool is_due(const struct thread *thread) {
-    return signals_are_due(thread->process->signals.pending | thread->pending, thread->masked);
-}
-
 void deliver_look(struct thread *thread) {
     if (is_due(thread))
         process_note_signals(&sys->processes, thread->process);
@@ -265,8 +268,8 @@ static bool deliver_to(struct thread *thread) {
     struct process *process = thread->process;
     struct signals *signals = &process->signals;
     struct taken_signal taken;
-    enum signal_action action;
-    do { /* handlers are left for now */
+    enum signal_action action = SIGNAL_STOP;
+    while (action == SIGNAL_STOP && ((signals->pending | thread->pending) & ~signals->handled) != 0) {
         action = signals_take(signals, &thread->pending, thread->masked | signals->handled, process->pid, &taken);
         if (action == SIGNAL_END) {
             end_by(process, taken.signal);
@@ -276,7 +279,7 @@ static bool deliver_to(struct thread *thread) {
             stop(process, taken.signal);
             return false;
         }
-    } while (action == SIGNAL_STOP);
+    }
     if (is_due(thread))
         return run_handlers(thread);
     if (thread->served_since_ns != 0)

@@ -356,7 +356,7 @@ uint32_t launch_exec(struct system *system, struct thread *caller, const struct 
     if (status == OK)
         status = hand_over(&launch, caller->object, next.space, HANDOVER_CHECK_ONLY, reason);
     if (status == OK)
-        status = hand_over(&launch, caller->object, next.space, 0, reason);
+        status = hand_over(&launch, caller->object, next.space, body_resume_flag(process), reason);
     if (status != OK) {
         resume_siblings(caller);
         incarnation_destroy(system, &next);
@@ -368,7 +368,6 @@ uint32_t launch_exec(struct system *system, struct thread *caller, const struct 
     keep_named(system, &launch, body);
     forget_program(process, caller);
     process_set_name(process, launch.path);
-    (void)body_resume(caller);
     return OK;
 }
 
