@@ -47,14 +47,15 @@ bool table_reap_step(struct table *table) {
     return true;
 }
 
-/* Slot `index` of another table; NULL: no such slot. */
-static enum status find_in(const struct thread *self, cap_t table, cap_t index, struct cap_slot **ret_slot) {
+/* Slot `index` of the table that capability `table` names, which needs `right`; 0 = the caller's own. */
+static enum status find_in(const struct thread *self, cap_t table, uint32_t right, cap_t index,
+                           struct cap_slot **ret_slot) {
     if (table == 0) {
         *ret_slot = table_slot(self, index);
         return *ret_slot == NULL ? E_CAP : OK;
     }
     struct cap_slot *table_cap;
-    enum status status = table_find(self, table, OBJECT_TABLE, TABLE_WRITE, &table_cap);
+    enum status status = table_find(self, table, OBJECT_TABLE, right, &table_cap);
     if (status != OK)
         return status;
     const struct table *other = cap_object(table_cap);
@@ -66,7 +67,7 @@ static enum status find_in(const struct thread *self, cap_t table, cap_t index, 
 
 enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index, struct cap_slot **ret_slot) {
     struct cap_slot *slot;
-    enum status status = find_in(self, table, index, &slot);
+    enum status status = find_in(self, table, TABLE_WRITE, index, &slot);
     return status != OK ? status : table_check_empty(slot, ret_slot);
 }
 
@@ -118,17 +119,18 @@ static enum status copy_data(const struct cap_slot *source, uint64_t badge, uint
     return OK;
 }
 
-/* What sys_cap_copy leaves: another table, a badge, whatever is wrong. */
+/* What sys_cap_copy leaves: other tables, a badge, whatever is wrong. */
 __attribute__((noinline)) static struct result copy_slowly(cap_t table, cap_t slot, cap_t source, uint64_t rights,
                                                            uint64_t badge) {
     struct thread *self = caller();
-    struct cap_slot *from = table_slot(self, source), *to;
-    if (from == NULL || cap_is_empty(from))
-        return result(E_CAP);
+    struct cap_slot *from, *to;
+    enum status status = find_in(self, range_count(source), TABLE_READ, range_first(source), &from);
+    if (status != OK || cap_is_empty(from))
+        return result(status != OK ? status : E_CAP);
     if (cap_type(from) == OBJECT_REPLY)
         return result(E_TYPE); /* one-shot: it can be moved, not copied */
     uint64_t data = from->data;
-    enum status status = badge == 0 ? OK : copy_data(from, badge, &data);
+    status = badge == 0 ? OK : copy_data(from, badge, &data);
     if (status == OK)
         status = table_find_empty_in(self, table, slot, &to);
     if (status == OK)
@@ -196,7 +198,7 @@ __attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t 
         cap_remove(&self->reply);
         return result(OK);
     }
-    enum status status = find_in(self, table, slot, &victim);
+    enum status status = find_in(self, table, TABLE_WRITE, slot, &victim);
     if (status != OK || cap_is_empty(victim))
         return result(status);
     if (cap_type(victim) == OBJECT_REPLY) {

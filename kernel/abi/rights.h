@@ -31,6 +31,7 @@ enum thread_right {
 enum table_right {
     TABLE_WRITE = 1 << 0, /* place and delete capabilities in it */
     TABLE_USE = 1 << 1,   /* bind a thread to it */
+    TABLE_READ = 1 << 2,  /* copy capabilities out of it */
 };
 
 enum endpoint_right {

@@ -108,6 +108,39 @@ static void cap_copy_refuses_wrong_tables(void) { check_wrong_tables(do_copy); }
 static void cap_move_refuses_wrong_tables(void) { check_wrong_tables(do_move); }
 static void cap_delete_refuses_wrong_tables(void) { check_wrong_tables(do_delete); }
 
+static void cap_copy_refuses_wrong_source_tables(void) {
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), table = world_create(OBJECT_TABLE, 16), free = world_slot();
+    cap_t unreadable = world_copy(table, TABLE_USE | TABLE_WRITE, 0);
+    CHECK_STATUS(sys_cap_copy(table, 15, endpoint, RIGHTS_ALL, 0), OK);
+    uint64_t before = capabilities();
+    CHECK_STATUS(sys_cap_copy(0, free, RANGE(15, world_slot()), RIGHTS_ALL, 0), E_CAP);
+    CHECK_STATUS(sys_cap_copy(0, free, RANGE(15, UINT32_MAX), RIGHTS_ALL, 0), E_CAP);
+    CHECK_STATUS(sys_cap_copy(0, free, RANGE(15, endpoint), RIGHTS_ALL, 0), E_TYPE);
+    CHECK_STATUS(sys_cap_copy(0, free, RANGE(15, unreadable), RIGHTS_ALL, 0), E_RIGHTS);
+    CHECK_STATUS(sys_cap_copy(0, free, RANGE(0, table), RIGHTS_ALL, 0), E_CAP);
+    CHECK_STATUS(sys_cap_copy(0, free, RANGE(14, table), RIGHTS_ALL, 0), E_CAP);
+    CHECK_STATUS(sys_cap_copy(0, free, RANGE(16, table), RIGHTS_ALL, 0), E_CAP);
+    CHECK_STATUS(sys_cap_copy(0, free, RANGE(UINT32_MAX, table), RIGHTS_ALL, 0), E_CAP);
+    CHECK_EQUAL(capabilities(), before);
+}
+
+/* Out of a table, within it and into another: each copy is the child of its source, and has no right that the source lacks. */
+static void cap_copy_from_another_table(void) {
+    cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), free = world_slot();
+    cap_t table = world_create(OBJECT_TABLE, 16), other = world_create(OBJECT_TABLE, 8);
+    cap_t readable = world_copy(table, TABLE_READ, 0);
+    CHECK_STATUS(sys_cap_copy(table, 15, endpoint, ENDPOINT_CALL, 0), OK);
+    CHECK_STATUS(sys_cap_copy(table, 3, RANGE(15, table), RIGHTS_ALL, 7), OK);
+    CHECK_STATUS(sys_cap_copy(table, 4, RANGE(3, table), RIGHTS_ALL, 8), E_RIGHTS); /* it has a badge */
+    CHECK_STATUS(sys_cap_copy(other, 7, RANGE(3, readable), RIGHTS_ALL, 0), OK);
+    CHECK_STATUS(sys_cap_copy(0, free, RANGE(7, other), RIGHTS_ALL, 0), OK);
+    CHECK_EQUAL(QUERY_RIGHTS(sys_cap_query(free).value), ENDPOINT_CALL);
+    CHECK_STATUS(sys_cap_delete(table, 3), OK); /* what was derived from it stays */
+    CHECK_STATUS(sys_cap_query(free), OK);
+    CHECK_STATUS(sys_cap_revoke(endpoint), OK);
+    CHECK_STATUS(sys_cap_query(free), E_CAP);
+}
+
 static void cap_copy_to_another_table(void) {
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
     struct worker worker;
@@ -258,8 +291,9 @@ static void cap_delete_in_another_table(void) {
 
 SUITE(CASE(cap_copy_gives_the_same_object), CASE(cap_copy_narrows_rights), CASE(cap_copy_sets_a_badge_once),
       CASE(cap_copy_refuses_badges_on_other_types), CASE(cap_copy_narrows_ranges), CASE(cap_copy_refuses_wrong_slots),
-      CASE(cap_copy_refuses_wrong_tables), CASE(cap_copy_to_another_table), CASE(cap_copy_stops_at_the_deepest),
-      CASE(cap_move_refuses_wrong_tables), CASE(cap_move_leaves_the_source_empty), CASE(cap_move_refuses_wrong_slots),
-      CASE(cap_move_keeps_the_derivation), CASE(cap_delete_refuses_wrong_tables), CASE(cap_delete_empties_a_slot),
+      CASE(cap_copy_refuses_wrong_tables), CASE(cap_copy_to_another_table), CASE(cap_copy_refuses_wrong_source_tables),
+      CASE(cap_copy_from_another_table), CASE(cap_copy_stops_at_the_deepest), CASE(cap_move_refuses_wrong_tables),
+      CASE(cap_move_leaves_the_source_empty), CASE(cap_move_refuses_wrong_slots), CASE(cap_move_keeps_the_derivation),
+      CASE(cap_delete_refuses_wrong_tables), CASE(cap_delete_empties_a_slot),
       CASE(cap_delete_of_the_last_destroys_the_object), CASE(cap_delete_of_a_table_that_holds_itself),
       CASE(cap_delete_in_another_table));

@@ -13,14 +13,14 @@ struct thread_config model_config;
 struct thread_registers model_registers;
 
 /* A slot of another table, or with 0 of the caller's own. */
-static uint64_t find_in(uint32_t self, uint64_t table, uint64_t slot, uint32_t *ret_place) {
+static uint64_t find_in(uint32_t self, uint64_t table, uint64_t right, uint64_t slot, uint32_t *ret_place) {
     uint32_t place;
     *ret_place = 0;
     if (table == 0) {
         *ret_place = model_slot(self, slot);
         return *ret_place == 0 ? E_CAP : OK;
     }
-    uint64_t status = model_find(self, table, OBJECT_TABLE, TABLE_WRITE, &place);
+    uint64_t status = model_find(self, table, OBJECT_TABLE, right, &place);
     if (status != OK)
         return status;
     uint32_t object = model.caps[place].object;
@@ -31,7 +31,7 @@ static uint64_t find_in(uint32_t self, uint64_t table, uint64_t slot, uint32_t *
 }
 
 static uint64_t find_empty_in(uint32_t self, uint64_t table, uint64_t slot, uint32_t *ret_place) {
-    uint64_t status = find_in(self, table, slot, ret_place);
+    uint64_t status = find_in(self, table, TABLE_WRITE, slot, ret_place);
     return status == OK && model.caps[*ret_place].object != 0 ? E_EXISTS : status;
 }
 
@@ -50,13 +50,14 @@ static uint64_t narrow(const struct model_cap *source, uint64_t badge, uint64_t 
 
 uint64_t model_cap_copy(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
     (void)ret_value;
-    uint32_t source = model_slot(self, a[2]), to;
+    uint32_t source, to;
     uint64_t data;
-    if (source == 0 || model.caps[source].object == 0)
-        return E_CAP;
+    uint64_t status = find_in(self, a[2] >> 32, TABLE_READ, a[2] & 0xffffffff, &source);
+    if (status != OK || model.caps[source].object == 0)
+        return status != OK ? status : E_CAP;
     if (model.caps[source].type == OBJECT_REPLY)
         return E_TYPE;
-    uint64_t status = narrow(&model.caps[source], a[4], &data);
+    status = narrow(&model.caps[source], a[4], &data);
     if (status == OK)
         status = find_empty_in(self, a[0], a[1], &to);
     if (status == OK)
@@ -80,7 +81,7 @@ uint32_t model_victim(uint32_t self, uint64_t table, uint64_t slot, uint64_t *re
     *ret_status = OK;
     if (table == 0 && slot == 0)
         return model_place(self, PLACE_REPLY);
-    *ret_status = find_in(self, table, slot, &place);
+    *ret_status = find_in(self, table, TABLE_WRITE, slot, &place);
     return *ret_status == OK ? place : 0;
 }
 
