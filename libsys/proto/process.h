@@ -4,9 +4,15 @@
  * Strings of a new program (arguments, environment, names of capabilities) do not fit one message. A process first
  * stages them, in as many messages as they take; spawn and exec then use what is staged, whether they succeed or not.
  *
- * Capabilities are passed by name. What a process was given at its start is in its bag, kept by the server; `give` puts
- * more into the bag, and spawn and exec name those that the new program shall have. It finds them as environment
- * strings `cap:NAME=SLOT`. Each program gets a capability `process` of its own without being named.
+ * A process's capabilities lie in its table and nowhere else. spawn and exec are told by strings NAME=SLOT what the new program is to
+ * have: a copy of what the caller has in SLOT. It finds that as the environment string `cap:NAME=SLOT`, with the slot where it has it.
+ * fork gives the child all that the parent has, in the same slots. Two kinds are never passed on:
+ *   - `process`. Each thread has one of its own.
+ *   - Identities: what a process was given to call the services of the system by (console, files, pipes, init). They bear the
+ *     process's own badge (identity.h). In the new process they are its own, and in another group they are made anew. The server goes by
+ *     the slots that it filled itself: a copy that a program puts elsewhere stays what it is, whoever has it, and what it
+ *     puts in such a slot instead is taken for the identity. A process that has deleted all it had of one never gets it back.
+ * The slots below the FIRST of `slots=FIRST,LIMIT` are the server's to fill. A program may empty them.
  */
 #pragma once
 
@@ -19,7 +25,6 @@
 #define PROCESS_STRINGS_MAX 4096U     /* strings of one new program */
 #define PROCESS_PATH_MAX 256U
 #define PROCESS_NAME_MAX 24U /* of a capability or process, terminating zero included */
-#define PROCESS_BAG_MAX 12U  /* capabilities of one process that the server keeps to pass on */
 
 /*
  * Append bytes to what is staged: strings, each with its terminating zero; messages may cut them anywhere. What is staged is
@@ -35,15 +40,7 @@ struct process_stage_reply {
     uint64_t staged_bytes;
 };
 
-/* Put a capability into the bag, in place of one of the same name if there is one. Errors: P_ARGUMENT name; P_LIMIT. */
-struct process_give_request {
-    char name[PROCESS_NAME_MAX]; /* zero-terminated; letters, digits, `_`, `-`, `.` */
-};
-struct process_give_reply {
-    uint64_t zero;
-};
-
-/* How the staged strings divide: first arguments, then environment, then names of capabilities. */
+/* How the staged strings divide: first arguments, then environment, then NAME=SLOT of capabilities. */
 struct process_strings {
     uint64_t argument_count;
     uint64_t environment_count; /* `cap:...`, `size:...` and `slots=...` are left out: the server writes those */
@@ -51,11 +48,12 @@ struct process_strings {
 };
 
 /*
- * Run an image as a new process, child of the caller. Named capabilities whose objects have died are left out. A name may be
- * NAME=BAGNAME: the child finds as NAME what the caller's bag has as BAGNAME.
- * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason = what is wrong with it); P_NO_MEMORY; P_LIMIT processes or memory;
- *         P_ARGUMENT the staged strings are not as many; P_NO_CAPABILITY; P_PERMISSION no such group in the session, or
- *         (with FOREGROUND) as for set_foreground; P_BACKGROUND likewise.
+ * Run an image as a new process, child of the caller. A capability whose slot is empty is left out: the kernel has emptied it when the
+ * object died. A name has letters, digits, `_`, `-` and `.`; of two of the same name the program finds the first.
+ * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason = what is wrong with it); P_NO_MEMORY; P_LIMIT processes, memory, or more
+ *         capabilities than a table has slots for; P_ARGUMENT the staged strings are not as many, or it is no name;
+ *         P_NO_CAPABILITY it is no slot, or a Reply lies there; P_PERMISSION no such group in the session, or (with FOREGROUND)
+ *         as for set_foreground; P_BACKGROUND likewise.
  *         There is no trace of the process on error.
  */
 #define PROCESS_GROUP_FOREGROUND (1ULL << 63) /* or it with the group: the child has the terminal at once */
@@ -72,9 +70,9 @@ struct process_spawn_reply {
 };
 
 /*
- * Go on as another image, in the same process: same pid, parent, children, priority and capabilities (those not named
- * leave the bag and their slots). Other threads stop before anything changes, and are gone then. Does not return when it
- * succeeds. Errors as for spawn; the caller and all other threads go on as before.
+ * Go on as another image, in the same process: same pid, parent, children and priority. What the strings do not name leaves the
+ * table. Other threads stop before anything changes, and are gone then. Does not return when it succeeds. Errors as for
+ * spawn; the caller and all other threads go on as before.
  */
 struct process_exec_request {
     uint64_t length_bytes;
@@ -258,9 +256,10 @@ struct process_sleep_reply {
 
 /*
  * Make a copy of the caller, child of it: same memory, of which no page is copied before one of the two writes to it;
- * same capabilities of the bag, in the same slots. Both return from this call; in the child, pid is 0. Of what the caller's
- * threads are, only the calling one goes on in the child, and its floating-point registers are as at a program's start. The
- * library's locks are free there; locks of the program's own stay as they were, held by threads that the child does not have.
+ * same capabilities, in the same slots, but for Replies and the `process` of other threads. Both return from this call; in the child,
+ * pid is 0. Of what the caller's threads are, only the calling one goes on in the child, and its floating-point registers are as at
+ * a program's start. The library's locks are free there; locks of the program's own stay as they were, held by threads that the
+ * child does not have.
  * Errors: P_NO_MEMORY; P_LIMIT processes. There is no trace of the child on error.
  */
 struct process_fork_request {
@@ -370,7 +369,7 @@ struct process_set_session_reply {
 
 #define PROCESS_OPERATIONS(ROW)                                                                                      \
     ROW(process, 1, stage, offsetof(struct process_stage_request, bytes), 0, sizeof(struct process_stage_reply), 0)  \
-    ROW(process, 2, give, sizeof(struct process_give_request), 1, sizeof(struct process_give_reply), 0)              \
+    ROW(process, 2, set_nice, sizeof(struct process_set_nice_request), 0, sizeof(struct process_set_nice_reply), 0)  \
     ROW(process, 3, spawn, offsetof(struct process_spawn_request, path), 0, sizeof(struct process_spawn_reply), 0)   \
     ROW(process, 4, exec, offsetof(struct process_exec_request, path), 0, sizeof(struct process_exec_reply), 0)      \
     ROW(process, 5, exit, sizeof(struct process_exit_request), 0, sizeof(struct process_exit_reply), 0)              \
@@ -428,8 +427,7 @@ struct process_set_session_reply {
         0)                                                                                                           \
     ROW(process, 38, set_limit, sizeof(struct process_set_limit_request), 0, sizeof(struct process_set_limit_reply), \
         0)                                                                                                           \
-    ROW(process, 39, set_nice, sizeof(struct process_set_nice_request), 0, sizeof(struct process_set_nice_reply), 0) \
-    ROW(process, 40, await_foreground, sizeof(struct process_await_foreground_request), 0,                           \
+    ROW(process, 39, await_foreground, sizeof(struct process_await_foreground_request), 0,                           \
         sizeof(struct process_await_foreground_reply), 0)
 
 /*

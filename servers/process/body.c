@@ -1,6 +1,7 @@
 #include "servers/process/body.h"
 
 #include "kernel/abi/rights.h"
+#include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
 #include "libsys/program.h"
 #include "libsys/proto/identity.h"
@@ -11,7 +12,7 @@ uaddr_t body_message_at(const struct incarnation *incarnation, uint32_t number) 
     return LAYOUT_MESSAGE - incarnation->lowered + number * PAGE_BYTES;
 }
 
-cap_t body_process_slot(uint32_t number) { return number == 0 ? BODY_SLOT_PROCESS : BODY_SLOT_THREADS + number; }
+cap_t body_process_slot(uint32_t number) { return BODY_SLOT_THREADS + number; }
 
 /* A message page must not show its new owner what others had in it. */
 static uint32_t make_message(struct system *system, struct thread *thread) {
@@ -46,7 +47,8 @@ static uint32_t prepare_number(struct system *system, const struct body *body, s
 }
 
 bool body_resume(const struct thread *thread) {
-    return thread->process->halted || sys_thread_resume(thread->object).status == OK;
+    bool waits = thread->process->halted || thread->served_since_ns != 0; /* for CONT; for its handlers */
+    return waits || sys_thread_resume(thread->object).status == OK;
 }
 
 /* Each nice value is a priority. */
@@ -128,15 +130,9 @@ void body_drop_numbers(struct system *system, struct process *process, const str
     }
 }
 
-/* One holder fewer of a slot of ours; the last one empties it. */
-static void release(struct system *system, cap_t *slot) {
-    if (*slot == 0)
-        return;
-    if (system->sharers[*slot] > 0)
-        system->sharers[*slot]--;
-    else
-        slot_drop(slot);
-    *slot = 0;
+static void forget_identity(struct identity *identity) {
+    slot_drop(&identity->kept);
+    memset(identity->slots, 0, sizeof identity->slots);
 }
 
 void body_destroy(struct system *system, struct process *process) {
@@ -149,10 +145,8 @@ void body_destroy(struct system *system, struct process *process) {
     }
     incarnation_destroy(system, &body->incarnation);
     body_drop_numbers(system, process, NULL); /* the table is gone, and the capabilities with it */
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        release(system, &body->bag.entries[i].cap);
-        body->bag.entries[i].name[0] = '\0';
-    }
+    for (uint32_t i = 0; i < system->service_count; i++)
+        forget_identity(&body->identities[i]);
 }
 
 uint64_t body_page_count(struct process *process) {
@@ -164,107 +158,141 @@ uint64_t body_page_count(struct process *process) {
     return process->more != NULL ? pages + 1 : pages;
 }
 
-struct bag_entry *bag_find(struct bag *bag, const char *name) {
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
-        if (bag->entries[i].cap != 0 && strcmp(bag->entries[i].name, name) == 0)
-            return &bag->entries[i];
-    return NULL;
+/* ---- capabilities ---- */
+
+static bool lies_in(const struct identity *identity, cap_t slot) {
+    return (identity->slots[slot / 64] >> slot % 64 & 1) != 0;
 }
 
-bool bag_name_is_valid(const char *name, uint64_t size_bytes) {
-    uint64_t length = strnlen(name, size_bytes);
-    if (length == 0 || length >= PROCESS_NAME_MAX || length == size_bytes)
+/* Has the process any of these? */
+static bool is_held(struct identity *identity) {
+    if (identity->kept == 0)
         return false;
-    for (uint64_t i = 0; i < length; i++) {
-        char c = name[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '-' && c != '.')
-            return false;
-    }
-    return strcmp(name, "process") != 0; /* each process gets one of its own */
+    bool held = (sys_cap_query(identity->kept).value & QUERY_DERIVED) != 0;
+    if (!held)
+        forget_identity(identity); /* for good */
+    return held;
 }
 
-/* The entry of this name, or else a free one. */
-static struct bag_entry *find_place(struct bag *bag, const char *name) {
-    struct bag_entry *entry = bag_find(bag, name);
-    for (uint32_t i = 0; entry == NULL && i < PROCESS_BAG_MAX; i++)
-        if (bag->entries[i].cap == 0)
-            entry = &bag->entries[i];
-    return entry;
+/* The number of the service whose identity lies in a slot; service_count: it is something else. */
+static uint32_t find_service(const struct system *system, struct process *from, cap_t slot) {
+    uint32_t i = 0;
+    if (from == NULL)
+        while (i < system->service_count && system->services[i] != slot)
+            i++;
+    else
+        while (i < system->service_count && !lies_in(&body_of(from)->identities[i], slot))
+            i++;
+    bool is_one = i < system->service_count && (from == NULL || is_held(&body_of(from)->identities[i]));
+    return is_one ? i : system->service_count;
 }
 
-static cap_t slot_of(const struct body *body, const struct bag_entry *entry) {
-    return BODY_SLOT_BAG + (cap_t)(entry - body->bag.entries);
-}
-
-static uint32_t place(const struct process *process, cap_t table, cap_t slot, const struct bag_entry *source) {
-    uint64_t badge = source->service ? IDENTITY_BADGE(process->pid, process->group) : 0;
-    return (uint32_t)sys_cap_copy(table, slot, source->cap, RIGHTS_ALL, badge).status;
-}
-
-static uint32_t give_at(struct system *system, struct process *process, struct bag_entry *entry, const char *name,
-                        const struct bag_entry *source) {
+static uint32_t place_identity(struct system *system, struct process *process, uint32_t service, cap_t slot) {
     struct body *body = body_of(process);
-    body_take_away(system, body, entry);
-    uint32_t status = place(process, body->table, slot_of(body, entry), source);
-    if (status != OK)
-        return status;
-    memcpy(entry->name, name, strlen(name) + 1);
-    entry->cap = source->cap;
-    entry->service = source->service;
-    return OK;
-}
-
-uint32_t body_give(struct system *system, struct process *process, const char *name, cap_t cap) {
-    struct bag_entry *entry = find_place(&body_of(process)->bag, name);
-    struct bag_entry source = {.cap = cap};
-    return entry == NULL ? P_LIMIT : give_at(system, process, entry, name, &source);
-}
-
-static uint32_t share(struct system *system, struct process *process, struct bag_entry *entry, const char *name,
-                      const struct bag_entry *source) {
-    uint32_t status = give_at(system, process, entry, name, source);
+    struct identity *identity = &body->identities[service];
+    if (identity->kept == 0) {
+        cap_t kept = slot_take();
+        if (kept == 0)
+            return P_LIMIT;
+        uint64_t badge = IDENTITY_BADGE(process->pid, process->group);
+        uint64_t status = sys_cap_copy(0, kept, system->services[service], RIGHTS_ALL, badge).status;
+        if (status != OK) {
+            slot_free(kept);
+            return (uint32_t)status;
+        }
+        identity->kept = kept;
+    }
+    uint32_t status = (uint32_t)sys_cap_copy(body->table, slot, identity->kept, RIGHTS_ALL, 0).status;
     if (status == OK)
-        system->sharers[source->cap]++;
+        identity->slots[slot / 64] |= 1ULL << slot % 64;
     return status;
 }
 
-uint32_t body_share(struct system *system, struct process *process, const char *name, const struct bag_entry *source) {
-    struct bag_entry *entry = find_place(&body_of(process)->bag, name);
-    return entry == NULL ? P_LIMIT : share(system, process, entry, name, source);
+uint32_t body_pass(struct system *system, struct process *from, cap_t slot, struct process *to, cap_t target) {
+    uint32_t service = find_service(system, from, slot);
+    if (service < system->service_count)
+        return place_identity(system, to, service, target);
+    cap_t table = from == NULL ? 0 : body_of(from)->table;
+    return (uint32_t)sys_cap_copy(body_of(to)->table, target, RANGE(slot, table), RIGHTS_ALL, 0).status;
 }
 
-uint32_t body_share_at(struct system *system, struct process *process, uint32_t index, const struct bag_entry *source) {
-    return share(system, process, &body_of(process)->bag.entries[index], source->name, source);
+cap_t body_next_slot(const struct body *body, cap_t first) {
+    return first < BODY_TABLE_SLOTS ? sys_system_info(INFO_NEXT_SLOT, RANGE(body->table, first)).value : 0;
+}
+
+uint32_t body_pass_all(struct system *system, struct process *from, struct process *to) {
+    const struct body *body = body_of(from);
+    uint32_t status = OK;
+    cap_t slot = BODY_SLOT_GIVEN - 1;
+    while (status == OK && (slot = body_next_slot(body, slot + 1)) != 0) {
+        status = body_pass(system, from, slot, to, slot);
+        if (status == E_CAP || status == E_TYPE)
+            status = OK;
+    }
+    return status;
+}
+
+void body_move_identities(struct body *body, const uint16_t *slots, uint32_t count) {
+    for (uint32_t i = 0; i < BODY_SERVICES_MAX; i++) {
+        struct identity *identity = &body->identities[i], moved = {.kept = identity->kept};
+        bool any = false;
+        for (uint32_t given = 0; identity->kept != 0 && given < count; given++) {
+            cap_t target = BODY_SLOT_GIVEN + given;
+            bool lay = lies_in(identity, slots[given]);
+            moved.slots[target / 64] |= (uint64_t)lay << target % 64;
+            any = any || lay;
+        }
+        *identity = moved;
+        if (!any)
+            forget_identity(identity);
+    }
+}
+
+/* Capabilities with another badge in the place of those that there are. */
+static void renew_identity(const struct system *system, const struct process *process, const struct body *body,
+                           uint32_t service, struct identity *identity) {
+    uint64_t badge = IDENTITY_BADGE(process->pid, process->group);
+    (void)sys_cap_delete(0, identity->kept);
+    bool lives = sys_cap_copy(0, identity->kept, system->services[service], RIGHTS_ALL, badge).status == OK;
+    for (cap_t slot = BODY_SLOT_GIVEN; slot < BODY_TABLE_SLOTS; slot++) {
+        if (!lies_in(identity, slot))
+            continue;
+        bool there = body_next_slot(body, slot) == slot;
+        (void)sys_cap_delete(body->table, slot);
+        if (!there || !lives || sys_cap_copy(body->table, slot, identity->kept, RIGHTS_ALL, 0).status != OK)
+            identity->slots[slot / 64] &= ~(1ULL << slot % 64);
+    }
+}
+
+/*
+ * A call by a capability that goes would be refused, if no server has taken it: it is taken back, and the library makes it again. What
+ * waits at this server came by another one.
+ */
+static void take_back_call(const struct thread *thread) {
+    struct thread_state *state = (void *)program.message->data;
+    uint64_t flags = thread->answer == 0 ? SUSPEND_WITHDRAW : 0;
+    bool withdrawn = sys_thread_suspend(thread->object, flags).value == SUSPEND_WITHDRAWN;
+    if (!withdrawn || sys_thread_read(thread->object, 0).status != OK)
+        return;
+    state->registers.rax = P_INTERRUPTED;
+    (void)sys_thread_write(thread->object, THREAD_REGISTERS);
 }
 
 /* What lay in a slot is gone before the new one comes: nobody may call by it in between. */
-static void renew_identity(struct process *process) {
-    const struct body *body = body_of(process);
+static void renew_identities(const struct system *system, struct process *process) {
+    struct body *body = body_of(process);
     for (struct thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
-        (void)sys_thread_suspend(at->object, 0);
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        const struct bag_entry *entry = &body->bag.entries[i];
-        if (entry->cap == 0 || !entry->service)
-            continue;
-        (void)sys_cap_delete(body->table, slot_of(body, entry));
-        (void)place(process, body->table, slot_of(body, entry), entry); /* it fails if the service is gone */
-    }
-    for (struct thread *at = thread_next(process, NULL); at != NULL && !process->halted; at = thread_next(process, at))
-        (void)sys_thread_resume(at->object);
+        take_back_call(at);
+    for (uint32_t i = 0; i < system->service_count; i++)
+        if (is_held(&body->identities[i]))
+            renew_identity(system, process, body, i, &body->identities[i]);
+    for (struct thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
+        (void)body_resume(at);
 }
 
 void body_enter_group(struct system *system, struct process *process, uint32_t group) {
     bool changes = process->group != group;
     process_enter_group(&system->processes, process, group);
     if (changes && !process->ended)
-        renew_identity(process);
-}
-
-void body_take_away(struct system *system, struct body *body, struct bag_entry *entry) {
-    if (entry->cap == 0)
-        return;
-    (void)sys_cap_delete(body->table, slot_of(body, entry)); /* no error if it is empty */
-    release(system, &entry->cap);
-    entry->name[0] = '\0';
+        renew_identities(system, process);
 }

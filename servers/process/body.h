@@ -3,7 +3,7 @@
  *
  *   body -- pool: table, threads                 lives as long as the process
  *        |- message pages, one for each number of a thread that was ever used
- *        |- bag: capabilities it can pass on, in slots of this server; the same lie in its own table
+ *        |- identities: what it calls the services of the system by, made by this server
  *        `- incarnation -- pool: space, tables   one program's run; exec puts another in its place (pager.h)
  *                       `- vm: regions, frames
  *
@@ -19,13 +19,11 @@
 #include "servers/process/process.h"
 
 #define BODY_TABLE_SLOTS 128U /* of a process's table, laid out so: */
-#define BODY_SLOT_PROCESS 1U  /* its capability `process` */
-#define BODY_SLOT_BAG 2U      /* entry i of its bag lies in slot BODY_SLOT_BAG + i */
-#define BODY_SLOT_THREADS 16U /* capability `process` of thread number n: BODY_SLOT_THREADS + n, but for n = 0 */
-#define BODY_SLOT_FREE 48U    /* from here on the process decides */
-_Static_assert(BODY_SLOT_BAG + PROCESS_BAG_MAX <= BODY_SLOT_THREADS, "the bag has its own slots");
+#define BODY_SLOT_THREADS 1U  /* capability `process` of thread number n: BODY_SLOT_THREADS + n */
+#define BODY_SLOT_GIVEN 33U   /* what it was given, in the order of its names; behind that the process decides */
+#define BODY_GIVEN_MAX (BODY_TABLE_SLOTS - BODY_SLOT_GIVEN)
 _Static_assert(PROCESS_THREADS_MAX <= LAYOUT_MESSAGES_MAX, "each has a place for its message page");
-_Static_assert(BODY_SLOT_THREADS + PROCESS_THREADS_MAX <= BODY_SLOT_FREE, "and so have the threads");
+_Static_assert(BODY_SLOT_THREADS + PROCESS_THREADS_MAX <= BODY_SLOT_GIVEN, "and a slot");
 
 /* Badge of the capability `process` and of faults: which thread. */
 #define BODY_BADGE(pid, number) ((uint64_t)(number) << 32 | (pid))
@@ -36,20 +34,22 @@ _Static_assert(BODY_SLOT_THREADS + PROCESS_THREADS_MAX <= BODY_SLOT_FREE, "and s
 
 struct system;
 
-struct bag_entry {
-    char name[PROCESS_NAME_MAX]; /* "" = free */
-    cap_t cap;                   /* a slot of this server, perhaps shared with other bags (struct system) */
-    bool service;                /* of the system: the process has it with its own badge (libsys/proto/identity.h) */
-};
+#define BODY_SERVICES_MAX 8U
 
-struct bag {
-    struct bag_entry entries[PROCESS_BAG_MAX];
+/*
+ * What a process calls a service of the system by: capabilities with its own badge (libsys/proto/identity.h), all of them derived
+ * from one that this server keeps. So it is known whether the process still has any: one that has deleted them all must not get
+ * them back by a fork, whatever lies in their slots.
+ */
+struct identity {
+    cap_t kept;                            /* a slot of ours; 0 = the process has none */
+    uint64_t slots[BODY_TABLE_SLOTS / 64]; /* of its table, where they were put: bit n % 64 of word n / 64 */
 };
 
 struct body {
     struct pool pool;
     cap_t table;
-    struct bag bag;
+    struct identity identities[BODY_SERVICES_MAX];
     struct incarnation incarnation;
 };
 
@@ -91,28 +91,21 @@ void body_destroy(struct system *system, struct process *process);
 /* Frames in all: of kernel objects, tables, image and stack, message page. */
 uint64_t body_page_count(struct process *process);
 
-/* NULL: there is none of this name. */
-struct bag_entry *bag_find(struct bag *bag, const char *name);
-
-/* Is this a name that a capability may have? `size_bytes` bytes of it are there, a zero among them or not. */
-bool bag_name_is_valid(const char *name, uint64_t size_bytes);
-
 /*
- * Put the capability in slot `cap` into the bag under `name` and into the body's table, in place of one of the same
- * name. On success the slot belongs to the bag. Errors: P_LIMIT the bag is full; the kernel's.
+ * Put a copy of what lies in a slot of another process's table into one of `to`; from: NULL = slot of this server. An identity of
+ * `from` becomes one of `to`.
+ * Errors: E_CAP there is nothing, or its object has died; E_TYPE a Reply, which is nobody else's; P_LIMIT; the kernel's.
  */
-MUST_USE uint32_t body_give(struct system *system, struct process *process, const char *name, cap_t cap);
+MUST_USE uint32_t body_pass(struct system *system, struct process *from, cap_t slot, struct process *to, cap_t target);
 
-/* The same with what another bag has. */
-MUST_USE uint32_t body_share(struct system *system, struct process *process, const char *name,
-                             const struct bag_entry *source);
+/* All that a process has goes to another, into the same slots, but for capabilities `process` and Replies. Errors: P_LIMIT; the kernel's. */
+MUST_USE uint32_t body_pass_all(struct system *system, struct process *from, struct process *to);
 
-/* The same in entry `index`, in place of what is there. */
-MUST_USE uint32_t body_share_at(struct system *system, struct process *process, uint32_t index,
-                                const struct bag_entry *source);
+/* The first slot of a body's table from `first` on that is not empty; 0 = there is none. */
+cap_t body_next_slot(const struct body *body, cap_t first);
+
+/* What identities lay in slots[i] lies in slot BODY_SLOT_GIVEN + i now; slots[i] = 0: nothing does. No other slot has any. */
+void body_move_identities(struct body *body, const uint16_t *slots, uint32_t count);
 
 /* Put a process into another group, or perhaps the same: its capabilities of the system's services say so afterwards. */
 void body_enter_group(struct system *system, struct process *process, uint32_t group);
-
-/* Take a capability out of the bag and the table. */
-void body_take_away(struct system *system, struct body *body, struct bag_entry *entry);

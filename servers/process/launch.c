@@ -4,6 +4,7 @@
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
 #include "libsys/audit_text.h"
+#include "libsys/capability_text.h"
 #include "libsys/format.h"
 #include "libsys/program.h"
 #include "libsys/server.h"
@@ -13,7 +14,17 @@
 #include "servers/process/memory.h"
 #include "servers/process/strings.h"
 
-#define NOTES_BYTES 1024U
+/* The environment string cap:NAME=SLOT. */
+#define NOTE_BYTES (PROCESS_NAME_MAX + sizeof "cap:=000")
+#define NOTES_BYTES ((BODY_GIVEN_MAX + 2) * NOTE_BYTES)
+_Static_assert(BODY_TABLE_SLOTS <= 1000, "a slot has three digits at most");
+
+/* A capability that the new program is to find. */
+struct given {
+    const char *name; /* among the strings, behind it `=` */
+    uint8_t name_length;
+    uint16_t slot; /* where whoever asked has it; 0 = it is left out, since nothing lies there */
+};
 
 /* A program between the request and its first instruction. One at a time. */
 struct launch {
@@ -22,7 +33,9 @@ struct launch {
     struct opened_image program;
     struct opened_image interpreter; /* of the program, if it wants one: that is what runs */
     struct thread_registers entry;
-    char notes[NOTES_BYTES]; /* environment strings that tell the program what it holds */
+    uint32_t given_count;
+    struct given given[BODY_GIVEN_MAX]; /* number i goes to slot BODY_SLOT_GIVEN + i */
+    char notes[NOTES_BYTES];            /* environment strings that tell the program what it holds */
     struct string_block note_block;
 };
 
@@ -71,22 +84,40 @@ static uint32_t open_image(struct system *system, struct launch *launch, const s
     return OK;
 }
 
-/* Does the bag have all that the strings name? */
-static uint32_t check_names(const struct launch *launch, struct bag *bag, bool may_rename, char *reason) {
-    const char *name = launch->strings.names.bytes;
-    char target[PROCESS_NAME_MAX];
-    for (uint64_t i = 0; i < launch->strings.names.count; i++, name += strlen(name) + 1) {
-        bool renames = strings_source(name) != name;
-        if (renames && (!may_rename || !strings_target(name, target) || !bag_name_is_valid(target, sizeof target))) {
-            (void)format_into(reason, PROTOCOL_REASON_MAX, "%s: no name for a capability here", name);
-            return P_ARGUMENT;
+/* What the strings name. slot_limit: of the slots of whoever asked. */
+static uint32_t read_given(struct launch *launch, cap_t slot_limit, char *reason) {
+    const struct string_block *block = &launch->strings.capabilities;
+    const char *entry = block->bytes;
+    launch->given_count = 0;
+    if (block->count > BODY_GIVEN_MAX) {
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "%lu capabilities are more than the %u slots for them",
+                          block->count, BODY_GIVEN_MAX);
+        return P_LIMIT;
+    }
+    for (uint64_t i = 0; i < block->count; i++, entry += strlen(entry) + 1) {
+        uint32_t name_length;
+        cap_t slot;
+        uint32_t status = capability_text_read(entry, slot_limit, &name_length, &slot);
+        if (status != OK) {
+            (void)format_into(reason, PROTOCOL_REASON_MAX, "%s: no %s of a capability", entry,
+                              status == P_ARGUMENT ? "name" : "slot");
+            return status;
         }
-        if (bag_find(bag, strings_source(name)) == NULL) {
-            (void)format_into(reason, PROTOCOL_REASON_MAX, "no capability is called %s", name);
-            return P_NO_CAPABILITY;
-        }
+        launch->given[launch->given_count++] = (struct given){entry, (uint8_t)name_length, (uint16_t)slot};
     }
     return OK;
+}
+
+/* What is said of a capability that could not be passed on: one that is gone is left out (OK), a Reply is refused. */
+static uint32_t check_passed(struct given *given, uint32_t status, char *reason) {
+    if (status == E_CAP) {
+        given->slot = 0;
+        return OK;
+    }
+    if (status != E_TYPE)
+        return status;
+    (void)format_into(reason, PROTOCOL_REASON_MAX, "%s: the right to answer a call can't be passed on", given->name);
+    return P_NO_CAPABILITY;
 }
 
 static void add_note(struct launch *launch, const char *text) {
@@ -97,32 +128,29 @@ static void add_note(struct launch *launch, const char *text) {
 }
 
 /* cap:NAME=SLOT. By hand, since there is one for each capability of each program. */
-static void add_cap_note(struct launch *launch, const char *name, cap_t slot) {
-    _Static_assert(BODY_TABLE_SLOTS <= 1000, "a slot has three digits at most");
-    char note[PROCESS_NAME_MAX + sizeof "cap:=000"] = "cap:";
-    _Static_assert((PROCESS_BAG_MAX + 2) * sizeof note <= NOTES_BYTES, "they all fit");
-    size_t length = 4;
-    for (; *name != '\0'; name++)
-        note[length++] = *name;
+static void add_cap_note(struct launch *launch, const char *name, size_t name_length, cap_t slot) {
+    char *note = launch->notes + launch->note_block.length_bytes;
+    size_t length = sizeof "cap:" - 1;
+    memcpy(note, "cap:", length);
+    memcpy(note + length, name, name_length);
+    length += name_length;
     note[length++] = '=';
     for (cap_t unit = slot >= 100 ? 100 : slot >= 10 ? 10 : 1; unit > 0; unit /= 10)
         note[length++] = (char)('0' + slot / unit % 10);
-    note[length] = '\0';
-    add_note(launch, note);
+    note[length++] = '\0';
+    launch->note_block.length_bytes += length;
+    launch->note_block.count++;
 }
 
-/*
- * The environment strings of a program that will have these capabilities: those of the bag that the strings name. number: of
- * the thread in which it begins.
- */
-static void write_notes(struct launch *launch, struct bag *bag, uint32_t number) {
+/* The environment strings of a program that begins in a thread of this number. */
+static void write_notes(struct launch *launch, uint32_t number) {
     launch->note_block = (struct string_block){launch->notes, 0, 0};
-    add_cap_note(launch, "process", body_process_slot(number));
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
-        if (bag->entries[i].cap != 0 && strings_names(&launch->strings, bag->entries[i].name))
-            add_cap_note(launch, bag->entries[i].name, BODY_SLOT_BAG + i);
-    char note[32];
-    (void)format_into(note, sizeof note, "slots=%u,%u", BODY_SLOT_FREE, BODY_TABLE_SLOTS);
+    add_cap_note(launch, "process", strlen("process"), body_process_slot(number));
+    for (uint32_t i = 0; i < launch->given_count; i++)
+        if (launch->given[i].slot != 0)
+            add_cap_note(launch, launch->given[i].name, launch->given[i].name_length, BODY_SLOT_GIVEN + i);
+    char note[NOTE_BYTES];
+    (void)format_into(note, sizeof note, "slots=%u,%u", BODY_SLOT_GIVEN + launch->given_count, BODY_TABLE_SLOTS);
     add_note(launch, note);
 }
 
@@ -208,22 +236,15 @@ static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space
     return E_AUDIT;
 }
 
-/*
- * What the strings name, from the bag of whoever asked. A capability whose object has died since (its server
- * was retired) is left out: a shell that passes on all it has must go on starting programs.
- */
-static uint32_t give_named(struct system *system, const struct launch *launch, struct bag *from,
-                           struct process *process) {
-    const char *name = launch->strings.names.bytes;
-    for (uint64_t i = 0; i < launch->strings.names.count; i++, name += strlen(name) + 1) {
-        char target[PROCESS_NAME_MAX];
-        if (!strings_target(name, target))
-            return P_ARGUMENT;
-        uint32_t status = body_share(system, process, target, bag_find(from, strings_source(name)));
-        if (status != OK && status != E_CAP)
-            return status;
-    }
-    return OK;
+/* What the strings name goes to a new process. One that is gone is left out: a shell that passes on all it has must go on starting
+ * programs when a server has ended. */
+static uint32_t pass_given(struct system *system, struct launch *of, struct process *from, struct process *to,
+                           char *reason) {
+    uint32_t status = OK;
+    for (uint32_t i = 0; status == OK && i < of->given_count; i++)
+        status =
+            check_passed(&of->given[i], body_pass(system, from, of->given[i].slot, to, BODY_SLOT_GIVEN + i), reason);
+    return status;
 }
 
 static struct launch launch; /* large, and one at a time */
@@ -253,18 +274,18 @@ static uint32_t begin(struct system *system, uint32_t parent, uint32_t number, s
     return status;
 }
 
-uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, const struct launch_request *request,
-                      char *reason, struct process **ret_process) {
+uint32_t launch_spawn(struct system *system, struct process *parent, const struct launch_request *request, char *reason,
+                      struct process **ret_process) {
     uint32_t status = open_image(system, &launch, request, reason);
     if (status == OK)
-        status = check_names(&launch, bag, true, reason);
+        status = read_given(&launch, parent != NULL ? BODY_TABLE_SLOTS : TABLE_SLOTS_MAX, reason);
     if (status != OK) {
         close_image(system, &launch);
         return status;
     }
     struct process *process;
     struct thread *thread;
-    status = begin(system, parent, 0, &process, &thread, reason);
+    status = begin(system, parent != NULL ? parent->pid : 0, 0, &process, &thread, reason);
     if (status != OK) {
         close_image(system, &launch);
         return status;
@@ -273,8 +294,8 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
     if (request->group != PROCESS_GROUP_SAME)
         process_enter_group(&system->processes, process,
                             request->group == PROCESS_GROUP_OWN ? process->pid : request->group);
-    status = give_named(system, &launch, bag, process);
-    write_notes(&launch, &body->bag, 0);
+    status = pass_given(system, &launch, parent, process, reason);
+    write_notes(&launch, 0);
     if (status == OK)
         status = build_incarnation(system, &launch, thread, &body->incarnation, reason);
     close_image(system, &launch);
@@ -289,14 +310,46 @@ uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag, c
     return OK;
 }
 
-/* What the new program was not to have goes; it is known that the rest stays where it is. */
-static void keep_named(struct system *system, const struct launch *of, struct body *body) {
-    cap_t slot = BODY_SLOT_FREE; /* only the old program knows what is there, if there is anything */
-    while ((slot = sys_system_info(INFO_NEXT_SLOT, RANGE(body->table, slot)).value) != 0)
-        (void)sys_cap_delete(body->table, slot);
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
-        if (body->bag.entries[i].cap != 0 && !strings_names(&of->strings, body->bag.entries[i].name))
-            body_take_away(system, body, &body->bag.entries[i]);
+/* Copies of what the strings name and does not lie where it will be, in slots of this server. */
+static uint32_t hold_given(struct launch *of, const struct body *body, cap_t *held, char *reason) {
+    uint32_t status = OK;
+    for (uint32_t i = 0; status == OK && i < of->given_count; i++) {
+        struct given *given = &of->given[i];
+        if (given->slot == BODY_SLOT_GIVEN + i) {
+            given->slot = body_next_slot(body, given->slot) == given->slot ? given->slot : 0;
+            continue;
+        }
+        held[i] = slot_take();
+        if (held[i] == 0)
+            return P_LIMIT;
+        status = (uint32_t)sys_cap_copy(0, held[i], RANGE(given->slot, body->table), RIGHTS_ALL, 0).status;
+        status = check_passed(given, status, reason);
+    }
+    return status;
+}
+
+static void drop_held(const struct launch *of, cap_t *held) {
+    for (uint32_t i = 0; i < of->given_count; i++)
+        slot_drop(&held[i]);
+}
+
+/* What the new program is not to have goes, and the rest to its place. */
+static void keep_given(const struct launch *of, struct body *body, cap_t process_slot, cap_t *held) {
+    uint16_t slots[BODY_GIVEN_MAX];
+    cap_t slot = 0;
+    while ((slot = body_next_slot(body, slot + 1)) != 0) {
+        uint32_t i = (uint32_t)(slot - BODY_SLOT_GIVEN);
+        bool stays = slot >= BODY_SLOT_GIVEN ? i < of->given_count && of->given[i].slot == slot : slot == process_slot;
+        if (!stays)
+            (void)sys_cap_delete(body->table, slot);
+    }
+    for (uint32_t i = 0; i < of->given_count; i++) {
+        slots[i] = of->given[i].slot;
+        if (held[i] != 0)
+            (void)sys_cap_move(body->table, BODY_SLOT_GIVEN + i, held[i]); /* not if it has died meanwhile */
+    }
+    body_move_identities(body, slots, of->given_count);
+    drop_held(of, held);
 }
 
 /* Stop all threads of a process but one, or let them go on. */
@@ -340,14 +393,17 @@ static void forget_program(struct process *process, struct thread *caller) {
 
 uint32_t launch_exec(struct system *system, struct thread *caller, const struct launch_request *request, char *reason) {
     static struct incarnation next; /* large, and one at a time */
+    static cap_t held[BODY_GIVEN_MAX];
     struct process *process = caller->process;
     struct body *body = body_of(process);
     memset(&next, 0, sizeof next);
     uint32_t status = open_image(system, &launch, request, reason);
     if (status == OK)
-        status = check_names(&launch, &body->bag, false, reason);
+        status = read_given(&launch, BODY_TABLE_SLOTS, reason);
+    if (status == OK)
+        status = hold_given(&launch, body, held, reason);
     if (status == OK) {
-        write_notes(&launch, &body->bag, thread_number(caller));
+        write_notes(&launch, thread_number(caller));
         status = build_incarnation(system, &launch, caller, &next, reason);
     }
     close_image(system, &launch);
@@ -360,25 +416,15 @@ uint32_t launch_exec(struct system *system, struct thread *caller, const struct 
     if (status != OK) {
         resume_siblings(caller);
         incarnation_destroy(system, &next);
+        drop_held(&launch, held);
         return status;
     }
     end_siblings(system, caller);
     incarnation_destroy(system, &body->incarnation);
     body->incarnation = next;
-    keep_named(system, &launch, body);
+    keep_given(&launch, body, body_process_slot(thread_number(caller)), held);
     forget_program(process, caller);
     process_set_name(process, launch.path);
-    return OK;
-}
-
-/* All that is in the bag, in the same places. */
-static uint32_t copy_bag(struct system *system, struct process *parent, struct process *child) {
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        const struct bag_entry *entry = &body_of(parent)->bag.entries[i];
-        uint32_t status = entry->cap == 0 ? OK : body_share_at(system, child, i, entry);
-        if (status != OK && status != E_CAP)
-            return status;
-    }
     return OK;
 }
 
@@ -404,7 +450,7 @@ uint32_t launch_fork(struct system *system, struct thread *caller, struct proces
     if (status != OK)
         return status;
     struct body *from = body_of(parent), *to = body_of(child);
-    status = copy_bag(system, parent, child);
+    status = body_pass_all(system, parent, child);
     if (status == OK)
         status = incarnation_create(system, &to->incarnation);
     if (status == OK)

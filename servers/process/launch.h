@@ -17,11 +17,11 @@ struct launch_request {
 };
 
 /*
- * A new process, child of process `parent` (0 = none), with copies of the capabilities of `bag` that the strings name.
+ * A new process, child of `parent`. Without one (NULL) the strings name slots of this server.
  * Errors: see process_spawn in libsys/proto/process.h; `reason` (PROTOCOL_REASON_MAX bytes) may say more.
  */
-MUST_USE uint32_t launch_spawn(struct system *system, uint32_t parent, struct bag *bag,
-                               const struct launch_request *request, char *reason, struct process **ret_process);
+MUST_USE uint32_t launch_spawn(struct system *system, struct process *parent, const struct launch_request *request,
+                               char *reason, struct process **ret_process);
 
 /*
  * A copy of a process, of whose threads only `caller` is in it, which waits for the answer to its call of fork; in the copy the

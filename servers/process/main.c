@@ -109,37 +109,34 @@ static bool is_service(cap_t cap) {
     return can_be_badged;
 }
 
-/* Process 1 gets what the arguments name, out of what this server was given. */
-static bool fill_origin(struct system *system, int argc, char **argv) {
-    for (int i = 2; i < argc; i++) {
-        bool fits = i - 2 < (int)PROCESS_BAG_MAX && bag_name_is_valid(argv[i], PROCESS_NAME_MAX);
-        if (!fits || program_cap(argv[i]) == 0) {
-            log_print("process: can't pass on a capability `%s`", argv[i]);
-            return false;
-        }
-        struct bag_entry *entry = &system->origin.entries[i - 2];
-        memcpy(entry->name, argv[i], strlen(argv[i]) + 1);
-        entry->cap = program_cap(argv[i]);
-        entry->service = is_service(entry->cap);
+/* Find what process 1 is to get, out of what this server was given, and write NAME=SLOT of each. False: it is not there. */
+static bool find_origin(struct system *system, char *name, uint64_t *offset) {
+    cap_t cap = program_cap(name);
+    bool service = cap != 0 && is_service(cap);
+    if (cap == 0 || (service && system->service_count == BODY_SERVICES_MAX)) {
+        log_print("process: can't pass on a capability `%s`", name);
+        return false;
     }
+    if (service)
+        system->services[system->service_count++] = cap;
+    *offset += 1 + format_into((char *)system->work.bytes + *offset, WORK_STACK_OFFSET - *offset, "%s=%lu", name, cap);
     return true;
 }
 
-/* Put the strings of process 1 into the work area: its one argument, and the capabilities' names. */
+/* Put the strings of process 1 into the work area: its one argument, and its capabilities. */
 static bool start_first(struct system *system, int argc, char **argv) {
     static struct launch_request request;
     static char reason[PROTOCOL_REASON_MAX];
     struct process *first;
-    uint64_t offset = WORK_STRINGS_OFFSET;
-    for (int i = 1; i < argc; i++) {
-        uint64_t length = strlen(argv[i]) + 1;
-        memcpy(system->work.bytes + offset, argv[i], length);
-        offset += length;
-    }
+    uint64_t offset = WORK_STRINGS_OFFSET + strlen(argv[1]) + 1;
+    memcpy(system->work.bytes + WORK_STRINGS_OFFSET, argv[1], strlen(argv[1]) + 1);
+    for (int i = 2; i < argc; i++)
+        if (!find_origin(system, argv[i], &offset))
+            return false;
     request.length_bytes = offset - WORK_STRINGS_OFFSET;
     request.strings = (struct process_strings){.argument_count = 1, .capability_count = (uint64_t)argc - 2};
     memcpy(request.path, argv[1], strnlen(argv[1], PROCESS_PATH_MAX));
-    uint32_t status = launch_spawn(system, 0, &system->origin, &request, reason, &first);
+    uint32_t status = launch_spawn(system, NULL, &request, reason, &first);
     if (status != OK)
         log_print("process: starting %s: %s %s", argv[1], status_text(status), reason);
     serve_tell_console();
@@ -170,7 +167,7 @@ static bool start(struct system *system, int argc, char **argv) {
         return false;
     }
     system->caps = find_caps();
-    if (!start_memory(system) || !fill_origin(system, argc, argv))
+    if (!start_memory(system))
         return false;
     if (store_init(&system->store, &system->frames, system->caps.space, STORE_AT) != OK) {
         log_print("process: not enough memory for its own records");

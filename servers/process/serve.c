@@ -41,22 +41,6 @@ uint32_t process_serve_stage(struct server_call *call, const struct process_stag
     return status;
 }
 
-uint32_t process_serve_give(struct server_call *call, const struct process_give_request *request,
-                            struct process_give_reply *reply) {
-    struct process *caller = serve_caller(call);
-    reply->zero = 0;
-    if (caller == NULL)
-        return P_NO_PROCESS;
-    if (!bag_name_is_valid(request->name, sizeof request->name))
-        return P_ARGUMENT;
-    if (!system_has_slots(sys))
-        return P_LIMIT;
-    uint32_t status = body_give(sys, caller, request->name, call->caps[0]);
-    if (status == OK)
-        call->caps[0] = 0; /* the bag has the slot now */
-    return status;
-}
-
 /* Path and staged strings of a spawn or exec. */
 static uint32_t collect(struct process *caller, const char *path, uint64_t length_bytes,
                         const struct process_strings *strings, struct launch_request *ret_request) {
@@ -87,7 +71,7 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
         status = serve_may_name_foreground(caller);
     launch.group = (uint32_t)group;
     if (status == OK)
-        status = launch_spawn(sys, caller->pid, &body_of(caller)->bag, &launch, call->reason, &child);
+        status = launch_spawn(sys, caller, &launch, call->reason, &child);
     pressure_explain(sys, status, call->reason);
     if (status != OK)
         return status;

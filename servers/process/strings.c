@@ -46,33 +46,6 @@ bool strings_divide(char *bytes, uint64_t length_bytes, const struct process_str
     ret_strings->arguments = cut(&rest, announced->argument_count);
     struct string_block environment = cut(&rest, announced->environment_count);
     ret_strings->environment = pack(bytes + ret_strings->arguments.length_bytes, &environment);
-    ret_strings->names = cut(&rest, announced->capability_count);
+    ret_strings->capabilities = cut(&rest, announced->capability_count);
     return true;
-}
-
-const char *strings_source(const char *name) {
-    const char *equals = strchr(name, '=');
-    return equals != NULL ? equals + 1 : name;
-}
-
-bool strings_target(const char *name, char *target) {
-    const char *equals = strchr(name, '=');
-    size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    if (length >= PROCESS_NAME_MAX)
-        return false;
-    memcpy(target, name, length);
-    target[length] = '\0';
-    return true;
-}
-
-bool strings_names(const struct strings *strings, const char *name) {
-    const char *at = strings->names.bytes;
-    for (uint64_t i = 0; i < strings->names.count; i++, at += strlen(at) + 1) {
-        size_t same = 0;
-        while (name[same] != '\0' && at[same] == name[same])
-            same++;
-        if (name[same] == '\0' && (at[same] == '\0' || at[same] == '='))
-            return true;
-    }
-    return false;
 }

@@ -54,8 +54,8 @@ struct system {
     bool fixed_addresses; /* every program lies where the layout begins, for who debugs one */
     struct process_table processes;
     uint32_t told_foreground;          /* the console knows of this one */
-    uint16_t sharers[TABLE_SLOTS_MAX]; /* by slot of ours: bags that have it besides the first */
-    struct bag origin;                 /* what process 1 gets; slots of this server's start */
+    cap_t services[BODY_SERVICES_MAX]; /* of the system: endpoints that process 1 is given, without a badge */
+    uint32_t service_count;
 };
 
 /* All about one process: a page of the store. */

@@ -1,7 +1,9 @@
 #include "servers/process_mini/launch.h"
 
 #include "kernel/abi/rights.h"
+#include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
+#include "libsys/capability_text.h"
 #include "libsys/elf.h"
 #include "libsys/format.h"
 #include "libsys/layout.h"
@@ -16,20 +18,27 @@
 #define WORK_BYTES (LAYOUT_STRINGS_PAGES_MAX * PAGE_BYTES)
 #define PAGES_MAX 16384U /* of an image, and of its file */
 #define PRIORITY 16U     /* of processes; below all servers */
-#define TABLE_SLOTS 128U /* of a process: 1 = `process`, then its bag, then its own */
+#define TABLE_SLOTS 128U /* of a process: 1 = `process`, then what it was given, then its own */
 #define SLOT_PROCESS 1U
-#define SLOT_BAG 2U
-#define SLOT_FREE 16U
+#define SLOT_GIVEN 2U
+#define GIVEN_MAX 95U
 #define HOME_PAGES 4U  /* the pool's own page, thread, table */
 #define SPACE_PAGES 4U /* the pool's own page, the top-level table, and some to spare; tables come on top */
-#define NOTES_BYTES 1024U
+#define NOTE_BYTES (PROCESS_NAME_MAX + 16U)
+#define NOTES_BYTES ((GIVEN_MAX + 2) * NOTE_BYTES)
 
 static struct launch_caps caps;
 static struct frame_run work;
+static cap_t held; /* what an exec passes on lies in GIVEN_MAX slots of this server from here on until it is done */
 
 /* A program between the request and its first instruction. One at a time. */
 static struct {
-    struct string_block arguments, environment, names;
+    struct string_block arguments, environment, capabilities;
+    struct given {
+        const char *name;
+        uint32_t name_length;
+        cap_t slot;         /* where the caller has it; 0 = nothing lies there */
+    } given[GIVEN_MAX];     /* number i goes to SLOT_GIVEN + i */
     struct image_file file; /* memory = 0: not open */
     uint64_t window_pages;
     struct elf_plan plan;
@@ -53,6 +62,10 @@ static uint32_t map_own(const struct frame_run *run, uaddr_t at, uint64_t rights
 
 bool launch_start(const struct launch_caps *own) {
     caps = *own;
+    held = slot_take();
+    for (uint32_t i = 1; i < GIVEN_MAX; i++)
+        if (slot_take() != held + i) /* none was given back yet: they are neighbours */
+            return false;
     return memory_take(MEMORY_SERVER, WORK_BYTES / PAGE_BYTES, &work) &&
            map_own(&work, WORK_AT, MEMORY_READ | MEMORY_WRITE) == OK;
 }
@@ -94,8 +107,8 @@ static bool divide(struct process *caller, const struct process_strings *strings
     struct string_block rest = {caller->staged, caller->staged_bytes, 0};
     if (!cut(&rest, strings->argument_count, &next.arguments) ||
         !cut(&rest, strings->environment_count, &next.environment) ||
-        !cut(&rest, strings->capability_count, &next.names) || rest.length_bytes != 0 ||
-        next.arguments.count + next.environment.count + next.names.count > PROCESS_STRINGS_MAX)
+        !cut(&rest, strings->capability_count, &next.capabilities) || rest.length_bytes != 0 ||
+        next.arguments.count + next.environment.count + next.capabilities.count > PROCESS_STRINGS_MAX)
         return false;
     drop_private(&next.environment, caller->staged + next.arguments.length_bytes);
     return true;
@@ -173,20 +186,17 @@ static uint32_t read_plan(char *reason) {
     return OK;
 }
 
-static struct bag_entry *bag_find(struct process *process, const char *name) {
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
-        if (process->bag[i].cap != 0 && strcmp(process->bag[i].name, name) == 0)
-            return &process->bag[i];
-    return NULL;
-}
-
-/* Is this one of the names that the strings end with? */
-static bool is_named(const char *name) {
-    const char *at = next.names.bytes;
-    for (uint64_t i = 0; i < next.names.count; i++, at += strlen(at) + 1)
-        if (strcmp(at, name) == 0)
-            return true;
-    return false;
+/* What the strings name: NAME=SLOT each. */
+static uint32_t read_given(cap_t slot_limit, char *reason) {
+    const char *text = next.capabilities.bytes;
+    uint32_t status = next.capabilities.count > GIVEN_MAX ? P_LIMIT : OK;
+    for (uint64_t i = 0; status == OK && i < next.capabilities.count; i++, text += strlen(text) + 1) {
+        next.given[i].name = text;
+        status = capability_text_read(text, slot_limit, &next.given[i].name_length, &next.given[i].slot);
+        if (status != OK)
+            (void)format_into(reason, PROTOCOL_REASON_MAX, "%s: no name or no slot of a capability", text);
+    }
+    return status;
 }
 
 /* All that needs no process: strings, file, plan. close_file follows in any case. */
@@ -200,13 +210,8 @@ static uint32_t prepare(struct process *caller, const struct launch_request *req
     uint32_t status = open_file(request->path, reason);
     if (status == OK)
         status = read_plan(reason);
-    const char *name = next.names.bytes;
-    for (uint64_t i = 0; status == OK && i < next.names.count; i++, name += strlen(name) + 1) {
-        if (bag_find(caller, name) == NULL) {
-            (void)format_into(reason, PROTOCOL_REASON_MAX, "no capability is called %s", name);
-            status = P_NO_CAPABILITY;
-        }
-    }
+    if (status == OK) /* process 1 is made from slots of this server */
+        status = read_given(caller->table != 0 ? TABLE_SLOTS : TABLE_SLOTS_MAX, reason);
     return status;
 }
 
@@ -273,30 +278,17 @@ static uint32_t make_home(struct process *process) {
     return status == OK ? configure(process) : status;
 }
 
-/* Copies of what the strings name, in the child's bag and table. One whose object has died is left out. */
-static uint32_t give_named(struct process *from, struct process *to) {
-    uint32_t used = 0;
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        if (from->bag[i].cap == 0 || !is_named(from->bag[i].name))
-            continue;
-        struct bag_entry *entry = &to->bag[used];
-        cap_t copy = slot_take();
-        if (copy == 0)
-            return P_LIMIT;
-        uint64_t status = sys_cap_copy(0, copy, from->bag[i].cap, RIGHTS_ALL, 0).status;
-        if (status == OK)
-            status = sys_cap_copy(to->table, SLOT_BAG + used, copy, RIGHTS_ALL, 0).status;
-        if (status == OK) {
-            memcpy(entry->name, from->bag[i].name, sizeof entry->name);
-            entry->cap = copy;
-            used++;
-            continue;
-        }
-        drop(&copy);
+/* Copy what the strings name into slots from `first` on of a table, 0 = this server's own. What is gone is left out. */
+static uint32_t pass_given(const struct process *from, cap_t table, cap_t first) {
+    uint64_t status = OK;
+    for (uint64_t i = 0; status == OK && i < next.capabilities.count; i++) {
+        status = sys_cap_copy(table, first + i, RANGE(next.given[i].slot, from->table), RIGHTS_ALL, 0).status;
         if (status != E_CAP)
-            return (uint32_t)status;
+            continue;
+        next.given[i].slot = 0;
+        status = OK;
     }
-    return OK;
+    return status == E_TYPE ? (uint32_t)P_NO_CAPABILITY : (uint32_t)status;
 }
 
 static void add_note(const char *text) {
@@ -306,20 +298,20 @@ static void add_note(const char *text) {
     next.note_block.count++;
 }
 
-/* cap:NAME=SLOT for what of the bag is named, and which slots are free. */
-static void write_notes(const struct process *process) {
-    char note[PROCESS_NAME_MAX + 16];
-    _Static_assert((PROCESS_BAG_MAX + 2) * sizeof note <= NOTES_BYTES, "they all fit");
+/* cap:NAME=SLOT for what the program is given, and which slots are free. */
+static void write_notes(void) {
+    char note[NOTE_BYTES];
     next.note_block = (struct string_block){next.notes, 0, 0};
     (void)format_into(note, sizeof note, "cap:process=%u", SLOT_PROCESS);
     add_note(note);
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        if (process->bag[i].cap == 0 || !is_named(process->bag[i].name))
+    for (uint32_t i = 0; i < next.capabilities.count; i++) {
+        if (next.given[i].slot == 0)
             continue;
-        (void)format_into(note, sizeof note, "cap:%s=%u", process->bag[i].name, SLOT_BAG + i);
+        (void)format_into(note, sizeof note, "cap:%.*s=%u", (int)next.given[i].name_length, next.given[i].name,
+                          SLOT_GIVEN + i);
         add_note(note);
     }
-    (void)format_into(note, sizeof note, "slots=%u,%u", SLOT_FREE, TABLE_SLOTS);
+    (void)format_into(note, sizeof note, "slots=%lu,%u", SLOT_GIVEN + next.capabilities.count, TABLE_SLOTS);
     add_note(note);
 }
 
@@ -386,8 +378,9 @@ uint32_t launch_spawn(struct process *caller, struct process *child, const struc
     if (status == OK)
         status = make_home(child);
     if (status == OK)
-        status = give_named(caller, child);
-    write_notes(child);
+        status = pass_given(caller, child->table, SLOT_GIVEN);
+    if (status == OK)
+        write_notes();
     if (status == OK)
         status = build_image(request->path, child, child->image_owner, &child->image_pool, &child->image);
     close_file();
@@ -395,13 +388,21 @@ uint32_t launch_spawn(struct process *caller, struct process *child, const struc
     return status == OK ? hand_over(child, &child->image) : status;
 }
 
+static void drop_held(void) {
+    for (uint32_t i = 0; i < GIVEN_MAX; i++)
+        (void)sys_cap_delete(0, held + i);
+}
+
 uint32_t launch_exec(struct process *process, const struct launch_request *request, char *reason) {
     static struct image image;
-    cap_t pool = 0;
+    cap_t pool = 0, slot = SLOT_PROCESS;
     uint8_t owner = process->image_owner ^ 1; /* the two take turns */
     memset(&image, 0, sizeof image);
     uint32_t status = prepare(process, request, reason);
-    write_notes(process);
+    if (status == OK)
+        status = pass_given(process, 0, held);
+    if (status == OK)
+        write_notes();
     if (status == OK)
         status = build_image(request->path, process, owner, &pool, &image);
     close_file();
@@ -409,6 +410,7 @@ uint32_t launch_exec(struct process *process, const struct launch_request *reque
         status = hand_over(process, &image);
     if (status != OK) {
         destroy_image(&pool, &image, owner);
+        drop_held();
         return status;
     }
     destroy_image(&process->image_pool, &process->image, process->image_owner);
@@ -416,12 +418,11 @@ uint32_t launch_exec(struct process *process, const struct launch_request *reque
     process->image = image;
     process->image_owner = owner;
     set_name(process, request->path);
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++) {
-        if (process->bag[i].cap == 0 || is_named(process->bag[i].name))
-            continue;
-        (void)sys_cap_delete(process->table, SLOT_BAG + i);
-        drop(&process->bag[i].cap);
-    }
+    while ((slot = sys_system_info(INFO_NEXT_SLOT, RANGE(process->table, slot + 1)).value) != 0)
+        (void)sys_cap_delete(process->table, slot);
+    for (uint32_t i = 0; i < next.capabilities.count; i++)
+        (void)sys_cap_move(process->table, SLOT_GIVEN + i, held + i); /* not what is gone */
+    drop_held();
     return OK;
 }
 
@@ -431,7 +432,5 @@ void process_destroy(struct process *process) {
     drop(&process->table);
     destroy_image(&process->image_pool, &process->image, process->image_owner);
     memory_give_back_all(process->home_owner);
-    for (uint32_t i = 0; i < PROCESS_BAG_MAX; i++)
-        drop(&process->bag[i].cap);
     process->staged_bytes = 0;
 }

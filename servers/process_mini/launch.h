@@ -2,7 +2,7 @@
  * A process and the programs that run in it: made, replaced, destroyed.
  *
  *   process -- home pool: thread, table       lives as long as the process
- *           |- message page, bag
+ *           |- message page
  *           `- image -- pool: space, tables   one program's run; exec puts another in its place
  */
 #pragma once
@@ -12,11 +12,6 @@
 
 #define PROCESSES_MAX 32U
 #define FAULT_BADGE (1ULL << 32) /* badge of faults: this and the pid; of calls: the pid */
-
-struct bag_entry {
-    char name[PROCESS_NAME_MAX];
-    cap_t cap; /* 0 = the entry is free */
-};
 
 struct process {
     uint32_t pid; /* 0 = the entry is free */
@@ -32,7 +27,6 @@ struct process {
     uint8_t home_owner, image_owner; /* of frames, see memory.h */
     cap_t image_pool;
     struct image image;
-    struct bag_entry bag[PROCESS_BAG_MAX];
     uint64_t staged_bytes;
     char staged[PROCESS_STAGE_MAX];
 };

@@ -3,30 +3,28 @@
  *
  *     process_mini IMAGE [CAPABILITY]...      process 1, and the names of what it gets
  */
+#include "libsys/format.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
-#include "libsys/string.h"
 #include "libsys/text.h"
 #include "servers/process_mini/memory.h"
 #include "servers/process_mini/serve.h"
 
-/* What process 1 is made from, as if another process had asked for it: its strings are the arguments, its bag ours. */
+/* What process 1 is made from, as if another process had asked for it: its strings are the arguments, its table ours. */
 static struct process origin;
 
 static bool fill_origin(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
-        uint64_t length = strlen(argv[i]) + 1;
-        memcpy(origin.staged + origin.staged_bytes, argv[i], length); /* init's arguments are shorter than the room */
-        origin.staged_bytes += length;
-        if (i == 1)
-            continue;
+        char *text = origin.staged + origin.staged_bytes; /* init's arguments are shorter than the room */
+        size_t room = sizeof origin.staged - origin.staged_bytes;
         cap_t cap = program_cap(argv[i]);
-        if (cap == 0 || i - 2 >= (int)PROCESS_BAG_MAX || length > PROCESS_NAME_MAX) {
+        if (i > 1 && cap == 0) {
             log_print("process_mini: can't pass on a capability `%s`", argv[i]);
             return false;
         }
-        origin.bag[i - 2].cap = cap;
-        memcpy(origin.bag[i - 2].name, argv[i], length);
+        size_t length =
+            i == 1 ? format_into(text, room, "%s", argv[i]) : format_into(text, room, "%s=%lu", argv[i], cap);
+        origin.staged_bytes += length + 1;
     }
     return true;
 }

@@ -33,17 +33,16 @@ int pipe_bench_partner(void) {
 void pipe_bench_row(const char *self, void (*fail)(const char *what)) {
     const char *const arguments[] = {self, PIPE_BENCH_PARTNER, NULL};
     const char *const environment[] = {NULL};
-    const char *const names[] = {PIPE_NAME("stdin"), PIPE_NAME("stdout"), NULL};
-    const struct launch launch = {
-        .path = self, .arguments = arguments, .environment = environment, .capabilities = names};
     struct launch_failure failure;
     struct pipe_ends there, back;
     uint64_t length;
-    if (pipe_make(&there) != OK || pipe_make(&back) != OK || pipe_give("stdin", there.reader) != OK ||
-        pipe_give("stdout", back.writer) != OK)
+    if (pipe_make(&there) != OK || pipe_make(&back) != OK)
         fail("pipes");
+    const struct launch_capability ends[] = {{"stdin", there.reader}, {"stdout", back.writer}};
+    const struct launch launch = {
+        .path = self, .arguments = arguments, .environment = environment, .capabilities = ends, .capability_count = 2};
     uint64_t pid = launch_spawn(program_process(), &launch, &failure);
-    if (pid == 0 || pipe_take_back("stdin") != OK || pipe_take_back("stdout") != OK)
+    if (pid == 0)
         fail("a partner for the pipes");
     pipe_drop(&there.reader);
     pipe_drop(&back.writer);

@@ -175,7 +175,7 @@ uint32_t *fake_slot_of(cap_t table, cap_t slot) {
 struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
     (void)rights;
     (void)badge;
-    uint32_t *from = fake_slot_of(0, source);
+    uint32_t *from = fake_slot_of(source >> 32, (uint32_t)source);
     uint32_t *to = fake_slot_of(table, slot);
     if (fake_fails())
         return status(E_LIMIT);
@@ -185,6 +185,29 @@ struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t right
         return status(E_EXISTS);
     place(to, *from);
     return status(OK);
+}
+
+struct result sys_cap_move(cap_t table, cap_t slot, cap_t source) {
+    uint32_t *from = fake_slot_of(0, source), *to = fake_slot_of(table, slot);
+    if (from == NULL || to == NULL || *from == 0)
+        return status(E_CAP);
+    if (*to != 0)
+        return status(E_EXISTS);
+    *to = *from;
+    *from = 0;
+    return status(OK);
+}
+
+/* What lies in tables counts as derived from what lies in the program's own slots. */
+struct result sys_cap_query(cap_t slot) {
+    const uint32_t *cap = fake_slot_of(0, slot);
+    if (cap == NULL || *cap == 0)
+        return status(E_CAP);
+    uint64_t derived = 0;
+    for (uint32_t i = 1; i < OBJECTS_MAX; i++)
+        for (uint32_t j = 0; fake_objects[i].type == OBJECT_TABLE && j < TABLE_SLOTS; j++)
+            derived = fake_objects[i].slots[j] == *cap ? QUERY_DERIVED : derived;
+    return (struct result){OK, fake_objects[*cap].type | derived};
 }
 
 struct result sys_cap_delete(cap_t table, cap_t slot) {

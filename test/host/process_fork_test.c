@@ -126,7 +126,7 @@ static void child_returns_from_the_call(void) {
     const struct body *from = world_body(pid), *to = world_body(child);
     for (cap_t slot = 1; slot < BODY_TABLE_SLOTS; slot++)
         CHECK_EQUAL(fake_table_has(to->table, slot), fake_table_has(from->table, slot));
-    CHECK(strcmp(to->bag.entries[0].name, "console") == 0 && to->bag.entries[0].cap == from->bag.entries[0].cap);
+    CHECK(to->identities[0].kept != 0 && to->identities[0].kept != from->identities[0].kept);
     struct process_get_pid_request request = {0};
     struct process_get_pid_reply reply;
     CHECK_EQUAL(world_call(child, 8, &request, &reply, NULL), OK);
@@ -344,20 +344,23 @@ static void mappings_without_access_are_copied(void) {
     CHECK_EQUAL(world_fork(pid, &child), OK);
 }
 
-/* A capability of the bag whose object has died is left out. */
-static void dead_capabilities_are_left_out(void) {
+/* All that the parent's table has is in the child's, in the same slots, but for what a thread has for itself. */
+static void capabilities_are_passed_on(void) {
     uint64_t child;
     struct world_trace before;
     uint64_t pid = start(&before);
-    struct process_give_request give = {"extra"};
-    struct process_give_reply given;
-    struct server_call one = {.badge = pid, .operation = 2, .caps = {slot_take()}};
-    CHECK_EQUAL(sys_cap_copy(0, one.caps[0], FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
-    CHECK_EQUAL(served_protocol->dispatch(&one, &give, &given), OK);
-    CHECK_EQUAL(sys_cap_delete(0, world_body(pid)->bag.entries[1].cap).status, OK);
+    cap_t from = world_body(pid)->table;
+    for (cap_t slot = BODY_SLOT_GIVEN + 1; slot < BODY_TABLE_SLOTS; slot += 2)
+        CHECK_EQUAL(sys_cap_copy(from, slot, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
+    CHECK_EQUAL(sys_cap_copy(from, BODY_SLOT_THREADS + 5, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
     CHECK_EQUAL(world_fork(pid, &child), OK);
-    cap_t table = world_body(child)->table;
-    CHECK(fake_table_has(table, 1) && fake_table_has(table, 2) && !fake_table_has(table, 3));
+    for (cap_t slot = BODY_SLOT_GIVEN; slot < BODY_TABLE_SLOTS; slot++)
+        CHECK(fake_table_has(world_body(child)->table, slot) == fake_table_has(from, slot));
+    CHECK(!fake_table_has(world_body(child)->table, BODY_SLOT_THREADS + 5));
+    end_and_wait(pid, child);
+    CHECK_EQUAL(sys_cap_delete(from, BODY_SLOT_GIVEN).status, OK);
+    CHECK_EQUAL(world_fork(pid, &child), OK);
+    CHECK(!fake_table_has(world_body(child)->table, BODY_SLOT_GIVEN));
     end_and_wait(pid, child);
     end_and_wait(1, pid);
     CHECK(world_same(&before));
@@ -376,7 +379,7 @@ int main(void) {
         {"too_many_holders_or_processes", too_many_holders_or_processes},
         {"pages_written_before_they_were_protected", pages_written_before_they_were_protected},
         {"mappings_without_access_are_copied", mappings_without_access_are_copied},
-        {"dead_capabilities_are_left_out", dead_capabilities_are_left_out},
+        {"capabilities_are_passed_on", capabilities_are_passed_on},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);
 }

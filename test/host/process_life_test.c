@@ -204,30 +204,6 @@ static void sleepers_wake_in_time(void) {
     world_now_ns = 0;
 }
 
-static void capabilities_given_are_passed_on(void) {
-    struct process_give_request give = {"extra"};
-    struct process_give_reply given;
-    struct server_call one = {.badge = 1, .operation = 2, .caps = {0}};
-    world_start(400);
-    CHECK_EQUAL(world_start_first(), OK);
-    const struct body *body = world_body(1);
-    for (uint32_t i = 0; i < 3; i++) { /* each in place of the one before */
-        one.caps[0] = slot_take();
-        CHECK_EQUAL(sys_cap_copy(0, one.caps[0], FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
-        CHECK_EQUAL(served_protocol->dispatch(&one, &give, &given), OK);
-        CHECK_EQUAL(one.caps[0], 0);
-    }
-    CHECK(fake_table_has(body->table, 3) && !fake_table_has(body->table, 4));
-    strcpy(give.name, "process"); /* not a name to give */
-    CHECK_EQUAL(served_protocol->dispatch(&one, &give, &given), P_ARGUMENT);
-    memset(give.name, 'x', sizeof give.name); /* no zero at its end */
-    CHECK_EQUAL(served_protocol->dispatch(&one, &give, &given), P_ARGUMENT);
-    CHECK_EQUAL(world_exit(1, 0), SERVER_DEFERRED);
-    struct world_trace after = world_look();
-    CHECK_EQUAL(after.processes, 0);
-    CHECK_EQUAL(after.slots, 0);
-}
-
 static void staged_bytes_have_limits(void) {
     static struct process_stage_request request;
     struct process_stage_reply reply;
@@ -256,7 +232,6 @@ int main(void) {
         {"stack_overflow_is_called_so", stack_overflow_is_called_so},
         {"interrupt_and_kill", interrupt_and_kill},
         {"sleepers_wake_in_time", sleepers_wake_in_time},
-        {"capabilities_given_are_passed_on", capabilities_given_are_passed_on},
         {"staged_bytes_have_limits", staged_bytes_have_limits},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);

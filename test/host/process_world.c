@@ -121,8 +121,7 @@ void world_start(uint64_t pages) {
     sys->fixed_addresses = true;
     sys->cpu_count = 1;
     sys->window = (uaddr_t)fake_file;
-    strcpy(sys->origin.entries[0].name, "console");
-    sys->origin.entries[0].cap = FAKE_CAP_CONSOLE;
+    sys->services[sys->service_count++] = FAKE_CAP_CONSOLE;
 
     struct maker_file file;
     maker_elf(&file, WORLD_BASE);
@@ -175,7 +174,7 @@ uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void 
 }
 
 uint32_t world_stage(uint64_t pid) {
-    static const char text[] = "prog\0arg\0A=1\0cap:fake=3\0console";
+    static const char text[] = "prog\0arg\0A=1\0cap:fake=3\0console=33";
     static struct process_stage_request request;
     struct process_stage_reply reply;
     request.length_bytes = sizeof text;
@@ -211,12 +210,11 @@ uint32_t world_start_first(void) {
     static struct launch_request request;
     static char reason[PROTOCOL_REASON_MAX];
     struct process *first;
-    static const char text[] = "prog\0console";
-    memcpy(sys->work.bytes, text, sizeof text);
-    request.length_bytes = sizeof text;
+    request.length_bytes =
+        1 + format_into((char *)sys->work.bytes, PROCESS_STAGE_MAX, "prog%cconsole=%u", 0, FAKE_CAP_CONSOLE);
     request.strings = (struct process_strings){1, 0, 1};
     strcpy(request.path, "bin/prog");
-    return launch_spawn(sys, 0, &sys->origin, &request, reason, &first);
+    return launch_spawn(sys, NULL, &request, reason, &first);
 }
 
 uint32_t world_wait(uint64_t pid, uint64_t child, uint64_t no_hang, struct process_wait_reply *ret_end) {

@@ -25,7 +25,7 @@ extern uint64_t world_now_ns;          /* what the clock says */
 extern bool world_odd_call;            /* the files server saw a call that it did not expect */
 extern uint64_t world_told_foreground; /* what the console knows of the foreground */
 
-/* How the strings that world_spawn and world_exec stage divide: "prog", "arg", "A=1", "cap:fake=3", "console". */
+/* How the strings that world_spawn and world_exec stage divide: "prog", "arg", "A=1", "cap:fake=3", "console=33". */
 extern struct process_strings world_strings;
 
 extern char world_log[4096]; /* what was printed on the kernel's log, a line each */

@@ -65,13 +65,28 @@ static uint64_t stage_list(const char *const *list) {
     return count;
 }
 
+/* NAME=SLOT as it is; else NAME, of what this program has under that name, or NAME=OTHER under that one. */
+static uint64_t stage_capabilities(const char *const *list) {
+    uint64_t count = 0;
+    for (; list != NULL && list[count] != NULL; count++) {
+        const char *equals = strchr(list[count], '=');
+        const char *source = equals != NULL ? equals + 1 : list[count];
+        cap_t cap = program_cap(source);
+        char text[64];
+        int name_length = (int)(equals != NULL ? (size_t)(equals - list[count]) : strlen(list[count]));
+        (void)format_into(text, sizeof text, "%.*s=%lu", name_length, list[count], cap);
+        (void)stage_list((const char *const[]){cap != 0 ? text : list[count], NULL});
+    }
+    return count;
+}
+
 uint32_t start_stage(const struct start *start, struct process_strings *ret_strings) {
     gather.staged_bytes = 0;
     gather.length_bytes = 0;
     gather.status = OK;
     ret_strings->argument_count = stage_list(start->arguments);
     ret_strings->environment_count = stage_list(start->environment);
-    ret_strings->capability_count = stage_list(start->capabilities);
+    ret_strings->capability_count = stage_capabilities(start->capabilities);
     if (gather.length_bytes > 0 || gather.staged_bytes == 0)
         flush();
     return gather.status;
@@ -120,7 +135,7 @@ uint64_t start_role(const char *const *arguments) {
 }
 
 uint64_t start_role_with(const char *const *capabilities, const char *const *arguments) {
-    const char *names[PROCESS_BAG_MAX + 1] = {"tap"};
+    const char *names[CAPABILITIES_MAX + 2] = {"tap"};
     for (uint32_t i = 0; capabilities[i] != NULL && i + 2 < sizeof names / sizeof names[0]; i++)
         names[i + 1] = capabilities[i];
     const struct start start = {.path = SELF, .arguments = arguments, .capabilities = names};
@@ -180,14 +195,6 @@ uint32_t fork_process(uint64_t *ret_pid) {
     uint32_t status = process_fork(process, &request, &reply, NULL);
     *ret_pid = reply.pid;
     return status;
-}
-
-uint32_t give(const char *name, cap_t cap) {
-    struct process_give_request request = {.name = ""};
-    struct process_give_reply reply;
-    struct protocol_extra with = {.send = {cap}};
-    memcpy(request.name, name, strnlen(name, sizeof request.name));
-    return process_give(process, &request, &reply, &with);
 }
 
 bool find_process(uint64_t pid, struct process_list_reply *ret_entry) {

@@ -13,7 +13,8 @@ struct start {
     const char *path;
     const char *const *arguments;
     const char *const *environment;
-    const char *const *capabilities;
+    const char *const
+        *capabilities; /* NAME=SLOT; NAME, of what the caller has under that name; NAME=OTHER, under that one */
 };
 
 extern cap_t process;                              /* this program's */
@@ -39,7 +40,8 @@ uint32_t exec_staged(const char *path, uint64_t length_bytes, const struct proce
 #define START_ROLE(...) start_role((const char *const[]){SELF, __VA_ARGS__, NULL})
 uint64_t start_role(const char *const *arguments);
 
-/* ... with these capabilities besides `tap`. */
+/* ... with these capabilities besides `tap`, CAPABILITIES_MAX at most. */
+#define CAPABILITIES_MAX 96U
 #define START_ROLE_WITH(capabilities, ...) \
     start_role_with((capabilities), (const char *const[]){SELF, __VA_ARGS__, NULL})
 uint64_t start_role_with(const char *const *capabilities, const char *const *arguments);
@@ -65,9 +67,6 @@ uint32_t kill_process(uint64_t pid, uint64_t signal);
 
 /* *ret_pid = 0: this is the child. In a role both sides return from it, each with its own checks. */
 uint32_t fork_process(uint64_t *ret_pid);
-
-/* Put a copy of a capability into the own bag. */
-uint32_t give(const char *name, cap_t cap);
 
 /* The entry of `pid`. False: there is none. */
 bool find_process(uint64_t pid, struct process_list_reply *ret_entry);

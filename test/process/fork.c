@@ -92,7 +92,7 @@ static void fork_keeps_capabilities_in_their_slots(void) {
     if (!CHECK_STATUS(fork_process(&pid), OK))
         return;
     if (pid == 0) {
-        bool well = CHECK_EXIT(START_ROLE("leave", "4"), 4); /* by the names of the bag */
+        bool well = CHECK_EXIT(START_ROLE("leave", "4"), 4); /* by its name and slot */
         leave(well && program_cap("tap") != 0);
     }
     CHECK_EXIT(pid, CODE_FORKED);

@@ -95,11 +95,11 @@ static uint64_t random_word(uint64_t *state) {
 
 /* random_requests SEED COUNT: of operations that neither end nor stop this process. */
 static int role_random_requests(int argc, char **argv) {
-    static const uint32_t numbers[] = {OPERATION_stage,          OPERATION_give,        OPERATION_spawn,
-                                       OPERATION_exec,           OPERATION_wait,        OPERATION_get_pid,
-                                       OPERATION_set_foreground, OPERATION_list,        OPERATION_memory,
-                                       OPERATION_maps,           OPERATION_set_pointer, OPERATION_thread_join,
-                                       OPERATION_thread_detach,  OPERATION_word_wait,   OPERATION_word_wake};
+    static const uint32_t numbers[] = {OPERATION_stage,       OPERATION_spawn,       OPERATION_exec,
+                                       OPERATION_wait,        OPERATION_get_pid,     OPERATION_set_foreground,
+                                       OPERATION_list,        OPERATION_memory,      OPERATION_maps,
+                                       OPERATION_set_pointer, OPERATION_thread_join, OPERATION_thread_detach,
+                                       OPERATION_word_wait,   OPERATION_word_wake};
     static uint64_t request[MESSAGE_WORDS], reply[MESSAGE_WORDS];
     CHECK_EQUAL(argc, 3);
     uint64_t state = number_of(argv[1]);

@@ -1,5 +1,5 @@
 /*
- * Do get_pid, list, maps and memory say what is, and does give put into the bag what spawn then finds there?
+ * Do get_pid, list, maps and memory say what is?
  */
 #include "kernel/abi/rights.h"
 #include "libsys/layout.h"
@@ -17,58 +17,6 @@ static int role_maps_are_refused(int argc, char **argv) {
     struct process_maps_reply reply;
     CHECK_EQUAL(argc, 3);
     CHECK_STATUS(process_maps(process, &request, &reply, NULL), number_of(argv[2]));
-    return CODE_ASKED;
-}
-
-static int role_is_given(int argc, char **argv) {
-    for (int i = 1; i < argc; i++)
-        if (!CHECK_EQUAL(program_cap(argv[i] + 1) != 0, argv[i][0] == '+'))
-            remark("capability %s", argv[i] + 1);
-    return CODE_ASKED;
-}
-
-/* Put `tap` into the bag under another name, and pass that on. */
-static int role_gives(int argc, char **argv) {
-    static const char *const names[] = {"new-name.2", NULL};
-    (void)argc, (void)argv;
-    CHECK_STATUS(give("new-name.2", program_cap("tap")), OK);
-    CHECK_EXIT(START_ROLE("is_given", "+tap", "-new-name.2"), CODE_ASKED);
-    CHECK_EXIT(START_ROLE_WITH(names, "is_given", "+tap", "+new-name.2"), CODE_ASKED);
-    return CODE_ASKED;
-}
-
-static int role_gives_again(int argc, char **argv) {
-    static const char *const names[] = {"again", NULL};
-    (void)argc, (void)argv;
-    for (uint32_t i = 0; i < 3 * PROCESS_BAG_MAX; i++) /* it takes no second place */
-        CHECK_STATUS(give("again", program_cap("tap")), OK);
-    CHECK_EXIT(START_ROLE_WITH(names, "is_given", "+tap", "+again"), CODE_ASKED);
-    return CODE_ASKED;
-}
-
-static int role_fills_its_bag(int argc, char **argv) {
-    (void)argc, (void)argv;
-    char name[16];
-    uint32_t status = OK;
-    uint32_t count = 0;
-    for (; status == OK && count <= PROCESS_BAG_MAX; count++) {
-        (void)format_into(name, sizeof name, "n%u", count);
-        status = give(name, program_cap("tap"));
-    }
-    CHECK_STATUS(status, P_LIMIT);
-    CHECK_EQUAL(count, PROCESS_BAG_MAX);              /* `tap` takes a place, and one try failed */
-    CHECK_STATUS(give("n0", program_cap("tap")), OK); /* in place of the one there is */
-    return CODE_ASKED;
-}
-
-static int role_gives_bad_names(int argc, char **argv) {
-    static const char *const bad[] = {
-        "", "process", "two words", "a/b", "a=b", "\xc3\xa4", "longer than is allowed 24"};
-    (void)argc, (void)argv;
-    for (uint32_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        if (!CHECK_STATUS(give(bad[i], program_cap("tap")), P_ARGUMENT))
-            remark("name `%s`", bad[i]);
-    CHECK_STATUS(give("just-as-long-as-allowed", program_cap("tap")), OK);
     return CODE_ASKED;
 }
 
@@ -275,13 +223,6 @@ static void memory_is_no_more_than_there_is(void) {
     CHECK(memory.own_pool_used > 0 && memory.own_pool_used <= memory.own_pool_bytes);
 }
 
-/* ---- give ---- */
-
-static void give_puts_into_the_bag(void) { CHECK_ROLE(CODE_ASKED, "gives"); }
-static void give_replaces_what_has_the_name(void) { CHECK_ROLE(CODE_ASKED, "gives_again"); }
-static void give_refuses_more_than_the_bag_holds(void) { CHECK_ROLE(CODE_ASKED, "fills_its_bag"); }
-static void give_refuses_bad_names(void) { CHECK_ROLE(CODE_ASKED, "gives_bad_names"); }
-
 #define LIST OPERATION(list)
 #define MAPS OPERATION(maps)
 #define KILL OPERATION(kill)
@@ -304,11 +245,6 @@ static const struct test_case cases[] = {
     CASE_NEEDS(maps_of_a_parent_are_refused, MAPS),
     CASE_NEEDS(memory_counts_processes_and_their_frames, OPERATION(memory) | KILL),
     CASE_NEEDS(memory_is_no_more_than_there_is, OPERATION(memory)),
-    CASE_NEEDS(give_puts_into_the_bag, OPERATION(give)),
-    CASE_NEEDS(give_replaces_what_has_the_name, OPERATION(give)),
-    CASE_NEEDS(give_refuses_more_than_the_bag_holds, OPERATION(give)),
-    CASE_NEEDS(give_refuses_bad_names, OPERATION(give)),
 };
-static const struct role roles[] = {ROLE(maps_are_refused), ROLE(is_given),      ROLE(gives),
-                                    ROLE(gives_again),      ROLE(fills_its_bag), ROLE(gives_bad_names)};
+static const struct role roles[] = {ROLE(maps_are_refused)};
 GROUP(query);

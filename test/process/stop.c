@@ -45,8 +45,7 @@ static int role_signal_wait_as_the_boss(int argc, char **argv) {
 }
 
 IN_CHILD(signal_wait_is_refused_while_another_waits) {
-    static const char *const with_boss[] = {"boss", NULL};
-    CHECK_STATUS(give("boss", process), OK);
+    static const char *const with_boss[] = {"boss=process", NULL};
     uint64_t child = START_ROLE_WITH(with_boss, "signal_wait_as_the_boss");
     CHECK_STATUS(sleep_ns(20 * SHORT_NS), OK);
     CHECK_EXIT(child, CODE_SIGNALLED);
@@ -223,8 +222,7 @@ IN_CHILD(child_s_end_stop_and_going_on_are_signalled) {
 static const struct test_case cases[] = {
     SIGNAL_AND(signal_wait_lets_signals_in_and_puts_the_mask_back, OPERATION(signal_wait) | OPERATION(list)),
     SIGNAL_AND(signal_wait_ends_at_once_if_one_is_pending, OPERATION(signal_wait)),
-    CASE_NEEDS(signal_wait_is_refused_while_another_waits,
-               OPERATION(signal_wait) | OPERATION(give) | OPERATION(sleep) | OPERATION(list)),
+    CASE_NEEDS(signal_wait_is_refused_while_another_waits, OPERATION(signal_wait) | OPERATION(sleep) | OPERATION(list)),
     SIGNAL_AND(alarm_comes_once, OPERATION(alarm)),
     SIGNAL_AND(alarm_replaces_the_one_before, OPERATION(alarm)),
     CASE_NEEDS(alarm_ends_by_default, OPERATION(fork) | OPERATION(alarm)),

@@ -18,10 +18,11 @@
 #define TRIES_MAX 3U /* of a case after which something is in use that was not before */
 
 static const struct group *const groups[] = {
-    &group_spawn,    &group_images,       &group_exec,           &group_end,         &group_kill,   &group_fault,
-    &group_query,    &group_garbage,      &group_limits,         &group_time,        &group_fork,   &group_map,
-    &group_signal,   &group_signal_fault, &group_stop,           &group_groups,      &group_family, &group_threads,
-    &group_identity, &group_threads_wait, &group_threads_signal, &group_threads_end, &group_bounds, &group_fpu};
+    &group_spawn,          &group_images,      &group_exec,    &group_end,          &group_kill,
+    &group_fault,          &group_query,       &group_garbage, &group_limits,       &group_time,
+    &group_fork,           &group_map,         &group_signal,  &group_signal_fault, &group_stop,
+    &group_groups,         &group_family,      &group_threads, &group_identity,     &group_threads_wait,
+    &group_threads_signal, &group_threads_end, &group_bounds,  &group_fpu,          &group_pass};
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])
 
 static cap_t tap;

@@ -50,7 +50,7 @@ struct group {
 extern const struct group group_spawn, group_images, group_exec, group_end, group_kill, group_fault, group_query,
     group_time, group_garbage, group_limits, group_fork, group_map, group_signal, group_signal_fault, group_stop,
     group_groups, group_family, group_threads, group_threads_wait, group_threads_signal, group_threads_end,
-    group_identity, group_bounds, group_fpu;
+    group_identity, group_bounds, group_fpu, group_pass;
 
 #define CASE(name) \
     { #name, name, 0 }

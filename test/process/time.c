@@ -88,8 +88,7 @@ static void sleep_of_a_parent_misses_no_end(void) {
 }
 
 static void sleep_refuses_who_waits_already(void) {
-    static const char *const boss[] = {"boss", NULL};
-    CHECK_STATUS(give("boss", process), OK);
+    static const char *const boss[] = {"boss=process", NULL};
     CHECK_EXIT(START_ROLE_WITH(boss, "sleeps_as_the_boss"), CODE_SLEPT);
 }
 
@@ -101,7 +100,7 @@ static const struct test_case cases[] = {
     CASE_NEEDS(sleep_ends_in_the_order_of_time, SLEEP),
     CASE_NEEDS(sleep_for_ever_ends_by_kill, SLEEP | OPERATION(kill) | OPERATION(list)),
     CASE_NEEDS(sleep_of_a_parent_misses_no_end, SLEEP),
-    CASE_NEEDS(sleep_refuses_who_waits_already, SLEEP | OPERATION(give)),
+    CASE_NEEDS(sleep_refuses_who_waits_already, SLEEP),
 };
 static const struct role roles[] = {ROLE(sleeps), ROLE(sleeps_as_the_boss)};
 GROUP(time);

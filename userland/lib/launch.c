@@ -58,31 +58,32 @@ static uint64_t stage_environment(struct stage *stage, const char *const *enviro
 }
 
 /* Is something put in the place of the caller's own `name`, of `length` bytes? */
-static bool is_replaced(const char *name, size_t length, const char *const *more) {
-    for (; more != NULL && *more != NULL; more++)
-        if (strncmp(*more, name, length) == 0 && ((*more)[length] == '=' || (*more)[length] == '\0'))
+static bool is_replaced(const struct launch *launch, const char *name, size_t length) {
+    for (size_t i = 0; i < launch->capability_count; i++)
+        if (strncmp(launch->capabilities[i].name, name, length) == 0 && launch->capabilities[i].name[length] == '\0')
             return true;
     return false;
 }
 
-/* The names in the caller's own cap:NAME=SLOT strings. `process` is not passed on: each program gets its own. */
-static uint64_t stage_capabilities(struct stage *stage, const char *const *more) {
-    uint64_t count = 0;
+/* What the caller was given, by its own cap:NAME=SLOT strings, and what comes besides. `process` is not passed on: each program gets its own. */
+static uint64_t stage_capabilities(struct stage *stage, const struct launch *launch) {
+    uint64_t count = launch->capability_count;
     for (char **entry = program.environment; *entry != NULL; entry++) {
         if (strncmp(*entry, "cap:", 4) != 0)
             continue;
         const char *name = *entry + 4;
         const char *end = strchr(name, '=');
         size_t length = end == NULL ? strlen(name) : (size_t)(end - name);
-        if ((length == strlen("process") && strncmp(name, "process", length) == 0) || is_replaced(name, length, more))
+        if ((length == strlen("process") && strncmp(name, "process", length) == 0) || is_replaced(launch, name, length))
             continue;
-        stage_bytes(stage, name, length);
-        stage_bytes(stage, "", 1);
+        stage_bytes(stage, name, strlen(name) + 1);
         count++;
     }
-    for (; more != NULL && *more != NULL; more++) {
-        stage_bytes(stage, *more, strlen(*more) + 1);
-        count++;
+    for (size_t i = 0; i < launch->capability_count; i++) {
+        char text[PROCESS_NAME_MAX + 24];
+        size_t length =
+            format_into(text, sizeof text, "%s=%lu", launch->capabilities[i].name, launch->capabilities[i].slot);
+        stage_bytes(stage, text, length + 1);
     }
     return count;
 }
@@ -99,7 +100,7 @@ static uint32_t stage_all(cap_t process, const struct launch *launch, struct pro
     stage.extra.reason[0] = '\0';
     ret_strings->argument_count = stage_arguments(&stage, launch->arguments);
     ret_strings->environment_count = stage_environment(&stage, launch->environment);
-    ret_strings->capability_count = stage_capabilities(&stage, launch->capabilities);
+    ret_strings->capability_count = stage_capabilities(&stage, launch);
     stage_flush(&stage);
     return stage.status;
 }

@@ -9,16 +9,19 @@
 
 #include "libsys/proto/process.h"
 
-#define LAUNCH_CAPABILITIES_MAX PROCESS_BAG_MAX
+/* What a child gets besides what the caller was given, or in its place. */
+struct launch_capability {
+    const char *name;
+    cap_t slot; /* of the caller's */
+};
 
 struct launch {
     const char *path;
     const char *const *arguments;   /* ends with NULL; [0] is the program's name by custom */
     uint64_t group;                 /* of a child, see process_spawn: 0 = the caller's */
     const char *const *environment; /* ends with NULL; entries about capabilities are left out, see launch_is_private */
-    /* NAME, or NAME=BAGNAME (process_spawn), of what the child gets besides what the caller was given, or in its place; ends
-     * with NULL; or NULL */
-    const char *const *capabilities;
+    const struct launch_capability *capabilities;
+    size_t capability_count;
 };
 
 /* Why a program was not started: a status, and in words what the server said, or else what the status means. */

@@ -1,8 +1,6 @@
 #include "userland/lib/pipe.h"
 
-#include "libsys/format.h"
 #include "libsys/program.h"
-#include "libsys/proto/process.h"
 
 uint32_t pipe_make(struct pipe_ends *ret_ends) {
     struct pipes_create_request request = {.zero = 0};
@@ -24,13 +22,3 @@ void pipe_drop(cap_t *slot) {
     slot_free(*slot);
     *slot = 0;
 }
-
-uint32_t pipe_give(const char *name, cap_t cap) {
-    struct process_give_request request;
-    struct process_give_reply reply;
-    struct protocol_extra extra = {.send = {cap}};
-    (void)format_into(request.name, sizeof request.name, "to.%s", name);
-    return process_give(program_process(), &request, &reply, &extra);
-}
-
-uint32_t pipe_take_back(const char *name) { return pipe_give(name, program_cap("console")); }

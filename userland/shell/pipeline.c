@@ -1,6 +1,6 @@
 /*
  * One job: `a | b | c`, a pipe between each two, or a single command. A program finds its ends as the capabilities `stdin` and
- * `stdout`; they get there through the shell's bag, which lets go of them again at once, or no pipe would ever end.
+ * `stdout`; the shell lets go of its own at once, or no pipe would ever end.
  *
  * What is built in runs in the shell itself when its turn to be started comes, so what it prints has to fit a pipe (PIPE_BYTES):
  * nobody reads yet.
@@ -20,48 +20,33 @@ struct stage {
 };
 
 /* Returns the program's pid; 0: *ret_failure. */
-static uint64_t spawn(struct shell *shell, const struct job *job, const char *const *capabilities,
-                      struct launch_failure *ret_failure) {
+static uint64_t spawn(struct shell *shell, const struct stage *stage, struct launch_failure *ret_failure) {
+    static const char *const names[PARSE_STREAMS] = {"stdin", "stdout", "stderr"};
+    struct launch_capability streams[PARSE_STREAMS];
+    size_t count = 0;
+    for (size_t i = 0; i < PARSE_STREAMS; i++)
+        if (stage->streams.caps[i] != 0)
+            streams[count++] = (struct launch_capability){names[i], stage->streams.caps[i]};
     shell_make_environment(shell, shell->words.assignment_count);
     struct launch launch = {.arguments = (const char *const *)shell->words.words + shell->words.assignment_count,
                             .environment = shell->environment,
-                            .group = shell_job_group(shell, job),
-                            .capabilities = capabilities};
+                            .group = shell_job_group(shell, stage->job),
+                            .capabilities = streams,
+                            .capability_count = count};
     const char *search = shell_environment_variable(shell, "PATH"); /* PATH=... before the command counts */
     return launch_search_spawn(shell->process, &launch, search != NULL ? search : LAUNCH_SEARCH, ret_failure);
 }
 
 static void start_program(struct shell *shell, const struct stage *stage) {
-    static const char *const names[] = {PIPE_NAME("stdin"), PIPE_NAME("stdout"), PIPE_NAME("stderr")};
-    static const char *const streams[] = {"stdin", "stdout", "stderr"};
-    const cap_t *caps = stage->streams.caps;
-    const char *given[PARSE_STREAMS + 1] = {NULL};
     const char *name = shell->words.words[shell->words.assignment_count];
-    size_t count = 0;
-    uint32_t status = OK;
-    for (size_t i = 0; i < PARSE_STREAMS && status == OK; i++) {
-        if (caps[i] == 0)
-            continue;
-        status = pipe_give(streams[i], caps[i]);
-        given[count++] = names[i];
-    }
     struct launch_failure failure;
-    uint64_t pid = 0;
-    if (status == OK) {
-        pid = spawn(shell, stage->job, given, &failure);
-    } else {
-        shell_complain(shell, "%s: passing on a stream: %s", name, status_text(status));
-        shell->status = SHELL_FAILURE;
-    }
-    for (size_t i = 0; i < PARSE_STREAMS; i++)
-        if (caps[i] != 0 && pipe_take_back(streams[i]) != OK)
-            shell_complain(shell, "%s: a stream stays open", name);
+    uint64_t pid = spawn(shell, stage, &failure);
     if (pid != 0) {
         shell_add_member(shell, stage->job, pid, name);
-    } else if (status == OK) {
-        shell_complain(shell, "%s: %s", name, failure.reason);
-        shell->status = launch_exit_status(failure.status);
+        return;
     }
+    shell_complain(shell, "%s: %s", name, failure.reason);
+    shell->status = launch_exit_status(failure.status);
 }
 
 static void run_assignments(struct shell *shell) {

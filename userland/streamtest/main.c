@@ -180,26 +180,20 @@ static int play(const char *role, const char *number) {
 static uint64_t start(const char *role, const char *number, cap_t in, cap_t out) {
     const char *const arguments[] = {SELF, role, number, NULL};
     const char *const environment[] = {NULL};
-    const char *names[3] = {NULL};
+    struct launch_capability ends[2];
     size_t count = 0;
-    bool given = true;
-    if (in != 0) {
-        names[count++] = PIPE_NAME("stdin");
-        given = pipe_give("stdin", in) == OK;
-    }
-    if (out != 0) {
-        names[count++] = PIPE_NAME("stdout");
-        given = pipe_give("stdout", out) == OK && given;
-    }
-    const struct launch launch = {
-        .path = SELF, .arguments = arguments, .environment = environment, .capabilities = names};
-    struct launch_failure failure;
-    uint64_t pid = given ? launch_spawn(program_process(), &launch, &failure) : 0;
     if (in != 0)
-        given = pipe_take_back("stdin") == OK && given;
+        ends[count++] = (struct launch_capability){"stdin", in};
     if (out != 0)
-        given = pipe_take_back("stdout") == OK && given;
-    if (pid == 0 || !given)
+        ends[count++] = (struct launch_capability){"stdout", out};
+    const struct launch launch = {.path = SELF,
+                                  .arguments = arguments,
+                                  .environment = environment,
+                                  .capabilities = ends,
+                                  .capability_count = count};
+    struct launch_failure failure;
+    uint64_t pid = launch_spawn(program_process(), &launch, &failure);
+    if (pid == 0)
         check(false, "a child is started with its ends");
     return pid;
 }
