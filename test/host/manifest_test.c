@@ -96,7 +96,8 @@ static void mistakes_are_named(void) {
         {CAP("\"irq\":1,\"volume\":true"),
          "program 1 (a), capability c: must have one of endpoint, notification, ports, irq, memory, pool, volume, "
          "devices, self"},
-        {CAP("\"endpoint\":\"e\""), "program 1 (a), capability c: an endpoint needs \"right\": serve, call, issue or own"},
+        {CAP("\"endpoint\":\"e\""),
+         "program 1 (a), capability c: an endpoint needs \"right\": serve, call, issue or own"},
         {CAP("\"endpoint\":\"e\",\"right\":\"raise\""),
          "program 1 (a), capability c: an endpoint needs \"right\": serve, call, issue or own"},
         {CAP("\"endpoint\":\"e\",\"right\":\"cal\""),
