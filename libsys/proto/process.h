@@ -8,7 +8,7 @@
  * have: a copy of what the caller has in SLOT. It finds that as the environment string `cap:NAME=SLOT`, with the slot where it has it.
  * fork gives the child all that the parent has, in the same slots. Two kinds are never passed on:
  *   - `process`. Each thread has one of its own.
- *   - Identities: what a process was given to call the services of the system by (console, files, pipes, init). They bear the
+ *   - Identities: what a process was given to call the services of the system by (console, files, pipes). They bear the
  *     process's own badge (identity.h). In the new process they are its own, and in another group they are made anew. The server goes by
  *     the slots that it filled itself: a copy that a program puts elsewhere stays what it is, whoever has it, and what it
  *     puts in such a slot instead is taken for the identity. A process that has deleted all it had of one never gets it back.
@@ -71,7 +71,7 @@ struct process_spawn_reply {
 
 /*
  * Go on as another image, in the same process: same pid, parent, children and priority. What the strings do not name leaves the
- * table. Other threads stop before anything changes, and are gone then. Does not return when it succeeds. Errors as for
+ * table; what stays in its slot keeps its name, even if it has died. Other threads stop before anything changes, and are gone then. Does not return when it succeeds. Errors as for
  * spawn; the caller and all other threads go on as before.
  */
 struct process_exec_request {

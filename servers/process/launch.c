@@ -315,10 +315,8 @@ static uint32_t hold_given(struct launch *of, const struct body *body, cap_t *he
     uint32_t status = OK;
     for (uint32_t i = 0; status == OK && i < of->given_count; i++) {
         struct given *given = &of->given[i];
-        if (given->slot == BODY_SLOT_GIVEN + i) {
-            given->slot = body_next_slot(body, given->slot) == given->slot ? given->slot : 0;
-            continue;
-        }
+        if (given->slot == BODY_SLOT_GIVEN + i)
+            continue; /* it stays, if anything is there */
         held[i] = slot_take();
         if (held[i] == 0)
             return P_LIMIT;
@@ -333,14 +331,20 @@ static void drop_held(const struct launch *of, cap_t *held) {
         slot_drop(&held[i]);
 }
 
+/* Does what lies in this slot stay there? */
+static bool stays(const struct launch *of, cap_t slot, cap_t process_slot) {
+    cap_t i = slot - BODY_SLOT_GIVEN;
+    return slot >= BODY_SLOT_GIVEN ? i < of->given_count && of->given[i].slot == slot : slot == process_slot;
+}
+
 /* What the new program is not to have goes, and the rest to its place. */
 static void keep_given(const struct launch *of, struct body *body, cap_t process_slot, cap_t *held) {
     uint16_t slots[BODY_GIVEN_MAX];
     cap_t slot = 0;
     while ((slot = body_next_slot(body, slot + 1)) != 0) {
-        uint32_t i = (uint32_t)(slot - BODY_SLOT_GIVEN);
-        bool stays = slot >= BODY_SLOT_GIVEN ? i < of->given_count && of->given[i].slot == slot : slot == process_slot;
-        if (!stays)
+        while (stays(of, slot, process_slot))
+            slot++; /* many in a row */
+        if (slot < BODY_TABLE_SLOTS)
             (void)sys_cap_delete(body->table, slot);
     }
     for (uint32_t i = 0; i < of->given_count; i++) {
