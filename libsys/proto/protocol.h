@@ -121,18 +121,18 @@ protocol_invoke(cap_t server, uint32_t number, const struct protocol_operation *
     struct message message = {.info = MESSAGE_INFO(number, message_words_of(bytes), 0)};
     message_put(&message, request, bytes);
     uint64_t status = ep_call(server, &message);
+    if (status == OK)
+        status = message_label(message.info);
+    if (status == P_INTERRUPTED)
+        return protocol_call(server, number, operation, request, reply, extra);
     if (status != OK)
-        return status == P_INTERRUPTED ? protocol_call(server, number, operation, request, reply, extra)
-                                       : (uint32_t)status;
+        return (uint32_t)status;
     uint64_t short_info = protocol_short_info(&operation->reply, OK);
     bool fits = short_info != PROTOCOL_NOT_SHORT ? message.info == short_info
                                                  : protocol_fits(&operation->reply, message_words(message.info),
                                                                  message_caps(message.info), message.words);
-    status = message_label(message.info);
-    if (status == P_INTERRUPTED)
-        return protocol_call(server, number, operation, request, reply, extra);
-    if (status != OK || !fits)
-        return status != OK ? (uint32_t)status : P_REPLY;
+    if (!fits)
+        return P_REPLY;
     message_take(&message, reply, operation->reply.most_bytes);
     return OK;
 }

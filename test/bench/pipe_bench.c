@@ -7,7 +7,7 @@
 #include "userland/lib/pipe.h"
 
 static uint32_t send(cap_t to) {
-    struct stream_write_request request;
+    static struct stream_write_request request; /* larger than a stack frame should be */
     struct stream_write_reply reply;
     request.length_bytes = 1;
     request.bytes[0] = 1;
@@ -16,7 +16,7 @@ static uint32_t send(cap_t to) {
 
 static uint32_t receive(cap_t from, uint64_t *ret_length) {
     struct stream_read_request request = {.most_bytes = 1};
-    struct stream_read_reply reply;
+    static struct stream_read_reply reply;
     uint32_t status = stream_read(from, &request, &reply, NULL);
     *ret_length = status == OK ? reply.length_bytes : 0;
     return status;
