@@ -147,7 +147,7 @@ static uint32_t set_foreground(uint64_t caller, uint64_t pid) {
 static uint32_t await_foreground(uint64_t caller, uint64_t signal) {
     struct process_await_foreground_request request = {signal};
     struct process_await_foreground_reply reply;
-    return world_call(caller, 40, &request, &reply, NULL);
+    return world_call(caller, 39, &request, &reply, NULL);
 }
 
 static uint32_t spawn_into(uint64_t parent, uint64_t group, uint64_t *ret_pid) {

@@ -124,8 +124,8 @@ static void fault_report_says_what_is_where(void) {
     CHECK_REPORT(FAULT_PAGE, 0x1234, "image - at 0x0000000100000000 to 0x0000000100005000, moved by 0x100000000\n");
 }
 
-/* A page that there is no frame for: neither absent nor forbidden. */
-static void fault_report_says_that_memory_is_out(void) {
+/* A page that there is no frame for is no fault of the program's. */
+static void memory_that_is_out_is_told_as_that(void) {
     struct frame_run run;
     struct process_wait_reply end;
     uint64_t pid;
@@ -135,10 +135,10 @@ static void fault_report_says_that_memory_is_out(void) {
     uaddr_t variables = WORLD_BASE + 0x3000;
     while (served_system.frames.free_count > 0 && frames_take(&served_system.frames, 1, 1, &run))
         continue;
-    CHECK(strstr(report_as(pid, FAULT_PAGE, variables, 0, &end),
-                 "(prog): page fault: write at 0x0000000000403000 (not enough memory), rip 0x") != NULL);
-    CHECK(strstr(world_log, "(prog): mapped there: 0x0000000000402000 to 0x0000000000405000, rw-, private") != NULL);
-    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL);
+    const char *log = report_as(pid, FAULT_PAGE, variables, 0, &end);
+    CHECK(strstr(log, "out of memory: process 2 (prog), with ") != NULL && strstr(log, "page fault") == NULL);
+    CHECK(strstr(log, "is killed for process 2 (prog)\n") != NULL);
+    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL && end.fault == PROCESS_NO_MEMORY_LEFT);
 }
 
 static void interrupt_and_kill(void) {
@@ -228,7 +228,7 @@ int main(void) {
         {"wait_and_exit_in_both_orders", wait_and_exit_in_both_orders},
         {"fault_kills_and_is_told", fault_kills_and_is_told},
         {"fault_report_says_what_is_where", fault_report_says_what_is_where},
-        {"fault_report_says_that_memory_is_out", fault_report_says_that_memory_is_out},
+        {"memory_that_is_out_is_told_as_that", memory_that_is_out_is_told_as_that},
         {"stack_overflow_is_called_so", stack_overflow_is_called_so},
         {"interrupt_and_kill", interrupt_and_kill},
         {"sleepers_wake_in_time", sleepers_wake_in_time},

@@ -344,15 +344,15 @@ static void names_are_last_components(void) {
 }
 
 static void strings_are_divided(void) {
-    char bytes[] = "prog\0arg\0cap:a=1\0HOME=/\0size:m=4\0slots=1,2\0T=\0console\0files";
+    char bytes[] = "prog\0arg\0cap:a=1\0HOME=/\0size:m=4\0slots=1,2\0T=\0console=4\0files=5";
     struct process_strings announced = {2, 5, 2};
     struct strings strings;
     CHECK(strings_divide(bytes, sizeof bytes, &announced, &strings));
     CHECK(strings.arguments.count == 2 && strings.arguments.length_bytes == 9);
     CHECK(strings.environment.count == 2 && memcmp(strings.environment.bytes, "HOME=/\0T=", 10) == 0);
     CHECK_EQUAL(strings.environment.length_bytes, 10);
-    CHECK(strings_names(&strings, "console") && strings_names(&strings, "files") && !strings_names(&strings, "file"));
-    CHECK(string_block_is_whole(&strings.environment) && string_block_is_whole(&strings.names));
+    CHECK(strings.capabilities.count == 2 && memcmp(strings.capabilities.bytes, "console=4\0files=5", 18) == 0);
+    CHECK(string_block_is_whole(&strings.environment) && string_block_is_whole(&strings.capabilities));
 }
 
 /* Counts that do not fit, with every lie about them: refused, and no byte outside is read (the sanitizer watches). */

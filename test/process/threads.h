@@ -86,10 +86,11 @@ static inline uint64_t mask_own(uint64_t mask, uint64_t how) {
 
 /* A thread that sleeps until its process ends. */
 static inline uint64_t sleep_on_and_on(void *argument) {
+    struct process_sleep_request request = {UINT64_MAX};
+    struct process_sleep_reply reply;
+    struct protocol_extra extra = {.interruptible = true};
     (void)argument;
-    while (doze(LONG_NS) == OK)
-        continue;
-    return 0;
+    return process_sleep(program_process(), &request, &reply, &extra) == P_INTERRUPTED ? 0 : 1;
 }
 
 static inline uint64_t spin_on_and_on(void *argument) {
