@@ -94,7 +94,8 @@ struct elf_plan {
     uint64_t interpreter_offset;
     uint64_t interpreter_bytes; /* PT_INTERP: path and its terminating zero; 0 = none */
 
-    uint32_t interface; /* the version of Baton's that it is built for, by its note (note.S); 0 = none: another system's program */
+    uint32_t
+        interface; /* the version of Baton's that it is built for, by its note (note.S); 0 = none: another system's program */
 
     /* The linker's name for just this image, for reports: no loader depends on it, so a note that makes no sense is none. */
     uint64_t build_id_offset;

@@ -93,9 +93,9 @@ class Counter(unittest.TestCase):
     def test_sweep(self) -> None:
         """Every length is there, and each further word costs the same."""
         found = sweep.costs(bench_run.run(self.result.bench, append="sweep").rows)
-        self.assertEqual(found.keys(), {(words, caps) for words in range(65) for caps in range(5)})
+        self.assertEqual(found.keys(), {(words, caps) for words in range(69) for caps in range(5)})
         for caps in range(5):
-            steps = sorted(found[words, caps] - found[words - 1, caps] for words in range(6, 65))
+            steps = sorted(found[words, caps] - found[words - 1, caps] for words in range(6, 69))
             self.assertLess(steps[-2] - steps[1], sweep.FLAT)  # a timer interrupt may hit one row: a step up, and one down
             self.assertLess(abs(found[0, caps] - found[4, caps]), 2 * sweep.FLAT)
 
