@@ -131,10 +131,10 @@ static void leave_notification(const struct thread *thread) {
         notification->bound = NULL;
 }
 
-/* Bindings lie in the thread, in a row, so the thread is found from the slot. That of faults is looked up at each use. */
+/* Bindings lie in the thread, which begins its page, so the thread is found from the slot. That of faults is looked up at each use. */
 void thread_unbind(struct cap_slot *slot) {
     assert(cap_binding(slot) > BOUND_THREAD_REPLY && cap_binding(slot) <= BOUND_THREAD_MESSAGE);
-    struct thread *thread = CONTAINER_OF(slot - (cap_binding(slot) - BOUND_THREAD_REPLY), struct thread, reply);
+    struct thread *thread = (struct thread *)((uintptr_t)slot & ~(uintptr_t)(PAGE_BYTES - 1));
     if (slot == &thread->table)
         forget_table(thread);
     if (slot == &thread->space) {
