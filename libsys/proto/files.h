@@ -76,7 +76,7 @@ struct files_map_reply {
 
 /*
  * Make an empty file or directory. Errors: P_EXISTS; P_NOT_FOUND, P_NOT_DIRECTORY what it is to lie in; P_LIMIT a name
- * is longer than 63 bytes, or the caller has as many as are left for all others; P_NO_SPACE; P_READ_ONLY; P_ARGUMENT kind.
+ * is longer than 63 bytes; P_NO_SPACE, with a reason if the caller has as many as are left for all others; P_READ_ONLY; P_ARGUMENT kind.
  */
 struct files_create_request {
     uint64_t length_bytes;
@@ -92,8 +92,8 @@ struct files_create_reply {
 /*
  * Write to a file. A write beyond the end leaves zeros between. Less than was asked for is written where space runs
  * out or the file can't grow any more; the next write then fails.
- * Errors: P_NO_SPACE, P_LIMIT (a file has at most 4 MiB; the caller has as much as is left for all others) nothing was written; P_ARGUMENT, P_NOT_FOUND as in read;
- *         P_READ_ONLY.
+ * Errors: P_NO_SPACE (with a reason if only the caller may not have more: it has as much as is left for all others), P_LIMIT (a file
+ *         has at most 4 MiB) nothing was written; P_ARGUMENT, P_NOT_FOUND as in read; P_READ_ONLY.
  */
 struct files_write_request {
     uint64_t length_bytes;

@@ -75,10 +75,9 @@ static uint32_t aim_to_change(struct server_call *call, const char *path, size_t
 
 /* Where some is left the tree refuses it to this owner alone. */
 static uint32_t explain_share(struct server_call *call, uint32_t status, const struct quota *quota, const char *what) {
-    if (status != P_NO_SPACE || quota->free_count == 0)
-        return status;
-    format_into(call->reason, sizeof call->reason, "the program has as %s as is left for all others", what);
-    return P_LIMIT;
+    if (status == P_NO_SPACE && quota->free_count > 0)
+        format_into(call->reason, sizeof call->reason, "the program has as %s as is left for all others", what);
+    return status;
 }
 
 static uint32_t explain_name(struct server_call *call, uint32_t status) {

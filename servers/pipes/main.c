@@ -20,7 +20,7 @@ PROTOCOL_SERVER(pipes, SERVED)
 
 enum { OPERATION_WRITE = 1, OPERATION_READ = 2 };
 
-#define PIPES_MAX 128U
+#define PIPES_MAX 64U
 #define EVENT_GONE 1U /* bit of `events`: an end is gone */
 
 /* An end's badge: END_BADGE, serial number of its pipe, index, enum pipe_end. Serials tell a late message to an earlier pipe. */

@@ -22,9 +22,8 @@ class Pressure(Terminal):
         self.expect(PROMPT)
 
     def answer(self, line: str) -> list[str]:
-        """The lines that come up to the next prompt."""
+        """The lines that come up to the next prompt. The kernel's log may come in the middle of what the shell shows of the line."""
         self.type(line.encode() + b"\r")
-        self.expect(line.encode() + b"\r\n")
         lines = self.expect(PROMPT).decode().replace("\r", "").splitlines()
         self.seen += lines
         return lines
@@ -79,7 +78,6 @@ class Pressure(Terminal):
         time.sleep(3)
         seen = self.answer("echo still here")
         self.assertIn("still here", seen)
-        self.assertNotEqual(self.answer("ps"), [])
         self.answer("kill -KILL %1")
         end = time.monotonic() + 120
         while not self.is_back(before):  # those whose parent has ended go on until they are killed, too

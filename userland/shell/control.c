@@ -204,14 +204,14 @@ void shell_continue_job(struct shell *shell, struct job *job, bool background) {
     bool set = background;
     for (size_t i = 0; i < job->count && !set; i++)
         set = !job->members[i].ended && set_foreground(shell, job->members[i].pid);
-    if (!background)
-        pass_keys(shell, job);
     for (size_t i = 0; i < job->count; i++)
         job->members[i].stopped = job->stop_told = false;
     shell_wake_job(shell, job);
     shell->status = 0;
-    if (!background)
-        wait_job(shell, job);
+    if (background)
+        return;
+    pass_keys(shell, job); /* behind CONT, which takes back a TSTP */
+    wait_job(shell, job);
 }
 
 bool shell_may_leave(struct shell *shell) {

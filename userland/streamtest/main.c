@@ -16,7 +16,7 @@
 
 #define SELF "/bin/streamtest"
 #define FAILURES_MAX 100U
-#define PIPES_MAX 128U     /* that the server has */
+#define PIPES_MAX 64U      /* that the server has */
 #define READERS 8U         /* that wait at one end */
 #define SETTLE_NS 20000000 /* in which a child gets to where it waits */
 #define WRITERS 3U
