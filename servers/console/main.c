@@ -64,6 +64,15 @@ static bool answer_write(void *context, cap_t reply, size_t length) {
     return server_answer(&server, reply, OPERATION_WRITE, OK, &answer);
 }
 
+/* The kernel has emptied the slot of a call that was taken back, or whose caller has died. */
+static bool waits(void *context, cap_t reply) {
+    (void)context;
+    if (sys_cap_query(reply).status == OK)
+        return true;
+    slot_free(reply);
+    return false;
+}
+
 static void raise_interrupt(void *context) {
     (void)context;
     (void)sys_signal_raise(wires.interrupt, INTERRUPT_BITS); /* without a process server there is nobody to stop */
@@ -153,12 +162,22 @@ static uint32_t console_serve_set_foreground(struct server_call *call,
 static cap_t flushers[FLUSHERS_MAX];
 static size_t flusher_count;
 
+static void forget_dead_flushers(void) {
+    size_t kept = 0;
+    for (size_t i = 0; i < flusher_count; i++)
+        if (waits(NULL, flushers[i]))
+            flushers[kept++] = flushers[i];
+    flusher_count = kept;
+}
+
 static uint32_t console_serve_flush(struct server_call *call, const struct console_flush_request *request,
                                     struct console_flush_reply *reply) {
     (void)call, (void)request;
     reply->zero = 0;
     if (terminal_is_drained(&terminal))
         return OK;
+    if (flusher_count == FLUSHERS_MAX)
+        forget_dead_flushers();
     cap_t slot = flusher_count < FLUSHERS_MAX ? server_defer() : 0;
     if (slot == 0)
         return P_LIMIT;
@@ -221,6 +240,7 @@ int main(int argc, char **argv, char **envp) {
     static const struct uart_ports ports = {.read = read_register, .write = write_register};
     static const struct terminal_clients clients = {.answer_read = answer_read,
                                                     .answer_write = answer_write,
+                                                    .waits = waits,
                                                     .interrupt = raise_interrupt,
                                                     .suspend = raise_suspend};
     uint64_t status;

@@ -173,7 +173,18 @@ bool terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t leng
     return true;
 }
 
+/* A call that was taken back is made again: what is left of it must not take the places of all. */
+static void forget_dead_writers(struct terminal *terminal) {
+    size_t kept = 0;
+    for (size_t i = 0; i < terminal->writer_count; i++)
+        if (terminal->clients->waits(terminal->clients->context, terminal->writers[i].reply))
+            terminal->writers[kept++] = terminal->writers[i];
+    terminal->writer_count = kept;
+}
+
 bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length) {
+    if (terminal->writer_count == TERMINAL_WAITERS_MAX)
+        forget_dead_writers(terminal);
     if (terminal->writer_count == TERMINAL_WAITERS_MAX)
         return false;
     struct terminal_writer *writer = &terminal->writers[terminal->writer_count++];

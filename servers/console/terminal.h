@@ -34,8 +34,9 @@ struct terminal_clients {
     /* OK, and no bytes: the end of input; E_CANCEL: none, ask again; P_BACKGROUND. Returns false if nobody got the answer. */
     bool (*answer_read)(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length);
     bool (*answer_write)(void *context, cap_t reply, size_t length); /* the same */
-    void (*interrupt)(void *context);                                /* Ctrl-C was typed in foreground mode, ... */
-    void (*suspend)(void *context);                                  /* ... Ctrl-Z */
+    bool (*waits)(void *context, cap_t reply); /* false: its caller is gone, and the slot is free */
+    void (*interrupt)(void *context);          /* Ctrl-C was typed in foreground mode, ... */
+    void (*suspend)(void *context);            /* ... Ctrl-Z */
     void *context;
 };
 

@@ -177,7 +177,9 @@ bool frames_share(struct frames *frames, uint32_t frame) {
     return true;
 }
 
-bool frames_is_shared(const struct frames *frames, uint32_t frame) { return frames->sharers[frame] != 0; }
+uint32_t frames_others(const struct frames *frames, uint32_t frame) { return frames->sharers[frame]; }
+
+bool frames_is_shared(const struct frames *frames, uint32_t frame) { return frames_others(frames, frame) != 0; }
 
 void frames_drop(struct frames *frames, uint32_t frame) {
     if (frames->sharers[frame] != 0) {

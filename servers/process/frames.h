@@ -65,6 +65,7 @@ void frames_give(struct frames *frames, const struct frame_run *run);
 uint32_t frames_take_one(struct frames *frames);
 /* One more holder. False: there are as many as can be. */
 bool frames_share(struct frames *frames, uint32_t frame);
+uint32_t frames_others(const struct frames *frames, uint32_t frame); /* holders but one */
 bool frames_is_shared(const struct frames *frames, uint32_t frame);
 /* One holder fewer; the last gives the frame back. */
 void frames_drop(struct frames *frames, uint32_t frame);

@@ -52,13 +52,16 @@ uint64_t incarnation_page_count(const struct incarnation *incarnation) {
     return pool_page_count(&incarnation->pool) + (vm != NULL ? vm->frame_count + vm_record_count(vm) : 0);
 }
 
-uint64_t incarnation_shared_count(const struct system *system, struct incarnation *incarnation) {
-    uint64_t count = 0;
+#define OTHERS_SHIFT 10U /* parts of a page are counted in 1024ths */
+uint64_t incarnation_others_part(const struct system *system, struct incarnation *incarnation) {
+    uint64_t parts = 0;
     for (struct vm_pages pages = vm_next_pages(incarnation->vm, 0, USER_LIMIT); pages.count > 0;
          pages = vm_next_pages(incarnation->vm, pages.end, USER_LIMIT))
-        for (uint32_t i = 0; i < pages.count; i++)
-            count += frames_is_shared(&system->frames, pages.entries[i] & VM_FRAME) ? 1 : 0;
-    return count;
+        for (uint32_t i = 0; i < pages.count; i++) {
+            uint64_t others = frames_others(&system->frames, pages.entries[i] & VM_FRAME);
+            parts += (others << OTHERS_SHIFT) / (others + 1);
+        }
+    return parts >> OTHERS_SHIFT;
 }
 
 static uint32_t map_run(struct system *system, struct incarnation *incarnation, const struct frame_run *run, uaddr_t at,

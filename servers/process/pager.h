@@ -81,5 +81,5 @@ MUST_USE uint32_t pager_read(struct system *system, struct incarnation *incarnat
 /* Frames of pool and memory, and pages of the store. What is shared counts for every holder. */
 uint64_t incarnation_page_count(const struct incarnation *incarnation);
 
-/* How many of these others hold, too, so that they would stay. Cost: a look at each page. */
-uint64_t incarnation_shared_count(const struct system *system, struct incarnation *incarnation);
+/* Of its frames, what other holders answer for: each of those that share a frame for the same part of it. */
+uint64_t incarnation_others_part(const struct system *system, struct incarnation *incarnation);

@@ -13,6 +13,17 @@ void pressure_explain(const struct system *system, uint32_t status, char *reason
                           system->frames.free_count, system->reserve);
 }
 
+#define PLENTY 64U /* with so many more frames than are kept it is records that are short */
+
+/* What the end of a process would give back, and of what is short: frames or pages for records. No more than `least`: it is not asked. */
+static uint64_t gives_back(const struct system *system, struct process *process, uint64_t least) {
+    struct incarnation *incarnation = &body_of(process)->incarnation;
+    if (system->frames.free_count > system->frames.floor + PLENTY)
+        return incarnation->vm != NULL ? vm_record_count(incarnation->vm) : 0;
+    uint64_t pages = body_page_count(process);
+    return pages <= least ? 0 : pages - incarnation_others_part(system, incarnation);
+}
+
 /* Among those that count in this account or below it. */
 static struct process *choose_in(struct system *system, uint32_t account, uint64_t *ret_pages) {
     struct process *chosen = NULL;
@@ -22,9 +33,7 @@ static struct process *choose_in(struct system *system, uint32_t account, uint64
         if (process == NULL || process->ended || process->pid == PROCESS_FIRST ||
             !accounts_counts_in(&system->processes.accounts, process->account, account))
             continue;
-        if (body_page_count(process) <= *ret_pages)
-            continue; /* what is shared is in that, too, and need not be looked for */
-        uint64_t pages = body_page_count(process) - incarnation_shared_count(system, &body_of(process)->incarnation);
+        uint64_t pages = gives_back(system, process, *ret_pages);
         if (pages <= *ret_pages)
             continue;
         *ret_pages = pages;

@@ -121,6 +121,21 @@ static void a_writer_that_is_gone_has_written_nothing(void) {
     CHECK_EQUAL(chip.sent[filled], 'z');
 }
 
+/* A call that a signal took back is made again: what it has left behind keeps nobody's place. */
+static void writers_that_are_gone_keep_no_place(void) {
+    uint8_t bytes[CONSOLE_BYTES_MAX] = {'x'};
+    begin();
+    while (terminal_write(&terminal, bytes, sizeof bytes))
+        continue;
+    for (uint32_t i = 0; i < TERMINAL_WAITERS_MAX; i++)
+        CHECK(terminal_park_writer(&terminal, i % 2 == 0 ? 1 : 2, bytes, sizeof bytes));
+    CHECK(!terminal_park_writer(&terminal, 3, bytes, sizeof bytes));
+    clients.gone = 1;
+    CHECK(terminal_park_writer(&terminal, 3, bytes, sizeof bytes));
+    CHECK_EQUAL(terminal.writer_count, TERMINAL_WAITERS_MAX / 2 + 1);
+    CHECK(terminal.writers[0].reply == 2 && terminal.writers[TERMINAL_WAITERS_MAX / 2].reply == 3);
+}
+
 static void input_waits_for_a_reader(void) {
     uint8_t bytes[16];
     begin();
@@ -421,6 +436,7 @@ int main(void) {
         {"a_line_feed_waits_for_two_places", a_line_feed_waits_for_two_places},
         {"flood", flood},
         {"a_writer_that_is_gone_has_written_nothing", a_writer_that_is_gone_has_written_nothing},
+        {"writers_that_are_gone_keep_no_place", writers_that_are_gone_keep_no_place},
         {"input_waits_for_a_reader", input_waits_for_a_reader},
         {"readers_queue_up", readers_queue_up},
         {"a_dead_reader_takes_nothing", a_dead_reader_takes_nothing},

@@ -96,6 +96,11 @@ static bool answer_write(void *context, cap_t reply, size_t length) {
     return true;
 }
 
+static bool waits(void *context, cap_t reply) {
+    (void)context;
+    return reply != clients.gone;
+}
+
 static void interrupt(void *context) {
     (void)context;
     clients.interrupts++;
@@ -107,8 +112,11 @@ static void suspend(void *context) {
 }
 
 const struct uart_ports ports = {.read = chip_read, .write = chip_write};
-const struct terminal_clients callbacks = {
-    .answer_read = answer_read, .answer_write = answer_write, .interrupt = interrupt, .suspend = suspend};
+const struct terminal_clients callbacks = {.answer_read = answer_read,
+                                           .answer_write = answer_write,
+                                           .waits = waits,
+                                           .interrupt = interrupt,
+                                           .suspend = suspend};
 
 /* The controller: calls the server on a rise of the line, as often as the line can be brought to rest. */
 static void deliver(bool was_raised) {

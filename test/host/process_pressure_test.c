@@ -97,25 +97,31 @@ static void last_frames_are_kept(void) {
     finish(pid);
 }
 
-/* The store is full of somebody's leaves: whoever else needs a record does as where there is no frame; process 1 has some left. */
+/* The store is full of somebody's leaves, which ends when somebody else needs a record; process 1 has some left. */
 static void last_records_are_kept(void) {
     uint64_t pid = start(), hog = child_of(1), child;
     uaddr_t at;
     sys->reserve = RESERVE;
     CHECK_EQUAL(world_map(hog, AREA, 20, READ_WRITE, AT, &at), OK);
     CHECK(touch(hog, AREA, 20));
-    CHECK_EQUAL(world_map(pid, AREA + (1ULL << 32), 1, READ_WRITE, AT, &at), OK);
+    for (uaddr_t part = AREA + (1ULL << 31); part < AREA + (1ULL << 31) + (4ULL << 23); part += 1ULL << 23) {
+        CHECK_EQUAL(world_map(hog, part, 1, READ_WRITE, AT, &at), OK);
+        CHECK(touch(hog, part, 1));
+    }
+    CHECK_EQUAL(world_map(pid, AREA + (1ULL << 32), 60, READ_WRITE, AT, &at), OK);
+    CHECK(touch(pid, AREA + (1ULL << 32), 59)); /* more frames, but fewer records */
+    CHECK_EQUAL(world_map(pid, AREA + (2ULL << 32), 1, READ_WRITE, AT, &at), OK);
     uint32_t lowest = sys->store.lowest_free;
     sys->store.lowest_free = STORE_PAGES_MAX - STORE_RESERVE;
     CHECK_EQUAL(world_spawn(pid, &child, NULL), P_NO_MEMORY);
-    CHECK(touch(pid, AREA + (1ULL << 32), 1)); /* what the hog had is taken */
+    CHECK(touch(pid, AREA + (2ULL << 32), 1)); /* what the hog had is taken */
     CHECK(is_alive(pid) && !is_alive(hog));
     CHECK(ended_for_memory(1, hog));
     sys->store.lowest_free = lowest;
     finish(pid);
 }
 
-/* The one with the most frames ends, not the one that asks; what two hold is nobody's in this. */
+/* The one with the most frames ends, not the one that asks; what two hold counts for each in part. */
 static void most_frames_end(void) {
     uint64_t small = start(), hog, forked;
     uaddr_t at;
