@@ -89,7 +89,7 @@ static void spawn_leaves_relro_to_the_program(void) {
 
 static const struct test_case cases[] = {CASE_NEEDS(spawn_runs_the_sound_image, OPERATION(kill)),
                                          CASE(spawn_moves_a_position_independent_image),
-                                         CASE(spawn_leaves_relro_to_the_program),
+                                         CASE_NEEDS(spawn_leaves_relro_to_the_program, OPERATION(protect)),
 #define PAIR(name) CASE(spawn_refuses_image_##name), CASE(exec_refuses_image_##name),
 #define ELF_FILE_ERROR(name, text) PAIR(name)
 #define ELF_SEGMENT_ERROR(name, text) PAIR(name)
