@@ -19,6 +19,7 @@ from machine import BUILT, PROMPT, ROOT, Terminal, command, run  # noqa: E402
 
 MANIFEST = "etc/manifest.json"
 CANNOT_START, SERVER_ENDED = 74, 75
+NOTE = pathlib.Path(__file__).resolve().parents[2] / "libsys" / "note.S"  # the process server starts nothing without it
 SPINNING = """void _start(void);
 __attribute__((noinline)) static void spin(void) {
     for (;;)
@@ -289,7 +290,7 @@ class Hangs(Changed):
         (self.folder / "spin.c").write_text(SPINNING)
         for flags in (("-static",), ("-fpie", "-static-pie")):
             subprocess.run(["clang", "-g", "-O1", "-nostdlib", "-fno-omit-frame-pointer", "-fuse-ld=lld", "-Wl,--build-id=sha1", "-Wl,-z,noexecstack",
-                            *flags, "spin.c", "-o", "spin"], cwd=self.folder, check=True)
+                            *flags, "spin.c", str(NOTE), "-o", "spin"], cwd=self.folder, check=True)
             self.members = volume.replace(self.members, "bin/spin", (self.folder / "spin").read_bytes())
             manifest = self.manifest()
             self.program(manifest, "pipes").update(image="bin/spin", priority=0)
