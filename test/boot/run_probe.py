@@ -252,8 +252,8 @@ CASES: dict[str, Case] = {
     # Firmware as odd as some is. 256 MiB have 65,536 frames, of which firmware and the system itself take some 5,600.
     "odd_firmware_map": Case("uefi", ("-m", "256M"), odd="broken=50 stride types shuffle refuse=6 short"),
     "odd_firmware_while_leaving": Case("uefi", ("-m", "256M"), odd="stale=7 grow=400 busy watchdog"),
-    "odd_firmware_many_ranges": Case("uefi", ("-m", "256M"), odd="broken=200 grow=60", frames=57200),
-    "odd_firmware_without": Case("uefi", ("-m", "256M", "-device", "VGA"), odd="noconsole noacpi mask", frames=57200),
+    "odd_firmware_many_ranges": Case("uefi", ("-m", "256M"), odd="broken=200 grow=60", frames=56500),
+    "odd_firmware_without": Case("uefi", ("-m", "256M", "-device", "VGA"), odd="noconsole noacpi mask", frames=56500),
     "odd_firmware_high_volume": Case("uefi", ("-m", "5G"), odd="place=5000"),
     "odd_firmware_volume_beyond_a_hole": Case("uefi", HOLE, odd="place=1049000", frames=500000, command="debug_exit=0xf4",
                                               says=(LEFT_OUT,)),
