@@ -116,7 +116,7 @@ struct files_truncate_reply {
 };
 
 /*
- * Remove a file, or a directory that is empty. Who has it open (files_open) has it still; its number names nothing any more.
+ * Remove a file, or a directory that is empty. A stream of it (files_open) stays as it is; its number names nothing any more.
  * Errors: P_NOT_FOUND; P_NOT_FILE, P_NOT_DIRECTORY it is not of this kind; P_NOT_EMPTY; P_READ_ONLY; P_ARGUMENT kind.
  */
 struct files_remove_request {

@@ -257,8 +257,8 @@ struct process_sleep_reply {
 /*
  * Make a copy of the caller, child of it: same memory, of which no page is copied before one of the two writes to it;
  * same capabilities, in the same slots, but for Replies and the `process` of other threads. Both return from this call; in the child,
- * pid is 0. Of what the caller's threads are, only the calling one goes on in the child, and its floating-point registers are as at
- * a program's start. The library's locks are free there; locks of the program's own stay as they were, held by threads that the
+ * pid is 0. Of the caller's threads only the calling one goes on in the child, with all of its registers, the floating-point ones
+ * too. The library's locks are free there; locks of the program's own stay as they were, held by threads that the
  * child does not have.
  * Errors: P_NO_MEMORY; P_LIMIT processes. There is no trace of the child on error.
  */

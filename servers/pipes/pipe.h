@@ -6,7 +6,7 @@
  * Readers wait only while it is empty, writers only while there is no room for all that the first of them brings; so at most one
  * of the two queues has anybody in it who still waits.
  *
- * The answer is the commit. Who waits has changed nothing yet: bytes go in, or are taken out, once the answer that says so has
+ * The answer is the commit. A caller that waits has changed nothing yet: bytes go in, or out, once the answer that says so has
  * been taken. A caller that was interrupted meanwhile leaves no trace, and may ask again.
  */
 #pragma once
