@@ -207,6 +207,13 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
     return delivered;
 }
 
+bool server_client_waits(cap_t slot) {
+    if (sys_cap_query(slot).status == OK)
+        return true;
+    slot_free(slot); /* the kernel emptied it */
+    return false;
+}
+
 void server_forget(cap_t slot) {
     (void)sys_cap_delete(0, slot); /* nothing in it: the caller is gone already */
     slot_free(slot);

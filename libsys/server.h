@@ -87,6 +87,9 @@ MUST_USE cap_t server_defer(void);
  */
 bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply);
 
+/* Does the caller of a deferred call still wait? False: it is gone or was interrupted, and the slot is free. */
+MUST_USE bool server_client_waits(cap_t slot);
+
 /* Forget a deferred call; its caller gets E_PEER if it still waits. */
 void server_forget(cap_t slot);
 

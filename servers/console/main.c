@@ -64,13 +64,9 @@ static bool answer_write(void *context, cap_t reply, size_t length) {
     return server_answer(&server, reply, OPERATION_WRITE, OK, &answer);
 }
 
-/* The kernel has emptied the slot of a call that was taken back, or whose caller has died. */
 static bool waits(void *context, cap_t reply) {
     (void)context;
-    if (sys_cap_query(reply).status == OK)
-        return true;
-    slot_free(reply);
-    return false;
+    return server_client_waits(reply);
 }
 
 static void raise_interrupt(void *context) {
@@ -165,7 +161,7 @@ static size_t flusher_count;
 static void forget_dead_flushers(void) {
     size_t kept = 0;
     for (size_t i = 0; i < flusher_count; i++)
-        if (waits(NULL, flushers[i]))
+        if (server_client_waits(flushers[i]))
             flushers[kept++] = flushers[i];
     flusher_count = kept;
 }

@@ -42,13 +42,6 @@ static struct pipe_waiters waiters;
 
 /* ---- answers ---- */
 
-static bool client_waits(cap_t reply) {
-    if (sys_cap_query(reply).status == OK)
-        return true;
-    slot_free(reply); /* the kernel emptied it when the caller died */
-    return false;
-}
-
 static bool answer_read(cap_t reply, const struct stream_read_reply *answer) {
     return server_answer(&server, reply, OPERATION_READ, OK, answer);
 }
@@ -59,7 +52,7 @@ static bool answer_write(cap_t reply, uint32_t status, size_t written) {
 }
 
 static const struct pipe_clients clients = {
-    .defer = server_defer, .waits = client_waits, .answer_read = answer_read, .answer_write = answer_write};
+    .defer = server_defer, .waits = server_client_waits, .answer_read = answer_read, .answer_write = answer_write};
 
 /* ---- streams ---- */
 
