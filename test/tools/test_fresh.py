@@ -59,7 +59,7 @@ class Tallies(unittest.TestCase):
             log = pathlib.Path(place) / "log"
             log.write_text("".join(json.dumps({"name": f"p:s / {name}", "result": result, "stdout": f"TAP version 13\n{out}\n"})
                                    + "\n" for name, result, out in entries))
-            cases.add(log)
+            cases.add(log, "as root")
 
     def test_what_never_ran(self) -> None:
         cases = tally.Cases()
@@ -68,6 +68,15 @@ class Tallies(unittest.TestCase):
         self.assertEqual(cases.never_ran(), ["proof", "spin", "threads"])
         self.add(cases, ("proof", "OK", "ok 1 - proof_elf"), ("full", "OK", "not ok 1 - threads"))
         self.assertEqual(cases.never_ran(), ["spin"])
+
+    def test_what_failed_is_told_in_its_words(self) -> None:
+        cases = tally.Cases()
+        self.add(cases, ("good", "OK", "ok 1 - fork"), ("bad", "FAIL", "ok 1 - fork\nnot ok 2 - exec\n# 3, not 4"),
+                 ("slow", "TIMEOUT", "\n".join(f"line {number}" for number in range(100))))
+        self.assertEqual(len(cases.failures), 2)
+        self.assertEqual(cases.failures[0], "as root: bad: FAIL\n    not ok 2 - exec\n    # 3, not 4")
+        self.assertTrue(cases.failures[1].startswith("as root: slow: TIMEOUT\n    line 80\n"))
+        self.assertTrue(cases.failures[1].endswith("    line 99"))
 
 
 class FakeRoot(Root):
@@ -93,7 +102,7 @@ class Rehearsals(unittest.TestCase):
         self.enterContext(mock.patch.object(rehearsal, "CACHE", self.folder / "cache"))
         self.rehearsal.run(["bench"])
         self.assertEqual((self.rehearsal.totals.passed, self.rehearsal.totals.failed), (0, 1))
-        self.assertIn("mmdebstrap: no such archive", self.said.getvalue())
+        self.assertIn("mmdebstrap: no such archive", self.said.getvalue().split("== what failed")[1])
 
     def test_half_an_archive_is_not_kept(self) -> None:
         def half(command: list[str], seconds: float) -> None:

@@ -48,6 +48,8 @@ class Rehearsal:
         self.totals.passed += good
         self.totals.failed += not good
         print(f"{'ok' if good else 'FAILED'}: {name}{'' if good else ': ' + problem}", flush=True)
+        if not good:
+            self.cases.failures.append(f"{name}: {problem}")
         return good
 
     @contextlib.contextmanager
@@ -81,7 +83,7 @@ class Rehearsal:
         self.totals.passed += totals.passed
         self.totals.failed += totals.failed
         self.totals.skipped += totals.skipped
-        self.cases.add(root.path(folder / LOG))
+        self.cases.add(root.path(folder / LOG), name)
 
     def fresh(self) -> Root | None:
         """A bare root with what the Containerfile prepares, and README's commands in it. None: it could not be made."""
@@ -157,3 +159,6 @@ class Rehearsal:
         fresh = self.fresh()
         for name in parts if fresh is not None else ():
             getattr(self, name)(fresh)
+        if self.cases.failures:  # a rehearsal prints for an hour, and often only its end is kept
+            heading("what failed")
+            print("\n".join(self.cases.failures), flush=True)

@@ -1,4 +1,4 @@
-"""Owns what the runs of a rehearsal add up to: their closing lines, and the cases that no run has really run."""
+"""Owns what the runs of a rehearsal add up to: their closing lines, what failed, and the cases that no run has really run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import json
 import pathlib
 import re
 
-from host.test_log import SKIP, Totals
+from host.test_log import GOOD, SKIP, Totals
 
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 CASE = re.compile(r"^(ok|not ok)\s+\d+\s+-\s+(\S+)(.*)$", re.MULTILINE)
 PLAN_OF_NONE = re.compile(r"^1\.\.0\b", re.MULTILINE)
+WORDS_OF_A_FAILURE = 20  # lines
 
 
 def closing_totals(output: str) -> Totals | None:
@@ -21,6 +22,14 @@ def closing_totals(output: str) -> Totals | None:
     return Totals(int(closing[1]), int(closing[2]), int(closing[3] or 0)) if closing else None
 
 
+def words_of(entry: dict[str, str]) -> str:
+    """What a test that failed said of it: its failed cases, each with the lines behind it, else how its output ended."""
+    lines = f"{entry.get('stdout', '')}\n{entry.get('stderr', '')}".strip().splitlines()
+    told = [line for index, line in enumerate(lines)
+            if any(earlier.startswith("not ok") for earlier in lines[max(0, index - 5):index + 1])]
+    return "\n".join(f"    {line}" for line in (told or lines)[-WORDS_OF_A_FAILURE:])
+
+
 @dataclasses.dataclass
 class Cases:
     """Over several runs: the cases that ran, and those that were skipped, with the test each is in."""
@@ -28,12 +37,15 @@ class Cases:
     ran: set[str] = dataclasses.field(default_factory=set)
     ran_tests: set[str] = dataclasses.field(default_factory=set)
     skipped: set[tuple[str, str]] = dataclasses.field(default_factory=set)  # (test, case); no case: the whole test
+    failures: list[str] = dataclasses.field(default_factory=list)  # a test and how its output ended
 
-    def add(self, log: pathlib.Path) -> None:
-        """Take in Meson's log of a run."""
+    def add(self, log: pathlib.Path, run: str) -> None:
+        """Take in Meson's log of `run`."""
         for line in log.read_text().splitlines():
             entry = json.loads(line)
             test, output = entry["name"].split(" / ")[-1], entry.get("stdout", "")
+            if entry["result"] not in (*GOOD, "SKIP"):
+                self.failures.append(f"{run}: {test}: {entry['result']}\n{words_of(entry)}")
             if entry["result"] == "SKIP" or PLAN_OF_NONE.search(output):
                 self.skipped.add((test, ""))
                 continue
