@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from documents import abi, claims, decisions, limits, quotes, sources
+from documents import abi, claims, decisions, limits, pictures, quotes, sources
 from documents.tree import Tree
 
 CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
@@ -28,6 +28,7 @@ CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("each lesson has an answer", decisions.check_lessons),
     ("what pages say of the tree is so", claims.check),
     ("limits are those of the sources", limits.check),
+    ("pictures are those of their descriptions", pictures.check),
 )
 
 

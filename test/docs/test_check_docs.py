@@ -10,7 +10,7 @@ import unittest
 from collections.abc import Callable, Iterator
 from unittest import mock
 
-from documents import abi, claims, decisions, limits, quotes, sources
+from documents import abi, claims, decisions, limits, pictures, quotes, sources
 from documents.tree import Tree
 
 PAGE = """# cap_eat
@@ -322,6 +322,23 @@ class Documents(unittest.TestCase):
                     self.assertIn(old, files[path])
                     files[path] = files[path].replace(old, new, 1)
                 self.assertTrue(any(wanted in problem for problem in self.problems(files)), wanted)
+
+    def test_pictures_are_those_of_their_descriptions(self) -> None:
+        source, drawn = (f"{pictures.FOLDER}/lunch.{suffix}" for suffix in ("toml", "svg"))
+        description = 'title = "Lunch"\n' + "".join(
+            f'[[box]]\nname = "{name}"\nat = [{column}, 0]\nsize = [2, 2]\ntitle = "{name}"\ntext = "eats <all>"\ncolour = "red"\n'
+            for column, name in ((0, "fox"), (3, "hen"))) + '[[arrow]]\nfrom = "fox"\nto = "hen"\ntext = "eats"\n'
+        picture = pictures.draw(description)
+        self.assertIn("eats &lt;all&gt;", picture)
+        for files, wanted in (({source: description, drawn: picture}, []), ({source: description}, ["lunch.svg: is not what"]),
+                              ({source: description, drawn: picture.replace("hen", "dog")}, ["lunch.svg: is not what"]),
+                              ({drawn: picture}, ["lunch.svg: has no description"])):
+            with self.tree(files) as tree:
+                problems = pictures.check(tree)
+                self.assertEqual(len(problems), len(wanted), problems)
+                self.assertTrue(all(word in problem for word, problem in zip(wanted, problems)), problems)
+        with self.assertRaisesRegex(ValueError, "the text of fox does not fit"):
+            pictures.draw(description.replace("eats <all>", "eats " * 40))
 
     def test_the_kernel_s_lines_of_code_have_a_limit(self) -> None:
         """Neither comments nor blank lines count."""

@@ -1,0 +1,79 @@
+"""Owns the pictures of the documentation: each is an SVG drawn from a description in TOML beside it.
+
+A description has a title, boxes on a grid (name, at, size, title, text, colour) and arrows between boxes (from, to, text).
+"""
+
+from __future__ import annotations
+
+import textwrap
+import tomllib
+from typing import Any
+from xml.sax.saxutils import escape
+
+from documents.tree import Tree
+
+FOLDER = "docs/pictures"
+COLUMN, ROW, MARGIN, HEAD, GAP = 80, 36, 20, 30, 4  # pixels
+LETTER, LINE = 6.4, 16  # of text of 12 pixels: the mean width of a letter, the distance of lines
+ARROWHEAD = ('<marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+             '<path d="M0 0 8 4 0 8z" fill="#555"/></marker>')
+
+Rectangle = tuple[float, float, float, float]  # left, top, width, height
+
+
+def rectangle(box: dict[str, Any]) -> Rectangle:
+    (column, row), (columns, rows) = box["at"], box["size"]
+    return MARGIN + column * COLUMN + GAP, HEAD + row * ROW, columns * COLUMN - 2 * GAP, rows * ROW
+
+
+def draw_box(box: dict[str, Any]) -> list[str]:
+    left, top, width, height = rectangle(box)
+    lines = textwrap.wrap(box["text"], int((width - 16) / LETTER))
+    if (len(lines) + 1) * LINE + 10 > height:
+        raise ValueError(f"the text of {box['name']} does not fit into its box")
+    out = [f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="4" fill="{box["colour"]}" stroke="#555"/>',
+           f'<text x="{left + 8:g}" y="{top + 18:g}" font-weight="bold">{escape(box["title"])}</text>']
+    out += [f'<text x="{left + 8:g}" y="{top + 18 + number * LINE:g}">{escape(line)}</text>' for number, line in enumerate(lines, 1)]
+    return out
+
+
+def draw_arrow(arrow: dict[str, Any], boxes: dict[str, Rectangle]) -> list[str]:
+    """Straight down in the middle of what the boxes share of their widths, or to the side at mid-height."""
+    start, end = boxes[arrow["from"]], boxes[arrow["to"]]
+    left, right = max(start[0], end[0]), min(start[0] + start[2], end[0] + end[2])
+    if left < right:
+        x = x_end = (left + right) / 2
+        y, y_end = start[1] + start[3], end[1]
+    else:
+        y = y_end = start[1] + start[3] / 2
+        x, x_end = (start[0], end[0] + end[2]) if start[0] > end[0] else (start[0] + start[2], end[0])
+    return [f'<line x1="{x:g}" y1="{y:g}" x2="{x_end:g}" y2="{y_end:g}" stroke="#555" marker-end="url(#head)"/>',
+            f'<text x="{x + 8:g}" y="{(y + y_end) / 2 + 4:g}" font-style="italic">{escape(arrow["text"])}</text>']
+
+
+def draw(description: str) -> str:
+    """The picture as SVG. A ValueError names a text that does not fit."""
+    picture = tomllib.loads(description)
+    boxes = {box["name"]: rectangle(box) for box in picture["box"]}
+    width = max(left + wide for left, _, wide, _ in boxes.values()) + GAP + MARGIN
+    height = max(top + high for _, top, _, high in boxes.values()) + MARGIN
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
+           'font-family="sans-serif" font-size="12">', f"<title>{escape(picture['title'])}</title>", f"<defs>{ARROWHEAD}</defs>",
+           f'<rect width="{width:g}" height="{height:g}" fill="white"/>']
+    for box in picture["box"]:
+        out += draw_box(box)
+    for arrow in picture.get("arrow", []):
+        out += draw_arrow(arrow, boxes)
+    return "\n".join([*out, "</svg>"]) + "\n"
+
+
+def check(tree: Tree) -> list[str]:
+    problems = []
+    folder = tree.root / FOLDER
+    for source in sorted(folder.glob("*.toml")):
+        drawn = source.with_suffix(".svg")
+        if not drawn.exists() or drawn.read_text() != draw(source.read_text()):
+            problems.append(f"{FOLDER}/{drawn.name}: is not what {source.name} describes; tools/pictures.py draws it anew")
+    problems += [f"{FOLDER}/{drawn.name}: has no description" for drawn in sorted(folder.glob("*.svg"))
+                 if not drawn.with_suffix(".toml").exists()]
+    return problems
