@@ -28,7 +28,7 @@ def rectangle(box: dict[str, Any]) -> Rectangle:
 
 def draw_box(box: dict[str, Any]) -> list[str]:
     left, top, width, height = rectangle(box)
-    lines = textwrap.wrap(box["text"], int((width - 16) / LETTER))
+    lines = [line for part in box["text"].splitlines() for line in textwrap.wrap(part, int((width - 16) / LETTER))]
     if (len(lines) + 1) * LINE + 10 > height:
         raise ValueError(f"the text of {box['name']} does not fit into its box")
     out = [f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="4" fill="{box["colour"]}" stroke="#555"/>',
@@ -48,7 +48,7 @@ def draw_arrow(arrow: dict[str, Any], boxes: dict[str, Rectangle]) -> list[str]:
         y = y_end = start[1] + start[3] / 2
         x, x_end = (start[0], end[0] + end[2]) if start[0] > end[0] else (start[0] + start[2], end[0])
     return [f'<line x1="{x:g}" y1="{y:g}" x2="{x_end:g}" y2="{y_end:g}" stroke="#555" marker-end="url(#head)"/>',
-            f'<text x="{x + 8:g}" y="{(y + y_end) / 2 + 4:g}" font-style="italic">{escape(arrow["text"])}</text>']
+            f'<text x="{x + 8:g}" y="{(y + y_end) / 2 + (-6 if y == y_end else 4):g}" font-style="italic">{escape(arrow["text"])}</text>']
 
 
 def draw(description: str) -> str:
