@@ -2,24 +2,29 @@
 
 #include <stdint.h>
 
-/* Where a copy starts to be worth eight bytes a step. */
-#define LONG_BYTES 16U
-
-static inline void copy_forward(uint8_t **to, const uint8_t **from, size_t count, size_t step_bytes) {
-    if (step_bytes == 8)
-        __asm__ volatile("rep movsq" : "+D"(*to), "+S"(*from), "+c"(count) : : "memory");
-    else
-        __asm__ volatile("rep movsb" : "+D"(*to), "+S"(*from), "+c"(count) : : "memory");
+static uint64_t load_word(const uint8_t *at) {
+    uint64_t word;
+    __builtin_memcpy(&word, at, sizeof word);
+    return word;
 }
 
+static void store_word(uint8_t *at, uint64_t word) { __builtin_memcpy(at, &word, sizeof word); }
+
+/* The last word is read before anything is written, so that memmove may use this for a target below its source. */
 void *memcpy(void *restrict to, const void *restrict from, size_t length_bytes) {
     uint8_t *out = to;
     const uint8_t *in = from;
-    if (length_bytes >= LONG_BYTES) {
-        copy_forward(&out, &in, length_bytes / 8, 8);
-        length_bytes %= 8;
+    if (length_bytes < 8) {
+        __asm__ volatile("rep movsb" : "+D"(out), "+S"(in), "+c"(length_bytes) : : "memory");
+        return to;
     }
-    copy_forward(&out, &in, length_bytes, 1);
+    uint8_t *last_out = out + length_bytes - 8;
+    uint64_t last = load_word(in + length_bytes - 8), words = length_bytes / 8;
+    if (length_bytes > 16)
+        __asm__ volatile("rep movsq" : "+D"(out), "+S"(in), "+c"(words) : : "memory");
+    else
+        store_word(out, load_word(in));
+    store_word(last_out, last);
     return to;
 }
 
@@ -39,7 +44,7 @@ void *memmove(void *to, const void *from, size_t length_bytes) {
 void *memset(void *to, int byte, size_t length_bytes) {
     uint8_t *out = to;
     uint64_t pattern = (uint8_t)byte * 0x0101010101010101ULL;
-    if (length_bytes >= LONG_BYTES) {
+    if (length_bytes >= 16) { /* where it starts to be worth eight bytes a step */
         size_t count = length_bytes / 8;
         __asm__ volatile("rep stosq" : "+D"(out), "+c"(count) : "a"(pattern) : "memory");
         length_bytes %= 8;
