@@ -1,6 +1,7 @@
 #include "libsys/elf.h"
 
 #include "kernel/abi/rights.h"
+#include "libsys/string.h"
 
 enum { ELF_MACHINE_X86_64 = 62, ELF_CLASS_64 = 2, ELF_DATA_LITTLE = 1, ELF_VERSION_CURRENT = 1 };
 
@@ -68,10 +69,7 @@ static bool bytes_read(const struct parse *parse, uint64_t offset, void *ret_byt
     if (offset > parse->byte_count || count > parse->byte_count - offset) {
         return false;
     }
-    uint8_t *target = ret_bytes;
-    for (uint64_t i = 0; i < count; i++) {
-        target[i] = parse->bytes[offset + i];
-    }
+    memcpy(ret_bytes, parse->bytes + offset, count);
     return true;
 }
 
@@ -305,19 +303,20 @@ struct note {
     uint32_t content_bytes;
     uint32_t type;
 };
-enum { NOTE_INTERFACE = 1, NOTE_BUILD_ID = 3, NOTES_MAX = 16 };
+enum { NOTE_INTERFACE = 1, NOTE_BUILD_ID = 3, NOTES_MAX = 16, NOTE_NAME_MAX = sizeof("Baton") };
 
 static uint64_t whole_words(uint64_t bytes) { return (bytes + 3) & ~3ULL; }
 
 /* Is the note at `at` of this type, and does its name consist of these bytes, its terminating zero included? */
 static bool note_is(const struct parse *parse, uint64_t at, const struct note *note, uint32_t type, const char *name,
                     uint32_t name_bytes) {
-    if (note->type != type || note->name_bytes != name_bytes) {
+    char found[NOTE_NAME_MAX];
+    if (note->type != type || note->name_bytes != name_bytes ||
+        !bytes_read(parse, at + sizeof(*note), found, name_bytes)) {
         return false;
     }
     for (uint32_t i = 0; i < name_bytes; i++) {
-        char byte;
-        if (!bytes_read(parse, at + sizeof(*note) + i, &byte, 1) || byte != name[i]) {
+        if (found[i] != name[i]) {
             return false;
         }
     }
