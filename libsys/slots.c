@@ -1,22 +1,29 @@
 #include "libsys/slots.h"
 
+/* The bits of a word whose slots lie below `end`. */
+static uint64_t bits_below(uint64_t word, uint64_t end) {
+    uint64_t count = end > word * 64 ? end - word * 64 : 0;
+    return count >= 64 ? UINT64_MAX : (1ULL << count) - 1;
+}
+
+/* The bits of a word whose slots are never given out: below the first, and from the limit on. */
+static uint64_t bits_outside(const struct slots *slots, uint64_t word) {
+    return bits_below(word, slots->first) | ~bits_below(word, slots->limit);
+}
+
 void slots_init(struct slots *slots, uint64_t first, uint64_t limit) {
-    *slots = (struct slots){.first = first, .limit = limit < TABLE_SLOTS_MAX ? limit : TABLE_SLOTS_MAX};
-    for (uint64_t word = 0; word * 64 < slots->limit; word++) {
-        uint64_t below =
-            first > word * 64 ? first - word * 64 : 0; /* slots of this word that are before the first ... */
-        uint64_t inside = slots->limit > word * 64 ? slots->limit - word * 64 : 0; /* ... and before the limit */
-        uint64_t before_first = below >= 64 ? UINT64_MAX : (1ULL << below) - 1;
-        uint64_t before_limit = inside >= 64 ? UINT64_MAX : (1ULL << inside) - 1;
-        slots->used[word] = before_first | ~before_limit;
-    }
+    slots->first = first;
+    slots->limit = limit < TABLE_SLOTS_MAX ? limit : TABLE_SLOTS_MAX;
+    slots->hint = slots->used_count = 0;
+    for (uint64_t word = 0; word * 64 < slots->limit; word++)
+        slots->used[word] = bits_outside(slots, word);
 }
 
 void slots_recount(struct slots *slots) {
     slots->hint = 0;
     slots->used_count = 0;
-    for (uint64_t slot = slots->first; slot < slots->limit; slot++)
-        slots->used_count += slots->used[slot / 64] >> slot % 64 & 1;
+    for (uint64_t word = 0; word * 64 < slots->limit; word++)
+        slots->used_count += (uint64_t)__builtin_popcountll(slots->used[word] & ~bits_outside(slots, word));
 }
 
 cap_t slots_take(struct slots *slots) {

@@ -56,6 +56,15 @@ static void slots_come_and_go(void) {
     CHECK_EQUAL(slots_left(&slots), 1);
     CHECK_EQUAL(slots_take(&slots), 100);
     CHECK_EQUAL(slots_left(&slots), 0);
+
+    memset(&slots, 0xff, sizeof slots);
+    slots_init(&slots, 70, 100); /* neither at the border of a word */
+    CHECK_EQUAL(slots_take(&slots), 70);
+    slots_recount(&slots);
+    CHECK_EQUAL(slots_left(&slots), 29);
+    for (cap_t wanted = 71; wanted < 100; wanted++)
+        CHECK_EQUAL(slots_take(&slots), wanted);
+    CHECK_EQUAL(slots_take(&slots), 0);
 }
 
 /* Against the C library's own, for what both know. */
