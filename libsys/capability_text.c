@@ -12,7 +12,7 @@ uint32_t capability_text_read(const char *entry, cap_t slot_limit, uint32_t *ret
     uint32_t length = 0;
     while (is_in_a_name(entry[length]))
         length++;
-    bool own = length == strlen("process") && memcmp(entry, "process", length) == 0;
+    bool own = length == sizeof "process" - 1 && memcmp(entry, "process", length) == 0;
     if (length == 0 || length >= PROCESS_NAME_MAX || own || (entry[length] != '=' && entry[length] != '\0'))
         return P_ARGUMENT;
     const char *digit = entry + length + (entry[length] == '=' ? 1 : 0);

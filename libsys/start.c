@@ -12,31 +12,37 @@ struct program program;
 void program_start(uint64_t *stack);
 int main(int argc, char **argv, char **envp);
 
+/* What follows `word` in a text that begins with it; NULL = it does not. */
+static const char *behind(const char *text, const char *word) {
+    for (; *word != '\0'; text++, word++)
+        if (*text != *word)
+            return NULL;
+    return text;
+}
+
 const char *program_variable(const char *name) {
-    size_t length = strlen(name);
-    for (char **entry = program.environment; *entry != NULL; entry++)
-        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
-            return *entry + length + 1;
+    for (char **entry = program.environment; *entry != NULL; entry++) {
+        const char *rest = behind(*entry, name);
+        if (rest != NULL && *rest == '=')
+            return rest + 1;
+    }
     return NULL;
 }
 
-/* The number in the environment string PREFIX:NAME=NUMBER; 0 = none. */
+/* The number in the environment string PREFIX:NAME=NUMBER, of which `prefix` has the colon; 0 = none. */
 static uint64_t named_number(const char *prefix, const char *name) {
-    size_t prefix_length = strlen(prefix);
-    size_t length = strlen(name);
     for (char **entry = program.environment; *entry != NULL; entry++) {
-        const char *at = *entry;
-        if (strncmp(at, prefix, prefix_length) != 0 || at[prefix_length] != ':')
-            continue;
-        at += prefix_length + 1;
+        const char *rest = behind(*entry, prefix);
+        if (rest != NULL)
+            rest = behind(rest, name);
         uint64_t number;
-        if (strncmp(at, name, length) == 0 && at[length] == '=' && text_to_number(at + length + 1, &number))
+        if (rest != NULL && *rest == '=' && text_to_number(rest + 1, &number))
             return number;
     }
     return 0;
 }
 
-cap_t program_cap(const char *name) { return named_number("cap", name); }
+cap_t program_cap(const char *name) { return named_number("cap:", name); }
 
 /* What log lines of the program begin with. */
 static const char *own_name(void) {
@@ -54,7 +60,7 @@ cap_t program_need(const char *name) {
     program_exit(1);
 }
 
-uint64_t program_cap_size(const char *name) { return named_number("size", name); }
+uint64_t program_cap_size(const char *name) { return named_number("size:", name); }
 
 bool program_next_piece(const char *name, struct program_piece *piece) {
     struct program_piece next = {.memory = piece->memory + 1, .rest = piece->rest};
