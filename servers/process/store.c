@@ -38,15 +38,19 @@ uint32_t store_init(struct store *store, struct frames *frames, cap_t space, uad
     return OK;
 }
 
-static void push(struct store_spare *spare, void *page) {
-    *(void **)page = spare->first;
-    spare->first = page;
+static void push(struct store_spare *spare, void *page, bool clean) {
+    void **list = clean ? &spare->clean : &spare->other;
+    *(void **)page = *list;
+    *list = page;
     spare->count++;
 }
 
-static void *pop(struct store_spare *spare) {
-    void *page = spare->first;
-    spare->first = *(void **)page;
+/* One of the kind that is wanted, if there is one. *ret_clean: is it clean? */
+static void *pop(struct store_spare *spare, bool wants_clean, bool *ret_clean) {
+    *ret_clean = (wants_clean ? spare->clean : spare->other) != NULL ? wants_clean : !wants_clean;
+    void **list = *ret_clean ? &spare->clean : &spare->other;
+    void *page = *list;
+    *list = *(void **)page;
     spare->count--;
     return page;
 }
@@ -58,39 +62,34 @@ static uint32_t number_of(const struct store *store, const void *page) {
 static void unmap_page(struct store *store, void *page) {
     uint32_t number = number_of(store, page);
     (void)sys_space_unmap(store->space, (uaddr_t)page, 1); /* can't fail: it is mapped */
-    frames_drop(store->frames, store->frame[number] & ~STORE_CLEAN);
+    frames_drop(store->frames, store->frame[number]);
     store->frame[number] = FRAMES_NONE;
     if (number < store->lowest_free)
         store->lowest_free = number;
 }
 
 void *store_take(struct store *store, uint64_t zero_bytes) {
-    void *page = store->kept_spare.count > 0   ? pop(&store->kept_spare)
-                 : store->more_spare.count > 0 ? pop(&store->more_spare)
+    bool clean = false, wants_clean = zero_bytes == PAGE_BYTES;
+    void *page = store->kept_spare.count > 0   ? pop(&store->kept_spare, wants_clean, &clean)
+                 : store->more_spare.count > 0 ? pop(&store->more_spare, wants_clean, &clean)
                                                : map_page(store);
-    if (page == NULL)
-        return NULL;
-    uint32_t *frame = &store->frame[number_of(store, page)];
-    bool clean = (*frame & STORE_CLEAN) != 0 && zero_bytes > sizeof(void *);
-    memset(page, 0, clean ? sizeof(void *) : zero_bytes);
-    *frame &= ~STORE_CLEAN;
+    if (page != NULL)
+        memset(page, 0, clean && zero_bytes > sizeof(void *) ? sizeof(void *) : zero_bytes);
     return page;
 }
 
-void store_give_clean(struct store *store, void *page) {
-    store->frame[number_of(store, page)] |= STORE_CLEAN;
-    store_give(store, page);
-}
-
-void store_give(struct store *store, void *page) {
+static void give(struct store *store, void *page, bool clean) {
     bool is_kept = number_of(store, page) < store->kept;
     bool enough = store_spare_count(store) >= store->spare_max;
     if (is_kept)
-        push(&store->kept_spare, page);
+        push(&store->kept_spare, page, clean);
     else if (!enough)
-        push(&store->more_spare, page);
+        push(&store->more_spare, page, clean);
     else
         unmap_page(store, page);
     if (is_kept && enough && store->more_spare.count > 0)
-        unmap_page(store, pop(&store->more_spare));
+        unmap_page(store, pop(&store->more_spare, false, &clean));
 }
+
+void store_give(struct store *store, void *page) { give(store, page, false); }
+void store_give_clean(struct store *store, void *page) { give(store, page, true); }

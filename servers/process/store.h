@@ -16,11 +16,9 @@
 #define STORE_KEPT 64U
 #define STORE_SPARE_MAX 12U /* what two processes need */
 
-#define STORE_CLEAN (1U << 31) /* nobody has the page, and but for its first word it is zero */
-
-/* Mapped pages that nobody has: a list through the first word of each. */
+/* Mapped pages that nobody has: lists through the first word of each. Clean ones are zero but for that word. */
 struct store_spare {
-    void *first;
+    void *clean, *other;
     uint32_t count;
 };
 
@@ -32,7 +30,7 @@ struct store {
     struct store_spare kept_spare;   /* of the first `kept` pages */
     struct store_spare more_spare;   /* of the others, at most spare_max */
     uint32_t lowest_free;            /* no page below this number is unmapped */
-    uint32_t frame[STORE_PAGES_MAX]; /* by page: FRAMES_NONE = not mapped; perhaps with STORE_CLEAN */
+    uint32_t frame[STORE_PAGES_MAX]; /* by page: FRAMES_NONE = not mapped */
 };
 
 /* Errors: P_NO_MEMORY there is not enough for the pages that are kept. */
@@ -42,7 +40,7 @@ MUST_USE uint32_t store_init(struct store *store, struct frames *frames, cap_t s
 void *store_take(struct store *store, uint64_t zero_bytes);
 void store_give(struct store *store, void *page);
 
-/* One that is all zero: whoever takes it next need not clear it. */
+/* One that is all zero: whoever takes it next need not clear it. It is kept for somebody who wants a whole page of zeroes. */
 void store_give_clean(struct store *store, void *page);
 
 /* Pages that are mapped and that nobody has. */

@@ -29,12 +29,9 @@ struct vm *vm_create(struct store *store) {
 }
 
 void vm_destroy(struct store *store, struct vm *vm) {
-    const struct vm_leaf *leaf; /* downwards: the next vm takes pages in the opposite order */
-    for (uint64_t number = UINT64_MAX; (leaf = ordered_floor(&vm->leaves, number)) != NULL; number = leaf->number - 1) {
+    for (const struct vm_leaf *leaf = ordered_next(&vm->leaves, NULL); leaf != NULL;
+         leaf = ordered_next(&vm->leaves, leaf))
         store_give_clean(store, leaf->entries);
-        if (leaf->number == 0)
-            break;
-    }
     ordered_destroy(&vm->leaves, store);
     ordered_destroy(&vm->regions, store);
     store_give(store, vm);

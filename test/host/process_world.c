@@ -146,10 +146,8 @@ struct world_trace world_look(void) {
 static bool is_clean(const struct store_spare *spare) {
     static const uint8_t zeroes[PAGE_BYTES];
     bool clean = true;
-    for (const uint8_t *page = spare->first; page != NULL && clean; page = *(void *const *)(const void *)page) {
-        bool marked = (sys->store.frame[((uaddr_t)page - sys->store.at) / PAGE_BYTES] & STORE_CLEAN) != 0;
-        clean = !marked || memcmp(page + sizeof(void *), zeroes, PAGE_BYTES - sizeof(void *)) == 0;
-    }
+    for (const uint8_t *page = spare->clean; page != NULL && clean; page = *(void *const *)(const void *)page)
+        clean = memcmp(page + sizeof(void *), zeroes, PAGE_BYTES - sizeof(void *)) == 0;
     return clean;
 }
 
