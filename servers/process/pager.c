@@ -369,37 +369,24 @@ uint32_t pager_protect(struct system *system, struct incarnation *incarnation, u
 
 /* ---- fork ---- */
 
-/* From now on the parent may only read the pages of a run that were writable. */
-static uint32_t protect_run(struct incarnation *incarnation, const struct vm_region *region, uaddr_t start,
-                            uint64_t page_count) {
-    if (page_count == 0)
-        return OK;
-    uint32_t rights = region->rights & ~(uint32_t)MEMORY_WRITE;
-    uint32_t status = (uint32_t)sys_space_protect(incarnation->space, start, page_count, rights).status;
-    for (uint64_t i = 0; status == OK && i < page_count; i++)
-        *vm_entry(incarnation->vm, start + i * PAGE_BYTES) &= ~VM_WRITABLE;
-    return status;
-}
-
-static uint32_t protect_all(struct incarnation *incarnation, const struct vm_region *region) {
-    uaddr_t run = 0;
-    uint64_t count = 0;
-    uint32_t status = OK;
-    uint32_t *entry;
-    if (is_shared(region))
-        return OK;
-    for (uaddr_t at = vm_next(incarnation->vm, region->start, region->end, &entry); status == OK && at < region->end;
-         at = vm_next(incarnation->vm, at + PAGE_BYTES, region->end, &entry)) {
-        if ((*entry & VM_WRITABLE) == 0)
+/* From now on the parent may only read those of the pages that were writable. */
+static uint32_t protect_pages(struct incarnation *incarnation, const struct vm_region *region,
+                              const struct vm_pages *pages) {
+    uint32_t rights = region->rights & ~(uint32_t)MEMORY_WRITE, status = OK;
+    for (uint32_t first = 0, end; status == OK && first < pages->count; first = end) {
+        end = first;
+        while (end < pages->count && end - first < MAP_PAGES_MAX && (pages->entries[end] & VM_WRITABLE) != 0)
+            end++;
+        if (end == first) {
+            end++;
             continue;
-        if (count == 0 || at != run + count * PAGE_BYTES || count == MAP_PAGES_MAX) {
-            status = protect_run(incarnation, region, run, count);
-            run = at;
-            count = 0;
         }
-        count++;
+        status = (uint32_t)sys_space_protect(incarnation->space, pages->start + first * PAGE_BYTES, end - first, rights)
+                     .status;
+        for (uint32_t i = first; status == OK && i < end; i++)
+            pages->entries[i] &= ~VM_WRITABLE;
     }
-    return status == OK ? protect_run(incarnation, region, run, count) : status;
+    return status;
 }
 
 /* Another process has the same pages. */
@@ -422,12 +409,14 @@ static uint32_t share_pages(struct system *system, struct vm *vm, const struct v
 
 static uint32_t fork_region(struct system *system, struct incarnation *from, struct incarnation *to,
                             const struct vm_region *region) {
-    uint32_t status = protect_all(from, region);
-    if (status == OK)
-        status = add_region(system, to->vm, region);
+    uint32_t status = add_region(system, to->vm, region);
     for (struct vm_pages pages = vm_next_pages(from->vm, region->start, region->end); status == OK && pages.count > 0;
-         pages = vm_next_pages(from->vm, pages.end, region->end))
-        status = share_pages(system, to->vm, &pages);
+         pages = vm_next_pages(from->vm, pages.end, region->end)) {
+        if (!is_shared(region))
+            status = protect_pages(from, region, &pages);
+        if (status == OK)
+            status = share_pages(system, to->vm, &pages);
+    }
     return status == OK ? map_in_place(system, to, region, region->start, region->end) : status;
 }
 

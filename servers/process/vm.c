@@ -225,7 +225,10 @@ static struct vm_leaf *leaf_from(struct vm *vm, uint64_t number) {
     if (vm->last_leaf->number == number)
         return vm->last_leaf;
     struct vm_leaf *leaf = ordered_floor(&vm->leaves, number);
-    return leaf != NULL && leaf->number == number ? leaf : ordered_next(&vm->leaves, leaf);
+    if (leaf == NULL || leaf->number != number)
+        return ordered_next(&vm->leaves, leaf);
+    vm->last_leaf = leaf;
+    return leaf;
 }
 
 uint32_t *vm_entry(struct vm *vm, uaddr_t at) {
@@ -261,34 +264,38 @@ uint32_t vm_make_entry(struct store *store, struct vm *vm, uaddr_t at, uint32_t 
     return OK;
 }
 
-/* The first entry from `first` on that is not 0; VM_LEAF_PAGES: there is none. */
-static uint32_t next_in_leaf(struct vm_leaf *leaf, uint32_t first) {
+/* The first entry in [first, end) that is not 0; `end`: there is none. */
+static uint32_t next_in_leaf(struct vm_leaf *leaf, uint32_t first, uint32_t end) {
     uint64_t groups = leaf->groups & ~0ULL << first / GROUP_PAGES;
     for (; groups != 0; groups &= groups - 1) {
         uint32_t group = (uint32_t)__builtin_ctzll(groups) * GROUP_PAGES;
-        uint32_t page = group > first ? group : first;
-        while (page < group + GROUP_PAGES && leaf->entries[page] == 0)
+        uint32_t page = group > first ? group : first, stop = group + GROUP_PAGES < end ? group + GROUP_PAGES : end;
+        while (page < stop && leaf->entries[page] == 0)
             page++;
-        if (page < group + GROUP_PAGES)
+        if (page < stop)
             return page;
+        if (stop == end)
+            break;
         if (first <= group)
             leaf->groups &= ~(1ULL << group / GROUP_PAGES);
     }
-    return VM_LEAF_PAGES;
+    return end;
 }
 
 uaddr_t vm_next(struct vm *vm, uaddr_t at, uaddr_t end, uint32_t **ret_entry) {
     struct vm_leaf *leaf = leaf_from(vm, at / LEAF_BYTES);
-    for (; leaf != NULL; leaf = ordered_next(&vm->leaves, leaf)) {
+    while (leaf != NULL && leaf->number * LEAF_BYTES < end) {
         uaddr_t base = leaf->number * LEAF_BYTES;
         uint32_t first = at > base ? index_of(at) : 0;
-        uint32_t page = next_in_leaf(leaf, first);
-        if (page < VM_LEAF_PAGES && base + page * PAGE_BYTES < end) {
+        uint32_t stop = end - base < LEAF_BYTES ? (uint32_t)((end - base) / PAGE_BYTES) : VM_LEAF_PAGES;
+        uint32_t page = next_in_leaf(leaf, first, stop);
+        if (page < stop) {
             *ret_entry = &leaf->entries[page];
             return base + page * PAGE_BYTES;
         }
-        if (base + LEAF_BYTES >= end)
+        if (stop < VM_LEAF_PAGES)
             break;
+        leaf = ordered_next(&vm->leaves, leaf);
     }
     return end;
 }
@@ -309,7 +316,7 @@ void vm_trim(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_leaf *leaf = leaf_from(vm, start / LEAF_BYTES);
     while (leaf != NULL && leaf->number * LEAF_BYTES < end) {
         uint64_t number = leaf->number;
-        if (next_in_leaf(leaf, 0) < VM_LEAF_PAGES) {
+        if (next_in_leaf(leaf, 0, VM_LEAF_PAGES) < VM_LEAF_PAGES) {
             leaf = ordered_next(&vm->leaves, leaf);
             continue;
         }
