@@ -85,8 +85,9 @@ static void merge(struct ordered *ordered, struct store *store, uint32_t number)
     remove_chunk(ordered, store, number + 1);
 }
 
-/* A full chunk becomes two, or moves from the owner's room to a page. What comes in ascending order leaves full ones behind. */
-static bool make_room(struct ordered *ordered, struct store *store, uint32_t number) {
+/* A full chunk becomes two, or moves from the owner's room to a page. What comes in ascending order leaves full ones behind.
+ * Out of line: where there is room, as mostly, it costs nothing. */
+__attribute__((noinline)) static bool make_room(struct ordered *ordered, struct store *store, uint32_t number) {
     struct ordered_chunk *chunk = &ordered->chunks[number];
     uint8_t *page = store_take(store, 0);
     if (page == NULL)

@@ -34,6 +34,14 @@ struct ordered {
 /* The last element whose key is not above this. NULL: there is none. */
 void *ordered_floor(const struct ordered *ordered, uint64_t key);
 
+/* The last of all. NULL: there is none. */
+static inline void *ordered_last(const struct ordered *ordered) {
+    if (ordered->count == 0)
+        return NULL;
+    const struct ordered_chunk *chunk = &ordered->chunks[ordered->chunk_count - 1];
+    return chunk->elements + (uint64_t)(chunk->count - 1) * ordered->element_bytes;
+}
+
 /* The element behind this one; behind NULL, the first. NULL: there is none. */
 void *ordered_next_chunk(const struct ordered *ordered, const void *element);
 static inline void *ordered_next(const struct ordered *ordered, const void *element) {

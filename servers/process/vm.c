@@ -109,9 +109,13 @@ static void take_out(struct store *store, struct vm *vm, uaddr_t start) {
 }
 
 uint32_t vm_insert(struct store *store, struct vm *vm, const struct vm_region *region) {
-    struct vm_region *before = ordered_floor(&vm->regions, region->start);
-    const struct vm_region *behind = ordered_next(&vm->regions, before);
+    struct vm_region *before = ordered_last(&vm->regions);
+    const struct vm_region *behind = NULL;
     uint32_t status = OK;
+    if (before != NULL && before->end > region->start) { /* those of an image, and of a fork, come in ascending order */
+        before = ordered_floor(&vm->regions, region->start);
+        behind = ordered_next(&vm->regions, before);
+    }
     if ((before != NULL && before->end > region->start) || (behind != NULL && behind->start < region->end))
         return E_EXISTS;
     if (before != NULL && continues(before, region))
