@@ -414,8 +414,6 @@ uint32_t launch_exec(struct system *system, struct thread *caller, const struct 
     if (status == OK)
         status = stop_siblings(caller);
     if (status == OK)
-        status = hand_over(&launch, caller->object, next.space, HANDOVER_CHECK_ONLY, reason);
-    if (status == OK)
         status = hand_over(&launch, caller->object, next.space, body_resume_flag(process), reason);
     if (status != OK) {
         resume_siblings(caller);
