@@ -132,7 +132,7 @@ void body_drop_numbers(struct system *system, struct process *process, const str
 
 static void forget_identity(struct identity *identity) {
     slot_drop(&identity->kept);
-    memset(identity->slots, 0, sizeof identity->slots);
+    *identity = (struct identity){0};
 }
 
 void body_destroy(struct system *system, struct process *process) {
@@ -236,11 +236,14 @@ void body_move_identities(struct body *body, const uint16_t *slots, uint32_t cou
     for (uint32_t i = 0; i < BODY_SERVICES_MAX; i++) {
         struct identity *identity = &body->identities[i], moved = {.kept = identity->kept};
         bool any = false;
-        for (uint32_t given = 0; identity->kept != 0 && given < count; given++) {
+        if (identity->kept == 0)
+            continue;
+        for (uint32_t given = 0; given < count; given++) {
             cap_t target = BODY_SLOT_GIVEN + given;
-            bool lay = lies_in(identity, slots[given]);
-            moved.slots[target / 64] |= (uint64_t)lay << target % 64;
-            any = any || lay;
+            if (!lies_in(identity, slots[given]))
+                continue;
+            moved.slots[target / 64] |= 1ULL << target % 64;
+            any = true;
         }
         *identity = moved;
         if (!any)

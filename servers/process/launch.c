@@ -120,38 +120,43 @@ static uint32_t check_passed(struct given *given, uint32_t status, char *reason)
     return P_NO_CAPABILITY;
 }
 
-static void add_note(struct launch *launch, const char *text) {
-    uint64_t length = strlen(text) + 1;
-    memcpy(launch->notes + launch->note_block.length_bytes, text, length);
+/* Notes are put together by hand, since there is one for each capability of each program. */
+static void put(struct launch *launch, const char *bytes, size_t length) {
+    memcpy(launch->notes + launch->note_block.length_bytes, bytes, length);
     launch->note_block.length_bytes += length;
+}
+
+static void put_slot(struct launch *launch, cap_t slot) {
+    for (cap_t unit = slot >= 100 ? 100 : slot >= 10 ? 10 : 1; unit > 0; unit /= 10)
+        launch->notes[launch->note_block.length_bytes++] = (char)('0' + slot / unit % 10);
+}
+
+static void end_note(struct launch *launch) {
+    launch->notes[launch->note_block.length_bytes++] = '\0';
     launch->note_block.count++;
 }
 
-/* cap:NAME=SLOT. By hand, since there is one for each capability of each program. */
+/* cap:NAME=SLOT. */
 static void add_cap_note(struct launch *launch, const char *name, size_t name_length, cap_t slot) {
-    char *note = launch->notes + launch->note_block.length_bytes;
-    size_t length = sizeof "cap:" - 1;
-    memcpy(note, "cap:", length);
-    memcpy(note + length, name, name_length);
-    length += name_length;
-    note[length++] = '=';
-    for (cap_t unit = slot >= 100 ? 100 : slot >= 10 ? 10 : 1; unit > 0; unit /= 10)
-        note[length++] = (char)('0' + slot / unit % 10);
-    note[length++] = '\0';
-    launch->note_block.length_bytes += length;
-    launch->note_block.count++;
+    put(launch, "cap:", sizeof "cap:" - 1);
+    put(launch, name, name_length);
+    put(launch, "=", 1);
+    put_slot(launch, slot);
+    end_note(launch);
 }
 
 /* The environment strings of a program that begins in a thread of this number. */
 static void write_notes(struct launch *launch, uint32_t number) {
     launch->note_block = (struct string_block){launch->notes, 0, 0};
-    add_cap_note(launch, "process", strlen("process"), body_process_slot(number));
+    add_cap_note(launch, "process", sizeof "process" - 1, body_process_slot(number));
     for (uint32_t i = 0; i < launch->given_count; i++)
         if (launch->given[i].slot != 0)
             add_cap_note(launch, launch->given[i].name, launch->given[i].name_length, BODY_SLOT_GIVEN + i);
-    char note[NOTE_BYTES];
-    (void)format_into(note, sizeof note, "slots=%u,%u", BODY_SLOT_GIVEN + launch->given_count, BODY_TABLE_SLOTS);
-    add_note(launch, note);
+    put(launch, "slots=", sizeof "slots=" - 1);
+    put_slot(launch, BODY_SLOT_GIVEN + launch->given_count);
+    put(launch, ",", 1);
+    put_slot(launch, BODY_TABLE_SLOTS);
+    end_note(launch);
 }
 
 static uint32_t build_stack(struct system *system, struct launch *launch, const struct thread *thread,

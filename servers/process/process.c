@@ -92,10 +92,13 @@ struct process *process_find_from(const struct process_table *table, uint64_t pi
 }
 
 void process_set_name(struct process *process, const char *path) {
-    for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(path, '/'))
-        path = slash + 1;
+    const char *name = path, *end = path;
+    for (; *end != '\0'; end++)
+        if (*end == '/')
+            name = end + 1;
+    size_t length = (size_t)(end - name), most = sizeof process->name - 1;
     memset(process->name, 0, sizeof process->name);
-    memcpy(process->name, path, strnlen(path, sizeof process->name - 1));
+    memcpy(process->name, name, length < most ? length : most);
 }
 
 enum process_state process_state(struct process *process) {
