@@ -8,6 +8,7 @@
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/proto/process.h"
+#include "libsys/signal.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "userland/dealtest/board.h"
@@ -97,7 +98,7 @@ static void stop(uint64_t pid) {
 }
 
 static void finish(uint64_t pid) {
-    uint64_t how = below(3);
+    uint64_t how = below(target->executes ? 2 : 3);
     uint64_t steps = how == 0 ? halt(pid) : 0;
     if (how == 2)
         board->done = 1;
@@ -110,6 +111,15 @@ static void finish(uint64_t pid) {
         check(end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL, "it ended otherwise", end.value);
     if (how == 0)
         check(board->steps == steps, "it ran on although it was stopped and killed", board->steps - steps);
+}
+
+/* What a target tells that has no board. */
+static void on_news(uint64_t signal, const struct process_signal_frame *frame) {
+    (void)frame;
+    if (signal == SIGNAL_STEP)
+        board->steps++;
+    else
+        board->handled++;
 }
 
 /* One target, from its start to its end. */
@@ -143,12 +153,12 @@ static struct process_memory_reply look(void) {
     return reply;
 }
 
-/* Soon: a child of the target may have outlived it. */
-static bool becomes(const struct process_memory_reply *before) {
+/* Soon: a child of the target may have outlived it. The first ones touch what is kept from then on: there only processes count. */
+static bool becomes(const struct process_memory_reply *before, bool first) {
     uint64_t last_ns = program_time_in(SOON_NS);
     for (;;) {
         struct process_memory_reply now = look();
-        bool same = memcmp(&now, before, sizeof now) == 0;
+        bool same = first ? now.process_count == before->process_count : memcmp(&now, before, sizeof now) == 0;
         if (same || sys_clock_read().value >= last_ns)
             return same;
         pause(PAUSE_NS);
@@ -169,22 +179,28 @@ int main(int argc, char **argv, char **envp) {
     static const char usage[] =
         "dealtest [SEED [SECONDS]]    deal stops, signals and ends to processes in the middle of things";
     process = program_process();
+    if (argc == 2 && strcmp(argv[1], TARGET_AGAIN) == 0)
+        target_run_again();
     if (command_help(argc, argv, usage))
         return 0;
     if (!take_arguments(argc, argv))
         return command_misused(usage, "dealtest: want a seed other than 0, and for how long");
     uint32_t status = process_map(process, &request, &reply, NULL);
+    if (status == OK)
+        status = signal_handle(SIGNAL_STEP, on_news, 0);
+    if (status == OK)
+        status = signal_handle(SIGNAL_HANDLED, on_news, 0);
     if (status != OK)
         return command_complain("dealtest", "%s", status_text(status));
     board = (struct board *)reply.at;
     uint64_t seed = random_state, round_count = 0;
     uint64_t end_ns = program_time_in(seconds * 1000000000);
-    for (; sys_clock_read().value < end_ns; round_count++) {
+    for (; round_count < TARGETS || sys_clock_read().value < end_ns; round_count++) { /* each once at least */
         target = &targets[round_count % TARGETS];
         struct process_memory_reply before = look();
         deal();
-        if (round_count >= TARGETS) /* the first ones touch what is kept from then on */
-            check(becomes(&before), "it left something behind", before.frames_free - look().frames_free);
+        bool same = becomes(&before, round_count < TARGETS);
+        check(same, "it left something behind", before.frames_free - look().frames_free);
     }
     print("dealtest: seed %lu, %lu targets, %lu checks, %lu failed\n", seed, round_count, check_count, failure_count);
     return failure_count < 255 ? (int)failure_count : 255;
