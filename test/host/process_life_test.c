@@ -90,6 +90,56 @@ static void stack_overflow_is_called_so(void) {
     CHECK_REPORT_AT(FAULT_DIVIDE, lowest - 8, lowest, "(prog): divide error");
 }
 
+/* Each kind has its signal and words of its own. */
+static void each_kind_of_fault_is_told(void) {
+    static const struct {
+        uint64_t kind, signal;
+        const char *words;
+    } kinds[] = {
+        {FAULT_INSTRUCTION, PROCESS_SIGILL, "(prog): undefined or privileged instruction, code 0x2, rip 0x"},
+        {FAULT_PROTECTION, PROCESS_SIGSEGV, "(prog): general protection fault, code 0x2, rip 0x"},
+        {FAULT_DIVIDE, PROCESS_SIGFPE, "(prog): divide error, code 0x2, rip 0x"},
+        {FAULT_BREAKPOINT, PROCESS_SIGTRAP, "(prog): breakpoint, code 0x2, rip 0x"},
+        {FAULT_STEP, PROCESS_SIGTRAP, "(prog): debug exception, code 0x2, rip 0x"},
+        {FAULT_FLOAT, PROCESS_SIGFPE, "(prog): floating-point exception, code 0x2, rip 0x"},
+        {FAULT_ALIGNMENT, PROCESS_SIGBUS, "(prog): alignment fault, code 0x2, rip 0x"},
+        {FAULT_OVERFLOW, PROCESS_SIGSEGV, "(prog): overflow, code 0x2, rip 0x"},
+        {FAULT_SYSCALL, PROCESS_SIGILL, "(prog): foreign system call, code 0x2, rip 0x"},
+        {FAULT_SYSCALL + 1, PROCESS_SIGSEGV, "(prog): unknown fault, code 0x2, rip 0x"},
+    };
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    for (uint32_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        uint64_t pid;
+        struct process_wait_reply end;
+        CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+        if (!CHECK(strstr(report_as(pid, kinds[i].kind, 0, 0, &end), kinds[i].words) != NULL))
+            printf("# said:\n%s", world_log);
+        CHECK(end.end == PROCESS_KILLED && end.fault == kinds[i].kind);
+        CHECK_EQUAL(end.value, kinds[i].signal);
+    }
+}
+
+/* The kernel may refuse what brings a page; then neither the address nor the rights are to blame, but why it was refused. */
+static void page_that_is_refused_is_told_as_why(void) {
+    static const char *const reasons[] = {"(no capability in that slot), rip 0x",      /* of its content */
+                                          "(more than a fixed limit allows), rip 0x"}; /* of its mapping */
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct process_wait_reply end;
+        uint64_t pid;
+        CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+        fake_fail_at(2 + i); /* 1 is the server's own memory */
+        const char *said = report_as(pid, FAULT_PAGE, WORLD_BASE + 0x3000, 0, &end);
+        fake_fail_at(0);
+        const char *at = strstr(said, "(prog): page fault: write at 0x0000000000403000 (");
+        if (!CHECK(at != NULL && strstr(at, reasons[i]) != NULL && strstr(said, "rights forbid") == NULL))
+            printf("# said:\n%s", said);
+        CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL && end.fault == FAULT_PAGE);
+    }
+}
+
 /* Which image, where it lies, what is mapped around the address: in the form that tools/evidence/faults.py knows. */
 static void fault_report_says_what_is_where(void) {
     static const uint32_t note[] = {6, 4,  1, 0x6f746142, 0x6e,       1, /* as maker_note */
@@ -228,6 +278,8 @@ int main(void) {
         {"wait_and_exit_in_both_orders", wait_and_exit_in_both_orders},
         {"fault_kills_and_is_told", fault_kills_and_is_told},
         {"fault_report_says_what_is_where", fault_report_says_what_is_where},
+        {"each_kind_of_fault_is_told", each_kind_of_fault_is_told},
+        {"page_that_is_refused_is_told_as_why", page_that_is_refused_is_told_as_why},
         {"memory_that_is_out_is_told_as_that", memory_that_is_out_is_told_as_that},
         {"stack_overflow_is_called_so", stack_overflow_is_called_so},
         {"interrupt_and_kill", interrupt_and_kill},

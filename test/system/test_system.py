@@ -216,11 +216,14 @@ class Faults(unittest.TestCase):
                 ("read", 11, "crash_reading", "page fault: read at 0x0000000000000010 (nothing is mapped there)"),
                 ("write", 11, "crash_writing", "page fault: write at 0x0000000000000010 (nothing is mapped there)"),
                 ("stack", 11, "crash_nesting", "stack overflow: write at 0x00007fff"),
+                ("trap", 4, "crash_trapping", "undefined or privileged instruction"),
                 ("divide", 8, "crash_dividing", "divide error")):
             with self.subTest(way=way):
                 done = run("--boot", "pvh", "-c", f"true; crash {way}")
                 self.assertEqual(done.returncode, 128 + signal, done.stdout + done.stderr)
                 self.assertIn(f"process 3 (crash): {what}", done.stderr)
+                told = "page fault at address 0x" if signal == 11 else f"{what}, instruction 0x"
+                self.assertIn(f"crash: killed by signal {signal}: {told}", done.stdout, "the shell's word")
                 place = re.search(rf"^  #0 0x[0-9a-f]{{16}} {function} at \S*userland/commands/crash\.c:(\d+)", done.stderr, re.M)
                 assert place is not None, done.stderr
                 near = source[int(place[1]) - 3 : int(place[1])]
