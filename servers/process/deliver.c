@@ -16,13 +16,13 @@ static struct system *const sys = &served_system;
 
 /* ---- raising ---- */
 
+/* Its threads run once what came while it was stopped has been delivered: on another CPU they would run on at once. */
 static void resume(struct process *process) {
     if (!process->halted)
         return;
     process->halted = false;
-    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
-        (void)body_resume(thread);
-    process_note_signals(&sys->processes, process); /* what waited while it was stopped */
+    process->goes_on = true;
+    list_move(&sys->processes.due, &process->in_due);
     process_add_news(&sys->processes, process, PROCESS_CONTINUED, 0);
 }
 
@@ -236,6 +236,7 @@ static bool run_handlers(struct thread *thread) {
 
 static void stop(struct process *process, uint64_t signal) {
     process->halted = true;
+    process->goes_on = false;
     for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
         (void)sys_thread_suspend(thread->object, 0);
         if (thread->served_since_ns != 0)
@@ -294,9 +295,13 @@ static void deliver_all(struct process *process) {
         return;
     while (thread != NULL && deliver_to(thread))
         thread = thread_next(process, thread);
+    if (thread != NULL || !process->goes_on)
+        return; /* it has ended or stopped, or was not stopped before */
+    process->goes_on = false;
+    for (thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
+        (void)body_resume(thread);
 }
 
-/* HUP first, so that one without a handler does not run on before it ends. */
 static void hang_up(struct process *process) {
     process->hangs_up = false;
     deliver_raise(process, PROCESS_SIGHUP, 0);

@@ -43,6 +43,7 @@ struct process {
     bool orphan;       /* its parent has ended: process 1 stands in, but waits for it in vain */
     bool ended;        /* its parent has not waited for it yet */
     bool halted;       /* stopped by a signal, whatever its threads do */
+    bool goes_on;      /* its threads are to run again, behind what is due for it (it is in `due`) */
     uint32_t living;   /* threads: bit n = number n */
     uint32_t joinable; /* ... that have ended and that nobody has joined */
     uint32_t tells;    /* PROCESS_STOPPED or CONTINUED: its parent has not asked about it yet; 0 = nothing */

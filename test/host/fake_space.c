@@ -221,12 +221,15 @@ struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
     return (struct result){OK, calls ? SUSPEND_WITHDRAWN : SUSPEND_STOPPED};
 }
 
+uint64_t fake_resume_count;
 struct result sys_thread_resume(cap_t thread) {
     struct object *object = fake_find(thread, OBJECT_THREAD);
     if (fake_fails())
         return status(E_RIGHTS);
-    if (object != NULL)
+    if (object != NULL) {
         object->suspended = false;
+        fake_resume_count++;
+    }
     return status(object == NULL ? E_CAP : OK);
 }
 

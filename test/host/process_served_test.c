@@ -120,6 +120,24 @@ static void end_and_stop_wait_for_nobody(void) {
     CHECK(news.end == PROCESS_KILLED && news.value == PROCESS_SIGKILL);
 }
 
+/* What comes while it is stopped comes before its next instruction: it runs again only if that has neither ended nor stopped it. */
+static void stopped_process_runs_behind_what_is_due(void) {
+    struct process_wait_reply news;
+    start();
+    CHECK_EQUAL(raise(PROCESS_SIGSTOP), OK);
+    uint64_t resumed = fake_resume_count;
+    CHECK_EQUAL(raise(PROCESS_SIGTERM), OK);
+    CHECK_EQUAL(raise(PROCESS_SIGCONT), OK);
+    CHECK_EQUAL(fake_resume_count, resumed);
+    CHECK_EQUAL(world_wait(1, pid, 1, &news), OK);
+    CHECK(news.end == PROCESS_KILLED && news.value == PROCESS_SIGTERM);
+    start();
+    CHECK_EQUAL(raise(PROCESS_SIGSTOP), OK);
+    CHECK(fake_is_suspended(thread));
+    CHECK_EQUAL(raise(PROCESS_SIGCONT), OK);
+    CHECK(!fake_is_suspended(thread) && !world_process(pid)->halted);
+}
+
 /* A call that was queued or put off: the thread finds it not done, and may make it again. */
 static void call_that_nobody_serves_has_no_effect(void) {
     struct thread_registers registers;
@@ -187,6 +205,7 @@ int main(void) {
         {"handler_waits_so_long_and_no_longer", handler_waits_so_long_and_no_longer},
         {"thread_goes_on_when_its_signal_is_ignored", thread_goes_on_when_its_signal_is_ignored},
         {"end_and_stop_wait_for_nobody", end_and_stop_wait_for_nobody},
+        {"stopped_process_runs_behind_what_is_due", stopped_process_runs_behind_what_is_due},
         {"call_that_nobody_serves_has_no_effect", call_that_nobody_serves_has_no_effect},
         {"stopped_process_does_not_fork", stopped_process_does_not_fork},
         {"frame_has_room_or_the_process_ends", frame_has_room_or_the_process_ends},

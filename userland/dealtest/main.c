@@ -97,19 +97,24 @@ static void stop(uint64_t pid) {
     check(moves(&board->steps, steps), "it does not go on", steps);
 }
 
+/* It is killed, stopped before or not; or stopped, and what ends it comes before it goes on; or it ends by itself. */
 static void finish(uint64_t pid) {
-    uint64_t how = below(target->executes ? 2 : 3);
-    uint64_t steps = how == 0 ? halt(pid) : 0;
-    if (how == 2)
+    enum { KILLED, STOPPED_KILLED, STOPPED_ENDED, EXITS };
+    uint64_t how = below(target->executes ? EXITS : EXITS + 1);
+    bool stops = how == STOPPED_KILLED || how == STOPPED_ENDED;
+    uint64_t steps = stops ? halt(pid) : 0, signal = how == STOPPED_ENDED ? PROCESS_SIGTERM : PROCESS_SIGKILL;
+    if (how == EXITS)
         board->done = 1;
     else
-        kill(pid, PROCESS_SIGKILL);
+        kill(pid, signal);
+    if (how == STOPPED_ENDED)
+        kill(pid, PROCESS_SIGCONT);
     struct process_wait_reply end = wait_for(pid, 0);
-    if (how == 2)
+    if (how == EXITS)
         check(end.end == PROCESS_EXITED && end.value == 0, "it ended otherwise", end.value);
     else
-        check(end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL, "it ended otherwise", end.value);
-    if (how == 0)
+        check(end.end == PROCESS_KILLED && end.value == signal, "it ended otherwise", end.value);
+    if (stops)
         check(board->steps == steps, "it ran on although it was stopped and killed", board->steps - steps);
 }
 
