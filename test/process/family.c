@@ -169,16 +169,9 @@ IN_CHILD(orphaned_group_is_stopped_by_stop_alone) {
 
 /* ---- waiting for a group ---- */
 
-static uint64_t own_group(void) {
-    struct process_get_group_request request = {0};
-    struct process_get_group_reply reply = {0};
-    CHECK_STATUS(process_get_group(process, &request, &reply, NULL), OK);
-    return reply.group;
-}
-
 IN_CHILD(wait_of_a_group_finds_its_children_alone) {
     struct process_wait_reply end;
-    uint64_t own = PROCESS_GROUP | own_group(), other = fork_here();
+    uint64_t own = PROCESS_GROUP | group_of(0).group, other = fork_here();
     if (other == 0) {
         begin_group();
         return 1;
@@ -207,7 +200,7 @@ IN_CHILD(wait_of_a_group_finds_its_children_alone) {
 /* Whoever waits is told of an end in the group, and that the last child has left it. */
 IN_CHILD(wait_of_a_group_goes_on_until_it_is_empty) {
     struct process_wait_reply end;
-    uint64_t parent = own_pid(), group = PROCESS_GROUP | own_group(), first = fork_here();
+    uint64_t parent = own_pid(), group = PROCESS_GROUP | group_of(0).group, first = fork_here();
     if (first == 0) {
         CHECK(reaches_state(parent, PROCESS_WAITING));
         return CODE_SIGNALLED;

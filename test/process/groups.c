@@ -4,27 +4,6 @@
  */
 #include "test/process/signals.h"
 
-static uint32_t set_group(uint64_t pid, uint64_t group) {
-    struct process_set_group_request request = {pid, group};
-    struct process_set_group_reply reply;
-    return process_set_group(process, &request, &reply, NULL);
-}
-
-static struct process_get_group_reply group_of(uint64_t pid) {
-    struct process_get_group_request request = {pid};
-    struct process_get_group_reply reply = {0};
-    CHECK_STATUS(process_get_group(process, &request, &reply, NULL), OK);
-    return reply;
-}
-
-static uint32_t set_session(uint64_t *ret_session) {
-    struct process_set_session_request request = {0};
-    struct process_set_session_reply reply = {0};
-    uint32_t status = process_set_session(process, &request, &reply, NULL);
-    *ret_session = reply.session;
-    return status;
-}
-
 static uint32_t set_foreground(uint64_t pid) {
     struct process_set_foreground_request request = {.pid = pid};
     struct process_set_foreground_reply reply;

@@ -8,13 +8,6 @@
 
 static const char *const with_teller[] = {"teller", NULL};
 
-static struct process_get_group_reply own_group(void) {
-    struct process_get_group_request request = {0};
-    struct process_get_group_reply reply = {0};
-    CHECK_STATUS(process_get_group(process, &request, &reply, NULL), OK);
-    return reply;
-}
-
 static uint64_t badge_of(const char *name) {
     struct teller_tell_request request = {0};
     struct teller_tell_reply reply = {0};
@@ -22,13 +15,7 @@ static uint64_t badge_of(const char *name) {
     return reply.badge;
 }
 
-static void check_own_badge(void) { CHECK_EQUAL(badge_of("teller"), IDENTITY_BADGE(own_pid(), own_group().group)); }
-
-static void enter_group(uint64_t pid, uint64_t group) {
-    struct process_set_group_request request = {pid, group};
-    struct process_set_group_reply reply;
-    CHECK_STATUS(process_set_group(process, &request, &reply, NULL), OK);
-}
+static void check_own_badge(void) { CHECK_EQUAL(badge_of("teller"), IDENTITY_BADGE(own_pid(), group_of(0).group)); }
 
 /* ---- roles; they are given `teller` ---- */
 
@@ -64,17 +51,15 @@ static int role_is_known_behind_exec(int argc, char **argv) {
 
 static int role_is_known_in_each_group(int argc, char **argv) {
     (void)argc, (void)argv;
-    uint64_t first = own_group().group;
-    enter_group(0, 0);
-    CHECK_EQUAL(own_group().group, own_pid());
+    uint64_t first = group_of(0).group, session;
+    CHECK_STATUS(set_group(0, 0), OK);
+    CHECK_EQUAL(group_of(0).group, own_pid());
     check_own_badge();
-    enter_group(0, 0); /* as before */
+    CHECK_STATUS(set_group(0, 0), OK); /* as before */
     check_own_badge();
-    enter_group(0, first);
+    CHECK_STATUS(set_group(0, first), OK);
     check_own_badge();
-    struct process_set_session_request request = {0};
-    struct process_set_session_reply reply;
-    CHECK_STATUS(process_set_session(process, &request, &reply, NULL), OK);
+    CHECK_STATUS(set_session(&session), OK);
     check_own_badge();
     return CODE_SIGNALLED;
 }
@@ -90,7 +75,7 @@ static int role_is_known_when_others_move_it(int argc, char **argv) {
             return CODE_SIGNALLED;
         }
         spin_ns(100000ULL * (round % 4));
-        enter_group(child, child);
+        CHECK_STATUS(set_group(child, child), OK);
         CHECK_EXIT(child, CODE_SIGNALLED);
     }
     return CODE_SIGNALLED;

@@ -196,9 +196,7 @@ static int role_gives_up_its_identity(int argc, char **argv) {
         CHECK_STATUS(spawn_with(names, "has_no_teller", "34", &pid), OK);
         CHECK_EXIT(pid, CODE_SIGNALLED);
     }
-    struct process_set_group_request request = {0};
-    struct process_set_group_reply reply;
-    CHECK_STATUS(process_set_group(process, &request, &reply, NULL), OK);
+    CHECK_STATUS(set_group(0, 0), OK);
     CHECK(!hears(teller));
     return CODE_SIGNALLED;
 }

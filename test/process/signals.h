@@ -74,11 +74,28 @@ static inline uint32_t wait_masking(cap_t server, uint64_t mask) {
     return process_signal_wait(server, &request, &reply, &extra);
 }
 
-/* One of the caller's own, which its parent holds. */
-static inline void begin_group(void) {
-    struct process_set_group_request request = {0, 0};
+static inline uint32_t set_group(uint64_t pid, uint64_t group) {
+    struct process_set_group_request request = {pid, group};
     struct process_set_group_reply reply;
-    CHECK_STATUS(process_set_group(process, &request, &reply, NULL), OK);
+    return process_set_group(process, &request, &reply, NULL);
+}
+
+/* One of the caller's own, which its parent holds. */
+static inline void begin_group(void) { CHECK_STATUS(set_group(0, 0), OK); }
+
+static inline struct process_get_group_reply group_of(uint64_t pid) {
+    struct process_get_group_request request = {pid};
+    struct process_get_group_reply reply = {0};
+    CHECK_STATUS(process_get_group(process, &request, &reply, NULL), OK);
+    return reply;
+}
+
+static inline uint32_t set_session(uint64_t *ret_session) {
+    struct process_set_session_request request = {0};
+    struct process_set_session_reply reply = {0};
+    uint32_t status = process_set_session(process, &request, &reply, NULL);
+    *ret_session = reply.session;
+    return status;
 }
 
 /* What was left of the one before. */
