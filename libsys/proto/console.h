@@ -17,7 +17,7 @@ enum console_mode {
         1, /* lines, delivered to `read` only. Ctrl-C and Ctrl-Z are not: they raise the console's `interrupt` */
 };
 
-/* Write bytes as they are. The reply comes when all of them are on their way. */
+/* Write bytes as they are. The reply comes when all of them are on their way. Errors: P_LIMIT as for `read`. */
 struct console_write_request {
     uint64_t length_bytes;
     uint8_t bytes[CONSOLE_BYTES_MAX];
@@ -30,7 +30,8 @@ struct console_write_reply {
  * Read a line that was typed, or a part of it: the reply waits until there is one, and the console is in foreground
  * mode. It ends by LF, whatever Enter sends, and was shown as it was typed. No byte: the end, by Ctrl-D where the line
  * was empty, or because nobody types any more.
- * Errors: P_BACKGROUND; E_CANCEL Ctrl-Z was typed, or too many wait: ask again; P_ARGUMENT most_bytes; P_LIMIT.
+ * Errors: P_BACKGROUND; E_CANCEL Ctrl-Z was typed: ask again; P_ARGUMENT most_bytes; P_LIMIT as many of the
+ *         program's threads wait as places are left for all others (libsys/quota.h), or no slot is free.
  */
 struct console_read_request {
     uint64_t most_bytes; /* 1..CONSOLE_BYTES_MAX */
@@ -57,7 +58,7 @@ struct console_set_mode_reply {
     uint64_t old_mode;
 };
 
-/* The reply comes when all that was written so far has left the machine: before it is switched off. */
+/* The reply comes when all that was written so far has left the machine: before it is switched off. Errors: P_LIMIT. */
 struct console_flush_request {
     uint64_t zero;
 };

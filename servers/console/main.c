@@ -23,7 +23,6 @@ enum operation {
 
 #define COM1_FIRST_PORT 0x3f8U
 #define EVENT_UART 1U /* bit of `events`: the UART's interrupt, or our own reminder to go on serving it */
-#define FLUSHERS_MAX 8U
 #define FLUSH_LOOK_NS 100000U
 #define INTERRUPT_BITS 1U /* of `interrupt`: Ctrl-C, ... */
 #define SUSPEND_BITS 4U   /* ... Ctrl-Z */
@@ -64,6 +63,12 @@ static bool answer_write(void *context, cap_t reply, size_t length) {
     return server_answer(&server, reply, OPERATION_WRITE, OK, &answer);
 }
 
+static void answer_flush(void *context, cap_t reply) {
+    static const struct console_flush_reply answer;
+    (void)context;
+    (void)server_answer(&server, reply, OPERATION_FLUSH, OK, &answer); /* it may be gone */
+}
+
 static bool waits(void *context, cap_t reply) {
     (void)context;
     return server_client_waits(reply);
@@ -79,21 +84,32 @@ static void raise_suspend(void *context) {
     (void)sys_signal_raise(wires.interrupt, SUSPEND_BITS);
 }
 
+/* ---- those who have to wait ---- */
+
+static uint32_t refuse(struct server_call *call) {
+    format_into(call->reason, sizeof call->reason, "no slot is free to let the caller wait");
+    return P_LIMIT;
+}
+
+/* The program has as many waiting already as are left for all others. */
+static uint32_t refuse_deferred(cap_t slot, enum operation operation) {
+    (void)server_answer(&server, slot, operation, P_LIMIT, NULL); /* it may be gone */
+    return SERVER_DEFERRED;
+}
+
+/* ---- operations ---- */
+
 static uint32_t console_serve_write(struct server_call *call, const struct console_write_request *request,
                                     struct console_write_reply *reply) {
     reply->written_bytes = request->length_bytes;
     if (terminal_write(&terminal, request->bytes, request->length_bytes))
         return OK;
     cap_t slot = server_defer();
-    if (slot != 0 && terminal_park_writer(&terminal, slot, request->bytes, request->length_bytes))
-        return SERVER_DEFERRED;
-    if (slot != 0) { /* too many wait already */
-        struct console_write_reply none = {.written_bytes = 0};
-        (void)server_answer(&server, slot, OPERATION_WRITE, P_LIMIT, &none);
-        return SERVER_DEFERRED;
-    }
-    format_into(call->reason, sizeof call->reason, "no slot is free to let the writer wait");
-    return P_LIMIT;
+    if (slot == 0)
+        return refuse(call);
+    if (!terminal_park_writer(&terminal, call->badge, slot, request->bytes, request->length_bytes))
+        return refuse_deferred(slot, OPERATION_WRITE);
+    return SERVER_DEFERRED;
 }
 
 /* The answers to `read` and `read_keys` have one shape. */
@@ -101,21 +117,19 @@ _Static_assert(sizeof(struct console_read_reply) == sizeof(struct console_read_k
 
 static uint32_t serve_read(struct server_call *call, enum console_mode mode, uint64_t most_bytes, uint8_t *bytes,
                            uint64_t *ret_length) {
-    uint32_t group = IDENTITY_GROUP(call->badge);
     if (most_bytes < 1 || most_bytes > CONSOLE_BYTES_MAX) {
         format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", most_bytes, CONSOLE_BYTES_MAX);
         return P_ARGUMENT;
     }
-    if (terminal_is_background(&terminal, group))
+    if (terminal_is_background(&terminal, IDENTITY_GROUP(call->badge)))
         return P_BACKGROUND;
     if (terminal_read(&terminal, mode, bytes, most_bytes, ret_length))
         return OK;
     cap_t slot = server_defer();
-    if (slot == 0) {
-        format_into(call->reason, sizeof call->reason, "no slot is free to let the reader wait");
-        return P_LIMIT;
-    }
-    terminal_park_reader(&terminal, mode, group, slot, most_bytes);
+    if (slot == 0)
+        return refuse(call);
+    if (!terminal_park_reader(&terminal, call->badge, slot, mode, most_bytes))
+        return refuse_deferred(slot, OPERATION_READ);
     return SERVER_DEFERRED;
 }
 
@@ -154,44 +168,24 @@ static uint32_t console_serve_set_foreground(struct server_call *call,
     return OK;
 }
 
-/* Those who wait until all is sent. */
-static cap_t flushers[FLUSHERS_MAX];
-static size_t flusher_count;
-
-static void forget_dead_flushers(void) {
-    size_t kept = 0;
-    for (size_t i = 0; i < flusher_count; i++)
-        if (server_client_waits(flushers[i]))
-            flushers[kept++] = flushers[i];
-    flusher_count = kept;
-}
-
 static uint32_t console_serve_flush(struct server_call *call, const struct console_flush_request *request,
                                     struct console_flush_reply *reply) {
-    (void)call, (void)request;
+    (void)request;
     reply->zero = 0;
     if (terminal_is_drained(&terminal))
         return OK;
-    if (flusher_count == FLUSHERS_MAX)
-        forget_dead_flushers();
-    cap_t slot = flusher_count < FLUSHERS_MAX ? server_defer() : 0;
+    cap_t slot = server_defer();
     if (slot == 0)
-        return P_LIMIT;
-    flushers[flusher_count++] = slot;
+        return refuse(call);
+    if (!terminal_park_flusher(&terminal, call->badge, slot))
+        return refuse_deferred(slot, OPERATION_FLUSH);
     return SERVER_DEFERRED;
 }
 
 /* The UART tells when its buffer is empty, not when the last bit is sent: until then we look again and again. */
 static void answer_flushers(void) {
-    static const struct console_flush_reply reply;
-    if (flusher_count == 0)
-        return;
-    if (!terminal_is_drained(&terminal)) {
+    if (!terminal_answer_flushers(&terminal))
         (void)sys_signal_timer(wires.events, EVENT_UART, sys_clock_read().value + FLUSH_LOOK_NS);
-        return;
-    }
-    while (flusher_count > 0)
-        (void)server_answer(&server, flushers[--flusher_count], OPERATION_FLUSH, OK, &reply);
 }
 
 /*
@@ -236,6 +230,7 @@ int main(int argc, char **argv, char **envp) {
     static const struct uart_ports ports = {.read = read_register, .write = write_register};
     static const struct terminal_clients clients = {.answer_read = answer_read,
                                                     .answer_write = answer_write,
+                                                    .answer_flush = answer_flush,
                                                     .waits = waits,
                                                     .interrupt = raise_interrupt,
                                                     .suspend = raise_suspend};

@@ -65,22 +65,62 @@ static void interrupt(struct terminal *terminal) {
     terminal->clients->interrupt(terminal->clients->context);
 }
 
-static void refuse_read(const struct terminal *terminal, cap_t reply, uint32_t status) {
-    (void)terminal->clients->answer_read(terminal->clients->context, reply, status, NULL, 0); /* it may be gone */
+/* ---- queues of those who wait ---- */
+
+static void queue_init(struct terminal_queue *queue) {
+    quota_init(&queue->quota, queue->owners, TERMINAL_WAITERS_MAX);
+    queue->count = 0;
+}
+
+/* After its answer. */
+static void queue_remove(struct terminal_queue *queue, size_t i) {
+    quota_give(&queue->quota, IDENTITY_PID(queue->waiters[i].badge));
+    queue->count--;
+    memmove(&queue->waiters[i], &queue->waiters[i + 1], (queue->count - i) * sizeof queue->waiters[0]);
+}
+
+/* A process may have ended. A call that was taken back is made again: what is left of it must not take the places of all. */
+static void queue_forget_gone(const struct terminal *terminal, struct terminal_queue *queue) {
+    for (size_t i = 0; i < queue->count;) {
+        if (terminal->clients->waits(terminal->clients->context, queue->waiters[i].reply))
+            i++;
+        else
+            queue_remove(queue, i);
+    }
+}
+
+/* NULL: there is no place for it. */
+static struct terminal_waiter *queue_add(const struct terminal *terminal, struct terminal_queue *queue, uint64_t badge,
+                                         cap_t reply) {
+    if (quota_left(&queue->quota, IDENTITY_PID(badge)) == 0)
+        queue_forget_gone(terminal, queue);
+    if (!quota_take(&queue->quota, IDENTITY_PID(badge)))
+        return NULL;
+    struct terminal_waiter *waiter = &queue->waiters[queue->count++];
+    waiter->badge = badge;
+    waiter->reply = reply;
+    return waiter;
+}
+
+/* ---- keys ---- */
+
+static void refuse_read(struct terminal *terminal, size_t i, uint32_t status) {
+    (void)terminal->clients->answer_read(terminal->clients->context, terminal->readers.waiters[i].reply, status, NULL,
+                                         0); /* it may be gone */
+    queue_remove(&terminal->readers, i);
 }
 
 /* A program that stops while it waits to read would get what is typed for another one. It asks again when it goes on. */
 static void suspend(struct terminal *terminal) {
-    size_t kept = 0;
+    struct terminal_queue *readers = &terminal->readers;
     show_key(terminal, 'Z');
     terminal->clients->suspend(terminal->clients->context);
-    for (size_t i = 0; i < terminal->reader_count; i++) {
-        if (terminal->readers[i].mode == CONSOLE_RAW)
-            terminal->readers[kept++] = terminal->readers[i];
+    for (size_t i = 0; i < readers->count;) {
+        if (readers->waiters[i].mode == CONSOLE_RAW)
+            i++;
         else
-            refuse_read(terminal, terminal->readers[i].reply, E_CANCEL);
+            refuse_read(terminal, i, E_CANCEL);
     }
-    terminal->reader_count = kept;
 }
 
 /* In foreground mode some keys act. What was typed before, `ahead` bytes of the ring, was for the program that is
@@ -156,8 +196,9 @@ bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, c
     terminal->input = (struct ring){.bytes = terminal->input_bytes, .size = TERMINAL_INPUT_BYTES};
     terminal->output = (struct ring){.bytes = terminal->output_bytes, .size = TERMINAL_OUTPUT_BYTES};
     terminal->last_output = 0;
-    terminal->reader_count = 0;
-    terminal->writer_count = 0;
+    queue_init(&terminal->readers);
+    queue_init(&terminal->writers);
+    queue_init(&terminal->flushers);
     terminal->uart_user =
         (struct uart_user){.received = received, .next = next_to_send, .hung_up = hung_up, .context = terminal};
     bool present = uart_start(&terminal->uart, ports, &terminal->uart_user);
@@ -166,29 +207,17 @@ bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, c
 }
 
 bool terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length) {
-    if (terminal->writer_count > 0 || !fits(terminal, bytes, length))
+    if (terminal->writers.count > 0 || !fits(terminal, bytes, length))
         return false;
     add_output(terminal, bytes, length);
     uart_transmit(&terminal->uart);
     return true;
 }
 
-/* A call that was taken back is made again: what is left of it must not take the places of all. */
-static void forget_dead_writers(struct terminal *terminal) {
-    size_t kept = 0;
-    for (size_t i = 0; i < terminal->writer_count; i++)
-        if (terminal->clients->waits(terminal->clients->context, terminal->writers[i].reply))
-            terminal->writers[kept++] = terminal->writers[i];
-    terminal->writer_count = kept;
-}
-
-bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length) {
-    if (terminal->writer_count == TERMINAL_WAITERS_MAX)
-        forget_dead_writers(terminal);
-    if (terminal->writer_count == TERMINAL_WAITERS_MAX)
+bool terminal_park_writer(struct terminal *terminal, uint64_t badge, cap_t reply, const uint8_t *bytes, size_t length) {
+    struct terminal_waiter *writer = queue_add(terminal, &terminal->writers, badge, reply);
+    if (writer == NULL)
         return false;
-    struct terminal_writer *writer = &terminal->writers[terminal->writer_count++];
-    writer->reply = reply;
     writer->length = length;
     memcpy(writer->bytes, bytes, length);
     return true;
@@ -239,25 +268,20 @@ bool terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *b
     return answered;
 }
 
-static struct terminal_reader take_reader(struct terminal *terminal, size_t i) {
-    struct terminal_reader reader = terminal->readers[i];
-    terminal->reader_count--;
-    memmove(&terminal->readers[i], &terminal->readers[i + 1], (terminal->reader_count - i) * sizeof reader);
-    return reader;
-}
-
-void terminal_park_reader(struct terminal *terminal, enum console_mode mode, uint32_t group, cap_t reply,
+bool terminal_park_reader(struct terminal *terminal, uint64_t badge, cap_t reply, enum console_mode mode,
                           size_t limit) {
-    if (terminal->reader_count == TERMINAL_WAITERS_MAX)
-        refuse_read(terminal, take_reader(terminal, 0).reply, E_CANCEL);
-    terminal->readers[terminal->reader_count++] =
-        (struct terminal_reader){.reply = reply, .limit = limit, .mode = mode, .group = group};
+    struct terminal_waiter *reader = queue_add(terminal, &terminal->readers, badge, reply);
+    if (reader == NULL)
+        return false;
+    reader->mode = mode;
+    reader->length = limit;
+    return true;
 }
 
-/* The oldest of those who read in the present mode; reader_count = there is none. */
+/* The oldest of those who read in the present mode; readers.count = there is none. */
 static size_t find_reader(const struct terminal *terminal) {
     size_t i = 0;
-    while (i < terminal->reader_count && terminal->readers[i].mode != terminal->mode)
+    while (i < terminal->readers.count && terminal->readers.waiters[i].mode != terminal->mode)
         i++;
     return i;
 }
@@ -266,11 +290,12 @@ static size_t find_reader(const struct terminal *terminal) {
 static void answer_readers(struct terminal *terminal) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t i;
-    while ((i = find_reader(terminal)) < terminal->reader_count && has_input(terminal)) {
-        struct terminal_reader reader = take_reader(terminal, i);
-        size_t length = copy_input(terminal, bytes, reader.limit);
-        if (terminal->clients->answer_read(terminal->clients->context, reader.reply, OK, bytes, length))
+    while ((i = find_reader(terminal)) < terminal->readers.count && has_input(terminal)) {
+        const struct terminal_waiter *reader = &terminal->readers.waiters[i];
+        size_t length = copy_input(terminal, bytes, reader->length);
+        if (terminal->clients->answer_read(terminal->clients->context, reader->reply, OK, bytes, length))
             consume_input(terminal, length);
+        queue_remove(&terminal->readers, i);
     }
 }
 
@@ -287,9 +312,9 @@ void terminal_set_foreground(struct terminal *terminal, uint32_t group) {
     if (group == terminal->foreground)
         return;
     terminal->foreground = group;
-    for (size_t i = 0; i < terminal->reader_count;) {
-        if (terminal_is_background(terminal, terminal->readers[i].group))
-            refuse_read(terminal, take_reader(terminal, i).reply, P_BACKGROUND);
+    for (size_t i = 0; i < terminal->readers.count;) {
+        if (terminal_is_background(terminal, IDENTITY_GROUP(terminal->readers.waiters[i].badge)))
+            refuse_read(terminal, i, P_BACKGROUND);
         else
             i++;
     }
@@ -299,12 +324,11 @@ void terminal_set_foreground(struct terminal *terminal, uint32_t group) {
 
 /* What somebody wrote who is gone meanwhile is not on its way yet, and never will be. */
 static void answer_writers(struct terminal *terminal) {
-    while (terminal->writer_count > 0 && fits(terminal, terminal->writers[0].bytes, terminal->writers[0].length)) {
-        struct terminal_writer *writer = &terminal->writers[0];
+    const struct terminal_waiter *writer = &terminal->writers.waiters[0];
+    while (terminal->writers.count > 0 && fits(terminal, writer->bytes, writer->length)) {
         if (terminal->clients->answer_write(terminal->clients->context, writer->reply, writer->length))
             add_output(terminal, writer->bytes, writer->length);
-        terminal->writer_count--;
-        memmove(&terminal->writers[0], &terminal->writers[1], terminal->writer_count * sizeof *writer);
+        queue_remove(&terminal->writers, 0);
         uart_transmit(&terminal->uart);
     }
 }
@@ -318,5 +342,17 @@ bool terminal_progress(struct terminal *terminal) {
 }
 
 bool terminal_is_drained(struct terminal *terminal) {
-    return ring_used(&terminal->output) == 0 && terminal->writer_count == 0 && uart_is_idle(&terminal->uart);
+    return ring_used(&terminal->output) == 0 && terminal->writers.count == 0 && uart_is_idle(&terminal->uart);
+}
+
+bool terminal_park_flusher(struct terminal *terminal, uint64_t badge, cap_t reply) {
+    return queue_add(terminal, &terminal->flushers, badge, reply) != NULL;
+}
+
+bool terminal_answer_flushers(struct terminal *terminal) {
+    struct terminal_queue *flushers = &terminal->flushers;
+    bool drained = flushers->count == 0 || terminal_is_drained(terminal);
+    for (; drained && flushers->count > 0; queue_remove(flushers, 0))
+        terminal->clients->answer_flush(terminal->clients->context, flushers->waiters[0].reply);
+    return drained;
 }

@@ -21,36 +21,41 @@
 
 #include "kernel/abi/syscall.h"
 #include "libsys/proto/console.h"
+#include "libsys/quota.h"
 #include "servers/console/cooked.h"
 #include "servers/console/ring.h"
 #include "servers/console/uart.h"
 
 #define TERMINAL_INPUT_BYTES 16384U /* typed ahead; a power of two */
 #define TERMINAL_OUTPUT_BYTES 8192U /* a power of two */
-#define TERMINAL_WAITERS_MAX 32U    /* readers that wait, and as many writers */
+#define TERMINAL_WAITERS_MAX 32U    /* of each kind: readers, writers, those who flush */
 
 /* How to answer those who wait. `reply` is what terminal_park_* was given; it is used up by the answer in any case. */
 struct terminal_clients {
     /* OK, and no bytes: the end of input; E_CANCEL: none, ask again; P_BACKGROUND. Returns false if nobody got the answer. */
     bool (*answer_read)(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length);
     bool (*answer_write)(void *context, cap_t reply, size_t length); /* the same */
+    void (*answer_flush)(void *context, cap_t reply);
     bool (*waits)(void *context, cap_t reply); /* false: its caller is gone, and the slot is free */
     void (*interrupt)(void *context);          /* Ctrl-C was typed in foreground mode, ... */
     void (*suspend)(void *context);            /* ... Ctrl-Z */
     void *context;
 };
 
-struct terminal_reader {
+struct terminal_waiter {
     cap_t reply;
-    size_t limit;           /* bytes it wants at most */
-    enum console_mode mode; /* in which it wants them */
-    uint32_t group;         /* of the process; 0 = it is none */
+    uint64_t badge;         /* see identity.h */
+    enum console_mode mode; /* a reader: in which it wants bytes, ... */
+    size_t length;          /* ... and how many at most; a writer: that it brings */
+    uint8_t bytes[CONSOLE_BYTES_MAX];
 };
 
-struct terminal_writer {
-    cap_t reply;
-    size_t length;
-    uint8_t bytes[CONSOLE_BYTES_MAX];
+/* The oldest is at [0]. A place is charged to the process that the badge names. */
+struct terminal_queue {
+    struct quota quota;
+    struct quota_owner owners[TERMINAL_WAITERS_MAX];
+    size_t count;
+    struct terminal_waiter waiters[TERMINAL_WAITERS_MAX];
 };
 
 struct terminal {
@@ -69,10 +74,7 @@ struct terminal {
     struct ring output;
     uint8_t last_output; /* the last byte a client wrote: LF after CR stays as it is */
 
-    struct terminal_reader readers[TERMINAL_WAITERS_MAX]; /* queues: the oldest is at [0] */
-    struct terminal_writer writers[TERMINAL_WAITERS_MAX];
-    size_t reader_count;
-    size_t writer_count;
+    struct terminal_queue readers, writers, flushers;
 
     uint8_t input_bytes[TERMINAL_INPUT_BYTES];
     uint8_t output_bytes[TERMINAL_OUTPUT_BYTES];
@@ -86,17 +88,20 @@ bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, c
  * ring has no room for all. Then the writer has to be parked. */
 bool terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length);
 
-/* Park a writer. Its bytes are taken when its answer is. false: TERMINAL_WAITERS_MAX wait already. */
-bool terminal_park_writer(struct terminal *terminal, cap_t reply, const uint8_t *bytes, size_t length);
+/*
+ * Park a writer, whose bytes are taken when its answer is. Below: a reader, limit in 1..CONSOLE_BYTES_MAX; a client that
+ * flushes. False: its process has as many places as are left for all others. Clients that are gone do not count.
+ */
+MUST_USE bool terminal_park_writer(struct terminal *terminal, uint64_t badge, cap_t reply, const uint8_t *bytes,
+                                   size_t length);
 
 /* Take up to `limit` bytes of input, in this mode only; in foreground mode of one line; none = the end.
  * false: the reader has to be parked. */
 MUST_USE bool terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit,
                             size_t *ret_length);
 
-/* Park a reader, limit in 1..CONSOLE_BYTES_MAX. When TERMINAL_WAITERS_MAX wait already the oldest is answered with no
- * bytes to make room: readers whose process died stay in the queue until something is typed. */
-void terminal_park_reader(struct terminal *terminal, enum console_mode mode, uint32_t group, cap_t reply, size_t limit);
+MUST_USE bool terminal_park_reader(struct terminal *terminal, uint64_t badge, cap_t reply, enum console_mode mode,
+                                   size_t limit);
 
 /* Is a process of this group (0: no process) kept from reading and from setting the mode? */
 static inline bool terminal_is_background(const struct terminal *terminal, uint32_t group) {
@@ -110,6 +115,11 @@ void terminal_set_mode(struct terminal *terminal, enum console_mode mode);
 
 /* Is nothing on its way any more? */
 bool terminal_is_drained(struct terminal *terminal);
+
+MUST_USE bool terminal_park_flusher(struct terminal *terminal, uint64_t badge, cap_t reply);
+
+/* Answer those who wait until all is sent, if it is. False: it is not, and somebody waits. */
+MUST_USE bool terminal_answer_flushers(struct terminal *terminal);
 
 /* After an interrupt: serve the UART, and answer whoever can be answered now. False: it has to be called again soon,
  * see uart_service(). */

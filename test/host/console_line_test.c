@@ -22,7 +22,7 @@ static void lines(void) {
     CHECK(reads(CONSOLE_FOREGROUND, "")); /* the LF belonged to the CR before it */
     check_sent("one\r\ntwo\r\nthree\r\n");
 
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 1, 8);
+    CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_FOREGROUND, 8));
     type("a\x02\t", 3); /* no line yet, but it shows */
     CHECK_EQUAL(clients.read_count, 0);
     check_sent("one\r\ntwo\r\nthree\r\na^B ");
@@ -77,13 +77,13 @@ static void control_d(void) {
     type("part\x04", 5);
     CHECK(reads(CONSOLE_FOREGROUND, "part"));
     CHECK(!at_end(CONSOLE_FOREGROUND));
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 1, 8);
+    CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_FOREGROUND, 8));
     type("\x04", 1);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK(clients.reads[0].status == OK && clients.reads[0].length == 0);
 
     clients.gone = 2;
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 2, 8);
+    CHECK(terminal_park_reader(&terminal, 0, 2, CONSOLE_FOREGROUND, 8));
     type("\x04", 1);
     terminal_set_mode(&terminal, CONSOLE_RAW); /* an end that nobody took does not end the shell */
     CHECK(!at_end(CONSOLE_RAW));
@@ -94,7 +94,7 @@ static void control_d(void) {
 /* Nobody types any more: first what was typed, then the end, for each that reads, in both modes; until a key comes. */
 static void a_break_is_the_end_of_input(void) {
     begin();
-    terminal_park_reader(&terminal, CONSOLE_RAW, 0, 1, 8);
+    CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_RAW, 8));
     type("a", 1);
     hang_up();
     CHECK_EQUAL(clients.read_count, 1);
@@ -104,11 +104,11 @@ static void a_break_is_the_end_of_input(void) {
     CHECK(at_end(CONSOLE_FOREGROUND));
     type("b", 1);
     CHECK(!at_end(CONSOLE_FOREGROUND));
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 2, 8);
+    CHECK(terminal_park_reader(&terminal, 0, 2, CONSOLE_FOREGROUND, 8));
     hang_up();
     CHECK_EQUAL(clients.read_count, 2);
     CHECK(clients.reads[1].length == 1 && clients.reads[1].bytes[0] == 'b');
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 3, 8);
+    CHECK(terminal_park_reader(&terminal, 0, 3, CONSOLE_FOREGROUND, 8));
     terminal_set_mode(&terminal, CONSOLE_RAW);
     CHECK(at_end(CONSOLE_RAW));
     type("\0", 1); /* a zero byte is one */

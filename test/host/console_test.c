@@ -66,7 +66,7 @@ static void a_line_feed_waits_for_two_places(void) {
     while (ring_free(&terminal.output) > 1) /* the chip took the first ones one write at a time */
         CHECK(write_text("x"));
     CHECK(!write_text("\n"));
-    CHECK(terminal_park_writer(&terminal, 1, (const uint8_t *)"\n", 1));
+    CHECK(terminal_park_writer(&terminal, 0, 1, (const uint8_t *)"\n", 1));
     CHECK(!write_text("y"));
     drain();
     CHECK_EQUAL(clients.write_count, 1);
@@ -85,10 +85,10 @@ static void flood(void) {
         bool written = terminal_write(&terminal, bytes, sizeof bytes);
         CHECK(parked == 0 || !written); /* nobody overtakes */
         if (!written)
-            CHECK(terminal_park_writer(&terminal, ++parked, bytes, sizeof bytes));
+            CHECK(terminal_park_writer(&terminal, 0, ++parked, bytes, sizeof bytes));
         total += sizeof bytes;
     }
-    CHECK(!terminal_park_writer(&terminal, 99, bytes, 1));
+    CHECK(!terminal_park_writer(&terminal, 0, 99, bytes, 1));
     CHECK_EQUAL(clients.write_count, 0);
     drain();
     CHECK_EQUAL(clients.write_count, TERMINAL_WAITERS_MAX);
@@ -111,8 +111,8 @@ static void a_writer_that_is_gone_has_written_nothing(void) {
         filled += sizeof bytes - 1; /* some room is left, for a part of the next one */
     CHECK(ring_free(&terminal.output) > 2);
     memset(bytes, 'y', sizeof bytes);
-    CHECK(terminal_park_writer(&terminal, 1, bytes, sizeof bytes));
-    CHECK(terminal_park_writer(&terminal, 2, (const uint8_t *)"z", 1));
+    CHECK(terminal_park_writer(&terminal, 0, 1, bytes, sizeof bytes));
+    CHECK(terminal_park_writer(&terminal, 0, 2, (const uint8_t *)"z", 1));
     clients.gone = 1;
     drain();
     CHECK_EQUAL(clients.write_count, 1);
@@ -128,12 +128,12 @@ static void writers_that_are_gone_keep_no_place(void) {
     while (terminal_write(&terminal, bytes, sizeof bytes))
         continue;
     for (uint32_t i = 0; i < TERMINAL_WAITERS_MAX; i++)
-        CHECK(terminal_park_writer(&terminal, i % 2 == 0 ? 1 : 2, bytes, sizeof bytes));
-    CHECK(!terminal_park_writer(&terminal, 3, bytes, sizeof bytes));
+        CHECK(terminal_park_writer(&terminal, 0, i % 2 == 0 ? 1 : 2, bytes, sizeof bytes));
+    CHECK(!terminal_park_writer(&terminal, 0, 3, bytes, sizeof bytes));
     clients.gone = 1;
-    CHECK(terminal_park_writer(&terminal, 3, bytes, sizeof bytes));
-    CHECK_EQUAL(terminal.writer_count, TERMINAL_WAITERS_MAX / 2 + 1);
-    CHECK(terminal.writers[0].reply == 2 && terminal.writers[TERMINAL_WAITERS_MAX / 2].reply == 3);
+    CHECK(terminal_park_writer(&terminal, 0, 3, bytes, sizeof bytes));
+    CHECK_EQUAL(terminal.writers.count, TERMINAL_WAITERS_MAX / 2 + 1);
+    CHECK(terminal.writers.waiters[0].reply == 2 && terminal.writers.waiters[TERMINAL_WAITERS_MAX / 2].reply == 3);
 }
 
 static void input_waits_for_a_reader(void) {
@@ -152,7 +152,7 @@ static void readers_queue_up(void) {
     uint8_t byte;
     begin();
     for (cap_t reply = 1; reply <= 3; reply++)
-        terminal_park_reader(&terminal, terminal.mode, 0, reply, 1);
+        CHECK(terminal_park_reader(&terminal, 0, reply, terminal.mode, 1));
     CHECK_EQUAL(take(terminal.mode, &byte, 1), 0); /* nobody overtakes */
     type("a", 1);
     CHECK_EQUAL(clients.read_count, 1);
@@ -169,21 +169,71 @@ static void readers_queue_up(void) {
 static void a_dead_reader_takes_nothing(void) {
     begin();
     clients.gone = 1;
-    terminal_park_reader(&terminal, terminal.mode, 0, 1, 10);
-    terminal_park_reader(&terminal, terminal.mode, 0, 2, 10);
+    CHECK(terminal_park_reader(&terminal, 0, 1, terminal.mode, 10));
+    CHECK(terminal_park_reader(&terminal, 0, 2, terminal.mode, 10));
     type("x", 1);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK_EQUAL(clients.reads[0].reply, 2);
     CHECK(clients.reads[0].length == 1 && clients.reads[0].bytes[0] == 'x');
 }
 
-static void too_many_readers_push_out_the_oldest(void) {
+/* One program gets half of the places of each kind, another one finds some, and those of the dead are given anew. */
+static void waiters_share_the_places(void) {
+    static const uint64_t greedy = IDENTITY_BADGE(2, 2), other = IDENTITY_BADGE(3, 2), third = IDENTITY_BADGE(4, 2);
+    const uint8_t byte = 'x';
     begin();
-    for (cap_t reply = 1; reply <= TERMINAL_WAITERS_MAX + 1; reply++)
-        terminal_park_reader(&terminal, terminal.mode, 0, reply, 1);
-    CHECK_EQUAL(clients.read_count, 1);
-    CHECK_EQUAL(clients.reads[0].reply, 1);
-    CHECK_EQUAL(clients.reads[0].length, 0);
+    for (uint32_t i = 0; i < TERMINAL_WAITERS_MAX / 2; i++) {
+        CHECK(terminal_park_reader(&terminal, greedy, 1, CONSOLE_FOREGROUND, 1));
+        CHECK(terminal_park_writer(&terminal, greedy, 1, &byte, 1));
+        CHECK(terminal_park_flusher(&terminal, greedy, 1));
+    }
+    CHECK(!terminal_park_reader(&terminal, greedy, 1, CONSOLE_FOREGROUND, 1));
+    CHECK(!terminal_park_writer(&terminal, greedy, 1, &byte, 1));
+    CHECK(!terminal_park_flusher(&terminal, greedy, 1));
+    CHECK(terminal_park_reader(&terminal, other, 2, CONSOLE_FOREGROUND, 1));
+    CHECK(terminal_park_writer(&terminal, other, 2, &byte, 1));
+    CHECK(terminal_park_flusher(&terminal, other, 2));
+    clients.gone = 1;
+    for (uint32_t i = 1; i < TERMINAL_WAITERS_MAX / 2; i++) {
+        CHECK(terminal_park_reader(&terminal, third, 3, CONSOLE_FOREGROUND, 1));
+        CHECK(terminal_park_writer(&terminal, third, 3, &byte, 1));
+        CHECK(terminal_park_flusher(&terminal, third, 3));
+    }
+    CHECK_EQUAL(terminal.readers.count, TERMINAL_WAITERS_MAX / 2);
+    CHECK_EQUAL(terminal.writers.count, TERMINAL_WAITERS_MAX / 2);
+    CHECK_EQUAL(terminal.flushers.count, TERMINAL_WAITERS_MAX / 2);
+    CHECK_EQUAL(terminal.readers.waiters[0].reply, 2); /* the oldest of those who are left */
+}
+
+/* Each way out of a queue gives the place back: an answer, Ctrl-Z, another foreground. */
+static void places_are_given_back(void) {
+    static const uint64_t badge = IDENTITY_BADGE(2, 2);
+    const uint8_t byte = 'x';
+    begin();
+    terminal_set_foreground(&terminal, 2);
+    for (uint32_t turn = 0; turn < TERMINAL_WAITERS_MAX; turn++) {
+        clients.read_count = clients.write_count = 0;
+        for (cap_t reply = 1; reply <= 3; reply++)
+            CHECK(terminal_park_reader(&terminal, badge, reply, CONSOLE_FOREGROUND, 1));
+        CHECK(terminal_park_writer(&terminal, badge, 4, &byte, 1));
+        CHECK(terminal_park_flusher(&terminal, badge, 5));
+        CHECK(!terminal_answer_flushers(&terminal));
+        type("\r", 1);
+        CHECK_EQUAL(clients.read_count, 1);
+        type("\x1a", 1);
+        CHECK_EQUAL(clients.read_count, 3);
+        drain();
+        CHECK_EQUAL(clients.write_count, 1);
+        CHECK(terminal_answer_flushers(&terminal));
+        CHECK_EQUAL(clients.flushes, turn + 1);
+        CHECK(terminal_park_reader(&terminal, badge, 6, CONSOLE_FOREGROUND, 1));
+        terminal_set_foreground(&terminal, 3);
+        CHECK_EQUAL(clients.read_count, 4);
+        terminal_set_foreground(&terminal, 2);
+    }
+    CHECK_EQUAL(terminal.readers.quota.owner_count, 0);
+    CHECK_EQUAL(terminal.writers.quota.owner_count, 0);
+    CHECK_EQUAL(terminal.flushers.quota.owner_count, 0);
 }
 
 static void control_c(void) {
@@ -197,7 +247,7 @@ static void control_c(void) {
     CHECK(reads(CONSOLE_FOREGROUND, "of\n"));
     check_sent("^C\r\nof\r\n");
 
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 1, 8); /* what is in a line is forgotten, too */
+    CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_FOREGROUND, 8)); /* what is in a line is forgotten, too */
     type("begun\x03 again\r", 13);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK(clients.reads[0].length == 7 && memcmp(clients.reads[0].bytes, " again\n", 7) == 0);
@@ -208,7 +258,7 @@ static void control_c_typed_ahead(void) {
     begin();
     type("before\x1a again\x03 behind\r", 22);
     CHECK_EQUAL(clients.interrupts, 0);
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 1, 16);
+    CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_FOREGROUND, 16));
     terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
     CHECK_EQUAL(clients.interrupts, 1);
     CHECK_EQUAL(clients.suspends, 0); /* the last one counts */
@@ -220,10 +270,10 @@ static void control_c_typed_ahead(void) {
 /* Whoever waits to read in foreground mode is to ask again, and gets nothing of what was typed before. */
 static void control_z(void) {
     begin();
-    terminal_park_reader(&terminal, CONSOLE_RAW, 0, 1, 1);
+    CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_RAW, 1));
     terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 2, 1);
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 3, 1);
+    CHECK(terminal_park_reader(&terminal, 0, 2, CONSOLE_FOREGROUND, 1));
+    CHECK(terminal_park_reader(&terminal, 0, 3, CONSOLE_FOREGROUND, 1));
     type("\x1a", 1);
     CHECK_EQUAL(clients.suspends, 1);
     CHECK_EQUAL(clients.interrupts, 0);
@@ -233,7 +283,7 @@ static void control_z(void) {
         CHECK_EQUAL(clients.reads[i].length, 0);
         CHECK_EQUAL(clients.reads[i].status, E_CANCEL);
     }
-    CHECK_EQUAL(terminal.reader_count, 1);
+    CHECK_EQUAL(terminal.readers.count, 1);
     type("ahead\x1aof\r", 9);
     CHECK(reads(CONSOLE_FOREGROUND, "of\n"));
     check_sent("^Z\r\n^Z\r\nof\r\n");
@@ -248,8 +298,8 @@ static void control_z(void) {
 static void readers_get_what_is_typed_in_their_mode(void) {
     uint8_t bytes[8];
     begin();
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 1, 8);
-    terminal_park_reader(&terminal, CONSOLE_RAW, 0, 2, 1);
+    CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_FOREGROUND, 8));
+    CHECK(terminal_park_reader(&terminal, 0, 2, CONSOLE_RAW, 1));
     type("ab\r", 3);
     CHECK_EQUAL(clients.read_count, 1);
     CHECK_EQUAL(clients.reads[0].reply, 2);
@@ -267,9 +317,9 @@ static void readers_get_what_is_typed_in_their_mode(void) {
 static void the_terminal_has_an_owner(void) {
     begin();
     CHECK(!terminal_is_background(&terminal, 7));
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 7, 1, 8);
-    terminal_park_reader(&terminal, CONSOLE_RAW, 8, 2, 8);
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 0, 3, 8); /* no process */
+    CHECK(terminal_park_reader(&terminal, IDENTITY_BADGE(2, 7), 1, CONSOLE_FOREGROUND, 8));
+    CHECK(terminal_park_reader(&terminal, IDENTITY_BADGE(2, 8), 2, CONSOLE_RAW, 8));
+    CHECK(terminal_park_reader(&terminal, 0, 3, CONSOLE_FOREGROUND, 8)); /* no process */
     terminal_set_foreground(&terminal, 7);
     CHECK(!terminal_is_background(&terminal, 7) && !terminal_is_background(&terminal, 0));
     CHECK(terminal_is_background(&terminal, 8));
@@ -278,8 +328,8 @@ static void the_terminal_has_an_owner(void) {
     type("a\r", 2);
     CHECK_EQUAL(clients.read_count, 2);
     CHECK_EQUAL(clients.reads[1].reply, 1);
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 7, 4, 8);
-    terminal_park_reader(&terminal, CONSOLE_FOREGROUND, 7, 5, 8);
+    CHECK(terminal_park_reader(&terminal, IDENTITY_BADGE(2, 7), 4, CONSOLE_FOREGROUND, 8));
+    CHECK(terminal_park_reader(&terminal, IDENTITY_BADGE(2, 7), 5, CONSOLE_FOREGROUND, 8));
     terminal_set_foreground(&terminal, 8);
     CHECK_EQUAL(clients.read_count, 4);
     CHECK(clients.reads[2].reply == 4 && clients.reads[2].status == P_BACKGROUND);
@@ -440,7 +490,8 @@ int main(void) {
         {"input_waits_for_a_reader", input_waits_for_a_reader},
         {"readers_queue_up", readers_queue_up},
         {"a_dead_reader_takes_nothing", a_dead_reader_takes_nothing},
-        {"too_many_readers_push_out_the_oldest", too_many_readers_push_out_the_oldest},
+        {"waiters_share_the_places", waiters_share_the_places},
+        {"places_are_given_back", places_are_given_back},
         {"control_c", control_c},
         {"control_c_typed_ahead", control_c_typed_ahead},
         {"control_z", control_z},

@@ -44,7 +44,8 @@ static uint8_t chip_read(void *context, unsigned index) {
         value = 0xc0 | chip_identity();
     } else if (index == STATUS) {
         value = (uint8_t)((chip.receive_count > 0 ? STATUS_READY : 0) | (chip.overrun ? STATUS_OVERRUN : 0) |
-                          (chip.broken ? STATUS_BROKEN : 0) | (chip.transmit_count == 0 ? STATUS_EMPTY : 0));
+                          (chip.broken ? STATUS_BROKEN : 0) |
+                          (chip.transmit_count == 0 ? STATUS_EMPTY | STATUS_ALL_SENT : 0));
         chip.overrun = false;
         chip.broken = false;
     }
@@ -96,6 +97,11 @@ static bool answer_write(void *context, cap_t reply, size_t length) {
     return true;
 }
 
+static void answer_flush(void *context, cap_t reply) {
+    (void)context, (void)reply;
+    clients.flushes++;
+}
+
 static bool waits(void *context, cap_t reply) {
     (void)context;
     return reply != clients.gone;
@@ -114,6 +120,7 @@ static void suspend(void *context) {
 const struct uart_ports ports = {.read = chip_read, .write = chip_write};
 const struct terminal_clients callbacks = {.answer_read = answer_read,
                                            .answer_write = answer_write,
+                                           .answer_flush = answer_flush,
                                            .waits = waits,
                                            .interrupt = interrupt,
                                            .suspend = suspend};

@@ -24,6 +24,7 @@ enum {
     STATUS_OVERRUN = 2,
     STATUS_BROKEN = 0x10,
     STATUS_EMPTY = 0x20,
+    STATUS_ALL_SENT = 0x40,
     MODEM_RTS = 2,
     DIVISOR_ACCESS = 0x80,
 };
@@ -57,7 +58,7 @@ struct console_answers {
     cap_t writes[64];
     size_t write_count;
     cap_t gone; /* this client is dead */
-    uint32_t interrupts, suspends;
+    uint32_t interrupts, suspends, flushes;
 };
 extern struct console_answers clients;
 extern struct terminal terminal;

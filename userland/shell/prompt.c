@@ -27,8 +27,7 @@ static bool read_byte(struct shell *shell, uint8_t *ret_byte) {
     uint32_t status;
     do
         status = console_read_keys(shell->console, &request, &reply, NULL);
-    while (status == E_CANCEL || /* too many readers; this one may still be served */
-           (status == P_BACKGROUND && (status = terminal_await(PROCESS_SIGTTIN)) == OK));
+    while (status == P_BACKGROUND && (status = terminal_await(PROCESS_SIGTTIN)) == OK);
     if (status != OK)
         shell_complain(shell, "reading from the console: %s", status_text(status));
     *ret_byte = reply.bytes[0];
