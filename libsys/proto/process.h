@@ -161,10 +161,11 @@ struct process_get_pid_reply {
  * named the present one, or process 1, may name another. When its last process has ended, it is the group of whoever
  * named it; if that has ended, too, the group of process 1.
  * Errors: P_NO_PROCESS; P_PERMISSION one that the caller may not act on (see kill), or it or the caller is in another session;
- *         P_BACKGROUND the foreground is another group.
+ *         P_BACKGROUND the foreground is another group; P_ARGUMENT goes_on.
  */
 struct process_set_foreground_request {
     uint64_t pid;
+    uint64_t goes_on; /* 1: all of the group get CONT, before any key: behind the key a CONT would take a stop back */
 };
 struct process_set_foreground_reply {
     uint64_t zero;

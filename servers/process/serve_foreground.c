@@ -45,6 +45,8 @@ uint32_t process_serve_set_foreground(struct server_call *call, const struct pro
     reply->zero = 0;
     if (caller == NULL)
         return P_NO_PROCESS;
+    if (request->goes_on > 1)
+        return P_ARGUMENT;
     uint32_t status = serve_find_target(caller, request->pid, &target);
     if (status == OK && target->ended)
         status = P_NO_PROCESS;
@@ -56,6 +58,8 @@ uint32_t process_serve_set_foreground(struct server_call *call, const struct pro
         return status;
     foreground_name(&sys->processes, caller, target->group);
     serve_tell_console();
+    if (request->goes_on != 0)
+        (void)deliver_raise_group(target->group, PROCESS_SIGCONT, caller);
     return OK;
 }
 

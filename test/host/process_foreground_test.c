@@ -139,7 +139,13 @@ static void groups_without_a_minder_are_orphaned(void) {
 /* ---- what callers see ---- */
 
 static uint32_t set_foreground(uint64_t caller, uint64_t pid) {
-    struct process_set_foreground_request request = {pid};
+    struct process_set_foreground_request request = {.pid = pid};
+    struct process_set_foreground_reply reply;
+    return world_call(caller, 9, &request, &reply, NULL);
+}
+
+static uint32_t bring_back(uint64_t caller, uint64_t pid) {
+    struct process_set_foreground_request request = {.pid = pid, .goes_on = 1};
     struct process_set_foreground_reply reply;
     return world_call(caller, 9, &request, &reply, NULL);
 }
@@ -205,6 +211,29 @@ static void the_terminal_is_not_taken(void) {
     CHECK_EQUAL(set_foreground(shell, shell), P_BACKGROUND);
 }
 
+/* A stopped job that is brought back goes on before any key can reach it, so that none is lost. */
+static void a_job_goes_on_as_it_gets_the_terminal(void) {
+    uint64_t shell, other, job, member;
+    struct process_set_foreground_reply reply;
+    start_world(&shell, &other);
+    CHECK_EQUAL(spawn_into(shell, PROCESS_GROUP_OWN, &job), OK);
+    CHECK_EQUAL(spawn_into(shell, job, &member), OK);
+    (void)deliver_raise_group((uint32_t)job, PROCESS_SIGSTOP, NULL);
+    deliver_due();
+    CHECK(world_process(job)->halted && world_process(member)->halted);
+    CHECK_EQUAL(bring_back(other, job), P_BACKGROUND);
+    struct process_set_foreground_request wrong = {.pid = job, .goes_on = 2};
+    CHECK_EQUAL(world_call(shell, 9, &wrong, &reply, NULL), P_ARGUMENT);
+    CHECK(world_process(job)->halted);
+    CHECK_EQUAL(table->foreground, shell);
+    CHECK_EQUAL(bring_back(shell, job), OK);
+    CHECK(!world_process(job)->halted && !world_process(member)->halted);
+    CHECK_EQUAL(table->foreground, job);
+    serve_events(EVENT_SUSPEND);
+    deliver_due();
+    CHECK(world_process(job)->halted && world_process(member)->halted);
+}
+
 static void background_stops_until_it_is_let_go_on(void) {
     uint64_t shell, other;
     start_world(&shell, &other);
@@ -244,6 +273,7 @@ int main(void) {
         {"groups_without_a_minder_are_orphaned", groups_without_a_minder_are_orphaned},
         {"a_spawn_takes_the_terminal_with_it", a_spawn_takes_the_terminal_with_it},
         {"the_terminal_is_not_taken", the_terminal_is_not_taken},
+        {"a_job_goes_on_as_it_gets_the_terminal", a_job_goes_on_as_it_gets_the_terminal},
         {"background_stops_until_it_is_let_go_on", background_stops_until_it_is_let_go_on},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);

@@ -196,7 +196,6 @@ static void interrupt_and_kill(void) {
     struct process_wait_reply end;
     struct process_kill_request kill = {1, PROCESS_SIGKILL};
     struct process_kill_reply killed;
-    struct process_set_foreground_request foreground;
     struct process_set_foreground_reply set;
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
@@ -207,7 +206,7 @@ static void interrupt_and_kill(void) {
     CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
     CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGINT);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    foreground.pid = pid;
+    struct process_set_foreground_request foreground = {.pid = pid};
     process_enter_group(&sys->processes, world_process(pid), (uint32_t)pid); /* as the shell does */
     CHECK_EQUAL(world_call(1, 9, &foreground, &set, NULL), OK);
     CHECK_EQUAL(world_call(pid, 7, &kill, &killed, NULL), P_PERMISSION);

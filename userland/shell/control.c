@@ -26,9 +26,9 @@ uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags,
     return process_wait(shell->process, &request, ret_news, &extra);
 }
 
-/* Give the terminal to the group of a process. False: there is no such process. */
-static bool set_foreground(const struct shell *shell, uint64_t pid) {
-    struct process_set_foreground_request request = {.pid = pid};
+/* Give the terminal to the group of a process. goes_on: it may be stopped, and is to go on. False: no such process. */
+static bool set_foreground(const struct shell *shell, uint64_t pid, bool goes_on) {
+    struct process_set_foreground_request request = {.pid = pid, .goes_on = goes_on};
     struct process_set_foreground_reply reply;
     uint32_t status;
     do
@@ -99,7 +99,7 @@ void shell_begin_control(struct shell *shell) {
         status = signal_handle(PROCESS_SIGTSTP, take_signal, 0);
     if (status != OK && status != P_OPERATION)
         shell_complain(shell, "signals: %s", status_text(status));
-    (void)set_foreground(shell, shell->pid);
+    (void)set_foreground(shell, shell->pid, false);
 }
 
 void shell_end_control(struct shell *shell) {
@@ -170,7 +170,7 @@ static void wait_job(struct shell *shell, struct job *job) {
     for (size_t i = 0; i < job->count; i++)
         wait_member(shell, &job->members[i]);
     if (shell->interactive)
-        (void)set_foreground(shell, shell->pid);
+        (void)set_foreground(shell, shell->pid, false);
     bool over = shell_settle_job(shell, job, false);
     shell->status = over ? job->status : SHELL_SIGNAL_BASE + (int)job->stop_signal;
 }
@@ -201,12 +201,13 @@ void shell_continue_job(struct shell *shell, struct job *job, bool background) {
     job->background = background;
     shell_make_current(shell, job);
     print(background ? "[%u] %s &\n" : "[%u] %s\n", job->number, job->text);
-    bool set = background;
-    for (size_t i = 0; i < job->count && !set; i++)
-        set = !job->members[i].ended && set_foreground(shell, job->members[i].pid);
+    bool goes_on = false;
+    for (size_t i = 0; i < job->count && !background && !goes_on; i++)
+        goes_on = !job->members[i].ended && set_foreground(shell, job->members[i].pid, true);
     for (size_t i = 0; i < job->count; i++)
         job->members[i].stopped = job->stop_told = false;
-    shell_wake_job(shell, job);
+    if (!goes_on)
+        shell_wake_job(shell, job);
     shell->status = 0;
     if (background)
         return;
