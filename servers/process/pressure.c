@@ -24,25 +24,36 @@ static uint64_t gives_back(const struct system *system, struct process *process,
     return pages <= least ? 0 : pages - incarnation_others_part(system, incarnation);
 }
 
-/* Among those that count in this account or below it. */
-static struct process *choose_in(struct system *system, uint32_t account, uint64_t *ret_pages) {
+/* Among those that count in this account or below it. ret_all: what all of them would give back; NULL: nobody asks. */
+static struct process *choose_in(struct system *system, uint32_t account, uint64_t *ret_pages, uint64_t *ret_all) {
     struct process *chosen = NULL;
+    uint64_t all = 0;
     *ret_pages = 0;
     for (uint32_t i = 0; i < PROCESS_MAX; i++) {
         struct process *process = system->processes.entries[i];
         if (process == NULL || process->ended || process->pid == PROCESS_FIRST ||
             !accounts_counts_in(&system->processes.accounts, process->account, account))
             continue;
-        uint64_t pages = gives_back(system, process, *ret_pages);
+        uint64_t pages = gives_back(system, process, ret_all != NULL ? 0 : *ret_pages);
+        all += pages;
         if (pages <= *ret_pages)
             continue;
         *ret_pages = pages;
         chosen = process;
     }
+    if (ret_all != NULL)
+        *ret_all = all;
     return chosen;
 }
 
 struct process *pressure_choose(struct system *system, const struct process *asking, uint64_t *ret_pages) {
-    struct process *chosen = choose_in(system, asking->account, ret_pages);
-    return chosen != NULL ? chosen : choose_in(system, 0, ret_pages);
+    uint64_t pages, all;
+    struct process *largest = choose_in(system, 0, ret_pages, NULL);
+    if (asking->account == 0)
+        return largest;
+    struct process *own = choose_in(system, asking->account, &pages, &all);
+    if (*ret_pages > all)
+        return largest;
+    *ret_pages = pages;
+    return own;
 }

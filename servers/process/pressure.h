@@ -24,8 +24,8 @@ static inline void pressure_take_for(struct system *system, uint32_t pid) {
 void pressure_explain(const struct system *system, uint32_t status, char *reason);
 
 /*
- * The process whose end gives back most of what is short: among those that count in the account of `asking`, or, if process 1 is
- * alone there, among all. *ret_pages is how much. Where frames are short, a frame that several hold counts for each in part. Where
+ * The process whose end gives back most of what is short: among those that count in the account of `asking`, unless another one
+ * has more than all of these together, which ends then. *ret_pages is how much. Where frames are short, a frame that several hold counts for each in part. Where
  * many are free, it is pages for the server's records that are short. Never process 1. NULL: there is no other.
  */
 struct process *pressure_choose(struct system *system, const struct process *asking, uint64_t *ret_pages);

@@ -159,18 +159,20 @@ static void accounts_come_first(void) {
     CHECK_EQUAL(world_call(leader, 38, &limit, &reply, NULL), OK);
     member = child_of(leader);
     CHECK_EQUAL(world_map(member, AREA, 50, READ_WRITE, AT, &at), OK);
-    CHECK(touch(member, AREA, 10));
-    CHECK_EQUAL(world_map(leader, AREA + 0x100000, 40, READ_WRITE, AT, &at), OK);
+    CHECK(touch(member, AREA, 50));
+    CHECK_EQUAL(world_map(leader, AREA + 0x100000, 90, READ_WRITE, AT, &at), OK);
+    CHECK(touch(leader, AREA + 0x100000, 40));
     leave(RESERVE + 2);
-    CHECK(touch(leader, AREA + 0x100000, 8));
+    CHECK(touch(leader, AREA + 0x100000 + 40 * PAGE_BYTES, 8));
     CHECK(is_alive(leader) && is_alive(hog) && !is_alive(member));
     CHECK(ended_for_memory(leader, member));
     leave(RESERVE);
-    CHECK(!touch(leader, AREA + 0x100000 + 8 * PAGE_BYTES, 30)); /* it has no one left to ask but itself */
-    CHECK(is_alive(hog));
+    CHECK(touch(leader, AREA + 0x100000 + 48 * PAGE_BYTES, 1)); /* alone it has less than the hog: it is not at fault */
+    CHECK(is_alive(leader) && !is_alive(hog));
+    CHECK(ended_for_memory(1, hog));
+    leave(RESERVE);
+    CHECK(!touch(leader, AREA + 0x100000 + 49 * PAGE_BYTES, 30)); /* it has no one left to ask but itself */
     CHECK(ended_for_memory(1, leader));
-    CHECK_EQUAL(world_exit(hog, 0), SERVER_DEFERRED);
-    (void)world_wait(1, hog, 1, &(struct process_wait_reply){0});
     taken_count = 0;
 }
 
