@@ -18,6 +18,25 @@ void process_table_init(struct process_table *table, struct store *store, uint64
         list_init(&table->words[i]);
 }
 
+/* A group or session may have outlived the process whose number it has: another one would lead it unawares. */
+static bool is_group_or_session(const struct process_table *table, uint32_t number) {
+    for (uint32_t i = 0; i < PROCESS_MAX; i++) {
+        const struct process *process = table->entries[i];
+        if (process != NULL && (process->group == number || process->session == number))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t next_pid(struct process_table *table) {
+    uint32_t pid = table->last_pid;
+    do {
+        table->pids_repeat |= pid == PID_LAST;
+        pid = pid == PID_LAST ? PROCESS_FIRST : pid + 1;
+    } while (table->entries[pid % PROCESS_MAX] != NULL || (table->pids_repeat && is_group_or_session(table, pid)));
+    return pid;
+}
+
 uint32_t process_begin(struct process_table *table, uint32_t parent, struct process **ret_process) {
     if (table->count == PROCESS_MAX)
         return P_LIMIT;
@@ -30,10 +49,7 @@ uint32_t process_begin(struct process_table *table, uint32_t parent, struct proc
         accounts_leave(&table->accounts, account);
         return P_NO_MEMORY;
     }
-    uint32_t pid = table->last_pid;
-    do
-        pid = pid == PID_LAST ? PROCESS_FIRST : pid + 1;
-    while (table->entries[pid % PROCESS_MAX] != NULL);
+    uint32_t pid = next_pid(table);
     process->pid = pid;
     process->parent = parent;
     process->group = model != NULL ? model->group : pid;

@@ -70,6 +70,7 @@ struct process_table {
     struct store *store;
     uint64_t record_bytes;
     uint32_t last_pid;
+    bool pids_repeat; /* they have started over */
     uint32_t count;
     uint32_t thread_count;
     uint32_t foreground; /* group, see foreground.h */

@@ -61,6 +61,29 @@ static void pids_count_up_and_pass_over(void) {
 
 static const struct process_wait_reply exited = {.end = PROCESS_EXITED, .value = 9};
 
+/* The number of a group or session that lives is no new process's, which would lead it. */
+static void pids_of_groups_are_passed_over(void) {
+    start_table();
+    struct process *leader = begin(1), *member = begin(leader->pid), *session = begin(1), *other = begin(session->pid);
+    process_enter_group(&table, leader, leader->pid);
+    process_enter_group(&table, member, leader->pid);
+    session->session = other->session = session->pid; /* as set_session does */
+    process_enter_group(&table, session, session->pid);
+    process_enter_group(&table, other, other->pid);
+    process_end(&table, leader, &exited);
+    process_forget(&table, leader);
+    process_end(&table, session, &exited);
+    process_forget(&table, session);
+    table.last_pid = 0x7fffffff;
+    CHECK_EQUAL(begin(1)->pid, 6); /* the others are 1 to 5 */
+    process_forget(&table, member);
+    process_forget(&table, other);
+    table.last_pid = 0x7fffffff;
+    for (uint32_t pid = 2; pid < 6; pid++)
+        CHECK_EQUAL(begin(1)->pid, pid);
+    finish_table();
+}
+
 static void orphans_vanish_as_they_end(void) {
     struct process *child;
     struct process *ended;
@@ -378,6 +401,7 @@ static void strings_that_lie_are_refused(void) {
 int main(void) {
     static const struct check_case cases[] = {
         {"pids_count_up_and_pass_over", pids_count_up_and_pass_over},
+        {"pids_of_groups_are_passed_over", pids_of_groups_are_passed_over},
         {"orphans_vanish_as_they_end", orphans_vanish_as_they_end},
         {"parents_are_due_to_be_told", parents_are_due_to_be_told},
         {"who_may_act_on_whom", who_may_act_on_whom},
