@@ -62,11 +62,12 @@ struct files_list_reply {
  * last one in these pages is not the file's.
  * A file below `tmp` is copied for it: what is written to the file, or its end, changes nothing in the copy. Its pages are used
  * again once nobody has the capability, or has mapped them.
- * Errors: P_NOT_FOUND; P_NOT_FILE a directory or a file without bytes; below `tmp`: P_NO_SPACE no pages in a row for the copy;
- *         P_LIMIT copies, or the server's slots.
+ * Errors: P_NOT_FOUND; P_NOT_FILE a directory or a file without bytes; below `tmp`: P_NO_SPACE no pages in a row for the copy
+ *         that the process may have; P_LIMIT its copies, or the server's slots.
  */
 struct files_map_request {
     uint64_t length_bytes;
+    uint64_t owner; /* pid of the process that a server asks for; not looked at if the caller is a process */
     char path[FILES_PATH_MAX];
 };
 struct files_map_reply {

@@ -20,7 +20,14 @@ _Static_assert(PAGE_BYTES == RAM_PAGE_BYTES, "the tree gives whole pages");
 static struct image {
     cap_t kept; /* what was given away is a copy of this; 0 = the entry is free */
     uint32_t page, page_count;
+    uint32_t owner;
 } images[IMAGES_MAX];
+static struct quota quota;
+
+void images_init(void) {
+    static struct quota_owner owners[IMAGES_MAX];
+    quota_init(&quota, owners, IMAGES_MAX);
+}
 
 static uint64_t address(const struct image_source *source, const struct image *image) {
     return source->at + (image->page - 1) * (uint64_t)PAGE_BYTES;
@@ -74,6 +81,7 @@ void images_take_back(const struct image_source *source) {
             continue;
         ram_give_run(source->tree, image->page, image->page_count);
         drop(&image->kept);
+        quota_give(&quota, image->owner);
     }
 }
 
@@ -108,11 +116,11 @@ uint32_t images_make(struct server_call *call, const struct image_source *source
     struct image *image = images;
     uint64_t size = source->tree->nodes[node].size_bytes;
     images_take_back(source);
-    while (image < images + IMAGES_MAX && image->kept != 0)
+    if (quota_left(&quota, source->tree->owner) == 0)
+        return refuse(call, P_LIMIT,
+                      "the program has as many files of /tmp mapped or running as are left for all others");
+    while (image->kept != 0)
         image++;
-    if (image == images + IMAGES_MAX)
-        return refuse(call, P_LIMIT, "64 files in memory are mapped or run already");
-    _Static_assert(IMAGES_MAX == 64, "the message says so");
     image->page_count = (uint32_t)((size + PAGE_BYTES - 1) / PAGE_BYTES);
     image->page = ram_take_run(source->tree, image->page_count);
     if (image->page == 0) {
@@ -127,6 +135,8 @@ uint32_t images_make(struct server_call *call, const struct image_source *source
         ram_give_run(source->tree, image->page, image->page_count);
         return refuse(call, P_LIMIT, "no slot is free for a copy of the file");
     }
+    image->owner = source->tree->owner;
+    (void)quota_take(&quota, image->owner); /* there is one left */
     unmap(source, image);
     return OK;
 }

@@ -13,9 +13,11 @@ struct image_source {
     uint64_t at;
 };
 
+void images_init(void);
+
 /*
  * A Memory with the content of a file, of which the server keeps no mapping; *ret_cap lies in a slot for the reply.
- * Errors: P_LIMIT, P_NO_SPACE, P_KERNEL; call->reason says why.
+ * Copy and pages are charged to whom the tree works for. Errors: P_LIMIT, P_NO_SPACE, P_KERNEL; call->reason says why.
  */
 MUST_USE uint32_t images_make(struct server_call *call, const struct image_source *source, uint32_t node,
                               cap_t *ret_cap);

@@ -209,7 +209,8 @@ uint32_t files_serve_list(struct server_call *call, const struct files_list_requ
 }
 
 /* Nobody gets pages that can change under him, or become another file's: it is a copy. */
-static uint32_t map_in_memory(struct server_call *call, const struct target *target, struct files_map_reply *reply) {
+static uint32_t map_in_memory(struct server_call *call, const struct target *target, uint32_t owner,
+                              struct files_map_reply *reply) {
     uint32_t found;
     uint32_t status = ram_find(&ram, target->below, &found);
     if (status != OK)
@@ -221,7 +222,7 @@ static uint32_t map_in_memory(struct server_call *call, const struct target *tar
         return P_NOT_FILE;
     }
     *reply = (struct files_map_reply){.size_bytes = ram.nodes[found].size_bytes};
-    work_for(IDENTITY_PID(call->badge));
+    work_for(owner);
     return images_make(call, &images_from, found, &call->reply_caps[0]);
 }
 
@@ -231,7 +232,8 @@ uint32_t files_serve_map(struct server_call *call, const struct files_map_reques
     struct tree_place place;
     uint32_t status = aim(call, request->path, request->length_bytes, &target);
     if (status == OK && target.in_memory)
-        return map_in_memory(call, &target, reply);
+        return map_in_memory(call, &target, (uint32_t)(call->badge != 0 ? IDENTITY_PID(call->badge) : request->owner),
+                             reply);
     if (status == OK)
         status = tree_find(&tree, &target.path, &place);
     if (status != OK)
@@ -423,6 +425,7 @@ static bool mount_memory(cap_t space) {
         return true;
     if (size_bytes / PAGE_BYTES > RAM_PAGES_MAX)
         size_bytes = (uint64_t)RAM_PAGES_MAX * PAGE_BYTES;
+    images_init();
     images_from.memory = memory;
     images_from.space = space;
     uint64_t status = map_all(space, memory, size_bytes, MEMORY_AT, MEMORY_READ | MEMORY_WRITE);

@@ -45,10 +45,10 @@ static void close_image(struct system *system, struct launch *launch) {
 }
 
 /* The interpreter (dynamic loader) that the program asks for. Source: System V ABI, "Program Interpreter". */
-static uint32_t open_interpreter(struct system *system, struct launch *launch, char *reason) {
+static uint32_t open_interpreter(struct system *system, struct launch *launch, uint32_t owner, char *reason) {
     char why[PROTOCOL_REASON_MAX] = "";
     uint32_t status =
-        load_open(system, launch->program.interpreter, LAYOUT_INTERPRETER_BASE, &launch->interpreter, why);
+        load_open(system, owner, launch->program.interpreter, LAYOUT_INTERPRETER_BASE, &launch->interpreter, why);
     if (status == OK && launch->interpreter.interpreter[0] != '\0') {
         (void)format_into(why, sizeof why, "it wants an interpreter itself");
         status = P_IMAGE;
@@ -60,9 +60,9 @@ static uint32_t open_interpreter(struct system *system, struct launch *launch, c
     return status == P_NOT_FOUND || status == P_NOT_FILE || status == P_NOT_DIRECTORY ? P_IMAGE : status;
 }
 
-/* Everything about the program that needs no process: strings, file, plan. Followed by close_image in any case. */
+/* Everything about the program that needs no process: strings, file, plan. Followed by close_image in any case. owner: see file_open. */
 static uint32_t open_image(struct system *system, struct launch *launch, const struct launch_request *request,
-                           char *reason) {
+                           uint32_t owner, char *reason) {
     load_nothing(&launch->program);
     load_nothing(&launch->interpreter);
     memcpy(launch->path, request->path, sizeof launch->path);
@@ -71,10 +71,10 @@ static uint32_t open_image(struct system *system, struct launch *launch, const s
         (void)format_into(reason, PROTOCOL_REASON_MAX, "the staged strings are not as many as announced");
         return P_ARGUMENT;
     }
-    uint32_t status = load_open(system, launch->path, LAYOUT_IMAGE_BASE, &launch->program, reason);
+    uint32_t status = load_open(system, owner, launch->path, LAYOUT_IMAGE_BASE, &launch->program, reason);
     bool interpreted = status == OK && launch->program.interpreter[0] != '\0';
     if (interpreted)
-        status = open_interpreter(system, launch, reason);
+        status = open_interpreter(system, launch, owner, reason);
     if (status != OK)
         return status;
     const struct opened_image *first = interpreted ? &launch->interpreter : &launch->program;
@@ -281,7 +281,7 @@ static uint32_t begin(struct system *system, uint32_t parent, uint32_t number, s
 
 uint32_t launch_spawn(struct system *system, struct process *parent, const struct launch_request *request, char *reason,
                       struct process **ret_process) {
-    uint32_t status = open_image(system, &launch, request, reason);
+    uint32_t status = open_image(system, &launch, request, parent != NULL ? parent->pid : 0, reason);
     if (status == OK)
         status = read_given(&launch, parent != NULL ? BODY_TABLE_SLOTS : TABLE_SLOTS_MAX, reason);
     if (status != OK) {
@@ -406,7 +406,7 @@ uint32_t launch_exec(struct system *system, struct thread *caller, const struct 
     struct process *process = caller->process;
     struct body *body = body_of(process);
     memset(&next, 0, sizeof next);
-    uint32_t status = open_image(system, &launch, request, reason);
+    uint32_t status = open_image(system, &launch, request, caller->process->pid, reason);
     if (status == OK)
         status = read_given(&launch, BODY_TABLE_SLOTS, reason);
     if (status == OK)

@@ -13,14 +13,15 @@ static void say(char *reason, const char *text) { (void)format_into(reason, PROT
 
 /* ---- files ---- */
 
-uint32_t file_open(struct system *system, const char *path, uint64_t length_bytes, struct vm_file **ret_file,
-                   char *reason) {
+uint32_t file_open(struct system *system, uint32_t owner, const char *path, uint64_t length_bytes,
+                   struct vm_file **ret_file, char *reason) {
     static struct files_map_request request; /* large, and one at a time */
     static struct protocol_extra extra;
     struct files_map_reply reply;
     if (length_bytes > sizeof request.path)
         return P_NOT_FOUND;
     request.length_bytes = length_bytes;
+    request.owner = owner;
     memcpy(request.path, path, length_bytes);
     extra.receive[0] = slot_take();
     if (extra.receive[0] == 0)
@@ -116,9 +117,10 @@ void load_nothing(struct opened_image *image) {
     image->interpreter[0] = '\0'; /* the plan says nothing without a file */
 }
 
-uint32_t load_open(struct system *system, const char *path, uaddr_t lowest, struct opened_image *image, char *reason) {
+uint32_t load_open(struct system *system, uint32_t owner, const char *path, uaddr_t lowest, struct opened_image *image,
+                   char *reason) {
     load_nothing(image);
-    uint32_t status = file_open(system, path, strlen(path), &image->file, reason);
+    uint32_t status = file_open(system, owner, path, strlen(path), &image->file, reason);
     if (status != OK)
         return status;
     uint64_t pages = (image->file->size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;

@@ -15,20 +15,20 @@ struct opened_image {
     char interpreter[PROCESS_PATH_MAX + 1]; /* "" = it wants none */
 };
 
-/* A file as the files server gives it, with one holder. `reason` (PROTOCOL_REASON_MAX bytes) may say why not. Errors: those of
+/* A file as the files server gives it, with one holder. owner: pid of the process that is charged for a copy. `reason` (PROTOCOL_REASON_MAX bytes) may say why not. Errors: those of
  * files_map; P_LIMIT. */
-MUST_USE uint32_t file_open(struct system *system, const char *path, uint64_t length_bytes, struct vm_file **ret_file,
-                            char *reason);
+MUST_USE uint32_t file_open(struct system *system, uint32_t owner, const char *path, uint64_t length_bytes,
+                            struct vm_file **ret_file, char *reason);
 
 /* No image is open here: what load_open finds, and what can be closed. */
 void load_nothing(struct opened_image *image);
 
 /*
  * Open the image at `path` and plan how to load it; if it may go anywhere, it goes to a random place from `lowest`,
- * multiple of LAYOUT_IMAGE_BASE, on. Followed by load_close in any case. Errors: as for file_open; P_IMAGE, P_LIMIT with a reason.
+ * multiple of LAYOUT_IMAGE_BASE, on. owner: as for file_open. Followed by load_close in any case. Errors: as for file_open; P_IMAGE, P_LIMIT with a reason.
  */
-MUST_USE uint32_t load_open(struct system *system, const char *path, uaddr_t lowest, struct opened_image *image,
-                            char *reason);
+MUST_USE uint32_t load_open(struct system *system, uint32_t owner, const char *path, uaddr_t lowest,
+                            struct opened_image *image, char *reason);
 void load_close(struct system *system, struct opened_image *image);
 
 /* Is the image built for this system, and for this version of its interface? Only what is to run first has to be: of a program

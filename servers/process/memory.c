@@ -97,7 +97,7 @@ uint32_t memory_map(struct system *system, struct incarnation *incarnation, cons
     return status;
 }
 
-uint32_t memory_map_file(struct system *system, struct incarnation *incarnation,
+uint32_t memory_map_file(struct system *system, struct incarnation *incarnation, uint32_t owner,
                          const struct process_map_file_request *request, struct process_map_file_reply *reply,
                          char *reason) {
     uint64_t known = PROCESS_MAP_AT | PROCESS_MAP_REPLACE;
@@ -106,7 +106,7 @@ uint32_t memory_map_file(struct system *system, struct incarnation *incarnation,
     if (!system_has_slots(system) || system->files_held >= VM_FILES_MAPPED_MAX)
         return P_LIMIT; /* what is left is for programs' images */
     struct vm_file *file;
-    uint32_t status = file_open(system, request->path, request->length_bytes, &file, reason);
+    uint32_t status = file_open(system, owner, request->path, request->length_bytes, &file, reason);
     if (status != OK)
         return status;
     uaddr_t at = 0;

@@ -15,7 +15,7 @@ uint64_t memory_pages_max(const struct limits *limits);
 
 uint32_t memory_map(struct system *system, struct incarnation *incarnation, const struct process_map_request *request,
                     uaddr_t *ret_at);
-uint32_t memory_map_file(struct system *system, struct incarnation *incarnation,
+uint32_t memory_map_file(struct system *system, struct incarnation *incarnation, uint32_t owner,
                          const struct process_map_file_request *request, struct process_map_file_reply *reply,
                          char *reason);
 uint32_t memory_unmap(struct system *system, struct incarnation *incarnation, uaddr_t at, uint64_t length_bytes);

@@ -35,8 +35,10 @@ uint32_t process_serve_map(struct server_call *call, const struct process_map_re
 
 uint32_t process_serve_map_file(struct server_call *call, const struct process_map_file_request *request,
                                 struct process_map_file_reply *reply) {
-    struct incarnation *memory = memory_of(call);
-    return memory != NULL ? memory_map_file(sys, memory, request, reply, call->reason) : P_NO_PROCESS;
+    struct process *caller = serve_caller(call);
+    if (caller == NULL)
+        return P_NO_PROCESS;
+    return memory_map_file(sys, &body_of(caller)->incarnation, caller->pid, request, reply, call->reason);
 }
 
 uint32_t process_serve_unmap(struct server_call *call, const struct process_unmap_request *request,

@@ -4,6 +4,7 @@
  *
  * Prints a line for each check; exits 0 if all hold, else with the number of those that do not (at most 100).
  */
+#include "kernel/abi/rights.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/stream.h"
@@ -17,7 +18,10 @@
 #define FOLDER "/tmp/filetest"
 #define STREAMS_MIN 64U  /* files that a program can have open as streams, at least */
 #define STREAMS_MAX 256U /* ... and all together, at most */
-#define FILLERS 12U      /* programs that fill the memory: each takes half of what is left, at least */
+#define MAPPED FOLDER "/mapped"
+#define COPIES_MIN 16U /* files below /tmp that a program can have mapped, at least */
+#define COPIES_MAX 64U /* ... and all together, at most */
+#define FILLERS 12U    /* programs that fill the memory: each takes half of what is left, at least */
 #define FAILURES_MAX 100U
 #define READ 4U /* its number in FILES_OPERATIONS */
 #define LONG_NAME "a-name-of-64-bytes-is-longer-than-what-there-is-room-for-in-here"
@@ -307,6 +311,47 @@ static void check_running(void) {
     check(space().pages_free == free, "all pages are free as before");
 }
 
+/* Map a file as often as one may. */
+static uint32_t map_often(const char *path, struct process_map_file_reply *maps, uint32_t most, uint32_t *ret_count) {
+    static struct process_map_file_request request;
+    uint32_t status = OK;
+    request = (struct process_map_file_request){
+        .length_bytes = strnlen(path, FILES_PATH_MAX), .size_bytes = 4096, .rights = MEMORY_READ};
+    memcpy(request.path, path, request.length_bytes);
+    for (*ret_count = 0; status == OK && *ret_count < most; *ret_count += status == OK)
+        status = process_map_file(program_process(), &request, &maps[*ret_count], NULL);
+    return status;
+}
+
+/* A child's role: the file mapped once more. */
+static int map_once(void) {
+    struct process_map_file_reply map;
+    uint32_t count;
+    return map_often(MAPPED, &map, 1, &count) == OK ? 0 : 1;
+}
+
+/* Copies for whoever maps a file are the program's own: neither they nor their pages run out for others. */
+static void check_copies(void) {
+    static struct process_map_file_reply maps[COPIES_MAX];
+    struct launch_failure failure;
+    uint64_t free = space().pages_free, file = 0;
+    uint32_t count;
+    bool unmapped = true;
+    memset(block, 'm', sizeof block);
+    check(file_create(MAPPED, FILES_FILE, &file) == OK && file_write(file, 0, block, sizeof block) == OK,
+          "a file is made to be mapped");
+    check_status(map_often(MAPPED, maps, COPIES_MAX, &count), P_LIMIT, "one program may map it so often");
+    check(count > COPIES_MIN && count < COPIES_MAX - COPIES_MIN, "... which is about half of all copies");
+    check(ends_well(start("/bin/filetest", "map", &failure)), "another one maps it then");
+    while (count > 0) {
+        struct process_unmap_request request = {maps[--count].at, 4096};
+        struct process_unmap_reply reply;
+        unmapped = process_unmap(program_process(), &request, &reply, NULL) == OK && unmapped;
+    }
+    check(unmapped && file_remove(MAPPED, FILES_FILE) == OK && space().pages_free == free,
+          "all of its pages come back");
+}
+
 static void check_full(void) {
     uint64_t first = 0, third = 0, length;
     struct files_stat_reply seen = {.kind = 0};
@@ -334,7 +379,7 @@ int main(int argc, char **argv, char **envp) {
     if (command_help(argc, argv, usage))
         return 0;
     if (argc == 2)
-        return fill_file(argv[1]);
+        return strcmp(argv[1], "map") == 0 ? map_once() : fill_file(argv[1]);
     struct files_space_reply before = space();
     uint64_t none;
     check_status(file_create(FOLDER, FILES_DIRECTORY, &none), OK, "the test has a directory of its own");
@@ -343,6 +388,7 @@ int main(int argc, char **argv, char **envp) {
     check_volume();
     check_streams();
     check_running();
+    check_copies();
     check_full();
     check_status(file_remove(FOLDER, FILES_DIRECTORY), OK, "the test's directory goes");
     struct files_space_reply after = space();
