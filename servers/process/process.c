@@ -38,7 +38,8 @@ static uint32_t next_pid(struct process_table *table) {
 }
 
 uint32_t process_begin(struct process_table *table, uint32_t parent, struct process **ret_process) {
-    if (table->count == PROCESS_MAX)
+    uint32_t most = parent > PROCESS_FIRST ? PROCESS_MAX - PROCESS_RESERVE : PROCESS_MAX;
+    if (table->count >= most)
         return P_LIMIT;
     struct process *model = process_find(table, parent);
     uint32_t account = model != NULL ? model->account : 0;

@@ -27,6 +27,7 @@
 #define PROCESS_WORDS 256U
 #define PROCESS_FIRST 1U              /* the process that this server starts by itself; it can't be killed */
 #define PROCESS_ALL_THREADS_MAX 2048U /* of all processes together */
+#define PROCESS_RESERVE 16U           /* of each, for process 1 and the children that it makes */
 _Static_assert(PROCESS_ALL_THREADS_MAX + 2 * PROCESS_MAX <= WAKES_MAX, "a wake for each thread, two for each process");
 
 /* By enum process_limit. */
@@ -89,7 +90,7 @@ void process_table_init(struct process_table *table, struct store *store, uint64
 
 /*
  * A new process, child of `parent` (0 = none), without a thread. It lies at the beginning of a page whose
- * first record_bytes are zero. Errors: P_LIMIT there are PROCESS_MAX, or a limit of the parent or of one above it; P_NO_MEMORY.
+ * first record_bytes are zero. Errors: P_LIMIT there are PROCESS_MAX, less PROCESS_RESERVE if it is no child of process 1, or a limit of the parent or of one above it; P_NO_MEMORY.
  */
 MUST_USE uint32_t process_begin(struct process_table *table, uint32_t parent, struct process **ret_process);
 

@@ -8,10 +8,19 @@ struct thread *thread_at(struct process *process, uint32_t number) {
     return process->more != NULL && number < PROCESS_THREADS_MAX ? &process->more[number - 1] : NULL;
 }
 
+/* The last ones are for process 1, and for a child of it to begin. */
+static bool is_one_left(const struct process_table *table, const struct process *process) {
+    if (table->thread_count < PROCESS_ALL_THREADS_MAX - PROCESS_RESERVE)
+        return true;
+    const struct process *parent = process->living == 0 ? process_parent(table, process) : NULL;
+    bool of_first = process->pid == PROCESS_FIRST || (parent != NULL && parent->pid == PROCESS_FIRST);
+    return of_first && table->thread_count < PROCESS_ALL_THREADS_MAX;
+}
+
 uint32_t thread_begin(struct process_table *table, struct process *process, uint32_t number,
                       struct thread **ret_thread) {
     uint32_t taken = process->living | process->joinable;
-    if (taken == UINT32_MAX || table->thread_count == PROCESS_ALL_THREADS_MAX)
+    if (taken == UINT32_MAX || !is_one_left(table, process))
         return P_LIMIT;
     if (number == THREAD_ANY)
         number = (uint32_t)__builtin_ctz(~taken);

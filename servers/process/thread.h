@@ -61,7 +61,8 @@ struct thread *thread_at(struct process *process, uint32_t number);
 
 /*
  * A new thread, with this number, which nobody has, or the lowest free one.
- * Errors: P_LIMIT the process has PROCESS_THREADS_MAX, or all processes together PROCESS_ALL_THREADS_MAX; P_NO_MEMORY.
+ * Errors: P_LIMIT the process has PROCESS_THREADS_MAX, or all processes together
+ *         PROCESS_ALL_THREADS_MAX, less PROCESS_RESERVE if it is not of process 1 or the first one of a child of that; P_NO_MEMORY.
  */
 #define THREAD_ANY PROCESS_THREADS_MAX
 MUST_USE uint32_t thread_begin(struct process_table *table, struct process *process, uint32_t number,

@@ -355,6 +355,33 @@ static void threads_have_numbers_and_ids(void) {
     finish_table();
 }
 
+/* A bomb leaves some for process 1, so that somebody at its prompt can look, and end the bomb. */
+static void last_processes_are_the_first_ones(void) {
+    struct process *one_more;
+    struct thread *thread;
+    start_table();
+    struct process *bomb = begin(1), *orphan = begin(bomb->pid);
+    orphan->parent = 1;
+    orphan->orphan = true;
+    for (uint32_t count = 3; count < PROCESS_MAX - PROCESS_RESERVE; count++)
+        (void)begin(bomb->pid);
+    CHECK_EQUAL(process_begin(&table, bomb->pid, &one_more), P_LIMIT);
+    CHECK_EQUAL(process_begin(&table, orphan->pid, &one_more), P_LIMIT);
+    for (uint32_t count = 1; count < PROCESS_RESERVE; count++)
+        (void)begin(1);
+    struct process *last = begin(1);
+    CHECK_EQUAL(process_begin(&table, 1, &one_more), P_LIMIT);
+    CHECK_EQUAL(thread_begin(&table, bomb, THREAD_ANY, &thread), OK);
+    table.thread_count = PROCESS_ALL_THREADS_MAX - PROCESS_RESERVE;
+    CHECK_EQUAL(thread_begin(&table, bomb, THREAD_ANY, &thread), P_LIMIT);
+    CHECK_EQUAL(thread_begin(&table, orphan, THREAD_ANY, &thread), P_LIMIT);
+    CHECK_EQUAL(thread_begin(&table, last, THREAD_ANY, &thread), OK);
+    CHECK_EQUAL(thread_begin(&table, last, THREAD_ANY, &thread), P_LIMIT); /* one to begin with is enough */
+    CHECK_EQUAL(thread_begin(&table, process_find(&table, 1), THREAD_ANY, &thread), OK);
+    table.thread_count = 3; /* as there are */
+    finish_table();
+}
+
 static void names_are_last_components(void) {
     start_table();
     struct process *process = process_find(&table, 1);
@@ -412,6 +439,7 @@ int main(void) {
         {"groups_are_walked", groups_are_walked},
         {"groups_are_orphaned", groups_are_orphaned},
         {"threads_have_numbers_and_ids", threads_have_numbers_and_ids},
+        {"last_processes_are_the_first_ones", last_processes_are_the_first_ones},
         {"names_are_last_components", names_are_last_components},
         {"strings_are_divided", strings_are_divided},
         {"strings_that_lie_are_refused", strings_that_lie_are_refused},
