@@ -10,14 +10,14 @@
 #define SPACE_MEMORY 0U
 #define SPACE_PORTS 1U
 #define FADT_TIMER_IS_WIDE (1U << 8)
-#define FADT_HARDWARE_REDUCED (1U << 20) /* there is no such timer */
+#define FADT_HARDWARE_REDUCED (1U << 20) /* the machine has no power management timer */
 
 struct table {
     const uint8_t *bytes;
     uint32_t length; /* 0: there is none */
 };
 
-/* A number in a table, which is aligned to nothing; 0 where the table is too short for it. */
+/* Returns a number at any alignment in a table; 0 if the table is too short. */
 static uint64_t field(struct table table, uint32_t offset, uint32_t bytes) {
     uint64_t value = 0;
     for (uint32_t i = offset + bytes <= table.length ? bytes : 0; i > 0; i--) {
@@ -26,7 +26,7 @@ static uint64_t field(struct table table, uint32_t offset, uint32_t bytes) {
     return value;
 }
 
-/* Bytes that are in reach, begin with `name` and then add up to zero. */
+/* Returns `length` bytes at `phys` if they are in reach, begin with `name` and add up to zero. */
 static struct table read_bytes(uint64_t phys, uint32_t length, const char *name) {
     struct table table = {0};
     if (phys == 0 || phys > REACH - length) {
@@ -54,7 +54,7 @@ static struct table read_table(uint64_t phys, const char *name) {
     return fits ? read_bytes(phys, (uint32_t)length, name) : (struct table){0};
 }
 
-/* The first table of that name in the list that `root` is. */
+/* Returns the first table called `name` in the RSDT or XSDT `root`. */
 static struct table find(struct table root, uint32_t entry_bytes, const char *name) {
     struct table table = {0};
     for (uint32_t at = HEADER_BYTES; at + entry_bytes <= root.length && table.length == 0; at += entry_bytes) {

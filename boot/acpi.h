@@ -1,7 +1,7 @@
 /*
- * The two clocks that firmware's tables name, for where no better known one runs. The kernel reads the tables for all else
- * (kernel/arch/x86_64/acpi.c). Source: ACPI Specification, RSDP, RSDT, XSDT, FADT; IA-PC HPET Specification, The ACPI 2.0
- * HPET Description Table.
+ * Finds two clocks in ACPI tables, to measure by where the 8254 timer stands still. The kernel reads the tables again
+ * for everything else (kernel/arch/x86_64/acpi.c). Source: ACPI Specification, RSDP, RSDT, XSDT, FADT; IA-PC HPET
+ * Specification, The ACPI 2.0 HPET Description Table.
  */
 #pragma once
 
@@ -14,5 +14,5 @@ struct acpi_clocks {
     uint64_t hpet_phys;  /* of the HPET's registers, below 4 GiB; 0: there is none */
 };
 
-/* Only what lies below 4 GiB is looked at, which both front ends reach. A table that is damaged is none. */
+/* Reads only tables below 4 GiB, which both front ends map. A damaged table counts as missing. */
 struct acpi_clocks acpi_find_clocks(uint64_t rsdp_phys);

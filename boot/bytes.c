@@ -3,8 +3,8 @@
 #include <stdint.h>
 
 /*
- * String instructions rather than loops: the compiler would turn a loop back into a call of the function it is in. By
- * words first, because an emulator pays for each step alike.
+ * String instructions rather than loops: the compiler would turn a loop into a call of the very function that it is in.
+ * Words come first, since an emulator takes as long for a byte as for a word.
  */
 void *memcpy(void *restrict target, const void *restrict source, size_t bytes) {
     void *to = target;

@@ -1,5 +1,5 @@
 /*
- * The two functions that the loader and the compiler (for structure copies) want from a C library.
+ * The two functions of a C library that the loader needs; the compiler calls them to copy and clear structures.
  */
 #pragma once
 

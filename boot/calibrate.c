@@ -1,28 +1,28 @@
 #include "boot/calibrate.h"
 
-/* Rates outside these are nobody's clock: the measurement went wrong. */
+/* No clock runs at a rate outside these: the measurement went wrong. */
 #define TSC_HZ_MIN 10000000ULL
 #define TSC_HZ_MAX 100000000000ULL
 #define APIC_HZ_MIN 1000000ULL
 #define APIC_HZ_MAX 100000000000ULL
 
 #define HALF_WINDOW 400U /* parts of a second: 2.5 ms */
-#define JUMP_FACTOR 16U  /* further than that in one half is no way to run */
+#define JUMP_FACTOR 16U  /* a clock that advances by more than so many halves within one half has jumped */
 
 enum {
     REFERENCES_MAX = 8,
     MEASURE_TRIES = 3,
 };
 
-/* How a reference is watched. A look takes far more than 10 ns. */
+/* How a reference is watched. Each poll takes far more than 10 ns. */
 struct manner {
     uint32_t sample_tries;
-    uint32_t polls_max;       /* for one tick; for one half of the window */
-    uint32_t tick_spin_steps; /* before each look for the next tick */
-    uint32_t half_spin_steps; /* before each look for the end of a half: port accesses are slow in a virtual machine */
+    uint32_t polls_max;       /* for one tick, or for one half of the window */
+    uint32_t tick_spin_steps; /* before each poll for the next tick */
+    uint32_t half_spin_steps; /* before each poll for the end of a half: port accesses are slow in a virtual machine */
 };
 static const struct manner quick = {.sample_tries = 8, .polls_max = 200000, .half_spin_steps = 256};
-/* It ticks once a second. A look and its spinning take far more than 700 ns. */
+/* For a clock that ticks once a second. A poll with its spinning takes far more than 700 ns. */
 static const struct manner slow = {.sample_tries = 1, .polls_max = 1500000, .tick_spin_steps = 4096};
 
 enum verdict { ABSENT, STILL, UNEVEN, GOOD };
@@ -31,14 +31,14 @@ enum verdict { ABSENT, STILL, UNEVEN, GOOD };
 struct sample {
     uint64_t tsc;
     uint64_t ticks;   /* of the reference */
-    uint64_t witness; /* of another one, if there is one */
+    uint64_t witness; /* of the second reference, if there is one */
     uint32_t apic_timer;
 };
 
 struct measured {
     enum verdict verdict;
     struct clock_rates rates;
-    uint64_t witness_tsc_hz; /* by another reference, in the same window; 0: there is none, or it stands still */
+    uint64_t witness_tsc_hz; /* by the second reference, in the same window; 0: there is none, or it stands still */
     const char *witness;     /* its name */
 };
 
@@ -55,8 +55,9 @@ static uint64_t ticks_between(const struct reference *reference, uint64_t start,
 static const struct manner *manner(const struct reference *reference) { return reference->is_slow ? &slow : &quick; }
 
 /*
- * Read all counters just after the reference has moved on. Of several tries the one counts whose readings lie closest
- * together: a virtual machine may be put aside between two of them. False: the reference stands still.
+ * Read all counters just after the reference has ticked. Several tries are made, since a virtual machine may be
+ * suspended between two readings; the try whose readings lie closest together counts. False: the reference stands
+ * still.
  */
 static bool take_sample(const struct watch *watch, struct sample *ret_sample) {
     const struct manner *how = manner(watch->reference);
@@ -82,7 +83,7 @@ static bool take_sample(const struct watch *watch, struct sample *ret_sample) {
     return true;
 }
 
-/* The next sample that is at least `ticks` after `start`. False: the reference stands still. */
+/* Take the next sample that is at least `ticks` after `start`. False: the reference stands still. */
 static bool take_later(const struct watch *watch, const struct sample *start, uint64_t ticks,
                        struct sample *ret_sample) {
     const struct manner *how = manner(watch->reference);
@@ -105,7 +106,7 @@ static uint64_t rate(uint64_t counted, const struct reference *reference, uint64
     return ticks == 0 ? 0 : counted * reference->hz / ticks;
 }
 
-/* One window in two halves. If the reference jumps in one of them, they tell two rates. */
+/* Measure one window in two halves. If the reference jumps in one of them, the halves give different rates. */
 static enum verdict measure_once(const struct watch *watch, struct measured *measured) {
     const struct reference *reference = watch->reference;
     uint64_t half = reference->is_slow ? 1 : reference->hz / HALF_WINDOW;
@@ -139,7 +140,7 @@ static struct measured measure(const struct watch *watch) {
     return measured;
 }
 
-/* The next reference that can be a witness, begun; NULL: there is none. */
+/* Begin the next reference that can be a witness and return it; NULL: there is none. */
 static const struct reference *begin_witness(const struct reference *next, const struct reference *end) {
     while (next < end && (next->is_slow || !next->begin())) {
         next++;
@@ -166,7 +167,7 @@ static void note_difference(struct text *note, const char *what, uint64_t hz, co
     text_add(note, ": the first is taken");
 }
 
-/* What was tried in vain, in words. */
+/* Say what became of each reference that was tried. */
 static void note_verdicts(struct text *note, const struct reference *references, const struct measured *measured,
                           uint32_t count) {
     static const char *const words[] = {
@@ -191,7 +192,10 @@ static void end(const struct reference *reference) {
     }
 }
 
-/* Measure by one after the other until one runs evenly; which, or else the first that jumps; `count`: all stand still. */
+/*
+ * Try one reference after the other. Returns the first that runs evenly, or else the first that jumps; `count`: all
+ * stand still.
+ */
 static uint32_t choose(const struct counters *counters, const struct reference *references, uint32_t count,
                        struct measured *measured) {
     uint32_t chosen = count;
@@ -213,7 +217,7 @@ static uint32_t choose(const struct counters *counters, const struct reference *
     return chosen;
 }
 
-/* What is odd, in a line for the log. */
+/* Write one line for the log about anything odd. */
 static void note_findings(struct text *note, struct clock_rates told, const struct reference *references,
                           const struct measured *measured, uint32_t chosen) {
     const struct measured *best = &measured[chosen];

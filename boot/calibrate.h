@@ -1,6 +1,6 @@
 /*
- * How fast the CPU's two clocks run, told by a clock whose rate is known. Pure: the clocks are given as functions, so that
- * a host test can let them stand still, jump and lie.
+ * Measures how fast the CPU's two clocks run, by a clock whose rate is known. Pure: the clocks are given as functions,
+ * so a host test can let them stand still, jump and lie.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 
 #include "boot/text.h"
 
-/* Two clocks disagree when their answers differ by more than one part in so many. */
+/* Two clocks disagree when their answers differ by more than a 32nd. */
 #define CLOCKS_AGREE_PARTS 32U
 
 struct clock_rates {
@@ -22,8 +22,8 @@ struct reference {
     const char *name;
     uint64_t hz;
     uint64_t mask;
-    bool is_slow;        /* it ticks once a second: no witness, and a matter of seconds */
-    bool (*begin)(void); /* false: the machine has none; may set `hz` */
+    bool is_slow;        /* it ticks once a second: it takes seconds to measure by, and is no witness */
+    bool (*begin)(void); /* false: the machine has none; it may set `hz` */
     uint64_t (*read)(void);
     void (*end)(void); /* leaves the clock as it was found; NULL: nothing to do */
 };
@@ -31,16 +31,18 @@ struct reference {
 /* The clocks to be measured. */
 struct counters {
     uint64_t (*tsc)(void);
-    void (*start_apic_timer)(void); /* which then counts down from 2^32 - 1 */
+    void (*start_apic_timer)(void); /* from then on it counts down from 2^32 - 1 */
     uint32_t (*apic_timer)(void);
-    void (*spin)(uint32_t steps); /* of a cycle or more each */
+    void (*spin)(uint32_t steps); /* each takes a cycle or more */
 };
 
 /*
- * A rate in `told` (by CPUID; 0: it is not) is taken, the others are measured by the first reference that runs evenly. What
- * was told or measured is checked against what else there is: another answer goes to *ret_note, one line for the kernel's
- * log, which is empty otherwise. False: no rates; *ret_note says why. Bounded: a clock that stands still is read some
- * hundred thousand times, one that jumps is watched a few times 5 ms; a slow one 3 s, and at most 9.
+ * Find both rates. A rate in `told` comes from CPUID and is taken as it is; 0 means that CPUID does not state it, and
+ * the first reference that runs evenly measures it. Each rate is compared with whatever other clock there is. *ret_note
+ * is one line for the kernel's log if they disagree, and empty otherwise.
+ * False: a rate is unknown; *ret_note says why.
+ * Bounded: a clock that stands still is read some hundred thousand times. A clock that jumps is watched a few times for
+ * 5 ms. A slow clock takes 3 s, and at most 9.
  */
 [[nodiscard]] bool calibrate(const struct counters *counters, const struct reference *references, uint32_t count,
                              struct clock_rates told, struct clock_rates *ret_rates, struct text *ret_note);

@@ -48,7 +48,7 @@ enum {
 #define HPET_PERIOD_MAX_FS 100000000ULL
 #define FS_PER_SECOND 1000000000000000ULL
 
-/* Motorola MC146818A real-time clock, of which the seconds are read. */
+/* Motorola MC146818A real-time clock. Only its seconds are read. */
 enum {
     RTC_INDEX = 0x70,
     RTC_DATA = 0x71,
@@ -71,8 +71,8 @@ struct apic {
 static struct apic apic; /* as firmware left it */
 static struct acpi_clocks acpi;
 static uint32_t hpet_control;
-static uint64_t rtc_seconds; /* seen in all */
-static uint32_t rtc_shown;   /* what the clock showed last */
+static uint64_t rtc_seconds; /* counted since rtc_begin() */
+static uint32_t rtc_shown;   /* its seconds when it was read last */
 
 static uint32_t apic_read(uint32_t offset) {
     if (apic.base & APIC_BASE_X2APIC) {
@@ -89,7 +89,7 @@ static void apic_write(uint32_t offset, uint32_t value) {
     }
 }
 
-/* The timer counts without interrupting from now on; remember what firmware had set. */
+/* Save the settings of firmware and let the timer count without interrupting. */
 static void apic_take_timer(void) {
     apic.base = cpu_read_msr(MSR_APIC_BASE);
     if (!(apic.base & APIC_BASE_ENABLED)) {
@@ -155,7 +155,10 @@ static bool rtc_begin(void) {
     return rtc_read_register(RTC_A) != RTC_NOTHING;
 }
 
-/* While it updates itself, it shows nothing of use. No second is missed: the clock itself counts them. */
+/*
+ * Returns the seconds counted so far. While the clock updates itself its registers are undefined, so the count stays as
+ * it is; a later reading includes the new second.
+ */
 static uint64_t rtc_read(void) {
     if ((rtc_read_register(RTC_A) & RTC_A_UPDATING) != 0) {
         return rtc_seconds;
@@ -166,7 +169,7 @@ static uint64_t rtc_read(void) {
     return rtc_seconds;
 }
 
-/* The first that runs is taken. */
+/* In the order in which they are tried. */
 enum { PIT, PM_TIMER, HPET, RTC, REFERENCES };
 static struct reference references[REFERENCES] = {
     [PIT] = {.name = "the 8254 timer", .hz = PIT_HZ, .mask = 0xffff, .begin = pit_begin, .read = pit_read},
@@ -200,8 +203,8 @@ static bool hpet_begin(void) {
 }
 
 /*
- * Hypervisors' timing leaf, then the CPU's own (Intel SDM vol. 2A, CPUID: Time Stamp Counter and Nominal Core Crystal
- * Clock Information, Processor Frequency Information). A rate that is not stated stays 0.
+ * Ask the hypervisor's timing leaf, then the CPU's own (Intel SDM vol. 2A, CPUID: Time Stamp Counter and Nominal Core
+ * Crystal Clock Information, Processor Frequency Information). A rate that neither states stays 0.
  */
 static void ask_cpu(struct clock_rates *ret_rates) {
     bool is_virtual = (cpu_id(1).ecx & 1U << 31) != 0;

@@ -1,5 +1,5 @@
 /*
- * The command line as an editor may have saved it.
+ * The command line, read from a file in any encoding that an editor may have used.
  */
 #pragma once
 
@@ -7,10 +7,10 @@
 
 #include "kernel/abi/boot.h"
 
-#define COMMAND_FILE_BYTES_MAX (2U * BOOT_COMMAND_MAX + 2U) /* UTF-16 with its mark */
+#define COMMAND_FILE_BYTES_MAX (2U * BOOT_COMMAND_MAX + 2U) /* UTF-16 with its byte order mark */
 
 /*
- * Make `bytes` of a file a line of text: UTF-8 as it is, with or without its mark; UTF-16 with its mark, of ASCII alone.
- * Null on success, otherwise why not.
+ * Turn a file of `bytes` bytes into a zero-terminated line. UTF-8 is copied, without its byte order mark if it has one.
+ * UTF-16 must have its mark and hold nothing but ASCII. Returns null on success, otherwise what is wrong.
  */
 [[nodiscard]] const char *command_decode(const uint8_t *file, uint64_t bytes, char ret_command[BOOT_COMMAND_MAX]);

@@ -1,5 +1,5 @@
 /*
- * The instructions that C has no words for.
+ * Instructions that C cannot express.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ static inline struct cpuid cpu_id(uint32_t leaf) {
 
 static inline uint64_t cpu_read_tsc(void) {
     uint32_t low, high;
-    /* lfence: not before what stands before it. */
+    /* lfence keeps rdtsc from running before earlier instructions. */
     __asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high) : : "memory");
     return (uint64_t)high << 32 | low;
 }
@@ -53,7 +53,7 @@ static inline void cpu_out32(uint16_t port, uint32_t value) {
     __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
-/* Interrupts off; returns whether they were on. */
+/* Turn interrupts off. Returns whether they were on. */
 static inline bool cpu_mask_interrupts(void) {
     uint64_t flags;
     __asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(flags) : : "memory");

@@ -51,12 +51,15 @@ bool enter_has_giant_pages(void) { return (extended_features() & HAS_GIANT_PAGES
 
 void enter_kernel(const struct loader_entry *entry) {
     struct table_register gdt = {.limit = GDT_BYTES - 1, .base = entry->gdt_phys};
-    /* No gates: until the kernel has its own, a fault resets the machine rather than running stale firmware code. */
+    /*
+     * An empty table: a fault before the kernel loads its own resets the machine, rather than running stale code of
+     * firmware.
+     */
     struct table_register idt = {0};
     struct boot_info *info = phys_pointer(entry->info_phys);
 
     (void)cpu_mask_interrupts();
-    cpu_write_msr(MSR_EFER, cpu_read_msr(MSR_EFER) | EFER_NXE); /* before tables that use the bit */
+    cpu_write_msr(MSR_EFER, cpu_read_msr(MSR_EFER) | EFER_NXE); /* before tables with that bit are loaded */
     info->kernel_tsc = cpu_read_tsc();
     __asm__ volatile("movq %[cr4], %%cr4\n\t"
                      "movq %[root], %%cr3\n\t"

@@ -2,7 +2,7 @@
 
 #include "boot/cpu.h"
 
-/* Intel's Digital Random Number Generator guide: ten tries of RDRAND fail only if the hardware is broken. */
+/* Intel's Digital Random Number Generator guide: ten failures of RDRAND in a row mean that the hardware is broken. */
 enum { TRIES = 10, LEAF_FEATURES = 1, LEAF_EXTENDED = 7, HAS_RDRAND = 1 << 30, HAS_RDSEED = 1 << 18 };
 
 static bool read_rdseed(uint64_t *ret_word) {
@@ -33,7 +33,7 @@ bool entropy_from_cpu(uint64_t words[BOOT_ENTROPY_WORDS]) {
     bool good = has_rdrand || has_rdseed;
     for (uint32_t i = 0; i < BOOT_ENTROPY_WORDS; i++) {
         words[i] = 0;
-        /* RDSEED is the better source, but many CPUs asking at once can empty it. */
+        /* RDSEED is the better source, but many CPUs that ask at once can empty it. */
         bool word_good = has_rdseed && read_word(read_rdseed, &words[i]);
         word_good = word_good || (has_rdrand && read_word(read_rdrand, &words[i]));
         good = good && word_good;

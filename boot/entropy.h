@@ -8,5 +8,5 @@
 
 #include "kernel/abi/boot.h"
 
-/* Fill `words` by RDSEED or RDRAND. False: the CPU has neither, or it ran dry; the words are then all 0. */
+/* Fill `words` from RDSEED or RDRAND. False: the CPU has neither, or it ran dry; all words are 0 then. */
 [[nodiscard]] bool entropy_from_cpu(uint64_t words[BOOT_ENTROPY_WORDS]);

@@ -19,7 +19,7 @@ static uint64_t segment_page_count(const struct elf_segment *segment) {
 /* Find `path` in the boot volume. */
 static bool volume_find(struct loader *loader, const char *path, const uint8_t **ret_bytes, uint64_t *ret_count) {
     const uint8_t *volume = phys_pointer(loader->info.volume_phys);
-    static struct ustar_entry entry; /* large */
+    static struct ustar_entry entry; /* too large for the stack */
     uint64_t offset = 0;
     enum ustar_error error = ustar_find(volume, loader->info.volume_bytes, path, &entry, &offset);
     if (error == USTAR_END) {
@@ -42,7 +42,10 @@ static bool volume_find(struct loader *loader, const char *path, const uint8_t *
     return true;
 }
 
-/* What the loader asks of a program beyond being sound: nothing that would need a dynamic linker. */
+/*
+ * Check what the loader demands of a sound program: it must not need a dynamic linker, and its segments must be
+ * mappable.
+ */
 static bool plan_check(struct loader *loader, const char *path) {
     const struct elf_plan *plan = &loader->plan;
     if (plan->type != ELF_TYPE_FIXED) {
@@ -62,7 +65,7 @@ static bool plan_check(struct loader *loader, const char *path) {
     return true;
 }
 
-/* Find and check a program; leaves its plan in loader->plan. */
+/* Find a program in the boot volume and check it. Leaves its plan in loader->plan. */
 static bool image_open(struct loader *loader, const char *path, struct elf_limits limits, const uint8_t **ret_bytes) {
     uint64_t byte_count = 0;
     if (!volume_find(loader, path, ret_bytes, &byte_count)) {

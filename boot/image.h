@@ -1,5 +1,5 @@
 /*
- * Loading the two programs the machine starts with. False: loader->failure says why.
+ * Loads the two programs that the machine starts with. A function that returns false has said why in loader->failure.
  */
 #pragma once
 
@@ -15,11 +15,14 @@
 #define IMAGE_INIT_LOWEST 0x0000000000200000ULL
 #define IMAGE_INIT_END 0x00007ffffffff000ULL
 
-/* Copy the kernel to contiguous memory; fills info.kernel_* and entry.kernel_entry. Leaves its plan in loader->plan. */
+/*
+ * Copy the kernel to contiguous memory. Fills info.kernel_* and entry.kernel_entry, and leaves the kernel's plan in
+ * loader->plan.
+ */
 [[nodiscard]] bool image_load_kernel(struct loader *loader);
 
-/* Map the loaded kernel, whose plan is in loader->plan, where it is linked. */
+/* Map the loaded kernel where it is linked. loader->plan must still be the kernel's. */
 [[nodiscard]] bool image_map_kernel(const struct loader *loader, struct page_tables *tables);
 
-/* Copy the first program's segments to memory; fills info.init_*. */
+/* Copy the first program's segments to memory. Fills info.init_*. */
 [[nodiscard]] bool image_load_init(struct loader *loader);

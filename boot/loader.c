@@ -5,21 +5,21 @@
 #include "boot/page_table.h"
 #include "boot/phys.h"
 
-/* Below lie the real-mode tables, the EBDA and the page a second CPU starts in: left for those who need them. */
+/* The real-mode tables, the EBDA and the page in which a second CPU starts lie below; they are left to their users. */
 #define LOWEST_CLAIM (1ULL << 20)
 #define STACK_PAGES 4U
 #define RANGES_PAGES ((sizeof(struct boot_range) * BOOT_RANGES_MAX + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES)
 #define HEAP_BYTES_PER_PAGE 8U
 #define HEAP_BYTES_FIXED (2ULL << 20)
 #define FRAMES_END (1ULL << 44)      /* the kernel's frame numbers have 32 bits */
-#define IDENTITY_ALWAYS (4ULL << 30) /* firmware tables and devices below 4 GiB are in reach too */
-#define RANGES_SPARE 64U             /* how many ranges firmware may still add until it is left */
+#define IDENTITY_ALWAYS (4ULL << 30) /* reaches firmware's tables and devices below 4 GiB, too */
+#define RANGES_SPARE 64U             /* room for ranges that firmware adds until it is left */
 
-/* Code and data segments, flat, ring 0: the selectors the kernel finds at entry (see enter.c). */
+/* Flat code and data segments for ring 0. The kernel finds these selectors at entry (see enter.c). */
 static const uint64_t entry_gdt[] = {0, 0x00af9b000000ffffULL, 0x00cf93000000ffffULL};
 
 /*
- * What the loader leaves to the kernel, in one run of pages:
+ * Data that the loader hands to the kernel, in one run of pages:
  *
  *   | boot_info, GDT | ranges (6 pages) | stack (4 pages) |
  */
@@ -76,7 +76,7 @@ bool loader_claim_memory(struct loader *loader, struct memory_request request, e
             return fail_memory(loader, what, request.page_count);
         }
         is_claimed = loader->input.claim_pages(phys, request.page_count);
-        /* Refused memory is not free any more either: the next round looks elsewhere. */
+        /* Refused memory is not free either. Paint it, so that the next round looks elsewhere. */
         if (!memory_map_paint(map, phys, bytes, is_claimed ? kind : BOOT_RANGE_LOADER)) {
             return fail_map_full(loader);
         }
@@ -88,16 +88,19 @@ bool loader_claim_memory(struct loader *loader, struct memory_request request, e
     return true;
 }
 
-/* The ledger has an entry for each frame below `ram_end`, RAM or not; a CPU without 1 GiB pages needs a table for each GiB. */
+/*
+ * The ledger has an entry for each frame below `ram_end`, RAM or not. A CPU without 1 GiB pages needs a table for each
+ * GiB.
+ */
 static uint64_t heap_page_count(const struct memory_map *map, uint64_t ram_end) {
     uint64_t bytes = ram_end / BOOT_PAGE_BYTES * HEAP_BYTES_PER_PAGE + HEAP_BYTES_FIXED;
     return (bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES + ram_end / PAGE_BYTES_1G + map->count;
 }
 
 /*
- * Where RAM should end: such that most of it is left when the heap is taken off. Behind a large hole (AMD's, below 1 TiB, in
- * virtual machines that can grow) may lie less memory than the ledger has bytes for the hole. What lies below 4 GiB
- * is always used.
+ * Choose where RAM should end, so that as much as possible is left when the heap is taken off. RAM behind a large hole
+ * can cost more than it gives: the ledger has entries for the hole as well (AMD leaves one below 1 TiB, in virtual
+ * machines that can grow). RAM below 4 GiB is always used.
  */
 static uint64_t choose_ram_end(const struct loader *loader) {
     const struct memory_map *map = &loader->input.map;
@@ -159,7 +162,7 @@ static bool prepare_command(struct loader *loader) {
         if (length + 1 == BOOT_COMMAND_MAX) {
             return loader_fail(loader, "command line", "longer than 511 bytes", NULL, "shorten it");
         }
-        /* A file's line ends and tabs part words like spaces. */
+        /* Line ends and tabs of a file separate words as spaces do. */
         loader->info.command[length++] = *next == '\n' || *next == '\r' || *next == '\t' ? ' ' : *next;
     }
     while (length != 0 && loader->info.command[length - 1] == ' ') {
@@ -175,7 +178,7 @@ static bool prepare_heap(struct loader *loader) {
     return loader_claim_memory(loader, request, BOOT_RANGE_HEAP, "the kernel's heap", &loader->info.heap_phys);
 }
 
-/* Map [start, end) onto itself in 2 MiB pages, or 1 GiB pages where they fit and the CPU has them. */
+/* Map [start, end) onto itself in 1 GiB pages where they fit and the CPU has them, otherwise in 2 MiB pages. */
 static bool map_identity(struct page_tables *tables, uint64_t start, uint64_t end, bool has_giant_pages) {
     while (start < end) {
         bool is_giant = has_giant_pages && start % PAGE_BYTES_1G == 0 && end - start >= PAGE_BYTES_1G;
@@ -191,8 +194,9 @@ static bool map_identity(struct page_tables *tables, uint64_t start, uint64_t en
 }
 
 /*
- * The first 4 GiB, then all RAM above, also what is left out: the loader itself may lie there. In 2 MiB pages below 4 GiB: there devices and memory lie close together, and a
- * page that spans memory of several cache types is undefined (Intel SDM vol. 3A, Memory Cache Control).
+ * Map the first 4 GiB, then all RAM above. RAM that is left out is mapped, too, since the loader itself may lie there.
+ * Below 4 GiB devices and memory lie close together, and a page that spans memory of several cache types is undefined
+ * (Intel SDM vol. 3A, Memory Cache Control): use 2 MiB pages there.
  */
 static bool map_all_ram(const struct memory_map *map, struct page_tables *tables, bool has_giant_pages) {
     uint64_t mapped_end = IDENTITY_ALWAYS;
@@ -215,7 +219,7 @@ static bool map_all_ram(const struct memory_map *map, struct page_tables *tables
     return true;
 }
 
-/* Tables for the kernel image and for the identity map, as if the CPU had no 1 GiB pages. */
+/* Count the tables for the kernel image and the identity map, as if the CPU had no 1 GiB pages. */
 static uint64_t table_page_count(const struct loader *loader) {
     const struct elf_plan *kernel = &loader->plan;
     uint64_t end = loader->mapped_end < IDENTITY_ALWAYS ? IDENTITY_ALWAYS : loader->mapped_end;
@@ -224,7 +228,7 @@ static uint64_t table_page_count(const struct loader *loader) {
     return 1 + pointers + directories + page_tables_count(kernel->lowest, kernel->end - kernel->lowest);
 }
 
-/* loader->plan is the kernel's. */
+/* loader->plan must be the kernel's. */
 static bool prepare_tables(struct loader *loader) {
     struct memory_request request = {.page_count = table_page_count(loader), .align = BOOT_PAGE_BYTES};
     if (!loader_claim_memory(loader, request, BOOT_RANGE_LOADER, "page tables", &loader->entry.root_phys)) {
@@ -270,7 +274,7 @@ static bool prepare_handover(struct loader *loader) {
 }
 
 bool loader_prepare(struct loader *loader) {
-    /* The kernel's plan must still be in loader->plan when tables are built, so the first program comes first. */
+    /* Load the first program before the kernel: prepare_tables() wants the kernel's plan in loader->plan. */
     return leave_out_ram(loader) && prepare_volume(loader) && prepare_command(loader) && image_load_init(loader) &&
            image_load_kernel(loader) && prepare_heap(loader) && prepare_tables(loader) && prepare_handover(loader);
 }

@@ -1,12 +1,12 @@
 /*
- * The loader's core: everything between "firmware has given us the boot volume" and "jump". Two front ends (uefi.c,
- * pvh.c) fill a loader_input; docs/boot-protocol.md has the story.
+ * The loader's core: all work between "firmware has given us the boot volume" and "jump". Two front ends (uefi.c,
+ * pvh.c) fill a loader_input; docs/boot-protocol.md tells the story.
  *
  *   firmware ──> front end ──> loader_prepare ──> front end leaves firmware ──> loader_finish ──> enter_kernel
  *
- * All that can go wrong goes wrong in loader_prepare, while firmware can still show a message; loader_finish only
- * writes down the final memory map. A function that returns false has said why in loader->failure: one line, without
- * a newline, that names the file, what is wrong with it and what to do.
+ * loader_prepare does everything that can go wrong, while firmware can still show a message; loader_finish only writes
+ * the final memory map. A function that returns false has said why in loader->failure: one line, without a newline,
+ * that names the file, the fault and what to do.
  */
 #pragma once
 
@@ -22,8 +22,8 @@
 #define LOADER_CLAIMS_MAX 8U
 
 struct loader_input {
-    struct memory_map map; /* as firmware reported it, what must not be overwritten painted over */
-    uint64_t claim_end;    /* memory is taken from below this address: as far as the front end can reach */
+    struct memory_map map; /* firmware's map, with memory that must not be overwritten painted over */
+    uint64_t claim_end;    /* the front end reaches memory below this address; claims lie below it */
 
     uint64_t volume_phys; /* any alignment; painted as BOOT_RANGE_VOLUME */
     uint64_t volume_bytes;
@@ -36,7 +36,7 @@ struct loader_input {
     struct text notes;    /* for the kernel's log; empty: nothing is odd */
     bool has_giant_pages; /* the CPU knows 1 GiB pages */
 
-    /* Tell firmware that these pages are taken. False: firmware has given them away meanwhile. */
+    /* Tell firmware that these pages are taken. False: firmware has given them to somebody else meanwhile. */
     bool (*claim_pages)(uint64_t phys, uint64_t page_count);
 };
 
@@ -47,7 +47,7 @@ struct loader_claim {
     enum boot_range_kind kind;
 };
 
-/* What enter_kernel needs. */
+/* Arguments of enter_kernel(). */
 struct loader_entry {
     uint64_t root_phys;  /* PML4 */
     uint64_t stack_phys; /* one past the top of the stack, multiple of 16 */
@@ -61,25 +61,28 @@ struct loader {
     struct loader_claim claims[LOADER_CLAIMS_MAX];
     uint32_t claim_count;
     uint64_t ram_end;     /* RAM from here on is left out */
-    uint64_t mapped_end;  /* of RAM, whether it is left out or not */
+    uint64_t mapped_end;  /* end of all RAM, including RAM that is left out */
     struct elf_plan plan; /* of the program being loaded */
     struct boot_info info;
     struct loader_entry entry;
     struct text failure;
 };
 
-/* Load the kernel and the first program, build heap, tables and boot_info. loader->input is filled, the rest zero. */
+/*
+ * Load the kernel and the first program; build the heap, the tables and boot_info. loader->input is filled, the rest
+ * zero.
+ */
 [[nodiscard]] bool loader_prepare(struct loader *loader);
 
 /*
- * Write the final ranges: `map` as it is now that firmware is left, with the loader's claims painted over it. After
- * this the kernel can be entered.
+ * Write the final ranges: paint the loader's claims over `map`, the memory map after firmware has been left. The kernel
+ * can be entered after this.
  */
 [[nodiscard]] bool loader_finish(struct loader *loader, struct memory_map *map);
 
-/* Take zeroed memory and remember it. `what` names it in the message when there is not enough. */
+/* Take zeroed memory and record the claim. `what` names it in the message that there is not enough memory. */
 [[nodiscard]] bool loader_claim_memory(struct loader *loader, struct memory_request request, enum boot_range_kind kind,
                                        const char *what, uint64_t *ret_phys);
 
-/* Say "NAME: what: detail; advice" and return false. detail and advice may be null. */
+/* Write "NAME: what: detail; advice" to loader->failure and return false. detail and advice may be null. */
 bool loader_fail(struct loader *loader, const char *name, const char *what, const char *detail, const char *advice);

@@ -37,8 +37,8 @@ static void merge_neighbours(struct memory_map *map) {
 }
 
 /*
- * Paint the part of `range` that meets range `at`, which begins at or before it and ends after its start. Returns in
- * *ret_next where the rest of `range` begins, if any.
+ * Paint the part of `range` that meets range `at`. Range `at` begins at or before `range` and ends after its start.
+ * *ret_next is where the rest of `range` begins, if there is a rest.
  */
 static bool paint_over(struct memory_map *map, uint32_t at, struct memory_range range, uint64_t *ret_next) {
     uint64_t end = map->ranges[at].end < range.end ? map->ranges[at].end : range.end;

@@ -1,7 +1,7 @@
 /*
- * The memory map as a picture that is painted: an array of ranges, sorted by address, page-aligned, without overlaps,
- * neighbours of one kind merged. Firmware reports ranges in any order, unaligned, overlapping; each is painted in turn,
- * and where two overlap the higher kind (enum boot_range_kind) stays. Claiming memory is painting too.
+ * The memory map, painted like a picture. It is an array of ranges, page-aligned, sorted by address and without
+ * overlaps; neighbours of one kind are merged. Firmware reports ranges in any order, unaligned and overlapping. Each is
+ * painted in turn; where two overlap, the higher kind (enum boot_range_kind) wins. Memory is claimed by painting, too.
  */
 #pragma once
 
@@ -10,8 +10,8 @@
 
 #include "kernel/abi/boot.h"
 
-#define MEMORY_MAP_MAX 2048U /* more than the kernel takes: firmware's many small ranges merge as they are painted */
-#define MEMORY_PHYS_END (1ULL << 52) /* x86-64 has no physical address beyond (Intel SDM vol. 3A, 4-Level Paging) */
+#define MEMORY_MAP_MAX 2048U         /* more than the kernel takes: many small ranges of firmware merge once painted */
+#define MEMORY_PHYS_END (1ULL << 52) /* the end of x86-64's physical addresses (Intel SDM vol. 3A, 4-Level Paging) */
 
 struct memory_range {
     uint64_t start; /* multiple of BOOT_PAGE_BYTES */
@@ -33,20 +33,23 @@ struct memory_request {
 };
 
 /*
- * Paint [phys, phys + bytes) in `kind`. Free memory (BOOT_RANGE_RAM) is shrunk to whole pages, any other kind grown.
- * bytes: 0 paints nothing; what lies beyond MEMORY_PHYS_END is cut off.
+ * Paint [phys, phys + bytes) as `kind`. Free memory (BOOT_RANGE_RAM) is shrunk to whole pages; any other kind grows to
+ * whole pages. 0 bytes paint nothing. The part beyond MEMORY_PHYS_END is cut off.
  * False: the map is full and now incomplete.
  */
 [[nodiscard]] bool memory_map_paint(struct memory_map *map, uint64_t phys, uint64_t bytes, enum boot_range_kind kind);
 
-/* The lowest free memory that fits. False: there is none; *ret_phys is untouched. */
+/* Find the lowest free memory that fits. False: there is none; *ret_phys is untouched. */
 [[nodiscard]] bool memory_map_find(const struct memory_map *map, struct memory_request request, uint64_t *ret_phys);
 
-/* RAM of any kind from `end` on, a multiple of BOOT_PAGE_BYTES, becomes BOOT_RANGE_LEFT_OUT. False: the map is full. */
+/*
+ * Turn RAM of any kind at and above `end`, a multiple of BOOT_PAGE_BYTES, into BOOT_RANGE_LEFT_OUT. False: the map is
+ * full.
+ */
 [[nodiscard]] bool memory_map_leave_out(struct memory_map *map, uint64_t end);
 
-/* Whether memory of this kind is RAM that is used, whatever it holds now. */
+/* Whether this kind of memory is RAM that is in use or free for use. */
 bool memory_kind_is_ram(enum boot_range_kind kind);
 
-/* The end of the highest RAM of any kind; 0 = there is none. */
+/* Returns the end of the highest RAM of any kind; 0: there is none. */
 uint64_t memory_map_ram_end(const struct memory_map *map);

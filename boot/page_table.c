@@ -10,7 +10,10 @@ void page_tables_begin(struct page_tables *tables, uint64_t phys, uint64_t page_
     memset(phys_pointer(phys), 0, page_count * PAGE_BYTES_4K);
 }
 
-/* The table that `entry` leads to, made if it is not there yet; null if that cannot be. */
+/*
+ * Returns the table that `entry` leads to, and makes it if there is none yet. Null: a page is mapped there, or there is
+ * no page for a table.
+ */
 static uint64_t *table_below(struct page_tables *tables, uint64_t *entry) {
     if (*entry & PAGE_TABLE_LARGE) {
         return NULL;
@@ -19,7 +22,7 @@ static uint64_t *table_below(struct page_tables *tables, uint64_t *entry) {
         if (tables->used_count == tables->page_count) {
             return NULL;
         }
-        /* Rights are decided by the last level alone. */
+        /* An entry of the last level alone decides on the rights. */
         *entry = (tables->phys + tables->used_count * PAGE_BYTES_4K) | PAGE_TABLE_PRESENT | PAGE_TABLE_WRITE;
         tables->used_count++;
     }

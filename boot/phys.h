@@ -1,6 +1,6 @@
 /*
- * How the loader's core reaches physical memory. On the machine (phys.c) memory is identity-mapped; a host test puts
- * its own arena there.
+ * How the loader's core reaches physical memory. On the machine (phys.c) memory is identity-mapped; a host test
+ * substitutes its own arena.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * The PVH front end: QEMU's -kernel starts it in a few hundredths of a second, without firmware. For tests.
- * Source: Xen, "x86/HVM direct boot ABI", struct hvm_start_info.
+ * The PVH front end, for tests: QEMU's -kernel starts it in a few hundredths of a second, without firmware. Source:
+ * Xen, "x86/HVM direct boot ABI", struct hvm_start_info.
  */
 #include "boot/clock.h"
 #include "boot/cpu.h"
@@ -20,7 +20,7 @@ enum { MEMORY_RAM = 1 };
 
 struct start_info {
     uint32_t magic;
-    uint32_t version; /* the memory map is there from 1 on */
+    uint32_t version; /* 1 and later have the memory map */
     uint32_t flags;
     uint32_t module_count;
     uint64_t modules_phys;
@@ -48,7 +48,7 @@ struct start_memory {
 };
 _Static_assert(sizeof(struct start_memory) == 24, "hvm_memmap_table_entry");
 
-/* From the linker script: the loader's own first byte and the first byte after it. */
+/* From the linker script: the loader's first byte, and the address after its last. */
 extern const char pvh_image_start[];
 extern const char pvh_image_end[];
 
@@ -72,7 +72,7 @@ _Noreturn static void give_up(const char *message) {
     cpu_halt_forever();
 }
 
-/* There is no firmware that could give memory to anyone else. */
+/* There is no firmware that could give memory to somebody else. */
 static bool claim_pages(uint64_t phys, uint64_t page_count) {
     (void)phys;
     (void)page_count;
@@ -126,7 +126,7 @@ void pvh_main(uint64_t start_phys) {
     input->claim_end = REACH;
     input->claim_pages = claim_pages;
     input->has_giant_pages = enter_has_giant_pages();
-    (void)entropy_from_cpu(input->entropy); /* without a source the words stay 0, which says so */
+    (void)entropy_from_cpu(input->entropy); /* if there is no source, all words stay 0 to say so */
 
     if (!clock_measure(input->rsdp_phys, &input->rates, &input->notes)) {
         give_up(input->notes.bytes);

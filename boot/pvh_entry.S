@@ -1,6 +1,6 @@
 /*
- * Where a PVH machine starts: 32-bit protected mode, flat segments, paging off, EBX = hvm_start_info.
- * Builds an identity map of the first 4 GiB in 2 MiB pages, enters 64-bit mode and calls pvh_main(start_info).
+ * The entry point of the PVH loader: 32-bit protected mode, flat segments, paging off, EBX = hvm_start_info. It builds
+ * an identity map of the first 4 GiB in 2 MiB pages, enters 64-bit mode and calls pvh_main(start_info).
  * Source: Xen, "x86/HVM direct boot ABI"; Intel SDM vol. 3A, Initializing IA-32e Mode.
  */
 
@@ -18,8 +18,8 @@
 
     .section .note.pvh, "a", @note
     .align 4
-    .long 4 /* bytes of the name */
-    .long 4 /* bytes of the value */
+    .long 4 /* length of the name */
+    .long 4 /* length of the value */
     .long ELF_NOTE_PHYS32_ENTRY
     .asciz "Xen"
     .long pvh_entry
@@ -31,7 +31,7 @@ pvh_entry:
     cld
     movl $stack_top, %esp
 
-    /* The directories lie one after the other, so that all their entries are filled in one go. */
+    /* The four directories lie one after the other, so one loop fills all their entries. */
     movl $directories, %edi
     movl $ENTRY_LARGE_PAGE, %eax
     movl $(DIRECTORY_COUNT * ENTRY_COUNT), %ecx

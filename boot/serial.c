@@ -18,7 +18,7 @@ enum {
     FIFO_ON_AND_CLEAR = 0x07,
     MODEM_READY = 0x03,
     STATUS_CAN_SEND = 0x20,
-    SEND_POLLS_MAX = 100000, /* a machine without a UART must not hang here */
+    SEND_POLLS_MAX = 100000, /* so that a machine without a UART does not hang here */
 };
 
 void serial_begin(void) {

@@ -1,5 +1,5 @@
 /*
- * COM1, 115200 baud, 8N1: where the loader speaks when firmware has no console. Output only.
+ * COM1 at 115200 baud, 8N1, output only. The loader writes there when firmware has no console.
  */
 #pragma once
 

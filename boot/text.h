@@ -1,11 +1,11 @@
 /*
- * One line of text, put together piece by piece; what does not fit is cut off. Always zero-terminated.
+ * One line of text, built piece by piece and always zero-terminated. Text beyond TEXT_MAX is cut off.
  */
 #pragma once
 
 #include <stdint.h>
 
-#define TEXT_MAX 512U /* for the longest name in a volume, and what is said of it */
+#define TEXT_MAX 512U /* holds the longest name in a volume and a message about it */
 
 struct text {
     uint32_t length; /* < TEXT_MAX */

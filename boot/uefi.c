@@ -1,5 +1,5 @@
 /*
- * The UEFI front end: \EFI\BOOT\BOOTX64.EFI, what users boot.
+ * The UEFI front end: \EFI\BOOT\BOOTX64.EFI, which users boot.
  */
 #include "boot/uefi.h"
 
@@ -17,7 +17,7 @@ static struct loader loader;
 static struct memory_map final_map;
 static char command[BOOT_COMMAND_MAX];
 
-/* Firmware still runs: show the message, give time to read it and let firmware try its next boot option. */
+/* While firmware still runs: show the message, give time to read it, then let firmware try its next boot option. */
 static EFI_STATUS return_to_firmware(const char *message) {
     uefi_print(&uefi, "\nbaton: ");
     uefi_print(&uefi, message);
@@ -26,7 +26,7 @@ static EFI_STATUS return_to_firmware(const char *message) {
     return EFI_LOAD_ERROR;
 }
 
-/* Firmware is gone. */
+/* After firmware has been left. */
 _Noreturn static void give_up(const char *message) {
     serial_begin();
     serial_write("\nbaton: ");
@@ -48,7 +48,7 @@ static bool read_firmware(struct loader_input *input) {
     input->rsdp_phys = uefi_find_rsdp(&uefi);
     input->framebuffer = uefi_find_framebuffer(&uefi);
     uefi_find_entropy(&uefi, input->entropy);
-    /* Last: all that the calls above allocated is in it. */
+    /* Read the map last, so that it includes all that the calls above allocated. */
     return uefi_read_map(&uefi, &input->map);
 }
 
@@ -59,8 +59,11 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
     if (system->ConOut == NULL) {
         serial_begin();
     }
-    /* Firmware resets the machine when a boot option takes 5 minutes: a large volume on a slow stick does. Firmware sets
-     * its watchdog anew for each option that it tries. A firmware without one has nothing to turn off. */
+    /*
+     * Firmware resets the machine when a boot option takes 5 minutes, and a large volume on a slow stick does take so
+     * long. Firmware sets its watchdog anew for each option that it tries. If it has none, there is nothing to turn
+     * off.
+     */
     (void)uefi.services->SetWatchdogTimer(0, 0, 0, NULL);
     const char *problem = enter_check_cpu();
     if (problem != NULL) {
@@ -72,7 +75,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
     if (!clock_measure(input->rsdp_phys, &input->rates, &input->notes)) {
         return return_to_firmware(input->notes.bytes);
     }
-    input->claim_end = MEMORY_PHYS_END; /* firmware's own tables map all RAM */
+    input->claim_end = MEMORY_PHYS_END; /* page tables of firmware map all RAM */
     input->claim_pages = claim_pages;
     input->has_giant_pages = enter_has_giant_pages();
     if (!loader_prepare(&loader)) {

@@ -12,13 +12,13 @@
 #include "boot/text.h"
 
 struct uefi {
-    EFI_HANDLE image; /* our own */
+    EFI_HANDLE image; /* the loader's own */
     EFI_SYSTEM_TABLE *system;
     EFI_BOOT_SERVICES *services;
     struct text failure; /* why the last function that returned false did so */
 };
 
-/* uefi_console.c: the firmware's console, COM1 if it has none. */
+/* uefi_console.c: firmware's console, or COM1 if it has none. */
 void uefi_print(const struct uefi *uefi, const char *text);
 void uefi_wait_for_key(const struct uefi *uefi, uint32_t seconds_max);
 
@@ -26,16 +26,16 @@ void uefi_wait_for_key(const struct uefi *uefi, uint32_t seconds_max);
 bool uefi_fail(struct uefi *uefi, const char *name, const char *what, EFI_STATUS status);
 
 /*
- * uefi_volume.c: files on the file system that the loader itself came from.
- * uefi_read_volume: the boot volume, into whole pages of its own. uefi_read_command: the command line; empty if there
- * is no such file. bytes: room for BOOT_COMMAND_MAX.
+ * uefi_volume.c: files on the file system from which firmware loaded this loader. uefi_read_volume() reads the boot
+ * volume into whole pages of its own. uefi_read_command() reads the command line into `bytes`, which has room for
+ * BOOT_COMMAND_MAX; if there is no such file, the line is empty.
  */
 [[nodiscard]] bool uefi_read_volume(struct uefi *uefi, uint64_t *ret_phys, uint64_t *ret_bytes);
 [[nodiscard]] bool uefi_read_command(struct uefi *uefi, char *bytes);
 
 /*
- * uefi_memory.c: the memory map. uefi_read_map: while firmware runs, whose own memory is painted as taken.
- * uefi_exit: end boot services and say what memory is left.
+ * uefi_memory.c: the memory map. uefi_read_map() reads it while firmware runs, and paints firmware's own memory as
+ * taken. uefi_exit() ends boot services and then reads the final map.
  */
 [[nodiscard]] bool uefi_read_map(struct uefi *uefi, struct memory_map *map);
 [[nodiscard]] bool uefi_exit(struct uefi *uefi, struct memory_map *map);

@@ -12,7 +12,7 @@ void uefi_print(const struct uefi *uefi, const char *text) {
     while (*text != 0) {
         CHAR16 units[UNITS_PER_CALL];
         uint32_t count = 0;
-        /* Room for one character, which may become two, and the terminating zero. */
+        /* Leave room for one character, which may become two, and for the terminating zero. */
         while (*text != 0 && count + 3 <= UNITS_PER_CALL) {
             if (*text == '\n') {
                 units[count++] = '\r';
@@ -20,7 +20,7 @@ void uefi_print(const struct uefi *uefi, const char *text) {
             units[count++] = (unsigned char)*text++;
         }
         units[count] = 0;
-        (void)console->OutputString(console, units); /* no other place is left to complain to */
+        (void)console->OutputString(console, units); /* a failure has no other place to be reported */
     }
 }
 

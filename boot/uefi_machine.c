@@ -45,7 +45,10 @@ static enum boot_pixel_format format_of(EFI_GRAPHICS_PIXEL_FORMAT format) {
     return BOOT_PIXEL_NONE;
 }
 
-/* The first screen whose memory can be written to directly; consoles that only stand for several screens cannot. */
+/*
+ * Find the first screen whose memory can be written to directly. A console that stands for several screens has no such
+ * memory.
+ */
 struct boot_framebuffer uefi_find_framebuffer(const struct uefi *uefi) {
     struct boot_framebuffer found = {.format = BOOT_PIXEL_NONE};
     EFI_HANDLE *handles = NULL;

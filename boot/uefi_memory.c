@@ -1,7 +1,7 @@
 #include "boot/uefi.h"
 
 enum {
-    SPARE_BYTES = 32768, /* some 600 entries that the map may grow by until there has to be a larger buffer */
+    SPARE_BYTES = 32768, /* the map may grow by some 600 entries before it needs a larger buffer */
     EXIT_TRIES = 32,
 };
 
@@ -24,10 +24,11 @@ static EFI_STATUS raw_try(const struct uefi *uefi) {
 }
 
 /*
- * A map that has outgrown its buffer says how much it takes, and gets a new buffer with room to grow further. After the
- * first try to leave this is the last resort: from UEFI 2.9 on memory may still be allocated then (UEFI specification,
- * EFI_BOOT_SERVICES.ExitBootServices), so there is much room from the first. An entry's size is not asked for, since some
- * firmware does not tell it here. The old buffer is left, since it becomes free memory anyway.
+ * Read firmware's map. A map that has outgrown its buffer tells its size, and gets a new buffer with room to grow
+ * further. That room is large from the beginning, because growing is the last resort after the first try to leave:
+ * memory may still be allocated then only from UEFI 2.9 on (UEFI specification, EFI_BOOT_SERVICES.ExitBootServices).
+ * The size of an entry is not asked for, since some firmware does not tell it here. The old buffer is not freed: it
+ * becomes free memory anyway.
  */
 static EFI_STATUS raw_read(const struct uefi *uefi) {
     EFI_STATUS status = raw_try(uefi);
@@ -45,7 +46,7 @@ static EFI_STATUS raw_read(const struct uefi *uefi) {
     return status;
 }
 
-/* of_services: what boot services' own memory counts as. */
+/* of_services: the kind that the memory of boot services counts as. */
 static enum boot_range_kind kind_of(uint32_t type, enum boot_range_kind of_services) {
     switch (type) {
     case EfiConventionalMemory:
@@ -89,8 +90,8 @@ bool uefi_read_map(struct uefi *uefi, struct memory_map *map) {
 }
 
 /*
- * Whatever runs between reading the map and leaving may change it and make its key stale (EFI_INVALID_PARAMETER), and a
- * driver may not be ready yet. The map is read again then.
+ * Code that runs between reading the map and leaving may change the map and so make its key stale
+ * (EFI_INVALID_PARAMETER), or a driver may not be ready yet. The map is then read again and leaving tried again.
  */
 bool uefi_exit(struct uefi *uefi, struct memory_map *map) {
     EFI_STATUS status = EFI_NOT_READY;

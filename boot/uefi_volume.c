@@ -5,7 +5,7 @@
 #define COMMAND_NAME "\\baton\\command.txt"
 #define MIB (1ULL << 20)
 
-enum { INFO_BYTES = 512 }; /* EFI_FILE_INFO and a name far longer than ours */
+enum { INFO_BYTES = 512 }; /* EFI_FILE_INFO with a name far longer than ours */
 
 static CHAR16 volume_path[] = L"\\baton\\boot.tar";
 static CHAR16 command_path[] = L"\\baton\\command.txt";
@@ -37,7 +37,7 @@ static bool fail_plainly(struct uefi *uefi, const char *name, const char *what) 
     return false;
 }
 
-/* The size of a file that is one, not a folder. */
+/* Get the size of a file. A folder is an error. */
 static bool file_size(struct uefi *uefi, EFI_FILE *file, const char *name, uint64_t *ret_bytes) {
     union {
         EFI_FILE_INFO info;
@@ -55,7 +55,7 @@ static bool file_size(struct uefi *uefi, EFI_FILE *file, const char *name, uint6
     return true;
 }
 
-/* A file that takes a while to read says how far it is. */
+/* Tell how far reading has come, for a file large enough to take a while. */
 static void print_progress(const struct uefi *uefi, uint64_t done, uint64_t bytes) {
     if (bytes < 4 * MIB) {
         return;
@@ -94,7 +94,7 @@ static bool load_file(struct uefi *uefi, EFI_FILE *file, uint64_t *ret_phys, uin
         return false;
     }
     EFI_PHYSICAL_ADDRESS phys = 0;
-    UINTN page_count = bytes / BOOT_PAGE_BYTES + 1; /* one too many now and then, never 0 */
+    UINTN page_count = bytes / BOOT_PAGE_BYTES + 1; /* never 0; sometimes one more than needed */
     EFI_STATUS status = uefi->services->AllocatePages(AllocateAnyPages, EfiLoaderData, page_count, &phys);
     if (status != EFI_SUCCESS) {
         return uefi_fail(uefi, VOLUME_NAME, "too large for this machine", status);
@@ -133,7 +133,7 @@ static bool read_command(struct uefi *uefi, EFI_FILE *file, char *ret_command) {
         return false;
     }
     UINTN chunk = 1;
-    while (chunk != 0 && done < sizeof(bytes)) { /* to the file's end, or to where it is too long in any case */
+    while (chunk != 0 && done < sizeof(bytes)) { /* until the file ends, or is too long in any case */
         chunk = sizeof(bytes) - done;
         EFI_STATUS status = file->Read(file, &chunk, bytes + done);
         if (status != EFI_SUCCESS) {
