@@ -4,7 +4,10 @@
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 
-/* Which capabilities go along, and where those of the reply belong; *ret_old: what belonged elsewhere. */
+/*
+ * Name the capabilities that travel with the request, and the slots for those of the reply. *ret_old: the slots named
+ * before.
+ */
 static void set_slots(const struct protocol_operation *operation, const struct protocol_extra *extra, cap_t *ret_old) {
     struct message_page *page = program_message();
     for (uint32_t i = 0; i < operation->request.cap_count; i++)
@@ -15,7 +18,10 @@ static void set_slots(const struct protocol_operation *operation, const struct p
     }
 }
 
-/* Between calls only a server has slots ready to receive (server.h): nobody may send what was not asked for. */
+/*
+ * Between calls only a server names slots to receive in (server.h), so that nobody sends a capability that was not
+ * asked for.
+ */
 static void restore_slots(const struct protocol_operation *operation, const cap_t *old) {
     for (uint32_t i = 0; i < operation->reply.cap_count; i++)
         program_message()->receive_caps[i] = old[i];
@@ -29,7 +35,7 @@ static void take_reason(const void *words, uint32_t word_count, struct protocol_
         extra->reason[bytes] = '\0';
 }
 
-/* A long reason is still in the message page. */
+/* Take the reason of a failure. A long one is still in the message page. */
 static void take_failure(const struct message *message, struct protocol_extra *extra) {
     uint64_t words[MESSAGE_WORDS];
     uint32_t word_count = message_get(message, words);
@@ -57,7 +63,7 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
         message_put(&message, request, bytes);
         status = ep_call(server, &message);
         label = status == OK ? message_label(message.info) : (uint32_t)status;
-        /* E_BUSY: each try brings the kernel's pending work on a capability forward */
+        /* E_BUSY: each try does a part of the kernel's pending work on a capability */
     } while (status == E_BUSY || (label == P_INTERRUPTED && repeats));
     if (operation->reply.cap_count != 0)
         restore_slots(operation, old);
@@ -66,7 +72,7 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
     if (label != OK)
         return label;
 
-    /* All that the shape depends on came in registers. */
+    /* All words on which the shape depends came in registers. */
     if (!protocol_fits(&operation->reply, message_words(message.info), message_caps(message.info), message.words))
         return P_REPLY;
     message_take(&message, reply, operation->reply.most_bytes);

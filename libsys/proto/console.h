@@ -1,8 +1,9 @@
 /*
- * Protocol `console`: the user's terminal. One group of processes has it, the foreground, which the process server names:
- * only it may read and set the mode (P_BACKGROUND for others, also where a read waits when the foreground changes; see
- * libsys/terminal.h). Everybody may write. The badge says whose process calls (libsys/proto/identity.h); programs that no
- * process server made, whose badge names no group, may do everything. As long as nobody has named a foreground, all may.
+ * Protocol `console`: the user's terminal. The process server names one group of processes as the foreground. Only the
+ * foreground may read and set the mode. Other groups get P_BACKGROUND, and so does a read that waits when the
+ * foreground changes (see libsys/terminal.h). Everybody may write. The badge names the process that calls and its group
+ * (libsys/proto/identity.h). A program that no process server made has a badge without a group and may do everything.
+ * Until a foreground is named, everybody may do everything.
  */
 #pragma once
 
@@ -12,12 +13,12 @@
 #define CONSOLE_BYTES_MAX PROTOCOL_TAIL_MAX
 
 enum console_mode {
-    CONSOLE_RAW = 0, /* every byte is delivered, to `read_keys` only: a shell has the prompt */
+    CONSOLE_RAW = 0, /* every byte is delivered, to `read_keys` only: for a shell's prompt */
     CONSOLE_FOREGROUND =
-        1, /* lines, delivered to `read` only. Ctrl-C and Ctrl-Z are not: they raise the console's `interrupt` */
+        1, /* lines are delivered, to `read` only. Ctrl-C and Ctrl-Z raise the console's `interrupt` instead */
 };
 
-/* Write bytes as they are. The reply comes when all of them are on their way. Errors: P_LIMIT as for `read`. */
+/* Write bytes as they are. The reply comes when the console has accepted all of them. Errors: P_LIMIT as for `read`. */
 struct console_write_request {
     uint64_t length_bytes;
     uint8_t bytes[CONSOLE_BYTES_MAX];
@@ -27,11 +28,11 @@ struct console_write_reply {
 };
 
 /*
- * Read a line that was typed, or a part of it: the reply waits until there is one, and the console is in foreground
- * mode. It ends by LF, whatever Enter sends, and was shown as it was typed. No byte: the end, by Ctrl-D where the line
- * was empty, or because nobody types any more.
+ * Read a typed line, or a part of it. The reply waits until there is a line and the console is in foreground mode. The
+ * line was echoed while it was typed, and ends by LF, whatever Enter sends. A reply without bytes is the end of input:
+ * Ctrl-D was typed on an empty line, or no more input can come.
  * Errors: P_BACKGROUND; E_CANCEL Ctrl-Z was typed: ask again; P_ARGUMENT most_bytes; P_LIMIT as many of the
- *         program's threads wait as places are left for all others (libsys/quota.h), or no slot is free.
+ * program's threads wait as places are left for all others (libsys/quota.h), or no slot is free.
  */
 struct console_read_request {
     uint64_t most_bytes; /* 1..CONSOLE_BYTES_MAX */
@@ -41,7 +42,7 @@ struct console_read_reply {
     uint8_t bytes[CONSOLE_BYTES_MAX];
 };
 
-/* Read keys as they are typed, in raw mode. No byte: nobody types any more. Errors: those of `read`. */
+/* Read keys as they are typed, in raw mode. A reply without bytes: no more input can come. Errors: those of `read`. */
 struct console_read_keys_request {
     uint64_t most_bytes;
 };
@@ -50,7 +51,7 @@ struct console_read_keys_reply {
     uint8_t bytes[CONSOLE_BYTES_MAX];
 };
 
-/* Choose who reads, and what Ctrl-C and Ctrl-Z do. Errors: P_BACKGROUND; P_ARGUMENT mode. */
+/* Choose between lines and keys, and what Ctrl-C and Ctrl-Z do. Errors: P_BACKGROUND; P_ARGUMENT mode. */
 struct console_set_mode_request {
     uint64_t mode; /* enum console_mode */
 };
@@ -58,7 +59,7 @@ struct console_set_mode_reply {
     uint64_t old_mode;
 };
 
-/* The reply comes when all that was written so far has left the machine: before it is switched off. Errors: P_LIMIT. */
+/* Wait until all that was written so far has left the machine. Needed before it is switched off. Errors: P_LIMIT. */
 struct console_flush_request {
     uint64_t zero;
 };
@@ -67,8 +68,8 @@ struct console_flush_reply {
 };
 
 /*
- * Name the group that has the terminal from now on; 0 = all have it. If it is another one than before, the mode is
- * CONSOLE_FOREGROUND: what a program has set ends with its turn.
+ * Name the group that has the terminal from now on; 0: all have it. When the group changes, the mode becomes
+ * CONSOLE_FOREGROUND, so a program's setting ends with its turn.
  * Errors: P_PERMISSION the caller is a process itself; P_ARGUMENT no such number.
  */
 struct console_set_foreground_request {

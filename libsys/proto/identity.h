@@ -1,8 +1,9 @@
 /*
- * Badge of the capabilities by which a process calls the servers of the system (console, files, pipes): which process it
- * is, and in which group. The process server makes them, so they can't be forged. A process in another group has others. Bit 63 is
- * clear: by it servers mark badges of their own, of streams for example. Badge 0: a program that no process server has made, such as
- * another server. The protocol `process` has badges of its own.
+ * Badge of an identity: a capability by which a process calls a server of the system (console, files, pipes). It names
+ * the process and its group. Only the process server makes identities, so they can't be forged; a process that changes
+ * its group gets new ones. Bit 63 is clear: servers set it in badges of their own, for example of streams. Badge 0
+ * belongs to a program that no process server made, such as another server. The protocol `process` has different
+ * badges.
  */
 #pragma once
 

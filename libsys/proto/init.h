@@ -7,7 +7,7 @@
 
 #define INIT_NAME_MAX 32U
 
-/* End everything. There is no reply but a failure. Errors: P_ARGUMENT status above 255. */
+/* Switch the machine off. Only a failure is replied to. Errors: P_ARGUMENT status above 255. */
 struct init_power_off_request {
     uint64_t status; /* 0..255, for the log and the emulator */
 };
@@ -24,26 +24,26 @@ struct init_reboot_reply {
 
 enum init_state {
     INIT_RUNNING = 1,
-    INIT_FAULTED = 2, /* stopped by a fault; `fault` says which */
+    INIT_FAULTED = 2, /* stopped by a fault, which `fault` names */
 };
 
-/* The server number `index` of the manifest, from 0 on. Errors: P_END no such server. */
+/* Describe server `index` of the manifest, counted from 0. Errors: P_END no such server. */
 struct init_list_request {
     uint64_t index;
 };
 struct init_list_reply {
     uint64_t state;   /* enum init_state */
     uint64_t fault;   /* enum fault_kind; 0 = none */
-    uint64_t address; /* what it touched (page faults) */
-    uint64_t rip;     /* where it was */
+    uint64_t address; /* address of a page fault */
+    uint64_t rip;     /* address of the faulting instruction */
     uint64_t priority;
     char name[INIT_NAME_MAX]; /* zero-terminated */
 };
 
 /*
- * A part of the kernel's log, from byte number `position` of all that were ever written on, or from the oldest that is still
- * there. Good with a capability whose badge has INIT_LOG_BADGE, and nothing else is good with that: the right to read the log
- * is none to switch the machine off. Errors: P_OPERATION otherwise.
+ * Read the kernel's log from byte `position`, counted over all bytes ever written, or from the oldest byte that is
+ * still kept. This takes a capability whose badge has INIT_LOG_BADGE, and such a capability allows nothing else: the
+ * right to read the log is not the right to switch the machine off. Errors: P_OPERATION another badge.
  */
 #define INIT_LOG_BADGE (1ULL << 63)
 #define INIT_LOG_BYTES (PROTOCOL_TAIL_MAX - 8U)
@@ -51,8 +51,8 @@ struct init_read_log_request {
     uint64_t position;
 };
 struct init_read_log_reply {
-    uint64_t length_bytes; /* 0: there are no more */
-    uint64_t next;         /* the position behind them */
+    uint64_t length_bytes; /* 0: there is no more */
+    uint64_t next;         /* position after these bytes */
     char bytes[INIT_LOG_BYTES];
 };
 

@@ -1,18 +1,21 @@
 /*
- * Protocol `process`: processes, from the point of view of one of them. The badge of the capability says which.
+ * Protocol `process`: processes, as one of them sees them. The badge of the capability tells the server which one
+ * calls.
  *
- * Strings of a new program (arguments, environment, names of capabilities) do not fit one message. A process first
- * stages them, in as many messages as they take; spawn and exec then use what is staged, whether they succeed or not.
+ * The strings of a new program (arguments, environment, names of capabilities) do not fit one message. A process first
+ * stages them, in as many messages as it takes. spawn or exec then uses the staged strings up, even if it fails.
  *
- * A process's capabilities lie in its table and nowhere else. spawn and exec are told by strings NAME=SLOT what the new program is to
- * have: a copy of what the caller has in SLOT. It finds that as the environment string `cap:NAME=SLOT`, with the slot where it has it.
- * fork gives the child all that the parent has, in the same slots. Two kinds are never passed on:
+ * A process's capabilities lie in its table and nowhere else. A string NAME=SLOT tells spawn or exec to give the new
+ * program a copy of the capability in the caller's SLOT. The new program finds it as the environment string
+ * `cap:NAME=SLOT`, where SLOT is its own. fork gives the child all that the parent has, in the same slots. Two kinds
+ * are never passed on:
  *   - `process`. Each thread has one of its own.
- *   - Identities: what a process was given to call the services of the system by (console, files, pipes). They bear the
- *     process's own badge (identity.h). In the new process they are its own, and in another group they are made anew. The server goes by
- *     the slots that it filled itself: a copy that a program puts elsewhere stays what it is, whoever has it, and what it
- *     puts in such a slot instead is taken for the identity. A process that has deleted all it had of one never gets it back.
- * The slots below the FIRST of `slots=FIRST,LIMIT` are the server's to fill. A program may empty them.
+ *   - Identities: capabilities by which a process calls the services of the system (console, files, pipes). They bear
+ *     the process's own badge (identity.h). A new process gets identities of its own; a process that changes its group
+ *     gets new ones. The server knows identities by the slots that it filled itself. So a copy in any other slot stays
+ *     as it is, whoever holds it, and a capability that a program puts into such a slot counts as the identity. A
+ *     process that has deleted all its copies of an identity never gets it back.
+ * The slots below FIRST of `slots=FIRST,LIMIT` are for the server to fill. A program may empty them.
  */
 #pragma once
 
@@ -27,38 +30,38 @@
 #define PROCESS_NAME_MAX 24U /* of a capability or process, terminating zero included */
 
 /*
- * Append bytes to what is staged: strings, each with its terminating zero; messages may cut them anywhere. What is staged is
- * the process's: threads that start programs take turns.
+ * Append bytes to the staged strings, each with its terminating zero; a message may end anywhere in a string. All
+ * threads of a process share the staged strings, so they must take turns in starting programs.
  * Errors: P_ARGUMENT offset_bytes is neither 0 nor the count staged so far; P_TOO_BIG; P_NO_MEMORY.
  */
 struct process_stage_request {
     uint64_t length_bytes;
-    uint64_t offset_bytes; /* 0: forget what was staged before */
+    uint64_t offset_bytes; /* 0: start again from nothing */
     uint8_t bytes[PROTOCOL_TAIL_MAX];
 };
 struct process_stage_reply {
     uint64_t staged_bytes;
 };
 
-/* How the staged strings divide: first arguments, then environment, then NAME=SLOT of capabilities. */
+/* How many of the staged strings are what, in this order. */
 struct process_strings {
     uint64_t argument_count;
-    uint64_t environment_count; /* `cap:...`, `size:...` and `slots=...` are left out: the server writes those */
+    uint64_t environment_count; /* without `cap:...`, `size:...` and `slots=...`, which the server adds */
     uint64_t capability_count;
 };
 
 /*
- * Run an image as a new process, child of the caller. A capability whose slot is empty is left out: the kernel has emptied it when the
- * object died. A name has letters, digits, `_`, `-` and `.`; of two of the same name the program finds the first.
- * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason = what is wrong with it); P_NO_MEMORY; P_LIMIT processes, memory, or more
- *         capabilities than a table has slots for; P_ARGUMENT the staged strings are not as many, or it is no name;
- *         P_NO_CAPABILITY it is no slot, or a Reply lies there; P_PERMISSION no such group in the session, or (with FOREGROUND)
- *         as for set_foreground; P_BACKGROUND likewise.
- *         There is no trace of the process on error.
+ * Run an image as a new process, child of the caller. A capability whose slot is empty is left out, since the kernel
+ * empties a slot when its object dies. A capability's name has letters, digits, `_`, `-` and `.`; of two with the same
+ * name the program finds the first.
+ * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason: what is wrong with it); P_NO_MEMORY; P_LIMIT processes, memory, or
+ * more capabilities than a table has slots; P_ARGUMENT the count of staged strings is another, or a name is malformed;
+ * P_NO_CAPABILITY a SLOT is no slot, or holds a Reply; P_PERMISSION the session has no such group, or (with FOREGROUND)
+ * as for set_foreground; P_BACKGROUND likewise. No trace of the process remains on error.
  */
-#define PROCESS_GROUP_FOREGROUND (1ULL << 63) /* or it with the group: the child has the terminal at once */
-#define PROCESS_GROUP_SAME 0U                 /* the child's group: the caller's, ... */
-#define PROCESS_GROUP_OWN 1U                  /* ... a new one of its own number, or one of the session by its number */
+#define PROCESS_GROUP_FOREGROUND (1ULL << 63) /* flag, added to the group: the child has the terminal at once */
+#define PROCESS_GROUP_SAME 0U                 /* the caller's group ... */
+#define PROCESS_GROUP_OWN 1U                  /* ... a new one with the child's pid; other: that group of the session */
 struct process_spawn_request {
     uint64_t length_bytes;
     struct process_strings strings;
@@ -70,9 +73,10 @@ struct process_spawn_reply {
 };
 
 /*
- * Go on as another image, in the same process: same pid, parent, children and priority. What the strings do not name leaves the
- * table; what stays in its slot keeps its name, even if it has died. Other threads stop before anything changes, and are gone then. Does not return when it succeeds. Errors as for
- * spawn; the caller and all other threads go on as before.
+ * Replace the caller's image; pid, parent, children and priority stay. Capabilities that no string names leave the
+ * table. A capability that stays in its slot keeps its name, even if its object has died. Other threads stop before
+ * anything changes, and end when exec succeeds. Does not return on success.
+ * Errors: as for spawn; the caller and all other threads go on as before.
  */
 struct process_exec_request {
     uint64_t length_bytes;
@@ -83,7 +87,7 @@ struct process_exec_reply {
     uint64_t zero;
 };
 
-/* End the caller, with all of its threads. Never replies. */
+/* End the caller with all of its threads. There is no reply. */
 struct process_exit_request {
     uint64_t code; /* the low 8 bits are kept */
 };
@@ -91,30 +95,31 @@ struct process_exit_reply {
     uint64_t zero;
 };
 
-#define PROCESS_ANY UINT64_MAX /* wait for whichever child ends first */
+#define PROCESS_ANY UINT64_MAX /* wait for any child */
 
 enum process_end {
     PROCESS_EXITED = 1,    /* value = exit code 0..255 */
     PROCESS_KILLED = 2,    /* value = enum process_signal */
-    PROCESS_STOPPED = 3,   /* not ended: the same */
+    PROCESS_STOPPED = 3,   /* not ended; value = enum process_signal */
     PROCESS_CONTINUED = 4, /* not ended */
 };
 
 /*
- * Wait until a child has ended, and forget the child; or until one has stopped or goes on, if that is asked for. The reply
- * waits. A process that ignores CHLD by its own wish (signal_action; exec and fork keep that) is not told of ends: its children
- * are forgotten as they end, and the wait ends with P_NO_CHILD when there are none left. Those that had ended before stay.
- * Errors: P_NO_CHILD; P_BUSY another wait or sleep of the same thread; P_ARGUMENT flags; E_TIMEOUT there is nothing to
- *         tell yet (with NO_HANG); P_INTERRUPTED a signal's handler ran.
+ * Wait until a child has ended, and forget the child; with flags, also until one has stopped or continued. The reply
+ * waits. A process that chose to ignore CHLD (signal_action; exec and fork keep that) does not learn of ends: its
+ * children are forgotten as they end, and the wait ends with P_NO_CHILD when none is left. A child that had ended
+ * before can still be waited for.
+ * Errors: P_NO_CHILD; P_BUSY another wait or sleep of the same thread; P_ARGUMENT flags; E_TIMEOUT (with NO_HANG) there
+ * is nothing to report yet; P_INTERRUPTED a signal's handler ran.
  */
 enum process_wait_flag {
     PROCESS_WAIT_NO_HANG = 1 << 0,
     PROCESS_WAIT_STOPPED = 1 << 1,
     PROCESS_WAIT_CONTINUED = 1 << 2,
 };
-#define PROCESS_NO_MEMORY_LEFT 256U /* `fault` of a process that was killed (KILL) to have pages for others or itself */
+#define PROCESS_NO_MEMORY_LEFT 256U /* `fault` of a process that was killed (KILL) for lack of pages */
 struct process_wait_request {
-    uint64_t pid; /* or PROCESS_ANY, or PROCESS_GROUP | group: any child that is in the group at the time */
+    uint64_t pid; /* or PROCESS_ANY, or PROCESS_GROUP | group: any child that is in the group now */
     uint64_t flags;
 };
 struct process_wait_reply {
@@ -122,20 +127,22 @@ struct process_wait_reply {
     uint64_t end; /* enum process_end */
     uint64_t value;
     uint64_t fault;   /* enum fault_kind if a fault killed it; PROCESS_NO_MEMORY_LEFT; else 0 */
-    uint64_t address; /* what it touched (page faults) */
-    uint64_t rip;     /* where it was */
+    uint64_t address; /* address of a page fault */
+    uint64_t rip;     /* address of the faulting instruction */
 };
 
 /*
- * Send a signal to a process, or to those of a group that the caller may signal; signal 0 only asks whether it could be done.
+ * Send a signal to a process, or to all members of a group that the caller may signal. Signal 0 only asks whether the
+ * caller may.
  *
- * Who may do what to whom. A process may *act* on itself and on all that descends from its parent, process 1 on all, an orphan on
- * its descendants: limits, nice value, maps, group, foreground. It may *signal* whatever it may act on, and all of its own
- * session: what shares a session is one user's work, where a child tells its parent and `kill` of a group reaches all of it. So a
- * program that is not trusted is started behind a set_session, which it can't take back. Nobody but itself signals process 1,
- * and what that has no handler for does nothing to it: the machine runs for its sake.
- * Errors: P_NO_PROCESS no such process or group; P_ARGUMENT signal; P_PERMISSION one, or a group of those, that the caller may
- *         not signal.
+ * Two rights decide what a caller may do to a process. To *act* on it means to change its limits, nice value, group and
+ * foreground, and to see its maps. A process may act on itself and on all descendants of its parent; process 1 on all;
+ * an orphan on itself and its descendants. A process may *signal* all that it may act on, and all of its own session: a
+ * session is one user's work, where a child signals its parent and `kill` of a group reaches all members. So start an
+ * untrusted program behind a set_session, which it can't undo. Only process 1 may signal itself, and a signal that it
+ * has no handler for does nothing to it, because the machine runs for its sake.
+ * Errors: P_NO_PROCESS no such process or group; P_ARGUMENT signal; P_PERMISSION the caller may not signal the process,
+ * or any of the group.
  */
 #define PROCESS_GROUP (1ULL << 32) /* PROCESS_GROUP | group in place of a pid */
 #define PROCESS_NAMES_GROUP(pid) ((pid) >> 32 == 1)
@@ -156,12 +163,12 @@ struct process_get_pid_reply {
 };
 
 /*
- * Name the foreground by one of its processes: the group that the terminal's Ctrl-C (INT) and Ctrl-Z (TSTP) are for, and that
- * may read from it and set its mode. The terminal is that of the first session. Only whoever is in the foreground, or has
- * named the present one, or process 1, may name another. When its last process has ended, it is the group of whoever
- * named it; if that has ended, too, the group of process 1.
- * Errors: P_NO_PROCESS; P_PERMISSION one that the caller may not act on (see kill), or it or the caller is in another session;
- *         P_BACKGROUND the foreground is another group; P_ARGUMENT goes_on.
+ * Name the foreground by one of its processes. The foreground is the group that gets the terminal's Ctrl-C (INT) and
+ * Ctrl-Z (TSTP), and that may read from the terminal and set its mode. The terminal belongs to the first session. The
+ * foreground may be changed by its members, by the process that named it, and by process 1. When its last process has
+ * ended, the group of the process that named it takes over; if that has ended, too, the group of process 1.
+ * Errors: P_NO_PROCESS; P_PERMISSION the caller may not act on the process (see kill), or one of them is in another
+ * session; P_BACKGROUND the foreground is another group; P_ARGUMENT goes_on.
  */
 struct process_set_foreground_request {
     uint64_t pid;
@@ -172,27 +179,28 @@ struct process_set_foreground_reply {
 };
 
 /*
- * A call was refused by P_BACKGROUND. OK: make it again. The caller is in the foreground (again); or its group has got the
- * signal, by default stops, and goes on when somebody lets it, perhaps in the background still. libsys/terminal.h does this.
- * Errors: P_PERMISSION the signal is ignored, or masked by the calling thread; or nobody is there who could let the caller go
- *         on, in another group of the session. Then the call fails. P_ARGUMENT signal.
+ * Ask what to do after a call was refused with P_BACKGROUND. OK: make the call again. Either the caller is in the
+ * foreground again; or its group has got the signal, has stopped (the default), and was continued, perhaps still in the
+ * background. libsys/terminal.h does all this.
+ * Errors, upon which the call fails: P_PERMISSION the signal is ignored, or masked by the calling thread, or no process
+ * in another group of the session could continue the caller; P_ARGUMENT signal.
  */
 struct process_await_foreground_request {
-    uint64_t signal; /* TTIN: to read; TTOU: to change something */
+    uint64_t signal; /* TTIN: to read; TTOU: to change a setting */
 };
 struct process_await_foreground_reply {
     uint64_t zero;
 };
 
 enum process_state {
-    PROCESS_RUNNING = 1,  /* or ready, or in a call to some server */
+    PROCESS_RUNNING = 1,  /* or ready, or in a call to a server */
     PROCESS_WAITING = 2,  /* in wait */
     PROCESS_SLEEPING = 3, /* in sleep */
     PROCESS_ENDED = 4,    /* its parent has not waited for it yet */
     PROCESS_HALTED = 5,   /* stopped by a signal */
 };
 
-/* The living or ended process with the lowest pid that is at least `pid`. Errors: P_END there is none. */
+/* Describe the process, living or ended, with the lowest pid that is at least `pid`. Errors: P_END there is none. */
 struct process_list_request {
     uint64_t pid;
 };
@@ -207,38 +215,38 @@ struct process_list_reply {
     char name[PROCESS_NAME_MAX]; /* last component of the image's path, zero-terminated, cut to fit */
 };
 
-/* What the server has and uses. After a process has ended and was waited for, all is as it was before its start. */
+/* What the server has and uses. Once a process has ended and was waited for, all numbers are as before its start. */
 struct process_memory_request {
     uint64_t zero;
 };
 struct process_memory_reply {
-    uint64_t frames_managed; /* all that the server hands out or keeps for its own use */
+    uint64_t frames_managed; /* handed out by the server, or kept for its own use */
     uint64_t frames_free;
-    uint64_t own_pool_bytes; /* of its own kernel memory ... */
+    uint64_t own_pool_bytes; /* the server's own kernel memory */
     uint64_t own_pool_used;
-    uint64_t slots_used;          /* of its own capability table, besides those it started with */
-    uint64_t kernel_capabilities; /* of the whole system, as the kernel counts */
+    uint64_t slots_used;          /* of the server's own capability table, without those it started with */
+    uint64_t kernel_capabilities; /* of the whole system, counted by the kernel */
     uint64_t kernel_frames;       /* in pools, of the whole system */
     uint64_t mapped_frames;       /* of the whole system */
     uint64_t process_count;       /* ended ones included */
 };
 
 /*
- * One mapping of a process, from 0 on, in ascending order.
- * Errors: P_END no such mapping; P_NO_PROCESS; P_PERMISSION one that the caller may not act on (see kill).
+ * Describe mapping `index` of a process, counted from 0, in ascending order.
+ * Errors: P_END no such mapping; P_NO_PROCESS; P_PERMISSION the caller may not act on it (see kill).
  */
 struct process_maps_request {
     uint64_t pid; /* 0 = the caller */
     uint64_t index;
 };
 enum process_map_kind {
-    PROCESS_MAP_FILE = 1,    /* pages of a file itself, where it can be; else copies */
+    PROCESS_MAP_FILE = 1,    /* the file's own pages where possible, otherwise copies */
     PROCESS_MAP_PRIVATE = 2, /* copies of a file's pages: the image's variables */
     PROCESS_MAP_STACK = 3,
     PROCESS_MAP_MESSAGE = 4, /* a thread's message page */
     PROCESS_MAP_ANONYMOUS = 5,
-    PROCESS_MAP_SHARED = 6, /* anonymous, and one with that of the processes that fork made */
-    PROCESS_MAP_HEAP = 7,   /* what set_break made */
+    PROCESS_MAP_SHARED = 6, /* anonymous, shared with the processes that fork made */
+    PROCESS_MAP_HEAP = 7,   /* made by set_break */
 };
 struct process_maps_reply {
     uint64_t at;
@@ -247,42 +255,44 @@ struct process_maps_reply {
     uint64_t kind;   /* enum process_map_kind */
 };
 
-/* Reply when it is this time; UINT64_MAX = never. Errors: P_BUSY another wait or sleep of the same thread; P_LIMIT; P_INTERRUPTED. */
+/*
+ * Reply at a given time; UINT64_MAX: never. Errors: P_BUSY another wait or sleep of the same thread; P_LIMIT;
+ * P_INTERRUPTED.
+ */
 struct process_sleep_request {
-    uint64_t until_ns; /* by the clock of clock_read, so that a sleep that is made again is no longer than the first */
+    uint64_t until_ns; /* by the clock of clock_read: a repeated sleep is no longer than the first */
 };
 struct process_sleep_reply {
     uint64_t now_ns; /* the clock of clock_read */
 };
 
 /*
- * Make a copy of the caller, child of it: same memory, of which no page is copied before one of the two writes to it;
- * same capabilities, in the same slots, but for Replies and the `process` of other threads. Both return from this call; in the child,
- * pid is 0. Of the caller's threads only the calling one goes on in the child, with all of its registers, the floating-point ones
- * too. The library's locks are free there; locks of the program's own stay as they were, held by threads that the
- * child does not have.
- * Errors: P_NO_MEMORY; P_LIMIT processes. There is no trace of the child on error.
+ * Copy the caller into a child, copy-on-write. The child has the same capabilities in the same slots, except Replies
+ * and the `process` of other threads. Both return from this call; in the child, pid is 0. Only the calling thread
+ * continues in the child, with all of its registers, including floating-point ones. The library's locks are free there.
+ * The program's own locks stay as they were, even if a thread holds them that the child does not have.
+ * Errors: P_NO_MEMORY; P_LIMIT processes. No trace of the child remains on error.
  */
 struct process_fork_request {
     uint64_t zero;
 };
 struct process_fork_reply {
-    uint64_t pid; /* 0: this is the child */
+    uint64_t pid; /* 0: the caller is the child */
 };
 
 /*
- * Memory of zeroes, which takes no frame before it is touched.
+ * Map anonymous memory: zeroes on demand, no frame before the first touch.
  * Errors: P_ARGUMENT misaligned, empty, rights with write and execute, unknown flags; P_ADDRESS not in
- *         [PROCESS_MAP_LOWEST, PROCESS_MAP_END); E_EXISTS (with AT) something is there; P_LIMIT regions or the size of the
- *         address space; P_NO_MEMORY.
+ * [PROCESS_MAP_LOWEST, PROCESS_MAP_END); E_EXISTS (with AT) something is mapped there; P_LIMIT regions or the size of
+ * the address space; P_NO_MEMORY.
  */
 #define PROCESS_MAP_LOWEST 0x200000ULL
 #define PROCESS_MAP_END 0x7fff00000000ULL
 enum process_map_flag {
-    PROCESS_MAP_AT = 1 << 0,       /* just there; else `at` is ignored and a place is found */
-    PROCESS_MAP_REPLACE = 1 << 1,  /* with AT: what is there goes first */
+    PROCESS_MAP_AT = 1 << 0,       /* exactly at `at`; otherwise the server chooses an address and ignores `at` */
+    PROCESS_MAP_REPLACE = 1 << 1,  /* with AT: unmap first what is there */
     PROCESS_MAP_TOGETHER = 1 << 2, /* shared with children that fork makes: frames are taken at once */
-    PROCESS_MAP_GUARDED = 1 << 3,  /* without AT: the page below is left free, and found for nothing else: a stack */
+    PROCESS_MAP_GUARDED = 1 << 3,  /* without AT: the page below stays unmapped for good, as a stack wants it */
 };
 struct process_map_request {
     uint64_t at;
@@ -294,8 +304,10 @@ struct process_map_reply {
     uint64_t at;
 };
 
-/* The same with the content of a file, private: what is written is not written to the file, and zero behind its end.
- * Errors: also P_NOT_FOUND, P_NOT_FILE; P_ARGUMENT offset. */
+/*
+ * Map a file privately: writes do not reach the file, and bytes behind its end are zero.
+ * Errors: those of map; P_NOT_FOUND, P_NOT_FILE; P_ARGUMENT offset.
+ */
 struct process_map_file_request {
     uint64_t length_bytes; /* of the path */
     uint64_t at;
@@ -310,7 +322,7 @@ struct process_map_file_reply {
     uint64_t file_bytes; /* size of the file */
 };
 
-/* Take out what is mapped in a range; holes are no error. Errors: P_ARGUMENT; P_ADDRESS; P_LIMIT regions. */
+/* Unmap a range, which may have holes. Errors: P_ARGUMENT; P_ADDRESS; P_LIMIT regions. */
 struct process_unmap_request {
     uint64_t at;
     uint64_t length_bytes;
@@ -319,7 +331,7 @@ struct process_unmap_reply {
     uint64_t zero;
 };
 
-/* Other rights for a range. Errors: P_ARGUMENT; P_ADDRESS there are holes in it; P_LIMIT regions. */
+/* Change the rights of a range. Errors: P_ARGUMENT; P_ADDRESS the range has holes; P_LIMIT regions. */
 struct process_protect_request {
     uint64_t at;
     uint64_t length_bytes;
@@ -329,8 +341,10 @@ struct process_protect_reply {
     uint64_t zero;
 };
 
-/* Where the heap ends, which begins behind the image: any address from its beginning on; 0 only asks.
- * Errors: P_ADDRESS; E_EXISTS something is in the way; P_LIMIT; P_NO_MEMORY. */
+/*
+ * Set the end of the heap, which begins behind the image. `end` is any address from the heap's start on; 0 only asks.
+ * Errors: P_ADDRESS; E_EXISTS something is in the way; P_LIMIT; P_NO_MEMORY.
+ */
 struct process_set_break_request {
     uint64_t end;
 };
@@ -340,9 +354,10 @@ struct process_set_break_reply {
 };
 
 /*
- * Put a process into a group of its session, whose number is the pid of one of them; 0 = a new one of its own number.
- * Errors: P_NO_PROCESS; P_PERMISSION one that the caller may not act on, or is no child of it, or leads a session; there is no
- *         such group in the session.
+ * Put a process into a group of its session. A group has the pid of one of its processes as its number; 0: a new group
+ * with the process's own pid.
+ * Errors: P_NO_PROCESS; P_PERMISSION the caller may not act on the process, or it is neither the caller nor its child,
+ * or it leads a session, or the session has no such group.
  */
 struct process_set_group_request {
     uint64_t pid; /* 0 = the caller */
@@ -360,7 +375,10 @@ struct process_get_group_reply {
     uint64_t session;
 };
 
-/* A new session and group of the caller's number, which it leads. Errors: P_PERMISSION it leads a group already. */
+/*
+ * Start a session and a group with the caller's pid as number, which it leads. Errors: P_PERMISSION it leads a group
+ * already.
+ */
 struct process_set_session_request {
     uint64_t zero;
 };
@@ -432,8 +450,8 @@ struct process_set_session_reply {
         sizeof(struct process_await_foreground_reply), 0)
 
 /*
- * The library's own locks are free in a child (libsys/locks.h), whatever other threads held: so the stub of fork has another name,
- * and this is for all.
+ * The stub gets another name, since process_fork() does more for every caller: it frees the library's own locks
+ * (libsys/locks.h) in the child, whatever thread held them in the parent.
  */
 #define process_fork process_fork_alone
 PROTOCOL_CLIENT(process, PROCESS_OPERATIONS)

@@ -6,11 +6,11 @@
  *     #define NAME_OPERATIONS(ROW) \
  *         ROW(name, 1, verb, request bytes, request capabilities, reply bytes, reply capabilities)
  *
- * and declares `struct name_verb_request` and `struct name_verb_reply` for each, plain structures of at most
- * PROTOCOL_BYTES_MAX bytes. `bytes` is either sizeof the structure, or the offset of its last member, the tail; then
- * the first member is `uint64_t length_bytes`, the bytes of the tail in use, and no more than these travel. Numbers
- * start at 1 and have no gap (0 is every server's counter); PROTOCOL_TABLE of server.h refuses others. Capability counts are exact; a failing reply
- * carries none.
+ * For each it declares `struct name_verb_request` and `struct name_verb_reply`: plain structures of at most
+ * PROTOCOL_BYTES_MAX bytes. `bytes` is sizeof the structure, or, if that has a tail, the offset of its last member. A
+ * structure with a tail begins with `uint64_t length_bytes`: so many bytes of the tail are in use, and only these
+ * travel. Numbers start at 1 and have no gap; 0 is every server's counter. PROTOCOL_TABLE of server.h enforces that.
+ * Capability counts are exact; a failing reply carries none.
  *
  * The request's label is the operation, the reply's label the status (enum protocol_status or enum status). A failing
  * reply may carry a reason: a tail of text.
@@ -25,7 +25,7 @@
 #include "libsys/transfer.h"
 
 #define PROTOCOL_BYTES_MAX (8U * MESSAGE_WORDS)
-#define PROTOCOL_TAIL_MAX (PROTOCOL_BYTES_MAX - 32U) /* what tails of paths and data have room for */
+#define PROTOCOL_TAIL_MAX (PROTOCOL_BYTES_MAX - 32U) /* room for a tail of a path or data */
 #define PROTOCOL_REASON_MAX 256U                     /* bytes of a reason, terminating zero included */
 
 enum protocol_status {
@@ -33,7 +33,7 @@ enum protocol_status {
 #include "libsys/proto/status.def"
 };
 
-/* One direction of one operation. fixed < most: there is a tail. */
+/* One direction of one operation. It has a tail if fixed_bytes < most_bytes. */
 struct protocol_shape {
     uint16_t fixed_bytes;
     uint16_t most_bytes;
@@ -50,7 +50,7 @@ static inline _Bool protocol_has_tail(const struct protocol_shape *shape) {
     return shape->fixed_bytes < shape->most_bytes;
 }
 
-/* The bytes of a shape with a tail, of which `data` tells the length; 0: that is longer than there is room for. */
+/* Returns the bytes of a shape with a tail, whose length stands in `data`; 0: the tail would exceed its room. */
 static inline uint32_t protocol_tail_bytes(const struct protocol_shape *shape, const void *data) {
     uint64_t length_bytes;
     __builtin_memcpy(&length_bytes, data, sizeof length_bytes);
@@ -60,8 +60,8 @@ static inline uint32_t protocol_tail_bytes(const struct protocol_shape *shape, c
 }
 
 /*
- * Bytes, and words, that `data` of this shape takes in a message; 0 for length_bytes beyond what the tail has room for
- * (no structure is empty).
+ * Bytes, and words, of `data` in a message of this shape; 0: length_bytes exceeds the room of the tail (no structure is
+ * empty).
  */
 static inline uint32_t protocol_bytes(const struct protocol_shape *shape, const void *data) {
     return protocol_has_tail(shape) ? protocol_tail_bytes(shape, data) : shape->fixed_bytes;
@@ -71,16 +71,16 @@ static inline uint32_t protocol_words(const struct protocol_shape *shape, const 
 }
 
 /*
- * Is a message of `words` words and `caps` capabilities of this shape? `data` holds its first word, at least. True: every
- * fixed byte and every byte of the tail that length_bytes promises is there.
+ * Whether a message of `words` words and `caps` capabilities has this shape. `data` holds at least its first word.
+ * True: all fixed bytes and all bytes of the tail that length_bytes announces are there.
  */
 static inline _Bool protocol_fits(const struct protocol_shape *shape, uint32_t words, uint32_t caps, const void *data) {
     return caps == shape->cap_count && words * 8U >= shape->fixed_bytes && words == protocol_words(shape, data);
 }
 
 /*
- * The info word of a message of this shape if every such message is short: no capability, no tail, words that all travel in
- * registers. Else PROTOCOL_NOT_SHORT, which no message's info is.
+ * Returns the info word of all messages of this shape if they are short: no capability, no tail, all words in
+ * registers. Otherwise PROTOCOL_NOT_SHORT, which no message has as its info word.
  */
 #define PROTOCOL_NOT_SHORT UINT64_MAX
 static inline uint64_t protocol_short_info(const struct protocol_shape *shape, uint32_t label) {
@@ -90,26 +90,26 @@ static inline uint64_t protocol_short_info(const struct protocol_shape *shape, u
     return is_short ? MESSAGE_INFO(label, bytes / 8, 0) : PROTOCOL_NOT_SHORT;
 }
 
-/* What a client may add to a call and learn from it, besides request and reply. */
+/* Optional arguments and results of a call, besides request and reply. */
 struct protocol_extra {
-    cap_t send[MESSAGE_CAPS];         /* the operation's request capabilities, copied from these slots */
-    cap_t receive[MESSAGE_CAPS];      /* empty slots for those of the reply */
+    cap_t send[MESSAGE_CAPS];         /* slots of the request's capabilities, which are copied */
+    cap_t receive[MESSAGE_CAPS];      /* empty slots for the reply's capabilities */
     bool interruptible;               /* P_INTERRUPTED ends the call, see protocol_call */
-    char reason[PROTOCOL_REASON_MAX]; /* after a failure: why, in words; may be empty */
+    char reason[PROTOCOL_REASON_MAX]; /* after a failure: the reason in words; may be empty */
 };
 
 /*
- * Call an operation and wait for the answer. `reply` is filled if the status is OK and untouched otherwise.
- * extra: may be NULL for an operation without capabilities.
- * A call that a signal's handler interrupted has had no effect (docs/servers.md): it is made again, unless extra->interruptible.
+ * Call an operation and wait for the answer. `reply` is filled if the status is OK and untouched otherwise. extra may
+ * be NULL for an operation without capabilities. A call that a signal's handler interrupted has had no effect
+ * (docs/servers.md); it is made again, unless extra->interruptible.
  * Errors: whatever the server answers; the kernel's (E_PEER: the server is gone); P_REPLY; P_MESSAGE (length_bytes).
  */
 MUST_USE uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_operation *operation,
                                 const void *request, void *reply, struct protocol_extra *extra);
 
 /*
- * The same. Where the compiler sees that no capability travels and nobody wants anything extra, a message that fits registers is made
- * and taken apart right there, and of a shape without a tail nothing is left to decide.
+ * Do protocol_call() inline. If the compiler sees that no capability travels and `extra` is NULL, a message that fits
+ * registers is built and read right here; for a shape without a tail no decision is left for run time.
  */
 MUST_USE __attribute__((always_inline)) static inline uint32_t
 protocol_invoke(cap_t server, uint32_t number, const struct protocol_operation *operation, const void *request,
@@ -163,5 +163,5 @@ protocol_invoke(cap_t server, uint32_t number, const struct protocol_operation *
         return protocol_invoke(server, number, &operation, request, reply, extra);                               \
     }
 
-/* At the end of a protocol's header: its stubs, `uint32_t proto_verb(server, request, reply, extra)`. */
+/* Ends a protocol's header: defines its stubs, `uint32_t proto_verb(server, request, reply, extra)`. */
 #define PROTOCOL_CLIENT(proto, OPERATIONS) OPERATIONS(PROTOCOL_ROW_CHECK) OPERATIONS(PROTOCOL_ROW_STUB)

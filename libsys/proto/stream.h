@@ -1,6 +1,6 @@
 /*
- * Protocol `stream`: bytes in order, from who writes to who reads. A pipe's two ends speak it, and so does the console,
- * whose first two operations these are: what a program calls stdin or stdout can be either (libsys/stream.h).
+ * Protocol `stream`: bytes in order, from writer to reader. A pipe's two ends speak it. So does the console, since its
+ * first two operations are the same; a program's stdin or stdout can be either (libsys/stream.h).
  */
 #pragma once
 
@@ -10,16 +10,16 @@
 #define STREAM_BYTES_MAX PROTOCOL_TAIL_MAX
 
 /*
- * What a pipe or the console never tears: bytes of one write that lie together, whoever else writes. Longer ones go in several
- * messages (stream_write_all), and another's bytes may come between those.
+ * A pipe or the console keeps so many bytes of one write together, whatever other writers do. A longer write travels in
+ * several messages (stream_write_all), and other writers' bytes may come between those.
  */
 #define STREAM_ATOMIC_BYTES 512U
 _Static_assert(STREAM_BYTES_MAX >= STREAM_ATOMIC_BYTES, "a message carries it whole");
 
 /*
- * Write. The reply comes when the bytes were taken: a pipe and the console take all, a file may take fewer, but at least one.
- * Errors: P_BROKEN nobody can read them any more; P_ARGUMENT no byte; P_LIMIT too many wait to write; P_PERMISSION this end
- * is for reading.
+ * Write. The reply comes when the bytes are taken. A pipe and the console take all; a file takes at least one.
+ * Errors: P_BROKEN nobody can read them any more; P_ARGUMENT no byte; P_LIMIT too many calls wait to write;
+ * P_PERMISSION this end is for reading.
  */
 struct stream_write_request {
     uint64_t length_bytes;
@@ -30,8 +30,9 @@ struct stream_write_reply {
 };
 
 /*
- * Read at least one byte: the reply waits until there is one. No byte: the end, nobody can write any more.
- * Errors: P_ARGUMENT most_bytes; P_LIMIT too many wait to read; P_PERMISSION this end is for writing.
+ * Read at least one byte; the reply waits until there is one. A reply without bytes is the end: nobody can write any
+ * more.
+ * Errors: P_ARGUMENT most_bytes; P_LIMIT too many calls wait to read; P_PERMISSION this end is for writing.
  */
 struct stream_read_request {
     uint64_t most_bytes; /* 1..STREAM_BYTES_MAX */
@@ -47,7 +48,7 @@ struct stream_read_reply {
 
 PROTOCOL_CLIENT(stream, STREAM_OPERATIONS)
 
-/* The console understands a stream's operations. */
+/* The console's messages have the layout of a stream's. */
 _Static_assert(sizeof(struct stream_write_request) == sizeof(struct console_write_request), "write request");
 _Static_assert(sizeof(struct stream_write_reply) == sizeof(struct console_write_reply), "write reply");
 _Static_assert(sizeof(struct stream_read_request) == sizeof(struct console_read_request), "read request");
