@@ -6,7 +6,7 @@
 
 #define ENTRY_PRESENT 1U /* in any entry of a page table. Intel SDM vol. 3A, 4-Level Paging */
 
-/* *ret_is_place: the text names something that is not mapped as needed, and is no sentence yet. */
+/* *ret_is_place: the text is a noun for something that is not mapped as needed, not a sentence yet. */
 static const char *audit_text(uint64_t check, bool *ret_is_place) {
     *ret_is_place = false;
     switch (check) {

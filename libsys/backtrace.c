@@ -15,7 +15,7 @@ uint32_t backtrace_walk(const struct fault_message *fault, struct backtrace_memo
         if (!memory->read(memory, frame, &caller) || !memory->read(memory, frame + 8, &address) || address == 0)
             break;
         ret_addresses[count++] = address;
-        stack = frame + 16; /* a frame that does not lie above is none, so the walk comes to an end */
+        stack = frame + 16; /* the next frame must lie above this one, so the walk ends */
         frame = caller;
     }
     return count;

@@ -1,10 +1,10 @@
 /*
- * Who called whom, in another program's memory. All programs are built with frame pointers:
+ * Backtraces of another program, read from its memory. All programs are built with frame pointers:
  *
  *     rbp --> [ rbp of the caller | return address ]     each frame lies above the one it was called from
  *                     '--> [ ... | ... ]
  *
- * What lies in that memory is an allegation: a walk ends at the first thing that can't be a frame.
+ * The other program may have written anything there, so a walk ends at the first words that can't be a frame.
  */
 #pragma once
 
@@ -17,13 +17,13 @@
 
 /* The faulted program's memory. */
 struct backtrace_memory {
-    /* The word at `at`, which is a multiple of 8. False: nothing is there to be read. */
+    /* Read the word at `at`, a multiple of 8. False: it can't be read. */
     bool (*read)(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word);
 };
 
 /*
- * The return addresses of the calls that led to a fault, innermost first. Where the fault was to execute at an address
- * that is not executable, the first is that of the call that went there. Returns how many there are.
+ * Find the return addresses of the calls that led to a fault, innermost first. After a jump to an address that is not
+ * executable, the first is the return address of the call that jumped there. Returns how many there are.
  */
 uint32_t backtrace_walk(const struct fault_message *fault, struct backtrace_memory *memory,
                         uint64_t ret_addresses[BACKTRACE_MAX]);

@@ -51,7 +51,7 @@ struct program_header {
 };
 _Static_assert(sizeof(struct program_header) == ELF_PROGRAM_HEADER_BYTES, "ELF64 program header");
 
-/* The parse so far. The plan grows in the caller's memory: two of them would be too much for a kernel-sized stack. */
+/* State of the parse. The plan is built in the caller's memory: two would be too large for a kernel's stack. */
 struct parse {
     const uint8_t *bytes;
     uint64_t byte_count;
@@ -61,10 +61,10 @@ struct parse {
     bool has_stack;
     bool has_tls;
     bool has_headers;
-    uint64_t headers_claim; /* PT_PHDR's address */
+    uint64_t headers_claim; /* address that PT_PHDR states */
 };
 
-/* The only way to the untrusted bytes. */
+/* All reads of untrusted bytes go through here. */
 static bool bytes_read(const struct parse *parse, uint64_t offset, void *ret_bytes, uint64_t count) {
     if (offset > parse->byte_count || count > parse->byte_count - offset) {
         return false;
@@ -79,7 +79,7 @@ static bool range_is_inside(uint64_t start, uint64_t bytes, uint64_t outer_start
 
 static bool is_power_of_two(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
 
-/* Bits 63 to 47 all alike. */
+/* Whether bits 63 to 47 are equal. */
 static bool is_canonical(uint64_t virt) {
     uint64_t top = virt >> 47;
     return top == 0 || top == 0x1ffff;
@@ -125,7 +125,7 @@ static enum elf_error check_file_range(const struct parse *parse, const struct p
     return ELF_OK;
 }
 
-/* Where the segment lies in memory; memory_bytes is not 0. */
+/* Check the segment's addresses; memory_bytes is not 0. */
 static enum elf_error check_address(const struct parse *parse, const struct program_header *header) {
     uint64_t lowest = parse->plan->type == ELF_TYPE_FIXED ? parse->limits.lowest : 0;
     uint64_t end = parse->plan->type == ELF_TYPE_FIXED ? parse->limits.end : parse->limits.end - parse->limits.lowest;
@@ -217,7 +217,7 @@ static enum elf_error add_load(struct parse *parse, const struct program_header 
     return ELF_OK;
 }
 
-/* What can be judged of a template by itself. */
+/* Check a template by itself. */
 static enum elf_error check_tls(const struct program_header *header) {
     if (header->file_bytes > header->memory_bytes) {
         return ELF_FILE_EXCEEDS_MEMORY;
@@ -297,7 +297,7 @@ static enum elf_error add_stack(struct parse *parse, const struct program_header
     return ELF_OK;
 }
 
-/* A note: name and content, each filled up to a multiple of 4. */
+/* A note: name and content follow, each padded to a multiple of 4. */
 struct note {
     uint32_t name_bytes;
     uint32_t content_bytes;
@@ -307,7 +307,7 @@ enum { NOTE_INTERFACE = 1, NOTE_BUILD_ID = 3, NOTES_MAX = 16, NOTE_NAME_MAX = si
 
 static uint64_t whole_words(uint64_t bytes) { return (bytes + 3) & ~3ULL; }
 
-/* Is the note at `at` of this type, and does its name consist of these bytes, its terminating zero included? */
+/* Whether the note at `at` has this type and this name, terminating zero included. */
 static bool note_is(const struct parse *parse, uint64_t at, const struct note *note, uint32_t type, const char *name,
                     uint32_t name_bytes) {
     char found[NOTE_NAME_MAX];
@@ -323,7 +323,7 @@ static bool note_is(const struct parse *parse, uint64_t at, const struct note *n
     return true;
 }
 
-/* A note that is all in the file. Of two of a kind the first counts. */
+/* Evaluate a note that lies wholly in the file. The first of a kind counts. */
 static void read_note(struct parse *parse, uint64_t at, const struct note *note) {
     struct elf_plan *plan = parse->plan;
     uint64_t content = at + sizeof(*note) + whole_words(note->name_bytes);
@@ -362,7 +362,7 @@ static enum elf_error add_headers(struct parse *parse, const struct program_head
     return ELF_OK;
 }
 
-/* Kinds that a loader need not know (unwind tables, vendors' own) are passed over, as the ABI asks. */
+/* A loader skips unknown kinds of headers (unwind tables, vendors' own), as the ABI asks. */
 static enum elf_error add_header(struct parse *parse, const struct program_header *header, uint32_t number) {
     switch (header->kind) {
     case KIND_LOAD:
@@ -396,7 +396,7 @@ static bool entry_is_executable(const struct elf_plan *plan) {
     return false;
 }
 
-/* Its bytes are in memory once the segments are: whoever copies them from there or from the file gets the same. */
+/* Whether a loaded segment holds the template, so that copies from memory and from the file are equal. */
 static bool tls_is_loaded(const struct elf_plan *plan) {
     const struct elf_tls *tls = &plan->tls;
     for (uint32_t i = 0; i < plan->segment_count; i++) {
@@ -434,7 +434,7 @@ static uint64_t find_headers(const struct parse *parse) {
     return 0;
 }
 
-/* What can be judged only with all segments at hand. */
+/* Checks that need all segments. */
 static enum elf_error check_whole(struct parse *parse) {
     struct elf_plan *plan = parse->plan;
     if (plan->segment_count == 0) {

@@ -6,14 +6,14 @@
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 
-#define CALLERS_A_LINE 8U            /* so many fit LOG_BYTES_MAX */
-#define STACK_REACH_BYTES (1U << 20) /* the most that a function's frame is taken to have */
+#define CALLERS_A_LINE 8U            /* as many as fit LOG_BYTES_MAX */
+#define STACK_REACH_BYTES (1U << 20) /* the largest frame that a function is expected to have */
 
 void fault_from_event(const struct server_event *event, struct fault_message *ret_fault) {
     uint64_t words[MESSAGE_WORDS];
     uint32_t count = message_get(&event->message, words);
     if (count < FAULT_WORDS)
-        memset(words + count, 0, (FAULT_WORDS - count) * sizeof words[0]); /* what did not come is zero */
+        memset(words + count, 0, (FAULT_WORDS - count) * sizeof words[0]); /* absent words are zero */
     memcpy(ret_fault, words, sizeof *ret_fault);
 }
 
@@ -56,7 +56,7 @@ void fault_log_image(const char *name, const struct image_mark *image) {
     log_print("%s: image %s at 0x%016lx to 0x%016lx, moved by 0x%lx", name, id, image->start, image->end, image->base);
 }
 
-/* Did the stack grow beyond its lowest page? Then the stack pointer has gone there, too; a stray pointer leaves it in place. */
+/* Whether the stack grew beyond its lowest page. The stack pointer is then there, too, unlike with a stray pointer. */
 static bool is_stack_overflow(const struct fault_message *fault, uaddr_t stack_lowest) {
     bool is_below = fault->address < stack_lowest && stack_lowest - fault->address <= STACK_REACH_BYTES;
     uint64_t pointer = fault->registers.rsp;

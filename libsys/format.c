@@ -6,11 +6,11 @@
 
 #include "libsys/string.h"
 
-/* One conversion as written: %[flags][width][.precision][length]letter */
+/* One conversion: %[flags][width][.precision][length]letter */
 struct conversion {
     bool left, zero, plus, blank, alternate; /* flags: - 0 + space # */
     int width;
-    int precision;  /* -1 = not given */
+    int precision;  /* -1: not given */
     unsigned bytes; /* of an integer: 4 without a length */
     char letter;
 };
@@ -20,7 +20,7 @@ static void put_repeated(struct format_sink *sink, char character, size_t count)
         sink->put(sink, &character, 1);
 }
 
-/* The blanks around `length` bytes. */
+/* Returns how many blanks pad `length` bytes. */
 static size_t padding_of(const struct conversion *how, size_t length) {
     return (size_t)how->width > length ? (size_t)how->width - length : 0;
 }
@@ -35,7 +35,9 @@ static void put_text(struct format_sink *sink, const struct conversion *how, con
         put_repeated(sink, ' ', padding);
 }
 
-/* prefix: a sign, "0x" or "". Zeros go between it and the digits: as many as the precision wants, or else the width. */
+/*
+ * prefix: a sign, "0x" or "". Zeros between it and the digits fill up to the precision or, without one, to the width.
+ */
 static void put_number(struct format_sink *sink, const struct conversion *how, uint64_t value, const char *prefix) {
     uint64_t base = how->letter == 'x' || how->letter == 'X' || how->letter == 'p' ? 16 : how->letter == 'o' ? 8 : 10;
     const char *digits = how->letter == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
@@ -77,7 +79,7 @@ static int parse_count(const char **at, va_list *arguments) {
     return count;
 }
 
-/* at: behind the percent sign, or a flag; left behind the flags. */
+/* at: after the percent sign; moved past the flags. */
 static void parse_flags(struct conversion *how, const char **at) {
     for (;; (*at)++) {
         switch (**at) {
@@ -102,7 +104,7 @@ static void parse_flags(struct conversion *how, const char **at) {
     }
 }
 
-/* at: just behind the percent sign; left behind the letter. */
+/* at: after the percent sign; moved past the letter. */
 static struct conversion parse_conversion(const char **at, va_list *arguments) {
     struct conversion how = {.precision = -1, .bytes = sizeof(int)};
     parse_flags(&how, at);
@@ -151,7 +153,7 @@ static void put_string(struct format_sink *sink, const struct conversion *how, c
     put_text(sink, how, text, how->precision >= 0 ? strnlen(text, (size_t)how->precision) : strlen(text));
 }
 
-/* False: not known, and no argument is taken. */
+/* False: the conversion is unknown; no argument was taken. */
 static bool put_conversion(struct format_sink *sink, const struct conversion *how, va_list *arguments) {
     switch (how->letter) {
     case 'd':
@@ -215,7 +217,7 @@ struct buffer_sink {
     struct format_sink sink; /* first, so that one pointer names both */
     char *buffer;
     size_t size_bytes;
-    size_t length_bytes; /* of the whole text, cut or not */
+    size_t length_bytes; /* of the whole text, even if cut */
 };
 
 static void buffer_put(struct format_sink *sink, const char *text, size_t length_bytes) {

@@ -10,10 +10,10 @@ static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 uint64_t image_table_pages(const struct elf_plan *plan, uaddr_t base) {
-    static const uint32_t level_shifts[] = {21, 30, 39}; /* what one page table, directory, pointer table covers */
-    uint64_t pages = 3;                                  /* stack and message page */
+    static const uint32_t level_shifts[] = {21, 30, 39}; /* covered by one page table, directory, pointer table */
+    uint64_t pages = 3;                                  /* for stack and message page */
     for (uint32_t level = 0; level < 3; level++) {
-        uint64_t next = 0; /* the first area that is not counted yet; segments ascend */
+        uint64_t next = 0; /* the first area not counted yet; segments ascend */
         for (uint32_t i = 0; i < plan->segment_count; i++) {
             const struct elf_segment *segment = &plan->segments[i];
             uint64_t first = (base + segment->virt) >> level_shifts[level];
@@ -37,7 +37,7 @@ uint64_t image_pages(const struct elf_plan *plan) {
     return pages;
 }
 
-/* Note a piece and map it. */
+/* Record a piece and map it. */
 static uint32_t add_piece(struct image *image, uaddr_t at, const struct frame_run *run, uint32_t rights,
                           enum image_kind kind) {
     image->pieces[image->piece_count++] = (struct image_piece){
@@ -58,7 +58,7 @@ static uint32_t add_piece(struct image *image, uaddr_t at, const struct frame_ru
     return OK;
 }
 
-/* What the frames of a run are filled with: `length_bytes` of `from`, which belong at address `at`; zeroes around. */
+/* Content for the frames of a run: `length_bytes` of `from`, to lie at address `at`; zeroes around it. */
 struct content {
     cap_t from;
     uint64_t offset_bytes; /* congruent to `at` modulo the page size */
@@ -66,7 +66,7 @@ struct content {
     uaddr_t at;
 };
 
-/* Fill the frame at `offset_pages` of `memory`, which will be the page at `page`. */
+/* Fill the frame at `offset_pages` of `memory`, to be mapped at `page`. */
 static uint32_t fill_page(cap_t memory, uint64_t offset_pages, uaddr_t page, const struct content *content) {
     uaddr_t start = larger(page, content->at);
     uaddr_t end = smaller(page + PAGE_BYTES, content->at + content->length_bytes);
@@ -83,7 +83,7 @@ static uint32_t fill_page(cap_t memory, uint64_t offset_pages, uaddr_t page, con
         .status;
 }
 
-/* Private frames for [at, end), filled with `content`. */
+/* Map private frames at [at, end), filled with `content`. */
 static uint32_t add_private(struct image *image, uaddr_t at, uaddr_t end, uint32_t rights, enum image_kind kind,
                             const struct content *content, struct image_source *source) {
     while (at < end) {
@@ -107,13 +107,13 @@ static uint32_t add_private(struct image *image, uaddr_t at, uaddr_t end, uint32
     return OK;
 }
 
-/* Where the part of a segment ends whose pages can be the file's own: a page address, >= that of the first page. */
+/* Returns the end of the pages of a segment that can be the file's own: a page address, >= the segment's first page. */
 static uaddr_t in_place_end(const struct elf_segment *segment, const struct image_file *file) {
     uaddr_t first = page_down(segment->virt);
     if ((segment->rights & MEMORY_WRITE) != 0 || segment->file_bytes == 0)
         return first;
     uaddr_t end = segment->virt + segment->file_bytes;
-    /* A last page that is no whole one may show what follows in the file, but nothing from behind the file. */
+    /* A partial last page may show the file's next bytes, but nothing from beyond the file. */
     if (segment->file_bytes == segment->memory_bytes &&
         page_up(segment->file_offset + segment->file_bytes) <= file->size_bytes)
         return page_up(end);

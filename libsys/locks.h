@@ -1,6 +1,7 @@
 /*
- * The locks that the library itself takes, all in one place: a child that fork makes has one thread, and nobody in it would ever
- * let go what other threads of its parent held at the time. So they are free there (fork.c), and so is whatever is added here.
+ * All locks that the library itself takes. A child made by fork has one thread, and no other thread could ever release
+ * the locks that the parent's threads held at the time. So fork.c frees all locks listed here in the child; add any new
+ * lock.
  */
 #pragma once
 
@@ -8,11 +9,11 @@
 
 struct library_locks {
     struct mutex
-        slots; /* program.slots. A program of one thread does without: its signals' handlers may take slots, too. */
+        slots; /* program.slots. Not taken by a program of one thread, whose signal handlers may take slots, too. */
     struct mutex threads; /* the lists of threads.c */
 };
 extern struct library_locks library_locks;
 
-/* In such a child: the free slots are counted anew; there are no other threads. */
+/* Called in such a child: count the free slots anew; forget all other threads. */
 void slots_after_fork(void);
 void threads_after_fork(void);

@@ -1,8 +1,9 @@
 /*
- * The message system calls as C functions. kernel/abi/message.h has the registers; docs/servers.md the way a call goes.
+ * The message system calls as C functions. kernel/abi/message.h lists the registers; docs/servers.md shows the path of
+ * a call.
  *
- * A `struct message` is what travels in registers. Words 4 and up and capabilities lie in the thread's message page
- * (program_message()), where the caller puts them before the call and finds them after it.
+ * A `struct message` travels in registers. Words from 4 on and capabilities lie in the thread's message page
+ * (program_message()): the caller puts them there before the call and finds them there after it.
  */
 #pragma once
 
@@ -34,7 +35,10 @@ MUST_USE static inline uint64_t ep_call(cap_t endpoint, struct message *message)
     return rax;
 }
 
-/* Wait for a message until `deadline_ns` (DEADLINE_NEVER, 0 = do not wait). The badge says through which capability. */
+/*
+ * Wait for a message until `deadline_ns` (0: do not wait; DEADLINE_NEVER). *ret_badge is the badge of the sender's
+ * capability.
+ */
 MUST_USE static inline uint64_t ep_wait(cap_t endpoint, uint64_t deadline_ns, struct message *ret_message,
                                         uint64_t *ret_badge) {
     uint64_t rax = SYS_ep_wait;
@@ -53,7 +57,10 @@ MUST_USE static inline uint64_t ep_wait(cap_t endpoint, uint64_t deadline_ns, st
     return rax;
 }
 
-/* Answer a call. reply: 0 = the one this thread was handed last, else the slot it was moved to. */
+/*
+ * Answer a call. reply: 0 for the Reply that this thread was handed last, otherwise the slot to which a Reply was
+ * moved.
+ */
 MUST_USE static inline uint64_t ep_reply(cap_t reply, const struct message *message) {
     uint64_t rax = SYS_ep_reply;
     uint64_t rdi = reply;
@@ -69,7 +76,10 @@ MUST_USE static inline uint64_t ep_reply(cap_t reply, const struct message *mess
     return rax;
 }
 
-/* Answer the call this thread was handed last, if there is one; wait for the next message, which replaces *message. */
+/*
+ * Answer the call that this thread was handed last, if there is one, and wait for the next message, which replaces
+ * *message.
+ */
 MUST_USE static inline uint64_t ep_reply_wait(cap_t endpoint, struct message *message, uint64_t *ret_badge) {
     uint64_t rax = SYS_ep_reply_wait;
     uint64_t rdi = endpoint;

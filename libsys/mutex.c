@@ -3,9 +3,9 @@
 #include "libsys/program.h"
 #include "libsys/proto/process.h"
 
-/* Source: Drepper, "Futexes Are Tricky": the second mutex there. */
+/* Source: Drepper, "Futexes Are Tricky", its second mutex. */
 
-/* Whatever ends the wait: the caller looks at the word again. */
+/* The status does not matter: the caller checks the word again. */
 static void sleep_on(uint32_t *word, uint32_t expected) {
     struct process_word_wait_request request = {(uaddr_t)word, expected, UINT64_MAX};
     struct process_word_wait_reply reply;

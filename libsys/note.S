@@ -1,12 +1,13 @@
 /*
- * The ELF note by which a program says that it is built for Baton, and for which version of its interface; the process server
- * starts no other (elf.h). start.S has it for all that links libsys; what goes without links this file.
+ * The ELF note that declares a program built for Baton, and the version of its interface. The process server starts no
+ * program without it (elf.h). start.S includes it for programs that link libsys; programs without libsys link this
+ * file.
  * Source: System V gABI, "Note Section".
  */
     .section .note.baton, "a", @note
     .balign 4
-    .long 2f - 1f /* bytes of the name, ... */
-    .long 4       /* ... of the content */
+    .long 2f - 1f /* length of the name */
+    .long 4       /* length of the content */
     .long 1       /* type: the version of the interface */
 1:  .asciz "Baton"
 2:  .balign 4

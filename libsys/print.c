@@ -13,7 +13,7 @@ static void log_bytes(const char *text, size_t length_bytes) {
         length_bytes = LOG_BYTES_MAX;
     memcpy(program_message()->data, text, length_bytes);
     if (sys_log_write(length_bytes).value != 0) /* there is nobody to tell that the log does not work */
-        (void)sys_log_write(0);                 /* a slow port has not sent all of it yet */
+        (void)sys_log_write(0);                 /* wait for a slow port to send the rest */
 }
 
 void log_print(const char *format, ...) {
@@ -25,17 +25,17 @@ void log_print(const char *format, ...) {
     log_bytes(line, length < LOG_BYTES_MAX ? length : LOG_BYTES_MAX);
 }
 
-/* Collects runs of text until a message is full. */
+/* Collects text until a message is full. */
 struct print_sink {
     struct format_sink sink; /* first, so that one pointer names both */
-    cap_t stream;            /* 0 = the log */
+    cap_t stream;            /* 0: the log */
     size_t length_bytes;
     uint8_t bytes[STREAM_BYTES_MAX];
 };
 
-static uint32_t refused; /* what print_refused() will tell */
+static uint32_t refused; /* for print_refused() */
 
-/* A program must not go on as if its output were where it should be. What a console does not take is lost, as documented. */
+/* A program must not go on as if its output had arrived. Output that a console refuses is lost, as documented. */
 static void give_up(const struct print_sink *to, uint32_t status) {
     if (to->stream == program_cap("console"))
         return;
@@ -43,7 +43,7 @@ static void give_up(const struct print_sink *to, uint32_t status) {
     if (stream_is_replaced(STREAM_OUT) || stream_is_replaced(STREAM_ERRORS))
         return;
     if (status != P_BROKEN && to->stream != stream_out())
-        return; /* there is nowhere else to tell it */
+        return; /* there is no other place to report it */
     if (status != P_BROKEN)
         print_error("%s: stdout: %s\n", program.argument_count > 0 ? program.arguments[0] : "?", status_text(status));
     program_exit(status == P_BROKEN ? STREAM_EXIT_BROKEN : STREAM_EXIT_REFUSED);
@@ -55,7 +55,7 @@ uint32_t print_refused(void) {
     return status;
 }
 
-/* The first `length` bytes go; what is behind them moves up. */
+/* Send the first `length` bytes and move the rest to the front. */
 static void send(struct print_sink *to, size_t length) {
     uint32_t status = OK;
     if (length == 0)
@@ -72,7 +72,7 @@ static void send(struct print_sink *to, size_t length) {
 
 static void print_flush(struct print_sink *to) { send(to, to->length_bytes); }
 
-/* A line that fits goes in one piece: what is full is cut behind its last line end, if there is one. */
+/* Keep lines whole: cut a full buffer after its last line end, if there is one. */
 static void make_room(struct print_sink *to) {
     size_t length = to->length_bytes;
     while (length > 0 && to->bytes[length - 1] != '\n')

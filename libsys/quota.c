@@ -7,7 +7,7 @@ void quota_init(struct quota *quota, struct quota_owner *owners, uint32_t place_
     *quota = (struct quota){.free_count = place_count, .owners = owners};
 }
 
-/* NULL: it has nothing. Few have something at a time. */
+/* NULL: the owner holds nothing. A linear search will do, since few owners hold something at a time. */
 static struct quota_owner *find(const struct quota *quota, uint32_t owner) {
     for (uint32_t i = 0; i < quota->owner_count; i++)
         if (quota->owners[i].owner == owner)

@@ -4,7 +4,7 @@
 #include "libsys/string.h"
 #include "libsys/transfer.h"
 
-static bool moved; /* the handler that runs has put the right to answer into a slot */
+static bool moved; /* the running handler has moved the right to answer into a slot */
 
 uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol) {
     *server = (struct server){.endpoint = endpoint, .protocol = protocol, .lacks_slots = true};
@@ -17,14 +17,17 @@ uint32_t server_init(struct server *server, cap_t endpoint, const struct protoco
         const struct protocol_operation *operation = &protocol->operations[i];
         struct server_short infos = {protocol_short_info(&operation->request, i),
                                      protocol_short_info(&operation->reply, OK)};
-        if (infos.reply == PROTOCOL_NOT_SHORT || i == 0) /* 0: the counter, which is no handler's */
+        if (infos.reply == PROTOCOL_NOT_SHORT || i == 0) /* 0 is the counter, which has no handler */
             infos.request = PROTOCOL_NOT_SHORT;
         server->short_calls[i] = infos;
     }
     return OK;
 }
 
-/* Slots where handlers have kept what came are replaced; 0 when none is left: nothing can be received there. */
+/*
+ * Replace the receive slots whose capabilities handlers have kept. If no slot is left, it is 0, and no capability can
+ * be received there.
+ */
 static void refill_slots(struct server *server) {
     server->lacks_slots = false;
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
@@ -44,14 +47,14 @@ uint32_t server_next_long(struct server *server, struct server_event *ret_event)
     if (server->answer_waits) {
         status = ep_reply_wait(server->endpoint, &message, &badge);
         if (status != OK) {
-            (void)sys_cap_delete(0, 0); /* a client that can't take its answer must not keep the others waiting */
+            (void)sys_cap_delete(0, 0); /* a client that can't take its answer must not hold up the others */
             status = E_CANCEL;
         }
         server->answer_waits = false;
     }
     while (status == E_CANCEL || status == E_BUSY) {
         if (status == E_BUSY)
-            (void)sys_cap_delete(0, 0); /* a message that nobody answered, such as a fault sent here by mistake */
+            (void)sys_cap_delete(0, 0); /* an unanswered message, such as a fault sent here by mistake */
         status = ep_wait(server->endpoint, DEADLINE_NEVER, &message, &badge);
     }
     if (status != OK)
@@ -61,7 +64,7 @@ uint32_t server_next_long(struct server *server, struct server_event *ret_event)
 }
 
 uint32_t server_next_after_failure(struct server *server, struct server_event *ret_event) {
-    (void)sys_cap_delete(0, 0); /* as above */
+    (void)sys_cap_delete(0, 0); /* for the same reason as in server_next_long() */
     return server_next_long(server, ret_event);
 }
 
@@ -79,14 +82,14 @@ static inline void build_answer(const struct protocol_operation *operation, cons
     message_put(ret_message, reply, bytes);
 }
 
-/* The same for a failing status. reason: may be NULL. */
+/* Put a failing status into *ret_message and the message page. reason: may be NULL. */
 static void build_failure(uint32_t status, const char *reason, struct message *ret_message) {
     if (reason != NULL && reason[0] != '\0') {
         size_t bytes = strnlen(reason, PROTOCOL_REASON_MAX - 1) + 1;
         ret_message->info = MESSAGE_INFO(status, message_words_of(bytes), 0);
         message_put(ret_message, reason, bytes);
     } else {
-        *ret_message = (struct message){.info = MESSAGE_INFO(status, 0, 0)}; /* and nothing of an earlier answer */
+        *ret_message = (struct message){.info = MESSAGE_INFO(status, 0, 0)}; /* clears words of an earlier answer */
     }
 }
 
@@ -100,7 +103,7 @@ static uint32_t serve_counter(const struct server *server, const struct server_c
     return OK;
 }
 
-/* Check the request and let its handler run. */
+/* Check the request and run its handler. */
 static uint32_t run_handler(struct server *server, struct server_call *call, uint32_t word_count, uint32_t cap_count) {
     const void *request = server->request_words;
     if (call->operation >= server->protocol->operation_count)
@@ -116,11 +119,11 @@ static uint32_t run_handler(struct server *server, struct server_call *call, uin
     return server->protocol->dispatch(call, request, server->reply_words);
 }
 
-/* Delete what came along and no handler kept; the next wait needs a fresh slot for what one did keep. */
+/* Delete received capabilities that no handler kept. Where one was kept, the next wait needs a fresh slot. */
 static void settle_received(struct server *server, struct server_call *call, uint32_t count) {
     for (uint32_t i = 0; i < count && i < MESSAGE_CAPS; i++) {
         if (call->caps[i] != 0) {
-            (void)sys_cap_delete(0, call->caps[i]); /* can't fail: it lies in a slot of ours */
+            (void)sys_cap_delete(0, call->caps[i]); /* can't fail: the slot is in our own table */
         } else {
             server->receive[i] = 0;
             server->lacks_slots = true;
@@ -128,16 +131,16 @@ static void settle_received(struct server *server, struct server_call *call, uin
     }
 }
 
-/* Answer now, with capabilities, and clear the slots they were sent from. */
+/* Answer now, with capabilities, and clear the slots from which they were sent. */
 static void answer_with_caps(struct server *server, const struct server_call *call, uint32_t cap_count) {
     for (uint32_t i = 0; i < cap_count; i++)
         program.message->send_caps[i] = call->reply_caps[i];
     uint64_t status;
     do
         status = ep_reply(0, &server->answer);
-    while (status == E_BUSY); /* each try brings the kernel's pending work on the capability forward */
+    while (status == E_BUSY); /* each try does a part of the kernel's pending work on the capability */
     if (status != OK) {
-        /* The client has no slot for them: it shall know, and the right to answer is still here. */
+        /* The client has no slots for them. Tell it; the right to answer is still here. */
         server->answer = (struct message){.info = MESSAGE_INFO(status, 0, 0)};
         if (ep_reply(0, &server->answer) != OK)
             (void)sys_cap_delete(0, 0); /* the client is gone */
@@ -155,7 +158,7 @@ void server_answer_failure(struct server *server, uint32_t status) {
         build_failure(status, server->call.reason, &server->answer);
         server->answer_waits = true;
     } else if (!kept) {
-        (void)sys_cap_delete(0, 0); /* the handler gave the answer up altogether: nothing is there any more, mostly */
+        (void)sys_cap_delete(0, 0); /* the handler gives up the answer; usually the Reply is gone already */
     }
 }
 
@@ -202,7 +205,7 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
         build_failure(status, NULL, &answer);
     bool delivered = ep_reply(slot, &answer) == OK;
     if (!delivered)
-        (void)sys_cap_delete(0, slot); /* the caller is gone; the slot may hold what is left of its call */
+        (void)sys_cap_delete(0, slot); /* the caller is gone; the slot may hold the remains of its call */
     slot_free(slot);
     return delivered;
 }
@@ -210,12 +213,12 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
 bool server_client_waits(cap_t slot) {
     if (sys_cap_query(slot).status == OK)
         return true;
-    slot_free(slot); /* the kernel emptied it */
+    slot_free(slot); /* emptied by the kernel */
     return false;
 }
 
 void server_forget(cap_t slot) {
-    (void)sys_cap_delete(0, slot); /* nothing in it: the caller is gone already */
+    (void)sys_cap_delete(0, slot); /* an empty slot means that the caller is gone already */
     slot_free(slot);
 }
 

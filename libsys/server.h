@@ -6,8 +6,8 @@
  *     static uint32_t name_serve_verb(struct server_call *call, const struct name_verb_request *request,
  *                                     struct name_verb_reply *reply);
  *
- * A handler runs only for a request of the right shape (protocol_fits) and returns a status, P_... or E_...; only with
- * OK do *reply and reply_caps travel. It may put the answer off: see server_defer.
+ * A handler runs only for a request of the right shape (protocol_fits). It returns a status, P_... or E_...; *reply and
+ * reply_caps travel only with OK. It may defer the answer: see server_defer.
  */
 #pragma once
 
@@ -18,14 +18,14 @@
 #include "libsys/proto/protocol.h"
 
 #define SERVER_OPERATIONS_MAX 64U
-#define SERVER_DEFERRED UINT32_MAX /* a handler's return: the answer comes later (server_defer), or never */
+#define SERVER_DEFERRED UINT32_MAX /* a handler returns it to answer later (server_defer) or never */
 
 struct server_call {
     uint64_t badge;
     uint32_t operation;
-    cap_t caps[MESSAGE_CAPS];         /* received; a handler that keeps one writes 0 there, the others are deleted */
-    cap_t reply_caps[MESSAGE_CAPS];   /* to send; slots that slot_take gave: emptied and freed after the answer */
-    char reason[PROTOCOL_REASON_MAX]; /* for a failure: why, in words; may stay empty */
+    cap_t caps[MESSAGE_CAPS];         /* received; a handler that keeps one writes 0 there; the others are deleted */
+    cap_t reply_caps[MESSAGE_CAPS];   /* to send, in slots from slot_take; emptied and freed after the answer */
+    char reason[PROTOCOL_REASON_MAX]; /* for a failure: the reason in words; may stay empty */
 };
 
 struct protocol {
@@ -35,7 +35,7 @@ struct protocol {
     uint32_t (*dispatch)(struct server_call *call, const void *request, void *reply);
 };
 
-/* What a message to the server's endpoint was. */
+/* A message that came to the server's endpoint. */
 struct server_event {
     uint32_t kind; /* enum message_kind */
     uint64_t badge;
@@ -45,52 +45,53 @@ struct server_event {
 struct server {
     cap_t endpoint;
     const struct protocol *protocol;
-    cap_t receive[MESSAGE_CAPS];            /* slots kept empty for what comes along with calls */
+    cap_t receive[MESSAGE_CAPS];            /* empty slots for capabilities that come with calls */
     uint64_t counts[SERVER_OPERATIONS_MAX]; /* calls taken, by operation */
     struct server_short {
         uint64_t request, reply;          /* info words, see protocol_short_info */
     } short_calls[SERVER_OPERATIONS_MAX]; /* by operation */
     bool answer_waits;                    /* `answer` goes out with the next wait */
-    bool lacks_slots;                     /* in `receive`, or the message page has not heard of them yet */
+    bool lacks_slots;                     /* `receive` has gaps, or the message page does not list it yet */
     struct message answer;
-    struct server_call call;               /* the one that is being served */
-    uint64_t request_words[MESSAGE_WORDS]; /* ... and what it brought */
+    struct server_call call;               /* the call that is being served */
+    uint64_t request_words[MESSAGE_WORDS]; /* ... and its request */
     uint64_t reply_words[MESSAGE_WORDS];
 };
 
-/* Errors: E_LIMIT no slot is free. */
+/* Set up a server. Errors: E_LIMIT no slot is free. */
 MUST_USE uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol);
 
 /*
- * Send the answer that waits, if one does, and wait for the next message.
- * Errors: those of ep_wait, which mean that the server can't go on.
+ * Send the pending answer, if there is one, and wait for the next message.
+ * Errors: those of ep_wait; they mean that the server can't go on.
  */
 MUST_USE static inline uint32_t server_next(struct server *server, struct server_event *ret_event);
 
-/* Send the answer that waits now, if one does. False: the caller can't take it, and still waits. */
+/* Send the pending answer now, if there is one. False: the caller can't take it, and still waits. */
 bool server_flush(struct server *server);
 
 /* Check, dispatch and answer an event of kind MESSAGE_CALL. */
 static inline void server_serve(struct server *server, const struct server_event *event);
 
 /*
- * In a handler: keep the right to answer this call. Returns the slot where it now lies, for server_answer, or 0 when
- * no slot is free. The handler then returns SERVER_DEFERRED.
- * The answer is the commit: what the call asks for is done when server_answer says that its answer was taken, not before. A
- * caller that was interrupted meanwhile repeats its call, and must find everything as if it had never been made.
+ * Called in a handler: keep the right to answer this call. Returns the slot that now holds the right, for
+ * server_answer; 0: no slot is free. The handler then returns SERVER_DEFERRED.
+ * The answer is the commit: perform the request only when server_answer has reported that the answer was taken. A
+ * caller that was interrupted before repeats its call, and must find everything as if it had never made it.
  */
 MUST_USE cap_t server_defer(void);
 
 /*
- * Answer a deferred call; *reply is a `struct name_verb_reply` of operation `number` if the status is OK. The slot is
- * free afterwards. Returns whether the caller got the answer: then what it asked for is to be done. One who is gone is no error.
+ * Answer a deferred call. *reply is a `struct name_verb_reply` of operation `number` if the status is OK. The slot is
+ * free afterwards. Returns whether the caller got the answer: then perform its request. A caller that is gone is no
+ * error.
  */
 bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply);
 
-/* Does the caller of a deferred call still wait? False: it is gone or was interrupted, and the slot is free. */
+/* Whether the caller of a deferred call still waits. False: it is gone or was interrupted, and the slot is free. */
 MUST_USE bool server_client_waits(cap_t slot);
 
-/* Forget a deferred call; its caller gets E_PEER if it still waits. */
+/* Drop a deferred call. Its caller gets E_PEER if it still waits. */
 void server_forget(cap_t slot);
 
 /* Operation 0 of every protocol: how often operation `number` was called. Errors: P_END no such operation. */
@@ -104,7 +105,7 @@ struct server_counter_reply {
 MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_request *request,
                                  struct server_counter_reply *reply);
 
-/* Handlers stay functions of their own: one that wants many registers must not make all others save them. */
+/* Handlers are not inlined: one that uses many registers must not make all others save them. */
 #define SERVER_HANDLER __attribute__((noinline))
 #define PROTOCOL_ROW_HANDLER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
     SERVER_HANDLER static uint32_t proto##_serve_##name(struct server_call *call,                       \
@@ -115,7 +116,10 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
     case number:                                                                                     \
         return proto##_serve_##name(call, request, reply);
 
-/* The handlers of a server of several files, in the header that they share; PROTOCOL_DISPATCH in one of them. */
+/*
+ * Declares the handlers of a server of several files, in the header that these share. One of the files has
+ * PROTOCOL_DISPATCH.
+ */
 #define PROTOCOL_ROW_SHARED(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
     SERVER_HANDLER uint32_t proto##_serve_##name(struct server_call *call,                             \
                                                  const struct proto##_##name##_request *request,       \
@@ -123,8 +127,8 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
 #define PROTOCOL_HANDLERS(proto, OPERATIONS) OPERATIONS(PROTOCOL_ROW_SHARED)
 
 /*
- * The shapes of all operations that a server knows, `proto_operations`, found by their numbers: so rows are numbered as they
- * come, from 1 on. A gap would be an operation without a name, which any client may ask about.
+ * Defines `proto_operations`, the shapes of all operations of a server, indexed by their numbers. Rows are numbered
+ * from 1 on without a gap: a gap would be an operation without a name, which any client may ask about.
  */
 #define PROTOCOL_ROW_PLACE(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) \
     proto##_##name##_row,
@@ -155,15 +159,21 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
 /* The handlers of a server of one file, and their dispatch. */
 #define PROTOCOL_SERVER(proto, OPERATIONS) OPERATIONS(PROTOCOL_ROW_HANDLER) PROTOCOL_DISPATCH(proto, OPERATIONS)
 
-/* ---- What most messages take: a short call after a short answer. The compiler sees it whole, with the caller's loop. ---- */
+/*
+ * ---- The common case: a short call after a short answer. Inline, so that the compiler sees it with the caller's loop.
+ * ----
+ */
 
-/* Everything else: no answer waits, or slots lack; the client could not take its answer; the call is no short one; it failed. */
+/*
+ * All other cases: no answer is pending, or slots lack; the client could not take its answer; the call is not short; it
+ * failed.
+ */
 MUST_USE uint32_t server_next_long(struct server *server, struct server_event *ret_event);
 MUST_USE uint32_t server_next_after_failure(struct server *server, struct server_event *ret_event);
 void server_serve_long(struct server *server, const struct server_event *event);
 void server_answer_failure(struct server *server, uint32_t status);
 
-/* The events of the rare ways are copies, so that one whose address nobody else wants can stay in registers. */
+/* The rare cases use a copy of the event, so that *ret_event can stay in registers in the common one. */
 static inline uint32_t server_next(struct server *server, struct server_event *ret_event) {
     struct server_event other;
     uint32_t status;
@@ -197,7 +207,7 @@ static inline void server_serve(struct server *server, const struct server_event
     server->call.operation = operation;
     server->call.reason[0] = '\0';
     __builtin_memcpy(server->request_words, event->message.words, sizeof event->message.words);
-    server->answer = (struct message){.info = known->reply}; /* the words that the reply does not have are zero */
+    server->answer = (struct message){.info = known->reply}; /* words that the reply does not fill are zero */
     uint32_t status = server->protocol->dispatch(&server->call, server->request_words, server->answer.words);
     if (status == OK)
         server->answer_waits = true;

@@ -8,15 +8,17 @@ static signal_handler handlers[PROCESS_SIGNAL_MAX + 1];
 extern const uint8_t signal_enter[], signal_leave[];
 
 #define RED_ZONE_BYTES \
-    128U /* below the stack pointer, which a function may use. Source: System V ABI AMD64, "The Stack Frame" */
+    128U /* below the stack pointer, for the function's use. Source: System V ABI AMD64, "The Stack Frame" */
 #define RFLAGS_TRAP (1U << 8)
 
 /*
- * The process comes here with RDI = signal, RSI = frame, RSP as behind a call. It goes back by itself: RFLAGS and RIP are put
- * right below the red zone of what was interrupted, which is within the frame or between the two; then all registers are
- * popped, RSP from where RIP was. What of the frame is still needed never lies below RSP, where another handler's frame may
- * come. Or the process server does it, when it sees the undefined instruction. (IRETQ would need no place outside the frame,
- * but QEMU 7.2 lets it read its operands as the supervisor, which SMAP forbids: a fault without end.)
+ * The process enters here with RDI = signal, RSI = frame, RSP as after a call. There are two ways back.
+ * Usually the process restores its registers by itself. RFLAGS and RIP are written right below the red zone of the
+ * interrupted code: that is inside the frame, or between the frame and the red zone. All registers are then popped from
+ * the frame, RSP from the place of RIP. No part of the frame that is still needed ever lies below RSP, where another
+ * handler's frame may come. (IRETQ would need no place outside the frame. But QEMU 7.2 lets it read its operands as the
+ * supervisor, which SMAP forbids: an endless fault.)
+ * Otherwise the process server restores them when it sees the undefined instruction.
  */
 #define FRAME_WORD(name, index) \
     _Static_assert(offsetof(struct thread_registers, name) == 8 * (index), "signal_enter counts on it")
@@ -54,8 +56,9 @@ __asm__(".text\n"
         "    ud2\n");
 
 /*
- * Can the program go back by itself? Not to another stack, of which it does not know what lies there; not if the next
- * instruction is to be traced, since that would be one of its own; not if there is FPU state to load.
+ * Whether the program can go back by itself. It can't if the frame is on another stack than the interrupted code's,
+ * whose bytes below the red zone must not be touched; if the next instruction is to be traced, since that would be one
+ * of this code; or if FPU state must be loaded.
  */
 static bool can_leave(const struct process_signal_frame *frame) {
     const struct thread_registers *registers = (const void *)frame->registers;
@@ -63,10 +66,10 @@ static bool can_leave(const struct process_signal_frame *frame) {
     return frame->has_fpu == 0 && (uaddr_t)(frame + 1) == top && (registers->rflags & RFLAGS_TRAP) == 0;
 }
 
-/* Returns whether the registers are all that is left to do: the mask is as it was before, and no signal waits. */
+/* Returns whether only the registers are left to restore: the mask is as before the signal, and no signal waits. */
 bool signal_dispatch(uint64_t signal, const struct process_signal_frame *frame);
 bool signal_dispatch(uint64_t signal, const struct process_signal_frame *frame) {
-    /* The message page may hold what the interrupted code had put there for its next call, or not yet taken out. */
+    /* The message page may hold data that the interrupted code has prepared for its next call, or has not read yet. */
     uint8_t saved[offsetof(struct message_page, reserved)];
     if (program.has_threads)
         thread_block_complete(thread_block(), (const struct thread_registers *)(const void *)frame->registers);
@@ -77,7 +80,7 @@ bool signal_dispatch(uint64_t signal, const struct process_signal_frame *frame) 
     bool uses_fpu = program_message()->fpu_opened != 0;
     memcpy(program_message(), saved, sizeof saved);
     struct process_signal_mask_request request = {frame->mask, PROCESS_MASK_QUIETLY};
-    struct process_signal_mask_reply reply; /* all of it travels in registers */
+    struct process_signal_mask_reply reply; /* it travels in registers alone */
     return !uses_fpu && can_leave(frame) && process_signal_mask(program_process(), &request, &reply, NULL) == OK;
 }
 
@@ -88,7 +91,7 @@ static uint32_t act(uint64_t signal, uint64_t disposition, uint64_t mask) {
 }
 
 uint32_t signal_handle(uint64_t signal, signal_handler handler, uint64_t mask) {
-    static bool is_known; /* to the server: where handlers are called from */
+    static bool is_known; /* the server knows where to call handlers */
     if (signal > PROCESS_SIGNAL_MAX)
         return P_ARGUMENT;
     if (handler == NULL)

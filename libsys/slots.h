@@ -21,8 +21,10 @@ void slots_init(struct slots *slots, uint64_t first, uint64_t limit);
 /* A free slot, now taken; 0 = none is left. */
 MUST_USE cap_t slots_take(struct slots *slots);
 
-/* Make it whole again after a change that was cut short anywhere (a fork by another thread). A slot of which that was stays taken, or
- * is free. */
+/*
+ * Make the structure consistent after a change that was interrupted at any point (a fork by another thread). The slot
+ * of that change is then either taken or free.
+ */
 void slots_recount(struct slots *slots);
 
 /* How many are left. */

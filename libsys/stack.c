@@ -6,7 +6,7 @@
 #include "libsys/string.h"
 #include "libsys/thread_block.h"
 
-/* Filled from the top down; `at` is the lowest byte used so far. */
+/* Fills a buffer from the top down; `at` is the lowest byte used so far. */
 struct writer {
     uint8_t *buffer;
     uint64_t at;
@@ -26,7 +26,7 @@ static void push(struct writer *to, const void *bytes, uint64_t length_bytes) {
     memcpy(to->buffer + to->at, bytes, length_bytes);
 }
 
-/* So many zeroes, and as many more as make `here` a multiple of `align`. */
+/* Push `length_bytes` zeroes, and as many more as make here() a multiple of `align`. */
 static void push_zeroes(struct writer *to, uint64_t length_bytes, uint64_t align) {
     if (to->full || length_bytes > to->at) {
         to->full = true;
@@ -48,7 +48,7 @@ static void push_auxiliary(struct writer *to, uint64_t type, uint64_t value) {
     push_word(to, type);
 }
 
-/* `block` was pushed at `base`: pointers to its strings, the first one lowest. */
+/* Push pointers to the strings of `block`, which was pushed at `base`; the first string's pointer is the lowest. */
 static void push_pointers(struct writer *to, const struct string_block *block, uaddr_t base) {
     uint64_t pointer_bytes = block->count * sizeof(uint64_t);
     if (to->full || pointer_bytes > to->at) {
@@ -86,7 +86,7 @@ static void push_vector(struct writer *to, const struct stack_input *input, uadd
     push_auxiliary(to, AT_BATON_MESSAGE, input->message);
     push_auxiliary(to, AT_EXECFN, path);
     push_auxiliary(to, AT_RANDOM, random);
-    push_auxiliary(to, AT_SECURE, 0); /* no program has more rights than whoever starts it */
+    push_auxiliary(to, AT_SECURE, 0); /* no program has more rights than the process that starts it */
     push_auxiliary(to, AT_HWCAP, cpu_features());
     push_auxiliary(to, AT_ENTRY, input->entry);
     push_auxiliary(to, AT_BASE, input->base);
@@ -98,7 +98,7 @@ static void push_vector(struct writer *to, const struct stack_input *input, uadd
     }
 }
 
-/* The first thread's block, and below it room for its storage. */
+/* Push the first thread's block and, below it, its thread-local storage. */
 static void push_thread(struct writer *to, const struct stack_input *input, struct stack_result *ret_result) {
     uint64_t align = input->tls_align > THREAD_BLOCK_ALIGN ? input->tls_align : THREAD_BLOCK_ALIGN;
     uint64_t storage_bytes = thread_block_storage_bytes(input->tls_virt, input->tls_bytes, input->tls_align);
@@ -133,7 +133,10 @@ bool stack_build(const struct stack_input *input, uint8_t *buffer, uint64_t size
     push(&to, input->random, sizeof input->random);
     uaddr_t random = here(&to);
 
-    /* The stack pointer must be 16-aligned: vector entries are pairs, so only an odd count of pointers needs a word. */
+    /*
+     * The stack pointer must be a multiple of 16. Vector entries are pairs, so only an odd count of pointers needs
+     * padding.
+     */
     push_zeroes(&to, 0, 16);
     if (pointer_count % 2 != 0)
         push_word(&to, 0);

@@ -1,6 +1,6 @@
 /*
  * A program's first instruction. RSP points at argc (System V AMD64 ABI, Process Initialization) and is a multiple of
- * 16; the zero in RBP ends the chain of frames for whoever prints a backtrace.
+ * 16. RBP = 0 ends the chain of frames for backtraces.
  */
     .cfi_sections .debug_frame
     .section .text._start, "ax", @progbits

@@ -29,7 +29,7 @@ const char *program_variable(const char *name) {
     return NULL;
 }
 
-/* The number in the environment string PREFIX:NAME=NUMBER, of which `prefix` has the colon; 0 = none. */
+/* Returns the number in the environment string PREFIX:NAME=NUMBER, of which `prefix` has the colon; 0: there is none. */
 static uint64_t named_number(const char *prefix, const char *name) {
     for (char **entry = program.environment; *entry != NULL; entry++) {
         const char *rest = behind(*entry, prefix);
@@ -44,7 +44,7 @@ static uint64_t named_number(const char *prefix, const char *name) {
 
 cap_t program_cap(const char *name) { return named_number("cap:", name); }
 
-/* What log lines of the program begin with. */
+/* Returns the name with which the program's log lines begin. */
 static const char *own_name(void) {
     const char *name = program_variable("name");
     if (name != NULL)
@@ -114,7 +114,7 @@ _Noreturn void program_exit(int code) {
     struct process_exit_reply reply;
     if (process != 0)
         log_print("%s: exit %d: %s", own_name(), code, status_text(process_exit(process, &request, &reply, NULL)));
-    /* Without a frame: nobody called whoever ends in order. */
+    /* Clear RBP, so that the backtrace of an orderly end is empty. */
     __asm__ volatile("xor %%ebp, %%ebp\n\tud2" : : "a"(PROGRAM_ENDED), "D"((uint64_t)(unsigned int)code));
     __builtin_unreachable();
 }
@@ -130,7 +130,7 @@ static void find_slots(void) {
         slots_init(&program.slots, 1, 1);
 }
 
-/* stack: where the initial stack pointer pointed. */
+/* stack: the initial stack pointer. */
 void program_start(uint64_t *stack) {
     program.argument_count = (int)stack[0];
     program.arguments = (char **)(uintptr_t)(stack + 1);

@@ -4,7 +4,7 @@
 #include "libsys/string.h"
 #include "libsys/terminal.h"
 
-static cap_t replaced[STREAM_STANDARD_COUNT]; /* 0 = it is not */
+static cap_t replaced[STREAM_STANDARD_COUNT]; /* 0: not replaced */
 
 void stream_replace(enum stream_standard standard, cap_t stream) { replaced[standard] = stream; }
 
@@ -45,7 +45,7 @@ uint32_t stream_read_some(cap_t stream, void *bytes, size_t most_bytes, size_t *
     uint32_t status;
     do
         status = stream_read(stream, &request, &reply, NULL);
-    while (status == E_CANCEL || /* the console's, see console_read */
+    while (status == E_CANCEL || /* from a console, see console_read */
            (status == P_BACKGROUND && (status = terminal_await(PROCESS_SIGTTIN)) == OK));
     if (status != OK)
         return status;

@@ -31,7 +31,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length_bytes) 
 void *memmove(void *to, const void *from, size_t length_bytes) {
     uint8_t *out = to;
     const uint8_t *in = from;
-    /* Forward is right unless the target begins inside the source. */
+    /* Copy forward unless the target begins inside the source. */
     if ((uintptr_t)out - (uintptr_t)in >= length_bytes)
         return memcpy(to, from, length_bytes);
     while (length_bytes > 0) {

@@ -1,5 +1,5 @@
 /*
- * The memory and string functions that compilers and programs expect, with their usual meaning.
+ * Memory and string functions that compilers and programs expect, with their usual meaning.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /*
- * One function per typed system call, from the same list as the kernel's dispatch. System V passes the fourth argument
- * in RCX, which the instruction destroys; the kernel takes it from R10. RAX and RDX come back just where a caller of a
- * function that returns struct result looks for them. Message calls live in message.h: they want more registers.
+ * One function per typed system call, from the list that the kernel's dispatch uses. System V passes the fourth
+ * argument in RCX, which SYSCALL destroys; the kernel takes it from R10. RAX and RDX return a struct result as System V
+ * wants it. Message calls need more registers: see message.h.
  */
 #define SYSCALL(number, name, count, prototype) \
     .section .text.sys_##name, "ax", @progbits; \

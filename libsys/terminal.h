@@ -1,6 +1,6 @@
 /*
- * The terminal's owner, as a program of the background meets it: whoever calls the console makes a call that ends with
- * P_BACKGROUND again when this says OK.
+ * Lets a background program wait for the terminal. A call to the console that ended with P_BACKGROUND is made again
+ * once terminal_await() returns OK:
  *
  *     do
  *         status = console_read(...);
@@ -14,8 +14,8 @@
 #include "libsys/proto/process.h"
 
 /*
- * A call was refused by P_BACKGROUND. signal: TTIN for a read, TTOU for a change. The program stops, unless it handles the
- * signal, and this returns OK when it goes on; perhaps the call is refused again then. Errors: those of
- * process_await_foreground; with P_PERMISSION the call has failed for good.
+ * Wait after a call was refused with P_BACKGROUND. signal: TTIN for a read, TTOU for a change. The program stops,
+ * unless it handles the signal. OK: it was continued; the repeated call may be refused again. Errors: those of
+ * process_await_foreground; P_PERMISSION means that the call has failed for good.
  */
 MUST_USE uint32_t terminal_await(enum process_signal signal);

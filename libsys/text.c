@@ -2,7 +2,7 @@
 
 #include "libsys/proto/protocol.h"
 
-/* The value of a digit in bases up to 36; 99 = no digit or letter. */
+/* Returns the value of a digit in bases up to 36; 99: neither digit nor letter. */
 static uint64_t digit_value(char character) {
     if (character >= '0' && character <= '9')
         return (uint64_t)(character - '0');

@@ -1,5 +1,5 @@
 /*
- * Small things done with text, and the texts of statuses.
+ * Small text functions, and the texts of statuses.
  */
 #pragma once
 
@@ -7,22 +7,25 @@
 #include <stdint.h>
 
 /*
- * All of `text` is a decimal number, or a hexadecimal one after 0x. False: it is not, or the number does not fit 64 bits;
- * *ret_value is untouched then.
+ * Read `text` as a decimal number, or as a hexadecimal one after 0x. False: not all of it is such a number, or the
+ * number does not fit 64 bits; *ret_value is untouched.
  */
 bool text_to_number(const char *text, uint64_t *ret_value);
 
 /*
- * The number that `text` begins with, for lists such as `slots=FIRST,LIMIT`. Returns what follows it, which is no digit and no
- * letter. NULL: no number, or one that does not fit 64 bits; *ret_value is untouched then.
+ * Read the number at the start of `text`, for lists such as `slots=FIRST,LIMIT`. Returns the text after it, which
+ * begins with neither digit nor letter. NULL: there is no number, or it does not fit 64 bits; *ret_value is untouched.
  */
 const char *text_skip_number(const char *text, uint64_t *ret_value);
 
-/* Put `?` for each control byte: names may have any bytes, and a terminal obeys some. Returns `text`. */
+/* Replace each control byte by `?`: a name may have any bytes, and a terminal obeys some. Returns `text`. */
 char *text_make_harmless(char *text);
 
-/* What a status of the kernel (kernel/abi/status.def) or of a server (libsys/proto/status.def) means, in words. */
+/*
+ * Returns the meaning of a status of the kernel (kernel/abi/status.def) or of a server (libsys/proto/status.def), in
+ * words.
+ */
 const char *status_text(uint64_t status);
 
-/* Its name: "E_PEER". */
+/* Returns the name of a status: "E_PEER". */
 const char *status_name(uint64_t status);

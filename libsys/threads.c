@@ -12,7 +12,10 @@
 #define PT_TLS 7U
 #define CACHED_MAX 8U
 
-/* Where new threads get their thread-local storage from. Source: System V gABI, "Program Header". */
+/*
+ * An entry of the image's program headers, where new threads' storage is found. Source: System V gABI, "Program
+ * Header".
+ */
 struct program_header {
     uint32_t type, flags;
     uint64_t offset, virt, phys, file_bytes, memory_bytes, align;
@@ -26,8 +29,11 @@ static const struct program_header *find_header(uint32_t type) {
     return NULL;
 }
 
-/* What new threads' storage is made from, looked for once; how far the image was moved shows in where its headers are. */
-static const struct program_header *template; /* NULL = the image has none */
+/*
+ * The template of new threads' storage, looked for once. The program headers' address shows how far the image was
+ * moved.
+ */
+static const struct program_header *template; /* NULL: the image has none */
 static uint64_t moved_by;
 
 static void find_template(void) {
@@ -37,14 +43,17 @@ static void find_template(void) {
 }
 
 /*
- * Memory of threads that have ended and were joined, for the next ones; all of the same size. library_locks.threads is
- * held for changes of it and of the table of living threads, by number: what each has.
+ * `cached` holds memory of joined threads for new ones; all pieces have one size. `living` is the table of threads by
+ * number. Changes of either hold library_locks.threads.
  */
 static uaddr_t cached[CACHED_MAX];
 static uint32_t cached_count;
 static struct thread_block *living[PROCESS_THREADS_MAX]; /* to be joined */
 
-/* What is kept may be half changed; and one of these may be the stack that this runs on, if its list was. It stays, of no use. */
+/*
+ * In a fork's child, forget both. Either may have been copied in the middle of a change, and the stack in use here may
+ * be listed in one of them. Their memory stays mapped without use.
+ */
 void threads_after_fork(void) {
     cached_count = 0;
     memset(living, 0, sizeof living);
@@ -74,13 +83,13 @@ static void give_memory(uaddr_t at, uint64_t bytes) {
         return;
     struct process_unmap_request request = {at, bytes};
     struct process_unmap_reply reply;
-    (void)process_unmap(program_process(), &request, &reply, NULL); /* on failure it stays, of no use */
+    (void)process_unmap(program_process(), &request, &reply, NULL); /* on failure it stays mapped without use */
 }
 
 /*
- * Where a thread begins; what it gets is told in process_threads.h. A signal's handler may come before any of these
- * instructions, and needs message page and capability: as long as the block does not name the page, it finds all three in
- * the registers that the handler's frame has (thread_block_complete).
+ * A thread's first instructions; process_threads.h lists its registers. A signal's handler needs message page and
+ * capability, and may come before any of these instructions. So message is stored last: while it is NULL,
+ * thread_block_complete() takes all three from the registers in the handler's frame.
  */
 void threads_begin(void);
 _Noreturn void threads_run(struct thread_block *block);
@@ -93,14 +102,14 @@ __asm__(".text\n"
         "    mov %rsi, 16(%rdi)\n"
         "    xor %ebp, %ebp\n"
         "    jmp threads_run\n");
-/* threads_begin fills them. */
+/* threads_begin stores these. */
 _Static_assert(offsetof(struct thread_block, message) == 16, "message");
 _Static_assert(offsetof(struct thread_block, process) == 24, "process");
 _Static_assert(offsetof(struct thread_block, id) == 32, "id");
 
 _Noreturn void threads_run(struct thread_block *block) { threads_exit(block->run(block->argument)); }
 
-/* Lay block and storage out at the end of a thread's memory. */
+/* Place block and storage at the end of a thread's memory. */
 static struct thread_block *lay_out(uaddr_t memory, uint64_t bytes, uaddr_t *ret_stack) {
     uint64_t align = template != NULL && template->align > THREAD_BLOCK_ALIGN ? template->align : THREAD_BLOCK_ALIGN;
     struct thread_block *block = (struct thread_block *)((memory + bytes - sizeof(struct thread_block)) & ~(align - 1));
@@ -120,7 +129,7 @@ static struct thread_block *lay_out(uaddr_t memory, uint64_t bytes, uaddr_t *ret
 uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_thread) {
     if (!program.has_threads) {
         if (program_process() == 0 || program_auxiliary(AT_BATON_THREAD) == 0)
-            return P_NO_CAPABILITY; /* a server: nobody makes threads for it */
+            return P_NO_CAPABILITY; /* a server can't have further threads */
         find_template();
     }
     uint64_t storage_bytes = template != NULL ? template->memory_bytes + template->align : 0;
@@ -135,7 +144,7 @@ uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_threa
     block->argument = argument;
     struct process_thread_create_request request = {(uaddr_t)threads_begin, stack, (uint64_t)block, (uaddr_t)block};
     struct process_thread_create_reply reply;
-    mutex_lock(&library_locks.threads); /* whoever joins it finds it in the table */
+    mutex_lock(&library_locks.threads); /* so that the new thread is in the table before it is joined */
     status = process_thread_create(program_process(), &request, &reply, NULL);
     if (status == OK)
         living[reply.thread % PROCESS_THREADS_MAX] = block;
@@ -157,7 +166,7 @@ uint32_t threads_join(uint64_t thread, uint64_t *ret_value) {
     if (status != OK)
         return status;
     *ret_value = reply.value;
-    if (block != NULL) /* else it is the program's first, whose stack is not ours */
+    if (block != NULL) /* otherwise it is the program's first, whose stack is not ours */
         give_memory(block->memory, block->memory_bytes);
     return OK;
 }
@@ -182,5 +191,5 @@ void threads_exit(uint64_t value) {
         (void)process_thread_exit(program_process(), &request, &reply, NULL);
 }
 
-/* Not always 0 in a program without further threads: exec keeps the number of the one that called it. */
+/* Even in a program without further threads this may not be 0: a thread keeps its id in exec. */
 uint64_t threads_self(void) { return program_auxiliary(AT_BATON_THREAD) != 0 ? thread_block()->id : 0; }

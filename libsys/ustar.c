@@ -27,7 +27,7 @@ _Static_assert(sizeof(((struct ustar_header *)0)->prefix) + 1 + sizeof(((struct 
                    USTAR_PATH_MAX,
                "the longest path");
 
-/* The only way to the untrusted bytes. */
+/* All reads of untrusted bytes go through here. */
 static bool block_read(const struct ustar_cursor *cursor, uint64_t offset, struct ustar_header *ret_block) {
     if (offset > cursor->archive_bytes || cursor->archive_bytes - offset < USTAR_BLOCK_BYTES) {
         return false;
@@ -50,8 +50,8 @@ static bool block_is_zero(const struct ustar_header *block) {
 }
 
 /*
- * A field of octal digits, perhaps after spaces, ended by a space, a zero byte or the field's end. Twelve digits hold
- * 36 bits, so nothing overflows. The vendors' binary form for larger numbers is refused.
+ * Parse a field of octal digits: optional spaces, digits, then a space, a zero byte or the field's end. Twelve digits
+ * hold 36 bits, so nothing overflows. Vendors' binary form for larger numbers is refused.
  */
 static bool octal_parse(const char *field, size_t field_bytes, uint64_t *ret_value) {
     size_t i = 0;
@@ -87,7 +87,7 @@ static uint64_t count_negative(const void *bytes, uint64_t count) {
     return negative;
 }
 
-/* The sum of all bytes, the checksum field itself counted as spaces. Some archivers have summed signed bytes. */
+/* The checksum is the sum of all bytes, its own field counted as spaces. Some archivers summed signed bytes. */
 static bool checksum_is_good(const struct ustar_header *header) {
     uint64_t expected = 0;
     if (!octal_parse(header->checksum, sizeof(header->checksum), &expected)) {
@@ -103,7 +103,10 @@ static bool checksum_is_good(const struct ustar_header *header) {
 
 /* ---- names ---- */
 
-/* Put a text that ends with its field or a zero byte behind `length` bytes of a path. False: it does not fit, and is cut. */
+/*
+ * Append a text, ended by a zero byte or its field's end, to a path of `length` bytes. False: it does not fit, and is
+ * cut.
+ */
 static bool path_append(char path[USTAR_PATH_MAX], size_t *length, const char *text, uint64_t text_bytes) {
     uint64_t i = 0;
     while (i < text_bytes && text[i] != 0 && *length + 1 < USTAR_PATH_MAX) {
@@ -119,7 +122,7 @@ static bool path_set(char path[USTAR_PATH_MAX], const char *text, uint64_t text_
 }
 
 static void path_from_header(char path[USTAR_PATH_MAX], const struct ustar_header *header) {
-    size_t length = 0; /* prefix, slash and name are never too long */
+    size_t length = 0; /* prefix, slash and name always fit */
     (void)path_append(path, &length, header->prefix, sizeof(header->prefix));
     if (length != 0) {
         (void)path_append(path, &length, "/", 1);
@@ -132,8 +135,8 @@ static bool component_is_up(const char *component) {
 }
 
 /*
- * Leave what a path is without: slashes in front, behind and one after another, and components `.`. A name with `..` or
- * with a control byte could be listed, but nobody could open it: that is an error, and the path stays as it is.
+ * Remove leading, trailing and repeated slashes, and components `.`. A name with `..` or a control byte could be listed
+ * but never opened; it is an error, and the path is left as it is.
  */
 static enum ustar_error path_clean(char path[USTAR_PATH_MAX]) {
     for (const char *at = path; *at != 0; at++) {
@@ -153,7 +156,7 @@ static enum ustar_error path_clean(char path[USTAR_PATH_MAX]) {
             continue;
         }
         if (begins && length != 0) {
-            path[length++] = '/'; /* at most where `at` is, since a slash was left out */
+            path[length++] = '/'; /* never beyond `at`, since a slash was left out */
         }
         path[length++] = path[at++];
     }
@@ -164,7 +167,7 @@ static enum ustar_error path_clean(char path[USTAR_PATH_MAX]) {
 static enum ustar_kind kind_of(char type) {
     switch (type) {
     case '0':
-    case '7': /* contiguous file: read as a file */
+    case '7': /* a contiguous file, read like any other */
     case 0:
         return USTAR_FILE;
     case '5':
@@ -185,7 +188,7 @@ static bool magic_is_good(const struct ustar_header *header) {
 /* Links, devices and folders have no data, whatever their size field says (POSIX). */
 static bool type_has_data(char type) { return !(type >= '1' && type <= '6'); }
 
-/* ---- extended headers: what one says counts for the member that follows ---- */
+/* ---- extended headers: each applies to the member that follows ---- */
 
 struct extension {
     bool has_path, has_link, has_size;
@@ -194,7 +197,7 @@ struct extension {
     uint64_t size;
 };
 
-/* Decimal digits up to `end`, which has to follow. False: something else is there, or the value has more than 18 digits. */
+/* Parse decimal digits followed by `end`. False: another byte is there, or there are more than 18 digits. */
 static bool decimal_parse(const char *text, uint64_t text_bytes, char end, uint64_t *ret_value, uint64_t *ret_bytes) {
     uint64_t i = 0, value = 0;
     while (i < text_bytes && i < 18 && text[i] >= '0' && text[i] <= '9') {
@@ -205,7 +208,7 @@ static bool decimal_parse(const char *text, uint64_t text_bytes, char end, uint6
     return i > 0 && i < text_bytes && text[i] == end;
 }
 
-/* Does a record "KEY=VALUE" begin with `key`? */
+/* Whether a record "KEY=VALUE" begins with `key`. */
 static bool record_has(const char *record, uint64_t record_bytes, const char *key) {
     uint64_t i = 0;
     while (key[i] != 0 && i < record_bytes && record[i] == key[i]) {
@@ -214,7 +217,7 @@ static bool record_has(const char *record, uint64_t record_bytes, const char *ke
     return key[i] == 0;
 }
 
-/* record: "KEY=VALUE" and a newline. False: its value is not what the key wants. */
+/* record: "KEY=VALUE" and a newline. False: the value does not suit the key. */
 static bool record_apply(const char *record, uint64_t bytes, struct extension *extension, struct ustar_entry *entry) {
     static const char path[] = "path=", link[] = "linkpath=", size[] = "size=", sparse_name[] = "GNU.sparse.name=";
     if (record_has(record, bytes, path)) {
@@ -237,7 +240,7 @@ static bool record_apply(const char *record, uint64_t bytes, struct extension *e
     return true;
 }
 
-/* Records "LENGTH KEY=VALUE" and a newline, LENGTH counting all of it. */
+/* Apply records "LENGTH KEY=VALUE" with a newline each. LENGTH counts the whole record. */
 static bool records_apply(const char *records, uint64_t bytes, struct extension *extension, struct ustar_entry *entry) {
     while (bytes != 0) {
         uint64_t length, digits;
@@ -253,7 +256,7 @@ static bool records_apply(const char *records, uint64_t bytes, struct extension 
 
 static bool type_extends(char type) { return type == 'x' || type == 'g' || type == 'L' || type == 'K'; }
 
-/* Take in an extended header's data: pax's records, or GNU tar's long name of a member or of what it links to. */
+/* Apply an extended header: pax's records, or GNU tar's long name of a member or of its link's target. */
 static enum ustar_error extension_apply(char type, const char *data, uint64_t bytes, struct extension *extension,
                                         struct ustar_entry *entry) {
     if (type == 'x') {
@@ -295,7 +298,7 @@ static enum ustar_error header_check(const struct ustar_cursor *cursor, const st
     return USTAR_OK;
 }
 
-/* Kinds that can't be served are no kinds to be silent about. */
+/* Kinds that a volume can't hold are errors, not silently skipped. */
 static enum ustar_error kind_check(enum ustar_kind kind, char type, const struct extension *extension) {
     if (type == 'S' || extension->is_sparse) {
         return USTAR_SPARSE;
@@ -306,7 +309,7 @@ static enum ustar_error kind_check(enum ustar_kind kind, char type, const struct
     return extension->is_long ? USTAR_LONG_PATH : USTAR_OK;
 }
 
-/* The member's kind and names, from its header and what was said before it. */
+/* Complete the member's kind and names from its header and the extended headers before it. */
 static enum ustar_error member_finish(const struct ustar_header *header, const struct extension *extension,
                                       struct ustar_entry *entry) {
     if (!extension->has_path) {
@@ -322,7 +325,7 @@ static enum ustar_error member_finish(const struct ustar_header *header, const s
         length++;
     }
     if (entry->kind == USTAR_FILE && length != 0 && entry->path[length - 1] == '/') {
-        entry->kind = USTAR_FOLDER; /* as archives had it before there was a type for folders */
+        entry->kind = USTAR_FOLDER; /* in archives from before there was a type for folders */
     }
     bool is_root = entry->kind == USTAR_FOLDER && length != 0;
     if (error == USTAR_OK) {
@@ -334,7 +337,10 @@ static enum ustar_error member_finish(const struct ustar_header *header, const s
     return error == USTAR_OK && entry->path[0] == 0 && !is_root ? USTAR_NO_PATH : error;
 }
 
-/* USTAR_OK: it is a header. After a block of zeroes comes a second one, or the archive ends, as some archivers have it. */
+/*
+ * USTAR_OK: it is a header. The end mark is two blocks of zeroes, or one at the archive's end, as some archivers write
+ * it.
+ */
 static enum ustar_error header_read(const struct ustar_cursor *cursor, struct ustar_header *block) {
     if (!block_read(cursor, cursor->offset, block)) {
         return USTAR_NO_END;
@@ -343,7 +349,7 @@ static enum ustar_error header_read(const struct ustar_cursor *cursor, struct us
         bool has_second = block_read(cursor, cursor->offset + USTAR_BLOCK_BYTES, block);
         return !has_second || block_is_zero(block) ? USTAR_END : USTAR_NO_END;
     }
-    bool is_older = block->magic[0] == 0; /* than ustar: nothing stands there, nor in the prefix */
+    bool is_older = block->magic[0] == 0; /* older than ustar: magic and prefix are empty */
     return is_older || magic_is_good(block) ? USTAR_OK : USTAR_BAD_MAGIC;
 }
 
@@ -360,7 +366,7 @@ enum ustar_error ustar_next(struct ustar_cursor *cursor, struct ustar_entry *ret
             return error;
         }
         if (!extension.has_path) {
-            path_from_header(ret_entry->path, &header); /* for whoever tells of an error */
+            path_from_header(ret_entry->path, &header); /* for error messages */
         }
         uint64_t bytes = 0;
         error = header_check(cursor, &header, &extension, &bytes);
@@ -383,7 +389,7 @@ enum ustar_error ustar_next(struct ustar_cursor *cursor, struct ustar_entry *ret
             return USTAR_OK;
         }
         if (!extends) {
-            extension = (struct extension){0}; /* that was the volume's root, which needs no entry */
+            extension = (struct extension){0}; /* after the volume's root, which needs no entry */
         }
     }
 }
@@ -396,11 +402,11 @@ static bool path_equals(const char *left, const char *right) {
     return left[i] == right[i];
 }
 
-/* A hard link leads to what it names, which lies before it: so this comes to an end. */
+/* A hard link leads to an earlier entry, so the search ends. */
 enum ustar_error ustar_find(const void *archive, uint64_t archive_bytes, const char *path,
                             struct ustar_entry *ret_entry, uint64_t *ret_offset) {
     char wanted[USTAR_PATH_MAX];
-    uint64_t end = UINT64_MAX; /* headers from here on do not count */
+    uint64_t end = UINT64_MAX; /* ignore headers from here on */
     if (!path_set(wanted, path, UINT64_MAX)) {
         wanted[0] = 0;
     }
