@@ -6,7 +6,7 @@
 #include "libsys/text.h"
 #include "userland/lib/command.h"
 
-/* Returns the status of the first call that failed. */
+/* Print a file. Returns the status of the first call that failed. */
 static uint32_t show(cap_t files, const char *path) {
     struct files_stat_request where = {.length_bytes = strlen(path)};
     struct files_stat_reply file;

@@ -2,7 +2,7 @@
 #include "userland/lib/command.h"
 #include "userland/lib/file.h"
 
-/* *ret_path is the one that a failure is about. */
+/* Copy a file. On failure *ret_path is the path concerned. */
 static uint32_t copy(const char *from, const char *to, const char **ret_path) {
     static uint8_t bytes[FILES_BYTES_MAX];
     struct files_stat_reply source, there;
@@ -15,7 +15,7 @@ static uint32_t copy(const char *from, const char *to, const char **ret_path) {
         return status;
     *ret_path = to;
     if (file_stat(to, &there) == OK && there.kind == FILES_FILE && there.file == source.file)
-        return P_EXISTS; /* to cut a file before it is read would lose it */
+        return P_EXISTS; /* emptying the target would lose the file before it is read */
     status = file_open(to, true, &target);
     for (uint64_t offset = 0; status == OK; offset += length) {
         status = file_read(source.file, offset, bytes, sizeof bytes, &length);

@@ -1,11 +1,11 @@
-/* A program that ends badly on purpose, to see that its end is reported well. */
+/* Ends badly on purpose, to show how the end is reported. */
 #include <stdint.h>
 
 #include "libsys/print.h"
 #include "libsys/string.h"
 #include "userland/lib/command.h"
 
-#define UNMAPPED 0x10ULL /* an address where no program has anything */
+#define UNMAPPED 0x10ULL /* an address that no program maps */
 
 __attribute__((noinline)) static void crash_reading(void) { print("%u\n", *(volatile unsigned *)UNMAPPED); }
 
@@ -27,7 +27,7 @@ __attribute__((noinline)) static void crash_dividing(void) {
 
 __attribute__((noinline)) static void crash_trapping(void) { __builtin_trap(); }
 
-/* Each turn takes some of the stack, until what lies below it is touched. */
+/* Each turn takes some of the stack, until the unmapped page below it is touched. */
 __attribute__((noinline)) static unsigned crash_nesting(unsigned depth) {
     volatile uint8_t room[512];
     room[0] = (uint8_t)depth;

@@ -5,10 +5,10 @@
 #include "userland/lib/command.h"
 #include "userland/lib/launch.h"
 
-/* Options and what is shown, by enum process_limit. */
+/* Options and words to show, by enum process_limit. */
 static const struct kind {
     const char *option, *name, *unit;
-    uint64_t scale; /* of the unit, in that of the protocol */
+    uint64_t scale; /* one unit, in the protocol's unit */
 } kinds[PROCESS_LIMITS] = {
     [PROCESS_LIMIT_MEMORY] = {"-m", "memory", " MiB", 1U << 20},
     [PROCESS_LIMIT_PROCESSES] = {"-p", "processes", "", 1},
@@ -34,7 +34,7 @@ static uint32_t show(void) {
     return status;
 }
 
-/* Not to be raised again, by nobody but process 1. */
+/* Set a limit for good: only process 1 could raise it again. */
 static uint32_t set(uint64_t limit, uint64_t value) {
     struct process_set_limit_request request = {limit, value, value};
     struct process_set_limit_reply reply;

@@ -4,7 +4,7 @@
 #include "libsys/text.h"
 #include "userland/lib/command.h"
 
-/* Of a ring that has gone round, the oldest line has lost its beginning: it goes with what is lost. */
+/* Skip what is left of the oldest line, whose beginning was overwritten. Its bytes count as lost, too. */
 static const char *skip_lost(const char *bytes, const char *end, uint64_t lost) {
     for (; bytes < end && *bytes != '\n'; bytes++)
         lost++;

@@ -7,9 +7,9 @@
 
 static cap_t files;
 static bool with_sizes;
-static struct protocol_extra extra; /* for reasons */
+static struct protocol_extra extra; /* receives the server's reasons */
 
-/* name: not zero-terminated */
+/* name: not zero-terminated. */
 static void show(const char *name, uint64_t length, uint64_t kind, uint64_t size_bytes) {
     char text[FILES_PATH_MAX + 1];
     (void)format_into(text, sizeof text, "%.*s", (int)length, name);

@@ -2,7 +2,7 @@
 #include "userland/lib/command.h"
 #include "userland/lib/file.h"
 
-/* The words with blanks between them, and a line end. */
+/* Write the words with blanks between them, and a line end. */
 static uint32_t write(const char *path, bool append, char *const *words) {
     uint64_t file;
     uint32_t status = file_open(path, !append, &file);

@@ -14,7 +14,7 @@ bool command_help(int argc, char **argv, const char *text) {
 }
 
 int command_complain(const char *name, const char *format, ...) {
-    char text[512]; /* one message's worth, so that the line arrives in one piece */
+    char text[512]; /* fits one message, so that the line arrives in one piece */
     va_list arguments;
     va_start(arguments, format);
     format_into_list(text, sizeof text, format, arguments);
@@ -63,5 +63,5 @@ void command_flush_console(void) {
     struct console_flush_request request = {0};
     struct console_flush_reply reply;
     if (console != 0)
-        (void)console_flush(console, &request, &reply, NULL); /* who can't show it can't be waited for */
+        (void)console_flush(console, &request, &reply, NULL); /* no use to wait for a console that can't show it */
 }

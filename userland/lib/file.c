@@ -5,11 +5,11 @@
 #include "libsys/string.h"
 #include "libsys/text.h"
 
-static struct protocol_extra extra; /* for reasons */
+static struct protocol_extra extra; /* receives the servers' reasons */
 
 const char *file_reason(uint32_t status) { return extra.reason[0] != '\0' ? extra.reason : status_text(status); }
 
-/* Put a path into a request. False: it is longer than any name. */
+/* Put a path into a request. False: it is longer than any path may be. */
 static bool put_path(const char *path, char *ret_path, uint64_t *ret_length) {
     extra.reason[0] = '\0';
     *ret_length = strlen(path);
@@ -85,7 +85,7 @@ uint32_t file_open(const char *path, _Bool cut, uint64_t *ret_file) {
     if (status == OK && there.kind != FILES_FILE)
         status = P_NOT_FILE;
     else if (status == P_NOT_FOUND)
-        status = P_READ_ONLY; /* it could not be made */
+        status = P_READ_ONLY; /* the file could not be made */
     if (status == OK && cut)
         status = file_truncate(there.file, 0);
     if (status == OK)

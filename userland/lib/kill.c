@@ -11,7 +11,7 @@ const char kill_usage[] =
     "       group. SIGNAL is a number or HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM\n"
     "       TERM CHLD CONT STOP TSTP; 0 only asks whether it could be done";
 
-/* A number, or a name with or without SIG. Returns false if it is neither. */
+/* Find a signal by number, or by name with or without SIG. Returns false if there is none. */
 static bool find_signal(const char *text, uint64_t *ret_signal) {
     static const struct {
         const char *name;

@@ -6,11 +6,11 @@
 #include "libsys/text.h"
 #include "userland/lib/command.h"
 
-/* Strings on their way to the server, gathered into messages. */
+/* Gathers strings into messages for the server. */
 struct stage {
     cap_t process;
-    uint32_t status;       /* of the first message that failed, OK until then */
-    uint64_t staged_bytes; /* the server has */
+    uint32_t status;       /* of the first message that failed; OK: none did */
+    uint64_t staged_bytes; /* bytes that the server has */
     struct process_stage_request request;
     struct protocol_extra extra;
 };
@@ -57,7 +57,7 @@ static uint64_t stage_environment(struct stage *stage, const char *const *enviro
     return count;
 }
 
-/* Is something put in the place of the caller's own `name`, of `length` bytes? */
+/* Whether the launch names another capability for the caller's own `name`, of `length` bytes. */
 static bool is_replaced(const struct launch *launch, const char *name, size_t length) {
     for (size_t i = 0; i < launch->capability_count; i++)
         if (strncmp(launch->capabilities[i].name, name, length) == 0 && launch->capabilities[i].name[length] == '\0')
@@ -65,7 +65,10 @@ static bool is_replaced(const struct launch *launch, const char *name, size_t le
     return false;
 }
 
-/* What the caller was given, by its own cap:NAME=SLOT strings, and what comes besides. `process` is not passed on: each program gets its own. */
+/*
+ * Stage the caller's own capabilities, from its cap:NAME=SLOT strings, and those of the launch. `process` is not passed
+ * on: each program gets one of its own.
+ */
 static uint64_t stage_capabilities(struct stage *stage, const struct launch *launch) {
     uint64_t count = launch->capability_count;
     for (char **entry = program.environment; *entry != NULL; entry++) {
@@ -88,10 +91,10 @@ static uint64_t stage_capabilities(struct stage *stage, const struct launch *lau
     return count;
 }
 
-/* Static: it is larger than a stack frame should be, and a program starts one other at a time. */
+/* Static: too large for the stack, and a program starts one other at a time. */
 static struct stage stage;
 
-/* Returns the status of staging; the strings' counts are in *ret_strings. */
+/* Stage all strings. Returns the status; *ret_strings: how many strings there are of each kind. */
 static uint32_t stage_all(cap_t process, const struct launch *launch, struct process_strings *ret_strings) {
     stage.process = process;
     stage.status = OK;
@@ -116,7 +119,7 @@ uint64_t launch_spawn(cap_t process, const struct launch *launch, struct launch_
     struct process_spawn_reply reply;
     request.length_bytes = strlen(launch->path);
     if (request.length_bytes > sizeof request.path)
-        request.length_bytes = sizeof request.path; /* no file has such a long name: it will not be found */
+        request.length_bytes = sizeof request.path; /* no file has so long a name: it will not be found */
     memcpy(request.path, launch->path, request.length_bytes);
     request.group = launch->group;
     uint32_t status = stage_all(process, launch, &request.strings);
@@ -161,7 +164,7 @@ _Bool launch_path(const char *name, const char **search, char *path) {
     return 0;
 }
 
-/* Try one place after another. Returns the pid, or 0; does not return if an exec succeeds. */
+/* Try one place after another. Returns the pid, or 0. Does not return if an exec succeeds. */
 static uint64_t try_all(cap_t process, struct launch *launch, const char *search, bool exec,
                         struct launch_failure *ret_failure) {
     char path[PROCESS_PATH_MAX];

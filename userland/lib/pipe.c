@@ -18,7 +18,7 @@ uint32_t pipe_make(struct pipe_ends *ret_ends) {
 void pipe_drop(cap_t *slot) {
     if (*slot == 0)
         return;
-    (void)sys_cap_delete(0, *slot); /* it lies in a slot of ours */
+    (void)sys_cap_delete(0, *slot); /* can't fail: the slot is in our own table */
     slot_free(*slot);
     *slot = 0;
 }

@@ -4,12 +4,12 @@
 #include "userland/lib/kill.h"
 #include "userland/shell/shell.h"
 
-/* A command that the shell runs itself, since it is about the shell. words[0] is the command's name. */
+/* A command that the shell runs itself, since it concerns the shell. words[0] is the command's name. */
 struct builtin {
     const char *name;
     const char *usage;
     void (*run)(struct shell *shell, char **words, size_t count);
-    bool alone; /* no part of a pipeline, and not in the background */
+    bool alone; /* only outside pipelines and in the foreground */
 };
 
 static void run_help(struct shell *shell, char **words, size_t count);
@@ -27,7 +27,7 @@ static void run_exit(struct shell *shell, char **words, size_t count) {
     shell->leaving = true;
 }
 
-/* The use of a command was wrong. */
+/* Tell the user that a command was used wrongly. */
 static void misuse(struct shell *shell, const char *command, const char *problem) {
     shell_complain(shell, "%s: %s", command, problem);
     shell->status = SHELL_USAGE;
@@ -40,7 +40,7 @@ static void run_jobs(struct shell *shell, char **words, size_t count) {
         shell_list_jobs(shell);
 }
 
-/* A job that a word names, or the current one. NULL: the user was told. */
+/* Find the job that `word` names, or the current job if it is NULL. NULL: there is none, and the user was told. */
 static struct job *find_job(struct shell *shell, const char *command, const char *word) {
     struct job *job = shell_find_job(shell, word);
     if (job == NULL && word == NULL)
@@ -76,7 +76,7 @@ static int wait_word(struct shell *shell, const char *word) {
     return SHELL_USAGE;
 }
 
-/* Ctrl-C ends the waiting, not the jobs. */
+/* Ctrl-C ends the wait, not the jobs. */
 static void run_wait(struct shell *shell, char **words, size_t count) {
     int status = 0;
     shell->interrupted = shell_take_interrupt(shell);
@@ -87,7 +87,7 @@ static void run_wait(struct shell *shell, char **words, size_t count) {
     shell->status = shell->interrupted ? SHELL_INTERRUPTED : status;
 }
 
-/* Whom a word of `kill` names: `%N` is all of a job. */
+/* Find a target of `kill`; `%N` is all of a job. */
 static bool find_target(void *context, const char *word, uint64_t *ret_pid) {
     const struct job *job = word[0] == '%' ? shell_find_job(context, word) : NULL;
     if (word[0] != '%')
@@ -98,7 +98,10 @@ static bool find_target(void *context, const char *word, uint64_t *ret_pid) {
     return true;
 }
 
-/* What is stopped would not take the signal before it goes on: one that is to end it lets it go on, as in other shells. */
+/*
+ * A stopped job would take a signal only once it is continued. So continue it if the signal is to end it, as other
+ * shells do.
+ */
 static void run_kill(struct shell *shell, char **words, size_t count) {
     shell->status = kill_run(count, words, find_target, shell);
     bool ends = count > 1 && (words[1][0] != '-' || strcmp(words[1], "-TERM") == 0 || strcmp(words[1], "-HUP") == 0);

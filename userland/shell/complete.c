@@ -3,13 +3,13 @@
 #include "libsys/string.h"
 #include "userland/shell/line.h"
 
-/* Bytes that mean something to the shell's language. */
+/* Bytes with a meaning in the shell's language. */
 static const char special[] = " \t'\"\\$;&|<>#`";
 static const char separators[] = " \t;&|<>";
 
 static int is_in(const char *set, char byte) { return byte != '\0' && strchr(set, byte) != NULL; }
 
-/* The word's first byte. A separator behind a backslash is the word's. */
+/* Find the word's first byte. A separator after a backslash belongs to the word. */
 static size_t word_start(const char *text, size_t cursor) {
     size_t start = cursor;
     while (start > 0 && (!is_in(separators, text[start - 1]) || (start > 1 && text[start - 2] == '\\')))
@@ -43,7 +43,7 @@ enum complete_kind complete_begin(struct complete *complete, const char *text, s
     return length > 0 ? COMPLETE_COMMAND : COMPLETE_NOTHING;
 }
 
-/* Where the name belongs; *ret_known: it is there. */
+/* Find where the name belongs in the sorted list; *ret_known: it is in the list already. */
 static size_t find_place(const struct complete *complete, const char *name, int *ret_known) {
     size_t place = 0;
     while (place < complete->name_count && strcmp(complete->names[place], name) < 0)
@@ -87,7 +87,7 @@ void complete_offer(struct complete *complete, const char *name, size_t length, 
     }
     while (common < complete->common_length && common < length && complete->common[common] == copy[common])
         common++;
-    while (common > 0 && line_is_continuation(copy[common])) /* two characters that only begin alike */
+    while (common > 0 && line_is_continuation(copy[common])) /* two characters that share only their first bytes */
         common--;
     complete->common_length = common;
     complete->is_folder = complete->count == 0 && is_folder;

@@ -1,11 +1,13 @@
 /*
- * Job control: whom the terminal's Ctrl-C and Ctrl-Z are for, and jobs that go on, here or in the background.
+ * Job control: which processes get the terminal's Ctrl-C and Ctrl-Z, and how jobs continue, in the foreground or
+ * background.
  *
- * A job has the terminal from the start of its first program on. The keys are the shell's own while nothing of its line
- * runs, so that none is lost right behind Enter: the shell masks them, or they would break off its calls, and passes them
- * on when the job is started. Those in between reach all of the job by the process server's care.
+ * A job has the terminal from the start of its first program on. While nothing of its line runs, the keys go to the
+ * shell, so that a key typed right after Enter is not lost. The shell masks the signals, which would otherwise
+ * interrupt its calls, and passes them on when the job is started. The process server takes care that keys typed in
+ * between reach all of the job.
  *
- * Only a shell with a prompt controls jobs. What another one starts in the foreground stays in its own group, so that the
+ * Only a shell with a prompt controls jobs. Any other shell starts foreground programs in its own group, so that the
  * keys reach all of a script.
  */
 #include "kernel/abi/thread.h"
@@ -22,11 +24,11 @@ uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags,
     uint32_t status = process_wait(shell->process, &request, ret_news, &extra);
     if (status != P_ARGUMENT)
         return status;
-    request.flags &= PROCESS_WAIT_NO_HANG; /* a process server where nothing stops */
+    request.flags &= PROCESS_WAIT_NO_HANG; /* for a process server that does not know stops */
     return process_wait(shell->process, &request, ret_news, &extra);
 }
 
-/* Give the terminal to the group of a process. goes_on: it may be stopped, and is to go on. False: no such process. */
+/* Give the terminal to the group of a process. goes_on: a stopped group goes on, too. False: that failed. */
 static bool set_foreground(const struct shell *shell, uint64_t pid, bool goes_on) {
     struct process_set_foreground_request request = {.pid = pid, .goes_on = goes_on};
     struct process_set_foreground_reply reply;
@@ -40,7 +42,7 @@ static bool set_foreground(const struct shell *shell, uint64_t pid, bool goes_on
     return status == OK;
 }
 
-static volatile uint64_t taken; /* signals whose handler has run; bit n - 1 = signal n */
+static volatile uint64_t taken; /* signals whose handler has run; bit n - 1: signal n */
 
 static void take_signal(uint64_t signal, const struct process_signal_frame *frame) {
     (void)frame;
@@ -52,7 +54,7 @@ static void take_signal(uint64_t signal, const struct process_signal_frame *fram
 #define KEY_BITS (INTERRUPT_BIT | SUSPEND_BIT)
 #define CHILD_BIT (1ULL << (PROCESS_SIGCHLD - 1))
 
-/* Returns which signals are pending; none where the process server has no signals. */
+/* Set or read the signal mask. Returns the pending signals; none if the process server has no signals. */
 static uint64_t change_mask(const struct shell *shell, uint64_t mask, enum process_signal_mask_how how) {
     struct process_signal_mask_request request = {.mask = mask, .how = how};
     struct process_signal_mask_reply reply;
@@ -70,21 +72,24 @@ static uint64_t take_keys(const struct shell *shell) {
 
 bool shell_take_interrupt(const struct shell *shell) { return (take_keys(shell) & INTERRUPT_BIT) != 0; }
 
-/* Ctrl-C and a child's news are let come while this sleeps, and at no other time: none can come just before. */
+/*
+ * Wait for a child's news or Ctrl-C. Their signals are unmasked only while this sleeps, so that none is lost between
+ * check and sleep.
+ */
 uint32_t shell_wait_or_interrupt(const struct shell *shell, uint64_t pid, uint64_t flags,
                                  struct process_wait_reply *ret_news) {
     struct process_signal_wait_request sleep = {.mask = SUSPEND_BIT};
     struct process_signal_wait_reply none;
     uint32_t status, slept = OK;
     if (!shell->interactive || signal_handle(PROCESS_SIGCHLD, take_signal, 0) != OK)
-        return shell_wait_for(shell, pid, flags, ret_news); /* a process server without signals is one without keys */
+        return shell_wait_for(shell, pid, flags, ret_news); /* a process server without signals has no keys either */
     (void)change_mask(shell, KEY_BITS | CHILD_BIT, PROCESS_MASK_SET);
     taken = 0;
     do
         status = shell_wait_for(shell, pid, flags | PROCESS_WAIT_NO_HANG, ret_news);
     while (status == E_TIMEOUT && (taken & INTERRUPT_BIT) == 0 &&
            (slept = process_signal_wait(shell->process, &sleep, &none, NULL)) == OK);
-    (void)signal_handle(PROCESS_SIGCHLD, NULL, 0); /* it could be done before */
+    (void)signal_handle(PROCESS_SIGCHLD, NULL, 0); /* can't fail: it succeeded before */
     (void)change_mask(shell, KEY_BITS, PROCESS_MASK_SET);
     if (status == E_TIMEOUT)
         return slept == OK ? P_INTERRUPTED : slept;
@@ -105,7 +110,7 @@ void shell_begin_control(struct shell *shell) {
 void shell_end_control(struct shell *shell) {
     if (shell->interactive) {
         (void)(signal_handle(PROCESS_SIGINT, NULL, 0) |
-               signal_handle(PROCESS_SIGTSTP, NULL, 0)); /* it could be done before */
+               signal_handle(PROCESS_SIGTSTP, NULL, 0)); /* can't fail: it succeeded before */
         (void)change_mask(shell, 0, PROCESS_MASK_SET);
     }
     shell->interactive = false;
@@ -117,7 +122,7 @@ static uint32_t send(const struct shell *shell, uint64_t pid, uint64_t signal) {
     return process_kill(shell->process, &request, &reply, NULL);
 }
 
-/* A command that a fault or an unexpected signal ended leaves no words of its own. */
+/* Report the end of a command by a fault or an unexpected signal, since it could not print a message itself. */
 static void tell_killed(const struct shell *shell, const char *name, const struct process_wait_reply *end) {
     if (end->fault == PROCESS_NO_MEMORY_LEFT)
         shell_complain(shell, "%s: killed: out of memory", name);
@@ -131,7 +136,7 @@ static void tell_killed(const struct shell *shell, const char *name, const struc
         shell_complain(shell, "%s: killed by signal %lu", name, end->value);
 }
 
-/* Until it has ended or stopped. */
+/* Wait until a member has ended or stopped. */
 static void wait_member(struct shell *shell, struct job_member *member) {
     while (!member->ended && !member->stopped) {
         struct process_wait_reply news;
@@ -142,7 +147,7 @@ static void wait_member(struct shell *shell, struct job_member *member) {
             member->ended = true;
             shell->status = SHELL_FAILURE;
         } else if (news.end == PROCESS_STOPPED && !shell->interactive) {
-            (void)send(shell, member->pid, PROCESS_SIGCONT); /* the first shell's script: nobody could bring it back */
+            (void)send(shell, member->pid, PROCESS_SIGCONT); /* the first shell's script: nobody would continue it */
         } else {
             (void)shell_note_news(shell, &news);
             if (news.end == PROCESS_KILLED)
@@ -156,7 +161,7 @@ static void send_key(const struct shell *shell, const struct job *job, uint64_t 
     (void)send(shell, PROCESS_GROUP | job->group, signal); /* it may have ended */
 }
 
-/* What was typed before the first of the job's programs was started. */
+/* Pass on the keys typed before the first program of the job was started. */
 static void pass_keys(struct shell *shell, const struct job *job) {
     uint64_t keys = take_keys(shell);
     shell->interrupted |= (keys & INTERRUPT_BIT) != 0;
@@ -211,7 +216,7 @@ void shell_continue_job(struct shell *shell, struct job *job, bool background) {
     shell->status = 0;
     if (background)
         return;
-    pass_keys(shell, job); /* behind CONT, which takes back a TSTP */
+    pass_keys(shell, job); /* after CONT, which would cancel a TSTP */
     wait_job(shell, job);
 }
 

@@ -1,9 +1,9 @@
 /*
- * Jobs: what the shell has started, one command or pipeline each, in a process group of its own.
+ * Jobs: commands and pipelines that the shell has started, each in a process group of its own.
  *
  *     shell_new_job --> running <--> stopped --> over, and the entry is free again
  *
- * A job in the foreground has an entry too: Ctrl-Z may stop it, and then it is there to be brought back.
+ * A foreground job has an entry, too, so that it can be brought back after Ctrl-Z has stopped it.
  */
 #include "libsys/print.h"
 #include "libsys/string.h"
@@ -88,7 +88,7 @@ struct job *shell_find_job(struct shell *shell, const char *word) {
     return found;
 }
 
-/* What a stopped job wants. */
+/* Returns what a stopped job waits for, in words. */
 static const char *stop_reason(const struct job *job) {
     if (job->stop_signal == PROCESS_SIGTTIN)
         return " (terminal input)";
@@ -97,7 +97,7 @@ static const char *stop_reason(const struct job *job) {
 
 static void tell(const struct shell *shell, const struct job *job) {
     if (!shell->interactive)
-        return; /* as in sh, only a prompt tells of jobs */
+        return; /* as in sh, only a prompt reports jobs */
     if (shell_job_stopped(job))
         print("[%u] stopped%s: %s\n", job->number, stop_reason(job), job->text);
     else if (job->out_of_memory)
@@ -119,7 +119,7 @@ struct job *shell_note_news(struct shell *shell, const struct process_wait_reply
             member->ended = news->end == PROCESS_EXITED || news->end == PROCESS_KILLED;
             member->stopped = news->end == PROCESS_STOPPED;
             job->stop_told =
-                job->stop_told && member->ended; /* a stop may follow a continuation that nobody heard of */
+                job->stop_told && member->ended; /* it may have been continued unnoticed and stopped again */
             if (member->ended && member->pid == job->last_pid) {
                 job->status = shell_end_status(news);
                 job->signal = news->end == PROCESS_KILLED ? news->value : 0;
@@ -130,7 +130,7 @@ struct job *shell_note_news(struct shell *shell, const struct process_wait_reply
             return job;
         }
     }
-    return NULL; /* an orphan that became the first shell's, or a child whose job was given up */
+    return NULL; /* an orphan adopted by the first shell, or a child whose job was given up */
 }
 
 bool shell_settle_job(struct shell *shell, struct job *job, bool told) {

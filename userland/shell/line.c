@@ -36,11 +36,11 @@ static void put(struct line_editor *editor, const char *bytes, size_t length) {
 
 static void put_text(struct line_editor *editor, const char *text) { put(editor, text, strlen(text)); }
 
-/* Move the terminal's cursor to `column`, 0..LINE_COLUMNS - 1, of its row. */
+/* Move the terminal's cursor to `column` of its row, 0..LINE_COLUMNS - 1. */
 static void put_column(struct line_editor *editor, size_t column) {
     char digits[2] = {(char)('0' + column / 10 % 10), (char)('0' + column % 10)};
     put_text(editor, "\r");
-    if (column == 0) /* a terminal reads a move by 0 as a move by 1 */
+    if (column == 0) /* a terminal takes a move by 0 for a move by 1 */
         return;
     put_text(editor, "\x1b[");
     put(editor, digits, sizeof digits);
@@ -74,8 +74,10 @@ static size_t columns_between(const struct line_editor *editor, size_t from, siz
 
 static size_t window_columns(const struct line_editor *editor) { return LINE_COLUMNS - 1 - editor->prompt_columns; }
 
-/* Scroll so that the cursor is in the window; half a window at a time, which keeps typing at the edge cheap.
- * Returns whether the window moved. */
+/*
+ * Scroll so that the cursor is in the window: by half a window at a time, which keeps typing at the edge cheap. Returns
+ * whether the window moved.
+ */
 static int scroll(struct line_editor *editor) {
     size_t window = window_columns(editor);
     if (editor->cursor >= editor->left && columns_between(editor, editor->left, editor->cursor) <= window)
@@ -97,7 +99,7 @@ static void draw(struct line_editor *editor) {
     put_column(editor, editor->prompt_columns + columns_between(editor, editor->left, editor->cursor));
 }
 
-/* A byte that the line can't have; for all that follow it one bell is enough. */
+/* Note that the line lacks a byte that could not be inserted. One bell is enough for all further ones. */
 static void lose(struct line_editor *editor, enum line_event why) {
     if (editor->enter != LINE_READY)
         return;
@@ -169,7 +171,7 @@ static size_t word_start(const struct line_editor *editor) {
     return at;
 }
 
-/* Show the line `back` steps into the past; 0 is the one that was being typed. */
+/* Show the line `back` steps back in the history; 0 is the line being typed. */
 static void show_history(struct line_editor *editor, size_t back) {
     size_t kept = editor->history_count < LINE_HISTORY_MAX ? editor->history_count : LINE_HISTORY_MAX;
     if (back > kept) {
@@ -205,7 +207,7 @@ static int contains(const char *text, const char *wanted) {
     return 0;
 }
 
-/* Show the newest line that has the text, `back` steps into the past or more. */
+/* Show the newest line that contains the text, at least `back` steps back. */
 static void find_older(struct line_editor *editor, size_t back) {
     size_t kept = editor->history_count < LINE_HISTORY_MAX ? editor->history_count : LINE_HISTORY_MAX;
     while (back <= kept &&
@@ -224,7 +226,7 @@ static void show_search(struct line_editor *editor) {
     show_prompt(editor, editor->search_prompt);
 }
 
-/* Take a key of a search. Returns 0 if it ends the search: the line found is edited by it, or runs. */
+/* Handle a key of a search. Returns 0 if the key ends the search; it then edits or runs the line that was found. */
 static int search_key(struct line_editor *editor, uint8_t key) {
     size_t length = strlen(editor->search);
     if (key == KEY_SEARCH) {
@@ -232,7 +234,7 @@ static int search_key(struct line_editor *editor, uint8_t key) {
     } else if (key == KEY_BACKSPACE || key == KEY_RUBOUT) {
         editor->search[length > 0 ? length - 1 : 0] = '\0';
         show_search(editor);
-        if (length > 1) /* what was older for the longer text need not be for this one */
+        if (length > 1) /* a shorter text may match newer lines */
             find_older(editor, 1);
         else
             show_history(editor, 0);
@@ -251,7 +253,7 @@ static int search_key(struct line_editor *editor, uint8_t key) {
     return 1;
 }
 
-/* Blank lines and a repetition of the last one are not worth remembering. */
+/* Store the line in the history, unless it is blank or repeats the last one. */
 static void remember(struct line_editor *editor) {
     size_t at = 0;
     while (editor->text[at] == ' ')
@@ -264,7 +266,7 @@ static void remember(struct line_editor *editor) {
     copy_line(editor->history[editor->history_count++ % LINE_HISTORY_MAX], editor->text);
 }
 
-/* A key that edits or moves; anything else rings the bell. */
+/* Handle a key that edits or moves; any other rings the bell. */
 static void edit(struct line_editor *editor, uint8_t key) {
     switch (key) {
     case KEY_HOME:
@@ -320,7 +322,7 @@ static void edit(struct line_editor *editor, uint8_t key) {
     }
 }
 
-/* A control byte: a key that ends the line, or one that edits it. */
+/* Handle a control byte: a key that ends the line, or one that edits it. */
 static enum line_event control(struct line_editor *editor, uint8_t key) {
     if (key == KEY_RETURN || key == KEY_LINE_FEED) {
         put_text(editor, "\n");
@@ -346,7 +348,7 @@ static enum line_event control(struct line_editor *editor, uint8_t key) {
     return LINE_MORE;
 }
 
-/* ESC [ NUMBER LETTER and ESC O LETTER, as VT100, xterm, Linux and rxvt send them. Unknown ones change nothing. */
+/* ESC [ NUMBER LETTER and ESC O LETTER, as VT100, xterm, Linux and rxvt send them. Unknown ones are ignored. */
 static void escape_end(struct line_editor *editor, uint8_t letter) {
     editor->state = LINE_PLAIN;
     switch (letter) {
@@ -424,7 +426,7 @@ enum line_event line_byte(struct line_editor *editor, uint8_t byte) {
         return LINE_MORE;
     if (editor->searching && search_key(editor, byte))
         return LINE_MORE;
-    if (byte < 0x20 || byte == KEY_RUBOUT) { /* also breaks off an escape sequence, so that Enter after Esc works */
+    if (byte < 0x20 || byte == KEY_RUBOUT) { /* also ends an escape sequence, so that Enter after Esc works */
         editor->state = LINE_PLAIN;
         return control(editor, byte);
     }

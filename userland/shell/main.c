@@ -1,8 +1,8 @@
 /*
  * The shell: `shell` at a prompt, `shell FILE`, `shell -c 'COMMANDS'`. docs/shell.md is the user's page.
  *
- * The first process of the system is a shell too. It runs /etc/rc if there is one and then turns the machine off with
- * the last status; without one it has a prompt, and `exit` or Ctrl-D turns the machine off.
+ * The first process of the system is a shell, too. If there is /etc/rc, it runs that and then turns the machine off
+ * with the last status. Otherwise it has a prompt; `exit` or Ctrl-D turns the machine off.
  */
 #include "libsys/print.h"
 #include "libsys/program.h"
@@ -60,7 +60,7 @@ static void run_input(cap_t input) {
     shell.status = SHELL_FAILURE;
 }
 
-/* The first shell has nobody to return to: the system ends with it. */
+/* The first shell has nobody to return to, so the system ends with it. */
 static void power_off(void) {
     struct init_power_off_request request = {.status = (uint64_t)shell.status};
     struct init_power_off_reply reply;

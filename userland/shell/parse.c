@@ -18,7 +18,7 @@ size_t parse_name_length(const char *text) {
     return length;
 }
 
-/* Messages here say so. */
+/* These numbers are in messages of this file. */
 _Static_assert(PARSE_COMMANDS_MAX == 32, "commands");
 _Static_assert(PARSE_BYTES_MAX == 2048, "bytes");
 _Static_assert(PARSE_WORDS_MAX == 63, "words");
@@ -29,14 +29,14 @@ static int fail(struct parse_error *ret_error, const char *reason, size_t at) {
     return 0;
 }
 
-/* What parse_line() knows between two pieces. */
+/* State of parse_line() between two pieces. */
 struct progress {
     size_t start;         /* of the command being read */
     int has_word;         /* it has at least one word */
-    enum parse_join join; /* how it hangs on the one before */
-    size_t join_at;       /* where that operator stood */
-    int wants_file;       /* a redirection waits for it */
-    size_t redirect_at;   /* where that stood */
+    enum parse_join join; /* how it is joined to the command before */
+    size_t join_at;       /* position of that operator */
+    int wants_file;       /* a redirection still lacks its file */
+    size_t redirect_at;   /* position of that redirection */
 };
 
 static const char no_file[] = "no file after the redirection";
@@ -132,16 +132,16 @@ enum word_kind {
     WORD_NONE,
     WORD_PLAIN,
     WORD_ASSIGNMENT, /* NAME=value: values in it are not split */
-    WORD_FILE,       /* of a redirection: nor there */
+    WORD_FILE,       /* file of a redirection: not split either */
 };
 
-/* Expansion: bytes go to the word that is open; a word opens with its first byte or quote. */
+/* State of an expansion. Bytes go to the open word; the first byte or quote opens one. */
 struct expansion {
     struct parse_words *words;
     struct parse_error *error;
-    size_t at; /* of the piece being expanded, for errors */
+    size_t at; /* position of the current piece, for errors */
     enum word_kind open;
-    struct parse_redirect *wants_file; /* the next word is its file */
+    struct parse_redirect *wants_file; /* the next word is the file of this redirection */
 };
 
 static int add_byte(struct expansion *expansion, char byte) {
@@ -199,7 +199,10 @@ static int check_files(const struct parse_words *words, struct parse_error *ret_
     return 1;
 }
 
-/* Assignments hold from left to right (POSIX, "Simple Commands"), so one sees those before it; the words and files do not. */
+/*
+ * Assignments take effect from left to right (POSIX, "Simple Commands"): each sees those before it. Words and files see
+ * none.
+ */
 static const char *find_value(const struct expansion *expansion, const struct parse_values *values, const char *name) {
     const struct parse_words *words = expansion->words;
     size_t length = strlen(name);
@@ -210,7 +213,7 @@ static const char *find_value(const struct expansion *expansion, const struct pa
     return values->find(values->context, name);
 }
 
-/* An unquoted value falls apart at its blanks, as in sh. A word made by a value alone is never an assignment. */
+/* Split an unquoted value at its blanks, as sh does. A word that a value alone makes is never an assignment. */
 static int add_value(struct expansion *expansion, const char *text, const char *value, int whole) {
     for (; *value != '\0'; value++) {
         int blank = *value == ' ' || *value == '\t' || *value == '\n';
@@ -241,7 +244,7 @@ int parse_expand(const char *text, const struct parse_command *command, const st
         case PIECE_ERROR:
             *ret_error = scanner.error;
             return 0;
-        case PIECE_OPERATOR: /* parse_line() ends a command before its operator, so a command has none */
+        case PIECE_OPERATOR: /* can't occur: parse_line() ends a command before its operator */
         case PIECE_BLANK:
             fits = close_word(&expansion);
             break;
@@ -257,7 +260,7 @@ int parse_expand(const char *text, const struct parse_command *command, const st
         case PIECE_VALUE:
             value = find_value(&expansion, values, piece.name);
             fits = expansion.wants_file == NULL ||
-                   open_word(&expansion, text); /* a file without a name, not the next word */
+                   open_word(&expansion, text); /* an empty file name, rather than the next word */
             fits = fits && (value == NULL || add_value(&expansion, text, value, piece.quoted));
             break;
         case PIECE_END:

@@ -1,9 +1,9 @@
 /*
- * One job: `a | b | c`, a pipe between each two, or a single command. A program finds its ends as the capabilities `stdin` and
- * `stdout`; the shell lets go of its own at once, or no pipe would ever end.
+ * Runs one job: a single command, or `a | b | c` with a pipe between neighbours. A program gets its ends as the
+ * capabilities `stdin` and `stdout`. The shell drops its own copies at once, or no pipe would ever report its end.
  *
- * What is built in runs in the shell itself when its turn to be started comes, so what it prints has to fit a pipe (PIPE_BYTES):
- * nobody reads yet.
+ * A built-in command of a pipeline runs in the shell itself when its turn to be started comes. Nobody reads its output
+ * yet, so all of it must fit a pipe (PIPE_BYTES).
  */
 #include "libsys/print.h"
 #include "libsys/program.h"
@@ -14,12 +14,12 @@
 
 /* A command that is being started. */
 struct stage {
-    struct job *job; /* NULL: the shell runs it itself, and no other */
+    struct job *job; /* NULL: a single command that the shell runs itself */
     struct shell_streams streams;
-    bool alone; /* no other runs at the same time */
+    bool alone; /* nothing else runs at the same time */
 };
 
-/* Returns the program's pid; 0: *ret_failure. */
+/* Start a program. Returns its pid; 0: *ret_failure says why not. */
 static uint64_t spawn(struct shell *shell, const struct stage *stage, struct launch_failure *ret_failure) {
     static const char *const names[PARSE_STREAMS] = {"stdin", "stdout", "stderr"};
     struct launch_capability streams[PARSE_STREAMS];
@@ -56,7 +56,7 @@ static void run_assignments(struct shell *shell) {
             shell->status = SHELL_FAILURE;
 }
 
-/* Do what the shell does itself. False: shell->words is a program. */
+/* Run a command that needs no program. False: shell->words names a program. */
 static bool run_inside(struct shell *shell, const struct stage *stage) {
     if (shell->words.count == shell->words.assignment_count) {
         shell->status = 0;
@@ -76,14 +76,14 @@ static bool run_inside(struct shell *shell, const struct stage *stage) {
     return true;
 }
 
-/* The command of a stage, with its words expanded. If it is the last and no program: shell->status is the job's. */
+/* Run a stage, whose words are expanded. If it is the last and not a program, shell->status is the job's. */
 static void start(struct shell *shell, struct stage *stage) {
     if (shell_redirect(shell, &stage->streams) && !run_inside(shell, stage))
         start_program(shell, stage);
     shell_end_redirect(&stage->streams);
 }
 
-/* All pipes come first: where one can't be made, nothing of the pipeline may run, as it would read or write elsewhere. */
+/* Make all pipes before any command starts. If one can't be made, none may run: it would read or write elsewhere. */
 static bool make_pipes(struct shell *shell, struct pipe_ends *pipes, size_t count) {
     for (size_t i = 0; i < count; i++) {
         uint32_t status = pipe_make(&pipes[i]);
@@ -99,7 +99,10 @@ static bool make_pipes(struct shell *shell, struct pipe_ends *pipes, size_t coun
     return true;
 }
 
-/* The last command is no process of its own: one that only ends stands in for it, or `$!` and `wait` would have none. */
+/*
+ * For a background job whose last command is not a process: add a process that only ends with the status, for `$!` and
+ * `wait`.
+ */
 static void start_stand_in(struct shell *shell, struct job *job) {
     struct process_fork_request request = {.zero = 0};
     struct process_fork_reply reply;
@@ -112,7 +115,9 @@ static void start_stand_in(struct shell *shell, struct job *job) {
         shell_complain(shell, "%s: no process to wait for: %s", job->text, status_text(status));
 }
 
-/* Where nobody controls jobs, nobody could bring back what the terminal stops: it must not read there, as in sh. */
+/*
+ * Without job control nobody could continue a job that the terminal stopped. So it must not read from there, as in sh.
+ */
 static bool reads_nothing(const struct shell *shell, const struct job *job) {
     return shell->no_input || (job->background && !shell->interactive);
 }
@@ -120,7 +125,7 @@ static bool reads_nothing(const struct shell *shell, const struct job *job) {
 static void start_all(struct shell *shell, const char *text, const struct parse_command *commands, size_t count,
                       struct job *job) {
     struct pipe_ends pipes[PARSE_COMMANDS_MAX + 1] = {
-        {0}}; /* [i] leads to command i; nothing behind the last, and to the first nothing or one that nobody writes */
+        {0}}; /* [i] leads to command i; [0] is empty or has no writer; the last is empty */
     int status_before = shell->status;
     size_t first = reads_nothing(shell, job) ? 0 : 1;
     if (!make_pipes(shell, &pipes[first], count - first)) {

@@ -19,8 +19,10 @@ void shell_set_console(const struct shell *shell, enum console_mode mode) {
         shell_complain(shell, "console mode: %s", status_text(status));
 }
 
-/* One byte at a time, so that what was typed ahead stays in the console for the programs it is meant for.
- * Returns false at the end: nobody types any more, or the console is gone. */
+/*
+ * Read one byte at a time, so that input typed ahead stays in the console for the programs that it is meant for.
+ * Returns false at the end: no more input can come, or the console is gone.
+ */
 static bool read_byte(struct shell *shell, uint8_t *ret_byte) {
     struct console_read_keys_request request = {.most_bytes = 1};
     static struct console_read_keys_reply reply;
@@ -40,7 +42,7 @@ static enum line_event read_line(struct shell *shell) {
     print_bytes(shell->editor.output, shell->editor.output_length);
     while (event == LINE_MORE || event == LINE_COMPLETE) {
         uint8_t byte;
-        if (!read_byte(shell, &byte)) /* a last line without its Enter is one */
+        if (!read_byte(shell, &byte)) /* treat a last line without Enter as a line */
             byte = shell->editor.length > 0 || shell->editor.enter != LINE_READY ? KEY_ENTER : KEY_END;
         before = event;
         event = line_byte(&shell->editor, byte);
@@ -57,11 +59,11 @@ void shell_run_prompt(struct shell *shell) {
     while (!shell->leaving) {
         shell_reap_jobs(shell);
         shell_set_console(shell, CONSOLE_RAW);
-        if (shell_take_interrupt(shell)) /* what it ran has ended by itself */
+        if (shell_take_interrupt(shell)) /* the command that it ran ended by itself */
             shell->status = SHELL_INTERRUPTED;
         enum line_event event = read_line(shell);
         switch (event) {
-        case LINE_MORE: /* read_line() goes on until it is something else */
+        case LINE_MORE: /* can't occur: read_line() returns neither */
         case LINE_COMPLETE:
         case LINE_END:
             shell->leaving = shell_may_leave(shell);

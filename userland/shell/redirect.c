@@ -1,12 +1,12 @@
 /*
- * `< > >> 2>&1`: files as streams of the files server, in the order in which they are typed.
+ * Redirections `< > >> 2>&1`: opens files as streams of the files server, in the order in which they are typed.
  */
 #include "libsys/stream.h"
 #include "userland/lib/file.h"
 #include "userland/lib/pipe.h"
 #include "userland/shell/shell.h"
 
-/* A digit before `<` or `>` is libsys's number of the stream. */
+/* A digit before `<` or `>` is the stream's number in libsys. */
 _Static_assert(STREAM_IN == 0, "<");
 _Static_assert(STREAM_OUT == 1, ">");
 _Static_assert(STREAM_ERRORS == 2, "2>");

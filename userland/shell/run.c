@@ -21,7 +21,7 @@ int shell_end_status(const struct process_wait_reply *end) {
     return (int)(end->end == PROCESS_EXITED ? end->value : SHELL_SIGNAL_BASE + end->value);
 }
 
-/* Values of $?, $$, $! and variables. Numbers are written to a place of their own, used until the next one is asked. */
+/* Find the value of $?, $$, $! or a variable. A number is returned in a buffer that the next call overwrites. */
 static const char *find_value(void *context, const char *name) {
     static char number[24];
     const struct shell *shell = context;
@@ -52,7 +52,7 @@ bool shell_expand(struct shell *shell, const char *text, const struct parse_comm
     return false;
 }
 
-/* Run commands that `&&`, `||` and `|` join, or `;`: all but what is in the background. */
+/* Run commands joined by `&&`, `||`, `|` or `;`, in the foreground. */
 static void run_chain(struct shell *shell, const char *text, const struct parse_command *commands, size_t count) {
     size_t length;
     for (size_t i = 0; i < count && !shell->leaving && !shell->interrupted; i += length) {
@@ -66,7 +66,7 @@ static void run_chain(struct shell *shell, const char *text, const struct parse_
     }
 }
 
-/* `a && b &`: a copy of the shell runs it. */
+/* Run `a && b &` in a copy of the shell. */
 static void run_chain_in_copy(struct shell *shell, const char *text, struct parse_command *commands, size_t count) {
     struct process_fork_request request = {.zero = 0};
     struct process_fork_reply reply;
@@ -77,9 +77,9 @@ static void run_chain_in_copy(struct shell *shell, const char *text, struct pars
         return;
     uint32_t status = process_fork(shell->process, &request, &reply, NULL);
     if (status == OK && reply.pid == 0) {
-        (void)process_set_group(shell->process, &own, &none, NULL); /* its parent tells if it can't be */
+        (void)process_set_group(shell->process, &own, &none, NULL); /* if this fails, the parent reports it */
         shell->no_input |= !shell->interactive;
-        shell->first = false; /* what stops in it stays so: whoever has the prompt lets it go on */
+        shell->first = false; /* its stopped programs stay stopped until the shell with the prompt continues them */
         shell_end_control(shell);
         memset(shell->jobs, 0, sizeof shell->jobs);
         for (size_t i = 0; i < count; i++)
@@ -88,7 +88,7 @@ static void run_chain_in_copy(struct shell *shell, const char *text, struct pars
         program_exit(shell->status);
     }
     if (status == OK) {
-        own.pid = reply.pid; /* the copy does the same, whoever of the two comes first */
+        own.pid = reply.pid; /* parent and copy both set the group, since either may run first */
         if (process_set_group(shell->process, &own, &none, NULL) != OK)
             shell_complain(shell, "%s: no group of its own", job->text);
         shell_add_member(shell, job, reply.pid, "shell");

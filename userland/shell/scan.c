@@ -2,7 +2,7 @@
 
 #include "libsys/string.h"
 
-/* The byte `ahead` of the current one; 0 past the end, which no line contains. */
+/* Returns the byte `ahead` of the current one; past the end 0, which no line contains. */
 static char peek(const struct scanner *scanner, size_t ahead) {
     size_t at = scanner->at + ahead;
     return at < scanner->end ? scanner->text[at] : '\0';
@@ -26,7 +26,7 @@ static struct piece take_operator(struct scanner *scanner, enum operator_kind ki
     return piece;
 }
 
-/* $NAME, ${NAME}, $?, $$ or $!. A $ before anything else stands for itself. */
+/* Scan $NAME, ${NAME}, $?, $$ or $!. A $ before anything else stands for itself. */
 static struct piece scan_dollar(struct scanner *scanner) {
     size_t at = scanner->at;
     char next = peek(scanner, 1);
@@ -53,7 +53,7 @@ static struct piece scan_dollar(struct scanner *scanner) {
     return piece;
 }
 
-/* [0-2]< [0-2]> [0-2]>> [0-2]>&[0-2], the operator at `digits` from here. */
+/* Scan [0-2]< [0-2]> [0-2]>> [0-2]>&[0-2], whose operator is `digits` bytes ahead. */
 static struct piece scan_redirect(struct scanner *scanner, size_t digits) {
     size_t at = scanner->at;
     char byte = peek(scanner, digits), next = peek(scanner, digits + 1), copied = peek(scanner, digits + 2);

@@ -1,6 +1,6 @@
 /*
- * The characters of a command line, one piece at a time, quoting already understood. Both passes over a line (check and
- * expand) read it through here, so that they cannot disagree about a quote.
+ * Splits a command line into pieces and resolves quoting. Both passes over a line (check and expand) read it through
+ * this scanner, so that they cannot disagree about a quote.
  */
 #pragma once
 
@@ -12,11 +12,11 @@ enum piece_kind {
     PIECE_END, /* end of the range, or a comment */
     PIECE_BLANK,
     PIECE_OPERATOR,  /* one of enum operator_kind */
-    PIECE_REDIRECT,  /* a struct parse_redirect without its file, which follows unless it is a copy */
+    PIECE_REDIRECT,  /* a struct parse_redirect; its file follows unless it is a copy */
     PIECE_CHARACTER, /* a byte of a word */
     PIECE_VALUE,     /* $NAME, ${NAME}, $?, $$, $! */
-    PIECE_QUOTE,     /* a quote opens or closes: no byte, but there is a word even if it stays empty */
-    PIECE_ERROR,     /* the scanner's error says what */
+    PIECE_QUOTE,     /* a quote opens or closes: no byte, but a word is there even if it stays empty */
+    PIECE_ERROR,     /* see the scanner's error */
 };
 
 enum operator_kind {
@@ -31,7 +31,7 @@ struct piece {
     enum piece_kind kind;
     enum operator_kind operator_kind;
     struct parse_redirect redirect;
-    size_t at;                     /* where it begins */
+    size_t at;                     /* position of its first byte */
     char byte;                     /* PIECE_CHARACTER */
     int quoted;                    /* PIECE_VALUE: inside double quotes, so not split into words */
     char name[PARSE_NAME_MAX + 1]; /* PIECE_VALUE */
@@ -39,10 +39,10 @@ struct piece {
 
 struct scanner {
     const char *text;
-    size_t at, end; /* the range still to be read */
+    size_t at, end; /* the range that is left to read */
     char quote;     /* the quote that is open, or 0 */
     size_t quote_at;
-    int in_word; /* # begins a comment only where a word could begin */
+    int in_word; /* inside a word, where # begins no comment */
     struct parse_error error;
 };
 

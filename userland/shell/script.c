@@ -10,7 +10,7 @@ struct script {
     char line[LINE_BYTES_MAX + 2]; /* with a CR before its end */
     size_t length;
     bool too_long;
-    bool has_zero; /* for the parser the line would end there */
+    bool has_zero; /* the parser would take it for the line's end */
 };
 
 void shell_refuse_line(struct shell *shell, enum line_event why) {
@@ -21,7 +21,7 @@ void shell_refuse_line(struct shell *shell, enum line_event why) {
     shell->status = SHELL_USAGE;
 }
 
-/* A line that a file made elsewhere ends by CR LF. */
+/* Remove the CR of a line that ends by CR LF, as in a file from another system. */
 static void drop_return(struct script *script) {
     if (script->length > 0 && script->line[script->length - 1] == '\r')
         script->length--;
@@ -64,7 +64,7 @@ static void finish(struct script *script) {
     script->shell->line_number = 0;
 }
 
-static struct script script; /* static: larger than a stack frame should be, and there is one at a time */
+static struct script script; /* static: too large for the stack, and there is one at a time */
 
 static void begin(struct shell *shell) {
     script.shell = shell;
@@ -80,7 +80,7 @@ void shell_run_text(struct shell *shell, const char *text) {
     finish(&script);
 }
 
-/* One byte at a time: what follows a command may be for it. */
+/* Read one byte at a time: the bytes after a command may be input for it. */
 uint32_t shell_run_stream(struct shell *shell, cap_t stream) {
     uint32_t status = OK;
     begin(shell);

@@ -25,7 +25,7 @@
 enum shell_exit_status {
     SHELL_FAILURE = 1,
     SHELL_USAGE = 2,     /* syntax error, wrong use of a built-in command */
-    SHELL_NOT_RUN = 126, /* found, but it could not be run */
+    SHELL_NOT_RUN = 126, /* found, but it can't be run */
     SHELL_NOT_FOUND = 127,
     SHELL_SIGNAL_BASE = 128, /* + number of the signal that ended it */
     SHELL_INTERRUPTED = SHELL_SIGNAL_BASE + (int)PROCESS_SIGINT,
@@ -38,16 +38,16 @@ struct job_member {
     char name[PROCESS_NAME_MAX]; /* for messages, cut to fit */
 };
 
-/* What one command or pipeline has started. */
+/* A command or pipeline that the shell has started. */
 struct job {
-    unsigned number;    /* what [N] says; 1..SHELL_JOBS_MAX; 0 = the entry is free */
-    uint64_t group;     /* the process group; 0 = the shell's own, or none yet */
-    uint64_t turn;      /* the highest is the current job */
-    bool background;    /* it was not waited for */
-    uint64_t last_pid;  /* of its last command, whose status is the job's; 0 = that was not started */
-    int status;         /* once it is over; before: of the last command that was not started */
-    uint64_t signal;    /* that ended the last command; 0 = it exited */
-    bool out_of_memory; /* ... to have pages for others */
+    unsigned number;    /* N of [N], 1..SHELL_JOBS_MAX; 0: the entry is free */
+    uint64_t group;     /* process group; 0: the shell's own, or none yet */
+    uint64_t turn;      /* the job with the highest turn is the current one */
+    bool background;    /* the shell does not wait for it */
+    uint64_t last_pid;  /* of its last command, whose status is the job's; 0: that was not started */
+    int status;         /* of the job once it is over; before, of the last command that was not started */
+    uint64_t signal;    /* that ended the last command; 0: it exited */
+    bool out_of_memory; /* ... since pages were short */
     uint64_t stop_signal;
     bool stop_told;
     size_t count;
@@ -58,20 +58,20 @@ struct job {
 struct shell {
     cap_t console, files, init, process;
     uint64_t pid;
-    const char *name;         /* for messages: what it was called, or the script */
-    uint64_t line_number;     /* of the script; 0 = none */
-    bool first;               /* the system's first shell, and no copy of it */
+    const char *name;         /* for messages: the name that it was called by, or the script */
+    uint64_t line_number;     /* of the script; 0: none */
+    bool first;               /* the system's first shell, not a copy of it */
     bool interactive;         /* it has a prompt, and controls jobs */
-    bool no_input;            /* a copy in the background, and nobody controls jobs: what it runs reads nothing */
-    unsigned warned;          /* of stopped jobs, by the last command (1), or just now (2) */
+    bool no_input;            /* a background copy without job control: its commands read nothing */
+    unsigned warned;          /* of stopped jobs: 1 by the last command, 2 just now */
     int status;               /* $? */
     bool leaving;             /* `exit` was run: status is the shell's own */
-    bool interrupted;         /* Ctrl-C ended a command: the rest of its line or script is given up */
-    uint64_t last_background; /* $!; 0 = none */
+    bool interrupted;         /* Ctrl-C ended a command: the rest of its line or script is skipped */
+    uint64_t last_background; /* $!; 0: none */
 
     uint64_t turns; /* see struct job */
     struct job jobs[SHELL_JOBS_MAX];
-    char variables[SHELL_VARIABLES_MAX][SHELL_VARIABLE_BYTES]; /* NAME=value; empty = free */
+    char variables[SHELL_VARIABLES_MAX][SHELL_VARIABLE_BYTES]; /* NAME=value; empty: free */
     const char *environment[SHELL_VARIABLES_MAX + 1];          /* for the next program; ends with NULL */
 
     struct parse_line line;
@@ -79,118 +79,132 @@ struct shell {
     struct line_editor editor;
 };
 
-/* A message to the user, with the shell's name, and the line number in a script. */
+/* Print a message for the user, with the shell's name and, in a script, the line number. */
 FORMAT_LIKE(2, 3) void shell_complain(const struct shell *shell, const char *format, ...);
 
 /* run.c: run all commands of a line, zero-terminated and without a newline. Sets shell->status. */
 void shell_run_line(struct shell *shell, const char *text);
 
-/* The words of a command, expanded, in shell->words. False: the user was told, and shell->status is set. */
+/* Expand the words of a command into shell->words. False: the user was told, and shell->status is set. */
 bool shell_expand(struct shell *shell, const char *text, const struct parse_command *command);
 
 /*
- * pipeline.c: run `count` commands of the line, each reading what the one before writes, as a job of their own, or a single one
- * that is built in. Sets shell->status.
+ * pipeline.c: run `count` commands of the line as one job, with a pipe between neighbours, or a single built-in
+ * command. Sets shell->status.
  */
 void shell_run_pipeline(struct shell *shell, const char *text, const struct parse_command *commands, size_t count);
 
-/* What a command reads and writes. */
+/* The standard streams of a command. */
 struct shell_streams {
-    cap_t caps[PARSE_STREAMS]; /* by enum stream_standard; 0 = the shell's own */
+    cap_t caps[PARSE_STREAMS]; /* by enum stream_standard; 0: the shell's own */
     cap_t opened[PARSE_REDIRECTS_MAX];
     size_t opened_count;
 };
 
 /*
- * redirect.c: open the files of shell->words, over the ends of pipes that are in *streams, and have them in the place of the
- * shell's own, so that what it says of the command goes there too. False: the user was told, and shell->status is set. Followed by
- * shell_end_redirect in any case.
+ * redirect.c: open the files of shell->words in *streams, where they override the ends of pipes. The shell's own
+ * streams are replaced, too, so that its messages about the command go there. False: the user was told, and
+ * shell->status is set. Call shell_end_redirect in any case.
  */
 bool shell_redirect(struct shell *shell, struct shell_streams *streams);
 void shell_end_redirect(struct shell_streams *streams);
 
-/* tab.c: complete the word before the editor's cursor; what is to be shown is in its output. again: Tab was the
- * key before, too. */
+/*
+ * tab.c: complete the word before the editor's cursor; the editor's output is what to show. again: the key before was
+ * Tab, too.
+ */
 void shell_complete(struct shell *shell, bool again);
 
-/* builtins.c: the name of a command that is built in; NULL: there are no more. */
+/* builtins.c: returns the name of built-in command `i`; NULL: there are no more. */
 const char *shell_builtin_name(size_t i);
-/* Is the command of shell->words built in? */
+/* Whether the command of shell->words is built in. */
 bool shell_is_builtin(const struct shell *shell);
-/* Run it, setting shell->status. alone: no part of a pipeline, and not in the background. */
+/* Run it and set shell->status. alone: it is neither part of a pipeline nor in the background. */
 void shell_run_builtin(struct shell *shell, bool alone);
 
-/* control.c: have a prompt, or (a copy of the shell in the background) none any more. */
+/* control.c: begin job control for a prompt; end it in a background copy of the shell. */
 void shell_begin_control(struct shell *shell);
 void shell_end_control(struct shell *shell);
-/* Was Ctrl-C typed while the shell itself had the keys? */
+/* Whether Ctrl-C was typed while the shell itself had the keys. */
 bool shell_take_interrupt(const struct shell *shell);
-/* Errors: those of process_wait. A process server without stops is asked without them. */
+/*
+ * Wait for a child, see process_wait. If the process server does not know stops, waits without them. Errors: those of
+ * process_wait.
+ */
 MUST_USE uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags,
                                  struct process_wait_reply *ret_news);
-/* The same, but Ctrl-C ends it: P_INTERRUPTED. None is lost, whenever it comes. */
+/*
+ * Wait for a child or Ctrl-C, which gives P_INTERRUPTED. No Ctrl-C is lost, whenever it comes. Other errors: those of
+ * process_wait.
+ */
 MUST_USE uint32_t shell_wait_or_interrupt(const struct shell *shell, uint64_t pid, uint64_t flags,
                                           struct process_wait_reply *ret_news);
-/* All commands of a job that can be are started: wait for it in the foreground, or go on. Sets shell->status. */
+/*
+ * Continue after the job's commands were started: wait for it in the foreground, or go on in the background. Sets
+ * shell->status.
+ */
 void shell_job_started(struct shell *shell, struct job *job);
-/* `fg` and `bg`. */
+/* Continue a job, for `fg` and `bg`. */
 void shell_continue_job(struct shell *shell, struct job *job, bool background);
-/* Let its processes go on, wherever. */
+/* Send CONT to its processes, in the foreground or background. */
 void shell_wake_job(const struct shell *shell, const struct job *job);
-/* May the shell be left? False: there are stopped jobs, and the user was told, for the first time. */
+/* Whether the shell may be left. False: there are stopped jobs, and the user was warned of them for the first time. */
 bool shell_may_leave(struct shell *shell);
 void shell_end_stopped_jobs(struct shell *shell);
 
-/* jobs.c: an entry for a command of `length` bytes. NULL: the user was told, and shell->status is set. */
+/* jobs.c: make an entry for a command of `length` bytes. NULL: the user was told, and shell->status is set. */
 struct job *shell_new_job(struct shell *shell, const char *text, size_t length, bool background);
-/* What process_spawn is to be asked for. */
+/* Returns the group to ask process_spawn for. */
 uint64_t shell_job_group(const struct shell *shell, const struct job *job);
 void shell_add_member(const struct shell *shell, struct job *job, uint64_t pid, const char *name);
-/* `%N`; NULL, `%` or `%+` = the one stopped or put into the background last. NULL: there is none. */
+/*
+ * Find the job `%N`. word NULL, `%` or `%+`: the current job, which was stopped or put into the background last. NULL:
+ * there is none.
+ */
 struct job *shell_find_job(struct shell *shell, const char *word);
-/* At least one process is stopped, and none runs. */
+/* Whether at least one of its processes is stopped and none runs. */
 bool shell_job_stopped(const struct job *job);
 void shell_make_current(struct shell *shell, struct job *job);
-/* Note what process_wait told. NULL: it was of no job. */
+/* Record the news of a child. Returns its job; NULL: it belongs to none. */
 struct job *shell_note_news(struct shell *shell, const struct process_wait_reply *news);
-/* Tell if the job is stopped, or (`told`) over. True: it is over, and its entry free. */
+/* Report a job that has stopped or, with `told`, is over. True: it is over, and its entry is free. */
 bool shell_settle_job(struct shell *shell, struct job *job, bool told);
-/* Tell the user of all jobs that have ended or stopped. */
+/* Report all jobs that have ended or stopped. */
 void shell_reap_jobs(struct shell *shell);
 void shell_list_jobs(const struct shell *shell);
 /*
- * Wait for a child, or until it stops: for all of a job; for all that run. They return the exit status; with SHELL_NOT_FOUND
- * the user was told that there is no such child. shell->interrupted: Ctrl-C ended the waiting.
+ * Wait until a child, all of a job, or all running jobs have ended or stopped. Each returns the exit status;
+ * SHELL_NOT_FOUND: there is no such child, and the user was told. shell->interrupted: Ctrl-C ended the wait.
  */
 int shell_wait_pid(struct shell *shell, uint64_t pid);
 int shell_wait_job(struct shell *shell, struct job *job);
 int shell_wait_jobs(struct shell *shell);
 
-/* How a process ended or stopped, as a shell's exit status. */
+/* Returns a shell's exit status for the end or stop of a process. */
 int shell_end_status(const struct process_wait_reply *end);
 
-/* variables.c: take those of the shell's own environment. */
+/* variables.c: take over the variables of the shell's own environment. */
 void shell_import_variables(struct shell *shell, char *const *environment);
-/* The value, or NULL. */
+/* Returns the value; NULL: unset. */
 const char *shell_variable(const struct shell *shell, const char *name);
-/* Set NAME=value. False, and the user was told: no room, or too long. */
+/* Set NAME=value. False: there is no room, or it is too long; the user was told. */
 bool shell_set_variable(struct shell *shell, const char *assignment);
 void shell_unset_variable(struct shell *shell, const char *name);
-/* Fill shell->environment: all variables, and over them the first `count` words, which are assignments. */
+/* Fill shell->environment with all variables; the first `count` words, which are assignments, override them. */
 void shell_make_environment(struct shell *shell, size_t count);
-/* The value there, or NULL. */
+/* Returns the value in shell->environment; NULL: unset. */
 const char *shell_environment_variable(const struct shell *shell, const char *name);
 
 /* script.c: run the lines of a file. Returns OK, or why it could not be read (P_NOT_FOUND, ...). */
 MUST_USE uint32_t shell_run_file(struct shell *shell, const char *path);
-/* ... of what another program writes. Returns OK, or why it could not be read. */
+/* Run the lines that a stream delivers. Returns OK, or why it could not be read. */
 MUST_USE uint32_t shell_run_stream(struct shell *shell, cap_t stream);
-/* Tell that a line is too long; none of it runs. */
+/* Report a line that is too long or has a zero byte; none of it runs. */
 void shell_refuse_line(struct shell *shell, enum line_event why);
 /* Run the lines of `text`. */
 void shell_run_text(struct shell *shell, const char *text);
 
-/* prompt.c: choose who reads what is typed, see libsys/proto/console.h. */
+/* prompt.c: set the console's mode, see libsys/proto/console.h. */
 void shell_set_console(const struct shell *shell, enum console_mode mode);
 /* Read and run lines from the console until the end of input or `exit`. */
 void shell_run_prompt(struct shell *shell);

@@ -1,5 +1,5 @@
 /*
- * The Tab key: the names that complete.c asks for, from the files server.
+ * The Tab key: gets the names that complete.c matches, from the files server.
  */
 #include "libsys/print.h"
 #include "libsys/string.h"
@@ -10,7 +10,7 @@
 
 static struct complete complete; /* too large for the stack */
 
-/* What can't be listed offers nothing. */
+/* Offer the entries of a folder. A folder that can't be listed offers nothing. */
 static void offer_folder(const char *path, bool only_files) {
     static struct files_list_reply entry;
     for (uint64_t i = 0; file_list(path, i, &entry) == OK; i++)

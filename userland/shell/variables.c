@@ -2,7 +2,7 @@
 #include "userland/lib/launch.h"
 #include "userland/shell/shell.h"
 
-/* Does this NAME=value (or free entry) belong to the name of `length` bytes? */
+/* Whether the entry NAME=value (or a free one) has the name of `length` bytes. */
 static bool has_name(const char *entry, const char *name, size_t length) {
     return strncmp(entry, name, length) == 0 && entry[length] == '=';
 }
@@ -64,11 +64,11 @@ void shell_import_variables(struct shell *shell, char *const *environment) {
     for (; *environment != NULL; environment++) {
         size_t length = parse_name_length(*environment);
         if (length > 0 && length <= PARSE_NAME_MAX && (*environment)[length] == '=' && !launch_is_private(*environment))
-            (void)shell_set_variable(shell, *environment); /* it has told the user */
+            (void)shell_set_variable(shell, *environment); /* a failure has been reported to the user */
     }
 }
 
-/* Is the variable `entry` set anew by one of the first `count` words? */
+/* Whether one of the first `count` words sets the variable of `entry` anew. */
 static bool is_overridden(const struct shell *shell, const char *entry, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (has_name(shell->words.words[i], entry, parse_name_length(entry)))
