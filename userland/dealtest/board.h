@@ -1,5 +1,5 @@
 /*
- * What the dealer and its target know of each other: a page that both have.
+ * What dealer and target know of each other: a page that they share.
  */
 #pragma once
 
@@ -9,15 +9,15 @@
 #include "libsys/proto/process.h"
 
 struct board {
-    volatile uint64_t ready;   /* the target's handlers are there */
-    volatile uint64_t done;    /* it is to end */
-    volatile uint64_t steps;   /* moves as long as the target runs */
-    volatile uint64_t handled; /* USR1 */
-    volatile uint64_t wrong;   /* what the target has found to be so, and where: line of target.c, status */
+    volatile uint64_t ready;   /* the target has set its handlers */
+    volatile uint64_t done;    /* the target is to end */
+    volatile uint64_t steps;   /* counts as long as the target runs */
+    volatile uint64_t handled; /* how many USR1 were handled */
+    volatile uint64_t wrong;   /* a check of the target has failed, with line of target.c and status */
     volatile uint64_t line, status;
 };
 
-/* What a target does over and over again. */
+/* A kind of target; it makes turn after turn. */
 struct target {
     const char *name;
     void (*turn)(void);
@@ -30,7 +30,7 @@ extern const struct target targets[];
 #define SIGNAL_STEP PROCESS_SIGURG
 #define SIGNAL_HANDLED PROCESS_SIGUSR2
 
-/* Be one, until it is done. */
+/* Be this target until the board says that it is done. */
 _Noreturn void target_run(struct board *board, const struct target *target);
 
 /* The program that a target which executes becomes again and again: dealtest with this argument. */

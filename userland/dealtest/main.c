@@ -1,6 +1,7 @@
 /*
- * Deals stops, continuations, signals and ends to processes that are in the middle of a call or a fault, at times that a seed
- * decides. Run it with several CPUs and --all-cpus: the process server is on the first, the targets take turns on all.
+ * Deals stops, continuations, signals and ends to processes that are in the middle of a call or a fault, at times that
+ * a seed decides. Run it with several CPUs and --all-cpus: the process server runs on the first, the targets take turns
+ * on all.
  *
  *     dealtest [SEED [SECONDS]]     exits with the number of failed checks
  */
@@ -14,7 +15,7 @@
 #include "userland/dealtest/board.h"
 #include "userland/lib/command.h"
 
-#define DEALS 12U /* to one target */
+#define DEALS 12U /* a target gets fewer than this */
 #define SOON_NS 20000000000ULL
 #define PAUSE_NS 100000U
 
@@ -45,7 +46,7 @@ static void pause(uint64_t duration_ns) {
         continue;
 }
 
-/* Until `*value` is not what it was. */
+/* Wait until `*value` differs from `from`. False: it does not, within SOON_NS. */
 static bool moves(const volatile uint64_t *value, uint64_t from) {
     uint64_t last_ns = program_time_in(SOON_NS);
     while (*value == from && sys_clock_read().value < last_ns)
@@ -82,7 +83,7 @@ static uint64_t halt(uint64_t pid) {
     return board->steps;
 }
 
-/* While it is stopped it does nothing, handlers included; then it goes on. */
+/* Stop the target and continue it. While it is stopped nothing of it may run, not even handlers. */
 static void stop(uint64_t pid) {
     uint64_t handled = board->handled, steps = halt(pid);
     bool signals = below(2) == 0;
@@ -118,7 +119,7 @@ static void finish(uint64_t pid) {
         check(board->steps == steps, "it ran on although it was stopped and killed", board->steps - steps);
 }
 
-/* What a target tells that has no board. */
+/* Note the signals by which a target without a board tells of its steps and of its handlers. */
 static void on_news(uint64_t signal, const struct process_signal_frame *frame) {
     (void)frame;
     if (signal == SIGNAL_STEP)
@@ -127,7 +128,7 @@ static void on_news(uint64_t signal, const struct process_signal_frame *frame) {
         board->handled++;
 }
 
-/* One target, from its start to its end. */
+/* Deal to one target, from its start to its end. */
 static void deal(void) {
     struct process_fork_request request = {0};
     struct process_fork_reply reply = {0};
@@ -158,7 +159,10 @@ static struct process_memory_reply look(void) {
     return reply;
 }
 
-/* Soon: a child of the target may have outlived it. The first ones touch what is kept from then on: there only processes count. */
+/*
+ * Wait until all figures are as before: a child of the target may outlive it for a while. The first targets make the
+ * servers allocate memory that they then keep, so there only processes count. False: they are not, within SOON_NS.
+ */
 static bool becomes(const struct process_memory_reply *before, bool first) {
     uint64_t last_ns = program_time_in(SOON_NS);
     for (;;) {

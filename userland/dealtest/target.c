@@ -1,6 +1,6 @@
 /*
- * Targets: each makes calls or faults of one kind, and checks after each that nothing is as it should not be. Whatever the dealer
- * does to it, no call may fail, and no register may change.
+ * Targets: each makes calls or faults of one kind, and checks the outcome each time. Whatever the dealer does to it, no
+ * call may fail and no register may change.
  */
 #include "kernel/abi/rights.h"
 #include "libsys/print.h"
@@ -37,7 +37,7 @@ static void complain(uint64_t line, uint64_t status) {
             complain(__LINE__, (status)); \
     } while (0)
 
-/* The call has this outcome. One that a handler came before has not been made yet. */
+/* Check that the call has this outcome. A call that ended with P_INTERRUPTED was not made, so it is repeated. */
 #define WANT_STATUS(call, wanted)           \
     do {                                    \
         uint32_t outcome;                   \
@@ -47,7 +47,10 @@ static void complain(uint64_t line, uint64_t status) {
         WANT(outcome == (wanted), outcome); \
     } while (0)
 
-/* Below, RBX, R8..R15 and the flags' CF hold what they are given over `body`, which may use RAX and RCX; their sum tells. */
+/*
+ * Put known values into RBX, RDX and R8..R15, run `body`, which may use RAX and RCX, and add the values up: the sum is
+ * HELD if none has changed.
+ */
 #define HOLDING(body, ret_sum)                                                                                    \
     __asm__ volatile("mov %[pattern], %%rbx; lea 1(%%rbx), %%rdx; lea 2(%%rbx), %%r8; lea 3(%%rbx), %%r9\n"       \
                      "lea 4(%%rbx), %%r10; lea 5(%%rbx), %%r11; lea 6(%%rbx), %%r12; lea 7(%%rbx), %%r13\n"       \
@@ -230,14 +233,14 @@ static void reads_files(void) {
     WANT(memcmp(words, first, sizeof first) == 0, length);
 }
 
-/* Nothing is written, and so seen by nobody. */
+/* Write no bytes, so that nobody sees them. */
 static void calls_the_console(void) {
     struct console_write_request request = {0};
     struct console_write_reply reply;
     WANT_STATUS(console_write(program_cap("console"), &request, &reply, NULL), OK);
 }
 
-/* Threads that wait for ever: when the process ends, none of them may come back from its call. */
+/* Threads that wait forever: when the process ends, none of them may return from its call. */
 static uint64_t sleeps_for_ever(void *argument) {
     struct process_sleep_request request = {UINT64_MAX};
     struct process_sleep_reply reply;

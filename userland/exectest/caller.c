@@ -1,7 +1,7 @@
 /*
- * The image that calls exec, once for success and once for failure:
+ * The image that calls exec, once to succeed and once to fail:
  *
- *     caller show                     turn into `show`, with words and an environment that it will check
+ *     caller show                     turn into `show`, which checks its words and environment
  *     caller PATH STATUS REASON       exec of PATH has to fail with this status, and these words in its reason; then
  *                                     check that this process is as it was before
  */

@@ -3,8 +3,8 @@
  *
  *     chain LEFT PID [FIGURES...]
  *
- * The first link that was itself made by exec takes the figures and hands them on; the last one takes them again. Between
- * the two the process has lived on, so what an exec fails to give back cannot hide behind the process's end.
+ * The first link made by exec takes the figures and hands them on; the last one takes them again. The process lives on
+ * between the two, so that its end can't hide what an exec fails to give back.
  */
 #include "libsys/print.h"
 #include "libsys/program.h"
@@ -14,8 +14,7 @@
 #include "userland/lib/launch.h"
 
 #define NUMBER_BYTES 24U
-#define FRAMES_MORE \
-    8U /* a program that lies elsewhere may touch a page, or need a table, more; 200 execs lose more than that */
+#define FRAMES_MORE 8U /* address randomisation may cost a page or a table more; leaks of 200 execs exceed this */
 #define WORDS_BEFORE_FIGURES 3 /* name, LEFT, PID */
 
 static int wrong(const char *what) {
@@ -72,7 +71,7 @@ int main(int argc, char **argv, char **envp) {
     struct measure figures;
     if (argc < 2 || !text_to_number(argv[1], &left))
         return wrong("want a number of execs");
-    if (argc == 2) /* the one that was spawned */
+    if (argc == 2) /* the first link, which was spawned */
         return exec_next(left - 1, own_pid(), NULL, envp);
     if (!text_to_number(argv[2], &pid) || pid != own_pid())
         return wrong("the pid has changed");

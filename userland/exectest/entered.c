@@ -1,13 +1,13 @@
 /*
- * A program with an interpreter, test/exec/interpreter, which has looked at the auxiliary vector before this runs. Says what
- * the vector says, and whether that is so.
+ * A program with an interpreter, test/exec/interpreter, which checks the auxiliary vector before this runs. Prints what
+ * the vector says, and whether that is true.
  */
 #include "libsys/auxiliary.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 
-extern const char __ehdr_start[]; /* by the linker: this image's first byte */
+extern const char __ehdr_start[]; /* defined by the linker: this image's first byte */
 void _start(void);
 
 int main(int argc, char **argv, char **envp) {

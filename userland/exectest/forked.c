@@ -18,7 +18,7 @@ uint64_t fork_here(void) {
     return reply.pid;
 }
 
-/* How the check's child ended, and what was lost, are as they should be. */
+/* Whether the check's child ended as expected and nothing was lost. */
 static _Bool judge(const struct forked_check *check, const struct process_wait_reply *end, const struct measure *before,
                    _Bool counts) {
     struct measure after;
@@ -48,7 +48,7 @@ int forked_run(const char *name, const struct forked_check *checks, uint64_t cou
         struct process_wait_request request = {.pid = child};
         struct process_wait_reply end = {0};
         _Bool waited = process_wait(program_process(), &request, &end, NULL) == OK;
-        /* At first this program's own pages are copied, once. */
+        /* The first check copies this program's own pages, once, so it does not count. */
         _Bool passed = waited && measured && judge(&checks[i], &end, &before, i > 0);
         print("%sok %lu - %s\n", passed ? "" : "not ", i + 1, checks[i].name);
         failed += !passed;

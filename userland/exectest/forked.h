@@ -1,6 +1,6 @@
 /*
- * Checks that each run in a child made by fork, so that they may end badly: the parent knows how they should end, and that
- * nothing is lost.
+ * Runs each check in a child made by fork, so that a check may end badly. The parent knows the expected end, and that
+ * nothing may be lost.
  */
 #pragma once
 
@@ -9,12 +9,14 @@
 struct forked_check {
     const char *name;
     int (*run)(void);
-    uint64_t signal; /* that ends it; 0: it returns 0 */
+    uint64_t signal; /* that is to end it; 0: it is to return 0 */
 };
 
-/* In the child, 0; in the parent, its pid. Ends the program if there is no memory for it. */
+/* Fork. Returns 0 in the child, the child's pid in the parent. If it fails, the program ends. */
 uint64_t fork_here(void);
 
-/* Run them all and print a line each; `name` says whose they are. Returns how many failed; in a child, what its check
- * returned. */
+/*
+ * Run all checks and print a line each; `name` is the test. Returns how many failed; in a child, the result of its
+ * check.
+ */
 int forked_run(const char *name, const struct forked_check *checks, uint64_t count);

@@ -1,11 +1,11 @@
 /*
  * A process that takes all the memory there is:
  *
- *     hog ask      asks for it in one piece after another until it is refused, and ends with PAYLOAD_REFUSED
+ *     hog ask      asks for pieces until it is refused, and ends with PAYLOAD_REFUSED
  *     hog touch    maps a lot and touches each page; sleeps when it has them all
  *     hog keep     asks for ever smaller pieces until it is refused a single page, says so, and keeps what it has
- *     hog bomb     forks, and so do those that come of it, until they are 2^BOMB_FORKS, of whom each touches as much as it can
- *     hog spread   touches a page in each of SPREAD_PARTS parts far from each other, and finds in each what it has written
+ *     hog bomb     forks up to 2^BOMB_FORKS processes, each of which touches as much as it can
+ *     hog spread   touches a page in each of SPREAD_PARTS distant parts, and reads all of them back
  */
 #include "kernel/abi/rights.h"
 #include "libsys/print.h"
@@ -21,7 +21,7 @@
 #define SPREAD_AT 0x200000000000ULL
 #define BOMB_FORKS 4U
 
-/* *at: where it lies; where it is to lie, if the flags say so. */
+/* Map memory. *at: in, the address if the flags demand one; out, the address of the mapping. */
 static uint32_t map(uint64_t length_bytes, uint64_t flags, uaddr_t *at) {
     struct process_map_request request = {
         .at = *at, .length_bytes = length_bytes, .rights = MEMORY_READ | MEMORY_WRITE, .flags = flags};
@@ -69,7 +69,7 @@ static int bomb(void) {
     struct process_fork_request request = {0};
     struct process_fork_reply reply;
     for (uint32_t i = 0; i < BOMB_FORKS; i++)
-        (void)process_fork(program_process(), &request, &reply, NULL); /* as often as it may */
+        (void)process_fork(program_process(), &request, &reply, NULL); /* failures are expected */
     return touch();
 }
 

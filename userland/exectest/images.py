@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the ELF images of exectest that no compiler makes: the smallest good one, and damaged ones.
+"""Makes the ELF images of exectest that no compiler makes: tiny good ones, and damaged ones.
 
-    images.py KIND GOOD OUTPUT      GOOD is a sound executable to damage; those made from nothing do not look at it
+    images.py KIND GOOD OUTPUT      GOOD is a sound executable to damage; images made from nothing ignore it
 """
 
 import pathlib
@@ -17,12 +17,12 @@ PT_LOAD, PT_INTERP, PT_NOTE, PF_X, PF_W, PF_R = 1, 3, 4, 1, 2, 4
 PAGE_BYTES = 4096
 LOOP_BASE = 0x400000
 BATON_NOTE = struct.pack("<III8sI", 6, 4, 1, b"Baton", 1)  # libsys/note.S
-TOO_LARGE_BYTES = 64 << 30  # more than any machine the tests run on, and inside the user half
+TOO_LARGE_BYTES = 64 << 30  # more than any machine of the tests has, and inside the user half
 ENTRY_AT, MACHINE_AT, HEADERS_AT, HEADER_COUNT_AT = 24, 18, 32, 56  # offsets in the ELF header
 
 
 def one_page(kind: int, base: int, code: bytes) -> bytes:
-    """One page, read and execute: the headers, the note that it is Baton's, then the code."""
+    """One page to read and execute: the headers, Baton's note, then the code."""
     note_at, count = ELF_HEADER.size + 2 * PROGRAM_HEADER.size, 2
     start = note_at + len(BATON_NOTE)
     size = start + len(code)
@@ -39,26 +39,26 @@ def loop() -> bytes:
 
 
 def movable() -> bytes:
-    """Position-independent. Where it finds itself above 4 GiB it ends by `ud2`, else by `int3`."""
+    """Position-independent. Ends by `ud2` if it lies above 4 GiB, otherwise by `int3`."""
     where = b"\x48\x8d\x05\xf9\xff\xff\xff"  # lea _start(%rip), %rax
     high = b"\x48\xc1\xe8\x20"  # shr $32, %rax
     return one_page(ET_DYN, 0, where + high + b"\x74\x02\x0f\x0b\xcc")  # jz 1f; ud2; 1: int3
 
 
 def interpreted() -> bytes:
-    """Wants test/exec/movable as its interpreter, and ends by `int3` if it is run itself. Only the interpreter has the note."""
+    """Names test/exec/movable, which alone has the note, as its interpreter. Ends by `int3` if it runs itself."""
     path, count = b"test/exec/movable\0", 2
     start = ELF_HEADER.size + count * PROGRAM_HEADER.size
     size = start + len(path) + 1
-    header = ELF_HEADER.pack(ELF_IDENT, ET_EXEC, EM_X86_64, 1, LOOP_BASE + size - 1, ELF_HEADER.size, 0, 0, ELF_HEADER.size,
-                             PROGRAM_HEADER.size, count, 0, 0, 0)
+    header = ELF_HEADER.pack(ELF_IDENT, ET_EXEC, EM_X86_64, 1, LOOP_BASE + size - 1, ELF_HEADER.size, 0, 0,
+                             ELF_HEADER.size, PROGRAM_HEADER.size, count, 0, 0, 0)
     wish = PROGRAM_HEADER.pack(PT_INTERP, PF_R, start, LOOP_BASE + start, 0, len(path), len(path), 1)
     segment = PROGRAM_HEADER.pack(PT_LOAD, PF_R | PF_X, 0, LOOP_BASE, LOOP_BASE, size, size, PAGE_BYTES)
     return header + wish + segment + path + b"\xcc"
 
 
 def load_headers(image: bytes) -> list[tuple[int, list[int]]]:
-    """Offset and fields of each loadable segment's program header."""
+    """The offset and fields of each loadable segment's program header."""
     (at,) = struct.unpack_from("<Q", image, HEADERS_AT)
     (count,) = struct.unpack_from("<H", image, HEADER_COUNT_AT)
     offsets = [at + i * PROGRAM_HEADER.size for i in range(count)]
@@ -88,20 +88,20 @@ def wrong_machine(good: bytes) -> bytes:
 
 
 def write_execute(good: bytes) -> bytes:
-    """The segment with the code is writable too."""
+    """The segment with the code is also writable."""
     offset, fields = next((offset, fields) for offset, fields in load_headers(good) if fields[1] & PF_X)
     fields[1] |= PF_W
     return patched(good, offset, PROGRAM_HEADER.pack(*fields))
 
 
 def entry_outside(good: bytes) -> bytes:
-    """The entry is 16 pages behind the last segment."""
+    """The entry is 16 pages after the last segment."""
     fields = load_headers(good)[-1][1]
     return patched(good, ENTRY_AT, struct.pack("<Q", fields[3] + fields[6] + 16 * PAGE_BYTES))
 
 
 def with_memory(good: bytes, memory_bytes: int) -> bytes:
-    """The last segment, which holds variables, wants so much zeroed memory."""
+    """The last segment, which holds variables, asks for so much zeroed memory."""
     offset, fields = load_headers(good)[-1]
     fields[6] = memory_bytes
     return patched(good, offset, PROGRAM_HEADER.pack(*fields))

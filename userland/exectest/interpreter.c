@@ -1,7 +1,7 @@
 /*
- * The interpreter of two programs. It looks whether the auxiliary vector says of itself and of the program what their images
- * say, and goes to the program's entry with the stack as it came. If something is wrong it ends by an undefined instruction;
- * the line of check that failed is in RAX.
+ * The interpreter of two programs. It compares the auxiliary vector with its own image and the program's, and then
+ * jumps to the program's entry with the stack unchanged. If a check fails, it ends by an undefined instruction with the
+ * check's line in RAX.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,11 +30,11 @@ struct program_header {
 };
 
 extern const struct file_header __ehdr_start
-    __attribute__((visibility("hidden"))); /* by the linker: this image's own */
+    __attribute__((visibility("hidden"))); /* defined by the linker: this image's own header */
 
 uint64_t interpreter_enter(const uint64_t *stack);
 
-/* RDI: the stack as it came. What comes back is where to go. */
+/* Call interpreter_enter() with the initial stack pointer, restore that, and jump to the address returned. */
 __asm__(".globl _start\n"
         "_start: xor %ebp, %ebp\n"
         " mov %rsp, %rdi\n"
@@ -56,7 +56,7 @@ static bool is_text(uint64_t at, const char *wanted) {
     return *text == *wanted;
 }
 
-/* Every entry once; those of Baton's own are not looked at. */
+/* Read the vector; each type may appear once. Baton's own types are ignored. */
 static void read_vector(const uint64_t *vector, uint64_t values[TYPES_MAX]) {
     bool seen[TYPES_MAX];
     for (uint32_t i = 0; i < TYPES_MAX; i++)
@@ -74,13 +74,13 @@ static void read_vector(const uint64_t *vector, uint64_t values[TYPES_MAX]) {
         CHECK(seen[wanted[i]]);
 }
 
-/* The program's headers are where AT_PHDR says, and from there on all is as they say. */
+/* Check that AT_PHDR points to the program's headers, and all other entries against these. */
 static void check_program(const uint64_t values[TYPES_MAX]) {
     const struct program_header *headers = (const struct program_header *)values[AT_PHDR];
     const struct file_header *file = NULL;
     uint64_t moved_by = 0, interpreter = 0;
     CHECK(values[AT_PHENT] == sizeof *headers && values[AT_PHNUM] >= 3 && values[AT_PHNUM] < 32);
-    CHECK(headers[0].kind == SEGMENT_HEADERS); /* as the linker lays it */
+    CHECK(headers[0].kind == SEGMENT_HEADERS); /* the linker puts it first */
     moved_by = values[AT_PHDR] - headers[0].virt;
     for (uint64_t i = 0; i < values[AT_PHNUM]; i++) {
         if (headers[i].kind == SEGMENT_LOAD && headers[i].offset == 0)
@@ -92,7 +92,7 @@ static void check_program(const uint64_t values[TYPES_MAX]) {
     CHECK(values[AT_PHDR] == (uint64_t)file + file->headers_offset);
     CHECK(values[AT_PHNUM] == file->program_header_count && values[AT_PHENT] == file->program_header_bytes);
     CHECK(values[AT_ENTRY] == moved_by + file->entry);
-    CHECK((file->type == 2) == (moved_by == 0)); /* ET_EXEC lies where it was linked, ET_DYN does not */
+    CHECK((file->type == 2) == (moved_by == 0)); /* ET_EXEC lies where it was linked; ET_DYN does not */
     CHECK(interpreter != 0 && is_text(interpreter, PATH));
 }
 
@@ -101,7 +101,7 @@ uint64_t interpreter_enter(const uint64_t *stack) {
     const uint64_t *at = stack + 1 + stack[0] + 1;
     uint32_t eax = 1, ebx, ecx = 0, edx;
     CHECK((uint64_t)stack % 16 == 0 && stack[1 + stack[0]] == 0);
-    while (*at != 0) /* the environment */
+    while (*at != 0) /* skip the environment */
         at++;
     read_vector(at + 1, values);
     check_program(values);

@@ -1,8 +1,8 @@
 /*
- * Does exec work, seen from ring 3 alone? All evidence is what system calls and messages of user programs say: the exit
- * status of an image that only that image gives, figures of the process server and the kernel before and after.
+ * Does exec work, seen from ring 3 alone? All evidence comes from system calls and messages of user programs: an exit
+ * status that only the image in question gives, and figures of the process server and the kernel before and after.
  *
- * Prints a line for each check; exits 0 if all hold, else with the number of those that do not (at most 100).
+ * Prints a line for each check; exits 0 if all hold, otherwise with the number of failures (at most 100).
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
@@ -20,7 +20,7 @@
 #define WATCH_NS 100000000ULL /* how long the looping program is watched */
 #define COMPETITORS_MAX 17U
 #define HOGS_MAX 8U
-#define HOG_NS 60000000000ULL /* patience with one of them */
+#define HOG_NS 60000000000ULL /* longest wait for one of them */
 #define FAILURES_MAX 100U
 
 static const char usage[] = "exectest    test exec from ring 3; needs the programs in /test/exec";
@@ -30,7 +30,7 @@ static const struct {
     const char *what;
     const char *path;
     uint32_t status;
-    const char *reason; /* what the reason has to contain */
+    const char *reason; /* words that the reason has to contain */
 } bad_images[] = {
     {"a missing file", PAYLOAD_FOLDER "missing", P_NOT_FOUND, "no such file or directory"},
     {"a directory", "test/exec", P_NOT_FILE, "not a file"},
@@ -50,7 +50,7 @@ static uint64_t check_count;
 static uint64_t failure_count;
 static struct launch_failure failure;
 
-/* Report one check. The text behind it is printed if it fails. */
+/* Report one check, with the formatted text if it has failed. */
 FORMAT_LIKE(3, 4) static void check(bool holds, const char *what, const char *format, ...) {
     char detail[PROTOCOL_REASON_MAX + 64];
     va_list arguments;
@@ -125,7 +125,7 @@ static void check_chain(void) {
         check(false, "figures before the chain", "the process server gives none");
 }
 
-/* CPU time of a process, or 0 if it does not run. */
+/* Returns the CPU time of a process; 0: it does not run. */
 static uint64_t cpu_time(uint64_t pid) {
     struct process_list_request request = {.pid = pid};
     struct process_list_reply reply;
@@ -134,7 +134,7 @@ static uint64_t cpu_time(uint64_t pid) {
     return runs ? reply.cpu_time_ns : 0;
 }
 
-/* This program goes on while the other one never gives the CPU away, and the other one gets on as well. */
+/* A program that never yields the CPU may neither stop this program nor be starved by it. */
 static void check_loop(void) {
     static const char *const arguments[] = {"loop", NULL};
     uint64_t pid = start(PAYLOAD_FOLDER "loop", arguments);
@@ -157,7 +157,7 @@ static void check_loop(void) {
           "end %lu, value %lu", end.end, end.value);
 }
 
-/* It tells by the way it ends whether it was moved to where position-independent images go. */
+/* The image ends differently, depending on whether it was moved to the addresses of position-independent images. */
 static void check_movable(void) {
     static const char *const arguments[] = {"movable", NULL};
     uint64_t pid = start(PAYLOAD_FOLDER "movable", arguments);
@@ -168,7 +168,7 @@ static void check_movable(void) {
           end.value, end.rip, pid == 0 ? failure.reason : "");
 }
 
-/* What starts is the interpreter that the image names, at the place of interpreters. */
+/* The interpreter that the image names must start, at an address for interpreters. */
 static void check_interpreter(void) {
     static const char *const arguments[] = {"interpreted", NULL};
     uint64_t pid = start(PAYLOAD_FOLDER "interpreted", arguments);
@@ -215,7 +215,7 @@ static void check_bad_images(void) {
         check(false, "figures before the refused images", "the process server gives none");
 }
 
-/* Kill programs that run. Returns whether each of them ended by that. */
+/* Kill running programs. Returns whether each of them ended by that. */
 static bool kill_all(const uint64_t *pids, size_t count) {
     bool ended = true;
     for (size_t i = 0; i < count; i++) {
@@ -225,7 +225,10 @@ static bool kill_all(const uint64_t *pids, size_t count) {
     return ended;
 }
 
-/* Has a process ended by the kernel having no page for it, or does it sleep, with all that it wanted? */
+/*
+ * Whether a process is finished: it sleeps with all the memory that it wanted, or was killed for lack of pages
+ * (*ret_killed).
+ */
 static bool hog_is_done(uint64_t pid, bool *ret_killed) {
     struct process_list_request request = {.pid = pid};
     struct process_list_reply reply;
@@ -235,7 +238,7 @@ static bool hog_is_done(uint64_t pid, bool *ret_killed) {
     return *ret_killed || reply.state == PROCESS_SLEEPING;
 }
 
-/* Memory is taken as it is touched: when there is none left, the process with the most ends, and nobody else is harmed. */
+/* Memory is taken on demand. When none is left, the process with the most of it ends, and no other is harmed. */
 static void check_full_memory(void) {
     static const char *const ask[] = {"hog", "ask", NULL}, *const touch[] = {"hog", "touch", NULL};
     static const char *const spread[] = {"hog", "spread", NULL};
@@ -267,7 +270,7 @@ static void check_full_memory(void) {
         check(false, "figures before the memory was full", "the process server gives none");
 }
 
-/* More programs that never wait than there are CPUs, so that only the timer lets anybody else run. */
+/* Run more programs that never wait than there are CPUs, so that only the timer lets others run. */
 static void check_ticks(void) {
     static const char *const loop[] = {"loop", NULL};
     static const char *const arguments[] = {"ticks", TICKS_EXECS, NULL};
@@ -293,7 +296,7 @@ int main(int argc, char **argv, char **envp) {
         return 0;
     process = program_process();
     environment = envp;
-    check_arguments(); /* first: afterwards the server has grown whatever it grows once */
+    check_arguments(); /* first, since it makes the server allocate memory that it then keeps */
     struct measure before;
     bool measured = measure_take(process, &before);
     check_chain();

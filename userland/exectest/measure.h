@@ -1,5 +1,5 @@
 /*
- * What execs and processes must give back: figures of the process server and of the kernel, taken before and after.
+ * What execs and ended processes must give back: figures of the process server and the kernel, taken before and after.
  */
 #pragma once
 
@@ -22,13 +22,13 @@ struct measure {
     uint64_t figures[MEASURE_FIGURES];
 };
 
-/* Returns 0 if the process server did not answer. */
+/* Take all figures. Returns 0 if the process server did not answer. */
 _Bool measure_take(cap_t process, struct measure *ret_measure);
 
-/* The first figure in which the two differ; MEASURE_FIGURES = none does. */
+/* Returns the first figure that differs; MEASURE_FIGURES: none does. */
 enum measure_figure measure_difference(const struct measure *before, const struct measure *after);
 
 const char *measure_name(enum measure_figure figure);
 
-/* Timer interrupts that all CPUs have taken so far. */
+/* Returns how many timer interrupts all CPUs have taken so far. */
 uint64_t measure_ticks(void);

@@ -1,6 +1,6 @@
 /*
- * What a process may do with its own memory, and what fork makes of it. Each check runs in a child made by fork, so that
- * it may end badly: the parent knows how it should end.
+ * What may a process do with its own memory, and what becomes of that memory in a fork? Each check runs in a child made
+ * by fork, so that it may end badly: the parent knows the expected end.
  *
  *     memtest            exits with the number of failed checks
  */
@@ -61,7 +61,7 @@ static uint32_t unmap(volatile uint64_t *at, uint64_t pages) {
     return process_unmap(process, &request, &reply, NULL);
 }
 
-/* ---- checks: each returns 0 if all was well, or ends by the fault that its row foretells ---- */
+/* ---- checks: each returns 0 if all was well, or ends by the fault that its row names ---- */
 
 static int fork_copies_on_write(void) {
     volatile uint64_t *memory = map(PAGES, 0);
@@ -123,7 +123,7 @@ static int memory_is_zero_and_lazy(void) {
     if (!measure_take(process, &after))
         return 3;
     uint64_t taken = before.figures[MEASURE_FRAMES_FREE] - after.figures[MEASURE_FRAMES_FREE];
-    return taken < 60 && unmap(memory, 20000) == OK ? 0 : 4; /* a page, its tables, what the server notes */
+    return taken < 60 && unmap(memory, 20000) == OK ? 0 : 4; /* a page, its tables, the server's records */
 }
 
 static int write_to_read_only(void) {
@@ -249,7 +249,7 @@ static int heap(void) {
         return 3;
     request.end = start + 2 * PAGE_BYTES;
     if (process_set_break(process, &request, &reply, NULL) != OK || *(volatile uint64_t *)(start + PAGE_BYTES) != 0)
-        return 4; /* what went and comes again is zero */
+        return 4; /* pages that were given back return as zeroes */
     request.end = start - PAGE_BYTES;
     return process_set_break(process, &request, &reply, NULL) == P_ADDRESS ? 0 : 5;
 }

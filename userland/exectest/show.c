@@ -1,5 +1,5 @@
 /*
- * The image that `caller` turns into: prints what it received, and checks it.
+ * The image that `caller` turns into: prints its arguments, environment and data, and checks them.
  *
  *     show CALLER_PID PAYLOAD_WORDS...
  */

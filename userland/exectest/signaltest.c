@@ -1,5 +1,5 @@
 /*
- * Signals, groups and sessions. Each check runs in a child made by fork, whose end the parent knows beforehand.
+ * Signals, groups and sessions. Each check runs in a child made by fork; the parent knows the expected end.
  *
  *     signaltest         exits with the number of failed checks
  */
@@ -124,7 +124,7 @@ static int masked_signals_wait(void) {
         return 2;
     (void)mask_to(BIT(PROCESS_SIGUSR2), &pending);
     if (pending != (BIT(PROCESS_SIGUSR1) | BIT(PROCESS_SIGUSR2)) || order != PROCESS_SIGUSR1)
-        return 3; /* two of a kind are one */
+        return 3; /* two pending signals of a kind count as one */
     (void)mask_to(0, NULL);
     return order == PROCESS_SIGUSR1 * 100 + PROCESS_SIGUSR2 ? 0 : 4;
 }
@@ -143,7 +143,7 @@ static int handlers_nest(void) {
     if (!handle(PROCESS_SIGUSR2) || signal_handle(PROCESS_SIGUSR1, nest, 0) != OK || signal_self(PROCESS_SIGUSR1) != OK)
         return 1;
     uint64_t once = PROCESS_SIGUSR1 * 10000 + PROCESS_SIGUSR2 * 100 + 77;
-    return order == once * 1000000 + once ? 0 : 2; /* the one that was masked came afterwards */
+    return order == once * 1000000 + once ? 0 : 2; /* the masked one came after the first handler */
 }
 
 static void jump_over(uint64_t signal, const struct process_signal_frame *frame) {
@@ -225,7 +225,7 @@ static int signal_wait_lets_it_in(void) {
         struct process_signal_wait_reply reply;
         if (process_signal_wait(process, &request, &reply, NULL) != OK || seen[PROCESS_SIGUSR1] != 1)
             return 1;
-        return mask_to(0, NULL) == BIT(PROCESS_SIGUSR1) ? 0 : 2; /* as it was before */
+        return mask_to(0, NULL) == BIT(PROCESS_SIGUSR1) ? 0 : 2; /* the old mask is back */
     }
     (void)sleep_ns(SHORT_NS);
     struct process_wait_reply end = {0};
@@ -284,7 +284,7 @@ static int a_stopped_process_can_be_killed(void) {
     if (kill(child, PROCESS_SIGSTOP) != OK || wait_with(child, PROCESS_WAIT_STOPPED, &end) != OK)
         return 1;
     if (kill(child, PROCESS_SIGTERM) != OK || wait_with(child, PROCESS_WAIT_NO_HANG, &end) != E_TIMEOUT)
-        return 2; /* it is pending while the process is stopped */
+        return 2; /* it stays pending while the process is stopped */
     if (kill(child, PROCESS_SIGKILL) != OK)
         return 3;
     return wait_with(child, 0, &end) == OK && end.value == PROCESS_SIGKILL ? 0 : 4;

@@ -1,6 +1,6 @@
 /*
- * A process that turns into itself again and again, and each time does not go on before the timer has interrupted
- * twice since its own first instruction:
+ * A process that turns into itself again and again. Each time it waits until the timer has interrupted twice since its
+ * first instruction:
  *
  *     ticks LEFT
  */

@@ -1,5 +1,5 @@
 /*
- * Ends at a breakpoint, so that the report of its fault says where it lies. Built to lie anywhere.
+ * A position-independent program that ends at a breakpoint, so that the report of its fault shows where it was loaded.
  */
 void wander(void);
 void wander_stop(void);
@@ -10,5 +10,5 @@ __attribute__((noinline)) void wander_stop(void) { __asm__ volatile("int3"); }
 
 void wander(void) {
     wander_stop();
-    __asm__ volatile(""); /* behind the call, so that it is none that only jumps */
+    __asm__ volatile(""); /* after the call, so that it does not become a jump */
 }

@@ -1,8 +1,8 @@
 /*
- * Do files do what the protocol promises, seen from ring 3 alone? Everything goes through the files server of the running
+ * Do files do what the protocol promises, seen from ring 3 alone? All calls go to the files server of the running
  * system, by messages, below a directory of the test's own.
  *
- * Prints a line for each check; exits 0 if all hold, else with the number of those that do not (at most 100).
+ * Prints a line for each check; exits 0 if all hold, otherwise with the number of failures (at most 100).
  */
 #include "kernel/abi/rights.h"
 #include "libsys/print.h"
@@ -16,12 +16,12 @@
 #include "userland/lib/pipe.h"
 
 #define FOLDER "/tmp/filetest"
-#define STREAMS_MIN 64U  /* files that a program can have open as streams, at least */
-#define STREAMS_MAX 256U /* ... and all together, at most */
+#define STREAMS_MIN 64U  /* files that a program can open as streams, at least */
+#define STREAMS_MAX 256U /* ... and all programs together, at most */
 #define MAPPED FOLDER "/mapped"
 #define COPIES_MIN 16U /* files below /tmp that a program can have mapped, at least */
-#define COPIES_MAX 64U /* ... and all together, at most */
-#define FILLERS 12U    /* programs that fill the memory: each takes half of what is left, at least */
+#define COPIES_MAX 64U /* ... and all programs together, at most */
+#define FILLERS 12U    /* programs that fill the memory: each takes at least half of what is left */
 #define FAILURES_MAX 100U
 #define READ 4U /* its number in FILES_OPERATIONS */
 #define LONG_NAME "a-name-of-64-bytes-is-longer-than-what-there-is-room-for-in-here"
@@ -61,7 +61,9 @@ static bool is(const char *path, const char *wanted) {
     return file.size_bytes == strlen(wanted) && length == file.size_bytes && memcmp(block, wanted, length) == 0;
 }
 
-/* Does the last word of an answer bring bytes of the file and none of an answer before it? As the kernel delivers it. */
+/*
+ * Whether the last word of an answer holds the file's bytes and none of an earlier answer, as the kernel delivers it.
+ */
 static void check_last_word(uint64_t file) {
     static const uint64_t lengths[] = {8, 3};
     for (uint32_t i = 0; i < 2; i++) {
@@ -152,7 +154,7 @@ static uint32_t write_stream(cap_t stream, const char *text) {
     return stream_write_all(stream, text, strlen(text), NULL);
 }
 
-/* A file as what a program reads or writes. */
+/* Files as a program's input and output. */
 static void check_streams(void) {
     static cap_t many[STREAMS_MAX + 1];
     const char *path = FOLDER "/stream";
@@ -248,7 +250,7 @@ static bool ends_well(uint64_t pid) {
            end.value == 0;
 }
 
-/* A child's role: a file as large as it can be. */
+/* A child's role: make a file as large as possible. */
 static int fill_file(const char *path) {
     uint64_t file;
     uint32_t status = file_create(path, FILES_FILE, &file);
@@ -263,7 +265,7 @@ static const char *filler_path(uint32_t number) {
     return path;
 }
 
-/* By several programs, for none gets all. */
+/* It takes several programs, since no single one gets all. */
 static void fill_memory(void) {
     struct launch_failure failure;
     bool filled = true;
@@ -279,7 +281,7 @@ static void free_memory(void) {
     check(freed, "what the others took is free again");
 }
 
-/* A program runs from a copy of its file, whose pages come back when it has ended. */
+/* A program runs from a copy of its file, whose pages are freed when it has ended. */
 static void check_running(void) {
     const char *path = FOLDER "/sleep";
     struct launch_failure failure;

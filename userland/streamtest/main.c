@@ -1,8 +1,8 @@
 /*
- * Do pipes do what the protocol promises, seen from ring 3 alone? Everything goes through the servers of the running system;
- * the children at the other ends are this program itself, called with the name of a role.
+ * Do pipes do what the protocol promises, seen from ring 3 alone? All calls go to the servers of the running system.
+ * The children at the other ends are this program itself, called with the name of a role.
  *
- * Prints a line for each check; exits 0 if all hold, else with the number of those that do not (at most 100).
+ * Prints a line for each check; exits 0 if all hold, otherwise with the number of failures (at most 100).
  */
 #include "libsys/print.h"
 #include "libsys/program.h"
@@ -16,9 +16,9 @@
 
 #define SELF "/bin/streamtest"
 #define FAILURES_MAX 100U
-#define PIPES_MAX 64U      /* that the server has */
-#define READERS 8U         /* that wait at one end */
-#define SETTLE_NS 20000000 /* in which a child gets to where it waits */
+#define PIPES_MAX 64U      /* the server's pipes */
+#define READERS 8U         /* most calls that may wait at one end */
+#define SETTLE_NS 20000000 /* in which a child reaches the call in which it waits */
 #define WRITERS 3U
 #define LINES 1000U /* of each writer */
 #define LINE_MAX 512U
@@ -64,7 +64,7 @@ static int write_many(uint64_t count) {
     return 0;
 }
 
-/* To the end, which has to be after `count` bytes. */
+/* Read to the end, which must come after `count` bytes. */
 static int read_many(uint64_t count) {
     static uint8_t bytes[300];
     size_t length = 1;
@@ -101,14 +101,14 @@ static void set_alarm(uint64_t duration_ns) {
 
 static void tick(uint64_t signal, const struct process_signal_frame *frame) { (void)signal, (void)frame; }
 
-/* Once, soon: perhaps in the call that follows. (Again and again, a slow machine would do nothing else.) */
+/* Have one signal come soon, perhaps during the next call. (A repeated one would keep a slow machine fully busy.) */
 static bool is_interrupted;
 static void interrupt_soon(uint64_t turn) {
     if (is_interrupted)
         set_alarm((1 + turn % 8) * TICK_NS);
 }
 
-/* Lines of so many bytes, line end included: the writer's letter, the line's number, and letters. */
+/* Write lines of `length` bytes, line end included: the writer's letter, the line's number, and letters. */
 static int write_lines(uint64_t length) {
     static char line[LINE_MAX + 1];
     struct process_get_pid_request who = {.zero = 0};
@@ -170,13 +170,13 @@ static int play(const char *role, const char *number) {
         return write_lines(count);
     if (strcmp(role, "whole") == 0 || strcmp(role, "whole-interrupted") == 0)
         return read_whole_lines(count);
-    wait_ns(count); /* hold: has its ends, and uses neither */
+    wait_ns(count); /* role `hold`: it has its ends and uses neither */
     return 0;
 }
 
 /* ---- and their parent ---- */
 
-/* A child with these ends (0 = none). Returns its pid; 0: a check has failed. */
+/* Start a child with these ends (0: none). Returns its pid; 0: a check has failed. */
 static uint64_t start(const char *role, const char *number, cap_t in, cap_t out) {
     const char *const arguments[] = {SELF, role, number, NULL};
     const char *const environment[] = {NULL};
@@ -198,7 +198,7 @@ static uint64_t start(const char *role, const char *number, cap_t in, cap_t out)
     return pid;
 }
 
-/* How a child ended: its exit status, or 128 and more. Which one: in *pid, which may be PROCESS_ANY before. */
+/* Wait for a child. Returns its exit status, or 128 and more. *pid may be PROCESS_ANY; it becomes the child's pid. */
 static uint64_t outcome(uint64_t *pid) {
     struct process_wait_request request = {.pid = *pid};
     struct process_wait_reply reply;
@@ -310,7 +310,7 @@ static void check_limits(void) {
     pipe_drop(&one.writer);
 }
 
-/* Writers of lines, each of which has to come whole, also where handlers interrupt who writes and who reads. */
+/* Several writers of lines, each of which must arrive whole, even if signal handlers interrupt writers and readers. */
 static void check_whole(bool interrupted) {
     static const char *const lengths[] = {"100", "491", "512"};
     for (uint32_t round = 0; round < 3; round++) {

@@ -1,5 +1,5 @@
 /*
- * What a program can do to the terminal, for tests that type (test/system/test_terminal.py).
+ * Things that a program can do to the terminal, for tests that type (test/system/test_terminal.py).
  */
 #include "libsys/print.h"
 #include "libsys/program.h"
@@ -26,7 +26,7 @@ static uint32_t read_key(uint8_t *ret_key) {
     return status;
 }
 
-/* As a program does that wants each key; it leaves the terminal as it is then. */
+/* Read single keys, as a full-screen program does. The mode is not restored. */
 static int take_keys(void) {
     uint8_t key = 0;
     uint32_t status;
@@ -43,7 +43,7 @@ static int take_keys(void) {
     return status == OK ? 0 : 1;
 }
 
-/* The plain calls. */
+/* The calls without waiting for the foreground. */
 static int make_calls(void) {
     struct console_read_request read = {.most_bytes = 1};
     struct console_read_reply line;
