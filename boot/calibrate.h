@@ -9,7 +9,7 @@
 
 #include "boot/text.h"
 
-/* Two clocks disagree when their answers differ by more than a 32nd. */
+/* Two clocks disagree when their answers differ by more than one part in CLOCKS_AGREE_PARTS. */
 #define CLOCKS_AGREE_PARTS 32U
 
 struct clock_rates {

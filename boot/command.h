@@ -1,5 +1,5 @@
 /*
- * The command line, read from a file in any encoding that an editor may have used.
+ * The command line, read from a file in one of the encodings that editors write.
  */
 #pragma once
 

@@ -43,7 +43,7 @@ struct process_stage_reply {
     uint64_t staged_bytes;
 };
 
-/* How many of the staged strings are what, in this order. */
+/* How the staged strings divide, in this order. */
 struct process_strings {
     uint64_t argument_count;
     uint64_t environment_count; /* without `cap:...`, `size:...` and `slots=...`, which the server adds */
@@ -55,9 +55,9 @@ struct process_strings {
  * empties a slot when its object dies. A capability's name has letters, digits, `_`, `-` and `.`; of two with the same
  * name the program finds the first.
  * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason: what is wrong with it); P_NO_MEMORY; P_LIMIT processes, memory, or
- * more capabilities than a table has slots; P_ARGUMENT the count of staged strings is another, or a name is malformed;
- * P_NO_CAPABILITY a SLOT is no slot, or holds a Reply; P_PERMISSION the session has no such group, or (with FOREGROUND)
- * as for set_foreground; P_BACKGROUND likewise. No trace of the process remains on error.
+ * more capabilities than a table has slots; P_ARGUMENT the counts are not those of the staged strings, or a name is
+ * malformed; P_NO_CAPABILITY a SLOT is no slot, or holds a Reply; P_PERMISSION the session has no such group, or (with
+ * FOREGROUND) as for set_foreground; P_BACKGROUND likewise. No trace of the process remains on error.
  */
 #define PROCESS_GROUP_FOREGROUND (1ULL << 63) /* flag, added to the group: the child has the terminal at once */
 #define PROCESS_GROUP_SAME 0U                 /* the caller's group ... */
@@ -119,7 +119,7 @@ enum process_wait_flag {
 };
 #define PROCESS_NO_MEMORY_LEFT 256U /* `fault` of a process that was killed (KILL) for lack of pages */
 struct process_wait_request {
-    uint64_t pid; /* or PROCESS_ANY, or PROCESS_GROUP | group: any child that is in the group now */
+    uint64_t pid; /* or PROCESS_ANY, or PROCESS_GROUP | group: any child that is in the group when it has news */
     uint64_t flags;
 };
 struct process_wait_reply {
@@ -132,17 +132,17 @@ struct process_wait_reply {
 };
 
 /*
- * Send a signal to a process, or to all members of a group that the caller may signal. Signal 0 only asks whether the
- * caller may.
+ * Send a signal to a process, or to all members of a group that the caller may signal. Signal 0 only asks whether that
+ * is possible.
  *
  * Two rights decide what a caller may do to a process. To *act* on it means to change its limits, nice value, group and
  * foreground, and to see its maps. A process may act on itself and on all descendants of its parent; process 1 on all;
  * an orphan on itself and its descendants. A process may *signal* all that it may act on, and all of its own session: a
  * session is one user's work, where a child signals its parent and `kill` of a group reaches all members. So start an
- * untrusted program behind a set_session, which it can't undo. Only process 1 may signal itself, and a signal that it
- * has no handler for does nothing to it, because the machine runs for its sake.
+ * untrusted program behind a set_session, which it can't undo. No other process may signal process 1, and a signal
+ * without a handler does nothing to it, because the machine runs for its sake.
  * Errors: P_NO_PROCESS no such process or group; P_ARGUMENT signal; P_PERMISSION the caller may not signal the process,
- * or any of the group.
+ * or may signal no member of the group.
  */
 #define PROCESS_GROUP (1ULL << 32) /* PROCESS_GROUP | group in place of a pid */
 #define PROCESS_NAMES_GROUP(pid) ((pid) >> 32 == 1)
@@ -167,8 +167,8 @@ struct process_get_pid_reply {
  * Ctrl-Z (TSTP), and that may read from the terminal and set its mode. The terminal belongs to the first session. The
  * foreground may be changed by its members, by the process that named it, and by process 1. When its last process has
  * ended, the group of the process that named it takes over; if that has ended, too, the group of process 1.
- * Errors: P_NO_PROCESS; P_PERMISSION the caller may not act on the process (see kill), or one of them is in another
- * session; P_BACKGROUND the foreground is another group; P_ARGUMENT goes_on.
+ * Errors: P_NO_PROCESS; P_PERMISSION the caller may not act on the process (see kill), or caller or process is in
+ * another session; P_BACKGROUND the foreground is another group; P_ARGUMENT goes_on.
  */
 struct process_set_foreground_request {
     uint64_t pid;
@@ -292,7 +292,7 @@ enum process_map_flag {
     PROCESS_MAP_AT = 1 << 0,       /* exactly at `at`; otherwise the server chooses an address and ignores `at` */
     PROCESS_MAP_REPLACE = 1 << 1,  /* with AT: unmap first what is there */
     PROCESS_MAP_TOGETHER = 1 << 2, /* shared with children that fork makes: frames are taken at once */
-    PROCESS_MAP_GUARDED = 1 << 3,  /* without AT: the page below stays unmapped for good, as a stack wants it */
+    PROCESS_MAP_GUARDED = 1 << 3,  /* without AT: the page below stays free, and no search finds it: for a stack */
 };
 struct process_map_request {
     uint64_t at;
@@ -376,8 +376,8 @@ struct process_get_group_reply {
 };
 
 /*
- * Start a session and a group with the caller's pid as number, which it leads. Errors: P_PERMISSION it leads a group
- * already.
+ * Start a session and a group with the caller's pid as number, which it leads. Errors: P_PERMISSION a group with that
+ * number exists already.
  */
 struct process_set_session_request {
     uint64_t zero;
