@@ -3,8 +3,8 @@
 
     rehearse.py [PART ...]     parts: bench extras visitor clangs; without a name, all of them
 
-Each part begins with a fresh root, in which README's two commands run. As root, on Debian, with mmdebstrap. The last line is
-`N passed, N failed`, added up over all runs; the exit status is 0 only when nothing failed.
+Each part begins with a fresh root, in which README's two commands run. As root, on Debian, with mmdebstrap. The last
+line is `N passed, N failed`, added up over all runs; the exit status is 0 only when nothing failed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ PARTS = ("bench", "extras", "visitor", "clangs")
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="README's commands in a fresh Debian root, and the rest of CI.")
-    parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []],  # []: argparse asks for it if none is named
+    # []: argparse asks for it if none is named
+    parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []],
                         help="which parts; all if none is named")
     options = parser.parse_args(arguments)
     if os.geteuid() != 0:

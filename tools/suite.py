@@ -50,31 +50,40 @@ class SuiteError(Exception):
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Boot one guest suite and judge it.")
     parser.add_argument("--name", required=True, help="the suite's name, as `./baton test NAME` takes it")
-    parser.add_argument("--loader", required=True, type=pathlib.Path, help="PVH ELF file, or BOOTX64.EFI with --boot uefi")
+    parser.add_argument("--loader", required=True, type=pathlib.Path,
+                        help="PVH ELF file, or BOOTX64.EFI with --boot uefi")
     parser.add_argument("--boot", choices=("pvh", "uefi", "uefi-flash"), default="pvh",
                         help="uefi-flash: firmware on two pflash chips, as on a user's machine")
-    parser.add_argument("--volume", type=pathlib.Path, help="boot volume; what the next three name is put on it, or makes one")
+    parser.add_argument("--volume", type=pathlib.Path,
+                        help="boot volume; what the next three name is put on it, or makes one")
     parser.add_argument("--kernel", type=pathlib.Path)
     parser.add_argument("--init", type=pathlib.Path)
     parser.add_argument("--file", action="append", default=[], metavar="NAME=PATH", help="one more file on the volume")
-    parser.add_argument("--kernel-symbols", type=pathlib.Path, help="ELF file for kernel addresses, if not the volume's")
-    parser.add_argument("--user-symbols", type=pathlib.Path, help="ELF file for user addresses, if not the volume's init")
+    parser.add_argument("--kernel-symbols", type=pathlib.Path,
+                        help="ELF file for kernel addresses, if not the volume's")
+    parser.add_argument("--user-symbols", type=pathlib.Path,
+                        help="ELF file for user addresses, if not the volume's init")
     parser.add_argument("--append", default="", help="more words for the kernel's command line")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("BATON_SEED", "1")))
     parser.add_argument("--smp", type=int, default=1)
     parser.add_argument("-m", "--memory", type=int, default=128, metavar="MIB")
     parser.add_argument("--timeout", type=float, default=DEFAULT_SECONDS, metavar="SECONDS")
-    parser.add_argument("--icount", type=int, metavar="SHIFT", help="deterministic virtual time, 2^SHIFT ns an instruction")
-    parser.add_argument("--bench", action="store_true", help="count instructions: icount shift 0, one CPU, no fast strings")
-    parser.add_argument("--no-exceptions", action="store_true", help="do not log each exception (for suites with very many)")
-    parser.add_argument("--gdb", action="store_true", help="stop before the first instruction and wait for gdb, without a time limit")
+    parser.add_argument("--icount", type=int, metavar="SHIFT",
+                        help="deterministic virtual time, 2^SHIFT ns an instruction")
+    parser.add_argument("--bench", action="store_true",
+                        help="count instructions: icount shift 0, one CPU, no fast strings")
+    parser.add_argument("--no-exceptions", action="store_true",
+                        help="do not log each exception (for suites with very many)")
+    parser.add_argument("--gdb", action="store_true",
+                        help="stop before the first instruction and wait for gdb, without a time limit")
     parser.add_argument("--output", type=pathlib.Path, help="folder for logs; default run/NAME")
     parser.add_argument("qemu", nargs="*", metavar="-- QEMU-ARGUMENT")
     return parser.parse_args(arguments)
 
 
 def compose_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path | None:
-    """The volume to boot: the one given, with kernel, init and files put on it, or one made from these alone, or None."""
+    """The volume to boot: the one given, with kernel, init and files put on it, or one made from these alone, or
+    None."""
     files = [(KERNEL_NAME, options.kernel), (INIT_NAME, options.init)]
     files += [volume.parse_member(word) for word in options.file]
     added = [(name, path.read_bytes()) for name, path in files if path is not None]
@@ -121,8 +130,8 @@ def make_machine(options: argparse.Namespace, archive: pathlib.Path | None, fold
         disk.write_image(image, files)
         boot = FirmwareBoot(found, image)
     return Machine(boot=boot, folder=folder, smp=1 if options.bench else options.smp, memory_mib=options.memory,
-                   cpu=BENCH_CPU if options.bench else "max", icount_shift=0 if options.bench else options.icount, seed=options.seed,
-                   log_interrupts=not options.no_exceptions and not options.bench,
+                   cpu=BENCH_CPU if options.bench else "max", icount_shift=0 if options.bench else options.icount,
+                   seed=options.seed, log_interrupts=not options.no_exceptions and not options.bench,
                    console_file=output / "console.txt", log_file=output / "kernel.log", extra=tuple(options.qemu))
 
 
@@ -131,7 +140,8 @@ def say(line: str) -> None:
 
 
 def watch(guest: Guest, judge: tap.Judge, seconds: float, threads: Watch | None = None) -> None:
-    """Carry the guest's TAP to standard output until the machine ends or its time does; near its end, look at the threads."""
+    """Carry the guest's TAP to standard output until the machine ends or its time does; near its
+    end, look at the threads."""
     while guest.end is None:
         for channel, data in guest.pump(PUMP_SECONDS):
             if channel == "tap":
@@ -164,7 +174,8 @@ def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbo
         problems.append(end_problem.text)
         if not end_problem.is_told:
             hangs = end_problem.kind is verdict.Kind.HANG
-            explanation += report.write(evidence, symbols, images, threads.lines(evidence.log.text, images.process_server()) if hangs else ())
+            explanation += report.write(evidence, symbols, images,
+                                        threads.lines(evidence.log.text, images.process_server()) if hangs else ())
     elif evidence.log.power_off_status:
         problems.append(f"status {evidence.log.power_off_status} at power-off, 0 is wanted")
     problems += judge.finish()
@@ -202,7 +213,8 @@ def run_machine(options: argparse.Namespace, output: pathlib.Path) -> int:
                 print(f"waiting for gdb; in another terminal, type: {line}", file=sys.stderr, flush=True)
             threads = Watch(machine.memory_file, output / "kernel.log", symbols.kernel)
             watch(guest, judge, math.inf if options.gdb else options.timeout, threads)
-            problems, explanation = judge_run(options, guest, judge, symbols, faults.Images(archive, places.files), threads)
+            problems, explanation = judge_run(options, guest, judge, symbols, faults.Images(archive, places.files),
+                                              threads)
     if not problems:
         return 0
     lines = [f"FAIL {options.name}: {problem}" for problem in problems] + explanation

@@ -35,8 +35,8 @@ struct bench_peer {
 #define PEER_LAST_SLOT 31U
 
 /*
- * Its table's slots 1.. hold copies of `caps` (zero-terminated, at most 6); its RBX, RBP are those of the entry. Capabilities
- * in messages come to PEER_LAST_SLOT and the slots before.
+ * Its table's slots 1.. hold copies of `caps` (zero-terminated, at most 6); its RBX, RBP are those of the entry.
+ * Capabilities in messages come to PEER_LAST_SLOT and the slots before.
  */
 void bench_peer_start(struct bench_peer *peer, const uint8_t *code, const cap_t *caps, uint64_t rbx, uint64_t rbp,
                       cap_t fault_endpoint);

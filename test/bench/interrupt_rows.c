@@ -1,7 +1,7 @@
 /*
- * How long does it take from an interrupt to the thread that waits for it? The timer raises a notification, once while another
- * thread runs, once while the CPU idles. No program can read the clock at the interrupt, so the counter begins there (the mark
- * COUNTER_MARK_ARM), and the rows have no ticks.
+ * How long does it take from an interrupt to the thread that waits for it? The timer raises a notification, once while
+ * another thread runs, once while the CPU idles. No program can read the clock at the interrupt, so the counter begins
+ * there (the mark COUNTER_MARK_ARM), and the rows have no ticks.
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"

@@ -41,7 +41,8 @@ peer_take_cap:
     syscall
     jmp 1b
 
-/* Answer with as many words; delete the capabilities that came. RBX = endpoint, RBP = the slot of the first, others before it. */
+/* Answer with as many words; delete the capabilities that came. RBX = endpoint, RBP = the slot of the
+ * first, others before it. */
     .globl peer_take_caps
 peer_take_caps:
     mov $SYSCALL_EP_WAIT, %eax

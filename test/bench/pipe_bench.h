@@ -4,8 +4,8 @@
 #pragma once
 
 /*
- * self: the path of this program, which calls pipe_bench_partner when its one argument is PIPE_BENCH_PARTNER. fail: what goes
- * wrong ends there; does not return.
+ * self: the path of this program, which calls pipe_bench_partner when its one argument is PIPE_BENCH_PARTNER. fail:
+ * what goes wrong ends there; does not return.
  */
 void pipe_bench_row(const char *self, void (*fail)(const char *what));
 

@@ -57,7 +57,8 @@ static void spawn_and_wait(const char *argument) {
         fail("a child did not end well");
 }
 
-/* A child: turn into oneself as many times as the argument says. The first of EXECS begins a row, the last prints it. */
+/* A child: turn into oneself as many times as the argument says. The first of EXECS begins a row, the last prints
+ * it. */
 static int chain(const char *left, const char *begun) {
     uint64_t count, start = 0;
     if (!text_to_number(left, &count) || (begun != NULL && !text_to_number(begun, &start)))

@@ -1,6 +1,6 @@
 /*
- * Is there a cliff? Call and answer with every number of words, alone and with capabilities, which the other side deletes. Each
- * is a row sweep_WORDS_CAPABILITIES; for ./baton bench sweep.
+ * Is there a cliff? Call and answer with every number of words, alone and with capabilities, which the other side
+ * deletes. Each is a row sweep_WORDS_CAPABILITIES; for ./baton bench sweep.
  */
 #include "libsys/format.h"
 #include "libsys/program.h"

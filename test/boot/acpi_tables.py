@@ -1,6 +1,6 @@
-"""Owns ACPI tables of our own making, in the place of those that QEMU makes: it leaves its own out (acpi=off), and the firmware
-of a virtual machine takes tables from three fw_cfg files, the last of which says which pointers and checksums to fill in
-(QEMU, docs/specs and hw/acpi/bios-linker-loader.c). An order there has 128 bytes and begins with its number.
+"""Owns ACPI tables of our own making, in the place of those that QEMU makes: it leaves its own out (acpi=off), and the
+firmware of a virtual machine takes tables from three fw_cfg files, the last of which says which pointers and checksums
+to fill in (QEMU, docs/specs and hw/acpi/bios-linker-loader.c). An order there has 128 bytes and begins with its number.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ S5 = b"\x08_S5_\x12\x06\x04" + bytes(8)
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """CPUs by their APIC numbers, as entries of type 0, disabled ones, and of type 9; what is odd about the other tables."""
+    """CPUs by their APIC numbers, as entries of type 0, disabled ones, and of type 9; what is odd about the other
+    tables."""
 
     cpus: tuple[int, ...] = (0,)
     disabled: tuple[int, ...] = ()

@@ -1,6 +1,6 @@
 /*
- * A firmware as odd as some real ones: an application that stands between firmware and the loader. It changes entries of
- * the boot services' table and starts the loader, \EFI\BATON\LOADER.EFI. What is odd about it is said in \odd.txt:
+ * A firmware as odd as some real ones: an application that stands between firmware and the loader. It changes entries
+ * of the boot services' table and starts the loader, \EFI\BATON\LOADER.EFI. What is odd about it is said in \odd.txt:
  * words parted by spaces, `name` or `name=number`; test/boot/run_probe.py has the machines that use them.
  */
 #include <efi.h>

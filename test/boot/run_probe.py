@@ -135,7 +135,8 @@ def refused(message: str | re.Pattern[str], front: str = "pvh", **more: object) 
 
 
 def with_tables(tables: Tables, cpus: int, line: str) -> dict[str, Case]:
-    """The parts of names, and machines that start with these tables and say this line: in turn, at once, without checks."""
+    """The parts of names, and machines that start with these tables and say this line: in turn, at once, without
+    checks."""
     def case(*arguments: str, plain: bool = False) -> Case:
         return Case("pvh", ("-m", "128M", "-smp", str(cpus), *arguments), QBOOT, frames=26000, acpi=tables, plain=plain,
                     command="debug_exit=0xf4", says=(line,))
@@ -192,11 +193,13 @@ CASES: dict[str, Case] = {
     "uefi_256m_screen": Case("uefi", ("-m", "256M", "-device", "VGA")),
     "uefi_5g_smp": Case("uefi", ("-m", "5G", "-smp", "4")),
     "uefi_flash": Case("uefi", ("-m", "256M"), FLASH),
-    "uefi_entropy_of_firmware": Case("uefi", ("-m", "256M", "-cpu", "max,-rdrand,-rdseed", "-device", "virtio-rng-pci")),
+    "uefi_entropy_of_firmware": Case("uefi", ("-m", "256M", "-cpu", "max,-rdrand,-rdseed", "-device",
+                                              "virtio-rng-pci")),
     "refuse_no_volume": refused("boot.tar: not given; start QEMU with -initrd boot.tar", cut=lambda data: None),
     "refuse_garbage_volume": refused(f"boot.tar: damaged: not a ustar header, at byte 0; {PACK}",
                                      cut=lambda data: b"garbage " * 512),
-    "refuse_cut_volume": refused(f"boot.tar: damaged: file data goes beyond the end of the archive, at byte 3584, {KERNEL}; {PACK}",
+    "refuse_cut_volume": refused(f"boot.tar: damaged: file data goes beyond the end of the archive, at byte 3584, "
+                                 f"{KERNEL}; {PACK}",
                                  cut=lambda data: data[:8192]),
     "refuse_volume_without_end": refused(
         f"boot.tar: damaged: ends without its end mark: the archive is cut short, at byte 4608; {PACK}",
@@ -238,33 +241,36 @@ CASES: dict[str, Case] = {
                                      "WARN boot: cpus= wants a number from 1 on, and is not heeded")),
     # Machines whose 8254 stands still, on which CPUID tells nothing: one clock after the other.
     "clock_acpi_timer": clock("-M", "q35,pit=off", by="the ACPI timer; the 8254 timer stands still"),
-    "clock_acpi_timer_of_pc": clock("-M", "pc,pit=off,hpet=off", "-smp", "2", by="the ACPI timer; the 8254 timer stands still"),
+    "clock_acpi_timer_of_pc": clock("-M", "pc,pit=off,hpet=off", "-smp", "2",
+                                    by="the ACPI timer; the 8254 timer stands still"),
     "clock_hpet": clock("-M", "q35,pit=off", by="the HPET; the 8254 timer stands still; the ACPI timer is not there",
                         acpi=Tables(hpet_only=True)),
     "clock_real_time": clock("-M", "microvm,pit=off,pic=off", by="the real-time clock; the 8254 timer stands still; "
                              "the ACPI timer is not there; the HPET is not there"),
     "clock_real_time_smp": clock("-M", "microvm,pit=off,pic=off,acpi=off", "-smp", "4", by="the real-time clock; "
                                  "the 8254 timer stands still; the ACPI timer is not there; the HPET is not there"),
-    "clock_8254_of_microvm": Case("pvh", ("-m", "256M", "-M", "microvm,rtc=off", "-smp", "2"), QBOOT, frames=57200, command="debug_exit=0xf4"),
-    "refuse_no_clock": refused("clock: CPUID does not tell the rates; the 8254 timer stands still; the ACPI timer is not "
-                               "there; the HPET is not there; the real-time clock is not there; turn one of them on in "
-                               "firmware set-up", arguments=("-m", "64M", "-M", "microvm,pit=off,pic=off,rtc=off")),
+    "clock_8254_of_microvm": Case("pvh", ("-m", "256M", "-M", "microvm,rtc=off", "-smp", "2"), QBOOT, frames=57200,
+                                  command="debug_exit=0xf4"),
+    "refuse_no_clock": refused("clock: CPUID does not tell the rates; the 8254 timer stands still; the ACPI timer is "
+                               "not there; the HPET is not there; the real-time clock is not there; turn one of them "
+                               "on in firmware set-up",
+                               arguments=("-m", "64M", "-M", "microvm,pit=off,pic=off,rtc=off")),
     # Firmware as odd as some is. 256 MiB have 65,536 frames, of which firmware and the system itself take some 5,600.
     "odd_firmware_map": Case("uefi", ("-m", "256M"), odd="broken=50 stride types shuffle refuse=6 short"),
     "odd_firmware_while_leaving": Case("uefi", ("-m", "256M"), odd="stale=7 grow=400 busy watchdog"),
     "odd_firmware_many_ranges": Case("uefi", ("-m", "256M"), odd="broken=200 grow=60", frames=56500),
     "odd_firmware_without": Case("uefi", ("-m", "256M", "-device", "VGA"), odd="noconsole noacpi mask", frames=56500),
     "odd_firmware_high_volume": Case("uefi", ("-m", "5G"), odd="place=5000"),
-    "odd_firmware_volume_beyond_a_hole": Case("uefi", HOLE, odd="place=1049000", frames=500000, command="debug_exit=0xf4",
-                                              says=(LEFT_OUT,)),
+    "odd_firmware_volume_beyond_a_hole": Case("uefi", HOLE, odd="place=1049000", frames=500000,
+                                              command="debug_exit=0xf4", says=(LEFT_OUT,)),
     "refuse_odd_firmware_ranges": refused("memory map: firmware reports more ranges than 1024; turn off devices in "
                                           "firmware set-up", "uefi", odd="broken=600"),
-    "refuse_odd_firmware_device": refused("boot volume: the loader was not started from a file system: firmware refuses "
-                                          "what it was given", "uefi", odd="nodevice"),
+    "refuse_odd_firmware_device": refused("boot volume: the loader was not started from a file system: firmware "
+                                          "refuses what it was given", "uefi", odd="nodevice"),
     "refuse_odd_firmware_read": refused("\\baton\\boot.tar: cannot be read: the device reports an error", "uefi",
                                         odd="readerror short"),
-    "refuse_odd_firmware_size": refused("\\baton\\boot.tar: shorter than its folder entry says; copy it again: the file "
-                                        "system is damaged", "uefi", odd="longer=8192"),
+    "refuse_odd_firmware_size": refused("\\baton\\boot.tar: shorter than its folder entry says; copy it again: the "
+                                        "file system is damaged", "uefi", odd="longer=8192"),
     "refuse_odd_firmware_huge": refused("\\baton\\boot.tar: too large for this machine: not enough memory", "uefi",
                                         odd="huge"),
     "refuse_odd_firmware_never": refused("firmware: does not let go of the machine: firmware refuses what it was given",
@@ -321,7 +327,8 @@ class Runner:
         found = firmware.find(flash_first=self.case.bios == FLASH)
         if found is None:
             raise Wrong("no UEFI firmware is installed (package ovmf)")
-        files = {disk.LOADER_PATH: self.options.efi.read_bytes(), disk.COMMAND_PATH: self.case.command.encode() + b"\r\n"}
+        files = {disk.LOADER_PATH: self.options.efi.read_bytes(),
+                 disk.COMMAND_PATH: self.case.command.encode() + b"\r\n"}
         if archive is not None:
             files[disk.VOLUME_PATH] = archive
         if self.case.odd:

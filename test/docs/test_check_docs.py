@@ -1,4 +1,5 @@
-"""Owns the tests of the documentation check: a small sound tree passes, and each thing broken in it is noticed, alone."""
+"""Owns the tests of the documentation check: a small sound tree passes, and each thing broken in it is noticed,
+alone."""
 
 from __future__ import annotations
 
@@ -78,7 +79,8 @@ Two files <!-- check: ls kernel/*.c | grep -c . -->.
 <!-- check: grep -c '^$' docs/lines.txt -->, in two pages <!-- value: kernel/cap.h: EAT_PAGES -->.
 
 - swap_bites is only in `table.c` <!-- check: ! grep -q bites kernel/endpoint.c -->
-- Between two calls <!-- no claim: two --> there is time. It takes 9 instructions <!-- value: test/bench/recorded.json: eaten -->.
+- Between two calls <!-- no claim: two --> there is time. It takes 9 instructions \
+<!-- value: test/bench/recorded.json: eaten -->.
 
 Twenty-one and a dozen lines <!-- check: wc -l < docs/lines.txt; wc -w < docs/lines.txt -->.
 
@@ -119,7 +121,8 @@ SOUND = {
     "kernel/cap.h": '#pragma once\n#include "kernel/abi/status.h"\n#define EAT_PAGES (sizeof_bite + 1U) /* each */\n',
     "kernel/abi/status.h": "#pragma once\nenum { sizeof_bite = 0x1, };\n",
     "kernel/endpoint.c": "uint64_t sys_ep_eat(void) { return 0; }\n",
-    "libsys/eat.h": '#pragma once\n#include "kernel/abi/status.h"\n#define TEETH_MAX 32U /* all */\n#define GUM_MAX 1U\n'
+    "libsys/eat.h": '#pragma once\n#include "kernel/abi/status.h"\n#define TEETH_MAX 32U /* all */\n'
+                    '#define GUM_MAX 1U\n'
                     "#define BITE_MAX (1U << 9)\n",
     "servers/cook/main.c": '#include "libsys/eat.h"\n#include "servers/cook/main.h"\nint main(void) { return 0; }\n',
     "servers/cook/main.h": "#pragma once\n",
@@ -129,8 +132,8 @@ SOUND = {
     "docs/abi/cap_eat.md": PAGE,
     "docs/abi/ep_eat.md": PAGE.replace("cap_eat", "ep_eat").replace("Number 1", "Number 2")
                               .replace("`ep_eat_refuses`", "none: none").replace("kernel/table.c", "kernel/endpoint.c"),
-    "docs/abi/index.md": "[a](cap_eat.md) [b](ep_eat.md)\n\n## Statuses\n\n| status | text |\n|---|---|\n| OK | done |\n"
-                         "| E_CAP | nothing there |\n| E_LIMIT | enough |\n",
+    "docs/abi/index.md": "[a](cap_eat.md) [b](ep_eat.md)\n\n## Statuses\n\n| status | text |\n|---|---|\n"
+                         "| OK | done |\n| E_CAP | nothing there |\n| E_LIMIT | enough |\n",
     "docs/adr/0001-eat-capabilities.md": ADR,
     "docs/counts.md": COUNTS,
     "docs/lines.txt": "\n" * 10 + "word\n" * 10 + "two words\n",
@@ -169,8 +172,8 @@ def check_claims(tree: Tree) -> list[str]:
 
 
 CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
-    abi.check, sources.check_includes, sources.check_sizes, sources.check_headers, quotes.check_fences, quotes.check_names,
-    quotes.check_links, check_commands, check_adrs, decisions.check_lessons,
+    abi.check, sources.check_includes, sources.check_sizes, sources.check_headers, quotes.check_fences,
+    quotes.check_names, quotes.check_links, check_commands, check_adrs, decisions.check_lessons,
     limits.check, check_claims,
 )
 
@@ -190,7 +193,8 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     (PAGE_PATH, "| E_CAP |", "| OK |", "OK is no error of"),
     (PAGE_PATH, "`cap_eat_refuses`", "`cap_eat_accepts`", "`cap_eat_accepts` is no case in test/guest"),
     (PAGE_PATH, "none: it takes years", "none: ", "no case in test/guest"),
-    (PAGE_PATH, "none: it takes years", "none: not tested yet", "E_LIMIT (too many): that there is no test is no reason"),
+    (PAGE_PATH, "none: it takes years", "none: not tested yet",
+     "E_LIMIT (too many): that there is no test is no reason"),
     (PAGE_PATH, "none: it takes years", "none: Untested", "that there is no test is no reason"),
     (PAGE_PATH, "none: it takes years", "none: TODO", "that there is no test is no reason"),
     (PAGE_PATH, "| nothing there |", "|", "an error row wants status, when and test"),
@@ -205,7 +209,8 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("docs/abi/index.md", "(ep_eat.md)", "(cap_eat.md)", "no link to ep_eat.md"),
     ("docs/abi/index.md", "| OK | done |", "| OK | done |\n| E_OLD | gone |", "E_OLD is no status"),
     ("kernel/cap.h", "kernel/abi/status.h", "libsys/eat.h", "kernel/cap.h: must not include libsys/eat.h"),
-    ("kernel/abi/status.h", "#pragma once\n", '#pragma once\n#include "kernel/cap.h"\n', "must not include kernel/cap.h"),
+    ("kernel/abi/status.h", "#pragma once\n", '#pragma once\n#include "kernel/cap.h"\n',
+     "must not include kernel/cap.h"),
     ("libsys/eat.h", "kernel/abi/status.h", "kernel/cap.h", "libsys/eat.h: must not include kernel/cap.h"),
     ("servers/cook/main.c", "libsys/eat.h", "servers/waiter/main.h", "must not include servers/waiter/main.h"),
     ("servers/cook/main.c", "libsys/eat.h", "kernel/cap.h", "main.c: must not include kernel/cap.h"),
@@ -233,13 +238,16 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     (README, "(adr/0001-eat-capabilities.md)", "(abi/index.md)", "docs/README.md has no link to it"),
     (ADR_PATH, "# 1. ", "# 2. ", "the first line is not `# 1. title`"),
     (ADR_PATH, "**Rejected.** Nothing.\n", "", "has the parts"),
-    (ADR_PATH, "Row `eaten` of `./baton bench`; `./baton test caps_smp`.", "Count.", "what would show it wrong is no command"),
+    (ADR_PATH, "Row `eaten` of `./baton bench`; `./baton test caps_smp`.", "Count.",
+     "what would show it wrong is no command"),
     (ADR_PATH, "`eaten`", "`drunk`", "names no row of test/bench/targets.json"),
     (ADR_PATH, "caps_smp", "caps_many", "there is no test caps_many"),
-    (ADR_PATH, "Row `eaten` of `./baton bench`; `./baton test caps_smp`.", "<!-- check: false -->", "check: false: fails"),
+    (ADR_PATH, "Row `eaten` of `./baton bench`; `./baton test caps_smp`.", "<!-- check: false -->",
+     "check: false: fails"),
     (COUNTS_PATH, "Two files", "Three files", "gives 2, which is not said"),
     (COUNTS_PATH, "Two files", "Three files", "`Three files` has no check beside it"),
-    (COUNTS_PATH, "Two files <!-- check: ls kernel/*.c | grep -c . -->", "Two files", "`Two files` has no check beside it"),
+    (COUNTS_PATH, "Two files <!-- check: ls kernel/*.c | grep -c . -->", "Two files",
+     "`Two files` has no check beside it"),
     (COUNTS_PATH, "8 KiB", "8 MiB", "gives 8192, which is not said"),
     (COUNTS_PATH, "some 10 lines", "some 11 lines", "gives 10, which is not said"),
     (COUNTS_PATH, "some 10 lines", "some eleven more lines", "`some eleven more lines` has no check beside it"),
@@ -326,11 +334,13 @@ class Documents(unittest.TestCase):
     def test_pictures_are_those_of_their_descriptions(self) -> None:
         source, drawn = (f"{pictures.FOLDER}/lunch.{suffix}" for suffix in ("toml", "svg"))
         description = 'title = "Lunch"\n' + "".join(
-            f'[[box]]\nname = "{name}"\nat = [{column}, 0]\nsize = [2, 2]\ntitle = "{name}"\ntext = "eats <all>"\ncolour = "red"\n'
+            f'[[box]]\nname = "{name}"\nat = [{column}, 0]\nsize = [2, 2]\ntitle = "{name}"\ntext = "eats <all>"\n'
+            f'colour = "red"\n'
             for column, name in ((0, "fox"), (3, "hen"))) + '[[arrow]]\nfrom = "fox"\nto = "hen"\ntext = "eats"\n'
         picture = pictures.draw(description)
         self.assertIn("eats &lt;all&gt;", picture)
-        for files, wanted in (({source: description, drawn: picture}, []), ({source: description}, ["lunch.svg: is not what"]),
+        for files, wanted in (({source: description, drawn: picture}, []),
+                              ({source: description}, ["lunch.svg: is not what"]),
                               ({source: description, drawn: picture.replace("hen", "dog")}, ["lunch.svg: is not what"]),
                               ({drawn: picture}, ["lunch.svg: has no description"])):
             with self.tree(files) as tree:

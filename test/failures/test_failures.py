@@ -60,8 +60,9 @@ class Changed(unittest.TestCase):
         """As `./baton test` runs a suite."""
         members = volume.replace(self.members, MANIFEST, manifest.encode())
         (self.folder / "boot.tar").write_bytes(volume.build(members))
-        return subprocess.run([sys.executable, str(ROOT / "tools" / "suite.py"), "--name", "broken", "--loader", f"{BUILT}/boot/pvh.elf",
-                               "--volume", str(self.folder / "boot.tar"), "--output", str(self.folder / "log"), "--timeout", "4"],
+        return subprocess.run([sys.executable, str(ROOT / "tools" / "suite.py"), "--name", "broken", "--loader",
+                               f"{BUILT}/boot/pvh.elf", "--volume", str(self.folder / "boot.tar"), "--output",
+                               str(self.folder / "log"), "--timeout", "4"],
                               capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
 
     def check_end(self, done: subprocess.CompletedProcess[str], status: int, last: str) -> None:
@@ -77,7 +78,8 @@ class Starting(Changed):
         text = dict(self.members)[MANIFEST].decode()
         place = text.index('"right": "serve"')
         line = text[:place].count("\n") + 1
-        self.check_end(self.run_with(text.replace(', "right": "serve"', ' "right": "serve"', 1), "-c", "true"), CANNOT_START,
+        self.check_end(self.run_with(text.replace(', "right": "serve"', ' "right": "serve"', 1), "-c", "true"),
+                       CANNOT_START,
                        rf"init: etc/manifest\.json: line {line}: a member has no name or not one value; .*")
         self.check_end(self.run_with(text.replace('"capabilities"', '"capabilites"', 1), "-c", "true"), CANNOT_START,
                        r'init: etc/manifest\.json: program 1 \(console\): unknown member "capabilites"')
@@ -85,21 +87,25 @@ class Starting(Changed):
     def test_an_image_that_is_not_there(self) -> None:
         manifest = self.manifest()
         self.program(manifest, "pipes")["image"] = "bin/nosuch"
-        self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START, "init: there is no bin/nosuch on the boot volume")
+        self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START,
+                       "init: there is no bin/nosuch on the boot volume")
         self.program(manifest, "pipes")["image"] = "etc/manifest.json"
-        self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START, r"init: pipes: etc/manifest\.json: not an ELF file")
+        self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START,
+                       r"init: pipes: etc/manifest\.json: not an ELF file")
 
     def test_an_endpoint_that_nobody_serves(self) -> None:
         manifest = self.manifest()
         self.program(manifest, "process")["capabilities"]["pipes"]["endpoint"] = "piipes"
         self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START,
-                       r"init: etc/manifest\.json: program 4 \(process\), capability pipes: no program serves the endpoint piipes")
+                       r"init: etc/manifest\.json: program 4 \(process\), capability pipes: no program serves the "
+                       r"endpoint piipes")
 
     def test_an_endpoint_that_two_programs_serve(self) -> None:
         manifest = self.manifest()
         pipes = self.program(manifest, "pipes")
         events = {"notification": "pipes2", "right": "own", "bind": True}
-        manifest["programs"].append(pipes | {"name": "pipes2", "capabilities": pipes["capabilities"] | {"events": events}})
+        manifest["programs"].append(pipes | {"name": "pipes2",
+                                             "capabilities": pipes["capabilities"] | {"events": events}})
         self.check_end(self.run_with(manifest, "-c", "echo x | cat"), CANNOT_START,
                        r"init: etc/manifest\.json: endpoint pipes is served by pipes and pipes2")
 
@@ -121,7 +127,8 @@ class Starting(Changed):
     def test_in_a_suite(self) -> None:
         """tools/suite.py, of which `./baton test` and `./baton bench` show the output."""
         done = self.run_suite("{")
-        self.assertEqual(done.stdout.splitlines()[-1], "Bail out! init: etc/manifest.json: line 1: not JSON: it ends too early")
+        self.assertEqual(done.stdout.splitlines()[-1],
+                         "Bail out! init: etc/manifest.json: line 1: not JSON: it ends too early")
         self.assertNotIn("registers", done.stdout, "they have nothing to add")
 
     def test_without_a_kernel(self) -> None:
@@ -150,27 +157,33 @@ class Servers(Changed):
         manifest = self.manifest()
         pipes = self.program(manifest, "pipes")
         pipes["image"] = "bin/crash"
-        for way, what, function in (("write", r"page fault: write at 0x0000000000000010 \(nothing is mapped there\)", "crash_writing"),
-                                    ("stack", r"stack overflow: write at 0x00007fff[0-9a-f]{8} \(the stack ends at 0x00007fff[0-9a-f]{8}\)",
+        for way, what, function in (("write", r"page fault: write at 0x0000000000000010 \(nothing is mapped there\)",
+                                     "crash_writing"),
+                                    ("stack", r"stack overflow: write at 0x00007fff[0-9a-f]{8} \(the stack ends at "
+                                              r"0x00007fff[0-9a-f]{8}\)",
                                      "crash_nesting")):
             with self.subTest(way=way):
                 pipes["arguments"] = [way]
                 done = self.run_with(manifest, "-c", "true")
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-                self.assertRegex(done.stderr, rf"(?m)^pipes: {what}\n  image: bin/crash\n  #0 0x[0-9a-f]{{16}} {function} at \S*/crash\.c:\d+")
+                self.assertRegex(done.stderr,
+                                 rf"(?m)^pipes: {what}\n  image: bin/crash\n  #0 0x[0-9a-f]{{16}} {function} at "
+                                 rf"\S*/crash\.c:\d+")
                 self.assertRegex(done.stderr, r"(?m)^  #1 0x[0-9a-f]{16} \w+ at \S*/crash\.c:\d+")
                 self.assertNotIn("servers/pipes", done.stderr)
 
     def test_a_capability_that_is_not_there(self) -> None:
-        """Whatever a server can't do without is named, by it: 0 would mean "none" to some calls, and be taken for one."""
-        for name, cap in (("pipes", "events"), ("pipes", "serve"), ("files", "events"), ("files", "space"), ("console", "interrupt"),
-                          ("process", "space"), ("process", "pool")):
+        """Whatever a server can't do without is named, by it: 0 would mean "none" to some calls, and be taken for
+        one."""
+        for name, cap in (("pipes", "events"), ("pipes", "serve"), ("files", "events"), ("files", "space"),
+                          ("console", "interrupt"), ("process", "space"), ("process", "pool")):
             with self.subTest(server=name, capability=cap):
                 manifest = self.manifest()
                 self.program(manifest, name)["capabilities"].pop(cap)
                 done = self.run_with(manifest, "-c", "true")
                 if cap == "serve":
-                    self.check_end(done, CANNOT_START, r".*: program 4 \(process\), capability pipes: no program serves the endpoint pipes")
+                    self.check_end(done, CANNOT_START,
+                                   r".*: program 4 \(process\), capability pipes: no program serves the endpoint pipes")
                     continue
                 self.assertEqual(done.returncode, 0 if name == "pipes" else SERVER_ENDED, done.stdout + done.stderr)
                 self.assertIn(f"{name}: main returned 1; its last words: no capability `{cap}`\n", done.stderr)
@@ -178,10 +191,12 @@ class Servers(Changed):
     def test_a_vital_one(self) -> None:
         manifest = self.manifest()
         del self.program(manifest, "console")["capabilities"]["irq"]
-        self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED, "console: main returned 1; its last words: .*`irq`.*")
+        self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED,
+                       "console: main returned 1; its last words: .*`irq`.*")
         manifest = self.manifest()
         self.program(manifest, "process")["arguments"][0] = "bin/nosuch"
-        self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED, "process: main returned 1; its last words: starting bin/nosuch: .*")
+        self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED,
+                       "process: main returned 1; its last words: starting bin/nosuch: .*")
         manifest = self.manifest()
         self.program(manifest, "files").update(image="bin/crash", arguments=["divide"])
         self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED, "files: divide error, code 0x0")
@@ -192,32 +207,40 @@ class Servers(Changed):
         self.program(manifest, "files").update(image="bin/crash", arguments=["divide"])
         done = self.run_suite(json.dumps(manifest))
         self.assertEqual(done.stdout.splitlines()[-1], "Bail out! files: divide error, code 0x0")
-        self.assertRegex(done.stdout, r"(?m)^#   files: divide error, code 0x0\n#     image: bin/crash\n#     #0 0x[0-9a-f]{16} crash_dividing at \S*/crash\.c:\d+")
+        self.assertRegex(done.stdout,
+                         r"(?m)^#   files: divide error, code 0x0\n#     image: bin/crash\n#     #0 0x[0-9a-f]{16} "
+                         r"crash_dividing at \S*/crash\.c:\d+")
         self.program(manifest, "files").update(image="test/exec/loop", arguments=[], priority=0)
         done = self.run_suite(json.dumps(manifest))
         self.assertEqual(done.stdout.splitlines()[-1], "Bail out! hang: no end within 4 s")
-        self.assertRegex(done.stdout, r"(?m)^#   process \(thread \d+\): calls an endpoint that nobody waits at; it is served by files \(thread \d+\), which runs")
+        self.assertRegex(done.stdout,
+                         r"(?m)^#   process \(thread \d+\): calls an endpoint that nobody waits at; it is served by "
+                         r"files \(thread \d+\), which runs")
 
     def test_a_copy_of_a_program(self) -> None:
         """In /tmp, under the name of another: the image that ran is found all the same."""
         done = run("--boot", "pvh", "-c", "cp /bin/crash /tmp/ls; /tmp/ls read")
-        self.assertRegex(done.stderr, r"(?m)^process 3 \(ls\): page fault: read .*\n  image: bin/crash\n  #0 0x[0-9a-f]{16} crash_reading at ")
+        self.assertRegex(done.stderr,
+                         r"(?m)^process 3 \(ls\): page fault: read .*\n  image: bin/crash\n  #0 0x[0-9a-f]{16} "
+                         r"crash_reading at ")
 
     def test_the_shells_words(self) -> None:
         done = run("--boot", "pvh", "-c", "crash divide")
-        self.assertRegex(done.stdout, r"^etc/rc:1: crash: killed by signal 8: divide error, instruction 0x[0-9a-f]+\r?\n")
+        self.assertRegex(done.stdout,
+                         r"^etc/rc:1: crash: killed by signal 8: divide error, instruction 0x[0-9a-f]+\r?\n")
 
     def test_one_file_for_both_streams(self) -> None:
         """`2>&1`: a report is in one piece, and a command's words are on a line of theirs."""
-        done = subprocess.run(command("--boot", "pvh", "-c", "crash write\n" * 5), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False, stdin=subprocess.DEVNULL, timeout=60)
+        done = subprocess.run(command("--boot", "pvh", "-c", "crash write\n" * 5), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
         report = r"process \d+ \(crash\): page fault: [^\n]*\n  #0 [^\n]*\n(  #\d [^\n]*\n)+  next above: [^\n]*\n"
         words = r"etc/rc:\d: crash: killed by signal 11: [^\n]*\n"
         self.assertRegex(done.stdout, rf"\A({report}|{words}){{10}}\Z")
 
     def test_another_process_server(self) -> None:
         done = run("--boot", "pvh", "--with", "process=process_mini", "-c", "crash stack")
-        self.assertRegex(done.stderr, r"(?m)^crash: stack overflow: write .*\n  #0 0x[0-9a-f]{16} crash_nesting at \S*/crash\.c:\d+")
+        self.assertRegex(done.stderr,
+                         r"(?m)^crash: stack overflow: write .*\n  #0 0x[0-9a-f]{16} crash_nesting at \S*/crash\.c:\d+")
 
 
 class OnTheScreen(Terminal):
@@ -230,8 +253,10 @@ class OnTheScreen(Terminal):
             lines = self.expect(b"\r\n" + PROMPT).decode().split("\r\n")
             first = next(number for number, line in enumerate(lines) if line.startswith("process "))
             last = next(number for number, line in enumerate(lines) if line.startswith("  next above: "))
-            self.assertRegex("\n".join(lines[first : last + 1]), r"\Aprocess \d+ \(crash\): page fault: .*(\n  #\d 0x[0-9a-f]{16} .*)+\n  next above: .*\Z")
-            kernel = [line for line in lines if " INFO user: " in line or "0x00" in line and not line.startswith((" ", "process "))]
+            self.assertRegex("\n".join(lines[first : last + 1]),
+                             r"\Aprocess \d+ \(crash\): page fault: .*(\n  #\d 0x[0-9a-f]{16} .*)+\n  next above: .*\Z")
+            kernel = [line for line in lines
+                      if " INFO user: " in line or "0x00" in line and not line.startswith((" ", "process "))]
             self.assertGreaterEqual(len(kernel), 7)
             for line in kernel:
                 self.assertRegex(line, r"^\d+\.\d{6} INFO user: process \d+ \(crash\): ", lines)
@@ -240,7 +265,8 @@ class OnTheScreen(Terminal):
 class Rebooting(unittest.TestCase):
     def test_it_is_no_crash(self) -> None:
         done = run("--boot", "pvh", "-c", "echo hi; reboot; echo no")
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "hi\n", "baton: the guest rebooted the machine\n"))
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (0, "hi\n", "baton: the guest rebooted the machine\n"))
 
 
 class Pipes(Changed):
@@ -259,7 +285,8 @@ class Pipes(Changed):
     def test_more_than_there_are(self) -> None:
         """The last of the pipes is refused: those before are given back, and a shorter pipeline finds them."""
         long, held = "echo no" + " | cat" * 20, "sleep 3" + " | cat" * 15
-        done = run("--boot", "pvh", "--timeout", "20", "-c", f"{held} &\n{long}; echo $?; echo yes | cat | cat | cat; echo $?")
+        done = run("--boot", "pvh", "--timeout", "20", "-c",
+                   f"{held} &\n{long}; echo $?; echo yes | cat | cat | cat; echo $?")
         self.assertRegex(done.stdout.replace("\r", ""), r"^etc/rc:2: making a pipe: [a-z ]+\n1\nyes\n0\n")
 
 
@@ -272,39 +299,50 @@ class Hangs(Changed):
         self.program(manifest, "pipes").update(image="test/exec/loop", priority=0)
         done = self.run_with(manifest, "--timeout", "6", "-c", "echo hi | cat")
         self.check_end(done, 124, "hang: no end within 6 s")
-        self.assertRegex(done.stderr, r"(?m)^  process 1, shell \(thread \d+\): calls an endpoint that nobody waits at; "
+        self.assertRegex(done.stderr,
+                         r"(?m)^  process 1, shell \(thread \d+\): calls an endpoint that nobody waits at; "
                          r"it is served by pipes \(thread \d+\), which runs(, for \d\.\d s)?$")
         self.assertRegex(done.stderr, r"(?m)^  pipes \(thread \d+\): runs$|^  pipes \(thread \d+\): runs, for")
-        self.assertRegex(done.stderr, r"(?m)^  init \(thread 1\): waits for messages, for [2-6]\.\d s$", "the others may be late on a busy host")
+        self.assertRegex(done.stderr, r"(?m)^  init \(thread 1\): waits for messages, for [2-6]\.\d s$",
+                         "the others may be late on a busy host")
 
     def test_an_answer_that_was_put_off(self) -> None:
         done = run("--boot", "pvh", "--timeout", "5", "-c", "sleep 100")
         self.check_end(done, 124, "hang: no end within 5 s")
         for name in ("process 1, shell", "process 2, sleep"):
-            self.assertRegex(done.stderr, rf"(?m)^  {name} \(thread \d+\): waits for an answer that process \(thread \d+\) has put off, for \d\.\d s$")
+            self.assertRegex(done.stderr,
+                             rf"(?m)^  {name} \(thread \d+\): waits for an answer that process \(thread \d+\) has put "
+                             rf"off, for \d\.\d s$")
         self.assertIn("\nCPU 0: idle\n", done.stderr, "and nothing of its registers and page tables")
         self.assertNotIn("sealed root 0x", done.stderr.partition("kernel log")[0])
 
     def test_a_program_that_runs_in_circles(self) -> None:
-        """What it executes has names, whether init or the process server has loaded it, and wherever; page tables have nothing to add."""
+        """What it executes has names, whether init or the process server has loaded it, and wherever; page
+        tables have nothing to add."""
         (self.folder / "spin.c").write_text(SPINNING)
         for flags in (("-static",), ("-fpie", "-static-pie")):
-            subprocess.run(["clang", "-g", "-O1", "-nostdlib", "-fno-omit-frame-pointer", "-fuse-ld=lld", "-Wl,--build-id=sha1", "-Wl,-z,noexecstack",
-                            *flags, "spin.c", str(NOTE), "-o", "spin"], cwd=self.folder, check=True)
+            subprocess.run(["clang", "-g", "-O1", "-nostdlib", "-fno-omit-frame-pointer", "-fuse-ld=lld",
+                            "-Wl,--build-id=sha1", "-Wl,-z,noexecstack", *flags, "spin.c", str(NOTE), "-o", "spin"],
+                           cwd=self.folder, check=True)
             self.members = volume.replace(self.members, "bin/spin", (self.folder / "spin").read_bytes())
             manifest = self.manifest()
             self.program(manifest, "pipes").update(image="bin/spin", priority=0)
-            for arguments in ((manifest, "--timeout", "3", "-c", "echo hi | cat"), (self.manifest(), "--timeout", "3", "-c", "spin")):
+            for arguments in ((manifest, "--timeout", "3", "-c", "echo hi | cat"),
+                              (self.manifest(), "--timeout", "3", "-c", "spin")):
                 with self.subTest(flags=flags, commands=arguments[-1]):
                     done = self.run_with(*arguments)
-                    self.assertRegex(done.stderr, r"(?m)^backtrace:\n  #0 0x[0-9a-f]{16} spin at \S*spin\.c:[34].*\n  #1 0x[0-9a-f]{16} _start at \S*spin\.c:")
+                    self.assertRegex(done.stderr,
+                                     r"(?m)^backtrace:\n  #0 0x[0-9a-f]{16} spin at \S*spin\.c:[34].*\n  #1 "
+                                     r"0x[0-9a-f]{16} _start at \S*spin\.c:")
                     self.assertNotIn("walk of 0x", done.stderr)
                     self.assertNotIn("sealed root 0x", done.stderr.partition("kernel log")[0])
 
     def test_in_another_process_server(self) -> None:
         """Its records are others: processes have numbers alone, and no names out of the wrong bytes."""
         done = run("--boot", "pvh", "--with", "process=process_mini", "--timeout", "5", "-c", "test/exec/loop")
-        self.assertRegex(done.stderr, r"(?m)^  process 1 \(thread \d+\): waits for an answer that process \(thread \d+\) has put off")
+        self.assertRegex(done.stderr,
+                         r"(?m)^  process 1 \(thread \d+\): waits for an answer that process \(thread \d+\) has put "
+                         r"off")
         self.assertRegex(done.stderr, r"(?m)^  process 2 \(thread \d+\): runs")
 
 

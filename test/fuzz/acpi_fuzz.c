@@ -1,6 +1,6 @@
 /*
- * ACPI tables of any contents behind a root that adds up. A table is: its kind and where its entry points, its length, its
- * bytes. Whatever they say, the facts are such that the kernel can act on them.
+ * ACPI tables of any contents behind a root that adds up. A table is: its kind and where its entry points, its length,
+ * its bytes. Whatever they say, the facts are such that the kernel can act on them.
  */
 #include "kernel/arch/x86_64/acpi.h"
 

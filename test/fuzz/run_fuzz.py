@@ -22,8 +22,8 @@ def run(target: pathlib.Path, *arguments: str) -> tuple[bool, str]:
     with tempfile.TemporaryDirectory() as folder:
         command = [str(target.resolve()), f"-artifact_prefix={folder}/", "-seed=1", *arguments]
         try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=SECONDS,
-                                  stdin=subprocess.DEVNULL, check=False)
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace",
+                                  timeout=SECONDS, stdin=subprocess.DEVNULL, check=False)
         except subprocess.TimeoutExpired:
             return False, f"not done after {SECONDS} s"
         said = done.stderr

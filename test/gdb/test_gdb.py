@@ -1,4 +1,5 @@
-"""Does the line that ./baton prints start a gdb that finds sources, stops where it is told to, and knows who called whom?"""
+"""Does the line that ./baton prints start a gdb that finds sources, stops where it is told to, and knows who called
+whom?"""
 
 from __future__ import annotations
 
@@ -29,15 +30,16 @@ def line_of(file: str, text: str) -> int:
 
 class Debugger(unittest.TestCase):
     def debug(self, command: list[str], *words: str) -> str:
-        """What gdb says: started by the line that `command` prints, given these commands of its own, then the machine killed."""
-        machine = subprocess.Popen(command, cwd=BUILT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   text=True)
+        """What gdb says: started by the line that `command` prints, given these commands of its own,
+        then the machine killed."""
+        machine = subprocess.Popen(command, cwd=BUILT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
         try:
             assert machine.stderr is not None
             line = next(found for said in machine.stderr if (found := WAITING.search(said)))
             wanted = [word for text in (*words, "kill") for word in ("-ex", text)]
-            done = subprocess.run([*line[1].split(), "-nx", "-batch", *wanted], capture_output=True, text=True, timeout=SECONDS,
-                                  check=False, stdin=subprocess.DEVNULL)
+            done = subprocess.run([*line[1].split(), "-nx", "-batch", *wanted], capture_output=True, text=True,
+                                  timeout=SECONDS, check=False, stdin=subprocess.DEVNULL)
             return done.stdout + done.stderr
         finally:
             machine.terminate()
@@ -48,9 +50,10 @@ class Debugger(unittest.TestCase):
 
     def test_in_the_kernel_by_file_and_line(self) -> None:
         number = line_of("kernel/endpoint.c", "enum status status = table_find(self, self->arch.frame.target")
-        said = self.debug(self.run_command("--boot", "pvh", "-c", "true"), f"break kernel/endpoint.c:{number}", "continue",
-                          "backtrace", "list")
-        self.assertRegex(said, rf"kernel/endpoint.c:{number}\n{number}\s+enum status status = table_find")  # the source is found
+        said = self.debug(self.run_command("--boot", "pvh", "-c", "true"), f"break kernel/endpoint.c:{number}",
+                          "continue", "backtrace", "list")
+        # the source is found
+        self.assertRegex(said, rf"kernel/endpoint.c:{number}\n{number}\s+enum status status = table_find")
         self.assertRegex(said, r"#1 .* run_message .*\n#2 .* syscall_run_message .*\n#3 .*syscall\.S")
         self.assertNotIn("Backtrace stopped", said)
         self.assertNotIn("Cannot access", said)
@@ -59,7 +62,8 @@ class Debugger(unittest.TestCase):
         """Under firmware, as on a user's machine."""
         number = line_of("servers/files/main.c", "static uint32_t find_file(") + 1
         said = self.debug(self.run_command("-c", "cat /etc/manifest.json"), "program files",
-                          f"break servers/files/main.c:{number}", "continue", "print number", "backtrace", "info breakpoints")
+                          f"break servers/files/main.c:{number}", "continue", "print number", "backtrace",
+                          "info breakpoints")
         self.assertRegex(said, rf"servers/files/main.c:{number}\n{number}\s+\*ret_in_memory")
         self.assertRegex(said, r"\$1 = [1-9]\d*\n")
         self.assertRegex(said, r"#1 .*servers/files/main.c:\d+\n")
@@ -77,8 +81,8 @@ class Debugger(unittest.TestCase):
 
     def test_a_breakpoint_of_any_kind_is_for_one_program(self) -> None:
         """Set before the symbols are there, with a condition, or given one later."""
-        for words in (("set breakpoint pending on", "break *main", "program true"), ("program true", "break *main if 1 == 1"),
-                      ("program true", "break *main", "condition 1 1 == 1")):
+        for words in (("set breakpoint pending on", "break *main", "program true"),
+                      ("program true", "break *main if 1 == 1"), ("program true", "break *main", "condition 1 1 == 1")):
             with self.subTest(words=words):
                 said = self.debug(self.run_command("--boot", "pvh", "-c", "true"), *words, "continue",
                                   "python print(f'the program: {inside.Session.program.runs()}')")
@@ -92,8 +96,9 @@ class Debugger(unittest.TestCase):
         self.assertIn("etc/manifest.json is no program", said)
 
     def test_in_a_guest_suite(self) -> None:
-        said = self.debug([sys.executable, str(ROOT / "tools/suite.py"), "--name", "gdb", "--loader", f"{BUILT}/boot/pvh.elf",
-                           "--kernel", f"{BUILT}/kernel/kernel.elf", "--init", f"{BUILT}/test/guest/guest_smp.elf", "--gdb"],
+        said = self.debug([sys.executable, str(ROOT / "tools/suite.py"), "--name", "gdb", "--loader",
+                           f"{BUILT}/boot/pvh.elf", "--kernel", f"{BUILT}/kernel/kernel.elf", "--init",
+                           f"{BUILT}/test/guest/guest_smp.elf", "--gdb"],
                           "break system_info_counts_the_cpus", "continue", "backtrace")
         self.assertRegex(said, r"guest/smp\.c:\d+\n")
         self.assertNotIn("No such file", said)

@@ -124,7 +124,8 @@ static void cap_copy_refuses_wrong_source_tables(void) {
     CHECK_EQUAL(capabilities(), before);
 }
 
-/* Out of a table, within it and into another: each copy is the child of its source, and has no right that the source lacks. */
+/* Out of a table, within it and into another: each copy is the child of its source, and has no
+ * right that the source lacks. */
 static void cap_copy_from_another_table(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), free = world_slot();
     cap_t table = world_create(OBJECT_TABLE, 16), other = world_create(OBJECT_TABLE, 8);
@@ -155,8 +156,8 @@ static void cap_copy_to_another_table(void) {
 }
 
 /*
- * The longest chain of copies there can be. Each is copied from the one before, which then moves to where there is room:
- * large tables.
+ * The longest chain of copies there can be. Each is copied from the one before, which then moves to where
+ * there is room: large tables.
  */
 static void cap_copy_stops_at_the_deepest(void) {
     enum { DEEPEST = 65535, TABLES = 17, SLOTS = 4096 };
@@ -220,7 +221,8 @@ static void cap_move_refuses_wrong_slots(void) {
     CHECK_STATUS(sys_cap_move(0, INIT_TABLE_SLOTS, endpoint), E_CAP);
 }
 
-/* A moved capability keeps its place in the derivation: its parent's revocation finds it, and its children stay its own. */
+/* A moved capability keeps its place in the derivation: its parent's revocation finds it, and its children stay its
+ * own. */
 static void cap_move_keeps_the_derivation(void) {
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0), parent = world_copy(notification, RIGHTS_ALL, 0);
     cap_t child = world_copy(parent, RIGHTS_ALL, 0), sibling = world_copy(notification, RIGHTS_ALL, 0);

@@ -1,6 +1,7 @@
 /*
- * A thread that runs on another CPU is taken from there for each call about it (sched_claim). Nothing of that CPU's own is lost
- * by it: what it was interrupted for, the time that was used. Run with four CPUs, of which two have something to do.
+ * A thread that runs on another CPU is taken from there for each call about it (sched_claim). Nothing of that
+ * CPU's own is lost by it: what it was interrupted for, the time that was used. Run with four CPUs, of which
+ * two have something to do.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -20,7 +21,8 @@ static void start(struct worker *worker, worker_code *code) {
     worker_resume(worker);
 }
 
-/* Let an NMI come, again and again, a little later each time, until in[0]. out[0]: those that came, out[1]: one did not. */
+/* Let an NMI come, again and again, a little later each time, until in[0]. out[0]: those that
+ * came, out[1]: one did not. */
 static void take_nmis(struct worker_view *view) {
     for (uint64_t after_ns = 200; view->in[0] == 0; after_ns = after_ns % 4000 + 37) {
         uint64_t count = sys_system_info(INFO_NMIS, ELSEWHERE).value, end = world_soon();
@@ -58,7 +60,8 @@ static void count_in_a_register(struct worker_view *view) {
     __asm__ volatile("xor %%ebx, %%ebx\n 1: inc %%rbx\n pause\n jmp 1b" : : : "rbx");
 }
 
-/* What is read of a thread that runs elsewhere is what it has there now, and not what it came with into the kernel last. */
+/* What is read of a thread that runs elsewhere is what it has there now, and not what it came with into the kernel
+ * last. */
 static void thread_read_of_one_that_runs_elsewhere(void) {
     struct worker worker;
     uint64_t count = 0;

@@ -1,9 +1,9 @@
 /*
  * Does thread_handover notice each way in which the kernel half of a space can be wrong, and say what is wrong?
  *
- * For each thing that the CPU or the kernel needs, at each level of its walk, one bit of that entry is flipped: present,
- * write, user, no-execute, the frame (CONTROL_TEST_CORRUPT). The handover must be refused and name level, entry and an
- * address behind that entry; nothing may have changed, and the thread still runs where it was.
+ * For each thing that the CPU or the kernel needs, at each level of its walk, one bit of that entry is flipped:
+ * present, write, user, no-execute, the frame (CONTROL_TEST_CORRUPT). The handover must be refused and name level,
+ * entry and an address behind that entry; nothing may have changed, and the thread still runs where it was.
  *
  * Several needs can lie behind one entry. Then the audit names the first of them in its own order.
  */
@@ -103,7 +103,8 @@ static bool same_entry(uint64_t one, uint64_t other, uint64_t level) {
     return one >> (12 + 9 * (level - 1)) == other >> (12 + 9 * (level - 1));
 }
 
-/* One corrupted entry, seen by both forms of the handover. *ret_failure is untouched when the walk ends above `level`. */
+/* One corrupted entry, seen by both forms of the handover. *ret_failure is untouched when the walk ends above
+ * `level`. */
 static uint64_t probe(struct bench *bench, enum audit_check check, uint64_t level, enum control_flip flip,
                       struct audit_failure *ret_failure) {
     make_space(bench);

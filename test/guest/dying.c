@@ -1,8 +1,8 @@
 /*
  * Objects that die: what is a dead object to others while it is taken apart, and who waits for that?
  *
- * Taking apart goes in steps, and the thread that deletes can be interrupted between two of them. So here a thread of low
- * priority deletes, and the main thread lets it run for a moment at a time.
+ * Taking apart goes in steps, and the thread that deletes can be interrupted between two of them. So here a thread of
+ * low priority deletes, and the main thread lets it run for a moment at a time.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -51,8 +51,8 @@ static bool await_empty(cap_t slot) {
 }
 
 /*
- * A revoke is stopped half way, and the object dies. A slot that the revoke would have emptied next gets something else: that is
- * in another list now, and has its parent there.
+ * A revoke is stopped half way, and the object dies. A slot that the revoke would have emptied next gets something
+ * else: that is in another list now, and has its parent there.
  */
 static void cap_revoke_of_one_that_dies_leaves_no_trace(void) {
     enum { CHAIN = 500, ROOT = 150, OTHERS = 200 };
@@ -135,8 +135,9 @@ static void wait_and_count(struct worker_view *view) {
 }
 
 /*
- * A thread, and much else behind it, dies with the table that had its last capability: it does not execute one instruction
- * more, however long it takes to get to it. Run with it waiting for a bit, which comes then, and with it counting.
+ * A thread, and much else behind it, dies with the table that had its last capability: it does not execute
+ * one instruction more, however long it takes to get to it. Run with it waiting for a bit, which comes
+ * then, and with it counting.
  */
 static void check_dead_thread(bool counts, uint64_t cpu) {
     cap_t garbage = make_garbage(8), pool = world_pool(300), table = world_create(OBJECT_TABLE, 8);
@@ -180,7 +181,8 @@ static void cap_delete_stops_a_thread_at_once(void) {
     }
 }
 
-/* A pool dies, and a thread with it. As long as capabilities to the thread are left, it can be named, but not made to run. */
+/* A pool dies, and a thread with it. As long as capabilities to the thread are left, it can be
+ * named, but not made to run. */
 static void thread_resume_of_a_dying_one(void) {
     enum { COPIES = 300 };
     cap_t pool = world_pool(16), copies = world_slots(COPIES), bits = world_create(OBJECT_NOTIFICATION, 0);
@@ -214,7 +216,8 @@ static void thread_resume_of_a_dying_one(void) {
         CHECK(world_now() - begin < QUICK_NS); \
     } while (0)
 
-/* A thread of low priority is about to take 8 MiB apart. What another one deletes beside it is no slower by that, and done. */
+/* A thread of low priority is about to take 8 MiB apart. What another one deletes beside it is no
+ * slower by that, and done. */
 static void cap_delete_beside_others_garbage(void) {
     test_limit_ms(30000);
     cap_t garbage = make_garbage(8), notification = world_create(OBJECT_NOTIFICATION, 0), own = world_pool(4);
@@ -261,7 +264,8 @@ static void cap_delete_of_a_pool_waits_for_all_in_it(void) {
     CHECK_EQUAL(sys_system_info(INFO_FRAMES_KERNEL, 0).value, frames - 200);
 }
 
-/* The only capability to a pool lies in a table that is made from it: the call that empties the slot loses the table. */
+/* The only capability to a pool lies in a table that is made from it: the call that empties the slot loses the
+ * table. */
 static void cap_delete_through_a_table_that_dies_by_it(void) {
     cap_t pool = world_pool(300), table = world_slot(), slots = world_slots(4);
     uint64_t frames = sys_system_info(INFO_FRAMES_KERNEL, 0).value;
@@ -281,8 +285,9 @@ static void role_delete_other(struct worker_view *view) {
 }
 
 /*
- * A thread is stopped in the middle of a cap_delete and sent elsewhere, where it deletes something else: that is another call,
- * and not the rest of the first. So it is for one that becomes foreign, whose call another one makes, or none.
+ * A thread is stopped in the middle of a cap_delete and sent elsewhere, where it deletes something else:
+ * that is another call, and not the rest of the first. So it is for one that becomes foreign, whose call
+ * another one makes, or none.
  */
 static void thread_write_ends_a_cap_delete(void) {
     cap_t big = world_create(OBJECT_TABLE, 2048), other = world_create(OBJECT_NOTIFICATION, 0);
@@ -326,7 +331,8 @@ static void thread_configure_foreign_ends_a_cap_delete(void) {
     CHECK(!is_there(other));
 }
 
-/* A handover lets a space with 25 tables die in `pool`, and takes nothing apart. The thread's next space, also from there. */
+/* A handover lets a space with 25 tables die in `pool`, and takes nothing apart. The thread's next space, also from
+ * there. */
 static cap_t leave_dead_space(struct worker *worker, cap_t pool) {
     cap_t first = world_slot(), second = world_slot();
     uint64_t flags = HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
@@ -343,7 +349,8 @@ static cap_t leave_dead_space(struct worker *worker, cap_t pool) {
     return second;
 }
 
-/* A pool has memory enough, but it lies in what a handover has left to be taken apart: that is done first, not refused. */
+/* A pool has memory enough, but it lies in what a handover has left to be taken apart: that is
+ * done first, not refused. */
 static void object_create_waits_for_what_is_dead(void) {
     cap_t pool = world_pool(40);
     struct worker worker;
@@ -389,9 +396,9 @@ static void cap_delete_half_done_cuts_nobody_off(void) {
 }
 
 /*
- * A borrower makes a pool of frames that were lent to it, and puts the only capability to the pool into a table in that pool. To
- * revoke what was lent does not end the pool, as pool_create says: the lender does not get the frames back. With a Memory
- * without MEMORY_POOL it does, when nobody maps them any more.
+ * A borrower makes a pool of frames that were lent to it, and puts the only capability to the pool into a table in that
+ * pool. To revoke what was lent does not end the pool, as pool_create says: the lender does not get the frames back.
+ * With a Memory without MEMORY_POOL it does, when nobody maps them any more.
  */
 static void pool_create_of_lent_frames_that_hide(void) {
     cap_t lent = world_memory(16), table = world_slot(), pool = world_slot(), again = world_slot();

@@ -8,7 +8,8 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-/* in[0] = seed, in[1] = rounds, in[2] = sleep now and then. out[0] = rounds done, out[1] = rounds that found a wrong value. */
+/* in[0] = seed, in[1] = rounds, in[2] = sleep now and then. out[0] = rounds done, out[1] = rounds
+ * that found a wrong value. */
 static void keep_canaries(struct worker_view *view) {
     struct fpu_registers mine, found;
     fpu_fill(&mine, view->in[0]);

@@ -1,6 +1,6 @@
 /*
- * All FPU, SSE and AVX registers at once, from and to memory: struct fpu_registers. Programs here are compiled without the use of
- * any of them, so nothing else touches them.
+ * All FPU, SSE and AVX registers at once, from and to memory: struct fpu_registers. Programs here are compiled without
+ * the use of any of them, so nothing else touches them.
  */
 #define YMM 0        /* 16 of 32 bytes */
 #define X87 512      /* 8 of 10 bytes, 16 apart */

@@ -1,6 +1,6 @@
 /*
- * Can another program read and write a thread's FPU state, all of it and nothing that breaks the kernel? And what of another
- * program is there to be seen?
+ * Can another program read and write a thread's FPU state, all of it and nothing that breaks the kernel? And what of
+ * another program is there to be seen?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -220,8 +220,8 @@ static void thread_handover_keeps_the_fpu_on_request(void) {
 }
 
 /*
- * The x87 unit keeps where its last instruction was and what that read. Without XSAVE some CPUs, and QEMU, save and load those only
- * while an exception is pending: they are the other program's, unless the kernel wipes them.
+ * The x87 unit keeps where its last instruction was and what that read. Without XSAVE some CPUs, and QEMU, save and
+ * load those only while an exception is pending: they are the other program's, unless the kernel wipes them.
  */
 extern const uint8_t x87_begin[], x87_end[];
 __attribute__((noinline)) static void use_x87(struct worker_view *view) {

@@ -275,7 +275,8 @@ static void thread_handover_of_a_caller(void) {
     CHECK_EQUAL(worker.view->out[CALL_ENDED_NS], 0);
 }
 
-/* While depths are to be corrected in the list of the space that is left or the one that is entered, the call takes longer. */
+/* While depths are to be corrected in the list of the space that is left or the one that is
+ * entered, the call takes longer. */
 static void thread_handover_while_depths_are_corrected(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});

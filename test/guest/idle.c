@@ -1,8 +1,8 @@
 /*
  * What does a CPU do that has nothing to run? It takes apart what is dead, and sleeps: is it still there for everybody?
  *
- * Dead objects are left to it by thread_configure, which gives up bindings and, unlike cap_delete, takes nothing apart. So each
- * case puts what is to die into a table or endpoint that only a thread's binding keeps, and then binds another.
+ * Dead objects are left to it by thread_configure, which gives up bindings and, unlike cap_delete, takes nothing apart.
+ * So each case puts what is to die into a table or endpoint that only a thread's binding keeps, and then binds another.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"

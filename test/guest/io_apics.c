@@ -1,6 +1,7 @@
 /*
- * Lines of a second I/O APIC, on a machine that has one: QEMU's microvm, where it takes the global numbers from 24 on. Its
- * devices are virtio's; the one here fills memory with random bytes and then raises its line until that is acknowledged.
+ * Lines of a second I/O APIC, on a machine that has one: QEMU's microvm, where it takes the global numbers
+ * from 24 on. Its devices are virtio's; the one here fills memory with random bytes and then raises its line
+ * until that is acknowledged.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -11,7 +12,8 @@
 #define LINES 48U
 #define IO_APICS_PHYS 0xfec00000ULL /* the second lies 64 KiB above */
 
-/* Source: Virtual I/O Device (VIRTIO) Specification, Virtio Over MMIO, Legacy interface; microvm has 24 of them in a row. */
+/* Source: Virtual I/O Device (VIRTIO) Specification, Virtio Over MMIO, Legacy interface; microvm
+ * has 24 of them in a row. */
 #define DEVICES_PHYS 0xfeb00000ULL
 #define DEVICE_WORDS 128U
 #define DEVICES 24U

@@ -61,8 +61,8 @@ static void ep_call_goes_to_the_highest_waiting_server(void) {
 }
 
 /*
- * A pool of servers by turns busy and waiting, some of them of another priority: each call goes to the first of those that
- * wait, in the same order by the fast path and by the long way. One that is stopped while it waits is left out.
+ * A pool of servers by turns busy and waiting, some of them of another priority: each call goes to the first of those
+ * that wait, in the same order by the fast path and by the long way. One that is stopped while it waits is left out.
  */
 static void ep_call_finds_the_first_of_a_pool_of_servers(void) {
     enum { SERVERS = 5, CALLS = 40 };
@@ -238,7 +238,8 @@ static void ep_wait_does_not_see_the_deadline_flag(void) {
 #define TURN_NS 10000000ULL /* of equals; docs/priorities.md has these figures */
 #define AT_ONCE_NS 200000ULL
 
-/* How long a call of priority 20 to a server of priority 5 takes while a third thread computes; UINT64_MAX: longer than 10 turns. */
+/* How long a call of priority 20 to a server of priority 5 takes while a third thread computes;
+ * UINT64_MAX: longer than 10 turns. */
 static uint64_t time_of_call(uint64_t third_priority) {
     struct worker server, client, third;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);

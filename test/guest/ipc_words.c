@@ -106,7 +106,8 @@ static void ep_call_badges_tell_the_callers_apart(void) {
     stop_server(&server, endpoint);
 }
 
-/* All that ep_call promises about registers: rdi zero, rsi and words the reply's, rcx and r11 destroyed, all others kept. */
+/* All that ep_call promises about registers: rdi zero, rsi and words the reply's, rcx and r11
+ * destroyed, all others kept. */
 static void ep_call_keeps_all_other_registers(void) {
     struct worker server;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);

@@ -23,7 +23,8 @@
 #define FIRST_LINE 16U
 #define LINES 8U
 
-/* So long nothing is to come. QEMU puts a line that is never masked aside for 10 ms after 10,000 interrupts in a row. */
+/* So long nothing is to come. QEMU puts a line that is never masked aside for 10 ms after 10,000 interrupts in a
+ * row. */
 #define QUIET_NS 20000000ULL
 
 static uint64_t slot_of_edu;

@@ -1,6 +1,6 @@
 /*
- * Interrupt lines, one by one: what is done through one capability touches no other line, and nothing that a device says is
- * lost. The devices are the 8254 timer, whose line 0 is edge-triggered, and the HPET, which can hold a line up.
+ * Interrupt lines, one by one: what is done through one capability touches no other line, and nothing that a device
+ * says is lost. The devices are the 8254 timer, whose line 0 is edge-triggered, and the HPET, which can hold a line up.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -37,7 +37,8 @@ static void timer_start(uint32_t divisor) {
 
 static void timer_stop(void) { port_write(0x43, 0x30); /* once, and that needs a count */ }
 
-/* Line 0 is wired to input 2 on this machine, so there is no line 2; and nothing that is tried on it disturbs line 0. */
+/* Line 0 is wired to input 2 on this machine, so there is no line 2; and nothing that is tried on it disturbs line
+ * 0. */
 static void irq_bind_of_a_line_without_an_input(void) {
     cap_t timer = line_cap(TIMER_LINE), cascade = line_cap(2);
     cap_t mine = world_create(OBJECT_NOTIFICATION, 0), other = world_create(OBJECT_NOTIFICATION, 0);
@@ -121,8 +122,8 @@ static void irq_bind_outlives_its_capability(void) {
     timer_stop();
 }
 
-/* Whoever has all ports can let an 8259 through to the CPU. Its vectors are no exceptions': the kernel names them on the log.
- * Where UEFI started the machine: other firmware leaves the CPU's input for them off. */
+/* Whoever has all ports can let an 8259 through to the CPU. Its vectors are no exceptions': the kernel names them on
+ * the log. Where UEFI started the machine: other firmware leaves the CPU's input for them off. */
 static void port_write_to_an_8259_raises_no_exception(void) {
     timer_start(TIMER_100_HZ);
     port_write(0x21, 0xfe);

@@ -1,6 +1,6 @@
 /*
- * Is the next non-maskable interrupt taken, whatever comes of one? The CPU takes none until an IRET, and a kernel may leave an NMI for
- * another thread, which goes back by SYSRET. Run with two CPUs.
+ * Is the next non-maskable interrupt taken, whatever comes of one? The CPU takes none until an IRET, and a kernel may
+ * leave an NMI for another thread, which goes back by SYSRET. Run with two CPUs.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -40,7 +40,8 @@ static void be_interrupted(struct worker_view *view) {
     }
 }
 
-/* Runs when that one is stopped, now and then out of an NMI, and asks for another, with nothing but SYSRET in between. */
+/* Runs when that one is stopped, now and then out of an NMI, and asks for another, with nothing but SYSRET in
+ * between. */
 static void listen(struct worker_view *view) {
     for (;; view->out[OUT_ROUNDS]++) {
         (void)sys_signal_wait(view->caps[0], DEADLINE_NEVER);
@@ -63,7 +64,8 @@ static bool reaches(const struct worker *worker, uint64_t rounds) {
     return CHECK(worker->view->out[OUT_ROUNDS] >= rounds);
 }
 
-/* The other CPU waits for the lock, in an NMI, while its thread is taken away: the one that is ready there runs next. */
+/* The other CPU waits for the lock, in an NMI, while its thread is taken away: the one that is ready there runs
+ * next. */
 static void thread_suspend_of_a_thread_whose_cpu_is_in_an_nmi(void) {
     struct worker interrupted, listener;
     uint64_t met = 0;

@@ -1,6 +1,6 @@
 /*
- * port_read, port_write, irq_bind, irq_ack: devices in users' hands, exactly as far as their capabilities go. The device
- * here is the real-time clock: ports 0x70 and 0x71, interrupt line 8.
+ * port_read, port_write, irq_bind, irq_ack: devices in users' hands, exactly as far as their capabilities go. The
+ * device here is the real-time clock: ports 0x70 and 0x71, interrupt line 8.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -94,8 +94,8 @@ static void port_read_refuses_ports_outside_the_range(void) {
 }
 
 /*
- * Each of the 65,536 ports by a capability for it alone: that port can be read, and its neighbours can be neither read nor
- * written. (Written it is not: among them is what switches the machine off.)
+ * Each of the 65,536 ports by a capability for it alone: that port can be read, and its neighbours can be neither read
+ * nor written. (Written it is not: among them is what switches the machine off.)
  */
 static void port_read_of_each_port_needs_its_capability(void) {
     enum { PORTS = 65536 };

@@ -143,7 +143,8 @@ static void end_object(struct model *model, int object) {
     }
 }
 
-/* An object ends with its last capability or with its pool, and takes others with it: until nothing changes any more. */
+/* An object ends with its last capability or with its pool, and takes others with it: until
+ * nothing changes any more. */
 static void settle(struct model *model) {
     bool changed = true;
     while (changed) {

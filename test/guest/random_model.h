@@ -6,7 +6,8 @@
  *   objects[]   what lives, from which pool; a table's slots and a space's pages are in caps[] and pages[]
  *   frames[]    what each frame is: free, or in which pool; how many pages map it; what was written there
  *
- * Each function stands for one system call: the outcome that it must have, and, if that is OK, what becomes of the model.
+ * Each function stands for one system call: the outcome that it must have, and, if that is OK,
+ * what becomes of the model.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /*
  * What becomes of a system call when the kernel has no memory for it, at each place where it asks?
  *
- * "Fail at k": the pools refuse the k-th request (CONTROL_TEST_REFUSE) for k = 1, 2, 3, ... until the call succeeds. Each
- * failure must be E_MEMORY and leave nothing changed: bytes of the pool, frames, capabilities, mappings, invariants.
- * Each row says how many requests there are, so that a call that asks nobody is noticed too.
+ * "Fail at k": the pools refuse the k-th request (CONTROL_TEST_REFUSE) for k = 1, 2, 3, ... until the call succeeds.
+ * Each failure must be E_MEMORY and leave nothing changed: bytes of the pool, frames, capabilities, mappings,
+ * invariants. Each row says how many requests there are, so that a call that asks nobody is noticed too.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -104,7 +104,8 @@ static void object_create_refused_a_notification(void) { create_refused(OBJECT_N
 static void object_create_refused_a_thread(void) { create_refused(OBJECT_THREAD, 0, 1, 1); }
 static void object_create_refused_a_space(void) { create_refused(OBJECT_SPACE, 0, 3, 2); }
 
-/* Slots, then what stands for them: a piece or a run, and a piece. Larger tables are cleared in steps, each of which asks. */
+/* Slots, then what stands for them: a piece or a run, and a piece. Larger tables are cleared in
+ * steps, each of which asks. */
 static void object_create_refused_a_table(void) {
     for (uint64_t slots = TABLE_SLOTS_MIN; slots <= 4096; slots *= 2) {
         bool is_run = slots * 32 > 1024; /* bytes */
@@ -209,7 +210,8 @@ static struct result protect(const struct attempt *attempt) {
     return sys_space_protect(attempt->space, attempt->at, attempt->page_count, attempt->rights);
 }
 
-/* Large pages at SOMEWHERE and behind it, then part of them changes: at the front, in the middle, at the end, across. */
+/* Large pages at SOMEWHERE and behind it, then part of them changes: at the front, in the middle, at the end,
+ * across. */
 static void split_refused(struct result (*call)(const struct attempt *)) {
     const struct {
         uint64_t first_page, page_count, tables;

@@ -82,7 +82,8 @@ static void cap_delete_leaves_orphans_to_the_grandparent(void) {
     CHECK(!is_there(elder));
 }
 
-/* The same with so many orphans that the correction takes many steps, all of which are over when the next call looks. */
+/* The same with so many orphans that the correction takes many steps, all of which are over when the next call
+ * looks. */
 static void cap_delete_leaves_many_orphans(void) {
     enum { ORPHANS = 400 };
     cap_t root = world_create(OBJECT_NOTIFICATION, 0), middle = world_copy(root, RIGHTS_ALL, 0);

@@ -1,6 +1,7 @@
 /*
- * Do calls between threads of one CPU hinder those on another? As many pairs of client and server as CPUs, each pair on its own,
- * for a while of the host's time, which has to have as many CPUs free. A figure, not a pass or fail: `./baton bench scaling`.
+ * Do calls between threads of one CPU hinder those on another? As many pairs of client and server as CPUs, each pair
+ * on its own, for a while of the host's time, which has to have as many CPUs free. A figure, not a pass or fail:
+ * `./baton bench scaling`.
  */
 #include "kernel/abi/system.h"
 #include "libsys/format.h"

@@ -119,8 +119,8 @@ static void thread_resume_of_equals_shares_what_a_higher_one_leaves(void) {
         test_note("%lu us and %lu us", first_ns / 1000, second_ns / 1000);
 }
 
-/* caps[0], caps[1] = threads: lets the first wait for an equal's turn to end, takes it away again, and lets the turn pass. Then, at
- * out[1], the other one comes. */
+/* caps[0], caps[1] = threads: lets the first wait for an equal's turn to end, takes it away again, and lets the turn
+ * pass. Then, at out[1], the other one comes. */
 static void outlive_an_equal(struct worker_view *view) {
     (void)sys_thread_resume(view->caps[0]);
     (void)sys_thread_suspend(view->caps[0], 0);
@@ -271,7 +271,8 @@ static void serve_slowly(struct worker_view *view) {
     }
 }
 
-/* A turn that ends while a server works for its owner is over: an equal of the owner comes as soon as the server is done. */
+/* A turn that ends while a server works for its owner is over: an equal of the owner comes as soon as the server is
+ * done. */
 static void ep_call_does_not_renew_the_turn(void) {
     enum { TURNS = 20 };
     struct worker client, server, equal;

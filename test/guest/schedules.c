@@ -1,9 +1,9 @@
 /*
  * One interleaving of four CPUs after another: what goes wrong when a CPU comes in just there?
  *
- * A seed makes the kernel pause where CPUs could get in each other's way, and the threads here where they like; with CPUs that are
- * emulated in turn, each seed is an interleaving, and the same each time. For each a short scene is played; its outcome must be
- * right, the kernel's invariants hold, and nothing be left.
+ * A seed makes the kernel pause where CPUs could get in each other's way, and the threads here where they like; with
+ * CPUs that are emulated in turn, each seed is an interleaving, and the same each time. For each a short scene is
+ * played; its outcome must be right, the kernel's invariants hold, and nothing be left.
  *
  * Words on the command line: first=N, the first seed; count=N, how many.
  */

@@ -1,5 +1,6 @@
 /*
- * What ring 3 must not do: every privileged instruction, every port, and registers that carry nothing out of the kernel.
+ * What ring 3 must not do: every privileged instruction, every port, and registers that carry
+ * nothing out of the kernel.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -134,8 +135,8 @@ static void thread_resume_keeps_interrupts_on(void) {
 /* ---- ports ---- */
 
 /*
- * Every port, in and out, from ring 3: 131072 faults, answered by stepping over the instruction (one byte) with the next
- * port in DX. A worker that got through would be at its final breakpoint too early.
+ * Every port, in and out, from ring 3: 131072 faults, answered by stepping over the instruction (one byte) with the
+ * next port in DX. A worker that got through would be at its final breakpoint too early.
  */
 static void check_ports(const char *first_instruction) {
     struct worker worker;
@@ -171,7 +172,8 @@ static void port_write_is_the_only_way_to_write_a_port(void) {
 
 /*
  * in[0] = seed, in[1] = calls. Calls of every number with every register random, and all of them looked at afterwards.
- * out[0] = calls made; out[1] = 1 + which register was wrong; out[2] = number of the call, out[3] = value, out[4] = before.
+ * out[0] = calls made; out[1] = 1 + which register was wrong; out[2] = number of the call, out[3]
+ * = value, out[4] = before.
  */
 static void call_at_random(struct worker_view *view) {
     uint64_t random = view->in[0];

@@ -1,6 +1,6 @@
 /*
- * Threads on several CPUs: they run at once, wake each other, are stopped, moved and destroyed while they run elsewhere, and what
- * is unmapped is gone on all CPUs. Run with four.
+ * Threads on several CPUs: they run at once, wake each other, are stopped, moved and destroyed while they run
+ * elsewhere, and what is unmapped is gone on all CPUs. Run with four.
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/trace.h"
@@ -142,8 +142,8 @@ static void ep_call_reaches_a_server_on_another_cpu(void) {
     CHECK_EQUAL(server.view->out[ECHO_COUNT], CLIENTS * rounds());
 }
 
-/* Raises caps[0] and waits for caps[1], in[0] times. One of two begins (in[1]) and the other answers, so that no bit is raised
- * before it was taken. */
+/* Raises caps[0] and waits for caps[1], in[0] times. One of two begins (in[1]) and the other answers, so that no bit is
+ * raised before it was taken. */
 static void ping(struct worker_view *view) {
     for (uint64_t i = 0; i < view->in[0]; i++, view->out[0]++) {
         if (i != 0 || view->in[1] != 0)

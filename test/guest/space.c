@@ -270,7 +270,8 @@ static void space_unmap_takes_effect_at_once(void) {
 
 #define OWNED_AT (SOMEWHERE + (5ULL << 30))
 
-/* in[0] = where, in[1] = what to write there; out[0] = what was there before, out[1] = afterwards. Then touch it again. */
+/* in[0] = where, in[1] = what to write there; out[0] = what was there before, out[1] = afterwards. Then touch it
+ * again. */
 static void own_a_page(struct worker_view *view) {
     volatile uint64_t *page = (volatile uint64_t *)view->in[0];
     view->out[0] = page[7];
@@ -280,7 +281,8 @@ static void own_a_page(struct worker_view *view) {
     view->out[2] = page[7];
 }
 
-/* One frame goes round among owners, at the same address in each space: who has lost it has no way to the next one's. */
+/* One frame goes round among owners, at the same address in each space: who has lost it has no way to the next
+ * one's. */
 static void space_unmap_hides_the_next_owner_of_a_frame(void) {
     enum { OWNERS = 5 };
     struct worker owners[OWNERS];

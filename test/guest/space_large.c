@@ -1,6 +1,6 @@
 /*
- * Pages of 2 MiB: used where a run's frames and addresses allow, split where only a part of one changes, and never to be
- * seen but in the count of tables.
+ * Pages of 2 MiB: used where a run's frames and addresses allow, split where only a part of one changes, and never to
+ * be seen but in the count of tables.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"

@@ -1,10 +1,10 @@
 /*
  * How long does the kernel stay, with interrupts off, under the loads that take it longest?
  *
- * The machine counts time in instructions (suite.py --icount 0: one tick of the time-stamp counter each), so the figures
- * are the same on every host. The kernel is the one that users boot, without checks, but measures itself
- * (INFO_LONGEST_STAY). Each case starts over, makes its load and holds the longest stay against TEST_STAY_LIMIT; a comment
- * shows it and what it was.
+ * The machine counts time in instructions (suite.py --icount 0: one tick of the time-stamp counter each), so the
+ * figures are the same on every host. The kernel is the one that users boot, without checks, but measures itself
+ * (INFO_LONGEST_STAY). Each case starts over, makes its load and holds the longest stay against TEST_STAY_LIMIT; a
+ * comment shows it and what it was.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"

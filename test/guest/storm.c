@@ -23,7 +23,8 @@
 #define OUT_CALLS 0
 #define OUT_DONE 16 /* and up: how often each system call was OK */
 
-/* What lies in the table that all share, from slot 1 on; slots from FIRST_FREE on are empty, or what calls put there. */
+/* What lies in the table that all share, from slot 1 on; slots from FIRST_FREE on are empty, or what calls put
+ * there. */
 enum stock {
     STOCK_THREADS = 1,
     STOCK_ENDPOINT = STOCK_THREADS + WORKERS,
@@ -44,8 +45,8 @@ _Static_assert(FIRST_FREE < SLOTS, "there are free slots");
 
 /*
  * A sensible argument for each place of each call: t thread, e endpoint, n notification, b table, s space, S space with
- * code, m memory, p pool, o ports, c any slot, f free slot, r rights, R rights to map, K offset and k number of pages, a
- * address, y object type, d deadline, z bits, x multiple of 8, P port, w width, i info topic, 0 zero.
+ * code, m memory, p pool, o ports, c any slot, f free slot, r rights, R rights to map, K offset and k number of pages,
+ * a address, y object type, d deadline, z bits, x multiple of 8, P port, w width, i info topic, 0 zero.
  */
 static const char shapes[SYSCALL_COUNT][7] = {
     [SYS_cap_copy] = "bfcr0",     [SYS_cap_move] = "bfc",        [SYS_cap_delete] = "bc",

@@ -1,14 +1,14 @@
 /*
- * Four CPUs at once and everything that can be done to threads and memory, by the seed: does anybody ever see what is not
- * his, miss what is, or wait for ever? Run with four CPUs that the emulator runs at once.
+ * Four CPUs at once and everything that can be done to threads and memory, by the seed: does anybody ever see what is
+ * not his, miss what is, or wait for ever? Run with four CPUs that the emulator runs at once.
  *
  * In rounds. In each some members live for a while: some keep values, call, answer, wait, touch pages, and look whether
- * what they see is right; others stop, move, restart and kill them, and take pages away from them and give them to somebody
- * else. Then the latter end, each of the former has to go on, all are destroyed while they run, and not a frame, capability
- * or byte may be left.
+ * what they see is right; others stop, move, restart and kill them, and take pages away from them and give them to
+ * somebody else. Then the latter end, each of the former has to go on, all are destroyed while they run, and not a
+ * frame, capability or byte may be left.
  *
- * Words on the command line: seconds=N or minutes=N, how long; first=N, the round to begin with; rounds=N, how many at most;
- * unit_us=N, the measure of all that takes time.
+ * Words on the command line: seconds=N or minutes=N, how long; first=N, the round to begin with; rounds=N, how many at
+ * most; unit_us=N, the measure of all that takes time.
  */
 #include "test/guest/stress.h"
 
@@ -187,8 +187,8 @@ static struct worker_view *gather(void) {
 
 /* ---- a round ---- */
 
-/* Whoever has been stopped goes on, and gets some time, also where the lock makes this slow; a thread that is doomed may not be
- * there. */
+/* Whoever has been stopped goes on, and gets some time, also where the lock makes this slow; a thread that is
+ * doomed may not be there. */
 static void let_all_run(void) {
     uint64_t started_ns = world_now();
     for (uint32_t i = 0; i < stress.member_count; i++) {

@@ -77,7 +77,8 @@ struct member {
     uint32_t flags;
 };
 
-/* Made from a pool of its own, which is destroyed and made again, with all that is in it, in the same slots and frames. */
+/* Made from a pool of its own, which is destroyed and made again, with all that is in it, in the same slots and
+ * frames. */
 struct doomed {
     struct member *member;
     cap_t pool, endpoint;

@@ -13,8 +13,8 @@ static uint64_t begin_random(const struct worker_view *view) {
 }
 
 /*
- * A short sleep now and then. Where all emulated CPUs are busy and there are fewer real ones, the lock goes round no faster than
- * the host changes from one to the next, and little would happen.
+ * A short sleep now and then. Where all emulated CPUs are busy and there are fewer real ones, the lock goes round no
+ * faster than the host changes from one to the next, and little would happen.
  */
 static void pace(struct worker_view *view) {
     uint64_t random = begin_random(view), pace_ns = view->in[STRESS_PACE_NS];
@@ -24,7 +24,8 @@ static void pace(struct worker_view *view) {
     stress_expect(view, sys_signal_wait(view->caps[STRESS_SILENCE], until_ns), E_TIMEOUT);
 }
 
-/* The same value goes into every register but RAX, RCX and those of the stack, for a while: nonzero bits that came out of it. */
+/* The same value goes into every register but RAX, RCX and those of the stack, for a while: nonzero
+ * bits that came out of it. */
 static uint64_t hold_registers(uint64_t value, uint64_t *ret_fpu) {
     uint64_t fpu;
     __asm__ volatile("movq %%rax, %%xmm0\n movq %%rax, %%xmm9\n movq %%rax, %%xmm15\n"
@@ -125,7 +126,8 @@ void stress_time(struct worker_view *view) {
     }
 }
 
-/* Each page that is there is ours, now and after the write; pauses, so that others come in while it is in this CPU's TLB. */
+/* Each page that is there is ours, now and after the write; pauses, so that others come in while
+ * it is in this CPU's TLB. */
 void stress_touch(struct worker_view *view) {
     uint64_t random = begin_random(view), canary = view->in[STRESS_CANARY];
     for (;; view->out[STRESS_TURNS]++) {

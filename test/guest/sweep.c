@@ -1,11 +1,11 @@
 /*
  * Does it matter at which instruction an interrupt comes?
  *
- * The machine counts time in instructions (suite.py --icount 0: 1 ns each). A client does a short list of operations again
- * and again; each time an interrupt comes one instruction later than the time before, from before the first to after the
- * last. It makes a thread of higher priority in another space run, which fills all registers with its own values. What
- * the client, the server it talks to and the others see must be the same as without an interrupt, to the last register.
- * The same with a non-maskable interrupt, which also comes inside the kernel.
+ * The machine counts time in instructions (suite.py --icount 0: 1 ns each). A client does a short list of operations
+ * again and again; each time an interrupt comes one instruction later than the time before, from before the first to
+ * after the last. It makes a thread of higher priority in another space run, which fills all registers with its own
+ * values. What the client, the server it talks to and the others see must be the same as without an interrupt, to the
+ * last register. The same with a non-maskable interrupt, which also comes inside the kernel.
  *
  * Operations that take long are sampled, from another instruction with each seed: the word points=N says how many
  * instructions of one operation are tried, and points=1000000 tries every one. (While the kernel has interrupts off a

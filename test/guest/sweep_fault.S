@@ -1,5 +1,6 @@
 /*
- * A page fault with every register under control: raw_syscall of lib/entry.S with a store in the place of the system call.
+ * A page fault with every register under control: raw_syscall of lib/entry.S with a store in the
+ * place of the system call.
  */
 #include "test/guest/lib/raw.h"
 

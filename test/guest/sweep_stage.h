@@ -1,6 +1,6 @@
 /*
- * The stage of the suite sweep.c, which says what is played on it: threads that do an operation again and again, and the
- * interrupt that comes in between.
+ * The stage of the suite sweep.c, which says what is played on it: threads that do an operation again and again, and
+ * the interrupt that comes in between.
  *
  *    client, own space, priority 16     does the operation       -> server, own space, priority 16
  *    intruder, own space, priority 24   wakes by the interrupt

@@ -1,6 +1,6 @@
 /*
- * system_info and log_write: what they refuse, what a program without authority costs others by them, and what the check of
- * the kernel's invariants says.
+ * system_info and log_write: what they refuse, what a program without authority costs others by them, and what the
+ * check of the kernel's invariants says.
  */
 #include "kernel/abi/log.h"
 #include "kernel/abi/rights.h"
@@ -141,8 +141,8 @@ static void log_write_is_rationed(void) {
 }
 
 /*
- * What can a thread do to the rest that has nothing but its table and message page? Each call that asks for no capability, with
- * each argument: suite.py holds the longest stay against the limit, in the kernel that users boot.
+ * What can a thread do to the rest that has nothing but its table and message page? Each call that asks for no
+ * capability, with each argument: suite.py holds the longest stay against the limit, in the kernel that users boot.
  */
 static void everything(struct worker_view *view) {
     for (uint64_t topic = 0; topic < 32; topic++)
@@ -192,7 +192,8 @@ static void log_write_shows_in_the_ring(void) {
     unmap_ring(ring);
 }
 
-/* The invariant check looks at every space there is. This one is nobody's, and an entry of its kernel half is changed. */
+/* The invariant check looks at every space there is. This one is nobody's, and an entry of its kernel half is
+ * changed. */
 static void system_control_checks_the_kernel_half(void) {
     struct result whole = sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0);
     CHECK_STATUS(whole, test_checks_built() ? OK : E_CALL);

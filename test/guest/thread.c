@@ -1,5 +1,6 @@
 /*
- * thread_configure, thread_resume, thread_suspend, thread_read, thread_write: control over a thread in each of its states.
+ * thread_configure, thread_resume, thread_suspend, thread_read, thread_write: control over a
+ * thread in each of its states.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -177,7 +178,8 @@ static void thread_suspend_of_oneself(void) {
     CHECK_EQUAL(worker.view->out[0], 1 + OK);
 }
 
-/* A suspended thread that waits goes on waiting; it stops when the wait is over, and has the result when it is resumed. */
+/* A suspended thread that waits goes on waiting; it stops when the wait is over, and has the
+ * result when it is resumed. */
 static void thread_suspend_of_a_thread_that_waits(void) {
     for (uint32_t resumed_early = 0; resumed_early < 2; resumed_early++) {
         struct worker signal, wait;

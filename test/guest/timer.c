@@ -1,8 +1,9 @@
 /*
- * Who pays when thousands of timers come at once? A deadline is charged to the thread that waits or that has set the timer: by its
- * priority it takes time from others, and is late itself.
+ * Who pays when thousands of timers come at once? A deadline is charged to the thread that waits or that has set the
+ * timer: by its priority it takes time from others, and is late itself.
  *
- * The machine counts time in instructions, one a ns. A thread sees that it was interrupted when two readings of the clock are far apart.
+ * The machine counts time in instructions, one a ns. A thread sees that it was interrupted when two readings of
+ * the clock are far apart.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -43,7 +44,8 @@ struct flood {
     uint64_t when_ns, count;
 };
 
-/* A thread of this priority sets `count` timers for the same moment, which is returned; `spins`: it is still there then. */
+/* A thread of this priority sets `count` timers for the same moment, which is returned; `spins`: it is still there
+ * then. */
 static void start_flood(struct flood *flood, uint64_t priority, uint64_t count, bool spins) {
     test_limit_ms(LIMIT_MS);
     *flood = (struct flood){.pool = world_pool(512), .table = world_slot(), .count = count};

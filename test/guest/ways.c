@@ -2,12 +2,12 @@
  * Do the fast path and the long way do the same?
  *
  * Five threads of different priorities make random message calls on each other: short, long and malformed ones, with
- * capabilities, calls, answers, waits, with and without the right to it, through badges, with faults in between that another
- * of them answers, with the FPU in use or an FS base; now and then they raise each other's notification or wait for their
- * own. Everything that a thread ever sees (all registers after each call, the words and capabilities that came)
- * goes into a checksum of its own. When all of them wait, the main thread looks at their registers and the kernel's
- * invariants, and wakes, stops or restarts one. No clock and no time slice has a part in it, so the same seed gives the same
- * checksums, played by the fast path or by the long way.
+ * capabilities, calls, answers, waits, with and without the right to it, through badges, with faults in between that
+ * another of them answers, with the FPU in use or an FS base; now and then they raise each other's notification or wait
+ * for their own. Everything that a thread ever sees (all registers after each call, the words and capabilities that
+ * came) goes into a checksum of its own. When all of them wait, the main thread looks at their registers and the
+ * kernel's invariants, and wakes, stops or restarts one. No clock and no time slice has a part in it, so the same seed
+ * gives the same checksums, played by the fast path or by the long way.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"

@@ -1,6 +1,6 @@
 /*
- * thread_suspend with SUSPEND_WITHDRAW: is what a thread has sent, and nobody has begun to serve, taken back as if it had never
- * been sent, and is all else left to those who are at it?
+ * thread_suspend with SUSPEND_WITHDRAW: is what a thread has sent, and nobody has begun to serve, taken back as if it
+ * had never been sent, and is all else left to those who are at it?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -130,7 +130,8 @@ static void trap(struct worker_view *view) {
     view->out[0] = 1;
 }
 
-/* Not reported before the thread goes on, and then as if it were the first time: with the registers that it has by then. */
+/* Not reported before the thread goes on, and then as if it were the first time: with the
+ * registers that it has by then. */
 static void thread_suspend_takes_back_a_fault(void) {
     struct worker worker;
     struct message message;
@@ -170,8 +171,8 @@ static void thread_suspend_leaves_a_trap(void) {
     CHECK_EQUAL(worker.view->out[0], 0);
 }
 
-/* caps[0] = endpoint. Calls until in[0] is set: out[0] calls that were served, out[1] those that were taken back, out[2] those
- * that went wrong. */
+/* caps[0] = endpoint. Calls until in[0] is set: out[0] calls that were served, out[1] those that were taken back,
+ * out[2] those that went wrong. */
 static void call_often(struct worker_view *view) {
     for (uint64_t turn = 0; view->in[0] == 0; turn++) {
         __asm__ volatile("pause"); /* the next CPU's turn, where they are emulated in turn */

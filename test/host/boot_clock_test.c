@@ -1,7 +1,7 @@
 /*
- * Does the loader find the rates of the CPU's clocks by any clock that runs, and say a sentence of each that does not? The
- * clocks here are functions of one time, which goes on a little with each look at any of them; they stand still, stop,
- * jump and lie as they are told.
+ * Does the loader find the rates of the CPU's clocks by any clock that runs, and say a sentence of each that does not?
+ * The clocks here are functions of one time, which goes on a little with each look at any of them; they stand still,
+ * stop, jump and lie as they are told.
  */
 #include <string.h>
 

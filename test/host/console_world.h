@@ -1,8 +1,8 @@
 /*
  * A console on a chip that behaves as the 16550's data sheet says, and clients that note what they are answered.
  *
- * The fake chip has both FIFOs, the interrupt identity with its priorities, and an interrupt line that is looked at as an
- * edge-triggered controller would: only a rise counts.
+ * The fake chip has both FIFOs, the interrupt identity with its priorities, and an interrupt line that is looked at as
+ * an edge-triggered controller would: only a rise counts.
  */
 #pragma once
 

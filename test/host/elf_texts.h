@@ -1,6 +1,6 @@
 /*
- * What a user reads of each image that is refused, word by word; N stands for the number of the program header. Written down
- * here a second time, so that a text that changes, or an error that comes, shows in a test.
+ * What a user reads of each image that is refused, word by word; N stands for the number of the program header. Written
+ * down here a second time, so that a text that changes, or an error that comes, shows in a test.
  */
 #pragma once
 

@@ -63,7 +63,8 @@ struct fake_census fake_count(void);
 /* A thread that was handed over: where it is to start, in which space. False: it never was. */
 bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry);
 
-/* What thread_read tells of its state (enum thread_run_state), until it is handed over. Has it been suspended, not resumed? */
+/* What thread_read tells of its state (enum thread_run_state), until it is handed over. Has it
+ * been suspended, not resumed? */
 void fake_set_run_state(cap_t thread, uint64_t run_state);
 bool fake_is_suspended(cap_t thread);
 extern uint64_t fake_resume_count; /* of all threads together */

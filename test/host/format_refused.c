@@ -1,6 +1,6 @@
 /*
- * What print and its like don't know and C doesn't either is refused by the compiler, which checks here that it says so of each of
- * these lines and of no other (clang -verify).
+ * What print and its like don't know and C doesn't either is refused by the compiler, which checks here that it says so
+ * of each of these lines and of no other (clang -verify).
  */
 #include "libsys/print.h"
 

@@ -1,4 +1,5 @@
-/* The parts of libsys that make no system call: slots, formats, numbers, messages and their shapes, the initial stack. */
+/* The parts of libsys that make no system call: slots, formats, numbers, messages and their
+ * shapes, the initial stack. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,8 @@ static void formats_are_as_usual(void) {
     SAME("%hhd %s", (signed char)-1, "what follows");
 }
 
-/* What the compiler accepts, and what it refuses where it sees the format. No argument is taken for one that belongs to another. */
+/* What the compiler accepts, and what it refuses where it sees the format. No argument is taken for one
+ * that belongs to another. */
 static void formats_stop_at_what_is_unknown(void) {
     static const struct {
         const char *format, *text;

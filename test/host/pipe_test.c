@@ -1,6 +1,6 @@
 /*
- * Does a pipe lose, repeat or reorder no byte and tear no write, let both ends wait in order, and tell each end that the other
- * is gone? And does a caller that was interrupted while it waited leave no trace?
+ * Does a pipe lose, repeat or reorder no byte and tear no write, let both ends wait in order, and tell each end that
+ * the other is gone? And does a caller that was interrupted while it waited leave no trace?
  */
 #include "servers/pipes/pipe.h"
 
@@ -210,8 +210,8 @@ static void writes_are_not_torn(void) {
 }
 
 /*
- * Lines of two writers that are interrupted now and then while they wait, and ask again, and of a reader that is: each line
- * comes once, whole and in its writer's order. World: the k-th answer is not taken, for any k.
+ * Lines of two writers that are interrupted now and then while they wait, and ask again, and of a reader that is: each
+ * line comes once, whole and in its writer's order. World: the k-th answer is not taken, for any k.
  */
 static void an_answer_that_is_not_taken_leaves_no_trace(void) {
     enum { LINE = 100, LINES = 1000 };

@@ -1,6 +1,6 @@
 /*
- * Is the child of a fork its parent's copy, and then its own? What each sees of the other's writes, what is left when they
- * end in any order, and fork with every single call failing and with every number of free frames.
+ * Is the child of a fork its parent's copy, and then its own? What each sees of the other's writes, what is left when
+ * they end in any order, and fork with every single call failing and with every number of free frames.
  */
 #include <string.h>
 

@@ -6,8 +6,8 @@
 /* ---- regions ---- */
 
 /*
- * The regions' limit is refused in order, by each operation that wants one more, and by none that does not: what is at the end of a
- * region is taken out, or its neighbour replaced.
+ * The regions' limit is refused in order, by each operation that wants one more, and by none that does not: what is at
+ * the end of a region is taken out, or its neighbour replaced.
  */
 static void regions_run_out(void) {
     uint64_t pid = start();
@@ -235,7 +235,8 @@ static void break_moves(void) {
     finish(pid);
 }
 
-/* Pages of the server's own go from one process to the next without being cleared: what one had mapped must not be in them. */
+/* Pages of the server's own go from one process to the next without being cleared: what one had
+ * mapped must not be in them. */
 static void pages_of_its_own_come_back_clean(void) {
     struct process_wait_reply end;
     uint64_t pid = start();

@@ -1,5 +1,6 @@
 /*
- * The memory of one process: which access brings a page and which one is its end, what map and unmap answer, each error once, and what is left when any call fails.
+ * The memory of one process: which access brings a page and which one is its end, what map and unmap answer, each error
+ * once, and what is left when any call fails.
  */
 #include "test/host/process_one.h"
 
@@ -314,7 +315,8 @@ static void unmap_and_protect_refuse(void) {
     finish(pid);
 }
 
-/* Out of the middle of a mapping, of a file's pages, of many kinds at once: the rest stays, what is gone is given back. */
+/* Out of the middle of a mapping, of a file's pages, of many kinds at once: the rest stays, what is gone is given
+ * back. */
 static void unmap_takes_just_the_range(void) {
     uint64_t pid = start();
     cap_t thread = thread_of(pid);

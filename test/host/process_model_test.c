@@ -1,6 +1,7 @@
 /*
- * Some processes that map, unmap, protect, write and fork at random, against a model that knows each page of each of them:
- * may it be read and written, and what is in it? Every so often a call fails; then either nothing or all of it has happened.
+ * Some processes that map, unmap, protect, write and fork at random, against a model that knows each page of
+ * each of them: may it be read and written, and what is in it? Every so often a call fails; then either
+ * nothing or all of it has happened.
  */
 #include <string.h>
 

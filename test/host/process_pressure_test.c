@@ -1,6 +1,6 @@
 /*
- * Memory at its end: who may take the last frames, who is chosen to end, what it and the others are told, and whether all is there
- * again afterwards.
+ * Memory at its end: who may take the last frames, who is chosen to end, what it and the others are told, and whether
+ * all is there again afterwards.
  */
 #include "servers/process/pressure.h"
 
@@ -64,7 +64,8 @@ static void reserve_is_a_part(void) {
     CHECK_EQUAL(pressure_reserve(65536), 1024);
 }
 
-/* Each operation that takes frames for somebody is refused at the reserve, with words, and changes nothing; process 1 goes on. */
+/* Each operation that takes frames for somebody is refused at the reserve, with words, and changes
+ * nothing; process 1 goes on. */
 static void last_frames_are_kept(void) {
     uint64_t pid = start(), child;
     uaddr_t at;

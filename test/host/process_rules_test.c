@@ -277,7 +277,8 @@ static void groups_are_walked(void) {
     finish_table();
 }
 
-/* A shell, and a job of two in a group of its own, of which one is stopped: what each end orphans, and who hears of it. */
+/* A shell, and a job of two in a group of its own, of which one is stopped: what each end orphans, and who hears of
+ * it. */
 static void groups_are_orphaned(void) {
     start_table();
     struct process *shell = begin(1), *leader = begin(shell->pid), *member = begin(leader->pid), *other;

@@ -1,6 +1,6 @@
 /*
- * A handler is to run in a thread whose call another server serves: it waits for the answer, is not forgotten, and does not wait for ever.
- * And where its frame goes.
+ * A handler is to run in a thread whose call another server serves: it waits for the answer, is not forgotten, and does
+ * not wait for ever. And where its frame goes.
  */
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /*
- * Threads of processes, with every single call failing: what fails leaves no trace and the others alone, what succeeds gives
- * everything back in the end. And signals on their way to threads: a process whose thread cannot be made to run a handler ends.
+ * Threads of processes, with every single call failing: what fails leaves no trace and the others alone, what
+ * succeeds gives everything back in the end. And signals on their way to threads: a process whose thread cannot be
+ * made to run a handler ends.
  */
 #include <string.h>
 

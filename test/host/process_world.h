@@ -54,7 +54,8 @@ bool world_same(const struct world_trace *before);
 /* Are the spare pages of the store that nobody will clear again zero, but for the word that leads to the next? */
 bool world_spare_is_clean(void);
 
-/* Call an operation as process `pid`, or a thread's badge, would. ret_call: what the server saw, with its reason; may be NULL. */
+/* Call an operation as process `pid`, or a thread's badge, would. ret_call: what the server saw, with
+ * its reason; may be NULL. */
 uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call);
 uint32_t world_stage(uint64_t pid);
 uint32_t world_spawn(uint64_t parent, uint64_t *ret_pid, struct server_call *ret_call);

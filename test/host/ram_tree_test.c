@@ -361,7 +361,8 @@ static void agrees_with_a_model(void) {
         play(PAGES_MAX, seed, 5000);
 }
 
-/* The request for a page that comes when k are in use fails, for each k: partly written, or refused and nothing lost. */
+/* The request for a page that comes when k are in use fails, for each k: partly written, or
+ * refused and nothing lost. */
 static void agrees_when_the_pages_run_out(void) {
     for (uint32_t page_count = 0; page_count <= 48; page_count++)
         play(page_count, 100 + page_count, 1500);

@@ -265,7 +265,8 @@ static void compare_slots(const bool *taken, uint32_t count) {
     CHECK(vm_record_count(vm) <= 1 + ORDERED_CHUNKS(vm->regions.count, sizeof(struct vm_region)));
 }
 
-/* Thousands of regions, many times over: up to the limit in any order, and down to a few, which leave no full chunks for others. */
+/* Thousands of regions, many times over: up to the limit in any order, and down to a few, which leave
+ * no full chunks for others. */
 static void regions_by_thousands(void) {
     enum { SLOTS = 3000 };
     static bool taken[SLOTS];
@@ -292,7 +293,8 @@ static void regions_by_thousands(void) {
     finish();
 }
 
-/* At the limit: nothing more goes in, nothing is cut in half, but what joins its neighbour does, and what needs no region is taken out. */
+/* At the limit: nothing more goes in, nothing is cut in half, but what joins its neighbour does, and what
+ * needs no region is taken out. */
 static void regions_have_a_limit(void) {
     struct vm_file *file;
     start();

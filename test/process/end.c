@@ -1,5 +1,6 @@
 /*
- * Does the end of a process reach whoever waits for it, once, and nobody else? What becomes of children without a parent?
+ * Does the end of a process reach whoever waits for it, once, and nobody else? What becomes of
+ * children without a parent?
  */
 #include "libsys/string.h"
 #include "test/process/child.h"

@@ -199,8 +199,8 @@ static int role_chain_of(int argc, char **argv) {
 }
 
 /*
- * fails_often COUNT: each way in turn, in three rounds. The last one must not take anything; those before bring what is taken
- * once, such as a page of this program that is touched first.
+ * fails_often COUNT: each way in turn, in three rounds. The last one must not take anything; those before bring what is
+ * taken once, such as a page of this program that is touched first.
  */
 static int role_fails_often(int argc, char **argv) {
     static const char *const paths[] = {"bin/nosuch",
@@ -266,8 +266,8 @@ static void exec_of_an_image_too_large_changes_nothing(void) {
 }
 
 /*
- * Only here does an exec fail when half of the new program is there. A server that gives memory as it is touched starts more of
- * them than this tries, and refuses nothing.
+ * Only here does an exec fail when half of the new program is there. A server that gives memory as it is touched starts
+ * more of them than this tries, and refuses nothing.
  */
 static void exec_without_memory_changes_nothing(void) {
     static const struct start large = {IMAGES "large", NULL, NULL, NULL};

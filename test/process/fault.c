@@ -43,7 +43,8 @@ static int role_sees_a_fault(int argc, char **argv) {
     return 70;
 }
 
-/* The fault `name`, touching `address`, is told as these. Cases run in the same image at the same place as the child. */
+/* The fault `name`, touching `address`, is told as these. Cases run in the same image at the same place as the
+ * child. */
 static void check_fault(const char *name, uint64_t address, uint64_t signal, uint64_t kind, uint64_t rip) {
     struct process_wait_reply end;
     uint64_t pid = START_ROLE("faults", name, text_of(address));

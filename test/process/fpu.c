@@ -1,5 +1,6 @@
 /*
- * Are a program's FPU, SSE and AVX registers its own: over fork, exec, signals, and whatever else the server does to a thread?
+ * Are a program's FPU, SSE and AVX registers its own: over fork, exec, signals, and whatever else the
+ * server does to a thread?
  *
  * The suite is compiled without the use of any of them, so what a case loads stays there until it looks.
  */

@@ -1,6 +1,6 @@
 /*
- * Is a message of the wrong shape an error for whoever sent it, whatever its length and its capabilities, and nothing else?
- * And a message of the right shape with any values in it?
+ * Is a message of the wrong shape an error for whoever sent it, whatever its length and its capabilities, and nothing
+ * else? And a message of the right shape with any values in it?
  */
 #include "libsys/message.h"
 #include "libsys/string.h"

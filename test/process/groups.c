@@ -1,6 +1,6 @@
 /*
- * Who may put whom into which group, who begins a session, and does a signal for a group reach all of it and nobody else?
- * As in signal.c nearly all of it happens in a child, and a case is a role of the same name.
+ * Who may put whom into which group, who begins a session, and does a signal for a group reach all of it and nobody
+ * else? As in signal.c nearly all of it happens in a child, and a case is a role of the same name.
  */
 #include "test/process/signals.h"
 
@@ -317,7 +317,8 @@ IN_CHILD(foreground_is_given_and_taken_back) {
     return CODE_SIGNALLED;
 }
 
-/* A shell in a shell: the terminal comes back to it when its job ends, and goes on to the outer one when it ends itself. */
+/* A shell in a shell: the terminal comes back to it when its job ends, and goes on to the outer
+ * one when it ends itself. */
 IN_CHILD(foreground_goes_back_when_it_ends) {
     (void)mask_to(BIT(PROCESS_SIGTTOU));
     uint64_t inner = fork_apart(), job;

@@ -79,7 +79,8 @@ static void spawn_moves_a_position_independent_image(void) {
     CHECK(end.rip >= LAYOUT_IMAGE_BASE && end.rip < LAYOUT_IMAGE_END);
 }
 
-/* What is read-only after relocation is left to whoever relocates, at a fixed address, too: only the program knows when it is done. */
+/* What is read-only after relocation is left to whoever relocates, at a fixed address, too: only the
+ * program knows when it is done. */
 static void spawn_leaves_relro_to_the_program(void) {
     const struct start start = {IMAGES "relocates", NULL, NULL, NULL};
     uint64_t pid;

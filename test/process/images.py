@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Owns the images that the conformance suite asks servers to run: one for each thing that can be wrong with an ELF file.
+"""Owns the images that the conformance suite asks servers to run: one for each thing that can be wrong with an ELF
+file.
 
     images.py FOLDER NAME...      write FOLDER/NAME for each; a name is one of libsys/elf_error.def or of OTHERS
 
@@ -128,7 +129,8 @@ def shared_page() -> bytearray:
 
 
 def relocates() -> bytearray:
-    """Like a static program of glibc, it writes to its RELRO range before anything else; then comes an undefined instruction."""
+    """Like a static program of glibc, it writes to its RELRO range before anything else; then comes
+    an undefined instruction."""
     image = sound()
     image[0x800:0x809] = b"\x89\x04\x25" + (BASE + 0x2000).to_bytes(4, "little") + b"\x0f\x0b"
     return image

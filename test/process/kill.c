@@ -3,7 +3,7 @@
  *
  *            suite (1)
  *           /    |    \
- *      parent  uncle   orphan      a process may signal itself and all that descends from its parent, and all of its session
+ *      parent uncle orphan a process may signal itself and all that descends from its parent, and all of its session
  *        |       |
  *      child   cousin              "apart": it has begun a session of its own before
  */
@@ -76,7 +76,8 @@ static int role_kills_itself(int argc, char **argv) {
     return ROLE_FAILED;
 }
 
-/* Leaves a child behind which, an orphan then, tries. abandon_who_tries PID SIGNAL STATUS; the child kills itself if so. */
+/* Leaves a child behind which, an orphan then, tries. abandon_who_tries PID SIGNAL STATUS; the
+ * child kills itself if so. */
 static int role_orphan_tries(int argc, char **argv) {
     CHECK_EQUAL(argc, 4);
     while (parent_pid() != 1) /* until it is one */

@@ -56,8 +56,8 @@ static int role_churned(int argc, char **argv) {
 }
 
 /*
- * Processes that fork, exec, exit and are waited for, all in one group, until somebody kills it: he goes first (nice), so that he
- * does it at once and not when one of them happens to wait.
+ * Processes that fork, exec, exit and are waited for, all in one group, until somebody kills it: he goes first (nice),
+ * so that he does it at once and not when one of them happens to wait.
  */
 static int role_churn(int argc, char **argv) {
     (void)argc, (void)argv;

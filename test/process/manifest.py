@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Owns the manifest of suites that run in the usual system: the usual one, with the suite in the shell's place, and a port for
-its results.
+"""Owns the manifest of suites that run in the usual system: the usual one, with the suite in the shell's place,
+and a port for its results.
 
     manifest.py INPUT OUTPUT PROGRAM [CAPABILITY | NAME=IMAGE ...]
 

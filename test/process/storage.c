@@ -1,6 +1,7 @@
 /*
- * Has each thread the thread-local storage that the image asks for: values, zeroes, alignment; its own, also in memory that
- * another thread has used, behind fork and behind exec? Ends with 0, or with the line of the first thing that is wrong.
+ * Has each thread the thread-local storage that the image asks for: values, zeroes, alignment; its own, also
+ * in memory that another thread has used, behind fork and behind exec? Ends with 0, or with the line of the
+ * first thing that is wrong.
  */
 #include "libsys/auxiliary.h"
 #include "libsys/program.h"

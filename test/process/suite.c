@@ -1,6 +1,6 @@
 /*
- * Runs the cases and says how they went, as TAP on port 0xe8, through the capability `tap` that the manifest gives to the
- * process server and this one to process 1. With arguments it plays a role instead.
+ * Runs the cases and says how they went, as TAP on port 0xe8, through the capability `tap` that the manifest gives to
+ * the process server and this one to process 1. With arguments it plays a role instead.
  */
 #include "test/process/suite.h"
 

@@ -5,9 +5,9 @@
  *     static int role_leave(int argc, char **argv) { return 7; }              in the child
  *     static void exit_code_is_seen(void) { CHECK_ROLE(7, "leave"); }         in the suite
  *
- * A group is a file of cases and roles. Around each case the suite compares what the kernel and the server have in use, and
- * looks for children left behind. A case names the operations it needs besides the mandatory ones (OPERATIONS_MANDATORY);
- * if the implementation is declared to lack one, the case is skipped by name.
+ * A group is a file of cases and roles. Around each case the suite compares what the kernel and the server have in use,
+ * and looks for children left behind. A case names the operations it needs besides the mandatory ones
+ * (OPERATIONS_MANDATORY); if the implementation is declared to lack one, the case is skipped by name.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * Do threads begin, end and get joined as the protocol says, and has each what is its own: message page, capability, mask,
- * alternate stack, thread-local storage?
+ * Do threads begin, end and get joined as the protocol says, and has each what is its own: message page, capability,
+ * mask, alternate stack, thread-local storage?
  */
 #include "test/process/threads.h"
 #include "kernel/abi/rights.h"
@@ -244,7 +244,8 @@ IN_CHILD(thread_create_refuses_places) {
     return CODE_SIGNALLED;
 }
 
-/* The child of a fork may not write to its stacks' pages before it has copies; a thread can begin there nevertheless. */
+/* The child of a fork may not write to its stacks' pages before it has copies; a thread can begin there
+ * nevertheless. */
 static uint64_t first_word(void *argument) { return *(uint64_t *)argument; }
 
 IN_CHILD(thread_begins_on_a_stack_that_fork_shares) {
@@ -351,8 +352,8 @@ IN_CHILD(thread_has_its_own_alternate_stack) {
 
 /* ---- the block at the FS base, and thread-local storage ---- */
 
-/* Programs of their own, since this one has to run where there is no such storage, too. They end with 0, or with the line in
- * storage.c of what is wrong. */
+/* Programs of their own, since this one has to run where there is no such storage, too. They end with 0, or with the
+ * line in storage.c of what is wrong. */
 static void check_storage(const char *path) {
     const char *const arguments[] = {path, NULL};
     const struct start start = {path, arguments, NULL, NULL};

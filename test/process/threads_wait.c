@@ -119,7 +119,8 @@ IN_CHILD(word_that_is_shared_wakes_other_processes) {
     return CODE_SIGNALLED;
 }
 
-/* A thread waits at what lies at its address when somebody wakes: who has unmapped the page takes no wake from those who have it. */
+/* A thread waits at what lies at its address when somebody wakes: who has unmapped the page takes no
+ * wake from those who have it. */
 IN_CHILD(word_that_was_unmapped_takes_no_wake) {
     uint64_t changed;
     uint32_t *words = shared_words();

@@ -4,8 +4,8 @@
     prove.py [NAME ...] [--verbose]
 
 A .acsl file names a source, functions and the number of goals, then for each annotation a line of the source, before
-which it goes (`---- text of the line`). The sources themselves carry none. Prints TAP, one result for each file; what is
-not proved is named. Where frama-c or a prover is not installed, the test is skipped.
+which it goes (`---- text of the line`). The sources themselves carry none. Prints TAP, one result for each file; what
+is not proved is named. Where frama-c or a prover is not installed, the test is skipped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ GOAL_SECONDS = 8
 FOLDERS = ("kernel", "libsys")
 MARK = "---- "
 TOTAL = re.compile(r"Proved goals:\s*(\d+)\s*/\s*(\d+)")
-LEFT_OUT = re.compile(r"\[\[nodiscard\]\] |__attribute__\(\(musttail\)\) |^_Static_assert\(.*?\);$", re.MULTILINE | re.DOTALL)
+LEFT_OUT = re.compile(r"\[\[nodiscard\]\] |__attribute__\(\(musttail\)\) |^_Static_assert\(.*?\);$",
+                      re.MULTILINE | re.DOTALL)
 OPEN = re.compile(r"\[wp\] \[(?:Timeout|Unknown|Failed|Stepout)\] Goal (\S+)")
 
 
@@ -48,7 +49,8 @@ class Proof:
 
 
 def detect_provers(work: pathlib.Path) -> dict[str, str]:
-    """The environment in which Why3 knows the provers: by a configuration of our own, so that nobody has to make one."""
+    """The environment in which Why3 knows the provers: by a configuration of our own, so that nobody has to make
+    one."""
     environment = {**os.environ, "WHY3CONFIG": str(work / "why3.conf")}
     done = subprocess.run(["why3", "config", "detect"], env=environment, capture_output=True, text=True, check=False,
                           stdin=subprocess.DEVNULL)
@@ -98,10 +100,10 @@ def prove(proof: Proof, work: pathlib.Path) -> tuple[int, int, str]:
     copy_sources(work)
     annotate(proof, work / proof.source)
     command = ["frama-c", "-machdep", "gcc_x86_64", f"-cpp-extra-args=-I{work} -DBATON_CHECKS=0 -D_Noreturn=",
-               "-wp", "-wp-rte", "-wp-model", "Typed+Cast", "-wp-prover", "z3,cvc4", "-wp-timeout", str(GOAL_SECONDS), "-wp-par", "2",
-               "-wp-fct", proof.functions, str(work / proof.source)]
-    done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False,
-                          stdin=subprocess.DEVNULL)
+               "-wp", "-wp-rte", "-wp-model", "Typed+Cast", "-wp-prover", "z3,cvc4", "-wp-timeout", str(GOAL_SECONDS),
+               "-wp-par", "2", "-wp-fct", proof.functions, str(work / proof.source)]
+    done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=SECONDS,
+                          check=False, stdin=subprocess.DEVNULL)
     said = done.stdout + done.stderr
     total = TOTAL.search(said)
     if done.returncode != 0 or total is None:

@@ -116,7 +116,8 @@ def is_mask(code: list[Instruction], at: int | None) -> bool:
 
 
 def look_ups_without_mask(code: list[Instruction]) -> list[str]:
-    """A number becomes the address of a slot by a shift. Before that it was bounded by arch_bound(), or it is no user's."""
+    """A number becomes the address of a slot by a shift. Before that it was bounded by
+    arch_bound(), or it is no user's."""
     wrong, masked = [], 0
     others: collections.Counter[str] = collections.Counter()
     for at, instruction in enumerate(code):
@@ -125,7 +126,8 @@ def look_ups_without_mask(code: list[Instruction]) -> list[str]:
         register = whole(instruction.operands[-1])
         bounded = last_write(code, at, register)
         if bounded is not None and code[bounded].name.startswith("and"):
-            sources = (last_write(code, bounded, whole(name)) for name in code[bounded].operands if name.startswith("%"))
+            sources = (last_write(code, bounded, whole(name)) for name in code[bounded].operands
+                       if name.startswith("%"))
             if any(is_mask(code, source) for source in sources):
                 masked += 1
                 continue
@@ -156,7 +158,8 @@ def looks_without_announcement(code: list[Instruction]) -> list[str]:
         if code[at - 1].names(SERVING) and code[at - 2].text == f"lock orb {mark}":
             announced += 1
         elif code[at + 1].name != "je" or code[at - 2].name != "je":  # fast_busy, which only looks, and begins again
-            wrong.append(f"{instruction.function}: {instruction.text}: looks at the lock without having announced itself")
+            wrong.append(f"{instruction.function}: {instruction.text}: looks at the lock without having announced "
+                         f"itself")
     if announced != 2:
         wrong.append(f"{announced} ways into the fast path announce themselves and look, and not 2")
     return wrong
@@ -169,7 +172,8 @@ def holders_without_barrier(code: list[Instruction]) -> list[str]:
         if not instruction.names(HOLDER) or instruction.name.startswith("cmp"):
             continue
         if not instruction.name.startswith(("xchg", "lock")):
-            wrong.append(f"{instruction.function}: {instruction.text}: says that it holds the lock by a store that can wait")
+            wrong.append(f"{instruction.function}: {instruction.text}: says that it holds the lock by a store that "
+                         f"can wait")
             continue
         rest = [other for other in code[at + 1:at + 60] if other.function == instruction.function]
         looks = [index for index, other in enumerate(rest) if re.search(rf"\b{IN_CPU_FAST}\(%", other.text)]
@@ -201,15 +205,17 @@ SPOILED = [
     Spoiled("a_look_up_that_does_not_use_it", look_ups_without_mask, r"and\w* %\w+, %\w+", "", "sys_signal_raise"),
     Spoiled("the_fast_call_without_a_mask", look_ups_without_mask, r"and\w* %rax, %rdi", "", "fast_call"),
     Spoiled("the_fast_reply_without_a_mask", look_ups_without_mask, r"and\w* %rax, %rdi", "", "fast_reply"),
-    Spoiled("a_fast_call_by_a_plain_store", looks_without_announcement, r"lock orb", "orb", "fast_call", "BUG_FAST_PLAIN"),
-    Spoiled("a_fast_reply_by_a_plain_store", looks_without_announcement, r"lock orb", "orb", "fast_reply", "BUG_FAST_PLAIN"),
+    Spoiled("a_fast_call_by_a_plain_store", looks_without_announcement, r"lock orb", "orb", "fast_call",
+            "BUG_FAST_PLAIN"),
+    Spoiled("a_fast_reply_by_a_plain_store", looks_without_announcement, r"lock orb", "orb", "fast_reply",
+            "BUG_FAST_PLAIN"),
     Spoiled("a_fast_call_that_announces_nothing", looks_without_announcement, r"lock orb.*", "", "fast_call"),
-    Spoiled("a_fast_reply_that_does_not_look", looks_without_announcement, r"cmp\w* .*<" + LOCK + r"\+0x8>", "", "fast_reply",
-            "BUG_NO_LOOK"),
+    Spoiled("a_fast_reply_that_does_not_look", looks_without_announcement, r"cmp\w* .*<" + LOCK + r"\+0x8>", "",
+            "fast_reply", "BUG_NO_LOOK"),
     Spoiled("a_holder_by_a_plain_store", holders_without_barrier, r"xchg\w* (.*<" + LOCK + r"\+0x8>)", r"movl \1",
             "kernel_lock_wait", "BUG_HOLDER_PLAIN"),
-    Spoiled("a_holder_that_does_not_wait", holders_without_barrier, rf".*\b{IN_CPU_FAST}\(%.*", "nop", "kernel_lock_wait",
-            "BUG_NO_WAIT"),
+    Spoiled("a_holder_that_does_not_wait", holders_without_barrier, rf".*\b{IN_CPU_FAST}\(%.*", "nop",
+            "kernel_lock_wait", "BUG_NO_WAIT"),
 ]
 
 

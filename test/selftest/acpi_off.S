@@ -1,4 +1,5 @@
-/* Power-off through ACPI, past the kernel. ICH9 LPC: PMBASE is register 0x40, ACPI_CNTL 0x44; PM1 control is PMBASE + 4. */
+/* Power-off through ACPI, past the kernel. ICH9 LPC: PMBASE is register 0x40, ACPI_CNTL 0x44; PM1 control is PMBASE +
+ * 4. */
 #include "guest.inc"
     tap "1..1\nok 1 - first\n"
     mov $0xcf8, %edx

@@ -145,9 +145,10 @@ class Harness(unittest.TestCase):
                     "missing results: 1 came, the plan is 1..2", "boot: image phys 0x100000")
 
     def test_changed_half_report(self) -> None:
-        self.expect("changed_half", "entry 256 (direct map) missing", "entry 300 (direct map) added", "entry 511 (kernel image) changed",
-                    "last page-fault address (CR2)", "walk of 0xffff800000000000 in CR3 0x101000",
-                    "PML4 entry 256 (direct map) is not present", "=> physical 0x105")
+        self.expect("changed_half", "entry 256 (direct map) missing", "entry 300 (direct map) added",
+                    "entry 511 (kernel image) changed", "last page-fault address (CR2)",
+                    "walk of 0xffff800000000000 in CR3 0x101000", "PML4 entry 256 (direct map) is not present",
+                    "=> physical 0x105")
 
     def test_panic_report(self) -> None:
         self.expect("panic", "PANIC: kernel page fault", "rip    0xffffffff80105000", "cr3    0x0000000000101000",

@@ -1,18 +1,21 @@
 /*
- * CPUs that sleep, and how they are woken (kernel/sched.c: idle(), sched_ready(), sched_unsettle()), for all interleavings of three
- * CPUs. A stay in the kernel, with the lock, is one step: lock.pml shows that nobody else is there.
+ * CPUs that sleep, and how they are woken (kernel/sched.c: idle(), sched_ready(), sched_unsettle()),
+ * for all interleavings of three CPUs. A stay in the kernel, with the lock, is one step: lock.pml
+ * shows that nobody else is there.
  *
  *   a running thread   makes a thread of any CPU ready, leaves a dead object behind for which a thread waits, or blocks
- *   ready              whoever makes a thread ready for a CPU on which none runs, says so (unsettled); if that was not said before,
+ *   ready whoever makes a thread ready for a CPU on which none runs, says so (unsettled); if that was not said before,
  *                      and it is another CPU, he rings it
- *   an idle CPU        runs a ready thread; else takes one dead object apart, which makes its thread ready; lets interrupts in if more
+ *   an idle CPU runs a ready thread; else takes one dead object apart, which makes its thread ready;
+ *   lets interrupts in if more
  *                      are left, and sleeps until it is rung if not
  *
- * Checked: a CPU that lets interrupts in has no ready thread and can be rung; when all sleep, no thread is ready and nothing is dead.
+ * Checked: a CPU that lets interrupts in has no ready thread and can be rung; when all sleep, no thread is
+ * ready and nothing is dead.
  *
- * Planted mistakes, each of which must be found: -DBUG_NO_LOOK (no look for a ready thread behind the reaping), -DBUG_STAYS_UNSETTLED
- * (a CPU sleeps without saying that it can be rung), -DBUG_LATE_SETTLED (it says so when it has given the lock back),
- * -DBUG_LATE_RING (a CPU is rung only if it sleeps already).
+ * Planted mistakes, each of which must be found: -DBUG_NO_LOOK (no look for a ready thread behind the reaping),
+ * -DBUG_STAYS_UNSETTLED (a CPU sleeps without saying that it can be rung), -DBUG_LATE_SETTLED (it says so when it has
+ * given the lock back), -DBUG_LATE_RING (a CPU is rung only if it sleeps already).
  */
 #define CPUS 3
 #define TURNS 2 /* entries that do something, of all threads together */

@@ -1,19 +1,21 @@
 /*
- * The kernel lock and the fast path that does without it (kernel/lock.h), for all interleavings of three CPUs, on a machine
- * that delays stores as x86 does: a store lies in its CPU's buffer, seen by nobody else, until a locked instruction or the
- * machine in its own time puts it into memory. Each CPU has at most one store in it that matters.
+ * The kernel lock and the fast path that does without it (kernel/lock.h), for all interleavings of three CPUs, on a
+ * machine that delays stores as x86 does: a store lies in its CPU's buffer, seen by nobody else, until a locked
+ * instruction or the machine in its own time puts it into memory. Each CPU has at most one store in it that matters.
  *
- *   fast path   announces itself by a locked instruction, looks whether the lock is held (the ticket being served, then the
+ *   fast path announces itself by a locked instruction, looks whether the lock is held (the ticket being served, then
+ *   the
  *               holder's), works, withdraws by a plain store
- *   long way    gets its turn (the ticket), writes that it is the holder by a locked instruction, waits until no CPU is in
- *               the fast path, works, may make a request and wait for the answer of each other CPU, releases by a plain store
+ *   long way gets its turn (the ticket), writes that it is the holder by a locked instruction, waits until no CPU is in
+ *               the fast path, works, may make a request and wait for the answer of each other CPU,
+ *               releases by a plain store
  *   request     is answered by who waits for its turn, or by an interrupt, as soon as a CPU is in user mode
  *
  * Checked: nobody is in the fast path while somebody works with the lock; and no run ends with a CPU that still waits.
  *
  * Planted mistakes, each of which must be found: -DBUG_FAST_PLAIN (the fast path announces itself by a plain store),
- * -DBUG_HOLDER_PLAIN (the holder announces by one), -DBUG_NO_LOOK (the fast path does not look), -DBUG_NO_WAIT (the holder does not
- * wait for fast paths), -DBUG_DEAF (who waits for its turn answers no request).
+ * -DBUG_HOLDER_PLAIN (the holder announces by one), -DBUG_NO_LOOK (the fast path does not look), -DBUG_NO_WAIT (the
+ * holder does not wait for fast paths), -DBUG_DEAF (who waits for its turn answers no request).
  */
 #define CPUS 3
 #define TURNS 2 /* of each CPU */

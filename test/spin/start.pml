@@ -1,18 +1,20 @@
 /*
- * How the boot CPU starts the others (kernel/arch/x86_64/smp.c), for all interleavings: any of them may be absent, or be slow
- * beyond all patience, or be refused for its clock.
+ * How the boot CPU starts the others (kernel/arch/x86_64/smp.c), for all interleavings: any of them may be absent, or
+ * be slow beyond all patience, or be refused for its clock.
  *
- *   boot CPU    for each entry of its list: START; waits for "arrived", not for ever; asks for the clock and waits for the answer,
- *               not for ever; then accepts the CPU, which counts as started, or refuses it by INIT. It looks at neither again
- *   other CPU   START lets it begin; says "arrived", answers each question, and leaves the handshake when it is accepted.
+ *   boot CPU for each entry of its list: START; waits for "arrived", not for ever; asks for the clock
+ *   and waits for the answer,
+ *               not for ever; then accepts the CPU, which counts as started, or refuses it by INIT.
+ *               It looks at neither again
+ *   other CPU START lets it begin; says "arrived", answers each question, and leaves the handshake when it is accepted.
  *               INIT ends all of that, but only when it gets there: until then the CPU goes on
  *
  * Checked: no run ends with a CPU that counts and has not left the handshake; no CPU leaves it that does not count; no
  * CPU answers a question that was meant for another; INIT goes to no CPU that counts.
  *
- * Planted mistakes, each of which must be found: -DBUG_ONE_SET_OF_WORDS (all CPUs share their words, which are cleared for the next
- * one as soon as one is accepted), -DBUG_WORDS_BY_PLACE (one that is refused leaves its words to the next), -DBUG_NAMED_TWICE
- * (a CPU is in the list twice).
+ * Planted mistakes, each of which must be found: -DBUG_ONE_SET_OF_WORDS (all CPUs share their words, which are cleared
+ * for the next one as soon as one is accepted), -DBUG_WORDS_BY_PLACE (one that is refused leaves its words to the
+ * next), -DBUG_NAMED_TWICE (a CPU is in the list twice).
  */
 #define CPUS 3
 

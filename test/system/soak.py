@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Random lines, typed at a prompt of the whole system, batch after batch. After each batch nothing may be left of it.
 
-A batch is some twenty lines: commands of all kinds in pipelines, lists and jobs, files that come and go, programs that crash, can't be
-run or are limited, and keys (Ctrl-C, Ctrl-Z, Ctrl-D) while they run. Then all jobs are killed and waited for, and the files
-removed: what `mem`, `ps` and `df` say has to be what it was before the first batch. A line whose prompt does not come back is a hang.
+A batch is some twenty lines: commands of all kinds in pipelines, lists and jobs, files that come and go, programs that
+crash, can't be run or are limited, and keys (Ctrl-C, Ctrl-Z, Ctrl-D) while they run. Then all jobs are killed and
+waited for, and the files removed: what `mem`, `ps` and `df` say has to be what it was before the first batch. A line
+whose prompt does not come back is a hang.
 
-The lines of a batch come from the seed and the batch's number alone, pauses before keys too. How far a program has come when a key
-arrives is the host's affair.
+The lines of a batch come from the seed and the batch's number alone, pauses before keys too. How far a program has come
+when a key arrives is the host's affair.
 
     soak.py --built build --seed 7 --minutes 15 --cpus 4            a long run
     soak.py --built build --seed 7 --first 31 --batches 1           one batch again
@@ -28,7 +29,8 @@ import time
 LINES = 20
 HANG_SECONDS = 60.0  # of the host's, in which a command of a few milliseconds ends also on a machine that is busy
 SETTLE_SECONDS = 20.0
-SLACK = {"process server's slots": 1}  # on several CPUs `mem` may ask before the shell waits for it, which takes a slot; a leak adds up
+# on several CPUs `mem` may ask before the shell waits for it, which takes a slot; a leak adds up
+SLACK = {"process server's slots": 1}
 TAIL_BYTES = 3000
 CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
 PLACE = "/tmp/soak"
@@ -64,18 +66,22 @@ class Lines:
         pick = self.chance.choice
         words = " ".join(pick(WORDS) for _ in range(self.chance.randrange(4)))
         return pick((
-            f"echo {words}", f"echo -n {words}", f"write {self.file()} {words}", f"write -a {self.file()} {words}", f"cat {self.source()}",
-            f"cat {self.source()} {self.source()}", f"cp {self.file()} {self.file()}", f"mv {self.file()} {self.file()}", f"rm {self.file()}",
-            f"mkdir {pick(FOLDERS)}", f"rm -d {pick(FOLDERS)}", f"ls -l {PLACE}", "ls /nosuch", "true", "false", "env", "ps", "jobs",
-            "sleep 0", "sleep 1", f"X={pick(WORDS)}", f"X=1 Y=$X env", "unset X", "nosuch", "/etc", "/test/exec/truncated", "rm -r x",
-            f"crash {pick(('read', 'write', 'code', 'jump', 'divide', 'trap', 'stack'))}", "exec true", "exec nosuch", "cat /bin/true",
-            "limit -p 1 shell -c 'true | true'", "limit -m 1 exec /bin/shell -c true", "limit -T 1 true", f"nice -n {self.chance.randrange(20)} true",
-            "limit -t 1 true", "kill -0 $$", "kill %9", "kill 99999", "help", "df", "uptime", "/test/exec/chain 3", "log"))
+            f"echo {words}", f"echo -n {words}", f"write {self.file()} {words}", f"write -a {self.file()} {words}",
+            f"cat {self.source()}", f"cat {self.source()} {self.source()}", f"cp {self.file()} {self.file()}",
+            f"mv {self.file()} {self.file()}", f"rm {self.file()}",
+            f"mkdir {pick(FOLDERS)}", f"rm -d {pick(FOLDERS)}", f"ls -l {PLACE}", "ls /nosuch", "true", "false", "env",
+            "ps", "jobs", "sleep 0", "sleep 1", f"X={pick(WORDS)}", f"X=1 Y=$X env", "unset X", "nosuch", "/etc",
+            "/test/exec/truncated", "rm -r x",
+            f"crash {pick(('read', 'write', 'code', 'jump', 'divide', 'trap', 'stack'))}", "exec true", "exec nosuch",
+            "cat /bin/true", "limit -p 1 shell -c 'true | true'", "limit -m 1 exec /bin/shell -c true",
+            "limit -T 1 true", f"nice -n {self.chance.randrange(20)} true",
+            "limit -t 1 true", "kill -0 $$", "kill %9", "kill 99999", "help", "df", "uptime", "/test/exec/chain 3",
+            "log"))
 
     def command(self) -> str:
         """... with redirections, perhaps."""
-        redirect = self.chance.choice(("", "", "", f"> {self.target()}", f">> {self.target()}", f"< {self.file()}", "2>&1",
-                                       f"2> {self.target()}", f"> {self.target()} 2>&1", f"> {PLACE}/none/f"))
+        redirect = self.chance.choice(("", "", "", f"> {self.target()}", f">> {self.target()}", f"< {self.file()}",
+                                       "2>&1", f"2> {self.target()}", f"> {self.target()} 2>&1", f"> {PLACE}/none/f"))
         return f"{self.simple()} {redirect}".strip()
 
     def pipeline(self, most: int = 5) -> str:
@@ -105,19 +111,23 @@ class Lines:
             inside = self.list().replace("'", "")
             return f"shell -c '{inside}'"
         return self.chance.choice((
-            "kill %1", "kill -STOP %1; kill -CONT %1", "kill -KILL $!", "bg", "kill -STOP $!", "bg %2", "kill -KILL %1; wait %1",
-            "sleep 1 & wait $!", "shell -c 'sleep 1 & true'", f"shell < {self.file()}", f"shell {self.file()}"))
+            "kill %1", "kill -STOP %1; kill -CONT %1", "kill -KILL $!", "bg", "kill -STOP $!", "bg %2",
+            "kill -KILL %1; wait %1", "sleep 1 & wait $!", "shell -c 'sleep 1 & true'", f"shell < {self.file()}",
+            f"shell {self.file()}"))
 
     def waiting(self) -> tuple[str, tuple[bytes, ...]]:
         """A line that ends by the keys that go with it."""
-        long = self.chance.choice(("sleep 100", "sleep 100 | cat", "cat", "cat | cat", "nice sleep 100", "limit -m 4 sleep 100 | cat",
-                                   "shell -c 'sleep 100; echo no'", f"cat > {self.file()}", "sleep 100 | cat | cat | cat", "sleep 100 && true",
+        long = self.chance.choice(("sleep 100", "sleep 100 | cat", "cat", "cat | cat", "nice sleep 100",
+                                   "limit -m 4 sleep 100 | cat", "shell -c 'sleep 100; echo no'",
+                                   f"cat > {self.file()}", "sleep 100 | cat | cat | cat", "sleep 100 && true",
                                    "sleep 100 & wait", "shell -c 'cat; sleep 100'", "fg"))
         reads = long.startswith("cat")
         kind = self.chance.randrange(4)
         if reads and kind < 2:
-            text = tuple(self.chance.choice((b"typed\r", b"more \x7f\r", b"part")) for _ in range(self.chance.randrange(3)))
-            ends = text + ((CTRL_D, CTRL_D) if text[-1:] == (b"part",) else (CTRL_D,))  # behind a part of a line it ends that first
+            text = tuple(self.chance.choice((b"typed\r", b"more \x7f\r", b"part"))
+                         for _ in range(self.chance.randrange(3)))
+            # behind a part of a line it ends that first
+            ends = text + ((CTRL_D, CTRL_D) if text[-1:] == (b"part",) else (CTRL_D,))
             return long, (b"".join(ends),) if kind == 0 else ends
         if kind == 2 and "wait" not in long:
             return long, (CTRL_Z,)
@@ -161,7 +171,8 @@ class Session:
 
     def run(self, line: str, keys: tuple[bytes, ...] = (), pauses: tuple[float, ...] = ()) -> str:
         """Type a line and its keys, and wait until the shell answers again. Returns what was printed."""
-        self.typed.append(f"{line}   {[(round(pause, 3), key) for pause, key in zip(pauses, keys)] if keys else ''}".rstrip())
+        self.typed.append(f"{line}   "
+                          f"{[(round(pause, 3), key) for pause, key in zip(pauses, keys)] if keys else ''}".rstrip())
         self.write(line.encode() + b"\r")
         for pause, key in zip(pauses, keys):
             time.sleep(pause)
@@ -177,20 +188,23 @@ class Session:
 def measure(session: Session) -> dict[str, int]:
     """What must come back."""
     text = session.run("mem; df; ps")
-    found = {name.strip(): int(value) for name, value in re.findall(r"^([a-z].*?|  free.*?) +(\d+)(?: frames.*| of .*)?$", text, re.M)}
+    found = {name.strip(): int(value)
+             for name, value in re.findall(r"^([a-z].*?|  free.*?) +(\d+)(?: frames.*| of .*)?$", text, re.M)}
     space = re.search(r"/tmp: (\d+) of \d+ KiB free, (\d+) of", text)
     rows = re.findall(r"^ *(\d+) +\d+ [a-z]+ +(\d+) ", text, re.M)
     if space is None or not rows or "capabilities" not in found:
         raise Failed(f"`mem; df; ps` said {text!r}")
     own = int(rows[0][1])  # the shell touches a page of its own for the first time now and then
-    found.update({"KiB free in /tmp": int(space[1]), "entries free in /tmp": int(space[2]), MAPPED: found[MAPPED] - own, FREE: found[FREE] + own,
+    found.update({"KiB free in /tmp": int(space[1]), "entries free in /tmp": int(space[2]),
+                  MAPPED: found[MAPPED] - own, FREE: found[FREE] + own,
                   "pages of the shell over its image's": max(0, own - SHELL_PAGES_MAX)})
     return found
 
 
 def left_over(session: Session) -> list[str]:
     """The pids of all but the shell and the `ps` that lists them."""
-    return [pid for pid, name in re.findall(r"^ *(\d+) .* (\S+)$", session.run("ps"), re.M) if pid != "1" and name != "ps"]
+    return [pid for pid, name in re.findall(r"^ *(\d+) .* (\S+)$", session.run("ps"), re.M)
+            if pid != "1" and name != "ps"]
 
 
 def clean(session: Session) -> None:
@@ -202,7 +216,8 @@ def clean(session: Session) -> None:
         if time.monotonic() > end:
             raise Failed(f"processes {' '.join(left)} don't end")
         session.run(f"kill -KILL {' '.join(left)}")
-    session.run(f"rm {' '.join(FILES)} 2> /tmp/soak/a; rm -d {' '.join(FOLDERS)} 2> /tmp/soak/a; rm /tmp/soak/a; unset X; unset Y")
+    session.run(f"rm {' '.join(FILES)} 2> /tmp/soak/a; rm -d {' '.join(FOLDERS)} 2> /tmp/soak/a; rm /tmp/soak/a; "
+                f"unset X; unset Y")
 
 
 def settled(session: Session) -> dict[str, int]:
@@ -222,7 +237,8 @@ def compare(session: Session, base: dict[str, int]) -> None:
     end = time.monotonic() + SETTLE_SECONDS
     while True:
         now = measure(session)
-        wrong = [f"{name}: {base[name]} became {now[name]}" for name in base if abs(now[name] - base[name]) > SLACK.get(name, 0)]
+        wrong = [f"{name}: {base[name]} became {now[name]}" for name in base
+                 if abs(now[name] - base[name]) > SLACK.get(name, 0)]
         if not wrong:
             return
         if time.monotonic() > end:
@@ -254,7 +270,8 @@ def warm_up(session: Session) -> None:
 
 
 def soak(session: Session, seed: int, seconds: float, first: int = 1, batches: int = sys.maxsize) -> int:
-    """Batches until the time is over, at least one. Returns how many. Raises Failed with all that somebody needs to see it again."""
+    """Batches until the time is over, at least one. Returns how many. Raises Failed with all that
+    somebody needs to see it again."""
     number = first
     try:
         session.expect(b"baton$ ")
@@ -279,7 +296,8 @@ def run(seed: int, seconds: float, cpus: int, first: int = 1, batches: int = sys
     """A machine of its own for soak(); with several CPUs programs run on all of them."""
     import machine  # pylint: disable=import-outside-toplevel  # it wants to know the build folder
 
-    session = Session(machine.command("--boot", "pvh", "--timeout", str(seconds + 300), "--smp", str(cpus), *(["--all-cpus"] if cpus > 1 else [])))
+    session = Session(machine.command("--boot", "pvh", "--timeout", str(seconds + 300), "--smp", str(cpus),
+                                      *(["--all-cpus"] if cpus > 1 else [])))
     try:
         return soak(session, seed, seconds, first, batches)
     finally:
@@ -288,7 +306,8 @@ def run(seed: int, seconds: float, cpus: int, first: int = 1, batches: int = sys
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--built", type=pathlib.Path, default=pathlib.Path("build"), help="the build folder (default build)")
+    parser.add_argument("--built", type=pathlib.Path, default=pathlib.Path("build"),
+                        help="the build folder (default build)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--cpus", type=int, default=1)

@@ -16,7 +16,8 @@ class Jobs(Prompt):
         self.enter(b"sleep 100")
         self.assertEqual(self.key(CTRL_Z), ["^Z", "[1] stopped: sleep 100"])
         self.assertEqual(self.answer(b"echo $?"), ["148"])
-        self.assertRegex("\n".join(self.answer(b"jobs; ps")), r"^\[1\] 2 stopped: sleep 100\n(.*\n)* +2 +1 stopped .* sleep")
+        self.assertRegex("\n".join(self.answer(b"jobs; ps")),
+                         r"^\[1\] 2 stopped: sleep 100\n(.*\n)* +2 +1 stopped .* sleep")
         self.assertEqual(self.answer(b"bg")[:1], ["[1] sleep 100 &"])
         self.assertEqual(self.answer(b"jobs"), ["[1] 2 running: sleep 100"])
         self.enter(b"fg %1")
@@ -117,7 +118,8 @@ class Background(unittest.TestCase):
                    "wait $!; echo $?; fg; exit 9 | cat; help | cat")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         lines = done.stdout.replace("\r", "").splitlines()
-        self.assertEqual(lines[:7], ["one", "two", "1", "", "1", "etc/rc:1: fg: only a shell with a prompt controls jobs",
+        self.assertEqual(lines[:7],
+                         ["one", "two", "1", "", "1", "etc/rc:1: fg: only a shell with a prompt controls jobs",
                          "etc/rc:1: exit: no part of a pipeline, and not for the background"])
         self.assertEqual(lines[7][:7], "PROGRAM")
 
@@ -127,15 +129,18 @@ class Background(unittest.TestCase):
         return done.stdout.replace("\r", "").splitlines()
 
     def test_what_nobody_controls_reads_nothing(self) -> None:
-        """A script is not eaten by what it has in the background, which reads the end at once, but for what it is redirected to."""
-        script = ["cat &", "wait", "echo after", "cat | cat &", "true && cat &", "wait", "cat < /tmp/f &", "wait", "cat", "last"]
+        """A script is not eaten by what it has in the background, which reads the end at once, but for
+        what it is redirected to."""
+        script = ["cat &", "wait", "echo after", "cat | cat &", "true && cat &", "wait", "cat < /tmp/f &", "wait",
+                  "cat", "last"]
         self.assertEqual(self.lines("echo file > /tmp/f\n" + "".join(f"echo '{line}' >> /tmp/s\n" for line in script)
                                     + "shell < /tmp/s; cat & wait; echo end"), ["after", "file", "last", "end"])
 
     def test_a_last_command_that_is_no_process(self) -> None:
         """There is one to wait for, and it tells how it went."""
         for command, status, told in (("sleep 1 | nosuch", 127, ["etc/rc:1: nosuch: command not found"]),
-                                      ("nosuch", 127, ["etc/rc:1: nosuch: command not found"]), ("/etc", 126, ["etc/rc:1: /etc: not a file"]),
+                                      ("nosuch", 127, ["etc/rc:1: nosuch: command not found"]),
+                                      ("/etc", 126, ["etc/rc:1: /etc: not a file"]),
                                       ("sleep 1 | cat < /no", 1, ["etc/rc:1: /no: no such file or directory"]),
                                       ("echo x | jobs", 0, None), ("exit 3", 2, None)):
             with self.subTest(command=command):
@@ -150,11 +155,13 @@ class Background(unittest.TestCase):
         stop, go_on = ("; ".join(f"kill -{name} {pid} 2> /tmp/e" for pid in (3, 4)) for name in ("STOP", "CONT"))
         for smp in ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus")):
             with self.subTest(smp=smp):
-                lines = self.lines(f"sleep 2 && echo second & sleep 1; {stop}; sleep 2; echo stopped; {go_on}; wait; echo end", *smp)
+                lines = self.lines(f"sleep 2 && echo second & sleep 1; {stop}; sleep 2; echo stopped; {go_on}; wait; "
+                                   f"echo end", *smp)
                 self.assertEqual(lines, ["stopped", "second", "end"])
 
     def test_as_many_jobs_as_can_be(self) -> None:
-        done = run("--boot", "pvh", "-c", "sleep 1 & " * 16 + "true & X=$?; true; Y=$?; wait; echo $X $Y; true & echo $?; wait; jobs; true | false")
+        done = run("--boot", "pvh", "-c", "sleep 1 & " * 16
+                   + "true & X=$?; true; Y=$?; wait; echo $X $Y; true & echo $?; wait; jobs; true | false")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         refused = "etc/rc:1: there are 16 jobs already"
         self.assertEqual(done.stdout.replace("\r", "").splitlines(), [refused, refused, "1 1", "0"])

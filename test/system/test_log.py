@@ -21,8 +21,8 @@ MANIFEST = "etc/manifest.json"
 def boot(commands: str, change: Callable[[dict[str, Any]], None], last: str | None = None,
          emulator: tuple[str, ...] = ()) -> tuple[list[str], list[str]]:
     """
-    What a machine prints whose manifest's entry `process` was changed so, and what it tells the log's port. With `last` it is
-    ended when it has printed that line.
+    What a machine prints whose manifest's entry `process` was changed so, and what it tells the log's port. With `last`
+    it is ended when it has printed that line.
     """
     built = pathlib.Path(BUILT)
     manifest = json.loads((ROOT / "servers/init/manifest.json").read_text())
@@ -34,8 +34,9 @@ def boot(commands: str, change: Callable[[dict[str, Any]], None], last: str | No
             (place / path).symlink_to(built / path)
         members = volume.replace(volume.read(built / paths.VOLUME), MANIFEST, json.dumps(manifest).encode())
         (place / paths.VOLUME).write_bytes(volume.build(members))
-        with subprocess.Popen(command("--boot", "pvh", "--built", name, "-c", commands, *emulator), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as machine:
+        with subprocess.Popen(command("--boot", "pvh", "--built", name, "-c", commands, *emulator),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True) as machine:
             assert machine.stdout is not None
             printed = []
             for line in machine.stdout:
@@ -74,8 +75,8 @@ class Log(unittest.TestCase):
 
     def test_log_that_has_gone_round(self) -> None:
         """
-        Each crash is some lines on the log; the oldest go, and what is left begins with a whole line. A server may write only so
-        much in a second, so there are pauses, which pass at once in counted time.
+        Each crash is some lines on the log; the oldest go, and what is left begins with a whole line. A server may
+        write only so much in a second, so there are pauses, which pass at once in counted time.
         """
         printed, kept = boot(("crash read 2> /tmp/e\n" * 8 + "sleep 7\n") * 5 + "echo begin; log; echo end", no_change,
                              emulator=("--", "-icount", "shift=7,align=off,sleep=off"))
@@ -88,7 +89,8 @@ class Log(unittest.TestCase):
         self.assertTrue(16000 < sum(len(line) + 1 for line in told) < 16384)
 
     def test_log_of_a_flood(self) -> None:
-        """A program that crashes again and again can't push everything else out: what is too much is lost, and its count told."""
+        """A program that crashes again and again can't push everything else out: what is too much is
+        lost, and its count told."""
         _, kept = boot("crash read 2> /tmp/e\n" * 25 + "sleep 2; crash read 2> /tmp/e", no_change)
         self.assertTrue(sum(len(line) + 1 for line in kept) < 16384)
         self.assertTrue(any(re.search(r"INFO user: \([0-9]+ bytes lost\) ", line) for line in kept), kept)

@@ -22,7 +22,8 @@ class Pressure(Terminal):
         self.expect(PROMPT)
 
     def answer(self, line: str) -> list[str]:
-        """The lines that come up to the next prompt. The kernel's log may come in the middle of what the shell shows of the line."""
+        """The lines that come up to the next prompt. The kernel's log may come in the middle of what the
+        shell shows of the line."""
         self.type(line.encode() + b"\r")
         lines = self.expect(PROMPT).decode().replace("\r", "").splitlines()
         self.seen += lines

@@ -21,7 +21,8 @@ class Commands(unittest.TestCase):
         self.assertNotIn("not ok", done.stdout)
 
     def test_memory_and_signals(self) -> None:
-        """Fork, mappings, heap and stack; handlers, stops, groups: each check a forked child's end, and nothing lost."""
+        """Fork, mappings, heap and stack; handlers, stops, groups: each check a forked child's end, and nothing
+        lost."""
         for program, checks in (("memtest", 19), ("signaltest", 21)):
             with self.subTest(program=program):
                 done = run("--boot", "pvh", "-c", program)
@@ -42,10 +43,11 @@ class Commands(unittest.TestCase):
 
     def test_search_for_programs(self) -> None:
         """$PATH: each directory in turn, what is set before the command too; a path with a slash is no name."""
-        done = run("--boot", "pvh", "-c", "mkdir /tmp/a; mkdir /tmp/a/echo; PATH=:/etc:/tmp/a:/bin:; echo found; PATH=/etc echo no; echo $?\n"
-                   "PATH=/tmp/a; /bin/echo $PATH; echo no; /bin/echo $?; manifest.json; PATH=/etc manifest.json; /bin/echo $?; "
-                   "PATH=; true; /bin/echo $?; /bin/exec true; unset PATH; exec echo again; /nosuch/x; echo $?; ''; echo $?; "
-                   "PATH=/etc/rc echo no; echo $?")
+        done = run("--boot", "pvh", "-c",
+                   "mkdir /tmp/a; mkdir /tmp/a/echo; PATH=:/etc:/tmp/a:/bin:; echo found; PATH=/etc echo no; echo $?\n"
+                   "PATH=/tmp/a; /bin/echo $PATH; echo no; /bin/echo $?; manifest.json; PATH=/etc manifest.json; "
+                   "/bin/echo $?; PATH=; true; /bin/echo $?; /bin/exec true; unset PATH; exec echo again; /nosuch/x; "
+                   "echo $?; ''; echo $?; PATH=/etc/rc echo no; echo $?")
         self.assertEqual(done.stdout.replace("\r", "").splitlines()[:16], [
             "found", "etc/rc:1: echo: command not found", "127", "/tmp/a", "etc/rc:2: echo: not a file", "126",
             "etc/rc:2: manifest.json: command not found", "etc/rc:2: manifest.json: not an ELF file", "126",
@@ -64,17 +66,20 @@ class With(unittest.TestCase):
     """--with: another image in the place of one that the manifest names."""
 
     def test_another_process_server(self) -> None:
-        done = run("--boot", "pvh", "--with", "process=process_mini", "-c", "echo one; /bin/echo two; false; echo $?; ps; false")
+        done = run("--boot", "pvh", "--with", "process=process_mini", "-c",
+                   "echo one; /bin/echo two; false; echo $?; ps; false")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         text = done.stdout.replace("\r", "")
         self.assertTrue(text.startswith("one\ntwo\n1\n"), text)
         self.assertRegex(text, r"1 +0 waiting +\d+ +\d+ +\d+ +\d+ shell\n")
         log = pathlib.Path(BUILT) / "run" / "last" / "kernel.log"
-        self.assertNotIn("process: ", log.read_text().replace("init: ", ""), "the usual server says how many frames it has")
+        self.assertNotIn("process: ", log.read_text().replace("init: ", ""),
+                         "the usual server says how many frames it has")
 
     def test_what_is_not_there_is_named(self) -> None:
-        for swap, wanted in (("process=nosuch", "no bin/nosuch on the volume"), ("nosuch=console", "has no program nosuch"),
-                             ("process", "want NAME=IMAGE"), ("process=", "want NAME=IMAGE")):
+        for swap, wanted in (("process=nosuch", "no bin/nosuch on the volume"),
+                             ("nosuch=console", "has no program nosuch"), ("process", "want NAME=IMAGE"),
+                             ("process=", "want NAME=IMAGE")):
             with self.subTest(swap=swap):
                 done = run("--boot", "pvh", "--with", swap, "-c", "true")
                 self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
@@ -88,7 +93,8 @@ class Addresses(unittest.TestCase):
         done = run("--boot", "pvh", *arguments, "-c", "/test/exec/wander; /test/exec/wander; /test/exec/wander")
         self.assertEqual(done.stderr.count("breakpoint"), 3, done.stdout + done.stderr)
         log = (pathlib.Path(BUILT) / "run" / "last" / "kernel.log").read_text()
-        return [[int(word, 16) for word in re.search(r"rip 0x(\w+).*? rsp 0x(\w+)", part, re.S).groups()]  # type: ignore[union-attr]
+        return [[int(word, 16)
+                 for word in re.search(r"rip 0x(\w+).*? rsp 0x(\w+)", part, re.S).groups()]  # type: ignore[union-attr]
                 for part in re.findall(r"breakpoint, .*?r8 ", log, re.S)]
 
     def test_random(self) -> None:
@@ -128,14 +134,16 @@ class Cpus(unittest.TestCase):
         self.assertEqual(others, [0, 0, 0])
 
     def test_a_day_on_all_cpus(self) -> None:
-        """Programs that test others, where theirs run at once. Not exectest, which holds a watch on what the host may delay."""
+        """Programs that test others, where theirs run at once. Not exectest, which holds a watch on
+        what the host may delay."""
         done = run("--boot", "pvh", "--smp", "4", "--all-cpus", "--timeout", "170",
                    "-c", "streamtest; memtest; signaltest")
         self.assertEqual(len(re.findall(r"checks, 0 failed", done.stdout)), 3, done.stdout[-4000:] + done.stderr)
 
 
 class Interpreters(unittest.TestCase):
-    """Programs that name an interpreter: it runs first, finds in the auxiliary vector what both images say, and goes on to them."""
+    """Programs that name an interpreter: it runs first, finds in the auxiliary vector what both images
+    say, and goes on to them."""
 
     def test_program_at_fixed_addresses(self) -> None:
         for arguments in ((), ("--fixed-addresses",)):
@@ -176,9 +184,10 @@ class Files(unittest.TestCase):
         self.assertNotIn("not ok", done.stdout)
 
     def test_commands(self) -> None:
-        done = run("--boot", "pvh", "-c", "df; mkdir /tmp/d; write /tmp/d/f one two; cp /tmp/d/f /tmp/g; write -a /tmp/g three; "
-                   "mv /tmp/g /tmp/d; cat /tmp/d/g; ls -l /tmp/d; rm /tmp/d; cp /etc/manifest.json /bin; cp /tmp/d/f /tmp/d; "
-                   "rm /tmp/d/f /tmp/d/g && rm -d /tmp/d; df; mkdir /etc/x")
+        done = run("--boot", "pvh", "-c",
+                   "df; mkdir /tmp/d; write /tmp/d/f one two; cp /tmp/d/f /tmp/g; write -a /tmp/g three; "
+                   "mv /tmp/g /tmp/d; cat /tmp/d/g; ls -l /tmp/d; rm /tmp/d; cp /etc/manifest.json /bin; cp /tmp/d/f "
+                   "/tmp/d; rm /tmp/d/f /tmp/d/g && rm -d /tmp/d; df; mkdir /etc/x")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         lines = done.stdout.replace("\r", "").splitlines()
         free = "/tmp: 8192 of 8192 KiB free, 511 of 511 entries"
@@ -196,15 +205,18 @@ class Files(unittest.TestCase):
             "etc/rc:1: ?[3Jn: a path must not contain control bytes"], done.stdout)
 
     def test_programs_below_tmp(self) -> None:
-        done = run("--boot", "pvh", "-c", "df; cp /bin/echo /tmp/x; cp /bin/sleep /tmp/sleep; /tmp/x one; PATH=/tmp x two | cat; "
+        done = run("--boot", "pvh", "-c",
+                   "df; cp /bin/echo /tmp/x; cp /bin/sleep /tmp/sleep; /tmp/x one; PATH=/tmp x two | cat; "
                    "/tmp/sleep 1 & cp /bin/echo /tmp/y; mv /tmp/y /tmp/sleep; /tmp/sleep three; wait $!; echo $?; ps\n"
-                   "echo 'no program' > /tmp/x; /tmp/x; echo $?; > /tmp/x; /tmp/x; echo $?; rm /tmp/x /tmp/sleep; /tmp/x; echo $?; df")
+                   "echo 'no program' > /tmp/x; /tmp/x; echo $?; > /tmp/x; /tmp/x; echo $?; rm /tmp/x /tmp/sleep; "
+                   "/tmp/x; echo $?; df")
         lines = done.stdout.replace("\r", "").splitlines()
         processes = lines[6:-7]
         self.assertNotIn("sleep", "\n".join(processes))
         free = "/tmp: 8192 of 8192 KiB free, 511 of 511 entries"
         self.assertEqual(lines[:5], [free, "one", "two", "three", "0"], done.stdout)
-        self.assertEqual(lines[-7:], ["etc/rc:2: /tmp/x: too short for an ELF header", "126", "etc/rc:2: /tmp/x: the file is empty", "126",
+        self.assertEqual(lines[-7:], ["etc/rc:2: /tmp/x: too short for an ELF header", "126",
+                                      "etc/rc:2: /tmp/x: the file is empty", "126",
                                         "etc/rc:2: /tmp/x: no such file or directory", "127", free], done.stdout)
 
 class Faults(unittest.TestCase):
@@ -224,10 +236,12 @@ class Faults(unittest.TestCase):
                 self.assertIn(f"process 3 (crash): {what}", done.stderr)
                 told = "page fault at address 0x" if signal == 11 else f"{what}, instruction 0x"
                 self.assertIn(f"crash: killed by signal {signal}: {told}", done.stdout, "the shell's word")
-                place = re.search(rf"^  #0 0x[0-9a-f]{{16}} {function} at \S*userland/commands/crash\.c:(\d+)", done.stderr, re.M)
+                place = re.search(rf"^  #0 0x[0-9a-f]{{16}} {function} at \S*userland/commands/crash\.c:(\d+)",
+                                  done.stderr, re.M)
                 assert place is not None, done.stderr
                 near = source[int(place[1]) - 3 : int(place[1])]
-                self.assertTrue(any(word in line for line in near for word in (function, "UNMAPPED", "divl", "room")), near)
+                self.assertTrue(any(word in line for line in near for word in (function, "UNMAPPED", "divl", "room")),
+                                near)
                 self.assertNotIn("#0", done.stdout, "standard output is the commands'")
 
     def test_what_is_mapped_there(self) -> None:
@@ -263,15 +277,16 @@ class Pipes(unittest.TestCase):
 
     def test_pipelines(self) -> None:
         done = run("--boot", "pvh", "-c", "echo one two | cat; shell -c 'echo three | cat; echo four' | cat | cat; "
-                   "cat /etc/manifest.json | true; echo $?; true | nosuch; echo $?; cat /nosuch | cat; false && echo no | cat; "
-                   "true | false")
+                   "cat /etc/manifest.json | true; echo $?; true | nosuch; echo $?; cat /nosuch | cat; false && echo "
+                   "no | cat; true | false")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         lines = done.stdout.replace("\r", "").splitlines()
         self.assertEqual(lines[:5], ["one two", "three", "four", "0", "etc/rc:1: nosuch: command not found"])
         self.assertEqual(lines[5:7], ["127", "cat: /nosuch: no such file or directory"])
 
     def test_what_was_piped_is_whole(self) -> None:
-        done = run("--boot", "pvh", "-c", "cat /etc/manifest.json | cat | cat; sleep 1")  # what the console has not sent yet is lost at power off
+        # what the console has not sent yet is lost at power off
+        done = run("--boot", "pvh", "-c", "cat /etc/manifest.json | cat | cat; sleep 1")
         manifest = (ROOT / "servers" / "init" / "manifest.json").read_text(encoding="utf-8")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue(done.stdout.replace("\r", "").startswith(manifest.rstrip("\n")), done.stdout[-200:])
@@ -321,9 +336,11 @@ class Session(Terminal):
         self.expect(PROMPT)
         for keys, line, shown in ((b"upt\t --he\t", b"uptime  --he", b"no such option"),  # no such file: a bell
                                   (b"hel\t", b"help ", b"Built in:"),
-                                  (b"echo /et\tma\t/bi\t", b"echo /etc/manifest.json /bin/", b"/etc/manifest.json /bin/"),
+                                  (b"echo /et\tma\t/bi\t", b"echo /etc/manifest.json /bin/",
+                                   b"/etc/manifest.json /bin/"),
                                   (b"mkdir /tmp/one /tmp/onto '/tmp/t w'", b"/tmp/t w'", b"\r\n"),
-                                  (b"echo /tm\to\tt\t /tmp/t\t", b"echo /tmp/onto/ /tmp/t\\ w/", b"\r\n/tmp/onto/ /tmp/t w/\r\n")):
+                                  (b"echo /tm\to\tt\t /tmp/t\t", b"echo /tmp/onto/ /tmp/t\\ w/",
+                                   b"\r\n/tmp/onto/ /tmp/t w/\r\n")):
             self.type(keys + b"\r")
             self.expect(line)
             self.expect(shown)
@@ -361,7 +378,8 @@ class Piped(unittest.TestCase):
         """The lines of a session after the first prompt. Standard output has nothing else."""
         done = piped(text, *(arguments or ("--boot", "pvh")))
         greeting, prompt, rest = done.stdout.partition(PROMPT.decode())
-        self.assertEqual((greeting, done.returncode), ("Baton. `help` explains the shell.\n", status), done.stdout + done.stderr)
+        self.assertEqual((greeting, done.returncode), ("Baton. `help` explains the shell.\n", status),
+                         done.stdout + done.stderr)
         return (prompt + rest).splitlines()
 
     def test_the_end_ends_the_shell(self) -> None:
@@ -375,7 +393,8 @@ class Piped(unittest.TestCase):
 
     def test_nothing_is_typed(self) -> None:
         done = run("--boot", "pvh")
-        self.assertEqual((done.returncode, done.stdout), (0, "Baton. `help` explains the shell.\nbaton$ \n"), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (0, "Baton. `help` explains the shell.\nbaton$ \n"),
+                         done.stderr)
         done = run("--boot", "pvh", "-c", "cat; echo $?")
         self.assertEqual((done.returncode, done.stdout), (0, "0\n"), done.stderr)
 
@@ -385,26 +404,29 @@ class Piped(unittest.TestCase):
 
     def test_the_end_key_is_for_the_program(self) -> None:
         lines = self.screen("cat > /tmp/f\rhello\r\x04cat /tmp/f\recho after\rexit 4\r", status=4)
-        self.assertEqual(lines, ["baton$ cat > /tmp/f", "hello", "baton$ cat /tmp/f", "hello", "baton$ echo after", "after", "baton$ exit 4"])
+        self.assertEqual(lines, ["baton$ cat > /tmp/f", "hello", "baton$ cat /tmp/f", "hello", "baton$ echo after",
+                                 "after", "baton$ exit 4"])
 
     def test_a_script_is_typed(self) -> None:
         lines = self.screen("cat > /tmp/f\recho ono\x7fe\recho two\r\x04ls -l /tmp/f\rshell /tmp/f\r")
-        self.assertEqual(lines[1:], ["echo ono\b \be", "echo two", "baton$ ls -l /tmp/f", "        18 /tmp/f", "baton$ shell /tmp/f", "one",
-                                     "two", "baton$ "])
+        self.assertEqual(lines[1:], ["echo ono\b \be", "echo two", "baton$ ls -l /tmp/f", "        18 /tmp/f",
+                                     "baton$ shell /tmp/f", "one", "two", "baton$ "])
 
     def test_a_line_that_is_too_long(self) -> None:
         """None of it runs, whatever stands in it; the next one does."""
         line = "mkdir " + " ".join(f"/tmp/{number:03}" for number in range(62)) + "; echo done"
         self.assertGreater(len(line), 511)
         lines = self.screen(f"{line}\necho $?\nls /tmp\n")
-        self.assertEqual(lines[-5:], ["shell: the line is longer than 511 bytes", "baton$ echo $?", "2", "baton$ ls /tmp", "baton$ "])
+        self.assertEqual(lines[-5:], ["shell: the line is longer than 511 bytes", "baton$ echo $?", "2",
+                                      "baton$ ls /tmp", "baton$ "])
 
     def test_bytes_that_no_line_has(self) -> None:
         script = "write /tmp/a keep\nrm /tmp/a\0.old\necho $?\nls /tmp\r\necho x"
         lines = self.screen(f"cat > /tmp/s\n{script}\n\x04shell /tmp/s\n")
         self.assertEqual(lines[-6:], ["/tmp/s:2: the line has a zero byte", "2", "a", "s", "x", "baton$ "])
         lines = self.screen("echo a\0b\necho $?\n")
-        self.assertEqual(lines, ["baton$ echo a\ab", "shell: the line has a zero byte", "baton$ echo $?", "2", "baton$ "])
+        self.assertEqual(lines, ["baton$ echo a\ab", "shell: the line has a zero byte", "baton$ echo $?", "2",
+                                 "baton$ "])
         lines = self.screen("echo a\n\0", status=2)  # the end comes by another zero byte
         self.assertEqual(lines[2:], ["baton$ \a", "shell: the line has a zero byte", "baton$ "])
 

@@ -55,13 +55,15 @@ class Owner(Prompt):
     def test_what_is_refused(self) -> None:
         """Of a program that does not stop of itself: whatever it calls."""
         self.enter(b"terminaltest calls & wait")
-        self.assertEqual(self.expect(PROMPT).decode().replace("\r", "").splitlines()[1], "P_BACKGROUND P_BACKGROUND P_BACKGROUND P_PERMISSION")
+        self.assertEqual(self.expect(PROMPT).decode().replace("\r", "").splitlines()[1],
+                         "P_BACKGROUND P_BACKGROUND P_BACKGROUND P_PERMISSION")
         self.enter(b"terminaltest take & wait")
         self.assertEqual(self.expect(PROMPT).decode().replace("\r", "").splitlines()[1], "P_BACKGROUND")
         self.ends()
 
     def test_a_shell_in_the_background(self) -> None:
-        """It stops before it has a prompt; in the foreground it has one, its jobs have the terminal, and it gets it back."""
+        """It stops before it has a prompt; in the foreground it has one, its jobs have the
+        terminal, and it gets it back."""
         self.stops_as(b"shell", "stopped (terminal input)")
         self.enter(b"fg")
         self.expect(PROMPT)

@@ -24,38 +24,47 @@ class Usage(unittest.TestCase):
         commands = sorted(path.stem for path in (ROOT / "userland" / "commands").glob("*.c"))
         self.assertGreater(len(commands), 20)
         names = [name for name in commands if name not in TAKES_ANY + OWN_WORDS]
-        self.assertEqual(self.answers([f"{name} -q /tmp" for name in names]), [f"{name}: no such option: -q 2" for name in names])
-        self.assertEqual(self.answers([f"{name} x" for name in TAKES_NOTHING]), [f"{name}: it takes no arguments 2" for name in TAKES_NOTHING])
+        self.assertEqual(self.answers([f"{name} -q /tmp" for name in names]),
+                         [f"{name}: no such option: -q 2" for name in names])
+        self.assertEqual(self.answers([f"{name} x" for name in TAKES_NOTHING]),
+                         [f"{name}: it takes no arguments 2" for name in TAKES_NOTHING])
         self.assertEqual(self.answers([f"{name} -q" for name in TAKES_ANY]), ["-q 0", "1", "0"])
 
     def test_options_together_and_their_end(self) -> None:
         self.assertEqual(self.answers([
-            "ls -la", "ls --all", "ls -\u00e9", "rm -dr /tmp/a", "write -- -a kept", "ls -l -l -- /tmp", "write /tmp/-d x; rm -- -d", "rm -d -- -d",
-            "nice -n 3 -n 4 -- echo -x", "nice -5 true", "nice -n", "limit -m 64 -- echo -y", "limit -q", "exec -- echo -z", "kill -q 1", "kill -l",
+            "ls -la", "ls --all", "ls -\u00e9", "rm -dr /tmp/a", "write -- -a kept", "ls -l -l -- /tmp",
+            "write /tmp/-d x; rm -- -d", "rm -d -- -d", "nice -n 3 -n 4 -- echo -x", "nice -5 true", "nice -n",
+            "limit -m 64 -- echo -y", "limit -q", "exec -- echo -z", "kill -q 1", "kill -l",
             "jobs -l", "help me", "unset -f X", "shell -x", "shell a b", "shell -c"]), [
-            "ls: no such option: -a 2", "ls: no such option: --all 2", "ls: no such option: -\u00e9 2", "rm: no such option: -r 2",
-            "write: -a: it can't be changed: the boot volume is read only 1", "0", "rm: -d: it can't be changed: the boot volume is read only 1",
+            "ls: no such option: -a 2", "ls: no such option: --all 2", "ls: no such option: -\u00e9 2",
+            "rm: no such option: -r 2", "write: -a: it can't be changed: the boot volume is read only 1", "0",
+            "rm: -d: it can't be changed: the boot volume is read only 1",
             "rm: -d: it can't be changed: the boot volume is read only 1", "-x 0", "nice: no such option: -5 2",
-            "nice: want a whole number from 0 to 19 behind -n 2", "-y 0", "limit: no such option: -q 2", "-z 0", "kill: no such signal: -q 2",
-            "kill: no such signal: -l 2", "etc/rc:17: jobs: it takes no arguments 2", "etc/rc:18: help: it takes no arguments 2",
-            "etc/rc:19: unset: `-f` is no variable's name 2", "shell: -x: no such option 2", "shell: a: want one file 2",
+            "nice: want a whole number from 0 to 19 behind -n 2", "-y 0", "limit: no such option: -q 2", "-z 0",
+            "kill: no such signal: -q 2", "kill: no such signal: -l 2", "etc/rc:17: jobs: it takes no arguments 2",
+            "etc/rc:18: help: it takes no arguments 2", "etc/rc:19: unset: `-f` is no variable's name 2",
+            "shell: -x: no such option 2", "shell: a: want one file 2",
             "shell: -c: want commands behind -c, as one word 2"])
 
     def test_numbers_with_more_behind_them(self) -> None:
         """Nobody is killed, limited or waited for by the number that a word only begins with."""
         number = "want a whole number"
         answers = self.answers([
-            "sleep 99 & kill \"$!.5\"", "kill \"$!,\" 2>&1", "kill -'9 ' $!", "kill -- -\"$!-\"", "kill $!", "limit -m '1 GiB' true", "limit -p 1.5 true",
-            "nice -n 5.9 true", "sleep '0 s'", "sleep 0-5", "sleep 0.5", "exit '3 '", "wait 1,", "kill %1.5", "poweroff '3 no'", "poweroff 256"])
+            "sleep 99 & kill \"$!.5\"", "kill \"$!,\" 2>&1", "kill -'9 ' $!", "kill -- -\"$!-\"", "kill $!",
+            "limit -m '1 GiB' true", "limit -p 1.5 true", "nice -n 5.9 true", "sleep '0 s'", "sleep 0-5", "sleep 0.5",
+            "exit '3 '", "wait 1,", "kill %1.5", "poweroff '3 no'", "poweroff 256"])
         self.assertEqual([answer.split(": ", 1)[-1] for answer in answers[5:]], [
-            f"{number} behind -m 2", f"{number} behind -p 2", f"{number} from 0 to 19 behind -n 2", f"{number} of seconds 2",
-            f"{number} of seconds 2", f"{number} of seconds 2", "exit: want one number, 0..255 2", "wait: `1,` is no process's number and no job 2",
+            f"{number} behind -m 2", f"{number} behind -p 2", f"{number} from 0 to 19 behind -n 2",
+            f"{number} of seconds 2", f"{number} of seconds 2", f"{number} of seconds 2",
+            "exit: want one number, 0..255 2", "wait: `1,` is no process's number and no job 2",
             "%1.5: no such process 1", *["want one whole number at most, 0 to 255 2"] * 2])
-        self.assertEqual([answer.split()[-1] for answer in answers[:5]], ["1", "1", "2", "1", "0"], "the last of them finds it still there")
+        self.assertEqual([answer.split()[-1] for answer in answers[:5]], ["1", "1", "2", "1", "0"],
+                         "the last of them finds it still there")
 
     def test_assignments_see_those_before_them(self) -> None:
-        self.assertEqual(self.answers(["A=1 B=$A; echo [$B]", "A=2 A=3 C=$A$B shell -c 'echo $A$C'", "D=$A D=$D$D; echo [$D$C]",
-                                       "A=f > /tmp/$A; ls -l /tmp/1"]), ["[1] 0", "331 0", "[11] 0", "         0 /tmp/1 0"])
+        self.assertEqual(self.answers(["A=1 B=$A; echo [$B]", "A=2 A=3 C=$A$B shell -c 'echo $A$C'",
+                                       "D=$A D=$D$D; echo [$D$C]", "A=f > /tmp/$A; ls -l /tmp/1"]),
+                         ["[1] 0", "331 0", "[11] 0", "         0 /tmp/1 0"])
 
 
 if __name__ == "__main__":

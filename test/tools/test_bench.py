@@ -37,8 +37,8 @@ def make_program(folder: pathlib.Path, name: str, first: str, base: int) -> None
     """A program of five instructions, at offset 0x1000 from its base."""
     (folder / "a.s").write_text(CODE.format(first=first))
     subprocess.run(["clang", "-c", "-o", "a.o", "a.s"], cwd=folder, check=True, stdin=subprocess.DEVNULL)
-    subprocess.run(["ld.lld", "-o", name, f"--image-base={base:#x}", "-z", "max-page-size=4096", "-e", first, "a.o"], cwd=folder,
-                   check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(["ld.lld", "-o", name, f"--image-base={base:#x}", "-z", "max-page-size=4096", "-e", first, "a.o"],
+                   cwd=folder, check=True, stdin=subprocess.DEVNULL)
 
 
 class Rows(unittest.TestCase):
@@ -58,10 +58,12 @@ class Rows(unittest.TestCase):
             bench_rows.parse_output(f"{self.LINE}\n{self.LINE}\n")
 
     def test_table(self) -> None:
-        rows = [Row("syscall_null", 90, 1, 20, 70, {"syscall": 1, "interrupt": 0.001}), Row("ipc_call_0", 201), Row("extra", 5.25)]
+        rows = [Row("syscall_null", 90, 1, 20, 70, {"syscall": 1, "interrupt": 0.001}), Row("ipc_call_0", 201),
+                Row("extra", 5.25)]
         targets = bench_rows.load_targets(TARGETS)
         lines = {line.split()[0]: line for line in bench_rows.table(rows, targets) if line}
-        self.assertEqual(lines["syscall_null"].split()[:8], ["syscall_null", "90", "20", "70", "240", "90", "0.38", "met"])
+        self.assertEqual(lines["syscall_null"].split()[:8],
+                         ["syscall_null", "90", "20", "70", "240", "90", "0.38", "met"])
         self.assertTrue(lines["syscall_null"].endswith("; 1 syscall"))
         self.assertIn("MISSED", lines["ipc_call_0"])
         self.assertIn("not measured", lines["fork_exec_wait"])
@@ -80,7 +82,8 @@ class Rows(unittest.TestCase):
 
     def test_json(self) -> None:
         out = json.loads(bench_rows.as_json([Row("syscall_null", 90, 1, 20, 70)], bench_rows.load_targets(TARGETS)))
-        self.assertEqual(out["rows"], [{"id": "syscall_null", "instructions": 90, "user": 20, "kernel": 70, "events": {},
+        self.assertEqual(out["rows"],
+                         [{"id": "syscall_null", "instructions": 90, "user": 20, "kernel": 70, "events": {},
                                         "reference": 240, "target": 90}])
 
     def test_compare(self) -> None:
@@ -96,7 +99,8 @@ class Rows(unittest.TestCase):
 
 class Counts(unittest.TestCase):
     def test_groups(self) -> None:
-        groups = counts.read(["ffffffff80001000 0 20\n", "0000000000201000 ab 10\n", "stop 201000:ab\n", "row\n", "1000 1 1\n"])
+        groups = counts.read(["ffffffff80001000 0 20\n", "0000000000201000 ab 10\n", "stop 201000:ab\n", "row\n",
+                              "1000 1 1\n"])
         self.assertEqual([group.end for group in groups], ["stop 201000:ab", "row"])
         self.assertEqual(groups[0].times, {(KERNEL_AT + 0x1000, 0): 20, (0x201000, 0xAB): 10})
         self.assertEqual((groups[0].kernel, groups[1].times), (20, {}))
@@ -130,7 +134,8 @@ class Programs(unittest.TestCase):
         self.images = Images([folder / "one", folder / "two.elf", folder / "kernel.elf"])
 
     def group(self) -> Group:
-        """The programs differ behind their code alone. One syscall each, four locked operations in a copy of the first program, two interrupts."""
+        """The programs differ behind their code alone. One syscall each, four locked operations in a copy of the first
+        program, two interrupts."""
         group = Group()
         page_one, page_two = (next(iter(image.pages)) for image in self.images.all[:2])
         starts = [dict(zip(image.names, image.starts)) for image in self.images.all]
@@ -144,7 +149,8 @@ class Programs(unittest.TestCase):
 
     def test_who_what_and_how_often(self) -> None:
         group = self.group()
-        by_name = {image.name if image else "": sum(times.values()) for image, times in group.by_image(self.images).items()}
+        by_name = {image.name if image else "": sum(times.values())
+                   for image, times in group.by_image(self.images).items()}
         self.assertEqual(by_name, {"one": 5, "two": 1, "kernel": 5, "": 100})
         self.assertEqual(group.events(self.images), {"syscall": 2, "lock": 4, "interrupt": 2, "cr3": 3})
         self.assertEqual(self.images.find(0x7000, next(iter(self.images.all[0].pages))), (self.images.all[0], 0x201000))
@@ -179,8 +185,8 @@ class Programs(unittest.TestCase):
 
 class Phases(unittest.TestCase):
     def test_in_the_order_in_which_they_were(self) -> None:
-        groups = counts.read(["1000 1 100", "stop a:0", "ffffffff80000000 0 3", "stop b:1", "ffffffff80000000 0 4", "stop a:0",
-                              "ffffffff80000000 0 5", "row", "row"])
+        groups = counts.read(["1000 1 100", "stop a:0", "ffffffff80000000 0 3", "stop b:1", "ffffffff80000000 0 4",
+                              "stop a:0", "ffffffff80000000 0 5", "row", "row"])
         begins = {"a:0": ["one", "three"], "b:1": ["two"]}
         parts = boot_phases.phases(groups, begins)
         self.assertEqual([(part.name, part.group.kernel) for part in parts], [("one", 3), ("two", 4), ("three", 5)])
@@ -190,7 +196,8 @@ class Phases(unittest.TestCase):
 
     def test_servers_in_the_order_in_which_they_are_built(self) -> None:
         manifest = paths.ROOT / "servers/init/manifest.json"
-        self.assertEqual(boot_phases.servers(["--file", f"etc/manifest.json={manifest}"]), ["console", "files", "pipes", "process"])
+        self.assertEqual(boot_phases.servers(["--file", f"etc/manifest.json={manifest}"]),
+                         ["console", "files", "pipes", "process"])
 
 
 class Sweep(unittest.TestCase):
@@ -228,7 +235,8 @@ class Plots(unittest.TestCase):
                {"id": "never", "target": 1, "reference_system": "seL4 <16>"},
                {"id": "other", "target": None, "reference_system": "Linux"},
                {"id": "c_row", "target": 5, "reference": 1, "reference_system": "Linux"}]
-    STATES = [State("one", {"a_row": 400, "c_row": 50, "other": 3}), State("two", {"a_row": 100, "b_row": 5, "c_row": 4})]
+    STATES = [State("one", {"a_row": 400, "c_row": 50, "other": 3}),
+              State("two", {"a_row": 100, "b_row": 5, "c_row": 4})]
 
     def test_every_row_is_there_with_its_figures(self) -> None:
         document = xml.dom.minidom.parseString(history.plot(self.STATES, self.TARGETS))
@@ -256,7 +264,8 @@ class Plots(unittest.TestCase):
         targets = bench_rows.load_targets(TARGETS)
         document = xml.dom.minidom.parseString(history.plot(states, targets))
         words = {node.firstChild.data.split()[0] for node in document.getElementsByTagName("text")}
-        self.assertLessEqual(states[-1].figures.keys() & {target["id"] for target in targets if target["target"]}, words)
+        self.assertLessEqual(states[-1].figures.keys() & {target["id"] for target in targets if target["target"]},
+                             words)
 
     def test_names_do_not_overlap(self) -> None:
         places = svg.spread([100.0, 101.0, 50.0, 300.0], 13, 40, 300)

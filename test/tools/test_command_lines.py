@@ -72,7 +72,8 @@ class Options(unittest.TestCase):
 
     def test_a_suite_for_gdb_runs_where_meson_runs_it(self) -> None:
         """The paths of its command are relative to the build folder, wherever ./baton is called."""
-        tests = [{"name": "caps", "cmd": ["python3", "../tools/suite.py"]}, {"name": "docs", "cmd": ["python3", "docs.py"]}]
+        tests = [{"name": "caps", "cmd": ["python3", "../tools/suite.py"]},
+                 {"name": "docs", "cmd": ["python3", "docs.py"]}]
         with mock.patch.object(command_test, "known_tests", return_value=tests), \
                 mock.patch.object(command_test.family, "relay", return_value=0) as relay:
             self.assertEqual(command_test.debug(["caps"]), 0)
@@ -86,7 +87,8 @@ class Options(unittest.TestCase):
         with mock.patch.object(command_test, "known_tests", return_value=tests):
             self.assertEqual(command_test.find_names(["caps", "re*"], ["long"]), ["caps", "revoke"])
             self.assertEqual(command_test.find_names(["re*", "revoke"], []), ["revoke"])
-            for names, suites, told in ((["caps", "revok"], [], "no test revok;"), ([], ["short"], "no test --suite short;")):
+            for names, suites, told in ((["caps", "revok"], [], "no test revok;"),
+                                        ([], ["short"], "no test --suite short;")):
                 with self.subTest(names=names), self.assertRaises(UserError) as caught:
                     command_test.find_names(names, suites)
                 self.assertIn(told, str(caught.exception))
@@ -117,9 +119,11 @@ class TestLog(unittest.TestCase):
 
     def test_what_lacked_is_told(self) -> None:
         totals = self.count({"name": "p:host / proof", "result": "SKIP",
-                             "stdout": f"TAP version 13\n1..0 # SKIP not installed: why3, z3 (apt-get install why3 z3)\n"},
+                             "stdout": f"TAP version 13\n"
+                                       f"1..0 # SKIP not installed: why3, z3 (apt-get install why3 z3)\n"},
                             {"name": "p:host / tools", "result": "OK",
-                             "stdout": "TAP version 13\n1..2\nok 1 - a\nok 2 - b # SKIP not installed: z3 (apt-get install z3)\n"})
+                             "stdout": "TAP version 13\n1..2\nok 1 - a\n"
+                                       "ok 2 - b # SKIP not installed: z3 (apt-get install z3)\n"})
         self.assertEqual(totals.line(), "1 passed, 0 failed, 2 skipped")
         self.assertEqual(totals.advice(), "skipped for want of a tool: proof, tools; apt-get install why3 z3")
         self.assertEqual(Totals().advice(), "")
@@ -136,7 +140,8 @@ class Matrix(unittest.TestCase):
     def test_table(self) -> None:
         lines = matrix.table([
             {"name": "baton:system / suite_mini", "stdout": "TAP version 13\n1..3\nok 1 - one\nok 2 - two # SKIP no\n"},
-            {"name": "baton:system / suite", "stdout": "TAP version 13\n1..3\nok 1 - one\nnot ok 2 - two\nok 3 - three\n"},
+            {"name": "baton:system / suite",
+             "stdout": "TAP version 13\n1..3\nok 1 - one\nnot ok 2 - two\nok 3 - three\n"},
             {"name": "baton:system / suite_none"}])
         self.assertEqual(lines, [
             "case  suite suite_mini suite_none",

@@ -117,30 +117,36 @@ class GivenUp(unittest.TestCase):
     def judge(self, said: str, status: int) -> Problem | None:
         text = LOG + said + f"1.0 INFO power: off, status {status}\n"
         with tempfile.NamedTemporaryFile() as memory:
-            return judge_end(End(Cause.EXITED, 33), Evidence(KernelLog(text), PhysicalMemory(pathlib.Path(memory.name)), [], [], []), 5, "")
+            return judge_end(End(Cause.EXITED, 33),
+                             Evidence(KernelLog(text), PhysicalMemory(pathlib.Path(memory.name)), [], [], []), 5, "")
 
     def test_not_started(self) -> None:
-        said = ("0.1 INFO user: init: started files\n0.2 INFO user: init: console: handover refused: kernel text is not mapped\n"
-                "0.2 INFO user: files: 3 files\n0.3 INFO user: init: the system can't be started\n")
-        self.assertEqual(self.judge(said, 74), Problem(Kind.NOT_STARTED, "init: console: handover refused: kernel text is not mapped"))
+        said = ("0.1 INFO user: init: started files\n0.2 INFO user: init: console: handover refused: kernel text is "
+                "not mapped\n0.2 INFO user: files: 3 files\n0.3 INFO user: init: the system can't be started\n")
+        self.assertEqual(self.judge(said, 74),
+                         Problem(Kind.NOT_STARTED, "init: console: handover refused: kernel text is not mapped"))
         self.assertIsNone(self.judge(said, 3))
         self.assertIsNone(self.judge("", 74), "a command may end so, too")
 
     def test_server_ended(self) -> None:
-        report = "0.2 INFO user: console: image 12ab at 0x1 to 0x2, moved by 0x0\n0.2 INFO user: console: {}\n0.3 INFO user: init: console is vital: switching off\n"
+        report = ("0.2 INFO user: console: image 12ab at 0x1 to 0x2, moved by 0x0\n"
+                  "0.2 INFO user: console: {}\n0.3 INFO user: init: console is vital: switching off\n")
         said = "0.1 INFO user: console: no capability `irq`\n"
         self.assertEqual(self.judge(said + report.format("main returned 1"), 75),
                          Problem(Kind.SERVER_ENDED, "console: main returned 1; its last words: no capability `irq`"))
-        self.assertEqual(self.judge(report.format("main returned 1"), 75), Problem(Kind.SERVER_ENDED, "console: main returned 1"))
+        self.assertEqual(self.judge(report.format("main returned 1"), 75),
+                         Problem(Kind.SERVER_ENDED, "console: main returned 1"))
         fault = "page fault: read at 0x0000000000000010 (nothing is mapped there), rip 0x0000000000201000"
         self.assertEqual(self.judge(said + report.format(fault), 75),
-                         Problem(Kind.SERVER_ENDED, "console: page fault: read at 0x0000000000000010 (nothing is mapped there)"))
+                         Problem(Kind.SERVER_ENDED,
+                                 "console: page fault: read at 0x0000000000000010 (nothing is mapped there)"))
         self.assertIsNone(self.judge("", 75))
 
     def test_loader(self) -> None:
         log = KernelLog("baton: there is no kernel on the volume\n")
         with tempfile.NamedTemporaryFile() as memory:
-            problem = judge_end(End(Cause.EXITED, 35), Evidence(log, PhysicalMemory(pathlib.Path(memory.name)), [], [], []), 5, "")
+            problem = judge_end(End(Cause.EXITED, 35),
+                                Evidence(log, PhysicalMemory(pathlib.Path(memory.name)), [], [], []), 5, "")
         self.assertEqual(problem, Problem(Kind.NOT_STARTED, "the loader: there is no kernel on the volume"))
 
 
@@ -188,7 +194,8 @@ class Verdict(unittest.TestCase):
         again = LOG + "1.000000 INFO power: reboot\n"
         self.assertEqual(self.judge(End(Cause.RESET), again), Kind.REBOOTED)
         self.assertEqual(self.judge(End(Cause.RESET), PANIC + again), Kind.PANIC)
-        self.assertEqual(self.judge(End(Cause.RESET), LOG + "1.000000 INFO user: power: reboot\n"), Kind.RESET, "a program said so")
+        self.assertEqual(self.judge(End(Cause.RESET), LOG + "1.000000 INFO user: power: reboot\n"), Kind.RESET,
+                         "a program said so")
         self.assertEqual(self.judge(End(Cause.TIMEOUT), again), Kind.HANG, "it did not work")
         self.assertEqual(self.judge(End(Cause.SHUTDOWN)), Kind.EARLY_EXIT)
         self.assertEqual(self.judge(End(Cause.CANCELLED)), Kind.CANCELLED)

@@ -1,7 +1,7 @@
 """Does each test that wants an extra tool skip itself as Meson understands it, whichever tool is hidden?
 
-A TAP test is skipped by the plan `1..0 # SKIP reason` and status 0. Any other status is an error, also 77, which means "skipped"
-in other protocols.
+A TAP test is skipped by the plan `1..0 # SKIP reason` and status 0. Any other status is an error, also 77, which means
+"skipped" in other protocols.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Are reports on faults found in the kernel's log, and given the names that the program's image has for the addresses?"""
+"""Are reports on faults found in the kernel's log, and given the names that the program's image has for the
+addresses?"""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ import unittest.mock
 
 import volume
 from baton_cli import session, streams
-from evidence.faults import Explainer, FaultReports, Images, build_id, code_ranges, last_reports, moved_by, program_headers
+from evidence.faults import (Explainer, FaultReports, Images, build_id, code_ranges, last_reports, moved_by,
+                             program_headers)
 from host import elf_symbols
 from machine.console import ConsoleFilter
 
@@ -48,7 +50,8 @@ class Reports(unittest.TestCase):
         members = [("etc/crash", b"no image\n"), ("test/other/crash", b"\x7fELF" + bytes(60))]
         for name, arguments in LINKED.items():
             built = cls.folder / name
-            subprocess.run(["clang", "-g", "-O1", "-nostdlib", "-fuse-ld=lld", "-Wl,--build-id=sha1", *arguments, "fall.c", "-o", built], cwd=cls.folder,
+            subprocess.run(["clang", "-g", "-O1", "-nostdlib", "-fuse-ld=lld", "-Wl,--build-id=sha1", *arguments,
+                            "fall.c", "-o", built], cwd=cls.folder,
                            check=True)
             cls.fall[name] = elf_symbols.address(built, "fall") or 0
             members.append((f"bin/{name}", built.read_bytes()))
@@ -59,7 +62,8 @@ class Reports(unittest.TestCase):
         return Images(self.folder / "boot.tar", place, built)
 
     def report(self, images: Images, name: str, number: str | None, base: int) -> list[str]:
-        """Of a fault in fall(), in an image with this build id that was moved by `base`, called by process 7 as another one is."""
+        """Of a fault in fall(), in an image with this build id that was moved by `base`, called by
+        process 7 as another one is."""
         rip = base + self.fall[name]
         explainer = Explainer(images)
         lines = [f"image {number or '-'} at 0x{base:016x} to 0x{base + 0x300000:016x}, moved by 0x{base:x}",
@@ -86,8 +90,8 @@ class Reports(unittest.TestCase):
     def test_build_id_in_the_build_folder(self) -> None:
         built = self.folder / "built"
         (built / "deep").mkdir(parents=True, exist_ok=True)
-        subprocess.run(["clang", "-g", "-O0", "-nostdlib", "-static", "-fuse-ld=lld", "-Wl,--build-id=sha1", "fall.c", "-o",
-                        built / "deep" / "other"], cwd=self.folder, check=True)
+        subprocess.run(["clang", "-g", "-O0", "-nostdlib", "-static", "-fuse-ld=lld", "-Wl,--build-id=sha1", "fall.c",
+                        "-o", built / "deep" / "other"], cwd=self.folder, check=True)
         number = build_id((built / "deep" / "other").read_bytes())
         base = elf_symbols.address(built / "deep" / "other", "fall") or 0
         with unittest.mock.patch.dict(self.fall, other=base):
@@ -99,11 +103,13 @@ class Reports(unittest.TestCase):
         number = "0" + self.id_of("crash")[1:] if self.id_of("crash")[0] != "0" else "1" + self.id_of("crash")[1:]
         seen = self.report(self.images(self.folder), "crash", number, 0)
         for line in seen[1:3]:
-            self.assertTrue(line.endswith(f" (build id {number}: no image on the volume or in the build folder has it)"), line)
+            self.assertTrue(line.endswith(f" (build id {number}: no image on the volume or in the build folder has "
+                                          f"it)"), line)
 
     def test_image_without_build_id(self) -> None:
         """There is one of the program's name, but nothing says that it ran."""
-        self.assertTrue(self.report(self.images(), "crash", None, 0)[1].endswith(" (no name: the image has no build id)"))
+        self.assertTrue(self.report(self.images(), "crash", None,
+                                    0)[1].endswith(" (no name: the image has no build id)"))
 
     def test_image_of_another_name(self) -> None:
         """The server `moved` runs the image of `crash`: that one's lines are told, and which it is."""
@@ -119,7 +125,8 @@ class Reports(unittest.TestCase):
         explainer = Explainer(self.images())
         self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned -1"), ["kv: main returned -1"])
         self.assertEqual(explainer.explain(f"{PREFIX}kv: no capability `events`"), [])
-        self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned 1"), ["kv: main returned 1; its last words: no capability `events`"])
+        self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned 1"),
+                         ["kv: main returned 1; its last words: no capability `events`"])
         self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned"), [])
 
     def test_last_reports_of_a_log(self) -> None:
@@ -127,12 +134,15 @@ class Reports(unittest.TestCase):
         log = []
         for number in range(5):
             for name in ("moved", "crash"):
-                log += [f"{PREFIX}process {number} (p), thread 2: image {self.id_of(name)} at 0x{0:016x} to 0x{0x300000:016x}, moved by 0x0",
-                        f"{PREFIX}process {number} (p), thread 2: divide error, code 0x{number}, rip 0x{self.fall[name]:016x}"]
+                log += [f"{PREFIX}process {number} (p), thread 2: image {self.id_of(name)} at 0x{0:016x} to "
+                        f"0x{0x300000:016x}, moved by 0x0",
+                        f"{PREFIX}process {number} (p), thread 2: divide error, code 0x{number}, rip "
+                        f"0x{self.fall[name]:016x}"]
         seen = last_reports("\n".join(log), self.images())
         self.assertEqual([line for line in seen if "divide" in line],
                          [f"process {number} (p), thread 2: divide error, code 0x{number}" for number in (3, 4, 4)])
-        self.assertEqual([line for line in seen if "image" in line], [f"  image: bin/{name}" for name in ("crash", "moved", "crash")])
+        self.assertEqual([line for line in seen if "image" in line],
+                         [f"  image: bin/{name}" for name in ("crash", "moved", "crash")])
         self.assertEqual(len([line for line in seen if " fall at " in line]), 3)
         self.assertEqual(last_reports("", self.images()), [])
 
@@ -140,7 +150,8 @@ class Reports(unittest.TestCase):
         """The same process, after exec: what was said of its images is over."""
         explainer = Explainer(self.images())
         for base in (0x17a5fe5d000, 0x2000000000):
-            for line in (f"image {self.id_of('moved')} at 0x{base:016x} to 0x{base + 0x10000:016x}, moved by 0x{base:x}",
+            for line in (f"image {self.id_of('moved')} at 0x{base:016x} to 0x{base + 0x10000:016x}, moved by "
+                         f"0x{base:x}",
                          f"divide error, code 0x0, rip 0x{base + self.fall['moved']:016x}"):
                 seen = explainer.explain(f"{PREFIX}process 7 (moved): {line}")
             self.assertIn(" fall at ", seen[1])
@@ -161,14 +172,18 @@ class Reports(unittest.TestCase):
     def test_nothing_is_guessed_by_name(self) -> None:
         """A report without an image: a program of that name is there, and is not taken for the one that ran."""
         for name in ("process 7 (crash)", "crash"):
-            seen = Explainer(self.images()).explain(f"{PREFIX}{name}: divide error, code 0x0, rip 0x{self.fall['crash']:016x}")
-            self.assertEqual(seen, [f"{name}: divide error, code 0x0", f"  #0 0x{self.fall['crash']:016x} (not in the code of crash)"])
+            seen = Explainer(self.images()).explain(f"{PREFIX}{name}: divide error, code 0x0, rip "
+                                                    f"0x{self.fall['crash']:016x}")
+            self.assertEqual(seen, [f"{name}: divide error, code 0x0",
+                                    f"  #0 0x{self.fall['crash']:016x} (not in the code of crash)"])
 
     def test_what_is_executed(self) -> None:
-        """An image is found by its code in memory: where that has been moved to, if it can be, and nowhere else in it."""
+        """An image is found by its code in memory: where that has been moved to, if it can be, and nowhere else in
+        it."""
         for name, base in (("crash", 0), ("moved", 0), ("moved", 0x17a5fe5d000)):
             data = (self.folder / name).read_bytes()
-            kind, flags, offset, start, length, _ = next(part for part in program_headers(data) if part[0] == 1 and part[1] & 1)
+            kind, flags, offset, start, length, _ = next(part for part in program_headers(data)
+                                                         if part[0] == 1 and part[1] & 1)
             code = bytes(start % 4096) + data[offset : offset + length]
             code += b"\xcc" * (4096 - len(code))
             address = base + self.fall[name]
@@ -184,13 +199,15 @@ class Reports(unittest.TestCase):
         middle = self.fall["crash"] + 1
         line = f"{PREFIX}process 7 (crash): callers 9 to 10: 0x{middle:016x} 0x0000000000000123"
         explainer = Explainer(self.images())
-        explainer.explain(f"{PREFIX}process 7 (crash): image {self.id_of('crash')} at 0x{0:016x} to 0x{0x300000:016x}, moved by 0x0")
+        explainer.explain(f"{PREFIX}process 7 (crash): image {self.id_of('crash')} at 0x{0:016x} to "
+                          f"0x{0x300000:016x}, moved by 0x0")
         seen = explainer.explain(line)
         self.assertRegex(seen[0], rf"^  #9 0x{middle:016x} fall at \S*fall\.c:")
         self.assertEqual(seen[1:], ["  #10 0x0000000000000123 (not in the code of crash)"])
 
     def test_an_unknown_program(self) -> None:
-        seen = Explainer(self.images()).explain(f"{PREFIX}process 7 (nosuch): divide error, code 0x0, rip 0x0000000000201000")
+        seen = Explainer(self.images()).explain(f"{PREFIX}process 7 (nosuch): divide error, code 0x0, rip "
+                                                f"0x0000000000201000")
         self.assertEqual(seen[1], "  #0 0x0000000000201000 (not in the code of nosuch)")
 
     def test_other_lines(self) -> None:
@@ -220,15 +237,18 @@ class Reports(unittest.TestCase):
         log = self.folder / "pieces.log"
         reports = FaultReports(log, self.images())
         self.assertFalse(reports.is_inside())
-        pieces = [f"process 7 (crash): divide error, code 0x0, rip 0x{self.fall['crash']:016x}", "process 7 (crash): callers 1 to 1: 0x0000000000000123",
-                  "files: 3 files", "process 7 (crash): next below: 0x0000000000200000 to 0x0000000000202000, r--, file",
+        pieces = [f"process 7 (crash): divide error, code 0x0, rip 0x{self.fall['crash']:016x}",
+                  "process 7 (crash): callers 1 to 1: 0x0000000000000123",
+                  "files: 3 files",
+                  "process 7 (crash): next below: 0x0000000000200000 to 0x0000000000202000, r--, file",
                   "process 7 (crash): next above: 0x0000000000300000 to 0x0000000000302000, r--, file"]
         for piece in pieces:
             with log.open("a") as file:
                 file.write(f"{PREFIX}{piece}\n")
             reports.read()
             self.assertEqual(reports.is_inside(), piece != pieces[-1], piece)
-        self.assertEqual([line[:12] for line in reports.tell()], ["process 7 (c", "  #0 0x00000", "  #1 0x00000", "  next below", "  next above"])
+        self.assertEqual([line[:12] for line in reports.tell()],
+                         ["process 7 (c", "  #0 0x00000", "  #1 0x00000", "  next below", "  next above"])
         with log.open("a") as file:
             file.write(f"{PREFIX}{pieces[0]}\n")
         reports.read()
@@ -248,7 +268,8 @@ class Notes(unittest.TestCase):
     def written(self, is_terminal: bool, *steps: bytes | str | float, shared: bool = True) -> str:
         """What one terminal, file or pipe gets. A step: the guest's bytes, a note of ours, or a time that passes."""
         with tempfile.TemporaryFile() as file, unittest.mock.patch.multiple(
-                "os", isatty=lambda _: is_terminal, path=unittest.mock.Mock(sameopenfile=lambda *_: shared)), unittest.mock.patch.multiple(
+                "os", isatty=lambda _: is_terminal,
+                path=unittest.mock.Mock(sameopenfile=lambda *_: shared)), unittest.mock.patch.multiple(
                 "sys", stdout=unittest.mock.Mock(buffer=file), stderr=codecs.getwriter("utf-8")(file)):
             output = session.Output()
             for step in steps:
@@ -266,7 +287,8 @@ class Notes(unittest.TestCase):
     def test_not_in_a_line(self) -> None:
         for is_terminal, end in ((True, "\r\n"), (False, "\n")):
             with self.subTest(is_terminal=is_terminal):
-                self.assertEqual(self.written(is_terminal, b"one\r\n", "note", b"two\r\n"), f"one{end}note{end}more{end}two{end}")
+                self.assertEqual(self.written(is_terminal, b"one\r\n", "note", b"two\r\n"),
+                                 f"one{end}note{end}more{end}two{end}")
                 self.assertEqual(self.written(is_terminal, b"crash:", "note", b" kil", 0.0, b"led\r", b"\nhi"),
                                  f"crash: killed{end}note{end}more{end}hi")
                 self.assertEqual(self.written(is_terminal, b"crash:", "note", b"\r\n\r\n", "note"),
@@ -276,8 +298,10 @@ class Notes(unittest.TestCase):
         """A prompt, for one: the note waits for a moment alone."""
         for is_terminal, end in ((True, "\r\n"), (False, "\n")):
             with self.subTest(is_terminal=is_terminal):
-                self.assertEqual(self.written(is_terminal, b"baton$ ", "note", 0.1, b"l", 0.3, b"s"), f"baton$ l{end}note{end}more{end}s")
-        self.assertEqual(self.written(False, b"baton$ ", "note", shared=False), "baton$ note\nmore\n", "standard output is the guest's alone")
+                self.assertEqual(self.written(is_terminal, b"baton$ ", "note", 0.1, b"l", 0.3, b"s"),
+                                 f"baton$ l{end}note{end}more{end}s")
+        self.assertEqual(self.written(False, b"baton$ ", "note", shared=False), "baton$ note\nmore\n",
+                         "standard output is the guest's alone")
 
 
 class Keys(unittest.TestCase):

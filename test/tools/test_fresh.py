@@ -17,7 +17,8 @@ from fresh.root import Ended, Root, RootError
 from host import paths
 from host.test_log import Totals
 
-CONTAINERFILE = "FROM docker.io/library/debian:trixie-slim\nRUN one\nRUN two && three\nWORKDIR /p\nCOPY . .\nRUN later\n"
+CONTAINERFILE = ("FROM docker.io/library/debian:trixie-slim\n"
+                 "RUN one\nRUN two && three\nWORKDIR /p\nCOPY . .\nRUN later\n")
 
 
 class Recipes(unittest.TestCase):
@@ -57,7 +58,8 @@ class Tallies(unittest.TestCase):
     def add(self, cases: tally.Cases, *entries: tuple[str, str, str]) -> None:
         with tempfile.TemporaryDirectory() as place:
             log = pathlib.Path(place) / "log"
-            log.write_text("".join(json.dumps({"name": f"p:s / {name}", "result": result, "stdout": f"TAP version 13\n{out}\n"})
+            log.write_text("".join(json.dumps({"name": f"p:s / {name}", "result": result,
+                                               "stdout": f"TAP version 13\n{out}\n"})
                                    + "\n" for name, result, out in entries))
             cases.add(log, "as root")
 
@@ -124,14 +126,16 @@ class Rehearsals(unittest.TestCase):
         log = run.path(self.rehearsal.place / rehearsal.LOG)
         log.parent.mkdir(parents=True)
         log.write_text("")
-        for ended, counted in ((Ended(0, "7 passed, 0 failed, 2 skipped\n"), (7, 0, 2)), (Ended(1, "5 passed, 2 failed\n"), (5, 2, 0)),
-                               (Ended(1, "5 passed, 0 failed\n"), (0, 1, 0)), (Ended(0, "no closing line\n"), (0, 1, 0)),
-                               (Ended(None, ""), (0, 1, 0))):
+        for ended, counted in ((Ended(0, "7 passed, 0 failed, 2 skipped\n"), (7, 0, 2)),
+                               (Ended(1, "5 passed, 2 failed\n"), (5, 2, 0)),
+                               (Ended(1, "5 passed, 0 failed\n"), (0, 1, 0)),
+                               (Ended(0, "no closing line\n"), (0, 1, 0)), (Ended(None, ""), (0, 1, 0))):
             with self.subTest(ended=ended):
                 self.rehearsal.totals = Totals()
                 run.answers = {"./baton test": ended}
                 self.rehearsal.test("test", run, "./baton test")
-                self.assertEqual((self.rehearsal.totals.passed, self.rehearsal.totals.failed, self.rehearsal.totals.skipped),
+                self.assertEqual((self.rehearsal.totals.passed, self.rehearsal.totals.failed,
+                                  self.rehearsal.totals.skipped),
                                  counted)
 
     def test_a_clang_that_does_not_build_fails_alone(self) -> None:

@@ -94,7 +94,8 @@ class CommandLine(unittest.TestCase):
         self.assertNotIn("-icount", command_line.build(Machine(boot=DIRECT, folder=FOLDER)))
 
     def test_seed(self) -> None:
-        self.assertEqual(self.following(command_line.build(Machine(boot=DIRECT, folder=FOLDER, seed=7)), "-seed"), ["7"])
+        self.assertEqual(self.following(command_line.build(Machine(boot=DIRECT, folder=FOLDER, seed=7)), "-seed"),
+                         ["7"])
         self.assertNotIn("-seed", command_line.build(Machine(boot=DIRECT, folder=FOLDER)), "a user's machine is random")
 
     def test_firmware_boot(self) -> None:
@@ -234,7 +235,8 @@ class Accelerator(unittest.TestCase):
                 self.assertEqual(accel.choose(cache).reason, "asked")
 
     def test_an_answer_is_kept_without_a_device(self) -> None:
-        with tempfile.TemporaryDirectory() as place, mock.patch.object(accel, "KVM_DEVICE", pathlib.Path("/nonesuch/kvm")):
+        with tempfile.TemporaryDirectory() as place, mock.patch.object(accel, "KVM_DEVICE",
+                                                                       pathlib.Path("/nonesuch/kvm")):
             cache = pathlib.Path(place) / "accel.json"
             self.assertEqual([accel.choose(cache).is_known for _ in range(2)], [False, True])
 
@@ -252,12 +254,13 @@ class Console(unittest.TestCase):
     def test_firmware_is_withheld(self) -> None:
         for size in (1, 7, 1000):
             noise = ConsoleFilter(firmware=True, programs_only=False)
-            self.assertEqual(self.seen(noise, self.NOISE + b"\x1b[1mhello\r\n\x11there", size), b"\x1b[1mhello\r\nthere")
+            self.assertEqual(self.seen(noise, self.NOISE + b"\x1b[1mhello\r\n\x11there", size),
+                             b"\x1b[1mhello\r\nthere")
 
     def test_pauses_are_heeded(self) -> None:
         noise = ConsoleFilter(firmware=False, programs_only=True)
-        for data, shown, full in ((b"\x11a", b"a", False), (b"b\x13c", b"bc", True), (b"d", b"d", True), (b"\x11\x13", b"", True),
-                                  (b"\x13e\x11", b"e", False)):
+        for data, shown, full in ((b"\x11a", b"a", False), (b"b\x13c", b"bc", True), (b"d", b"d", True),
+                                  (b"\x11\x13", b"", True), (b"\x13e\x11", b"e", False)):
             self.assertEqual((noise.feed(data), noise.full), (shown, full))
 
     def test_what_comes_before_the_programs_is_withheld(self) -> None:

@@ -41,7 +41,8 @@ class FakeHost(unittest.TestCase):
 
     def program(self, name: str, version: str) -> None:
         script = self.bin / name
-        script.write_text(f"#!/bin/sh\n[ \"$1\" = --print-resource-dir ] && echo {self.resources} || echo '{version}'\n")
+        script.write_text(f"#!/bin/sh\n[ \"$1\" = --print-resource-dir ] && echo {self.resources} || echo "
+                          f"'{version}'\n")
         script.chmod(0o755)
 
     def release(self, text: str) -> None:
@@ -100,7 +101,8 @@ class Survey(FakeHost):
 
 
 class Extras(FakeHost):
-    """Each extra is hidden in turn: the others are there, what is required is there, and the reason to skip names it."""
+    """Each extra is hidden in turn: the others are there, what is required is there, and the
+    reason to skip names it."""
 
     def setUp(self) -> None:
         super().setUp()

@@ -15,10 +15,12 @@ struct kv_get_reply { uint64_t word; };
 #define KV_OPERATIONS(ROW) ROW(kv, 1, put, 8, 0, 8, 0) ROW(kv, NUMBER, get, 8, 0, 8, 0)
 PROTOCOL_CLIENT(kv, KV_OPERATIONS)
 PROTOCOL_SERVER(kv, KV_OPERATIONS)
-static uint32_t kv_serve_put(struct server_call *call, const struct kv_put_request *request, struct kv_put_reply *reply) {
+static uint32_t kv_serve_put(struct server_call *call, const struct kv_put_request *request, \
+struct kv_put_reply *reply) {
     return call->badge == request->word ? (uint32_t)(reply->word = 0) : 1;
 }
-static uint32_t kv_serve_get(struct server_call *call, const struct kv_get_request *request, struct kv_get_reply *reply) {
+static uint32_t kv_serve_get(struct server_call *call, const struct kv_get_request *request, \
+struct kv_get_reply *reply) {
     return call->badge == request->word ? (uint32_t)(reply->word = 0) : 1;
 }
 extern const struct protocol *made;
@@ -28,8 +30,9 @@ const struct protocol *made = &kv_protocol;
 
 class Numbers(unittest.TestCase):
     def compile(self, number: int) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["clang", "-std=c2x", "-ffreestanding", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-fsyntax-only",
-                               f"-I{paths.ROOT}", "-xc", "-"], input=SOURCE.replace("NUMBER", str(number)), capture_output=True, text=True, check=False)
+        return subprocess.run(["clang", "-std=c2x", "-ffreestanding", "-Wall", "-Wextra", "-Werror",
+                               "-Wno-unused-function", "-fsyntax-only", f"-I{paths.ROOT}", "-xc", "-"],
+                              input=SOURCE.replace("NUMBER", str(number)), capture_output=True, text=True, check=False)
 
     def test_in_a_row(self) -> None:
         done = self.compile(2)

@@ -11,7 +11,8 @@ import unittest
 from evidence import layout, threads
 from evidence.layout import LayoutError
 from evidence.pagewalk import PhysicalMemory
-from evidence.threads import IN_CALL, IN_FAULT, IN_SIGNAL, IN_WAIT, READY, RUNNING, STOPPED, Kernel, Names, Snapshot, Thread, Watch
+from evidence.threads import (IN_CALL, IN_FAULT, IN_SIGNAL, IN_WAIT, READY, RUNNING, STOPPED, Kernel, Names, Snapshot,
+                              Thread, Watch)
 
 SOURCE = """struct inner { char byte; long word; };
 struct outer { int first; struct { int hidden; } nested; struct inner inner; struct outer *next; };
@@ -36,7 +37,8 @@ class Layouts(unittest.TestCase):
 
     def test_offsets(self) -> None:
         found = layout.read(self.file, "outer", "inner")
-        self.assertEqual(found, {"outer": {"first": 0, "nested": 4, "inner": 8, "next": 24}, "inner": {"byte": 0, "word": 8}})
+        self.assertEqual(found, {"outer": {"first": 0, "nested": 4, "inner": 8, "next": 24},
+                                 "inner": {"byte": 0, "word": 8}})
 
     def test_what_is_not_there(self) -> None:
         with self.assertRaisesRegex(LayoutError, "no debug information on other"):
@@ -58,8 +60,9 @@ class FakeKernel(Kernel):
 
 def thread(number: int, state: int, **more: int) -> Thread:
     """The thread `number`; init's table is 0x9000, the first server's 0xa000."""
-    plain = Thread(address=0x1000 * number, number=number, state=state, wait=0, reply_slot=0, table=0x8000 + 0x1000 * number, notification=0,
-                   fault_endpoint=0x5000, fault_badge=number - 1, fault_address=0, has_deadline=False, work=0, process_root=0)
+    plain = Thread(address=0x1000 * number, number=number, state=state, wait=0, reply_slot=0,
+                   table=0x8000 + 0x1000 * number, notification=0, fault_endpoint=0x5000, fault_badge=number - 1,
+                   fault_address=0, has_deadline=False, work=0, process_root=0)
     return dataclasses.replace(plain, **more)
 
 
@@ -67,39 +70,48 @@ class Words(unittest.TestCase):
     """Endpoint 0x5000 is init's; 0x6000 is served by thread 2 (and could be by init); nobody serves 0x7000."""
 
     def describe(self, *found: Thread) -> list[str]:
-        kernel = FakeKernel({0x5000: 0x9100, 0x9100: SERVE, 0x6000: 0x9120, 0x9120: SERVE, 0x9130: 0xA100 << threads.ADDRESS_BITS,
-                             UPPER | 0xA100: SERVE, 0x7000: 0x9140, 0x9140: 0x0106})
+        kernel = FakeKernel({0x5000: 0x9100, 0x9100: SERVE, 0x6000: 0x9120, 0x9120: SERVE,
+                             0x9130: 0xA100 << threads.ADDRESS_BITS, UPPER | 0xA100: SERVE, 0x7000: 0x9140,
+                             0x9140: 0x0106})
         snapshot = Snapshot(kernel, list(found), TABLES)
         names = Names(snapshot, LOG, None)
         return [f"{names.name(one)}: {threads.describe(one, snapshot, names)}" for one in found]
 
     def test_states(self) -> None:
-        told = self.describe(thread(1, IN_WAIT), thread(2, IN_WAIT, notification=1), thread(3, RUNNING), thread(4, STOPPED), thread(5, READY),
-                             thread(6, IN_SIGNAL, has_deadline=True))
-        self.assertEqual(told[:3], ["init (thread 1): waits for messages", "console (thread 2): waits for messages and a notification",
+        told = self.describe(thread(1, IN_WAIT), thread(2, IN_WAIT, notification=1), thread(3, RUNNING),
+                             thread(4, STOPPED), thread(5, READY), thread(6, IN_SIGNAL, has_deadline=True))
+        self.assertEqual(told[:3], ["init (thread 1): waits for messages",
+                                    "console (thread 2): waits for messages and a notification",
                                     "process (thread 3): runs"])
         self.assertEqual([line.partition(": ")[2] for line in told[3:]],
                          ["is stopped", "is ready to run", "waits for a notification, at most until a deadline"])
 
     def test_a_call_that_nobody_takes(self) -> None:
-        told = self.describe(thread(1, IN_WAIT), thread(2, READY), thread(3, IN_CALL, wait=0x6000), thread(4, IN_CALL, wait=0x7000))
-        self.assertEqual(told[2], "process (thread 3): calls an endpoint that nobody waits at; it is served by console (thread 2), which is ready to run")
+        told = self.describe(thread(1, IN_WAIT), thread(2, READY), thread(3, IN_CALL, wait=0x6000),
+                             thread(4, IN_CALL, wait=0x7000))
+        self.assertEqual(told[2],
+                         "process (thread 3): calls an endpoint that nobody waits at; it is served by console (thread "
+                         "2), which is ready to run")
         self.assertTrue(told[3].endswith(": calls an endpoint that nobody waits at or can serve"), told[3])
 
     def test_the_holder_of_the_reply(self) -> None:
-        told = self.describe(thread(1, IN_WAIT), thread(2, IN_CALL, wait=0x7000), thread(3, IN_CALL, reply_slot=0x2000 + 520),
-                             thread(4, IN_CALL, reply_slot=0x9160), thread(5, IN_CALL))
-        self.assertEqual(told[2], "process (thread 3): waits for the answer of console (thread 2), which calls somebody itself")
+        told = self.describe(thread(1, IN_WAIT), thread(2, IN_CALL, wait=0x7000),
+                             thread(3, IN_CALL, reply_slot=0x2000 + 520), thread(4, IN_CALL, reply_slot=0x9160),
+                             thread(5, IN_CALL))
+        self.assertEqual(told[2],
+                         "process (thread 3): waits for the answer of console (thread 2), which calls somebody itself")
         self.assertTrue(told[3].endswith(": waits for an answer that init (thread 1) has put off"), told[3])
         self.assertTrue(told[4].endswith(": waits for an answer that nobody can give"), told[4])
 
     def test_a_fault(self) -> None:
         told = self.describe(thread(1, IN_CALL, wait=0x7000), thread(2, IN_FAULT, wait=0x5000, fault_address=0x10))
-        self.assertEqual(told[1], "console (thread 2): is in a fault at 0x10, to be told at an endpoint that nobody waits at; "
+        self.assertEqual(told[1],
+                         "console (thread 2): is in a fault at 0x10, to be told at an endpoint that nobody waits at; "
                                   "it is served by init (thread 1), which calls somebody itself")
 
     def test_a_process(self) -> None:
-        told = self.describe(thread(1, IN_WAIT), thread(2, IN_WAIT), thread(7, READY, fault_endpoint=0x6000, fault_badge=3 << 32 | 12))
+        told = self.describe(thread(1, IN_WAIT), thread(2, IN_WAIT),
+                             thread(7, READY, fault_endpoint=0x6000, fault_badge=3 << 32 | 12))
         self.assertEqual(told[2], "process 12 (thread 7): is ready to run")
 
 

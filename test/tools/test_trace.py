@@ -1,4 +1,5 @@
-"""Is a dead machine's trace found through the kernel's symbols, taken from where the kernel says, and put into words?"""
+"""Is a dead machine's trace found through the kernel's symbols, taken from where the kernel says, and put into
+words?"""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def elf(symbols: dict[str, tuple[int, int]]) -> bytes:
         entries += struct.pack("<IBBHQQ", len(texts), binding << 4 | 1, 0, 1, value, 8)
         texts += name.encode() + b"\0"
     at = 0x40
-    sections = [(0,) * 10, (0, 2, 0, 0, at, len(entries), 2, 0, 8, 24), (0, 3, 0, 0, at + len(entries), len(texts), 0, 0, 1, 0)]
+    sections = [(0,) * 10, (0, 2, 0, 0, at, len(entries), 2, 0, 8, 24),
+                (0, 3, 0, 0, at + len(entries), len(texts), 0, 0, 1, 0)]
     header = bytearray(0x40)
     header[:6] = b"\x7fELF\x02\x01"
     struct.pack_into("<Q", header, 0x28, at + len(entries) + len(texts))
@@ -55,7 +57,8 @@ class Ring(unittest.TestCase):
     def put_trace(self, events: int, page_count: int, written: int) -> None:
         self.put(VARIABLE_PHYSICAL, struct.pack("<4Q", events, RING // 4096, page_count, written))
         for number in range(max(0, written - HELD), written):
-            self.put(RING + 32 * (1 + number % HELD), struct.pack("<QIHBB2Q", 1000 + number, 7, 3, trace.CALL, 0, number, 0))
+            self.put(RING + 32 * (1 + number % HELD),
+                     struct.pack("<QIHBB2Q", 1000 + number, 7, 3, trace.CALL, 0, number, 0))
 
     def lines(self, root: int | None = ROOT) -> list[str]:
         self.path.write_bytes(self.image)
@@ -109,7 +112,8 @@ class Words(unittest.TestCase):
         self.assertEqual(self.describe(1, 3, trace.RETURN, 77, 0), "thread 1: cap_delete returns status 77, value 0x0")
         self.assertEqual(self.describe(0, 0, trace.SWITCH, 9, 0), "idle -> thread 9")
         self.assertEqual(self.describe(9, 0, trace.SWITCH, 0, 0), "thread 9 -> idle")
-        self.assertEqual(self.describe(2, 1, trace.FAULT, 0x1000, 0x2000), "thread 2: fault page, address 0x1000, rip 0x2000")
+        self.assertEqual(self.describe(2, 1, trace.FAULT, 0x1000, 0x2000),
+                         "thread 2: fault page, address 0x1000, rip 0x2000")
         self.assertEqual(self.describe(2, 0xFFFF, trace.INTERRUPT, 0, 0), "thread 2: interrupt, timer")
         self.assertEqual(self.describe(0, 4, trace.INTERRUPT, 0, 0), "idle: interrupt, line 4")
         self.assertEqual(self.describe(1, 0, trace.MESSAGE, 2, 0x100), "thread 1: message to thread 2, info 0x100")

@@ -1,5 +1,5 @@
-"""Owns the tests of docs/tutorial: the files of process-server.md are those of the server it explains, those of server.md do what
-they say, and so do the commands of both.
+"""Owns the tests of docs/tutorial: the files of process-server.md are those of the server it explains, those of
+server.md do what they say, and so do the commands of both.
 
     test_tutorial.py --fix      put the server's files into process-server.md again, cut where they were
 """
@@ -43,7 +43,8 @@ def page_files(text: str) -> dict[str, str]:
 
 def source_files() -> dict[str, str]:
     """The same of the server, under the page's name for it."""
-    return {path.name: path.read_text().replace("process_mini", NAME).replace("_conformance_mini", f"_conformance_{NAME}")
+    return {path.name: path.read_text().replace("process_mini", NAME).replace("_conformance_mini",
+                                                                              f"_conformance_{NAME}")
             for path in SOURCE.iterdir() if path.suffix != ".md"}
 
 
@@ -100,7 +101,8 @@ class Tutorial(unittest.TestCase):
             self.assertEqual(page[name], content, f"{name}: test_tutorial.py --fix puts it into the page")
 
     def test_commands_of_the_pages(self) -> None:
-        """In a copy of the project without any build: the files of the pages, the lines that they name, and their commands.
+        """In a copy of the project without any build: the files of the pages, the lines that they
+        name, and their commands.
 
         The copy's path has a comma and blanks in it, as users' have.
         """
@@ -120,7 +122,8 @@ class Tutorial(unittest.TestCase):
             outputs = []
             for line in lines:
                 done = subprocess.run(line, shell=True, cwd=copy, capture_output=True, text=True, check=False,
-                                      stdin=subprocess.DEVNULL, timeout=COMMAND_SECONDS, env={**os.environ, "CC": "clang"})
+                                      stdin=subprocess.DEVNULL, timeout=COMMAND_SECONDS,
+                                      env={**os.environ, "CC": "clang"})
                 self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout}{done.stderr}")
                 outputs.append(done.stdout.replace("\r", ""))
             self.assertIn("hello\nhello again\n", outputs[0])

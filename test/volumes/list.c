@@ -1,4 +1,5 @@
-/* What the files server would serve of a volume: a line `KIND SIZE PATH` and a line of content in hexadecimal for each entry, or what is wrong. */
+/* What the files server would serve of a volume: a line `KIND SIZE PATH` and a line of content in hexadecimal for each
+ * entry, or what is wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-"""Does the volume's reader serve what tar and Python put into an archive, each file under its whole name with its content,
-or refuse the archive with the member's name and the byte where it is?
+"""Does the volume's reader serve what tar and Python put into an archive, each file under its whole name with its
+content, or refuse the archive with the member's name and the byte where it is?
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import tempfile
 import unittest
 
 LIST = os.environ["BATON_VOLUME_LIST"]
-LONG = "x/" + "d" * 60 + "/" + "e" * 60 + "/tail"  # too long for the name field, and its prefix has to be cut at a slash
+# too long for the name field, and its prefix has to be cut at a slash
+LONG = "x/" + "d" * 60 + "/" + "e" * 60 + "/tail"
 LONGEST = "x/" + "a" * 120 + "/" + "b" * 133  # 256 bytes
-FILES = {"x/first": b"first\n", "x/empty": b"", "x/a b": b"blank\n", "x/grün": b"utf-8\n", "x/large": bytes(range(256)) * 9}
+FILES = {"x/first": b"first\n", "x/empty": b"", "x/a b": b"blank\n", "x/grün": b"utf-8\n",
+         "x/large": bytes(range(256)) * 9}
 
 
 def names_of(archive: pathlib.Path) -> dict[str, bytes | None]:
@@ -51,7 +53,8 @@ class Forms(unittest.TestCase):
         return served
 
     def tar(self, *arguments: str, names: tuple[str, ...] = ("x",)) -> None:
-        subprocess.run(["tar", "-cf", self.archive, *arguments, *names], cwd=self.folder, check=True, capture_output=True)
+        subprocess.run(["tar", "-cf", self.archive, *arguments, *names], cwd=self.folder, check=True,
+                       capture_output=True)
 
     def python_tar(self, form: int, name: str = "x") -> None:
         with tarfile.open(self.archive, "w", format=form) as archive:

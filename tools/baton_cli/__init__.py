@@ -1,1 +1,2 @@
-"""The commands of ./baton, one module each. A module has NAME, SUMMARY, configure(parser) and run(options) -> exit code."""
+"""The commands of ./baton, one module each. A module has NAME, SUMMARY, configure(parser) and
+run(options) -> exit code."""

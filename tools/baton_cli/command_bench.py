@@ -1,12 +1,14 @@
 """Count instructions: run the bench guests of build-release/ and print their figures beside reference and target.
 
 Under `-icount shift=0` the emulated time-stamp counter counts executed instructions, identically from run to run, so
-a regression of one instruction is visible. The events beside a figure (CR3 writes, ...) are what an emulator makes look cheap.
+a regression of one instruction is visible. The events beside a figure (CR3 writes, ...) are what an
+emulator makes look cheap.
 
 examples:
   ./baton bench            the table
   ./baton bench --json     the same for programs
-  ./baton bench --check    fail if a row is worse than test/bench/recorded.json by more than 1 %, or a step of the sweep a cliff
+  ./baton bench --check fail if a row is worse than test/bench/recorded.json by more than 1 %, or a
+  step of the sweep a cliff
   ./baton bench --record   make the figures the recorded ones
   ./baton bench --profile ipc_call_0   where the instructions of a row go, by program and function
   ./baton bench boot       where those of a boot go, phase by phase
@@ -35,12 +37,15 @@ RECORDED = paths.ROOT / "test" / "bench" / "recorded.json"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=("rows", "boot", "sweep", "scaling"), default="rows", help="what to measure (rows)")
+    parser.add_argument("what", nargs="?", choices=("rows", "boot", "sweep", "scaling"), default="rows",
+                        help="what to measure (rows)")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
-    parser.add_argument("--check", action="store_true", help="fail when a row is worse than recorded by more than 1 %%, or the sweep has a cliff")
+    parser.add_argument("--check", action="store_true",
+                        help="fail when a row is worse than recorded by more than 1 %%, or the sweep has a cliff")
     parser.add_argument("--profile", metavar="ROW", help="count the instructions of a row by program and function")
     parser.add_argument("--lines", action="store_true", help="with --profile: by instruction, as a disassembly")
-    parser.add_argument("--plot", metavar="FILE", type=pathlib.Path, help="draw an SVG: the recorded figures' history, or the sweep")
+    parser.add_argument("--plot", metavar="FILE", type=pathlib.Path,
+                        help="draw an SVG: the recorded figures' history, or the sweep")
     parser.add_argument("--record", action="store_true", help="write the figures to test/bench/recorded.json")
 
 

@@ -12,7 +12,8 @@ SUMMARY = "set up and build, without running anything"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--release", action="store_true", help="build-release/, without the kernel's checks")
-    parser.add_argument("--werror", action="store_true", help="from now on a warning fails a build in this folder: for developers")
+    parser.add_argument("--werror", action="store_true",
+                        help="from now on a warning fails a build in this folder: for developers")
 
 
 def run(options: argparse.Namespace) -> int:

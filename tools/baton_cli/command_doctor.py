@@ -1,4 +1,5 @@
-"""Say what is installed, what is missing and which accelerator works. Changes nothing; exits 1 if something is missing."""
+"""Say what is installed, what is missing and which accelerator works. Changes nothing; exits 1 if something is
+missing."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ exit status:
   76 something needed is missing   77 the build failed, or --built names none
   78 a file, folder or stream of the host's failed us (full, closed, not ours to write)
   124 out of time   130 interrupted   141 nobody reads the output any more
-A machine that ends badly is reported on standard error, the reason in the last line, and so is, with -c, a program that does. The kernel's
-log is build/run/last/kernel.log.
+A machine that ends badly is reported on standard error, the reason in the last line, and so is, with -c, a program that
+does. The kernel's log is build/run/last/kernel.log.
 """
 
 from __future__ import annotations
@@ -66,13 +66,14 @@ DEFAULT_MEMORY_MIB = 256
 RUNS_KEPT = 8
 CODE_USAGE = 2
 EXIT_CODES = {Kind.PANIC: 70, Kind.TRIPLE_FAULT: 71, Kind.RESET: 72, Kind.EARLY_EXIT: 73, Kind.HANG: 124,
-              Kind.NOT_STARTED: kernel_log.STATUS_CANNOT_START, Kind.SERVER_ENDED: kernel_log.STATUS_VITAL_ENDED, Kind.CANCELLED: 0,
-              Kind.REBOOTED: 0}
+              Kind.NOT_STARTED: kernel_log.STATUS_CANNOT_START, Kind.SERVER_ENDED: kernel_log.STATUS_VITAL_ENDED,
+              Kind.CANCELLED: 0, Kind.REBOOTED: 0}
 
 
 def whole_number(text: str, lowest: int, highest: int, what: str) -> int:
     """An option's value as a number within bounds; argparse shows the message."""
-    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else lowest - 1  # int() also takes `1_0`, and digits of any script
+    # int() also takes `1_0`, and digits of any script
+    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else lowest - 1
     if not lowest <= value <= highest:
         raise argparse.ArgumentTypeError(f"{text!r} is not {what} ({lowest}..{highest})")
     return value
@@ -109,21 +110,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accel", choices=("auto", "tcg", "kvm"), default="auto",
                         help="auto: kvm if a probe guest runs in it, else tcg (emulation)")
     parser.add_argument("--gdb", action="store_true", help="stop before the first instruction and wait for gdb")
-    parser.add_argument("--trace", action="store_true", help="record calls, switches, faults; the report of a bad end shows the last")
+    parser.add_argument("--trace", action="store_true",
+                        help="record calls, switches, faults; the report of a bad end shows the last")
     parser.add_argument("--log", choices=LOG_LEVELS, default="info", help="the kernel log's level (default info)")
     parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
     parser.add_argument("--with", dest="swaps", action="append", default=[], metavar="NAME=IMAGE",
-                        help="let the manifest's program NAME be this image of the volume (in bin/ unless it has a slash)")
+                        help="let the manifest's program NAME be this image of the volume (in bin/ unless it has a "
+                             "slash)")
     parser.add_argument("--all-cpus", action="store_true", help="deal programs out to all CPUs, not only the first")
-    parser.add_argument("--fixed-addresses", action="store_true", help="lay no program, stack or mapping at a random place")
+    parser.add_argument("--fixed-addresses", action="store_true",
+                        help="lay no program, stack or mapping at a random place")
     parser.add_argument("--built", type=pathlib.Path, metavar="FOLDER", help="use this build folder as it is")
     parser.add_argument("--dry-run", action="store_true", help="print QEMU's command line instead of starting it")
     parser.set_defaults(takes_rest=True)  # QEMU's
 
 
 def choose_accel(options: argparse.Namespace) -> str:
-    """kvm or tcg, told on standard error by the first run that finds it out. For gdb it is tcg if nothing else is asked for:
-    KVM writes breakpoints into memory, where the guest's programs are not yet."""
+    """kvm or tcg, told on standard error by the first run that finds it out. For gdb it is tcg if nothing else is asked
+    for: KVM writes breakpoints into memory, where the guest's programs are not yet."""
     wanted, cache = options.accel, options.built / "accel.json"
     if wanted == "tcg" or (options.gdb and wanted == "auto"):
         return "tcg"
@@ -174,7 +178,8 @@ def swap_image(members: volume.Members, swap: str) -> volume.Members:
 
 
 def set_options(members: volume.Members, wanted: list[str]) -> volume.Members:
-    """`members` with options for the manifest's process server. Raises UserError: that is one that does not know them."""
+    """`members` with options for the manifest's process server. Raises UserError: that is one that does not know
+    them."""
     manifest = read_manifest(members)
     server = next((program for program in manifest["programs"] if program["image"] == PROCESS_SERVER), None)
     if server is None:
@@ -184,7 +189,8 @@ def set_options(members: volume.Members, wanted: list[str]) -> volume.Members:
 
 
 def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path:
-    """The boot volume, with etc/rc on it when there are commands, and with what --with, --fixed-addresses and --all-cpus change."""
+    """The boot volume, with etc/rc on it when there are commands, and with what --with,
+    --fixed-addresses and --all-cpus change."""
     archive = made(options, paths.VOLUME)
     server_options = [option for option, wanted in (("--fixed-addresses", options.fixed_addresses),
                                                     ("--all-cpus", options.all_cpus)) if wanted]
@@ -213,7 +219,8 @@ def make_boot(options: argparse.Namespace, archive: pathlib.Path, cache: pathlib
     if options.trace:
         command += " trace"
     if not programs_only(options) and os.isatty(0):
-        command += " log_serial"  # boot messages on the screen; the kernel's look at the chip would hide the end of a pipe
+        # boot messages on the screen; the kernel's look at the chip would hide the end of a pipe
+        command += " log_serial"
     if options.boot == "pvh":
         loader = archive.with_name("pvh.elf")
         with naming(loader):

@@ -43,11 +43,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(takes_rest=True)  # Meson's
     parser.add_argument("--list", action="store_true", help="print the tests' names")
     parser.add_argument("--suite", action="append", default=[], metavar="NAME", help="only the tests of this suite")
-    parser.add_argument("--matrix", choices=MATRICES, help="the conformance suite of this protocol, against each server of it")
+    parser.add_argument("--matrix", choices=MATRICES,
+                        help="the conformance suite of this protocol, against each server of it")
     parser.add_argument("--coverage", action="store_true",
                         help="count what is reached of the kernel; the report goes to build-coverage/coverage.txt")
     parser.add_argument("--html", action="store_true", help="with --coverage: the sources with counts, as pages")
-    parser.add_argument("--gdb", action="store_true", help="with one guest suite: wait for gdb before its first instruction")
+    parser.add_argument("--gdb", action="store_true",
+                        help="with one guest suite: wait for gdb before its first instruction")
     parser.add_argument("--seed", type=int, metavar="N", help="the seed for everything random in a guest")
 
 
@@ -58,8 +60,8 @@ def known_tests() -> list[dict[str, Any]]:
 
 
 def find_names(names: list[str], suites: list[str]) -> list[str]:
-    """The tests that these names and patterns mean. Raises UserError for one that no test or suite has: Meson passes over
-    those that are beside right ones, and knows patterns in later versions only."""
+    """The tests that these names and patterns mean. Raises UserError for one that no test or suite has: Meson passes
+    over those that are beside right ones, and knows patterns in later versions only."""
     tests = known_tests() if names or suites else []
     suites_known = {suite.rpartition(":")[2] for entry in tests for suite in entry["suite"]}
     found = {name: fnmatch.filter([entry["name"] for entry in tests], name) for name in names}

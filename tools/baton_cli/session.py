@@ -1,4 +1,5 @@
-"""Owns one session with a machine: keys in, console out, until it powers off, dies, or the user or the clock ends it."""
+"""Owns one session with a machine: keys in, console out, until it powers off, dies, or the user or the clock ends
+it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ def open_keys() -> int | None:
 
 
 class RawTerminal:
-    """While open, each key goes through unchanged, Ctrl-C included. Does nothing for a descriptor that is no terminal."""
+    """While open, each key goes through unchanged, Ctrl-C included. Does nothing for a descriptor that is no
+    terminal."""
 
     def __init__(self, descriptor: int | None) -> None:
         self.descriptor = descriptor

@@ -3,25 +3,26 @@
  *
  *     qemu-system-x86_64 ... -plugin counter.so,out=FILE[,stop=ADDRESS:PAGE:TIMES]...[,interrupt=FIRST:END]
  *
- * FILE gets one group of lines for each row, with its end; what is executed before the first COUNTER_MARK_BEGIN belongs to the
- * first row.
+ * FILE gets one group of lines for each row, with its end; what is executed before the first COUNTER_MARK_BEGIN
+ * belongs to the first row.
  *
  *     ffffffff80001370 0000000000000000 20000
  *     0000000000205ac6 8d1f2b7c00a93e11 10000
  *     row
  *
- * Address, page, how often. Programs lie at the same addresses, so `page` tells them apart: it is a hash of the 4 KiB of code that
- * the instruction lies in (page_hash() below, and in tools/host/images.py), 0 in the kernel's half. At the first TIMES executions of
- * an instruction named by `stop`, what was counted until then is written, too, and ended by `stop ADDRESS:PAGE` in place of `row`.
+ * Address, page, how often. Programs lie at the same addresses, so `page` tells them apart: it is a hash of the 4 KiB
+ * of code that the instruction lies in (page_hash() below, and in tools/host/images.py), 0 in the kernel's half. At the
+ * first TIMES executions of an instruction named by `stop`, what was counted until then is written, too, and ended by
+ * `stop ADDRESS:PAGE` in place of `row`.
  *
- * After a COUNTER_MARK_ARM counting begins with the first instruction executed in FIRST..END-1, which is where the kernel's
- * interrupts enter.
+ * After a COUNTER_MARK_ARM counting begins with the first instruction executed in FIRST..END-1, which is where the
+ * kernel's interrupts enter.
  *
- * Counting adds one instruction of the host's to each of the guest's, and nothing that the guest sees: its clock counts its own
- * instructions. For a machine with one CPU. An instruction that faults counts, each time.
+ * Counting adds one instruction of the host's to each of the guest's, and nothing that the guest sees: its clock counts
+ * its own instructions. For a machine with one CPU. An instruction that faults counts, each time.
  *
- * Source: QEMU 7.2, docs/devel/tcg-plugins.rst. Its header is packaged nowhere, so what is used of it is declared here: version 1
- * of the interface, which QEMU 7 and 8 have.
+ * Source: QEMU 7.2, docs/devel/tcg-plugins.rst. Its header is packaged nowhere, so what is used of it is declared here:
+ * version 1 of the interface, which QEMU 7 and 8 have.
  */
 #include <inttypes.h>
 #include <stdbool.h>

@@ -58,7 +58,8 @@ def directive_lines(source: list[str]) -> set[int]:
 
 
 def code_only(coverage: FileCoverage, source: list[str]) -> FileCoverage:
-    """The same without the preprocessor's lines, and without the branches of assertions: nobody wants to see one fail."""
+    """The same without the preprocessor's lines, and without the branches of assertions: nobody wants to see one
+    fail."""
     directives = directive_lines(source)
     lines = {number: count for number, count in coverage.lines.items() if number not in directives}
     branches = {number: counts for number, counts in coverage.branches.items()

@@ -1,8 +1,8 @@
 """Runs within gdb: symbols of the kernel and of one program at a time, and breakpoints that only that program meets.
 
-All programs lie at the same addresses. The command `program NAME` loads the symbols of bin/NAME of the volume that was booted
-(or of the volume's NAME). From then on a breakpoint in the user half has a condition: the build id in memory, where it is
-stopped, is that program's.
+All programs lie at the same addresses. The command `program NAME` loads the symbols of bin/NAME of the volume that was
+booted (or of the volume's NAME). From then on a breakpoint in the user half has a condition: the build id in memory,
+where it is stopped, is that program's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import tempfile
 import gdb  # type: ignore[import-not-found]
 
 USER_END = 1 << 47
-PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")  # type, flags, offset, address, physical, file bytes, memory bytes, alignment
+# type, flags, offset, address, physical, file bytes, memory bytes, alignment
+PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 PT_NOTE = 4
 CONDITION = "$_runs_program()"
 
@@ -95,8 +96,9 @@ class RunsProgram(gdb.Function):  # type: ignore[misc]
 
 
 def restrict(breakpoint: gdb.Breakpoint) -> None:
-    """Breakpoints in the user half are for one program. One that is pending has no place until a program is loaded, and the
-    user may give it a condition: it is looked at when it is made and whenever it changes, which our change is, too."""
+    """Breakpoints in the user half are for one program. One that is pending has no place until a program is
+    loaded, and the user may give it a condition: it is looked at when it is made and whenever it changes,
+    which our change is, too."""
     asked = breakpoint.condition or ""
     is_users = breakpoint.locations and all(
         place.address is not None and place.address < USER_END for place in breakpoint.locations)
@@ -111,9 +113,10 @@ def begin(kernel: str, build: str, volume: pathlib.Path | None, socket: str, pro
     RunsProgram()
     gdb.events.breakpoint_created.connect(restrict)
     gdb.events.breakpoint_modified.connect(restrict)
-    for command in ("set confirm off", "set pagination off", "set architecture i386:x86-64", f"directory '{build}'", f"file '{kernel}'",
-                    f"target remote {socket}"):
+    for command in ("set confirm off", "set pagination off", "set architecture i386:x86-64", f"directory '{build}'",
+                    f"file '{kernel}'", f"target remote {socket}"):
         gdb.execute(command, to_string=True)
     if program is not None:
         Session.load(program)
-    print("the machine stands still; `break sys_ep_call`, or `program console` and `break console_serve_write`, then `continue`")
+    print("the machine stands still; `break sys_ep_call`, or `program console` and `break console_serve_write`, then "
+          "`continue`")

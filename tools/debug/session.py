@@ -1,4 +1,5 @@
-"""Owns how gdb is started beside a machine: a script that knows sources, symbols, the volume that was booted, and the socket."""
+"""Owns how gdb is started beside a machine: a script that knows sources, symbols, the volume that
+was booted, and the socket."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ def quoted(path: pathlib.Path) -> str:
 
 def write(folder: pathlib.Path, kernel: pathlib.Path, build: pathlib.Path, volume: pathlib.Path | None,
           socket: pathlib.Path, program: str | None = None) -> str:
-    """Write the script into `folder`. Returns the line that starts gdb with it. program: whose symbols to load at once."""
+    """Write the script into `folder`. Returns the line that starts gdb with it. program: whose
+    symbols to load at once."""
     script = folder.resolve() / SCRIPT
     found = f"pathlib.Path({quoted(volume)})" if volume is not None else "None"
     script.write_text(f"""\

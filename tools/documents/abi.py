@@ -1,4 +1,5 @@
-"""Owns the check of docs/abi/: a page for each system call, true to the tables and to the tests that provoke each error."""
+"""Owns the check of docs/abi/: a page for each system call, true to the tables and to the tests
+that provoke each error."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Owns the statements in pages that rot: counts of things in the tree, `only in FILE`, `never called`, `not yet`, and figures
-of a machine. Each has what proves it beside it, in a comment of the same paragraph, list item or table row:
+"""Owns the statements in pages that rot: counts of things in the tree, `only in FILE`, `never called`, `not yet`, and
+figures of a machine. Each has what proves it beside it, in a comment of the same paragraph, list item or table row:
 
     <!-- check: COMMAND -->        a shell command, run from the root. It looks at the tree, succeeds without any error
                                    message, and each number that it prints is said
@@ -36,9 +36,9 @@ WORDS = {word: number for number, word in enumerate(SMALL + LARGE)} | {"a dozen"
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "us": 10**3, "ms": 10**6, "seconds": 10**9}
 NUMBER = re.compile(rf"\b(?:(about|some|nearly) )?(\d+(?:,\d{{3}})*|{'|'.join(sorted(WORDS, key=len, reverse=True))})"
                     rf"(?: ({'|'.join(UNITS)})\b)?", re.IGNORECASE)
-THINGS = ("calls", "files", "lines", "tests", "suites", "pages", "mutants", "servers", "operations", "statuses", "cases",
-          "objects", "scenarios", "programs", "processes", "pipes", "regions", "slots", "strings", "jobs", "commands",
-          "built-ins", "front ends", "folders")
+THINGS = ("calls", "files", "lines", "tests", "suites", "pages", "mutants", "servers", "operations", "statuses",
+          "cases", "objects", "scenarios", "programs", "processes", "pipes", "regions", "slots", "strings", "jobs",
+          "commands", "built-ins", "front ends", "folders")
 # "One list of files", "two or more pages", "ring 3 that runs programs", "from 256 on the servers'", "2 times the
 # calls", "ADR 17 gives such pages" count no such things.
 BETWEEN = r"(?:(?!(?:or|that|on|times)\b)[\w'`-]+ ){0,2}"
@@ -73,7 +73,8 @@ def notes(text: str) -> tuple[tuple[str, str], ...]:
 
 def blocks(path: str, page: str) -> list[Block]:
     found = []
-    for section in SECTION.split(FENCE.sub(lambda fence: "\n\n" + "`./baton`" * ("./baton" in fence[2]) + "\n\n", page)):
+    for section in SECTION.split(FENCE.sub(lambda fence: "\n\n" + "`./baton`" * ("./baton" in fence[2]) + "\n\n",
+                                           page)):
         is_measured = any(kind == "figures" for kind, _ in notes(section))
         for piece in BLOCK.split(section):
             text = " ".join(NOTE.sub("", piece).replace("**", "").split())

@@ -1,4 +1,5 @@
-"""Owns the values of constants in the sources: `#define NAME text`, `NAME = text` of any language, `"NAME": 1` of JSON."""
+"""Owns the values of constants in the sources: `#define NAME text`, `NAME = text` of any language, `"NAME": 1` of
+JSON."""
 
 from __future__ import annotations
 

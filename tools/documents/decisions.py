@@ -25,12 +25,14 @@ NAME = re.compile(r"`(\w+)`")
 
 
 def check_falsifier(tree: Tree, path: str, parser: argparse.ArgumentParser) -> list[str]:
-    """The part Check of a decision: a check, which documents.claims runs, or commands of ours: tests or rows of the bench."""
+    """The part Check of a decision: a check, which documents.claims runs, or commands of ours:
+    tests or rows of the bench."""
     text = PART.split(tree.text(path))[-1]
     quoted = TICKS.findall(text)
     commands = [one for one in quoted if one.startswith("./baton ")]
     problems = [f"{path}: `{one}`: {wrong}" for one in commands if (wrong := check_command(tree, parser, one))]
-    if any(one == "./baton bench" for one in commands) and not any(f'"id": "{one}"' in tree.text(ROWS) for one in quoted):
+    if any(one == "./baton bench" for one in commands) and not any(f'"id": "{one}"' in tree.text(ROWS)
+                                                                   for one in quoted):
         problems.append(f"{path}: names no row of {ROWS}")
     if not commands and not any(kind == "check" for kind, _ in notes(text)):
         problems.append(f"{path}: what would show it wrong is no command (`./baton test NAME`, or a check)")

@@ -43,6 +43,7 @@ def check(tree: Tree) -> list[str]:
             listed = re.search(rf"`{re.escape(path)}: [^`]*\b{name}\b", text)
             if not listed:
                 problems.append(f"{PAGE}: has no {path}: {name}; a row, or a line in `{INTERNAL}`")
-    known = {f"{file}: {name}" for file, names in re.findall(r"`([\w/.]+): ([^`]*)`", internal) for name in names.split()}
+    known = {f"{file}: {name}" for file, names in re.findall(r"`([\w/.]+): ([^`]*)`", internal)
+             for name in names.split()}
     return problems + [f"{PAGE}: {one}: there is no such constant" for one in sorted(known)
                        if not re.search(rf"#\s*define {one.split()[1]}\b", tree.text(one.split(':')[0]))]

@@ -1,6 +1,7 @@
 """Owns the pictures of the documentation: each is an SVG drawn from a description in TOML beside it.
 
-A description has a title, boxes on a grid (name, at, size, title, text, colour) and arrows between boxes (from, to, text).
+A description has a title, boxes on a grid (name, at, size, title, text, colour) and arrows between boxes (from, to,
+text).
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ def draw_box(box: dict[str, Any]) -> list[str]:
     lines = [line for part in box["text"].splitlines() for line in textwrap.wrap(part, int((width - 16) / LETTER))]
     if (len(lines) + 1) * LINE + 10 > height:
         raise ValueError(f"the text of {box['name']} does not fit into its box")
-    out = [f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="4" fill="{box["colour"]}" stroke="#555"/>',
+    out = [f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="4" fill="{box["colour"]}" '
+           f'stroke="#555"/>',
            f'<text x="{left + 8:g}" y="{top + 18:g}" font-weight="bold">{escape(box["title"])}</text>']
-    out += [f'<text x="{left + 8:g}" y="{top + 18 + number * LINE:g}">{escape(line)}</text>' for number, line in enumerate(lines, 1)]
+    out += [f'<text x="{left + 8:g}" y="{top + 18 + number * LINE:g}">{escape(line)}</text>'
+            for number, line in enumerate(lines, 1)]
     return out
 
 
@@ -48,7 +51,8 @@ def draw_arrow(arrow: dict[str, Any], boxes: dict[str, Rectangle]) -> list[str]:
         y = y_end = start[1] + start[3] / 2
         x, x_end = (start[0], end[0] + end[2]) if start[0] > end[0] else (start[0] + start[2], end[0])
     return [f'<line x1="{x:g}" y1="{y:g}" x2="{x_end:g}" y2="{y_end:g}" stroke="#555" marker-end="url(#head)"/>',
-            f'<text x="{x + 8:g}" y="{(y + y_end) / 2 + (-6 if y == y_end else 4):g}" font-style="italic">{escape(arrow["text"])}</text>']
+            f'<text x="{x + 8:g}" y="{(y + y_end) / 2 + (-6 if y == y_end else 4):g}" '
+            f'font-style="italic">{escape(arrow["text"])}</text>']
 
 
 def draw(description: str) -> str:
@@ -57,9 +61,10 @@ def draw(description: str) -> str:
     boxes = {box["name"]: rectangle(box) for box in picture["box"]}
     width = max(left + wide for left, _, wide, _ in boxes.values()) + GAP + MARGIN
     height = max(top + high for _, top, _, high in boxes.values()) + MARGIN
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
-           'font-family="sans-serif" font-size="12">', f"<title>{escape(picture['title'])}</title>", f"<defs>{ARROWHEAD}</defs>",
-           f'<rect width="{width:g}" height="{height:g}" fill="white"/>']
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} '
+           f'{height:g}" '
+           'font-family="sans-serif" font-size="12">', f"<title>{escape(picture['title'])}</title>",
+           f"<defs>{ARROWHEAD}</defs>", f'<rect width="{width:g}" height="{height:g}" fill="white"/>']
     for box in picture["box"]:
         out += draw_box(box)
     for arrow in picture.get("arrow", []):
@@ -73,7 +78,8 @@ def check(tree: Tree) -> list[str]:
     for source in sorted(folder.glob("*.toml")):
         drawn = source.with_suffix(".svg")
         if not drawn.exists() or drawn.read_text() != draw(source.read_text()):
-            problems.append(f"{FOLDER}/{drawn.name}: is not what {source.name} describes; tools/pictures.py draws it anew")
+            problems.append(f"{FOLDER}/{drawn.name}: is not what {source.name} describes; tools/pictures.py draws it "
+                            f"anew")
     problems += [f"{FOLDER}/{drawn.name}: has no description" for drawn in sorted(folder.glob("*.svg"))
                  if not drawn.with_suffix(".toml").exists()]
     return problems

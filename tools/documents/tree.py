@@ -79,9 +79,11 @@ class Tree:
 
     @functools.cached_property
     def runnable(self) -> set[str]:
-        """What Meson may know tests by: words of build descriptions; `NAME_` and `_NAME` are put before and behind others."""
+        """What Meson may know tests by: words of build descriptions; `NAME_` and `_NAME` are put
+        before and behind others."""
         texts = [text for path, text in self.files.items() if path.endswith("meson.build")]
-        texts += [block for text in self.pages().values() for block in MESON_BLOCK.findall(text)]  # what a tutorial makes
+        # what a tutorial makes
+        texts += [block for text in self.pages().values() for block in MESON_BLOCK.findall(text)]
         words = {word for text in texts for word in MESON_WORD.findall(text)}
         before = {word for word in words if word.endswith("_")} | {""}
         behind = {word for word in words if word.startswith("_")} | {""}

@@ -1,16 +1,18 @@
-"""Owns what is added to reports on faults of programs: function, file and line, for each address that the kernel's log names.
+"""Owns what is added to reports on faults of programs: function, file and line, for each address
+that the kernel's log names.
 
-A report on the log is written by libsys/fault.c, for init (servers) and the process server (servers/process/report.c). It says which
-images it is about, what happened and where, who called, and for a process what is mapped there:
+A report on the log is written by libsys/fault.c, for init (servers) and the process server (servers/process/report.c).
+It says which images it is about, what happened and where, who called, and for a process what is mapped there:
 
-    1.234560 INFO user: process 7 (crash): image 0123456789abcdef0123456789abcdef01234567 at 0x0000000000200000 to 0x0000000000204000, moved by 0x0
-    1.234567 INFO user: process 7 (crash): page fault: write at 0x0000000000000010 (nothing is mapped there), rip 0x0000000000201234
-    1.234570 INFO user: process 7 (crash): callers 1 to 2: 0x0000000000201250 0x0000000000200100
-    1.234572 INFO user: process 7 (crash): next above: 0x0000000000200000 to 0x0000000000202000, r--, file
+    1.234560 INFO user: process 7 (crash): image 0123456789abcdef0123456789abcdef01234567 at 0x0000000000200000 to
+    0x0000000000204000, moved by 0x0 1.234567 INFO user: process 7 (crash): page fault: write at 0x0000000000000010
+    (nothing is mapped there), rip 0x0000000000201234 1.234570 INFO user: process 7 (crash): callers 1 to 2:
+    0x0000000000201250 0x0000000000200100 1.234572 INFO user: process 7 (crash): next above: 0x0000000000200000 to
+    0x0000000000202000, r--, file
 
-The word behind `image` is its build id, or `-`. An image is looked for by its build id alone, on the boot volume and then in the build
-folder. The program's name says nothing of its image (`--with pipes=ls`, a copy in /tmp, another build), and wrong names are worse
-than none.
+The word behind `image` is its build id, or `-`. An image is looked for by its build id alone, on the boot volume and
+then in the build folder. The program's name says nothing of its image (`--with pipes=ls`, a copy in /tmp, another
+build), and wrong names are worse than none.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ WHO = r"\buser: (?P<who>process \d+ \((?P<process>[^)]*)\)(?:, thread \d+)?|(?P<
 FAULT = re.compile(WHO + r"(?P<what>.+), rip 0x(?P<rip>[0-9a-f]{16})$")
 WORDS = re.compile(WHO + r"(?P<words>.+)$")
 END = re.compile(WHO + r"(?P<what>main returned -?\d+)$")
-IMAGE = re.compile(WHO + r"image (?P<id>[0-9a-f]+|-) at 0x(?P<start>[0-9a-f]+) to 0x(?P<end>[0-9a-f]+), moved by 0x(?P<base>[0-9a-f]+)$")
+IMAGE = re.compile(WHO + r"image (?P<id>[0-9a-f]+|-) at 0x(?P<start>[0-9a-f]+) to 0x(?P<end>[0-9a-f]+), moved by "
+                         r"0x(?P<base>[0-9a-f]+)$")
 MAPPING = re.compile(WHO + r"(?P<mapping>(?P<place>mapped there|next below|next above): .+)$")
 CALLERS = re.compile(WHO + r"callers (?P<first>\d+) to \d+:(?P<addresses>(?: 0x[0-9a-f]{16})+)$")
 PROCESS_SERVER = "bin/process"
@@ -65,7 +68,8 @@ def code_ranges(data: bytes) -> list[range]:
 
 def is_image(data: bytes) -> bool:
     """Are these the first bytes of an ELF file that can be executed?"""
-    return data.startswith(ELF_MAGIC) and len(data) >= ELF_HEADER.size and ELF_HEADER.unpack_from(data)[0] in TYPES_LOADED
+    return (data.startswith(ELF_MAGIC) and len(data) >= ELF_HEADER.size
+            and ELF_HEADER.unpack_from(data)[0] in TYPES_LOADED)
 
 
 def build_id(data: bytes) -> str | None:
@@ -77,7 +81,8 @@ def build_id(data: bytes) -> str | None:
         while kind == PT_NOTE and at + NOTE_HEADER.size <= end:
             name_bytes, content_bytes, note = NOTE_HEADER.unpack_from(data, at)
             content = at + NOTE_HEADER.size + (name_bytes + 3) // 4 * 4
-            if note == GNU_BUILD_ID and data[at + NOTE_HEADER.size :].startswith(b"GNU\0") and content + content_bytes <= end:
+            if (note == GNU_BUILD_ID and data[at + NOTE_HEADER.size :].startswith(b"GNU\0")
+                    and content + content_bytes <= end):
                 return data[content : content + content_bytes].hex()
             at = content + (content_bytes + 3) // 4 * 4
     return None
@@ -116,7 +121,8 @@ def moved_by(data: bytes, code: bytes, address: int) -> list[int]:
         for at in range(start & ~(PAGE_BYTES - 1), start + length, PAGE_BYTES) if is_code else ():
             base, low, high = page - at, max(start, at), min(start + length, at + PAGE_BYTES)
             is_same = code[low - at : high - at] == data[offset + low - start : offset + high - start]
-            if is_same and low <= address - base < high and (base == 0 or ELF_HEADER.unpack_from(data)[0] == TYPE_MOVABLE):
+            if is_same and low <= address - base < high and (base == 0
+                                                             or ELF_HEADER.unpack_from(data)[0] == TYPE_MOVABLE):
                 found.append(base)
     return found
 
@@ -162,7 +168,8 @@ class Images:
         return None if path is None else Image(path, path.name, code_ranges(path.read_bytes()[:HEADER_BYTES]))
 
     def executed(self, memory: PhysicalMemory, root: int, address: int) -> tuple[Image, int] | None:
-        """The image on the volume whose code lies in memory there, and what it was moved by; None: it is not the only one, or not mapped."""
+        """The image on the volume whose code lies in memory there, and what it was moved by; None: it is not the
+        only one, or not mapped."""
         physical = pagewalk.walk(memory, root, address & ~(PAGE_BYTES - 1)).physical
         code = memory.read(physical, PAGE_BYTES) if physical is not None else None
         found = {(data, base): name for name, data in self.members if code for base in moved_by(data, code, address)}
@@ -219,7 +226,8 @@ class Explainer:
         if (found := FAULT.search(line)) is not None:
             self.told.add(found["who"])
             address = int(found["rip"], 16)
-            return [f"{found['who']}: {found['what']}", *self.strange_images(found), f"  #0 0x{address:016x} {self.place(found, address)}"]
+            return [f"{found['who']}: {found['what']}", *self.strange_images(found),
+                    f"  #0 0x{address:016x} {self.place(found, address)}"]
         if (found := CALLERS.search(line)) is not None:
             addresses = [int(word, 16) for word in found["addresses"].split()]
             return [f"  #{number} 0x{address:016x} {self.place(found, address, is_return=True)}"
@@ -229,10 +237,13 @@ class Explainer:
         return []
 
     def strange_images(self, found: re.Match[str]) -> list[str]:
-        """The images that the program's name does not tell: another one runs in a server's place, or a copy of a program."""
-        images = [self.images.with_id(part.build_id) for part in self.loaded.get(found["who"], []) if part.build_id is not None]
+        """The images that the program's name does not tell: another one runs in a server's place, or a copy of a
+        program."""
+        images = [self.images.with_id(part.build_id) for part in self.loaded.get(found["who"], [])
+                  if part.build_id is not None]
         name = found["process"] or found["server"]
-        return [f"  image: {image.name}" for image in images if image is not None and image.name.rpartition("/")[2] != name]
+        return [f"  image: {image.name}" for image in images
+                if image is not None and image.name.rpartition("/")[2] != name]
 
     def place(self, found: re.Match[str], address: int, is_return: bool = False) -> str:
         name = found["process"] or found["server"]

@@ -84,7 +84,8 @@ class KernelLog:
             return None
         before = self.user_lines[: self.user_lines.index(found.string)]
         own = [line for line in before if line.startswith(f"{found[1]}: ")]
-        report = max((number for number, line in enumerate(own) if line.startswith(f"{found[1]}: image ")), default=len(own))
+        report = max((number for number, line in enumerate(own) if line.startswith(f"{found[1]}: image ")),
+                     default=len(own))
         what = own[report + 1].partition(", rip 0x")[0] if report + 1 < len(own) else f"{found[1]} ended"
         has_given_up = report > 0 and MAIN_RETURNED in what
         return what + (f"; its last words: {own[report - 1].partition(': ')[2]}" if has_given_up else "")

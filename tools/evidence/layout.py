@@ -1,4 +1,5 @@
-"""Owns the reading of structures as the compiler laid them out: offsets of members, from an ELF file's debug information."""
+"""Owns the reading of structures as the compiler laid them out: offsets of members, from an ELF
+file's debug information."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def read(image: pathlib.Path, *wanted: str) -> dict[str, Layout]:
     """The layouts of these structures of an ELF file. Raises LayoutError: one is not there."""
     command = [DUMPER, "--show-children", *(f"--name={name}" for name in wanted), str(image)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DUMPER_SECONDS, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DUMPER_SECONDS, check=False,
+                              stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LayoutError(f"{DUMPER}: {error}") from None
     found = parse(done.stdout, wanted)

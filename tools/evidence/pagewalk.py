@@ -186,7 +186,8 @@ def compare_below(memory: PhysicalMemory, here_entry: int, sealed_entry: int, in
         if leads_elsewhere(here[index], sealed[index], level):
             lines += compare_below(memory, here[index], sealed[index], path)
         else:
-            lines.append(f"  {level} entry {index} (0x{address_of(path):016x}) {change_text(here[index], sealed[index])}")
+            lines.append(f"  {level} entry {index} (0x{address_of(path):016x}) "
+                         f"{change_text(here[index], sealed[index])}")
     return lines or [f"  its {level} at 0x{here_entry & ADDRESS_MASK:x} is a copy of the sealed one at "
                      f"0x{sealed_entry & ADDRESS_MASK:x}"]
 

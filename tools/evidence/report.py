@@ -154,14 +154,16 @@ def delivery_lines(evidence: Evidence, cpu: Cpu) -> list[str]:
 
 
 def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols | ProgramSymbols, hangs: bool) -> list[str]:
-    """One CPU of a paused machine. hangs: page tables have nothing to add, unless what a program executes is not mapped."""
+    """One CPU of a paused machine. hangs: page tables have nothing to add, unless what a program executes is not
+    mapped."""
     root, instruction = cpu.get("cr3"), cpu.get("rip")
     state = " halted" if cpu.halted else ""
     ring = "" if cpu.ring is None else f" ring {cpu.ring}"
     is_fine = hangs and cpu.ring == USER_RING and pagewalk.walk(evidence.memory, root, instruction).physical is not None
     return [f"CPU {cpu.number}:{ring}{state}, CR3 0x{root:x}", *cpu.lines(), "backtrace:",
             *backtrace_lines(symbols, instruction, frames(evidence, root, cpu.get("rbp"))),
-            *(() if is_fine else page_table_lines(evidence, root, instruction, cpu.get("cr2"))), *delivery_lines(evidence, cpu)]
+            *(() if is_fine else page_table_lines(evidence, root, instruction, cpu.get("cr2"))),
+            *delivery_lines(evidence, cpu)]
 
 
 def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]:

@@ -1,8 +1,9 @@
 """Owns what a report says of threads: who each is, what it waits for, since when, and who could end the wait.
 
-All of it is read from the machine's memory, through the sealed root: pools lead to objects (kernel/pool.h), a thread to the queue or
-to the reply capability it waits by (kernel/thread.h), an endpoint to the capabilities for it (kernel/cap.h), and these to the tables
-of those who serve it. The kernel keeps no time of a wait, so it is looked at now and then while the machine runs (Watch).
+All of it is read from the machine's memory, through the sealed root: pools lead to objects (kernel/pool.h), a thread to
+the queue or to the reply capability it waits by (kernel/thread.h), an endpoint to the capabilities for it
+(kernel/cap.h), and these to the tables of those who serve it. The kernel keeps no time of a wait, so it is looked at
+now and then while the machine runs (Watch).
 
 What is read from a machine that runs may change meanwhile: every list is bounded, and what can't be is left out.
 """
@@ -21,7 +22,8 @@ from evidence.layout import Layout, LayoutError
 from evidence.pagewalk import PAGE_BYTES, PhysicalMemory
 from host import elf_symbols
 
-STRUCTURES = ("thread", "object", "pool", "endpoint", "notification", "table", "space", "cap_slot", "list_node", "deadline", "heap_node")
+STRUCTURES = ("thread", "object", "pool", "endpoint", "notification", "table", "space", "cap_slot", "list_node",
+              "deadline", "heap_node")
 THREAD, TABLE = 4, 5  # enum object_type
 STOPPED, READY, RUNNING, IN_CALL, IN_WAIT, IN_SIGNAL, IN_FAULT = range(7)  # enum thread_run_state
 ENDPOINT_WAIT = 1 << 1  # rights.h
@@ -64,7 +66,8 @@ class Kernel:
 
     def object_of(self, slot: int) -> int:
         """The object that a capability slot names, with all address bits; 0: it is empty."""
-        return (self.at("cap_slot", slot, "head") >> ADDRESS_BITS) | 0xFFFF << 48 if self.at("cap_slot", slot, "head") else 0
+        return (self.at("cap_slot", slot, "head") >> ADDRESS_BITS) | 0xFFFF << 48 if self.at("cap_slot", slot,
+                                                                                             "head") else 0
 
     def listed(self, head: int) -> Iterator[int]:
         """The nodes of a list."""
@@ -78,7 +81,8 @@ class Kernel:
 
 @dataclasses.dataclass(frozen=True)
 class Thread:
-    """What the kernel has of a thread. wait: the object in whose queue it is; reply_slot: where the right to answer it lies. 0: none."""
+    """What the kernel has of a thread. wait: the object in whose queue it is; reply_slot: where the right to
+    answer it lies. 0: none."""
 
     address: int
     number: int
@@ -126,25 +130,30 @@ def read_thread(kernel: Kernel, address: int) -> Thread:
     place = kernel.layouts["thread"]
     heap = kernel.at("thread", address, "wait_heap")
     state = kernel.at("thread", address, "state", 1)
-    member = {IN_CALL: ("endpoint", "senders"), IN_FAULT: ("endpoint", "senders"), IN_WAIT: ("endpoint", "receivers")}.get(state, ("notification", "waiters"))
+    member = {IN_CALL: ("endpoint", "senders"), IN_FAULT: ("endpoint", "senders"),
+              IN_WAIT: ("endpoint", "receivers")}.get(state, ("notification", "waiters"))
     space = kernel.object_of(address + place["space"])
     rank = kernel.layouts["deadline"]["node"] + kernel.layouts["heap_node"]["rank"]
     return Thread(
         address=address, number=kernel.at("thread", address, "id", 4), state=state,
         wait=heap - kernel.layouts[member[0]][member[1]] if heap else 0,
         reply_slot=kernel.at("thread", address, "reply_slot"), table=kernel.object_of(address + place["table"]),
-        notification=kernel.object_of(address + place["notification"]), fault_endpoint=kernel.object_of(address + place["fault_endpoint"]),
+        notification=kernel.object_of(address + place["notification"]),
+        fault_endpoint=kernel.object_of(address + place["fault_endpoint"]),
         fault_badge=kernel.at("cap_slot", address + place["fault_endpoint"], "data"),
-        fault_address=kernel.at("thread", address, "fault_address"), has_deadline=kernel.number(address + place["deadline"] + rank, 4) != 0,
+        fault_address=kernel.at("thread", address, "fault_address"),
+        has_deadline=kernel.number(address + place["deadline"] + rank, 4) != 0,
         work=hash((kernel.at("thread", address, "cpu_time_ticks"), kernel.number(address + place["wait"]),
-                   kernel.bytes(address + place["arch"], FRAME_BYTES))), process_root=kernel.at("space", space, "root") if space else 0)
+                   kernel.bytes(address + place["arch"], FRAME_BYTES))),
+        process_root=kernel.at("space", space, "root") if space else 0)
 
 
 def take(memory: PhysicalMemory, root: int, pools: int, layouts: dict[str, Layout]) -> Snapshot:
     """All threads of the machine. pools: the address of the kernel's list of pools."""
     kernel = Kernel(memory, root, layouts)
     place = layouts["object"]["in_pool"]
-    objects = [node - place for pool in kernel.listed(pools) for node in kernel.listed(pool - place + layouts["pool"]["objects"])]
+    objects = [node - place for pool in kernel.listed(pools)
+               for node in kernel.listed(pool - place + layouts["pool"]["objects"])]
     by_type: dict[int, list[int]] = {}
     for address in objects[:OBJECTS_MAX]:
         by_type.setdefault(kernel.at("object", address, "type", 1), []).append(address)
@@ -152,12 +161,14 @@ def take(memory: PhysicalMemory, root: int, pools: int, layouts: dict[str, Layou
     for table in by_type.get(TABLE, []):
         first = kernel.at("table", table, "slots")
         tables[table] = range(first, first + SLOT_BYTES * kernel.at("table", table, "slot_count"))
-    threads = sorted((read_thread(kernel, address) for address in by_type.get(THREAD, [])), key=lambda thread: thread.number)
+    threads = sorted((read_thread(kernel, address) for address in by_type.get(THREAD, [])),
+                     key=lambda thread: thread.number)
     return Snapshot(kernel, threads, tables)
 
 
 class Names:
-    """What threads are called, from what the log says of servers and the process server's own records say of processes."""
+    """What threads are called, from what the log says of servers and the process server's own
+    records say of processes."""
 
     def __init__(self, snapshot: Snapshot, log: str, process_server: pathlib.Path | None) -> None:
         self.snapshot = snapshot
@@ -217,7 +228,8 @@ def describe(thread: Thread, snapshot: Snapshot, names: Names) -> str:
         return f"waits for messages{' and a notification' if thread.notification else ''}{deadline}"
     if thread.state == IN_SIGNAL:
         return f"waits for a notification{deadline}"
-    return {STOPPED: "is stopped", READY: "is ready to run", RUNNING: "runs"}.get(thread.state, f"is in state {thread.state}")
+    return {STOPPED: "is stopped", READY: "is ready to run", RUNNING: "runs"}.get(thread.state,
+                                                                                  f"is in state {thread.state}")
 
 
 def describe_call(thread: Thread, snapshot: Snapshot, names: Names) -> str:
@@ -225,18 +237,21 @@ def describe_call(thread: Thread, snapshot: Snapshot, names: Names) -> str:
     if thread.wait:
         servers = snapshot.servers(thread.wait)
         could = all_of([f"{names.name(server)}, which {doing(server)}" for server in servers], "nobody can")
-        return f"{what} an endpoint that nobody waits at; it is served by {could}" if servers else f"{what} an endpoint that nobody waits at or can serve"
+        return (f"{what} an endpoint that nobody waits at; it is served by {could}" if servers
+                else f"{what} an endpoint that nobody waits at or can serve")
     for holder in snapshot.threads:
         if thread.reply_slot == holder.address + snapshot.kernel.layouts["thread"]["reply"]:
             return f"waits for the answer of {names.name(holder)}, which {doing(holder)}"
     holders = [names.name(holder) for holder in snapshot.owners(thread.reply_slot)]
-    return f"waits for an answer that {all_of(holders, 'nobody')} has put off" if thread.reply_slot else "waits for an answer that nobody can give"
+    return (f"waits for an answer that {all_of(holders, 'nobody')} has put off" if thread.reply_slot
+            else "waits for an answer that nobody can give")
 
 
 def doing(thread: Thread) -> str:
     """Of somebody else, in a few words: its own line says the rest."""
-    return {STOPPED: "is stopped", READY: "is ready to run", RUNNING: "runs", IN_CALL: "calls somebody itself", IN_WAIT: "waits for messages",
-            IN_SIGNAL: "waits for a notification", IN_FAULT: "is in a fault"}.get(thread.state, "is in no known state")
+    return {STOPPED: "is stopped", READY: "is ready to run", RUNNING: "runs", IN_CALL: "calls somebody itself",
+            IN_WAIT: "waits for messages", IN_SIGNAL: "waits for a notification",
+            IN_FAULT: "is in a fault"}.get(thread.state, "is in no known state")
 
 
 class Watch:
@@ -279,8 +294,10 @@ class Watch:
         self.next = now + max(WATCH_SECONDS, WATCH_SHARE * (time.monotonic() - now))
 
     def note(self, snapshot: Snapshot, now: float) -> None:
-        seen = {thread.number: (thread.state, thread.wait, thread.reply_slot, thread.work) for thread in snapshot.threads}
-        self.since = {number: self.since[number] if self.last.get(number) == what else now for number, what in seen.items()}
+        seen = {thread.number: (thread.state, thread.wait, thread.reply_slot, thread.work)
+                for thread in snapshot.threads}
+        self.since = {number: self.since[number] if self.last.get(number) == what else now
+                      for number, what in seen.items()}
         self.last = seen
 
     def lines(self, log: str, process_server: pathlib.Path | None) -> list[str]:

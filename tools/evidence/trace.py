@@ -1,7 +1,8 @@
-"""Owns the reading of a dead machine's trace: the ring that trace_control fills (kernel/abi/trace.h), decoded for a report.
+"""Owns the reading of a dead machine's trace: the ring that trace_control fills
+(kernel/abi/trace.h), decoded for a report.
 
-Where the ring lies is said by the kernel's own variable `trace` (kernel/trace.h), found through its symbol table and read
-through the sealed root: the ring's header is a user's memory and is not believed.
+Where the ring lies is said by the kernel's own variable `trace` (kernel/trace.h), found through its symbol table and
+read through the sealed root: the ring's header is a user's memory and is not believed.
 """
 
 from __future__ import annotations

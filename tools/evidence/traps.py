@@ -1,7 +1,8 @@
-"""Owns the names of what stopped a CPU: exception vectors, and the checks that clang compiles into trapping instructions.
+"""Owns the names of what stopped a CPU: exception vectors, and the checks that clang compiles into trapping
+instructions.
 
-With -fsanitize-trap a failed check executes `ud1l KIND(%eax), %eax`: 67 0f b9 40 KIND, or 67 0f b9 00 for kind 0. The kinds
-are numbered in clang's LIST_SANITIZER_CHECKS.
+With -fsanitize-trap a failed check executes `ud1l KIND(%eax), %eax`: 67 0f b9 40 KIND, or 67 0f b9 00 for kind 0. The
+kinds are numbered in clang's LIST_SANITIZER_CHECKS.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ CHECKS = ("addition overflows", "unreachable code reached", "control-flow check"
           "invalid argument of a builtin", "invalid cast", "invalid value loaded", "return is missing",
           "multiplication overflows", "negation overflows", "null argument", "null returned", "null argument",
           "null returned", "index out of bounds", "pointer arithmetic overflows", "shift out of bounds",
-          "subtraction overflows", "access by a null or misaligned pointer, or beyond its object", "alignment assumption",
-          "array of variable length not positive")
+          "subtraction overflows", "access by a null or misaligned pointer, or beyond its object",
+          "alignment assumption", "array of variable length not positive")
 TRAP = bytes.fromhex("670fb9")
 INVALID_OPCODE = 6
 

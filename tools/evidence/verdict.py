@@ -1,4 +1,5 @@
-"""Owns the judgement on how a machine ended: what kind of end it was, and the one sentence that says what went wrong."""
+"""Owns the judgement on how a machine ended: what kind of end it was, and the one sentence that says what went
+wrong."""
 
 from __future__ import annotations
 

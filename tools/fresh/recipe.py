@@ -20,7 +20,8 @@ class RecipeError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """suite: the Debian release to begin with. preparations: shell commands, before the project is copied to `place`."""
+    """suite: the Debian release to begin with. preparations: shell commands, before the project is copied to
+    `place`."""
 
     suite: str
     preparations: tuple[str, ...]

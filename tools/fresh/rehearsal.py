@@ -1,6 +1,7 @@
 """Owns the rehearsal: README's commands on a bare Debian, and what CI runs beside them, each part in a root of its own.
 
-A part is a list of steps; a step that goes wrong fails, and the next part begins all the same. What a step counts is added up.
+A part is a list of steps; a step that goes wrong fails, and the next part begins all the same. What a
+step counts is added up.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ class Rehearsal:
             self.step(f"{strict}, as a user", root.run(strict, INSTALL_SECONDS, VISITOR, str(place), environment=IN_CI))
             ended = root.run(self.run_command, RUN_SECONDS, VISITOR, str(place), TYPED, IN_CI)
             self.step(f"{self.run_command}, as a user", ended, WORDS)
-            self.test("as a user", root, f"{self.test_command} --suite host --suite boot --suite system", VISITOR, place)
+            self.test("as a user", root, f"{self.test_command} --suite host --suite boot --suite system", VISITOR,
+                      place)
 
     def extras(self, fresh: Root) -> None:
         """With every extra: the tests that were skipped for want of a tool."""

@@ -1,7 +1,7 @@
 """Owns Debian roots: a bare one is made once and kept as an archive; copies of it are run in and thrown away.
 
-Commands run with mounts and processes of their own (unshare, chroot), so that nothing of them is left when they end, and they
-see none of the host's environment. This needs root.
+Commands run with mounts and processes of their own (unshare, chroot), so that nothing of them is left when they end,
+and they see none of the host's environment. This needs root.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ class Root:
                  str(self.folder), user, folder, "/bin/sh", "-c", command]
         try:
             process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                       env={"PATH": PATH, "HOME": home, "USER": user, "LANG": "C.UTF-8", **(environment or {})},
+                                       env={"PATH": PATH, "HOME": home, "USER": user, "LANG": "C.UTF-8",
+                                            **(environment or {})},
                                        cwd="/", preexec_fn=die_with_parent)
         except OSError as error:
             raise RootError(f"{words[0]}: {error}") from None

@@ -1,4 +1,5 @@
-"""Owns what the runs of a rehearsal add up to: their closing lines, what failed, and the cases that no run has really run."""
+"""Owns what the runs of a rehearsal add up to: their closing lines, what failed, and the cases
+that no run has really run."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def closing_totals(output: str) -> Totals | None:
 
 
 def words_of(entry: dict[str, str]) -> str:
-    """What a test that failed said of it: its failed cases, each with the lines behind it, else how its output ended."""
+    """What a test that failed said of it: its failed cases, each with the lines behind it, else how its output
+    ended."""
     lines = f"{entry.get('stdout', '')}\n{entry.get('stderr', '')}".strip().splitlines()
     told = [line for index, line in enumerate(lines)
             if any(earlier.startswith("not ok") for earlier in lines[max(0, index - 5):index + 1])]
@@ -57,7 +59,7 @@ class Cases:
                     self.ran.add(case)
 
     def never_ran(self) -> list[str]:
-        """The names of those that were skipped in each run. Servers of one protocol are held to the same cases, so a case
-        that ran in one test counts for all."""
+        """The names of those that were skipped in each run. Servers of one protocol are held to the same cases, so a
+        case that ran in one test counts for all."""
         return sorted(case or test for test, case in self.skipped
                       if (case not in self.ran if case else test not in self.ran_tests))

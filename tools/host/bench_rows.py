@@ -6,7 +6,8 @@ A bench guest prints, among its TAP lines, one line for each row:
 
 Ticks of the time-stamp counter are for all operations together, loop overhead taken off; one tick is one instruction.
 The id `calibrate` is a counted loop: it has to come out at the instructions the loop holds. How many of the
-instructions were the kernel's, and what events there were, is from the counter (counts.py), unless the line has `kernel`.
+instructions were the kernel's, and what events there were, is from the counter (counts.py), unless the line has
+`kernel`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ MARK = "# bench "
 CALIBRATE = "calibrate"
 WORSE_LIMIT = 1.01
 FORM = "{:24} {:>12} {:>9} {:>9} {:>13} {:>10} {:>6}  {:12} {}"
-TITLES = {"seL4": "Operations of the kernel", "Linux": "Operations of processes"}  # of the table with this reference system
+# of the table with this reference system
+TITLES = {"seL4": "Operations of the kernel", "Linux": "Operations of processes"}
 BOOT = "boot_"  # of ids
 SLACK = 100  # instructions between the marks and the readings of the clock
 
@@ -76,9 +78,9 @@ def parse_output(text: str) -> list[Row]:
 def with_group(row: Row, group: Group, images: Images) -> Row:
     """The row with its shares and events. Raises RowError if counter and clock disagree.
 
-    The counter has besides what the clock measured: 3 instructions of the loop a turn, some around it, and once more each
-    instruction that faulted. Its figure is taken where the clock has none, and of a boot, since it has what is before the
-    kernel reads the clock.
+    The counter has besides what the clock measured: 3 instructions of the loop a turn, some around it, and once more
+    each instruction that faulted. Its figure is taken where the clock has none, and of a boot, since it has what is
+    before the kernel reads the clock.
     """
     if not group.times:  # a row that is not of instructions
         return row
@@ -88,7 +90,8 @@ def with_group(row: Row, group: Group, images: Images) -> Row:
         row = dataclasses.replace(row, instructions=counted / row.operations)
     surplus = counted - row.instructions * row.operations
     if not -SLACK <= surplus <= SLACK + 4 * row.operations + events.get(INTERRUPT, 0):
-        raise RowError(f"{row.id}: the clock counted {row.instructions * row.operations:.0f} instructions, the counter {counted}")
+        raise RowError(f"{row.id}: the clock counted {row.instructions * row.operations:.0f} instructions, the "
+                       f"counter {counted}")
     each = {name: times / row.operations for name, times in events.items()}
     return dataclasses.replace(with_kernel(row, group.kernel), events=each)
 
@@ -107,7 +110,8 @@ def figure(value: float | None) -> str:
 
 def event_words(row: Row | None) -> str:
     """The events of one operation, those that happen at least once in a hundred."""
-    return ", ".join(f"{figure(value)} {name}" for name, value in sorted(row.events.items()) if value >= 0.01) if row else ""
+    return ", ".join(f"{figure(value)} {name}" for name, value in sorted(row.events.items())
+                     if value >= 0.01) if row else ""
 
 
 def shares(row: Row | None) -> tuple[str, str]:
@@ -134,8 +138,9 @@ def table_line(row: Row | None, target: dict[str, Any]) -> str:
         met = "not measured"
     elif target["target"]:
         met = "met" if value <= target["target"] else "MISSED"
-    return FORM.format(target["id"], figure(value), *shares(row), figure(target["reference"]), figure(target["target"]), ratio,
-                       met, "; ".join(filter(None, [target["operation"], event_words(row)])))
+    return FORM.format(target["id"], figure(value), *shares(row), figure(target["reference"]),
+                       figure(target["target"]), ratio, met,
+                       "; ".join(filter(None, [target["operation"], event_words(row)])))
 
 
 def table(rows: list[Row], targets: list[dict[str, Any]]) -> list[str]:
@@ -143,19 +148,22 @@ def table(rows: list[Row], targets: list[dict[str, Any]]) -> list[str]:
     measured = {row.id: row for row in rows}
     lines = []
     for title, wanted in tables(targets).items():
-        lines += [f"{title}:", FORM.format("id", "instructions", "user", "kernel", "reference", "target", "ratio", "", "operation; events")]
+        lines += [f"{title}:", FORM.format("id", "instructions", "user", "kernel", "reference", "target", "ratio", "",
+                                           "operation; events")]
         lines += [table_line(measured.pop(target["id"], None), target) for target in wanted]
         lines.append("")
     for row in measured.values():
-        lines.append(FORM.format(row.id, figure(row.instructions), *shares(row), "-", "-", "-", "", event_words(row)).rstrip())
+        lines.append(FORM.format(row.id, figure(row.instructions), *shares(row), "-", "-", "-", "",
+                                 event_words(row)).rstrip())
     return lines
 
 
 def as_json(rows: list[Row], targets: list[dict[str, Any]]) -> str:
     """The measured rows with their references, for programs."""
     by_id = {target["id"]: target for target in targets}
-    out = [{"id": row.id, "instructions": row.instructions, "user": row.user, "kernel": row.kernel, "events": row.events,
-            "reference": by_id.get(row.id, {}).get("reference"), "target": by_id.get(row.id, {}).get("target")}
+    out = [{"id": row.id, "instructions": row.instructions, "user": row.user, "kernel": row.kernel,
+            "events": row.events, "reference": by_id.get(row.id, {}).get("reference"),
+            "target": by_id.get(row.id, {}).get("target")}
            for row in rows]
     return json.dumps({"rows": out}, indent=1)
 

@@ -51,7 +51,8 @@ class Bench:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a bench printed, and what the counter counted: a group for each row, in the same order; none without counter."""
+    """What a bench printed, and what the counter counted: a group for each row, in the same order; none without
+    counter."""
 
     bench: Bench
     rows: list[Row]
@@ -87,9 +88,11 @@ def scaling() -> list[str]:
 def counter_loads(counter: pathlib.Path) -> bool:
     """Whether this QEMU takes the counter: one without plugins does not, nor one that has only newer interfaces."""
     done = subprocess.run([QEMU, "-M", "none", "-display", "none", "-monitor", "stdio", "-plugin",
-                           f"file={comma(counter)},out=/dev/null"], input="quit\n", capture_output=True, text=True, check=False)
+                           f"file={comma(counter)},out=/dev/null"], input="quit\n", capture_output=True, text=True,
+                          check=False)
     if done.returncode != 0:
-        say(f"this QEMU does not load {paths.shown(counter)}, so there are no shares and no events: {done.stderr.strip()}")
+        say(f"this QEMU does not load {paths.shown(counter)}, so there are no shares and no events: "
+            f"{done.stderr.strip()}")
     return done.returncode == 0
 
 

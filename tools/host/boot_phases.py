@@ -1,7 +1,7 @@
 """Owns where the time of a boot goes: from the kernel's first instruction to the prompt, phase by phase.
 
-A phase begins when a function is executed, mostly for the first time (counter.c, `stop`), so nothing is added to what boots. The functions of
-the kernel and of init are named here; each server's phase begins with its first instruction.
+A phase begins when a function is executed, mostly for the first time (counter.c, `stop`), so nothing is added to what
+boots. The functions of the kernel and of init are named here; each server's phase begins with its first instruction.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def stops(images: Images, built: list[str]) -> Begins:
         image = named[program]
         address = image.entry if function == START else image.address(function)
         for page in image.pages_of(address):
-            found[f"{address:016x}:{page:016x}"] = [words.format(name) for name in (built if function == BUILD else [program])]
+            found[f"{address:016x}:{page:016x}"] = [words.format(name)
+                                                    for name in (built if function == BUILD else [program])]
     return found
 
 
@@ -71,7 +72,8 @@ def counter_words(begins: Begins) -> tuple[str, ...]:
 
 
 def phases(groups: list[Group], begins: Begins) -> list[Phase]:
-    """In the order in which they were. A group ends where the next phase begins; the first is what ran before the kernel.
+    """In the order in which they were. A group ends where the next phase begins; the first is what ran before the
+    kernel.
 
     Raises UserError if one did not come.
     """
@@ -102,7 +104,8 @@ def table(parts: list[Phase], images: Images, targets: dict[str, float]) -> list
     for part in parts:
         if part.name == first_server:
             lines.append(against("boot_first_server", sums, targets))
-        by_size = sorted(((sum(times.values()), image) for image, times in part.group.by_image(images).items() if image),
+        by_size = sorted(((sum(times.values()), image) for image, times in part.group.by_image(images).items()
+                          if image),
                          key=lambda item: -item[0])
         here = sum(times for times, _ in by_size)
         sums += here
@@ -118,7 +121,8 @@ def against(name: str, sums: int, targets: dict[str, float]) -> str:
 
 def measure() -> tuple[list[Phase], Images]:
     """Run the bench whose first row is the boot."""
-    bench = next((bench for bench in bench_run.benches() if any(word.endswith(f"/{LAST}") for word in bench.command)), None)
+    bench = next((bench for bench in bench_run.benches() if any(word.endswith(f"/{LAST}") for word in bench.command)),
+                 None)
     if bench is None or not bench_run.counter_loads(bench.counter):
         raise UserError("bench boot: it needs the bench of processes and a QEMU that loads the counter")
     begins = stops(bench.images, servers(bench.command))

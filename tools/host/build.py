@@ -87,7 +87,8 @@ def configure(folder: pathlib.Path, sources: pathlib.Path = paths.ROOT, options:
 def make_warnings_errors(folder: pathlib.Path) -> None:
     """From now on a warning fails the build in this folder."""
     command = ["meson", "configure", "-Dwerror=true", str(folder)]
-    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          check=False)
     if done.returncode != 0:
         raise UserError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}".rstrip(), CODE_BUILD)
 
@@ -98,7 +99,8 @@ def ninja() -> str:
 
 
 def compile_folder(folder: pathlib.Path, targets: list[str] | None = None) -> None:
-    """Build; progress in one line on a terminal, nothing when there is nothing to do, everything when it fails or warns."""
+    """Build; progress in one line on a terminal, nothing when there is nothing to do, everything when it fails or
+    warns."""
     lines: list[str] = []
     visible = sys.stderr.isatty()
     steps = 0
@@ -148,7 +150,8 @@ def lock_folder(folder: pathlib.Path) -> Lock:
 
 
 @contextlib.contextmanager
-def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = False, werror: bool = False) -> Iterator[None]:
+def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = False,
+          werror: bool = False) -> Iterator[None]:
     """Everything needed installed, the folder configured, and all of it or these targets built. Until the end of the
     block nobody else builds there. alone: nor uses it. werror: from now on warnings are errors there."""
     with lock_folder(folder) as lock:

@@ -1,4 +1,5 @@
-"""Owns what the counter (tools/counter/counter.c) wrote: how often each instruction was executed in each row of a bench."""
+"""Owns what the counter (tools/counter/counter.c) wrote: how often each instruction was executed in each row of a
+bench."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pathlib
 import struct
 
-HEADER = struct.Struct("<IIQQQQIIQQ")  # of a section: name, type, flags, address, offset, size, link, info, align, entry size
+# of a section: name, type, flags, address, offset, size, link, info, align, entry size
+HEADER = struct.Struct("<IIQQQQIIQQ")
 SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
 SECTION_HEADER_OFFSET = 0x28  # e_shoff of a 64-bit header; e_shentsize and e_shnum are at 0x3a
 SHT_SYMTAB = 2
@@ -13,7 +14,8 @@ STB_GLOBAL = 1
 
 
 def address(path: pathlib.Path, name: str) -> int | None:
-    """The value of a global symbol of a 64-bit little-endian ELF file; None: it has none of that name, or is no such file."""
+    """The value of a global symbol of a 64-bit little-endian ELF file; None: it has none of that
+    name, or is no such file."""
     data = path.read_bytes()
     if data[:6] != b"\x7fELF\x02\x01":
         return None

@@ -11,7 +11,8 @@ from host.say import UserError
 def git(*words: str) -> bytes:
     """What git prints, run in the project. Raises UserError when it can't."""
     try:
-        done = subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, check=False,
+                              stdin=subprocess.DEVNULL)
     except FileNotFoundError:
         raise UserError("git is not installed; on Debian and Ubuntu: apt-get install git") from None
     if done.returncode != 0:

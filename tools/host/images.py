@@ -1,4 +1,5 @@
-"""Owns what is known of the programs in a bench: which of them an executed instruction is of, in which function, of what kind.
+"""Owns what is known of the programs in a bench: which of them an executed instruction is of, in
+which function, of what kind.
 
 Programs lie at the same addresses. The counter (tools/counter/counter.c) tells an instruction's page by a hash of its
 bytes, and the pages of code of each ELF file have the same hashes; the kernel's half of all addresses is the kernel's.
@@ -16,7 +17,8 @@ from collections.abc import Iterator
 
 PAGE_BYTES = 4096
 KERNEL_PAGE = 0  # in place of a hash, for the kernel's half
-PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")  # type, flags, offset, address, physical, file bytes, memory bytes, alignment
+# type, flags, offset, address, physical, file bytes, memory bytes, alignment
+PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 PROGRAM_HEADER_OFFSET = 0x20  # e_phoff of a 64-bit header; e_phentsize and e_phnum are at 0x36
 PT_LOAD, PF_X = 1, 1
 INSTRUCTION = re.compile(r"\s*([0-9a-f]+):\s+(.*)")
@@ -44,7 +46,8 @@ def page_hash(page: bytes) -> int:
 
 
 def run(*command: str) -> list[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout.splitlines()
+    return subprocess.run(command, capture_output=True, text=True, check=True,
+                          stdin=subprocess.DEVNULL).stdout.splitlines()
 
 
 class Image:

@@ -29,7 +29,8 @@ def results(entry: dict[str, Any]) -> dict[str, str]:
 
 def table(entries: list[dict[str, Any]]) -> list[str]:
     """A line for each case with a column for each test, then a line for each test with its counts."""
-    tests = {entry["name"].split(" / ")[-1]: results(entry) for entry in sorted(entries, key=lambda entry: str(entry["name"]))}
+    tests = {entry["name"].split(" / ")[-1]: results(entry)
+             for entry in sorted(entries, key=lambda entry: str(entry["name"]))}
     cases = list(dict.fromkeys(case for found in tests.values() for case in found))
     width = max([len(case) for case in cases], default=0)
     lines = [" ".join([f"{'case':{width}}", *tests])]

@@ -22,7 +22,8 @@ def copy_sources(target: pathlib.Path) -> None:
 
     def left_out(folder: str, names: list[str]) -> list[str]:
         top = pathlib.Path(folder) == ROOT
-        return [name for name in names if name == "__pycache__" or (top and (name == ".git" or name.startswith("build")))]
+        return [name for name in names
+                if name == "__pycache__" or (top and (name == ".git" or name.startswith("build")))]
 
     shutil.copytree(ROOT, target, symlinks=True, ignore=left_out, dirs_exist_ok=True)
 

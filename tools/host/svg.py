@@ -67,7 +67,8 @@ def axes(panel: Panel, ticks: list[float], place: Callable[[float, float], tuple
          high: float) -> list[str]:
     """Title, grid, and what the numbers are."""
     right = WIDTH - RIGHT
-    out = [text(LEFT, TOP - 24, panel.title, 'font-size="15" font-weight="bold"'), text(LEFT - 6, TOP - 8, panel.y_name, 'text-anchor="end"')]
+    out = [text(LEFT, TOP - 24, panel.title, 'font-size="15" font-weight="bold"'),
+           text(LEFT - 6, TOP - 8, panel.y_name, 'text-anchor="end"')]
     for tick in ticks:
         y = place(low, tick)[1]
         out.append(f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
@@ -104,11 +105,13 @@ def draw(panel: Panel) -> list[str]:
     ends = [place(*line.points[-1]) for line in panel.lines]
     names = spread([y for _, y in ends], LETTER, TOP, panel.height - 10)
     for number, (line, end, y) in enumerate(zip(panel.lines, ends, names)):
-        look = f'stroke="{COLOURS[number % len(COLOURS)]}" stroke-dasharray="{DASHES[number // len(COLOURS) % len(DASHES)]}"'
+        look = (f'stroke="{COLOURS[number % len(COLOURS)]}" '
+                f'stroke-dasharray="{DASHES[number // len(COLOURS) % len(DASHES)]}"')
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (place(*point) for point in line.points))
         out.append(f'<polyline fill="none" stroke-width="1.6" {look} points="{path}"/>')
         right = WIDTH - RIGHT
-        out.append(f'<polyline fill="none" stroke-width="0.6" {look} points="{end[0]:.1f},{end[1]:.1f} {right + 24},{y:.1f}"/>')
+        out.append(f'<polyline fill="none" stroke-width="0.6" {look} points="{end[0]:.1f},{end[1]:.1f} '
+                   f'{right + 24},{y:.1f}"/>')
         out.append(text(right + 28, y + 4, line.name, f'fill="{COLOURS[number % len(COLOURS)]}"'))
     return out
 

@@ -1,4 +1,5 @@
-"""Owns the sweep: what call and answer cost with every number of words and capabilities, and that no step is a cliff."""
+"""Owns the sweep: what call and answer cost with every number of words and capabilities, and that no step is a
+cliff."""
 
 from __future__ import annotations
 
@@ -29,11 +30,13 @@ def cliffs(found: Costs) -> list[str]:
     for (words, caps), cost in sorted(found.items()):
         steps = [(found.get((words - 1, caps)), word_limit(words)),
                  (found.get((words, caps - 1)), CAPABILITY)]
-        bad += [f"{words} words, {caps} capabilities: {figure(cost)} instructions, {figure(cost - before)} above the step before, "
-                f"{figure(limit)} are allowed" for before, limit in steps if before is not None and cost - before > limit]
+        bad += [f"{words} words, {caps} capabilities: {figure(cost)} instructions, {figure(cost - before)} above the "
+                f"step before, {figure(limit)} are allowed" for before, limit in steps
+                if before is not None and cost - before > limit]
     first_long = found.get((REGISTER_WORDS + 1, 0), 0.0)
     if first_long > BEYOND_REGISTERS:
-        bad.append(f"{REGISTER_WORDS + 1} words: {figure(first_long)} instructions, {figure(BEYOND_REGISTERS)} are allowed")
+        bad.append(f"{REGISTER_WORDS + 1} words: {figure(first_long)} instructions, {figure(BEYOND_REGISTERS)} are "
+                   f"allowed")
     return bad
 
 
@@ -48,5 +51,6 @@ def table(found: Costs) -> list[str]:
 
 def lines(found: Costs) -> list[Line]:
     """For a plot."""
-    return [Line(f"{caps} capabilit{'y' if caps == 1 else 'ies'}", [(float(words), cost) for (words, of), cost in sorted(found.items()) if of == caps])
+    return [Line(f"{caps} capabilit{'y' if caps == 1 else 'ies'}",
+                 [(float(words), cost) for (words, of), cost in sorted(found.items()) if of == caps])
             for caps in sorted({caps for _, caps in found})]

@@ -3,9 +3,10 @@
     firmware ........ BdsDxe: starting Boot0001\n ... the loader, the kernel ... XON ... what programs print
     dropped ------------------------------------>  shown, or dropped where only programs count
 
-OVMF writes to every serial port it finds: screen clears, cursor moves, then `BdsDxe: starting Boot0001 ...` just before it
-starts the loader. Its clears would wipe the user's terminal, so everything up to the end of that line is held back and
-dropped. If the line never comes, what was held is shown without its escape sequences, for it may be the explanation.
+OVMF writes to every serial port it finds: screen clears, cursor moves, then `BdsDxe: starting Boot0001 ...`
+just before it starts the loader. Its clears would wipe the user's terminal, so everything up to the end of
+that line is held back and dropped. If the line never comes, what was held is shown without its escape
+sequences, for it may be the explanation.
 
 XON is the first byte of the console server: from now on it takes what is typed. Before, keys would reach the firmware.
 Later XOFF asks for a pause, and XON ends it; what programs print has neither.
@@ -17,7 +18,8 @@ import re
 
 LAST_WORDS = b"BdsDxe: starting"
 ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_=>])")
-LOADER_FAILURE = re.compile(rb"\n\s*baton: ([^\r\n]+)[\r\n]")  # a whole line; its progress overwrites itself and begins none
+# a whole line; its progress overwrites itself and begins none
+LOADER_FAILURE = re.compile(rb"\n\s*baton: ([^\r\n]+)[\r\n]")
 HELD_BYTES_MAX = 1 << 16
 
 XON, XOFF = b"\x11", b"\x13"

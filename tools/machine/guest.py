@@ -1,4 +1,5 @@
-"""Owns the life of one emulated machine: start it, carry its channels' bytes, learn how it ended, never leave it behind.
+"""Owns the life of one emulated machine: start it, carry its channels' bytes, learn how it ended, never leave it
+behind.
 
     with Guest(machine) as guest:
         while guest.end is None:

@@ -25,7 +25,8 @@ class Places:
 
 @contextlib.contextmanager
 def naming(path: pathlib.Path | str) -> Iterator[None]:
-    """For a block that reads or writes the file or stream `path`: an error says so, which one of read() or write() does not by itself."""
+    """For a block that reads or writes the file or stream `path`: an error says so, which one of read() or
+    write() does not by itself."""
     try:
         yield
     except OSError as error:

@@ -79,7 +79,8 @@ class Counter(unittest.TestCase):
         """Each comes, in the order in which they are named, and together they are the row."""
         parts = boot_phases.phases(self.result.groups, self.stops)
         self.assertEqual([part.name for part in parts], [words for (words,) in self.stops.values()])
-        self.assertEqual(boot_phases.total(parts, self.result.bench.images), self.rows["boot_first_server"].instructions)
+        self.assertEqual(boot_phases.total(parts, self.result.bench.images),
+                         self.rows["boot_first_server"].instructions)
 
     def test_functions_where_phases_begin(self) -> None:
         """Those of the other programs of the boot."""
@@ -96,12 +97,14 @@ class Counter(unittest.TestCase):
         self.assertEqual(found.keys(), {(words, caps) for words in range(69) for caps in range(5)})
         for caps in range(5):
             steps = sorted(found[words, caps] - found[words - 1, caps] for words in range(6, 69))
-            self.assertLess(steps[-2] - steps[1], sweep.FLAT)  # a timer interrupt may hit one row: a step up, and one down
+            # a timer interrupt may hit one row: a step up, and one down
+            self.assertLess(steps[-2] - steps[1], sweep.FLAT)
             self.assertLess(abs(found[0, caps] - found[4, caps]), 2 * sweep.FLAT)
 
     def test_without_counter(self) -> None:
         """What the clock measured remains; what it can't measure is left out."""
         self.assertFalse(bench_run.counter_loads(pathlib.Path("/nonesuch.so")))
         rows = bench_run.with_counts(Result(self.result.bench, self.result.rows, []))
-        self.assertEqual({row.id for row in self.result.rows} - {row.id for row in rows}, {"interrupt_latency", "interrupt_latency_idle"})
+        self.assertEqual({row.id for row in self.result.rows} - {row.id for row in rows},
+                         {"interrupt_latency", "interrupt_latency_idle"})
         self.assertEqual({(row.user, row.kernel) for row in rows}, {(None, None)})

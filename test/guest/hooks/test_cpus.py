@@ -1,4 +1,5 @@
-"""Owns the proof that the kernel starts the CPUs it is to start, names those it leaves, and that a panic stops all of them.
+"""Owns the proof that the kernel starts the CPUs it is to start, names those it leaves, and that a
+panic stops all of them.
 
 A guest lets the kernel panic; the kernel's log and, from outside, the registers of all CPUs tell the rest.
 """
@@ -30,8 +31,9 @@ CONTROLS = ("cr0", "cr4", "efer")
 
 
 def boot(smp: str, words: str = "", *arguments: str, hook: int = PANIC, order: str = "") -> tuple[str, list[Cpu]]:
-    """The kernel's log of a machine that ended in a panic, and the registers of its CPUs then. Nothing ends the emulator: the
-    CPUs are as the kernel has left them. order: to the emulator's monitor, when the first program is about to run."""
+    """The kernel's log of a machine that ended in a panic, and the registers of its CPUs then. Nothing ends
+    the emulator: the CPUs are as the kernel has left them. order: to the emulator's monitor, when the first
+    program is about to run."""
     with tempfile.TemporaryDirectory(prefix="bcpu-") as place:
         folder = pathlib.Path(place)
         options = suite.parse_arguments(["--name", "cpus", "--loader", os.environ["BATON_LOADER"], "--kernel",
@@ -72,7 +74,8 @@ class Cpus(unittest.TestCase):
     def test_a_machine_check_tells_what_the_hardware_says(self) -> None:
         log, _ = boot("1", hook=HANG, order=f"mce 0 {BANK} {STATUS:#x} 4 {ADDRESS:#x} 0")
         self.assertIn("PANIC: machine check", log)
-        self.assertEqual(re.findall("bank .*", log), [f"bank {BANK} status {STATUS:#018x} address {ADDRESS:#018x}"], log)
+        self.assertEqual(re.findall("bank .*", log), [f"bank {BANK} status {STATUS:#018x} address {ADDRESS:#018x}"],
+                         log)
 
     def test_one_is_not_talked_about(self) -> None:
         log, _ = boot("1")

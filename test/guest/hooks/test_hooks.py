@@ -1,4 +1,5 @@
-"""Owns the proof that a kernel or guest that goes wrong is named for what it did: by the framework, the kernel and the harness.
+"""Owns the proof that a kernel or guest that goes wrong is named for what it did: by the framework,
+the kernel and the harness.
 
 Each of the kernel's test hooks runs in a boot of its own, and so do two runs of a suite whose cases fail on purpose.
 """
@@ -45,7 +46,8 @@ def run(init: str, words: str, seconds: int) -> str:
 
 
 def run_hook(hook: int) -> str:
-    return run("BATON_HOOK", f"hook={hook} traced={int(hook in TRACED)}", HANG_SECONDS if hook == HANG else OTHER_SECONDS)
+    return run("BATON_HOOK", f"hook={hook} traced={int(hook in TRACED)}",
+               HANG_SECONDS if hook == HANG else OTHER_SECONDS)
 
 
 class Hooks(unittest.TestCase):
@@ -143,7 +145,8 @@ class Framework(unittest.TestCase):
 
     def test_last_words(self) -> None:
         self.expect(r"not ok 7 - ends_badly",
-                    r"bailed out: ends_badly: the main thread has a page fault at rip 0x[0-9a-f]+, address 0x5000001000\n")
+                    r"bailed out: ends_badly: the main thread has a page fault at rip 0x[0-9a-f]+, address "
+                    r"0x5000001000\n")
         self.expect(r"not ok 7 - ends_badly", r"bailed out: ends_badly: hang: the main thread is in state 1 at rip 0x",
                     last=LAST_HANGS)
 

@@ -1,7 +1,8 @@
-"""Owns the proof, from outside the machine, that no page is writable and executable, and nothing of the kernel's is the user's.
+"""Owns the proof, from outside the machine, that no page is writable and executable, and nothing of
+the kernel's is the user's.
 
-A guest lets the kernel panic, and all page tables in force are walked in what was the machine's memory: by the tools, which
-share no code with the kernel.
+A guest lets the kernel panic, and all page tables in force are walked in what was the machine's memory: by the tools,
+which share no code with the kernel.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Owns the proof that a machine lost in a wrong address space is explained: by the entry that the audit would have named.
+"""Owns the proof that a machine lost in a wrong address space is explained: by the entry that the audit would have
+named.
 
 The four suspicions of the report that this project began with, each made true on purpose with the audit switched off.
 """
@@ -40,8 +41,10 @@ DEATHS = {
     "missing GDT": Death(GDT, "the segment table (GDT)", 1, "kernel image", ("segments (GDT) 0x",)),
     "missing TSS": Death(TSS, "the task state (TSS)", 1, "kernel image", ("task state (TSS) 0x",)),
     "missing handlers": Death(IDT, "the handler table (IDT)", 1, "kernel image", ("handler table (IDT) 0x",)),
-    "stack in the wrong table": Death(KERNEL_STACK, "the CPU's stack", 2, "stack window", ("stack for double faults (IST1) 0x",)),
-    "missing kernel text and data": Death(KERNEL_TEXT, "an interrupt handler", 2, "kernel image", ("the next instruction is not mapped in this CR3",)),
+    "stack in the wrong table": Death(KERNEL_STACK, "the CPU's stack", 2, "stack window",
+                                      ("stack for double faults (IST1) 0x",)),
+    "missing kernel text and data": Death(KERNEL_TEXT, "an interrupt handler", 2, "kernel image",
+                                          ("the next instruction is not mapped in this CR3",)),
 }
 
 
@@ -78,7 +81,8 @@ class Unaudited(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            cls.outputs = dict(zip(DEATHS, pool.map(run, (f"check={death.check} level={death.level}" for death in DEATHS.values()))))
+            cls.outputs = dict(zip(DEATHS, pool.map(run, (f"check={death.check} level={death.level}"
+                                                          for death in DEATHS.values()))))
 
     def test_machine_dies(self) -> None:
         for name, output in self.outputs.items():

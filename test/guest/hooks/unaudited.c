@@ -1,7 +1,8 @@
 /*
- * What becomes of the machine when a handover's audit is off and the space is wrong: it dies, and the host's report must
- * name what the audit would have named. test_unaudited.py says which entry is to be wrong (words check=N level=N flip=N,
- * numbers of kernel/abi) and reads both. at=N instead of check=N is an address; then the kernel is asked to panic there.
+ * What becomes of the machine when a handover's audit is off and the space is wrong: it dies, and the host's
+ * report must name what the audit would have named. test_unaudited.py says which entry is to be wrong (words
+ * check=N level=N flip=N, numbers of kernel/abi) and reads both. at=N instead of check=N is an address; then the
+ * kernel is asked to panic there.
  */
 #include "kernel/abi/system.h"
 #include "libsys/audit_text.h"

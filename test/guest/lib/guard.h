@@ -1,6 +1,6 @@
 /*
- * The thread that watches the main thread: a case that faults, or that is not over in time, ends the suite with its name
- * instead of hanging the machine.
+ * The thread that watches the main thread: a case that faults, or that is not over in time, ends the suite with its
+ * name instead of hanging the machine.
  */
 #pragma once
 

@@ -138,7 +138,8 @@ static void check_prompt(const char *what, uint64_t cpu, uint64_t start_ns, uint
                   ((ended_ns == 0 ? world_now() : ended_ns) - start_ns) / 1000);
 }
 
-/* The endpoint lives by a thread's binding in the end, and thread_configure takes nothing apart: that is left to idle CPUs. */
+/* The endpoint lives by a thread's binding in the end, and thread_configure takes nothing apart:
+ * that is left to idle CPUs. */
 void role_check_sleepers(void) {
     struct worker callers[SLEEPERS_MAX], sleepers[SLEEPERS_MAX];
     cap_t notifications = world_slots(SLEEPERS_MAX), endpoint = world_create(OBJECT_ENDPOINT, 0);

@@ -45,8 +45,8 @@ struct touch {
     uint64_t value; /* TOUCH_READ */
 };
 
-/* Touch `at` in `space` (0: the program's own; others have the code from worker_space), by a worker made for it. What is
- * run should be the bytes of ROLE_RETURN. */
+/* Touch `at` in `space` (0: the program's own; others have the code from worker_space), by a worker made for it. What
+ * is run should be the bytes of ROLE_RETURN. */
 struct touch role_touch(cap_t space, enum touch_kind kind, uaddr_t at);
 #define ROLE_RETURN 0xc3U
 #define ROLE_TOUCHED 0x70c4edULL /* what TOUCH_WRITE writes */
@@ -56,8 +56,8 @@ bool role_can_touch(cap_t space, enum touch_kind kind, uaddr_t at);
 bool role_faults(cap_t space, enum touch_kind kind, uaddr_t at, uint64_t access);
 
 /*
- * And then everybody sleeps: the end of a random run. Whoever else is there has stopped or waits for good. Something dead is left to
- * the CPUs that idle, for which a thread of each waits, and nothing happens for a while. These threads, and then one more of each CPU
- * by a raise, must run within the two hundredth part of a case's time.
+ * And then everybody sleeps: the end of a random run. Whoever else is there has stopped or waits for good. Something
+ * dead is left to the CPUs that idle, for which a thread of each waits, and nothing happens for a while. These threads,
+ * and then one more of each CPU by a raise, must run within the two hundredth part of a case's time.
  */
 void role_check_sleepers(void);

@@ -8,9 +8,9 @@
  *     SUITE(CASE(cap_delete_empties_a_slot), ...);
  *
  * A case's name begins with the system call it tests. Around each case the framework makes and destroys a scratch pool
- * (world.h), and the case fails if afterwards one frame, one capability or one byte of kernel memory is not what it was,
- * or if an invariant of the kernel's is broken. Another thread watches (guard.c): a case that faults or hangs ends the
- * suite with its name. Checks are for the main thread; workers (worker.h) leave results for it.
+ * (world.h), and the case fails if afterwards one frame, one capability or one byte of kernel memory is not what it
+ * was, or if an invariant of the kernel's is broken. Another thread watches (guard.c): a case that faults or hangs ends
+ * the suite with its name. Checks are for the main thread; workers (worker.h) leave results for it.
  */
 #pragma once
 

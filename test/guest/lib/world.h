@@ -1,8 +1,8 @@
 /*
  * What a case finds: free slots, a scratch pool, frames, addresses; and the end of all it made.
  *
- * The program is the machine's first (kernel/abi/system.h). Slots, frames and addresses are handed out from the front and
- * all taken back when the case ends: nothing has to be freed by hand.
+ * The program is the machine's first (kernel/abi/system.h). Slots, frames and addresses are handed out from the front
+ * and all taken back when the case ends: nothing has to be freed by hand.
  */
 #pragma once
 
@@ -53,7 +53,8 @@ cap_t world_memory(uint64_t page_count);
 /* A pool besides the scratch pool. */
 cap_t world_pool(uint64_t page_count);
 
-/* Addresses in the program's own space where nothing is mapped; a multiple of 4096. They are unmapped when the case ends. */
+/* Addresses in the program's own space where nothing is mapped; a multiple of 4096. They are
+ * unmapped when the case ends. */
 uaddr_t world_addresses(uint64_t page_count);
 /* Map all of a Memory there, readable and writable. */
 void *world_map(cap_t memory, uint64_t page_count);
@@ -61,7 +62,8 @@ void *world_map(cap_t memory, uint64_t page_count);
 /* A copy in a new slot. */
 cap_t world_copy(cap_t source, uint64_t rights, uint64_t badge);
 
-/* Copies whose parent was deleted, so that their depths are to be corrected, more than the kernel does in one go: the first. */
+/* Copies whose parent was deleted, so that their depths are to be corrected, more than the kernel
+ * does in one go: the first. */
 cap_t world_orphans(cap_t object);
 #define WORLD_ORPHANS 60U
 
@@ -74,6 +76,6 @@ uint64_t world_command_number(const char *name, uint64_t otherwise);
 static inline uint64_t world_now(void) { return sys_clock_read().value; }
 /* For waits that should be over at once: a failure to come is then a failed check and no hang. */
 static inline uint64_t world_soon(void) { return world_now() + test_limit_default_ns() / 5; }
-/* Whether `value`, which a thread on another CPU counts, comes to that before the clock comes to `end_ns`. The main thread does not
- * leave its CPU meanwhile. */
+/* Whether `value`, which a thread on another CPU counts, comes to that before the clock comes to `end_ns`. The main
+ * thread does not leave its CPU meanwhile. */
 bool world_comes(const volatile uint64_t *value, uint64_t at_least, uint64_t end_ns);

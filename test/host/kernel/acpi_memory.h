@@ -1,6 +1,6 @@
 /*
- * Memory with ACPI tables in it, for host tests: pieces at physical addresses. Whatever is read of them is a copy of exactly the
- * bytes that were asked for, so that the sanitizers see the first one beyond.
+ * Memory with ACPI tables in it, for host tests: pieces at physical addresses. Whatever is read of them is a copy of
+ * exactly the bytes that were asked for, so that the sanitizers see the first one beyond.
  */
 #pragma once
 

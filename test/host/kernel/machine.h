@@ -1,6 +1,6 @@
 /*
- * The machine that the host build of the kernel runs on: an arena for physical memory, one CPU, a clock that tests move.
- * Behind it are the same generic sources, and the same page_table.c, as in the kernel that boots.
+ * The machine that the host build of the kernel runs on: an arena for physical memory, one CPU, a clock that tests
+ * move. Behind it are the same generic sources, and the same page_table.c, as in the kernel that boots.
  */
 #pragma once
 
@@ -17,8 +17,8 @@
 #define MACHINE_FRAMES 4096U    /* 16 MiB; frame 0 is not RAM */
 #define MACHINE_FIRST_FREE 768U /* the first frames are the first pool's */
 
-/* A fresh machine: ledger, first pool, a table, a space and a thread that is running, and Memory of all the rest in slot
- * MACHINE_CAP_MEMORY of that table. */
+/* A fresh machine: ledger, first pool, a table, a space and a thread that is running, and Memory of all the rest in
+ * slot MACHINE_CAP_MEMORY of that table. */
 void machine_start(void);
 
 enum machine_cap {

@@ -125,7 +125,8 @@ static void device_memory_is_not_counted(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
-/* What a capability to device memory can hold, it gives back; what it can't, it does not take. RAM's frames have 32 bits. */
+/* What a capability to device memory can hold, it gives back; what it can't, it does not take.
+ * RAM's frames have 32 bits. */
 static void a_range_is_what_was_packed(void) {
     static struct memory memory;
     static const struct {

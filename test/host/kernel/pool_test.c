@@ -215,7 +215,8 @@ static void note_flush(uint64_t root, uaddr_t at, uint64_t page_count) {
     absent_flushes += whole && arch_large_find(root, at) == NULL && arch_table_find(root, at) == NULL;
 }
 
-/* No CPU has a small and a large translation of one address at once: in between nothing is there, and what was is flushed. */
+/* No CPU has a small and a large translation of one address at once: in between nothing is there,
+ * and what was is flushed. */
 static void a_split_page_is_absent_in_between(void) {
     machine_start();
     machine.flushed = note_flush;

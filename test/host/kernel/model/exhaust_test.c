@@ -1,7 +1,7 @@
 /*
  * Does a call that finds no memory leave everything as it was? Each call that takes kernel memory is made again and
- * again: with a pool in which nothing is left, then with one frame, two, ... until it succeeds; and, for calls that take
- * memory more than once, with the k-th taking refused for each k.
+ * again: with a pool in which nothing is left, then with one frame, two, ... until it succeeds; and, for calls that
+ * take memory more than once, with the k-th taking refused for each k.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/arch.h"

@@ -8,8 +8,8 @@
 
 enum generate_theme { THEME_ALL, THEME_CAPS, THEME_IPC, THEME_MEMORY, THEME_DEATH, THEMES };
 
-/* One turn of the running thread: a call, a fault, or, of the first thread, keeping up the population. False: kernel and
- * model differ. */
+/* One turn of the running thread: a call, a fault, or, of the first thread, keeping up the population. False:
+ * kernel and model differ. */
 bool generate_turn(enum generate_theme theme);
 
 /* The first thread deletes all it has: false as above. */

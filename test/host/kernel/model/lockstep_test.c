@@ -1,6 +1,6 @@
 /*
- * Does the kernel do what its reference pages say, whatever its callers do? Random calls by several threads, made to the
- * kernel and to the model; after each, all that is visible must be the same. In episodes: each begins with a fresh
+ * Does the kernel do what its reference pages say, whatever its callers do? Random calls by several threads, made to
+ * the kernel and to the model; after each, all that is visible must be the same. In episodes: each begins with a fresh
  * machine and ends with everything deleted, which must leave nothing behind.
  *
  *   lockstep_test [--seed N] [--steps M] [--theme all|caps|ipc|memory|death]

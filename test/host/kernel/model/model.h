@@ -157,8 +157,8 @@ bool model_descends(uint32_t place, uint32_t from);
 void model_reap(void);
 
 /*
- * Watched endpoints. In which order things go that go in one step is not said, so the model only knows what had to be raised
- * and what may have been; the kernel raised this, and if it woke a thread, that one (0 = nobody).
+ * Watched endpoints. In which order things go that go in one step is not said, so the model only knows what had to be
+ * raised and what may have been; the kernel raised this, and if it woke a thread, that one (0 = nobody).
  */
 void model_watch_raised(uint32_t notification, uint64_t bits, uint32_t woken);
 /* The step is over: was all raised that had to be? raised[notification] = bits. */

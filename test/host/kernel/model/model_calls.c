@@ -279,8 +279,8 @@ uint64_t model_thread_resume(uint32_t self, const uint64_t *a, uint64_t *ret_val
 
 #define CALL_BYTES 2U /* of the instruction that makes a system call */
 
-/* Does a wait end with the suspension? Not if a server's current reply is for it, and it is not to be abandoned; and not a fault
- * that would not come again. */
+/* Does a wait end with the suspension? Not if a server's current reply is for it, and it is not to be abandoned; and
+ * not a fault that would not come again. */
 static bool is_withdrawn(const struct model_thread *thread, uint64_t flags) {
     uint32_t at = thread->reply_place;
     bool served = at != 0 && model.objects[at / MODEL_SLOTS].type == OBJECT_THREAD;

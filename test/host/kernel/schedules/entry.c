@@ -1,6 +1,7 @@
 /*
- * The way into the kernel and out of it, as in arch/x86_64/syscall.S, entry.S and interrupt.c, and what arch/x86_64/thread_state.c
- * does. Compiled as the generic kernel is: loads and stores are steps. What a CPU has in registers is on its stack here.
+ * The way into the kernel and out of it, as in arch/x86_64/syscall.S, entry.S and interrupt.c, and what
+ * arch/x86_64/thread_state.c does. Compiled as the generic kernel is: loads and stores are steps. What a CPU has in
+ * registers is on its stack here.
  */
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/interrupt.h"

@@ -10,16 +10,16 @@
  *
  * Who goes on is decided by a seed alone, so a seed is a schedule:
  *
- *   pct      the CPU with the highest priority; priorities are random, and at up to four steps drawn beforehand the one that
+ *   pct the CPU with the highest priority; priorities are random, and at up to four steps drawn beforehand the one that
  *            runs gets the lowest. Finds a mistake of depth d (d steps in the wrong order) in n CPUs and k steps with a
  *            chance of at least 1 / (n * k^(d - 1)). After Burckhardt and others, "A Randomized Scheduler with
  *            Probabilistic Guarantees of Finding Bugs", 2010
  *   random   at each step, with a chance that is drawn for each schedule, any CPU that can
  *   calm     a CPU runs until it has to wait: one schedule only, by which the length of others is estimated
  *
- * A CPU that waits for another in a loop (explore_relax) goes on once another has written something that it has read since
- * the turn before; so no schedule is spent on waiting, and if nobody can go on, that is a deadlock. After each schedule all
- * memory is as before: each store notes what was there.
+ * A CPU that waits for another in a loop (explore_relax) goes on once another has written something that it has read
+ * since the turn before; so no schedule is spent on waiting, and if nobody can go on, that is a deadlock. After each
+ * schedule all memory is as before: each store notes what was there.
  *
  * Memory is sequentially consistent here: what a store buffer would reorder is not explored.
  */

@@ -1,6 +1,6 @@
 /*
- * Does the explorer find what is wrong, and nothing else? Small programs with a mistake each, and without; every scheduler
- * has to find each mistake in the number of schedules that the program names.
+ * Does the explorer find what is wrong, and nothing else? Small programs with a mistake each, and without; every
+ * scheduler has to find each mistake in the number of schedules that the program names.
  */
 #include <stdlib.h>
 #include <string.h>

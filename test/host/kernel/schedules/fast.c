@@ -1,7 +1,7 @@
 /*
- * The fast path, as in arch/x86_64/syscall.S from fast_call and fast_reply on, without the kernel lock (lock.h); messages of more
- * words than there are registers take the long way here, as those with capabilities do where there are several CPUs. Compiled as
- * the generic kernel is: loads and stores are steps.
+ * The fast path, as in arch/x86_64/syscall.S from fast_call and fast_reply on, without the kernel lock (lock.h);
+ * messages of more words than there are registers take the long way here, as those with capabilities do where there are
+ * several CPUs. Compiled as the generic kernel is: loads and stores are steps.
  */
 #include "kernel/abi/message.h"
 #include "kernel/arch.h"

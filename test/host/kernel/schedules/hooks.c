@@ -1,7 +1,7 @@
 /*
- * What the compiler calls before each load and store of code compiled with -fsanitize=thread, and in place of each atomic
- * operation. The names are those of clang's thread sanitizer (compiler-rt, tsan_interface.h and tsan_interface_atomic.h);
- * what they do is the explorer's.
+ * What the compiler calls before each load and store of code compiled with -fsanitize=thread, and in place of each
+ * atomic operation. The names are those of clang's thread sanitizer (compiler-rt, tsan_interface.h and
+ * tsan_interface_atomic.h); what they do is the explorer's.
  */
 #include <stddef.h>
 

@@ -1,12 +1,13 @@
 /*
- * Does the kernel do the same in whatever order its CPUs take their steps? Each scenario, in many schedules of either scheduler.
+ * Does the kernel do the same in whatever order its CPUs take their steps? Each scenario, in many
+ * schedules of either scheduler.
  *
  *   schedules_test [--scenario NAME] [--scheduler pct|random] [--seed N] [--schedules M]
  *   schedules_test --drill NAME --within M [--seed N]
  *
- * M schedules of each scenario and scheduler, from seed N on. A failure prints the line that does it again, and the last switches
- * before it. A drill is a kernel with a mistake planted: each scheduler has to find one in the scenario of that name, in M
- * schedules.
+ * M schedules of each scenario and scheduler, from seed N on. A failure prints the line that does it again, and the
+ * last switches before it. A drill is a kernel with a mistake planted: each scheduler has to find one in the scenario
+ * of that name, in M schedules.
  */
 #define _XOPEN_SOURCE 700
 #include <inttypes.h>

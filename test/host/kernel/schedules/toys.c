@@ -179,10 +179,13 @@ static void deep(uint32_t index) {
 
 /* clang-format off */
 const struct toy toys[] = {
-    {"counts_with_a_lock", {.cpu_count = 3, .cpu = count_locked, .verdict = counted, .lock = &ticket_lock, .unlocked = never}, NULL, 0},
+    {"counts_with_a_lock",
+     {.cpu_count = 3, .cpu = count_locked, .verdict = counted, .lock = &ticket_lock, .unlocked = never}, NULL, 0},
     {"counts_without", {.cpu_count = 3, .cpu = count_bare, .verdict = counted}, "a count was lost", 100},
-    {"reads_without_the_lock", {.cpu_count = 2, .cpu = count_mostly_locked, .lock = &ticket_lock, .unlocked = never}, "CPU 0 reads", 1},
-    {"heap_with_a_lock", {.cpu_count = 3, .cpu = heap_locked, .verdict = heap_verdict, .lock = &ticket_lock, .unlocked = never}, NULL, 0},
+    {"reads_without_the_lock", {.cpu_count = 2, .cpu = count_mostly_locked, .lock = &ticket_lock, .unlocked = never},
+     "CPU 0 reads", 1},
+    {"heap_with_a_lock",
+     {.cpu_count = 3, .cpu = heap_locked, .verdict = heap_verdict, .lock = &ticket_lock, .unlocked = never}, NULL, 0},
     {"heap_without", {.cpu_count = 3, .cpu = heap_bare, .verdict = heap_verdict}, "the", 100},
     {"locks_in_order", {.cpu_count = 2, .cpu = lock_in_order}, NULL, 0},
     {"locks_crossed", {.cpu_count = 2, .cpu = lock_crossed}, "deadlock", 200},

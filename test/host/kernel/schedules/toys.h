@@ -1,6 +1,6 @@
 /*
- * Small programs of a few CPUs, right ones and wrong ones, for the explorer's own test. Their code is compiled as the kernel
- * is for it: each load and store is a step.
+ * Small programs of a few CPUs, right ones and wrong ones, for the explorer's own test. Their code is compiled as the
+ * kernel is for it: each load and store is a step.
  */
 #pragma once
 

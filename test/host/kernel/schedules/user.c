@@ -1,6 +1,7 @@
 /*
- * User mode: a thread's program, step by step; what a CPU keeps of translations; interrupts from other CPUs and the clock. At
- * each step it is looked at that this CPU may run this thread at all, and at each access that the page is what the tables say.
+ * User mode: a thread's program, step by step; what a CPU keeps of translations; interrupts from other CPUs and
+ * the clock. At each step it is looked at that this CPU may run this thread at all, and at each access that the
+ * page is what the tables say.
  */
 #include <string.h>
 

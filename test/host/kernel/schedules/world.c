@@ -1,6 +1,6 @@
 /*
- * The objects of a scenario: made once, by the kernel's own functions, before any schedule. All threads share one table; all
- * objects are in one pool, but for those that are doomed.
+ * The objects of a scenario: made once, by the kernel's own functions, before any schedule. All threads share one
+ * table; all objects are in one pool, but for those that are doomed.
  */
 #include "test/host/kernel/schedules/world.h"
 
@@ -204,8 +204,8 @@ static bool is_over(void) {
 
 static bool idle(void) { return !is_over() && world.live.late_count++ < LATE_MAX && user_let_time_pass(); }
 
-/* The invariants, unless it has ended like this before: there are some hundred ends of a scenario, and this takes as long as all
- * else. */
+/* The invariants, unless it has ended like this before: there are some hundred ends of a scenario, and this
+ * takes as long as all else. */
 static uint64_t check_new_end(void) {
     uint64_t end = explore_end(), *place = &ends[end % ENDS_KEPT];
     if (*place == end)
@@ -289,9 +289,9 @@ static bool is_constant(uintptr_t address) {
 }
 
 /*
- * What a CPU in the kernel may load and store without the lock: the lock itself; of its own, what only it uses, and the frame of
- * the thread that it enters or leaves with; what never changes; anything for the answer to a request, as the asker has the lock
- * and waits, and in the fast path.
+ * What a CPU in the kernel may load and store without the lock: the lock itself; of its own, what only it uses, and the
+ * frame of the thread that it enters or leaves with; what never changes; anything for the answer to a request, as the
+ * asker has the lock and waits, and in the fast path.
  */
 static bool may_do_unlocked(uint32_t index, uintptr_t address, bool is_store) {
     const struct cpu *cpu = &world.cpus[index];
