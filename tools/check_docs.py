@@ -3,7 +3,7 @@
 
     check_docs.py [ROOT]
 
-What each check holds to is said in documents/. Exits 1 when a check fails.
+The modules in documents/ say what each check demands. Exits 1 when a check fails.
 """
 
 from __future__ import annotations

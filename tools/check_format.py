@@ -25,7 +25,7 @@ def sources() -> list[str]:
 
 
 def unformatted(names: list[str]) -> list[str]:
-    """Those that would be changed: the tool names the place of each change."""
+    """The files that would be changed: the tool names the place of each change."""
     done = subprocess.run([FORMATTER, "--dry-run", "--style=file", *names], cwd=ROOT, capture_output=True, text=True,
                           check=True)
     return sorted({line.split(":")[0] for line in done.stderr.splitlines() if "[-Wclang-format-violations]" in line})

@@ -1,8 +1,7 @@
-"""Owns what runs share, and how each says which part is in use: by a lock on a file, which marks a folder as claimed.
+"""Owns what concurrent runs share, and how each marks a folder as in use: it holds a lock (flock) on a file in it.
 
-The host's kernel drops such a lock (flock) when its holder is gone, however the holder ended. That also holds for a
-holder in another container, where the number of a process would say nothing. So a folder whose lock is free belongs to
-nobody.
+The host's kernel drops the lock when its holder is gone, however the holder ended. That also works across containers,
+where a process number would mean nothing. So a folder whose lock is free belongs to nobody.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Lock:
         self.descriptor: int | None = None
 
     def take(self, shared: bool = False, wait: bool = True) -> bool:
-        """Take the lock, or change the kind that is held. False: somebody else has it (only without `wait`)."""
+        """Take the lock, or change between shared and exclusive. False: somebody else has it (only without `wait`)."""
         operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
         while True:
             if self.descriptor is None:
@@ -75,16 +74,16 @@ def new(parent: pathlib.Path, prefix: str, mode: int = 0o777) -> Claim:
             continue
         try:
             if claim.take(wait=False):
-                return claim  # else a sweep came between the mark and its lock
+                return claim  # else a sweep ran between making the mark and locking it
         except FileNotFoundError:
-            continue  # and it was so fast that the folder is gone
+            continue  # the sweep has already removed the folder
         except OSError:
             shutil.rmtree(claim.folder, ignore_errors=True)
             raise
 
 
 def existing(folder: pathlib.Path, shared: bool = False) -> Claim | None:
-    """A claim on a folder that is there; None: it is not, or somebody else has a claim on it that excludes this one."""
+    """A claim on an existing folder; None when it does not exist, or a conflicting claim is held."""
     claim = Claim(folder)
     try:
         return claim if claim.path.exists() and claim.take(shared, wait=False) else None
@@ -108,13 +107,13 @@ def sweep(parent: pathlib.Path, prefix: str, keep: int = 0) -> None:
 
 
 def sweep_private() -> None:
-    """Remove the private folders that dead runs left, which may hold a machine's memory."""
+    """Remove the private folders of dead runs, which may hold a machine's memory."""
     sweep(pathlib.Path(tempfile.gettempdir()), PRIVATE)
 
 
 @contextlib.contextmanager
 def private_folder(parent: pathlib.Path | None = None, prefix: str = PRIVATE) -> Iterator[pathlib.Path]:
-    """A folder of one's own until the end of the block, and no longer. What dead runs left beside it goes as well."""
+    """A private folder, removed at the end of the block. Private folders of dead runs beside it are removed as well."""
     parent = parent or pathlib.Path(tempfile.gettempdir())
     sweep(parent, prefix)
     with new(parent, prefix, mode=0o700) as claim:
@@ -125,9 +124,9 @@ def private_folder(parent: pathlib.Path | None = None, prefix: str = PRIVATE) ->
 
 
 def first_free(wanted: pathlib.Path) -> Lock:
-    """A lock for results that are called `wanted`, or `wanted`-2, -3, ... where another run writes those just now.
+    """A lock for results that are called `wanted`, or `wanted`-2, -3, ... while another run writes those.
 
-    The lock's path is that name with .lock behind it.
+    The lock's path is that name with .lock appended.
     """
     wanted.parent.mkdir(parents=True, exist_ok=True)
     for number in range(1, NAMES_TRIED):

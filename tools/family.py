@@ -1,12 +1,12 @@
-"""Owns the end of what ./baton starts: however it ends, no process that it started, or that one of those did, lives on.
+"""Owns the clean-up of processes: however ./baton ends, none of its descendants lives on.
 
-Two processes see to that, since one that is killed by SIGKILL can see to nothing. The first one only waits. The second
+That takes two processes, since one that is killed by SIGKILL can clean nothing up. The first one only waits. The second
 one, its child, does the work:
 
     ./baton (waits) --- ./baton (works) --- meson --- suite.py --- QEMU
 
-The host's kernel tells the worker when the waiting one is gone, and makes either the parent of whatever loses its own
-below it (PR_SET_CHILD_SUBREAPER), so that neither sessions nor process groups hide a process.
+The host's kernel tells the worker when the waiting process is gone. Both are subreapers (PR_SET_CHILD_SUBREAPER): they
+inherit orphans below them, so neither sessions nor process groups hide a process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 TIDY_SECONDS = 0.3  # for a process to leave by itself when asked to
-ROUNDS = 20  # of killing; what is left then belongs to another user (sudo), and we may not kill it
+ROUNDS = 20  # of killing; processes still left then belong to another user (sudo), and we may not kill them
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
@@ -36,7 +36,7 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
 
 
 def children() -> dict[int, list[int]]:
-    """All processes of the host by their parent."""
+    """The host's processes: parent -> its children."""
     found: dict[int, list[int]] = {}
     for place in pathlib.Path("/proc").glob("[0-9]*"):
         try:
@@ -48,16 +48,16 @@ def children() -> dict[int, list[int]]:
 
 
 def descendants(spared: list[int]) -> list[int]:
-    """The processes below this one, but not `spared` children of it, nor what is below those."""
+    """The descendants of this process, without its `spared` children and their descendants."""
     known = children()
     found = [process for process in known.get(os.getpid(), []) if process not in spared]
-    for process in found:  # grows meanwhile
+    for process in found:  # the list grows in the loop
         found += known.get(process, [])
     return found
 
 
 def reap() -> bool:
-    """Collect children that have ended, also those that were handed down to us; False when there are none at all."""
+    """Collect children that have ended, inherited orphans included. False when no child is left."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -67,7 +67,7 @@ def reap() -> bool:
 
 
 def end_descendants(spared: list[int]) -> None:
-    """Ask all to leave, then kill the rest, among them what they start meanwhile."""
+    """Ask all to leave, then kill the rest, with any process they start in the meantime."""
     number, seconds = signal.SIGTERM, TIDY_SECONDS
     for _ in range(ROUNDS):
         if not reap():
@@ -86,7 +86,7 @@ def end_descendants(spared: list[int]) -> None:
 
 
 def leave(number: int, _: FrameType | None) -> None:
-    """Handler: end by an exception, so that all is tidied up. That is not to be interrupted by the next signal."""
+    """Signal handler: end by an exception, so that clean-up runs; a second signal must not interrupt that."""
     for ending in ENDINGS:
         signal.signal(ending, signal.SIG_IGN)
     if number == signal.SIGINT:
@@ -96,7 +96,7 @@ def leave(number: int, _: FrameType | None) -> None:
 
 def leave_on_signals() -> None:
     for number in ENDINGS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # somebody who started us wants us to ignore it
+        if signal.getsignal(number) != signal.SIG_IGN:  # our parent wants us to ignore it
             signal.signal(number, leave)
 
 
@@ -116,10 +116,11 @@ def wait_for(worker: int) -> int:
 
 
 def run(work: Callable[[], int]) -> int:
-    """Do the work in a child of this process. Its exit status, once nothing of it is left."""
+    """Do the work in a child of this process. Returns its exit status once all its descendants are gone."""
     LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
     waiting = os.getpid()
-    older = children().get(waiting, []) if reap() else []  # of a shell that became this process by exec: none of ours
+    # children of a shell that became this process by exec: not ours
+    older = children().get(waiting, []) if reap() else []
     worker = os.fork()
     try:
         if worker != 0:
@@ -128,7 +129,7 @@ def run(work: Callable[[], int]) -> int:
         leave_on_signals()
         die_with_parent(signal.SIGTERM)
         if os.getppid() != waiting:
-            return 128 + signal.SIGTERM  # it was gone before the line above
+            return 128 + signal.SIGTERM  # the waiting process died before the line above
         return work()
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -153,7 +154,8 @@ def child(command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]
 def relay(command: list[str], environment: dict[str, str] | None = None, folder: pathlib.Path | None = None) -> int:
     """Run a command whose output is this process's, in this folder or ours. Its exit status.
 
-    A terminal is handed to it. Else the output goes through us: if it can't be written, that is our error to tell.
+    On a terminal the command writes itself. Otherwise its output goes through us, so that a failed
+    write is reported as ours.
     """
     shown = None if sys.stdout.isatty() else subprocess.PIPE
     with child(command, env={**os.environ, **(environment or {})}, cwd=folder, stdout=shown) as process:

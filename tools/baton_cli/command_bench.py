@@ -1,8 +1,8 @@
 """Count instructions: run the bench guests of build-release/ and print their figures beside reference and target.
 
 Under `-icount shift=0` the emulated time-stamp counter counts executed instructions, identically from run to run, so
-a regression of one instruction is visible. The events beside a figure (CR3 writes, ...) are what an
-emulator makes look cheap.
+a regression of one instruction is visible. Beside a figure stand the events (CR3 writes, ...) that cost a real CPU
+much more than an emulator.
 
 examples:
   ./baton bench            the table

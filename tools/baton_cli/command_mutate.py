@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def line(outcome: Outcome) -> str:
-    """What is printed about a mutant."""
+    """The line that is printed about a mutant."""
     if outcome.fault:
         verdict = f"FAULT: {outcome.fault.partition(NEW_LINE)[0]}"
     elif outcome.killed_by:
@@ -57,7 +57,7 @@ def line(outcome: Outcome) -> str:
 
 
 def try_all(chosen: list[Mutant], files: dict[str, bytes], jobs: int) -> int:
-    """Everything but the options; the process's exit code."""
+    """Do everything but reading the options. Returns the process's exit code."""
     started = time.monotonic()
     ninja_jobs = max(1, (os.cpu_count() or 1) // jobs)
     runners = [Runner(workplace.Workplace(PLACE / f"copy{number}", files, ninja_jobs)) for number in range(jobs)]

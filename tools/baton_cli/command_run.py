@@ -127,7 +127,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def choose_accel(options: argparse.Namespace) -> str:
     """kvm or tcg, told on standard error by the first run that finds it out. For gdb it is tcg if nothing else is asked
-    for: KVM writes breakpoints into memory, where the guest's programs are not yet."""
+    for: KVM sets a breakpoint by writing into memory, and the guest's programs are not in memory yet."""
     wanted, cache = options.accel, options.built / "accel.json"
     if wanted == "tcg" or (options.gdb and wanted == "auto"):
         return "tcg"
@@ -150,7 +150,7 @@ def made(options: argparse.Namespace, path: pathlib.Path) -> pathlib.Path:
 
 
 def read_manifest(members: volume.Members) -> dict[str, Any]:
-    """Raises VolumeError: there is none, or no right one."""
+    """Raises VolumeError when the manifest is missing or malformed."""
     try:
         manifest: dict[str, Any] = json.loads(dict(members)[MANIFEST_NAME])
         if all(isinstance(program[word], str) for program in manifest["programs"] for word in ("name", "image")):
@@ -178,7 +178,7 @@ def swap_image(members: volume.Members, swap: str) -> volume.Members:
 
 
 def set_options(members: volume.Members, wanted: list[str]) -> volume.Members:
-    """`members` with options for the manifest's process server. Raises UserError: that is one that does not know
+    """`members` with options for the manifest's process server. Raises UserError when that server does not know
     them."""
     manifest = read_manifest(members)
     server = next((program for program in manifest["programs"] if program["image"] == PROCESS_SERVER), None)
@@ -194,7 +194,7 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
     archive = made(options, paths.VOLUME)
     server_options = [option for option, wanted in (("--fixed-addresses", options.fixed_addresses),
                                                     ("--all-cpus", options.all_cpus)) if wanted]
-    special = folder / OWN_VOLUME  # since the next build may come while we run
+    special = folder / OWN_VOLUME  # a copy, since the next build may replace the original while we run
     members = volume.read(archive)
     if options.commands is not None:
         members = volume.replace(members, COMMANDS_NAME, os.fsencode(options.commands) + b"\n")
@@ -208,18 +208,18 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
 
 
 def programs_only(options: argparse.Namespace) -> bool:
-    """Whether standard output is for what programs print and nothing else: with -c, or if no one looks at it."""
+    """Whether standard output gets only what programs print: with -c, or when it is no terminal."""
     return options.commands is not None or not os.isatty(1)
 
 
 def make_boot(options: argparse.Namespace, archive: pathlib.Path, cache: pathlib.Path | None,
               kept: contextlib.ExitStack) -> DirectBoot | FirmwareBoot:
-    """cache: the folder of disk images, if there is one. kept: what is in use up to the machine's end."""
+    """cache: the folder of disk images, if there is one. kept: gets what must stay in use until the machine's end."""
     command = f"debug_exit=0xf4 log={options.log}"
     if options.trace:
         command += " trace"
     if not programs_only(options) and os.isatty(0):
-        # boot messages on the screen; the kernel's look at the chip would hide the end of a pipe
+        # shows boot messages on the screen; with a pipe, the kernel's probing of the chip would hide the pipe's end
         command += " log_serial"
     if options.boot == "pvh":
         loader = archive.with_name("pvh.elf")
@@ -239,8 +239,8 @@ def make_boot(options: argparse.Namespace, archive: pathlib.Path, cache: pathlib
 
 
 def log_folder(runs: pathlib.Path) -> claims.Claim:
-    """A new folder for this run's log, reachable as `last` in `runs`, or among temporary files where we can't write
-    that. Ours until the claim is released; the oldest ones that no run claims go."""
+    """A new folder for this run's log, reachable as `last` in `runs`; among temporary files if we can't write to
+    `runs`. It is ours until the claim is released. The oldest folders that no run claims are removed."""
     parent, prefix = runs, "log-"
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -257,7 +257,7 @@ def log_folder(runs: pathlib.Path) -> claims.Claim:
 
 
 def make_machine(options: argparse.Namespace, places: Places, kept: contextlib.ExitStack) -> Machine:
-    """The machine the options describe. kept: what is in use up to its end."""
+    """The machine the options describe. kept: gets what must stay in use until its end."""
     if options.gui:
         check_window()
     archive = make_volume(options, places.files)

@@ -60,8 +60,8 @@ def known_tests() -> list[dict[str, Any]]:
 
 
 def find_names(names: list[str], suites: list[str]) -> list[str]:
-    """The tests that these names and patterns mean. Raises UserError for one that no test or suite has: Meson passes
-    over those that are beside right ones, and knows patterns in later versions only."""
+    """The tests that these names and patterns mean. Raises UserError for a name that matches nothing: Meson silently
+    skips a wrong name beside right ones, and only later versions know patterns."""
     tests = known_tests() if names or suites else []
     suites_known = {suite.rpartition(":")[2] for entry in tests for suite in entry["suite"]}
     found = {name: fnmatch.filter([entry["name"] for entry in tests], name) for name in names}

@@ -29,7 +29,7 @@ The first command installs what is missing (Debian, Ubuntu) and builds; later on
 
 
 class Parser(argparse.ArgumentParser):
-    """What stands behind `--` is for another program, and is no word of ours: options.rest."""
+    """Arguments after `--` are for another program: they go to options.rest unparsed."""
 
     def parse_args(self, arguments: Sequence[str], *_: object) -> argparse.Namespace:  # type: ignore[override]
         words = list(arguments)
@@ -68,7 +68,7 @@ def run_command(arguments: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command, and say what went wrong; the process's exit code."""
+    """Run one command, and say what went wrong. Returns the process's exit code."""
     try:
         try:
             return run_command(arguments)

@@ -15,13 +15,14 @@ from machine.guest import Cause, Guest
 from machine.places import naming
 
 PUMP_SECONDS = 0.1
-PART_SECONDS = 0.01  # the same within a report
+PART_SECONDS = 0.01  # between the pieces of one report
 STDIN = "standard input"
 KEYS_BYTES = 1024
 KEYS_AHEAD_MAX = 1 << 16
-FIRMWARE_SECONDS = 20.0  # longer than any firmware that works; then its output is shown after all
+# longer than any working firmware takes; after that its output is shown, as it may explain the hang
+FIRMWARE_SECONDS = 20.0
 LINE_SECONDS = 0.2  # between the pieces of one line that a program prints
-READY_SECONDS = 60.0  # longer than any start; a console server that sends no XON gets its keys then
+READY_SECONDS = 60.0  # longer than any start; after that keys go even to a console server that never sent XON
 
 
 class Output:
@@ -32,7 +33,7 @@ class Output:
         self.shared = not self.plain or os.path.sameopenfile(1, 2)  # our words go where the guest's go
         self.pending = b""
         self.inside_line = False
-        self.notes: list[str] = []  # to be told where the guest's line ends
+        self.notes: list[str] = []  # to be printed when the guest's line ends
         self.noted = 0.0  # when the first of them came
 
     def write(self, data: bytes) -> None:
@@ -61,12 +62,12 @@ class Output:
             self.tell()
 
     def tell_late(self) -> None:
-        """A line that does not end is a prompt, say: notes wait no longer."""
+        """Print the notes although the guest's line has not ended: it may be a prompt, which never ends."""
         if time.monotonic() - self.noted > LINE_SECONDS:
             self.tell()
 
     def tell(self) -> None:
-        """Now, wherever the guest is."""
+        """Print the notes now, even in the middle of a guest's line."""
         if not self.notes:
             return
         end = "\n" if self.plain else "\r\n"
@@ -91,12 +92,12 @@ class Session:
         self.seconds = seconds
         self.output = Output()
         self.escape = EscapeKey()
-        self.ended = keys is None  # nobody types any more, and the guest has to be told
+        self.ended = keys is None  # no input is left, and the guest has to be told
         self.watching = False
-        self.early = b""  # typed while nobody takes it but the firmware, which would swallow it
+        self.early = b""  # typed before the guest is ready; firmware would swallow it
 
     def run(self) -> None:
-        """Until the machine ends. The terminal is raw meanwhile."""
+        """Run until the machine ends, with the terminal in raw mode."""
         if self.keys is not None and os.isatty(self.keys):
             say(KEYS_WORDS)
         with RawTerminal(self.keys) as terminal:
@@ -115,10 +116,10 @@ class Session:
         """One turn: move what arrived, look at the clock."""
         arrived = self.move(is_terminal, PUMP_SECONDS)
         self.faults.read()
-        while self.faults.is_inside() and self.guest.end is None:  # a guest whose console is not read stands still
+        while self.faults.is_inside() and self.guest.end is None:  # a guest blocks when nobody reads its console
             arrived += self.move(is_terminal, PART_SECONDS)
             self.faults.read()
-        self.output.note(self.faults.tell())  # before what others have to say about it
+        self.output.note(self.faults.tell())  # before other reports about the same event
         for channel, data in arrived:
             self.show(channel, data)
         self.output.tell_late()
@@ -130,12 +131,12 @@ class Session:
         if self.guest.end is None and self.escape.quit:
             self.guest.stop(Cause.CANCELLED)
         elif self.guest.end is None and (words := self.filter.loader_failure) is not None:
-            self.guest.stop(Cause.LOADER, words)  # it would wait for a key, and go on in the firmware
+            self.guest.stop(Cause.LOADER, words)  # the loader would wait for a key, and then return to the firmware
         elif self.guest.end is None and self.seconds is not None and elapsed > self.seconds:
             self.guest.stop(Cause.TIMEOUT)
 
     def move(self, is_terminal: bool, seconds: float) -> list[tuple[str, bytes]]:
-        """Wait so long for something to arrive. Keys are taken, the rest is returned."""
+        """Wait up to `seconds` for something to arrive. Keys are handled here, everything else is returned."""
         self.watch_keys(is_terminal)
         arrived = self.guest.pump(seconds)
         if any(channel == "keys" for channel, _ in arrived):
@@ -143,12 +144,13 @@ class Session:
         return [(channel, data) for channel, data in arrived if channel != "keys"]
 
     def tell_held(self) -> None:
-        """What came before the programs may be the explanation if these do not come."""
+        """Show what was held back: if programs never start, the output before them may say why."""
         if not self.filter.passing:
             self.output.note(self.filter.release().decode(errors="replace").splitlines())
 
     def watch_keys(self, is_terminal: bool) -> None:
-        """Take no more than the guest does, or an endless pipe fills memory. A terminal's escape is always heard."""
+        """Stop reading input while the guest is full, or an endless pipe would fill memory. A terminal is always read,
+        so that its escape key works."""
         ahead = len(self.early) + len(self.guest.unsent)
         wanted = self.keys is not None and (is_terminal or ahead < KEYS_AHEAD_MAX)
         if wanted != self.watching:
@@ -160,7 +162,7 @@ class Session:
             self.watching = wanted
 
     def send_keys(self, is_terminal: bool) -> None:
-        """What a pipe or file holds goes in small pieces, and waits while the guest is full; a Ctrl-C never waits."""
+        """Send a pipe's or file's bytes in small pieces, and none while the guest is full. A Ctrl-C never waits."""
         if is_terminal:
             self.guest.send(self.early)
             self.early = b""

@@ -1,7 +1,7 @@
-"""Owns ./baton's own standard streams: what becomes of one that is closed, full or of another encoding.
+"""Owns ./baton's own standard streams: what happens when one is closed, full or of another encoding.
 
-What can't be written to standard output is an error with its name. What can't be written to standard error is lost,
-since there is nobody left who could be told.
+A failed write to standard output is an error that names it. A failed write to standard error is ignored, since no other
+stream is left to report it on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STDOUT = "standard output"
 
 
 class NamedOutput(io.FileIO):
-    """Standard output. An error says that it was this."""
+    """Standard output, whose errors name it."""
 
     def write(self, data: object) -> int:
         try:
@@ -55,8 +55,8 @@ def is_open(descriptor: int) -> bool:
 def prepare() -> None:
     """Give each stream its descriptor, so that no other file gets that number, and its behaviour."""
     for descriptor in range(3):
-        if not is_open(descriptor):  # open() takes the lowest free number, which is this one
-            os.open(os.devnull, os.O_RDONLY if descriptor < 2 else os.O_WRONLY)  # writing to 1 fails as before
+        if not is_open(descriptor):  # open() takes the lowest free descriptor, which is this one
+            os.open(os.devnull, os.O_RDONLY if descriptor < 2 else os.O_WRONLY)  # writing to descriptor 1 still fails
     sys.stdout = text(NamedOutput(1, "w", closefd=False))
     sys.stderr = text(ErrorOutput(2, "w", closefd=False))
 
@@ -69,7 +69,7 @@ def give_up_stdout() -> None:
 
 
 def reason(error: OSError | termios.error) -> str:
-    """An error of the host's in words: what it is about, and what is wrong with it."""
+    """A host's error in words: the file or stream, and what is wrong with it."""
     if isinstance(error, termios.error):
         return f"terminal: {str(error.args[-1]).lower()}"
     words = say.reason(error)

@@ -1,4 +1,4 @@
-"""Owns the user's terminal during a run: raw while the guest has it, as it was afterwards, however the run ends."""
+"""Owns the user's terminal during a run: in raw mode while the guest has it, restored however the run ends."""
 
 from __future__ import annotations
 

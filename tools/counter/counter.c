@@ -3,26 +3,26 @@
  *
  *     qemu-system-x86_64 ... -plugin counter.so,out=FILE[,stop=ADDRESS:PAGE:TIMES]...[,interrupt=FIRST:END]
  *
- * FILE gets one group of lines for each row, with its end; what is executed before the first COUNTER_MARK_BEGIN
- * belongs to the first row.
+ * FILE gets one group of lines for each row, when the row ends. Instructions before the first COUNTER_MARK_BEGIN
+ * belong to the first row.
  *
  *     ffffffff80001370 0000000000000000 20000
  *     0000000000205ac6 8d1f2b7c00a93e11 10000
  *     row
  *
- * Address, page, how often. Programs lie at the same addresses, so `page` tells them apart: it is a hash of the 4 KiB
- * of code that the instruction lies in (page_hash() below, and in tools/host/images.py), 0 in the kernel's half. At the
- * first TIMES executions of an instruction named by `stop`, what was counted until then is written, too, and ended by
- * `stop ADDRESS:PAGE` in place of `row`.
+ * A line is: address, page, how often. Programs lie at the same addresses, so `page` tells them apart: it is a hash of
+ * the 4 KiB of code around the instruction (page_hash() below, and in tools/host/images.py), and 0 in the kernel's
+ * half. `stop` splits a row: at each of the first TIMES executions of the instruction that it names, the counts so far
+ * are written as a group that ends with `stop ADDRESS:PAGE` in place of `row`.
  *
  * After a COUNTER_MARK_ARM counting begins with the first instruction executed in FIRST..END-1, which is where the
  * kernel's interrupts enter.
  *
- * Counting adds one instruction of the host's to each of the guest's, and nothing that the guest sees: its clock counts
- * its own instructions. For a machine with one CPU. An instruction that faults counts, each time.
+ * Counting adds one host instruction to each of the guest's. The guest sees nothing of it, as its clock counts its own
+ * instructions. The machine must have one CPU. An instruction that faults counts each time.
  *
- * Source: QEMU 7.2, docs/devel/tcg-plugins.rst. Its header is packaged nowhere, so what is used of it is declared here:
- * version 1 of the interface, which QEMU 7 and 8 have.
+ * Source: QEMU 7.2, docs/devel/tcg-plugins.rst. No distribution packages its header, so the parts in use are declared
+ * here: version 1 of the interface, which QEMU 7 and 8 have.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -35,7 +35,7 @@
 #include "tools/counter/marks.h"
 
 #define PAGE_BYTES 4096U
-#define PLACES (1U << 18) /* of different instructions; a system has about 60,000 */
+#define PLACES (1U << 18) /* distinct instructions; a system has about 60,000 */
 #define INDEX_ENTRIES (2 * PLACES)
 #define STOPS_MAX 32U
 
@@ -65,7 +65,7 @@ struct place {
     uint64_t page;
     uint64_t times;
     uint64_t begun;   /* `times` at the last COUNTER_MARK_BEGIN */
-    uint64_t counted; /* of this row, in the parts that have ended */
+    uint64_t counted; /* in this row, in its parts that a stop has ended */
 };
 
 struct stop {
@@ -75,7 +75,7 @@ struct stop {
 
 static struct place places[PLACES];
 static uint32_t place_count;
-static uint32_t places_index[INDEX_ENTRIES]; /* of a place, plus 1; 0: none; by open addressing */
+static uint32_t places_index[INDEX_ENTRIES]; /* a place's index plus 1; 0: none; open addressing */
 static struct stop stops[STOPS_MAX];
 static uint32_t stop_count;
 static uint64_t interrupt_first, interrupt_end;
@@ -174,7 +174,7 @@ static void at_stop(unsigned cpu, void *user) {
     begin();
 }
 
-/* The kind of the mark that the instruction is; 0: it is none. */
+/* Which mark the instruction is; 0: it is no mark. */
 static uintptr_t mark_kind(const struct qemu_plugin_insn *instruction) {
     static const uint8_t nopl[] = {0x0f, 0x1f, 0x80};
     const uint8_t *code = qemu_plugin_insn_data(instruction);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Owns what happens when a machine ends during a coverage run. It stands in QEMU's place, runs the real one with the
-same arguments, and then reads the kernel's counters out of the machine's memory and writes them as a raw profile.
+"""Owns what happens when a machine ends during a coverage run. It is a wrapper around QEMU: it runs the real one with
+the same arguments, then reads the kernel's counters out of the machine's memory and writes them as a raw profile.
 
-It is found through PATH under QEMU's name, so that every test that boots a machine is counted without knowing of it.
-A machine that is killed, because it hung or fell over, is not counted. The environment says:
+PATH leads to it under QEMU's name, so every test that boots a machine is counted without knowing. A machine that is
+killed because it hung or crashed is not counted. Environment variables:
 
     BATON_COVERAGE_QEMU      the real QEMU
     BATON_COVERAGE_KERNEL    the instrumented kernel's ELF file; machines that ran another kernel are not counted
@@ -53,7 +53,7 @@ def read_run(memory: PhysicalMemory, address: int, length: int) -> bytes | None:
 
 
 def harvest(memory_file: pathlib.Path, log: pathlib.Path, kernel: Instrumented) -> bytes | None:
-    """The raw profile of a machine that has ended; None when it ran another kernel, or never came as far as its log."""
+    """The raw profile of a machine that has ended; None when it ran another kernel, or ended before it wrote a log."""
     if not memory_file.exists() or not log.exists():
         return None
     found = SEALED_ROOT.search(log.read_text(errors="replace"))

@@ -30,7 +30,7 @@ class FileCoverage:
 
 
 def parse(text: str, root: pathlib.Path) -> dict[str, FileCoverage]:
-    """The files of an export in lcov's form, named from `root`; paths in it are seen from there."""
+    """The files of an export in lcov's form, named from `root`, to which paths in the export are relative."""
     files: dict[str, FileCoverage] = {}
     current = FileCoverage()
     for line in text.splitlines():
@@ -47,7 +47,7 @@ def parse(text: str, root: pathlib.Path) -> dict[str, FileCoverage]:
 
 
 def directive_lines(source: list[str]) -> set[int]:
-    """The numbers of the lines that belong to the preprocessor; what a macro holds counts where it is used."""
+    """The numbers of the lines that belong to the preprocessor. The code of a macro counts where it is used."""
     found: set[int] = set()
     continued = False
     for number, text in enumerate(source, 1):
@@ -58,8 +58,8 @@ def directive_lines(source: list[str]) -> set[int]:
 
 
 def code_only(coverage: FileCoverage, source: list[str]) -> FileCoverage:
-    """The same without the preprocessor's lines, and without the branches of assertions: nobody wants to see one
-    fail."""
+    """The coverage without the preprocessor's lines, and without the branches of assertions, which
+    never fail in a good run."""
     directives = directive_lines(source)
     lines = {number: count for number, count in coverage.lines.items() if number not in directives}
     branches = {number: counts for number, counts in coverage.branches.items()

@@ -1,7 +1,7 @@
-"""Owns clang's raw profile format: a file of it, from the sections of an instrumented ELF file and its counters.
+"""Owns clang's raw profile format: makes such a file from the sections of an instrumented ELF file and its counters.
 
-The kernel has no runtime library to write its profile. All but the counters is in its ELF file, so it is put together
-here, in the layout of LLVM 14 (version 8), little-endian, 64 bits:
+The kernel has no runtime library to write its profile. Everything but the counters is in its ELF file, so the profile
+is put together here, in the layout of LLVM 14 (version 8), little-endian, 64 bits:
 
     header   records of functions (__llvm_prf_data)   counters (__llvm_prf_cnts)   names (__llvm_prf_names)
 
@@ -38,9 +38,9 @@ class Section:
 
 @dataclasses.dataclass(frozen=True)
 class Instrumented:
-    """What is needed of an instrumented ELF file."""
+    """The parts of an instrumented ELF file that a profile needs."""
 
-    counters: Section  # the data are what the counters begin with: zeros
+    counters: Section  # its data are the counters' initial values: zeros
     records: Section
     names: Section
 

@@ -8,7 +8,7 @@ import re
 from coverage.lines import FileCoverage, code_only
 from coverage.notes import Notes
 
-NOTHING = re.compile(r"[\s{}();]*(else|break;)?[\s{}();]*")  # lines that say nothing beyond those around them
+NOTHING = re.compile(r"[\s{}();]*(else|break;)?[\s{}();]*")  # lines without a statement of their own
 FORM = "{:38} {:>12} {:>7}   {:>12} {:>7}"
 NO_NOTE = "NO NOTE"
 
@@ -51,7 +51,7 @@ def one_sided(coverage: FileCoverage, source: list[str]) -> list[str]:
 
 
 def stale(notes: Notes, files: dict[str, FileCoverage], sources: dict[str, list[str]]) -> list[str]:
-    """The notes on lines that are reached, or not there."""
+    """The notes on lines that are reached, or no longer exist."""
     found = []
     for name, text in notes:
         missing = [sources[name][number - 1].strip() for number in files[name].missed_lines()] if name in files else []

@@ -43,8 +43,8 @@ def run_tool(command: list[str]) -> str:
 
 
 def prepare() -> dict[str, list[str]]:
-    """No profiles of former runs. Returns the kernel's sources as they were built, file by file, since they may be
-    edited while the tests run."""
+    """Remove the profiles of former runs. Returns the kernel's sources as they were built, file by file, since they may
+    be edited while the tests run."""
     shutil.rmtree(PROFILES, ignore_errors=True)
     PROFILES.mkdir()
     sources = (path for pattern in ("*.c", "*.h") for path in (paths.ROOT / KERNEL_FOLDER).rglob(pattern))
@@ -69,7 +69,7 @@ def run_tests(words: list[str], programs: pathlib.Path) -> bool:
 
 
 def merge() -> tuple[int, int]:
-    """All profiles into one; how many machines and how many host programs were counted."""
+    """Merge all profiles into one. Returns how many machines and how many host programs were counted."""
     profiles = sorted(PROFILES.glob("*.profraw"))
     machines = sum(path.name.startswith("guest-") for path in profiles)
     if machines == 0:
@@ -88,7 +88,7 @@ def counted_programs() -> list[str]:
 
 
 def write_report(sources: dict[str, list[str]], html: bool) -> report.Report:
-    """coverage.txt, and the same as pages when asked for."""
+    """Write coverage.txt, and HTML pages when asked for."""
     cover, profile = tool("llvm-cov"), f"-instr-profile={MERGED}"
     exported = run_tool([cover, "export", "-format=lcov", *counted_programs(), profile])
     files = {name: coverage for name, coverage in lines.parse(exported, paths.ROOT).items()
@@ -113,7 +113,7 @@ def run(words: list[str], html: bool) -> int:
 
 
 def conclude(sources: dict[str, list[str]], html: bool, passed: bool) -> int:
-    """The report on what was counted. The exit code."""
+    """Report what was counted. Returns the exit code."""
     machines, programs_counted = merge()
     written = write_report(sources, html)
     pages = f" and {paths.shown(PLACE / 'html' / 'index.html')}" if html else ""

@@ -1,8 +1,8 @@
 """Runs within gdb: symbols of the kernel and of one program at a time, and breakpoints that only that program meets.
 
 All programs lie at the same addresses. The command `program NAME` loads the symbols of bin/NAME of the volume that was
-booted (or of the volume's NAME). From then on a breakpoint in the user half has a condition: the build id in memory,
-where it is stopped, is that program's.
+booted (or of the volume's NAME). From then on a breakpoint in the user half has a condition: at the place of the
+program's build id, the stopped address space must hold that program's.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Program:
                 self.address, self.note = address, data[offset:offset + held]
 
     def runs(self) -> bool:
-        """Whether the address space that is loaded has it."""
+        """Whether the current address space (CR3) is this program's."""
         try:
             found = gdb.selected_inferior().read_memory(self.address, len(self.note))
         except gdb.MemoryError:
@@ -45,7 +45,7 @@ class Program:
 
 
 class Session:
-    """What the commands share."""
+    """The state that the commands share."""
 
     program: Program | None = None
     volume: pathlib.Path | None = None
@@ -53,7 +53,7 @@ class Session:
 
     @classmethod
     def load(cls, name: str) -> None:
-        """Take the symbols of a program of the volume in place of those of the one before."""
+        """Load the symbols of a program of the volume, in place of the previous program's."""
         if cls.volume is None:
             raise gdb.GdbError("this machine has no boot volume")
         with tarfile.open(cls.volume) as archive:
@@ -74,7 +74,7 @@ class Session:
 
 
 class ProgramCommand(gdb.Command):  # type: ignore[misc]
-    """program NAME: load the symbols of a program of the boot volume, in place of those of the one before."""
+    """program NAME: load the symbols of a program of the boot volume, in place of the previous program's."""
 
     def __init__(self) -> None:
         super().__init__("program", gdb.COMMAND_FILES)
@@ -86,7 +86,7 @@ class ProgramCommand(gdb.Command):  # type: ignore[misc]
 
 
 class RunsProgram(gdb.Function):  # type: ignore[misc]
-    """Whether what is stopped runs the program whose symbols are loaded."""
+    """Whether the stopped CPU runs the program whose symbols are loaded."""
 
     def __init__(self) -> None:
         super().__init__("_runs_program")
@@ -96,9 +96,9 @@ class RunsProgram(gdb.Function):  # type: ignore[misc]
 
 
 def restrict(breakpoint: gdb.Breakpoint) -> None:
-    """Breakpoints in the user half are for one program. One that is pending has no place until a program is
-    loaded, and the user may give it a condition: it is looked at when it is made and whenever it changes,
-    which our change is, too."""
+    """Restrict a breakpoint in the user half to the loaded program. A pending breakpoint has no address until a program
+    is loaded, and the user may change its condition; so this runs when a breakpoint is made and whenever it changes,
+    our own change included."""
     asked = breakpoint.condition or ""
     is_users = breakpoint.locations and all(
         place.address is not None and place.address < USER_END for place in breakpoint.locations)

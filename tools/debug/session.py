@@ -1,5 +1,5 @@
-"""Owns how gdb is started beside a machine: a script that knows sources, symbols, the volume that
-was booted, and the socket."""
+"""Owns how gdb is started beside a machine: by a script that names sources, symbols, the booted volume and the
+socket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SCRIPT = "gdb"
 
 
 def quoted(path: pathlib.Path) -> str:
-    """A path as a Python literal; gdb's own commands take blanks and quotes each in its own way."""
+    """A path as a Python literal, since each gdb command has its own rules for blanks and quotes."""
     return repr(str(path.resolve()))
 
 

@@ -1,5 +1,5 @@
 """Owns the statements in pages that rot: counts of things in the tree, `only in FILE`, `never called`, `not yet`, and
-figures of a machine. Each has what proves it beside it, in a comment of the same paragraph, list item or table row:
+measured figures. Each has its proof beside it, in a comment of the same paragraph, list item or table row:
 
     <!-- check: COMMAND -->        a shell command, run from the root. It looks at the tree, succeeds without any error
                                    message, and each number that it prints is said
@@ -7,9 +7,9 @@ figures of a machine. Each has what proves it beside it, in a comment of the sam
     <!-- figures: COMMAND -->      what was measured in this section, that command of ours tells; it is not run
     <!-- no claim: 4, not yet -->  these words of the paragraph are no such statement: they speak of something else
 
-A number is said in digits or in words (to ninety-nine), with a unit if that is clearer (`64 KiB`), and behind `about`,
-`some` or `nearly` within a twentieth. A count that nothing covers is a problem, so that no new one gets in without.
-Figures in instructions or in time are covered as well where their section names a command by itself.
+A number may be in digits or in words (to ninety-nine), with a unit if that is clearer (`64 KiB`). After `about`, `some`
+or `nearly` it may be off by a twentieth. A count without a proof is a problem, so no new one gets in. Figures in
+instructions or in time are also covered when their section names a command.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ THINGS = ("calls", "files", "lines", "tests", "suites", "pages", "mutants", "ser
           "cases", "objects", "scenarios", "programs", "processes", "pipes", "regions", "slots", "strings", "jobs",
           "commands", "built-ins", "front ends", "folders")
 # "One list of files", "two or more pages", "ring 3 that runs programs", "from 256 on the servers'", "2 times the
-# calls", "ADR 17 gives such pages" count no such things.
+# calls", "ADR 17 gives such pages" are no counts of things in the tree.
 BETWEEN = r"(?:(?!(?:or|that|on|times)\b)[\w'`-]+ ){0,2}"
 COUNT = re.compile(rf"(?<!ADR )\b(?!one\b){NUMBER.pattern} {BETWEEN}(?:{'|'.join(THINGS)})\b", re.IGNORECASE)
 FIGURE = re.compile(r"\b\d[\d,.]* (?:instructions|us|ms|seconds|minutes)\b")
 PHRASE = re.compile(r"\b(only in `|only by `|nowhere else|no other file|the only function|never called|not yet|"
                     r"no \w+ yet|not implemented|does not exist yet|nobody calls|is unused|no file but)", re.IGNORECASE)
-NOTE = re.compile(r"(?<!`)<!--\s*(.*?)\s*-->", re.DOTALL)  # in backticks it is spoken of, and not meant
+NOTE = re.compile(r"(?<!`)<!--\s*(.*?)\s*-->", re.DOTALL)  # a comment in backticks is an example, not a note
 KINDS = ("check", "value", "figures", "no claim")
 BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*] |\d+\. |\|))")
 SECTION = re.compile(r"\n(?=#)")
@@ -94,7 +94,8 @@ def said(number: int, block: Block) -> set[str]:
 
 
 def run(root: pathlib.Path, command: str) -> tuple[str, str]:
-    """What the command printed, and what is wrong with it (empty: nothing). `! grep WORD FILE` needs the file, too."""
+    """What the command printed, and what is wrong with it (empty: nothing). `! grep WORD FILE`
+    fails if FILE is missing."""
     try:
         done = subprocess.run(["sh", "-c", command], cwd=root, capture_output=True, text=True, timeout=SECONDS_MAX,
                               stdin=subprocess.DEVNULL, check=False)
@@ -107,7 +108,7 @@ def run(root: pathlib.Path, command: str) -> tuple[str, str]:
 
 
 def run_check(tree: Tree, command: str) -> tuple[str, str]:
-    """The same of a check, which has to look at the tree: in an empty folder it finds something else."""
+    """Run a check. It must depend on the tree, so in an empty folder it has to give another result."""
     output, wrong = run(tree.root, command)
     with tempfile.TemporaryDirectory(prefix="baton-empty-") as empty:
         if not wrong and run(pathlib.Path(empty), command) == (output, ""):

@@ -19,11 +19,11 @@ DEPTH_MAX = 20
 
 
 class Unknown(Exception):
-    """A constant that is not there, or whose value is no arithmetic."""
+    """A constant that does not exist, or whose value is not arithmetic."""
 
 
 def definition(tree: Tree, file: str, name: str, seen: set[str]) -> str | None:
-    """The text behind `name`, from `file` or what that includes."""
+    """The text of the definition of `name`, in `file` or a file that it includes."""
     if file in seen or file not in tree.files:
         return None
     seen.add(file)

@@ -25,7 +25,7 @@ NAME = re.compile(r"`(\w+)`")
 
 
 def check_falsifier(tree: Tree, path: str, parser: argparse.ArgumentParser) -> list[str]:
-    """The part Check of a decision: a check, which documents.claims runs, or commands of ours:
+    """Check the section Check of a decision: it has a check that documents.claims runs, or ./baton commands that run
     tests or rows of the bench."""
     text = PART.split(tree.text(path))[-1]
     quoted = TICKS.findall(text)

@@ -1,4 +1,5 @@
-"""Owns the check of docs/limits.md: each row has its constant's value and a test that exists, and none is left out."""
+"""Owns the check of docs/limits.md: each row has its constant's value and names a test that exists,
+and no limit is missing."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from documents.claims import Block, said
 from documents.tree import COMMENT, Tree, rows, section
 
 PAGE = "docs/limits.md"
-INTERNAL = "Not here"  # the section that lists constants which are no limits to anybody
+INTERNAL = "Not here"  # the section that lists constants which limit no user
 UNTESTED = "not tested"
 LIMIT = re.compile(r"^\s*#\s*define (\w+_MAX)\b", re.MULTILINE)
 HEADERS = ("kernel/abi/", "libsys/", "servers/", "userland/")

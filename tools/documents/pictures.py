@@ -15,7 +15,7 @@ from documents.tree import Tree
 
 FOLDER = "docs/pictures"
 COLUMN, ROW, MARGIN, HEAD, GAP = 80, 36, 20, 30, 4  # pixels
-LETTER, LINE = 6.4, 16  # of text of 12 pixels: the mean width of a letter, the distance of lines
+LETTER, LINE = 6.4, 16  # for 12-pixel text: the mean width of a letter, the distance between lines
 ARROWHEAD = ('<marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
              '<path d="M0 0 8 4 0 8z" fill="#555"/></marker>')
 
@@ -41,7 +41,7 @@ def draw_box(box: dict[str, Any]) -> list[str]:
 
 
 def draw_arrow(arrow: dict[str, Any], boxes: dict[str, Rectangle]) -> list[str]:
-    """Straight down in the middle of what the boxes share of their widths, or to the side at mid-height."""
+    """An arrow straight down, in the middle of the width that both boxes share, or sideways at mid-height."""
     start, end = boxes[arrow["from"]], boxes[arrow["to"]]
     left, right = max(start[0], end[0]), min(start[0] + start[2], end[0] + end[2])
     if left < right:

@@ -76,13 +76,13 @@ def check_links(tree: Tree) -> list[str]:
 
 
 def baton_parser() -> argparse.ArgumentParser:
-    from baton_cli.main import make_parser  # only here: the other checks need none of it
+    from baton_cli.main import make_parser  # imported here, as no other check needs it
 
     return make_parser()
 
 
 def refused(parser: argparse.ArgumentParser, words: list[str]) -> str:
-    """What ./baton would say to these words; empty when it takes them."""
+    """The error of ./baton for these arguments; empty when it accepts them."""
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     complaint = io.StringIO()
@@ -106,7 +106,7 @@ def check_command(tree: Tree, parser: argparse.ArgumentParser, line: str) -> str
     if words[0] == "meson":
         return "" if words[1:2] and words[1] in MESON_WORDS else "meson has no such command here"
     built = re.fullmatch(r"build/(test/.*)/(\w+)", words[0])
-    if built:  # a test's own program, named after its source
+    if built:  # a test's program, named after its source
         return "" if tree.text(f"{built[1]}/{built[2]}.c") else f"there is no {built[1]}/{built[2]}.c"
     if words[0] == "podman":  # the steps of the Containerfile are taken by tools/rehearse.py
         return "" if tree.text("Containerfile") else "there is no Containerfile"
@@ -133,6 +133,6 @@ def check_commands(tree: Tree, make_parser: Callable[[], argparse.ArgumentParser
 
 
 def check_fences(tree: Tree) -> list[str]:
-    """A block that is not closed would hide everything after it from the other checks."""
+    """Find blocks that are not closed: they would hide everything after them from the other checks."""
     return [f"{path}: a ``` is not closed" for path, text in tree.pages().items()
             if len(re.findall(r"^ *```", text, re.MULTILINE)) % 2]

@@ -1,4 +1,4 @@
-"""Owns the rules about source files as such: who may include what, how long a file may be."""
+"""Owns the rules about source files: which file may include which, and how long a file may be."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 from documents.tree import COMMENT, Tree
 
 LINES_MAX = 500
-KERNEL_LINES_MAX = 9000  # of code: no comment is paid for with code
+KERNEL_LINES_MAX = 9000  # of code; comments are free
 INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)
 ARCH = "kernel/arch/x86_64/"
 # The machine's part of struct thread and struct cpu, which is plain C; what arch.h has to have inline.
 GENERIC_MAY_USE = (ARCH + "state.h", ARCH + "this_cpu.h", ARCH + "page_one.h", ARCH + "bound.h")
 
-# Who may include what, by the beginnings of paths; the first entry that fits the including file decides.
+# Allowed includes, by path prefixes. The first entry that matches the including file decides.
 DIRECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("kernel/abi/", ("kernel/abi/",)),
     ("kernel/", ("kernel/",)),
@@ -25,9 +25,9 @@ DIRECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def allowed(path: str) -> tuple[str, ...] | None:
-    """The beginnings that a file's includes may have; None: any (tests)."""
+    """The prefixes that a file's includes may have; None: any (tests)."""
     if path.startswith("servers/"):
-        own = "/".join(path.split("/")[:2]) + "/"  # a server knows other servers by their protocols only
+        own = "/".join(path.split("/")[:2]) + "/"  # a server knows other servers only by their protocols
         return (own, "libsys/", "kernel/abi/")
     return next((may for beginning, may in DIRECTIONS if path.startswith(beginning)), None)
 

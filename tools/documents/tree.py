@@ -79,10 +79,10 @@ class Tree:
 
     @functools.cached_property
     def runnable(self) -> set[str]:
-        """What Meson may know tests by: words of build descriptions; `NAME_` and `_NAME` are put
-        before and behind others."""
+        """Names by which Meson may know tests: words of build descriptions. `NAME_` is also used as a
+        prefix, `_NAME` as a suffix."""
         texts = [text for path, text in self.files.items() if path.endswith("meson.build")]
-        # what a tutorial makes
+        # tests that a tutorial makes
         texts += [block for text in self.pages().values() for block in MESON_BLOCK.findall(text)]
         words = {word for text in texts for word in MESON_WORD.findall(text)}
         before = {word for word in words if word.endswith("_")} | {""}

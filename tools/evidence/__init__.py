@@ -1,1 +1,2 @@
-"""What a machine leaves behind, and how it is read: results, logs, registers, page tables, symbols, the report."""
+"""The evidence that a machine leaves, and how it is read: results, logs, registers, page tables, symbols, the
+report."""

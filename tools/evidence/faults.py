@@ -1,8 +1,8 @@
-"""Owns what is added to reports on faults of programs: function, file and line, for each address
-that the kernel's log names.
+"""Adds names to reports on faults of programs: function, file and line for each address in the kernel's log.
 
-A report on the log is written by libsys/fault.c, for init (servers) and the process server (servers/process/report.c).
-It says which images it is about, what happened and where, who called, and for a process what is mapped there:
+libsys/fault.c writes a report to the log, on behalf of init (for servers) and of the process server
+(servers/process/report.c). The report names the images, what happened and where, the callers, and for a process the
+mappings around the address:
 
     1.234560 INFO user: process 7 (crash): image 0123456789abcdef0123456789abcdef01234567 at 0x0000000000200000 to
     0x0000000000204000, moved by 0x0 1.234567 INFO user: process 7 (crash): page fault: write at 0x0000000000000010
@@ -10,9 +10,9 @@ It says which images it is about, what happened and where, who called, and for a
     0x0000000000201250 0x0000000000200100 1.234572 INFO user: process 7 (crash): next above: 0x0000000000200000 to
     0x0000000000202000, r--, file
 
-The word behind `image` is its build id, or `-`. An image is looked for by its build id alone, on the boot volume and
-then in the build folder. The program's name says nothing of its image (`--with pipes=ls`, a copy in /tmp, another
-build), and wrong names are worse than none.
+The word after `image` is its build id, or `-`. An image is looked up only by its build id, on the boot volume and then
+in the build folder. The program's name is no proof of its image (`--with pipes=ls`, a copy in /tmp, another build), and
+wrong names are worse than none.
 """
 
 from __future__ import annotations
@@ -47,14 +47,15 @@ PT_LOAD, PT_NOTE, PF_X = 1, 4, 1
 GNU_BUILD_ID = 3
 TYPE_MOVABLE = 3
 TYPES_LOADED = (2, TYPE_MOVABLE)  # 2: at fixed addresses
-PART_SECONDS = 0.5  # between the lines of one report, on a busy host; init's have no last line that one could know
-REPORTS_SHOWN = 3  # of a log that is read at its end
-HEADER_BYTES = 4096  # of a file that may be an image: headers and notes are in there
+# at most between two lines of one report, on a busy host; init's reports have no recognisable last line
+PART_SECONDS = 0.5
+REPORTS_SHOWN = 3  # when a log is read after its end
+HEADER_BYTES = 4096  # of a file that may be an image; headers and notes are within them
 OBJECT_SUFFIXES = {".o", ".a", ".d", ".py", ".json", ".txt", ".log"}
 
 
 def program_headers(data: bytes) -> list[tuple[int, int, int, int, int, int]]:
-    """Those that are in `data`, the first bytes of an ELF file."""
+    """The program headers within `data`, the first bytes of an ELF file."""
     _, offset, size, count = ELF_HEADER.unpack_from(data)
     return [PROGRAM_HEADER.unpack_from(data, at) for at in range(offset, offset + count * size, size or 1)
             if at + PROGRAM_HEADER.size <= len(data)]
@@ -94,10 +95,11 @@ class Image:
 
     path: pathlib.Path
     name: str  # on the volume, or in the build folder
-    code: list[range]  # debug information may claim addresses that the linker threw away
+    code: list[range]  # for debug information may also name addresses that the linker discarded
 
     def place(self, address: int, base: int, is_return: bool) -> str | None:
-        """`function at file:line` if its own addresses were moved by `base`; None if the address is not in there."""
+        """`function at file:line` of an address, when the image was moved by `base`; None if the
+        address is not in its code."""
         if not any(address - base in part for part in self.code):
             return None
         name = Symbols(user=self.path).name(address - base, is_return)
@@ -110,11 +112,11 @@ class Loaded:
 
     build_id: str | None
     where: range
-    base: int  # what its own addresses were moved by
+    base: int  # how far its addresses were moved
 
 
 def moved_by(data: bytes, code: bytes, address: int) -> list[int]:
-    """By what this image may have been moved, if the page around `address` holds `code`."""
+    """How far this image may have been moved, if the page around `address` holds `code`."""
     page, found = address & ~(PAGE_BYTES - 1), []
     for kind, flags, offset, start, length, _ in program_headers(data) if is_image(data) else ():
         is_code = kind == PT_LOAD and flags & PF_X and offset + length <= len(data)
@@ -132,7 +134,7 @@ class Images:
 
     def __init__(self, archive: pathlib.Path | None, folder: pathlib.Path, built: pathlib.Path | None = None) -> None:
         self.archive = archive
-        self.folder = folder  # private: for files out of the archive
+        self.folder = folder  # private, for files extracted from the archive
         self.built = built
 
     @functools.cached_property
@@ -154,7 +156,7 @@ class Images:
 
     @functools.cache
     def process_server(self) -> pathlib.Path | None:
-        """The usual one, whose records name the processes; None: it is not on the volume."""
+        """The usual process server, whose records name the processes; None: it is not on the volume."""
         data = dict(self.members).get(PROCESS_SERVER)
         return self.take_out(PROCESS_SERVER, data).path if data is not None else None
 
@@ -168,8 +170,8 @@ class Images:
         return None if path is None else Image(path, path.name, code_ranges(path.read_bytes()[:HEADER_BYTES]))
 
     def executed(self, memory: PhysicalMemory, root: int, address: int) -> tuple[Image, int] | None:
-        """The image on the volume whose code lies in memory there, and what it was moved by; None: it is not the
-        only one, or not mapped."""
+        """The image on the volume whose code lies in memory at `address`, and how far it was moved. None: nothing is
+        mapped there, or more than one image fits."""
         physical = pagewalk.walk(memory, root, address & ~(PAGE_BYTES - 1)).physical
         code = memory.read(physical, PAGE_BYTES) if physical is not None else None
         found = {(data, base): name for name, data in self.members if code for base in moved_by(data, code, address)}
@@ -201,9 +203,9 @@ class Explainer:
 
     def __init__(self, images: Images) -> None:
         self.images = images
-        self.loaded: dict[str, list[Loaded]] = {}  # by who
-        self.words: dict[str, str] = {}  # the last ones of each server
-        self.told: set[str] = set()  # whose fault has come: what is said of images from now on is about another one
+        self.loaded: dict[str, list[Loaded]] = {}  # by the process or server
+        self.words: dict[str, str] = {}  # the last words of each server
+        self.told: set[str] = set()  # whose fault was reported; later lines about images belong to their next report
 
     def note_image(self, who: str, image: Loaded) -> None:
         if who in self.told:
@@ -212,7 +214,7 @@ class Explainer:
         self.loaded.setdefault(who, []).append(image)
 
     def explain(self, line: str) -> list[str]:
-        """What a line of the kernel's log says of a fault, with names; nothing for other lines."""
+        """The lines with names for a line of the kernel's log that is about a fault; nothing for other lines."""
         if (found := IMAGE.search(line)) is not None:
             start, end, base = (int(found[word], 16) for word in ("start", "end", "base"))
             self.note_image(found["who"], Loaded(None if found["id"] == "-" else found["id"], range(start, end), base))
@@ -237,7 +239,7 @@ class Explainer:
         return []
 
     def strange_images(self, found: re.Match[str]) -> list[str]:
-        """The images that the program's name does not tell: another one runs in a server's place, or a copy of a
+        """The images that differ from the program's name: another image runs in a server's place, or a copy of a
         program."""
         images = [self.images.with_id(part.build_id) for part in self.loaded.get(found["who"], [])
                   if part.build_id is not None]
@@ -251,7 +253,8 @@ class Explainer:
 
 
 def last_reports(text: str, images: Images) -> list[str]:
-    """What the last reports of a whole log say, with names. Those before may be many, and each name takes its time."""
+    """The last reports of a whole log, with names. Earlier ones are left out: they may be many, and
+    each look-up takes time."""
     lines = text.splitlines()
     starts = [number for number, line in enumerate(lines) if FAULT.search(line) or END.search(line)]
     first = starts[-REPORTS_SHOWN:][0] if starts else 0
@@ -270,12 +273,12 @@ class FaultReports:
     def __init__(self, log: pathlib.Path, images: Images, watch: Watch | None = None) -> None:
         self.log = log
         self.images = images
-        self.watch = watch  # of the threads, which wants to be called as often
+        self.watch = watch  # of the threads; it is polled whenever the log is read
         self.explainer = Explainer(images)
         self.offset = 0
         self.pending = b""
-        self.lines: list[str] = []  # whole ones that nothing has been said about
-        self.who: str | None = None  # whose report has begun
+        self.lines: list[str] = []  # complete lines that were not explained yet
+        self.who: str | None = None  # the program whose report has begun
         self.continued = 0.0  # when its last line came
 
     def read(self) -> None:
@@ -294,7 +297,7 @@ class FaultReports:
             self.take(line.decode(errors="replace").rstrip("\r"))
 
     def take(self, line: str) -> None:
-        """Keep a line, and know whether it ends the report that has begun."""
+        """Keep a line, and note whether it ends the current report."""
         self.lines.append(line)
         if (found := FAULT.search(line)) is not None:
             self.who, self.continued = found["who"], time.monotonic()
@@ -304,7 +307,7 @@ class FaultReports:
             self.continued = time.monotonic()
 
     def tell(self) -> list[str]:
-        """What is to be said about the lines taken since the last call."""
+        """The explanations for the lines taken since the last call."""
         taken, self.lines = self.lines, []
         return [text for line in taken for text in self.explainer.explain(line)]
 
@@ -313,5 +316,5 @@ class FaultReports:
         return self.who is not None and time.monotonic() - self.continued < PART_SECONDS
 
     def threads(self, log: str) -> list[str]:
-        """What a report says of the threads of a machine that hangs."""
+        """The part on threads in the report on a machine that hangs."""
         return self.watch.lines(log, self.images.process_server()) if self.watch is not None else []

@@ -25,7 +25,7 @@ TAIL_LINES = 40
 
 @dataclasses.dataclass
 class Panic:
-    """What the kernel said about its own end."""
+    """The kernel's own words on its end."""
 
     text: str
     complete: bool  # PANIC END was reached
@@ -48,13 +48,13 @@ class KernelLog:
 
     @property
     def power_off_status(self) -> int | None:
-        """The exit status of an orderly power-off; None when there was none."""
+        """The exit status of an orderly power-off; None without one."""
         found = POWER_OFF.findall(self.text)
         return int(found[-1]) if found else None
 
     @property
     def has_rebooted(self) -> bool:
-        """Was a reset asked for in order?"""
+        """Did a program ask for a reset?"""
         return REBOOT.search(self.text) is not None
 
     @property
@@ -78,7 +78,7 @@ class KernelLog:
 
     @property
     def server_end(self) -> str | None:
-        """How a vital server ended, and its own last words: init's report of it. None when none did."""
+        """How a vital server ended, and its last words, from init's report. None when none ended."""
         found = next((found for line in self.user_lines if (found := VITAL_ENDED.match(line))), None)
         if self.power_off_status != STATUS_VITAL_ENDED or found is None:
             return None

@@ -28,7 +28,7 @@ Q35_LOW_BYTES = 0x8000_0000
 HIGH_BASE = 1 << 32
 
 DIFFERENCES_MAX = 24  # lines of one comparison
-OTHER_TABLE = 64  # two tables with more differing entries than this are no copies of each other
+OTHER_TABLE = 64  # two tables that differ in more entries are not copies of each other
 
 # What the root's entries map, for messages; the addresses are those of kernel/arch/x86_64/layout.h.
 ENTRY_USES = ((range(256, 509), "direct map"), (range(509, 510), "device window"), (range(510, 511), "stack window"),
@@ -157,21 +157,22 @@ def address_of(indexes: list[int]) -> int:
 
 
 def change_text(here: int, sealed: int) -> str:
-    """What became of one entry."""
+    """How one entry differs, in words."""
     if not here & PRESENT:
         return f"missing: 0x{here:x}, sealed 0x{sealed:x}"
     return f"{'changed' if sealed & PRESENT else 'added'}: 0x{here:x}, sealed 0x{sealed:x}"
 
 
 def leads_elsewhere(here: int, sealed: int, level: str) -> bool:
-    """Are both entries the same but for the place of the table below?"""
+    """Do the entries differ only in the address of the next table?"""
     is_leaf = level == "PT" or level != "PML4" and bool(here & LARGE)
     ignored = ~(ADDRESS_MASK | ACCESSED | DIRTY)
     return bool(here & PRESENT) and not is_leaf and here & ignored == sealed & ignored
 
 
 def compare_below(memory: PhysicalMemory, here_entry: int, sealed_entry: int, indexes: list[int]) -> list[str]:
-    """How the tables below two entries differ; tables in other places are followed for as long as they are copies."""
+    """How the tables below two entries differ. Where the entries lead to different tables, these are compared as
+    long as they are copies."""
     level = LEVELS[len(indexes)][0]
     here, sealed = memory.table(here_entry), memory.table(sealed_entry)
     if here is None or sealed is None:

@@ -17,7 +17,7 @@ PAIRS_PER_LINE = 4
 
 @dataclasses.dataclass(frozen=True)
 class Cpu:
-    """One CPU's registers, names in lower case, gdt, idt and tr being bases; ring is None when not known."""
+    """One CPU's registers, by lower-case names; gdt, idt and tr are base addresses. ring: None when not known."""
 
     number: int
     values: dict[str, int]

@@ -30,7 +30,7 @@ EXCEPTION_LINE = re.compile(r"^\s*\d+: v=|check_exception|Triple fault")
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """Everything gathered; a part that could not be had is empty or None, and `gaps` says why."""
+    """Everything gathered. A part that could not be read is empty or None, and `gaps` says why."""
 
     log: KernelLog
     memory: PhysicalMemory
@@ -44,7 +44,7 @@ class Evidence:
 
 
 def gather(guest: Guest) -> Evidence:
-    """Collect the evidence from a machine that has ended; works on a paused one and on one whose QEMU is gone."""
+    """Collect the evidence from a machine that has ended: paused, or with QEMU gone."""
     cpus: list[Cpu] = []
     gaps: list[str] = []
     if guest.process.poll() is None and guest.qmp is not None:
@@ -86,7 +86,7 @@ def frames(evidence: Evidence, root: int, base: int) -> list[int]:
         if above is None or not back or not pagewalk.canonical(back):
             break
         found.append(back)
-        if above <= base:  # stacks grow down, so a chain that does not rise is not one
+        if above <= base:  # stacks grow down, so each caller's frame must lie higher
             break
         base = above
     return found
@@ -107,7 +107,7 @@ class ProgramSymbols:
 
 
 def symbols_of(evidence: Evidence, cpu: Cpu, symbols: Symbols, images: Images) -> Symbols | ProgramSymbols:
-    """With those of the program that this CPU executes, if its image is known."""
+    """`symbols`, with those of the program that this CPU executes if its image is known."""
     found = images.executed(evidence.memory, cpu.get("cr3"), cpu.get("rip")) if cpu.ring == USER_RING else None
     return symbols if found is None else ProgramSymbols(symbols, *found)
 
@@ -138,7 +138,7 @@ def page_table_lines(evidence: Evidence, root: int, instruction: int, fault: int
 
 
 def delivery_lines(evidence: Evidence, cpu: Cpu) -> list[str]:
-    """What the CPU itself reads and writes to deliver an exception, and which of it is not there in this CR3."""
+    """The structures that the CPU reads and writes to deliver an exception, and which of them this CR3 does not map."""
     root, sealed_root = cpu.get("cr3"), evidence.log.sealed_root
     task = cpu.get("tr")
     places = [("handler table (IDT)", cpu.get("idt")), ("segments (GDT)", cpu.get("gdt")), ("task state (TSS)", task)]
@@ -154,8 +154,7 @@ def delivery_lines(evidence: Evidence, cpu: Cpu) -> list[str]:
 
 
 def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols | ProgramSymbols, hangs: bool) -> list[str]:
-    """One CPU of a paused machine. hangs: page tables have nothing to add, unless what a program executes is not
-    mapped."""
+    """One CPU of a paused machine. hangs: leave out page tables, unless the executed instruction is not mapped."""
     root, instruction = cpu.get("cr3"), cpu.get("rip")
     state = " halted" if cpu.halted else ""
     ring = "" if cpu.ring is None else f" ring {cpu.ring}"
@@ -167,7 +166,7 @@ def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols | ProgramSymbols, h
 
 
 def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]:
-    """The kernel's own words, symbolised, and what the page tables in RAM say."""
+    """The kernel's own words with symbols, and the page tables in RAM."""
     lines = [f"PANIC: {panic.text}"]
     if not panic.complete:
         lines.append("(the panic's report on the log is not complete)")
@@ -183,7 +182,7 @@ def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]
 
 
 def write(evidence: Evidence, symbols: Symbols, images: Images, threads: Sequence[str] = ()) -> list[str]:
-    """The report's lines. threads: of a machine that hung; then a CPU that is idle has nothing to tell."""
+    """The report's lines. threads: the part on threads of a machine that hung; idle CPUs are then left out."""
     lines = list(threads)
     panic = evidence.log.panic
     if panic is not None:

@@ -22,7 +22,8 @@ class Symbols:
         return self.kernel if address & KERNEL_HALF else self.user
 
     def name(self, address: int, is_return: bool = False) -> str:
-        """Where `address` is, inlined callers included, in one line. is_return: the call is one byte before it."""
+        """Where `address` is, inlined callers included, in one line. is_return: a return address; the call is
+        looked up, one byte before it."""
         file = self.file_for(address)
         if file is None:
             return "(no ELF file for this address)"

@@ -18,7 +18,8 @@ LINE_BYTES_MAX = 4096
 
 @dataclasses.dataclass
 class Judge:
-    """Fed with bytes, gives back clean lines; `faults` lists what is wrong with the stream, finish() completes it."""
+    """Takes bytes and returns clean lines. `faults` lists the stream's faults; finish() adds those
+    visible only at its end."""
 
     partial: bytes = b""
     plan: int | None = None

@@ -1,11 +1,12 @@
-"""Owns what a report says of threads: who each is, what it waits for, since when, and who could end the wait.
+"""Owns a report's part on threads: each one's name, what it waits for, since when, and which thread could end the wait.
 
-All of it is read from the machine's memory, through the sealed root: pools lead to objects (kernel/pool.h), a thread to
-the queue or to the reply capability it waits by (kernel/thread.h), an endpoint to the capabilities for it
-(kernel/cap.h), and these to the tables of those who serve it. The kernel keeps no time of a wait, so it is looked at
-now and then while the machine runs (Watch).
+All of it is read from the machine's memory, through the sealed root. Pools lead to objects (kernel/pool.h), a
+thread to the queue or reply capability that it waits at (kernel/thread.h), an endpoint to its capabilities
+(kernel/cap.h), and these to the tables of its servers. The kernel does not record when a wait began, so Watch
+samples the machine while it runs.
 
-What is read from a machine that runs may change meanwhile: every list is bounded, and what can't be is left out.
+The memory of a running machine changes while it is read: every list walk is bounded, and
+inconsistent parts are left out.
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ FIRST_THREAD = 1
 OBJECTS_MAX = 20000
 SHOWN_MAX = 60
 WATCH_SECONDS = 0.5
-WATCH_SHARE = 20  # ... and no more than one part in so many of our time
-SINCE_SECONDS = 1.0  # shorter waits are those of whoever works
-IMAGE_AT, IMAGE_BYTES = 0x200000, 1024  # where a server lies (libsys/layout.h), and as much of it as has the build id
+WATCH_SHARE = 20  # ... and at most 1/WATCH_SHARE of our own time
+SINCE_SECONDS = 1.0  # shorter waits are normal work
+# where a server lies (libsys/layout.h), and how many bytes from there on include the build id
+IMAGE_AT, IMAGE_BYTES = 0x200000, 1024
 STARTED = re.compile(r"\buser: init: started (\S+)\s*$", re.MULTILINE)
 
 
 class Kernel:
-    """Virtual memory of a machine as one look at it finds it: each page is read once."""
+    """A snapshot of a machine's virtual memory: each page is read once."""
 
     def __init__(self, memory: PhysicalMemory, root: int, layouts: dict[str, Layout]) -> None:
         self.memory = memory
@@ -49,7 +51,7 @@ class Kernel:
         self.pages: dict[int, bytes] = {}
 
     def bytes(self, address: int, length: int) -> bytes:
-        """Within one page; zeroes where nothing is mapped."""
+        """Bytes within one page; zeroes where nothing is mapped."""
         page = address & ~(PAGE_BYTES - 1)
         if page not in self.pages:
             physical = pagewalk.walk(self.memory, self.root, page).physical
@@ -65,7 +67,7 @@ class Kernel:
         return self.number(address + self.layouts[kind][member], length)
 
     def object_of(self, slot: int) -> int:
-        """The object that a capability slot names, with all address bits; 0: it is empty."""
+        """The address of the object in a capability slot, canonical; 0: the slot is empty."""
         return (self.at("cap_slot", slot, "head") >> ADDRESS_BITS) | 0xFFFF << 48 if self.at("cap_slot", slot,
                                                                                              "head") else 0
 
@@ -81,8 +83,8 @@ class Kernel:
 
 @dataclasses.dataclass(frozen=True)
 class Thread:
-    """What the kernel has of a thread. wait: the object in whose queue it is; reply_slot: where the right to
-    answer it lies. 0: none."""
+    """A thread as the kernel records it. wait: the object in whose queue it is; reply_slot: the slot of the reply
+    capability that can answer it. 0: none."""
 
     address: int
     number: int
@@ -95,25 +97,26 @@ class Thread:
     fault_badge: int
     fault_address: int
     has_deadline: bool
-    work: int  # changes with what it does: a hash of its time, its place in the queue, its registers
-    process_root: int  # of its own space
+    work: int  # changes when the thread makes progress: a hash of its CPU time, its place in the queue, its registers
+    process_root: int  # the root of its address space
 
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """All threads at one moment, and the tables by which they hold capabilities."""
+    """All threads at one moment, and their capability tables."""
 
     kernel: Kernel
     threads: list[Thread]
     tables: dict[int, range]  # table -> its slots' addresses
 
     def owners(self, slot: int) -> list[Thread]:
-        """The threads that hold the capability in this slot: it lies in their table."""
+        """The threads whose table contains this slot."""
         table = next((table for table, slots in self.tables.items() if slot in slots), 0)
         return [thread for thread in self.threads if table and thread.table == table]
 
     def servers(self, endpoint: int) -> list[Thread]:
-        """The threads that can receive there. The first program can, wherever another one can, and is left out then."""
+        """The threads that can receive there. The first program can receive at every endpoint, so it is left out if
+        another thread can, too."""
         found: list[Thread] = []
         slot = self.kernel.at("object", endpoint, "first_cap")
         for _ in range(OBJECTS_MAX):
@@ -167,8 +170,7 @@ def take(memory: PhysicalMemory, root: int, pools: int, layouts: dict[str, Layou
 
 
 class Names:
-    """What threads are called, from what the log says of servers and the process server's own
-    records say of processes."""
+    """Names for threads: of servers from the log, of processes from the process server's records."""
 
     def __init__(self, snapshot: Snapshot, log: str, process_server: pathlib.Path | None) -> None:
         self.snapshot = snapshot
@@ -183,7 +185,7 @@ class Names:
                 self.table = None
 
     def name(self, thread: Thread) -> str:
-        """With the thread's number."""
+        """The thread's name and number."""
         return f"{self.program(thread)} (thread {thread.number})"
 
     def program(self, thread: Thread) -> str:
@@ -205,7 +207,7 @@ class Names:
             return ""
         memory = Kernel(self.snapshot.kernel.memory, server.process_root, self.layouts)
         if self.image is None or memory.bytes(IMAGE_AT, IMAGE_BYTES) != self.image.read_bytes()[:IMAGE_BYTES]:
-            return ""  # another image runs in its place
+            return ""  # another image runs as process server
         entries = self.table + self.layouts["system"]["processes"] + self.layouts["process_table"]["entries"]
         for number in range(64):
             process = memory.number(entries + 8 * number)
@@ -220,7 +222,7 @@ def all_of(names: list[str], otherwise: str) -> str:
 
 
 def describe(thread: Thread, snapshot: Snapshot, names: Names) -> str:
-    """What a thread does or waits for, and who could end that."""
+    """What a thread does or waits for, and which threads could end the wait."""
     if thread.state in (IN_CALL, IN_FAULT):
         return describe_call(thread, snapshot, names)
     deadline = ", at most until a deadline" if thread.has_deadline else ""
@@ -248,14 +250,14 @@ def describe_call(thread: Thread, snapshot: Snapshot, names: Names) -> str:
 
 
 def doing(thread: Thread) -> str:
-    """Of somebody else, in a few words: its own line says the rest."""
+    """What another thread does, in a few words: its own line says the rest."""
     return {STOPPED: "is stopped", READY: "is ready to run", RUNNING: "runs", IN_CALL: "calls somebody itself",
             IN_WAIT: "waits for messages", IN_SIGNAL: "waits for a notification",
             IN_FAULT: "is in a fault"}.get(thread.state, "is in no known state")
 
 
 class Watch:
-    """Looks at the threads of a machine that runs, so that a report can say for how long each has waited."""
+    """Samples the threads of a running machine, so that a report can say for how long each has waited."""
 
     def __init__(self, memory: pathlib.Path, log: pathlib.Path, kernel: pathlib.Path | None) -> None:
         self.memory = memory
@@ -270,7 +272,7 @@ class Watch:
 
     def snapshot(self) -> Snapshot | None:
         """None: there is no kernel yet, or none whose structures are known."""
-        if self.root is None and self.log.exists():  # said once, before anything runs
+        if self.root is None and self.log.exists():  # the log tells it once, before any program runs
             self.root = KernelLog(self.log.read_text(errors="replace")).sealed_root
         if self.root is None or self.kernel is None:
             return None
@@ -284,7 +286,7 @@ class Watch:
         return take(PhysicalMemory(self.memory), self.root, self.pools, self.layouts) if self.pools else None
 
     def poll(self) -> None:
-        """To be called often; looks now and then."""
+        """Call often; takes a sample now and then."""
         now = time.monotonic()
         if now < self.next:
             return

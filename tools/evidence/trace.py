@@ -1,8 +1,8 @@
 """Owns the reading of a dead machine's trace: the ring that trace_control fills
 (kernel/abi/trace.h), decoded for a report.
 
-Where the ring lies is said by the kernel's own variable `trace` (kernel/trace.h), found through its symbol table and
-read through the sealed root: the ring's header is a user's memory and is not believed.
+The kernel's variable `trace` (kernel/trace.h) says where the ring lies. It is found through the symbol table and read
+through the sealed root. The ring's own header is user memory, so it is not trusted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Record:
 
 @dataclasses.dataclass(frozen=True)
 class Names:
-    """What the numbers in records are called."""
+    """Names for the numbers in records."""
 
     calls: dict[int, str]
     statuses: dict[int, str]
@@ -74,7 +74,7 @@ def thread_name(number: int) -> str:
 
 
 def describe(record: Record, names: Names) -> str:
-    """What happened, in a few words."""
+    """A record in a few words."""
     who, (first, second) = thread_name(record.thread), record.words
     if record.event == CALL:
         return f"{who}: {names.call(record.detail)}(0x{first:x}, 0x{second:x}, ...)"

@@ -1,5 +1,4 @@
-"""Owns the names of what stopped a CPU: exception vectors, and the checks that clang compiles into trapping
-instructions.
+"""Owns the names of a CPU's traps: exception vectors, and the checks that clang compiles into trapping instructions.
 
 With -fsanitize-trap a failed check executes `ud1l KIND(%eax), %eax`: 67 0f b9 40 KIND, or 67 0f b9 00 for kind 0. The
 kinds are numbered in clang's LIST_SANITIZER_CHECKS.
@@ -36,7 +35,7 @@ def check_at(memory: PhysicalMemory, root: int, instruction: int) -> str | None:
 
 
 def explain(memory: PhysicalMemory, registers: dict[str, int]) -> list[str]:
-    """What a panic's vector means; nothing when it was no exception."""
+    """The meaning of a panic's vector; nothing when it was no exception."""
     if "vector" not in registers:
         return []
     vector = registers["vector"]

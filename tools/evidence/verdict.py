@@ -13,7 +13,7 @@ from machine.guest import Cause, End
 
 
 class Kind(enum.Enum):
-    """The ends that are not a power-off at the end of what the machine was to do."""
+    """The ways to end other than the expected power-off."""
 
     PANIC = "panic"
     TRIPLE_FAULT = "triple fault"
@@ -22,8 +22,8 @@ class Kind(enum.Enum):
     HANG = "hang"
     EARLY_EXIT = "early exit"
     CANCELLED = "cancelled"
-    NOT_STARTED = "not started"  # by the loader or init, who say why
-    SERVER_ENDED = "server ended"  # one without which the machine is of no use
+    NOT_STARTED = "not started"  # the loader or init gave up, and said why
+    SERVER_ENDED = "server ended"  # one that the machine can't do without
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Problem:
 
     @property
     def is_told(self) -> bool:
-        """Did the guest tell the whole reason? Then registers and page tables have nothing to add to it."""
+        """Did the guest itself give the reason? Then registers and page tables add nothing."""
         return self.kind in (Kind.CANCELLED, Kind.REBOOTED, Kind.NOT_STARTED, Kind.SERVER_ENDED)
 
 
 def judge_guest(log: KernelLog) -> Problem | None:
-    """What is wrong according to loader or init, which gave up in order; None: neither did."""
+    """What is wrong according to the loader or init, if one of them gave up in order; None: neither did."""
     if log.loader_failure is not None:
         return Problem(Kind.NOT_STARTED, f"the loader: {log.loader_failure}")
     if log.start_failure is not None:
@@ -49,7 +49,7 @@ def judge_guest(log: KernelLog) -> Problem | None:
 
 
 def judge_end(end: End, evidence: Evidence, seconds: float, errors: str) -> Problem | None:
-    """What is wrong with this end. None: an orderly power-off; its status is the log's power_off_status.
+    """What is wrong with this end. None: an orderly power-off, whose status is the log's power_off_status.
 
     seconds: the time the machine was given. errors: what QEMU itself complained about.
     """

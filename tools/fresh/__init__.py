@@ -1,1 +1,1 @@
-"""The rehearsal of a stranger's first hour: a bare Debian root, what README demands, README's commands."""
+"""The rehearsal of a stranger's first hour: a bare Debian root, README's requirements, README's commands."""

@@ -1,4 +1,4 @@
-"""Owns the reading of what strangers are told: the steps of the Containerfile and the first commands of README.md."""
+"""Reads the instructions for strangers: the steps of the Containerfile and the first commands of README.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class RecipeError(Exception):
-    """A page does not have the form that is expected; the text says which."""
+    """A page does not have the expected form; the text says which."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Owns the rehearsal: README's commands on a bare Debian, and what CI runs beside them, each part in a root of its own.
+"""Owns the rehearsal: README's commands on a bare Debian, and the other parts of CI, each in a root of its own.
 
-A part is a list of steps; a step that goes wrong fails, and the next part begins all the same. What a
-step counts is added up.
+A part is a list of steps. After a failed step its part may end early, but the next part still begins. The steps'
+test counts are added up.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def heading(text: str) -> None:
 
 
 class Rehearsal:
-    """Roots below `folder`, which is ours alone; `totals` and `cases` grow."""
+    """Roots below `folder`, which is ours alone. `totals` and `cases` accumulate."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class Rehearsal:
         self.place = self.recipe.place
 
     def check(self, name: str, good: bool, problem: str = "") -> bool:
-        """Count a step that counts as one."""
+        """Count a step as one test."""
         self.totals.passed += good
         self.totals.failed += not good
         print(f"{'ok' if good else 'FAILED'}: {name}{'' if good else ': ' + problem}", flush=True)
@@ -55,7 +55,7 @@ class Rehearsal:
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """A part that can't go on is one failure."""
+        """Run a part. If it can't go on, that counts as one failure."""
         heading(name)
         started = time.monotonic()
         try:
@@ -65,7 +65,7 @@ class Rehearsal:
         print(f"({name}: {time.monotonic() - started:.0f} s)", flush=True)
 
     def step(self, name: str, ended: Ended, wanted: str = "") -> bool:
-        """A command that has to end with 0, with `wanted` as a line of its output."""
+        """Check a command: it has to exit with 0, with `wanted` as a line of its output."""
         problem = "its time ran out" if ended.status is None else f"status {ended.status}" if ended.status else ""
         if not problem and wanted and wanted not in ended.output.replace("\r", "").splitlines():
             problem = f"no line {wanted!r}"
@@ -73,7 +73,7 @@ class Rehearsal:
 
     def test(self, name: str, root: Root, command: str, user: str = "root",
              place: pathlib.PurePosixPath | None = None) -> None:
-        """A run of ./baton test: its cases count."""
+        """Run ./baton test and add up its cases."""
         folder = place or self.place
         heading(f"{name}: {command}")
         ended = root.run(command, TEST_SECONDS, user, str(folder), environment=IN_CI)
@@ -87,7 +87,7 @@ class Rehearsal:
         self.cases.add(root.path(folder / LOG), name)
 
     def fresh(self) -> Root | None:
-        """A bare root with what the Containerfile prepares, and README's commands in it. None: it could not be made."""
+        """A bare root after the Containerfile's preparations and README's commands. None: it could not be made."""
         root = None
         with self.part("a fresh Debian, as root"):
             root = Root.unpack(bare_archive(self.recipe.suite, CACHE), self.folder / "fresh")
@@ -101,7 +101,7 @@ class Rehearsal:
         return root
 
     def visitor(self, fresh: Root) -> None:
-        """What needs no rights, as a user without any: everything is installed, the project is his own copy."""
+        """README's commands as an ordinary user: everything is installed, and the project is the user's own copy."""
         with self.part("the same as a user without rights"):
             root = fresh.copy(self.folder / "visitor")
             place = pathlib.PurePosixPath(f"/home/{VISITOR}/baton")
@@ -116,10 +116,10 @@ class Rehearsal:
                       place)
 
     def extras(self, fresh: Root) -> None:
-        """With every extra: the tests that were skipped for want of a tool."""
+        """Run the tests again with every extra installed, so that none is skipped for want of a tool."""
         with self.part("with every extra"):
             root = fresh.copy(self.folder / "extras")
-            shutil.copytree(paths.ROOT / ".git", root.path(self.place / ".git"))  # what git is wanted for reads it
+            shutil.copytree(paths.ROOT / ".git", root.path(self.place / ".git"))  # tests that need git read it
             packages = " ".join(need.packages[0] for need in needs.EXTRAS)
             command = f"apt-get install -y -q --no-install-recommends {packages}"
             tests = sorted({test for test, _ in self.cases.skipped})
@@ -145,22 +145,22 @@ class Rehearsal:
         for command in (f"apt-get install -y -q --no-install-recommends clang-{version} lld-{version}",
                         f"CC=clang-{version} meson setup -Dwerror=true {folder}",
                         f"meson compile -C {folder} system",
-                        f"meson compile -C {folder} run",  # nobody types, so it ends at its prompt
+                        f"meson compile -C {folder} run",  # standard input is empty, so it ends at its prompt
                         f"./baton run --built {folder} -c exectest"):
             if not self.step(f"clang {version}: {command}", root.run(command, INSTALL_SECONDS, folder=str(self.place))):
                 return
 
     def bench(self, fresh: Root) -> None:
-        """No operation takes more instructions than recorded."""
+        """Check that no operation takes more instructions than recorded."""
         with self.part("./baton bench --check"):
             command = "./baton bench --check"
             self.step(command, fresh.run(command, BENCH_SECONDS, folder=str(self.place), environment=IN_CI))
 
     def run(self, parts: Sequence[str]) -> None:
-        """A fresh root, then these parts. Without that root there is nothing to go on with, and that is a failure."""
+        """Make a fresh root, then run these parts. If the root can't be made, that is the only failure."""
         fresh = self.fresh()
         for name in parts if fresh is not None else ():
             getattr(self, name)(fresh)
-        if self.cases.failures:  # a rehearsal prints for an hour, and often only its end is kept
+        if self.cases.failures:  # repeated at the end: a rehearsal prints for an hour, and often only its end is kept
             heading("what failed")
             print("\n".join(self.cases.failures), flush=True)

@@ -1,7 +1,7 @@
-"""Owns Debian roots: a bare one is made once and kept as an archive; copies of it are run in and thrown away.
+"""Owns Debian roots: a bare one is made once and kept as an archive; commands run in copies, which are thrown away.
 
-Commands run with mounts and processes of their own (unshare, chroot), so that nothing of them is left when they end,
-and they see none of the host's environment. This needs root.
+Commands run in mount and process namespaces of their own (unshare, chroot), so nothing of them survives their end, and
+they see none of the host's environment. This needs root.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Ended:
 
 
 def must(command: list[str], seconds: float) -> None:
-    """Run a command of the host's; RootError with its last words when it fails."""
+    """Run a command on the host. Raises RootError with its last words when it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False,
                               stdin=subprocess.DEVNULL)
@@ -72,7 +72,7 @@ def must(command: list[str], seconds: float) -> None:
 
 
 def bare_archive(suite: str, cache: pathlib.Path) -> pathlib.Path:
-    """The archive of a bare root; made unless a young one is kept. It appears whole or not at all."""
+    """The archive of a bare root, made anew unless a young one is cached. It appears whole or not at all."""
     archive = cache / f"debian-{suite}.tar"
     if archive.exists() and time.time() - archive.stat().st_mtime < SUITE_DAYS * 86400:
         return archive
@@ -127,7 +127,7 @@ class Root:
             process.stdin.write(typed)
             process.stdin.close()
         except BrokenPipeError:
-            pass  # it ended before; its status says how
+            pass  # the command ended early; its status says how
         lines = []
         for line in process.stdout:
             lines.append(line.decode(errors="replace"))

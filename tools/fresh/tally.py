@@ -1,5 +1,4 @@
-"""Owns what the runs of a rehearsal add up to: their closing lines, what failed, and the cases
-that no run has really run."""
+"""Adds up the runs of a rehearsal: their closing lines, the failures, and the cases that were skipped in every run."""
 
 from __future__ import annotations
 
@@ -17,15 +16,14 @@ WORDS_OF_A_FAILURE = 20  # lines
 
 
 def closing_totals(output: str) -> Totals | None:
-    """What the last line of ./baton test says; None when it is no closing line."""
+    """The totals in the last line of ./baton test; None when it is no closing line."""
     lines = output.strip().splitlines()
     closing = CLOSING.match(lines[-1]) if lines else None
     return Totals(int(closing[1]), int(closing[2]), int(closing[3] or 0)) if closing else None
 
 
 def words_of(entry: dict[str, str]) -> str:
-    """What a test that failed said of it: its failed cases, each with the lines behind it, else how its output
-    ended."""
+    """A failed test's own words: its failed cases, each with the lines after it, else the end of its output."""
     lines = f"{entry.get('stdout', '')}\n{entry.get('stderr', '')}".strip().splitlines()
     told = [line for index, line in enumerate(lines)
             if any(earlier.startswith("not ok") for earlier in lines[max(0, index - 5):index + 1])]
@@ -34,7 +32,7 @@ def words_of(entry: dict[str, str]) -> str:
 
 @dataclasses.dataclass
 class Cases:
-    """Over several runs: the cases that ran, and those that were skipped, with the test each is in."""
+    """The cases that ran and those that were skipped, over several runs, with the test of each."""
 
     ran: set[str] = dataclasses.field(default_factory=set)
     ran_tests: set[str] = dataclasses.field(default_factory=set)
@@ -59,7 +57,7 @@ class Cases:
                     self.ran.add(case)
 
     def never_ran(self) -> list[str]:
-        """The names of those that were skipped in each run. Servers of one protocol are held to the same cases, so a
-        case that ran in one test counts for all."""
+        """The names of the cases that were skipped in every run. Servers of one protocol share their cases, so a case
+        that ran in one test counts for all."""
         return sorted(case or test for test, case in self.skipped
                       if (case not in self.ran if case else test not in self.ran_tests))
