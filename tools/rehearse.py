@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Owns what CI runs: README's commands in a fresh Debian root, and beside them whatever a change must not break.
+"""Owns what CI runs: README's commands in a fresh Debian root, and further parts that a change must not break.
 
     rehearse.py [PART ...]     parts: bench extras visitor clangs; without a name, all of them
 
-Each part begins with a fresh root, in which README's two commands run. As root, on Debian, with mmdebstrap. The last
-line is `N passed, N failed`, added up over all runs; the exit status is 0 only when nothing failed.
+Each part begins with a fresh root, in which README's two commands run. It needs Debian, root's rights and mmdebstrap.
+The last line is `N passed, N failed`, summed over all runs. The exit status is 0 only when nothing failed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PARTS = ("bench", "extras", "visitor", "clangs")
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="README's commands in a fresh Debian root, and the rest of CI.")
-    # []: argparse asks for it if none is named
+    # []: argparse checks the default, too, when no part is named
     parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []],
                         help="which parts; all if none is named")
     options = parser.parse_args(arguments)

@@ -4,10 +4,10 @@
     suite.py --name ipc --loader build/boot/pvh.elf --volume suite.tar --timeout 20
     suite.py --name ipc --loader pvh.elf --kernel kernel.elf --init ipc.elf --file etc/manifest.json=m.json --smp 4
 
-Meson's `tap` protocol reads the output. The exit code is 0 only when every promised result came, once and ok, and the
-kernel powered off in order with status 0; otherwise 1, with the reason behind `Bail out!`. The kernel's log, the
-console and the report stay in run/NAME/ below the current folder, or in run/NAME-2/ while another run of it uses that
-one.
+Meson's `tap` protocol reads the output. The exit code is 0 only when every promised result came, once and ok,
+and the kernel powered off in order with status 0; otherwise 1, with the reason after `Bail out!`. The kernel's
+log, the console and the report stay in run/NAME/ below the current folder, or in run/NAME-2/ while another run
+of the suite uses that one.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ from machine.places import private_places
 
 DEFAULT_SECONDS = 30.0
 PUMP_SECONDS = 0.1
-WATCHED_SECONDS = 5.0  # before the time is over
+WATCHED_SECONDS = 5.0  # before the time limit
 CONSOLE_TAIL_LINES = 10
 KERNEL_NAME = "boot/kernel.elf"
 INIT_NAME = "boot/init.elf"
-BENCH_CPU = "max,-erms"  # rep string instructions count one per iteration, so the fast ones must not be chosen
+# with ERMS, memory routines would choose rep string instructions, which count once per iteration
+BENCH_CPU = "max,-erms"
 
 
 class SuiteError(Exception):
@@ -82,8 +83,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def compose_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path | None:
-    """The volume to boot: the one given, with kernel, init and files put on it, or one made from these alone, or
-    None."""
+    """The volume to boot: the given one with kernel, init and files added, or one made from these alone, or None."""
     files = [(KERNEL_NAME, options.kernel), (INIT_NAME, options.init)]
     files += [volume.parse_member(word) for word in options.file]
     added = [(name, path.read_bytes()) for name, path in files if path is not None]
@@ -100,7 +100,7 @@ def compose_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib
 
 
 def find_symbols(options: argparse.Namespace, archive: pathlib.Path | None, folder: pathlib.Path) -> Symbols:
-    """The ELF files to look addresses up in: those given, else the kernel and init of the volume."""
+    """The ELF files in which to look up addresses: the given ones, else the kernel and init of the volume."""
     found = {KERNEL_NAME: options.kernel_symbols or options.kernel, INIT_NAME: options.user_symbols or options.init}
     if archive is not None:
         with tarfile.open(archive) as members:
@@ -140,8 +140,8 @@ def say(line: str) -> None:
 
 
 def watch(guest: Guest, judge: tap.Judge, seconds: float, threads: Watch | None = None) -> None:
-    """Carry the guest's TAP to standard output until the machine ends or its time does; near its
-    end, look at the threads."""
+    """Carry the guest's TAP to standard output until the machine ends or its time is over; shortly before
+    that, sample the threads."""
     while guest.end is None:
         for channel, data in guest.pump(PUMP_SECONDS):
             if channel == "tap":
@@ -228,8 +228,9 @@ def run_machine(options: argparse.Namespace, output: pathlib.Path) -> int:
 
 def main(arguments: list[str]) -> int:
     options = parse_arguments(arguments)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that QEMU and the folder go too
-    family.die_with_parent(signal.SIGTERM)  # Meson, which may be killed
+    # so that QEMU and the folder are cleaned up
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    family.die_with_parent(signal.SIGTERM)  # the parent is Meson, which may be killed
     say("TAP version 13")
     try:
         return run_suite(options)

@@ -17,7 +17,7 @@ import unittest
 
 
 class TapResult(unittest.TestResult):
-    """Prints a line for each finished test; a failure's trace follows as remarks."""
+    """Prints a line for each finished test; a failure's traceback follows as remarks."""
 
     def __init__(self) -> None:
         super().__init__()

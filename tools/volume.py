@@ -18,7 +18,7 @@ import tarfile
 BLOCK_BYTES = 512
 ALIGN_BYTES = 4096
 NAME_BYTES_MAX = 99  # one less than ustar's field, so that a reader may treat it as a C string
-VOLUME_BYTES_MAX = 64 << 20  # what the loader reads into memory at once, and what fits the image's partition
+VOLUME_BYTES_MAX = 64 << 20  # the loader reads it into memory at once, and it must fit the image's partition
 
 Members = list[tuple[str, bytes]]
 
@@ -63,7 +63,7 @@ def comment_record(length: int) -> bytes:
 
 
 def padding(position: int) -> bytes:
-    """What goes before a header at `position` so that the data after the header is aligned."""
+    """The bytes before a header at `position` that align the data after the header."""
     gap = -(position + BLOCK_BYTES) % ALIGN_BYTES
     if gap == 0:
         return b""

@@ -115,8 +115,8 @@ class Snapshot:
         return [thread for thread in self.threads if table and thread.table == table]
 
     def servers(self, endpoint: int) -> list[Thread]:
-        """The threads that can receive there. The first program can receive at every endpoint, so it is left out if
-        another thread can, too."""
+        """The threads that can receive there. The first program can receive wherever another thread
+        can, so it is left out then."""
         found: list[Thread] = []
         slot = self.kernel.at("object", endpoint, "first_cap")
         for _ in range(OBJECTS_MAX):

@@ -4,10 +4,9 @@ A bench guest prints, among its TAP lines, one line for each row:
 
     # bench id=syscall_null ops=10000 ticks=900000
 
-Ticks of the time-stamp counter are for all operations together, loop overhead taken off; one tick is one instruction.
-The id `calibrate` is a counted loop: it has to come out at the instructions the loop holds. How many of the
-instructions were the kernel's, and what events there were, is from the counter (counts.py), unless the line has
-`kernel`.
+Ticks of the time-stamp counter are for all operations together, without the loop's overhead; one tick is one
+instruction. The id `calibrate` is a counted loop, whose figure must equal the loop's instructions. The kernel's share
+and the events come from the counter (counts.py), unless the line has `kernel`.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ MARK = "# bench "
 CALIBRATE = "calibrate"
 WORSE_LIMIT = 1.01
 FORM = "{:24} {:>12} {:>9} {:>9} {:>13} {:>10} {:>6}  {:12} {}"
-# of the table with this reference system
+# by the table's reference system
 TITLES = {"seL4": "Operations of the kernel", "Linux": "Operations of processes"}
-BOOT = "boot_"  # of ids
+BOOT = "boot_"  # how the ids of boot rows begin
 SLACK = 100  # instructions between the marks and the readings of the clock
 
 
@@ -47,7 +46,7 @@ class Row:
 
 
 def with_kernel(row: Row, kernel: int) -> Row:
-    """The row, of whose instructions, of all operations, so many were the kernel's."""
+    """The row with its kernel share: `kernel` of its instructions, over all operations, were the kernel's."""
     share = kernel / row.operations
     return dataclasses.replace(row, kernel=share, user=row.instructions - share)
 
@@ -78,11 +77,11 @@ def parse_output(text: str) -> list[Row]:
 def with_group(row: Row, group: Group, images: Images) -> Row:
     """The row with its shares and events. Raises RowError if counter and clock disagree.
 
-    The counter has besides what the clock measured: 3 instructions of the loop a turn, some around it, and once more
-    each instruction that faulted. Its figure is taken where the clock has none, and of a boot, since it has what is
-    before the kernel reads the clock.
+    The counter counts more than the clock: 3 instructions of the loop each turn, some around it, and a faulting
+    instruction each time that it is tried. Its figure is used where the clock has none, and for a boot, since it
+    includes what runs before the kernel reads the clock.
     """
-    if not group.times:  # a row that is not of instructions
+    if not group.times:  # a row that does not count instructions
         return row
     events = group.events(images)
     counted = sum(sum(times.values()) for image, times in group.by_image(images).items() if image is not None)
@@ -109,13 +108,13 @@ def figure(value: float | None) -> str:
 
 
 def event_words(row: Row | None) -> str:
-    """The events of one operation, those that happen at least once in a hundred."""
+    """The events of an operation that happen at least once in a hundred operations."""
     return ", ".join(f"{figure(value)} {name}" for name, value in sorted(row.events.items())
                      if value >= 0.01) if row else ""
 
 
 def shares(row: Row | None) -> tuple[str, str]:
-    """What of a row is in user mode, what in the kernel."""
+    """The parts of a row in user mode and in the kernel."""
     return (figure(row.user), figure(row.kernel)) if row else ("-", "-")
 
 

@@ -1,4 +1,4 @@
-"""Owns the run of the bench guests: which there are, and each one's rows with what the counter says of them."""
+"""Owns the run of the bench guests: which ones exist, and the rows of each with the counter's figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from machine.command_line import QEMU, comma
 BENCH_SECONDS = 600
 SCALING = "scaling"  # the bench that measures in the host's time
 ELF = b"\x7fELF"
-INTERRUPTS = "interrupt_stubs", "interrupt_of_device"  # where the kernel's interrupts enter, and the end of that
+INTERRUPTS = "interrupt_stubs", "interrupt_of_device"  # where interrupts enter the kernel: first address, and end
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Bench:
 
     @property
     def counts(self) -> bool:
-        """Whether its rows are of instructions executed between marks, so that the counter says more of them."""
+        """Whether its rows are instructions executed between marks, about which the counter has more detail."""
         return "--bench" in self.command
 
     @functools.cached_property
     def images(self) -> Images:
-        """The programs that run in it: those that its command names."""
+        """The programs that run in it, as named by its command."""
         named = [word.rpartition("=")[2] for option, word in zip(self.command, self.command[1:])
                  if option in ("--kernel", "--init", "--file")]
         files = [self.folder / name for name in named]
@@ -51,8 +51,7 @@ class Bench:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a bench printed, and what the counter counted: a group for each row, in the same order; none without
-    counter."""
+    """What a bench printed, and the counter's groups: one for each row, in the same order; none without counter."""
 
     bench: Bench
     rows: list[Row]
@@ -69,12 +68,12 @@ def introspect(folder: pathlib.Path) -> list[Bench]:
 
 
 def benches(folder: pathlib.Path = paths.BUILD_RELEASE) -> list[Bench]:
-    """Those that count instructions."""
+    """The benches that count instructions."""
     return [bench for bench in introspect(folder) if bench.name != SCALING]
 
 
 def scaling() -> list[str]:
-    """What the bench that measures in the host's time has to say, a line for each number of CPUs."""
+    """The lines of the bench that measures in the host's time, one for each number of CPUs."""
     bench = next(bench for bench in introspect(paths.BUILD_RELEASE) if bench.name == SCALING)
     done = subprocess.run(bench.command, cwd=bench.folder, capture_output=True, text=True, check=False,
                           stdin=subprocess.DEVNULL)
@@ -86,7 +85,7 @@ def scaling() -> list[str]:
 
 @functools.cache
 def counter_loads(counter: pathlib.Path) -> bool:
-    """Whether this QEMU takes the counter: one without plugins does not, nor one that has only newer interfaces."""
+    """Whether this QEMU can load the counter: not if it lacks plugins, or has only newer interfaces."""
     done = subprocess.run([QEMU, "-M", "none", "-display", "none", "-monitor", "stdio", "-plugin",
                            f"file={comma(counter)},out=/dev/null"], input="quit\n", capture_output=True, text=True,
                           check=False)
@@ -99,7 +98,7 @@ def counter_loads(counter: pathlib.Path) -> bool:
 def run(bench: Bench, append: str = "", stops: tuple[str, ...] = ()) -> Result:
     """Run a bench. append: more words for the kernel's command line. stops: see counter.c.
 
-    Raises UserError, with its output when the guest fails.
+    Raises UserError with the guest's output when it fails.
     """
     with private_folder() as place:
         file = place / "counts"

@@ -1,7 +1,7 @@
-"""Owns where the time of a boot goes: from the kernel's first instruction to the prompt, phase by phase.
+"""Owns the phases of a boot, from the kernel's first instruction to the prompt, and the instructions of each.
 
-A phase begins when a function is executed, mostly for the first time (counter.c, `stop`), so nothing is added to what
-boots. The functions of the kernel and of init are named here; each server's phase begins with its first instruction.
+A phase begins when a function is executed, mostly for the first time (counter.c, `stop`), so the booted system needs no
+marks. The functions of the kernel and of init are named here; each server's phase begins with its first instruction.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from host.say import UserError
 
 START, BUILD = "_start", "child_build"
 MANIFEST = "etc/manifest.json="
-# By the counter's words for a place: what is done from there on, the first time and later. A page may look in two ways
-# (images.py), so there may be two places for one phase, of which one comes.
+# The counter's name of a place -> what is done from there on, the first time and later. A page may have two hashes
+# (images.py), so a phase may have two places, of which one is executed.
 Begins = dict[str, list[str]]
 PHASES = (  # program, function, what is done from there on
     ("kernel", "kernel_start", "kernel: what the boot loader told"),
@@ -35,7 +35,7 @@ PHASES = (  # program, function, what is done from there on
     ("init", "child_start", "init: start the servers"),
 )
 FIRST_SERVER = "init", START  # the row boot_first_server ends here
-LAST = "process_bench"  # in the shell's place; it prints the prompt
+LAST = "process_bench"  # runs in the shell's place; its phase prints the prompt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Phase:
 
 
 def servers(command: list[str]) -> list[str]:
-    """Those that init builds, in its order: that of the manifest, but who gets all other memory comes last."""
+    """The servers that init builds, in its order: the manifest's, but the server that gets all
+    remaining memory comes last."""
     (file,) = [word.removeprefix(MANIFEST) for word in command if word.startswith(MANIFEST)]
     programs = json.loads(pathlib.Path(file).read_text())["programs"]
     return [str(program["name"]) for program in sorted(programs, key=lambda program: '"rest"' in json.dumps(program))]
@@ -72,10 +73,10 @@ def counter_words(begins: Begins) -> tuple[str, ...]:
 
 
 def phases(groups: list[Group], begins: Begins) -> list[Phase]:
-    """In the order in which they were. A group ends where the next phase begins; the first is what ran before the
-    kernel.
+    """The phases in the order in which they ran. A group ends where the next phase begins; the first is
+    what ran before the kernel.
 
-    Raises UserError if one did not come.
+    Raises UserError if a phase is missing.
     """
     found = []
     left = {place: iter(words) for place, words in begins.items()}

@@ -1,7 +1,7 @@
 """Owns the build folders: configure each once, build quietly, show what fails, one ./baton at a time.
 
-A folder has a lock. Whoever configures or builds holds it alone; those who use what is built, and would fail if it
-changed (tests, benches), hold it together.
+A folder has a lock. Configuring and building take it exclusively; users of what is built, which would fail if it
+changed (tests, benches), share it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ NOTHING_TO_DO = "no work to do"
 OPTIONS = {paths.BUILD: "-Dchecks=true", paths.BUILD_RELEASE: "-Dchecks=false", paths.BUILD_COVERAGE: "-Dcoverage=true"}
 LOCK = pathlib.Path("baton.lock")  # relative to a build folder, like the next ones
 WARNING = ": warning: "  # as clang and lld print it
-BEGUN = pathlib.Path("baton.configuring")  # there while Meson sets the folder up; it trusts its own half-written files
+# exists while Meson sets the folder up, as Meson would trust half-written files of an interrupted run
+BEGUN = pathlib.Path("baton.configuring")
 RECORD = pathlib.Path("meson-info/meson-info.json")  # the last file that it writes
 
 
 def recorded(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path] | None:
-    """For which sources and as which build folder Meson set it up; None: it never finished."""
+    """The sources and the build folder for which Meson set it up; None: Meson never finished."""
     try:
         found = json.loads((folder / RECORD).read_text())["directories"]
         return pathlib.Path(found["source"]), pathlib.Path(found["build"])
@@ -43,7 +44,8 @@ def recorded(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path] | None:
 
 
 def is_elsewheres(folder: pathlib.Path, sources: pathlib.Path = paths.ROOT) -> bool:
-    """Whether it was set up under another path, as it is in a clone that was copied or moved: it would build there."""
+    """Whether it was set up under another path, as in a clone that was copied or moved: it would build at the old
+    place."""
     return recorded(folder) not in (None, (sources, folder.resolve()))
 
 
@@ -99,8 +101,8 @@ def ninja() -> str:
 
 
 def compile_folder(folder: pathlib.Path, targets: list[str] | None = None) -> None:
-    """Build; progress in one line on a terminal, nothing when there is nothing to do, everything when it fails or
-    warns."""
+    """Build. Prints progress in one line on a terminal, nothing when nothing has to be done,
+    everything when it fails or warns."""
     lines: list[str] = []
     visible = sys.stderr.isatty()
     steps = 0
@@ -137,9 +139,9 @@ def is_up_to_date(folder: pathlib.Path, targets: list[str] | None) -> bool:
 
 
 def lock_folder(folder: pathlib.Path) -> Lock:
-    """The folder's lock, not taken yet. The folder is made if need be."""
+    """The folder's lock, not taken yet. Makes the folder if it does not exist."""
     if folder.is_symlink() and is_elsewheres(folder):
-        folder.unlink()  # a copied clone's link to the other one's build folder, which is none of ours
+        folder.unlink()  # a copied clone may link to the original's build folder, which is not ours
     try:
         folder.mkdir(exist_ok=True)
         (folder / LOCK).touch()
@@ -152,8 +154,8 @@ def lock_folder(folder: pathlib.Path) -> Lock:
 @contextlib.contextmanager
 def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = False,
           werror: bool = False) -> Iterator[None]:
-    """Everything needed installed, the folder configured, and all of it or these targets built. Until the end of the
-    block nobody else builds there. alone: nor uses it. werror: from now on warnings are errors there."""
+    """Install what is missing, configure the folder, and build all of it or these targets. Until the end of the block
+    nobody else builds there. alone: nor uses it. werror: from now on warnings are errors there."""
     with lock_folder(folder) as lock:
         if not lock.take(wait=False):
             if not alone and lock.take(shared=True, wait=False):
@@ -175,8 +177,8 @@ def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = 
 
 @contextlib.contextmanager
 def finished(folder: pathlib.Path) -> Iterator[None]:
-    """Nobody builds in this folder until the end of the block. It is used as it is, and may be one that we can't
-    write."""
+    """Keep others from building in this folder until the end of the block. It is used as it is, and may be
+    read-only."""
     lock = Lock(folder / LOCK)
     with lock:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Owns what the counter (tools/counter/counter.c) wrote: how often each instruction was executed in each row of a
+"""Reads the file of the counter (tools/counter/counter.c): how often each instruction was executed in each row of a
 bench."""
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from collections.abc import Iterable
 
 from host.images import Image, Images
 
-INTERRUPT_ENTRY = "interrupt_common"  # every exception and interrupt comes by there
+INTERRUPT_ENTRY = "interrupt_common"  # every exception and interrupt passes it
 INTERRUPT = "interrupt"
 ROW, STOP = "row", "stop"
 
 
 class CountError(Exception):
-    """The counter's file is not what it writes."""
+    """The file is not in the counter's format."""
 
 
 @dataclasses.dataclass
 class Group:
-    """What was executed in one row, or until one stop."""
+    """The instructions executed in one row, or up to one stop."""
 
     end: str = ""  # "row", or "stop ADDRESS:PAGE"
     times: dict[tuple[int, int], int] = dataclasses.field(default_factory=dict)  # by address and page
@@ -39,7 +39,7 @@ class Group:
         return found
 
     def events(self, images: Images) -> dict[str, int]:
-        """How often each kind of event happened, those that did."""
+        """How often each kind of event happened, without kinds that did not."""
         seen: collections.Counter[str] = collections.Counter()
         for image, addresses in self.by_image(images).items():
             if image is None:
@@ -69,7 +69,7 @@ def read(lines: Iterable[str]) -> list[Group]:
 
 
 def by_row(groups: Iterable[Group]) -> list[Group]:
-    """One group for each row: what was counted until the stops in it is its, too."""
+    """One group for each row; the parts that stops ended are added to their row."""
     rows = [Group(ROW)]
     for group in groups:
         for where, times in group.times.items():

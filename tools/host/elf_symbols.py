@@ -14,8 +14,7 @@ STB_GLOBAL = 1
 
 
 def address(path: pathlib.Path, name: str) -> int | None:
-    """The value of a global symbol of a 64-bit little-endian ELF file; None: it has none of that
-    name, or is no such file."""
+    """The value of a global symbol of a 64-bit little-endian ELF file; None: no such symbol, or not such a file."""
     data = path.read_bytes()
     if data[:6] != b"\x7fELF\x02\x01":
         return None

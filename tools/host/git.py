@@ -1,4 +1,4 @@
-"""Owns the calls of git, of which a project unpacked from an archive knows nothing."""
+"""Owns the calls of git, which fail in a project that was unpacked from an archive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from host.say import UserError
 
 
 def git(*words: str) -> bytes:
-    """What git prints, run in the project. Raises UserError when it can't."""
+    """The output of a git command in the project. Raises UserError when it fails."""
     try:
         done = subprocess.run(["git", *words], cwd=paths.ROOT, capture_output=True, check=False,
                               stdin=subprocess.DEVNULL)

@@ -15,14 +15,14 @@ from host.git import git
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """The figures of one time."""
+    """The figures recorded at one time."""
 
     name: str
     figures: dict[str, float]
 
 
 def read(recorded: pathlib.Path) -> list[State]:
-    """What was recorded, commit by commit, and what the file says now if that is not committed."""
+    """The recorded figures, commit by commit, and the file's current ones if they are not committed."""
     name = paths.shown(recorded)
     states = []
     for line in git("log", "--reverse", "--format=%h %ct", "--", name).decode().splitlines():
@@ -36,7 +36,8 @@ def read(recorded: pathlib.Path) -> list[State]:
 
 
 def panel(title: str, states: list[State], targets: list[dict[str, Any]]) -> svg.Panel:
-    """The rows of these targets, relative to today's target each. A row that was never recorded has no line."""
+    """A chart of these targets' rows, each relative to its current target. A row that was never recorded has no
+    line."""
     lines = []
     for target in targets:
         if not target["target"]:

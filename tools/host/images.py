@@ -1,8 +1,8 @@
-"""Owns what is known of the programs in a bench: which of them an executed instruction is of, in
-which function, of what kind.
+"""Owns the programs of a bench: which program and function an executed instruction belongs to, and its kind.
 
-Programs lie at the same addresses. The counter (tools/counter/counter.c) tells an instruction's page by a hash of its
-bytes, and the pages of code of each ELF file have the same hashes; the kernel's half of all addresses is the kernel's.
+Programs lie at the same addresses. So the counter (tools/counter/counter.c) names an instruction's page by a
+hash of its bytes, which is compared with the hashes of each ELF file's pages of code. The upper half of all
+addresses is the kernel's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 PROGRAM_HEADER_OFFSET = 0x20  # e_phoff of a 64-bit header; e_phentsize and e_phnum are at 0x36
 PT_LOAD, PF_X = 1, 1
 INSTRUCTION = re.compile(r"\s*([0-9a-f]+):\s+(.*)")
-EVENTS = (  # what an emulator makes look cheap: its name, and the instructions as the disassembler writes them
+# events that cost a real CPU much more than an emulator: the name, and the instructions as the disassembler writes them
+EVENTS = (
     ("syscall", re.compile(r"syscall")),
     ("sysret", re.compile(r"sysret")),
     ("iret", re.compile(r"iret")),
@@ -74,7 +75,7 @@ class Image:
             for at in range(address & -PAGE_BYTES, address + size, PAGE_BYTES):
                 whole = data[offset + at - address:offset + at - address + PAGE_BYTES].ljust(PAGE_BYTES, b"\0")
                 used = min(PAGE_BYTES, address + size - at)
-                yield page_hash(whole), at  # who maps pages of the file keeps what lies behind the code
+                yield page_hash(whole), at  # if pages of the file are mapped directly, the bytes behind the code stay
                 yield page_hash(whole[:used].ljust(PAGE_BYTES, b"\0")), at
 
     @property
@@ -82,13 +83,13 @@ class Image:
         return bool(self.entry >> 63)
 
     def pages_of(self, address: int) -> list[int]:
-        """The page of an instruction, as the counter may tell it."""
+        """The hashes by which the counter may name an instruction's page."""
         if self.is_kernel:
             return [KERNEL_PAGE]
         return [page for page, at in self.pages.items() if at == address & -PAGE_BYTES]
 
     def page_address(self, address: int, page: int) -> int | None:
-        """Where the page of an instruction lies in this file; None: it is another's."""
+        """Where the page of an instruction lies in this file; None: it belongs to another file."""
         if self.is_kernel:
             return address & -PAGE_BYTES if address >> 63 else None
         return self.pages.get(page)
@@ -109,7 +110,7 @@ class Image:
 
     @functools.cached_property
     def events(self) -> dict[int, str]:
-        """Addresses of instructions that are an event, and of which kind."""
+        """Addresses of instructions that are events, and the kind of each."""
         return {address: kind for address, text in self.disassembly.items()
                 if (kind := next((name for name, form in EVENTS if form.match(text)), None))}
 
@@ -122,9 +123,9 @@ class Images:
         self._known: dict[tuple[int, int], tuple[Image | None, int]] = {}
 
     def find(self, address: int, page: int) -> tuple[Image | None, int]:
-        """Whose instruction it is, and its address in the file. Code may have been copied to another place.
+        """The program that an instruction belongs to, and its address in the file; code may have been copied elsewhere.
 
-        None: firmware, loader, or nobody's that is known.
+        None: firmware, loader, or unknown code.
         """
         key = address & -PAGE_BYTES, page
         if key not in self._known:

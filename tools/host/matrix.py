@@ -1,4 +1,5 @@
-"""Owns the table of `./baton test --matrix`: the cases of one suite, and how each went in the tests that ran it."""
+"""Owns the table of `./baton test --matrix`: the cases of one suite, and the result of each in the tests that ran
+it."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ def read_log(log: pathlib.Path) -> list[dict[str, Any]]:
 
 
 def results(entry: dict[str, Any]) -> dict[str, str]:
-    """Case -> how it went, in the order of the test's output."""
+    """Case -> its result, in the order of the test's output."""
     found = {}
     for verdict, name, rest in CASE.findall(entry.get("stdout", "")):
         found[name] = FAIL if verdict == "not ok" else SKIPPED if SKIP.search(rest) else PASS

@@ -1,6 +1,6 @@
-"""Owns the list of what building and running needs, and how each need is found on this machine.
+"""Owns the list of tools that building and running need, and how each is found on this machine.
 
-Extras are what a single test or option wants. Without one of them that test is skipped and says so; all else works.
+An extra is needed by a single test or option. Without it that test is skipped and says so; everything else works.
 Nothing is changed here: packages.py installs, and `./baton doctor` only reports.
 """
 
@@ -25,7 +25,7 @@ VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 class Place:
     """Where to look: the PATH to search and the root below which files lie. Tests give their own.
 
-    run: whether programs are run, to ask for their versions. Without, presence is enough: that takes no time.
+    run: whether to run programs to ask for their versions. If not, presence is enough, which takes no time.
     """
 
     path: str = ""
@@ -48,7 +48,7 @@ class Need:
     packages: tuple[str, ...]
     elsewhere: str  # usual names of the package on other systems
     find: Callable[[Place], str | None]  # what was found (with its version), or None
-    serves: str = ""  # of an extra: what is not there without it
+    serves: str = ""  # for an extra: what does not work without it
     small: bool = False  # an extra that is installed with the needs, as it costs next to nothing
 
 
@@ -117,7 +117,7 @@ def find_firmware(place: Place) -> str | None:
     return str(found.code) if found else None
 
 
-WINDOW = "gtk"  # what QEMU calls a window
+WINDOW = "gtk"  # QEMU's name for a window
 WINDOW_ADVICE = "install qemu-system-gui (Debian, Ubuntu; elsewhere qemu-ui-gtk)"
 
 

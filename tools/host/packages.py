@@ -15,12 +15,12 @@ from host.say import UserError, say
 CODE_MISSING = 76
 APT_ENVIRONMENT = ["env", "DEBIAN_FRONTEND=noninteractive"]
 APT_INSTALL = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0",
-               "-o", "DPkg::Lock::Timeout=600"]  # another one may be installing
+               "-o", "DPkg::Lock::Timeout=600"]  # another process may be installing
 APT_UPDATE = ["apt-get", "update", "-q"]
 
 
 def is_debian(place: Place) -> bool:
-    """Whether packages come by apt-get here: Debian, Ubuntu and what says it is like them."""
+    """Whether apt-get installs packages here: on Debian, Ubuntu and systems that declare themselves like them."""
     release = place.root / "etc/os-release"
     try:
         lines = release.read_text().splitlines()
@@ -43,7 +43,7 @@ def as_root(command: list[str]) -> list[str]:
 def run_visibly(command: list[str]) -> bool:
     """Run a command with its output on standard error; True when it succeeded.
 
-    It is not cut off when we are to end: a half-done installation would be the user's to repair.
+    It is not interrupted when we are asked to end: the user would have to repair a half-done installation.
     """
     say(" ".join(command))
     keys = None if sys.stdin.isatty() else subprocess.DEVNULL
@@ -81,7 +81,7 @@ def advice(wanted: list[Need]) -> str:
 
 
 def install(wanted: list[Need], place: Place) -> None:
-    """Install what is wanted, and the small extras that the archive has. Raises UserError when that fails."""
+    """Install these needs, and the small extras that the archive has. Raises UserError when that fails."""
     updated = False
     chosen = choose(wanted)
     if chosen is None:

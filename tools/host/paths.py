@@ -6,9 +6,9 @@ import pathlib
 import shutil
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build"  # with the kernel's checks; what run and test use
-BUILD_RELEASE = ROOT / "build-release"  # without them; what bench measures
-BUILD_COVERAGE = ROOT / "build-coverage"  # the kernel counts what of it is reached
+BUILD = ROOT / "build"  # with the kernel's checks; used by run and test
+BUILD_RELEASE = ROOT / "build-release"  # without them; used by bench
+BUILD_COVERAGE = ROOT / "build-coverage"  # with a kernel that counts which of its code runs
 
 PVH_LOADER = pathlib.Path("boot/pvh.elf")  # relative to a build folder, like the next ones
 UEFI_LOADER = pathlib.Path("boot/BOOTX64.EFI")

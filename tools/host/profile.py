@@ -16,7 +16,8 @@ def by_size(group: Group, images: Images) -> list[tuple[Image | None, collection
 
 
 def table(group: Group, images: Images, operations: int) -> list[str]:
-    """Instructions an operation, by function, the largest first; behind each how many instructions of it run at all."""
+    """Instructions per operation, by function, the largest first, and how many distinct
+    instructions of each function run."""
     lines = [f"{'instructions':>12}  {'of':>5}  {'program':14} function"]
     found: list[tuple[int, int, str, str]] = []
     for image, addresses in by_size(group, images):

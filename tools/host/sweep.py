@@ -1,5 +1,4 @@
-"""Owns the sweep: what call and answer cost with every number of words and capabilities, and that no step is a
-cliff."""
+"""Owns the sweep: the costs of call and answer for every number of words and capabilities, none of them a cliff."""
 
 from __future__ import annotations
 
@@ -10,9 +9,9 @@ from host.svg import Line
 
 Costs = dict[tuple[int, int], float]  # instructions, by words and capabilities
 ID = re.compile(r"sweep_(\d+)_(\d+)$")
-REGISTER_WORDS = 4  # of a message; docs/performance.md has the limits below, too
-BEYOND_REGISTERS = 320.0  # instructions of the first message that is longer
-FLAT, FIRST_LONG_WORD, WORD, CAPABILITY = 3.0, 60.0, 6.0, 320.0  # at most, of one step
+REGISTER_WORDS = 4  # words of a message in registers; docs/performance.md has the limits below, too
+BEYOND_REGISTERS = 320.0  # instructions that the first longer message may cost more
+FLAT, FIRST_LONG_WORD, WORD, CAPABILITY = 3.0, 60.0, 6.0, 320.0  # most instructions that one step may add
 
 
 def costs(rows: list[Row]) -> Costs:
@@ -20,7 +19,7 @@ def costs(rows: list[Row]) -> Costs:
 
 
 def word_limit(words: int) -> float:
-    """What a message of so many words may cost more than one with a word less."""
+    """How much more a message of `words` words may cost than one with a word less."""
     return FLAT if words <= REGISTER_WORDS else FIRST_LONG_WORD if words == REGISTER_WORDS + 1 else WORD
 
 

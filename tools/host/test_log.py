@@ -34,7 +34,7 @@ class Totals:
         return f"{self.passed} passed, {self.failed} failed{skipped}"
 
     def advice(self) -> str:
-        """What to install so that all tests run; empty when nothing lacked."""
+        """What to install so that all tests run; empty when nothing is missing."""
         packages = " ".join(sorted({name for names in self.lacking.values() for name in names}))
         return f"skipped for want of a tool: {', '.join(self.lacking)}; apt-get install {packages}" if packages else ""
 
@@ -42,7 +42,7 @@ class Totals:
 def count_test(entry: dict[str, Any], totals: Totals) -> None:
     """Add one test. A TAP test counts its cases, and one more failure if it failed otherwise; any other counts as one.
 
-    Meson lets TAP without a plan pass. How many results there should be is not known then: some may be lost.
+    Meson lets TAP without a plan pass, but without it nobody knows whether results were lost.
     """
     output = entry.get("stdout", "")
     speaks_tap = output.startswith("TAP version")
@@ -75,7 +75,7 @@ def count(log: pathlib.Path) -> Totals:
 
 @contextlib.contextmanager
 def claimed(build: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A log of our own, in which Meson is told to write; an old one is gone, so that it can't be counted."""
+    """A log of our own for Meson to write. An old one is removed first, so that it can't be counted."""
     usual = build / "meson-logs" / "testlog"
     with first_free(usual) as lock:
         log = lock.path.with_suffix(".json")

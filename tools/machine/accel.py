@@ -1,8 +1,8 @@
-"""Owns the choice of accelerator. /dev/kvm may exist, open, and still be unable to run a guest, so we try one.
+"""Owns the choice of accelerator. /dev/kvm may exist and open without being able to run a guest, so a guest is tried.
 
 The guest is a firmware image of a few instructions: from the reset vector it initialises the FPU, as real firmware does
 (some nested KVMs stop there with an emulation failure though plain instructions work), and writes to the debug-exit
-port. The answer is kept until the host boots again.
+port. The answer is cached until the host boots again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RESET_VECTOR = bytes.fromhex("9b db e3  ba f4 00  b0 10  ee  f4")  # finit; mov 
 
 @dataclasses.dataclass(frozen=True)
 class Accel:
-    """name: kvm or tcg. reason: why, for the user. is_known: found out by an earlier run, which told it."""
+    """name: kvm or tcg. reason: why, for the user. is_known: an earlier run found it out, and told the user."""
 
     name: str
     reason: str
@@ -34,7 +34,7 @@ class Accel:
 
 
 def probe_image() -> bytes:
-    """A firmware image that only leaves through the debug-exit port; the CPU starts 16 bytes before its end."""
+    """A firmware image that only exits through the debug-exit port; the CPU starts 16 bytes before its end."""
     return bytes(IMAGE_BYTES - 16) + RESET_VECTOR.ljust(16, b"\xf4")
 
 

@@ -8,7 +8,7 @@
     memory    all of RAM          file; it outlives QEMU, so a dead machine's page tables can still be read
     qmp       (none)              unix socket
 
-A reset is turned into a shutdown and a shutdown into a pause, so a machine that dies stays there to be examined.
+A reset becomes a shutdown, and a shutdown a pause, so a dead machine stays there to be examined.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Machine:
 
     boot: DirectBoot | FirmwareBoot
     folder: pathlib.Path  # private to this machine: RAM, the emulator's own log
-    sockets: pathlib.Path | None = None  # its sockets; None: they are in there, too
+    sockets: pathlib.Path | None = None  # its sockets; None: they are in `folder`, too
     accel: str = "tcg"
     cpu: str = "max"
     smp: int = 1
     memory_mib: int = 256
     icount_shift: int | None = None
-    seed: int | None = None  # of what the CPU gives as random
+    seed: int | None = None  # of the CPU's random numbers
     display: str = "none"
     graphics: bool = False
     log_interrupts: bool = False
@@ -94,11 +94,12 @@ def boot_arguments(boot: DirectBoot | FirmwareBoot) -> list[str]:
                 "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
     arguments = ["-kernel", str(boot.loader)]
     if boot.volume is not None:
-        arguments += ["-initrd", str(boot.volume)]  # a list for multiboot kernels alone, so no comma is doubled
+        # only for multiboot kernels is this a list with commas, so none is doubled
+        arguments += ["-initrd", str(boot.volume)]
     if boot.command:
         arguments += ["-append", boot.command]
     for place in QBOOT_PLACES:
-        if pathlib.Path(place).exists():  # twice as fast as the default firmware to the first instruction
+        if pathlib.Path(place).exists():  # reaches the first instruction twice as fast as the default firmware
             return [*arguments, "-bios", place]
     return arguments
 
@@ -127,7 +128,7 @@ def build(machine: Machine) -> list[str]:
     arguments = [QEMU, "-M", "q35,memory-backend=ram", "-accel", machine.accel, "-cpu", machine.cpu,
                  "-smp", str(machine.smp), "-m", str(machine.memory_mib), "-nodefaults", "-no-user-config",
                  "-display", machine.display, "-no-reboot", "-action", "reboot=shutdown,shutdown=pause",
-                 "-S"]  # it runs when the monitor is ready (qmp.py) or gdb says so
+                 "-S"]  # starts stopped, until the monitor is ready (qmp.py) or gdb continues it
     arguments += ["-vga", "std"] if machine.graphics else []
     arguments += channel_arguments(machine) + boot_arguments(machine.boot)
     arguments += ["-d", "int,cpu_reset" if machine.log_interrupts else "cpu_reset", "-D", str(machine.emulator_log)]

@@ -1,4 +1,4 @@
-"""Owns what is done to the console's bytes between the guest and the user's terminal.
+"""Filters the console's bytes between the guest and the user's terminal.
 
     firmware ........ BdsDxe: starting Boot0001\n ... the loader, the kernel ... XON ... what programs print
     dropped ------------------------------------>  shown, or dropped where only programs count
@@ -18,7 +18,7 @@ import re
 
 LAST_WORDS = b"BdsDxe: starting"
 ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_=>])")
-# a whole line; its progress overwrites itself and begins none
+# a whole line; the loader's progress overwrites itself, and begins no line
 LOADER_FAILURE = re.compile(rb"\n\s*baton: ([^\r\n]+)[\r\n]")
 HELD_BYTES_MAX = 1 << 16
 
@@ -29,17 +29,17 @@ KEYS_WORDS = "Ctrl-] x ends the machine, Ctrl-] Ctrl-] sends one Ctrl-]"
 
 
 class ConsoleFilter:
-    """Withholds what nobody asked for; afterwards passes everything unchanged, but XON and XOFF.
+    """Withholds output before the system starts; afterwards passes everything unchanged, except XON and XOFF.
 
-    firmware: it speaks first. programs_only: what comes before the XON is of no interest, unless the XON never comes.
+    firmware: its output comes first. programs_only: drop the output before the XON, unless the XON never comes.
     """
 
     def __init__(self, firmware: bool, programs_only: bool) -> None:
         self.held = b""
         self.passing = not (firmware or programs_only)
         self.programs_only = programs_only
-        self.ready = False  # the guest takes what is typed
-        self.full = False  # it has asked for a pause
+        self.ready = False  # the guest accepts input
+        self.full = False  # the guest has asked for a pause
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of `data` that the user shall see."""
@@ -53,14 +53,14 @@ class ConsoleFilter:
         return shown + self.heed(after)
 
     def heed(self, data: bytes) -> bytes:
-        """The bytes without XON and XOFF, of which the last one counts."""
+        """Take XON and XOFF out of the bytes; the last one counts."""
         on, off = data.rfind(XON), data.rfind(XOFF)
         if on != off:
             self.full = off > on
         return data.translate(None, XON + XOFF)
 
     def feed_early(self, data: bytes) -> bytes:
-        """The same, where the XON has not come."""
+        """The bytes of `data` that the user shall see while the XON has not come."""
         if self.passing:
             return data
         self.held += data
@@ -77,12 +77,13 @@ class ConsoleFilter:
 
     @property
     def loader_failure(self) -> str | None:
-        """Why the loader gave up, if it did; seen only where programs alone count."""
+        """Why the loader gave up, if it did; known only with programs_only."""
         found = LOADER_FAILURE.search(ESCAPE.sub(b"", self.held)) if self.programs_only and not self.ready else None
         return found[1].decode(errors="replace").strip() if found else None
 
     def release(self) -> bytes:
-        """Give up waiting: what was held, made harmless. Later bytes pass, unless they are to be programs' only."""
+        """Stop waiting: return the withheld bytes without escape sequences. Later bytes pass,
+        except with programs_only."""
         text = re.sub(rb"(\r?\n\s*)+", b"\r\n", ESCAPE.sub(b"", self.held)).lstrip()
         self.held = b""
         self.passing = not self.programs_only

@@ -29,14 +29,14 @@ GPT_ENTRIES = 128
 GPT_ENTRY_BYTES = 128
 GPT_TABLE_SECTORS = GPT_ENTRIES * GPT_ENTRY_BYTES // SECTOR_BYTES
 ESP_LAST_SECTOR = DISK_SECTORS - ESP_FIRST_SECTOR - 1
-CLUSTER_SECTORS = 1  # FAT32 needs at least 65,525 clusters, which a small partition has only with small ones
+CLUSTER_SECTORS = 1  # FAT32 needs at least 65,525 clusters, so a small partition needs small clusters
 ESP_TYPE = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 DISK_ID = uuid.UUID("6f746162-006e-4000-8000-000000000001")  # fixed, so that equal contents give equal images
 ESP_ID = uuid.UUID("6f746162-006e-4000-8000-000000000002")
 FAT_EPOCH = 315532800  # 1980-01-01, where FAT's calendar begins
 IMAGES_KEPT = 8
-TRIES = 3  # to make an image that another run makes, or removes, at the same time
-IMAGE, UNFINISHED, IMAGE_FILE = "disk-", "new-", "disk.img"  # how folders of the cache are called, and the file in them
+TRIES = 3  # to make an image while another run makes or removes it
+IMAGE, UNFINISHED, IMAGE_FILE = "disk-", "new-", "disk.img"  # names of folders in the cache, and the file in them
 
 LOADER_PATH = "EFI/BOOT/BOOTX64.EFI"
 VOLUME_PATH = "baton/boot.tar"
@@ -104,8 +104,8 @@ def write_image(path: pathlib.Path, files: dict[str, bytes]) -> None:
 
 @contextlib.contextmanager
 def cached_image(folder: pathlib.Path, files: dict[str, bytes]) -> Iterator[pathlib.Path]:
-    """The image that holds `files`, from the cache in `folder` or written now. Nobody removes it until the end of the
-    block."""
+    """The image that holds `files`, from the cache in `folder` or written now. No other run removes it
+    before the end of the block."""
     digest = hashlib.sha256(repr((DISK_SECTORS, CLUSTER_SECTORS)).encode())
     for name, data in files.items():
         digest.update(f"{name} {len(data)}\n".encode() + data)
@@ -117,7 +117,7 @@ def cached_image(folder: pathlib.Path, files: dict[str, bytes]) -> Iterator[path
 
 
 def claim_image(place: pathlib.Path, files: dict[str, bytes]) -> claims.Claim:
-    """A claim on the folder `place` with an image of `files`, which is made if it is not there."""
+    """A claim on the folder `place` with an image of `files`, made if missing."""
     for _ in range(TRIES):
         claim = claims.existing(place, shared=True)
         if claim is not None:

@@ -1,7 +1,7 @@
-"""Owns the emulator's own log (-d ... -D FILE): the file is a pipe, and only the end of what goes through it is kept.
+"""Owns the emulator's own log (-d ... -D FILE): the file is a pipe, and only the tail of the log is kept.
 
-A guest that takes 200,000 exceptions would write a quarter of a gigabyte otherwise. A thread reads, because QEMU must
-never wait for us: it holds locks while it writes, and we may be waiting for an answer from its monitor.
+Otherwise a guest that takes 200,000 exceptions would write a quarter of a gigabyte. A thread reads the pipe, because
+QEMU must never wait for us: it holds locks while it writes, and we may be waiting for its monitor's answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class EmulatorLog:
 
     def __init__(self, path: pathlib.Path) -> None:
         os.mkfifo(path)
-        self.pipe = os.open(path, os.O_RDWR)  # both ends, so that neither opening nor reading meets an absent QEMU
+        self.pipe = os.open(path, os.O_RDWR)  # both ends, so that neither opening nor reading fails when QEMU is absent
         self.kept = b""
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
@@ -30,7 +30,7 @@ class EmulatorLog:
             self.kept = (self.kept + os.read(self.pipe, READ_BYTES))[-KEPT_BYTES:]
 
     def finish(self) -> str:
-        """The text of the tail, once QEMU has ended or paused; what it wrote before is in it."""
+        """The text of the tail. Call when QEMU has ended or paused; everything it wrote has then been read."""
         if self.thread.is_alive():
             os.write(self.pipe, END_MARK)
             self.thread.join()

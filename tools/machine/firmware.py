@@ -1,8 +1,8 @@
 """Owns where UEFI firmware for the emulated machine is found.
 
-Two ways to give it to QEMU. One file by -bios reaches the loader first (2.6 s against 3.9 s under emulation, because a
-writable pflash variable store makes every fetch from it slow), so it is preferred. Code and variables as two pflash
-chips is what a user's machine looks like; a few tests ask for it.
+QEMU takes it in two forms. One file by -bios reaches the loader faster (2.6 s against 3.9 s under emulation, because a
+writable pflash variable store slows every fetch from it), so it is preferred. Code and variables in two pflash chips
+are closer to a user's machine; a few tests ask for them.
 """
 
 from __future__ import annotations

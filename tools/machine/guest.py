@@ -1,12 +1,12 @@
-"""Owns the life of one emulated machine: start it, carry its channels' bytes, learn how it ended, never leave it
-behind.
+"""Owns the life of one emulated machine: starts it, carries its channels' bytes, learns how it
+ended, and never leaks it.
 
     with Guest(machine) as guest:
         while guest.end is None:
             for channel, data in guest.pump(0.1): ...
 
-QEMU dies with this process whatever happens to it: killed with its process group on the way out, since a wrapper
-script may stand in between, by the host's kernel otherwise.
+QEMU never outlives this process. On the way out we kill its process group, since a wrapper script may stand in between;
+if we are killed ourselves, the host's kernel kills it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ SHUTDOWN_CAUSES = {"guest-reset": Cause.RESET}  # QMP's reasons that are not a p
 
 @dataclasses.dataclass(frozen=True)
 class End:
-    """The end of a machine. exit_code is QEMU's, when it has exited. words: the guest's own on it."""
+    """The end of a machine. exit_code is QEMU's, when it has exited. words: the guest's own words on it."""
 
     cause: Cause
     exit_code: int | None = None
@@ -61,7 +61,7 @@ class End:
 
 
 def make_memory(machine: Machine) -> None:
-    """The file that is the machine's RAM. It takes room as the guest writes. Raises OSError that names it."""
+    """Make the file that is the machine's RAM; it is sparse. Raises OSError that names it."""
     with naming(machine.memory_file), machine.memory_file.open("wb") as memory:
         memory.truncate(machine.memory_mib << 20)
 
@@ -75,7 +75,7 @@ class Guest:
         self.qmp: Qmp | None = None
         self.console: socket.socket | None = None
         self.unsent = b""
-        self.selector = selectors.PollSelector()  # it takes files, too, which epoll refuses
+        self.selector = selectors.PollSelector()  # poll accepts files, too, which epoll refuses
         self.open_channels = {"tap"} | (set() if machine.console_file else {"console"})
         self.error_file = machine.folder / "qemu-errors"
         self.emulator_log: EmulatorLog | None = None
@@ -87,7 +87,7 @@ class Guest:
         self.started = time.monotonic()
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Make what QEMU connects to and writes, and start it."""
+        """Make the sockets and files that QEMU needs, and start it."""
         for name in sorted(self.open_channels | {"qmp"}):
             self.listen(name)
         make_memory(self.machine)
@@ -115,7 +115,7 @@ class Guest:
     def close(self) -> None:
         """Kill QEMU if it still runs, with its process group, and close every socket."""
         if self.qmp is not None and not self.qmp.closed:
-            self.qmp.send_if_there({"execute": "quit"})  # in case that a wrapper is gone, or gave it a group of its own
+            self.qmp.send_if_there({"execute": "quit"})  # in case a wrapper is gone, or gave QEMU a group of its own
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)  # it leads its session, so that is its group's number, too
             self.process.wait()
@@ -169,7 +169,7 @@ class Guest:
     def receive(self, connection: socket.socket, name: str) -> list[tuple[str, bytes]]:
         try:
             data = connection.recv(READ_BYTES)
-        except OSError:  # reset by QEMU's end: the same as a close
+        except OSError:  # reset because QEMU ended; treated as a close
             data = b""
         if data:
             return [(name, data)]
@@ -181,7 +181,7 @@ class Guest:
         return []
 
     def receive_qmp(self) -> None:
-        """Take in monitor traffic; a SHUTDOWN event or the monitor's end is the machine's end."""
+        """Take in monitor traffic. A SHUTDOWN event or the monitor's end means the machine's end."""
         assert self.qmp is not None
         self.qmp.receive()
         if self.qmp.closed:
@@ -198,7 +198,7 @@ class Guest:
         self.qmp.events.clear()
 
     def wait_exit(self) -> int:
-        """QEMU's exit code; it has closed its monitor, so it is about to exit."""
+        """QEMU's exit code. Call when it has closed its monitor, so that it is about to exit."""
         try:
             return self.process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -220,7 +220,7 @@ class Guest:
                 self.unsent = b""
 
     def has_taken_all(self) -> bool:
-        """Whether the console's chip has all bytes that were sent."""
+        """Whether the console's chip has taken all bytes that were sent."""
         if self.unsent or self.console is None:
             return False
         waiting = bytearray(4)
@@ -228,14 +228,14 @@ class Guest:
         return not any(waiting)
 
     def hang_up(self) -> bool:
-        """Tell the guest, by a break, that nothing more is typed. False: it has not taken all yet; ask again."""
+        """Tell the guest, by a break, that the input has ended. False: it has not taken all bytes yet; call again."""
         if self.qmp is None or not self.qmp.ready or not self.has_taken_all():
             return False
         self.qmp.send_if_there({"execute": "chardev-send-break", "arguments": {"id": "console"}, "id": "break"})
         return True
 
     def stop(self, cause: Cause, words: str = "") -> None:
-        """End the machine from outside: freeze it, so that it can be examined."""
+        """End the machine from outside: pause it, so that it can be examined."""
         self.end = End(cause, words=words)
         if self.qmp is not None:
             try:
@@ -244,7 +244,7 @@ class Guest:
                 pass  # a monitor that does not answer shows up when the report asks for registers
 
     def drain(self) -> list[tuple[str, bytes]]:
-        """After the end: what was still on its way."""
+        """After the machine's end: the bytes that were still on their way."""
         data: list[tuple[str, bytes]] = []
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.open_channels and time.monotonic() < deadline:
@@ -255,7 +255,8 @@ class Guest:
         return data
 
     def exceptions_text(self) -> str:
-        """The end of the emulator's log. Only after the machine's end: nobody reads it from then on."""
+        """The end of the emulator's log. Only after the machine's end, since this stops the thread that reads the
+        log."""
         return self.emulator_log.finish() if self.emulator_log is not None else ""
 
     def errors(self) -> str:
@@ -271,7 +272,7 @@ class Guest:
         return signal.Signals(-code).name if code is not None and code < 0 else None
 
     def out_of_space(self) -> str | None:
-        """Whether the guest's memory outgrew the file system that it lies on, in words."""
+        """In words, that the guest's memory outgrew its file system; None if it did not."""
         folder = self.machine.folder
         if self.kill_signal() != "SIGBUS" or shutil.disk_usage(folder).free >= FULL_BYTES:
             return None

@@ -17,7 +17,7 @@ SHORT = pathlib.Path("/tmp")
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """The same folder twice, unless a socket's path would be too long there."""
+    """A folder for files and one for sockets: the same one, unless a socket's path would be too long there."""
 
     files: pathlib.Path
     sockets: pathlib.Path
@@ -25,8 +25,8 @@ class Places:
 
 @contextlib.contextmanager
 def naming(path: pathlib.Path | str) -> Iterator[None]:
-    """For a block that reads or writes the file or stream `path`: an error says so, which one of read() or
-    write() does not by itself."""
+    """Add `path` to errors in a block that reads or writes this file or stream; errors of read()
+    and write() name no file."""
     try:
         yield
     except OSError as error:
@@ -35,7 +35,7 @@ def naming(path: pathlib.Path | str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def private_places() -> Iterator[Places]:
-    """Until the end of the block. Raises OSError: a folder can't be made."""
+    """Make the folders, which last until the end of the block. Raises OSError when one can't be made."""
     with contextlib.ExitStack() as stack:
         files = stack.enter_context(private_folder())
         short = len(os.fsencode(files / LONGEST_SOCKET)) <= SOCKET_PATH_BYTES

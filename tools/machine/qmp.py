@@ -18,7 +18,7 @@ class Qmp:
     """One connected monitor. `events` collects what arrives between answers, oldest first."""
 
     def __init__(self, connection: socket.socket, start: bool) -> None:
-        """`start`: let the machine run once the monitor is ready; events before that would be lost."""
+        """`start`: let the machine run, but only once the monitor is ready, as earlier events would be lost."""
         self.connection = connection
         self.start = start
         self.connection.setblocking(False)
@@ -65,7 +65,8 @@ class Qmp:
             raise QmpError(f"the monitor is gone: {error}") from None
 
     def send_if_there(self, message: dict[str, Any]) -> None:
-        """The same to a QEMU that may have greeted and ended: how it ended is what is told then."""
+        """Send one message to a QEMU that may have ended already; a failure is ignored, as its end is reported
+        elsewhere."""
         try:
             self.send(message)
         except QmpError:

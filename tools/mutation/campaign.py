@@ -1,4 +1,4 @@
-"""Owns a whole run: what the tests say without a mutant, all mutants over several workplaces, and the judgement."""
+"""Owns a whole run: the tests without a mutant, all mutants in parallel over several workplaces, and the verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mutation.trial import Outcome, Runner, attempt
 from mutation.workplace import Test, Workplace
 
 SHARE_KILLED_MIN = 0.9
-LIMIT_FACTOR = 5  # a test may take this many times what it takes without a mutant, and LIMIT_SECONDS more
+LIMIT_FACTOR = 5  # a test may take this many times as long as without a mutant, plus LIMIT_SECONDS
 LIMIT_SECONDS = 10.0
 
 Job = TypeVar("Job")
@@ -23,7 +23,8 @@ Done = TypeVar("Done")
 
 
 def spread(runners: list[Runner], jobs: list[Job], work: Callable[[Runner, Job], Done]) -> Iterator[Done]:
-    """The results of `work` on all jobs, as they come; each runner does one at a time. An exception ends all of it."""
+    """The results of `work` on all jobs, as they come. Each runner does one job at a time. An
+    exception ends the whole run."""
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     results: queue.SimpleQueue[Done | BaseException] = queue.SimpleQueue()
     for job in jobs:
@@ -94,7 +95,7 @@ class Campaign:
                 self.failing.append(f"{test.name}: {failure}")
 
     def check_suites(self, mutants: list[Mutant]) -> None:
-        """Raise UserError when a mutant counts on a test that does not exist."""
+        """Raise UserError when a mutant names a test that does not exist."""
         for mutant in mutants:
             for name in mutant.suites:
                 if name not in self.seconds:
@@ -112,7 +113,7 @@ class Campaign:
 
 
 def relocated(test: Test, place: Workplace, to: Workplace) -> Test:
-    """The same test in another workplace: its command and environment name paths of the one it was read from."""
+    """The test, with the paths in its command and environment changed to another workplace's."""
     old, new = str(place.tree.parent), str(to.tree.parent)
     return dataclasses.replace(test, command=tuple(word.replace(old, new) for word in test.command),
                                environment={key: value.replace(old, new) for key, value in test.environment.items()})

@@ -1,7 +1,7 @@
-"""Owns what a mutant is: one place in one file, what stands there, what is put there instead, and what that breaks.
+"""Owns the definition of a mutant: a file, the text that is replaced (`old`), the new text, and what the change breaks.
 
 test/mutants/*.json hold lists of them. A text is a string, or a list of lines. Each `old` must occur exactly once in
-its file, so a mutant that the sources have outgrown is noticed and never applied elsewhere.
+its file, so an outdated mutant is noticed and never applied at another place.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def load(folder: pathlib.Path) -> list[Mutant]:
 
 
 def select(mutants: list[Mutant], names: list[str]) -> list[Mutant]:
-    """Those with these names, or, for a name that ends in `*`, beginning so; all when no name is given."""
+    """The mutants with these names; a name that ends in `*` means all that begin so. All mutants when no name is
+    given."""
     chosen: list[Mutant] = []
     for name in names:
         found = [mutant for mutant in mutants

@@ -20,7 +20,8 @@ END_SECONDS = 15  # from the request to stop to the end of the test's process
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant. killed_by: the test and what it said, None if it survived. fault: why it was not run."""
+    """What became of a mutant. killed_by: the test and its failure, None if the mutant survived.
+    fault: why it was not run."""
 
     mutant: Mutant
     killed_by: str | None
@@ -29,7 +30,7 @@ class Outcome:
 
 
 class Alarm:
-    """Asks a process to end after some time. rang: it had to."""
+    """Asks a process to end after some time. rang: whether it did."""
 
     def __init__(self, child: subprocess.Popen[str], seconds: float) -> None:
         self.child = child
@@ -43,7 +44,7 @@ class Alarm:
 
 
 class Runner:
-    """Runs tests in one workplace; stop() from another thread ends the one that runs."""
+    """Runs tests in one workplace; stop(), called from another thread, ends the current test."""
 
     def __init__(self, place: Workplace) -> None:
         self.place = place
@@ -80,7 +81,7 @@ class Runner:
             return last_words(errors.read()) or f"exit code {code}"
 
     def first_failure(self, child: subprocess.Popen[str]) -> str | None:
-        """Read the test's output until something in it failed; None: it ended without."""
+        """Read the test's output up to its first failure; None: it ended without one."""
         assert child.stdout is not None
         for line in child.stdout:
             found = FAILED_CASE.match(line) or BAIL_OUT.match(line)
@@ -104,14 +105,14 @@ class Runner:
 
 
 def last_words(errors: str) -> str:
-    """The line of a crashed program's errors that says most: a sanitizer's summary, else the last one."""
+    """The most telling line of a crashed program's errors: a sanitizer's summary, else the last line."""
     lines = [line.strip("# ").strip() for line in errors.splitlines() if line.strip()]
     return next((line for line in lines if line.startswith("SUMMARY:")), lines[-1] if lines else "")
 
 
 def order(mutant: Mutant, tests: list[Test], seconds: dict[str, float]) -> tuple[list[Test], list[Test]]:
-    """The tests that can notice the mutant: those expected to, as listed; then the others, quick ones first, unless
-    it is explained that none will."""
+    """The tests that can notice the mutant: first the expected ones, as listed; then the others, quick ones first. The
+    second list is empty when the mutant's entry explains that no test will notice."""
     able = [test for test in tests if test.notices(mutant.file)]
     expected = [test for name in mutant.suites for test in able if test.name == name]
     others = sorted((test for test in able if test not in expected), key=lambda test: seconds[test.name])
@@ -134,7 +135,8 @@ def attempt(runner: Runner, mutant: Mutant, tests: list[Test], seconds: dict[str
                 return Outcome(mutant, None, f"does not build:\n{refused}", time.monotonic() - started)
             for test in group:
                 failure = runner.run(test, limits[test.name])
-                if failure is not None and test.name not in mutant.suites:  # a surprise: does it come again?
+                # unexpected, so run it again: is the failure stable?
+                if failure is not None and test.name not in mutant.suites:
                     failure = runner.run(test, limits[test.name])
                 if failure is not None:
                     return Outcome(mutant, f"{test.name}: {failure}", None, time.monotonic() - started)

@@ -32,7 +32,8 @@ def snapshot(revision: str | None) -> dict[str, bytes]:
 
 
 def write_tree(folder: pathlib.Path, files: dict[str, bytes]) -> None:
-    """Make the folder hold exactly these files; what is right already is not touched, so that it is not built again."""
+    """Make the folder hold exactly these files. Files that are right already are not touched, so that
+    they are not built again."""
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
@@ -58,7 +59,8 @@ class Test:
     inputs: frozenset[str]
 
     def notices(self, file: str) -> bool:
-        """Could a change of this file reach the test? Headers are no inputs: all kernel code may use them."""
+        """Could a change of this file affect the test? Headers are not among the inputs, so a
+        header affects every test."""
         if file.endswith(".h"):
             return any(name.startswith(KERNEL_SOURCES) for name in self.inputs)
         return file in self.inputs
@@ -83,7 +85,7 @@ class Workplace:
         build.configure(self.build, self.tree)
 
     def compile(self, targets: list[str]) -> str | None:
-        """Build; None when that worked, else what the compiler said."""
+        """Build. Returns None when that worked, else the compiler's output."""
         done = subprocess.run([build.ninja(), "-C", str(self.build), f"-j{self.ninja_jobs}", *targets],
                               capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode == 0:
@@ -92,7 +94,7 @@ class Workplace:
         return "\n".join(line for line in lines if not build.PROGRESS.match(line))
 
     def put(self, name: str, text: str | None) -> None:
-        """Write one file of the copy; None: as it was."""
+        """Write one file of the copy; None: restore it."""
         data = self.files[name] if text is None else text.encode()
         (self.tree / name).write_bytes(data)
 
@@ -100,7 +102,7 @@ class Workplace:
         return json.loads((self.build / "meson-info" / f"intro-{what}.json").read_text())
 
     def tests(self) -> list[Test]:
-        """The tests that run kernel code, with what each is made of."""
+        """The tests that run kernel code, with the sources of each."""
         outputs = {target["id"]: [os.path.relpath(name, self.build) for name in target["filename"]]
                    for target in self.introspect("targets")}
         known: dict[str, frozenset[str]] = {}
