@@ -1,5 +1,5 @@
 /*
- * What the kernel's benches need besides: free memory and the other side of a ping-pong in a space of its own.
+ * Helpers of the kernel's benches: free memory, and a peer in its own address space as the other side of a ping-pong.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ _Noreturn void bench_end(void);
 void bench_require(const char *what, struct result result);
 void bench_require_status(const char *what, uint64_t status);
 
-/* Pages of RAM for the bench: the offset of `count` unused ones in *ret_memory. */
+/* Take `count` unused pages of RAM. Returns their offset in the memory *ret_memory. */
 uint64_t bench_take_pages(uint64_t count, cap_t *ret_memory);
 cap_t bench_take_slot(void);
 extern cap_t bench_pool;
@@ -35,14 +35,14 @@ struct bench_peer {
 #define PEER_LAST_SLOT 31U
 
 /*
- * Its table's slots 1.. hold copies of `caps` (zero-terminated, at most 6); its RBX, RBP are those of the entry.
- * Capabilities in messages come to PEER_LAST_SLOT and the slots before.
+ * Start a peer. Slots 1.. of its table hold copies of `caps` (zero-terminated, at most 6). `rbx` and `rbp` are its
+ * registers at entry. Capabilities in messages arrive in PEER_LAST_SLOT and the slots before it.
  */
 void bench_peer_start(struct bench_peer *peer, const uint8_t *code, const cap_t *caps, uint64_t rbx, uint64_t rbp,
                       cap_t fault_endpoint);
 void bench_peer_end(struct bench_peer *peer);
 
-/* An object in the bench's pool, in a new slot. */
+/* Make an object in the bench's pool, in a new slot. */
 cap_t bench_make(enum object_type type, uint64_t argument);
 
 /* The rows of the other files. */

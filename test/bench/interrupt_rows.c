@@ -1,7 +1,7 @@
 /*
  * How long does it take from an interrupt to the thread that waits for it? The timer raises a notification, once while
- * another thread runs, once while the CPU idles. No program can read the clock at the interrupt, so the counter begins
- * there (the mark COUNTER_MARK_ARM), and the rows have no ticks.
+ * another thread runs, once while the CPU idles. No program can read the clock at the moment of the interrupt, so the
+ * rows have no ticks: the counter begins there (the mark COUNTER_MARK_ARM).
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
@@ -10,7 +10,7 @@
 #include "test/bench/bench.h"
 
 #define TURNS 1000ULL
-#define DELAY_NS 20000U /* so that all wait when the time comes */
+#define DELAY_NS 20000U /* long enough for all to be waiting when the timer fires */
 
 extern const uint8_t peer_spin[];
 

@@ -1,7 +1,8 @@
 /*
  * What does each kernel operation cost, in instructions? The rows of test/bench/targets.json, one function each.
  *
- * It is the first program, so it has every capability; the other side of a ping-pong is a peer in a space of its own.
+ * It is the first program, so it has every capability. The other side of a ping-pong is a peer in its own address
+ * space.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
@@ -45,7 +46,7 @@ static void ipc_rows(void) {
     bench_peer_end(&peer);
 }
 
-/* Servers beside the one that answers, which wait as well. */
+/* Other servers wait at the endpoint beside the one that answers. */
 static void ipc_rows_of_pools(void) {
     enum { PEERS = 3 };
     struct bench_peer peers[PEERS];
@@ -62,7 +63,7 @@ static void ipc_rows_of_pools(void) {
         bench_peer_end(&peers[i]);
 }
 
-/* The receiver's slot must be empty again, so its deletion is part of the row. */
+/* The receiver's slot must be empty before the next message, so deleting the capability is part of the row. */
 static void ipc_call_cap(void) {
     struct bench_peer peer;
     cap_t endpoint = bench_make(OBJECT_ENDPOINT, 0);
@@ -93,7 +94,7 @@ static void notification_ping_pong(void) {
     bench_peer_end(&peer);
 }
 
-/* A breakpoint is resumed behind the instruction. The first turn waits for the first fault. */
+/* A thread resumes after its breakpoint instruction. The first turn waits for the first fault. */
 static void exception_round_trip(void) {
     struct bench_peer peer;
     cap_t endpoint = bench_make(OBJECT_ENDPOINT, 0);
@@ -129,7 +130,7 @@ static void fault_map_resume(void) {
     bench_peer_end(&peer);
 }
 
-/* A neighbour stays mapped, so that no table comes and goes. */
+/* A neighbouring page stays mapped, so that no table is made or freed. */
 static void map_rows(void) {
     cap_t memory;
     uint64_t page = bench_take_pages(512, &memory), rights = MEMORY_READ | MEMORY_WRITE;
@@ -157,7 +158,7 @@ static void thread_create_delete(void) {
     });
 }
 
-/* A thread in a space that is there: create, configure, run, wait for its signal, delete. */
+/* The life of a thread in an existing space: create, configure, run, wait for its signal, delete. */
 static void thread_life(void) {
     struct bench_peer peer;
     cap_t notification = bench_make(OBJECT_NOTIFICATION, 0), never = bench_make(OBJECT_NOTIFICATION, 0),

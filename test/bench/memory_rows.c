@@ -1,5 +1,5 @@
 /*
- * What memory does an idle thread take in the kernel, and what an address space? From the accounts of a pool.
+ * How much kernel memory does an idle thread take, and how much an address space? Read from a pool's accounts.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"

@@ -1,5 +1,5 @@
 /*
- * System call numbers for peers.S, which can't read an enum; bench.c asserts that they are right.
+ * System call numbers for peers.S, as assembly can't read an enum. bench.c asserts that they are right.
  */
 #pragma once
 

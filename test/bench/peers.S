@@ -1,6 +1,6 @@
 /*
- * What the other side of a bench runs, in a space of its own: position-independent code without data. RBX and RBP come
- * from the entry state; slots are those of its own table.
+ * The code of a bench's peer, which runs in its own address space: position-independent, without data. RBX and RBP come
+ * from the entry state. Slots are those of the peer's table.
  */
 #include "test/bench/numbers.h"
 
@@ -23,7 +23,8 @@ peer_echo:
     syscall
     jmp 1b
 
-/* The same, and the capability that came is deleted. RBX = endpoint, RBP = the slot it comes to. */
+/* Answer every call with as many words, and delete the capability it brought. RBX = endpoint, RBP
+ * = the capability's slot. */
     .globl peer_take_cap
 peer_take_cap:
     mov $SYSCALL_EP_WAIT, %eax
@@ -41,8 +42,8 @@ peer_take_cap:
     syscall
     jmp 1b
 
-/* Answer with as many words; delete the capabilities that came. RBX = endpoint, RBP = the slot of the
- * first, others before it. */
+/* Answer every call with as many words, and delete the capabilities it brought. RBX = endpoint, RBP = the slot of the
+ * first one; the others are in the slots before it. */
     .globl peer_take_caps
 peer_take_caps:
     mov $SYSCALL_EP_WAIT, %eax
@@ -71,7 +72,7 @@ peer_take_caps:
     syscall
     jmp 1b
 
-/* Run. */
+/* Compute for ever. */
     .globl peer_spin
 peer_spin:
     jmp peer_spin
@@ -89,13 +90,13 @@ peer_ping_pong:
     syscall
     jmp peer_ping_pong
 
-/* Execute an undefined instruction, again and again: the handler resumes behind it or leaves it. */
+/* Execute an undefined instruction, again and again: the handler resumes the thread after it or at it. */
     .globl peer_trap
 peer_trap:
     int3
     jmp peer_trap
 
-/* Touch a page that is not there, after each resume the next. RBX = address. */
+/* Touch an unmapped page, and after each resume the next one. RBX = address. */
     .globl peer_touch
 peer_touch:
     mov %rbx, (%rbx)

@@ -7,7 +7,7 @@
 #include "userland/lib/pipe.h"
 
 static uint32_t send(cap_t to) {
-    static struct stream_write_request request; /* larger than a stack frame should be */
+    static struct stream_write_request request; /* static, as it is larger than a stack frame should be */
     struct stream_write_reply reply;
     request.length_bytes = 1;
     request.bytes[0] = 1;

@@ -1,6 +1,6 @@
 /*
  * What does each operation on processes cost, in instructions, all servers' work included? This is the first process,
- * started in the shell's place; its children are itself, called with arguments.
+ * started in the shell's place. Its children run this program, too, with arguments.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
@@ -57,7 +57,7 @@ static void spawn_and_wait(const char *argument) {
         fail("a child did not end well");
 }
 
-/* A child: turn into oneself as many times as the argument says. The first of EXECS begins a row, the last prints
+/* A child: exec this program as many times as the argument says. The first of EXECS begins a row, the last prints
  * it. */
 static int chain(const char *left, const char *begun) {
     uint64_t count, start = 0;
@@ -92,7 +92,7 @@ static void server_null_call(void) {
     });
 }
 
-/* Reading needs no open: stat gives the number that read takes, and there is nothing to close. */
+/* Reading needs no open and no close: stat gives the file's number, which read takes. */
 static void read_page(cap_t files) {
     static struct files_read_reply part;
     struct files_stat_request where = {.length_bytes = sizeof SELF - 1, .path = SELF};
@@ -143,7 +143,7 @@ static void wait_for(uint64_t pid) {
         fail("a forked child did not end well");
 }
 
-/* Children that exit, or first become the same program again. */
+/* Fork children that exit, with `execs` after an exec of this program. */
 static void fork_row(const char *id, bool execs) {
     uint64_t start = 0;
     for (uint64_t i = 0; i < FORKS + 2; i++) {
@@ -177,7 +177,8 @@ static void touch_all(volatile uint8_t *at, uint64_t pages) {
         at[i * PAGE_BYTES] = 1;
 }
 
-/* The child writes to all pages that it has from its parent, and tells how long it took by its exit status. */
+/* Copy-on-write: the child writes to all pages that it shares with its parent. Its exit status
+ * tells how long that took. */
 static void cow_row(void) {
     volatile uint8_t *memory = map(TOUCHED);
     volatile uint64_t *told = (volatile uint64_t *)0;
@@ -238,7 +239,7 @@ static void thread_row(void) {
 static void memory_rows(void) {
     volatile uint8_t *memory = map(TOUCHED);
     uint64_t start = bench_window_begin();
-    for (uint64_t i = TOUCHED; i > 0; i--) /* in an order in which no page is brought along with another */
+    for (uint64_t i = TOUCHED; i > 0; i--) /* downwards, so that no page is mapped along with another */
         memory[(i - 1) * PAGE_BYTES] = 1;
     bench_row("anonymous_fault", TOUCHED, bench_window_end(start));
     unmap(memory, TOUCHED);
@@ -268,7 +269,7 @@ static uint64_t free_bytes(void) {
     return reply.frames_free * PAGE_BYTES;
 }
 
-/* The same rows with other processes alive, which sleep: they must not cost anything. */
+/* Repeat rows with other, sleeping processes alive: these must not cost anything. */
 static void crowd_rows(void) {
     static const struct {
         uint64_t alive;

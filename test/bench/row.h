@@ -1,5 +1,5 @@
 /*
- * What all benches share: loops that are timed, and the lines that `./baton bench` reads.
+ * Shared by all benches: timed loops, and the lines that `./baton bench` reads.
  */
 #pragma once
 
@@ -11,14 +11,14 @@
 #define BENCH_OPERATIONS 10000ULL
 #define BENCH_WARM_UP 100ULL
 
-/* Lines go to the TAP port, through this Ports capability. */
+/* Print lines to the TAP port from now on, through this Ports capability. */
 void bench_output(cap_t ports);
 void bench_put(const char *text);
 
-/* `ticks` for `operations`, as one row. It ends what the counter counts for the row (tools/counter/). */
+/* Print a row: `ticks` for all `operations` together. Ends the counter's group for the row (tools/counter/). */
 void bench_row(const char *id, uint64_t operations, uint64_t ticks);
 
-/* Time `operations` turns of the body, the empty loop's time taken off. */
+/* Time `operations` turns of the body, and subtract the empty loop's time. */
 #define BENCH(id, operations, body)                                       \
     do {                                                                  \
         for (uint64_t turn_ = 0; turn_ < BENCH_WARM_UP; turn_++) {        \
@@ -39,20 +39,20 @@ static inline uint64_t bench_ticks(void) {
     return (uint64_t)high << 32 | low;
 }
 
-/* From here on is counted; what bench_window_end() wants. */
+/* Begin counting. Returns the argument of bench_window_end(). */
 static inline uint64_t bench_window_begin(void) {
     COUNTER_MARK_HERE(COUNTER_MARK_BEGIN);
     return bench_ticks();
 }
 
-/* The ticks since then. */
+/* Stop counting. Returns the ticks since bench_window_begin(). */
 static inline uint64_t bench_window_end(uint64_t start) {
     uint64_t ticks = bench_ticks() - start;
     COUNTER_MARK_HERE(COUNTER_MARK_END);
     return ticks;
 }
 
-/* What the loop itself costs. */
+/* The ticks of the empty loop. */
 static inline uint64_t bench_loop_ticks(uint64_t operations) {
     uint64_t start = bench_ticks();
     for (uint64_t turn = 0; turn < operations; turn++)

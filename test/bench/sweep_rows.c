@@ -1,6 +1,6 @@
 /*
- * Is there a cliff? Call and answer with every number of words, alone and with capabilities, which the other side
- * deletes. Each is a row sweep_WORDS_CAPABILITIES; for ./baton bench sweep.
+ * Do the costs have a cliff? Call and answer with every number of words, alone and with capabilities, which the peer
+ * deletes. Each combination is a row sweep_WORDS_CAPABILITIES, for ./baton bench sweep.
  */
 #include "libsys/format.h"
 #include "libsys/program.h"
@@ -21,7 +21,7 @@ static void sweep_row(cap_t endpoint, uint64_t words, uint64_t caps) {
     BENCH(id, TURNS, call(endpoint, words, caps));
 }
 
-/* grant: what is sent. */
+/* grant: the capability that is sent. */
 void sweep_rows(cap_t grant) {
     struct bench_peer peer;
     cap_t endpoint = bench_make(OBJECT_ENDPOINT, 0);

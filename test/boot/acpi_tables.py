@@ -1,6 +1,7 @@
-"""Owns ACPI tables of our own making, in the place of those that QEMU makes: it leaves its own out (acpi=off), and the
-firmware of a virtual machine takes tables from three fw_cfg files, the last of which says which pointers and checksums
-to fill in (QEMU, docs/specs and hw/acpi/bios-linker-loader.c). An order there has 128 bytes and begins with its number.
+"""Makes ACPI tables in place of QEMU's own, which acpi=off leaves out.
+
+A virtual machine's firmware takes tables from three fw_cfg files. The last one is a list of orders, of 128 bytes each,
+that say which pointers and checksums to fill in (QEMU, docs/specs and hw/acpi/bios-linker-loader.c).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ S5 = b"\x08_S5_\x12\x06\x04" + bytes(8)
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """CPUs by their APIC numbers, as entries of type 0, disabled ones, and of type 9; what is odd about the other
-    tables."""
+    """What the tables say. CPUs by APIC number: as entries of type 0, disabled entries, entries of type 9. Then the
+    oddities of the other tables."""
 
     cpus: tuple[int, ...] = (0,)
     disabled: tuple[int, ...] = ()
@@ -30,7 +31,7 @@ class Tables:
     wide: bool = False  # XSDT, not RSDT
     empty_entry: bool = False  # in the root
     x_dsdt: bool = False  # the DSDT is named by the newer field alone
-    damaged: bool = False  # the root does not add up
+    damaged: bool = False  # the root's checksum is wrong
     hpet_only: bool = False  # the root names the HPET's table and no other
 
 
@@ -58,7 +59,7 @@ def hpet() -> bytes:
 
 
 class Files:
-    """The three files while they are made."""
+    """The three files, under construction."""
 
     def __init__(self) -> None:
         self.root = bytearray()
@@ -112,7 +113,7 @@ def make(tables: Tables) -> dict[str, bytes]:
 
 
 def arguments(tables: Tables, folder: pathlib.Path) -> list[str]:
-    """QEMU's, with the files in `folder`."""
+    """QEMU's arguments; writes the files into `folder`."""
     result = ["-machine", "acpi=off"]
     for name, data in make(tables).items():
         path = folder / name.replace("/", "-")

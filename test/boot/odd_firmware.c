@@ -1,7 +1,7 @@
 /*
- * A firmware as odd as some real ones: an application that stands between firmware and the loader. It changes entries
- * of the boot services' table and starts the loader, \EFI\BATON\LOADER.EFI. What is odd about it is said in \odd.txt:
- * words parted by spaces, `name` or `name=number`; test/boot/run_probe.py has the machines that use them.
+ * A firmware as odd as some real ones: an application between firmware and the loader. It replaces entries in the table
+ * of boot services and starts the loader, \EFI\BATON\LOADER.EFI. The file \odd.txt selects the oddities by words
+ * separated by spaces, `name` or `name=number`; test/boot/run_probe.py has the machines that use them.
  */
 #include <efi.h>
 #include <stdbool.h>
@@ -13,12 +13,12 @@ enum {
     WORDS_BYTES_MAX = 128,
     LOADER_BYTES_MAX = 1 << 20,
     MAP_BYTES_MAX = 1 << 17,
-    STRIDE = 96,           /* of descriptors with `stride`; the usual one has 48 */
-    READ_BYTES_MAX = 4099, /* of one read with `short` */
+    STRIDE = 96,           /* size of descriptors with `stride`; usually 48 */
+    READ_BYTES_MAX = 4099, /* at most, in one read with `short` */
 };
 
 static EFI_SYSTEM_TABLE *table;
-static EFI_BOOT_SERVICES real; /* the table as firmware made it */
+static EFI_BOOT_SERVICES real; /* the firmware's own table */
 static char words[WORDS_BYTES_MAX];
 static uint32_t exit_tries, refused_count, read_count;
 static bool watchdog_runs = true;
@@ -30,7 +30,7 @@ static EFI_STATUS(EFIAPI *real_info)(EFI_FILE *, EFI_GUID *, UINTN *, void *);
 
 EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
-/* What follows the word that begins with `name`; NULL: it is not there. */
+/* The text after `name` in the word that begins with it; NULL: no such word. */
 static const char *value_of(const char *name) {
     for (const char *at = words; *at != 0; at++) {
         uint32_t i = 0;
@@ -69,7 +69,7 @@ static void break_memory(UINTN count) {
 
 /* ---- leaving ---- */
 
-/* Each try that fails finds another excuse. */
+/* Fails a few times, each time for another reason. */
 static EFI_STATUS EFIAPI exit_services(EFI_HANDLE image, UINTN key) {
     exit_tries++;
     if (has("watchdog") && watchdog_runs) {
@@ -112,11 +112,11 @@ static EFI_STATUS EFIAPI get_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UINTN
     UINTN each = has("stride") ? STRIDE : step;
     *bytes = (count + odd_count) * each;
     if (map == NULL || room < *bytes) {
-        return EFI_BUFFER_TOO_SMALL; /* and an entry's size is not told, as by some */
+        return EFI_BUFFER_TOO_SMALL; /* some firmware does not tell an entry's size here; nor do we */
     }
     *stride = each;
     for (UINTN i = 0; i < count + odd_count; i++) {
-        UINTN at = has("shuffle") ? count + odd_count - 1 - i : i; /* from the highest address down */
+        UINTN at = has("shuffle") ? count + odd_count - 1 - i : i; /* in descending order of addresses */
         EFI_MEMORY_DESCRIPTOR *target = (void *)((uint8_t *)map + at * each);
         if (i < count) {
             *target = *(const EFI_MEMORY_DESCRIPTOR *)(void *)(all + i * step);
@@ -129,14 +129,14 @@ static EFI_STATUS EFIAPI get_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UINTN
     return EFI_SUCCESS;
 }
 
-/* Memory that the map calls free, and that firmware has promised to somebody else. */
+/* Refuse memory that the map calls free but that firmware has promised elsewhere. */
 static EFI_STATUS EFIAPI take_pages(EFI_ALLOCATE_TYPE how, EFI_MEMORY_TYPE type, UINTN count,
                                     EFI_PHYSICAL_ADDRESS *at) {
     if (how == AllocateAddress && refused_count < number_of("refuse=")) {
         refused_count++;
         return EFI_NOT_FOUND;
     }
-    if (has("place=") && how == AllocateAnyPages && type == EfiLoaderData) { /* at so many MiB */
+    if (has("place=") && how == AllocateAnyPages && type == EfiLoaderData) { /* allocate at this many MiB */
         *at = number_of("place=") << 20;
         how = AllocateAddress;
     }

@@ -1,6 +1,6 @@
 /*
- * A first program for the loader's test guest to look at; nothing runs it. It has code, constants, data and memory that
- * must be zero.
+ * A first program that the loader's test guest inspects; nothing runs it. It has code, constants, data and zeroed
+ * memory.
  */
 const char probe_constant[] = "probe constant";
 int probe_data[3] = {1, 2, 3};

@@ -1,6 +1,6 @@
 /*
- * A guest that stands in for the kernel: does everything the boot contract (kernel/abi/boot.h) promises hold at entry?
- * Results go as TAP to port 0xe8; the run ends through the debug-exit port: 0x10 all is well, 0x11 something is not.
+ * A guest in the kernel's place: does everything that the boot contract (kernel/abi/boot.h) promises hold at entry?
+ * Results go as TAP to port 0xe8. The run ends through the debug-exit port: 0x10 success, 0x11 failure.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,7 +100,7 @@ static bool is_same(const uint8_t *left, const uint8_t *right, uint64_t count) {
     return difference == 0;
 }
 
-/* Is what we read what the contract's version 1 lays out, and is it in memory we are told about? */
+/* Has the boot information the layout of the contract's version 1, and does it lie in memory that it lists? */
 static void check_info(const struct boot_info *info) {
     tap_result(info->magic == BOOT_MAGIC && info->version == BOOT_VERSION && info->size == sizeof(*info),
                "boot_info: magic, version, size");

@@ -6,7 +6,7 @@ runs, or the loader refuses a damaged system with the message that is expected.
     run_probe.py --pvh pvh.elf --efi BOOTX64.EFI --kernel probe_kernel.elf --init probe_init.elf \
                  --firmware odd_firmware.EFI --volume boot.tar --plain kernel-stays.elf CASE
 
-Exit code 0 = as expected; otherwise what was seen is printed.
+Exit code 0 = as expected; otherwise prints what the machine did.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ EXIT_GOOD = 33
 EXIT_REFUSED = 35
 MACHINE_SECONDS = 30
 ICOUNT = ("-icount", "shift=0,align=off,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm")
-IN_TURN = ("-icount", "shift=3,align=off,sleep=off")  # CPUs one after another, in time enough for a second's wait
+# CPUs run one after another, and a wait of a second stays short in the host's time
+IN_TURN = ("-icount", "shift=3,align=off,sleep=off")
 ICOUNT_HZ = 1_000_000_000  # one instruction takes one nanosecond of the machine's time
 ICOUNT_HZ_ERROR = 20_000
 PACK = "pack the boot volume again"
@@ -53,9 +54,9 @@ Members = dict[str, bytes]
 class Case:
     """front: pvh or uefi. change: damages the members; cut: damages the volume's bytes. message: the expected refusal.
 
-    odd: what is odd about the firmware (odd_firmware.c); place: changes the boot disk's files; frames: boot the whole
-    system, whose process server has at least as many; says: patterns of lines of its log; acpi: with these tables;
-    plain: on the kernel without checks; halts: the loader can't return to firmware any more.
+    odd: the firmware's oddities (odd_firmware.c); place: changes the boot disk's files; frames: boot the whole system,
+    whose process server must have at least this many; says: patterns of lines in its log; acpi: the ACPI tables; plain:
+    use the kernel without checks; halts: the loader can no longer return to firmware.
     """
 
     front: str
@@ -108,7 +109,7 @@ def move(old: str, new: str, encode: Callable[[bytes], bytes] = bytes) -> Callab
 
 
 def to_utf16(text: bytes) -> bytes:
-    """As some editors save it, with a mark in front."""
+    """UTF-16 as some editors save it, with a byte order mark."""
     return ("\ufeff" + text.decode()).encode("utf-16-le")
 
 
@@ -123,20 +124,21 @@ def only(name: str, data: bytes) -> Callable[[Members], None]:
 
 
 KERNEL, INIT = "boot/kernel.elf", "boot/init.elf"
-RC = b"uptime\n" * 5  # with --all-cpus a program on each of up to four CPUs, which ends only if that one works
+RC = b"uptime\n" * 5  # with --all-cpus, one program on each of up to four CPUs; it ends only if its CPU works
 QBOOT = ("-bios", "qboot.rom")
 FLASH = ("flash",)
 LAST_KERNEL_HEADER = FIRST_HEADER + 2 * HEADER_BYTES
 
 
 def refused(message: str | re.Pattern[str], front: str = "pvh", **more: object) -> Case:
-    """A case in which the loader must say exactly this; a pattern where the probe's own size is in it."""
+    """A case in which the loader must print exactly this message; a pattern if the message
+    contains the probe's size."""
     return Case(front, message=message, bios=QBOOT if front == "pvh" else (), **more)  # type: ignore[arg-type]
 
 
 def with_tables(tables: Tables, cpus: int, line: str) -> dict[str, Case]:
-    """The parts of names, and machines that start with these tables and say this line: in turn, at once, without
-    checks."""
+    """Name suffixes, and the machines that start with these tables and must log `line`: CPUs in turn, in parallel, and
+    with the kernel without checks."""
     def case(*arguments: str, plain: bool = False) -> Case:
         return Case("pvh", ("-m", "128M", "-smp", str(cpus), *arguments), QBOOT, frames=26000, acpi=tables, plain=plain,
                     command="debug_exit=0xf4", says=(line,))
@@ -164,12 +166,12 @@ ACPI_CASES: dict[str, tuple[Tables, int, str]] = {
     "last_absent_2": (Tables((0, 1, 7)), 2, START.format(2, 3)),
     "last_absent_4": (Tables((0, 1, 2, 3, 7)), 4, START.format(4, 5)),
 }
-# RAM that QEMU moves above 1 TiB, as it does for a machine of AMD's that may grow to there.
+# RAM that QEMU places above 1 TiB, as on an AMD machine that may grow that far.
 HOLE = ("-cpu", "EPYC,phys-bits=48", "-m", "3000,slots=1,maxmem=1100G")
 LEFT_OUT = "WARN memory: 952 MiB of RAM left out, too far up for the ledger"
 
 def clock(*arguments: str, by: str, **more: object) -> Case:
-    """A machine that has to boot, and to say by which clock it measured the others."""
+    """A machine that has to boot, and to log by which clock it measured the others."""
     return Case("pvh", ("-m", "256M", *arguments), QBOOT, frames=57200, command="debug_exit=0xf4",
                 says=(rf"WARN boot: clock: \d+ MHz by {re.escape(by)}",), **more)  # type: ignore[arg-type]
 
@@ -239,7 +241,7 @@ CASES: dict[str, Case] = {
                                says=("WARN boot: log= has an unknown value, and is not heeded",
                                      "WARN boot: log_serial has an unknown value, and is not heeded",
                                      "WARN boot: cpus= wants a number from 1 on, and is not heeded")),
-    # Machines whose 8254 stands still, on which CPUID tells nothing: one clock after the other.
+    # Machines whose 8254 stands still and whose CPUID tells no rates: each further clock in turn.
     "clock_acpi_timer": clock("-M", "q35,pit=off", by="the ACPI timer; the 8254 timer stands still"),
     "clock_acpi_timer_of_pc": clock("-M", "pc,pit=off,hpet=off", "-smp", "2",
                                     by="the ACPI timer; the 8254 timer stands still"),
@@ -255,7 +257,8 @@ CASES: dict[str, Case] = {
                                "not there; the HPET is not there; the real-time clock is not there; turn one of them "
                                "on in firmware set-up",
                                arguments=("-m", "64M", "-M", "microvm,pit=off,pic=off,rtc=off")),
-    # Firmware as odd as some is. 256 MiB have 65,536 frames, of which firmware and the system itself take some 5,600.
+    # Firmware as odd as some real ones. 256 MiB have 65,536 frames, of which firmware and the
+    # system itself take some 5,600.
     "odd_firmware_map": Case("uefi", ("-m", "256M"), odd="broken=50 stride types shuffle refuse=6 short"),
     "odd_firmware_while_leaving": Case("uefi", ("-m", "256M"), odd="stale=7 grow=400 busy watchdog"),
     "odd_firmware_many_ranges": Case("uefi", ("-m", "256M"), odd="broken=200 grow=60", frames=56500),
@@ -279,12 +282,12 @@ CASES: dict[str, Case] = {
 
 
 class Wrong(Exception):
-    """The machine did not do what it should; the text says what."""
+    """The machine did something unexpected; the text says what."""
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What a machine left behind."""
+    """What a machine printed, and how it ended."""
 
     status: int
     console: str
@@ -405,7 +408,7 @@ def judge_good(case: Case, seen: Outcome) -> None:
 
 
 def judge_whole(case: Case, seen: Outcome) -> None:
-    """The system started, ran its commands and switched off, and it has nearly all memory."""
+    """The system started, ran its commands, switched off, and had nearly all memory."""
     frames = re.search(r"process: (\d+) frames", seen.log)
     if seen.status != EXIT_GOOD or frames is None or "power: off, status 0" not in seen.log:
         raise Wrong(f"the system did not run: QEMU exited with {seen.status}, want {EXIT_GOOD}")
@@ -437,7 +440,7 @@ def judge_refused(case: Case, seen: Outcome) -> None:
 
 
 def main() -> int:
-    if sys.argv[1:] == ["--list"]:  # for the build, which makes each case a test
+    if sys.argv[1:] == ["--list"]:  # for the build, which makes a test of each case
         print("\n".join(CASES))
         return 0
     parser = argparse.ArgumentParser(description="Boot one machine and judge it.")

@@ -12,7 +12,7 @@ struct walk {
     bool executable;
     bool user;
     uint64_t phys;       /* what the address maps to */
-    uint64_t page_bytes; /* of the page that maps it, or of the hole */
+    uint64_t page_bytes; /* the size of the page that maps it, or of the hole */
 };
 
 /* Tables are reached through phys_pointer. */

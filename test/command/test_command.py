@@ -39,7 +39,7 @@ def is_named_anywhere(text: str) -> bool:
 
 
 class Place(unittest.TestCase):
-    """A folder for temporary files, and one of the test's own that looks like the build folder but for its logs."""
+    """A folder for temporary files, and a private one that looks like the build folder but keeps its own logs."""
 
     def setUp(self) -> None:
         place = tempfile.TemporaryDirectory(prefix="bcmd-")
@@ -95,7 +95,7 @@ class Streams(Place):
         self.assertEqual((done.returncode, done.stderr), (128 + signal.SIGPIPE, b""))
 
     def test_help(self) -> None:
-        """It is written as the command ends."""
+        """Help is written as the command ends, so a failed write must still be reported."""
         reading, writing = os.pipe()
         os.close(reading)
         with open("/dev/full", "wb") as full, os.fdopen(writing, "wb") as unread:
@@ -143,7 +143,7 @@ class Keys(Place):
         self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
 
     def test_terminal_that_goes_away(self) -> None:
-        """Its window was closed, and no signal comes, since it is not the one that controls us."""
+        """The terminal's window is closed. No signal comes, since it is not our controlling terminal."""
         master, slave = pty.openpty()
         with subprocess.Popen(self.words(), env=self.environment, stdin=slave, stdout=slave,
                               stderr=subprocess.PIPE) as command:
@@ -220,7 +220,7 @@ class Ends(Place):
             self.assertTrue(self.wait_until(lambda: is_named_anywhere(f"path={self.tmp}")))
             command.kill()
         self.assertTrue(self.wait_until(lambda: not is_named_anywhere(str(self.tmp)), 3), "QEMU is still there")
-        self.run_it("-c", "true")  # looks for what is left
+        self.run_it("-c", "true")  # removes what the killed run left
 
     def test_test_is_ended(self) -> None:
         """./baton test with a Meson whose tests are in sessions of their own, as the real one's are."""

@@ -1,5 +1,4 @@
-"""Owns the tests of the documentation check: a small sound tree passes, and each thing broken in it is noticed,
-alone."""
+"""Owns the tests of the documentation check: a small sound tree passes, and each single break in it is noticed."""
 
 from __future__ import annotations
 
@@ -177,7 +176,7 @@ CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
     limits.check, check_claims,
 )
 
-# What is changed (file, text, new text) and what has to be noticed. A text of None: the file is added, or removed.
+# A change (file, text, new text), and the problem that must be noticed. A text of None: the file is added, or removed.
 LESSON = "*Bad.* **Impossible.** **Test.** `cap_eat_refuses`"
 PAGE_PATH, README, LESSONS, COUNTS_PATH = "docs/abi/cap_eat.md", "docs/README.md", "docs/lessons.md", "docs/counts.md"
 ADR_PATH = "docs/adr/0001-eat-capabilities.md"
@@ -310,7 +309,8 @@ class Documents(unittest.TestCase):
             yield Tree(root)
 
     def problems(self, files: dict[str, str]) -> Iterator[str]:
-        """One after another: the checks that start processes are the last, and most breaks are found before them."""
+        """The problems of each check in turn. Checks that start processes come last, as most
+        breaks are found before them."""
         with self.tree(files) as tree:
             for check in CHECKS:
                 yield from check(tree)

@@ -1,4 +1,4 @@
-"""What a builder of servers meets: a system that can't start, a server that ends, and what the screen says of it."""
+"""What a developer of servers sees on the screen when the system can't start, or when a server ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from machine import BUILT, PROMPT, ROOT, Terminal, command, run  # noqa: E402
 
 MANIFEST = "etc/manifest.json"
 CANNOT_START, SERVER_ENDED = 74, 75
-NOTE = pathlib.Path(__file__).resolve().parents[2] / "libsys" / "note.S"  # the process server starts nothing without it
+# the process server runs no program without this note
+NOTE = pathlib.Path(__file__).resolve().parents[2] / "libsys" / "note.S"
 SPINNING = """void _start(void);
 __attribute__((noinline)) static void spin(void) {
     for (;;)
@@ -57,7 +58,7 @@ class Changed(unittest.TestCase):
         return run("--boot", "pvh", "--built", str(self.folder), "--timeout", "20", *arguments)
 
     def run_suite(self, manifest: str) -> subprocess.CompletedProcess[str]:
-        """As `./baton test` runs a suite."""
+        """Run it the way `./baton test` runs a suite."""
         members = volume.replace(self.members, MANIFEST, manifest.encode())
         (self.folder / "boot.tar").write_bytes(volume.build(members))
         return subprocess.run([sys.executable, str(ROOT / "tools" / "suite.py"), "--name", "broken", "--loader",
@@ -66,7 +67,7 @@ class Changed(unittest.TestCase):
                               capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
 
     def check_end(self, done: subprocess.CompletedProcess[str], status: int, last: str) -> None:
-        """The exit status, and what the last line on the screen is."""
+        """Check the exit status and the last line on the screen."""
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         self.assertRegex(done.stderr.splitlines()[-1], f"^baton: {last}$")
 
@@ -115,7 +116,7 @@ class Starting(Changed):
         self.check_end(self.run_with(manifest, "-c", "true"), CANNOT_START, "init: files: memory: .*")
 
     def test_without_commands(self) -> None:
-        """On a terminal's screen, too."""
+        """The reason is the last line on a terminal's screen, too."""
         self.check_end(self.run_with("{}"), CANNOT_START, r'init: etc/manifest\.json: there is no array "programs"')
 
     def test_a_command_that_ends_with_that_status(self) -> None:
@@ -125,7 +126,7 @@ class Starting(Changed):
             self.assertNotIn("init:", done.stderr)
 
     def test_in_a_suite(self) -> None:
-        """tools/suite.py, of which `./baton test` and `./baton bench` show the output."""
+        """tools/suite.py, whose output `./baton test` and `./baton bench` show."""
         done = self.run_suite("{")
         self.assertEqual(done.stdout.splitlines()[-1],
                          "Bail out! init: etc/manifest.json: line 1: not JSON: it ends too early")
@@ -142,7 +143,7 @@ class Starting(Changed):
 
 
 class Servers(Changed):
-    """A server that ends: what it was, and which image it ran."""
+    """A server that ends: the report names it and the image that it ran."""
 
     def test_main_returns(self) -> None:
         done = run("--boot", "pvh", "--with", "pipes=ls", "-c", "true")
@@ -153,7 +154,7 @@ class Servers(Changed):
             self.assertNotIn(wrong, done.stderr)
 
     def test_a_fault_in_another_image(self) -> None:
-        """crash in the place of pipes: it is that one's lines that are told, and its callers."""
+        """The image of crash runs as the server pipes: the report has the lines and callers of crash."""
         manifest = self.manifest()
         pipes = self.program(manifest, "pipes")
         pipes["image"] = "bin/crash"
@@ -173,8 +174,8 @@ class Servers(Changed):
                 self.assertNotIn("servers/pipes", done.stderr)
 
     def test_a_capability_that_is_not_there(self) -> None:
-        """Whatever a server can't do without is named, by it: 0 would mean "none" to some calls, and be taken for
-        one."""
+        """A server names a missing capability that it needs. Otherwise it would pass 0, which some
+        calls take to mean "none"."""
         for name, cap in (("pipes", "events"), ("pipes", "serve"), ("files", "events"), ("files", "space"),
                           ("console", "interrupt"), ("process", "space"), ("process", "pool")):
             with self.subTest(server=name, capability=cap):
@@ -202,7 +203,7 @@ class Servers(Changed):
         self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED, "files: divide error, code 0x0")
 
     def test_in_a_suite(self) -> None:
-        """tools/suite.py has names for the faults of programs, and threads for a hang."""
+        """tools/suite.py adds names to faults of programs, and the list of threads to a hang."""
         manifest = self.manifest()
         self.program(manifest, "files").update(image="bin/crash", arguments=["divide"])
         done = self.run_suite(json.dumps(manifest))
@@ -218,7 +219,7 @@ class Servers(Changed):
                          r"files \(thread \d+\), which runs")
 
     def test_a_copy_of_a_program(self) -> None:
-        """In /tmp, under the name of another: the image that ran is found all the same."""
+        """A copy in /tmp, under another program's name: the image that ran is still found."""
         done = run("--boot", "pvh", "-c", "cp /bin/crash /tmp/ls; /tmp/ls read")
         self.assertRegex(done.stderr,
                          r"(?m)^process 3 \(ls\): page fault: read .*\n  image: bin/crash\n  #0 0x[0-9a-f]{16} "
@@ -230,7 +231,7 @@ class Servers(Changed):
                          r"^etc/rc:1: crash: killed by signal 8: divide error, instruction 0x[0-9a-f]+\r?\n")
 
     def test_one_file_for_both_streams(self) -> None:
-        """`2>&1`: a report is in one piece, and a command's words are on a line of theirs."""
+        """`2>&1`: a report stays in one piece, and a command's output is on lines of its own."""
         done = subprocess.run(command("--boot", "pvh", "-c", "crash write\n" * 5), stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
         report = r"process \d+ \(crash\): page fault: [^\n]*\n  #0 [^\n]*\n(  #\d [^\n]*\n)+  next above: [^\n]*\n"
@@ -244,7 +245,7 @@ class Servers(Changed):
 
 
 class OnTheScreen(Terminal):
-    """A report stands among the kernel's lines, which the screen shows, too."""
+    """A report stands among the kernel's lines, as the screen shows these, too."""
 
     def test_fault(self) -> None:
         self.expect(PROMPT)
@@ -270,7 +271,7 @@ class Rebooting(unittest.TestCase):
 
 
 class Pipes(Changed):
-    """A pipeline whose pipe can't be made: nothing of it runs, and what follows does."""
+    """A pipeline whose pipe can't be made: no part of it runs, and the next command does."""
 
     def check(self, done: subprocess.CompletedProcess[str], *lines: str) -> None:
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -283,7 +284,7 @@ class Pipes(Changed):
                    "etc/rc:1: making a pipe: no capability in that slot", "after")
 
     def test_more_than_there_are(self) -> None:
-        """The last of the pipes is refused: those before are given back, and a shorter pipeline finds them."""
+        """The last of the pipes is refused: the earlier ones are given back, so a shorter pipeline works."""
         long, held = "echo no" + " | cat" * 20, "sleep 3" + " | cat" * 15
         done = run("--boot", "pvh", "--timeout", "20", "-c",
                    f"{held} &\n{long}; echo $?; echo yes | cat | cat | cat; echo $?")
@@ -291,10 +292,10 @@ class Pipes(Changed):
 
 
 class Hangs(Changed):
-    """The report of a machine that had to be stopped lists its threads, and who could end each wait."""
+    """The report on a machine that had to be stopped lists its threads, and who could end each wait."""
 
     def test_a_call_that_nobody_takes(self) -> None:
-        """A program in the place of pipes that never looks at its endpoint, and leaves the CPU to all others."""
+        """A program in the place of pipes that never waits at its endpoint, and gives the CPU to all others."""
         manifest = self.manifest()
         self.program(manifest, "pipes").update(image="test/exec/loop", priority=0)
         done = self.run_with(manifest, "--timeout", "6", "-c", "echo hi | cat")
@@ -317,8 +318,8 @@ class Hangs(Changed):
         self.assertNotIn("sealed root 0x", done.stderr.partition("kernel log")[0])
 
     def test_a_program_that_runs_in_circles(self) -> None:
-        """What it executes has names, whether init or the process server has loaded it, and wherever; page
-        tables have nothing to add."""
+        """Its code is named, whether init or the process server loaded it, and wherever it lies.
+        Page tables are left out."""
         (self.folder / "spin.c").write_text(SPINNING)
         for flags in (("-static",), ("-fpie", "-static-pie")):
             subprocess.run(["clang", "-g", "-O1", "-nostdlib", "-fno-omit-frame-pointer", "-fuse-ld=lld",
@@ -338,7 +339,7 @@ class Hangs(Changed):
                     self.assertNotIn("sealed root 0x", done.stderr.partition("kernel log")[0])
 
     def test_in_another_process_server(self) -> None:
-        """Its records are others: processes have numbers alone, and no names out of the wrong bytes."""
+        """Another process server has other records: processes get only numbers, not names read from wrong bytes."""
         done = run("--boot", "pvh", "--with", "process=process_mini", "--timeout", "5", "-c", "test/exec/loop")
         self.assertRegex(done.stderr,
                          r"(?m)^  process 1 \(thread \d+\): waits for an answer that process \(thread \d+\) has put "

@@ -1,6 +1,6 @@
 /*
- * ACPI tables of any contents behind a root that adds up. A table is: its kind and where its entry points, its length,
- * its bytes. Whatever they say, the facts are such that the kernel can act on them.
+ * ACPI tables of any contents behind a root with a right checksum. The input has for each table: its kind and where its
+ * entry points, its length, its bytes. Whatever these say, the kernel must be able to act on the result.
  */
 #include "kernel/arch/x86_64/acpi.h"
 
@@ -27,7 +27,7 @@ static void put_table(struct fuzz_bytes *input, uint64_t phys) {
     uint64_t dsdt = DSDT_AT;
     if (kind % 5 == 1 && (kind & 0x40) != 0 && length >= 148 - 36)
         memcpy(bytes + ((kind & 0x20) != 0 ? 140 : 40), &dsdt, 4);
-    if ((kind & 0x80) != 0) /* a length that is not true */
+    if ((kind & 0x80) != 0) /* a wrong length */
         bytes[4] = fuzz_byte(input);
 }
 

@@ -1,6 +1,6 @@
 /*
- * Derivation against a tree. Two bytes an operation: which, and on which slots. Long operations are also left in the
- * middle, as when their thread dies.
+ * Derivations of capabilities, compared with a tree. Two bytes an operation: which one, and on which slots. Long
+ * operations may also be abandoned half way, as when their thread dies.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/check.h"
@@ -42,7 +42,8 @@ static void rename_to(uint32_t to, uint32_t from) {
     }
 }
 
-/* A revoke of `root` has gone as far as it has: only what came from there may be gone, and if it is over, all of it. */
+/* After a revoke of `root`, complete or not: only its descendants may be gone; if it is complete (`over`), all of
+ * them. */
 static void follow_revoke(uint32_t root, bool over) {
     for (uint32_t i = 0; i < SLOTS; i++) {
         bool gone = full[i] && cap_is_empty(slot_of(i)), was_below = full[i] && descends(i, root);
@@ -78,7 +79,7 @@ static void operate(uint8_t what, uint32_t a, uint32_t b) {
             rename_to(b, a);
         break;
     case 5:
-        if (parent[a] != 0 && full[a]) { /* the first one stays, and with it the object */
+        if (parent[a] != 0 && full[a]) { /* the first capability stays, so that the object lives */
             REQUIRE(machine_delete(index_of(a)).status == OK);
             forget(a);
         }

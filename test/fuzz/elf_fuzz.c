@@ -1,4 +1,4 @@
-/* Any bytes as an ELF image: what the plan promises (libsys/elf.h) must be so. */
+/* Any bytes as an ELF image: the plan must keep the promises of libsys/elf.h. */
 #include "kernel/abi/rights.h"
 #include "libsys/elf.h"
 #include "test/fuzz/fuzz.h"

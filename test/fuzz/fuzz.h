@@ -1,5 +1,5 @@
 /*
- * A fuzz target is one file: bytes in, and anything that is not as promised ends the process. libFuzzer brings main().
+ * A fuzz target is one file. It takes bytes, and a broken promise ends the process. libFuzzer provides main().
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-/* Unlike assert() of libc or the kernel: always there. */
+/* Unlike assert() of libc or the kernel, this is never compiled out. */
 #define REQUIRE(condition) require((condition), #condition, __LINE__)
 
 static inline void require(int holds, const char *condition, int line) {

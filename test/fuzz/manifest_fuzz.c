@@ -1,4 +1,4 @@
-/* Any bytes as a manifest: a plan within its limits, or an error in words. */
+/* Any bytes as a manifest: the result is a plan within its limits, or an error in words. */
 #include <string.h>
 
 #include "servers/init/manifest.h"

@@ -1,6 +1,6 @@
 /*
- * The boot loader's memory map against pages that are coloured one by one. Five bytes an operation: start and length in
- * half pages, and a kind.
+ * The boot loader's memory map, compared with an array that marks each page. Five bytes an operation: start and length
+ * in half pages, and a kind.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * A writable tree against a flat list of paths. The first byte says how many pages there are, the others choose
- * operations and what they work on.
+ * A writable file tree, compared with a flat list of paths. The first byte says how many pages there are, the others
+ * choose operations and what they work on.
  */
 #include "test/fuzz/fuzz.h"
 #include "test/host/ram_model.h"

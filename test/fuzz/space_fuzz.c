@@ -1,7 +1,7 @@
 /*
- * Mapping, unmapping and protecting against a flat array of pages. The tables are read as the CPU would read them, by
- * space_query. Ten bytes an operation. The pages lie on both sides of the edge between two entries of the root, the
- * frames at the same offset from 2 MiB, so that large pages are made, cut and taken away.
+ * Mapping, unmapping and protecting, compared with a flat array of pages. space_query reads the tables as the CPU
+ * would. Ten bytes an operation. The pages lie on both sides of the border between two entries of the root, and the
+ * frames at the same offset from 2 MiB, so that large pages are made, split and removed.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/check.h"
@@ -13,7 +13,7 @@
 #define PAGES 2048U
 #define FIRST ((1ULL << 39) - PAGES / 2 * PAGE_BYTES)
 #define FRAMES 1536U
-#define OFFSET 256U /* in the machine's memory: frame 1024, on a 2 MiB edge */
+#define OFFSET 256U /* in the machine's memory: frame 1024, a multiple of 2 MiB */
 #define RIGHTS (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 #define ENTRY_PRESENT 1ULL
 #define ENTRY_WRITE 2ULL

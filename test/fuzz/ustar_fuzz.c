@@ -5,7 +5,7 @@
 #include "libsys/ustar.h"
 #include "test/fuzz/fuzz.h"
 
-/* Components parted by single slashes, none of them empty, `.` or `..`, within the room that there is. */
+/* Whether `path` is components separated by single slashes, none of them empty, `.` or `..`, and fits its buffer. */
 static bool is_clean(const char path[USTAR_PATH_MAX]) {
     const char *end = memchr(path, 0, USTAR_PATH_MAX);
     if (end == NULL)
@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         last = cursor.offset;
         if (entry.kind == USTAR_FOLDER)
             continue;
-        enum ustar_error lookup = ustar_find(data, bytes, entry.path, &found, NULL); /* perhaps an earlier one */
+        /* it may find an earlier entry of that name */
+        enum ustar_error lookup = ustar_find(data, bytes, entry.path, &found, NULL);
         REQUIRE(lookup == USTAR_OK ? found.kind == USTAR_FILE && found.data_offset <= entry.data_offset
                                    : lookup == USTAR_LOST_LINK);
     }

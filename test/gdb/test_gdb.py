@@ -1,5 +1,4 @@
-"""Does the line that ./baton prints start a gdb that finds sources, stops where it is told to, and knows who called
-whom?"""
+"""Does the line that ./baton prints start a gdb that finds sources, stops at breakpoints, and shows callers?"""
 
 from __future__ import annotations
 
@@ -30,8 +29,8 @@ def line_of(file: str, text: str) -> int:
 
 class Debugger(unittest.TestCase):
     def debug(self, command: list[str], *words: str) -> str:
-        """What gdb says: started by the line that `command` prints, given these commands of its own,
-        then the machine killed."""
+        """Start gdb by the line that `command` prints, give it these commands, then kill the
+        machine. Returns gdb's output."""
         machine = subprocess.Popen(command, cwd=BUILT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True)
         try:
@@ -72,7 +71,7 @@ class Debugger(unittest.TestCase):
         self.assertNotIn("Backtrace stopped", said)
 
     def test_other_programs_at_the_address_are_not_stopped(self) -> None:
-        """The console's main begins where that of `true` does, and runs long before."""
+        """The console's main begins at the address of `true`'s main, and runs long before it."""
         said = self.debug(self.run_command("--boot", "pvh", "-c", "true"), "program true", "break *main",
                           "set backtrace past-main on", "continue",
                           "python print(f'the program: {inside.Session.program.runs()}')", "backtrace")
@@ -80,7 +79,7 @@ class Debugger(unittest.TestCase):
         self.assertRegex(said, r"#0 +main .*\n#1 .*program_start.*\n#2 .*_start .*start\.S:\d+\n(?!#3)")
 
     def test_a_breakpoint_of_any_kind_is_for_one_program(self) -> None:
-        """Set before the symbols are there, with a condition, or given one later."""
+        """Breakpoints set before the symbols are loaded, set with a condition, or given one later."""
         for words in (("set breakpoint pending on", "break *main", "program true"),
                       ("program true", "break *main if 1 == 1"), ("program true", "break *main", "condition 1 1 == 1")):
             with self.subTest(words=words):

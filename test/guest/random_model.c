@@ -143,8 +143,7 @@ static void end_object(struct model *model, int object) {
     }
 }
 
-/* An object ends with its last capability or with its pool, and takes others with it: until
- * nothing changes any more. */
+/* End each object without a capability or a pool; that may end others, so repeat until nothing changes. */
 static void settle(struct model *model) {
     bool changed = true;
     while (changed) {

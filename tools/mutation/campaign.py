@@ -67,7 +67,7 @@ class Campaign:
     failing: list[str] = dataclasses.field(default_factory=list)  # without any mutant
 
     def prepare(self) -> None:
-        """Configure and build every workplace, and run every test there without a mutant."""
+        """Configure and build every workplace, and run every test there on the unchanged sources."""
         first = self.runners[0].place
         first.configure()
         found = first.tests()

@@ -59,8 +59,8 @@ class Test:
     inputs: frozenset[str]
 
     def notices(self, file: str) -> bool:
-        """Could a change of this file affect the test? Headers are not among the inputs, so a
-        header affects every test."""
+        """Could a change of this file affect the test? Headers are not among the inputs, so a header counts for every
+        test with kernel sources."""
         if file.endswith(".h"):
             return any(name.startswith(KERNEL_SOURCES) for name in self.inputs)
         return file in self.inputs

@@ -1,4 +1,4 @@
-"""Does the counter, in the emulator, count what a bench is known to execute, and tell user from kernel?"""
+"""Does the emulator's counter count the instructions that a bench is known to execute, and tell user from kernel?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from host.bench_rows import Row
 from host.bench_run import Result
 
 
-INLINED = "ledger_init"  # static, and with the kernel's checks it may be no function of its own
+INLINED = "ledger_init"  # static: in a kernel with checks it may be inlined
 
 
 class Counter(unittest.TestCase):
@@ -42,7 +42,7 @@ class Counter(unittest.TestCase):
         self.assertEqual([events[name] for name in ("syscall", "sysret", "swapgs")], [1, 1, 2])
 
     def test_events_of_a_message(self) -> None:
-        """The other side's code is a copy, which lies where the program has nothing."""
+        """The peer's code is a copy, at an address where the program itself has nothing."""
         events = self.rows["ipc_call_0"].events
         self.assertEqual([events[name] for name in ("syscall", "sysret", "swapgs", "cr3")], [2, 2, 4, 2])
 
@@ -76,14 +76,14 @@ class Counter(unittest.TestCase):
         self.assertEqual(sizes["space_of_one_page_bytes"] - sizes["empty_space_bytes"], 3 * 4096)
 
     def test_phases_of_the_boot(self) -> None:
-        """Each comes, in the order in which they are named, and together they are the row."""
+        """Each phase comes, in the order of the list, and together they add up to the row."""
         parts = boot_phases.phases(self.result.groups, self.stops)
         self.assertEqual([part.name for part in parts], [words for (words,) in self.stops.values()])
         self.assertEqual(boot_phases.total(parts, self.result.bench.images),
                          self.rows["boot_first_server"].instructions)
 
     def test_functions_where_phases_begin(self) -> None:
-        """Those of the other programs of the boot."""
+        """The functions of the boot's other programs."""
         bench = next(bench for bench in bench_run.benches(self.built) if bench.name == "process")
         named = {image.name: image for image in bench.images.all}
         for program, function, _ in boot_phases.PHASES:
@@ -92,7 +92,7 @@ class Counter(unittest.TestCase):
         self.assertIn(boot_phases.LAST, named)
 
     def test_sweep(self) -> None:
-        """Every length is there, and each further word costs the same."""
+        """Every length has a row, and each further word costs as much as the one before."""
         found = sweep.costs(bench_run.run(self.result.bench, append="sweep").rows)
         self.assertEqual(found.keys(), {(words, caps) for words in range(69) for caps in range(5)})
         for caps in range(5):
@@ -102,7 +102,7 @@ class Counter(unittest.TestCase):
             self.assertLess(abs(found[0, caps] - found[4, caps]), 2 * sweep.FLAT)
 
     def test_without_counter(self) -> None:
-        """What the clock measured remains; what it can't measure is left out."""
+        """Rows that the clock measured remain; rows that only the counter has are left out."""
         self.assertFalse(bench_run.counter_loads(pathlib.Path("/nonesuch.so")))
         rows = bench_run.with_counts(Result(self.result.bench, self.result.rows, []))
         self.assertEqual({row.id for row in self.result.rows} - {row.id for row in rows},
