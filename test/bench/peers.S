@@ -90,7 +90,7 @@ peer_ping_pong:
     syscall
     jmp peer_ping_pong
 
-/* Execute an undefined instruction, again and again: the handler resumes the thread after it or at it. */
+/* Hit a breakpoint, again and again. The handler resumes the thread after the instruction, or leaves it stopped. */
     .globl peer_trap
 peer_trap:
     int3

@@ -3,9 +3,9 @@
 
     prove.py [NAME ...] [--verbose]
 
-A .acsl file names a source, functions and the number of goals, then for each annotation a line of the source, before
-which it goes (`---- text of the line`). The sources themselves carry none. Prints TAP, one result for each file; what
-is not proved is named. Where frama-c or a prover is not installed, the test is skipped.
+A .acsl file names a source, functions and the number of goals. Then come the annotations, each after the source line
+(`---- text of the line`) that it is inserted before. The sources themselves carry none. Prints TAP, one result for each
+file, and names unproved goals. Without frama-c or a prover the test is skipped.
 """
 
 from __future__ import annotations
@@ -49,8 +49,7 @@ class Proof:
 
 
 def detect_provers(work: pathlib.Path) -> dict[str, str]:
-    """The environment in which Why3 knows the provers: by a configuration of our own, so that nobody has to make
-    one."""
+    """The environment in which Why3 knows the provers, by a generated configuration: users need none of their own."""
     environment = {**os.environ, "WHY3CONFIG": str(work / "why3.conf")}
     done = subprocess.run(["why3", "config", "detect"], env=environment, capture_output=True, text=True, check=False,
                           stdin=subprocess.DEVNULL)
@@ -85,7 +84,7 @@ def annotate(proof: Proof, source: pathlib.Path) -> None:
 
 
 def copy_sources(work: pathlib.Path) -> None:
-    """Frama-C reads C99 and some of C11: attributes in brackets and static assertions are left out."""
+    """Copy the sources without attributes in brackets and static assertions: Frama-C reads C99 and only some of C11."""
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".c", ".h", ".def"):
@@ -95,7 +94,7 @@ def copy_sources(work: pathlib.Path) -> None:
 
 
 def prove(proof: Proof, work: pathlib.Path) -> tuple[int, int, str]:
-    """How many goals are proved, of how many, and what was said."""
+    """How many goals are proved, how many there are, and Frama-C's output."""
     environment = detect_provers(work)
     copy_sources(work)
     annotate(proof, work / proof.source)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Owns what must hold for the kernel's instructions and can't be seen by running them: the rules of docs/security.md.
+"""Owns the rules of docs/security.md that hold for the kernel's instructions and can't be tested by running them.
 
     check_rules.py --kernel build/kernel/kernel.elf --model test/spin/lock.pml
 
-Prints TAP. Each rule is then held against the same instructions with one of them spoiled, and must complain. Without
+Prints TAP. Each rule is then applied to the same instructions with one of them spoiled, and must complain. Without
 llvm-objdump the test is skipped.
 """
 
@@ -26,7 +26,7 @@ SLOT_SHIFT = 5  # kernel/arch/x86_64/offsets.h: SLOT_SHIFT
 IN_CPU_FAST = 56  # kernel/arch/x86_64/offsets.def
 LOCK, SERVING, HOLDER = "kernel_ticket_lock", 4, 8  # offsets.def: IN_LOCK_SERVING, IN_LOCK_HOLDER
 
-# Where a number becomes the address of 32 bytes, but not one that a user chose: how often in a function, and why.
+# Functions where a number that no user chose becomes the address of 32 bytes: how often, and why.
 NO_LOOK_UP = {
     "sys_object_create": (1, "the size of a new table, which is bounded"),
     "table_make": (1, "the same"),
@@ -44,7 +44,7 @@ PARTS = {"a": "rax", "b": "rbx", "c": "rcx", "d": "rdx", "si": "rsi", "di": "rdi
 
 
 class Instruction(NamedTuple):
-    """One line of the disassembly, all blanks single; `lock` is part of the instruction that it stands before."""
+    """One line of the disassembly, with single blanks; a `lock` prefix is part of its instruction."""
 
     function: str
     text: str
@@ -60,18 +60,18 @@ class Instruction(NamedTuple):
 
     @property
     def written(self) -> str | None:
-        """The register that it changes, if that is its last operand."""
+        """The register that the instruction changes, if that is its last operand."""
         last = self.operands[-1] if self.operands else ""
         reads_only = self.name.startswith(("cmp", "test", "push", "j", "call"))
         return whole(last) if last.startswith("%") and not reads_only else None
 
     def names(self, offset: int) -> bool:
-        """Does it name this byte of the kernel lock?"""
+        """Does the instruction access this byte of the kernel lock?"""
         return self.text.endswith(f"<{LOCK}+{offset:#x}>")
 
 
 def whole(register: str) -> str:
-    """The 64 bits that a register is part of."""
+    """The 64-bit register that a register is part of."""
     name = register.lstrip("%")
     if match := re.fullmatch(r"(r\d+)[dwb]?", name):
         return match[1]
@@ -95,13 +95,13 @@ def disassemble(kernel: pathlib.Path) -> list[Instruction]:
 
 
 def last_write(code: list[Instruction], before: int, register: str) -> int | None:
-    """Where in the same function the register was changed last before that place, copies followed."""
+    """Where in the same function the register was last changed before `before`, following copies."""
     for at in range(before - 1, max(before - 60, -1), -1):
         if code[at].function != code[before].function:
             return None
         if code[at].written == register:
             if code[at].name.startswith("xor") and len(set(code[at].operands)) == 1:
-                continue  # on another way to the same place: 0 is bounded
+                continue  # on another path to the same place; 0 is bounded
             if code[at].name.startswith("mov") and code[at].operands[0].startswith("%"):
                 return last_write(code, at, whole(code[at].operands[0]))
             return at
@@ -116,8 +116,7 @@ def is_mask(code: list[Instruction], at: int | None) -> bool:
 
 
 def look_ups_without_mask(code: list[Instruction]) -> list[str]:
-    """A number becomes the address of a slot by a shift. Before that it was bounded by
-    arch_bound(), or it is no user's."""
+    """Find shifts that turn a user's number into a slot's address although arch_bound() has not bounded it."""
     wrong, masked = [], 0
     others: collections.Counter[str] = collections.Counter()
     for at, instruction in enumerate(code):
@@ -141,13 +140,13 @@ def look_ups_without_mask(code: list[Instruction]) -> list[str]:
 
 
 def indirect_branches(code: list[Instruction]) -> list[str]:
-    """The kernel that users boot has none, so there is none that a user could lead astray."""
+    """Find indirect branches. The kernel that users boot has none, so no user can mislead their prediction."""
     return [f"{instruction.function}: {instruction.text}" for instruction in code
             if re.match(r"(call|jmp)\w* \*", instruction.text)]
 
 
 def looks_without_announcement(code: list[Instruction]) -> list[str]:
-    """lock.pml, fast path: the store to `fast` by a locked instruction, then the look at the holder."""
+    """Check lock.pml's fast path: a locked instruction stores to `fast`, before the holder is read."""
     wrong, announced = [], 0
     mark = f"$1, %gs:{IN_CPU_FAST}"
     for at, instruction in enumerate(code):
@@ -157,7 +156,7 @@ def looks_without_announcement(code: list[Instruction]) -> list[str]:
             continue
         if code[at - 1].names(SERVING) and code[at - 2].text == f"lock orb {mark}":
             announced += 1
-        elif code[at + 1].name != "je" or code[at - 2].name != "je":  # fast_busy, which only looks, and begins again
+        elif code[at + 1].name != "je" or code[at - 2].name != "je":  # fast_busy, which only reads, and starts again
             wrong.append(f"{instruction.function}: {instruction.text}: looks at the lock without having announced "
                          f"itself")
     if announced != 2:
@@ -166,7 +165,7 @@ def looks_without_announcement(code: list[Instruction]) -> list[str]:
 
 
 def holders_without_barrier(code: list[Instruction]) -> list[str]:
-    """lock.pml, long way: the store to `holder` by a locked instruction, then the look at each CPU's `fast`."""
+    """Check lock.pml's long way: a locked instruction stores to `holder`, before each CPU's `fast` is read."""
     wrong, waits = [], 0
     for at, instruction in enumerate(code):
         if not instruction.names(HOLDER) or instruction.name.startswith("cmp"):
@@ -189,14 +188,14 @@ Rule = Callable[[list[Instruction]], list[str]]
 
 
 class Spoiled(NamedTuple):
-    """A rule, and what has to make it complain: the first instruction of that form becomes another, or goes."""
+    """A rule, and a change that must make it complain: the first instruction of that form is replaced or removed."""
 
     name: str
     rule: Rule
     form: str
     becomes: str
     function: str = ""
-    model: str = ""  # the mistake planted in lock.pml that this is
+    model: str = ""  # the same mistake, as planted in lock.pml
 
 
 SPOILED = [
@@ -220,7 +219,7 @@ SPOILED = [
 
 
 def spoil(code: list[Instruction], how: Spoiled) -> list[Instruction]:
-    """The same instructions, with that one changed; all of them, if it is what a loop repeats."""
+    """The instructions, with that one changed; if a loop repeats it, with all its copies changed."""
     changed = []
     hits = 0
     for instruction in code:

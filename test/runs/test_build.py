@@ -51,7 +51,7 @@ with build.ready(folder):
 
 
 class Stubs(unittest.TestCase):
-    """A clone without a build folder, and a Meson and a ninja that only leave traces."""
+    """A clone without a build folder, with a Meson and a ninja that only log their calls."""
 
     def setUp(self) -> None:
         place = tempfile.TemporaryDirectory()
@@ -70,7 +70,7 @@ class Stubs(unittest.TestCase):
 
 class Folders(Stubs):
     def configure(self, sources: pathlib.Path | None = None) -> str:
-        """What is said."""
+        """Configure the folder. Returns the output on standard error."""
         said = io.StringIO()
         sources = sources or self.sources
         with contextlib.redirect_stderr(said):
@@ -143,7 +143,7 @@ class Folders(Stubs):
 
 class Warnings(Stubs):
     def test_a_warning_is_shown(self) -> None:
-        """A user's build goes on, and a developer sees it."""
+        """A user's build goes on despite it, and a developer sees it."""
         said = io.StringIO()
         with contextlib.redirect_stderr(said):
             build.compile_folder(self.place)
@@ -168,7 +168,7 @@ class Warnings(Stubs):
 
 
 class Builders(Stubs):
-    """Processes that build in one folder."""
+    """Several processes that build in one folder."""
 
     def start(self, *more: str) -> subprocess.Popen[str]:
         builder = subprocess.Popen([sys.executable, "-c", BUILDER, str(self.folder), *more], stdin=subprocess.PIPE,

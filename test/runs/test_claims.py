@@ -1,4 +1,4 @@
-"""Does a folder stay while somebody uses it, and go when nobody does? Are locks locks?"""
+"""Does a folder stay while it is in use, and go afterwards? Do locks exclude each other?"""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Folders(Place):
         self.assertEqual(self.names(), [])
 
     def test_what_is_not_ours_stays(self) -> None:
-        (self.place / "x-unmarked").mkdir()  # a user's own, whose name is chance
+        (self.place / "x-unmarked").mkdir()  # a user's own folder, whose name matches by chance
         (self.place / "elsewhere").mkdir()
         (self.place / "elsewhere" / claims.MARK).touch()
         (self.place / "x-link").symlink_to("elsewhere")
@@ -91,7 +91,7 @@ class Folders(Place):
         rivals[0].release()
 
     def test_nobody_loses_a_folder_to_a_sweep(self) -> None:
-        """Makers and sweepers at once: a folder that is made and not yet locked is in nobody's way."""
+        """Makers and sweepers at once: a folder that is made but not yet locked causes no error."""
         lost = []
         end = time.monotonic() + 1
 

@@ -1,4 +1,4 @@
-"""Is nothing left of what a command started, however the command ends?"""
+"""Do all processes that a command started end with it, however it ends?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ sys.exit(family.run(work))
 
 
 class Endings(unittest.TestCase):
-    """A process two sessions below, whose parent is killed and which ignores what can be ignored."""
+    """A process two sessions below the command, whose parent is killed and which ignores all
+    signals that can be ignored."""
 
     def named(self, mark: str) -> list[int]:
         found = []
@@ -80,7 +81,7 @@ class Endings(unittest.TestCase):
         self.check_gone(mark)
 
     def test_by_the_end_of_the_worker(self) -> None:
-        """The host's memory killer may choose the one that works."""
+        """The host's out-of-memory killer may choose the worker."""
         command, mark = self.start()
         (worker,) = family.children()[command.pid]
         os.kill(worker, signal.SIGKILL)
@@ -88,7 +89,7 @@ class Endings(unittest.TestCase):
         self.check_gone(mark)
 
     def test_what_the_shell_started_before(self) -> None:
-        """A shell that becomes the command, by exec, leaves it its children."""
+        """A shell that becomes the command by exec leaves its own children to it."""
         mark = str(os.getpid())
         script = f"sleep 61.{mark} & exec {sys.executable} -c \"$1\" deaf-{mark} go"
         done = subprocess.run(["sh", "-c", script, "sh", COMMAND], stdout=subprocess.DEVNULL, check=False, timeout=20)

@@ -1,8 +1,8 @@
-"""What if the host fails us, so that a file can't be opened or written, a folder made, a process started?
+"""What if the host fails us: a file can't be opened or written, a folder made, a process started?
 
-The command runs in this process, with stubs for QEMU, Meson and ninja, again and again; each time another one of these
-fails (Python's audit events tell of them before they happen). Whatever it is, the command ends with a status that its
-help explains, with a sentence and without a trace, and leaves nothing behind.
+The command runs again and again in this process, with stubs for QEMU, Meson and ninja. Each time another one of these
+operations fails; Python's audit events announce them before they happen. In each case the command must end with a
+status that its help explains, print a sentence and no traceback, and leave nothing behind.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Injector:
     def __init__(self) -> None:
         self.events: tuple[str, ...] = ()
         self.nth = self.seen = 0
-        sys.addaudithook(self.hear)  # for good: such a hook can't be removed
+        sys.addaudithook(self.hear)  # for good, as an audit hook can't be removed
 
     def hear(self, event: str, arguments: tuple[object, ...]) -> None:
         if event not in self.events or event == "open" and not self.is_file(arguments[0]):
@@ -61,7 +61,8 @@ class Injector:
 
     @staticmethod
     def is_file(path: object) -> bool:
-        """Not a descriptor, nor one of our own modules, nor a folder, which is opened to remove what is in it."""
+        """Whether it is a file: no descriptor, none of our own modules, and no folder, which is
+        opened to remove its contents."""
         return isinstance(path, str) and not path.endswith((".py", ".pyc")) and not os.path.isdir(path)
 
     def count(self, number: int, name: object) -> None:
@@ -79,7 +80,7 @@ class Injector:
             self.events = ()
 
     def opener(self, really: Callable[..., io.IOBase]) -> Callable[..., io.IOBase]:
-        """open() of files whose write() is one of the things that fail."""
+        """An open() whose files can fail in write()."""
         injector = self
 
         class Raw(io.FileIO):
@@ -100,7 +101,7 @@ INJECTOR = Injector()
 
 
 def documented(module: object) -> set[int]:
-    """The statuses that a command's help names."""
+    """The exit statuses that a command's help names."""
     part = (module.__doc__ or "").partition("exit status:")[2]
     return {int(word) for word in re.findall(r"(?<![\w-])\d{1,3}(?![\w-])", part)}
 
@@ -144,7 +145,7 @@ class Stubs(unittest.TestCase):
         """Status, standard output, standard error."""
         out, said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
         with mock.patch.object(sys, "stdout", out), contextlib.redirect_stderr(said), \
-                mock.patch.object(streams, "give_up_stdout"):  # it would be the tests' own
+                mock.patch.object(streams, "give_up_stdout"):  # standard output is the tests' own
             status = main.main(list(words))
         out.seek(0)
         return status, out.read(), said.getvalue()
@@ -152,7 +153,7 @@ class Stubs(unittest.TestCase):
 
 class Commands(Stubs):
     def try_each(self, kind: str, words: tuple[str, ...], statuses: set[int]) -> int:
-        """How many things of this kind the command does; each fails once."""
+        """Fail each event of this kind once. Returns how many there are."""
         for nth in range(1, TIMES_MAX):
             with self.subTest(kind=kind, nth=nth, words=words):
                 with INJECTOR.failing(kind, nth):
@@ -201,7 +202,7 @@ class Commands(Stubs):
             self.assertGreaterEqual(self.try_each(kind, ("test",), documented(command_test)), least, kind)
 
     def test_what_a_dead_run_left(self) -> None:
-        """The next command removes it, whichever that is; doctor does not, which changes nothing."""
+        """Any next command removes it, except doctor, which changes nothing."""
         with claims.new(self.place / "tmp", claims.PRIVATE) as claim:
             self.command("build")
             self.assertTrue(claim.folder.exists(), "a living one's")
@@ -219,7 +220,7 @@ class Commands(Stubs):
 
 
 class Built(Stubs):
-    """--built of what is none."""
+    """--built with a folder that is no build folder."""
 
     def test_what_is_said(self) -> None:
         self.make_built()
@@ -240,7 +241,7 @@ class Built(Stubs):
             self.assertEqual((status, said), (build.CODE_BUILD, f"baton: {folder} is no build folder\n"))
 
     def test_window(self) -> None:
-        """A package of its own on some systems, which --gui and doctor name."""
+        """On some systems a window needs a package of its own, which --gui and doctor name."""
         self.make_built()
         with mock.patch.dict(os.environ, DISPLAY=":0"):
             for windows, wanted in (("curses", packages.CODE_MISSING), ("curses gtk", 0)):

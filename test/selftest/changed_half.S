@@ -1,4 +1,4 @@
-/* A root whose kernel half is there but not the sealed one: entry 256 lost, 300 added, 511 with another right. */
+/* A root whose kernel half differs from the sealed one: entry 256 lost, 300 added, 511 with another right. */
 #include "guest.inc"
     tap "1..2\nok 1 - before\n"
     lidt empty_idt

@@ -1,4 +1,4 @@
-"""Owns the proof that tools/suite.py sees each way a suite can end badly, says which it was, and leaves nothing behind.
+"""Owns the proof that tools/suite.py notices each way a suite can end badly, names it, and leaves nothing behind.
 
 Every guest runs once, two at a time, before the first test looks at the results.
 """
@@ -63,7 +63,7 @@ def command(name: str, folder: pathlib.Path, seconds: float) -> list[str]:
 
 
 def private_environment(folder: pathlib.Path) -> dict[str, str]:
-    """Temporary files go to a folder of their own, where what is left behind can be counted."""
+    """An environment with a private folder for temporary files, so that leftovers can be counted."""
     (folder / "tmp").mkdir()
     return {**os.environ, "TMPDIR": str(folder / "tmp")}
 

@@ -1,4 +1,4 @@
-/* The failure this project was born from: CR3 takes a root without the kernel half, and there is no IDT to say so. */
+/* The failure that this project was born from: CR3 gets a root without the kernel half, so no IDT can report it. */
 #include "guest.inc"
     tap "1..2\nok 1 - before\n"
     lidt empty_idt

@@ -25,7 +25,8 @@ PREPROCESSOR = "-Pclang -E -x c"  # spin's own choice is gcc, which need not be 
 
 
 def search(model: pathlib.Path, defines: list[str]) -> tuple[bool, str]:
-    """Search all states. Whether nothing was found, and what Spin says; raises CalledProcessError, TimeoutExpired."""
+    """Search all states. Returns whether no error was found, and Spin's output. Raises
+    CalledProcessError, TimeoutExpired."""
     with tempfile.TemporaryDirectory() as folder:
         def run(*command: str) -> str:
             done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=SECONDS,
@@ -57,7 +58,8 @@ def main() -> int:
         try:
             holds, said = search(model, defines)
         except (subprocess.SubprocessError, OSError) as error:
-            holds, said = bool(defines), f"pan: {error}"  # a search that did not happen is a failure either way
+            # a search that did not run is a failure, with or without a planted mistake
+            holds, said = bool(defines), f"pan: {error}"
         good = holds != bool(defines)
         failed += not good
         states = next((line.split()[0] for line in said.splitlines() if "states, stored" in line), "?")

@@ -1,7 +1,7 @@
 """A booted machine: ./baton run with commands, or with a terminal on which a test types.
 
-BATON_BUILT names the build folder whose files are booted, through a folder of our own that looks like it: there
-`run/last` is our last run, whoever else runs machines. Each machine is bounded in time by --timeout.
+BATON_BUILT names the build folder whose files are booted, by way of a private folder that looks like it. So `run/last`
+there is our last run, even if other machines run. --timeout bounds each machine's time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def piped(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A session whose standard input is a pipe that holds `text`, and ends."""
+    """Run a session whose standard input is a pipe that holds `text`, and then ends."""
     return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, input=text,
                           timeout=2 * SESSION_SECONDS)
 
@@ -64,7 +64,7 @@ class Terminal(unittest.TestCase):
         os.close(self.slave)
 
     def expect(self, text: bytes) -> bytes:
-        """What comes up to `text`, which must come."""
+        """The output up to `text`, which must come."""
         end = time.monotonic() + SESSION_SECONDS
         while text not in self.output:
             ready = select.select([self.master], [], [], max(0.0, end - time.monotonic()))[0]
@@ -100,7 +100,7 @@ class Prompt(Terminal):
         return self.expect(PROMPT).decode().replace("\r", "").splitlines()
 
     def key(self, key: bytes) -> list[str]:
-        """Press a key while a command runs that needs some time to get there; what comes up to the prompt."""
+        """Press a key while a command runs, which needs some time to react. Returns the lines up to the prompt."""
         time.sleep(0.7)
         self.type(key)
         return self.expect(PROMPT).decode().replace("\r", "").splitlines()

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Random lines, typed at a prompt of the whole system, batch after batch. After each batch nothing may be left of it.
+"""Types random lines at a prompt of the whole system, batch after batch. A batch must leave nothing behind.
 
 A batch is some twenty lines: commands of all kinds in pipelines, lists and jobs, files that come and go, programs that
 crash, can't be run or are limited, and keys (Ctrl-C, Ctrl-Z, Ctrl-D) while they run. Then all jobs are killed and
 waited for, and the files removed: what `mem`, `ps` and `df` say has to be what it was before the first batch. A line
 whose prompt does not come back is a hang.
 
-The lines of a batch come from the seed and the batch's number alone, pauses before keys too. How far a program has come
-when a key arrives is the host's affair.
+The seed and the batch's number alone decide a batch's lines and its pauses before keys. How far a program has got when
+a key arrives depends on the host.
 
     soak.py --built build --seed 7 --minutes 15 --cpus 4            a long run
     soak.py --built build --seed 7 --first 31 --batches 1           one batch again
@@ -27,9 +27,9 @@ import sys
 import time
 
 LINES = 20
-HANG_SECONDS = 60.0  # of the host's, in which a command of a few milliseconds ends also on a machine that is busy
+HANG_SECONDS = 60.0  # host seconds: even on a busy machine a command of a few milliseconds ends within them
 SETTLE_SECONDS = 20.0
-# on several CPUs `mem` may ask before the shell waits for it, which takes a slot; a leak adds up
+# on several CPUs `mem` may ask before the shell waits for it, and that wait takes a slot; a leak would add up
 SLACK = {"process server's slots": 1}
 TAIL_BYTES = 3000
 CTRL_C, CTRL_D, CTRL_Z = b"\x03", b"\x04", b"\x1a"
@@ -46,7 +46,7 @@ class Failed(Exception):
 
 
 class Lines:
-    """Makes lines from a random generator; each ends by itself, or by the keys that go with it."""
+    """Makes random lines. Each ends by itself, or by the keys that go with it."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -55,14 +55,15 @@ class Lines:
         return self.chance.choice(FILES)
 
     def source(self) -> str:
-        """For `cat`: no redirection writes there, or it would read what it writes until nothing is free."""
+        """A file for `cat` to read. Redirections never write to it: otherwise `cat` would read its own
+        output until memory is full."""
         return self.chance.choice(FILES[:2])
 
     def target(self) -> str:
         return self.chance.choice(FILES[2:])
 
     def simple(self) -> str:
-        """A program, or what is built in."""
+        """A program or a built-in command."""
         pick = self.chance.choice
         words = " ".join(pick(WORDS) for _ in range(self.chance.randrange(4)))
         return pick((
@@ -79,7 +80,7 @@ class Lines:
             "log"))
 
     def command(self) -> str:
-        """... with redirections, perhaps."""
+        """A simple command, perhaps with redirections."""
         redirect = self.chance.choice(("", "", "", f"> {self.target()}", f">> {self.target()}", f"< {self.file()}",
                                        "2>&1", f"2> {self.target()}", f"> {self.target()} 2>&1", f"> {PLACE}/none/f"))
         return f"{self.simple()} {redirect}".strip()
@@ -97,7 +98,7 @@ class Lines:
         return " ".join(parts)
 
     def line(self) -> str:
-        """All kinds that need no key."""
+        """A line of any kind that needs no key."""
         kind = self.chance.randrange(10)
         if kind < 3:
             return self.pipeline()
@@ -126,7 +127,7 @@ class Lines:
         if reads and kind < 2:
             text = tuple(self.chance.choice((b"typed\r", b"more \x7f\r", b"part"))
                          for _ in range(self.chance.randrange(3)))
-            # behind a part of a line it ends that first
+            # after a part of a line, Ctrl-D first ends that part
             ends = text + ((CTRL_D, CTRL_D) if text[-1:] == (b"part",) else (CTRL_D,))
             return long, (b"".join(ends),) if kind == 0 else ends
         if kind == 2 and "wait" not in long:
@@ -186,7 +187,7 @@ class Session:
 
 
 def measure(session: Session) -> dict[str, int]:
-    """What must come back."""
+    """The counts that must return to their value."""
     text = session.run("mem; df; ps")
     found = {name.strip(): int(value)
              for name, value in re.findall(r"^([a-z].*?|  free.*?) +(\d+)(?: frames.*| of .*)?$", text, re.M)}
@@ -194,7 +195,7 @@ def measure(session: Session) -> dict[str, int]:
     rows = re.findall(r"^ *(\d+) +\d+ [a-z]+ +(\d+) ", text, re.M)
     if space is None or not rows or "capabilities" not in found:
         raise Failed(f"`mem; df; ps` said {text!r}")
-    own = int(rows[0][1])  # the shell touches a page of its own for the first time now and then
+    own = int(rows[0][1])  # now and then the shell touches one of its pages for the first time
     found.update({"KiB free in /tmp": int(space[1]), "entries free in /tmp": int(space[2]),
                   MAPPED: found[MAPPED] - own, FREE: found[FREE] + own,
                   "pages of the shell over its image's": max(0, own - SHELL_PAGES_MAX)})
@@ -202,7 +203,7 @@ def measure(session: Session) -> dict[str, int]:
 
 
 def left_over(session: Session) -> list[str]:
-    """The pids of all but the shell and the `ps` that lists them."""
+    """The pids of all processes except the shell and the `ps` that lists them."""
     return [pid for pid, name in re.findall(r"^ *(\d+) .* (\S+)$", session.run("ps"), re.M)
             if pid != "1" and name != "ps"]
 
@@ -221,7 +222,7 @@ def clean(session: Session) -> None:
 
 
 def settled(session: Session) -> dict[str, int]:
-    """What is there when it no longer changes: what dies is taken apart by and by."""
+    """The counts when they no longer change: dead objects are taken apart gradually."""
     now, before = measure(session), None
     end = time.monotonic() + SETTLE_SECONDS
     while now != before:
@@ -233,7 +234,8 @@ def settled(session: Session) -> dict[str, int]:
 
 
 def compare(session: Session, base: dict[str, int]) -> None:
-    """What dies is taken apart by and by, so it may take a moment until all is back."""
+    """Compare the counts with `base`. Dead objects are taken apart gradually, so the counts may
+    need a moment to return."""
     end = time.monotonic() + SETTLE_SECONDS
     while True:
         now = measure(session)
@@ -247,7 +249,7 @@ def compare(session: Session, base: dict[str, int]) -> None:
 
 
 def batch(session: Session, seed: int, number: int, end: float) -> None:
-    """Not all of its lines when the time is over."""
+    """Run one batch; its last lines are left out when the time is over."""
     chance = random.Random(f"{seed}:{number}")
     lines = Lines(chance)
     for _ in range(LINES):
@@ -262,7 +264,7 @@ def batch(session: Session, seed: int, number: int, end: float) -> None:
 
 
 def warm_up(session: Session) -> None:
-    """What is grown once and kept: the shell's own pages, and what a server takes for its first client."""
+    """Let things grow that are kept for good: the shell's own pages, and a server's memory for its first client."""
     session.run("echo $NONE | cat > /tmp/soak/a 2>&1; crash read; nosuch")
     session.run("sleep 100 &")
     session.run("cat", (CTRL_Z,), (0.2,))
@@ -270,8 +272,8 @@ def warm_up(session: Session) -> None:
 
 
 def soak(session: Session, seed: int, seconds: float, first: int = 1, batches: int = sys.maxsize) -> int:
-    """Batches until the time is over, at least one. Returns how many. Raises Failed with all that
-    somebody needs to see it again."""
+    """Run batches until the time is over, at least one. Returns how many. Raises Failed with all that is needed
+    to reproduce the failure."""
     number = first
     try:
         session.expect(b"baton$ ")
@@ -293,8 +295,8 @@ def soak(session: Session, seed: int, seconds: float, first: int = 1, batches: i
 
 
 def run(seed: int, seconds: float, cpus: int, first: int = 1, batches: int = sys.maxsize) -> int:
-    """A machine of its own for soak(); with several CPUs programs run on all of them."""
-    import machine  # pylint: disable=import-outside-toplevel  # it wants to know the build folder
+    """Run soak() in a machine of its own; with several CPUs, programs run on all of them."""
+    import machine  # pylint: disable=import-outside-toplevel  # it reads the build folder's name from the environment
 
     session = Session(machine.command("--boot", "pvh", "--timeout", str(seconds + 300), "--smp", str(cpus),
                                       *(["--all-cpus"] if cpus > 1 else [])))

@@ -1,4 +1,4 @@
-"""Job control, as somebody at the terminal sees it."""
+"""Job control, as a user at the terminal sees it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ class Jobs(Prompt):
         self.assertEqual(self.answer(b"echo $?; jobs"), ["130", "[1] 2 running: sleep 100"])
 
     def test_a_stopped_reader_takes_nothing(self) -> None:
-        """What is typed later is for the shell, then for another reader; and the first gets its own when it goes on."""
+        """Input typed later goes to the shell, then to another reader. The stopped reader gets its input when it goes
+        on."""
         self.enter(b"cat")
         self.assertEqual(self.key(CTRL_Z), ["^Z", "[1] stopped: cat"])
         self.assertEqual(self.answer(b"echo mine"), ["mine"])
@@ -110,7 +111,7 @@ class Jobs(Prompt):
 
 
 class Background(unittest.TestCase):
-    """What needs no keys."""
+    """Cases that need no keys."""
 
     def test_pipelines_and_chains(self) -> None:
         done = run("--boot", "pvh", "-c", "echo one | cat & wait; true && echo two || echo no & wait $!; "
@@ -129,15 +130,14 @@ class Background(unittest.TestCase):
         return done.stdout.replace("\r", "").splitlines()
 
     def test_what_nobody_controls_reads_nothing(self) -> None:
-        """A script is not eaten by what it has in the background, which reads the end at once, but for
-        what it is redirected to."""
+        """Background commands must not eat their script: they read the end of input at once, unless redirected."""
         script = ["cat &", "wait", "echo after", "cat | cat &", "true && cat &", "wait", "cat < /tmp/f &", "wait",
                   "cat", "last"]
         self.assertEqual(self.lines("echo file > /tmp/f\n" + "".join(f"echo '{line}' >> /tmp/s\n" for line in script)
                                     + "shell < /tmp/s; cat & wait; echo end"), ["after", "file", "last", "end"])
 
     def test_a_last_command_that_is_no_process(self) -> None:
-        """There is one to wait for, and it tells how it went."""
+        """There is still a process to wait for, which tells the status."""
         for command, status, told in (("sleep 1 | nosuch", 127, ["etc/rc:1: nosuch: command not found"]),
                                       ("nosuch", 127, ["etc/rc:1: nosuch: command not found"]),
                                       ("/etc", 126, ["etc/rc:1: /etc: not a file"]),
@@ -151,7 +151,7 @@ class Background(unittest.TestCase):
                     self.assertEqual(lines[:-2], told)
 
     def test_a_stop_within_a_chain_holds(self) -> None:
-        """Also in a copy of the first shell, which lets go on what stops in its own script."""
+        """Also in a copy of the first shell, which continues whatever stops in its own script."""
         stop, go_on = ("; ".join(f"kill -{name} {pid} 2> /tmp/e" for pid in (3, 4)) for name in ("STOP", "CONT"))
         for smp in ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus")):
             with self.subTest(smp=smp):

@@ -1,4 +1,4 @@
-"""The kernel's log as the system's programs see it: whoever has the capability, and nobody else."""
+"""The kernel's log as the system's programs see it: only with the capability for it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MANIFEST = "etc/manifest.json"
 def boot(commands: str, change: Callable[[dict[str, Any]], None], last: str | None = None,
          emulator: tuple[str, ...] = ()) -> tuple[list[str], list[str]]:
     """
-    What a machine prints whose manifest's entry `process` was changed so, and what it tells the log's port. With `last`
-    it is ended when it has printed that line.
+    Boot a machine with this change to the manifest's entry `process`. Returns its output, and the lines on the log's
+    port. With `last`, the machine is ended once it has printed that line.
     """
     built = pathlib.Path(BUILT)
     manifest = json.loads((ROOT / "servers/init/manifest.json").read_text())
@@ -65,7 +65,7 @@ def log_as_init(process: dict[str, Any]) -> None:
 
 class Log(unittest.TestCase):
     def test_log_from_the_first_line_on(self) -> None:
-        """Word for word what the kernel told the machine's port, up to the moment of the question."""
+        """The log matches, word for word, the kernel's output on the machine's port up to that moment."""
         printed, kept = boot("log; echo end", no_change)
         told = printed[: printed.index("end")]
         self.assertIn(" INFO boot: image phys ", told[0])
@@ -75,8 +75,8 @@ class Log(unittest.TestCase):
 
     def test_log_that_has_gone_round(self) -> None:
         """
-        Each crash is some lines on the log; the oldest go, and what is left begins with a whole line. A server may
-        write only so much in a second, so there are pauses, which pass at once in counted time.
+        Each crash writes some lines. The oldest lines are overwritten, and the rest begins with a whole line. A
+        server's writes are rationed, so there are pauses, which pass at once in counted time.
         """
         printed, kept = boot(("crash read 2> /tmp/e\n" * 8 + "sleep 7\n") * 5 + "echo begin; log; echo end", no_change,
                              emulator=("--", "-icount", "shift=7,align=off,sleep=off"))
@@ -89,8 +89,7 @@ class Log(unittest.TestCase):
         self.assertTrue(16000 < sum(len(line) + 1 for line in told) < 16384)
 
     def test_log_of_a_flood(self) -> None:
-        """A program that crashes again and again can't push everything else out: what is too much is
-        lost, and its count told."""
+        """A program that crashes again and again can't push out all other lines: the excess is dropped and counted."""
         _, kept = boot("crash read 2> /tmp/e\n" * 25 + "sleep 2; crash read 2> /tmp/e", no_change)
         self.assertTrue(sum(len(line) + 1 for line in kept) < 16384)
         self.assertTrue(any(re.search(r"INFO user: \([0-9]+ bytes lost\) ", line) for line in kept), kept)
@@ -100,7 +99,8 @@ class Log(unittest.TestCase):
         self.assertEqual(printed[:2], ["log: no capability `log`: who started this may not read the kernel's log", "1"])
 
     def test_log_needs_the_badge(self) -> None:
-        """A capability for init that is called `log` tells nothing; one for the log switches nothing off."""
+        """A capability for init under the name `log` does not read the log; one for the log does
+        not switch the machine off."""
         printed, _ = boot("log; echo $?", without_badge)
         self.assertEqual(printed[:2], ["log: the server has no such operation", "1"])
         printed, _ = boot("poweroff; reboot; echo on; log > /tmp/l && echo told", log_as_init, last="told")

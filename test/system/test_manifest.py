@@ -1,4 +1,4 @@
-"""What init says of a manifest that is well formed and asks for what this machine does not have."""
+"""Init's errors on a well-formed manifest that asks for things that this machine lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ CANNOT_START = "init: the system can't be started"
 
 class Manifest(unittest.TestCase):
     def refused(self, wanted: dict[str, Any], reason: str) -> None:
-        """The line before the last says what `wanted`, a capability of the process server's, lacks."""
+        """Check that the last line but one gives the reason why `wanted`, a capability of the
+        process server's, can't be had."""
 
         def change(process: dict[str, Any]) -> None:
             process["capabilities"]["extra"] = wanted
@@ -22,7 +23,7 @@ class Manifest(unittest.TestCase):
         self.assertEqual(said[-2:], [f"init: process: extra: {reason}", CANNOT_START])
 
     def test_devices_out_of_bounds(self) -> None:
-        end = 1 << 52  # of the addresses of any CPU
+        end = 1 << 52  # the end of the addresses of any CPU
         self.refused({"devices": [end, 1]}, "this machine has no device memory of 1 pages at 0x10000000000000")
         self.refused({"devices": [end - 4096, 2]}, "this machine has no device memory of 2 pages at 0xffffffffff000")
 

@@ -1,4 +1,4 @@
-"""Memory at its end, as somebody at the terminal sees it: only those who took it lose by it."""
+"""Memory exhausted, as a user at the terminal sees it: only the processes that took it are killed."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ HOG = "test/exec/hog"
 
 
 class Pressure(Terminal):
-    """One CPU; the subclasses have more, and deal programs out to all of them."""
+    """One CPU. The subclasses have more, and spread programs over all of them."""
 
     arguments = ("--boot", "pvh", "--timeout", "170")
 
     def setUp(self) -> None:
         super().setUp()
-        self.seen: list[str] = []  # all lines that came up to some prompt
+        self.seen: list[str] = []  # all lines so far, up to a prompt
         self.expect(PROMPT)
 
     def answer(self, line: str) -> list[str]:
-        """The lines that come up to the next prompt. The kernel's log may come in the middle of what the
-        shell shows of the line."""
+        """The lines up to the next prompt. Lines of the kernel's log may interrupt the echo of the typed line."""
         self.type(line.encode() + b"\r")
         lines = self.expect(PROMPT).decode().replace("\r", "").splitlines()
         self.seen += lines
         return lines
 
     def free(self) -> int:
-        """Frames that nobody has."""
+        """The number of free frames."""
         seen = "\n".join(self.answer("mem"))
         found = re.search(r"free of these +(\d+) frames", seen)
         assert found is not None, seen
         return int(found[1])
 
     def is_back(self, before: int) -> bool:
-        """Is all there again, but for the few pages of its own that the shell touches for the first time meanwhile?"""
+        """Is all memory free again, apart from the few pages that the shell touched for the first time meanwhile?"""
         return abs(self.free() - before) < 12
 
     def until_told(self, job: int, name: str) -> None:
-        """The shell says at some prompt that a job was killed."""
+        """Wait until the shell says, at some prompt, that the job was killed."""
         end = time.monotonic() + 120
         while f"[{job}] killed: out of memory: {name}" not in self.seen:
             self.assertLess(time.monotonic(), end, self.seen)
@@ -57,7 +56,7 @@ class Pressure(Terminal):
         self.expect(PROMPT)
         self.assertIn("hi", self.answer("echo hi"))
         self.assertIn("hi", self.answer("echo hi"))
-        seen = self.answer("ps")  # which needs pages itself: the hog's
+        seen = self.answer("ps")  # `ps` itself needs pages, which the hog has
         self.assertTrue(any(line.endswith("sleep") for line in seen), seen)
         self.until_told(2, f"{HOG} keep")
         self.assertTrue(self.is_back(before))
@@ -81,7 +80,7 @@ class Pressure(Terminal):
         self.assertIn("still here", seen)
         self.answer("kill -KILL %1")
         end = time.monotonic() + 120
-        while not self.is_back(before):  # those whose parent has ended go on until they are killed, too
+        while not self.is_back(before):  # processes whose parent has ended go on until they are killed, too
             self.assertLess(time.monotonic(), end)
             time.sleep(0.5)
 
@@ -96,7 +95,7 @@ class PressureOnFour(Pressure):
 
 class Commands(unittest.TestCase):
     def test_killed_by_name(self) -> None:
-        """In the foreground the shell says it; the log says who had how much, and who asked."""
+        """In the foreground the shell tells the kill; the log says how much each process had, and which one asked."""
         done = run("--boot", "pvh", "-c", f"{HOG} touch; echo $?; echo on")
         self.assertIn("hog: killed: out of memory", done.stdout + done.stderr)
         self.assertEqual(done.stdout.replace("\r", "").splitlines()[-2:], ["137", "on"], done.stderr)

@@ -1,4 +1,4 @@
-"""Redirection: files in the place of what a command reads and writes."""
+"""Redirection: files in place of a command's input and output."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Redirection(unittest.TestCase):
                    "cat /tmp/a /tmp/a /tmp/a /tmp/a /tmp/a /tmp/a /tmp/a /tmp/a /tmp/a > /tmp/b; echo $?\n"
                    "cat /tmp/b /tmp/b > /tmp/c; echo $?; help > /tmp/f; echo $?; rm /tmp/b; help > /tmp/f; echo $?",
                    "0", "cat: stdout: no space is left", "1", "cat: stdout: no space is left", "1",
-                   # they are all the shell's, which has opened them
+                   # they are charged to the shell, which has opened them
                    "etc/rc:3: help: stdout: no space is left", "1", "0")
 
 

@@ -21,8 +21,8 @@ class Commands(unittest.TestCase):
         self.assertNotIn("not ok", done.stdout)
 
     def test_memory_and_signals(self) -> None:
-        """Fork, mappings, heap and stack; handlers, stops, groups: each check a forked child's end, and nothing
-        lost."""
+        """Fork, mappings, heap and stack; handlers, stops, groups. Each check ends in a forked child's
+        status, and nothing leaks."""
         for program, checks in (("memtest", 19), ("signaltest", 21)):
             with self.subTest(program=program):
                 done = run("--boot", "pvh", "-c", program)
@@ -42,7 +42,8 @@ class Commands(unittest.TestCase):
                 self.assertEqual(done.returncode, status, done.stdout + done.stderr)
 
     def test_search_for_programs(self) -> None:
-        """$PATH: each directory in turn, what is set before the command too; a path with a slash is no name."""
+        """$PATH: each directory in turn, also when it is set just before the command. A path with a
+        slash is not searched for."""
         done = run("--boot", "pvh", "-c",
                    "mkdir /tmp/a; mkdir /tmp/a/echo; PATH=:/etc:/tmp/a:/bin:; echo found; PATH=/etc echo no; echo $?\n"
                    "PATH=/tmp/a; /bin/echo $PATH; echo no; /bin/echo $?; manifest.json; PATH=/etc manifest.json; "
@@ -55,7 +56,7 @@ class Commands(unittest.TestCase):
             "etc/rc:2: /nosuch/x: no such file or directory", "127", "etc/rc:2: : command not found"], done.stdout)
 
     def test_output_is_what_the_commands_print(self) -> None:
-        """Nothing of the firmware, the loader, the kernel or the machine's end."""
+        """The output has no line of the firmware, the loader, the kernel or the machine's end."""
         for boot in ("pvh", "uefi"):
             with self.subTest(boot=boot):
                 done = run("--boot", boot, "-c", "echo 'two  words' $NOTHING; ls /etc; exit 3")
@@ -87,7 +88,8 @@ class With(unittest.TestCase):
 
 
 class Addresses(unittest.TestCase):
-    """Programs lie elsewhere each time they start, but not under --fixed-addresses. `wander` says where it is."""
+    """Address randomisation: a program lies elsewhere at each start, except with --fixed-addresses.
+    `wander` prints where it lies."""
 
     def places(self, *arguments: str) -> list[list[int]]:
         done = run("--boot", "pvh", *arguments, "-c", "/test/exec/wander; /test/exec/wander; /test/exec/wander")
@@ -117,7 +119,7 @@ class Addresses(unittest.TestCase):
 
 
 class Cpus(unittest.TestCase):
-    """With several CPUs programs run on the first, or on all."""
+    """With several CPUs, programs run on the first one, or on all."""
 
     def switches(self, *arguments: str) -> list[int]:
         done = run("--boot", "pvh", "--smp", "4", *arguments, "-c", "true; true; true; true; uptime")
@@ -134,16 +136,16 @@ class Cpus(unittest.TestCase):
         self.assertEqual(others, [0, 0, 0])
 
     def test_a_day_on_all_cpus(self) -> None:
-        """Programs that test others, where theirs run at once. Not exectest, which holds a watch on
-        what the host may delay."""
+        """The test programs, with their processes running in parallel. Not exectest: it measures times
+        that the host may delay."""
         done = run("--boot", "pvh", "--smp", "4", "--all-cpus", "--timeout", "170",
                    "-c", "streamtest; memtest; signaltest")
         self.assertEqual(len(re.findall(r"checks, 0 failed", done.stdout)), 3, done.stdout[-4000:] + done.stderr)
 
 
 class Interpreters(unittest.TestCase):
-    """Programs that name an interpreter: it runs first, finds in the auxiliary vector what both images
-    say, and goes on to them."""
+    """Programs that name an interpreter. It runs first, finds both images in the auxiliary vector,
+    and jumps to the program."""
 
     def test_program_at_fixed_addresses(self) -> None:
         for arguments in ((), ("--fixed-addresses",)):
@@ -220,7 +222,7 @@ class Files(unittest.TestCase):
                                         "etc/rc:2: /tmp/x: no such file or directory", "127", free], done.stdout)
 
 class Faults(unittest.TestCase):
-    """A program that a fault ends: what it was doing, by name."""
+    """A program that ends by a fault: the report names the function."""
 
     def test_function_and_line(self) -> None:
         source = (ROOT / "userland" / "commands" / "crash.c").read_text().splitlines()
@@ -285,7 +287,7 @@ class Pipes(unittest.TestCase):
         self.assertEqual(lines[5:7], ["127", "cat: /nosuch: no such file or directory"])
 
     def test_what_was_piped_is_whole(self) -> None:
-        # what the console has not sent yet is lost at power off
+        # power-off loses bytes that the console has not sent yet
         done = run("--boot", "pvh", "-c", "cat /etc/manifest.json | cat | cat; sleep 1")
         manifest = (ROOT / "servers" / "init" / "manifest.json").read_text(encoding="utf-8")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -293,7 +295,7 @@ class Pipes(unittest.TestCase):
 
 
 class Trace(unittest.TestCase):
-    """--trace: a machine that had to be stopped tells what it did last."""
+    """--trace: the report on a stopped machine tells what it did last."""
 
     def test_report_shows_the_last_records(self) -> None:
         done = run("--boot", "pvh", "--trace", "--timeout", "8", "-c", "sleep 100")  # the last --timeout counts
@@ -309,7 +311,7 @@ class Trace(unittest.TestCase):
 
 
 class Session(Terminal):
-    """A terminal: what is typed, what comes back, and the terminal's state afterwards."""
+    """A terminal: input, output, and the terminal's state afterwards."""
 
     def test_session(self) -> None:
         self.assertIn(b"first program", self.expect(PROMPT), "boot messages come before the prompt")
@@ -372,7 +374,7 @@ class Session(Terminal):
 
 
 class Piped(unittest.TestCase):
-    """No terminal: what a pipe holds is typed, and its end ends the shell, and with it the machine."""
+    """No terminal: a pipe's bytes are typed, and the pipe's end ends the shell, and with it the machine."""
 
     def screen(self, text: str, *arguments: str, status: int = 0) -> list[str]:
         """The lines of a session after the first prompt. Standard output has nothing else."""
@@ -413,7 +415,7 @@ class Piped(unittest.TestCase):
                                      "baton$ shell /tmp/f", "one", "two", "baton$ "])
 
     def test_a_line_that_is_too_long(self) -> None:
-        """None of it runs, whatever stands in it; the next one does."""
+        """No part of it runs, whatever it says; the next line does."""
         line = "mkdir " + " ".join(f"/tmp/{number:03}" for number in range(62)) + "; echo done"
         self.assertGreater(len(line), 511)
         lines = self.screen(f"{line}\necho $?\nls /tmp\n")
@@ -436,13 +438,13 @@ class Piped(unittest.TestCase):
 
 
     def test_more_than_the_console_keeps(self) -> None:
-        """It comes while a program runs that does not read, and none of it is lost."""
+        """Input arrives while a program runs that does not read, and no byte of it is lost."""
         lines = self.screen("sleep 2\n" + "".join(f"echo {number:050}\n" for number in range(400)) + "exit 5", status=5)
         self.assertEqual([int(line) for line in lines[2:-1:2]], list(range(400)))
 
 
 class Early(Terminal):
-    """What is typed while the machine starts is there when the shell has its prompt: all of it."""
+    """All that is typed while the machine starts reaches the shell at its prompt."""
 
     pause_seconds = 0.1
 
@@ -458,7 +460,7 @@ class Early(Terminal):
 
 
 class EarlyFromFirmware(Early):
-    """The same, where the firmware reads keys."""
+    """Early input, on a machine whose firmware reads keys."""
 
     arguments = ()
     pause_seconds = 0.3

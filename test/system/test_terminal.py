@@ -1,4 +1,4 @@
-"""The terminal's owner, as somebody who types sees it: what is in the background reads nothing and changes nothing."""
+"""The terminal's owner, as a user at the keyboard sees it: background commands read nothing and change nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Owner(Prompt):
         self.assertEqual(self.key(CTRL_C)[-1:], ["^C"])
 
     def test_a_reader_of_lines_in_the_background(self) -> None:
-        """It stops; again when it is only let go on; and reads when it has the terminal."""
+        """It stops; it stops again when it is only continued; and it reads once it has the terminal."""
         self.stops_as(b"cat", "stopped (terminal input)")
         self.assertEqual(self.answer(b"jobs"), ["[1] 2 stopped (terminal input): cat"])
         seen = self.answer(b"bg") + self.answer(b"sleep 1; echo this too")
@@ -42,7 +42,7 @@ class Owner(Prompt):
         self.assertEqual(self.answer(b"jobs"), [])
 
     def test_a_reader_of_keys_in_the_background(self) -> None:
-        """The raw mode that it leaves behind is not the next one's."""
+        """The next owner does not get the raw mode that it leaves behind."""
         self.stops_as(b"terminaltest keys", "stopped (terminal output)")
         self.ends()
         self.enter(b"fg")
@@ -53,7 +53,7 @@ class Owner(Prompt):
         self.ends()
 
     def test_what_is_refused(self) -> None:
-        """Of a program that does not stop of itself: whatever it calls."""
+        """All terminal calls of a background program that does not stop by itself are refused."""
         self.enter(b"terminaltest calls & wait")
         self.assertEqual(self.expect(PROMPT).decode().replace("\r", "").splitlines()[1],
                          "P_BACKGROUND P_BACKGROUND P_BACKGROUND P_PERMISSION")
@@ -62,8 +62,7 @@ class Owner(Prompt):
         self.ends()
 
     def test_a_shell_in_the_background(self) -> None:
-        """It stops before it has a prompt; in the foreground it has one, its jobs have the
-        terminal, and it gets it back."""
+        """It stops before its prompt. In the foreground it prompts, gives its jobs the terminal, and gets it back."""
         self.stops_as(b"shell", "stopped (terminal input)")
         self.enter(b"fg")
         self.expect(PROMPT)
@@ -79,7 +78,7 @@ class Owner(Prompt):
         self.ends()
 
     def test_a_chain_in_the_background(self) -> None:
-        """All of it stops, nothing of it goes on to the next command, and it reads in the foreground."""
+        """The whole chain stops, does not go on to its next command, and reads once in the foreground."""
         self.stops_as(b"cat && echo behind", "stopped (terminal input)")
         self.enter(b"fg")
         time.sleep(0.7)
@@ -88,7 +87,7 @@ class Owner(Prompt):
         self.assertEqual(self.key(CTRL_D), ["behind"])
 
     def ends_early(self, line: bytes) -> None:
-        """Ctrl-C comes before the command has started, while it starts, or soon after; never in vain."""
+        """Ctrl-C before the command has started, while it starts, or soon after: it always takes effect."""
         for pause_ms in (0, 1, 2, 5, 10, 20, 40):
             self.type(line + b"\r")
             time.sleep(pause_ms / 1000)

@@ -1,4 +1,4 @@
-"""What commands make of words that they don't know: they say so, and do nothing."""
+"""Commands reject arguments that they don't know, with a message, and do nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Usage(unittest.TestCase):
             "shell: -c: want commands behind -c, as one word 2"])
 
     def test_numbers_with_more_behind_them(self) -> None:
-        """Nobody is killed, limited or waited for by the number that a word only begins with."""
+        """A word that only begins with a number does not kill, limit or wait for that number."""
         number = "want a whole number"
         answers = self.answers([
             "sleep 99 & kill \"$!.5\"", "kill \"$!,\" 2>&1", "kill -'9 ' $!", "kill -- -\"$!-\"", "kill $!",

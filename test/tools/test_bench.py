@@ -1,4 +1,4 @@
-"""Are the benches' lines and the counter's file read right, shared out, compared, and shown with every row?"""
+"""Are the benches' lines and the counter's file read right, attributed to rows and programs, compared, and shown?"""
 
 from __future__ import annotations
 
@@ -134,8 +134,8 @@ class Programs(unittest.TestCase):
         self.images = Images([folder / "one", folder / "two.elf", folder / "kernel.elf"])
 
     def group(self) -> Group:
-        """The programs differ behind their code alone. One syscall each, four locked operations in a copy of the first
-        program, two interrupts."""
+        """A group of two programs that differ only after their code: one syscall in each, four locked operations in a
+        copy of the first program, two interrupts."""
         group = Group()
         page_one, page_two = (next(iter(image.pages)) for image in self.images.all[:2])
         starts = [dict(zip(image.names, image.starts)) for image in self.images.all]
@@ -202,7 +202,7 @@ class Phases(unittest.TestCase):
 
 class Sweep(unittest.TestCase):
     def costs(self) -> sweep.Costs:
-        """Without a cliff."""
+        """Costs without a cliff."""
         return {(words, caps): 200 + (words > 4) * 40 + max(words - 4, 0) * 2 + caps * 250
                 for words in range(65) for caps in range(5)}
 

@@ -17,7 +17,7 @@ from host.test_log import Totals, count
 
 
 def refusal(*words: str) -> str:
-    """What ./baton says to a command line that it refuses."""
+    """The error of ./baton on a command line that it refuses."""
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
         main.make_parser().parse_args(words)

@@ -54,7 +54,7 @@ def cover_tool(name: str) -> str | None:
 
 
 class RawProfile(unittest.TestCase):
-    """A program without a runtime library: its counters are taken as a machine's would be."""
+    """A program without a runtime library, whose counters are read as a machine's would be."""
 
     def build(self, folder: pathlib.Path) -> pathlib.Path:
         (folder / "program.c").write_text(PROGRAM)

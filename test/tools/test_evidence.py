@@ -86,7 +86,7 @@ class Registers(unittest.TestCase):
 
 class Traps(unittest.TestCase):
     def explain(self, code: str, vector: int) -> list[str]:
-        """What is said of a panic at 0x5000, where `code` lies, under a root that maps the first 2 MiB."""
+        """The explanation of a panic at 0x5000, where `code` lies, under a root that maps the first 2 MiB."""
         with tempfile.NamedTemporaryFile() as file:
             image = bytearray(0x6000)
             for table, entry in ((0x1000, 0x2003), (0x2000, 0x3003), (0x3000, 0x83)):
@@ -112,7 +112,8 @@ class Traps(unittest.TestCase):
 
 
 class GivenUp(unittest.TestCase):
-    """A machine that loader or init switched off: in their words, and not mistaken for a command's own status."""
+    """A machine that the loader or init switched off: reported in their words, and not mistaken for a command's
+    status."""
 
     def judge(self, said: str, status: int) -> Problem | None:
         text = LOG + said + f"1.0 INFO power: off, status {status}\n"
@@ -151,7 +152,7 @@ class GivenUp(unittest.TestCase):
 
 
 class LoaderWords(unittest.TestCase):
-    """What the loader says on the console before it waits for a key."""
+    """The loader's words on the console before it waits for a key."""
 
     def failure(self, text: bytes, programs_only: bool = True) -> str | None:
         console = ConsoleFilter(firmware=True, programs_only=programs_only)

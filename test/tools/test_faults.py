@@ -36,7 +36,7 @@ PREFIX = "1.234567 INFO user: "
 
 
 class Reports(unittest.TestCase):
-    """On a volume with a program at fixed addresses, and one that is moved."""
+    """Reports on a volume with a program at fixed addresses, and a position-independent one."""
 
     folder: pathlib.Path
     fall: dict[str, int]
@@ -62,8 +62,8 @@ class Reports(unittest.TestCase):
         return Images(self.folder / "boot.tar", place, built)
 
     def report(self, images: Images, name: str, number: str | None, base: int) -> list[str]:
-        """Of a fault in fall(), in an image with this build id that was moved by `base`, called by
-        process 7 as another one is."""
+        """The report on a fault in fall(), in an image with this build id that was moved by `base`. The process is
+        number 7, with another program's name."""
         rip = base + self.fall[name]
         explainer = Explainer(images)
         lines = [f"image {number or '-'} at 0x{base:016x} to 0x{base + 0x300000:016x}, moved by 0x{base:x}",
@@ -99,7 +99,7 @@ class Reports(unittest.TestCase):
             self.assertIn(f"(build id {number}: no image", self.report(self.images(), "other", number, 0)[1])
 
     def test_build_id_of_another_build(self) -> None:
-        """An image of that name is there, but its lines would be wrong."""
+        """An image of that name exists, but its lines would be wrong."""
         number = "0" + self.id_of("crash")[1:] if self.id_of("crash")[0] != "0" else "1" + self.id_of("crash")[1:]
         seen = self.report(self.images(self.folder), "crash", number, 0)
         for line in seen[1:3]:
@@ -107,12 +107,12 @@ class Reports(unittest.TestCase):
                                           f"it)"), line)
 
     def test_image_without_build_id(self) -> None:
-        """There is one of the program's name, but nothing says that it ran."""
+        """An image of the program's name exists, but nothing proves that it ran."""
         self.assertTrue(self.report(self.images(), "crash", None,
                                     0)[1].endswith(" (no name: the image has no build id)"))
 
     def test_image_of_another_name(self) -> None:
-        """The server `moved` runs the image of `crash`: that one's lines are told, and which it is."""
+        """The server `moved` runs the image of `crash`: the report has that image's lines, and names it."""
         rip = self.fall["crash"]
         explainer = Explainer(self.images())
         lines = (f"image {self.id_of('crash')} at 0x{0:016x} to 0x{0x300000:016x}, moved by 0x0",
@@ -130,7 +130,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned"), [])
 
     def test_last_reports_of_a_log(self) -> None:
-        """The last three, with the images that were told last before each."""
+        """The last three reports, each with the images that the log told last before it."""
         log = []
         for number in range(5):
             for name in ("moved", "crash"):
@@ -147,7 +147,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(last_reports("", self.images()), [])
 
     def test_images_of_the_next_report(self) -> None:
-        """The same process, after exec: what was said of its images is over."""
+        """After an exec of the process, its earlier images no longer count."""
         explainer = Explainer(self.images())
         for base in (0x17a5fe5d000, 0x2000000000):
             for line in (f"image {self.id_of('moved')} at 0x{base:016x} to 0x{base + 0x10000:016x}, moved by "
@@ -162,7 +162,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(Explainer(self.images()).explain(f"{PREFIX}process 7 (crash): {text}"), [f"  {text}"])
 
     def test_damaged_notes(self) -> None:
-        """No id, and no exception, whatever is in the file."""
+        """Any damage gives no id, and no exception."""
         data = (self.folder / "crash").read_bytes()[:4096]
         for length in (*range(0, 700, 7), 4095):
             self.assertIn(build_id(data[:length]), (None, self.id_of("crash")))
@@ -170,7 +170,7 @@ class Reports(unittest.TestCase):
             build_id(data[:at] + b"\xff" + data[at + 1 :])
 
     def test_nothing_is_guessed_by_name(self) -> None:
-        """A report without an image: a program of that name is there, and is not taken for the one that ran."""
+        """A report without an image: a program of that name exists, but is not assumed to be the one that ran."""
         for name in ("process 7 (crash)", "crash"):
             seen = Explainer(self.images()).explain(f"{PREFIX}{name}: divide error, code 0x0, rip "
                                                     f"0x{self.fall['crash']:016x}")
@@ -178,8 +178,8 @@ class Reports(unittest.TestCase):
                                     f"  #0 0x{self.fall['crash']:016x} (not in the code of crash)"])
 
     def test_what_is_executed(self) -> None:
-        """An image is found by its code in memory: where that has been moved to, if it can be, and nowhere else in
-        it."""
+        """An image is found by its code in memory, wherever it may have been moved, but only at the
+        right place in the image."""
         for name, base in (("crash", 0), ("moved", 0), ("moved", 0x17a5fe5d000)):
             data = (self.folder / name).read_bytes()
             kind, flags, offset, start, length, _ = next(part for part in program_headers(data)
@@ -233,7 +233,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(polled(), [], "once")
 
     def test_a_report_that_comes_in_pieces(self) -> None:
-        """One knows when it is whole, or that nothing more comes."""
+        """The reader knows when it is complete, or when no more lines will come."""
         log = self.folder / "pieces.log"
         reports = FaultReports(log, self.images())
         self.assertFalse(reports.is_inside())
@@ -263,10 +263,11 @@ class Reports(unittest.TestCase):
 
 
 class Notes(unittest.TestCase):
-    """Words of our own among the guest's: on lines of their own, whichever piece of a line came last."""
+    """Our own words among the guest's are on lines of their own, even after a part of the guest's line."""
 
     def written(self, is_terminal: bool, *steps: bytes | str | float, shared: bool = True) -> str:
-        """What one terminal, file or pipe gets. A step: the guest's bytes, a note of ours, or a time that passes."""
+        """The bytes that one terminal, file or pipe gets. A step: the guest's bytes, a note of
+        ours, or a time that passes."""
         with tempfile.TemporaryFile() as file, unittest.mock.patch.multiple(
                 "os", isatty=lambda _: is_terminal,
                 path=unittest.mock.Mock(sameopenfile=lambda *_: shared)), unittest.mock.patch.multiple(
@@ -295,7 +296,7 @@ class Notes(unittest.TestCase):
                                  f"crash:{end}note{end}more{end}{end}note{end}more{end}")
 
     def test_a_line_that_does_not_end(self) -> None:
-        """A prompt, for one: the note waits for a moment alone."""
+        """A prompt, for example: the note waits only for a moment."""
         for is_terminal, end in ((True, "\r\n"), (False, "\n")):
             with self.subTest(is_terminal=is_terminal):
                 self.assertEqual(self.written(is_terminal, b"baton$ ", "note", 0.1, b"l", 0.3, b"s"),
@@ -305,10 +306,10 @@ class Notes(unittest.TestCase):
 
 
 class Keys(unittest.TestCase):
-    """What becomes of an error of standard input's."""
+    """Errors of standard input."""
 
     def taken(self, error: int) -> session.Session:
-        """After a read that fails so."""
+        """A session after a read that failed with this error."""
         shown = ConsoleFilter(firmware=False, programs_only=True)
         carried = session.Session(unittest.mock.Mock(), shown, 0, None, unittest.mock.Mock())
         with unittest.mock.patch("os.read", side_effect=OSError(error, os.strerror(error))):
@@ -316,7 +317,7 @@ class Keys(unittest.TestCase):
         return carried
 
     def test_a_peer_that_went(self) -> None:
-        """A socket's: nobody types any more."""
+        """The peer of a socket is gone: the input has ended."""
         carried = self.taken(errno.ECONNRESET)
         self.assertTrue(carried.ended)
         self.assertIsNone(carried.keys)

@@ -1,4 +1,4 @@
-"""Does the rehearsal read what strangers are told, add up what its runs say, and fail where it can't be held?"""
+"""Does the rehearsal read the instructions for strangers, add up its runs, and fail where it can't be run?"""
 
 from __future__ import annotations
 

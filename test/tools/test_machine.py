@@ -29,7 +29,7 @@ DIRECT = DirectBoot(pathlib.Path("pvh.elf"), pathlib.Path("boot.tar"), "debug_ex
 
 
 class Monitor(unittest.TestCase):
-    """The monitor of a QEMU that greets and ends, since its kernel is not there, before it reads an answer."""
+    """The monitor of a QEMU that greets, and ends before it reads an answer, since its kernel is missing."""
 
     def test_greeting_of_one_who_is_gone(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

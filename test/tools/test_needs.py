@@ -1,4 +1,4 @@
-"""Is what is missing found, on a PATH and a root of the test's own, and is the right thing done about it?"""
+"""Are missing tools noticed, on a PATH and root of the test's own, and is the right thing done about them?"""
 
 from __future__ import annotations
 
@@ -101,8 +101,7 @@ class Survey(FakeHost):
 
 
 class Extras(FakeHost):
-    """Each extra is hidden in turn: the others are there, what is required is there, and the
-    reason to skip names it."""
+    """Each extra is hidden in turn: all other tools are found, and the reason to skip names the hidden one."""
 
     def setUp(self) -> None:
         super().setUp()

@@ -83,7 +83,7 @@ class PageWalk(unittest.TestCase):
                           "entry 511 (kernel image) changed: 0x3007, sealed 0x3003"])
 
     def copy_down(self, *levels: int) -> None:
-        """Give BARE tables of its own on the way to entry 5 of TABLE_1, as far down as levels says."""
+        """Give BARE its own copies of the tables on the way to entry 5 of TABLE_1, on these levels."""
         copies = (0x10000, 0x11000, 0x12000)[: len(levels)]
         for index in (256, 511):
             self.put(BARE, index, TABLE_3 | 3)

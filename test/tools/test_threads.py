@@ -48,7 +48,7 @@ class Layouts(unittest.TestCase):
 
 
 class FakeKernel(Kernel):
-    """Words at addresses, and no machine."""
+    """Memory as a table of words, without a machine."""
 
     def __init__(self, words: dict[int, int]) -> None:
         super().__init__(PhysicalMemory(pathlib.Path("/dev/null")), 0, MEMBERS)

@@ -1,5 +1,4 @@
-"""Is a dead machine's trace found through the kernel's symbols, taken from where the kernel says, and put into
-words?"""
+"""Is a dead machine's trace found through the kernel's symbols, read from where the kernel says, and put into words?"""
 
 from __future__ import annotations
 
@@ -93,7 +92,7 @@ class Ring(unittest.TestCase):
 
     def test_other_kernel(self) -> None:
         self.put_trace(63, 1, 2)
-        self.kernel.write_bytes(elf({"trace": (VARIABLE, 0), "traces": (VARIABLE, 1)}))  # the first is some file's own
+        self.kernel.write_bytes(elf({"trace": (VARIABLE, 0), "traces": (VARIABLE, 1)}))  # the first is local to a file
         self.assertIsNone(elf_symbols.address(self.kernel, "trace"))
         self.assertEqual(self.lines(), [])
         self.kernel.write_bytes(b"no ELF file")

@@ -1,7 +1,7 @@
-"""Owns the tests of docs/tutorial: the files of process-server.md are those of the server it explains, those of
-server.md do what they say, and so do the commands of both.
+"""Owns the tests of docs/tutorial: the files in process-server.md equal those of the server that it explains, the files
+in server.md work, and so do the commands of both.
 
-    test_tutorial.py --fix      put the server's files into process-server.md again, cut where they were
+    test_tutorial.py --fix copy the server's files into process-server.md again, cut at the same lines
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COMMAND_SECONDS = 400
 
 
 def page_files(text: str) -> dict[str, str]:
-    """The files that the page's blocks make up."""
+    """The files that the page's blocks add up to."""
     files: dict[str, str] = {}
     for _, name, content in BLOCK.findall(text):
         files[name] = files.get(name, "") + content
@@ -42,14 +42,14 @@ def page_files(text: str) -> dict[str, str]:
 
 
 def source_files() -> dict[str, str]:
-    """The same of the server, under the page's name for it."""
+    """The server's files, under the page's name for the server."""
     return {path.name: path.read_text().replace("process_mini", NAME).replace("_conformance_mini",
                                                                               f"_conformance_{NAME}")
             for path in SOURCE.iterdir() if path.suffix != ".md"}
 
 
 def fix() -> None:
-    """Each block goes from where its first line is in the file to where the next one's is."""
+    """Rewrite each block: it goes from the place of its first line in the file to the next block's first line."""
     text = PAGE.read_text()
     sources = source_files()
     starts: dict[str, list[int]] = {}
@@ -76,7 +76,7 @@ def add_line(path: pathlib.Path, line: str) -> None:
 
 
 def add_tally(copy: pathlib.Path, text: str) -> None:
-    """What server.md tells its reader to do."""
+    """Make the changes that server.md asks of its reader."""
     for name, content in page_files(text).items():
         write(copy / name, content)
     for name, line in TALLY_LINES.items():
@@ -101,10 +101,9 @@ class Tutorial(unittest.TestCase):
             self.assertEqual(page[name], content, f"{name}: test_tutorial.py --fix puts it into the page")
 
     def test_commands_of_the_pages(self) -> None:
-        """In a copy of the project without any build: the files of the pages, the lines that they
-        name, and their commands.
+        """Run the commands in a copy of the project without any build, with the pages' files and changed lines.
 
-        The copy's path has a comma and blanks in it, as users' have.
+        The copy's path has a comma and blanks in it, as a user's may have.
         """
         text, tally = PAGE.read_text(), TALLY.read_text()
         self.assertIn(LINE, text)

@@ -1,5 +1,5 @@
-/* What the files server would serve of a volume: a line `KIND SIZE PATH` and a line of content in hexadecimal for each
- * entry, or what is wrong. */
+/* Print what the files server would serve of a volume: for each entry a line `KIND SIZE PATH` and a line of content in
+ * hexadecimal. Or print what is wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-"""Does the volume's reader serve what tar and Python put into an archive, each file under its whole name with its
-content, or refuse the archive with the member's name and the byte where it is?
+"""Does the volume's reader serve all that tar and Python put into an archive, each file with its full name and content?
+Or does it refuse the archive, and name the member and its byte offset?
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILES = {"x/first": b"first\n", "x/empty": b"", "x/a b": b"blank\n", "x/grün": 
 
 
 def names_of(archive: pathlib.Path) -> dict[str, bytes | None]:
-    """What the reader serves: content by name, None for a folder."""
+    """The files that the reader serves: name -> content, None for a folder."""
     done = subprocess.run([LIST, archive], capture_output=True, check=False, timeout=20)
     if done.returncode != 0:
         raise AssertionError(done.stdout + done.stderr)
@@ -43,7 +43,7 @@ class Forms(unittest.TestCase):
         self.archive = self.folder / "volume.tar"
 
     def put(self, files: dict[str, bytes]) -> dict[str, bytes | None]:
-        """Write files; what is to be served of them, folders too."""
+        """Write files. Returns what the reader must serve, folders included."""
         served: dict[str, bytes | None] = dict(files)
         for name, data in files.items():
             path = self.folder / name
@@ -61,7 +61,7 @@ class Forms(unittest.TestCase):
             archive.add(self.folder / "x", name)
 
     def write(self, *members: tarfile.TarInfo) -> None:
-        """An archive of such members, each file with its own name as content."""
+        """Write an archive of these members, each file with its own name as content."""
         with tarfile.open(self.archive, "w", format=tarfile.GNU_FORMAT) as archive:
             for member in members:
                 data = member.name.encode() if member.isreg() else b""
@@ -69,7 +69,8 @@ class Forms(unittest.TestCase):
                 archive.addfile(member, io.BytesIO(data))
 
     def refused(self, what: str, name: str) -> int:
-        """The reader refuses the archive with these words and this name; the byte that it tells."""
+        """Check that the reader refuses the archive with these words and this name. Returns the
+        byte offset that it tells."""
         done = subprocess.run([LIST, self.archive], capture_output=True, text=True, check=False, timeout=20)
         text, offset, told = done.stdout.split("\n")[:3]
         self.assertEqual(done.returncode, 1, done.stdout)
@@ -123,7 +124,7 @@ class Forms(unittest.TestCase):
             self.assertEqual(names_of(self.archive), {**served, "x/second": b"first\n"})
 
     def test_long_hard_links(self) -> None:
-        """Of targets that fill their field to the last byte, too: no zero follows."""
+        """Also with targets that fill their field to the last byte, without a terminating zero."""
         for length in (99, 100, 101, 200):
             target = ("x/" + "d" * 60 + "/" + "e" * 140)[:length]
             with self.subTest(length=length), tempfile.TemporaryDirectory() as place:
