@@ -1,5 +1,5 @@
 /*
- * cap_copy, cap_move, cap_delete: what each does to a slot, and every way in which it refuses.
+ * cap_copy, cap_move, cap_delete: what does each do to a slot, and when does it refuse?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -23,7 +23,7 @@ static void cap_copy_narrows_rights(void) {
     cap_t again = world_copy(wait, RIGHTS_ALL, 0), more = world_copy(none, UINT64_MAX, 0);
     CHECK_STATUS(sys_signal_raise(wait, 1), E_RIGHTS);
     CHECK_STATUS(sys_signal_poll(wait), E_EMPTY);
-    CHECK_STATUS(sys_signal_raise(again, 1), E_RIGHTS); /* rights that are gone do not come back */
+    CHECK_STATUS(sys_signal_raise(again, 1), E_RIGHTS); /* a copy can't regain rights */
     CHECK_STATUS(sys_signal_poll(again), E_EMPTY);
     CHECK_STATUS(sys_signal_raise(none, 1), E_RIGHTS);
     CHECK_STATUS(sys_signal_poll(none), E_RIGHTS);
@@ -81,7 +81,7 @@ static void cap_copy_refuses_wrong_slots(void) {
     CHECK_EQUAL(capabilities(), before);
 }
 
-/* All ways to name a target table that will not do; the same for copy, move and delete. */
+/* All ways to name a wrong target table, for copy, move and delete alike. */
 static void check_wrong_tables(uint64_t (*operation)(cap_t table, cap_t slot, cap_t source)) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), table = world_create(OBJECT_TABLE, 16);
     cap_t unwritable = world_copy(table, TABLE_USE, 0);
@@ -132,11 +132,11 @@ static void cap_copy_from_another_table(void) {
     cap_t readable = world_copy(table, TABLE_READ, 0);
     CHECK_STATUS(sys_cap_copy(table, 15, endpoint, ENDPOINT_CALL, 0), OK);
     CHECK_STATUS(sys_cap_copy(table, 3, RANGE(15, table), RIGHTS_ALL, 7), OK);
-    CHECK_STATUS(sys_cap_copy(table, 4, RANGE(3, table), RIGHTS_ALL, 8), E_RIGHTS); /* it has a badge */
+    CHECK_STATUS(sys_cap_copy(table, 4, RANGE(3, table), RIGHTS_ALL, 8), E_RIGHTS); /* the source has a badge already */
     CHECK_STATUS(sys_cap_copy(other, 7, RANGE(3, readable), RIGHTS_ALL, 0), OK);
     CHECK_STATUS(sys_cap_copy(0, free, RANGE(7, other), RIGHTS_ALL, 0), OK);
     CHECK_EQUAL(QUERY_RIGHTS(sys_cap_query(free).value), ENDPOINT_CALL);
-    CHECK_STATUS(sys_cap_delete(table, 3), OK); /* what was derived from it stays */
+    CHECK_STATUS(sys_cap_delete(table, 3), OK); /* its children stay */
     CHECK_STATUS(sys_cap_query(free), OK);
     CHECK_STATUS(sys_cap_revoke(endpoint), OK);
     CHECK_STATUS(sys_cap_query(free), E_CAP);
@@ -156,8 +156,8 @@ static void cap_copy_to_another_table(void) {
 }
 
 /*
- * The longest chain of copies there can be. Each is copied from the one before, which then moves to where
- * there is room: large tables.
+ * The longest possible chain of copies. Each is copied from the previous one, which is then moved into a
+ * large table to make room.
  */
 static void cap_copy_stops_at_the_deepest(void) {
     enum { DEEPEST = 65535, TABLES = 17, SLOTS = 4096 };
@@ -205,7 +205,7 @@ static void cap_move_leaves_the_source_empty(void) {
     CHECK_STATUS(sys_cap_move(0, slot, notification), OK);
     CHECK_STATUS(sys_signal_raise(notification, 1), E_CAP);
     CHECK_STATUS(sys_signal_raise(slot, 1), OK);
-    CHECK_STATUS(sys_cap_move(0, notification, slot), OK); /* and back: the slot is usable again */
+    CHECK_STATUS(sys_cap_move(0, notification, slot), OK); /* and back: the slot can be used again */
     CHECK_VALUE(sys_signal_poll(notification), 1);
     CHECK_EQUAL(capabilities(), before);
 }
@@ -231,11 +231,11 @@ static void cap_move_keeps_the_derivation(void) {
     CHECK_STATUS(sys_cap_copy(table, 4, sibling, RIGHTS_ALL, 0), E_EXISTS);
     CHECK_STATUS(sys_cap_move(0, moved, notification), OK);
     struct thread_config config = {.table = table};
-    CHECK_STATUS(worker_configure(INIT_CAP_THREAD, &config, 0), OK); /* the message page is as before */
+    CHECK_STATUS(worker_configure(INIT_CAP_THREAD, &config, 0), OK); /* the message page did not change */
     CHECK_STATUS(sys_cap_revoke(moved), OK);
     CHECK_STATUS(sys_signal_raise(child, 1), E_CAP);
     CHECK_STATUS(sys_signal_raise(sibling, 1), E_CAP);
-    CHECK_STATUS(sys_cap_copy(table, 4, moved, RIGHTS_ALL, 0), OK); /* it was emptied over there, too */
+    CHECK_STATUS(sys_cap_copy(table, 4, moved, RIGHTS_ALL, 0), OK); /* the source slot in that table was emptied */
     CHECK_STATUS(sys_signal_raise(moved, 1), OK);
 }
 
@@ -246,7 +246,7 @@ static void cap_delete_empties_a_slot(void) {
     CHECK_STATUS(sys_cap_delete(0, copy), OK);
     CHECK_STATUS(sys_signal_raise(copy, 1), E_CAP);
     CHECK_STATUS(sys_signal_raise(notification, 1), OK);
-    CHECK_STATUS(sys_cap_delete(0, copy), OK); /* nothing there: nothing to do */
+    CHECK_STATUS(sys_cap_delete(0, copy), OK); /* deleting from an empty slot does nothing */
     CHECK_STATUS(sys_cap_delete(0, 0), OK);
     CHECK_STATUS(sys_cap_delete(0, INIT_TABLE_SLOTS), E_CAP);
     CHECK_STATUS(sys_cap_delete(0, UINT64_MAX), E_CAP);
@@ -270,17 +270,18 @@ static void cap_delete_of_the_last_destroys_the_object(void) {
     }
 }
 
-/* Objects that hold the last capability of each other: two tables, each in the other. */
+/* Two objects that hold each other's last capability: two tables, each in the other. */
 static void cap_delete_of_a_table_that_holds_itself(void) {
     uint64_t before = sys_system_info(INFO_POOL_USED, world.pool).value;
     cap_t table = world_create(OBJECT_TABLE, 8), inner = world_create(OBJECT_TABLE, 8);
     CHECK_STATUS(sys_cap_move(table, 1, inner), OK);
-    CHECK_STATUS(sys_cap_delete(0, table), OK); /* takes the inner one along */
+    CHECK_STATUS(sys_cap_delete(0, table), OK); /* ends the inner one, too */
     CHECK_EQUAL(sys_system_info(INFO_POOL_USED, world.pool).value, before);
     table = world_create(OBJECT_TABLE, 8);
     CHECK_STATUS(sys_cap_copy(table, 1, table, RIGHTS_ALL, 0), OK);
     CHECK_STATUS(sys_cap_delete(0, table), OK);
-    CHECK(sys_system_info(INFO_POOL_USED, world.pool).value > before); /* it keeps itself, until its pool goes */
+    /* it keeps itself alive until its pool is destroyed */
+    CHECK(sys_system_info(INFO_POOL_USED, world.pool).value > before);
 }
 
 static void cap_delete_in_another_table(void) {

@@ -1,6 +1,6 @@
 /*
- * A thread that runs on another CPU is taken from there for each call about it (sched_claim). Nothing of that
- * CPU's own is lost by it: what it was interrupted for, the time that was used. Run with four CPUs, of which
+ * Each call about a thread that runs on another CPU takes it off that CPU first (sched_claim). Does that CPU lose
+ * nothing by it: neither the interrupt it was handling, nor the time that was used? Run with four CPUs, of which
  * two have something to do.
  */
 #include "kernel/abi/system.h"
@@ -12,17 +12,16 @@
 
 #define ELSEWHERE 1U /* the CPU of the thread that is claimed */
 
-/* Where CPUs are emulated in turn, it is the next one's turn after each of these. */
+/* Where CPUs are emulated in turn, each of these passes the turn to the next one. */
 static void pause(void) { __asm__ volatile("pause"); }
 
-/* A thread elsewhere that runs `code` when the main thread does not stop it. */
+/* Start a thread on ELSEWHERE that runs `code` until the main thread stops it. */
 static void start(struct worker *worker, worker_code *code) {
     worker_make(worker, (struct worker_plan){.code = code, .cpu = ELSEWHERE});
     worker_resume(worker);
 }
 
-/* Let an NMI come, again and again, a little later each time, until in[0]. out[0]: those that
- * came, out[1]: one did not. */
+/* Raise NMIs, each a little later than the last, until in[0]. out[0] = how many came; out[1] = whether one was lost. */
 static void take_nmis(struct worker_view *view) {
     for (uint64_t after_ns = 200; view->in[0] == 0; after_ns = after_ns % 4000 + 37) {
         uint64_t count = sys_system_info(INFO_NMIS, ELSEWHERE).value, end = world_soon();
@@ -54,14 +53,13 @@ static void thread_read_loses_no_nmi(void) {
     worker_join(&worker);
 }
 
-/* Counts in a register and nowhere else. */
+/* Count in a register, never in memory. */
 static void count_in_a_register(struct worker_view *view) {
     view->out[0] = 1;
     __asm__ volatile("xor %%ebx, %%ebx\n 1: inc %%rbx\n pause\n jmp 1b" : : : "rbx");
 }
 
-/* What is read of a thread that runs elsewhere is what it has there now, and not what it came with into the kernel
- * last. */
+/* Reading a thread that runs elsewhere gives its current registers, not those of its last entry into the kernel. */
 static void thread_read_of_one_that_runs_elsewhere(void) {
     struct worker worker;
     uint64_t count = 0;
@@ -83,7 +81,7 @@ static void spin(struct worker_view *view) {
         pause();
 }
 
-/* A thread that has run since the last look has used that time. */
+/* The time used includes the time since the thread was last switched to. */
 static void thread_read_counts_time_up_to_now(void) {
     struct worker worker;
     start(&worker, spin);

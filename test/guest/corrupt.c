@@ -1,11 +1,11 @@
 /*
- * Does thread_handover notice each way in which the kernel half of a space can be wrong, and say what is wrong?
+ * Does thread_handover notice each way in which a space's kernel half can be wrong, and name it?
  *
  * For each thing that the CPU or the kernel needs, at each level of its walk, one bit of that entry is flipped:
  * present, write, user, no-execute, the frame (CONTROL_TEST_CORRUPT). The handover must be refused and name level,
  * entry and an address behind that entry; nothing may have changed, and the thread still runs where it was.
  *
- * Several needs can lie behind one entry. Then the audit names the first of them in its own order.
+ * Several needs can lie behind one entry. Then the audit names the one that comes first in its own order.
  */
 #include "kernel/abi/system.h"
 #include "kernel/check.h"
@@ -24,7 +24,7 @@
 /* kernel/arch/x86_64/layout.h, which no program may include. */
 #define KERNEL_HALF 0xffff800000000000ULL
 #define KERNEL_IMAGE_BASE 0xffffffff80000000ULL
-#define UNNEEDED 0xffffc00000000000ULL /* between RAM's window and the devices' */
+#define UNNEEDED 0xffffc00000000000ULL /* between the windows of RAM and of devices */
 #define IMAGE_PAGES_MAX 512U           /* one table; the image is smaller */
 
 #define ENTRY_PRESENT (1ULL << 0)
@@ -33,11 +33,11 @@
 #define ENTRY_NO_EXECUTE (1ULL << 63)
 #define ENTRY_ADDRESS 0x000ffffffffff000ULL
 
-/* What a flip does to the entry as the audit shows it: without its address. */
+/* The bit that a flip changes in an entry as the audit shows it, without its address. */
 static const uint64_t flip_bit[FLIPS] = {ENTRY_PRESENT, ENTRY_WRITE, ENTRY_USER, ENTRY_NO_EXECUTE, 0};
 static const char *const flip_name[FLIPS] = {"present", "write", "user", "no-execute", "frame"};
 
-/* A thread that can run, and a place for one wrong space after another. */
+/* A thread that can run, and room for one wrong space after another. */
 struct bench {
     struct worker worker;
     struct thread_registers entry;
@@ -53,7 +53,7 @@ static void bench_init(struct bench *bench) {
     bench->space = world_slot();
 }
 
-/* A space in which the thread could run, but for what will be corrupted. */
+/* Make a space in which the thread can run until an entry is corrupted. */
 static void make_space(const struct bench *bench) {
     extern const char __executable_start[];
     const struct worker *worker = &bench->worker;
@@ -75,7 +75,7 @@ static uint64_t corrupt(const struct bench *bench, enum audit_check check, uint6
     return sys_system_control(INIT_CAP_PORTS, CONTROL_TEST, CONTROL_TEST_ARGUMENT(CONTROL_TEST_CORRUPT, 0)).status;
 }
 
-/* What a handover into the bench's space is refused for. */
+/* Why a handover into the bench's space is refused. */
 static struct audit_failure refusal(const struct bench *bench, uint64_t flags) {
     uint64_t caps = sys_system_info(INFO_CAPABILITIES, 0).value;
     struct audit_failure failure = {0};
@@ -88,7 +88,7 @@ static struct audit_failure refusal(const struct bench *bench, uint64_t flags) {
     return failure;
 }
 
-/* The thread and the space it had are as they were: it runs there to its end, and may begin again. */
+/* Check that the thread and its old space are unchanged: it runs there to its end, and can be started again. */
 static void check_still_runs(struct bench *bench) {
     CHECK_EQUAL(worker_read(bench->worker.thread).run_state, THREAD_STOPPED);
     CHECK_EQUAL(worker_read(bench->worker.thread).registers.rip, bench->entry.rip);
@@ -103,7 +103,7 @@ static bool same_entry(uint64_t one, uint64_t other, uint64_t level) {
     return one >> (12 + 9 * (level - 1)) == other >> (12 + 9 * (level - 1));
 }
 
-/* One corrupted entry, seen by both forms of the handover. *ret_failure is untouched when the walk ends above
+/* Try one corrupted entry with both forms of the handover. *ret_failure is untouched when the walk ends above
  * `level`. */
 static uint64_t probe(struct bench *bench, enum audit_check check, uint64_t level, enum control_flip flip,
                       struct audit_failure *ret_failure) {
@@ -122,8 +122,8 @@ static uint64_t probe(struct bench *bench, enum audit_check check, uint64_t leve
 }
 
 /*
- * All flips at one level: they agree on what the entry was before, which need comes first, and where. Returns OK or
- * E_EMPTY.
+ * Try all flips at one level: they must agree on the entry's old value, on which need comes first, and
+ * where. Returns OK or E_EMPTY.
  */
 static uint64_t probe_level(struct bench *bench, enum audit_check check, uint64_t level,
                             struct audit_failure *ret_failure) {
@@ -151,7 +151,7 @@ static uint64_t probe_level(struct bench *bench, enum audit_check check, uint64_
     return first_status;
 }
 
-/* The audit's order: a need is named for an entry when none before it lies behind that entry too. */
+/* The audit's order: for an entry the audit names the first need in this order that lies behind it. */
 static const enum audit_check audit_order[] = {
     AUDIT_GATE, AUDIT_KERNEL_STACK, AUDIT_GDT, AUDIT_IDT,         AUDIT_TSS,         AUDIT_RSP0,         AUDIT_CPU_AREA,
     AUDIT_APIC, AUDIT_DIRECT_MAP,   AUDIT_IST, AUDIT_KERNEL_TEXT, AUDIT_KERNEL_DATA, AUDIT_MESSAGE_PAGE,
@@ -166,7 +166,8 @@ static uint32_t order_of(uint64_t check) {
     return NEEDS;
 }
 
-/* Every entry on the way to what `check` needs. `write` and `execute`: what its page must be. */
+/* Corrupt every entry on the way to the page that `check` needs. `write`, `execute`: the rights
+ * that this page must have. */
 static void try_need(enum audit_check check, bool write, bool execute) {
     struct bench bench;
     struct audit_failure failures[LEVELS + 1] = {{0}};
@@ -205,9 +206,9 @@ static void thread_handover_audits_apic(void) { try_need(AUDIT_APIC, true, false
 static void thread_handover_audits_direct_map(void) { try_need(AUDIT_DIRECT_MAP, true, false); }
 static void thread_handover_audits_message_page(void) { try_need(AUDIT_MESSAGE_PAGE, true, false); }
 
-/* ---- the four suspicions of the report that this project began with, each by name ---- */
+/* ---- the four suspicions in the report that this project began with, each by name ---- */
 
-/* The page of `check` is not there, or, with CONTROL_FLIP_FRAME, another page is in its place. */
+/* The page of `check` is missing, or, with CONTROL_FLIP_FRAME, replaced by another page. */
 static void refuses(enum audit_check check, uint64_t level, enum control_flip flip) {
     struct bench bench;
     struct audit_failure failure = {0};
@@ -245,7 +246,7 @@ static void handover_refuses_missing_kernel_text_or_data(void) {
     }
 }
 
-/* The audit without a handover says the same. */
+/* space_audit names the failure that a handover would name. */
 static void space_audit_names_what_is_wrong(void) {
     struct bench bench;
     struct audit_failure failure;
@@ -265,7 +266,7 @@ static void space_audit_names_what_is_wrong(void) {
     }
 }
 
-/* One bit at any address. */
+/* Flip one bit in the entry for any address. */
 static void flip_at(const struct bench *bench, uaddr_t at, uint64_t level, enum control_flip flip) {
     struct control_corrupt what = {.space = bench->space,
                                    .thread = bench->worker.thread,
@@ -277,7 +278,7 @@ static void flip_at(const struct bench *bench, uaddr_t at, uint64_t level, enum 
     CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
 }
 
-/* Entries that nothing needs must be the sealed ones all the same. */
+/* Entries that nothing needs must still equal the sealed ones. */
 static void thread_handover_audits_entries_that_nobody_needs(void) {
     struct bench bench;
     bench_init(&bench);
@@ -295,7 +296,7 @@ static void thread_handover_audits_entries_that_nobody_needs(void) {
     test_row(NULL);
 }
 
-/* A bit flipped back: the tables on the way say what the sealed ones say, and are others. */
+/* A bit flipped and flipped back: the tables on the way are copies, equal to the sealed ones but at other addresses. */
 static void thread_handover_audits_copies_of_tables(void) {
     struct bench bench;
     bench_init(&bench);
@@ -310,7 +311,7 @@ static void thread_handover_audits_copies_of_tables(void) {
     drop_space(&bench);
 }
 
-/* The kernel's image is in one piece, and each page of it is looked at, wherever a part of the audit ends. */
+/* The kernel's image is contiguous, and the audit looks at each of its pages, wherever one part of the audit ends. */
 static void thread_handover_audits_each_page_of_the_kernel(void) {
     struct bench bench;
     uint64_t named = 0, edges = 0;
@@ -327,16 +328,16 @@ static void thread_handover_audits_each_page_of_the_kernel(void) {
         was_named = is_named;
     }
     CHECK(named > 16);
-    CHECK_EQUAL(edges, 2); /* where it begins, and where it ends */
+    CHECK_EQUAL(edges, 2); /* its beginning and its end */
     CHECK(!was_named);
     test_note("%lu pages", named);
 }
 
-/* No call makes a page that is writable and executable, so a bit is flipped of one that is writable. */
+/* No call makes a page both writable and executable, so a bit of a writable page's entry is flipped. */
 static void thread_handover_audits_write_execute(void) {
     struct bench bench;
     bench_init(&bench);
-    for (uint32_t row = 0; row < 4; row++) { /* neighbours, as the audit goes on behind each */
+    for (uint32_t row = 0; row < 4; row++) { /* neighbours, as the audit goes on after each */
         bool large = row % 2 != 0;
         uaddr_t start = SOMEWHERE + row / 2 * MAP_PAGES_MAX * PAGE_BYTES, at = start + 7 * PAGE_BYTES;
         make_space(&bench);
@@ -377,7 +378,7 @@ static void corrupt_refuses_callers_without_message_page(void) {
     CHECK_STATUS(worker.view->out[0], E_STATE);
 }
 
-/* The hook itself: what it refuses. */
+/* What does the hook itself refuse? */
 static void corrupt_refuses_what_it_does_not_know(void) {
     struct bench bench;
     bench_init(&bench);

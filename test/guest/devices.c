@@ -1,6 +1,7 @@
 /*
- * Device memory: how far it reaches, and what the kernel keeps to itself. Which frames can be mapped does not depend on
- * what lies there, but for one device: a card whose memory of 1 MiB is put where firmware puts large ones.
+ * Device memory: how far does it reach, and what does the kernel keep to itself? Which frames can be mapped
+ * does not depend on the devices there. One case has a device: a card, whose 1 MiB of memory is put where
+ * firmware puts large ones.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -28,7 +29,8 @@ static uint64_t map_device(uint64_t phys, uint64_t page_count) {
     return map_pages(INIT_CAP_DEVICES, phys / PAGE_BYTES, page_count);
 }
 
-/* Whoever writes there interrupts any CPU in any way: starts it anew, stops it, raises what looks like an exception. */
+/* A write there interrupts any CPU in any way: it can restart it, stop it, or raise an interrupt that
+ * looks like an exception. */
 static void space_map_refuses_interrupt_controllers(void) {
     const struct {
         uint64_t phys, page_count, status;
@@ -38,7 +40,7 @@ static void space_map_refuses_interrupt_controllers(void) {
         {LOCAL_APIC_PHYS + PAGE_BYTES, 1, E_BUSY}, /* where devices send their interrupts: up to 0xfeefffff */
         {0xfeeff000, 1, E_BUSY},
         {0xfee80000, 16, E_BUSY},
-        {0xfedff000, 2, E_BUSY}, /* only the last of them, only the first, all, and more */
+        {0xfedff000, 2, E_BUSY}, /* only the last of them, only the first, all, and more than all */
         {0xfeeff000, 2, E_BUSY},
         {0xfee00000, 256, E_BUSY},
         {0xfedf0000, 288, E_BUSY},
@@ -54,7 +56,7 @@ static void space_map_refuses_interrupt_controllers(void) {
     }
 }
 
-/* The window is no less closed to a part of the Memory, or to a list of runs. */
+/* The window is also closed to parts of the Memory, and to lists of runs. */
 static void space_map_list_refuses_interrupt_controllers(void) {
     cap_t part = world_slot();
     uaddr_t at = world_addresses(2);
@@ -77,10 +79,10 @@ static uint64_t cpu_frames(void) {
     return 1ULL << ((a & 0xff) - 12);
 }
 
-/* An entry with more bits than the CPU has is a fault at the first touch, for which nobody could find the reason. */
+/* An entry with more address bits than the CPU has would fault at the first access, for no visible reason. */
 static void space_map_ends_where_the_cpu_does(void) {
     uint64_t frames = cpu_frames();
-    CHECK(frames > FAR_PHYS / PAGE_BYTES); /* the suite's machine has as many */
+    CHECK(frames > FAR_PHYS / PAGE_BYTES); /* the suite's machine reaches that far */
     CHECK_EQUAL(map_pages(INIT_CAP_DEVICES, frames - 1, 1), OK);
     CHECK_EQUAL(map_pages(INIT_CAP_DEVICES, frames, 1), E_ARG);
     CHECK_EQUAL(map_pages(INIT_CAP_DEVICES, frames - 1, 2), E_ARG);
@@ -93,7 +95,7 @@ static void space_map_ends_where_the_cpu_does(void) {
     CHECK_EQUAL(map_pages(last, 1, 1), E_ARG);
 }
 
-/* Up to 32 GiB a part has any size, and above a multiple of 1 GiB. It reaches exactly as far as it is told. */
+/* A part of up to 32 GiB can have any size, a larger one a multiple of 1 GiB. It reaches exactly as far as asked. */
 static void memory_derive_of_large_parts(void) {
     const struct {
         uint64_t first, page_count, status;
@@ -170,7 +172,7 @@ static void space_map_reaches_a_card_far_up(void) {
     CHECK_EQUAL(words[0], 0x1122334455667788);
     CHECK_EQUAL(words[512], 0x99aabbccddeeff00);
     config_write(card, CONFIG_COMMAND, 0);
-    CHECK(words[0] != 0x1122334455667788); /* it was the card */
+    CHECK(words[0] != 0x1122334455667788); /* the card's own memory was read */
 }
 
 SUITE(CASE(space_map_refuses_interrupt_controllers), CASE(space_map_list_refuses_interrupt_controllers),

@@ -1,8 +1,8 @@
 /*
- * Objects that die: what is a dead object to others while it is taken apart, and who waits for that?
+ * Objects that die: what do others see of a dead object while it is taken apart, and who waits for that?
  *
- * Taking apart goes in steps, and the thread that deletes can be interrupted between two of them. So here a thread of
- * low priority deletes, and the main thread lets it run for a moment at a time.
+ * An object is taken apart in steps, and the deleting thread can be interrupted between two of them. So here a thread
+ * of low priority deletes, and the main thread lets it run for a moment at a time.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -36,7 +36,7 @@ static void join(struct worker *worker) {
     CHECK_STATUS(worker->view->out[0], OK);
 }
 
-/* `slots` is the first of `count` slots, in each of which there is a child of what is in the one before. */
+/* Fill `count` slots from `slots` on; each holds a child of the capability in the slot before. */
 static void make_chain(cap_t pool, cap_t slots, uint64_t count) {
     CHECK_STATUS(sys_object_create(pool, OBJECT_NOTIFICATION, 0, slots), OK);
     for (uint64_t i = 1; i < count; i++)
@@ -51,8 +51,8 @@ static bool await_empty(cap_t slot) {
 }
 
 /*
- * A revoke is stopped half way, and the object dies. A slot that the revoke would have emptied next gets something
- * else: that is in another list now, and has its parent there.
+ * A revoke is stopped half way, and the object dies. The slot that the revoke would have emptied next then gets another
+ * object's capability, which is in another list and has its parent there: the revoke must not touch it.
  */
 static void cap_revoke_of_one_that_dies_leaves_no_trace(void) {
     enum { CHAIN = 500, ROOT = 150, OTHERS = 200 };
@@ -61,7 +61,7 @@ static void cap_revoke_of_one_that_dies_leaves_no_trace(void) {
     make_chain(world.pool, others, OTHERS);
     struct worker deleter, revoker;
     start_role(&deleter, role_delete, pool, 10);
-    CHECK(await_empty(chain)); /* it is taken apart, and has its capabilities taken away first */
+    CHECK(await_empty(chain)); /* it is being taken apart: its capabilities go first */
     CHECK(is_there(chain + ROOT));
     start_role(&revoker, role_revoke, chain + ROOT, 16);
     CHECK(await_empty(chain + ROOT + 1));
@@ -73,7 +73,7 @@ static void cap_revoke_of_one_that_dies_leaves_no_trace(void) {
         return;
     CHECK(sys_signal_raise(chain + CHAIN - 1, 1).status == OK);
     CHECK_STATUS(sys_cap_copy(0, chain + edge, others + OTHERS - 1, RIGHTS_ALL, 0), OK);
-    (void)sys_cap_query(chain + CHAIN - 1); /* it has the dying object's list put in order, if need be */
+    (void)sys_cap_query(chain + CHAIN - 1); /* this corrects the depths in the dying object's list, if need be */
     CHECK_STATUS(sys_cap_revoke(others + OTHERS - 3), OK);
     CHECK(!is_there(others + OTHERS - 2));
     CHECK(!is_there(chain + edge)); /* its great-grandchild */
@@ -82,7 +82,7 @@ static void cap_revoke_of_one_that_dies_leaves_no_trace(void) {
     worker_join(&revoker);
 }
 
-/* While a thread that was bound to a notification is taken apart, another one is bound to it, and stays so. */
+/* While a thread that was bound to a notification is taken apart, another one gets bound to it, and stays bound. */
 static void thread_configure_notification_of_a_dying_one(void) {
     enum { ORPHANS = 600 };
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0), endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -94,7 +94,7 @@ static void thread_configure_notification_of_a_dying_one(void) {
         CHECK_STATUS(sys_cap_copy(0, orphans + i, parent, RIGHTS_ALL, 0), OK);
     struct worker parter, deleter, heir;
     start_role(&parter, role_delete, parent,
-               16); /* the table's list is out of order, which the dying thread has to wait for */
+               16); /* depths in the table's list are to be corrected, and the dying thread has to wait for that */
     worker_let_run(MOMENT_NS);
     start_role(&deleter, role_delete, thread, 17);
     worker_make(&heir, (struct worker_plan){.code = role_wait, .priority = 12});
@@ -106,7 +106,7 @@ static void thread_configure_notification_of_a_dying_one(void) {
         status = worker_configure(heir.thread, &config, THREAD_NOTIFICATION).status;
     }
     CHECK_EQUAL(status, OK);
-    CHECK_EQUAL(deleter.view->out[1], 0); /* it is still at it */
+    CHECK_EQUAL(deleter.view->out[1], 0); /* the delete is not finished */
     join(&deleter);
     join(&parter);
     worker_resume(&heir);
@@ -116,7 +116,7 @@ static void thread_configure_notification_of_a_dying_one(void) {
     CHECK_EQUAL(heir.view->out[WAIT_WORD_0], 5);
 }
 
-/* A pool in which `mib` MiB lie in Tables. */
+/* Make a pool with `mib` MiB of tables in it. */
 static cap_t make_garbage(uint64_t mib) {
     enum { CHUNK_PAGES = 512, TABLES = 7 }; /* tables of 64 pages in a chunk, beside the pool's own page */
     cap_t pool = world_pool(CHUNK_PAGES);
@@ -127,7 +127,7 @@ static cap_t make_garbage(uint64_t mib) {
     return pool;
 }
 
-/* Wait for a bit, then count for ever. Where CPUs are emulated in turn, it is the next one's turn after each step. */
+/* Wait for a bit, then count for ever. Where CPUs are emulated in turn, each step passes the turn to the next one. */
 static void wait_and_count(struct worker_view *view) {
     (void)sys_signal_wait(view->caps[0], DEADLINE_NEVER);
     for (;; view->out[0]++)
@@ -135,9 +135,9 @@ static void wait_and_count(struct worker_view *view) {
 }
 
 /*
- * A thread, and much else behind it, dies with the table that had its last capability: it does not execute
- * one instruction more, however long it takes to get to it. Run with it waiting for a bit, which comes
- * then, and with it counting.
+ * A thread dies with the table that had its last capability, and much else dies with it. It must not execute one more
+ * instruction, however long it takes until the thread itself is taken apart. The thread waits for a bit, which then
+ * comes, or it counts (`counts`).
  */
 static void check_dead_thread(bool counts, uint64_t cpu) {
     cap_t garbage = make_garbage(8), pool = world_pool(300), table = world_create(OBJECT_TABLE, 8);
@@ -166,7 +166,7 @@ static void check_dead_thread(bool counts, uint64_t cpu) {
     worker_let_run(MOMENT_NS * 100);
     victim.ended = true;
     if (!CHECK_EQUAL(victim.view->out[0], count))
-        return; /* it would keep the others from running */
+        return; /* it would not let the others run */
     join(&deleter);
     join(&collector);
 }
@@ -181,8 +181,7 @@ static void cap_delete_stops_a_thread_at_once(void) {
     }
 }
 
-/* A pool dies, and a thread with it. As long as capabilities to the thread are left, it can be
- * named, but not made to run. */
+/* A pool dies, and a thread in it. As long as capabilities to the thread are left it can be named, but not resumed. */
 static void thread_resume_of_a_dying_one(void) {
     enum { COPIES = 300 };
     cap_t pool = world_pool(16), copies = world_slots(COPIES), bits = world_create(OBJECT_NOTIFICATION, 0);
@@ -198,7 +197,7 @@ static void thread_resume_of_a_dying_one(void) {
     CHECK_EQUAL(deleter.view->out[1], 0);
     struct thread_registers entry = worker_entry_state(&victim, wait_and_count);
     victim.ended = true;
-    if (!CHECK_STATUS(sys_thread_resume(copies), E_STATE) || /* it is the last in the list */
+    if (!CHECK_STATUS(sys_thread_resume(copies), E_STATE) || /* it is the last of the list */
         !CHECK_STATUS(worker_handover(copies, INIT_CAP_SPACE, &entry, HANDOVER_RESUME), E_STATE))
         return;
     worker_let_run(MOMENT_NS);
@@ -208,7 +207,7 @@ static void thread_resume_of_a_dying_one(void) {
 
 #define QUICK_NS 20000U /* instructions, where they are counted */
 
-/* The main thread's call, which nobody interrupts. */
+/* A call of the main thread, which nothing interrupts, must be quick. */
 #define CHECK_QUICK(call)                      \
     do {                                       \
         uint64_t begin = world_now();          \
@@ -216,8 +215,7 @@ static void thread_resume_of_a_dying_one(void) {
         CHECK(world_now() - begin < QUICK_NS); \
     } while (0)
 
-/* A thread of low priority is about to take 8 MiB apart. What another one deletes beside it is no
- * slower by that, and done. */
+/* A thread of low priority is about to take 8 MiB apart. Another thread's delete is as quick as ever, and complete. */
 static void cap_delete_beside_others_garbage(void) {
     test_limit_ms(30000);
     cap_t garbage = make_garbage(8), notification = world_create(OBJECT_NOTIFICATION, 0), own = world_pool(4);
@@ -244,7 +242,8 @@ static void cap_delete_beside_others_garbage(void) {
     join(&collector);
 }
 
-/* A pool dies while another thread, which does not get to run, takes an object of its apart, under yet more garbage. */
+/* A pool dies while another thread, which does not get to run, has begun to take one of its objects
+ * apart, beneath more garbage. */
 static void cap_delete_of_a_pool_waits_for_all_in_it(void) {
     test_limit_ms(30000);
     cap_t own = world_pool(200), first = world_slot(), second = world_slot();
@@ -264,8 +263,7 @@ static void cap_delete_of_a_pool_waits_for_all_in_it(void) {
     CHECK_EQUAL(sys_system_info(INFO_FRAMES_KERNEL, 0).value, frames - 200);
 }
 
-/* The only capability to a pool lies in a table that is made from it: the call that empties the slot loses the
- * table. */
+/* A pool's only capability lies in a table made from that pool: the call that empties the slot loses the table. */
 static void cap_delete_through_a_table_that_dies_by_it(void) {
     cap_t pool = world_pool(300), table = world_slot(), slots = world_slots(4);
     uint64_t frames = sys_system_info(INFO_FRAMES_KERNEL, 0).value;
@@ -278,16 +276,16 @@ static void cap_delete_through_a_table_that_dies_by_it(void) {
     CHECK_STATUS(sys_cap_delete(table, 1), E_CAP);
 }
 
-/* caps[0] dies, which takes long; caps[1] dies in another call. */
+/* Delete caps[0], which takes long; another call deletes caps[1]. */
 static void role_delete_other(struct worker_view *view) {
     view->out[2] = sys_cap_delete(0, view->caps[1]).status;
     view->out[3]++;
 }
 
 /*
- * A thread is stopped in the middle of a cap_delete and sent elsewhere, where it deletes something else:
- * that is another call, and not the rest of the first. So it is for one that becomes foreign, whose call
- * another one makes, or none.
+ * A thread is stopped in the middle of a cap_delete and sent to other code, where it deletes something else:
+ * that must be a new call, not the rest of the first. Likewise for a thread that becomes foreign: another
+ * thread makes its call, or none does.
  */
 static void thread_write_ends_a_cap_delete(void) {
     cap_t big = world_create(OBJECT_TABLE, 2048), other = world_create(OBJECT_NOTIFICATION, 0);
@@ -323,7 +321,7 @@ static void thread_configure_foreign_ends_a_cap_delete(void) {
     config.foreign = 0;
     CHECK_STATUS(worker_configure(worker.thread, &config, THREAD_FOREIGN), OK);
     worker.view->caps[0] = other;
-    fault.registers.rip -= 2; /* the call again, of something else */
+    fault.registers.rip -= 2; /* make the call again, for something else */
     fault.registers.rsi = other;
     fault.registers.rax = SYS_cap_delete;
     worker_answer(FAULT_WRITE, &fault);
@@ -331,8 +329,8 @@ static void thread_configure_foreign_ends_a_cap_delete(void) {
     CHECK(!is_there(other));
 }
 
-/* A handover lets a space with 25 tables die in `pool`, and takes nothing apart. The thread's next space, also from
- * there. */
+/* A handover lets a space with 25 tables die in `pool`, and takes nothing apart. Returns the thread's next
+ * space, also from `pool`. */
 static cap_t leave_dead_space(struct worker *worker, cap_t pool) {
     cap_t first = world_slot(), second = world_slot();
     uint64_t flags = HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
@@ -349,8 +347,8 @@ static cap_t leave_dead_space(struct worker *worker, cap_t pool) {
     return second;
 }
 
-/* A pool has memory enough, but it lies in what a handover has left to be taken apart: that is
- * done first, not refused. */
+/* A pool's memory is all in dead objects that a handover left: object_create takes them apart
+ * first, and does not refuse. */
 static void object_create_waits_for_what_is_dead(void) {
     cap_t pool = world_pool(40);
     struct worker worker;
@@ -360,7 +358,7 @@ static void object_create_waits_for_what_is_dead(void) {
     CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 8192, world_slot()), E_MEMORY); /* nothing is dead now */
 }
 
-/* The same where the memory is wanted for page tables. */
+/* space_map, too, takes the dead apart when it needs memory for page tables. */
 static void space_map_waits_for_what_is_dead(void) {
     cap_t pool = world_pool(40);
     struct worker worker;
@@ -371,7 +369,8 @@ static void space_map_waits_for_what_is_dead(void) {
 
 static void delete_one(struct worker_view *view) { (void)sys_cap_delete(0, view->caps[0]); }
 
-/* A thread is killed while it deletes what others descend from: that is gone, or all of it is there, to be revoked. */
+/* A thread is killed while it deletes a capability with descendants: it is gone, or it is there
+ * and can revoke all of them. */
 static void cap_delete_half_done_cuts_nobody_off(void) {
     enum { COPIES = 100 };
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), slots = world_slots(COPIES);
@@ -396,9 +395,9 @@ static void cap_delete_half_done_cuts_nobody_off(void) {
 }
 
 /*
- * A borrower makes a pool of frames that were lent to it, and puts the only capability to the pool into a table in that
- * pool. To revoke what was lent does not end the pool, as pool_create says: the lender does not get the frames back.
- * With a Memory without MEMORY_POOL it does, when nobody maps them any more.
+ * A borrower makes a pool of borrowed frames, and puts the pool's only capability into a table in that pool. Revoking
+ * the loan does not end the pool, as pool_create says, so the lender does not get the frames back. If the loan is a
+ * Memory without MEMORY_POOL, the lender gets them back once nobody maps them any more.
  */
 static void pool_create_of_lent_frames_that_hide(void) {
     cap_t lent = world_memory(16), table = world_slot(), pool = world_slot(), again = world_slot();
@@ -411,7 +410,7 @@ static void pool_create_of_lent_frames_that_hide(void) {
     CHECK_STATUS(sys_cap_revoke(lent), OK);
     CHECK_STATUS(sys_pool_create(lent, 0, 16, again), E_BUSY);
     CHECK_STATUS(sys_memory_fill(lent, 0, 8, 0), E_BUSY);
-    CHECK_STATUS(sys_cap_delete(table, 1), OK); /* while the table can be reached, all is well */
+    CHECK_STATUS(sys_cap_delete(table, 1), OK); /* while the table can be reached, so can the pool */
     CHECK_STATUS(sys_pool_create(lent, 0, 16, again), OK);
 }
 

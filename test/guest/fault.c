@@ -1,6 +1,6 @@
 /*
- * Faults as messages: is each told for what it is, with every register, and does the answer decide what becomes of the
- * thread?
+ * Faults as messages: is each reported with its kind and every register, and does the answer
+ * decide how the thread goes on?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -14,12 +14,12 @@
 #define SOMEWHERE 0x4000000000ULL
 #define NON_CANONICAL 0x0000800000000000ULL
 #define ENTRY_ADDRESS 0x000ffffffffff000ULL
-/* Error code: something about a gate. Which one is in the bits above, where emulators differ from the manual. */
+/* Error code: about a gate of the IDT. The bits above say which one; there emulators differ from the manual. */
 #define GATE_ERROR 2ULL
 #define GATE_ERROR_MASK 7ULL
 #define FLAG_TRAP 0x100ULL
 
-/* ---- what is told ---- */
+/* ---- reports ---- */
 
 static void ep_wait_gets_page_faults(void) {
     cap_t space = worker_space(), memory = world_memory(4);
@@ -28,7 +28,7 @@ static void ep_wait_gets_page_faults(void) {
     const struct {
         uaddr_t at;
         enum touch_kind kind;
-        uint64_t access, levels, present; /* of the walk */
+        uint64_t access, levels, present; /* levels of the walk that are present */
     } rows[] = {
         {SOMEWHERE + 2 * PAGE_BYTES + 0x123, TOUCH_READ, 0, 4, 3},
         {SOMEWHERE + (1ULL << 21), TOUCH_WRITE, FAULT_ACCESS_WRITE, 3, 2},
@@ -62,7 +62,7 @@ static void ep_wait_gets_page_faults(void) {
     }
 }
 
-/* The kernel half is not there, whatever is there. */
+/* The kernel half looks unmapped, whatever is mapped there. */
 static void ep_wait_gets_page_faults_at_kernel_addresses(void) {
     const uaddr_t kernel[] = {0xffff800000000000, 0xffff800000200000, 0xffffff0000000000, 0xffffff0000004f00,
                               0xffffffff80000000, 0xffffffff80010000, 0xfffffffffffffff8};
@@ -72,7 +72,7 @@ static void ep_wait_gets_page_faults_at_kernel_addresses(void) {
             CHECK(result.faulted);
             CHECK_EQUAL(result.fault.kind, FAULT_PAGE);
             CHECK_EQUAL(result.fault.address, kernel[i]);
-            CHECK_EQUAL(result.fault.access & FAULT_ACCESS_PRESENT, 0); /* what is mapped there is nobody's business */
+            CHECK_EQUAL(result.fault.access & FAULT_ACCESS_PRESENT, 0); /* users must not learn what is mapped there */
             CHECK_EQUAL(result.fault.walk.entry[0], 0);
             CHECK(result.fault.walk.levels <= 1);
         }
@@ -127,7 +127,7 @@ static void ep_wait_gets_each_kind_of_fault(void) {
         {"div overflow", do_divide_overflow, FAULT_DIVIDE, 0},
         {"int3", do_breakpoint, FAULT_BREAKPOINT, 0},
         {"int 4", do_int_overflow, FAULT_OVERFLOW, 0},
-        {"int 0x80", do_int_0x80, FAULT_PROTECTION, GATE_ERROR}, /* the gate is the kernel's */
+        {"int 0x80", do_int_0x80, FAULT_PROTECTION, GATE_ERROR}, /* the gate is reserved to the kernel */
         {"int 14", do_int_page_fault, FAULT_PROTECTION, GATE_ERROR},
         {"int 8", do_int_double_fault, FAULT_PROTECTION, GATE_ERROR},
         {"non-canonical", do_non_canonical, FAULT_PROTECTION, 0},
@@ -151,7 +151,7 @@ static void ep_wait_gets_each_kind_of_fault(void) {
     }
 }
 
-/* The message itself: label, length, kind, badge; the same whether the handler waited or came later. */
+/* The message itself (label, length, kind, badge) is the same whether the handler waited or came later. */
 static void ep_wait_gets_the_fault_message(void) {
     for (uint32_t handler_first = 0; handler_first < 2; handler_first++) {
         struct worker worker;
@@ -173,7 +173,7 @@ static void ep_wait_gets_the_fault_message(void) {
 
 /* ---- answers ---- */
 
-/* A pager: the page is supplied, and the instruction goes on. */
+/* A pager: it maps the page, and the instruction is repeated. */
 static void ep_reply_resumes_after_a_page_was_supplied(void) {
     cap_t space = worker_space(), memory = world_memory(1);
     for (uint32_t i = 0; i < 3; i++) {
@@ -194,7 +194,7 @@ static void ep_reply_resumes_after_a_page_was_supplied(void) {
     }
 }
 
-/* Answer and wait in one: the thread goes on as it was, to the breakpoint that is there now. */
+/* Answer and wait in one call: the thread goes on with its registers, up to the breakpoint that is there now. */
 static void ep_reply_wait_resumes_with_the_same_registers(void) {
     struct worker worker;
     struct message message;
@@ -271,7 +271,7 @@ static void ep_reply_refuses_wrong_answers(void) {
     bad.registers.rsp = NON_CANONICAL;
     memcpy(program.message->words, &bad, sizeof(bad));
     CHECK_STATUS(ep_reply(0, &reply), E_ARG);
-    CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_IN_FAULT); /* and can still be answered */
+    CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_IN_FAULT); /* and its fault can still be answered */
     worker_answer(FAULT_RESUME, NULL);
     worker_join(&worker);
 }
@@ -284,11 +284,11 @@ static void ep_reply_leaves_the_thread_stopped(void) {
         return;
     worker_answer(FAULT_STOP, NULL);
     CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_STOPPED);
-    CHECK_STATUS(sys_thread_resume(worker.thread), OK); /* behind the breakpoint */
+    CHECK_STATUS(sys_thread_resume(worker.thread), OK); /* after the breakpoint */
     worker_join(&worker);
 }
 
-/* An answer that is thrown away is an answer: stay stopped. Likewise when the handler dies, or its endpoint. */
+/* Deleting the reply is also an answer: the thread stays stopped. Likewise when the handler or its endpoint dies. */
 static void cap_delete_of_a_fault_reply_stops_the_thread(void) {
     struct worker worker, handler;
     struct message message;
@@ -348,14 +348,15 @@ static void thread_write_single_steps(void) {
         CHECK_EQUAL(fault.kind, FAULT_BREAKPOINT);
 }
 
-/* A thread that steps itself over a system call: the kernel is not traced, and the step comes behind the call. */
+/* A thread single-steps over its own system call: the kernel is not traced, and the trap comes after the call. */
 static void step_over_a_call(struct worker_view *view) {
     struct raw_registers r = {.rax = SYS_memory_fill, .rdi = view->caps[0], .rdx = PAGE_BYTES, .rflags = FLAG_TRAP | 2};
     raw_syscall(&r);
     view->out[0] = r.rax;
 }
 
-/* A page has 512 words: traced, each of them would take as long as an exception, and the stay would be too long. */
+/* A page has 512 words. If the kernel's loop were traced, each word would cost an exception, and
+ * the stay would be too long. */
 static void memory_fill_under_single_step(void) {
     struct worker worker;
     struct fault_message fault;
@@ -372,10 +373,11 @@ static void memory_fill_under_single_step(void) {
         worker_answer(FAULT_RESUME, NULL);
     }
     CHECK(steps > 16);
-    CHECK(inside <= 1); /* SYSRET with the flag set traps at once or behind the next instruction: CPUs differ */
+    CHECK(inside <= 1); /* SYSRET with the flag set traps at once or after the next instruction: CPUs differ */
     CHECK_STATUS(worker.view->out[0], OK);
     struct result stay = sys_system_info(INFO_LONGEST_STAY, 0);
-    CHECK(stay.status == E_CALL || stay.value < 2 * TEST_STAY_LIMIT); /* checks make some stays longer, but not so */
+    /* checks make some stays longer, but not that much */
+    CHECK(stay.status == E_CALL || stay.value < 2 * TEST_STAY_LIMIT);
 }
 
 SUITE(CASE(ep_wait_gets_page_faults), CASE(ep_wait_gets_page_faults_at_kernel_addresses),

@@ -1,5 +1,5 @@
 /*
- * Foreign threads: every system call of theirs is a message to their fault endpoint, and does nothing by itself.
+ * Foreign threads: is every system call of theirs only a message to their fault endpoint?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -10,7 +10,7 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-/* Put *registers on the stack, so that it can be run where there are no variables; in[] = rax and arguments. */
+/* Make the call with its registers on the stack, as the worker may have no variables; in[] = rax and the arguments. */
 static void make_call(struct worker_view *view) {
     struct raw_registers r = {.rax = view->in[0],
                               .rdi = view->in[1],
@@ -76,7 +76,7 @@ static void ep_wait_gets_the_syscall_message(void) {
     CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_IN_FAULT);
 }
 
-/* The emulator answers in the registers, like a kernel of its own. */
+/* The emulator writes its answer into the registers, as a kernel would. */
 static void ep_reply_emulates_a_call(void) {
     struct worker worker;
     struct fault_message fault;
@@ -94,7 +94,7 @@ static void ep_reply_emulates_a_call(void) {
     CHECK_EQUAL(worker.view->out[2], 0xb);
 }
 
-/* Answered without registers, the thread goes on behind the instruction, and the call has done nothing. */
+/* After an answer without registers the thread goes on after the instruction, and the call has done nothing. */
 static void ep_reply_resumes_behind_the_call(void) {
     struct worker worker;
     struct fault_message fault;
@@ -143,7 +143,7 @@ static void thread_configure_foreign_is_undone(void) {
     CHECK(worker.view->out[1] > 0);
 }
 
-/* Without anybody to ask, it stops. */
+/* Without a fault endpoint, the thread stops at its first call. */
 static void thread_configure_foreign_without_fault_endpoint(void) {
     struct worker worker;
     struct thread_config config = {.fault_endpoint = 0};

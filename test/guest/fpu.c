@@ -1,5 +1,6 @@
 /*
- * FPU, SSE and AVX registers: every thread's are its own, whoever runs in between, and a new program finds them clean.
+ * FPU, SSE and AVX registers: does every thread keep its own, whoever runs in between, and does a new
+ * program find them clean?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -8,8 +9,8 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-/* in[0] = seed, in[1] = rounds, in[2] = sleep now and then. out[0] = rounds done, out[1] = rounds
- * that found a wrong value. */
+/* Keep values in the registers. in[0] = seed, in[1] = rounds, in[2] = whether to sleep now and then; out[0] = rounds
+ * done, out[1] = rounds that found a wrong value. */
 static void keep_canaries(struct worker_view *view) {
     struct fpu_registers mine, found;
     fpu_fill(&mine, view->in[0]);
@@ -26,7 +27,7 @@ static void keep_canaries(struct worker_view *view) {
     }
 }
 
-/* Wakes every in[0] ns, so that whoever runs is interrupted at any place; uses the FPU itself if in[1]. */
+/* Wake every in[0] ns, so that the running thread is interrupted at any place. Use the FPU if in[1]. */
 static void disturb(struct worker_view *view) {
     struct fpu_registers noise;
     for (uint64_t i = 0;; i++) {
@@ -113,7 +114,7 @@ static void ep_call_keeps_canaries(void) {
     }
 }
 
-/* ---- what a new program finds ---- */
+/* ---- the state of a new program ---- */
 
 static void leave_canaries(struct worker_view *view) {
     struct fpu_registers mine;
@@ -121,7 +122,7 @@ static void leave_canaries(struct worker_view *view) {
     fpu_load(&mine);
 }
 
-/* out[] = the state words, then what is in the registers. */
+/* out[] = the state words, then the registers' contents. */
 static void look_around(struct worker_view *view) {
     uint64_t words[WORDS];
     fpu_state_words(words);
@@ -160,7 +161,7 @@ static void object_create_thread_has_clean_registers(void) {
     }
 }
 
-/* The same thread with a new program: nothing of the old one is left. */
+/* A thread starts a new program: nothing of the old program's state is left. */
 static void thread_handover_cleans_registers(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = leave_canaries, .own_space = true});
@@ -169,7 +170,7 @@ static void thread_handover_cleans_registers(void) {
     worker_join(&worker);
     for (uint32_t other_between = 0; other_between < 2; other_between++) {
         struct worker other;
-        if (other_between == 1) { /* the state goes to memory and comes back from there */
+        if (other_between == 1) { /* the state is saved to memory and loaded again */
             worker_make(&other, (struct worker_plan){.code = leave_canaries, .own_space = true});
             other.view->in[0] = random_next();
             worker_resume(&other);
@@ -196,7 +197,7 @@ static void start_over_with_canaries(struct worker_view *view) {
     view->out[0] = 100 + sys_thread_handover(view->caps[0], view->caps[1], HANDOVER_RESUME).status;
 }
 
-/* The state is still in the CPU when the thread itself asks for another program. */
+/* The state is still in the CPU when the thread itself asks for a new program. */
 static void thread_handover_of_oneself_cleans_registers(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = start_over_with_canaries, .own_space = true});
@@ -230,7 +231,7 @@ static void ep_wait_gets_float_faults(void) {
     worker_start(&after, (struct worker_plan){.code = look_around, .own_space = true});
     CHECK_STATUS(sys_cap_delete(0, 0), OK);
     worker_join(&after);
-    check_clean(&after); /* a pending exception is not somebody else's */
+    check_clean(&after); /* a pending exception must not reach another thread */
 }
 
 /* A thread that dies with its state in the CPU: nobody inherits it. */

@@ -14,7 +14,7 @@
     .text
     .globl fpu_words
     .type fpu_words, @function
-/* How many words a vector register has here: EAX = 2 or 4. Keeps RDI. */
+/* EAX = the words in a vector register of this CPU: 2, or 4 with AVX. Keeps RDI. */
 fpu_words:
     push %rbx
     mov $1, %eax
@@ -27,7 +27,7 @@ fpu_words:
     jne 1f
     xor %ecx, %ecx
     xgetbv
-    and $XCR0_AVX, %eax /* 4, if it is there */
+    and $XCR0_AVX, %eax /* 4 with AVX */
     jnz 1f
     mov $2, %eax
 1:

@@ -1,5 +1,5 @@
 /*
- * FPU, SSE and AVX registers for tests of any program: all of them at once, with values that can be told apart.
+ * FPU, SSE and AVX registers for tests of any program: all of them at once, with distinguishable values.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 #define CONTROL_INITIAL 0x37fU
 #define CONTROL_DIVIDE_MASK (1U << 2)
 
-/* As fpu_registers.S has them. */
+/* The layout that fpu_registers.S uses. */
 struct fpu_registers {
     uint64_t ymm[16][4]; /* without AVX the last two words of each are 0 */
     struct {
@@ -32,7 +32,8 @@ void fpu_store(struct fpu_registers *registers);
 enum { WORD_CONTROL, WORD_STATUS, WORD_TAGS, WORD_MXCSR, WORDS };
 void fpu_state_words(uint64_t words[WORDS]);
 
-/* Values that differ from each other, from seed to seed, and are numbers, so that nothing normalises them. */
+/* Fill with values that differ from each other and from seed to seed. They are valid numbers, so
+ * nothing normalises them. */
 static inline void fpu_fill(struct fpu_registers *registers, uint64_t seed) {
     uint64_t random = seed;
     memset(registers, 0, sizeof(*registers));
@@ -47,7 +48,7 @@ static inline void fpu_fill(struct fpu_registers *registers, uint64_t seed) {
     registers->mxcsr = MXCSR_INITIAL | (uint32_t)(random_step(&random) & 3) << 13; /* rounding */
 }
 
-/* Are the registers as fpu_fill with this seed has them? */
+/* Do the registers hold the values of fpu_fill with this seed? */
 static inline _Bool fpu_holds(uint64_t seed) {
     struct fpu_registers expected, found;
     fpu_fill(&expected, seed);

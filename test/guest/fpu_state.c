@@ -1,6 +1,6 @@
 /*
- * Can another program read and write a thread's FPU state, all of it and nothing that breaks the kernel? And what of
- * another program is there to be seen?
+ * Can another program read and write a thread's FPU state, completely, and without breaking the kernel? And does a
+ * program see any of another's state?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -13,14 +13,14 @@
 
 static uint64_t last_cpu(void) { return sys_system_info(INFO_CPUS, 0).value - 1; }
 
-/* A worker on the last CPU. */
+/* Make a worker on the last CPU. */
 static void make_far(struct worker *worker, worker_code *code, uint64_t seed) {
     worker_make(worker, (struct worker_plan){.code = code, .own_space = true, .own_table = true, .cpu = last_cpu()});
     worker->view->caps[0] = worker_give(worker, 1, world.silence, RIGHTS_ALL, 0);
     worker->view->in[0] = seed;
 }
 
-/* Let it run until it has counted on. */
+/* Let it run until its count has grown. */
 static bool goes_on(const struct worker *worker) {
     uint64_t before = worker->view->out[0];
     for (uint32_t i = 0; i < 1000 && worker->view->out[0] <= before; i++)
@@ -56,7 +56,7 @@ static void check_fpu(const struct thread_fpu *fpu, uint64_t seed) {
 
 static void look_around(struct worker_view *view) { view->out[0] = fpu_is_clean(); }
 
-/* in[0] = seed. Counts looks in out[0], wrong ones in out[1]. */
+/* Fill the registers (in[0] = seed) and keep checking them: out[0] = checks, out[1] = wrong ones. */
 static void hold(struct worker_view *view) {
     struct fpu_registers mine;
     fpu_fill(&mine, view->in[0]);
@@ -65,7 +65,7 @@ static void hold(struct worker_view *view) {
         view->out[1] += !fpu_holds(view->in[0]);
 }
 
-/* The same in a thread that finds them so. */
+/* Keep checking, like hold(), registers that were already filled. */
 static void hold_what_is_there(struct worker_view *view) {
     for (;; view->out[0]++)
         view->out[1] += !fpu_holds(view->in[0]);
@@ -92,7 +92,7 @@ static void thread_read_brings_the_fpu(void) {
     CHECK_EQUAL(read_fpu(unused.thread).components, 0);
 }
 
-/* What one thread has becomes another's, wherever either was; and the initial state can be written, too. */
+/* One thread's state is copied to another, wherever each of them was. The initial state can be written, too. */
 static void thread_write_takes_the_fpu(void) {
     struct worker one, other, clean;
     make_far(&one, hold, random_next());
@@ -106,7 +106,7 @@ static void thread_write_takes_the_fpu(void) {
     worker_resume(&other);
     CHECK(goes_on(&other) && goes_on(&one));
     CHECK_EQUAL(other.view->out[1], 0);
-    uint64_t seed = random_next(); /* others, while its own are still in a CPU */
+    uint64_t seed = random_next(); /* other values, while its own are still in a CPU */
     make_far(&one, hold, seed);
     worker_resume(&one);
     CHECK(goes_on(&one));
@@ -116,7 +116,7 @@ static void thread_write_takes_the_fpu(void) {
     other.view->in[0] = seed;
     worker_resume(&other);
     CHECK(goes_on(&other));
-    CHECK(other.view->out[1] <= 1); /* a look that was begun before */
+    CHECK(other.view->out[1] <= 1); /* a check that had begun before */
     CHECK_STATUS(write_fpu(clean.thread, &fpu), OK);
     fpu.components = 0;
     CHECK_STATUS(write_fpu(clean.thread, &fpu), OK);
@@ -163,7 +163,7 @@ static void open_fpu(struct worker_view *view) {
     }
 }
 
-/* Any bytes where they may be any: the kernel loads them, and another thread finds nothing of it. */
+/* Any bytes in the fields that may have any: the kernel loads them, and another thread sees no trace of them. */
 static void thread_write_takes_any_bytes_into_the_fpu(void) {
     struct worker worker, after;
     make_far(&worker, hold, random_next());
@@ -194,7 +194,7 @@ static void thread_write_takes_any_bytes_into_the_fpu(void) {
     CHECK_EQUAL(after.view->out[0], 1);
 }
 
-/* ... and out[2] = the word of its message page that says so. */
+/* As hold(), and out[2] = `fpu_opened` in its message page at the start. */
 static void hold_and_tell(struct worker_view *view) {
     view->out[2] = view->message->fpu_opened;
     hold(view);
@@ -220,8 +220,8 @@ static void thread_handover_keeps_the_fpu_on_request(void) {
 }
 
 /*
- * The x87 unit keeps where its last instruction was and what that read. Without XSAVE some CPUs, and QEMU, save and
- * load those only while an exception is pending: they are the other program's, unless the kernel wipes them.
+ * The x87 unit keeps the addresses of its last instruction and operand. Without XSAVE some CPUs, and QEMU, save and
+ * load these only while an exception is pending. So they may be another program's, unless the kernel clears them.
  */
 extern const uint8_t x87_begin[], x87_end[];
 __attribute__((noinline)) static void use_x87(struct worker_view *view) {
@@ -231,7 +231,8 @@ __attribute__((noinline)) static void use_x87(struct worker_view *view) {
     }
 }
 
-/* out[0], out[1] = how often it found the other program's instruction or operand. in[0] = where that operand is. */
+/* in[0] = the address of the other program's operand; out[0], out[1] = how often its instruction, its operand was
+ * seen. */
 static void look_for_x87_pointers(struct worker_view *view) {
     struct {
         uint32_t control, status, tag, ip, cs, dp, ds;

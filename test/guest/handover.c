@@ -1,5 +1,5 @@
 /*
- * thread_handover: a thread runs in a prepared space, or nothing has changed and the reason is told.
+ * thread_handover: does the thread run in the prepared space, or else has nothing changed and is the reason told?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -16,7 +16,7 @@
 #define ENTRY_PRESENT 1ULL
 #define ENTRY_ADDRESS 0x000ffffffffff000ULL
 
-/* A space with the program's code, and pages of every kind at known places. */
+/* A space with the program's code, and pages of every kind at known addresses. */
 struct place {
     cap_t space;
     uaddr_t read, write, execute;
@@ -32,7 +32,7 @@ static struct place make_place(void) {
     return place;
 }
 
-/* A handover that has to fail the audit: by which check, at which address, and with nothing changed. */
+/* Try a handover that must fail the audit, with this check and address, and change nothing. */
 static void check_audit(cap_t thread, cap_t space, struct thread_registers entry, uint64_t flags,
                         enum audit_check check, uaddr_t address) {
     uint64_t caps = sys_system_info(INFO_CAPABILITIES, 0).value;
@@ -59,7 +59,7 @@ static void thread_handover_audits_the_entry(void) {
         check_audit(worker.thread, place.space, entry, HANDOVER_CHECK_ONLY, AUDIT_ENTRY, wrong[i]);
         check_audit(worker.thread, place.space, entry, HANDOVER_RESUME, AUDIT_ENTRY, wrong[i]);
     }
-    CHECK_EQUAL(worker_read(worker.thread).registers.rsp, worker.stack_top); /* as it was */
+    CHECK_EQUAL(worker_read(worker.thread).registers.rsp, worker.stack_top); /* unchanged */
 }
 
 static void thread_handover_audits_the_stack(void) {
@@ -99,7 +99,7 @@ static void thread_handover_audits_the_entry_state(void) {
     check_audit(worker.thread, place.space, no_stack, 0, AUDIT_ENTRY_STATE, no_stack.rip);
 }
 
-/* A thread needs all of it: table, fault endpoint, message page. */
+/* A thread needs all of these: table, fault endpoint, message page. */
 static void thread_handover_audits_the_bindings(void) {
     struct place place = make_place();
     cap_t thread = world_create(OBJECT_THREAD, 0), memory = world_memory(1);
@@ -112,7 +112,7 @@ static void thread_handover_audits_the_bindings(void) {
     check_audit(thread, place.space, entry, 0, AUDIT_MESSAGE_PAGE, 0);
     CHECK_STATUS(worker_configure(thread, &config, THREAD_MESSAGE_PAGE), OK);
     CHECK_STATUS(worker_handover(thread, place.space, &entry, HANDOVER_CHECK_ONLY), OK);
-    CHECK_STATUS(sys_thread_resume(thread), E_STATE); /* it was only checked */
+    CHECK_STATUS(sys_thread_resume(thread), E_STATE); /* the call only checked */
     CHECK_STATUS(sys_cap_revoke(memory), OK);
     check_audit(thread, place.space, entry, 0, AUDIT_MESSAGE_PAGE, 0);
 }
@@ -135,7 +135,7 @@ static void thread_handover_accepts_absent_pages_for_a_pager(void) {
     entry = (struct thread_registers){.rip = place.execute, .rsp = ABSENT_AT};
     check_audit(worker.thread, place.space, entry, HANDOVER_ABSENT_ENTRY, AUDIT_STACK, ABSENT_AT - 8);
     CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, HANDOVER_ABSENT_STACK), OK);
-    /* What is there must be right all the same. */
+    /* Pages that are mapped must still be right. */
     entry = (struct thread_registers){.rip = place.write, .rsp = ABSENT_AT};
     check_audit(worker.thread, place.space, entry, HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK, AUDIT_ENTRY,
                 place.write);
@@ -195,7 +195,7 @@ static void thread_handover_of_a_thread_in_each_state(void) {
         CHECK_STATUS(worker_handover(workers[i].thread, INIT_CAP_SPACE, &entry, 0), OK);
         CHECK_EQUAL(worker_read(workers[i].thread).run_state, THREAD_STOPPED);
     }
-    /* Nothing of what they waited for is left behind. */
+    /* Nothing is left in the queues they waited in. */
     message.info = 0;
     CHECK_STATUS(ep_reply(badge, &message), E_CAP);
     CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT);
@@ -203,13 +203,13 @@ static void thread_handover_of_a_thread_in_each_state(void) {
     CHECK_VALUE(sys_signal_poll(notification), 1);
     for (uint32_t i = 0; i < STATES; i++) {
         if (i == FAULT)
-            continue; /* its end would arrive where nobody listens */
+            continue; /* nobody would receive its end */
         worker_resume(&workers[i]);
         worker_join(&workers[i]);
     }
 }
 
-/* caps[0] = its own thread, caps[1] = another space, in[0] = flags. What exec in one's own hands would be. */
+/* An exec by the thread itself: caps[0] = its own thread, caps[1] = another space, in[0] = flags. */
 static void hand_over_self(struct worker_view *view) {
     struct thread_registers entry = {.rip = view->in[1], .rsp = view->in[2], .rdi = view->in[3], .rsi = view->in[4]};
     memcpy(view->message->data, &entry, sizeof(entry));
@@ -252,7 +252,7 @@ static void thread_handover_of_oneself_that_fails(void) {
     worker.view->in[1] = (uaddr_t)raw_trap;
     worker.view->in[2] = worker.stack_top;
     worker_resume(&worker);
-    worker_join(&worker); /* it lives on where it was */
+    worker_join(&worker); /* it goes on in its old space */
     CHECK_STATUS(worker.view->out[0], 100 + E_AUDIT);
 }
 
@@ -269,14 +269,13 @@ static void thread_handover_of_a_caller(void) {
     CHECK_STATUS(worker_handover(worker.thread, space, &entry, HANDOVER_RESUME), OK);
     message.info = 0;
     CHECK_STATUS(ep_reply(0, &message), E_CAP);
-    CHECK_STATUS(sys_cap_delete(0, worker.space), OK); /* its old space goes; it does not need it any more */
+    CHECK_STATUS(sys_cap_delete(0, worker.space), OK); /* its old space is destroyed; the thread no longer needs it */
     worker_join(&worker);
     CHECK_EQUAL(worker.view->out[CALL_INFO], 0xa441);
     CHECK_EQUAL(worker.view->out[CALL_ENDED_NS], 0);
 }
 
-/* While depths are to be corrected in the list of the space that is left or the one that is
- * entered, the call takes longer. */
+/* The call takes longer while depths are to be corrected in the list of the old space or the new one. */
 static void thread_handover_while_depths_are_corrected(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});

@@ -1,8 +1,9 @@
 /*
- * What does a CPU do that has nothing to run? It takes apart what is dead, and sleeps: is it still there for everybody?
+ * An idle CPU takes dead objects apart, and sleeps: does it still react to everything?
  *
- * Dead objects are left to it by thread_configure, which gives up bindings and, unlike cap_delete, takes nothing apart.
- * So each case puts what is to die into a table or endpoint that only a thread's binding keeps, and then binds another.
+ * thread_configure leaves dead objects to it: it gives up bindings and, unlike cap_delete, takes nothing
+ * apart. So each case puts everything that is to die into a table or endpoint that only a thread's binding
+ * keeps alive, and then binds another.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -11,15 +12,15 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-#define SOON_NS 1000000U         /* by then what may run has run */
-#define LONG_NS 200000000U       /* more than a time slice: no timer is armed by then */
+#define SOON_NS 1000000U         /* by then every ready thread has run */
+#define LONG_NS 200000000U       /* more than a time slice, so no timer is armed any more */
 #define TIMER_LATE_NS_MAX 20000U /* two stays, and a switch */
 #define INTERRUPT_FIRST 256U     /* INFO_LONGEST_CALL of interrupts */
 #define INTERRUPT_END 512U
 #define CHUNK_PAGES 512U
-#define BUSY_NS 20000000U /* some steps of a busy CPU, which does one in a millisecond */
+#define BUSY_NS 20000000U /* some steps of a busy CPU, which does one step a millisecond */
 
-/* A thread that never runs: what it is bound to lives. */
+/* A thread that never runs, whose bindings keep objects alive. */
 static cap_t keeper;
 
 static void keep(cap_t table, cap_t endpoint) {
@@ -28,7 +29,7 @@ static void keep(cap_t table, cap_t endpoint) {
     CHECK_STATUS(worker_configure(keeper, &config, fields), OK);
 }
 
-/* A caller at an endpoint that only the keeper holds. */
+/* Start a caller at an endpoint that only the keeper holds. */
 static void start_orphan(struct worker *caller, uint64_t cpu) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     keeper = world_create(OBJECT_THREAD, 0);
@@ -40,7 +41,8 @@ static void start_orphan(struct worker *caller, uint64_t cpu) {
     CHECK_EQUAL(worker_read(caller->thread).run_state, THREAD_IN_CALL);
 }
 
-/* The CPU that sleeps takes the endpoint apart, and the caller is its own: it has to look again before it sleeps. */
+/* The sleeping CPU takes the endpoint apart, and the caller is its own thread: it has to look for ready
+ * threads again before it sleeps. */
 static void thread_configure_leaves_a_caller_to_the_idle_cpu(void) {
     struct worker caller;
     start_orphan(&caller, 0);
@@ -52,7 +54,7 @@ static void thread_configure_leaves_a_caller_to_the_idle_cpu(void) {
     worker_join(&caller);
 }
 
-/* No CPU has time to idle, and nobody deletes anything: the caller is told all the same. */
+/* No CPU idles, and no thread deletes anything: the caller is still told. */
 static void thread_configure_leaves_a_caller_to_a_busy_cpu(void) {
     struct worker caller;
     start_orphan(&caller, 0);
@@ -66,7 +68,7 @@ static void thread_configure_leaves_a_caller_to_a_busy_cpu(void) {
 
 static void delete_pool(struct worker_view *view) { view->out[0] = sys_cap_delete(0, view->caps[0]).status; }
 
-/* A thread is stopped while it takes something apart: a busy CPU goes on with that. */
+/* A thread is stopped while it takes something apart: a busy CPU finishes that. */
 static void thread_suspend_leaves_garbage_to_a_busy_cpu(void) {
     struct worker deleter;
     cap_t pool = world_pool(CHUNK_PAGES);
@@ -74,7 +76,7 @@ static void thread_suspend_leaves_garbage_to_a_busy_cpu(void) {
     worker_make(&deleter, (struct worker_plan){.code = delete_pool});
     deleter.view->caps[0] = pool;
     worker_resume(&deleter);
-    worker_let_run(20000); /* it has begun */
+    worker_let_run(20000); /* the delete has begun */
     CHECK_STATUS(sys_thread_suspend(deleter.thread, 0), OK);
     CHECK(sys_system_info(INFO_FRAMES_KERNEL, 0).value > frames);
     for (uint64_t end_ns = world_now() + 10 * BUSY_NS; world_now() < end_ns;)
@@ -90,7 +92,7 @@ static void count_raises(struct worker_view *view) {
         view->out[0]++;
 }
 
-/* The same on another CPU, which must be there for later raises as well. */
+/* Another CPU takes the endpoint apart; later raises must still reach it. */
 static void signal_raise_reaches_a_cpu_that_has_reaped(void) {
     struct worker caller, counter;
     if (sys_system_info(INFO_CPUS, 0).value < 2) {
@@ -103,7 +105,7 @@ static void signal_raise_reaches_a_cpu_that_has_reaped(void) {
     CHECK(worker_await(&counter, THREAD_IN_SIGNAL));
     worker_let_run(LONG_NS);
     keep(0, 0);
-    for (uint64_t i = 1; i <= 4; i++) { /* the first lets the other CPU in, which then reaps */
+    for (uint64_t i = 1; i <= 4; i++) { /* the first lets the other CPU enter the kernel, where it reaps */
         CHECK_STATUS(sys_signal_raise(notification, 1), OK);
         CHECK(world_comes(&counter.view->out[0], i, world_now() + LONG_NS));
         CHECK(world_comes(&caller.view->out[CALL_ENDED_NS], 1, world_now() + LONG_NS));
@@ -113,7 +115,8 @@ static void signal_raise_reaches_a_cpu_that_has_reaped(void) {
     worker_join(&caller);
 }
 
-/* A table, kept by the keeper, with a pool of `page_count` pages in it, and `threads` in another. */
+/* Fill a table, which the keeper keeps alive, with a pool of `page_count` pages and another one with `threads`
+ * threads. */
 static void fill_grave(cap_t table, uint64_t page_count, uint64_t threads) {
     cap_t slot = world_slot(), pool = world_pool(CHUNK_PAGES);
     for (uint64_t pages = CHUNK_PAGES; pages < page_count; pages += CHUNK_PAGES)
@@ -125,7 +128,7 @@ static void fill_grave(cap_t table, uint64_t page_count, uint64_t threads) {
     CHECK_STATUS(sys_cap_move(table, 1, pool), OK);
 }
 
-/* While the CPU has megabytes to take apart, an interrupt is as punctual as ever. */
+/* While the CPU has megabytes to take apart, interrupts are not delayed. */
 static void thread_configure_leaves_garbage_that_delays_no_interrupt(void) {
     static const uint64_t sizes[] = {0, 512, 2048, 8192};
     keeper = world_create(OBJECT_THREAD, 0);
@@ -142,11 +145,11 @@ static void thread_configure_leaves_garbage_that_delays_no_interrupt(void) {
         uint64_t late_ns = world_now() - due_ns, stay = sys_system_info(INFO_LONGEST_STAY, 0).value;
         test_note("%lu pages to take apart: a timer is %lu ns late, the longest stay %lu", sizes[row], late_ns, stay);
         CHECK(late_ns <= TIMER_LATE_NS_MAX);
-        CHECK(sizes[row] == 0 || stay > 1000); /* of the reaping: it is seen */
+        CHECK(sizes[row] == 0 || stay > 1000); /* the reaping shows in the stay */
     }
 }
 
-/* An interrupt that an idle CPU takes is a stay like others: here it is the longest, since 30 timers come at once. */
+/* An interrupt on an idle CPU counts as a stay, too. Here it is the longest, since 30 timers come at once. */
 static void system_info_measures_interrupts_of_an_idle_cpu(void) {
     cap_t timers = world_slots(30);
     for (uint32_t i = 0; i < 30; i++)

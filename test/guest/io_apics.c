@@ -1,7 +1,6 @@
 /*
- * Lines of a second I/O APIC, on a machine that has one: QEMU's microvm, where it takes the global numbers
- * from 24 on. Its devices are virtio's; the one here fills memory with random bytes and then raises its line
- * until that is acknowledged.
+ * Lines of a second I/O APIC, which QEMU's microvm has: its inputs have the global numbers from 24 on. The devices are
+ * virtio's; the one here fills memory with random bytes and then raises its line until the driver acknowledges that.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -39,7 +38,7 @@ enum { /* words */
        REGISTER_STATUS = 28,
 };
 
-/* A queue of two entries in the first of two pages, what the device has used of it in the second. */
+/* A queue of two entries in the first of two pages; the second page has the device's list of used entries. */
 struct queue {
     struct {
         uint64_t phys;
@@ -59,7 +58,7 @@ static uint64_t region_phys(void) {
     return info->regions[world.region - INIT_CAP_REGIONS].phys;
 }
 
-/* The device that makes random bytes, given a queue to put them in. */
+/* Find the device that makes random bytes, and give it a queue to put them in. */
 static bool device_start(void) {
     uaddr_t at = world_addresses(5);
     uint64_t first = DEVICES_PHYS / PAGE_BYTES, frames = world_frames(2);
@@ -123,7 +122,7 @@ static void irq_bind_of_the_second_io_apic(void) {
     device[REGISTER_STATUS] = 0;
 }
 
-/* All of both, but for the input that line 0 has; and init's capability ends there. */
+/* Bind every input of both, except the one that line 0 has. Init's capability ends with the last one. */
 static void irq_bind_of_each_line_of_two(void) {
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
     uint64_t bound = 0;

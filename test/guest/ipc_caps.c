@@ -1,5 +1,5 @@
 /*
- * Do capabilities that ride along with a message arrive all or not at all, and as what they were?
+ * Do the capabilities in a message arrive all or none, with their rights and badges?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -10,7 +10,7 @@
 #define CAPS_INFO(count) MESSAGE_INFO(1, 0, count)
 #define BADGE 0x30U
 
-/* A slot that holds nothing cannot be copied. */
+/* Whether a slot is empty: an empty slot can't be copied. */
 static bool is_empty(cap_t slot) {
     cap_t other = world_slot();
     uint64_t status = sys_cap_copy(0, other, slot, 0, 0).status;
@@ -20,7 +20,7 @@ static bool is_empty(cap_t slot) {
 
 static uint64_t capabilities(void) { return sys_system_info(INFO_CAPABILITIES, 0).value; }
 
-/* Offer four empty slots to receive to; returns the first. */
+/* Offer four empty slots for received capabilities. Returns the first. */
 static cap_t offer_slots(void) {
     cap_t first = world_slots(MESSAGE_CAPS);
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++)
@@ -28,7 +28,7 @@ static cap_t offer_slots(void) {
     return first;
 }
 
-/* A client in a space and table of its own that sends `count` capabilities for `notification`, once. */
+/* Start a client in its own space and table that sends, once, `count` capabilities for `notification`. */
 static void start_sender(struct worker *client, cap_t endpoint, cap_t notification, uint32_t count) {
     worker_make(client, (struct worker_plan){.code = role_call, .own_space = true, .own_table = true});
     client->view->caps[0] = worker_give(client, 1, endpoint, RIGHTS_ALL, 0);
@@ -93,12 +93,12 @@ static void ep_reply_delivers_caps(void) {
         worker_join(&client);
         CHECK_STATUS(client.view->out[CALL_STATUS], OK);
         CHECK_EQUAL(client.view->out[CALL_INFO], CAPS_INFO(count));
-        for (uint32_t i = 0; i < MESSAGE_CAPS; i++) /* occupied exactly if it arrived */
+        for (uint32_t i = 0; i < MESSAGE_CAPS; i++) /* occupied exactly if a capability arrived */
             CHECK_STATUS(sys_cap_copy(client.table, 20 + i, notification, 0, 0), i < count ? E_EXISTS : OK);
     }
 }
 
-/* A capability that came by message is a child of the sender's. */
+/* A capability received by message is a child of the sender's. */
 static void cap_revoke_takes_back_what_was_sent(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), notification = world_create(OBJECT_NOTIFICATION, 0);
     struct worker client;
@@ -120,7 +120,7 @@ static void ep_call_needs_grant_for_caps(void) {
     CHECK_STATUS(ep_call(world_copy(endpoint, ENDPOINT_CALL | ENDPOINT_WAIT, 0), &message), E_RIGHTS);
 }
 
-/* The message of a sender that is refused never happened: nothing arrives, and the server waits on. */
+/* When a sender is refused, nothing of its message arrives, and the server goes on waiting. */
 static void check_refused(struct worker *client, cap_t endpoint, bool sender_comes_first, uint64_t status) {
     struct message message;
     worker_resume(client);
@@ -153,7 +153,7 @@ static void ep_call_refuses_an_empty_slot_to_send(void) {
     }
 }
 
-/* caps[0] = endpoint. Takes a call of its own first and tries to pass on the right to answer it. */
+/* caps[0] = endpoint. Take a call, and try to send on the right to answer it. */
 static void send_a_reply(struct worker_view *view) {
     struct message message;
     uint64_t badge;
@@ -191,14 +191,14 @@ static void ep_call_refuses_when_the_receiver_has_no_free_slot(void) {
     for (uint32_t i = 0; i < 10; i++) {
         struct worker client;
         cap_t slots = offer_slots();
-        program.message->receive_caps[1] = i / 2 < 4 ? wrong[i / 2] : slots; /* the last: the same slot twice */
+        program.message->receive_caps[1] = i / 2 < 4 ? wrong[i / 2] : slots; /* the last row names one slot twice */
         make_sender(&client, endpoint, endpoint);
         check_refused(&client, endpoint, i % 2 == 1, E_RECEIVE);
         CHECK(is_empty(slots));
     }
 }
 
-/* The server learns that it cannot answer this way, and may answer otherwise. */
+/* The server's reply is refused, and it may answer otherwise. */
 static void ep_reply_refuses_when_the_client_has_no_free_slot(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     struct worker client;
@@ -216,7 +216,7 @@ static void ep_reply_refuses_when_the_client_has_no_free_slot(void) {
     CHECK_EQUAL(client.view->out[CALL_INFO], MESSAGE_INFO(5, 0, 0));
 }
 
-/* Servers that get a run of undeliverable messages are told, so that the kernel's work stays bounded. */
+/* After a run of undeliverable messages the server's wait ends, so that the kernel's work stays bounded. */
 static void ep_wait_gives_up_after_many_bad_messages(void) {
     enum { CLIENTS = 12 };
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -238,7 +238,7 @@ static void ep_wait_gives_up_after_many_bad_messages(void) {
     }
 }
 
-/* The server hands out what it has, not the right to answer somebody else. */
+/* A server may send capabilities it has, but not the right to answer another caller. */
 static void ep_reply_refuses_to_send_a_reply(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), kept = world_slot();
     struct worker first, second;
@@ -252,7 +252,8 @@ static void ep_reply_refuses_to_send_a_reply(void) {
     program.message->send_caps[0] = kept;
     message.info = CAPS_INFO(1);
     CHECK_STATUS(ep_reply(0, &message), E_TYPE);
-    CHECK_EQUAL(worker_read(second.thread).run_state, THREAD_IN_CALL); /* and can still be answered, as the other one */
+    /* and can still be answered, like the other one */
+    CHECK_EQUAL(worker_read(second.thread).run_state, THREAD_IN_CALL);
     answer(0);
     worker_join(&second);
     CHECK_STATUS(second.view->out[CALL_STATUS], OK);
@@ -264,7 +265,7 @@ static void ep_reply_refuses_to_send_a_reply(void) {
 
 /* ---- lists with depths to correct ---- */
 
-/* Send caps[1] to caps[0] until that is not E_BUSY: out[0] = tries in vain, out[1] = the last status. */
+/* Send caps[1] to caps[0] until the status is not E_BUSY: out[0] = failed tries, out[1] = the last status. */
 static void send_until_done(struct worker_view *view) {
     struct message message = {.info = CAPS_INFO(1)};
     view->message->send_caps[0] = view->caps[1];
@@ -276,7 +277,7 @@ static void send_until_done(struct worker_view *view) {
     }
 }
 
-/* Each try brings the correction nearer to its end; nothing arrives before, and then all. */
+/* Each try brings the correction closer to its end. Before that nothing arrives, afterwards everything. */
 static void ep_call_is_tried_again_while_depths_are_corrected(void) {
     for (uint32_t queued = 0; queued < 2; queued++) {
         cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), notification = world_create(OBJECT_NOTIFICATION, 0);
@@ -290,14 +291,14 @@ static void ep_call_is_tried_again_while_depths_are_corrected(void) {
         else
             client.view->caps[1] = world_copy(notification, RIGHTS_ALL, 0);
         worker_resume(&client);
-        if (queued == 1) { /* the parent of what it sends goes while it waits in the queue */
+        if (queued == 1) { /* the parent of the sent capability is deleted while the sender waits in the queue */
             CHECK(worker_await(&client, THREAD_IN_CALL));
             CHECK_STATUS(sys_cap_delete(0, client.view->caps[1]), OK);
             CHECK_STATUS(sys_cap_move(0, client.view->caps[1], world_orphans(notification)), OK);
         }
         uint64_t before = capabilities();
         CHECK_STATUS(take(endpoint, &message), OK);
-        CHECK_EQUAL(capabilities(), before + 1); /* what was sent */
+        CHECK_EQUAL(capabilities(), before + 1); /* the sent one */
         CHECK_STATUS(sys_signal_raise(slots, 4), OK);
         CHECK_VALUE(sys_signal_poll(notification), 4);
         answer(0);
@@ -326,7 +327,7 @@ static void ep_reply_is_tried_again_while_depths_are_corrected(void) {
     CHECK_STATUS(sys_cap_copy(client.table, 9, notification, RIGHTS_ALL, 0), E_EXISTS);
 }
 
-/* A client whose message page is taken away while its message waits there: the client is told, not the server. */
+/* A client's message page is taken away while its message waits: the client is told, not the server. */
 static void ep_call_ends_when_the_message_page_is_lost_in_the_queue(void) {
     const uint64_t infos[] = {MESSAGE_INFO(0, MESSAGE_REGISTERS + 1, 0), CAPS_INFO(1)};
     for (uint32_t i = 0; i < 4; i++) {

@@ -1,5 +1,5 @@
 /*
- * Who is served first, how long anybody waits, and what a bound notification does to a wait.
+ * Which client is served first, how long does a call wait, and what does a bound notification do to a wait?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -28,7 +28,7 @@ static uint64_t reply(uint64_t info) {
 static void ep_wait_takes_the_highest_priority_first(void) {
     enum { CLIENTS = 6 };
     static const uint64_t priorities[CLIENTS] = {10, 14, 12, 14, 10, 20};
-    static const uint64_t order[CLIENTS] = {5, 1, 3, 2, 0, 4}; /* equals: first come first served */
+    static const uint64_t order[CLIENTS] = {5, 1, 3, 2, 0, 4}; /* among equals first come, first served */
     struct worker clients[CLIENTS];
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     for (uint32_t i = 0; i < CLIENTS; i++) {
@@ -46,7 +46,7 @@ static void ep_wait_takes_the_highest_priority_first(void) {
 static void ep_call_goes_to_the_highest_waiting_server(void) {
     enum { SERVERS = 4 };
     static const uint64_t priorities[SERVERS] = {10, 14, 14, 12};
-    static const uint64_t order[SERVERS] = {2, 1, 3, 0}; /* equals: the last that came is first */
+    static const uint64_t order[SERVERS] = {2, 1, 3, 0}; /* among equals the last to come is first */
     struct worker servers[SERVERS], clients[SERVERS];
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     for (uint32_t i = 0; i < SERVERS; i++) {
@@ -61,8 +61,8 @@ static void ep_call_goes_to_the_highest_waiting_server(void) {
 }
 
 /*
- * A pool of servers by turns busy and waiting, some of them of another priority: each call goes to the first of those
- * that wait, in the same order by the fast path and by the long way. One that is stopped while it waits is left out.
+ * A pool of servers, by turns busy and waiting, of different priorities: each call goes to the first waiting one, in
+ * the same order by the fast path and the long way. A server that is stopped while it waits is left out.
  */
 static void ep_call_finds_the_first_of_a_pool_of_servers(void) {
     enum { SERVERS = 5, CALLS = 40 };
@@ -108,11 +108,11 @@ static void ep_reply_wait_of_two_servers_at_one_endpoint(void) {
     CHECK_EQUAL(servers[0].view->out[ECHO_COUNT] + servers[1].view->out[ECHO_COUNT], CALLS);
 }
 
-/* caps[0] = endpoint. Takes what is queued with one ep_reply_wait a message; out[0] = how many, out[1..] = labels. */
+/* caps[0] = endpoint. Take the queued messages, with one ep_reply_wait each; out[0] = how many, out[1..] = labels. */
 static void take_all(struct worker_view *view) {
     struct message message = {0};
     uint64_t badge;
-    while (ep_reply_wait(view->caps[0], &message, &badge) == OK) { /* the first has nothing to reply to */
+    while (ep_reply_wait(view->caps[0], &message, &badge) == OK) { /* the first one has no caller to reply to */
         view->out[1 + view->out[0]++] = message_label(message.info);
         message.info = LABEL(7);
     }
@@ -146,7 +146,7 @@ static void ep_wait_without_waiting(void) {
     CHECK_STATUS(ep_wait(endpoint, world_now() - 1, &message, &badge), E_TIMEOUT);
     role_start_call(&client, elsewhere, endpoint, LABEL(3));
     worker_await(&client, THREAD_IN_CALL);
-    CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), OK); /* what is there comes, whatever the deadline */
+    CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), OK); /* a queued message comes, whatever the deadline */
     CHECK_STATUS(reply(0), OK);
 }
 
@@ -177,10 +177,10 @@ static void ep_call_ends_at_its_deadline_in_the_queue(void) {
     worker_join(&client);
     CHECK_STATUS(client.view->out[CALL_STATUS], E_TIMEOUT);
     check_came_at(deadline_ns, client.view->out[CALL_ENDED_NS]);
-    CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT); /* nothing is left of it */
+    CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT); /* its message is gone */
 }
 
-/* The server has the message and is slow: its reply leads nowhere. */
+/* The server has taken the message and is slow: its reply reaches nobody. */
 static void ep_call_ends_at_its_deadline_while_served(void) {
     for (uint32_t deferred = 0; deferred < 2; deferred++) {
         struct worker client;
@@ -207,7 +207,7 @@ static void ep_call_deadline_that_is_not_reached_does_nothing(void) {
     CHECK_STATUS(reply(LABEL(2)), OK);
     worker_join(&client);
     CHECK_STATUS(client.view->out[CALL_STATUS], OK);
-    CHECK_EQUAL(client.view->out[CALL_INFO], LABEL(2)); /* the deadline's flag does not travel */
+    CHECK_EQUAL(client.view->out[CALL_INFO], LABEL(2)); /* the deadline's flag is not part of the message */
 }
 
 static void ep_call_with_a_past_deadline_ends_at_once(void) {
@@ -235,11 +235,11 @@ static void ep_wait_does_not_see_the_deadline_flag(void) {
 
 /* ---- priorities ---- */
 
-#define TURN_NS 10000000ULL /* of equals; docs/priorities.md has these figures */
+#define TURN_NS 10000000ULL /* a time slice; docs/priorities.md has these figures */
 #define AT_ONCE_NS 200000ULL
 
-/* How long a call of priority 20 to a server of priority 5 takes while a third thread computes;
- * UINT64_MAX: longer than 10 turns. */
+/* The time of a call by a thread of priority 20 to a server of priority 5, while a third thread computes.
+ * UINT64_MAX: more than 10 slices. */
 static uint64_t time_of_call(uint64_t third_priority) {
     struct worker server, client, third;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -252,7 +252,7 @@ static uint64_t time_of_call(uint64_t third_priority) {
     worker_let_run(10 * TURN_NS);
     uint64_t ended_ns = client.view->out[CALL_ENDED_NS];
     CHECK_STATUS(sys_thread_suspend(third.thread, 0), OK);
-    worker_join(&client); /* in any case, when that one has stopped */
+    worker_join(&client); /* at the latest when the third thread has stopped */
     CHECK_STATUS(client.view->out[CALL_STATUS], OK);
     CHECK_STATUS(sys_cap_delete(0, server.thread), OK);
     CHECK_STATUS(sys_cap_delete(0, third.thread), OK);
@@ -322,7 +322,7 @@ static void ep_wait_is_ended_by_its_notification(void) {
     }
 }
 
-/* Bits that come while a bound thread does something else stay, for its next wait or for a poll. */
+/* Bits that come while a bound thread is busy stay, for its next wait or for a poll. */
 static void ep_reply_wait_takes_bits_after_its_reply(void) {
     struct worker client;
     struct message message;
@@ -346,13 +346,13 @@ static void thread_configure_notification_binds_one_thread_only(void) {
     cap_t notification = bind_notification(server.thread, OK);
     struct thread_config config = {.notification = notification};
     CHECK_STATUS(worker_configure(INIT_CAP_THREAD, &config, THREAD_NOTIFICATION), E_BUSY);
-    CHECK_STATUS(worker_configure(server.thread, &config, THREAD_NOTIFICATION), OK); /* the same again */
+    CHECK_STATUS(worker_configure(server.thread, &config, THREAD_NOTIFICATION), OK); /* bind it again */
     CHECK_STATUS(sys_cap_delete(0, server.thread), OK);
     CHECK_STATUS(worker_configure(INIT_CAP_THREAD, &config, THREAD_NOTIFICATION), OK);
     unbind_notification();
 }
 
-/* A thread waits already when a notification with bits is bound to it. */
+/* A waiting thread gets the bits that a notification had before it was bound. */
 static void thread_configure_notification_gives_bits_that_were_raised_before(void) {
     struct worker server;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), notification = world_create(OBJECT_NOTIFICATION, 0);
@@ -360,7 +360,7 @@ static void thread_configure_notification_gives_bits_that_were_raised_before(voi
     role_start_wait(&server, elsewhere, role_wait, endpoint);
     worker_await(&server, THREAD_IN_WAIT);
     CHECK_STATUS(worker_configure(server.thread, &config, THREAD_NOTIFICATION), OK);
-    CHECK_EQUAL(worker_read(server.thread).run_state, THREAD_IN_WAIT); /* there are none yet */
+    CHECK_EQUAL(worker_read(server.thread).run_state, THREAD_IN_WAIT); /* no bits yet */
     config.notification = 0;
     CHECK_STATUS(worker_configure(server.thread, &config, THREAD_NOTIFICATION), OK);
     CHECK_STATUS(sys_signal_raise(notification, 0x40), OK);
@@ -375,7 +375,7 @@ static void thread_configure_notification_gives_bits_that_were_raised_before(voi
 
 /* ---- queued messages whose capability goes ---- */
 
-/* What becomes of the capability that a caller, whose table is `table`, has made its call through, in slot `there`? */
+/* The fate of the capability that a caller has called through, in slot `there` of its table `table`. */
 enum fate {
     FATE_REVOKED,
     FATE_DELETED,
@@ -405,7 +405,7 @@ static void meet_fate(enum fate fate, cap_t endpoint, cap_t seven, cap_t table, 
         CHECK_STATUS(sys_cap_copy(table, there, endpoint, ENDPOINT_CALL, 7), OK);
 }
 
-/* Nobody speaks by a badge that has become somebody else's: such a call ends, and the next one comes. */
+/* No call is delivered with a badge that its sender lost meanwhile: such a call ends, and the next one is delivered. */
 static void ep_call_ends_when_its_capability_goes_in_the_queue(void) {
     for (enum fate fate = 0; fate < FATES; fate++) {
         struct worker old, new;
@@ -419,7 +419,7 @@ static void ep_call_ends_when_its_capability_goes_in_the_queue(void) {
         cap_t again = world_copy(endpoint, RIGHTS_ALL, 7);
         role_start_call(&new, elsewhere, again, LABEL(2));
         worker_await(&new, THREAD_IN_CALL);
-        if (fate == FATE_RENAMED) { /* it is somebody, but somebody else: as if it called now */
+        if (fate == FATE_RENAMED) { /* it has a capability, but another one: delivered as if it called now */
             CHECK_STATUS(ep_wait(endpoint, world_soon(), &message, &badge), OK);
             CHECK_EQUAL(badge, 8);
             CHECK_EQUAL(message_label(message.info), 1);
@@ -441,7 +441,8 @@ static void fault_with_a_brk(struct worker_view *view) {
     view->out[0] = 1;
 }
 
-/* The same of a fault: its thread stays stopped, as one does whose fault nobody hears of. */
+/* A queued fault, too, ends with its capability: its thread stays stopped, like any thread whose
+ * fault can't be delivered. */
 static void ep_wait_gets_no_fault_of_a_revoked_endpoint(void) {
     struct worker old, new;
     struct message message;
@@ -460,7 +461,7 @@ static void ep_wait_gets_no_fault_of_a_revoked_endpoint(void) {
     worker_join(&new);
     CHECK_EQUAL(worker_read(old.thread).run_state, THREAD_STOPPED);
     CHECK_EQUAL(old.view->out[0], 0);
-    worker_resume(&old); /* the breakpoint was before; nobody hears of the end either */
+    worker_resume(&old); /* it is past the breakpoint; nobody is told of its end either */
     worker_await(&old, THREAD_STOPPED);
     CHECK_EQUAL(old.view->out[0], 1);
 }

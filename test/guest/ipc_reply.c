@@ -1,5 +1,5 @@
 /*
- * Does every call end, exactly once and with the right outcome, whatever becomes of caller, server, reply and endpoint?
+ * Does every call end exactly once, with the right outcome, whatever happens to caller, server, reply and endpoint?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -8,12 +8,12 @@
 #include "test/guest/lib/world.h"
 
 #define LABEL(label) MESSAGE_INFO(label, 0, 0)
-#define SOON_NS 3000000ULL /* a deadline that comes while the case waits for it */
+#define SOON_NS 3000000ULL /* a deadline that passes while the case waits for it */
 
 static const struct worker_plan here = {0};
 static const struct worker_plan elsewhere = {.own_space = true, .own_table = true};
 
-/* Take a call as its server; the reply is current. */
+/* Take a call as its server; it is then the current reply. */
 static uint64_t take(cap_t endpoint) {
     struct message message;
     uint64_t badge;
@@ -59,7 +59,7 @@ static void ep_wait_refuses_while_a_reply_is_owed(void) {
     take(endpoint);
     CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_BUSY);
     CHECK_STATUS(sys_cap_move(0, slot, 0), OK);
-    CHECK_STATUS(sys_cap_move(0, world_slot(), 0), E_CAP); /* it is not there any more */
+    CHECK_STATUS(sys_cap_move(0, world_slot(), 0), E_CAP); /* it is gone */
     CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT);
     CHECK_STATUS(reply(slot, LABEL(2)), OK);
     check_call(&client, OK, LABEL(2));
@@ -114,7 +114,7 @@ static void cap_move_lets_another_answer(void) {
     CHECK_STATUS(helper.view->out[0], OK);
 }
 
-/* caps[0] = where it serves, caps[1] = whom it asks itself. Adds 1 to the label on each way. */
+/* caps[0] = the endpoint it serves, caps[1] = the one it calls itself. Adds 1 to the label in each direction. */
 static void relay(struct worker_view *view) {
     struct message message;
     uint64_t badge;
@@ -167,7 +167,7 @@ static void ep_call_ends_when_the_server_dies(void) {
     }
 }
 
-/* A server that dies before it took the message harms nobody: another takes it. */
+/* A server dies before it took the message: another one takes it. */
 static void ep_call_outlives_a_server_that_only_waited(void) {
     struct worker client, server;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -201,7 +201,7 @@ static void ep_reply_finds_nothing_when_the_caller_died(void) {
     take(endpoint);
     CHECK_STATUS(sys_cap_delete(0, client.thread), OK);
     CHECK_STATUS(reply(0, 0), E_CAP);
-    CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT); /* nothing is owed */
+    CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT); /* no reply is owed */
     role_start_call(&client, elsewhere, endpoint, LABEL(1));
     take(endpoint);
     CHECK_STATUS(sys_cap_move(0, slot, 0), OK);
@@ -215,7 +215,7 @@ static void ep_reply_wait_goes_on_when_the_caller_died(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     role_start_wait(&server, elsewhere, role_echo, endpoint);
     worker_await(&server, THREAD_IN_WAIT);
-    CHECK_STATUS(sys_thread_suspend(server.thread, 0), OK); /* it takes the message, and has no time to answer */
+    CHECK_STATUS(sys_thread_suspend(server.thread, 0), OK); /* it has taken the message, and had no time to answer */
     role_start_call(&client, elsewhere, endpoint, LABEL(1));
     worker_await(&client, THREAD_IN_CALL);
     CHECK_EQUAL(worker_read(server.thread).run_state, THREAD_STOPPED);
@@ -254,7 +254,7 @@ static void cap_delete_of_an_endpoint_ends_all_that_wait_there(void) {
                 role_start_call(&workers[i], here, endpoint, LABEL(i));
         }
         worker_await(&workers[THREADS - 1], receivers == 1 ? THREAD_IN_WAIT : THREAD_IN_CALL);
-        CHECK_STATUS(sys_cap_revoke(endpoint), OK); /* the workers' copies; their waits go on */
+        CHECK_STATUS(sys_cap_revoke(endpoint), OK); /* revokes the workers' copies; their waits go on */
         CHECK_EQUAL(worker_read(workers[0].thread).run_state, receivers == 1 ? THREAD_IN_WAIT : THREAD_IN_CALL);
         CHECK_STATUS(sys_cap_delete(0, endpoint), OK);
         for (uint32_t i = 0; i < THREADS; i++) {
@@ -264,7 +264,7 @@ static void cap_delete_of_an_endpoint_ends_all_that_wait_there(void) {
     }
 }
 
-/* A call that a server has taken does not need the endpoint any more. */
+/* A call that a server has taken no longer needs the endpoint. */
 static void ep_reply_works_without_the_endpoint(void) {
     struct worker client;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -288,7 +288,7 @@ static void thread_suspend_of_a_caller_takes_effect_after_the_answer(void) {
     CHECK_STATUS(reply(0, LABEL(6)), OK);
     CHECK_EQUAL(worker_read(client.thread).run_state, THREAD_STOPPED);
     worker_let_run(SOON_NS);
-    CHECK_EQUAL(client.view->out[CALL_INFO], 0); /* it has not run */
+    CHECK_EQUAL(client.view->out[CALL_INFO], 0); /* it has not run yet */
     worker_resume(&client);
     check_call(&client, OK, LABEL(6));
 }

@@ -65,7 +65,7 @@ static void check_all_lengths(struct worker_plan plan) {
                 test_note("word %u of %u", i, words);
         }
         for (uint32_t i = words < 4 ? 4 : words; i < MESSAGE_WORDS; i++)
-            CHECK_EQUAL(program.message->words[i], sent[i]); /* what was not sent is not touched */
+            CHECK_EQUAL(program.message->words[i], sent[i]); /* words that were not sent are untouched */
     }
     CHECK_EQUAL(server.view->out[0], MESSAGE_WORDS + 1);
     stop_server(&server, endpoint);
@@ -106,8 +106,8 @@ static void ep_call_badges_tell_the_callers_apart(void) {
     stop_server(&server, endpoint);
 }
 
-/* All that ep_call promises about registers: rdi zero, rsi and words the reply's, rcx and r11
- * destroyed, all others kept. */
+/* ep_call's promises on registers: rdi is zero, rsi and the words are the reply's, rcx and r11 are
+ * lost, all others are kept. */
 static void ep_call_keeps_all_other_registers(void) {
     struct worker server;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -143,7 +143,7 @@ static void ep_call_waits_for_a_server_that_comes_later(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     worker_make(&server, (struct worker_plan){.code = serve_plus_one, .own_space = true, .own_table = true});
     server.view->caps[0] = worker_give(&server, 1, endpoint, ENDPOINT_WAIT, 0);
-    worker_resume(&server); /* lower priority: it is not there yet when this thread calls */
+    worker_resume(&server); /* it has a lower priority, so it does not wait yet when this thread calls */
     struct message message = {.info = MESSAGE_INFO(1, 8, 0), .words = {1, 2, 3, 4}};
     program.message->words[7] = 41;
     CHECK_STATUS(ep_call(endpoint, &message), OK);

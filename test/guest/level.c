@@ -1,6 +1,6 @@
 /*
- * A line that stays raised until its device is served. The device is QEMU's `edu`: what is written to RAISE raises its
- * line, what is written to LOWER lowers it. (QEMU documentation, "EDU device".)
+ * A level-triggered line stays raised until its device is served. The device is QEMU's `edu`: a write to RAISE raises
+ * its line, a write to LOWER lowers it. (QEMU documentation, "EDU device".)
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -12,7 +12,8 @@
 #define EDU_RAISE (0x60U / 4)
 #define EDU_LOWER (0x64U / 4)
 
-/* Configuration space of bus 0 (PCI Local Bus Specification, 6.1), and where the device is put: no RAM is there. */
+/* Configuration space of bus 0 (PCI Local Bus Specification, 6.1), and the address the device is
+ * put at, where no RAM is. */
 #define PCI_SLOTS 32U
 #define PCI_COMMAND 0x04U
 #define PCI_COMMAND_MEMORY 2U
@@ -23,8 +24,8 @@
 #define FIRST_LINE 16U
 #define LINES 8U
 
-/* So long nothing is to come. QEMU puts a line that is never masked aside for 10 ms after 10,000 interrupts in a
- * row. */
+/* For this long no interrupt may come. It is more than 10 ms, for which QEMU ignores a line that was never masked
+ * during 10,000 interrupts in a row. */
 #define QUIET_NS 20000000ULL
 
 static uint64_t slot_of_edu;
@@ -39,7 +40,7 @@ static void config_write(uint64_t offset, uint64_t value) {
     CHECK_STATUS(sys_port_write(INIT_CAP_PORTS, 0xcfc, 4, value), OK);
 }
 
-/* The device's registers; NULL, and the case fails: the machine has none. */
+/* The device's registers; NULL if the machine has no such device, and the case fails. */
 static volatile uint32_t *find_edu(void) {
     for (slot_of_edu = 0; slot_of_edu < PCI_SLOTS && config_read(slot_of_edu, 0) != EDU_ID;)
         slot_of_edu++;
@@ -55,7 +56,7 @@ static volatile uint32_t *find_edu(void) {
 
 static cap_t line_cap(uint64_t i) { return world_copy(INIT_CAP_IRQ, RIGHTS_ALL, RANGE(FIRST_LINE + i, 1)); }
 
-/* Which of the lines is the device's, by trying: each raises a bit of its own. */
+/* Find the device's line by trying: each line raises its own bit. */
 static uint64_t find_line(volatile uint32_t *edu) {
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0), lines[LINES];
     for (uint64_t i = 0; i < LINES; i++) {
@@ -71,7 +72,7 @@ static uint64_t find_line(volatile uint32_t *edu) {
     return fired == 0 ? 0 : (uint64_t)__builtin_ctzll(fired);
 }
 
-/* The line is raised, and nobody has served the device: it comes once, and others run. */
+/* The line stays raised, as nobody serves the device: one interrupt comes, and other threads run. */
 static void irq_ack_lets_a_level_come_again(void) {
     volatile uint32_t *edu = find_edu();
     if (edu == NULL)
@@ -82,9 +83,9 @@ static void irq_ack_lets_a_level_come_again(void) {
         edu[EDU_RAISE] = 1;
         CHECK_VALUE(sys_signal_wait(notification, world_soon()), 1);
         CHECK_STATUS(sys_signal_wait(notification, world_now() + QUIET_NS),
-                     E_TIMEOUT); /* masked until it is acknowledged */
+                     E_TIMEOUT); /* masked until irq_ack */
         CHECK_STATUS(sys_irq_ack(line), OK);
-        CHECK_VALUE(sys_signal_wait(notification, world_soon()), 1); /* as it is still raised */
+        CHECK_VALUE(sys_signal_wait(notification, world_soon()), 1); /* as the line is still raised */
         edu[EDU_LOWER] = 1;
         CHECK_STATUS(sys_irq_ack(line), OK);
         if (!CHECK_STATUS(sys_signal_wait(notification, world_now() + QUIET_NS), E_TIMEOUT))
@@ -93,7 +94,7 @@ static void irq_ack_lets_a_level_come_again(void) {
     CHECK_STATUS(sys_irq_bind(line, 0, 0), OK);
 }
 
-/* A driver that ends without a word leaves a device that raises its line: nobody else loses the CPU to it. */
+/* A driver ends, and its device still raises the line: this must not cost others the CPU. */
 static void irq_bind_ends_with_a_raised_level(void) {
     volatile uint32_t *edu = find_edu();
     if (edu == NULL)
@@ -107,7 +108,7 @@ static void irq_bind_ends_with_a_raised_level(void) {
     CHECK_STATUS(sys_signal_wait(world.silence, world_now() + QUIET_NS), E_TIMEOUT);
     cap_t next = world_create(OBJECT_NOTIFICATION, 0);
     CHECK_STATUS(sys_irq_bind(line, next, 2), OK);
-    CHECK_VALUE(sys_signal_wait(next, world_soon()), 2); /* the next driver hears of it */
+    CHECK_VALUE(sys_signal_wait(next, world_soon()), 2); /* the next driver gets the interrupt */
     edu[EDU_LOWER] = 1;
     CHECK_STATUS(sys_irq_bind(line, 0, 0), OK);
 }

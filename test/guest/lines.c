@@ -1,6 +1,6 @@
 /*
- * Interrupt lines, one by one: what is done through one capability touches no other line, and nothing that a device
- * says is lost. The devices are the 8254 timer, whose line 0 is edge-triggered, and the HPET, which can hold a line up.
+ * Interrupt lines: do calls through one line's capability leave all other lines alone, and is no interrupt lost? The
+ * devices are the 8254 timer, whose line 0 is edge-triggered, and the HPET, which can hold a line up.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -15,7 +15,7 @@ static void port_write(uint64_t port, uint64_t value) {
     CHECK_STATUS(sys_port_write(INIT_CAP_PORTS, port, 1, value), OK);
 }
 
-/* How often the notification is raised until then. */
+/* How often the notification is raised within `ns`. */
 static uint64_t raises_within(cap_t notification, uint64_t ns) {
     uint64_t count = 0;
     for (uint64_t end = world_now() + ns; sys_signal_wait(notification, end).status == OK;)
@@ -30,15 +30,14 @@ static uint64_t raises_within(cap_t notification, uint64_t ns) {
 #define TIMER_1000_HZ 1193U
 
 static void timer_start(uint32_t divisor) {
-    port_write(0x43, 0x34); /* counter 0, low byte and high byte, again and again */
+    port_write(0x43, 0x34); /* counter 0, low byte and high byte, periodic */
     port_write(0x40, divisor & 0xff);
     port_write(0x40, divisor >> 8);
 }
 
-static void timer_stop(void) { port_write(0x43, 0x30); /* once, and that needs a count */ }
+static void timer_stop(void) { port_write(0x43, 0x30); /* one-shot mode, which waits for a count */ }
 
-/* Line 0 is wired to input 2 on this machine, so there is no line 2; and nothing that is tried on it disturbs line
- * 0. */
+/* Line 0 is wired to input 2 on this machine, so there is no line 2. No call about line 2 disturbs line 0. */
 static void irq_bind_of_a_line_without_an_input(void) {
     cap_t timer = line_cap(TIMER_LINE), cascade = line_cap(2);
     cap_t mine = world_create(OBJECT_NOTIFICATION, 0), other = world_create(OBJECT_NOTIFICATION, 0);
@@ -55,7 +54,7 @@ static void irq_bind_of_a_line_without_an_input(void) {
     timer_stop();
 }
 
-/* Every line that there is can be bound and let go; this machine has the 24 inputs of one I/O APIC. */
+/* Every existing line can be bound and unbound. This machine has the 24 inputs of one I/O APIC. */
 static void irq_bind_of_each_line(void) {
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
     uint64_t bound = 0, absent = 0;
@@ -72,10 +71,10 @@ static void irq_bind_of_each_line(void) {
     CHECK_EQUAL(absent, 1);
 }
 
-/* Of 200 ms at 1,000 Hz. Where the host's time counts, not instructions, the emulator itself leaves some out. */
+/* The fewest edges in 200 ms at 1,000 Hz. In the host's time, not in counted time, the emulator itself skips some. */
 static uint64_t least_edges(void) { return world_command_number("edges", 195); }
 
-/* A driver that changes its bits must not lose the one interrupt that its device is waiting to have served. */
+/* A driver that binds again with other bits must not lose the interrupt that its device has raised meanwhile. */
 static void irq_bind_again_loses_no_edge(void) {
     cap_t timer = line_cap(TIMER_LINE), notification = world_create(OBJECT_NOTIFICATION, 0);
     uint64_t seen = 0, binds = 0;
@@ -90,7 +89,7 @@ static void irq_bind_again_loses_no_edge(void) {
     timer_stop();
 }
 
-/* From one notification to another, too: each edge goes to one of the two. */
+/* Binding to another notification loses no edge, either: each goes to one of the two. */
 static void irq_bind_elsewhere_loses_no_edge(void) {
     cap_t timer = line_cap(TIMER_LINE);
     cap_t notifications[] = {world_create(OBJECT_NOTIFICATION, 0), world_create(OBJECT_NOTIFICATION, 0)};
@@ -108,7 +107,8 @@ static void irq_bind_elsewhere_loses_no_edge(void) {
     timer_stop();
 }
 
-/* What is taken away is the say over the line; what is bound to it stays until somebody who has that binds anew. */
+/* Revoking the capability takes away control of the line. The binding stays until another holder
+ * of the line binds it anew. */
 static void irq_bind_outlives_its_capability(void) {
     cap_t lent = line_cap(TIMER_LINE), notification = world_create(OBJECT_NOTIFICATION, 0);
     cap_t given = world_copy(lent, RIGHTS_ALL, 0);
@@ -122,8 +122,8 @@ static void irq_bind_outlives_its_capability(void) {
     timer_stop();
 }
 
-/* Whoever has all ports can let an 8259 through to the CPU. Its vectors are no exceptions': the kernel names them on
- * the log. Where UEFI started the machine: other firmware leaves the CPU's input for them off. */
+/* A holder of all ports can let an 8259 interrupt the CPU. Its vectors are not those of exceptions, and the kernel
+ * names them on the log. Only where UEFI started the machine: other firmware leaves the CPU's input for them off. */
 static void port_write_to_an_8259_raises_no_exception(void) {
     timer_start(TIMER_100_HZ);
     port_write(0x21, 0xfe);
@@ -155,7 +155,7 @@ static void hpet_map(void) {
 
 static void hpet_clear(void) { hpet[HPET_STATUS] = STATUS_TIMER_0; }
 
-/* In 1 ms it raises its line. */
+/* Start it: in 1 ms it raises its line. */
 static void hpet_start(void) {
     uint64_t ticks_per_ms = 1000000000000ULL / (hpet[HPET_ABILITIES] >> 32); /* the period is in fs */
     hpet[HPET_CONTROL] = HPET_ON;
@@ -169,7 +169,7 @@ static void hpet_stop(void) {
     hpet[HPET_CONTROL] = 0;
 }
 
-/* While the device holds it up, the line is quiet from one interrupt to irq_ack. */
+/* While the device holds its line up, no interrupt comes from one interrupt to irq_ack. */
 static void irq_ack_lets_a_held_line_fire_again(void) {
     cap_t line = line_cap(HPET_LINE), notification = world_create(OBJECT_NOTIFICATION, 0);
     hpet_map();
@@ -177,7 +177,7 @@ static void irq_ack_lets_a_held_line_fire_again(void) {
     hpet_start();
     for (uint32_t i = 0; i < 3; i++) {
         CHECK_VALUE(sys_signal_wait(notification, world_soon()), 4);
-        CHECK_EQUAL(raises_within(notification, 5 * MS), 0); /* it is up all the time */
+        CHECK_EQUAL(raises_within(notification, 5 * MS), 0); /* the line is up all the time */
         CHECK_STATUS(sys_irq_ack(line), OK);
     }
     CHECK_VALUE(sys_signal_wait(notification, world_soon()), 4);
@@ -188,7 +188,8 @@ static void irq_ack_lets_a_held_line_fire_again(void) {
     CHECK_STATUS(sys_irq_bind(line, 0, 0), OK);
 }
 
-/* Whoever is bound next finds the line as the device has it: up is up, though the one before has not acknowledged. */
+/* A new binding finds the line in the device's state: if it is up it fires, even if the last
+ * driver never acknowledged. */
 static void irq_bind_of_a_held_line(void) {
     cap_t line = line_cap(HPET_LINE), first = world_create(OBJECT_NOTIFICATION, 0),
           second = world_create(OBJECT_NOTIFICATION, 0);
@@ -196,10 +197,10 @@ static void irq_bind_of_a_held_line(void) {
     CHECK_STATUS(sys_irq_bind(line, first, 1), OK);
     hpet_start();
     CHECK_VALUE(sys_signal_wait(first, world_soon()), 1);
-    CHECK_STATUS(sys_irq_bind(line, second, 2), OK); /* in its place */
+    CHECK_STATUS(sys_irq_bind(line, second, 2), OK); /* replaces the first */
     CHECK_VALUE(sys_signal_wait(second, world_soon()), 2);
     CHECK_STATUS(sys_irq_bind(line, 0, 0), OK);
-    CHECK_EQUAL(raises_within(second, 5 * MS), 0); /* bound to nobody it is quiet */
+    CHECK_EQUAL(raises_within(second, 5 * MS), 0); /* unbound, the line is quiet */
     CHECK_STATUS(sys_irq_ack(line), E_STATE);
     CHECK_STATUS(sys_irq_bind(line, first, 1), OK);
     CHECK_VALUE(sys_signal_wait(first, world_soon()), 1);

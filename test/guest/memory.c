@@ -1,5 +1,5 @@
 /*
- * memory_derive, memory_fill, memory_copy: authority over frames, in parts, and their contents without a mapping.
+ * memory_derive, memory_fill, memory_copy: authority over parts of memory, and access to contents without a mapping.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -126,7 +126,7 @@ static void memory_copy_refuses_ranges(void) {
         CHECK_STATUS(sys_memory_copy(memory, rows[i][0], other, rows[i][1], rows[i][2]), E_ARG);
 }
 
-/* The two ranges must be apart, also when different capabilities name the same frames. */
+/* The two ranges must not overlap, even if two capabilities name the same frames. */
 static void memory_copy_refuses_overlap(void) {
     cap_t memory = world_memory(2), part = world_slot();
     CHECK_STATUS(sys_memory_derive(memory, 1, 1, part, RIGHTS_ALL), OK);
@@ -139,13 +139,13 @@ static void memory_copy_refuses_overlap(void) {
     CHECK_STATUS(sys_memory_copy(part, 72, memory, PAGE_BYTES + 64, 8), OK);
 }
 
-/* Frames that are the kernel's now are nobody else's, whoever has a capability for them. */
+/* Frames that the kernel uses now can't be accessed through any capability. */
 static void memory_calls_do_not_touch_a_pool(void) {
     cap_t memory = world_memory(4), other = world_memory(1), pool = world_slot();
     CHECK_STATUS(sys_pool_create(memory, 1, 2, pool), OK);
     CHECK_STATUS(sys_memory_fill(memory, PAGE_BYTES, 8, 0), E_BUSY);
     CHECK_STATUS(sys_memory_fill(memory, 2 * PAGE_BYTES, 8, 0), E_BUSY);
-    CHECK_STATUS(sys_memory_fill(memory, PAGE_BYTES - 8, 16, 0), E_BUSY); /* the first word is free */
+    CHECK_STATUS(sys_memory_fill(memory, PAGE_BYTES - 8, 16, 0), E_BUSY); /* the first word is the user's */
     CHECK_STATUS(sys_memory_copy(other, 0, memory, PAGE_BYTES, 8), E_BUSY);
     CHECK_STATUS(sys_memory_copy(memory, PAGE_BYTES, other, 0, 8), E_BUSY);
     CHECK_STATUS(sys_memory_fill(memory, 0, PAGE_BYTES, 0), OK);

@@ -1,6 +1,6 @@
 /*
- * Is the next non-maskable interrupt taken, whatever comes of one? The CPU takes none until an IRET, and a kernel may
- * leave an NMI for another thread, which goes back by SYSRET. Run with two CPUs.
+ * Is the next non-maskable interrupt taken, whatever the last one led to? The CPU blocks NMIs until an IRET, but the
+ * kernel may switch in an NMI to a thread that returns by SYSRET. Run with two CPUs.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -28,7 +28,7 @@ static void spin(uint64_t count) {
         __asm__ volatile("");
 }
 
-/* Is interrupted by one NMI after another, between its calls. */
+/* Gets one NMI after another between its calls. */
 static void be_interrupted(struct worker_view *view) {
     for (;; view->out[OUT_ROUNDS]++) {
         arm(SOON_NS);
@@ -40,8 +40,7 @@ static void be_interrupted(struct worker_view *view) {
     }
 }
 
-/* Runs when that one is stopped, now and then out of an NMI, and asks for another, with nothing but SYSRET in
- * between. */
+/* Runs when the other thread is stopped, sometimes straight out of an NMI by SYSRET, and asks for the next NMI. */
 static void listen(struct worker_view *view) {
     for (;; view->out[OUT_ROUNDS]++) {
         (void)sys_signal_wait(view->caps[0], DEADLINE_NEVER);
@@ -64,8 +63,7 @@ static bool reaches(const struct worker *worker, uint64_t rounds) {
     return CHECK(worker->view->out[OUT_ROUNDS] >= rounds);
 }
 
-/* The other CPU waits for the lock, in an NMI, while its thread is taken away: the one that is ready there runs
- * next. */
+/* The other CPU waits for the lock inside an NMI while its thread is taken off it: the ready thread there runs next. */
 static void thread_suspend_of_a_thread_whose_cpu_is_in_an_nmi(void) {
     struct worker interrupted, listener;
     uint64_t met = 0;

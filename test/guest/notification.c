@@ -1,5 +1,5 @@
 /*
- * signal_raise, signal_wait, signal_poll, signal_timer: bits that are raised once and taken once, in time.
+ * signal_raise, signal_wait, signal_poll, signal_timer: are bits raised once and taken once, in time?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -42,7 +42,7 @@ static void signal_calls_refuse_wrong_capabilities(void) {
     CHECK_STATUS(sys_signal_timer(no_raise, 1, DEADLINE_NEVER), E_RIGHTS);
 }
 
-/* Whoever sets the timer raises its bits: the badge counts as in signal_raise. */
+/* Setting a timer raises its bits later, so the badge limits them as in signal_raise. */
 static void signal_timer_raises_no_bits_beyond_the_badge(void) {
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0), narrow = world_copy(notification, RIGHTS_ALL, 5);
     CHECK_STATUS(sys_signal_timer(narrow, 2, 0), E_RIGHTS);
@@ -60,13 +60,13 @@ static void signal_raise_wakes_a_waiter(void) {
                     notification);
     CHECK(worker_await(&worker, THREAD_IN_SIGNAL));
     CHECK_STATUS(sys_signal_raise(notification, 0x21), OK);
-    CHECK_STATUS(sys_signal_poll(notification), E_EMPTY); /* the waiter has them */
+    CHECK_STATUS(sys_signal_poll(notification), E_EMPTY); /* the waiter has taken them */
     worker_join(&worker);
     CHECK_STATUS(worker.view->out[SIGNAL_STATUS], OK);
     CHECK_EQUAL(worker.view->out[SIGNAL_BITS], 0x21);
 }
 
-/* One raise wakes one waiter: the highest, and of equals the first. */
+/* One raise wakes one waiter: the one of highest priority, and among equals the first. */
 static void signal_raise_wakes_waiters_in_order(void) {
     enum { WAITERS = 5 };
     static const uint64_t priorities[WAITERS] = {10, 14, 12, 14, 10};
@@ -185,7 +185,7 @@ static void signal_timer_is_cancelled(void) {
     CHECK_STATUS(sys_signal_timer(notification, 0, DEADLINE_NEVER), OK); /* nothing to cancel */
 }
 
-/* More timers than one interrupt serves, all due at once: every one comes, once. */
+/* More timers than one interrupt serves, all due at once: each fires once. */
 static void signal_timer_many_at_once(void) {
     enum { TIMERS = 100 };
     cap_t first = world_slots(TIMERS);
@@ -202,7 +202,7 @@ static void signal_timer_many_at_once(void) {
         CHECK_STATUS(sys_signal_poll(first + i), E_EMPTY);
 }
 
-/* The clock goes on, and never back. */
+/* The clock advances, and never goes back. */
 static void clock_read_goes_on(void) {
     uint64_t last = world_now(), start = last, seen = 0;
     while (last < start + SHORT_NS) {
@@ -217,7 +217,7 @@ static void clock_read_goes_on(void) {
     CHECK(seen > 10);
 }
 
-/* Without anything to do, no timer interrupt comes. */
+/* When nothing is due, no timer interrupt comes. */
 static void clock_read_without_ticks(void) {
     uint64_t start = world_now(), before = sys_system_info(INFO_TIMER_TICKS, 0).value;
     while (world_now() < start + 20 * SHORT_NS)

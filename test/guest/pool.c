@@ -1,5 +1,6 @@
 /*
- * pool_create, pool_extend, object_create: kernel memory that users pay for, down to the last byte, and all of it back.
+ * pool_create, pool_extend, object_create: do users pay for kernel memory down to the last byte, and get all of it
+ * back?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -37,7 +38,7 @@ static void pool_create_refuses_ranges(void) {
     CHECK_STATUS(sys_pool_create(memory, 0, 1, UINT64_MAX), E_CAP);
     CHECK_STATUS(sys_pool_create(INIT_CAP_DEVICES, 0xfed00, 1, slot), E_RIGHTS);
     CHECK_STATUS(sys_pool_create(INIT_CAP_VOLUME, 0, 1, slot), E_RIGHTS);
-    CHECK_STATUS(sys_pool_create(memory, 0, 1, slot), OK); /* the smallest there can be, with room for nothing */
+    CHECK_STATUS(sys_pool_create(memory, 0, 1, slot), OK); /* the smallest possible, without room for any object */
     CHECK_STATUS(sys_object_create(slot, OBJECT_ENDPOINT, 0, world_slot()), E_MEMORY);
 }
 
@@ -70,7 +71,7 @@ static void pool_calls_refuse_wrong_capabilities(void) {
     argument_check("object_create", call_object, world_copy(tested, POOL_EXTEND, 0));
 }
 
-/* Frames have one use at a time; each way round. */
+/* Frames have one use at a time: a pool excludes the others, and they exclude a pool. */
 static void pool_create_excludes_other_uses(void) {
     cap_t memory = world_memory(6), pool = world_slot(), other = world_slot();
     volatile uint64_t *page = world_map(memory, 1);
@@ -83,7 +84,7 @@ static void pool_create_excludes_other_uses(void) {
     CHECK_VALUE(sys_space_unmap(INIT_CAP_SPACE, second, 1), 1);
     CHECK_VALUE(sys_space_unmap(INIT_CAP_SPACE, (uaddr_t)page, 1), 1);
     CHECK_STATUS(sys_pool_create(memory, 0, 4, pool), OK);
-    CHECK_STATUS(sys_pool_create(memory, 3, 2, other), E_BUSY); /* a pool's */
+    CHECK_STATUS(sys_pool_create(memory, 3, 2, other), E_BUSY); /* the last belongs to a pool */
     CHECK_STATUS(sys_pool_extend(pool, memory, 3, 2), E_BUSY);
     for (uint64_t i = 0; i < 4; i++) {
         CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, i, 1, second, MEMORY_READ), E_BUSY);
@@ -100,7 +101,7 @@ static void pool_create_excludes_other_uses(void) {
     CHECK_STATUS(sys_pool_create(memory, 5, 1, other), OK);
 }
 
-/* What comes back from a pool is zero, whatever was in it. */
+/* Frames come back from a pool cleared, whatever was in it. */
 static void cap_delete_of_a_pool_clears_its_frames(void) {
     enum { PAGES = 40 };
     cap_t memory = world_memory(PAGES), pool = world_slot();
@@ -134,7 +135,7 @@ static void cap_delete_of_a_pool_clears_its_frames(void) {
 
 /* ---- exhaustion ---- */
 
-/* Make objects until the pool is empty; their number. Every failure says E_MEMORY and changes nothing. */
+/* Make objects until the pool is empty. Returns their number. Every failure must be E_MEMORY and change nothing. */
 static uint64_t exhaust(cap_t pool, enum object_type type, uint64_t argument, cap_t first_slot) {
     uint64_t count = 0, status = OK;
     while (status == OK) {
@@ -159,7 +160,8 @@ static void object_create_until_the_pool_is_empty(void) {
         {OBJECT_SPACE, 0, 14},   {OBJECT_THREAD, 0, 15},    {OBJECT_TABLE, 8, 100},        {OBJECT_TABLE, 128, 14},
         {OBJECT_TABLE, 1024, 1}, {OBJECT_ENDPOINT, 0, 200}, {OBJECT_NOTIFICATION, 0, 200},
     };
-    cap_t pool = world_pool(PAGES), slots = world_slots(700); /* one for all: what came back in pieces is whole again */
+    /* one pool for all types: freed pieces must merge again */
+    cap_t pool = world_pool(PAGES), slots = world_slots(700);
     for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint64_t count = exhaust(pool, rows[i].type, rows[i].argument, slots);
         if (!CHECK(count >= rows[i].at_least))
@@ -167,7 +169,7 @@ static void object_create_until_the_pool_is_empty(void) {
         for (uint64_t k = 0; k < count; k++) /* every other one first */
             CHECK_STATUS(sys_cap_delete(0, slots + (2 * k < count ? 2 * k : 2 * (count - 1 - k) + 1)), OK);
         CHECK_EQUAL(used(pool), 0);
-        CHECK_EQUAL(exhaust(pool, rows[i].type, rows[i].argument, slots), count); /* as many again */
+        CHECK_EQUAL(exhaust(pool, rows[i].type, rows[i].argument, slots), count); /* as many objects as before */
         for (uint64_t k = count; k-- > 0;)
             CHECK_STATUS(sys_cap_delete(0, slots + k), OK);
         CHECK_EQUAL(used(pool), 0);
@@ -196,7 +198,7 @@ static void object_create_mixed_until_the_pool_is_empty(void) {
     CHECK_EQUAL(used(pool), 0);
 }
 
-/* Each type in turn until nothing of it fits any more, in each of the 120 orders; all is deleted in the same order. */
+/* Fill the pool with each type in turn, in each of the 120 orders, and delete all in the same order. */
 static void object_create_of_each_type_in_every_order(void) {
     enum { TYPES = 5, ORDERS = 120, PAGES = 8, SLOTS = 200 };
     static const struct {
@@ -215,7 +217,8 @@ static void object_create_of_each_type_in_every_order(void) {
             code /= count;
             left[chosen] = left[count - 1];
             cap_t first = next;
-            if (count < TYPES) /* room for a page of the next type, so that it meets what those before it have left */
+            /* room for a page of the next type, so that it meets the leftovers of the types before */
+            if (count < TYPES)
                 CHECK_STATUS(sys_cap_delete(0, slots), OK);
             next += exhaust(pool, types[type].type, types[type].argument, next);
             CHECK(next > first || count < TYPES);
@@ -228,7 +231,7 @@ static void object_create_of_each_type_in_every_order(void) {
     test_note("%u orders, %lu objects", (unsigned int)ORDERS, made);
 }
 
-/* What one client uses up is its own: beside a pool that is empty another has as much as before, to the last object. */
+/* A client exhausts only its own pool: another pool still has room for exactly as many objects as before. */
 static void object_create_in_one_pool_takes_nothing_from_another(void) {
     static const enum object_type types[] = {OBJECT_SPACE, OBJECT_THREAD, OBJECT_ENDPOINT, OBJECT_NOTIFICATION};
     cap_t greedy = world_pool(6), other = world_pool(6), mine = world_slots(200), yours = world_slots(200);
@@ -266,7 +269,7 @@ static void object_create_refuses_types_and_arguments(void) {
 static void pool_extend_makes_room(void) {
     cap_t pool = world_pool(3), slots = world_slots(32);
     uint64_t count = exhaust(pool, OBJECT_THREAD, 0, slots);
-    for (uint64_t i = 0; i < 5; i++) /* although there is nothing left in it */
+    for (uint64_t i = 0; i < 5; i++) /* although the pool has no memory left */
         CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(4), 4), OK);
     CHECK_EQUAL(size(pool), 23 * PAGE_BYTES);
     CHECK_EQUAL(exhaust(pool, OBJECT_THREAD, 0, slots + count), 20);
@@ -281,13 +284,13 @@ static void pool_extend_has_a_limit(void) {
     CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(1), 1), E_LIMIT);
     CHECK_EQUAL(size(pool), (3 + POOL_CHUNKS_MAX) * PAGE_BYTES);
     cap_t slots = world_slots(64);
-    CHECK(exhaust(pool, OBJECT_SPACE, 0, slots) > 10); /* out of many chunks */
+    CHECK(exhaust(pool, OBJECT_SPACE, 0, slots) > 10); /* from many chunks */
     CHECK_STATUS(sys_cap_delete(0, pool), OK);
 }
 
 /* ---- the end of a pool with everything in it alive ---- */
 
-/* Does not return before the pool is gone, with threads in every state in it. */
+/* Deleting a pool with threads in every state returns only when all of it is gone. */
 static void cap_delete_of_a_pool_with_everything_alive(void) {
     enum { SPINNERS, CALLER, SERVED, WAITER, SIGNALLED, TIMED, FAULTED, STOPPED, WORKERS };
     static struct worker workers[WORKERS];
@@ -295,7 +298,7 @@ static void cap_delete_of_a_pool_with_everything_alive(void) {
     uint64_t badge;
     cap_t pool = world_pool(256), outside = world_create(OBJECT_ENDPOINT, 0);
     cap_t scratch = world.pool;
-    world.pool = pool; /* what is made from here on lies in the doomed pool */
+    world.pool = pool; /* objects made from here on lie in the doomed pool */
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), silent = world_create(OBJECT_ENDPOINT, 0);
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0), table = world_create(OBJECT_TABLE, 32);
     struct worker_plan plan = {.own_space = true, .own_table = true};
@@ -309,7 +312,7 @@ static void cap_delete_of_a_pool_with_everything_alive(void) {
     role_start_wait(&workers[SIGNALLED], plan, role_signal_wait, notification);
     role_start_call_until(&workers[TIMED], plan, endpoint, world_now() + 3600000000000);
     plan.fault_endpoint = endpoint;
-    plan.code = role_nothing; /* its end is a fault that nobody takes */
+    plan.code = role_nothing; /* its end is a fault that no handler takes */
     worker_start(&workers[FAULTED], plan);
     worker_make(&workers[STOPPED], plan);
     worker_let_run(20000000);
@@ -345,7 +348,8 @@ static void cap_delete_of_the_own_pool(void) {
     CHECK_EQUAL(kernel_frames(), before - 32);
 }
 
-/* ... nor does the one whose space was in it as well: the CPU waits, and clears what is left, in no program's space. */
+/* A thread whose space was in the pool, too, does not come back either: the CPU clears the rest in no program's
+ * space. */
 static void cap_delete_of_the_own_pool_and_space(void) {
     enum { PAGES = 64, SPACES = 16 };
     struct worker worker;
@@ -355,7 +359,7 @@ static void cap_delete_of_the_own_pool_and_space(void) {
     world.pool = scratch;
     for (uint64_t i = 0; i < SPACES; i++)
         CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, spaces + i), OK);
-    CHECK_STATUS(sys_cap_move(worker.table, 1, pool), OK); /* the only one */
+    CHECK_STATUS(sys_cap_move(worker.table, 1, pool), OK); /* the only capability to it */
     worker.view->caps[0] = 1;
     uint64_t before = kernel_frames();
     worker_resume(&worker);
@@ -368,8 +372,8 @@ static void cap_delete_of_the_own_pool_and_space(void) {
 #define FLAG_DIRECTION 0x400ULL
 
 /*
- * The end of a pool whose deleter was stopped half way goes on while the CPU has nothing else to do. Here that begins
- * behind the fault of a thread that counts downwards; the kernel clears upwards all the same.
+ * An idle CPU finishes the end of a pool whose deleter was stopped half way. Here it begins right after a fault of a
+ * thread whose direction flag counts downwards; the kernel must still clear upwards.
  */
 static void cap_delete_of_a_pool_goes_on_behind_a_fault(void) {
     enum { PAGES = 400 };
@@ -391,7 +395,7 @@ static void cap_delete_of_a_pool_goes_on_behind_a_fault(void) {
     uint64_t before = kernel_frames();
     worker_resume(&faulting);
     worker_let_run(20000000);
-    CHECK(kernel_frames() < before); /* there was something left to do, and it was done */
+    CHECK(kernel_frames() < before); /* some work was left, and it was done */
     CHECK_STATUS(sys_thread_resume(deleter.thread), OK);
     if (worker_fault(&faulting, &fault)) {
         CHECK_EQUAL(fault.address, registers.rip);

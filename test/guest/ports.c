@@ -1,5 +1,5 @@
 /*
- * port_read, port_write, irq_bind, irq_ack: devices in users' hands, exactly as far as their capabilities go. The
+ * port_read, port_write, irq_bind, irq_ack: do users control devices exactly as far as their capabilities go? The
  * device here is the real-time clock: ports 0x70 and 0x71, interrupt line 8.
  */
 #include "kernel/abi/system.h"
@@ -43,7 +43,7 @@ static void port_write_reaches_the_device(void) {
     }
 }
 
-/* PCI configuration space takes and gives 32 bits: the host bridge is device 0. */
+/* PCI configuration space is accessed in 32 bits; the host bridge is device 0. */
 static void port_read_in_all_widths(void) {
     CHECK_STATUS(sys_port_write(INIT_CAP_PORTS, 0xcf8, 4, 0x80000000), OK);
     CHECK_VALUE(sys_port_read(INIT_CAP_PORTS, 0xcf8, 4), 0x80000000);
@@ -94,8 +94,8 @@ static void port_read_refuses_ports_outside_the_range(void) {
 }
 
 /*
- * Each of the 65,536 ports by a capability for it alone: that port can be read, and its neighbours can be neither read
- * nor written. (Written it is not: among them is what switches the machine off.)
+ * Each of the 65,536 ports, with a capability for it alone: it can be read, and its neighbours can be neither read nor
+ * written. (The port itself is not written, as one of them switches the machine off.)
  */
 static void port_read_of_each_port_needs_its_capability(void) {
     enum { PORTS = 65536 };
@@ -137,7 +137,7 @@ static void device_calls_refuse_wrong_capabilities(void) {
     argument_check("system_control", call_control, world_copy(INIT_CAP_PORTS, PORTS_READ, 0));
 }
 
-/* Power over the machine is for those who have every port. */
+/* system_control needs a capability for every port. */
 static void system_control_needs_all_ports(void) {
     cap_t most = world_copy(INIT_CAP_PORTS, RIGHTS_ALL, RANGE(0, 65535));
     cap_t others = world_copy(INIT_CAP_PORTS, RIGHTS_ALL, RANGE(1, 65535));
@@ -174,7 +174,7 @@ static void irq_bind_raises_the_bits(void) {
     uint64_t start_ns = world_now();
     for (uint32_t i = 0; i < 5; i++) {
         CHECK_VALUE(sys_signal_wait(notification, world_soon()), 0x900);
-        CHECK(rtc_read(RTC_C) & RTC_B_PERIODIC); /* it was this device */
+        CHECK(rtc_read(RTC_C) & RTC_B_PERIODIC); /* the interrupt came from this device */
         CHECK_STATUS(sys_irq_ack(line), OK);
     }
     CHECK(world_now() - start_ns > 3 * PERIOD_NS);
@@ -186,7 +186,7 @@ static void irq_ack_needs_a_bound_line(void) {
     cap_t line = rtc_line(), notification = world_create(OBJECT_NOTIFICATION, 0);
     CHECK_STATUS(sys_irq_ack(line), E_STATE);
     CHECK_STATUS(sys_irq_bind(line, notification, 1), OK);
-    CHECK_STATUS(sys_irq_ack(line), OK); /* nothing has happened: nothing to do */
+    CHECK_STATUS(sys_irq_ack(line), OK); /* without an interrupt this does nothing */
     rtc_start();
     CHECK_VALUE(sys_signal_wait(notification, world_soon()), 1);
     rtc_stop();
@@ -212,7 +212,7 @@ static void irq_bind_replaces_what_was_bound(void) {
     rtc_stop();
 }
 
-/* While depths are to be corrected in the list of what is bound, or was, the call takes longer. */
+/* The call takes longer while depths are to be corrected in the list of the old or new notification. */
 static void irq_bind_while_depths_are_corrected(void) {
     cap_t line = rtc_line(), first = world_create(OBJECT_NOTIFICATION, 0),
           second = world_create(OBJECT_NOTIFICATION, 0);
@@ -248,7 +248,7 @@ static void irq_bind_refuses_arguments(void) {
     CHECK_STATUS(sys_irq_ack(INIT_CAP_IRQ), E_ARG);
     CHECK_STATUS(sys_irq_bind(world_copy(INIT_CAP_IRQ, RIGHTS_ALL, RANGE(4, 2)), notification, 1), E_ARG);
     CHECK_STATUS(sys_irq_bind(line, notification, 0), E_ARG);
-    CHECK_STATUS(sys_irq_bind(line, badged, 9), E_RIGHTS); /* a badge is a mask, here as in signal_raise */
+    CHECK_STATUS(sys_irq_bind(line, badged, 9), E_RIGHTS); /* a badge is a mask, as in signal_raise */
     CHECK_STATUS(sys_irq_bind(line, badged, 4), OK);
     CHECK_STATUS(sys_irq_bind(line, 0, 0), OK);
 }

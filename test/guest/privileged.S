@@ -1,5 +1,5 @@
 /*
- * Instructions that ring 3 must not execute, in the order of the table in security.c. RBX, RSI and RDI point at memory,
+ * Instructions that ring 3 must not execute, in the order of the table in security.c. RBX, RSI and RDI point at memory;
  * RCX = an MSR, RDX = a port, RAX = 0.
  */
 #define PIECE .balign 32
@@ -90,7 +90,7 @@ privileged_code:
     PIECE
     rdpmc
     PIECE
-    iretq /* security.c has put what it takes on the stack */
+    iretq /* security.c has put its frame on the stack */
     PIECE
     lretq
     PIECE
@@ -114,7 +114,7 @@ privileged_code:
     PIECE
     int3
 
-/* One instruction of one byte each, executed again and again with another port. */
+/* One-byte instructions, executed again and again, each time with another port. */
     .globl port_in, port_out
 port_in:
     in %dx, %al

@@ -1,9 +1,9 @@
 /*
  * Does the kernel do what the model says, call after call?
  *
- * Random system calls, right and wrong, on capabilities, pools, mappings and notifications; each outcome (status and
- * value) is compared with the model's (random_model.h), the kernel's counts every few calls, and its invariants now and
- * then. A failure tells the seed, the number of the call and the calls before it.
+ * Random system calls, right and wrong, on capabilities, pools, mappings and notifications. Each outcome (status and
+ * value) is compared with the model's (random_model.h); the kernel's counts are compared every few calls, and its
+ * invariants checked now and then. A failure prints the seed, the number of the call and the calls before it.
  *
  * Words of the command line: seed=N, as everywhere; calls=N, 20000 unless told otherwise, a million for a night's run.
  */
@@ -22,7 +22,7 @@
 #define COUNT_EVERY 16U
 #define CHECK_EVERY 500U
 #define LOG_CALLS 10U
-#define CAPS_WANTED 30U /* with fewer than these, more are made and none is deleted */
+#define CAPS_WANTED 30U /* with fewer, more are made and none is deleted */
 #define LIMIT_MS 3600000U
 #define ENTRY_ADDRESS 0x000ffffffffff000ULL
 #define ENTRY_WRITE (1ULL << 1)
@@ -57,7 +57,7 @@ static const struct {
              {"space_query", 3},    {"signal_raise", 2}, {"signal_poll", 3}, {"thread_resume", 2},
              {"cap_query", 3}};
 
-/* One call: what it was, what came of it. */
+/* One call and its outcome. */
 struct record {
     enum kind kind;
     uint64_t arguments[6];
@@ -68,7 +68,7 @@ static struct model model;
 static struct record records[LOG_CALLS];
 static struct hook_counts base;
 static uint64_t base_frame; /* physical number of the model's frame 0 */
-static cap_t page_memory;   /* a page of our own, to look into others by */
+static cap_t page_memory;   /* a page of our own, into which others are copied to read them */
 static uint64_t *page;
 
 /* ---- arguments: mostly sensible ---- */
@@ -80,7 +80,7 @@ static cap_t some_slot(void) {
     return one_in(40) ? wrong[random_below(4)] : model.own_base + random_below(MODEL_OWN_SLOTS);
 }
 
-/* A slot that holds, most times, a capability of this type. */
+/* A slot that usually holds a capability of this type. */
 static cap_t some_cap(enum object_type type) {
     for (uint32_t tries = 0; !one_in(16) && tries < 3 * MODEL_CAPS; tries++) {
         const struct model_cap *cap = &model.caps[random_below(MODEL_CAPS)];
@@ -90,10 +90,10 @@ static cap_t some_cap(enum object_type type) {
     return some_slot();
 }
 
-/* All of it, or a part that was derived. */
+/* All of the memory, or a part that was derived. */
 static cap_t some_memory(void) { return one_in(2) ? model.own_base : some_cap(OBJECT_MEMORY); }
 
-/* A slot that is empty, most times. */
+/* A slot that is usually empty. */
 static cap_t some_empty(void) {
     for (uint32_t tries = 0; !one_in(16) && tries < MODEL_OWN_SLOTS; tries++) {
         cap_t slot = model.own_base + random_below(MODEL_OWN_SLOTS);
@@ -121,7 +121,7 @@ static uaddr_t some_page(void) {
     return MODEL_PAGES_AT + random_below(MODEL_PAGES) * PAGE_BYTES + (one_in(40) ? 1 + random_below(4095) : 0);
 }
 
-/* Runs of pages stay within what the model knows; but for counts that are wrong anyway. */
+/* A page count that stays within the model's pages, or is wrong anyway. */
 static uint64_t some_page_count(uaddr_t at) {
     uint64_t left = MODEL_PAGES - (at - MODEL_PAGES_AT) / PAGE_BYTES;
     return some_count(left < 8 ? left : 8);
@@ -165,14 +165,14 @@ static void choose(struct record *record) {
         a[0] = one_in(3) ? some_cap(OBJECT_TABLE) : 0;
         a[1] = a[0] != 0 ? 1 + random_below(MODEL_TABLE_SLOTS + 1) : some_slot();
         if (a[0] == 0 && is_pool(a[1]) && !one_in(2))
-            a[1] = some_cap(OBJECT_MEMORY); /* with a pool much goes at once */
+            a[1] = some_cap(OBJECT_MEMORY); /* the end of a pool would end too much at once */
         if (a[0] == 0 && (a[1] == 0 || a[1] == model.own_base))
             a[1] = model.own_base + 1; /* slot 0 would be the reply; the first Memory stays, or nothing would be left */
         break;
     case REVOKE:
         a[0] = some_slot();
         if (a[0] == model.own_base && !one_in(8))
-            a[0]++; /* of all memory: seldom, since little is left */
+            a[0]++; /* revokes all memory: seldom, as it leaves little */
         break;
     case DERIVE:
         a[0] = some_memory(), a[1] = random_below(MODEL_FRAMES), a[2] = some_count(64);
@@ -220,7 +220,7 @@ static void choose(struct record *record) {
     }
 }
 
-/* What the kernel shows of a page that the model knows; E_EMPTY on both sides for others. */
+/* space_query of a page that the model knows; for other pages both sides must say E_EMPTY. */
 static void query(struct record *record) {
     const uint64_t *a = record->arguments;
     const struct model_page *known = model_page(&model, a[0], a[1]);
@@ -237,14 +237,14 @@ static void query(struct record *record) {
     record->is = (struct result){result.status, (entry & ENTRY_ADDRESS) | rights};
 }
 
-/* What is in a frame: what was written there, or, where that is not known, from now on what we see. */
+/* Read a frame: it must hold what was written there. Where the model does not know, it learns what we read. */
 static void read(struct record *record) {
     const uint64_t *a = record->arguments;
     struct model_frame *frame = model_frame(&model, a[0], a[1], MEMORY_READ);
     record->is = record->want = (struct result){.status = E_BUSY};
     struct result result = sys_memory_copy(page_memory, 0, a[0], a[1] * PAGE_BYTES, PAGE_BYTES);
     if (frame == NULL) {
-        record->is.status = result.status == OK ? OK : E_BUSY; /* one of many reasons */
+        record->is.status = result.status == OK ? OK : E_BUSY; /* the model does not follow the reason */
         return;
     }
     bool was_cleared = page[0] == 0 && !frame->is_known;

@@ -63,7 +63,7 @@ static enum status find(const struct model *model, cap_t slot, enum object_type 
     return OK;
 }
 
-/* The place that `table` and `slot` name, occupied or not. */
+/* Look up the place that `table` and `slot` name, occupied or not; *ret_table is the table's number in the model. */
 static enum status find_place(const struct model *model, cap_t table, cap_t slot, int *ret_table) {
     *ret_table = MODEL_NONE;
     if (table == 0)
@@ -103,7 +103,7 @@ static int add_object(struct model *model, enum object_type type, int pool) {
 
 /* ---- ends ---- */
 
-/* What was derived from it is now derived from what it was derived from. */
+/* Remove a capability. Its children become its parent's. */
 static void remove_cap(struct model *model, int cap) {
     for (uint32_t i = 0; i < MODEL_CAPS; i++) {
         if (model->caps[i].used && model->caps[i].parent == cap)
@@ -133,7 +133,7 @@ static void end_object(struct model *model, int object) {
     for (uint32_t i = 0; i < MODEL_FRAMES; i++) {
         if (model->frames[i].pool == object) {
             model->frames[i].pool = MODEL_NONE;
-            model->frames[i].is_known = false; /* cleared if the pool has used it */
+            model->frames[i].is_known = false; /* the kernel clears it only if the pool has used it */
         }
     }
     for (int i = 0; i < (int)MODEL_CAPS; i++) {
@@ -253,7 +253,7 @@ struct result model_memory_derive(struct model *model, cap_t memory, uint64_t of
     return outcome(OK);
 }
 
-/* Only whole pages are filled: else it is an error, or another page than the model knows. */
+/* Only whole pages are filled; otherwise it is an error, or concerns a page that the model does not know. */
 struct result model_memory_fill(struct model *model, cap_t memory, uint64_t offset_bytes, uint64_t length_bytes,
                                 uint64_t pattern) {
     int cap;
@@ -298,12 +298,12 @@ struct result model_pool_create(struct model *model, cap_t memory, uint64_t offs
     return outcome(OK);
 }
 
-/* Pages that an object may take at most, with all the page tables that the model's addresses need. */
+/* The most pages that an object may take, including all page tables for the model's addresses. */
 static uint32_t cost_pages(enum object_type type) { return type == OBJECT_SPACE ? 6 : 1; }
 
 /* Is E_MEMORY a possible answer of this pool? Objects share pages in ways that the model does not follow. */
 static bool may_be_full(const struct model *model, int pool) {
-    uint32_t pages = 1 + 5 + 5; /* the pool's header, a page of pieces of each size, what is asked for */
+    uint32_t pages = 1 + 5 + 5; /* the pool's header, a page of pieces of each size, the request itself */
     for (uint32_t i = 0; i < MODEL_OBJECTS; i++) {
         if (model->objects[i].alive && model->objects[i].pool == pool)
             pages += cost_pages(model->objects[i].type);
@@ -347,7 +347,7 @@ static bool rights_are_valid(uint64_t rights) {
            (rights & write_execute) != write_execute;
 }
 
-/* Addresses outside the model's pages are always wrong in a call that the generator makes. */
+/* The generator uses only wrong addresses outside the model's pages. */
 static bool pages_are_valid(uaddr_t at, uint64_t page_count) {
     return at % PAGE_BYTES == 0 && page_count > 0 && at >= MODEL_PAGES_AT &&
            in_range((at - MODEL_PAGES_AT) / PAGE_BYTES, page_count, MODEL_PAGES);

@@ -1,13 +1,13 @@
 /*
- * The model that random.c holds against the kernel: capabilities as a tree, pools, frames and mappings, as
- * docs/objects.md tells of them. Plain arrays, searched from end to end; no system call in it.
+ * The model with which random.c compares the kernel: capabilities as a tree, pools, frames and mappings, as described
+ * in docs/objects.md. It is plain arrays, searched linearly, and makes no system call.
  *
  *   caps[]      who holds what: table, slot, object, rights, data, and the capability it was derived from
  *   objects[]   what lives, from which pool; a table's slots and a space's pages are in caps[] and pages[]
  *   frames[]    what each frame is: free, or in which pool; how many pages map it; what was written there
  *
- * Each function stands for one system call: the outcome that it must have, and, if that is OK,
- * what becomes of the model.
+ * Each function models one system call: it returns the outcome that the call must have and, if that
+ * is OK, updates the model.
  */
 #pragma once
 
@@ -32,11 +32,11 @@
 struct model_cap {
     bool used;
     int object;
-    int parent; /* in caps[]; MODEL_NONE: derived from nothing that is left */
+    int parent; /* in caps[]; MODEL_NONE: no ancestor is left */
     int table;  /* in objects[]; MODEL_NONE: the program's own */
     uint64_t slot;
     uint32_t rights;
-    uint64_t data; /* badge; of Memory the first of its frames and their number, as RANGE() */
+    uint64_t data; /* badge; for Memory its first frame and frame count, as RANGE() */
 };
 
 struct model_page {
@@ -56,16 +56,16 @@ struct model_object {
 struct model_frame {
     int pool; /* MODEL_NONE: a user's */
     uint32_t mappings;
-    bool is_known; /* what is in it */
+    bool is_known; /* whether the model knows its contents */
     uint64_t pattern;
 };
 
 struct model {
-    cap_t own_base; /* the first of the program's own slots that the model has */
+    cap_t own_base; /* the first of the program's own slots that the model covers */
     struct model_cap caps[MODEL_CAPS];
     struct model_object objects[MODEL_OBJECTS];
     struct model_frame frames[MODEL_FRAMES];
-    bool short_of_memory; /* the kernel has said E_MEMORY to the call that comes next: agree if that can be */
+    bool short_of_memory; /* the kernel answered E_MEMORY to the next call: agree if that is possible */
 };
 
 /* Own slot 0 holds a Memory of all frames, which are clear. */
@@ -94,12 +94,12 @@ struct result model_signal_raise(struct model *model, cap_t notification, uint64
 struct result model_signal_poll(struct model *model, cap_t notification);
 struct result model_thread_resume(struct model *model, cap_t thread);
 
-/* The page that a Space capability shows at `at`; NULL: none, or the capability does not say. */
+/* The page at `at`, seen through a Space capability; NULL: no page, or the capability can't query. */
 const struct model_page *model_page(const struct model *model, cap_t space, uaddr_t at);
 /* The frame that a Memory capability names at this page, if it is a user's; NULL: it is not. */
 struct model_frame *model_frame(struct model *model, cap_t memory, uint64_t offset_pages, uint32_t rights);
 
-/* What the kernel counts. */
+/* The counts that the kernel must have. */
 uint64_t model_cap_count(const struct model *model);
 uint64_t model_mapped_frames(const struct model *model);
 uint64_t model_pool_frames(const struct model *model);

@@ -1,9 +1,9 @@
 /*
- * What becomes of a system call when the kernel has no memory for it, at each place where it asks?
+ * What happens to a system call when the kernel has no memory for it, at each place where it asks for some?
  *
  * "Fail at k": the pools refuse the k-th request (CONTROL_TEST_REFUSE) for k = 1, 2, 3, ... until the call succeeds.
  * Each failure must be E_MEMORY and leave nothing changed: bytes of the pool, frames, capabilities, mappings,
- * invariants. Each row says how many requests there are, so that a call that asks nobody is noticed too.
+ * invariants. Each row says how many requests there are, so that a call that makes none is noticed, too.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -20,7 +20,7 @@
 #define LARGE_PAGES 512U
 #define REQUESTS_MAX 16U /* no call makes more */
 
-/* One system call under test, with whatever its arguments are. */
+/* One system call under test, with its arguments. */
 struct attempt {
     struct result (*call)(const struct attempt *attempt);
     cap_t pool, space, memory, slot;
@@ -31,7 +31,7 @@ struct attempt {
     uint64_t run_count;
 };
 
-/* What space_query says around the place that the call is about. */
+/* The results of space_query around the call's address. */
 #define PROBES 8U
 struct picture {
     struct hook_counts counts;
@@ -59,7 +59,7 @@ static void check_picture(const struct attempt *attempt, const struct picture *b
     hook_check_counts(attempt->pool, &before->counts);
 }
 
-/* Let every one of the call's requests fail once: there are `requests`. Then the call succeeds. */
+/* Let each of the call's `requests` requests fail once. Then the call succeeds. */
 static void refuse_each(const struct attempt *attempt, uint64_t requests) {
     struct picture before;
     uint64_t refused = 0;
@@ -83,7 +83,7 @@ static struct result create(const struct attempt *attempt) {
     return sys_object_create(attempt->pool, attempt->type, attempt->argument, attempt->slot);
 }
 
-/* Alone in its pool, and beside others, whose slabs have room; then all is gone again. */
+/* Create the object alone in its pool, and beside others, whose slabs have room. Afterwards all is freed. */
 static void create_refused(enum object_type type, uint64_t argument, uint64_t alone, uint64_t beside) {
     struct attempt attempt = {.call = create, .pool = world.pool, .type = type, .argument = argument};
     CHECK_STATUS(sys_cap_delete(0, world.faults), OK); /* now the pool is empty: no slab with room in it */
@@ -104,8 +104,8 @@ static void object_create_refused_a_notification(void) { create_refused(OBJECT_N
 static void object_create_refused_a_thread(void) { create_refused(OBJECT_THREAD, 0, 1, 1); }
 static void object_create_refused_a_space(void) { create_refused(OBJECT_SPACE, 0, 3, 2); }
 
-/* Slots, then what stands for them: a piece or a run, and a piece. Larger tables are cleared in
- * steps, each of which asks. */
+/* A table takes a piece or run of pages for its slots, and a piece for the object. Larger tables are cleared in steps,
+ * each of which makes the requests again. */
 static void object_create_refused_a_table(void) {
     for (uint64_t slots = TABLE_SLOTS_MIN; slots <= 4096; slots *= 2) {
         bool is_run = slots * 32 > 1024; /* bytes */
@@ -138,14 +138,14 @@ static struct attempt mapping(struct result (*call)(const struct attempt *), uin
                             .rights = READ_WRITE};
 }
 
-/* All missing tables are asked for at once; a page whose tables are there asks for none. */
+/* All missing tables are requested at once; a page whose tables exist requests none. */
 static void space_map_refused(void) {
     const struct {
         uaddr_t at;
         uint64_t tables, requests;
     } rows[] = {{SOMEWHERE + GIB_1 + 8 * PAGE_BYTES, 3, 1},
                 {SOMEWHERE + GIB_1 + 10 * PAGE_BYTES, 0, 0},
-                {SOMEWHERE + GIB_1 + MIB_2 - PAGE_BYTES, 1, 1}, /* across the edge of a table that is there */
+                {SOMEWHERE + GIB_1 + MIB_2 - PAGE_BYTES, 1, 1}, /* across the edge of an existing table */
                 {SOMEWHERE + GIB_1 - PAGE_BYTES, 2, 1},
                 {SOMEWHERE + 2 * GIB_512, 3, 1},
                 {SOMEWHERE + 4 * GIB_512 + MIB_2 - PAGE_BYTES, 4, 1},
@@ -179,7 +179,8 @@ static struct result map_list(const struct attempt *attempt) {
     return sys_space_map_list(attempt->space, attempt->run_count);
 }
 
-/* Each run is asked for before any is mapped, so the last, whose table the first will bring, asks for it as well. */
+/* Tables are requested for each run before any run is mapped. So the last run requests its table as well, although
+ * it shares the first run's. */
 static void space_map_list_refused(void) {
     struct map_run runs[MAP_RUNS_MAX];
     struct attempt attempt = mapping(map_list, MAP_RUNS_MAX * LARGE_PAGES);
@@ -191,7 +192,7 @@ static void space_map_list_refused(void) {
     attempt.at = SOMEWHERE;
     attempt.runs = runs;
     attempt.run_count = MAP_RUNS_MAX;
-    for (uint64_t k = 1; k < MAP_RUNS_MAX; k++) { /* the value is the run that was refused */
+    for (uint64_t k = 1; k < MAP_RUNS_MAX; k++) { /* the value is the number of the refused run */
         CHECK_STATUS(hook_test(CONTROL_TEST_REFUSE, k), OK);
         struct result result = map_list(&attempt);
         CHECK_STATUS(result, E_MEMORY);
@@ -210,8 +211,7 @@ static struct result protect(const struct attempt *attempt) {
     return sys_space_protect(attempt->space, attempt->at, attempt->page_count, attempt->rights);
 }
 
-/* Large pages at SOMEWHERE and behind it, then part of them changes: at the front, in the middle, at the end,
- * across. */
+/* Map large pages from SOMEWHERE on, then change a part: at the front, in the middle, at the end, across two. */
 static void split_refused(struct result (*call)(const struct attempt *)) {
     const struct {
         uint64_t first_page, page_count, tables;
@@ -242,7 +242,7 @@ static void split_refused(struct result (*call)(const struct attempt *)) {
 static void space_unmap_refused_the_split_of_a_large_page(void) { split_refused(unmap); }
 static void space_protect_refused_the_split_of_a_large_page(void) { split_refused(protect); }
 
-/* ---- calls that take memory from nobody: the refusal waits for the next that does ---- */
+/* ---- calls that take no memory: the refusal waits for the next call that does ---- */
 
 static void calls_that_take_nothing_are_not_refused(void) {
     struct worker worker;

@@ -1,5 +1,5 @@
 /*
- * cap_revoke: is exactly what was derived from a capability taken away, and nothing else, wherever it lies?
+ * cap_revoke: are exactly the descendants of a capability taken away, wherever they lie?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -74,7 +74,7 @@ static void cap_delete_leaves_orphans_to_the_grandparent(void) {
     CHECK_STATUS(sys_cap_revoke(elder), OK);
     CHECK(is_there(child));
     CHECK(is_there(grandchild));
-    CHECK_STATUS(sys_cap_revoke(child), OK); /* ... and stays its own child's parent */
+    CHECK_STATUS(sys_cap_revoke(child), OK); /* ... and is still its own child's parent */
     CHECK(is_there(child));
     CHECK(!is_there(grandchild));
     CHECK_STATUS(sys_cap_revoke(root), OK);
@@ -82,8 +82,8 @@ static void cap_delete_leaves_orphans_to_the_grandparent(void) {
     CHECK(!is_there(elder));
 }
 
-/* The same with so many orphans that the correction takes many steps, all of which are over when the next call
- * looks. */
+/* A parent goes that has so many children that correcting the orphans' depths takes many steps. The next call must
+ * not see any of the steps. */
 static void cap_delete_leaves_many_orphans(void) {
     enum { ORPHANS = 400 };
     cap_t root = world_create(OBJECT_NOTIFICATION, 0), middle = world_copy(root, RIGHTS_ALL, 0);
@@ -104,7 +104,7 @@ static void cap_delete_leaves_many_orphans(void) {
         CHECK(!is_there(orphans + i));
 }
 
-/* The root itself can go: its children live on as roots, and none of them owns another. */
+/* The root itself can be deleted: its children become roots, and none of them owns another. */
 static void cap_delete_of_the_root_leaves_equals(void) {
     cap_t root = world_create(OBJECT_NOTIFICATION, 0), first = world_copy(root, RIGHTS_ALL, 0);
     cap_t second = world_copy(root, RIGHTS_ALL, 0), child = world_copy(first, RIGHTS_ALL, 0);
@@ -117,7 +117,7 @@ static void cap_delete_of_the_root_leaves_equals(void) {
     CHECK(!is_there(child));
 }
 
-/* Memory derived in steps: a region is taken back from whoever has a part of it; what is mapped stays mapped. */
+/* Memory derived in steps: revoking a region takes back all its parts. Mapped pages stay mapped. */
 static void cap_revoke_of_memory(void) {
     cap_t all = world_memory(16), part = world_slot(), page = world_slot();
     CHECK_STATUS(sys_memory_derive(all, 4, 8, part, RIGHTS_ALL), OK);
@@ -145,7 +145,7 @@ static void cap_revoke_of_a_space_stops_its_threads(void) {
     CHECK_EQUAL(worker.view->out[0], count);
 }
 
-/* caps[0] = notification. Raises it until it cannot; out[0] = the status. */
+/* caps[0] = notification. Raise it until that fails; out[0] = the status. */
 static void raise_on(struct worker_view *view) {
     do {
         view->out[0] = sys_signal_raise(view->caps[0], 1).status;
@@ -207,12 +207,12 @@ static void cap_revoke_of_a_bound_notification_unbinds_it(void) {
     CHECK_STATUS(ep_wait(endpoint, 0, &message, &badge), E_TIMEOUT);
 }
 
-/* ---- against a model ---- */
+/* ---- compared with a model ---- */
 
 #define MODEL_SLOTS 48U
 #define STEPS 4000U
 
-/* Who was copied from whom: parent[i] is an index, or NOBODY for what is left of the first generation. */
+/* The derivations: parent[i] is an index, or NOBODY if no ancestor is left. */
 static struct {
     bool there[MODEL_SLOTS];
     uint32_t parent[MODEL_SLOTS];
@@ -285,7 +285,7 @@ static void cap_revoke_agrees_with_a_model(void) {
         bool any = false;
         for (uint32_t i = 0; i < MODEL_SLOTS; i++)
             any = any || model.there[i];
-        if (!any) { /* the last one went, and the object with it */
+        if (!any) { /* the last capability went, and the object with it */
             CHECK_STATUS(sys_object_create(world.pool, OBJECT_NOTIFICATION, 0, slots), OK);
             model.there[0] = true;
             model.parent[0] = NOBODY;
@@ -306,7 +306,7 @@ static void cap_revoke_agrees_with_a_model(void) {
 /* caps[0] = a pool. */
 static void delete_pool(struct worker_view *view) { view->out[0] = 1 + sys_cap_delete(0, view->caps[0]).status; }
 
-/* Garbage does not grow: what is being taken away has no children any more. */
+/* Garbage does not grow: a capability of a dying object can no longer be copied. */
 static void cap_copy_of_a_dying_object(void) {
     enum { COPIES = 150 };
     struct worker worker;
@@ -320,9 +320,9 @@ static void cap_copy_of_a_dying_object(void) {
     worker.view->caps[0] = pool;
     worker_resume(&worker);
     worker_let_run(6000);
-    CHECK_EQUAL(worker.view->out[0], 0);          /* it is at work */
-    CHECK_STATUS(sys_cap_query(endpoint), E_CAP); /* and has begun */
-    CHECK_STATUS(sys_cap_query(copies), OK);      /* the last one to go */
+    CHECK_EQUAL(worker.view->out[0], 0);          /* the delete is not finished */
+    CHECK_STATUS(sys_cap_query(endpoint), E_CAP); /* ... and has begun */
+    CHECK_STATUS(sys_cap_query(copies), OK);      /* the last capability to go */
     CHECK_STATUS(sys_cap_copy(0, more, copies, RIGHTS_ALL, 0), E_CAP);
     CHECK_STATUS(sys_cap_copy(other, 1, copies, RIGHTS_ALL, 0), E_CAP);
     CHECK_STATUS(sys_cap_copy(0, more, copies, RIGHTS_ALL, 7), E_CAP);

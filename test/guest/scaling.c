@@ -1,6 +1,6 @@
 /*
- * Do calls between threads of one CPU hinder those on another? As many pairs of client and server as CPUs, each pair
- * on its own, for a while of the host's time, which has to have as many CPUs free. A figure, not a pass or fail:
+ * Do calls between threads of one CPU slow down those on another? Each CPU has a pair of client and server. They run
+ * for a while of the host's time, and the host must have as many free CPUs. Gives a figure, not pass or fail:
  * `./baton bench scaling`.
  */
 #include "kernel/abi/system.h"
@@ -37,7 +37,7 @@ static uint64_t calls(uint64_t count) {
     return total;
 }
 
-/* Calls a second by `count` pairs together. */
+/* The calls per second that `count` pairs make together. */
 static uint64_t measure(uint64_t count) {
     uint64_t window_ns = world_command_number("window_ms", 500) * 1000000;
     for (uint64_t i = 0; i < count; i++)

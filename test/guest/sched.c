@@ -1,5 +1,5 @@
 /*
- * Who runs, and when: priorities, time slices among equals, the direct switch of a call, and idling.
+ * Which thread runs, and when: priorities, time slices among equals, the direct switch of a call, and idling.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -7,10 +7,10 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-#define SLICE_NS 10000000ULL /* what kernel/sched.h promises equals */
+#define SLICE_NS 10000000ULL /* the time slice that kernel/sched.h promises */
 #define SHORT_NS 3000000ULL
 
-/* Threads that leave a trace of the order in which they ran: each takes the next number. */
+/* Threads record the order in which they ran: each takes the next number. */
 static volatile uint64_t turn;
 static void take_turn(struct worker_view *view) { view->out[0] = ++turn; }
 
@@ -41,13 +41,13 @@ static void thread_configure_priority_of_a_ready_thread(void) {
     CHECK_EQUAL(first.view->out[0], 2);
 }
 
-/* caps[0] = thread: resumes it, and takes a turn afterwards. */
+/* caps[0] = thread: resume it, and take a turn afterwards. */
 static void resume_and_take_turn(struct worker_view *view) {
     view->out[1] = sys_thread_resume(view->caps[0]).status;
     take_turn(view);
 }
 
-/* Who becomes ready waits for the turn of an equal to end. */
+/* A thread that becomes ready waits until the slice of an equal ends. */
 static void thread_resume_of_an_equal_waits_for_its_turn(void) {
     struct worker running, resumed;
     turn = 0;
@@ -75,7 +75,7 @@ static void thread_configure_priority_starves_the_lower(void) {
     CHECK(low.view->out[0] > 0);
 }
 
-/* Equals share the CPU, in slices: each gets its part. */
+/* Equals share the CPU in time slices: each gets its share. */
 static void thread_resume_of_equals_shares_the_cpu(void) {
     enum { WORKERS = 3, ROUNDS = 8 };
     struct worker workers[WORKERS];
@@ -94,13 +94,13 @@ static void thread_resume_of_equals_shares_the_cpu(void) {
     }
 }
 
-/* Sleeps and wakes again every in[0] ns. */
+/* Wake every in[0] ns, and sleep again. */
 static void wake_often(struct worker_view *view) {
     for (;; view->out[0]++)
         (void)sys_signal_wait(view->caps[0], world_now() + view->in[0]);
 }
 
-/* A thread that is preempted goes on with its turn, and its turn ends all the same: equals share the rest. */
+/* A preempted thread later continues its slice, and the slice still ends: equals share the rest of the CPU. */
 static void thread_resume_of_equals_shares_what_a_higher_one_leaves(void) {
     enum { WORKERS = 2, ROUNDS = 8 };
     struct worker workers[WORKERS], high;
@@ -111,7 +111,7 @@ static void thread_resume_of_equals_shares_what_a_higher_one_leaves(void) {
     for (uint32_t i = 0; i < WORKERS; i++)
         worker_start(&workers[i], (struct worker_plan){.code = role_spin});
     worker_let_run(SLICE_NS / 2);
-    CHECK_EQUAL(workers[1].view->out[0], 0); /* the first has its turn, however often it is interrupted */
+    CHECK_EQUAL(workers[1].view->out[0], 0); /* the first one keeps its slice, however often it is interrupted */
     worker_let_run(WORKERS * ROUNDS * SLICE_NS);
     uint64_t first_ns = worker_read(workers[0].thread).cpu_time_ns,
              second_ns = worker_read(workers[1].thread).cpu_time_ns;
@@ -119,8 +119,8 @@ static void thread_resume_of_equals_shares_what_a_higher_one_leaves(void) {
         test_note("%lu us and %lu us", first_ns / 1000, second_ns / 1000);
 }
 
-/* caps[0], caps[1] = threads: lets the first wait for an equal's turn to end, takes it away again, and lets the turn
- * pass. Then, at out[1], the other one comes. */
+/* caps[0], caps[1] = threads: let the first wait for the end of an equal's slice, suspend it again, and let the slice
+ * pass. Then, at out[1], resume the second. */
 static void outlive_an_equal(struct worker_view *view) {
     (void)sys_thread_resume(view->caps[0]);
     (void)sys_thread_suspend(view->caps[0], 0);
@@ -133,7 +133,7 @@ static void outlive_an_equal(struct worker_view *view) {
 
 static void note_time(struct worker_view *view) { view->out[0] = world_now(); }
 
-/* A turn that was over with nobody there to take the next is over all the same. */
+/* A slice that ran out while no equal was ready is over: the next equal runs at once. */
 static void thread_resume_of_an_equal_after_a_turn_that_nobody_ended(void) {
     struct worker running, gone, late;
     worker_make(&gone, (struct worker_plan){.code = role_nothing});
@@ -147,17 +147,17 @@ static void thread_resume_of_an_equal_after_a_turn_that_nobody_ended(void) {
     CHECK(late.view->out[0] < running.view->out[1] + 2 * SLICE_NS);
 }
 
-/* No timer interrupt for a thread that has no equal waiting. */
+/* No timer interrupts come for a thread without ready equals. */
 static void thread_resume_of_one_needs_no_ticks(void) {
     struct worker worker;
     worker_start(&worker, (struct worker_plan){.code = role_spin});
     worker_let_run(SHORT_NS);
     uint64_t before = sys_system_info(INFO_TIMER_TICKS, 0).value;
     worker_let_run(10 * SLICE_NS);
-    CHECK(sys_system_info(INFO_TIMER_TICKS, 0).value - before <= 2); /* the end of this wait, and the guard's */
+    CHECK(sys_system_info(INFO_TIMER_TICKS, 0).value - before <= 2); /* for the end of this wait, and of the guard's */
 }
 
-/* A high thread is not kept from running by a low one: it takes over when its wait is over. */
+/* A thread of higher priority preempts a lower one at the end of its wait. */
 static void signal_wait_preempts_the_lower_when_it_ends(void) {
     struct worker spin, sleeper;
     worker_start(&spin, (struct worker_plan){.code = role_spin, .priority = 5});
@@ -184,8 +184,8 @@ static void call_many(struct worker_view *view) {
 }
 
 /*
- * A call runs its server in the caller's turn: an equal that waits for the CPU does not get it in between, and no other
- * thread is switched to.
+ * A call runs its server in the caller's slice: a ready equal does not get the CPU in between, and no
+ * other thread is switched to.
  */
 static void ep_call_switches_to_the_server_and_back(void) {
     enum { CALLS = 200 };
@@ -218,7 +218,7 @@ static void take_turn_when_called(struct worker_view *view) {
     view->out[1] = ep_reply(0, &message);
 }
 
-/* A call to a lower server is no way past those between the two: they run first. */
+/* A call to a server of lower priority does not bypass threads with priorities between: they run first. */
 static void ep_call_to_a_lower_server_lets_those_between_run_first(void) {
     struct worker client, server, between;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -235,7 +235,7 @@ static void ep_call_to_a_lower_server_lets_those_between_run_first(void) {
     CHECK_EQUAL(server.view->out[0], 2);
 }
 
-/* Wait at caps[0] for one call, and never answer. */
+/* Wait at caps[0] for one call, and never answer it. */
 static void spin_when_called(struct worker_view *view) {
     struct message message;
     uint64_t badge;
@@ -243,7 +243,7 @@ static void spin_when_called(struct worker_view *view) {
         role_spin(view);
 }
 
-/* The turn of a server that a higher client has called ends as any other, though no timer ran for the client's own. */
+/* The slice of a server called by a higher client ends like any other, although no timer ran for the client's slice. */
 static void ep_call_to_a_lower_server_leaves_its_equals_their_turn(void) {
     struct worker client, server, equal;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -257,7 +257,7 @@ static void ep_call_to_a_lower_server_leaves_its_equals_their_turn(void) {
     CHECK(equal.view->out[0] > 0);
 }
 
-/* Answers each call after in[0] ns. */
+/* Answer each call after in[0] ns. */
 static void serve_slowly(struct worker_view *view) {
     struct message message;
     uint64_t badge;
@@ -271,7 +271,7 @@ static void serve_slowly(struct worker_view *view) {
     }
 }
 
-/* A turn that ends while a server works for its owner is over: an equal of the owner comes as soon as the server is
+/* A client's slice that ends while its server works is over: an equal of the client runs as soon as the server is
  * done. */
 static void ep_call_does_not_renew_the_turn(void) {
     enum { TURNS = 20 };
@@ -279,7 +279,7 @@ static void ep_call_does_not_renew_the_turn(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     worker_make(&server, (struct worker_plan){.code = serve_slowly, .priority = PRIORITY_WORKER + 1});
     server.view->caps[0] = endpoint;
-    server.view->in[0] = SLICE_NS + SLICE_NS / 2; /* so each turn of the client's ends in there */
+    server.view->in[0] = SLICE_NS + SLICE_NS / 2; /* so each of the client's slices ends inside a call */
     worker_resume(&server);
     CHECK(worker_await(&server, THREAD_IN_WAIT));
     worker_make(&client, (struct worker_plan){.code = call_many});
@@ -294,7 +294,7 @@ static void ep_call_does_not_renew_the_turn(void) {
         test_note("the one who calls %lu us, its equal %lu us", calls_ns / 1000, equal_ns / 1000);
 }
 
-/* With nothing to run the CPU idles, and the clock wakes it. */
+/* Without a ready thread the CPU idles, and the timer wakes it. */
 static void signal_wait_idles(void) {
     uint64_t own_ns = worker_read(INIT_CAP_THREAD).cpu_time_ns, start_ns = world_now();
     worker_let_run(30 * SHORT_NS);
@@ -340,13 +340,14 @@ static void signal_raise_lets_a_higher_one_run_at_once(void) {
     CHECK_EQUAL(lower.view->out[0], 2);
 }
 
-/* in[0] = notification to raise; then it runs for ever. */
+/* in[0] = notification: raise it, then run for ever. */
 static void raise_and_spin(struct worker_view *view) {
     (void)sys_signal_raise(view->in[0], 1);
     role_spin(view);
 }
 
-/* Who raises goes on, and whoever it wakes has to wait for the end of a time slice that begins just then. */
+/* A thread that wakes an equal by a raise goes on. The woken one waits for the end of a time slice
+ * that begins at the raise. */
 static void signal_raise_gives_an_equal_its_turn(void) {
     struct worker waiter, raiser;
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0);

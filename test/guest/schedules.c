@@ -1,9 +1,9 @@
 /*
- * One interleaving of four CPUs after another: what goes wrong when a CPU comes in just there?
+ * Many interleavings of four CPUs, one after another: does any of them go wrong?
  *
- * A seed makes the kernel pause where CPUs could get in each other's way, and the threads here where they like; with
- * CPUs that are emulated in turn, each seed is an interleaving, and the same each time. For each a short scene is
- * played; its outcome must be right, the kernel's invariants hold, and nothing be left.
+ * The seed makes the kernel pause where CPUs could get in each other's way, and makes the threads here pause anywhere.
+ * As the CPUs are emulated in turn, each seed gives one interleaving, always the same. For each seed a short scene is
+ * played. Its outcome must be right, the kernel's invariants must hold, and nothing may leak.
  *
  * Words on the command line: first=N, the first seed; count=N, how many.
  */
@@ -33,7 +33,7 @@ static void pause(uint64_t count) {
         __asm__ volatile("pause");
 }
 
-/* Let others on, at random. Its state is in in[IN_RANDOM], since workers have no variables. */
+/* Let others run, at random. The generator's state is in in[IN_RANDOM], since workers have no variables. */
 static void shake(struct worker_view *view) {
     uint64_t random = view->in[IN_RANDOM] | 1, value = random_step(&random);
     view->in[IN_RANDOM] = random;
@@ -67,7 +67,7 @@ static bool comes(const struct worker *worker, uint64_t what, uint64_t at_least)
     return true;
 }
 
-/* What may be done to any thread at any time; it goes on afterwards. */
+/* Do something that is allowed to any thread at any time; the thread goes on afterwards. */
 static void meddle(const struct worker *worker) {
     struct thread_config config = {.cpu = 1 + random_below(CPUS - 1)};
     shake_main();
@@ -127,7 +127,7 @@ static void claim_of_a_thread_that_calls(void) {
     join_all(workers, 2);
 }
 
-/* Answers faults at caps[0]: breakpoints are counted, for pages there is one to map: caps[1], in space caps[2]. */
+/* Answer faults at caps[0]: count breakpoints; for page faults map caps[1] in space caps[2]. */
 static void answer_faults(struct worker_view *view) {
     struct message message;
     uint64_t badge, status = ep_wait(view->caps[0], DEADLINE_NEVER, &message, &badge);
@@ -137,7 +137,8 @@ static void answer_faults(struct worker_view *view) {
             view->out[OUT_TURNS]++;
         } else if (message.words[0] == FAULT_PAGE && message.words[1] / PAGE_BYTES == view->in[IN_AT] / PAGE_BYTES) {
             status = sys_space_map(view->caps[2], view->caps[1], 0, 1, view->in[IN_AT], READ_WRITE).status;
-            view->out[OUT_WRONG] += status != OK && status != E_EXISTS; /* it faulted again, being moved at its fault */
+            /* E_EXISTS: it faulted twice, as it was moved during its fault */
+            view->out[OUT_WRONG] += status != OK && status != E_EXISTS;
         } else {
             view->out[OUT_WRONG]++;
         }
@@ -203,7 +204,7 @@ static void claim_of_a_thread_that_faults(void) {
 
 /* ---- waits ---- */
 
-/* One begins (in[IN_AT]), the other answers: a bit is never raised before it was taken. */
+/* One thread begins (in[IN_AT]) and the other answers, so no bit is raised before the last one was taken. */
 static void pings(struct worker_view *view) {
     for (uint64_t i = 0; i < view->in[IN_TURNS]; i++, view->out[OUT_TURNS]++) {
         if (i != 0 || view->in[IN_AT] != 0)
@@ -239,7 +240,7 @@ static void raises(struct worker_view *view) {
     }
 }
 
-/* Waits, each time for a moment only, until it has seen them all; none twice. */
+/* Wait, with short deadlines, until each bit was seen, none of them twice. */
 static void collects(struct worker_view *view) {
     uint64_t all = (1ULL << view->in[IN_TURNS]) - 1;
     while (view->out[OUT_BITS] != all) {
@@ -268,7 +269,7 @@ static void notification_against_a_deadline(void) {
     join_all(workers, 2);
 }
 
-/* Stops caps[0] again and again, and lets it go on. */
+/* Suspend and resume caps[0] again and again. */
 static void stops(struct worker_view *view) {
     for (uint64_t i = 0; i < view->in[IN_TURNS]; i++) {
         view->out[OUT_WRONG] += sys_thread_suspend(view->caps[0], 0).status != OK;
@@ -293,7 +294,7 @@ static void suspend_of_each_other(void) {
     for (uint64_t end = world_soon(); done < 3 * TURNS && world_now() < end;) {
         done = 0;
         for (uint64_t i = 0; i < 3; i++) {
-            worker_resume(&workers[i]); /* all may have stopped each other */
+            worker_resume(&workers[i]); /* they may all have stopped each other */
             shake_main();
             done += workers[i].view->out[OUT_TURNS];
             CHECK_EQUAL(workers[i].view->out[OUT_WRONG], 0);
@@ -314,7 +315,7 @@ static void writes_its_canary(struct worker_view *view) {
     }
 }
 
-/* What is taken away is the next owner's at once. */
+/* A page that is unmapped belongs to its next owner at once. */
 static void unmap_against_a_touch(void) {
     struct worker workers[2];
     cap_t memory = world_memory(PAGES), faults = world_create(OBJECT_ENDPOINT, 0), space = worker_space();
@@ -369,7 +370,7 @@ static void destruction_of_a_pool_whose_threads_run(void) {
         CHECK_EQUAL(workers[i].view->out[OUT_TURNS], turns[i]);
 }
 
-/* Calls caps[0] until that is gone; words tell one call from another. */
+/* Call caps[0] until it is gone; the words tell one call from another. */
 static void calls_server(struct worker_view *view) {
     uint64_t status = OK;
     for (uint64_t i = 0; i < view->in[IN_TURNS] && status == OK; i++) {
@@ -411,7 +412,7 @@ static void start_calls(struct worker *clients, uint64_t count, struct worker *s
 static void call_against_the_end_of_the_server(void) {
     struct worker clients[2], server;
     cap_t pool = world_pool(64), endpoint = world_slot();
-    bool ends_too = random_below(2) == 0; /* or only its server's thread does, and nobody comes any more */
+    bool ends_too = random_below(2) == 0; /* otherwise only the server's thread ends, and no server is left */
     CHECK_STATUS(sys_object_create(ends_too ? pool : world.pool, OBJECT_ENDPOINT, 0, endpoint), OK);
     struct worker_plan plan = {.pool = pool, .space = worker_space_from(pool), .fault_endpoint = world.faults};
     start_calls(clients, 2, &server, endpoint, plan);
@@ -458,7 +459,7 @@ static bool play(uint64_t seed, const struct hook_counts *before) {
     world_begin();
     CHECK_STATUS(hook_test(CONTROL_TEST_SCHEDULE, random_next() >> 8 | 1), OK);
     scenes[seed % SCENES]();
-    world_end(); /* all are destroyed, some while they run: a schedule, too */
+    world_end(); /* all are destroyed, some of them while they run, which is part of the schedule */
     CHECK_STATUS(hook_test(CONTROL_TEST_SCHEDULE, 0), OK);
     hook_check_counts(INIT_CAP_POOL, before);
     test_row(NULL);

@@ -1,6 +1,5 @@
 /*
- * What ring 3 must not do: every privileged instruction, every port, and registers that carry
- * nothing out of the kernel.
+ * Is ring 3 refused every privileged instruction and every port, and do registers carry nothing out of the kernel?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -13,7 +12,7 @@
 
 #define IS_KERNEL_ADDRESS(value) ((value) >= 0xffff800000000000ULL && (value) < 0xfffffffffffff000ULL)
 
-/* The first kernel address in the page; 0: there is none. */
+/* The first kernel address found in the page; 0: none. */
 static uint64_t kernel_address_in(const void *page) {
     const uint64_t *words = page;
     for (uint32_t i = 0; i < PAGE_BYTES / 8; i++) {
@@ -74,7 +73,7 @@ static const struct {
     {"sysret", FAULT_PROTECTION},
     {"xsetbv", FAULT_PROTECTION},
     {"rdpmc", FAULT_PROTECTION},
-    {"iretq to ring 0", 0}, /* some emulators fault on the stack first, taking it for the kernel's access */
+    {"iretq to ring 0", 0}, /* some emulators fault on the stack first, as if the access were the kernel's */
     {"lretq to ring 0", 0},
     {"int 13", FAULT_PROTECTION},
     {"wrfsbase", FAULT_INSTRUCTION},
@@ -110,7 +109,7 @@ static void ep_wait_gets_a_fault_for_each_privileged_instruction(void) {
             CHECK(fault.kind == FAULT_PROTECTION || fault.kind == FAULT_PAGE);
         else
             CHECK_EQUAL(fault.kind, privileged[i].kind);
-        CHECK_EQUAL(fault.rip, at); /* it did nothing, and the pieces are where this table thinks */
+        CHECK_EQUAL(fault.rip, at); /* it did nothing, and the table matches the pieces */
         CHECK_EQUAL(fault.registers.rax, 0);
         CHECK_EQUAL(kernel_address_in(program.message), 0);
         CHECK_EQUAL(worker.view->out[0], 0);
@@ -118,7 +117,7 @@ static void ep_wait_gets_a_fault_for_each_privileged_instruction(void) {
     }
 }
 
-/* POPF is not privileged, and must not do what it could: interrupts stay on, and I/O stays forbidden. */
+/* POPF is not privileged, but must have no effect here: interrupts stay on, and I/O stays forbidden. */
 static void pop_flags(struct worker_view *view) {
     uint64_t flags;
     __asm__ volatile("push $0x3000; popfq; pushfq; pop %0; push $0x202; popfq" : "=r"(flags));
@@ -135,8 +134,8 @@ static void thread_resume_keeps_interrupts_on(void) {
 /* ---- ports ---- */
 
 /*
- * Every port, in and out, from ring 3: 131072 faults, answered by stepping over the instruction (one byte) with the
- * next port in DX. A worker that got through would be at its final breakpoint too early.
+ * Every port, in and out, from ring 3: 131072 faults. The answer steps over the instruction (one byte), with the next
+ * port in DX. If an access did not fault, the worker would reach its final breakpoint too early.
  */
 static void check_ports(const char *first_instruction) {
     struct worker worker;
@@ -171,8 +170,8 @@ static void port_write_is_the_only_way_to_write_a_port(void) {
 /* ---- registers ---- */
 
 /*
- * in[0] = seed, in[1] = calls. Calls of every number with every register random, and all of them looked at afterwards.
- * out[0] = calls made; out[1] = 1 + which register was wrong; out[2] = number of the call, out[3]
+ * in[0] = seed, in[1] = calls. Make calls of every number with random registers, and check all registers
+ * afterwards. out[0] = calls made; out[1] = 1 + which register was wrong; out[2] = number of the call, out[3]
  * = value, out[4] = before.
  */
 static void call_at_random(struct worker_view *view) {
@@ -186,10 +185,10 @@ static void call_at_random(struct worker_view *view) {
         bool is_message = r.rax >= SYS_ep_call && r.rax <= SYS_ep_reply_wait;
         r.rflags = 2 | (random_step(&random) & 0x8d5);
         if (r.rax == SYS_signal_wait || r.rax == SYS_ep_wait)
-            r.rsi = 0; /* come back */
+            r.rsi = 0; /* so that the call returns */
         if (r.rax == SYS_ep_call || r.rax == SYS_ep_reply_wait || r.rax == SYS_thread_suspend ||
             r.rax == SYS_thread_handover)
-            r.rdi &= ~31ULL; /* no such capability: a thread alone would wait for ever */
+            r.rdi &= ~31ULL; /* no such capability, as a lone thread would wait for ever */
         before = r;
         raw_syscall(&r);
         view->out[0]++;
@@ -226,7 +225,7 @@ static void call_at_random(struct worker_view *view) {
     }
 }
 
-/* What the kernel tells in message pages: states of threads, walks, refusals, faults of each kind, numbers. */
+/* The kernel writes into message pages: states of threads, walks, refusals, faults of each kind, numbers. */
 static void system_calls_tell_no_kernel_address(void) {
     static const uaddr_t touched[] = {8, WORLD_ARENA - PAGE_BYTES, (uaddr_t)privileged_code, USER_LIMIT - 8};
     struct worker worker, waiting, caller;
@@ -265,7 +264,7 @@ static void system_calls_tell_no_kernel_address(void) {
     test_note("%lu answers and faults looked through", pages);
 }
 
-/* Capabilities of every kind, in the worker's table from slot 1 on, for random calls to find. */
+/* Put capabilities of every kind into the worker's table, from slot 1 on, for the random calls. */
 static void give_one_of_each(struct worker *worker) {
     cap_t memory = world_memory(8), ports = world_copy(INIT_CAP_PORTS, PORTS_READ, RANGE(0x70, 2));
     const cap_t caps[] = {

@@ -1,6 +1,6 @@
 /*
- * Threads on several CPUs: they run at once, wake each other, are stopped, moved and destroyed while they run
- * elsewhere, and what is unmapped is gone on all CPUs. Run with four.
+ * Threads on several CPUs: do they run at once and wake each other, can they be stopped, moved and destroyed while they
+ * run elsewhere, and is an unmapped page gone on all CPUs? Run with four.
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/trace.h"
@@ -15,10 +15,11 @@
 #define LARGE_PAGES 512U
 #define LARGE_BYTES (LARGE_PAGES * PAGE_BYTES)
 
-/* Fewer where the host runs the CPUs at once and has fewer itself: each turn may then take some of its time slices. */
+/* Fewer if the host runs the CPUs at once but has fewer itself: each round may then take some of the host's time
+ * slices. */
 static uint64_t rounds(void) { return world_command_number("rounds", 200); }
 
-/* As role_spin, but where CPUs are emulated in turn, it is the next one's turn after each step. */
+/* As role_spin, but where CPUs are emulated in turn, each step passes the turn to the next one. */
 static void spin(struct worker_view *view) {
     for (;; view->out[0]++)
         __asm__ volatile("pause");
@@ -45,10 +46,10 @@ static void thread_configure_cpu_is_where_it_runs(void) {
     }
     for (uint64_t i = 0; i < CPUS - 1; i++)
         CHECK(world_comes(&workers[i].view->out[0], 1000,
-                          world_soon())); /* although the main thread has the higher priority and runs */
+                          world_soon())); /* it runs although the main thread runs, too, and has the higher priority */
 }
 
-/* Suspended: not one instruction more. Resumed: it goes on. */
+/* A suspended thread executes not one more instruction; resumed, it goes on. */
 static void thread_suspend_stops_a_thread_elsewhere(void) {
     struct worker worker;
     start_on(&worker, spin, 1);
@@ -66,7 +67,7 @@ static void thread_suspend_stops_a_thread_elsewhere(void) {
     }
 }
 
-/* A call a turn, of many kinds: out[0] counts the turns, out[1] the outcomes that are not as they should be. */
+/* Make calls of many kinds: out[0] counts them, out[1] the wrong outcomes. */
 static void call_often(struct worker_view *view) {
     for (;; view->out[0]++) {
         uint64_t before = world_now();
@@ -79,7 +80,7 @@ static void call_often(struct worker_view *view) {
     }
 }
 
-/* A call about to begin when its thread is stopped is made later, once. */
+/* If a thread is stopped when a call is about to begin, the call is made later, once. */
 static void thread_suspend_takes_back_a_call(void) {
     static struct worker workers[CPUS - 1];
     for (uint64_t i = 0; i < CPUS - 1; i++) {
@@ -98,7 +99,7 @@ static void thread_suspend_takes_back_a_call(void) {
     }
 }
 
-/* in[0] calls of caps[0] with words that tell them apart; out[0]: done, out[1]: answers that are wrong. */
+/* Call caps[0] in[0] times with distinguishable words; out[0] = calls done, out[1] = wrong answers. */
 static void call_and_compare(struct worker_view *view) {
     for (uint64_t i = 0; i < view->in[0]; i++, view->out[0]++) {
         uint64_t words = i % 2 == 0 ? 2 : 40;
@@ -111,7 +112,7 @@ static void call_and_compare(struct worker_view *view) {
     }
 }
 
-/* role_echo that sends the long words back as well. */
+/* As role_echo, but also send back the words beyond the registers. */
 static void echo_all(struct worker_view *view) {
     struct message message;
     uint64_t badge, status = ep_wait(view->caps[0], DEADLINE_NEVER, &message, &badge);
@@ -142,8 +143,8 @@ static void ep_call_reaches_a_server_on_another_cpu(void) {
     CHECK_EQUAL(server.view->out[ECHO_COUNT], CLIENTS * rounds());
 }
 
-/* Raises caps[0] and waits for caps[1], in[0] times. One of two begins (in[1]) and the other answers, so that no bit is
- * raised before it was taken. */
+/* Raise caps[0] and wait for caps[1], in[0] times. One of the two threads begins (in[1]) and the other answers, so no
+ * bit is raised before the last one was taken. */
 static void ping(struct worker_view *view) {
     for (uint64_t i = 0; i < view->in[0]; i++, view->out[0]++) {
         if (i != 0 || view->in[1] != 0)
@@ -169,7 +170,7 @@ static void signal_wait_misses_nothing(void) {
     CHECK_EQUAL(one.view->out[1] + other.view->out[1], 0);
 }
 
-/* Breaks in[0] times; out[0] counts. */
+/* Hit in[0] breakpoints; out[0] counts them. */
 static void break_often(struct worker_view *view) {
     while (view->out[0] < view->in[0]) {
         __asm__ volatile("int3");
@@ -177,7 +178,7 @@ static void break_often(struct worker_view *view) {
     }
 }
 
-/* Each breakpoint is reported once, though its thread is stopped and moved at any moment. */
+/* Each breakpoint is reported once, although its thread is stopped and moved at any moment. */
 static void thread_suspend_loses_no_trap(void) {
     struct worker worker;
     struct fault_message fault;
@@ -198,7 +199,7 @@ static void thread_suspend_loses_no_trap(void) {
     CHECK_EQUAL(reported, rounds());
 }
 
-/* Moves itself from CPU to CPU; caps[0] = its thread. out[0]: moves, out[1]: refused. */
+/* Move itself (caps[0]) from CPU to CPU; out[0] = moves, out[1] = refusals. */
 static void wander(struct worker_view *view) {
     struct thread_config config = {0};
     for (uint64_t i = 0; i < view->in[0]; i++, view->out[0]++) {
@@ -239,7 +240,7 @@ static void thread_configure_cpu_moves_one_that_runs(void) {
     CHECK_EQUAL(worker.view->out[1], 0);
 }
 
-/* Keeps a value in an FPU register: out[0] counts the looks at it, out[1] those that found another. */
+/* Keep a value in an FPU register: out[0] counts the checks, out[1] those that found another value. */
 static void keep_value(struct worker_view *view) {
     uint64_t value = view->in[0], found;
     __asm__ volatile("movq %0, %%xmm7" : : "r"(value));
@@ -269,7 +270,7 @@ static void thread_configure_cpu_takes_the_fpu_along(void) {
     CHECK_EQUAL(workers[0].view->out[1] + workers[1].view->out[1], 0);
 }
 
-/* A waiting thread is moved, and its deadline comes all the same. */
+/* A waiting thread is moved, and its deadline still comes. */
 static void thread_configure_cpu_of_one_that_waits(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_signal_wait, .cpu = 1});
@@ -297,7 +298,7 @@ static void thread_configure_priority_counts_on_each_cpu(void) {
     CHECK(world_comes(&low.view->out[0], before + 1, world_soon()));
 }
 
-/* Equals on another CPU take turns there, though only one of them ran when the other came. */
+/* Equals on another CPU share it in slices, although only one of them was there when its slice began. */
 static void thread_resume_of_equals_elsewhere_shares_their_cpu(void) {
     struct worker one, other;
     start_on(&one, spin, 1);
@@ -318,7 +319,7 @@ static void thread_handover_of_one_that_runs_elsewhere(void) {
     }
 }
 
-/* Writes to in[0] and on, counting; reads them back. */
+/* Write counts to the pages from in[0] on, and read them back. */
 static void write_often(struct worker_view *view) {
     volatile uint64_t *page = (volatile uint64_t *)view->in[0];
     for (;; view->out[0]++) {
@@ -327,7 +328,7 @@ static void write_often(struct worker_view *view) {
     }
 }
 
-/* Page faults of as many threads come in, and leave them stopped. */
+/* Take the page faults of `count` threads, and leave the threads stopped. */
 static void take_page_faults(cap_t endpoint, uint64_t count) {
     for (uint64_t i = 0; i < count; i++) {
         struct message message, stop = {.info = MESSAGE_INFO(FAULT_STOP, 0, 0)};
@@ -339,7 +340,7 @@ static void take_page_faults(cap_t endpoint, uint64_t count) {
     }
 }
 
-/* What is unmapped is gone when the call returns, wherever a thread is that has it in use. */
+/* Unmapped pages are gone when the call returns, on each CPU where a thread uses them. */
 static void space_unmap_reaches_the_other_cpus(void) {
     static struct worker workers[CPUS - 1];
     cap_t faults = world_create(OBJECT_ENDPOINT, 0);
@@ -367,7 +368,7 @@ static void space_unmap_reaches_the_other_cpus(void) {
     }
 }
 
-/* A large page that other CPUs write to is split under them. They notice nothing: no fault is told, and they go on. */
+/* A large page is split while other CPUs write to it. They go on, and no fault is reported. */
 static void space_protect_splits_under_the_other_cpus(void) {
     static struct worker workers[CPUS - 1];
     cap_t memory = hook_large_memory(1);
@@ -412,7 +413,7 @@ static void space_protect_reaches_the_other_cpus(void) {
     }
 }
 
-/* A thread, and the space that it runs in, go while it runs; what they were made of is used again at once. */
+/* A thread and its space are destroyed while it runs. Their memory is reused at once. */
 static void cap_delete_of_a_pool_whose_threads_run_elsewhere(void) {
     static struct worker workers[CPUS - 1];
     for (uint64_t round = 0; round < rounds() / 10; round++) {
@@ -439,7 +440,7 @@ static void cap_delete_of_a_pool_whose_threads_run_elsewhere(void) {
     }
 }
 
-/* caps[0] = memory: traces begin and end. */
+/* Start and end traces again and again; caps[0] = memory. */
 static void trace_often(struct worker_view *view) {
     for (; view->in[0] == 0; view->out[0]++) {
         (void)sys_trace_control(INIT_CAP_PORTS, view->caps[0], 0, 1, TRACE_ALL);
@@ -449,7 +450,7 @@ static void trace_often(struct worker_view *view) {
     }
 }
 
-/* A trace begins at the moment at which a CPU has lost its thread to another one, and has nothing to say of any. */
+/* A trace begins at the moment when a CPU has lost its thread to another CPU, and has no thread to record. */
 static void trace_control_while_threads_move(void) {
     struct worker tracer, caller;
     worker_make(&tracer, (struct worker_plan){.code = trace_often, .cpu = 2});

@@ -1,5 +1,6 @@
 /*
- * space_map, space_map_list, space_unmap, space_protect: what they do to what a program sees, and how they refuse.
+ * space_map, space_map_list, space_unmap, space_protect: how do they change what a program sees,
+ * and when do they refuse?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -42,7 +43,7 @@ static void space_map_takes_the_offset(void) {
     CHECK_EQUAL(*(volatile uint64_t *)(at + PAGE_BYTES), 7);
 }
 
-/* Contents are not cleared, and not touched at all. */
+/* Mapping neither clears nor changes contents. */
 static void space_map_leaves_contents(void) {
     cap_t memory = world_memory(1);
     volatile uint64_t *page = world_map(memory, 1);
@@ -170,7 +171,7 @@ static void space_map_list_maps_all(void) {
         CHECK_EQUAL(*(volatile uint64_t *)runs[i].at, MAP_RUNS_MAX - 1 - i);
 }
 
-/* One bad run: none is mapped, and the value says which it was. */
+/* With one bad run, none is mapped, and the value is that run's number. */
 static void space_map_list_maps_none_on_an_error(void) {
     cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(MAP_RUNS_MAX),
           read = world_copy(memory, MEMORY_READ, 0);
@@ -203,7 +204,7 @@ static void space_map_list_maps_none_on_an_error(void) {
     }
 }
 
-/* Runs of one list may not overlap each other either, by as little as a page. */
+/* Runs of one list must not overlap each other either, not even by a page. */
 static void space_map_list_refuses_runs_that_overlap(void) {
     cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(4);
     uint64_t frames = mapped_frames();
@@ -270,8 +271,8 @@ static void space_unmap_takes_effect_at_once(void) {
 
 #define OWNED_AT (SOMEWHERE + (5ULL << 30))
 
-/* in[0] = where, in[1] = what to write there; out[0] = what was there before, out[1] = afterwards. Then touch it
- * again. */
+/* Read a page, write it, and read it again after a breakpoint. in[0] = address, in[1] = value to write; out[0], out[1]
+ * = value before and after. */
 static void own_a_page(struct worker_view *view) {
     volatile uint64_t *page = (volatile uint64_t *)view->in[0];
     view->out[0] = page[7];
@@ -281,8 +282,8 @@ static void own_a_page(struct worker_view *view) {
     view->out[2] = page[7];
 }
 
-/* One frame goes round among owners, at the same address in each space: who has lost it has no way to the next
- * one's. */
+/* One frame is passed on among owners, at the same address in each space: a former owner can't reach
+ * the next one's contents. */
 static void space_unmap_hides_the_next_owner_of_a_frame(void) {
     enum { OWNERS = 5 };
     struct worker owners[OWNERS];
@@ -293,7 +294,7 @@ static void space_unmap_hides_the_next_owner_of_a_frame(void) {
         worker_make(&owners[i], (struct worker_plan){.code = own_a_page, .own_space = true, .own_table = true});
         owners[i].view->in[0] = OWNED_AT;
         owners[i].view->in[1] = 0xca0a41 + i;
-        CHECK_STATUS(sys_memory_fill(frame, 0, PAGE_BYTES, 0), OK); /* as whoever hands it on has to */
+        CHECK_STATUS(sys_memory_fill(frame, 0, PAGE_BYTES, 0), OK); /* as everyone who passes it on has to */
         CHECK_STATUS(map(owners[i].space, frame, OWNED_AT, READ_WRITE), OK);
         worker_resume(&owners[i]);
         if (!worker_fault(&owners[i], &fault)) /* its breakpoint */
@@ -302,7 +303,7 @@ static void space_unmap_hides_the_next_owner_of_a_frame(void) {
         CHECK_EQUAL(owners[i].view->out[0], 0);
         CHECK_EQUAL(owners[i].view->out[1], 0xca0a41 + i);
         CHECK_VALUE(sys_space_unmap(owners[i].space, OWNED_AT, 1), 1);
-        if (i > 0) { /* the one before goes on, right after the one that has the frame's translation in the TLB */
+        if (i > 0) { /* the former owner goes on, right after the one whose translation of the frame is in the TLB */
             CHECK_STATUS(map(owners[i].space, frame, OWNED_AT, READ_WRITE), OK);
             role_can_touch(owners[i].space, TOUCH_READ, OWNED_AT);
             role_faults(owners[i - 1].space, TOUCH_READ, OWNED_AT, 0);
@@ -319,7 +320,7 @@ static void space_unmap_hides_the_next_owner_of_a_frame(void) {
     }
 }
 
-/* More pages than are invalidated one by one. */
+/* More pages than the kernel invalidates one by one. */
 static void space_unmap_of_many_takes_effect_at_once(void) {
     enum { PAGES = 100 };
     cap_t first = world_memory(PAGES), second = world_memory(PAGES);
@@ -349,7 +350,7 @@ static void space_protect_changes_what_is_allowed(void) {
     role_faults(space, TOUCH_WRITE, SOMEWHERE + 8, denied | FAULT_ACCESS_WRITE);
 }
 
-/* In the space of the thread that asks: what the TLB holds must go. */
+/* In the caller's own space: old TLB entries must go. */
 static void space_protect_takes_effect_at_once(void) {
     volatile uint64_t *page = world_map(world_memory(1), 1);
     page[0] = 3;
@@ -402,7 +403,7 @@ static void space_map_refuses_the_page_behind_a_memory(void) {
     cap_t memory = world_memory(PAGES);
     uaddr_t at = world_addresses(2);
     CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, PAGES - 1, 1, at, READ_WRITE),
-                 OK); /* with a table for the next */
+                 OK); /* this needs a table for the second one */
     CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, PAGES, 1, at + PAGE_BYTES, READ_WRITE), E_ARG);
     CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, UINT64_MAX, 1, at + PAGE_BYTES, READ_WRITE), E_ARG);
 }

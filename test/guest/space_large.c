@@ -1,6 +1,6 @@
 /*
- * Pages of 2 MiB: used where a run's frames and addresses allow, split where only a part of one changes, and never to
- * be seen but in the count of tables.
+ * Pages of 2 MiB: used where a run's frames and addresses allow, split where only a part of one changes, and visible
+ * only in the number of page tables.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -22,7 +22,7 @@ static uint64_t map(cap_t space, cap_t memory, uint64_t offset_pages, uaddr_t at
     return sys_space_map(space, memory, offset_pages, LARGE_PAGES, at, flags).status;
 }
 
-/* Is the page of 2 MiB around `at` one? */
+/* Are the 2 MiB around `at` mapped by a large page? */
 static bool is_large(cap_t space, uaddr_t at) {
     struct space_walk walk;
     CHECK_STATUS(sys_space_query(space, at), OK);
@@ -54,7 +54,7 @@ static void space_map_uses_large_pages(void) {
         CHECK_EQUAL(sys_system_info(INFO_FRAMES_MAPPED, 0).value, frames);
     }
     CHECK_STATUS(sys_space_map(space, memory, 0, LARGE_PAGES - 1, SOMEWHERE, READ_WRITE), OK);
-    CHECK(!is_large(space, SOMEWHERE)); /* not all of one */
+    CHECK(!is_large(space, SOMEWHERE)); /* not the whole of a large page */
 }
 
 static void space_map_of_a_large_page_shows_the_frames(void) {
@@ -68,10 +68,10 @@ static void space_map_of_a_large_page_shows_the_frames(void) {
     CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, memory, 0, LARGE_PAGES - 1, (uaddr_t)small, READ_WRITE), OK);
     for (uint64_t i = 0; i + 1 < LARGE_PAGES; i++)
         CHECK_EQUAL(small[512 * i + i], i);
-    CHECK_STATUS(sys_pool_create(memory, 17, 1, world_slot()), E_BUSY); /* each of its frames is held */
+    CHECK_STATUS(sys_pool_create(memory, 17, 1, world_slot()), E_BUSY); /* each of its frames is in use */
 }
 
-/* A hole in the middle, at each edge: the rest stays, with its contents, and the hole is one at once. */
+/* Unmap a part in the middle, or at an edge: the rest keeps its contents, and the part is gone at once. */
 static void space_unmap_splits_a_large_page(void) {
     cap_t memory = hook_large_memory(1);
     uaddr_t at = (world_addresses(2 * LARGE_PAGES) + LARGE_BYTES - 1) / LARGE_BYTES * LARGE_BYTES;
@@ -96,7 +96,7 @@ static void space_unmap_splits_a_large_page(void) {
 static void space_protect_splits_a_large_page(void) {
     cap_t space = worker_space(), memory = hook_large_memory(1);
     CHECK_STATUS(map(space, memory, 0, SOMEWHERE, READ_WRITE), OK);
-    CHECK_STATUS(sys_space_protect(space, SOMEWHERE, LARGE_PAGES, MEMORY_READ), OK); /* all of it: still one */
+    CHECK_STATUS(sys_space_protect(space, SOMEWHERE, LARGE_PAGES, MEMORY_READ), OK); /* all of it, so it stays large */
     CHECK(is_large(space, SOMEWHERE));
     role_faults(space, TOUCH_WRITE, SOMEWHERE + 8 * PAGE_BYTES, PRESENT | FAULT_ACCESS_WRITE);
     CHECK_STATUS(sys_space_protect(space, SOMEWHERE, LARGE_PAGES, READ_WRITE), OK);
@@ -106,10 +106,11 @@ static void space_protect_splits_a_large_page(void) {
     role_can_touch(space, TOUCH_READ, SOMEWHERE + 9 * PAGE_BYTES);
     role_faults(space, TOUCH_WRITE, SOMEWHERE + 9 * PAGE_BYTES, PRESENT | FAULT_ACCESS_WRITE);
     role_can_touch(space, TOUCH_WRITE, SOMEWHERE + 10 * PAGE_BYTES);
-    CHECK_STATUS(sys_space_protect(space, SOMEWHERE + 9 * PAGE_BYTES, 1, READ_EXECUTE), OK); /* limits survive, too */
+    /* limits of rights survive, too */
+    CHECK_STATUS(sys_space_protect(space, SOMEWHERE + 9 * PAGE_BYTES, 1, READ_EXECUTE), OK);
 }
 
-/* A run that begins in one large page and ends in the next cuts both. */
+/* A run that begins in one large page and ends in the next splits both. */
 static void space_unmap_across_two_large_pages(void) {
     cap_t space = world_create(OBJECT_SPACE, 0), memory = hook_large_memory(2);
     uint64_t before = pool_used(world.pool), frames = sys_system_info(INFO_FRAMES_MAPPED, 0).value;
@@ -117,7 +118,7 @@ static void space_unmap_across_two_large_pages(void) {
         CHECK_STATUS(map(space, memory, 0, SOMEWHERE, MEMORY_READ), OK);
         CHECK_STATUS(map(space, memory, LARGE_PAGES, SOMEWHERE + LARGE_BYTES, MEMORY_READ), OK);
         CHECK_VALUE(sys_space_unmap(space, SOMEWHERE + cut * PAGE_BYTES, LARGE_PAGES), LARGE_PAGES);
-        CHECK_EQUAL(pool_used(world.pool), before + 4 * PAGE_BYTES); /* two tables more */
+        CHECK_EQUAL(pool_used(world.pool), before + 4 * PAGE_BYTES); /* two tables above the pages, two by the splits */
         CHECK_VALUE(sys_space_query(space, SOMEWHERE + (cut - 1) * PAGE_BYTES), 4);
         CHECK_VALUE(sys_space_query(space, SOMEWHERE + cut * PAGE_BYTES), 3);
         CHECK_VALUE(sys_space_query(space, SOMEWHERE + LARGE_BYTES + (cut - 1) * PAGE_BYTES), 3);
@@ -129,7 +130,7 @@ static void space_unmap_across_two_large_pages(void) {
     }
 }
 
-/* W^X, limits, offsets and the walk of a fault: as with small ones. */
+/* W^X, limits of rights, offsets and the walk of a fault are as with small pages. */
 static void space_map_of_a_large_page_obeys_rights(void) {
     cap_t space = worker_space(), memory = hook_large_memory(1), read = world_copy(memory, MEMORY_READ, 0);
     CHECK_STATUS(map(space, memory, 0, SOMEWHERE, MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE), E_ARG);

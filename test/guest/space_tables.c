@@ -1,6 +1,6 @@
 /*
- * Page tables: made when needed, given back when empty, across every boundary; spaces apart from each other; and what
- * query and audit say about them.
+ * Page tables: are they made when needed and freed when empty, across every boundary? Are spaces separate? Do query and
+ * audit tell the truth about them?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -29,7 +29,7 @@ static struct space_walk query(cap_t space, uaddr_t at, uint64_t present) {
     return walk;
 }
 
-/* Across an edge of each level: the tables it takes, and that all of them go again. */
+/* Map across an edge of each level: the number of tables, and that all of them are freed again. */
 static void space_map_makes_and_returns_tables(void) {
     const struct {
         uaddr_t edge;
@@ -65,7 +65,7 @@ static void space_map_of_a_whole_run_across_an_edge(void) {
     }
 }
 
-/* A pool with room for k tables: what needs k is mapped, what needs more is not, and leaves no trace. */
+/* A pool with room for k tables: a mapping that needs k works, one that needs more fails and leaves no trace. */
 static void space_map_when_the_pool_is_short(void) {
     cap_t memory = world_memory(4);
     for (uint64_t room = 0; room <= 7; room++) {
@@ -90,7 +90,7 @@ static void space_map_when_the_pool_is_short(void) {
     }
 }
 
-/* The last page is the last: the lowest and highest address a program can have. */
+/* The lowest and highest addresses of a program can be mapped, and none beyond. */
 static void space_map_at_the_edges_of_the_user_half(void) {
     cap_t space = worker_space(), memory = world_memory(1);
     CHECK_STATUS(sys_space_map(space, memory, 0, 1, USER_LIMIT - PAGE_BYTES, READ_WRITE), OK);
@@ -108,7 +108,7 @@ static void space_map_does_not_reach_other_spaces(void) {
     volatile uint64_t *pages = world_map(memory, 2);
     pages[0] = 1;
     pages[512] = 2;
-    for (uint32_t i = 0; i < 3; i++) { /* back and forth, with the same address in the TLB */
+    for (uint32_t i = 0; i < 3; i++) { /* alternate, with the same address in the TLB */
         CHECK_EQUAL(role_touch(one, TOUCH_READ, SOMEWHERE).value, 1);
         CHECK_EQUAL(role_touch(other, TOUCH_READ, SOMEWHERE).value, 2);
     }
@@ -134,7 +134,7 @@ static void cap_delete_of_a_space_releases_its_pages(void) {
 
 /* ---- device memory ---- */
 
-#define HPET_PHYS 0xfed00000ULL /* on every PC this suite runs on; its first word holds the vendor */
+#define HPET_PHYS 0xfed00000ULL /* the HPET, which every PC of this suite has; its first word holds the vendor */
 #define HPET_VENDOR_INTEL 0x8086U
 
 static void space_map_of_device_memory(void) {
@@ -144,14 +144,14 @@ static void space_map_of_device_memory(void) {
     for (uint64_t i = 0; i < 3; i++)
         CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_DEVICES, frame, 1, at + i * PAGE_BYTES, flags[i]), OK);
     CHECK_EQUAL(*(volatile uint64_t *)at >> 16 & 0xffff, HPET_VENDOR_INTEL);
-    CHECK_EQUAL(sys_system_info(INFO_FRAMES_MAPPED, 0).value, frames); /* it is not RAM */
+    CHECK_EQUAL(sys_system_info(INFO_FRAMES_MAPPED, 0).value, frames); /* it is not RAM, so it is not counted */
     CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_DEVICES, frame, 1, world_addresses(1),
                                MEMORY_READ | MAP_UNCACHED | MAP_WRITE_COMBINING),
                  E_ARG);
     CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_DEVICES, frame, 1, world_addresses(1), READ_EXECUTE), E_RIGHTS);
 }
 
-/* A frame that the CPU has no bits for, on a machine of few: see also devices.c. */
+/* A frame beyond the CPU's address bits, on a machine with few; see also devices.c. */
 static void space_map_of_device_memory_ends_where_the_cpu_does(void) {
     uint32_t a = 0x80000008, b, c = 0, d;
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
@@ -163,7 +163,7 @@ static void space_map_of_device_memory_ends_where_the_cpu_does(void) {
     CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_DEVICES, frames - 1, 1, at, MEMORY_READ), OK);
 }
 
-/* RAM cannot be had by way of the devices: neither a user's nor the kernel's. */
+/* Device memory does not give access to RAM, be it a user's or the kernel's. */
 static void space_map_of_device_memory_refuses_ram(void) {
     const struct init_info *info = (const void *)program_auxiliary(AT_BATON_INIT);
     cap_t space = world_create(OBJECT_SPACE, 0);
@@ -193,7 +193,7 @@ static void space_query_shows_the_walk(void) {
     CHECK_STATUS(sys_space_map(space, memory, 0, 1, SOMEWHERE, MEMORY_READ), OK);
     walk = query(space, SOMEWHERE + 0x123, 4);
     CHECK_EQUAL(walk.levels, 4);
-    for (uint32_t i = 0; i < 3; i++) { /* where tables lie is the kernel's secret */
+    for (uint32_t i = 0; i < 3; i++) { /* the addresses of tables are secret */
         CHECK_EQUAL(walk.entry[i] & ENTRY_ADDRESS, 0);
         CHECK_EQUAL(walk.entry[i] & (ENTRY_PRESENT | ENTRY_USER), ENTRY_PRESENT | ENTRY_USER);
     }
@@ -227,7 +227,7 @@ static void space_audit_passes_what_is_sound(void) {
     CHECK_STATUS(world_audit(worker_space()), OK);
 }
 
-/* Parts follow each other without a gap, whatever is mapped where. */
+/* The audit's parts follow each other without gaps, whatever is mapped. */
 static void space_audit_goes_on_in_parts(void) {
     cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(1);
     const uaddr_t mapped[] = {USER_LOWEST, USER_LOWEST + (1ULL << 21), SOMEWHERE, USER_LIMIT - PAGE_BYTES};

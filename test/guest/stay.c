@@ -1,10 +1,10 @@
 /*
- * How long does the kernel stay, with interrupts off, under the loads that take it longest?
+ * How long are the kernel's stays, with interrupts off, under the worst loads?
  *
  * The machine counts time in instructions (suite.py --icount 0: one tick of the time-stamp counter each), so the
- * figures are the same on every host. The kernel is the one that users boot, without checks, but measures itself
- * (INFO_LONGEST_STAY). Each case starts over, makes its load and holds the longest stay against TEST_STAY_LIMIT; a
- * comment shows it and what it was.
+ * figures are the same on every host. The kernel has no checks, like the one that users boot, but measures itself
+ * (INFO_LONGEST_STAY). Each case resets the measurement, makes its load and compares the longest stay with
+ * TEST_STAY_LIMIT. A remark shows the stay and its kind.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -15,7 +15,7 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-#define LIMIT_MS 60000U /* of virtual time for one case */
+#define LIMIT_MS 60000U /* of virtual time, for one case */
 
 #define MIB_2 (1ULL << 21)
 #define GIB_512 (1ULL << 39)
@@ -30,7 +30,7 @@ static void start_over(void) {
 
 static uint64_t longest_ticks;
 
-/* The longest stay since then. */
+/* Check the longest stay since the reset. */
 static void check_stay(const char *name) {
     uint64_t ticks = sys_system_info(INFO_LONGEST_STAY, 0).value, cause = sys_system_info(INFO_LONGEST_CALL, 0).value;
     test_note("stay %s ticks=%lu cause=%lu", name, ticks, cause);
@@ -45,7 +45,7 @@ static void check_stay(const char *name) {
 
 /* ---- capabilities ---- */
 
-/* Room for capabilities: large tables, in a pool of their own. */
+/* Room for many capabilities: large tables, in a pool of their own. */
 #define ROOM_SLOTS 4096U /* of each */
 struct room {
     cap_t tables[4];
@@ -69,7 +69,7 @@ static void derive_wide(const struct room *room, cap_t root) {
         CHECK_STATUS(sys_cap_copy(room_table(room, i), room_slot(i), root, RIGHTS_ALL, 0), OK);
 }
 
-/* A chain: each from the one before. */
+/* Derive a chain, each capability from the previous one. */
 static void derive_deep(const struct room *room, cap_t root) {
     cap_t last = root, slots[2] = {world_slot(), world_slot()};
     for (uint64_t i = 0; i < DERIVED; i++) {
@@ -94,7 +94,7 @@ static void stay_in_cap_revoke(void) {
     check_stay("revoke 10000, deep");
 }
 
-/* The children become the grandparent's: all their depths change. */
+/* The children become the grandparent's, so all their depths change. */
 static void stay_in_cap_delete_of_a_parent(void) {
     struct room room = make_room();
     cap_t root = world_copy(world.silence, RIGHTS_ALL, 0);
@@ -149,7 +149,7 @@ static void stay_in_destruction_of_a_pool(void) {
     check_stay("destroy it");
 }
 
-/* Take all pages of the pool for something, so that they are zero when it is gone. */
+/* Use all pages of the pool, so that its destruction clears them. */
 static void use_up(cap_t pool) {
     cap_t table = world_slot(), slot = world_slot();
     CHECK_STATUS(sys_object_create(pool, OBJECT_TABLE, 1024, table), OK);
@@ -158,7 +158,7 @@ static void use_up(cap_t pool) {
     CHECK_STATUS(sys_cap_delete(0, pool), OK);
 }
 
-/* Frames that are known to be zero are looked at in another way, to see what they are and where they end. */
+/* Frames known to be zero take another path, which finds out their kind and where they end. */
 static void stay_in_pool_extend_by_pages_of_another_pool(void) {
     uint64_t frames = world_frames(LARGE_POOL_PAGES), used = frames * PAGE_BYTES;
     for (uint32_t row = 0; row < 2; row++) {
@@ -204,7 +204,7 @@ static void stay_in_space_map_of_512_pages(void) {
     check_stay("destroy the space");
 }
 
-/* As many runs as there can be, each with tables of its own, and then one that fails: all go again. */
+/* As many runs as possible, each with tables of its own, and then one that fails: all are unmapped again. */
 static void stay_in_space_map_list(void) {
     struct map_run runs[MAP_RUNS_MAX];
     cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(MAP_PAGES_MAX / MAP_RUNS_MAX);
@@ -225,7 +225,7 @@ static void stay_in_space_map_list(void) {
     check_stay("map such a list in vain");
 }
 
-/* Full last-level tables, spread over many tables of the next level; a pool of many small parts. */
+/* Full last-level tables, spread over many tables of the level above, in a pool of many small parts. */
 static void stay_in_space_audit(void) {
     cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(MAP_PAGES_MAX);
     for (uint64_t i = 0; i < 40; i++) {
@@ -263,7 +263,8 @@ static void stay_in_memory_fill_and_copy(void) {
 
 /* ---- time and messages ---- */
 
-/* Timers in a pool of their own. One a ns, a heap gets its longest right spine; at random, many a removal is long. */
+/* Make timers in a pool of their own. One per ns gives a heap its longest right spine; random times
+ * make many removals long. */
 static cap_t make_timers(uint64_t count, uint64_t when_ns, bool at_random) {
     cap_t pool = world_pool(LARGE_POOL_PAGES), table = world_slot(), slot = world_slot();
     for (uint64_t i = 0; i < 2; i++)
@@ -279,9 +280,9 @@ static cap_t make_timers(uint64_t count, uint64_t when_ns, bool at_random) {
 }
 
 #define HEAP_TIMERS 16000U
-#define HEAP_NS 60000000U /* in that time they are made */
+#define HEAP_NS 60000000U /* the time in which they are made */
 
-/* While a thread runs that they are no less than, and as they die. */
+/* Stays while a thread runs whose priority does not exceed the timers', and while they die. */
 static void stay_when_timers_fill_a_heap(void) {
     uint64_t when_ns = world_now() + HEAP_NS;
     cap_t pool = make_timers(HEAP_TIMERS, when_ns, false);
@@ -298,7 +299,7 @@ static void stay_when_timers_fill_a_heap(void) {
 
 #define FAR_NS 30000000000U
 
-/* Callers whose deadlines are in the middle of a heap; `space` 0: the main thread's own. */
+/* Start callers whose deadlines are in the middle of a heap. `space` 0: the main thread's own. */
 static void start_callers(struct worker *workers, uint32_t count, cap_t endpoint, cap_t space, cap_t timers[static 2]) {
     uint64_t far_ns = world_now() + FAR_NS;
     timers[0] = make_timers(HEAP_TIMERS / 2, far_ns, true);
@@ -311,7 +312,8 @@ static void start_callers(struct worker *workers, uint32_t count, cap_t endpoint
 
 #define HEAP_CALLERS 48U
 
-/* Many waits end at once, and each leaves the heap: of the threads of a space, and of those that wait for an answer. */
+/* Many waits end at once, and each deadline leaves the heap: of threads whose space dies, and of threads
+ * that wait for an answer. */
 static void stay_in_the_end_of_waits_among_many_timers(void) {
     struct worker workers[HEAP_CALLERS];
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), pool = world_pool(LARGE_POOL_PAGES), timers[2];
@@ -343,7 +345,7 @@ static void stay_in_destruction_of_replies_among_many_timers(void) {
 #define TIMERS 300U
 #define WAITERS 40U
 
-/* Threads that wait, and die with the table that has the only capabilities to them. */
+/* Waiting threads die with the table that has the only capabilities to them. */
 static void stay_in_destruction_of_a_table_of_callers(void) {
     static struct worker workers[HEAP_CALLERS];
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), table = world_create(OBJECT_TABLE, 64), timers[2];
@@ -465,7 +467,7 @@ static void stay_in_thread_configure_and_handover(void) {
     check_stay("handover");
 }
 
-/* For ./baton bench; the last case. */
+/* Prints the longest stay of all for ./baton bench; must be the last case. */
 static void stay_longest_of_all(void) {
     test_note("bench id=longest_stay ops=1 ticks=%lu kernel=%lu", longest_ticks, longest_ticks);
     CHECK(longest_ticks > 0);

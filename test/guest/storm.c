@@ -1,6 +1,6 @@
 /*
- * Threads that make system calls at random, with capabilities for everything and for each other: nothing they do may
- * break the kernel, and all of it must be gone with their pool. The seed decides what they do.
+ * Threads make random system calls, with capabilities for everything and for each other. Nothing they do may break the
+ * kernel, and the end of their pool must free everything. The seed decides what they do.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -12,19 +12,19 @@
 #include "test/guest/lib/world.h"
 
 #define WORKERS 4U
-#define SLOTS 32U        /* of the table that all share */
-#define MEMORY_PAGES 48U /* that they map, derive, and make pools of */
+#define SLOTS 32U        /* of the shared table */
+#define MEMORY_PAGES 48U /* for mapping, deriving and making pools */
 #define SOMEWHERE 0x4000000000ULL
-#define RESCUE_ROUNDS 8U /* now and then also those that run: a thread may run and have nothing that it could use */
-#define NEVER_MAX 9U     /* calls that never succeed: six cannot, and a few may be unlucky */
-#define WAIT_NS 30000U   /* waits end by themselves, where they can */
+/* every so often rescue running threads, too: one may run without anything that it could use */
+#define RESCUE_ROUNDS 8U
+#define NEVER_MAX 9U     /* how many system calls may never succeed: six can't, and a few may be unlucky */
+#define WAIT_NS 30000U   /* the deadline of waits that have one */
 #define ROUND_NS 1000000ULL
 
 #define OUT_CALLS 0
-#define OUT_DONE 16 /* and up: how often each system call was OK */
+#define OUT_DONE 16 /* from here on: how often each system call was OK */
 
-/* What lies in the table that all share, from slot 1 on; slots from FIRST_FREE on are empty, or what calls put
- * there. */
+/* The shared table's contents, from slot 1 on. Slots from FIRST_FREE on are empty, or filled by the calls. */
 enum stock {
     STOCK_THREADS = 1,
     STOCK_ENDPOINT = STOCK_THREADS + WORKERS,
@@ -36,7 +36,7 @@ enum stock {
     STOCK_BADGED,
     STOCK_PORTS,
     STOCK_OWN_TABLE,
-    STOCK_CODE_SPACE, /* where the workers run: may be run in, and not be changed */
+    STOCK_CODE_SPACE, /* the workers' space: threads may run in it, but not change it */
     STOCK_END,
     FIRST_FREE = 16,
 };
@@ -118,7 +118,7 @@ static uint64_t sensible(char kind, uint64_t value) {
     }
 }
 
-/* Anything, or nothing in particular. */
+/* A random word of a random kind. */
 static uint64_t random_word(uint64_t *random) {
     uint64_t value = random_step(random);
     switch (random_step(random) % 4) {
@@ -133,7 +133,8 @@ static uint64_t random_word(uint64_t *random) {
     }
 }
 
-/* What the call reads from the message page: an entry state of one of us, a configuration, runs to map, or anything. */
+/* Fill in what the call reads from the message page: an entry state of a worker, a configuration, runs
+ * to map, or random bytes. */
 static void fill_page(struct worker_view *view, uint64_t number, uint64_t *random) {
     struct message_page *page = view->message;
     uint64_t *data = (void *)page->data, value = random_step(random);
@@ -167,13 +168,13 @@ static void fill_page(struct worker_view *view, uint64_t number, uint64_t *rando
     }
 }
 
-/* in[0] = seed; kept: an entry state for each worker. For ever. */
+/* Make calls for ever. in[0] = seed; kept: an entry state for each worker. */
 static void make_calls(struct worker_view *view) {
     uint64_t random = view->in[0] ^ (view->out[OUT_CALLS] + 1) * 0x9e3779b97f4a7c15ULL;
     for (;;) {
         uint64_t number = 1 + random_step(&random) % (SYSCALL_COUNT - 1), words[6];
         if (number == SYS_log_write)
-            continue; /* it would only fill the log */
+            continue; /* this call would only fill the log */
         fill_page(view, number, &random);
         for (uint32_t i = 0; i < 6; i++) {
             uint64_t value = random_step(&random);
@@ -183,7 +184,7 @@ static void make_calls(struct worker_view *view) {
             words[1] = MESSAGE_INFO(random_step(&random) % 4, random_step(&random) % 65, random_step(&random) % 3) |
                        (number == SYS_ep_call && words[2] % 8 != 0 ? MESSAGE_DEADLINE : 0);
         if (number == SYS_ep_wait || number == SYS_signal_wait)
-            words[1] = sensible('d', words[1]); /* one that ends */
+            words[1] = sensible('d', words[1]); /* a deadline that ends */
         struct raw_registers r = {.rax = number,
                                   .rdi = words[0],
                                   .rsi = words[1],
@@ -201,7 +202,7 @@ static void make_calls(struct worker_view *view) {
 static struct storm {
     struct worker workers[WORKERS];
     cap_t table, faults;
-    cap_t stock[16]; /* what is put into the table again and again */
+    cap_t stock[16]; /* capabilities that are put into the table again and again */
     uint32_t stock_count;
 } storm;
 
@@ -215,13 +216,13 @@ static void restock(void) {
     CHECK_STATUS(sys_cap_delete(storm.table, 1 + random_below(SLOTS - 1)), OK);
     uint64_t revoked = random_below(8 * storm.stock_count);
     if (revoked < storm.stock_count &&
-        revoked != STOCK_ENDPOINT - 1) /* the endpoint, of which one of the others is a child */
+        revoked != STOCK_ENDPOINT - 1) /* the endpoint is revoked as the parent of another one */
         CHECK_STATUS(sys_cap_revoke(storm.stock[revoked]), OK);
 }
 
-/* Whatever has become of it: a worker runs again, in its own space and with its own things. */
+/* Whatever happened to it: let a worker run again, in its own space and with its own resources. */
 static void rescue(struct worker *worker) {
-    worker->view->message = worker->message; /* two on one stack may have written anywhere in their windows */
+    worker->view->message = worker->message; /* two threads on one stack may have written anywhere in their windows */
     struct thread_config config = {.table = storm.table,
                                    .fault_endpoint = storm.faults,
                                    .message_memory = worker->window,
@@ -242,7 +243,7 @@ static void drop_faults(void) {
         CHECK_STATUS(sys_cap_delete(0, 0), OK);
 }
 
-/* Spaces of their own or one that they share; never the main thread's, which they could damage. */
+/* Start the workers in spaces of their own, or in a shared one; never in the main thread's, which they could damage. */
 static void start(bool own_spaces) {
     cap_t shared = own_spaces ? 0 : worker_space();
     storm.stock_count = 0;

@@ -1,14 +1,14 @@
 /*
- * Four CPUs at once and everything that can be done to threads and memory, by the seed: does anybody ever see what is
- * not his, miss what is, or wait for ever? Run with four CPUs that the emulator runs at once.
+ * Four CPUs at once do everything that can be done to threads and memory, as the seed decides. Does any thread ever see
+ * another's data, lose its own, or wait for ever? Run with four CPUs that the emulator runs at once.
  *
- * In rounds. In each some members live for a while: some keep values, call, answer, wait, touch pages, and look whether
- * what they see is right; others stop, move, restart and kill them, and take pages away from them and give them to
- * somebody else. Then the latter end, each of the former has to go on, all are destroyed while they run, and not a
- * frame, capability or byte may be left.
+ * In each round members of two kinds live for a while. The first kind keep values, call, answer, wait, touch pages,
+ * and check what they see. The second kind stop, move, restart and kill the first, and pass their pages on to
+ * others. Then the second kind end, each of the first must go on, all are destroyed while they run, and not a frame,
+ * capability or byte may leak.
  *
  * Words on the command line: seconds=N or minutes=N, how long; first=N, the round to begin with; rounds=N, how many at
- * most; unit_us=N, the measure of all that takes time.
+ * most; unit_us=N, the unit of all times.
  */
 #include "test/guest/stress.h"
 
@@ -19,21 +19,21 @@
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
 
-#define SLICE_UNITS 20U  /* after which whoever is stopped goes on */
+#define SLICE_UNITS 20U  /* how long a stopped thread stays so */
 #define BLOW_UNITS 1000U /* a round */
 #define PACE_UNITS 2U
-#define REST_PACE_UNITS 50U /* everybody, when the round ends: where the lock is the bottleneck, it gets free */
-#define HOT_ONE_IN 16U      /* members never sleep */
+#define REST_PACE_UNITS 50U /* the pace of all at a round's end, which relieves the lock where it is the bottleneck */
+#define HOT_ONE_IN 16U      /* one round in so many, in which members never sleep */
 #define POOL_PAGES 400U
 
 struct stress stress;
 
 static struct { uint64_t rounds, turns, faults, kills, meddling, longest_stay, stay_cause; } total;
 
-/* The measure of all sleeps and slices. Less where time is counted in instructions. */
+/* The unit of all sleeps and slices; smaller where time is counted in instructions. */
 static uint64_t unit_ns(void) { return world_command_number("unit_us", 1000) * 1000; }
 
-/* ---- who is there ---- */
+/* ---- members ---- */
 
 static struct member *add(const char *name, worker_code *code, struct worker_plan plan, uint32_t flags) {
     struct member *member = &stress.members[stress.member_count];
@@ -105,7 +105,7 @@ static void add_server(uint64_t clients) {
     add_clients(clients, endpoint, false);
 }
 
-/* Of each pair, one serves mortal clients; the other is a client of the server that stays, or whatever. */
+/* Of each pair one serves mortal clients. The other is a client of the permanent server, or has another role. */
 static void add_doomed(uint64_t index, uint64_t clients) {
     static const struct {
         const char *name;
@@ -135,7 +135,7 @@ static void add_doomed(uint64_t index, uint64_t clients) {
     }
 }
 
-/* Who touches pages, who takes them away, and who answers the faults of that. */
+/* Add threads that touch pages, threads that unmap them, and a pager that answers the faults. */
 static void add_touchers(uint64_t count) {
     stress.frames = world_memory(STRESS_FRAMES);
     stress.seen = world_map(stress.frames, STRESS_FRAMES);
@@ -149,7 +149,7 @@ static void add_touchers(uint64_t count) {
             view->in[STRESS_CANARY] = stress_canary(space);
             if (random_below(2) == 0)
                 view->in[STRESS_PACE_NS] =
-                    0; /* a sleep, and with it another root, would forget what it has in its TLB */
+                    0; /* never sleep: a sleep, and so another root, would flush its TLB */
         }
     }
     (void)add("map", stress_map, player, MEMBER_PLAYS);
@@ -163,7 +163,7 @@ static struct worker_view *add_pager(void) {
     return view;
 }
 
-/* Not all are there in each round: where they are fewer, each gets more done. */
+/* Choose the round's members; with fewer of them, each gets more done. */
 static struct worker_view *gather(void) {
     memset(&stress, 0, sizeof(stress));
     stress.pool = world_pool(POOL_PAGES);
@@ -187,8 +187,8 @@ static struct worker_view *gather(void) {
 
 /* ---- a round ---- */
 
-/* Whoever has been stopped goes on, and gets some time, also where the lock makes this slow; a thread that is
- * doomed may not be there. */
+/* Resume all stopped threads and give them some time, even where the lock makes this slow. A doomed
+ * thread may not exist now. */
 static void let_all_run(void) {
     uint64_t started_ns = world_now();
     for (uint32_t i = 0; i < stress.member_count; i++) {
@@ -221,12 +221,12 @@ static bool comes_to(uint32_t index, uint64_t what, uint64_t at_least) {
             report_standstill(index);
             return false;
         }
-        let_all_run(); /* those who have not ended yet may have stopped it */
+        let_all_run(); /* members of the second kind that have not ended yet may have stopped it */
     }
     return true;
 }
 
-/* Those who play end. Then all others must go on: whatever was done to them, nothing was lost. */
+/* End the members of the second kind. Then all others must still go on. */
 static void come_to_rest(void) {
     uint64_t turns[STRESS_MEMBERS_MAX];
     stress.stop = 1;
@@ -256,7 +256,7 @@ static uint64_t sum(uint64_t what) {
     return result;
 }
 
-/* All at once, while they run; and none of them does anything any more. */
+/* Destroy all at once, while they run. Afterwards none of them may do anything. */
 static void destroy(void) {
     CHECK_STATUS(sys_cap_delete(0, stress.pool), OK);
     for (uint32_t i = 0; i < stress.doomed_count; i++)
@@ -288,11 +288,11 @@ static void look_at_results(const struct worker_view *pager) {
 static void blow(uint64_t seed, uint64_t round) {
     random_seed(seed * 1000003 + round);
     const struct worker_view *pager = gather();
-    (void)sys_system_info(INFO_LONGEST_STAY, 1); /* the invariant check is none of it */
+    (void)sys_system_info(INFO_LONGEST_STAY, 1); /* leave out the invariant check */
     for (uint64_t end = world_now() + BLOW_UNITS * unit_ns(); world_now() < end;)
         let_all_run();
     come_to_rest();
-    look_at_results(pager); /* while they run: in the next moment they will find much that is wrong */
+    look_at_results(pager); /* while they still run: once destruction begins they find much that is wrong */
     destroy();
     uint64_t stay = sys_system_info(INFO_LONGEST_STAY, 0).value;
     if (stay > total.longest_stay) {
@@ -302,7 +302,7 @@ static void blow(uint64_t seed, uint64_t round) {
     total.rounds++;
 }
 
-/* ---- what it was, and what the lock cost ---- */
+/* ---- a report of the round, and of the lock's cost ---- */
 
 static void report(void) {
     uint64_t per_us = sys_system_info(INFO_TICKS_PER_SECOND, 0).value / 1000000;
@@ -318,7 +318,7 @@ static void report(void) {
     test_note("the longest stay in the kernel: %lu us, cause %lu", total.longest_stay / per_us, total.stay_cause);
 }
 
-/* What was there before a round is there after it, to the last byte. */
+/* All memory and capabilities from before a round are back after it, to the last byte. */
 static void threads_on_four_cpus_are_played_with(void) {
     uint64_t seed = world_command_number("seed", 1), round = world_command_number("first", 0);
     uint64_t seconds = world_command_number("minutes", 0) * 60;

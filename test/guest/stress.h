@@ -1,8 +1,8 @@
 /*
- * What the parts of suite stress share: members, which are workers that go on for ever, and what each of them is for.
+ * Shared by the parts of suite stress: members, which are workers that run for ever, and their roles.
  *
  *     stress.c         the rounds: begin, let all storms blow, come to rest, look
- *     stress_roles.c   members that are played with: they look whether what they see is as it should be
+ *     stress_roles.c members that are played with: they check that what they see is right
  *     stress_chaos.c   members that play with the others: they map, kill, stop, move
  */
 #pragma once
@@ -65,9 +65,9 @@ static inline void stress_expect(struct worker_view *view, struct result result,
 #define MEMBER_FLEXIBLE (1U << 1)
 /* Ends when `stop` is set. */
 #define MEMBER_PLAYS (1U << 2)
-/* Its thread is now and then not there. */
+/* Its thread does not exist all the time. */
 #define MEMBER_DOOMED (1U << 3)
-/* Goes on only when others do. */
+/* Makes progress only when others do. */
 #define MEMBER_SERVES (1U << 4)
 
 struct member {
@@ -77,8 +77,8 @@ struct member {
     uint32_t flags;
 };
 
-/* Made from a pool of its own, which is destroyed and made again, with all that is in it, in the same slots and
- * frames. */
+/* A thread from a pool of its own. The pool is destroyed and made again, with everything in it, in
+ * the same slots and frames. */
 struct doomed {
     struct member *member;
     cap_t pool, endpoint;
@@ -102,7 +102,7 @@ struct stress {
 extern struct stress stress;
 
 static inline uint64_t stress_canary(uint64_t space) { return 0xc0ffee0000000000ULL + space; }
-/* Some pages are touched, and taken away, more often than others. */
+/* A random page number; some pages are touched and unmapped more often than others. */
 static inline uint64_t stress_page_number(uint64_t random) {
     return random % 8 == 0 ? (random >> 3) % STRESS_PAGES : (random >> 3) % 6;
 }

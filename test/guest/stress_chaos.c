@@ -1,5 +1,5 @@
 /*
- * Suite stress: threads that do things to others, and to each other, until stress.stop is set.
+ * Suite stress: threads that disturb others, and each other, until stress.stop is set.
  */
 #include "test/guest/stress.h"
 
@@ -25,14 +25,14 @@ static void end(struct worker_view *view) {
 #define NO_FRAME UINT64_MAX
 
 static struct {
-    uint64_t in[STRESS_SPACES][STRESS_PAGES]; /* which frame is there */
+    uint64_t in[STRESS_SPACES][STRESS_PAGES]; /* which frame is mapped there */
     uint64_t owner[STRESS_FRAMES];            /* its canary */
 } map;
 
 static volatile uint64_t *frame_words(uint64_t frame) { return stress.seen + frame * PAGE_WORDS; }
 static uaddr_t page_at(uint64_t page) { return stress.pages + page * PAGE_BYTES; }
 
-/* Nobody has written there but its owner, and nobody writes there now. */
+/* Check that only its owner has written to the frame, and that nobody writes to it now. */
 static void check_frame(struct worker_view *view, uint64_t frame) {
     volatile uint64_t *words = frame_words(frame);
     uint64_t counter = words[STRESS_COUNTER];
@@ -73,7 +73,7 @@ static void protect(struct worker_view *view, uint64_t space, uint64_t page, uin
     uint64_t rights = MEMORY_READ;
     for (uint64_t i = page; i < page + count; i++) {
         if (map.in[space][i] == NO_FRAME)
-            return; /* it would refuse */
+            return; /* the kernel would refuse */
     }
     stress_expect(view, sys_space_protect(cap, page_at(page), count, rights), OK);
     for (uint64_t i = page; i < page + count; i++)
@@ -112,7 +112,7 @@ void stress_map(struct worker_view *view) {
         if (random_step(&random) % 8 == 0)
             rest(view, &random);
     }
-    for (uint64_t i = 0; i < STRESS_SPACES * STRESS_PAGES; i++) { /* all touchers can go on */
+    for (uint64_t i = 0; i < STRESS_SPACES * STRESS_PAGES; i++) { /* so that all touchers can go on */
         if (map.in[i % STRESS_SPACES][i / STRESS_SPACES] == NO_FRAME)
             give(view, i % STRESS_SPACES, i / STRESS_SPACES, free_frame(i));
     }

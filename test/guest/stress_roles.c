@@ -1,5 +1,5 @@
 /*
- * Suite stress: threads that look whether all is as it should be, whatever is done to them.
+ * Suite stress: threads that check whether all is right, whatever is done to them.
  */
 #include "kernel/abi/system.h"
 #include "test/guest/lib/random.h"
@@ -7,14 +7,14 @@
 
 #define DEFER (1U << 16) /* label: answer this one later than the next */
 
-/* A generator for this run of the role, which may have been begun before. */
+/* Start a random generator for this run of the role, which may not be the first. */
 static uint64_t begin_random(const struct worker_view *view) {
     return (view->in[STRESS_RANDOM] ^ (view->out[STRESS_TURNS] + 1) * 0x9e3779b97f4a7c15ULL) | 1;
 }
 
 /*
- * A short sleep now and then. Where all emulated CPUs are busy and there are fewer real ones, the lock goes round no
- * faster than the host changes from one to the next, and little would happen.
+ * Sleep for a moment now and then. If all emulated CPUs were busy and the host had fewer, the lock would change hands
+ * only as fast as the host switches between them, and little would happen.
  */
 static void pace(struct worker_view *view) {
     uint64_t random = begin_random(view), pace_ns = view->in[STRESS_PACE_NS];
@@ -24,8 +24,8 @@ static void pace(struct worker_view *view) {
     stress_expect(view, sys_signal_wait(view->caps[STRESS_SILENCE], until_ns), E_TIMEOUT);
 }
 
-/* The same value goes into every register but RAX, RCX and those of the stack, for a while: nonzero
- * bits that came out of it. */
+/* Hold `value` for a while in every register but RAX, RCX and those of the stack. Returns the bits that changed; 0:
+ * none. */
 static uint64_t hold_registers(uint64_t value, uint64_t *ret_fpu) {
     uint64_t fpu;
     __asm__ volatile("movq %%rax, %%xmm0\n movq %%rax, %%xmm9\n movq %%rax, %%xmm15\n"
@@ -109,7 +109,7 @@ void stress_ping(struct worker_view *view) {
 void stress_time(struct worker_view *view) {
     uint64_t random = begin_random(view);
     stress_expect(view, sys_signal_timer(view->caps[0], 0, DEADLINE_NEVER), OK);
-    (void)sys_signal_poll(view->caps[0]); /* of a run before this one */
+    (void)sys_signal_poll(view->caps[0]); /* a bit left from an earlier run */
     for (;; view->out[STRESS_TURNS]++) {
         uint64_t value = random_step(&random), until_ns = world_now() + value % view->in[STRESS_UNIT_NS],
                  bits = 1ULL << value % 63;
@@ -126,7 +126,7 @@ void stress_time(struct worker_view *view) {
     }
 }
 
-/* Each page that is there is ours, now and after the write; pauses, so that others come in while
+/* Check that each mapped page is ours, before and after a write. Pauses let others change it while
  * it is in this CPU's TLB. */
 void stress_touch(struct worker_view *view) {
     uint64_t random = begin_random(view), canary = view->in[STRESS_CANARY];
@@ -168,7 +168,7 @@ void stress_page(struct worker_view *view) {
     }
 }
 
-/* The caller may be gone or have given up; and the lists that a capability is on may need some time. */
+/* Answer a call. The caller may be gone or have given up, and correcting a capability's list may take some time. */
 static void answer(struct worker_view *view, cap_t reply, const struct message *message) {
     uint64_t status;
     do {
@@ -179,12 +179,12 @@ static void answer(struct worker_view *view, cap_t reply, const struct message *
     stress_expect(view, sys_cap_delete(0, reply), OK);
 }
 
-/* What came goes back; some of it later. */
+/* Send back each message; some of them later. */
 void stress_serve(struct worker_view *view) {
     cap_t endpoint = view->caps[0], received = view->caps[1], later = view->caps[2];
     struct message message = {0}, deferred = {0};
     bool is_deferred = false, is_open = false;
-    stress_expect(view, sys_cap_delete(0, received), OK); /* from a life before this one */
+    stress_expect(view, sys_cap_delete(0, received), OK); /* from an earlier life */
     stress_expect(view, sys_cap_delete(0, later), OK);
     view->message->receive_caps[0] = view->message->send_caps[0] = received;
     for (;; view->out[STRESS_TURNS]++) {
@@ -193,7 +193,7 @@ void stress_serve(struct worker_view *view) {
             is_open ? ep_reply_wait(endpoint, &message, &badge) : ep_wait(endpoint, until_ns, &message, &badge);
         is_open = false;
         if (status == OK && (message_label(message.info) & DEFER) != 0 && !is_deferred) {
-            is_deferred = sys_cap_move(0, later, 0).status == OK; /* E_CAP: it has given up */
+            is_deferred = sys_cap_move(0, later, 0).status == OK; /* E_CAP: the caller has given up */
             deferred = message;
             continue;
         }
@@ -213,7 +213,7 @@ void stress_serve(struct worker_view *view) {
     }
 }
 
-/* A message that tells itself from others; some long, some with a capability, some with a deadline. */
+/* Make a distinguishable message; some long, some with a capability, some with a deadline. */
 static struct message compose(struct worker_view *view, uint64_t value) {
     uint64_t words = (value >> 8) % 8 == 0 ? (value >> 16) % (MESSAGE_WORDS + 1) : (value >> 16) % 5;
     uint64_t caps = (value >> 12) % 8 == 0, label = value & 0xffff;

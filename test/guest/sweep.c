@@ -2,14 +2,14 @@
  * Does it matter at which instruction an interrupt comes?
  *
  * The machine counts time in instructions (suite.py --icount 0: 1 ns each). A client does a short list of operations
- * again and again; each time an interrupt comes one instruction later than the time before, from before the first to
- * after the last. It makes a thread of higher priority in another space run, which fills all registers with its own
- * values. What the client, the server it talks to and the others see must be the same as without an interrupt, to the
- * last register. The same with a non-maskable interrupt, which also comes inside the kernel.
+ * again and again. Each time an interrupt comes one instruction later, from before the first operation to after the
+ * last. The interrupt wakes a thread of higher priority in another space, which fills all registers with its own
+ * values. All that the client, its server and the others see must be as without an interrupt, to the last register. All
+ * of this is repeated with a non-maskable interrupt, which also comes inside the kernel.
  *
  * Operations that take long are sampled, from another instruction with each seed: the word points=N says how many
- * instructions of one operation are tried, and points=1000000 tries every one. (While the kernel has interrupts off a
- * timer's interrupt waits, so only a non-maskable one tells many of them apart.)
+ * instructions of one operation are tried, and points=1000000 tries every one. (While the kernel has interrupts off, a
+ * timer's interrupt waits, so only a non-maskable one can hit many different instructions.)
  */
 #include "kernel/abi/system.h"
 #include "libsys/string.h"
@@ -58,7 +58,7 @@ static void fault_interrupted(void) {
     CHECK(stage.server.view->out[OUT_COUNT] > 2);
 }
 
-/* From one space to another and back, while the victim spins. */
+/* Hand the victim over from one space to another and back, while it spins. */
 static void check_victim(struct stage *stage) {
     struct thread_registers seen = worker_read(stage->scratch[0]).registers;
     CHECK(memcmp(&seen, &stage->bystander_registers, sizeof(seen)) == 0);
@@ -97,7 +97,7 @@ static void thread_handover_interrupted(void) {
         CHECK_EQUAL(stage_view(&stage)->found[i].rax, OK);
 }
 
-/* Map, change the rights of one page, unmap. */
+/* Map pages, change the rights of one, unmap. */
 static void sweep_mapping(cap_t memory, uint64_t page_count, const char *name) {
     struct stage stage;
     stage_init(&stage, INTERRUPT_TIMER);
@@ -134,7 +134,8 @@ static void prepare_revoke(struct stage *stage) {
 
 static void check_revoke(struct stage *stage) {
     cap_t chain = stage->scratch[1];
-    CHECK_STATUS(sys_cap_copy(0, chain, stage->done, RIGHTS_ALL, 0), OK); /* slots are empty again: on both sides */
+    /* the slots are empty again, in both tables */
+    CHECK_STATUS(sys_cap_copy(0, chain, stage->done, RIGHTS_ALL, 0), OK);
     CHECK_STATUS(sys_cap_move(stage->client.table, CLIENT_FREE + REVOKED / 2, chain), OK);
     CHECK_STATUS(sys_cap_delete(stage->client.table, CLIENT_FREE + REVOKED / 2), OK);
     CHECK_STATUS(sys_cap_delete(stage->client.table, CLIENT_FREE), OK);

@@ -1,5 +1,5 @@
 /*
- * A page fault with every register under control: raw_syscall of lib/entry.S with a store in the
+ * A page fault with every register under control: like raw_syscall in lib/entry.S, with a store in
  * place of the system call.
  */
 #include "test/guest/lib/raw.h"

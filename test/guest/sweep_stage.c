@@ -12,7 +12,7 @@
 
 #define POINTS 1000U
 #define NMI_POINTS 3000U
-#define CHECK_EVERY 128U /* rounds from one check of the kernel's invariants to the next */
+#define CHECK_EVERY 128U /* rounds between checks of the kernel's invariants */
 #define FAR_NS 1000000000ULL
 #define MARGIN_NS 64U
 #define CASE_LIMIT_MS 600000U /* of virtual time */
@@ -29,7 +29,7 @@ static struct client_view *client_view(struct worker_view *view) { return (void 
 
 /* ---- the threads. In a space of their own they have no variables but those on the stack and in the view. ---- */
 
-/* All registers that a system call keeps, each with a value of its own. */
+/* Fill all registers that a system call keeps, each with its own value. */
 static void fill_registers(struct raw_registers *registers, uint64_t value) {
     uint64_t step = 0x0101010101010101;
     *registers = (struct raw_registers){.rbx = value,
@@ -79,7 +79,7 @@ static void client(struct worker_view *view) {
     }
 }
 
-/* The answer to a call: each word plus one. To a fault: go on behind the store. */
+/* Answer a call with each word plus one, and a fault by resuming after the store. */
 static uint64_t answer(const struct worker_view *view, struct raw_registers *registers) {
     struct message_page *message = view->message;
     if (message_kind(registers->rsi) == MESSAGE_FAULT) {
@@ -115,7 +115,7 @@ static void server(struct worker_view *view) {
     }
 }
 
-/* in[0]: it waits for the serial line's interrupt, and has to quiet the device. */
+/* in[0]: whether it waits for the serial line's interrupt, and has to silence the device. */
 static void intruder(struct worker_view *view) {
     struct raw_registers given, found;
     for (;;) {
@@ -158,10 +158,11 @@ static void bystander_make(struct stage *stage) {
         OK);
 }
 
-/* A non-maskable interrupt comes from the timer, so that nothing else may want it: not even the guard. */
+/* A non-maskable interrupt uses the timer, so nothing else may need that, not even the guard. */
 static void quiet_guard(void) {
     guard_watch_until(DEADLINE_NEVER);
-    worker_let_run(test_limit_default_ns() + CASE_LIMIT_MS * 1000000ULL); /* until it has waited for an earlier limit */
+    /* until its wait for an earlier limit is over */
+    worker_let_run(test_limit_default_ns() + CASE_LIMIT_MS * 1000000ULL);
 }
 
 void stage_init(struct stage *stage, enum interrupt interrupt) {
@@ -219,7 +220,7 @@ void stage_add_store(struct stage *stage, uaddr_t at) {
     stage->client.view->in[IN_STORES] |= 1ULL << index;
 }
 
-/* One round: the operation, an interrupt `delay_ns` after its start. */
+/* Run one round: the operation, with an interrupt `delay_ns` after its start. */
 static uint64_t round_run(struct stage *stage, enum interrupt interrupt, uint64_t delay_ns) {
     struct worker_view *view = stage->client.view;
     uint64_t before = stage->intruder.view->out[OUT_COUNT];
@@ -238,7 +239,7 @@ static uint64_t round_run(struct stage *stage, enum interrupt interrupt, uint64_
     return stage_view(stage)->took_ns;
 }
 
-/* False: something is not as it was without an interrupt. */
+/* Compare the round with one without an interrupt. False: something differs. */
 static bool round_is_same(struct stage *stage) {
     const struct worker_view *view = stage->client.view;
     struct thread_registers seen = worker_read(stage->bystander.thread).registers;
@@ -255,7 +256,7 @@ static bool counts_are(const struct hook_counts *expected) {
     return CHECK(memcmp(&now, expected, sizeof(now)) == 0);
 }
 
-/* What the operation does when nothing interrupts it; returns how long it takes, the setting of the timer included. */
+/* Record the operation without an interrupt. Returns how long it takes, including setting the timer. */
 static uint64_t measure(struct stage *stage) {
     for (uint32_t i = 0; i < 3; i++) /* the first few clear memory that was never used */
         (void)round_run(stage, INTERRUPT_NONE, 0);

@@ -1,6 +1,5 @@
 /*
- * The stage of the suite sweep.c, which says what is played on it: threads that do an operation again and again, and
- * the interrupt that comes in between.
+ * The stage for sweep.c: threads that repeat an operation, and an interrupt that comes in between.
  *
  *    client, own space, priority 16     does the operation       -> server, own space, priority 16
  *    intruder, own space, priority 24   wakes by the interrupt
@@ -24,7 +23,7 @@ enum { INTRUDER_TICK = 1, INTRUDER_LINE, INTRUDER_PORTS };
 
 enum interrupt { INTERRUPT_NONE, INTERRUPT_TIMER, INTERRUPT_NMI };
 
-/* What is in the client's view: orders in in[], and struct client_view over out[]. */
+/* The client's view: orders in in[], and a struct client_view in place of out[]. */
 enum { IN_INTERRUPT, IN_DELAY_NS, IN_STEPS, IN_STORES /* bit i: step i is a store, not a system call */ };
 struct client_view {
     struct raw_registers given[STEPS_MAX];
@@ -33,7 +32,7 @@ struct client_view {
 };
 _Static_assert(sizeof(struct client_view) <= VIEW_VALUES * sizeof(uint64_t), "fits the view");
 
-enum { OUT_COUNT, OUT_LOST }; /* out[] of server and intruder: turns; those in which a register was not what it was */
+enum { OUT_COUNT, OUT_LOST }; /* out[] of server and intruder: turns; turns in which a register changed */
 
 struct stage {
     struct worker client, server, intruder, bystander;
@@ -56,11 +55,11 @@ static inline struct client_view *stage_view(const struct stage *stage) {
     return (void *)(uintptr_t)stage->client.view->out;
 }
 
-/* The next step of the operation, in order: a system call whose other registers are marked; the same with arguments; a
- * store to an address where nothing is mapped. */
+/* Add the operation's next step: a system call whose other registers are marked; a system call with arguments; a
+ * store to an unmapped address. */
 struct raw_registers *stage_add_step(struct stage *stage, enum syscall_number number);
 void stage_add_call(struct stage *stage, enum syscall_number number, const uint64_t arguments[static 6]);
 void stage_add_store(struct stage *stage, uaddr_t at);
 
-/* Play the operation once in peace and then with an interrupt at one instruction after another; compare. */
+/* Run the operation once without an interrupt, then with one at each instruction in turn, and compare. */
 void stage_sweep(struct stage *stage, const char *name);

@@ -1,6 +1,6 @@
 /*
- * system_info and log_write: what they refuse, what a program without authority costs others by them, and what the
- * check of the kernel's invariants says.
+ * system_info and log_write: when do they refuse, and what can they cost others when called without authority? And what
+ * does the check of the kernel's invariants find?
  */
 #include "kernel/abi/log.h"
 #include "kernel/abi/rights.h"
@@ -35,7 +35,7 @@ static void system_info_refuses_unknown_cpus(void) {
     }
 }
 
-/* The next one that is occupied, among so many; nothing beyond the table, and nothing of what is no table. */
+/* It finds the next occupied slot within a bounded number, none beyond the table, and none in other objects. */
 static void system_info_finds_occupied_slots(void) {
     cap_t table = world_create(OBJECT_TABLE, 2048), small = world_create(OBJECT_TABLE, 8);
     const uint64_t occupied[] = {3, 4, 1027, 2047};
@@ -44,7 +44,7 @@ static void system_info_finds_occupied_slots(void) {
     CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 0)), 3);
     CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 3)), 3);
     CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 4)), 4);
-    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 5)), 1027); /* 1,023 behind */
+    CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 5)), 1027); /* 1,023 slots later */
     CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 1028)), 2047);
     CHECK_STATUS(sys_cap_delete(table, 1027), OK);
     CHECK_VALUE(sys_system_info(INFO_NEXT_SLOT, RANGE(table, 1023)), 0); /* the last that is looked at is 2046 */
@@ -76,7 +76,7 @@ static void unmap_ring(const volatile struct log_ring *ring) {
     CHECK_STATUS(sys_space_unmap(INIT_CAP_SPACE, (uaddr_t)ring, LOG_RING_PAGES), OK);
 }
 
-/* Does the log say `text` in its last bytes? */
+/* Is `text` in the last bytes of the log? */
 static bool ring_ends_with(const volatile struct log_ring *ring, const char *text) {
     uint64_t length = strlen(text), start = ring->written - length;
     for (uint64_t i = 0; i < length; i++)
@@ -85,7 +85,7 @@ static bool ring_ends_with(const volatile struct log_ring *ring, const char *tex
     return true;
 }
 
-/* Write in[0] lines of in[1] bytes, as fast as can be. out: how many were taken, and the last status. */
+/* Write in[0] lines of in[1] bytes, as fast as possible. out: how many were accepted, and the last status. */
 enum { FLOOD_TAKEN, FLOOD_STATUS };
 static void flood(struct worker_view *view) {
     memset(view->message->data, 'x', LOG_BYTES_MAX);
@@ -110,8 +110,8 @@ static void run_flood(uint64_t lines, uint64_t bytes, uint64_t *ret_taken, uint6
 }
 
 /*
- * A program that writes without end gets 12 KiB on the log and what comes back by and by, with all threads of its pool
- * together. What is lost is said, to it at once and in the log with its next line; others write as before.
+ * All threads of a pool together may write 12 KiB to the log, plus an allowance that grows with time. If more is lost,
+ * the writer is told at once, and the log with the writer's next line. Others write as before.
  */
 static void log_write_is_rationed(void) {
     const volatile struct log_ring *ring = map_ring();
@@ -141,8 +141,8 @@ static void log_write_is_rationed(void) {
 }
 
 /*
- * What can a thread do to the rest that has nothing but its table and message page? Each call that asks for no
- * capability, with each argument: suite.py holds the longest stay against the limit, in the kernel that users boot.
+ * How much can a thread delay others if it has only its table and message page? It makes each call that needs no
+ * capability, with each argument. suite.py compares the longest stay with the limit, in the kernel that users boot.
  */
 static void everything(struct worker_view *view) {
     for (uint64_t topic = 0; topic < 32; topic++)
@@ -158,7 +158,7 @@ static void everything(struct worker_view *view) {
 static void calls_without_authority_are_short(void) {
     struct worker worker;
     worker_start(&worker, (struct worker_plan){.code = everything, .own_space = true, .own_table = true});
-    (void)sys_system_info(INFO_LONGEST_STAY, 1); /* to make a worker takes longer, and authority */
+    (void)sys_system_info(INFO_LONGEST_STAY, 1); /* making a worker takes longer, but also authority */
     worker_join(&worker);
     CHECK(worker.view->out[0] > 8);
     CHECK_EQUAL(worker.view->out[1], 0);
@@ -170,7 +170,7 @@ static void calls_without_authority_are_short(void) {
                   sys_system_info(INFO_LONGEST_CALL, 0).value);
 }
 
-/* Whoever has the log's frames sees what is written, and can do nothing else with them. */
+/* The log's Memory can only be read, and shows what is written. */
 static void log_write_shows_in_the_ring(void) {
     static const char text[] = "the ring has this line";
     uaddr_t at = world_addresses(LOG_RING_PAGES);
@@ -192,8 +192,7 @@ static void log_write_shows_in_the_ring(void) {
     unmap_ring(ring);
 }
 
-/* The invariant check looks at every space there is. This one is nobody's, and an entry of its kernel half is
- * changed. */
+/* The invariant check visits every space. Here no thread uses the space, and an entry of its kernel half is changed. */
 static void system_control_checks_the_kernel_half(void) {
     struct result whole = sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0);
     CHECK_STATUS(whole, test_checks_built() ? OK : E_CALL);
@@ -213,7 +212,7 @@ static void system_control_checks_the_kernel_half(void) {
     }
 }
 
-/* The kernel that users boot has no hooks: it checks nothing, and nothing in it can be provoked. */
+/* The kernel that users boot has no test hooks: it checks nothing, and no failure can be provoked. */
 static void system_control_has_hooks_with_checks_only(void) {
     CHECK_STATUS(hook_test(CONTROL_TEST_REFUSE, 0), test_checks_built() ? OK : E_CALL);
     CHECK_STATUS(hook_test(CONTROL_TEST_COUNT, 0), test_checks_built() ? E_ARG : E_CALL);

@@ -28,7 +28,7 @@ static void thread_configure_refuses_each_field(void) {
         struct thread_config config;
         uint64_t fields, status;
     } rows[] = {
-        {{.table = 0}, THREAD_TABLE, E_CAP}, /* a thread always has one */
+        {{.table = 0}, THREAD_TABLE, E_CAP}, /* a thread always has a table */
         {{.table = empty}, THREAD_TABLE, E_CAP},
         {{.table = endpoint}, THREAD_TABLE, E_TYPE},
         {{.table = world_copy(INIT_CAP_TABLE, TABLE_WRITE, 0)}, THREAD_TABLE, E_RIGHTS},
@@ -80,7 +80,7 @@ static void thread_configure_applies_all_or_nothing(void) {
     CHECK_EQUAL(worker_read(thread).priority, 7);
     CHECK_EQUAL(sys_system_info(INFO_FRAMES_MAPPED, 0).value, frames + 1);
     CHECK_EQUAL(sys_system_info(INFO_CAPABILITIES, 0).value, caps + 2);
-    CHECK_STATUS(worker_configure(thread, &config, fields), OK); /* again: replaced, not added */
+    CHECK_STATUS(worker_configure(thread, &config, fields), OK); /* once more: bindings are replaced, not added */
     CHECK_EQUAL(sys_system_info(INFO_CAPABILITIES, 0).value, caps + 2);
     config.message_memory = 0;
     CHECK_STATUS(worker_configure(thread, &config, THREAD_MESSAGE_PAGE), OK);
@@ -178,7 +178,7 @@ static void thread_suspend_of_oneself(void) {
     CHECK_EQUAL(worker.view->out[0], 1 + OK);
 }
 
-/* A suspended thread that waits goes on waiting; it stops when the wait is over, and has the
+/* A waiting thread that is suspended goes on waiting. It stops when the wait is over, and gets the
  * result when it is resumed. */
 static void thread_suspend_of_a_thread_that_waits(void) {
     for (uint32_t resumed_early = 0; resumed_early < 2; resumed_early++) {
@@ -248,7 +248,7 @@ static void thread_read_tells_state_and_time(void) {
     CHECK(time_ns < 1000 * SHORT_NS);
 }
 
-/* All registers in, by thread_write, and out again, by a fault message and by thread_read. */
+/* Write all registers by thread_write, and read them back from a fault message and by thread_read. */
 static void thread_write_sets_all_registers(void) {
     struct worker worker;
     struct fault_message fault;
@@ -301,7 +301,8 @@ static void thread_write_refuses_addresses(void) {
     CHECK_STATUS(worker_write(worker.thread, &bad), E_ARG);
 }
 
-/* Whatever is written to RFLAGS: the thread runs with interrupts, without I/O privilege, and not as a nested task. */
+/* Whatever is written to RFLAGS, the thread runs with interrupts on, without I/O privilege, and not as a nested
+ * task. */
 static void thread_write_sanitises_flags(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing});
@@ -319,7 +320,7 @@ static void thread_write_sanitises_flags(void) {
     }
 }
 
-/* A number at which something may go wrong: near an edge of either half, one bit, a small one, or any. */
+/* A number at which something may go wrong: near an edge of either half, a single bit, a small number, or any. */
 static uint64_t edgy_number(void) {
     static const uint64_t edges[] = {0,          USER_LOWEST,        USER_LIMIT,        1ULL << 47,
                                      1ULL << 48, 0xffff800000000000, 0xffffffff80000000};
@@ -336,8 +337,8 @@ static uint64_t edgy_number(void) {
 }
 
 /*
- * Any registers at all, by each way there is to set them: what is taken are addresses of the user half and the flags of
- * users, what is not taken is refused, and the thread runs with just these.
+ * Random registers, by each way of setting them: only addresses in the user half and user flags are accepted, all else
+ * is refused, and the thread runs with exactly the accepted ones.
  */
 static void thread_write_fuzzed(void) {
     enum { ROUNDS = 3000 };
@@ -368,7 +369,8 @@ static void thread_write_fuzzed(void) {
         CHECK_EQUAL(now.rflags & ~FLAGS_USER, FLAGS_FIXED);
         if (!right || (registers.rflags & FLAG_TRAP) != 0)
             continue;
-        struct fault_message fault; /* no page is there, or a breakpoint: wherever it runs, it faults at once */
+        /* nothing is mapped there, or a breakpoint is there: it faults at once, wherever it runs */
+        struct fault_message fault;
         worker_resume(&worker);
         if (!worker_fault(&worker, &fault))
             return;
@@ -397,7 +399,7 @@ static void thread_write_refuses_threads_that_run_or_wait(void) {
     CHECK_STATUS(worker_write(call.thread, &registers), E_STATE);
 }
 
-/* The FS base that a thread is given is its own, whoever runs in between. */
+/* A thread keeps its FS base, whoever runs in between. */
 static void read_fs(struct worker_view *view) {
     for (uint32_t i = 0; i < 4; i++) {
         __asm__ volatile("mov %%fs:0, %0" : "=r"(view->out[i]));
@@ -423,7 +425,7 @@ static void thread_write_sets_the_fs_base(void) {
     }
 }
 
-/* ... and who has none has none, right after one who has. */
+/* ... and a thread without an FS base has none, even right after a thread with one. */
 static void thread_write_without_an_fs_base(void) {
     struct worker with, without;
     struct fault_message fault;
@@ -456,7 +458,7 @@ static void call_with_flags(struct worker_view *view) {
     view->out[0] = registers.rax;
 }
 
-/* The kernel works upwards, whichever way its caller does. */
+/* The kernel copies upwards, whatever the caller's direction flag. */
 static void memory_copy_with_the_callers_flags(void) {
     static const uint64_t flags[] = {FLAGS_FIXED, FLAGS_FIXED | FLAG_DIRECTION};
     for (uint32_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {

@@ -1,8 +1,8 @@
 /*
- * Who pays when thousands of timers come at once? A deadline is charged to the thread that waits or that has set the
- * timer: by its priority it takes time from others, and is late itself.
+ * Who pays when thousands of timers fire at once? A deadline has the priority of the thread that waits or has set the
+ * timer. By this priority it takes time from other threads, and may be late itself.
  *
- * The machine counts time in instructions, one a ns. A thread sees that it was interrupted when two readings of
+ * The machine counts time in instructions, one per ns. A thread notices an interruption when two of its readings of
  * the clock are far apart.
  */
 #include "kernel/abi/system.h"
@@ -15,17 +15,17 @@
 #define SLOTS 16384U
 #define PRIORITY_LOW 1U
 #define LIMIT_MS 60000U
-#define SETTING_NS 100000000U /* in that time all are set */
-#define FLOOD_NS 60000000U    /* in that time all have come, where their priority runs */
+#define SETTING_NS 100000000U /* the time in which all are set */
+#define FLOOD_NS 60000000U    /* the time in which all have fired, if their priority may run */
 
 #define GAP_NS 1500U        /* more than the clock's own call takes, or a bare interrupt */
-#define PIECE_NS_MIN 10000U /* what is left to user code between two batches */
+#define PIECE_NS_MIN 10000U /* the least time for user code between two batches */
 #define LATE_NS_MAX 20000U
-#define LOW_SHARE 100U /* at most one part in so many for deadlines of lower priority */
+#define LOW_SHARE 100U /* deadlines of lower priority take at most 1/LOW_SHARE of the time */
 
 enum { FLOOD_POOL, FLOOD_TABLE, FLOOD_SLOT };
 
-/* Set in[1] timers, one a ns from in[0] on; then return, or run for ever if in[2] says so. */
+/* Set in[1] timers, one per ns from in[0] on. Then return or, if in[2], run for ever. */
 static void set_timers(struct worker_view *view) {
     for (uint64_t i = 0; i < view->in[1]; i++) {
         if (sys_object_create(view->caps[FLOOD_POOL], OBJECT_NOTIFICATION, 0, view->caps[FLOOD_SLOT]).status != OK ||
@@ -44,8 +44,8 @@ struct flood {
     uint64_t when_ns, count;
 };
 
-/* A thread of this priority sets `count` timers for the same moment, which is returned; `spins`: it is still there
- * then. */
+/* Start a thread of this priority that sets `count` timers for the same moment, which is returned.
+ * spins: it still runs then. */
 static void start_flood(struct flood *flood, uint64_t priority, uint64_t count, bool spins) {
     test_limit_ms(LIMIT_MS);
     *flood = (struct flood){.pool = world_pool(512), .table = world_slot(), .count = count};
@@ -71,7 +71,7 @@ struct gaps {
     uint64_t count, lost_ns, longest_ns, shortest_piece_ns, first_ns, last_ns;
 };
 
-/* Run until then, and see what others take. */
+/* Run until `until_ns`, and measure the gaps that others cause. */
 static struct gaps watch_clock(uint64_t until_ns) {
     struct gaps gaps = {.shortest_piece_ns = UINT64_MAX};
     for (uint64_t now_ns, before_ns = world_now(); before_ns < until_ns; before_ns = now_ns) {
@@ -98,13 +98,13 @@ static void signal_timer_of_lower_priority_takes_next_to_nothing(void) {
     struct flood flood;
     start_flood(&flood, PRIORITY_LOW, MANY, false);
     struct gaps gaps = watch_clock(flood.when_ns + FLOOD_NS);
-    CHECK(gaps.count > 0); /* they do come */
+    CHECK(gaps.count > 0); /* the timers do fire */
     CHECK(gaps.longest_ns <= TEST_STAY_LIMIT);
     CHECK(gaps.lost_ns * LOW_SHARE <= FLOOD_NS);
     end_flood(&flood);
 }
 
-/* Those of its own priority go first, but not all in one go. */
+/* Timers of an equal priority fire first, but not all in one batch. */
 static void signal_timer_of_an_equal_leaves_user_code_its_time(void) {
     struct flood flood;
     start_flood(&flood, PRIORITY_MAIN, MANY, false);
@@ -115,7 +115,7 @@ static void signal_timer_of_an_equal_leaves_user_code_its_time(void) {
     end_flood(&flood);
 }
 
-/* Waits of the main thread end as they should while the flood goes on. */
+/* Check that the main thread's waits end in time during the flood. */
 static void wait_in_flood(const struct flood *flood, const char *where) {
     uint64_t latest_ns = 0, waits = 0;
     for (uint64_t at_ns = flood->when_ns; at_ns < flood->when_ns + 15000000; at_ns += 50000 + waits % 97 * 211) {
@@ -167,7 +167,7 @@ static uint64_t count_raised(cap_t first) {
     return count;
 }
 
-/* One of lower priority may be late while a higher one runs, but it comes: somebody else may wait for it. */
+/* A timer of lower priority may be late while a higher thread runs, but it fires: another thread may wait for it. */
 static void signal_timer_of_lower_priority_comes_all_the_same(void) {
     struct worker setter;
     cap_t first = world_slots(FEW);
@@ -182,7 +182,7 @@ static void signal_timer_of_lower_priority_comes_all_the_same(void) {
     CHECK_EQUAL(at_once + later, FEW);
 }
 
-/* The thread that set them is gone: they keep its priority, and come. */
+/* After its thread's end a timer keeps the priority, and fires. */
 static void signal_timer_outlives_its_thread(void) {
     struct worker setter;
     cap_t first = world_slots(FEW);
@@ -194,7 +194,7 @@ static void signal_timer_outlives_its_thread(void) {
     CHECK_EQUAL(count_raised(first), FEW);
 }
 
-/* A waiting thread that gets a higher priority is no longer behind the timers of its old one. */
+/* When a waiting thread gets a higher priority, its deadline moves ahead of its old priority's timers. */
 static void thread_configure_priority_takes_the_deadline_along(void) {
     struct flood flood;
     struct worker waiter;
@@ -212,7 +212,8 @@ static void thread_configure_priority_takes_the_deadline_along(void) {
     end_flood(&flood);
 }
 
-/* One that moves takes it along as well: its old CPU may be busy with higher ones, and the new one asleep. */
+/* When a waiting thread moves, its deadline moves, too: the old CPU may be busy with higher
+ * threads, and the new one asleep. */
 static void thread_configure_cpu_takes_the_deadline_along(void) {
     struct flood flood;
     struct worker waiter;
@@ -229,7 +230,7 @@ static void thread_configure_cpu_takes_the_deadline_along(void) {
     struct thread_config config = {.cpu = 1};
     CHECK_STATUS(worker_configure(waiter.thread, &config, THREAD_CPU), OK);
     CHECK(world_comes(&waiter.view->out[SIGNAL_ENDED_NS], 1,
-                      at_ns + 1000000)); /* it lets the emulator turn to the other CPU */
+                      at_ns + 1000000)); /* this lets the emulator run the other CPU */
     CHECK_EQUAL(waiter.view->out[SIGNAL_STATUS], E_TIMEOUT);
     CHECK(waiter.view->out[SIGNAL_ENDED_NS] - at_ns <= LATE_NS_MAX);
     worker_join(&waiter);

@@ -1,6 +1,5 @@
 /*
- * trace_control: does the kernel record what happens, in the order in which it happens, where the tracer said, and
- * nowhere and nothing else?
+ * trace_control: does the kernel record events in their order, in the tracer's frames, and nothing else anywhere else?
  */
 #include "kernel/abi/trace.h"
 #include "kernel/abi/system.h"
@@ -18,7 +17,7 @@
 #define ANY UINT64_MAX
 #define PATTERN 0xa5a5a5a5a5a5a5a5ULL
 
-/* A trace, as its tracer sees it: `read` records have been looked at. */
+/* A trace, as its tracer sees it; `read`: how many records were checked. */
 struct ring {
     cap_t memory;
     uint64_t page_count;
@@ -34,7 +33,7 @@ static struct result control(cap_t memory, uint64_t offset_pages, uint64_t page_
 static struct result stop(void) { return control(0, 0, 0, 0); }
 
 static void make_ring(struct ring *ring, uint64_t page_count) {
-    (void)stop(); /* a case that failed may have left one */
+    (void)stop(); /* a failed case may have left a trace */
     ring->memory = world_memory(page_count);
     ring->page_count = page_count;
     ring->header = world_map(ring->memory, page_count);
@@ -53,7 +52,7 @@ static const volatile struct trace_record *record_of(const struct ring *ring, ui
     return &ring->records[number % ring->header->record_count];
 }
 
-/* The next record of this kind and thread, which must be there, past what has been looked at; ANY fits anything. */
+/* Find the next record of this kind and thread after those checked; it must exist. ANY matches anything. */
 static const volatile struct trace_record *expect(struct ring *ring, enum trace_event event, uint32_t thread,
                                                   uint64_t detail, uint64_t first, uint64_t second) {
     static const volatile struct trace_record none;
@@ -68,7 +67,7 @@ static const volatile struct trace_record *expect(struct ring *ring, enum trace_
     return &none;
 }
 
-/* How many of all records are of this event. */
+/* How many records are of this event. */
 static uint64_t count(const struct ring *ring, enum trace_event event) {
     uint64_t found = 0;
     for (uint64_t i = 0; i < ring->header->written && i < ring->header->record_count; i++)
@@ -93,7 +92,7 @@ static void trace_control_refuses_wrong_capabilities(void) {
     CHECK_STATUS(control(INIT_CAP_DEVICES, 0xfed00, 1, TRACE_ALL), E_TYPE);
 }
 
-/* To see everything is for those who may do everything. */
+/* Tracing shows everything, so it needs all ports, which allow everything. */
 static void trace_control_needs_all_ports(void) {
     cap_t most = world_copy(INIT_CAP_PORTS, RIGHTS_ALL, RANGE(0, 65535));
     cap_t others = world_copy(INIT_CAP_PORTS, RIGHTS_ALL, RANGE(1, 65535));
@@ -101,7 +100,7 @@ static void trace_control_needs_all_ports(void) {
     CHECK_STATUS(sys_trace_control(most, memory, 0, 1, TRACE_ALL), E_RIGHTS);
     CHECK_STATUS(sys_trace_control(others, memory, 0, 1, TRACE_ALL), E_RIGHTS);
     CHECK_STATUS(sys_trace_control(most, 0, 0, 0, 0), E_RIGHTS);
-    CHECK_STATUS(stop(), E_STATE); /* nothing has begun */
+    CHECK_STATUS(stop(), E_STATE); /* no trace runs */
 }
 
 static void trace_control_refuses_arguments(void) {
@@ -153,7 +152,7 @@ static void trace_control_runs_one_trace(void) {
     CHECK_EQUAL(ring.header->written, written);
 }
 
-/* What holds the frames: nobody before, the trace while it runs, nobody after. */
+/* The trace holds its frames while it runs, not before or after. */
 static void trace_control_holds_its_frames(void) {
     cap_t memory = world_memory(6), pool = world_slot();
     (void)stop();
@@ -176,7 +175,7 @@ static void trace_control_holds_its_frames(void) {
     CHECK_STATUS(sys_pool_create(memory, 0, 6, pool), OK);
 }
 
-/* The tracer's capability may go; what it was derived from, if revoked, takes the trace along. */
+/* The tracer's capability may go, but revoking its ancestor ends the trace. */
 static void trace_control_ends_with_its_memory(void) {
     struct ring ring;
     make_ring(&ring, 2);
@@ -198,7 +197,7 @@ static void trace_control_ends_with_its_memory(void) {
     CHECK_EQUAL(header->written, written);
     CHECK_STATUS(stop(), E_STATE);
     CHECK_EQUAL(sys_system_info(INFO_CAPABILITIES, 0).value, caps - 1);
-    CHECK_EQUAL(ring.header->written, PATTERN); /* the page in front of the trace is as it was */
+    CHECK_EQUAL(ring.header->written, PATTERN); /* the page before the trace is unchanged */
 }
 
 /* ---- records ---- */
@@ -226,12 +225,12 @@ static void trace_control_records_calls(void) {
     CHECK_EQUAL(ring.read, 8);
     expect(&ring, TRACE_CALL, self, SYS_signal_wait, notification, ANY);
     expect(&ring, TRACE_RETURN, self, 0, E_TIMEOUT, 0); /* the outcome of a wait */
-    CHECK_EQUAL(ring.read, 10);                         /* and no other before it */
+    CHECK_EQUAL(ring.read, 10);                         /* without another record before it */
     expect(&ring, TRACE_CALL, self, SYS_trace_control, INIT_CAP_PORTS, 0);
-    CHECK_EQUAL(ring.read, ring.header->written); /* it was the last */
+    CHECK_EQUAL(ring.read, ring.header->written); /* it was the last record */
 }
 
-/* A call that is made in steps returns once. */
+/* A call that the kernel makes in steps has one record of its return. */
 static void trace_control_records_one_return_of_a_long_call(void) {
     struct ring ring;
     cap_t pool = world_pool(64);
@@ -246,7 +245,7 @@ static void trace_control_records_one_return_of_a_long_call(void) {
     expect(&ring, TRACE_CALL, own_id(), SYS_trace_control, ANY, ANY);
 }
 
-/* Call and answer between two threads, with all that it takes, in order. */
+/* A call and answer between two threads, with all their records in order. */
 static void trace_control_records_messages_and_switches(void) {
     struct ring ring;
     struct worker worker;
@@ -305,7 +304,7 @@ static void trace_control_records_interrupts(void) {
     start(&ring, 1, TRACE_BIT(TRACE_INTERRUPT) | TRACE_BIT(TRACE_SWITCH));
     worker_let_run(SHORT_NS);
     CHECK_STATUS(stop(), OK);
-    expect(&ring, TRACE_SWITCH, own_id(), 0, 0, 0); /* nobody can run */
+    expect(&ring, TRACE_SWITCH, own_id(), 0, 0, 0); /* no thread can run */
     expect(&ring, TRACE_INTERRUPT, 0, TRACE_TIMER, 0, 0);
     expect(&ring, TRACE_SWITCH, 0, 0, own_id(), 0);
 }
@@ -330,7 +329,7 @@ static void trace_control_records_foreign_calls(void) {
     worker_answer(FAULT_STOP, NULL);
 }
 
-/* Time goes on, each record has a known event, and none tells where the kernel or its objects are. */
+/* Times ascend, each record has a known event, and none contains an address of the kernel or its objects. */
 static void trace_control_tells_no_address_of_the_kernel(void) {
     struct ring ring;
     struct worker worker;
@@ -357,7 +356,7 @@ static void trace_control_tells_no_address_of_the_kernel(void) {
     CHECK_EQUAL(ring.header->record_count, TRACE_RECORDS(TRACE_PAGES_MAX));
 }
 
-/* What was written last is there, what was written first is gone, and nothing lies outside. */
+/* The last records are there, the first ones are overwritten, and nothing is written outside the ring. */
 static void trace_control_wraps(void) {
     struct ring ring;
     make_ring(&ring, 3);
@@ -384,7 +383,7 @@ static void trace_control_wraps(void) {
         CHECK(front[i] == PATTERN && behind[i] == PATTERN);
 }
 
-/* The index is the kernel's own: what a user writes over the header does not lead it astray. */
+/* The kernel keeps its own index, so a user who overwrites the header does not mislead it. */
 static void trace_control_does_not_believe_the_ring(void) {
     struct ring ring;
     start(&ring, 1, TRACE_BIT(TRACE_CALL));
@@ -421,7 +420,7 @@ static void trace_control_records_what_is_asked_for(void) {
     }
 }
 
-/* While depths are to be corrected in the list of its memory, starting and stopping take longer. */
+/* Starting and stopping take longer while depths are to be corrected in the list of the trace's memory. */
 static void trace_control_while_depths_are_corrected(void) {
     struct ring ring;
     make_ring(&ring, 1);
@@ -433,7 +432,7 @@ static void trace_control_while_depths_are_corrected(void) {
     CHECK_STATUS(sys_cap_revoke(ring.memory), OK);
 }
 
-/* The same calls with and without a trace: the same results, and neither way changes what the other does. */
+/* Calls have equal results with and without a trace, and neither kind spoils the other. */
 static void trace_control_changes_no_result(void) {
     static const uint64_t word_counts[] = {0, 1, 4, 5, 64};
     struct ring ring;

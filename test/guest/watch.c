@@ -1,7 +1,7 @@
 /*
- * cap_query, endpoint_watch: does a server learn what it holds, and that nobody holds what it gave away any more?
+ * cap_query, endpoint_watch: does a server learn what it holds, and when nobody holds what it gave away any more?
  *
- *     endpoint -> end (what the server keeps: rights END) -> given -> whatever its holder makes of it
+ *     endpoint -> end (kept by the server: rights END) -> given -> copies made by its holder
  */
 #include "kernel/abi/system.h"
 #include "libsys/message.h"
@@ -26,13 +26,13 @@ static void set_scene(void) {
     CHECK_STATUS(sys_endpoint_watch(scene.endpoint, scene.notification, BITS), OK);
 }
 
-/* Another capability like those that clients hold. */
+/* Make another capability like those of clients. */
 static cap_t give(void) { return world_copy(scene.end, ENDPOINT_CALL, 0); }
 
 static bool is_held(cap_t slot) { return (sys_cap_query(slot).value & QUERY_DERIVED) != 0; }
 static void delete (cap_t slot) { CHECK_STATUS(sys_cap_delete(0, slot), OK); }
 
-/* The bits were raised since the last look, or not; in both cases `end` is as the news say. */
+/* Check whether the bits were raised since the last check, and that `end` agrees. */
 static void check_told(bool told) {
     if (told)
         CHECK_VALUE(sys_signal_poll(scene.notification), BITS);
@@ -53,7 +53,7 @@ static void cap_query_tells_type_and_rights(void) {
         CHECK_VALUE(sys_cap_query(narrow), type | 2 << 8);
     }
     cap_t badged = world_copy(world_create(OBJECT_ENDPOINT, 0), ENDPOINT_CALL, UINT64_MAX);
-    CHECK_VALUE(sys_cap_query(badged), ENDPOINT_VALUE(ENDPOINT_CALL, false)); /* no word of the badge */
+    CHECK_VALUE(sys_cap_query(badged), ENDPOINT_VALUE(ENDPOINT_CALL, false)); /* the value does not tell the badge */
 }
 
 /* caps[0] = a slot that holds the reply of a call that is not answered. */
@@ -77,7 +77,7 @@ static void cap_query_refuses_wrong_slots(void) {
         CHECK_STATUS(sys_cap_query(wrong[i]), E_CAP);
 }
 
-/* Of the descendants' depths many have to be corrected before the answer is right. */
+/* Many depths of descendants have to be corrected before the answer is right. */
 static void cap_query_sees_through_orphans(void) {
     enum { ORPHANS = 400 };
     cap_t root = world_create(OBJECT_ENDPOINT, 0), middle = world_copy(root, RIGHTS_ALL, 0);
@@ -112,7 +112,7 @@ static void endpoint_watch_tells_of_the_last_one(void) {
     CHECK_STATUS(sys_signal_poll(scene.notification), E_EMPTY);
 }
 
-/* Each of several ends by itself; those given away from one of them do not keep another. */
+/* Each `end` counts by itself: capabilities given from one do not keep another. */
 static void endpoint_watch_tells_which(void) {
     enum { ENDS = 5 };
     set_scene();
@@ -138,7 +138,7 @@ static void endpoint_watch_tells_nothing_of_moves(void) {
     check_told(true);
 }
 
-/* Clients may copy and delete theirs as often as they like: no word of it, since theirs lack ENDPOINT_WATCH. */
+/* Clients may copy and delete their capabilities without any notice, since these lack ENDPOINT_WATCH. */
 static void endpoint_watch_needs_the_right_to_tell(void) {
     set_scene();
     cap_t given = give();
@@ -147,7 +147,7 @@ static void endpoint_watch_needs_the_right_to_tell(void) {
     cap_t mute = world_copy(scene.endpoint, ENDPOINT_CALL, 0);
     delete (world_copy(mute, RIGHTS_ALL, 0));
     check_told(false);
-    cap_t none = world_copy(scene.endpoint, END, 0); /* a leaf that goes loses nothing, nor does who has others left */
+    cap_t none = world_copy(scene.endpoint, END, 0); /* no notice: it had no children */
     delete (none);
     check_told(false);
 }
@@ -161,7 +161,7 @@ static void endpoint_watch_tells_of_a_revocation(void) {
     check_told(false);
     CHECK_STATUS(sys_cap_revoke(scene.end), OK);
     check_told(true);
-    CHECK_STATUS(sys_cap_revoke(scene.end), OK); /* nothing is left to go */
+    CHECK_STATUS(sys_cap_revoke(scene.end), OK); /* no child is left */
     CHECK_STATUS(sys_signal_poll(scene.notification), E_EMPTY);
 }
 
@@ -175,7 +175,7 @@ static void endpoint_watch_tells_of_the_death_of_a_table(void) {
     check_told(true);
 }
 
-/* A process that is killed: its table and its thread, which is bound to the endpoint, go with its pool. */
+/* A process is killed: its table, and its thread, which is bound to the endpoint, go with its pool. */
 static void endpoint_watch_tells_of_the_death_of_a_pool(void) {
     struct worker worker;
     set_scene();
@@ -186,13 +186,13 @@ static void endpoint_watch_tells_of_the_death_of_a_pool(void) {
     delete (given);
     check_told(false);
     CHECK_STATUS(sys_cap_delete(worker.table, 20), OK);
-    check_told(false); /* the thread still holds it */
+    check_told(false); /* the thread's binding is left */
     CHECK_STATUS(sys_cap_revoke(pool), OK);
     delete (pool);
     check_told(true);
 }
 
-/* Whoever holds it last is found although the depths before it were wrong when it went. */
+/* The last holder's end is noticed although depths before it in the list were wrong. */
 static void endpoint_watch_sees_through_orphans(void) {
     enum { ORPHANS = 300 };
     set_scene();
@@ -208,7 +208,7 @@ static void endpoint_watch_sees_through_orphans(void) {
     check_told(true);
 }
 
-/* A server waits for calls, and is told there. */
+/* A server gets the notice while it waits for calls. */
 static void endpoint_watch_wakes_a_server(void) {
     struct worker worker;
     set_scene();
@@ -233,7 +233,7 @@ static void endpoint_watch_replaces_what_was_bound(void) {
     CHECK_VALUE(sys_signal_poll(other), 1);
     given = give();
     CHECK_STATUS(sys_endpoint_watch(scene.endpoint, 0, 0), OK);
-    CHECK_STATUS(sys_endpoint_watch(scene.endpoint, 0, 0), OK); /* nothing is bound: no harm */
+    CHECK_STATUS(sys_endpoint_watch(scene.endpoint, 0, 0), OK); /* without a binding this does nothing */
     delete (given);
     CHECK_STATUS(sys_signal_poll(other), E_EMPTY);
 }
@@ -292,7 +292,7 @@ static void endpoint_watch_refuses_arguments(void) {
     CHECK_STATUS(sys_endpoint_watch(scene.endpoint, scene.notification, 0), E_ARG);
     CHECK_STATUS(sys_endpoint_watch(scene.endpoint, badged, 9), E_RIGHTS); /* a badge is a mask, as in signal_raise */
     delete (give());
-    check_told(true); /* what was bound still is */
+    check_told(true); /* the old binding still works */
     CHECK_STATUS(sys_endpoint_watch(scene.endpoint, badged, 4), OK);
     delete (give());
     CHECK_VALUE(sys_signal_poll(scene.notification), 4);

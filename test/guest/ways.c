@@ -1,13 +1,13 @@
 /*
- * Do the fast path and the long way do the same?
+ * Do the fast path and the long way have the same results?
  *
- * Five threads of different priorities make random message calls on each other: short, long and malformed ones, with
- * capabilities, calls, answers, waits, with and without the right to it, through badges, with faults in between that
- * another of them answers, with the FPU in use or an FS base; now and then they raise each other's notification or wait
- * for their own. Everything that a thread ever sees (all registers after each call, the words and capabilities that
- * came) goes into a checksum of its own. When all of them wait, the main thread looks at their registers and the
- * kernel's invariants, and wakes, stops or restarts one. No clock and no time slice has a part in it, so the same seed
- * gives the same checksums, played by the fast path or by the long way.
+ * Five threads of different priorities make random message calls on each other: calls, answers and waits, short, long
+ * and malformed, with capabilities, through badges, with and without the right to do so. In between they fault, and
+ * another thread answers; some use the FPU or an FS base; now and then they raise each other's notification or wait for
+ * their own. Everything that a thread sees (all registers after each call, the words and capabilities received) goes
+ * into its checksum. When all of them wait, the main thread checks their registers and the kernel's invariants, and
+ * wakes, stops or restarts one. Neither the clock nor time slices matter, so a seed must give equal checksums by the
+ * fast path and by the long way.
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -109,7 +109,7 @@ static void prepare_page(struct message_page *page, uint64_t *random) {
     page->deadline_ns = DEADLINE_NEVER;
 }
 
-/* What came, or came some time ago; most of it goes again, to make room. */
+/* Check the received capabilities, new and old ones; delete most of them, to make room. */
 static void look_at_received(volatile uint64_t *sum, uint64_t *random) {
     for (uint64_t i = 0; i < MESSAGE_CAPS; i++) {
         struct result found = sys_cap_query(RECEIVED + i);
@@ -127,7 +127,7 @@ static void make_call(struct worker_view *view, uint64_t *random) {
     r.rflags = 2 | (random_step(random) & 0xc5); /* some of CF, PF, ZF, SF */
     choose(view, &r, random);
     prepare_page(view->message, random);
-    view->in[IN_RANDOM] = *random; /* it may be restarted while it waits */
+    view->in[IN_RANDOM] = *random; /* saved, as it may be restarted while it waits */
     view->out[OUT_CALLS]++;
     uint64_t number = r.rax;
     raw_syscall(&r);
@@ -140,7 +140,7 @@ static void make_call(struct worker_view *view, uint64_t *random) {
     look_at_received(&view->out[OUT_SUM], random);
 }
 
-/* A thread's first such instruction makes it the owner of the FPU, which the fast path does not switch. */
+/* A thread's first FPU instruction makes it the FPU's owner, and the fast path does not switch owners. */
 static void use_fpu(struct worker_view *view, uint64_t *random) {
     uint64_t before = random_step(random), after;
     __asm__ volatile("movq %%xmm7, %0; movq %1, %%xmm7" : "=&r"(after) : "r"(before));
@@ -229,7 +229,7 @@ static void restart(const struct worker *player) {
     CHECK_STATUS(sys_thread_resume(player->thread), OK);
 }
 
-/* All players wait: whom does the main thread set going again, and how? */
+/* All players wait: choose one to set going again, and how. */
 static void stir(struct table_of_players *all, uint64_t *random) {
     uint64_t value = random_step(random);
     uint64_t chosen = (value >> 8) % PLAYERS;
@@ -240,7 +240,7 @@ static void stir(struct table_of_players *all, uint64_t *random) {
     case 1:
         for (uint32_t i = 0; i < PLAYERS; i++)
             (void)sys_thread_resume(
-                all->players[i].thread); /* of one whose fault ended it, there is nothing to resume */
+                all->players[i].thread); /* fails for a player that a fault has ended */
         break;
     case 2:
         CHECK_STATUS(sys_signal_raise(all->bits[chosen], 0x10), OK);

@@ -1,6 +1,6 @@
 /*
- * thread_suspend with SUSPEND_WITHDRAW: is what a thread has sent, and nobody has begun to serve, taken back as if it
- * had never been sent, and is all else left to those who are at it?
+ * thread_suspend with SUSPEND_WITHDRAW: is a message that no server has begun to serve taken back as if it had never
+ * been sent, and is any other left to its server?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -45,7 +45,7 @@ static void thread_suspend_refuses_unknown_flags(void) {
     check_withdrawn(&worker, withdraw(&worker), SUSPEND_STOPPED);
 }
 
-/* The thread has the status of a call that was not made, and every register of the place where it made it. */
+/* The thread looks as if it had not made the call yet: with its status, and all registers as before the call. */
 static void thread_suspend_takes_back_a_queued_call(void) {
     struct worker client;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
@@ -61,7 +61,7 @@ static void thread_suspend_takes_back_a_queued_call(void) {
     CHECK_STATUS(client.view->out[CALL_STATUS], E_CANCEL);
 }
 
-/* A server that has put its answer off has done nothing yet: it finds its right to answer gone. */
+/* A server that has put its answer off has done nothing yet: its right to answer is gone. */
 static void thread_suspend_takes_back_a_call_that_is_put_off(void) {
     struct worker client;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0), slot = world_slot();
@@ -97,7 +97,7 @@ static void thread_suspend_abandons_a_call_that_is_served(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     role_start_call(&client, plan, endpoint, LABEL(1));
     take(endpoint);
-    CHECK_VALUE(sys_thread_suspend(client.thread, SUSPEND_ABANDON), SUSPEND_WAITS); /* by itself it means nothing */
+    CHECK_VALUE(sys_thread_suspend(client.thread, SUSPEND_ABANDON), SUSPEND_WAITS); /* alone, this flag has no effect */
     check_withdrawn(&client, sys_thread_suspend(client.thread, SUSPEND_WITHDRAW | SUSPEND_ABANDON), SUSPEND_WITHDRAWN);
     CHECK_STATUS(reply(0, LABEL(5)), E_CAP);
     worker_resume(&client);
@@ -130,8 +130,8 @@ static void trap(struct worker_view *view) {
     view->out[0] = 1;
 }
 
-/* Not reported before the thread goes on, and then as if it were the first time: with the
- * registers that it has by then. */
+/* The fault is not reported until the thread goes on, and then as a new one, with the thread's registers at that
+ * time. */
 static void thread_suspend_takes_back_a_fault(void) {
     struct worker worker;
     struct message message;
@@ -152,11 +152,11 @@ static void thread_suspend_takes_back_a_fault(void) {
     worker_resume(&worker);
     CHECK_STATUS(ep_wait(faults, world_soon(), &message, &badge), OK);
     CHECK_EQUAL(message.words[1], 0x2000);         /* struct fault_message: address */
-    CHECK_VALUE(withdraw(&worker), SUSPEND_WAITS); /* its server is at it */
+    CHECK_VALUE(withdraw(&worker), SUSPEND_WAITS); /* its server is working on it */
     CHECK_STATUS(reply(0, MESSAGE_INFO(FAULT_STOP, 0, 0)), OK);
 }
 
-/* A trap is behind its instruction already, and would be lost. */
+/* A trap is reported after its instruction, so it would be lost, and is not taken back. */
 static void thread_suspend_leaves_a_trap(void) {
     struct worker worker;
     cap_t faults = world_create(OBJECT_ENDPOINT, 0);
@@ -171,11 +171,11 @@ static void thread_suspend_leaves_a_trap(void) {
     CHECK_EQUAL(worker.view->out[0], 0);
 }
 
-/* caps[0] = endpoint. Calls until in[0] is set: out[0] calls that were served, out[1] those that were taken back,
- * out[2] those that went wrong. */
+/* caps[0] = endpoint. Call until in[0] is set: out[0] = calls served, out[1] = calls taken back, out[2]
+ * = calls that went wrong. */
 static void call_often(struct worker_view *view) {
     for (uint64_t turn = 0; view->in[0] == 0; turn++) {
-        __asm__ volatile("pause"); /* the next CPU's turn, where they are emulated in turn */
+        __asm__ volatile("pause"); /* where CPUs are emulated in turn, it is the next one's turn */
         struct message message = {.info = MESSAGE_INFO(turn & 0xff, 2, 0), .words = {turn, ~turn}};
         uint64_t status = ep_call(view->caps[0], &message);
         if (status == OK)
@@ -187,7 +187,7 @@ static void call_often(struct worker_view *view) {
     }
 }
 
-/* Wherever it hits them: each call is served once and its answer arrives, or it is not served at all. */
+/* Whenever the suspension comes, each call is served once and answered, or not served at all. */
 static void thread_suspend_takes_back_calls_at_any_time(void) {
     enum { CLIENTS = 3 };
     static struct worker server, clients[CLIENTS];
@@ -216,7 +216,7 @@ static void thread_suspend_takes_back_calls_at_any_time(void) {
         CHECK_EQUAL(clients[i].view->out[2], 0);
     }
     CHECK(served > 0);
-    CHECK_EQUAL(taken_back, 0); /* what was told as taken back is what the clients saw */
+    CHECK_EQUAL(taken_back, 0); /* the kernel's count of calls taken back equals the clients' */
     CHECK_EQUAL(server.view->out[ECHO_COUNT], served);
 }
 

@@ -1,9 +1,9 @@
 /*
- * Who may end whom, and what does wait tell of it?
+ * Which process may end which others, and what does wait tell of it?
  *
  *            suite (1)
  *           /    |    \
- *      parent uncle orphan a process may signal itself and all that descends from its parent, and all of its session
+ *      parent  uncle   orphan      a process may signal itself, all descendants of its parent, and all of its session
  *        |       |
  *      child   cousin              "apart": it has begun a session of its own before
  */

@@ -1,21 +1,20 @@
 /*
- * CPUs that sleep, and how they are woken (kernel/sched.c: idle(), sched_ready(), sched_unsettle()),
- * for all interleavings of three CPUs. A stay in the kernel, with the lock, is one step: lock.pml
- * shows that nobody else is there.
+ * CPUs that sleep, and how they are woken (kernel/sched.c: idle(), sched_ready(), sched_unsettle()), for all
+ * interleavings of three CPUs. A stay in the kernel, with the lock, is one step: lock.pml shows that no other CPU is
+ * there meanwhile.
  *
- *   a running thread   makes a thread of any CPU ready, leaves a dead object behind for which a thread waits, or blocks
- *   ready whoever makes a thread ready for a CPU on which none runs, says so (unsettled); if that was not said before,
- *                      and it is another CPU, he rings it
- *   an idle CPU runs a ready thread; else takes one dead object apart, which makes its thread ready;
- *   lets interrupts in if more
- *                      are left, and sleeps until it is rung if not
+ *   a running thread   makes a thread of any CPU ready, leaves a dead object for which a thread waits, or blocks
+ *   ready              making a thread ready on a CPU that runs none marks that CPU as unsettled. If it was not marked
+ *                      before, and is another CPU, it is rung
+ *   an idle CPU        runs a ready thread. Without one it takes one dead object apart, which makes its thread ready.
+ *                      Then it lets interrupts in if more objects are left; if not, it sleeps until it is rung
  *
- * Checked: a CPU that lets interrupts in has no ready thread and can be rung; when all sleep, no thread is
- * ready and nothing is dead.
+ * Checked: a CPU that lets interrupts in has no ready thread and can be rung; when all sleep, no thread is ready and
+ * no object is dead.
  *
- * Planted mistakes, each of which must be found: -DBUG_NO_LOOK (no look for a ready thread behind the reaping),
- * -DBUG_STAYS_UNSETTLED (a CPU sleeps without saying that it can be rung), -DBUG_LATE_SETTLED (it says so when it has
- * given the lock back), -DBUG_LATE_RING (a CPU is rung only if it sleeps already).
+ * Planted mistakes, each of which must be found: -DBUG_NO_LOOK (no look for a ready thread after the reaping),
+ * -DBUG_STAYS_UNSETTLED (a CPU sleeps without saying that it can be rung), -DBUG_LATE_SETTLED (it says so only after
+ * it has released the lock), -DBUG_LATE_RING (a CPU is rung only if it sleeps already).
  */
 #define CPUS 3
 #define TURNS 2 /* entries that do something, of all threads together */
@@ -28,7 +27,7 @@ bool unsettled[CPUS];
 bool rung[CPUS], sleeps[CPUS];
 byte turns = 0;
 
-/* By CPU c, a thread of CPU d. */
+/* CPU c makes a thread of CPU d ready. */
 inline make_ready(d) {
     waits[d]--;
     ready[d]++;
@@ -47,7 +46,7 @@ inline make_ready(d) {
     fi
 }
 
-/* Nothing runs on c. A ready thread does, if there is one, also behind the taking apart of one dead object. */
+/* Nothing runs on c: run a ready thread, if there is one, before or after taking one dead object apart. */
 inline idle() {
     do
     :: ready[c] > 0 -> ready[c]--; runs[c] = true; unsettled[c] = false; break

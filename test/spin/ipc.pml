@@ -5,16 +5,16 @@
  *   clients   call; the first one with a deadline, which may pass at any time
  *   servers   wait, then answer, put the Reply aside, hand it to the other server, or throw it away, as they like
  *   reaper    kills any one thread at any time; the endpoint at any time; and the endpoint for certain when no server
- *             is left, as whoever runs servers does when it gives up
+ *             is left, as a manager of servers does when it gives up
  *
- * Who is served first is left open, so that what holds here holds for any priorities.
+ * The order in which clients are served is left open, so that what holds here holds for any priorities.
  *
  * Checked: after each step, every thread is exactly where its state says (`census`); an answer reaches the call it was
  * meant for, once; and no run ends with a client that still waits (Spin's search for invalid end states).
  *
  * Planted mistakes, each of which must be found: -DBUG_STALE_REPLY (a caller that stops waiting leaves the Reply with
- * the server), -DBUG_SILENT_DROP (a Reply that is thrown away wakes nobody), -DBUG_QUEUED_DEAD (a killed thread stays
- * in its queue).
+ * the server), -DBUG_SILENT_DROP (deleting a Reply wakes no caller), -DBUG_QUEUED_DEAD (a killed thread stays in its
+ * queue).
  */
 #define CLIENTS 2
 #define SERVERS 2
@@ -33,7 +33,7 @@ bool endpoint_lives = true;
 byte call_number[CLIENTS];   /* which call of its own a client is in */
 byte answered_number[CLIENTS];
 
-/* Places for Replies: a server's current one, and a slot of its table; who waits, and in which of its calls. */
+/* Places for Replies (a server's current one, a slot of its table): the waiting client, and its call's number. */
 byte current_reply[THREADS] = NOBODY;
 byte current_number[THREADS];
 byte kept_reply[THREADS] = NOBODY;
@@ -51,7 +51,7 @@ inline clear_reply(c) {
     od
 }
 
-/* Out of whatever it waits for (thread_cancel). */
+/* End the wait of t, whatever it waits for (thread_cancel). */
 inline cancel(t) {
     sending[t] = false;
     receiving[t] = false;
@@ -65,7 +65,7 @@ inline wake(t, outcome) {
     state[t] = RUNS
 }
 
-/* A Reply is thrown away (cap_remove). */
+/* Delete the Reply at `place` (cap_remove). */
 inline drop(place) {
     if
     :: place != NOBODY ->
@@ -103,7 +103,7 @@ inline census() {
     od;
     assert(endpoint_lives || !(sending[0] || sending[1] || receiving[2] || receiving[3]));
     assert(!((sending[0] || sending[1]) && (receiving[2] || receiving[3])));
-    if :: current_reply[2] == NOBODY -> current_number[2] = 0 :: else fi; /* what is over is no state */
+    if :: current_reply[2] == NOBODY -> current_number[2] = 0 :: else fi; /* a finished call is no state */
     if :: current_reply[3] == NOBODY -> current_number[3] = 0 :: else fi;
     if :: kept_reply[2] == NOBODY -> kept_number[2] = 0 :: else fi;
     if :: kept_reply[3] == NOBODY -> kept_number[3] = 0 :: else fi;
@@ -118,7 +118,7 @@ inline deliver(c, s) {
     current_number[s] = call_number[c]
 }
 
-/* The answer to call `number` of whoever waits at `place`. */
+/* Answer call `number` of the client that waits at `place`. */
 inline answer(place, number) {
     c = place;
     assert(state[c] == IN_CALL && !sending[c]);

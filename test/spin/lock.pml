@@ -1,28 +1,28 @@
 /*
- * The kernel lock and the fast path that does without it (kernel/lock.h), for all interleavings of three CPUs, on a
- * machine that delays stores as x86 does: a store lies in its CPU's buffer, seen by nobody else, until a locked
- * instruction or the machine in its own time puts it into memory. Each CPU has at most one store in it that matters.
+ * The kernel lock and the fast path that does without it (kernel/lock.h), for all interleavings of three CPUs. As on
+ * x86, stores are delayed: a store stays in its CPU's buffer, invisible to others, until a locked instruction writes it
+ * to memory, or the machine does so at any later time. Each buffer holds at most one store that matters.
  *
- *   fast path announces itself by a locked instruction, looks whether the lock is held (the ticket being served, then
- *   the
- *               holder's), works, withdraws by a plain store
- *   long way gets its turn (the ticket), writes that it is the holder by a locked instruction, waits until no CPU is in
- *               the fast path, works, may make a request and wait for the answer of each other CPU,
- *               releases by a plain store
- *   request     is answered by who waits for its turn, or by an interrupt, as soon as a CPU is in user mode
+ *   fast path   announces itself by a locked instruction, checks that the lock is free (first the ticket being served,
+ *               then the holder's), works, and withdraws by a plain store
+ *   long way    waits for its turn (the ticket), writes that it is the holder by a locked instruction, waits until no
+ *               CPU is in the fast path, works, may make a request and wait for each other CPU's answer, and releases
+ *               the lock by a plain store
+ *   request     is answered by a CPU that waits for its turn, or by an interrupt as soon as a CPU is in user mode
  *
- * Checked: nobody is in the fast path while somebody works with the lock; and no run ends with a CPU that still waits.
+ * Checked: no CPU is in the fast path while another works with the lock; and no run ends with a CPU that still waits.
  *
  * Planted mistakes, each of which must be found: -DBUG_FAST_PLAIN (the fast path announces itself by a plain store),
- * -DBUG_HOLDER_PLAIN (the holder announces by one), -DBUG_NO_LOOK (the fast path does not look), -DBUG_NO_WAIT (the
- * holder does not wait for fast paths), -DBUG_DEAF (who waits for its turn answers no request).
+ * -DBUG_HOLDER_PLAIN (the holder announces itself by one), -DBUG_NO_LOOK (the fast path does not check the lock),
+ * -DBUG_NO_WAIT (the holder does not wait for fast paths), -DBUG_DEAF (a CPU that waits for its turn answers no
+ * request).
  */
 #define CPUS 3
 #define TURNS 2 /* of each CPU */
 
 bool fast[CPUS];          /* in memory */
 bool fast_stored[CPUS];   /* what the CPU has stored last */
-bool fast_delayed[CPUS];  /* and whether it is still in its buffer */
+bool fast_delayed[CPUS];  /* whether that is still in its buffer */
 byte holder = 255, holder_stored;
 bool holder_delayed;
 byte next = 0, serving = 0;

@@ -1,20 +1,19 @@
 /*
- * How the boot CPU starts the others (kernel/arch/x86_64/smp.c), for all interleavings: any of them may be absent, or
- * be slow beyond all patience, or be refused for its clock.
+ * How the boot CPU starts the others (kernel/arch/x86_64/smp.c), for all interleavings. Any of them may be absent, too
+ * slow for every timeout, or refused for its clock.
  *
- *   boot CPU for each entry of its list: START; waits for "arrived", not for ever; asks for the clock
- *   and waits for the answer,
- *               not for ever; then accepts the CPU, which counts as started, or refuses it by INIT.
- *               It looks at neither again
- *   other CPU START lets it begin; says "arrived", answers each question, and leaves the handshake when it is accepted.
- *               INIT ends all of that, but only when it gets there: until then the CPU goes on
+ *   boot CPU    for each entry of its list: sends START, and waits for "arrived", with a timeout; asks for the clock,
+ *               and waits for the answer, with a timeout; then accepts the CPU, which counts as started, or refuses it
+ *               by INIT. It never returns to an entry
+ *   other CPU   begins at START, says "arrived", answers each question, and leaves the handshake when it is accepted.
+ *               INIT ends all of that, but only when it arrives: until then the CPU goes on
  *
- * Checked: no run ends with a CPU that counts and has not left the handshake; no CPU leaves it that does not count; no
+ * Checked: no run ends with a CPU that counts but has not left the handshake; no CPU leaves it that does not count; no
  * CPU answers a question that was meant for another; INIT goes to no CPU that counts.
  *
  * Planted mistakes, each of which must be found: -DBUG_ONE_SET_OF_WORDS (all CPUs share their words, which are cleared
- * for the next one as soon as one is accepted), -DBUG_WORDS_BY_PLACE (one that is refused leaves its words to the
- * next), -DBUG_NAMED_TWICE (a CPU is in the list twice).
+ * for the next CPU as soon as one is accepted), -DBUG_WORDS_BY_PLACE (a refused CPU leaves its words to the next one),
+ * -DBUG_NAMED_TWICE (a CPU is in the list twice).
  */
 #define CPUS 3
 
@@ -33,8 +32,8 @@
 #endif
 
 bool arrived[CPUS], asked[CPUS], answered[CPUS], accepted[CPUS]; /* the words */
-byte words[CPUS];                                               /* where each CPU has its own, told with START */
-byte owner[CPUS];                                               /* to whom words were given last */
+byte words[CPUS];                                               /* each CPU's set of words, told with START */
+byte owner[CPUS];                                               /* the CPU that got these words last */
 bool start_sent[CPUS], init_sent[CPUS];
 bool counts[CPUS], runs[CPUS];
 byte counted = 0;

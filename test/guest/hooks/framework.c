@@ -1,6 +1,6 @@
 /*
- * Cases that go wrong on purpose, in each way that the framework has to notice. The last one depends on the command
- * line's word last=N: 0 = fault, 1 = hang. test_hooks.py knows what must be said.
+ * Cases that fail on purpose, in each way that the framework has to notice. The last one depends on the command line's
+ * word last=N: 0 = fault, 1 = hang. test_hooks.py knows the expected output.
  */
 #include "kernel/abi/system.h"
 #include "test/guest/lib/random.h"
@@ -8,7 +8,7 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-#define FORGOTTEN_SLOT (INIT_TABLE_SLOTS - 1) /* which the framework does not hand out so soon */
+#define FORGOTTEN_SLOT (INIT_TABLE_SLOTS - 1) /* the framework hands it out last */
 #define NOWHERE 0x5000000000ULL
 
 static void passes(void) { CHECK(true); }

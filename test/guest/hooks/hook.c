@@ -1,6 +1,6 @@
 /*
- * Provokes one of the kernel's own failures, the number behind the command line's word hook=N (enum control_test), with
- * traced=1 while a trace runs. None of them should come back; test_hooks.py reads what the harness makes of it.
+ * Provokes one of the kernel's own failures, given by the command line's word hook=N (enum control_test), with traced=1
+ * while a trace runs. None of these calls should return; test_hooks.py reads the harness's report.
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/trace.h"
@@ -9,7 +9,7 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-/* What a user who wants to be taken for the kernel, or to take a terminal over, would write to the log. */
+/* Write to the log what an attacker would, in order to pass for the kernel, or to control the terminal. */
 static void forge_a_line(void) {
     static const char text[] = "begin\n9.000000 ERROR kernel: forged\r\x1b[2J\x7f\x80\xff end";
     memcpy(program.message->data, text, sizeof(text) - 1);

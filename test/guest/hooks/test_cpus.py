@@ -1,5 +1,4 @@
-"""Owns the proof that the kernel starts the CPUs it is to start, names those it leaves, and that a
-panic stops all of them.
+"""Owns the proof that the kernel starts the right CPUs, names those that it does not start, and stops all in a panic.
 
 A guest lets the kernel panic; the kernel's log and, from outside, the registers of all CPUs tell the rest.
 """
@@ -23,7 +22,8 @@ from machine.command_line import DirectBoot  # noqa: E402
 from machine.guest import Cause, Guest  # noqa: E402
 
 PANIC, HANG = 0, 2  # enum control_test
-BANK, STATUS, ADDRESS = 3, 0xBC00000000000135, 0x12345678  # valid, not corrected, with an address: a read's parity
+# a valid, uncorrected parity error of a read, with its address
+BANK, STATUS, ADDRESS = 3, 0xBC00000000000135, 0x12345678
 SECONDS = 60.0
 INTERRUPTS = 1 << 9  # RFLAGS
 TASK_SWITCHED = 1 << 3  # of CR0: whether the running thread has the FPU
@@ -31,8 +31,8 @@ CONTROLS = ("cr0", "cr4", "efer")
 
 
 def boot(smp: str, words: str = "", *arguments: str, hook: int = PANIC, order: str = "") -> tuple[str, list[Cpu]]:
-    """The kernel's log of a machine that ended in a panic, and the registers of its CPUs then. Nothing ends
-    the emulator: the CPUs are as the kernel has left them. order: to the emulator's monitor, when the first
+    """Boot a machine that ends in a panic. Returns the kernel's log and the CPUs' registers. The emulator keeps
+    running, so the CPUs are as the kernel left them. order: a command to the emulator's monitor, given when the first
     program is about to run."""
     with tempfile.TemporaryDirectory(prefix="bcpu-") as place:
         folder = pathlib.Path(place)

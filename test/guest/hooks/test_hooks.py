@@ -1,5 +1,4 @@
-"""Owns the proof that a kernel or guest that goes wrong is named for what it did: by the framework,
-the kernel and the harness.
+"""Owns the proof that framework, kernel and harness name the failure of a kernel or guest.
 
 Each of the kernel's test hooks runs in a boot of its own, and so do two runs of a suite whose cases fail on purpose.
 """
@@ -34,7 +33,7 @@ LAST_FAULTS, LAST_HANGS = "last=0", "last=1"
 
 
 def run(init: str, words: str, seconds: int) -> str:
-    """Boot `init` with these words on the command line; what the harness printed."""
+    """Boot `init` with these words on the command line. Returns the harness's output."""
     with tempfile.TemporaryDirectory(prefix="bhk-") as place:
         command = [sys.executable, str(SUITE), "--name", "wrong", "--loader", os.environ["BATON_LOADER"],
                    "--kernel", os.environ["BATON_KERNEL"], "--init", os.environ[init], "--append", words,

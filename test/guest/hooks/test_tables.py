@@ -1,8 +1,8 @@
-"""Owns the proof, from outside the machine, that no page is writable and executable, and nothing of
-the kernel's is the user's.
+"""Owns the proof, from outside the machine, that no page is both writable and executable, and none of the kernel's
+pages is accessible to users.
 
-A guest lets the kernel panic, and all page tables in force are walked in what was the machine's memory: by the tools,
-which share no code with the kernel.
+A guest lets the kernel panic. Then all page tables in use are walked in the dead machine's memory, by the tools, which
+share no code with the kernel.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Leaf:
 
 def leaves(memory: PhysicalMemory, table: int, indexes: range, level: int = 0, address: int = 0,
            rights: tuple[bool, bool, bool] = (True, True, True)) -> Iterator[Leaf]:
-    """Every page below these entries of a table; level 0 is the root's."""
+    """Every page below these entries of a table; level 0 is the root."""
     entries = memory.table(table)
     assert entries is not None, f"the table at {table:#x} is not in RAM"
     shift = pagewalk.LEVELS[level][1]
@@ -69,7 +69,7 @@ class Tables(unittest.TestCase):
                                              "--append", f"hook={PANIC}"])
             archive = suite.compose_volume(options, folder)
             with Guest(suite.make_machine(options, archive, folder, folder)) as guest:
-                with contextlib.redirect_stdout(io.StringIO()):  # the guest's results are not ours
+                with contextlib.redirect_stdout(io.StringIO()):  # the guest's results are not this test's
                     suite.watch(guest, tap.Judge(), SECONDS)
                 evidence = report.gather(guest)
                 sealed, panic = evidence.log.sealed_root, evidence.log.panic
@@ -89,7 +89,7 @@ class Tables(unittest.TestCase):
         self.assertEqual([hex(leaf.address) for leaf in self.user if not leaf.user], [])
 
     def test_what_must_be_there_is(self) -> None:
-        """A walk that sees nothing would find nothing wrong."""
+        """The walk must find the pages that exist: one that sees nothing would find nothing wrong."""
         for half in (self.kernel, self.user):
             self.assertTrue(any(leaf.executable for leaf in half))
             self.assertTrue(any(leaf.writable for leaf in half))

@@ -1,7 +1,7 @@
-"""Owns the proof that a machine lost in a wrong address space is explained: by the entry that the audit would have
-named.
+"""Owns the proof that the report on a machine lost in a wrong address space names the entry that
+the audit would have named.
 
-The four suspicions of the report that this project began with, each made true on purpose with the audit switched off.
+It makes each of the four suspicions in the report that this project began with come true, with the audit off.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ REPORT_TEXT = b"PANIC: %s\n"
 
 
 def address_in_kernel(text: bytes) -> int:
-    """Where the kernel has this text, from the program headers of its ELF file."""
+    """The kernel's address of this text, by the program headers of its ELF file."""
     data = pathlib.Path(os.environ["BATON_KERNEL"]).read_bytes()
     place = data.index(text)
     table, = struct.unpack_from("<Q", data, 0x20)
@@ -65,7 +65,7 @@ def address_in_kernel(text: bytes) -> int:
 
 
 def run(words: str) -> str:
-    """Boot the guest with these words; what the harness printed."""
+    """Boot the guest with these words. Returns the harness's output."""
     with tempfile.TemporaryDirectory(prefix="bua-") as place:
         command = [sys.executable, str(SUITE), "--name", "unaudited", "--loader", os.environ["BATON_LOADER"],
                    "--kernel", os.environ["BATON_KERNEL"], "--init", os.environ["BATON_UNAUDITED"],
@@ -112,13 +112,13 @@ class Unaudited(unittest.TestCase):
         for name, death in DEATHS.items():
             with self.subTest(death=name):
                 lines = [line for line in self.outputs[name].splitlines() if DIFFERENCE.search(line)]
-                self.assertEqual(len(lines), 2, self.outputs[name])  # the root's entry, and the one behind it
+                self.assertEqual(len(lines), 2, self.outputs[name])  # the root's entry, and the one below it
                 self.assertIn(f"({death.window}) changed", lines[0])
 
 
 class Report(unittest.TestCase):
     def test_panic_without_the_memory_for_its_report(self) -> None:
-        """The page with the report's own texts is missing, so that the report of the panic ends in a second one."""
+        """The page with the panic report's own texts is missing, so reporting the panic causes a second one."""
         output = run(f"at={address_in_kernel(REPORT_TEXT) & ~0xfff} level=1")
         self.assertIn("the report of the panic failed too", output)
         self.assertNotIn("triple fault", output)

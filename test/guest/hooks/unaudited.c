@@ -1,8 +1,7 @@
 /*
- * What becomes of the machine when a handover's audit is off and the space is wrong: it dies, and the host's
- * report must name what the audit would have named. test_unaudited.py says which entry is to be wrong (words
- * check=N level=N flip=N, numbers of kernel/abi) and reads both. at=N instead of check=N is an address; then the
- * kernel is asked to panic there.
+ * A handover into a wrong space, with the audit off: the machine dies, and the host's report must name the entry that
+ * the audit would have named. test_unaudited.py chooses the entry (words check=N level=N flip=N, numbers of kernel/abi)
+ * and reads both reports. at=N in place of check=N is an address; then the kernel is asked to panic there.
  */
 #include "kernel/abi/system.h"
 #include "libsys/audit_text.h"

@@ -6,7 +6,7 @@
 
 void argument_check(const char *name, argument_call *call, cap_t weak) {
     static const cap_t missing[] = {INIT_TABLE_SLOTS, INIT_TABLE_SLOTS + 1, 1ULL << 32, UINT64_MAX};
-    cap_t other = world_create(OBJECT_ENDPOINT, 0); /* no call here takes an endpoint in this place */
+    cap_t other = world_create(OBJECT_ENDPOINT, 0); /* no call under test takes an endpoint here */
     test_row(name);
     CHECK_STATUS(call(world_slot()), E_CAP);
     for (uint32_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++)

@@ -32,7 +32,7 @@ static _Noreturn void report_hang(const struct worker_view *view) {
     test_bail_out(text);
 }
 
-/* A limit that is set while the guard waits for an earlier one is seen then; so it need not be woken each time. */
+/* The guard sees a new limit when its wait for an earlier one ends, so it need not be woken for each. */
 static void watch(struct worker_view *view) {
     for (;;) {
         struct message message;

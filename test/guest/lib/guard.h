@@ -1,13 +1,13 @@
 /*
- * The thread that watches the main thread: a case that faults, or that is not over in time, ends the suite with its
- * name instead of hanging the machine.
+ * The guard, a thread that watches the main thread. If a case faults or exceeds its time, it ends the suite and names
+ * the case, so that the machine does not hang.
  */
 #pragma once
 
 #include <stdint.h>
 
-/* Make the guard; world_init must have run. Lowers the main thread to PRIORITY_MAIN, below the guard. */
+/* Make the guard. world_init must have run. Lowers the main thread to PRIORITY_MAIN, below the guard. */
 void guard_start(void);
 
-/* Be satisfied until this moment. */
+/* The current case may take until this time. */
 void guard_watch_until(uint64_t deadline_ns);

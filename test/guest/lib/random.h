@@ -1,12 +1,12 @@
 /*
- * Numbers that look random and are the same for the same seed (the command line's word seed=N). Source: xorshift64*,
- * Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled".
+ * Pseudo-random numbers, determined by the seed (the command line's word seed=N). Source: xorshift64*, Vigna, "An
+ * experimental exploration of Marsaglia's xorshift generators, scrambled".
  */
 #pragma once
 
 #include <stdint.h>
 
-/* One step of a generator of one's own; *state is not 0. For threads without variables. */
+/* One step of a private generator, for threads without variables. *state must not be 0. */
 static inline uint64_t random_step(uint64_t *state) {
     *state ^= *state >> 12;
     *state ^= *state << 25;
@@ -14,7 +14,7 @@ static inline uint64_t random_step(uint64_t *state) {
     return *state * 0x2545f4914f6cdd1dULL;
 }
 
-/* The one that all cases share. */
+/* The generator that all cases share. */
 void random_seed(uint64_t seed);
 uint64_t random_next(void);
 

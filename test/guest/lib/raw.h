@@ -1,5 +1,5 @@
 /*
- * A system call with every register under control: what no C function can say.
+ * A system call with every register under control, which C can't express.
  */
 #pragma once
 
@@ -27,12 +27,12 @@
 struct raw_registers {
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
     uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-    uint64_t rflags; /* before the call: bits that user code may set */
+    uint64_t rflags; /* before the call, only bits that user code may set */
 };
 _Static_assert(offsetof(struct raw_registers, rflags) == RAW_RFLAGS, "entry.S takes offsets from above");
 _Static_assert(offsetof(struct raw_registers, r8) == RAW_R8, "entry.S takes offsets from above");
 
-/* Load all of *registers, make the system call in RAX, and store all of them as they are afterwards. */
+/* Load all of *registers, make the system call in RAX, and store all registers afterwards. */
 void raw_syscall(struct raw_registers *registers);
 extern const char raw_syscall_instruction[]; /* its address */
 #define RAW_SYSCALL_BYTES 2U

@@ -4,7 +4,7 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-#define ROLE_SLOT 1U /* of the role's capability, in a table of the worker's own */
+#define ROLE_SLOT 1U /* the slot of the role's capability in the worker's table */
 
 void role_call(struct worker_view *view) {
     struct message message = {.info = view->in[0], .words = {view->in[2], view->in[3], view->in[4], view->in[5]}};
@@ -120,7 +120,7 @@ bool role_faults(cap_t space, enum touch_kind kind, uaddr_t at, uint64_t access)
 
 #define SLEEPERS_MAX 16U
 
-/* For each CPU a thread that calls at `endpoint`, and one that waits for a notification; all asleep. */
+/* Start for each CPU a thread that calls at `endpoint`, and one that waits for a notification; all of them sleep. */
 static void start_sleepers(struct worker *callers, struct worker *sleepers, cap_t notifications, cap_t endpoint) {
     for (uint64_t cpu = 0; cpu < sys_system_info(INFO_CPUS, 0).value; cpu++) {
         CHECK_STATUS(sys_object_create(world.pool, OBJECT_NOTIFICATION, 0, notifications + cpu), OK);
@@ -138,8 +138,8 @@ static void check_prompt(const char *what, uint64_t cpu, uint64_t start_ns, uint
                   ((ended_ns == 0 ? world_now() : ended_ns) - start_ns) / 1000);
 }
 
-/* The endpoint lives by a thread's binding in the end, and thread_configure takes nothing apart:
- * that is left to idle CPUs. */
+/* At the end only a thread's binding keeps the endpoint alive. thread_configure gives that up and takes nothing apart,
+ * so the dead endpoint is left to idle CPUs. */
 void role_check_sleepers(void) {
     struct worker callers[SLEEPERS_MAX], sleepers[SLEEPERS_MAX];
     cap_t notifications = world_slots(SLEEPERS_MAX), endpoint = world_create(OBJECT_ENDPOINT, 0);

@@ -1,5 +1,5 @@
 /*
- * What workers often do: one system call, its outcome left in the view.
+ * Common roles of workers: one system call, whose outcome is left in the view.
  */
 #pragma once
 
@@ -30,14 +30,15 @@ void role_spin(struct worker_view *view);
 /* Do nothing: the worker ends at once. */
 void role_nothing(struct worker_view *view);
 
-/* A client of `endpoint` that makes one call; it runs when the main thread waits. */
+/* Start a client that makes one call at `endpoint`. It runs when the main thread waits. */
 void role_start_call(struct worker *worker, struct worker_plan plan, cap_t endpoint, uint64_t info);
-/* The same that gives up. */
+/* Start such a client whose call has a deadline. */
 void role_start_call_until(struct worker *worker, struct worker_plan plan, cap_t endpoint, uint64_t deadline_ns);
-/* A thread that waits once at an endpoint (role_wait) or for a notification (role_signal_wait), for ever. */
+/* Start a thread that waits once, without a deadline, at an endpoint (role_wait) or for a
+ * notification (role_signal_wait). */
 void role_start_wait(struct worker *worker, struct worker_plan plan, worker_code *role, cap_t object);
 
-/* What came of touching an address: the value there, or a fault, which stays unanswered. */
+/* The outcome of an access: the value there, or a fault, which stays unanswered. */
 enum touch_kind { TOUCH_READ, TOUCH_WRITE, TOUCH_RUN };
 struct touch {
     bool faulted;
@@ -45,19 +46,20 @@ struct touch {
     uint64_t value; /* TOUCH_READ */
 };
 
-/* Touch `at` in `space` (0: the program's own; others have the code from worker_space), by a worker made for it. What
- * is run should be the bytes of ROLE_RETURN. */
+/* Access `at` in `space` by a new worker. space: 0 is the program's own; others must have the code from worker_space.
+ * Executed bytes should be those of ROLE_RETURN. */
 struct touch role_touch(cap_t space, enum touch_kind kind, uaddr_t at);
 #define ROLE_RETURN 0xc3U
-#define ROLE_TOUCHED 0x70c4edULL /* what TOUCH_WRITE writes */
+#define ROLE_TOUCHED 0x70c4edULL /* the value that TOUCH_WRITE writes */
 
-/* role_touch, checked: no fault; or a page fault at that address with this enum fault_access. */
+/* role_touch, checked: true if there was no fault; else it must be a page fault at that address
+ * with the access of `kind`. */
 bool role_can_touch(cap_t space, enum touch_kind kind, uaddr_t at);
 bool role_faults(cap_t space, enum touch_kind kind, uaddr_t at, uint64_t access);
 
 /*
- * And then everybody sleeps: the end of a random run. Whoever else is there has stopped or waits for good. Something
- * dead is left to the CPUs that idle, for which a thread of each waits, and nothing happens for a while. These threads,
- * and then one more of each CPU by a raise, must run within the two hundredth part of a case's time.
+ * The end of a random run: do all CPUs still wake up? All other threads must have stopped, or wait for good. For each
+ * CPU one thread waits for a dead object that is left to idle CPUs, and another one for a notification. After a pause
+ * the first ones must run, then a raise must wake the others, each within 1/200 of a case's time.
  */
 void role_check_sleepers(void);

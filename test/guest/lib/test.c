@@ -13,7 +13,7 @@
 #define SLOW_CASE_NS 1000000000ULL
 
 static struct {
-    uint32_t index; /* of the case that runs */
+    uint32_t index; /* of the current case */
     bool failed;
     const char *row;
     uint32_t failed_count;
@@ -98,7 +98,7 @@ bool test_check_value(struct result result, uint64_t value, const char *file, in
 
 bool test_checks_built(void) { return sys_system_info(INFO_CHECKS_BUILT, 0).value == 1; }
 
-/* ---- what must be the same before and after a case ---- */
+/* ---- counts that a case must not change ---- */
 
 struct baseline {
     uint64_t mapped_frames, kernel_frames, capabilities, pool_used;
@@ -129,7 +129,7 @@ static void check_after(const struct baseline *before) {
         fail("invariant %lu of kernel/check.h is broken", invariants.value);
 }
 
-/* Checks make stays longer, so the limit is for kernels without; those that users boot don't measure. */
+/* The limit is for kernels without checks, as these make stays longer. The kernel that users boot does not measure. */
 static void check_stay(void) {
     struct result stay = sys_system_info(INFO_LONGEST_STAY, 0);
     if (stay.status == OK && !test_checks_built() && stay.value > TEST_STAY_LIMIT)
@@ -184,7 +184,7 @@ int main(int argc, char **argv, char **envp) {
     world_init();
     random_seed(world_command_number("seed", 1));
     guard_start();
-    if (world_command_number("fastpath", 1) == 0) /* the same cases by the long way */
+    if (world_command_number("fastpath", 1) == 0) /* run the cases by the long way */
         (void)sys_system_control(INIT_CAP_PORTS, CONTROL_TEST, CONTROL_TEST_ARGUMENT(CONTROL_TEST_FASTPATH, 0));
     put("1..%u\n", suite.case_count);
     for (state.index = 0; state.index < suite.case_count; state.index++)

@@ -39,16 +39,16 @@ extern const struct suite suite;
     static const struct test_case suite_cases[] = {__VA_ARGS__}; \
     const struct suite suite = {suite_cases, sizeof(suite_cases) / sizeof(suite_cases[0])}
 
-/* How long a case may take, unless the command line's word limit_ms=N or the case itself says otherwise. */
+/* The time limit of a case, unless the command line's word limit_ms=N or the case sets another. */
 #define TEST_LIMIT_MS 10000U
 #define TEST_STAY_LIMIT \
-    10000U /* instructions: what a program may have to wait for an interrupt beyond its device's time */
+    10000U /* instructions: a program may get an interrupt this much after its device raised it */
 uint64_t test_limit_default_ns(void);
 
-/* This case may take so long, from now on. */
+/* From now on, this case may take so long. */
 void test_limit_ms(uint64_t limit_ms);
 
-/* The case fails if `condition` is false. The value of each macro is whether the check passed. */
+/* Fail the case if `condition` is false. The value of each macro is whether the check passed. */
 #define CHECK(condition) test_check((condition), __FILE__, __LINE__, #condition)
 #define CHECK_EQUAL(actual, expected) \
     test_check_equal((uint64_t)(actual), (uint64_t)(expected), __FILE__, __LINE__, #actual " == " #expected)
@@ -74,13 +74,13 @@ bool test_check_value(struct result result, uint64_t value, const char *file, in
 FORMAT_LIKE(1, 2) void test_fail(const char *format, ...);
 /* A remark; it does not fail the case. */
 FORMAT_LIKE(1, 2) void test_note(const char *format, ...);
-/* Has the case that runs failed by now? For those that go on for long. */
+/* Has the current case failed already? For cases that run long. */
 bool test_has_failed(void);
-/* A name for each turn of a loop over table rows: failures are reported with it, until the case ends or NULL. */
+/* Name the current row of a table loop. Failures are reported with this name until the case ends, or NULL is given. */
 void test_row(const char *name);
 
 /* Is the kernel built with its checks? */
 bool test_checks_built(void);
 
-/* For guard.c: the case that runs fails for this reason, and the machine is powered off. */
+/* For guard.c: fail the current case for this reason, and power the machine off. */
 _Noreturn void test_bail_out(const char *reason);

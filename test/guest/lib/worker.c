@@ -14,7 +14,7 @@
 extern const char __executable_start[];
 extern const char worker_entry[], worker_end[]; /* entry.S */
 
-/* Who is behind a badge at world.faults, as long as the case runs; some lie on its stack. */
+/* The worker with each badge at world.faults, while the case runs; some workers lie on its stack. */
 static struct worker *workers[WORKERS_MAX];
 static uint64_t worker_count;
 
@@ -128,7 +128,7 @@ static uint64_t take_fault(uint64_t deadline_ns, uint64_t *ret_badge, struct fau
     return OK;
 }
 
-/* A breakpoint is reported behind its one byte. */
+/* A breakpoint is reported after its one byte. */
 static bool is_end(const struct fault_message *fault) {
     return fault->kind == FAULT_BREAKPOINT && fault->rip == (uaddr_t)worker_end + 1;
 }

@@ -8,11 +8,11 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/worker.h"
 
-#define FIRST_SLOT (INIT_CAP_REGIONS + 64U) /* the emulated machine has fewer regions */
+#define FIRST_SLOT (INIT_CAP_REGIONS + 64U) /* room for 64 regions; the emulated machine has fewer */
 
 struct world world;
 
-/* The next of each kind to hand out, and where a case begins. */
+/* The next of each kind to hand out, now and at a case's beginning. */
 struct marks {
     cap_t slot;
     uint64_t frame;
@@ -155,7 +155,7 @@ static void unmap_all(void) {
 }
 
 void world_end(void) {
-    CHECK_STATUS(sys_cap_delete(0, 0), OK); /* a reply that the case did not give */
+    CHECK_STATUS(sys_cap_delete(0, 0), OK); /* a reply that the case left unanswered */
     worker_report_faults();
     CHECK_STATUS(sys_cap_delete(0, world.pool), OK);
     unmap_all();
@@ -169,6 +169,6 @@ void world_end(void) {
 
 bool world_comes(const volatile uint64_t *value, uint64_t at_least, uint64_t end_ns) {
     while (*value < at_least && world_now() <= end_ns)
-        __asm__ volatile("pause"); /* an emulator that runs the CPUs in turn goes on with the next */
+        __asm__ volatile("pause"); /* where CPUs are emulated in turn, it is the next one's turn */
     return *value >= at_least;
 }

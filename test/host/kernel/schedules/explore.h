@@ -8,20 +8,20 @@
  *             v
  *        run_step()           a step (run.h). Now and then another CPU goes on from here (explore.c)
  *
- * Who goes on is decided by a seed alone, so a seed is a schedule:
+ * The seed alone decides which CPU goes on, so a seed is a schedule. There are three schedulers:
  *
- *   pct the CPU with the highest priority; priorities are random, and at up to four steps drawn beforehand the one that
- *            runs gets the lowest. Finds a mistake of depth d (d steps in the wrong order) in n CPUs and k steps with a
- *            chance of at least 1 / (n * k^(d - 1)). After Burckhardt and others, "A Randomized Scheduler with
- *            Probabilistic Guarantees of Finding Bugs", 2010
- *   random   at each step, with a chance that is drawn for each schedule, any CPU that can
- *   calm     a CPU runs until it has to wait: one schedule only, by which the length of others is estimated
+ *   pct      runs the CPU with the highest priority. Priorities are random, and at up to four steps drawn beforehand
+ *            the running CPU gets the lowest. Finds a mistake of depth d (d steps in the wrong order) in n CPUs and k
+ *            steps with a probability of at least 1 / (n * k^(d - 1)). After Burckhardt and others, "A Randomized
+ *            Scheduler with Probabilistic Guarantees of Finding Bugs", 2010
+ *   random   switches at each step, with a probability drawn for each schedule, to any CPU that can go on
+ *   calm     runs a CPU until it has to wait: a single schedule, which gives an estimate of the others' length
  *
- * A CPU that waits for another in a loop (explore_relax) goes on once another has written something that it has read
- * since the turn before; so no schedule is spent on waiting, and if nobody can go on, that is a deadlock. After each
- * schedule all memory is as before: each store notes what was there.
+ * A CPU that waits for another in a loop (explore_relax) goes on once another CPU has written something that it has
+ * read since its last turn. So no schedule is spent on waiting, and if no CPU can go on, that is a deadlock. Each store
+ * saves the old value, and after each schedule all memory is restored.
  *
- * Memory is sequentially consistent here: what a store buffer would reorder is not explored.
+ * Memory is sequentially consistent here: reorderings by store buffers are not explored.
  */
 #pragma once
 

@@ -1,14 +1,15 @@
 /*
  * A machine of several CPUs for the generic kernel, and the programs that its threads run.
  *
- *   entry.c the way into the kernel and out, and what else arch/x86_64/ does to memory. Its loads and stores are steps
- *   fast.c       the fast path, likewise
- *   user.c       user mode: programs, translations that a CPU keeps, interrupts; and what must always hold there
- *   world.c      the objects of a scenario, made once; what must hold at the end
+ *   entry.c      the way into the kernel and out, and all else that arch/x86_64/ does to memory. Its loads and stores
+ *                are steps
+ *   fast.c       the fast path; its loads and stores are steps, too
+ *   user.c       user mode: programs, a CPU's cached translations, interrupts; and the checks that always hold there
+ *   world.c      the objects of a scenario, made once; the checks at the end
  *   scenarios.h  the scenarios themselves
  *
- * A thread's registers are in its frame while it is in the kernel and in its CPU's `live` while it runs, as on the
- * machine; RIP says where in its program it is, RSP who it is.
+ * As on the machine, a thread's registers are in its frame while it is in the kernel, and in its CPU's `live` while it
+ * runs. RIP says where in its program it is, RSP which thread it is.
  */
 #pragma once
 
