@@ -7,7 +7,7 @@
 #define APIC_HZ_MAX 100000000000ULL
 
 #define HALF_WINDOW 400U /* parts of a second: 2.5 ms */
-#define JUMP_FACTOR 16U  /* a clock that advances by more than so many halves within one half has jumped */
+#define JUMP_FACTOR 16U  /* advancing by more than this many halves within one half is a jump */
 
 enum {
     REFERENCES_MAX = 8,

@@ -28,7 +28,7 @@ struct loader_input {
     uint64_t volume_phys; /* any alignment; painted as BOOT_RANGE_VOLUME */
     uint64_t volume_bytes;
     const char *command; /* zero-terminated */
-    uint64_t rsdp_phys;  /* 0 = none */
+    uint64_t rsdp_phys;  /* 0: none */
     struct boot_framebuffer framebuffer;
     uint64_t entropy[BOOT_ENTROPY_WORDS];
     uint64_t loader_tsc;

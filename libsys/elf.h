@@ -90,9 +90,9 @@ struct elf_plan {
 
     struct elf_tls tls;
     uint64_t relro_virt;  /* PT_GNU_RELRO, inside one loadable segment: the program seals it once relocated */
-    uint64_t relro_bytes; /* 0 = none */
+    uint64_t relro_bytes; /* 0: none */
     uint64_t interpreter_offset;
-    uint64_t interpreter_bytes; /* PT_INTERP: path and its terminating zero; 0 = none */
+    uint64_t interpreter_bytes; /* PT_INTERP: path and its terminating zero; 0: none */
 
     uint32_t interface; /* version of Baton's interface, from its note (note.S); 0: made for another system */
 
@@ -101,7 +101,7 @@ struct elf_plan {
      * none.
      */
     uint64_t build_id_offset;
-    uint64_t build_id_bytes; /* 0 = none; at most ELF_BUILD_ID_MAX */
+    uint64_t build_id_bytes; /* 0: none; at most ELF_BUILD_ID_MAX */
 };
 
 /*

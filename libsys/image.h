@@ -43,7 +43,7 @@ struct image_piece {
 struct image_mark {
     uaddr_t start, end, base;
     uint8_t build_id[ELF_BUILD_ID_MAX];
-    uint32_t build_id_bytes; /* 0 = it has none */
+    uint32_t build_id_bytes; /* 0: it has none */
 };
 
 /* bytes: content of the file that the plan was made from. */

@@ -159,10 +159,7 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
 /* The handlers of a server of one file, and their dispatch. */
 #define PROTOCOL_SERVER(proto, OPERATIONS) OPERATIONS(PROTOCOL_ROW_HANDLER) PROTOCOL_DISPATCH(proto, OPERATIONS)
 
-/*
- * ---- The common case: a short call after a short answer. Inline, so that the compiler sees it with the caller's loop.
- * ----
- */
+/* ---- The common case: a short call after a short answer. Inline, so that the compiler sees the caller, too. ---- */
 
 /*
  * All other cases: no answer is pending, or slots lack; the client could not take its answer; the call is not short; it

@@ -26,13 +26,13 @@ struct stack_input {
     struct string_block environment[STACK_ENVIRONMENTS];
     const char *path;                   /* AT_EXECFN */
     uint8_t random[STACK_RANDOM_BYTES]; /* AT_RANDOM points to these */
-    uaddr_t headers;                    /* AT_PHDR; 0 = not in memory */
+    uaddr_t headers;                    /* AT_PHDR; 0: not in memory */
     uint64_t header_count;
     uaddr_t base;                            /* AT_BASE: base of its interpreter; 0: it has no interpreter */
     uaddr_t entry;                           /* AT_ENTRY */
     uaddr_t message;                         /* AT_BATON_MESSAGE */
     uint64_t thread;                         /* id of the program's first thread */
-    uint64_t tls_virt, tls_bytes, tls_align; /* thread-local storage of the program; all 0 = it has none */
+    uint64_t tls_virt, tls_bytes, tls_align; /* thread-local storage of the program; all 0: it has none */
 };
 
 struct stack_result {

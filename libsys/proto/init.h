@@ -33,7 +33,7 @@ struct init_list_request {
 };
 struct init_list_reply {
     uint64_t state;   /* enum init_state */
-    uint64_t fault;   /* enum fault_kind; 0 = none */
+    uint64_t fault;   /* enum fault_kind; 0: none */
     uint64_t address; /* address of a page fault */
     uint64_t rip;     /* address of the faulting instruction */
     uint64_t priority;

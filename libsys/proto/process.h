@@ -159,7 +159,7 @@ struct process_get_pid_request {
 };
 struct process_get_pid_reply {
     uint64_t pid;
-    uint64_t parent; /* 0 = none */
+    uint64_t parent; /* 0: none */
 };
 
 /*
@@ -236,7 +236,7 @@ struct process_memory_reply {
  * Errors: P_END no such mapping; P_NO_PROCESS; P_PERMISSION the caller may not act on it (see kill).
  */
 struct process_maps_request {
-    uint64_t pid; /* 0 = the caller */
+    uint64_t pid; /* 0: the caller */
     uint64_t index;
 };
 enum process_map_kind {
@@ -297,7 +297,7 @@ enum process_map_flag {
 struct process_map_request {
     uint64_t at;
     uint64_t length_bytes; /* multiple of 4096 */
-    uint64_t rights;       /* enum memory_right; 0 = no access */
+    uint64_t rights;       /* enum memory_right; 0: no access */
     uint64_t flags;
 };
 struct process_map_reply {
@@ -360,7 +360,7 @@ struct process_set_break_reply {
  * or it leads a session, or the session has no such group.
  */
 struct process_set_group_request {
-    uint64_t pid; /* 0 = the caller */
+    uint64_t pid; /* 0: the caller */
     uint64_t group;
 };
 struct process_set_group_reply {
@@ -368,7 +368,7 @@ struct process_set_group_reply {
 };
 
 struct process_get_group_request {
-    uint64_t pid; /* 0 = the caller */
+    uint64_t pid; /* 0: the caller */
 };
 struct process_get_group_reply {
     uint64_t group;

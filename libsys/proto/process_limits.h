@@ -17,7 +17,7 @@ enum process_limit {
 
 /* Errors: P_NO_PROCESS; P_PERMISSION (see kill); P_ARGUMENT no such limit. */
 struct process_get_limit_request {
-    uint64_t pid; /* 0 = the caller */
+    uint64_t pid; /* 0: the caller */
     uint64_t limit;
 };
 struct process_get_limit_reply {
@@ -47,7 +47,7 @@ struct process_set_limit_reply {
 #define PROCESS_NICE_MAX 19U
 #define PROCESS_NICE_KEEP UINT64_MAX /* only ask */
 struct process_set_nice_request {
-    uint64_t pid;  /* 0 = the caller */
+    uint64_t pid;  /* 0: the caller */
     uint64_t nice; /* 0..PROCESS_NICE_MAX */
 };
 struct process_set_nice_reply {

@@ -8,9 +8,9 @@
  *
  * For each it declares `struct name_verb_request` and `struct name_verb_reply`: plain structures of at most
  * PROTOCOL_BYTES_MAX bytes. `bytes` is sizeof the structure, or, if that has a tail, the offset of its last member. A
- * structure with a tail begins with `uint64_t length_bytes`: so many bytes of the tail are in use, and only these
- * travel. Numbers start at 1 and have no gap; 0 is every server's counter. PROTOCOL_TABLE of server.h enforces that.
- * Capability counts are exact; a failing reply carries none.
+ * structure with a tail begins with `uint64_t length_bytes`, the bytes of the tail in use; only these travel. Numbers
+ * start at 1 and have no gap; 0 is every server's counter. PROTOCOL_TABLE of server.h enforces that. Capability counts
+ * are exact; a failing reply carries none.
  *
  * The request's label is the operation, the reply's label the status (enum protocol_status or enum status). A failing
  * reply may carry a reason: a tail of text.

@@ -10,8 +10,8 @@
 #define STREAM_BYTES_MAX PROTOCOL_TAIL_MAX
 
 /*
- * A pipe or the console keeps so many bytes of one write together, whatever other writers do. A longer write travels in
- * several messages (stream_write_all), and other writers' bytes may come between those.
+ * A pipe or the console keeps this many bytes of one write together, whatever other writers do. A longer write travels
+ * in several messages (stream_write_all), and other writers may put bytes between those.
  */
 #define STREAM_ATOMIC_BYTES 512U
 _Static_assert(STREAM_BYTES_MAX >= STREAM_ATOMIC_BYTES, "a message carries it whole");

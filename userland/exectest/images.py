@@ -101,7 +101,7 @@ def entry_outside(good: bytes) -> bytes:
 
 
 def with_memory(good: bytes, memory_bytes: int) -> bytes:
-    """The last segment, which holds variables, asks for so much zeroed memory."""
+    """The last segment, which holds variables, asks for `memory_bytes` of zeroed memory."""
     offset, fields = load_headers(good)[-1]
     fields[6] = memory_bytes
     return patched(good, offset, PROGRAM_HEADER.pack(*fields))
