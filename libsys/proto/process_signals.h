@@ -101,7 +101,7 @@ struct process_signal_mask_reply {
 /* Name an alternate stack for handlers; size 0: they run on the stack in use. Errors: P_ARGUMENT too small. */
 #define PROCESS_SIGNAL_STACK_MIN 4096U
 #define PROCESS_SIGNAL_ROOM \
-    1024U /* stack bytes that must be left below a handler's frame; otherwise the process ends by SEGV */
+    1024U /* bytes of it to be left below a handler's frame; with fewer left, the process ends by SEGV */
 struct process_signal_stack_request {
     uint64_t at;
     uint64_t size_bytes;
