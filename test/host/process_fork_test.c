@@ -13,6 +13,7 @@
 #define SHARED 0x10010000ULL /* 2 pages, shared */
 #define COPIED 0x10400000ULL /* the file, writable */
 #define VIEWED 0x10410000ULL /* the file, read-only */
+#define LONG 0x10800000ULL   /* of a case's own */
 #define STACK (LAYOUT_STACK_TOP - 8)
 #define VARIABLES (WORLD_BASE + 0x2000) /* of the image */
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
@@ -330,6 +331,24 @@ static void pages_written_before_they_were_protected(void) {
     CHECK_EQUAL(world_word(thread_of(pid), VIEWED), 77);
 }
 
+/* One run of pages that were written, longer than what the kernel protects by one call. */
+static void long_runs_are_protected(void) {
+    uint64_t child = 0, count = MAP_PAGES_MAX + 2;
+    struct world_trace before;
+    uaddr_t at;
+    uint64_t pid = start_with(PAGES_FREE / 2 + count, &before);
+    cap_t thread = thread_of(pid);
+    CHECK_EQUAL(world_map(pid, LONG, count, READ_WRITE, PROCESS_MAP_AT, &at), OK);
+    for (uint64_t i = 0; i < count; i++)
+        CHECK(world_set_word(thread, LONG + i * PAGE_BYTES, i));
+    if (!CHECK_EQUAL(world_fork(pid, &child), OK))
+        return;
+    for (uint64_t i = 0; i < count; i += MAP_PAGES_MAX + 1) {
+        CHECK(world_set_word(thread, LONG + i * PAGE_BYTES, 1000));
+        CHECK_EQUAL(world_word(thread_of(child), LONG + i * PAGE_BYTES), i);
+    }
+}
+
 /* A mapping that may not be accessed at all is no obstacle, and is the same in the child. */
 static void mappings_without_access_are_copied(void) {
     uint64_t child = 0;
@@ -378,6 +397,7 @@ int main(void) {
         {"fork_with_every_number_of_frames", fork_with_every_number_of_frames},
         {"too_many_holders_or_processes", too_many_holders_or_processes},
         {"pages_written_before_they_were_protected", pages_written_before_they_were_protected},
+        {"long_runs_are_protected", long_runs_are_protected},
         {"mappings_without_access_are_copied", mappings_without_access_are_copied},
         {"capabilities_are_passed_on", capabilities_are_passed_on},
     };
