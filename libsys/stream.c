@@ -21,6 +21,14 @@ cap_t stream_in(void) { return find(STREAM_IN, "stdin"); }
 cap_t stream_out(void) { return find(STREAM_OUT, "stdout"); }
 cap_t stream_errors(void) { return find(STREAM_ERRORS, "stderr"); }
 
+/* Others have all places to wait, and no fault of the caller's ends it: a place is free soon. False: it can't sleep. */
+#define CROWDED_PAUSE_NS 5000000U
+static bool comes_again(uint32_t status) {
+    struct process_sleep_request pause = {.until_ns = program_time_in(CROWDED_PAUSE_NS)};
+    struct process_sleep_reply reply;
+    return status == P_CROWDED && process_sleep(program_process(), &pause, &reply, NULL) == OK;
+}
+
 uint32_t stream_write_all(cap_t stream, const void *bytes, size_t length_bytes, size_t *ret_written) {
     struct stream_write_request request;
     struct stream_write_reply reply;
@@ -33,6 +41,8 @@ uint32_t stream_write_all(cap_t stream, const void *bytes, size_t length_bytes, 
         status = stream_write(stream, &request, &reply, NULL);
         if (status == OK)
             done += reply.written_bytes < request.length_bytes ? reply.written_bytes : request.length_bytes;
+        else if (comes_again(status))
+            status = OK;
     }
     if (ret_written != NULL)
         *ret_written = done;
@@ -45,8 +55,9 @@ uint32_t stream_read_some(cap_t stream, void *bytes, size_t most_bytes, size_t *
     uint32_t status;
     do
         status = stream_read(stream, &request, &reply, NULL);
-    while (status == E_CANCEL || /* from a console, see console_read */
-           (status == P_BACKGROUND && (status = terminal_await(PROCESS_SIGTTIN)) == OK));
+    while (status != OK &&
+           (status == E_CANCEL || /* the console's, see console_read */
+            comes_again(status) || (status == P_BACKGROUND && (status = terminal_await(PROCESS_SIGTTIN)) == OK)));
     if (status != OK)
         return status;
     *ret_length = reply.length_bytes;

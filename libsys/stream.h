@@ -26,7 +26,7 @@ bool stream_is_replaced(enum stream_standard standard);
 
 /*
  * Write all bytes, in as many messages as it takes. *ret_written is how many were written, even on failure; may be
- * NULL. Errors: those of stream_write.
+ * NULL. Where too many calls wait it asks again, as stream_read_some does. Errors: those of stream_write.
  */
 MUST_USE uint32_t stream_write_all(cap_t stream, const void *bytes, size_t length_bytes, size_t *ret_written);
 

@@ -18,7 +18,7 @@ enum console_mode {
         1, /* lines are delivered, to `read` only. Ctrl-C and Ctrl-Z raise the console's `interrupt` instead */
 };
 
-/* Write bytes as they are. The reply comes when the console has accepted all of them. Errors: P_LIMIT as for `read`. */
+/* Write bytes as they are. The reply comes when the console has accepted all of them. Errors: P_CROWDED as for `read`. */
 struct console_write_request {
     uint64_t length_bytes;
     uint8_t bytes[CONSOLE_BYTES_MAX];
@@ -31,8 +31,8 @@ struct console_write_reply {
  * Read a typed line, or a part of it. The reply waits until there is a line and the console is in foreground mode. The
  * line was echoed while it was typed, and ends by LF, whatever Enter sends. A reply without bytes is the end of input:
  * Ctrl-D was typed on an empty line, or no more input can come.
- * Errors: P_BACKGROUND; E_CANCEL Ctrl-Z was typed: ask again; P_ARGUMENT most_bytes; P_LIMIT as many of the
- * program's threads wait as places are left for all others (libsys/quota.h), or no slot is free.
+ * Errors: P_BACKGROUND; E_CANCEL Ctrl-Z was typed: ask again; P_ARGUMENT most_bytes; P_CROWDED as many of
+ * the program's threads wait as places are left for all others (libsys/quota.h): ask again a little later.
  */
 struct console_read_request {
     uint64_t most_bytes; /* 1..CONSOLE_BYTES_MAX */
@@ -59,7 +59,7 @@ struct console_set_mode_reply {
     uint64_t old_mode;
 };
 
-/* Wait until all that was written so far has left the machine. Needed before it is switched off. Errors: P_LIMIT. */
+/* Wait until all that was written so far has left the machine. Needed before it is switched off. Errors: P_CROWDED. */
 struct console_flush_request {
     uint64_t zero;
 };

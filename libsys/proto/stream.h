@@ -18,8 +18,8 @@ _Static_assert(STREAM_BYTES_MAX >= STREAM_ATOMIC_BYTES, "a message carries it wh
 
 /*
  * Write. The reply comes when the bytes are taken. A pipe and the console take all; a file takes at least one.
- * Errors: P_BROKEN nobody can read them any more; P_ARGUMENT no byte; P_LIMIT too many calls wait to write;
- * P_PERMISSION this end is for reading.
+ * Errors: P_BROKEN nobody can read them any more; P_ARGUMENT no byte; P_CROWDED too many calls wait to write: ask
+ * again a little later; P_PERMISSION this end is for reading.
  */
 struct stream_write_request {
     uint64_t length_bytes;
@@ -32,7 +32,7 @@ struct stream_write_reply {
 /*
  * Read at least one byte; the reply waits until there is one. A reply without bytes is the end: nobody can write any
  * more.
- * Errors: P_ARGUMENT most_bytes; P_LIMIT too many calls wait to read; P_PERMISSION this end is for writing.
+ * Errors: P_ARGUMENT most_bytes; P_CROWDED too many calls wait to read; P_PERMISSION this end is for writing.
  */
 struct stream_read_request {
     uint64_t most_bytes; /* 1..STREAM_BYTES_MAX */

@@ -86,14 +86,9 @@ static void raise_suspend(void *context) {
 
 /* ---- those who have to wait ---- */
 
-static uint32_t refuse(struct server_call *call) {
-    format_into(call->reason, sizeof call->reason, "no slot is free to let the caller wait");
-    return P_LIMIT;
-}
-
 /* The program has as many waiting already as are left for all others. */
-static uint32_t refuse_deferred(cap_t slot, enum operation operation) {
-    (void)server_answer(&server, slot, operation, P_LIMIT, NULL); /* it may be gone */
+static uint32_t refuse(cap_t slot, enum operation operation) {
+    (void)server_answer(&server, slot, operation, P_CROWDED, NULL); /* it may be gone */
     return SERVER_DEFERRED;
 }
 
@@ -106,9 +101,9 @@ static uint32_t console_serve_write(struct server_call *call, const struct conso
         return OK;
     cap_t slot = server_defer();
     if (slot == 0)
-        return refuse(call);
+        return P_CROWDED;
     if (!terminal_park_writer(&terminal, call->badge, slot, request->bytes, request->length_bytes))
-        return refuse_deferred(slot, OPERATION_WRITE);
+        return refuse(slot, OPERATION_WRITE);
     return SERVER_DEFERRED;
 }
 
@@ -127,9 +122,9 @@ static uint32_t serve_read(struct server_call *call, enum console_mode mode, uin
         return OK;
     cap_t slot = server_defer();
     if (slot == 0)
-        return refuse(call);
+        return P_CROWDED;
     if (!terminal_park_reader(&terminal, call->badge, slot, mode, most_bytes))
-        return refuse_deferred(slot, OPERATION_READ);
+        return refuse(slot, OPERATION_READ);
     return SERVER_DEFERRED;
 }
 
@@ -176,9 +171,9 @@ static uint32_t console_serve_flush(struct server_call *call, const struct conso
         return OK;
     cap_t slot = server_defer();
     if (slot == 0)
-        return refuse(call);
+        return P_CROWDED;
     if (!terminal_park_flusher(&terminal, call->badge, slot))
-        return refuse_deferred(slot, OPERATION_FLUSH);
+        return refuse(slot, OPERATION_FLUSH);
     return SERVER_DEFERRED;
 }
 

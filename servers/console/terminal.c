@@ -74,7 +74,7 @@ static void queue_init(struct terminal_queue *queue) {
 
 /* After its answer. */
 static void queue_remove(struct terminal_queue *queue, size_t i) {
-    quota_give(&queue->quota, IDENTITY_PID(queue->waiters[i].badge));
+    quota_give(&queue->quota, queue->waiters[i].owner);
     queue->count--;
     memmove(&queue->waiters[i], &queue->waiters[i + 1], (queue->count - i) * sizeof queue->waiters[0]);
 }
@@ -92,11 +92,14 @@ static void queue_forget_gone(const struct terminal *terminal, struct terminal_q
 /* NULL: there is no place for it. */
 static struct terminal_waiter *queue_add(const struct terminal *terminal, struct terminal_queue *queue, uint64_t badge,
                                          cap_t reply) {
-    if (quota_left(&queue->quota, IDENTITY_PID(badge)) == 0)
+    bool is_first = queue != &terminal->readers && IDENTITY_GROUP(badge) == terminal->foreground;
+    uint32_t owner = is_first ? 0 : IDENTITY_PID(badge);
+    if (quota_left(&queue->quota, owner) == 0)
         queue_forget_gone(terminal, queue);
-    if (!quota_take(&queue->quota, IDENTITY_PID(badge)))
+    if (!quota_take(&queue->quota, owner))
         return NULL;
     struct terminal_waiter *waiter = &queue->waiters[queue->count++];
+    waiter->owner = owner;
     waiter->badge = badge;
     waiter->reply = reply;
     return waiter;

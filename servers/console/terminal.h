@@ -45,12 +45,16 @@ struct terminal_clients {
 struct terminal_waiter {
     cap_t reply;
     uint64_t badge;         /* see identity.h */
+    uint32_t owner;         /* of its place */
     enum console_mode mode; /* a reader: in which it wants bytes, ... */
     size_t length;          /* ... and how many at most; a writer: that it brings */
     uint8_t bytes[CONSOLE_BYTES_MAX];
 };
 
-/* The oldest is at [0]. A place is charged to the process that the badge names. */
+/*
+ * The oldest is at [0]. A place is charged to the process that the badge names. Writers and flushers of the foreground may take the
+ * last one: a shell is heard at its prompt, whoever else writes.
+ */
 struct terminal_queue {
     struct quota quota;
     struct quota_owner owners[TERMINAL_WAITERS_MAX];

@@ -74,8 +74,7 @@ static uint32_t refuse(struct server_call *call, const char *why) {
 }
 
 /* Let the caller wait. The places of those who are gone are looked for where there is no other. */
-static uint32_t park(struct server_call *call, struct pipe *pipe, enum pipe_end end, const uint8_t *bytes,
-                     size_t length) {
+static uint32_t park(struct pipe *pipe, enum pipe_end end, const uint8_t *bytes, size_t length) {
     if (pipe_park(pipe, end, bytes, length))
         return SERVER_DEFERRED;
     for (struct place *place = places; place < places + PIPES_MAX; place++)
@@ -83,7 +82,7 @@ static uint32_t park(struct server_call *call, struct pipe *pipe, enum pipe_end 
             pipe_forget_the_dead(&place->pipe);
     if (pipe_park(pipe, end, bytes, length))
         return SERVER_DEFERRED;
-    return refuse(call, "as many wait at pipes of the program that made this one as may");
+    return P_CROWDED; /* as many wait at pipes of the program that made this one as may */
 }
 
 static uint32_t stream_serve_write(struct server_call *call, const struct stream_write_request *request,
@@ -106,7 +105,7 @@ static uint32_t stream_serve_write(struct server_call *call, const struct stream
     case PIPE_WAIT:
         break;
     }
-    return park(call, pipe, PIPE_WRITER, request->bytes, request->length_bytes);
+    return park(pipe, PIPE_WRITER, request->bytes, request->length_bytes);
 }
 
 static uint32_t stream_serve_read(struct server_call *call, const struct stream_read_request *request,
@@ -119,7 +118,7 @@ static uint32_t stream_serve_read(struct server_call *call, const struct stream_
     if (status != OK)
         return status;
     if (pipe_read(pipe, reply->bytes, request->most_bytes, &length) == PIPE_WAIT)
-        return park(call, pipe, PIPE_READER, NULL, request->most_bytes);
+        return park(pipe, PIPE_READER, NULL, request->most_bytes);
     reply->length_bytes = length;
     pipe_progress(pipe);
     return OK;

@@ -30,6 +30,24 @@ static void waiters_share_the_places(void) {
     CHECK_EQUAL(terminal.readers.waiters[0].reply, 2); /* the oldest of those who are left */
 }
 
+/* Many programs that wait to write leave a place for the group that has the terminal. */
+static void the_foreground_is_heard(void) {
+    const uint8_t byte = 'x';
+    uint32_t count = 0;
+    begin();
+    terminal_set_foreground(&terminal, 7);
+    while (count < TERMINAL_WAITERS_MAX && terminal_park_writer(&terminal, IDENTITY_BADGE(20 + count, 8), 1, &byte, 1))
+        count++;
+    CHECK_EQUAL(count, TERMINAL_WAITERS_MAX - 1);
+    CHECK(terminal_park_writer(&terminal, IDENTITY_BADGE(7, 7), 2, &byte, 1));
+    CHECK(!terminal_park_writer(&terminal, IDENTITY_BADGE(7, 7), 3, &byte, 1));
+    terminal_set_foreground(&terminal, 8); /* a place stays whose it was */
+    drain();
+    CHECK(terminal_progress(&terminal));
+    CHECK_EQUAL(terminal.writers.count, 0);
+    CHECK_EQUAL(terminal.writers.quota.owner_count, 0);
+}
+
 /* Each way out of a queue gives the place back: an answer, Ctrl-Z, another foreground. */
 static void places_are_given_back(void) {
     static const uint64_t badge = IDENTITY_BADGE(2, 2);
@@ -64,6 +82,7 @@ static void places_are_given_back(void) {
 int main(void) {
     static const struct check_case cases[] = {
         {"waiters_share_the_places", waiters_share_the_places},
+        {"the_foreground_is_heard", the_foreground_is_heard},
         {"places_are_given_back", places_are_given_back},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);

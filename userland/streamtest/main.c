@@ -19,6 +19,7 @@
 #define PIPES_MAX 64U      /* the server's pipes */
 #define READERS 8U         /* most calls that may wait at one end */
 #define SETTLE_NS 20000000 /* in which a child reaches the call in which it waits */
+#define CROWD 150U         /* more than may wait at the pipes of one program */
 #define WRITERS 3U
 #define LINES 1000U /* of each writer */
 #define LINE_MAX 512U
@@ -310,7 +311,35 @@ static void check_limits(void) {
     pipe_drop(&one.writer);
 }
 
-/* Several writers of lines, each of which must arrive whole, even if signal handlers interrupt writers and readers. */
+/* Where the places to wait are taken, the library comes again: nobody ends for it. */
+static void check_crowd(void) {
+    static uint64_t readers[CROWD];
+    static const uint8_t bytes[CROWD];
+    struct process_fork_request request = {.zero = 0};
+    struct pipe_ends ends = make();
+    uint32_t count = 0, well = 0;
+    for (; count < CROWD; count++) {
+        struct process_fork_reply child;
+        if (process_fork(program_process(), &request, &child, NULL) != OK)
+            break;
+        if (child.pid == 0) {
+            uint8_t byte;
+            size_t length = 0;
+            bool reads = stream_read_some(ends.reader, &byte, 1, &length) == OK && length == 1;
+            program_exit(reads ? 0 : CHILD_WRONG);
+        }
+        readers[count] = child.pid;
+    }
+    wait_ns(10ULL * SETTLE_NS);
+    check_status(stream_write_all(ends.writer, bytes, count, NULL), OK, "a byte is written for each of a crowd");
+    for (uint32_t i = 0; i < count; i++)
+        well += outcome(&readers[i]) == 0;
+    check(count == CROWD && well == CROWD, "... and each gets one, also those who found no place to wait");
+    pipe_drop(&ends.reader);
+    pipe_drop(&ends.writer);
+}
+
+/* Writers of lines, each of which has to come whole, also where handlers interrupt who writes and who reads. */
 static void check_whole(bool interrupted) {
     static const char *const lengths[] = {"100", "491", "512"};
     for (uint32_t round = 0; round < 3; round++) {
@@ -365,6 +394,7 @@ int main(int argc, char **argv, char **envp) {
         check_broken();
         check_killed_while_waiting();
         check_limits();
+        check_crowd();
         check_whole(false);
         check_refused();
     }
