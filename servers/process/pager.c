@@ -301,10 +301,16 @@ static uint32_t unmap_part(struct system *system, struct incarnation *incarnatio
 static uint32_t forget_mappings(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end) {
     uint32_t status = OK;
     for (uaddr_t at = start; status == OK && at < end;) {
+        const struct vm_region *region = vm_find(incarnation->vm, at);
+        if (region == NULL) { /* a range may be all of the address space: where no region is, nothing is mapped */
+            region = vm_next_region(incarnation->vm, at);
+            if (region == NULL || region->start >= end)
+                break;
+            at = region->start;
+        }
         uint64_t page_count = smaller((end - at) / PAGE_BYTES, MAP_PAGES_MAX - at / PAGE_BYTES % MAP_PAGES_MAX);
         uaddr_t next = at + page_count * PAGE_BYTES;
-        const struct vm_region *region = vm_find(incarnation->vm, at);
-        bool in_place = region == NULL || region->file != NULL || region->end < next;
+        bool in_place = region->file != NULL || region->end < next;
         if (in_place || vm_entry(incarnation->vm, at) != NULL)
             status = unmap_part(system, incarnation, at, page_count);
         for (struct vm_pages pages = vm_next_pages(incarnation->vm, at, next); status == OK && pages.count > 0;

@@ -84,3 +84,6 @@ bool fake_table_has(cap_t table, cap_t slot);
 
 /* What was last configured for a thread; zero: nothing. */
 struct thread_config fake_thread_config(cap_t thread);
+
+/* Calls of space_unmap so far. */
+extern uint64_t fake_unmap_count;

@@ -120,7 +120,10 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset, uint64_t
 }
 
 /* Can't be made to fail: there are no pages of 2 MiB here that could be cut. */
+uint64_t fake_unmap_count;
+
 struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
+    fake_unmap_count++;
     struct object *from = fake_find(space, OBJECT_SPACE);
     if (from == NULL || !range_is_valid(at, page_count))
         return status(E_ARG);

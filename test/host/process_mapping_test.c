@@ -45,6 +45,24 @@ static void regions_run_out(void) {
     finish(pid);
 }
 
+/* What lies in a range is what its removal costs, not how long it is: nobody else waits for it. */
+static void a_long_range_is_taken_out_at_once(void) {
+    uint64_t pid = start();
+    uaddr_t at, low = ANCHOR + 0x100000, high = low + (1ULL << 40);
+    for (uaddr_t area = low; area <= high; area += high - low) {
+        CHECK_EQUAL(world_map(pid, area, 3, READ_WRITE, AT, &at), OK);
+        CHECK_EQUAL(world_touch(thread_of(pid), area + PAGE_BYTES, MEMORY_WRITE), OK);
+    }
+    uint64_t calls = fake_unmap_count;
+    CHECK_EQUAL(world_unmap(pid, low + PAGE_BYTES, (high - low) / PAGE_BYTES + 1), OK);
+    CHECK(fake_unmap_count - calls < 10);
+    CHECK_EQUAL(world_touch(thread_of(pid), low, MEMORY_WRITE), OK);
+    CHECK_EQUAL(world_touch(thread_of(pid), low + PAGE_BYTES, MEMORY_READ), P_ADDRESS);
+    CHECK_EQUAL(world_touch(thread_of(pid), high + PAGE_BYTES, MEMORY_READ), P_ADDRESS);
+    CHECK_EQUAL(world_touch(thread_of(pid), high + 2 * PAGE_BYTES, MEMORY_READ), OK);
+    finish(pid);
+}
+
 /* A mapping that would have joined its neighbour, and fails when there are no more regions: it is not there. */
 static void failure_leaves_no_part_of_a_neighbour(void) {
     uint64_t pid = start();
@@ -257,6 +275,7 @@ static void pages_of_its_own_come_back_clean(void) {
 int main(void) {
     static const struct check_case cases[] = {
         {"regions_run_out", regions_run_out},
+        {"a_long_range_is_taken_out_at_once", a_long_range_is_taken_out_at_once},
         {"failure_leaves_no_part_of_a_neighbour", failure_leaves_no_part_of_a_neighbour},
         {"pages_of_its_own_come_back_clean", pages_of_its_own_come_back_clean},
         {"protect_holds_for_every_page", protect_holds_for_every_page},
