@@ -22,7 +22,7 @@ static uint32_t copy_count;
 
 char acpi_log[1024];
 
-/* The kernel's own, without a machine behind it. */
+/* Stands in for the kernel's own log_line. */
 void log_line(enum log_level level, const char *module, const char *format, ...) {
     (void)level;
     (void)module;

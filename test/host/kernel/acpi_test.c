@@ -1,5 +1,5 @@
 /*
- * What does the kernel make of ACPI tables as real firmware and virtual machines write them?
+ * Does the kernel read ACPI tables right, as real firmware and virtual machines write them?
  */
 #include "kernel/arch/x86_64/acpi.h"
 
@@ -37,7 +37,7 @@ static void add_x2_cpu(uint32_t id, uint8_t flags) {
     add(entry, sizeof(entry));
 }
 
-/* Read what has been put, with this root. */
+/* Read the tables that were put, with this root. */
 static void read_with(bool wide, const uint64_t *entries, uint32_t count) {
     acpi_put_root(ROOT, wide, entries, count);
     acpi_read(ACPI_RSDP, &facts);
@@ -78,7 +78,7 @@ static void no_tables_are_a_usual_pc(void) {
     CHECK(strstr(acpi_log, "root table") != NULL);
 }
 
-/* Change one byte of a piece; the tables are not believed. */
+/* Change one byte of a piece: the tables must be rejected. */
 static void break_byte(uint64_t phys, uint32_t at) {
     begin();
     add_cpu(0, 1);
@@ -111,7 +111,8 @@ static void damaged_old_rsdp_is_not_believed(void) {
     CHECK(is_usual_pc());
 }
 
-/* Some virtual machines fill in what an RSDP of revision 0 does not have, with a sum that does not hold for it. */
+/* Some virtual machines fill in fields that an RSDP of revision 0 does not have, with a checksum that leaves them
+ * out. */
 static void rest_of_an_old_rsdp_is_not_looked_at(void) {
     begin();
     add_cpu(0, 1);
@@ -166,7 +167,7 @@ static void table_longer_than_what_is_there_is_passed_over(void) {
     read_with(true, (uint64_t[]){MADT}, 1);
     CHECK(is_usual_pc());
     CHECK(strstr(acpi_log, "out of reach") != NULL);
-    acpi_bytes(MADT)[4] = 35; /* not even its head */
+    acpi_bytes(MADT)[4] = 35; /* shorter than its header */
     acpi_bytes(MADT)[5] = 0;
     acpi_log[0] = 0;
     acpi_read(ACPI_RSDP, &facts);
@@ -179,7 +180,7 @@ static void cpus_are_counted_once(void) {
     for (uint8_t i = 0; i < 4; i++)
         add_cpu(i == 3 ? 1 : i, 1);
     add_cpu(9, 0);    /* not enabled */
-    add_cpu(10, 2);   /* only when it is plugged in */
+    add_cpu(10, 2);   /* can be enabled later, when plugged in */
     add_cpu(0xff, 1); /* all */
     add_x2_cpu(2, 1);
     add_x2_cpu(7, 1);
@@ -210,9 +211,9 @@ static void odd_entries_end_or_pass(void) {
     add((uint8_t[]){5, 8, 0, 0, 0, 0, 0, 1}, 8);
     add((uint8_t[]){1, 8, 0, 0, 0, 0, 0xc1, 0xfe}, 8);
     add((uint8_t[]){2, 8, 0, 5, 9, 0, 0, 0}, 8);
-    add((uint8_t[]){0x80, 3, 0}, 3); /* a vendor's */
+    add((uint8_t[]){0x80, 3, 0}, 3); /* a vendor's type */
     add_cpu(3, 1);
-    add((uint8_t[]){0, 0}, 2); /* no length: nothing behind it can be found */
+    add((uint8_t[]){0, 0}, 2); /* length 0: no entry after it can be found */
     add_cpu(4, 1);
     read_madt();
     CHECK_EQUAL(facts.cpu_count, 1);
@@ -222,7 +223,7 @@ static void odd_entries_end_or_pass(void) {
     CHECK_EQUAL(facts.line_input[5], 5);
     begin();
     add_cpu(3, 1);
-    add((uint8_t[]){0, 9, 0, 6, 1, 0, 0, 0}, 8); /* longer than what is left */
+    add((uint8_t[]){0, 9, 0, 6, 1, 0, 0, 0}, 8); /* longer than the rest of the table */
     read_madt();
     CHECK_EQUAL(facts.cpu_count, 1);
 }
@@ -268,7 +269,7 @@ static void power_is_switched_off_by_either_dsdt(void) {
     CHECK_EQUAL(facts.sleep_type, 5 << 10 | 1 << 13);
     read_power(0, DSDT, 1 << 8);
     CHECK_EQUAL(facts.power_port, 0x604);
-    read_power(DSDT, FADT, 0); /* that is no DSDT */
+    read_power(DSDT, FADT, 0); /* this is no DSDT */
     CHECK_EQUAL(facts.power_port, 0x604);
     read_power(DSDT, 0x123456789000, 0);
     CHECK_EQUAL(facts.power_port, 0x604);
@@ -279,7 +280,7 @@ static void power_is_switched_off_by_either_dsdt(void) {
     put_fadt(DSDT, DSDT, 0);
     read_with(false, (uint64_t[]){FADT}, 1);
     CHECK_EQUAL(facts.power_port, 0);
-    read_power(DSDT, 0, 1 << 20); /* hardware-reduced: none of these registers is there */
+    read_power(DSDT, 0, 1 << 20); /* hardware-reduced: none of these registers exists */
     CHECK_EQUAL(facts.power_port, 0);
 }
 

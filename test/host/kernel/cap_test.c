@@ -1,7 +1,7 @@
 /*
- * Does the derivation list, which is only a list with depths, say the same as a tree? A tree is kept beside it, and
- * after each random derive, move, delete and revoke both must agree on what exists, on who descends from whom, and on
- * whether somebody has lost his last descendant, which who watches the endpoint is told.
+ * Is the derivation list, a list with depths, equivalent to a tree? A tree is kept beside it. After each random derive,
+ * move, delete and revoke both must agree on which capabilities exist, on their ancestors, and on whether one of them
+ * has lost its last descendant, which is reported to the endpoint's watcher.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/check.h"
@@ -11,10 +11,10 @@
 #define SLOTS 200U
 #define NO_PARENT 0U
 
-/* The tree: parent[i] is the slot (offset by one) that slot i was derived from. */
+/* The tree: parent[i] is the slot, plus one, that slot i was derived from. */
 static uint32_t parent[SLOTS];
 static bool exists[SLOTS];
-static bool had[SLOTS]; /* descendants, at the last look */
+static bool had[SLOTS]; /* whether it had descendants at the last check */
 
 #define NOTIFICATION (MACHINE_CAP_FREE + SLOTS) /* slot */
 
@@ -24,7 +24,7 @@ static void model_delete(uint32_t slot) {
     exists[slot] = false;
     for (uint32_t i = 0; i < SLOTS; i++) {
         if (exists[i] && parent[i] == slot + 1)
-            parent[i] = parent[slot]; /* orphans become their grandparent's */
+            parent[i] = parent[slot]; /* orphans become children of their grandparent */
     }
 }
 
@@ -46,7 +46,7 @@ static void model_move(uint32_t to, uint32_t from) {
     }
 }
 
-/* Slots that the kernel has emptied on its own, nearest to the root first. */
+/* Remove the slots that the kernel has emptied by itself, nearest to the root first. */
 static void model_forget_the_removed(void) {
     for (uint32_t i = 0; i < SLOTS; i++) {
         if (exists[i] && cap_is_empty(&machine.table->slots[index_of(i)]))
@@ -62,7 +62,7 @@ static bool agrees(void) {
     return check_invariants() == INVARIANT_NONE;
 }
 
-/* What a revoke would delete, read from the list, against the tree. */
+/* Compare the list's answer to what a revoke would delete with the tree's. */
 static bool same_descendants(uint32_t slot) {
     const struct cap_slot *root = &machine.table->slots[index_of(slot)];
     struct object *object = cap_object(root);
@@ -81,7 +81,8 @@ static bool same_descendants(uint32_t slot) {
     return in_list == in_tree && derived == (in_tree > 0);
 }
 
-/* What was raised since the last look: all of it if somebody who is still there has lost his last descendant. */
+/* Check the bits raised since the last check: they are raised if an existing capability has lost its last
+ * descendant. */
 static void check_told(void) {
     bool lost = false, some_went = false;
     for (uint32_t i = 0; i < SLOTS; i++) {
@@ -89,7 +90,8 @@ static void check_told(void) {
         for (uint32_t k = 0; k < SLOTS; k++)
             has = has || (exists[k] && parent[k] == i + 1);
         lost = lost || (had[i] && exists[i] && !has);
-        some_went = some_went || (had[i] && !exists[i]); /* half-way its own may have gone first, and it after them */
+        /* after an unfinished revoke its descendants may have gone first, and it after them */
+        some_went = some_went || (had[i] && !exists[i]);
         had[i] = exists[i] && has;
     }
     bool told = sys_signal_poll(NOTIFICATION).status == OK;
@@ -97,7 +99,7 @@ static void check_told(void) {
     CHECK(!told || lost || some_went);
 }
 
-/* A slot that is full (or empty), nine times out of ten. */
+/* A slot that is full (or empty) nine times out of ten. */
 static uint32_t pick(uint64_t *seed, bool full) {
     uint32_t slot = (uint32_t)(check_random(seed) % SLOTS);
     if (check_random(seed) % 10 != 0) {
@@ -140,7 +142,7 @@ static void step(uint64_t *seed) {
     default:
         if (!exists[a] || a == 0)
             break;
-        if (check_random(seed) % 2 == 0) { /* a revoke that is given up half-way leaves a well-formed list */
+        if (check_random(seed) % 2 == 0) { /* a revoke abandoned half-way leaves a well-formed list */
             struct cap_slot *root = &machine.table->slots[index_of(a)];
             while (!cap_settle(cap_object(root), STEPS_MAX)) {
             }
@@ -184,7 +186,7 @@ static void list_says_what_a_tree_says(void) {
     }
 }
 
-/* A -> X, then A -> B before it was made... the elder sibling's children must not become the younger's. */
+/* When B goes, between A and C, its child C must become A's, not the child of B's sibling X. */
 static void orphans_go_to_the_grandparent(void) {
     start();
     CHECK_EQUAL(sys_cap_copy(0, index_of(1), index_of(0), RIGHTS_ALL, 0).status, OK); /* B from A */
@@ -192,9 +194,9 @@ static void orphans_go_to_the_grandparent(void) {
     CHECK_EQUAL(sys_cap_copy(0, index_of(3), index_of(0), RIGHTS_ALL, 0).status, OK); /* X from A */
     CHECK_EQUAL(machine_delete(index_of(1)).status, OK);
     CHECK_EQUAL(machine_revoke(index_of(3)).status, OK);
-    CHECK(!cap_is_empty(&machine.table->slots[index_of(2)])); /* C is not X's */
+    CHECK(!cap_is_empty(&machine.table->slots[index_of(2)])); /* C is not a child of X */
     CHECK_EQUAL(machine_revoke(index_of(0)).status, OK);
-    CHECK(cap_is_empty(&machine.table->slots[index_of(2)])); /* but A's */
+    CHECK(cap_is_empty(&machine.table->slots[index_of(2)])); /* C was a child of A */
 }
 
 static void depth_has_a_limit(void) {

@@ -1,7 +1,7 @@
 /*
- * Does the invariant check see what it is for? One thing at a time is made wrong in a kernel where all is well, and the
- * check has to name the invariant that this breaks. (The kernel half of a root is the machine's affair:
- * system_info_checks_the_kernel_half in test/guest/system_info.c.)
+ * Does the invariant check notice all that it should? One thing at a time is made wrong in a sound kernel, and the
+ * check has to name the broken invariant. (The kernel half of a root is tested in the machine:
+ * system_control_checks_the_kernel_half in test/guest/system_info.c.)
  */
 #include <string.h>
 
@@ -21,13 +21,13 @@
 #include "test/host/kernel/machine.h"
 
 #define SOMEWHERE 0x4000000000ULL
-#define DEVICE_AT (SOMEWHERE + (1ULL << 39)) /* where nothing is mapped but device memory, which has no count */
+#define DEVICE_AT (SOMEWHERE + (1ULL << 39)) /* only device memory, which is not counted, is mapped near it */
 #define LARGE_AT (SOMEWHERE + (1ULL << 30))
 #define LARGE_PAGES 512U
 #define MAPPED_PAGES 2U
 #define PTE_FRAME 0x000ffffffffff000ULL
 
-/* A kernel in which something is in each place that the check looks at. */
+/* A kernel with something in each place that the check looks at. */
 static struct {
     struct thread *stopped, *ready, *receiver, *sender, *caller, *waiter;
     struct endpoint *served, *busy; /* where `receiver` waits; where `sender` does */
@@ -93,7 +93,7 @@ struct wrong {
     void (*make)(void);
 };
 
-/* Each in a kernel of its own. */
+/* Try each wrong thing in a fresh kernel. */
 static void check_each(enum invariant broken, const struct wrong *wrongs, size_t count) {
     for (size_t i = 0; i < count; i++) {
         set_scene();
@@ -130,7 +130,7 @@ static void answer_in_queue(void) { scene.sender->reply_slot = &machine.self->re
 
 static void keep_queue(void) { scene.stopped->wait_heap = &scene.served->receivers; }
 
-/* What the fast path asks of a thread and of its CPU. */
+/* Conditions that the fast path relies on, in a thread and its CPU. */
 static void switch_to_suspended(void) { scene.receiver->suspended = true; }
 static void switch_to_foreign(void) { scene.receiver->foreign = true; }
 static void switch_to_deadline(void) { scene.waiter->direct = &machine.cpu; }
@@ -223,7 +223,7 @@ static void queues_are_well_formed(void) {
     check_each(INVARIANT_QUEUES, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
     set_scene();
     break_senders();
-    CHECK_EQUAL(check_invariants(), INVARIANT_THREADS); /* that one is in no queue is seen first */
+    CHECK_EQUAL(check_invariants(), INVARIANT_THREADS); /* the check finds first that the thread is in no queue */
     scene.sender->state = THREAD_STOPPED;
     CHECK_EQUAL(check_invariants(), INVARIANT_QUEUES);
 }
@@ -322,14 +322,14 @@ static void map_the_kernels_device(void) {
 
 static void trace_into_a_free_one(void) {
     trace = (struct trace){.events = 1, .first_frame = scene.frame + MAPPED_PAGES, .page_count = 1};
-    cap_count++; /* to what the trace is bound to */
+    cap_count++; /* the trace's binding */
 }
 static void trace_into_an_object(void) {
     trace_into_a_free_one();
     trace.first_frame = pool_frame();
 }
 
-/* A large page whose first frame is nobody's, and one whose last is not. */
+/* A large page whose first frame, or last frame, is not counted. */
 static void map_large(uint64_t wrong) {
     uint64_t offset = LARGE_PAGES - MACHINE_FIRST_FREE % LARGE_PAGES;
     CHECK_EQUAL(machine_map(offset, LARGE_PAGES, LARGE_AT, MEMORY_READ).status, OK);

@@ -135,7 +135,7 @@ bool arch_entry_undo(struct thread *thread) {
 }
 void arch_idle(bool sleeps) {
     if (!sleeps)
-        return; /* nothing is pending that nobody has asked for */
+        return; /* no interrupt is pending without a request */
     if (machine.idle == NULL)
         panic("idle: the test has no thread that can run");
     machine.idle();

@@ -1,6 +1,6 @@
 /*
  * The machine that the host build of the kernel runs on: an arena for physical memory, one CPU, a clock that tests
- * move. Behind it are the same generic sources, and the same page_table.c, as in the kernel that boots.
+ * move. The generic sources and page_table.c are those of the kernel that boots.
  */
 #pragma once
 
@@ -17,8 +17,8 @@
 #define MACHINE_FRAMES 4096U    /* 16 MiB; frame 0 is not RAM */
 #define MACHINE_FIRST_FREE 768U /* the first frames are the first pool's */
 
-/* A fresh machine: ledger, first pool, a table, a space and a thread that is running, and Memory of all the rest in
- * slot MACHINE_CAP_MEMORY of that table. */
+/* Make a fresh machine: ledger, first pool, a table, a space, a running thread, and a Memory of all the rest in slot
+ * MACHINE_CAP_MEMORY of the table. */
 void machine_start(void);
 
 enum machine_cap {
@@ -27,7 +27,7 @@ enum machine_cap {
     MACHINE_CAP_THREAD = 3,
     MACHINE_CAP_POOL = 4,
     MACHINE_CAP_MEMORY = 5,
-    MACHINE_CAP_FREE = 16, /* from here on all is empty */
+    MACHINE_CAP_FREE = 16, /* all slots from here on are empty */
 };
 
 struct machine {
@@ -39,7 +39,7 @@ struct machine {
     uint64_t armed_ns;
     uint32_t unmasked_lines;                                         /* a bit for each interrupt line */
     void (*flushed)(uint64_t root, uaddr_t at, uint64_t page_count); /* sees each flush; may be NULL */
-    void (*idle)(void); /* what happens while no thread can run; NULL: that is a mistake of the test's */
+    void (*idle)(void); /* called while no thread can run; NULL: that must not happen */
 };
 extern struct machine machine;
 
@@ -48,7 +48,7 @@ uint64_t machine_root(void);
 /* The running thread makes the system call that its frame holds. */
 void machine_enter(void);
 
-/* System calls that may have to be restarted, made until they are done. */
+/* System calls that the kernel may restart, repeated until they are done. */
 struct result machine_copy(cap_t slot, cap_t source);
 struct result machine_delete(cap_t slot);
 struct result machine_revoke(cap_t slot);

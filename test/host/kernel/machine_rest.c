@@ -1,5 +1,5 @@
 /*
- * What every machine of a host test does in the same way: next to nothing.
+ * The parts of arch.h that all host-test machines share: they do next to nothing.
  */
 #include "test/host/kernel/machine_rest.h"
 

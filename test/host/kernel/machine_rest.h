@@ -1,5 +1,5 @@
 /*
- * What every machine of a host test does in the same way.
+ * The parts of arch.h that all host-test machines share.
  */
 #pragma once
 
@@ -7,6 +7,6 @@ struct cpu;
 
 #define MACHINE_ABSENT_LINE 2U /* no such interrupt line */
 
-/* What arch/x86_64/syscall.S does, but for the fast path: the running thread makes the system call that its frame
- * holds. The kernel lock is held, and is not any more. */
+/* As arch/x86_64/syscall.S without the fast path: the running thread makes the system call in its frame. The kernel
+ * lock must be held, and is released. */
 void machine_run_call(struct cpu *cpu);

@@ -1,5 +1,5 @@
 /*
- * Memory capabilities, and how often the ledger's frames are held.
+ * Memory capabilities, and the ledger's counts of holders of each frame.
  */
 #include "kernel/memory.h"
 
@@ -16,7 +16,7 @@
 #define SCRATCH MACHINE_CAP_FREE
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
 
-/* A Memory that boot never makes, with all rights. */
+/* Give the program a Memory that boot never makes, with all rights. */
 static void give_memory(struct memory *memory, cap_t slot, uint64_t first_frame, uint64_t page_count) {
     object_init(&memory->object, OBJECT_MEMORY, NULL, 0);
     cap_set_first(&machine.table->slots[slot], &memory->object, RIGHTS_ALL,
@@ -34,7 +34,7 @@ static void memory_beyond_the_ledger_is_refused(void) {
     CHECK_EQUAL(sys_space_map(MACHINE_CAP_SPACE, SCRATCH, 0, 2, 0x400000, READ_WRITE).status, E_BUSY);
 }
 
-/* A frame with as many holders as can be counted takes no more, alone or in a run. */
+/* A frame whose count of holders is at its maximum takes no more, alone or in a run. */
 static void a_frame_has_a_last_holder(void) {
     machine_start();
     uint32_t *count = &ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count;
@@ -52,8 +52,8 @@ static void a_frame_has_a_last_holder(void) {
 }
 
 /*
- * Runs of one list that name the same frame are holders of it, each of them: together they may not be more than can be
- * counted, or the count would run into the frame's type. A list that is refused leaves the counts as they were.
+ * Each run of a list that names a frame is a holder of it. Together they must not exceed the count's maximum, or the
+ * count would overflow into the frame's type. A refused list leaves the counts unchanged.
  */
 static void a_list_counts_its_own_runs(void) {
     static struct message_page page;
@@ -61,7 +61,7 @@ static void a_list_counts_its_own_runs(void) {
     machine_start();
     machine.self->message = &page;
     uint32_t *count = &ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count;
-    for (uint64_t i = 0; i < MAP_RUNS_MAX; i++) /* frame 2 is in all of them, a neighbour of its in one or two each */
+    for (uint64_t i = 0; i < MAP_RUNS_MAX; i++) /* frame 2 is in all of them, each neighbour in one or two */
         runs[i] = (struct map_run){.memory = MACHINE_CAP_MEMORY,
                                    .offset_pages = 1 + i % 2,
                                    .page_count = 1 + (i + 1) % 2,
@@ -85,7 +85,7 @@ static void a_list_counts_its_own_runs(void) {
     }
 }
 
-/* The ledger itself refuses one holder too many, whoever asks, and then holds none of a run. */
+/* The ledger itself refuses one holder too many, and then holds no frame of the run. */
 static void a_hold_does_not_overflow(void) {
     machine_start();
     ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count = FRAME_COUNT_MAX;
@@ -98,7 +98,7 @@ static void a_hold_does_not_overflow(void) {
     CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE + 1), 2);
 }
 
-/* Devices are no RAM: no pool is made of them, they are not counted, and the ledger has no entries for them. */
+/* Device memory is not RAM: no pool is made of it, it is not counted, and it has no entries in the ledger. */
 static void device_memory_is_not_counted(void) {
     static struct memory devices;
     machine_start();
@@ -125,7 +125,7 @@ static void device_memory_is_not_counted(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
-/* What a capability to device memory can hold, it gives back; what it can't, it does not take.
+/* A capability to device memory returns the range that was packed into it, and refuses a range that it can't hold.
  * RAM's frames have 32 bits. */
 static void a_range_is_what_was_packed(void) {
     static struct memory memory;
@@ -162,7 +162,7 @@ static void a_range_is_what_was_packed(void) {
     CHECK_EQUAL(memory_pack(&memory, 1, UINT32_MAX), 0);
 }
 
-/* The machine's own registers are refused though they are no RAM. */
+/* The machine's own registers are refused, although they are not RAM. */
 static void device_memory_without_the_machines_own(void) {
     static struct memory devices;
     machine_start();

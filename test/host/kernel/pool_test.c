@@ -1,6 +1,6 @@
 /*
- * Do pools and the ledger balance: what is taken and given back in any order, what is mapped and unmapped, what is left
- * when a pool dies with everything alive in it?
+ * Do the accounts of pools and the ledger balance: when memory is taken and given back in any order, when pages are
+ * mapped and unmapped, and when a pool dies with everything in it alive?
  */
 #include "kernel/abi/message.h"
 #include "kernel/abi/rights.h"
@@ -71,7 +71,7 @@ static void runs_are_split_and_joined(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
-/* Two frames that are buddies belong to two pools: neither takes the other's when both are free. */
+/* Two frames that are buddies belong to different pools: they must not merge when both are free. */
 static void neighbours_do_not_join(void) {
     machine_start();
     uint64_t even = (MACHINE_FIRST_FREE + 101) & ~1ULL;
@@ -125,7 +125,7 @@ static void a_dying_pool_takes_all_with_it(void) {
     CHECK_EQUAL(machine.cpu.deadline_bitmap, 0);
     for (uint64_t frame = MACHINE_FIRST_FREE; frame < MACHINE_FIRST_FREE + 64; frame++) {
         const uint64_t *words = arch_pointer(frame * PAGE_BYTES);
-        bool clear = true; /* or never used: then still what the machine filled it with */
+        bool clear = true; /* cleared, or never used: then still with the machine's fill pattern */
         for (uint32_t i = 0; i < 512; i++)
             clear = clear && (words[i] == 0 || words[i] == 0xa5a5a5a5a5a5a5a5ULL);
         if (!CHECK(clear))
@@ -149,7 +149,7 @@ static void frames_are_one_thing_at_a_time(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
-/* Mapping and unmapping at random: the tables that were made go away again. */
+/* Map and unmap at random: all page tables are freed again. */
 static void tables_come_and_go(void) {
     machine_start();
     uint64_t seed = 5, frames = machine.pool->free_frames;
@@ -175,7 +175,7 @@ static void tables_come_and_go(void) {
     CHECK_EQUAL(ledger.mapped_count, 0);
 }
 
-/* Where alignment allows, 512 pages are one large page, which is split when part of it changes. */
+/* Where alignment allows, 512 pages become one large page, which is split when a part changes. */
 static void large_pages_come_by_themselves(void) {
     machine_start();
     uint64_t frames = machine.pool->free_frames, offset = 512 - MACHINE_FIRST_FREE % 512;
@@ -215,8 +215,8 @@ static void note_flush(uint64_t root, uaddr_t at, uint64_t page_count) {
     absent_flushes += whole && arch_large_find(root, at) == NULL && arch_table_find(root, at) == NULL;
 }
 
-/* No CPU has a small and a large translation of one address at once: in between nothing is there,
- * and what was is flushed. */
+/* No CPU may have a small and a large translation of an address at once: in between the page is absent, and the
+ * old translation is flushed. */
 static void a_split_page_is_absent_in_between(void) {
     machine_start();
     machine.flushed = note_flush;
@@ -234,13 +234,13 @@ static void a_split_page_is_absent_in_between(void) {
     machine.flushed = NULL;
 }
 
-/* A split is a stay of its own, and so is the clearing of memory for its table. */
+/* A split takes a stay of its own, and so does clearing memory for its table. */
 static void a_split_restarts_the_call(void) {
     machine_start();
     uint64_t offset = 512 - MACHINE_FIRST_FREE % 512;
     uaddr_t at = 0x40000000;
     CHECK_EQUAL(machine_map(offset, 512, at, READ_WRITE).status, OK);
-    while (machine.pool->open->cleared > machine.pool->open->used) /* what was cleared beforehand */
+    while (machine.pool->open->cleared > machine.pool->open->used) /* use up the memory cleared beforehand */
         CHECK(pool_take_run(machine.pool, 0, FRAME_OBJECT) != NULL);
     CHECK_EQUAL(sys_space_unmap(MACHINE_CAP_SPACE, at + PAGE_BYTES, 1).status, CALL_RESTART);
     CHECK(arch_large_find(machine_root(), at) != NULL);
@@ -253,7 +253,7 @@ static void a_split_restarts_the_call(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
-/* Objects of a pool that dies may be reached until they die as well; nothing more comes from it. */
+/* Objects of a dying pool may be reached until they die, too, but no new memory comes from it. */
 static void a_dying_pool_gives_nothing(void) {
     machine_start();
     CHECK_EQUAL(machine_map(0, 1, 0x400000, READ_WRITE).status, OK);
@@ -264,11 +264,11 @@ static void a_dying_pool_gives_nothing(void) {
     CHECK(pool_take_run(machine.pool, 0, FRAME_OBJECT) == NULL);
     CHECK(!pool_has_frames(machine.pool, 1));
     CHECK_EQUAL(machine_map(1, 1, 1ULL << 40, READ_WRITE).status, E_MEMORY);
-    CHECK_EQUAL(machine_map(1, 1, 0x401000, READ_WRITE).status, OK); /* there is a table already */
+    CHECK_EQUAL(machine_map(1, 1, 0x401000, READ_WRITE).status, OK); /* a table exists already */
     CHECK_EQUAL(machine.pool->used_bytes, used);
 }
 
-/* Make a pool of the frames from this one on, and say where it begins. */
+/* Make a pool of SMALL_PAGES frames from this one on; returns where it begins. */
 #define SMALL_PAGES 6U
 static struct pool *make_small(uint64_t offset) {
     CHECK_EQUAL(sys_pool_create(MACHINE_CAP_MEMORY, offset, SMALL_PAGES, SCRATCH).status, OK);
@@ -286,7 +286,7 @@ static void destroy_small(void) {
 static uint64_t cleared(const struct pool *pool) { return pool->chunks[0].cleared; }
 static uint64_t *words_at(uint64_t offset) { return arch_pointer((MACHINE_FIRST_FREE + offset) * PAGE_BYTES); }
 
-/* What a pool leaves zero, the next one does not clear again: unless a program could write it in between. */
+/* The next pool does not clear frames again that a pool left zero, unless a program could write them in between. */
 static void zero_frames_are_known(void) {
     machine_start();
     for (uint64_t word = 0; word < SMALL_PAGES * PAGE_BYTES / 8; word++)
@@ -306,7 +306,7 @@ static void zero_frames_are_known(void) {
     CHECK_EQUAL(sys_memory_fill(MACHINE_CAP_MEMORY, 2 * PAGE_BYTES, 8, 7).status, OK);
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
     pool = make_small(0);
-    CHECK_EQUAL(cleared(pool), 2); /* the third was written; that the fourth was not does not help */
+    CHECK_EQUAL(cleared(pool), 2); /* the third was written; the fourth, though not written, is cleared again */
     CHECK(pool_take_run(pool, 1, FRAME_OBJECT) == words_at(2));
     CHECK_EQUAL(words_at(2)[0], 0);
     pool_give_run(pool, words_at(2), 1);
@@ -320,13 +320,13 @@ static void zero_frames_are_known(void) {
     CHECK_EQUAL(cleared(make_small(0)), 1);
     destroy_small();
 
-    CHECK_EQUAL(cleared(make_small(SMALL_PAGES)), 1); /* these were no pool's */
+    CHECK_EQUAL(cleared(make_small(SMALL_PAGES)), 1); /* these belonged to no pool */
     CHECK_EQUAL(sys_pool_extend(SCRATCH, MACHINE_CAP_MEMORY, 0, SMALL_PAGES).status, OK);
     pool = cap_object(&machine.table->slots[SCRATCH]);
     CHECK_EQUAL(pool->chunks[1].cleared, 1);
     destroy_small();
     struct result result = sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 0, 32, 0x400000, READ_WRITE);
-    CHECK_EQUAL(result.status, CALL_RESTART); /* a long run of which some are: looked at twice, in two stays */
+    CHECK_EQUAL(result.status, CALL_RESTART); /* only some of a long run are zero: it is checked twice, in two stays */
     result = sys_space_map(MACHINE_CAP_SPACE, MACHINE_CAP_MEMORY, 0, 32, 0x400000, READ_WRITE);
     CHECK_EQUAL(result.status, OK);
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);

@@ -1,5 +1,5 @@
 /*
- * The kernel's state against the model's.
+ * Compares the kernel's state with the model's.
  */
 #pragma once
 
@@ -8,12 +8,12 @@
 
 #include "kernel/cap.h"
 
-/* NULL: they agree; else what differs. `all`: also each mapped page and each word of memory. */
+/* What differs; NULL: nothing. `all`: compare each mapped page and each word of memory, too. */
 const char *compare_states(bool all);
 
-/* The kernel's slot for a place of the model's; NULL: it cannot be reached from here (interrupt lines). */
+/* The kernel's slot for a place in the model; NULL for interrupt lines, which can't be reached from here. */
 const struct cap_slot *compare_slot(uint32_t place);
-/* Has the kernel nothing there? Of an interrupt line the mask tells. */
+/* Is the place empty in the kernel? For an interrupt line the mask tells. */
 bool compare_is_empty(uint32_t place);
 
 /* The model's name for the kernel's thread; 0 = none. */

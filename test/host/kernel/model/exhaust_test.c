@@ -1,7 +1,7 @@
 /*
- * Does a call that finds no memory leave everything as it was? Each call that takes kernel memory is made again and
- * again: with a pool in which nothing is left, then with one frame, two, ... until it succeeds; and, for calls that
- * take memory more than once, with the k-th taking refused for each k.
+ * Does a call that finds no memory change nothing? Each call that takes kernel memory is repeated with an empty pool,
+ * then with one frame left, two, ... until it succeeds. Calls that take memory more than once are also repeated with
+ * the kth taking refused, for each k.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/arch.h"
@@ -14,7 +14,7 @@
 #define SPACE (MACHINE_CAP_FREE + 1)
 #define TARGET (MACHINE_CAP_FREE + 2)
 #define POOL_PAGES 96U
-#define FRAMES_MAX 16U /* more than any of the calls takes */
+#define FRAMES_MAX 16U /* more than any call takes */
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
 
 /* The linker sends the kernel's calls of pool_take and pool_take_run here (-Wl,--wrap). */
@@ -23,7 +23,7 @@ void *__real_pool_take(struct pool *pool, uint32_t bytes);
 void *__wrap_pool_take_run(struct pool *pool, uint32_t order, enum frame_type type);
 void *__real_pool_take_run(struct pool *pool, uint32_t order, enum frame_type type);
 
-static uint32_t refuse_at; /* this taking from now fails; 0 = none */
+static uint32_t refuse_at; /* the taking that fails, counted from now; 0 = none */
 
 static bool is_refused(void) { return refuse_at > 0 && --refuse_at == 0; }
 
@@ -81,7 +81,7 @@ static const struct {
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
-/* What must be the same after a failure. */
+/* Figures that a failed call must not change. */
 struct figures {
     uint64_t used_bytes, free_frames, pool_frames, caps, mapped, kernel;
 };
@@ -107,7 +107,7 @@ static void start(void) {
     CHECK_EQUAL(sys_object_create(POOL, OBJECT_SPACE, 0, SPACE).status, OK);
 }
 
-/* Take all there is, and give back `frames` of it. */
+/* Take all memory, and give back `frames` frames. */
 static void leave_frames(uint32_t frames) {
     static void *runs[POOL_PAGES];
     uint32_t count = 0;
@@ -142,7 +142,7 @@ static void an_empty_pool_changes_nothing(void) {
     }
 }
 
-/* Page tables are not asked for before they are known to be there, so mapping has no k. */
+/* Mapping has no k: it takes page tables only once they are known to be available. */
 static void a_refused_taking_changes_nothing(void) {
     for (uint32_t i = 0; i < CALLS && calls[i].make != map_page; i++) {
         uint32_t k = 1;

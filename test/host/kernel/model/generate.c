@@ -9,7 +9,7 @@
 #define ABSENT (HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK)
 #define TRIES 8U
 
-/* How often which call is made, by theme. */
+/* How often each call is made, by theme. */
 static const struct {
     uint8_t number;
     uint8_t weight[THEMES];
@@ -174,7 +174,7 @@ static void fill_memory(uint32_t self, struct lockstep_call *call) {
     a[4] = length;
 }
 
-/* Where something is mapped, if the slot holds a Space that maps anything. */
+/* An address where something is mapped, if the slot holds a Space with mappings. */
 static uint64_t pick_mapped(uint32_t self, uint64_t slot) {
     uint32_t place = model_slot(self, slot);
     const struct model_object *space = &model.objects[model.caps[place].object];
@@ -277,7 +277,7 @@ bool generate_turn(enum generate_theme theme) {
         return true;
     if (lockstep_must_restart() && lockstep_chance(75))
         return lockstep_restart();
-    if (lockstep_must_restart()) /* its time slice ends in the middle of a long call, and others come between */
+    if (lockstep_must_restart()) /* its time slice ends in the middle of a long call, and others run in between */
         return lockstep_tick(12000000) && (!lockstep_must_restart() || lockstep_restart());
     if (self == lockstep.first && lockstep_chance(70))
         return population_keep();

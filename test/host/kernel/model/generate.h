@@ -1,5 +1,5 @@
 /*
- * What the threads do: random calls that make sense most of the time.
+ * Generates the threads' actions: random calls that make sense most of the time.
  */
 #pragma once
 
@@ -8,9 +8,9 @@
 
 enum generate_theme { THEME_ALL, THEME_CAPS, THEME_IPC, THEME_MEMORY, THEME_DEATH, THEMES };
 
-/* One turn of the running thread: a call, a fault, or, of the first thread, keeping up the population. False:
+/* Take one turn for the running thread: a call or a fault; the first thread also keeps up the population. False:
  * kernel and model differ. */
 bool generate_turn(enum generate_theme theme);
 
-/* The first thread deletes all it has: false as above. */
+/* Let the first thread delete all that it has. False: kernel and model differ. */
 bool generate_end(void);

@@ -45,14 +45,14 @@ static struct {
 } history[HISTORY];
 static uint64_t history_count;
 
-/* Timer interrupts that came while the kernel idled, in the middle of a step. */
+/* Timer interrupts that came while the kernel idled in the middle of a step. */
 static struct {
     uint64_t now_ns;
     bool slice_is_over;
 } idle_events[IDLE_EVENTS];
 static uint32_t idle_count;
 
-/* What the kernel raised for watched endpoints in this step, and whom that woke. */
+/* The bits that the kernel raised for watched endpoints in this step, and the threads that these woke. */
 static struct {
     const struct notification *notification;
     uint64_t bits;
@@ -89,7 +89,7 @@ void __wrap_notification_raise(struct notification *notification, uint64_t bits)
     __real_notification_raise(notification, bits);
 }
 
-/* The model, which has not reaped yet, takes over what was raised. */
+/* Make the same raises in the model, which has not reaped yet. */
 static void play_raises(uint64_t *raised) {
     for (uint32_t i = 0; i < raise_count; i++) {
         for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
@@ -201,7 +201,7 @@ static uint32_t add(enum object_type type, uint32_t payer, const void *kernel, u
     return id;
 }
 
-/* What machine_start has made, for the model. */
+/* Describe to the model the objects that machine_start has made. */
 static void describe_machine(void) {
     struct cap_slot *slots = machine.table->slots;
     uint32_t pool = add(OBJECT_POOL, 0, machine.pool, 0, 0, 0);
@@ -236,7 +236,8 @@ void lockstep_start(uint64_t seed) {
     machine.armed_ns = DEADLINE_NEVER;
     machine.now_ns = 1000000000;
     log_limit = LOG_ERROR;
-    fastpath_bar(FASTPATH_BAR_TEST, seed % 2 != 0); /* watched or not, all calls have to do the same */
+    /* all calls must have the same results, barred from the fast path or not */
+    fastpath_bar(FASTPATH_BAR_TEST, seed % 2 != 0);
     memset(&lockstep, 0, sizeof(lockstep));
     memset(&all_lines, 0, sizeof(all_lines));
     memset(&all_ports, 0, sizeof(all_ports));
@@ -263,7 +264,7 @@ static void play_idle_events(void) {
     idle_count = 0;
 }
 
-/* What an idle CPU would do, and what the hardware does before a user's next instruction; then the comparison. */
+/* Do the work of an idle CPU, and what the hardware does before a user's next instruction; then compare. */
 static bool finish_step(void) {
     struct cpu *cpu = &machine.cpu;
     uint64_t raised[MODEL_OBJECTS] = {0};

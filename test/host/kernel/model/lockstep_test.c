@@ -1,11 +1,11 @@
 /*
- * Does the kernel do what its reference pages say, whatever its callers do? Random calls by several threads, made to
- * the kernel and to the model; after each, all that is visible must be the same. In episodes: each begins with a fresh
- * machine and ends with everything deleted, which must leave nothing behind.
+ * Does the kernel do what its reference pages say, whatever its callers do? Several threads make random calls, to the
+ * kernel and to the model; after each, all visible state must be equal. Each episode begins with a fresh machine and
+ * ends with everything deleted, and nothing may leak.
  *
  *   lockstep_test [--seed N] [--steps M] [--theme all|caps|ipc|memory|death]
  *
- * A difference prints the seed, the step and the last calls; the same seed and theme do the same again.
+ * A difference prints the seed, the step and the last calls. The same seed and theme reproduce it.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void say_where(void) {
     lockstep_print_history();
 }
 
-/* The sanitizers' and the kernel's own last words come on stderr; this says how to get there again. */
+/* Sanitizers and the kernel print their own errors on stderr; this prints how to reproduce the failure. */
 static void say_where_on_abort(int number) {
     signal(number, SIG_DFL);
     say_where();
@@ -76,7 +76,7 @@ static void kernel_and_model_agree(void) {
         }
     }
     if (step_limit >= OUTCOMES_STEPS)
-        CHECK(lockstep_print_outcomes() >= OUTCOMES_MIN); /* or it is not random enough to mean anything */
+        CHECK(lockstep_print_outcomes() >= OUTCOMES_MIN); /* fewer would mean that the calls are not random enough */
     printf("# %llu steps from seed %llu on\n", (unsigned long long)steps, (unsigned long long)first_seed);
 }
 

@@ -52,7 +52,7 @@ static void unlist(uint32_t place) {
     object->cap_total--;
 }
 
-/* What was derived from the capability at `from` is `to`'s from now on. */
+/* Make the children of the capability at `from` children of `to`. */
 static void adopt_children(uint32_t from, uint32_t to) {
     for (uint32_t at = model.objects[model.caps[from].object].first_cap; at != 0; at = model.caps[at].next) {
         if (model.caps[at].parent == from)
@@ -102,7 +102,7 @@ static bool has_children(uint32_t place, uint32_t except) {
     return false;
 }
 
-/* The capability at `place` goes now. Which of its forebears loses its last descendant by that, and who watches? */
+/* The capability at `place` goes now: note which of its ancestors lose their last descendant, and who watches. */
 static void note_loss(uint32_t place) {
     const struct model_cap *cap = &model.caps[place];
     uint32_t watcher = model.objects[cap->object].endpoint.watcher, parent = cap->parent;
@@ -112,11 +112,12 @@ static void note_loss(uint32_t place) {
                         !has_children(parent, place) && !has_children(place, 0);
     if (parent_loses)
         model.lost[parent] = true;
-    if (parent_loses || (cap->rights & ENDPOINT_WATCH) != 0) /* it may go before or after its own children */
+    /* the kernel may remove it before or after its own children */
+    if (parent_loses || (cap->rights & ENDPOINT_WATCH) != 0)
         model.may_raise[watcher] |= model.objects[cap->object].endpoint.watch_bits;
 }
 
-/* What is raised for watched endpoints in this step wakes threads in the same any order as what dies in it. */
+/* Raises for watched endpoints in this step wake threads in any order, as deaths do. */
 static void begin_reaping(void) {
     if (!model.reaping)
         model.stamp++;
@@ -239,7 +240,7 @@ static void end_waits(uint32_t id) {
     }
 }
 
-/* False: not yet, something else has to go first. */
+/* End an object. False: not yet, another one has to go first. */
 static bool end(uint32_t id) {
     struct model_object *object = &model.objects[id];
     while (object->first_cap != 0)

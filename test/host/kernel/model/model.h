@@ -1,11 +1,11 @@
 /*
- * A second opinion on the kernel: what docs/abi/ and kernel/abi/ promise, in the plainest form that says it. Written
- * from those, not from the kernel: capabilities are a tree of parents, everything else is an array that is searched.
- * One CPU. Calls take no memory and have no steps; what the pages leave open is open here too (see the fields
+ * A model of the kernel: the promises of docs/abi/ and kernel/abi/ in their plainest form, written from these and not
+ * from the kernel. Capabilities are a tree of parents, everything else is an array that is searched. There is one CPU.
+ * Calls take no memory and have no steps. Behaviour that the pages leave open is open here, too (see the fields
  * `memory_failed` and `regs_open`).
  *
- *   objects[id]   what exists; id 0 is nobody
- *   caps[place]   what lies where; place = id of a table, thread or the interrupt lines * MODEL_SLOTS + slot
+ *   objects[id] the objects; id 0 is none
+ *   caps[place] the capabilities; place = id of a table, thread or the interrupt lines * MODEL_SLOTS + slot
  *   frames[i]     RAM from `first_frame` on: who holds it, and its first MODEL_WORDS words
  */
 #pragma once
@@ -18,13 +18,13 @@
 #include "kernel/abi/thread.h"
 
 #define MODEL_OBJECTS 256U
-#define MODEL_SLOTS 64U   /* of each table; slots beyond are not used by the driver */
+#define MODEL_SLOTS 64U   /* of each table; the driver uses no others */
 #define MODEL_LINES 24U   /* interrupt lines that the driver has a capability for */
 #define MODEL_FRAMES 288U /* frames that the driver uses */
-#define MODEL_WORDS 128U  /* of each frame: all of a message page but its data */
+#define MODEL_WORDS 128U  /* of each frame: a message page without its data */
 #define MODEL_PAGES 96U   /* mapped pages of a space */
 #define MODEL_NONE UINT32_MAX
-#define MODEL_BLOCKED 254U /* not a status: the caller has none yet */
+#define MODEL_BLOCKED 254U /* not a status: the call has not ended yet */
 
 /* Words of a message page. */
 enum {
@@ -38,12 +38,12 @@ enum model_place { PLACE_REPLY, PLACE_TABLE, PLACE_SPACE, PLACE_FAULT, PLACE_NOT
 enum { PLACE_WATCH = 1 }; /* the one in an endpoint */
 
 struct model_cap {
-    uint32_t object; /* 0 = empty; of a Reply the thread that waits */
+    uint32_t object; /* 0 = empty; for a Reply the waiting thread */
     enum object_type type;
     uint32_t rights;
     uint64_t data;
     uint32_t parent; /* place; 0 = none. Object 0 has no places, so 0 is free */
-    uint32_t next;   /* another capability to the same object, in no order; 0 = the end */
+    uint32_t next;   /* another capability to the object, in no order; 0 = the end */
 };
 
 struct model_regs {
@@ -54,15 +54,15 @@ struct model_thread {
     enum thread_run_state state;
     uint64_t priority;
     bool suspended, foreign;
-    bool regs_open;         /* its wait ended in two ways at once: the pages do not say which one is reported */
+    bool regs_open;         /* its wait ended in two ways at once, and the pages do not say which one is reported */
     uint32_t message_frame; /* MODEL_NONE = no message page */
-    int64_t stamp;          /* READY: who is served first among equals; the same stamp = either */
+    int64_t stamp;          /* READY: the order among equals; equal stamps = any order */
     uint32_t queue;         /* the endpoint or notification it waits at; 0 = none */
     uint64_t wait_priority, wait_arrival;
     uint64_t deadline_ns;
     uint64_t call_info;
     uint64_t fault_kind, fault_address, fault_access;
-    uint32_t reply_place; /* where the right to answer it lies; 0 = nowhere */
+    uint32_t reply_place; /* the place of the Reply that can answer it; 0 = none */
     struct model_regs regs;
 };
 
@@ -100,7 +100,7 @@ struct model_object {
         } irq;
         struct {
             uint64_t watch_bits;
-            uint32_t watcher; /* the notification that was bound at the beginning of this step, or is now; 0 = none */
+            uint32_t watcher; /* the notification bound now, or at the beginning of this step; 0 = none */
         } endpoint;
     };
 };
@@ -108,12 +108,9 @@ struct model_object {
 struct model_frame {
     uint32_t pool;  /* 0 = a user's */
     uint32_t count; /* mappings and message pages */
-    enum {
-        OPEN_NOT,
-        OPEN_CLEARED,
-        OPEN_FAULT
-    } open; /* what the words may be now is not said in full: cleared, or as
-                         before if the pool never used the frame; or a fault's words, of which the first are known */
+    /* Which words are not determined: none; all (cleared, or unchanged if the pool never used the frame); or those of a
+     * fault after the first ones. */
+    enum { OPEN_NOT, OPEN_CLEARED, OPEN_FAULT } open;
     uint64_t words[MODEL_WORDS];
 };
 
@@ -128,12 +125,12 @@ struct model {
     uint64_t batch_ns, low_batch_ns, batch_priority; /* of deadlines: see timer.h */
     uint64_t arrivals;
     int64_t stamp, front_stamp;
-    bool reaping;                           /* threads that are woken now are woken in any order */
-    bool memory_failed;                     /* the kernel said E_MEMORY: right if the model cannot tell */
+    bool reaping;                           /* threads woken now are woken in any order */
+    bool memory_failed;                     /* the kernel said E_MEMORY: right if the model can't tell */
     uint32_t created;                       /* the object that the last call made; 0 = none */
     bool lost[MODEL_OBJECTS * MODEL_SLOTS]; /* in this step the capability at this place lost its last descendant */
     uint64_t may_raise[MODEL_OBJECTS];      /* bits of notifications that this step may have raised for such a loss */
-    const char *objection;                  /* NULL, or what the kernel did that it may not */
+    const char *objection;                  /* NULL, or the kernel's wrong action */
 };
 extern struct model model;
 
@@ -150,21 +147,21 @@ void model_set_reply(uint32_t place, uint32_t caller);
 void model_clear_reply(uint32_t place);
 /* Empty a place: children become the parent's, the last one kills, a reply's caller gets E_PEER. */
 void model_remove(uint32_t place);
-/* The same for a place in a thread or a line, which loses what it was bound to. */
+/* Empty a place in a thread or an interrupt line, which loses its binding. */
 void model_take_away(uint32_t place);
 bool model_descends(uint32_t place, uint32_t from);
-/* Everything that has died is taken apart. */
+/* Take all dead objects apart. */
 void model_reap(void);
 
 /*
- * Watched endpoints. In which order things go that go in one step is not said, so the model only knows what had to be
- * raised and what may have been; the kernel raised this, and if it woke a thread, that one (0 = nobody).
+ * Watched endpoints: the kernel has raised these bits, and woken this thread (0 = none). The pages do not say in which
+ * order things go within a step, so the model only knows which bits had to be raised and which may have been.
  */
 void model_watch_raised(uint32_t notification, uint64_t bits, uint32_t woken);
-/* The step is over: was all raised that had to be? raised[notification] = bits. */
+/* At the end of the step: were all bits raised that had to be? raised[notification] = bits. */
 void model_watch_end(const uint64_t *raised);
 
-/* Look-ups of the thread `self`: the place of a slot of its table, 0 = there is none. */
+/* Look-ups by the thread `self`: the place of a slot of its table; 0 = none. */
 uint32_t model_slot(uint32_t self, uint64_t slot);
 uint64_t model_find(uint32_t self, uint64_t slot, enum object_type type, uint64_t rights, uint32_t *ret_place);
 uint64_t model_find_empty(uint32_t self, uint64_t slot, uint32_t *ret_place);
@@ -177,14 +174,14 @@ void model_wake(uint32_t thread, uint64_t status);
 void model_cancel(uint32_t thread);
 void model_stop(uint32_t thread);
 void model_wait_at(uint32_t thread, uint32_t object);
-/* First in the queue of `object` in one of two states; 0 = nobody. */
+/* The first thread in the queue of `object` in one of two states; 0 = none. */
 uint32_t model_first_waiter(uint32_t object, enum thread_run_state one, enum thread_run_state other);
 void model_raise(uint32_t notification, uint64_t bits);
-/* Its waiter or bound thread gets the bits. */
+/* Give the notification's bits to its waiter or bound thread. */
 void model_deliver_bits(uint32_t notification, uint32_t thread);
 void model_timer(uint64_t now_ns, bool slice_is_over);
-bool model_is_idle(void); /* nobody can run */
-/* The kernel is left, and `chosen` runs (0 = nobody): may it? */
+bool model_is_idle(void); /* no thread can run */
+/* The kernel returns to the thread `chosen` (0 = none): check that it may. */
 void model_leave(uint32_t chosen);
 
 /* ---- model_ipc.c ---- */
@@ -203,16 +200,16 @@ model_handler model_cap_copy, model_cap_move, model_cap_delete, model_cap_revoke
 model_handler model_memory_derive, model_memory_fill, model_memory_copy, model_pool_create, model_pool_extend,
     model_object_create, model_space_map, model_space_unmap, model_space_protect, model_space_query;
 
-/* What the calls take from the data of the message page; the driver puts the same there. */
+/* The data that calls take from the message page; the driver puts it there, too. */
 extern struct thread_config model_config;
 extern struct thread_registers model_registers;
 
 /* The running thread makes the system call in its registers. */
 void model_call(void);
-/* The page of the table that cap_delete(table, slot) is about; 0 = none. */
+/* The place that cap_delete(table, slot) empties; 0 = none. */
 uint32_t model_victim(uint32_t self, uint64_t table, uint64_t slot, uint64_t *ret_status);
 
-/* Figures: bytes in use of a pool; frames with a count; what a pool has at least. */
+/* Figures: a pool's bytes in use; frames with a count; the least that a pool has free. */
 uint64_t model_pool_used(uint32_t pool);
 uint64_t model_pool_free_at_least(uint32_t pool);
 uint64_t model_mapped_count(void);

@@ -1,5 +1,5 @@
 /*
- * Capabilities, threads, notifications, interrupt lines, figures; and from a number to its call.
+ * The calls on capabilities and threads.
  */
 #include "test/host/kernel/model/model.h"
 
@@ -12,7 +12,7 @@
 struct thread_config model_config;
 struct thread_registers model_registers;
 
-/* A slot of another table, or with 0 of the caller's own. */
+/* A slot of another table; table 0: of the caller's own. */
 static uint64_t find_in(uint32_t self, uint64_t table, uint64_t right, uint64_t slot, uint32_t *ret_place) {
     uint32_t place;
     *ret_place = 0;
@@ -125,7 +125,7 @@ uint64_t model_cap_query(uint32_t self, const uint64_t *a, uint64_t *ret_value) 
     return OK;
 }
 
-/* A capability to bind: slot 0 = none. */
+/* Find a capability to bind; slot 0 = none. */
 static uint64_t find_optional(uint32_t self, uint64_t slot, enum object_type type, uint64_t rights,
                               uint32_t *ret_place) {
     *ret_place = 0;
@@ -182,7 +182,7 @@ static void apply_config(uint32_t target, uint64_t fields, const struct bindings
         bind(target, PLACE_FAULT, to->fault);
     if ((fields & THREAD_MESSAGE_PAGE) != 0) {
         bind(target, PLACE_MESSAGE, to->message);
-        if (thread->message_frame != MODEL_NONE) /* boot's, which has no capability */
+        if (thread->message_frame != MODEL_NONE) /* boot's message page, which has no capability */
             model.frames[thread->message_frame].count--;
         thread->message_frame = to->message == 0 ? MODEL_NONE : to->frame;
         if (to->message != 0)
@@ -194,7 +194,7 @@ static void apply_config(uint32_t target, uint64_t fields, const struct bindings
         if (notification != 0)
             model.objects[notification].notification.bound = target;
         if (notification != 0 && model.objects[notification].notification.bits != 0)
-            model_raise(notification, 0); /* what was raised before is news to it */
+            model_raise(notification, 0); /* it gets the bits raised before */
     }
     if ((fields & THREAD_PRIORITY) != 0)
         thread->priority = model_config.priority;
@@ -223,7 +223,7 @@ uint64_t model_thread_configure(uint32_t self, const uint64_t *a, uint64_t *ret_
     return status;
 }
 
-/* The driver says of entry and stack that they may be absent; the machine's part of the audit is not modelled. */
+/* The driver allows entry and stack to be absent. The machine's part of the audit is not modelled. */
 static uint64_t audit(uint32_t target) {
     const struct thread_registers *entry = &model_registers;
     if (entry->rip >= USER_LIMIT || entry->rsp < USER_LOWEST + 8 || entry->rsp > USER_LIMIT)
@@ -279,8 +279,8 @@ uint64_t model_thread_resume(uint32_t self, const uint64_t *a, uint64_t *ret_val
 
 #define CALL_BYTES 2U /* of the instruction that makes a system call */
 
-/* Does a wait end with the suspension? Not if a server's current reply is for it, and it is not to be abandoned; and
- * not a fault that would not come again. */
+/* Does the suspension end the thread's wait? Not if a server's current reply answers it, unless it is to be abandoned;
+ * and not for a fault that would not recur. */
 static bool is_withdrawn(const struct model_thread *thread, uint64_t flags) {
     uint32_t at = thread->reply_place;
     bool served = at != 0 && model.objects[at / MODEL_SLOTS].type == OBJECT_THREAD;

@@ -38,7 +38,7 @@ static uint64_t check_caps(uint32_t from, uint32_t to, uint32_t count, uint32_t 
     return OK;
 }
 
-/* Words and capabilities from one thread to another; all or nothing. */
+/* Transfer words and capabilities from one thread to another: all or nothing. */
 static uint64_t transfer(uint32_t from, uint32_t to, uint64_t info) {
     uint32_t words = message_words(info), count = message_caps(info), sources[MESSAGE_CAPS], slots[MESSAGE_CAPS];
     if (words > MESSAGE_REGISTERS || count > 0) {
@@ -60,7 +60,7 @@ static uint64_t transfer(uint32_t from, uint32_t to, uint64_t info) {
     return OK;
 }
 
-/* The first words of a fault; the driver looks after those in the page (see compare.c). */
+/* Transfer the first words of a fault; compare.c checks those in the message page. */
 static void transfer_fault(uint32_t from, uint32_t to) {
     const struct model_thread *sender = model_thread(from);
     struct model_regs *regs = &model_thread(to)->regs;
@@ -88,7 +88,7 @@ static void queue_sender(uint32_t sender, uint32_t endpoint, uint64_t info) {
     model_wait_at(sender, endpoint);
 }
 
-/* The receiver has its message and runs at once, if it may and nothing higher is ready. */
+/* The receiver has its message, and runs at once if it may and no higher thread is ready. */
 static void hand_over_to(uint32_t running, enum thread_run_state state, uint32_t receiver) {
     if (model_thread(receiver)->suspended) {
         model_block(running, state);
@@ -176,7 +176,7 @@ static uint64_t receive(uint32_t self, uint32_t endpoint, uint64_t deadline_ns) 
             status = model_find(sender, from->regs.target, OBJECT_ENDPOINT, rights, &place);
         }
         if (status != OK || model.caps[place].object != endpoint)
-            status = E_CAP; /* what it spoke through was taken away meanwhile */
+            status = E_CAP; /* the capability it called through is gone */
         if (status == OK && faulted)
             transfer_fault(sender, self);
         else if (status == OK)
@@ -220,7 +220,7 @@ static uint64_t answer_fault(uint32_t self, uint32_t waiting, uint64_t info, boo
     return OK;
 }
 
-/* Answer the Reply at `place`. *ret_waiting: who may run now; 0 = it stays stopped. */
+/* Answer the Reply at `place`. *ret_waiting: the thread that may run now; 0 = it stays stopped. */
 static uint64_t answer(uint32_t self, uint32_t place, uint32_t *ret_waiting) {
     uint64_t info = model_thread(self)->regs.info;
     uint32_t waiting = model.caps[place].object;

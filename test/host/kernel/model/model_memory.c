@@ -1,7 +1,7 @@
 /*
  * Memory, pools, spaces, objects: docs/abi/memory_*.md, pool_*.md, object_create.md, space_*.md.
  */
-#include "kernel/space.h" /* the sizes of what lies in pieces are not promised */
+#include "kernel/space.h" /* for the sizes of objects in pieces, which no page promises */
 #include "kernel/table.h"
 #include "test/host/kernel/model/model.h"
 
@@ -28,7 +28,7 @@ uint64_t model_memory_derive(uint32_t self, const uint64_t *a, uint64_t *ret_val
     return status;
 }
 
-/* A stretch of RAM, as a physical address. */
+/* Find a range of bytes in a Memory, as a physical address. */
 static uint64_t find_bytes(uint32_t self, uint64_t slot, uint64_t rights, uint64_t offset, uint64_t length,
                            uint64_t *ret_physical) {
     uint32_t place;
@@ -46,7 +46,7 @@ static uint64_t find_bytes(uint32_t self, uint64_t slot, uint64_t rights, uint64
     return OK;
 }
 
-/* The modelled word at a physical address that is a multiple of 8; NULL: it is not modelled. */
+/* The modelled word at a physical address, a multiple of 8; NULL: not modelled. */
 static uint64_t *word_at(uint64_t physical) {
     uint64_t frame = physical / PAGE_BYTES - model.first_frame, word = physical % PAGE_BYTES / 8;
     return word < MODEL_WORDS ? &model.frames[frame].words[word] : 0;
@@ -129,7 +129,7 @@ uint64_t model_pool_create(uint32_t self, const uint64_t *a, uint64_t *ret_value
     return OK;
 }
 
-/* The kernel says that `pool` lacks frames for something; it may, unless there must be `frames` single ones. */
+/* The kernel says that `pool` lacks frames. It may, unless `frames` single ones must be free. */
 static bool lacks(uint32_t pool, uint64_t frames, bool contiguous) {
     if (model.memory_failed && !contiguous && model_pool_free_at_least(pool) >= frames)
         model.objection = "no memory, but the pool has some";
@@ -303,7 +303,7 @@ uint64_t model_space_query(uint32_t self, const uint64_t *a, uint64_t *ret_value
     if (status != OK)
         return status;
     const struct model_object *space = &model.objects[model.caps[place].object];
-    for (uint32_t i = 0; i < space->space.page_count; i++) { /* how many levels lead towards it */
+    for (uint32_t i = 0; i < space->space.page_count; i++) { /* how many levels of the walk exist */
         uint64_t differs = space->space.pages[i].page ^ a[1] / PAGE_BYTES;
         uint64_t levels = differs == 0 ? 4 : differs >> 9 == 0 ? 3 : differs >> 18 == 0 ? 2 : differs >> 27 == 0;
         *ret_value = levels > *ret_value ? levels : *ret_value;
@@ -315,7 +315,7 @@ static uint64_t piece(uint64_t bytes) {
     uint64_t size = 64;
     while (size < bytes)
         size *= 2;
-    return size; /* above 1024: whole pages, a power of two of them */
+    return size; /* above 1024 bytes: whole pages, a power of two of them */
 }
 
 static uint64_t bytes_of(const struct model_object *object) {

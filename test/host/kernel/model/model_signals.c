@@ -1,5 +1,5 @@
 /*
- * Notifications, interrupt lines, ports, figures; and from a number to its call.
+ * The calls on notifications, interrupt lines, ports and figures, and the table from a number to its call.
  */
 #include "kernel/abi/system.h"
 #include "test/host/kernel/machine_rest.h"
@@ -68,7 +68,7 @@ uint64_t model_signal_timer(uint32_t self, const uint64_t *a, uint64_t *ret_valu
     return OK;
 }
 
-/* The place of the binding of one line. */
+/* The place of one line's binding. */
 static uint64_t find_line(uint32_t self, uint64_t slot, uint32_t *ret_place) {
     uint32_t place;
     uint64_t status = model_find(self, slot, OBJECT_IRQ, IRQ_BIND, &place);
@@ -140,7 +140,7 @@ static uint64_t find_port(uint32_t self, uint64_t slot, uint64_t right, uint64_t
     return (width == 1 || width == 2 || width == 4) && fits ? OK : E_ARG;
 }
 
-/* The machine's ports read as number plus width. */
+/* In the test's machine a port reads as its number plus the width. */
 uint64_t model_port_read(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
     uint64_t status = find_port(self, a[0], PORTS_READ, a[1], a[2]);
     *ret_value = status == OK ? a[1] + a[2] : 0;
@@ -159,7 +159,7 @@ uint64_t model_clock_read(uint32_t self, const uint64_t *a, uint64_t *ret_value)
     return OK;
 }
 
-/* Of the figures, those that are the model's to know; the driver asks for no others. */
+/* Only the figures that the model can know; the driver asks for no others. */
 uint64_t model_system_info(uint32_t self, const uint64_t *a, uint64_t *ret_value) {
     uint32_t place;
     uint64_t status;

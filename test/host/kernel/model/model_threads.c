@@ -1,5 +1,5 @@
 /*
- * Who runs, who waits for what, and what the clock ends.
+ * Scheduling, waits, and deadlines.
  */
 #include "kernel/timer.h"
 #include "test/host/kernel/model/model.h"
@@ -72,7 +72,7 @@ void model_wait_at(uint32_t id, uint32_t object) {
 }
 
 uint32_t model_first_waiter(uint32_t object, enum thread_run_state one, enum thread_run_state other) {
-    bool last_first = one == THREAD_IN_WAIT; /* among equal receivers */
+    bool last_first = one == THREAD_IN_WAIT; /* among equal receivers the last one is first */
     uint32_t first = 0;
     for (uint32_t id = 1; id < MODEL_OBJECTS; id++) {
         const struct model_thread *thread = model_thread(id), *best = model_thread(first);
@@ -108,7 +108,7 @@ void model_raise(uint32_t id, uint64_t bits) {
         model_deliver_bits(id, waiter);
 }
 
-/* A deadline's time, and the priority that it is charged to: the waiting thread's, or that of whoever set the timer. */
+/* A deadline's time and priority: the priority of the waiting thread, or of the thread that set the timer. */
 static uint64_t deadline_of(const struct model_object *object, uint64_t *ret_priority) {
     if (object->type == OBJECT_THREAD) {
         *ret_priority = object->thread.priority;
@@ -118,14 +118,14 @@ static uint64_t deadline_of(const struct model_object *object, uint64_t *ret_pri
     return object->type == OBJECT_NOTIFICATION ? object->notification.timer_ns : DEADLINE_NEVER;
 }
 
-/* Is it held up by what has come before? */
+/* Does a deadline of this priority have to wait for a pause after earlier ones? */
 static bool must_pause(uint64_t now_ns, uint64_t priority) {
     if (model.current == 0 || priority > model.batch_priority)
         return false;
     return now_ns < model.batch_ns || (priority < model_thread(model.current)->priority && now_ns < model.low_batch_ns);
 }
 
-/* The object whose deadline comes next, of those that have come: the highest priority, the earliest; 0 = none. */
+/* The object whose expired deadline is served next: the highest priority, then the earliest; 0 = none. */
 static uint32_t first_due(uint64_t now_ns) {
     uint32_t first = 0;
     uint64_t earliest = 0, highest = 0;
@@ -205,7 +205,7 @@ void model_leave(uint32_t chosen) {
     uint32_t running = model.current;
     if (running != 0 && highest_ready() > (int64_t)model_thread(running)->priority) {
         model_thread(running)->state = THREAD_READY;
-        model_thread(running)->stamp = --model.front_stamp; /* it did not use up its turn */
+        model_thread(running)->stamp = --model.front_stamp; /* it did not use up its slice */
         running = 0;
     }
     if (running == 0) {

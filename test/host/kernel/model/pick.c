@@ -11,7 +11,7 @@ static uint64_t slots_of(uint32_t table) {
     return count < MODEL_SLOTS ? count : MODEL_SLOTS;
 }
 
-/* The first thread keeps its own table, space, thread and pool to itself. */
+/* The first thread never gives away its own table, space, thread and pool. */
 static uint64_t lowest(uint32_t self) { return self == lockstep.first ? 5 : 1; }
 
 uint64_t pick_slot(uint32_t self, enum object_type type) {

@@ -1,15 +1,15 @@
 /*
- * Choosing arguments from what the model knows.
+ * Chooses arguments of calls by the model's state.
  */
 #pragma once
 
 #include "test/host/kernel/model/lockstep.h"
 #include "test/host/kernel/model/model.h"
 
-#define PICK_SHARED 41U     /* frames from the first on that are not made into pools as a rule */
-#define PICK_FIRST_FREE 16U /* slots below are the first thread's for good */
+#define PICK_SHARED 41U     /* the first frames, which are usually not made into pools */
+#define PICK_FIRST_FREE 16U /* the first thread keeps the slots below for good */
 
-/* A slot of the thread's table with a capability of this type (OBJECT_NONE: of any), now and then any number. */
+/* A slot of the thread's table with a capability of this type (OBJECT_NONE: any type); now and then any number. */
 uint64_t pick_slot(uint32_t self, enum object_type type);
 uint64_t pick_empty(uint32_t self);
 /* A slot with a Table and an empty (full) slot in it; table 0 = its own. */
@@ -20,7 +20,8 @@ uint64_t pick_deadline(void); /* no two are the same */
 uint64_t pick_rights(void);
 uint64_t pick_address(void);
 
-/* Put something into the message page of `self`, if it has one; the first thread does not lend what it must keep. */
+/* Put a random message into the message page of `self`, if it has one. The first thread does not send
+ * capabilities that it must keep. */
 void pick_message(uint32_t self);
 /* Put words into its message page's data, for a call that takes them from there. */
 void pick_data(uint32_t self, const void *data, uint64_t bytes);

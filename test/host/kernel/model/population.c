@@ -11,7 +11,7 @@
 static uint32_t own_table(void) { return model.caps[model_place(lockstep.first, PLACE_TABLE)].object; }
 static const struct model_cap *cap_at(uint64_t slot) { return &model.caps[model_place(own_table(), (uint32_t)slot)]; }
 
-/* A pool's own capability stays with the first thread: through it all that is in the pool can be ended. */
+/* The first thread keeps each pool's first capability: with it, it can end everything in the pool. */
 static bool is_pools_first(uint32_t place) {
     return place != 0 && model.caps[place].type == OBJECT_POOL && model.caps[place].parent == 0;
 }
@@ -90,7 +90,7 @@ static uint64_t original(enum object_type type) {
     return 0;
 }
 
-/* Threads are made in steps, one a turn, since others run in between. */
+/* A thread is made in steps, one per turn, since others run in between. */
 static struct {
     uint32_t step;
     uint64_t thread, table, space;
@@ -118,7 +118,7 @@ static bool start_child(void) {
                 HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK, 0, 0);
 }
 
-/* One of the capabilities that a new thread finds in its table. */
+/* Put the ith capability into a new thread's table. */
 static bool endow_child(uint32_t i) {
     const uint64_t sources[] = {original(OBJECT_ENDPOINT),
                                 original(OBJECT_ENDPOINT),
@@ -132,7 +132,7 @@ static bool endow_child(uint32_t i) {
                                 LOCKSTEP_CAP_PORTS,
                                 pick_slot(lockstep.first, OBJECT_NONE)};
     uint64_t badge = i == 1 ? 1 + lockstep_random(200) : i == 8 || i == 9 ? RANGE(lockstep_random(4), 1) : 0;
-    if (i == 3) /* a part of the memory, first in an own slot, then moved */
+    if (i == 3) /* a part of the memory: derived into an own slot, then moved */
         return call(SYS_memory_derive, MACHINE_CAP_MEMORY, lockstep_random(MODEL_FRAMES - 20), 1 + lockstep_random(20),
                     pick_empty(lockstep.first), RIGHTS_ALL);
     uint64_t source = i == 10 ? pick_slot(lockstep.first, OBJECT_MEMORY) : sources[i];
@@ -145,7 +145,7 @@ static bool make_child(void) {
     static const enum object_type types[] = {OBJECT_THREAD, OBJECT_TABLE, OBJECT_SPACE};
     uint32_t step = birth.step++;
     if (step > 0 && step <= 3 && cap_at(*slots[step - 1])->type != types[step - 1]) {
-        birth.step = 0; /* it could not be made */
+        birth.step = 0; /* the thread could not be made */
         return true;
     }
     if (step < 3) {
@@ -170,7 +170,7 @@ static bool has_children(uint32_t place) {
     return false;
 }
 
-/* The copies first, or one of them might keep the object alive out of everybody's reach. */
+/* Revoke the copies first: one of them might keep the object alive where no thread can reach it. */
 static bool end_slot(uint64_t slot) {
     return has_children(model_place(own_table(), (uint32_t)slot)) ? call(SYS_cap_revoke, slot, 0, 0, 0, 0)
                                                                   : call(SYS_cap_delete, 0, slot, 0, 0, 0);
@@ -184,7 +184,7 @@ static bool somebody_waits_for_the_cpu(void) {
     return false;
 }
 
-/* All others wait for something or are stopped: get one of them to run. */
+/* All other threads wait or are stopped: get one of them to run. */
 static bool revive(void) {
     uint64_t thread = original(OBJECT_THREAD);
     uint32_t object = thread == 0 ? 0 : cap_at(thread)->object;
@@ -197,7 +197,7 @@ static bool revive(void) {
         return call(SYS_signal_raise, original(OBJECT_NOTIFICATION), 1 + lockstep_random(15), 0, 0, 0);
     if (object != 0 && (choice == 6 || !can_run))
         return call(SYS_cap_delete, 0, thread, 0, 0, 0);
-    if (choice == 7 && object != 0) { /* anew, in another space */
+    if (choice == 7 && object != 0) { /* restart it, in another space */
         birth.thread = thread;
         birth.space = original(OBJECT_SPACE);
         return birth.space == 0 || start_child();
@@ -255,7 +255,7 @@ bool population_end(void) {
         if (object != 0 && model.objects[object].cap_total > 1)
             return call(SYS_cap_revoke, slot, 0, 0, 0, 0);
     }
-    return call(SYS_cap_delete, 0, 0, 0, 0, 0); /* a reply that it still owes */
+    return call(SYS_cap_delete, 0, 0, 0, 0, 0); /* the reply that it still owes */
 }
 
 bool population_is_gone(void) {

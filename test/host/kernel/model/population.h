@@ -1,6 +1,7 @@
 /*
- * The first thread looks after the others: it makes pools, objects and threads as they die, and deletes all at the end.
- * It never waits without a deadline and never gives away what it lives from, so that there is always somebody who runs.
+ * The first thread keeps up the population: it replaces pools, objects and threads that die, and deletes
+ * all at the end. It never waits without a deadline, and never gives away objects that it depends on, so
+ * that some thread can always run.
  */
 #pragma once
 
@@ -9,9 +10,9 @@
 /* May the first thread make this call? */
 bool population_may(const struct lockstep_call *call);
 
-/* One call towards a full population, or a sleep. False: kernel and model differ. */
+/* Make one call towards a full population, or sleep. False: kernel and model differ. */
 bool population_keep(void);
 
-/* One call towards none at all. */
+/* Make one call towards an empty population. */
 bool population_end(void);
 bool population_is_gone(void);
