@@ -1,5 +1,5 @@
 /*
- * Does the loader find the clocks that firmware's tables name, and nothing in tables that are damaged?
+ * Does the loader find the clocks that firmware's tables name, and ignore damaged tables?
  */
 #include <string.h>
 
@@ -90,7 +90,7 @@ static void the_newer_field_comes_first(void) {
     put(FADT_AT + 112, 0, 4);
     put_table(FADT_AT, "FACP", FADT_BYTES);
     found(RSDP_AT, 0x1808, false, 0xfed00000);
-    put(FADT_AT + 208, 0, 1); /* it is in memory: not looked for there */
+    put(FADT_AT + 208, 0, 1); /* its registers are in memory, where the loader does not look */
     put_table(FADT_AT, "FACP", FADT_BYTES);
     found(RSDP_AT, 0x608, false, 0xfed00000);
     put(FADT_AT + 112, 1U << 20, 4); /* hardware-reduced: there is none */
@@ -129,7 +129,7 @@ static void damaged_tables_are_none(void) {
     }
 }
 
-/* Bytes as they come, with sums that are right, so that they are believed; nothing out of reach is touched. */
+/* Random bytes with right checksums, so that they are accepted: no access may go out of bounds. */
 static void any_bytes(void) {
     uint64_t state = 1;
     for (uint32_t round = 0; round < 200000; round++) {

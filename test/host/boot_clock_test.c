@@ -1,7 +1,7 @@
 /*
- * Does the loader find the rates of the CPU's clocks by any clock that runs, and say a sentence of each that does not?
- * The clocks here are functions of one time, which goes on a little with each look at any of them; they stand still,
- * stop, jump and lie as they are told.
+ * Does the loader measure the rates of the CPU's clocks by any clock that runs, and report each one that does not?
+ * The clocks here are functions of one time, which advances a little with each reading. They stand still, stop, jump
+ * or lie as the case demands.
  */
 #include <string.h>
 
@@ -21,7 +21,7 @@ enum { FIRST, SECOND, THIRD, SLOW, CLOCKS };
 
 struct clock {
     enum mood mood;
-    uint64_t true_hz; /* not what it is believed to have */
+    uint64_t true_hz; /* its actual rate, not the nominal one */
     uint64_t looks, added;
     int begun;
 };
@@ -65,7 +65,7 @@ static uint64_t look(uint32_t at) {
     if (clock->mood == STOPS && clock->looks > 1000) {
         return clock->added;
     }
-    /* Each time further, or it would be a clock that runs evenly, but too fast. */
+    /* Each jump is longer, or the clock would run evenly, only too fast. */
     if (clock->mood == JUMPS && clock->looks % 500 == 0) {
         clock->added += clock->true_hz / 5000 * (clock->looks / 500);
     }
@@ -176,7 +176,7 @@ static void without_a_clock_there_is_a_reason(void) {
     says("");
 }
 
-/* Each stops at another moment: while a tick is waited for, or the middle, or the end. */
+/* Each clock stops at another moment: before the first tick, in the middle, or near the end. */
 static void a_clock_that_stops_is_left(void) {
     for (uint64_t after = 1; after < 8000; after += 97) {
         set_world(STOPS, RUNS, RUNS, RUNS);
@@ -201,7 +201,7 @@ static void a_clock_that_jumps_is_found_out(void) {
     says("clock: 2500 MHz by second; first jumps");
 }
 
-/* Better a rate that may be wrong, and is said to be, than none. */
+/* A rate that may be wrong, and is reported so, is better than none. */
 static void if_all_jump_that_is_said(void) {
     set_world(JUMPS, MISSING, JUMPS, STANDS);
     CHECK(find(nothing));

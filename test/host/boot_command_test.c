@@ -1,5 +1,5 @@
 /*
- * Is a command line read as whatever editor saved it, or refused in words, without a byte outside the file?
+ * Is a command line read in whatever form an editor saved it, or refused in words, without reading outside the file?
  */
 #include "boot/command.h"
 
@@ -10,7 +10,7 @@
 
 static char command[BOOT_COMMAND_MAX];
 
-/* Of exactly these bytes, so that the sanitizer sees a read beyond them. */
+/* Decode a copy of exactly these bytes, so that the sanitizer notices a read beyond them. */
 static const char *decode(const char *file, uint64_t bytes) {
     uint8_t *copy = malloc(bytes == 0 ? 1 : bytes);
     memcpy(copy, file, bytes);

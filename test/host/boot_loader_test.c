@@ -1,6 +1,6 @@
 /*
- * Does the loader's core, given a boot volume and a memory map, leave in memory what the boot contract promises, and
- * otherwise say which file is wrong?
+ * Given a boot volume and a memory map, does the loader's core leave memory as the boot contract promises, or
+ * else name the wrong file?
  */
 #include "boot/loader.h"
 
@@ -29,8 +29,8 @@ static struct maker_archive archive;
 static struct maker_file kernel;
 static struct maker_file init;
 static uint32_t claims_granted;
-static uint32_t claims_allowed; /* after so many, claim_pages says no for ever */
-static uint32_t claims_refused; /* how many more times claim_pages says no */
+static uint32_t claims_allowed; /* after so many, claim_pages always fails */
+static uint32_t claims_refused; /* how many more times claim_pages fails */
 
 static bool claim_pages(uint64_t phys, uint64_t page_count) {
     CHECK(phys >= MIB && phys + page_count * BOOT_PAGE_BYTES <= VOLUME_PHYS);
@@ -148,7 +148,7 @@ static void heap_is_large_enough_and_zero(void) {
     uint64_t tables = HIGH_END / GIB + firmware_map.count; /* for the direct map, without 1 GiB pages */
     uint64_t least = HIGH_END / BOOT_PAGE_BYTES * 8 + 2 * MIB + tables * BOOT_PAGE_BYTES;
     CHECK(bytes >= least);
-    CHECK(bytes < least + 8 * BOOT_PAGE_BYTES); /* what the loader took meanwhile cuts ranges in two */
+    CHECK(bytes < least + 8 * BOOT_PAGE_BYTES); /* memory that the loader took meanwhile splits ranges */
     CHECK(memory_is(loader.info.heap_phys, &init, 0, 0, bytes));
 }
 
@@ -226,7 +226,7 @@ static void handover_is_complete(void) {
     }
 }
 
-/* Prepare a system with more RAM, as firmware reports it; whether that is used. */
+/* Prepare a system with this additional RAM. Returns whether the loader uses it. */
 static bool uses_ram(uint64_t phys, uint64_t bytes) {
     make_system(VOLUME_PHYS);
     CHECK(memory_map_paint(&loader.input.map, phys, bytes, BOOT_RANGE_RAM));
@@ -321,7 +321,7 @@ static void unfit_programs_are_named(void) {
                              "pack the boot volume again"));
 }
 
-/* Give the first program so many segments; their headers go where its constants are. */
+/* Give the first program `count` segments; their headers replace its constants. */
 static void put_segments(uint16_t count) {
     init.header.e_phoff = 0x1000;
     init.header.e_phnum = count;

@@ -1,5 +1,5 @@
 /*
- * Does painting ranges in any order give the same picture as colouring page by page?
+ * Does the map, painted range by range in any order, equal one that is coloured page by page?
  */
 #include "boot/memory_map.h"
 

@@ -1,5 +1,5 @@
 /*
- * Do the tables that the loader builds translate as asked, with the rights asked for, within the pages counted?
+ * Do the loader's page tables translate as asked, with the right access rights, and use no more pages than counted?
  */
 #include "boot/page_table.h"
 

@@ -1,5 +1,5 @@
 /*
- * What a host test needs: named cases, CHECK, and TAP for Meson. A test program is one file:
+ * The framework of host tests: named cases, CHECK, and TAP for Meson. A test program is one file:
  *
  *     static void adds_up(void) { CHECK(1 + 1 == 2); CHECK_EQUAL(sum(1, 1), 2); }
  *     int main(void) {
@@ -54,7 +54,7 @@ static inline int check_run(const struct check_case *cases, size_t count) {
         check_failed_count = 0;
         cases[i].run();
         printf("%s %zu - %s\n", check_failed_count == 0 ? "ok" : "not ok", i + 1, cases[i].name);
-        fflush(stdout); /* what has passed is known even if the next case ends the process */
+        fflush(stdout); /* so that results are known even if the next case ends the process */
         failed_case_count += check_failed_count == 0 ? 0 : 1;
     }
     return failed_case_count == 0 ? 0 : 1;

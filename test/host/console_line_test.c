@@ -1,13 +1,13 @@
 /*
- * Does a program get the lines that were typed for it, whole and once, does all behind them stay for others, and does
- * the end of input reach everybody who reads?
+ * Does a program get each line typed for it, complete and once? Does later input stay for others, and does the end of
+ * input reach every reader?
  */
 #include <string.h>
 
 #include "test/host/check.h"
 #include "test/host/console_world.h"
 
-/* Enter is CR, LF or both; what is typed shows when it is read, once; each reader gets of one line only. */
+/* Enter is CR, LF or both. Input is echoed once, when it is read. Each read returns bytes of one line only. */
 static void lines(void) {
     begin();
     terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
@@ -45,7 +45,7 @@ static void a_line_is_edited(void) {
     CHECK(reads(CONSOLE_FOREGROUND, "c\n"));
 }
 
-/* Nothing of a line that is longer than a terminal has room for is lost. */
+/* No byte is lost of a line that is longer than the terminal's buffer. */
 static void a_long_line_comes_in_pieces(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t seen = 0, length;
@@ -91,7 +91,7 @@ static void control_d(void) {
     CHECK(reads(CONSOLE_RAW, "x"));
 }
 
-/* Nobody types any more: first what was typed, then the end, for each that reads, in both modes; until a key comes. */
+/* After a break each reader gets first the typed input, then the end, in both modes, until a key comes. */
 static void a_break_is_the_end_of_input(void) {
     begin();
     CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_RAW, 8));
@@ -115,7 +115,8 @@ static void a_break_is_the_end_of_input(void) {
     CHECK(!at_end(CONSOLE_RAW));
 }
 
-/* The other side is told when to stop and to go on, in both modes; nothing that a program prints does that. */
+/* The other side is told when to stop sending and when to continue, in both modes. Output of
+ * programs never does that. */
 static void the_other_side_is_held_back(void) {
     static const enum console_mode modes[] = {CONSOLE_RAW, CONSOLE_FOREGROUND};
     for (size_t i = 0; i < 2; i++) {
@@ -136,7 +137,7 @@ static void the_other_side_is_held_back(void) {
     }
 }
 
-/* The chip tells of a break before what it has received earlier; and the ring may have no room for that. */
+/* The chip reports a break before the bytes received earlier, for which the ring may have no room. */
 static void a_break_comes_behind_what_was_received(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t seen = 0, length;
@@ -182,7 +183,7 @@ static void a_zero_byte_before_a_break_is_one(void) {
     CHECK(at_end(CONSOLE_RAW));
 }
 
-/* A look at the line status takes the break away; whoever looked first, for whatever reason, it is heard. */
+/* Reading the line status clears the break. It must be noticed whichever code reads the status first. */
 static void a_break_is_heard_whoever_looks_at_the_chip_first(void) {
     for (unsigned drains = 0; drains < 2; drains++) {
         begin();

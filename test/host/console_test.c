@@ -1,6 +1,6 @@
 /*
- * Does the console lose, repeat or reorder no byte, serve those who wait in their order, and keep hearing Ctrl-C, on a
- * chip that behaves as the 16550's data sheet says?
+ * Does the console neither lose, repeat nor reorder bytes, serve waiting clients in order, and always notice Ctrl-C, on
+ * a chip that behaves as the 16550's data sheet says?
  */
 #include <string.h>
 
@@ -101,7 +101,7 @@ static void flood(void) {
             break;
 }
 
-/* The answer is the commit: whoever does not take it has written nothing, and others' writes stay whole. */
+/* The answer is the commit: if a writer does not take it, it has written nothing, and others' writes stay whole. */
 static void a_writer_that_is_gone_has_written_nothing(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t filled = 0;
@@ -121,7 +121,7 @@ static void a_writer_that_is_gone_has_written_nothing(void) {
     CHECK_EQUAL(chip.sent[filled], 'z');
 }
 
-/* A call that a signal took back is made again: what it has left behind keeps nobody's place. */
+/* A call that a signal took back is made again: its old entry must not keep a place in the queue. */
 static void writers_that_are_gone_keep_no_place(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX] = {'x'};
     begin();
@@ -208,7 +208,7 @@ static void control_c_typed_ahead(void) {
     check_sent("^C\r\n behind\r\n");
 }
 
-/* Whoever waits to read in foreground mode is to ask again, and gets nothing of what was typed before. */
+/* Readers that wait in foreground mode have to ask again, and get no input typed before. */
 static void control_z(void) {
     begin();
     CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_RAW, 1));
@@ -235,7 +235,7 @@ static void control_z(void) {
     CHECK_EQUAL(clients.reads[2].bytes[0], 0x1a);
 }
 
-/* Each gets what is typed in his mode, or waits; the other mode's readers keep their order. */
+/* Each reader gets input typed in its own mode, or waits. The other mode's readers keep their order. */
 static void readers_get_what_is_typed_in_their_mode(void) {
     uint8_t bytes[8];
     begin();
@@ -254,7 +254,7 @@ static void readers_get_what_is_typed_in_their_mode(void) {
     CHECK(reads(CONSOLE_FOREGROUND, "c\n"));
 }
 
-/* Waiting readers of a group that has lost the terminal hear of it; nobody else does, and nobody before it is named. */
+/* Waiting readers of a group that has lost the terminal are told; no others are, nor any before a group is named. */
 static void the_terminal_has_an_owner(void) {
     begin();
     CHECK(!terminal_is_background(&terminal, 7));
@@ -282,7 +282,7 @@ static void the_terminal_has_an_owner(void) {
     CHECK(!terminal_is_background(&terminal, 9));
 }
 
-/* A raw mode ends with the turn of whoever set it: keys act again, those typed meanwhile too. */
+/* A raw mode ends with its owner's turn: keys act again, including those typed meanwhile. */
 static void a_new_owner_finds_lines(void) {
     begin();
     terminal_set_foreground(&terminal, 7);
@@ -381,7 +381,7 @@ static void a_chip_without_rest_is_left(void) {
     CHECK(terminal_progress(&terminal));
 }
 
-/* Any order of typing, reading, writing and draining: what comes out is what went in. */
+/* Typing, reading, writing and draining in any order: the output equals the input. */
 static void random_events(void) {
     uint64_t random = 5;
     uint64_t typed = 0;

@@ -129,7 +129,7 @@ const struct terminal_clients callbacks = {.answer_read = answer_read,
 static void deliver(bool was_raised) {
     if (!was_raised && chip_line())
         CHECK(terminal_progress(&terminal));
-    CHECK(!chip_line()); /* else no further edge would ever come */
+    CHECK(!chip_line()); /* otherwise no further edge would ever come */
 }
 
 void begin(void) {

@@ -1,8 +1,8 @@
 /*
- * A console on a chip that behaves as the 16550's data sheet says, and clients that note what they are answered.
+ * A console on a chip that behaves as the 16550's data sheet says, and clients that record their answers.
  *
- * The fake chip has both FIFOs, the interrupt identity with its priorities, and an interrupt line that is looked at as
- * an edge-triggered controller would: only a rise counts.
+ * The fake chip has both FIFOs, the interrupt identity with its priorities, and an interrupt line as seen by an
+ * edge-triggered controller: only a rise counts.
  */
 #pragma once
 
@@ -73,7 +73,7 @@ void type(const char *bytes, size_t length);
 void hang_up(void);
 /* The wire carries the FIFO's bytes away. */
 void drain(void);
-/* All that was sent, as the wire carries it. */
+/* Check all bytes sent so far. */
 void check_sent(const char *wanted);
 /* How many bytes a reader gets at once; 0 = it has to wait, or (at_end()) there are no more. */
 size_t take(enum console_mode mode, uint8_t *bytes, size_t limit);

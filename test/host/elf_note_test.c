@@ -1,4 +1,4 @@
-/* Is the build id found where an image has one, and is a note that makes no sense just none? */
+/* Is an image's build id found, and is a malformed note ignored? */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +44,7 @@ static void build_id_is_found(void) {
     CHECK_EQUAL(plan.build_id_bytes, 5);
 }
 
-/* No note, no harm: whatever is in its words, the file can be loaded, and no id is made up. */
+/* Whatever a malformed note holds, the file can be loaded, and no id is made up. */
 static void notes_without_sense_are_none(void) {
     static const struct {
         uint32_t word, value;

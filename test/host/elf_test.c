@@ -1,6 +1,6 @@
 /*
- * Does the ELF parser understand a sound file, name each kind of damage, and never read outside its bytes or promise
- * what a loader cannot keep?
+ * Does the ELF parser understand a sound file, name each kind of damage, never read outside its bytes, and promise only
+ * what a loader can rely on?
  */
 #include "libsys/elf.h"
 
@@ -345,7 +345,7 @@ static bool tls_is_sound(void) {
     return found && aligned && tls->file_bytes <= tls->memory_bytes && tls->memory_bytes <= ELF_TLS_BYTES_MAX;
 }
 
-/* What a loader relies on, worked out anew. */
+/* The guarantees that a loader relies on, computed independently. */
 static bool plan_is_sound(size_t bytes) {
     uint64_t end = plan.type == ELF_TYPE_FIXED ? limits.lowest : 0;
     uint64_t limit = plan.type == ELF_TYPE_FIXED ? limits.end : limits.end - limits.lowest;

@@ -1,6 +1,6 @@
 /*
- * What a user reads of each image that is refused, word by word; N stands for the number of the program header. Written
- * down here a second time, so that a text that changes, or an error that comes, shows in a test.
+ * The message for each refused image; N stands for the number of the program header. The texts are written down here a
+ * second time, so that a test notices a changed text, or a new error.
  */
 #pragma once
 

@@ -17,7 +17,7 @@ struct object fake_objects[OBJECTS_MAX];
 uint32_t fake_slots[FAKE_SLOTS];
 static uint32_t frame_pool[FAKE_FRAMES]; /* the pool that has it; 0 = none */
 static uint32_t frame_maps[FAKE_FRAMES];
-static uint32_t calls_left; /* until one fails; 0 = none will */
+static uint32_t calls_left; /* calls until one fails; 0 = none will */
 static bool failed;
 
 void fake_fail_at(uint32_t k) {
@@ -43,7 +43,7 @@ static uint32_t new_object(enum object_type type, uint32_t pool) {
             return i;
         }
     }
-    __builtin_trap(); /* the test makes more than it needs */
+    __builtin_trap(); /* the test makes more than the fake has room for */
 }
 
 struct object *fake_find(cap_t slot, enum object_type type) {
@@ -71,7 +71,7 @@ void fake_count_mapping(const struct mapping *mapping, bool more) {
         frame_maps[mapping->frame] += more ? 1 : UINT32_MAX;
 }
 
-/* Everything that names the object goes with it. */
+/* Remove every capability and binding that names the object. */
 static void forget_everywhere(uint32_t index) {
     for (uint32_t i = 0; i < FAKE_SLOTS; i++)
         if (fake_slots[i] == index)
@@ -160,7 +160,7 @@ cap_t slot_take(void) { return fake_fails() ? 0 : slots_take(&program.slots); }
 
 void slot_free(cap_t slot) {
     if (slot < FAKE_SLOTS && fake_slots[slot] != 0)
-        __builtin_trap(); /* given back with a capability in it */
+        __builtin_trap(); /* the slot was given back with a capability in it */
     slots_free(&program.slots, slot);
 }
 
@@ -198,7 +198,7 @@ struct result sys_cap_move(cap_t table, cap_t slot, cap_t source) {
     return status(OK);
 }
 
-/* What lies in tables counts as derived from what lies in the program's own slots. */
+/* Capabilities in tables count as derived from those in the program's own slots. */
 struct result sys_cap_query(cap_t slot) {
     const uint32_t *cap = fake_slot_of(0, slot);
     if (cap == NULL || *cap == 0)
@@ -301,7 +301,7 @@ struct result sys_object_create(cap_t pool, uint64_t type, uint64_t argument, ca
     static const uint8_t frames[] = {[OBJECT_SPACE] = 2, [OBJECT_THREAD] = 1, [OBJECT_TABLE] = 2};
     struct object *from = fake_find(pool, OBJECT_POOL);
     if (fake_fails())
-        return status(E_LIMIT); /* for E_MEMORY there is a remedy, which the tests of growing pools try */
+        return status(E_LIMIT); /* not E_MEMORY, which has a remedy that the tests of growing pools cover */
     if (from == NULL || type < OBJECT_SPACE || type > OBJECT_TABLE || argument > TABLE_SLOTS)
         return status(E_ARG);
     if (fake_slots[slot] != 0)

@@ -1,7 +1,7 @@
 /*
- * A kernel to test programs against that build processes: the typed system calls as functions, over RAM that is an
- * array. It keeps what such programs can get wrong: slots, pools and their sizes, frames and who holds them, mappings.
- * Any call that can fail in the machine can be made to fail here: fake_fail_at.
+ * A fake kernel for testing programs that build processes: the typed system calls as functions, over an array as RAM.
+ * It tracks everything that such programs can get wrong: slots, pools and their sizes, frames and their holders,
+ * mappings. Any call that can fail in the machine can be made to fail here (fake_fail_at).
  */
 #pragma once
 
@@ -28,28 +28,29 @@ enum fake_cap {
     FAKE_CAP_FREE = 16,
 };
 
-/* Start over: nothing is held but the capabilities above. */
+/* Start over with only the capabilities above. */
 void fake_reset(void);
 
-/* Let the k-th call from now on fail (1 = the next one); 0 = none. */
+/* Let the kth call from now on fail (1 = the next one); 0 = none. */
 void fake_fail_at(uint32_t k);
 
 /* Did the failure that was asked for happen? */
 bool fake_failed(void);
 
-/* Does it happen now? Counts a call; for what the tests fake besides system calls, such as a message. */
+/* Count a call, and tell whether it has to fail; for operations besides system calls that tests
+ * fake, such as a message. */
 bool fake_fails(void);
 
 extern uint8_t fake_ram[FAKE_FRAMES][PAGE_BYTES];
-extern uint8_t fake_file[FAKE_FILE_PAGES][PAGE_BYTES]; /* what files_map gives */
+extern uint8_t fake_file[FAKE_FILE_PAGES][PAGE_BYTES]; /* the file that files_map returns */
 
-/* Where the program may map pages of its own: bytes that are not those of the frames; untouchable while not mapped. */
+/* The program's own mappings: separate bytes from the frames', and inaccessible while not mapped. */
 extern uint8_t fake_own[FAKE_OWN_PAGES][PAGE_BYTES];
 
 /* Make a Memory capability for fake_file in an empty slot. */
 void fake_install_file(cap_t slot);
 
-/* What there is; equal before and after whatever leaves no trace. */
+/* Everything there is; equal before and after an operation that leaves no trace. */
 struct fake_census {
     uint32_t caps;       /* in the program's own table */
     uint32_t other_caps; /* in all other tables */
@@ -60,7 +61,7 @@ struct fake_census {
 };
 struct fake_census fake_count(void);
 
-/* A thread that was handed over: where it is to start, in which space. False: it never was. */
+/* The entry state of a thread that was handed over. False: it never was. */
 bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry);
 
 /* What thread_read tells of its state (enum thread_run_state), until it is handed over. Has it
@@ -69,10 +70,10 @@ void fake_set_run_state(cap_t thread, uint64_t run_state);
 bool fake_is_suspended(cap_t thread);
 extern uint64_t fake_resume_count; /* of all threads together */
 
-/* It is in a call that a server serves just now; or has its answer. */
+/* Let the thread be in a call that a server serves now, or have its answer. */
 void fake_set_served(cap_t thread, bool served);
 
-/* May the thread, as things are mapped now, access this byte so? */
+/* May the thread make this access to this byte, with the current mappings? */
 bool fake_may_access(cap_t thread, uaddr_t at, uint64_t access);
 
 /* Copy from or to the address space in which a thread runs. False: something there is not mapped, or not writable. */

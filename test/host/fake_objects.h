@@ -1,5 +1,5 @@
 /*
- * What the files of the fake kernel share: its objects.
+ * The objects of the fake kernel, shared by its files.
  */
 #pragma once
 
@@ -46,7 +46,7 @@ static inline struct result status(enum status value) { return (struct result){v
 struct object *fake_find(cap_t slot, enum object_type type);
 static inline uint32_t fake_index(const struct object *object) { return (uint32_t)(object - fake_objects); }
 
-/* A mapping comes or goes. */
+/* Count a mapping that was made (`more`) or removed. */
 void fake_count_mapping(const struct mapping *mapping, bool more);
 
 /* Does a pool have this frame? */

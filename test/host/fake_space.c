@@ -43,7 +43,7 @@ static bool fit_tables(struct object *space) {
     return true;
 }
 
-/* Pages of the program's own that are mapped can be touched, and hold what nobody expects; others can't be. */
+/* Make the program's own pages accessible when mapped, with arbitrary contents, and inaccessible when not. */
 static void show_own(uaddr_t at, bool mapped) {
     uaddr_t first = (uaddr_t)fake_own;
     if (at < first || at >= first + sizeof fake_own)
@@ -95,7 +95,8 @@ static bool rights_are_valid(uint64_t rights) {
            (rights & ~(MEMORY_READ | write_execute)) == 0;
 }
 
-/* Made to fail, it does not say E_MEMORY for a space of a process: that is what a pool says that can be extended. */
+/* When made to fail for a process's space it does not return E_MEMORY: that would mean that the pool can be
+ * extended. */
 struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset, uint64_t count, uaddr_t at, uint64_t flags) {
     struct object *from = fake_find(memory, OBJECT_MEMORY);
     struct object *to = fake_find(space, OBJECT_SPACE);
@@ -119,9 +120,9 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset, uint64_t
     return status(E_MEMORY);
 }
 
-/* Can't be made to fail: there are no pages of 2 MiB here that could be cut. */
 uint64_t fake_unmap_count;
 
+/* Can't be made to fail: there are no pages of 2 MiB here to split. */
 struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
     fake_unmap_count++;
     struct object *from = fake_find(space, OBJECT_SPACE);

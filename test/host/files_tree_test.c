@@ -1,6 +1,6 @@
 /*
- * Does the tree of the boot volume lead every path to the right place, list directories once and in order, and refuse
- * with the right reason whatever a client may say?
+ * Does the tree of the boot volume resolve every path, list each directory's entries once and in order, and refuse bad
+ * requests with the right reason?
  */
 #include "servers/files/tree.h"
 

@@ -1,6 +1,6 @@
 /*
- * What print and its like don't know and C doesn't either is refused by the compiler, which checks here that it says so
- * of each of these lines and of no other (clang -verify).
+ * The compiler refuses formats that neither print and its like nor C know. clang -verify checks that it refuses each of
+ * these lines, and no other.
  */
 #include "libsys/print.h"
 

@@ -106,8 +106,8 @@ static void formats_are_as_usual(void) {
     SAME("%hhd %s", (signed char)-1, "what follows");
 }
 
-/* What the compiler accepts, and what it refuses where it sees the format. No argument is taken for one
- * that belongs to another. */
+/* Unknown formats, which the compiler refuses where it sees them, end the output. No argument is
+ * used for another conversion. */
 static void formats_stop_at_what_is_unknown(void) {
     static const struct {
         const char *format, *text;
@@ -175,7 +175,7 @@ struct tailed {
     uint8_t bytes[100];
 };
 
-/* Which messages does a server let through? Those with every byte that their length promises, and no word more. */
+/* A server accepts only messages with exactly the words that their length implies. */
 static void shapes_hold_their_length(void) {
     const struct protocol_shape fixed = {24, 24, 1};
     const struct protocol_shape tail = {16, sizeof(struct tailed), 0};
@@ -211,7 +211,7 @@ static void shapes_hold_their_length(void) {
 struct program program;
 static struct message_page message_page;
 
-/* Is all of it there that the sender meant, word by word, and no byte of what lies behind it in the sender's memory? */
+/* A message carries all its bytes, and no byte that lies after them in the sender's memory. */
 static void message_carries_only_its_bytes(void) {
     static uint8_t data[8 * MESSAGE_WORDS], wanted[8 * MESSAGE_WORDS], got[8 * MESSAGE_WORDS];
     program.message = &message_page;

@@ -1,4 +1,4 @@
-/* Is what a reader copies of the kernel's log what was written, however often the ring has gone round? */
+/* Does a reader of the kernel's log copy exactly what was written, however often the ring has wrapped? */
 #include "servers/init/log_copy.h"
 
 #include <string.h>
@@ -14,7 +14,8 @@ static void write_until(uint64_t end) {
         ring.bytes[ring.written % LOG_RING_BYTES] = byte_number(ring.written);
 }
 
-/* All from `position` on, `step` bytes a time: it begins with byte number `first` and ends with the last one. */
+/* Read all from `position` on, `step` bytes at a time. It must begin with byte number `first` and end with the last
+ * one. */
 static void check_from(uint64_t position, uint64_t step, uint64_t first) {
     char bytes[500];
     uint64_t at = first;
@@ -45,7 +46,7 @@ static void all_is_there_until_the_ring_is_full(void) {
     check_from(0, 500, 0);
 }
 
-/* The oldest place is the next to be written: who reads it could see half of either. */
+/* The oldest place is the next to be overwritten: a reader could see a mixture, so it is skipped. */
 static void what_was_overwritten_is_passed_over(void) {
     for (uint64_t more = 0; more < 3 * LOG_RING_BYTES; more += 4001) {
         write_until(LOG_RING_BYTES + more);

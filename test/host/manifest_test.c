@@ -1,4 +1,4 @@
-/* init's manifest: what it accepts, and what it says about what it does not. */
+/* Init's manifest: what is accepted, and what are the errors for the rest? */
 #include <stdlib.h>
 #include <string.h>
 

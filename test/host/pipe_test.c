@@ -1,6 +1,6 @@
 /*
- * Does a pipe lose, repeat or reorder no byte and tear no write, let both ends wait in order, and tell each end that
- * the other is gone? And does a caller that was interrupted while it waited leave no trace?
+ * Does a pipe neither lose, repeat nor reorder bytes, keep writes whole, let both ends wait in order, and tell each end
+ * when the other is gone? And does a caller that is interrupted while it waits leave no trace?
  */
 #include "servers/pipes/pipe.h"
 
@@ -23,8 +23,8 @@ static struct {
     } answers[ANSWERS_MAX];
     size_t count;
     cap_t dead[2];     /* callers that do not wait any more */
-    cap_t next;        /* who waits next; 0: no slot is free */
-    uint32_t fails_in; /* so many answers later one is not taken; 0 = each is */
+    cap_t next;        /* the next waiting caller; 0: no slot is free */
+    uint32_t fails_in; /* after so many answers one is not taken; 0 = all are taken */
 } world;
 
 static cap_t defer(void) { return world.next; }
@@ -210,8 +210,8 @@ static void writes_are_not_torn(void) {
 }
 
 /*
- * Lines of two writers that are interrupted now and then while they wait, and ask again, and of a reader that is: each
- * line comes once, whole and in its writer's order. World: the k-th answer is not taken, for any k.
+ * Two writers of lines and a reader are interrupted now and then while they wait, and ask again. Each line must come
+ * once, whole, in its writer's order. The kth answer is not taken, for any k.
  */
 static void an_answer_that_is_not_taken_leaves_no_trace(void) {
     enum { LINE = 100, LINES = 1000 };
@@ -249,7 +249,8 @@ static void an_answer_that_is_not_taken_leaves_no_trace(void) {
             else
                 memcpy(bytes, world.answers[a].bytes, length = world.answers[a].length);
         }
-        for (uint32_t i = 0; i < 3; i++) /* whose answer was not taken is in no queue any more, and asks again */
+        /* a caller that did not take its answer is in no queue any more, and asks again */
+        for (uint32_t i = 0; i < 3; i++)
             if (parked[i] && waiting(i == 2 ? PIPE_READER : PIPE_WRITER) == 0) {
                 parked[i] = false;
                 interrupted++;
@@ -307,7 +308,7 @@ static void writers_learn_that_nobody_reads(void) {
     CHECK_EQUAL(pipe_write(&pipe, bytes, 8), PIPE_BROKEN);
 }
 
-/* Who dies while waiting takes nothing along and keeps no place. */
+/* A caller that dies while it waits takes no bytes along, and keeps no place. */
 static void the_dead_are_forgotten(void) {
     uint8_t bytes[8] = {1, 2, 3};
     size_t length;

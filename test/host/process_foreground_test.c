@@ -1,6 +1,6 @@
 /*
- * Who has the terminal: who may give and take it, whose it is when its owner has ended, and whom keys reach while a job
- * starts. The rules first, on a table; then what callers of the server see.
+ * The terminal's owner: which process may change it, which group owns it after the owner's end, and which processes get
+ * keys while a job starts. First the rules, on a table; then the server's behaviour as callers see it.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * Is the child of a fork its parent's copy, and then its own? What each sees of the other's writes, what is left when
- * they end in any order, and fork with every single call failing and with every number of free frames.
+ * Is the child of a fork a copy of its parent, and then separate from it? Tries each one's writes, their ends in any
+ * order, and fork with each single call failing and with every number of free frames.
  */
 #include <string.h>
 
@@ -70,7 +70,8 @@ static bool is_as_started(uint64_t pid) {
            CHECK_EQUAL(world_word(thread, VARIABLES + 0x200), 106);
 }
 
-/* The same mappings, and the same bytes in all that the parent has pages for and in the first four of each mapping. */
+/* The child has its parent's mappings, and equal bytes in all pages that the parent has and in the
+ * first four of each mapping. */
 static void child_sees_what_its_parent_has(void) {
     static uint8_t mine[PAGE_BYTES], its[PAGE_BYTES];
     uint64_t child;
@@ -135,7 +136,8 @@ static void child_returns_from_the_call(void) {
     CHECK(strcmp(process_find(&sys->processes, child)->name, "prog") == 0);
 }
 
-/* Each writes to every other page; then the one that was second to write the page has it alone, without a copy. */
+/* Copy-on-write: parent and child write to every other page; then the second to write a page has
+ * it alone, without a copy. */
 static void writes_are_ones_own(void) {
     uint64_t child;
     struct world_trace before;
@@ -238,7 +240,8 @@ static void generations_end_in_any_order(void) {
     }
 }
 
-/* Fork, with the k-th call failing, for every k: no trace of the child, and the parent goes on reading and writing. */
+/* Fork with the kth call failing, for every k: no trace of the child is left, and the parent can still read and
+ * write. */
 static void fork_fails_at_every_call(void) {
     uint64_t child;
     uint32_t k = 1;

@@ -37,7 +37,7 @@ static void frames_runs_stay_in_their_region(void) {
     CHECK(frames_take(&frames, 4, 4, &run) && run.memory == 10 && run.offset_pages == 60);
 }
 
-/* Pools get what pools gave back, and nothing else does as long as there is room. */
+/* Frames that pools gave back go to pools again, and to nothing else as long as there is room elsewhere. */
 static void frames_for_pools_are_apart(void) {
     struct frame_run pool, run;
     start_frames();
@@ -79,7 +79,7 @@ static void frames_of_many_regions(void) {
     CHECK(frames_take(&frames, 3, 3, &run) && run.memory == 12 && run.offset_pages == 0);
 }
 
-/* Random takes and gives against a plain array of owners: no frame twice, none lost. */
+/* Random takes and gives, compared with a plain array of owners: no frame is given out twice, or lost. */
 static void frames_against_a_model(void) {
     static struct frame_run held[256];
     static uint8_t owned[REGIONS][REGION_PAGES];
@@ -117,7 +117,7 @@ static void frames_against_a_model(void) {
     CHECK(frames_take(&frames, REGION_PAGES, REGION_PAGES, &run)); /* all in one piece again */
 }
 
-/* Random holders come and go, against a plain count of each frame's: it is free when nobody has it, and only then. */
+/* Random holders come and go, compared with plain counts: a frame is free exactly when it has no holder. */
 static void shared_frames_against_a_model(void) {
     static uint32_t holders[64 * 8];
     static uint32_t held[600];

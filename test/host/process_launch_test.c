@@ -1,6 +1,6 @@
 /*
- * Does the process server leave no trace of what failed, whichever call it was? spawn and exec with every single kernel
- * call and message failing once, and with every number of free frames; and what they make when nothing fails.
+ * Do failed spawns and execs leave no trace, whichever call failed? Tries them with each single kernel call and message
+ * failing once, and with every number of free frames; and checks what they make when nothing fails.
  */
 #include <string.h>
 
@@ -129,7 +129,8 @@ static void start_somewhere(uint64_t align) {
     CHECK_EQUAL(world_start_first(), OK);
 }
 
-/* Each program that is started lies elsewhere: any bit of an address is as often set as not, in the limits. */
+/* Address randomisation: each started program lies elsewhere, and each random bit of an address is
+ * set about half the time. */
 static void addresses_are_random(void) {
     static const uint64_t varying[3] = {LAYOUT_IMAGE_SPREAD - PAGE_BYTES, (LAYOUT_STACK_SPREAD - 1) & ~0x100fffULL,
                                         0x3f0};
@@ -215,7 +216,7 @@ static void rest_of_a_segment_is_zero(void) {
     CHECK_EQUAL(world_word(world_thread(1), WORLD_BASE + 0x1ff8), 0);
 }
 
-/* Does a spawn that fails at its k-th call, for every k, leave everything as it was, and the next one succeed? */
+/* Does a spawn that fails at its kth call, for every k, change nothing, and does the next one succeed? */
 static void spawn_fails_at_every_call(void) {
     uint64_t pid = 0;
     uint32_t k = 1;
@@ -241,7 +242,7 @@ static void spawn_fails_at_every_call(void) {
     CHECK(world_same(&before));
 }
 
-/* Does a caller whose exec fails at its k-th call go on with its old image, and nothing else change? */
+/* Does a caller whose exec fails at its kth call go on with its old image, with nothing changed? */
 static void exec_fails_at_every_call(void) {
     uint64_t pid;
     struct thread_registers entry_before;

@@ -1,4 +1,5 @@
-/* Lives of processes in the process server: how they end, who is told, what they hand on; nothing may stay behind. */
+/* The life of processes in the process server: how they end, which process is told, what they leave to
+ * others; nothing may leak. */
 #include <string.h>
 
 #include "kernel/abi/rights.h"

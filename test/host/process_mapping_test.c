@@ -6,8 +6,8 @@
 /* ---- regions ---- */
 
 /*
- * The regions' limit is refused in order, by each operation that wants one more, and by none that does not: what is at
- * the end of a region is taken out, or its neighbour replaced.
+ * At the limit of regions, each operation that needs one more is refused in order, and all others work: unmapping the
+ * end of a region, or replacing its neighbour.
  */
 static void regions_run_out(void) {
     uint64_t pid = start();
@@ -253,8 +253,8 @@ static void break_moves(void) {
     finish(pid);
 }
 
-/* Pages of the server's own go from one process to the next without being cleared: what one had
- * mapped must not be in them. */
+/* The server's own pages pass from one process to the next without being cleared, so they must not hold anything
+ * that a process had mapped. */
 static void pages_of_its_own_come_back_clean(void) {
     struct process_wait_reply end;
     uint64_t pid = start();

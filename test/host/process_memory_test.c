@@ -1,6 +1,6 @@
 /*
- * The memory of one process: which access brings a page and which one is its end, what map and unmap answer, each error
- * once, and what is left when any call fails.
+ * The memory of one process: which accesses bring a page (demand paging) and which end the process, the answers of map
+ * and unmap with each error once, and the state after any call fails.
  */
 #include "test/host/process_one.h"
 
@@ -113,7 +113,7 @@ static void faults_end_the_process(void) {
     CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL);
 }
 
-/* The k-th call fails in bringing a page that nobody has seen: nothing has changed. */
+/* The kth call fails while a new page is brought: nothing changes. */
 static void new_page_fails_at_every_call(void) {
     uaddr_t at;
     for (uint32_t kind = 0; kind < 4; kind++) { /* 3: two pages at once */
@@ -139,7 +139,7 @@ static void new_page_fails_at_every_call(void) {
     }
 }
 
-/* ... in a write to a page that is shared, or was: the old content is there, and the next write succeeds. */
+/* The kth call fails in a write to a page that is or was shared: the old content stays, and the next write succeeds. */
 static void copied_page_fails_at_every_call(void) {
     for (uint32_t alone = 0; alone < 2; alone++) {
         uint64_t child;
@@ -408,7 +408,7 @@ static uint32_t try(enum trial trial, uint64_t pid) {
     return E_ARG;
 }
 
-/* Each operation with its k-th call failing, for every k: nothing has changed, and the next try succeeds. */
+/* Each operation with its kth call failing, for every k: nothing changes, and the next try succeeds. */
 static void operations_fail_at_every_call(void) {
     static const uint32_t calls[TRIALS] = {[TRY_TOGETHER] = 8, [TRY_FILE] = 3, [TRY_FILE_COPY] = 2};
     for (uint32_t trial = 0; trial < TRIALS; trial++) {

@@ -1,7 +1,6 @@
 /*
- * Some processes that map, unmap, protect, write and fork at random, against a model that knows each page of
- * each of them: may it be read and written, and what is in it? Every so often a call fails; then either
- * nothing or all of it has happened.
+ * Some processes map, unmap, protect, write and fork at random, and are compared with a model of each page: its rights
+ * and contents. Every so often a call fails; then either nothing or all of the operation has happened.
  */
 #include <string.h>
 
@@ -196,7 +195,7 @@ static void one_step(void) {
         compare_page(model, first);
 }
 
-/* Of one beginning, some hundred steps; then all end, and nothing is left. */
+/* Make some hundred steps; then all processes end, and nothing may be left. */
 static void processes_against_a_model(void) {
     struct process_wait_reply reply;
     uint32_t forks = 0;

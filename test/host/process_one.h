@@ -1,5 +1,5 @@
 /*
- * One process whose memory is tried, for the tests of it.
+ * One process whose memory is tested.
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 #define REPLACE PROCESS_MAP_REPLACE
 
 static struct system *const sys = &served_system;
-static struct world_trace before; /* what was there without the process */
+static struct world_trace before; /* the state before the process */
 
 static inline cap_t thread_of(uint64_t pid) { return world_thread(pid); }
 static inline struct incarnation *memory_of(uint64_t pid) { return &world_body(pid)->incarnation; }

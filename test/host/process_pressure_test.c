@@ -1,6 +1,6 @@
 /*
- * Memory at its end: who may take the last frames, who is chosen to end, what it and the others are told, and whether
- * all is there again afterwards.
+ * Memory exhausted: which processes may take the last frames, which one is chosen to end, what it and the others are
+ * told, and is all memory free again afterwards?
  */
 #include "servers/process/pressure.h"
 
@@ -12,7 +12,7 @@
 static struct frame_run taken[32]; /* by the test */
 static uint32_t taken_count;
 
-/* All but so many frames are somebody else's. */
+/* Take all but so many frames. */
 static void leave(uint64_t page_count) {
     while (sys->frames.free_count > page_count && taken_count < sizeof taken / sizeof taken[0])
         CHECK(frames_take(&sys->frames, sys->frames.free_count - page_count, 1, &taken[taken_count++]));
@@ -64,8 +64,7 @@ static void reserve_is_a_part(void) {
     CHECK_EQUAL(pressure_reserve(65536), 1024);
 }
 
-/* Each operation that takes frames for somebody is refused at the reserve, with words, and changes
- * nothing; process 1 goes on. */
+/* At the reserve each operation that takes frames is refused, with a reason, and changes nothing. Process 1 goes on. */
 static void last_frames_are_kept(void) {
     uint64_t pid = start(), child;
     uaddr_t at;
@@ -98,7 +97,7 @@ static void last_frames_are_kept(void) {
     finish(pid);
 }
 
-/* The store is full of somebody's leaves, which ends when somebody else needs a record; process 1 has some left. */
+/* The store is full of one process's leaves: that process ends when another needs a record. Process 1 has some left. */
 static void last_records_are_kept(void) {
     uint64_t pid = start(), hog = child_of(1), child;
     uaddr_t at;
@@ -122,7 +121,7 @@ static void last_records_are_kept(void) {
     finish(pid);
 }
 
-/* The one with the most frames ends, not the one that asks; what two hold counts for each in part. */
+/* The process with the most frames ends, not the one that asks. Shared frames count for each holder in part. */
 static void most_frames_end(void) {
     uint64_t small = start(), hog, forked;
     uaddr_t at;
@@ -147,7 +146,7 @@ static void most_frames_end(void) {
     finish(small);
 }
 
-/* Whoever has set a limit for itself and its children is on its own: its account's processes end before others'. */
+/* When a process has set a limit for itself and its children, processes of that account end before others do. */
 static void accounts_come_first(void) {
     uint64_t leader = start(), member, hog;
     uaddr_t at;
@@ -196,7 +195,8 @@ static void first_ends_last(void) {
     taken_count = 0;
 }
 
-/* Hogs and an innocent, at random, until all hogs are gone: the innocent never is, and all is as it was. */
+/* Hogs and an innocent process act at random until all hogs are gone: the innocent one survives, and no memory is
+ * lost. */
 static void hogs_at_random(void) {
     for (uint64_t seed = 1; seed <= 20 && check_failed_count == 0; seed++) {
         uint64_t innocent = start(), state = seed, hogs[HOGS];

@@ -109,7 +109,7 @@ static void orphans_vanish_as_they_end(void) {
     finish_table();
 }
 
-/* Who is due to be told of what, and what a wait finds then: news are told once. */
+/* News: which parent is due to be told, and what does a wait find? Each piece of news is told once. */
 static void parents_are_due_to_be_told(void) {
     struct process *child;
     start_table();
@@ -143,7 +143,7 @@ static void parents_are_due_to_be_told(void) {
     finish_table();
 }
 
-/* A wait finds who has news among any number of children without looking at those that have none. */
+/* A wait finds children with news among any number, without looking at those that have none. */
 static void news_are_found_at_once(void) {
     struct process *child;
     start_table();
@@ -203,7 +203,7 @@ static void who_may_signal_whom(void) {
     finish_table();
 }
 
-/* Random sets, changes and takes against a plain array: always the earliest, each once. */
+/* Random sets, changes and takes, compared with a plain array: always the earliest, each once. */
 static void wakes_against_a_model(void) {
     enum { COUNT = 300 };
     static struct wakes wakes;
@@ -233,7 +233,7 @@ static void wakes_against_a_model(void) {
     }
 }
 
-/* Limits within limits: the lowest on the way up holds, and what ends is counted out all the way. */
+/* Nested limits: the lowest on the way up applies, and an end is counted at each level. */
 static void accounts_count_all_the_way_up(void) {
     static struct accounts accounts;
     uint32_t outer = 0, inner = 0, other = 0;
@@ -277,8 +277,8 @@ static void groups_are_walked(void) {
     finish_table();
 }
 
-/* A shell, and a job of two in a group of its own, of which one is stopped: what each end orphans, and who hears of
- * it. */
+/* A shell and a job of two processes in its own group, one of them stopped: which group does each end orphan, and
+ * which processes are told? */
 static void groups_are_orphaned(void) {
     start_table();
     struct process *shell = begin(1), *leader = begin(shell->pid), *member = begin(leader->pid), *other;

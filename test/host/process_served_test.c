@@ -1,6 +1,6 @@
 /*
- * A handler is to run in a thread whose call another server serves: it waits for the answer, is not forgotten, and does
- * not wait for ever. And where its frame goes.
+ * A handler has to run in a thread whose call another server serves: it waits for the answer, is not forgotten, and
+ * does not wait for ever. And where does its frame go?
  */
 #include <string.h>
 
@@ -76,7 +76,7 @@ static void handler_waits_for_the_answer(void) {
     CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
 }
 
-/* Its call ends with a status that says that nobody knows what has become of it. */
+/* At the timeout its call ends with a status that says that its outcome is unknown. */
 static void handler_waits_so_long_and_no_longer(void) {
     struct thread_registers registers;
     start();
@@ -92,7 +92,7 @@ static void handler_waits_so_long_and_no_longer(void) {
     CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
 }
 
-/* Nobody wants the signal any more: the thread has its answer, and goes on. */
+/* The signal is ignored meanwhile: the thread gets its answer, and goes on. */
 static void thread_goes_on_when_its_signal_is_ignored(void) {
     start();
     fake_set_served(thread, true);

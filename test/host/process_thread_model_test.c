@@ -1,7 +1,7 @@
 /*
- * Random operations of the threads of one process, against a model that says what each is answered and who is
- * woken: create, exit, join, detach, words, sleep and masked signals, with single calls failing now and then. In
- * the end all is given back.
+ * Random operations of the threads of one process, compared with a model of the answers and of the woken
+ * threads: create, exit, join, detach, words, sleep and masked signals, with single calls failing now and
+ * then. In the end all is given back.
  */
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /*
- * Threads of processes, with every single call failing: what fails leaves no trace and the others alone, what
- * succeeds gives everything back in the end. And signals on their way to threads: a process whose thread cannot be
- * made to run a handler ends.
+ * Threads of processes, with every single call failing: a failed operation leaves no trace, and a successful one gives
+ * everything back in the end. And signals to threads: if a thread can't be made to run a handler, its process ends.
  */
 #include <string.h>
 

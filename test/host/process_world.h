@@ -11,7 +11,7 @@
 
 #define WORLD_BASE 0x400000U /* where the image is linked */
 
-/* What the server answered late: the last one, and how many. */
+/* The server's late answers: the last one, and their number. */
 struct world_late {
     uint32_t count;
     cap_t slot;
@@ -31,15 +31,15 @@ extern struct process_strings world_strings;
 extern char world_log[4096]; /* what was printed on the kernel's log, a line each */
 
 /*
- * Start over: a system with `pages` frames to give away besides its own, and no process. The store's kept pages are all
- * taken, so that what it is asked for takes frames and calls, which can fail.
+ * Start over: a system without processes, with `pages` frames to give away besides its own. The store's spare pages are
+ * used up, so that each request to it takes frames and calls, which can fail.
  */
 void world_start(uint64_t pages);
 
 /* Start process 1, which gets the capability `console`. */
 MUST_USE uint32_t world_start_first(void);
 
-/* Everything that must be the same again after what leaves no trace. */
+/* Everything that must be unchanged after an operation that leaves no trace. */
 struct world_trace {
     struct fake_census kernel;
     uint64_t free_frames;
@@ -72,8 +72,8 @@ cap_t world_thread(uint64_t pid);
 void world_unstage(uint64_t pid);
 
 /*
- * Do what the machine does when a thread accesses this byte (one enum memory_right): nothing if it may, else there is a
- * page fault. Errors: the pager's; E_STATE it says that it has brought the page, but the access is not possible.
+ * Access a byte as a thread would (access: one enum memory_right). If the mappings do not allow it, there is a page
+ * fault. Errors: the pager's; E_STATE the pager claims to have brought the page, but the access is still not possible.
  */
 uint32_t world_touch(cap_t thread, uaddr_t at, uint64_t access);
 

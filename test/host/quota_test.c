@@ -1,5 +1,6 @@
 /*
- * Does nobody get more places than are then left, everybody some, and the system what it asks for?
+ * Quotas: may an owner take only as many places as are then left, does every owner get some, and
+ * the system all it asks for?
  */
 #include "libsys/quota.h"
 

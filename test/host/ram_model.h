@@ -1,6 +1,6 @@
 /*
- * A tree of files as a flat list of whole paths, beside servers/files/ram_tree.c: each step does the same to both and
- * compares status, numbers, sizes, contents, lists and pages left. Used by a host test and a fuzz target.
+ * A tree of files as a flat list of whole paths, the model of servers/files/ram_tree.c. Each step makes one operation
+ * on both and compares status, numbers, sizes, contents, lists and free pages. Used by a host test and a fuzz target.
  */
 #pragma once
 

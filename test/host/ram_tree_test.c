@@ -1,6 +1,6 @@
 /*
- * Does a tree in memory do what a flat list of paths does, keep what it has when pages or nodes run out, and give all
- * pages back?
+ * Does a file tree in memory behave like a flat list of paths, keep its contents when pages or nodes run out,
+ * and give all pages back?
  */
 #include "servers/files/ram_tree.h"
 
@@ -187,7 +187,7 @@ static void a_held_file_outlives_its_name(void) {
     check_text("c", "");
 }
 
-/* Pages are charged to who wrote them, names to who made them, whoever removes the file. */
+/* Pages are charged to their writer, names to their maker, whoever removes the file. */
 static void nobody_takes_all(void) {
     char name[16];
     make(64);
@@ -237,7 +237,7 @@ static void times_are_those_of_changes(void) {
     CHECK_EQUAL(tree.nodes[node_of("d")].changed_ns, 7);
 }
 
-/* The largest file, and not a byte more; then the same with no page too many. */
+/* The largest file, and not a byte more; then again with exactly as many pages as it needs. */
 static void the_largest_file(void) {
     static uint8_t block[8192];
     make(RAM_FILE_PAGES + 1);

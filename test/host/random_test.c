@@ -1,4 +1,4 @@
-/* Are random numbers the key stream of ChaCha20, and does a seed decide them? */
+/* Are the random numbers the key stream of ChaCha20, and does the seed determine them? */
 #include "libsys/random.h"
 
 #include <string.h>
@@ -45,7 +45,7 @@ static void numbers_are_the_key_stream(void) {
     }
 }
 
-/* The same seed, the same numbers; each of its bits counts; more than there is room for is not read. */
+/* Equal seeds give equal numbers; each bit of a seed counts; bytes beyond the seed's size are not read. */
 static void seed_decides(void) {
     struct random one, other;
     uint8_t seed[RANDOM_SEED_BYTES + 1];

@@ -1,6 +1,5 @@
 /*
- * Does Tab complete the word that its user means, by what all names that fit have in common, and never by a byte too
- * many?
+ * Does Tab complete the right word, by the common beginning of all matching names, and by no byte more?
  */
 #include "userland/shell/complete.h"
 

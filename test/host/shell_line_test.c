@@ -1,6 +1,6 @@
 /*
- * Does the line editor make of every key what its user expects, show on the terminal exactly the line it holds, and
- * stay inside its buffers whatever bytes come?
+ * Does the line editor handle every key as its user expects, show exactly the line it holds, and stay inside its
+ * buffers whatever bytes come?
  *
  * A small terminal stands on the other side: it obeys the few sequences that the editor may send and fails the test at
  * any other. After each key the row it shows must be the prompt and the visible part of the line.

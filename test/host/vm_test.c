@@ -1,4 +1,4 @@
-/* The plan of an address space, against a flat array of pages: does it say of every page what the array says? */
+/* The plan of an address space, compared with a flat array of pages: do they agree on every page? */
 #include "servers/process/vm.h"
 
 #include <string.h>
@@ -181,7 +181,7 @@ static void compare_frames(uint64_t first, uint64_t end) {
     CHECK_EQUAL(at, page_at(end));
 }
 
-/* The same by rows. */
+/* Compare the array with the plan, row by row. */
 static void compare_rows(uint64_t first, uint64_t end) {
     uint64_t i = first;
     for (struct vm_pages row = vm_next_pages(vm, page_at(first), page_at(end)); row.count > 0;
@@ -265,8 +265,7 @@ static void compare_slots(const bool *taken, uint32_t count) {
     CHECK(vm_record_count(vm) <= 1 + ORDERED_CHUNKS(vm->regions.count, sizeof(struct vm_region)));
 }
 
-/* Thousands of regions, many times over: up to the limit in any order, and down to a few, which leave
- * no full chunks for others. */
+/* Thousands of regions, many times over: up to the limit in any order, and down to a few, which leave no chunk full. */
 static void regions_by_thousands(void) {
     enum { SLOTS = 3000 };
     static bool taken[SLOTS];
@@ -293,8 +292,8 @@ static void regions_by_thousands(void) {
     finish();
 }
 
-/* At the limit: nothing more goes in, nothing is cut in half, but what joins its neighbour does, and what
- * needs no region is taken out. */
+/* At the limit no region can be added or split, but a region may join its neighbour, and removals that
+ * need no further region work. */
 static void regions_have_a_limit(void) {
     struct vm_file *file;
     start();
@@ -361,7 +360,7 @@ static void leaves_have_a_limit(void) {
     finish();
 }
 
-/* Every page that the store does not give: what was to change has not, and can be done as soon as there is one. */
+/* Each page request to the store fails once: nothing changes, and the operation succeeds once there is a page. */
 static void store_runs_out(void) {
     uint32_t *entry, refused = 0;
     struct vm_file *file;

@@ -1,5 +1,5 @@
 /*
- * The calls on capabilities and threads.
+ * The calls on capabilities and threads, and the table from a number to its call.
  */
 #include "test/host/kernel/model/model.h"
 

@@ -1,5 +1,5 @@
 /*
- * The calls on notifications, interrupt lines, ports and figures, and the table from a number to its call.
+ * The calls on notifications, interrupt lines, ports and figures.
  */
 #include "kernel/abi/system.h"
 #include "test/host/kernel/machine_rest.h"

@@ -1,7 +1,6 @@
 /*
- * The way into the kernel and out of it, as in arch/x86_64/syscall.S, entry.S and interrupt.c, and what
- * arch/x86_64/thread_state.c does. Compiled as the generic kernel is: loads and stores are steps. What a CPU has in
- * registers is on its stack here.
+ * The way into the kernel and out of it, as in arch/x86_64/syscall.S, entry.S, interrupt.c and thread_state.c. Like the
+ * generic kernel it is compiled so that loads and stores are steps. A CPU's registers are on its stack here.
  */
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/interrupt.h"
@@ -18,7 +17,7 @@
 #include "test/host/kernel/machine_rest.h"
 #include "test/host/kernel/schedules/world.h"
 
-#define VECTOR_OUTSIDE 0xf0U /* any interrupt from outside */
+#define VECTOR_OUTSIDE 0xf0U /* any external interrupt */
 
 static void save(struct thread *thread, const struct live *live, uint64_t vector) {
     struct frame *frame = &thread->arch.frame;
@@ -68,7 +67,7 @@ void entry_first(uint32_t cpu) {
     sched_start(&world.cpus[cpu]);
 }
 
-/* fpu.c: one number stands for all of a thread's FPU registers. */
+/* As fpu.c. One number stands for all of a thread's FPU registers. */
 static void fpu_close(struct cpu *cpu) {
     user_fpu_move(cpu->index, cpu->arch.fpu_owner, false);
     cpu->arch.fpu_owner = NULL;
@@ -98,7 +97,7 @@ static void external(struct cpu *cpu, uint32_t pending) {
         timer_interrupt(cpu);
 }
 
-/* interrupt_enter. From outside: vector 0, and what it is is asked now. */
+/* As interrupt_enter. vector 0: an external interrupt, whose number is asked for now. */
 void entry_interrupt(struct live *live, uint64_t vector, uint64_t address) {
     struct cpu *cpu = arch_this_cpu();
     struct thread *thread = arch_this_thread();
@@ -115,7 +114,7 @@ void entry_interrupt(struct live *live, uint64_t vector, uint64_t address) {
     entry_leave(live);
 }
 
-/* All that are pending are taken, as the CPU would with interrupts on. */
+/* Take all pending interrupts, as a CPU does with interrupts on. */
 void arch_idle(bool sleeps) {
     while (sleeps || user_is_interrupted()) {
         uint32_t pending = user_wait();

@@ -1,5 +1,5 @@
 /*
- * Who goes on: the scheduler, and a schedule from begin to verdict.
+ * The schedulers, and a schedule from beginning to verdict.
  */
 #include "test/host/kernel/schedules/explore.h"
 
@@ -12,9 +12,9 @@
 #include "test/host/check.h"
 #include "test/host/kernel/schedules/run.h"
 
-#define DEPTH_MAX 5U      /* of PCT: the number of steps in a wrong order that it takes for the mistake */
-#define STEPS_FACTOR 40U  /* so many times the steps of a calm schedule are too many, */
-#define STEPS_MORE 10000U /* and as many more */
+#define DEPTH_MAX 5U      /* for PCT: the most steps in a wrong order that a mistake takes */
+#define STEPS_FACTOR 40U  /* a schedule has too many steps if it has this many times those of a calm one */
+#define STEPS_MORE 10000U /* plus this many */
 #define KEPT_REGISTERS 6U /* switch.S */
 #define GUARD_BYTES 4096U
 #define SWITCH_CHANCES 5U /* 1/4, 1/16, ... */
@@ -25,17 +25,17 @@ const char *const explore_scheduler_names[EXPLORE_SCHEDULERS] = {"calm", "pct", 
 
 struct run run;
 
-/* What the scheduler knows of this schedule. */
+/* The scheduler's state in this schedule. */
 static struct {
     const struct explore_program *program;
     enum explore_scheduler scheduler;
     uint64_t random; /* state of the generator */
     uint64_t limit;  /* steps */
     uint64_t switches;
-    uint64_t changes[DEPTH_MAX]; /* PCT: at which steps a CPU loses its priority, in order; then UINT64_MAX */
+    uint64_t changes[DEPTH_MAX]; /* PCT: the steps at which a CPU loses its priority, ascending; then UINT64_MAX */
     uint32_t change;             /* the next of them */
     uint32_t calmness;           /* random: 1 step in 2^calmness is a chance to switch */
-    void *main;                  /* stack pointer of who started the schedule */
+    void *main;                  /* the stack pointer of explore_run() */
     char failure[256];           /* empty: none */
 } plan;
 
@@ -55,7 +55,7 @@ static uint64_t draw_next(void) {
     return next;
 }
 
-/* Of those that can go on. */
+/* Choose one of the CPUs that can go on. */
 static uint32_t pick(void) {
     uint32_t picked = run.current;
     switch (plan.scheduler) {
@@ -87,7 +87,7 @@ _Noreturn static void end(void) {
     void *unused;
     run.active = false;
     coroutine_switch(&unused, plan.main);
-    abort(); /* nobody comes back to a schedule that is over */
+    abort(); /* no CPU returns to a schedule that is over */
 }
 
 _Noreturn void explore_fail(const char *format, ...) {
@@ -100,7 +100,7 @@ _Noreturn void explore_fail(const char *format, ...) {
 
 _Noreturn void run_undo_full(void) { explore_fail("more than %u words written", UNDO_WORDS); }
 
-/* Nobody can go on. */
+/* No CPU can go on. */
 static void nobody(void) {
     if (run.relaxed != 0)
         explore_fail("deadlock: CPUs 0x%x wait in a loop, and no other can go on", run.relaxed);
@@ -128,7 +128,7 @@ void run_decide(void *where) {
     if (run.step >= plan.limit)
         explore_fail("no end after %llu steps", (unsigned long long)run.step);
     if (plan.scheduler == EXPLORE_PCT && run.step >= plan.changes[plan.change])
-        run.cpus[run.current].priority = DEPTH_MAX - plan.change++; /* below all that were given at the start */
+        run.cpus[run.current].priority = DEPTH_MAX - plan.change++; /* below all initial priorities */
     go_on(where);
 }
 
@@ -139,7 +139,7 @@ void run_wake_readers(uint32_t readers) {
     run.ready |= readers & run.relaxed;
     run.relaxed &= ~readers;
     if (plan.scheduler == EXPLORE_PCT)
-        run.next = run.step; /* one of them may be the highest */
+        run.next = run.step; /* one of the woken may have the highest priority */
 }
 
 void run_guard(uintptr_t address, bool is_store, void *where) {
@@ -191,7 +191,7 @@ void explore_wake(uint32_t cpu) {
 
 void explore_outside(bool entered) { run.cpus[run.current].outside = entered; }
 
-/* A word that was written twice counts twice, so that different ends differ, though a few equal ones do, too. */
+/* A word written twice counts twice. So different ends have different values, and a few equal ones do, too. */
 uint64_t explore_end(void) {
     uint64_t sum = 0;
     for (const struct undo *at = run.undo; at < run.undo_end; at++)
@@ -217,15 +217,16 @@ static void make_stacks(void) {
     }
 }
 
-/* Ready to be switched to for the first time: cpu_main with an aligned stack. */
+/* Prepare a CPU for the first switch to it: it starts cpu_main with an aligned stack. */
 static void make_cpu(uint32_t index) {
     void **top = (void **)(run.stacks + (index + 1) * (uintptr_t)STACK_BYTES);
-    *--top = NULL; /* nobody to return to */
+    *--top = NULL; /* no return address */
     *--top = (void *)(uintptr_t)cpu_main;
     run.cpus[index] = (struct run_cpu){.stack_pointer = top - KEPT_REGISTERS};
 }
 
-/* Different priorities above those that change points give; change points anywhere in a schedule of this length. */
+/* Draw distinct initial priorities, above those given at change points, and change points anywhere in a
+ * schedule of this length. */
 static void plan_pct(uint64_t steps) {
     uint32_t depth = 1 + (uint32_t)draw(DEPTH_MAX);
     for (uint32_t i = 0; i < run.cpu_count; i++) {

@@ -36,11 +36,11 @@ extern const char *const explore_scheduler_names[EXPLORE_SCHEDULERS];
 
 struct explore_program {
     uint32_t cpu_count;
-    void (*begin)(void);         /* before each schedule: set what is not memory written by steps */
+    void (*begin)(void);         /* before each schedule: set state that is not memory written by steps */
     void (*cpu)(uint32_t index); /* what a CPU does */
-    /* Everybody waits in explore_idle(). True: something has been done that lets one go on. NULL: never. */
+    /* Called when all wait in explore_idle(). True: it has done something that lets one go on. NULL: never. */
     bool (*idle)(void);
-    /* A load or store of a CPU that does not hold `lock`: is that all right? NULL: it is. Not asked between
+    /* May a CPU that does not hold `lock` make this load or store? NULL: yes. Not called between
      * explore_outside(true) and (false). */
     bool (*unlocked)(uint32_t cpu, uintptr_t address, bool is_store);
     const struct ticket_lock *lock;
@@ -52,21 +52,23 @@ struct explore_result {
     uint64_t steps, switches;
 };
 
-/* One schedule. `steps` is about how long it will be: what a calm one took. */
+/* Run one schedule. `steps`: its estimated length, from a calm one. */
 struct explore_result explore_run(const struct explore_program *program, enum explore_scheduler scheduler,
                                   uint64_t seed, uint64_t steps);
-/* The same, and the last switches are printed: at which step, from which CPU to which, in which line of the first. */
+/* Run one schedule and print the last switches: the step, from which CPU to which, and the line at
+ * which the first one stopped. */
 struct explore_result explore_show(const struct explore_program *program, enum explore_scheduler scheduler,
                                    uint64_t seed, uint64_t steps);
 
-/* ---- for what runs on the CPUs ---- */
+/* ---- for code on the CPUs ---- */
 uint32_t explore_cpu(void);   /* the one that runs */
 bool explore_is_active(void); /* does one? */
-/* The schedule ends here: it is a failure. The text is formatted as by printf. */
+/* End the schedule here, as a failure. The text is formatted as by printf. */
 _Noreturn void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void explore_step(void);            /* a step that is neither load nor store */
-void explore_relax(void);           /* a turn of a loop that waits for another CPU */
-void explore_idle(void);            /* wait until explore_wake; may return earlier */
-void explore_wake(uint32_t cpu);    /* end its explore_idle, if it is in one */
-void explore_outside(bool entered); /* this CPU is where `unlocked` is not asked, such as user mode */
-uint64_t explore_end(void); /* in a verdict: all memory is as it was whenever this was the same, as good as surely */
+void explore_step(void);         /* a step that is neither load nor store */
+void explore_relax(void);        /* a turn of a loop that waits for another CPU */
+void explore_idle(void);         /* wait until explore_wake; may return earlier */
+void explore_wake(uint32_t cpu); /* end its explore_idle, if it is in one */
+/* this CPU enters or leaves code where `unlocked` is not called, such as user mode */
+void explore_outside(bool entered);
+uint64_t explore_end(void); /* for a verdict: a hash of all memory; equal values mean, almost certainly, equal memory */

@@ -1,6 +1,6 @@
 /*
- * Does the explorer find what is wrong, and nothing else? Small programs with a mistake each, and without; every
- * scheduler has to find each mistake in the number of schedules that the program names.
+ * Does the explorer find mistakes, and only those? Small programs, some with a mistake. Each scheduler has to find each
+ * mistake within the number of schedules that the program names.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static void finds_nothing_where_nothing_is(void) {
     }
 }
 
-/* Whatever happened in between. */
+/* A seed gives the same schedule again, whatever ran in between. */
 static void a_seed_is_a_schedule(void) {
     for (uint32_t i = 0; i < toy_count; i++) {
         static uint64_t steps[2][50], switches[2][50];

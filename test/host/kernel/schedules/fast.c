@@ -1,7 +1,7 @@
 /*
- * The fast path, as in arch/x86_64/syscall.S from fast_call and fast_reply on, without the kernel lock (lock.h);
- * messages of more words than there are registers take the long way here, as those with capabilities do where there are
- * several CPUs. Compiled as the generic kernel is: loads and stores are steps.
+ * The fast path, which works without the kernel lock (lock.h), as in arch/x86_64/syscall.S from fast_call and
+ * fast_reply on. Messages with more words than registers take the long way here, like messages with capabilities on
+ * several CPUs. Like the generic kernel it is compiled so that loads and stores are steps.
  */
 #include "kernel/abi/message.h"
 #include "kernel/arch.h"
@@ -12,11 +12,11 @@
 #include "kernel/table.h"
 #include "test/host/kernel/schedules/world.h"
 
-#define FAST_TRIES 3U /* looks at the lock */
+#define FAST_TRIES 3U /* attempts to find the lock free */
 
 static void leave(struct cpu *cpu) { __atomic_store_n(&cpu->arch.fast, 0, __ATOMIC_RELEASE); }
 
-/* ENTER_FAST and fast_busy. It does not wait for long, since it answers no requests. */
+/* As ENTER_FAST and fast_busy. It waits only briefly, since it answers no requests meanwhile. */
 static bool enter(struct cpu *cpu) {
     for (uint32_t tries = FAST_TRIES; tries > 0; tries--) {
         (void)__atomic_fetch_or(&cpu->arch.fast, 1, __ATOMIC_SEQ_CST);
@@ -32,7 +32,7 @@ static bool takes_over(const struct cpu *cpu, const struct thread *thread) {
     return (uint64_t)(uintptr_t)thread->direct == cpu->arch.direct && cpu->ready_bitmap >> thread->priority == 0;
 }
 
-/* SWITCH, and the registers that the message is not in. */
+/* As SWITCH, and the registers that do not hold the message. */
 static void run(struct cpu *cpu, struct thread *to, struct live *live, uint64_t target) {
     cpu->current = to;
     arch_switch(cpu, to);

@@ -1,7 +1,7 @@
 /*
- * What the compiler calls before each load and store of code compiled with -fsanitize=thread, and in place of each
- * atomic operation. The names are those of clang's thread sanitizer (compiler-rt, tsan_interface.h and
- * tsan_interface_atomic.h); what they do is the explorer's.
+ * The functions that code compiled with -fsanitize=thread calls before each load and store, and in place of each atomic
+ * operation. The names are those of clang's thread sanitizer (compiler-rt, tsan_interface.h and
+ * tsan_interface_atomic.h); here they make the explorer's steps.
  */
 #include <stddef.h>
 
@@ -62,7 +62,7 @@ void *__wrap_memset(void *to, int value, size_t bytes) {
     return __real_memset(to, value, bytes);
 }
 
-/* clang 14 calls the plain names, later ones these. */
+/* Later versions of clang call these names; clang 14 calls the plain ones. */
 void *__tsan_memcpy(void *to, const void *from, size_t bytes);
 void *__tsan_memmove(void *to, const void *from, size_t bytes);
 void *__tsan_memset(void *to, int value, size_t bytes);
@@ -79,7 +79,7 @@ static void note_draw(uintptr_t address, uint64_t was) {
     run.cpus[run.current].has_ticket = true;
 }
 
-/* Whether its turn has come: the highest bit tells something else (request.c). */
+/* Note whether the CPU's turn has come. The highest bit has another meaning (request.c). */
 static void note_load(uintptr_t address, uint64_t value) {
     struct run_cpu *cpu = &run.cpus[run.current];
     if (address == run.lock + offsetof(struct ticket_lock, serving) && cpu->has_ticket)
@@ -135,7 +135,7 @@ static void note_store(uintptr_t address) {
         return was;                                                              \
     }
 
-/* One that fails has stored nothing, and wakes nobody. The three forms differ in how they tell. */
+/* A failed one stores nothing, and wakes no CPU. The three forms differ in how they return the result. */
 #define COMPARE(bits, type)                                                                                    \
     static bool compare_exchange##bits(volatile type *a, type *expected, type value, void *where) {            \
         bool is_step = run_is_step((uintptr_t)a);                                                              \

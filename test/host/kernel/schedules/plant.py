@@ -1,4 +1,4 @@
-"""Owns the planting of a mistake: a drill of drills.json, which is written as a mutant is, in a copy of its source.
+"""Plants a mistake: applies a drill of drills.json, which has the form of a mutant, to a copy of its source.
 
     plant.py DRILLS NAME SOURCE COPY
 """

@@ -1,5 +1,5 @@
 /*
- * What explore.c and hooks.c share: the schedule that runs, and a step of it. It is in the way of every load and store.
+ * Shared by explore.c and hooks.c: the current schedule, and a step of it. Every load and store passes through here.
  */
 #pragma once
 
@@ -12,11 +12,11 @@ struct run_cpu {
     void *stack_pointer;
     uint64_t read;     /* the words it has read since it last relaxed, as a set of 64 hash values */
     uint32_t priority; /* PCT */
-    uint32_t ticket;   /* its last of the lock */
+    uint32_t ticket;   /* its last ticket of the lock */
     bool has_ticket, holds, outside;
 };
 
-/* What a word was before it was written. */
+/* The value of a word before it was written. */
 struct undo {
     uint64_t *word, was;
 };
@@ -24,13 +24,13 @@ struct undo {
 struct run {
     bool active; /* a CPU runs */
     bool shows;
-    bool guarded; /* accesses outside of the lock are looked at */
+    bool guarded; /* accesses without the lock are checked */
     uint32_t current;
     uint64_t step, next; /* at step `next` the scheduler decides */
     uint32_t ready;      /* CPUs that can go on, a bit each */
-    uint32_t relaxed;    /* those that wait in a loop, */
-    uint32_t stale;      /* those that have read what another has written since */
-    uint32_t idle;       /* those in explore_idle() */
+    uint32_t relaxed;    /* CPUs that wait in a loop */
+    uint32_t stale;      /* CPUs of which another has since written a word that they read */
+    uint32_t idle;       /* CPUs in explore_idle() */
     uint32_t cpu_count;
     struct undo *undo_end;
     uintptr_t stacks; /* of all CPUs; private, so no steps */
@@ -44,7 +44,7 @@ void run_decide(void *where);
 void run_guard(uintptr_t address, bool is_store, void *where);
 _Noreturn void run_undo_full(void);
 void run_show(uint32_t to, void *where);
-/* Another CPU has written what those in `readers` have read. */
+/* Another CPU has written a word that those in `readers` have read. */
 void run_wake_readers(uint32_t readers);
 
 static inline bool run_is_stack(uintptr_t address) {
@@ -59,7 +59,7 @@ static inline void run_save_word(uint64_t *word) {
     *run.undo_end++ = (struct undo){.word = word, .was = *word};
 }
 
-/* What others have read there has changed. */
+/* Tell the CPUs that have read these words that they have changed. */
 static inline void run_tell_readers(uint64_t set) {
     uint32_t readers = 0;
     for (uint32_t i = 0; i < run.cpu_count; i++) {
@@ -72,7 +72,7 @@ static inline void run_tell_readers(uint64_t set) {
 
 static inline bool run_is_step(uintptr_t address) { return run.active && !run_is_stack(address); }
 
-/* Before an access: others may have their turn now. What the access does follows this directly. */
+/* Call before an access: other CPUs may have their turn now. The access itself follows at once. */
 static inline void run_step(uintptr_t address, bool is_store, void *where) {
     if (++run.step >= run.next)
         run_decide(where);

@@ -1,5 +1,5 @@
 /*
- * What happens on the CPUs, and how it may end. A scenario is short: a few system calls that meet.
+ * Scenarios: what the CPUs do, and how that may end. Each is short: a few system calls that interfere.
  */
 #pragma once
 

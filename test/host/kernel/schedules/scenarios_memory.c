@@ -1,5 +1,5 @@
 /*
- * Pages, spaces and pools that go while another CPU uses them.
+ * Pages, spaces and pools that are destroyed while another CPU uses them.
  */
 #include "test/host/kernel/schedules/scenarios.h"
 

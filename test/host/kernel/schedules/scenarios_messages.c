@@ -1,5 +1,5 @@
 /*
- * Messages and signals between CPUs: a wait that is about to begin, a partner who goes away.
+ * Messages and signals between CPUs: a wait that is about to begin, a partner that dies.
  */
 #include "kernel/cap.h"
 #include "kernel/notification.h"

@@ -1,5 +1,5 @@
 /*
- * Threads that are stopped, moved and changed while they run somewhere else.
+ * Threads that are stopped, moved and changed while they run on another CPU.
  */
 #include "kernel/thread.h"
 #include "test/host/kernel/schedules/scenarios.h"

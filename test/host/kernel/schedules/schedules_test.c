@@ -1,13 +1,13 @@
 /*
- * Does the kernel do the same in whatever order its CPUs take their steps? Each scenario, in many
- * schedules of either scheduler.
+ * Is the kernel right in whatever order its CPUs take their steps? Runs each scenario in many
+ * schedules of both schedulers.
  *
  *   schedules_test [--scenario NAME] [--scheduler pct|random] [--seed N] [--schedules M]
  *   schedules_test --drill NAME --within M [--seed N]
  *
- * M schedules of each scenario and scheduler, from seed N on. A failure prints the line that does it again, and the
- * last switches before it. A drill is a kernel with a mistake planted: each scheduler has to find one in the scenario
- * of that name, in M schedules.
+ * Runs M schedules of each scenario and scheduler, from seed N on. A failure prints the command line that reproduces
+ * it, and the last switches before it. A drill is a kernel with a planted mistake: each scheduler has to find it in the
+ * scenario of that name, within M schedules.
  */
 #define _XOPEN_SOURCE 700
 #include <inttypes.h>
@@ -37,11 +37,12 @@ static uint64_t schedules_total, steps_total;
 
 static double seconds(void) {
     struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time); /* others may use the machine, too */
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time); /* CPU time, as others may use the machine, too */
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* A wild pointer in the kernel, or a trap: the schedule's failure. Its CPU's stack is left as it is, for good. */
+/* Signal handler: a wild pointer in the kernel, or a trap, is the schedule's failure. Its CPU's
+ * stack is never used again. */
 static void crashed(int number) {
     if (!explore_is_active())
         _Exit(1);
@@ -69,11 +70,11 @@ static uint64_t explore(const struct scenario *scenario, enum explore_scheduler 
         schedules_total++;
         steps_total += result.steps;
     }
-    CHECK_EQUAL(world_digest(), memory); /* or no seed is a schedule */
+    CHECK_EQUAL(world_digest(), memory); /* otherwise a seed would not determine a schedule */
     *ret_failure = result.failure;
     if (result.failure == NULL)
         return SEED_NONE;
-    seed -= seed > asked.seed; /* the calm one has failed already: it is before each */
+    seed -= seed > asked.seed; /* the calm schedule, which runs before each, has failed already */
     if (asked.drill == NULL) {
         printf("# %s\n# reproduce: %s --scenario %s --scheduler %s --seed %" PRIu64 " --schedules 1\n", result.failure,
                asked.program, scenario->name, explore_scheduler_names[scheduler], seed);

@@ -1,5 +1,5 @@
 /*
- * A schedule for people: who went on where. The program that knows lines of code by their address does the rest.
+ * Shows a schedule to people: which CPU went on where. addr2line or its like turns addresses into lines of code.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /*
- * void coroutine_switch(void **ret_from, void *to): go on where `to` left off; *ret_from is where this one did.
- * What C functions keep is on the stacks.
+ * void coroutine_switch(void **ret_from, void *to): continue the coroutine that stopped at `to`; *ret_from is where the
+ * caller stopped. The registers that C functions preserve are saved on the stacks.
  */
     .text
     .globl coroutine_switch

@@ -106,7 +106,7 @@ static void lock_in_order(uint32_t index) {
 
 static void lock_crossed(uint32_t index) { lock_both(index & 1); }
 
-/* ---- to wait for something, and to be told: CPU 0 waits ---- */
+/* ---- waiting and waking: CPU 0 waits ---- */
 
 static void sleep_well(uint32_t index) {
     if (index == 0) {
@@ -121,7 +121,7 @@ static void sleep_well(uint32_t index) {
     }
 }
 
-/* Between the look and the sleep there is time to be told. */
+/* A wake-up between the check and the sleep is lost. */
 static void sleep_late(uint32_t index) {
     if (index == 0) {
         if (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) == 0) {
@@ -148,7 +148,7 @@ static void spin_for(uint32_t index) {
     }
 }
 
-/* Each tells the other to look again, for ever. */
+/* Each CPU makes the other check again, for ever. */
 static void spin_for_ever(uint32_t index) {
     uint64_t *mine = index == 0 ? &ready : &other;
     const uint64_t *yours = index == 0 ? &other : &ready;

@@ -1,6 +1,6 @@
 /*
- * Small programs of a few CPUs, right ones and wrong ones, for the explorer's own test. Their code is compiled as the
- * kernel is for it: each load and store is a step.
+ * Small programs of a few CPUs, right and wrong ones, for the explorer's own test. Like the kernel they are compiled so
+ * that each load and store is a step.
  */
 #pragma once
 
@@ -9,8 +9,8 @@
 struct toy {
     const char *name;
     struct explore_program program;
-    const char *mistake; /* what its failure begins with; NULL: there is none to be found */
-    uint64_t within;     /* schedules of either scheduler in which it is found */
+    const char *mistake; /* how its failure's text begins; NULL: it has no mistake */
+    uint64_t within;     /* how many schedules each scheduler may take to find it */
 };
 
 extern const struct toy toys[];

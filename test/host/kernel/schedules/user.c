@@ -1,7 +1,6 @@
 /*
- * User mode: a thread's program, step by step; what a CPU keeps of translations; interrupts from other CPUs and
- * the clock. At each step it is looked at that this CPU may run this thread at all, and at each access that the
- * page is what the tables say.
+ * User mode: a thread's program, step by step; the CPU's cached translations; interrupts from other CPUs and the clock.
+ * Each step checks that this CPU may run this thread, and each access that the page agrees with the tables.
  */
 #include <string.h>
 
@@ -15,7 +14,7 @@
 #include "kernel/thread.h"
 #include "test/host/kernel/schedules/world.h"
 
-#define TICKS_AHEAD 500U /* of a CPU over the one before */
+#define TICKS_AHEAD 500U /* how far each CPU's counter is ahead of the one before */
 
 static struct world_cpu *this_cpu(void) { return &world.live.cpus[explore_cpu()]; }
 
@@ -41,7 +40,7 @@ uint32_t user_wait(void) {
 }
 
 uint64_t arch_clock_ns(void) { return world.live.now_ns; }
-/* No two CPUs' counters are quite the same. */
+/* No two CPUs' counters are equal. */
 uint64_t arch_ticks(void) { return world.live.now_ns + TICKS_AHEAD * explore_cpu(); }
 void arch_timer_arm(uint64_t deadline_ns) { this_cpu()->armed_ns = deadline_ns; }
 
@@ -81,7 +80,7 @@ void user_forget(uint32_t cpu, uint64_t root, uaddr_t at, uint64_t page_count) {
     }
 }
 
-/* As the CPU walks: others may change a table before the next one is looked at. `is_step` false: all at once. */
+/* Walk like the CPU: others may change a table before the next one is read. `is_step` false: in one step. */
 static uint64_t walk(uint64_t root, uaddr_t at, bool is_step) {
     const uint64_t *table = arch_pointer(root);
     for (uint32_t level = 4; level >= 1; level--) {
@@ -99,7 +98,7 @@ static uint64_t walk(uint64_t root, uaddr_t at, bool is_step) {
 
 static bool lets(uint64_t entry, bool writes) { return entry != 0 && (!writes || (entry & PTE_WRITE) != 0); }
 
-/* The place of the translation among those that are kept; entry_count: the page is not there. */
+/* The index of the cached translation; entry_count: the page is absent. */
 static uint32_t translate(struct world_cpu *cpu, uint64_t root, bool writes) {
     uint32_t place = 0;
     while (place < cpu->entry_count && (cpu->entries[place].root != root || cpu->entries[place].page != PAGE_AT ||
@@ -110,7 +109,7 @@ static uint32_t translate(struct world_cpu *cpu, uint64_t root, bool writes) {
     uint64_t entry = walk(root, PAGE_AT, true);
     if (!lets(entry, writes))
         return cpu->entry_count;
-    cpu->entry_count = 1; /* one page is all that there is */
+    cpu->entry_count = 1; /* there is only one page */
     cpu->entries[0].root = root;
     cpu->entries[0].page = PAGE_AT;
     cpu->entries[0].frame = arch_entry_frame(entry);
@@ -118,7 +117,7 @@ static uint32_t translate(struct world_cpu *cpu, uint64_t root, bool writes) {
     return 0;
 }
 
-/* The tables say something else: that is all right only while whoever has changed them still has the lock. */
+/* The tables differ from a cached translation: this is allowed only while the CPU that changes them holds the lock. */
 static bool is_in_change(void) { return kernel_lock_is_held(); }
 
 static bool touch(bool writes) {
@@ -148,7 +147,7 @@ void user_fpu_move(uint32_t cpu, const struct thread *thread, bool loads) {
         world.live.fpu_areas[index] = world.live.cpus[cpu].fpu;
 }
 
-/* Each use adds one. False: the registers are not the thread's. */
+/* Use the FPU, which adds one. False: the registers are not the thread's. */
 static bool use_fpu(uint32_t thread) {
     if (world.cpus[explore_cpu()].arch.fpu_owner != world.threads[thread])
         return false;
@@ -199,7 +198,7 @@ static void interrupt(struct live *live, uint64_t vector, uint64_t address) {
     entry_interrupt(live, vector, address);
 }
 
-/* Behind the op at `place`. */
+/* Go on after the op at `place`. */
 static void advance(struct live *live, uint32_t place) {
     live->rip = user_entry(thread_of(live->rsp)) + (place + 1) * (uint64_t)OP_BYTES;
 }

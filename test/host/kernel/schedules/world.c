@@ -1,6 +1,6 @@
 /*
- * The objects of a scenario: made once, by the kernel's own functions, before any schedule. All threads share one
- * table; all objects are in one pool, but for those that are doomed.
+ * The objects of a scenario, made once, by the kernel's own functions, before any schedule. All threads share one
+ * table. All objects are in one pool, except the doomed ones.
  */
 #include "test/host/kernel/schedules/world.h"
 
@@ -31,7 +31,7 @@
 
 #define POOL_FRAMES 24U
 #define DOOMED_FRAMES 12U
-#define FIRST_POOL 2U /* frames: 0 is nobody's, 1 the sealed root */
+#define FIRST_POOL 2U /* the first frame: 0 is unused, 1 is the sealed root */
 #define FIRST_DOOMED (FIRST_POOL + POOL_FRAMES)
 #define FIRST_USER (FIRST_DOOMED + DOOMED_FRAMES)
 #define FIRST_MESSAGE (FIRST_USER + WORLD_PAGES)
@@ -50,13 +50,13 @@ static struct frame_entry frames[FRAMES];
 static struct memory memory;
 static struct explore_program program;
 static char failure[128];
-/* What of the kernel's own is read without the lock, because it never changes, and its value when that was noticed. */
+/* Kernel words that are read without the lock, because they never change, and their values when first read. */
 static struct {
     uintptr_t address;
     uint32_t value;
 } constants[CONSTANTS_MAX];
 static uint32_t constant_count;
-static uint64_t ends[ENDS_KEPT]; /* explore_end(), where the invariants held */
+static uint64_t ends[ENDS_KEPT]; /* values of explore_end() for which the invariants held */
 
 struct cpu *arch_this_cpu(void) {
     return &world.cpus[explore_cpu()];
@@ -192,7 +192,7 @@ struct notification *world_signal(void) {
 
 static bool has_ended(uint32_t thread) { return (world.live.ended >> thread & 1) != 0; }
 
-/* All that were to come to their end have; what else may happen with time does not matter. */
+/* Whether all actors that must end have ended; whatever else may happen later does not matter. */
 static bool is_over(void) {
     for (uint32_t i = 0; i < WORLD_THREADS; i++) {
         const struct actor *actor = &world.scenario->actors[i];
@@ -204,8 +204,8 @@ static bool is_over(void) {
 
 static bool idle(void) { return !is_over() && world.live.late_count++ < LATE_MAX && user_let_time_pass(); }
 
-/* The invariants, unless it has ended like this before: there are some hundred ends of a scenario, and this
- * takes as long as all else. */
+/* Check the invariants, unless a schedule has ended in this state before: a scenario has some hundred different ends,
+ * and the check takes as long as all else. */
 static uint64_t check_new_end(void) {
     uint64_t end = explore_end(), *place = &ends[end % ENDS_KEPT];
     if (*place == end)
@@ -216,7 +216,7 @@ static uint64_t check_new_end(void) {
     return broken;
 }
 
-/* What the invariants can't see: a queue that has lost somebody is well formed. */
+/* A check beyond the invariants: a queue that has lost a thread is still well formed. */
 static bool receivers_are_queued(void) {
     const struct endpoint *endpoint = cap_object(&slots[CAP_ENDPOINT]);
     uint64_t waiting = 0, queued = 0;
@@ -272,7 +272,7 @@ static const char *verdict(void) {
 
 static bool is_of(uintptr_t address, const void *at, size_t bytes) { return address - (uintptr_t)at < bytes; }
 
-/* A word that is set before there are several CPUs. That it stays so is looked at in the end. */
+/* Whether this word was set before other CPUs started. The end checks that it has not changed. */
 static bool is_constant(uintptr_t address) {
     if (is_of(address, arena, sizeof(arena)) || is_of(address, world.cpus, sizeof(world.cpus)) ||
         is_of(address, frames, sizeof(frames)))
@@ -289,9 +289,9 @@ static bool is_constant(uintptr_t address) {
 }
 
 /*
- * What a CPU in the kernel may load and store without the lock: the lock itself; of its own, what only it uses, and the
- * frame of the thread that it enters or leaves with; what never changes; anything for the answer to a request, as the
- * asker has the lock and waits, and in the fast path.
+ * A CPU in the kernel may load and store without the lock: the lock itself; its own private words, and the frame of the
+ * thread with which it enters or leaves; words that never change; and anything, while it answers a request, since the
+ * asker holds the lock and waits, or in the fast path.
  */
 static bool may_do_unlocked(uint32_t index, uintptr_t address, bool is_store) {
     const struct cpu *cpu = &world.cpus[index];

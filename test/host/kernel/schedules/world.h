@@ -19,7 +19,7 @@
 #include "kernel/lock.h"
 #include "test/host/kernel/schedules/explore.h"
 
-/* What the fast path asks, which has said before that it is at work. */
+/* The fast path's check of the lock, after it has announced itself. */
 static inline bool kernel_lock_is_held(void) {
     uint32_t serving = __atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_RELAXED);
     return __atomic_load_n(&kernel_ticket_lock.holder, __ATOMIC_RELAXED) == serving;
@@ -44,15 +44,15 @@ enum world_cap {
 #define WORLD_PAGES 4U
 #define PAGE_AT 0x40000000ULL
 
-/* What a thread does, one after another. */
+/* The operations of a thread's program. */
 enum op_kind {
-    OP_END,   /* nothing more: it runs in circles */
-    OP_STOP,  /* the same, but stopped: for those who share a CPU */
+    OP_END,   /* the end: loop for ever */
+    OP_STOP,  /* the end: stop; for threads that share a CPU */
     OP_CALL,  /* a system call; `allowed` are the statuses that it may have */
     OP_TOUCH, /* read PAGE_AT, or write it; where that is not allowed, it is a fault */
     OP_WRITE,
     OP_FPU,   /* use an FPU register; if the CPU's are not the thread's, it is a fault */
-    OP_TRAP,  /* an instruction that traps: reported behind it */
+    OP_TRAP,  /* an instruction that traps; reported after it */
     OP_STAGE, /* put `data` at byte `number` of the message page */
     OP_AGAIN, /* back to op `number` if the last call's status is one of `allowed` */
     OP_LATER, /* the clock goes on by `number` ns */
@@ -74,7 +74,7 @@ struct actor {
     uint8_t priority;
     bool doomed;       /* in the doomed pool */
     bool stopped;      /* at first */
-    bool may_not_end;  /* it may be stopped or wait, or be gone, when all is over */
+    bool may_not_end;  /* it may be stopped, waiting or destroyed at the end */
     bool may_be_asked; /* its faults go to the endpoint */
     struct op program[WORLD_OPS];
 };
@@ -94,7 +94,7 @@ struct live {
     uint64_t rip, rsp, status, target, info, words[4];
 };
 
-/* What the machine has beside memory; as new at each schedule. */
+/* The machine's state besides memory; reset for each schedule. */
 struct world_cpu {
     struct {
         uint64_t root, page, frame;
@@ -152,7 +152,7 @@ static inline uint64_t user_stack(uint32_t thread) { return 0x60000000ULL + thre
 
 /* ---- entry.c ---- */
 void entry_first(uint32_t cpu); /* a CPU has been started */
-/* What `live` asks for, and by then perhaps another thread runs: its registers come back in `live`. */
+/* Make the system call in `live`. Afterwards another thread may run: `live` then has its registers. */
 void entry_call(struct live *live);
 void entry_interrupt(struct live *live, uint64_t vector, uint64_t address);
 void entry_leave(struct live *live);
