@@ -265,7 +265,8 @@ static void compare_slots(const bool *taken, uint32_t count) {
     CHECK(vm_record_count(vm) <= 1 + ORDERED_CHUNKS(vm->regions.count, sizeof(struct vm_region)));
 }
 
-/* Thousands of regions, many times over: up to the limit in any order, and down to a few, which leave no chunk full. */
+/* Thousands of regions, many times over: up to the limit in any order, and down to a few, which must not
+ * keep many chunks in use. */
 static void regions_by_thousands(void) {
     enum { SLOTS = 3000 };
     static bool taken[SLOTS];

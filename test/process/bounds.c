@@ -1,5 +1,5 @@
 /*
- * Do limits and nice values hold, for the process that has them and for what it makes?
+ * Do limits and nice values hold, for the process that has them and for its descendants?
  */
 #include "test/process/signals.h"
 
@@ -105,7 +105,7 @@ IN_CHILD(limit_of_memory_holds_mappings) {
     CHECK_EQUAL(limit_of(PROCESS_LIMIT_MEMORY).used, used + 16 * PAGE);
     CHECK_STATUS(set_limit(PROCESS_LIMIT_MEMORY, used + 17 * PAGE, PROCESS_UNLIMITED), OK);
     CHECK_STATUS(map_pages(1, &at), OK);
-    CHECK_STATUS(set_limit(PROCESS_LIMIT_MEMORY, PAGE, PROCESS_UNLIMITED), OK); /* what there is stays */
+    CHECK_STATUS(set_limit(PROCESS_LIMIT_MEMORY, PAGE, PROCESS_UNLIMITED), OK); /* mapped pages stay */
     *(volatile uint64_t *)at = 4711;
     CHECK_STATUS(map_pages(1, &at), P_LIMIT);
     return CODE_SIGNALLED;
@@ -124,7 +124,7 @@ IN_CHILD(limit_of_memory_holds_images) {
 
 /* ---- processes ---- */
 
-/* Fork as long as one can, in all that come of it: returns how many that were, all told. */
+/* Fork as often as possible, in all descendants. Returns how many children there were in all. */
 static uint64_t fork_all(uint64_t depth) {
     struct process_set_session_request request = {0};
     struct process_set_session_reply session;
@@ -133,7 +133,7 @@ static uint64_t fork_all(uint64_t depth) {
         uint64_t pid;
         uint32_t status = fork_process(&pid);
         if (status == OK && pid == 0) {
-            (void)process_set_session(process, &request, &session, NULL); /* which is no way out */
+            (void)process_set_session(process, &request, &session, NULL); /* a new session does not evade the limit */
             program_exit((int)(1 + (depth > 0 ? fork_all(depth - 1) : 0)));
         }
         CHECK(status == OK || status == P_LIMIT);
@@ -175,7 +175,7 @@ IN_CHILD(limit_of_processes_holds_a_bomb) {
     return CODE_SIGNALLED;
 }
 
-/* A limit within a limit: the lower one of both holds. */
+/* Nested limits: the lower one holds. */
 IN_CHILD(limit_of_processes_nests) {
     CHECK_STATUS(set_limit(PROCESS_LIMIT_PROCESSES, 4, PROCESS_UNLIMITED), OK);
     uint64_t child = fork_here(), pid;
@@ -254,7 +254,7 @@ IN_CHILD(nice_is_reported_and_inherited) {
     return CODE_SIGNALLED;
 }
 
-/* A process of a lower value runs, and the other one does not. */
+/* A process of a lower nice value runs, and one of a higher value does not. */
 IN_CHILD(nice_lets_others_go_first) {
     struct process_map_request request = {0, PAGE, READ_WRITE, PROCESS_MAP_TOGETHER};
     struct process_map_reply shared;

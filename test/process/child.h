@@ -1,5 +1,5 @@
 /*
- * Starting programs and waiting for them, close to the protocol: nothing is added but splitting strings into messages.
+ * Starting programs and waiting for them, close to the protocol: the only addition is to split strings into messages.
  */
 #pragma once
 
@@ -17,11 +17,11 @@ struct start {
         *capabilities; /* NAME=SLOT; NAME, of what the caller has under that name; NAME=OTHER, under that one */
 };
 
-extern cap_t process;                              /* this program's */
+extern cap_t process;                              /* this program's capability for the server */
 extern char start_reason[PROTOCOL_REASON_MAX];     /* what the server said to the last start that failed */
 extern const char *const capabilities_of_a_role[]; /* `tap` */
 
-/* Stage, then spawn or exec. A failing stage is what these return, too. */
+/* Stage, then spawn or exec. If staging fails, its status is returned. */
 uint32_t start_spawn(const struct start *start, uint64_t *ret_pid);
 uint32_t start_exec(const struct start *start);
 
@@ -36,7 +36,7 @@ uint32_t spawn_staged(const char *path, uint64_t length_bytes, const struct proc
                       uint64_t *ret_pid);
 uint32_t exec_staged(const char *path, uint64_t length_bytes, const struct process_strings *strings);
 
-/* A child that plays a role. 0: it did not start, and the case has failed. */
+/* Start a child that plays a role. 0: it did not start, and the case has failed. */
 #define START_ROLE(...) start_role((const char *const[]){SELF, __VA_ARGS__, NULL})
 uint64_t start_role(const char *const *arguments);
 
@@ -74,7 +74,7 @@ bool find_process(uint64_t pid, struct process_list_reply *ret_entry);
 /* Wait until `pid` is in this state, or is gone if `state` is 0; a few seconds at most. */
 bool reaches_state(uint64_t pid, uint64_t state);
 
-/* A number as text, in one of a few buffers that take turns; and back (UINT64_MAX: it is none). */
+/* A number as text, in one of a few buffers used in turn; and back (UINT64_MAX: not a number). */
 const char *text_of(uint64_t number);
 uint64_t number_of(const char *text);
 

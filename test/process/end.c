@@ -1,5 +1,5 @@
 /*
- * Does the end of a process reach whoever waits for it, once, and nobody else? What becomes of
+ * Is the end of a process told, once, to the process that waits for it, and to no other? What happens to
  * children without a parent?
  */
 #include "libsys/string.h"
@@ -67,7 +67,7 @@ static int role_wait_is_refused(int argc, char **argv) {
     return CODE_DONE;
 }
 
-/* With its parent's own capability, called `boss`: while the parent waits, nobody else can with the same. */
+/* Uses its parent's own capability, called `boss`: while the parent waits, no other call can wait with it. */
 static int role_wait_as_the_boss(int argc, char **argv) {
     struct process_wait_reply end;
     (void)argc, (void)argv;
@@ -264,7 +264,7 @@ static void orphan_is_nobody_that_process_1_can_wait_for(void) {
     uint64_t orphan = pid + end.value;
     CHECK_STATUS(wait_for(orphan, &end), P_NO_CHILD);
     CHECK_STATUS(wait_for(PROCESS_ANY, &end), P_NO_CHILD);
-    CHECK(reaches_state(orphan, 0)); /* as it ends, it is gone */
+    CHECK(reaches_state(orphan, 0)); /* it is gone as soon as it ends */
     CHECK_STATUS(wait_for(orphan, &end), P_NO_CHILD);
 }
 

@@ -1,5 +1,5 @@
 /*
- * Does exec put another program into the same process, or else change nothing at all?
+ * Does exec replace the process's program, or else change nothing at all?
  */
 #include "kernel/abi/system.h"
 #include "libsys/string.h"
@@ -9,7 +9,7 @@
 #define CODE_CHILD 41
 #define LARGE_MAX 8U
 #define FIGURES_BYTES 80U
-#define FRAMES_MORE 8U /* that a program may have because it lies elsewhere than the one before */
+#define FRAMES_MORE 8U /* that a program may take because it lies elsewhere than the last one (address randomisation) */
 #define CANARY 0x1234567890abcdefULL
 
 static uint64_t data_canary = CANARY;
@@ -87,14 +87,14 @@ static int role_child_of_exec(int argc, char **argv) {
     return CODE_CHILD;
 }
 
-/* waits_for PID: it is a child of this process, though of the program before. */
+/* waits_for PID: a child of this process, started by its last program. */
 static int role_waits_for(int argc, char **argv) {
     CHECK_EQUAL(argc, 2);
     CHECK_EXIT(number_of(argv[1]), CODE_CHILD);
     return CODE_THERE;
 }
 
-/* exec_with_child MS: start a child that takes so long, and become its waiting parent. */
+/* exec_with_child MS: start a child that runs so long, then exec a role that waits for it. */
 static int role_exec_with_child(int argc, char **argv) {
     CHECK_EQUAL(argc, 2);
     uint64_t pid = START_ROLE("child_of_exec", argv[1]);
@@ -113,7 +113,7 @@ static int role_kept_tap(int argc, char **argv) {
     return CODE_THERE;
 }
 
-/* refused STATUS PATH NAME: exec fails so, and everything is as before. */
+/* refused STATUS PATH NAME: exec fails with this status, and nothing has changed. */
 static int role_refused(int argc, char **argv) {
     CHECK_EQUAL(argc, 4);
     volatile uint64_t stack_canary = CANARY;
@@ -144,7 +144,7 @@ static int role_uses_up(int argc, char **argv) {
     return CODE_THERE;
 }
 
-/* What the whole system has in use, as a text to hand on. */
+/* The whole system's use of memory and objects, as text to pass on. */
 static const char *figures(void) {
     static char text[FIGURES_BYTES];
     (void)format_into(text, sizeof text, "%lu %lu %lu", sys_system_info(INFO_CAPABILITIES, 0).value,
@@ -171,8 +171,8 @@ static void check_figures(const char *before) {
 }
 
 /*
- * chain LEFT PID [FIGURES]: become the next link. The third one, itself made by exec from one such as all that follow,
- * takes the figures, and the last one compares.
+ * chain LEFT PID [FIGURES]: exec the next link. The third link takes the figures, as from there on all links are alike,
+ * and the last one compares.
  */
 static int role_chain(int argc, char **argv) {
     uint64_t left = number_of(argv[1]);
@@ -199,8 +199,8 @@ static int role_chain_of(int argc, char **argv) {
 }
 
 /*
- * fails_often COUNT: each way in turn, in three rounds. The last one must not take anything; those before bring what is
- * taken once, such as a page of this program that is touched first.
+ * fails_often COUNT: fail in each way in turn, in three rounds. The last round must not take any memory; the first ones
+ * take what is taken only once, such as pages of this program at their first access.
  */
 static int role_fails_often(int argc, char **argv) {
     static const char *const paths[] = {"bin/nosuch",
@@ -266,8 +266,8 @@ static void exec_of_an_image_too_large_changes_nothing(void) {
 }
 
 /*
- * Only here does an exec fail when half of the new program is there. A server that gives memory as it is touched starts
- * more of them than this tries, and refuses nothing.
+ * Only here does an exec fail when half of the new program is made. A server with demand paging starts more of them
+ * than this tries, and refuses none.
  */
 static void exec_without_memory_changes_nothing(void) {
     static const struct start large = {IMAGES "large", NULL, NULL, NULL};

@@ -1,6 +1,6 @@
 /*
- * What parents and children, and groups of them, hear of each other: senders, CHLD that is ignored, orphaned groups.
- * As in signal.c nearly all of it happens in a child, and a case is a role of the same name.
+ * News between parents, children and their groups: senders of signals, ignored CHLD, orphaned groups. As in signal.c
+ * nearly everything happens in a child, and a case is a role of its own name.
  */
 #include "test/process/signals.h"
 
@@ -41,7 +41,7 @@ IN_CHILD(signal_of_a_child_has_its_own_sender) {
 
 /* ---- CHLD, ignored ---- */
 
-/* Nothing is left of a child of a process that ignores CHLD, as this one does. */
+/* Children of this process, which ignores CHLD, must vanish. */
 static bool children_vanish(void) {
     struct process_wait_reply end;
     uint64_t child = fork_here();
@@ -155,7 +155,7 @@ IN_CHILD(orphaned_group_ends_without_handlers) {
     return CODE_SIGNALLED;
 }
 
-/* Nobody holds the suite's own group. */
+/* No parent holds the suite's own group, so it is orphaned. */
 IN_CHILD(orphaned_group_is_stopped_by_stop_alone) {
     static const uint64_t signals[] = {PROCESS_SIGTSTP, PROCESS_SIGTTIN, PROCESS_SIGTTOU};
     uint64_t child = idle_child();
@@ -197,7 +197,7 @@ IN_CHILD(wait_of_a_group_finds_its_children_alone) {
     return CODE_SIGNALLED;
 }
 
-/* Whoever waits is told of an end in the group, and that the last child has left it. */
+/* A waiting parent is told of an end in the group, and when the last child has left the group. */
 IN_CHILD(wait_of_a_group_goes_on_until_it_is_empty) {
     struct process_wait_reply end;
     uint64_t parent = own_pid(), group = PROCESS_GROUP | group_of(0).group, first = fork_here();

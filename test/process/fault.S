@@ -21,7 +21,7 @@ fault_undefined_at:
     ud2
 FAULT(fault_breakpoint)
     int3
-fault_breakpoint_at: /* it is told of behind the instruction */
+fault_breakpoint_at: /* it is reported after the instruction */
     ret
 FAULT(fault_divide)
     xor %ecx, %ecx
@@ -47,7 +47,7 @@ FAULT(fault_step)
     orq $0x100, (%rsp)
     popfq
     nop
-fault_step_at: /* behind the first instruction that is traced */
+fault_step_at: /* after the first traced instruction */
     ret
 FAULT(fault_float)
     fninit

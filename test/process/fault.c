@@ -1,5 +1,5 @@
 /*
- * Is each kind of fault the end of the process that makes it, and does wait tell which, where and what was touched?
+ * Does each kind of fault end its process, and does wait tell the kind, the place and the address?
  */
 #include "kernel/abi/thread.h"
 #include "libsys/layout.h"
@@ -36,7 +36,7 @@ static int role_faults(int argc, char **argv) {
     return ROLE_FAILED;
 }
 
-/* A role in a role: the parent of who faults is told, not the suite. */
+/* A role that starts a role: the faulting process's own parent is told, not the suite. */
 static int role_sees_a_fault(int argc, char **argv) {
     (void)argc, (void)argv;
     CHECK_KILLED(START_ROLE("faults", "undefined", "0"), PROCESS_SIGILL);

@@ -1,5 +1,5 @@
 /*
- * Does fork make a copy that neither side can tell from the original, and that neither can change for the other?
+ * Does fork make a copy that equals the original, and are both separate afterwards?
  */
 #include "libsys/string.h"
 #include "test/process/child.h"

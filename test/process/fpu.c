@@ -1,5 +1,5 @@
 /*
- * Are a program's FPU, SSE and AVX registers its own: over fork, exec, signals, and whatever else the
+ * Does a program keep its FPU, SSE and AVX registers, over fork, exec, signals, and all else that the
  * server does to a thread?
  *
  * The suite is compiled without the use of any of them, so what a case loads stays there until it looks.
@@ -17,7 +17,7 @@ static void load(uint64_t seed) {
     fpu_load(&registers);
 }
 
-/* Both sides go on with what the caller had, which either may change. */
+/* Both sides go on with the caller's registers, and may change them separately. */
 IN_CHILD(fork_copies_fpu_registers) {
     for (uint64_t i = 0; i < 5; i++) {
         load(SEED + i);
@@ -150,7 +150,7 @@ IN_CHILD(signal_at_any_time_leaves_fpu_registers_alone) {
     return CODE_SIGNALLED;
 }
 
-/* Behind the instruction that faults. */
+/* Use the FPU, and resume after the faulting instruction. */
 static void use_fpu_and_skip(uint64_t signal, const struct process_signal_frame *frame) {
     use_fpu(signal, frame);
     ((struct thread_registers *)(uintptr_t)frame->registers)->rip += 2;

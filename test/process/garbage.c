@@ -1,6 +1,6 @@
 /*
- * Is a message of the wrong shape an error for whoever sent it, whatever its length and its capabilities, and nothing
- * else? And a message of the right shape with any values in it?
+ * Is a message of the wrong shape, with any length and any capabilities, only an error for its sender? And a message of
+ * the right shape with any values?
  */
 #include "libsys/message.h"
 #include "libsys/string.h"

@@ -1,6 +1,6 @@
 /*
- * Who may put whom into which group, who begins a session, and does a signal for a group reach all of it and nobody
- * else? As in signal.c nearly all of it happens in a child, and a case is a role of the same name.
+ * Which process may put which others into which group, and begin a session? Does a signal for a group reach all its
+ * members and no others? As in signal.c nearly everything happens in a child, and a case is a role of its own name.
  */
 #include "test/process/signals.h"
 
@@ -249,7 +249,7 @@ IN_CHILD(kill_of_a_group_reaches_those_above) {
     return CODE_SIGNALLED;
 }
 
-/* From another session a group that is not one's own is out of reach, whole. */
+/* A process can't signal any member of a group of another session. */
 IN_CHILD(kill_of_a_group_of_another_session_is_refused) {
     CHECK_STATUS(set_group(0, 0), OK);
     uint64_t session, group = own_pid(), parent = fork_here(), child;
@@ -296,7 +296,7 @@ IN_CHILD(foreground_is_given_and_taken_back) {
     CHECK_STATUS(set_group(job, 0), OK);
     CHECK_STATUS(set_foreground(job), OK);
     CHECK(!is_foreground());
-    CHECK_STATUS(await_foreground(PROCESS_SIGTTIN), P_PERMISSION); /* who would let process 1's group go on? */
+    CHECK_STATUS(await_foreground(PROCESS_SIGTTIN), P_PERMISSION); /* nobody could continue process 1's group */
     uint64_t thief = fork_apart();
     if (thief == 0) {
         CHECK_STATUS(set_foreground(own_pid()), P_BACKGROUND);
@@ -355,7 +355,7 @@ IN_CHILD(foreground_is_of_the_first_session) {
     return CODE_SIGNALLED;
 }
 
-/* Each wish to read stops it, until it has the terminal; nothing is decided by who let it go on. */
+/* Each attempt to read stops it until it has the terminal, whichever process continues it. */
 IN_CHILD(await_foreground_stops_the_background) {
     uint64_t child = fork_apart();
     if (child == 0) {

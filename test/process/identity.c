@@ -1,6 +1,6 @@
 /*
- * Do the servers of the system know each process, and its group, by the badge of its capability? `teller` is one of
- * them that tells the badge.
+ * Do the system's servers know each process and its group by the badge of its capability? `teller` is a
+ * server that tells the badge.
  */
 #include "libsys/proto/identity.h"
 #include "test/process/signals.h"

@@ -1,5 +1,5 @@
 /*
- * Is each image that is wrong in a way of its own refused, by spawn and by exec, with words that say what is wrong?
+ * Do spawn and exec refuse each kind of damaged image, with words that say what is wrong?
  */
 #include "libsys/layout.h"
 #include "libsys/string.h"
@@ -79,8 +79,7 @@ static void spawn_moves_a_position_independent_image(void) {
     CHECK(end.rip >= LAYOUT_IMAGE_BASE && end.rip < LAYOUT_IMAGE_END);
 }
 
-/* What is read-only after relocation is left to whoever relocates, at a fixed address, too: only the
- * program knows when it is done. */
+/* The server leaves RELRO to the program, even at a fixed address: only the program knows when relocation is done. */
 static void spawn_leaves_relro_to_the_program(void) {
     const struct start start = {IMAGES "relocates", NULL, NULL, NULL};
     uint64_t pid;

@@ -4,7 +4,7 @@ file.
 
     images.py FOLDER NAME...      write FOLDER/NAME for each; a name is one of libsys/elf_error.def or of OTHERS
 
-Each is the sound file that sound() makes with one number changed, so what is wrong is just that.
+Each is the sound file of sound() with one number changed, so it has exactly one error.
 """
 
 import pathlib

@@ -15,7 +15,7 @@
 
 /* ---- roles ---- */
 
-/* Stays until it is killed. */
+/* Run until killed. */
 static int role_idle(int argc, char **argv) {
     struct process_sleep_request request = {.until_ns = UINT64_MAX};
     struct process_sleep_reply reply;
@@ -76,8 +76,8 @@ static int role_kills_itself(int argc, char **argv) {
     return ROLE_FAILED;
 }
 
-/* Leaves a child behind which, an orphan then, tries. abandon_who_tries PID SIGNAL STATUS; the
- * child kills itself if so. */
+/* abandon_who_tries PID SIGNAL STATUS: leave a child behind. Once it is an orphan, the child tries the kill, and kills
+ * itself if it got that status. */
 static int role_orphan_tries(int argc, char **argv) {
     CHECK_EQUAL(argc, 4);
     while (parent_pid() != 1) /* until it is one */
@@ -242,7 +242,7 @@ static void kill_of_a_cousin_stays_in_the_session(void) {
     CHECK_EXIT(uncle, CODE_CHILD_KILLED);
 }
 
-/* An orphan has process 1 for a parent, but does not get its power. What it tries fails, and it says if not. */
+/* An orphan has process 1 as its parent, but not its power: what it tries must fail. */
 static void kill_by_an_orphan_reaches_only_its_own(void) {
     struct process_wait_reply end;
     uint64_t other = START_ROLE("idle");

@@ -1,5 +1,5 @@
 /*
- * Does a server that has reached a limit say so and go on, and is everything back when the load is gone?
+ * Does a server at a limit refuse and go on, and is everything free again when the load is gone?
  */
 #include "libsys/string.h"
 #include "test/process/child.h"
@@ -10,7 +10,7 @@
 
 /* ---- roles ---- */
 
-/* bomb DEPTH: three of the same, one level lower, as far as there is room. */
+/* bomb DEPTH: start three bombs one level lower, as far as there is room. */
 static int role_bomb(int argc, char **argv) {
     CHECK_EQUAL(argc, 2);
     uint64_t depth = number_of(argv[1]);
@@ -56,8 +56,8 @@ static int role_churned(int argc, char **argv) {
 }
 
 /*
- * Processes that fork, exec, exit and are waited for, all in one group, until somebody kills it: he goes first (nice),
- * so that he does it at once and not when one of them happens to wait.
+ * Fork, exec, exit and wait, all in one group, until the suite kills the group. Nice values let the suite run first, so
+ * that it kills at any moment, and not only when one of these processes waits.
  */
 static int role_churn(int argc, char **argv) {
     (void)argc, (void)argv;

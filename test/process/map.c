@@ -1,5 +1,6 @@
 /*
- * Is mapped memory zero, private, of the rights asked for, and gone when it is unmapped? Does the heap grow and shrink?
+ * Is mapped memory zero and private, has it the right access rights, and is it gone when unmapped? Does
+ * the heap grow and shrink?
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/thread.h"

@@ -1,6 +1,6 @@
 /*
- * Which capabilities does a new program have? Those that spawn and exec name, under the names they give, and
- * all of a parent that forks.
+ * Which capabilities does a new program have? After spawn and exec those that were named, under the given names; after
+ * fork all of the parent's.
  */
 #include "libsys/proto/pipes.h"
 #include "test/process/signals.h"

@@ -1,5 +1,5 @@
 /*
- * Do get_pid, list, maps and memory say what is?
+ * Do get_pid, list, maps and memory tell the truth?
  */
 #include "kernel/abi/rights.h"
 #include "libsys/layout.h"

@@ -1,6 +1,6 @@
 /*
- * The first instructions of a position-independent program: it adds the address it was brought to to all words that
- * hold addresses. Source: System V gABI, "Dynamic Section"; System V ABI AMD64, "Relocation Types".
+ * The first instructions of a position-independent program: they add its load address to all words that hold addresses.
+ * Source: System V gABI, "Dynamic Section"; System V ABI AMD64, "Relocation Types".
  */
 #include <stddef.h>
 #include <stdint.h>

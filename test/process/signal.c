@@ -1,8 +1,8 @@
 /*
- * Does a signal's handler run where and when it shall, and leave no trace? What do masks and actions do?
+ * Does a signal's handler run where and when it should, and leave no trace? What do masks and actions do?
  *
- * Nearly all of it happens in a child, so that process 1 keeps no handler: such a case is a role of the same name.
- * Where that forks, both sides return from the role.
+ * Nearly everything happens in a child, so that process 1 keeps no handler: such a case is a role of its own name. If
+ * it forks, both sides return from the role.
  */
 #include "test/process/signals.h"
 

@@ -1,5 +1,6 @@
 /*
- * Does spawn hand over what was staged, give what was named, and refuse what it must, leaving nothing behind?
+ * Does spawn pass on the staged strings and the named capabilities, and refuse bad requests without
+ * leaving anything behind?
  */
 #include "libsys/string.h"
 #include "test/process/child.h"

@@ -1,5 +1,5 @@
 /*
- * signal_wait, alarms, stops, and what a parent hears of its children.
+ * signal_wait, alarms, stops, and a parent's news of its children.
  */
 #include "test/process/signals.h"
 
@@ -36,7 +36,7 @@ IN_CHILD(signal_wait_ends_at_once_if_one_is_pending) {
     return CODE_SIGNALLED;
 }
 
-/* With its parent's own capability: while that sleeps, nobody can wait with the same. */
+/* Uses its parent's own capability: while the parent sleeps, no other call can wait with it. */
 static int role_signal_wait_as_the_boss(int argc, char **argv) {
     (void)argc, (void)argv;
     CHECK(reaches_state(parent_pid(), PROCESS_SLEEPING));

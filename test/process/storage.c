@@ -1,6 +1,6 @@
 /*
- * Has each thread the thread-local storage that the image asks for: values, zeroes, alignment; its own, also
- * in memory that another thread has used, behind fork and behind exec? Ends with 0, or with the line of the
+ * Has each thread the thread-local storage that the image asks for (values, zeroes, alignment), and its own copy:
+ * even in memory that another thread has used, after fork and after exec? Ends with 0, or with the line of the
  * first thing that is wrong.
  */
 #include "libsys/auxiliary.h"

@@ -1,6 +1,6 @@
 /*
- * Runs the cases and says how they went, as TAP on port 0xe8, through the capability `tap` that the manifest gives to
- * the process server and this one to process 1. With arguments it plays a role instead.
+ * Runs the cases and prints the results as TAP on port 0xe8, through the capability `tap`, which the manifest gives to
+ * the process server, and this one to process 1. With arguments it plays a role instead.
  */
 #include "test/process/suite.h"
 
@@ -15,7 +15,7 @@
 #define LINE_BYTES 400U
 #define LACKING_PATH "etc/lacking"
 #define SLOW_CASE_NS 2000000000ULL
-#define TRIES_MAX 3U /* of a case after which something is in use that was not before */
+#define TRIES_MAX 3U /* of a case after which more is in use than before */
 
 static const struct group *const groups[] = {
     &group_spawn,          &group_images,      &group_exec,    &group_end,          &group_kill,
@@ -124,7 +124,7 @@ static bool read_lacking(void) {
     return true;
 }
 
-/* ---- what must be the same before and after a case ---- */
+/* ---- counts that a case must not change ---- */
 
 #define FIGURES 7U
 struct baseline {
@@ -192,8 +192,8 @@ static void check_no_children(void) {
 /* ---- the run ---- */
 
 /*
- * What a server, or this very program, takes once and keeps (a table, a page touched first in this case) is not lost: a
- * case after which something more is in use runs again, and fails only if that grows each time.
+ * A server, or this program, may take something once and keep it (a table, a page at its first access), which is not a
+ * leak. So a case after which more is in use runs again, and fails only if the use grows each time.
  */
 static void run_case(const struct test_case *test) {
     struct baseline before, after;
@@ -220,7 +220,8 @@ static _Noreturn void end(uint64_t status) {
 static void lacking_operations_answer_so(void);
 static const struct test_case first_case = CASE(lacking_operations_answer_so);
 
-/* The list must be right: what it names is not there. (What it does not name and is not there fails the cases.) */
+/* The list must be right: the operations that it names must be missing. (Any other missing
+ * operation fails the cases.) */
 static void lacking_operations_answer_so(void) {
     static const struct protocol_operation operations[] = {[0] = {"counter", {8, 8, 0}, {8, 8, 0}},
                                                            PROCESS_OPERATIONS(PROTOCOL_ROW_OPERATION)};

@@ -1,6 +1,6 @@
 /*
  * The conformance suite of the protocol `process`: does a server do what libsys/proto/process.h promises? The suite is
- * process 1, in the shell's place; roles are what its children play: the same program, called with a role's name.
+ * process 1, in the shell's place; its children play roles: they run this program with a role's name.
  *
  *     static int role_leave(int argc, char **argv) { return 7; }              in the child
  *     static void exit_code_is_seen(void) { CHECK_ROLE(7, "leave"); }         in the suite

@@ -1,5 +1,5 @@
 /*
- * Protocol `teller`, of a server that the suite adds to the system: it tells its clients how it knows them.
+ * Protocol `teller`, of a server that the suite adds to the system: it tells its clients their badges.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * Do threads begin, end and get joined as the protocol says, and has each what is its own: message page, capability,
- * mask, alternate stack, thread-local storage?
+ * Do threads begin, end and get joined as the protocol says, and has each its own message page, capability, mask,
+ * alternate stack and thread-local storage?
  */
 #include "test/process/threads.h"
 #include "kernel/abi/rights.h"
@@ -352,8 +352,8 @@ IN_CHILD(thread_has_its_own_alternate_stack) {
 
 /* ---- the block at the FS base, and thread-local storage ---- */
 
-/* Programs of their own, since this one has to run where there is no such storage, too. They end with 0, or with the
- * line in storage.c of what is wrong. */
+/* The storage is tested by separate programs, since this one has to run on servers without such storage, too. They end
+ * with 0, or with the line in storage.c that failed. */
 static void check_storage(const char *path) {
     const char *const arguments[] = {path, NULL};
     const struct start start = {path, arguments, NULL, NULL};

@@ -1,5 +1,5 @@
 /*
- * What the groups of cases about threads share. A case is a role of its own name in a child (IN_CHILD), whose threads
+ * Shared by the groups of cases about threads. A case is a role of its own name in a child (IN_CHILD), whose threads
  * are libsys/threads.h's; where the protocol itself is asked, the calling thread's own capability is used.
  */
 #pragma once

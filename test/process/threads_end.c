@@ -1,5 +1,5 @@
 /*
- * How processes with threads end, fork and become other programs; and whether the server outlives very many threads.
+ * Do processes with threads end, fork and exec as they should, and does the server survive very many threads?
  */
 #include "test/process/threads.h"
 
@@ -251,7 +251,7 @@ IN_CHILD(fork_in_a_thread_copies_that_one) {
 
 /* ---- exec ---- */
 
-/* What a program that has become another one can do: all that a fresh one can. */
+/* A program started by exec can do all that a fresh one can. */
 static void check_fresh_program(void) {
     uint64_t threads[PROCESS_THREADS_MAX], self = threads_self(), one_more;
     CHECK_STATUS(join_once(self), P_ARGUMENT);

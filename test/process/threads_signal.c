@@ -1,5 +1,5 @@
 /*
- * Signals of processes with threads: which thread's handler runs, what waits, what stops.
+ * Signals of processes with threads: which thread's handler runs, which signals wait, which threads stop?
  */
 #include "test/process/threads.h"
 

@@ -1,5 +1,5 @@
 /*
- * How threads wait: for each other, for words, for children, for time; and what signals do to them meanwhile.
+ * How do threads wait (for each other, words, children, time), and how do signals interrupt them?
  */
 #include "test/process/threads.h"
 
@@ -74,7 +74,7 @@ IN_CHILD(word_wait_refuses_places) {
     return CODE_SIGNALLED;
 }
 
-/* Two processes with a word at the same address: the one does not wake the other's. */
+/* Two processes have words at one address: neither wakes the other's threads. */
 IN_CHILD(word_wake_stays_in_its_process) {
     uint64_t changed, child = fork_here();
     if (child == 0) {
@@ -96,7 +96,7 @@ static uint32_t *shared_words(void) {
     return (uint32_t *)reply.at;
 }
 
-/* In a page that is shared a word is one for all: who has waited longest is woken first, in whichever process. */
+/* A word in a shared page is one for all processes: the longest waiting thread is woken first, in whichever process. */
 IN_CHILD(word_that_is_shared_wakes_other_processes) {
     uint64_t changed, children[3];
     uint32_t *words = shared_words();
@@ -119,8 +119,8 @@ IN_CHILD(word_that_is_shared_wakes_other_processes) {
     return CODE_SIGNALLED;
 }
 
-/* A thread waits at what lies at its address when somebody wakes: who has unmapped the page takes no
- * wake from those who have it. */
+/* A thread waits at the page that lies at its address at the time of the wake: a process that has unmapped the page
+ * takes no wake from those that have it. */
 IN_CHILD(word_that_was_unmapped_takes_no_wake) {
     uint64_t changed;
     uint32_t *words = shared_words();
@@ -287,7 +287,7 @@ IN_CHILD(two_threads_wait_for_two_children) {
     return CODE_SIGNALLED;
 }
 
-/* There is one child: whoever else waits for it, or for any, has none any more. */
+/* There is one child: once one thread has got it, all others that wait for it, or for any, have none. */
 IN_CHILD(two_threads_wait_for_the_last_child) {
     uint64_t none = (uint64_t)P_NO_CHILD << 32;
     for (uint32_t turn = 0; turn < 2; turn++) {

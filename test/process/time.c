@@ -1,5 +1,5 @@
 /*
- * Does sleep last as long as asked for, whoever else sleeps?
+ * Does sleep last as long as asked for, whatever other processes sleep?
  */
 #include "libsys/string.h"
 #include "test/process/child.h"

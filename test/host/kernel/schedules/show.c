@@ -1,5 +1,5 @@
 /*
- * Shows a schedule to people: which CPU went on where. addr2line or its like turns addresses into lines of code.
+ * Shows a schedule to people: which CPU went on where. addr2line turns addresses into lines of code.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>
