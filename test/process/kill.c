@@ -76,8 +76,8 @@ static int role_kills_itself(int argc, char **argv) {
     return ROLE_FAILED;
 }
 
-/* abandon_who_tries PID SIGNAL STATUS: leave a child behind. Once it is an orphan, the child tries the kill, and kills
- * itself if it got that status. */
+/* orphan_tries PID SIGNAL STATUS: once this is an orphan, try as tries_apart does. abandon_who_tries, with these
+ * arguments, leaves such a child behind; its exit code is how far apart the two pids are. */
 static int role_orphan_tries(int argc, char **argv) {
     CHECK_EQUAL(argc, 4);
     while (parent_pid() != 1) /* until it is one */
