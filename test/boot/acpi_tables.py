@@ -22,7 +22,7 @@ S5 = b"\x08_S5_\x12\x06\x04" + bytes(8)
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """What the tables say. CPUs by APIC number: as entries of type 0, disabled entries, entries of type 9. Then the
+    """The tables' contents. CPUs by APIC number: as entries of type 0, disabled entries, entries of type 9. Then the
     oddities of the other tables."""
 
     cpus: tuple[int, ...] = (0,)

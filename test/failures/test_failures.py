@@ -1,4 +1,4 @@
-"""What a developer of servers sees on the screen when the system can't start, or when a server ends."""
+"""What does a developer of servers see on the screen when the system can't start, or when a server ends?"""
 
 from __future__ import annotations
 

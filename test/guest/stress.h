@@ -30,7 +30,7 @@ enum { STRESS_SILENCE = 15 };
 /* and out[]. BREAKS and up: how many breakpoints the pager has seen of each badge. */
 enum { STRESS_TURNS, STRESS_WRONG, STRESS_WHAT, STRESS_VALUE, STRESS_ENDED, STRESS_BREAKS = 32 };
 
-/* What was wrong first, in out[STRESS_WHAT]; out[STRESS_VALUE] is what was there instead. */
+/* The first error, in out[STRESS_WHAT]; out[STRESS_VALUE] is the wrong value. */
 enum stress_wrong {
     WRONG_REGISTERS = 1,
     WRONG_FPU,

@@ -64,8 +64,8 @@ struct fake_census fake_count(void);
 /* The entry state of a thread that was handed over. False: it never was. */
 bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry);
 
-/* What thread_read tells of its state (enum thread_run_state), until it is handed over. Has it
- * been suspended, not resumed? */
+/* Set the state that thread_read tells (enum thread_run_state), until the thread is handed over. Has the thread been
+ * suspended, and not resumed? */
 void fake_set_run_state(cap_t thread, uint64_t run_state);
 bool fake_is_suspended(cap_t thread);
 extern uint64_t fake_resume_count; /* of all threads together */
@@ -83,7 +83,7 @@ bool fake_write(cap_t thread, uaddr_t at, const void *from, uint64_t length_byte
 /* Is there a capability in this slot of that table? */
 bool fake_table_has(cap_t table, cap_t slot);
 
-/* What was last configured for a thread; zero: nothing. */
+/* The thread's last configuration; zeroes: none. */
 struct thread_config fake_thread_config(cap_t thread);
 
 /* Calls of space_unmap so far. */

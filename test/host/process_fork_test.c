@@ -23,7 +23,7 @@ static struct system *const sys = &served_system;
 
 static cap_t thread_of(uint64_t pid) { return world_thread(pid); }
 
-/* Process 1, and as its child one that has memory of all kinds: its pid. */
+/* Start process 1, and a child of it with memory of all kinds. Returns the child's pid. */
 static uint64_t start_with(uint64_t pages, struct world_trace *ret_before) {
     uint64_t pid = 0;
     uaddr_t at;
@@ -55,7 +55,7 @@ static void end_and_wait(uint64_t parent, uint64_t pid) {
     CHECK_EQUAL(world_wait(parent, pid, 1, &end), OK);
 }
 
-/* What start() and the file have put there. */
+/* Is the memory as start() and the file have made it? */
 static bool is_as_started(uint64_t pid) {
     uint64_t file_word;
     uaddr_t heap = world_body(pid)->incarnation.break_start;
@@ -107,7 +107,7 @@ static void child_sees_what_its_parent_has(void) {
     CHECK_EQUAL(world_word(world_thread(child), LAYOUT_MESSAGE), 0);
 }
 
-/* The child goes on behind the call, with the answer 0, with its parent's capabilities and name, and a parent. */
+/* The child goes on after the call, with the answer 0, its parent's capabilities and name, and a parent. */
 static void child_returns_from_the_call(void) {
     uint64_t child;
     struct thread_registers parent_entry, entry;
@@ -153,18 +153,18 @@ static void writes_are_ones_own(void) {
         cap_t second = i % 2 == 0 ? child_thread : parent_thread;
         uint64_t old = world_word(first, places[i]);
         CHECK(old != UINT64_MAX && !fake_may_access(first, places[i], MEMORY_WRITE));
-        if (i >= 3) /* pages of the second that are mapped, and some that are not */
+        if (i >= 3) /* mapped pages of the second, and unmapped ones */
             CHECK_EQUAL(world_word(second, places[i]), old);
         uint64_t free = sys->frames.free_count;
         CHECK(world_set_word(first, places[i], 1000 + i));
         CHECK_EQUAL(sys->frames.free_count, free - 1);
         CHECK_EQUAL(world_word(second, places[i]), old);
         CHECK(world_set_word(second, places[i], 2000 + i));
-        CHECK_EQUAL(sys->frames.free_count, free - 1); /* it is the only one that had it */
+        CHECK_EQUAL(sys->frames.free_count, free - 1); /* it was the page's only holder */
         CHECK_EQUAL(world_word(first, places[i]), 1000 + i);
         CHECK_EQUAL(world_word(second, places[i]), 2000 + i);
     }
-    /* What neither had touched before the fork: new to each. */
+    /* Pages that neither had touched before the fork are new to each. */
     CHECK(world_set_word(parent_thread, PLAIN + 2 * PAGE_BYTES, 1) && world_set_word(child_thread, PLAIN + 0x2008, 2));
     CHECK_EQUAL(world_word(parent_thread, PLAIN + 2 * PAGE_BYTES + 8), 0);
     CHECK_EQUAL(world_word(child_thread, PLAIN + 2 * PAGE_BYTES), 0);
@@ -182,7 +182,7 @@ static void memory_mapped_together_is_one(void) {
     CHECK(world_set_word(thread_of(child), SHARED, 1));
     CHECK_EQUAL(world_word(thread_of(pid), SHARED), 1);
     CHECK_EQUAL(world_word(thread_of(grandchild), SHARED), 1);
-    CHECK(world_set_word(thread_of(pid), SHARED + PAGE_BYTES, 2)); /* nobody has touched this page before */
+    CHECK(world_set_word(thread_of(pid), SHARED + PAGE_BYTES, 2)); /* the first access to this page */
     CHECK_EQUAL(world_word(thread_of(grandchild), SHARED + PAGE_BYTES), 2);
     end_and_wait(1, pid);
     CHECK(world_set_word(thread_of(grandchild), SHARED, 3));
@@ -207,7 +207,7 @@ static void memory_mapped_together_without_access_is_one(void) {
     CHECK_EQUAL(world_word(thread_of(child), at), 5);
 }
 
-/* Three generations that all write the same pages, ending in each order. */
+/* Three generations all write the same pages, and end in each order. */
 static void generations_end_in_any_order(void) {
     static const uint8_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     for (uint32_t order = 0; order < 6; order++) {
@@ -318,7 +318,7 @@ static void too_many_holders_or_processes(void) {
     CHECK_EQUAL(world_fork(0, &child), P_NO_PROCESS);
 }
 
-/* Pages of a read-only file mapping that were written while they might be: the child has them, too. */
+/* Pages of a file mapping that were written before the mapping became read-only: the child has them, too. */
 static void pages_written_before_they_were_protected(void) {
     uint64_t child = 0;
     struct world_trace before;
@@ -352,7 +352,7 @@ static void long_runs_are_protected(void) {
     }
 }
 
-/* A mapping that may not be accessed at all is no obstacle, and is the same in the child. */
+/* A mapping without any access is no obstacle, and the child has it, too. */
 static void mappings_without_access_are_copied(void) {
     uint64_t child = 0;
     struct world_trace before;
@@ -366,7 +366,7 @@ static void mappings_without_access_are_copied(void) {
     CHECK_EQUAL(world_fork(pid, &child), OK);
 }
 
-/* All that the parent's table has is in the child's, in the same slots, but for what a thread has for itself. */
+/* The child's table has all of the parent's capabilities, in the same slots, except those that belong to a thread. */
 static void capabilities_are_passed_on(void) {
     uint64_t child;
     struct world_trace before;

@@ -49,7 +49,7 @@ static void new_process_finds_everything(void) {
     CHECK_EQUAL(world_word(thread, LAYOUT_MESSAGE), 0);
 }
 
-/* Two processes of one file: what one writes, neither the file nor the other sees. */
+/* Two processes of one file: a write of one changes neither the file nor the other process. */
 static void writable_pages_are_private(void) {
     uint64_t pid;
     uaddr_t at = WORLD_BASE + 0x1008;
@@ -57,7 +57,7 @@ static void writable_pages_are_private(void) {
     ((struct maker_file *)(void *)fake_file)->headers[2].p_flags = MAKER_R | MAKER_W;
     CHECK_EQUAL(world_start_first(), OK);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    CHECK_EQUAL(fake_count().mapped_frames, 2 * (1 + 1)); /* of each one page of the stack, and the message */
+    CHECK_EQUAL(fake_count().mapped_frames, 2 * (1 + 1)); /* one page of the stack, and the message page, of each */
     uint64_t wanted;
     memcpy(&wanted, &fake_file[1][8], sizeof wanted);
     CHECK_EQUAL(world_word(world_thread(1), at), wanted);
@@ -81,7 +81,7 @@ static void make_movable(uint64_t align) {
     memcpy(fake_file, &file, sizeof file);
 }
 
-/* An image that may lie anywhere is moved as a whole, and told where it is. */
+/* A position-independent image is moved as a whole, and told where it lies. */
 static void position_independent_image_is_moved(void) {
     struct thread_registers entry;
     world_start(400);
@@ -98,7 +98,7 @@ struct places {
     uaddr_t base, stack_end, pointer, mappings;
 };
 
-/* Where a process lies; all of it must be where the layout lets it. */
+/* Where a process's parts lie; all must be within the layout's limits. */
 static struct places look_for(uint64_t pid) {
     const struct incarnation *incarnation = &world_body(pid)->incarnation;
     struct thread_registers entry = {0};
@@ -158,7 +158,8 @@ static void addresses_are_random(void) {
                 printf("#   address %u, bit %u: set %u times of %u\n", j, bit, set[j][bit], rounds);
 }
 
-/* fork keeps all places. With the same seed, others; with the flag, those where the layout begins. */
+/* fork keeps all addresses, and exec draws new ones. An equal seed gives equal ones; the flag gives
+ * the layout's first ones. */
 static void addresses_are_kept_or_fixed(void) {
     uint64_t pid;
     start_somewhere(PAGE_BYTES);
@@ -187,7 +188,7 @@ static void addresses_are_kept_or_fixed(void) {
     CHECK(memcmp(&first, &other, sizeof first) == 0);
 }
 
-/* An image goes where its segments are aligned as they want; what no place suits is refused. */
+/* An image is placed so that its segments have their alignment; it is refused if no place fits. */
 static void alignment_of_an_image_is_kept(void) {
     uint64_t pid;
     struct server_call answer;
@@ -204,7 +205,7 @@ static void alignment_of_an_image_is_kept(void) {
     CHECK(strcmp(answer.reason, "a segment is aligned to more than 4 GiB") == 0);
 }
 
-/* Behind what the file has for a segment there are zeroes, also where the file goes on. */
+/* The part of a segment beyond its bytes in the file is zero, even where the file goes on. */
 static void rest_of_a_segment_is_zero(void) {
     world_start(400);
     ((struct maker_file *)(void *)fake_file)->headers[2].p_filesz = 0x800;
@@ -253,7 +254,7 @@ static void exec_fails_at_every_call(void) {
     const struct body *body = world_body(pid);
     CHECK(fake_thread_runs(world_thread(pid), &entry_before));
     struct world_trace before = world_look();
-    CHECK_EQUAL(world_exec(pid), SERVER_DEFERRED); /* what it has now came by exec, too */
+    CHECK_EQUAL(world_exec(pid), SERVER_DEFERRED); /* its present image came by exec, too */
     CHECK(world_same(&before));
     cap_t space = body->incarnation.space;
     uint32_t k = 1;
@@ -273,7 +274,7 @@ static void exec_fails_at_every_call(void) {
     fake_fail_at(0);
     printf("# exec makes %u calls that can fail\n", k - 1);
     CHECK(k > 20);
-    CHECK(world_same(&before)); /* the same program again takes just as much */
+    CHECK(world_same(&before)); /* the new image takes exactly as much */
     CHECK(fake_table_has(body->table, 33));
     CHECK_EQUAL(world_word(world_thread(pid), entry_after.rsp), 2);
 }
@@ -289,7 +290,7 @@ static void memory_runs_out_at_every_frame(void) {
         CHECK_EQUAL(world_start_first(), OK);
         struct world_trace before = world_look();
         uint32_t status = world_spawn(1, &pid, NULL);
-        if (pages >= 2 * needed + 1) { /* one page more: what is staged */
+        if (pages >= 2 * needed + 1) { /* one page more, for the staged strings */
             CHECK_EQUAL(status, OK);
             continue;
         }
@@ -301,7 +302,7 @@ static void memory_runs_out_at_every_frame(void) {
     }
 }
 
-/* A damaged image, an unknown capability, too few strings, a foreign badge: each is named, nothing stays. */
+/* A damaged image, an unknown capability, too few strings, a foreign badge: each error is named, and nothing leaks. */
 static void refusals_have_reasons(void) {
     uint64_t pid;
     struct server_call answer;
@@ -330,7 +331,8 @@ static void refusals_have_reasons(void) {
     CHECK_EQUAL(world_spawn(1, &pid, &answer), P_IMAGE);
     CHECK(strcmp(answer.reason, "the path of its interpreter is too long") == 0);
     memset(fake_file[1], 'a', PROCESS_PATH_MAX);
-    file->headers[7].p_filesz = PROCESS_PATH_MAX + 1; /* the longest: every path gives the same file */
+    /* the longest path, with its zero byte; every path gives this file */
+    file->headers[7].p_filesz = PROCESS_PATH_MAX + 1;
     fake_file[1][PROCESS_PATH_MAX] = 0;
     CHECK_EQUAL(world_spawn(1, &pid, &answer), P_IMAGE);
     CHECK(strstr(answer.reason, "its interpreter aaa") == answer.reason);
@@ -345,7 +347,7 @@ static void refusals_have_reasons(void) {
     CHECK(world_same(&before));
 }
 
-/* What exec does not name is lost, and what it names comes to its place, wherever it was. */
+/* Capabilities that exec does not name are lost; the named ones move to their places, wherever they were. */
 static void exec_keeps_what_is_named(void) {
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
@@ -363,7 +365,7 @@ static void exec_keeps_what_is_named(void) {
     CHECK(fake_table_has(body->table, 1) && !fake_table_has(body->table, 33) && !fake_table_has(body->table, 50));
 }
 
-/* A capability that was revoked meanwhile keeps nobody from starting programs. */
+/* A revoked capability does not keep its holder from starting programs. */
 static void dead_capabilities_are_left_out(void) {
     uint64_t pid;
     world_start(400);

@@ -47,7 +47,7 @@ static void fault_kills_and_is_told(void) {
     CHECK(world_same(&before));
 }
 
-/* A process writes to `at`, or has another fault, and ends by that: *ret_end. What is reported. */
+/* Let a process fault, at `at` for a page fault, and end by that: *ret_end. Returns the report. */
 static const char *report_as(uint64_t pid, uint64_t kind, uaddr_t at, uaddr_t stack_pointer,
                              struct process_wait_reply *ret_end) {
     struct server_event event = {
@@ -60,7 +60,7 @@ static const char *report_as(uint64_t pid, uint64_t kind, uaddr_t at, uaddr_t st
     return world_log;
 }
 
-/* ... of a new process of the image that lies in the file. */
+/* The report on a new process that runs the image in the file. */
 static const char *report_of(uint64_t kind, uaddr_t at, uaddr_t stack_pointer) {
     uint64_t pid;
     struct process_wait_reply end;
@@ -76,7 +76,8 @@ static const char *report_of(uint64_t kind, uaddr_t at, uaddr_t stack_pointer) {
     } while (0)
 #define CHECK_REPORT(kind, at, wanted) CHECK_REPORT_AT(kind, at, 0, wanted)
 
-/* A stack that has outgrown its mapping is called so; another pointer that leads there is none, nor one above it. */
+/* A stack that has outgrown its mapping is reported as an overflow; another pointer to that place is
+ * not, nor is one above it. */
 static void stack_overflow_is_called_so(void) {
     const uaddr_t lowest = LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES;
     world_start(400);
@@ -141,7 +142,8 @@ static void page_that_is_refused_is_told_as_why(void) {
     }
 }
 
-/* Which image, where it lies, what is mapped around the address: in the form that tools/evidence/faults.py knows. */
+/* The report tells the image, its place, and the mappings around the address, in the form that
+ * tools/evidence/faults.py reads. */
 static void fault_report_says_what_is_where(void) {
     static const uint32_t note[] = {6, 4,  1, 0x6f746142, 0x6e,       1, /* as maker_note */
                                     4, 20, 3, 0x00554e47, 0x33221100, 0x77665544, 0xbbaa9988, 0xffeeddcc, 0x67452301};
@@ -175,7 +177,7 @@ static void fault_report_says_what_is_where(void) {
     CHECK_REPORT(FAULT_PAGE, 0x1234, "image - at 0x0000000100000000 to 0x0000000100005000, moved by 0x100000000\n");
 }
 
-/* A page that there is no frame for is no fault of the program's. */
+/* A lack of frames is not reported as the program's fault. */
 static void memory_that_is_out_is_told_as_that(void) {
     struct frame_run run;
     struct process_wait_reply end;

@@ -63,7 +63,7 @@ static void a_long_range_is_taken_out_at_once(void) {
     finish(pid);
 }
 
-/* A mapping that would have joined its neighbour, and fails when there are no more regions: it is not there. */
+/* A mapping that would have joined its neighbour fails for want of a region: no part of it is left. */
 static void failure_leaves_no_part_of_a_neighbour(void) {
     uint64_t pid = start();
     uaddr_t at;
@@ -107,7 +107,7 @@ static void protect_holds_for_every_page(void) {
     finish(pid);
 }
 
-/* The image's own pages: made writable they are copies, and the file is as it was. */
+/* The image's own pages, made writable, become copies (copy-on-write): the file does not change. */
 static void protect_copies_pages_of_a_file(void) {
     uint64_t pid = start();
     cap_t thread = thread_of(pid);
@@ -173,7 +173,8 @@ static void map_file_refuses(void) {
     CHECK_EQUAL(map_file(pid, &good, NULL), P_LIMIT);
     sys->free_files = free_files;
     sys->file_count = file_count;
-    sys->files_held += VM_FILES_MAPPED_MAX; /* as if programs had mapped all that they may: not so an image */
+    /* as if programs had mapped as much as they may; an image may still be mapped */
+    sys->files_held += VM_FILES_MAPPED_MAX;
     CHECK_EQUAL(map_file(pid, &good, NULL), P_LIMIT);
     CHECK(world_same(&now));
     CHECK_EQUAL(world_exec(pid), SERVER_DEFERRED);
@@ -181,7 +182,7 @@ static void map_file_refuses(void) {
     finish(pid);
 }
 
-/* Every byte, for each kind of access: the file's, then zeroes; from an offset, too. */
+/* Every byte, for each kind of access: the file's bytes, then zeroes; also from an offset. */
 static void files_are_seen_as_they_are(void) {
     static uint8_t seen[5 * PAGE_BYTES], wanted[5 * PAGE_BYTES];
     static const uint64_t rights[] = {MEMORY_READ, READ_WRITE, MEMORY_EXECUTE};

@@ -26,15 +26,15 @@ static void faults_bring_pages(void) {
     CHECK_EQUAL(world_word(thread, stack + 8), 0);
     CHECK_EQUAL(sys->frames.free_count, free - 2); /* a leaf is new, too */
     struct world_trace now = world_look();
-    fault(pid, stack + 5, FAULT_ACCESS_WRITE); /* as if two threads had touched it at once */
+    fault(pid, stack + 5, FAULT_ACCESS_WRITE); /* as if two threads had accessed it at once */
     fault(pid, stack + 5, 0);
-    fault(pid, WORLD_BASE + 0x800, FAULT_ACCESS_FETCH); /* a page of the file that is there */
+    fault(pid, WORLD_BASE + 0x800, FAULT_ACCESS_FETCH); /* a page of the file, already mapped */
     CHECK(served_server.answer_waits);
     CHECK(world_same(&now));
     finish(pid);
 }
 
-/* Pages of the row are touched as far as they are not there yet: each brings just so many, and none behind the 40th. */
+/* Access each page of the row that is not mapped yet: it must bring counts[i] pages, and none after the 40th. */
 static void touch_in_order(uint64_t pid, const uint32_t *counts) {
     cap_t thread = thread_of(pid);
     uint32_t page = 0;
@@ -75,7 +75,7 @@ static void faults_in_order_bring_more(void) {
     finish(pid);
 }
 
-/* Accesses that are not allowed end the process, by SIGSEGV; a want of memory by SIGKILL. */
+/* A forbidden access ends the process by SIGSEGV, a lack of memory by SIGKILL. */
 static void faults_end_the_process(void) {
     static const struct {
         uaddr_t at;
@@ -173,7 +173,7 @@ static void copied_page_fails_at_every_call(void) {
     }
 }
 
-/* Pages far from each other need so many tables that the pool must grow, more than once; that can fail, too. */
+/* Pages far apart need so many tables that the pool must grow more than once, which can fail, too. */
 static void pools_grow(void) {
     uaddr_t at;
     uint64_t pid = start();
@@ -260,7 +260,7 @@ static void mappings_find_a_place(void) {
     finish(pid);
 }
 
-/* The address space has a largest size, also for a program whose image alone takes all of it. */
+/* The address space has a maximum size, even for a program whose image alone takes all of it. */
 static void address_space_has_a_limit(void) {
     uint64_t pid = start();
     uaddr_t at;
@@ -315,8 +315,8 @@ static void unmap_and_protect_refuse(void) {
     finish(pid);
 }
 
-/* Out of the middle of a mapping, of a file's pages, of many kinds at once: the rest stays, what is gone is given
- * back. */
+/* Unmap from the middle of a mapping, of a file's pages, of several kinds at once: the rest stays, and the
+ * unmapped pages are freed. */
 static void unmap_takes_just_the_range(void) {
     uint64_t pid = start();
     cap_t thread = thread_of(pid);
@@ -333,7 +333,7 @@ static void unmap_takes_just_the_range(void) {
     }
     CHECK_EQUAL(sys->frames.free_count, now.free_frames - 3);
     CHECK_EQUAL(world_map(pid, AREA + 2 * PAGE_BYTES, 2, READ_WRITE, AT, &at), OK);
-    CHECK_EQUAL(world_word(thread, AREA + 2 * PAGE_BYTES), 0); /* not what was there */
+    CHECK_EQUAL(world_word(thread, AREA + 2 * PAGE_BYTES), 0); /* not its old contents */
     CHECK_EQUAL(world_map_file(pid, AREA + 0x10000, 3, MEMORY_READ, AT, &at), OK);
     CHECK_EQUAL(world_unmap(pid, AREA + 0x11000, 1), OK);
     CHECK(!fake_may_access(thread, AREA + 0x11000, MEMORY_READ) &&
@@ -367,7 +367,7 @@ static void replacing_takes_what_was_there(void) {
     finish(pid);
 }
 
-/* Mapping, writing and unmapping in ever new places takes nothing that it does not give back. */
+/* Mapping, writing and unmapping at ever new addresses leaks nothing. */
 static void places_once_used_are_forgotten(void) {
     uint64_t pid = start();
     uaddr_t at;

@@ -55,7 +55,7 @@ static void compare_all(void) {
             compare_page(&models[i], j);
 }
 
-/* What the file has for page `number` of a mapping. */
+/* The file's word in page `number` of a mapping. */
 static uint64_t file_word(uint64_t number) {
     uint64_t word = 0;
     if (number * PAGE_BYTES < MAKER_FILE_BYTES)
@@ -70,7 +70,7 @@ static bool is_free(const struct model *model, uint64_t first, uint64_t count) {
     return true;
 }
 
-/* With REPLACE and a failure, nothing or just the removal has happened: the first page tells which. */
+/* After a failure with REPLACE either nothing or only the removal has happened: the first page tells which. */
 static void note_removal(struct model *model, uint64_t first, uint64_t count) {
     const struct vm *vm = world_body(model->pid)->incarnation.vm;
     if (!vm_is_free(vm, AREA + first * PAGE_BYTES, AREA + (first + count) * PAGE_BYTES))

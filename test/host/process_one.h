@@ -22,7 +22,8 @@ static struct world_trace before; /* the state before the process */
 static inline cap_t thread_of(uint64_t pid) { return world_thread(pid); }
 static inline struct incarnation *memory_of(uint64_t pid) { return &world_body(pid)->incarnation; }
 
-/* Process 1, and a child whose memory is tried: its pid. There is a page at AREA, which begins with the word 1. */
+/* Start process 1, and a child whose memory is tested. Returns the child's pid. It has a page at AREA,
+ * which begins with the word 1. */
 static inline uint64_t start(void) {
     uint64_t pid = 0;
     uaddr_t at;

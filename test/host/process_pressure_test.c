@@ -30,7 +30,7 @@ static uint64_t child_of(uint64_t parent) {
     return pid;
 }
 
-/* Touch so many pages from `at` on, where they are mapped. False: the process has ended. */
+/* Access so many mapped pages from `at` on. False: the process has ended. */
 static bool touch(uint64_t pid, uaddr_t at, uint64_t page_count) {
     for (uint64_t i = 0; i < page_count; i++) {
         uaddr_t page = at + i * PAGE_BYTES;
@@ -85,7 +85,7 @@ static void last_frames_are_kept(void) {
     CHECK_EQUAL(world_exec(pid), P_NO_MEMORY);
     world_unstage(pid);
     CHECK(world_same(&now));
-    CHECK_EQUAL(world_map(pid, AREA + 0x100000, 4, READ_WRITE, AT, &at), OK); /* a promise takes none */
+    CHECK_EQUAL(world_map(pid, AREA + 0x100000, 4, READ_WRITE, AT, &at), OK); /* a mapping alone takes no frames */
     CHECK_EQUAL(world_unmap(pid, AREA + 0x100000, 4), OK);
     child = child_of(1); /* of the reserve */
     CHECK(sys->frames.free_count < RESERVE);
@@ -114,7 +114,7 @@ static void last_records_are_kept(void) {
     uint32_t lowest = sys->store.lowest_free;
     sys->store.lowest_free = STORE_PAGES_MAX - STORE_RESERVE;
     CHECK_EQUAL(world_spawn(pid, &child, NULL), P_NO_MEMORY);
-    CHECK(touch(pid, AREA + (2ULL << 32), 1)); /* what the hog had is taken */
+    CHECK(touch(pid, AREA + (2ULL << 32), 1)); /* the hog's records are free now */
     CHECK(is_alive(pid) && !is_alive(hog));
     CHECK(ended_for_memory(1, hog));
     sys->store.lowest_free = lowest;
@@ -176,7 +176,7 @@ static void accounts_come_first(void) {
     taken_count = 0;
 }
 
-/* Process 1 takes the reserve, then the others' pages, and is the last one to end. */
+/* Process 1 takes the reserve, then the others' pages, and is the last to end. */
 static void first_ends_last(void) {
     uint64_t pid = start();
     uaddr_t at;

@@ -45,7 +45,7 @@ static void start(void) {
     act(PROCESS_SIGUSR1, PROCESS_SIGNAL_HANDLE);
 }
 
-/* The time has come to look again, and no other. */
+/* Let the server's timer run out, and nothing else. */
 static void look(void) {
     uint64_t at_ns = wakes_next(&sys->processes.wakes);
     CHECK(at_ns != DEADLINE_NEVER && at_ns > world_now_ns);
@@ -105,7 +105,7 @@ static void thread_goes_on_when_its_signal_is_ignored(void) {
     CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
 }
 
-/* What ends or stops it waits for no server. */
+/* A signal that ends or stops the process does not wait for the server. */
 static void end_and_stop_wait_for_nobody(void) {
     struct process_wait_reply news;
     start();
@@ -138,7 +138,7 @@ static void stopped_process_runs_behind_what_is_due(void) {
     CHECK(!fake_is_suspended(thread) && !world_process(pid)->halted);
 }
 
-/* A call that was queued or put off: the thread finds it not done, and may make it again. */
+/* A call that was queued or put off is taken back: the thread finds it not done, and may repeat it. */
 static void call_that_nobody_serves_has_no_effect(void) {
     struct thread_registers registers;
     start();
@@ -148,7 +148,7 @@ static void call_that_nobody_serves_has_no_effect(void) {
     CHECK_EQUAL(world_word(thread, registers.rsi), P_INTERRUPTED); /* RAX of the frame */
 }
 
-/* A stopped process makes no processes; the call is made again when it goes on. */
+/* A stopped process does not fork; its call is repeated when it continues. */
 static void stopped_process_does_not_fork(void) {
     uint64_t child;
     start();
@@ -159,7 +159,7 @@ static void stopped_process_does_not_fork(void) {
     CHECK_EQUAL(world_fork(pid, &child), OK);
 }
 
-/* On the alternate stack, as long as what a handler may count on is left below. */
+/* The frame goes onto the alternate stack, as long as the guaranteed room for a handler is left below. */
 static void frame_has_room_or_the_process_ends(void) {
     static const struct {
         uint64_t rsp_offset; /* from the bottom of the stack */

@@ -72,7 +72,7 @@ static void create(uint64_t number) {
         made_to_fail += failed;
         CHECK(status == OK ? false : failed || (status == P_LIMIT && free == PROCESS_THREADS_MAX));
         if (free < PROCESS_THREADS_MAX && thread_at(world_process(pid), free) != NULL &&
-            thread_at(world_process(pid), free)->process != NULL) /* a number that was begun: its id is gone */
+            thread_at(world_process(pid), free)->process != NULL) /* the number was used again, so its old id is gone */
             models[free].uses = thread_at(world_process(pid), free)->id / PROCESS_THREADS_MAX + 1;
         return;
     }
@@ -213,7 +213,7 @@ static void let_time_pass(void) {
     CHECK_EQUAL(world_late.count, told + due);
 }
 
-/* What waits is interrupted by a handler; who masks the signal goes on. */
+/* A handler interrupts a waiting thread, unless the thread masks the signal. */
 static void signal_one(uint64_t number) {
     struct model *target;
     struct process_thread_signal_request request = {some_id(&target), PROCESS_SIGUSR1};

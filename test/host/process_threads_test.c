@@ -334,7 +334,7 @@ static void let_do(uint64_t badge, enum doing doing) {
         CHECK_EQUAL(world_call(badge, 24, &request, &reply, NULL), SERVER_DEFERRED);
 }
 
-/* Either the handler is entered, or the process ends; nothing is left behind in either case. */
+/* Either the handler is entered, or the process ends; nothing leaks in either case. */
 static void handler_with_every_call_failing(void) {
     uint32_t entered = 0, ended = 0;
     for (enum doing doing = RUNS; doing < DOINGS; doing++) {
@@ -369,7 +369,7 @@ static void handler_with_every_call_failing(void) {
     CHECK(entered >= DOINGS && ended > 4 * DOINGS);
 }
 
-/* A handler's frame that just fits above a page that fork shares. */
+/* A handler's frame that just fits above a page shared by fork. */
 static void handler_above_a_shared_page_runs(void) {
     struct world_trace before;
     struct thread_registers registers;
@@ -416,7 +416,7 @@ static void signal_goes_to_the_first_that_does_not_mask_it(void) {
     CHECK(world_same(&before));
 }
 
-/* A thread that can't be suspended, or resumed, is the kernel's fault; nothing is lost by it. */
+/* If the kernel fails to suspend or resume a thread, nothing is lost. */
 static void stop_and_continue_with_every_call_failing(void) {
     struct world_trace before;
     start(&before);

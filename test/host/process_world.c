@@ -108,7 +108,7 @@ void world_start(uint64_t pages) {
     (void)frames_add_region(&sys->frames, FAKE_CAP_RAM, all_pages); /* the first one always fits */
     memset(bookkeeping, 0, sizeof bookkeeping);
     if (all_pages > FAKE_FRAMES || frames_bookkeeping_bytes(&sys->frames) > sizeof bookkeeping)
-        __builtin_trap(); /* the test wants more than there is */
+        __builtin_trap(); /* the test wants more frames than there are */
     frames_start(&sys->frames, bookkeeping);
     sys->work = (struct system_work){{FAKE_CAP_RAM, 0, work_pages}, &fake_ram[0][0]};
     frames_reserve(&sys->frames, &sys->work.run);
@@ -236,14 +236,14 @@ struct body *world_body(uint64_t pid) {
 }
 cap_t world_thread(uint64_t pid) { return thread_next(world_process(pid), NULL)->object; }
 
-/* What the process in which a thread runs has mapped. */
+/* The incarnation of the process in which a thread runs. */
 static struct incarnation *incarnation_of(cap_t thread) {
     struct process *process;
     for (uint64_t pid = 0; (process = process_find_from(&sys->processes, pid)) != NULL; pid = process->pid + 1ULL)
         for (struct thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
             if (at->object == thread)
                 return &body_of(process)->incarnation;
-    __builtin_trap(); /* the test names a thread that is not there */
+    __builtin_trap(); /* the test names a thread that does not exist */
 }
 
 uint32_t world_touch(cap_t thread, uaddr_t at, uint64_t access) {

@@ -21,11 +21,12 @@ struct world_late {
 };
 extern struct world_late world_late;
 extern cap_t world_deferred;           /* the slot of the last answer that was put off */
-extern uint64_t world_now_ns;          /* what the clock says */
-extern bool world_odd_call;            /* the files server saw a call that it did not expect */
-extern uint64_t world_told_foreground; /* what the console knows of the foreground */
+extern uint64_t world_now_ns;          /* the clock's time */
+extern bool world_odd_call;            /* the files server got an unexpected call */
+extern uint64_t world_told_foreground; /* the foreground group that the console was told */
 
-/* How the strings that world_spawn and world_exec stage divide: "prog", "arg", "A=1", "cap:fake=3", "console=33". */
+/* The division of the strings staged by world_spawn and world_exec: "prog", "arg", "A=1",
+ * "cap:fake=3", "console=33". */
 extern struct process_strings world_strings;
 
 extern char world_log[4096]; /* what was printed on the kernel's log, a line each */
@@ -51,7 +52,7 @@ struct world_trace {
 struct world_trace world_look(void);
 bool world_same(const struct world_trace *before);
 
-/* Are the spare pages of the store that nobody will clear again zero, but for the word that leads to the next? */
+/* Are the store's spare pages, which are not cleared again, zero except for the link to the next one? */
 bool world_spare_is_clean(void);
 
 /* Call an operation as process `pid`, or a thread's badge, would. ret_call: what the server saw, with
@@ -63,7 +64,7 @@ uint32_t world_exec(uint64_t pid);
 uint32_t world_wait(uint64_t pid, uint64_t child, uint64_t no_hang, struct process_wait_reply *ret_end);
 uint32_t world_exit(uint64_t pid, uint64_t code);
 
-/* What the server knows of a process, and the kernel's thread of its first. */
+/* The server's record of a process, and the kernel's thread of its first thread. */
 struct process *world_process(uint64_t pid);
 struct body *world_body(uint64_t pid);
 cap_t world_thread(uint64_t pid);

@@ -114,7 +114,7 @@ static uint64_t choose_offset(struct model_choices *choices) {
     return page == RAM_FILE_BYTES_MAX && choose(choices, 4) != 0 ? page - delta : page + delta;
 }
 
-/* A file of the model, perhaps one that was removed and is held, or NULL: then `ret_number` names none. */
+/* Choose a file of the model, perhaps a removed one that is held, or NULL: then `ret_number` names no file. */
 static struct model_entry *choose_file(struct model *model, struct model_choices *choices, uint64_t *ret_number) {
     uint32_t start = choose(choices, MODEL_ENTRIES_MAX);
     struct model_entry *held = &model->held[start % MODEL_HELD_MAX];
@@ -135,7 +135,7 @@ static bool is_held(const struct model *model, const struct model_entry *entry) 
     return entry >= model->held && entry < model->held + MODEL_HELD_MAX;
 }
 
-/* The node of what choose_file has chosen; false: nothing has this number. */
+/* The node of the file that choose_file chose; false: no file has this number. */
 static bool find_node(const struct model *model, const struct model_entry *entry, uint64_t number, uint32_t *ret_node) {
     bool held = entry != NULL && is_held(model, entry);
     if (held)
@@ -168,7 +168,7 @@ static const char *step_create(struct model *model, struct model_choices *choice
     return entry->number == model->stale ? "a number that was used before" : NULL;
 }
 
-/* What of a write finds room: *ret_done bytes. */
+/* Predict how much of a write finds room: *ret_done bytes. */
 static uint32_t predict_write(struct model *model, struct model_entry *entry, uint64_t offset, uint64_t length,
                               uint64_t *ret_done) {
     uint32_t left = pages_left(model);
@@ -461,7 +461,7 @@ const char *model_end(struct model *model) {
     for (uint32_t i = 0; i < MODEL_HELD_MAX; i++)
         while (model->held[i].holders > 0)
             release(model, &model->held[i]);
-    while (gone) { /* what has nothing below it goes first */
+    while (gone) { /* entries without children go first */
         gone = false;
         for (uint32_t i = 0; i < MODEL_ENTRIES_MAX; i++) {
             struct model_entry *entry = &model->entries[i];

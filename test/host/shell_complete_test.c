@@ -28,7 +28,7 @@ static void offer(const char *name) {
     complete_offer(&complete, name, length - is_folder, is_folder);
 }
 
-/* What Tab inserts behind `text`, among these names; a slash behind one makes it a folder. */
+/* Check what Tab inserts after `text`, given these names; a name that ends in a slash is a folder. */
 #define CHECK_INSERTION(text, wanted, ...) \
     check_insertion(text, wanted, (const char *const[]){__VA_ARGS__, NULL}, __LINE__)
 

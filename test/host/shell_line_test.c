@@ -295,7 +295,7 @@ static void long_lines_scroll_and_end_at_the_limit(void) {
     CHECK_EQUAL(editor.length, LINE_BYTES_MAX);
 }
 
-/* Ctrl-R: the newest line with the text, then older ones; any other key takes what was found. */
+/* Ctrl-R finds the newest line with the text, then older ones; any other key takes the found line. */
 static void search(void) {
     fresh();
     enter("echo one");
@@ -383,7 +383,7 @@ static void a_line_that_is_too_long_is_refused(void) {
     CHECK_EQUAL(type("ok\r"), LINE_READY);
 }
 
-/* Wherever it stands; what is left of the line is another one. Emptied, even of nothing, it may run. */
+/* A line with a zero byte anywhere does not run. Once it has been emptied, even if it was empty, the line may run. */
 static void a_line_with_a_zero_byte_is_refused(void) {
     static const struct {
         const char *before, *behind;

@@ -149,7 +149,7 @@ static void comments(void) {
     CHECK(parse_line("  \t ", &line, &error) && line.count == 0);
 }
 
-/* Compare one command's place and manner; `text` is what of the line belongs to it. */
+/* Compare one command's place and how it is joined; `text` is its part of the line. */
 static void check_command(const char *whole, size_t index, const char *text, enum parse_join join, int background) {
     const struct parse_command *command = &line.commands[index];
     CHECK(strncmp(whole + command->start, text, strlen(text)) == 0);

@@ -8,7 +8,7 @@
 #define SELF "bin/process_conformance"
 #define IMAGES "test/process/"
 
-/* What to start. NULL lists are empty; lists end with NULL. */
+/* A program to start. NULL lists are empty; lists end with NULL. */
 struct start {
     const char *path;
     const char *const *arguments;

@@ -58,7 +58,7 @@ REFUSE(with_executable_stack, "executable_stack", P_IMAGE, "executable stack")
 REFUSE(with_shared_page, "shared_page", P_IMAGE, "share a page")
 REFUSE(too_large, "too_large", P_LIMIT, "segments take more than")
 
-/* What all the others were made from is sound. */
+/* The image from which all the others were made is sound. */
 static void spawn_runs_the_sound_image(void) {
     const struct start start = {IMAGES "sound", NULL, NULL, NULL};
     uint64_t pid;

@@ -258,7 +258,7 @@ static void map_file_keeps_what_is_written_to_itself(void) {
     CHECK_STATUS(unmap((uaddr_t)after, 3 * PAGE_BYTES), OK);
 }
 
-/* What was the file's own page becomes a copy. */
+/* The file's own page becomes a copy (copy-on-write). */
 static void map_file_that_becomes_writable_is_private(void) {
     uint8_t *one = map_noise(3, MEMORY_READ, 0), *other = map_noise(3, MEMORY_READ, 0);
     if (one == NULL || other == NULL)

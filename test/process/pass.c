@@ -178,7 +178,7 @@ static int role_has_no_teller(int argc, char **argv) {
     return CODE_SIGNALLED;
 }
 
-/* What was deleted doesn't come back, whatever lies in its place. */
+/* A deleted capability does not come back, whatever lies in its slot. */
 static int role_gives_up_its_identity(int argc, char **argv) {
     (void)argc, (void)argv;
     cap_t teller = program_cap("teller");

@@ -233,7 +233,7 @@ static void go_on(uint64_t signal, const struct process_signal_frame *frame) {
         (void)signal_self(signal);
 }
 
-/* What waits at a handler's end comes when its frame is gone. */
+/* A signal pending at a handler's end is delivered when the handler's frame is gone. */
 IN_CHILD(signal_handlers_in_a_row_take_no_more_stack) {
     CHECK_STATUS(signal_handle(PROCESS_SIGUSR1, go_on, 0), OK);
     CHECK_STATUS(signal_self(PROCESS_SIGUSR1), OK);

@@ -1,5 +1,5 @@
 /*
- * What the groups of cases about signals share: operations, and a handler that notes what it saw.
+ * Shared by the groups of cases about signals: operations, and a handler that records what it saw.
  */
 #pragma once
 
@@ -98,7 +98,7 @@ static inline uint32_t set_session(uint64_t *ret_session) {
     return status;
 }
 
-/* What was left of the one before. */
+/* Returns the time left of the last alarm. */
 static inline uint64_t alarm_after(uint64_t duration_ns) {
     struct process_alarm_request request = {duration_ns};
     struct process_alarm_reply reply = {0};

@@ -191,7 +191,7 @@ IN_CHILD(thread_limit_is_told_and_passes) {
     return CODE_SIGNALLED;
 }
 
-/* Those that have ended count until they are joined. */
+/* Ended threads count until they are joined. */
 IN_CHILD(thread_limit_counts_the_unjoined) {
     uint64_t threads[PROCESS_THREADS_MAX], one_more;
     for (uint32_t i = 1; i < PROCESS_THREADS_MAX; i++)

@@ -25,7 +25,7 @@ static inline uint64_t begin(threads_function run, uint64_t argument) {
     return CHECK_STATUS(threads_start(run, (void *)argument, &thread), OK) ? thread : NO_THREAD;
 }
 
-/* What it ended with. */
+/* Join it. Returns its result. */
 static inline uint64_t join(uint64_t thread) {
     uint64_t value = 0;
     CHECK_STATUS(threads_join(thread, &value), OK);
@@ -99,7 +99,7 @@ static inline uint64_t spin_on_and_on(void *argument) {
         __asm__ volatile("pause");
 }
 
-/* What the server has in use, in one figure that threads change. */
+/* The server's figures of memory in use; threads change one of them. */
 static inline struct process_memory_reply memory_now(void) {
     struct process_memory_request request = {0};
     struct process_memory_reply reply = {0};

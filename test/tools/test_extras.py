@@ -24,7 +24,7 @@ SECONDS = 60
 
 
 def path_without(program: str, folder: pathlib.Path) -> str:
-    """A PATH on which all programs of the usual one are, but for one."""
+    """A PATH with all programs of the usual one, except `program`."""
     for place in os.environ["PATH"].split(os.pathsep):
         for file in pathlib.Path(place).glob("*"):
             if file.name != program and not (folder / file.name).is_symlink():

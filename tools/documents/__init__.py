@@ -1,1 +1,1 @@
-"""What check_docs.py holds documentation and sources to, one module a subject."""
+"""The checks of check_docs.py on documentation and sources, one module a subject."""
