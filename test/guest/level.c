@@ -82,8 +82,7 @@ static void irq_ack_lets_a_level_come_again(void) {
     for (uint32_t round = 0; round < 5; round++) {
         edu[EDU_RAISE] = 1;
         CHECK_VALUE(sys_signal_wait(notification, world_soon()), 1);
-        CHECK_STATUS(sys_signal_wait(notification, world_now() + QUIET_NS),
-                     E_TIMEOUT); /* masked until irq_ack */
+        CHECK_STATUS(sys_signal_wait(notification, world_now() + QUIET_NS), E_TIMEOUT); /* masked until irq_ack */
         CHECK_STATUS(sys_irq_ack(line), OK);
         CHECK_VALUE(sys_signal_wait(notification, world_soon()), 1); /* as the line is still raised */
         edu[EDU_LOWER] = 1;

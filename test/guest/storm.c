@@ -17,8 +17,8 @@
 #define SOMEWHERE 0x4000000000ULL
 /* every so often rescue running threads, too: one may run without anything that it could use */
 #define RESCUE_ROUNDS 8U
-#define NEVER_MAX 9U     /* how many system calls may never succeed: six can't, and a few may be unlucky */
-#define WAIT_NS 30000U   /* the deadline of waits that have one */
+#define NEVER_MAX 9U   /* how many system calls may never succeed: six can't, and a few may be unlucky */
+#define WAIT_NS 30000U /* the deadline of waits that have one */
 #define ROUND_NS 1000000ULL
 
 #define OUT_CALLS 0

@@ -148,8 +148,7 @@ static void add_touchers(uint64_t count) {
             view->in[STRESS_AT] = stress.pages;
             view->in[STRESS_CANARY] = stress_canary(space);
             if (random_below(2) == 0)
-                view->in[STRESS_PACE_NS] =
-                    0; /* never sleep: a sleep, and so another root, would flush its TLB */
+                view->in[STRESS_PACE_NS] = 0; /* never sleep: a sleep, and so another root, would flush its TLB */
         }
     }
     (void)add("map", stress_map, player, MEMBER_PLAYS);

@@ -239,8 +239,7 @@ static void stir(struct table_of_players *all, uint64_t *random) {
         break;
     case 1:
         for (uint32_t i = 0; i < PLAYERS; i++)
-            (void)sys_thread_resume(
-                all->players[i].thread); /* fails for a player that a fault has ended */
+            (void)sys_thread_resume(all->players[i].thread); /* fails for a player that a fault has ended */
         break;
     case 2:
         CHECK_STATUS(sys_signal_raise(all->bits[chosen], 0x10), OK);

@@ -7,8 +7,8 @@ much more than an emulator.
 examples:
   ./baton bench            the table
   ./baton bench --json     the same for programs
-  ./baton bench --check fail if a row is worse than test/bench/recorded.json by more than 1 %, or a
-  step of the sweep a cliff
+  ./baton bench --check    fail if a row is worse than test/bench/recorded.json by more than 1 %, or if a step of the
+                           sweep is a cliff
   ./baton bench --record   make the figures the recorded ones
   ./baton bench --profile ipc_call_0   where the instructions of a row go, by program and function
   ./baton bench boot       where those of a boot go, phase by phase

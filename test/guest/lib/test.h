@@ -41,8 +41,7 @@ extern const struct suite suite;
 
 /* The time limit of a case, unless the command line's word limit_ms=N or the case sets another. */
 #define TEST_LIMIT_MS 10000U
-#define TEST_STAY_LIMIT \
-    10000U /* instructions: a program may get an interrupt this much after its device raised it */
+#define TEST_STAY_LIMIT 10000U /* instructions: a program may get an interrupt this much after its device raised it */
 uint64_t test_limit_default_ns(void);
 
 /* From now on, this case may take so long. */
