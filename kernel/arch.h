@@ -1,7 +1,8 @@
 /*
- * The machine, as the rest of the kernel sees it. All x86 knowledge is behind these functions, in arch/x86_64/; the host
- * build puts its own behind them. State of the machine per CPU is struct arch_cpu, per thread struct arch_thread, both
- * in arch/x86_64/state.h, which is plain C.
+ * The machine, as the rest of the kernel sees it: the one header of arch/ that generic code includes. All x86 knowledge is
+ * behind these functions, in arch/x86_64/; the host build puts its own behind them. What callers need inline is in
+ * arch/x86_64/contract/, which only this header includes. State of the machine per CPU is struct arch_cpu, per thread struct
+ * arch_thread, both in contract/state.h, which is plain C.
  *
  * Lock: the kernel lock, unless a line says otherwise.
  */
@@ -15,7 +16,7 @@
 #include "kernel/abi/status.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "kernel/arch/x86_64/state.h"
+#include "kernel/arch/x86_64/contract/state.h"
 
 struct cpu;
 struct pool;
@@ -143,7 +144,7 @@ uint64_t arch_ticks_to_ns(uint64_t ticks);
 /* arch_flush of one page, on this CPU. */
 static inline void arch_flush_page(uint64_t root, uint64_t at) { (void)root, (void)at; }
 #else
-#include "kernel/arch/x86_64/this_cpu.h"
+#include "kernel/arch/x86_64/contract/this_cpu.h"
 #endif
 /* Take the interrupts that are pending, or wait for one if this CPU `sleeps`. The kernel lock is not held. */
 void arch_idle(bool sleeps);
@@ -178,5 +179,5 @@ void arch_log_write(const char *text, uint64_t length);
 /* The same to the serial port, if it has the log as well: how many bytes of it are done with. It does not wait for the port. */
 uint64_t arch_log_send(const char *text, uint64_t length);
 
-#include "kernel/arch/x86_64/bound.h"
-#include "kernel/arch/x86_64/page_one.h"
+#include "kernel/arch/x86_64/contract/bound.h"
+#include "kernel/arch/x86_64/contract/page_one.h"

@@ -3,7 +3,7 @@
  * operations may also be abandoned half way, as when their thread dies.
  */
 #include "kernel/abi/rights.h"
-#include "kernel/check.h"
+#include "kernel/calls/check.h"
 #include "test/fuzz/fuzz.h"
 #include "test/host/kernel/machine.h"
 

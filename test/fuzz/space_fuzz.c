@@ -4,9 +4,9 @@
  * frames at the same offset from 2 MiB, so that large pages are made, split and removed.
  */
 #include "kernel/abi/rights.h"
-#include "kernel/check.h"
-#include "kernel/ledger.h"
-#include "kernel/space.h"
+#include "kernel/base/ledger.h"
+#include "kernel/calls/check.h"
+#include "kernel/memory/space.h"
 #include "test/fuzz/fuzz.h"
 #include "test/host/kernel/machine.h"
 

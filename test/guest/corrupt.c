@@ -8,7 +8,7 @@
  * Several needs can lie behind one entry. Then the audit names the one that comes first in its own order.
  */
 #include "kernel/abi/system.h"
-#include "kernel/check.h"
+#include "kernel/calls/check.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"

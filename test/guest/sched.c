@@ -7,7 +7,7 @@
 #include "test/guest/lib/test.h"
 #include "test/guest/lib/world.h"
 
-#define SLICE_NS 10000000ULL /* the time slice that kernel/sched.h promises */
+#define SLICE_NS 10000000ULL /* the time slice that kernel/run/sched.h promises */
 #define SHORT_NS 3000000ULL
 
 /* Threads record the order in which they ran: each takes the next number. */

@@ -6,7 +6,7 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "kernel/check.h"
+#include "kernel/calls/check.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"

@@ -22,8 +22,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
 from host import needs  # noqa: E402  (the path has to be set first)
 
-SLOT_SHIFT = 5  # kernel/arch/x86_64/offsets.h: SLOT_SHIFT
-IN_CPU_FAST = 56  # kernel/arch/x86_64/offsets.def
+SLOT_SHIFT = 5  # kernel/arch/x86_64/contract/offsets.h: SLOT_SHIFT
+IN_CPU_FAST = 56  # kernel/arch/x86_64/contract/offsets.def
 LOCK, SERVING, HOLDER = "kernel_ticket_lock", 4, 8  # offsets.def: IN_LOCK_SERVING, IN_LOCK_HOLDER
 
 # Functions where a number that no user chose becomes the address of 32 bytes: how often, and why.

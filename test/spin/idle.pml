@@ -1,5 +1,5 @@
 /*
- * CPUs that sleep, and how they are woken (kernel/sched.c: idle(), sched_ready(), sched_unsettle()), for all
+ * CPUs that sleep, and how they are woken (kernel/run/sched.c: idle(), sched_ready(), sched_unsettle()), for all
  * interleavings of three CPUs. A stay in the kernel, with the lock, is one step: lock.pml shows that no other CPU is
  * there meanwhile.
  *

@@ -1,5 +1,5 @@
 /*
- * The kernel lock and the fast path that does without it (kernel/lock.h), for all interleavings of three CPUs. As on
+ * The kernel lock and the fast path that does without it (kernel/machine/lock.h), for all interleavings of three CPUs. As on
  * x86, stores are delayed: a store stays in its CPU's buffer, invisible to others, until a locked instruction writes it
  * to memory, or the machine does so at any later time. Each buffer holds at most one store that matters.
  *

@@ -1,6 +1,6 @@
 """Owns test/coverage-notes.md: why some lines are not reached. It is prose, with headings and items of this form:
 
-    ## `kernel/main.c`
+    ## `kernel/entry/main.c`
     - `panic("not enough memory");`: a machine that small does not boot.
     - `first line;`, `second line;`: one reason for both.
 

@@ -1,8 +1,8 @@
 """Owns a report's part on threads: each one's name, what it waits for, since when, and which thread could end the wait.
 
-All of it is read from the machine's memory, through the sealed root. Pools lead to objects (kernel/pool.h), a
-thread to the queue or reply capability that it waits at (kernel/thread.h), an endpoint to its capabilities
-(kernel/cap.h), and these to the tables of its servers. The kernel does not record when a wait began, so Watch
+All of it is read from the machine's memory, through the sealed root. Pools lead to objects (kernel/memory/pool.h), a
+thread to the queue or reply capability that it waits at (kernel/run/thread.h), an endpoint to its capabilities
+(kernel/cap/cap.h), and these to the tables of its servers. The kernel does not record when a wait began, so Watch
 samples the machine while it runs.
 
 The memory of a running machine changes while it is read: every list walk is bounded, and

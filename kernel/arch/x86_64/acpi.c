@@ -1,7 +1,7 @@
 #include "kernel/arch/x86_64/acpi.h"
 
-#include "kernel/log.h"
-#include "kernel/string.h"
+#include "kernel/base/string.h"
+#include "kernel/machine/log.h"
 
 #define TABLE_BYTES_MAX (1U << 20) /* what lies beyond is not looked at */
 #define HEADER_BYTES 36U

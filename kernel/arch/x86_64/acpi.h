@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "kernel/arch.h"
-#include "kernel/cpu.h"
+#include "kernel/machine/cpu.h"
 
 #define IO_APICS_MAX 32U
 

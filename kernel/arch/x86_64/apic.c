@@ -2,10 +2,10 @@
 
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/acpi.h"
-#include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
-#include "kernel/cpu.h"
-#include "kernel/log.h"
+#include "kernel/machine/cpu.h"
+#include "kernel/machine/log.h"
 
 #define MSR_APIC_BASE 0x1bU
 #define APIC_BASE_ENABLE (1ULL << 11)

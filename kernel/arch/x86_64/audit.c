@@ -8,15 +8,15 @@
  */
 #include "kernel/arch/x86_64/audit.h"
 #include "kernel/arch.h"
+#include "kernel/arch/x86_64/contract/pte.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/entry.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/page_table.h"
-#include "kernel/arch/x86_64/pte.h"
-#include "kernel/cpu.h"
-#include "kernel/ledger.h"
-#include "kernel/string.h"
-#include "kernel/thread.h"
+#include "kernel/base/ledger.h"
+#include "kernel/base/string.h"
+#include "kernel/machine/cpu.h"
+#include "kernel/run/thread.h"
 
 /* What a page must be. */
 struct need {

@@ -1,7 +1,7 @@
 /*
  * Bulk memory by string instructions, eight bytes a step.
  */
-#include "kernel/string.h"
+#include "kernel/base/string.h"
 
 void memory_fill_words(void *memory, uint64_t word, uint64_t bytes) {
     uint64_t count = bytes / 8;

@@ -1,11 +1,11 @@
 #include "kernel/arch/x86_64/cpu_init.h"
 
 #include "kernel/arch.h"
-#include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/entry.h"
 #include "kernel/arch/x86_64/fpu.h"
 #include "kernel/arch/x86_64/layout.h"
-#include "kernel/cpu.h"
+#include "kernel/machine/cpu.h"
 
 #define MSR_STAR 0xc0000081U
 #define MSR_LSTAR 0xc0000082U

@@ -1,7 +1,7 @@
 /*
  * From a system call's number, in RAX, to its handler, with the arguments where C has them.
  */
-#include "kernel/arch/x86_64/offsets.h"
+#include "kernel/arch/x86_64/contract/offsets.h"
 
 /* handler_NUMBER is the handler of that call; of 0, which means nothing, too. */
 #define SYSCALL(number, name, count, prototype) .set handler_##number, sys_##name;

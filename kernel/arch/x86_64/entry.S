@@ -13,7 +13,7 @@
  *
  * Sources: Intel SDM vol. 3A, 64-Bit Mode Stack Frame, Interrupt Stack Table; vol. 2, SWAPGS.
  */
-#include "kernel/arch/x86_64/offsets.h"
+#include "kernel/arch/x86_64/contract/offsets.h"
 #include "kernel/arch/x86_64/outermost.h"
 
     .section .text.start, "ax"

@@ -2,13 +2,13 @@
 
 #include "kernel/abi/syscall.h"
 #include "kernel/arch.h"
-#include "kernel/arch/x86_64/asm.h"
+#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
-#include "kernel/assert.h"
-#include "kernel/cpu.h"
-#include "kernel/fastpath.h"
-#include "kernel/string.h"
-#include "kernel/thread.h"
+#include "kernel/base/assert.h"
+#include "kernel/base/string.h"
+#include "kernel/machine/cpu.h"
+#include "kernel/run/fastpath.h"
+#include "kernel/run/thread.h"
 
 #define CR4_FXSAVE (1ULL << 9 | 1ULL << 10) /* FXSAVE and SIMD exceptions */
 #define CR4_XSAVE (1ULL << 18)

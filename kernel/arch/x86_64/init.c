@@ -4,15 +4,15 @@
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/acpi.h"
 #include "kernel/arch/x86_64/apic.h"
-#include "kernel/arch/x86_64/asm.h"
 #include "kernel/arch/x86_64/boot_memory.h"
+#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/io.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch/x86_64/smp.h"
-#include "kernel/cpu.h"
-#include "kernel/fastpath.h"
-#include "kernel/log.h"
+#include "kernel/machine/cpu.h"
+#include "kernel/machine/log.h"
+#include "kernel/run/fastpath.h"
 
 #define LOADER_MAPS_BELOW (4ULL << 30) /* docs/boot-protocol.md */
 

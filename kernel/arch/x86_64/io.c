@@ -1,8 +1,8 @@
 #include "kernel/arch/x86_64/io.h"
 
 #include "kernel/arch.h"
-#include "kernel/arch/x86_64/asm.h"
-#include "kernel/command.h"
+#include "kernel/arch/x86_64/contract/asm.h"
+#include "kernel/machine/command.h"
 
 #define LOG_PORT 0xe9U /* QEMU's debug console; nothing on a PC listens there */
 #define SERIAL_PORT 0x3f8U

@@ -1,20 +1,20 @@
 /*
  * No code: the assembly's offsets are those of the structures.
  */
-#include "kernel/arch/x86_64/offsets.h"
+#include "kernel/arch/x86_64/contract/offsets.h"
 
 #include "kernel/abi/rights.h"
 #include "kernel/arch/x86_64/layout.h"
-#include "kernel/call.h"
-#include "kernel/cpu.h"
-#include "kernel/endpoint.h"
-#include "kernel/lock.h"
-#include "kernel/notification.h"
-#include "kernel/thread.h"
+#include "kernel/ipc/endpoint.h"
+#include "kernel/ipc/notification.h"
+#include "kernel/machine/call.h"
+#include "kernel/machine/cpu.h"
+#include "kernel/machine/lock.h"
+#include "kernel/run/thread.h"
 
 #define OFFSET(name, value, type, member) _Static_assert(offsetof(type, member) == (value), #name);
 #define NUMBER(name, value, expression) _Static_assert((uint64_t)(expression) == (value), #name);
-#include "kernel/arch/x86_64/offsets.def"
+#include "kernel/arch/x86_64/contract/offsets.def"
 
 _Static_assert(sizeof(struct cap_slot) == 1 << SLOT_SHIFT, "1 << SLOT_SHIFT");
 _Static_assert(OK == 0, "the fast path makes it by XOR and tests it by SHR");

@@ -8,13 +8,13 @@
  */
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch.h"
+#include "kernel/arch/x86_64/contract/page_one.h"
+#include "kernel/arch/x86_64/contract/pte.h"
 #include "kernel/arch/x86_64/layout.h"
-#include "kernel/arch/x86_64/page_one.h"
-#include "kernel/arch/x86_64/pte.h"
-#include "kernel/assert.h"
-#include "kernel/ledger.h"
-#include "kernel/pool.h"
-#include "kernel/string.h"
+#include "kernel/base/assert.h"
+#include "kernel/base/ledger.h"
+#include "kernel/base/string.h"
+#include "kernel/memory/pool.h"
 
 #define REAP_ENTRIES 128U /* of a last-level table, in one step of taking a space apart */
 

@@ -2,7 +2,7 @@
  * The macros that syscall.S is written in: what is asked and done at each step of a system call's way. RSP points to the running
  * thread; which registers are free is said there.
  */
-#include "kernel/arch/x86_64/offsets.h"
+#include "kernel/arch/x86_64/contract/offsets.h"
 
 /* Registers to and from the frame of the thread that register `thread` points to. */
 .macro SAVE thread, registers:vararg

@@ -5,7 +5,7 @@
  *
  * Source: Intel SDM vol. 3A, MP Initialization; Initializing IA-32e Mode.
  */
-#include "kernel/arch/x86_64/offsets.h"
+#include "kernel/arch/x86_64/contract/offsets.h"
 
 #define AT(label) (label - trampoline_start)
 

@@ -126,7 +126,7 @@ static void check_after(const struct baseline *before) {
     compare("bytes of the first pool", before->pool_used, after.pool_used);
     struct result invariants = sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0);
     if (invariants.status != OK && invariants.status != E_CALL)
-        fail("invariant %lu of kernel/check.h is broken", invariants.value);
+        fail("invariant %lu of kernel/calls/check.h is broken", invariants.value);
 }
 
 /* The limit is for kernels without checks, as these make stays longer. The kernel that users boot does not measure. */

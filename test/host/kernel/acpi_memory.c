@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/log.h"
-#include "kernel/string.h"
+#include "kernel/base/string.h"
+#include "kernel/machine/log.h"
 
 #define PIECES_MAX 64U
 #define COPIES_MAX 4096U

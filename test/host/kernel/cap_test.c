@@ -4,7 +4,7 @@
  * has lost its last descendant, which is reported to the endpoint's watcher.
  */
 #include "kernel/abi/rights.h"
-#include "kernel/check.h"
+#include "kernel/calls/check.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 

@@ -1,7 +1,7 @@
 /*
  * Does the leftist heap keep its order and its bounds under any insertions and removals?
  */
-#include "kernel/heap.h"
+#include "kernel/base/heap.h"
 
 #include "test/host/check.h"
 

@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 #include "kernel/abi/syscall.h"
-#include "kernel/cap.h"
-#include "kernel/cpu.h"
-#include "kernel/pool.h"
-#include "kernel/table.h"
-#include "kernel/thread.h"
+#include "kernel/cap/cap.h"
+#include "kernel/machine/cpu.h"
+#include "kernel/memory/pool.h"
+#include "kernel/run/table.h"
+#include "kernel/run/thread.h"
 
 #define MACHINE_FRAMES 4096U    /* 16 MiB; frame 0 is not RAM */
 #define MACHINE_FIRST_FREE 768U /* the first frames are the first pool's */

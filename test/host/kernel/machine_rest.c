@@ -8,10 +8,10 @@
 
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/page_table.h"
-#include "kernel/call.h"
-#include "kernel/lock.h"
-#include "kernel/string.h"
-#include "kernel/thread.h"
+#include "kernel/base/string.h"
+#include "kernel/machine/call.h"
+#include "kernel/machine/lock.h"
+#include "kernel/run/thread.h"
 
 #define ARGUMENTS_0
 #define ARGUMENTS_1 words[0]

@@ -1,15 +1,15 @@
 /*
  * Memory capabilities, and the ledger's counts of holders of each frame.
  */
-#include "kernel/memory.h"
+#include "kernel/memory/memory.h"
 
 #include "kernel/abi/message.h"
 #include "kernel/abi/rights.h"
 #include "kernel/arch.h"
-#include "kernel/call.h"
-#include "kernel/check.h"
-#include "kernel/ledger.h"
-#include "kernel/string.h"
+#include "kernel/base/ledger.h"
+#include "kernel/base/string.h"
+#include "kernel/calls/check.h"
+#include "kernel/machine/call.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 

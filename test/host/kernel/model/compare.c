@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "kernel/arch.h"
-#include "kernel/endpoint.h"
-#include "kernel/ledger.h"
-#include "kernel/notification.h"
-#include "kernel/queue.h"
-#include "kernel/space.h"
+#include "kernel/base/ledger.h"
+#include "kernel/ipc/endpoint.h"
+#include "kernel/ipc/notification.h"
+#include "kernel/memory/space.h"
+#include "kernel/run/queue.h"
 #include "test/host/kernel/machine.h"
 #include "test/host/kernel/model/model.h"
 

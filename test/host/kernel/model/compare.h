@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel/cap.h"
+#include "kernel/cap/cap.h"
 
 /* What differs; NULL: nothing. `all`: compare each mapped page and each word of memory, too. */
 const char *compare_states(bool all);

@@ -5,8 +5,8 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/arch.h"
-#include "kernel/check.h"
-#include "kernel/ledger.h"
+#include "kernel/base/ledger.h"
+#include "kernel/calls/check.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/irq.h"
-#include "kernel/ledger.h"
+#include "kernel/base/ledger.h"
+#include "kernel/ipc/irq.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 #include "test/host/kernel/model/generate.h"

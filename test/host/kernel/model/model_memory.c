@@ -1,8 +1,8 @@
 /*
  * Memory, pools, spaces, objects: docs/abi/memory_*.md, pool_*.md, object_create.md, space_*.md.
  */
-#include "kernel/space.h" /* for the sizes of objects in pieces, which no page promises */
-#include "kernel/table.h"
+#include "kernel/memory/space.h" /* for the sizes of objects in pieces, which no page promises */
+#include "kernel/run/table.h"
 #include "test/host/kernel/model/model.h"
 
 #define MAP_RIGHTS (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)

@@ -1,7 +1,7 @@
 /*
  * Scheduling, waits, and deadlines.
  */
-#include "kernel/timer.h"
+#include "kernel/run/timer.h"
 #include "test/host/kernel/model/model.h"
 
 void model_ready(uint32_t id) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kernel/arch.h"
-#include "kernel/assert.h"
+#include "kernel/base/assert.h"
 #include "test/host/check.h"
 #include "test/host/kernel/schedules/explore.h"
 #include "test/host/kernel/schedules/toys.h"

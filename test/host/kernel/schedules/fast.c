@@ -5,11 +5,11 @@
  */
 #include "kernel/abi/message.h"
 #include "kernel/arch.h"
-#include "kernel/call.h"
-#include "kernel/endpoint.h"
-#include "kernel/lock.h"
-#include "kernel/notification.h"
-#include "kernel/table.h"
+#include "kernel/ipc/endpoint.h"
+#include "kernel/ipc/notification.h"
+#include "kernel/machine/call.h"
+#include "kernel/machine/lock.h"
+#include "kernel/run/table.h"
 #include "test/host/kernel/schedules/world.h"
 
 #define FAST_TRIES 3U /* attempts to find the lock free */

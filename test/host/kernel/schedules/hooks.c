@@ -5,7 +5,7 @@
  */
 #include <stddef.h>
 
-#include "kernel/lock.h"
+#include "kernel/machine/lock.h"
 #include "test/host/kernel/schedules/run.h"
 
 #define WHERE __builtin_return_address(0)

@@ -1,8 +1,8 @@
 /*
  * Messages and signals between CPUs: a wait that is about to begin, a partner that dies.
  */
-#include "kernel/cap.h"
-#include "kernel/notification.h"
+#include "kernel/cap/cap.h"
+#include "kernel/ipc/notification.h"
 #include "test/host/kernel/schedules/scenarios.h"
 
 static const uint64_t deadline_ns = 100;

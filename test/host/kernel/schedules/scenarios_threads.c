@@ -1,7 +1,7 @@
 /*
  * Threads that are stopped, moved and changed while they run on another CPU.
  */
-#include "kernel/thread.h"
+#include "kernel/run/thread.h"
 #include "test/host/kernel/schedules/scenarios.h"
 
 static const struct thread_config to_cpu_0 = {.cpu = 0}, to_cpu_1 = {.cpu = 1}, to_cpu_2 = {.cpu = 2};

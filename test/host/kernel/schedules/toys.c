@@ -1,8 +1,8 @@
 #include "test/host/kernel/schedules/toys.h"
 
-#include "kernel/heap.h"
-#include "kernel/list.h"
-#include "kernel/lock.h"
+#include "kernel/base/heap.h"
+#include "kernel/base/list.h"
+#include "kernel/machine/lock.h"
 
 #define ROUNDS 3U
 

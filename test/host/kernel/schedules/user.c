@@ -6,12 +6,12 @@
 
 #include "kernel/abi/rights.h"
 #include "kernel/arch.h"
+#include "kernel/arch/x86_64/contract/pte.h"
 #include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/page_table.h"
-#include "kernel/arch/x86_64/pte.h"
-#include "kernel/ledger.h"
-#include "kernel/lock.h"
-#include "kernel/thread.h"
+#include "kernel/base/ledger.h"
+#include "kernel/machine/lock.h"
+#include "kernel/run/thread.h"
 #include "test/host/kernel/schedules/world.h"
 
 #define TICKS_AHEAD 500U /* how far each CPU's counter is ahead of the one before */

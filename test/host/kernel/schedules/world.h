@@ -15,8 +15,8 @@
 
 #include "kernel/abi/status.h"
 #include "kernel/abi/syscall.h"
-#include "kernel/cpu.h"
-#include "kernel/lock.h"
+#include "kernel/machine/cpu.h"
+#include "kernel/machine/lock.h"
 #include "test/host/kernel/schedules/explore.h"
 
 /* The fast path's check of the lock, after it has announced itself. */

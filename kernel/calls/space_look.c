@@ -1,0 +1,43 @@
+/*
+ * Calls that look into a space and change nothing: space_query, space_audit.
+ */
+#include "kernel/arch.h"
+#include "kernel/base/string.h"
+#include "kernel/machine/call.h"
+#include "kernel/memory/space.h"
+#include "kernel/run/table.h"
+
+struct result sys_space_query(cap_t space, uaddr_t at) {
+    struct thread *self = caller();
+    struct space *target;
+    enum status status = space_find_with_page(self, space, SPACE_QUERY, &target);
+    if (status != OK)
+        return result(status);
+    if (at >= USER_LIMIT)
+        return result(E_ARG); /* the kernel half is nobody's business */
+    struct space_walk walk = {0};
+    arch_walk(target->root, at, &walk);
+    memory_move(self->message->data, &walk, sizeof(walk));
+    uint64_t present = 0;
+    while (present < walk.levels && arch_entry_is_present(walk.entry[present]))
+        present++;
+    return result_value(present);
+}
+
+/* The kernel's part of what a handover checks, always in full; a part of it, and the value is where the next begins. */
+struct result sys_space_audit(cap_t space, uint64_t position) {
+    struct thread *self = caller();
+    struct space *target;
+    enum status status = space_find_with_page(self, space, SPACE_QUERY, &target);
+    if (status != OK)
+        return result(status);
+    if (position >= USER_LIMIT)
+        return result(E_ARG);
+    struct audit_failure failure = {0};
+    enum audit_check check = arch_audit_part(target->root, self, &position, &failure);
+    if (check == AUDIT_OK)
+        return result_value(position);
+    failure.check = check;
+    memory_move(self->message->data, &failure, sizeof(failure));
+    return (struct result){.status = E_AUDIT, .value = check};
+}

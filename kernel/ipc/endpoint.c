@@ -1,0 +1,305 @@
+#include "kernel/ipc/endpoint.h"
+
+#include "kernel/base/assert.h"
+#include "kernel/base/string.h"
+#include "kernel/ending/watch.h"
+#include "kernel/ipc/notification.h"
+#include "kernel/ipc/transfer.h"
+#include "kernel/machine/call.h"
+#include "kernel/machine/log.h"
+#include "kernel/memory/pool.h"
+#include "kernel/run/queue.h"
+#include "kernel/run/sched.h"
+#include "kernel/run/table.h"
+#include "kernel/run/trace.h"
+
+#define SENDERS_REFUSED_MAX 4U /* senders whose message can't be delivered, in one go */
+
+struct endpoint *endpoint_make(struct pool *pool) {
+    struct endpoint *endpoint = pool_take(pool, sizeof(struct endpoint));
+    if (endpoint != NULL)
+        object_init(&endpoint->object, OBJECT_ENDPOINT, pool, sizeof(struct endpoint));
+    return endpoint;
+}
+
+bool endpoint_reap_step(struct endpoint *endpoint) {
+    if (!cap_is_empty(&endpoint->watch)) {
+        if (cap_settle(cap_object(&endpoint->watch), STEPS_MAX))
+            watch_unbind(&endpoint->watch);
+        return false;
+    }
+    struct thread *thread = queue_first(&endpoint->senders);
+    if (thread == NULL)
+        thread = queue_first(&endpoint->receivers);
+    if (thread == NULL)
+        return true;
+    thread_refuse(thread, E_PEER);
+    return false;
+}
+
+/*
+ * A receiver, out of its queue, gets the message of `sender`, whose words beyond the registers are there already. From
+ * now on `sender` waits for the answer.
+ */
+static void deliver(struct thread *sender, struct thread *receiver, uint64_t badge, uint64_t info) {
+    cap_set_reply(&receiver->reply, sender);
+    receiver->arch.frame.target = badge;
+    receiver->arch.frame.info = info;
+    receiver->arch.frame.status = OK;
+    if (trace_wants(TRACE_MESSAGE))
+        trace_note_message(sender, receiver, info, false);
+}
+
+static void receiver_leave(struct thread *receiver) {
+    queue_leave(receiver);
+    timer_cancel(&receiver->deadline);
+}
+
+/* The running thread blocks; the receiver, which has its message, runs, or stops if it is suspended. */
+static void hand_over_to(struct thread *running, enum thread_run_state state, struct thread *receiver) {
+    if (receiver->suspended) {
+        sched_block(running, state);
+        thread_wake(receiver, OK);
+    } else {
+        sched_swap(running, state, receiver);
+    }
+}
+
+/* The sender stays where it is until a server comes. */
+static void wait_for_server(struct thread *sender, struct endpoint *endpoint, uint64_t info) {
+    sender->call_info = info;
+    queue_enter(&endpoint->senders, sender);
+}
+
+/*
+ * The capability through which a queued sender speaks, found anew: it may have been taken away while the sender waited, and its
+ * badge given to somebody else. So a message never has a badge that its sender does not hold. NULL: it speaks no more.
+ */
+static const struct cap_slot *find_sender_cap(const struct thread *sender, const struct endpoint *endpoint) {
+    const struct cap_slot *slot = &sender->fault_endpoint;
+    if (sender->state == THREAD_IN_CALL)
+        slot = table_slot(sender, sender->arch.frame.target);
+    uint32_t rights = message_caps(sender->call_info) > 0 ? ENDPOINT_CALL | ENDPOINT_GRANT : ENDPOINT_CALL;
+    bool speaks = slot != NULL && cap_type(slot) == OBJECT_ENDPOINT && cap_object(slot) == endpoint &&
+                  (cap_rights(slot) & rights) == rights;
+    return speaks ? slot : NULL;
+}
+
+uint64_t sys_ep_call(struct thread *self) {
+    struct frame *frame = &self->arch.frame;
+    uint64_t info = frame->info;
+    struct cap_slot *slot;
+    enum status status = table_find(self, frame->target, OBJECT_ENDPOINT, ENDPOINT_CALL, &slot);
+    if (status == OK)
+        status = transfer_check_info(self, info);
+    if (status == OK && message_caps(info) > 0 && (cap_rights(slot) & ENDPOINT_GRANT) == 0)
+        status = E_RIGHTS;
+    if (status != OK)
+        return status;
+
+    struct endpoint *endpoint = cap_object(slot);
+    struct thread *receiver = queue_first(&endpoint->receivers);
+    uint64_t deadline_ns = (info & MESSAGE_DEADLINE) != 0 ? self->message->deadline_ns : DEADLINE_NEVER;
+    if (receiver == NULL) {
+        wait_for_server(self, endpoint, info);
+        sched_block(self, THREAD_IN_CALL);
+    } else {
+        status = transfer_message(self, receiver, info);
+        if (status != OK)
+            return status;
+        receiver_leave(receiver);
+        deliver(self, receiver, slot->data, transfer_delivered(info));
+        hand_over_to(self, THREAD_IN_CALL, receiver);
+    }
+    if (deadline_ns != DEADLINE_NEVER)
+        timer_set(&self->deadline, self->cpu, deadline_ns);
+    return CALL_BLOCKED;
+}
+
+#define LOG_FAULT_BYTES 96U /* what the line is made of */
+
+__attribute__((noinline)) static void stop_unheard(struct thread *thread) {
+    if (log_pays(thread->object.pool, LOG_FAULT_BYTES))
+        log_line(LOG_WARN, "fault", "kind %u at rip %x, address %x, access %x: no fault endpoint, thread stopped",
+                 thread->fault_kind, thread->arch.frame.rip, thread->fault_address, thread->fault_access);
+    sched_block(thread, THREAD_STOPPED);
+}
+
+static void send_fault(struct thread *thread) {
+    if (cap_is_empty(&thread->fault_endpoint)) {
+        stop_unheard(thread);
+        return;
+    }
+    struct endpoint *endpoint = cap_object(&thread->fault_endpoint);
+    struct thread *receiver = queue_first(&endpoint->receivers);
+    if (receiver == NULL) {
+        sched_block(thread, THREAD_IN_FAULT);
+        wait_for_server(thread, endpoint, 0);
+        return;
+    }
+    receiver_leave(receiver);
+    deliver(thread, receiver, thread->fault_endpoint.data, transfer_fault(thread, receiver));
+    hand_over_to(thread, THREAD_IN_FAULT, receiver);
+}
+
+__attribute__((noinline)) static void trace_and_send(struct thread *thread) {
+    trace_note_fault(thread);
+    send_fault(thread);
+}
+
+void fault_raise(struct thread *thread, enum fault_kind kind, uint64_t address, uint64_t access) {
+    thread->fault_kind = kind;
+    thread->fault_address = address;
+    thread->fault_access = access;
+    if (trace_wants(TRACE_FAULT))
+        trace_and_send(thread);
+    else
+        send_fault(thread);
+}
+
+/*
+ * Take the next message, or wait for one. The current reply is free. CALL_BLOCKED: `self` is in the queue, and the caller
+ * must make it IN_WAIT.
+ */
+static uint64_t receive(struct thread *self, struct endpoint *endpoint, uint64_t deadline_ns) {
+    struct frame *frame = &self->arch.frame;
+    struct notification *notification = cap_object(&self->notification);
+    if (notification != NULL && notification->bits != 0) {
+        frame->target = 0;
+        frame->info = MESSAGE_INFO(0, 1, 0) | (uint64_t)MESSAGE_NOTIFICATION << 12;
+        frame->words[0] = notification_take(notification);
+        return OK;
+    }
+    for (uint32_t refused = 0; refused < SENDERS_REFUSED_MAX; refused++) {
+        struct thread *sender = queue_first(&endpoint->senders);
+        if (sender == NULL) {
+            if (deadline_ns != DEADLINE_NEVER && deadline_ns <= arch_clock_ns())
+                return E_TIMEOUT;
+            queue_enter_first(&endpoint->receivers, self);
+            endpoint->home = self->cpu;
+            if (deadline_ns != DEADLINE_NEVER)
+                timer_set(&self->deadline, self->cpu, deadline_ns);
+            return CALL_BLOCKED;
+        }
+        const struct cap_slot *speaks_by = find_sender_cap(sender, endpoint);
+        uint64_t info = transfer_delivered(sender->call_info);
+        enum status status = speaks_by == NULL ? E_CAP : OK;
+        if (status == OK && sender->state == THREAD_IN_FAULT)
+            info = transfer_fault(sender, self);
+        else if (status == OK)
+            status = transfer_message(sender, self, info);
+        if (status == OK) {
+            queue_leave(sender);
+            deliver(sender, self, speaks_by->data, info);
+            return OK;
+        }
+        thread_refuse(sender, status);
+    }
+    return E_CANCEL; /* many bad messages in a row: let interrupts in; servers wait again after any error */
+}
+
+uint64_t sys_ep_wait(struct thread *self) {
+    struct cap_slot *slot;
+    enum status status = table_find(self, self->arch.frame.target, OBJECT_ENDPOINT, ENDPOINT_WAIT, &slot);
+    if (status == OK && !cap_is_empty(&self->reply))
+        status = E_BUSY;
+    if (status != OK)
+        return status;
+    uint64_t received = receive(self, cap_object(slot), self->arch.frame.info);
+    if (received == CALL_BLOCKED)
+        sched_block(self, THREAD_IN_WAIT);
+    return received;
+}
+
+/* What the answer to a fault does to the faulting thread. True: it runs on. */
+static bool answer_fault(const struct thread *self, struct thread *faulted, uint64_t info, enum status *ret_status) {
+    *ret_status = OK;
+    switch (message_label(info)) {
+    case FAULT_RESUME:
+        return true;
+    case FAULT_STOP:
+        return false;
+    case FAULT_WRITE: {
+        if (self->message == NULL || message_words(info) < FAULT_WORDS) {
+            *ret_status = E_ARG;
+            return false;
+        }
+        struct fault_message fault;
+        memory_move(&fault, self->message->words, sizeof(fault));
+        if (!arch_registers_valid(&fault.registers)) {
+            *ret_status = E_ARG;
+            return false;
+        }
+        arch_registers_write(faulted, &fault.registers);
+        return true;
+    }
+    default:
+        *ret_status = E_ARG;
+        return false;
+    }
+}
+
+/*
+ * Answer the thread that the reply capability in `slot` stands for. On success the slot is empty, and *ret_caller is
+ * the thread if it may run now, NULL if it stays stopped.
+ */
+static enum status answer(struct thread *self, struct cap_slot *slot, struct thread **ret_caller) {
+    struct thread *waiting = cap_object(slot);
+    uint64_t info = self->arch.frame.info;
+    enum status status = transfer_check_info(self, info);
+    if (status != OK)
+        return status;
+    bool runs = true;
+    if (waiting->state == THREAD_IN_FAULT) {
+        runs = answer_fault(self, waiting, info, &status);
+        if (status != OK)
+            return status;
+    } else {
+        status = transfer_message(self, waiting, info);
+        if (status != OK)
+            return status;
+        waiting->arch.frame.target = 0;
+        waiting->arch.frame.info = transfer_delivered(info);
+        waiting->arch.frame.status = OK;
+    }
+    timer_cancel(&waiting->deadline);
+    cap_clear_reply(slot);
+    waiting->state = THREAD_STOPPED;
+    *ret_caller = runs && !waiting->suspended ? waiting : NULL;
+    if (trace_wants(TRACE_MESSAGE))
+        trace_note_message(self, waiting, info, true);
+    return OK;
+}
+
+uint64_t sys_ep_reply(struct thread *self) {
+    cap_t index = self->arch.frame.target;
+    struct cap_slot *slot = index == 0 ? &self->reply : table_slot(self, index);
+    if (slot == NULL || cap_is_empty(slot))
+        return E_CAP;
+    if (cap_type(slot) != OBJECT_REPLY)
+        return E_TYPE;
+    struct thread *waiting;
+    enum status status = answer(self, slot, &waiting);
+    if (status == OK && waiting != NULL)
+        sched_ready(waiting);
+    return status;
+}
+
+uint64_t sys_ep_reply_wait(struct thread *self) {
+    struct cap_slot *slot;
+    enum status status = table_find(self, self->arch.frame.target, OBJECT_ENDPOINT, ENDPOINT_WAIT, &slot);
+    struct thread *waiting = NULL;
+    if (status == OK && !cap_is_empty(&self->reply))
+        status = answer(self, &self->reply, &waiting);
+    if (status != OK)
+        return status;
+    uint64_t received = receive(self, cap_object(slot), DEADLINE_NEVER);
+    if (received == CALL_BLOCKED && waiting != NULL) {
+        sched_swap(self, THREAD_IN_WAIT, waiting);
+    } else if (received == CALL_BLOCKED) {
+        sched_block(self, THREAD_IN_WAIT);
+    } else if (waiting != NULL) {
+        sched_ready(waiting);
+    }
+    return received;
+}

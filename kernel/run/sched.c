@@ -1,0 +1,191 @@
+#include "kernel/run/sched.h"
+
+#include "kernel/arch.h"
+#include "kernel/base/assert.h"
+#include "kernel/cap/object.h"
+#include "kernel/machine/lock.h"
+#include "kernel/machine/request.h"
+#include "kernel/run/fastpath.h"
+#include "kernel/run/thread.h"
+#include "kernel/run/trace.h"
+
+static void dequeue(struct cpu *cpu, struct thread *thread) {
+    list_remove(&thread->run);
+    if (list_is_empty(&cpu->ready[thread->priority]))
+        cpu->ready_bitmap &= ~(1ULL << thread->priority);
+}
+
+void sched_switch(struct cpu *cpu, struct thread *next) {
+    next->state = THREAD_RUNNING;
+    cpu->current = next;
+    cpu->blocked = false;
+    arch_switch(cpu, next);
+    if (next->foreign || cpu->arch.call_limit == 0)
+        fastpath_update(cpu);
+}
+
+/* The slice of `cpu` ends. If that is another one, its counter may be ahead of this one's; then nothing was done in the slice. */
+static void end_slice(struct cpu *cpu) {
+    if ((int64_t)(arch_ticks() - cpu->slice_start) < 0)
+        cpu->slice_owner = NULL;
+    sched_charge(cpu, NULL);
+}
+
+void sched_forget(struct thread *thread) {
+    struct cpu *cpu = thread->cpu;
+    if (cpu->slice_owner == thread)
+        end_slice(cpu);
+    if (cpu->current == thread)
+        cpu->current = NULL;
+}
+
+void sched_unsettle(struct cpu *cpu) {
+    if (!cpu->unsettled && cpu != arch_this_cpu())
+        arch_interrupt_cpu(cpu);
+    cpu->unsettled = true;
+}
+
+void sched_ready(struct thread *thread) {
+    struct cpu *cpu = thread->cpu;
+    const struct thread *current = cpu->current;
+    bool comes_next = cpu->blocked || current == NULL || thread->priority > current->priority;
+    if (!comes_next && cpu == arch_this_cpu()) {
+        sched_ready_behind(cpu, current, thread);
+        return;
+    }
+    sched_enqueue(cpu, thread, false);
+    if (comes_next || (thread->priority == current->priority && cpu->slice_end_ns < cpu->armed_ns))
+        sched_unsettle(cpu);
+}
+
+void sched_block(struct thread *thread, enum thread_run_state state) {
+    struct cpu *cpu = thread->cpu;
+    if (thread->state == THREAD_READY) {
+        dequeue(cpu, thread);
+        if (thread->reaps != 0)
+            sched_unsettle(cpu); /* what it was taking apart is the timer's now (timer_arm_next) */
+    } else {
+        assert(thread->state == THREAD_RUNNING && cpu->current == thread);
+        cpu->blocked = true;
+        cpu->unsettled = true;
+    }
+    thread->state = (uint8_t)state;
+}
+
+__attribute__((noinline)) static void swap_slowly(struct thread *running, enum thread_run_state state,
+                                                  struct thread *next) {
+    struct cpu *cpu = running->cpu;
+    bool higher_waits = cpu->ready_bitmap >> next->priority > 1;
+    if (next->cpu != cpu || higher_waits) {
+        sched_block(running, state);
+        sched_ready(next);
+        return;
+    }
+    if (cpu->ready_bitmap != 0)
+        cpu->unsettled = true; /* an equal of `next` may want a time slice to end */
+    running->state = (uint8_t)state;
+    sched_switch(cpu, next);
+}
+
+void sched_swap(struct thread *running, enum thread_run_state state, struct thread *next) {
+    struct cpu *cpu = running->cpu;
+    if ((uint64_t)(uintptr_t)next->direct != cpu->arch.direct || cpu->ready_bitmap != 0) {
+        swap_slowly(running, state, next);
+        return;
+    }
+    running->state = (uint8_t)state;
+    next->state = THREAD_RUNNING;
+    cpu->current = next;
+    arch_switch(cpu, next);
+}
+
+bool sched_rotate(struct cpu *cpu) {
+    struct thread *current = cpu->current;
+    if (current == NULL || cpu->blocked || (cpu->ready_bitmap >> current->priority & 1) == 0)
+        return false;
+    sched_enqueue(cpu, current, false);
+    cpu->blocked = true;
+    cpu->unsettled = true;
+    return true;
+}
+
+/* Somebody of higher priority comes: `current` keeps its place, and what is left of its slice if one is running. */
+static void preempt(struct cpu *cpu, struct thread *current) {
+    uint64_t now = cpu->slice_end_ns == 0 ? 0 : arch_clock_ns();
+    bool used_up = cpu->slice_end_ns != 0 && cpu->slice_end_ns <= now;
+    current->slice_left_ns = used_up || cpu->slice_end_ns == 0 ? 0 : cpu->slice_end_ns - now;
+    sched_enqueue(cpu, current, !used_up);
+}
+
+bool sched_claim(struct thread *thread, bool lose_trap) {
+    struct cpu *cpu = thread->cpu;
+    if (thread->state != THREAD_RUNNING || cpu == arch_this_cpu())
+        return true;
+    request_park(cpu);
+    if (!arch_entry_undo(thread) && !lose_trap)
+        return false;
+    preempt(cpu, thread);
+    end_slice(cpu);
+    cpu->blocked = true;
+    cpu->unsettled = true;
+    return true;
+}
+
+/* The highest ready thread takes over if the CPU is free or it is higher than the one that runs. */
+static void settle(struct cpu *cpu) {
+    if (cpu->ready_bitmap == 0)
+        return;
+    struct thread *current = cpu->current;
+    uint32_t top = sched_top(cpu->ready_bitmap);
+    if (!cpu->blocked) {
+        if (top <= current->priority)
+            return;
+        preempt(cpu, current);
+    }
+    struct thread *next = CONTAINER_OF(list_first(&cpu->ready[top]), struct thread, run);
+    dequeue(cpu, next);
+    sched_charge(cpu, next);
+    sched_switch(cpu, next);
+    cpu->slice_end_ns = next->slice_left_ns == 0 ? 0 : arch_clock_ns() + next->slice_left_ns;
+    next->slice_left_ns = 0;
+}
+
+/*
+ * Nobody can run. Take the dead apart, one budget at a time, and sleep when none is left; interrupts come in between. This is the only
+ * place where a CPU lets them in without a thread to run.
+ *
+ * A CPU that sleeps has no ready thread and can be rung: whoever makes a thread ready for it finds it settled, and interrupts it
+ * (sched_unsettle). The reaper may have woken a thread of this very CPU, so that is looked at behind it.
+ */
+static void idle(struct cpu *cpu) {
+    sched_charge(cpu, NULL);
+    cpu->current = NULL;
+    if (trace.events != 0)
+        trace_note_switch(cpu);
+    bool sleeps = reaper_run(REAPER_BUDGET);
+    if (cpu->ready_bitmap != 0)
+        return;
+    if (sleeps)
+        request_none(cpu);
+    timer_arm_next(cpu);
+    cpu->unsettled = false;
+    assert(cpu->blocked && cpu->ready_bitmap == 0 && !cpu->unsettled);
+    kernel_unlock();
+    sched_point();
+    arch_idle(sleeps);
+    kernel_lock();
+}
+
+void sched_leave(struct cpu *cpu) {
+    for (settle(cpu); cpu->blocked; settle(cpu))
+        idle(cpu);
+    cpu->unsettled = false;
+    timer_arm_next(cpu);
+}
+
+void sched_start(struct cpu *cpu) {
+    stay_begin(cpu);
+    sched_leave(cpu);
+    kernel_unlock();
+    arch_enter_user();
+}

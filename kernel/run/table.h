@@ -1,0 +1,73 @@
+/*
+ * Tables: flat arrays of capability slots, indexed by the number that users write. Slot 0 is never used, so it is always empty:
+ * as a source it names the thread's current reply capability, as a table the caller's own. It also stands for all slots that
+ * are not there.
+ */
+#pragma once
+
+#include "kernel/arch.h"
+#include "kernel/cap/cap.h"
+#include "kernel/run/thread.h"
+
+struct table {
+    struct object object;
+    uint64_t slot_count; /* power of two */
+    uint64_t reaped;     /* slots emptied so far when it dies */
+    struct cap_slot *slots;
+};
+
+/* Lock: kernel lock. */
+
+/* NULL: the pool has no memory. */
+struct table *table_make(struct pool *pool, uint64_t slot_count);
+bool table_reap_step(struct table *table);
+
+/* Where a user's number points to. All look-ups begin here. */
+static inline struct cap_slot *table_look_up(const struct thread *self, cap_t index) {
+    (void)arch_bound(&index, &self->slot_count);
+    return &self->slots[index];
+}
+
+/* The slot `index` of the caller's table; NULL: no table or no such slot, 0 included. May be empty. */
+static inline struct cap_slot *table_slot(const struct thread *self, cap_t index) {
+    if (!arch_bound(&index, &self->slot_count))
+        return NULL;
+    struct cap_slot *slot = &self->slots[index];
+    __asm__("" : "+r"(slot)); /* one register; or base and index would stay two, in all that comes */
+    if (slot == NULL)
+        __builtin_unreachable(); /* who compares the result need not look */
+    return slot;
+}
+
+/* The caller's capability of this type with all of these rights. Errors: E_CAP, E_TYPE, E_RIGHTS. */
+MUST_USE static inline enum status table_find(const struct thread *self, cap_t index, enum object_type type,
+                                              uint32_t rights, struct cap_slot **ret_slot) {
+    struct cap_slot *slot = table_look_up(self, index);
+    if (cap_type(slot) != type)
+        return cap_is_empty(slot) ? E_CAP : E_TYPE;
+    if ((cap_rights(slot) & rights) != rights)
+        return E_RIGHTS;
+    *ret_slot = slot;
+    return OK;
+}
+
+/* An empty slot of the caller's table. Errors: E_CAP no such slot, E_EXISTS occupied. */
+MUST_USE static inline enum status table_check_empty(struct cap_slot *slot, struct cap_slot **ret_slot) {
+    if (slot == NULL)
+        return E_CAP;
+    if (!cap_is_empty(slot))
+        return E_EXISTS;
+    *ret_slot = slot;
+    return OK;
+}
+MUST_USE static inline enum status table_find_empty(const struct thread *self, cap_t index,
+                                                    struct cap_slot **ret_slot) {
+    return table_check_empty(table_slot(self, index), ret_slot);
+}
+
+/* The same in the table that capability `table` names, which needs TABLE_WRITE; 0 = the caller's own. */
+MUST_USE enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index,
+                                         struct cap_slot **ret_slot);
+
+/* The first occupied one of INFO_SLOTS_SEEN slots from `first` on; 0: there is none. */
+uint64_t table_next_occupied(const struct table *table, uint64_t first);

@@ -1,0 +1,129 @@
+/*
+ * Threads: registers, a priority, and what they are bound to. Bindings are capabilities that lie in the thread, so
+ * revoking what they came from takes them away, and the object lives while a thread is bound to it.
+ *
+ *   thread.state           who holds it
+ *   STOPPED                nobody; resume makes it ready if it has a space
+ *   READY                  cpu.ready[priority] (thread.run)
+ *   RUNNING                cpu.current
+ *   IN_CALL, not answered  endpoint.senders (thread.wait) until a server takes the message, then a Reply capability
+ *                          somewhere (thread.reply_slot)
+ *   IN_WAIT                endpoint.receivers (thread.wait)
+ *   IN_SIGNAL              notification.waiters (thread.wait)
+ *   IN_FAULT               as IN_CALL; the message is the fault
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi/message.h"
+#include "kernel/abi/thread.h"
+#include "kernel/arch.h" /* struct arch_thread */
+#include "kernel/base/heap.h"
+#include "kernel/cap/cap.h"
+#include "kernel/cap/object.h"
+#include "kernel/run/timer.h"
+
+struct cpu;
+struct space;
+struct table;
+
+#define QUEUE_PRIORITY_SHIFT 58U /* queue.h */
+#define QUEUE_MIDDLE (1ULL << 57)
+
+struct thread {
+    struct object object;
+    struct arch_thread arch; /* registers, saved here by the CPU and the entry code themselves */
+
+    uint8_t state; /* enum thread_run_state */
+    uint8_t priority;
+    bool foreign;                 /* its system calls go to its fault endpoint */
+    bool suspended;               /* stop as soon as what it waits for is over */
+    uint32_t message_frame;       /* held in the ledger for the message page; 0 = none */
+    struct message_page *message; /* that frame in the direct map; NULL = none */
+    struct cpu *cpu;
+    struct cpu *direct;      /* thread_set_direct */
+    struct cap_slot *slots;  /* of its table; without one, an empty slot */
+    uint64_t slot_count;     /* how many are there */
+    uint64_t queue_rank;     /* its place in a queue of nobody: queue.h */
+    uint64_t reply_head;     /* of a Reply capability for this thread */
+    uint64_t slice_left_ns;  /* READY after a preemption: what it may run on before its equals; 0: a whole slice */
+    uint64_t cpu_time_ticks; /* of its time slices, what servers did for it included */
+
+    struct list_node run;   /* READY: cpu->ready[priority] */
+    struct heap *wait_heap; /* the queue this thread is in; NULL = none */
+    struct heap_node wait;
+    struct deadline deadline; /* when the wait ends by itself */
+
+    /* IN_CALL, IN_FAULT: the message as long as it waits to be taken. Its words stay in the frame or the message page, and
+     * its capability in its slot; the words of a fault are made when it is taken. */
+    uint64_t call_info;
+    uint64_t fault_kind; /* enum fault_kind */
+    uint64_t fault_address;
+    uint64_t fault_access;
+
+    struct cap_slot *reply_slot; /* where the right to answer this thread lies; NULL: nowhere */
+
+    /* In a row, as in enum cap_binding. */
+    struct cap_slot reply; /* the right to answer this thread's current client */
+    struct cap_slot table; /* bindings; a capability that is revoked or whose object dies is taken away */
+    struct cap_slot space;
+    struct cap_slot fault_endpoint;
+    struct cap_slot notification;
+    struct cap_slot message_memory;
+
+    uint64_t reaps; /* the place (object.h) of what its cap_delete has killed and waits for; 0: it waits for nothing */
+    uint32_t id;    /* from 1 on, in the order in which threads are made: their name in traces */
+};
+
+/* Lock: kernel lock, for everything here. */
+
+/* Make a thread out of a cleared page of `pool`: stopped, bound to nothing. Published by the caller's cap_set_first. */
+struct thread *thread_make(struct pool *pool);
+
+/* One bounded step of taking a dead thread apart; true when done. */
+bool thread_reap_step(struct thread *thread);
+
+/* The wait is over: `status` and, where not NULL, more is in the frame already. Runs on, or stops if suspended. */
+void thread_wake(struct thread *thread, enum status status);
+
+/* Whatever the thread waits for, take it out of there. It is in no queue and no one can answer it afterwards; the state
+ * is STOPPED. */
+void thread_cancel(struct thread *thread);
+
+/* What the thread waits for will not come: the wait ends with `status`. A thread in a fault, which nobody will answer, stays
+ * stopped. */
+void thread_refuse(struct thread *thread, enum status status);
+
+/* The thread becomes one that can't run: from any state, nothing is reported to anybody. */
+void thread_stop(struct thread *thread);
+
+/* A bound capability must go, see cap_take_away. */
+void thread_unbind(struct cap_slot *slot);
+
+static inline struct space *thread_space(const struct thread *thread) { return cap_object(&thread->space); }
+
+/*
+ * Note on which CPU a message may make `thread`, which waits, run at once: its own, if nothing but the message has to be
+ * looked at, so not when it is suspended, foreign, or its wait has a deadline. To be called when one of these changes.
+ */
+void thread_set_direct(struct thread *thread);
+extern struct cap_slot no_slot; /* the slots of a thread without a table: one, which is always empty */
+void thread_set_priority(struct thread *thread, uint8_t priority);
+
+/* Set up by boot and thread_configure alike: the capability is derived from `source`. */
+void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slot *source);
+void thread_hold_message_frame(struct thread *thread, uint64_t frame); /* in place of the present one; 0: none */
+
+/* A one-shot right to answer `caller`, in an empty slot. */
+static inline void cap_set_reply(struct cap_slot *slot, struct thread *caller) {
+    slot->head = caller->reply_head;
+    caller->reply_slot = slot;
+}
+
+/* It was used, or its thread does not wait any more: the slot becomes empty and nobody is told. */
+static inline void cap_clear_reply(struct cap_slot *slot) {
+    ((struct thread *)cap_object(slot))->reply_slot = NULL;
+    slot->head = 0;
+}
