@@ -19,20 +19,6 @@
 #include "kernel/run/thread.h"
 #include "kernel/run/trace.h"
 
-uint64_t explore_seed;
-
-/* None, or up to three turns of the others. Source: Marsaglia, Xorshift RNGs. */
-void explore_pause(void) {
-    uint64_t seed = __atomic_load_n(&explore_seed, __ATOMIC_RELAXED);
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    __atomic_store_n(&explore_seed, seed, __ATOMIC_RELAXED);
-    uint64_t turns = (seed >> 32) % 8;
-    for (uint64_t i = 0; turns < 4 && i < turns; i++)
-        arch_relax();
-}
-
 /* True if `holds` is, for every living object of this type. */
 static bool each_object(enum object_type type, bool (*holds)(struct object *object)) {
     for (struct list_node *at = list_first(&all_pools); at != &all_pools.head; at = at->next) {

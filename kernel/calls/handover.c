@@ -79,7 +79,7 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
         return result(CALL_RESTART);
 
     thread_stop(target); /* also ends a wait, such as the call of a program that asked to be replaced */
-    request_release(target);
+    request_release(target->cpu, target);
     if ((flags & HANDOVER_KEEP_FPU) == 0)
         target->arch.fpu_used = 0;
     thread_bind(target, &target->space, space_cap);

@@ -28,9 +28,10 @@ struct result sys_log_write(uint64_t length_bytes) {
         return result(CALL_RESTART);
     if (length_bytes == 0 || log_limit < LOG_INFO)
         return result(OK);
-    if (!log_pays(pool, length_bytes))
+    if (!pool_pays_log(pool, length_bytes))
         return result(E_LIMIT);
-    log_user_text(pool, (const char *)self->message->data, length_bytes);
+    log_user_text((const char *)self->message->data, length_bytes, pool->log_lost_bytes);
+    pool->log_lost_bytes = 0;
     return result_value(!log_send());
 }
 

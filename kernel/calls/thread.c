@@ -101,7 +101,7 @@ static void move(struct thread *thread, uint8_t priority, struct cpu *cpu) {
     if (can_run)
         sched_block(thread, THREAD_STOPPED);
     if (thread->cpu != cpu) {
-        request_release(thread);
+        request_release(thread->cpu, thread);
         if (thread != caller())
             sched_forget(thread);
     }
@@ -235,7 +235,7 @@ struct result sys_thread_read(cap_t thread, uint64_t parts) {
     state->cpu = target->cpu->index;
     if ((parts & THREAD_FPU) != 0) {
         if (target->arch.fpu_used != 0)
-            request_release(target);
+            request_release(target->cpu, target);
         arch_fpu_read(target, thread_fpu_in(self->message));
     }
     return result(OK);
@@ -254,7 +254,7 @@ struct result sys_thread_write(cap_t thread, uint64_t parts) {
     if ((parts & THREAD_REGISTERS) != 0 && !arch_registers_valid(&registers))
         return result(E_ARG);
     if ((parts & THREAD_FPU) != 0) {
-        request_release(target);
+        request_release(target->cpu, target);
         if (!arch_fpu_write(target, thread_fpu_in(self->message)))
             return result(E_ARG);
     }

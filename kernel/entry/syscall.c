@@ -1,7 +1,9 @@
 /*
  * From a trap to its handler: message calls, and calls that somebody watches. The others go by arch/x86_64/dispatch.S.
  */
+#include "kernel/entry/syscall.h"
 #include "kernel/ipc/endpoint.h"
+
 #include "kernel/machine/call.h"
 #include "kernel/machine/lock.h"
 #include "kernel/run/sched.h"

@@ -119,7 +119,7 @@ uint64_t sys_ep_call(struct thread *self) {
 #define LOG_FAULT_BYTES 96U /* what the line is made of */
 
 __attribute__((noinline)) static void stop_unheard(struct thread *thread) {
-    if (log_pays(thread->object.pool, LOG_FAULT_BYTES))
+    if (pool_pays_log(thread->object.pool, LOG_FAULT_BYTES))
         log_line(LOG_WARN, "fault", "kind %u at rip %x, address %x, access %x: no fault endpoint, thread stopped",
                  thread->fault_kind, thread->arch.frame.rip, thread->fault_address, thread->fault_access);
     sched_block(thread, THREAD_STOPPED);

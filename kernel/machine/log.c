@@ -7,7 +7,6 @@
 #include "kernel/arch.h"
 #include "kernel/base/assert.h"
 #include "kernel/base/string.h"
-#include "kernel/memory/pool.h"
 
 enum log_level log_limit = LOG_INFO;
 
@@ -112,19 +111,7 @@ void log_print(const char *format, ...) {
     send_all();
 }
 
-/* The pool has paid for the log up to a time; as far ahead as the whole allowance takes to come back, and no farther. */
-bool log_pays(struct pool *pool, uint64_t length_bytes) {
-    uint64_t now_ns = arch_clock_ns(), cost_ns = (length_bytes + LOG_LINE_BYTES) * LOG_BYTE_NS;
-    uint64_t paid_ns = (pool->log_paid_ns > now_ns ? pool->log_paid_ns : now_ns) + cost_ns;
-    if (paid_ns - now_ns > LOG_ALLOWANCE_BYTES * LOG_BYTE_NS) {
-        pool->log_lost_bytes += length_bytes;
-        return false;
-    }
-    pool->log_paid_ns = paid_ns;
-    return true;
-}
-
-void log_user_text(struct pool *pool, const char *text, uint64_t length_bytes) {
+void log_user_text(const char *text, uint64_t length_bytes, uint64_t lost_bytes) {
     char line[LOG_BYTES_MAX];
     for (uint64_t i = 0; i < length_bytes; i++) {
         char byte = ((const volatile char *)text)[i];
@@ -132,11 +119,10 @@ void log_user_text(struct pool *pool, const char *text, uint64_t length_bytes) {
     }
     put_stamp(LOG_INFO);
     put("user: ", 6);
-    if (pool->log_lost_bytes > 0) {
+    if (lost_bytes > 0) {
         put("(", 1);
-        put_number(pool->log_lost_bytes, 10, 1);
+        put_number(lost_bytes, 10, 1);
         put(" bytes lost) ", 13);
-        pool->log_lost_bytes = 0;
     }
     put(line, length_bytes);
     put("\n", 1);

@@ -4,7 +4,6 @@
 #include "kernel/base/assert.h"
 #include "kernel/machine/cpu.h"
 #include "kernel/machine/lock.h"
-#include "kernel/run/thread.h"
 
 #define ANSWER_NS 10000000000ULL /* the host of a virtual CPU may put it aside for long */
 #define TURN_NS 1000000ULL
@@ -23,6 +22,20 @@ static struct {
 
 struct ticket_lock kernel_ticket_lock;
 static uint32_t lead; /* of the next ticket over the one being served, when nobody waits */
+
+uint64_t explore_seed;
+
+/* None, or up to three turns of the others. Source: Marsaglia, Xorshift RNGs. */
+void explore_pause(void) {
+    uint64_t seed = __atomic_load_n(&explore_seed, __ATOMIC_RELAXED);
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    __atomic_store_n(&explore_seed, seed, __ATOMIC_RELAXED);
+    uint64_t turns = (seed >> 32) % 8;
+    for (uint64_t i = 0; turns < 4 && i < turns; i++)
+        arch_relax();
+}
 
 void request_answer(struct cpu *cpu) {
     if (__atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE) == 0)
@@ -100,17 +113,17 @@ void request_leave(uint64_t root) {
     ask_users(root);
 }
 
-void request_release(struct thread *thread) {
-    if (thread->cpu->arch.fpu_owner != thread)
+void request_release(struct cpu *cpu, struct thread *thread) {
+    if (cpu->arch.fpu_owner != thread)
         return;
-    if (thread->cpu == arch_this_cpu()) {
+    if (cpu == arch_this_cpu()) {
         arch_thread_release(thread);
         return;
     }
     request.kind = REQUEST_RELEASE;
     request.thread = thread;
-    ask(thread->cpu);
-    await(thread->cpu);
+    ask(cpu);
+    await(cpu);
 }
 
 void request_park(struct cpu *cpu) {

@@ -28,8 +28,8 @@ static inline void request_flush(uint64_t root, uint64_t at, uint64_t page_count
 }
 void request_leave(uint64_t root);
 
-/* A thread moves or gets another image: what of its state is kept in a CPU's registers goes to memory. */
-void request_release(struct thread *thread);
+/* A thread of `cpu` moves or gets another image: what of its state is kept in that CPU's registers goes to memory. */
+void request_release(struct cpu *cpu, struct thread *thread);
 
 /* Another CPU is in the kernel now and can't leave it before the lock is released: the registers of the thread that runs there are in
  * its frame, and what it came for has not been begun. */

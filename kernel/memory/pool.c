@@ -330,3 +330,15 @@ void pool_dissolve_step(struct pool *pool) {
     memory_clear(pool, PAGE_BYTES);
     frame_set_type(header_frame, 1, FRAME_ZERO, 0);
 }
+
+/* The pool has paid for the log up to a time; as far ahead as the whole allowance takes to come back, and no farther. */
+bool pool_pays_log(struct pool *pool, uint64_t length_bytes) {
+    uint64_t now_ns = arch_clock_ns(), cost_ns = (length_bytes + LOG_LINE_BYTES) * LOG_BYTE_NS;
+    uint64_t paid_ns = (pool->log_paid_ns > now_ns ? pool->log_paid_ns : now_ns) + cost_ns;
+    if (paid_ns - now_ns > LOG_ALLOWANCE_BYTES * LOG_BYTE_NS) {
+        pool->log_lost_bytes += length_bytes;
+        return false;
+    }
+    pool->log_paid_ns = paid_ns;
+    return true;
+}

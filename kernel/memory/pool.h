@@ -43,7 +43,7 @@ struct pool {
     uint64_t frame_count;    /* all chunks */
     uint64_t free_frames;    /* not handed out, in chunks and runs */
     uint64_t used_bytes;     /* runs and pieces handed out, without the pool's own bookkeeping */
-    uint64_t log_paid_ns;    /* log_pays() */
+    uint64_t log_paid_ns;    /* pool_pays_log() */
     uint64_t log_lost_bytes; /* that the log has not said yet */
     uint64_t chunk_count;
     struct pool_chunk chunks[POOL_CHUNKS_MAX]; /* in the order in which they came */
@@ -92,3 +92,15 @@ MUST_USE enum status pool_grow(struct pool *pool, uint64_t first_frame, uint64_t
  */
 void pool_dissolve_step(struct pool *pool);
 #define POOL_DISSOLVE_FRAMES 8U /* frames a step */
+
+/* What the programs of one pool may write: so much at once, which comes back byte by byte. It leaves some of the ring to others,
+ * and is enough for a dozen reports of crashes in a row. */
+#define LOG_ALLOWANCE_BYTES 12288U
+#define LOG_LINE_BYTES 32U     /* what a line costs besides its text */
+#define LOG_BYTE_NS 1000000ULL /* some 1,000 bytes a second: a tenth of what a serial port takes */
+
+/*
+ * A program of this pool causes a line with so much text. False: there is no allowance left for it. The line is lost then, and
+ * the next one says how much was.
+ */
+MUST_USE bool pool_pays_log(struct pool *pool, uint64_t length_bytes);

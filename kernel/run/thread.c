@@ -151,7 +151,7 @@ void thread_unbind(struct cap_slot *slot) {
 bool thread_reap_step(struct thread *thread) {
     assert(thread->state == THREAD_STOPPED);
     if (thread->cpu->arch.fpu_owner == thread)
-        request_release(thread);
+        request_release(thread->cpu, thread);
     assert(thread->cpu->current != thread || thread->cpu->blocked);
     sched_forget(thread);
     cap_remove(&thread->reply);

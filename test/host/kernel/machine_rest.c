@@ -9,6 +9,7 @@
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/base/string.h"
+#include "kernel/entry/syscall.h"
 #include "kernel/machine/call.h"
 #include "kernel/machine/lock.h"
 #include "kernel/run/thread.h"

@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/base/assert.h"
+#include "kernel/entry/syscall.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/machine/call.h"
 #include "kernel/machine/lock.h"
