@@ -9,11 +9,8 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "kernel/abi/boot.h"
 #include "kernel/abi/rights.h"
-#include "kernel/abi/status.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
 #include "kernel/arch/x86_64/contract/state.h"

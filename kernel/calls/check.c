@@ -4,19 +4,15 @@
  */
 #include "kernel/calls/check.h"
 
-#include "kernel/arch.h"
-#include "kernel/base/ledger.h"
-#include "kernel/cap/cap.h"
+#include "kernel/ending/pile.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/ipc/irq.h"
 #include "kernel/ipc/notification.h"
-#include "kernel/machine/cpu.h"
 #include "kernel/machine/lock.h"
 #include "kernel/memory/memory.h"
 #include "kernel/memory/pool.h"
 #include "kernel/memory/space.h"
 #include "kernel/run/table.h"
-#include "kernel/run/thread.h"
 #include "kernel/run/trace.h"
 
 /* True if `holds` is, for every living object of this type. */

@@ -1,6 +1,7 @@
 /*
  * object_create: objects that are made from a pool and an argument.
  */
+#include "kernel/ending/reaper.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/ipc/notification.h"
 #include "kernel/machine/call.h"

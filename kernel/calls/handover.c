@@ -4,16 +4,16 @@
  * All or nothing. Everything that the CPU and the thread need next is looked for by walking the candidate root itself,
  * before anything changes; the first thing that is not there is reported by check, address, level and entry.
  */
-#include "kernel/arch.h"
-#include "kernel/base/ledger.h"
 #include "kernel/base/string.h"
 #include "kernel/calls/check.h"
+#include "kernel/ending/binding.h"
+#include "kernel/ending/pile.h"
 #include "kernel/machine/call.h"
 #include "kernel/machine/request.h"
 #include "kernel/memory/space.h"
 #include "kernel/run/sched.h"
 #include "kernel/run/table.h"
-#include "kernel/run/thread.h"
+#include "kernel/run/wait.h"
 
 bool handover_unaudited;
 

@@ -3,7 +3,6 @@
  */
 #include "kernel/calls/ports.h"
 
-#include "kernel/arch.h"
 #include "kernel/machine/call.h"
 #include "kernel/run/table.h"
 

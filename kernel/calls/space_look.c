@@ -1,11 +1,10 @@
 /*
  * Calls that look into a space and change nothing: space_query, space_audit.
  */
-#include "kernel/arch.h"
 #include "kernel/base/string.h"
+#include "kernel/calls/space.h"
 #include "kernel/machine/call.h"
-#include "kernel/memory/space.h"
-#include "kernel/run/table.h"
+#include "kernel/run/thread.h"
 
 struct result sys_space_query(cap_t space, uaddr_t at) {
     struct thread *self = caller();

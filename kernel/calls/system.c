@@ -1,15 +1,10 @@
 /*
  * clock_read, log_write, system_info, system_control.
  */
-#include "kernel/arch.h"
-#include "kernel/base/assert.h"
-#include "kernel/base/ledger.h"
-#include "kernel/base/string.h"
 #include "kernel/calls/check.h"
 #include "kernel/calls/ports.h"
 #include "kernel/machine/call.h"
 #include "kernel/machine/log.h"
-#include "kernel/machine/stay.h"
 #include "kernel/memory/pool.h"
 #include "kernel/run/table.h"
 

@@ -1,10 +1,9 @@
 /*
  * The system calls on threads, but for thread_handover (handover.c).
  */
-#include "kernel/run/thread.h"
-#include "kernel/arch.h"
-#include "kernel/base/ledger.h"
 #include "kernel/base/string.h"
+#include "kernel/ending/binding.h"
+#include "kernel/ending/pile.h"
 #include "kernel/ipc/notification.h"
 #include "kernel/machine/call.h"
 #include "kernel/machine/request.h"
@@ -12,6 +11,8 @@
 #include "kernel/run/fastpath.h"
 #include "kernel/run/sched.h"
 #include "kernel/run/table.h"
+#include "kernel/run/timer.h"
+#include "kernel/run/wait.h"
 
 #define FIELDS_ALL                                                                                                     \
     (THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_NOTIFICATION | THREAD_PRIORITY | THREAD_CPU | \

@@ -1,24 +1,15 @@
 #include "kernel/cap/cap.h"
 
 #include "kernel/base/assert.h"
-#include "kernel/ending/watch.h"
-#include "kernel/ipc/irq.h"
-#include "kernel/run/thread.h"
-#include "kernel/run/trace.h"
 
 uint64_t cap_count;
 
-static void fill(struct cap_slot *slot, const struct object *object, uint32_t rights, uint64_t data, uint32_t depth) {
-    assert(cap_is_empty(slot));
+void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights, uint64_t data) {
+    assert(cap_is_empty(slot) && object->first_cap == NULL);
     slot->head = cap_pack(object) | (uint64_t)(rights & 0xff) << 8 | object->type;
     slot->data = data;
-    slot->next = depth;
+    slot->next = 0;
     cap_count++;
-}
-
-void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights, uint64_t data) {
-    assert(object->first_cap == NULL);
-    fill(slot, object, rights, data, 0);
     object->first_cap = slot;
 }
 
@@ -33,20 +24,16 @@ void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
     slot->data = source->data;
     slot->next = source->next;
     slot->previous = (source->previous & ~0xffffULL) | (slot->previous & 0xffff);
-    if (cap_type(source) == OBJECT_REPLY) {
-        ((struct thread *)cap_object(source))->reply_slot = slot;
-    } else {
-        struct object *object = cap_object(source);
-        struct cap_slot *next = cap_next(source), *previous = cap_previous(source);
-        if (next != NULL)
-            cap_set_previous(next, slot);
-        if (previous != NULL)
-            cap_set_next(previous, slot);
-        else
-            object->first_cap = slot;
-        if (object->adjust_at == source)
-            object->adjust_at = slot;
-    }
+    struct object *object = cap_object(source);
+    struct cap_slot *next = cap_next(source), *previous = cap_previous(source);
+    if (next != NULL)
+        cap_set_previous(next, slot);
+    if (previous != NULL)
+        cap_set_next(previous, slot);
+    else
+        object->first_cap = slot;
+    if (object->adjust_at == source)
+        object->adjust_at = slot;
     source->head = source->data = source->next = 0;
     source->previous &= 0xffff;
 }
@@ -61,7 +48,7 @@ void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
  * `adjust_at` on, orphans, which are those with no shallower one since, get `adjust_depth`, and what descends from an
  * orphan moves with it.
  */
-static void note_orphans(struct object *object, struct cap_slot *first, uint32_t depth) {
+void cap_note_orphans(struct object *object, struct cap_slot *first, uint32_t depth) {
     assert(object->adjust_at == NULL);
     if (cap_depth(first) <= depth)
         return;
@@ -70,7 +57,8 @@ static void note_orphans(struct object *object, struct cap_slot *first, uint32_t
     object->adjust_cut = (uint16_t)cap_depth(first);
 }
 
-static void unlink(struct object *object, struct cap_slot *slot) {
+void cap_unlink(struct cap_slot *slot) {
+    struct object *object = cap_object(slot);
     struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
     if (previous != NULL)
         cap_set_next(previous, next);
@@ -79,10 +67,8 @@ static void unlink(struct object *object, struct cap_slot *slot) {
     if (next != NULL) {
         cap_set_previous(next, previous);
         if (!object->dying)
-            note_orphans(object, next, cap_depth(slot));
+            cap_note_orphans(object, next, cap_depth(slot));
     }
-    if (object->watched)
-        watch_note_removal(object, slot, previous);
 }
 
 bool cap_settle_some(struct object *object, uint32_t budget) {
@@ -99,64 +85,4 @@ bool cap_settle_some(struct object *object, uint32_t budget) {
     }
     object->adjust_at = NULL;
     return true;
-}
-
-/* Children of what goes are left too deep for a while; all of them follow `root`, which is all that matters here. */
-bool cap_revoke_some(struct cap_slot *root, uint32_t count) {
-    struct object *object = cap_object(root);
-    struct cap_slot *next = cap_next(root);
-    while (next != NULL && cap_depth(next) > cap_depth(root) && count-- > 0) {
-        object->adjust_at = NULL;
-        cap_take_away(next);
-        next = cap_next(root);
-    }
-    object->adjust_at = NULL;
-    /* The reaper unlinks from a dying object's list without a look at the note, which would outlive its slot. */
-    if (next != NULL && !object->dying)
-        note_orphans(object, next, cap_depth(root) + 1);
-    return next == NULL || cap_depth(next) <= cap_depth(root);
-}
-
-__attribute__((noinline)) static void remove_slowly(struct cap_slot *slot) {
-    if (cap_type(slot) == OBJECT_REPLY) {
-        struct thread *caller = cap_object(slot);
-        cap_clear_reply(slot);
-        thread_refuse(caller, E_PEER);
-        return;
-    }
-    struct object *object = cap_object(slot);
-    unlink(object, slot);
-    cap_make_empty(slot);
-    if (object->first_cap == NULL)
-        object_kill(object);
-}
-
-void cap_remove(struct cap_slot *slot) {
-    if (!cap_remove_leaf(slot) && !cap_is_empty(slot))
-        remove_slowly(slot);
-}
-
-void cap_take_away(struct cap_slot *slot) {
-    switch (cap_binding(slot)) {
-    case BOUND_NOT:
-    case BOUND_THREAD_REPLY:
-        cap_remove(slot);
-        break;
-    case BOUND_THREAD_TABLE:
-    case BOUND_THREAD_SPACE:
-    case BOUND_THREAD_FAULT:
-    case BOUND_THREAD_NOTIFICATION:
-    case BOUND_THREAD_MESSAGE:
-        thread_unbind(slot);
-        break;
-    case BOUND_IRQ_LINE:
-        irq_unbind(slot);
-        break;
-    case BOUND_TRACE:
-        trace_unbind(slot);
-        break;
-    case BOUND_ENDPOINT_WATCH:
-        watch_unbind(slot);
-        break;
-    }
 }

@@ -16,11 +16,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/abi/rights.h"
-#include "kernel/abi/syscall.h"
 #include "kernel/cap/object.h"
 
 struct cap_slot {
@@ -114,7 +110,7 @@ static inline void cap_link_child(struct cap_slot *slot, struct cap_slot *parent
 }
 void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data);
 
-/* `slot` takes over what `source` holds: its place in the list, its reply. `source` becomes empty. */
+/* `slot` takes over the place that `source`, which is no Reply, has in its list. `source` becomes empty. */
 void cap_transfer(struct cap_slot *slot, struct cap_slot *source);
 
 /* The slot is in no list any more. */
@@ -125,7 +121,7 @@ static inline void cap_make_empty(struct cap_slot *slot) {
 }
 
 /*
- * The common case of cap_remove: nothing was derived from it, it is not the first in its list, and nobody else has to know. False,
+ * The common case of cap_remove() (ending/cap.h): nothing was derived from it, it is not the first in its list, and nobody else has to know. False,
  * and nothing changed: it is not that case, or the slot is empty.
  */
 static inline bool cap_remove_leaf(struct cap_slot *slot) {
@@ -141,14 +137,13 @@ static inline bool cap_remove_leaf(struct cap_slot *slot) {
     return true;
 }
 
-/*
- * Empty the slot. The object dies with its last capability; a thread that waits for this reply gets E_PEER. Does
- * nothing to an empty slot. The binding's owner is not told.
- */
-void cap_remove(struct cap_slot *slot);
+/* Take the slot, which is still to be made empty, out of its list. Its children, if any, become its parent's. */
+void cap_unlink(struct cap_slot *slot);
 
-/* The same, and the binding's owner is told. What takes capabilities away from somebody else uses this. */
-void cap_take_away(struct cap_slot *slot);
+/* From `first` on, depths are to be corrected to `depth`, up to one that is no deeper; nothing if `first` is not deeper itself. */
+void cap_note_orphans(struct object *object, struct cap_slot *first, uint32_t depth);
+
+#define STEPS_MAX 8U /* corrections of a list in one stay, or capabilities revoked */
 
 /*
  * Depth corrections that are due in this object's list, at most `budget` of them; true when none is left. Everything
@@ -158,9 +153,3 @@ bool cap_settle_some(struct object *object, uint32_t budget);
 static inline bool cap_settle(struct object *object, uint32_t budget) {
     return object->adjust_at == NULL || cap_settle_some(object, budget);
 }
-
-/*
- * `count` of what was derived from `root`, the nearest first. True: there is none left. False: call again; if nobody
- * does, cap_settle finds the list in order.
- */
-bool cap_revoke_some(struct cap_slot *root, uint32_t count);

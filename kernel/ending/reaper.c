@@ -1,61 +1,94 @@
-#include "kernel/cap/object.h"
+#include "kernel/ending/reaper.h"
 
-#include "kernel/arch.h"
-#include "kernel/base/assert.h"
-#include "kernel/cap/cap.h"
+#include "kernel/ending/binding.h"
+#include "kernel/ending/cap.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/ipc/notification.h"
 #include "kernel/machine/call.h"
+#include "kernel/machine/request.h"
 #include "kernel/memory/pool.h"
 #include "kernel/memory/space.h"
+#include "kernel/run/queue.h"
+#include "kernel/run/sched.h"
 #include "kernel/run/table.h"
-#include "kernel/run/thread.h"
+#include "kernel/run/timer.h"
+#include "kernel/run/wait.h"
 
-/* Pools with something dead, the newest kill's first. */
-static struct list pile = {{&pile.head, &pile.head}};
+#define REAP_CAPS \
+    4U /* removed in one step; each can mean STEPS_MAX corrections, and a Reply, the last, the end of a wait */
+#define REAP_SLOTS 64U /* looked at in one step */
 
-static struct pool *pile_top(void) { return CONTAINER_OF(list_first(&pile), struct pool, reaped); }
-
-uint64_t reaper_place;
-static uint64_t places; /* that have been given: none comes a second time, as a thread may wait for it (thread.reaps) */
-
-/* A pool has left the pile. */
-static void pile_lower(void) { reaper_place = list_is_empty(&pile) ? 0 : pile_top()->reaper_place; }
-
-void object_init(struct object *object, enum object_type type, struct pool *pool, uint32_t size_bytes) {
-    object->type = (uint8_t)type;
-    object->pool = pool;
-    object->size_bytes = size_bytes;
-    if (pool != NULL)
-        list_append(&pool->objects, &object->in_pool);
+static bool space_reap_step(struct space *space) {
+    request_leave(space->root);
+    if (arch_table_reap(space->root, space->object.pool))
+        return false;
+    pool_give_run(space->object.pool, arch_pointer(space->root), 0);
+    return true;
 }
 
-/* To the top, from wherever it is: its place never becomes a lower one, so whoever waits for that goes on waiting. */
-static void pile_up(struct pool *pool) {
-    if (list_first(&pile) == &pool->reaped)
-        return;
-    if (list_contains_node(&pool->reaped))
-        list_remove(&pool->reaped); /* from below the top */
-    pool->reaper_place = reaper_place = ++places;
-    list_insert_before(list_first(&pile), &pool->reaped);
-}
-
-void object_kill(struct object *object) {
-    if (object->dying || (object->pool == NULL && object->type != OBJECT_POOL))
-        return; /* what boot made (the regions of memory, ports, lines) stays, with or without capabilities */
-    object->dying = true;
-    object->adjust_at = NULL;
-    struct thread *thread = CONTAINER_OF(object, struct thread, object);
-    if (object->type == OBJECT_THREAD && thread->state != THREAD_STOPPED)
-        thread_stop(thread); /* not one more instruction of it, whenever it is taken apart */
-    struct pool *pool = object->pool;
-    if (pool == NULL) {
-        pool = CONTAINER_OF(object, struct pool, object);
-    } else {
-        list_remove(&object->in_pool);
-        list_append(&pool->dying, &object->in_pool);
+static bool thread_reap_step(struct thread *thread) {
+    assert(thread->state == THREAD_STOPPED);
+    if (thread->cpu->arch.fpu_owner == thread)
+        request_release(thread->cpu, thread);
+    assert(thread->cpu->current != thread || thread->cpu->blocked);
+    sched_forget(thread);
+    cap_remove(&thread->reply);
+    thread_leave(thread);
+    for (struct cap_slot *binding = &thread->table; binding <= &thread->message_memory; binding++) {
+        if (cap_is_empty(binding))
+            continue;
+        if (!cap_settle(cap_object(binding), STEPS_MAX))
+            return false;
+        cap_remove(binding);
     }
-    pile_up(pool);
+    return true;
+}
+
+static bool table_reap_step(struct table *table) {
+    struct cap_slot *slot = &table->slots[table->reaped], *end = &table->slots[table->slot_count];
+    struct cap_slot *stop = end - slot > REAP_SLOTS ? slot + REAP_SLOTS : end;
+    for (uint32_t removed = 0; slot < stop && removed < REAP_CAPS; slot++) {
+        if (cap_is_empty(slot))
+            continue;
+        if (cap_type(slot) != OBJECT_REPLY && !cap_settle(cap_object(slot), STEPS_MAX))
+            break;
+        bool ends_wait = cap_type(slot) == OBJECT_REPLY || cap_type(slot) == OBJECT_THREAD;
+        removed += ends_wait ? REAP_CAPS : 1; /* a thread may leave two heaps of thousands */
+        cap_remove(slot);
+    }
+    table->reaped = (uint64_t)(slot - table->slots);
+    if (slot < end)
+        return false;
+    uint32_t bytes = (uint32_t)table->slot_count * (uint32_t)sizeof(struct cap_slot);
+    if (bytes >= PAGE_BYTES) /* empty slots are zero */
+        pool_give_cleared(table->object.pool, table->slots, bytes);
+    else
+        pool_give(table->object.pool, table->slots, bytes);
+    return true;
+}
+
+static bool endpoint_reap_step(struct endpoint *endpoint) {
+    if (!cap_is_empty(&endpoint->watch)) {
+        if (cap_settle(cap_object(&endpoint->watch), STEPS_MAX))
+            watch_unbind(&endpoint->watch);
+        return false;
+    }
+    struct thread *thread = queue_first(&endpoint->senders);
+    if (thread == NULL)
+        thread = queue_first(&endpoint->receivers);
+    if (thread == NULL)
+        return true;
+    thread_refuse(thread, E_PEER);
+    return false;
+}
+
+static bool notification_reap_step(struct notification *notification) {
+    timer_cancel(&notification->deadline);
+    struct thread *waiter = queue_first(&notification->waiters);
+    if (waiter == NULL)
+        return true;
+    thread_refuse(waiter, E_PEER);
+    return false;
 }
 
 /* Everything made from the pool dies first, a few objects at a time; when they are gone, the frames go back. */

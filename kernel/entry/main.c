@@ -1,11 +1,9 @@
 /*
  * From the boot loader's jump to the first program's first instruction.
  */
-#include "kernel/arch.h"
-#include "kernel/base/assert.h"
-#include "kernel/base/ledger.h"
 #include "kernel/base/string.h"
-#include "kernel/machine/call.h"
+#include "kernel/ending/binding.h"
+#include "kernel/entry/leave.h"
 #include "kernel/machine/command.h"
 #include "kernel/machine/lock.h"
 #include "kernel/machine/log.h"
@@ -14,7 +12,6 @@
 #include "kernel/memory/space.h"
 #include "kernel/run/sched.h"
 #include "kernel/run/table.h"
-#include "kernel/run/thread.h"
 
 #define INIT_POOL_PAGES 512U
 

@@ -2,12 +2,12 @@
  * From a trap to its handler: message calls, and calls that somebody watches. The others go by arch/x86_64/dispatch.S.
  */
 #include "kernel/entry/syscall.h"
-#include "kernel/ipc/endpoint.h"
 
+#include "kernel/calls/endpoint.h"
+#include "kernel/entry/leave.h"
+#include "kernel/ipc/endpoint.h"
 #include "kernel/machine/call.h"
 #include "kernel/machine/lock.h"
-#include "kernel/run/sched.h"
-#include "kernel/run/thread.h"
 #include "kernel/run/trace.h"
 
 /* With BATON_STAYS, where syscall.S takes the lock and gives it back. */

@@ -1,8 +1,6 @@
 #include "kernel/ipc/endpoint.h"
 
-#include "kernel/base/assert.h"
 #include "kernel/base/string.h"
-#include "kernel/ending/watch.h"
 #include "kernel/ipc/notification.h"
 #include "kernel/ipc/transfer.h"
 #include "kernel/machine/call.h"
@@ -11,7 +9,9 @@
 #include "kernel/run/queue.h"
 #include "kernel/run/sched.h"
 #include "kernel/run/table.h"
+#include "kernel/run/timer.h"
 #include "kernel/run/trace.h"
+#include "kernel/run/wait.h"
 
 #define SENDERS_REFUSED_MAX 4U /* senders whose message can't be delivered, in one go */
 
@@ -20,21 +20,6 @@ struct endpoint *endpoint_make(struct pool *pool) {
     if (endpoint != NULL)
         object_init(&endpoint->object, OBJECT_ENDPOINT, pool, sizeof(struct endpoint));
     return endpoint;
-}
-
-bool endpoint_reap_step(struct endpoint *endpoint) {
-    if (!cap_is_empty(&endpoint->watch)) {
-        if (cap_settle(cap_object(&endpoint->watch), STEPS_MAX))
-            watch_unbind(&endpoint->watch);
-        return false;
-    }
-    struct thread *thread = queue_first(&endpoint->senders);
-    if (thread == NULL)
-        thread = queue_first(&endpoint->receivers);
-    if (thread == NULL)
-        return true;
-    thread_refuse(thread, E_PEER);
-    return false;
 }
 
 /*
@@ -56,7 +41,7 @@ static void receiver_leave(struct thread *receiver) {
 }
 
 /* The running thread blocks; the receiver, which has its message, runs, or stops if it is suspended. */
-static void hand_over_to(struct thread *running, enum thread_run_state state, struct thread *receiver) {
+static void hand_over(struct thread *running, enum thread_run_state state, struct thread *receiver) {
     if (receiver->suspended) {
         sched_block(running, state);
         thread_wake(receiver, OK);
@@ -85,18 +70,7 @@ static const struct cap_slot *find_sender_cap(const struct thread *sender, const
     return speaks ? slot : NULL;
 }
 
-uint64_t sys_ep_call(struct thread *self) {
-    struct frame *frame = &self->arch.frame;
-    uint64_t info = frame->info;
-    struct cap_slot *slot;
-    enum status status = table_find(self, frame->target, OBJECT_ENDPOINT, ENDPOINT_CALL, &slot);
-    if (status == OK)
-        status = transfer_check_info(self, info);
-    if (status == OK && message_caps(info) > 0 && (cap_rights(slot) & ENDPOINT_GRANT) == 0)
-        status = E_RIGHTS;
-    if (status != OK)
-        return status;
-
+uint64_t endpoint_call(struct thread *self, const struct cap_slot *slot, uint64_t info) {
     struct endpoint *endpoint = cap_object(slot);
     struct thread *receiver = queue_first(&endpoint->receivers);
     uint64_t deadline_ns = (info & MESSAGE_DEADLINE) != 0 ? self->message->deadline_ns : DEADLINE_NEVER;
@@ -104,12 +78,12 @@ uint64_t sys_ep_call(struct thread *self) {
         wait_for_server(self, endpoint, info);
         sched_block(self, THREAD_IN_CALL);
     } else {
-        status = transfer_message(self, receiver, info);
+        enum status status = transfer_message(self, receiver, info);
         if (status != OK)
             return status;
         receiver_leave(receiver);
         deliver(self, receiver, slot->data, transfer_delivered(info));
-        hand_over_to(self, THREAD_IN_CALL, receiver);
+        hand_over(self, THREAD_IN_CALL, receiver);
     }
     if (deadline_ns != DEADLINE_NEVER)
         timer_set(&self->deadline, self->cpu, deadline_ns);
@@ -139,7 +113,7 @@ static void send_fault(struct thread *thread) {
     }
     receiver_leave(receiver);
     deliver(thread, receiver, thread->fault_endpoint.data, transfer_fault(thread, receiver));
-    hand_over_to(thread, THREAD_IN_FAULT, receiver);
+    hand_over(thread, THREAD_IN_FAULT, receiver);
 }
 
 __attribute__((noinline)) static void trace_and_send(struct thread *thread) {
@@ -157,11 +131,7 @@ void fault_raise(struct thread *thread, enum fault_kind kind, uint64_t address, 
         send_fault(thread);
 }
 
-/*
- * Take the next message, or wait for one. The current reply is free. CALL_BLOCKED: `self` is in the queue, and the caller
- * must make it IN_WAIT.
- */
-static uint64_t receive(struct thread *self, struct endpoint *endpoint, uint64_t deadline_ns) {
+uint64_t endpoint_receive(struct thread *self, struct endpoint *endpoint, uint64_t deadline_ns) {
     struct frame *frame = &self->arch.frame;
     struct notification *notification = cap_object(&self->notification);
     if (notification != NULL && notification->bits != 0) {
@@ -198,19 +168,6 @@ static uint64_t receive(struct thread *self, struct endpoint *endpoint, uint64_t
     return E_CANCEL; /* many bad messages in a row: let interrupts in; servers wait again after any error */
 }
 
-uint64_t sys_ep_wait(struct thread *self) {
-    struct cap_slot *slot;
-    enum status status = table_find(self, self->arch.frame.target, OBJECT_ENDPOINT, ENDPOINT_WAIT, &slot);
-    if (status == OK && !cap_is_empty(&self->reply))
-        status = E_BUSY;
-    if (status != OK)
-        return status;
-    uint64_t received = receive(self, cap_object(slot), self->arch.frame.info);
-    if (received == CALL_BLOCKED)
-        sched_block(self, THREAD_IN_WAIT);
-    return received;
-}
-
 /* What the answer to a fault does to the faulting thread. True: it runs on. */
 static bool answer_fault(const struct thread *self, struct thread *faulted, uint64_t info, enum status *ret_status) {
     *ret_status = OK;
@@ -239,11 +196,7 @@ static bool answer_fault(const struct thread *self, struct thread *faulted, uint
     }
 }
 
-/*
- * Answer the thread that the reply capability in `slot` stands for. On success the slot is empty, and *ret_caller is
- * the thread if it may run now, NULL if it stays stopped.
- */
-static enum status answer(struct thread *self, struct cap_slot *slot, struct thread **ret_caller) {
+enum status endpoint_answer(struct thread *self, struct cap_slot *slot, struct thread **ret_caller) {
     struct thread *waiting = cap_object(slot);
     uint64_t info = self->arch.frame.info;
     enum status status = transfer_check_info(self, info);
@@ -269,37 +222,4 @@ static enum status answer(struct thread *self, struct cap_slot *slot, struct thr
     if (trace_wants(TRACE_MESSAGE))
         trace_note_message(self, waiting, info, true);
     return OK;
-}
-
-uint64_t sys_ep_reply(struct thread *self) {
-    cap_t index = self->arch.frame.target;
-    struct cap_slot *slot = index == 0 ? &self->reply : table_slot(self, index);
-    if (slot == NULL || cap_is_empty(slot))
-        return E_CAP;
-    if (cap_type(slot) != OBJECT_REPLY)
-        return E_TYPE;
-    struct thread *waiting;
-    enum status status = answer(self, slot, &waiting);
-    if (status == OK && waiting != NULL)
-        sched_ready(waiting);
-    return status;
-}
-
-uint64_t sys_ep_reply_wait(struct thread *self) {
-    struct cap_slot *slot;
-    enum status status = table_find(self, self->arch.frame.target, OBJECT_ENDPOINT, ENDPOINT_WAIT, &slot);
-    struct thread *waiting = NULL;
-    if (status == OK && !cap_is_empty(&self->reply))
-        status = answer(self, &self->reply, &waiting);
-    if (status != OK)
-        return status;
-    uint64_t received = receive(self, cap_object(slot), DEADLINE_NEVER);
-    if (received == CALL_BLOCKED && waiting != NULL) {
-        sched_swap(self, THREAD_IN_WAIT, waiting);
-    } else if (received == CALL_BLOCKED) {
-        sched_block(self, THREAD_IN_WAIT);
-    } else if (waiting != NULL) {
-        sched_ready(waiting);
-    }
-    return received;
 }

@@ -9,8 +9,6 @@
  */
 #pragma once
 
-#include "kernel/base/heap.h"
-#include "kernel/cap/object.h"
 #include "kernel/run/thread.h"
 
 struct endpoint {
@@ -18,20 +16,33 @@ struct endpoint {
     struct heap senders;   /* IN_CALL, IN_FAULT */
     struct heap receivers; /* IN_WAIT */
     struct cpu *home;      /* where the last one came to wait the long way: only there may the fast path enter one */
-    struct cap_slot watch; /* the notification that endpoint_watch bound; see watch.h */
+    struct cap_slot watch; /* the notification that endpoint_watch bound; see ipc/watch.h */
     uint64_t watch_bits;
 };
 
 /* Lock: kernel lock. */
 struct endpoint *endpoint_make(struct pool *pool); /* NULL: no memory */
-bool endpoint_reap_step(struct endpoint *endpoint);
 
 /* The running thread can't go on: that is sent to its fault endpoint; without one it stays stopped. `address` and `access` as
  * in struct fault_message. */
 void fault_raise(struct thread *thread, enum fault_kind kind, uint64_t address, uint64_t access);
 
-/* The handlers of message calls: arguments and results are in the caller's frame, but for the status. */
-uint64_t sys_ep_call(struct thread *self);
-uint64_t sys_ep_wait(struct thread *self);
-uint64_t sys_ep_reply(struct thread *self);
-uint64_t sys_ep_reply_wait(struct thread *self);
+/*
+ * What message calls do when their arguments are right; the caller's frame has these, and gets the results. Each may fail as its call
+ * does, and nothing has changed then. CALL_BLOCKED: `self` waits.
+ */
+
+/* Call through `slot`, an Endpoint. */
+uint64_t endpoint_call(struct thread *self, const struct cap_slot *slot, uint64_t info);
+
+/*
+ * Take the next message, or wait for one. The current reply is free. CALL_BLOCKED: `self` is in the queue, and the caller
+ * must make it IN_WAIT.
+ */
+uint64_t endpoint_receive(struct thread *self, struct endpoint *endpoint, uint64_t deadline_ns);
+
+/*
+ * Answer the thread that the reply capability in `slot` stands for. On success the slot is empty, and *ret_caller is
+ * the thread if it may run now, NULL if it stays stopped.
+ */
+enum status endpoint_answer(struct thread *self, struct cap_slot *slot, struct thread **ret_caller);

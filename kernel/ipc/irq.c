@@ -1,82 +1,22 @@
 #include "kernel/ipc/irq.h"
 
-#include "kernel/arch.h"
 #include "kernel/ipc/notification.h"
 #include "kernel/machine/call.h"
-#include "kernel/run/table.h"
 #include "kernel/run/trace.h"
 
-struct irq_line {
-    struct cap_slot notification;
-    uint64_t bits;
-};
-
-static struct irq_line lines[IRQ_LINES];
+struct irq_line irq_lines[IRQ_LINES];
 
 void irq_fire(uint32_t line) {
     if (trace_wants(TRACE_INTERRUPT))
         trace_note_interrupt(caller(), line);
     arch_irq_hold(line);
-    if (!cap_is_empty(&lines[line].notification))
-        notification_raise(cap_object(&lines[line].notification), lines[line].bits);
-}
-
-void irq_unbind(struct cap_slot *slot) {
-    struct irq_line *line = CONTAINER_OF(slot, struct irq_line, notification);
-    arch_irq_mask((uint32_t)(line - lines));
-    cap_remove(slot);
+    if (!cap_is_empty(&irq_lines[line].notification))
+        notification_raise(cap_object(&irq_lines[line].notification), irq_lines[line].bits);
 }
 
 uint64_t irq_bound_count(void) {
     uint64_t count = 0;
     for (uint32_t line = 0; line < IRQ_LINES; line++)
-        count += !cap_is_empty(&lines[line].notification);
+        count += !cap_is_empty(&irq_lines[line].notification);
     return count;
-}
-
-/* The one line that the capability stands for, if the machine has it. */
-static enum status find_line(const struct thread *self, cap_t irq, struct irq_line **ret_line) {
-    struct cap_slot *slot;
-    enum status status = table_find(self, irq, OBJECT_IRQ, IRQ_BIND, &slot);
-    if (status != OK)
-        return status;
-    if (range_count(slot->data) != 1 || !arch_irq_exists((uint32_t)range_first(slot->data)))
-        return E_ARG;
-    *ret_line = &lines[range_first(slot->data)];
-    return OK;
-}
-
-/* Binding again replaces what was bound, without masking: an edge that comes meanwhile would be lost. Notification 0 only
- * unbinds. */
-struct result sys_irq_bind(cap_t irq, cap_t notification, uint64_t bits) {
-    struct thread *self = caller();
-    struct irq_line *line;
-    struct cap_slot *source;
-    enum status status = find_line(self, irq, &line);
-    if (status == OK)
-        status = notification_find_source(self, notification, bits, &line->notification, &source);
-    if (status != OK)
-        return result(status);
-    if (source == NULL) {
-        if (!cap_is_empty(&line->notification))
-            irq_unbind(&line->notification);
-        return result(OK);
-    }
-    cap_remove(&line->notification);
-    line->notification.previous = BOUND_IRQ_LINE;
-    cap_derive(&line->notification, source, cap_rights(source), source->data);
-    line->bits = bits;
-    arch_irq_unmask((uint32_t)(line - lines));
-    return result(OK);
-}
-
-struct result sys_irq_ack(cap_t irq) {
-    struct irq_line *line;
-    enum status status = find_line(caller(), irq, &line);
-    if (status == OK && cap_is_empty(&line->notification))
-        status = E_STATE; /* an unbound line stays masked */
-    if (status != OK)
-        return result(status);
-    arch_irq_unmask((uint32_t)(line - lines));
-    return result(OK);
 }

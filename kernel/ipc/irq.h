@@ -4,15 +4,19 @@
  */
 #pragma once
 
-#include <stdint.h>
-
+#include "kernel/arch.h"
 #include "kernel/cap/cap.h"
 
-/* Lock: kernel lock. */
+struct irq_line {
+    struct cap_slot notification; /* bound by irq_bind; empty: none */
+    uint64_t bits;
+};
+
+/* Lock: kernel lock, for everything here. */
+
+extern struct irq_line irq_lines[IRQ_LINES];
+
 void irq_fire(uint32_t line);
 
 /* How many lines are bound, each by a capability. */
 uint64_t irq_bound_count(void);
-
-/* A bound notification must go, see cap_take_away. */
-void irq_unbind(struct cap_slot *slot);

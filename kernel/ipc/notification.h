@@ -4,10 +4,7 @@
  */
 #pragma once
 
-#include "kernel/base/heap.h"
-#include "kernel/cap/object.h"
 #include "kernel/run/thread.h"
-#include "kernel/run/timer.h"
 
 struct notification {
     struct object object;
@@ -20,20 +17,12 @@ struct notification {
 
 /* Lock: kernel lock. */
 struct notification *notification_make(struct pool *pool); /* NULL: no memory */
-bool notification_reap_step(struct notification *notification);
 
 /* Raise bits: the first waiter, or the bound thread if it is in ep_wait, takes all bits and runs on. */
 void notification_raise(struct notification *notification, uint64_t bits);
 
 /* The bound thread, if it is in ep_wait, takes what is raised. For when it has just been bound. */
 void notification_tell_bound(struct notification *notification);
-
-/*
- * For irq_bind and endpoint_watch: the capability that is to raise `bits` from now on, instead of the one in `bound`; slot 0,
- * *ret_source NULL: none is. CALL_RESTART: lists are not settled yet.
- */
-enum status notification_find_source(const struct thread *self, cap_t slot, uint64_t bits, const struct cap_slot *bound,
-                                     struct cap_slot **ret_source);
 
 /* What is raised, which is nothing afterwards. */
 static inline uint64_t notification_take(struct notification *notification) {

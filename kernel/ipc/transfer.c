@@ -1,6 +1,5 @@
 #include "kernel/ipc/transfer.h"
 
-#include "kernel/arch.h"
 #include "kernel/base/string.h"
 #include "kernel/memory/space.h"
 #include "kernel/run/table.h"

@@ -4,11 +4,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "kernel/abi/syscall.h"
-#include "kernel/arch.h"
 #include "kernel/machine/cpu.h"
 
 /* Not an outcome: the handler has put the results, or the thread, where they belong. If the CPU is settled, the

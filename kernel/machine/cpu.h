@@ -3,10 +3,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "kernel/abi/thread.h"
 #include "kernel/arch.h"
 #include "kernel/base/heap.h"
 #include "kernel/base/list.h"

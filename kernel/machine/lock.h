@@ -8,9 +8,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
-#include "kernel/arch.h"
 #include "kernel/machine/stay.h"
 
 struct ticket_lock {

@@ -3,9 +3,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-#include "kernel/abi/syscall.h"
 #include "kernel/arch.h"
-#include "kernel/base/assert.h"
 #include "kernel/base/string.h"
 
 enum log_level log_limit = LOG_INFO;

@@ -1,8 +1,5 @@
 #include "kernel/machine/request.h"
 
-#include "kernel/arch.h"
-#include "kernel/base/assert.h"
-#include "kernel/machine/cpu.h"
 #include "kernel/machine/lock.h"
 
 #define ANSWER_NS 10000000000ULL /* the host of a virtual CPU may put it aside for long */

@@ -11,9 +11,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
-#include "kernel/arch.h"
 #include "kernel/machine/cpu.h"
 
 struct thread;

@@ -9,8 +9,6 @@
  */
 #pragma once
 
-#include "kernel/arch.h"
-#include "kernel/base/assert.h"
 #include "kernel/machine/cpu.h"
 
 /* INFO_LONGEST_CALL: a system call's number, or one of these. */

@@ -18,6 +18,7 @@ struct memory {
 
 /* A run of frames as the data of a capability to `memory`; 0: it has no room for that run. */
 uint64_t memory_pack(const struct memory *memory, uint64_t first_frame, uint64_t page_count);
+bool memory_is_device(const struct cap_slot *slot);
 uint64_t memory_first(const struct cap_slot *slot);
 uint64_t memory_count(const struct cap_slot *slot);
 

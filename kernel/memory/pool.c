@@ -1,8 +1,6 @@
 #include "kernel/memory/pool.h"
 
 #include "kernel/arch.h"
-#include "kernel/base/assert.h"
-#include "kernel/base/ledger.h"
 #include "kernel/base/string.h"
 
 /* The free frames of a run are zero but for these two words, and its first frame's ledger count says how long it is. */
@@ -55,6 +53,14 @@ static uint32_t order_of(uint32_t bytes) {
 }
 
 static uint32_t owner_of(const struct pool *pool) { return (uint32_t)(arch_physical(pool) / PAGE_BYTES); }
+
+void object_init(struct object *object, enum object_type type, struct pool *pool, uint32_t size_bytes) {
+    object->type = (uint8_t)type;
+    object->pool = pool;
+    object->size_bytes = size_bytes;
+    if (pool != NULL)
+        list_append(&pool->objects, &object->in_pool);
+}
 
 struct pool *pool_make(uint64_t first_frame, uint64_t frame_count) {
     struct pool *pool = arch_pointer(first_frame * PAGE_BYTES);

@@ -9,8 +9,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "kernel/base/ledger.h"
 #include "kernel/cap/object.h"
 
@@ -39,7 +37,7 @@ struct pool {
     struct list objects;
     struct list dying;       /* made from it, no longer among those, and not gone yet */
     struct list_node reaped; /* the reaper's pile, if it is dying, or any of those is */
-    uint64_t reaper_place;   /* object.h */
+    uint64_t reaper_place;   /* ending/pile.h */
     uint64_t frame_count;    /* all chunks */
     uint64_t free_frames;    /* not handed out, in chunks and runs */
     uint64_t used_bytes;     /* runs and pieces handed out, without the pool's own bookkeeping */
@@ -51,6 +49,9 @@ struct pool {
 _Static_assert(sizeof(struct pool) <= PAGE_BYTES, "the header has a frame");
 
 /* Lock: kernel lock, for everything here. All memory handed out is zeroed. */
+
+/* Start the life of `object`, zeroed memory of `size_bytes` from `pool`. NULL: boot's, which never ends. */
+void object_init(struct object *object, enum object_type type, struct pool *pool, uint32_t size_bytes);
 
 /*
  * Make a pool of frames [first, first + count): RAM of type USER that nobody holds (the caller has checked it). The

@@ -1,19 +1,10 @@
 #include "kernel/memory/space.h"
 
-#include "kernel/arch.h"
-#include "kernel/base/ledger.h"
-#include "kernel/base/string.h"
 #include "kernel/machine/call.h"
 #include "kernel/machine/request.h"
-#include "kernel/memory/memory.h"
 #include "kernel/memory/pool.h"
-#include "kernel/run/table.h"
 
-#define RIGHTS_MASK (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
-#define CACHE_MASK (MAP_UNCACHED | MAP_WRITE_COMBINING)
-#define TABLE_PAGES 512U   /* what one last-level table maps */
-#define TABLES_PER_RUN 6U  /* new tables for one run at most: two of each level below the root */
-#define LONG_RUN_PAGES 64U /* from here on a call has memory for tables cleared before it starts */
+#define TABLE_PAGES 512U /* what one last-level table maps */
 
 struct space *space_make(struct pool *pool) {
     void *root = pool_take_run(pool, 0, FRAME_TABLE);
@@ -30,27 +21,13 @@ struct space *space_make(struct pool *pool) {
     return space;
 }
 
-bool space_reap_step(struct space *space) {
-    request_leave(space->root);
-    if (arch_table_reap(space->root, space->object.pool))
-        return false;
-    pool_give_run(space->object.pool, arch_pointer(space->root), 0);
-    return true;
-}
-
 /* A run of user pages that one call may cover. */
 static bool range_is_valid(uaddr_t at, uint64_t page_count) {
     return at % PAGE_BYTES == 0 && page_count > 0 && page_count <= MAP_PAGES_MAX && at >= USER_LOWEST &&
            at < USER_LIMIT && page_count * PAGE_BYTES <= USER_LIMIT - at;
 }
 
-/* The same for one page, in one comparison: bits that must be zero become the highest. */
-static bool page_is_valid(uaddr_t at) {
-    uint64_t above = at - USER_LOWEST;
-    return (above >> 12 | above << 52) < (USER_LIMIT - USER_LOWEST) / PAGE_BYTES;
-}
-
-static bool rights_are_valid(uint64_t rights) {
+bool space_rights_are_valid(uint64_t rights) {
     uint64_t write_execute = MEMORY_WRITE | MEMORY_EXECUTE;
     return (rights & ~(uint64_t)RIGHTS_MASK) == 0 && (rights & MEMORY_READ) != 0 &&
            (rights & write_execute) != write_execute;
@@ -122,8 +99,7 @@ static void map_small(struct space *space, uint64_t page_count, uaddr_t at, uint
     }
 }
 
-/* A run whose frames are held, whose pages are empty and whose tables the pool has memory for. */
-static void write_frames(struct space *space, const struct frame_run *run) {
+void space_write_frames(struct space *space, const struct frame_run *run) {
     bool counted = frame_type(run->frame) == FRAME_USER;
     uint64_t entry = arch_entry_make(run->frame, run->flags, run->limit, counted);
     if (run->table != NULL) {
@@ -137,9 +113,8 @@ static void write_frames(struct space *space, const struct frame_run *run) {
     space->mapped_pages += run->page_count;
 }
 
-/* Are the run's pages empty, and in *ret_missing, how many tables do they lack? */
-static enum status check_frames(const struct space *space, struct frame_run *run, uint64_t *ret_missing,
-                                uint64_t *ret_where) {
+enum status space_check_frames(const struct space *space, struct frame_run *run, uint64_t *ret_missing,
+                               uint64_t *ret_where) {
     if (!range_is_valid(run->at, run->page_count))
         return E_ARG;
     bool one_table = pages_in_table(run->at, run->page_count) == run->page_count;
@@ -154,14 +129,14 @@ static enum status check_frames(const struct space *space, struct frame_run *run
 
 enum status space_map_frames(struct space *space, struct frame_run *run, uint64_t *ret_where) {
     uint64_t missing;
-    enum status status = check_frames(space, run, &missing, ret_where);
+    enum status status = space_check_frames(space, run, &missing, ret_where);
     if (status != OK)
         return status;
     if (!pool_has_frames(space->object.pool, missing))
-        return reaper_refuse(space->object.pool);
+        return E_MEMORY;
     if (!frame_hold_run(run->frame, run->page_count))
         return E_LIMIT;
-    write_frames(space, run);
+    space_write_frames(space, run);
     return OK;
 }
 
@@ -198,88 +173,13 @@ static uint64_t split_edges(struct space *space, uaddr_t at, uint64_t page_count
     if (!pool_prepare(pool, tables))
         return CALL_RESTART;
     if (!pool_has_frames(pool, tables))
-        return reaper_refuse(pool);
+        return E_MEMORY;
     space->large_pages -= tables;
     if (first)
         split_large(space, at);
     if (second)
         split_large(space, last);
     return CALL_RESTART;
-}
-
-/* What a map call asks for: the frames that it names, if the caller may map them so. */
-static enum status find_frames(const struct thread *self, const struct map_run *asked, struct frame_run *ret_run) {
-    struct cap_slot *slot;
-    uint64_t rights = asked->flags & RIGHTS_MASK;
-    if (!rights_are_valid(rights) || (asked->flags & ~(uint64_t)(RIGHTS_MASK | CACHE_MASK)) != 0)
-        return E_ARG;
-    enum status status = table_find(self, asked->memory, OBJECT_MEMORY, (uint32_t)rights, &slot);
-    if (status != OK)
-        return status;
-    uint64_t available = memory_count(slot);
-    if (asked->offset_pages > available || asked->page_count > available - asked->offset_pages ||
-        asked->page_count > MAP_PAGES_MAX)
-        return E_ARG;
-    const struct memory *memory = cap_object(slot);
-    uint64_t frame = memory_first(slot) + asked->offset_pages;
-    *ret_run = (struct frame_run){.frame = frame,
-                                  .page_count = asked->page_count,
-                                  .at = asked->at,
-                                  .flags = asked->flags,
-                                  .limit = cap_rights(slot) & RIGHTS_MASK};
-    if (!memory->is_device)
-        return (asked->flags & CACHE_MASK) != 0 ? E_ARG : memory_check_frames(frame, asked->page_count);
-    return (asked->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : memory_check_device(frame, asked->page_count);
-}
-
-/*
- * One page of RAM, into a table that is there: what a pager does all day. False: it is not that case, or something is wrong,
- * and the general way does it or finds what.
- */
-__attribute__((always_inline)) static inline bool map_page(const struct thread *self, struct space *space, cap_t memory,
-                                                           uint64_t offset_pages, uaddr_t at, uint64_t flags) {
-    const uint32_t valid =
-        1U << MEMORY_READ | 1U << (MEMORY_READ | MEMORY_WRITE) | 1U << (MEMORY_READ | MEMORY_EXECUTE);
-    const struct cap_slot *slot = table_look_up(self, memory);
-    if (flags > RIGHTS_MASK || (valid >> flags & 1) == 0 ||
-        (slot->head & (0xff | flags << 8)) != (OBJECT_MEMORY | flags << 8)) /* the type, and all of these rights */
-        return false;
-    uint64_t frame = range_first(slot->data) + offset_pages;
-    if (offset_pages >= range_count(slot->data) || ((const struct memory *)cap_object(slot))->is_device ||
-        frame >= ledger.frame_count || !page_is_valid(at) ||
-        !arch_page_add(space->root, at, frame, flags, cap_rights(slot) & RIGHTS_MASK))
-        return false;
-    space->mapped_pages++;
-    return true;
-}
-
-/* What sys_space_map leaves; the capability for the space is the right one. */
-__attribute__((noinline)) static struct result map_slowly(cap_t space, cap_t memory, uint64_t offset_pages,
-                                                          uint64_t page_count, uaddr_t at, uint64_t flags) {
-    struct thread *self = caller();
-    struct space *target = cap_object(table_slot(self, space));
-    struct map_run asked = {
-        .memory = memory, .offset_pages = offset_pages, .page_count = page_count, .at = at, .flags = flags};
-    struct frame_run run;
-    uint64_t where = 0;
-    enum status status = find_frames(self, &asked, &run);
-    if (status == OK && page_count >= LONG_RUN_PAGES && !pool_prepare(target->object.pool, TABLES_PER_RUN))
-        return result(CALL_RESTART);
-    if (status == OK)
-        status = space_map_frames(target, &run, &where);
-    return (struct result){.status = status, .value = where};
-}
-
-struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, uint64_t page_count, uaddr_t at,
-                            uint64_t flags) {
-    struct thread *self = caller();
-    struct cap_slot *slot;
-    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_MAP, &slot);
-    if (status != OK)
-        return result(status);
-    if (page_count != 1 || !map_page(self, cap_object(slot), memory, offset_pages, at, flags))
-        __attribute__((musttail)) return map_slowly(space, memory, offset_pages, page_count, at, flags);
-    return result(OK);
 }
 
 /* The large page at `at`, if there is one; how many pages that was. */
@@ -302,9 +202,7 @@ static uint64_t unmap_part(struct space *space, uaddr_t at, uint64_t count) {
     return removed;
 }
 
-/* What sys_space_unmap leaves; the capability is the right one. The value is how many pages were there. */
-__attribute__((noinline)) static struct result unmap_slowly(cap_t slot, uaddr_t at, uint64_t page_count) {
-    struct space *space = cap_object(table_slot(caller(), slot));
+struct result space_unmap(struct space *space, uaddr_t at, uint64_t page_count) {
     if (!range_is_valid(at, page_count))
         return result(E_ARG);
     uint64_t unmapped = 0, split = split_edges(space, at, page_count);
@@ -321,93 +219,6 @@ __attribute__((noinline)) static struct result unmap_slowly(cap_t slot, uaddr_t 
     if (unmapped > 0)
         request_flush(space->root, start, page_count);
     return result_value(unmapped);
-}
-
-static bool runs_meet(const struct frame_run *one, const struct frame_run *other) {
-    return one->at < other->at + other->page_count * PAGE_BYTES && other->at < one->at + one->page_count * PAGE_BYTES;
-}
-
-/* Can run `index` of a list be mapped after those before it? `*total` and `*missing` sum up their pages and tables. Its
- * frames are held then: the next run may name them, too, and finds one holder more. */
-static enum status check_listed(const struct thread *self, const struct space *space, const struct map_run *asked,
-                                struct frame_run *runs, uint64_t index, uint64_t *total, uint64_t *missing) {
-    uint64_t more, where;
-    *total += asked->page_count <= MAP_LIST_PAGES_MAX ? asked->page_count : MAP_LIST_PAGES_MAX + 1;
-    if (*total > MAP_LIST_PAGES_MAX)
-        return E_LIMIT;
-    enum status status = find_frames(self, asked, &runs[index]);
-    if (status == OK)
-        status = check_frames(space, &runs[index], &more, &where);
-    if (status != OK)
-        return status;
-    for (uint64_t i = 0; i < index; i++) {
-        if (runs_meet(&runs[i], &runs[index]))
-            return E_EXISTS;
-    }
-    *missing += more;
-    bool fits = pool_has_frames(space->object.pool, *missing);
-    return !fits                                                       ? reaper_refuse(space->object.pool)
-           : frame_hold_run(runs[index].frame, runs[index].page_count) ? OK
-                                                                       : E_LIMIT;
-}
-
-enum status space_find_with_page(const struct thread *self, cap_t space, uint32_t rights, struct space **ret_space) {
-    struct cap_slot *slot;
-    enum status status = table_find(self, space, OBJECT_SPACE, rights, &slot);
-    if (status == OK && self->message == NULL)
-        status = E_STATE;
-    if (status == OK)
-        *ret_space = cap_object(slot);
-    return status;
-}
-
-/* Several runs at once, or none; the value of an error is the index of the run that was wrong. */
-struct result sys_space_map_list(cap_t space, uint64_t run_count) {
-    struct thread *self = caller();
-    struct space *target;
-    enum status status = space_find_with_page(self, space, SPACE_MAP, &target);
-    if (status != OK)
-        return result(status);
-    if (run_count == 0 || run_count > MAP_RUNS_MAX)
-        return result(E_ARG);
-    struct map_run asked[MAP_RUNS_MAX];
-    struct frame_run runs[MAP_RUNS_MAX];
-    memory_move(asked, self->message->data, run_count * sizeof(struct map_run));
-    if (!pool_prepare(target->object.pool, run_count * TABLES_PER_RUN))
-        return result(CALL_RESTART);
-    uint64_t total = 0, missing = 0;
-    for (uint64_t i = 0; i < run_count; i++) {
-        status = check_listed(self, target, &asked[i], runs, i, &total, &missing);
-        if (status == OK)
-            continue;
-        for (uint64_t j = 0; j < i; j++)
-            frame_release_run(runs[j].frame, runs[j].page_count);
-        return (struct result){.status = status, .value = i};
-    }
-    for (uint64_t i = 0; i < run_count; i++)
-        write_frames(target, &runs[i]);
-    return result(OK);
-}
-
-__attribute__((noinline)) static struct result flush_everywhere(uint64_t root, uaddr_t at, uint64_t page_count) {
-    request_flush(root, at, page_count);
-    return result_value(page_count);
-}
-
-/* The value is the number of pages that were mapped there; holes are no error. */
-struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
-    struct cap_slot *slot;
-    enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);
-    if (status != OK)
-        return result(status);
-    struct space *target = cap_object(slot);
-    if (page_count != 1 || !page_is_valid(at) || !arch_page_remove(target->root, at))
-        __attribute__((musttail)) return unmap_slowly(space, at, page_count);
-    target->mapped_pages--; /* one page of RAM, as in map_page */
-    if (cpu_total > 1)
-        __attribute__((musttail)) return flush_everywhere(target->root, at, 1);
-    arch_flush_page(target->root, at);
-    return result_value(1);
 }
 
 /* The part of a run that lies in one table, or in one large page: are all pages there, and may they have these rights? */
@@ -442,27 +253,21 @@ static void protect_part(const struct space *space, uaddr_t at, uint64_t count, 
     arch_entries_protect(table + arch_table_index(at), count, (uint32_t)rights);
 }
 
-/* Rights are checked against what the Memory capability allowed when the page was mapped. */
-struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, uint64_t rights) {
-    struct cap_slot *slot;
-    enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);
-    if (status != OK)
-        return result(status);
-    if (!range_is_valid(at, page_count) || !rights_are_valid(rights))
+struct result space_protect(struct space *space, uaddr_t at, uint64_t page_count, uint64_t rights) {
+    if (!range_is_valid(at, page_count))
         return result(E_ARG);
-    struct space *target = cap_object(slot);
     uint64_t first_count = pages_in_table(at, page_count); /* a run lies in two tables at most */
     uaddr_t second = at + first_count * PAGE_BYTES;
-    struct result checked = check_protect(target, at, first_count, rights);
+    struct result checked = check_protect(space, at, first_count, rights);
     if (checked.status == OK && first_count < page_count)
-        checked = check_protect(target, second, page_count - first_count, rights);
+        checked = check_protect(space, second, page_count - first_count, rights);
     if (checked.status == OK)
-        checked.status = split_edges(target, at, page_count);
+        checked.status = split_edges(space, at, page_count);
     if (checked.status != OK)
         return checked;
-    protect_part(target, at, first_count, rights);
+    protect_part(space, at, first_count, rights);
     if (first_count < page_count)
-        protect_part(target, second, page_count - first_count, rights);
-    request_flush(target->root, at, page_count);
+        protect_part(space, second, page_count - first_count, rights);
+    request_flush(space->root, at, page_count);
     return result(OK);
 }

@@ -6,9 +6,10 @@
  */
 #pragma once
 
+#include "kernel/abi/rights.h"
 #include "kernel/cap/object.h"
 
-struct thread;
+#define RIGHTS_MASK (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 
 struct space {
     struct object object;
@@ -19,10 +20,6 @@ struct space {
 
 /* Lock: kernel lock. */
 struct space *space_make(struct pool *pool); /* NULL: no memory */
-/* The space of a call that has arguments or results in the caller's message page. Errors: as table_find, then E_STATE. */
-MUST_USE enum status space_find_with_page(const struct thread *self, cap_t space, uint32_t rights,
-                                          struct space **ret_space);
-bool space_reap_step(struct space *space);
 
 /* Frames that may be mapped: user frames with room for one more holder, or device memory, which is not counted. */
 struct frame_run {
@@ -39,3 +36,20 @@ struct frame_run {
  * E_EXISTS (*ret_where = address), E_MEMORY.
  */
 MUST_USE enum status space_map_frames(struct space *space, struct frame_run *run, uint64_t *ret_where);
+
+/* The two halves of that. Are the run's pages empty, and in *ret_missing, how many tables do they lack? */
+MUST_USE enum status space_check_frames(const struct space *space, struct frame_run *run, uint64_t *ret_missing,
+                                        uint64_t *ret_where);
+/* A run whose frames are held, whose pages are empty and whose tables the pool has memory for. */
+void space_write_frames(struct space *space, const struct frame_run *run);
+
+/* Read, and not both written and executed? */
+bool space_rights_are_valid(uint64_t rights);
+
+/*
+ * Unmap pages, mapped or not; the value is how many were. Let mapped pages have `rights`, which are valid. Errors: E_ARG, E_MEMORY for
+ * tables where a large page is cut; CALL_RESTART: it was work enough for one stay. Only of space_protect, and the value is the page:
+ * E_EMPTY it is not mapped, E_RIGHTS the Memory capability that it was mapped by did not allow that.
+ */
+struct result space_unmap(struct space *space, uaddr_t at, uint64_t page_count);
+struct result space_protect(struct space *space, uaddr_t at, uint64_t page_count, uint64_t rights);

@@ -1,7 +1,6 @@
 #include "kernel/run/fastpath.h"
 
 #include "kernel/machine/call.h"
-#include "kernel/machine/cpu.h"
 #include "kernel/run/thread.h"
 
 static uint8_t reasons; /* enum fastpath_bar */

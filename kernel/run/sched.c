@@ -1,13 +1,7 @@
 #include "kernel/run/sched.h"
 
-#include "kernel/arch.h"
-#include "kernel/base/assert.h"
-#include "kernel/cap/object.h"
-#include "kernel/machine/lock.h"
 #include "kernel/machine/request.h"
 #include "kernel/run/fastpath.h"
-#include "kernel/run/thread.h"
-#include "kernel/run/trace.h"
 
 static void dequeue(struct cpu *cpu, struct thread *thread) {
     list_remove(&thread->run);
@@ -131,8 +125,7 @@ bool sched_claim(struct thread *thread, bool lose_trap) {
     return true;
 }
 
-/* The highest ready thread takes over if the CPU is free or it is higher than the one that runs. */
-static void settle(struct cpu *cpu) {
+void sched_choose(struct cpu *cpu) {
     if (cpu->ready_bitmap == 0)
         return;
     struct thread *current = cpu->current;
@@ -148,44 +141,4 @@ static void settle(struct cpu *cpu) {
     sched_switch(cpu, next);
     cpu->slice_end_ns = next->slice_left_ns == 0 ? 0 : arch_clock_ns() + next->slice_left_ns;
     next->slice_left_ns = 0;
-}
-
-/*
- * Nobody can run. Take the dead apart, one budget at a time, and sleep when none is left; interrupts come in between. This is the only
- * place where a CPU lets them in without a thread to run.
- *
- * A CPU that sleeps has no ready thread and can be rung: whoever makes a thread ready for it finds it settled, and interrupts it
- * (sched_unsettle). The reaper may have woken a thread of this very CPU, so that is looked at behind it.
- */
-static void idle(struct cpu *cpu) {
-    sched_charge(cpu, NULL);
-    cpu->current = NULL;
-    if (trace.events != 0)
-        trace_note_switch(cpu);
-    bool sleeps = reaper_run(REAPER_BUDGET);
-    if (cpu->ready_bitmap != 0)
-        return;
-    if (sleeps)
-        request_none(cpu);
-    timer_arm_next(cpu);
-    cpu->unsettled = false;
-    assert(cpu->blocked && cpu->ready_bitmap == 0 && !cpu->unsettled);
-    kernel_unlock();
-    sched_point();
-    arch_idle(sleeps);
-    kernel_lock();
-}
-
-void sched_leave(struct cpu *cpu) {
-    for (settle(cpu); cpu->blocked; settle(cpu))
-        idle(cpu);
-    cpu->unsettled = false;
-    timer_arm_next(cpu);
-}
-
-void sched_start(struct cpu *cpu) {
-    stay_begin(cpu);
-    sched_leave(cpu);
-    kernel_unlock();
-    arch_enter_user();
 }

@@ -7,8 +7,6 @@
  */
 #pragma once
 
-#include "kernel/arch.h"
-#include "kernel/base/assert.h"
 #include "kernel/machine/cpu.h"
 #include "kernel/run/thread.h"
 
@@ -80,11 +78,8 @@ void sched_forget(struct thread *thread);
 /* The running thread's turn is over; its equals come first. False: it has none. */
 bool sched_rotate(struct cpu *cpu);
 
-/* Settle who runs and when the timer must come; called last before the kernel is left. Waits while nobody can run. */
-void sched_leave(struct cpu *cpu);
-
-/* The first time that this CPU, which has the lock, leaves the kernel. */
-_Noreturn void sched_start(struct cpu *cpu);
+/* Who runs on `cpu` from now on: the highest ready thread, if the CPU is free or that is higher than the one that runs. */
+void sched_choose(struct cpu *cpu);
 
 /*
  * `running`, the running thread, waits. Who is to run in its place, if nothing has to be asked: nobody has unsettled the CPU,

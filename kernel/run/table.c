@@ -1,12 +1,6 @@
 #include "kernel/run/table.h"
 
-#include "kernel/abi/system.h"
-#include "kernel/machine/call.h"
 #include "kernel/memory/pool.h"
-
-#define REAP_CAPS \
-    4U /* removed in one step; each can mean STEPS_MAX corrections, and a Reply, the last, the end of a wait */
-#define REAP_SLOTS 64U /* looked at in one step */
 
 struct table *table_make(struct pool *pool, uint64_t slot_count) {
     uint32_t slot_bytes = (uint32_t)slot_count * (uint32_t)sizeof(struct cap_slot);
@@ -24,32 +18,8 @@ struct table *table_make(struct pool *pool, uint64_t slot_count) {
     return table;
 }
 
-bool table_reap_step(struct table *table) {
-    struct cap_slot *slot = &table->slots[table->reaped], *end = &table->slots[table->slot_count];
-    struct cap_slot *stop = end - slot > REAP_SLOTS ? slot + REAP_SLOTS : end;
-    for (uint32_t removed = 0; slot < stop && removed < REAP_CAPS; slot++) {
-        if (cap_is_empty(slot))
-            continue;
-        if (cap_type(slot) != OBJECT_REPLY && !cap_settle(cap_object(slot), STEPS_MAX))
-            break;
-        bool ends_wait = cap_type(slot) == OBJECT_REPLY || cap_type(slot) == OBJECT_THREAD;
-        removed += ends_wait ? REAP_CAPS : 1; /* a thread may leave two heaps of thousands */
-        cap_remove(slot);
-    }
-    table->reaped = (uint64_t)(slot - table->slots);
-    if (slot < end)
-        return false;
-    uint32_t bytes = (uint32_t)table->slot_count * (uint32_t)sizeof(struct cap_slot);
-    if (bytes >= PAGE_BYTES) /* empty slots are zero */
-        pool_give_cleared(table->object.pool, table->slots, bytes);
-    else
-        pool_give(table->object.pool, table->slots, bytes);
-    return true;
-}
-
-/* Slot `index` of the table that capability `table` names, which needs `right`; 0 = the caller's own. */
-static enum status find_in(const struct thread *self, cap_t table, uint32_t right, cap_t index,
-                           struct cap_slot **ret_slot) {
+enum status table_find_in(const struct thread *self, cap_t table, uint32_t right, cap_t index,
+                          struct cap_slot **ret_slot) {
     if (table == 0) {
         *ret_slot = table_slot(self, index);
         return *ret_slot == NULL ? E_CAP : OK;
@@ -67,7 +37,7 @@ static enum status find_in(const struct thread *self, cap_t table, uint32_t righ
 
 enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index, struct cap_slot **ret_slot) {
     struct cap_slot *slot;
-    enum status status = find_in(self, table, TABLE_WRITE, index, &slot);
+    enum status status = table_find_in(self, table, TABLE_WRITE, index, &slot);
     return status != OK ? status : table_check_empty(slot, ret_slot);
 }
 
@@ -81,159 +51,4 @@ uint64_t table_next_occupied(const struct table *table, uint64_t first) {
         if (!cap_is_empty(&table->slots[i]))
             return i;
     return 0;
-}
-
-/* The source of a copy or move: slot 0 is the caller's current reply. */
-static struct cap_slot *find_source(struct thread *self, cap_t index) {
-    struct cap_slot *slot = index == 0 ? &self->reply : table_slot(self, index);
-    return slot == NULL || cap_is_empty(slot) ? NULL : slot;
-}
-
-/*
- * What `data` the copy gets. Badges are set once, on a capability without one; ranges of ports and lines get narrower.
- */
-static enum status copy_data(const struct cap_slot *source, uint64_t badge, uint64_t *ret_data) {
-    switch (cap_type(source)) {
-    case OBJECT_ENDPOINT:
-    case OBJECT_NOTIFICATION:
-        if (source->data != 0)
-            return E_RIGHTS;
-        break;
-    case OBJECT_IRQ:
-    case OBJECT_PORTS: {
-        uint64_t first = range_first(badge), count = range_count(badge), start = range_first(source->data);
-        if (count == 0 || first < start || first + count > start + range_count(source->data))
-            return E_ARG;
-        break;
-    }
-    case OBJECT_NONE:
-    case OBJECT_MEMORY:
-    case OBJECT_POOL:
-    case OBJECT_SPACE:
-    case OBJECT_THREAD:
-    case OBJECT_TABLE:
-    case OBJECT_REPLY:
-        return E_ARG;
-    }
-    *ret_data = badge;
-    return OK;
-}
-
-/* What sys_cap_copy leaves: other tables, a badge, whatever is wrong. */
-__attribute__((noinline)) static struct result copy_slowly(cap_t table, cap_t slot, cap_t source, uint64_t rights,
-                                                           uint64_t badge) {
-    struct thread *self = caller();
-    struct cap_slot *from, *to;
-    enum status status = find_in(self, range_count(source), TABLE_READ, range_first(source), &from);
-    if (status != OK || cap_is_empty(from))
-        return result(status != OK ? status : E_CAP);
-    if (cap_type(from) == OBJECT_REPLY)
-        return result(E_TYPE); /* one-shot: it can be moved, not copied */
-    uint64_t data = from->data;
-    status = badge == 0 ? OK : copy_data(from, badge, &data);
-    if (status == OK)
-        status = table_find_empty_in(self, table, slot, &to);
-    if (status == OK)
-        status = cap_can_derive(from);
-    if (status != OK)
-        return result(status);
-    if (!cap_settle(cap_object(from), STEPS_MAX))
-        return result(CALL_RESTART);
-    cap_derive(to, from, cap_rights(from) & (uint32_t)rights, data);
-    return result(OK);
-}
-
-struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
-    struct thread *self = caller();
-    struct cap_slot *from = table_slot(self, source), *to = table_slot(self, slot);
-    if ((table | badge) != 0 || from == NULL || to == NULL || !cap_is_empty(to) || !cap_is_simple(from))
-        __attribute__((musttail)) return copy_slowly(table, slot, source, rights, badge);
-    cap_link_child(to, from, cap_rights(from) & (uint32_t)rights, from->data);
-    return result(OK);
-}
-
-/* Nothing that the caller could not find out by trying; no badge, which is not the holder's to know. */
-struct result sys_cap_query(cap_t slot) {
-    const struct cap_slot *cap = table_slot(caller(), slot);
-    if (cap == NULL || cap_is_empty(cap))
-        return result(E_CAP);
-    if (cap_type(cap) == OBJECT_REPLY)
-        return result_value(OBJECT_REPLY);
-    if (!cap_settle(cap_object(cap), STEPS_MAX))
-        return result(CALL_RESTART);
-    return result_value(cap_type(cap) | (uint64_t)cap_rights(cap) << 8 |
-                        (cap_has_descendants(cap) ? QUERY_DERIVED : 0));
-}
-
-struct result sys_cap_move(cap_t table, cap_t slot, cap_t source) {
-    struct thread *self = caller();
-    struct cap_slot *from = find_source(self, source), *to;
-    if (from == NULL)
-        return result(E_CAP);
-    enum status status = table_find_empty_in(self, table, slot, &to);
-    if (status != OK)
-        return result(status);
-    cap_transfer(to, from);
-    return result(OK);
-}
-
-/*
- * A cap_delete that has killed something takes it apart, in bounded steps. It is restarted until that is done, and knows by
- * self->reaps that all else is: the slot may be another's by then, and the table may be gone. Whatever gives the thread other
- * registers ends that (arch_registers_write, syscall_watched).
- */
-static struct result reap(struct thread *self, uint64_t place) {
-    bool done = reaper_run_to(place, REAPER_BUDGET);
-    if (caller() == self) /* it has not been taken apart itself */
-        self->reaps = done ? 0 : place;
-    return result(done ? OK : CALL_RESTART);
-}
-
-__attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t slot) {
-    struct thread *self = caller();
-    struct cap_slot *victim;
-    if (self->reaps != 0)
-        return reap(self, self->reaps);
-    if (table == 0 && slot == 0) {
-        cap_remove(&self->reply);
-        return result(OK);
-    }
-    enum status status = find_in(self, table, TABLE_WRITE, slot, &victim);
-    if (status != OK || cap_is_empty(victim))
-        return result(status);
-    if (cap_type(victim) == OBJECT_REPLY) {
-        cap_remove(victim);
-        return result(OK);
-    }
-    const struct object *object = cap_object(victim);
-    if (!cap_settle(cap_object(victim), STEPS_MAX))
-        return result(CALL_RESTART);
-    bool lived = !object->dying;
-    cap_remove(victim);
-    return lived && object->dying ? reap(self, reaper_place) : result(OK);
-}
-
-struct result sys_cap_delete(cap_t table, cap_t slot) {
-    struct thread *self = caller();
-    if ((table | slot) == 0 && cap_is_empty(&self->reply))
-        return result(OK);
-    struct cap_slot *victim = table_slot(self, slot);
-    if ((table | self->reaps) != 0 || victim == NULL || !cap_remove_leaf(victim))
-        __attribute__((musttail)) return delete_slowly(table, slot);
-    return result(OK);
-}
-
-/* A correction that is due may wait if it only concerns descendants of `root`: they go anyway. Nothing dies: the root stays. */
-struct result sys_cap_revoke(cap_t slot) {
-    struct thread *self = caller();
-    struct cap_slot *root = table_slot(self, slot);
-    if (root == NULL || cap_is_empty(root))
-        return result(E_CAP);
-    if (cap_type(root) == OBJECT_REPLY)
-        return result(OK);
-    struct object *object = cap_object(root);
-    bool concerns_us_only = object->adjust_at == cap_next(root) && object->adjust_depth > cap_depth(root);
-    if (!concerns_us_only && !cap_settle(object, STEPS_MAX))
-        return result(CALL_RESTART);
-    return result(cap_revoke_some(root, STEPS_MAX) ? OK : CALL_RESTART);
 }

@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include "kernel/arch.h"
-#include "kernel/cap/cap.h"
 #include "kernel/run/thread.h"
 
 struct table {
@@ -20,7 +18,6 @@ struct table {
 
 /* NULL: the pool has no memory. */
 struct table *table_make(struct pool *pool, uint64_t slot_count);
-bool table_reap_step(struct table *table);
 
 /* Where a user's number points to. All look-ups begin here. */
 static inline struct cap_slot *table_look_up(const struct thread *self, cap_t index) {
@@ -65,7 +62,11 @@ MUST_USE static inline enum status table_find_empty(const struct thread *self, c
     return table_check_empty(table_slot(self, index), ret_slot);
 }
 
-/* The same in the table that capability `table` names, which needs TABLE_WRITE; 0 = the caller's own. */
+/* Slot `index`, empty or not, of the table that capability `table` names, which needs `right`; 0 = the caller's own. */
+MUST_USE enum status table_find_in(const struct thread *self, cap_t table, uint32_t right, cap_t index,
+                                   struct cap_slot **ret_slot);
+
+/* An empty one of the table that capability `table` names, which needs TABLE_WRITE; 0 = the caller's own. */
 MUST_USE enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index,
                                          struct cap_slot **ret_slot);
 

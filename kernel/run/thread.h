@@ -14,16 +14,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "kernel/abi/message.h"
-#include "kernel/abi/thread.h"
 #include "kernel/arch.h" /* struct arch_thread */
-#include "kernel/base/heap.h"
 #include "kernel/cap/cap.h"
-#include "kernel/cap/object.h"
-#include "kernel/run/timer.h"
+#include "kernel/run/deadline.h"
 
 struct cpu;
 struct space;
@@ -73,7 +66,7 @@ struct thread {
     struct cap_slot notification;
     struct cap_slot message_memory;
 
-    uint64_t reaps; /* the place (object.h) of what its cap_delete has killed and waits for; 0: it waits for nothing */
+    uint64_t reaps; /* the place (pile.h) of what its cap_delete has killed and waits for; 0: it waits for nothing */
     uint32_t id;    /* from 1 on, in the order in which threads are made: their name in traces */
 };
 
@@ -82,26 +75,6 @@ struct thread {
 /* Make a thread out of a cleared page of `pool`: stopped, bound to nothing. Published by the caller's cap_set_first. */
 struct thread *thread_make(struct pool *pool);
 
-/* One bounded step of taking a dead thread apart; true when done. */
-bool thread_reap_step(struct thread *thread);
-
-/* The wait is over: `status` and, where not NULL, more is in the frame already. Runs on, or stops if suspended. */
-void thread_wake(struct thread *thread, enum status status);
-
-/* Whatever the thread waits for, take it out of there. It is in no queue and no one can answer it afterwards; the state
- * is STOPPED. */
-void thread_cancel(struct thread *thread);
-
-/* What the thread waits for will not come: the wait ends with `status`. A thread in a fault, which nobody will answer, stays
- * stopped. */
-void thread_refuse(struct thread *thread, enum status status);
-
-/* The thread becomes one that can't run: from any state, nothing is reported to anybody. */
-void thread_stop(struct thread *thread);
-
-/* A bound capability must go, see cap_take_away. */
-void thread_unbind(struct cap_slot *slot);
-
 static inline struct space *thread_space(const struct thread *thread) { return cap_object(&thread->space); }
 
 /*
@@ -109,17 +82,20 @@ static inline struct space *thread_space(const struct thread *thread) { return c
  * looked at, so not when it is suspended, foreign, or its wait has a deadline. To be called when one of these changes.
  */
 void thread_set_direct(struct thread *thread);
-extern struct cap_slot no_slot; /* the slots of a thread without a table: one, which is always empty */
+extern struct cap_slot no_slot;                  /* the slots of a thread without a table: one, which is always empty */
+void thread_forget_table(struct thread *thread); /* and look capabilities up in no_slot */
 void thread_set_priority(struct thread *thread, uint8_t priority);
-
-/* Set up by boot and thread_configure alike: the capability is derived from `source`. */
-void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slot *source);
-void thread_hold_message_frame(struct thread *thread, uint64_t frame); /* in place of the present one; 0: none */
 
 /* A one-shot right to answer `caller`, in an empty slot. */
 static inline void cap_set_reply(struct cap_slot *slot, struct thread *caller) {
     slot->head = caller->reply_head;
     caller->reply_slot = slot;
+}
+
+/* `slot` takes over the Reply in `source`, which becomes empty. */
+static inline void cap_move_reply(struct cap_slot *slot, struct cap_slot *source) {
+    cap_set_reply(slot, cap_object(source));
+    source->head = 0;
 }
 
 /* It was used, or its thread does not wait any more: the slot becomes empty and nobody is told. */

@@ -1,12 +1,6 @@
 #include "kernel/run/timer.h"
 
-#include "kernel/arch.h"
-#include "kernel/cap/object.h"
-#include "kernel/ipc/notification.h"
-#include "kernel/machine/cpu.h"
 #include "kernel/run/sched.h"
-#include "kernel/run/thread.h"
-#include "kernel/run/trace.h"
 
 /* Whether a thread's wait has a deadline has changed. */
 static void note(struct deadline *deadline) {
@@ -40,17 +34,6 @@ void timer_follow(struct deadline *deadline, struct cpu *cpu) {
         timer_set(deadline, cpu, deadline->node.key);
 }
 
-static void expire(struct deadline *deadline) {
-    if (deadline->kind == DEADLINE_NOTIFICATION) {
-        struct notification *notification = CONTAINER_OF(deadline, struct notification, deadline);
-        notification_raise(notification, notification->timer_bits);
-        return;
-    }
-    struct thread *thread = CONTAINER_OF(deadline, struct thread, deadline);
-    thread_cancel(thread);
-    thread_wake(thread, E_TIMEOUT);
-}
-
 /* When deadlines of this priority may come to pass, if they are due (timer.h). With nobody to run, nothing has to wait. */
 static uint64_t not_before(const struct cpu *cpu, uint32_t priority) {
     if (cpu->blocked || priority > cpu->batch_priority)
@@ -59,8 +42,7 @@ static uint64_t not_before(const struct cpu *cpu, uint32_t priority) {
     return is_low ? cpu->low_batch_ns : cpu->batch_ns;
 }
 
-/* The earliest of the highest priority that has any, or NULL. */
-static struct deadline *first_due(const struct cpu *cpu, uint64_t now) {
+struct deadline *timer_first_due(const struct cpu *cpu, uint64_t now) {
     for (uint64_t rest = cpu->deadline_bitmap; rest != 0;) {
         uint32_t priority = sched_top(rest);
         struct heap_node *first = heap_first(&cpu->deadlines[priority]);
@@ -71,36 +53,12 @@ static struct deadline *first_due(const struct cpu *cpu, uint64_t now) {
     return NULL;
 }
 
-static void expire_batch(struct cpu *cpu, uint64_t now) {
-    uint8_t highest = 0, lowest = 0;
-    uint32_t count = 0;
-    for (struct deadline *deadline; count < TIMER_BATCH && (deadline = first_due(cpu, now)) != NULL; count++) {
-        lowest = deadline->priority;
-        highest = count == 0 ? lowest : highest;
-        timer_remove(deadline);
-        expire(deadline);
-    }
-    if (count == 0)
-        return;
+void timer_note_batch(struct cpu *cpu, uint8_t lowest, uint8_t highest) {
     uint64_t end = arch_clock_ns();
     cpu->batch_priority = highest;
     cpu->batch_ns = end + TIMER_PAUSE_NS;
     if (!cpu->blocked && lowest < cpu->current->priority)
         cpu->low_batch_ns = end + TIMER_LOW_PAUSE_NS;
-}
-
-void timer_interrupt(struct cpu *cpu) {
-    uint64_t now = arch_clock_ns();
-    cpu->timer_ticks++;
-    if (trace_wants(TRACE_INTERRUPT))
-        trace_note_interrupt(cpu->current, TRACE_TIMER);
-    cpu->armed_ns = DEADLINE_NEVER;
-    cpu->unsettled = true;
-    expire_batch(cpu, now);
-    if (!reaper_is_idle())
-        reaper_run(1);
-    if (cpu->slice_end_ns != 0 && now >= cpu->slice_end_ns && sched_rotate(cpu))
-        cpu->slice_end_ns = 0; /* else a server runs in the slice: it ends when its owner is back */
 }
 
 /* When the next batch can be. DEADLINE_NEVER: no deadline is set. */
@@ -118,13 +76,9 @@ static uint64_t next_batch(const struct cpu *cpu) {
 /*
  * A slice begins when somebody of the same priority starts to wait for its end; as long as nobody does, no timer is
  * needed. The timer is left alone when it will come early enough.
- *
- * What calls unbind, or leave half taken apart because their thread was stopped, is nobody's to reap as long as no CPU idles: so the
- * timer comes for that, too.
  */
-void timer_arm_next(struct cpu *cpu) {
-    uint64_t next = next_batch(cpu),
-             reap_ns = reaper_is_idle() || cpu->blocked ? next : arch_clock_ns() + TIMER_REAP_NS;
+void timer_arm_next(struct cpu *cpu, uint64_t reap_ns) {
+    uint64_t next = next_batch(cpu);
     next = reap_ns < next ? reap_ns : next;
     if (!cpu->blocked && (cpu->ready_bitmap >> cpu->current->priority & 1) != 0) {
         if (cpu->slice_end_ns == 0)

@@ -22,24 +22,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "kernel/base/heap.h"
-
-struct cpu;
-
-enum deadline_kind {
-    DEADLINE_THREAD,       /* thread.deadline: end its wait with E_TIMEOUT */
-    DEADLINE_NOTIFICATION, /* notification.deadline: raise its timer bits */
-};
-
-struct deadline {
-    struct heap_node node; /* key = ns */
-    struct cpu *cpu;       /* the CPU that has it in one of its heaps ... */
-    enum deadline_kind kind;
-    uint8_t priority; /* ... and which heap that is */
-};
+#include "kernel/run/deadline.h"
 
 #define TIMER_BATCH 3U        /* one may leave two heaps of thousands, which takes some 1,800 instructions */
 #define TIMER_PAUSE_NS 11000U /* 10 us, and the way out and in */
@@ -58,8 +41,12 @@ static inline void timer_cancel(struct deadline *deadline) {
 /* The waiting thread has got another priority or CPU: so has its deadline, if it has one. */
 void timer_follow(struct deadline *deadline, struct cpu *cpu);
 
-/* The timer interrupt of this CPU: let what is due happen, at most one batch, and end the time slice if it is over. */
-void timer_interrupt(struct cpu *cpu);
+/* The earliest deadline of the highest priority that is due and may come to pass now, or NULL. */
+struct deadline *timer_first_due(const struct cpu *cpu, uint64_t now);
 
-/* Arm for what comes first. Called when the kernel is left and something may have changed. */
-void timer_arm_next(struct cpu *cpu);
+/* A batch is over, whose deadlines are charged to priorities from `lowest` to `highest`: when the next ones may be. */
+void timer_note_batch(struct cpu *cpu, uint8_t lowest, uint8_t highest);
+
+/* Arm for what comes first: a deadline, the end of a time slice, or `reap_ns`. Called when the kernel is left and something may have
+ * changed. */
+void timer_arm_next(struct cpu *cpu, uint64_t reap_ns);

@@ -5,9 +5,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/abi/trace.h"
 #include "kernel/cap/cap.h"
 
@@ -51,5 +48,7 @@ void trace_note_call(const struct thread *thread, uint64_t number);
 void trace_note_return(const struct cpu *cpu);
 void trace_note_switch(struct cpu *cpu);
 
-/* The trace ends: see cap_take_away. */
-void trace_unbind(struct cap_slot *slot);
+/* A trace of `events` begins in these frames, which are held for it; trace.memory is empty and to be bound. It ends, and they are
+ * released. */
+void trace_start(uint64_t first_frame, uint64_t page_count, uint64_t events);
+void trace_stop(void);

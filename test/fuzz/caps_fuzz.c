@@ -4,6 +4,7 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/calls/check.h"
+#include "kernel/ending/binding.h"
 #include "test/fuzz/fuzz.h"
 #include "test/host/kernel/machine.h"
 

@@ -6,6 +6,7 @@
 #include "kernel/abi/rights.h"
 #include "kernel/base/ledger.h"
 #include "kernel/calls/check.h"
+#include "kernel/ending/binding.h"
 #include "kernel/memory/space.h"
 #include "test/fuzz/fuzz.h"
 #include "test/host/kernel/machine.h"

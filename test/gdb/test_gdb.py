@@ -48,11 +48,11 @@ class Debugger(unittest.TestCase):
         return [sys.executable, str(ROOT / "baton"), "run", "--built", BUILT, "--gdb", *words]
 
     def test_in_the_kernel_by_file_and_line(self) -> None:
-        number = line_of("kernel/ipc/endpoint.c", "enum status status = table_find(self, self->arch.frame.target")
-        said = self.debug(self.run_command("--boot", "pvh", "-c", "true"), f"break kernel/ipc/endpoint.c:{number}",
+        number = line_of("kernel/calls/endpoint.c", "enum status status = table_find(self, self->arch.frame.target")
+        said = self.debug(self.run_command("--boot", "pvh", "-c", "true"), f"break kernel/calls/endpoint.c:{number}",
                           "continue", "backtrace", "list")
         # the source is found
-        self.assertRegex(said, rf"kernel/ipc/endpoint.c:{number}\n{number}\s+enum status status = table_find")
+        self.assertRegex(said, rf"kernel/calls/endpoint.c:{number}\n{number}\s+enum status status = table_find")
         self.assertRegex(said, r"#1 .* run_message .*\n#2 .* syscall_run_message .*\n#3 .*syscall\.S")
         self.assertNotIn("Backtrace stopped", said)
         self.assertNotIn("Cannot access", said)

@@ -31,6 +31,7 @@ NO_LOOK_UP = {
     "sys_object_create": (1, "the size of a new table, which is bounded"),
     "table_make": (1, "the same"),
     "table_reap_step": (3, "the kernel's own count, and sizes"),
+    "reaper_run_to": (3, "the same, inline"),
     "give": (1, "boot's own numbers"),
     "add": (1, "the place of a record in the trace"),
     "arch_registers_read": (1, "0 or 1: how the thread came in"),

@@ -5,10 +5,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "kernel/arch.h"
 #include "kernel/machine/cpu.h"
 
 #define IO_APICS_MAX 32U

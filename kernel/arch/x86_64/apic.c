@@ -1,10 +1,6 @@
 #include "kernel/arch/x86_64/apic.h"
 
-#include "kernel/arch.h"
-#include "kernel/arch/x86_64/acpi.h"
-#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
-#include "kernel/machine/cpu.h"
 #include "kernel/machine/log.h"
 
 #define MSR_APIC_BASE 0x1bU

@@ -7,13 +7,9 @@
  * candidate's own tables, and beside it in the sealed ones: it says what is wrong by the name of who needs it.
  */
 #include "kernel/arch/x86_64/audit.h"
-#include "kernel/arch.h"
-#include "kernel/arch/x86_64/contract/pte.h"
 #include "kernel/arch/x86_64/cpu_init.h"
-#include "kernel/arch/x86_64/entry.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/page_table.h"
-#include "kernel/base/ledger.h"
 #include "kernel/base/string.h"
 #include "kernel/machine/cpu.h"
 #include "kernel/run/thread.h"

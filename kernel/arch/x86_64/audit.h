@@ -3,8 +3,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "kernel/abi/thread.h"
 
 struct thread;

@@ -1,13 +1,9 @@
 #include "kernel/arch/x86_64/boot_memory.h"
 
-#include "kernel/arch.h"
 #include "kernel/arch/x86_64/acpi.h"
-#include "kernel/arch/x86_64/contract/asm.h"
-#include "kernel/arch/x86_64/contract/pte.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/page_table.h"
-#include "kernel/base/assert.h"
 
 #define DEVICE_PAGES_MAX (1 + IO_APICS_MAX)
 #define KERNEL_LEAF (PTE_PRESENT | PTE_GLOBAL | PTE_ACCESSED | PTE_DIRTY)

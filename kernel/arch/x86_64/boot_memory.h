@@ -3,8 +3,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "kernel/abi/boot.h"
 
 /* Build it from the heap, with stacks for `cpu_count` CPUs, load it, and seal it: no entry of the kernel half changes

@@ -1,7 +1,5 @@
 #include "kernel/arch/x86_64/cpu_init.h"
 
-#include "kernel/arch.h"
-#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/entry.h"
 #include "kernel/arch/x86_64/fpu.h"
 #include "kernel/arch/x86_64/layout.h"

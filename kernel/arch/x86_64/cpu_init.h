@@ -12,6 +12,26 @@ struct cpu;
 #define IDT_BYTES (IDT_GATES * 16U)
 #define GDT_BYTES (7U * 8U)
 
+/* Intel SDM vol. 3A, Exception and Interrupt Reference. */
+enum vector {
+    VECTOR_DIVIDE = 0,
+    VECTOR_DEBUG = 1,
+    VECTOR_NMI = 2,
+    VECTOR_BREAKPOINT = 3,
+    VECTOR_OVERFLOW = 4,
+    VECTOR_BOUND = 5,
+    VECTOR_INVALID_OPCODE = 6,
+    VECTOR_NO_FPU = 7,
+    VECTOR_DOUBLE_FAULT = 8,
+    VECTOR_PAGE_FAULT = 14,
+    VECTOR_X87 = 16,
+    VECTOR_ALIGNMENT = 17,
+    VECTOR_MACHINE_CHECK = 18,
+    VECTOR_SIMD = 19,
+    VECTOR_EXCEPTIONS = 32,
+};
+
+/* Interrupts. */
 #define VECTOR_8259 0x20U  /* of both, 16 in all */
 #define VECTOR_LINES 0x30U /* interrupt line 0; the others follow, up to 0xaf */
 #define VECTOR_TIMER 0xf0U
@@ -43,5 +63,3 @@ struct cpu *stack_owner(uint64_t address);
 
 /* For the audit: the local APIC's registers (apic.c). */
 const void *apic_registers(void);
-
-#define CR0_TASK_SWITCHED (1ULL << 3)

@@ -1,10 +1,5 @@
 #include "kernel/arch/x86_64/fpu.h"
 
-#include "kernel/abi/syscall.h"
-#include "kernel/arch.h"
-#include "kernel/arch/x86_64/contract/asm.h"
-#include "kernel/arch/x86_64/cpu_init.h"
-#include "kernel/base/assert.h"
 #include "kernel/base/string.h"
 #include "kernel/machine/cpu.h"
 #include "kernel/run/fastpath.h"

@@ -1,16 +1,12 @@
 /*
  * arch_init: the order in which the machine is brought up. And its clock, which is the time-stamp counter.
  */
-#include "kernel/arch.h"
-#include "kernel/arch/x86_64/acpi.h"
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/boot_memory.h"
-#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/io.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch/x86_64/smp.h"
-#include "kernel/machine/cpu.h"
 #include "kernel/machine/log.h"
 #include "kernel/run/fastpath.h"
 

@@ -2,19 +2,16 @@
  * What an interrupt or exception means.
  */
 #include "kernel/arch/x86_64/interrupt.h"
-#include "kernel/arch.h"
 #include "kernel/arch/x86_64/apic.h"
-#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/fpu.h"
 #include "kernel/arch/x86_64/panic.h"
+#include "kernel/ending/expire.h"
+#include "kernel/entry/leave.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/ipc/irq.h"
-#include "kernel/machine/cpu.h"
 #include "kernel/machine/lock.h"
 #include "kernel/machine/log.h"
-#include "kernel/run/sched.h"
-#include "kernel/run/thread.h"
 #include "kernel/run/trace.h"
 
 #define PAGE_FAULT_ACCESS (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_FETCH)

@@ -1,7 +1,6 @@
 #include "kernel/arch/x86_64/io.h"
 
 #include "kernel/arch.h"
-#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/machine/command.h"
 
 #define LOG_PORT 0xe9U /* QEMU's debug console; nothing on a PC listens there */

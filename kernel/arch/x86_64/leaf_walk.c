@@ -2,9 +2,7 @@
  * With -Dchecks: a walk over all of a user half, which also compares each table's ledger count with its entries.
  */
 #include "kernel/arch.h"
-#include "kernel/arch/x86_64/contract/pte.h"
 #include "kernel/arch/x86_64/layout.h"
-#include "kernel/base/ledger.h"
 
 /* A table's `count` entries; false: its ledger entry says otherwise. */
 static bool count_is_right(const uint64_t *table, uint32_t count) {

@@ -3,14 +3,11 @@
  */
 #include "kernel/arch/x86_64/contract/offsets.h"
 
-#include "kernel/abi/rights.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/ipc/notification.h"
 #include "kernel/machine/call.h"
-#include "kernel/machine/cpu.h"
 #include "kernel/machine/lock.h"
-#include "kernel/run/thread.h"
 
 #define OFFSET(name, value, type, member) _Static_assert(offsetof(type, member) == (value), #name);
 #define NUMBER(name, value, expression) _Static_assert((uint64_t)(expression) == (value), #name);

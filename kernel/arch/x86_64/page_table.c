@@ -9,10 +9,7 @@
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/contract/page_one.h"
-#include "kernel/arch/x86_64/contract/pte.h"
 #include "kernel/arch/x86_64/layout.h"
-#include "kernel/base/assert.h"
-#include "kernel/base/ledger.h"
 #include "kernel/base/string.h"
 #include "kernel/memory/pool.h"
 

@@ -1,14 +1,11 @@
 #include "kernel/arch/x86_64/panic.h"
 
 #include "kernel/arch.h"
-#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
-#include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/io.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch/x86_64/smp.h"
-#include "kernel/base/assert.h"
 #include "kernel/machine/log.h"
 
 #define BACKTRACE_MAX 32U

@@ -1,15 +1,8 @@
 /*
  * With -Dchecks: the kernel's own failures, provoked on purpose, to prove that they are noticed and explained.
  */
-#include "kernel/abi/message.h"
-#include "kernel/arch.h"
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/audit.h"
-#include "kernel/arch/x86_64/contract/asm.h"
-#include "kernel/arch/x86_64/contract/pte.h"
-#include "kernel/arch/x86_64/layout.h"
-#include "kernel/arch/x86_64/page_table.h"
-#include "kernel/base/assert.h"
 #include "kernel/base/string.h"
 #include "kernel/calls/check.h"
 #include "kernel/machine/call.h"
@@ -18,7 +11,6 @@
 #include "kernel/memory/space.h"
 #include "kernel/run/fastpath.h"
 #include "kernel/run/table.h"
-#include "kernel/run/thread.h"
 
 /* The founding bug: a root that has the user's half and nothing of the kernel. */
 static _Noreturn void load_bare_root(void) {

@@ -1,16 +1,12 @@
 /*
  * A thread's registers, and switching from one thread to another.
  */
-#include "kernel/arch.h"
-#include "kernel/arch/x86_64/contract/asm.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/entry.h"
 #include "kernel/arch/x86_64/fpu.h"
-#include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/base/string.h"
 #include "kernel/machine/cpu.h"
-#include "kernel/memory/space.h"
 #include "kernel/run/thread.h"
 
 #define SYSCALL_BYTES 2U

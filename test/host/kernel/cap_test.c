@@ -5,6 +5,7 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/calls/check.h"
+#include "kernel/ending/binding.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 

@@ -10,6 +10,7 @@
 #include "kernel/base/string.h"
 #include "kernel/calls/check.h"
 #include "kernel/machine/call.h"
+#include "kernel/memory/pool.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 

@@ -7,6 +7,7 @@
 #include "kernel/arch.h"
 #include "kernel/base/ledger.h"
 #include "kernel/calls/check.h"
+#include "kernel/ending/binding.h"
 #include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 

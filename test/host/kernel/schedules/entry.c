@@ -4,9 +4,12 @@
  */
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/contract/offsets.h"
+#include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/base/assert.h"
+#include "kernel/ending/expire.h"
+#include "kernel/entry/leave.h"
 #include "kernel/entry/syscall.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/machine/call.h"

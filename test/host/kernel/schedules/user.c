@@ -7,7 +7,7 @@
 #include "kernel/abi/rights.h"
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/contract/pte.h"
-#include "kernel/arch/x86_64/interrupt.h"
+#include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/base/ledger.h"
 #include "kernel/machine/lock.h"

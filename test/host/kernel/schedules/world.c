@@ -17,6 +17,7 @@
 #include "kernel/base/string.h"
 #include "kernel/calls/check.h"
 #include "kernel/cap/object.h"
+#include "kernel/ending/binding.h"
 #include "kernel/ipc/endpoint.h"
 #include "kernel/ipc/notification.h"
 #include "kernel/machine/lock.h"

@@ -13,6 +13,3 @@
 
 /* In the list of a watched object `slot` was just unlinked from behind `previous` (NULL: it was the first). */
 void watch_note_removal(const struct object *object, const struct cap_slot *slot, const struct cap_slot *previous);
-
-/* The bound notification must go, see cap_take_away. */
-void watch_unbind(struct cap_slot *slot);

@@ -1,0 +1,208 @@
+#include "kernel/calls/space.h"
+
+#include "kernel/base/string.h"
+#include "kernel/ending/reaper.h"
+#include "kernel/machine/call.h"
+#include "kernel/machine/request.h"
+#include "kernel/memory/memory.h"
+#include "kernel/memory/pool.h"
+#include "kernel/run/table.h"
+
+#define CACHE_MASK (MAP_UNCACHED | MAP_WRITE_COMBINING)
+#define TABLES_PER_RUN 6U  /* new tables for one run at most: two of each level below the root */
+#define LONG_RUN_PAGES 64U /* from here on a call has memory for tables cleared before it starts */
+
+/* A lack of memory is not the last word as long as something dead has some. */
+static enum status refuse(const struct space *space, enum status status) {
+    return status == E_MEMORY ? reaper_refuse(space->object.pool) : status;
+}
+
+/* What a map call asks for: the frames that it names, if the caller may map them so. */
+static enum status find_frames(const struct thread *self, const struct map_run *asked, struct frame_run *ret_run) {
+    struct cap_slot *slot;
+    uint64_t rights = asked->flags & RIGHTS_MASK;
+    if (!space_rights_are_valid(rights) || (asked->flags & ~(uint64_t)(RIGHTS_MASK | CACHE_MASK)) != 0)
+        return E_ARG;
+    enum status status = table_find(self, asked->memory, OBJECT_MEMORY, (uint32_t)rights, &slot);
+    if (status != OK)
+        return status;
+    uint64_t available = memory_count(slot);
+    if (asked->offset_pages > available || asked->page_count > available - asked->offset_pages ||
+        asked->page_count > MAP_PAGES_MAX)
+        return E_ARG;
+    const struct memory *memory = cap_object(slot);
+    uint64_t frame = memory_first(slot) + asked->offset_pages;
+    *ret_run = (struct frame_run){.frame = frame,
+                                  .page_count = asked->page_count,
+                                  .at = asked->at,
+                                  .flags = asked->flags,
+                                  .limit = cap_rights(slot) & RIGHTS_MASK};
+    if (!memory->is_device)
+        return (asked->flags & CACHE_MASK) != 0 ? E_ARG : memory_check_frames(frame, asked->page_count);
+    return (asked->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : memory_check_device(frame, asked->page_count);
+}
+
+/* May this page be mapped? In one comparison: bits that must be zero become the highest. */
+static bool page_is_valid(uaddr_t at) {
+    uint64_t above = at - USER_LOWEST;
+    return (above >> 12 | above << 52) < (USER_LIMIT - USER_LOWEST) / PAGE_BYTES;
+}
+
+/*
+ * One page of RAM, into a table that is there: what a pager does all day. False: it is not that case, or something is wrong,
+ * and the general way does it or finds what.
+ */
+__attribute__((always_inline)) static inline bool map_page(const struct thread *self, struct space *space, cap_t memory,
+                                                           uint64_t offset_pages, uaddr_t at, uint64_t flags) {
+    const uint32_t valid =
+        1U << MEMORY_READ | 1U << (MEMORY_READ | MEMORY_WRITE) | 1U << (MEMORY_READ | MEMORY_EXECUTE);
+    const struct cap_slot *slot = table_look_up(self, memory);
+    if (flags > RIGHTS_MASK || (valid >> flags & 1) == 0 ||
+        (slot->head & (0xff | flags << 8)) != (OBJECT_MEMORY | flags << 8)) /* the type, and all of these rights */
+        return false;
+    uint64_t frame = range_first(slot->data) + offset_pages;
+    if (offset_pages >= range_count(slot->data) || ((const struct memory *)cap_object(slot))->is_device ||
+        frame >= ledger.frame_count || !page_is_valid(at) ||
+        !arch_page_add(space->root, at, frame, flags, cap_rights(slot) & RIGHTS_MASK))
+        return false;
+    space->mapped_pages++;
+    return true;
+}
+
+/* What sys_space_map leaves; the capability for the space is the right one. */
+__attribute__((noinline)) static struct result map_slowly(cap_t space, cap_t memory, uint64_t offset_pages,
+                                                          uint64_t page_count, uaddr_t at, uint64_t flags) {
+    struct thread *self = caller();
+    struct space *target = cap_object(table_slot(self, space));
+    struct map_run asked = {
+        .memory = memory, .offset_pages = offset_pages, .page_count = page_count, .at = at, .flags = flags};
+    struct frame_run run;
+    uint64_t where = 0;
+    enum status status = find_frames(self, &asked, &run);
+    if (status == OK && page_count >= LONG_RUN_PAGES && !pool_prepare(target->object.pool, TABLES_PER_RUN))
+        return result(CALL_RESTART);
+    if (status == OK)
+        status = refuse(target, space_map_frames(target, &run, &where));
+    return (struct result){.status = status, .value = where};
+}
+
+struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, uint64_t page_count, uaddr_t at,
+                            uint64_t flags) {
+    struct thread *self = caller();
+    struct cap_slot *slot;
+    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_MAP, &slot);
+    if (status != OK)
+        return result(status);
+    if (page_count != 1 || !map_page(self, cap_object(slot), memory, offset_pages, at, flags))
+        __attribute__((musttail)) return map_slowly(space, memory, offset_pages, page_count, at, flags);
+    return result(OK);
+}
+
+/* What sys_space_unmap leaves; the capability is the right one. */
+__attribute__((noinline)) static struct result unmap_slowly(cap_t slot, uaddr_t at, uint64_t page_count) {
+    struct space *space = cap_object(table_slot(caller(), slot));
+    struct result unmapped = space_unmap(space, at, page_count);
+    unmapped.status = refuse(space, (enum status)unmapped.status);
+    return unmapped;
+}
+
+static bool runs_meet(const struct frame_run *one, const struct frame_run *other) {
+    return one->at < other->at + other->page_count * PAGE_BYTES && other->at < one->at + one->page_count * PAGE_BYTES;
+}
+
+/* Can run `index` of a list be mapped after those before it? `*total` and `*missing` sum up their pages and tables. Its
+ * frames are held then: the next run may name them, too, and finds one holder more. */
+static enum status check_listed(const struct thread *self, const struct space *space, const struct map_run *asked,
+                                struct frame_run *runs, uint64_t index, uint64_t *total, uint64_t *missing) {
+    uint64_t more, where;
+    *total += asked->page_count <= MAP_LIST_PAGES_MAX ? asked->page_count : MAP_LIST_PAGES_MAX + 1;
+    if (*total > MAP_LIST_PAGES_MAX)
+        return E_LIMIT;
+    enum status status = find_frames(self, asked, &runs[index]);
+    if (status == OK)
+        status = space_check_frames(space, &runs[index], &more, &where);
+    if (status != OK)
+        return status;
+    for (uint64_t i = 0; i < index; i++) {
+        if (runs_meet(&runs[i], &runs[index]))
+            return E_EXISTS;
+    }
+    *missing += more;
+    bool fits = pool_has_frames(space->object.pool, *missing);
+    return !fits                                                       ? reaper_refuse(space->object.pool)
+           : frame_hold_run(runs[index].frame, runs[index].page_count) ? OK
+                                                                       : E_LIMIT;
+}
+
+enum status space_find_with_page(const struct thread *self, cap_t space, uint32_t rights, struct space **ret_space) {
+    struct cap_slot *slot;
+    enum status status = table_find(self, space, OBJECT_SPACE, rights, &slot);
+    if (status == OK && self->message == NULL)
+        status = E_STATE;
+    if (status == OK)
+        *ret_space = cap_object(slot);
+    return status;
+}
+
+/* Several runs at once, or none; the value of an error is the index of the run that was wrong. */
+struct result sys_space_map_list(cap_t space, uint64_t run_count) {
+    struct thread *self = caller();
+    struct space *target;
+    enum status status = space_find_with_page(self, space, SPACE_MAP, &target);
+    if (status != OK)
+        return result(status);
+    if (run_count == 0 || run_count > MAP_RUNS_MAX)
+        return result(E_ARG);
+    struct map_run asked[MAP_RUNS_MAX];
+    struct frame_run runs[MAP_RUNS_MAX];
+    memory_move(asked, self->message->data, run_count * sizeof(struct map_run));
+    if (!pool_prepare(target->object.pool, run_count * TABLES_PER_RUN))
+        return result(CALL_RESTART);
+    uint64_t total = 0, missing = 0;
+    for (uint64_t i = 0; i < run_count; i++) {
+        status = check_listed(self, target, &asked[i], runs, i, &total, &missing);
+        if (status == OK)
+            continue;
+        for (uint64_t j = 0; j < i; j++)
+            frame_release_run(runs[j].frame, runs[j].page_count);
+        return (struct result){.status = status, .value = i};
+    }
+    for (uint64_t i = 0; i < run_count; i++)
+        space_write_frames(target, &runs[i]);
+    return result(OK);
+}
+
+__attribute__((noinline)) static struct result flush_everywhere(uint64_t root, uaddr_t at, uint64_t page_count) {
+    request_flush(root, at, page_count);
+    return result_value(page_count);
+}
+
+/* The value is the number of pages that were mapped there; holes are no error. */
+struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
+    struct cap_slot *slot;
+    enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);
+    if (status != OK)
+        return result(status);
+    struct space *target = cap_object(slot);
+    if (page_count != 1 || !page_is_valid(at) || !arch_page_remove(target->root, at))
+        __attribute__((musttail)) return unmap_slowly(space, at, page_count);
+    target->mapped_pages--; /* one page of RAM, as in map_page */
+    if (cpu_total > 1)
+        __attribute__((musttail)) return flush_everywhere(target->root, at, 1);
+    arch_flush_page(target->root, at);
+    return result_value(1);
+}
+
+/* Rights are checked against what the Memory capability allowed when the page was mapped. */
+struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, uint64_t rights) {
+    struct cap_slot *slot;
+    enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);
+    if (status != OK)
+        return result(status);
+    if (!space_rights_are_valid(rights))
+        return result(E_ARG);
+    struct space *target = cap_object(slot);
+    struct result changed = space_protect(target, at, page_count, rights);
+    changed.status = refuse(target, (enum status)changed.status);
+    return changed;
+}

@@ -1,0 +1,20 @@
+/*
+ * A deadline, as it lies in what it is of. timer.h says what deadlines do.
+ */
+#pragma once
+
+#include "kernel/base/heap.h"
+
+struct cpu;
+
+enum deadline_kind {
+    DEADLINE_THREAD,       /* thread.deadline: end its wait with E_TIMEOUT */
+    DEADLINE_NOTIFICATION, /* notification.deadline: raise its timer bits */
+};
+
+struct deadline {
+    struct heap_node node; /* key = ns */
+    struct cpu *cpu;       /* the CPU that has it in one of its heaps ... */
+    enum deadline_kind kind;
+    uint8_t priority; /* ... and which heap that is */
+};
