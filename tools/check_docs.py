@@ -12,12 +12,12 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from documents import abi, claims, decisions, limits, pictures, quotes, sources
+from documents import abi, arrows, claims, decisions, limits, pictures, quotes, sources
 from documents.tree import Tree
 
 CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("a page for each system call, a test for each error", abi.check),
-    ("includes point one way", sources.check_includes),
+    ("includes point one way", arrows.check),
     ("no file is too long", sources.check_sizes),
     ("headers are included once", sources.check_headers),
     ("blocks of code are closed", quotes.check_fences),

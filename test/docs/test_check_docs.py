@@ -10,7 +10,7 @@ import unittest
 from collections.abc import Callable, Iterator
 from unittest import mock
 
-from documents import abi, claims, decisions, limits, pictures, quotes, sources
+from documents import abi, arrows, claims, decisions, limits, pictures, quotes, sources
 from documents.tree import Tree
 
 PAGE = """# cap_eat
@@ -123,7 +123,16 @@ SOUND = {
     "libsys/eat.h": '#pragma once\n#include "kernel/abi/status.h"\n#define TEETH_MAX 32U /* all */\n'
                     '#define GUM_MAX 1U\n'
                     "#define BITE_MAX (1U << 9)\n",
+    "kernel/run/jaw.h": '#pragma once\n#include "kernel/cap/tooth.h"\n',
+    "kernel/cap/tooth.h": "#pragma once\n",
     "servers/cook/main.c": '#include "libsys/eat.h"\n#include "servers/cook/main.h"\nint main(void) { return 0; }\n',
+    "servers/cook/pot.c": '#include "servers/cook/pot.h"\n#include "servers/cook/main.h"\n#include "servers/cook/stove/oven.h"\n',
+    "servers/cook/pot.h": "#pragma once\n",
+    "servers/cook/stove/oven.h": "#pragma once\n",
+    "servers/cook/salt.h": '#pragma once\n#include "servers/cook/pepper.h"\n',
+    "servers/cook/pepper.h": '#pragma once\n#include "servers/cook/salt.h"\n',
+    "tools/kitchen/knife.py": "from kitchen import fork\n",
+    "tools/kitchen/fork.py": "import re\n",
     "servers/cook/main.h": "#pragma once\n",
     "test/guest/meson.build": "guest_suites = ['caps']\nvariants = ['_smp']\n",
     "test/guest/caps.c": "/* E_CAP */\nSUITE(CASE(cap_eat_refuses));\n",
@@ -170,9 +179,13 @@ def check_claims(tree: Tree) -> list[str]:
     return claims.check(tree, eat_parser)
 
 
+def check_arrows(tree: Tree) -> list[str]:
+    return arrows.check(tree, (frozenset({"servers/cook/salt", "servers/cook/pepper"}),))
+
+
 CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
-    abi.check, sources.check_includes, sources.check_sizes, sources.check_headers, quotes.check_fences,
-    quotes.check_names, quotes.check_links, check_commands, check_adrs, decisions.check_lessons,
+    abi.check, check_arrows, sources.check_sizes, sources.check_headers, quotes.check_fences, quotes.check_names,
+    quotes.check_links, check_commands, check_adrs, decisions.check_lessons,
     limits.check, check_claims,
 )
 
@@ -216,6 +229,17 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("boot/start.c", None, '#include "kernel/cap.h"\n', "boot/start.c: must not include kernel/cap.h"),
     ("userland/ls.c", None, '#include "servers/cook/main.h"\n', "userland/ls.c: must not include"),
     ("kernel/table.c", "kernel/cap.h", "kernel/arch/x86_64/asm.h", "generic code must not include"),
+    ("kernel/cap/tooth.h", "#pragma once\n", '#pragma once\n#include "kernel/run/jaw.h"\n',
+     "kernel/cap/tooth.h: must not include kernel/run/jaw.h, which is in a room above"),
+    ("kernel/attic/skull.c", None, '#include "kernel/cap.h"\n', "kernel/attic is no room"),
+    ("servers/cook/main.h", "#pragma once\n", '#pragma once\n#include "servers/cook/pot.h"\n',
+     "a circle: servers/cook/main servers/cook/pot"),
+    ("servers/cook/stove/oven.h", "#pragma once\n", '#pragma once\n#include "servers/cook/main.h"\n',
+     "a circle: servers/cook servers/cook/stove"),
+    ("servers/cook/salt.h", '#include "servers/cook/pepper.h"\n', "",
+     "declared, but no circle: servers/cook/pepper servers/cook/salt"),
+    ("tools/kitchen/fork.py", "import re\n", "def cut():\n    import kitchen.knife\n",
+     "a circle: tools/kitchen/fork tools/kitchen/knife"),
     ("libsys/long.c", None, "\n" * 501, "libsys/long.c: 501 lines"),
     ("kernel/cap.h", "#pragma once\n", "", "kernel/cap.h: no `#pragma once`"),
     (README, "./baton help eat\n", "./baton help eat\n```\n", "a ``` is not closed"),

@@ -1,50 +1,11 @@
-"""Owns the rules about source files: which file may include which, and how long a file may be."""
+"""Owns the rules about each source file: how long it may be, how often a header is included."""
 
 from __future__ import annotations
-
-import pathlib
-import re
 
 from documents.tree import COMMENT, Tree
 
 LINES_MAX = 500
 KERNEL_LINES_MAX = 9000  # of code; comments are free
-INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)
-CONTRACT = "kernel/arch.h"  # all that generic code knows of the machine; what of it has to be inline is in ...
-CONTRACT_PARTS = "kernel/arch/x86_64/contract/"
-
-# Allowed includes, by path prefixes. The first entry that matches the including file decides.
-DIRECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("kernel/abi/", ("kernel/abi/",)),
-    ("kernel/", ("kernel/",)),
-    ("boot/", ("boot/", "kernel/abi/", "libsys/")),
-    ("libsys/", ("libsys/", "kernel/abi/")),
-    ("userland/", ("userland/", "libsys/", "kernel/abi/")),
-)
-
-
-def allowed(path: str) -> tuple[str, ...] | None:
-    """The prefixes that a file's includes may have; None: any (tests)."""
-    if path.startswith("servers/"):
-        own = "/".join(path.split("/")[:2]) + "/"  # a server knows other servers only by their protocols
-        return (own, "libsys/", "kernel/abi/")
-    return next((may for beginning, may in DIRECTIONS if path.startswith(beginning)), None)
-
-
-def check_includes(tree: Tree) -> list[str]:
-    problems = []
-    for path, text in tree.code().items():
-        if pathlib.PurePath(path).suffix not in (".c", ".h", ".S"):
-            continue
-        may = allowed(path)
-        generic = path.startswith("kernel/") and not path.startswith("kernel/arch/")
-        for name in INCLUDE.findall(text):
-            if may is not None and "/" in name and not name.startswith(may):
-                problems.append(f"{path}: must not include {name}")
-            part = path == CONTRACT and name.startswith(CONTRACT_PARTS)
-            if generic and name.startswith("kernel/arch/") and not part:
-                problems.append(f"{path}: generic code must not include {name}")
-    return problems
 
 
 def code_lines(text: str) -> int:
