@@ -82,7 +82,7 @@ __attribute__((noinline)) static struct result wait_slowly(cap_t notification, u
     self->arch.frame.words[0] = 0; /* the value, should the wait fail */
     queue_enter(&object->waiters, self);
     timer_set(&self->deadline, self->cpu, deadline_ns); /* leaves something to settle, if there is one */
-    return (struct result){.status = CALL_BLOCKED, .value = (uintptr_t)sched_wait(self, THREAD_IN_SIGNAL)};
+    return result_blocked(sched_wait(self, THREAD_IN_SIGNAL));
 }
 
 struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
@@ -99,7 +99,7 @@ struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
     self->arch.frame.words[0] = 0;
     self->wait_heap = &object->waiters;
     heap_insert_alone(&object->waiters, &self->wait, self->queue_rank);
-    return (struct result){.status = CALL_BLOCKED, .value = (uintptr_t)sched_wait(self, THREAD_IN_SIGNAL)};
+    return result_blocked(sched_wait(self, THREAD_IN_SIGNAL));
 }
 
 /* One timer a notification: setting it again moves it. A deadline that has passed raises the bits at once. The timer raises bits

@@ -6,14 +6,18 @@
 
 #include "kernel/machine/cpu.h"
 
-/* Not an outcome: the handler has put the results, or the thread, where they belong. If the CPU is settled, the
- * value is the thread that is to run (sched_wait). */
+/* Not an outcome: the handler has put the results, or the thread, where they belong (result_blocked). */
 #define CALL_BLOCKED 254U
 /* Not an outcome: do the call again, after interrupts had their chance. The next step of a long operation. */
 #define CALL_RESTART 255U
 
 static inline struct result result(uint64_t status) { return (struct result){.status = status}; }
 static inline struct result result_value(uint64_t value) { return (struct result){.status = OK, .value = value}; }
+
+/* The caller waits, and this thread is to run; NULL: the CPU is not settled, and that is chosen on the way out. See sched_wait. */
+static inline struct result result_blocked(const struct thread *next) {
+    return (struct result){.status = CALL_BLOCKED, .value = (uintptr_t)next};
+}
 
 static inline struct thread *caller(void) { return arch_this_thread(); }
 
