@@ -20,6 +20,7 @@ CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("includes point one way", arrows.check),
     ("no file is too long", sources.check_sizes),
     ("headers are included once", sources.check_headers),
+    ("assembly and packed words have their place", sources.check_places),
     ("blocks of code are closed", quotes.check_fences),
     ("quoted files and functions exist", quotes.check_names),
     ("links lead somewhere", quotes.check_links),

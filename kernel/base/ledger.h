@@ -20,7 +20,7 @@ enum frame_type {
 };
 
 struct frame_entry {
-    uint32_t type_and_count; /* 31..28 type, 27..0 count */
+    uint32_t type_and_count; /* 31..28 type, 27..0 count; only this header and ledger.c touch its bits */
     uint32_t owner;          /* FRAME_POOL, OBJECT, TABLE: frame number of the pool's header */
 };
 _Static_assert(sizeof(struct frame_entry) == 8, "the boot loader reserves 8 bytes a frame");
@@ -41,8 +41,20 @@ static inline enum frame_type frame_type(uint64_t frame) {
 }
 static inline uint32_t frame_count(uint64_t frame) { return ledger.frames[frame].type_and_count & FRAME_COUNT_MAX; }
 
+static inline uint32_t frame_owner(uint64_t frame) { return ledger.frames[frame].owner; }
+
+/* What the count of a table says. */
 static inline uint32_t frame_entries(uint64_t frame) { return ledger.frames[frame].type_and_count & 0xfff; }
 static inline uint32_t frame_likely_entry(uint64_t frame) { return ledger.frames[frame].type_and_count >> 16 & 0xfff; }
+
+static inline void frame_add_entries(uint64_t frame, int32_t more) {
+    ledger.frames[frame].type_and_count += (uint32_t)more;
+}
+/* One of its entries is at `index`. */
+static inline void frame_note_entry(uint64_t frame, uint32_t index) {
+    uint32_t *word = &ledger.frames[frame].type_and_count;
+    *word = (*word & ~(0xfffU << 16)) | index << 16;
+}
 
 /* Lock: kernel lock. `frame` is RAM (below ledger.frame_count) in all of these. */
 
@@ -50,7 +62,8 @@ static inline uint32_t frame_likely_entry(uint64_t frame) { return ledger.frames
  * are no tables with entries. */
 void frame_set_type(uint64_t first_frame, uint64_t count, enum frame_type type, uint32_t owner);
 
-/* A run of a pool's frames, which stay its own, becomes something else, with count 0. */
+/* A run of frames is something else from now on, with count 0, of which the totals are not told: a pool's frames, which stay its
+ * own, or any at boot, before there are totals. */
 static inline void frame_set_use(uint64_t first_frame, uint64_t count, enum frame_type type) {
     for (uint64_t i = first_frame; i < first_frame + count; i++)
         ledger.frames[i].type_and_count = (uint32_t)type << 28;
@@ -73,11 +86,10 @@ MUST_USE static inline bool frame_hold(uint64_t frame) {
     ledger.mapped_count += before < 1; /* it was held by nobody; < 1: the carry is added as it is */
     return true;
 }
-/* One fewer. */
-static inline void frame_release(uint64_t frame) {
-    if (--ledger.frames[frame].type_and_count == 0)
-        ledger.mapped_count--;
-}
+/* One fewer; true: that was the last, and ledger.mapped_count is still to be told. */
+static inline bool frame_drop(uint64_t frame) { return --ledger.frames[frame].type_and_count == 0; }
+/* The same, and it is told. */
+static inline void frame_release(uint64_t frame) { ledger.mapped_count -= frame_drop(frame); }
 /* One holder more for each of a run, or, if false, for none. Device memory is not counted: nothing happens, and that is true. */
 MUST_USE bool frame_hold_run(uint64_t first_frame, uint64_t count);
 void frame_release_run(uint64_t first_frame, uint64_t count);

@@ -206,7 +206,7 @@ static bool derivation_holds(void) {
 static bool take_frame(uint64_t frame) {
     if (frame_type(frame) != FRAME_USER || frame_count(frame) == 0)
         return false;
-    ledger.frames[frame].type_and_count--;
+    frame_release(frame);
     return true;
 }
 
@@ -215,11 +215,7 @@ static bool take_leaf(uint64_t entry) {
     return arch_entry_is_counted(entry) ? take_frame(frame) : memory_check_device(frame, 1) == OK;
 }
 
-static bool give_leaf(uint64_t entry) {
-    if (arch_entry_is_counted(entry))
-        ledger.frames[arch_entry_frame(entry)].type_and_count++;
-    return true;
-}
+static bool give_leaf(uint64_t entry) { return !arch_entry_is_counted(entry) || frame_hold(arch_entry_frame(entry)); }
 
 static bool take_space(struct object *object) {
     return arch_each_leaf(CONTAINER_OF(object, struct space, object)->root, take_leaf);
@@ -236,25 +232,18 @@ static bool take_message(struct object *object) {
 
 static bool give_message(struct object *object) {
     uint64_t frame = CONTAINER_OF(object, struct thread, object)->message_frame;
-    if (frame != 0)
-        ledger.frames[frame].type_and_count++;
-    return true;
+    return frame == 0 || frame_hold(frame);
 }
 
 static bool take_trace(void) {
     for (uint64_t i = 0; trace.events != 0 && i < trace.page_count; i++) {
-        uint64_t frame = trace.first_frame + i;
-        if (frame_type(frame) != FRAME_USER || frame_count(frame) == 0)
+        if (!take_frame(trace.first_frame + i))
             return false;
-        ledger.frames[frame].type_and_count--;
     }
     return true;
 }
 
-static void give_trace(void) {
-    for (uint64_t i = 0; trace.events != 0 && i < trace.page_count; i++)
-        ledger.frames[trace.first_frame + i].type_and_count++;
-}
+static bool give_trace(void) { return trace.events == 0 || frame_hold_run(trace.first_frame, trace.page_count); }
 
 static bool ledger_holds(void) {
     if (!each_object(OBJECT_SPACE, take_space) || !each_object(OBJECT_THREAD, take_message) || !take_trace())
@@ -293,7 +282,7 @@ static bool pool_holds(const struct pool *pool) {
         total += chunk->frame_count;
         for (uint64_t i = 0; i < chunk->frame_count; i++) {
             uint64_t frame = chunk->first_frame + i;
-            if (ledger.frames[frame].owner != arch_physical(pool) / PAGE_BYTES)
+            if (frame_owner(frame) != arch_physical(pool) / PAGE_BYTES)
                 return false;
             unused += frame_type(frame) == FRAME_POOL;
         }

@@ -50,8 +50,8 @@ static void ledger_init(const struct boot_info *boot, const struct boot_range *r
     for (uint64_t i = 0; i < boot->range_count && at < ledger.frame_count; i++) {
         uint64_t first = ranges[i].phys / PAGE_BYTES, end = first + ranges[i].page_count;
         for (; at < first && at < ledger.frame_count; at++)
-            ledger.frames[at].type_and_count = (uint32_t)FRAME_FIRMWARE << 28;
-        uint32_t type = FRAME_USER;
+            frame_set_use(at, 1, FRAME_FIRMWARE);
+        enum frame_type type = FRAME_USER;
         if (ranges[i].kind == BOOT_RANGE_KERNEL || ranges[i].kind == BOOT_RANGE_HEAP)
             type = FRAME_KERNEL;
         if (ranges[i].kind >= BOOT_RANGE_FIRMWARE)
@@ -61,12 +61,11 @@ static void ledger_init(const struct boot_info *boot, const struct boot_range *r
         if (type == FRAME_USER)
             at = end; /* all zero already */
         for (; at < end && at < ledger.frame_count; at++)
-            ledger.frames[at].type_and_count = type << 28;
+            frame_set_use(at, 1, type);
     }
-    if (ledger.frames[0].type_and_count == 0)
-        ledger.frames[0].type_and_count = (uint32_t)FRAME_KERNEL << 28; /* frame 0 is never handed out */
-    for (uint64_t i = 0; i < LOG_RING_PAGES; i++)
-        ledger.frames[arch_physical(log_ring) / PAGE_BYTES + i].type_and_count = FRAME_USER << 28; /* may be mapped */
+    if (frame_type(0) == FRAME_USER)
+        frame_set_use(0, 1, FRAME_KERNEL);                                           /* never handed out */
+    frame_set_use(arch_physical(log_ring) / PAGE_BYTES, LOG_RING_PAGES, FRAME_USER); /* may be mapped */
 }
 
 static bool is_free_range(const struct boot_range *range) {

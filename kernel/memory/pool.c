@@ -121,8 +121,8 @@ static void unlist_run(struct pool *pool, struct pool_run *run, uint32_t order) 
 static void join_and_push(struct pool *pool, struct pool_run *run, uint32_t order) {
     while (order + 1 < POOL_RUN_ORDERS) {
         uint64_t buddy = frame_of(run) ^ 1ULL << order;
-        bool is_free = frame_type(buddy) == FRAME_POOL && ledger.frames[buddy].owner == owner_of(pool) &&
-                       frame_count(buddy) == order + 1;
+        bool is_free =
+            frame_type(buddy) == FRAME_POOL && frame_owner(buddy) == owner_of(pool) && frame_count(buddy) == order + 1;
         if (!is_free)
             break;
         struct pool_run *other = arch_pointer(buddy * PAGE_BYTES);

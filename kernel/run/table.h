@@ -29,8 +29,7 @@ static inline struct cap_slot *table_look_up(const struct thread *self, cap_t in
 static inline struct cap_slot *table_slot(const struct thread *self, cap_t index) {
     if (!arch_bound(&index, &self->slot_count))
         return NULL;
-    struct cap_slot *slot = &self->slots[index];
-    __asm__("" : "+r"(slot)); /* one register; or base and index would stay two, in all that comes */
+    struct cap_slot *slot = arch_one_register(&self->slots[index]);
     if (slot == NULL)
         __builtin_unreachable(); /* who compares the result need not look */
     return slot;

@@ -184,8 +184,8 @@ def check_arrows(tree: Tree) -> list[str]:
 
 
 CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
-    abi.check, check_arrows, sources.check_sizes, sources.check_headers, quotes.check_fences, quotes.check_names,
-    quotes.check_links, check_commands, check_adrs, decisions.check_lessons,
+    abi.check, check_arrows, sources.check_sizes, sources.check_headers, sources.check_places,
+    quotes.check_fences, quotes.check_names, quotes.check_links, check_commands, check_adrs, decisions.check_lessons,
     limits.check, check_claims,
 )
 
@@ -241,6 +241,8 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("tools/kitchen/fork.py", "import re\n", "def cut():\n    import kitchen.knife\n",
      "a circle: tools/kitchen/fork tools/kitchen/knife"),
     ("libsys/long.c", None, "\n" * 501, "libsys/long.c: 501 lines"),
+    ("kernel/table.c", "return eat(slot);", '__asm__("hlt");', "kernel/table.c: __asm__ is only for kernel/arch/"),
+    ("kernel/table.c", "eat(slot)", "frame->type_and_count", "type_and_count is only for kernel/base/ledger."),
     ("kernel/cap.h", "#pragma once\n", "", "kernel/cap.h: no `#pragma once`"),
     (README, "./baton help eat\n", "./baton help eat\n```\n", "a ``` is not closed"),
     (README, "`kernel/table.c`", "`kernel/stable.c`", "`kernel/stable.c` does not exist"),

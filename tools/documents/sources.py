@@ -1,4 +1,4 @@
-"""Owns the rules about each source file: how long it may be, how often a header is included."""
+"""Owns the rules about each source file: how long it may be, which words belong in one place only."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def check_sizes(tree: Tree) -> list[str]:
     if kernel > KERNEL_LINES_MAX:
         problems.append(f"kernel/: {kernel} lines of code, more than {KERNEL_LINES_MAX}")
     return problems
+
+
+# Words of the kernel's code, and the only place for them.
+PLACES = (("__asm__", "kernel/arch/"), ("type_and_count", "kernel/base/ledger."))
+
+
+def check_places(tree: Tree) -> list[str]:
+    return [f"{path}: {word} is only for {place}" for path, text in tree.code().items() if path.startswith("kernel/")
+            for word, place in PLACES if not path.startswith(place) and word in COMMENT.sub("", text)]
 
 
 def check_headers(tree: Tree) -> list[str]:

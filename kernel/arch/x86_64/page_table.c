@@ -80,12 +80,6 @@ uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count) {
 
 static uint64_t number_of(const uint64_t *table) { return arch_physical(table) / PAGE_BYTES; }
 
-/* An entry is made at `index`. */
-static void note_entry(const uint64_t *table, uint32_t index) {
-    uint32_t *word = &ledger.frames[number_of(table)].type_and_count;
-    *word = (*word & ~(0xfffU << 16)) | index << 16;
-}
-
 /* The table of `level` on the way to `at`; those that are missing are made. */
 static uint64_t *make_down_to(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) {
     uint64_t *table = arch_pointer(root);
@@ -96,8 +90,8 @@ static uint64_t *make_down_to(uint64_t root, uaddr_t at, uint32_t level, struct 
             assert(below != NULL);
             *entry = arch_physical(below) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
             page_table_count(table, 1);
-            note_entry(table, pte_index(at, above));
-            note_entry(below, pte_index(at, above - 1));
+            frame_note_entry(number_of(table), pte_index(at, above));
+            frame_note_entry(number_of(below), pte_index(at, above - 1));
         }
         table = page_table_at(*entry);
     }
@@ -142,9 +136,8 @@ bool arch_table_is_empty(const uint64_t *table) { return frame_entries(number_of
 
 void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool) { prune(root, at, 1, pool); }
 
-/* Written for speed: it is the bulk of an unmap. A user frame's word in the ledger is its count alone. */
+/* Written for speed: it is the bulk of an unmap. */
 uint64_t arch_entries_clear(uint64_t *table, uint64_t first, uint64_t count) {
-    struct frame_entry *frames = ledger.frames;
     uint64_t unheld = 0, removed = count;
     for (uint64_t i = first; i < first + count; i++) {
         uint64_t entry = table[i];
@@ -154,9 +147,7 @@ uint64_t arch_entries_clear(uint64_t *table, uint64_t first, uint64_t count) {
             continue;
         }
         table[i] = 0;
-        struct frame_entry *frame = &frames[arch_entry_frame(entry)];
-        unheld += frame->type_and_count == 1;
-        frame->type_and_count--;
+        unheld += frame_drop(arch_entry_frame(entry));
     }
     ledger.mapped_count -= unheld;
     page_table_count(table, -(int32_t)removed);

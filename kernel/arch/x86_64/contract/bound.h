@@ -17,3 +17,9 @@ static inline bool arch_bound(uint64_t *index, const uint64_t *limit) {
     *index = bounded;
     return is_some;
 }
+
+/* The pointer, which the compiler has in one register from here on, and not as a base and an index in all that comes. */
+static inline void *arch_one_register(void *pointer) {
+    __asm__("" : "+r"(pointer));
+    return pointer;
+}

@@ -12,7 +12,7 @@ static inline uint64_t *page_table_at(uint64_t entry) { return arch_pointer(entr
 static inline void page_table_count(const uint64_t *table, int32_t delta) {
     uint64_t frame = arch_physical(table) / PAGE_BYTES;
     assert(frame_type(frame) == FRAME_TABLE);
-    ledger.frames[frame].type_and_count += (uint32_t)delta;
+    frame_add_entries(frame, delta);
 }
 
 /* arch_table_find, level by level, since it is in the way of every mapping. Only a PD entry can be a large page. */
