@@ -242,7 +242,7 @@ static void fork_from_a_thread_fails_at_every_call(void) {
     }
     fake_fail_at(0);
     printf("# fork from a thread makes %u calls that can fail\n", k - 1);
-    CHECK(k > 25);
+    CHECK(k > 24);
     CHECK_EQUAL(world_process(child)->living, 1U << 5);
     CHECK_EQUAL(thread_of(BODY_BADGE(child, 5))->id, 5 + PROCESS_THREADS_MAX);
     CHECK(fake_table_has(world_body(child)->table, body_process_slot(5)));
@@ -283,7 +283,7 @@ static void exec_with_siblings_fails_at_every_call(void) {
         CHECK(thread_of(pid)->waits == THREAD_JOINS && thread_of(BODY_BADGE(pid, 3))->waits == THREAD_SLEEPS);
     }
     printf("# exec with siblings makes %u calls that can fail\n", k - 1);
-    CHECK(k > 25);
+    CHECK(k > 24);
     CHECK_EQUAL(world_process(pid)->living, 1U << 2);
     CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
     CHECK_EQUAL(join_as(badge, 5, &value), P_NO_THREAD);
