@@ -1,5 +1,5 @@
-"""Owns the tests of docs/tutorial: the files in process-server.md equal those of the server that it explains, the files
-in server.md work, and so do the commands of both.
+"""Owns the tests of docs/tutorial: the files of process-server.md are those of the server it explains, those of
+server.md do what they say, and so do the commands of both.
 
     test_tutorial.py --fix copy the server's files into process-server.md again, cut at the same lines
 """
@@ -145,7 +145,7 @@ class Tutorial(unittest.TestCase):
         return outputs
 
     def test_commands_of_the_pages(self) -> None:
-        """Run the commands in a copy of the project without any build, with the pages' files and changed lines.
+        """A copy of the project without any build gets the pages' files and lines, and then runs their commands.
 
         The copy's path has a comma and blanks in it, as a user's may have.
         """
