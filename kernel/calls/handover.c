@@ -84,7 +84,7 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
         target->arch.fpu_used = 0;
     thread_bind(target, &target->space, space_cap);
     if (!reaper_is_idle())
-        sched_unsettle(self->cpu); /* the old space may have died by it: see timer_arm_next */
+        sched_unsettle(self->cpu); /* the old space may have died by it: see arm_timer() in leave.c */
     arch_registers_write(target, &entry);
     target->suspended = false;
     thread_set_direct(target);

@@ -23,7 +23,7 @@ enum status notification_find_source(const struct thread *self, cap_t slot, uint
     if (source != NULL && (bits == 0 || !may_raise(source, bits)))
         return bits == 0 ? E_ARG : E_RIGHTS;
     *ret_source = source;
-    sched_unsettle(arch_this_cpu()); /* what was bound may die by it: see timer_arm_next */
+    sched_unsettle(arch_this_cpu()); /* what was bound may die by it: see arm_timer() in leave.c */
     bool settled = (source == NULL || cap_settle(cap_object(source), STEPS_MAX)) &&
                    (cap_is_empty(bound) || cap_settle(cap_object(bound), STEPS_MAX));
     return settled ? OK : CALL_RESTART;

@@ -163,7 +163,7 @@ struct result sys_thread_configure(cap_t thread, uint64_t fields) {
         return result(CALL_RESTART);
     apply_config(target, &config, fields, &changes);
     if (!reaper_is_idle())
-        sched_unsettle(self->cpu); /* what was bound may have died by it: see timer_arm_next */
+        sched_unsettle(self->cpu); /* what was bound may have died by it: see arm_timer() in leave.c */
     return result(OK);
 }
 

@@ -57,7 +57,7 @@ void sched_block(struct thread *thread, enum thread_run_state state) {
     if (thread->state == THREAD_READY) {
         dequeue(cpu, thread);
         if (thread->reaps != 0)
-            sched_unsettle(cpu); /* what it was taking apart is the timer's now (timer_arm_next) */
+            sched_unsettle(cpu); /* what it was taking apart is the timer's now: arm_timer() in leave.c */
     } else {
         assert(thread->state == THREAD_RUNNING && cpu->current == thread);
         cpu->blocked = true;
