@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "boot/loader.h"
+#include "boot/claim.h"
 #include "boot/page_table.h"
 
 #define IMAGE_KERNEL_PATH "boot/kernel.elf"

@@ -5,8 +5,6 @@
 #include "boot/page_table.h"
 #include "boot/phys.h"
 
-/* The real-mode tables, the EBDA and the page in which a second CPU starts lie below; they are left to their users. */
-#define LOWEST_CLAIM (1ULL << 20)
 #define STACK_PAGES 4U
 #define RANGES_PAGES ((sizeof(struct boot_range) * BOOT_RANGES_MAX + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES)
 #define HEAP_BYTES_PER_PAGE 8U
@@ -26,67 +24,6 @@ static const uint64_t entry_gdt[] = {0, 0x00af9b000000ffffULL, 0x00cf93000000fff
 #define HANDOVER_PAGES (1 + RANGES_PAGES + STACK_PAGES)
 #define GDT_OFFSET 2048U
 _Static_assert(sizeof(struct boot_info) <= GDT_OFFSET, "boot_info and the GDT share a page");
-
-bool loader_fail(struct loader *loader, const char *name, const char *what, const char *detail, const char *advice) {
-    struct text *text = &loader->failure;
-    text_clear(text);
-    text_add(text, name);
-    text_add(text, ": ");
-    text_add(text, what);
-    if (detail != NULL) {
-        text_add(text, ": ");
-        text_add(text, detail);
-    }
-    if (advice != NULL) {
-        text_add(text, "; ");
-        text_add(text, advice);
-    }
-    return false;
-}
-
-static bool fail_memory(struct loader *loader, const char *what, uint64_t page_count) {
-    struct text *text = &loader->failure;
-    text_clear(text);
-    text_add(text, "not enough memory for ");
-    text_add(text, what);
-    text_add(text, ": it takes ");
-    text_add_decimal(text, page_count * (BOOT_PAGE_BYTES / 1024));
-    text_add(text, " KiB in one piece; give the machine more");
-    return false;
-}
-
-static bool fail_map_full(struct loader *loader) {
-    struct text text;
-    text_clear(&text);
-    text_add(&text, "firmware reports more ranges than ");
-    text_add_decimal(&text, BOOT_RANGES_MAX);
-    return loader_fail(loader, "memory map", text.bytes, NULL, "turn off devices in firmware set-up");
-}
-
-bool loader_claim_memory(struct loader *loader, struct memory_request request, enum boot_range_kind kind,
-                         const char *what, uint64_t *ret_phys) {
-    struct memory_map *map = &loader->input.map;
-    request.lowest = LOWEST_CLAIM;
-    request.end = loader->input.claim_end;
-    uint64_t bytes = request.page_count * BOOT_PAGE_BYTES;
-    uint64_t phys = 0;
-    bool is_claimed = false;
-    while (!is_claimed) {
-        if (loader->claim_count == LOADER_CLAIMS_MAX || !memory_map_find(map, request, &phys)) {
-            return fail_memory(loader, what, request.page_count);
-        }
-        is_claimed = loader->input.claim_pages(phys, request.page_count);
-        /* Refused memory is not free either. Paint it, so that the next round looks elsewhere. */
-        if (!memory_map_paint(map, phys, bytes, is_claimed ? kind : BOOT_RANGE_LOADER)) {
-            return fail_map_full(loader);
-        }
-    }
-    loader->claims[loader->claim_count++] =
-        (struct loader_claim){.phys = phys, .page_count = request.page_count, .kind = kind};
-    memset(phys_pointer(phys), 0, bytes);
-    *ret_phys = phys;
-    return true;
-}
 
 /*
  * The ledger has an entry for each frame below `ram_end`, RAM or not. A CPU without 1 GiB pages needs a table for each
@@ -113,7 +50,7 @@ static uint64_t choose_ram_end(const struct loader *loader) {
         uint64_t end = range->end < FRAMES_END ? range->end : FRAMES_END;
         page_count += (end - range->start) / BOOT_PAGE_BYTES;
         struct memory_request heap = {.page_count = heap_page_count(map, end), .align = BOOT_PAGE_BYTES};
-        heap.lowest = LOWEST_CLAIM;
+        heap.lowest = LOADER_CLAIM_LOWEST;
         heap.end = end < loader->input.claim_end ? end : loader->input.claim_end;
         uint64_t phys, left = page_count > heap.page_count ? page_count - heap.page_count : 0;
         if (end <= IDENTITY_ALWAYS || (left > most && memory_map_find(map, heap, &phys))) {
@@ -127,7 +64,7 @@ static uint64_t choose_ram_end(const struct loader *loader) {
 static bool leave_out_ram(struct loader *loader) {
     loader->mapped_end = memory_map_ram_end(&loader->input.map);
     loader->ram_end = choose_ram_end(loader);
-    return memory_map_leave_out(&loader->input.map, loader->ram_end) || fail_map_full(loader);
+    return memory_map_leave_out(&loader->input.map, loader->ram_end) || loader_fail_map_full(loader);
 }
 
 static bool prepare_volume(struct loader *loader) {
@@ -149,7 +86,7 @@ static bool prepare_volume(struct loader *loader) {
         return true;
     }
     if (!memory_map_paint(&input->map, input->volume_phys, input->volume_bytes, BOOT_RANGE_VOLUME)) {
-        return fail_map_full(loader);
+        return loader_fail_map_full(loader);
     }
     loader->claims[loader->claim_count++] =
         (struct loader_claim){.phys = input->volume_phys, .page_count = page_count, .kind = BOOT_RANGE_VOLUME};
@@ -250,7 +187,7 @@ static bool prepare_handover(struct loader *loader) {
         return false;
     }
     if (loader->input.map.count > BOOT_RANGES_MAX - RANGES_SPARE) {
-        return fail_map_full(loader);
+        return loader_fail_map_full(loader);
     }
     loader->entry.info_phys = phys;
     loader->entry.gdt_phys = phys + GDT_OFFSET;
@@ -283,11 +220,11 @@ bool loader_finish(struct loader *loader, struct memory_map *map) {
     for (uint32_t i = 0; i < loader->claim_count; i++) {
         const struct loader_claim *claim = &loader->claims[i];
         if (!memory_map_paint(map, claim->phys, claim->page_count * BOOT_PAGE_BYTES, claim->kind)) {
-            return fail_map_full(loader);
+            return loader_fail_map_full(loader);
         }
     }
     if (!memory_map_leave_out(map, loader->ram_end) || map->count > BOOT_RANGES_MAX) {
-        return fail_map_full(loader);
+        return loader_fail_map_full(loader);
     }
     struct boot_range *ranges = phys_pointer(loader->info.ranges_phys);
     for (uint32_t i = 0; i < map->count; i++) {
