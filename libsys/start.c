@@ -29,7 +29,7 @@ const char *program_variable(const char *name) {
     return NULL;
 }
 
-/* Returns the number in the environment string PREFIX:NAME=NUMBER, of which `prefix` has the colon; 0: there is none. */
+/* Returns the number in the environment string PREFIX:NAME=NUMBER; `prefix` ends in the colon. 0: there is none. */
 static uint64_t named_number(const char *prefix, const char *name) {
     for (char **entry = program.environment; *entry != NULL; entry++) {
         const char *rest = behind(*entry, prefix);

@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from documents import abi, arrows, claims, decisions, limits, pictures, quotes, sources
+from documents import abi, arrows, claims, decisions, limits, pictures, prose, quotes, sources
 from documents.tree import Tree
 
 CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
@@ -30,6 +30,8 @@ CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("what pages say of the tree is so", claims.check),
     ("limits are those of the sources", limits.check),
     ("pictures are those of their descriptions", pictures.check),
+    ("sentences are read once", prose.check_turns),
+    ("lines are not too long", prose.check_widths),
 )
 
 

@@ -18,7 +18,7 @@ enum console_mode {
         1, /* lines are delivered, to `read` only. Ctrl-C and Ctrl-Z raise the console's `interrupt` instead */
 };
 
-/* Write bytes as they are. The reply comes when the console has accepted all of them. Errors: P_CROWDED as for `read`. */
+/* Write bytes as they are. The reply comes when the console has accepted all of them. Errors: P_CROWDED, see `read`. */
 struct console_write_request {
     uint64_t length_bytes;
     uint8_t bytes[CONSOLE_BYTES_MAX];

@@ -10,7 +10,7 @@ import unittest
 from collections.abc import Callable, Iterator
 from unittest import mock
 
-from documents import abi, arrows, claims, decisions, limits, pictures, quotes, sources
+from documents import abi, arrows, claims, decisions, limits, pictures, prose, quotes, sources
 from documents.tree import Tree
 
 PAGE = """# cap_eat
@@ -126,7 +126,8 @@ SOUND = {
     "kernel/run/jaw.h": '#pragma once\n#include "kernel/cap/tooth.h"\n',
     "kernel/cap/tooth.h": "#pragma once\n",
     "servers/cook/main.c": '#include "libsys/eat.h"\n#include "servers/cook/main.h"\nint main(void) { return 0; }\n',
-    "servers/cook/pot.c": '#include "servers/cook/pot.h"\n#include "servers/cook/main.h"\n#include "servers/cook/stove/oven.h"\n',
+    "servers/cook/pot.c": '#include "servers/cook/pot.h"\n#include "servers/cook/main.h"\n'
+                          '#include "servers/cook/stove/oven.h"\n',
     "servers/cook/pot.h": "#pragma once\n",
     "servers/cook/stove/oven.h": "#pragma once\n",
     "servers/cook/salt.h": '#pragma once\n#include "servers/cook/pepper.h"\n',
@@ -356,6 +357,25 @@ class Documents(unittest.TestCase):
                     self.assertIn(old, files[path])
                     files[path] = files[path].replace(old, new, 1)
                 self.assertTrue(any(wanted in problem for problem in self.problems(files)), wanted)
+
+    def test_turns_are_noticed_in_comments_and_pages_only(self) -> None:
+        for found in ("Who waits is told.", "It is for who waits.", "The so-manieth call.", "The same, but quick.",
+                      "The half of what comes is lost.", "What eat_slowly leaves; it is rare.",
+                      "A caller must know his rights."):
+            for path, text in (("libsys/a.c", f"/* {found} */\n"), ("libsys/b.h", f"int x; /*\n * {found}\n */\n"),
+                               ("docs/c.md", f"# Eating\n\n{found}\n"), ("tools/d.py", f'"""{found}"""\n'),
+                               ("tools/e.py", f"x = 1  # {found}\n"), ("tools/f.py", f"# {found}\nx = 1\n")):
+                with self.subTest(turn=found, path=path), self.tree({path: text}) as tree:
+                    self.assertEqual(len(prose.check_turns(tree)), 1)
+        for path, text in (("libsys/a.c", 'char *x = "his";\n'), ("docs/c.md", "Who waits? Type `his --he`.\n"),
+                           ("tools/d.py", "x = 'for who'\n"), ("docs/e.md", "```\nfor who\n```\n")):
+            with self.subTest(path=path, text=text), self.tree({path: text}) as tree:
+                self.assertEqual(prose.check_turns(tree), [])
+
+    def test_long_lines_are_noticed(self) -> None:
+        for columns, count in ((120, 0), (121, 1)):
+            with self.tree({"libsys/a.c": "x" * columns + "\n", "docs/c.md": "y" * 130 + "\n"}) as tree:
+                self.assertEqual(len(prose.check_widths(tree)), count)
 
     def test_pictures_are_those_of_their_descriptions(self) -> None:
         source, drawn = (f"{pictures.FOLDER}/lunch.{suffix}" for suffix in ("toml", "svg"))

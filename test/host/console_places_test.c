@@ -1,8 +1,8 @@
-/* Who may wait at the console, and whether each place is given back. */
+/* Are the places to wait at the console shared by process, and is each given back? */
 #include "test/host/check.h"
 #include "test/host/console_world.h"
 
-/* One program gets half of the places of each kind, another one finds some, and those of the dead are given anew. */
+/* One program gets half of the places of each kind, another one finds some, and places of the dead are given anew. */
 static void waiters_share_the_places(void) {
     static const uint64_t greedy = IDENTITY_BADGE(2, 2), other = IDENTITY_BADGE(3, 2), third = IDENTITY_BADGE(4, 2);
     const uint8_t byte = 'x';

@@ -122,7 +122,7 @@ static void each_kind_of_fault_is_told(void) {
     }
 }
 
-/* The kernel may refuse what brings a page; then neither the address nor the rights are to blame, but why it was refused. */
+/* The kernel may refuse to map a page. The report then gives its reason, and blames neither address nor rights. */
 static void page_that_is_refused_is_told_as_why(void) {
     static const char *const reasons[] = {"(no capability in that slot), rip 0x",      /* of its content */
                                           "(more than a fixed limit allows), rip 0x"}; /* of its mapping */

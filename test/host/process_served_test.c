@@ -120,7 +120,7 @@ static void end_and_stop_wait_for_nobody(void) {
     CHECK(news.end == PROCESS_KILLED && news.value == PROCESS_SIGKILL);
 }
 
-/* What comes while it is stopped comes before its next instruction: it runs again only if that has neither ended nor stopped it. */
+/* Signals that came while a process was stopped are delivered before its next instruction, which may never come. */
 static void stopped_process_runs_behind_what_is_due(void) {
     struct process_wait_reply news;
     start();

@@ -1,7 +1,7 @@
 """Owns the arrows between files: who may include whom, and that nobody includes or imports in a circle.
 
-A unit is a pair NAME.c and NAME.h, whatever its files end in, or a module of Python. An arrow leads from a unit to each that it
-includes or imports, and from the folder of the one to that of the other. Files in a circle can only be read all at once.
+A unit is a pair NAME.c and NAME.h, whatever its files end in, or a module of Python. An arrow leads from a unit to each
+unit that it includes or imports, and from its folder to the other's. Files in a circle can only be read all at once.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ DIRECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 # The kernel's rooms (kernel/README.md), the highest first: a file includes none of a room above its own.
-ROOMS = ("kernel/arch/x86_64", "kernel/entry", "kernel/calls", "kernel/ending", "kernel/ipc", "kernel/run", "kernel/memory",
-         "kernel/cap", "kernel/machine", "kernel", "kernel/arch/x86_64/contract", "kernel/base", "kernel/abi")
+ROOMS = ("kernel/arch/x86_64", "kernel/entry", "kernel/calls", "kernel/ending", "kernel/ipc", "kernel/run",
+         "kernel/memory", "kernel/cap", "kernel/machine", "kernel", "kernel/arch/x86_64/contract", "kernel/base",
+         "kernel/abi")
 
 # The circles that are there in spite of the rule, of units or of folders.
 CIRCLES: tuple[frozenset[str], ...] = (
@@ -40,8 +41,8 @@ CIRCLES: tuple[frozenset[str], ...] = (
     frozenset({"servers/process/deliver", "servers/process/serve"}),
     frozenset({"servers/process/foreground", "servers/process/process", "servers/process/thread"}),
     frozenset({"userland/shell/parse", "userland/shell/scan"}),
-    frozenset({"tools", "tools/baton_cli", "tools/coverage", "tools/documents", "tools/evidence", "tools/fresh", "tools/host",
-               "tools/machine", "tools/mutation"}),
+    frozenset({"tools", "tools/baton_cli", "tools/coverage", "tools/documents", "tools/evidence", "tools/fresh",
+               "tools/host", "tools/machine", "tools/mutation"}),
 )
 
 
@@ -66,7 +67,8 @@ def check_include(path: str, name: str) -> str:
     if other.startswith("kernel/arch/") and not room.startswith("kernel/arch/") and \
             not (path == CONTRACT and name.startswith(CONTRACT_PARTS)):
         return f"{path}: generic code must not include {name}"
-    return f"{path}: must not include {name}, which is in a room above" if ROOMS.index(other) < ROOMS.index(room) else ""
+    is_above = ROOMS.index(other) < ROOMS.index(room)
+    return f"{path}: must not include {name}, which is in a room above" if is_above else ""
 
 
 def unit(path: str) -> str:

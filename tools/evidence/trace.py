@@ -1,8 +1,8 @@
 """Owns the reading of a dead machine's trace: the ring that trace_control fills
 (kernel/abi/trace.h), decoded for a report.
 
-The kernel's variable `trace` (kernel/run/trace.h) says where the ring lies. It is found through the symbol table and read
-through the sealed root. The ring's own header is user memory, so it is not trusted.
+The kernel's variable `trace` (kernel/run/trace.h) says where the ring lies. It is found through the symbol table and
+read through the sealed root. The ring's own header is user memory, so it is not trusted.
 """
 
 from __future__ import annotations
