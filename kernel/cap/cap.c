@@ -57,20 +57,6 @@ void cap_note_orphans(struct object *object, struct cap_slot *first, uint32_t de
     object->adjust_cut = (uint16_t)cap_depth(first);
 }
 
-void cap_unlink(struct cap_slot *slot) {
-    struct object *object = cap_object(slot);
-    struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
-    if (previous != NULL)
-        cap_set_next(previous, next);
-    else
-        object->first_cap = next;
-    if (next != NULL) {
-        cap_set_previous(next, previous);
-        if (!object->dying)
-            cap_note_orphans(object, next, cap_depth(slot));
-    }
-}
-
 bool cap_settle_some(struct object *object, uint32_t budget) {
     struct cap_slot *slot = object->adjust_at;
     while (slot != NULL && cap_depth(slot) > object->adjust_depth) {

@@ -137,9 +137,6 @@ static inline bool cap_remove_leaf(struct cap_slot *slot) {
     return true;
 }
 
-/* Take the slot, which is still to be made empty, out of its list. Its children, if any, become its parent's. */
-void cap_unlink(struct cap_slot *slot);
-
 /* From `first` on, depths are to be corrected to `depth`, up to one that is no deeper; nothing if `first` is not deeper itself. */
 void cap_note_orphans(struct object *object, struct cap_slot *first, uint32_t depth);
 

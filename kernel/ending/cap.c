@@ -4,9 +4,24 @@
 #include "kernel/ipc/watch.h"
 #include "kernel/run/wait.h"
 
-void cap_remove(struct cap_slot *slot) {
-    if (cap_remove_leaf(slot) || cap_is_empty(slot))
-        return;
+/* Take a slot, which is still to be made empty, out of its list. Its children, if any, become its parent's. */
+static void unlink(struct object *object, struct cap_slot *slot) {
+    struct cap_slot *next = cap_next(slot), *previous = cap_previous(slot);
+    if (previous != NULL)
+        cap_set_next(previous, next);
+    else
+        object->first_cap = next;
+    if (next != NULL) {
+        cap_set_previous(next, previous);
+        if (!object->dying)
+            cap_note_orphans(object, next, cap_depth(slot));
+    }
+    if (object->watched)
+        watch_note_removal(object, slot, previous);
+}
+
+/* A function of its own: inlined, it would let the removal of a leaf save registers, 3 % of thread_create_delete. */
+__attribute__((noinline)) static void remove_any(struct cap_slot *slot) {
     if (cap_type(slot) == OBJECT_REPLY) {
         struct thread *caller = cap_object(slot);
         cap_clear_reply(slot);
@@ -14,11 +29,13 @@ void cap_remove(struct cap_slot *slot) {
         return;
     }
     struct object *object = cap_object(slot);
-    const struct cap_slot *previous = cap_previous(slot);
-    cap_unlink(slot);
-    if (object->watched)
-        watch_note_removal(object, slot, previous);
+    unlink(object, slot);
     cap_make_empty(slot);
     if (object->first_cap == NULL)
         object_kill(object);
+}
+
+void cap_remove(struct cap_slot *slot) {
+    if (!cap_remove_leaf(slot) && !cap_is_empty(slot))
+        remove_any(slot);
 }

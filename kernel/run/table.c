@@ -18,23 +18,6 @@ struct table *table_make(struct pool *pool, uint64_t slot_count) {
     return table;
 }
 
-enum status table_find_in(const struct thread *self, cap_t table, uint32_t right, cap_t index,
-                          struct cap_slot **ret_slot) {
-    if (table == 0) {
-        *ret_slot = table_slot(self, index);
-        return *ret_slot == NULL ? E_CAP : OK;
-    }
-    struct cap_slot *table_cap;
-    enum status status = table_find(self, table, OBJECT_TABLE, right, &table_cap);
-    if (status != OK)
-        return status;
-    const struct table *other = cap_object(table_cap);
-    if (!arch_bound(&index, &other->slot_count))
-        return E_CAP;
-    *ret_slot = &other->slots[index];
-    return OK;
-}
-
 enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index, struct cap_slot **ret_slot) {
     struct cap_slot *slot;
     enum status status = table_find_in(self, table, TABLE_WRITE, index, &slot);

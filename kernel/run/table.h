@@ -62,8 +62,22 @@ MUST_USE static inline enum status table_find_empty(const struct thread *self, c
 }
 
 /* Slot `index`, empty or not, of the table that capability `table` names, which needs `right`; 0 = the caller's own. */
-MUST_USE enum status table_find_in(const struct thread *self, cap_t table, uint32_t right, cap_t index,
-                                   struct cap_slot **ret_slot);
+MUST_USE static inline enum status table_find_in(const struct thread *self, cap_t table, uint32_t right, cap_t index,
+                                                 struct cap_slot **ret_slot) {
+    if (table == 0) {
+        *ret_slot = table_slot(self, index);
+        return *ret_slot == NULL ? E_CAP : OK;
+    }
+    struct cap_slot *table_cap;
+    enum status status = table_find(self, table, OBJECT_TABLE, right, &table_cap);
+    if (status != OK)
+        return status;
+    const struct table *other = cap_object(table_cap);
+    if (!arch_bound(&index, &other->slot_count))
+        return E_CAP;
+    *ret_slot = &other->slots[index];
+    return OK;
+}
 
 /* An empty one of the table that capability `table` names, which needs TABLE_WRITE; 0 = the caller's own. */
 MUST_USE enum status table_find_empty_in(const struct thread *self, cap_t table, cap_t index,
