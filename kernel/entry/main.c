@@ -33,6 +33,15 @@ static struct object all_ports, all_lines;
 /* Pages for the first program, taken from the front of the free memory that it gets. */
 static struct { uint64_t pool_frame, stack_frame, message_frame, info_frame, info_pages; } reserved;
 
+/* Frames from `at` up to `end`, as far as the ledger goes, are of `type`. Returns the frame after them. */
+static uint64_t set_up_to(uint64_t at, uint64_t end, enum frame_type type) {
+    end = end < ledger.frame_count ? end : ledger.frame_count;
+    if (at >= end)
+        return at;
+    frame_set_use(at, end - at, type);
+    return end;
+}
+
 /* Which frames are RAM, and which of it is whose. */
 static void ledger_init(const struct boot_info *boot, const struct boot_range *ranges) {
     uint64_t left_out = 0;
@@ -49,8 +58,7 @@ static void ledger_init(const struct boot_info *boot, const struct boot_range *r
     uint64_t at = 0;
     for (uint64_t i = 0; i < boot->range_count && at < ledger.frame_count; i++) {
         uint64_t first = ranges[i].phys / PAGE_BYTES, end = first + ranges[i].page_count;
-        for (; at < first && at < ledger.frame_count; at++)
-            frame_set_use(at, 1, FRAME_FIRMWARE);
+        at = set_up_to(at, first, FRAME_FIRMWARE);
         enum frame_type type = FRAME_USER;
         if (ranges[i].kind == BOOT_RANGE_KERNEL || ranges[i].kind == BOOT_RANGE_HEAP)
             type = FRAME_KERNEL;
@@ -60,8 +68,7 @@ static void ledger_init(const struct boot_info *boot, const struct boot_range *r
             ledger.ram_count += ranges[i].page_count;
         if (type == FRAME_USER)
             at = end; /* all zero already */
-        for (; at < end && at < ledger.frame_count; at++)
-            frame_set_use(at, 1, type);
+        at = set_up_to(at, end, type);
     }
     if (frame_type(0) == FRAME_USER)
         frame_set_use(0, 1, FRAME_KERNEL);                                           /* never handed out */

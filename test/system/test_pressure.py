@@ -14,7 +14,7 @@ HOG = "test/exec/hog"
 class Pressure(Terminal):
     """One CPU. The subclasses have more, and spread programs over all of them."""
 
-    arguments = ("--boot", "pvh", "--timeout", "170")
+    arguments = ("--boot", "pvh", "--timeout", "600")
 
     def setUp(self) -> None:
         super().setUp()
@@ -41,7 +41,7 @@ class Pressure(Terminal):
 
     def until_told(self, job: int, name: str) -> None:
         """Wait until the shell says, at some prompt, that the job was killed."""
-        end = time.monotonic() + 120
+        end = time.monotonic() + 400
         while f"[{job}] killed: out of memory: {name}" not in self.seen:
             self.assertLess(time.monotonic(), end, self.seen)
             time.sleep(0.3)
@@ -79,7 +79,7 @@ class Pressure(Terminal):
         seen = self.answer("echo still here")
         self.assertIn("still here", seen)
         self.answer("kill -KILL %1")
-        end = time.monotonic() + 120
+        end = time.monotonic() + 400
         while not self.is_back(before):  # processes whose parent has ended go on until they are killed, too
             self.assertLess(time.monotonic(), end)
             time.sleep(0.5)
