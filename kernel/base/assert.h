@@ -1,5 +1,6 @@
 /*
- * assert(): the kernel's own mistakes only, never what a user can cause. A failed one panics. Built in with -Dchecks.
+ * assert(): for the kernel's own mistakes, never for what a user can cause. Panics if the condition is false. Only
+ * built with -Dchecks.
  */
 #pragma once
 

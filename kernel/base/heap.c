@@ -2,7 +2,7 @@
 
 static uint32_t rank_of(const struct heap_node *node) { return node == NULL ? 0 : node->rank; }
 
-/* Restore the leftist property at `node`, whose children are right. True if its rank changed. */
+/* Restore the leftist property at `node`; its children have it. True: the rank of `node` changed. */
 static bool settle(struct heap_node *node) {
     if (rank_of(node->left) < rank_of(node->right)) {
         struct heap_node *left = node->left;
@@ -16,8 +16,8 @@ static bool settle(struct heap_node *node) {
 }
 
 /*
- * Merge two heaps whose roots have no parent. Down: weave the two right spines together by key; up: settle each node of
- * the woven spine. Both walks are as long as the two spines together.
+ * Merge two heaps whose roots have no parent. The walk down merges the two right spines by key. The walk up restores
+ * the leftist property at each node of the merged spine. Both are as long as the two spines together.
  */
 static struct heap_node *merge(struct heap_node *a, struct heap_node *b) {
     struct heap_node *root = NULL, *last = NULL;
@@ -51,8 +51,8 @@ void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key) {
 }
 
 /*
- * The node's children, merged, take its place. A rank that shrinks can shrink its parent's, and so on, but each step up
- * that goes on raises the rank it deals with, so there are at most log2(n + 1) of them.
+ * The node's children, merged, take its place. A smaller rank can make the parent's rank smaller, and so on. Each
+ * further step up deals with a larger rank, so there are at most log2(n + 1) steps.
  */
 void heap_remove(struct heap *heap, struct heap_node *node) {
     if (heap->root == node && node->left == NULL) {
@@ -84,7 +84,7 @@ bool heap_is_well_formed(const struct heap *heap, uint64_t *ret_count) {
     const struct heap_node *node = heap->root, *from = NULL;
     if (node != NULL && node->parent != NULL)
         return false;
-    while (node != NULL) { /* a walk without a stack: `from` tells which way we came */
+    while (node != NULL) { /* a walk without a stack: `from` is the previous node */
         const struct heap_node *next;
         if (from == node->parent) {
             count++;

@@ -1,10 +1,10 @@
 /*
- * An intrusive leftist heap: the smallest key first, insertion and removal of any node in O(log n) steps at worst, no
- * memory of its own. Queues that must stay bounded whatever a user does are heaps: deadlines (key = ns) and the threads
- * that wait at an endpoint or notification (key = priority, then order of arrival).
+ * An intrusive leftist heap: the smallest key comes first; insertion and removal of any node take O(log n) steps at
+ * worst; it needs no memory of its own. Queues whose cost must stay bounded against users are heaps: deadlines (key:
+ * ns) and the threads that wait at an endpoint or notification (key: priority, then order of arrival).
  *
- * Leftist: for every node, the distance to the nearest missing child is at least as long on the left as on the right, so
- * a right spine has at most log2(n + 1) nodes; merging walks right spines only.
+ * Leftist: for every node, the distance to the nearest missing child is at least as long on the left as on the right.
+ * So a right spine has at most log2(n + 1) nodes, and merging walks right spines only.
  */
 #pragma once
 
@@ -19,20 +19,20 @@ struct heap_node {
 };
 
 struct heap {
-    struct heap_node *root; /* NULL = empty */
+    struct heap_node *root; /* NULL: empty */
 };
 
 static inline bool heap_is_empty(const struct heap *heap) { return heap->root == NULL; }
 static inline bool heap_contains_node(const struct heap_node *node) { return node->rank != 0; }
 static inline struct heap_node *heap_first(const struct heap *heap) { return heap->root; }
 
-/* Put `node`, which is in no heap, in. */
+/* Put `node`, which is in no heap, into `heap`. */
 void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key);
 
-/* Take `node`, which is in this heap, out. */
+/* Take `node`, which is in `heap`, out of it. */
 void heap_remove(struct heap *heap, struct heap_node *node);
 
-/* The same where the heap is empty, or `node` alone in it. A node in no heap has no links. */
+/* Insertion into an empty heap, and removal of a heap's only node. A node in no heap has no links. */
 static inline void heap_insert_alone(struct heap *heap, struct heap_node *node, uint64_t key) {
     node->key = key;
     node->rank = 1;
@@ -44,5 +44,8 @@ static inline void heap_remove_alone(struct heap *heap, struct heap_node *node) 
     heap->root = NULL;
 }
 
-/* Every link, rank and order right? Walks the whole heap: for kernel/check and tests. */
+/*
+ * Are all links, ranks and orders right? *ret_count: the number of nodes. Walks the whole heap: for calls/check.c and
+ * tests.
+ */
 bool heap_is_well_formed(const struct heap *heap, uint64_t *ret_count);

@@ -2,7 +2,7 @@
 
 #include "kernel/base/assert.h"
 
-#define ZERO_WORD ((uint32_t)FRAME_ZERO << 28) /* a zero frame's: nobody holds it */
+#define ZERO_WORD ((uint32_t)FRAME_ZERO << 28) /* the word of a zero frame, which has no holder */
 
 struct ledger ledger;
 
@@ -27,7 +27,9 @@ void frame_set_type(uint64_t first_frame, uint64_t count, enum frame_type type, 
         ledger.kernel_count -= count;
 }
 
-/* Most runs are held by nobody yet: to see that first and then set all counts to one is quicker than to look at each. */
+/*
+ * Most runs have no holders yet. Checking that first and then setting all counts to one is quicker than checking each.
+ */
 bool frame_hold_run(uint64_t first_frame, uint64_t count) {
     struct frame_entry *frames = &ledger.frames[first_frame];
     uint64_t unheld = 0;
@@ -58,8 +60,8 @@ void frame_release_run(uint64_t first_frame, uint64_t count) {
 }
 
 /*
- * Runs are long and almost always fit, so both searches look at all frames at once first: in a user frame's word, type
- * and count in one, nothing is set above the count, and half the count that is possible is more than there ever is.
+ * Runs are long and almost always fit, so both searches first combine the words of all frames. In a user frame's word
+ * no bit is set above the count, since the type is 0, and real counts stay below half of the greatest possible one.
  */
 uint64_t frame_find_unholdable(uint64_t first_frame, uint64_t count) {
     const struct frame_entry *frames = &ledger.frames[first_frame];

@@ -1,5 +1,5 @@
 /*
- * Intrusive doubly linked list. A node that is on no list has next == NULL.
+ * Intrusive doubly linked lists. A node that is on no list has next == NULL.
  */
 #pragma once
 

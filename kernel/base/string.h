@@ -1,5 +1,5 @@
 /*
- * Bulk memory in the kernel: whole 8-byte words, so that the emulator's and the CPU's cost is one step a word.
+ * Bulk memory functions: they work on whole 8-byte words, so that the cost is one step per word, in emulators, too.
  */
 #pragma once
 

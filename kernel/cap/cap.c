@@ -39,14 +39,14 @@ void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
 }
 
 /*
- * Unlinking a capability leaves its children behind. They become its parent's, and their depths must say so, or they
- * would look like the children of whatever stands before them:
+ * Unlinking a capability makes its children its parent's. Their depths must say so, or they would look like children of
+ * the slot before them:
  *
  *      A 0 -> X 1 -> B 1 -> C 2 -> D 3        remove B: C and D must become 1 and 2, or X would seem to own them
  *
- * There can be any number of them, so the correction is only noted here and done in bounded steps by cap_settle: from
- * `adjust_at` on, orphans, which are those with no shallower one since, get `adjust_depth`, and what descends from an
- * orphan moves with it.
+ * There can be any number of them, so the correction is only noted here; cap_settle does it in bounded steps. From
+ * `adjust_at` on, a slot is an orphan if no slot since was shallower. Orphans get `adjust_depth`, and their descendants
+ * move up with them.
  */
 void cap_note_orphans(struct object *object, struct cap_slot *first, uint32_t depth) {
     assert(object->adjust_at == NULL);

@@ -1,18 +1,18 @@
 /*
  * Capability slots and derivation.
  *
- * A slot is 32 bytes, in a Table or inside a kernel object ("bound": a thread's table, space, ...; the notification of an
- * interrupt line or endpoint). All capabilities to one object form one list, in order of derivation: what was derived from a
- * capability follows it directly and is deeper.
+ * A slot is 32 bytes. It lies in a Table or inside a kernel object ("bound": a thread's table, space, ...; the
+ * notification of an interrupt line or endpoint). All capabilities to one object form one list, in order of derivation:
+ * the descendants of a capability directly follow it and are deeper.
  *
  *      object.first_cap
  *         |
  *         A depth 0 -> B 1 -> C 2 -> D 2 -> E 1        B, E derived from A; C, D derived from B
  *
- * So to revoke A is to remove what follows A until something is no deeper than A.
+ * So revoking A removes the slots after A, up to the first that is no deeper than A.
  *
- * A Reply capability is on no list: it is the only one of its kind, `object` is the thread that waits for the answer,
- * and that thread knows where it lies (thread.reply_slot).
+ * A Reply capability is on no list, since there is only one for each waiting caller. Its `object` is the caller, and
+ * the caller knows where the capability lies (thread.reply_slot).
  */
 #pragma once
 
@@ -27,10 +27,12 @@ struct cap_slot {
 };
 _Static_assert(sizeof(struct cap_slot) == 32, "the size is promised to users by the cost of a Table");
 
-/* Where a slot lies, when not in a table: who must hear that it was emptied from afar. */
+/*
+ * Where a slot lies that is not in a table. It tells which part must be notified when another thread empties the slot.
+ */
 enum cap_binding {
     BOUND_NOT = 0,
-    BOUND_THREAD_REPLY, /* nobody has to hear of this one */
+    BOUND_THREAD_REPLY, /* its removal needs no notice */
     BOUND_THREAD_TABLE,
     BOUND_THREAD_SPACE,
     BOUND_THREAD_FAULT,
@@ -63,7 +65,7 @@ static inline void cap_set_previous(struct cap_slot *slot, const struct cap_slot
     slot->previous = cap_pack(previous) | (slot->previous & 0xffff);
 }
 
-/* Is anything derived from it? The object's list must be settled, see cap_settle. */
+/* Has the capability descendants? Call cap_settle first: the depths in the object's list must be right. */
 static inline bool cap_has_descendants(const struct cap_slot *slot) {
     const struct cap_slot *next = cap_next(slot);
     return next != NULL && cap_depth(next) > cap_depth(slot);
@@ -72,21 +74,24 @@ static inline bool cap_has_descendants(const struct cap_slot *slot) {
 static inline uint64_t range_first(uint64_t range) { return range & 0xffffffff; }
 static inline uint64_t range_count(uint64_t range) { return range >> 32; }
 
-/* Lock: kernel lock, for everything here. A slot to be filled must be empty; its binding stays what it is. */
+/* Lock: kernel lock, for everything here. A slot to be filled must be empty; it keeps its binding. */
 
-/* Can it be copied without further ado: is it there, on a list that is in order, of an object that lives, not as deep as can be? */
+/*
+ * May the capability be copied without further checks? There is one, it is no Reply, its object lives, its list needs
+ * no depth corrections, and it is not at the greatest depth.
+ */
 static inline bool cap_is_simple(const struct cap_slot *slot) {
     const struct object *object = cap_object(slot);
     return cap_type(slot) - 1U < OBJECT_REPLY - 1U && cap_depth(slot) != CAP_DEPTH_MAX &&
            ((uintptr_t)object->adjust_at | object->dying) == 0;
 }
 
-/* The first capability of an object. */
+/* Make the first capability of an object in `slot`. */
 void cap_set_first(struct cap_slot *slot, struct object *object, uint32_t rights, uint64_t data);
 
 /*
- * E_LIMIT: `parent` is as deep as can be. E_CAP: its object is dying, and so are its capabilities; with new ones made as fast as the
- * reaper takes them away it would never be gone. Else OK. Call before cap_derive.
+ * May a capability be derived from `parent`? Call before cap_derive. E_LIMIT: `parent` is at the greatest depth. E_CAP:
+ * its object is dying; it would never be gone if new capabilities came as fast as the reaper takes them away.
  */
 MUST_USE static inline enum status cap_can_derive(const struct cap_slot *parent) {
     if (((const struct object *)cap_object(parent))->dying)
@@ -94,14 +99,14 @@ MUST_USE static inline enum status cap_can_derive(const struct cap_slot *parent)
     return cap_depth(parent) == CAP_DEPTH_MAX ? E_LIMIT : OK;
 }
 
-extern uint64_t cap_count; /* capabilities that exist, wherever they lie */
+extern uint64_t cap_count; /* all capabilities, in tables and bound */
 
-/* A child of `parent` in `slot`. */
+/* Make a child of `parent` in `slot`. */
 static inline void cap_link_child(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data) {
     struct cap_slot *next = cap_next(parent);
     slot->head = (parent->head & ~0xff00ULL) | (uint64_t)(rights & 0xff) << 8;
     slot->data = data;
-    slot->next = parent->next + 1; /* the same next one, and one deeper */
+    slot->next = parent->next + 1; /* parent's successor, and one deeper than parent */
     cap_set_previous(slot, parent);
     cap_set_next(parent, slot);
     if (next != NULL)
@@ -110,10 +115,10 @@ static inline void cap_link_child(struct cap_slot *slot, struct cap_slot *parent
 }
 void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data);
 
-/* `slot` takes over the place that `source`, which is no Reply, has in its list. `source` becomes empty. */
+/* Move the capability in `source`, which is no Reply, to `slot`, with its place in the list. `source` becomes empty. */
 void cap_transfer(struct cap_slot *slot, struct cap_slot *source);
 
-/* The slot is in no list any more. */
+/* Clear a slot that is out of its list. */
 static inline void cap_make_empty(struct cap_slot *slot) {
     slot->head = slot->data = slot->next = 0;
     slot->previous &= 0xffff;
@@ -121,8 +126,8 @@ static inline void cap_make_empty(struct cap_slot *slot) {
 }
 
 /*
- * The common case of cap_remove() (ending/cap.h): nothing was derived from it, it is not the first in its list, and nobody else has to know. False,
- * and nothing changed: it is not that case, or the slot is empty.
+ * The common case of cap_remove() (ending/cap.h): remove a capability without descendants that is not the first in its
+ * list, and whose object is not watched. False, and nothing changed: it is another case, or the slot is empty.
  */
 static inline bool cap_remove_leaf(struct cap_slot *slot) {
     const struct object *object = cap_object(slot);
@@ -137,14 +142,17 @@ static inline bool cap_remove_leaf(struct cap_slot *slot) {
     return true;
 }
 
-/* From `first` on, depths are to be corrected to `depth`, up to one that is no deeper; nothing if `first` is not deeper itself. */
+/*
+ * Note that depths from `first` on are to be corrected to `depth`, up to the first slot that is no deeper. If that is
+ * `first` itself, nothing is noted.
+ */
 void cap_note_orphans(struct object *object, struct cap_slot *first, uint32_t depth);
 
-#define STEPS_MAX 8U /* corrections of a list in one stay, or capabilities revoked */
+#define STEPS_MAX 8U /* depths corrected, or capabilities revoked, in one stay in the kernel */
 
 /*
- * Depth corrections that are due in this object's list, at most `budget` of them; true when none is left. Everything
- * that reads depths (derive, remove, revoke, query) calls it first and restarts the system call until it is true.
+ * Do depth corrections that are due in this object's list, at most `budget` of them. True: none is left. Each call that
+ * reads depths (derive, remove, revoke, query) does this first, and restarts the system call until it is true.
  */
 bool cap_settle_some(struct object *object, uint32_t budget);
 static inline bool cap_settle(struct object *object, uint32_t budget) {

@@ -2,8 +2,8 @@
  * What all kernel objects share.
  *
  * An object lives in memory of the Pool it was made from and is reached through capabilities, which form its derivation
- * list (cap.h). When the last capability goes, or its Pool does, the object dies: the reaper (ending/reaper.h) takes it apart
- * in bounded steps.
+ * list (cap.h). When the last capability goes, or its Pool does, the object dies: the reaper (ending/reaper.h) takes it
+ * apart in bounded steps.
  */
 #pragma once
 
@@ -13,16 +13,16 @@
 struct cap_slot;
 struct pool;
 
-/* The first member of every kind of object, so that one pointer serves for both. */
+/* The first member of every kind of object, so that a pointer to it is a pointer to the object. */
 struct object {
     struct cap_slot *first_cap; /* the derivation list; NULL: none, the object is dying or not yet published */
-    struct pool *pool;          /* who paid; NULL: made at boot, never dies */
+    struct pool *pool;          /* the pool that paid; NULL: made at boot, never dies */
     struct list_node in_pool;   /* pool->objects; dying: pool->dying; a pool itself: all_pools */
-    struct cap_slot *adjust_at; /* deletions left depths to correct from here on (cap.c); NULL: none, as when dying */
-    uint16_t adjust_depth;      /* ... until one is no deeper than this, which is what the orphans' becomes */
+    struct cap_slot *adjust_at; /* first slot whose depth is to be corrected (cap.c); NULL: none, as when dying */
+    uint16_t adjust_depth;      /* the orphans' new depth; the first slot no deeper than this ends the correction */
     uint16_t adjust_cut;        /* depth of the last orphan seen */
     uint8_t type;               /* enum object_type */
     uint8_t dying;
-    uint8_t watched;            /* Endpoint: ipc/watch.h wants to hear of removals */
-    uint32_t size_bytes;        /* what the pool handed out */
-} __attribute__((aligned(16))); /* for the frame that follows in a thread, which the CPU writes */
+    uint8_t watched;            /* Endpoint: removals are reported to ipc/watch.h */
+    uint32_t size_bytes;        /* as the pool handed out */
+} __attribute__((aligned(16))); /* in a thread a frame follows, which the CPU writes */

@@ -2,7 +2,7 @@
 
 #include "kernel/machine/call.h"
 
-#define LONG_RUN_FRAMES 32U /* to look at them twice is work enough for one stay */
+#define LONG_RUN_FRAMES 32U /* looking at more of them twice is too much for one stay */
 
 #define DEVICE_FIRST_BITS 40U
 #define DEVICE_COUNT_MAX ((1ULL << 23) - 1)
@@ -35,7 +35,7 @@ uint64_t memory_count(const struct cap_slot *slot) {
 enum status memory_check_device(uint64_t first_frame, uint64_t page_count) {
     for (uint64_t frame = first_frame; frame < first_frame + page_count; frame++) {
         if (frame_type(frame) != FRAME_FIRMWARE)
-            return E_BUSY; /* RAM is mapped through its own Memory only */
+            return E_BUSY; /* only its own Memory maps RAM */
     }
     return arch_owns_frames(first_frame, page_count) ? E_BUSY : OK;
 }

@@ -3,7 +3,7 @@
 #include "kernel/arch.h"
 #include "kernel/base/string.h"
 
-/* The free frames of a run are zero but for these two words, and its first frame's ledger count says how long it is. */
+/* A free run is zero except these two words, and its first frame's ledger count says how long it is. */
 struct pool_run {
     struct pool_run *next, *previous;
 };
@@ -12,7 +12,7 @@ struct pool_piece {
     struct pool_piece *next;
 };
 
-/* The head of a frame that is cut into pieces; the pieces follow, from the first multiple of their size on. */
+/* The head of a frame that is cut into pieces. The pieces follow, from the first multiple of their size on. */
 struct pool_slab {
     struct pool_slab *next, *previous; /* slabs of this class with a free piece */
     struct pool_piece *free;
@@ -25,7 +25,7 @@ struct list all_pools = {{&all_pools.head, &all_pools.head}};
 
 uint64_t pool_refuse_at;
 
-/* May nothing be taken now? */
+/* Does the pool refuse this request? */
 static bool refuses(const struct pool *pool) {
     bool asked_for = BATON_CHECKS && pool_refuse_at != 0 && --pool_refuse_at == 0;
     return asked_for || pool->object.dying;
@@ -148,7 +148,7 @@ static struct pool_run *run_from_lists(struct pool *pool, uint32_t order) {
     return run;
 }
 
-/* Clear the chunk's frames up to `end`, at most `budget` of them; how many were. */
+/* Clear the chunk's frames up to `end`, at most `budget` of them. Returns how many. */
 static uint64_t clear_chunk(struct pool_chunk *chunk, uint64_t end, uint64_t budget) {
     uint64_t count = 0;
     while (chunk->cleared < end && count < budget) {
@@ -162,7 +162,7 @@ static uint64_t clear_chunk(struct pool_chunk *chunk, uint64_t end, uint64_t bud
 bool pool_prepare(struct pool *pool, uint64_t frame_count) {
     uint64_t cleared = 0;
     for (struct pool_chunk *chunk = pool->open; chunk != NULL; chunk = chunk->next_open) {
-        uint64_t end = chunk->used + 2 * frame_count; /* with what is skipped for alignment */
+        uint64_t end = chunk->used + 2 * frame_count; /* with frames skipped for alignment */
         if (end > chunk->frame_count)
             end = chunk->frame_count;
         cleared += clear_chunk(chunk, end, POOL_PREPARE_FRAMES - cleared);
@@ -172,7 +172,7 @@ bool pool_prepare(struct pool *pool, uint64_t frame_count) {
     return cleared == 0;
 }
 
-/* From the part of a chunk that was never used; what is skipped to reach an aligned frame is listed. */
+/* Take a run from the unused part of a chunk. Frames skipped to reach an aligned one go to the lists of free runs. */
 static void *run_from_chunks(struct pool *pool, uint32_t order) {
     uint64_t frame_count = 1ULL << order;
     for (struct pool_chunk **link = &pool->open; *link != NULL; link = &(*link)->next_open) {
@@ -185,7 +185,7 @@ static void *run_from_chunks(struct pool *pool, uint32_t order) {
         clear_chunk(chunk, chunk->used, UINT64_MAX);
         if (chunk->used == chunk->frame_count)
             *link = chunk->next_open;
-        while (unused < first) { /* `first` is a multiple of a larger power of two than all that is before it */
+        while (unused < first) { /* `first` is a multiple of a larger power of two than any frame before it */
             uint32_t part = (uint32_t)__builtin_ctzll(unused);
             join_and_push(pool, arch_pointer(unused * PAGE_BYTES), part);
             unused += 1ULL << part;
@@ -317,8 +317,10 @@ void pool_dissolve_step(struct pool *pool) {
         bool is_header = pool->chunk_count == 1 && chunk->frame_count == 0;
         if (is_header)
             break;
-        /* What was handed out has come back, in runs: zero but for the links at the start of some. (Only what a test's hook
-         * took has not: see test_hooks.c.) */
+        /*
+         * All frames handed out have come back, in runs: zero except the links at the start of some. (Only those that a
+         * test's hook took have not: see test_hooks.c.)
+         */
         bool is_zero = chunk->frame_count < chunk->cleared && frame_type(frame) == FRAME_POOL;
         if (chunk->frame_count < chunk->used)
             memory_clear(arch_pointer(frame * PAGE_BYTES), sizeof(struct pool_run));
@@ -337,7 +339,10 @@ void pool_dissolve_step(struct pool *pool) {
     frame_set_type(header_frame, 1, FRAME_ZERO, 0);
 }
 
-/* The pool has paid for the log up to a time; as far ahead as the whole allowance takes to come back, and no farther. */
+/*
+ * `log_paid_ns` is the time at which all spent bytes will have come back. It is never farther ahead than the whole
+ * allowance takes to come back.
+ */
 bool pool_pays_log(struct pool *pool, uint64_t length_bytes) {
     uint64_t now_ns = arch_clock_ns(), cost_ns = (length_bytes + LOG_LINE_BYTES) * LOG_BYTE_NS;
     uint64_t paid_ns = (pool->log_paid_ns > now_ns ? pool->log_paid_ns : now_ns) + cost_ns;

@@ -4,7 +4,7 @@
 #include "kernel/machine/request.h"
 #include "kernel/memory/pool.h"
 
-#define TABLE_PAGES 512U /* what one last-level table maps */
+#define TABLE_PAGES 512U /* mapped by one last-level table */
 
 struct space *space_make(struct pool *pool) {
     void *root = pool_take_run(pool, 0, FRAME_TABLE);
@@ -21,7 +21,7 @@ struct space *space_make(struct pool *pool) {
     return space;
 }
 
-/* A run of user pages that one call may cover. */
+/* Are these user pages, as many as one call may cover? */
 static bool range_is_valid(uaddr_t at, uint64_t page_count) {
     return at % PAGE_BYTES == 0 && page_count > 0 && page_count <= MAP_PAGES_MAX && at >= USER_LOWEST &&
            at < USER_LIMIT && page_count * PAGE_BYTES <= USER_LIMIT - at;
@@ -33,7 +33,7 @@ bool space_rights_are_valid(uint64_t rights) {
            (rights & write_execute) != write_execute;
 }
 
-/* Pages from `at` to the end of its last-level table, but no more than `left`. */
+/* The number of pages from `at` to the end of its last-level table, at most `left`. */
 static uint64_t pages_in_table(uaddr_t at, uint64_t left) {
     uint64_t rest = TABLE_PAGES - arch_table_index(at);
     return rest < left ? rest : left;
@@ -44,11 +44,11 @@ static bool is_mapped(const struct space *space, uaddr_t page) {
     return table != NULL ? table[arch_table_index(page)] != 0 : arch_large_find(space->root, page) != NULL;
 }
 
-/* A run in one table: E_EXISTS and where, if something is mapped there. */
+/* Check that a run in one table is empty. E_EXISTS: something is mapped at *ret_where. */
 static enum status check_run(const uint64_t *table, uaddr_t at, uint64_t count, uint64_t *ret_where) {
     const uint64_t *entries = table + arch_table_index(at);
     uint64_t any = 0;
-    for (uint64_t i = 0; i < count; i++) /* all of them: that is quicker than to ask each time */
+    for (uint64_t i = 0; i < count; i++) /* all of them: quicker than a test for each */
         any |= entries[i];
     if (any == 0)
         return OK;
@@ -76,7 +76,7 @@ static enum status check_empty(const struct space *space, uaddr_t at, uint64_t p
     return status;
 }
 
-/* A run that one large page can map. */
+/* Can one large page map the run? */
 static bool is_large(const struct space *space, const struct frame_run *run) {
     return run->page_count == TABLE_PAGES && run->frame % TABLE_PAGES == 0 && arch_table_index(run->at) == 0 &&
            arch_table_find(space->root, run->at) == NULL;
@@ -145,7 +145,10 @@ static bool cuts_large(const struct space *space, uaddr_t at, uint64_t count) {
     return count < TABLE_PAGES && arch_large_find(space->root, at) != NULL;
 }
 
-/* A CPU that has answered a request waits for the lock, so after the first flush none is in user mode to miss the page. */
+/*
+ * Empty the large page before its table takes its place. A CPU that has answered a request waits for the lock, so after
+ * the first flush no CPU is in user mode to miss the page.
+ */
 static void split_large(const struct space *space, uaddr_t at) {
     uaddr_t first = at & ~(uaddr_t)(TABLE_PAGES * PAGE_BYTES - 1);
     request_flush(space->root, first, TABLE_PAGES);
@@ -155,8 +158,9 @@ static void split_large(const struct space *space, uaddr_t at) {
 }
 
 /*
- * Make sure that the run begins and ends at the edges of pages: large ones that it cuts are split, which no program can tell.
- * E_MEMORY, and nothing changed: the pool has no memory for the tables. CALL_RESTART: it was work enough for one stay.
+ * Split the large pages that the run cuts, so that it begins and ends at the edge of a page. Programs can't see a
+ * difference. E_MEMORY, and nothing changed: the pool has no memory for the tables. CALL_RESTART: pages were split, or
+ * frames cleared, and that was work enough for one stay.
  */
 static uint64_t split_edges(struct space *space, uaddr_t at, uint64_t page_count) {
     struct pool *pool = space->object.pool;
@@ -182,7 +186,7 @@ static uint64_t split_edges(struct space *space, uaddr_t at, uint64_t page_count
     return CALL_RESTART;
 }
 
-/* The large page at `at`, if there is one; how many pages that was. */
+/* Unmap the large page at `at`, if there is one. Returns how many pages that was. */
 static uint64_t unmap_large(struct space *space, uaddr_t at) {
     if (arch_large_find(space->root, at) == NULL)
         return 0;
@@ -191,7 +195,7 @@ static uint64_t unmap_large(struct space *space, uaddr_t at) {
     return TABLE_PAGES;
 }
 
-/* The part of a run that lies in one table; how many pages were there. */
+/* Unmap the part of a run that lies in one table. Returns how many pages were mapped. */
 static uint64_t unmap_part(struct space *space, uaddr_t at, uint64_t count) {
     uint64_t *table = arch_table_find(space->root, at);
     if (table == NULL)
@@ -221,7 +225,10 @@ struct result space_unmap(struct space *space, uaddr_t at, uint64_t page_count) 
     return result_value(unmapped);
 }
 
-/* The part of a run that lies in one table, or in one large page: are all pages there, and may they have these rights? */
+/*
+ * Check the part of a run that lies in one table, or in one large page: are all pages mapped, and may they have these
+ * rights?
+ */
 static struct result check_protect(const struct space *space, uaddr_t at, uint64_t count, uint64_t rights) {
     const uint64_t *table = arch_table_find(space->root, at);
     const uint64_t *large = table == NULL ? arch_large_find(space->root, at) : NULL;
@@ -243,7 +250,10 @@ static struct result check_protect(const struct space *space, uaddr_t at, uint64
     return (struct result){.status = entries[found] == 0 ? E_EMPTY : E_RIGHTS, .value = at + found * PAGE_BYTES};
 }
 
-/* The same part, whose pages are all there; it cuts no large page. */
+/*
+ * Protect the part of a run that lies in one table or in one large page. All its pages are mapped, and it cuts no large
+ * page.
+ */
 static void protect_part(const struct space *space, uaddr_t at, uint64_t count, uint64_t rights) {
     uint64_t *table = arch_table_find(space->root, at);
     if (table == NULL) {
