@@ -38,14 +38,17 @@ static void release_message_frame(struct thread *thread) {
 }
 
 void thread_hold_message_frame(struct thread *thread, uint64_t frame) {
-    release_message_frame(thread);        /* boot's, which has no capability */
-    if (frame == 0 || !frame_hold(frame)) /* the caller has found room for one */
+    release_message_frame(thread);        /* also boot's, which has no capability */
+    if (frame == 0 || !frame_hold(frame)) /* the caller has checked that it can be held */
         return;
     thread->message_frame = (uint32_t)frame;
     thread->message = arch_pointer(frame * PAGE_BYTES);
 }
 
-/* A dying thread leaves at its first step, but keeps the binding for some more. By then another one may be bound. */
+/*
+ * A dying thread leaves its notification in its first step of the reaper, but keeps the binding for some more. By then
+ * another thread may be bound.
+ */
 static void leave_notification(const struct thread *thread) {
     struct notification *notification = cap_object(&thread->notification);
     if (notification != NULL && notification->bound == thread)
@@ -57,7 +60,10 @@ void thread_leave(struct thread *thread) {
     leave_notification(thread);
 }
 
-/* Bindings lie in the thread, which begins its page, so the thread is found from the slot. That of faults is looked up at each use. */
+/*
+ * A thread lies at the start of a page, and its bindings in that page, so the slot leads to the thread. The fault
+ * endpoint needs nothing here: it is looked up at each use.
+ */
 void thread_unbind(struct cap_slot *slot) {
     assert(cap_binding(slot) > BOUND_THREAD_REPLY && cap_binding(slot) <= BOUND_THREAD_MESSAGE);
     struct thread *thread = (struct thread *)((uintptr_t)slot & ~(uintptr_t)(PAGE_BYTES - 1));
@@ -115,7 +121,10 @@ void cap_take_away(struct cap_slot *slot) {
     }
 }
 
-/* Children of what goes are left too deep for a while; all of them follow `root`, which is all that matters here. */
+/*
+ * The children of removed capabilities stay too deep for a while. That is no harm here: all of them follow `root` and
+ * are deeper.
+ */
 bool cap_revoke_some(struct cap_slot *root, uint32_t count) {
     struct object *object = cap_object(root);
     struct cap_slot *next = cap_next(root);
@@ -125,7 +134,7 @@ bool cap_revoke_some(struct cap_slot *root, uint32_t count) {
         next = cap_next(root);
     }
     object->adjust_at = NULL;
-    /* The reaper unlinks from a dying object's list without a look at the note, which would outlive its slot. */
+    /* The reaper unlinks slots of a dying object without looking at `adjust_at`, so a note would outlive its slot. */
     if (next != NULL && !object->dying)
         cap_note_orphans(object, next, cap_depth(root) + 1);
     return next == NULL || cap_depth(next) <= cap_depth(root);

@@ -1,9 +1,12 @@
 /*
- * What the timer's interrupt ends: waits, time slices, and a step of what is dead.
+ * The timer interrupt: ends waits and time slices, and does a step of the reaper.
  */
 #pragma once
 
 struct cpu;
 
-/* The timer interrupt of this CPU: let what is due happen, at most one batch, and end the time slice if it is over. Lock: kernel lock. */
+/*
+ * Handle the timer interrupt of this CPU: at most one batch of due deadlines, one step of the reaper, and the time
+ * slice if it is over. Lock: kernel lock.
+ */
 void timer_interrupt(struct cpu *cpu);

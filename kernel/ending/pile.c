@@ -3,7 +3,7 @@
 #include "kernel/memory/pool.h"
 #include "kernel/run/wait.h"
 
-/* Pools with something dead, the newest kill's first. */
+/* Pools with dead objects, that of the newest kill first. */
 static struct list pile = {{&pile.head, &pile.head}};
 
 struct pool *pile_top(void) {
@@ -11,11 +11,11 @@ struct pool *pile_top(void) {
 }
 
 uint64_t reaper_place;
-static uint64_t places; /* that have been given: none comes a second time, as a thread may wait for it (thread.reaps) */
+static uint64_t places; /* given so far; none is given twice, as a thread may wait for it (thread.reaps) */
 
 void pile_lower(void) { reaper_place = list_is_empty(&pile) ? 0 : pile_top()->reaper_place; }
 
-/* To the top, from wherever it is: its place never becomes a lower one, so whoever waits for that goes on waiting. */
+/* The pool may be in the pile already. Its place never becomes lower, so a thread that waits for it goes on waiting. */
 void pile_up(struct pool *pool) {
     if (list_first(&pile) == &pool->reaped)
         return;
@@ -27,12 +27,12 @@ void pile_up(struct pool *pool) {
 
 void object_kill(struct object *object) {
     if (object->dying || (object->pool == NULL && object->type != OBJECT_POOL))
-        return; /* what boot made (the regions of memory, ports, lines) stays, with or without capabilities */
+        return; /* boot's objects (regions of memory, ports, lines) stay, with or without capabilities */
     object->dying = true;
     object->adjust_at = NULL;
     struct thread *thread = CONTAINER_OF(object, struct thread, object);
     if (object->type == OBJECT_THREAD && thread->state != THREAD_STOPPED)
-        thread_stop(thread); /* not one more instruction of it, whenever it is taken apart */
+        thread_stop(thread); /* it executes no further instruction, however late it is taken apart */
     struct pool *pool = object->pool;
     if (pool == NULL) {
         pool = CONTAINER_OF(object, struct pool, object);

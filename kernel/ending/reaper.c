@@ -14,9 +14,12 @@
 #include "kernel/run/timer.h"
 #include "kernel/run/wait.h"
 
-#define REAP_CAPS \
-    4U /* removed in one step; each can mean STEPS_MAX corrections, and a Reply, the last, the end of a wait */
-#define REAP_SLOTS 64U /* looked at in one step */
+/*
+ * Capabilities removed in one step. Each can take STEPS_MAX corrections, and a Reply, which is the last of a step, ends
+ * a wait.
+ */
+#define REAP_CAPS 4U
+#define REAP_SLOTS 64U /* examined in one step */
 
 static bool space_reap_step(struct space *space) {
     request_leave(space->root);
@@ -91,7 +94,7 @@ static bool notification_reap_step(struct notification *notification) {
     return false;
 }
 
-/* Everything made from the pool dies first, a few objects at a time; when they are gone, the frames go back. */
+/* First all objects made from the pool die, a few at a time. When they are gone, the frames go back. */
 static void pool_reap_step(struct pool *pool) {
     if (list_is_empty(&pool->objects)) {
         pool_dissolve_step(pool);
@@ -102,7 +105,7 @@ static void pool_reap_step(struct pool *pool) {
         object_kill(CONTAINER_OF(list_first(&pool->objects), struct object, in_pool));
 }
 
-/* One step in taking `object` apart. True: nothing is left but its memory. */
+/* Do one step in taking `object` apart. True: only its memory is left. */
 static bool reap_step(struct object *object) {
     switch ((enum object_type)object->type) {
     case OBJECT_SPACE:
@@ -128,9 +131,9 @@ static bool reap_step(struct object *object) {
     panic("an object that boot made was killed");
 }
 
-/* What a step takes at most, in the budget's units. */
+/* The greatest cost of a step, in the budget's units. */
 static const uint8_t step_costs[] = {
-    [OBJECT_SPACE] = 56,    /* many entries, and tables to look through for them */
+    [OBJECT_SPACE] = 56,    /* many entries, and tables to search for them */
     [OBJECT_POOL] = 12,     /* several frames, one to clear */
     [OBJECT_TABLE] = 21,    /* several capabilities, one of which may end a thread's wait */
     [OBJECT_THREAD] = 24,   /* a frame to clear */
@@ -140,7 +143,7 @@ static const uint8_t step_costs[] = {
 #define TAKE_AWAY_COST 4U
 
 static uint32_t next_cost(const struct object *object) {
-    const struct cap_slot *cap = object->first_cap; /* its pool died before its capabilities did */
+    const struct cap_slot *cap = object->first_cap; /* not NULL: its pool died before its capabilities did */
     bool ends_wait = cap != NULL && cap_binding(cap) == BOUND_THREAD_SPACE;
     return cap == NULL || ends_wait ? step_costs[ends_wait ? OBJECT_THREAD : object->type] : TAKE_AWAY_COST;
 }

@@ -13,7 +13,7 @@
 #include "kernel/run/trace.h"
 #include "kernel/run/wait.h"
 
-#define SENDERS_REFUSED_MAX 4U /* senders whose message can't be delivered, in one go */
+#define SENDERS_REFUSED_MAX 4U /* with messages that can't be delivered, in one stay */
 
 struct endpoint *endpoint_make(struct pool *pool) {
     struct endpoint *endpoint = pool_take(pool, sizeof(struct endpoint));
@@ -23,7 +23,7 @@ struct endpoint *endpoint_make(struct pool *pool) {
 }
 
 /*
- * A receiver, out of its queue, gets the message of `sender`, whose words beyond the registers are there already. From
+ * Give `receiver`, which is out of its queue, the message of `sender`. The words of the message are there already. From
  * now on `sender` waits for the answer.
  */
 static void deliver(struct thread *sender, struct thread *receiver, uint64_t badge, uint64_t info) {
@@ -40,7 +40,7 @@ static void receiver_leave(struct thread *receiver) {
     timer_cancel(&receiver->deadline);
 }
 
-/* The running thread blocks; the receiver, which has its message, runs, or stops if it is suspended. */
+/* Block the running thread. The receiver, which has its message, runs, or stops if it is suspended. */
 static void hand_over(struct thread *running, enum thread_run_state state, struct thread *receiver) {
     if (receiver->suspended) {
         sched_block(running, state);
@@ -50,15 +50,16 @@ static void hand_over(struct thread *running, enum thread_run_state state, struc
     }
 }
 
-/* The sender stays where it is until a server comes. */
+/* Queue the sender until a server comes. */
 static void wait_for_server(struct thread *sender, struct endpoint *endpoint, uint64_t info) {
     sender->call_info = info;
     queue_enter(&endpoint->senders, sender);
 }
 
 /*
- * The capability through which a queued sender speaks, found anew: it may have been taken away while the sender waited, and its
- * badge given to somebody else. So a message never has a badge that its sender does not hold. NULL: it speaks no more.
+ * Look up again the capability by which a queued sender sends. It may have been taken away while the sender waited, and
+ * its badge given to another client. So a message never has a badge that its sender does not hold. NULL: the sender has
+ * no such capability any more.
  */
 static const struct cap_slot *find_sender_cap(const struct thread *sender, const struct endpoint *endpoint) {
     const struct cap_slot *slot = &sender->fault_endpoint;
@@ -90,7 +91,7 @@ uint64_t endpoint_call(struct thread *self, const struct cap_slot *slot, uint64_
     return CALL_BLOCKED;
 }
 
-#define LOG_FAULT_BYTES 96U /* what the line is made of */
+#define LOG_FAULT_BYTES 96U /* length of the line */
 
 __attribute__((noinline)) static void stop_unheard(struct thread *thread) {
     if (pool_pays_log(thread->object.pool, LOG_FAULT_BYTES))
@@ -168,7 +169,7 @@ uint64_t endpoint_receive(struct thread *self, struct endpoint *endpoint, uint64
     return E_CANCEL; /* many bad messages in a row: let interrupts in; servers wait again after any error */
 }
 
-/* What the answer to a fault does to the faulting thread. True: it runs on. */
+/* Apply the answer to a fault to the faulting thread. True: it runs on. *ret_status E_ARG: the answer is malformed. */
 static bool answer_fault(const struct thread *self, struct thread *faulted, uint64_t info, enum status *ret_status) {
     *ret_status = OK;
     switch (message_label(info)) {

@@ -15,7 +15,7 @@ struct endpoint {
     struct object object;
     struct heap senders;   /* IN_CALL, IN_FAULT */
     struct heap receivers; /* IN_WAIT */
-    struct cpu *home;      /* where the last one came to wait the long way: only there may the fast path enter one */
+    struct cpu *home;      /* CPU of the last receiver to wait the long way: only there may the fast path queue one */
     struct cap_slot watch; /* the notification that endpoint_watch bound; see ipc/watch.h */
     uint64_t watch_bits;
 };
@@ -23,21 +23,23 @@ struct endpoint {
 /* Lock: kernel lock. */
 struct endpoint *endpoint_make(struct pool *pool); /* NULL: no memory */
 
-/* The running thread can't go on: that is sent to its fault endpoint; without one it stays stopped. `address` and `access` as
- * in struct fault_message. */
+/*
+ * Report that the running thread can't go on: send the fault to its fault endpoint; without one the thread stops.
+ * `address` and `access` as in struct fault_message.
+ */
 void fault_raise(struct thread *thread, enum fault_kind kind, uint64_t address, uint64_t access);
 
 /*
- * What message calls do when their arguments are right; the caller's frame has these, and gets the results. Each may fail as its call
- * does, and nothing has changed then. CALL_BLOCKED: `self` waits.
+ * The mechanism of message calls, for arguments that were checked. The caller's frame has the arguments and gets the
+ * results. Each may fail with the errors of its call; then nothing has changed. CALL_BLOCKED: `self` waits.
  */
 
 /* Call through `slot`, an Endpoint. */
 uint64_t endpoint_call(struct thread *self, const struct cap_slot *slot, uint64_t info);
 
 /*
- * Take the next message, or wait for one. The current reply is free. CALL_BLOCKED: `self` is in the queue, and the caller
- * must make it IN_WAIT.
+ * Take the next message, or wait for one. The thread's reply slot must be empty. CALL_BLOCKED: `self` is in the queue,
+ * and the caller must make it IN_WAIT.
  */
 uint64_t endpoint_receive(struct thread *self, struct endpoint *endpoint, uint64_t deadline_ns);
 

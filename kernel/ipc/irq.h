@@ -1,6 +1,6 @@
 /*
- * Interrupt lines: an Irq capability stands for a range of lines; a line can be bound to one notification. When it
- * fires the notification is raised, and a level-triggered line masked until irq_ack.
+ * Interrupt lines. An Irq capability stands for a range of lines; a line can be bound to one notification. When the
+ * line fires, the notification is raised; a level-triggered line is masked until irq_ack.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * Notifications: a word of bits that anybody may raise and somebody waits for. Interrupts and timers raise them too.
- * A thread bound to one gets its bits in ep_wait.
+ * Notifications: a word of bits. Threads, interrupts and timers raise bits; threads wait for them. A thread bound to a
+ * notification gets its bits in ep_wait, too.
  */
 #pragma once
 
@@ -21,10 +21,13 @@ struct notification *notification_make(struct pool *pool); /* NULL: no memory */
 /* Raise bits: the first waiter, or the bound thread if it is in ep_wait, takes all bits and runs on. */
 void notification_raise(struct notification *notification, uint64_t bits);
 
-/* The bound thread, if it is in ep_wait, takes what is raised. For when it has just been bound. */
+/*
+ * If bits are raised and the bound thread is in ep_wait, it takes them and runs on. Call when a thread has just been
+ * bound.
+ */
 void notification_tell_bound(struct notification *notification);
 
-/* What is raised, which is nothing afterwards. */
+/* Take the raised bits; none is raised afterwards. */
 static inline uint64_t notification_take(struct notification *notification) {
     uint64_t bits = notification->bits;
     notification->bits = 0;

@@ -14,7 +14,7 @@ enum status transfer_check_info(const struct thread *thread, uint64_t info) {
     return thread->message == NULL ? E_STATE : OK;
 }
 
-/* Indices are read from the users' pages once in each way, so that nothing can change between check and use. */
+/* Each way reads an index from a user's page once, so that it can't change between check and use. */
 static inline struct cap_slot *sent(const struct thread *from, uint32_t i) {
     return table_slot(from, __atomic_load_n(&from->message->send_caps[i], __ATOMIC_RELAXED));
 }
@@ -22,14 +22,14 @@ static inline struct cap_slot *place_for(const struct thread *to, uint32_t i) {
     return table_slot(to, __atomic_load_n(&to->message->receive_caps[i], __ATOMIC_RELAXED));
 }
 
-/* The words beyond the registers; both threads have message pages. */
+/* Move the words beyond the registers. Both threads have message pages. */
 __attribute__((noinline)) static enum status move_words(const struct thread *from, struct thread *to, uint32_t words) {
     memory_move(&to->message->words[MESSAGE_REGISTERS], &from->message->words[MESSAGE_REGISTERS],
                 (words - MESSAGE_REGISTERS) * sizeof(uint64_t));
     return OK;
 }
 
-/* What transfer_rest leaves: several capabilities or none, one that is not simple, whatever is wrong. */
+/* The general case of transfer_rest: any number of capabilities, simple or not, and all errors. */
 __attribute__((noinline)) static enum status transfer_slowly(struct thread *from, struct thread *to, uint64_t info) {
     uint32_t words = message_words(info), caps = message_caps(info);
     if (from->message == NULL)
@@ -69,7 +69,7 @@ enum status transfer_rest(struct thread *from, struct thread *to, uint64_t info)
     return message_words(info) > MESSAGE_REGISTERS ? move_words(from, to, message_words(info)) : OK;
 }
 
-/* The rest of a struct fault_message, in place. */
+/* Write the rest of a struct fault_message in place. */
 static inline void write_fault_details(const struct thread *from, uint64_t *words) {
     struct thread_registers *registers = (void *)&words[offsetof(struct fault_message, registers) / 8];
     struct space_walk *walk = (void *)&words[offsetof(struct fault_message, walk) / 8];

@@ -4,9 +4,9 @@
 #include "kernel/ipc/notification.h"
 
 /*
- * `previous` has lost its last descendant if `slot` was its child and what follows now is not. Depths can be trusted:
- * whoever removes a capability has settled the list first (cap_settle), and where a revocation has not, what it removes
- * follows its root directly and all that is still too deep descends from that root.
+ * `previous` has lost its last descendant if `slot` was its child and the slot after it now is not. The depths are
+ * right, since the list is settled (cap_settle) before a capability is removed. A revocation doesn't settle, but it
+ * removes the slot directly after its root, and all slots that are still too deep descend from that root.
  */
 void watch_note_removal(const struct object *object, const struct cap_slot *slot, const struct cap_slot *previous) {
     if (previous == NULL || (cap_rights(previous) & ENDPOINT_WATCH) == 0 || cap_depth(slot) <= cap_depth(previous) ||

@@ -1,5 +1,5 @@
 /*
- * A deadline, as it lies in what it is of. timer.h says what deadlines do.
+ * A deadline, as it lies in its thread or notification. timer.h says what deadlines do.
  */
 #pragma once
 

@@ -5,7 +5,10 @@
 
 static uint8_t reasons; /* enum fastpath_bar */
 
-/* The state of the FPU would have to be saved before another thread runs: the long way does it. */
+/*
+ * An FPU with an owner bars the fast path, too: its state has to be saved before another thread runs, and the long way
+ * does that.
+ */
 void fastpath_update(struct cpu *cpu) {
     bool watched = reasons != 0 || (cpu->current != NULL && cpu->current->foreign);
     cpu->arch.call_limit = watched ? 0 : CALL_WHOLE_FIRST;

@@ -18,7 +18,10 @@ void sched_switch(struct cpu *cpu, struct thread *next) {
         fastpath_update(cpu);
 }
 
-/* The slice of `cpu` ends. If that is another one, its counter may be ahead of this one's; then nothing was done in the slice. */
+/*
+ * End the slice of `cpu`. If that is another CPU, its counter may be ahead of this one's; then the slice counts as
+ * empty.
+ */
 static void end_slice(struct cpu *cpu) {
     if ((int64_t)(arch_ticks() - cpu->slice_start) < 0)
         cpu->slice_owner = NULL;
@@ -57,7 +60,7 @@ void sched_block(struct thread *thread, enum thread_run_state state) {
     if (thread->state == THREAD_READY) {
         dequeue(cpu, thread);
         if (thread->reaps != 0)
-            sched_unsettle(cpu); /* what it was taking apart is the timer's now: arm_timer() in leave.c */
+            sched_unsettle(cpu); /* the timer goes on with its reaping: arm_timer() in leave.c */
     } else {
         assert(thread->state == THREAD_RUNNING && cpu->current == thread);
         cpu->blocked = true;
@@ -103,7 +106,7 @@ bool sched_rotate(struct cpu *cpu) {
     return true;
 }
 
-/* Somebody of higher priority comes: `current` keeps its place, and what is left of its slice if one is running. */
+/* Make room for a thread of higher priority: `current` keeps its place, and the rest of its slice if one is running. */
 static void preempt(struct cpu *cpu, struct thread *current) {
     uint64_t now = cpu->slice_end_ns == 0 ? 0 : arch_clock_ns();
     bool used_up = cpu->slice_end_ns != 0 && cpu->slice_end_ns <= now;

@@ -1,22 +1,22 @@
 /*
- * Who runs: fixed priorities, round robin within one, one bitmap word a CPU. The kernel does not switch stacks, so "to
- * switch" is to say who will run when the kernel is left.
+ * Scheduling: fixed priorities, round robin within one, one bitmap word for each CPU. The kernel does not switch
+ * stacks: "to switch" is to set which thread runs when the kernel is left.
  *
  * A time slice belongs to the thread that the scheduler chose. A server that is called runs in the rest of its caller's
- * slice, and that time is counted as the caller's: who lets others work pays for it.
+ * slice, and that time is counted as the caller's: a client pays for the work of its servers.
  */
 #pragma once
 
 #include "kernel/machine/cpu.h"
 #include "kernel/run/thread.h"
 
-#define SLICE_NS 10000000ULL /* how long a thread runs before an equal one does */
+#define SLICE_NS 10000000ULL /* how long a thread runs before another of its priority does */
 
 /* Lock: kernel lock, for everything here. */
 
 static inline uint32_t sched_top(uint64_t bitmap) { return 63U - (uint32_t)__builtin_clzll(bitmap); }
 
-/* A slice of this CPU ends: what was done in it is the owner's, and `next`, or nobody, owns what comes. */
+/* End a slice of this CPU: charge its owner for it. `next` owns the following one; NULL: no thread does. */
 static inline void sched_charge(struct cpu *cpu, struct thread *next) {
     uint64_t now = arch_ticks();
     if (cpu->slice_owner != NULL)
@@ -34,13 +34,19 @@ static inline void sched_enqueue(struct cpu *cpu, struct thread *thread, bool at
     cpu->ready_bitmap |= 1ULL << thread->priority;
 }
 
-/* `cpu` has something to decide when it leaves the kernel. If it is another one, it has to come in for that. */
+/*
+ * Make `cpu` choose a thread and arm its timer when it leaves the kernel. If it is another CPU, it is interrupted to
+ * enter the kernel.
+ */
 void sched_unsettle(struct cpu *cpu);
 
-/* `thread`, which is in no queue, may run. */
+/* Let `thread`, which is in no queue, run. */
 void sched_ready(struct thread *thread);
 
-/* The same where it comes after `current`, the running thread, or after that one's time slice, which begins if none has. */
+/*
+ * sched_ready() for a thread that does not preempt `current`, the running thread. If both have equal priority, it comes
+ * after the time slice of `current`, which begins now if none has.
+ */
 __attribute__((always_inline)) static inline void sched_ready_behind(struct cpu *cpu, const struct thread *current,
                                                                      struct thread *thread) {
     sched_enqueue(cpu, thread, false);
@@ -49,42 +55,47 @@ __attribute__((always_inline)) static inline void sched_ready_behind(struct cpu 
     uint64_t end_ns = cpu->slice_end_ns;
     if (end_ns == 0)
         cpu->slice_end_ns = end_ns = arch_clock_ns() + SLICE_NS;
-    if (end_ns < cpu->armed_ns) /* also of a slice that ended when nobody was there to take the next */
+    if (end_ns < cpu->armed_ns) /* also if the slice ended while no thread was ready for the next */
         cpu->unsettled = true;  /* sched_leave arms the timer */
 }
 
-/* `thread`, READY or RUNNING, may not run any more; `state` is what it is from now on. */
+/* Don't let `thread`, READY or RUNNING, run any more. `state` is its new state. */
 void sched_block(struct thread *thread, enum thread_run_state state);
 
 /*
- * `running`, the running thread, blocks for the sake of `next`, which is in no queue: run that in the rest of the time
- * slice, unless something of higher priority is ready.
+ * Block `running`, the running thread, and run `next`, which is in no queue, in the rest of the time slice, unless a
+ * thread of higher priority is ready.
  */
 void sched_swap(struct thread *running, enum thread_run_state state, struct thread *next);
 
-/* Make `next`, which is in no queue, the running thread; whoever ran before is in its new place already. */
+/* Make `next`, which is in no queue, the running thread. The thread that ran before is in its new place already. */
 void sched_switch(struct cpu *cpu, struct thread *next);
 
 /*
- * If `thread` runs on another CPU, take it from there: it is READY, with its registers in its frame, and makes the system call or
- * the fault that it came into the kernel for again. False: what it came for is a trap, which would not come again; nothing has
- * changed, and it is reported as soon as the lock is free. `lose_trap`: never false, for a thread that is not to go on.
+ * If `thread` runs on another CPU, take it from there. Then it is READY, with its registers in its frame, and will
+ * repeat the system call or the fault for which it entered the kernel. False, and nothing changed: it entered for a
+ * trap, which would not come again; the trap is reported as soon as the lock is free. `lose_trap`: never false, for a
+ * thread that won't go on.
  */
 bool sched_claim(struct thread *thread, bool lose_trap);
 
-/* A thread that is dying or moving to another CPU has stopped: its CPU has no use for it any more. */
+/* Make the CPU of a stopped thread forget it, since the thread is dying or moves to another CPU. */
 void sched_forget(struct thread *thread);
 
-/* The running thread's turn is over; its equals come first. False: it has none. */
+/* End the running thread's turn: ready threads of its priority come first. False: there are none. */
 bool sched_rotate(struct cpu *cpu);
 
-/* Who runs on `cpu` from now on: the highest ready thread, if the CPU is free or that is higher than the one that runs. */
+/*
+ * Choose the thread that runs on `cpu` from now on: the highest ready one, if the CPU is free or the running one has
+ * lower priority.
+ */
 void sched_choose(struct cpu *cpu);
 
 /*
- * `running`, the running thread, waits. Who is to run in its place, if nothing has to be asked: nobody has unsettled the CPU,
- * and the thread that is ready first is alone in its queue, may run at once (thread_set_direct) and begins a time slice. What
- * is left to do, arch_switch() and cpu->current, is the caller's. NULL: it is not so, and sched_leave will choose.
+ * Let `running`, the running thread, wait. Returns the thread that runs in its place if that takes no decision: the CPU
+ * is not unsettled, and the first ready thread is alone in its queue, may run at once (thread_set_direct) and begins a
+ * time slice. The caller does the rest, arch_switch() and cpu->current. NULL: it takes a decision, and sched_leave will
+ * choose.
  */
 __attribute__((always_inline)) static inline struct thread *sched_wait(struct thread *running,
                                                                        enum thread_run_state state) {

@@ -2,7 +2,7 @@
 
 #include "kernel/run/sched.h"
 
-/* Whether a thread's wait has a deadline has changed. */
+/* A deadline was set or removed: if it is a thread's, update thread->direct. */
 static void note(struct deadline *deadline) {
     if (deadline->kind == DEADLINE_THREAD)
         thread_set_direct(CONTAINER_OF(deadline, struct thread, deadline));
@@ -34,7 +34,7 @@ void timer_follow(struct deadline *deadline, struct cpu *cpu) {
         timer_set(deadline, cpu, deadline->node.key);
 }
 
-/* When deadlines of this priority may come to pass, if they are due (timer.h). With nobody to run, nothing has to wait. */
+/* The earliest time for due deadlines of this priority (timer.h). On an idle CPU they don't wait. */
 static uint64_t not_before(const struct cpu *cpu, uint32_t priority) {
     if (cpu->blocked || priority > cpu->batch_priority)
         return 0;
@@ -61,7 +61,7 @@ void timer_note_batch(struct cpu *cpu, uint8_t lowest, uint8_t highest) {
         cpu->low_batch_ns = end + TIMER_LOW_PAUSE_NS;
 }
 
-/* When the next batch can be. DEADLINE_NEVER: no deadline is set. */
+/* The time of the next batch. DEADLINE_NEVER: no deadline is set. */
 static uint64_t next_batch(const struct cpu *cpu) {
     uint64_t next = DEADLINE_NEVER;
     for (uint64_t rest = cpu->deadline_bitmap; rest != 0; rest &= rest - 1) {
@@ -74,8 +74,8 @@ static uint64_t next_batch(const struct cpu *cpu) {
 }
 
 /*
- * A slice begins when somebody of the same priority starts to wait for its end; as long as nobody does, no timer is
- * needed. The timer is left alone when it will come early enough.
+ * A slice begins when a thread of equal priority starts to wait for its end; without one, no timer is needed. The timer
+ * is not armed again if it will fire early enough.
  */
 void timer_arm_next(struct cpu *cpu, uint64_t reap_ns) {
     uint64_t next = next_batch(cpu);

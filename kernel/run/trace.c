@@ -53,7 +53,7 @@ void trace_note_call(const struct thread *thread, uint64_t number) {
 
 void trace_note_return(const struct cpu *cpu) {
     const struct thread *thread = cpu->current;
-    if (thread == NULL || thread != trace.caller) /* it has deleted itself, was taken from here, or another one runs */
+    if (thread == NULL || thread != trace.caller) /* it deleted itself or was taken from here, or another thread runs */
         return;
     bool waits = thread->state >= THREAD_IN_CALL;
     if (trace.call != 0 && !waits && trace_wants(TRACE_RETURN))

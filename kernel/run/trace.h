@@ -1,7 +1,7 @@
 /*
- * The trace: records of what happens, in frames that a user gave (trace_control). They are held like a message page, for
- * as long as the trace runs; the capability they came with is bound, so that revoking it ends the trace. The kernel
- * writes there and never reads. While a trace runs, no call takes the fast path.
+ * The trace: records of events, in frames that a user gave (trace_control). The frames are held like a message page
+ * while the trace runs. Their capability is bound, so that revoking it ends the trace. The kernel writes there and
+ * never reads. While a trace runs, no call takes the fast path.
  */
 #pragma once
 
@@ -13,27 +13,27 @@ struct thread;
 
 /* The post-mortem report (tools/evidence/trace.py) reads the first four. */
 struct trace {
-    uint64_t events; /* what is recorded; 0: no trace runs, and nothing else here means anything */
+    uint64_t events; /* a bit for each kind recorded; 0: no trace runs, and the other members mean nothing */
     uint64_t first_frame;
     uint64_t page_count;
-    uint64_t written; /* as in the header, which a user may have changed */
-    uint64_t next;    /* index of the next record */
-    uint64_t call;    /* number of the system call that the kernel is in; 0: not known, or it will be made again */
-    const struct thread *caller; /* who made it; it may be gone */
+    uint64_t written;            /* as in the header, which a user may have changed */
+    uint64_t next;               /* index of the next record */
+    uint64_t call;               /* number of the current system call; 0: unknown, or it will be made again */
+    const struct thread *caller; /* the thread that made it; it may be gone */
     struct cap_slot memory;
 };
 extern struct trace trace;
 
 /* Lock: kernel lock, for everything here. */
 
-/* The trace runs and wants `event`. */
+/* Does the trace run and want `event`? */
 static inline bool trace_wants(enum trace_event event) {
     return __builtin_expect((trace.events & TRACE_BIT(event)) != 0, 0);
 }
 
 /*
- * Add a record that the trace wants. No address of the kernel's is ever in one. The functions find what they need by
- * themselves, so that who calls them need keep nothing for it: without a trace, all they cost is the question.
+ * Add a record that the trace wants. No record contains a kernel address. These functions find what they need by
+ * themselves, so that a caller keeps nothing in registers for them: without a trace they only cost the test.
  */
 void trace_note_fault(const struct thread *thread);
 void trace_note_interrupt(const struct thread *thread, uint32_t line); /* NULL: the CPU was idle */
@@ -41,14 +41,17 @@ void trace_note_message(const struct thread *from, const struct thread *to, uint
 void trace_note_wake(const struct thread *thread);
 
 /*
- * While a trace runs, whether it wants them or not. The thread makes a system call, and leaves the CPU unsettled by it;
- * its outcome, unless it waits now, is in its frame; the kernel is about to be left or to be idle.
+ * Call these while a trace runs, whether it wants the events or not. trace_note_call: the thread makes a system call;
+ * the CPU is unsettled. trace_note_return: the call's outcome is in the thread's frame, unless the thread waits now.
+ * trace_note_switch: the kernel is about to be left or to idle.
  */
 void trace_note_call(const struct thread *thread, uint64_t number);
 void trace_note_return(const struct cpu *cpu);
 void trace_note_switch(struct cpu *cpu);
 
-/* A trace of `events` begins in these frames, which are held for it; trace.memory is empty and to be bound. It ends, and they are
- * released. */
+/*
+ * trace_start: begin a trace of `events` in these frames, which the caller holds for it; trace.memory is empty, and the
+ * caller binds it. trace_stop: end it and release the frames.
+ */
 void trace_start(uint64_t first_frame, uint64_t page_count, uint64_t events);
 void trace_stop(void);

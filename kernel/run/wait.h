@@ -1,5 +1,5 @@
 /*
- * A thread stops waiting, or running.
+ * Ends of waiting and of running.
  */
 #pragma once
 
@@ -7,16 +7,22 @@
 
 /* Lock: kernel lock, for everything here. */
 
-/* The wait is over: `status` and, where not NULL, more is in the frame already. Runs on, or stops if suspended. */
+/*
+ * End the thread's wait with `status`. It runs on, or stops if it is suspended. Other results are in its frame already.
+ */
 void thread_wake(struct thread *thread, enum status status);
 
-/* Whatever the thread waits for, take it out of there. It is in no queue and no one can answer it afterwards; the state
- * is STOPPED. */
+/*
+ * Take a thread out of its wait, whatever it waits for. Afterwards it is in no queue, no Reply to it exists, and its
+ * state is STOPPED.
+ */
 void thread_cancel(struct thread *thread);
 
-/* What the thread waits for will not come: the wait ends with `status`. A thread in a fault, which nobody will answer, stays
- * stopped. */
+/*
+ * End the thread's wait with `status`, since it waits in vain. A thread in a fault that will not be answered stays
+ * stopped.
+ */
 void thread_refuse(struct thread *thread, enum status status);
 
-/* The thread becomes one that can't run: from any state, nothing is reported to anybody. */
+/* Stop the thread, from any state. Nothing is reported to other threads. */
 void thread_stop(struct thread *thread);
