@@ -1,5 +1,5 @@
 /*
- * The system calls on capabilities as such, whatever they are for.
+ * The system calls on capabilities of any type.
  */
 
 #include "kernel/ending/cap.h"
@@ -15,7 +15,8 @@ static struct cap_slot *find_source(struct thread *self, cap_t index) {
 }
 
 /*
- * What `data` the copy gets. Badges are set once, on a capability without one; ranges of ports and lines get narrower.
+ * The `data` that the copy gets. Badges are set once, on a capability without one; ranges of ports and lines get
+ * narrower.
  */
 static enum status copy_data(const struct cap_slot *source, uint64_t badge, uint64_t *ret_data) {
     switch (cap_type(source)) {
@@ -44,7 +45,7 @@ static enum status copy_data(const struct cap_slot *source, uint64_t badge, uint
     return OK;
 }
 
-/* What sys_cap_copy leaves: other tables, a badge, whatever is wrong. */
+/* The general case of sys_cap_copy: other tables, a badge, and all errors. */
 __attribute__((noinline)) static struct result copy_slowly(cap_t table, cap_t slot, cap_t source, uint64_t rights,
                                                            uint64_t badge) {
     struct thread *self = caller();
@@ -77,7 +78,7 @@ struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t right
     return result(OK);
 }
 
-/* Nothing that the caller could not find out by trying; no badge, which is not the holder's to know. */
+/* Tells only what the caller could find out by trying. The badge is left out: it is not for the holder to know. */
 struct result sys_cap_query(cap_t slot) {
     const struct cap_slot *cap = table_slot(caller(), slot);
     if (cap == NULL || cap_is_empty(cap))
@@ -106,13 +107,13 @@ struct result sys_cap_move(cap_t table, cap_t slot, cap_t source) {
 }
 
 /*
- * A cap_delete that has killed something takes it apart, in bounded steps. It is restarted until that is done, and knows by
- * self->reaps that all else is: the slot may be another's by then, and the table may be gone. Whatever gives the thread other
- * registers ends that (arch_registers_write, syscall_watched).
+ * A cap_delete that killed an object takes it apart, in bounded steps, and is restarted until it is gone. A restarted
+ * call must not look at the slot again: it may hold another capability by then, and the table may be gone. So
+ * self->reaps notes the place. Giving the thread other registers clears it (arch_registers_write, syscall_watched).
  */
 static struct result reap(struct thread *self, uint64_t place) {
     bool done = reaper_run_to(place, REAPER_BUDGET);
-    if (caller() == self) /* it has not been taken apart itself */
+    if (caller() == self) /* it did not take itself apart */
         self->reaps = done ? 0 : place;
     return result(done ? OK : CALL_RESTART);
 }
@@ -151,7 +152,10 @@ struct result sys_cap_delete(cap_t table, cap_t slot) {
     return result(OK);
 }
 
-/* A correction that is due may wait if it only concerns descendants of `root`: they go anyway. Nothing dies: the root stays. */
+/*
+ * A depth correction that is due may wait if it only concerns descendants of `root`: they go anyway. The object does
+ * not die, since `root` stays.
+ */
 struct result sys_cap_revoke(cap_t slot) {
     struct thread *self = caller();
     struct cap_slot *root = table_slot(self, slot);

@@ -1,6 +1,6 @@
 /*
- * Objects are found through the pools, which hold all that a user made; what boot made is reached through the
- * capabilities in the tables.
+ * Users' objects are found through the pools that they were made from; boot's objects through the capabilities in the
+ * tables.
  */
 #include "kernel/calls/check.h"
 
@@ -15,7 +15,7 @@
 #include "kernel/run/table.h"
 #include "kernel/run/trace.h"
 
-/* True if `holds` is, for every living object of this type. */
+/* Does `holds` return true for every living object of this type? */
 static bool each_object(enum object_type type, bool (*holds)(struct object *object)) {
     for (struct list_node *at = list_first(&all_pools); at != &all_pools.head; at = at->next) {
         const struct pool *pool = CONTAINER_OF(at, struct pool, object.in_pool);
@@ -47,7 +47,10 @@ static bool ready_queues_hold(const struct cpu *cpu) {
     return true;
 }
 
-/* What the fast path asks instead of looking it up; and to whom its deadline is charged. */
+/*
+ * Are the copies right that the fast path reads instead of looking things up, and is the deadline charged to the
+ * thread's priority?
+ */
 static bool thread_copies_hold(const struct thread *thread) {
     const struct table *table = cap_object(&thread->table);
     const struct space *space = cap_object(&thread->space);
@@ -63,7 +66,10 @@ static bool thread_copies_hold(const struct thread *thread) {
            thread->queue_rank >> 58 == PRIORITY_HIGHEST - thread->priority && cap_unpack(thread->reply_head) == thread;
 }
 
-/* Does a CPU watch calls if it has to, and only then? Does it let the fast path switch only if nobody has the FPU? */
+/*
+ * Does a CPU watch the calls of a foreign thread? Does it allow the fast path exactly when it watches no calls and the
+ * FPU has no owner?
+ */
 static bool cpu_copies_hold(const struct cpu *cpu) {
     bool watched = cpu->arch.call_limit == 0;
     bool foreign = cpu->current != NULL && cpu->current->foreign;
@@ -71,7 +77,7 @@ static bool cpu_copies_hold(const struct cpu *cpu) {
     return (watched || !foreign) && direct == (!watched && cpu->arch.fpu_owner == NULL);
 }
 
-/* The census: a thread is where its state says. */
+/* Is the thread where its state says? */
 static bool thread_state_holds(struct object *object) {
     const struct thread *thread = CONTAINER_OF(object, struct thread, object);
     if (!thread_copies_hold(thread))
@@ -98,7 +104,7 @@ static bool thread_state_holds(struct object *object) {
     return false;
 }
 
-/* A CPU that has a better thread to run has been told (sched_unsettle), and comes into the kernel for that. */
+/* Has a CPU with a ready thread of higher priority been told (sched_unsettle), so that it enters the kernel for it? */
 static bool cpu_is_told(const struct cpu *cpu) {
     bool runs = !cpu->blocked && cpu->current != NULL;
     uint64_t better = runs ? cpu->ready_bitmap >> cpu->current->priority >> 1 : cpu->ready_bitmap;
@@ -142,7 +148,7 @@ static bool queues_hold(void) {
     return each_object(OBJECT_ENDPOINT, endpoint_holds) && each_object(OBJECT_NOTIFICATION, notification_holds);
 }
 
-/* Where depths are to be corrected from is a place in the object's own list; a dying one has no depths worth it. */
+/* Is `adjust_at` a slot of the object's own list, and NULL for a dying object, whose depths need no correction? */
 static bool adjustment_holds(const struct object *object) {
     const struct cap_slot *at = object->adjust_at;
     return at == NULL || (!object->dying && cap_type(at) == object->type && cap_object(at) == object);
@@ -150,7 +156,7 @@ static bool adjustment_holds(const struct object *object) {
 
 static uint64_t caps_seen;
 
-/* One slot and its neighbours. Depths may be ahead of a correction that is due (cap_settle). */
+/* Check one slot and its neighbours. Depths may be too great while a correction is due (cap_settle). */
 static bool slot_holds(const struct cap_slot *slot) {
     if (cap_is_empty(slot))
         return true;
@@ -193,7 +199,7 @@ static bool watch_holds(struct object *object) {
     return slot_holds(&endpoint->watch) && object->watched == !cap_is_empty(&endpoint->watch);
 }
 
-/* Deletion in progress holds slots of objects that are in no pool's list any more: then they can't be counted. */
+/* During a deletion, slots lie in objects that are in no pool's list any more. Then the total can't be checked. */
 static bool derivation_holds(void) {
     caps_seen = irq_bound_count() + (trace.events != 0);
     if (!each_object(OBJECT_TABLE, table_holds) || !each_object(OBJECT_THREAD, thread_slots_hold) ||
@@ -202,7 +208,10 @@ static bool derivation_holds(void) {
     return caps_seen == cap_count || !reaper_is_idle();
 }
 
-/* Each leaf entry, each message page and each page of the trace takes one from its frame's count; then no count may be left. */
+/*
+ * Each leaf entry, each message page and each page of the trace takes one from its frame's count. Then all counts must
+ * be 0.
+ */
 static bool take_frame(uint64_t frame) {
     if (frame_type(frame) != FRAME_USER || frame_count(frame) == 0)
         return false;
@@ -247,7 +256,7 @@ static bool give_trace(void) { return trace.events == 0 || frame_hold_run(trace.
 
 static bool ledger_holds(void) {
     if (!each_object(OBJECT_SPACE, take_space) || !each_object(OBJECT_THREAD, take_message) || !take_trace())
-        return false; /* and the ledger stays wrong: nothing is to be trusted any more */
+        return false; /* and the ledger stays wrong: the kernel can't be trusted any more */
     bool zero = true;
     for (uint64_t frame = 0; frame < ledger.frame_count; frame++)
         zero = zero && (frame_type(frame) != FRAME_USER || frame_count(frame) == 0);
@@ -268,7 +277,7 @@ static bool is_zero(uint64_t frame) {
     return any == 0;
 }
 
-/* A pool that is made of them does not clear them. */
+/* A pool does not clear FRAME_ZERO frames that it is made of, so they must be zero. */
 static bool zero_frames_are_zero(void) {
     for (uint64_t frame = 0; frame < ledger.frame_count; frame++)
         if (frame_type(frame) == FRAME_ZERO && !is_zero(frame))

@@ -1,5 +1,5 @@
 /*
- * object_create: objects that are made from a pool and an argument.
+ * object_create: makes objects from a pool and an argument.
  */
 #include "kernel/ending/reaper.h"
 #include "kernel/ipc/endpoint.h"
@@ -9,7 +9,7 @@
 #include "kernel/memory/space.h"
 #include "kernel/run/table.h"
 
-/* NULL: the pool has not enough memory. The object is the first member of each kind. */
+/* NULL: the pool has not enough memory. struct object is the first member of each kind. */
 static struct object *make(struct pool *pool, uint64_t type, uint64_t argument) {
     switch (type) {
     case OBJECT_SPACE:

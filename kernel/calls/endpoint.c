@@ -68,7 +68,7 @@ uint64_t sys_ep_reply_wait(struct thread *self) {
     return received;
 }
 
-/* Binding again replaces what was bound; notification 0 only unbinds. */
+/* Binding again replaces the bound notification; notification 0 only unbinds. */
 struct result sys_endpoint_watch(cap_t endpoint, cap_t notification, uint64_t bits) {
     struct thread *self = caller();
     struct cap_slot *slot, *source;

@@ -4,7 +4,9 @@
 
 struct thread;
 
-/* The handlers of message calls: arguments and results are in the caller's frame, but for the status. */
+/*
+ * The handlers of message calls. Arguments and results are in the caller's frame, except the status, which is returned.
+ */
 uint64_t sys_ep_call(struct thread *self);
 uint64_t sys_ep_wait(struct thread *self);
 uint64_t sys_ep_reply(struct thread *self);

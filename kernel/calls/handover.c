@@ -1,8 +1,8 @@
 /*
  * thread_handover: make a thread run in a prepared address space.
  *
- * All or nothing. Everything that the CPU and the thread need next is looked for by walking the candidate root itself,
- * before anything changes; the first thing that is not there is reported by check, address, level and entry.
+ * All or nothing. Before anything changes, a walk of the candidate root itself looks for everything that the CPU and
+ * the thread need next. The first thing missing is reported by check, address, level and entry.
  */
 #include "kernel/base/string.h"
 #include "kernel/calls/check.h"
@@ -20,7 +20,7 @@ bool handover_unaudited;
 #define FLAGS_ALL \
     (HANDOVER_CHECK_ONLY | HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU)
 
-/* The stack must take the first push: what counts is the word below the stack pointer. */
+/* The stack must take the first push, so the word below the stack pointer is checked. */
 static enum audit_check audit(const struct thread *thread, const struct space *space,
                               const struct thread_registers *entry, uint64_t flags, struct audit_failure *ret_failure) {
     *ret_failure = (struct audit_failure){0};
@@ -84,7 +84,7 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
         target->arch.fpu_used = 0;
     thread_bind(target, &target->space, space_cap);
     if (!reaper_is_idle())
-        sched_unsettle(self->cpu); /* the old space may have died by it: see arm_timer() in leave.c */
+        sched_unsettle(self->cpu); /* the old space may have died: see arm_timer() in leave.c */
     arch_registers_write(target, &entry);
     target->suspended = false;
     thread_set_direct(target);

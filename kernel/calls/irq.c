@@ -6,7 +6,7 @@
 #include "kernel/machine/call.h"
 #include "kernel/run/table.h"
 
-/* The one line that the capability stands for, if the machine has it. */
+/* Find the line of a capability for a single line that the machine has. */
 static enum status find_line(const struct thread *self, cap_t irq, struct irq_line **ret_line) {
     struct cap_slot *slot;
     enum status status = table_find(self, irq, OBJECT_IRQ, IRQ_BIND, &slot);
@@ -18,8 +18,10 @@ static enum status find_line(const struct thread *self, cap_t irq, struct irq_li
     return OK;
 }
 
-/* Binding again replaces what was bound, without masking: an edge that comes meanwhile would be lost. Notification 0 only
- * unbinds. */
+/*
+ * Binding again replaces the bound notification without masking, since an edge that comes meanwhile would be lost.
+ * Notification 0 only unbinds.
+ */
 struct result sys_irq_bind(cap_t irq, cap_t notification, uint64_t bits) {
     struct thread *self = caller();
     struct irq_line *line;

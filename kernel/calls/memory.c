@@ -5,7 +5,7 @@
 #include "kernel/memory/pool.h"
 #include "kernel/run/table.h"
 
-/* [offset, offset + count) within `limit`, without overflow. */
+/* Is [offset, offset + count) within `limit`? Computed without overflow. */
 static bool in_range(uint64_t offset, uint64_t count, uint64_t limit) {
     return offset <= limit && count <= limit - offset;
 }
@@ -31,7 +31,7 @@ struct result sys_memory_derive(cap_t memory, uint64_t offset_pages, uint64_t pa
     return result(OK);
 }
 
-/* RAM through this capability: frames that a user may have, bytes [offset, offset + length) of it. */
+/* Find bytes [offset, offset + length) of a capability for RAM, in frames that a user may have. */
 static enum status find_bytes(const struct thread *self, cap_t memory, uint32_t rights, uint64_t offset_bytes,
                               uint64_t length_bytes, uint64_t *ret_physical) {
     struct cap_slot *slot;
@@ -74,7 +74,10 @@ struct result sys_memory_copy(cap_t to, uint64_t to_offset_bytes, cap_t from, ui
     return result(OK);
 }
 
-/* Frames to become kernel memory: RAM that no one holds. The value of E_BUSY is the count of the first that is held. */
+/*
+ * Find frames to become kernel memory: RAM without holders. The value of E_BUSY is the number of holders of the first
+ * frame that has any.
+ */
 static struct result find_pool_frames(const struct thread *self, cap_t memory, uint64_t offset_pages,
                                       uint64_t page_count, uint64_t *ret_first) {
     struct cap_slot *slot;

@@ -23,22 +23,19 @@ enum status notification_find_source(const struct thread *self, cap_t slot, uint
     if (source != NULL && (bits == 0 || !may_raise(source, bits)))
         return bits == 0 ? E_ARG : E_RIGHTS;
     *ret_source = source;
-    sched_unsettle(arch_this_cpu()); /* what was bound may die by it: see arm_timer() in leave.c */
+    sched_unsettle(arch_this_cpu()); /* the bound notification may die: see arm_timer() in leave.c */
     bool settled = (source == NULL || cap_settle(cap_object(source), STEPS_MAX)) &&
                    (cap_is_empty(bound) || cap_settle(cap_object(bound), STEPS_MAX));
     return settled ? OK : CALL_RESTART;
 }
 
-/* What sys_signal_raise leaves; the capability is the right one. */
+/* The general case of sys_signal_raise, for a capability that was checked. */
 __attribute__((noinline)) static struct result raise_slowly(cap_t notification, uint64_t bits) {
     notification_raise(cap_object(table_slot(caller(), notification)), bits);
     return result(OK);
 }
 
-/*
- * In the common case one thread waits, may run
- * (thread_set_direct), and comes after the running one.
- */
+/* In the common case one thread waits, may run at once (thread_set_direct), and comes after the running one. */
 struct result sys_signal_raise(cap_t notification, uint64_t bits) {
     struct thread *self = caller();
     struct cap_slot *slot;
@@ -58,7 +55,7 @@ struct result sys_signal_raise(cap_t notification, uint64_t bits) {
         __attribute__((musttail)) return raise_slowly(notification, bits);
     heap_remove_alone(&object->waiters, first);
     thread->wait_heap = NULL;
-    thread->arch.frame.words[0] = bits; /* nothing was raised, or it would not wait */
+    thread->arch.frame.words[0] = bits; /* no others are raised, or the thread would not wait */
     thread->arch.frame.status = OK;
     sched_ready_behind(cpu, self, thread);
     return result(OK);
@@ -73,15 +70,15 @@ struct result sys_signal_poll(cap_t notification) {
     return bits == 0 ? result(E_EMPTY) : result_value(bits);
 }
 
-/* What sys_signal_wait leaves: others wait as well, or it has a deadline. */
+/* The general case of sys_signal_wait: other threads wait, too, or there is a deadline. */
 __attribute__((noinline)) static struct result wait_slowly(cap_t notification, uint64_t deadline_ns) {
     struct thread *self = caller();
     struct notification *object = cap_object(table_slot(self, notification));
     if (deadline_ns != DEADLINE_NEVER && deadline_ns <= arch_clock_ns())
         return result(E_TIMEOUT);
-    self->arch.frame.words[0] = 0; /* the value, should the wait fail */
+    self->arch.frame.words[0] = 0; /* the value if the wait fails */
     queue_enter(&object->waiters, self);
-    timer_set(&self->deadline, self->cpu, deadline_ns); /* leaves something to settle, if there is one */
+    timer_set(&self->deadline, self->cpu, deadline_ns); /* unsettles the CPU if there is a deadline */
     return result_blocked(sched_wait(self, THREAD_IN_SIGNAL));
 }
 
@@ -102,8 +99,10 @@ struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
     return result_blocked(sched_wait(self, THREAD_IN_SIGNAL));
 }
 
-/* One timer a notification: setting it again moves it. A deadline that has passed raises the bits at once. The timer raises bits
- * in the name of whoever sets it, who must have the right to. */
+/*
+ * A notification has one timer: setting it again moves it. A deadline that has passed raises the bits at once. The
+ * timer raises bits on behalf of the thread that sets it, which must have the right to.
+ */
 struct result sys_signal_timer(cap_t notification, uint64_t bits, uint64_t deadline_ns) {
     struct cap_slot *slot;
     enum status status =

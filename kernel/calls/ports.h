@@ -1,5 +1,5 @@
 /*
- * Ports: see ports.c. Whoever may write to every port can do anything with the machine.
+ * Ports: see ports.c. The right to write to all ports is authority over the whole machine.
  */
 #pragma once
 

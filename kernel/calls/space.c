@@ -9,15 +9,15 @@
 #include "kernel/run/table.h"
 
 #define CACHE_MASK (MAP_UNCACHED | MAP_WRITE_COMBINING)
-#define TABLES_PER_RUN 6U  /* new tables for one run at most: two of each level below the root */
-#define LONG_RUN_PAGES 64U /* from here on a call has memory for tables cleared before it starts */
+#define TABLES_PER_RUN 6U  /* the most new tables for one run: two of each level below the root */
+#define LONG_RUN_PAGES 64U /* from this length on, memory for tables is cleared before the call starts */
 
-/* A lack of memory is not the last word as long as something dead has some. */
+/* E_MEMORY is final only if the pool has no dead objects: their memory comes back. */
 static enum status refuse(const struct space *space, enum status status) {
     return status == E_MEMORY ? reaper_refuse(space->object.pool) : status;
 }
 
-/* What a map call asks for: the frames that it names, if the caller may map them so. */
+/* Find the frames that a map call names, if the caller may map them with these flags. */
 static enum status find_frames(const struct thread *self, const struct map_run *asked, struct frame_run *ret_run) {
     struct cap_slot *slot;
     uint64_t rights = asked->flags & RIGHTS_MASK;
@@ -49,8 +49,8 @@ static bool page_is_valid(uaddr_t at) {
 }
 
 /*
- * One page of RAM, into a table that is there: what a pager does all day. False: it is not that case, or something is wrong,
- * and the general way does it or finds what.
+ * Map one page of RAM into an existing table: the common case of a pager. False, and nothing changed: it is another
+ * case or an error; map_slowly handles both.
  */
 __attribute__((always_inline)) static inline bool map_page(const struct thread *self, struct space *space, cap_t memory,
                                                            uint64_t offset_pages, uaddr_t at, uint64_t flags) {
@@ -69,7 +69,7 @@ __attribute__((always_inline)) static inline bool map_page(const struct thread *
     return true;
 }
 
-/* What sys_space_map leaves; the capability for the space is the right one. */
+/* The general case of sys_space_map, and its errors. The capability for the space was checked. */
 __attribute__((noinline)) static struct result map_slowly(cap_t space, cap_t memory, uint64_t offset_pages,
                                                           uint64_t page_count, uaddr_t at, uint64_t flags) {
     struct thread *self = caller();
@@ -98,7 +98,7 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, ui
     return result(OK);
 }
 
-/* What sys_space_unmap leaves; the capability is the right one. */
+/* The general case of sys_space_unmap. The capability was checked. */
 __attribute__((noinline)) static struct result unmap_slowly(cap_t slot, uaddr_t at, uint64_t page_count) {
     struct space *space = cap_object(table_slot(caller(), slot));
     struct result unmapped = space_unmap(space, at, page_count);
@@ -110,8 +110,10 @@ static bool runs_meet(const struct frame_run *one, const struct frame_run *other
     return one->at < other->at + other->page_count * PAGE_BYTES && other->at < one->at + one->page_count * PAGE_BYTES;
 }
 
-/* Can run `index` of a list be mapped after those before it? `*total` and `*missing` sum up their pages and tables. Its
- * frames are held then: the next run may name them, too, and finds one holder more. */
+/*
+ * Can run `index` of a list be mapped after the runs before it? `*total` and `*missing` sum up their pages and tables.
+ * On success the run's frames are held: a later run may name them, too, and must find one holder more.
+ */
 static enum status check_listed(const struct thread *self, const struct space *space, const struct map_run *asked,
                                 struct frame_run *runs, uint64_t index, uint64_t *total, uint64_t *missing) {
     uint64_t more, where;
@@ -144,7 +146,7 @@ enum status space_find_with_page(const struct thread *self, cap_t space, uint32_
     return status;
 }
 
-/* Several runs at once, or none; the value of an error is the index of the run that was wrong. */
+/* Map all runs, or none. The value of an error is the index of the run that was wrong. */
 struct result sys_space_map_list(cap_t space, uint64_t run_count) {
     struct thread *self = caller();
     struct space *target;
@@ -177,7 +179,7 @@ __attribute__((noinline)) static struct result flush_everywhere(uint64_t root, u
     return result_value(page_count);
 }
 
-/* The value is the number of pages that were mapped there; holes are no error. */
+/* The value is the number of pages that were mapped; holes are no error. */
 struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
     struct cap_slot *slot;
     enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);
@@ -193,7 +195,7 @@ struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
     return result_value(1);
 }
 
-/* Rights are checked against what the Memory capability allowed when the page was mapped. */
+/* Rights are checked against those that the Memory capability allowed when it mapped the page. */
 struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, uint64_t rights) {
     struct cap_slot *slot;
     enum status status = table_find(caller(), space, OBJECT_SPACE, SPACE_MAP, &slot);

@@ -13,7 +13,7 @@ struct result sys_space_query(cap_t space, uaddr_t at) {
     if (status != OK)
         return result(status);
     if (at >= USER_LIMIT)
-        return result(E_ARG); /* the kernel half is nobody's business */
+        return result(E_ARG); /* the kernel half is not for users to see */
     struct space_walk walk = {0};
     arch_walk(target->root, at, &walk);
     memory_move(self->message->data, &walk, sizeof(walk));
@@ -23,7 +23,10 @@ struct result sys_space_query(cap_t space, uaddr_t at) {
     return result_value(present);
 }
 
-/* The kernel's part of what a handover checks, always in full; a part of it, and the value is where the next begins. */
+/*
+ * Does the address-space checks of a handover, also in a kernel without checks. A call does one part; the value is
+ * where the next part begins.
+ */
 struct result sys_space_audit(cap_t space, uint64_t position) {
     struct thread *self = caller();
     struct space *target;

@@ -19,7 +19,7 @@ struct result sys_log_write(uint64_t length_bytes) {
         return result(E_STATE);
     if (length_bytes > LOG_BYTES_MAX)
         return result(E_ARG);
-    if (!log_send()) /* one program's line after the other's; whoever waits for the port lets others run meanwhile */
+    if (!log_send()) /* lines go out one after another; a caller that waits for the port lets others run meanwhile */
         return result(CALL_RESTART);
     if (length_bytes == 0 || log_limit < LOG_INFO)
         return result(OK);
@@ -45,7 +45,7 @@ static struct result slot_info(uint64_t argument) {
     return status != OK ? result(status) : result_value(table_next_occupied(cap_object(slot), range_count(argument)));
 }
 
-/* Of all CPUs. */
+/* The longest stay of all CPUs, or its cause. `start_over` 1: measure anew from now on. */
 static struct result stay_info(enum info_topic topic, uint64_t start_over) {
     uint64_t longest = 0, cause = 0;
     if (!BATON_STAYS)
@@ -107,7 +107,7 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
     }
 }
 
-/* To write to every port is to be able to do all this anyway, so that is the authority that is asked for. */
+/* A program that may write to all ports could do all this anyway, so that is the authority needed. */
 struct result sys_system_control(cap_t ports, uint64_t operation, uint64_t argument) {
     enum status status = ports_check_all(caller(), ports);
     if (status != OK)

@@ -1,5 +1,5 @@
 /*
- * The system calls on threads, but for thread_handover (handover.c).
+ * The system calls on threads, except thread_handover (handover.c).
  */
 #include "kernel/base/string.h"
 #include "kernel/ending/binding.h"
@@ -18,14 +18,14 @@
     (THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_NOTIFICATION | THREAD_PRIORITY | THREAD_CPU | \
      THREAD_FOREIGN)
 
-/* The bindings that a configuration changes, and to what; NULL: unbind. */
+/* The bindings that a configuration changes, each with its new source; NULL: unbind. */
 struct config_changes {
     struct cap_slot *bindings[4], *sources[4];
     uint32_t count;
     uint64_t message_frame;
 };
 
-/* `binding` is to be what slot `index` holds; 0 means nothing. */
+/* Note that `binding` is to get the capability in slot `index`; 0: it is to become empty. */
 __attribute__((noinline)) static enum status add_change(struct cap_slot *binding, cap_t index, enum object_type type,
                                                         uint32_t rights, struct config_changes *changes) {
     struct cap_slot *source = NULL;
@@ -53,7 +53,7 @@ static enum status check_message_page(const struct thread_config *config, const 
 static enum status check_config(const struct thread *self, struct thread *thread, const struct thread_config *config,
                                 uint64_t fields, struct config_changes *changes) {
     enum status status = OK;
-    if ((fields & THREAD_TABLE) != 0) { /* a thread always has a table, once it has one */
+    if ((fields & THREAD_TABLE) != 0) { /* once a thread has a table, it always has one */
         status = add_change(&thread->table, config->table, OBJECT_TABLE, TABLE_USE, changes);
         if (config->table == 0)
             status = E_CAP;
@@ -87,7 +87,7 @@ static bool settle(const struct cap_slot *slot) {
     return slot == NULL || cap_is_empty(slot) || cap_settle(cap_object(slot), STEPS_MAX);
 }
 
-/* Corrections due in any list that will be touched, old bindings' included; true: none is left. */
+/* Do depth corrections in all lists that will be touched, those of old bindings included. True: none is left. */
 static bool settle_lists(const struct config_changes *changes) {
     for (uint32_t i = 0; i < changes->count; i++)
         if (!settle(changes->bindings[i]) || !settle(changes->sources[i]))
@@ -95,8 +95,11 @@ static bool settle_lists(const struct config_changes *changes) {
     return true;
 }
 
-/* A thread that can run goes to the end of its new queue; one that waits keeps its place in the queue it entered. One that moves
- * itself stays its old CPU's current one, so that the result of its call is still its own, until that CPU leaves the kernel. */
+/*
+ * A thread that can run goes to the end of its new queue; a waiting one keeps its place in the queue it entered. A
+ * thread that moves itself stays the current thread of its old CPU until that CPU leaves the kernel, so that it gets
+ * the result of its call.
+ */
 static void move(struct thread *thread, uint8_t priority, struct cpu *cpu) {
     bool can_run = thread->state == THREAD_READY || thread->state == THREAD_RUNNING;
     if (can_run)
@@ -133,8 +136,10 @@ static void apply_config(struct thread *thread, const struct thread_config *conf
     }
 }
 
-/* The thread of a call that has bits to say what of the caller's message page it is about; `unknown`: of these bits, those without a
- * meaning. */
+/*
+ * Find the thread of a call that reads or writes parts of the caller's message page, which bits choose. `unknown`:
+ * those of the bits that have no meaning.
+ */
 static enum status find_with_page(cap_t thread, uint32_t rights, uint64_t unknown, struct thread **ret_thread) {
     struct cap_slot *slot;
     enum status status = table_find(caller(), thread, OBJECT_THREAD, rights, &slot);
@@ -163,7 +168,7 @@ struct result sys_thread_configure(cap_t thread, uint64_t fields) {
         return result(CALL_RESTART);
     apply_config(target, &config, fields, &changes);
     if (!reaper_is_idle())
-        sched_unsettle(self->cpu); /* what was bound may have died by it: see arm_timer() in leave.c */
+        sched_unsettle(self->cpu); /* bound objects may have died: see arm_timer() in leave.c */
     return result(OK);
 }
 
@@ -175,7 +180,7 @@ struct result sys_thread_resume(cap_t thread) {
     struct thread *target = cap_object(slot);
     if (target->state == THREAD_STOPPED &&
         (thread_space(target) == NULL || target->arch.frame.rip == 0 || target->object.dying))
-        return result(E_STATE); /* nothing to run, nowhere to run it, or no more to come */
+        return result(E_STATE); /* it has no space or no registers, or is dying */
     target->suspended = false;
     thread_set_direct(target);
     if (target->state == THREAD_STOPPED)
@@ -186,16 +191,16 @@ struct result sys_thread_resume(cap_t thread) {
 #define SUSPEND_ALL (uint64_t)(SUSPEND_WITHDRAW | SUSPEND_ABANDON)
 
 /*
- * Can what the thread waits for end as if it had never begun? Not if it is a message that a server serves just now, which is
- * seen by where the right to answer lies: a server that puts an answer off moves it into a table. Nor if it is a trap, which would
- * not come again; any other fault, or a foreign thread's call, is made anew when the thread goes on.
+ * Can the thread's wait end as if it had never begun? Not if a server is serving its message just now. The place of the
+ * Reply shows that: a server that defers an answer moves the Reply into a table. Nor if it waits because of a trap,
+ * which would not come again. Any other fault, or a foreign thread's call, is repeated when the thread goes on.
  */
 static bool can_withdraw(struct thread *thread, bool abandons) {
     bool is_served = thread->reply_slot != NULL && cap_binding(thread->reply_slot) == BOUND_THREAD_REPLY;
     return (!is_served || abandons) && (thread->state != THREAD_IN_FAULT || arch_entry_undo(thread));
 }
 
-/* A thread that waits goes on waiting, and stops when its wait is over, if that does not end here. */
+/* A waiting thread goes on waiting, and stops when its wait is over, unless the wait is withdrawn here. */
 struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
     struct cap_slot *slot;
     enum status status = table_find(caller(), thread, OBJECT_THREAD, THREAD_CONTROL, &slot);
@@ -242,7 +247,7 @@ struct result sys_thread_read(cap_t thread, uint64_t parts) {
     return result(OK);
 }
 
-/* Only while it is stopped or in a fault: else what is written would be half of what the thread sees. */
+/* Only while the thread is stopped or in a fault: otherwise it could see half of the new state. */
 struct result sys_thread_write(cap_t thread, uint64_t parts) {
     struct thread *self = caller(), *target;
     enum status status = find_with_page(thread, THREAD_CONTROL, parts & ~PARTS_ALL, &target);

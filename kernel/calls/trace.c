@@ -6,7 +6,7 @@
 #include "kernel/memory/memory.h"
 #include "kernel/run/table.h"
 
-/* The frames that are to hold the trace, and the capability that gives them. */
+/* Check the frames that are to hold the trace, and find their capability. */
 static enum status find_frames(const struct thread *self, cap_t memory, uint64_t offset_pages, uint64_t page_count,
                                struct cap_slot **ret_slot) {
     enum status status = table_find(self, memory, OBJECT_MEMORY, MEMORY_WRITE, ret_slot);
@@ -49,7 +49,7 @@ static struct result stop(void) {
     return result(OK);
 }
 
-/* A trace shows what every thread does, so it needs the authority over all of the machine. */
+/* A trace shows the actions of every thread, so it needs authority over the whole machine. */
 struct result sys_trace_control(cap_t ports, cap_t memory, uint64_t offset_pages, uint64_t page_count,
                                 uint64_t events) {
     const struct thread *self = caller();

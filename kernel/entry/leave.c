@@ -8,19 +8,19 @@
 #include "kernel/run/trace.h"
 
 /*
- * What calls unbind, or leave half taken apart because their thread was stopped, is nobody's to reap as long as no CPU idles: so the
- * timer comes for that, too.
+ * Some dead objects have no thread that takes them apart: they were unbound by a call, or their killer was stopped
+ * half-way. They would wait until a CPU idles, so the timer fires for them, too.
  */
 static void arm_timer(struct cpu *cpu) {
     timer_arm_next(cpu, reaper_is_idle() || cpu->blocked ? DEADLINE_NEVER : arch_clock_ns() + TIMER_REAP_NS);
 }
 
 /*
- * Nobody can run. Take the dead apart, one budget at a time, and sleep when none is left; interrupts come in between. This is the only
- * place where a CPU lets them in without a thread to run.
+ * No thread can run. Take dead objects apart, one budget at a time, and sleep when none is left; interrupts come in
+ * between. This is the only place where a CPU takes interrupts without a thread to run.
  *
- * A CPU that sleeps has no ready thread and can be rung: whoever makes a thread ready for it finds it settled, and interrupts it
- * (sched_unsettle). The reaper may have woken a thread of this very CPU, so that is looked at behind it.
+ * A sleeping CPU has no ready thread, and another CPU that makes one ready finds it settled and interrupts it
+ * (sched_unsettle). The reaper may wake a thread of this very CPU, so the ready queues are checked after it.
  */
 static void idle(struct cpu *cpu) {
     sched_charge(cpu, NULL);

@@ -7,8 +7,8 @@ struct cpu;
 
 /* Lock: kernel lock. */
 
-/* Settle who runs and when the timer must come; called last before the kernel is left. Waits while nobody can run. */
+/* Choose the thread that runs and arm the timer. Call last before the kernel is left. Idles while no thread can run. */
 void sched_leave(struct cpu *cpu);
 
-/* The first time that this CPU, which has the lock, leaves the kernel. */
+/* Leave the kernel for the first time on this CPU, which has the lock. */
 _Noreturn void sched_start(struct cpu *cpu);

@@ -15,7 +15,7 @@
 
 #define INIT_POOL_PAGES 512U
 
-/* Where the first program's own pages lie, below the end of the user half. */
+/* Addresses of the first program's pages, below the end of the user half. */
 #define INIT_STACK_PAGES 16U
 #define INIT_STACK_TOP (USER_LIMIT - 0x100000)
 #define INIT_INFO_AT (USER_LIMIT - 0x80000)
@@ -26,7 +26,7 @@
 struct cpu *cpus[CPUS_MAX];
 uint32_t cpu_total;
 
-/* Objects that boot makes and that never die. */
+/* Objects that boot makes; they never die. */
 static struct memory *regions, devices, volume, log_memory;
 static struct object all_ports, all_lines;
 
@@ -42,7 +42,7 @@ static uint64_t set_up_to(uint64_t at, uint64_t end, enum frame_type type) {
     return end;
 }
 
-/* Which frames are RAM, and which of it is whose. */
+/* Enter the type of each frame: free RAM, the kernel's, or the firmware's. */
 static void ledger_init(const struct boot_info *boot, const struct boot_range *ranges) {
     uint64_t left_out = 0;
     for (uint64_t i = 0; i < boot->range_count; i++) {
@@ -51,7 +51,7 @@ static void ledger_init(const struct boot_info *boot, const struct boot_range *r
         if (ranges[i].kind < BOOT_RANGE_FIRMWARE && end > ledger.frame_count)
             ledger.frame_count = end;
     }
-    assert(ledger.frame_count <= 1ULL << 32); /* what names a frame has 32 bits; the loader leaves out the others */
+    assert(ledger.frame_count <= 1ULL << 32); /* frame numbers have 32 bits; the loader leaves out higher frames */
     if (left_out > 0)
         log_line(LOG_WARN, "memory", "%u MiB of RAM left out, too far up for the ledger", left_out * PAGE_BYTES >> 20);
     ledger.frames = arch_boot_take(ledger.frame_count * sizeof(struct frame_entry));
@@ -79,7 +79,7 @@ static bool is_free_range(const struct boot_range *range) {
     return range->kind == BOOT_RANGE_RAM || range->kind == BOOT_RANGE_LOADER;
 }
 
-/* Set aside what the first program needs: from the largest range of free memory, which becomes smaller. */
+/* Set aside the pages for the first program. The largest range of free memory becomes smaller by them. */
 static void reserve(const struct boot_info *boot, struct boot_range *ranges) {
     uint64_t info_bytes = sizeof(struct init_info) + boot->range_count * sizeof(struct init_region);
     reserved.info_pages = (info_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
@@ -123,7 +123,7 @@ static void give_memory(struct table *table, uint32_t index, struct memory *memo
     object_init(&memory->object, OBJECT_MEMORY, NULL, 0);
     uint64_t range = memory_pack(memory, phys / PAGE_BYTES, page_count);
     if (range == 0)
-        panic("RAM above 16 TiB"); /* the ledger and threads name frames by 32 bits */
+        panic("RAM above 16 TiB"); /* frame numbers in the ledger and in threads have 32 bits */
     give(table, index, &memory->object, rights, range);
 }
 

@@ -1,5 +1,5 @@
 /*
- * From a trap to its handler: message calls, and calls that somebody watches. The others go by arch/x86_64/dispatch.S.
+ * From a trap to its handler: message calls, and calls that are watched. The others go through arch/x86_64/dispatch.S.
  */
 #include "kernel/entry/syscall.h"
 
@@ -10,7 +10,7 @@
 #include "kernel/machine/lock.h"
 #include "kernel/run/trace.h"
 
-/* With BATON_STAYS, where syscall.S takes the lock and gives it back. */
+/* With BATON_STAYS syscall.S calls these where it takes the lock and releases it. */
 void syscall_stay_begin(void) {
     struct cpu *cpu = arch_this_cpu();
     stay_begin(cpu);
@@ -19,7 +19,10 @@ void syscall_stay_begin(void) {
 
 void syscall_stay_end(void) { stay_end(arch_this_cpu()); }
 
-/* The results of a message call but for the status are in the frame already, and CALL_BLOCKED means that this is, too. */
+/*
+ * Message calls write their results into the frame, except the status. CALL_BLOCKED: the caller waits, and gets its
+ * status later.
+ */
 static uint64_t run_message(struct thread *self, uint64_t number) {
     switch (number) {
 #define SYSCALL(number, name, count, prototype)
@@ -59,7 +62,10 @@ static void leave(struct cpu *cpu) {
     kernel_unlock();
 }
 
-/* Only with CALL_BLOCKED may somebody else be the running thread by now; it may also have deleted itself. */
+/*
+ * Only after CALL_BLOCKED may another thread be the running one. The caller may have deleted itself; then there is
+ * none.
+ */
 void syscall_finish(uint64_t status, uint64_t value) {
     struct cpu *cpu = arch_this_cpu();
     if (status != CALL_BLOCKED && cpu->current != NULL) {
@@ -82,8 +88,8 @@ void syscall_claimed(void) {
 }
 
 /*
- * Somebody wants to see the call: who answers for a foreign thread, the trace, or a test the long way. A traced call
- * leaves the CPU unsettled (trace.c), so that the others need not ask at their end whether there is a trace.
+ * The call is watched because the thread is foreign, a trace runs, or a test bars the fast path. A traced call leaves
+ * the CPU unsettled (trace.c), so that other calls need not check for a trace at their end.
  */
 bool syscall_watched(void) {
     struct cpu *cpu = arch_this_cpu();
@@ -93,7 +99,7 @@ bool syscall_watched(void) {
         trace_note_call(self, number);
     if (!self->foreign)
         return false;
-    self->reaps = 0; /* whether the call is made, and which, is another's affair now */
+    self->reaps = 0; /* from now on the fault's handler decides which call is made, if any */
     fault_raise(self, FAULT_SYSCALL, 0, 0);
     leave(cpu);
     return true;

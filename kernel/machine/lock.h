@@ -1,32 +1,36 @@
 /*
- * The kernel lock: one, held by whichever CPU is in the kernel. Interrupts are off whenever it is held, so nothing that
- * wants it can interrupt its holder. A ticket lock: first come, first served. Whoever waits answers the holder's requests.
+ * The kernel lock. There is one; the CPU that is in the kernel holds it. Interrupts are off while it is held, so no
+ * code that needs it can interrupt the holder. It is a ticket lock: first come, first served. Waiting CPUs answer the
+ * holder's requests.
  *
- * The fast path (fastpath.h) does without: what it changes belongs to its CPU alone as long as nobody has the lock. It says
- * that it is at work, then looks whether the lock is held; the holder says that it is, then waits until no CPU is in
- * the fast path. Each has a full barrier in between, so that one of them sees the other.
+ * The fast path (fastpath.h) does without the lock: while no CPU holds it, the data that the fast path changes belongs
+ * to its CPU alone. The fast path announces itself, then checks that the lock is free. The holder announces itself,
+ * then waits until no CPU is in the fast path. Each has a full barrier in between, so at least one of them sees the
+ * other.
  */
 #pragma once
 
 #include "kernel/machine/stay.h"
 
 struct ticket_lock {
-    uint32_t next;    /* the ticket that the next to come draws */
-    uint32_t serving; /* whose turn it is */
-    uint32_t holder;  /* with several CPUs: who has had his turn and has said so; held as long as it is `serving` */
+    uint32_t next;    /* the next ticket to be drawn */
+    uint32_t serving; /* the ticket whose turn it is */
+    uint32_t holder;  /* with several CPUs: the last ticket whose CPU announced itself; held while it is `serving` */
 };
 
 extern struct ticket_lock kernel_ticket_lock;
 
-/* Wait for the turn of `ticket`, and for fast paths under way (request.c). With several CPUs no ticket is served at once, so that
- * this is always called; with one, there is nothing to wait for. */
+/*
+ * Wait for the turn of `ticket`, and for fast paths under way (request.c). With several CPUs a new ticket never equals
+ * `serving`, so that this is always called; with one CPU, there is nothing to wait for.
+ */
 void kernel_lock_wait(uint32_t ticket);
-/* From now on there are several. The caller has the lock. */
+/* Prepare the lock for several CPUs. The caller has the lock. */
 void kernel_lock_share(void);
 
 /*
- * With checks and a seed (CONTROL_TEST_SCHEDULE), a CPU pauses where another one could come in between. An emulator that runs CPUs in
- * turn goes on with the next one at a pause, so that each seed is an interleaving of its own, and the same each time.
+ * With checks and a seed (CONTROL_TEST_SCHEDULE), a CPU pauses where another one could come in between. An emulator
+ * that runs CPUs in turn goes on with the next CPU at a pause, so each seed is a reproducible interleaving.
  */
 extern uint64_t explore_seed;
 void explore_pause(void);
@@ -35,7 +39,7 @@ static inline void sched_point(void) {
         explore_pause();
 }
 
-/* Of a CPU that has just been started: its first stay begins in sched_start(). */
+/* kernel_lock() for a CPU that has just been started: its first stay begins in sched_start(). */
 static inline void kernel_lock_first(void) {
     sched_point();
     uint32_t ticket = __atomic_fetch_add(&kernel_ticket_lock.next, 1, __ATOMIC_RELAXED);
@@ -51,6 +55,7 @@ static inline void kernel_lock(void) {
 static inline void kernel_unlock(void) {
     stay_end(arch_this_cpu());
     sched_point();
-    uint32_t served = __atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_RELAXED); /* both in one instruction */
+    /* The compiler makes one instruction of both. */
+    uint32_t served = __atomic_load_n(&kernel_ticket_lock.serving, __ATOMIC_RELAXED);
     __atomic_store_n(&kernel_ticket_lock.serving, served + 1, __ATOMIC_RELEASE);
 }

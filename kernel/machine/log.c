@@ -10,7 +10,7 @@ enum log_level log_limit = LOG_INFO;
 
 struct log_ring *log_ring;
 
-static uint64_t sent; /* how far the serial port is, in the ring */
+static uint64_t sent; /* position of the serial port in the ring */
 
 static void put(const char *text, uint64_t length) {
     struct log_ring *ring = log_ring;
@@ -19,7 +19,7 @@ static void put(const char *text, uint64_t length) {
         done += arch_log_send(text + done, length - done);
     for (uint64_t i = 0, written = ring == NULL ? 0 : ring->written; ring != NULL && i < length; i++) {
         ring->bytes[written % LOG_RING_BYTES] = text[i];
-        /* A reader that looks meanwhile sees how far it may believe the bytes. */
+        /* A concurrent reader sees how many bytes are valid. */
         __atomic_store_n(&ring->written, ++written, __ATOMIC_RELEASE);
     }
 }
@@ -34,7 +34,7 @@ bool log_send(void) {
     return sent == log_ring->written;
 }
 
-/* The kernel's own lines wait for the port: the next thing may be that the machine is off. */
+/* The kernel's own lines wait for the port, since the machine may be off the next moment. */
 static void send_all(void) {
     while (!log_send())
         ;

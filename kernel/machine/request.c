@@ -2,14 +2,14 @@
 
 #include "kernel/machine/lock.h"
 
-#define ANSWER_NS 10000000000ULL /* the host of a virtual CPU may put it aside for long */
+#define ANSWER_NS 10000000000ULL /* its host may suspend a virtual CPU for long */
 #define TURN_NS 1000000ULL
 
 #define TICKET_LEAD (1U << 31)
 
 enum request_kind { REQUEST_PARK, REQUEST_FLUSH, REQUEST_LEAVE, REQUEST_RELEASE };
 
-/* One at a time, since one CPU has the lock. */
+/* There is one request at a time, since one CPU has the lock. */
 static struct {
     enum request_kind kind;
     uint64_t root;
@@ -18,11 +18,11 @@ static struct {
 } request;
 
 struct ticket_lock kernel_ticket_lock;
-static uint32_t lead; /* of the next ticket over the one being served, when nobody waits */
+static uint32_t lead; /* of the next ticket over the one being served, when no CPU waits */
 
 uint64_t explore_seed;
 
-/* None, or up to three turns of the others. Source: Marsaglia, Xorshift RNGs. */
+/* Pause for up to three turns of the others, or not at all. Source: Marsaglia, Xorshift RNGs. */
 void explore_pause(void) {
     uint64_t seed = __atomic_load_n(&explore_seed, __ATOMIC_RELAXED);
     seed ^= seed << 13;
@@ -70,8 +70,10 @@ static void ask(struct cpu *cpu) {
     arch_interrupt_cpu(cpu);
 }
 
-/* A virtual machine can be stopped as a whole, and goes on with a clock that has jumped. So no turn counts for more than TURN_NS: for
- * ANSWER_NS this CPU must have looked ten thousand times. */
+/*
+ * A virtual machine can be suspended as a whole, and its clock has jumped when it goes on. So no turn of this loop
+ * counts for more than TURN_NS: before ANSWER_NS are over, this CPU has looked ten thousand times.
+ */
 static void await(const struct cpu *cpu) {
     uint64_t waited_ns = 0, before = 0;
     while (__atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE) != 0) {
@@ -84,7 +86,9 @@ static void await(const struct cpu *cpu) {
     }
 }
 
-/* Ask all others that have `root` loaded, together. Who loads a root notes it under the lock, so nobody is missed. */
+/*
+ * Ask all others that have `root` loaded, together. A CPU that loads a root notes it under the lock, so none is missed.
+ */
 static void ask_users(uint64_t root) {
     const struct cpu *self = arch_this_cpu();
     for (uint32_t i = 0; i < cpu_total; i++) {

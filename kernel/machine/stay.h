@@ -1,11 +1,11 @@
 /*
- * How long the kernel stays: from where a CPU gets the kernel lock to where it gives it back. Interrupts are off all that time.
+ * Measures stays in the kernel: from getting the kernel lock to releasing it. Interrupts are off all that time.
  *
- * The lock's own functions measure (lock.h; in syscall.S, what takes and releases it there), so there is no way into the kernel that
- * is not measured, and two stays can't overlap. Left out are the fast path, which has no lock and is as short as syscall.S shows, and
- * the wait for the lock, which INFO_LOCK_LONGEST_WAIT tells.
+ * The code that takes and releases the lock measures (lock.h, and in syscall.S), so every way into the kernel is
+ * measured, and two stays can't overlap. Not measured are the fast path, which takes no lock and is as short as
+ * syscall.S shows, and the wait for the lock, which INFO_LOCK_LONGEST_WAIT tells.
  *
- * Measured in builds with BATON_STAYS (the tests' two kernels); compiled to nothing without.
+ * Only builds with BATON_STAYS (the tests' two kernels) measure; in others these functions are empty.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 /* INFO_LONGEST_CALL: a system call's number, or one of these. */
 #define STAY_INTERRUPT 256U /* and the vector */
-#define STAY_IDLE 512U      /* nothing else: an idle CPU, or one that has just been started */
+#define STAY_IDLE 512U      /* alone: an idle CPU, or one that has just been started */
 
 static inline void stay_begin(struct cpu *cpu) {
     if (!BATON_STAYS)
@@ -24,7 +24,7 @@ static inline void stay_begin(struct cpu *cpu) {
     cpu->stay_start = arch_ticks();
 }
 
-/* What the stay is for, as soon as that is known. */
+/* Note the cause of the stay, as soon as it is known. */
 static inline void stay_set_cause(struct cpu *cpu, uint64_t cause) {
     if (BATON_STAYS)
         cpu->stay_cause = cause;
