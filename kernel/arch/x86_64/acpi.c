@@ -3,21 +3,21 @@
 #include "kernel/base/string.h"
 #include "kernel/machine/log.h"
 
-#define TABLE_BYTES_MAX (1U << 20) /* what lies beyond is not looked at */
+#define TABLE_BYTES_MAX (1U << 20) /* bytes beyond are not read */
 #define HEADER_BYTES 36U
 #define RSDP_BYTES_OLD 20U
 #define RSDP_BYTES 36U
 
 #define LOCAL_APIC_PHYS 0xfee00000ULL
 #define IO_APIC_PHYS 0xfec00000ULL
-#define APIC_ID_MAX 254U /* 255 is no CPU's number but means all of them; x2APICs have larger ones */
+#define APIC_ID_MAX 254U /* 255 addresses all CPUs; x2APICs have larger ids */
 
 #define SLEEP_ENABLE (1U << 13)
 #define FADT_HARDWARE_REDUCED (1U << 20)
 #define PHYS_END (1ULL << 52)
 #define SPACE_IO 1U
 
-/* Bytes that may be read, of a table or an entry of one. No bytes: there is none. */
+/* Readable bytes of a table, or of an entry of one. `length` 0: there is none. */
 struct table {
     const uint8_t *bytes;
     uint32_t length;
@@ -25,7 +25,7 @@ struct table {
 
 enum { MADT, FADT, TABLES };
 
-/* A number in a table, which is aligned to nothing. 0 where the table is too short for it. */
+/* A number in a table, at any alignment. 0: the table is too short for it. */
 static uint64_t field(struct table table, uint32_t offset, uint32_t bytes) {
     uint64_t value = 0;
     for (uint32_t i = offset + bytes <= table.length ? bytes : 0; i > 0; i--)
@@ -57,7 +57,7 @@ static struct table read_table(uint64_t phys) {
     return read_bytes(phys, length < TABLE_BYTES_MAX ? (uint32_t)length : TABLE_BYTES_MAX);
 }
 
-/* RSDT or XSDT. Everything else is found by it, so it has to add up. */
+/* Read the RSDT or XSDT. It leads to all other tables, so its checksum must be right. */
 static struct table read_root(uint64_t phys, const char *name) {
     struct table root = read_table(phys);
     return is_named(root, name) && adds_up(root) ? root : (struct table){0};
@@ -73,7 +73,7 @@ static struct table find_root(uint64_t rsdp_phys) {
     return root.length > 0 ? root : read_root(field(rsdp, 16, 4), "RSDT");
 }
 
-/* Of two with the same name the first. */
+/* If two tables have one name, the first is taken. */
 static void find_tables(uint64_t rsdp_phys, struct table found[static TABLES]) {
     static const char *const names[TABLES] = {[MADT] = "APIC", [FADT] = "FACP"};
     struct table root = find_root(rsdp_phys);
@@ -104,7 +104,7 @@ static void set_defaults(struct acpi_facts *facts) {
     facts->line_input[0] = 2;
 }
 
-/* An ISA line that is wired elsewhere or otherwise. Flags: MADT, MPS INTI Flags. */
+/* An ISA line that is wired to another input or in another way. Flags: MADT, MPS INTI Flags. */
 static void read_override(struct table entry, struct acpi_facts *facts) {
     uint64_t line = field(entry, 3, 1), input = field(entry, 4, 4), flags = field(entry, 8, 2);
     if (entry.length < 10 || line >= 16 || input >= IRQ_LINES)
@@ -114,15 +114,17 @@ static void read_override(struct table entry, struct acpi_facts *facts) {
     facts->line_is_level[line] = (flags >> 2 & 3) == 3;
 }
 
-/* What the MADT says of CPUs and I/O APICs, while it is read. */
+/* Counts CPUs and I/O APICs while the MADT is read. */
 struct census {
     uint32_t cpu_count, io_apic_count;
     uint64_t seen[(APIC_ID_MAX + 64) / 64]; /* a bit for each APIC id */
-    uint64_t again, beyond;                 /* entries passed over */
+    uint64_t again, beyond;                 /* ids passed over */
 };
 
-/* Not enabled: there is no CPU, or one that must not be used. A number that comes again is the same CPU once more, which must
- * not be stopped when it runs. */
+/*
+ * An entry that is not enabled means no CPU, or one that must not be used. An id that comes again is the CPU of the
+ * earlier entry; starting it again would stop it while it runs.
+ */
 static void count_cpu(struct acpi_facts *facts, struct census *census, uint64_t id, uint64_t flags) {
     if ((flags & 1) == 0)
         return;
@@ -152,11 +154,11 @@ static void read_entry(struct table entry, struct acpi_facts *facts, struct cens
     case 2:
         read_override(entry, facts);
         break;
-    case 5: /* instead of the address in the MADT's head */
+    case 5: /* replaces the address in the MADT's head */
         if (entry.length >= 12)
             facts->local_apic_phys = field(entry, 4, 8);
         break;
-    case 9: /* local x2APIC: wider numbers, of which the small ones are the same */
+    case 9: /* local x2APIC: wider ids; small ones mean the same CPUs */
         count_cpu(facts, census, field(entry, 4, 4), field(entry, 8, 4));
         break;
     }
@@ -181,12 +183,14 @@ static void read_madt(struct table madt, struct acpi_facts *facts) {
         log_line(LOG_WARN, "boot", "ACPI: CPUs out of reach, with APIC numbers above 254: %u", census.beyond);
 }
 
-/* In the DSDT, `_S5_` names a package whose first number goes to PM1a: 08 "_S5_" 12 length count (0a) number ... False: it
- * is not there. */
+/*
+ * Find the sleep type: in the DSDT, `_S5_` names a package whose first number goes to PM1a: 08 "_S5_" 12 length count
+ * (0a) number ... False: there is none.
+ */
 static bool find_sleep_type(struct table dsdt, uint16_t *ret_type) {
     for (uint32_t at = HEADER_BYTES, step; at + 12 < dsdt.length; at += step) {
         const uint8_t *name = dsdt.bytes + at;
-        uint8_t last = name[3]; /* if it begins here; a letter of no part of it rules out four places */
+        uint8_t last = name[3]; /* if the name begins here; a letter not in it rules out four places */
         step = last == '_' || last == 'S' || last == '5' ? 1 : 4;
         if (last != '_' || name[0] != '_' || name[1] != 'S' || name[2] != '5' || name[4] != 0x12)
             continue;
@@ -198,7 +202,7 @@ static bool find_sleep_type(struct table dsdt, uint16_t *ret_type) {
     return false;
 }
 
-/* PM1a control's port: by the newer field, or else by the older. 0: it has none. */
+/* The port of PM1a control, from the newer field or else from the older. 0: there is none. */
 static uint16_t power_port(struct table fadt) {
     uint64_t port = field(fadt, 172, 1) == SPACE_IO ? field(fadt, 176, 8) : 0;
     port = port == 0 ? field(fadt, 64, 4) : port;
@@ -206,7 +210,7 @@ static uint16_t power_port(struct table fadt) {
 }
 
 static void read_fadt(struct table fadt, struct acpi_facts *facts) {
-    if ((field(fadt, 112, 4) & FADT_HARDWARE_REDUCED) != 0) /* none of these registers is there */
+    if ((field(fadt, 112, 4) & FADT_HARDWARE_REDUCED) != 0) /* it has none of these registers */
         return;
     struct table dsdt = read_table(field(fadt, 140, 8));
     if (!is_named(dsdt, "DSDT"))

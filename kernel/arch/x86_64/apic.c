@@ -30,16 +30,16 @@
 #define TIMER_TEST_NS 1000000U
 #define TIMER_TOLERANCE 8U
 
-/* Where devices write to raise interrupts; the local APIC is usually in it. */
+/* Devices write here to raise interrupts. The local APIC usually lies in it. */
 #define MESSAGE_WINDOW_PHYS 0xfee00000ULL
 #define MESSAGE_WINDOW_PAGES 256U
 
-/* I/O APIC: an index and a data register; two 32-bit words a line from 0x10 on. */
+/* I/O APIC: an index and a data register; two 32-bit words for each input from 0x10 on. */
 #define IO_INDEX 0x00U
 #define IO_DATA 0x10U
 #define IO_VERSION 0x01U
 #define IO_REDIRECTION 0x10U
-#define ISA_LINES 16U /* only these can be wired elsewhere than to the input of their number */
+#define ISA_LINES 16U /* only these can be wired to an input with another number */
 #define LINE_ACTIVE_LOW (1U << 13)
 #define LINE_LEVEL (1U << 15)
 #define LINE_MASKED (1U << 16)
@@ -50,14 +50,14 @@ _Static_assert(VECTOR_LINES + IRQ_LINES <= VECTOR_TIMER, "each line has a vector
 struct line {
     volatile uint32_t *io; /* its I/O APIC; NULL: there is no such line */
     uint32_t entry;        /* index of its low word */
-    uint32_t bits;         /* that word, but for the mask */
+    uint32_t bits;         /* that word, without the mask */
 };
 
 static volatile uint32_t *local;
 static bool by_msr; /* firmware has turned x2APIC mode on, and may have locked it */
 static struct line lines[IRQ_LINES];
 static const struct acpi_facts *acpi;
-static uint64_t ticks_per_ns_fixed; /* timer ticks a ns, times 2^32 */
+static uint64_t ticks_per_ns_fixed; /* timer ticks per ns, times 2^32 */
 
 const void *apic_registers(void) { return (const void *)(uintptr_t)local; }
 
@@ -76,19 +76,21 @@ static void io_write(volatile uint32_t *io, uint32_t index, uint32_t value) {
     io[IO_DATA / 4] = value;
 }
 
-/* How many inputs it has; 0: nothing is there. */
+/* How many inputs an I/O APIC has; 0: there is none at this address. */
 static uint32_t io_inputs(volatile uint32_t *io) {
     io[IO_INDEX / 4] = IO_VERSION;
     uint32_t version = io[IO_DATA / 4];
     return version == 0 || version == UINT32_MAX ? 0 : (version >> 16 & 0xff) + 1;
 }
 
-/* Nothing is to come from them. But what comes all the same (whoever has their ports can let it) must not look like an
- * exception, which is where firmware left them on machines that began with a BIOS. */
+/*
+ * Mask both 8259s, and move their vectors. Interrupts may still come, since a program that has their ports can unmask
+ * them. They must not look like exceptions, but they would with the vectors that a BIOS left.
+ */
 static void retire_8259s(void) {
     for (uint16_t i = 0; i < 2; i++) {
         uint16_t port = i == 0 ? 0x20 : 0xa0;
-        out8(port, 0x11); /* initialise: edges, two of them */
+        out8(port, 0x11); /* initialise: edge-triggered, two 8259s */
         out8(port + 1, (uint8_t)(VECTOR_8259 + 8 * i));
         out8(port + 1, i == 0 ? 4 : 2); /* the second is at the first's input 2 */
         out8(port + 1, 1);              /* for an x86 */
@@ -101,7 +103,7 @@ static bool covers(uint64_t first_frame, uint64_t page_count, uint64_t phys, uin
     return first_frame < frame + pages && frame < first_frame + page_count;
 }
 
-/* A write into the window of messages is an interrupt of any kind, to any CPU. */
+/* A write into the message window can raise any interrupt on any CPU. */
 bool arch_owns_frames(uint64_t first_frame, uint64_t page_count) {
     bool owns = covers(first_frame, page_count, MESSAGE_WINDOW_PHYS, MESSAGE_WINDOW_PAGES) ||
                 covers(first_frame, page_count, acpi->local_apic_phys, 1);
@@ -113,8 +115,9 @@ bool arch_owns_frames(uint64_t first_frame, uint64_t page_count) {
 static void write_line(const struct line *line, uint32_t mask) { io_write(line->io, line->entry, line->bits | mask); }
 
 /*
- * An input belongs to one line: the first that firmware has wired to it, or else that of its number. On nearly all PCs line 0
- * is at input 2, so that there is no line 2 (where a second 8259 once was): what is done to it would be done to line 0.
+ * The line that an input belongs to: the first that firmware has wired to it, or else the one with its number. On
+ * nearly all PCs line 0 is at input 2, so there is no line 2 (once the second 8259): operations on it would act on line
+ * 0.
  */
 static uint64_t line_of(uint64_t input) {
     for (uint32_t line = 0; line < ISA_LINES; line++) {
@@ -124,8 +127,10 @@ static uint64_t line_of(uint64_t input) {
     return input;
 }
 
-/* All of an I/O APIC's inputs: quiet, and those that lines come in at are told where to go. How many have a number too high
- * for a line. */
+/*
+ * Mask all of an I/O APIC's inputs, and route those that belong to lines. Returns how many inputs have a number too
+ * high for a line.
+ */
 static uint32_t init_inputs(volatile uint32_t *io, uint64_t first_input) {
     uint32_t id = (uint32_t)apic_own_id(), count = io_inputs(io), beyond = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -147,7 +152,7 @@ static uint32_t init_inputs(volatile uint32_t *io, uint64_t first_input) {
 
 void apic_init_cpu(struct cpu *cpu) {
     uint64_t base = read_msr(MSR_APIC_BASE), x2 = by_msr ? APIC_BASE_X2 : 0;
-    if ((base & APIC_BASE_X2) != x2) { /* into x2APIC mode by way of the other, and back by way of off */
+    if ((base & APIC_BASE_X2) != x2) { /* into x2APIC mode through xAPIC mode, and back through off */
         base &= ~(APIC_BASE_ENABLE | APIC_BASE_X2);
         write_msr(MSR_APIC_BASE, base);
         write_msr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
@@ -201,8 +206,11 @@ static uint32_t timer_count(uint64_t wait_ns) {
     return ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
 }
 
-/* The host of a virtual CPU may take it away between two readings: how long the timer has run is known within bounds. An emulator
- * may also let one clock jump past the other. So what does not fit, or is known too loosely, is tried again. */
+/*
+ * The host of a virtual CPU may suspend it between two readings, so the time that the timer has run is only known
+ * within bounds. An emulator may also let one clock jump past the other. So a measurement that does not fit, or has
+ * wide bounds, is repeated.
+ */
 bool apic_timer_agrees(void) {
     bool agrees = false, known = false;
     local_write(LOCAL_TIMER, TIMER_MASKED | VECTOR_TIMER);
@@ -242,13 +250,14 @@ bool apic_send(uint64_t apic_id, enum apic_command command, uint32_t page) {
     return false;
 }
 
-/* That it did not get there is noticed where the answer is missed (request.c). */
+/* If the interrupt is not sent, the missing answer shows it (request.c). */
 void arch_interrupt_cpu(const struct cpu *cpu) { (void)apic_send(cpu->arch.apic_id, APIC_FIXED, VECTOR_REQUEST); }
 
 void apic_arm_nmi(uint64_t wait_ns) {
     local_write(LOCAL_TIMER, wait_ns == 0 ? VECTOR_TIMER : DELIVER_NMI);
     local_write(LOCAL_TIMER_INITIAL, wait_ns == 0 ? 0 : timer_count(wait_ns));
-    arch_this_cpu()->armed_ns = DEADLINE_NEVER; /* what was armed is lost; the next deadline is set when one changes */
+    /* the armed time is lost; the timer is armed again when a deadline changes */
+    arch_this_cpu()->armed_ns = DEADLINE_NEVER;
 }
 
 /* The counter has 32 bits: a deadline beyond it fires early, and the kernel arms again. */

@@ -8,18 +8,20 @@
 
 struct cpu;
 
-/* Registers are mapped at the start of the device window. Masks every line, and the 8259s, which it moves. If firmware left this CPU
- * in x2APIC mode, which can be locked, all CPUs use that, and else none does. */
+/*
+ * Set up the APICs, whose registers are mapped at these addresses. Masks every line and the 8259s, which get other
+ * vectors. If firmware left this CPU in x2APIC mode, which can be locked, all CPUs use that mode, otherwise none does.
+ */
 void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers,
                void *const io_registers[IO_APICS_MAX]);
 void apic_end_of_interrupt(void);
 
-/* The part of apic_init that each CPU has to do for itself, and does with interrupts off. */
+/* The part of apic_init for each CPU. Call on that CPU with interrupts off. */
 void apic_init_cpu(struct cpu *cpu);
-/* Does this CPU's timer run as fast as the boot loader has measured the boot CPU's? To 1/8, in 1 ms. */
+/* Does this CPU's timer run as fast as the boot loader has measured the boot CPU's? Checks to within 1/8, in 1 ms. */
 bool apic_timer_agrees(void);
 
-/* Send to another CPU. False: the APIC did not get rid of it. */
+/* apic_send: send a command to another CPU. False: the APIC could not send it. */
 enum apic_command {
     APIC_FIXED = 0, /* and a vector */
     APIC_NMI = 4U << 8,
@@ -29,5 +31,5 @@ enum apic_command {
 bool apic_send(uint64_t apic_id, enum apic_command command, uint32_t page);
 uint64_t apic_own_id(void);
 
-/* For the test hooks: the timer's next interrupt is an NMI after about `wait_ns`; 0: the timer is the kernel's again. */
+/* For the test hooks: let the timer send an NMI after about `wait_ns`; 0: give the timer back to the kernel. */
 void apic_arm_nmi(uint64_t wait_ns);

@@ -2,9 +2,10 @@
  * The audit: is a candidate root fit to be CR3?
  *
  * All spaces share the tables below the kernel half of the sealed root, so a sound candidate has the sealed root's
- * entries: arch_root_init() puts them there, and nothing but test_hooks.c writes to that half of a root. So a handover asks
- * only with checks. The audit also walks every address that the CPU or the kernel's way back to user mode touches, in the
- * candidate's own tables, and beside it in the sealed ones: it says what is wrong by the name of who needs it.
+ * entries. arch_root_init() puts them there, and only test_hooks.c writes to that half of a root, so a handover audits
+ * only with checks. The audit also walks every address that the CPU or the kernel's way back to user mode touches, in
+ * the candidate's own tables and in the sealed ones in parallel. A failure is named after the part that needs the
+ * address.
  */
 #include "kernel/arch/x86_64/audit.h"
 #include "kernel/arch/x86_64/cpu_init.h"
@@ -14,12 +15,14 @@
 #include "kernel/machine/cpu.h"
 #include "kernel/run/thread.h"
 
-/* What a page must be. */
+/* Needed properties of a page. */
 struct need {
     bool user, write, execute;
 };
 
-/* For one part of an audit. A last-level table can have 512 entries, anything else in the user half is one step. */
+/*
+ * Limits of one part of an audit. A last-level table can have 512 entries; anything else in the user half is one step.
+ */
 #define AUDIT_PAGES 16U
 #define AUDIT_STEPS 32U
 #define AUDIT_TABLE_STEPS 32U
@@ -37,7 +40,7 @@ static void report(struct audit_failure *ret_failure, uint64_t address, uint32_t
 /* Bits of an entry that matter: the CPU sets accessed and dirty by itself. */
 static uint64_t significant(uint64_t entry) { return entry & ~(PTE_ACCESSED | PTE_DIRTY); }
 
-/* The last entry of a walk, and what all entries on the way allow together. */
+/* Does the walk end in a page as needed? All entries on the way together decide the rights. */
 static bool leaf_is(uint64_t address, const uint64_t entries[static 4], uint32_t looked_at, struct need need,
                     struct audit_failure *ret_failure) {
     uint64_t all = UINT64_MAX, any = 0;
@@ -61,8 +64,8 @@ static bool leaf_is(uint64_t address, const uint64_t entries[static 4], uint32_t
 }
 
 /*
- * An entry above the leaf: its address counts only as the place where the walk goes on. Tables that somebody made for
- * this space are frames of a pool, which can be read; anything else that is not the sealed table is not followed.
+ * Is an entry above the leaf right? Its address only says where the walk goes on. Tables that were made for this space
+ * are frames of a pool, which can be read; any other address, except the sealed table's, is not followed.
  */
 static bool table_entry_is(uint64_t entry, uint64_t sealed) {
     uint64_t frame = (entry & PTE_ADDRESS) / PAGE_BYTES;
@@ -72,9 +75,9 @@ static bool table_entry_is(uint64_t entry, uint64_t sealed) {
 }
 
 /*
- * One page of the kernel half: the same entry as in the sealed root at every level, but for tables in other places (which
- * check_kernel_half refuses when nothing worse is found in them); and the rights that are needed, where "read" passes
- * for pages that are writable as well.
+ * Check one page of the kernel half. Its entries must equal those of the sealed root at every level, except for tables
+ * in other places (check_kernel_half refuses these if nothing worse is found in them). It must have the needed rights;
+ * "read" also passes for writable pages.
  */
 static bool page_is(uint64_t root, uint64_t address, struct need need, struct audit_failure *ret_failure) {
     uint64_t sealed[4] = {0}, entries[4] = {0};
@@ -93,7 +96,10 @@ static bool page_is(uint64_t root, uint64_t address, struct need need, struct au
     return leaf_is(address, entries, looked_at, need, ret_failure);
 }
 
-/* The root's upper half, entry by entry. The sealed entries have their accessed bit set, so sound ones are the same. */
+/*
+ * Check the root's upper half, entry by entry. The sealed entries have their accessed bit set, so sound entries are
+ * equal.
+ */
 static enum audit_check check_kernel_half(uint64_t root, struct audit_failure *ret_failure) {
     const uint64_t *table = arch_pointer(root), *sealed = arch_pointer(sealed_root);
     for (uint32_t i = ROOT_KERNEL_ENTRY; i < ENTRIES; i++) {
@@ -126,8 +132,10 @@ struct row {
     struct need need;
 };
 
-/* What the machine needs to run `thread`: returns the number of rows. The narrow ones come first: several lie in the
- * image's pages, and the first that is wrong gives the failure its name. */
+/*
+ * List the memory that the machine needs to run `thread`; returns the number of rows. Small ranges come first: several
+ * lie in the image's pages, and the first that is wrong names the failure.
+ */
 static uint32_t list_needs(const struct thread *thread, struct row rows[static ROWS_MAX]) {
     const struct cpu *cpu = arch_this_cpu();
     const struct arch_cpu *arch = &cpu->arch;
@@ -158,7 +166,10 @@ static uint32_t list_needs(const struct thread *thread, struct row rows[static R
     return count;
 }
 
-/* Pages number `*position` and following of the needs, one after another from 1; USER_LOWEST after the last. */
+/*
+ * Check the needed pages from number `*position` on. They are counted from 1; after the last, `*position` is
+ * USER_LOWEST.
+ */
 static enum audit_check check_machine(uint64_t root, const struct thread *thread, uint64_t *position,
                                       struct audit_failure *ret_failure) {
     struct row rows[ROWS_MAX];
@@ -192,7 +203,7 @@ uint64_t audit_needed_address(enum audit_check check, const struct thread *threa
 
 static bool writes_and_executes(uint64_t entry) { return (entry & (PTE_WRITE | PTE_NO_EXECUTE)) == PTE_WRITE; }
 
-/* The entries of a last-level table; the ledger knows how many there are, so the walk ends with the last. */
+/* Check the entries of a last-level table. The ledger knows how many there are, so the walk ends with the last. */
 static bool table_is_sound(const uint64_t *table, uaddr_t base, struct audit_failure *ret_failure) {
     uint32_t left = frame_entries(arch_physical(table) / PAGE_BYTES);
     for (uint32_t i = 0; left > 0; i++) {
@@ -207,7 +218,7 @@ static bool table_is_sound(const uint64_t *table, uaddr_t base, struct audit_fai
     return true;
 }
 
-/* Look at what the lowest entry that covers `*at` maps, if it is a leaf or leads to a last-level table, and go past it. */
+/* Check the lowest entry that covers `*at`, if it is a leaf or leads to a last-level table, and move `*at` past it. */
 static bool audit_step(uint64_t root, uaddr_t *at, struct audit_failure *ret_failure) {
     const uint64_t *table = arch_pointer(root);
     uint32_t level = 4;

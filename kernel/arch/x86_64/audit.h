@@ -1,5 +1,5 @@
 /*
- * For the test hooks, which break what the audit looks for.
+ * For the test hooks, which break mappings that the audit checks.
  */
 #pragma once
 
@@ -7,5 +7,5 @@
 
 struct thread;
 
-/* An address that the check walks when `thread` is audited; 0: the check is about no kernel address. */
+/* An address that `check` walks when `thread` is audited; 0: the check concerns no kernel address. */
 uint64_t audit_needed_address(enum audit_check check, const struct thread *thread);

@@ -8,7 +8,7 @@
 #define DEVICE_PAGES_MAX (1 + IO_APICS_MAX)
 #define KERNEL_LEAF (PTE_PRESENT | PTE_GLOBAL | PTE_ACCESSED | PTE_DIRTY)
 
-uintptr_t direct_map; /* 0 while the boot loader's identity map is in force */
+uintptr_t direct_map; /* 0 while the boot loader's identity map is in use */
 
 static uint64_t heap_next, heap_end;
 static uint64_t device_pages[DEVICE_PAGES_MAX];
@@ -37,7 +37,7 @@ void *boot_memory_device(uint64_t phys) {
     return (void *)(DEVICE_WINDOW_BASE + (uint64_t)device_count++ * PAGE_BYTES + phys % PAGE_BYTES);
 }
 
-/* The entry of `level` for `address`, with tables made on the way. */
+/* The entry of `level` for `address`. Makes missing tables on the way. */
 static uint64_t *entry_for(uint64_t address, uint32_t level) {
     uint64_t *table = arch_pointer(sealed_root);
     for (uint32_t at = 4; at > level; at--) {
@@ -49,7 +49,10 @@ static uint64_t *entry_for(uint64_t address, uint32_t level) {
     return &table[pte_index(address, level)];
 }
 
-/* Map a run with the largest pages that its alignment and the CPU allow. A larger one may be possible from the next table on. */
+/*
+ * Map a run with the largest pages that its alignment and the CPU allow. A larger one may be possible from the next
+ * table on.
+ */
 static void map(uint64_t address, uint64_t phys, uint64_t bytes, uint64_t bits, uint32_t level_max) {
     while (bytes > 0) {
         uint32_t level = level_max;
@@ -81,8 +84,10 @@ static bool is_direct(const struct boot_range *range) {
     return range->kind != BOOT_RANGE_KERNEL && range->kind < BOOT_RANGE_FIRMWARE;
 }
 
-/* RAM of every kind but the kernel's image: its text has one mapping, which is not writable. Neighbours are mapped as
- * one, so that few small pages are needed. */
+/*
+ * Map RAM of every kind except the kernel's image, whose text has only one mapping, which is not writable. Neighbouring
+ * ranges are mapped as one, so that few small pages are needed.
+ */
 static void map_direct(const struct boot_info *boot, const struct boot_range *ranges) {
     bool has_1g_pages = (read_cpuid(0x80000001, 0).d >> 26 & 1) != 0;
     uint64_t start = 0, end = 0;
@@ -100,7 +105,7 @@ static void map_direct(const struct boot_info *boot, const struct boot_range *ra
     }
 }
 
-/* The stacks of one CPU, each above a page that stays unmapped. */
+/* Map the stacks of one CPU, each above a page that stays unmapped. */
 static void map_stacks(uint32_t index) {
     uint64_t bits = PTE_NO_EXECUTE | PTE_WRITE;
     uint64_t bottom = stack_top(index) - STACK_PAGES * PAGE_BYTES;

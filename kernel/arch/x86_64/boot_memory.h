@@ -5,9 +5,14 @@
 
 #include "kernel/abi/boot.h"
 
-/* Build it from the heap, with stacks for `cpu_count` CPUs, load it, and seal it: no entry of the kernel half changes
- * afterwards. */
+/*
+ * Build the address space from the heap, with stacks for `cpu_count` CPUs, load it, and seal it: no entry of the kernel
+ * half changes afterwards.
+ */
 void boot_memory_init(const struct boot_info *boot, const struct boot_range *ranges, uint32_t cpu_count);
 
-/* Where a device's registers appear, to the end of their page; before boot_memory_init, which maps those asked for. */
+/*
+ * Reserve the address of a device's registers, valid to the end of their page. Call before boot_memory_init, which maps
+ * them.
+ */
 void *boot_memory_device(uint64_t phys);

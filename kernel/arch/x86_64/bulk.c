@@ -1,5 +1,5 @@
 /*
- * Bulk memory by string instructions, eight bytes a step.
+ * Bulk memory functions by string instructions, eight bytes a step.
  */
 #include "kernel/base/string.h"
 

@@ -20,14 +20,14 @@
 #define CR0_NUMERIC_ERROR (1ULL << 5)
 #define CR0_WRITE_PROTECT (1ULL << 16)
 
-#define CR4_PHYSICAL_ADDRESS_EXTENSION (1ULL << 5) /* what 64-bit mode rests on */
+#define CR4_PHYSICAL_ADDRESS_EXTENSION (1ULL << 5) /* 64-bit mode needs it */
 #define CR4_MACHINE_CHECK (1ULL << 6)
 #define CR4_GLOBAL_PAGES (1ULL << 7)
 #define CR4_UMIP (1ULL << 11)
 #define CR4_SMEP (1ULL << 20)
 #define CR4_SMAP (1ULL << 21)
 
-/* Arithmetic and system flags that user code may have set: none of them reaches the kernel. */
+/* Arithmetic and system flags that user code may have set. SYSCALL clears them. */
 #define SYSCALL_FLAG_MASK 0x3f7fd5U
 
 /* PAT entry 1 (only PWT set) becomes write-combining; the others keep their power-up types. */
@@ -54,7 +54,7 @@ struct table_register {
 
 static struct gate idt[IDT_GATES] __attribute__((aligned(4096)));
 
-/* Each CPU's own: the TSS descriptor is written by LTR. */
+/* One for each CPU, since LTR writes to the TSS descriptor. */
 static uint64_t gdts[CPUS_MAX][7] __attribute__((aligned(64)));
 
 const void *cpu_gdt(const struct cpu *cpu) { return gdts[cpu->index]; }
@@ -90,7 +90,7 @@ static uint64_t address_of(void (*code)(void)) { return (uint64_t)(uintptr_t)cod
 
 static void idt_init(void) {
     for (uint32_t vector = 0; vector < IDT_GATES; vector++) {
-        uint64_t number = vector - EXCEPTIONS; /* of an interrupt's stub, counting the jumps between them */
+        uint64_t number = vector - EXCEPTIONS; /* of an interrupt's stub; jumps between the stubs count as two */
         number += number / INTERRUPT_GROUP * 2;
         const uint8_t *stub = vector < EXCEPTIONS ? exception_stubs + (uint64_t)vector * EXCEPTION_STUB_BYTES
                                                   : interrupt_stubs + number * INTERRUPT_STUB_BYTES;
@@ -100,7 +100,7 @@ static void idt_init(void) {
     set_gate(2, address_of(ist_nmi), 2, GATE_PRESENT_INTERRUPT);
     set_gate(1, address_of(ist_debug), 3, GATE_PRESENT_INTERRUPT);
     set_gate(18, address_of(ist_machine_check), 4, GATE_PRESENT_INTERRUPT);
-    idt[3].type |= GATE_USER; /* INT3 and INTO are for users */
+    idt[3].type |= GATE_USER; /* users may execute INT3 and INTO */
     idt[4].type |= GATE_USER;
 }
 
@@ -110,7 +110,7 @@ static void load_descriptors(struct cpu *cpu) {
     uint64_t base = (uint64_t)(uintptr_t)tss, limit = TSS_BYTES - 1;
     gdt[1] = 0x00af9a000000ffff; /* kernel code: 64-bit, ring 0 */
     gdt[2] = 0x00cf92000000ffff; /* kernel data */
-    gdt[3] = 0x00cff2000000ffff; /* user data: SYSRET wants it before the code */
+    gdt[3] = 0x00cff2000000ffff; /* user data: SYSRET needs it before the code */
     gdt[4] = 0x00affa000000ffff; /* user code: 64-bit, ring 3 */
     gdt[5] = limit | (base & 0xffffff) << 16 | 0x89ULL << 40 | (base >> 24 & 0xff) << 56;
     gdt[6] = base >> 32;
@@ -143,7 +143,10 @@ static void set_control_registers(void) {
     struct cpuid features = read_cpuid(7, 0);
     uint64_t cr0 = read_cr0() & ~CR0_EMULATION;
     write_cr0(cr0 | CR0_WRITE_PROTECT | CR0_NUMERIC_ERROR | CR0_MONITOR_COPROCESSOR);
-    /* All of it, and nothing that firmware has set: user code is to have RDTSC, and neither RDPMC, WRFSBASE nor protection keys. */
+    /*
+     * Set all of CR4, whatever firmware has left there: user code may use RDTSC, but not RDPMC, WRFSBASE or protection
+     * keys.
+     */
     uint64_t found =
         (features.b >> 7 & 1) * CR4_SMEP | (features.b >> 20 & 1) * CR4_SMAP | (features.c >> 2 & 1) * CR4_UMIP;
     write_cr4(CR4_PHYSICAL_ADDRESS_EXTENSION | CR4_MACHINE_CHECK | CR4_GLOBAL_PAGES | found);
@@ -165,12 +168,12 @@ void cpu_init(struct cpu *cpu) {
     write_msr(MSR_STAR, (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)SELECTOR_KERNEL_DATA << 48);
     write_msr(MSR_LSTAR, address_of(syscall_entry));
     write_msr(MSR_SFMASK, SYSCALL_FLAG_MASK);
-    write_msr(MSR_SYSENTER_CS, 0); /* SYSENTER faults, wherever firmware has left it leading to */
+    write_msr(MSR_SYSENTER_CS, 0); /* SYSENTER faults, whatever entry firmware has set */
     fpu_init();
 }
 
 struct cpu_controls cpu_controls(void) {
-    return (struct cpu_controls){.cr0 = read_cr0() & ~CR0_TASK_SWITCHED, /* that is the running thread's */
+    return (struct cpu_controls){.cr0 = read_cr0() & ~CR0_TASK_SWITCHED, /* depends on the running thread */
                                  .cr4 = read_cr4(),
                                  .efer = read_msr(MSR_EFER),
                                  .pat = read_msr(MSR_PAT)};

@@ -32,18 +32,21 @@ enum vector {
 };
 
 /* Interrupts. */
-#define VECTOR_8259 0x20U  /* of both, 16 in all */
+#define VECTOR_8259 0x20U  /* of both 8259s, 16 vectors in all */
 #define VECTOR_LINES 0x30U /* interrupt line 0; the others follow, up to 0xaf */
 #define VECTOR_TIMER 0xf0U
 #define VECTOR_REQUEST 0xf1U /* from another CPU */
 #define VECTOR_SPURIOUS 0xffU
 
-/* Of a CPU that nothing runs on. Its place in cpus[] is the caller's to give. */
+/* Initialise the structure of a CPU on which nothing runs yet. The caller enters it in cpus[]. */
 void cpu_struct_init(struct cpu *cpu, uint32_t index);
 /* Make `cpu` this CPU: GDT, IDT, TSS, system call MSRs, control registers, GS. Its stacks are mapped. */
 void cpu_init(struct cpu *cpu);
 
-/* What decides how this CPU runs code and reaches memory: the same on all, or a page protects on one and not on another. */
+/*
+ * The registers that decide how this CPU executes code and accesses memory. They must be equal on all CPUs, or a page
+ * would be protected on one and not on another.
+ */
 struct cpu_controls {
     uint64_t cr0, cr4, efer, pat;
 };
@@ -55,10 +58,10 @@ const void *idt_start(void);
 uint64_t idt_gate_target(uint32_t vector);
 uint64_t cpu_ist_top(const struct cpu *cpu, uint32_t index);
 
-/* Where CPU `index` has its kernel stack's top, and the top of IST stack 1..IST_STACKS. */
+/* The top of CPU `index`'s kernel stack, and of its IST stack `ist` (1..IST_STACKS). */
 uint64_t stack_top(uint32_t index);
 uint64_t ist_top(uint32_t index, uint32_t ist);
-/* Whose stack `address` is in. */
+/* The CPU whose part of the stack window contains `address`. */
 struct cpu *stack_owner(uint64_t address);
 
 /* For the audit: the local APIC's registers (apic.c). */

@@ -1,17 +1,17 @@
 /*
- * From a system call's number, in RAX, to its handler, with the arguments where C has them.
+ * Jumps from a system call's number, in RAX, to its handler. The arguments are where C expects them.
  */
 #include "kernel/arch/x86_64/contract/offsets.h"
 
-/* handler_NUMBER is the handler of that call; of 0, which means nothing, too. */
+/* handler_NUMBER is the handler of that call; there is one for 0, too, which is no call. */
 #define SYSCALL(number, name, count, prototype) .set handler_##number, sys_##name;
 #define SYSCALL_MESSAGE(number, name)
 #include "kernel/abi/syscall.def"
     .set handler_0, unknown_call
 
 /*
- * Jump to the handler of the call whose number, one of first..last, is in EAX. By halves: a jump through a table of
- * addresses would be an indirect one, which a user's number steers.
+ * Jump to the handler of the call whose number, one of first..last, is in EAX, by binary search. A table of addresses
+ * would need an indirect jump, which a user's number would steer.
  */
 .macro DISPATCH first, last
     .if \first == \last
@@ -40,7 +40,7 @@
 dispatch_any:
     cmp $NUMBER_EP_CALL, %rax
     jae unknown_call
-/* A number that is below those of message calls. */
+/* For numbers below those of message calls. */
 dispatch:
     .altmacro
     DISPATCH 0, %(NUMBER_EP_CALL - 1)

@@ -1,15 +1,15 @@
 /*
- * Every way into the kernel but SYSCALL, which syscall.S has, and with it the way out.
+ * All ways into the kernel except SYSCALL. syscall.S has that, and the way out.
  *
  * From user mode, registers are pushed straight into the running thread's struct frame (state.h): the CPU itself starts
- * there (TSS.RSP0 is the frame's end). Then the CPU's kernel stack is taken, which holds nothing between two entries, and C
- * decides who runs next. The way out loads the frame of whoever that is.
+ * there (TSS.RSP0 is the frame's end). Then RSP moves to the CPU's kernel stack, which is empty between two entries,
+ * and C decides which thread runs next. The way out loads that thread's frame.
  *
- * In the kernel interrupts are off, except while an idle CPU waits in arch_idle; what comes in there runs on the kernel
+ * In the kernel interrupts are off, except while an idle CPU waits in arch_idle; an interrupt there runs on the kernel
  * stack and returns. Any other exception in the kernel is the kernel's mistake and ends in a panic.
  *
- * GS: the user's is always 0 (CR4.FSGSBASE is off, so it can't be changed); SWAPGS makes it this CPU's area. Entries that
- * can hit the kernel between an entry and its SWAPGS have stacks of their own (IST) and look at the MSR.
+ * GS: the user's is always 0 (CR4.FSGSBASE is off, so it can't be changed); SWAPGS makes it this CPU's area. Entries
+ * that can hit the kernel between an entry and its SWAPGS have stacks of their own (IST) and look at the MSR.
  *
  * Sources: Intel SDM vol. 3A, 64-Bit Mode Stack Frame, Interrupt Stack Table; vol. 2, SWAPGS.
  */
@@ -19,7 +19,7 @@
     .section .text.start, "ax"
     .globl kernel_start
     .type kernel_start, @function
-/* From the boot loader, RDI = struct boot_info. */
+/* Entered by the boot loader. RDI: struct boot_info. */
 kernel_start:
     OUTERMOST
     lea boot_stack_top(%rip), %rsp
@@ -30,7 +30,7 @@ kernel_start:
 
     .text
 
-/* r11 and what is above it in the frame are there; push the rest. */
+/* Push the registers of the frame, from R11 down; the words above are pushed already. */
 .macro PUSH_GENERAL
     .irp register, r11, rcx, rax, rdi, rsi, r9, r8, r10, rdx, rbx, rbp, r12, r13, r14, r15
     push %\register
@@ -44,9 +44,9 @@ kernel_start:
 .endm
 
 /*
- * One stub a vector. Exceptions: those for which the CPU pushes no error code push a zero in its place. Interrupts: as small as
- * can be, as there are many: the vector less 128, which fits a byte, lies where the error code belongs, and a short jump
- * reaches the end of a group of stubs.
+ * One stub for each vector. Stubs of exceptions without an error code push a zero in its place. Interrupts have many
+ * stubs, so each is as small as possible: it pushes the vector less 128, which fits a byte, in the place of the error
+ * code, and a short jump leads to the end of its group of stubs.
  */
     .globl exception_stubs, interrupt_stubs
     .balign 16
@@ -82,7 +82,7 @@ interrupt_of_device:
     movq $0, 8(%rsp)
 
 interrupt_common:
-    testb $3, 24(%rsp) /* the saved CS says where it came from, and nothing else does */
+    testb $3, 24(%rsp) /* only the saved CS tells the mode it came from */
     jz interrupt_in_kernel
     swapgs
 interrupt_from_user:
@@ -95,7 +95,10 @@ interrupt_from_user:
     call interrupt_enter
     jmp user_return
 
-/* Idle was interrupted, or the kernel has made a mistake. In syscall.S RSP is no stack: the report has to have one. */
+/*
+ * An idle CPU was interrupted, or the kernel has made a mistake. In syscall.S RSP is no stack, but the report needs
+ * one.
+ */
 interrupt_in_kernel:
     PUSH_GENERAL
     mov %rsp, %rdi
@@ -110,9 +113,9 @@ interrupt_in_kernel:
     iretq
 
 /*
- * Double fault, NMI, debug and machine check run on IST stacks. From user mode they continue on the usual path, with
- * what the CPU pushed moved to the thread's frame. From the kernel they can come at any instruction, so whether GS is the
- * user's is read from the MSR.
+ * Double fault, NMI, debug and machine check run on IST stacks. From user mode the words that the CPU pushed are moved
+ * to the thread's frame, and the usual path follows. From the kernel they can come at any instruction, so the MSR must
+ * tell whether GS is the user's.
  */
 .macro IST_ENTRY name, vector, has_error
     .globl \name
@@ -151,7 +154,7 @@ ist_in_kernel:
     PUSH_GENERAL
     mov $MSR_GS_BASE, %ecx
     rdmsr
-    mov %edx, %ebx /* kept over the call: negative = the kernel's */
+    mov %edx, %ebx /* kept over the call; negative: the kernel's */
     test %edx, %edx
     js 1f
     swapgs

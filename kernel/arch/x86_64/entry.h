@@ -12,4 +12,4 @@ void ist_nmi(void);
 void ist_debug(void);
 void ist_machine_check(void);
 
-extern const uint8_t exception_stubs[], interrupt_stubs[]; /* one a vector, of the sizes in offsets.h */
+extern const uint8_t exception_stubs[], interrupt_stubs[]; /* one for each vector, of the sizes in offsets.h */

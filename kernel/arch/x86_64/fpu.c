@@ -11,23 +11,23 @@
 #define STATE_SSE (1ULL << 1)
 #define STATE_AVX (1ULL << 2)
 
-#define AREA_OFFSET ((sizeof(struct thread) + 63) & ~63ULL) /* behind the thread, in its page */
+#define AREA_OFFSET ((sizeof(struct thread) + 63) & ~63ULL) /* after the thread, in its page */
 #define AREA_BYTES (PAGE_BYTES - AREA_OFFSET)
 #define CONTROL_WORD_INITIAL 0x37fU
 #define MXCSR_INITIAL 0x1f80U
-#define MXCSR_MASK_OLDEST 0xffbfU /* of a CPU that stores 0. Source: Intel SDM vol. 1, "MXCSR_MASK Field" */
+#define MXCSR_MASK_OLDEST 0xffbfU /* if a CPU stores 0. Source: Intel SDM vol. 1, "MXCSR_MASK Field" */
 
 _Static_assert(sizeof(struct thread_fpu) <= AREA_BYTES, "a thread's page has room for its FPU area");
 
 static uint64_t components;       /* XCR0; 0: no XSAVE, FXSAVE is used */
-static uint32_t mxcsr_mask = ~0U; /* the bits of MXCSR that every CPU has; to load another one is an exception */
+static uint32_t mxcsr_mask = ~0U; /* bits of MXCSR that every CPU has; loading others raises an exception */
 static struct thread_fpu initial __attribute__((aligned(64)));
 
 static struct thread_fpu *area_of(const struct thread *thread) {
     return (struct thread_fpu *)((uintptr_t)thread + AREA_OFFSET);
 }
 
-/* What a state that is not the initial one consists of, for XSAVE and for users. */
+/* The components of a state that is not the initial one, for XSAVE and for users. */
 static uint64_t all_components(void) { return components != 0 ? components : STATE_X87 | STATE_SSE; }
 
 static void save(struct thread_fpu *area) {
@@ -38,9 +38,9 @@ static void save(struct thread_fpu *area) {
 }
 
 /*
- * FXRSTOR leaves the addresses of the x87's last instruction and operand as they are, on CPUs that save them only while an
- * exception is pending (AMD64 Architecture Programmer's Manual vol. 5, FXRSTOR): FNINIT forgets another thread's. XRSTOR
- * needs none, since the initial state is loaded between any two threads, and it clears them.
+ * Some CPUs save the addresses of the x87's last instruction and operand only while an exception is pending. There
+ * FXRSTOR does not change them (AMD64 Architecture Programmer's Manual vol. 5, FXRSTOR), so FNINIT clears those of
+ * another thread. XRSTOR needs no FNINIT: the initial state is loaded between any two threads, and that clears them.
  */
 static void load(const struct thread_fpu *area) {
     if (components != 0)
@@ -77,7 +77,7 @@ void fpu_init(void) {
 void fpu_use(struct cpu *cpu, struct thread *thread) {
     assert(cpu->arch.fpu_owner == NULL);
     __asm__ volatile("clts");
-    if (thread->arch.fpu_used) /* else the registers are in their initial state, and what is in memory is old */
+    if (thread->arch.fpu_used) /* else the registers keep their initial state, since the area is out of date */
         load(area_of(thread));
     thread->arch.fpu_used = 1;
     if (thread->message != NULL)
@@ -101,8 +101,11 @@ void arch_fpu_read(const struct thread *thread, struct thread_fpu *fpu) {
     fpu->components = thread->arch.fpu_used != 0 ? all_components() : 0;
 }
 
-/* XRSTOR and FXRSTOR raise an exception for reserved bits of MXCSR and of the header, in the kernel: both are put right behind
- * the copy, whatever the user's page says by then. They take any value in the registers themselves. */
+/*
+ * XRSTOR and FXRSTOR would raise an exception in the kernel for reserved bits of MXCSR and of the header. So both are
+ * written again after the copy, since the user's page may have changed meanwhile. The registers themselves may have any
+ * value.
+ */
 bool arch_fpu_write(struct thread *thread, const struct thread_fpu *fpu) {
     struct thread_fpu *area = area_of(thread);
     uint64_t present = __atomic_load_n(&fpu->components, __ATOMIC_RELAXED);

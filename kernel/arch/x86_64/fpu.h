@@ -1,7 +1,7 @@
 /*
- * FPU, SSE and AVX state. A thread that never uses it costs nothing. At its first use a thread becomes the owner of this
- * CPU's registers; when another thread is switched to, the owner's state is saved and the registers are cleared, so
- * that nothing of it is there to be seen, not even speculatively.
+ * FPU, SSE and AVX state. A thread that never uses it costs nothing. At its first use a thread becomes the owner of its
+ * CPU's registers. At a switch to another thread the owner's state is saved and the registers are cleared, so that no
+ * other thread can see that state, not even speculatively.
  */
 #pragma once
 
@@ -12,8 +12,8 @@ struct thread;
 
 void fpu_init(void);
 
-/* #NM: the running thread wants the registers. */
+/* Handle #NM: the running thread uses the registers. */
 void fpu_use(struct cpu *cpu, struct thread *thread);
 
-/* The owner is not the one to run: save its state and close the registers. */
+/* Save the owner's state and close the registers, since another thread will run. */
 void fpu_close(struct cpu *cpu);

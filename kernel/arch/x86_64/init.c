@@ -1,5 +1,5 @@
 /*
- * arch_init: the order in which the machine is brought up. And its clock, which is the time-stamp counter.
+ * arch_init: brings the machine up, in order. The clock, too, which is the time-stamp counter.
  */
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/boot_memory.h"
@@ -43,7 +43,7 @@ void arch_log_init(const struct boot_info *boot) {
     io_init(boot->command);
 }
 
-/* What the boot loader's identity map reaches for sure: the first 4 GiB, and RAM above. */
+/* Only the memory that the boot loader's identity map surely has: the first 4 GiB, and RAM above. */
 const uint8_t *acpi_reach(uint64_t phys, uint64_t bytes) {
     bool mapped = phys < LOADER_MAPS_BELOW && bytes <= LOADER_MAPS_BELOW - phys;
     for (uint64_t i = 0; i < range_count && !mapped; i++) {

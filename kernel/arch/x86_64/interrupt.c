@@ -1,5 +1,5 @@
 /*
- * What an interrupt or exception means.
+ * The handling of interrupts and exceptions.
  */
 #include "kernel/arch/x86_64/interrupt.h"
 #include "kernel/arch/x86_64/apic.h"
@@ -16,7 +16,7 @@
 
 #define PAGE_FAULT_ACCESS (FAULT_ACCESS_PRESENT | FAULT_ACCESS_WRITE | FAULT_ACCESS_FETCH)
 
-/* What nothing but a fault comes of; the others are FAULT_PROTECTION, or more than a fault. */
+/* Exceptions that are only faults, with their kinds. The others are FAULT_PROTECTION, or need other handling. */
 static const uint8_t fault_kinds[VECTOR_EXCEPTIONS] = {
     [VECTOR_DIVIDE] = FAULT_DIVIDE,     [VECTOR_DEBUG] = FAULT_STEP,     [VECTOR_BREAKPOINT] = FAULT_BREAKPOINT,
     [VECTOR_OVERFLOW] = FAULT_OVERFLOW, [VECTOR_BOUND] = FAULT_OVERFLOW, [VECTOR_INVALID_OPCODE] = FAULT_INSTRUCTION,
@@ -24,7 +24,7 @@ static const uint8_t fault_kinds[VECTOR_EXCEPTIONS] = {
     [VECTOR_SIMD] = FAULT_FLOAT,
 };
 
-/* Of the kernel half users learn nothing: to them, nothing is there. */
+/* Users must learn nothing of the kernel half: faults there say that no page is present. */
 static void page_fault(struct thread *thread, uint64_t address, uint64_t access) {
     if (address >= USER_LIMIT)
         access &= ~(uint64_t)FAULT_ACCESS_PRESENT;
@@ -32,14 +32,15 @@ static void page_fault(struct thread *thread, uint64_t address, uint64_t access)
 }
 
 /*
- * An exception of user code. The CPU takes no second NMI before an IRET. If the thread that was interrupted does not go on, another
- * CPU has taken it away or woken another one, by an interrupt: that is pending then, comes before the next thread's first
- * instruction, however that one leaves the kernel, and ends in an IRET.
+ * An exception of user code. The CPU takes no second NMI before an IRET, so each way out after an NMI must reach one.
+ * If the interrupted thread does not go on, another CPU has taken it away or woken another one, and has sent an
+ * interrupt for that. It is pending, comes before the next thread's first instruction, however that thread leaves the
+ * kernel, and ends in an IRET.
  */
 static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vector) {
     uint64_t error = thread->arch.frame.error;
     if (__builtin_expect(cpu->blocked, 0) && vector != VECTOR_NMI && vector != VECTOR_MACHINE_CHECK)
-        return; /* another CPU has claimed the thread while this one waited: the thread will come again */
+        return; /* another CPU claimed the thread while this one waited: the thread will enter again */
     enum fault_kind kind = fault_kinds[vector];
     if (kind == FAULT_PAGE) {
         page_fault(thread, read_cr2(), error & PAGE_FAULT_ACCESS);
@@ -49,7 +50,7 @@ static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vect
         fpu_use(cpu, thread);
     } else if (vector == VECTOR_NMI) {
         panic_take_nmi();
-        cpu->nmi_count++; /* else nothing but tests sends them; whatever was interrupted goes on, by IRET */
+        cpu->nmi_count++; /* otherwise only tests send them; the interrupted thread goes on, by IRET */
     } else if (vector == VECTOR_MACHINE_CHECK || vector == VECTOR_DOUBLE_FAULT) {
         panic_at(&thread->arch.frame, "machine check or double fault");
     } else {
@@ -66,7 +67,8 @@ static void external(struct cpu *cpu, uint64_t vector) {
         irq_fire((uint32_t)(vector - VECTOR_LINES));
         apic_end_of_interrupt();
     } else if (vector == VECTOR_REQUEST) {
-        apic_end_of_interrupt(); /* it has waited for the lock, or will look at what is unsettled: that was all */
+        /* its purpose is done: this CPU waited for the lock, or sees now that it is unsettled */
+        apic_end_of_interrupt();
     } else if (vector != VECTOR_SPURIOUS) {
         log_line(LOG_WARN, "interrupt", "unexpected vector %u", vector);
         apic_end_of_interrupt();
@@ -102,10 +104,10 @@ void interrupt_ist(struct frame *frame) {
     switch (frame->vector) {
     case VECTOR_NMI:
         panic_take_nmi();
-        stack_owner((uint64_t)(uintptr_t)frame)->nmi_count++; /* GS may not be the CPU's own area yet */
+        stack_owner((uint64_t)(uintptr_t)frame)->nmi_count++; /* GS may not point to the CPU's area yet */
         break;
     case VECTOR_DEBUG:
-        break; /* a trap pending over SYSCALL after MOV SS: the user's affair, and lost to him */
+        break; /* a user's trap, pending over SYSCALL after MOV SS: it is dropped */
     case VECTOR_DOUBLE_FAULT:
         panic_at(frame, "double fault");
     default:
@@ -113,7 +115,7 @@ void interrupt_ist(struct frame *frame) {
     }
 }
 
-/* No interrupt comes between STI and the instruction behind it. */
+/* No interrupt comes between STI and the next instruction. */
 void arch_idle(bool sleeps) {
     struct arch_cpu *arch = &arch_this_cpu()->arch;
     arch->idle = 1;

@@ -6,9 +6,9 @@
 struct cpu;
 struct frame;
 
-/* From user mode; the frame is the current thread's. */
+/* Interrupts and exceptions from user mode; the frame is the current thread's. */
 void interrupt_enter(struct cpu *cpu);
-/* From the kernel: idle, or a mistake. */
+/* Those from the kernel: an idle CPU's interrupt, or a mistake. */
 void interrupt_kernel(struct frame *frame);
-/* On an IST stack, from the kernel. */
+/* Those from the kernel that run on an IST stack. */
 void interrupt_ist(struct frame *frame);

@@ -7,11 +7,13 @@
 #define SERIAL_PORT 0x3f8U
 #define SERIAL_STATUS (SERIAL_PORT + 5)
 #define SERIAL_CAN_SEND (1U << 5)
-/* A port that is not there never takes a byte: after so many tries in a row the log leaves it alone. One that has taken bytes gets
- * more, since its reader may be slow. */
+/*
+ * An absent port never takes a byte: after so many tries in a row the log stops using it. A port that has taken bytes
+ * gets more tries, since its reader may be slow.
+ */
 #define SERIAL_TRIES 100000U
 #define SERIAL_TRIES_LATER 100000000U
-#define SERIAL_PIECE 16U /* bytes at once: as many as a port keeps */
+#define SERIAL_PIECE 16U /* bytes at once: the size of a port's FIFO */
 #define RESET_PORT 0xcf9U
 #define RESET_HARD 0x0eU
 #define KEYBOARD_COMMAND 0x64U
@@ -37,7 +39,7 @@ void io_set_power(uint16_t power_port, uint16_t sleep_type) {
 void arch_log_write(const char *text, uint64_t length) { out_text(LOG_PORT, text, length); }
 
 uint64_t arch_log_send(const char *text, uint64_t length) {
-    static bool returned; /* the line that ends here has its '\r' */
+    static bool returned; /* the '\r' of this line end is sent */
     static uint32_t tries, limit = SERIAL_TRIES;
     uint64_t done = 0;
     for (uint32_t i = 0; log_serial && done < length && i < SERIAL_PIECE; i++) {
@@ -65,7 +67,7 @@ void io_stop(void) {
     io_halt();
 }
 
-/* A text eight letters long, as a number, so that it is in the code and not in memory. */
+/* Write eight letters. They are a number, so that they are in the code and not in memory. */
 static inline __attribute__((always_inline)) void put_letters(uint64_t letters) {
     for (uint32_t i = 0; i < 64; i += 8)
         out8(LOG_PORT, (uint8_t)(letters >> i));
@@ -78,7 +80,7 @@ void io_stop_nested(void) {
     put_letters(0x656c696166206369ULL); /* "ic faile" */
     put_letters(0x41500a6f6f742064ULL); /* "d too\nPA" */
     put_letters(0xa444e452043494eULL);  /* "NIC END\n" */
-    out32(DEBUG_EXIT_PORT, EXIT_PANIC); /* asked for or not: the command line may not be readable */
+    out32(DEBUG_EXIT_PORT, EXIT_PANIC); /* even without debug_exit=: the command line may not be readable */
     io_halt();
 }
 

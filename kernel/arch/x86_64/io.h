@@ -1,5 +1,5 @@
 /*
- * Ports: the log's outlets and the ways to end.
+ * I/O ports: the outputs of the log, power off, reboot and stop.
  */
 #pragma once
 
@@ -8,9 +8,9 @@
 /* Read `debug_exit=` and `log_serial` from the command line. */
 void io_init(const char *command);
 void io_set_power(uint16_t power_port, uint16_t sleep_type);
-/* This CPU does nothing any more. */
+/* Halt this CPU for good. */
 _Noreturn void io_halt(void);
-/* A panic is over: tell the emulator, or stop. */
+/* The end of a panic: tell the emulator, or stop. */
 _Noreturn void io_stop(void);
-/* The report of a panic has faulted: one more line, without touching any memory, and the same end. */
+/* The end of a panic whose report has faulted: one more line, written without access to memory, then as io_stop. */
 _Noreturn void io_stop_nested(void);

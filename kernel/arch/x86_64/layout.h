@@ -1,5 +1,5 @@
 /*
- * The kernel half: what lies where. PML4 entries 256..511 are made at boot, all with a table below them, and sealed.
+ * The layout of the kernel half. PML4 entries 256..511 are made at boot, each with a table below it, and sealed.
  */
 #pragma once
 
@@ -7,7 +7,7 @@
 
 #define KERNEL_HALF 0xffff800000000000ULL
 #define DIRECT_MAP_BASE 0xffff800000000000ULL    /* RAM, writable, not executable; the kernel image is not in it */
-#define DEVICE_WINDOW_BASE 0xfffffe8000000000ULL /* local APIC, I/O APIC: uncached pages, one after the other */
+#define DEVICE_WINDOW_BASE 0xfffffe8000000000ULL /* local APIC, I/O APICs: uncached pages, one after the other */
 #define STACK_WINDOW_BASE 0xffffff0000000000ULL  /* stacks of each CPU with unmapped pages between them */
 #define KERNEL_IMAGE_BASE 0xffffffff80000000ULL
 

@@ -4,7 +4,7 @@
 #include "kernel/arch.h"
 #include "kernel/arch/x86_64/layout.h"
 
-/* A table's `count` entries; false: its ledger entry says otherwise. */
+/* Does the ledger have the right number of entries for a table of `count` entries? */
 static bool count_is_right(const uint64_t *table, uint32_t count) {
     uint32_t present = 0;
     for (uint32_t i = 0; i < count; i++)

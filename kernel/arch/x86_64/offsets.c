@@ -1,5 +1,5 @@
 /*
- * No code: the assembly's offsets are those of the structures.
+ * No code: asserts that the assembly's offsets are those of the structures.
  */
 #include "kernel/arch/x86_64/contract/offsets.h"
 

@@ -1,6 +1,7 @@
 /*
- * For a debugger: OUTERMOST stands at an entry into the kernel, `.cfi_endproc` at its end. Nobody called an entry, so a backtrace
- * ends there instead of taking what lies above for a frame. The kernel's own backtraces end by the zero in RBP.
+ * For a debugger: OUTERMOST stands at an entry into the kernel, `.cfi_endproc` at its end. An entry has no caller, so a
+ * backtrace must end there, instead of taking the words above for a frame. The kernel's own backtraces end at a zero in
+ * RBP.
  */
 #pragma once
 

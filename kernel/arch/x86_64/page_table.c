@@ -1,10 +1,10 @@
 /*
- * Page tables of user halves, and walks of any address. Pure: memory is reached through arch_pointer, so the host
- * build runs it on an arena.
+ * Page tables of user halves, and walks of any address. All memory is reached through arch_pointer, so the host build
+ * runs this code on an array.
  *
- * Levels count as the manual's names do: 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT. Each table's ledger entry counts its present
- * entries (the root's: in the user half), so that an empty one is known without looking, and says where one was made, so
- * that those of an almost empty one are found without looking through it.
+ * Levels: 4 is PML4, 3 PDPT, 2 PD, 1 PT. The ledger counts the present entries of each table (of a root: in the user
+ * half), so that an empty table is known without reading it. The ledger also notes where an entry was made, so that the
+ * entries of an almost empty table are found without a search.
  */
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch.h"
@@ -13,7 +13,7 @@
 #include "kernel/base/string.h"
 #include "kernel/memory/pool.h"
 
-#define REAP_ENTRIES 128U /* of a last-level table, in one step of taking a space apart */
+#define REAP_ENTRIES 128U /* of a last-level table, cleared in one step of taking a space apart */
 
 uint64_t sealed_root;
 
@@ -24,8 +24,10 @@ void arch_root_init(uint64_t root) {
                 (ENTRIES - ROOT_KERNEL_ENTRY) * sizeof(uint64_t));
 }
 
-/* The table of `level` on the way to `at`, and in *ret_level the level that was reached: higher if one is missing or a
- * large page is in its place. */
+/*
+ * The table of `level` on the way to `at`. *ret_level is the level that was reached: a higher one if a table is missing
+ * or a large page is in its place.
+ */
 static uint64_t *descend(uint64_t root, uaddr_t at, uint32_t level, uint32_t *ret_level) {
     uint64_t *table = arch_pointer(root);
     uint32_t reached = 4;
@@ -48,7 +50,7 @@ uint64_t *arch_large_find(uint64_t root, uaddr_t at) {
     return level == 2 && *entry != 0 ? entry : NULL;
 }
 
-/* Tables that the walk of one address lacks, down to the last. */
+/* How many tables the walk of one address lacks, down to the last level. */
 static uint32_t missing_at(uint64_t root, uaddr_t at) {
     uint32_t level;
     descend(root, at, 1, &level);
@@ -61,8 +63,8 @@ uint32_t arch_tables_missing_large(uint64_t root, uaddr_t at) {
 }
 
 /*
- * A run of at most 512 pages touches at most two tables of each level, the second where it crosses a boundary of that
- * level. The second lacks what its own walk lacks, down from the level at which the two ways part.
+ * A run of at most 512 pages touches at most two tables of each level, the second if it crosses a boundary of that
+ * level. The last address lacks the tables of its own walk, but only those below the level at which the two walks part.
  */
 uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count) {
     uaddr_t last = at + (page_count - 1) * PAGE_BYTES;
@@ -80,7 +82,7 @@ uint32_t arch_tables_missing(uint64_t root, uaddr_t at, uint64_t page_count) {
 
 static uint64_t number_of(const uint64_t *table) { return arch_physical(table) / PAGE_BYTES; }
 
-/* The table of `level` on the way to `at`; those that are missing are made. */
+/* The table of `level` on the way to `at`. Makes missing tables. */
 static uint64_t *make_down_to(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) {
     uint64_t *table = arch_pointer(root);
     for (uint32_t above = 4; above > level; above--) {
@@ -117,7 +119,7 @@ uint64_t arch_large_split(uint64_t *entry, struct pool *pool) {
     return arch_physical(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
 }
 
-/* The table of `level` on the way to `at` is empty if any is: it goes, and those above that become so. */
+/* Give back the table of `level` on the way to `at` if it is empty, and tables above it that become empty. */
 static void prune(uint64_t root, uaddr_t at, uint32_t level, struct pool *pool) {
     uint64_t *tables[5]; /* by level */
     tables[4] = arch_pointer(root);
@@ -136,7 +138,7 @@ bool arch_table_is_empty(const uint64_t *table) { return frame_entries(number_of
 
 void arch_table_prune(uint64_t root, uaddr_t at, struct pool *pool) { prune(root, at, 1, pool); }
 
-/* Written for speed: it is the bulk of an unmap. */
+/* Written for speed: an unmap spends most of its time here. */
 uint64_t arch_entries_clear(uint64_t *table, uint64_t first, uint64_t count) {
     uint64_t unheld = 0, removed = count;
     for (uint64_t i = first; i < first + count; i++) {
@@ -165,13 +167,13 @@ void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool) {
     prune(root, at, 2, pool);
 }
 
-/* Most entries of most tables are empty: they are passed over so many at a time. */
+/* Most entries of most tables are empty, so this many are tested at a time. */
 #define GROUP_ENTRIES 8U
 static bool group_is_empty(const uint64_t *entries) {
     return (entries[0] | entries[1] | entries[2] | entries[3] | entries[4] | entries[5] | entries[6] | entries[7]) == 0;
 }
 
-/* An entry of a table that is not empty; there is one. */
+/* The index of an entry of a table that is not empty. */
 static uint32_t find_entry(const uint64_t *table) {
     uint32_t index = frame_likely_entry(number_of(table));
     if (table[index] != 0)
@@ -184,7 +186,7 @@ static uint32_t find_entry(const uint64_t *table) {
     return index;
 }
 
-/* An address of the user half that is mapped; there is one. */
+/* A mapped address of a user half that is not empty. */
 static uaddr_t find_mapped(uint64_t root) {
     const uint64_t *table = arch_pointer(root);
     uaddr_t at = 0;
@@ -259,7 +261,7 @@ uint32_t page_walk(uint64_t root, uint64_t address, uint64_t entries[static 4]) 
 
 bool arch_page_allows(uint64_t root, uaddr_t at, uint32_t rights) {
     const uint64_t seen = PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NO_EXECUTE;
-    uint64_t all = seen, entry = root; /* what all entries on the way allow, PTE_NO_EXECUTE turned round */
+    uint64_t all = seen, entry = root; /* all: what all entries on the way allow, PTE_NO_EXECUTE inverted */
     for (uint32_t level = 4; level >= 1; level--) {
         entry = page_table_at(entry)[pte_index(at, level)];
         if ((entry & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT)
@@ -272,7 +274,7 @@ bool arch_page_allows(uint64_t root, uaddr_t at, uint32_t rights) {
 void arch_walk(uint64_t root, uint64_t address, struct space_walk *ret_walk) {
     *ret_walk = (struct space_walk){0};
     if (address >= USER_LIMIT) {
-        ret_walk->levels = 1; /* the kernel half: said to be empty, whatever is there */
+        ret_walk->levels = 1; /* the kernel half always looks empty */
         return;
     }
     ret_walk->levels = page_walk(root, address, ret_walk->entry);

@@ -1,5 +1,5 @@
 /*
- * What the rest of arch/x86_64 needs of page tables beyond arch.h.
+ * Page-table functions for the rest of arch/x86_64, beyond those in arch.h.
  */
 #pragma once
 
@@ -7,5 +7,7 @@
 
 extern uint64_t sealed_root; /* physical address of the kernel's own PML4, whose kernel half all spaces share */
 
-/* The raw entries on the way to `address`, PML4 first. Returns how many were looked at: the last is a leaf or absent. */
+/*
+ * Read the raw entries on the way to `address`, PML4 first. Returns how many were read: the last is a leaf or absent.
+ */
 uint32_t page_walk(uint64_t root, uint64_t address, uint64_t entries[static 4]);

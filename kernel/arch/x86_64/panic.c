@@ -18,14 +18,16 @@
 
 static bool reporting;
 
-/* May the panic code read this word? Decided by walking the tables in force, since a second fault would end the report. */
+/*
+ * May the panic code read this word? Walks the current tables to find out, since a second fault would end the report.
+ */
 static bool is_readable(uint64_t address) {
     uint64_t entries[4];
     uint32_t looked_at = page_walk(read_cr3() & ~(PAGE_BYTES - 1), address, entries);
     return address >= KERNEL_HALF && address % 8 == 0 && (entries[looked_at - 1] & 1) != 0;
 }
 
-/* Return addresses, innermost first, along the frame pointers. */
+/* Print return addresses, innermost first, along the frame pointers. */
 static void print_backtrace(uint64_t rip, uint64_t rbp) {
     log_print("  frame 0x%p\n", rip);
     for (uint32_t i = 0; i < BACKTRACE_MAX && is_readable(rbp) && is_readable(rbp + 8); i++) {
@@ -58,7 +60,7 @@ static void print_registers(const struct frame *frame) {
     log_print("  cr0 0x%p cr2 0x%p cr3 0x%p cr4 0x%p\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
 }
 
-/* What the CPU knows of its hardware's error. Intel SDM vol. 3B, Machine-Check Architecture, IA32_MCi MSRs. */
+/* Print the CPU's records of a hardware error. Source: Intel SDM vol. 3B, Machine-Check Architecture, IA32_MCi MSRs. */
 static void print_banks(void) {
     for (uint32_t bank = 0; bank < (read_msr(MSR_MACHINE_CHECK_BANKS) & 0xff); bank++) {
         uint64_t status = read_msr(MSR_BANK_STATUS(bank));
@@ -69,8 +71,8 @@ static void print_banks(void) {
 }
 
 /*
- * Is a report under way already? Then the report itself has faulted, and any memory may be what is missing, so the mark
- * is in a register of the CPU's that nothing else here uses.
+ * Is a report under way already? Then the report itself has faulted, and no memory can be trusted to be mapped. So the
+ * mark is in a CPU register that nothing else here uses.
  */
 static bool is_nested(void) {
     uint64_t mark;
@@ -79,7 +81,7 @@ static bool is_nested(void) {
     return mark == PANIC_MARK;
 }
 
-/* The report is to be whole, so nobody else may write to the log. */
+/* Stop the other CPUs, so that none of them writes to the log during the report. */
 static void stop_others(void) {
     __atomic_store_n(&reporting, true, __ATOMIC_RELEASE);
     if (is_readable((uint64_t)(uintptr_t)apic_registers()))

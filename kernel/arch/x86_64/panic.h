@@ -1,11 +1,11 @@
 /*
- * The end of a kernel that has made a mistake: everything that helps to find it goes to the log.
+ * Panic: after a mistake of the kernel, everything that helps to find it goes to the log.
  */
 #pragma once
 
 struct frame;
 
-/* With the registers of whatever was interrupted. */
+/* panic() with the registers of the interrupted code. */
 _Noreturn void panic_at(const struct frame *frame, const char *text);
-/* A non-maskable interrupt: does not return if another CPU has sent it to be alone with its report. */
+/* Handle a non-maskable interrupt. Does not return if another CPU sent it to stop this one for its report. */
 void panic_take_nmi(void);

@@ -11,34 +11,41 @@
 #include "kernel/machine/log.h"
 #include "kernel/run/sched.h"
 
-/* Below 1 MiB: the code, then tables that map it where it is. Page numbers from 0xa0 on mean something else to a CPU. */
+/*
+ * Pages below 1 MiB: the code, then tables that identity-map it. Page numbers from 0xa0 on have other meanings in a
+ * START.
+ */
 #define LOW_PAGES 4U
 #define LOW_END 0xa0000ULL
 
-/* Intel SDM vol. 3A, MP Initialization Protocol: after INIT 10 ms, and START twice, 200 us apart. More often, as a virtual CPU that
- * has not got around to its INIT yet may take no notice of a START; one that runs takes none. */
+/*
+ * Intel SDM vol. 3A, MP Initialization Protocol: 10 ms after INIT, then START twice, 200 us apart. Here START is sent
+ * more often: a virtual CPU that has not handled its INIT yet may ignore one. A running CPU ignores it in any case.
+ */
 #define INIT_NS 10000000U
 #define START_AGAIN_NS 200000U
-#define ANSWER_NS 500000000ULL /* at first, so a second in all; then for each answer */
+#define ANSWER_NS 500000000ULL /* last wait after a START, so a second in all; later the limit for an answer */
 
-#define CLOCK_NS 50000000U       /* so long the comparison may take */
-#define CLOCK_WINDOW_NS 5000U    /* between question and answer: so closely a clock is known */
-#define CLOCK_ERROR_NS_MAX 1000U /* outside of it: what unordered reading could explain */
+#define CLOCK_NS 50000000U       /* limit for the comparison of clocks */
+#define CLOCK_WINDOW_NS 5000U    /* from question to answer, if a clock is to be known well */
+#define CLOCK_ERROR_NS_MAX 1000U /* outside of that window: may be due to unordered reads */
 
 extern const uint8_t trampoline_start[], trampoline_parameters[], trampoline_end[];
 
 /*
- * Between the boot CPU and one that it starts. Each word has one writer; what lies in front of it is written first.
+ * Shared by the boot CPU and one that it starts. Each word has one writer, which writes the members in front of it
+ * first.
  *
- * Each CPU that is tried has words of its own, which nobody else ever gets: one that is accepted may look long after, its host
- * having put it aside, and one that is refused may look until INIT has reached it. test/spin/start.pml has the whole order.
+ * Each CPU that is tried has a structure of its own, which is never reused. An accepted CPU may read it much later, if
+ * its host suspends it, and a refused one may read it until INIT has reached it. test/spin/start.pml has the whole
+ * protocol.
  */
 struct start {
     struct cpu *cpu;
     struct cpu_controls controls;
     bool timer_agrees;
     uint32_t arrived;
-    uint32_t asked; /* round of the clocks' comparison */
+    uint32_t asked; /* round in the comparison of clocks */
     uint64_t ticks;
     uint32_t answered;
     uint32_t accepted;
@@ -48,7 +55,7 @@ static struct start starts[CPUS_MAX];
 static uint32_t take(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static void put(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
 
-/* No instruction before it comes later, none behind it earlier. */
+/* The counter, read in program order: after all instructions before it, before all after it. */
 static uint64_t ticks_in_order(void) {
     uint32_t low, high;
     __asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high) : : "memory");
@@ -79,7 +86,7 @@ uint32_t smp_choose(const char *command, const struct acpi_facts *facts) {
     return limit == 0 || limit > count ? count : limit;
 }
 
-/* Four free pages in a row; 0: there are none. Frame 0 is no place for code. */
+/* Find LOW_PAGES free pages in a row; 0: there are none. Frame 0 is not used. */
 static uint64_t find_low_pages(const struct boot_info *boot, const struct boot_range *ranges) {
     for (uint64_t i = 0; i < boot->range_count; i++) {
         uint64_t at = ranges[i].phys == 0 ? PAGE_BYTES : ranges[i].phys;
@@ -91,7 +98,7 @@ static uint64_t find_low_pages(const struct boot_info *boot, const struct boot_r
     return 0;
 }
 
-/* Paging goes on while the CPU runs in the trampoline, so that is mapped where it is, beside the kernel half. */
+/* The CPU turns paging on while it runs in the trampoline, so the tables identity-map it, beside the kernel half. */
 static void prepare_low_pages(uint64_t low) {
     uint64_t bits = PTE_PRESENT | PTE_WRITE;
     memory_clear(arch_pointer(low), LOW_PAGES * PAGE_BYTES);
@@ -104,7 +111,7 @@ static void prepare_low_pages(uint64_t low) {
     root[2 * ENTRIES] = PTE_LARGE | bits; /* the first 2 MiB */
 }
 
-/* The first C of a CPU that has been started. */
+/* The first C function on a CPU that has been started. */
 static _Noreturn void cpu_main(struct start *start) {
     write_cr3(sealed_root);
     cpu_init(start->cpu);
@@ -113,7 +120,7 @@ static _Noreturn void cpu_main(struct start *start) {
     start->timer_agrees = apic_timer_agrees();
     put(&start->arrived, 1);
     uint32_t round = 1;
-    while (take(&start->accepted) == 0) { /* if it never is, INIT ends this */
+    while (take(&start->accepted) == 0) { /* a refused CPU stays here until INIT */
         if (take(&start->asked) != round) {
             arch_relax();
             continue;
@@ -125,7 +132,10 @@ static _Noreturn void cpu_main(struct start *start) {
     sched_start(start->cpu);
 }
 
-/* How far `answer` is outside of [asked, heard]: a clock read between two readings of another is between them if both agree. */
+/*
+ * How far `answer` is outside of [asked, heard]. If two clocks agree, one read between two readings of the other is
+ * between them.
+ */
 static uint64_t clock_error(uint64_t asked, uint64_t answer, uint64_t heard) {
     if (answer < asked)
         return asked - answer;
@@ -133,9 +143,9 @@ static uint64_t clock_error(uint64_t asked, uint64_t answer, uint64_t heard) {
 }
 
 /*
- * Ask until the other CPU has answered quickly enough to know its clock well, but not for long: the host of virtual CPUs may
- * never run two at once. False: its clock was outside of what it can be by more than is allowed. *ret_within_ns: how far
- * apart the two are at most.
+ * Ask until the other CPU has answered quickly enough to know its clock well, but not for longer than CLOCK_NS: the
+ * host of virtual CPUs may never run two at once. False: its clock was outside of the window by more than is allowed,
+ * or it did not answer. *ret_within_ns: how far apart the two clocks are at most.
  */
 static bool clocks_agree(struct start *start, uint64_t *ret_within_ns) {
     uint64_t end = arch_clock_ns() + CLOCK_NS, closest_ns = UINT64_MAX;
@@ -155,7 +165,7 @@ static bool clocks_agree(struct start *start, uint64_t *ret_within_ns) {
     return true;
 }
 
-/* NULL: it is as the boot CPU is; else what is wrong with it. */
+/* Compare a CPU with the boot CPU. NULL: it is like that; else how it differs. */
 static const char *examine(struct start *start, uint64_t *ret_within_ns) {
     struct cpu_controls own = cpu_controls();
     if (own.cr0 != start->controls.cr0 || own.cr4 != start->controls.cr4 || own.efer != start->controls.efer ||
@@ -166,7 +176,7 @@ static const char *examine(struct start *start, uint64_t *ret_within_ns) {
     return clocks_agree(start, ret_within_ns) ? NULL : "its clock is not the boot CPU's";
 }
 
-/* Wake the CPU, which has had its INIT, and see what it is like. */
+/* Start a CPU, which has had its INIT, and examine it. NULL: it may run; else what is wrong with it. */
 static const char *start_cpu(struct start *start, uint64_t apic_id, uint64_t low, uint64_t *ret_within_ns) {
     uint64_t *parameters = arch_pointer(low + (uint64_t)(trampoline_parameters - trampoline_start));
     parameters[IN_TRAMPOLINE_ROOT / 8] = low + PAGE_BYTES;
@@ -175,7 +185,7 @@ static const char *start_cpu(struct start *start, uint64_t apic_id, uint64_t low
     parameters[IN_TRAMPOLINE_ENTRY / 8] = (uint64_t)(uintptr_t)cpu_main;
     bool arrived = false;
     for (uint64_t wait_ns = START_AGAIN_NS; !arrived && wait_ns <= ANSWER_NS; wait_ns *= 2) {
-        (void)apic_send(apic_id, APIC_START, (uint32_t)(low / PAGE_BYTES)); /* what is not received is not answered */
+        (void)apic_send(apic_id, APIC_START, (uint32_t)(low / PAGE_BYTES)); /* if it is lost, no answer comes */
         arrived = comes(&start->arrived, 1, wait_ns);
     }
     if (!arrived)
@@ -183,7 +193,7 @@ static const char *start_cpu(struct start *start, uint64_t apic_id, uint64_t low
     return examine(start, ret_within_ns);
 }
 
-/* The others that ACPI names, but for this one. */
+/* List the CPUs that ACPI names, except this one. */
 static uint32_t list_others(const struct acpi_facts *facts, uint32_t wanted, uint8_t others[static CPUS_MAX]) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < facts->cpu_count && i < CPUS_MAX && count + 1 < wanted; i++) {
@@ -193,8 +203,10 @@ static uint32_t list_others(const struct acpi_facts *facts, uint32_t wanted, uin
     return count;
 }
 
-/* Returns how many run now. One that is left out gets INIT again: it waits for a START that never comes, and its place is
- * the next one's. */
+/*
+ * Start CPUs one after another. Returns how many run now. A CPU that is left out gets INIT again, after which it waits
+ * for a START that never comes. The next CPU gets its place.
+ */
 static uint32_t start_all(const uint8_t *apic_ids, uint32_t count, uint64_t low) {
     uint32_t running = 1;
     for (uint32_t i = 0; i < count; i++)
@@ -236,7 +248,7 @@ void smp_start(uint32_t wanted, const struct acpi_facts *facts, const struct boo
         prepare_low_pages(low);
         running = start_all(others, count, low);
         cpu_total = running;
-        memory_clear(arch_pointer(low), LOW_PAGES * PAGE_BYTES); /* it is somebody's memory later */
+        memory_clear(arch_pointer(low), LOW_PAGES * PAGE_BYTES); /* later it is a user's memory */
     }
     if (facts->cpu_count > 1)
         log_line(LOG_INFO, "boot", "%u of %u CPUs started, at most %u", (uint64_t)running, (uint64_t)facts->cpu_count,

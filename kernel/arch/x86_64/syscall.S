@@ -1,19 +1,20 @@
 /*
  * The way into the kernel by SYSCALL, and the fast path (fastpath.h).
  *
- * RSP points to the running thread, struct thread, and is used as nothing else: nothing is pushed there. Three ways lead
- * on, and each saves only what it must. All begin by saving what a handler may look for: return address and arguments.
+ * RSP only points to the running thread, struct thread: nothing is pushed there. There are three paths, and each saves
+ * only what it must. All begin by saving the return address and the arguments, which a handler may read.
  *
- *   fast_call, fast_reply   assembly from end to end: the message stays in its registers RSI, RDX, R10, R8, R9. RAX, RCX,
- *                           RDI and R11 are free. RBX, RBP and R12..R15 go to the thread that is left, and come from the
- *                           one that is switched to. Only a message's long part is moved before the label `commit_...`.
- *   plain_call              C keeps RBX, RBP and R12..R15 by itself. If the call settles everything, nothing else
- *                           has to be saved; if not, they are still there when it returns.
- *   whole_call              all registers are saved first: for calls that look at their caller's registers or may switch
- *                           to another thread, for those that are watched, and for numbers that mean nothing.
+ *   fast_call, fast_reply  assembly from end to end: the message stays in its registers RSI, RDX, R10, R8, R9. RAX,
+ *                          RCX, RDI and R11 are free. RBX, RBP and R12..R15 are saved in the old thread and loaded from
+ *                          the new one. Only a message's long part is moved before the label `commit_...`.
+ *   plain_call             C preserves RBX, RBP and R12..R15. If the CPU is settled after the call, nothing else has to
+ *                          be saved; if not, these registers are still intact when the call returns.
+ *   whole_call             all registers are saved first: for calls that read their caller's registers or may switch
+ *                          to another thread, for calls that are watched, and for unknown numbers.
  *
- * Lock: the fast path has none (lock.h). Otherwise the kernel lock is taken at the entry and held to the exit. If a thread
- * is claimed by another CPU (sched_claim) while it waits for the lock here, its call has not been made, and it is that CPU's.
+ * Lock: the fast path takes none (lock.h). The other paths take the kernel lock at the entry and hold it to the exit.
+ * If another CPU claims the thread (sched_claim) while it waits for the lock here, its call has not begun, and that CPU
+ * has it.
  */
 #include "kernel/arch/x86_64/outermost.h"
 #include "kernel/arch/x86_64/syscall_macros.S"
@@ -23,8 +24,8 @@
     .type syscall_entry, @function
     .balign 64
 /*
- * RCX = return address, R11 = flags, RSP still the user's. The return address is canonical: the last page of the user half
- * is never mapped, so no SYSCALL instruction ends at its edge. SFMASK has cleared all flags that matter.
+ * RCX: the return address. R11: the flags. RSP: still the user's. The return address is canonical: the last page of the
+ * user half is never mapped, so no SYSCALL instruction ends at its edge. SFMASK has cleared all flags that matter.
  */
 syscall_entry:
     OUTERMOST
@@ -53,7 +54,7 @@ locked:
 
 plain_call:
     mov %gs:IN_CPU_STACK_TOP, %rsp
-    mov %r10, %rcx /* C's place for the fourth argument */
+    mov %r10, %rcx /* the fourth argument in C */
     call dispatch
     cmpb $0, %gs:IN_CPU_UNSETTLED
     jne unsettled
@@ -69,7 +70,7 @@ plain_call:
 fast_call:
     ENTER_FAST
     FIND_ENDPOINT HEAD_MASK_CALL, HEAD_CALL, long_way
-    mov IN_ENDPOINT_RECEIVERS(%rcx), %rax /* -> thread.wait of the first */
+    mov IN_ENDPOINT_RECEIVERS(%rcx), %rax /* thread.wait of the first */
     test %rax, %rax
     jz long_way
     cmpq $0, IN_NODE_LEFT(%rax)
@@ -101,7 +102,7 @@ fast_reply:
     ENTER_FAST
     FIND_ENDPOINT HEAD_MASK_WAIT, HEAD_WAIT, long_way
     mov IN_THREAD_REPLY(%rsp), %rax
-    sar $16, %rax /* -> the thread that waits for the answer */
+    sar $16, %rax /* the thread that waits for the answer */
     jz long_way
     mov IN_ENDPOINT_SENDERS(%rcx), %rdi
     or IN_ENDPOINT_RECEIVERS(%rcx), %rdi
@@ -123,7 +124,7 @@ commit_reply:
     xor %eax, %eax
     SYSCALL_RETURN
 
-/* The thread is in a fault. The answer that lets it run on, unchanged, has label FAULT_RESUME and no other content. */
+/* The thread may be in a fault. An answer with label FAULT_RESUME and no other content lets it run on, unchanged. */
 fast_resume:
     cmpb $STATE_IN_FAULT, IN_THREAD_STATE(%rax)
     jne long_way
@@ -134,8 +135,9 @@ commit_resume:
     jmp user_return
 
 /*
- * fast_call, where the first receiver is not the only one. It leaves the heap as heap_remove lets it, if its place goes to its
- * left child as it is. That one may be another CPU's, and taken out there as soon as it can be seen: so that comes last.
+ * fast_call when there are more receivers than the first. The first leaves the heap as by heap_remove, if its left
+ * child can simply take its place. That child may belong to another CPU, which may take it out as soon as it can be
+ * seen: so making it visible comes last.
  */
 others_wait:
     cmpq $0, IN_NODE_RIGHT(%rax)
@@ -149,8 +151,9 @@ others_wait:
     jmp taken_out
 
 /*
- * fast_reply, where RDI = senders | receivers. Receivers are no hindrance if the first of them has this thread's priority, and is
- * this CPU's, so that no other takes it out meanwhile: then this thread goes before it, and is the heap's new top.
+ * fast_reply when the queue is not empty. RDI = senders | receivers. The path can go on if the first receiver has this
+ * thread's priority and belongs to this CPU, so that no other CPU takes it out meanwhile. Then this thread goes before
+ * it, as the new top of the heap.
  */
 not_alone:
     cmpq $0, IN_ENDPOINT_SENDERS(%rcx)
@@ -168,8 +171,9 @@ not_alone:
     .section .text.syscall_rare, "ax"
     OUTERMOST
 /*
- * Somebody has the lock: wait a little. To take it as well would make the others' fast paths find it taken, and so on: all
- * would keep each other on the long way. Not for long, as requests are answered only by who waits for the lock.
+ * Another CPU has the lock: wait a little. If this CPU took it, too, other CPUs' fast paths would find it taken and do
+ * so as well, and all would keep each other on the long way. The wait is short, since only a CPU that waits for the
+ * lock answers requests.
  */
 fast_busy:
     LEAVE_FAST
@@ -185,13 +189,13 @@ fast_busy:
     je fast_call
     jmp fast_reply
 
-/* Nothing has been changed. */
+/* Take the long way. Nothing has been changed. */
 long_way:
     LEAVE_FAST
     mov IN_THREAD_rax(%rsp), %rax
     jmp take_lock
 
-/* A bound notification's bits would come before the wait. */
+/* Raised bits of the bound notification must be taken instead of waiting. */
 check_notification:
     mov IN_THREAD_NOTIFICATION + IN_SLOT_HEAD(%rsp), %r11
     sar $16, %r11
@@ -200,9 +204,10 @@ check_notification:
     jmp long_way
 
 /*
- * Capabilities of a message to the thread in R10. Their lists are everybody's, so the lock is needed. A ticket that is served at
- * once is that of an only CPU (lock.h), and what was found out so far still holds; with several, the call begins again with the
- * lock. So it does if they can't be moved, which has changed nothing. Returns, if they were, with R11 = this thread.
+ * Move a message's capabilities to the thread in R10. All CPUs share their lists, so the lock is needed. If the ticket
+ * is served at once, there is only one CPU (lock.h), and the checks so far still hold. With several CPUs, the call
+ * begins again with the lock. It also does so if the capabilities can't be moved, which changes nothing. If they were
+ * moved, this returns with R11: this thread.
  */
 move_capabilities:
     LEAVE_FAST
@@ -234,7 +239,7 @@ move_capabilities:
     mov %r11d, %ecx
     mov %gs:IN_CPU_CURRENT, %rsp
 
-/* ECX = the ticket. The whole frame is needed, as another CPU may claim the thread meanwhile. */
+/* ECX: the ticket. The whole frame is saved, as another CPU may claim the thread meanwhile. */
 wait_for_lock:
     SAVE_KEPT
     mov %gs:IN_CPU_STACK_TOP, %rsp
@@ -255,7 +260,7 @@ claimed:
 
     .text
     OUTERMOST
-/* From here on the frame has all registers, and everything else can be done to the thread. */
+/* From here on the frame has all registers, so the thread can be changed in any way. */
 whole_call:
     SAVE_KEPT
     mov %rsp, %rdx
@@ -283,7 +288,7 @@ message:
     call syscall_run_message
     jmp finish
 
-/* RAX = status, RDX = value. A call that blocks and leaves the CPU settled says by RDX who is to run (sched_wait). */
+/* RAX: the status. RDX: the value. If a call blocks and the CPU is settled, RDX is the thread to run (sched_wait). */
 not_done:
     jne unsettled
     STAY_END
@@ -294,7 +299,7 @@ not_done:
     UNLOCK
     jmp load_and_return
 
-/* RAX = status, RDX = value. The running thread is still the caller, or it has deleted itself. */
+/* RAX: the status. RDX: the value. The running thread is still the caller, or there is none: it deleted itself. */
 unsettled:
     mov %rsp, %rcx
     mov %gs:IN_CPU_CURRENT, %rsp
@@ -311,7 +316,7 @@ finish:
 
     .globl user_return
     .type user_return, @function
-/* Leave for the current thread, the way it came in. */
+/* Return to the current thread by the way it entered. */
 user_return:
     mov %gs:IN_CPU_CURRENT, %rsp
 load_and_return:

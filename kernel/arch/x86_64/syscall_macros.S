@@ -1,10 +1,10 @@
 /*
- * The macros that syscall.S is written in: what is asked and done at each step of a system call's way. RSP points to the running
- * thread; which registers are free is said there.
+ * The macros of syscall.S: the checks and actions at each step of a system call. RSP points to the running thread.
+ * syscall.S says which registers are free.
  */
 #include "kernel/arch/x86_64/contract/offsets.h"
 
-/* Registers to and from the frame of the thread that register `thread` points to. */
+/* Move registers to, and from, the frame of the thread that register `thread` points to. */
 .macro SAVE thread, registers:vararg
     .irp register, \registers
     mov %\register, IN_THREAD_\register(%\thread)
@@ -17,8 +17,8 @@
 .endm
 
 /*
- * What stay.h measures: from here, where the lock is this CPU's and RSP points to the running thread, up to STAY_END, with RSP at the
- * kernel's stack, or to C. The fast path is not measured, nor what move_capabilities does for it.
+ * The measurement of stay.h. STAY_BEGIN: this CPU has the lock, and RSP points to the running thread. The stay ends at
+ * STAY_END, with RSP at the kernel's stack, or in C. The fast path is not measured, nor is move_capabilities.
  */
 .macro STAY_BEGIN
     .if BATON_STAYS
@@ -38,7 +38,7 @@
     .endif
 .endm
 
-/* What C functions keep, to and from the thread RSP points to. */
+/* Move the registers that C functions preserve to, and from, the thread that RSP points to. */
 .macro SAVE_KEPT
     SAVE rsp, rbx, rbp, r12, r13, r14, r15
 .endm
@@ -46,7 +46,7 @@
     LOAD rsp, rbx, rbp, r12, r13, r14, r15
 .endm
 
-/* Back to user mode, all other registers being right. */
+/* Return to user mode. All other registers have their final values. */
 .macro SYSCALL_RETURN
     mov IN_THREAD_RIP(%rsp), %rcx
     mov IN_THREAD_RFLAGS(%rsp), %r11
@@ -59,7 +59,7 @@
     incl kernel_ticket_lock + IN_LOCK_SERVING(%rip)
 .endm
 
-#define FAST_TRIES 1000 /* looks at the lock, before the long way is taken */
+#define FAST_TRIES 1000 /* checks of the lock before the long way is taken */
 
 /* See lock.h. */
 .macro ENTER_FAST
@@ -73,8 +73,10 @@
     movb $0, %gs:IN_CPU_FAST
 .endm
 
-/* RDI = slot of an endpoint capability, RCX = the endpoint. To `otherwise` if it is not there or lacks the right. An index that
- * is too large becomes 0 as by arch_bound(), and slot 0 is empty. */
+/*
+ * RDI becomes the slot of an endpoint capability, RCX the endpoint. Jumps to `otherwise` if there is none or it lacks
+ * the right. An index that is too large becomes 0 as by arch_bound(), and slot 0 is empty.
+ */
 .macro FIND_ENDPOINT mask, head, otherwise
     cmp IN_THREAD_SLOT_COUNT(%rsp), %rdi
     sbb %rax, %rax
@@ -89,8 +91,10 @@
     sar $16, %rcx
 .endm
 
-/* May the thread, `offset` bytes before RAX, which waits, run at once in the place of this one? The longer question is
- * about its priority: is anybody ready who would not come after it? R11 = what `direct` has to be. */
+/*
+ * May the waiting thread, which lies `offset` bytes before RAX, run at once in the place of this one? The rare part
+ * checks its priority: is a thread ready that would not come after it? R11: the value that its `direct` must have.
+ */
 .macro CHECK_DIRECT offset, otherwise
     mov %gs:IN_CPU_DIRECT, %r11
     cmp %r11, IN_THREAD_DIRECT - \offset(%rax)
@@ -111,15 +115,18 @@
     .popsection
 .endm
 
-/* Bring what is not in registers, if anything, to the thread `offset` bytes before RAX. The message's registers are in this
- * thread's frame, so they may be used. `grant` is the right that capabilities need, if they do. */
+/*
+ * Move the part of the message that is not in registers, if any, to the thread that lies `offset` bytes before RAX. The
+ * message's registers are saved in this thread's frame, so they may be used. `grant`: the right that capabilities need,
+ * if any.
+ */
 .macro MOVE_REST offset, otherwise, grant
     cmp $WORDS_IN_REGISTERS, %esi
     ja 8f
 7:
     .pushsection .text.syscall_rare, "ax"
 8:
-    cmp $WORDS_MAX, %esi /* nothing but words: flags and capabilities make it larger */
+    cmp $WORDS_MAX, %esi /* only words: flags and capabilities make it larger */
     ja 9f
     cmpq $0, IN_THREAD_MESSAGE(%rsp)
     je \otherwise
@@ -154,7 +161,7 @@
     .popsection
 .endm
 
-/* The thread RSP points to is the running one: see arch_switch. RAX, RCX and R11 are free. */
+/* Make the thread that RSP points to the running one: see arch_switch. RAX, RCX and R11 are free. */
 .macro SWITCH
     mov %rsp, %gs:IN_CPU_CURRENT
     lea IN_THREAD_FRAME_END(%rsp), %rcx
@@ -184,7 +191,10 @@
     .popsection
 .endm
 
-/* RAX answered, this thread waits in the queue, before RDI, the first one there (-> thread.wait), if there is one. RDI = 0. */
+/*
+ * Answer the thread in RAX, and let this thread wait in the queue, before the first receiver, if there is one (RDI: its
+ * thread.wait, or 0). Leaves 0 in RDI.
+ */
 .macro COMMIT_REPLY
     movq $0, IN_THREAD_REPLY_SLOT(%rax) /* cap_clear_reply */
     movq $0, IN_THREAD_REPLY(%rsp)
@@ -200,7 +210,7 @@
 7:
     .pushsection .text.syscall_rare, "ax"
 8:
-    mov IN_NODE_KEY(%rdi), %r11 /* goes before it, as its parent */
+    mov IN_NODE_KEY(%rdi), %r11 /* this thread goes before it, as its parent */
     mov %r11, IN_THREAD_WAIT + IN_NODE_KEY(%rsp)
     mov %rdi, IN_THREAD_WAIT + IN_NODE_LEFT(%rsp)
     lea IN_THREAD_WAIT(%rsp), %r11

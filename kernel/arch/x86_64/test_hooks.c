@@ -1,5 +1,5 @@
 /*
- * With -Dchecks: the kernel's own failures, provoked on purpose, to prove that they are noticed and explained.
+ * With -Dchecks: provokes failures of the kernel, to prove that they are noticed and explained.
  */
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/audit.h"
@@ -12,7 +12,7 @@
 #include "kernel/run/fastpath.h"
 #include "kernel/run/table.h"
 
-/* The founding bug: a root that has the user's half and nothing of the kernel. */
+/* The founding bug: a root with the user half and without the kernel half. */
 static _Noreturn void load_bare_root(void) {
     uint64_t *root = arch_pointer(thread_space(caller())->root);
     memory_clear(root + 256, 256 * sizeof(uint64_t));
@@ -31,15 +31,17 @@ static uint64_t flip_mask(uint64_t flip) {
     return flip < sizeof(masks) / sizeof(masks[0]) ? masks[flip] : 0;
 }
 
-/* Copy the kernel's tables on the way to `address`, from the level below the root down to `level`, so that only `space` has
- * them; then flip `mask` in the entry of `level`. */
+/*
+ * Copy the kernel's tables on the way to `address`, from the level below the root down to `level`, so that only `space`
+ * has the copies; then flip `mask` in the entry of `level`.
+ */
 static enum status corrupt_entry(struct space *space, uint64_t address, uint64_t level, uint64_t mask) {
     uint64_t *table = arch_pointer(space->root);
     for (uint32_t at = 4; at > level; at--) {
         uint64_t *entry = &table[pte_index(address, at)];
         if ((*entry & PTE_PRESENT) == 0 || (at < 4 && (*entry & PTE_LARGE) != 0))
             return E_EMPTY;         /* the walk ends above that level */
-        if (address < USER_LIMIT) { /* only `space` has them anyway */
+        if (address < USER_LIMIT) { /* no other space has these tables */
             table = arch_pointer(*entry & PTE_ADDRESS);
             continue;
         }
@@ -82,7 +84,7 @@ enum status arch_test(enum control_test test, uint64_t parameter) {
     case CONTROL_TEST_TRIPLE_FAULT:
         load_bare_root();
     case CONTROL_TEST_HANG:
-        __asm__ volatile("1: pause; jmp 1b"); /* no call: whenever it is looked at, it is found here */
+        __asm__ volatile("1: pause; jmp 1b"); /* no call: a debugger or report always finds it here */
         __builtin_unreachable();
     case CONTROL_TEST_STACK_OVERFLOW:
         return use_stack(UINT32_MAX) == 0 ? OK : E_STATE;

@@ -11,7 +11,7 @@
 
 #define SYSCALL_BYTES 2U
 
-/* What a user may set of RFLAGS: CF PF AF ZF SF TF DF OF AC ID. IF is always on, IOPL always 0. */
+/* The bits of RFLAGS that a user may set: CF PF AF ZF SF TF DF OF AC ID. IF is always 1, IOPL always 0. */
 #define FLAGS_USER 0x240dd5U
 #define FLAGS_FIXED 0x202U
 
@@ -27,9 +27,9 @@ void arch_thread_clear(struct thread *thread) {
 }
 
 /*
- * DS, ES, FS and GS selectors are not kept per thread, as 64-bit code has no use for them; what a thread loads there
- * may stay until another loads something else. The FS base is the thread's: a program can clear it by loading FS, so it
- * is written whenever either thread has one.
+ * DS, ES, FS and GS selectors are not saved for each thread, as 64-bit code has no use for them: a selector that a
+ * thread loads may stay until another thread loads one. The FS base belongs to the thread. A program can clear it by
+ * loading FS, so it is written if either thread has one.
  */
 void arch_switch(struct cpu *cpu, struct thread *to) {
     struct arch_cpu *arch = &cpu->arch;
@@ -73,12 +73,15 @@ bool arch_entry_undo(struct thread *thread) {
 
 _Noreturn void arch_enter_user(void) { user_return(); }
 
-/* Those that have the same meaning in a frame, however the thread came: X(struct thread_registers, struct frame). */
+/*
+ * The registers whose place in a frame does not depend on how the thread entered: X(struct thread_registers, struct
+ * frame).
+ */
 #define LOW_ALIKE(X) X(rax, status), X(rbx, rbx), X(rdx, words[0]), X(rsi, info), X(rdi, target), X(rbp, rbp)
 #define HIGH_ALIKE(X) X(r8, words[2]), X(r9, words[3]), X(r10, words[1]), X(r12, r12), X(r13, r13), X(r14, r14)
 #define ALIKE(X) LOW_ALIKE(X), HIGH_ALIKE(X), X(r15, r15), X(rsp, rsp), X(rip, rip)
 
-/* Field by field, here and below: a structure literal would be built elsewhere and copied. */
+/* Member by member, here and below: a compound literal would be built elsewhere and copied. */
 void arch_registers_read(const struct thread *thread, struct thread_registers *ret_registers) {
     const struct frame *frame = &thread->arch.frame;
     bool came_by_syscall = frame->vector == FRAME_SYSCALL;
@@ -95,7 +98,7 @@ bool arch_registers_valid(const struct thread_registers *registers) {
            registers->fs_base < USER_LIMIT;
 }
 
-/* The thread leaves by IRET, which takes all of them. The call that it may have been about to restart is none of its any more. */
+/* The thread leaves by IRET, which restores all registers. If it was about to restart a call, it does not any more. */
 void arch_registers_write(struct thread *thread, const struct thread_registers *registers) {
     struct frame *frame = &thread->arch.frame;
     thread->reaps = 0;
@@ -112,7 +115,7 @@ void arch_registers_write(struct thread *thread, const struct thread_registers *
 
 void arch_flush(uint64_t root, uaddr_t at, uint64_t page_count) {
     if (arch_this_cpu()->arch.root != root)
-        return; /* loading CR3 forgets, and no address-space numbers are in use */
+        return; /* loading CR3 flushes: there are no address-space ids (PCID) */
     if (page_count > 32) {
         write_cr3(root);
         return;

@@ -1,7 +1,7 @@
 /*
- * Where another CPU begins (smp.c): a page below 1 MiB gets a copy of this, and the CPU comes to its first byte in real mode.
- * It goes the way that the manual prescribes, to protected mode and from there to 64-bit mode, and calls C with what smp.c has
- * left at the end of the page's code. EBX is the page's address throughout; nothing else is known of where the page is.
+ * The first code of another CPU (smp.c). A page below 1 MiB gets a copy of it, and the CPU enters its first byte in
+ * real mode. It goes to protected mode and on to 64-bit mode, as the manual prescribes, and calls C with the parameters
+ * that smp.c has put behind the code. EBX is the page's address throughout; the code does not know it in any other way.
  *
  * Source: Intel SDM vol. 3A, MP Initialization; Initializing IA-32e Mode.
  */
@@ -27,7 +27,7 @@ trampoline_start:
     lea AT(long_mode)(%ebx), %eax
     mov %eax, AT(way_to_long_mode)
     lgdtl AT(gdt_register)
-    mov $0x11, %eax /* PE, ET; the caches, which INIT left off, go on */
+    mov $0x11, %eax /* PE, ET; turns on the caches, which INIT left off */
     mov %eax, %cr0
     ljmpl *AT(way_to_protected_mode)
 

@@ -1,5 +1,5 @@
 /*
- * Single instructions that C has no words for.
+ * Single instructions that C can't express.
  */
 #pragma once
 

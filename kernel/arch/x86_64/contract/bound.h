@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * Make `*index` 0 if it is not below `*limit`. True: it is something else than 0. No jump decides this, so there is none that a
- * CPU could guess wrong: even what it does too early and takes back again never looks behind the end of an array.
+ * Make `*index` 0 if it is not below `*limit`. True: the result is not 0. No branch decides this, so there is none to
+ * mispredict: even speculative execution never reads beyond the end of an array.
  */
 static inline bool arch_bound(uint64_t *index, const uint64_t *limit) {
     uint64_t bounded;
@@ -18,7 +18,10 @@ static inline bool arch_bound(uint64_t *index, const uint64_t *limit) {
     return is_some;
 }
 
-/* The pointer, which the compiler has in one register from here on, and not as a base and an index in all that comes. */
+/*
+ * Returns `pointer`, which the compiler keeps in one register from here on, and not as a base and an index in later
+ * accesses.
+ */
 static inline void *arch_one_register(void *pointer) {
     __asm__("" : "+r"(pointer));
     return pointer;

@@ -1,5 +1,5 @@
 /*
- * Numbers that both languages know. Those of offsets.def are symbols to the assembler, enumerators to C.
+ * Numbers for C and for the assembly. Those of offsets.def are symbols to the assembler, enumerators to C.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ enum offset {
 #undef OFFSET
 #undef NUMBER
 
-#define FRAME_SYSCALL 256 /* in place of a vector: came by SYSCALL, leave by SYSRET */
+#define FRAME_SYSCALL 256 /* in place of a vector: entered by SYSCALL, leave by SYSRET */
 #define SLOT_SHIFT 5
 
 #define SELECTOR_KERNEL_CODE 0x08
@@ -29,9 +29,9 @@ enum offset {
 #define EXCEPTIONS 32 /* vectors; the others are interrupts */
 #define EXCEPTION_STUB_BYTES 16
 #define INTERRUPT_STUB_BYTES 4
-#define INTERRUPT_GROUP 32 /* stubs that end in one jump, which takes the place of two */
+#define INTERRUPT_GROUP 32 /* stubs that end in one jump, which takes the space of two */
 
-#define STACK_BYTES 16384 /* of a CPU */
+#define STACK_BYTES 16384 /* of a CPU's kernel stack */
 
 /* trampoline_parameters: eight bytes each */
 #define IN_TRAMPOLINE_ROOT 0

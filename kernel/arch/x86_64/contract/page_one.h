@@ -1,5 +1,5 @@
 /*
- * One page of RAM, mapped or unmapped, inline, as pagers do nothing else all day. Part of arch.h.
+ * Mapping and unmapping of one page of RAM, the common case of pagers, and inline for that reason. Part of arch.h.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ static inline void page_table_count(const uint64_t *table, int32_t delta) {
     frame_add_entries(frame, delta);
 }
 
-/* arch_table_find, level by level, since it is in the way of every mapping. Only a PD entry can be a large page. */
+/* arch_table_find, with its loop unrolled, since every mapping needs it. Only a PD entry can be a large page. */
 static inline uint64_t *page_table_find(uint64_t root, uaddr_t at) {
     const uint64_t *pml4 = arch_pointer(root);
     uint64_t entry = pml4[pte_index(at, 4)];
@@ -28,7 +28,7 @@ static inline uint64_t *page_table_find(uint64_t root, uaddr_t at) {
     if ((entry & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT)
         return NULL;
     if (page_table_at(entry) == NULL)
-        __builtin_unreachable(); /* who compares the result has compared the entry */
+        __builtin_unreachable(); /* spares a caller the comparison: the entry was checked */
     return page_table_at(entry);
 }
 
@@ -44,7 +44,7 @@ static inline uint64_t rights_bits(uint32_t rights) {
 static inline bool arch_entry_is_counted(uint64_t entry) { return (entry & PTE_COUNTED) != 0; }
 static inline uint64_t arch_entry_frame(uint64_t entry) { return (entry & PTE_ADDRESS) / PAGE_BYTES; }
 
-/* With these rights, and those that it can ever have. */
+/* An entry with `rights`; `limit` are the rights that it can ever have. */
 static inline uint64_t entry_of_page(uint64_t frame, uint64_t rights, uint32_t limit) {
     uint64_t entry = frame * PAGE_BYTES | rights_bits((uint32_t)rights);
     if ((limit & MEMORY_WRITE) != 0)
@@ -55,8 +55,8 @@ static inline uint64_t entry_of_page(uint64_t frame, uint64_t rights, uint32_t l
 }
 
 /*
- * The common case of mapping, and of unmapping, a page: its last-level table is there and does not become empty. The frame is
- * held, or is no longer. False, and nothing changed: it is not that case.
+ * The common case of mapping, and of unmapping, a page: its last-level table exists and does not become empty. Adding
+ * holds the frame; removing releases it. False, and nothing changed: it is another case.
  */
 __attribute__((always_inline)) static inline bool arch_page_add(uint64_t root, uaddr_t at, uint64_t frame,
                                                                 uint64_t rights, uint32_t limit) {

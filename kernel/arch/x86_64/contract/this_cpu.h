@@ -1,5 +1,5 @@
 /*
- * Which CPU is this, and who runs on it? GS says it. What time is it? Part of arch.h.
+ * This CPU and its running thread, both found by GS, and the time. Part of arch.h.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ static inline struct cpu *arch_this_cpu(void) {
     return cpu;
 }
 
-/* Who runs changes, so it is read anew each time. */
+/* The running thread changes, so it is read anew each time. */
 static inline struct thread *arch_this_thread(void) {
     struct thread *thread;
     __asm__ volatile("mov %%gs:%c1, %0" : "=r"(thread) : "i"(IN_CPU_CURRENT));
