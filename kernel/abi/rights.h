@@ -1,5 +1,5 @@
 /*
- * What a capability allows, one enum per kind of object. A copy never has more rights than its source.
+ * The rights of a capability, one enum for each kind of object. A copy never has more rights than its source.
  */
 #pragma once
 
@@ -37,9 +37,8 @@ enum table_right {
 enum endpoint_right {
     ENDPOINT_CALL = 1 << 0,  /* send */
     ENDPOINT_WAIT = 1 << 1,  /* receive */
-    ENDPOINT_GRANT = 1 << 2, /* let capabilities ride along with a call */
-    ENDPOINT_WATCH =
-        1 << 3, /* when nothing is derived from this capability any more, who watches the endpoint is told */
+    ENDPOINT_GRANT = 1 << 2, /* send capabilities with a call */
+    ENDPOINT_WATCH = 1 << 3, /* the endpoint's watcher is told when this capability has lost its last descendant */
 };
 
 enum notification_right {

@@ -13,7 +13,7 @@ enum status {
 #undef STATUS
 };
 
-/* What comes back from most system calls, in RAX and RDX. `value` is 0 unless the call's page says otherwise. */
+/* The result of most system calls, in RAX and RDX. `value` is 0 unless the call's page says otherwise. */
 struct result {
     uint64_t status; /* enum status */
     uint64_t value;

@@ -1,6 +1,6 @@
 /*
- * System call numbers and prototypes; both come from syscall.def. The prototypes are those of the user's stubs
- * (libsys/stubs.S) and of the kernel's handlers alike: one name, one shape, on both sides of the edge.
+ * System call numbers and prototypes; both come from syscall.def. The user's stubs (libsys/stubs.S) and the kernel's
+ * handlers share the prototypes: one name, one shape, on both sides of the edge.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ typedef uint64_t cap_t;   /* index of a slot in a capability table; 0 is never a
 typedef uint64_t uaddr_t; /* a user's address: an allegation until checked, never dereferenced by the kernel */
 
 #define PAGE_BYTES 4096ULL
-#define DEADLINE_NEVER UINT64_MAX /* deadlines are in ns on the clock of clock_read; 0 = do not wait */
+#define DEADLINE_NEVER UINT64_MAX /* deadlines are in ns on the clock of clock_read; 0: don't wait */
 
 #define USER_LOWEST 0x200000ULL          /* the first 2 MiB are never mapped */
 #define USER_LIMIT 0x00007ffffffff000ULL /* nor is the last page below the canonical hole */
@@ -37,7 +37,7 @@ enum syscall_number {
 #undef SYSCALL
 #undef SYSCALL_MESSAGE
 
-/* object_create: which object, and what `argument` means for it. Others come into being in their own ways. */
+/* Types of objects, with the `argument` of object_create. Some types are made in other ways. */
 enum object_type {
     OBJECT_NONE = 0,
     OBJECT_MEMORY = 1,       /* not created: derived */
@@ -55,7 +55,7 @@ enum object_type {
 /* The value of cap_query. */
 #define QUERY_TYPE(value) ((value)&0xff)          /* enum object_type */
 #define QUERY_RIGHTS(value) ((value) >> 8 & 0xff) /* as in rights.h; of a Reply 0 */
-#define QUERY_DERIVED (1ULL << 16)                /* something is derived from it */
+#define QUERY_DERIVED (1ULL << 16)                /* it has descendants */
 
 #define TABLE_SLOTS_MIN 8U
 #define TABLE_SLOTS_MAX 16384U
@@ -80,8 +80,8 @@ struct map_run {
 #define MAP_RUNS_MAX 4U
 #define MAP_LIST_PAGES_MAX 240U /* in all runs of a list */
 
-/* space_query leaves this in the message page's data; the value is the number of levels that are present. */
+/* space_query writes this to the message page's data; its value is the number of levels that are present. */
 struct space_walk {
     uint64_t entry[4]; /* PML4, PDPT, PD, PT: raw entries; table addresses are blanked, flags and leaf frame are not */
-    uint64_t levels;   /* entries looked at, 1..4 */
+    uint64_t levels;   /* entries read, 1..4 */
 };

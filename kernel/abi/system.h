@@ -1,5 +1,5 @@
 /*
- * What the kernel tells the first program, and about itself.
+ * The kernel's information for the first program, and about itself; operations on the whole system.
  */
 #pragma once
 
@@ -8,12 +8,12 @@
 #include "kernel/abi/boot.h"
 #include "kernel/abi/syscall.h"
 
-/* Slots of the first program's table. Memory regions follow from INIT_CAP_REGIONS on, then all is empty. */
+/* Slots of the first program's table. Memory regions follow from INIT_CAP_REGIONS on; the rest is empty. */
 enum init_cap {
     INIT_CAP_TABLE = 1,
     INIT_CAP_SPACE = 2,
     INIT_CAP_THREAD = 3,
-    INIT_CAP_POOL = 4,    /* what the first program and all it creates by itself live from */
+    INIT_CAP_POOL = 4,    /* memory for the first program's objects and those that it creates */
     INIT_CAP_PORTS = 5,   /* all ports */
     INIT_CAP_IRQ = 6,     /* all interrupt lines */
     INIT_CAP_DEVICES = 7, /* Memory of type device: all physical addresses from 0; RAM in it can't be mapped,
@@ -22,8 +22,7 @@ enum init_cap {
     INIT_CAP_LOG = 9,     /* Memory: the kernel's log, LOG_RING_PAGES, read only (kernel/abi/log.h) */
     INIT_CAP_REGIONS = 16,
 };
-#define INIT_TABLE_SLOTS \
-    1024U /* or twice that, where regions would take more than a quarter: see init_info.table_slots */
+#define INIT_TABLE_SLOTS 1024U /* twice that if regions would take more than a quarter: see init_info.table_slots */
 #define INIT_PRIORITY 32U
 
 struct init_region {
@@ -32,8 +31,8 @@ struct init_region {
 };
 
 /*
- * Read-only, in as many pages as it takes; its address is the AT_BATON_INIT entry of the first program's auxiliary vector.
- * Every free range of memory is a region, at most BOOT_RANGES_MAX.
+ * Information for the first program, read-only, in as many pages as needed. Entry AT_BATON_INIT of its auxiliary vector
+ * has the address. Every free range of memory is a region, at most BOOT_RANGES_MAX.
  */
 struct init_info {
     uint64_t size; /* with all regions */
@@ -47,7 +46,7 @@ struct init_info {
     struct init_region regions[];
 };
 
-/* Auxiliary vector entries of Baton's own; the first program and all others get the first of them. */
+/* Baton's own entries of the auxiliary vector. All programs get AT_BATON_MESSAGE. */
 #define AT_BATON_MESSAGE 0x4241U /* address of the message page */
 #define AT_BATON_INIT 0x4242U    /* address of struct init_info, the first program only */
 #define AT_BATON_THREAD 0x4243U  /* address of the first thread's block (libsys/thread_block.h) */
@@ -55,9 +54,9 @@ struct init_info {
 enum info_topic {
     INFO_CPUS = 0,             /* CPUs that run threads */
     INFO_FRAMES_RAM = 1,       /* frames of RAM in the ledger */
-    INFO_FRAMES_MAPPED = 2,    /* frames that some space maps */
+    INFO_FRAMES_MAPPED = 2,    /* user frames with holders: mappings, message and trace pages */
     INFO_FRAMES_KERNEL = 3,    /* frames in pools, used or not */
-    INFO_CAPABILITIES = 4,     /* capabilities in all tables and threads, but for those of type Reply */
+    INFO_CAPABILITIES = 4,     /* all capabilities, except those of type Reply */
     INFO_TIMER_TICKS = 5,      /* timer interrupts taken by CPU `argument` */
     INFO_POOL_BYTES = 6,       /* size of the pool `argument` (a capability) */
     INFO_POOL_USED = 7,        /* bytes of it in use */
@@ -66,24 +65,24 @@ enum info_topic {
     INFO_CHECKS_BUILT = 11,    /* 1 if built with -Dchecks=true */
     INFO_BOOT_TICKS = 12,      /* the time-stamp counter when the kernel was entered */
     INFO_LONGEST_STAY = 13, /* with -Dchecks: ticks of the longest stay in the kernel so far, interrupts off; argument 1
-                               also starts over */
+                               also resets it */
     INFO_NMIS = 15,         /* non-maskable interrupts taken by CPU `argument` */
-    INFO_LONGEST_CALL = 14, /* with -Dchecks: what it was: system call number, 256 + interrupt vector, or 512: idling */
+    INFO_LONGEST_CALL = 14, /* with -Dchecks: its cause: system call number, 256 + interrupt vector, or 512: idling */
     INFO_LOCK_WAITS = 17,   /* how often CPU `argument` found the kernel lock taken */
     INFO_LOCK_WAIT_TICKS = 18,   /* ticks that it has waited for it */
     INFO_LOCK_LONGEST_WAIT = 19, /* the longest of these waits */
     INFO_NEXT_SLOT =
-        16, /* argument = RANGE(table, first): the first of INFO_SLOTS_SEEN slots from `first` on that is not
-                               empty, in the Table that the capability `table` names; 0: none of them is occupied */
+        16, /* argument: RANGE(table, first): the first occupied one of INFO_SLOTS_SEEN slots from `first` on,
+                               in the Table that the capability `table` names; 0: none */
 };
 #define INFO_SLOTS_SEEN 1024U
 
-/* system_control; needs a Ports capability for every port, since that is the power these operations take. */
+/* system_control needs a Ports capability for all ports, since these operations need authority over the machine. */
 enum control_operation {
-    CONTROL_POWER_OFF = 0, /* argument = exit status, 0..255, for the log and the emulator */
+    CONTROL_POWER_OFF = 0, /* argument: exit status, 0..255, for the log and the emulator */
     CONTROL_REBOOT = 1,
-    CONTROL_TEST = 2, /* with -Dchecks only: argument = CONTROL_TEST_ARGUMENT() */
-    /* With -Dchecks only: look at all of the system in one stay. OK, or E_STATE and the number of the broken invariant. */
+    CONTROL_TEST = 2, /* with -Dchecks only; argument: CONTROL_TEST_ARGUMENT() */
+    /* With -Dchecks only: check all invariants, in one stay. OK, or E_STATE and the number of the broken invariant. */
     CONTROL_CHECK = 3,
 };
 
@@ -94,12 +93,12 @@ enum control_test {
     CONTROL_TEST_STACK_OVERFLOW = 3,
     CONTROL_TEST_KERNEL_READ = 4,  /* ring 0 reads a user page: SMAP */
     CONTROL_TEST_KERNEL_FETCH = 5, /* ring 0 runs a user page: SMEP */
-    CONTROL_TEST_REFUSE = 6,       /* the pools refuse the `parameter`th request from now, once; 0: none */
+    CONTROL_TEST_REFUSE = 6,       /* the pools refuse the nth request from now, once; `parameter` is n, 0: none */
     CONTROL_TEST_CORRUPT = 7,      /* see struct control_corrupt */
     CONTROL_TEST_NO_AUDIT = 8,     /* handovers are not audited from now on */
     CONTROL_TEST_NMI = 9,          /* a non-maskable interrupt after about `parameter` ns; 0: none */
     CONTROL_TEST_FASTPATH = 10,    /* short calls take the fast path (parameter 1, as at boot) or the long way (0) */
-    CONTROL_TEST_SCHEDULE = 11,    /* pause where CPUs could get in each other's way, from this seed on; 0: nowhere */
+    CONTROL_TEST_SCHEDULE = 11,    /* pause where another CPU could come in between, with this seed; 0: nowhere */
     CONTROL_TEST_COUNT = 12,
 };
 
@@ -115,10 +114,10 @@ enum control_flip {
 };
 
 /*
- * CONTROL_TEST_CORRUPT takes this from the message page's data: `space` gets tables of its own for the kernel address
- * that audit check `check` needs for `thread`, down to `level` (4..1), and one bit of that level's entry is flipped there.
- * The tables are frames of the space's pool that are never given back one by one. With AUDIT_WRITE_EXECUTE it is the user's
- * address `at`, in the space's own tables.
+ * CONTROL_TEST_CORRUPT takes this from the message page's data. It gives `space` its own tables for the kernel address
+ * that audit check `check` needs for `thread`, down to `level` (4..1), and flips one bit of that level's entry there.
+ * The tables are frames of the space's pool that only come back when the pool dies. With AUDIT_WRITE_EXECUTE the
+ * address is the user's `at`, in the space's own tables.
  */
 struct control_corrupt {
     cap_t space;

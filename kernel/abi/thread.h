@@ -1,6 +1,6 @@
 /*
- * Thread state as it crosses the kernel's edge: configuration, entry, registers, faults. All of these structures lie in
- * the message page: thread_* calls use its data, fault messages its words.
+ * Thread state in the ABI: configuration, entry, registers, faults. These structures lie in the message page: thread_*
+ * calls use its data, fault messages its words.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #define PRIORITY_LOWEST 0U
 #define PRIORITY_HIGHEST 63U
 
-/* thread_configure: which fields of struct thread_config to apply; all of them are checked before one is. */
+/* thread_configure: the fields of struct thread_config to apply. All are checked before the first is applied. */
 enum thread_field {
     THREAD_TABLE = 1 << 0,
     THREAD_FAULT_ENDPOINT = 1 << 1,
@@ -24,11 +24,11 @@ enum thread_field {
 };
 
 struct thread_config {
-    cap_t table;          /* TABLE_USE; slots it names from now on */
-    cap_t fault_endpoint; /* ENDPOINT_CALL; 0 = none: a fault stops the thread */
-    cap_t message_memory; /* MEMORY_READ and WRITE, RAM; 0 = none */
+    cap_t table;          /* TABLE_USE; its slots are the thread's from now on */
+    cap_t fault_endpoint; /* ENDPOINT_CALL; 0: none, a fault stops the thread */
+    cap_t message_memory; /* MEMORY_READ and WRITE, RAM; 0: none */
     uint64_t message_offset_pages;
-    cap_t notification; /* NOTIFICATION_WAIT; its bits also end this thread's ep_wait; 0 = none */
+    cap_t notification; /* NOTIFICATION_WAIT; its bits also end this thread's ep_wait; 0: none */
     uint64_t priority;  /* PRIORITY_LOWEST..PRIORITY_HIGHEST, no higher than the caller's own */
     uint64_t cpu;       /* index below system_info(INFO_CPUS) */
     uint64_t foreign;   /* 1: every system call of the thread becomes a message to its fault endpoint */
@@ -38,19 +38,19 @@ struct thread_registers {
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
     uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
     uint64_t rip;
-    uint64_t rflags;  /* of what is written only the arithmetic flags, DF, TF, AC and ID are taken */
+    uint64_t rflags;  /* a write changes only the arithmetic flags, DF, TF, AC and ID */
     uint64_t fs_base; /* canonical, user half */
 };
 
-/* What of a thread thread_read and thread_write are about. */
+/* The parts of a thread for thread_read and thread_write. */
 enum thread_part {
-    THREAD_REGISTERS = 1 << 0, /* struct thread_registers; thread_read leaves struct thread_state in any case */
-    THREAD_FPU = 1 << 1,       /* struct thread_fpu, THREAD_FPU_OFFSET further on in the data */
+    THREAD_REGISTERS = 1 << 0, /* struct thread_registers; thread_read writes struct thread_state in any case */
+    THREAD_FPU = 1 << 1,       /* struct thread_fpu, at THREAD_FPU_OFFSET in the data */
 };
 
 /*
- * FPU, SSE and AVX registers, in the form of the instruction XSAVE. A thread that has used none of them since its program
- * began is in the initial state.
+ * FPU, SSE and AVX registers, in the format of XSAVE. A thread that has used none of them since its program began is in
+ * the initial state.
  * Source: Intel SDM vol. 1, "XSAVE Area" and "x87 State", "SSE State" before it.
  */
 struct thread_fpu {
@@ -59,8 +59,8 @@ struct thread_fpu {
     uint32_t mxcsr; /* only bits that the CPU has */
     uint32_t mxcsr_mask;
     uint8_t registers[480];
-    uint64_t components;  /* 0: the initial state, and nothing else counts; else all that this machine has */
-    uint64_t reserved[7]; /* whatever is written, it stays 0 */
+    uint64_t components;  /* 0: the initial state, other members are ignored; else all that this machine has */
+    uint64_t reserved[7]; /* always 0; writes are ignored */
     uint8_t avx[256];     /* the upper halves of YMM0..15 */
 };
 
@@ -69,12 +69,12 @@ enum handover_flag {
     HANDOVER_RESUME = 1 << 1,       /* let it run at once */
     HANDOVER_ABSENT_ENTRY = 1 << 2, /* a pager will supply the entry's page */
     HANDOVER_ABSENT_STACK = 1 << 3, /* ... the stack's page */
-    HANDOVER_KEEP_FPU = 1 << 4,     /* the FPU's state stays; else it is the initial one */
+    HANDOVER_KEEP_FPU = 1 << 4,     /* keep the FPU state; else it becomes the initial one */
 };
 
 /*
- * thread_handover takes `struct thread_registers` from the message page's data as the entry state. On E_AUDIT it
- * leaves this there instead, and the value is `check`.
+ * thread_handover takes `struct thread_registers` from the message page's data as the entry state. On E_AUDIT it writes
+ * struct audit_failure there, and the value is `check`.
  */
 enum audit_check {
     AUDIT_OK = 0,
@@ -88,8 +88,8 @@ enum audit_check {
 struct audit_failure {
     uint64_t check;   /* enum audit_check */
     uint64_t address; /* whose translation is wrong; kernel addresses are given as offsets into their region */
-    uint64_t level;   /* 4 = PML4, 3 = PDPT, 2 = PD, 1 = PT, 0 = no walk was involved */
-    uint64_t entry;   /* the entry found there, its address bits blanked */
+    uint64_t level;   /* 4: PML4, 3: PDPT, 2: PD, 1: PT, 0: there was no walk */
+    uint64_t entry;   /* the entry found there, without its address bits */
 };
 
 enum thread_run_state {
@@ -102,27 +102,27 @@ enum thread_run_state {
     THREAD_IN_FAULT = 6,  /* its fault endpoint has not answered yet */
 };
 
-/* thread_suspend: end what the thread waits for, too, instead of letting it stop when that is over. */
+/* thread_suspend: also end the thread's wait, instead of letting the thread stop when the wait is over. */
 enum suspend_flag {
-    SUSPEND_WITHDRAW = 1 << 0, /* a message that no server serves just now, a wait: as if they had never begun */
-    SUSPEND_ABANDON = 1 << 1,  /* with WITHDRAW: also one that a server serves, which may have done what it asks for */
+    SUSPEND_WITHDRAW = 1 << 0, /* if no server serves its message just now: as if the wait had never begun */
+    SUSPEND_ABANDON = 1 << 1,  /* with WITHDRAW: even if a server serves it, and may have done its work */
 };
 
-/* What thread_suspend finds, its value. */
+/* The value of thread_suspend. */
 enum suspend_outcome {
     SUSPEND_STOPPED = 0,   /* the thread is stopped */
     SUSPEND_WITHDRAWN = 1, /* ... and its call was ended, with E_CANCEL */
     SUSPEND_WAITS = 2,     /* it stops when its wait is over */
 };
 
-/* thread_read leaves this in the message page's data; thread_write takes `registers` from there. */
+/* thread_read writes this to the message page's data; thread_write takes `registers` from there. */
 struct thread_state {
     struct thread_registers registers;
     uint64_t run_state; /* enum thread_run_state */
     uint64_t priority;
-    uint64_t cpu_time_ns; /* up to its last time slice, what servers did for it in them included */
-    uint64_t id;          /* what a trace calls it: a number from 1 on that no other thread has had */
-    uint64_t cpu;         /* where it runs */
+    uint64_t cpu_time_ns; /* up to its last time slice, with the work of servers for it in its slices */
+    uint64_t id;          /* its number in traces, from 1 on; no other thread has had it */
+    uint64_t cpu;         /* the CPU that it runs on */
 };
 
 #define THREAD_FPU_OFFSET sizeof(struct thread_state)
@@ -134,16 +134,16 @@ _Static_assert((MESSAGE_DATA_OFFSET + THREAD_FPU_OFFSET) % 64 == 0,
 _Static_assert(sizeof(struct thread_fpu) == 832, "Intel SDM vol. 1, XSAVE Area: 512 + 64 + AVX's 256");
 
 enum fault_kind {
-    FAULT_PAGE = 1,        /* address = what was touched, access = enum fault_access */
+    FAULT_PAGE = 1,        /* address: the one accessed; access: enum fault_access */
     FAULT_INSTRUCTION = 2, /* undefined or privileged in this place */
-    FAULT_PROTECTION = 3,  /* general protection, segment faults; access = error code */
+    FAULT_PROTECTION = 3,  /* general protection, segment faults; access: the error code */
     FAULT_DIVIDE = 4,
     FAULT_BREAKPOINT = 5,
     FAULT_STEP = 6,  /* single step or debug register */
     FAULT_FLOAT = 7, /* x87 or SIMD exception */
     FAULT_ALIGNMENT = 8,
     FAULT_OVERFLOW = 9,
-    FAULT_SYSCALL = 10, /* a foreign thread's system call; registers as there, RIP behind the instruction */
+    FAULT_SYSCALL = 10, /* a foreign thread's system call; registers as at the call, RIP after the instruction */
 };
 
 enum fault_access {
@@ -154,22 +154,22 @@ enum fault_access {
 
 /*
  * The words of a fault message (MESSAGE_FAULT, MESSAGE_SYSCALL): the first four arrive in registers, the rest in the
- * receiver's message page; FAULT_WORDS in all. Label = kind.
+ * receiver's message page; FAULT_WORDS in all. The label is the kind.
  */
 struct fault_message {
     uint64_t kind;    /* enum fault_kind */
-    uint64_t address; /* page faults: what was touched; others: 0 */
+    uint64_t address; /* page faults: the address accessed; others: 0 */
     uint64_t access;
     uint64_t rip;
     struct thread_registers registers;
-    struct space_walk walk; /* how far the walk of `address` got; levels = 0: not a page fault */
+    struct space_walk walk; /* the walk of `address`; levels 0: no page fault */
 };
 #define FAULT_WORDS (sizeof(struct fault_message) / 8)
 _Static_assert(__builtin_offsetof(struct fault_message, registers) == 4 * 8,
                "the first four words travel in registers");
 _Static_assert(FAULT_WORDS <= 64, "fits a message");
 
-/* The label of the reply decides what becomes of the thread. */
+/* The label of the reply decides whether the thread runs on. */
 enum fault_reply {
     FAULT_RESUME = 0, /* run on, registers unchanged */
     FAULT_WRITE = 1,  /* the reply's words are a struct fault_message whose `registers` are taken, then run on */

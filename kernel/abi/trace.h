@@ -1,11 +1,11 @@
 /*
- * What trace_control makes the kernel write, in frames that the tracer gives:
+ * The trace that the kernel writes after trace_control, in frames that the tracer gives:
  *
  *     | struct trace_header | record 0 | record 1 | ... | record record_count - 1 |     page_count pages in a row
  *
- * Record number n, counted from the start of the trace, lies at index n % record_count. Who follows a trace reads
- * `written`, copies records with numbers below it, and reads `written` again: of what was copied, record n is whole if
- * written - n < record_count still. Records that have not been written hold whatever the memory held.
+ * Record number n, counted from the start of the trace, lies at index n % record_count. A reader reads `written`,
+ * copies records with numbers below it, and reads `written` again. Of its copy, record n is whole if written - n <
+ * record_count still holds. Records that have not been written have the memory's old content.
  */
 #pragma once
 
@@ -14,15 +14,15 @@
 #define TRACE_PAGES_MAX 16U
 
 enum trace_event {
-    TRACE_CALL = 0,   /* `thread` makes a system call; detail = number, words = RDI and RSI: the first two arguments, or
+    TRACE_CALL = 0, /* `thread` makes a system call; detail: its number; words: RDI and RSI, the first two arguments, or
                          target and info of a message call */
-    TRACE_RETURN = 1, /* its outcome; detail = number, 0 at the end of a wait; words = status and value (RDX). The wait
+    TRACE_RETURN = 1, /* its outcome; detail: its number, 0 at the end of a wait; words: status and value (RDX). A wait
                          for a message or an answer ends with TRACE_MESSAGE instead */
-    TRACE_SWITCH = 2, /* after `thread` (0: the CPU was idle) another runs: word 0 = its id (0: nobody) */
-    TRACE_FAULT = 3,  /* `thread` faults; detail = enum fault_kind, words = address and instruction pointer */
-    TRACE_INTERRUPT = 4, /* while `thread` ran (0: the CPU was idle); detail = interrupt line or TRACE_TIMER */
-    TRACE_MESSAGE = 5,   /* `thread`'s message arrives: words = the receiver's id and info; detail = 0: a call or fault,
-                            1: the answer to one */
+    TRACE_SWITCH = 2, /* after `thread` (0: the CPU was idle) another runs; word 0: its id (0: none) */
+    TRACE_FAULT = 3,  /* `thread` faults; detail: enum fault_kind; words: address and instruction pointer */
+    TRACE_INTERRUPT = 4, /* while `thread` ran (0: the CPU was idle); detail: interrupt line or TRACE_TIMER */
+    TRACE_MESSAGE = 5, /* `thread`'s message arrives; words: the receiver's id and info; detail: 0 for a call or fault,
+                            1 for the answer to one */
     TRACE_EVENTS = 6,
 };
 #define TRACE_BIT(event) (1ULL << (event))
@@ -32,9 +32,9 @@ enum trace_event {
 
 struct trace_header {
     uint64_t written;      /* records so far */
-    uint64_t record_count; /* those that the ring holds */
-    uint64_t events;       /* TRACE_BIT() of each that is recorded; 0: the trace has ended */
-    uint64_t ticks_start;  /* the time-stamp counter when it began */
+    uint64_t record_count; /* capacity of the ring */
+    uint64_t events;       /* TRACE_BIT() of each kind recorded; 0: the trace has ended */
+    uint64_t ticks_start;  /* the time-stamp counter when the trace began */
 };
 
 struct trace_record {
