@@ -1,5 +1,5 @@
 /*
- * What all kernel objects share.
+ * The part that all kernel objects have in common.
  *
  * An object lives in memory of the Pool it was made from and is reached through capabilities, which form its derivation
  * list (cap.h). When the last capability goes, or its Pool does, the object dies: the reaper (ending/reaper.h) takes it
