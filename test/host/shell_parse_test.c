@@ -22,7 +22,7 @@ static const char *find_value(void *context, const char *name) {
 static const struct parse_values values = {.find = find_value};
 static struct parse_line line;
 static struct parse_words words;
-static struct parse_error error;
+static struct syntax_error error;
 
 /* Parse a line of one command and compare its words, which are given with `|` between them. */
 #define CHECK_WORDS(text, wanted) check_words(text, wanted, __LINE__)
@@ -44,7 +44,7 @@ static void check_words(const char *text, const char *wanted, int at) {
 #define CHECK_ERROR(text, column, reason) check_error(text, column, reason, __LINE__)
 
 static void check_error(const char *text, size_t column, const char *reason, int at) {
-    error = (struct parse_error){.reason = "none"};
+    error = (struct syntax_error){.reason = "none"};
     bool refused = !parse_line(text, &line, &error);
     if (!check_that(refused && error.column == column && strcmp(error.reason, reason) == 0, text, __FILE__, at))
         printf("#   seen %zu `%s`, wanted %zu `%s`\n", error.column, error.reason, column, reason);
@@ -105,7 +105,7 @@ static void check_redirects(const char *text, const char *wanted, const char *wa
     char seen[200] = "";
     check_words(text, wanted_words, at);
     for (size_t i = 0; i < words.redirect_count; i++) {
-        const struct parse_redirect *one = &words.redirects[i];
+        const struct redirection *one = &words.redirects[i];
         size_t used = strlen(seen);
         if (one->kind == REDIRECT_COPY)
             snprintf(seen + used, sizeof seen - used, "%s%u>&%u", i > 0 ? " " : "", one->from, one->to);

@@ -40,7 +40,6 @@ CIRCLES: tuple[frozenset[str], ...] = (
                "servers/process/system", "servers/process/vm_file"}),
     frozenset({"servers/process/deliver", "servers/process/serve"}),
     frozenset({"servers/process/foreground", "servers/process/process", "servers/process/thread"}),
-    frozenset({"userland/shell/parse", "userland/shell/scan"}),
     frozenset({"tools", "tools/baton_cli", "tools/coverage", "tools/documents", "tools/evidence", "tools/fresh",
                "tools/host", "tools/machine", "tools/mutation"}),
 )

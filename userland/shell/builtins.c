@@ -114,7 +114,7 @@ static void run_kill(struct shell *shell, char **words, size_t count) {
 
 static void run_unset(struct shell *shell, char **words, size_t count) {
     for (size_t i = 1; i < count; i++) {
-        size_t length = parse_name_length(words[i]);
+        size_t length = scan_name_length(words[i]);
         if (length == 0 || words[i][length] != '\0') {
             shell_complain(shell, "unset: `%s` is no variable's name", words[i]);
             shell->status = SHELL_USAGE;

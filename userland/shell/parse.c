@@ -5,27 +5,14 @@
 #include "libsys/string.h"
 #include "userland/shell/scan.h"
 
-static int is_name_byte(char byte, int first) {
-    if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_')
-        return 1;
-    return !first && byte >= '0' && byte <= '9';
-}
-
-size_t parse_name_length(const char *text) {
-    size_t length = 0;
-    while (is_name_byte(text[length], length == 0))
-        length++;
-    return length;
-}
-
 /* These numbers are in messages of this file. */
 _Static_assert(PARSE_COMMANDS_MAX == 32, "commands");
 _Static_assert(PARSE_BYTES_MAX == 2048, "bytes");
 _Static_assert(PARSE_WORDS_MAX == 63, "words");
 _Static_assert(PARSE_REDIRECTS_MAX == 8, "redirections");
 
-static int fail(struct parse_error *ret_error, const char *reason, size_t at) {
-    *ret_error = (struct parse_error){.reason = reason, .column = at + 1};
+static int fail(struct syntax_error *ret_error, const char *reason, size_t at) {
+    *ret_error = (struct syntax_error){.reason = reason, .column = at + 1};
     return 0;
 }
 
@@ -57,7 +44,8 @@ static const char *missing_before(enum operator_kind kind) {
     __builtin_unreachable();
 }
 
-static int end_command(struct parse_line *line, const struct progress *now, size_t end, struct parse_error *ret_error) {
+static int end_command(struct parse_line *line, const struct progress *now, size_t end,
+                       struct syntax_error *ret_error) {
     if (line->count == PARSE_COMMANDS_MAX)
         return fail(ret_error, "more than 32 commands on one line", now->start);
     line->commands[line->count++] = (struct parse_command){.start = now->start, .end = end, .join = now->join};
@@ -65,7 +53,7 @@ static int end_command(struct parse_line *line, const struct progress *now, size
 }
 
 static int take_operator(struct parse_line *line, struct progress *now, const struct piece *piece, size_t next,
-                         struct parse_error *ret_error) {
+                         struct syntax_error *ret_error) {
     if (now->wants_file)
         return fail(ret_error, no_file, now->redirect_at);
     if (!now->has_word)
@@ -81,7 +69,7 @@ static int take_operator(struct parse_line *line, struct progress *now, const st
     return 1;
 }
 
-static int end_line(struct parse_line *line, const struct progress *now, size_t end, struct parse_error *ret_error) {
+static int end_line(struct parse_line *line, const struct progress *now, size_t end, struct syntax_error *ret_error) {
     if (now->wants_file)
         return fail(ret_error, no_file, now->redirect_at);
     if (!now->has_word && now->join == JOIN_AND)
@@ -93,7 +81,7 @@ static int end_line(struct parse_line *line, const struct progress *now, size_t 
     return !now->has_word || end_command(line, now, end, ret_error);
 }
 
-int parse_line(const char *text, struct parse_line *ret_line, struct parse_error *ret_error) {
+int parse_line(const char *text, struct parse_line *ret_line, struct syntax_error *ret_error) {
     struct scanner scanner = {.text = text, .end = strlen(text)};
     struct progress now = {.join = JOIN_ALWAYS};
     ret_line->count = 0;
@@ -138,10 +126,10 @@ enum word_kind {
 /* State of an expansion. Bytes go to the open word; the first byte or quote opens one. */
 struct expansion {
     struct parse_words *words;
-    struct parse_error *error;
+    struct syntax_error *error;
     size_t at; /* position of the current piece, for errors */
     enum word_kind open;
-    struct parse_redirect *wants_file; /* the next word is the file of this redirection */
+    struct redirection *wants_file; /* the next word is the file of this redirection */
 };
 
 static int add_byte(struct expansion *expansion, char byte) {
@@ -165,8 +153,8 @@ static int open_word(struct expansion *expansion, const char *text) {
     if (words->count == PARSE_WORDS_MAX)
         return fail(expansion->error, "the command has more than 63 words", expansion->at);
     const char *typed = text + expansion->at;
-    size_t name = parse_name_length(typed);
-    bool assigns = words->assignment_count == words->count && name > 0 && name <= PARSE_NAME_MAX && typed[name] == '=';
+    size_t name = scan_name_length(typed);
+    bool assigns = words->assignment_count == words->count && name > 0 && name <= SCAN_NAME_MAX && typed[name] == '=';
     expansion->open = assigns ? WORD_ASSIGNMENT : WORD_PLAIN;
     words->assignment_count += assigns;
     words->words[words->count++] = words->bytes + words->used;
@@ -180,7 +168,7 @@ static int close_word(struct expansion *expansion) {
     return add_byte(expansion, '\0');
 }
 
-static int add_redirect(struct expansion *expansion, const struct parse_redirect *redirect) {
+static int add_redirect(struct expansion *expansion, const struct redirection *redirect) {
     struct parse_words *words = expansion->words;
     if (!close_word(expansion))
         return 0;
@@ -192,7 +180,7 @@ static int add_redirect(struct expansion *expansion, const struct parse_redirect
     return 1;
 }
 
-static int check_files(const struct parse_words *words, struct parse_error *ret_error) {
+static int check_files(const struct parse_words *words, struct syntax_error *ret_error) {
     for (size_t i = 0; i < words->redirect_count; i++)
         if (words->redirects[i].kind != REDIRECT_COPY && words->redirects[i].path[0] == '\0')
             return fail(ret_error, "the redirection's file has an empty name", words->redirects[i].column - 1);
@@ -228,7 +216,7 @@ static int add_value(struct expansion *expansion, const char *text, const char *
 }
 
 int parse_expand(const char *text, const struct parse_command *command, const struct parse_values *values,
-                 struct parse_words *ret_words, struct parse_error *ret_error) {
+                 struct parse_words *ret_words, struct syntax_error *ret_error) {
     struct scanner scanner = {.text = text, .at = command->start, .end = command->end};
     struct expansion expansion = {.words = ret_words, .error = ret_error};
     ret_words->count = 0;

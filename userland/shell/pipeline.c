@@ -21,10 +21,10 @@ struct stage {
 
 /* Start a program. Returns its pid; 0: *ret_failure says why not. */
 static uint64_t spawn(struct shell *shell, const struct stage *stage, struct launch_failure *ret_failure) {
-    static const char *const names[PARSE_STREAMS] = {"stdin", "stdout", "stderr"};
-    struct launch_capability streams[PARSE_STREAMS];
+    static const char *const names[SCAN_STREAMS] = {"stdin", "stdout", "stderr"};
+    struct launch_capability streams[SCAN_STREAMS];
     size_t count = 0;
-    for (size_t i = 0; i < PARSE_STREAMS; i++)
+    for (size_t i = 0; i < SCAN_STREAMS; i++)
         if (stage->streams.caps[i] != 0)
             streams[count++] = (struct launch_capability){names[i], stage->streams.caps[i]};
     shell_make_environment(shell, shell->words.assignment_count);

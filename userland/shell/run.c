@@ -44,7 +44,7 @@ static const char *find_value(void *context, const char *name) {
 
 bool shell_expand(struct shell *shell, const char *text, const struct parse_command *command) {
     const struct parse_values values = {.find = find_value, .context = shell};
-    struct parse_error error;
+    struct syntax_error error;
     if (parse_expand(text, command, &values, &shell->words, &error))
         return true;
     shell_complain(shell, "column %lu: %s", error.column, error.reason);
@@ -100,7 +100,7 @@ static void run_chain_in_copy(struct shell *shell, const char *text, struct pars
 }
 
 void shell_run_line(struct shell *shell, const char *text) {
-    struct parse_error error;
+    struct syntax_error error;
     shell->interrupted = false;
     if (!parse_line(text, &shell->line, &error)) {
         shell_complain(shell, "column %lu: %s", error.column, error.reason);

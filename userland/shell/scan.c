@@ -2,6 +2,19 @@
 
 #include "libsys/string.h"
 
+static int is_name_byte(char byte, int first) {
+    if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_')
+        return 1;
+    return !first && byte >= '0' && byte <= '9';
+}
+
+size_t scan_name_length(const char *text) {
+    size_t length = 0;
+    while (is_name_byte(text[length], length == 0))
+        length++;
+    return length;
+}
+
 /* Returns the byte `ahead` of the current one; past the end 0, which no line contains. */
 static char peek(const struct scanner *scanner, size_t ahead) {
     size_t at = scanner->at + ahead;
@@ -9,7 +22,7 @@ static char peek(const struct scanner *scanner, size_t ahead) {
 }
 
 static struct piece fail(struct scanner *scanner, const char *reason, size_t at) {
-    scanner->error = (struct parse_error){.reason = reason, .column = at + 1};
+    scanner->error = (struct syntax_error){.reason = reason, .column = at + 1};
     return (struct piece){.kind = PIECE_ERROR, .at = at};
 }
 
@@ -38,10 +51,10 @@ static struct piece scan_dollar(struct scanner *scanner) {
     if (!braced && next != '?' && next != '$' && next != '!')
         length = 0;
     if (length == 0 || braced)
-        length = parse_name_length(name);
-    if (length > PARSE_NAME_MAX)
+        length = scan_name_length(name);
+    if (length > SCAN_NAME_MAX)
         return fail(scanner, "the variable's name is longer than 31 bytes", at);
-    _Static_assert(PARSE_NAME_MAX == 31, "the message says so");
+    _Static_assert(SCAN_NAME_MAX == 31, "the message says so");
     if (braced && (length == 0 || peek(scanner, 2 + length) != '}'))
         return fail(scanner, "`${` wants a name and `}`", at);
     if (length == 0)
@@ -57,19 +70,19 @@ static struct piece scan_dollar(struct scanner *scanner) {
 static struct piece scan_redirect(struct scanner *scanner, size_t digits) {
     size_t at = scanner->at;
     char byte = peek(scanner, digits), next = peek(scanner, digits + 1), copied = peek(scanner, digits + 2);
-    struct parse_redirect redirect = {
+    struct redirection redirect = {
         .kind = byte == '<' ? REDIRECT_READ : REDIRECT_WRITE, .from = byte == '<' ? 0 : 1, .column = at + 1};
     size_t length = digits + 1;
     if (digits > 0)
         redirect.from = (unsigned)(peek(scanner, 0) - '0');
-    if (redirect.from >= PARSE_STREAMS)
+    if (redirect.from >= SCAN_STREAMS)
         return fail(scanner, "only 0, 1 and 2 can be redirected", at);
     if (byte == '<' && (next == '<' || next == '>' || next == '&'))
         return fail(scanner, "`<<`, `<>` and `<&` are not supported", at);
     if (byte == '>' && next == '|')
         return fail(scanner, "`>|` is not supported", at);
     if (byte == '>' && next == '&') {
-        if (copied < '0' || copied >= '0' + (char)PARSE_STREAMS)
+        if (copied < '0' || copied >= '0' + (char)SCAN_STREAMS)
             return fail(scanner, "`>&` wants 0, 1 or 2", at);
         redirect.kind = REDIRECT_COPY;
         redirect.to = (unsigned)(copied - '0');

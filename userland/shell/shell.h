@@ -96,7 +96,7 @@ void shell_run_pipeline(struct shell *shell, const char *text, const struct pars
 
 /* The standard streams of a command. */
 struct shell_streams {
-    cap_t caps[PARSE_STREAMS]; /* by enum stream_standard; 0: the shell's own */
+    cap_t caps[SCAN_STREAMS]; /* by enum stream_standard; 0: the shell's own */
     cap_t opened[PARSE_REDIRECTS_MAX];
     size_t opened_count;
 };

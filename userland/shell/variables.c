@@ -38,7 +38,7 @@ const char *shell_environment_variable(const struct shell *shell, const char *na
 }
 
 bool shell_set_variable(struct shell *shell, const char *assignment) {
-    size_t length = parse_name_length(assignment);
+    size_t length = scan_name_length(assignment);
     char *entry = find_entry(shell, assignment, length);
     if (entry == NULL)
         entry = find_free(shell);
@@ -62,8 +62,8 @@ void shell_unset_variable(struct shell *shell, const char *name) {
 
 void shell_import_variables(struct shell *shell, char *const *environment) {
     for (; *environment != NULL; environment++) {
-        size_t length = parse_name_length(*environment);
-        if (length > 0 && length <= PARSE_NAME_MAX && (*environment)[length] == '=' && !launch_is_private(*environment))
+        size_t length = scan_name_length(*environment);
+        if (length > 0 && length <= SCAN_NAME_MAX && (*environment)[length] == '=' && !launch_is_private(*environment))
             (void)shell_set_variable(shell, *environment); /* a failure has been reported to the user */
     }
 }
@@ -71,7 +71,7 @@ void shell_import_variables(struct shell *shell, char *const *environment) {
 /* Whether one of the first `count` words sets the variable of `entry` anew. */
 static bool is_overridden(const struct shell *shell, const char *entry, size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (has_name(shell->words.words[i], entry, parse_name_length(entry)))
+        if (has_name(shell->words.words[i], entry, scan_name_length(entry)))
             return true;
     return false;
 }
