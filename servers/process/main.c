@@ -16,9 +16,11 @@
 #include "libsys/stack.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
-#include "servers/process/deliver.h"
-#include "servers/process/pressure.h"
-#include "servers/process/serve.h"
+#include "servers/process/answers/console.h"
+#include "servers/process/delivery/delivery.h"
+#include "servers/process/memory/pressure.h"
+#include "servers/process/calls/serve.h"
+#include "servers/process/answers/timer.h"
 
 #define WINDOW_AT 0x300000000ULL
 #define WORK_AT 0x200000000ULL
@@ -113,7 +115,7 @@ static bool is_service(cap_t cap) {
 static bool find_origin(struct system *system, char *name, uint64_t *offset) {
     cap_t cap = program_cap(name);
     bool service = cap != 0 && is_service(cap);
-    if (cap == 0 || (service && system->service_count == BODY_SERVICES_MAX)) {
+    if (cap == 0 || (service && system->service_count == SYSTEM_SERVICES_MAX)) {
         log_print("process: can't pass on a capability `%s`", name);
         return false;
     }
@@ -139,7 +141,7 @@ static bool start_first(struct system *system, int argc, char **argv) {
     uint32_t status = launch_spawn(system, NULL, &request, reason, &first);
     if (status != OK)
         log_print("process: starting %s: %s %s", argv[1], status_text(status), reason);
-    serve_tell_console();
+    console_tell_foreground();
     return status == OK;
 }
 
@@ -179,7 +181,7 @@ static bool start(struct system *system, int argc, char **argv) {
     system->priority = PRIORITY;
     uint64_t status = sys_signal_timer(system->caps.events, EVENT_TIMER, DEADLINE_NEVER).status;
     if (status == OK)
-        status = server_init(&served_server, system->caps.endpoint, served_protocol);
+        status = server_init(&served_server, system->caps.endpoint, &served_protocol);
     if (status != OK) {
         log_print("process: events or slots: %s", status_text(status));
         return false;
@@ -206,7 +208,7 @@ static void deliver_behind(uint64_t caller) {
         (void)sys_thread_suspend(thread->object, 0);
     (void)server_flush(&served_server);
     pressure_take_for(&served_system, 0); /* a signal's frame may be of the last ones */
-    deliver_due();
+    delivery_run();
     thread = thread != NULL ? serve_badge(caller) : NULL; /* it may have ended */
     if (thread != NULL)
         (void)body_resume(thread);
@@ -230,6 +232,6 @@ int main(int argc, char **argv, char **envp) {
             take(event);
         if (process_is_due(&served_system.processes))
             deliver_behind(event.badge);
-        serve_set_timer();
+        timer_update();
     }
 }

@@ -4,8 +4,9 @@
  */
 #include <string.h>
 
-#include "servers/process/deliver.h"
-#include "servers/process/foreground.h"
+#include "servers/process/delivery/delivery.h"
+#include "servers/process/delivery/raise.h"
+#include "servers/process/records/foreground.h"
 #include "test/host/check.h"
 #include "test/host/process_world.h"
 
@@ -184,12 +185,12 @@ static void a_spawn_takes_the_terminal_with_it(void) {
     CHECK_EQUAL(spawn_into(shell, PROCESS_GROUP_OWN | PROCESS_GROUP_FOREGROUND, &job), OK);
     CHECK_EQUAL(table->foreground, job);
     serve_events(EVENT_INTERRUPT);
-    deliver_due();
+    delivery_run();
     CHECK(world_process(job)->ended);
     CHECK_EQUAL(table->foreground, shell);
     CHECK_EQUAL(world_told_foreground, shell);
     CHECK_EQUAL(spawn_into(shell, PROCESS_GROUP_FOREGROUND | job, &none), OK); /* the next stage of that job */
-    deliver_due();
+    delivery_run();
     CHECK(world_process(none)->ended && world_process(none)->end.value == PROCESS_SIGINT);
     world_process(other)->session = (uint32_t)other;
     CHECK_EQUAL(spawn_into(other, PROCESS_GROUP_OWN | PROCESS_GROUP_FOREGROUND, &none), P_PERMISSION);
@@ -218,8 +219,8 @@ static void a_job_goes_on_as_it_gets_the_terminal(void) {
     start_world(&shell, &other);
     CHECK_EQUAL(spawn_into(shell, PROCESS_GROUP_OWN, &job), OK);
     CHECK_EQUAL(spawn_into(shell, job, &member), OK);
-    (void)deliver_raise_group((uint32_t)job, PROCESS_SIGSTOP, NULL);
-    deliver_due();
+    (void)raise_for_group((uint32_t)job, PROCESS_SIGSTOP, NULL);
+    delivery_run();
     CHECK(world_process(job)->halted && world_process(member)->halted);
     CHECK_EQUAL(bring_back(other, job), P_BACKGROUND);
     struct process_set_foreground_request wrong = {.pid = job, .goes_on = 2};
@@ -230,7 +231,7 @@ static void a_job_goes_on_as_it_gets_the_terminal(void) {
     CHECK(!world_process(job)->halted && !world_process(member)->halted);
     CHECK_EQUAL(table->foreground, job);
     serve_events(EVENT_SUSPEND);
-    deliver_due();
+    delivery_run();
     CHECK(world_process(job)->halted && world_process(member)->halted);
 }
 
@@ -239,17 +240,17 @@ static void background_stops_until_it_is_let_go_on(void) {
     start_world(&shell, &other);
     CHECK_EQUAL(await_foreground(shell, PROCESS_SIGTTIN), OK);
     CHECK_EQUAL(await_foreground(shell, PROCESS_SIGSTOP), P_ARGUMENT);
-    deliver_due();
+    delivery_run();
     CHECK(!world_process(shell)->halted);
     struct process *process = world_process(other);
     for (uint64_t signal = PROCESS_SIGTTIN; signal <= PROCESS_SIGTTOU; signal++) {
         CHECK_EQUAL(await_foreground(other, signal), OK);
-        deliver_due();
+        delivery_run();
         CHECK(process->halted);
         CHECK_EQUAL(process->tells, PROCESS_STOPPED);
         CHECK_EQUAL(process->tells_signal, signal);
-        deliver_raise(process, PROCESS_SIGCONT, 1);
-        deliver_due();
+        raise_for_process(process, PROCESS_SIGCONT, 1);
+        delivery_run();
         CHECK(!process->halted);
     }
     process->signals.ignored = signal_bit(PROCESS_SIGTTIN);

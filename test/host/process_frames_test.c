@@ -1,7 +1,7 @@
 /* The frame allocator of the process server. */
 #include <string.h>
 
-#include "servers/process/frames.h"
+#include "servers/process/pages/frames.h"
 #include "test/host/check.h"
 
 #define REGION_PAGES 200U

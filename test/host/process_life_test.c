@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "kernel/abi/rights.h"
-#include "servers/process/deliver.h"
+#include "servers/process/delivery/delivery.h"
 #include "test/host/check.h"
 #include "test/host/process_world.h"
 
@@ -29,6 +29,24 @@ static void wait_and_exit_in_both_orders(void) {
     CHECK_EQUAL(world_exit(pid, 3), SERVER_DEFERRED);
     CHECK(world_late.count == 1 && world_late.status == OK && world_late.end.pid == pid && world_late.end.value == 3);
     CHECK(world_same(&before));
+}
+
+/* Whatever an operation asks, it is asked for a thread that lives: the dispatch looks, so that no handler has to. */
+static void badge_of_nobody_is_refused(void) {
+    static uint64_t request[MESSAGE_WORDS], reply[MESSAGE_WORDS];
+    uint64_t pid;
+    struct process_wait_reply end;
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    CHECK_EQUAL(world_exit(pid, 0), SERVER_DEFERRED);
+    struct world_trace before = world_look();
+    const uint64_t badges[] = {0, pid /* ended */, pid + 1, BODY_BADGE(1, 1) /* no such thread */};
+    for (uint32_t operation = 1; operation < served_protocol.operation_count; operation++)
+        for (uint32_t i = 0; i < sizeof badges / sizeof badges[0]; i++)
+            CHECK_EQUAL(world_call(badges[i], operation, request, reply, NULL), P_NO_PROCESS);
+    CHECK(world_same(&before));
+    CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
 }
 
 static void fault_kills_and_is_told(void) {
@@ -205,7 +223,7 @@ static void interrupt_and_kill(void) {
     struct world_trace before = world_look();
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     serve_events(EVENT_INTERRUPT); /* process 1 and its child are in the foreground */
-    deliver_due();
+    delivery_run();
     CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
     CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGINT);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
@@ -216,7 +234,7 @@ static void interrupt_and_kill(void) {
     CHECK_EQUAL(world_call(1, 7, &kill, &killed, NULL), OK); /* which does nothing to process 1 */
     CHECK_EQUAL(process_state(world_process(1)), PROCESS_RUNNING);
     serve_events(EVENT_INTERRUPT);
-    deliver_due();
+    delivery_run();
     CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
     CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGINT);
     CHECK_EQUAL(sys->processes.foreground, 1);
@@ -278,6 +296,7 @@ static void staged_bytes_have_limits(void) {
 int main(void) {
     static const struct check_case cases[] = {
         {"wait_and_exit_in_both_orders", wait_and_exit_in_both_orders},
+        {"badge_of_nobody_is_refused", badge_of_nobody_is_refused},
         {"fault_kills_and_is_told", fault_kills_and_is_told},
         {"fault_report_says_what_is_where", fault_report_says_what_is_where},
         {"each_kind_of_fault_is_told", each_kind_of_fault_is_told},

@@ -166,19 +166,19 @@ static void map_file_refuses(void) {
     CHECK_EQUAL(map_file(pid, &good, &answer), P_NOT_FOUND);
     CHECK(strcmp(answer.reason, "made to fail") == 0);
     fake_fail_at(0);
-    struct vm_file *free_files = sys->free_files;
-    uint32_t file_count = sys->file_count;
-    sys->free_files = NULL; /* as if all were in use */
-    sys->file_count = VM_FILES_MAX;
+    struct vm_file *free_files = sys->files.free;
+    uint32_t file_count = sys->files.used_count;
+    sys->files.free = NULL; /* as if all were in use */
+    sys->files.used_count = VM_FILES_MAX;
     CHECK_EQUAL(map_file(pid, &good, NULL), P_LIMIT);
-    sys->free_files = free_files;
-    sys->file_count = file_count;
+    sys->files.free = free_files;
+    sys->files.used_count = file_count;
     /* as if programs had mapped as much as they may; an image may still be mapped */
-    sys->files_held += VM_FILES_MAPPED_MAX;
+    sys->files.held_count += VM_FILES_MAPPED_MAX;
     CHECK_EQUAL(map_file(pid, &good, NULL), P_LIMIT);
     CHECK(world_same(&now));
     CHECK_EQUAL(world_exec(pid), SERVER_DEFERRED);
-    sys->files_held -= VM_FILES_MAPPED_MAX;
+    sys->files.held_count -= VM_FILES_MAPPED_MAX;
     finish(pid);
 }
 

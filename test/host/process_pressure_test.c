@@ -2,7 +2,7 @@
  * Memory exhausted: which processes may take the last frames, which one is chosen to end, what it and the others are
  * told, and is all memory free again afterwards?
  */
-#include "servers/process/pressure.h"
+#include "servers/process/memory/pressure.h"
 
 #include "test/host/process_one.h"
 

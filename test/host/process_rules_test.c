@@ -1,8 +1,8 @@
 /* The pure parts of the process server: the table of processes, strings. */
 #include <string.h>
 
-#include "servers/process/process.h"
-#include "servers/process/strings.h"
+#include "servers/process/programs/strings.h"
+#include "servers/process/records/process.h"
 #include "test/host/check.h"
 #include "test/host/process_store.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kernel/abi/rights.h"
-#include "servers/process/deliver.h"
+#include "servers/process/delivery/delivery.h"
 #include "test/host/check.h"
 #include "test/host/process_world.h"
 
@@ -51,7 +51,7 @@ static void look(void) {
     CHECK(at_ns != DEADLINE_NEVER && at_ns > world_now_ns);
     world_now_ns = at_ns;
     serve_events(EVENT_TIMER);
-    deliver_due();
+    delivery_run();
 }
 
 static bool is_handled(struct thread_registers *ret_registers) {

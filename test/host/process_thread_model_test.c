@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "servers/process/deliver.h"
+#include "servers/process/delivery/delivery.h"
 #include "test/host/check.h"
 #include "test/host/process_world.h"
 

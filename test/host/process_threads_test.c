@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kernel/abi/rights.h"
-#include "servers/process/deliver.h"
+#include "servers/process/delivery/delivery.h"
 #include "test/host/check.h"
 #include "test/host/process_world.h"
 
@@ -463,7 +463,7 @@ static void alarm_reaches_a_thread(void) {
     CHECK_EQUAL(world_call(BODY_BADGE(pid, 2), 25, &request, &reply, NULL), OK);
     world_now_ns = 500;
     serve_events(EVENT_TIMER);
-    deliver_due();
+    delivery_run();
     CHECK(fake_thread_runs(thread_of(BODY_BADGE(pid, 1))->object, &registers) && registers.rip == handler);
     CHECK(world_late.count == 1 && world_late.status == P_INTERRUPTED);
     CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);

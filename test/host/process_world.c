@@ -9,8 +9,8 @@
 #include "libsys/print.h"
 #include "libsys/proto/files.h"
 #include "libsys/text.h"
-#include "servers/process/deliver.h"
-#include "servers/process/pressure.h"
+#include "servers/process/delivery/delivery.h"
+#include "servers/process/memory/pressure.h"
 
 static struct system *const sys = &served_system;
 static uint64_t bookkeeping[FAKE_FRAMES / 2];
@@ -137,7 +137,7 @@ struct world_trace world_look(void) {
                                 .slots = program.slots.used_count,
                                 .processes = sys->processes.count};
     for (uint32_t i = 0; i < VM_FILES_MAX; i++)
-        trace.files += sys->files[i].holders;
+        trace.files += sys->files.entries[i].holders;
     for (uint64_t i = 0; i < sys->frames.bit_count; i++)
         trace.sharers += sys->frames.sharers[i];
     return trace;
@@ -163,9 +163,9 @@ bool world_same(const struct world_trace *before) {
 uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call) {
     struct server_call one = {.badge = pid, .operation = operation};
     pressure_take_for(sys, BODY_BADGE_PID(pid));
-    uint32_t status = served_protocol->dispatch(&one, request, reply);
+    uint32_t status = served_protocol.dispatch(&one, request, reply);
     pressure_take_for(sys, 0);
-    deliver_due(); /* as behind every message */
+    delivery_run(); /* as behind every message */
     if (ret_call != NULL)
         *ret_call = one;
     return status;

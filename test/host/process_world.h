@@ -5,7 +5,7 @@
 #pragma once
 
 #include "libsys/program.h"
-#include "servers/process/serve.h"
+#include "servers/process/calls/serve.h"
 #include "test/host/elf_maker.h"
 #include "test/host/fake_kernel.h"
 

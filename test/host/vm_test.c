@@ -1,5 +1,5 @@
 /* The plan of an address space, compared with a flat array of pages: do they agree on every page? */
-#include "servers/process/vm.h"
+#include "servers/process/memory/vm.h"
 
 #include <string.h>
 

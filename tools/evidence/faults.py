@@ -1,7 +1,7 @@
 """Adds names to reports on faults of programs: function, file and line for each address in the kernel's log.
 
 libsys/fault.c writes a report to the log, on behalf of init (for servers) and of the process server
-(servers/process/report.c). The report names the images, what happened and where, the callers, and for a process the
+(servers/process/ending/report.c). The report names the images, what happened and where, the callers, and for a process the
 mappings around the address:
 
     1.234560 INFO user: process 7 (crash): image 0123456789abcdef0123456789abcdef01234567 at 0x0000000000200000 to

@@ -1,0 +1,323 @@
+#include "servers/process/delivery/delivery.h"
+
+#include "kernel/abi/thread.h"
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/string.h"
+#include "servers/process/answers/answer.h"
+#include "servers/process/answers/timer.h"
+#include "servers/process/delivery/raise.h"
+#include "servers/process/ending/ending.h"
+
+#define RED_ZONE_BYTES \
+    128U /* below the stack pointer, which a function may use. Source: System V ABI AMD64, "The Stack Frame" */
+_Static_assert(sizeof(struct process_signal_frame) % 16 == 0, "the stack stays as aligned as it was");
+_Static_assert(sizeof(struct thread_registers) == sizeof((struct process_signal_frame){0}.registers),
+               "a frame has all registers");
+
+static struct system *const sys = &served_system;
+
+/* ---- handlers ---- */
+
+/* Where a frame is on its way to a stack or from there. */
+static struct process_signal_frame *frame_in_work(void) { return (void *)(sys->work.bytes + WORK_SCRATCH_OFFSET); }
+
+/* The thread, which is stopped or in a fault, goes on with this FPU state; NULL: the initial one. */
+static bool set_fpu(const struct thread *thread, const struct thread_fpu *fpu) {
+    struct thread_fpu *staged = thread_fpu_in(program.message);
+    if (fpu != NULL)
+        memcpy(staged, fpu, sizeof *staged);
+    else
+        staged->components = 0;
+    return sys_thread_write(thread->object, THREAD_FPU).status == OK;
+}
+
+/*
+ * Where a handler's frame goes: below the red zone of what is interrupted, or to the top of the alternate stack, if there is one and
+ * it is not in use. False: what would be left of that stack below the frame is not what a handler may count on.
+ */
+static bool place_frame(const struct thread *thread, uaddr_t rsp, uint64_t length_bytes, uaddr_t *ret_at) {
+    uaddr_t bottom = thread->signal_stack;
+    uint64_t size_bytes = thread->signal_stack_bytes;
+    bool in_use = rsp - bottom - 1 < size_bytes; /* the pointer of an empty stack is its end */
+    uaddr_t top = size_bytes == 0 || in_use ? rsp - RED_ZONE_BYTES : bottom + size_bytes;
+    *ret_at = (top & ~(uaddr_t)15) - length_bytes;
+    uint64_t room_bytes = *ret_at - bottom;
+    return size_bytes == 0 || (room_bytes >= PROCESS_SIGNAL_ROOM && room_bytes < size_bytes);
+}
+
+/*
+ * Put a frame on the stack, and let `registers` call the handler. If thread_read has left an FPU state, that lies behind the
+ * frame. False: there is no room.
+ */
+static bool enter_handler(struct thread *thread, struct taken_signal taken, const struct fault_message *fault,
+                          struct thread_registers *registers) {
+    const struct signals *signals = &thread->process->signals;
+    struct process_signal_frame *frame = frame_in_work();
+    const struct thread_fpu *fpu = thread_fpu_in(program.message);
+    uint64_t length_bytes = sizeof *frame;
+    uaddr_t at;
+    frame->has_fpu = fpu->components != 0;
+    if (frame->has_fpu != 0) {
+        memcpy(frame + 1, fpu, sizeof *fpu);
+        length_bytes += sizeof *fpu;
+    }
+    memcpy(frame->registers, registers, sizeof frame->registers);
+    frame->mask = thread->waits_with_mask ? thread->old_mask : thread->masked;
+    frame->signal = (uint32_t)taken.signal;
+    frame->fault = fault != NULL ? fault->kind : 0;
+    frame->address = fault != NULL ? fault->address : 0;
+    frame->sender = taken.sender;
+    uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
+    bool has_room =
+        place_frame(thread, registers->rsp, length_bytes, &at) &&
+        pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, length_bytes) == OK;
+    if (!has_room) {
+        log_print("process: no room on the stack of process %u, thread %u, for the handler of signal %lu: at 0x%lx",
+                  thread->process->pid, thread->id, taken.signal, at);
+        return false;
+    }
+    thread->masked |= signals_handler_mask(signals, taken.signal);
+    thread->waits_with_mask = false;
+    registers->rip = signals->entry;
+    registers->rdi = taken.signal;
+    registers->rsi = at;
+    registers->rsp = at - 8; /* as behind a call */
+    registers->rflags = 0;
+    return true;
+}
+
+/* ---- a thread for whose signals there are handlers ---- */
+
+/* How often to look whether the server that serves a call has answered: as much later as it has lasted, within these. */
+#define LOOK_LEAST_NS 100000ULL
+#define LOOK_MOST_NS 10000000ULL
+
+static void look_again(struct thread *thread) {
+    uint64_t now_ns = sys_clock_read().value;
+    if (thread->served_since_ns == 0)
+        thread->served_since_ns = now_ns;
+    uint64_t served_ns = now_ns - thread->served_since_ns;
+    uint64_t next_ns = served_ns < LOOK_LEAST_NS ? LOOK_LEAST_NS : served_ns;
+    timer_set_wake(&thread->wake, next_ns > LOOK_MOST_NS ? LOOK_MOST_NS : next_ns);
+}
+
+static void look_no_more(struct thread *thread) {
+    thread->served_since_ns = 0;
+    wakes_set(&sys->processes.wakes, &thread->wake, DEADLINE_NEVER);
+}
+
+static bool is_served_for_long(const struct thread *thread) {
+    return thread->served_since_ns != 0 && sys_clock_read().value - thread->served_since_ns >= PROCESS_SERVED_MOST_NS;
+}
+
+enum pause {
+    PAUSE_DONE,   /* it is stopped, and its registers are known */
+    PAUSE_LATER,  /* it will stop with the answer to its call, and is looked at again then */
+    PAUSE_FAILED, /* the kernel knows no such thread */
+};
+
+/*
+ * Stop a thread where a handler may begin: between two instructions of its own. What it has sent and nobody serves is taken back
+ * before its registers are read; else the answer, or the message made from them, would be of the handler's. Leaves its FPU state
+ * where enter_handler looks for it.
+ */
+static enum pause pause_thread(struct thread *thread, struct thread_registers *ret_registers) {
+    const struct thread_state *state = (const void *)program.message->data;
+    struct process_signal_wait_reply ran = {0};
+    if (thread->answer != 0) {
+        (void)sys_thread_suspend(thread->object, 0); /* it must not run on with the answer */
+        answer_give(thread, thread->waits == THREAD_WAITS_SIGNAL ? OK : P_INTERRUPTED, &ran);
+    }
+    struct result found = sys_thread_suspend(thread->object, SUSPEND_WITHDRAW);
+    bool has_no_effect = found.value == SUSPEND_WITHDRAWN;
+    if (found.value == SUSPEND_WAITS && is_served_for_long(thread))
+        found = sys_thread_suspend(thread->object, SUSPEND_WITHDRAW | SUSPEND_ABANDON);
+    if (found.value == SUSPEND_WAITS) {
+        look_again(thread);
+        return PAUSE_LATER;
+    }
+    if (thread->served_since_ns != 0)
+        look_no_more(thread);
+    if (found.status != OK || sys_thread_read(thread->object, THREAD_FPU).status != OK)
+        return PAUSE_FAILED;
+    *ret_registers = state->registers;
+    if (has_no_effect)
+        ret_registers->rax = P_INTERRUPTED;
+    return PAUSE_DONE;
+}
+
+/* A paused thread goes on there, with the FPU's initial state if it has another one. */
+static bool go_on(const struct thread *thread, const struct thread_registers *registers, bool has_fpu) {
+    memcpy(program.message->data, registers, sizeof *registers);
+    thread_fpu_in(program.message)->components = 0;
+    return sys_thread_write(thread->object, THREAD_REGISTERS | (has_fpu ? THREAD_FPU : 0)).status == OK &&
+           body_resume(thread);
+}
+
+static void end_by(struct process *process, uint64_t signal) {
+    struct process_wait_reply end = {.end = PROCESS_KILLED, .value = signal};
+    end_process(process, &end);
+}
+
+static bool is_due(const struct thread *thread) {
+    return signals_are_due(thread->process->signals.pending | thread->pending, thread->masked);
+}
+
+/* One signal is due at least, and there are handlers for all that are. */
+static bool enter_handlers(struct thread *thread, struct thread_registers *registers) {
+    struct process *process = thread->process;
+    struct taken_signal taken;
+    do {
+        (void)signals_take(&process->signals, &thread->pending, thread->masked, process->pid, &taken);
+        if (!enter_handler(thread, taken, NULL, registers))
+            return false;
+        thread_fpu_in(program.message)->components = 0; /* that of the next one is the initial one */
+    } while (is_due(thread));
+    return true;
+}
+
+/* False: that was the end of its process. */
+static bool run_handlers(struct thread *thread) {
+    struct thread_registers registers;
+    enum pause pause = pause_thread(thread, &registers);
+    if (pause == PAUSE_LATER)
+        return true;
+    bool has_fpu = thread_fpu_in(program.message)->components != 0;
+    if (pause == PAUSE_DONE && enter_handlers(thread, &registers) && go_on(thread, &registers, has_fpu))
+        return true;
+    end_by(thread->process, PROCESS_SIGSEGV);
+    return false;
+}
+
+static void stop(struct process *process, uint64_t signal) {
+    process->halted = true;
+    process->goes_on = false;
+    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
+        (void)sys_thread_suspend(thread->object, 0);
+        if (thread->served_since_ns != 0)
+            look_no_more(thread); /* what is due is looked at when it goes on */
+    }
+    process_add_news(&sys->processes, process, PROCESS_STOPPED, signal);
+}
+
+/* A thread that was to wait for its handlers need not: another one has taken the signal, or nobody wants it any more. */
+static void release(struct thread *thread) {
+    look_no_more(thread);
+    (void)body_resume(thread);
+}
+
+void delivery_retry(struct thread *thread) {
+    if (is_due(thread))
+        process_note_signals(&sys->processes, thread->process);
+    else
+        release(thread);
+}
+
+/* A member of an orphaned group that the terminal would stop: nobody would let it go on. */
+static bool is_left_running(const struct process *process, uint64_t signal) {
+    return signal != PROCESS_SIGSTOP && process_group_is_orphaned(&sys->processes, process->group);
+}
+
+/* What is due for one thread. What ends or stops comes first: whatever the thread does, that need not wait for it. False: that was the
+ * end of its process, or it has stopped. */
+static bool deliver_to(struct thread *thread) {
+    struct process *process = thread->process;
+    struct signals *signals = &process->signals;
+    struct taken_signal taken;
+    enum signal_action action = SIGNAL_STOP;
+    while (action == SIGNAL_STOP && ((signals->pending | thread->pending) & ~signals->handled) != 0) {
+        action = signals_take(signals, &thread->pending, thread->masked | signals->handled, process->pid, &taken);
+        if (action == SIGNAL_END) {
+            end_by(process, taken.signal);
+            return false;
+        }
+        if (action == SIGNAL_STOP && !is_left_running(process, taken.signal)) {
+            stop(process, taken.signal);
+            return false;
+        }
+    }
+    if (is_due(thread))
+        return run_handlers(thread);
+    if (thread->served_since_ns != 0)
+        release(thread);
+    return true;
+}
+
+/* What is due for all threads of a process. One that is stopped does nothing before it goes on, but KILL ends it there. */
+static void deliver_all(struct process *process) {
+    struct thread *thread = thread_next(process, NULL);
+    if (process->halted && (process->signals.pending & signal_bit(PROCESS_SIGKILL)) == 0)
+        return;
+    while (thread != NULL && deliver_to(thread))
+        thread = thread_next(process, thread);
+    if (thread != NULL || !process->goes_on)
+        return; /* it has ended or stopped, or was not stopped before */
+    process->goes_on = false;
+    for (thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
+        (void)body_resume(thread);
+}
+
+/* A process has ended, stopped or goes on: its parent gets CHLD, and an answer if it waits for that. */
+static void tell_parent(struct process *process) {
+    struct process *parent = process_parent(&sys->processes, process);
+    process->untold = false;
+    if (parent == NULL)
+        return; /* it has ended meanwhile */
+    raise_for_process(parent, PROCESS_SIGCHLD, process->pid);
+    if (process->ended && (parent->signals.ignored & signal_bit(PROCESS_SIGCHLD)) != 0)
+        process_forget(&sys->processes, process);
+    answer_waiting(parent);
+}
+
+static void hang_up(struct process *process) {
+    process->hangs_up = false;
+    raise_for_process(process, PROCESS_SIGHUP, 0);
+    raise_for_process(process, PROCESS_SIGCONT, 0);
+}
+
+void delivery_run(void) {
+    struct process *process;
+    while ((process = process_take_due(&sys->processes)) != NULL) {
+        bool lives = !process->ended; /* else it may be gone once its parent has been told */
+        if (process->hangs_up)
+            hang_up(process);
+        if (process->untold)
+            tell_parent(process);
+        if (lives)
+            deliver_all(process);
+    }
+}
+
+/* ---- faults ---- */
+
+bool delivery_handle_fault(struct thread *thread, const struct fault_message *fault, uint64_t signal,
+                           struct thread_registers *ret_registers) {
+    uint64_t bit = signal_bit(signal);
+    if ((thread->process->signals.handled & bit) == 0 || (thread->masked & bit) != 0)
+        return false;
+    *ret_registers = fault->registers;
+    return sys_thread_read(thread->object, THREAD_FPU).status == OK &&
+           enter_handler(thread, (struct taken_signal){signal, 0}, fault, ret_registers) && set_fpu(thread, NULL);
+}
+
+bool delivery_leave_handler(struct thread *thread, const struct fault_message *fault,
+                            struct thread_registers *ret_registers) {
+    struct process *process = thread->process;
+    const struct process_signal_frame *frame = frame_in_work();
+    if (fault->kind != FAULT_INSTRUCTION || process->signals.leave == 0 || fault->rip != process->signals.leave)
+        return false;
+    uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
+    uint32_t status = pager_read(sys, &body_of(process)->incarnation, fault->registers.rdi, sys->work.run.memory,
+                                 offset, sizeof *frame);
+    const struct thread_fpu *fpu = frame->has_fpu != 0 ? (const void *)(frame + 1) : NULL;
+    if (status == OK && fpu != NULL)
+        status = pager_read(sys, &body_of(process)->incarnation, fault->registers.rdi + sizeof *frame,
+                            sys->work.run.memory, offset + sizeof *frame, sizeof *fpu);
+    if (status != OK || !set_fpu(thread, fpu))
+        return false;
+    memcpy(ret_registers, frame->registers, sizeof *ret_registers);
+    thread->masked = signals_maskable(frame->mask);
+    process_note_signals(&sys->processes, process);
+    return true;
+}

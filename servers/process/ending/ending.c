@@ -1,0 +1,36 @@
+#include "servers/process/ending/ending.h"
+
+#include "libsys/print.h"
+#include "libsys/proto/init.h"
+#include "libsys/text.h"
+#include "servers/process/answers/answer.h"
+#include "servers/process/answers/console.h"
+
+static struct system *const sys = &served_system;
+
+/* Process 1 is what the machine runs for: without it there is nothing more to do. */
+static void first_ended(const struct process_wait_reply *end) {
+    uint64_t status = end->end == PROCESS_EXITED ? end->value : 128 + end->value;
+    log_print("process: process 1 %s %lu: switching off", end->end == PROCESS_EXITED ? "exited with" : "was killed by",
+              end->value);
+    struct init_power_off_request request = {status & 0xff};
+    struct init_power_off_reply reply;
+    uint32_t failed = sys->caps.init != 0 ? init_power_off(sys->caps.init, &request, &reply, NULL) : P_NO_CAPABILITY;
+    log_print("process: can't switch off: %s", status_text(failed));
+}
+
+void end_process(struct process *process, const struct process_wait_reply *end) {
+    bool first = process->pid == PROCESS_FIRST;
+    uint32_t numbers = process->living;
+    stage_forget(sys, stage_of(process));
+    body_destroy(sys, process);
+    for (; numbers != 0; numbers &= numbers - 1) { /* now that no thread can come back from its call */
+        const struct thread *thread = thread_at(process, (uint32_t)__builtin_ctz(numbers));
+        if (thread->answer != 0)
+            server_forget(thread->answer);
+    }
+    process_end(&sys->processes, process, end);
+    console_tell_foreground(); /* before the parent, which may want to read there */
+    if (first)
+        first_ended(end);
+}

@@ -1,0 +1,112 @@
+#include "servers/process/ending/report.h"
+
+#include "kernel/abi/rights.h"
+#include "libsys/format.h"
+#include "libsys/print.h"
+#include "libsys/string.h"
+#include "libsys/text.h"
+#include "servers/process/memory/memory.h"
+
+#define ADDRESS "0x%016lx"
+
+/* A process's memory, for a walk of its stack. */
+struct stack_reader {
+    struct backtrace_memory memory; /* first: one pointer names both */
+    struct system *system;
+    struct incarnation *incarnation;
+};
+
+static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
+    const struct stack_reader *reader = (const struct stack_reader *)(const void *)memory;
+    const struct system_work *work = &reader->system->work;
+    uint64_t offset = work->run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
+    uint32_t status = pager_read(reader->system, reader->incarnation, at, work->run.memory, offset, sizeof *ret_word);
+    memcpy(ret_word, work->bytes + WORK_SCRATCH_OFFSET, sizeof *ret_word);
+    return status == OK;
+}
+
+static const char *kind_text(uint64_t kind) {
+    switch ((enum process_map_kind)kind) {
+    case PROCESS_MAP_FILE:
+        return "file";
+    case PROCESS_MAP_PRIVATE:
+        return "private copy of a file";
+    case PROCESS_MAP_STACK:
+        return "stack";
+    case PROCESS_MAP_MESSAGE:
+        return "message page";
+    case PROCESS_MAP_ANONYMOUS:
+        return "anonymous";
+    case PROCESS_MAP_SHARED:
+        return "shared";
+    case PROCESS_MAP_HEAP:
+        return "heap";
+    }
+    return "unknown";
+}
+
+static void log_mapping(const char *name, const char *where, const struct process_maps_reply *map) {
+    uaddr_t end = map->at + map->page_count * PAGE_BYTES;
+    log_print("%s: %s: " ADDRESS " to " ADDRESS ", %c%c%c, %s", name, where, map->at, end,
+              (map->rights & MEMORY_READ) != 0 ? 'r' : '-', (map->rights & MEMORY_WRITE) != 0 ? 'w' : '-',
+              (map->rights & MEMORY_EXECUTE) != 0 ? 'x' : '-', kind_text(map->kind));
+}
+
+/* What lies at an address of a process and around it. */
+struct neighbourhood {
+    bool has_there, has_below, has_above;
+    struct process_maps_reply there, below, above;
+};
+
+static void look_around(const struct incarnation *incarnation, uaddr_t at, struct neighbourhood *ret_found) {
+    struct process_maps_reply map;
+    *ret_found = (struct neighbourhood){0};
+    for (uint64_t i = 0; !ret_found->has_above && memory_describe(incarnation, i, &map); i++) {
+        if (map.at > at) {
+            ret_found->above = map;
+            ret_found->has_above = true;
+        } else if (at - map.at < map.page_count * PAGE_BYTES) {
+            ret_found->there = map;
+            ret_found->has_there = true;
+        } else {
+            ret_found->below = map;
+            ret_found->has_below = true;
+        }
+    }
+}
+
+static void log_mappings(const char *name, const struct neighbourhood *found) {
+    if (found->has_there) {
+        log_mapping(name, "mapped there", &found->there);
+        return;
+    }
+    if (found->has_below)
+        log_mapping(name, "next below", &found->below);
+    if (found->has_above)
+        log_mapping(name, "next above", &found->above);
+}
+
+/* Page tables are a cache here: what they lack may be mapped all the same. */
+static const char *why_text(const struct neighbourhood *around, uint32_t status) {
+    if (!around->has_there)
+        return "nothing is mapped there";
+    return status == P_ADDRESS ? "its rights forbid it" : status_text(status);
+}
+
+void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault,
+                  uint32_t status) {
+    char name[PROCESS_NAME_MAX + 32];
+    struct process *process = thread->process;
+    struct incarnation *incarnation = &body_of(process)->incarnation;
+    struct stack_reader reader = {{read_word}, system, incarnation};
+    struct neighbourhood around;
+    size_t length = format_into(name, sizeof name, "process %u (%s)", process->pid, process->name);
+    if (thread_number(thread) != 0)
+        (void)format_into(name + length, sizeof name - length, ", thread %u", thread_number(thread));
+    for (uint32_t i = 0; i < incarnation->images.count; i++)
+        fault_log_image(name, &incarnation->images.marks[i]);
+    look_around(incarnation, fault->kind == FAULT_PAGE ? fault->address : fault->rip, &around);
+    fault_log(name, fault, around.has_there || !around.has_above ? 0 : around.above.at, why_text(&around, status));
+    fault_log_callers(name, fault, &reader.memory);
+    log_mappings(name, &around);
+}

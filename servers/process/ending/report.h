@@ -1,0 +1,12 @@
+/*
+ * What the kernel's log says of a fault that ends a process: images, fault and registers, callers, mappings around it.
+ * tools/evidence/faults.py reads it, so its form is fixed.
+ */
+#pragma once
+
+#include "libsys/fault.h"
+#include "servers/process/memory/body.h"
+
+/* status: why the pager has not brought the page that was touched (pager_bring); P_ADDRESS of other faults. */
+void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault,
+                  uint32_t status);

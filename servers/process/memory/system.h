@@ -1,0 +1,68 @@
+/*
+ * What the process server has to make processes from: its capabilities, its memory, and one work area, which it uses
+ * for one process at a time.
+ */
+#pragma once
+
+#include "libsys/layout.h"
+#include "libsys/random.h"
+#include "servers/process/memory/vm_file.h"
+#include "servers/process/pages/frames.h"
+#include "servers/process/pages/store.h"
+#include "servers/process/records/process.h"
+
+#define SYSTEM_WINDOW_PAGES_MAX 16384U /* largest image file: 64 MiB */
+#define SYSTEM_PAGES_MAX 131072U       /* largest address space of a process: 512 MiB */
+#define SYSTEM_SERVICES_MAX 8U
+
+/* Capabilities of this server. */
+struct system_caps {
+    cap_t endpoint; /* protocol `process`; all rights, no badge */
+    cap_t events;   /* notification: Ctrl-C and the sleepers' timer */
+    cap_t space;    /* its own */
+    cap_t pool;     /* its own */
+    cap_t files;
+    cap_t console; /* 0 = none: nobody keeps the background from reading there */
+    cap_t init;    /* 0 = none: the machine can't be switched off when process 1 ends */
+};
+
+/* Bits of the notification `events`. */
+#define EVENT_INTERRUPT 1U /* the console saw Ctrl-C */
+#define EVENT_TIMER 2U     /* ... somebody's sleep may be over */
+#define EVENT_SUSPEND 4U   /* ... the console saw Ctrl-Z */
+
+/* The work area: neighbouring frames, mapped here. */
+struct system_work {
+    struct frame_run run;
+    uint8_t *bytes; /* where they are mapped */
+};
+#define WORK_STRINGS_OFFSET 0U              /* the strings of a new program */
+#define WORK_STACK_OFFSET PROCESS_STAGE_MAX /* the upper end of its stack */
+#define WORK_STACK_BYTES (LAYOUT_STRINGS_PAGES_MAX * PAGE_BYTES)
+#define WORK_SCRATCH_OFFSET (WORK_STACK_OFFSET + WORK_STACK_BYTES)
+#define WORK_BYTES (WORK_SCRATCH_OFFSET + PAGE_BYTES)
+
+struct system {
+    struct system_caps caps;
+    struct frames frames;
+    uint64_t reserve; /* frames that only process 1 and this server itself may take (pressure.h) */
+    struct store store;
+    struct vm_files files;
+    struct system_work work;
+    uaddr_t window;     /* where image files are mapped while they are looked at */
+    uint64_t priority;  /* of processes */
+    uint64_t cpu_count; /* that programs run on, from 0 on */
+    struct random random;
+    bool fixed_addresses; /* every program lies where the layout begins, for who debugs one */
+    struct process_table processes;
+    uint32_t told_foreground;            /* the console knows of this one */
+    cap_t services[SYSTEM_SERVICES_MAX]; /* of the system: endpoints that process 1 is given, without a badge */
+    uint32_t service_count;
+};
+
+/*
+ * Are there slots for one more process or thread? Some stay free: each thread may wait for an answer, in a slot, and exec and
+ * what comes along with a message need some, however many processes there are.
+ */
+#define SYSTEM_SLOTS_KEPT 64U
+bool system_has_slots(const struct system *system);

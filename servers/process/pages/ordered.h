@@ -1,0 +1,69 @@
+/*
+ * Elements of one size, in ascending order of a key of 64 bits with which each of them begins: a B+-tree of two levels.
+ * Pure, but for the pages that it takes from the store.
+ *
+ *   ordered -- chunks, ascending     where its elements are, and how many
+ *                 `- elements        a page full at most
+ *
+ * As long as the owner's own room suffices there is one chunk, which lies there, and no page is taken. Pointers to
+ * elements hold until the next one is inserted or removed.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "servers/process/pages/store.h"
+
+struct ordered_chunk {
+    uint8_t *elements;
+    uint32_t count; /* > 0 */
+};
+
+/* Two neighbouring chunks have at least as many elements as fit into one, so that so many suffice for `elements`. */
+#define ORDERED_CHUNKS(elements, element_bytes) (2 * (elements) / (PAGE_BYTES / (element_bytes)) + 2)
+
+struct ordered {
+    uint32_t count, chunk_count;
+    uint32_t element_bytes;
+    uint32_t count_max;
+    uint32_t own_max;             /* elements that fit into `own` */
+    uint8_t *own;                 /* the owner's room */
+    struct ordered_chunk *chunks; /* ORDERED_CHUNKS of count_max */
+};
+
+/* The last element whose key is not above this. NULL: there is none. */
+void *ordered_floor(const struct ordered *ordered, uint64_t key);
+
+/* The last of all. NULL: there is none. */
+static inline void *ordered_last(const struct ordered *ordered) {
+    if (ordered->count == 0)
+        return NULL;
+    const struct ordered_chunk *chunk = &ordered->chunks[ordered->chunk_count - 1];
+    return chunk->elements + (uint64_t)(chunk->count - 1) * ordered->element_bytes;
+}
+
+/* The element behind this one; behind NULL, the first. NULL: there is none. */
+void *ordered_next_chunk(const struct ordered *ordered, const void *element);
+static inline void *ordered_next(const struct ordered *ordered, const void *element) {
+    if (element == NULL)
+        return ordered->count > 0 ? ordered->chunks[0].elements : NULL;
+    if (ordered->chunk_count > 1)
+        return ordered_next_chunk(ordered, element);
+    uint8_t *next = (uint8_t *)(uintptr_t)element + ordered->element_bytes;
+    return next < ordered->chunks[0].elements + (uint64_t)ordered->count * ordered->element_bytes ? next : NULL;
+}
+
+/*
+ * Room for one with this key, which none has yet: the key is there, the caller fills in the rest. Errors: P_LIMIT there are
+ * count_max; P_NO_MEMORY.
+ */
+MUST_USE uint32_t ordered_insert(struct ordered *ordered, struct store *store, uint64_t key, void **ret_element);
+
+/* Take out the one with this key, which is there. */
+void ordered_remove(struct ordered *ordered, struct store *store, uint64_t key);
+
+/* Give back all pages. */
+void ordered_destroy(struct ordered *ordered, struct store *store);
+
+/* Pages that it has taken. */
+uint64_t ordered_page_count(const struct ordered *ordered);

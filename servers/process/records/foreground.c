@@ -1,0 +1,50 @@
+#include "servers/process/records/foreground.h"
+
+#include "servers/process/records/group.h"
+
+bool foreground_may_name(const struct process_table *table, const struct process *caller) {
+    return caller->group == table->foreground || caller->pid == PROCESS_FIRST || caller->named == table->foreground;
+}
+
+void foreground_name(struct process_table *table, struct process *caller, uint32_t group) {
+    table->foreground = group;
+    caller->named = group;
+    table->keys = 0; /* it may be one that goes on after a stop */
+}
+
+uint64_t foreground_start(struct process_table *table, struct process *caller, const struct process *child) {
+    uint64_t keys = child->group == table->keys_group ? table->keys : 0;
+    foreground_name(table, caller, child->group);
+    table->keys = keys; /* there may be more to start */
+    return keys;
+}
+
+void foreground_note_key(struct process_table *table, uint64_t signal) {
+    if (table->keys_group != table->foreground)
+        table->keys = 0;
+    table->keys_group = table->foreground;
+    table->keys |= signal_bit(signal);
+}
+
+/* It lives in the terminal's session, and has named this group. */
+static bool has_named(const struct process *process, uint32_t group) {
+    return process != NULL && !process->ended && process->named == group && foreground_has_session(process);
+}
+
+/* Mostly the parent of the last one, a shell. It is another one where that was an orphan. */
+static const struct process *find_namer(const struct process_table *table, const struct process *last, uint32_t group) {
+    const struct process *parent = process_parent(table, last);
+    for (uint32_t i = 0; i < PROCESS_MAX && !has_named(parent, group); i++)
+        parent = table->entries[i];
+    return has_named(parent, group) ? parent : NULL;
+}
+
+void foreground_leave(struct process_table *table, const struct process *process, uint32_t group) {
+    struct process *parent = process_parent(table, process);
+    if (process->ended && process->named == table->foreground && parent != NULL)
+        parent->named = process->named; /* whoever started it may take back what it has given away */
+    if (table->foreground != group || process_group_exists(table, group))
+        return;
+    const struct process *namer = find_namer(table, process, group);
+    table->foreground = namer != NULL ? namer->group : PROCESS_FIRST;
+}
