@@ -38,7 +38,7 @@ uint64_t image_pages(const struct elf_plan *plan) {
 }
 
 /* Record a piece and map it. */
-static uint32_t add_piece(struct image *image, uaddr_t at, const struct frame_run *run, uint32_t rights,
+static uint32_t add_piece(struct image *image, uaddr_t at, const struct memory_run *run, uint32_t rights,
                           enum image_kind kind) {
     image->pieces[image->piece_count++] = (struct image_piece){
         .at = at,
@@ -87,7 +87,7 @@ static uint32_t fill_page(cap_t memory, uint64_t offset_pages, uaddr_t page, con
 static uint32_t add_private(struct image *image, uaddr_t at, uaddr_t end, uint32_t rights, enum image_kind kind,
                             const struct content *content, struct image_source *source) {
     while (at < end) {
-        struct frame_run run;
+        struct memory_run run;
         if (image->piece_count == IMAGE_PIECES_MAX)
             return P_LIMIT;
         if (!source->take(source, (end - at) / PAGE_BYTES, &run))
@@ -126,7 +126,7 @@ static uint32_t load_segment(struct image *image, const struct elf_segment *segm
     uaddr_t first = page_down(segment->virt);
     uaddr_t in_place = in_place_end(segment, file);
     if (in_place > first) {
-        struct frame_run run = {
+        struct memory_run run = {
             .memory = file->memory,
             .offset_pages = (file->offset_bytes + page_down(segment->file_offset)) / PAGE_BYTES,
             .page_count = (in_place - first) / PAGE_BYTES,
@@ -176,7 +176,7 @@ uaddr_t image_stack_lowest(const struct image *image) {
     return lowest;
 }
 
-uint32_t image_add_message(struct image *image, const struct frame_run *frame) {
+uint32_t image_add_message(struct image *image, const struct memory_run *frame) {
     if (image->piece_count == IMAGE_PIECES_MAX)
         return P_LIMIT;
     return add_piece(image, LAYOUT_MESSAGE, frame, MEMORY_READ | MEMORY_WRITE, IMAGE_MESSAGE);

@@ -14,7 +14,7 @@
 #include "libsys/elf.h"
 
 /* Contiguous frames of one Memory capability. */
-struct frame_run {
+struct memory_run {
     cap_t memory;
     uint64_t offset_pages;
     uint64_t page_count;
@@ -66,9 +66,9 @@ struct image {
 /* Supplier of an image's private frames. */
 struct image_source {
     /* Take up to `wanted_pages` contiguous frames, at least one. False: there is none. */
-    bool (*take)(struct image_source *source, uint64_t wanted_pages, struct frame_run *ret_run);
+    bool (*take)(struct image_source *source, uint64_t wanted_pages, struct memory_run *ret_run);
     /* Take back the run that `take` gave last; no piece records it. */
-    void (*give_back)(struct image_source *source, const struct frame_run *run);
+    void (*give_back)(struct image_source *source, const struct memory_run *run);
 };
 
 /* The file that an image comes from: Memory with rights to read and execute. */
@@ -106,4 +106,4 @@ MUST_USE uint32_t image_add_stack(struct image *image, cap_t buffer, uint64_t co
 uaddr_t image_stack_lowest(const struct image *image);
 
 /* Map the thread's message page. Errors: P_LIMIT; otherwise the kernel's. */
-MUST_USE uint32_t image_add_message(struct image *image, const struct frame_run *frame);
+MUST_USE uint32_t image_add_message(struct image *image, const struct memory_run *frame);

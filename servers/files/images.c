@@ -17,7 +17,7 @@
 #define IMAGES_MAX 64U
 _Static_assert(PAGE_BYTES == RAM_PAGE_BYTES, "the tree gives whole pages");
 
-static struct image {
+static struct image_copy {
     cap_t kept; /* what was given away is a copy of this; 0 = the entry is free */
     uint32_t page, page_count;
     uint32_t owner;
@@ -29,7 +29,7 @@ void images_init(void) {
     quota_init(&quota, owners, IMAGES_MAX);
 }
 
-static uint64_t address(const struct image_source *source, const struct image *image) {
+static uint64_t address(const struct copy_source *source, const struct image_copy *image) {
     return source->at + (image->page - 1) * (uint64_t)PAGE_BYTES;
 }
 
@@ -39,7 +39,7 @@ static void drop(cap_t *slot) {
     *slot = 0;
 }
 
-static void unmap(const struct image_source *source, const struct image *image) {
+static void unmap(const struct copy_source *source, const struct image_copy *image) {
     for (uint64_t done = 0; done < image->page_count; done += MAP_PAGES_MAX) {
         uint64_t part = image->page_count - done < MAP_PAGES_MAX ? image->page_count - done : MAP_PAGES_MAX;
         (void)sys_space_unmap(source->space, address(source, image) + done * PAGE_BYTES,
@@ -47,7 +47,7 @@ static void unmap(const struct image_source *source, const struct image *image) 
     }
 }
 
-static bool map(const struct image_source *source, const struct image *image) {
+static bool map(const struct copy_source *source, const struct image_copy *image) {
     for (uint64_t done = 0; done < image->page_count; done += MAP_PAGES_MAX) {
         uint64_t part = image->page_count - done < MAP_PAGES_MAX ? image->page_count - done : MAP_PAGES_MAX;
         if (sys_space_map(source->space, source->memory, image->page - 1 + done, part,
@@ -60,7 +60,7 @@ static bool map(const struct image_source *source, const struct image *image) {
     return true;
 }
 
-static bool is_mapped_somewhere(const struct image_source *source, const struct image *image) {
+static bool is_mapped_somewhere(const struct copy_source *source, const struct image_copy *image) {
     bool mapped = false;
     cap_t slot = slot_take();
     for (uint64_t done = 0; done < image->page_count && !mapped; done += MAP_PAGES_MAX) {
@@ -74,8 +74,8 @@ static bool is_mapped_somewhere(const struct image_source *source, const struct 
     return mapped;
 }
 
-void images_take_back(const struct image_source *source) {
-    for (struct image *image = images; image < images + IMAGES_MAX; image++) {
+void images_take_back(const struct copy_source *source) {
+    for (struct image_copy *image = images; image < images + IMAGES_MAX; image++) {
         if (image->kept == 0 || (sys_cap_query(image->kept).value & QUERY_DERIVED) != 0 ||
             is_mapped_somewhere(source, image) || !map(source, image))
             continue;
@@ -86,7 +86,7 @@ void images_take_back(const struct image_source *source) {
 }
 
 /* Capabilities to what lies in the run: one to keep, one to give away. */
-static bool derive(const struct image_source *source, struct image *image, cap_t *ret_cap) {
+static bool derive(const struct copy_source *source, struct image_copy *image, cap_t *ret_cap) {
     cap_t kept = slot_take(), given = slot_take();
     uint64_t status = E_LIMIT;
     if (kept != 0 && given != 0)
@@ -112,8 +112,8 @@ static uint32_t refuse(struct server_call *call, uint32_t status, const char *wh
     return status;
 }
 
-uint32_t images_make(struct server_call *call, const struct image_source *source, uint32_t node, cap_t *ret_cap) {
-    struct image *image = images;
+uint32_t images_make(struct server_call *call, const struct copy_source *source, uint32_t node, cap_t *ret_cap) {
+    struct image_copy *image = images;
     uint64_t size = source->tree->nodes[node].size_bytes;
     images_take_back(source);
     if (quota_left(&quota, source->tree->owner) == 0)

@@ -34,7 +34,7 @@ static bool damaged; /* the volume is no good archive: the log said why, and eve
 static cap_t volume;
 static struct ram_tree ram;
 static bool mounted; /* there is memory for `ram` */
-static struct image_source images_from = {.tree = &ram, .at = MEMORY_AT};
+static struct copy_source images_from = {.tree = &ram, .at = MEMORY_AT};
 
 /* Where a path leads: into the memory or onto the volume. */
 struct target {

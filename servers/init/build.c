@@ -108,7 +108,7 @@ static bool install_rest(const struct child *child, const struct manifest_cap *c
         return false;
     for (uint32_t i = 0; i < world->region_count; i++) {
         struct world_region *region = &world->regions[i];
-        struct frame_run run = {region->memory, region->taken_pages, region->page_count - region->taken_pages};
+        struct memory_run run = {region->memory, region->taken_pages, region->page_count - region->taken_pages};
         if (run.page_count == 0)
             continue;
         region->taken_pages = region->page_count;
@@ -121,7 +121,7 @@ static bool install_rest(const struct child *child, const struct manifest_cap *c
 
 static bool install_memory(const struct child *child, const struct manifest_cap *cap, struct world *world,
                            cap_t *next) {
-    struct frame_run run;
+    struct memory_run run;
     if (!world_take(world, cap->count, &run))
         return report(child, cap->name, P_NO_MEMORY);
     return install_moved(child, cap->name, next, world_derive(&run, RIGHTS_ALL)) &&
@@ -221,7 +221,7 @@ static bool create(const struct child *child, enum object_type type, uint64_t ar
 
 /* Where the thread's faults go, how its messages travel, its priority; and the notification that it bound. */
 static bool configure(const struct child *child, struct world *world, cap_t fault_endpoint,
-                      const struct frame_run *message) {
+                      const struct memory_run *message) {
     cap_t badged = slot_take();
     if (badged == 0)
         return report(child, "thread", E_LIMIT);
@@ -283,7 +283,7 @@ static bool build_stack(struct child *child, struct world *world, const struct e
 }
 
 static bool load_image(struct child *child, struct world *world, struct elf_plan *plan,
-                       const struct frame_run *message) {
+                       const struct memory_run *message) {
     struct image_file file;
     const uint8_t *bytes;
     if (!world_find_file(world, child->program->image, &file, &bytes))
@@ -311,7 +311,7 @@ static bool keep_stack(const struct child *child, struct world *world) {
 }
 
 bool child_build(struct child *child, struct world *world, cap_t fault_endpoint) {
-    struct frame_run message;
+    struct memory_run message;
     struct elf_plan plan;
     child->pool = world_make_pool(world, child->program->pool_pages);
     if (child->pool == 0 || !world_take(world, 1, &message))

@@ -167,7 +167,7 @@ static bool command_has(const char *command, const char *word) {
 
 /* With the word `trace`: what happens is recorded for the report of a bad end (tools/evidence), in frames of init's. */
 static bool start_trace(void) {
-    struct frame_run run;
+    struct memory_run run;
     if (!command_has(world.info->command, "trace"))
         return true;
     uint64_t status = E_MEMORY;

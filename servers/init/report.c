@@ -12,7 +12,7 @@ struct stack_reader {
 /* By way of the buffer for new stacks, which nobody needs once all programs run. */
 static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
     const struct stack_reader *reader = (const struct stack_reader *)(const void *)memory;
-    const struct frame_run *buffer = &reader->world->buffer;
+    const struct memory_run *buffer = &reader->world->buffer;
     for (uint32_t i = 0; i < reader->image->piece_count; i++) {
         const struct image_piece *piece = &reader->image->pieces[i];
         if (at < piece->at || at - piece->at >= piece->page_count * PAGE_BYTES)

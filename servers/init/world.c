@@ -9,7 +9,7 @@
 #include "libsys/ustar.h"
 
 /* Map a run into init's own space. */
-static bool map_own(const struct frame_run *run, uaddr_t at, uint64_t rights) {
+static bool map_own(const struct memory_run *run, uaddr_t at, uint64_t rights) {
     for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
         uint64_t left = run->page_count - done;
         uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
@@ -23,9 +23,9 @@ static bool map_own(const struct frame_run *run, uaddr_t at, uint64_t rights) {
     return true;
 }
 
-static bool source_take(struct image_source *source, uint64_t wanted_pages, struct frame_run *ret_run) {
+static bool source_take(struct image_source *source, uint64_t wanted_pages, struct memory_run *ret_run) {
     struct world *world = (struct world *)(void *)source;
-    struct frame_run *kept = &world->kept;
+    struct memory_run *kept = &world->kept;
     if (kept->page_count == 0)
         return world_take(world, wanted_pages, ret_run);
     *ret_run = *kept;
@@ -37,7 +37,7 @@ static bool source_take(struct image_source *source, uint64_t wanted_pages, stru
 }
 
 /* A program that can't be built ends the start; nobody needs its frames then. */
-static void source_give_back(struct image_source *source, const struct frame_run *run) {
+static void source_give_back(struct image_source *source, const struct memory_run *run) {
     (void)source;
     (void)run;
 }
@@ -64,8 +64,8 @@ bool world_init(struct world *world, const struct init_info *info) {
     for (uint32_t i = 0; i < world->region_count; i++)
         world->regions[i] =
             (struct world_region){.memory = INIT_CAP_REGIONS + i, .page_count = info->regions[i].page_count};
-    struct frame_run volume = {INIT_CAP_VOLUME, 0, (info->volume_bytes + PAGE_BYTES - 1) / PAGE_BYTES};
-    struct frame_run log = {INIT_CAP_LOG, 0, LOG_RING_PAGES};
+    struct memory_run volume = {INIT_CAP_VOLUME, 0, (info->volume_bytes + PAGE_BYTES - 1) / PAGE_BYTES};
+    struct memory_run log = {INIT_CAP_LOG, 0, LOG_RING_PAGES};
     if (!map_own(&volume, WORLD_VOLUME_AT, MEMORY_READ) || !map_own(&log, WORLD_LOG_AT, MEMORY_READ))
         return false;
     if (!world_take(world, WORLD_BUFFER_PAGES, &world->buffer)) {
@@ -75,12 +75,12 @@ bool world_init(struct world *world, const struct init_info *info) {
     return map_own(&world->buffer, WORLD_BUFFER_AT, MEMORY_READ | MEMORY_WRITE);
 }
 
-bool world_take(struct world *world, uint64_t page_count, struct frame_run *ret_run) {
+bool world_take(struct world *world, uint64_t page_count, struct memory_run *ret_run) {
     for (uint32_t i = 0; i < world->region_count; i++) {
         struct world_region *region = &world->regions[i];
         if (region->page_count - region->taken_pages < page_count)
             continue;
-        *ret_run = (struct frame_run){region->memory, region->taken_pages, page_count};
+        *ret_run = (struct memory_run){region->memory, region->taken_pages, page_count};
         region->taken_pages += page_count;
         return true;
     }
@@ -91,7 +91,7 @@ bool world_keep(struct world *world, uint64_t page_count) {
     return world->kept.page_count >= page_count || world_take(world, page_count, &world->kept);
 }
 
-cap_t world_derive(const struct frame_run *run, uint64_t rights) {
+cap_t world_derive(const struct memory_run *run, uint64_t rights) {
     cap_t slot = slot_take();
     if (slot == 0)
         return 0;
@@ -102,7 +102,7 @@ cap_t world_derive(const struct frame_run *run, uint64_t rights) {
 }
 
 /* Give a pool the pages after its first ones; one call takes MAP_PAGES_MAX at most. */
-static bool extend_pool(cap_t pool, const struct frame_run *run, uint64_t done) {
+static bool extend_pool(cap_t pool, const struct memory_run *run, uint64_t done) {
     while (done < run->page_count) {
         uint64_t left = run->page_count - done;
         uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
@@ -114,7 +114,7 @@ static bool extend_pool(cap_t pool, const struct frame_run *run, uint64_t done) 
 }
 
 cap_t world_make_pool(struct world *world, uint64_t page_count) {
-    struct frame_run run;
+    struct memory_run run;
     if (!world_take(world, page_count, &run))
         return 0;
     cap_t slot = slot_take();

@@ -41,21 +41,21 @@ struct world {
     struct world_region regions[BOOT_RANGES_MAX];
     uint32_t object_count;
     struct world_object objects[WORLD_OBJECTS_MAX];
-    struct frame_run buffer; /* its frames, at WORLD_BUFFER_AT */
-    struct frame_run kept;   /* set aside for images */
+    struct memory_run buffer; /* its frames, at WORLD_BUFFER_AT */
+    struct memory_run kept;   /* set aside for images */
 };
 
 /* Take stock, map the volume and the buffer. False: it is not possible, and the log says why. */
 bool world_init(struct world *world, const struct init_info *info);
 
 /* `page_count` frames in a row. False: no region has as many. */
-bool world_take(struct world *world, uint64_t page_count, struct frame_run *ret_run);
+bool world_take(struct world *world, uint64_t page_count, struct memory_run *ret_run);
 
 /* Set frames aside, so that the next image has at least `page_count` when all others are given away. False likewise. */
 bool world_keep(struct world *world, uint64_t page_count);
 
 /* A new capability for just these frames. Returns its slot; 0 = no slot is free or the kernel refuses. */
-cap_t world_derive(const struct frame_run *run, uint64_t rights);
+cap_t world_derive(const struct memory_run *run, uint64_t rights);
 
 /* A new pool of `page_count` pages. Returns its slot, 0 likewise. */
 cap_t world_make_pool(struct world *world, uint64_t page_count);

@@ -17,21 +17,21 @@
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "servers/process/answers/console.h"
+#include "servers/process/answers/timer.h"
+#include "servers/process/calls/serve.h"
 #include "servers/process/delivery/delivery.h"
 #include "servers/process/memory/pressure.h"
-#include "servers/process/calls/serve.h"
-#include "servers/process/answers/timer.h"
 
 #define WINDOW_AT 0x300000000ULL
 #define WORK_AT 0x200000000ULL
 #define BOOKKEEPING_AT 0x280000000ULL /* of the frame allocator */
-#define STORE_AT 0x400000000ULL
+#define ALLOCATOR_AT 0x400000000ULL
 #define PRIORITY 20U /* of processes with nice value 0: one for each value, below all servers */
 
 _Static_assert(PRIORITY > PROCESS_NICE_MAX, "none is the idle CPU's");
 
-static struct system_caps find_caps(void) {
-    return (struct system_caps){
+static struct context_caps find_caps(void) {
+    return (struct context_caps){
         .endpoint = program_need("serve"),
         .events = program_need("events"),
         .space = program_need("space"),
@@ -54,11 +54,11 @@ static bool find_memory(struct frames *frames) {
     return frames->region_count > 0;
 }
 
-static bool map_own(const struct system *system, const struct frame_run *run, uaddr_t at) {
+static bool map_own(const struct server_context *context, const struct memory_run *run, uaddr_t at) {
     for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
         uint64_t left = run->page_count - done;
         uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
-        struct result result = sys_space_map(system->caps.space, run->memory, run->offset_pages + done, count,
+        struct result result = sys_space_map(context->caps.space, run->memory, run->offset_pages + done, count,
                                              at + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE);
         if (result.status != OK) {
             log_print("process: mapping its own memory: %s", status_text(result.status));
@@ -69,8 +69,8 @@ static bool map_own(const struct system *system, const struct frame_run *run, ua
 }
 
 /* The bookkeeping and the work area come from the largest region, before there is an allocator. */
-static bool start_memory(struct system *system) {
-    struct frames *frames = &system->frames;
+static bool start_memory(struct server_context *context) {
+    struct frames *frames = &context->frames;
     if (!find_memory(frames))
         return false;
     const struct frames_region *largest = &frames->regions[0];
@@ -83,22 +83,22 @@ static bool start_memory(struct system *system) {
         log_print("process: %lu pages in a row are too few to work in", largest->page_count);
         return false;
     }
-    struct frame_run bookkeeping = {largest->memory, 0, bookkeeping_pages};
-    system->work.run = (struct frame_run){largest->memory, bookkeeping_pages, work_pages};
-    system->work.bytes = (uint8_t *)WORK_AT;
-    if (!map_own(system, &bookkeeping, BOOKKEEPING_AT) || !map_own(system, &system->work.run, WORK_AT))
+    struct memory_run bookkeeping = {largest->memory, 0, bookkeeping_pages};
+    context->work.run = (struct memory_run){largest->memory, bookkeeping_pages, work_pages};
+    context->work.bytes = (uint8_t *)WORK_AT;
+    if (!map_own(context, &bookkeeping, BOOKKEEPING_AT) || !map_own(context, &context->work.run, WORK_AT))
         return false;
     memset((void *)BOOKKEEPING_AT, 0, frames_bookkeeping_bytes(frames));
     frames_start(frames, (void *)BOOKKEEPING_AT);
     frames_reserve(frames, &bookkeeping);
-    frames_reserve(frames, &system->work.run);
-    system->reserve = pressure_reserve(frames->managed_count);
+    frames_reserve(frames, &context->work.run);
+    context->reserve = pressure_reserve(frames->managed_count);
     return true;
 }
 
-static void start_random(struct system *system) {
+static void start_random(struct server_context *context) {
     const void *seed = (const void *)program_auxiliary(AT_RANDOM); /* init always puts it there */
-    random_start(&system->random, seed, STACK_RANDOM_BYTES);
+    random_start(&context->random, seed, STACK_RANDOM_BYTES);
 }
 
 /* An endpoint that badges can be put on is a service of the system. */
@@ -112,33 +112,33 @@ static bool is_service(cap_t cap) {
 }
 
 /* Find what process 1 is to get, out of what this server was given, and write NAME=SLOT of each. False: it is not there. */
-static bool find_origin(struct system *system, char *name, uint64_t *offset) {
+static bool find_origin(struct server_context *context, char *name, uint64_t *offset) {
     cap_t cap = program_cap(name);
     bool service = cap != 0 && is_service(cap);
-    if (cap == 0 || (service && system->service_count == SYSTEM_SERVICES_MAX)) {
+    if (cap == 0 || (service && context->service_count == CONTEXT_SERVICES_MAX)) {
         log_print("process: can't pass on a capability `%s`", name);
         return false;
     }
     if (service)
-        system->services[system->service_count++] = cap;
-    *offset += 1 + format_into((char *)system->work.bytes + *offset, WORK_STACK_OFFSET - *offset, "%s=%lu", name, cap);
+        context->services[context->service_count++] = cap;
+    *offset += 1 + format_into((char *)context->work.bytes + *offset, WORK_STACK_OFFSET - *offset, "%s=%lu", name, cap);
     return true;
 }
 
 /* Put the strings of process 1 into the work area: its one argument, and its capabilities. */
-static bool start_first(struct system *system, int argc, char **argv) {
+static bool start_first(struct server_context *context, int argc, char **argv) {
     static struct launch_request request;
     static char reason[PROTOCOL_REASON_MAX];
     struct process *first;
     uint64_t offset = WORK_STRINGS_OFFSET + strlen(argv[1]) + 1;
-    memcpy(system->work.bytes + WORK_STRINGS_OFFSET, argv[1], strlen(argv[1]) + 1);
+    memcpy(context->work.bytes + WORK_STRINGS_OFFSET, argv[1], strlen(argv[1]) + 1);
     for (int i = 2; i < argc; i++)
-        if (!find_origin(system, argv[i], &offset))
+        if (!find_origin(context, argv[i], &offset))
             return false;
     request.length_bytes = offset - WORK_STRINGS_OFFSET;
     request.strings = (struct process_strings){.argument_count = 1, .capability_count = (uint64_t)argc - 2};
     memcpy(request.path, argv[1], strnlen(argv[1], PROCESS_PATH_MAX));
-    uint32_t status = launch_spawn(system, NULL, &request, reason, &first);
+    uint32_t status = launch_spawn(context, NULL, &request, reason, &first);
     if (status != OK)
         log_print("process: starting %s: %s %s", argv[1], status_text(status), reason);
     console_tell_foreground();
@@ -146,48 +146,48 @@ static bool start_first(struct system *system, int argc, char **argv) {
 }
 
 /* How many arguments are options. */
-static int take_options(struct system *system, int argc, char **argv) {
+static int take_options(struct server_context *context, int argc, char **argv) {
     int count = 0;
-    system->cpu_count = 1;
+    context->cpu_count = 1;
     for (; count + 1 < argc; count++) {
         if (strcmp(argv[count + 1], "--fixed-addresses") == 0)
-            system->fixed_addresses = true;
+            context->fixed_addresses = true;
         else if (strcmp(argv[count + 1], "--all-cpus") == 0)
-            system->cpu_count = sys_system_info(INFO_CPUS, 0).value;
+            context->cpu_count = sys_system_info(INFO_CPUS, 0).value;
         else
             break;
     }
     return count;
 }
 
-static bool start(struct system *system, int argc, char **argv) {
-    int options = take_options(system, argc, argv);
+static bool start(struct server_context *context, int argc, char **argv) {
+    int options = take_options(context, argc, argv);
     argc -= options;
     argv += options;
     if (argc < 2) {
         log_print("process: want the image of process 1 as an argument");
         return false;
     }
-    system->caps = find_caps();
-    if (!start_memory(system))
+    context->caps = find_caps();
+    if (!start_memory(context))
         return false;
-    if (store_init(&system->store, &system->frames, system->caps.space, STORE_AT) != OK) {
+    if (page_allocator_init(&context->allocator, &context->frames, context->caps.space, ALLOCATOR_AT) != OK) {
         log_print("process: not enough memory for its own records");
         return false;
     }
-    process_table_init(&system->processes, &system->store, sizeof(struct record));
-    start_random(system);
-    system->window = WINDOW_AT;
-    system->priority = PRIORITY;
-    uint64_t status = sys_signal_timer(system->caps.events, EVENT_TIMER, DEADLINE_NEVER).status;
+    process_table_init(&context->processes, &context->allocator, sizeof(struct record));
+    start_random(context);
+    context->window = WINDOW_AT;
+    context->priority = PRIORITY;
+    uint64_t status = sys_signal_timer(context->caps.events, EVENT_TIMER, DEADLINE_NEVER).status;
     if (status == OK)
-        status = server_init(&served_server, system->caps.endpoint, &served_protocol);
+        status = server_init(&served_server, context->caps.endpoint, &served_protocol);
     if (status != OK) {
         log_print("process: events or slots: %s", status_text(status));
         return false;
     }
-    log_print("process: %lu frames, %lu of them free", system->frames.managed_count, system->frames.free_count);
-    return start_first(system, argc, argv);
+    log_print("process: %lu frames, %lu of them free", context->frames.managed_count, context->frames.free_count);
+    return start_first(context, argc, argv);
 }
 
 /* What is no call. */
@@ -203,20 +203,20 @@ static void take(struct server_event event) {
  * what it sent itself would come too late: it stays suspended meanwhile. On this one it waits for this server anyway.
  */
 static void deliver_behind(uint64_t caller) {
-    const struct thread *thread = served_system.cpu_count > 1 ? serve_badge(caller) : NULL;
+    const struct process_thread *thread = served_context.cpu_count > 1 ? serve_badge(caller) : NULL;
     if (thread != NULL)
         (void)sys_thread_suspend(thread->object, 0);
     (void)server_flush(&served_server);
-    pressure_take_for(&served_system, 0); /* a signal's frame may be of the last ones */
+    pressure_take_for(&served_context, 0); /* a signal's frame may be of the last ones */
     delivery_run();
     thread = thread != NULL ? serve_badge(caller) : NULL; /* it may have ended */
     if (thread != NULL)
-        (void)body_resume(thread);
+        (void)objects_resume(thread);
 }
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    if (!start(&served_system, argc, argv))
+    if (!start(&served_context, argc, argv))
         return 1;
     for (;;) {
         struct server_event event;
@@ -225,12 +225,12 @@ int main(int argc, char **argv, char **envp) {
             log_print("process: waiting for messages: %s", status_text(status));
             return 1;
         }
-        pressure_take_for(&served_system, BODY_BADGE_PID(event.badge));
+        pressure_take_for(&served_context, OBJECTS_BADGE_PID(event.badge));
         if (event.kind == MESSAGE_CALL)
             server_serve(&served_server, &event);
         else
             take(event);
-        if (process_is_due(&served_system.processes))
+        if (process_is_due(&served_context.processes))
             deliver_behind(event.badge);
         timer_update();
     }

@@ -28,7 +28,7 @@
 #define NOTES_BYTES ((GIVEN_MAX + 2) * NOTE_BYTES)
 
 static struct launch_caps caps;
-static struct frame_run work;
+static struct memory_run work;
 static cap_t held; /* what an exec passes on lies in GIVEN_MAX slots of this server from here on until it is done */
 
 /* A program between the request and its first instruction. One at a time. */
@@ -48,7 +48,7 @@ static struct {
     struct string_block note_block;
 } next;
 
-static uint32_t map_own(const struct frame_run *run, uaddr_t at, uint64_t rights) {
+static uint32_t map_own(const struct memory_run *run, uaddr_t at, uint64_t rights) {
     for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
         uint64_t left = run->page_count - done;
         uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
@@ -103,7 +103,7 @@ static void drop_private(struct string_block *environment, char *bytes) {
     }
 }
 
-static bool divide(struct process *caller, const struct process_strings *strings) {
+static bool divide(struct mini_process *caller, const struct process_strings *strings) {
     struct string_block rest = {caller->staged, caller->staged_bytes, 0};
     if (!cut(&rest, strings->argument_count, &next.arguments) ||
         !cut(&rest, strings->environment_count, &next.environment) ||
@@ -135,7 +135,7 @@ static uint32_t open_file(const char *path, char *reason) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "%s is empty, too large or not at a page", path);
         return P_IMAGE;
     }
-    struct frame_run run = {next.file.memory, reply.offset_bytes / PAGE_BYTES, pages};
+    struct memory_run run = {next.file.memory, reply.offset_bytes / PAGE_BYTES, pages};
     next.window_pages = pages;
     return map_own(&run, WINDOW_AT, MEMORY_READ);
 }
@@ -200,7 +200,7 @@ static uint32_t read_given(cap_t slot_limit, char *reason) {
 }
 
 /* All that needs no process: strings, file, plan. close_file follows in any case. */
-static uint32_t prepare(struct process *caller, const struct launch_request *request, char *reason) {
+static uint32_t prepare(struct mini_process *caller, const struct mini_request *request, char *reason) {
     if (!divide(caller, &request->strings)) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "the staged strings are not as many as announced");
         return P_ARGUMENT;
@@ -216,7 +216,7 @@ static uint32_t prepare(struct process *caller, const struct launch_request *req
 }
 
 static uint32_t make_pool(uint8_t owner, uint64_t page_count, cap_t *ret_pool) {
-    struct frame_run run;
+    struct memory_run run;
     if (!memory_take(owner, page_count, &run))
         return P_NO_MEMORY;
     *ret_pool = slot_take();
@@ -237,7 +237,7 @@ static void drop(cap_t *slot) {
 }
 
 /* Table, message page, fault endpoint and priority of the process's thread. */
-static uint32_t configure(struct process *process) {
+static uint32_t configure(struct mini_process *process) {
     cap_t fault_endpoint = slot_take();
     if (fault_endpoint == 0)
         return P_LIMIT;
@@ -259,7 +259,7 @@ static uint32_t configure(struct process *process) {
 }
 
 /* What stays through every exec. */
-static uint32_t make_home(struct process *process) {
+static uint32_t make_home(struct mini_process *process) {
     uint32_t status = make_pool(process->home_owner, HOME_PAGES, &process->home);
     if (status == OK)
         status = make_object(process->home, OBJECT_THREAD, 0, &process->thread);
@@ -279,7 +279,7 @@ static uint32_t make_home(struct process *process) {
 }
 
 /* Copy what the strings name into slots from `first` on of a table, 0 = this server's own. What is gone is left out. */
-static uint32_t pass_given(const struct process *from, cap_t table, cap_t first) {
+static uint32_t pass_given(const struct mini_process *from, cap_t table, cap_t first) {
     uint64_t status = OK;
     for (uint64_t i = 0; status == OK && i < next.capabilities.count; i++) {
         status = sys_cap_copy(table, first + i, RANGE(next.given[i].slot, from->table), RIGHTS_ALL, 0).status;
@@ -339,7 +339,7 @@ static uint32_t build_stack(const char *path, struct image *image, struct memory
 }
 
 /* A space with the new program, made of frames of `owner`. */
-static uint32_t build_image(const char *path, const struct process *process, uint8_t owner, cap_t *ret_pool,
+static uint32_t build_image(const char *path, const struct mini_process *process, uint8_t owner, cap_t *ret_pool,
                             struct image *image) {
     struct memory_source source = memory_source_for(owner);
     image->mark = image_mark_of(&next.plan, next.base, (const void *)WINDOW_AT);
@@ -360,19 +360,19 @@ static void destroy_image(cap_t *pool, struct image *image, uint8_t owner) {
 }
 
 /* The one step that cannot be undone. */
-static uint32_t hand_over(const struct process *process, const struct image *image) {
+static uint32_t hand_over(const struct mini_process *process, const struct image *image) {
     memcpy(program.message->data, &next.entry, sizeof next.entry);
     return (uint32_t)sys_thread_handover(process->thread, image->space, HANDOVER_RESUME).status;
 }
 
-static void set_name(struct process *process, const char *path) {
+static void set_name(struct mini_process *process, const char *path) {
     for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(path, '/'))
         path = slash + 1;
     memset(process->name, 0, sizeof process->name);
     memcpy(process->name, path, strnlen(path, sizeof process->name - 1));
 }
 
-uint32_t launch_spawn(struct process *caller, struct process *child, const struct launch_request *request,
+uint32_t launch_spawn(struct mini_process *caller, struct mini_process *child, const struct mini_request *request,
                       char *reason) {
     uint32_t status = prepare(caller, request, reason);
     if (status == OK)
@@ -393,7 +393,7 @@ static void drop_held(void) {
         (void)sys_cap_delete(0, held + i);
 }
 
-uint32_t launch_exec(struct process *process, const struct launch_request *request, char *reason) {
+uint32_t launch_exec(struct mini_process *process, const struct mini_request *request, char *reason) {
     static struct image image;
     cap_t pool = 0, slot = SLOT_PROCESS;
     uint8_t owner = process->image_owner ^ 1; /* the two take turns */
@@ -426,7 +426,7 @@ uint32_t launch_exec(struct process *process, const struct launch_request *reque
     return OK;
 }
 
-void process_destroy(struct process *process) {
+void process_destroy(struct mini_process *process) {
     drop(&process->home); /* thread and table go with it */
     drop(&process->thread);
     drop(&process->table);

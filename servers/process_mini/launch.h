@@ -13,7 +13,7 @@
 #define PROCESSES_MAX 32U
 #define FAULT_BADGE (1ULL << 32) /* badge of faults: this and the pid; of calls: the pid */
 
-struct process {
+struct mini_process {
     uint32_t pid; /* 0 = the entry is free */
     uint32_t parent;
     bool orphan; /* nobody will wait for it */
@@ -23,7 +23,7 @@ struct process {
     uint64_t wait_pid;             /* ... for this child, or PROCESS_ANY */
     char name[PROCESS_NAME_MAX];
     cap_t home, thread, table;
-    struct frame_run message;
+    struct memory_run message;
     uint8_t home_owner, image_owner; /* of frames, see memory.h */
     cap_t image_pool;
     struct image image;
@@ -36,7 +36,7 @@ struct launch_caps {
 };
 
 /* A spawn or exec: `strings` divide what the caller has staged. */
-struct launch_request {
+struct mini_request {
     char path[PROCESS_PATH_MAX + 1];
     struct process_strings strings;
 };
@@ -48,11 +48,11 @@ bool launch_start(const struct launch_caps *own);
  * Fill `child`, a free entry with pid and parent set, with a program that `caller` asked for, and let it run.
  * Errors: those of the protocol's spawn, `reason` in words. process_destroy clears up.
  */
-uint32_t launch_spawn(struct process *caller, struct process *child, const struct launch_request *request,
+uint32_t launch_spawn(struct mini_process *caller, struct mini_process *child, const struct mini_request *request,
                       char *reason);
 
 /* Replace the program of `process`. On error nothing has happened to it. */
-uint32_t launch_exec(struct process *process, const struct launch_request *request, char *reason);
+uint32_t launch_exec(struct mini_process *process, const struct mini_request *request, char *reason);
 
 /* Everything that a process is made of, half made or whole; its entry stays. */
-void process_destroy(struct process *process);
+void process_destroy(struct mini_process *process);

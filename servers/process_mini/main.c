@@ -11,7 +11,7 @@
 #include "servers/process_mini/serve.h"
 
 /* What process 1 is made from, as if another process had asked for it: its strings are the arguments, its table ours. */
-static struct process origin;
+static struct mini_process origin;
 
 static bool fill_origin(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {

@@ -18,7 +18,7 @@ bool memory_start(void) {
 }
 
 /* Up to `wanted` free frames in a row, the first such run that has at least `least`. */
-static bool take(uint8_t owner, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
+static bool take(uint8_t owner, uint64_t wanted, uint64_t least, struct memory_run *ret_run) {
     uint64_t length = 0;
     for (uint64_t i = 0; i < frame_count; i++) {
         length = owners[i] == MEMORY_NOBODY ? length + 1 : 0;
@@ -27,13 +27,13 @@ static bool take(uint8_t owner, uint64_t wanted, uint64_t least, struct frame_ru
             continue;
         for (uint64_t taken = i + 1 - length; taken <= i; taken++)
             owners[taken] = owner;
-        *ret_run = (struct frame_run){region, i + 1 - length, length};
+        *ret_run = (struct memory_run){region, i + 1 - length, length};
         return true;
     }
     return false;
 }
 
-bool memory_take(uint8_t owner, uint64_t page_count, struct frame_run *ret_run) {
+bool memory_take(uint8_t owner, uint64_t page_count, struct memory_run *ret_run) {
     return take(owner, page_count, page_count, ret_run);
 }
 
@@ -50,12 +50,12 @@ uint64_t memory_count(uint8_t owner) {
     return count;
 }
 
-static bool source_take(struct image_source *source, uint64_t wanted_pages, struct frame_run *ret_run) {
+static bool source_take(struct image_source *source, uint64_t wanted_pages, struct memory_run *ret_run) {
     return take(((struct memory_source *)(void *)source)->owner, wanted_pages, 1, ret_run);
 }
 
 /* What no piece tells of goes with the owner. */
-static void source_give_back(struct image_source *source, const struct frame_run *run) {
+static void source_give_back(struct image_source *source, const struct memory_run *run) {
     (void)source;
     (void)run;
 }

@@ -20,7 +20,7 @@ struct memory_source {
 bool memory_start(void);
 
 /* `page_count` frames in a row. False: there are none. */
-bool memory_take(uint8_t owner, uint64_t page_count, struct frame_run *ret_run);
+bool memory_take(uint8_t owner, uint64_t page_count, struct memory_run *ret_run);
 void memory_give_back_all(uint8_t owner);
 uint64_t memory_count(uint8_t owner);
 struct memory_source memory_source_for(uint8_t owner);

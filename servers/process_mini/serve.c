@@ -17,10 +17,10 @@ enum operation { PROCESS_OPERATIONS(ROW_NUMBER) };
 PROTOCOL_TABLE(process, PROCESS_OPERATIONS)
 
 struct server serve_server;
-static struct process processes[PROCESSES_MAX];
+static struct mini_process processes[PROCESSES_MAX];
 static uint32_t last_pid;
 
-static struct process *find(uint64_t pid) {
+static struct mini_process *find(uint64_t pid) {
     for (uint32_t i = 0; i < PROCESSES_MAX; i++)
         if (pid != 0 && processes[i].pid == pid)
             return &processes[i];
@@ -28,11 +28,11 @@ static struct process *find(uint64_t pid) {
 }
 
 /* A new entry. NULL: all are taken. */
-static struct process *begin(uint32_t parent) {
+static struct mini_process *begin(uint32_t parent) {
     for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
         if (processes[i].pid != 0)
             continue;
-        memset(&processes[i], 0, offsetof(struct process, staged));
+        memset(&processes[i], 0, offsetof(struct mini_process, staged));
         processes[i].pid = ++last_pid;
         processes[i].parent = parent;
         processes[i].home_owner = (uint8_t)(4 * (i + 1)); /* of each four numbers three are used */
@@ -43,9 +43,9 @@ static struct process *begin(uint32_t parent) {
 }
 _Static_assert(4 * (PROCESSES_MAX + 1) <= 255, "owners are bytes");
 
-static void forget(struct process *process) { process->pid = 0; }
+static void forget(struct mini_process *process) { process->pid = 0; }
 
-static void answer_wait(struct process *parent, struct process *child) {
+static void answer_wait(struct mini_process *parent, struct mini_process *child) {
     (void)server_answer(&serve_server, parent->answer, OPERATION_wait, OK, &child->end); /* it may be gone */
     parent->answer = 0;
     forget(child);
@@ -61,9 +61,9 @@ static void switch_off(const struct process_wait_reply *end) {
 }
 
 /* The children of whoever ends have nobody who waits for them: the ended ones go, process 1 stands in for the others. */
-static void make_orphans(const struct process *parent) {
+static void make_orphans(const struct mini_process *parent) {
     for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
-        struct process *child = &processes[i];
+        struct mini_process *child = &processes[i];
         if (child->pid == 0 || child->parent != parent->pid)
             continue;
         child->parent = 1;
@@ -74,7 +74,7 @@ static void make_orphans(const struct process *parent) {
 }
 
 /* All that the process is made of goes at once; its entry waits for its parent. */
-static void end_process(struct process *process, const struct process_wait_reply *end) {
+static void end_process(struct mini_process *process, const struct process_wait_reply *end) {
     bool first = process->pid == 1;
     process->end = *end;
     process->end.pid = process->pid;
@@ -84,7 +84,7 @@ static void end_process(struct process *process, const struct process_wait_reply
     process->answer = 0;
     process_destroy(process);
     make_orphans(process);
-    struct process *parent = find(process->parent);
+    struct mini_process *parent = find(process->parent);
     if (process->orphan)
         forget(process);
     else if (parent != NULL && parent->answer != 0 &&
@@ -96,7 +96,7 @@ static void end_process(struct process *process, const struct process_wait_reply
 
 /* ---- operations ---- */
 
-static uint32_t serve_stage(struct process *caller, const struct process_stage_request *request,
+static uint32_t serve_stage(struct mini_process *caller, const struct process_stage_request *request,
                             struct process_stage_reply *reply) {
     if (request->offset_bytes == 0)
         caller->staged_bytes = 0;
@@ -112,16 +112,16 @@ static uint32_t serve_stage(struct process *caller, const struct process_stage_r
 
 /* The path of a spawn or exec, with a zero behind it. One with a zero inside names no file. */
 static bool take_request(const char *path, uint64_t length_bytes, const struct process_strings *strings,
-                         struct launch_request *ret_request) {
+                         struct mini_request *ret_request) {
     memset(ret_request, 0, sizeof *ret_request);
     memcpy(ret_request->path, path, length_bytes);
     ret_request->strings = *strings;
     return strlen(ret_request->path) == length_bytes;
 }
 
-static uint32_t spawn(struct process *caller, uint32_t parent, const struct launch_request *request, char *reason,
+static uint32_t spawn(struct mini_process *caller, uint32_t parent, const struct mini_request *request, char *reason,
                       uint64_t *ret_pid) {
-    struct process *child = begin(parent);
+    struct mini_process *child = begin(parent);
     uint32_t status = child != NULL ? launch_spawn(caller, child, request, reason) : P_LIMIT;
     caller->staged_bytes = 0;
     if (status == OK)
@@ -133,17 +133,17 @@ static uint32_t spawn(struct process *caller, uint32_t parent, const struct laun
     return status;
 }
 
-static uint32_t serve_spawn(struct server_call *call, struct process *caller,
+static uint32_t serve_spawn(struct server_call *call, struct mini_process *caller,
                             const struct process_spawn_request *request, struct process_spawn_reply *reply) {
-    struct launch_request launch;
+    struct mini_request launch;
     if (!take_request(request->path, request->length_bytes, &request->strings, &launch))
         return P_NOT_FOUND;
     return spawn(caller, caller->pid, &launch, call->reason, &reply->pid);
 }
 
-static uint32_t serve_exec(struct server_call *call, struct process *caller,
+static uint32_t serve_exec(struct server_call *call, struct mini_process *caller,
                            const struct process_exec_request *request) {
-    struct launch_request launch;
+    struct mini_request launch;
     if (!take_request(request->path, request->length_bytes, &request->strings, &launch))
         return P_NOT_FOUND;
     uint32_t status = launch_exec(caller, &launch, call->reason);
@@ -151,19 +151,19 @@ static uint32_t serve_exec(struct server_call *call, struct process *caller,
     return status == OK ? SERVER_DEFERRED : status; /* the program that called is gone */
 }
 
-static uint32_t serve_exit(struct process *caller, const struct process_exit_request *request) {
+static uint32_t serve_exit(struct mini_process *caller, const struct process_exit_request *request) {
     struct process_wait_reply end = {.end = PROCESS_EXITED, .value = request->code & 0xff};
     end_process(caller, &end);
     return SERVER_DEFERRED; /* nobody is there to answer */
 }
 
-static uint32_t serve_wait(struct process *caller, const struct process_wait_request *request,
+static uint32_t serve_wait(struct mini_process *caller, const struct process_wait_request *request,
                            struct process_wait_reply *reply) {
     bool found = false;
     if (request->flags > PROCESS_WAIT_NO_HANG)
         return P_ARGUMENT;
     for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
-        struct process *child = &processes[i];
+        struct mini_process *child = &processes[i];
         if (child->pid == 0 || child->parent != caller->pid || child->orphan ||
             (request->pid != PROCESS_ANY && request->pid != child->pid))
             continue;
@@ -183,12 +183,12 @@ static uint32_t serve_wait(struct process *caller, const struct process_wait_req
     return caller->answer != 0 ? SERVER_DEFERRED : P_LIMIT;
 }
 
-static uint32_t serve_get_pid(const struct process *caller, struct process_get_pid_reply *reply) {
+static uint32_t serve_get_pid(const struct mini_process *caller, struct process_get_pid_reply *reply) {
     *reply = (struct process_get_pid_reply){caller->pid, caller->parent};
     return OK;
 }
 
-static uint64_t cpu_time_ns(const struct process *process) {
+static uint64_t cpu_time_ns(const struct mini_process *process) {
     struct thread_state state;
     if (process->thread == 0 || sys_thread_read(process->thread, 0).status != OK)
         return 0;
@@ -197,7 +197,7 @@ static uint64_t cpu_time_ns(const struct process *process) {
 }
 
 static uint32_t serve_list(const struct process_list_request *request, struct process_list_reply *reply) {
-    const struct process *best = NULL;
+    const struct mini_process *best = NULL;
     for (uint32_t i = 0; i < PROCESSES_MAX; i++)
         if (processes[i].pid != 0 && processes[i].pid >= request->pid && (best == NULL || processes[i].pid < best->pid))
             best = &processes[i];
@@ -218,7 +218,7 @@ static uint32_t serve_list(const struct process_list_request *request, struct pr
 }
 
 static uint32_t dispatch(struct server_call *call, const void *request, void *reply) {
-    struct process *caller = find(call->badge);
+    struct mini_process *caller = find(call->badge);
     if (caller == NULL || caller->ended)
         return P_NO_PROCESS;
     switch (call->operation) {
@@ -248,7 +248,7 @@ const struct protocol serve_protocol = {"process", process_operations,
 
 void serve_fault(const struct server_event *event) {
     struct fault_message fault;
-    struct process *process = find(event->badge & ~FAULT_BADGE);
+    struct mini_process *process = find(event->badge & ~FAULT_BADGE);
     fault_from_event(event, &fault);
     if (process == NULL || process->ended)
         return;
@@ -264,9 +264,9 @@ void serve_fault(const struct server_event *event) {
     end_process(process, &end);
 }
 
-bool serve_first(struct process *origin, const char *path, uint64_t name_count) {
+bool serve_first(struct mini_process *origin, const char *path, uint64_t name_count) {
     static char reason[PROTOCOL_REASON_MAX];
-    static struct launch_request request;
+    static struct mini_request request;
     uint64_t pid;
     (void)format_into(request.path, sizeof request.path, "%s", path);
     request.strings = (struct process_strings){.argument_count = 1, .capability_count = name_count};

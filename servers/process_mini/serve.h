@@ -10,7 +10,7 @@ extern struct server serve_server;
 extern const struct protocol serve_protocol;
 
 /* Process 1: `path`, with the one argument and the `name_count` capabilities that `strings` name, out of `origin`. */
-bool serve_first(struct process *origin, const char *path, uint64_t name_count);
+bool serve_first(struct mini_process *origin, const char *path, uint64_t name_count);
 
 /* A process has faulted: it is reported and ended. */
 void serve_fault(const struct server_event *event);

@@ -23,7 +23,7 @@
 #define MAP_AT 0x6000000000ULL
 #define LARGE_PAGES 512U
 
-static void add_ep_call(struct stage *stage, uint64_t words, uint64_t caps) {
+static void add_ep_call(struct sweep_stage *stage, uint64_t words, uint64_t caps) {
     struct raw_registers *registers = stage_add_step(stage, SYS_ep_call);
     registers->rdi = CLIENT_SERVER;
     registers->rsi = MESSAGE_INFO(0x1abe1, words, caps);
@@ -31,7 +31,7 @@ static void add_ep_call(struct stage *stage, uint64_t words, uint64_t caps) {
 }
 
 static void sweep_calls(uint64_t words, uint64_t caps, const char *name) {
-    struct stage stage;
+    struct sweep_stage stage;
     stage_init(&stage, INTERRUPT_TIMER);
     add_ep_call(&stage, words, caps);
     stage_sweep(&stage, name);
@@ -51,7 +51,7 @@ static void ep_call_interrupted_with_8_words(void) { sweep_calls(8, 0, "call of 
 static void ep_call_interrupted_with_a_capability(void) { sweep_calls(8, 1, "call of 8 words and a capability"); }
 
 static void fault_interrupted(void) {
-    struct stage stage;
+    struct sweep_stage stage;
     stage_init(&stage, INTERRUPT_TIMER);
     stage_add_store(&stage, UNMAPPED_AT);
     stage_sweep(&stage, "fault");
@@ -59,17 +59,17 @@ static void fault_interrupted(void) {
 }
 
 /* Hand the victim over from one space to another and back, while it spins. */
-static void check_victim(struct stage *stage) {
+static void check_victim(struct sweep_stage *stage) {
     struct thread_registers seen = worker_read(stage->scratch[0]).registers;
     CHECK(memcmp(&seen, &stage->bystander_registers, sizeof(seen)) == 0);
 }
 
-static void prepare_handover(struct stage *stage) {
+static void prepare_handover(struct sweep_stage *stage) {
     memcpy(stage->client.message->data, &stage->bystander_registers, sizeof(stage->bystander_registers));
 }
 
 static void thread_handover_interrupted(void) {
-    struct stage stage;
+    struct sweep_stage stage;
     struct worker victim;
     stage_init(&stage, INTERRUPT_TIMER);
     worker_make(&victim, stage_own(role_nothing));
@@ -99,7 +99,7 @@ static void thread_handover_interrupted(void) {
 
 /* Map pages, change the rights of one, unmap. */
 static void sweep_mapping(cap_t memory, uint64_t page_count, const char *name) {
-    struct stage stage;
+    struct sweep_stage stage;
     stage_init(&stage, INTERRUPT_TIMER);
     worker_give(&stage.client, CLIENT_FREE, stage.client.space, RIGHTS_ALL, 0);
     worker_give(&stage.client, CLIENT_FREE + 1, memory, RIGHTS_ALL, 0);
@@ -122,7 +122,7 @@ static void space_map_interrupted_with_a_large_page(void) {
 
 /* Copies that derive from a capability of the client's: half from it, half in a chain. */
 #define REVOKED 40U
-static void prepare_revoke(struct stage *stage) {
+static void prepare_revoke(struct sweep_stage *stage) {
     cap_t root = stage->scratch[0], chain = stage->scratch[1];
     CHECK_STATUS(sys_cap_copy(0, root, stage->done, RIGHTS_ALL, 0), OK);
     for (uint32_t i = 0; i < REVOKED / 2; i++) {
@@ -132,7 +132,7 @@ static void prepare_revoke(struct stage *stage) {
     CHECK_STATUS(sys_cap_move(stage->client.table, CLIENT_FREE, root), OK);
 }
 
-static void check_revoke(struct stage *stage) {
+static void check_revoke(struct sweep_stage *stage) {
     cap_t chain = stage->scratch[1];
     /* the slots are empty again, in both tables */
     CHECK_STATUS(sys_cap_copy(0, chain, stage->done, RIGHTS_ALL, 0), OK);
@@ -142,7 +142,7 @@ static void check_revoke(struct stage *stage) {
 }
 
 static void cap_revoke_interrupted(void) {
-    struct stage stage;
+    struct sweep_stage stage;
     stage_init(&stage, INTERRUPT_TIMER);
     stage.scratch[0] = world_slot();
     stage.scratch[1] = world_slots(REVOKED / 2);
@@ -156,7 +156,7 @@ static void cap_revoke_interrupted(void) {
 
 /* A pool with one object of each kind, pages mapped and a capability in the table. */
 #define DOOMED_PAGES 16U
-static void prepare_pool(struct stage *stage) {
+static void prepare_pool(struct sweep_stage *stage) {
     cap_t pool = stage->scratch[0], space = stage->scratch[1], slot = stage->scratch[2];
     CHECK_STATUS(sys_pool_create(world.region, stage->frames, DOOMED_PAGES, pool), OK);
     CHECK_STATUS(sys_object_create(pool, OBJECT_SPACE, 0, space), OK);
@@ -169,13 +169,13 @@ static void prepare_pool(struct stage *stage) {
     CHECK_STATUS(sys_cap_move(stage->client.table, CLIENT_FREE, pool), OK);
 }
 
-static void check_pool(struct stage *stage) {
+static void check_pool(struct sweep_stage *stage) {
     CHECK_STATUS(sys_space_query(stage->scratch[1], MAP_AT), E_CAP);
     CHECK_STATUS(sys_signal_poll(stage->scratch[2] + 3), E_CAP);
 }
 
 static void cap_delete_of_a_pool_interrupted(void) {
-    struct stage stage;
+    struct sweep_stage stage;
     stage_init(&stage, INTERRUPT_TIMER);
     stage.scratch[0] = world_slot();
     stage.scratch[1] = world_slot();
@@ -193,7 +193,7 @@ static void cap_delete_of_a_pool_interrupted(void) {
 /* ---- non-maskable interrupts ---- */
 
 static void nmi_during_a_system_call(void) {
-    struct stage stage;
+    struct sweep_stage stage;
     stage_init(&stage, INTERRUPT_NMI);
     const uint64_t poll[6] = {CLIENT_GO};
     stage_add_call(&stage, SYS_signal_poll, poll);
@@ -202,14 +202,14 @@ static void nmi_during_a_system_call(void) {
 }
 
 static void nmi_during_a_fault(void) {
-    struct stage stage;
+    struct sweep_stage stage;
     stage_init(&stage, INTERRUPT_NMI);
     stage_add_store(&stage, UNMAPPED_AT);
     stage_sweep(&stage, "NMI: fault");
 }
 
 static void nmi_during_an_interrupt(void) {
-    struct stage stage;
+    struct sweep_stage stage;
     stage_init(&stage, INTERRUPT_NMI);
     cap_t line = world_copy(INIT_CAP_IRQ, RIGHTS_ALL, RANGE(COM1_LINE, 1));
     CHECK_STATUS(sys_irq_bind(line, stage.tick, 1), OK);

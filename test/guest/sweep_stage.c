@@ -141,7 +141,7 @@ struct worker_plan stage_own(worker_code *code) {
     return (struct worker_plan){.code = code, .own_space = true, .own_table = true};
 }
 
-static void bystander_make(struct stage *stage) {
+static void bystander_make(struct sweep_stage *stage) {
     struct worker_plan plan = stage_own(role_nothing);
     uint64_t words[sizeof(struct thread_registers) / 8];
     plan.priority = 1;
@@ -165,7 +165,7 @@ static void quiet_guard(void) {
     worker_let_run(test_limit_default_ns() + CASE_LIMIT_MS * 1000000ULL);
 }
 
-void stage_init(struct stage *stage, enum interrupt interrupt) {
+void stage_init(struct sweep_stage *stage, enum interrupt interrupt) {
     memset(stage, 0, sizeof(*stage));
     stage->interrupt = interrupt;
     if (interrupt == INTERRUPT_NMI)
@@ -196,7 +196,7 @@ void stage_init(struct stage *stage, enum interrupt interrupt) {
     worker_resume(&stage->client);
 }
 
-struct raw_registers *stage_add_step(struct stage *stage, enum syscall_number number) {
+struct raw_registers *stage_add_step(struct sweep_stage *stage, enum syscall_number number) {
     uint64_t index = stage->client.view->in[IN_STEPS]++;
     struct raw_registers *registers = &stage_view(stage)->given[index];
     fill_registers(registers, 0xc11e + (index << 20));
@@ -204,7 +204,7 @@ struct raw_registers *stage_add_step(struct stage *stage, enum syscall_number nu
     return registers;
 }
 
-void stage_add_call(struct stage *stage, enum syscall_number number, const uint64_t arguments[static 6]) {
+void stage_add_call(struct sweep_stage *stage, enum syscall_number number, const uint64_t arguments[static 6]) {
     struct raw_registers *registers = stage_add_step(stage, number);
     registers->rdi = arguments[0];
     registers->rsi = arguments[1];
@@ -214,14 +214,14 @@ void stage_add_call(struct stage *stage, enum syscall_number number, const uint6
     registers->r9 = arguments[5];
 }
 
-void stage_add_store(struct stage *stage, uaddr_t at) {
+void stage_add_store(struct sweep_stage *stage, uaddr_t at) {
     uint64_t index = stage->client.view->in[IN_STEPS];
     stage_add_step(stage, 0)->rax = at;
     stage->client.view->in[IN_STORES] |= 1ULL << index;
 }
 
 /* Run one round: the operation, with an interrupt `delay_ns` after its start. */
-static uint64_t round_run(struct stage *stage, enum interrupt interrupt, uint64_t delay_ns) {
+static uint64_t round_run(struct sweep_stage *stage, enum interrupt interrupt, uint64_t delay_ns) {
     struct worker_view *view = stage->client.view;
     uint64_t before = stage->intruder.view->out[OUT_COUNT];
     memset(view->message->words, 0x3d, sizeof(view->message->words));
@@ -240,7 +240,7 @@ static uint64_t round_run(struct stage *stage, enum interrupt interrupt, uint64_
 }
 
 /* Compare the round with one without an interrupt. False: something differs. */
-static bool round_is_same(struct stage *stage) {
+static bool round_is_same(struct sweep_stage *stage) {
     const struct worker_view *view = stage->client.view;
     struct thread_registers seen = worker_read(stage->bystander.thread).registers;
     bool same = CHECK(memcmp(stage_view(stage)->found, stage->reference, sizeof(stage->reference)) == 0);
@@ -257,7 +257,7 @@ static bool counts_are(const struct hook_counts *expected) {
 }
 
 /* Record the operation without an interrupt. Returns how long it takes, including setting the timer. */
-static uint64_t measure(struct stage *stage) {
+static uint64_t measure(struct sweep_stage *stage) {
     for (uint32_t i = 0; i < 3; i++) /* the first few clear memory that was never used */
         (void)round_run(stage, INTERRUPT_NONE, 0);
     memcpy(stage->reference, stage_view(stage)->found, sizeof(stage->reference));
@@ -269,7 +269,7 @@ static uint64_t measure(struct stage *stage) {
     return took_ns + MARGIN_NS;
 }
 
-void stage_sweep(struct stage *stage, const char *name) {
+void stage_sweep(struct sweep_stage *stage, const char *name) {
     uint64_t length_ns = measure(stage);
     uint64_t points = world_command_number("points", stage->interrupt == INTERRUPT_NMI ? NMI_POINTS : POINTS);
     uint64_t step = (length_ns + points - 1) / points, rounds = 0;

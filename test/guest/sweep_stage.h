@@ -34,14 +34,14 @@ _Static_assert(sizeof(struct client_view) <= VIEW_VALUES * sizeof(uint64_t), "fi
 
 enum { OUT_COUNT, OUT_LOST }; /* out[] of server and intruder: turns; turns in which a register changed */
 
-struct stage {
+struct sweep_stage {
     struct worker client, server, intruder, bystander;
     cap_t go, done, tick, endpoint;
     enum interrupt interrupt;
     struct thread_registers bystander_registers;
-    void (*prepare)(struct stage *stage); /* before each round; may be NULL */
-    void (*check)(struct stage *stage);   /* after each round; may be NULL */
-    cap_t scratch[4];                     /* the operation's own */
+    void (*prepare)(struct sweep_stage *stage); /* before each round; may be NULL */
+    void (*check)(struct sweep_stage *stage);   /* after each round; may be NULL */
+    cap_t scratch[4];                           /* the operation's own */
     uint64_t frames;
     struct raw_registers reference[STEPS_MAX];
     struct message_page reference_message;
@@ -49,17 +49,17 @@ struct stage {
 };
 
 /* `interrupt` is the kind that will come. The stage must stay until the case ends. */
-void stage_init(struct stage *stage, enum interrupt interrupt);
+void stage_init(struct sweep_stage *stage, enum interrupt interrupt);
 struct worker_plan stage_own(worker_code *code); /* a worker with a space and a table of its own */
-static inline struct client_view *stage_view(const struct stage *stage) {
+static inline struct client_view *stage_view(const struct sweep_stage *stage) {
     return (void *)(uintptr_t)stage->client.view->out;
 }
 
 /* Add the operation's next step: a system call whose other registers are marked; a system call with arguments; a
  * store to an unmapped address. */
-struct raw_registers *stage_add_step(struct stage *stage, enum syscall_number number);
-void stage_add_call(struct stage *stage, enum syscall_number number, const uint64_t arguments[static 6]);
-void stage_add_store(struct stage *stage, uaddr_t at);
+struct raw_registers *stage_add_step(struct sweep_stage *stage, enum syscall_number number);
+void stage_add_call(struct sweep_stage *stage, enum syscall_number number, const uint64_t arguments[static 6]);
+void stage_add_store(struct sweep_stage *stage, uaddr_t at);
 
 /* Run the operation once without an interrupt, then with one at each instruction in turn, and compare. */
-void stage_sweep(struct stage *stage, const char *name);
+void stage_sweep(struct sweep_stage *stage, const char *name);

@@ -12,8 +12,8 @@
 
 static const struct process_wait_reply exited = {.end = PROCESS_EXITED};
 
-static struct system *const sys = &served_system;
-static struct process_table *const table = &served_system.processes;
+static struct server_context *const context = &served_context;
+static struct process_table *const table = &served_context.processes;
 
 /* ---- rules ---- */
 
@@ -259,7 +259,7 @@ static void background_stops_until_it_is_let_go_on(void) {
     process->first.masked = signal_bit(PROCESS_SIGTTOU);
     CHECK_EQUAL(await_foreground(other, PROCESS_SIGTTOU), P_PERMISSION);
     CHECK_EQUAL(await_foreground(1, PROCESS_SIGTTIN), P_PERMISSION); /* who would let process 1 go on? */
-    CHECK_EQUAL(sys->processes.foreground, shell);
+    CHECK_EQUAL(context->processes.foreground, shell);
     process->session = process->pid;
     CHECK_EQUAL(await_foreground(other, PROCESS_SIGTTIN), P_PERMISSION);
 }

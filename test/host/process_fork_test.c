@@ -19,7 +19,7 @@
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
 #define PAGES_FREE 450U
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 static cap_t thread_of(uint64_t pid) { return world_thread(pid); }
 
@@ -58,7 +58,7 @@ static void end_and_wait(uint64_t parent, uint64_t pid) {
 /* Is the memory as start() and the file have made it? */
 static bool is_as_started(uint64_t pid) {
     uint64_t file_word;
-    uaddr_t heap = world_body(pid)->incarnation.break_start;
+    uaddr_t heap = world_objects(pid)->incarnation.break_start;
     cap_t thread = thread_of(pid);
     memcpy(&file_word, &fake_file[2][8], sizeof file_word);
     return CHECK_EQUAL(world_word(thread, PLAIN), 101) && CHECK_EQUAL(world_word(thread, PLAIN + PAGE_BYTES), 102) &&
@@ -100,7 +100,7 @@ static void child_sees_what_its_parent_has(void) {
     CHECK_EQUAL(world_call(1, 12, &of_child, &child_map, NULL), P_END);
     CHECK(compared > 20);
     CHECK(is_as_started(pid) && is_as_started(child));
-    const struct body *from = world_body(pid), *to = world_body(child);
+    const struct process_objects *from = world_objects(pid), *to = world_objects(child);
     CHECK_EQUAL(to->incarnation.break_end, from->incarnation.break_end);
     CHECK_EQUAL(to->incarnation.places, from->incarnation.places);
     CHECK(world_process(pid)->first.message_frame != world_process(child)->first.message_frame);
@@ -125,15 +125,15 @@ static void child_returns_from_the_call(void) {
     CHECK_EQUAL(entry.rsi, MESSAGE_INFO(OK, 1, 0));
     CHECK_EQUAL(entry.rdx, 0);
     CHECK(entry.rip == parent_entry.rip && entry.rsp == parent_entry.rsp && entry.rbx == 98);
-    const struct body *from = world_body(pid), *to = world_body(child);
-    for (cap_t slot = 1; slot < BODY_TABLE_SLOTS; slot++)
+    const struct process_objects *from = world_objects(pid), *to = world_objects(child);
+    for (cap_t slot = 1; slot < OBJECTS_TABLE_SLOTS; slot++)
         CHECK_EQUAL(fake_table_has(to->table, slot), fake_table_has(from->table, slot));
     CHECK(to->identities[0].kept != 0 && to->identities[0].kept != from->identities[0].kept);
     struct process_get_pid_request request = {0};
     struct process_get_pid_reply reply;
     CHECK_EQUAL(world_call(child, 8, &request, &reply, NULL), OK);
     CHECK(reply.pid == child && reply.parent == pid);
-    CHECK(strcmp(process_find(&sys->processes, child)->name, "prog") == 0);
+    CHECK(strcmp(process_find(&context->processes, child)->name, "prog") == 0);
 }
 
 /* Copy-on-write: parent and child write to every other page; then the second to write a page has
@@ -142,7 +142,7 @@ static void writes_are_ones_own(void) {
     uint64_t child;
     struct world_trace before;
     uint64_t pid = start(&before);
-    uaddr_t heap = world_body(pid)->incarnation.break_start;
+    uaddr_t heap = world_objects(pid)->incarnation.break_start;
     const uaddr_t places[] = {PLAIN, PLAIN + PAGE_BYTES, COPIED + PAGE_BYTES, heap, VARIABLES + 0x200, STACK};
     cap_t parent_thread = thread_of(pid);
     CHECK(world_set_word(parent_thread, STACK, 107));
@@ -155,12 +155,12 @@ static void writes_are_ones_own(void) {
         CHECK(old != UINT64_MAX && !fake_may_access(first, places[i], MEMORY_WRITE));
         if (i >= 3) /* mapped pages of the second, and unmapped ones */
             CHECK_EQUAL(world_word(second, places[i]), old);
-        uint64_t free = sys->frames.free_count;
+        uint64_t free = context->frames.free_count;
         CHECK(world_set_word(first, places[i], 1000 + i));
-        CHECK_EQUAL(sys->frames.free_count, free - 1);
+        CHECK_EQUAL(context->frames.free_count, free - 1);
         CHECK_EQUAL(world_word(second, places[i]), old);
         CHECK(world_set_word(second, places[i], 2000 + i));
-        CHECK_EQUAL(sys->frames.free_count, free - 1); /* it was the page's only holder */
+        CHECK_EQUAL(context->frames.free_count, free - 1); /* it was the page's only holder */
         CHECK_EQUAL(world_word(first, places[i]), 1000 + i);
         CHECK_EQUAL(world_word(second, places[i]), 2000 + i);
     }
@@ -277,9 +277,9 @@ static void fork_with_every_number_of_frames(void) {
     struct world_trace first;
     uint64_t pid = start(&first);
     CHECK(is_as_started(pid)); /* this brings pages */
-    uint64_t parent_needs = PAGES_FREE - sys->frames.free_count;
+    uint64_t parent_needs = PAGES_FREE - context->frames.free_count;
     CHECK_EQUAL(world_fork(pid, &child), OK);
-    uint64_t child_needs = PAGES_FREE - parent_needs - sys->frames.free_count;
+    uint64_t child_needs = PAGES_FREE - parent_needs - context->frames.free_count;
     CHECK(child_needs > 20);
     for (uint64_t pages = 0; pages <= child_needs; pages++) {
         pid = start_with(parent_needs + pages, &first);
@@ -299,8 +299,8 @@ static void too_many_holders_or_processes(void) {
     uint64_t child;
     struct world_trace first;
     uint64_t pid = start(&first);
-    uint32_t *entry = vm_entry(world_body(pid)->incarnation.vm, COPIED + PAGE_BYTES);
-    uint16_t *sharers = &sys->frames.sharers[*entry & VM_FRAME];
+    uint32_t *entry = vm_entry(world_objects(pid)->incarnation.vm, COPIED + PAGE_BYTES);
+    uint16_t *sharers = &context->frames.sharers[*entry & VM_FRAME];
     *sharers = UINT16_MAX;
     struct world_trace before = world_look();
     CHECK_EQUAL(world_fork(pid, &child), P_LIMIT);
@@ -308,12 +308,12 @@ static void too_many_holders_or_processes(void) {
     *sharers = 0;
     CHECK(is_as_started(pid));
     before = world_look();
-    sys->processes.count = PROCESS_MAX; /* as if there were so many */
+    context->processes.count = PROCESS_MAX; /* as if there were so many */
     CHECK_EQUAL(world_fork(pid, &child), P_LIMIT);
-    sys->processes.count = before.processes;
-    sys->processes.thread_count = PROCESS_ALL_THREADS_MAX;
+    context->processes.count = before.processes;
+    context->processes.thread_count = PROCESS_ALL_THREADS_MAX;
     CHECK_EQUAL(world_fork(pid, &child), P_LIMIT);
-    sys->processes.thread_count = before.processes;
+    context->processes.thread_count = before.processes;
     CHECK(world_same(&before));
     CHECK_EQUAL(world_fork(0, &child), P_NO_PROCESS);
 }
@@ -371,18 +371,18 @@ static void capabilities_are_passed_on(void) {
     uint64_t child;
     struct world_trace before;
     uint64_t pid = start(&before);
-    cap_t from = world_body(pid)->table;
-    for (cap_t slot = BODY_SLOT_GIVEN + 1; slot < BODY_TABLE_SLOTS; slot += 2)
+    cap_t from = world_objects(pid)->table;
+    for (cap_t slot = OBJECTS_SLOT_GIVEN + 1; slot < OBJECTS_TABLE_SLOTS; slot += 2)
         CHECK_EQUAL(sys_cap_copy(from, slot, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
-    CHECK_EQUAL(sys_cap_copy(from, BODY_SLOT_THREADS + 5, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
+    CHECK_EQUAL(sys_cap_copy(from, OBJECTS_SLOT_THREADS + 5, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
     CHECK_EQUAL(world_fork(pid, &child), OK);
-    for (cap_t slot = BODY_SLOT_GIVEN; slot < BODY_TABLE_SLOTS; slot++)
-        CHECK(fake_table_has(world_body(child)->table, slot) == fake_table_has(from, slot));
-    CHECK(!fake_table_has(world_body(child)->table, BODY_SLOT_THREADS + 5));
+    for (cap_t slot = OBJECTS_SLOT_GIVEN; slot < OBJECTS_TABLE_SLOTS; slot++)
+        CHECK(fake_table_has(world_objects(child)->table, slot) == fake_table_has(from, slot));
+    CHECK(!fake_table_has(world_objects(child)->table, OBJECTS_SLOT_THREADS + 5));
     end_and_wait(pid, child);
-    CHECK_EQUAL(sys_cap_delete(from, BODY_SLOT_GIVEN).status, OK);
+    CHECK_EQUAL(sys_cap_delete(from, OBJECTS_SLOT_GIVEN).status, OK);
     CHECK_EQUAL(world_fork(pid, &child), OK);
-    CHECK(!fake_table_has(world_body(child)->table, BODY_SLOT_GIVEN));
+    CHECK(!fake_table_has(world_objects(child)->table, OBJECTS_SLOT_GIVEN));
     end_and_wait(pid, child);
     end_and_wait(1, pid);
     CHECK(world_same(&before));

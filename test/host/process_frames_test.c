@@ -22,7 +22,7 @@ static void start_frames(void) {
 }
 
 static void frames_runs_stay_in_their_region(void) {
-    struct frame_run run;
+    struct memory_run run;
     start_frames();
     CHECK(frames_take(&frames, 64, 64, &run) && run.memory == 10 && run.offset_pages == 0);
     CHECK(frames_take(&frames, 201, 1, &run) && run.memory == 11 && run.page_count == REGION_PAGES);
@@ -39,7 +39,7 @@ static void frames_runs_stay_in_their_region(void) {
 
 /* Frames that pools gave back go to pools again, and to nothing else as long as there is room elsewhere. */
 static void frames_for_pools_are_apart(void) {
-    struct frame_run pool, run;
+    struct memory_run pool, run;
     start_frames();
     CHECK(frames_take_for_pool(&frames, 12, 12, &pool) && pool.memory == 11);
     const uint64_t first = pool.offset_pages;
@@ -54,7 +54,7 @@ static void frames_for_pools_are_apart(void) {
 /* As many regions as a machine can have: every frame is handed out once, and found again in its region. */
 static void frames_of_many_regions(void) {
     static uint64_t much[FRAMES_REGIONS_MAX * 20];
-    struct frame_run run;
+    struct memory_run run;
     uint64_t all = 0;
     memset(&frames, 0, sizeof frames);
     for (uint32_t i = 0; i < FRAMES_REGIONS_MAX; i++) {
@@ -67,21 +67,21 @@ static void frames_of_many_regions(void) {
     for (uint64_t i = 0, region = 0, offset = 0; i < all; i++) {
         CHECK(frames_take(&frames, 1, 1, &run) && run.memory == 10 + region && run.offset_pages == offset);
         uint32_t number = frames_number_of(&frames, &run);
-        struct frame_run same = frames_run_of(&frames, number);
+        struct memory_run same = frames_run_of(&frames, number);
         CHECK(same.memory == run.memory && same.offset_pages == run.offset_pages);
         offset = offset == region % 3 ? 0 : offset + 1;
         region += offset == 0;
     }
     CHECK(!frames_take(&frames, 1, 1, &run));
     for (uint32_t i = FRAMES_REGIONS_MAX; i-- > 0;)
-        frames_give(&frames, &(struct frame_run){10 + i, 0, 1 + i % 3});
+        frames_give(&frames, &(struct memory_run){10 + i, 0, 1 + i % 3});
     CHECK_EQUAL(frames.free_count, all);
     CHECK(frames_take(&frames, 3, 3, &run) && run.memory == 12 && run.offset_pages == 0);
 }
 
 /* Random takes and gives, compared with a plain array of owners: no frame is given out twice, or lost. */
 static void frames_against_a_model(void) {
-    static struct frame_run held[256];
+    static struct memory_run held[256];
     static uint8_t owned[REGIONS][REGION_PAGES];
     uint32_t held_count = 0;
     uint64_t held_pages = 0;
@@ -90,8 +90,8 @@ static void frames_against_a_model(void) {
     memset(owned, 0, sizeof owned);
     for (uint32_t step = 0; step < 20000; step++) {
         uint64_t random = check_random(&state);
-        struct frame_run run;
-        bool (*take)(struct frames *, uint64_t, uint64_t, struct frame_run *) =
+        struct memory_run run;
+        bool (*take)(struct frames *, uint64_t, uint64_t, struct memory_run *) =
             random % 4 ? frames_take_for_pool : frames_take;
         if (random % 2 == 0 && held_count < 256 && take(&frames, random / 4 % 30 + 1, 1, &run)) {
             for (uint64_t i = 0; i < run.page_count; i++)
@@ -113,7 +113,7 @@ static void frames_against_a_model(void) {
     }
     while (held_count > 0)
         frames_give(&frames, &held[--held_count]);
-    struct frame_run run;
+    struct memory_run run;
     CHECK(frames_take(&frames, REGION_PAGES, REGION_PAGES, &run)); /* all in one piece again */
 }
 
@@ -134,7 +134,7 @@ static void shared_frames_against_a_model(void) {
             if (frame == FRAMES_NONE)
                 continue;
             CHECK_EQUAL(holders[frame]++, 0);
-            struct frame_run run = frames_run_of(&frames, frame);
+            struct memory_run run = frames_run_of(&frames, frame);
             CHECK(run.page_count == 1 && frames_number_of(&frames, &run) == frame);
             held[held_count++] = frame;
             distinct++;
@@ -153,7 +153,7 @@ static void shared_frames_against_a_model(void) {
     }
     while (held_count > 0)
         frames_drop(&frames, held[--held_count]);
-    struct frame_run run;
+    struct memory_run run;
     CHECK(frames_take(&frames, REGION_PAGES, REGION_PAGES, &run));
 }
 
@@ -167,7 +167,7 @@ static void single_frames_are_all_given_out(void) {
         uint32_t frame = frames_take_one(&frames);
         CHECK(frame > last);
         last = frame;
-        struct frame_run run = frames_run_of(&frames, frame);
+        struct memory_run run = frames_run_of(&frames, frame);
         CHECK(run.memory >= 10 && run.memory < 10 + REGIONS && run.offset_pages < REGION_PAGES);
         CHECK(!seen[run.memory - 10][run.offset_pages]);
         seen[run.memory - 10][run.offset_pages] = true;

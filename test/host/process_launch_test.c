@@ -8,7 +8,7 @@
 #include "test/host/check.h"
 #include "test/host/process_world.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 /* What does a new process find: its image, its stack, its capabilities? */
 static void new_process_finds_everything(void) {
@@ -19,7 +19,7 @@ static void new_process_finds_everything(void) {
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     CHECK_EQUAL(pid, 2);
     CHECK(!world_odd_call);
-    const struct body *body = world_body(pid);
+    const struct process_objects *objects = world_objects(pid);
     cap_t thread = world_thread(pid);
     CHECK(fake_thread_runs(thread, &entry));
     CHECK_EQUAL(entry.rip, WORLD_BASE + 0x800);
@@ -45,7 +45,8 @@ static void new_process_finds_everything(void) {
     CHECK_EQUAL(world_word(thread, at + 64), 0);
     CHECK_EQUAL(world_word(thread, at + 72), AT_PHDR);
     CHECK_EQUAL(world_word(thread, at + 80), WORLD_BASE + 0x40);
-    CHECK(fake_table_has(body->table, 1) && fake_table_has(body->table, 33) && !fake_table_has(body->table, 34));
+    CHECK(fake_table_has(objects->table, 1) && fake_table_has(objects->table, 33) &&
+          !fake_table_has(objects->table, 34));
     CHECK_EQUAL(world_word(thread, LAYOUT_MESSAGE), 0);
 }
 
@@ -100,7 +101,7 @@ struct places {
 
 /* Where a process's parts lie; all must be within the layout's limits. */
 static struct places look_for(uint64_t pid) {
-    const struct incarnation *incarnation = &world_body(pid)->incarnation;
+    const struct incarnation *incarnation = &world_objects(pid)->incarnation;
     struct thread_registers entry = {0};
     CHECK(fake_thread_runs(world_thread(pid), &entry));
     struct places places = {.base = entry.rip - 0x800, .pointer = entry.rsp, .mappings = incarnation->places};
@@ -124,8 +125,8 @@ static struct places look_for(uint64_t pid) {
 static void start_somewhere(uint64_t align) {
     world_start(400);
     make_movable(align);
-    sys->fixed_addresses = false;
-    random_start(&sys->random, "seed", 4);
+    context->fixed_addresses = false;
+    random_start(&context->random, "seed", 4);
     CHECK_EQUAL(world_start_first(), OK);
 }
 
@@ -165,9 +166,9 @@ static void addresses_are_kept_or_fixed(void) {
     start_somewhere(PAGE_BYTES);
     struct places first = look_for(1), other;
     CHECK_EQUAL(world_fork(1, &pid), OK);
-    const struct image_marks *marks = &world_body(1)->incarnation.images;
-    CHECK(marks->count == 1 && memcmp(marks, &world_body(pid)->incarnation.images, sizeof *marks) == 0);
-    const struct vm *vm = world_body(1)->incarnation.vm, *copy = world_body(pid)->incarnation.vm;
+    const struct image_marks *marks = &world_objects(1)->incarnation.images;
+    CHECK(marks->count == 1 && memcmp(marks, &world_objects(pid)->incarnation.images, sizeof *marks) == 0);
+    const struct vm *vm = world_objects(1)->incarnation.vm, *copy = world_objects(pid)->incarnation.vm;
     const struct vm_region *region = vm_next_region(vm, 0);
     for (; region != NULL; region = vm_next_region(vm, region->end)) {
         const struct vm_region *same = vm_next_region(copy, region->start);
@@ -179,7 +180,7 @@ static void addresses_are_kept_or_fixed(void) {
     start_somewhere(PAGE_BYTES);
     other = look_for(1);
     CHECK(memcmp(&first, &other, sizeof first) == 0);
-    sys->fixed_addresses = true;
+    context->fixed_addresses = true;
     CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
     other = look_for(1);
     CHECK(other.base == LAYOUT_IMAGE_BASE && other.stack_end == LAYOUT_STACK_TOP);
@@ -251,12 +252,12 @@ static void exec_fails_at_every_call(void) {
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    const struct body *body = world_body(pid);
+    const struct process_objects *objects = world_objects(pid);
     CHECK(fake_thread_runs(world_thread(pid), &entry_before));
     struct world_trace before = world_look();
     CHECK_EQUAL(world_exec(pid), SERVER_DEFERRED); /* its present image came by exec, too */
     CHECK(world_same(&before));
-    cap_t space = body->incarnation.space;
+    cap_t space = objects->incarnation.space;
     uint32_t k = 1;
     for (;; k++) {
         fake_fail_at(k);
@@ -266,7 +267,7 @@ static void exec_fails_at_every_call(void) {
         CHECK(status != OK && status != SERVER_DEFERRED);
         world_unstage(pid);
         CHECK(world_same(&before));
-        CHECK_EQUAL(body->incarnation.space, space);
+        CHECK_EQUAL(objects->incarnation.space, space);
         CHECK(fake_thread_runs(world_thread(pid), &entry_after));
         CHECK(memcmp(&entry_before, &entry_after, sizeof entry_before) == 0);
         CHECK_EQUAL(world_word(world_thread(pid), entry_after.rsp), 2);
@@ -275,7 +276,7 @@ static void exec_fails_at_every_call(void) {
     printf("# exec makes %u calls that can fail\n", k - 1);
     CHECK(k > 20);
     CHECK(world_same(&before)); /* the new image takes exactly as much */
-    CHECK(fake_table_has(body->table, 33));
+    CHECK(fake_table_has(objects->table, 33));
     CHECK_EQUAL(world_word(world_thread(pid), entry_after.rsp), 2);
 }
 
@@ -284,7 +285,7 @@ static void memory_runs_out_at_every_frame(void) {
     uint64_t pid;
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
-    uint64_t needed = 400 - sys->frames.free_count;
+    uint64_t needed = 400 - context->frames.free_count;
     for (uint64_t pages = needed; pages < 2 * needed + 2; pages++) {
         world_start(pages);
         CHECK_EQUAL(world_start_first(), OK);
@@ -351,18 +352,19 @@ static void refusals_have_reasons(void) {
 static void exec_keeps_what_is_named(void) {
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
-    const struct body *body = world_body(1);
+    const struct process_objects *objects = world_objects(1);
     struct world_trace before = world_look();
-    CHECK_EQUAL(sys_cap_copy(body->table, 40, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
-    CHECK_EQUAL(sys_cap_copy(body->table, 2, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status,
+    CHECK_EQUAL(sys_cap_copy(objects->table, 40, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
+    CHECK_EQUAL(sys_cap_copy(objects->table, 2, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status,
                 OK); /* where it has nothing to do */
     CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
-    CHECK(fake_table_has(body->table, 1) && fake_table_has(body->table, 33));
+    CHECK(fake_table_has(objects->table, 1) && fake_table_has(objects->table, 33));
     CHECK(world_same(&before));
-    CHECK_EQUAL(sys_cap_copy(body->table, 50, RANGE(33, body->table), RIGHTS_ALL, 0).status, OK);
-    CHECK_EQUAL(sys_cap_delete(body->table, 33).status, OK);
+    CHECK_EQUAL(sys_cap_copy(objects->table, 50, RANGE(33, objects->table), RIGHTS_ALL, 0).status, OK);
+    CHECK_EQUAL(sys_cap_delete(objects->table, 33).status, OK);
     CHECK_EQUAL(world_exec(1), SERVER_DEFERRED); /* nothing lies there: left out */
-    CHECK(fake_table_has(body->table, 1) && !fake_table_has(body->table, 33) && !fake_table_has(body->table, 50));
+    CHECK(fake_table_has(objects->table, 1) && !fake_table_has(objects->table, 33) &&
+          !fake_table_has(objects->table, 50));
 }
 
 /* A revoked capability does not keep its holder from starting programs. */
@@ -370,9 +372,9 @@ static void dead_capabilities_are_left_out(void) {
     uint64_t pid;
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
-    CHECK_EQUAL(sys_cap_delete(world_body(1)->table, 33).status, OK);
+    CHECK_EQUAL(sys_cap_delete(world_objects(1)->table, 33).status, OK);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    CHECK(!fake_table_has(world_body(pid)->table, 33));
+    CHECK(!fake_table_has(world_objects(pid)->table, 33));
 }
 
 int main(void) {

@@ -7,7 +7,7 @@
 #include "test/host/check.h"
 #include "test/host/process_world.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 static void wait_and_exit_in_both_orders(void) {
     uint64_t pid;
@@ -41,7 +41,7 @@ static void badge_of_nobody_is_refused(void) {
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     CHECK_EQUAL(world_exit(pid, 0), SERVER_DEFERRED);
     struct world_trace before = world_look();
-    const uint64_t badges[] = {0, pid /* ended */, pid + 1, BODY_BADGE(1, 1) /* no such thread */};
+    const uint64_t badges[] = {0, pid /* ended */, pid + 1, OBJECTS_BADGE(1, 1) /* no such thread */};
     for (uint32_t operation = 1; operation < served_protocol.operation_count; operation++)
         for (uint32_t i = 0; i < sizeof badges / sizeof badges[0]; i++)
             CHECK_EQUAL(world_call(badges[i], operation, request, reply, NULL), P_NO_PROCESS);
@@ -69,7 +69,7 @@ static void fault_kills_and_is_told(void) {
 static const char *report_as(uint64_t pid, uint64_t kind, uaddr_t at, uaddr_t stack_pointer,
                              struct process_wait_reply *ret_end) {
     struct server_event event = {
-        MESSAGE_FAULT, BODY_BADGE(pid, 0), {MESSAGE_INFO(kind, FAULT_WORDS, 0), {kind, at, FAULT_ACCESS_WRITE, 0}}};
+        MESSAGE_FAULT, OBJECTS_BADGE(pid, 0), {MESSAGE_INFO(kind, FAULT_WORDS, 0), {kind, at, FAULT_ACCESS_WRITE, 0}}};
     struct fault_message fault = {.registers.rsp = stack_pointer};
     memcpy(program.message->words, &fault, sizeof fault);
     world_log[0] = 0;
@@ -197,14 +197,14 @@ static void fault_report_says_what_is_where(void) {
 
 /* A lack of frames is not reported as the program's fault. */
 static void memory_that_is_out_is_told_as_that(void) {
-    struct frame_run run;
+    struct memory_run run;
     struct process_wait_reply end;
     uint64_t pid;
     world_start(400);
     CHECK_EQUAL(world_start_first(), OK);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     uaddr_t variables = WORLD_BASE + 0x3000;
-    while (served_system.frames.free_count > 0 && frames_take(&served_system.frames, 1, 1, &run))
+    while (served_context.frames.free_count > 0 && frames_take(&served_context.frames, 1, 1, &run))
         continue;
     const char *log = report_as(pid, FAULT_PAGE, variables, 0, &end);
     CHECK(strstr(log, "out of memory: process 2 (prog), with ") != NULL && strstr(log, "page fault") == NULL);
@@ -228,7 +228,7 @@ static void interrupt_and_kill(void) {
     CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGINT);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     struct process_set_foreground_request foreground = {.pid = pid};
-    process_enter_group(&sys->processes, world_process(pid), (uint32_t)pid); /* as the shell does */
+    process_enter_group(&context->processes, world_process(pid), (uint32_t)pid); /* as the shell does */
     CHECK_EQUAL(world_call(1, 9, &foreground, &set, NULL), OK);
     CHECK_EQUAL(world_call(pid, 7, &kill, &killed, NULL), P_PERMISSION);
     CHECK_EQUAL(world_call(1, 7, &kill, &killed, NULL), OK); /* which does nothing to process 1 */
@@ -237,7 +237,7 @@ static void interrupt_and_kill(void) {
     delivery_run();
     CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
     CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGINT);
-    CHECK_EQUAL(sys->processes.foreground, 1);
+    CHECK_EQUAL(context->processes.foreground, 1);
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     kill = (struct process_kill_request){pid, 0};
     CHECK_EQUAL(world_call(1, 7, &kill, &killed, NULL), OK);
@@ -263,14 +263,14 @@ static void sleepers_wake_in_time(void) {
     cap_t first = world_deferred;
     request.until_ns = UINT64_MAX;
     CHECK_EQUAL(world_call(1, 13, &request, &reply, NULL), SERVER_DEFERRED);
-    CHECK_EQUAL(wakes_next(&sys->processes.wakes), 6000);
+    CHECK_EQUAL(wakes_next(&context->processes.wakes), 6000);
     world_now_ns = 5999;
     serve_events(EVENT_TIMER);
     CHECK_EQUAL(world_late.count, 0);
     world_now_ns = 6000;
     serve_events(EVENT_TIMER);
     CHECK(world_late.count == 1 && world_late.slot == first);
-    CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
+    CHECK_EQUAL(wakes_next(&context->processes.wakes), DEADLINE_NEVER);
     world_now_ns = 0;
 }
 

@@ -149,7 +149,7 @@ static void map_file_refuses(void) {
         {{8, AREA + 0x10000, PAGE_BYTES, MEMORY_WRITE | MEMORY_EXECUTE, AT, 0, ""}, P_ARGUMENT},
         {{8, PROCESS_MAP_END, PAGE_BYTES, MEMORY_READ, AT, 0, ""}, P_ADDRESS},
         {{8, AREA, PAGE_BYTES, MEMORY_READ, AT, 0, ""}, E_EXISTS},
-        {{8, AREA, (SYSTEM_PAGES_MAX + 1ULL) * PAGE_BYTES, MEMORY_READ, AT, 0, ""}, P_LIMIT},
+        {{8, AREA, (CONTEXT_PAGES_MAX + 1ULL) * PAGE_BYTES, MEMORY_READ, AT, 0, ""}, P_LIMIT},
         {{PROCESS_PATH_MAX + 1, AREA + 0x10000, PAGE_BYTES, MEMORY_READ, AT, 0, ""}, P_NOT_FOUND},
     };
     struct server_call answer;
@@ -166,19 +166,19 @@ static void map_file_refuses(void) {
     CHECK_EQUAL(map_file(pid, &good, &answer), P_NOT_FOUND);
     CHECK(strcmp(answer.reason, "made to fail") == 0);
     fake_fail_at(0);
-    struct vm_file *free_files = sys->files.free;
-    uint32_t file_count = sys->files.used_count;
-    sys->files.free = NULL; /* as if all were in use */
-    sys->files.used_count = VM_FILES_MAX;
+    struct vm_file *free_files = context->files.free;
+    uint32_t file_count = context->files.used_count;
+    context->files.free = NULL; /* as if all were in use */
+    context->files.used_count = VM_FILES_MAX;
     CHECK_EQUAL(map_file(pid, &good, NULL), P_LIMIT);
-    sys->files.free = free_files;
-    sys->files.used_count = file_count;
+    context->files.free = free_files;
+    context->files.used_count = file_count;
     /* as if programs had mapped as much as they may; an image may still be mapped */
-    sys->files.held_count += VM_FILES_MAPPED_MAX;
+    context->files.held_count += VM_FILES_MAPPED_MAX;
     CHECK_EQUAL(map_file(pid, &good, NULL), P_LIMIT);
     CHECK(world_same(&now));
     CHECK_EQUAL(world_exec(pid), SERVER_DEFERRED);
-    sys->files.held_count -= VM_FILES_MAPPED_MAX;
+    context->files.held_count -= VM_FILES_MAPPED_MAX;
     finish(pid);
 }
 
@@ -259,17 +259,17 @@ static void break_moves(void) {
 static void pages_of_its_own_come_back_clean(void) {
     struct process_wait_reply end;
     uint64_t pid = start();
-    sys->store.spare_max = STORE_SPARE_MAX; /* what is given back stays mapped from now on */
+    context->allocator.spare_max = PAGE_ALLOCATOR_SPARE_MAX; /* what is given back stays mapped from now on */
     CHECK_EQUAL(world_unmap(pid, ANCHOR, 1), OK);
     CHECK_EQUAL(world_exit(pid, 0), SERVER_DEFERRED);
     CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
-    CHECK(store_spare_count(&sys->store) >= 4); /* record, vm, regions, leaves */
+    CHECK(page_allocator_spare_count(&context->allocator) >= 4); /* record, vm, regions, leaves */
     CHECK(world_spare_is_clean());
-    const struct store_spare *spare = &sys->store.more_spare;
+    const struct spare_pages *spare = &context->allocator.more_spare;
     const void *clean = spare->clean, *other = spare->other;
     CHECK(clean != NULL && other != NULL);
-    CHECK(store_take(&sys->store, 8) == other); /* clean ones are for whoever wants all of it zero */
-    const uint64_t *words = store_take(&sys->store, PAGE_BYTES);
+    CHECK(page_allocator_take(&context->allocator, 8) == other); /* clean ones are for whoever wants all of it zero */
+    const uint64_t *words = page_allocator_take(&context->allocator, PAGE_BYTES);
     CHECK(words == clean && words[0] == 0);
 }
 

@@ -19,12 +19,12 @@ static void faults_bring_pages(void) {
     cap_t thread = thread_of(pid);
     uaddr_t stack = LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES;
     CHECK(!fake_may_access(thread, stack, MEMORY_READ));
-    uint64_t free = sys->frames.free_count;
+    uint64_t free = context->frames.free_count;
     fault(pid, stack + 5, FAULT_ACCESS_WRITE);
     CHECK(served_server.answer_waits && served_server.answer.info == MESSAGE_INFO(FAULT_RESUME, 0, 0));
     CHECK(fake_may_access(thread, stack, MEMORY_WRITE) && !fake_may_access(thread, stack + PAGE_BYTES, MEMORY_READ));
     CHECK_EQUAL(world_word(thread, stack + 8), 0);
-    CHECK_EQUAL(sys->frames.free_count, free - 2); /* a leaf is new, too */
+    CHECK_EQUAL(context->frames.free_count, free - 2); /* a leaf is new, too */
     struct world_trace now = world_look();
     fault(pid, stack + 5, FAULT_ACCESS_WRITE); /* as if two threads had accessed it at once */
     fault(pid, stack + 5, 0);
@@ -39,11 +39,11 @@ static void touch_in_order(uint64_t pid, const uint32_t *counts) {
     cap_t thread = thread_of(pid);
     uint32_t page = 0;
     for (; *counts != 0; page += *counts++) {
-        uint64_t free = sys->frames.free_count, held = memory_of(pid)->vm->frame_count;
+        uint64_t free = context->frames.free_count, held = memory_of(pid)->vm->frame_count;
         uaddr_t next = ROW + (page + *counts) * PAGE_BYTES;
         bool there = fake_may_access(thread, next, MEMORY_READ);
         fault(pid, ROW + page * PAGE_BYTES + 8, FAULT_ACCESS_WRITE);
-        CHECK_EQUAL(sys->frames.free_count, free - *counts);
+        CHECK_EQUAL(context->frames.free_count, free - *counts);
         CHECK_EQUAL(memory_of(pid)->vm->frame_count, held + *counts);
         for (uint32_t i = 0; i < *counts; i++)
             CHECK(world_word(thread, ROW + (page + i) * PAGE_BYTES) == 0 &&
@@ -68,10 +68,10 @@ static void faults_in_order_bring_more(void) {
 
     pid = start();
     CHECK_EQUAL(world_map(pid, ROW, 40, READ_WRITE, AT, &at), OK);
-    struct frame_run rest;
-    CHECK(frames_take(&sys->frames, sys->frames.free_count - PAGER_PLENTY - 2, 1, &rest));
+    struct memory_run rest;
+    CHECK(frames_take(&context->frames, context->frames.free_count - PAGER_PLENTY - 2, 1, &rest));
     touch_in_order(pid, (const uint32_t[]){1, 2, 1, 1, 0}); /* it is not plenty any more */
-    frames_give(&sys->frames, &rest);
+    frames_give(&context->frames, &rest);
     finish(pid);
 }
 
@@ -105,8 +105,8 @@ static void faults_end_the_process(void) {
         CHECK(world_same(&before));
     }
     uint64_t pid = start();
-    struct frame_run all;
-    while (frames_take(&sys->frames, 1000, 1, &all)) {
+    struct memory_run all;
+    while (frames_take(&context->frames, 1000, 1, &all)) {
     }
     fault(pid, LAYOUT_STACK_TOP - LAYOUT_STACK_BYTES, FAULT_ACCESS_WRITE);
     CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
@@ -151,7 +151,7 @@ static void copied_page_fails_at_every_call(void) {
                 CHECK_EQUAL(world_exit(child, 0), SERVER_DEFERRED);
                 CHECK_EQUAL(world_wait(pid, child, 1, &end), OK);
             }
-            uint64_t free = sys->frames.free_count;
+            uint64_t free = context->frames.free_count;
             fake_fail_at(k);
             uint32_t status = world_touch(thread_of(pid), AREA, MEMORY_WRITE);
             bool failed = fake_failed();
@@ -159,7 +159,7 @@ static void copied_page_fails_at_every_call(void) {
             CHECK_EQUAL(status == OK, !failed);
             CHECK_EQUAL(world_word(thread_of(pid), AREA), 1);
             CHECK(world_set_word(thread_of(pid), AREA, 2));
-            CHECK_EQUAL(sys->frames.free_count, free - (alone == 1 ? 0 : 1));
+            CHECK_EQUAL(context->frames.free_count, free - (alone == 1 ? 0 : 1));
             if (alone == 0) {
                 CHECK_EQUAL(world_word(thread_of(child), AREA), 1);
                 CHECK_EQUAL(world_exit(child, 0), SERVER_DEFERRED);
@@ -227,7 +227,7 @@ static void map_refuses(void) {
         {{AREA, PAGE_BYTES, READ_WRITE, AT}, E_EXISTS},
         {{AREA - PAGE_BYTES, 2 * PAGE_BYTES, READ_WRITE, AT}, E_EXISTS},
         {{WORLD_BASE, PAGE_BYTES, READ_WRITE, AT}, E_EXISTS},
-        {{AREA + 0x10000, (SYSTEM_PAGES_MAX + 1ULL) * PAGE_BYTES, READ_WRITE, AT}, P_LIMIT},
+        {{AREA + 0x10000, (CONTEXT_PAGES_MAX + 1ULL) * PAGE_BYTES, READ_WRITE, AT}, P_LIMIT},
         {{0, UINT64_MAX & ~(PAGE_BYTES - 1), READ_WRITE, 0}, P_LIMIT},
         {{AREA + 0x10000, 600 * PAGE_BYTES, READ_WRITE, AT | TOGETHER}, P_NO_MEMORY},
     };
@@ -266,12 +266,12 @@ static void address_space_has_a_limit(void) {
     uaddr_t at;
     struct process_set_break_reply heap;
     uint64_t used = 5 + 2 + LAYOUT_STACK_BYTES / PAGE_BYTES + 1;
-    CHECK_EQUAL(world_map(pid, 0, SYSTEM_PAGES_MAX - used + 1, MEMORY_READ, 0, &at), P_LIMIT);
-    CHECK_EQUAL(world_map(pid, 0, SYSTEM_PAGES_MAX - used, MEMORY_READ, 0, &at), OK);
+    CHECK_EQUAL(world_map(pid, 0, CONTEXT_PAGES_MAX - used + 1, MEMORY_READ, 0, &at), P_LIMIT);
+    CHECK_EQUAL(world_map(pid, 0, CONTEXT_PAGES_MAX - used, MEMORY_READ, 0, &at), OK);
     CHECK_EQUAL(world_set_break(pid, 0, &heap), OK);
     CHECK_EQUAL(world_set_break(pid, heap.start + 1, &heap), P_LIMIT);
     finish(pid);
-    ((struct maker_file *)(void *)fake_file)->headers[3].p_memsz = (SYSTEM_PAGES_MAX - 2ULL) * PAGE_BYTES;
+    ((struct maker_file *)(void *)fake_file)->headers[3].p_memsz = (CONTEXT_PAGES_MAX - 2ULL) * PAGE_BYTES;
     if (world_spawn(1, &pid, NULL) != OK) /* it may be refused as a whole */
         return;
     CHECK_EQUAL(world_map(pid, 0, 1, MEMORY_READ, 0, &at), P_LIMIT);
@@ -331,7 +331,7 @@ static void unmap_takes_just_the_range(void) {
         CHECK_EQUAL(world_word(thread, AREA + i * PAGE_BYTES), gone ? UINT64_MAX : 10 + i);
         CHECK_EQUAL(fake_may_access(thread, AREA + i * PAGE_BYTES, MEMORY_READ), !gone);
     }
-    CHECK_EQUAL(sys->frames.free_count, now.free_frames - 3);
+    CHECK_EQUAL(context->frames.free_count, now.free_frames - 3);
     CHECK_EQUAL(world_map(pid, AREA + 2 * PAGE_BYTES, 2, READ_WRITE, AT, &at), OK);
     CHECK_EQUAL(world_word(thread, AREA + 2 * PAGE_BYTES), 0); /* not its old contents */
     CHECK_EQUAL(world_map_file(pid, AREA + 0x10000, 3, MEMORY_READ, AT, &at), OK);
@@ -343,7 +343,7 @@ static void unmap_takes_just_the_range(void) {
     CHECK_EQUAL(world_word(thread, AREA + 0x12008), word);
     CHECK_EQUAL(world_unmap(pid, AREA, 0x20), OK); /* several, with holes */
     CHECK_EQUAL(memory_of(pid)->vm->regions.count, 6);
-    CHECK_EQUAL(sys->frames.free_count, now.free_frames + 1);
+    CHECK_EQUAL(context->frames.free_count, now.free_frames + 1);
     CHECK_EQUAL(world_look().files, now.files);
     finish(pid);
 }
@@ -356,7 +356,7 @@ static void replacing_takes_what_was_there(void) {
     CHECK(world_set_word(thread, AREA + PAGE_BYTES, 4));
     struct world_trace now = world_look();
     CHECK_EQUAL(world_map(pid, AREA + PAGE_BYTES, 1, READ_WRITE, AT | REPLACE, &at), OK);
-    CHECK_EQUAL(sys->frames.free_count, now.free_frames + 1);
+    CHECK_EQUAL(context->frames.free_count, now.free_frames + 1);
     CHECK_EQUAL(world_word(thread, AREA + PAGE_BYTES), 0);
     uint64_t word;
     memcpy(&word, fake_file[2], 8);

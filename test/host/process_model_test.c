@@ -14,7 +14,7 @@
 #define CELLS 65536U
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 struct page {
     bool there;
@@ -72,7 +72,7 @@ static bool is_free(const struct model *model, uint64_t first, uint64_t count) {
 
 /* After a failure with REPLACE either nothing or only the removal has happened: the first page tells which. */
 static void note_removal(struct model *model, uint64_t first, uint64_t count) {
-    const struct vm *vm = world_body(model->pid)->incarnation.vm;
+    const struct vm *vm = world_objects(model->pid)->incarnation.vm;
     if (!vm_is_free(vm, AREA + first * PAGE_BYTES, AREA + (first + count) * PAGE_BYTES))
         return;
     for (uint64_t i = 0; i < count; i++)
@@ -213,7 +213,7 @@ static void processes_against_a_model(void) {
             if (check_failed_count > 0)
                 printf("#   seed %u, step %u\n", (uint32_t)seed, step);
         }
-        forks += sys->processes.last_pid;
+        forks += context->processes.last_pid;
         for (uint32_t i = 0; i < PROCESSES; i++) {
             if (models[i].pid != 0)
                 CHECK_EQUAL(world_exit(models[i].pid, 0), SERVER_DEFERRED);

@@ -16,11 +16,11 @@
 #define TOGETHER PROCESS_MAP_TOGETHER
 #define REPLACE PROCESS_MAP_REPLACE
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 static struct world_trace before; /* the state before the process */
 
 static inline cap_t thread_of(uint64_t pid) { return world_thread(pid); }
-static inline struct incarnation *memory_of(uint64_t pid) { return &world_body(pid)->incarnation; }
+static inline struct incarnation *memory_of(uint64_t pid) { return &world_objects(pid)->incarnation; }
 
 /* Start process 1, and a child whose memory is tested. Returns the child's pid. It has a page at AREA,
  * which begins with the word 1. */

@@ -9,19 +9,19 @@
 #define RESERVE 40U
 #define HOGS 6U
 
-static struct frame_run taken[32]; /* by the test */
+static struct memory_run taken[32]; /* by the test */
 static uint32_t taken_count;
 
 /* Take all but so many frames. */
 static void leave(uint64_t page_count) {
-    while (sys->frames.free_count > page_count && taken_count < sizeof taken / sizeof taken[0])
-        CHECK(frames_take(&sys->frames, sys->frames.free_count - page_count, 1, &taken[taken_count++]));
-    CHECK_EQUAL(sys->frames.free_count, page_count);
+    while (context->frames.free_count > page_count && taken_count < sizeof taken / sizeof taken[0])
+        CHECK(frames_take(&context->frames, context->frames.free_count - page_count, 1, &taken[taken_count++]));
+    CHECK_EQUAL(context->frames.free_count, page_count);
 }
 
 static void give_back(void) {
     while (taken_count > 0)
-        frames_give(&sys->frames, &taken[--taken_count]);
+        frames_give(&context->frames, &taken[--taken_count]);
 }
 
 static uint64_t child_of(uint64_t parent) {
@@ -37,9 +37,9 @@ static bool touch(uint64_t pid, uaddr_t at, uint64_t page_count) {
         struct server_event event = {
             MESSAGE_FAULT, pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, page, FAULT_ACCESS_WRITE, 0x1234}}};
         served_server.answer_waits = false;
-        pressure_take_for(sys, (uint32_t)pid);
+        pressure_take_for(context, (uint32_t)pid);
         serve_fault(&event);
-        pressure_take_for(sys, 0);
+        pressure_take_for(context, 0);
         if (!served_server.answer_waits)
             return false;
         CHECK(world_set_word(thread_of(pid), page, pid + i));
@@ -73,7 +73,7 @@ static void last_frames_are_kept(void) {
     struct process_fork_request fork_request = {0};
     struct process_fork_reply fork_reply;
     struct server_call call;
-    sys->reserve = RESERVE;
+    context->reserve = RESERVE;
     leave(RESERVE + 3);
     struct world_trace now = world_look();
     CHECK_EQUAL(world_call(pid, 15, &request, &reply, &call), P_NO_MEMORY);
@@ -88,7 +88,7 @@ static void last_frames_are_kept(void) {
     CHECK_EQUAL(world_map(pid, AREA + 0x100000, 4, READ_WRITE, AT, &at), OK); /* a mapping alone takes no frames */
     CHECK_EQUAL(world_unmap(pid, AREA + 0x100000, 4), OK);
     child = child_of(1); /* of the reserve */
-    CHECK(sys->frames.free_count < RESERVE);
+    CHECK(context->frames.free_count < RESERVE);
     CHECK_EQUAL(world_exit(child, 0), SERVER_DEFERRED);
     struct process_wait_reply end;
     CHECK_EQUAL(world_wait(1, child, 1, &end), OK);
@@ -97,11 +97,14 @@ static void last_frames_are_kept(void) {
     finish(pid);
 }
 
-/* The store is full of one process's leaves: that process ends when another needs a record. Process 1 has some left. */
+/*
+ * The page allocator is full of one process's leaves: that process ends when another needs a record. Process 1 has some
+ * left.
+ */
 static void last_records_are_kept(void) {
     uint64_t pid = start(), hog = child_of(1), child;
     uaddr_t at;
-    sys->reserve = RESERVE;
+    context->reserve = RESERVE;
     CHECK_EQUAL(world_map(hog, AREA, 20, READ_WRITE, AT, &at), OK);
     CHECK(touch(hog, AREA, 20));
     for (uaddr_t part = AREA + (1ULL << 31); part < AREA + (1ULL << 31) + (4ULL << 23); part += 1ULL << 23) {
@@ -111,13 +114,13 @@ static void last_records_are_kept(void) {
     CHECK_EQUAL(world_map(pid, AREA + (1ULL << 32), 60, READ_WRITE, AT, &at), OK);
     CHECK(touch(pid, AREA + (1ULL << 32), 59)); /* more frames, but fewer records */
     CHECK_EQUAL(world_map(pid, AREA + (2ULL << 32), 1, READ_WRITE, AT, &at), OK);
-    uint32_t lowest = sys->store.lowest_free;
-    sys->store.lowest_free = STORE_PAGES_MAX - STORE_RESERVE;
+    uint32_t lowest = context->allocator.lowest_free;
+    context->allocator.lowest_free = PAGE_ALLOCATOR_PAGES_MAX - PAGE_ALLOCATOR_RESERVE;
     CHECK_EQUAL(world_spawn(pid, &child, NULL), P_NO_MEMORY);
     CHECK(touch(pid, AREA + (2ULL << 32), 1)); /* the hog's records are free now */
     CHECK(is_alive(pid) && !is_alive(hog));
     CHECK(ended_for_memory(1, hog));
-    sys->store.lowest_free = lowest;
+    context->allocator.lowest_free = lowest;
     finish(pid);
 }
 
@@ -125,7 +128,7 @@ static void last_records_are_kept(void) {
 static void most_frames_end(void) {
     uint64_t small = start(), hog, forked;
     uaddr_t at;
-    sys->reserve = RESERVE;
+    context->reserve = RESERVE;
     hog = child_of(1);
     CHECK_EQUAL(world_map(hog, AREA, 120, READ_WRITE, AT, &at), OK);
     CHECK_EQUAL(world_map(small, AREA + 0x100000, 40, READ_WRITE, AT, &at), OK);
@@ -138,7 +141,7 @@ static void most_frames_end(void) {
     CHECK(is_alive(small) && is_alive(forked) && !is_alive(hog));
     CHECK(ended_for_memory(1, hog));
     CHECK(strstr(world_log, "is killed for process 2") != NULL);
-    CHECK(sys->frames.free_count >= RESERVE);
+    CHECK(context->frames.free_count >= RESERVE);
     give_back();
     CHECK_EQUAL(world_exit(forked, 0), SERVER_DEFERRED);
     struct process_wait_reply end;
@@ -152,7 +155,7 @@ static void accounts_come_first(void) {
     uaddr_t at;
     struct process_set_limit_request limit = {PROCESS_LIMIT_PROCESSES, 9, 9};
     struct process_set_limit_reply reply;
-    sys->reserve = RESERVE;
+    context->reserve = RESERVE;
     hog = child_of(1);
     CHECK_EQUAL(world_map(hog, AREA, 60, READ_WRITE, AT, &at), OK);
     CHECK(touch(hog, AREA, 60));
@@ -180,11 +183,11 @@ static void accounts_come_first(void) {
 static void first_ends_last(void) {
     uint64_t pid = start();
     uaddr_t at;
-    sys->reserve = RESERVE;
+    context->reserve = RESERVE;
     CHECK_EQUAL(world_map(1, AREA, 400, READ_WRITE, AT, &at), OK);
     leave(RESERVE);
     CHECK(touch(1, AREA, RESERVE - 2));
-    CHECK(is_alive(pid) && sys->frames.free_count < 3);
+    CHECK(is_alive(pid) && context->frames.free_count < 3);
     CHECK(touch(1, AREA + (RESERVE - 2) * PAGE_BYTES, 10));
     CHECK(!is_alive(pid));
     CHECK(ended_for_memory(1, pid));
@@ -202,7 +205,7 @@ static void hogs_at_random(void) {
         uint64_t innocent = start(), state = seed, hogs[HOGS];
         uaddr_t at;
         uint32_t ended = 0;
-        sys->reserve = RESERVE;
+        context->reserve = RESERVE;
         struct world_trace now = world_look();
         for (uint32_t i = 0; i < HOGS; i++) {
             hogs[i] = child_of(1);
@@ -217,7 +220,7 @@ static void hogs_at_random(void) {
                 (void)touch(hog, AREA + (random >> 20) % 580 * PAGE_BYTES, 1 + (random >> 40) % 16);
             }
             CHECK(touch(innocent, AREA, 1) && is_alive(1));
-            CHECK(sys->frames.free_count + 3 >= RESERVE); /* a table or two may come of it */
+            CHECK(context->frames.free_count + 3 >= RESERVE); /* a table or two may come of it */
             for (uint32_t i = 0; i < HOGS; i++) {
                 if (hogs[i] == 0 || is_alive(hogs[i]))
                     continue;

@@ -4,7 +4,7 @@
 #include "servers/process/programs/strings.h"
 #include "servers/process/records/process.h"
 #include "test/host/check.h"
-#include "test/host/process_store.h"
+#include "test/host/process_pages.h"
 
 static struct process_table table;
 
@@ -17,8 +17,8 @@ static struct process *begin(uint32_t parent) {
 static void start_table(void) {
     memset(&table, 0, sizeof table);
     process_table_init(&table, NULL, sizeof(struct process));
-    test_store_left = UINT32_MAX / 2;
-    test_store_taken = 0;
+    test_pages_left = UINT32_MAX / 2;
+    test_pages_taken = 0;
     CHECK_EQUAL(begin(0)->pid, 1);
 }
 
@@ -26,7 +26,7 @@ static void start_table(void) {
 static void finish_table(void) {
     struct process *process;
     while ((process = process_find_from(&table, 0)) != NULL) {
-        struct thread *thread;
+        struct process_thread *thread;
         while ((thread = thread_next(process, NULL)) != NULL)
             thread_end(&table, thread);
         if (!process->ended)
@@ -36,7 +36,7 @@ static void finish_table(void) {
     }
     CHECK_EQUAL(table.count, 0);
     CHECK_EQUAL(table.thread_count, 0);
-    CHECK_EQUAL(test_store_taken, 0);
+    CHECK_EQUAL(test_pages_taken, 0);
     CHECK(list_is_empty(&table.due) && table.wakes.count == 0);
 }
 
@@ -47,9 +47,9 @@ static void pids_count_up_and_pass_over(void) {
         CHECK_EQUAL(begin(1)->pid, i);
     CHECK_EQUAL(process_begin(&table, 1, &one_more), P_LIMIT);
     process_forget(&table, process_find(&table, 5));
-    test_store_left = 0;
+    test_pages_left = 0;
     CHECK_EQUAL(process_begin(&table, 1, &one_more), P_NO_MEMORY);
-    test_store_left = 1;
+    test_pages_left = 1;
     CHECK_EQUAL(begin(1)->pid, PROCESS_MAX + 5);
     CHECK(process_find(&table, 5) == NULL);
     CHECK(process_find(&table, 0) == NULL);
@@ -157,7 +157,7 @@ static void news_are_found_at_once(void) {
     CHECK_EQUAL(child->pid, 77);
     CHECK_EQUAL(process_find_news(&table, first, PROCESS_ANY, PROCESS_WAIT_STOPPED, &child), OK);
     CHECK_EQUAL(child->pid, 50);
-    struct list *last = first->news.next->next;
+    struct links *last = first->news.next->next;
     CHECK(last->next == &first->news); /* the two, and no more */
     finish_table();
 }
@@ -318,7 +318,7 @@ static void groups_are_orphaned(void) {
 
 /* Numbers are used again, ids are not; there are limits; a number keeps its message page. */
 static void threads_have_numbers_and_ids(void) {
-    struct thread *thread, *threads[PROCESS_THREADS_MAX];
+    struct process_thread *thread, *threads[PROCESS_THREADS_MAX];
     start_table();
     struct process *process = process_find(&table, 1);
     for (uint32_t i = 0; i < PROCESS_THREADS_MAX; i++) {
@@ -347,10 +347,10 @@ static void threads_have_numbers_and_ids(void) {
     CHECK_EQUAL(thread_begin(&table, process, THREAD_ANY, &thread), P_LIMIT);
     table.thread_count = PROCESS_THREADS_MAX - 1;
     struct process *other = begin(1);
-    test_store_left = 0;
+    test_pages_left = 0;
     CHECK_EQUAL(thread_begin(&table, other, 0, &thread), OK);
     CHECK_EQUAL(thread_begin(&table, other, THREAD_ANY, &thread), P_NO_MEMORY);
-    test_store_left = 1;
+    test_pages_left = 1;
     CHECK_EQUAL(thread_begin(&table, other, 5, &thread), OK); /* as fork wants it */
     CHECK_EQUAL(thread->id, 5);
     finish_table();
@@ -359,7 +359,7 @@ static void threads_have_numbers_and_ids(void) {
 /* A bomb leaves some for process 1, so that somebody at its prompt can look, and end the bomb. */
 static void last_processes_are_the_first_ones(void) {
     struct process *one_more;
-    struct thread *thread;
+    struct process_thread *thread;
     start_table();
     struct process *bomb = begin(1), *orphan = begin(bomb->pid);
     orphan->parent = 1;

@@ -12,7 +12,7 @@
 #define LEAST_NS 100000U
 #define STACK_BYTES PROCESS_SIGNAL_STACK_MIN
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 static uaddr_t handler; /* in the image's code */
 static uint64_t pid;
 static cap_t thread;
@@ -47,7 +47,7 @@ static void start(void) {
 
 /* Let the server's timer run out, and nothing else. */
 static void look(void) {
-    uint64_t at_ns = wakes_next(&sys->processes.wakes);
+    uint64_t at_ns = wakes_next(&context->processes.wakes);
     CHECK(at_ns != DEADLINE_NEVER && at_ns > world_now_ns);
     world_now_ns = at_ns;
     serve_events(EVENT_TIMER);
@@ -64,7 +64,7 @@ static void handler_waits_for_the_answer(void) {
     fake_set_served(thread, true);
     CHECK_EQUAL(raise(PROCESS_SIGUSR1), OK);
     CHECK(fake_is_suspended(thread) && !is_handled(&registers));
-    CHECK_EQUAL(wakes_next(&sys->processes.wakes), world_now_ns + LEAST_NS);
+    CHECK_EQUAL(wakes_next(&context->processes.wakes), world_now_ns + LEAST_NS);
     look();
     look();
     CHECK(!is_handled(&registers));
@@ -73,7 +73,7 @@ static void handler_waits_for_the_answer(void) {
     look();
     CHECK(is_handled(&registers));
     CHECK_EQUAL(world_process(pid)->signals.pending, 0);
-    CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
+    CHECK_EQUAL(wakes_next(&context->processes.wakes), DEADLINE_NEVER);
 }
 
 /* At the timeout its call ends with a status that says that its outcome is unknown. */
@@ -89,7 +89,7 @@ static void handler_waits_so_long_and_no_longer(void) {
     CHECK(looks < 200);
     uint64_t rax = world_word(thread, registers.rsi);
     CHECK_EQUAL(rax, E_CANCEL);
-    CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
+    CHECK_EQUAL(wakes_next(&context->processes.wakes), DEADLINE_NEVER);
 }
 
 /* The signal is ignored meanwhile: the thread gets its answer, and goes on. */
@@ -102,7 +102,7 @@ static void thread_goes_on_when_its_signal_is_ignored(void) {
     CHECK(fake_is_suspended(thread));
     look();
     CHECK(!fake_is_suspended(thread));
-    CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
+    CHECK_EQUAL(wakes_next(&context->processes.wakes), DEADLINE_NEVER);
 }
 
 /* A signal that ends or stops the process does not wait for the server. */
@@ -113,7 +113,7 @@ static void end_and_stop_wait_for_nobody(void) {
     CHECK_EQUAL(raise(PROCESS_SIGUSR1), OK);
     CHECK_EQUAL(raise(PROCESS_SIGSTOP), OK);
     CHECK(world_process(pid)->halted);
-    CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER); /* a stopped one is left alone */
+    CHECK_EQUAL(wakes_next(&context->processes.wakes), DEADLINE_NEVER); /* a stopped one is left alone */
     CHECK(fake_is_suspended(thread));
     CHECK_EQUAL(raise(PROCESS_SIGKILL), OK);
     CHECK_EQUAL(world_wait(1, pid, 1, &news), OK);

@@ -25,7 +25,7 @@ struct model {
     cap_t answer;
 };
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 static struct model models[PROCESS_THREADS_MAX];
 static uint64_t pid, state, now_ns, waits_count;
 static uint32_t created, at_the_limit, made_to_fail;
@@ -39,7 +39,7 @@ static uint64_t below(uint64_t limit) { /* xorshift; Marsaglia, "Xorshift RNGs" 
 }
 
 static uint32_t call(uint64_t number, uint32_t operation, const void *request, void *reply) {
-    return world_call(BODY_BADGE(pid, number), operation, request, reply, NULL);
+    return world_call(OBJECTS_BADGE(pid, number), operation, request, reply, NULL);
 }
 
 static struct model *joiner_of(uint64_t number) {
@@ -223,7 +223,7 @@ static void signal_one(uint64_t number) {
     CHECK_EQUAL(status, alive ? (uint32_t)OK : (uint32_t)P_NO_THREAD);
     if (!alive)
         return;
-    struct thread *thread = thread_at(world_process(pid), (uint32_t)(target - models));
+    struct process_thread *thread = thread_at(world_process(pid), (uint32_t)(target - models));
     CHECK(thread->waits == THREAD_RUNS && thread->masked == signal_bit(PROCESS_SIGUSR1) && thread->pending == 0);
     thread->masked = 0; /* as when the handler has left */
     memcpy(program.message->data, &begin, sizeof begin);
@@ -288,10 +288,10 @@ static void threads_against_a_model(void) {
         start();
         run();
         uint64_t number = (uint64_t)__builtin_ctz(world_process(pid)->living);
-        CHECK_EQUAL(world_exit(BODY_BADGE(pid, number), 0), SERVER_DEFERRED);
+        CHECK_EQUAL(world_exit(OBJECTS_BADGE(pid, number), 0), SERVER_DEFERRED);
         CHECK_EQUAL(world_wait(1, pid, 1, &ended), OK);
-        CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
-        CHECK_EQUAL(sys->processes.thread_count, 1);
+        CHECK_EQUAL(wakes_next(&context->processes.wakes), DEADLINE_NEVER);
+        CHECK_EQUAL(context->processes.thread_count, 1);
         if (!CHECK(world_same(&before)))
             printf("#   seed %lu\n", (unsigned long)seed);
     }

@@ -11,11 +11,11 @@
 
 #define PAGES 500U
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 static uaddr_t handler; /* in the image's code */
 
-static struct thread *thread_of(uint64_t badge) {
-    return thread_at(world_process(BODY_BADGE_PID(badge)), BODY_BADGE_NUMBER(badge));
+static struct process_thread *thread_of(uint64_t badge) {
+    return thread_at(world_process(OBJECTS_BADGE_PID(badge)), OBJECTS_BADGE_NUMBER(badge));
 }
 static uint32_t living_count(uint64_t pid) { return (uint32_t)__builtin_popcount(world_process(pid)->living); }
 
@@ -124,12 +124,12 @@ static void thread_begins_with_what_was_asked_for(void) {
     mask_as(pid, 0xf0);
     CHECK_EQUAL(create_as(pid, &id), OK);
     CHECK_EQUAL(id, 1);
-    const struct thread *thread = thread_of(BODY_BADGE(pid, 1));
+    const struct process_thread *thread = thread_of(OBJECTS_BADGE(pid, 1));
     CHECK(fake_thread_runs(thread_of(pid)->object, &parent) && fake_thread_runs(thread->object, &entry));
     CHECK(entry.rip == parent.rip && entry.rsp % 16 == 8 && entry.fs_base == WORLD_BASE);
-    CHECK(entry.rdi == 7 && entry.rcx == 1 && entry.rdx == body_process_slot(1));
+    CHECK(entry.rdi == 7 && entry.rcx == 1 && entry.rdx == objects_process_slot(1));
     CHECK(entry.rsi % PAGE_BYTES == 0 && fake_may_access(thread->object, entry.rsi, MEMORY_WRITE));
-    CHECK(fake_table_has(world_body(pid)->table, entry.rdx));
+    CHECK(fake_table_has(world_objects(pid)->table, entry.rdx));
     CHECK_EQUAL(thread->masked, 0xf0);
     CHECK(fake_thread_config(thread->object).message_offset_pages !=
           fake_thread_config(thread_of(pid)->object).message_offset_pages);
@@ -148,12 +148,12 @@ static void create_fails_at_every_call(void) {
         uint32_t status = create_as(pid, &id);
         failed = fake_failed();
         fake_fail_at(0);
-        if (failed && !CHECK(status != OK && living_count(pid) == 1 && sys->processes.thread_count == 2))
+        if (failed && !CHECK(status != OK && living_count(pid) == 1 && context->processes.thread_count == 2))
             printf("#   after call %u failed\n", k);
         if (failed)
             CHECK_EQUAL(create_as(pid, &id), OK); /* the next one finds nothing in its way */
-        CHECK(fake_table_has(world_body(pid)->table, body_process_slot(1)));
-        CHECK_EQUAL(exit_as(BODY_BADGE(pid, 1), 5), SERVER_DEFERRED);
+        CHECK(fake_table_has(world_objects(pid)->table, objects_process_slot(1)));
+        CHECK_EQUAL(exit_as(OBJECTS_BADGE(pid, 1), 5), SERVER_DEFERRED);
         CHECK(join_as(pid, id, &value) == OK && value == 5);
         struct world_trace with_number = world_look();
         fake_fail_at(k); /* ... and with a number that was used */
@@ -174,10 +174,10 @@ static void create_with_every_number_of_frames(void) {
     struct world_trace before;
     for (uint64_t left = 0; left < 16; left++) {
         uint64_t id;
-        struct frame_run rest;
+        struct memory_run rest;
         start(&before);
         uint64_t pid = spawn_with(1);
-        while (sys->frames.free_count > left && frames_take(&sys->frames, 1, 1, &rest))
+        while (context->frames.free_count > left && frames_take(&context->frames, 1, 1, &rest))
             continue;
         uint32_t status = create_as(pid, &id);
         CHECK(status == OK || status == P_NO_MEMORY);
@@ -209,7 +209,7 @@ static void exit_and_join_fail_at_every_call(void) {
         }
         uint32_t told = world_late.count;
         fake_fail_at(k);
-        CHECK_EQUAL(exit_as(BODY_BADGE(pid, id % PROCESS_THREADS_MAX), 50 + k), SERVER_DEFERRED);
+        CHECK_EQUAL(exit_as(OBJECTS_BADGE(pid, id % PROCESS_THREADS_MAX), 50 + k), SERVER_DEFERRED);
         fake_fail_at(0);
         CHECK(world_late.count == told + 1 && world_late.status == OK && world_late.value == 50 + k);
         CHECK_EQUAL(join_as(pid, id, &value), P_NO_THREAD);
@@ -226,7 +226,7 @@ static void fork_from_a_thread_fails_at_every_call(void) {
     uint64_t child;
     struct world_trace first_trace;
     start(&first_trace);
-    uint64_t pid = spawn_with(7), badge = BODY_BADGE(pid, 5), ignored;
+    uint64_t pid = spawn_with(7), badge = OBJECTS_BADGE(pid, 5), ignored;
     CHECK_EQUAL(exit_as(badge, 0), SERVER_DEFERRED);
     CHECK_EQUAL(join_as(pid, 5, &ignored), OK);
     CHECK_EQUAL(create_as(pid, &ignored), OK); /* number 5 has another id now */
@@ -244,12 +244,12 @@ static void fork_from_a_thread_fails_at_every_call(void) {
     printf("# fork from a thread makes %u calls that can fail\n", k - 1);
     CHECK(k > 24);
     CHECK_EQUAL(world_process(child)->living, 1U << 5);
-    CHECK_EQUAL(thread_of(BODY_BADGE(child, 5))->id, 5 + PROCESS_THREADS_MAX);
-    CHECK(fake_table_has(world_body(child)->table, body_process_slot(5)));
-    CHECK(!fake_table_has(world_body(child)->table, body_process_slot(0)));
-    CHECK_EQUAL(create_as(BODY_BADGE(child, 5), &ignored), OK);
+    CHECK_EQUAL(thread_of(OBJECTS_BADGE(child, 5))->id, 5 + PROCESS_THREADS_MAX);
+    CHECK(fake_table_has(world_objects(child)->table, objects_process_slot(5)));
+    CHECK(!fake_table_has(world_objects(child)->table, objects_process_slot(0)));
+    CHECK_EQUAL(create_as(OBJECTS_BADGE(child, 5), &ignored), OK);
     struct process_wait_reply end;
-    CHECK_EQUAL(world_exit(BODY_BADGE(child, 5), 0), SERVER_DEFERRED);
+    CHECK_EQUAL(world_exit(OBJECTS_BADGE(child, 5), 0), SERVER_DEFERRED);
     CHECK_EQUAL(world_wait(pid, child, 1, &end), OK);
     CHECK(world_same(&before));
     end_and_wait(pid);
@@ -261,11 +261,11 @@ static void exec_with_siblings_fails_at_every_call(void) {
     uint64_t value, id;
     struct world_trace first_trace;
     start(&first_trace);
-    uint64_t pid = spawn_with(6), badge = BODY_BADGE(pid, 2);
+    uint64_t pid = spawn_with(6), badge = OBJECTS_BADGE(pid, 2);
     CHECK_EQUAL(join_as(pid, 1, &value), SERVER_DEFERRED);
-    CHECK_EQUAL(sleep_as(BODY_BADGE(pid, 3), 1000), SERVER_DEFERRED);
-    CHECK_EQUAL(word_wait_as(BODY_BADGE(pid, 4), WORLD_BASE + 0x2000), SERVER_DEFERRED);
-    CHECK_EQUAL(exit_as(BODY_BADGE(pid, 5), 8), SERVER_DEFERRED);
+    CHECK_EQUAL(sleep_as(OBJECTS_BADGE(pid, 3), 1000), SERVER_DEFERRED);
+    CHECK_EQUAL(word_wait_as(OBJECTS_BADGE(pid, 4), WORLD_BASE + 0x2000), SERVER_DEFERRED);
+    CHECK_EQUAL(exit_as(OBJECTS_BADGE(pid, 5), 8), SERVER_DEFERRED);
     struct world_trace before = world_look();
     uint32_t told = world_late.count;
     for (;; k++) {
@@ -279,17 +279,17 @@ static void exec_with_siblings_fails_at_every_call(void) {
         if (!CHECK(world_same(&before) && living_count(pid) == 5 && world_late.count == told))
             printf("#   after call %u failed\n", k);
         for (uint32_t i = 0; i < 5; i++)
-            CHECK(!fake_is_suspended(thread_of(BODY_BADGE(pid, i))->object));
-        CHECK(thread_of(pid)->waits == THREAD_JOINS && thread_of(BODY_BADGE(pid, 3))->waits == THREAD_SLEEPS);
+            CHECK(!fake_is_suspended(thread_of(OBJECTS_BADGE(pid, i))->object));
+        CHECK(thread_of(pid)->waits == THREAD_JOINS && thread_of(OBJECTS_BADGE(pid, 3))->waits == THREAD_SLEEPS);
     }
     printf("# exec with siblings makes %u calls that can fail\n", k - 1);
     CHECK(k > 24);
     CHECK_EQUAL(world_process(pid)->living, 1U << 2);
-    CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
+    CHECK_EQUAL(wakes_next(&context->processes.wakes), DEADLINE_NEVER);
     CHECK_EQUAL(join_as(badge, 5, &value), P_NO_THREAD);
     for (uint32_t i = 0; i < PROCESS_THREADS_MAX; i++) /* nothing is in the way of new ones */
         if (i != 2)
-            CHECK_EQUAL(fake_table_has(world_body(pid)->table, body_process_slot(i)), false);
+            CHECK_EQUAL(fake_table_has(world_objects(pid)->table, objects_process_slot(i)), false);
     CHECK_EQUAL(create_as(badge, &id), OK);
     CHECK_EQUAL(id, PROCESS_THREADS_MAX);
     CHECK(world_process(pid)->past_time_ns >= 30);
@@ -306,8 +306,8 @@ static void last_child_is_told_to_one_and_no_child_to_the_others(void) {
     uint64_t pid = spawn_with(3), child;
     CHECK_EQUAL(world_fork(pid, &child), OK);
     CHECK_EQUAL(world_wait(pid, child, 0, &end), SERVER_DEFERRED);
-    CHECK_EQUAL(world_wait(BODY_BADGE(pid, 1), PROCESS_ANY, 0, &end), SERVER_DEFERRED);
-    CHECK_EQUAL(world_wait(BODY_BADGE(pid, 2), child, 0, &end), SERVER_DEFERRED);
+    CHECK_EQUAL(world_wait(OBJECTS_BADGE(pid, 1), PROCESS_ANY, 0, &end), SERVER_DEFERRED);
+    CHECK_EQUAL(world_wait(OBJECTS_BADGE(pid, 2), child, 0, &end), SERVER_DEFERRED);
     CHECK_EQUAL(world_exit(child, 6), SERVER_DEFERRED);
     CHECK_EQUAL(world_late.count, 3);
     CHECK_EQUAL(world_late.end.value, 6);
@@ -344,7 +344,7 @@ static void handler_with_every_call_failing(void) {
             struct process_wait_reply end;
             struct thread_registers registers;
             start(&before);
-            uint64_t pid = spawn_with(3), badge = BODY_BADGE(pid, 2);
+            uint64_t pid = spawn_with(3), badge = OBJECTS_BADGE(pid, 2);
             handle_as(pid, PROCESS_SIGUSR1);
             let_do(badge, doing);
             fake_fail_at(k);
@@ -401,16 +401,16 @@ static void signal_goes_to_the_first_that_does_not_mask_it(void) {
     uint64_t pid = spawn_with(4);
     handle_as(pid, PROCESS_SIGUSR1);
     for (uint32_t i = 0; i < 4; i++)
-        mask_as(BODY_BADGE(pid, i), i == 2 ? 0 : UINT64_MAX);
+        mask_as(OBJECTS_BADGE(pid, i), i == 2 ? 0 : UINT64_MAX);
     CHECK_EQUAL(kill_as(1, pid, PROCESS_SIGUSR1), OK);
     for (uint32_t i = 0; i < 4; i++) {
-        CHECK(fake_thread_runs(thread_of(BODY_BADGE(pid, i))->object, &registers));
+        CHECK(fake_thread_runs(thread_of(OBJECTS_BADGE(pid, i))->object, &registers));
         CHECK_EQUAL(registers.rip == handler, i == 2);
     }
     CHECK_EQUAL(kill_as(1, pid, PROCESS_SIGUSR1), OK); /* its handler masks it: it waits for whoever is first */
     CHECK_EQUAL(world_process(pid)->signals.pending, signal_bit(PROCESS_SIGUSR1));
-    mask_as(BODY_BADGE(pid, 3), 0);
-    CHECK(fake_thread_runs(thread_of(BODY_BADGE(pid, 3))->object, &registers) && registers.rip == handler);
+    mask_as(OBJECTS_BADGE(pid, 3), 0);
+    CHECK(fake_thread_runs(thread_of(OBJECTS_BADGE(pid, 3))->object, &registers) && registers.rip == handler);
     CHECK_EQUAL(world_process(pid)->signals.pending, 0);
     end_and_wait(pid);
     CHECK(world_same(&before));
@@ -423,11 +423,11 @@ static void stop_and_continue_with_every_call_failing(void) {
     for (uint32_t k = 0; k < 8; k++) {
         uint64_t pid = spawn_with(4);
         struct process_wait_reply news;
-        CHECK_EQUAL(sleep_as(BODY_BADGE(pid, 1), 1000), SERVER_DEFERRED);
-        process_enter_group(&sys->processes, world_process(pid), (uint32_t)pid); /* which its parent holds */
+        CHECK_EQUAL(sleep_as(OBJECTS_BADGE(pid, 1), 1000), SERVER_DEFERRED);
+        process_enter_group(&context->processes, world_process(pid), (uint32_t)pid); /* which its parent holds */
         CHECK_EQUAL(signal_as(pid, 3, PROCESS_SIGTSTP), OK);
         for (uint32_t i = 0; k == 0 && i < 4; i++)
-            CHECK(fake_is_suspended(thread_of(BODY_BADGE(pid, i))->object));
+            CHECK(fake_is_suspended(thread_of(OBJECTS_BADGE(pid, i))->object));
         CHECK(world_wait(1, pid, 1 | PROCESS_WAIT_STOPPED, &news) == OK && news.end == PROCESS_STOPPED);
         handle_as(pid, PROCESS_SIGUSR1);
         CHECK_EQUAL(kill_as(1, pid, PROCESS_SIGUSR1), OK);
@@ -440,7 +440,7 @@ static void stop_and_continue_with_every_call_failing(void) {
             CHECK(world_wait(1, pid, 1 | PROCESS_WAIT_CONTINUED, &news) == OK && news.end == PROCESS_CONTINUED);
             CHECK_EQUAL(world_process(pid)->signals.pending, 0);
             for (uint32_t i = 0; i < 4; i++)
-                CHECK(!fake_is_suspended(thread_of(BODY_BADGE(pid, i))->object));
+                CHECK(!fake_is_suspended(thread_of(OBJECTS_BADGE(pid, i))->object));
         }
         if (!world_process(pid)->ended)
             end_and_wait(pid);
@@ -459,14 +459,14 @@ static void alarm_reaches_a_thread(void) {
     uint64_t pid = spawn_with(3);
     handle_as(pid, PROCESS_SIGALRM);
     mask_as(pid, UINT64_MAX);
-    CHECK_EQUAL(sleep_as(BODY_BADGE(pid, 1), 1000), SERVER_DEFERRED);
-    CHECK_EQUAL(world_call(BODY_BADGE(pid, 2), 25, &request, &reply, NULL), OK);
+    CHECK_EQUAL(sleep_as(OBJECTS_BADGE(pid, 1), 1000), SERVER_DEFERRED);
+    CHECK_EQUAL(world_call(OBJECTS_BADGE(pid, 2), 25, &request, &reply, NULL), OK);
     world_now_ns = 500;
     serve_events(EVENT_TIMER);
     delivery_run();
-    CHECK(fake_thread_runs(thread_of(BODY_BADGE(pid, 1))->object, &registers) && registers.rip == handler);
+    CHECK(fake_thread_runs(thread_of(OBJECTS_BADGE(pid, 1))->object, &registers) && registers.rip == handler);
     CHECK(world_late.count == 1 && world_late.status == P_INTERRUPTED);
-    CHECK_EQUAL(wakes_next(&sys->processes.wakes), DEADLINE_NEVER);
+    CHECK_EQUAL(wakes_next(&context->processes.wakes), DEADLINE_NEVER);
     end_and_wait(pid);
     CHECK(world_same(&before));
 }

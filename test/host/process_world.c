@@ -12,7 +12,7 @@
 #include "servers/process/delivery/delivery.h"
 #include "servers/process/memory/pressure.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 static uint64_t bookkeeping[FAKE_FRAMES / 2];
 
 struct world_late world_late;
@@ -79,7 +79,7 @@ struct result sys_clock_read(void) {
 struct result sys_system_info(uint64_t topic, uint64_t argument) {
     if (topic != INFO_NEXT_SLOT)
         return (struct result){OK, 1};
-    for (cap_t slot = argument >> 32; slot < BODY_TABLE_SLOTS; slot++)
+    for (cap_t slot = argument >> 32; slot < OBJECTS_TABLE_SLOTS; slot++)
         if (fake_table_has((uint32_t)argument, slot))
             return (struct result){OK, slot};
     return (struct result){OK, 0};
@@ -90,38 +90,39 @@ struct result sys_signal_timer(cap_t notification, uint64_t bits, uint64_t deadl
 }
 void world_start(uint64_t pages) {
     fake_reset();
-    memset(sys, 0, sizeof *sys);
+    memset(context, 0, sizeof *context);
     memset(&world_late, 0, sizeof world_late);
     world_now_ns = 0;
     world_odd_call = false;
     world_told_foreground = 0;
     world_log[0] = 0;
     world_strings = (struct process_strings){2, 2, 1};
-    sys->caps = (struct system_caps){.endpoint = FAKE_CAP_ENDPOINT,
-                                     .events = FAKE_CAP_EVENTS,
-                                     .space = FAKE_CAP_SPACE,
-                                     .pool = FAKE_CAP_POOL,
-                                     .files = FAKE_CAP_FILES,
-                                     .console = FAKE_CAP_CONSOLE};
+    context->caps = (struct context_caps){.endpoint = FAKE_CAP_ENDPOINT,
+                                          .events = FAKE_CAP_EVENTS,
+                                          .space = FAKE_CAP_SPACE,
+                                          .pool = FAKE_CAP_POOL,
+                                          .files = FAKE_CAP_FILES,
+                                          .console = FAKE_CAP_CONSOLE};
     uint64_t work_pages = WORK_BYTES / PAGE_BYTES;
-    uint64_t all_pages = work_pages + STORE_KEPT + pages;
-    (void)frames_add_region(&sys->frames, FAKE_CAP_RAM, all_pages); /* the first one always fits */
+    uint64_t all_pages = work_pages + PAGE_ALLOCATOR_KEPT + pages;
+    (void)frames_add_region(&context->frames, FAKE_CAP_RAM, all_pages); /* the first one always fits */
     memset(bookkeeping, 0, sizeof bookkeeping);
-    if (all_pages > FAKE_FRAMES || frames_bookkeeping_bytes(&sys->frames) > sizeof bookkeeping)
+    if (all_pages > FAKE_FRAMES || frames_bookkeeping_bytes(&context->frames) > sizeof bookkeeping)
         __builtin_trap(); /* the test wants more frames than there are */
-    frames_start(&sys->frames, bookkeeping);
-    sys->work = (struct system_work){{FAKE_CAP_RAM, 0, work_pages}, &fake_ram[0][0]};
-    frames_reserve(&sys->frames, &sys->work.run);
-    if (store_init(&sys->store, &sys->frames, FAKE_CAP_SPACE, (uaddr_t)fake_own) != OK)
+    frames_start(&context->frames, bookkeeping);
+    context->work = (struct context_work){{FAKE_CAP_RAM, 0, work_pages}, &fake_ram[0][0]};
+    frames_reserve(&context->frames, &context->work.run);
+    if (page_allocator_init(&context->allocator, &context->frames, FAKE_CAP_SPACE, (uaddr_t)fake_own) != OK)
         __builtin_trap();
-    while (store_spare_count(&sys->store) > 0) /* every page that is needed from now on takes a frame and a call */
-        (void)store_take(&sys->store, 0);
-    sys->store.kept = sys->store.spare_max = 0;
-    process_table_init(&sys->processes, &sys->store, sizeof(struct record));
-    sys->fixed_addresses = true;
-    sys->cpu_count = 1;
-    sys->window = (uaddr_t)fake_file;
-    sys->services[sys->service_count++] = FAKE_CAP_CONSOLE;
+    while (page_allocator_spare_count(&context->allocator) >
+           0) /* every page that is needed from now on takes a frame and a call */
+        (void)page_allocator_take(&context->allocator, 0);
+    context->allocator.kept = context->allocator.spare_max = 0;
+    process_table_init(&context->processes, &context->allocator, sizeof(struct record));
+    context->fixed_addresses = true;
+    context->cpu_count = 1;
+    context->window = (uaddr_t)fake_file;
+    context->services[context->service_count++] = FAKE_CAP_CONSOLE;
 
     struct maker_file file;
     maker_elf(&file, WORLD_BASE);
@@ -133,17 +134,17 @@ void world_start(uint64_t pages) {
 
 struct world_trace world_look(void) {
     struct world_trace trace = {.kernel = fake_count(),
-                                .free_frames = sys->frames.free_count,
+                                .free_frames = context->frames.free_count,
                                 .slots = program.slots.used_count,
-                                .processes = sys->processes.count};
+                                .processes = context->processes.count};
     for (uint32_t i = 0; i < VM_FILES_MAX; i++)
-        trace.files += sys->files.entries[i].holders;
-    for (uint64_t i = 0; i < sys->frames.bit_count; i++)
-        trace.sharers += sys->frames.sharers[i];
+        trace.files += context->files.entries[i].holders;
+    for (uint64_t i = 0; i < context->frames.bit_count; i++)
+        trace.sharers += context->frames.sharers[i];
     return trace;
 }
 
-static bool is_clean(const struct store_spare *spare) {
+static bool is_clean(const struct spare_pages *spare) {
     static const uint8_t zeroes[PAGE_BYTES];
     bool clean = true;
     for (const uint8_t *page = spare->clean; page != NULL && clean; page = *(void *const *)(const void *)page)
@@ -151,7 +152,9 @@ static bool is_clean(const struct store_spare *spare) {
     return clean;
 }
 
-bool world_spare_is_clean(void) { return is_clean(&sys->store.kept_spare) && is_clean(&sys->store.more_spare); }
+bool world_spare_is_clean(void) {
+    return is_clean(&context->allocator.kept_spare) && is_clean(&context->allocator.more_spare);
+}
 
 bool world_same(const struct world_trace *before) {
     struct world_trace now = world_look();
@@ -162,9 +165,9 @@ bool world_same(const struct world_trace *before) {
 
 uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call) {
     struct server_call one = {.badge = pid, .operation = operation};
-    pressure_take_for(sys, BODY_BADGE_PID(pid));
+    pressure_take_for(context, OBJECTS_BADGE_PID(pid));
     uint32_t status = served_protocol.dispatch(&one, request, reply);
-    pressure_take_for(sys, 0);
+    pressure_take_for(context, 0);
     delivery_run(); /* as behind every message */
     if (ret_call != NULL)
         *ret_call = one;
@@ -209,10 +212,10 @@ uint32_t world_start_first(void) {
     static char reason[PROTOCOL_REASON_MAX];
     struct process *first;
     request.length_bytes =
-        1 + format_into((char *)sys->work.bytes, PROCESS_STAGE_MAX, "prog%cconsole=%u", 0, FAKE_CAP_CONSOLE);
+        1 + format_into((char *)context->work.bytes, PROCESS_STAGE_MAX, "prog%cconsole=%u", 0, FAKE_CAP_CONSOLE);
     request.strings = (struct process_strings){1, 0, 1};
     strcpy(request.path, "bin/prog");
-    return launch_spawn(sys, NULL, &request, reason, &first);
+    return launch_spawn(context, NULL, &request, reason, &first);
 }
 
 uint32_t world_wait(uint64_t pid, uint64_t child, uint64_t no_hang, struct process_wait_reply *ret_end) {
@@ -226,30 +229,30 @@ uint32_t world_exit(uint64_t pid, uint64_t code) {
     return world_call(pid, 5, &request, &reply, NULL);
 }
 
-void world_unstage(uint64_t pid) { stage_forget(sys, stage_of(world_process(pid))); }
+void world_unstage(uint64_t pid) { staged_strings_forget(context, staged_of(world_process(pid))); }
 
 struct process *world_process(uint64_t pid) {
-    return process_find(&sys->processes, pid);
+    return process_find(&context->processes, pid);
 }
-struct body *world_body(uint64_t pid) {
-    return body_of(world_process(pid));
+struct process_objects *world_objects(uint64_t pid) {
+    return objects_of(world_process(pid));
 }
 cap_t world_thread(uint64_t pid) { return thread_next(world_process(pid), NULL)->object; }
 
 /* The incarnation of the process in which a thread runs. */
 static struct incarnation *incarnation_of(cap_t thread) {
     struct process *process;
-    for (uint64_t pid = 0; (process = process_find_from(&sys->processes, pid)) != NULL; pid = process->pid + 1ULL)
-        for (struct thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
+    for (uint64_t pid = 0; (process = process_find_from(&context->processes, pid)) != NULL; pid = process->pid + 1ULL)
+        for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
             if (at->object == thread)
-                return &body_of(process)->incarnation;
+                return &objects_of(process)->incarnation;
     __builtin_trap(); /* the test names a thread that does not exist */
 }
 
 uint32_t world_touch(cap_t thread, uaddr_t at, uint64_t access) {
     if (fake_may_access(thread, at, access))
         return OK;
-    uint32_t status = pager_bring(sys, incarnation_of(thread), at, (uint32_t)access);
+    uint32_t status = pager_bring(context, incarnation_of(thread), at, (uint32_t)access);
     return status == OK && !fake_may_access(thread, at, access) ? E_STATE : status;
 }
 

@@ -32,8 +32,8 @@ extern struct process_strings world_strings;
 extern char world_log[4096]; /* what was printed on the kernel's log, a line each */
 
 /*
- * Start over: a system without processes, with `pages` frames to give away besides its own. The store's spare pages are
- * used up, so that each request to it takes frames and calls, which can fail.
+ * Start over: a system without processes, with `pages` frames to give away besides its own. The page allocator's spare
+ * pages are used up, so that each request to it takes frames and calls, which can fail.
  */
 void world_start(uint64_t pages);
 
@@ -52,7 +52,7 @@ struct world_trace {
 struct world_trace world_look(void);
 bool world_same(const struct world_trace *before);
 
-/* Are the store's spare pages, which are not cleared again, zero except for the link to the next one? */
+/* Are the page allocator's spare pages, which are not cleared again, zero except for the link to the next one? */
 bool world_spare_is_clean(void);
 
 /* Call an operation as process `pid`, or a thread's badge, would. ret_call: what the server saw, with
@@ -66,7 +66,7 @@ uint32_t world_exit(uint64_t pid, uint64_t code);
 
 /* The server's record of a process, and the kernel's thread of its first thread. */
 struct process *world_process(uint64_t pid);
-struct body *world_body(uint64_t pid);
+struct process_objects *world_objects(uint64_t pid);
 cap_t world_thread(uint64_t pid);
 
 /* Forget what a process has staged. */

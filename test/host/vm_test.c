@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "test/host/check.h"
-#include "test/host/process_store.h"
+#include "test/host/process_pages.h"
 
 #define PAGES 192U     /* of the array */
 #define BASE 0x400000U /* where it begins: a leaf ends within it, see page_at */
@@ -20,7 +20,7 @@ struct page {
     uint32_t frame;
 };
 
-static struct store store;
+static struct page_allocator allocator;
 static struct vm *vm;
 static struct page pages[PAGES];
 static const struct vm_region nowhere;
@@ -34,10 +34,10 @@ static struct vm_file *file_of(uint32_t number) {
 static uaddr_t page_at(uint64_t number) { return BASE + (VM_LEAF_PAGES - PAGES / 2 + number) * PAGE_BYTES; }
 
 static void start(void) {
-    test_store_left = 10000;
-    test_store_taken = 0;
+    test_pages_left = 10000;
+    test_pages_taken = 0;
     memset(pages, 0, sizeof pages);
-    vm = vm_create(&store);
+    vm = vm_create(&allocator);
     CHECK(vm != NULL);
 }
 
@@ -45,8 +45,8 @@ static void finish(void) {
     for (struct vm_pages row = vm_next_pages(vm, 0, USER_LIMIT); row.count > 0;
          row = vm_next_pages(vm, row.end, USER_LIMIT))
         memset(row.entries, 0, row.count * sizeof *row.entries);
-    vm_destroy(&store, vm);
-    CHECK_EQUAL(test_store_taken, 0);
+    vm_destroy(&allocator, vm);
+    CHECK_EQUAL(test_pages_taken, 0);
 }
 
 static struct vm_region region_like(uint64_t first, uint64_t end, uint8_t rights, uint8_t kind) {
@@ -121,7 +121,7 @@ static void insert(uint64_t first, uint64_t end, uint64_t random) {
         region.content_bytes = 20 * PAGE_BYTES;
     }
     uint32_t before = vm->regions.count + (joins(&region) ? 0 : 1);
-    CHECK_EQUAL(vm_insert(&store, vm, &region), OK);
+    CHECK_EQUAL(vm_insert(&allocator, vm, &region), OK);
     CHECK_EQUAL(vm->regions.count, before);
     for (uint64_t i = first; i < end; i++)
         pages[i] = (struct page){true, region.guarded && i == first,     region.rights, region.kind,
@@ -137,7 +137,7 @@ static uint32_t is_inside(uaddr_t at) {
 static void cut(uint64_t first, uint64_t end) {
     uint32_t more = is_inside(page_at(first)) + is_inside(page_at(end));
     uint32_t before = vm->regions.count;
-    CHECK_EQUAL(vm_cut(&store, vm, page_at(first), page_at(end)), OK);
+    CHECK_EQUAL(vm_cut(&allocator, vm, page_at(first), page_at(end)), OK);
     CHECK_EQUAL(vm->regions.count, before + more);
 }
 
@@ -147,10 +147,10 @@ static void remove_range(uint64_t first, uint64_t end) {
     bool hole = low != NULL && low->start < page_at(first) && low->end > page_at(end);
     struct vm_file *file = hole ? low->file : NULL, *cut_file;
     uint32_t before = vm->regions.count;
-    CHECK_EQUAL(vm_prepare_removal(&store, vm, page_at(first), page_at(end), &cut_file), OK);
+    CHECK_EQUAL(vm_prepare_removal(&allocator, vm, page_at(first), page_at(end), &cut_file), OK);
     CHECK(cut_file == file);
     CHECK_EQUAL(vm->regions.count, before + (hole ? 1 : 0));
-    vm_remove(&store, vm, page_at(first), page_at(end));
+    vm_remove(&allocator, vm, page_at(first), page_at(end));
     if (end < PAGES && pages[end].there && pages[end - 1].there)
         pages[end].guarded = pages[end].guarded && vm_find(vm, page_at(end))->guarded;
     for (uint64_t i = first; i < end; i++)
@@ -159,7 +159,7 @@ static void remove_range(uint64_t first, uint64_t end) {
 
 static void note_frame(uint64_t page, uint64_t random) {
     uint32_t *entry;
-    if (CHECK_EQUAL(vm_make_entry(&store, vm, page_at(page) + random % PAGE_BYTES, &entry), OK) &&
+    if (CHECK_EQUAL(vm_make_entry(&allocator, vm, page_at(page) + random % PAGE_BYTES, &entry), OK) &&
         CHECK_EQUAL(*entry, pages[page].frame))
         *entry = pages[page].frame = random % 3 == 0 ? 0 : (uint32_t)(random >> 40) + 1;
 }
@@ -240,13 +240,13 @@ static uaddr_t slot_at(uint64_t slot) { return BASE + 2 * slot * PAGE_BYTES; }
 
 static uint32_t put_at(uint64_t slot) {
     struct vm_region region = {.start = slot_at(slot), .end = slot_at(slot) + PAGE_BYTES, .rights = 1, .kind = 1};
-    return vm_insert(&store, vm, &region);
+    return vm_insert(&allocator, vm, &region);
 }
 
 static void remove_at(uint64_t slot) {
     struct vm_file *file;
-    CHECK_EQUAL(vm_prepare_removal(&store, vm, slot_at(slot), slot_at(slot + 1), &file), OK);
-    vm_remove(&store, vm, slot_at(slot), slot_at(slot + 1));
+    CHECK_EQUAL(vm_prepare_removal(&allocator, vm, slot_at(slot), slot_at(slot + 1), &file), OK);
+    vm_remove(&allocator, vm, slot_at(slot), slot_at(slot + 1));
 }
 
 /* Each region is found, in order, and no other; and the pages that this takes are not more than chunks half full. */
@@ -301,30 +301,30 @@ static void regions_have_a_limit(void) {
     for (uint32_t i = 1; i < VM_REGIONS_MAX; i++)
         CHECK_EQUAL(put_at(i), OK);
     struct vm_region wide = {.start = slot_at(5000), .end = slot_at(5010), .rights = 1, .kind = 1};
-    CHECK_EQUAL(vm_insert(&store, vm, &wide), OK);
+    CHECK_EQUAL(vm_insert(&allocator, vm, &wide), OK);
     CHECK_EQUAL(vm->regions.count, VM_REGIONS_MAX);
     struct vm copy = *vm;
     CHECK_EQUAL(put_at(0), P_LIMIT);
-    CHECK_EQUAL(vm_cut(&store, vm, slot_at(1), slot_at(5)), OK); /* these are borders already */
-    CHECK_EQUAL(vm_cut(&store, vm, slot_at(1), slot_at(5005)), P_LIMIT);
-    CHECK_EQUAL(vm_cut(&store, vm, slot_at(5001), slot_at(5002)), P_LIMIT);
-    CHECK_EQUAL(vm_prepare_removal(&store, vm, slot_at(5001), slot_at(5002), &file), P_LIMIT);
+    CHECK_EQUAL(vm_cut(&allocator, vm, slot_at(1), slot_at(5)), OK); /* these are borders already */
+    CHECK_EQUAL(vm_cut(&allocator, vm, slot_at(1), slot_at(5005)), P_LIMIT);
+    CHECK_EQUAL(vm_cut(&allocator, vm, slot_at(5001), slot_at(5002)), P_LIMIT);
+    CHECK_EQUAL(vm_prepare_removal(&allocator, vm, slot_at(5001), slot_at(5002), &file), P_LIMIT);
     CHECK_EQUAL(vm->regions.count, copy.regions.count);
     CHECK_EQUAL(vm->page_count, copy.page_count);
     struct vm_region like = {.start = slot_at(1) + PAGE_BYTES, .end = slot_at(2), .rights = 1, .kind = 1};
-    CHECK_EQUAL(vm_insert(&store, vm, &like), OK);
-    CHECK_EQUAL(vm_prepare_removal(&store, vm, slot_at(4999), slot_at(5003), &file), OK); /* its beginning */
-    vm_remove(&store, vm, slot_at(4999), slot_at(5003));
-    CHECK_EQUAL(vm_prepare_removal(&store, vm, slot_at(5008), slot_at(5020), &file), OK); /* its end */
-    vm_remove(&store, vm, slot_at(5008), slot_at(5020));
+    CHECK_EQUAL(vm_insert(&allocator, vm, &like), OK);
+    CHECK_EQUAL(vm_prepare_removal(&allocator, vm, slot_at(4999), slot_at(5003), &file), OK); /* its beginning */
+    vm_remove(&allocator, vm, slot_at(4999), slot_at(5003));
+    CHECK_EQUAL(vm_prepare_removal(&allocator, vm, slot_at(5008), slot_at(5020), &file), OK); /* its end */
+    vm_remove(&allocator, vm, slot_at(5008), slot_at(5020));
     CHECK_EQUAL(vm->regions.count, VM_REGIONS_MAX);
     CHECK(vm_find(vm, slot_at(5003) - 1) == NULL && vm_find(vm, slot_at(5008)) == NULL);
     CHECK(vm_covers(vm, slot_at(5003), slot_at(5008)));
     remove_at(7);
-    CHECK_EQUAL(vm_cut(&store, vm, slot_at(5004), slot_at(5006)), P_LIMIT); /* two, and there is room for one */
+    CHECK_EQUAL(vm_cut(&allocator, vm, slot_at(5004), slot_at(5006)), P_LIMIT); /* two, and there is room for one */
     CHECK_EQUAL(vm->regions.count, VM_REGIONS_MAX - 1);
     CHECK(vm_find(vm, slot_at(5003))->end == slot_at(5008));
-    CHECK_EQUAL(vm_cut(&store, vm, slot_at(5004), slot_at(5008)), OK);
+    CHECK_EQUAL(vm_cut(&allocator, vm, slot_at(5004), slot_at(5008)), OK);
     finish();
 }
 
@@ -334,15 +334,15 @@ static void leaves_have_a_limit(void) {
     for (uint64_t i = 0; i < VM_LEAVES_MAX; i++) { /* in an order that puts each somewhere else */
         uint64_t number = i * 37 % VM_LEAVES_MAX;
         if (!CHECK_EQUAL(
-                vm_make_entry(&store, vm, number * VM_LEAF_PAGES * PAGE_BYTES + number % 1024 * PAGE_BYTES, &entry),
+                vm_make_entry(&allocator, vm, number * VM_LEAF_PAGES * PAGE_BYTES + number % 1024 * PAGE_BYTES, &entry),
                 OK))
             return;
         *entry = (uint32_t)number + 1;
     }
-    CHECK_EQUAL(test_store_taken, vm_record_count(vm));
-    CHECK_EQUAL(vm_make_entry(&store, vm, VM_LEAVES_MAX * VM_LEAF_PAGES * PAGE_BYTES, &entry), P_LIMIT);
-    CHECK_EQUAL(test_store_taken, vm_record_count(vm));
-    CHECK_EQUAL(vm_make_entry(&store, vm, PAGE_BYTES, &entry), OK); /* where there is a leaf */
+    CHECK_EQUAL(test_pages_taken, vm_record_count(vm));
+    CHECK_EQUAL(vm_make_entry(&allocator, vm, VM_LEAVES_MAX * VM_LEAF_PAGES * PAGE_BYTES, &entry), P_LIMIT);
+    CHECK_EQUAL(test_pages_taken, vm_record_count(vm));
+    CHECK_EQUAL(vm_make_entry(&allocator, vm, PAGE_BYTES, &entry), OK); /* where there is a leaf */
     uaddr_t end = (VM_LEAVES_MAX + 2) * VM_LEAF_PAGES * PAGE_BYTES;
     uaddr_t at = vm_next(vm, 0, end, &entry);
     for (uint64_t i = 0; i < VM_LEAVES_MAX; i++) {
@@ -354,43 +354,45 @@ static void leaves_have_a_limit(void) {
     for (uint64_t i = 0; i < VM_LEAVES_MAX; i += 2) { /* every other one goes, and comes back */
         uaddr_t base = i * VM_LEAF_PAGES * PAGE_BYTES;
         *vm_entry(vm, base + i % 1024 * PAGE_BYTES) = 0;
-        vm_trim(&store, vm, base, base + PAGE_BYTES);
+        vm_trim(&allocator, vm, base, base + PAGE_BYTES);
         CHECK(vm_entry(vm, base) == NULL && vm_entry(vm, base + VM_LEAF_PAGES * PAGE_BYTES) != NULL);
     }
     CHECK_EQUAL(vm->leaves.count, VM_LEAVES_MAX / 2);
     finish();
 }
 
-/* Each page request to the store fails once: nothing changes, and the operation succeeds once there is a page. */
+/*
+ * Each page request to the page allocator fails once: nothing changes, and the operation succeeds once there is a page.
+ */
 static void store_runs_out(void) {
     uint32_t *entry, refused = 0;
     struct vm_file *file;
-    test_store_taken = 0;
-    test_store_left = 0;
-    CHECK(vm_create(&store) == NULL);
+    test_pages_taken = 0;
+    test_pages_left = 0;
+    CHECK(vm_create(&allocator) == NULL);
     start();
-    test_store_left = 0;
-    CHECK_EQUAL(vm_make_entry(&store, vm, page_at(0), &entry), P_NO_MEMORY);
+    test_pages_left = 0;
+    CHECK_EQUAL(vm_make_entry(&allocator, vm, page_at(0), &entry), P_NO_MEMORY);
     CHECK(vm->leaves.count == 0 && vm_entry(vm, page_at(0)) == NULL);
-    test_store_left = 1;
-    CHECK_EQUAL(vm_make_entry(&store, vm, page_at(0), &entry), OK);
-    test_store_left = 0;
+    test_pages_left = 1;
+    CHECK_EQUAL(vm_make_entry(&allocator, vm, page_at(0), &entry), OK);
+    test_pages_left = 0;
     for (uint64_t i = 0; i < 400; i++) {
         uint32_t count = vm->regions.count;
         struct vm_region region = region_like(4 * i, 4 * i + 3, 1, 1);
-        uint32_t status = vm_insert(&store, vm, &region);
+        uint32_t status = vm_insert(&allocator, vm, &region);
         if (status != OK) {
             CHECK(status == P_NO_MEMORY && vm->regions.count == count && vm_find(vm, page_at(4 * i)) == NULL);
-            test_store_left++;
+            test_pages_left++;
             refused++;
-            CHECK_EQUAL(vm_insert(&store, vm, &region), OK);
+            CHECK_EQUAL(vm_insert(&allocator, vm, &region), OK);
         }
-        status = vm_cut(&store, vm, page_at(4 * i + 1), page_at(4 * i + 2));
+        status = vm_cut(&allocator, vm, page_at(4 * i + 1), page_at(4 * i + 2));
         if (status != OK) {
             CHECK(status == P_NO_MEMORY && vm->regions.count == count + 1);
             CHECK(vm_find(vm, page_at(4 * i))->end == page_at(4 * i + 3));
             refused++;
-            while (vm_join(&store, vm, page_at(4 * i), page_at(4 * i + 3), &file))
+            while (vm_join(&allocator, vm, page_at(4 * i), page_at(4 * i + 3), &file))
                 CHECK(false);
         }
     }

@@ -177,10 +177,10 @@ class Names:
         self.servers = STARTED.findall(log)
         self.image = process_server
         self.layouts: dict[str, Layout] = {}
-        self.table = elf_symbols.address(process_server, "served_system") if process_server is not None else None
+        self.table = elf_symbols.address(process_server, "served_context") if process_server is not None else None
         if process_server is not None and self.table is not None:
             try:
-                self.layouts = layout.read(process_server, "system", "process_table", "process")
+                self.layouts = layout.read(process_server, "server_context", "process_table", "process")
             except LayoutError:
                 self.table = None
 
@@ -208,7 +208,7 @@ class Names:
         memory = Kernel(self.snapshot.kernel.memory, server.process_root, self.layouts)
         if self.image is None or memory.bytes(IMAGE_AT, IMAGE_BYTES) != self.image.read_bytes()[:IMAGE_BYTES]:
             return ""  # another image runs as process server
-        entries = self.table + self.layouts["system"]["processes"] + self.layouts["process_table"]["entries"]
+        entries = self.table + self.layouts["server_context"]["processes"] + self.layouts["process_table"]["entries"]
         for number in range(64):
             process = memory.number(entries + 8 * number)
             if process and memory.at("process", process, "pid", 4) == pid:

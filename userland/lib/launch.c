@@ -7,7 +7,7 @@
 #include "userland/lib/command.h"
 
 /* Gathers strings into messages for the server. */
-struct stage {
+struct staging {
     cap_t process;
     uint32_t status;       /* of the first message that failed; OK: none did */
     uint64_t staged_bytes; /* bytes that the server has */
@@ -15,7 +15,7 @@ struct stage {
     struct protocol_extra extra;
 };
 
-static void stage_flush(struct stage *stage) {
+static void stage_flush(struct staging *stage) {
     struct process_stage_reply reply;
     if (stage->status != OK || stage->request.length_bytes == 0)
         return;
@@ -25,7 +25,7 @@ static void stage_flush(struct stage *stage) {
     stage->request.length_bytes = 0;
 }
 
-static void stage_bytes(struct stage *stage, const char *bytes, size_t length) {
+static void stage_bytes(struct staging *stage, const char *bytes, size_t length) {
     while (length > 0 && stage->status == OK) {
         size_t part = sizeof stage->request.bytes - stage->request.length_bytes;
         if (part > length)
@@ -39,14 +39,14 @@ static void stage_bytes(struct stage *stage, const char *bytes, size_t length) {
     }
 }
 
-static uint64_t stage_arguments(struct stage *stage, const char *const *arguments) {
+static uint64_t stage_arguments(struct staging *stage, const char *const *arguments) {
     uint64_t count = 0;
     for (; arguments[count] != NULL; count++)
         stage_bytes(stage, arguments[count], strlen(arguments[count]) + 1);
     return count;
 }
 
-static uint64_t stage_environment(struct stage *stage, const char *const *environment) {
+static uint64_t stage_environment(struct staging *stage, const char *const *environment) {
     uint64_t count = 0;
     for (; *environment != NULL; environment++) {
         if (launch_is_private(*environment))
@@ -69,7 +69,7 @@ static bool is_replaced(const struct launch *launch, const char *name, size_t le
  * Stage the caller's own capabilities, from its cap:NAME=SLOT strings, and those of the launch. `process` is not passed
  * on: each program gets one of its own.
  */
-static uint64_t stage_capabilities(struct stage *stage, const struct launch *launch) {
+static uint64_t stage_capabilities(struct staging *stage, const struct launch *launch) {
     uint64_t count = launch->capability_count;
     for (char **entry = program.environment; *entry != NULL; entry++) {
         if (strncmp(*entry, "cap:", 4) != 0)
@@ -92,7 +92,7 @@ static uint64_t stage_capabilities(struct stage *stage, const struct launch *lau
 }
 
 /* Static: too large for the stack, and a program starts one other at a time. */
-static struct stage stage;
+static struct staging stage;
 
 /* Stage all strings. Returns the status; *ret_strings: how many strings there are of each kind. */
 static uint32_t stage_all(cap_t process, const struct launch *launch, struct process_strings *ret_strings) {

@@ -2,15 +2,15 @@
 
 #include "libsys/program.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 uint64_t timer_at_ns = DEADLINE_NEVER;
 
 void timer_set_wake(struct wake *wake, uint64_t duration_ns) {
-    wakes_set(&sys->processes.wakes, wake, program_time_in(duration_ns));
+    wakes_set(&context->processes.wakes, wake, program_time_in(duration_ns));
 }
 
 void timer_change(void) {
-    timer_at_ns = wakes_next(&sys->processes.wakes);
-    (void)sys_signal_timer(sys->caps.events, EVENT_TIMER, timer_at_ns); /* main has tried that this can be done */
+    timer_at_ns = wakes_next(&context->processes.wakes);
+    (void)sys_signal_timer(context->caps.events, EVENT_TIMER, timer_at_ns); /* main has tried that this can be done */
 }

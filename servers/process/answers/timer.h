@@ -12,6 +12,6 @@ void timer_set_wake(struct wake *wake, uint64_t duration_ns);
 void timer_change(void);
 extern uint64_t timer_at_ns; /* when it will */
 static inline void timer_update(void) {
-    if (wakes_next(&served_system.processes.wakes) != timer_at_ns)
+    if (wakes_next(&served_context.processes.wakes) != timer_at_ns)
         timer_change();
 }

@@ -15,7 +15,7 @@
 #include "servers/process/memory/pressure.h"
 #include "servers/process/records/foreground.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 /* A page fault that only means that the page has not been brought yet. Of the message it takes what came in registers. */
 static uint32_t bring_page(struct process *process, const uint64_t *words) {
@@ -25,17 +25,18 @@ static uint32_t bring_page(struct process *process, const uint64_t *words) {
     uint32_t access = (how & FAULT_ACCESS_FETCH) != 0   ? MEMORY_EXECUTE
                       : (how & FAULT_ACCESS_WRITE) != 0 ? MEMORY_WRITE
                                                         : MEMORY_READ;
-    return pager_bring(sys, &body_of(process)->incarnation, address, access);
+    return pager_bring(context, &objects_of(process)->incarnation, address, access);
 }
 
 /* A signal to handle, the return from a handler, or the end. Out of line, as most faults are pages. */
-__attribute__((noinline)) static void serve_other_fault(const struct server_event *event, struct thread *thread) {
+__attribute__((noinline)) static void serve_other_fault(const struct server_event *event,
+                                                        struct process_thread *thread) {
     struct fault_message fault;
     struct process *process = thread->process;
     struct thread_registers registers;
     fault_from_event(event, &fault);
     uint64_t signal = fault_signal(fault.kind);
-    pressure_take_for(sys, 0); /* for the frame on its stack */
+    pressure_take_for(context, 0); /* for the frame on its stack */
     if (delivery_leave_handler(thread, &fault, &registers) ||
         delivery_handle_fault(thread, &fault, signal, &registers)) {
         fault.registers = registers;
@@ -43,12 +44,12 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
         message_put(&served_server.answer, &fault, sizeof fault);
         served_server.answer_waits = true;
         /* What the end of a handler has unmasked comes before the next instruction. */
-        if (process_is_due(&sys->processes))
+        if (process_is_due(&context->processes))
             (void)sys_thread_suspend(thread->object, 0);
         if (server_flush(&served_server))
             return; /* registers that a thread can't have: it stays in its fault, and ends */
     }
-    report_fault(sys, thread, &fault, P_ADDRESS);
+    report_fault(context, thread, &fault, P_ADDRESS);
     struct process_wait_reply end = {
         .end = PROCESS_KILLED,
         .value = signal,
@@ -66,9 +67,9 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
 static bool make_room(struct process *process) {
     struct process_wait_reply end = {.end = PROCESS_KILLED, .value = PROCESS_SIGKILL, .fault = PROCESS_NO_MEMORY_LEFT};
     uint64_t pages;
-    struct process *victim = pressure_choose(sys, process, &pages);
+    struct process *victim = pressure_choose(context, process, &pages);
     if (victim == NULL) {
-        log_print("process: out of memory, and only process 1 is left: it has %lu pages", body_page_count(process));
+        log_print("process: out of memory, and only process 1 is left: it has %lu pages", objects_page_count(process));
         victim = process;
     } else {
         log_print("process: out of memory: process %u (%s), with %lu pages, is killed for process %u (%s)", victim->pid,
@@ -80,7 +81,7 @@ static bool make_room(struct process *process) {
 }
 
 /* The page can't be had: out of line, as serve_other_fault. True: it is there after all. */
-__attribute__((noinline)) static bool want_page(const struct server_event *event, struct thread *thread,
+__attribute__((noinline)) static bool want_page(const struct server_event *event, struct process_thread *thread,
                                                 uint32_t status) {
     struct process *process = thread->process;
     struct fault_message fault;
@@ -92,7 +93,7 @@ __attribute__((noinline)) static bool want_page(const struct server_event *event
     if (status == OK)
         return true;
     fault_from_event(event, &fault);
-    report_fault(sys, thread, &fault, status);
+    report_fault(context, thread, &fault, status);
     struct process_wait_reply end = {.end = PROCESS_KILLED,
                                      .value = PROCESS_SIGKILL,
                                      .fault = FAULT_PAGE,
@@ -103,7 +104,7 @@ __attribute__((noinline)) static bool want_page(const struct server_event *event
 }
 
 void serve_fault(const struct server_event *event) {
-    struct thread *thread = serve_badge(event->badge);
+    struct process_thread *thread = serve_badge(event->badge);
     if (thread == NULL)
         return;
     uint32_t status = bring_page(thread->process, event->message.words);
@@ -121,7 +122,7 @@ static void wake(struct wake *due, uint64_t now_ns) {
     struct process_sleep_reply slept = {now_ns};
     switch (due->kind) {
     case WAKE_THREAD: {
-        struct thread *thread = LIST_OWNER(due, struct thread, wake);
+        struct process_thread *thread = LIST_OWNER(due, struct process_thread, wake);
         bool sleeps = thread->waits == THREAD_SLEEPS;
         if (thread->waits == THREAD_RUNS)
             delivery_retry(thread);
@@ -139,8 +140,8 @@ static void wake(struct wake *due, uint64_t now_ns) {
 }
 
 static void take_key(uint64_t signal) {
-    foreground_note_key(&sys->processes, signal);
-    (void)raise_for_group(sys->processes.foreground, signal, NULL);
+    foreground_note_key(&context->processes, signal);
+    (void)raise_for_group(context->processes.foreground, signal, NULL);
 }
 
 void serve_events(uint64_t bits) {
@@ -152,7 +153,7 @@ void serve_events(uint64_t bits) {
         uint64_t now_ns = sys_clock_read().value;
         struct wake *due;
         timer_at_ns = DEADLINE_NEVER;
-        while ((due = wakes_take(&sys->processes.wakes, now_ns)) != NULL)
+        while ((due = wakes_take(&context->processes.wakes, now_ns)) != NULL)
             wake(due, now_ns);
     }
 }

@@ -5,14 +5,14 @@
 #include "servers/process/delivery/time_limit.h"
 #include "servers/process/memory/memory.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 static uint64_t used(struct process *process, uint64_t limit) {
     switch ((enum process_limit)limit) {
     case PROCESS_LIMIT_MEMORY:
-        return memory_page_count(&body_of(process)->incarnation) * PAGE_BYTES;
+        return memory_page_count(&objects_of(process)->incarnation) * PAGE_BYTES;
     case PROCESS_LIMIT_PROCESSES:
-        return sys->processes.accounts.entries[process->account].count;
+        return context->processes.accounts.entries[process->account].count;
     case PROCESS_LIMIT_THREADS:
         return (uint64_t)__builtin_popcount(process->living | process->joinable);
     case PROCESS_LIMIT_TIME:
@@ -46,13 +46,13 @@ uint32_t process_serve_set_limit(struct server_call *, const struct process_set_
     if (request->most > caller->limits.most[request->limit] && caller->pid != PROCESS_FIRST)
         return P_PERMISSION;
     if (request->limit == PROCESS_LIMIT_PROCESSES) {
-        uint32_t status = accounts_limit(&sys->processes.accounts, &caller->account, caller->pid, request->now);
+        uint32_t status = accounts_limit(&context->processes.accounts, &caller->account, caller->pid, request->now);
         if (status != OK)
             return status;
     }
     caller->limits.now[request->limit] = request->now;
     caller->limits.most[request->limit] = request->most;
-    body_of(caller)->incarnation.pages_max = memory_pages_max(&caller->limits);
+    objects_of(caller)->incarnation.pages_max = memory_pages_max(&caller->limits);
     time_limit_watch(caller);
     return OK;
 }
@@ -71,8 +71,8 @@ uint32_t process_serve_set_nice(struct server_call *, const struct process_set_n
     if (request->nice < target->nice && caller->pid != PROCESS_FIRST)
         return P_PERMISSION;
     target->nice = (uint8_t)request->nice;
-    for (struct thread *thread = thread_next(target, NULL); status == OK && thread != NULL;
+    for (struct process_thread *thread = thread_next(target, NULL); status == OK && thread != NULL;
          thread = thread_next(target, thread))
-        status = body_set_priority(sys, thread);
+        status = objects_set_priority(context, thread);
     return status;
 }

@@ -6,7 +6,7 @@
 #include "servers/process/delivery/time_limit.h"
 #include "servers/process/memory/pressure.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 uint32_t process_serve_maps(struct server_call *, const struct process_maps_request *request,
                             struct process_maps_reply *reply, struct process *caller) {
@@ -14,53 +14,53 @@ uint32_t process_serve_maps(struct server_call *, const struct process_maps_requ
     uint32_t status = serve_find_target(caller, request->pid == 0 ? caller->pid : request->pid, &target);
     if (status != OK)
         return status;
-    return memory_describe(&body_of(target)->incarnation, request->index, reply) ? OK : P_END;
+    return memory_describe(&objects_of(target)->incarnation, request->index, reply) ? OK : P_END;
 }
 
 uint32_t process_serve_map(struct server_call *call, const struct process_map_request *request,
                            struct process_map_reply *reply, struct process *caller) {
-    struct incarnation *memory = &body_of(caller)->incarnation;
-    uint32_t status = memory_map(sys, memory, request, &reply->at);
-    pressure_explain(sys, status, call->reason);
+    struct incarnation *memory = &objects_of(caller)->incarnation;
+    uint32_t status = memory_map(context, memory, request, &reply->at);
+    pressure_explain(context, status, call->reason);
     return status;
 }
 
 uint32_t process_serve_map_file(struct server_call *call, const struct process_map_file_request *request,
                                 struct process_map_file_reply *reply, struct process *caller) {
-    struct incarnation *memory = &body_of(caller)->incarnation;
-    return memory_map_file(sys, memory, caller->pid, request, reply, call->reason);
+    struct incarnation *memory = &objects_of(caller)->incarnation;
+    return memory_map_file(context, memory, caller->pid, request, reply, call->reason);
 }
 
 uint32_t process_serve_unmap(struct server_call *, const struct process_unmap_request *request,
                              struct process_unmap_reply *reply, struct process *caller) {
-    struct incarnation *memory = &body_of(caller)->incarnation;
+    struct incarnation *memory = &objects_of(caller)->incarnation;
     reply->zero = 0;
-    return memory_unmap(sys, memory, request->at, request->length_bytes);
+    return memory_unmap(context, memory, request->at, request->length_bytes);
 }
 
 uint32_t process_serve_protect(struct server_call *, const struct process_protect_request *request,
                                struct process_protect_reply *reply, struct process *caller) {
-    struct incarnation *memory = &body_of(caller)->incarnation;
+    struct incarnation *memory = &objects_of(caller)->incarnation;
     reply->zero = 0;
-    return memory_protect(sys, memory, request->at, request->length_bytes, request->rights);
+    return memory_protect(context, memory, request->at, request->length_bytes, request->rights);
 }
 
 uint32_t process_serve_set_break(struct server_call *, const struct process_set_break_request *request,
                                  struct process_set_break_reply *reply, struct process *caller) {
-    struct incarnation *memory = &body_of(caller)->incarnation;
-    uint32_t status = memory_set_break(sys, memory, request->end);
+    struct incarnation *memory = &objects_of(caller)->incarnation;
+    uint32_t status = memory_set_break(context, memory, request->end);
     *reply = (struct process_set_break_reply){memory->break_start, memory->break_end};
     return status;
 }
 
 uint32_t process_serve_fork(struct server_call *call, const struct process_fork_request *,
                             struct process_fork_reply *reply, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
+    struct process_thread *thread = serve_thread(caller, call);
     struct process *child;
     if (caller->halted)
         return P_INTERRUPTED; /* the child would run: not before CONT */
-    uint32_t status = launch_fork(sys, thread, &child);
-    pressure_explain(sys, status, call->reason);
+    uint32_t status = launch_fork(context, thread, &child);
+    pressure_explain(context, status, call->reason);
     if (status != OK)
         return status;
     time_limit_watch(child);

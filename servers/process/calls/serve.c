@@ -28,13 +28,13 @@ static uint32_t dispatch(struct server_call *call, const void *request, void *re
 const struct protocol served_protocol = {"process", process_operations,
                                          sizeof process_operations / sizeof process_operations[0], dispatch};
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 uint32_t serve_find_target(const struct process *caller, uint64_t pid, struct process **ret_target) {
-    struct process *target = process_find(&sys->processes, pid);
+    struct process *target = process_find(&context->processes, pid);
     if (target == NULL)
         return P_NO_PROCESS;
-    if (!process_may_act(&sys->processes, caller, target))
+    if (!process_may_act(&context->processes, caller, target))
         return P_PERMISSION;
     *ret_target = target;
     return OK;
@@ -42,9 +42,10 @@ uint32_t serve_find_target(const struct process *caller, uint64_t pid, struct pr
 
 uint32_t process_serve_stage(struct server_call *, const struct process_stage_request *request,
                              struct process_stage_reply *reply, struct process *caller) {
-    struct stage *stage = stage_of(caller);
-    uint32_t status = stage_append(sys, stage, request->offset_bytes, request->bytes, request->length_bytes);
-    reply->staged_bytes = stage->length_bytes;
+    struct staged_strings *staged = staged_of(caller);
+    uint32_t status =
+        staged_strings_append(context, staged, request->offset_bytes, request->bytes, request->length_bytes);
+    reply->staged_bytes = staged->length_bytes;
     return status;
 }
 
@@ -54,7 +55,7 @@ static uint32_t collect(struct process *caller, const char *path, uint64_t lengt
     memset(ret_request, 0, sizeof *ret_request);
     memcpy(ret_request->path, path, length_bytes);
     ret_request->strings = *strings;
-    uint32_t status = stage_collect(sys, stage_of(caller), &ret_request->length_bytes);
+    uint32_t status = staged_strings_collect(context, staged_of(caller), &ret_request->length_bytes);
     bool has_zero = strnlen(path, length_bytes) != length_bytes; /* no file has such a name */
     return status == OK && has_zero ? P_NOT_FOUND : status;
 }
@@ -69,14 +70,14 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
     bool foreground = (request->group & PROCESS_GROUP_FOREGROUND) != 0;
     uint64_t group = request->group & ~PROCESS_GROUP_FOREGROUND;
     bool named = group != PROCESS_GROUP_SAME && group != PROCESS_GROUP_OWN;
-    if (named && (group > UINT32_MAX || !process_group_is_in(&sys->processes, (uint32_t)group, caller->session)))
+    if (named && (group > UINT32_MAX || !process_group_is_in(&context->processes, (uint32_t)group, caller->session)))
         return P_PERMISSION;
     if (foreground && status == OK)
         status = serve_may_name_foreground(caller);
     launch.group = (uint32_t)group;
     if (status == OK)
-        status = launch_spawn(sys, caller, &launch, call->reason, &child);
-    pressure_explain(sys, status, call->reason);
+        status = launch_spawn(context, caller, &launch, call->reason, &child);
+    pressure_explain(context, status, call->reason);
     if (status != OK)
         return status;
     if (foreground)
@@ -88,12 +89,12 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
 
 uint32_t process_serve_exec(struct server_call *call, const struct process_exec_request *request,
                             struct process_exec_reply *, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
+    struct process_thread *thread = serve_thread(caller, call);
     struct launch_request launch;
     uint32_t status = collect(caller, request->path, request->length_bytes, &request->strings, &launch);
     if (status == OK)
-        status = launch_exec(sys, thread, &launch, call->reason);
-    pressure_explain(sys, status, call->reason);
+        status = launch_exec(context, thread, &launch, call->reason);
+    pressure_explain(context, status, call->reason);
     return status == OK ? SERVER_DEFERRED : status; /* the program that called is gone: there is nobody to answer */
 }
 
@@ -106,13 +107,13 @@ uint32_t process_serve_exit(struct server_call *, const struct process_exit_requ
 
 uint32_t process_serve_wait(struct server_call *call, const struct process_wait_request *request,
                             struct process_wait_reply *reply, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
+    struct process_thread *thread = serve_thread(caller, call);
     struct process *child;
     if ((request->flags & ~(uint64_t)(PROCESS_WAIT_NO_HANG | PROCESS_WAIT_STOPPED | PROCESS_WAIT_CONTINUED)) != 0)
         return P_ARGUMENT;
-    uint32_t status = process_find_news(&sys->processes, caller, request->pid, request->flags, &child);
+    uint32_t status = process_find_news(&context->processes, caller, request->pid, request->flags, &child);
     if (status == OK)
-        *reply = process_tell(&sys->processes, child);
+        *reply = process_tell(&context->processes, child);
     if (status != E_TIMEOUT || (request->flags & PROCESS_WAIT_NO_HANG) != 0)
         return status;
     status = answer_defer(thread, THREAD_WAITS);
@@ -125,10 +126,10 @@ uint32_t process_serve_wait(struct server_call *call, const struct process_wait_
 
 uint32_t process_serve_sleep(struct server_call *call, const struct process_sleep_request *request,
                              struct process_sleep_reply *, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
+    struct process_thread *thread = serve_thread(caller, call);
     uint32_t status = answer_defer(thread, THREAD_SLEEPS);
     if (status == SERVER_DEFERRED)
-        wakes_set(&sys->processes.wakes, &thread->wake, request->until_ns);
+        wakes_set(&context->processes.wakes, &thread->wake, request->until_ns);
     return status;
 }
 
@@ -141,12 +142,12 @@ uint32_t process_serve_kill(struct server_call *, const struct process_kill_requ
         uint32_t group = (uint32_t)request->pid;
         if (raise_for_group(group, request->signal, caller) > 0)
             return OK;
-        return process_group_exists(&sys->processes, group) ? P_PERMISSION : P_NO_PROCESS;
+        return process_group_exists(&context->processes, group) ? P_PERMISSION : P_NO_PROCESS;
     }
-    struct process *target = process_find(&sys->processes, request->pid);
+    struct process *target = process_find(&context->processes, request->pid);
     if (target == NULL)
         return P_NO_PROCESS;
-    if (!process_may_signal(&sys->processes, caller, target))
+    if (!process_may_signal(&context->processes, caller, target))
         return P_PERMISSION;
     raise_for_process(target, request->signal, caller->pid);
     return OK;
@@ -160,14 +161,14 @@ uint32_t process_serve_get_pid(struct server_call *, const struct process_get_pi
 
 uint32_t process_serve_list(struct server_call *, const struct process_list_request *request,
                             struct process_list_reply *reply, struct process *) {
-    struct process *process = process_find_from(&sys->processes, request->pid);
+    struct process *process = process_find_from(&context->processes, request->pid);
     if (process == NULL)
         return P_END;
     *reply = (struct process_list_reply){
         .pid = process->pid,
         .parent = process->parent,
         .state = process_state(process),
-        .memory_pages = body_page_count(process),
+        .memory_pages = objects_page_count(process),
         .cpu_time_ns = time_used_ns(process),
         .threads = (uint64_t)__builtin_popcount(process->living),
         .nice = process->nice,
@@ -179,15 +180,15 @@ uint32_t process_serve_list(struct server_call *, const struct process_list_requ
 uint32_t process_serve_memory(struct server_call *, const struct process_memory_request *,
                               struct process_memory_reply *reply, struct process *) {
     *reply = (struct process_memory_reply){
-        .frames_managed = sys->frames.managed_count,
-        .frames_free = sys->frames.free_count + store_spare_count(&sys->store),
-        .own_pool_bytes = sys_system_info(INFO_POOL_BYTES, sys->caps.pool).value,
-        .own_pool_used = sys_system_info(INFO_POOL_USED, sys->caps.pool).value,
+        .frames_managed = context->frames.managed_count,
+        .frames_free = context->frames.free_count + page_allocator_spare_count(&context->allocator),
+        .own_pool_bytes = sys_system_info(INFO_POOL_BYTES, context->caps.pool).value,
+        .own_pool_used = sys_system_info(INFO_POOL_USED, context->caps.pool).value,
         .slots_used = program.slots.used_count,
         .kernel_capabilities = sys_system_info(INFO_CAPABILITIES, 0).value,
         .kernel_frames = sys_system_info(INFO_FRAMES_KERNEL, 0).value,
         .mapped_frames = sys_system_info(INFO_FRAMES_MAPPED, 0).value,
-        .process_count = sys->processes.count,
+        .process_count = context->processes.count,
     };
     return OK;
 }

@@ -20,18 +20,18 @@ extern const struct protocol served_protocol;
 
 /* The process of the living thread that a badge names, and that thread. NULL: there is none. */
 static inline struct process *serve_badge_process(uint64_t badge) {
-    struct process *process = process_find(&served_system.processes, BODY_BADGE_PID(badge));
-    return process != NULL && (process->living >> BODY_BADGE_NUMBER(badge) % PROCESS_THREADS_MAX & 1) != 0 ? process
-                                                                                                           : NULL;
+    struct process *process = process_find(&served_context.processes, OBJECTS_BADGE_PID(badge));
+    return process != NULL && (process->living >> OBJECTS_BADGE_NUMBER(badge) % PROCESS_THREADS_MAX & 1) != 0 ? process
+                                                                                                              : NULL;
 }
-static inline struct thread *serve_badge(uint64_t badge) {
+static inline struct process_thread *serve_badge(uint64_t badge) {
     struct process *process = serve_badge_process(badge);
-    return process != NULL ? thread_at(process, BODY_BADGE_NUMBER(badge)) : NULL;
+    return process != NULL ? thread_at(process, OBJECTS_BADGE_NUMBER(badge)) : NULL;
 }
 
 /* In a handler: the thread that calls. */
-static inline struct thread *serve_thread(struct process *caller, const struct server_call *call) {
-    return thread_at(caller, BODY_BADGE_NUMBER(call->badge));
+static inline struct process_thread *serve_thread(struct process *caller, const struct server_call *call) {
+    return thread_at(caller, OBJECTS_BADGE_NUMBER(call->badge));
 }
 
 /* A process has faulted: a page that it may have is brought, for which another process may end (pressure.h); else it is reported and killed. */

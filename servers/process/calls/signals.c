@@ -5,7 +5,7 @@
 #include "servers/process/answers/timer.h"
 #include "servers/process/calls/serve.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 uint32_t process_serve_signal_entry(struct server_call *, const struct process_signal_entry_request *request,
                                     struct process_signal_entry_reply *reply, struct process *caller) {
@@ -29,19 +29,19 @@ uint32_t process_serve_signal_action(struct server_call *, const struct process_
     reply->disposition = exists ? disposition_of(&caller->signals, request->signal) : 0;
     uint32_t status = signals_set_action(&caller->signals, request->signal, request->disposition, request->mask);
     bool discards = status == OK && signals_discard(&caller->signals, request->signal);
-    for (struct thread *at = thread_next(caller, NULL); discards && at != NULL; at = thread_next(caller, at))
+    for (struct process_thread *at = thread_next(caller, NULL); discards && at != NULL; at = thread_next(caller, at))
         at->pending &= ~signal_bit(request->signal);
     return status;
 }
 
-static void set_mask(struct thread *thread, uint64_t mask) {
+static void set_mask(struct process_thread *thread, uint64_t mask) {
     thread->masked = signals_maskable(mask);
-    process_note_signals(&sys->processes, thread->process);
+    process_note_signals(&context->processes, thread->process);
 }
 
 uint32_t process_serve_signal_mask(struct server_call *call, const struct process_signal_mask_request *request,
                                    struct process_signal_mask_reply *reply, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
+    struct process_thread *thread = serve_thread(caller, call);
     uint64_t pending = caller->signals.pending | thread->pending;
     *reply = (struct process_signal_mask_reply){thread->masked, pending};
     if (request->how == PROCESS_MASK_QUIETLY && signals_are_due(pending, request->mask))
@@ -55,7 +55,7 @@ uint32_t process_serve_signal_mask(struct server_call *call, const struct proces
 
 uint32_t process_serve_signal_stack(struct server_call *call, const struct process_signal_stack_request *request,
                                     struct process_signal_stack_reply *reply, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
+    struct process_thread *thread = serve_thread(caller, call);
     reply->zero = 0;
     bool inside = request->at < PROCESS_MAP_END && request->size_bytes <= PROCESS_MAP_END - request->at;
     if (request->size_bytes != 0 && (request->size_bytes < PROCESS_SIGNAL_STACK_MIN || !inside))
@@ -67,7 +67,7 @@ uint32_t process_serve_signal_stack(struct server_call *call, const struct proce
 
 uint32_t process_serve_signal_wait(struct server_call *call, const struct process_signal_wait_request *request,
                                    struct process_signal_wait_reply *, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
+    struct process_thread *thread = serve_thread(caller, call);
     uint32_t status = answer_defer(thread, THREAD_WAITS_SIGNAL);
     if (status != SERVER_DEFERRED)
         return status;
@@ -87,8 +87,8 @@ uint32_t process_serve_alarm(struct server_call *, const struct process_alarm_re
 
 /* Its parent may wait for one of the two groups. */
 static void enter_group(struct process *process, uint32_t group) {
-    struct process *parent = process_parent(&sys->processes, process);
-    body_enter_group(sys, process, group);
+    struct process *parent = process_parent(&context->processes, process);
+    objects_enter_group(context, process, group);
     if (parent != NULL)
         answer_waiting(parent);
 }
@@ -104,7 +104,7 @@ uint32_t process_serve_set_group(struct server_call *, const struct process_set_
     bool own = target == caller || target->parent == caller->pid;
     if (!own || target->session != caller->session || target->session == target->pid || request->group > UINT32_MAX)
         return P_PERMISSION;
-    if (group != target->pid && !process_group_is_in(&sys->processes, group, caller->session))
+    if (group != target->pid && !process_group_is_in(&context->processes, group, caller->session))
         return P_PERMISSION;
     enter_group(target, group);
     console_tell_foreground();
@@ -113,7 +113,7 @@ uint32_t process_serve_set_group(struct server_call *, const struct process_set_
 
 uint32_t process_serve_get_group(struct server_call *, const struct process_get_group_request *request,
                                  struct process_get_group_reply *reply, struct process *caller) {
-    const struct process *target = process_find(&sys->processes, request->pid == 0 ? caller->pid : request->pid);
+    const struct process *target = process_find(&context->processes, request->pid == 0 ? caller->pid : request->pid);
     if (target == NULL)
         return P_NO_PROCESS;
     *reply = (struct process_get_group_reply){target->group, target->session};
@@ -122,7 +122,7 @@ uint32_t process_serve_get_group(struct server_call *, const struct process_get_
 
 uint32_t process_serve_set_session(struct server_call *, const struct process_set_session_request *,
                                    struct process_set_session_reply *reply, struct process *caller) {
-    if (process_group_exists(&sys->processes, caller->pid))
+    if (process_group_exists(&context->processes, caller->pid))
         return P_PERMISSION;
     caller->session = caller->pid;
     enter_group(caller, caller->pid);

@@ -11,7 +11,7 @@
 #include "servers/process/memory/memory.h"
 #include "servers/process/memory/words.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 /* What the kernel refuses to start at, by whose fault. */
 static uint32_t refused(uint64_t status) { return status == E_AUDIT ? P_ADDRESS : (uint32_t)status; }
@@ -21,43 +21,43 @@ static uint32_t bring_places(struct incarnation *incarnation, const struct proce
     const struct vm_region *code = vm_find(incarnation->vm, request->entry);
     if (code == NULL || (code->rights & MEMORY_EXECUTE) == 0)
         return P_ADDRESS;
-    return pager_bring(sys, incarnation, request->stack - 16, MEMORY_WRITE);
+    return pager_bring(context, incarnation, request->stack - 16, MEMORY_WRITE);
 }
 
 uint32_t process_serve_thread_create(struct server_call *call, const struct process_thread_create_request *request,
                                      struct process_thread_create_reply *reply, struct process *caller) {
-    struct thread *thread;
+    struct process_thread *thread;
     if (request->stack % 16 != 0)
         return P_ADDRESS;
     if ((uint64_t)__builtin_popcount(caller->living | caller->joinable) >= caller->limits.now[PROCESS_LIMIT_THREADS])
         return P_LIMIT;
-    struct body *body = body_of(caller);
+    struct process_objects *objects = objects_of(caller);
     uint32_t status =
-        system_has_slots(sys) ? thread_begin(&sys->processes, caller, THREAD_ANY, &thread) : (uint32_t)P_LIMIT;
+        context_has_slots(context) ? thread_begin(&context->processes, caller, THREAD_ANY, &thread) : (uint32_t)P_LIMIT;
     if (status != OK)
         return status;
     uint32_t number = thread_number(thread);
-    uaddr_t message = body_message_at(&body->incarnation, number);
-    status = body_add_thread(sys, body, thread);
-    if (status == OK && vm_is_free(body->incarnation.vm, message, message + PAGE_BYTES))
-        status = pager_add_message(sys, &body->incarnation, message, thread->message_frame);
+    uaddr_t message = objects_message_at(&objects->incarnation, number);
+    status = objects_add_thread(context, objects, thread);
+    if (status == OK && vm_is_free(objects->incarnation.vm, message, message + PAGE_BYTES))
+        status = pager_add_message(context, &objects->incarnation, message, thread->message_frame);
     if (status == OK)
-        status = bring_places(&body->incarnation, request);
+        status = bring_places(&objects->incarnation, request);
     if (status == OK) {
         struct thread_registers entry = {.rip = request->entry,
                                          .rsp = request->stack - 8,
                                          .rdi = request->argument,
                                          .rsi = message,
-                                         .rdx = body_process_slot(number),
+                                         .rdx = objects_process_slot(number),
                                          .rcx = thread->id,
                                          .fs_base = request->pointer};
         memcpy(program.message->data, &entry, sizeof entry);
-        uint64_t flags = body_resume_flag(caller) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
-        status = refused(sys_thread_handover(thread->object, body->incarnation.space, flags).status);
+        uint64_t flags = objects_resume_flag(caller) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
+        status = refused(sys_thread_handover(thread->object, objects->incarnation.space, flags).status);
     }
     if (status != OK) {
-        body_remove_thread(thread);
-        thread_end(&sys->processes, thread);
+        objects_remove_thread(thread);
+        thread_end(&context->processes, thread);
         return status;
     }
     thread->masked = serve_thread(caller, call)->masked;
@@ -66,13 +66,13 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
 }
 
 /* A thread has ended: whoever joins it is told, or it stays to be joined. */
-static void settle(struct thread *thread, uint64_t value) {
+static void settle(struct process_thread *thread, uint64_t value) {
     struct process *process = thread->process;
     struct process_thread_join_reply reply = {value};
-    process->past_time_ns += body_thread_time_ns(thread);
-    body_remove_thread(thread);
-    thread_end(&sys->processes, thread);
-    struct thread *joiner = thread_find_waiter(process, THREAD_JOINS, thread->id);
+    process->past_time_ns += objects_thread_time_ns(thread);
+    objects_remove_thread(thread);
+    thread_end(&context->processes, thread);
+    struct process_thread *joiner = thread_find_waiter(process, THREAD_JOINS, thread->id);
     if (joiner != NULL)
         answer_give(joiner, OK, &reply);
     else if (!thread->detached)
@@ -81,7 +81,7 @@ static void settle(struct thread *thread, uint64_t value) {
 
 uint32_t process_serve_thread_exit(struct server_call *call, const struct process_thread_exit_request *request,
                                    struct process_thread_exit_reply *, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
+    struct process_thread *thread = serve_thread(caller, call);
     if ((caller->living & (caller->living - 1)) == 0) {
         struct process_wait_reply end = {.end = PROCESS_EXITED};
         end_process(caller, &end);
@@ -92,14 +92,14 @@ uint32_t process_serve_thread_exit(struct server_call *call, const struct proces
     bool unmaps = thread->detached && request->length_bytes != 0;
     settle(thread, request->value);
     if (unmaps)
-        (void)memory_unmap(sys, &body_of(caller)->incarnation, request->at, request->length_bytes);
+        (void)memory_unmap(context, &objects_of(caller)->incarnation, request->at, request->length_bytes);
     return SERVER_DEFERRED;
 }
 
 uint32_t process_serve_thread_join(struct server_call *call, const struct process_thread_join_request *request,
                                    struct process_thread_join_reply *reply, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
-    struct thread *target = thread_find(caller, request->thread);
+    struct process_thread *thread = serve_thread(caller, call);
+    struct process_thread *target = thread_find(caller, request->thread);
     if (target == NULL)
         return P_NO_THREAD;
     if (target == thread || target->detached)
@@ -119,7 +119,7 @@ uint32_t process_serve_thread_join(struct server_call *call, const struct proces
 
 uint32_t process_serve_thread_detach(struct server_call *, const struct process_thread_detach_request *request,
                                      struct process_thread_detach_reply *reply, struct process *caller) {
-    struct thread *target = thread_find(caller, request->thread);
+    struct process_thread *target = thread_find(caller, request->thread);
     if (target == NULL)
         return P_NO_THREAD;
     if (target->detached)
@@ -134,35 +134,35 @@ uint32_t process_serve_thread_detach(struct server_call *, const struct process_
 
 uint32_t process_serve_set_pointer(struct server_call *call, const struct process_set_pointer_request *request,
                                    struct process_set_pointer_reply *reply, struct process *caller) {
-    const struct thread *thread = serve_thread(caller, call);
+    const struct process_thread *thread = serve_thread(caller, call);
     struct thread_registers registers;
     reply->zero = 0;
     uint32_t status = launch_read_registers(thread->object, 0, &registers);
     if (status != OK)
         return status;
-    status = pager_bring(sys, &body_of(caller)->incarnation, registers.rsp - 8, MEMORY_WRITE);
+    status = pager_bring(context, &objects_of(caller)->incarnation, registers.rsp - 8, MEMORY_WRITE);
     if (status != OK)
         return status;
     registers.fs_base = request->pointer;
     memcpy(program.message->data, &registers, sizeof registers);
-    uint64_t flags = body_resume_flag(caller) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
-    status = refused(sys_thread_handover(thread->object, body_of(caller)->incarnation.space, flags).status);
+    uint64_t flags = objects_resume_flag(caller) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
+    status = refused(sys_thread_handover(thread->object, objects_of(caller)->incarnation.space, flags).status);
     return status == OK ? SERVER_DEFERRED : status; /* it has its answer in its registers */
 }
 
 /* The word of 4 bytes that a thread names. */
-static uint32_t read_word(const struct thread *caller, uaddr_t at, uint32_t *ret_word) {
-    uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
+static uint32_t read_word(const struct process_thread *caller, uaddr_t at, uint32_t *ret_word) {
+    uint64_t offset = context->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
     uint32_t status = at % sizeof *ret_word != 0 ? P_ARGUMENT
-                                                 : pager_read(sys, &body_of(caller->process)->incarnation, at,
-                                                              sys->work.run.memory, offset, sizeof *ret_word);
-    memcpy(ret_word, sys->work.bytes + WORK_SCRATCH_OFFSET, sizeof *ret_word);
+                                                 : pager_read(context, &objects_of(caller->process)->incarnation, at,
+                                                              context->work.run.memory, offset, sizeof *ret_word);
+    memcpy(ret_word, context->work.bytes + WORK_SCRATCH_OFFSET, sizeof *ret_word);
     return status;
 }
 
 uint32_t process_serve_word_wait(struct server_call *call, const struct process_word_wait_request *request,
                                  struct process_word_wait_reply *reply, struct process *caller) {
-    struct thread *thread = serve_thread(caller, call);
+    struct process_thread *thread = serve_thread(caller, call);
     uint32_t word;
     uint32_t status = read_word(thread, request->at, &word);
     if (status != OK)
@@ -173,8 +173,8 @@ uint32_t process_serve_word_wait(struct server_call *call, const struct process_
     status = request->until_ns == 0 ? E_TIMEOUT : answer_defer(thread, THREAD_WAITS_WORD);
     if (status == SERVER_DEFERRED) {
         thread->wait_for = request->at;
-        list_add(word_waiters(&sys->processes, word_at(caller, request->at)), &thread->in_words);
-        wakes_set(&sys->processes.wakes, &thread->wake, request->until_ns);
+        list_add(word_waiters(&context->processes, word_at(caller, request->at)), &thread->in_words);
+        wakes_set(&context->processes.wakes, &thread->wake, request->until_ns);
     }
     return status;
 }
@@ -182,11 +182,11 @@ uint32_t process_serve_word_wait(struct server_call *call, const struct process_
 uint32_t process_serve_word_wake(struct server_call *, const struct process_word_wake_request *request,
                                  struct process_word_wake_reply *reply, struct process *caller) {
     struct process_word_wait_reply woken = {0};
-    struct process_table *table = &sys->processes;
+    struct process_table *table = &context->processes;
     struct word word = word_at(caller, request->at);
-    struct list *from = word_waiters(table, word)->next;
+    struct links *from = word_waiters(table, word)->next;
     for (reply->woken = 0; reply->woken < request->count;) {
-        struct thread *waiter = word_find_waiter(table, word, from);
+        struct process_thread *waiter = word_find_waiter(table, word, from);
         if (waiter == NULL)
             break;
         from = waiter->in_words.next;
@@ -200,7 +200,7 @@ uint32_t process_serve_thread_signal(struct server_call *, const struct process_
     reply->zero = 0;
     if (request->signal > PROCESS_SIGNAL_MAX)
         return P_ARGUMENT;
-    struct thread *target = thread_find(caller, request->thread);
+    struct process_thread *target = thread_find(caller, request->thread);
     if (target == NULL || !thread_is_alive(target))
         return P_NO_THREAD;
     raise_for_thread(target, request->signal);

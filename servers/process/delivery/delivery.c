@@ -15,15 +15,15 @@ _Static_assert(sizeof(struct process_signal_frame) % 16 == 0, "the stack stays a
 _Static_assert(sizeof(struct thread_registers) == sizeof((struct process_signal_frame){0}.registers),
                "a frame has all registers");
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 /* ---- handlers ---- */
 
 /* Where a frame is on its way to a stack or from there. */
-static struct process_signal_frame *frame_in_work(void) { return (void *)(sys->work.bytes + WORK_SCRATCH_OFFSET); }
+static struct process_signal_frame *frame_in_work(void) { return (void *)(context->work.bytes + WORK_SCRATCH_OFFSET); }
 
 /* The thread, which is stopped or in a fault, goes on with this FPU state; NULL: the initial one. */
-static bool set_fpu(const struct thread *thread, const struct thread_fpu *fpu) {
+static bool set_fpu(const struct process_thread *thread, const struct thread_fpu *fpu) {
     struct thread_fpu *staged = thread_fpu_in(program.message);
     if (fpu != NULL)
         memcpy(staged, fpu, sizeof *staged);
@@ -36,7 +36,7 @@ static bool set_fpu(const struct thread *thread, const struct thread_fpu *fpu) {
  * Where a handler's frame goes: below the red zone of what is interrupted, or to the top of the alternate stack, if there is one and
  * it is not in use. False: what would be left of that stack below the frame is not what a handler may count on.
  */
-static bool place_frame(const struct thread *thread, uaddr_t rsp, uint64_t length_bytes, uaddr_t *ret_at) {
+static bool place_frame(const struct process_thread *thread, uaddr_t rsp, uint64_t length_bytes, uaddr_t *ret_at) {
     uaddr_t bottom = thread->signal_stack;
     uint64_t size_bytes = thread->signal_stack_bytes;
     bool in_use = rsp - bottom - 1 < size_bytes; /* the pointer of an empty stack is its end */
@@ -50,7 +50,7 @@ static bool place_frame(const struct thread *thread, uaddr_t rsp, uint64_t lengt
  * Put a frame on the stack, and let `registers` call the handler. If thread_read has left an FPU state, that lies behind the
  * frame. False: there is no room.
  */
-static bool enter_handler(struct thread *thread, struct taken_signal taken, const struct fault_message *fault,
+static bool enter_handler(struct process_thread *thread, struct taken_signal taken, const struct fault_message *fault,
                           struct thread_registers *registers) {
     const struct signals *signals = &thread->process->signals;
     struct process_signal_frame *frame = frame_in_work();
@@ -68,10 +68,10 @@ static bool enter_handler(struct thread *thread, struct taken_signal taken, cons
     frame->fault = fault != NULL ? fault->kind : 0;
     frame->address = fault != NULL ? fault->address : 0;
     frame->sender = taken.sender;
-    uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
-    bool has_room =
-        place_frame(thread, registers->rsp, length_bytes, &at) &&
-        pager_write(sys, &body_of(thread->process)->incarnation, at, sys->work.run.memory, offset, length_bytes) == OK;
+    uint64_t offset = context->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
+    bool has_room = place_frame(thread, registers->rsp, length_bytes, &at) &&
+                    pager_write(context, &objects_of(thread->process)->incarnation, at, context->work.run.memory,
+                                offset, length_bytes) == OK;
     if (!has_room) {
         log_print("process: no room on the stack of process %u, thread %u, for the handler of signal %lu: at 0x%lx",
                   thread->process->pid, thread->id, taken.signal, at);
@@ -93,7 +93,7 @@ static bool enter_handler(struct thread *thread, struct taken_signal taken, cons
 #define LOOK_LEAST_NS 100000ULL
 #define LOOK_MOST_NS 10000000ULL
 
-static void look_again(struct thread *thread) {
+static void look_again(struct process_thread *thread) {
     uint64_t now_ns = sys_clock_read().value;
     if (thread->served_since_ns == 0)
         thread->served_since_ns = now_ns;
@@ -102,12 +102,12 @@ static void look_again(struct thread *thread) {
     timer_set_wake(&thread->wake, next_ns > LOOK_MOST_NS ? LOOK_MOST_NS : next_ns);
 }
 
-static void look_no_more(struct thread *thread) {
+static void look_no_more(struct process_thread *thread) {
     thread->served_since_ns = 0;
-    wakes_set(&sys->processes.wakes, &thread->wake, DEADLINE_NEVER);
+    wakes_set(&context->processes.wakes, &thread->wake, DEADLINE_NEVER);
 }
 
-static bool is_served_for_long(const struct thread *thread) {
+static bool is_served_for_long(const struct process_thread *thread) {
     return thread->served_since_ns != 0 && sys_clock_read().value - thread->served_since_ns >= PROCESS_SERVED_MOST_NS;
 }
 
@@ -122,7 +122,7 @@ enum pause {
  * before its registers are read; else the answer, or the message made from them, would be of the handler's. Leaves its FPU state
  * where enter_handler looks for it.
  */
-static enum pause pause_thread(struct thread *thread, struct thread_registers *ret_registers) {
+static enum pause pause_thread(struct process_thread *thread, struct thread_registers *ret_registers) {
     const struct thread_state *state = (const void *)program.message->data;
     struct process_signal_wait_reply ran = {0};
     if (thread->answer != 0) {
@@ -148,11 +148,11 @@ static enum pause pause_thread(struct thread *thread, struct thread_registers *r
 }
 
 /* A paused thread goes on there, with the FPU's initial state if it has another one. */
-static bool go_on(const struct thread *thread, const struct thread_registers *registers, bool has_fpu) {
+static bool go_on(const struct process_thread *thread, const struct thread_registers *registers, bool has_fpu) {
     memcpy(program.message->data, registers, sizeof *registers);
     thread_fpu_in(program.message)->components = 0;
     return sys_thread_write(thread->object, THREAD_REGISTERS | (has_fpu ? THREAD_FPU : 0)).status == OK &&
-           body_resume(thread);
+           objects_resume(thread);
 }
 
 static void end_by(struct process *process, uint64_t signal) {
@@ -160,12 +160,12 @@ static void end_by(struct process *process, uint64_t signal) {
     end_process(process, &end);
 }
 
-static bool is_due(const struct thread *thread) {
+static bool is_due(const struct process_thread *thread) {
     return signals_are_due(thread->process->signals.pending | thread->pending, thread->masked);
 }
 
 /* One signal is due at least, and there are handlers for all that are. */
-static bool enter_handlers(struct thread *thread, struct thread_registers *registers) {
+static bool enter_handlers(struct process_thread *thread, struct thread_registers *registers) {
     struct process *process = thread->process;
     struct taken_signal taken;
     do {
@@ -178,7 +178,7 @@ static bool enter_handlers(struct thread *thread, struct thread_registers *regis
 }
 
 /* False: that was the end of its process. */
-static bool run_handlers(struct thread *thread) {
+static bool run_handlers(struct process_thread *thread) {
     struct thread_registers registers;
     enum pause pause = pause_thread(thread, &registers);
     if (pause == PAUSE_LATER)
@@ -193,35 +193,36 @@ static bool run_handlers(struct thread *thread) {
 static void stop(struct process *process, uint64_t signal) {
     process->halted = true;
     process->goes_on = false;
-    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
+    for (struct process_thread *thread = thread_next(process, NULL); thread != NULL;
+         thread = thread_next(process, thread)) {
         (void)sys_thread_suspend(thread->object, 0);
         if (thread->served_since_ns != 0)
             look_no_more(thread); /* what is due is looked at when it goes on */
     }
-    process_add_news(&sys->processes, process, PROCESS_STOPPED, signal);
+    process_add_news(&context->processes, process, PROCESS_STOPPED, signal);
 }
 
 /* A thread that was to wait for its handlers need not: another one has taken the signal, or nobody wants it any more. */
-static void release(struct thread *thread) {
+static void release(struct process_thread *thread) {
     look_no_more(thread);
-    (void)body_resume(thread);
+    (void)objects_resume(thread);
 }
 
-void delivery_retry(struct thread *thread) {
+void delivery_retry(struct process_thread *thread) {
     if (is_due(thread))
-        process_note_signals(&sys->processes, thread->process);
+        process_note_signals(&context->processes, thread->process);
     else
         release(thread);
 }
 
 /* A member of an orphaned group that the terminal would stop: nobody would let it go on. */
 static bool is_left_running(const struct process *process, uint64_t signal) {
-    return signal != PROCESS_SIGSTOP && process_group_is_orphaned(&sys->processes, process->group);
+    return signal != PROCESS_SIGSTOP && process_group_is_orphaned(&context->processes, process->group);
 }
 
 /* What is due for one thread. What ends or stops comes first: whatever the thread does, that need not wait for it. False: that was the
  * end of its process, or it has stopped. */
-static bool deliver_to(struct thread *thread) {
+static bool deliver_to(struct process_thread *thread) {
     struct process *process = thread->process;
     struct signals *signals = &process->signals;
     struct taken_signal taken;
@@ -246,7 +247,7 @@ static bool deliver_to(struct thread *thread) {
 
 /* What is due for all threads of a process. One that is stopped does nothing before it goes on, but KILL ends it there. */
 static void deliver_all(struct process *process) {
-    struct thread *thread = thread_next(process, NULL);
+    struct process_thread *thread = thread_next(process, NULL);
     if (process->halted && (process->signals.pending & signal_bit(PROCESS_SIGKILL)) == 0)
         return;
     while (thread != NULL && deliver_to(thread))
@@ -255,18 +256,18 @@ static void deliver_all(struct process *process) {
         return; /* it has ended or stopped, or was not stopped before */
     process->goes_on = false;
     for (thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
-        (void)body_resume(thread);
+        (void)objects_resume(thread);
 }
 
 /* A process has ended, stopped or goes on: its parent gets CHLD, and an answer if it waits for that. */
 static void tell_parent(struct process *process) {
-    struct process *parent = process_parent(&sys->processes, process);
+    struct process *parent = process_parent(&context->processes, process);
     process->untold = false;
     if (parent == NULL)
         return; /* it has ended meanwhile */
     raise_for_process(parent, PROCESS_SIGCHLD, process->pid);
     if (process->ended && (parent->signals.ignored & signal_bit(PROCESS_SIGCHLD)) != 0)
-        process_forget(&sys->processes, process);
+        process_forget(&context->processes, process);
     answer_waiting(parent);
 }
 
@@ -278,7 +279,7 @@ static void hang_up(struct process *process) {
 
 void delivery_run(void) {
     struct process *process;
-    while ((process = process_take_due(&sys->processes)) != NULL) {
+    while ((process = process_take_due(&context->processes)) != NULL) {
         bool lives = !process->ended; /* else it may be gone once its parent has been told */
         if (process->hangs_up)
             hang_up(process);
@@ -291,7 +292,7 @@ void delivery_run(void) {
 
 /* ---- faults ---- */
 
-bool delivery_handle_fault(struct thread *thread, const struct fault_message *fault, uint64_t signal,
+bool delivery_handle_fault(struct process_thread *thread, const struct fault_message *fault, uint64_t signal,
                            struct thread_registers *ret_registers) {
     uint64_t bit = signal_bit(signal);
     if ((thread->process->signals.handled & bit) == 0 || (thread->masked & bit) != 0)
@@ -301,23 +302,23 @@ bool delivery_handle_fault(struct thread *thread, const struct fault_message *fa
            enter_handler(thread, (struct taken_signal){signal, 0}, fault, ret_registers) && set_fpu(thread, NULL);
 }
 
-bool delivery_leave_handler(struct thread *thread, const struct fault_message *fault,
+bool delivery_leave_handler(struct process_thread *thread, const struct fault_message *fault,
                             struct thread_registers *ret_registers) {
     struct process *process = thread->process;
     const struct process_signal_frame *frame = frame_in_work();
     if (fault->kind != FAULT_INSTRUCTION || process->signals.leave == 0 || fault->rip != process->signals.leave)
         return false;
-    uint64_t offset = sys->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
-    uint32_t status = pager_read(sys, &body_of(process)->incarnation, fault->registers.rdi, sys->work.run.memory,
-                                 offset, sizeof *frame);
+    uint64_t offset = context->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
+    uint32_t status = pager_read(context, &objects_of(process)->incarnation, fault->registers.rdi,
+                                 context->work.run.memory, offset, sizeof *frame);
     const struct thread_fpu *fpu = frame->has_fpu != 0 ? (const void *)(frame + 1) : NULL;
     if (status == OK && fpu != NULL)
-        status = pager_read(sys, &body_of(process)->incarnation, fault->registers.rdi + sizeof *frame,
-                            sys->work.run.memory, offset + sizeof *frame, sizeof *fpu);
+        status = pager_read(context, &objects_of(process)->incarnation, fault->registers.rdi + sizeof *frame,
+                            context->work.run.memory, offset + sizeof *frame, sizeof *fpu);
     if (status != OK || !set_fpu(thread, fpu))
         return false;
     memcpy(ret_registers, frame->registers, sizeof *ret_registers);
     thread->masked = signals_maskable(frame->mask);
-    process_note_signals(&sys->processes, process);
+    process_note_signals(&context->processes, process);
     return true;
 }

@@ -2,7 +2,7 @@
 
 #include "servers/process/answers/answer.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 /* Its threads run once what came while it was stopped has been delivered: on another CPU they would run on at once. */
 static void resume(struct process *process) {
@@ -10,12 +10,12 @@ static void resume(struct process *process) {
         return;
     process->halted = false;
     process->goes_on = true;
-    list_move(&sys->processes.due, &process->in_due);
-    process_add_news(&sys->processes, process, PROCESS_CONTINUED, 0);
+    list_move(&context->processes.due, &process->in_due);
+    process_add_news(&context->processes, process, PROCESS_CONTINUED, 0);
 }
 
 /* thread: only for it; NULL = whichever of the process's does not mask it. */
-static void raise(struct process *process, struct thread *thread, uint64_t signal, uint32_t sender) {
+static void raise(struct process *process, struct process_thread *thread, uint64_t signal, uint32_t sender) {
     if (process->ended || signal == 0)
         return;
     bool protected = process->pid == PROCESS_FIRST && (process->signals.handled & signal_bit(signal)) == 0;
@@ -23,27 +23,27 @@ static void raise(struct process *process, struct thread *thread, uint64_t signa
         return; /* without process 1 there is nothing more to do */
     if (signal == PROCESS_SIGCONT)
         resume(process);
-    for (struct thread *at = thread_next(process, NULL); signal == PROCESS_SIGCONT && at != NULL;
+    for (struct process_thread *at = thread_next(process, NULL); signal == PROCESS_SIGCONT && at != NULL;
          at = thread_next(process, at))
         at->pending &= ~SIGNALS_STOP;
     signals_raise(&process->signals, thread != NULL ? &thread->pending : NULL, signal, sender);
-    process_note_signals(&sys->processes, process);
+    process_note_signals(&context->processes, process);
 }
 
 void raise_for_process(struct process *process, uint64_t signal, uint32_t sender) {
     raise(process, NULL, signal, sender);
 }
 
-void raise_for_thread(struct thread *thread, uint64_t signal) {
+void raise_for_thread(struct process_thread *thread, uint64_t signal) {
     bool for_all = signal == PROCESS_SIGKILL || signal == PROCESS_SIGSTOP || signal == PROCESS_SIGCONT;
     raise(thread->process, for_all ? NULL : thread, signal, thread->process->pid);
 }
 
 uint32_t raise_for_group(uint32_t group, uint64_t signal, const struct process *caller) {
     uint32_t count = 0;
-    struct process *process = process_next_in_group(&sys->processes, group, NULL);
-    for (; process != NULL; process = process_next_in_group(&sys->processes, group, process)) {
-        if (process->ended || (caller != NULL && !process_may_signal(&sys->processes, caller, process)))
+    struct process *process = process_next_in_group(&context->processes, group, NULL);
+    for (; process != NULL; process = process_next_in_group(&context->processes, group, process)) {
+        if (process->ended || (caller != NULL && !process_may_signal(&context->processes, caller, process)))
             continue;
         raise_for_process(process, signal, caller != NULL ? caller->pid : 0);
         count++;

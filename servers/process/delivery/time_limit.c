@@ -8,8 +8,9 @@
 
 uint64_t time_used_ns(struct process *process) {
     uint64_t time_ns = process->past_time_ns;
-    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
-        time_ns += body_thread_time_ns(thread);
+    for (struct process_thread *thread = thread_next(process, NULL); thread != NULL;
+         thread = thread_next(process, thread))
+        time_ns += objects_thread_time_ns(thread);
     return time_ns;
 }
 

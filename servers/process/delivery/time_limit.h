@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "servers/process/memory/body.h"
+#include "servers/process/memory/objects.h"
 
 /* What a process has used of the CPU. */
 uint64_t time_used_ns(struct process *process);

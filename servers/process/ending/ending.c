@@ -6,7 +6,7 @@
 #include "servers/process/answers/answer.h"
 #include "servers/process/answers/console.h"
 
-static struct system *const sys = &served_system;
+static struct server_context *const context = &served_context;
 
 /* Process 1 is what the machine runs for: without it there is nothing more to do. */
 static void first_ended(const struct process_wait_reply *end) {
@@ -15,21 +15,22 @@ static void first_ended(const struct process_wait_reply *end) {
               end->value);
     struct init_power_off_request request = {status & 0xff};
     struct init_power_off_reply reply;
-    uint32_t failed = sys->caps.init != 0 ? init_power_off(sys->caps.init, &request, &reply, NULL) : P_NO_CAPABILITY;
+    uint32_t failed =
+        context->caps.init != 0 ? init_power_off(context->caps.init, &request, &reply, NULL) : P_NO_CAPABILITY;
     log_print("process: can't switch off: %s", status_text(failed));
 }
 
 void end_process(struct process *process, const struct process_wait_reply *end) {
     bool first = process->pid == PROCESS_FIRST;
     uint32_t numbers = process->living;
-    stage_forget(sys, stage_of(process));
-    body_destroy(sys, process);
+    staged_strings_forget(context, staged_of(process));
+    objects_destroy(context, process);
     for (; numbers != 0; numbers &= numbers - 1) { /* now that no thread can come back from its call */
-        const struct thread *thread = thread_at(process, (uint32_t)__builtin_ctz(numbers));
+        const struct process_thread *thread = thread_at(process, (uint32_t)__builtin_ctz(numbers));
         if (thread->answer != 0)
             server_forget(thread->answer);
     }
-    process_end(&sys->processes, process, end);
+    process_end(&context->processes, process, end);
     console_tell_foreground(); /* before the parent, which may want to read there */
     if (first)
         first_ended(end);

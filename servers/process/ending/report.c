@@ -12,15 +12,15 @@
 /* A process's memory, for a walk of its stack. */
 struct stack_reader {
     struct backtrace_memory memory; /* first: one pointer names both */
-    struct system *system;
+    struct server_context *context;
     struct incarnation *incarnation;
 };
 
 static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
     const struct stack_reader *reader = (const struct stack_reader *)(const void *)memory;
-    const struct system_work *work = &reader->system->work;
+    const struct context_work *work = &reader->context->work;
     uint64_t offset = work->run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
-    uint32_t status = pager_read(reader->system, reader->incarnation, at, work->run.memory, offset, sizeof *ret_word);
+    uint32_t status = pager_read(reader->context, reader->incarnation, at, work->run.memory, offset, sizeof *ret_word);
     memcpy(ret_word, work->bytes + WORK_SCRATCH_OFFSET, sizeof *ret_word);
     return status == OK;
 }
@@ -93,12 +93,12 @@ static const char *why_text(const struct neighbourhood *around, uint32_t status)
     return status == P_ADDRESS ? "its rights forbid it" : status_text(status);
 }
 
-void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault,
-                  uint32_t status) {
+void report_fault(struct server_context *context, const struct process_thread *thread,
+                  const struct fault_message *fault, uint32_t status) {
     char name[PROCESS_NAME_MAX + 32];
     struct process *process = thread->process;
-    struct incarnation *incarnation = &body_of(process)->incarnation;
-    struct stack_reader reader = {{read_word}, system, incarnation};
+    struct incarnation *incarnation = &objects_of(process)->incarnation;
+    struct stack_reader reader = {{read_word}, context, incarnation};
     struct neighbourhood around;
     size_t length = format_into(name, sizeof name, "process %u (%s)", process->pid, process->name);
     if (thread_number(thread) != 0)

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "libsys/fault.h"
-#include "servers/process/memory/body.h"
+#include "servers/process/memory/objects.h"
 
 /* status: why the pager has not brought the page that was touched (pager_bring); P_ADDRESS of other faults. */
-void report_fault(struct system *system, const struct thread *thread, const struct fault_message *fault,
-                  uint32_t status);
+void report_fault(struct server_context *context, const struct process_thread *thread,
+                  const struct fault_message *fault, uint32_t status);

@@ -27,7 +27,7 @@ static uint64_t pages_left(const struct incarnation *incarnation) {
 
 uint64_t memory_pages_max(const struct limits *limits) {
     uint64_t pages = limits->now[PROCESS_LIMIT_MEMORY] / PAGE_BYTES;
-    return pages < SYSTEM_PAGES_MAX ? pages : SYSTEM_PAGES_MAX;
+    return pages < CONTEXT_PAGES_MAX ? pages : CONTEXT_PAGES_MAX;
 }
 
 static bool rights_are_valid(uint64_t rights) {
@@ -44,8 +44,8 @@ static uint32_t check_range(uaddr_t at, uint64_t length_bytes) {
 }
 
 /* Where a new mapping goes; what it replaces is gone afterwards. */
-static uint32_t find_place(struct system *system, struct incarnation *incarnation, uaddr_t at, uint64_t length_bytes,
-                           uint64_t flags, uaddr_t *ret_at) {
+static uint32_t find_place(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
+                           uint64_t length_bytes, uint64_t flags, uaddr_t *ret_at) {
     if (length_bytes == 0 || length_bytes % PAGE_BYTES != 0 ||
         (flags & (PROCESS_MAP_AT | PROCESS_MAP_REPLACE)) == PROCESS_MAP_REPLACE ||
         (flags & (PROCESS_MAP_AT | PROCESS_MAP_GUARDED)) == (PROCESS_MAP_AT | PROCESS_MAP_GUARDED))
@@ -64,17 +64,17 @@ static uint32_t find_place(struct system *system, struct incarnation *incarnatio
     uint32_t status = check_range(at, length_bytes);
     *ret_at = at;
     if (status == OK && (flags & PROCESS_MAP_REPLACE) != 0)
-        return pager_remove(system, incarnation, at, at + length_bytes);
+        return pager_remove(context, incarnation, at, at + length_bytes);
     return status == OK && !vm_is_free(incarnation->vm, at, at + length_bytes) ? E_EXISTS : status;
 }
 
-uint32_t memory_map(struct system *system, struct incarnation *incarnation, const struct process_map_request *request,
-                    uaddr_t *ret_at) {
+uint32_t memory_map(struct server_context *context, struct incarnation *incarnation,
+                    const struct process_map_request *request, uaddr_t *ret_at) {
     uint64_t known = PROCESS_MAP_AT | PROCESS_MAP_REPLACE | PROCESS_MAP_TOGETHER | PROCESS_MAP_GUARDED;
     if (!rights_are_valid(request->rights) || (request->flags & ~known) != 0)
         return P_ARGUMENT;
     uaddr_t at;
-    uint32_t status = find_place(system, incarnation, request->at, request->length_bytes, request->flags, &at);
+    uint32_t status = find_place(context, incarnation, request->at, request->length_bytes, request->flags, &at);
     if (status != OK)
         return status;
     bool together = (request->flags & PROCESS_MAP_TOGETHER) != 0;
@@ -86,34 +86,34 @@ uint32_t memory_map(struct system *system, struct incarnation *incarnation, cons
         .kind = together ? PROCESS_MAP_SHARED : PROCESS_MAP_ANONYMOUS,
         .guarded = (request->flags & PROCESS_MAP_GUARDED) != 0,
     };
-    status = pager_add(system, incarnation, &region);
+    status = pager_add(context, incarnation, &region);
     for (uaddr_t page = at; status == OK && together && page < region.end; page += PAGE_BYTES)
-        status = pager_bring(system, incarnation, page, MEMORY_READ);
+        status = pager_bring(context, incarnation, page, MEMORY_READ);
     if (status == OK && together && rights == 0)
-        status = pager_protect(system, incarnation, at, region.end, 0);
+        status = pager_protect(context, incarnation, at, region.end, 0);
     if (status != OK)
-        (void)pager_remove(system, incarnation, at, region.end); /* takes no region: it is the end of one, or all */
+        (void)pager_remove(context, incarnation, at, region.end); /* takes no region: it is the end of one, or all */
     *ret_at = at;
     return status;
 }
 
-uint32_t memory_map_file(struct system *system, struct incarnation *incarnation, uint32_t owner,
+uint32_t memory_map_file(struct server_context *context, struct incarnation *incarnation, uint32_t owner,
                          const struct process_map_file_request *request, struct process_map_file_reply *reply,
                          char *reason) {
     uint64_t known = PROCESS_MAP_AT | PROCESS_MAP_REPLACE;
     if (!rights_are_valid(request->rights) || (request->flags & ~known) != 0)
         return P_ARGUMENT;
-    if (!system_has_slots(system) || system->files.held_count >= VM_FILES_MAPPED_MAX)
+    if (!context_has_slots(context) || context->files.held_count >= VM_FILES_MAPPED_MAX)
         return P_LIMIT; /* what is left is for programs' images */
     struct vm_file *file;
-    uint32_t status = open_file(system, owner, request->path, request->length_bytes, &file, reason);
+    uint32_t status = open_file(context, owner, request->path, request->length_bytes, &file, reason);
     if (status != OK)
         return status;
     uaddr_t at = 0;
     if (request->offset_bytes % PAGE_BYTES != 0 || request->offset_bytes >= file->size_bytes)
         status = P_ARGUMENT;
     if (status == OK)
-        status = find_place(system, incarnation, request->at, request->size_bytes, request->flags, &at);
+        status = find_place(context, incarnation, request->at, request->size_bytes, request->flags, &at);
     if (status == OK) {
         uint64_t rest = file->size_bytes - request->offset_bytes;
         struct vm_region region = {
@@ -126,29 +126,30 @@ uint32_t memory_map_file(struct system *system, struct incarnation *incarnation,
             .content_bytes = rest < request->size_bytes ? rest : request->size_bytes,
             .file_offset = request->offset_bytes,
         };
-        status = pager_add(system, incarnation, &region);
+        status = pager_add(context, incarnation, &region);
         if (status != OK)
-            (void)pager_remove(system, incarnation, at, region.end);
+            (void)pager_remove(context, incarnation, at, region.end);
     }
     *reply = (struct process_map_file_reply){at, file->size_bytes};
-    vm_file_drop(&system->files, file);
+    vm_file_drop(&context->files, file);
     return status;
 }
 
-uint32_t memory_unmap(struct system *system, struct incarnation *incarnation, uaddr_t at, uint64_t length_bytes) {
+uint32_t memory_unmap(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
+                      uint64_t length_bytes) {
     uint32_t status = check_range(at, length_bytes);
-    pressure_take_for(system, 0); /* it gives back more */
-    return status == OK ? pager_remove(system, incarnation, at, at + length_bytes) : status;
+    pressure_take_for(context, 0); /* it gives back more */
+    return status == OK ? pager_remove(context, incarnation, at, at + length_bytes) : status;
 }
 
-uint32_t memory_protect(struct system *system, struct incarnation *incarnation, uaddr_t at, uint64_t length_bytes,
-                        uint64_t rights) {
+uint32_t memory_protect(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
+                        uint64_t length_bytes, uint64_t rights) {
     uint32_t status = rights_are_valid(rights) ? check_range(at, length_bytes) : P_ARGUMENT;
     uint32_t wanted = (uint32_t)(rights != 0 ? rights | MEMORY_READ : 0);
-    return status == OK ? pager_protect(system, incarnation, at, at + length_bytes, wanted) : status;
+    return status == OK ? pager_protect(context, incarnation, at, at + length_bytes, wanted) : status;
 }
 
-uint32_t memory_set_break(struct system *system, struct incarnation *incarnation, uaddr_t end) {
+uint32_t memory_set_break(struct server_context *context, struct incarnation *incarnation, uaddr_t end) {
     if (end == 0)
         return OK;
     if (end < incarnation->break_start || end >= PROCESS_MAP_END)
@@ -157,12 +158,12 @@ uint32_t memory_set_break(struct system *system, struct incarnation *incarnation
     uaddr_t new_end = (end + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     uint32_t status = OK;
     if (new_end < old_end)
-        status = memory_unmap(system, incarnation, new_end, old_end - new_end);
+        status = memory_unmap(context, incarnation, new_end, old_end - new_end);
     if (new_end > old_end) {
         struct vm_region region = {
             .start = old_end, .end = new_end, .rights = MEMORY_READ | MEMORY_WRITE, .kind = PROCESS_MAP_HEAP};
         bool fits = (new_end - old_end) / PAGE_BYTES <= pages_left(incarnation);
-        status = fits ? pager_add(system, incarnation, &region) : P_LIMIT;
+        status = fits ? pager_add(context, incarnation, &region) : P_LIMIT;
     }
     if (status == OK)
         incarnation->break_end = end;
@@ -190,9 +191,9 @@ bool memory_describe(const struct incarnation *incarnation, uint64_t index, stru
     return false;
 }
 
-void memory_choose_places(struct system *system, struct incarnation *incarnation) {
-    uint64_t distance = system->fixed_addresses ? 0 : random_next(&system->random) % PLACES_SPREAD;
-    uint64_t lowered = system->fixed_addresses ? 0 : random_next(&system->random) % LAYOUT_STACK_SPREAD;
+void memory_choose_places(struct server_context *context, struct incarnation *incarnation) {
+    uint64_t distance = context->fixed_addresses ? 0 : random_next(&context->random) % PLACES_SPREAD;
+    uint64_t lowered = context->fixed_addresses ? 0 : random_next(&context->random) % LAYOUT_STACK_SPREAD;
     incarnation->places = PLACES_START + distance / PAGE_BYTES * PAGE_BYTES;
     incarnation->lowered = lowered >> 21 << 21;
 }

@@ -4,7 +4,7 @@
 #include "libsys/proto/files.h"
 #include "libsys/string.h"
 
-uint32_t open_file(struct system *system, uint32_t owner, const char *path, uint64_t length_bytes,
+uint32_t open_file(struct server_context *context, uint32_t owner, const char *path, uint64_t length_bytes,
                    struct vm_file **ret_file, char *reason) {
     static struct files_map_request request; /* large, and one at a time */
     static struct protocol_extra extra;
@@ -17,13 +17,13 @@ uint32_t open_file(struct system *system, uint32_t owner, const char *path, uint
     extra.receive[0] = slot_take();
     if (extra.receive[0] == 0)
         return P_LIMIT;
-    uint32_t status = files_map(system->caps.files, &request, &reply, &extra);
+    uint32_t status = files_map(context->caps.files, &request, &reply, &extra);
     if (status != OK) {
         memcpy(reason, extra.reason, PROTOCOL_REASON_MAX);
         slot_free(extra.receive[0]);
         return status;
     }
-    *ret_file = vm_file_add(&system->files, extra.receive[0], reply.offset_bytes, reply.size_bytes);
+    *ret_file = vm_file_add(&context->files, extra.receive[0], reply.offset_bytes, reply.size_bytes);
     if (*ret_file != NULL)
         return OK;
     (void)sys_cap_delete(0, extra.receive[0]);

@@ -10,65 +10,66 @@ static uaddr_t page_up(uaddr_t at) { return page_down(at + PAGE_BYTES - 1); }
 static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-static void drop_files(struct system *system, const struct vm *vm, uaddr_t start, uaddr_t end) {
+static void drop_files(struct server_context *context, const struct vm *vm, uaddr_t start, uaddr_t end) {
     const struct vm_region *region = vm_next_region(vm, start);
     for (; region != NULL && region->end <= end; region = vm_region_after(vm, region))
         if (region->start >= start)
-            vm_file_drop(&system->files, region->file);
+            vm_file_drop(&context->files, region->file);
 }
 
 /* ---- the incarnation ---- */
 
-uint32_t incarnation_create(struct system *system, struct incarnation *incarnation) {
-    uint32_t status = pool_create(&system->frames, &incarnation->pool, POOL_PAGES);
+uint32_t incarnation_create(struct server_context *context, struct incarnation *incarnation) {
+    uint32_t status = object_pool_create(&context->frames, &incarnation->pool, POOL_PAGES);
     if (status == OK)
-        status = pool_make_object(&system->frames, &incarnation->pool, OBJECT_SPACE, 0, &incarnation->space);
+        status = object_pool_make_object(&context->frames, &incarnation->pool, OBJECT_SPACE, 0, &incarnation->space);
     if (status != OK)
         return status;
-    incarnation->vm = vm_create(&system->store);
+    incarnation->vm = vm_create(&context->allocator);
     return incarnation->vm != NULL ? OK : P_NO_MEMORY;
 }
 
-void incarnation_destroy(struct system *system, struct incarnation *incarnation) {
-    pool_destroy(&system->frames, &incarnation->pool); /* the space goes with it, so nothing maps the frames any more */
+void incarnation_destroy(struct server_context *context, struct incarnation *incarnation) {
+    object_pool_destroy(&context->frames,
+                        &incarnation->pool); /* the space goes with it, so nothing maps the frames any more */
     slot_drop(&incarnation->space);
     struct vm *vm = incarnation->vm;
     if (vm != NULL) {
         for (struct vm_pages pages = vm_next_pages(vm, 0, USER_LIMIT); pages.count > 0;
              pages = vm_next_pages(vm, pages.end, USER_LIMIT))
             for (uint32_t i = 0; i < pages.count; i++) {
-                frames_drop(&system->frames, pages.entries[i] & VM_FRAME);
+                frames_drop(&context->frames, pages.entries[i] & VM_FRAME);
                 pages.entries[i] = 0;
             }
-        drop_files(system, vm, 0, USER_LIMIT);
-        vm_destroy(&system->store, vm);
+        drop_files(context, vm, 0, USER_LIMIT);
+        vm_destroy(&context->allocator, vm);
     }
     *incarnation = (struct incarnation){0};
 }
 
 uint64_t incarnation_page_count(const struct incarnation *incarnation) {
     const struct vm *vm = incarnation->vm;
-    return pool_page_count(&incarnation->pool) + (vm != NULL ? vm->frame_count + vm_record_count(vm) : 0);
+    return object_pool_page_count(&incarnation->pool) + (vm != NULL ? vm->frame_count + vm_record_count(vm) : 0);
 }
 
 #define OTHERS_SHIFT 10U /* parts of a page are counted in 1024ths */
-uint64_t incarnation_others_part(const struct system *system, struct incarnation *incarnation) {
+uint64_t incarnation_others_part(const struct server_context *context, struct incarnation *incarnation) {
     uint64_t parts = 0;
     for (struct vm_pages pages = vm_next_pages(incarnation->vm, 0, USER_LIMIT); pages.count > 0;
          pages = vm_next_pages(incarnation->vm, pages.end, USER_LIMIT))
         for (uint32_t i = 0; i < pages.count; i++) {
-            uint64_t others = frames_others(&system->frames, pages.entries[i] & VM_FRAME);
+            uint64_t others = frames_others(&context->frames, pages.entries[i] & VM_FRAME);
             parts += (others << OTHERS_SHIFT) / (others + 1);
         }
     return parts >> OTHERS_SHIFT;
 }
 
-static uint32_t map_run(struct system *system, struct incarnation *incarnation, const struct frame_run *run, uaddr_t at,
-                        uint32_t rights) {
+static uint32_t map_run(struct server_context *context, struct incarnation *incarnation, const struct memory_run *run,
+                        uaddr_t at, uint32_t rights) {
     for (;;) {
         uint64_t status =
             sys_space_map(incarnation->space, run->memory, run->offset_pages, run->page_count, at, rights).status;
-        uint32_t grown = status == E_MEMORY ? pool_grow(&system->frames, &incarnation->pool) : (uint32_t)status;
+        uint32_t grown = status == E_MEMORY ? object_pool_grow(&context->frames, &incarnation->pool) : (uint32_t)status;
         if (status != E_MEMORY || grown != OK)
             return grown;
     }
@@ -90,21 +91,21 @@ static uaddr_t in_place_end(const struct vm_region *region) {
 }
 
 /* The file's frames that hold what belongs at `at`, a page address. */
-static struct frame_run file_run(const struct vm_region *region, uaddr_t at, uint64_t page_count) {
+static struct memory_run file_run(const struct vm_region *region, uaddr_t at, uint64_t page_count) {
     uint64_t offset = region->file->offset_bytes + region->file_offset + at - region->content_at;
-    return (struct frame_run){region->file->memory, offset / PAGE_BYTES, page_count};
+    return (struct memory_run){region->file->memory, offset / PAGE_BYTES, page_count};
 }
 
-static uint32_t map_in_place(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
-                             uaddr_t start, uaddr_t end) {
+static uint32_t map_in_place(struct server_context *context, struct incarnation *incarnation,
+                             const struct vm_region *region, uaddr_t start, uaddr_t end) {
     uint32_t status = OK;
     end = smaller(end, in_place_end(region));
     for (uaddr_t at = start; status == OK && at < end;) {
         uint32_t *entry;
         uaddr_t stop = vm_next(incarnation->vm, at, smaller(end, at + MAP_PAGES_MAX * PAGE_BYTES), &entry);
-        struct frame_run run = file_run(region, at, (stop - at) / PAGE_BYTES);
+        struct memory_run run = file_run(region, at, (stop - at) / PAGE_BYTES);
         if (stop > at)
-            status = map_run(system, incarnation, &run, at, region->rights);
+            status = map_run(context, incarnation, &run, at, region->rights);
         at = stop;
         while (at < end && (entry = vm_entry(incarnation->vm, at)) != NULL && *entry != 0)
             at += PAGE_BYTES;
@@ -113,7 +114,7 @@ static uint32_t map_in_place(struct system *system, struct incarnation *incarnat
 }
 
 /* A frame becomes what the page at `page` shows at first. */
-static uint32_t fill(const struct frame_run *frame, const struct vm_region *region, uaddr_t page) {
+static uint32_t fill(const struct memory_run *frame, const struct vm_region *region, uaddr_t page) {
     uint64_t frame_offset = frame->offset_pages * PAGE_BYTES;
     if (region->file == NULL)
         return (uint32_t)sys_memory_fill(frame->memory, frame_offset, PAGE_BYTES, 0).status;
@@ -134,29 +135,29 @@ static uint32_t fill(const struct frame_run *frame, const struct vm_region *regi
 static bool is_shared(const struct vm_region *region) { return region->kind == PROCESS_MAP_SHARED; }
 
 /* May the page be mapped writable now? */
-static bool may_write(const struct system *system, const struct vm_region *region, uint32_t entry) {
+static bool may_write(const struct server_context *context, const struct vm_region *region, uint32_t entry) {
     return (region->rights & MEMORY_WRITE) != 0 &&
-           (is_shared(region) || !frames_is_shared(&system->frames, entry & VM_FRAME));
+           (is_shared(region) || !frames_is_shared(&context->frames, entry & VM_FRAME));
 }
 
-static uint32_t map_entry(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
-                          uaddr_t page, uint32_t *entry) {
-    bool write = may_write(system, region, *entry);
+static uint32_t map_entry(struct server_context *context, struct incarnation *incarnation,
+                          const struct vm_region *region, uaddr_t page, uint32_t *entry) {
+    bool write = may_write(context, region, *entry);
     uint32_t rights = write ? region->rights : region->rights & ~(uint32_t)MEMORY_WRITE;
-    struct frame_run run = frames_run_of(&system->frames, *entry & VM_FRAME);
-    uint32_t status = map_run(system, incarnation, &run, page, rights);
+    struct memory_run run = frames_run_of(&context->frames, *entry & VM_FRAME);
+    uint32_t status = map_run(context, incarnation, &run, page, rights);
     if (status == OK)
         *entry |= VM_MAPPED | (write ? VM_WRITABLE : 0);
     return status;
 }
 
 /* How many new pages a fault brings. */
-static uint64_t pages_to_bring(struct system *system, struct vm *vm, const struct vm_region *region, uaddr_t page,
-                               const uint32_t *entries) {
+static uint64_t pages_to_bring(struct server_context *context, struct vm *vm, const struct vm_region *region,
+                               uaddr_t page, const uint32_t *entries) {
     bool goes_on = page == vm->expected && region->file == NULL && !is_shared(region);
     vm->ahead = goes_on && vm->ahead < PAGER_AHEAD ? 2 * vm->ahead : goes_on ? PAGER_AHEAD : 1;
     uint64_t most = smaller(vm->ahead, VM_GROUP_PAGES - page / PAGE_BYTES % VM_GROUP_PAGES), count = 1;
-    if (system->frames.free_count < system->frames.floor + PAGER_PLENTY)
+    if (context->frames.free_count < context->frames.floor + PAGER_PLENTY)
         return 1;
     while (count < most && page + count * PAGE_BYTES < region->end && entries[count] == 0)
         count++;
@@ -164,27 +165,27 @@ static uint64_t pages_to_bring(struct system *system, struct vm *vm, const struc
 }
 
 /* Pages that nobody has seen yet. */
-static uint32_t bring_new(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
-                          uaddr_t page) {
+static uint32_t bring_new(struct server_context *context, struct incarnation *incarnation,
+                          const struct vm_region *region, uaddr_t page) {
     struct vm *vm = incarnation->vm;
     uint32_t *entries;
-    uint32_t status = vm_make_entry(&system->store, vm, page, &entries);
+    uint32_t status = vm_make_entry(&context->allocator, vm, page, &entries);
     if (status != OK)
         return status;
-    struct frame_run run;
-    if (!frames_take(&system->frames, pages_to_bring(system, vm, region, page, entries), 1, &run))
+    struct memory_run run;
+    if (!frames_take(&context->frames, pages_to_bring(context, vm, region, page, entries), 1, &run))
         return P_NO_MEMORY;
     for (uint64_t i = 0; status == OK && i < run.page_count; i++) {
-        struct frame_run frame = {run.memory, run.offset_pages + i, 1};
+        struct memory_run frame = {run.memory, run.offset_pages + i, 1};
         status = fill(&frame, region, page + i * PAGE_BYTES);
     }
     if (status == OK)
-        status = map_run(system, incarnation, &run, page, region->rights);
+        status = map_run(context, incarnation, &run, page, region->rights);
     if (status != OK) {
-        frames_give(&system->frames, &run);
+        frames_give(&context->frames, &run);
         return status;
     }
-    uint32_t entry = frames_number_of(&system->frames, &run) | VM_MAPPED;
+    uint32_t entry = frames_number_of(&context->frames, &run) | VM_MAPPED;
     entry |= (region->rights & MEMORY_WRITE) != 0 ? VM_WRITABLE : 0;
     for (uint32_t i = 0; i < run.page_count; i++)
         entries[i] = entry + i;
@@ -194,32 +195,32 @@ static uint32_t bring_new(struct system *system, struct incarnation *incarnation
 }
 
 /* A write to a page that others hold too: it becomes a copy. */
-static uint32_t copy_page(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
-                          uaddr_t page, uint32_t *entry) {
-    uint32_t frame = frames_take_one(&system->frames);
+static uint32_t copy_page(struct server_context *context, struct incarnation *incarnation,
+                          const struct vm_region *region, uaddr_t page, uint32_t *entry) {
+    uint32_t frame = frames_take_one(&context->frames);
     if (frame == FRAMES_NONE)
         return P_NO_MEMORY;
-    struct frame_run from = frames_run_of(&system->frames, *entry & VM_FRAME);
-    struct frame_run to = frames_run_of(&system->frames, frame);
+    struct memory_run from = frames_run_of(&context->frames, *entry & VM_FRAME);
+    struct memory_run to = frames_run_of(&context->frames, frame);
     struct result result = sys_memory_copy(to.memory, to.offset_pages * PAGE_BYTES, from.memory,
                                            from.offset_pages * PAGE_BYTES, PAGE_BYTES);
     if (result.status == OK && (*entry & VM_MAPPED) != 0)
         result = sys_space_unmap(incarnation->space, page, 1);
     if (result.status != OK) {
-        frames_drop(&system->frames, frame);
+        frames_drop(&context->frames, frame);
         return (uint32_t)result.status;
     }
-    frames_drop(&system->frames, *entry & VM_FRAME);
+    frames_drop(&context->frames, *entry & VM_FRAME);
     *entry = frame;
-    return map_entry(system, incarnation, region, page, entry);
+    return map_entry(context, incarnation, region, page, entry);
 }
 
-static uint32_t bring_present(struct system *system, struct incarnation *incarnation, const struct vm_region *region,
-                              uaddr_t page, uint32_t *entry, uint32_t access) {
-    if (access == MEMORY_WRITE && !may_write(system, region, *entry))
-        return copy_page(system, incarnation, region, page, entry);
+static uint32_t bring_present(struct server_context *context, struct incarnation *incarnation,
+                              const struct vm_region *region, uaddr_t page, uint32_t *entry, uint32_t access) {
+    if (access == MEMORY_WRITE && !may_write(context, region, *entry))
+        return copy_page(context, incarnation, region, page, entry);
     if ((*entry & VM_MAPPED) == 0)
-        return map_entry(system, incarnation, region, page, entry);
+        return map_entry(context, incarnation, region, page, entry);
     if (access != MEMORY_WRITE || (*entry & VM_WRITABLE) != 0)
         return OK; /* another thread was faster */
     uint32_t status = (uint32_t)sys_space_protect(incarnation->space, page, 1, region->rights).status;
@@ -228,7 +229,7 @@ static uint32_t bring_present(struct system *system, struct incarnation *incarna
     return status;
 }
 
-uint32_t pager_bring(struct system *system, struct incarnation *incarnation, uaddr_t at, uint32_t access) {
+uint32_t pager_bring(struct server_context *context, struct incarnation *incarnation, uaddr_t at, uint32_t access) {
     uaddr_t page = page_down(at);
     const struct vm_region *region = at < USER_LIMIT ? vm_find(incarnation->vm, at) : NULL;
     if (region == NULL || (region->rights & access) == 0)
@@ -237,46 +238,47 @@ uint32_t pager_bring(struct system *system, struct incarnation *incarnation, uad
         return OK;
     uint32_t *entry = vm_entry(incarnation->vm, page);
     if (entry != NULL && *entry != 0)
-        return bring_present(system, incarnation, region, page, entry, access);
+        return bring_present(context, incarnation, region, page, entry, access);
     if (page < in_place_end(region)) {
-        uint32_t status = map_in_place(system, incarnation, region, page, page + PAGE_BYTES);
+        uint32_t status = map_in_place(context, incarnation, region, page, page + PAGE_BYTES);
         return status == E_EXISTS ? OK : status;
     }
-    return bring_new(system, incarnation, region, page);
+    return bring_new(context, incarnation, region, page);
 }
 
 /* ---- regions ---- */
 
-static uint32_t add_region(struct system *system, struct vm *vm, const struct vm_region *region) {
+static uint32_t add_region(struct server_context *context, struct vm *vm, const struct vm_region *region) {
     uint32_t before = vm->regions.count;
-    uint32_t status = vm_insert(&system->store, vm, region);
+    uint32_t status = vm_insert(&context->allocator, vm, region);
     if (region->file != NULL && vm->regions.count > before)
         region->file->holders++;
     return status;
 }
 
-uint32_t pager_add(struct system *system, struct incarnation *incarnation, const struct vm_region *region) {
-    uint32_t status = add_region(system, incarnation->vm, region);
-    return status != OK ? status : map_in_place(system, incarnation, region, region->start, region->end);
+uint32_t pager_add(struct server_context *context, struct incarnation *incarnation, const struct vm_region *region) {
+    uint32_t status = add_region(context, incarnation->vm, region);
+    return status != OK ? status : map_in_place(context, incarnation, region, region->start, region->end);
 }
 
-uint32_t pager_add_message(struct system *system, struct incarnation *incarnation, uaddr_t at, uint32_t frame) {
-    struct frame_run page = frames_run_of(&system->frames, frame);
+uint32_t pager_add_message(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
+                           uint32_t frame) {
+    struct memory_run page = frames_run_of(&context->frames, frame);
     struct vm_region region = {
         .start = at, .end = at + PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE, .kind = PROCESS_MAP_MESSAGE};
-    uint32_t status = pager_add(system, incarnation, &region);
-    return status == OK ? map_run(system, incarnation, &page, at, region.rights) : status;
+    uint32_t status = pager_add(context, incarnation, &region);
+    return status == OK ? map_run(context, incarnation, &page, at, region.rights) : status;
 }
 
 /* Borders at both ends, and a holder more for each file whose region was cut in two. */
-static uint32_t cut(struct system *system, struct vm *vm, uaddr_t start, uaddr_t end) {
+static uint32_t cut(struct server_context *context, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_file *cut_files[2] = {NULL, NULL};
     const struct vm_region *first = vm_find(vm, start), *last = vm_find(vm, end);
     if (first != NULL && first->start < start)
         cut_files[0] = first->file;
     if (last != NULL && last->start < end)
         cut_files[1] = last->file;
-    uint32_t status = vm_cut(&system->store, vm, start, end);
+    uint32_t status = vm_cut(&context->allocator, vm, start, end);
     for (uint32_t i = 0; status == OK && i < 2; i++)
         if (cut_files[i] != NULL)
             cut_files[i]->holders++;
@@ -284,10 +286,11 @@ static uint32_t cut(struct system *system, struct vm *vm, uaddr_t start, uaddr_t
 }
 
 /* The space forgets a part of 2 MiB; a large page that is cut takes a table. */
-static uint32_t unmap_part(struct system *system, struct incarnation *incarnation, uaddr_t start, uint64_t page_count) {
+static uint32_t unmap_part(struct server_context *context, struct incarnation *incarnation, uaddr_t start,
+                           uint64_t page_count) {
     for (;;) {
         uint64_t status = sys_space_unmap(incarnation->space, start, page_count).status;
-        uint32_t grown = status == E_MEMORY ? pool_grow(&system->frames, &incarnation->pool) : (uint32_t)status;
+        uint32_t grown = status == E_MEMORY ? object_pool_grow(&context->frames, &incarnation->pool) : (uint32_t)status;
         if (status != E_MEMORY || grown != OK)
             return grown;
     }
@@ -297,7 +300,8 @@ static uint32_t unmap_part(struct system *system, struct incarnation *incarnatio
  * Forget how the pages of a range are mapped: the next access brings each as its region then says. Parts in which there is
  * nothing are passed over. What fails leaves the rest as it was.
  */
-static uint32_t forget_mappings(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end) {
+static uint32_t forget_mappings(struct server_context *context, struct incarnation *incarnation, uaddr_t start,
+                                uaddr_t end) {
     uint32_t status = OK;
     for (uaddr_t at = start; status == OK && at < end;) {
         const struct vm_region *region = vm_find(incarnation->vm, at);
@@ -311,7 +315,7 @@ static uint32_t forget_mappings(struct system *system, struct incarnation *incar
         uaddr_t next = at + page_count * PAGE_BYTES;
         bool in_place = region->file != NULL || region->end < next;
         if (in_place || vm_entry(incarnation->vm, at) != NULL)
-            status = unmap_part(system, incarnation, at, page_count);
+            status = unmap_part(context, incarnation, at, page_count);
         for (struct vm_pages pages = vm_next_pages(incarnation->vm, at, next); status == OK && pages.count > 0;
              pages = vm_next_pages(incarnation->vm, pages.end, next))
             for (uint32_t i = 0; i < pages.count; i++)
@@ -322,53 +326,53 @@ static uint32_t forget_mappings(struct system *system, struct incarnation *incar
 }
 
 /* Neighbours in a range, and at its ends, that have become alike are one again. */
-static void join(struct system *system, struct vm *vm, uaddr_t start, uaddr_t end) {
+static void join(struct server_context *context, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_file *file;
-    while (vm_join(&system->store, vm, start, end, &file))
-        vm_file_drop(&system->files, file);
+    while (vm_join(&context->allocator, vm, start, end, &file))
+        vm_file_drop(&context->files, file);
 }
 
-uint32_t pager_remove(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end) {
+uint32_t pager_remove(struct server_context *context, struct incarnation *incarnation, uaddr_t start, uaddr_t end) {
     struct vm *vm = incarnation->vm;
     struct vm_file *cut_file;
-    uint32_t status = vm_prepare_removal(&system->store, vm, start, end, &cut_file);
+    uint32_t status = vm_prepare_removal(&context->allocator, vm, start, end, &cut_file);
     if (cut_file != NULL)
         cut_file->holders++;
     if (status == OK)
-        status = forget_mappings(system, incarnation, start, end);
+        status = forget_mappings(context, incarnation, start, end);
     if (status != OK) {
-        join(system, vm, start, end);
+        join(context, vm, start, end);
         return status;
     }
     for (struct vm_pages pages = vm_next_pages(vm, start, end); pages.count > 0;
          pages = vm_next_pages(vm, pages.end, end)) {
         for (uint32_t i = 0; i < pages.count; i++) {
-            frames_drop(&system->frames, pages.entries[i] & VM_FRAME);
+            frames_drop(&context->frames, pages.entries[i] & VM_FRAME);
             pages.entries[i] = 0;
         }
         vm->frame_count -= pages.count;
     }
-    drop_files(system, vm, start, end);
-    vm_remove(&system->store, vm, start, end);
-    vm_trim(&system->store, vm, start, end);
+    drop_files(context, vm, start, end);
+    vm_remove(&context->allocator, vm, start, end);
+    vm_trim(&context->allocator, vm, start, end);
     return OK;
 }
 
-uint32_t pager_protect(struct system *system, struct incarnation *incarnation, uaddr_t start, uaddr_t end,
+uint32_t pager_protect(struct server_context *context, struct incarnation *incarnation, uaddr_t start, uaddr_t end,
                        uint32_t rights) {
     struct vm *vm = incarnation->vm;
     if (!vm_covers(vm, start, end))
         return P_ADDRESS;
-    uint32_t status = cut(system, vm, start, end);
+    uint32_t status = cut(context, vm, start, end);
     if (status != OK)
         return status;
-    status = forget_mappings(system, incarnation, start, end);
+    status = forget_mappings(context, incarnation, start, end);
     for (uaddr_t at = start; status == OK && at < end;) {
         struct vm_region *region = vm_find(vm, at);
         region->rights = (uint8_t)rights;
         at = region->end;
     }
-    join(system, vm, start, end);
+    join(context, vm, start, end);
     return status;
 }
 
@@ -395,16 +399,16 @@ static uint32_t protect_pages(struct incarnation *incarnation, const struct vm_r
 }
 
 /* Another process has the same pages. */
-static uint32_t share_pages(struct system *system, struct vm *vm, const struct vm_pages *pages) {
+static uint32_t share_pages(struct server_context *context, struct vm *vm, const struct vm_pages *pages) {
     uint32_t *copy = NULL, status = OK;
     for (uint32_t i = 0; i < pages->count; i++) {
         uaddr_t at = pages->start + i * PAGE_BYTES;
         bool same_group = i > 0 && at / PAGE_BYTES % VM_GROUP_PAGES != 0;
         if (same_group)
             copy++;
-        else if ((status = vm_make_entry(&system->store, vm, at, &copy)) != OK)
+        else if ((status = vm_make_entry(&context->allocator, vm, at, &copy)) != OK)
             return status;
-        if (!frames_share(&system->frames, pages->entries[i] & VM_FRAME))
+        if (!frames_share(&context->frames, pages->entries[i] & VM_FRAME))
             return P_LIMIT;
         *copy = pages->entries[i] & VM_FRAME;
         vm->frame_count++;
@@ -412,25 +416,25 @@ static uint32_t share_pages(struct system *system, struct vm *vm, const struct v
     return OK;
 }
 
-static uint32_t fork_region(struct system *system, struct incarnation *from, struct incarnation *to,
+static uint32_t fork_region(struct server_context *context, struct incarnation *from, struct incarnation *to,
                             const struct vm_region *region) {
-    uint32_t status = add_region(system, to->vm, region);
+    uint32_t status = add_region(context, to->vm, region);
     for (struct vm_pages pages = vm_next_pages(from->vm, region->start, region->end); status == OK && pages.count > 0;
          pages = vm_next_pages(from->vm, pages.end, region->end)) {
         if (!is_shared(region))
             status = protect_pages(from, region, &pages);
         if (status == OK)
-            status = share_pages(system, to->vm, &pages);
+            status = share_pages(context, to->vm, &pages);
     }
-    return status == OK ? map_in_place(system, to, region, region->start, region->end) : status;
+    return status == OK ? map_in_place(context, to, region, region->start, region->end) : status;
 }
 
-uint32_t pager_fork(struct system *system, struct incarnation *from, struct incarnation *to) {
+uint32_t pager_fork(struct server_context *context, struct incarnation *from, struct incarnation *to) {
     uint32_t status = OK;
     const struct vm_region *region = vm_region_after(from->vm, NULL);
     for (; status == OK && region != NULL; region = vm_region_after(from->vm, region))
         if (region->kind != PROCESS_MAP_MESSAGE)
-            status = fork_region(system, from, to, region);
+            status = fork_region(context, from, to, region);
     to->pages_max = from->pages_max;
     to->images = from->images;
     to->places = from->places;
@@ -441,18 +445,18 @@ uint32_t pager_fork(struct system *system, struct incarnation *from, struct inca
 
 /* ---- memory of a process, from outside ---- */
 
-static uint32_t copy(struct system *system, struct incarnation *incarnation, uaddr_t at, cap_t own, uint64_t offset,
-                     uint64_t length_bytes, uint32_t access) {
+static uint32_t copy(struct server_context *context, struct incarnation *incarnation, uaddr_t at, cap_t own,
+                     uint64_t offset, uint64_t length_bytes, uint32_t access) {
     for (uint64_t done = 0; done < length_bytes;) {
         uaddr_t page = page_down(at + done);
         uint64_t part = smaller(page + PAGE_BYTES - (at + done), length_bytes - done);
-        uint32_t status = pager_bring(system, incarnation, page, access);
+        uint32_t status = pager_bring(context, incarnation, page, access);
         if (status != OK)
             return status;
         const uint32_t *entry = vm_entry(incarnation->vm, page);
-        struct frame_run run;
+        struct memory_run run;
         if (entry != NULL && *entry != 0) {
-            run = frames_run_of(&system->frames, *entry & VM_FRAME);
+            run = frames_run_of(&context->frames, *entry & VM_FRAME);
         } else {
             const struct vm_region *region = vm_find(incarnation->vm, page);
             if (region->kind == PROCESS_MAP_MESSAGE)
@@ -469,12 +473,12 @@ static uint32_t copy(struct system *system, struct incarnation *incarnation, uad
     return OK;
 }
 
-uint32_t pager_write(struct system *system, struct incarnation *incarnation, uaddr_t at, cap_t source,
+uint32_t pager_write(struct server_context *context, struct incarnation *incarnation, uaddr_t at, cap_t source,
                      uint64_t offset_bytes, uint64_t length_bytes) {
-    return copy(system, incarnation, at, source, offset_bytes, length_bytes, MEMORY_WRITE);
+    return copy(context, incarnation, at, source, offset_bytes, length_bytes, MEMORY_WRITE);
 }
 
-uint32_t pager_read(struct system *system, struct incarnation *incarnation, uaddr_t at, cap_t target,
+uint32_t pager_read(struct server_context *context, struct incarnation *incarnation, uaddr_t at, cap_t target,
                     uint64_t offset_bytes, uint64_t length_bytes) {
-    return copy(system, incarnation, at, target, offset_bytes, length_bytes, MEMORY_READ);
+    return copy(context, incarnation, at, target, offset_bytes, length_bytes, MEMORY_READ);
 }

@@ -7,34 +7,35 @@ uint64_t pressure_reserve(uint64_t frame_count) {
     return part > PRESSURE_RESERVE_LEAST ? part : PRESSURE_RESERVE_LEAST;
 }
 
-void pressure_explain(const struct system *system, uint32_t status, char *reason) {
+void pressure_explain(const struct server_context *context, uint32_t status, char *reason) {
     if (status == P_NO_MEMORY && reason[0] == '\0')
         (void)format_into(reason, PROTOCOL_REASON_MAX, "%lu pages are free, and the last %lu are kept",
-                          system->frames.free_count, system->reserve);
+                          context->frames.free_count, context->reserve);
 }
 
 #define PLENTY 64U /* with so many more frames than are kept it is records that are short */
 
 /* What the end of a process would give back, and of what is short: frames or pages for records. No more than `least`: it is not asked. */
-static uint64_t gives_back(const struct system *system, struct process *process, uint64_t least) {
-    struct incarnation *incarnation = &body_of(process)->incarnation;
-    if (system->frames.free_count > system->frames.floor + PLENTY)
+static uint64_t gives_back(const struct server_context *context, struct process *process, uint64_t least) {
+    struct incarnation *incarnation = &objects_of(process)->incarnation;
+    if (context->frames.free_count > context->frames.floor + PLENTY)
         return incarnation->vm != NULL ? vm_record_count(incarnation->vm) : 0;
-    uint64_t pages = body_page_count(process);
-    return pages <= least ? 0 : pages - incarnation_others_part(system, incarnation);
+    uint64_t pages = objects_page_count(process);
+    return pages <= least ? 0 : pages - incarnation_others_part(context, incarnation);
 }
 
 /* Among those that count in this account or below it. ret_all: what all of them would give back; NULL: nobody asks. */
-static struct process *choose_in(struct system *system, uint32_t account, uint64_t *ret_pages, uint64_t *ret_all) {
+static struct process *choose_in(struct server_context *context, uint32_t account, uint64_t *ret_pages,
+                                 uint64_t *ret_all) {
     struct process *chosen = NULL;
     uint64_t all = 0;
     *ret_pages = 0;
     for (uint32_t i = 0; i < PROCESS_MAX; i++) {
-        struct process *process = system->processes.entries[i];
+        struct process *process = context->processes.entries[i];
         if (process == NULL || process->ended || process->pid == PROCESS_FIRST ||
-            !accounts_counts_in(&system->processes.accounts, process->account, account))
+            !accounts_counts_in(&context->processes.accounts, process->account, account))
             continue;
-        uint64_t pages = gives_back(system, process, ret_all != NULL ? 0 : *ret_pages);
+        uint64_t pages = gives_back(context, process, ret_all != NULL ? 0 : *ret_pages);
         all += pages;
         if (pages <= *ret_pages)
             continue;
@@ -46,12 +47,12 @@ static struct process *choose_in(struct system *system, uint32_t account, uint64
     return chosen;
 }
 
-struct process *pressure_choose(struct system *system, const struct process *asking, uint64_t *ret_pages) {
+struct process *pressure_choose(struct server_context *context, const struct process *asking, uint64_t *ret_pages) {
     uint64_t pages, all;
-    struct process *largest = choose_in(system, 0, ret_pages, NULL);
+    struct process *largest = choose_in(context, 0, ret_pages, NULL);
     if (asking->account == 0)
         return largest;
-    struct process *own = choose_in(system, asking->account, &pages, &all);
+    struct process *own = choose_in(context, asking->account, &pages, &all);
     if (*ret_pages > all)
         return largest;
     *ret_pages = pages;

@@ -9,8 +9,8 @@
 static struct vm_region no_region;
 static struct vm_leaf no_leaf = {.number = UINT64_MAX};
 
-struct vm *vm_create(struct store *store) {
-    struct vm *vm = store_take(store, offsetof(struct vm, region_chunks));
+struct vm *vm_create(struct page_allocator *allocator) {
+    struct vm *vm = page_allocator_take(allocator, offsetof(struct vm, region_chunks));
     if (vm == NULL)
         return NULL;
     vm->last_region = &no_region;
@@ -28,13 +28,13 @@ struct vm *vm_create(struct store *store) {
     return vm;
 }
 
-void vm_destroy(struct store *store, struct vm *vm) {
+void vm_destroy(struct page_allocator *allocator, struct vm *vm) {
     for (const struct vm_leaf *leaf = ordered_next(&vm->leaves, NULL); leaf != NULL;
          leaf = ordered_next(&vm->leaves, leaf))
-        store_give_clean(store, leaf->entries);
-    ordered_destroy(&vm->leaves, store);
-    ordered_destroy(&vm->regions, store);
-    store_give(store, vm);
+        page_allocator_give_clean(allocator, leaf->entries);
+    ordered_destroy(&vm->leaves, allocator);
+    ordered_destroy(&vm->regions, allocator);
+    page_allocator_give(allocator, vm);
 }
 
 uint64_t vm_record_count(const struct vm *vm) {
@@ -94,21 +94,21 @@ static bool continues(const struct vm_region *region, const struct vm_region *ne
            (region->file == NULL || region->content_at == next->content_at);
 }
 
-static uint32_t put(struct store *store, struct vm *vm, const struct vm_region *region) {
+static uint32_t put(struct page_allocator *allocator, struct vm *vm, const struct vm_region *region) {
     void *place;
-    uint32_t status = ordered_insert(&vm->regions, store, region->start, &place);
+    uint32_t status = ordered_insert(&vm->regions, allocator, region->start, &place);
     if (status == OK)
         *(struct vm_region *)place = *region;
     vm->last_region = &no_region;
     return status;
 }
 
-static void take_out(struct store *store, struct vm *vm, uaddr_t start) {
-    ordered_remove(&vm->regions, store, start);
+static void take_out(struct page_allocator *allocator, struct vm *vm, uaddr_t start) {
+    ordered_remove(&vm->regions, allocator, start);
     vm->last_region = &no_region;
 }
 
-uint32_t vm_insert(struct store *store, struct vm *vm, const struct vm_region *region) {
+uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct vm_region *region) {
     struct vm_region *before = ordered_last(&vm->regions);
     const struct vm_region *behind = NULL;
     uint32_t status = OK;
@@ -121,7 +121,7 @@ uint32_t vm_insert(struct store *store, struct vm *vm, const struct vm_region *r
     if (before != NULL && continues(before, region))
         before->end = region->end;
     else
-        status = put(store, vm, region);
+        status = put(allocator, vm, region);
     if (status == OK)
         vm->page_count += pages_of(region);
     return status;
@@ -133,63 +133,64 @@ static struct vm_region *cut_by(const struct vm *vm, uaddr_t at) {
     return region != NULL && region->start < at ? region : NULL;
 }
 
-static uint32_t cut_at(struct store *store, struct vm *vm, uaddr_t at) {
+static uint32_t cut_at(struct page_allocator *allocator, struct vm *vm, uaddr_t at) {
     const struct vm_region *region = cut_by(vm, at);
     if (region == NULL)
         return OK;
     struct vm_region upper = *region;
     upper.start = at;
     upper.guarded = false;
-    uint32_t status = put(store, vm, &upper);
+    uint32_t status = put(allocator, vm, &upper);
     if (status == OK)
         ((struct vm_region *)ordered_floor(&vm->regions, at - 1))->end = at;
     return status;
 }
 
 /* Undo that. */
-static void heal_at(struct store *store, struct vm *vm, uaddr_t at) {
+static void heal_at(struct page_allocator *allocator, struct vm *vm, uaddr_t at) {
     uaddr_t end = vm_next_region(vm, at)->end;
-    take_out(store, vm, at);
+    take_out(allocator, vm, at);
     vm_next_region(vm, at - 1)->end = end;
 }
 
-uint32_t vm_cut(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
+uint32_t vm_cut(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end) {
     bool cuts = cut_by(vm, start) != NULL;
-    uint32_t status = cut_at(store, vm, start);
+    uint32_t status = cut_at(allocator, vm, start);
     if (status != OK)
         return status;
-    status = cut_at(store, vm, end);
+    status = cut_at(allocator, vm, end);
     if (status != OK && cuts)
-        heal_at(store, vm, start);
+        heal_at(allocator, vm, start);
     return status;
 }
 
-bool vm_join(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file) {
+bool vm_join(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file) {
     const struct vm_region *region = vm_next_region(vm, start > 0 ? start - 1 : 0), *next;
     for (; region != NULL && region->start < end; region = next) {
         next = ordered_next(&vm->regions, region);
         if (next == NULL || !continues(region, next))
             continue;
         *ret_file = region->file;
-        heal_at(store, vm, next->start);
+        heal_at(allocator, vm, next->start);
         return true;
     }
     return false;
 }
 
-uint32_t vm_prepare_removal(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file) {
+uint32_t vm_prepare_removal(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end,
+                            struct vm_file **ret_file) {
     const struct vm_region *region = cut_by(vm, start);
     *ret_file = NULL;
     if (region == NULL || region->end <= end)
         return OK;
     struct vm_file *file = region->file;
-    uint32_t status = cut_at(store, vm, end);
+    uint32_t status = cut_at(allocator, vm, end);
     if (status == OK)
         *ret_file = file;
     return status;
 }
 
-void vm_remove(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
+void vm_remove(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_region *region = cut_by(vm, start);
     vm->last_region = &no_region;
     if (region != NULL) {
@@ -205,7 +206,7 @@ void vm_remove(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
             return;
         }
         vm->page_count -= pages_of(region);
-        take_out(store, vm, region->start);
+        take_out(allocator, vm, region->start);
     }
 }
 
@@ -241,16 +242,16 @@ uint32_t *vm_entry(struct vm *vm, uaddr_t at) {
 }
 
 /* Out of line: where the leaf is there, as mostly, it costs nothing. */
-__attribute__((noinline)) static uint32_t make_leaf(struct store *store, struct vm *vm, uint64_t number,
+__attribute__((noinline)) static uint32_t make_leaf(struct page_allocator *allocator, struct vm *vm, uint64_t number,
                                                     struct vm_leaf **ret_leaf) {
-    uint32_t *entries = store_take(store, PAGE_BYTES);
+    uint32_t *entries = page_allocator_take(allocator, PAGE_BYTES);
     if (entries == NULL)
         return P_NO_MEMORY;
     void *place;
-    uint32_t status = ordered_insert(&vm->leaves, store, number, &place);
+    uint32_t status = ordered_insert(&vm->leaves, allocator, number, &place);
     vm->last_leaf = &no_leaf;
     if (status != OK) {
-        store_give_clean(store, entries);
+        page_allocator_give_clean(allocator, entries);
         return status;
     }
     *ret_leaf = place;
@@ -258,9 +259,9 @@ __attribute__((noinline)) static uint32_t make_leaf(struct store *store, struct 
     return OK;
 }
 
-uint32_t vm_make_entry(struct store *store, struct vm *vm, uaddr_t at, uint32_t **ret_entry) {
+uint32_t vm_make_entry(struct page_allocator *allocator, struct vm *vm, uaddr_t at, uint32_t **ret_entry) {
     struct vm_leaf *leaf = find_leaf(vm, at / LEAF_BYTES);
-    uint32_t status = leaf != NULL ? OK : make_leaf(store, vm, at / LEAF_BYTES, &leaf);
+    uint32_t status = leaf != NULL ? OK : make_leaf(allocator, vm, at / LEAF_BYTES, &leaf);
     if (status != OK)
         return status;
     leaf->groups |= 1ULL << index_of(at) / GROUP_PAGES; /* whoever asks is going to write it */
@@ -316,7 +317,7 @@ struct vm_pages vm_next_pages(struct vm *vm, uaddr_t at, uaddr_t end) {
     return pages;
 }
 
-void vm_trim(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
+void vm_trim(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_leaf *leaf = leaf_from(vm, start / LEAF_BYTES);
     while (leaf != NULL && leaf->number * LEAF_BYTES < end) {
         uint64_t number = leaf->number;
@@ -324,8 +325,8 @@ void vm_trim(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end) {
             leaf = ordered_next(&vm->leaves, leaf);
             continue;
         }
-        store_give_clean(store, leaf->entries);
-        ordered_remove(&vm->leaves, store, number);
+        page_allocator_give_clean(allocator, leaf->entries);
+        ordered_remove(&vm->leaves, allocator, number);
         vm->last_leaf = &no_leaf;
         leaf = leaf_from(vm, number);
     }

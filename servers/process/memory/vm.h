@@ -1,7 +1,7 @@
 /*
  * What an address space should hold: regions, and for each page of private memory the frame that is in it. The kernel's
  * page tables are a cache of this: a page that is here and not there is brought by the next fault (pager.h). Pure, but
- * for the pages of the server's own that it takes from the store.
+ * for the pages of the server's own that it takes from the page allocator.
  *
  *   vm -- regions, ascending          [start, end): rights, kind, where the content comes from
  *      `- leaves, ascending           one covers 4 MiB: an entry for each page that has a frame of its own
@@ -64,15 +64,15 @@ struct vm {
     struct vm_region own_regions[VM_OWN_REGIONS];
     struct vm_leaf own_leaves[VM_OWN_LEAVES];
 };
-_Static_assert(sizeof(struct vm) <= PAGE_BYTES, "a vm is one page of the store");
+_Static_assert(sizeof(struct vm) <= PAGE_BYTES, "a vm is one page");
 
-/* NULL: the store has no page. */
-struct vm *vm_create(struct store *store);
+/* NULL: the page allocator has no page. */
+struct vm *vm_create(struct page_allocator *allocator);
 
 /* The leaves and the vm itself go back; whoever calls this has given back the frames, and all entries are 0. */
-void vm_destroy(struct store *store, struct vm *vm);
+void vm_destroy(struct page_allocator *allocator, struct vm *vm);
 
-/* Pages of the store: its own, of its leaves, of what leads to regions and leaves. */
+/* Pages of the page allocator: its own, of its leaves, of what leads to regions and leaves. */
 uint64_t vm_record_count(const struct vm *vm);
 
 /* The region around `at`; NULL = none. It stays where it is until a region comes or goes. */
@@ -93,24 +93,24 @@ bool vm_is_free(const struct vm *vm, uaddr_t start, uaddr_t end);
 uaddr_t vm_find_gap(const struct vm *vm, uint64_t bytes, uaddr_t low, uaddr_t high);
 
 /* Add a region; one like its neighbour joins it. Errors: E_EXISTS something is there; P_LIMIT there are VM_REGIONS_MAX; P_NO_MEMORY. */
-MUST_USE uint32_t vm_insert(struct store *store, struct vm *vm, const struct vm_region *region);
+MUST_USE uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct vm_region *region);
 
 /* Make region borders of both ends of a range. Errors: as for vm_insert; nothing has changed then. */
-MUST_USE uint32_t vm_cut(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end);
+MUST_USE uint32_t vm_cut(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 
 /* Make one of two neighbours that are alike, of which one touches [start, end). False: there are none. *ret_file is the content
  * that both had. */
-bool vm_join(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file);
+bool vm_join(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file);
 
 /*
  * Let a range be taken out: only where it lies within one region, of which both ends stay, is a border made, at `end`.
  * *ret_file is the content of which there are two regions then, or NULL. Errors: as for vm_insert; nothing has changed then.
  */
-MUST_USE uint32_t vm_prepare_removal(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end,
+MUST_USE uint32_t vm_prepare_removal(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end,
                                      struct vm_file **ret_file);
 
 /* Take a range out for which that was done: regions in it go, those that reach into it get shorter. Frames are the caller's affair. */
-void vm_remove(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end);
+void vm_remove(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 
 /* Is all of [start, end) covered by regions? */
 bool vm_covers(const struct vm *vm, uaddr_t start, uaddr_t end);
@@ -120,10 +120,10 @@ uint32_t *vm_entry(struct vm *vm, uaddr_t at);
 
 /* The same, and a leaf is made; the entries of the pages behind it, up to a multiple of VM_GROUP_PAGES, follow.
  * Errors: P_LIMIT there are VM_LEAVES_MAX; P_NO_MEMORY. */
-MUST_USE uint32_t vm_make_entry(struct store *store, struct vm *vm, uaddr_t at, uint32_t **ret_entry);
+MUST_USE uint32_t vm_make_entry(struct page_allocator *allocator, struct vm *vm, uaddr_t at, uint32_t **ret_entry);
 
 /* Give back the leaves around a range in which there is nothing any more. */
-void vm_trim(struct store *store, struct vm *vm, uaddr_t start, uaddr_t end);
+void vm_trim(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 
 /* The first page in [at, end) with a frame, or `end`. *ret_entry is its entry. */
 uaddr_t vm_next(struct vm *vm, uaddr_t at, uaddr_t end, uint32_t **ret_entry);

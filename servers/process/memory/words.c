@@ -4,7 +4,7 @@
 #define HASH_FACTOR 0x9e3779b97f4a7c15ULL /* 2^64 divided by the golden ratio. Source: Knuth, TAOCP 3, 6.4 */
 
 struct word word_at(struct process *process, uaddr_t at) {
-    struct vm *vm = body_of(process)->incarnation.vm;
+    struct vm *vm = objects_of(process)->incarnation.vm;
     const struct vm_region *region = vm_find(vm, at);
     const uint32_t *entry = region != NULL && region->kind == PROCESS_MAP_SHARED ? vm_entry(vm, at) : NULL;
     if (entry == NULL || *entry == 0)
@@ -12,15 +12,15 @@ struct word word_at(struct process *process, uaddr_t at) {
     return (struct word){WORD_SHARED | (*entry & VM_FRAME), at % PAGE_BYTES};
 }
 
-struct list *word_waiters(struct process_table *table, struct word word) {
+struct links *word_waiters(struct process_table *table, struct word word) {
     uint64_t hash = (word.owner * HASH_FACTOR ^ word.at) * HASH_FACTOR;
     return &table->words[(hash >> 32) % PROCESS_WORDS];
 }
 
-struct thread *word_find_waiter(struct process_table *table, struct word word, struct list *from) {
-    const struct list *head = word_waiters(table, word);
+struct process_thread *word_find_waiter(struct process_table *table, struct word word, struct links *from) {
+    const struct links *head = word_waiters(table, word);
     for (; from != head; from = from->next) {
-        struct thread *thread = LIST_OWNER(from, struct thread, in_words);
+        struct process_thread *thread = LIST_OWNER(from, struct process_thread, in_words);
         struct word waits_at = word_at(thread->process, thread->wait_for);
         if (waits_at.owner == word.owner && waits_at.at == word.at)
             return thread;

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "servers/process/memory/body.h"
+#include "servers/process/memory/objects.h"
 
 struct word {
     uint64_t owner; /* WORD_SHARED | frame, or a pid */
@@ -20,7 +20,7 @@ struct word {
 struct word word_at(struct process *process, uaddr_t at);
 
 /* The list of those that wait at this word, and others. */
-struct list *word_waiters(struct process_table *table, struct word word);
+struct links *word_waiters(struct process_table *table, struct word word);
 
 /* The first that waits at just this word, from element `from` of its list on; NULL = none. */
-struct thread *word_find_waiter(struct process_table *table, struct word word, struct list *from);
+struct process_thread *word_find_waiter(struct process_table *table, struct word word, struct links *from);

@@ -69,12 +69,12 @@ static const struct frames_region *region_of(const struct frames *frames, cap_t 
     return &frames->regions[find_region(frames, memory, UINT64_MAX)];
 }
 
-void frames_reserve(struct frames *frames, const struct frame_run *run) {
+void frames_reserve(struct frames *frames, const struct memory_run *run) {
     mark(frames, region_of(frames, run->memory)->first_bit + run->offset_pages, run->page_count, true);
     frames->free_count -= run->page_count;
 }
 
-void frames_give(struct frames *frames, const struct frame_run *run) {
+void frames_give(struct frames *frames, const struct memory_run *run) {
     if (run->page_count == 0)
         return;
     uint64_t first = region_of(frames, run->memory)->first_bit + run->offset_pages;
@@ -122,20 +122,20 @@ static struct bit_run find_run(const struct frames *frames, uint64_t from, uint6
 }
 
 /* A run that was found is taken; a hint that it was found from moves on if nothing before it is free. */
-static struct frame_run take_found(struct frames *frames, const struct bit_run *found, uint64_t *hint) {
+static struct memory_run take_found(struct frames *frames, const struct bit_run *found, uint64_t *hint) {
     const struct frames_region *region = &frames->regions[find_region(frames, UINT64_MAX, found->first)];
     mark(frames, found->first, found->count, true);
     frames->free_count -= found->count;
     if (find_bit(frames, *hint, found->first, false) == found->first)
         *hint = found->first + found->count;
-    return (struct frame_run){region->memory, found->first - region->first_bit, found->count};
+    return (struct memory_run){region->memory, found->first - region->first_bit, found->count};
 }
 
 static uint64_t above_floor(const struct frames *frames) {
     return frames->free_count > frames->floor ? frames->free_count - frames->floor : 0;
 }
 
-bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
+bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct memory_run *ret_run) {
     uint32_t one = wanted == 1 ? frames_take_one(frames) : FRAMES_NONE;
     if (wanted == 1) {
         if (one != FRAMES_NONE)
@@ -150,7 +150,7 @@ bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct 
     return true;
 }
 
-bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run) {
+bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least, struct memory_run *ret_run) {
     struct bit_run found = find_run(frames, frames->pools_hint, wanted);
     if (found.count < wanted || above_floor(frames) < wanted)
         return frames_take(frames, wanted, least, ret_run);
@@ -192,15 +192,15 @@ void frames_drop(struct frames *frames, uint32_t frame) {
         frames->hint = frame;
 }
 
-struct frame_run frames_run_of(struct frames *frames, uint32_t frame) {
+struct memory_run frames_run_of(struct frames *frames, uint32_t frame) {
     const struct frames_region *region = &frames->regions[frames->last_region];
     if (frame - region->first_bit >= region->page_count) {
         frames->last_region = find_region(frames, UINT64_MAX, frame);
         region = &frames->regions[frames->last_region];
     }
-    return (struct frame_run){region->memory, frame - region->first_bit, 1};
+    return (struct memory_run){region->memory, frame - region->first_bit, 1};
 }
 
-uint32_t frames_number_of(const struct frames *frames, const struct frame_run *run) {
+uint32_t frames_number_of(const struct frames *frames, const struct memory_run *run) {
     return (uint32_t)(region_of(frames, run->memory)->first_bit + run->offset_pages);
 }

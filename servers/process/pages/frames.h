@@ -43,22 +43,22 @@ uint64_t frames_bookkeeping_bytes(const struct frames *frames);
 void frames_start(struct frames *frames, void *bookkeeping);
 
 /* Take frames that are known to be free. */
-void frames_reserve(struct frames *frames, const struct frame_run *run);
+void frames_reserve(struct frames *frames, const struct memory_run *run);
 
 /*
  * Take `wanted` frames in a row, or, where there is no such row, the longest one of at least `least`.
  * False: there is none, or it would go below the floor. Both > 0.
  */
-bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run);
+bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct memory_run *ret_run);
 
 /*
  * The same for a kernel pool. These have a part of the memory to themselves as long as they fit into it: a frame that was a pool's
  * and is one's again need not be cleared by the kernel.
  */
-bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least, struct frame_run *ret_run);
+bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least, struct memory_run *ret_run);
 
 /* Give back frames that were taken. A run of 0 pages is ignored. */
-void frames_give(struct frames *frames, const struct frame_run *run);
+void frames_give(struct frames *frames, const struct memory_run *run);
 
 /* Single frames, by number, which several processes may hold. FRAMES_NONE: none is free above the floor. */
 #define FRAMES_NONE 0U
@@ -70,6 +70,6 @@ bool frames_is_shared(const struct frames *frames, uint32_t frame);
 /* One holder fewer; the last gives the frame back. */
 void frames_drop(struct frames *frames, uint32_t frame);
 /* Where it lies. */
-struct frame_run frames_run_of(struct frames *frames, uint32_t frame);
+struct memory_run frames_run_of(struct frames *frames, uint32_t frame);
 /* The number of a run's first frame. */
-uint32_t frames_number_of(const struct frames *frames, const struct frame_run *run);
+uint32_t frames_number_of(const struct frames *frames, const struct memory_run *run);

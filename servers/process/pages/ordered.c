@@ -60,20 +60,20 @@ static uint32_t room_of(const struct ordered *ordered, const struct ordered_chun
     return chunk->elements == ordered->own ? ordered->own_max : (uint32_t)(PAGE_BYTES / ordered->element_bytes);
 }
 
-static void give(const struct ordered *ordered, struct store *store, const struct ordered_chunk *chunk) {
+static void give(const struct ordered *ordered, struct page_allocator *allocator, const struct ordered_chunk *chunk) {
     if (chunk->elements != ordered->own)
-        store_give(store, chunk->elements);
+        page_allocator_give(allocator, chunk->elements);
 }
 
-static void remove_chunk(struct ordered *ordered, struct store *store, uint32_t number) {
+static void remove_chunk(struct ordered *ordered, struct page_allocator *allocator, uint32_t number) {
     struct ordered_chunk *chunk = &ordered->chunks[number];
-    give(ordered, store, chunk);
+    give(ordered, allocator, chunk);
     ordered->chunk_count--;
     memmove(chunk, chunk + 1, (ordered->chunk_count - number) * sizeof *chunk);
 }
 
 /* A chunk and the next are one if they fit, with room for one more. */
-static void merge(struct ordered *ordered, struct store *store, uint32_t number) {
+static void merge(struct ordered *ordered, struct page_allocator *allocator, uint32_t number) {
     if (number + 1 >= ordered->chunk_count)
         return;
     struct ordered_chunk *chunk = &ordered->chunks[number];
@@ -82,14 +82,15 @@ static void merge(struct ordered *ordered, struct store *store, uint32_t number)
     memcpy(element_at(ordered, chunk, chunk->count), chunk[1].elements,
            (uint64_t)chunk[1].count * ordered->element_bytes);
     chunk->count += chunk[1].count;
-    remove_chunk(ordered, store, number + 1);
+    remove_chunk(ordered, allocator, number + 1);
 }
 
 /* A full chunk becomes two, or moves from the owner's room to a page. What comes in ascending order leaves full ones behind.
  * Out of line: where there is room, as mostly, it costs nothing. */
-__attribute__((noinline)) static bool make_room(struct ordered *ordered, struct store *store, uint32_t number) {
+__attribute__((noinline)) static bool make_room(struct ordered *ordered, struct page_allocator *allocator,
+                                                uint32_t number) {
     struct ordered_chunk *chunk = &ordered->chunks[number];
-    uint8_t *page = store_take(store, 0);
+    uint8_t *page = page_allocator_take(allocator, 0);
     if (page == NULL)
         return false;
     bool own = chunk->elements == ordered->own, last = number + 1 == ordered->chunk_count;
@@ -103,13 +104,13 @@ __attribute__((noinline)) static bool make_room(struct ordered *ordered, struct 
     chunk[1] = (struct ordered_chunk){page, chunk->count - kept};
     chunk->count = kept;
     ordered->chunk_count++;
-    merge(ordered, store, number + 1);
+    merge(ordered, allocator, number + 1);
     if (number > 0)
-        merge(ordered, store, number - 1);
+        merge(ordered, allocator, number - 1);
     return true;
 }
 
-uint32_t ordered_insert(struct ordered *ordered, struct store *store, uint64_t key, void **ret_element) {
+uint32_t ordered_insert(struct ordered *ordered, struct page_allocator *allocator, uint64_t key, void **ret_element) {
     if (ordered->count == ordered->count_max)
         return P_LIMIT;
     if (ordered->count == 0) {
@@ -118,7 +119,7 @@ uint32_t ordered_insert(struct ordered *ordered, struct store *store, uint64_t k
     }
     struct ordered_chunk *chunk = &ordered->chunks[find_chunk(ordered, key)];
     if (chunk->count == room_of(ordered, chunk)) {
-        if (!make_room(ordered, store, (uint32_t)(chunk - ordered->chunks)))
+        if (!make_room(ordered, allocator, (uint32_t)(chunk - ordered->chunks)))
             return P_NO_MEMORY;
         chunk = &ordered->chunks[find_chunk(ordered, key)];
     }
@@ -133,7 +134,7 @@ uint32_t ordered_insert(struct ordered *ordered, struct store *store, uint64_t k
     return OK;
 }
 
-void ordered_remove(struct ordered *ordered, struct store *store, uint64_t key) {
+void ordered_remove(struct ordered *ordered, struct page_allocator *allocator, uint64_t key) {
     uint32_t number = find_chunk(ordered, key);
     struct ordered_chunk *chunk = &ordered->chunks[number];
     uint32_t index = count_to(ordered, chunk, key) - 1;
@@ -142,16 +143,16 @@ void ordered_remove(struct ordered *ordered, struct store *store, uint64_t key) 
     ordered->count--;
     memmove(element, element + ordered->element_bytes, (uint64_t)(chunk->count - index) * ordered->element_bytes);
     if (chunk->count == 0)
-        remove_chunk(ordered, store, number);
+        remove_chunk(ordered, allocator, number);
     else
-        merge(ordered, store, number);
+        merge(ordered, allocator, number);
     if (number > 0)
-        merge(ordered, store, number - 1);
+        merge(ordered, allocator, number - 1);
 }
 
-void ordered_destroy(struct ordered *ordered, struct store *store) {
+void ordered_destroy(struct ordered *ordered, struct page_allocator *allocator) {
     while (ordered->chunk_count > 0)
-        give(ordered, store, &ordered->chunks[--ordered->chunk_count]);
+        give(ordered, allocator, &ordered->chunks[--ordered->chunk_count]);
 }
 
 uint64_t ordered_page_count(const struct ordered *ordered) {

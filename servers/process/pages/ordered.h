@@ -1,6 +1,6 @@
 /*
  * Elements of one size, in ascending order of a key of 64 bits with which each of them begins: a B+-tree of two levels.
- * Pure, but for the pages that it takes from the store.
+ * Pure, but for the pages that it takes from the page allocator.
  *
  *   ordered -- chunks, ascending     where its elements are, and how many
  *                 `- elements        a page full at most
@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "servers/process/pages/store.h"
+#include "servers/process/pages/page_allocator.h"
 
 struct ordered_chunk {
     uint8_t *elements;
@@ -57,13 +57,14 @@ static inline void *ordered_next(const struct ordered *ordered, const void *elem
  * Room for one with this key, which none has yet: the key is there, the caller fills in the rest. Errors: P_LIMIT there are
  * count_max; P_NO_MEMORY.
  */
-MUST_USE uint32_t ordered_insert(struct ordered *ordered, struct store *store, uint64_t key, void **ret_element);
+MUST_USE uint32_t ordered_insert(struct ordered *ordered, struct page_allocator *allocator, uint64_t key,
+                                 void **ret_element);
 
 /* Take out the one with this key, which is there. */
-void ordered_remove(struct ordered *ordered, struct store *store, uint64_t key);
+void ordered_remove(struct ordered *ordered, struct page_allocator *allocator, uint64_t key);
 
 /* Give back all pages. */
-void ordered_destroy(struct ordered *ordered, struct store *store);
+void ordered_destroy(struct ordered *ordered, struct page_allocator *allocator);
 
 /* Pages that it has taken. */
 uint64_t ordered_page_count(const struct ordered *ordered);

@@ -11,13 +11,13 @@
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "servers/process/memory/memory.h"
-#include "servers/process/programs/load.h"
+#include "servers/process/programs/elf_image.h"
 #include "servers/process/programs/strings.h"
 
 /* The environment string cap:NAME=SLOT. */
 #define NOTE_BYTES (PROCESS_NAME_MAX + sizeof "cap:=000")
-#define NOTES_BYTES ((BODY_GIVEN_MAX + 2) * NOTE_BYTES)
-_Static_assert(BODY_TABLE_SLOTS <= 1000, "a slot has three digits at most");
+#define NOTES_BYTES ((OBJECTS_GIVEN_MAX + 2) * NOTE_BYTES)
+_Static_assert(OBJECTS_TABLE_SLOTS <= 1000, "a slot has three digits at most");
 
 /* A capability that the new program is to find. */
 struct given {
@@ -27,28 +27,29 @@ struct given {
 };
 
 /* A program between the request and its first instruction. One at a time. */
-struct launch {
+struct new_program {
     char path[PROCESS_PATH_MAX + 1];
     struct strings strings;
-    struct opened_image program;
-    struct opened_image interpreter; /* of the program, if it wants one: that is what runs */
+    struct elf_image program;
+    struct elf_image interpreter; /* of the program, if it wants one: that is what runs */
     struct thread_registers entry;
     uint32_t given_count;
-    struct given given[BODY_GIVEN_MAX]; /* number i goes to slot BODY_SLOT_GIVEN + i */
-    char notes[NOTES_BYTES];            /* environment strings that tell the program what it holds */
+    struct given given[OBJECTS_GIVEN_MAX]; /* number i goes to slot OBJECTS_SLOT_GIVEN + i */
+    char notes[NOTES_BYTES];               /* environment strings that tell the program what it holds */
     struct string_block note_block;
 };
 
-static void close_image(struct system *system, struct launch *launch) {
-    load_close(system, &launch->program);
-    load_close(system, &launch->interpreter);
+static void close_image(struct server_context *context, struct new_program *launch) {
+    elf_image_close(context, &launch->program);
+    elf_image_close(context, &launch->interpreter);
 }
 
 /* The interpreter (dynamic loader) that the program asks for. Source: System V ABI, "Program Interpreter". */
-static uint32_t open_interpreter(struct system *system, struct launch *launch, uint32_t owner, char *reason) {
+static uint32_t open_interpreter(struct server_context *context, struct new_program *launch, uint32_t owner,
+                                 char *reason) {
     char why[PROTOCOL_REASON_MAX] = "";
     uint32_t status =
-        load_open(system, owner, launch->program.interpreter, LAYOUT_INTERPRETER_BASE, &launch->interpreter, why);
+        elf_image_open(context, owner, launch->program.interpreter, LAYOUT_INTERPRETER_BASE, &launch->interpreter, why);
     if (status == OK && launch->interpreter.interpreter[0] != '\0') {
         (void)format_into(why, sizeof why, "it wants an interpreter itself");
         status = P_IMAGE;
@@ -64,37 +65,37 @@ static uint32_t open_interpreter(struct system *system, struct launch *launch, u
  * Everything about the program that needs no process: strings, file, plan. Followed by close_image in any case.
  * owner: as for open_file.
  */
-static uint32_t open_image(struct system *system, struct launch *launch, const struct launch_request *request,
-                           uint32_t owner, char *reason) {
-    load_nothing(&launch->program);
-    load_nothing(&launch->interpreter);
+static uint32_t open_image(struct server_context *context, struct new_program *launch,
+                           const struct launch_request *request, uint32_t owner, char *reason) {
+    elf_image_none(&launch->program);
+    elf_image_none(&launch->interpreter);
     memcpy(launch->path, request->path, sizeof launch->path);
-    char *bytes = (char *)system->work.bytes + WORK_STRINGS_OFFSET;
+    char *bytes = (char *)context->work.bytes + WORK_STRINGS_OFFSET;
     if (!strings_divide(bytes, request->length_bytes, &request->strings, &launch->strings)) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "the staged strings are not as many as announced");
         return P_ARGUMENT;
     }
-    uint32_t status = load_open(system, owner, launch->path, LAYOUT_IMAGE_BASE, &launch->program, reason);
+    uint32_t status = elf_image_open(context, owner, launch->path, LAYOUT_IMAGE_BASE, &launch->program, reason);
     bool interpreted = status == OK && launch->program.interpreter[0] != '\0';
     if (interpreted)
-        status = open_interpreter(system, launch, owner, reason);
+        status = open_interpreter(context, launch, owner, reason);
     if (status != OK)
         return status;
-    const struct opened_image *first = interpreted ? &launch->interpreter : &launch->program;
-    if (!load_is_native(first, reason))
+    const struct elf_image *first = interpreted ? &launch->interpreter : &launch->program;
+    if (!elf_image_is_native(first, reason))
         return P_IMAGE;
     launch->entry = (struct thread_registers){.rip = first->base + first->plan.entry};
     return OK;
 }
 
 /* What the strings name. slot_limit: of the slots of whoever asked. */
-static uint32_t read_given(struct launch *launch, cap_t slot_limit, char *reason) {
+static uint32_t read_given(struct new_program *launch, cap_t slot_limit, char *reason) {
     const struct string_block *block = &launch->strings.capabilities;
     const char *entry = block->bytes;
     launch->given_count = 0;
-    if (block->count > BODY_GIVEN_MAX) {
+    if (block->count > OBJECTS_GIVEN_MAX) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "%lu capabilities are more than the %u slots for them",
-                          block->count, BODY_GIVEN_MAX);
+                          block->count, OBJECTS_GIVEN_MAX);
         return P_LIMIT;
     }
     for (uint64_t i = 0; i < block->count; i++, entry += strlen(entry) + 1) {
@@ -124,23 +125,23 @@ static uint32_t check_passed(struct given *given, uint32_t status, char *reason)
 }
 
 /* Notes are put together by hand, since there is one for each capability of each program. */
-static void put(struct launch *launch, const char *bytes, size_t length) {
+static void put(struct new_program *launch, const char *bytes, size_t length) {
     memcpy(launch->notes + launch->note_block.length_bytes, bytes, length);
     launch->note_block.length_bytes += length;
 }
 
-static void put_slot(struct launch *launch, cap_t slot) {
+static void put_slot(struct new_program *launch, cap_t slot) {
     for (cap_t unit = slot >= 100 ? 100 : slot >= 10 ? 10 : 1; unit > 0; unit /= 10)
         launch->notes[launch->note_block.length_bytes++] = (char)('0' + slot / unit % 10);
 }
 
-static void end_note(struct launch *launch) {
+static void end_note(struct new_program *launch) {
     launch->notes[launch->note_block.length_bytes++] = '\0';
     launch->note_block.count++;
 }
 
 /* cap:NAME=SLOT. */
-static void add_cap_note(struct launch *launch, const char *name, size_t name_length, cap_t slot) {
+static void add_cap_note(struct new_program *launch, const char *name, size_t name_length, cap_t slot) {
     put(launch, "cap:", sizeof "cap:" - 1);
     put(launch, name, name_length);
     put(launch, "=", 1);
@@ -149,23 +150,23 @@ static void add_cap_note(struct launch *launch, const char *name, size_t name_le
 }
 
 /* The environment strings of a program that begins in a thread of this number. */
-static void write_notes(struct launch *launch, uint32_t number) {
+static void write_notes(struct new_program *launch, uint32_t number) {
     launch->note_block = (struct string_block){launch->notes, 0, 0};
-    add_cap_note(launch, "process", sizeof "process" - 1, body_process_slot(number));
+    add_cap_note(launch, "process", sizeof "process" - 1, objects_process_slot(number));
     for (uint32_t i = 0; i < launch->given_count; i++)
         if (launch->given[i].slot != 0)
-            add_cap_note(launch, launch->given[i].name, launch->given[i].name_length, BODY_SLOT_GIVEN + i);
+            add_cap_note(launch, launch->given[i].name, launch->given[i].name_length, OBJECTS_SLOT_GIVEN + i);
     put(launch, "slots=", sizeof "slots=" - 1);
-    put_slot(launch, BODY_SLOT_GIVEN + launch->given_count);
+    put_slot(launch, OBJECTS_SLOT_GIVEN + launch->given_count);
     put(launch, ",", 1);
-    put_slot(launch, BODY_TABLE_SLOTS);
+    put_slot(launch, OBJECTS_TABLE_SLOTS);
     end_note(launch);
 }
 
-static uint32_t build_stack(struct system *system, struct launch *launch, const struct thread *thread,
-                            struct incarnation *incarnation) {
-    const struct opened_image *image = &launch->program;
-    uint64_t place = system->fixed_addresses ? 0 : random_next(&system->random);
+static uint32_t build_stack(struct server_context *context, struct new_program *launch,
+                            const struct process_thread *thread, struct incarnation *incarnation) {
+    const struct elf_image *image = &launch->program;
+    uint64_t place = context->fixed_addresses ? 0 : random_next(&context->random);
     uaddr_t stack_end = LAYOUT_STACK_TOP - incarnation->lowered - place % LAYOUT_STACK_SPREAD_PAGES * PAGE_BYTES;
     struct stack_input input = {
         .top = stack_end - (place >> 32) % LAYOUT_STACK_SPREAD_BYTES / 16 * 16,
@@ -176,16 +177,16 @@ static uint32_t build_stack(struct system *system, struct launch *launch, const 
         .header_count = image->plan.header_count,
         .base = launch->interpreter.base,
         .entry = image->base + image->plan.entry,
-        .message = body_message_at(incarnation, thread_number(thread)),
+        .message = objects_message_at(incarnation, thread_number(thread)),
         .thread = thread->id,
         .tls_virt = image->plan.tls.virt,
         .tls_bytes = image->plan.tls.memory_bytes,
         .tls_align = image->plan.tls.align,
     };
     struct stack_result result;
-    uint64_t random[2] = {random_next(&system->random), random_next(&system->random)};
+    uint64_t random[2] = {random_next(&context->random), random_next(&context->random)};
     memcpy(input.random, random, sizeof random);
-    uint8_t *buffer = system->work.bytes + WORK_STACK_OFFSET;
+    uint8_t *buffer = context->work.bytes + WORK_STACK_OFFSET;
     if (!stack_build(&input, buffer, WORK_STACK_BYTES, &result))
         return P_TOO_BIG;
     launch->entry.rsp = result.pointer;
@@ -195,43 +196,43 @@ static uint32_t build_stack(struct system *system, struct launch *launch, const 
                                .rights = MEMORY_READ | MEMORY_WRITE,
                                .kind = PROCESS_MAP_STACK};
     uint64_t used = input.top - launch->entry.rsp;
-    uint64_t end = system->work.run.offset_pages * PAGE_BYTES + WORK_STACK_OFFSET + WORK_STACK_BYTES;
-    uint32_t status = pager_add(system, incarnation, &region);
+    uint64_t end = context->work.run.offset_pages * PAGE_BYTES + WORK_STACK_OFFSET + WORK_STACK_BYTES;
+    uint32_t status = pager_add(context, incarnation, &region);
     if (status == OK)
-        status = pager_write(system, incarnation, launch->entry.rsp, system->work.run.memory, end - used, used);
+        status = pager_write(context, incarnation, launch->entry.rsp, context->work.run.memory, end - used, used);
     if (status == OK && image->plan.tls.file_bytes > 0)
-        status = pager_write(system, incarnation, result.tls, image->file->memory,
+        status = pager_write(context, incarnation, result.tls, image->file->memory,
                              image->file->offset_bytes + image->plan.tls.file_offset, image->plan.tls.file_bytes);
-    return status == OK ? pager_bring(system, incarnation, launch->entry.rsp - 8, MEMORY_WRITE) : status;
+    return status == OK ? pager_bring(context, incarnation, launch->entry.rsp - 8, MEMORY_WRITE) : status;
 }
 
 /* The new program's space, complete. */
-static uint32_t build_incarnation(struct system *system, struct launch *launch, const struct thread *thread,
-                                  struct incarnation *incarnation, char *reason) {
-    uint32_t status = incarnation_create(system, incarnation);
-    memory_choose_places(system, incarnation);
+static uint32_t build_incarnation(struct server_context *context, struct new_program *launch,
+                                  const struct process_thread *thread, struct incarnation *incarnation, char *reason) {
+    uint32_t status = incarnation_create(context, incarnation);
+    memory_choose_places(context, incarnation);
     incarnation->pages_max = memory_pages_max(&thread->process->limits);
-    uaddr_t message = body_message_at(incarnation, thread_number(thread));
+    uaddr_t message = objects_message_at(incarnation, thread_number(thread));
     if (status == OK && launch->interpreter.file != NULL)
-        status = load_segments(system, &launch->interpreter, incarnation, reason);
+        status = elf_image_map(context, &launch->interpreter, incarnation, reason);
     incarnation->break_start = incarnation->break_end = 0; /* the heap is behind the program */
     if (status == OK)
-        status = load_segments(system, &launch->program, incarnation, reason);
+        status = elf_image_map(context, &launch->program, incarnation, reason);
     if (status == OK)
-        status = build_stack(system, launch, thread, incarnation);
+        status = build_stack(context, launch, thread, incarnation);
     if (status == OK && memory_page_count(incarnation) > incarnation->pages_max) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "image and stack are larger than the %lu pages it may have",
                           incarnation->pages_max);
         return P_LIMIT;
     }
     if (status == OK) { /* an entry that may not be run is for the handover to refuse */
-        uint32_t brought = pager_bring(system, incarnation, launch->entry.rip, MEMORY_EXECUTE);
+        uint32_t brought = pager_bring(context, incarnation, launch->entry.rip, MEMORY_EXECUTE);
         status = brought == P_ADDRESS ? OK : brought;
     }
-    return status == OK ? pager_add_message(system, incarnation, message, thread->message_frame) : status;
+    return status == OK ? pager_add_message(context, incarnation, message, thread->message_frame) : status;
 }
 
-static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space, uint64_t flags, char *reason) {
+static uint32_t hand_over(const struct new_program *launch, cap_t thread, cap_t space, uint64_t flags, char *reason) {
     memcpy(program.message->data, &launch->entry, sizeof launch->entry);
     struct result result = sys_thread_handover(thread, space, flags);
     if (result.status != E_AUDIT)
@@ -246,71 +247,71 @@ static uint32_t hand_over(const struct launch *launch, cap_t thread, cap_t space
 
 /* What the strings name goes to a new process. One that is gone is left out: a shell that passes on all it has must go on starting
  * programs when a server has ended. */
-static uint32_t pass_given(struct system *system, struct launch *of, struct process *from, struct process *to,
-                           char *reason) {
+static uint32_t pass_given(struct server_context *context, struct new_program *of, struct process *from,
+                           struct process *to, char *reason) {
     uint32_t status = OK;
     for (uint32_t i = 0; status == OK && i < of->given_count; i++)
-        status =
-            check_passed(&of->given[i], body_pass(system, from, of->given[i].slot, to, BODY_SLOT_GIVEN + i), reason);
+        status = check_passed(&of->given[i], objects_pass(context, from, of->given[i].slot, to, OBJECTS_SLOT_GIVEN + i),
+                              reason);
     return status;
 }
 
-static struct launch launch; /* large, and one at a time */
+static struct new_program launch; /* large, and one at a time */
 
 /* Take back a process that has not run yet. */
-static void undo(struct system *system, struct process *process) {
-    body_destroy(system, process);
-    process_forget(&system->processes, process);
+static void undo(struct server_context *context, struct process *process) {
+    objects_destroy(context, process);
+    process_forget(&context->processes, process);
 }
 
-/* A process with a body and one thread, of this number. There is no trace of it on failure. */
-static uint32_t begin(struct system *system, uint32_t parent, uint32_t number, struct process **ret_process,
-                      struct thread **ret_thread, char *reason) {
+/* A process with its objects and one thread, of this number. There is no trace of it on failure. */
+static uint32_t begin(struct server_context *context, uint32_t parent, uint32_t number, struct process **ret_process,
+                      struct process_thread **ret_thread, char *reason) {
     uint32_t status =
-        system_has_slots(system) ? process_begin(&system->processes, parent, ret_process) : (uint32_t)P_LIMIT;
+        context_has_slots(context) ? process_begin(&context->processes, parent, ret_process) : (uint32_t)P_LIMIT;
     if (status == P_LIMIT)
         (void)format_into(reason, PROTOCOL_REASON_MAX, "too many processes");
     if (status != OK)
         return status;
-    status = body_create(system, body_of(*ret_process));
+    status = objects_create(context, objects_of(*ret_process));
     if (status == OK)
-        status = thread_begin(&system->processes, *ret_process, number, ret_thread);
+        status = thread_begin(&context->processes, *ret_process, number, ret_thread);
     if (status == OK)
-        status = body_add_thread(system, body_of(*ret_process), *ret_thread);
+        status = objects_add_thread(context, objects_of(*ret_process), *ret_thread);
     if (status != OK)
-        undo(system, *ret_process);
+        undo(context, *ret_process);
     return status;
 }
 
-uint32_t launch_spawn(struct system *system, struct process *parent, const struct launch_request *request, char *reason,
-                      struct process **ret_process) {
-    uint32_t status = open_image(system, &launch, request, parent != NULL ? parent->pid : 0, reason);
+uint32_t launch_spawn(struct server_context *context, struct process *parent, const struct launch_request *request,
+                      char *reason, struct process **ret_process) {
+    uint32_t status = open_image(context, &launch, request, parent != NULL ? parent->pid : 0, reason);
     if (status == OK)
-        status = read_given(&launch, parent != NULL ? BODY_TABLE_SLOTS : TABLE_SLOTS_MAX, reason);
+        status = read_given(&launch, parent != NULL ? OBJECTS_TABLE_SLOTS : TABLE_SLOTS_MAX, reason);
     if (status != OK) {
-        close_image(system, &launch);
+        close_image(context, &launch);
         return status;
     }
     struct process *process;
-    struct thread *thread;
-    status = begin(system, parent != NULL ? parent->pid : 0, 0, &process, &thread, reason);
+    struct process_thread *thread;
+    status = begin(context, parent != NULL ? parent->pid : 0, 0, &process, &thread, reason);
     if (status != OK) {
-        close_image(system, &launch);
+        close_image(context, &launch);
         return status;
     }
-    struct body *body = body_of(process);
+    struct process_objects *objects = objects_of(process);
     if (request->group != PROCESS_GROUP_SAME)
-        process_enter_group(&system->processes, process,
+        process_enter_group(&context->processes, process,
                             request->group == PROCESS_GROUP_OWN ? process->pid : request->group);
-    status = pass_given(system, &launch, parent, process, reason);
+    status = pass_given(context, &launch, parent, process, reason);
     write_notes(&launch, 0);
     if (status == OK)
-        status = build_incarnation(system, &launch, thread, &body->incarnation, reason);
-    close_image(system, &launch);
+        status = build_incarnation(context, &launch, thread, &objects->incarnation, reason);
+    close_image(context, &launch);
     if (status == OK)
-        status = hand_over(&launch, thread->object, body->incarnation.space, body_resume_flag(process), reason);
+        status = hand_over(&launch, thread->object, objects->incarnation.space, objects_resume_flag(process), reason);
     if (status != OK) {
-        undo(system, process);
+        undo(context, process);
         return status;
     }
     process_set_name(process, launch.path);
@@ -319,120 +320,122 @@ uint32_t launch_spawn(struct system *system, struct process *parent, const struc
 }
 
 /* Copies of what the strings name and does not lie where it will be, in slots of this server. */
-static uint32_t hold_given(struct launch *of, const struct body *body, cap_t *held, char *reason) {
+static uint32_t hold_given(struct new_program *of, const struct process_objects *objects, cap_t *held, char *reason) {
     uint32_t status = OK;
     for (uint32_t i = 0; status == OK && i < of->given_count; i++) {
         struct given *given = &of->given[i];
-        if (given->slot == BODY_SLOT_GIVEN + i)
+        if (given->slot == OBJECTS_SLOT_GIVEN + i)
             continue; /* it stays, if anything is there */
         held[i] = slot_take();
         if (held[i] == 0)
             return P_LIMIT;
-        status = (uint32_t)sys_cap_copy(0, held[i], RANGE(given->slot, body->table), RIGHTS_ALL, 0).status;
+        status = (uint32_t)sys_cap_copy(0, held[i], RANGE(given->slot, objects->table), RIGHTS_ALL, 0).status;
         status = check_passed(given, status, reason);
     }
     return status;
 }
 
-static void drop_held(const struct launch *of, cap_t *held) {
+static void drop_held(const struct new_program *of, cap_t *held) {
     for (uint32_t i = 0; i < of->given_count; i++)
         slot_drop(&held[i]);
 }
 
 /* Does what lies in this slot stay there? */
-static bool stays(const struct launch *of, cap_t slot, cap_t process_slot) {
-    cap_t i = slot - BODY_SLOT_GIVEN;
-    return slot >= BODY_SLOT_GIVEN ? i < of->given_count && of->given[i].slot == slot : slot == process_slot;
+static bool stays(const struct new_program *of, cap_t slot, cap_t process_slot) {
+    cap_t i = slot - OBJECTS_SLOT_GIVEN;
+    return slot >= OBJECTS_SLOT_GIVEN ? i < of->given_count && of->given[i].slot == slot : slot == process_slot;
 }
 
 /* What the new program is not to have goes, and the rest to its place. */
-static void keep_given(const struct launch *of, struct body *body, cap_t process_slot, cap_t *held) {
-    uint16_t slots[BODY_GIVEN_MAX];
+static void keep_given(const struct new_program *of, struct process_objects *objects, cap_t process_slot, cap_t *held) {
+    uint16_t slots[OBJECTS_GIVEN_MAX];
     cap_t slot = 0;
-    while ((slot = body_next_slot(body, slot + 1)) != 0) {
+    while ((slot = objects_next_slot(objects, slot + 1)) != 0) {
         while (stays(of, slot, process_slot))
             slot++; /* many in a row */
-        if (slot < BODY_TABLE_SLOTS)
-            (void)sys_cap_delete(body->table, slot);
+        if (slot < OBJECTS_TABLE_SLOTS)
+            (void)sys_cap_delete(objects->table, slot);
     }
     for (uint32_t i = 0; i < of->given_count; i++) {
         slots[i] = of->given[i].slot;
         if (held[i] != 0)
-            (void)sys_cap_move(body->table, BODY_SLOT_GIVEN + i, held[i]); /* not if it has died meanwhile */
+            (void)sys_cap_move(objects->table, OBJECTS_SLOT_GIVEN + i, held[i]); /* not if it has died meanwhile */
     }
-    body_move_identities(body, slots, of->given_count);
+    objects_move_identities(objects, slots, of->given_count);
     drop_held(of, held);
 }
 
 /* Stop all threads of a process but one, or let them go on. */
-static uint32_t stop_siblings(struct thread *caller) {
+static uint32_t stop_siblings(struct process_thread *caller) {
     uint32_t status = OK;
-    for (struct thread *at = thread_next(caller->process, NULL); status == OK && at != NULL;
+    for (struct process_thread *at = thread_next(caller->process, NULL); status == OK && at != NULL;
          at = thread_next(caller->process, at))
         if (at != caller)
             status = (uint32_t)sys_thread_suspend(at->object, 0).status;
     return status;
 }
 
-static void resume_siblings(struct thread *caller) {
-    for (struct thread *at = thread_next(caller->process, NULL); at != NULL; at = thread_next(caller->process, at))
+static void resume_siblings(struct process_thread *caller) {
+    for (struct process_thread *at = thread_next(caller->process, NULL); at != NULL;
+         at = thread_next(caller->process, at))
         if (at != caller)
-            (void)body_resume(at);
+            (void)objects_resume(at);
 }
 
-static void end_siblings(struct system *system, struct thread *caller) {
+static void end_siblings(struct server_context *context, struct process_thread *caller) {
     struct process *process = caller->process;
-    for (struct thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at)) {
+    for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at)) {
         if (at == caller)
             continue;
-        process->past_time_ns += body_thread_time_ns(at);
-        body_remove_thread(at);
-        thread_end(&system->processes, at);
+        process->past_time_ns += objects_thread_time_ns(at);
+        objects_remove_thread(at);
+        thread_end(&context->processes, at);
         if (at->answer != 0)
             server_forget(at->answer);
     }
     process->joinable = 0;
-    body_drop_numbers(system, process, caller);
+    objects_drop_numbers(context, process, caller);
 }
 
 /* What is known of a process that has become another program. */
-static void forget_program(struct process *process, struct thread *caller) {
+static void forget_program(struct process *process, struct process_thread *caller) {
     signals_after_exec(&process->signals);
     caller->pending = 0;
     caller->signal_stack_bytes = 0;
     caller->detached = false;
 }
 
-uint32_t launch_exec(struct system *system, struct thread *caller, const struct launch_request *request, char *reason) {
+uint32_t launch_exec(struct server_context *context, struct process_thread *caller,
+                     const struct launch_request *request, char *reason) {
     static struct incarnation next; /* large, and one at a time */
-    static cap_t held[BODY_GIVEN_MAX];
+    static cap_t held[OBJECTS_GIVEN_MAX];
     struct process *process = caller->process;
-    struct body *body = body_of(process);
+    struct process_objects *objects = objects_of(process);
     memset(&next, 0, sizeof next);
-    uint32_t status = open_image(system, &launch, request, caller->process->pid, reason);
+    uint32_t status = open_image(context, &launch, request, caller->process->pid, reason);
     if (status == OK)
-        status = read_given(&launch, BODY_TABLE_SLOTS, reason);
+        status = read_given(&launch, OBJECTS_TABLE_SLOTS, reason);
     if (status == OK)
-        status = hold_given(&launch, body, held, reason);
+        status = hold_given(&launch, objects, held, reason);
     if (status == OK) {
         write_notes(&launch, thread_number(caller));
-        status = build_incarnation(system, &launch, caller, &next, reason);
+        status = build_incarnation(context, &launch, caller, &next, reason);
     }
-    close_image(system, &launch);
+    close_image(context, &launch);
     if (status == OK)
         status = stop_siblings(caller);
     if (status == OK)
-        status = hand_over(&launch, caller->object, next.space, body_resume_flag(process), reason);
+        status = hand_over(&launch, caller->object, next.space, objects_resume_flag(process), reason);
     if (status != OK) {
         resume_siblings(caller);
-        incarnation_destroy(system, &next);
+        incarnation_destroy(context, &next);
         drop_held(&launch, held);
         return status;
     }
-    end_siblings(system, caller);
-    incarnation_destroy(system, &body->incarnation);
-    body->incarnation = next;
-    keep_given(&launch, body, body_process_slot(thread_number(caller)), held);
+    end_siblings(context, caller);
+    incarnation_destroy(context, &objects->incarnation);
+    objects->incarnation = next;
+    keep_given(&launch, objects, objects_process_slot(thread_number(caller)), held);
     forget_program(process, caller);
     process_set_name(process, launch.path);
     return OK;
@@ -452,23 +455,23 @@ uint32_t launch_read_registers(cap_t thread, uint64_t answer, struct thread_regi
     return OK;
 }
 
-uint32_t launch_fork(struct system *system, struct thread *caller, struct process **ret_child) {
+uint32_t launch_fork(struct server_context *context, struct process_thread *caller, struct process **ret_child) {
     struct process *parent = caller->process, *child;
-    struct thread *thread;
+    struct process_thread *thread;
     char reason[PROTOCOL_REASON_MAX];
-    uint32_t status = begin(system, parent->pid, thread_number(caller), &child, &thread, reason);
+    uint32_t status = begin(context, parent->pid, thread_number(caller), &child, &thread, reason);
     if (status != OK)
         return status;
-    struct body *from = body_of(parent), *to = body_of(child);
-    status = body_pass_all(system, parent, child);
+    struct process_objects *from = objects_of(parent), *to = objects_of(child);
+    status = objects_pass_all(context, parent, child);
     if (status == OK)
-        status = incarnation_create(system, &to->incarnation);
+        status = incarnation_create(context, &to->incarnation);
     if (status == OK)
-        status = pager_fork(system, &from->incarnation, &to->incarnation);
+        status = pager_fork(context, &from->incarnation, &to->incarnation);
     to->incarnation.lowered = from->incarnation.lowered;
     if (status == OK)
-        status = pager_add_message(system, &to->incarnation, body_message_at(&to->incarnation, thread_number(thread)),
-                                   thread->message_frame);
+        status = pager_add_message(context, &to->incarnation,
+                                   objects_message_at(&to->incarnation, thread_number(thread)), thread->message_frame);
     struct thread_registers entry;
     if (status == OK)
         status = launch_read_registers(caller->object, 0, &entry);
@@ -476,11 +479,11 @@ uint32_t launch_fork(struct system *system, struct thread *caller, struct proces
         status = (uint32_t)sys_thread_write(thread->object, THREAD_FPU).status;
     if (status == OK) {
         memcpy(program.message->data, &entry, sizeof entry);
-        uint64_t flags = body_resume_flag(child) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
+        uint64_t flags = objects_resume_flag(child) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
         status = (uint32_t)sys_thread_handover(thread->object, to->incarnation.space, flags).status;
     }
     if (status != OK) {
-        undo(system, child);
+        undo(context, child);
         return status;
     }
     memcpy(child->name, parent->name, sizeof child->name);

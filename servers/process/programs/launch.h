@@ -7,7 +7,7 @@
 #pragma once
 
 #include "kernel/abi/thread.h"
-#include "servers/process/memory/body.h"
+#include "servers/process/memory/objects.h"
 
 struct launch_request {
     char path[PROCESS_PATH_MAX + 1]; /* zero-terminated */
@@ -20,21 +20,22 @@ struct launch_request {
  * A new process, child of `parent`. Without one (NULL) the strings name slots of this server.
  * Errors: see process_spawn in libsys/proto/process.h; `reason` (PROTOCOL_REASON_MAX bytes) may say more.
  */
-MUST_USE uint32_t launch_spawn(struct system *system, struct process *parent, const struct launch_request *request,
-                               char *reason, struct process **ret_process);
+MUST_USE uint32_t launch_spawn(struct server_context *context, struct process *parent,
+                               const struct launch_request *request, char *reason, struct process **ret_process);
 
 /*
  * A copy of a process, of whose threads only `caller` is in it, which waits for the answer to its call of fork; in the copy the
  * answer has come, and says 0. Errors: P_LIMIT; P_NO_MEMORY; the kernel's.
  */
-MUST_USE uint32_t launch_fork(struct system *system, struct thread *caller, struct process **ret_child);
+MUST_USE uint32_t launch_fork(struct server_context *context, struct process_thread *caller,
+                              struct process **ret_child);
 
 /*
  * Another program in a process of which `caller` waits for the answer to its call. The other threads stop before it is done, and
  * are gone then, as is who waits for the answer; if it fails they go on.
  */
-MUST_USE uint32_t launch_exec(struct system *system, struct thread *caller, const struct launch_request *request,
-                              char *reason);
+MUST_USE uint32_t launch_exec(struct server_context *context, struct process_thread *caller,
+                              const struct launch_request *request, char *reason);
 
 /* The registers of a thread that waits for the answer to its call, as they are when that is the word `answer`. Its FPU state is left
  * where thread_write takes it from. */

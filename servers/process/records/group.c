@@ -5,8 +5,8 @@ bool process_holds_group(const struct process *parent, const struct process *chi
 }
 
 struct process *process_next_in_group(const struct process_table *table, uint32_t group, const struct process *last) {
-    const struct list *head = &table->groups[group % PROCESS_GROUPS];
-    for (struct list *at = last == NULL ? head->next : last->in_group.next; at != head; at = at->next) {
+    const struct links *head = &table->groups[group % PROCESS_GROUPS];
+    for (struct links *at = last == NULL ? head->next : last->in_group.next; at != head; at = at->next) {
         struct process *process = LIST_OWNER(at, struct process, in_group);
         if (process->group == group)
             return process;

@@ -8,32 +8,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct list {
-    struct list *next, *previous;
+struct links {
+    struct links *next, *previous;
 };
 
 /* The structure of which `element` is the member. */
 #define LIST_OWNER(element, type, member) ((type *)(void *)((uint8_t *)(element)-offsetof(type, member)))
 
-static inline void list_init(struct list *list) { *list = (struct list){list, list}; }
+static inline void list_init(struct links *list) { *list = (struct links){list, list}; }
 
-static inline bool list_is_empty(const struct list *list) { return list->next == list; }
+static inline bool list_is_empty(const struct links *list) { return list->next == list; }
 
 /* At the end. */
-static inline void list_add(struct list *head, struct list *element) {
-    *element = (struct list){head, head->previous};
+static inline void list_add(struct links *head, struct links *element) {
+    *element = (struct links){head, head->previous};
     head->previous->next = element;
     head->previous = element;
 }
 
-static inline void list_remove(struct list *element) {
+static inline void list_remove(struct links *element) {
     element->previous->next = element->next;
     element->next->previous = element->previous;
     list_init(element);
 }
 
 /* Out of one list, to the end of another. */
-static inline void list_move(struct list *head, struct list *element) {
+static inline void list_move(struct links *head, struct links *element) {
     list_remove(element);
     list_add(head, element);
 }

@@ -34,7 +34,7 @@ uint32_t process_begin(struct process_table *table, uint32_t parent, struct proc
     uint32_t account = model != NULL ? model->account : 0;
     if (!accounts_join(&table->accounts, account))
         return P_LIMIT;
-    struct process *process = store_take(table->store, table->record_bytes);
+    struct process *process = page_allocator_take(table->allocator, table->record_bytes);
     if (process == NULL) {
         accounts_leave(&table->accounts, account);
         return P_NO_MEMORY;
@@ -83,8 +83,8 @@ void process_forget(struct process_table *table, struct process *process) {
     table->count--;
     foreground_leave(table, process, process->group);
     if (process->more != NULL)
-        store_give(table->store, process->more);
-    store_give(table->store, process);
+        page_allocator_give(table->allocator, process->more);
+    page_allocator_give(table->allocator, process);
 }
 
 void process_set_name(struct process *process, const char *path) {
@@ -103,7 +103,8 @@ enum process_state process_state(struct process *process) {
     if (process->halted)
         return PROCESS_HALTED;
     enum process_state state = PROCESS_WAITING;
-    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
+    for (struct process_thread *thread = thread_next(process, NULL); thread != NULL;
+         thread = thread_next(process, thread)) {
         if (thread->waits == THREAD_RUNS)
             return PROCESS_RUNNING;
         if (thread->waits != THREAD_WAITS)
@@ -115,7 +116,8 @@ enum process_state process_state(struct process *process) {
 /* ---- signals ---- */
 
 void process_note_signals(struct process_table *table, struct process *process) {
-    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread)) {
+    for (struct process_thread *thread = thread_next(process, NULL); thread != NULL;
+         thread = thread_next(process, thread)) {
         if (!signals_are_due(process->signals.pending | thread->pending, thread->masked))
             continue;
         list_move(&table->due, &process->in_due);
@@ -161,7 +163,7 @@ static void hang_up(struct process_table *table, uint32_t group) {
 }
 
 /* They have no parent that would wait for them any more. */
-static void make_orphans(struct process_table *table, const struct process *parent, struct list *children) {
+static void make_orphans(struct process_table *table, const struct process *parent, struct links *children) {
     while (!list_is_empty(children)) {
         struct process *child = LIST_OWNER(children->next, struct process, sibling);
         list_remove(&child->sibling);
@@ -214,8 +216,8 @@ static bool is_for(uint64_t pid, const struct process *child) {
     return pid == PROCESS_ANY || pid == child->pid;
 }
 
-static bool is_for_any(uint64_t pid, struct list *children) {
-    for (struct list *at = children->next; at != children; at = at->next)
+static bool is_for_any(uint64_t pid, struct links *children) {
+    for (struct links *at = children->next; at != children; at = at->next)
         if (is_for(pid, LIST_OWNER(at, struct process, sibling)))
             return true;
     return false;
@@ -250,7 +252,7 @@ uint32_t process_find_news(const struct process_table *table, struct process *ca
         *ret_child = child;
         return finds(child, pid, flags) ? OK : E_TIMEOUT;
     }
-    for (struct list *at = caller->news.next; at != &caller->news; at = at->next) {
+    for (struct links *at = caller->news.next; at != &caller->news; at = at->next) {
         *ret_child = LIST_OWNER(at, struct process, sibling);
         if (finds(*ret_child, pid, flags))
             return OK;

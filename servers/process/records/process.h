@@ -1,6 +1,6 @@
 /*
  * The life of a process among others: who is whose child, who waits for whom, who may act on whom. Pure, but for the
- * pages of the server's own that it takes from the store. What a process is made of lies in body.h.
+ * pages of the server's own that it takes from the page allocator. What a process is made of lies in objects.h.
  *
  *   begin -> lives -> end -> ended -> forget         (an orphan is forgotten as it ends)
  *        \-> forget

@@ -1,7 +1,7 @@
 #include "servers/process/records/table.h"
 
-void process_table_init(struct process_table *table, struct store *store, uint64_t record_bytes) {
-    table->store = store;
+void process_table_init(struct process_table *table, struct page_allocator *allocator, uint64_t record_bytes) {
+    table->allocator = allocator;
     table->record_bytes = record_bytes;
     accounts_init(&table->accounts);
     list_init(&table->due);

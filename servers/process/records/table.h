@@ -13,7 +13,7 @@
 #pragma once
 
 #include "libsys/proto/process.h"
-#include "servers/process/pages/store.h"
+#include "servers/process/pages/page_allocator.h"
 #include "servers/process/records/accounts.h"
 #include "servers/process/records/list.h"
 #include "servers/process/records/signals.h"
@@ -37,7 +37,7 @@ enum thread_wait {
     THREAD_WAITS_WORD = 34,
 };
 
-struct thread {
+struct process_thread {
     struct process *process;
     uint32_t id;
     uint16_t waits;           /* enum thread_wait */
@@ -55,13 +55,14 @@ struct thread {
     uint64_t signal_stack_bytes; /* 0 = handlers run where the stack is */
     cap_t object;                /* the kernel's */
     union {
-        struct list in_words; /* WAITS_WORD: with others that do (words.h) */
-        uint64_t value;       /* it has ended: what whoever joins it is told */
+        struct links in_words; /* WAITS_WORD: with others that do (words.h) */
+        uint64_t value;        /* it has ended: what whoever joins it is told */
     };
 };
-_Static_assert((PROCESS_THREADS_MAX - 1) * sizeof(struct thread) <= PAGE_BYTES, "all but the first are in one page");
+_Static_assert((PROCESS_THREADS_MAX - 1) * sizeof(struct process_thread) <= PAGE_BYTES,
+               "all but the first are in one page");
 
-static inline uint32_t thread_number(const struct thread *thread) { return thread->id % PROCESS_THREADS_MAX; }
+static inline uint32_t thread_number(const struct process_thread *thread) { return thread->id % PROCESS_THREADS_MAX; }
 
 /* By enum process_limit. */
 struct limits {
@@ -85,9 +86,9 @@ struct process {
     bool untold;       /* it has ended, stopped or gone on, and its parent is to hear of it (it is in `due`) */
     uint64_t tells_signal;
     uint64_t past_time_ns; /* of the CPU: what threads used that have ended */
-    struct list sibling;   /* in its parent's children or news */
-    struct list children, news;
-    struct list in_group, in_due;
+    struct links sibling;  /* in its parent's children or news */
+    struct links children, news;
+    struct links in_group, in_due;
     struct process_wait_reply end; /* ended: what its parent will be told */
     struct wake alarm;
     struct wake time_limit; /* it may have used all the time that it has */
@@ -96,12 +97,12 @@ struct process {
     uint8_t nice;
     struct signals signals;
     char name[PROCESS_NAME_MAX];
-    struct thread *more; /* threads with numbers from 1 on; NULL = none was needed yet */
-    struct thread first; /* number 0 */
+    struct process_thread *more; /* threads with numbers from 1 on; NULL = none was needed yet */
+    struct process_thread first; /* number 0 */
 };
 
 struct process_table {
-    struct store *store;
+    struct page_allocator *allocator;
     uint64_t record_bytes;
     uint32_t last_pid;
     bool pids_repeat; /* they have started over */
@@ -110,16 +111,16 @@ struct process_table {
     uint32_t foreground; /* group, see foreground.h */
     uint32_t keys_group; /* whom `keys` was for */
     uint64_t keys;       /* signals of Ctrl-C and Ctrl-Z; bit n - 1 = signal n */
-    struct list due;
+    struct links due;
     struct wakes wakes;
     struct accounts accounts;
-    struct list groups[PROCESS_GROUPS];
-    struct list words[PROCESS_WORDS]; /* threads that wait at words of memory (words.h) */
+    struct links groups[PROCESS_GROUPS];
+    struct links words[PROCESS_WORDS]; /* threads that wait at words of memory (words.h) */
     struct process *entries[PROCESS_MAX];
 };
 
 /* `table` is zero. record_bytes: of a process and what its caller keeps behind it, at most a page. */
-void process_table_init(struct process_table *table, struct store *store, uint64_t record_bytes);
+void process_table_init(struct process_table *table, struct page_allocator *allocator, uint64_t record_bytes);
 
 /* NULL: there is none with this pid. */
 static inline struct process *process_find(const struct process_table *table, uint64_t pid) {

@@ -10,21 +10,21 @@ static bool is_one_left(const struct process_table *table, const struct process 
 }
 
 uint32_t thread_begin(struct process_table *table, struct process *process, uint32_t number,
-                      struct thread **ret_thread) {
+                      struct process_thread **ret_thread) {
     uint32_t taken = process->living | process->joinable;
     if (taken == UINT32_MAX || !is_one_left(table, process))
         return P_LIMIT;
     if (number == THREAD_ANY)
         number = (uint32_t)__builtin_ctz(~taken);
     if (number > 0 && process->more == NULL) {
-        process->more = store_take(table->store, PAGE_BYTES);
+        process->more = page_allocator_take(table->allocator, PAGE_BYTES);
         if (process->more == NULL)
             return P_NO_MEMORY;
     }
-    struct thread *thread = thread_at(process, number);
+    struct process_thread *thread = thread_at(process, number);
     uint32_t frame = thread->message_frame; /* which stays, as does the generation of ids */
     uint32_t id = thread->process == NULL ? number : thread->id + PROCESS_THREADS_MAX;
-    *thread = (struct thread){
+    *thread = (struct process_thread){
         .process = process, .id = id & INT32_MAX, .message_frame = frame, .wake = {.kind = WAKE_THREAD}};
     process->living |= 1U << number;
     table->thread_count++;
@@ -32,7 +32,7 @@ uint32_t thread_begin(struct process_table *table, struct process *process, uint
     return OK;
 }
 
-void thread_end(struct process_table *table, struct thread *thread) {
+void thread_end(struct process_table *table, struct process_thread *thread) {
     wakes_set(&table->wakes, &thread->wake, DEADLINE_NEVER);
     if (thread->waits == THREAD_WAITS_WORD)
         list_remove(&thread->in_words);
@@ -40,32 +40,33 @@ void thread_end(struct process_table *table, struct thread *thread) {
     table->thread_count--;
 }
 
-void thread_keep(struct thread *thread, uint64_t value) {
+void thread_keep(struct process_thread *thread, uint64_t value) {
     thread->value = value;
     thread->process->joinable |= 1U << thread_number(thread);
 }
 
-void thread_join(struct thread *thread) { thread->process->joinable &= ~(1U << thread_number(thread)); }
+void thread_join(struct process_thread *thread) { thread->process->joinable &= ~(1U << thread_number(thread)); }
 
-bool thread_is_alive(const struct thread *thread) {
+bool thread_is_alive(const struct process_thread *thread) {
     return (thread->process->living >> thread_number(thread) & 1) != 0;
 }
 
-struct thread *thread_find(struct process *process, uint64_t id) {
-    struct thread *thread = thread_at(process, id % PROCESS_THREADS_MAX);
+struct process_thread *thread_find(struct process *process, uint64_t id) {
+    struct process_thread *thread = thread_at(process, id % PROCESS_THREADS_MAX);
     uint32_t there = process->living | process->joinable;
     bool is_it = thread != NULL && thread->id == id && (there >> thread_number(thread) & 1) != 0;
     return is_it ? thread : NULL;
 }
 
-struct thread *thread_next(struct process *process, const struct thread *last) {
+struct process_thread *thread_next(struct process *process, const struct process_thread *last) {
     uint32_t first = last == NULL ? 0 : thread_number(last) + 1;
     uint32_t rest = first < PROCESS_THREADS_MAX ? process->living >> first << first : 0;
     return rest != 0 ? thread_at(process, (uint32_t)__builtin_ctz(rest)) : NULL;
 }
 
-struct thread *thread_find_waiter(struct process *process, enum thread_wait waits, uint64_t wait_for) {
-    for (struct thread *thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
+struct process_thread *thread_find_waiter(struct process *process, enum thread_wait waits, uint64_t wait_for) {
+    for (struct process_thread *thread = thread_next(process, NULL); thread != NULL;
+         thread = thread_next(process, thread))
         if (thread->waits == waits && thread->wait_for == wait_for)
             return thread;
     return NULL;

@@ -1,4 +1,4 @@
-#include "servers/process/programs/load.h"
+#include "servers/process/programs/elf_image.h"
 
 #include "libsys/format.h"
 #include "libsys/string.h"
@@ -10,19 +10,19 @@ static void say(char *reason, const char *text) { (void)format_into(reason, PROT
 
 /* ---- the window ---- */
 
-static void unmap_window(const struct system *system, uint64_t pages) {
+static void unmap_window(const struct server_context *context, uint64_t pages) {
     for (uint64_t done = 0; done < pages; done += MAP_PAGES_MAX) {
         uint64_t left = pages - done;
-        (void)sys_space_unmap(system->caps.space, system->window + done * PAGE_BYTES,
+        (void)sys_space_unmap(context->caps.space, context->window + done * PAGE_BYTES,
                               left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX); /* holes are no error */
     }
 }
 
-static uint32_t map_window(const struct system *system, const struct vm_file *file, uint64_t pages) {
+static uint32_t map_window(const struct server_context *context, const struct vm_file *file, uint64_t pages) {
     for (uint64_t done = 0; done < pages; done += MAP_PAGES_MAX) {
         uint64_t count = pages - done < MAP_PAGES_MAX ? pages - done : MAP_PAGES_MAX;
-        struct result result = sys_space_map(system->caps.space, file->memory, file->offset_bytes / PAGE_BYTES + done,
-                                             count, system->window + done * PAGE_BYTES, MEMORY_READ);
+        struct result result = sys_space_map(context->caps.space, file->memory, file->offset_bytes / PAGE_BYTES + done,
+                                             count, context->window + done * PAGE_BYTES, MEMORY_READ);
         if (result.status != OK)
             return (uint32_t)result.status;
     }
@@ -39,17 +39,17 @@ static uint64_t segment_pages(const struct elf_plan *plan) {
 }
 
 /* Where a movable image goes: it fits there, as its plan was made within limits that leave room from `lowest` on. */
-static uaddr_t choose_base(struct system *system, const struct elf_plan *plan, uaddr_t lowest) {
+static uaddr_t choose_base(struct server_context *context, const struct elf_plan *plan, uaddr_t lowest) {
     uint64_t room = LAYOUT_IMAGE_END - lowest - plan->end;
     uint64_t spread = room < LAYOUT_IMAGE_SPREAD ? room : LAYOUT_IMAGE_SPREAD;
-    if (system->fixed_addresses)
+    if (context->fixed_addresses)
         return lowest;
-    return lowest + random_next(&system->random) % (spread / plan->align + 1) * plan->align;
+    return lowest + random_next(&context->random) % (spread / plan->align + 1) * plan->align;
 }
 
 /* What the window shows is a plan, and a path of an interpreter, or neither. */
-static uint32_t read_plan(struct system *system, struct opened_image *image, uaddr_t lowest, char *reason) {
-    const char *bytes = (const char *)system->window;
+static uint32_t read_plan(struct server_context *context, struct elf_image *image, uaddr_t lowest, char *reason) {
+    const char *bytes = (const char *)context->window;
     struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - lowest};
     struct elf_result parsed = elf_plan_image(bytes, image->file->size_bytes, limits, &image->plan);
     if (parsed.error != ELF_OK) {
@@ -68,27 +68,27 @@ static uint32_t read_plan(struct system *system, struct opened_image *image, uad
         say(reason, "a segment is aligned to more than 4 GiB");
         return P_IMAGE;
     }
-    if (segment_pages(&image->plan) > SYSTEM_PAGES_MAX) {
-        (void)format_into(reason, PROTOCOL_REASON_MAX, "its segments take more than %u pages", SYSTEM_PAGES_MAX);
+    if (segment_pages(&image->plan) > CONTEXT_PAGES_MAX) {
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "its segments take more than %u pages", CONTEXT_PAGES_MAX);
         return P_LIMIT;
     }
     memcpy(image->interpreter, bytes + image->plan.interpreter_offset, image->plan.interpreter_bytes);
-    image->base = image->plan.type == ELF_TYPE_RELOCATABLE ? choose_base(system, &image->plan, lowest) : 0;
+    image->base = image->plan.type == ELF_TYPE_RELOCATABLE ? choose_base(context, &image->plan, lowest) : 0;
     image->mark = image_mark_of(&image->plan, image->base, bytes);
     return OK;
 }
 
-void load_nothing(struct opened_image *image) {
+void elf_image_none(struct elf_image *image) {
     image->file = NULL;
     image->mark = (struct image_mark){0};
     image->base = 0;
     image->interpreter[0] = '\0'; /* the plan says nothing without a file */
 }
 
-uint32_t load_open(struct system *system, uint32_t owner, const char *path, uaddr_t lowest, struct opened_image *image,
-                   char *reason) {
-    load_nothing(image);
-    uint32_t status = open_file(system, owner, path, strlen(path), &image->file, reason);
+uint32_t elf_image_open(struct server_context *context, uint32_t owner, const char *path, uaddr_t lowest,
+                        struct elf_image *image, char *reason) {
+    elf_image_none(image);
+    uint32_t status = open_file(context, owner, path, strlen(path), &image->file, reason);
     if (status != OK)
         return status;
     uint64_t pages = (image->file->size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
@@ -96,18 +96,18 @@ uint32_t load_open(struct system *system, uint32_t owner, const char *path, uadd
         (void)format_into(reason, PROTOCOL_REASON_MAX, "%s does not begin at a page", path);
         return P_IMAGE;
     }
-    if (pages == 0 || pages > SYSTEM_WINDOW_PAGES_MAX) {
+    if (pages == 0 || pages > CONTEXT_WINDOW_PAGES_MAX) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "%s is empty or too large", path);
         return P_IMAGE;
     }
-    status = map_window(system, image->file, pages);
+    status = map_window(context, image->file, pages);
     if (status == OK)
-        status = read_plan(system, image, lowest, reason);
-    unmap_window(system, pages);
+        status = read_plan(context, image, lowest, reason);
+    unmap_window(context, pages);
     return status;
 }
 
-bool load_is_native(const struct opened_image *image, char *reason) {
+bool elf_image_is_native(const struct elf_image *image, char *reason) {
     if (image->plan.interface == 0)
         say(reason, "built for another system: it has no ELF note `Baton`");
     else if (image->plan.interface != ELF_INTERFACE)
@@ -116,16 +116,17 @@ bool load_is_native(const struct opened_image *image, char *reason) {
     return image->plan.interface == ELF_INTERFACE;
 }
 
-void load_close(struct system *system, struct opened_image *image) {
-    vm_file_drop(&system->files, image->file);
+void elf_image_close(struct server_context *context, struct elf_image *image) {
+    vm_file_drop(&context->files, image->file);
     image->file = NULL;
 }
 
 /* ---- segments ---- */
 
 /* Whole pages of a segment that no other segment shares: of `kind`. */
-static uint32_t add_region(struct system *system, const struct opened_image *image, const struct elf_segment *segment,
-                           uaddr_t start, uaddr_t end, enum process_map_kind kind, struct incarnation *incarnation) {
+static uint32_t add_region(struct server_context *context, const struct elf_image *image,
+                           const struct elf_segment *segment, uaddr_t start, uaddr_t end, enum process_map_kind kind,
+                           struct incarnation *incarnation) {
     if (start >= end)
         return OK;
     struct vm_region region = {
@@ -138,58 +139,59 @@ static uint32_t add_region(struct system *system, const struct opened_image *ima
         .content_bytes = segment->file_bytes,
         .file_offset = segment->file_offset,
     };
-    return pager_add(system, incarnation, &region);
+    return pager_add(context, incarnation, &region);
 }
 
 /* ... the file's own, but for what is written, and for a last page that shows zeroes behind the file's part. */
-static uint32_t add_pages(struct system *system, const struct opened_image *image, const struct elf_segment *segment,
-                          uaddr_t start, uaddr_t end, struct incarnation *incarnation) {
+static uint32_t add_pages(struct server_context *context, const struct elf_image *image,
+                          const struct elf_segment *segment, uaddr_t start, uaddr_t end,
+                          struct incarnation *incarnation) {
     uaddr_t split = end;
     if ((segment->rights & MEMORY_WRITE) != 0)
         split = start;
     else if (segment->memory_bytes > segment->file_bytes)
         split = page_down(image->base + segment->virt + segment->file_bytes);
     split = split < start ? start : split > end ? end : split;
-    uint32_t status = add_region(system, image, segment, start, split, PROCESS_MAP_FILE, incarnation);
+    uint32_t status = add_region(context, image, segment, start, split, PROCESS_MAP_FILE, incarnation);
     if (status == OK)
-        status = add_region(system, image, segment, split, end, PROCESS_MAP_PRIVATE, incarnation);
+        status = add_region(context, image, segment, split, end, PROCESS_MAP_PRIVATE, incarnation);
     return status;
 }
 
 /* What a segment has in a page is copied there. */
-static uint32_t copy_part(struct system *system, const struct opened_image *image, const struct elf_segment *segment,
-                          uaddr_t page, struct incarnation *incarnation) {
+static uint32_t copy_part(struct server_context *context, const struct elf_image *image,
+                          const struct elf_segment *segment, uaddr_t page, struct incarnation *incarnation) {
     uaddr_t at = image->base + segment->virt, start = at > page ? at : page;
     uaddr_t end = at + segment->file_bytes < page + PAGE_BYTES ? at + segment->file_bytes : page + PAGE_BYTES;
     if (start >= end)
         return OK;
     uint64_t offset = image->file->offset_bytes + segment->file_offset + (start - at);
-    return pager_write(system, incarnation, start, image->file->memory, offset, end - start);
+    return pager_write(context, incarnation, start, image->file->memory, offset, end - start);
 }
 
 /* A page that several segments share gets the parts and the rights of all of them. */
-static uint32_t add_shared_page(struct system *system, const struct opened_image *image, uaddr_t page,
+static uint32_t add_shared_page(struct server_context *context, const struct elf_image *image, uaddr_t page,
                                 struct incarnation *incarnation, char *reason) {
     struct vm_region region = {
         .start = page, .end = page + PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE, .kind = PROCESS_MAP_PRIVATE};
-    uint32_t rights = MEMORY_READ, status = pager_add(system, incarnation, &region);
+    uint32_t rights = MEMORY_READ, status = pager_add(context, incarnation, &region);
     for (uint32_t i = 0; status == OK && i < image->plan.segment_count; i++) {
         const struct elf_segment *segment = &image->plan.segments[i];
         uaddr_t at = image->base + segment->virt;
         if (at >= page + PAGE_BYTES || at + segment->memory_bytes <= page)
             continue;
         rights |= segment->rights;
-        status = copy_part(system, image, segment, page, incarnation);
+        status = copy_part(context, image, segment, page, incarnation);
     }
     if ((rights & MEMORY_WRITE) != 0 && (rights & MEMORY_EXECUTE) != 0) {
         say(reason, "two segments share a page, and it would be writable and executable");
         return P_IMAGE;
     }
     bool as_it_is = status != OK || rights == region.rights;
-    return as_it_is ? status : pager_protect(system, incarnation, page, page + PAGE_BYTES, rights);
+    return as_it_is ? status : pager_protect(context, incarnation, page, page + PAGE_BYTES, rights);
 }
 
-uint32_t load_segments(struct system *system, const struct opened_image *image, struct incarnation *incarnation,
+uint32_t elf_image_map(struct server_context *context, const struct elf_image *image, struct incarnation *incarnation,
                        char *reason) {
     const struct elf_plan *plan = &image->plan;
     uaddr_t done = 0; /* up to here pages are there */
@@ -200,9 +202,9 @@ uint32_t load_segments(struct system *system, const struct opened_image *image, 
         bool shares = i + 1 < plan->segment_count && page_down(image->base + plan->segments[i + 1].virt) < end;
         uaddr_t own_end = shares ? end - PAGE_BYTES : end;
         uaddr_t start = page_down(at) > done ? page_down(at) : done;
-        status = add_pages(system, image, &plan->segments[i], start, own_end, incarnation);
+        status = add_pages(context, image, &plan->segments[i], start, own_end, incarnation);
         if (status == OK && shares && own_end >= done)
-            status = add_shared_page(system, image, own_end, incarnation, reason);
+            status = add_shared_page(context, image, own_end, incarnation, reason);
         done = end;
         if (end > incarnation->break_start)
             incarnation->break_start = incarnation->break_end = end;

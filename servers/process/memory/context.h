@@ -8,15 +8,15 @@
 #include "libsys/random.h"
 #include "servers/process/memory/vm_file.h"
 #include "servers/process/pages/frames.h"
-#include "servers/process/pages/store.h"
+#include "servers/process/pages/page_allocator.h"
 #include "servers/process/records/process.h"
 
-#define SYSTEM_WINDOW_PAGES_MAX 16384U /* largest image file: 64 MiB */
-#define SYSTEM_PAGES_MAX 131072U       /* largest address space of a process: 512 MiB */
-#define SYSTEM_SERVICES_MAX 8U
+#define CONTEXT_WINDOW_PAGES_MAX 16384U /* largest image file: 64 MiB */
+#define CONTEXT_PAGES_MAX 131072U       /* largest address space of a process: 512 MiB */
+#define CONTEXT_SERVICES_MAX 8U
 
 /* Capabilities of this server. */
-struct system_caps {
+struct context_caps {
     cap_t endpoint; /* protocol `process`; all rights, no badge */
     cap_t events;   /* notification: Ctrl-C and the sleepers' timer */
     cap_t space;    /* its own */
@@ -32,8 +32,8 @@ struct system_caps {
 #define EVENT_SUSPEND 4U   /* ... the console saw Ctrl-Z */
 
 /* The work area: neighbouring frames, mapped here. */
-struct system_work {
-    struct frame_run run;
+struct context_work {
+    struct memory_run run;
     uint8_t *bytes; /* where they are mapped */
 };
 #define WORK_STRINGS_OFFSET 0U              /* the strings of a new program */
@@ -42,21 +42,21 @@ struct system_work {
 #define WORK_SCRATCH_OFFSET (WORK_STACK_OFFSET + WORK_STACK_BYTES)
 #define WORK_BYTES (WORK_SCRATCH_OFFSET + PAGE_BYTES)
 
-struct system {
-    struct system_caps caps;
+struct server_context {
+    struct context_caps caps;
     struct frames frames;
     uint64_t reserve; /* frames that only process 1 and this server itself may take (pressure.h) */
-    struct store store;
+    struct page_allocator allocator;
     struct vm_files files;
-    struct system_work work;
+    struct context_work work;
     uaddr_t window;     /* where image files are mapped while they are looked at */
     uint64_t priority;  /* of processes */
     uint64_t cpu_count; /* that programs run on, from 0 on */
     struct random random;
     bool fixed_addresses; /* every program lies where the layout begins, for who debugs one */
     struct process_table processes;
-    uint32_t told_foreground;            /* the console knows of this one */
-    cap_t services[SYSTEM_SERVICES_MAX]; /* of the system: endpoints that process 1 is given, without a badge */
+    uint32_t told_foreground;             /* the console knows of this one */
+    cap_t services[CONTEXT_SERVICES_MAX]; /* of the system: endpoints that process 1 is given, without a badge */
     uint32_t service_count;
 };
 
@@ -64,5 +64,5 @@ struct system {
  * Are there slots for one more process or thread? Some stay free: each thread may wait for an answer, in a slot, and exec and
  * what comes along with a message need some, however many processes there are.
  */
-#define SYSTEM_SLOTS_KEPT 64U
-bool system_has_slots(const struct system *system);
+#define CONTEXT_SLOTS_KEPT 64U
+bool context_has_slots(const struct server_context *context);

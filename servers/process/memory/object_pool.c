@@ -1,10 +1,10 @@
-#include "servers/process/memory/pool.h"
+#include "servers/process/memory/object_pool.h"
 
 #include "libsys/program.h"
 
 /* Frames in a row: `wanted`, or as many as there are, but not fewer than `least`. */
-static uint32_t add_frames(struct frames *frames, struct pool *pool, uint64_t wanted, uint64_t least) {
-    if (pool->run_count == POOL_RUNS_MAX)
+static uint32_t add_frames(struct frames *frames, struct object_pool *pool, uint64_t wanted, uint64_t least) {
+    if (pool->run_count == OBJECT_POOL_RUNS_MAX)
         return P_LIMIT;
     if (!frames_take_for_pool(frames, wanted, least, &pool->runs[pool->run_count]))
         return P_NO_MEMORY;
@@ -12,23 +12,23 @@ static uint32_t add_frames(struct frames *frames, struct pool *pool, uint64_t wa
     return OK;
 }
 
-uint32_t pool_create(struct frames *frames, struct pool *pool, uint64_t page_count) {
+uint32_t object_pool_create(struct frames *frames, struct object_pool *pool, uint64_t page_count) {
     uint32_t status = add_frames(frames, pool, page_count, page_count);
     if (status != OK)
         return status;
     pool->cap = slot_take();
     if (pool->cap == 0)
         return P_LIMIT;
-    const struct frame_run *run = &pool->runs[0];
+    const struct memory_run *run = &pool->runs[0];
     return (uint32_t)sys_pool_create(run->memory, run->offset_pages, run->page_count, pool->cap).status;
 }
 
-uint32_t pool_grow(struct frames *frames, struct pool *pool) {
+uint32_t object_pool_grow(struct frames *frames, struct object_pool *pool) {
     uint64_t wanted = pool->runs[0].page_count << pool->run_count;
     uint32_t status = add_frames(frames, pool, wanted < MAP_PAGES_MAX ? wanted : MAP_PAGES_MAX, 1);
     if (status != OK)
         return status;
-    const struct frame_run *more = &pool->runs[pool->run_count - 1];
+    const struct memory_run *more = &pool->runs[pool->run_count - 1];
     status = (uint32_t)sys_pool_extend(pool->cap, more->memory, more->offset_pages, more->page_count).status;
     if (status != OK) {
         frames_give(frames, more);
@@ -37,22 +37,22 @@ uint32_t pool_grow(struct frames *frames, struct pool *pool) {
     return status;
 }
 
-void pool_destroy(struct frames *frames, struct pool *pool) {
+void object_pool_destroy(struct frames *frames, struct object_pool *pool) {
     slot_drop(&pool->cap);
     for (uint32_t i = 0; i < pool->run_count; i++)
         frames_give(frames, &pool->runs[i]);
     pool->run_count = 0;
 }
 
-uint64_t pool_page_count(const struct pool *pool) {
+uint64_t object_pool_page_count(const struct object_pool *pool) {
     uint64_t pages = 0;
     for (uint32_t i = 0; i < pool->run_count; i++)
         pages += pool->runs[i].page_count;
     return pages;
 }
 
-uint32_t pool_make_object(struct frames *frames, struct pool *pool, enum object_type type, uint64_t argument,
-                          cap_t *ret_slot) {
+uint32_t object_pool_make_object(struct frames *frames, struct object_pool *pool, enum object_type type,
+                                 uint64_t argument, cap_t *ret_slot) {
     *ret_slot = slot_take();
     if (*ret_slot == 0)
         return P_LIMIT;
@@ -61,7 +61,7 @@ uint32_t pool_make_object(struct frames *frames, struct pool *pool, enum object_
         if (status == OK)
             return OK;
         if (status == E_MEMORY)
-            status = pool_grow(frames, pool);
+            status = object_pool_grow(frames, pool);
         if (status != OK) {
             slot_drop(ret_slot);
             return status;

@@ -1,0 +1,49 @@
+/*
+ * Pages of the process server's own, for what it must remember: they lie in its address space from ALLOCATOR_AT on. The first
+ * PAGE_ALLOCATOR_KEPT of them stay mapped, and are counted as free when nobody has them. Of the others a few stay while there is need
+ * of them, so that one process more costs no mapping at any time, and none when the first ones are free again: a busy time
+ * leaves nothing behind.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "libsys/proto/protocol.h"
+#include "servers/process/pages/frames.h"
+
+#define PAGE_ALLOCATOR_PAGES_MAX 16384U
+#define PAGE_ALLOCATOR_RESERVE 256U /* the last ones, which are taken only while frames have no floor (pressure.h) */
+#define PAGE_ALLOCATOR_KEPT 64U
+#define PAGE_ALLOCATOR_SPARE_MAX 12U /* what two processes need */
+
+/* Mapped pages that nobody has: lists through the first word of each. Clean ones are zero but for that word. */
+struct spare_pages {
+    void *clean, *other;
+    uint32_t count;
+};
+
+struct page_allocator {
+    struct frames *frames;
+    cap_t space; /* this server's own */
+    uaddr_t at;
+    uint32_t kept, spare_max;                 /* PAGE_ALLOCATOR_KEPT, PAGE_ALLOCATOR_SPARE_MAX */
+    struct spare_pages kept_spare;            /* of the first `kept` pages */
+    struct spare_pages more_spare;            /* of the others, at most spare_max */
+    uint32_t lowest_free;                     /* no page below this number is unmapped */
+    uint32_t frame[PAGE_ALLOCATOR_PAGES_MAX]; /* by page: FRAMES_NONE = not mapped */
+};
+
+/* Errors: P_NO_MEMORY there is not enough for the pages that are kept. */
+MUST_USE uint32_t page_allocator_init(struct page_allocator *allocator, struct frames *frames, cap_t space, uaddr_t at);
+
+/* A page, of which the first `zero_bytes` are zero. NULL: there is no memory, or there are PAGE_ALLOCATOR_PAGES_MAX, less PAGE_ALLOCATOR_RESERVE. */
+void *page_allocator_take(struct page_allocator *allocator, uint64_t zero_bytes);
+void page_allocator_give(struct page_allocator *allocator, void *page);
+
+/* One that is all zero: whoever takes it next need not clear it. It is kept for somebody who wants a whole page of zeroes. */
+void page_allocator_give_clean(struct page_allocator *allocator, void *page);
+
+/* Pages that are mapped and that nobody has. */
+static inline uint32_t page_allocator_spare_count(const struct page_allocator *allocator) {
+    return allocator->kept_spare.count + allocator->more_spare.count;
+}
