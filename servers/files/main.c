@@ -1,399 +1,17 @@
 /*
- * The files server: the boot volume, read only, and below `tmp` files in memory; protocol `files`. tree.c and ram_tree.c
- * think; here their wires are connected, and in streams.c those of open files.
+ * The files server: the boot volume, read only, and below `tmp` files in memory; protocol `files`. Here its capabilities are
+ * found and mapped; serve.c and streams.c answer.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
-#include "libsys/proto/files.h"
-#include "libsys/proto/identity.h"
-#include "libsys/server.h"
-#include "libsys/string.h"
 #include "libsys/text.h"
-#include "servers/files/images.h"
-#include "servers/files/ram_tree.h"
 #include "servers/files/serve.h"
-#include "servers/files/tree.h"
 
-PROTOCOL_DISPATCH(files, FILES_SERVED)
-
-/* Who has but a stream can do no more than a stream does. Its operations come first: 0 is the counter's. */
-#define STREAM_OPERATION_COUNT 3U
-static const struct protocol stream_protocol = {"stream", files_operations, STREAM_OPERATION_COUNT, files_dispatch};
-
-/* Where volume and memory are mapped: far from the image below and the stack above. */
-#define VOLUME_AT 0x10000000ULL
-#define MEMORY_AT 0x20000000ULL
-#define VOLUME_BYTES_MAX (MEMORY_AT - VOLUME_AT)
-#define MOUNT "tmp"
+#define VOLUME_BYTES_MAX (SERVE_MEMORY_AT - SERVE_VOLUME_AT)
 
 static struct server server;
-static struct tree tree;
-static bool damaged; /* the volume is no good archive: the log said why, and every path is refused */
-static cap_t volume;
-static struct ram_tree ram;
-static bool mounted; /* there is memory for `ram` */
-static struct copy_source images_from = {.tree = &ram, .at = MEMORY_AT};
-
-/* Where a path leads: into the memory or onto the volume. */
-struct target {
-    struct path path;
-    bool in_memory;
-    struct ram_path below; /* in memory: the rest of the path */
-};
-
-static uint32_t aim(struct server_call *call, const char *path, size_t length, struct target *ret_target) {
-    if (damaged)
-        return P_DAMAGED;
-    const char *reason = NULL;
-    uint32_t status = path_clean(path, length, &ret_target->path, &reason);
-    if (reason != NULL)
-        format_into(call->reason, sizeof call->reason, "%s", reason);
-    if (status != OK)
-        return status;
-    const char *below = mounted ? path_below(&ret_target->path, MOUNT) : NULL;
-    ret_target->in_memory = below != NULL;
-    ret_target->below = (struct ram_path){below, ret_target->path.directory};
-    return OK;
-}
-
-/* From now on the tree works for this owner. */
-static void work_for(uint32_t owner) {
-    ram.now_ns = sys_clock_read().value;
-    ram.owner = owner;
-}
-
-/* For what changes something: the path has to lead into memory. */
-static uint32_t aim_to_change(struct server_call *call, const char *path, size_t length, struct target *ret_target) {
-    uint32_t status = aim(call, path, length, ret_target);
-    if (status == OK && !ret_target->in_memory)
-        status = P_READ_ONLY;
-    work_for(IDENTITY_PID(call->badge));
-    return status;
-}
-
-/* Where some is left the tree refuses it to this owner alone. */
-static uint32_t explain_share(struct server_call *call, uint32_t status, const struct quota *quota, const char *what) {
-    if (status == P_NO_SPACE && quota->free_count > 0)
-        format_into(call->reason, sizeof call->reason, "the program has as %s as is left for all others", what);
-    return status;
-}
-
-static uint32_t explain_name(struct server_call *call, uint32_t status) {
-    if (status == P_LIMIT)
-        format_into(call->reason, sizeof call->reason, "a name has at most %u bytes", RAM_NAME_MAX);
-    return explain_share(call, status, &ram.node_places, "many files and directories");
-}
-
-static uint32_t explain_size(struct server_call *call, uint32_t status) {
-    if (status == P_LIMIT)
-        format_into(call->reason, sizeof call->reason, "a file has at most %lu bytes", RAM_FILE_BYTES_MAX);
-    return explain_share(call, status, &ram.pages, "much memory");
-}
-
-/* What a file's number names. */
-static uint32_t find_file(struct server_call *call, uint64_t number, struct served_file *ret_file) {
-    ret_file->in_memory = (number & RAM_FILE_NUMBER) != 0;
-    if (ret_file->in_memory)
-        return ram_file_node(&ram, number, &ret_file->node) ? OK : P_NOT_FOUND;
-    if (number < 1 || number > tree.node_count || tree.nodes[number - 1].kind != FILES_FILE) {
-        format_into(call->reason, sizeof call->reason, "no file has the number %lu", number);
-        return P_ARGUMENT;
-    }
-    ret_file->node = (uint32_t)number - 1;
-    return OK;
-}
-
-static uint32_t stat_in_memory(const struct target *target, struct files_stat_reply *reply) {
-    uint32_t found;
-    uint32_t status = ram_find(&ram, target->below, &found);
-    if (status != OK)
-        return status;
-    const struct ram_node *node = &ram.nodes[found];
-    *reply = (struct files_stat_reply){
-        .kind = node->kind,
-        .size_bytes = node->size_bytes,
-        .file = node->kind == FILES_FILE ? ram_file_number(&ram, found) : 0,
-        .changed_ns = node->changed_ns,
-    };
-    return OK;
-}
-
-uint32_t files_serve_stat(struct server_call *call, const struct files_stat_request *request,
-                          struct files_stat_reply *reply) {
-    struct target target;
-    struct tree_place place;
-    uint32_t status = aim(call, request->path, request->length_bytes, &target);
-    if (status == OK && target.in_memory)
-        return stat_in_memory(&target, reply);
-    if (status == OK)
-        status = tree_find(&tree, &target.path, &place);
-    if (status != OK)
-        return status;
-    bool is_file = place.kind == FILES_FILE;
-    *reply = (struct files_stat_reply){
-        .kind = place.kind,
-        .size_bytes = is_file ? tree.nodes[place.node].data_bytes : 0,
-        .file = is_file ? place.node + 1 : 0, /* 0 names nothing */
-    };
-    return OK;
-}
-
-uint32_t serve_read(struct server_call *call, struct served_file file, uint64_t offset_bytes, uint64_t most_bytes,
-                    uint8_t *bytes, uint64_t *ret_length) {
-    if (most_bytes < 1 || most_bytes > FILES_BYTES_MAX) {
-        format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", most_bytes, FILES_BYTES_MAX);
-        return P_ARGUMENT;
-    }
-    if (file.in_memory) {
-        *ret_length = ram_read(&ram, file.node, offset_bytes, bytes, most_bytes);
-        return OK;
-    }
-    const struct tree_node *node = &tree.nodes[file.node];
-    uint64_t left = offset_bytes < node->data_bytes ? node->data_bytes - offset_bytes : 0;
-    *ret_length = left < most_bytes ? left : most_bytes;
-    const char *data = (const char *)VOLUME_AT + node->data_offset; /* tree_build: inside the volume */
-    memcpy(bytes, data + (left > 0 ? offset_bytes : 0), *ret_length);
-    return OK;
-}
-
-uint32_t files_serve_read(struct server_call *call, const struct files_read_request *request,
-                          struct files_read_reply *reply) {
-    struct served_file file;
-    uint32_t status = find_file(call, request->file, &file);
-    if (status != OK)
-        return status;
-    return serve_read(call, file, request->offset_bytes, request->most_bytes, reply->bytes, &reply->length_bytes);
-}
-
-static uint32_t list_in_memory(const struct target *target, uint64_t index, struct files_list_reply *reply) {
-    uint32_t found;
-    uint32_t status = ram_find(&ram, target->below, &found);
-    if (status == OK && ram.nodes[found].kind != FILES_DIRECTORY)
-        status = P_NOT_DIRECTORY;
-    if (status == OK)
-        status = ram_child(&ram, found, index, &found);
-    if (status != OK)
-        return status;
-    const struct ram_node *node = &ram.nodes[found];
-    reply->length_bytes = strlen(node->name);
-    reply->kind = node->kind;
-    reply->size_bytes = node->size_bytes;
-    memcpy(reply->name, node->name, reply->length_bytes);
-    return OK;
-}
-
-uint32_t files_serve_list(struct server_call *call, const struct files_list_request *request,
-                          struct files_list_reply *reply) {
-    struct target target;
-    struct tree_place place;
-    uint32_t status = aim(call, request->path, request->length_bytes, &target);
-    if (status == OK && target.in_memory)
-        return list_in_memory(&target, request->index, reply);
-    if (status == OK)
-        status = tree_find(&tree, &target.path, &place);
-    if (status != OK)
-        return status;
-    if (place.kind != FILES_DIRECTORY)
-        return P_NOT_DIRECTORY;
-    struct tree_child child;
-    status = tree_child(&tree, &place, request->index, &child);
-    if (status != OK)
-        return status;
-    reply->length_bytes = child.name_length < FILES_PATH_MAX ? child.name_length : FILES_PATH_MAX;
-    reply->kind = child.kind;
-    reply->size_bytes = child.size_bytes;
-    memcpy(reply->name, child.name, reply->length_bytes);
-    return OK;
-}
-
-/* Nobody gets pages that can change under him, or become another file's: it is a copy. */
-static uint32_t map_in_memory(struct server_call *call, const struct target *target, uint32_t owner,
-                              struct files_map_reply *reply) {
-    uint32_t found;
-    uint32_t status = ram_find(&ram, target->below, &found);
-    if (status != OK)
-        return status;
-    if (ram.nodes[found].kind != FILES_FILE)
-        return P_NOT_FILE;
-    if (ram.nodes[found].size_bytes == 0) {
-        format_into(call->reason, sizeof call->reason, "the file is empty");
-        return P_NOT_FILE;
-    }
-    *reply = (struct files_map_reply){.size_bytes = ram.nodes[found].size_bytes};
-    work_for(owner);
-    return images_make(call, &images_from, found, &call->reply_caps[0]);
-}
-
-uint32_t files_serve_map(struct server_call *call, const struct files_map_request *request,
-                         struct files_map_reply *reply) {
-    struct target target;
-    struct tree_place place;
-    uint32_t status = aim(call, request->path, request->length_bytes, &target);
-    if (status == OK && target.in_memory)
-        return map_in_memory(call, &target, (uint32_t)(call->badge != 0 ? IDENTITY_PID(call->badge) : request->owner),
-                             reply);
-    if (status == OK)
-        status = tree_find(&tree, &target.path, &place);
-    if (status != OK)
-        return status;
-    if (place.kind != FILES_FILE)
-        return P_NOT_FILE;
-    const struct tree_node *node = &tree.nodes[place.node];
-    if (node->data_bytes == 0) {
-        format_into(call->reason, sizeof call->reason, "the file is empty");
-        return P_NOT_FILE;
-    }
-    cap_t slot = slot_take();
-    if (slot == 0)
-        return P_LIMIT;
-    uint64_t first = node->data_offset / PAGE_BYTES;
-    uint64_t end = (node->data_offset + node->data_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
-    status = (uint32_t)sys_memory_derive(volume, first, end - first, slot, MEMORY_READ | MEMORY_EXECUTE).status;
-    if (status != OK) {
-        slot_free(slot);
-        format_into(call->reason, sizeof call->reason, "deriving memory: %s", status_text(status));
-        return P_KERNEL;
-    }
-    call->reply_caps[0] = slot;
-    reply->size_bytes = node->data_bytes;
-    reply->offset_bytes = node->data_offset % PAGE_BYTES;
-    return OK;
-}
-
-static bool kind_is_known(uint64_t kind) { return kind == FILES_FILE || kind == FILES_DIRECTORY; }
-
-uint32_t files_serve_create(struct server_call *call, const struct files_create_request *request,
-                            struct files_create_reply *reply) {
-    struct target target;
-    uint32_t node;
-    if (!kind_is_known(request->kind))
-        return P_ARGUMENT;
-    uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
-    if (status == OK)
-        status = ram_create(&ram, target.below, (enum files_kind)request->kind, &node);
-    if (status == OK)
-        reply->file = request->kind == FILES_FILE ? ram_file_number(&ram, node) : 0;
-    return explain_name(call, status);
-}
-
-uint32_t serve_write(struct server_call *call, uint32_t owner, struct served_file file, uint64_t offset_bytes,
-                     const uint8_t *bytes, uint64_t length_bytes, struct files_write_reply *ret_done) {
-    if (!file.in_memory)
-        return P_READ_ONLY;
-    work_for(owner);
-    uint32_t status = ram_write(&ram, file.node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
-    if (status == P_NO_SPACE) {
-        images_take_back(&images_from);
-        status = ram_write(&ram, file.node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
-    }
-    ret_done->size_bytes = ram.nodes[file.node].size_bytes;
-    return explain_size(call, status);
-}
-
-uint32_t files_serve_write(struct server_call *call, const struct files_write_request *request,
-                           struct files_write_reply *reply) {
-    struct served_file file;
-    uint32_t status = find_file(call, request->file, &file);
-    if (status != OK)
-        return status;
-    return serve_write(call, IDENTITY_PID(call->badge), file, request->offset_bytes, request->bytes,
-                       request->length_bytes, reply);
-}
-
-static uint32_t find_to_read(struct server_call *call, const struct files_open_request *request,
-                             struct served_file *ret_file) {
-    static struct files_stat_request where;
-    struct files_stat_reply found;
-    where.length_bytes = request->length_bytes;
-    memcpy(where.path, request->path, request->length_bytes);
-    uint32_t status = files_serve_stat(call, &where, &found);
-    if (status == OK && found.kind != FILES_FILE)
-        status = P_NOT_FILE;
-    return status == OK ? find_file(call, found.file, ret_file) : status;
-}
-
-static uint32_t find_to_open(struct server_call *call, const struct files_open_request *request,
-                             struct served_file *ret_file) {
-    struct target target;
-    if (request->mode < FILES_OPEN_READ || request->mode > FILES_OPEN_APPEND)
-        return P_ARGUMENT;
-    if (request->mode == FILES_OPEN_READ)
-        return find_to_read(call, request, ret_file);
-    ret_file->in_memory = true;
-    uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
-    if (status == OK)
-        status = ram_create(&ram, target.below, FILES_FILE, &ret_file->node);
-    if (status == P_EXISTS) {
-        status = ram_find(&ram, target.below, &ret_file->node);
-        if (status == OK && ram.nodes[ret_file->node].kind != FILES_FILE)
-            status = P_NOT_FILE;
-        if (status == OK && request->mode == FILES_OPEN_WRITE)
-            status = ram_truncate(&ram, ret_file->node, 0);
-    }
-    return explain_name(call, status);
-}
-
-uint32_t serve_hold(struct server_call *call, const struct files_open_request *request, struct served_file *ret_file) {
-    uint32_t status = find_to_open(call, request, ret_file);
-    if (status == OK && ret_file->in_memory)
-        ram_hold(&ram, ret_file->node);
-    return status;
-}
-
-void serve_release(struct served_file file) {
-    if (file.in_memory)
-        ram_release(&ram, file.node);
-}
-
-uint32_t files_serve_truncate(struct server_call *call, const struct files_truncate_request *request,
-                              struct files_truncate_reply *reply) {
-    struct served_file file;
-    reply->zero = 0;
-    uint32_t status = find_file(call, request->file, &file);
-    if (status == OK && !file.in_memory)
-        status = P_READ_ONLY;
-    if (status != OK)
-        return status;
-    work_for(IDENTITY_PID(call->badge));
-    return explain_size(call, ram_truncate(&ram, file.node, request->size_bytes));
-}
-
-uint32_t files_serve_remove(struct server_call *call, const struct files_remove_request *request,
-                            struct files_remove_reply *reply) {
-    struct target target;
-    reply->zero = 0;
-    if (!kind_is_known(request->kind))
-        return P_ARGUMENT;
-    uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
-    return status == OK ? ram_remove(&ram, target.below, (enum files_kind)request->kind) : status;
-}
-
-uint32_t files_serve_rename(struct server_call *call, const struct files_rename_request *request,
-                            struct files_rename_reply *reply) {
-    static struct target from, to; /* large, and one at a time */
-    reply->zero = 0;
-    if (request->from_bytes > request->length_bytes)
-        return P_ARGUMENT;
-    uint32_t status = aim_to_change(call, request->paths, request->from_bytes, &from);
-    if (status == OK)
-        status =
-            aim_to_change(call, request->paths + request->from_bytes, request->length_bytes - request->from_bytes, &to);
-    if (status == OK)
-        status = ram_rename(&ram, from.below, to.below);
-    return explain_name(call, status);
-}
-
-uint32_t files_serve_space(struct server_call *call, const struct files_space_request *request,
-                           struct files_space_reply *reply) {
-    (void)call;
-    (void)request;
-    images_take_back(&images_from);
-    *reply = (struct files_space_reply){ram.page_count, ram.pages.free_count, mounted ? RAM_NODES_MAX - 1 : 0,
-                                        ram.node_places.free_count};
-    return OK;
-}
 
 /* Returns enum status. */
 static uint64_t map_all(cap_t space, cap_t memory, uint64_t size_bytes, uint64_t at, uint64_t rights) {
@@ -408,9 +26,9 @@ static uint64_t map_all(cap_t space, cap_t memory, uint64_t size_bytes, uint64_t
 }
 
 static void read_volume(uint64_t size_bytes) {
-    struct tree_damage damage = tree_build(&tree, (const void *)VOLUME_AT, size_bytes);
-    damaged = damage.error != TREE_OK;
-    if (!damaged)
+    struct tree_damage damage = tree_build(&content.tree, (const void *)SERVE_VOLUME_AT, size_bytes);
+    content.damaged = damage.error != TREE_OK;
+    if (!content.damaged)
         return;
     const char *what = damage.error == TREE_ARCHIVE ? ustar_error_text(damage.ustar) : tree_error_text(damage.error);
     log_print("files: the volume is damaged: %s, at byte %lu%s%s", what, damage.offset,
@@ -426,20 +44,20 @@ static bool mount_memory(cap_t space) {
     if (size_bytes / PAGE_BYTES > RAM_PAGES_MAX)
         size_bytes = (uint64_t)RAM_PAGES_MAX * PAGE_BYTES;
     images_init();
-    images_from.memory = memory;
-    images_from.space = space;
-    uint64_t status = map_all(space, memory, size_bytes, MEMORY_AT, MEMORY_READ | MEMORY_WRITE);
+    content.copies =
+        (struct copy_source){.tree = &content.ram, .memory = memory, .space = space, .at = SERVE_MEMORY_AT};
+    uint64_t status = map_all(space, memory, size_bytes, SERVE_MEMORY_AT, MEMORY_READ | MEMORY_WRITE);
     if (status != OK) {
         log_print("files: mapping the memory: %s", status_text(status));
         return false;
     }
-    enum tree_error error = damaged ? TREE_OK : tree_add_directory(&tree, MOUNT);
+    enum tree_error error = content.damaged ? TREE_OK : tree_add_directory(&content.tree, SERVE_MOUNT);
     if (error != TREE_OK) {
-        log_print("files: no place for `" MOUNT "` on the volume: %s", tree_error_text(error));
+        log_print("files: no place for `" SERVE_MOUNT "` on the volume: %s", tree_error_text(error));
         return false;
     }
-    ram_init(&ram, (void *)MEMORY_AT, (uint32_t)(size_bytes / PAGE_BYTES));
-    mounted = true;
+    ram_init(&content.ram, (void *)SERVE_MEMORY_AT, (uint32_t)(size_bytes / PAGE_BYTES));
+    content.mounted = true;
     return true;
 }
 
@@ -451,12 +69,12 @@ int main(int argc, char **argv, char **envp) {
     cap_t space = program_need("space");
     cap_t events = program_need("events");
     uint64_t size_bytes = program_cap_size("volume");
-    volume = program_need("volume");
+    content.volume = program_need("volume");
     if (size_bytes == 0 || size_bytes > VOLUME_BYTES_MAX) {
         log_print("files: a volume of %lu bytes, at most %lu are read", size_bytes, (uint64_t)VOLUME_BYTES_MAX);
         return 1;
     }
-    uint64_t status = map_all(space, volume, size_bytes, VOLUME_AT, MEMORY_READ);
+    uint64_t status = map_all(space, content.volume, size_bytes, SERVE_VOLUME_AT, MEMORY_READ);
     if (status != OK) {
         log_print("files: mapping the volume: %s", status_text(status));
         return 1;
@@ -466,11 +84,11 @@ int main(int argc, char **argv, char **envp) {
         return 1;
     status = streams_init(serve, events);
     if (status == OK)
-        status = server_init(&server, serve, &files_protocol);
+        status = server_init(&server, serve, serve_files_protocol);
     while (status == OK) {
         struct server_event event;
         status = server_next(&server, &event);
-        server.protocol = (event.badge & STREAM_BADGE) != 0 ? &stream_protocol : &files_protocol;
+        server.protocol = (event.badge & STREAM_BADGE) != 0 ? &serve_stream_protocol : serve_files_protocol;
         if (status == OK && event.kind == MESSAGE_CALL)
             server_serve(&server, &event);
         else if (status == OK && event.kind == MESSAGE_NOTIFICATION)

@@ -5,10 +5,31 @@
 
 #include "libsys/proto/files.h"
 #include "libsys/server.h"
+#include "servers/files/images.h"
+#include "servers/files/ram_tree.h"
+#include "servers/files/tree.h"
 
 #define FILES_SERVED(ROW) STREAM_OPERATIONS(ROW) FILES_OPERATIONS(ROW)
 
 PROTOCOL_HANDLERS(files, FILES_SERVED)
+extern const struct protocol *const serve_files_protocol;
+extern const struct protocol serve_stream_protocol;
+
+/* Where volume and memory are mapped: far from the image below and the stack above. */
+#define SERVE_VOLUME_AT 0x10000000ULL
+#define SERVE_MEMORY_AT 0x20000000ULL
+#define SERVE_MOUNT "tmp"
+
+/* What is content. main.c finds it. */
+struct served_content {
+    struct tree tree;
+    bool damaged; /* the volume is no good archive: the log said why, and every path is refused */
+    cap_t volume;
+    struct ram_tree ram;
+    bool mounted; /* there is memory for `ram` */
+    struct copy_source copies;
+};
+extern struct served_content content;
 
 /* A file of the volume or in memory. */
 struct served_file {

@@ -59,13 +59,13 @@ class Debugger(unittest.TestCase):
 
     def test_in_a_server_by_file_and_line(self) -> None:
         """Under firmware, as on a user's machine."""
-        number = line_of("servers/files/main.c", "static uint32_t find_file(") + 1
+        number = line_of("servers/files/serve.c", "static uint32_t find_file(") + 1
         said = self.debug(self.run_command("-c", "cat /etc/manifest.json"), "program files",
-                          f"break servers/files/main.c:{number}", "continue", "print number", "backtrace",
+                          f"break servers/files/serve.c:{number}", "continue", "print number", "backtrace",
                           "info breakpoints")
-        self.assertRegex(said, rf"servers/files/main.c:{number}\n{number}\s+\*ret_in_memory")
+        self.assertRegex(said, rf"servers/files/serve.c:{number}\n{number}\s+ret_file->in_memory")
         self.assertRegex(said, r"\$1 = [1-9]\d*\n")
-        self.assertRegex(said, r"#1 .*servers/files/main.c:\d+\n")
+        self.assertRegex(said, r"#1 .*servers/files/serve.c:\d+\n")
         self.assertRegex(said, r"#\d+ .*main \(")
         self.assertIn("breakpoint already hit 1 time", said)
         self.assertNotIn("Backtrace stopped", said)
