@@ -5,7 +5,7 @@
  *     process [--fixed-addresses] [--all-cpus] IMAGE [CAPABILITY]...      process 1, and the names of what it gets
  *
  * --fixed-addresses: nothing is laid at random places, for who debugs a program.
- * --all-cpus: programs are dealt out to all CPUs; otherwise they run on the one that this server runs on.
+ * --all-cpus: programs are dealt out to the other CPUs; otherwise they run on the one that this server runs on.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"

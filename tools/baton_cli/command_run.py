@@ -117,7 +117,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with", dest="swaps", action="append", default=[], metavar="NAME=IMAGE",
                         help="let the manifest's program NAME be this image of the volume (in bin/ unless it has a "
                              "slash)")
-    parser.add_argument("--all-cpus", action="store_true", help="deal programs out to all CPUs, not only the first")
+    parser.add_argument("--all-cpus", action="store_true",
+                        help="deal programs out to all CPUs but the servers', the first")
     parser.add_argument("--fixed-addresses", action="store_true",
                         help="lay no program, stack or mapping at a random place")
     parser.add_argument("--built", type=pathlib.Path, metavar="FOLDER", help="use this build folder as it is")

@@ -1,14 +1,13 @@
 """Adds names to reports on faults of programs: function, file and line for each address in the kernel's log.
 
 libsys/fault.c writes a report to the log, on behalf of init (for servers) and of the process server
-(servers/process/ending/report.c). The report names the images, what happened and where, the callers, and for a process the
-mappings around the address:
+(servers/process/ending/report.c). The report names the images, what happened and where, the callers, and for a process
+the mappings around the address:
 
-    1.234560 INFO user: process 7 (crash): image 0123456789abcdef0123456789abcdef01234567 at 0x0000000000200000 to
-    0x0000000000204000, moved by 0x0 1.234567 INFO user: process 7 (crash): page fault: write at 0x0000000000000010
-    (nothing is mapped there), rip 0x0000000000201234 1.234570 INFO user: process 7 (crash): callers 1 to 2:
-    0x0000000000201250 0x0000000000200100 1.234572 INFO user: process 7 (crash): next above: 0x0000000000200000 to
-    0x0000000000202000, r--, file
+    1.234560 INFO user: process 7 (crash): image 0123... at 0x0000000000200000 to 0x0000000000204000, moved by 0x0
+    1.234567 INFO user: process 7 (crash): page fault: write at 0x0000000000000010 (nothing is mapped there), rip 0x...
+    1.234570 INFO user: process 7 (crash): callers 1 to 2: 0x0000000000201250 0x0000000000200100
+    1.234572 INFO user: process 7 (crash): next above: 0x0000000000200000 to 0x0000000000202000, r--, file
 
 The word after `image` is its build id, or `-`. An image is looked up only by its build id, on the boot volume and then
 in the build folder. The program's name is no proof of its image (`--with pipes=ls`, a copy in /tmp, another build), and

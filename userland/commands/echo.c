@@ -1,6 +1,24 @@
 #include "libsys/print.h"
+#include "libsys/proto/stream.h"
 #include "libsys/string.h"
 #include "userland/lib/command.h"
+
+/* Bytes are collected, since a write is whole up to this size: lines of several programs do not mix. */
+static char collected[STREAM_ATOMIC_BYTES];
+static size_t collected_bytes;
+
+static void flush(void) {
+    print_bytes(collected, collected_bytes);
+    collected_bytes = 0;
+}
+
+static void put(const char *text) {
+    for (; *text != '\0'; text++) {
+        if (collected_bytes == sizeof collected)
+            flush();
+        collected[collected_bytes++] = *text;
+    }
+}
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
@@ -12,9 +30,12 @@ int main(int argc, char **argv, char **envp) {
         line_end = false;
         first = 2;
     }
-    for (int i = first; i < argc; i++)
-        print("%s%s", i > first ? " " : "", argv[i]);
-    if (line_end)
-        print("\n");
+    for (int i = first; i < argc; i++) {
+        put(i > first ? " " : "");
+        put(argv[i]);
+    }
+    put(line_end ? "\n" : "");
+    if (collected_bytes > 0)
+        flush();
     return 0;
 }

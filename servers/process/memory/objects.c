@@ -56,9 +56,14 @@ static uint64_t priority_of(const struct server_context *context, const struct p
     return context->priority - process->nice;
 }
 
-/* Processes are dealt out to CPUs by their numbers, and the threads of each likewise. */
+/*
+ * Processes are dealt out to CPUs by their numbers, and the threads of each likewise. The first CPU gets none if there are
+ * others: this server runs there, before all programs, and would starve those beside it while programs elsewhere keep it
+ * busy.
+ */
 static uint64_t cpu_of(const struct server_context *context, const struct process_thread *thread) {
-    return (thread->process->pid + thread_number(thread)) % context->cpu_count;
+    uint64_t others = context->cpu_count - 1;
+    return others == 0 ? 0 : 1 + (thread->process->pid + thread_number(thread)) % others;
 }
 
 uint32_t objects_set_priority(const struct server_context *context, const struct process_thread *thread) {
