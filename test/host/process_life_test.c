@@ -274,6 +274,21 @@ static void sleepers_wake_in_time(void) {
     world_now_ns = 0;
 }
 
+/* Beside the server a program would starve while programs on other CPUs keep the server busy. */
+static void programs_run_where_the_server_does_not(void) {
+    for (uint64_t cpu_count = 1; cpu_count <= 4; cpu_count++) {
+        uint64_t used = 0, pid;
+        world_start(400);
+        context->cpu_count = cpu_count;
+        CHECK_EQUAL(world_start_first(), OK);
+        for (uint32_t i = 0; i < 6; i++) {
+            CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+            used |= 1ULL << fake_thread_config(world_process(pid)->first.object).cpu;
+        }
+        CHECK_EQUAL(used, cpu_count == 1 ? 1 : ((1ULL << cpu_count) - 1) & ~1ULL);
+    }
+}
+
 static void staged_bytes_have_limits(void) {
     static struct process_stage_request request;
     struct process_stage_reply reply;
@@ -305,6 +320,7 @@ int main(void) {
         {"stack_overflow_is_called_so", stack_overflow_is_called_so},
         {"interrupt_and_kill", interrupt_and_kill},
         {"sleepers_wake_in_time", sleepers_wake_in_time},
+        {"programs_run_where_the_server_does_not", programs_run_where_the_server_does_not},
         {"staged_bytes_have_limits", staged_bytes_have_limits},
     };
     return check_run(cases, sizeof cases / sizeof cases[0]);
