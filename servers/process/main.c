@@ -1,10 +1,10 @@
 /*
- * The process server. README.md says what it is given; here that is looked up, its memory is put in order, and
- * process 1 started.
+ * The process server. README.md says what it is given. This file looks that up, sets up the server's memory, and starts
+ * process 1.
  *
- *     process [--fixed-addresses] [--all-cpus] IMAGE [CAPABILITY]...      process 1, and the names of what it gets
+ *     process [--fixed-addresses] [--all-cpus] IMAGE [CAPABILITY]...      process 1, and the names of its capabilities
  *
- * --fixed-addresses: nothing is laid at random places, for who debugs a program.
+ * --fixed-addresses: no address randomisation, for debugging.
  * --all-cpus: programs are dealt out to the other CPUs; otherwise they run on the one that this server runs on.
  */
 #include "kernel/abi/rights.h"
@@ -101,7 +101,7 @@ static void start_random(struct server_context *context) {
     random_start(&context->random, seed, STACK_RANDOM_BYTES);
 }
 
-/* An endpoint that badges can be put on is a service of the system. */
+/* Is this a service of the system, an endpoint that badges can be put on? */
 static bool is_service(cap_t cap) {
     if (QUERY_TYPE(sys_cap_query(cap).value) != OBJECT_ENDPOINT)
         return false;
@@ -111,7 +111,7 @@ static bool is_service(cap_t cap) {
     return can_be_badged;
 }
 
-/* Find what process 1 is to get, out of what this server was given, and write NAME=SLOT of each. False: it is not there. */
+/* Find a capability for process 1 among this server's, and write its NAME=SLOT. False: there is none of this name. */
 static bool find_origin(struct server_context *context, char *name, uint64_t *offset) {
     cap_t cap = program_cap(name);
     bool service = cap != 0 && is_service(cap);
@@ -125,7 +125,7 @@ static bool find_origin(struct server_context *context, char *name, uint64_t *of
     return true;
 }
 
-/* Put the strings of process 1 into the work area: its one argument, and its capabilities. */
+/* Start process 1: its strings, one argument and its capabilities, go into the work area. */
 static bool start_first(struct server_context *context, int argc, char **argv) {
     static struct launch_request request;
     static char reason[PROTOCOL_REASON_MAX];
@@ -145,7 +145,7 @@ static bool start_first(struct server_context *context, int argc, char **argv) {
     return status == OK;
 }
 
-/* How many arguments are options. */
+/* Take the options. Returns how many arguments they are. */
 static int take_options(struct server_context *context, int argc, char **argv) {
     int count = 0;
     context->cpu_count = 1;
@@ -190,7 +190,7 @@ static bool start(struct server_context *context, int argc, char **argv) {
     return start_first(context, argc, argv);
 }
 
-/* What is no call. */
+/* Serve an event that is not a call. */
 static void take(struct server_event event) {
     if (event.kind == MESSAGE_FAULT)
         serve_fault(&event);
@@ -199,17 +199,18 @@ static void take(struct server_event event) {
 }
 
 /*
- * The answer goes first, since a handler can't begin in the middle of a call. On another CPU its caller would run on at once, and
- * what it sent itself would come too late: it stays suspended meanwhile. On this one it waits for this server anyway.
+ * Send the answer, then deliver signals: a handler can't begin in the middle of a call. A caller on another CPU would
+ * run on at once, and signals that it sent to itself would come too late: it stays suspended meanwhile. A caller on
+ * this CPU waits for this server anyway.
  */
 static void deliver_behind(uint64_t caller) {
     const struct process_thread *thread = served_context.cpu_count > 1 ? serve_badge(caller) : NULL;
     if (thread != NULL)
         (void)sys_thread_suspend(thread->object, 0);
     (void)server_flush(&served_server);
-    pressure_take_for(&served_context, 0); /* a signal's frame may be of the last ones */
+    pressure_take_for(&served_context, 0); /* a signal's frame may take one of the last frames */
     delivery_run();
-    thread = thread != NULL ? serve_badge(caller) : NULL; /* it may have ended */
+    thread = thread != NULL ? serve_badge(caller) : NULL; /* the thread may have ended */
     if (thread != NULL)
         (void)objects_resume(thread);
 }

@@ -1,5 +1,5 @@
 /*
- * Answers to the calls of threads that this server has put off, and what all above works on.
+ * Answers to calls that this server has put off, and the state that all folders above work on.
  */
 #pragma once
 
@@ -9,11 +9,17 @@
 extern struct server_context served_context;
 extern struct server served_server;
 
-/* Put an answer off: SERVER_DEFERRED. Errors: P_BUSY; P_LIMIT no slot is free. */
+/*
+ * Put off the answer to the caller's call. Returns SERVER_DEFERRED. Errors: P_BUSY the thread waits for an answer
+ * already; P_LIMIT no slot is free.
+ */
 MUST_USE uint32_t answer_defer(struct process_thread *caller, enum thread_wait waits);
 
-/* ... and give it; *reply is that of the operation it waits in, if the status is OK. False: the call has been given up. */
+/*
+ * Give an answer that was put off. *reply is of the operation that the thread waits in; it is used if status is OK.
+ * False: the caller has given the call up.
+ */
 bool answer_give(struct process_thread *thread, uint32_t status, const void *reply);
 
-/* Look again what the waiting threads of a process find: news of a child, or that there is no such child any more. */
+/* Answer those threads of a process that wait for a child, if there is news of one now, or no such child any more. */
 void answer_waiting(struct process *parent);

@@ -1,7 +1,8 @@
 /*
- * What the console hears of the foreground. It never calls this server, so a call to it from here ends.
+ * Telling the console about the foreground. The console never calls this server, so calls to it can't wait for each
+ * other.
  */
 #pragma once
 
-/* If another group is in the foreground now, the console hears of it: after whatever may have changed that. */
+/* Tell the console if another group is in the foreground now. Call this after whatever may have changed it. */
 void console_tell_foreground(void);

@@ -1,5 +1,5 @@
 /*
- * What comes to the process server besides calls: faults, Ctrl-C and Ctrl-Z, the timer.
+ * Everything that comes to the process server besides calls: faults, Ctrl-C and Ctrl-Z, the timer.
  */
 #include "libsys/fault.h"
 #include "libsys/print.h"
@@ -17,7 +17,10 @@
 
 static struct server_context *const context = &served_context;
 
-/* A page fault that only means that the page has not been brought yet. Of the message it takes what came in registers. */
+/*
+ * Bring the page of a page fault. words: the part of the message that came in registers. Errors: those of pager_bring;
+ * P_ADDRESS it is another fault.
+ */
 static uint32_t bring_page(struct process *process, const uint64_t *words) {
     uint64_t kind = words[0], address = words[1], how = words[2];
     if (kind != FAULT_PAGE)
@@ -28,7 +31,10 @@ static uint32_t bring_page(struct process *process, const uint64_t *words) {
     return pager_bring(context, &objects_of(process)->incarnation, address, access);
 }
 
-/* A signal to handle, the return from a handler, or the end. Out of line, as most faults are pages. */
+/*
+ * Serve a fault that is a signal to handle, the return from a handler, or the end. Out of line: most faults are page
+ * faults.
+ */
 __attribute__((noinline)) static void serve_other_fault(const struct server_event *event,
                                                         struct process_thread *thread) {
     struct fault_message fault;
@@ -36,18 +42,18 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
     struct thread_registers registers;
     fault_from_event(event, &fault);
     uint64_t signal = fault_signal(fault.kind);
-    pressure_take_for(context, 0); /* for the frame on its stack */
+    pressure_take_for(context, 0); /* the frame on its stack may take one of the last frames */
     if (delivery_leave_handler(thread, &fault, &registers) ||
         delivery_handle_fault(thread, &fault, signal, &registers)) {
         fault.registers = registers;
         served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0)};
         message_put(&served_server.answer, &fault, sizeof fault);
         served_server.answer_waits = true;
-        /* What the end of a handler has unmasked comes before the next instruction. */
+        /* Signals that the end of a handler has unmasked come before the next instruction. */
         if (process_is_due(&context->processes))
             (void)sys_thread_suspend(thread->object, 0);
         if (server_flush(&served_server))
-            return; /* registers that a thread can't have: it stays in its fault, and ends */
+            return; /* else the kernel refuses the registers: the thread stays in its fault, and ends */
     }
     report_fault(context, thread, &fault, P_ADDRESS);
     struct process_wait_reply end = {
@@ -57,12 +63,12 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
         .address = fault.address,
         .rip = fault.rip,
     };
-    end_process(process, &end); /* and with its thread the right to answer */
+    end_process(process, &end); /* the right to answer goes with its thread */
 }
 
 /*
- * There is no page for `process`: another one ends instead of whichever happens to ask. False: it was `process` itself. If there is
- * nobody but process 1, it ends, and the machine goes off.
+ * Make room for a page of `process`: the process chosen by pressure_choose ends, not the one that happens to ask.
+ * False: it was `process` itself. If only process 1 is left, it ends, and the machine is switched off.
  */
 static bool make_room(struct process *process) {
     struct process_wait_reply end = {.end = PROCESS_KILLED, .value = PROCESS_SIGKILL, .fault = PROCESS_NO_MEMORY_LEFT};
@@ -80,7 +86,10 @@ static bool make_room(struct process *process) {
     return other;
 }
 
-/* The page can't be had: out of line, as serve_other_fault. True: it is there after all. */
+/*
+ * Make room for a page that bring_page could not bring, or end the process. Out of line, as serve_other_fault. True:
+ * the page is there now.
+ */
 __attribute__((noinline)) static bool want_page(const struct server_event *event, struct process_thread *thread,
                                                 uint32_t status) {
     struct process *process = thread->process;

@@ -49,14 +49,14 @@ uint32_t process_serve_stage(struct server_call *, const struct process_stage_re
     return status;
 }
 
-/* Path and staged strings of a spawn or exec. */
+/* Collect path and staged strings of a spawn or exec. */
 static uint32_t collect(struct process *caller, const char *path, uint64_t length_bytes,
                         const struct process_strings *strings, struct launch_request *ret_request) {
     memset(ret_request, 0, sizeof *ret_request);
     memcpy(ret_request->path, path, length_bytes);
     ret_request->strings = *strings;
     uint32_t status = staged_strings_collect(context, staged_of(caller), &ret_request->length_bytes);
-    bool has_zero = strnlen(path, length_bytes) != length_bytes; /* no file has such a name */
+    bool has_zero = strnlen(path, length_bytes) != length_bytes; /* no file has a zero in its name */
     return status == OK && has_zero ? P_NOT_FOUND : status;
 }
 
@@ -95,14 +95,14 @@ uint32_t process_serve_exec(struct server_call *call, const struct process_exec_
     if (status == OK)
         status = launch_exec(context, thread, &launch, call->reason);
     pressure_explain(context, status, call->reason);
-    return status == OK ? SERVER_DEFERRED : status; /* the program that called is gone: there is nobody to answer */
+    return status == OK ? SERVER_DEFERRED : status; /* the program that called is gone: no thread waits */
 }
 
 uint32_t process_serve_exit(struct server_call *, const struct process_exit_request *request,
                             struct process_exit_reply *, struct process *caller) {
     struct process_wait_reply end = {.end = PROCESS_EXITED, .value = request->code & 0xff};
     end_process(caller, &end);
-    return SERVER_DEFERRED; /* nobody is there to answer */
+    return SERVER_DEFERRED; /* no thread is left to answer */
 }
 
 uint32_t process_serve_wait(struct server_call *call, const struct process_wait_request *request,
@@ -117,7 +117,7 @@ uint32_t process_serve_wait(struct server_call *call, const struct process_wait_
     if (status != E_TIMEOUT || (request->flags & PROCESS_WAIT_NO_HANG) != 0)
         return status;
     status = answer_defer(thread, THREAD_WAITS);
-    if (status == SERVER_DEFERRED) { /* else one that waits already goes on as it did */
+    if (status == SERVER_DEFERRED) { /* else the thread waits already, and goes on waiting as before */
         thread->wait_for = request->pid;
         thread->wait_flags = (uint32_t)request->flags;
     }

@@ -1,19 +1,19 @@
 /*
- * The protocol `process`: handlers, faults, Ctrl-C and the sleepers' timer.
+ * The protocol `process`: handlers of calls, of faults, of Ctrl-C and Ctrl-Z, and of the timer.
  */
 #pragma once
 
 #include "servers/process/answers/answer.h"
 #include "servers/process/programs/launch.h"
 
-/* A handler is told which process calls: a living one, and serve_thread() is the thread of it that does. */
+/* A handler gets the calling process, which is alive; serve_thread() is its calling thread. */
 #define CALL_HANDLER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps)  \
     SERVER_HANDLER uint32_t proto##_serve_##name(struct server_call *call,                       \
                                                  const struct proto##_##name##_request *request, \
                                                  struct proto##_##name##_reply *reply, struct process *caller);
 PROCESS_OPERATIONS(CALL_HANDLER)
 
-/* The process that `pid` names, for a caller who wants to do something to it. Errors: P_NO_PROCESS; P_PERMISSION. */
+/* Find the process that `pid` names, for a caller that acts on it. Errors: P_NO_PROCESS; P_PERMISSION. */
 MUST_USE uint32_t serve_find_target(const struct process *caller, uint64_t pid, struct process **ret_target);
 
 extern const struct protocol served_protocol;
@@ -34,14 +34,17 @@ static inline struct process_thread *serve_thread(struct process *caller, const 
     return thread_at(caller, OBJECTS_BADGE_NUMBER(call->badge));
 }
 
-/* A process has faulted: a page that it may have is brought, for which another process may end (pressure.h); else it is reported and killed. */
+/*
+ * Serve a fault. A page that the process may have is brought; another process may end to make room for it (pressure.h).
+ * Any other fault goes to a handler, or is reported and ends the process.
+ */
 void serve_fault(const struct server_event *event);
 
 /* May a process name the foreground? Errors: P_PERMISSION; P_BACKGROUND. */
 MUST_USE uint32_t serve_may_name_foreground(const struct process *caller);
 
-/* A caller that may has started a child as a part of the foreground. */
+/* Note that a caller that may name the foreground has started a child as a part of it. */
 void serve_start_foreground(struct process *caller, struct process *child);
 
-/* Bits of `events` came. */
+/* Serve bits that were raised in the notification `events`. */
 void serve_events(uint64_t bits);

@@ -85,7 +85,7 @@ uint32_t process_serve_alarm(struct server_call *, const struct process_alarm_re
     return OK;
 }
 
-/* Its parent may wait for one of the two groups. */
+/* Put a process into a group, and look again at its parent, which may wait for a child of the old or the new group. */
 static void enter_group(struct process *process, uint32_t group) {
     struct process *parent = process_parent(&context->processes, process);
     objects_enter_group(context, process, group);

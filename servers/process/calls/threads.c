@@ -13,10 +13,13 @@
 
 static struct server_context *const context = &served_context;
 
-/* What the kernel refuses to start at, by whose fault. */
+/* Translate the kernel's refusal to start a thread: a failed audit is the caller's fault. */
 static uint32_t refused(uint64_t status) { return status == E_AUDIT ? P_ADDRESS : (uint32_t)status; }
 
-/* The handover refuses a stack's page that is there but may not be written yet, such as one that a fork has left. */
+/*
+ * Bring the pages that a thread starts at. The handover refuses a stack whose page can't be written yet, such as one
+ * that a fork has made read-only.
+ */
 static uint32_t bring_places(struct incarnation *incarnation, const struct process_thread_create_request *request) {
     const struct vm_region *code = vm_find(incarnation->vm, request->entry);
     if (code == NULL || (code->rights & MEMORY_EXECUTE) == 0)
@@ -65,7 +68,7 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
     return OK;
 }
 
-/* A thread has ended: whoever joins it is told, or it stays to be joined. */
+/* End a thread: the thread that joins it gets the value, or it stays until one does. */
 static void settle(struct process_thread *thread, uint64_t value) {
     struct process *process = thread->process;
     struct process_thread_join_reply reply = {value};
@@ -85,10 +88,10 @@ uint32_t process_serve_thread_exit(struct server_call *call, const struct proces
     if ((caller->living & (caller->living - 1)) == 0) {
         struct process_wait_reply end = {.end = PROCESS_EXITED};
         end_process(caller, &end);
-        return SERVER_DEFERRED; /* nobody is there to answer */
+        return SERVER_DEFERRED; /* no thread is left to answer */
     }
     if (thread->answer != 0)
-        server_forget(thread->answer); /* of a call that somebody else made in its name */
+        server_forget(thread->answer); /* of a call that another thread made by its capability */
     bool unmaps = thread->detached && request->length_bytes != 0;
     settle(thread, request->value);
     if (unmaps)
@@ -147,10 +150,10 @@ uint32_t process_serve_set_pointer(struct server_call *call, const struct proces
     memcpy(program.message->data, &registers, sizeof registers);
     uint64_t flags = objects_resume_flag(caller) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
     status = refused(sys_thread_handover(thread->object, objects_of(caller)->incarnation.space, flags).status);
-    return status == OK ? SERVER_DEFERRED : status; /* it has its answer in its registers */
+    return status == OK ? SERVER_DEFERRED : status; /* the answer is in its registers already */
 }
 
-/* The word of 4 bytes that a thread names. */
+/* Read the word of 4 bytes at an address of the caller's memory. */
 static uint32_t read_word(const struct process_thread *caller, uaddr_t at, uint32_t *ret_word) {
     uint64_t offset = context->work.run.offset_pages * PAGE_BYTES + WORK_SCRATCH_OFFSET;
     uint32_t status = at % sizeof *ret_word != 0 ? P_ARGUMENT
@@ -190,7 +193,7 @@ uint32_t process_serve_word_wake(struct server_call *, const struct process_word
         if (waiter == NULL)
             break;
         from = waiter->in_words.next;
-        reply->woken += answer_give(waiter, OK, &woken); /* one that has given up is not woken: the next is */
+        reply->woken += answer_give(waiter, OK, &woken); /* if it has given up, the next one is woken */
     }
     return OK;
 }

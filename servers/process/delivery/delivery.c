@@ -19,10 +19,10 @@ static struct server_context *const context = &served_context;
 
 /* ---- handlers ---- */
 
-/* Where a frame is on its way to a stack or from there. */
+/* A frame on its way to a stack or from there. */
 static struct process_signal_frame *frame_in_work(void) { return (void *)(context->work.bytes + WORK_SCRATCH_OFFSET); }
 
-/* The thread, which is stopped or in a fault, goes on with this FPU state; NULL: the initial one. */
+/* Set the FPU state with which a thread, stopped or in a fault, goes on; NULL: the initial one. */
 static bool set_fpu(const struct process_thread *thread, const struct thread_fpu *fpu) {
     struct thread_fpu *staged = thread_fpu_in(program.message);
     if (fpu != NULL)
@@ -33,8 +33,9 @@ static bool set_fpu(const struct process_thread *thread, const struct thread_fpu
 }
 
 /*
- * Where a handler's frame goes: below the red zone of what is interrupted, or to the top of the alternate stack, if there is one and
- * it is not in use. False: what would be left of that stack below the frame is not what a handler may count on.
+ * Place a handler's frame: below the red zone of the interrupted function, or at the top of the alternate stack, if
+ * there is one and it is not in use. False: less room would be left on that stack below the frame than a handler may
+ * count on.
  */
 static bool place_frame(const struct process_thread *thread, uaddr_t rsp, uint64_t length_bytes, uaddr_t *ret_at) {
     uaddr_t bottom = thread->signal_stack;
@@ -47,8 +48,8 @@ static bool place_frame(const struct process_thread *thread, uaddr_t rsp, uint64
 }
 
 /*
- * Put a frame on the stack, and let `registers` call the handler. If thread_read has left an FPU state, that lies behind the
- * frame. False: there is no room.
+ * Put a frame on the stack, and let `registers` call the handler. The FPU state that thread_read has put into the
+ * message page, if any, goes behind the frame. False: there is no room.
  */
 static bool enter_handler(struct process_thread *thread, struct taken_signal taken, const struct fault_message *fault,
                           struct thread_registers *registers) {
@@ -82,14 +83,17 @@ static bool enter_handler(struct process_thread *thread, struct taken_signal tak
     registers->rip = signals->entry;
     registers->rdi = taken.signal;
     registers->rsi = at;
-    registers->rsp = at - 8; /* as behind a call */
+    registers->rsp = at - 8; /* as after a call instruction */
     registers->rflags = 0;
     return true;
 }
 
 /* ---- a thread for whose signals there are handlers ---- */
 
-/* How often to look whether the server that serves a call has answered: as much later as it has lasted, within these. */
+/*
+ * While another server serves a call, look whether it has answered: after as much time again as it has taken so far,
+ * but within these bounds.
+ */
 #define LOOK_LEAST_NS 100000ULL
 #define LOOK_MOST_NS 10000000ULL
 
@@ -113,14 +117,14 @@ static bool is_served_for_long(const struct process_thread *thread) {
 
 enum pause {
     PAUSE_DONE,   /* it is stopped, and its registers are known */
-    PAUSE_LATER,  /* it will stop with the answer to its call, and is looked at again then */
+    PAUSE_LATER,  /* it will stop when its call is answered; a wake looks at it again */
     PAUSE_FAILED, /* the kernel knows no such thread */
 };
 
 /*
- * Stop a thread where a handler may begin: between two instructions of its own. What it has sent and nobody serves is taken back
- * before its registers are read; else the answer, or the message made from them, would be of the handler's. Leaves its FPU state
- * where enter_handler looks for it.
+ * Stop a thread where a handler may begin: between two instructions of its own. A message that no server has received
+ * yet is taken back before the registers are read: otherwise the handler's registers would become the message, or would
+ * be overwritten by the answer. Puts the FPU state where enter_handler looks for it.
  */
 static enum pause pause_thread(struct process_thread *thread, struct thread_registers *ret_registers) {
     const struct thread_state *state = (const void *)program.message->data;
@@ -147,7 +151,7 @@ static enum pause pause_thread(struct process_thread *thread, struct thread_regi
     return PAUSE_DONE;
 }
 
-/* A paused thread goes on there, with the FPU's initial state if it has another one. */
+/* Let a paused thread go on with these registers, and with the FPU's initial state if it has another one (has_fpu). */
 static bool go_on(const struct process_thread *thread, const struct thread_registers *registers, bool has_fpu) {
     memcpy(program.message->data, registers, sizeof *registers);
     thread_fpu_in(program.message)->components = 0;
@@ -164,7 +168,10 @@ static bool is_due(const struct process_thread *thread) {
     return signals_are_due(thread->process->signals.pending | thread->pending, thread->masked);
 }
 
-/* One signal is due at least, and there are handlers for all that are. */
+/*
+ * Enter handlers for all signals that are due: at least one is, and all that are have handlers. False: there is no
+ * room.
+ */
 static bool enter_handlers(struct process_thread *thread, struct thread_registers *registers) {
     struct process *process = thread->process;
     struct taken_signal taken;
@@ -172,12 +179,12 @@ static bool enter_handlers(struct process_thread *thread, struct thread_register
         (void)signals_take(&process->signals, &thread->pending, thread->masked, process->pid, &taken);
         if (!enter_handler(thread, taken, NULL, registers))
             return false;
-        thread_fpu_in(program.message)->components = 0; /* that of the next one is the initial one */
+        thread_fpu_in(program.message)->components = 0; /* the next frame's FPU state is the initial one */
     } while (is_due(thread));
     return true;
 }
 
-/* False: that was the end of its process. */
+/* Stop a thread and let its handlers run, now or later. False: its process has ended. */
 static bool run_handlers(struct process_thread *thread) {
     struct thread_registers registers;
     enum pause pause = pause_thread(thread, &registers);
@@ -197,12 +204,15 @@ static void stop(struct process *process, uint64_t signal) {
          thread = thread_next(process, thread)) {
         (void)sys_thread_suspend(thread->object, 0);
         if (thread->served_since_ns != 0)
-            look_no_more(thread); /* what is due is looked at when it goes on */
+            look_no_more(thread); /* its signals are looked at when it goes on */
     }
     process_add_news(&context->processes, process, PROCESS_STOPPED, signal);
 }
 
-/* A thread that was to wait for its handlers need not: another one has taken the signal, or nobody wants it any more. */
+/*
+ * Let a thread go on that was to run handlers and need not: another thread has taken the signal, or it is no longer
+ * wanted.
+ */
 static void release(struct process_thread *thread) {
     look_no_more(thread);
     (void)objects_resume(thread);
@@ -215,13 +225,18 @@ void delivery_retry(struct process_thread *thread) {
         release(thread);
 }
 
-/* A member of an orphaned group that the terminal would stop: nobody would let it go on. */
+/*
+ * Is this a stop from the terminal for a member of an orphaned group? It is ignored, since no process would let the
+ * member go on.
+ */
 static bool is_left_running(const struct process *process, uint64_t signal) {
     return signal != PROCESS_SIGSTOP && process_group_is_orphaned(&context->processes, process->group);
 }
 
-/* What is due for one thread. What ends or stops comes first: whatever the thread does, that need not wait for it. False: that was the
- * end of its process, or it has stopped. */
+/*
+ * Deliver the signals that are due for one thread. Those that end or stop the process come first: they need not wait
+ * for what the thread does. False: the process has ended or stopped.
+ */
 static bool deliver_to(struct process_thread *thread) {
     struct process *process = thread->process;
     struct signals *signals = &process->signals;
@@ -245,7 +260,10 @@ static bool deliver_to(struct process_thread *thread) {
     return true;
 }
 
-/* What is due for all threads of a process. One that is stopped does nothing before it goes on, but KILL ends it there. */
+/*
+ * Deliver the signals that are due for all threads of a process. A stopped process gets none until it goes on, except
+ * KILL, which ends it at once.
+ */
 static void deliver_all(struct process *process) {
     struct process_thread *thread = thread_next(process, NULL);
     if (process->halted && (process->signals.pending & signal_bit(PROCESS_SIGKILL)) == 0)
@@ -253,18 +271,18 @@ static void deliver_all(struct process *process) {
     while (thread != NULL && deliver_to(thread))
         thread = thread_next(process, thread);
     if (thread != NULL || !process->goes_on)
-        return; /* it has ended or stopped, or was not stopped before */
+        return; /* the process has ended or stopped, or was not stopped before */
     process->goes_on = false;
     for (thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
         (void)objects_resume(thread);
 }
 
-/* A process has ended, stopped or goes on: its parent gets CHLD, and an answer if it waits for that. */
+/* Tell a parent that its child has ended, stopped or gone on: it gets CHLD, and an answer if it waits for that. */
 static void tell_parent(struct process *process) {
     struct process *parent = process_parent(&context->processes, process);
     process->untold = false;
     if (parent == NULL)
-        return; /* it has ended meanwhile */
+        return; /* the parent has ended meanwhile */
     raise_for_process(parent, PROCESS_SIGCHLD, process->pid);
     if (process->ended && (parent->signals.ignored & signal_bit(PROCESS_SIGCHLD)) != 0)
         process_forget(&context->processes, process);
@@ -280,7 +298,7 @@ static void hang_up(struct process *process) {
 void delivery_run(void) {
     struct process *process;
     while ((process = process_take_due(&context->processes)) != NULL) {
-        bool lives = !process->ended; /* else it may be gone once its parent has been told */
+        bool lives = !process->ended; /* once its parent has been told, an ended process may be gone */
         if (process->hangs_up)
             hang_up(process);
         if (process->untold)

@@ -4,7 +4,10 @@
 
 static struct server_context *const context = &served_context;
 
-/* Its threads run once what came while it was stopped has been delivered: on another CPU they would run on at once. */
+/*
+ * Let a process go on. Its threads run only after the signals that came meanwhile have been delivered: on another CPU
+ * they would run on at once, without them.
+ */
 static void resume(struct process *process) {
     if (!process->halted)
         return;
@@ -14,13 +17,13 @@ static void resume(struct process *process) {
     process_add_news(&context->processes, process, PROCESS_CONTINUED, 0);
 }
 
-/* thread: only for it; NULL = whichever of the process's does not mask it. */
+/* thread: the signal is for it alone; NULL: for whichever thread of the process does not mask it. */
 static void raise(struct process *process, struct process_thread *thread, uint64_t signal, uint32_t sender) {
     if (process->ended || signal == 0)
         return;
     bool protected = process->pid == PROCESS_FIRST && (process->signals.handled & signal_bit(signal)) == 0;
     if (protected)
-        return; /* without process 1 there is nothing more to do */
+        return; /* without process 1 the machine has nothing to do */
     if (signal == PROCESS_SIGCONT)
         resume(process);
     for (struct process_thread *at = thread_next(process, NULL); signal == PROCESS_SIGCONT && at != NULL;

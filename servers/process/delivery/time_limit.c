@@ -14,7 +14,10 @@ uint64_t time_used_ns(struct process *process) {
     return time_ns;
 }
 
-/* When a process that has used `used_ns` can have used `limit_ns` at the earliest: its threads may run side by side. */
+/*
+ * The least time until a process that has used `used_ns` has used `limit_ns`, at least 1 ms: all its threads may run at
+ * once.
+ */
 static uint64_t time_left_ns(const struct process *process, uint64_t used_ns, uint64_t limit_ns) {
     uint64_t left_ns = (limit_ns - used_ns) / (uint64_t)__builtin_popcount(process->living);
     return left_ns > NS_PER_MS ? left_ns : NS_PER_MS;

@@ -1,12 +1,15 @@
 /*
- * The time that processes use, and the watch over those that have a limit of it.
+ * The CPU time that processes use, and the watch over those with a limit of it.
  */
 #pragma once
 
 #include "servers/process/memory/objects.h"
 
-/* What a process has used of the CPU. */
+/* CPU time that a process has used. */
 uint64_t time_used_ns(struct process *process);
 
-/* Look how much of its time a process has used, do what follows from that, and look again in time. */
+/*
+ * Compare a process's CPU time with its limits, raise XCPU or KILL if it has used that much, and set the wake for the
+ * next look.
+ */
 void time_limit_watch(struct process *process);

@@ -8,7 +8,7 @@
 
 static struct server_context *const context = &served_context;
 
-/* Process 1 is what the machine runs for: without it there is nothing more to do. */
+/* Switch the machine off: process 1, which it runs for, has ended. */
 static void first_ended(const struct process_wait_reply *end) {
     uint64_t status = end->end == PROCESS_EXITED ? end->value : 128 + end->value;
     log_print("process: process 1 %s %lu: switching off", end->end == PROCESS_EXITED ? "exited with" : "was killed by",
@@ -25,13 +25,13 @@ void end_process(struct process *process, const struct process_wait_reply *end) 
     uint32_t numbers = process->living;
     staged_strings_forget(context, staged_of(process));
     objects_destroy(context, process);
-    for (; numbers != 0; numbers &= numbers - 1) { /* now that no thread can come back from its call */
+    for (; numbers != 0; numbers &= numbers - 1) { /* now no thread can come back from its call */
         const struct process_thread *thread = thread_at(process, (uint32_t)__builtin_ctz(numbers));
         if (thread->answer != 0)
             server_forget(thread->answer);
     }
     process_end(&context->processes, process, end);
-    console_tell_foreground(); /* before the parent, which may want to read there */
+    console_tell_foreground(); /* before the parent hears of the end: it may want to read there */
     if (first)
         first_ended(end);
 }

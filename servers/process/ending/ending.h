@@ -5,5 +5,5 @@
 
 #include "servers/process/memory/objects.h"
 
-/* All it was made of goes at once; its parent is told by delivery_run. */
+/* End a process: its objects and memory go at once; delivery_run tells its parent. */
 void end_process(struct process *process, const struct process_wait_reply *end);

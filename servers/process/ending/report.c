@@ -52,7 +52,7 @@ static void log_mapping(const char *name, const char *where, const struct proces
               (map->rights & MEMORY_EXECUTE) != 0 ? 'x' : '-', kind_text(map->kind));
 }
 
-/* What lies at an address of a process and around it. */
+/* The mappings at an address of a process and next to it. */
 struct neighbourhood {
     bool has_there, has_below, has_above;
     struct process_maps_reply there, below, above;
@@ -86,7 +86,7 @@ static void log_mappings(const char *name, const struct neighbourhood *found) {
         log_mapping(name, "next above", &found->above);
 }
 
-/* Page tables are a cache here: what they lack may be mapped all the same. */
+/* Why the access failed. The page tables can't tell: they are a cache, and lack pages that are mapped (vm.h). */
 static const char *why_text(const struct neighbourhood *around, uint32_t status) {
     if (!around->has_there)
         return "nothing is mapped there";

@@ -1,6 +1,6 @@
 /*
- * What the process server has to make processes from: its capabilities, its memory, and one work area, which it uses
- * for one process at a time.
+ * What the process server makes processes from: its capabilities, its memory, and one work area, which it uses for one
+ * process at a time.
  */
 #pragma once
 
@@ -22,16 +22,16 @@ struct context_caps {
     cap_t space;    /* its own */
     cap_t pool;     /* its own */
     cap_t files;
-    cap_t console; /* 0 = none: nobody keeps the background from reading there */
+    cap_t console; /* 0 = none: nothing keeps the background from reading there */
     cap_t init;    /* 0 = none: the machine can't be switched off when process 1 ends */
 };
 
 /* Bits of the notification `events`. */
 #define EVENT_INTERRUPT 1U /* the console saw Ctrl-C */
-#define EVENT_TIMER 2U     /* ... somebody's sleep may be over */
+#define EVENT_TIMER 2U     /* ... a wake may be due (wakes.h) */
 #define EVENT_SUSPEND 4U   /* ... the console saw Ctrl-Z */
 
-/* The work area: neighbouring frames, mapped here. */
+/* The work area: frames in a row, mapped in this server's space. */
 struct context_work {
     struct memory_run run;
     uint8_t *bytes; /* where they are mapped */
@@ -51,18 +51,18 @@ struct server_context {
     struct context_work work;
     uaddr_t window;     /* where image files are mapped while they are looked at */
     uint64_t priority;  /* of processes */
-    uint64_t cpu_count; /* that programs run on, from 0 on */
+    uint64_t cpu_count; /* CPUs that programs run on: 0 .. cpu_count - 1 */
     struct random random;
-    bool fixed_addresses; /* every program lies where the layout begins, for who debugs one */
+    bool fixed_addresses; /* no address randomisation, for debugging */
     struct process_table processes;
-    uint32_t told_foreground;             /* the console knows of this one */
-    cap_t services[CONTEXT_SERVICES_MAX]; /* of the system: endpoints that process 1 is given, without a badge */
+    uint32_t told_foreground;             /* the group that the console was told last */
+    cap_t services[CONTEXT_SERVICES_MAX]; /* of the system: endpoints without a badge, for process 1 */
     uint32_t service_count;
 };
 
 /*
- * Are there slots for one more process or thread? Some stay free: each thread may wait for an answer, in a slot, and exec and
- * what comes along with a message need some, however many processes there are.
+ * Are there slots for one more process or thread? CONTEXT_SLOTS_KEPT of them stay free, however many processes there
+ * are: each waiting thread needs a slot for its answer, and so do exec and the capabilities in a message.
  */
 #define CONTEXT_SLOTS_KEPT 64U
 bool context_has_slots(const struct server_context *context);

@@ -4,8 +4,8 @@
 #include "servers/process/memory/pressure.h"
 
 #define RIGHTS_MASK ((uint64_t)(MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE))
-#define PLACES_START 0x100000000000ULL /* where mappings go that may go anywhere */
-#define PLACES_SPREAD (1ULL << 40)     /* ... from a random place below this on */
+#define PLACES_START 0x100000000000ULL /* mappings that may go anywhere go above this, ... */
+#define PLACES_SPREAD (1ULL << 40)     /* ... from a random place less than this above it */
 
 /* Pages of regions in a range. */
 static uint64_t pages_in(const struct vm *vm, uaddr_t start, uaddr_t end) {
@@ -43,14 +43,14 @@ static uint32_t check_range(uaddr_t at, uint64_t length_bytes) {
     return inside ? OK : P_ADDRESS;
 }
 
-/* Where a new mapping goes; what it replaces is gone afterwards. */
+/* Find the place of a new mapping, and remove the mapping that it replaces. */
 static uint32_t find_place(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
                            uint64_t length_bytes, uint64_t flags, uaddr_t *ret_at) {
     if (length_bytes == 0 || length_bytes % PAGE_BYTES != 0 ||
         (flags & (PROCESS_MAP_AT | PROCESS_MAP_REPLACE)) == PROCESS_MAP_REPLACE ||
         (flags & (PROCESS_MAP_AT | PROCESS_MAP_GUARDED)) == (PROCESS_MAP_AT | PROCESS_MAP_GUARDED))
         return P_ARGUMENT;
-    bool replaces = (flags & PROCESS_MAP_REPLACE) != 0; /* what was there is not counted twice */
+    bool replaces = (flags & PROCESS_MAP_REPLACE) != 0; /* pages that are replaced are not counted twice */
     uint64_t replaced =
         replaces && check_range(at, length_bytes) == OK ? pages_in(incarnation->vm, at, at + length_bytes) : 0;
     if (length_bytes / PAGE_BYTES > pages_left(incarnation) + replaced)
@@ -92,7 +92,7 @@ uint32_t memory_map(struct server_context *context, struct incarnation *incarnat
     if (status == OK && together && rights == 0)
         status = pager_protect(context, incarnation, at, region.end, 0);
     if (status != OK)
-        (void)pager_remove(context, incarnation, at, region.end); /* takes no region: it is the end of one, or all */
+        (void)pager_remove(context, incarnation, at, region.end); /* makes no new region: the end of one goes, or all */
     *ret_at = at;
     return status;
 }
@@ -104,7 +104,7 @@ uint32_t memory_map_file(struct server_context *context, struct incarnation *inc
     if (!rights_are_valid(request->rights) || (request->flags & ~known) != 0)
         return P_ARGUMENT;
     if (!context_has_slots(context) || context->files.held_count >= VM_FILES_MAPPED_MAX)
-        return P_LIMIT; /* what is left is for programs' images */
+        return P_LIMIT; /* the rest is for programs' images */
     struct vm_file *file;
     uint32_t status = open_file(context, owner, request->path, request->length_bytes, &file, reason);
     if (status != OK)
@@ -138,7 +138,7 @@ uint32_t memory_map_file(struct server_context *context, struct incarnation *inc
 uint32_t memory_unmap(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
                       uint64_t length_bytes) {
     uint32_t status = check_range(at, length_bytes);
-    pressure_take_for(context, 0); /* it gives back more */
+    pressure_take_for(context, 0); /* it gives back more than it takes */
     return status == OK ? pager_remove(context, incarnation, at, at + length_bytes) : status;
 }
 
@@ -170,7 +170,7 @@ uint32_t memory_set_break(struct server_context *context, struct incarnation *in
     return status;
 }
 
-/* Is `next` the same mapping, going on? */
+/* Does `next` continue this mapping? */
 static bool continues(const struct process_maps_reply *map, const struct vm_region *next) {
     return map->at + map->page_count * PAGE_BYTES == next->start && map->rights == next->rights &&
            map->kind == next->kind;

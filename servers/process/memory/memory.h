@@ -1,15 +1,15 @@
 /*
- * The operations on a process's own memory: map, unmap, protect, break, and the list of what is there. Arguments come from
- * the process: any value.
+ * The operations on a process's own memory: map, unmap, protect, break, and the list of its mappings. Arguments come
+ * from the process and may have any value.
  */
 #pragma once
 
 #include "servers/process/memory/objects.h"
 
-/* Choose where stack and message page of a new program go, and mappings that may go anywhere. */
+/* Choose random places for a new program's stack and message page, and for mappings that may go anywhere. */
 void memory_choose_places(struct server_context *context, struct incarnation *incarnation);
 
-/* Pages of all mappings, and how many there may be. */
+/* Pages of all mappings, and the most that the limits allow. */
 uint64_t memory_page_count(const struct incarnation *incarnation);
 uint64_t memory_pages_max(const struct limits *limits);
 
@@ -24,5 +24,5 @@ uint32_t memory_protect(struct server_context *context, struct incarnation *inca
                         uint64_t length_bytes, uint64_t rights);
 uint32_t memory_set_break(struct server_context *context, struct incarnation *incarnation, uaddr_t end);
 
-/* Mapping number `index`: neighbours that are alike are one. False: there is none. */
+/* Describe mapping number `index`; neighbours that are alike count as one. False: there is none. */
 bool memory_describe(const struct incarnation *incarnation, uint64_t index, struct process_maps_reply *ret_map);

@@ -2,7 +2,7 @@
 
 #include "libsys/program.h"
 
-/* Frames in a row: `wanted`, or as many as there are, but not fewer than `least`. */
+/* Add a run of `wanted` frames, or of as many as there are in a row, but at least `least`. */
 static uint32_t add_frames(struct frames *frames, struct object_pool *pool, uint64_t wanted, uint64_t least) {
     if (pool->run_count == OBJECT_POOL_RUNS_MAX)
         return P_LIMIT;

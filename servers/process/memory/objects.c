@@ -13,7 +13,7 @@ uaddr_t objects_message_at(const struct incarnation *incarnation, uint32_t numbe
 
 cap_t objects_process_slot(uint32_t number) { return OBJECTS_SLOT_THREADS + number; }
 
-/* A message page must not show its new owner what others had in it. */
+/* Make a message page, all zero: it must not show what others had in its frame. */
 static uint32_t make_message(struct server_context *context, struct process_thread *thread) {
     uint32_t frame = frames_take_one(&context->frames);
     if (frame == FRAMES_NONE)
@@ -32,7 +32,7 @@ static void drop_message(struct server_context *context, struct process_thread *
     thread->message_frame = FRAMES_NONE;
 }
 
-/* What a number needs, and keeps. */
+/* Make what a thread number needs and keeps: message page and capability `process`. */
 static uint32_t prepare_number(struct server_context *context, const struct process_objects *objects,
                                struct process_thread *thread) {
     uint32_t number = thread_number(thread);
@@ -47,7 +47,7 @@ static uint32_t prepare_number(struct server_context *context, const struct proc
 }
 
 bool objects_resume(const struct process_thread *thread) {
-    bool waits = thread->process->halted || thread->served_since_ns != 0; /* for CONT; for its handlers */
+    bool waits = thread->process->halted || thread->served_since_ns != 0; /* it waits for CONT; for its handlers */
     return waits || sys_thread_resume(thread->object).status == OK;
 }
 
@@ -57,9 +57,8 @@ static uint64_t priority_of(const struct server_context *context, const struct p
 }
 
 /*
- * Processes are dealt out to CPUs by their numbers, and the threads of each likewise. The first CPU gets none if there are
- * others: this server runs there, before all programs, and would starve those beside it while programs elsewhere keep it
- * busy.
+ * A thread's CPU follows from its pid and number. Where there are several CPUs, the first gets no program: this server
+ * runs there, before all programs, and would starve those beside it while programs on other CPUs keep it busy.
  */
 static uint64_t cpu_of(const struct server_context *context, const struct process_thread *thread) {
     uint64_t others = context->cpu_count - 1;
@@ -175,7 +174,7 @@ static bool lies_in(const struct identity *identity, cap_t slot) {
     return (identity->slots[slot / 64] >> slot % 64 & 1) != 0;
 }
 
-/* Has the process any of these? */
+/* Has the process any copy of this identity left? */
 static bool is_held(struct identity *identity) {
     if (identity->kept == 0)
         return false;
@@ -185,7 +184,7 @@ static bool is_held(struct identity *identity) {
     return held;
 }
 
-/* The number of the service whose identity lies in a slot; service_count: it is something else. */
+/* The number of the service whose identity lies in a slot; service_count: none does. */
 static uint32_t find_service(const struct server_context *context, struct process *from, cap_t slot) {
     uint32_t i = 0;
     if (from == NULL)
@@ -263,7 +262,7 @@ void objects_move_identities(struct process_objects *objects, const uint16_t *sl
     }
 }
 
-/* Capabilities with another badge in the place of those that there are. */
+/* Replace the copies of an identity by capabilities with the process's present badge. */
 static void renew_identity(const struct server_context *context, const struct process *process,
                            const struct process_objects *objects, uint32_t service, struct identity *identity) {
     uint64_t badge = IDENTITY_BADGE(process->pid, process->group);
@@ -280,8 +279,8 @@ static void renew_identity(const struct server_context *context, const struct pr
 }
 
 /*
- * A call by a capability that goes would be refused, if no server has taken it: it is taken back, and the library makes it again. What
- * waits at this server came by another one.
+ * Take back a call that no server has received yet: it would be refused, since its capability goes. The library then
+ * makes it again. A call that waits at this server came by a capability that stays.
  */
 static void take_back_call(const struct process_thread *thread) {
     struct thread_state *state = (void *)program.message->data;
@@ -293,7 +292,10 @@ static void take_back_call(const struct process_thread *thread) {
     (void)sys_thread_write(thread->object, THREAD_REGISTERS);
 }
 
-/* What lay in a slot is gone before the new one comes: nobody may call by it in between. */
+/*
+ * Renew all identities. Threads stay suspended meanwhile: none may call by a slot whose old capability is gone and
+ * whose new one is not there yet.
+ */
 static void renew_identities(const struct server_context *context, struct process *process) {
     struct process_objects *objects = objects_of(process);
     for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))

@@ -1,13 +1,13 @@
 /*
- * What a process is made of, in kernel objects and frames.
+ * The kernel objects and frames that a process is made of.
  *
  *   objects -- pool: table, threads                 live as long as the process
  *           |- message pages, one for each number of a thread that was ever used
- *           |- identities: what it calls the services of the system by, made by this server
+ *           |- identities: badged capabilities of the system's services, made by this server
  *           `- incarnation -- pool: space, tables   one program's run; exec puts another in its place (pager.h)
  *                          `- vm: regions, frames
  *
- * Everything may be half built: the destroying functions take what is there, so they also undo what failed.
+ * A process may be half built: the destroying functions take whatever is there, so they also undo what failed.
  */
 #pragma once
 
@@ -20,26 +20,27 @@
 
 #define OBJECTS_TABLE_SLOTS 128U /* of a process's table, laid out so: */
 #define OBJECTS_SLOT_THREADS 1U  /* capability `process` of thread number n: OBJECTS_SLOT_THREADS + n */
-#define OBJECTS_SLOT_GIVEN 33U   /* what it was given, in the order of its names; behind that the process decides */
+#define OBJECTS_SLOT_GIVEN 33U   /* the capabilities given, in order of their names; the rest is up to the process */
 #define OBJECTS_GIVEN_MAX (OBJECTS_TABLE_SLOTS - OBJECTS_SLOT_GIVEN)
 _Static_assert(PROCESS_THREADS_MAX <= LAYOUT_MESSAGES_MAX, "each has a place for its message page");
 _Static_assert(OBJECTS_SLOT_THREADS + PROCESS_THREADS_MAX <= OBJECTS_SLOT_GIVEN, "and a slot");
 
-/* Badge of the capability `process` and of faults: which thread. */
+/* Badge of the capability `process` and of faults: it names the thread. */
 #define OBJECTS_BADGE(pid, number) ((uint64_t)(number) << 32 | (pid))
 #define OBJECTS_BADGE_PID(badge) ((uint32_t)(badge))
 #define OBJECTS_BADGE_NUMBER(badge) ((uint32_t)((badge) >> 32))
 
-#define OBJECTS_POOL_PAGES 4U /* pool's own page, thread, table's slots, and small objects */
+#define OBJECTS_POOL_PAGES 4U /* the pool's own page, thread, the table's slots, and small objects */
 
 /*
- * What a process calls a service of the system by: capabilities with its own badge (libsys/proto/identity.h), all of them derived
- * from one that this server keeps. So it is known whether the process still has any: one that has deleted them all must not get
- * them back by a fork, whatever lies in their slots.
+ * The capabilities by which a process calls one service of the system. They have the process's own badge
+ * (libsys/proto/identity.h) and are all derived from one that this server keeps. So the server knows whether the
+ * process still has any: a process that has deleted them all must not get them back by a fork, whatever lies in their
+ * slots now.
  */
 struct identity {
-    cap_t kept;                               /* a slot of ours; 0 = the process has none */
-    uint64_t slots[OBJECTS_TABLE_SLOTS / 64]; /* of its table, where they were put: bit n % 64 of word n / 64 */
+    cap_t kept;                               /* a slot of this server; 0 = the process has none */
+    uint64_t slots[OBJECTS_TABLE_SLOTS / 64]; /* of its table, where copies were put: bit n % 64 of word n / 64 */
 };
 
 struct process_objects {
@@ -49,7 +50,7 @@ struct process_objects {
     struct incarnation incarnation;
 };
 
-/* All about one process: a page of this server's own. */
+/* All records of one process, in a page of this server's own. */
 struct record {
     struct process process; /* first: one pointer names both */
     struct process_objects objects;
@@ -61,61 +62,80 @@ static inline struct record *record_of(struct process *process) { return (struct
 static inline struct process_objects *objects_of(struct process *process) { return &record_of(process)->objects; }
 static inline struct staged_strings *staged_of(struct process *process) { return &record_of(process)->staged; }
 
-/* A table. Errors: P_NO_MEMORY; P_LIMIT no slot is free; the kernel's. objects_destroy clears up. */
+/*
+ * Make a process's pool and table. Errors: P_NO_MEMORY; P_LIMIT no slot is free; the kernel's. On errors, too,
+ * objects_destroy clears up.
+ */
 MUST_USE uint32_t objects_create(struct server_context *context, struct process_objects *objects);
 
-/* The kernel's thread for a thread that has begun, configured but without a space. Errors: the same; there is no trace on error
- * but a message page. */
+/*
+ * Make the kernel's thread for a thread that has begun: configured, but without a space.
+ * Errors: P_NO_MEMORY; P_LIMIT no slot is free; the kernel's. A message page may have been made then, and stays.
+ */
 MUST_USE uint32_t objects_add_thread(struct server_context *context, struct process_objects *objects,
                                      struct process_thread *thread);
 
-/* It stops, and is gone; its message page stays. */
+/* Stop and destroy the kernel's thread; its message page stays. */
 void objects_remove_thread(struct process_thread *thread);
 
 /*
- * Let a thread go on, or begin at once after a handover. Nothing else may: a thread of a process that is stopped does not run, it
- * goes on with the others. False: the kernel can't let it run.
+ * Let a thread go on. It stays stopped if its process is stopped, or if it waits for its handlers to run. Only this
+ * function lets threads go on, and objects_resume_flag, which says whether a handover starts one at once. False: the
+ * kernel can't let it run.
  */
 bool objects_resume(const struct process_thread *thread);
 static inline uint64_t objects_resume_flag(const struct process *process) {
     return process->halted ? 0 : (uint64_t)HANDOVER_RESUME;
 }
 
-/* It runs as its process's nice value says from now on. */
+/* Give a thread the priority that its process's nice value stands for. */
 MUST_USE uint32_t objects_set_priority(const struct server_context *context, const struct process_thread *thread);
 
-/* What it has used of the CPU. */
+/* CPU time that a thread has used. */
 uint64_t objects_thread_time_ns(const struct process_thread *thread);
 
-/* The place of a message page, and of a capability `process`, by the thread's number. */
+/* The address of the message page, and the slot of the capability `process`, of a thread number. */
 uaddr_t objects_message_at(const struct incarnation *incarnation, uint32_t number);
 cap_t objects_process_slot(uint32_t number);
 
-/* What numbers of threads keep, message pages and capabilities `process`, goes, but for one thread's. Nothing uses it any more. */
+/*
+ * Drop the message pages and capabilities `process` of all thread numbers but that of `but` (NULL: of all). No thread
+ * uses them any more.
+ */
 void objects_drop_numbers(struct server_context *context, struct process *process, const struct process_thread *but);
 
-/* Everything that belongs to the process; its threads stop first. */
+/* Destroy all that a process is made of; its threads stop first. */
 void objects_destroy(struct server_context *context, struct process *process);
 
-/* Frames in all: of kernel objects, tables, image and stack, message page. */
+/* All pages of a process: its record, kernel objects, page tables, memory, message pages. */
 uint64_t objects_page_count(struct process *process);
 
 /*
- * Put a copy of what lies in a slot of another process's table into one of `to`; from: NULL = slot of this server. An identity of
- * `from` becomes one of `to`.
- * Errors: E_CAP there is nothing, or its object has died; E_TYPE a Reply, which is nobody else's; P_LIMIT; the kernel's.
+ * Copy a capability from a slot of another process's table into a slot of `to`; from NULL: from a slot of this server.
+ * An identity of `from` becomes one of `to`.
+ * Errors: E_CAP the slot is empty, or the object has died; E_TYPE it is a Reply, which can't be passed on; P_LIMIT; the
+ *         kernel's.
  */
 MUST_USE uint32_t objects_pass(struct server_context *context, struct process *from, cap_t slot, struct process *to,
                                cap_t target);
 
-/* All that a process has goes to another, into the same slots, but for capabilities `process` and Replies. Errors: P_LIMIT; the kernel's. */
+/*
+ * Copy all capabilities of a process to another, into equal slots, except capabilities `process` and Replies. Errors:
+ * P_LIMIT; the kernel's.
+ */
 MUST_USE uint32_t objects_pass_all(struct server_context *context, struct process *from, struct process *to);
 
-/* The first slot of a process's table from `first` on that is not empty; 0 = there is none. */
+/* The first slot from `first` on in a process's table that is not empty. 0: there is none. */
 cap_t objects_next_slot(const struct process_objects *objects, cap_t first);
 
-/* What identities lay in slots[i] lies in slot OBJECTS_SLOT_GIVEN + i now; slots[i] = 0: nothing does. No other slot has any. */
+/*
+ * Note that identities have moved from slots[i] to slot OBJECTS_SLOT_GIVEN + i (slots[i] = 0: none has), and that no
+ * other slot has any.
+ */
 void objects_move_identities(struct process_objects *objects, const uint16_t *slots, uint32_t count);
 
-/* Put a process into another group, or perhaps the same: its capabilities of the system's services say so afterwards. */
+/*
+ * Put a process into a group, perhaps the one that it is in. The badges of its capabilities of the system's services
+ * name the group afterwards.
+ */
 void objects_enter_group(struct server_context *context, struct process *process, uint32_t group);

@@ -77,13 +77,13 @@ static uint32_t map_run(struct server_context *context, struct incarnation *inca
 
 /* ---- content ---- */
 
-/* Where the part of a region ends whose pages can be the file's own: a page address; region->start: there is none. */
+/* Where those pages of a region end that can be the file's own frames: a page address; region->start: none can. */
 static uaddr_t in_place_end(const struct vm_region *region) {
     const struct vm_file *file = region->file;
     if (file == NULL || region->rights == 0 || (region->rights & MEMORY_WRITE) != 0 || region->kind != PROCESS_MAP_FILE)
         return region->start;
     uaddr_t end = region->content_at + region->content_bytes;
-    /* A last page that is no whole one may show what follows in the file, but nothing from behind the file. */
+    /* A last page that is only in part the region's may show more of the file, but nothing from behind its end. */
     bool whole =
         region->end <= page_up(end) && page_up(region->file_offset + region->content_bytes) <= file->size_bytes;
     end = whole ? page_up(end) : page_down(end);
@@ -113,7 +113,7 @@ static uint32_t map_in_place(struct server_context *context, struct incarnation 
     return status;
 }
 
-/* A frame becomes what the page at `page` shows at first. */
+/* Fill a frame with the first content of the page at `page`. */
 static uint32_t fill(const struct memory_run *frame, const struct vm_region *region, uaddr_t page) {
     uint64_t frame_offset = frame->offset_pages * PAGE_BYTES;
     if (region->file == NULL)
@@ -164,7 +164,7 @@ static uint64_t pages_to_bring(struct server_context *context, struct vm *vm, co
     return count;
 }
 
-/* Pages that nobody has seen yet. */
+/* Bring pages that the process has not touched yet. */
 static uint32_t bring_new(struct server_context *context, struct incarnation *incarnation,
                           const struct vm_region *region, uaddr_t page) {
     struct vm *vm = incarnation->vm;
@@ -194,7 +194,7 @@ static uint32_t bring_new(struct server_context *context, struct incarnation *in
     return OK;
 }
 
-/* A write to a page that others hold too: it becomes a copy. */
+/* Copy-on-write: a page that has other holders is replaced by a copy. */
 static uint32_t copy_page(struct server_context *context, struct incarnation *incarnation,
                           const struct vm_region *region, uaddr_t page, uint32_t *entry) {
     uint32_t frame = frames_take_one(&context->frames);
@@ -222,7 +222,7 @@ static uint32_t bring_present(struct server_context *context, struct incarnation
     if ((*entry & VM_MAPPED) == 0)
         return map_entry(context, incarnation, region, page, entry);
     if (access != MEMORY_WRITE || (*entry & VM_WRITABLE) != 0)
-        return OK; /* another thread was faster */
+        return OK; /* another thread's fault has brought it */
     uint32_t status = (uint32_t)sys_space_protect(incarnation->space, page, 1, region->rights).status;
     if (status == OK)
         *entry |= VM_WRITABLE;
@@ -270,7 +270,7 @@ uint32_t pager_add_message(struct server_context *context, struct incarnation *i
     return status == OK ? map_run(context, incarnation, &page, at, region.rights) : status;
 }
 
-/* Borders at both ends, and a holder more for each file whose region was cut in two. */
+/* Make region borders at both ends of a range. Each file whose region is cut in two gets one more holder. */
 static uint32_t cut(struct server_context *context, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_file *cut_files[2] = {NULL, NULL};
     const struct vm_region *first = vm_find(vm, start), *last = vm_find(vm, end);
@@ -285,7 +285,7 @@ static uint32_t cut(struct server_context *context, struct vm *vm, uaddr_t start
     return status;
 }
 
-/* The space forgets a part of 2 MiB; a large page that is cut takes a table. */
+/* Unmap a part of 2 MiB at most. A large page that is cut takes a page table. */
 static uint32_t unmap_part(struct server_context *context, struct incarnation *incarnation, uaddr_t start,
                            uint64_t page_count) {
     for (;;) {
@@ -297,15 +297,15 @@ static uint32_t unmap_part(struct server_context *context, struct incarnation *i
 }
 
 /*
- * Forget how the pages of a range are mapped: the next access brings each as its region then says. Parts in which there is
- * nothing are passed over. What fails leaves the rest as it was.
+ * Unmap a range: the next access brings each page as its region says by then. Parts that hold nothing are passed over.
+ * On failure the rest stays mapped as it was.
  */
 static uint32_t forget_mappings(struct server_context *context, struct incarnation *incarnation, uaddr_t start,
                                 uaddr_t end) {
     uint32_t status = OK;
     for (uaddr_t at = start; status == OK && at < end;) {
         const struct vm_region *region = vm_find(incarnation->vm, at);
-        if (region == NULL) { /* a range may be all of the address space: where no region is, nothing is mapped */
+        if (region == NULL) { /* a range may be the whole address space: where there is no region, nothing is mapped */
             region = vm_next_region(incarnation->vm, at);
             if (region == NULL || region->start >= end)
                 break;
@@ -325,7 +325,7 @@ static uint32_t forget_mappings(struct server_context *context, struct incarnati
     return status;
 }
 
-/* Neighbours in a range, and at its ends, that have become alike are one again. */
+/* Merge neighbouring regions that have become alike, in a range and at its ends. */
 static void join(struct server_context *context, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_file *file;
     while (vm_join(&context->allocator, vm, start, end, &file))
@@ -378,7 +378,7 @@ uint32_t pager_protect(struct server_context *context, struct incarnation *incar
 
 /* ---- fork ---- */
 
-/* From now on the parent may only read those of the pages that were writable. */
+/* Make the writable pages among these read-only in the parent. */
 static uint32_t protect_pages(struct incarnation *incarnation, const struct vm_region *region,
                               const struct vm_pages *pages) {
     uint32_t rights = region->rights & ~(uint32_t)MEMORY_WRITE, status = OK;
@@ -398,7 +398,7 @@ static uint32_t protect_pages(struct incarnation *incarnation, const struct vm_r
     return status;
 }
 
-/* Another process has the same pages. */
+/* Add a holder to each of these pages' frames. */
 static uint32_t share_pages(struct server_context *context, struct vm *vm, const struct vm_pages *pages) {
     uint32_t *copy = NULL, status = OK;
     for (uint32_t i = 0; i < pages->count; i++) {

@@ -13,9 +13,12 @@ void pressure_explain(const struct server_context *context, uint32_t status, cha
                           context->frames.free_count, context->reserve);
 }
 
-#define PLENTY 64U /* with so many more frames than are kept it is records that are short */
+#define PLENTY 64U /* with so many free frames above the reserve, records are short */
 
-/* What the end of a process would give back, and of what is short: frames or pages for records. No more than `least`: it is not asked. */
+/*
+ * Pages that the end of a process would give back of the kind that is short: frames, or pages for records. A process
+ * that can't have more than `least` is not looked at closely.
+ */
 static uint64_t gives_back(const struct server_context *context, struct process *process, uint64_t least) {
     struct incarnation *incarnation = &objects_of(process)->incarnation;
     if (context->frames.free_count > context->frames.floor + PLENTY)
@@ -24,7 +27,10 @@ static uint64_t gives_back(const struct server_context *context, struct process 
     return pages <= least ? 0 : pages - incarnation_others_part(context, incarnation);
 }
 
-/* Among those that count in this account or below it. ret_all: what all of them would give back; NULL: nobody asks. */
+/*
+ * Choose among the processes that count in this account or below it. *ret_all: pages that all of them would give back;
+ * NULL: not wanted.
+ */
 static struct process *choose_in(struct server_context *context, uint32_t account, uint64_t *ret_pages,
                                  uint64_t *ret_all) {
     struct process *chosen = NULL;

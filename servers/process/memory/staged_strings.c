@@ -14,7 +14,7 @@ static uint64_t work_offset(const struct server_context *context, uint64_t offse
     return context->work.run.offset_pages * PAGE_BYTES + offset;
 }
 
-/* Copy from the scratch page to the staged bytes' end; the pages are there. */
+/* Append bytes from the scratch page to the staged strings; the pages for them are there. */
 static uint32_t copy_in(const struct server_context *context, const struct staged_strings *staged,
                         uint64_t length_bytes) {
     for (uint64_t done = 0; done < length_bytes;) {

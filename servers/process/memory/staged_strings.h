@@ -1,6 +1,6 @@
 /*
- * Strings on their way into a new program: kept in frames of their own until spawn or exec asks for them, so that a
- * process that stages much and never spawns costs memory, not a seat that others need.
+ * Strings on their way into a new program. They are kept in frames of their own until spawn or exec asks for them: so a
+ * process that stages much and never spawns takes memory, but no place that others need.
  */
 #pragma once
 
@@ -15,15 +15,15 @@ struct staged_strings {
 };
 
 /*
- * Append bytes at offset_bytes, which is what was staged so far, or 0 to start anew.
- * Errors: P_ARGUMENT; P_TOO_BIG; P_NO_MEMORY; the kernel's. What was staged before stays.
+ * Append bytes at offset_bytes, the length staged so far, or 0 to start anew.
+ * Errors: P_ARGUMENT; P_TOO_BIG; P_NO_MEMORY; the kernel's. Strings staged before stay.
  */
 MUST_USE uint32_t staged_strings_append(struct server_context *context, struct staged_strings *staged,
                                         uint64_t offset_bytes, const void *bytes, uint64_t length_bytes);
 
 /*
- * Move everything to the work area's strings and forget it; *ret_length_bytes is its length. Errors: the kernel's;
- * it is forgotten all the same.
+ * Move all strings to the work area and forget them; *ret_length_bytes is their length. Errors: the kernel's; the
+ * strings are forgotten all the same.
  */
 MUST_USE uint32_t staged_strings_collect(struct server_context *context, struct staged_strings *staged,
                                          uint64_t *ret_length_bytes);

@@ -5,7 +5,7 @@
 #define LEAF_BYTES (VM_LEAF_PAGES * PAGE_BYTES)
 #define GROUP_PAGES VM_GROUP_PAGES
 
-/* Where nothing was found yet: around no address, and of no number. */
+/* Initial last_region and last_leaf: they match no address and no number. */
 static struct vm_region no_region;
 static struct vm_leaf no_leaf = {.number = UINT64_MAX};
 
@@ -112,7 +112,7 @@ uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct
     struct vm_region *before = ordered_last(&vm->regions);
     const struct vm_region *behind = NULL;
     uint32_t status = OK;
-    if (before != NULL && before->end > region->start) { /* those of an image, and of a fork, come in ascending order */
+    if (before != NULL && before->end > region->start) { /* regions of an image and of a fork come in ascending order */
         before = ordered_floor(&vm->regions, region->start);
         behind = ordered_next(&vm->regions, before);
     }
@@ -127,7 +127,7 @@ uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct
     return status;
 }
 
-/* The region in which `at` lies and does not begin; NULL = none. */
+/* The region that contains `at` and begins below it. NULL: there is none. */
 static struct vm_region *cut_by(const struct vm *vm, uaddr_t at) {
     struct vm_region *region = vm_next_region(vm, at);
     return region != NULL && region->start < at ? region : NULL;
@@ -146,7 +146,7 @@ static uint32_t cut_at(struct page_allocator *allocator, struct vm *vm, uaddr_t 
     return status;
 }
 
-/* Undo that. */
+/* Undo a cut. */
 static void heal_at(struct page_allocator *allocator, struct vm *vm, uaddr_t at) {
     uaddr_t end = vm_next_region(vm, at)->end;
     take_out(allocator, vm, at);
@@ -225,7 +225,7 @@ static struct vm_leaf *find_leaf(struct vm *vm, uint64_t number) {
     return leaf;
 }
 
-/* ... or the first one behind it. */
+/* The leaf with this number, or the first one behind it. NULL: there is none. */
 static struct vm_leaf *leaf_from(struct vm *vm, uint64_t number) {
     if (vm->last_leaf->number == number)
         return vm->last_leaf;
@@ -241,7 +241,7 @@ uint32_t *vm_entry(struct vm *vm, uaddr_t at) {
     return leaf != NULL ? &leaf->entries[index_of(at)] : NULL;
 }
 
-/* Out of line: where the leaf is there, as mostly, it costs nothing. */
+/* Out of line: mostly the leaf is there, and then this costs nothing. */
 __attribute__((noinline)) static uint32_t make_leaf(struct page_allocator *allocator, struct vm *vm, uint64_t number,
                                                     struct vm_leaf **ret_leaf) {
     uint32_t *entries = page_allocator_take(allocator, PAGE_BYTES);
@@ -264,7 +264,7 @@ uint32_t vm_make_entry(struct page_allocator *allocator, struct vm *vm, uaddr_t 
     uint32_t status = leaf != NULL ? OK : make_leaf(allocator, vm, at / LEAF_BYTES, &leaf);
     if (status != OK)
         return status;
-    leaf->groups |= 1ULL << index_of(at) / GROUP_PAGES; /* whoever asks is going to write it */
+    leaf->groups |= 1ULL << index_of(at) / GROUP_PAGES; /* the caller is going to write the entry */
     *ret_entry = &leaf->entries[index_of(at)];
     return OK;
 }

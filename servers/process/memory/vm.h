@@ -1,13 +1,13 @@
 /*
- * What an address space should hold: regions, and for each page of private memory the frame that is in it. The kernel's
- * page tables are a cache of this: a page that is here and not there is brought by the next fault (pager.h). Pure, but
- * for the pages of the server's own that it takes from the page allocator.
+ * What an address space should hold: regions, and the frame of each page of private memory. The kernel's page tables
+ * are a cache of this: the next fault brings a page that is here and not there (pager.h). Pure, except that it takes
+ * pages of the server's own from the page allocator.
  *
  *   vm -- regions, ascending          [start, end): rights, kind, where the content comes from
  *      `- leaves, ascending           one covers 4 MiB: an entry for each page that has a frame of its own
  *
- * A vm is one page, with the first regions and what leads to the first leaves; each leaf is another, and so are chunks of further
- * regions and leaves (ordered.h).
+ * A vm is one page, with the first regions and the directory of the first leaves. Each leaf takes one more page, and so
+ * does each further chunk of regions or leaves (ordered.h).
  */
 #pragma once
 
@@ -34,9 +34,9 @@ struct vm_region {
     uaddr_t start, end;
     uint8_t rights;       /* enum memory_right; 0 = no access */
     uint8_t kind;         /* enum process_map_kind */
-    bool guarded;         /* no place is found in the page below it */
+    bool guarded;         /* vm_find_gap leaves the page below it free */
     struct vm_file *file; /* content; NULL = zeroes */
-    uaddr_t content_at;   /* where the first byte of the content belongs; it may lie outside after a split */
+    uaddr_t content_at;   /* address of the content's first byte; after a split it may lie outside the region */
     uint64_t content_bytes;
     uint64_t file_offset; /* of that byte in the file; congruent to content_at modulo PAGE_BYTES */
 };
@@ -47,7 +47,7 @@ struct vm_leaf {
     uint64_t groups; /* bit g: among entries 16 g .. 16 g + 15 there may be one that is not 0 */
 };
 
-#define VM_OWN_REGIONS 22U /* that lie in the vm's page */
+#define VM_OWN_REGIONS 22U /* regions that lie in the vm's page */
 #define VM_OWN_LEAVES 30U
 #define VM_REGION_CHUNKS ORDERED_CHUNKS(VM_REGIONS_MAX, sizeof(struct vm_region))
 #define VM_LEAF_CHUNKS ORDERED_CHUNKS(VM_LEAVES_MAX, sizeof(struct vm_leaf))
@@ -55,10 +55,10 @@ struct vm_leaf {
 struct vm {
     uint64_t page_count;           /* of all regions */
     uint64_t frame_count;          /* entries that are not 0 */
-    struct vm_region *last_region; /* where something was found last: most likely it is there again */
+    struct vm_region *last_region; /* where the last look-up ended: most likely the next ends there too */
     struct vm_leaf *last_leaf;
-    uint32_t ahead;   /* how many pages the last one that was new brought along, itself included */
-    uaddr_t expected; /* ... and the page behind them: a program that goes on will touch it next */
+    uint32_t ahead;   /* how many pages the last fault on a new page brought */
+    uaddr_t expected; /* the page behind those: a program that goes on touches it next */
     struct ordered regions, leaves;
     struct ordered_chunk region_chunks[VM_REGION_CHUNKS], leaf_chunks[VM_LEAF_CHUNKS];
     struct vm_region own_regions[VM_OWN_REGIONS];
@@ -66,19 +66,19 @@ struct vm {
 };
 _Static_assert(sizeof(struct vm) <= PAGE_BYTES, "a vm is one page");
 
-/* NULL: the page allocator has no page. */
+/* Make an empty vm. NULL: the page allocator has no page. */
 struct vm *vm_create(struct page_allocator *allocator);
 
-/* The leaves and the vm itself go back; whoever calls this has given back the frames, and all entries are 0. */
+/* Give back the leaves and the vm itself. The caller has given back the frames before, and all entries are 0. */
 void vm_destroy(struct page_allocator *allocator, struct vm *vm);
 
-/* Pages of the page allocator: its own, of its leaves, of what leads to regions and leaves. */
+/* Pages taken from the page allocator: the vm, its leaves, and chunks of regions and leaves. */
 uint64_t vm_record_count(const struct vm *vm);
 
-/* The region around `at`; NULL = none. It stays where it is until a region comes or goes. */
+/* The region around `at`. NULL: there is none. The pointer is valid until a region is added or removed. */
 struct vm_region *vm_find(struct vm *vm, uaddr_t at);
 
-/* The first region that ends behind `at`; NULL = none. */
+/* The first region that ends behind `at`. NULL: there is none. */
 struct vm_region *vm_next_region(const struct vm *vm, uaddr_t at);
 
 /* The region behind this one; behind NULL, the first. NULL = none. */
@@ -92,43 +92,58 @@ bool vm_is_free(const struct vm *vm, uaddr_t start, uaddr_t end);
 /* The lowest free range of so many bytes in [low, high); 0 = there is none. */
 uaddr_t vm_find_gap(const struct vm *vm, uint64_t bytes, uaddr_t low, uaddr_t high);
 
-/* Add a region; one like its neighbour joins it. Errors: E_EXISTS something is there; P_LIMIT there are VM_REGIONS_MAX; P_NO_MEMORY. */
+/*
+ * Add a region; if it is like its neighbour, it becomes a part of that.
+ * Errors: E_EXISTS something is there; P_LIMIT there are VM_REGIONS_MAX; P_NO_MEMORY.
+ */
 MUST_USE uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct vm_region *region);
 
-/* Make region borders of both ends of a range. Errors: as for vm_insert; nothing has changed then. */
+/* Make region borders at both ends of a range. Errors: as for vm_insert; nothing has changed then. */
 MUST_USE uint32_t vm_cut(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 
-/* Make one of two neighbours that are alike, of which one touches [start, end). False: there are none. *ret_file is the content
- * that both had. */
+/*
+ * Merge two neighbours that are alike, of which at least one touches [start, end). *ret_file is their file, which has
+ * one region fewer now. False: there are no such neighbours.
+ */
 bool vm_join(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file);
 
 /*
- * Let a range be taken out: only where it lies within one region, of which both ends stay, is a border made, at `end`.
- * *ret_file is the content of which there are two regions then, or NULL. Errors: as for vm_insert; nothing has changed then.
+ * Prepare vm_remove: where the range lies within one region and both ends of that stay, make a border at `end`.
+ * *ret_file: the file that has two regions instead of one now, or NULL. Errors: as for vm_insert; nothing has changed
+ * then.
  */
 MUST_USE uint32_t vm_prepare_removal(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end,
                                      struct vm_file **ret_file);
 
-/* Take a range out for which that was done: regions in it go, those that reach into it get shorter. Frames are the caller's affair. */
+/*
+ * Remove a range after vm_prepare_removal: regions in it go, those that reach into it get shorter. The caller sees to
+ * the frames.
+ */
 void vm_remove(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 
-/* Is all of [start, end) covered by regions? */
+/* Do regions cover all of [start, end)? */
 bool vm_covers(const struct vm *vm, uaddr_t start, uaddr_t end);
 
-/* The entry of a page; NULL = there is no leaf for it. */
+/* The entry of a page. NULL: there is no leaf for it. */
 uint32_t *vm_entry(struct vm *vm, uaddr_t at);
 
-/* The same, and a leaf is made; the entries of the pages behind it, up to a multiple of VM_GROUP_PAGES, follow.
- * Errors: P_LIMIT there are VM_LEAVES_MAX; P_NO_MEMORY. */
+/*
+ * The entry of a page, whose leaf is made if there is none. The entries of the pages behind it, up to a multiple of
+ * VM_GROUP_PAGES, lie behind it.
+ * Errors: P_LIMIT there are VM_LEAVES_MAX; P_NO_MEMORY.
+ */
 MUST_USE uint32_t vm_make_entry(struct page_allocator *allocator, struct vm *vm, uaddr_t at, uint32_t **ret_entry);
 
-/* Give back the leaves around a range in which there is nothing any more. */
+/* Give back the leaves around a range that hold no entries any more. */
 void vm_trim(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 
-/* The first page in [at, end) with a frame, or `end`. *ret_entry is its entry. */
+/* The first page in [at, end) that has a frame, or `end` if there is none. *ret_entry is its entry. */
 uaddr_t vm_next(struct vm *vm, uaddr_t at, uaddr_t end, uint32_t **ret_entry);
 
-/* The first of them and those that follow without a gap, in one leaf. count 0: there are none. */
+/*
+ * The first page in [at, end) that has a frame, with those that follow without a gap in one leaf. count 0: there is
+ * none.
+ */
 struct vm_pages {
     uaddr_t start, end;
     uint32_t count;

@@ -1,5 +1,5 @@
 /*
- * Files whose pages are mapped or copied: who holds one, and when its capability goes.
+ * Files whose pages are mapped or copied: their holders. The last one's end deletes the file's capability.
  */
 #pragma once
 
@@ -7,7 +7,7 @@
 
 #include "libsys/proto/protocol.h"
 
-/* An image file whose pages are mapped or copied: the Memory that the files server gave. */
+/* A file: the Memory that the files server gave. */
 struct vm_file {
     cap_t memory; /* 0 = the entry is free */
     struct vm_file *next_free;
@@ -16,15 +16,15 @@ struct vm_file {
     uint64_t size_bytes;
 };
 #define VM_FILES_MAX 4096U
-#define VM_FILES_MAPPED_MAX 2048U /* no more for programs that map them: the rest is for images, two a process */
+#define VM_FILES_MAPPED_MAX 2048U /* for programs that map files; the rest is for images, two a process */
 
 struct vm_files {
     struct vm_file entries[VM_FILES_MAX]; /* the first used_count have been in use */
     struct vm_file *free;
     uint32_t used_count;
-    uint32_t held_count; /* that have a holder */
+    uint32_t held_count; /* files that have a holder */
 };
 
-/* Note a file, with one holder; the capability belongs to it from now on. NULL: there are VM_FILES_MAX. */
+/* Add a file, with one holder; it owns the capability from now on. NULL: there are VM_FILES_MAX. */
 struct vm_file *vm_file_add(struct vm_files *files, cap_t memory, uint64_t offset_bytes, uint64_t size_bytes);
 void vm_file_drop(struct vm_files *files, struct vm_file *file);

@@ -1,11 +1,12 @@
 /*
- * Threads that wait at words of memory, by where the word is: in a page that fork shares (PROCESS_MAP_TOGETHER), by its frame, for
- * all processes that have the page; else by its address, for its process alone.
+ * Threads that wait at words of memory (futexes), by the place of the word. In a page that fork shares
+ * (PROCESS_MAP_TOGETHER) the place is the frame, for all processes that have the page; elsewhere it is the address, in
+ * one process.
  *
  *   words[hash of the place] --- thread --- thread        the longest waiting first
  *
- * What lies at an address may change while a thread waits there (unmap, map), so a place is looked up again when somebody wakes:
- * a thread waits at what its address means then.
+ * The memory at an address may change while a thread waits there (unmap, map). So each wake looks the places of waiting
+ * threads up again: a thread waits at the place that its address stands for then.
  */
 #pragma once
 
@@ -19,8 +20,8 @@ struct word {
 /* The word at an address of a process, which need not be mapped. */
 struct word word_at(struct process *process, uaddr_t at);
 
-/* The list of those that wait at this word, and others. */
+/* The list of the threads that wait at this word, and perhaps at others. */
 struct links *word_waiters(struct process_table *table, struct word word);
 
-/* The first that waits at just this word, from element `from` of its list on; NULL = none. */
+/* The first thread that waits at this very word, from element `from` of its list on. NULL: there is none. */
 struct process_thread *word_find_waiter(struct process_table *table, struct word word, struct links *from);

@@ -10,7 +10,7 @@ bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count)
     if (frames->region_count == FRAMES_REGIONS_MAX)
         return false;
     if (frames->region_count == 0)
-        frames->bit_count = 64; /* that no frame has the number FRAMES_NONE */
+        frames->bit_count = 64; /* so that no frame has the number FRAMES_NONE */
     frames->regions[frames->region_count++] = (struct frames_region){memory, page_count, frames->bit_count};
     frames->bit_count += (page_count / 64 + 1) * 64; /* at least one bit that stays taken follows */
     return true;
@@ -49,7 +49,7 @@ void frames_start(struct frames *frames, void *bookkeeping) {
     frames->pools_first = frames->pools_hint = frames->bit_count - frames->bit_count / POOLS_PART;
 }
 
-/* The last region whose capability is not above `memory` and whose first bit is not above `bit`: there is one. */
+/* The last region whose capability is not above `memory` and whose first bit is not above `bit`. There is one. */
 static uint32_t find_region(const struct frames *frames, cap_t memory, uint64_t bit) {
     uint32_t low = 0, high = frames->region_count;
     while (high - low > 1) {
@@ -100,7 +100,7 @@ static uint64_t find_bit(const struct frames *frames, uint64_t from, uint64_t en
     return end;
 }
 
-/* A run of free bits: the first of `wanted`, else the longest there is. count == 0: none is free. */
+/* A run of free bits: the first that has `wanted`, else the longest. count == 0: no bit is free. */
 struct bit_run {
     uint64_t first;
     uint64_t count;
@@ -121,7 +121,7 @@ static struct bit_run find_run(const struct frames *frames, uint64_t from, uint6
     return best;
 }
 
-/* A run that was found is taken; a hint that it was found from moves on if nothing before it is free. */
+/* Take a run that was found. The hint from which the search began moves on if nothing before the run is free. */
 static struct memory_run take_found(struct frames *frames, const struct bit_run *found, uint64_t *hint) {
     const struct frames_region *region = &frames->regions[find_region(frames, UINT64_MAX, found->first)];
     mark(frames, found->first, found->count, true);

@@ -1,6 +1,6 @@
 /*
- * The frame allocator: which frames of the memory this server was given are free, and how many processes hold each. A
- * bitmap, one bit a frame, region by region; a frame's number is that of its bit. Pure.
+ * The frame allocator: which frames of this server's memory are free, and how many processes hold each of the others. A
+ * bitmap with one bit a frame, region by region; the number of a frame is that of its bit. Pure.
  */
 #pragma once
 
@@ -26,20 +26,23 @@ struct frames {
     uint64_t bit_count;
     uint64_t managed_count;
     uint64_t free_count;
-    uint64_t floor;       /* so many stay free, whoever asks: the caller sets it for whom frames are taken */
+    uint64_t floor;       /* so many frames stay free; the caller sets it before each request (pressure_take_for) */
     uint64_t hint;        /* no frame below this bit is free */
     uint64_t pools_first; /* pools are taken from this bit on, while there is room ... */
     uint64_t pools_hint;  /* ... and no pool's frame between that and this one is free */
-    uint32_t last_region; /* where the last one asked for was: most likely the next is there, too */
+    uint32_t last_region; /* where the last lookup ended: most likely the next one ends there too */
 };
 
-/* Before frames_start: name a region; each `memory` is higher than the one before. False: there are FRAMES_REGIONS_MAX already. */
+/*
+ * Before frames_start: add a region; each `memory` is higher than the one before. False: there are FRAMES_REGIONS_MAX
+ * already.
+ */
 bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count);
 
-/* Bytes that the bitmap of all regions takes, and the count of further holders of each frame. */
+/* Bytes that frames_start needs, for the bitmap of all regions and the count of holders of each frame. */
 uint64_t frames_bookkeeping_bytes(const struct frames *frames);
 
-/* All frames are free from now on. bookkeeping: of that size, aligned to 8, zero. */
+/* Make all frames free. bookkeeping: frames_bookkeeping_bytes() bytes, aligned to 8, all zero. */
 void frames_start(struct frames *frames, void *bookkeeping);
 
 /* Take frames that are known to be free. */
@@ -52,8 +55,8 @@ void frames_reserve(struct frames *frames, const struct memory_run *run);
 bool frames_take(struct frames *frames, uint64_t wanted, uint64_t least, struct memory_run *ret_run);
 
 /*
- * The same for a kernel pool. These have a part of the memory to themselves as long as they fit into it: a frame that was a pool's
- * and is one's again need not be cleared by the kernel.
+ * Take frames for a kernel pool, like frames_take. Pools have a part of the memory to themselves as long as they fit
+ * into it: the kernel need not clear a frame that goes from one pool to the next.
  */
 bool frames_take_for_pool(struct frames *frames, uint64_t wanted, uint64_t least, struct memory_run *ret_run);
 
@@ -63,13 +66,13 @@ void frames_give(struct frames *frames, const struct memory_run *run);
 /* Single frames, by number, which several processes may hold. FRAMES_NONE: none is free above the floor. */
 #define FRAMES_NONE 0U
 uint32_t frames_take_one(struct frames *frames);
-/* One more holder. False: there are as many as can be. */
+/* Add a holder. False: the frame has as many as can be counted. */
 bool frames_share(struct frames *frames, uint32_t frame);
-uint32_t frames_others(const struct frames *frames, uint32_t frame); /* holders but one */
+uint32_t frames_others(const struct frames *frames, uint32_t frame); /* holders besides the first */
 bool frames_is_shared(const struct frames *frames, uint32_t frame);
-/* One holder fewer; the last gives the frame back. */
+/* Take away a holder; the last one's end frees the frame. */
 void frames_drop(struct frames *frames, uint32_t frame);
-/* Where it lies. */
+/* The run that consists of this frame. */
 struct memory_run frames_run_of(struct frames *frames, uint32_t frame);
 /* The number of a run's first frame. */
 uint32_t frames_number_of(const struct frames *frames, const struct memory_run *run);

@@ -12,7 +12,7 @@ static uint64_t key_at(const struct ordered *ordered, const struct ordered_chunk
     return *(const uint64_t *)(const void *)element_at(ordered, chunk, index);
 }
 
-/* The last chunk that begins with this key or one below; the first if there is none. */
+/* The last chunk whose first key is not above `key`; the first chunk if there is none. */
 static uint32_t find_chunk(const struct ordered *ordered, uint64_t key) {
     uint32_t low = 0, high = ordered->chunk_count;
     while (high - low > 1) {
@@ -25,7 +25,7 @@ static uint32_t find_chunk(const struct ordered *ordered, uint64_t key) {
     return low;
 }
 
-/* How many elements of a chunk have a key that is not above this. Mostly what comes goes to the end. */
+/* How many elements of a chunk have a key that is not above this. Most insertions are at the end. */
 static uint32_t count_to(const struct ordered *ordered, const struct ordered_chunk *chunk, uint64_t key) {
     uint32_t low = 0, high = chunk->count;
     if (high > 0 && key_at(ordered, chunk, high - 1) <= key)
@@ -72,7 +72,7 @@ static void remove_chunk(struct ordered *ordered, struct page_allocator *allocat
     memmove(chunk, chunk + 1, (ordered->chunk_count - number) * sizeof *chunk);
 }
 
-/* A chunk and the next are one if they fit, with room for one more. */
+/* Merge a chunk with the next one if they fit into one with room for one more element. */
 static void merge(struct ordered *ordered, struct page_allocator *allocator, uint32_t number) {
     if (number + 1 >= ordered->chunk_count)
         return;
@@ -85,8 +85,11 @@ static void merge(struct ordered *ordered, struct page_allocator *allocator, uin
     remove_chunk(ordered, allocator, number + 1);
 }
 
-/* A full chunk becomes two, or moves from the owner's room to a page. What comes in ascending order leaves full ones behind.
- * Out of line: where there is room, as mostly, it costs nothing. */
+/*
+ * Split a full chunk, or move it from the owner's room to a page. Insertions in ascending order leave full chunks
+ * behind.
+ * Out of line: mostly there is room, and then this costs nothing.
+ */
 __attribute__((noinline)) static bool make_room(struct ordered *ordered, struct page_allocator *allocator,
                                                 uint32_t number) {
     struct ordered_chunk *chunk = &ordered->chunks[number];

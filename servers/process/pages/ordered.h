@@ -1,12 +1,12 @@
 /*
- * Elements of one size, in ascending order of a key of 64 bits with which each of them begins: a B+-tree of two levels.
- * Pure, but for the pages that it takes from the page allocator.
+ * Elements of one size in ascending order of a 64-bit key, with which each begins: a B+-tree of two levels. Pure,
+ * except that it takes pages from the page allocator.
  *
  *   ordered -- chunks, ascending     where its elements are, and how many
  *                 `- elements        a page full at most
  *
- * As long as the owner's own room suffices there is one chunk, which lies there, and no page is taken. Pointers to
- * elements hold until the next one is inserted or removed.
+ * As long as the elements fit into the owner's own room, there is one chunk, which lies there, and no page is taken.
+ * Pointers to elements are valid until the next insertion or removal.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct ordered_chunk {
     uint32_t count; /* > 0 */
 };
 
-/* Two neighbouring chunks have at least as many elements as fit into one, so that so many suffice for `elements`. */
+/* Chunks that suffice for `elements`: two neighbouring chunks have at least as many elements as fit into one. */
 #define ORDERED_CHUNKS(elements, element_bytes) (2 * (elements) / (PAGE_BYTES / (element_bytes)) + 2)
 
 struct ordered {
@@ -34,7 +34,7 @@ struct ordered {
 /* The last element whose key is not above this. NULL: there is none. */
 void *ordered_floor(const struct ordered *ordered, uint64_t key);
 
-/* The last of all. NULL: there is none. */
+/* The last element. NULL: there is none. */
 static inline void *ordered_last(const struct ordered *ordered) {
     if (ordered->count == 0)
         return NULL;
@@ -54,17 +54,17 @@ static inline void *ordered_next(const struct ordered *ordered, const void *elem
 }
 
 /*
- * Room for one with this key, which none has yet: the key is there, the caller fills in the rest. Errors: P_LIMIT there are
+ * Insert an element with this key, which must be new; the caller fills in all but the key. Errors: P_LIMIT there are
  * count_max; P_NO_MEMORY.
  */
 MUST_USE uint32_t ordered_insert(struct ordered *ordered, struct page_allocator *allocator, uint64_t key,
                                  void **ret_element);
 
-/* Take out the one with this key, which is there. */
+/* Remove the element with this key, which must be there. */
 void ordered_remove(struct ordered *ordered, struct page_allocator *allocator, uint64_t key);
 
 /* Give back all pages. */
 void ordered_destroy(struct ordered *ordered, struct page_allocator *allocator);
 
-/* Pages that it has taken. */
+/* Pages taken from the page allocator. */
 uint64_t ordered_page_count(const struct ordered *ordered);

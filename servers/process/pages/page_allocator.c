@@ -46,7 +46,7 @@ static void push(struct spare_pages *spare, void *page, bool clean) {
     spare->count++;
 }
 
-/* One of the kind that is wanted, if there is one. *ret_clean: is it clean? */
+/* Take an unused page, of the wanted kind if there is one. *ret_clean: is it clean? */
 static void *pop(struct spare_pages *spare, bool wants_clean, bool *ret_clean) {
     *ret_clean = (wants_clean ? spare->clean : spare->other) != NULL ? wants_clean : !wants_clean;
     void **list = *ret_clean ? &spare->clean : &spare->other;

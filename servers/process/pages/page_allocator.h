@@ -1,8 +1,8 @@
 /*
- * Pages of the process server's own, for what it must remember: they lie in its address space from ALLOCATOR_AT on. The first
- * PAGE_ALLOCATOR_KEPT of them stay mapped, and are counted as free when nobody has them. Of the others a few stay while there is need
- * of them, so that one process more costs no mapping at any time, and none when the first ones are free again: a busy time
- * leaves nothing behind.
+ * Pages for the process server's own records, mapped in its address space from ALLOCATOR_AT on. The first
+ * PAGE_ALLOCATOR_KEPT pages stay mapped, and count as free while unused. Of the others, up to PAGE_ALLOCATOR_SPARE_MAX
+ * unused ones stay mapped while there is need of them, so that making and ending one more process costs no mapping.
+ * None of these stays once the first pages are free again: a busy time leaves nothing behind.
  */
 #pragma once
 
@@ -12,11 +12,11 @@
 #include "servers/process/pages/frames.h"
 
 #define PAGE_ALLOCATOR_PAGES_MAX 16384U
-#define PAGE_ALLOCATOR_RESERVE 256U /* the last ones, which are taken only while frames have no floor (pressure.h) */
+#define PAGE_ALLOCATOR_RESERVE 256U /* the last pages, taken only while frames have no floor (pressure.h) */
 #define PAGE_ALLOCATOR_KEPT 64U
 #define PAGE_ALLOCATOR_SPARE_MAX 12U /* what two processes need */
 
-/* Mapped pages that nobody has: lists through the first word of each. Clean ones are zero but for that word. */
+/* Unused mapped pages: lists through the first word of each. Clean ones are zero but for that word. */
 struct spare_pages {
     void *clean, *other;
     uint32_t count;
@@ -33,17 +33,23 @@ struct page_allocator {
     uint32_t frame[PAGE_ALLOCATOR_PAGES_MAX]; /* by page: FRAMES_NONE = not mapped */
 };
 
-/* Errors: P_NO_MEMORY there is not enough for the pages that are kept. */
+/* Errors: P_NO_MEMORY the frames do not suffice for the pages that are kept. */
 MUST_USE uint32_t page_allocator_init(struct page_allocator *allocator, struct frames *frames, cap_t space, uaddr_t at);
 
-/* A page, of which the first `zero_bytes` are zero. NULL: there is no memory, or there are PAGE_ALLOCATOR_PAGES_MAX, less PAGE_ALLOCATOR_RESERVE. */
+/*
+ * Take a page whose first `zero_bytes` are zero. NULL: there is no memory, or PAGE_ALLOCATOR_PAGES_MAX pages are in use
+ * (less PAGE_ALLOCATOR_RESERVE while frames have a floor).
+ */
 void *page_allocator_take(struct page_allocator *allocator, uint64_t zero_bytes);
 void page_allocator_give(struct page_allocator *allocator, void *page);
 
-/* One that is all zero: whoever takes it next need not clear it. It is kept for somebody who wants a whole page of zeroes. */
+/*
+ * Give back a page that is all zero, so that it need not be cleared. It is kept for a caller that wants a whole page of
+ * zeroes.
+ */
 void page_allocator_give_clean(struct page_allocator *allocator, void *page);
 
-/* Pages that are mapped and that nobody has. */
+/* Mapped pages that are not in use. */
 static inline uint32_t page_allocator_spare_count(const struct page_allocator *allocator) {
     return allocator->kept_spare.count + allocator->more_spare.count;
 }

@@ -38,7 +38,7 @@ static uint64_t segment_pages(const struct elf_plan *plan) {
     return pages;
 }
 
-/* Where a movable image goes: it fits there, as its plan was made within limits that leave room from `lowest` on. */
+/* Choose where a movable image goes. It fits: the plan's limits leave room from `lowest` on. */
 static uaddr_t choose_base(struct server_context *context, const struct elf_plan *plan, uaddr_t lowest) {
     uint64_t room = LAYOUT_IMAGE_END - lowest - plan->end;
     uint64_t spread = room < LAYOUT_IMAGE_SPREAD ? room : LAYOUT_IMAGE_SPREAD;
@@ -47,7 +47,7 @@ static uaddr_t choose_base(struct server_context *context, const struct elf_plan
     return lowest + random_next(&context->random) % (spread / plan->align + 1) * plan->align;
 }
 
-/* What the window shows is a plan, and a path of an interpreter, or neither. */
+/* Read plan and interpreter from the file in the window. On errors the image has neither. */
 static uint32_t read_plan(struct server_context *context, struct elf_image *image, uaddr_t lowest, char *reason) {
     const char *bytes = (const char *)context->window;
     struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - lowest};
@@ -82,7 +82,7 @@ void elf_image_none(struct elf_image *image) {
     image->file = NULL;
     image->mark = (struct image_mark){0};
     image->base = 0;
-    image->interpreter[0] = '\0'; /* the plan says nothing without a file */
+    image->interpreter[0] = '\0'; /* the plan means nothing without a file */
 }
 
 uint32_t elf_image_open(struct server_context *context, uint32_t owner, const char *path, uaddr_t lowest,
@@ -123,7 +123,7 @@ void elf_image_close(struct server_context *context, struct elf_image *image) {
 
 /* ---- segments ---- */
 
-/* Whole pages of a segment that no other segment shares: of `kind`. */
+/* Add whole pages of a segment that no other segment shares, as a region of this kind. */
 static uint32_t add_region(struct server_context *context, const struct elf_image *image,
                            const struct elf_segment *segment, uaddr_t start, uaddr_t end, enum process_map_kind kind,
                            struct incarnation *incarnation) {
@@ -142,7 +142,10 @@ static uint32_t add_region(struct server_context *context, const struct elf_imag
     return pager_add(context, incarnation, &region);
 }
 
-/* ... the file's own, but for what is written, and for a last page that shows zeroes behind the file's part. */
+/*
+ * Add whole pages of a segment that no other segment shares: mapped from the file, except pages of a writable segment,
+ * and those from the last one with content on if zeroes follow that.
+ */
 static uint32_t add_pages(struct server_context *context, const struct elf_image *image,
                           const struct elf_segment *segment, uaddr_t start, uaddr_t end,
                           struct incarnation *incarnation) {
@@ -158,7 +161,7 @@ static uint32_t add_pages(struct server_context *context, const struct elf_image
     return status;
 }
 
-/* What a segment has in a page is copied there. */
+/* Copy the part of a segment that lies in this page. */
 static uint32_t copy_part(struct server_context *context, const struct elf_image *image,
                           const struct elf_segment *segment, uaddr_t page, struct incarnation *incarnation) {
     uaddr_t at = image->base + segment->virt, start = at > page ? at : page;
@@ -169,7 +172,7 @@ static uint32_t copy_part(struct server_context *context, const struct elf_image
     return pager_write(context, incarnation, start, image->file->memory, offset, end - start);
 }
 
-/* A page that several segments share gets the parts and the rights of all of them. */
+/* Add a page that several segments share: it gets the content and the rights of all of them. */
 static uint32_t add_shared_page(struct server_context *context, const struct elf_image *image, uaddr_t page,
                                 struct incarnation *incarnation, char *reason) {
     struct vm_region region = {
@@ -194,7 +197,7 @@ static uint32_t add_shared_page(struct server_context *context, const struct elf
 uint32_t elf_image_map(struct server_context *context, const struct elf_image *image, struct incarnation *incarnation,
                        char *reason) {
     const struct elf_plan *plan = &image->plan;
-    uaddr_t done = 0; /* up to here pages are there */
+    uaddr_t done = 0; /* pages up to here have been added */
     incarnation->images.marks[incarnation->images.count++] = image->mark;
     uint32_t status = OK;
     for (uint32_t i = 0; status == OK && i < plan->segment_count; i++) {
@@ -209,5 +212,5 @@ uint32_t elf_image_map(struct server_context *context, const struct elf_image *i
         if (end > incarnation->break_start)
             incarnation->break_start = incarnation->break_end = end;
     }
-    return status; /* RELRO is for whoever relocates: a program at fixed addresses may do that, too (IRELATIVE) */
+    return status; /* RELRO is left to the code that relocates; fixed addresses may need that, too (IRELATIVE) */
 }

@@ -21,9 +21,9 @@ _Static_assert(OBJECTS_TABLE_SLOTS <= 1000, "a slot has three digits at most");
 
 /* A capability that the new program is to find. */
 struct given {
-    const char *name; /* among the strings, behind it `=` */
+    const char *name; /* in the strings; `=` follows it */
     uint8_t name_length;
-    uint16_t slot; /* where whoever asked has it; 0 = it is left out, since nothing lies there */
+    uint16_t slot; /* in the caller's table; 0 = it is left out, since nothing is there */
 };
 
 /* A program between the request and its first instruction. One at a time. */
@@ -31,7 +31,7 @@ struct new_program {
     char path[PROCESS_PATH_MAX + 1];
     struct strings strings;
     struct elf_image program;
-    struct elf_image interpreter; /* of the program, if it wants one: that is what runs */
+    struct elf_image interpreter; /* of the program, if it asks for one: the interpreter runs first */
     struct thread_registers entry;
     uint32_t given_count;
     struct given given[OBJECTS_GIVEN_MAX]; /* number i goes to slot OBJECTS_SLOT_GIVEN + i */
@@ -62,7 +62,7 @@ static uint32_t open_interpreter(struct server_context *context, struct new_prog
 }
 
 /*
- * Everything about the program that needs no process: strings, file, plan. Followed by close_image in any case.
+ * Prepare all of a program that needs no process: strings, file, plan. Call close_image afterwards, on errors too.
  * owner: as for open_file.
  */
 static uint32_t open_image(struct server_context *context, struct new_program *launch,
@@ -88,7 +88,7 @@ static uint32_t open_image(struct server_context *context, struct new_program *l
     return OK;
 }
 
-/* What the strings name. slot_limit: of the slots of whoever asked. */
+/* Read which capabilities the strings name. slot_limit: size of the table with their slots. */
 static uint32_t read_given(struct new_program *launch, cap_t slot_limit, char *reason) {
     const struct string_block *block = &launch->strings.capabilities;
     const char *entry = block->bytes;
@@ -112,7 +112,7 @@ static uint32_t read_given(struct new_program *launch, cap_t slot_limit, char *r
     return OK;
 }
 
-/* What is said of a capability that could not be passed on: one that is gone is left out (OK), a Reply is refused. */
+/* Judge a capability that was not passed on: one that is gone is left out (OK), a Reply is refused. */
 static uint32_t check_passed(struct given *given, uint32_t status, char *reason) {
     if (status == E_CAP) {
         given->slot = 0;
@@ -124,7 +124,7 @@ static uint32_t check_passed(struct given *given, uint32_t status, char *reason)
     return P_NO_CAPABILITY;
 }
 
-/* Notes are put together by hand, since there is one for each capability of each program. */
+/* Append to the notes: by hand, since each program gets a note for each of its capabilities. */
 static void put(struct new_program *launch, const char *bytes, size_t length) {
     memcpy(launch->notes + launch->note_block.length_bytes, bytes, length);
     launch->note_block.length_bytes += length;
@@ -149,7 +149,7 @@ static void add_cap_note(struct new_program *launch, const char *name, size_t na
     end_note(launch);
 }
 
-/* The environment strings of a program that begins in a thread of this number. */
+/* Write the environment strings of a program that begins in the thread with this number. */
 static void write_notes(struct new_program *launch, uint32_t number) {
     launch->note_block = (struct string_block){launch->notes, 0, 0};
     add_cap_note(launch, "process", sizeof "process" - 1, objects_process_slot(number));
@@ -206,7 +206,7 @@ static uint32_t build_stack(struct server_context *context, struct new_program *
     return status == OK ? pager_bring(context, incarnation, launch->entry.rsp - 8, MEMORY_WRITE) : status;
 }
 
-/* The new program's space, complete. */
+/* Build the new program's whole address space. */
 static uint32_t build_incarnation(struct server_context *context, struct new_program *launch,
                                   const struct process_thread *thread, struct incarnation *incarnation, char *reason) {
     uint32_t status = incarnation_create(context, incarnation);
@@ -215,7 +215,7 @@ static uint32_t build_incarnation(struct server_context *context, struct new_pro
     uaddr_t message = objects_message_at(incarnation, thread_number(thread));
     if (status == OK && launch->interpreter.file != NULL)
         status = elf_image_map(context, &launch->interpreter, incarnation, reason);
-    incarnation->break_start = incarnation->break_end = 0; /* the heap is behind the program */
+    incarnation->break_start = incarnation->break_end = 0; /* the heap begins behind the program */
     if (status == OK)
         status = elf_image_map(context, &launch->program, incarnation, reason);
     if (status == OK)
@@ -225,7 +225,7 @@ static uint32_t build_incarnation(struct server_context *context, struct new_pro
                           incarnation->pages_max);
         return P_LIMIT;
     }
-    if (status == OK) { /* an entry that may not be run is for the handover to refuse */
+    if (status == OK) { /* the handover refuses an entry that may not be executed */
         uint32_t brought = pager_bring(context, incarnation, launch->entry.rip, MEMORY_EXECUTE);
         status = brought == P_ADDRESS ? OK : brought;
     }
@@ -245,8 +245,10 @@ static uint32_t hand_over(const struct new_program *launch, cap_t thread, cap_t 
     return E_AUDIT;
 }
 
-/* What the strings name goes to a new process. One that is gone is left out: a shell that passes on all it has must go on starting
- * programs when a server has ended. */
+/*
+ * Pass the capabilities that the strings name to a new process. One that is gone is left out: a shell passes on all
+ * that it has, and must still start programs when a server has ended.
+ */
 static uint32_t pass_given(struct server_context *context, struct new_program *of, struct process *from,
                            struct process *to, char *reason) {
     uint32_t status = OK;
@@ -264,7 +266,7 @@ static void undo(struct server_context *context, struct process *process) {
     process_forget(&context->processes, process);
 }
 
-/* A process with its objects and one thread, of this number. There is no trace of it on failure. */
+/* Make a process with its objects and one thread, of this number. On failure nothing of it stays. */
 static uint32_t begin(struct server_context *context, uint32_t parent, uint32_t number, struct process **ret_process,
                       struct process_thread **ret_thread, char *reason) {
     uint32_t status =
@@ -319,13 +321,13 @@ uint32_t launch_spawn(struct server_context *context, struct process *parent, co
     return OK;
 }
 
-/* Copies of what the strings name and does not lie where it will be, in slots of this server. */
+/* Copy capabilities that the strings name, and that change their slots, to slots of this server. */
 static uint32_t hold_given(struct new_program *of, const struct process_objects *objects, cap_t *held, char *reason) {
     uint32_t status = OK;
     for (uint32_t i = 0; status == OK && i < of->given_count; i++) {
         struct given *given = &of->given[i];
         if (given->slot == OBJECTS_SLOT_GIVEN + i)
-            continue; /* it stays, if anything is there */
+            continue; /* it stays where it is, if it is there */
         held[i] = slot_take();
         if (held[i] == 0)
             return P_LIMIT;
@@ -340,13 +342,13 @@ static void drop_held(const struct new_program *of, cap_t *held) {
         slot_drop(&held[i]);
 }
 
-/* Does what lies in this slot stay there? */
+/* Does the capability in this slot stay where it is? */
 static bool stays(const struct new_program *of, cap_t slot, cap_t process_slot) {
     cap_t i = slot - OBJECTS_SLOT_GIVEN;
     return slot >= OBJECTS_SLOT_GIVEN ? i < of->given_count && of->given[i].slot == slot : slot == process_slot;
 }
 
-/* What the new program is not to have goes, and the rest to its place. */
+/* Delete capabilities that the new program is not to have, and move the others to their slots. */
 static void keep_given(const struct new_program *of, struct process_objects *objects, cap_t process_slot, cap_t *held) {
     uint16_t slots[OBJECTS_GIVEN_MAX];
     cap_t slot = 0;
@@ -359,13 +361,13 @@ static void keep_given(const struct new_program *of, struct process_objects *obj
     for (uint32_t i = 0; i < of->given_count; i++) {
         slots[i] = of->given[i].slot;
         if (held[i] != 0)
-            (void)sys_cap_move(objects->table, OBJECTS_SLOT_GIVEN + i, held[i]); /* not if it has died meanwhile */
+            (void)sys_cap_move(objects->table, OBJECTS_SLOT_GIVEN + i, held[i]); /* fails if it has died meanwhile */
     }
     objects_move_identities(objects, slots, of->given_count);
     drop_held(of, held);
 }
 
-/* Stop all threads of a process but one, or let them go on. */
+/* Stop all threads of the process except `caller`. resume_siblings undoes that. */
 static uint32_t stop_siblings(struct process_thread *caller) {
     uint32_t status = OK;
     for (struct process_thread *at = thread_next(caller->process, NULL); status == OK && at != NULL;
@@ -397,7 +399,7 @@ static void end_siblings(struct server_context *context, struct process_thread *
     objects_drop_numbers(context, process, caller);
 }
 
-/* What is known of a process that has become another program. */
+/* Forget the state of a process and its thread that belonged to the old program. */
 static void forget_program(struct process *process, struct process_thread *caller) {
     signals_after_exec(&process->signals);
     caller->pending = 0;
@@ -487,7 +489,7 @@ uint32_t launch_fork(struct server_context *context, struct process_thread *call
         return status;
     }
     memcpy(child->name, parent->name, sizeof child->name);
-    thread->id = caller->id; /* as its memory has it */
+    thread->id = caller->id; /* the copied memory knows it by this id */
     child->signals = parent->signals;
     child->signals.pending = 0;
     thread->masked = caller->masked;

@@ -2,7 +2,7 @@
 
 #include "libsys/string.h"
 
-/* Cut the first `count` strings off *rest, which has as many. */
+/* Cut the first `count` strings off *rest, which has at least as many. */
 static struct string_block cut(struct string_block *rest, uint64_t count) {
     struct string_block block = {rest->bytes, 0, count};
     for (uint64_t i = 0; i < count; i++)
@@ -13,12 +13,15 @@ static struct string_block cut(struct string_block *rest, uint64_t count) {
     return block;
 }
 
-/* Entries that would tell a program about capabilities it has not got. */
+/*
+ * Is this an environment entry that the server writes itself? It would tell of capabilities that the program has not
+ * got.
+ */
 static bool is_private(const char *entry) {
     return strncmp(entry, "cap:", 4) == 0 || strncmp(entry, "size:", 5) == 0 || strncmp(entry, "slots=", 6) == 0;
 }
 
-/* Leave private entries out of an environment that lies at `bytes`. */
+/* Copy an environment to `bytes`, where it may lie already, without private entries. */
 static struct string_block pack(char *bytes, const struct string_block *block) {
     struct string_block packed = {bytes, 0, 0};
     uint64_t offset = 0;

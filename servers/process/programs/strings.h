@@ -13,8 +13,8 @@ struct strings {
 };
 
 /*
- * Divide `length_bytes` bytes. The environment is packed in place. False: there are not just as many zero-terminated
- * strings as announced, or more than PROCESS_STRINGS_MAX.
+ * Divide `length_bytes` bytes of strings. The environment is packed in place. False: the number of zero-terminated
+ * strings is not the announced one, or is above PROCESS_STRINGS_MAX.
  */
 bool strings_divide(char *bytes, uint64_t length_bytes, const struct process_strings *announced,
                     struct strings *ret_strings);

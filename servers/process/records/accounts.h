@@ -1,6 +1,6 @@
 /*
- * How many processes there may be: each counts in an account, and in those above it. A process that sets a limit for itself gets
- * an account of its own, in which its later children count, too, wherever they go. Pure.
+ * Limits on the number of processes. A process counts in one account and in all accounts above it. A process that sets
+ * a limit for itself gets an account of its own; children that it makes later count there too, wherever they go. Pure.
  */
 #pragma once
 
@@ -12,9 +12,9 @@
 #define ACCOUNTS_MAX 64U
 
 struct account {
-    uint32_t above; /* number of the account in which this one counts; 0 is above all */
-    uint32_t owner; /* pid of who set the limit */
-    uint32_t count; /* processes; 0 = the account is free, but for account 0 */
+    uint32_t above; /* number of the account in which this one counts; account 0 is above all others */
+    uint32_t owner; /* pid of the process that set the limit */
+    uint32_t count; /* of processes; 0: the account is free (account 0 never is) */
     uint64_t most;
 };
 
@@ -31,5 +31,8 @@ void accounts_leave(struct accounts *accounts, uint32_t number);
 /* Does whoever counts in account `number` count in `above`, too? */
 bool accounts_counts_in(const struct accounts *accounts, uint32_t number, uint32_t above);
 
-/* Process `pid`, which counts in *number, wants at most so many. Errors: P_LIMIT there are ACCOUNTS_MAX. */
+/*
+ * Limit process `pid`, which counts in account *number, to `most` processes. Errors: P_LIMIT all ACCOUNTS_MAX accounts
+ * are in use.
+ */
 MUST_USE uint32_t accounts_limit(struct accounts *accounts, uint32_t *number, uint32_t pid, uint64_t most);

@@ -9,7 +9,7 @@ bool foreground_may_name(const struct process_table *table, const struct process
 void foreground_name(struct process_table *table, struct process *caller, uint32_t group) {
     table->foreground = group;
     caller->named = group;
-    table->keys = 0; /* it may be one that goes on after a stop */
+    table->keys = 0; /* the group may be a stopped job that goes on: earlier keys were not for it */
 }
 
 uint64_t foreground_start(struct process_table *table, struct process *caller, const struct process *child) {
@@ -26,12 +26,15 @@ void foreground_note_key(struct process_table *table, uint64_t signal) {
     table->keys |= signal_bit(signal);
 }
 
-/* It lives in the terminal's session, and has named this group. */
+/* Is the process alive, in the terminal's session, and has it named this group? */
 static bool has_named(const struct process *process, uint32_t group) {
     return process != NULL && !process->ended && process->named == group && foreground_has_session(process);
 }
 
-/* Mostly the parent of the last one, a shell. It is another one where that was an orphan. */
+/*
+ * The process that named `group`, whose last process was `last`: mostly the parent of `last`, a shell. If `last` was an
+ * orphan, it is another process.
+ */
 static const struct process *find_namer(const struct process_table *table, const struct process *last, uint32_t group) {
     const struct process *parent = process_parent(table, last);
     for (uint32_t i = 0; i < PROCESS_MAX && !has_named(parent, group); i++)

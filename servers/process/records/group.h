@@ -1,20 +1,20 @@
 /*
- * Groups of processes (jobs, for a shell): who is in one, and who holds it. Pure.
+ * Groups of processes (jobs, for a shell): the members of a group, and the parents that hold it. Pure.
  */
 #pragma once
 
 #include "servers/process/records/table.h"
 
-/* The processes of a group in turn: the next after `last`, NULL = the first. NULL: there is no further one. */
+/* The processes of a group in turn: the one after `last`, or the first if `last` is NULL. NULL: there is none left. */
 struct process *process_next_in_group(const struct process_table *table, uint32_t group, const struct process *last);
 
-/* Is any process of this group left? ... in this session, if only one that has ended? */
+/* Has this group a member that is alive or not yet waited for? */
 bool process_group_exists(const struct process_table *table, uint32_t group);
 
 /*
- * Is there nobody left who would let a stopped member go on? A group is held by a living parent of a member, in the same session but
- * in another group: in practice a shell with its jobs. That of process 1 is held by nobody.
- * Source: POSIX, "Orphaned Process Group". Cost: the members of the group.
+ * Is no process left that would let a stopped member go on? A living parent of a member holds a group if it is in the
+ * same session but in another group: in practice, a shell holds its jobs. Nothing holds the group of process 1.
+ * Source: POSIX, "Orphaned Process Group". Cost: O(members of the group).
  */
 bool process_group_is_orphaned(const struct process_table *table, uint32_t group);
 bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session);

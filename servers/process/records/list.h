@@ -1,6 +1,6 @@
 /*
- * Lists that go through their elements: circular, with the head as one more element. An element that is in no list is a
- * list of its own. Pure.
+ * Circular lists whose links lie in the elements; the head is one more pair of links. An element that is in no list is
+ * a list of its own. Pure.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ static inline void list_init(struct links *list) { *list = (struct links){list, 
 
 static inline bool list_is_empty(const struct links *list) { return list->next == list; }
 
-/* At the end. */
+/* Add an element at the end. */
 static inline void list_add(struct links *head, struct links *element) {
     *element = (struct links){head, head->previous};
     head->previous->next = element;
@@ -32,7 +32,7 @@ static inline void list_remove(struct links *element) {
     list_init(element);
 }
 
-/* Out of one list, to the end of another. */
+/* Move an element from the list it is in to the end of another. */
 static inline void list_move(struct links *head, struct links *element) {
     list_remove(element);
     list_add(head, element);

@@ -3,11 +3,14 @@
 #include "libsys/string.h"
 #include "servers/process/records/foreground.h"
 
-#define PID_LAST 0x7fffffffU /* then they start over */
+#define PID_LAST 0x7fffffffU /* then pids start over */
 
 /* ---- begin and end ---- */
 
-/* A group or session may have outlived the process whose number it has: another one would lead it unawares. */
+/*
+ * Does a group or session have this number? It may have outlived the process whose pid it was; a new process with this
+ * pid would lead it unawares.
+ */
 static bool is_group_or_session(const struct process_table *table, uint32_t number) {
     for (uint32_t i = 0; i < PROCESS_MAX; i++) {
         const struct process *process = table->entries[i];
@@ -127,7 +130,7 @@ void process_note_signals(struct process_table *table, struct process *process) 
 
 /* ---- family ---- */
 
-/* Is `pid` among the ancestors of `process`? Parents are older than their children, so the chain ends. */
+/* Is `pid` an ancestor of `process`? Parents are older than their children, so the chain ends. */
 static bool descends_from(const struct process_table *table, const struct process *process, uint32_t pid) {
     for (const struct process *at = process; at != NULL && at->parent != 0; at = process_find(table, at->parent))
         if (at->parent == pid)
@@ -147,7 +150,10 @@ bool process_may_signal(const struct process_table *table, const struct process 
     return caller->session == target->session || process_may_act(table, caller, target);
 }
 
-/* Somebody who held it has ended: with a stopped member, all of it is to hear that nobody will let that go on. */
+/*
+ * A process that held this group has ended. If the group is orphaned now and has a stopped member, all members are to
+ * get HUP and CONT, since no process would let that member go on.
+ */
 static void hang_up(struct process_table *table, uint32_t group) {
     struct process *at = process_next_in_group(table, group, NULL);
     while (at != NULL && (at->ended || !at->halted))
@@ -162,7 +168,7 @@ static void hang_up(struct process_table *table, uint32_t group) {
     }
 }
 
-/* They have no parent that would wait for them any more. */
+/* Make orphans of these children: no parent waits for them any more. */
 static void make_orphans(struct process_table *table, const struct process *parent, struct links *children) {
     while (!list_is_empty(children)) {
         struct process *child = LIST_OWNER(children->next, struct process, sibling);
@@ -209,7 +215,7 @@ void process_add_news(struct process_table *table, struct process *process, uint
         note_news(table, parent, process);
 }
 
-/* Is a wait for `pid` for this child? */
+/* Does a wait for `pid` include this child? */
 static bool is_for(uint64_t pid, const struct process *child) {
     if (PROCESS_NAMES_GROUP(pid))
         return child->group == (uint32_t)pid;

@@ -1,6 +1,6 @@
 #include "servers/process/records/thread.h"
 
-/* The last ones are for process 1, and for a child of it to begin. */
+/* Is a thread left for this process? The last ones are for process 1, and for its children to begin with. */
 static bool is_one_left(const struct process_table *table, const struct process *process) {
     if (table->thread_count < PROCESS_ALL_THREADS_MAX - PROCESS_RESERVE)
         return true;
@@ -22,7 +22,7 @@ uint32_t thread_begin(struct process_table *table, struct process *process, uint
             return P_NO_MEMORY;
     }
     struct process_thread *thread = thread_at(process, number);
-    uint32_t frame = thread->message_frame; /* which stays, as does the generation of ids */
+    uint32_t frame = thread->message_frame; /* the message frame stays, and the id goes on from the last one */
     uint32_t id = thread->process == NULL ? number : thread->id + PROCESS_THREADS_MAX;
     *thread = (struct process_thread){
         .process = process, .id = id & INT32_MAX, .message_frame = frame, .wake = {.kind = WAKE_THREAD}};

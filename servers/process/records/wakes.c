@@ -7,7 +7,7 @@ static void put(struct wakes *wakes, uint32_t position, struct wake *wake) {
     wake->position = position;
 }
 
-/* There is a gap at `position`: fill it with `wake`, or with what has to lie above or below it. */
+/* Fill the gap at `position` with `wake`, or with the timers that belong above or below it. */
 static void settle(struct wakes *wakes, uint32_t position, struct wake *wake) {
     for (; position > 1 && wakes->heap[position / 2]->at_ns > wake->at_ns; position /= 2)
         put(wakes, position, wakes->heap[position / 2]);

@@ -1,6 +1,5 @@
 /*
- * What is to happen at a time: a binary heap of all that waits for one, so that neither the next one nor a change of one
- * costs more for the number of sleepers. Pure.
+ * Timers, in a binary heap: finding the next one costs O(1), changing one O(log n). Pure.
  */
 #pragma once
 
@@ -16,7 +15,7 @@ enum wake_kind {
     WAKE_LIMIT,  /* a process may have used all the time that it has (struct process) */
 };
 
-/* Part of what it wakes. position 0: it waits for nothing, as after zeroing. */
+/* One timer, a member of the structure that it wakes. position 0, as after zeroing: it is not set. */
 struct wake {
     uint64_t at_ns;
     uint32_t position; /* in the heap, from 1 on */
@@ -28,18 +27,21 @@ struct wakes {
     struct wake *heap[WAKES_MAX + 1]; /* 1..count; each is no later than those at twice its position */
 };
 
-/* Let it be at this time; DEADLINE_NEVER: not at all. Whoever has more than WAKES_MAX of them counts them before. */
+/*
+ * Set a timer to this time; DEADLINE_NEVER: it is not set any more. The caller makes sure that at most WAKES_MAX are
+ * set.
+ */
 void wakes_set(struct wakes *wakes, struct wake *wake, uint64_t at_ns);
 
-/* When it will be; DEADLINE_NEVER = not at all. */
+/* The time of a timer; DEADLINE_NEVER: it is not set. */
 static inline uint64_t wakes_time(const struct wake *wake) {
     return wake->position != 0 ? wake->at_ns : DEADLINE_NEVER;
 }
 
-/* When the next one is. */
+/* The time of the next timer; DEADLINE_NEVER: none is set. */
 static inline uint64_t wakes_next(const struct wakes *wakes) {
     return wakes->count > 0 ? wakes->heap[1]->at_ns : DEADLINE_NEVER;
 }
 
-/* Take out one whose time has come. NULL: there is none. */
+/* Take out a timer whose time has come. NULL: there is none. */
 struct wake *wakes_take(struct wakes *wakes, uint64_t now_ns);
