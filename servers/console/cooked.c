@@ -15,7 +15,7 @@ static bool is_control(uint8_t byte) { return (byte < ' ' && byte != KEY_TAB) ||
 /* UTF-8: a byte that continues a character takes no column. */
 static bool is_continuation(uint8_t byte) { return (byte & 0xc0U) == 0x80U; }
 
-/* A tab as one blank and a control key as `^X`, so that each can be erased again. */
+/* Show a tab as one blank and a control key as `^X`, so that each can be erased again. */
 static void show_byte(uint8_t byte, cooked_show *show, void *context) {
     const uint8_t control[] = {'^', byte ^ 0x40U};
     const uint8_t plain = byte == KEY_TAB ? ' ' : byte;
@@ -25,7 +25,7 @@ static void show_byte(uint8_t byte, cooked_show *show, void *context) {
         show(context, &plain, 1);
 }
 
-/* The last character, with all bytes of it. */
+/* Erase the last character, with all its bytes. */
 static void erase(struct cooked *line, cooked_show *show, void *context) {
     static const uint8_t back[] = {'\b', ' ', '\b'};
     while (line->length > 1 && is_continuation(line->bytes[line->length - 1]))

@@ -1,9 +1,10 @@
 /*
- * The line that is being typed to a program: what becomes of its keys until somebody may read it.
+ * The line that is being typed to a program: its editing, until readers may have it.
  *
  *     keys --> bytes[0 .. length), which Backspace and Ctrl-U change --Enter, Ctrl-D, or full--> complete --> readers
  *
- * Enter ends the line by LF. Ctrl-D ends it where it is: readers get the bytes before, and none mean the end of input.
+ * Enter ends the line by LF. Ctrl-D ends it where it is: readers get the bytes before it; no bytes mean the end of
+ * input.
  */
 #pragma once
 
@@ -14,14 +15,14 @@
 #define COOKED_BYTES_MAX 1024U /* a longer line comes in pieces */
 
 struct cooked {
-    bool complete;     /* it is the readers'; no key may come */
+    bool complete;     /* readers may have it, and it takes no more keys */
     bool after_return; /* the last key was CR: an LF that follows belongs to it */
     size_t length;
-    size_t taken; /* readers have had so many of them */
+    size_t taken; /* bytes that readers have taken */
     uint8_t bytes[COOKED_BYTES_MAX];
 };
 
-/* How a line shows what is typed. */
+/* Shows what is typed. */
 typedef void cooked_show(void *context, const uint8_t *bytes, size_t length);
 
 /* Take a key into a line that is not complete. */

@@ -1,5 +1,5 @@
 /*
- * The console server: one 16550 UART, protocol `console`. terminal.c thinks; here its wires are connected.
+ * The console server: one 16550 UART, protocol `console`. terminal.c decides; this file connects it with the system.
  *
  *     console [FIRST_PORT]     default 0x3f8, COM1
  */
@@ -22,7 +22,7 @@ enum operation {
 };
 
 #define COM1_FIRST_PORT 0x3f8U
-#define EVENT_UART 1U /* bit of `events`: the UART's interrupt, or our own reminder to go on serving it */
+#define EVENT_UART 1U /* bit of `events`: the UART's interrupt, or this server's reminder to go on serving it */
 #define FLUSH_LOOK_NS 100000U
 #define INTERRUPT_BITS 1U /* of `interrupt`: Ctrl-C, ... */
 #define SUSPEND_BITS 4U   /* ... Ctrl-Z */
@@ -36,7 +36,7 @@ static struct wires wires;
 static struct server server;
 static struct terminal terminal;
 
-/* Ports the manifest did not grant read as absent: the UART's own check finds out. */
+/* Ports that the manifest did not grant read as absent: uart_start then finds no chip. */
 static uint8_t read_register(void *context, unsigned index) {
     (void)context;
     struct result result = sys_port_read(wires.ports, wires.first_port + index, 1);
@@ -76,7 +76,7 @@ static bool waits(void *context, cap_t reply) {
 
 static void raise_interrupt(void *context) {
     (void)context;
-    (void)sys_signal_raise(wires.interrupt, INTERRUPT_BITS); /* without a process server there is nobody to stop */
+    (void)sys_signal_raise(wires.interrupt, INTERRUPT_BITS); /* without a process server there is no process to stop */
 }
 
 static void raise_suspend(void *context) {
@@ -84,9 +84,9 @@ static void raise_suspend(void *context) {
     (void)sys_signal_raise(wires.interrupt, SUSPEND_BITS);
 }
 
-/* ---- those who have to wait ---- */
+/* ---- clients that wait ---- */
 
-/* The program has as many waiting already as are left for all others. */
+/* Refuse to let a client wait: its process has as many places as are left for all others. */
 static uint32_t refuse(cap_t slot, enum operation operation) {
     (void)server_answer(&server, slot, operation, P_CROWDED, NULL); /* it may be gone */
     return SERVER_DEFERRED;
@@ -177,7 +177,10 @@ static uint32_t console_serve_flush(struct server_call *call, const struct conso
     return SERVER_DEFERRED;
 }
 
-/* The UART tells when its buffer is empty, not when the last bit is sent: until then we look again and again. */
+/*
+ * Answer clients that flush. The UART tells when its FIFO is empty, not when the last bit is sent: so a timer repeats
+ * this.
+ */
 static void answer_flushers(void) {
     if (!terminal_answer_flushers(&terminal))
         (void)sys_signal_timer(wires.events, EVENT_UART, sys_clock_read().value + FLUSH_LOOK_NS);
@@ -185,7 +188,8 @@ static void answer_flushers(void) {
 
 /*
  * The acknowledgement lets the line interrupt again, but an edge that came before it is lost: hence the second look at
- * the UART. If that finds no end, a timer that is due at once brings us back after the clients had their turn.
+ * the UART. If the UART still has work then, a timer that is due at once repeats this after the clients have had their
+ * turn.
  */
 static void serve_interrupt(void) {
     (void)terminal_progress(&terminal);

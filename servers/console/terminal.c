@@ -10,10 +10,10 @@
 #define HOLD_BACK_BYTES (TERMINAL_INPUT_BYTES / 4 * 3)
 #define GO_ON_BYTES (TERMINAL_INPUT_BYTES / 4)
 
-/* XON and XOFF are the console's own words: a program that prints them would stop the other side. */
+/* Is this byte sent on? XON and XOFF are the console's own: a program that prints them would stop the other side. */
 static bool is_shown(uint8_t byte) { return byte != XON && byte != XOFF; }
 
-/* The places that these bytes take in the output ring: a line feed takes two. */
+/* Places that these bytes take in the output ring: a line feed takes two. */
 static size_t places_for(const struct terminal *terminal, const uint8_t *bytes, size_t length) {
     size_t places = 0;
     uint8_t last = terminal->last_output;
@@ -31,7 +31,7 @@ static bool fits(const struct terminal *terminal, const uint8_t *bytes, size_t l
 }
 _Static_assert(2 * CONSOLE_BYTES_MAX <= TERMINAL_OUTPUT_BYTES, "each write fits some time");
 
-/* Move bytes to the output ring, which they fit. */
+/* Add bytes to the output ring, which has room for them. */
 static void add_output(struct terminal *terminal, const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) {
         if (!is_shown(bytes[i]))
@@ -43,14 +43,16 @@ static void add_output(struct terminal *terminal, const uint8_t *bytes, size_t l
     }
 }
 
-/* What does not fit a full ring is not shown. */
+/* Show what is typed, if the output ring has room for it. */
 static void show(void *context, const uint8_t *bytes, size_t length) {
     if (fits(context, bytes, length))
         add_output(context, bytes, length);
 }
 
-/* Let the UART fill its receive FIFO only while its bytes are wanted: in raw mode what is typed too fast waits outside.
- * In foreground mode it does not, or Ctrl-C would wait too. */
+/*
+ * Let the UART fill its receive FIFO only while there is room: in raw mode keys that come too fast wait outside. In
+ * foreground mode they don't, since Ctrl-C would wait, too.
+ */
 static void update_receive(struct terminal *terminal) {
     uart_receive(&terminal->uart, terminal->mode == CONSOLE_FOREGROUND || ring_free(&terminal->input) > 0);
 }
@@ -65,21 +67,24 @@ static void interrupt(struct terminal *terminal) {
     terminal->clients->interrupt(terminal->clients->context);
 }
 
-/* ---- queues of those who wait ---- */
+/* ---- queues of waiting clients ---- */
 
 static void queue_init(struct terminal_queue *queue) {
     quota_init(&queue->quota, queue->owners, TERMINAL_WAITERS_MAX);
     queue->count = 0;
 }
 
-/* After its answer. */
+/* Remove a waiter, after its answer. */
 static void queue_remove(struct terminal_queue *queue, size_t i) {
     quota_give(&queue->quota, queue->waiters[i].owner);
     queue->count--;
     memmove(&queue->waiters[i], &queue->waiters[i + 1], (queue->count - i) * sizeof queue->waiters[0]);
 }
 
-/* A process may have ended. A call that was taken back is made again: what is left of it must not take the places of all. */
+/*
+ * Remove waiters whose process has ended or has taken its call back. The latter calls again, and its old places must
+ * not add up.
+ */
 static void queue_forget_gone(const struct terminal *terminal, struct terminal_queue *queue) {
     for (size_t i = 0; i < queue->count;) {
         if (terminal->clients->waits(terminal->clients->context, queue->waiters[i].reply))
@@ -89,7 +94,7 @@ static void queue_forget_gone(const struct terminal *terminal, struct terminal_q
     }
 }
 
-/* NULL: there is no place for it. */
+/* Add a waiter. NULL: there is no place for it. */
 static struct terminal_waiter *queue_add(const struct terminal *terminal, struct terminal_queue *queue, uint64_t badge,
                                          cap_t reply) {
     bool is_first = queue != &terminal->readers && IDENTITY_GROUP(badge) == terminal->foreground;
@@ -113,7 +118,10 @@ static void refuse_read(struct terminal *terminal, size_t i, uint32_t status) {
     queue_remove(&terminal->readers, i);
 }
 
-/* A program that stops while it waits to read would get what is typed for another one. It asks again when it goes on. */
+/*
+ * A stopped program must not get what is typed for another: its reads are answered without bytes (E_CANCEL), and it
+ * asks again when it goes on.
+ */
 static void suspend(struct terminal *terminal) {
     struct terminal_queue *readers = &terminal->readers;
     show_key(terminal, 'Z');
@@ -126,8 +134,10 @@ static void suspend(struct terminal *terminal) {
     }
 }
 
-/* In foreground mode some keys act. What was typed before, `ahead` bytes of the ring, was for the program that is
- * stopped by them. */
+/*
+ * Act on Ctrl-C and Ctrl-Z, in foreground mode. What was typed before, `ahead` bytes of the ring, was for the program
+ * that the key stops, and is dropped.
+ */
 static bool act(struct terminal *terminal, uint8_t key, size_t ahead) {
     if (key != KEY_INTERRUPT && key != KEY_SUSPEND)
         return false;
@@ -140,7 +150,10 @@ static bool act(struct terminal *terminal, uint8_t key, size_t ahead) {
     return true;
 }
 
-/* Ctrl-C right behind Enter finds the shell at its prompt. It was meant for the command. */
+/*
+ * Act on such keys in the ring: a Ctrl-C typed right after Enter, when the shell still had its prompt, was meant for
+ * the command.
+ */
 static void act_on_ring(struct terminal *terminal) {
     for (size_t i = ring_used(&terminal->input); i > 0; i--)
         if (act(terminal, ring_peek(&terminal->input, i - 1), i))
@@ -172,7 +185,10 @@ static int next_to_send(void *context) {
     return ring_used(&terminal->output) == 0 ? -1 : ring_take(&terminal->output);
 }
 
-/* Some sides heed it, and lose nothing; what the others send is dropped or held back when the ring is full. */
+/*
+ * Send XOFF or XON. Sides that heed it lose nothing; bytes of the others are dropped or held back when the ring is
+ * full.
+ */
 static void tell_sender(struct terminal *terminal) {
     size_t used = ring_used(&terminal->input);
     bool hold = terminal->held_back ? used > GO_ON_BYTES : used >= HOLD_BACK_BYTES;
@@ -226,12 +242,12 @@ bool terminal_park_writer(struct terminal *terminal, uint64_t badge, cap_t reply
     return true;
 }
 
-/* Does a reader of this mode get an answer now? Only called if there is one: it makes a line of the keys. */
+/* Is there input for a reader of the present mode? Call it only if there is one: it makes a line of the keys. */
 static bool has_input(struct terminal *terminal) {
     struct cooked *line = &terminal->line;
     if (terminal->mode == CONSOLE_RAW) {
         if (cooked_left(line) == 0)
-            cooked_clear(line); /* an end that no program took is not the shell's */
+            cooked_clear(line); /* the shell must not get an end of input that no program took */
         return cooked_left(line) > 0 || ring_used(&terminal->input) > 0 || terminal->hung_up;
     }
     while (!line->complete && ring_used(&terminal->input) > 0)
@@ -240,7 +256,7 @@ static bool has_input(struct terminal *terminal) {
     return line->complete;
 }
 
-/* The rest of a line goes before what was typed later, also to a reader of keys. */
+/* Copy input without taking it: the rest of a line first, also for a reader of keys, then what was typed later. */
 static size_t copy_input(const struct terminal *terminal, uint8_t *bytes, size_t limit) {
     const struct cooked *line = &terminal->line;
     bool of_line = line->complete || cooked_left(line) > 0;
@@ -261,7 +277,7 @@ static void consume_input(struct terminal *terminal, size_t length) {
 
 bool terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit,
                    size_t *ret_length) {
-    /* Nobody overtakes: while readers of this mode wait there is no input, see terminal_progress(). */
+    /* No reader overtakes: while readers of this mode wait there is no input, see terminal_progress(). */
     bool answered = mode == terminal->mode && has_input(terminal);
     if (answered) {
         *ret_length = copy_input(terminal, bytes, limit);
@@ -281,7 +297,7 @@ bool terminal_park_reader(struct terminal *terminal, uint64_t badge, cap_t reply
     return true;
 }
 
-/* The oldest of those who read in the present mode; readers.count = there is none. */
+/* The oldest reader of the present mode; readers.count: there is none. */
 static size_t find_reader(const struct terminal *terminal) {
     size_t i = 0;
     while (i < terminal->readers.count && terminal->readers.waiters[i].mode != terminal->mode)
@@ -289,7 +305,7 @@ static size_t find_reader(const struct terminal *terminal) {
     return i;
 }
 
-/* A reader that died meanwhile takes nothing away: its bytes go to the next. */
+/* Answer readers. Bytes for a reader that is gone go to the next. */
 static void answer_readers(struct terminal *terminal) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t i;
@@ -325,7 +341,7 @@ void terminal_set_foreground(struct terminal *terminal, uint32_t group) {
         terminal_set_mode(terminal, CONSOLE_FOREGROUND);
 }
 
-/* What somebody wrote who is gone meanwhile is not on its way yet, and never will be. */
+/* Answer writers. The bytes of a writer that is gone are never sent: its write has not happened. */
 static void answer_writers(struct terminal *terminal) {
     const struct terminal_waiter *writer = &terminal->writers.waiters[0];
     while (terminal->writers.count > 0 && fits(terminal, writer->bytes, writer->length)) {

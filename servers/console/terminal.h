@@ -1,17 +1,17 @@
 /*
- * What the console does with bytes and with the clients that wait for them. It makes no system call: the UART is behind
- * struct uart_ports, answers to clients are behind struct terminal_clients, so it runs in a host test as it runs here.
+ * What the console does with bytes and with the clients that wait for them. It makes no system call: struct uart_ports
+ * stands for the UART, struct terminal_clients for the answers, so a host test runs it as the server does.
  *
  *     UART --received--> [ input ring ] -----------------> readers of keys, first come first served
  *       |                     \____ the line typed -----> readers, first come first served (cooked.h)
  *       \__ Ctrl-C in foreground mode --> interrupt()
  *     UART <----next---- [ output ring ] <-- writers, first come first served; LF becomes CR LF on the way in
  *
- * Keys stay in the ring until somebody reads: a key becomes part of a line, and is shown, when a reader of lines waits
- * for it. So what is typed ahead shows once, where it is used, and reaches a shell as it was typed.
+ * Keys stay in the ring until a client reads: a key becomes part of a line, and is shown, when a reader of lines waits
+ * for it. So keys that were typed ahead are shown once, where they are used, and reach a shell as they were typed.
  *
- * Nobody is refused for long: a write that does not fit waits for its answer, a read waits for the first byte. The answer is
- * the commit: bytes are taken when the answer that says so has been.
+ * A write that does not fit waits for its answer, a read waits for the first byte. The answer is the commit: bytes
+ * count as taken only once the client has got the answer that says so.
  */
 #pragma once
 
@@ -28,13 +28,15 @@
 
 #define TERMINAL_INPUT_BYTES 16384U /* typed ahead; a power of two */
 #define TERMINAL_OUTPUT_BYTES 8192U /* a power of two */
-#define TERMINAL_WAITERS_MAX 32U    /* of each kind: readers, writers, those who flush */
+#define TERMINAL_WAITERS_MAX 32U    /* of each kind: readers, writers, flushers */
 
-/* How to answer those who wait. `reply` is what terminal_park_* was given; it is used up by the answer in any case. */
+/*
+ * How waiting clients are answered. `reply` is what terminal_park_* got; each answer uses it up, whatever comes of it.
+ */
 struct terminal_clients {
-    /* OK, and no bytes: the end of input; E_CANCEL: none, ask again; P_BACKGROUND. Returns false if nobody got the answer. */
+    /* status OK: the bytes; none: the end of input. E_CANCEL: ask again. P_BACKGROUND. False: the client is gone. */
     bool (*answer_read)(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length);
-    bool (*answer_write)(void *context, cap_t reply, size_t length); /* the same */
+    bool (*answer_write)(void *context, cap_t reply, size_t length); /* false: likewise */
     void (*answer_flush)(void *context, cap_t reply);
     bool (*waits)(void *context, cap_t reply); /* false: its caller is gone, and the slot is free */
     void (*interrupt)(void *context);          /* Ctrl-C was typed in foreground mode, ... */
@@ -45,15 +47,15 @@ struct terminal_clients {
 struct terminal_waiter {
     cap_t reply;
     uint64_t badge;         /* see identity.h */
-    uint32_t owner;         /* of its place */
-    enum console_mode mode; /* a reader: in which it wants bytes, ... */
-    size_t length;          /* ... and how many at most; a writer: that it brings */
+    uint32_t owner;         /* charged for its place */
+    enum console_mode mode; /* a reader: the mode in which it wants bytes, ... */
+    size_t length;          /* ... and how many at most; a writer: how many it brings */
     uint8_t bytes[CONSOLE_BYTES_MAX];
 };
 
 /*
- * The oldest is at [0]. A place is charged to the process that the badge names. Writers and flushers of the foreground may take the
- * last one: a shell is heard at its prompt, whoever else writes.
+ * The oldest waiter is at [0]. Each place is charged to the process that the badge names. Only writers and flushers of
+ * the foreground may take the last place: so the shell at its prompt is heard, however much others write.
  */
 struct terminal_queue {
     struct quota quota;
@@ -67,11 +69,11 @@ struct terminal {
     struct uart_user uart_user;
     const struct terminal_clients *clients;
     enum console_mode mode;
-    uint32_t foreground; /* the group that has the terminal; 0 = all have it */
-    bool held_back;      /* the other side was told to send nothing (XOFF), or was not told yet that it may (XON) */
+    uint32_t foreground;       /* the group that has the terminal; 0 = all have it */
+    bool held_back;            /* the other side was told to send nothing (XOFF), or not yet that it may again (XON) */
     uint64_t input_lost_count; /* bytes typed in foreground mode while the input ring was full */
 
-    bool hung_up; /* nobody types any more: all that read get the end once the input is used up */
+    bool hung_up; /* no more keys come: readers get the end once the input is used up */
 
     struct ring input;
     struct cooked line;
@@ -84,23 +86,30 @@ struct terminal {
     uint8_t output_bytes[TERMINAL_OUTPUT_BYTES];
 };
 
-/* Begin, in raw mode, and tell the other side that it may send: what came earlier went to the firmware. Returns
- * whether there is a UART; without one output vanishes and reads wait for ever. */
+/*
+ * Start in raw mode, and tell the other side that it may send (XON): the firmware had the bytes before. Returns whether
+ * there is a UART. Without one, output vanishes and reads never return.
+ */
 bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients);
 
-/* Take these bytes for output, at most CONSOLE_BYTES_MAX: all, or none (false), since others wait already or the output
- * ring has no room for all. Then the writer has to be parked. */
+/*
+ * Take bytes for output, at most CONSOLE_BYTES_MAX: all of them, or none. False: none, since other writers wait, or the
+ * output ring has no room for all; the writer has to be parked.
+ */
 bool terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length);
 
 /*
- * Park a writer, whose bytes are taken when its answer is. Below: a reader, limit in 1..CONSOLE_BYTES_MAX; a client that
- * flushes. False: its process has as many places as are left for all others. Clients that are gone do not count.
+ * Park a writer; its bytes are taken when its answer is. terminal_park_reader parks a reader (limit: 1 ..
+ * CONSOLE_BYTES_MAX), terminal_park_flusher a client that flushes. Clients that are gone do not count.
+ * False: the client's process has as many places as are left for all others.
  */
 MUST_USE bool terminal_park_writer(struct terminal *terminal, uint64_t badge, cap_t reply, const uint8_t *bytes,
                                    size_t length);
 
-/* Take up to `limit` bytes of input, in this mode only; in foreground mode of one line; none = the end.
- * false: the reader has to be parked. */
+/*
+ * Take up to `limit` bytes of input, if the terminal is in this mode; in foreground mode, of one line; none: the end of
+ * input. False: the reader has to be parked.
+ */
 MUST_USE bool terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit,
                             size_t *ret_length);
 
@@ -112,19 +121,24 @@ static inline bool terminal_is_background(const struct terminal *terminal, uint3
     return terminal->foreground != 0 && group != 0 && group != terminal->foreground;
 }
 
-/* Another group has the terminal (0: all have it), in foreground mode: readers of others are answered P_BACKGROUND. */
+/*
+ * Give the terminal to a group, in foreground mode (0: to all). Waiting readers of other groups are answered
+ * P_BACKGROUND.
+ */
 void terminal_set_foreground(struct terminal *terminal, uint32_t group);
 
 void terminal_set_mode(struct terminal *terminal, enum console_mode mode);
 
-/* Is nothing on its way any more? */
+/* Has all output been sent? */
 bool terminal_is_drained(struct terminal *terminal);
 
 MUST_USE bool terminal_park_flusher(struct terminal *terminal, uint64_t badge, cap_t reply);
 
-/* Answer those who wait until all is sent, if it is. False: it is not, and somebody waits. */
+/* Answer flushers if all output has been sent. False: some still wait. */
 MUST_USE bool terminal_answer_flushers(struct terminal *terminal);
 
-/* After an interrupt: serve the UART, and answer whoever can be answered now. False: it has to be called again soon,
- * see uart_service(). */
+/*
+ * After an interrupt: serve the UART, and answer all clients that can be answered now. False: it has to be called again
+ * soon, see uart_service().
+ */
 bool terminal_progress(struct terminal *terminal);

@@ -67,7 +67,7 @@ static void set(const struct uart *uart, enum uart_register index, unsigned valu
     uart->ports->write(uart->ports->context, index, (uint8_t)value);
 }
 
-/* Reading the line status clears what it says of breaks and overruns, so each look at it has to keep that. */
+/* Read the line status. That clears its bits for breaks and overruns, so each read has to note them. */
 static uint8_t line_status(struct uart *uart) {
     uint8_t status = get(uart, UART_LINE_STATUS);
     if (status & STATUS_OVERRUN)
@@ -97,7 +97,7 @@ bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct 
     set(uart, UART_DIVISOR_LOW, DIVISOR_115200);
     set(uart, UART_DIVISOR_HIGH, 0);
     set(uart, UART_LINE_CONTROL, LINE_8_BITS);
-    /* The receive FIFO is not cleared: what was typed while the machine started is wanted. */
+    /* The receive FIFO is not cleared: bytes typed while the machine started are wanted. */
     set(uart, UART_FIFO_CONTROL, FIFO_ENABLE | FIFO_CLEAR_TRANSMIT | FIFO_TRIGGER_8);
     set(uart, UART_MODEM_CONTROL, MODEM_READY | MODEM_REQUEST | MODEM_INTERRUPT_OUTPUT);
     set_enables(uart);
@@ -105,10 +105,10 @@ bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct 
 }
 
 /*
- * Bounded by the FIFO's size, and a look at the empty one: if more arrives meanwhile, the chip interrupts again. Where that
- * bound leaves a break behind the last byte, uart_service() comes back for it.
- * A break is a zero byte with a status of its own. QEMU's chip tells of it at once, before the bytes that came earlier: of
- * the zero bytes that are read then, only the last is the break's.
+ * Take received bytes: at most a FIFO full and one look at the empty FIFO. If more arrive meanwhile, the chip
+ * interrupts again; if a break is left behind the last byte, uart_service() comes back for it.
+ * A break is a zero byte with a status of its own. QEMU's chip reports it at once, before earlier bytes: of the zero
+ * bytes that are read then, only the last is the break's.
  */
 static void take_received(struct uart *uart) {
     for (unsigned i = 0; i <= UART_FIFO_BYTES; i++) {
@@ -134,7 +134,7 @@ static void take_received(struct uart *uart) {
     }
 }
 
-/* The transmit FIFO is empty: give it as much as it holds, and want to hear of it only if there may be more. */
+/* Fill the empty transmit FIFO. The transmit interrupt stays on only if the user may have more. */
 static void fill_transmitter(struct uart *uart) {
     unsigned sent = 0;
     while (sent < UART_FIFO_BYTES) {
@@ -186,7 +186,7 @@ void uart_transmit(struct uart *uart) {
     }
     if (!uart->transmit_enabled && (line_status(uart) & STATUS_TRANSMITTER_EMPTY)) {
         fill_transmitter(uart);
-    } else if (!uart->transmit_enabled) { /* still sending: it will say when it is done */
+    } else if (!uart->transmit_enabled) { /* still sending: it interrupts when it is done */
         uart->transmit_enabled = true;
         set_enables(uart);
     }
