@@ -1,8 +1,9 @@
 /*
- * The pipes server: protocols `pipes` and, at the ends it gives away, `stream`. pipe.c thinks; here its wires are connected.
+ * The pipes server: protocols `pipes` and, at the ends it gives away, `stream`. pipe.c moves the bytes; this file
+ * connects it with the system.
  *
- * Of each end the server keeps a capability, whose badge says which end it is, and gives away a copy. The kernel raises
- * `events` when the copies of some end are gone (endpoint_watch), and cap_query tells of which.
+ * For each end the server keeps a capability, whose badge names the end, and gives away copies of it. The kernel raises
+ * `events` when the copies of some end are gone (endpoint_watch), and cap_query tells which end it is.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
@@ -23,7 +24,10 @@ enum { OPERATION_WRITE = 1, OPERATION_READ = 2 };
 #define PIPES_MAX 64U
 #define EVENT_GONE 1U /* bit of `events`: an end is gone */
 
-/* An end's badge: END_BADGE, serial number of its pipe, index, enum pipe_end. Serials tell a late message to an earlier pipe. */
+/*
+ * An end's badge: END_BADGE, serial number of its pipe, index, enum pipe_end. By the serial number, a late message to
+ * an earlier pipe in the same place is known.
+ */
 #define END_BADGE (1ULL << 63)
 #define END_SERIAL_SHIFT 8U
 _Static_assert(PIPES_MAX * 2 <= 1U << END_SERIAL_SHIFT, "index and end are below the serial number");
@@ -33,11 +37,11 @@ static cap_t endpoint;
 static struct place {
     bool used;
     uint64_t serial;
-    cap_t ends[2]; /* by enum pipe_end; what copies are given away of. 0 = nobody has it any more */
+    cap_t ends[2]; /* by enum pipe_end; copies of these are given away. 0 = no copy is left */
     struct pipe pipe;
 } places[PIPES_MAX];
 static uint64_t last_serial;
-static struct quota quota; /* of the pipes: each is its maker's */
+static struct quota quota; /* of pipes, charged to their makers */
 static struct pipe_waiters waiters;
 
 /* ---- answers ---- */
@@ -56,7 +60,10 @@ static const struct pipe_clients clients = {
 
 /* ---- streams ---- */
 
-/* The pipe whose `end` the caller used. Errors: P_OPERATION it used none; P_PERMISSION the other one. */
+/*
+ * Find the pipe by whose `end` the caller called. Errors: P_OPERATION it called by no end; P_PERMISSION by the other
+ * end.
+ */
 static uint32_t find_pipe(const struct server_call *call, enum pipe_end end, struct pipe **ret_pipe) {
     uint64_t index = (call->badge & ((1U << END_SERIAL_SHIFT) - 1)) >> 1;
     if ((call->badge & END_BADGE) == 0 || index >= PIPES_MAX)
@@ -73,7 +80,7 @@ static uint32_t refuse(struct server_call *call, const char *why) {
     return P_LIMIT;
 }
 
-/* Let the caller wait. The places of those who are gone are looked for where there is no other. */
+/* Let the caller wait. Only when no place is free, the places of callers that are gone are looked for. */
 static uint32_t park(struct pipe *pipe, enum pipe_end end, const uint8_t *bytes, size_t length) {
     if (pipe_park(pipe, end, bytes, length))
         return SERVER_DEFERRED;
@@ -82,7 +89,7 @@ static uint32_t park(struct pipe *pipe, enum pipe_end end, const uint8_t *bytes,
             pipe_forget_the_dead(&place->pipe);
     if (pipe_park(pipe, end, bytes, length))
         return SERVER_DEFERRED;
-    return P_CROWDED; /* as many wait at pipes of the program that made this one as may */
+    return P_CROWDED; /* the maker of this pipe has as many callers waiting at its pipes as it may */
 }
 
 static uint32_t stream_serve_write(struct server_call *call, const struct stream_write_request *request,
@@ -158,7 +165,10 @@ static uint32_t pipes_serve_create(struct server_call *call, const struct pipes_
     return OK;
 }
 
-/* Bits do not say which end: look at all. A pipe without ends is free again. */
+/*
+ * Look for ends whose copies are gone: bits do not say which, so look at all. A pipe that has lost both ends is free
+ * again.
+ */
 static void look_for_ends_gone(void) {
     for (struct place *place = places; place < places + PIPES_MAX; place++) {
         for (uint32_t end = 0; place->used && end < 2; end++) {

@@ -23,7 +23,7 @@ void pipe_start(struct pipe *pipe, const struct pipe_clients *clients, struct pi
     pipe->queues[PIPE_READER] = pipe->queues[PIPE_WRITER] = NULL;
 }
 
-/* There is room for them. */
+/* Add bytes, for which there is room. */
 static void add(struct pipe *pipe, const uint8_t *bytes, size_t length) {
     size_t at = pipe->added % PIPE_BYTES, first = smaller(length, PIPE_BYTES - at);
     memcpy(pipe->bytes + at, bytes, first);
@@ -31,7 +31,7 @@ static void add(struct pipe *pipe, const uint8_t *bytes, size_t length) {
     pipe->added += length;
 }
 
-/* The oldest bytes, which stay. */
+/* Copy the oldest bytes, which stay in the ring. */
 static size_t peek(const struct pipe *pipe, uint8_t *bytes, size_t limit) {
     size_t length = smaller(limit, used(pipe));
     size_t at = pipe->taken % PIPE_BYTES, first = smaller(length, PIPE_BYTES - at);
@@ -40,7 +40,7 @@ static size_t peek(const struct pipe *pipe, uint8_t *bytes, size_t limit) {
     return length;
 }
 
-/* Its place is free afterwards; what was in it can be used until the next one parks. */
+/* Take a waiter out of its queue. Its place is free; its bytes stay usable until the next caller is parked. */
 static struct pipe_waiter *leave(struct pipe *pipe, struct pipe_waiter **link) {
     struct pipe_waiter *waiter = *link;
     *link = waiter->next;
@@ -60,7 +60,7 @@ void pipe_forget_the_dead(struct pipe *pipe) {
 }
 
 enum pipe_outcome pipe_read(struct pipe *pipe, uint8_t *bytes, size_t limit, size_t *ret_length) {
-    *ret_length = peek(pipe, bytes, limit); /* nobody overtakes: while readers wait there is nothing */
+    *ret_length = peek(pipe, bytes, limit); /* no reader overtakes: while readers wait the pipe is empty */
     pipe->taken += *ret_length;
     return *ret_length > 0 || pipe->gone[PIPE_WRITER] ? PIPE_DONE : PIPE_WAIT;
 }
@@ -100,7 +100,7 @@ bool pipe_park(struct pipe *pipe, enum pipe_end end, const uint8_t *bytes, size_
     return true;
 }
 
-/* A reader that is gone takes nothing away: its bytes go to the next. */
+/* Answer the first reader. Bytes for a reader that is gone go to the next. */
 static bool serve_reader(struct pipe *pipe) {
     struct stream_read_reply answer;
     if (pipe->queues[PIPE_READER] == NULL || (used(pipe) == 0 && !pipe->gone[PIPE_WRITER]))
@@ -112,7 +112,7 @@ static bool serve_reader(struct pipe *pipe) {
     return true;
 }
 
-/* A writer's request becomes the reader's reply as it is. */
+/* pipe_hand_over uses a writer's request as the reader's reply. */
 _Static_assert(sizeof(struct stream_write_request) == sizeof(struct stream_read_reply), "size");
 _Static_assert(offsetof(struct stream_write_request, bytes) == offsetof(struct stream_read_reply, bytes), "bytes");
 
@@ -125,7 +125,7 @@ bool pipe_hand_over(struct pipe *pipe, const struct stream_write_request *reques
     return false;
 }
 
-/* What somebody brought who is gone meanwhile is not in the pipe yet, and never will be. */
+/* Answer the first writer. The bytes of a writer that is gone never get into the pipe: its write has not happened. */
 static bool serve_writer(struct pipe *pipe) {
     const struct pipe_waiter *writer = pipe->queues[PIPE_WRITER];
     bool broken = pipe->gone[PIPE_READER];
@@ -145,7 +145,7 @@ void pipe_progress(struct pipe *pipe) {
 void pipe_end_gone(struct pipe *pipe, enum pipe_end end) {
     pipe->gone[end] = true;
     if (end == PIPE_READER)
-        pipe->taken = pipe->added; /* nobody will ever want them */
+        pipe->taken = pipe->added; /* no reader will come for these bytes */
     pipe_progress(pipe);
     pipe_forget_the_dead(pipe);
 }

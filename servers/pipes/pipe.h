@@ -1,13 +1,14 @@
 /*
- * One pipe: a ring of bytes, and who waits at its ends. No system call here, so that it runs on the host in a test.
+ * One pipe: a ring of bytes, and the callers that wait at its ends. It makes no system call, so it runs on the host in
+ * a test.
  *
  *     writers, oldest first --> | bytes | --> readers, oldest first
  *
- * Readers wait only while it is empty, writers only while there is no room for all that the first of them brings; so at most one
- * of the two queues has anybody in it who still waits.
+ * Readers wait only while the pipe is empty, writers only while there is no room for all that the first of them brings.
+ * So at most one of the two queues holds callers that still wait.
  *
- * The answer is the commit. A caller that waits has changed nothing yet: bytes go in, or out, once the answer that says so has
- * been taken. A caller that was interrupted meanwhile leaves no trace, and may ask again.
+ * The answer is the commit: bytes go in or out only once the caller has got the answer that says so. A caller that was
+ * interrupted before has changed nothing, and may ask again.
  */
 #pragma once
 
@@ -23,26 +24,31 @@
 
 enum pipe_end { PIPE_READER = 0, PIPE_WRITER = 1 };
 
-/* How those who wait are answered. `reply` is the slot that holds the right to answer. */
+/* How waiting callers are answered. `reply` is the slot that holds the right to answer. */
 struct pipe_clients {
     /* Keep the right to answer the call that is being served; 0: no slot is free. */
     cap_t (*defer)(void);
     /* Does the caller still wait? If not, the slot is free afterwards. */
     bool (*waits)(cap_t reply);
-    /* Returns whether the caller got them; no bytes: the end. The slot is free afterwards. */
+    /* Answer a reader; no bytes: the end. Returns whether it got them. The slot is free afterwards. */
     bool (*answer_read)(cap_t reply, const struct stream_read_reply *answer);
-    /* The same. status: OK, all bytes; or P_BROKEN, none. */
+    /*
+     * Answer a writer. status: OK, all bytes are written; P_BROKEN, none. Returns whether it got the answer. The slot
+     * is free afterwards.
+     */
     bool (*answer_write)(cap_t reply, uint32_t status, size_t written);
 };
 
 struct pipe_waiter {
     cap_t reply;
-    size_t length; /* a reader: bytes it wants at most; a writer: what it brings */
+    size_t length; /* a reader: bytes it wants at most; a writer: bytes it brings */
     struct pipe_waiter *next;
     uint8_t bytes[STREAM_BYTES_MAX];
 };
 
-/* Places to wait, which all pipes share. Those at a pipe are its owner's: ends have no names of their holders. */
+/*
+ * Places to wait, which all pipes share. They are charged to the pipe's owner, since an end does not name its holders.
+ */
 struct pipe_waiters {
     struct quota quota;
     struct quota_owner owners[PIPE_WAITERS_MAX];
@@ -55,9 +61,9 @@ struct pipe {
     const struct pipe_clients *clients;
     struct pipe_waiters *waiters;
     uint32_t owner; /* see quota.h */
-    bool gone[2];   /* by enum pipe_end: nobody holds it any more */
+    bool gone[2];   /* by enum pipe_end: no copy of it is left */
     size_t added, taken;
-    struct pipe_waiter *queues[2]; /* by enum pipe_end; NULL = nobody waits */
+    struct pipe_waiter *queues[2]; /* by enum pipe_end; NULL: no caller waits */
     uint8_t bytes[PIPE_BYTES];     /* byte number n is at n modulo the size */
 };
 
@@ -66,30 +72,36 @@ void pipe_start(struct pipe *pipe, const struct pipe_clients *clients, struct pi
 
 enum pipe_outcome { PIPE_DONE, PIPE_WAIT, PIPE_BROKEN };
 
-/* Take up to `limit` bytes. DONE: *ret_length, 0 = the end. WAIT: the caller has to wait, see pipe_park. */
+/* Take up to `limit` bytes. DONE: *ret_length bytes; 0 = the end. WAIT: the caller has to wait, see pipe_park. */
 enum pipe_outcome pipe_read(struct pipe *pipe, uint8_t *bytes, size_t limit, size_t *ret_length);
 
-/* Put all these bytes in, 1..STREAM_BYTES_MAX. DONE; WAIT: there is no room for all, or others wait; BROKEN: nobody reads. */
+/*
+ * Put in all these bytes, 1 .. STREAM_BYTES_MAX. DONE: they are in. WAIT: there is no room for all, or other writers
+ * wait. BROKEN: the other end is gone.
+ */
 enum pipe_outcome pipe_write(struct pipe *pipe, const uint8_t *bytes, size_t length);
 
 /*
- * Before a pipe_write: if a reader waits who takes all these bytes, they go straight to it, and true is returned. The request is
- * its answer as it is.
+ * Try this before pipe_write: if the first waiting reader takes all these bytes, give it the request as its answer, and
+ * return true.
  */
 bool pipe_hand_over(struct pipe *pipe, const struct stream_write_request *request);
 
 /*
- * After WAIT. bytes: a writer's; NULL for a reader. False: the pipe's owner has as many places as are left for all others, or
- * no slot is free; the call is still to be answered.
+ * Park the caller, after WAIT. bytes: a writer's; NULL for a reader. False: the pipe's owner has as many places as are
+ * left for all others, or no slot is free; the caller still has to get an answer.
  */
 MUST_USE bool pipe_park(struct pipe *pipe, enum pipe_end end, const uint8_t *bytes, size_t length);
 
-/* Those who died while they waited make room for others. */
+/* Free the places of callers that are gone. */
 void pipe_forget_the_dead(struct pipe *pipe);
 
-/* Answer those who can be answered. After each pipe_read and pipe_write that was DONE, once their own answer is out or not. */
+/*
+ * Answer all waiters that can be answered. Call it after each pipe_read and pipe_write that was DONE, after or before
+ * their own answer.
+ */
 void pipe_progress(struct pipe *pipe);
 
-/* Nobody holds this end any more: those who wait at the other learn it. */
+/* Note that no copy of this end is left; waiters at the other end are told. */
 void pipe_end_gone(struct pipe *pipe, enum pipe_end end);
 static inline bool pipe_is_over(const struct pipe *pipe) { return pipe->gone[PIPE_READER] && pipe->gone[PIPE_WRITER]; }
