@@ -1,9 +1,14 @@
 /*
- *     made: a run of pages, filled, out of this server's space --> given away, read and execute --> nobody holds the
- *     capability: can they be a pool? --> no: somebody maps them yet. Yes: nobody does; back into this space, and free
+ *     made: a run of pages is filled and leaves this server's space
+ *       |
+ *     given away: read and execute
+ *       |
+ *     no capability for it is left: can its frames become a pool? No: they are still mapped somewhere.
+ *       |                                                         Yes: they are mapped nowhere.
+ *     back in this server's space, and free
  *
- * A mapping outlives the capability it was made with, and the kernel tells nobody when it goes; but frames that anybody maps
- * can't become a pool.
+ * A mapping outlives the capability it was made with, and the kernel raises no event when it goes. But frames that are
+ * mapped can't become a pool, so trying to make one tells.
  */
 #include "servers/files/images.h"
 
@@ -18,7 +23,7 @@
 _Static_assert(PAGE_BYTES == RAM_PAGE_BYTES, "the tree gives whole pages");
 
 static struct image_copy {
-    cap_t kept; /* what was given away is a copy of this; 0 = the entry is free */
+    cap_t kept; /* the capability given away is a copy of this; 0 = the entry is free */
     uint32_t page, page_count;
     uint32_t owner;
 } images[IMAGES_MAX];
@@ -34,7 +39,7 @@ static uint64_t address(const struct copy_source *source, const struct image_cop
 }
 
 static void drop(cap_t *slot) {
-    (void)sys_cap_delete(0, *slot); /* it lies in a slot of ours */
+    (void)sys_cap_delete(0, *slot); /* can't fail: the slot is this server's */
     slot_free(*slot);
     *slot = 0;
 }
@@ -85,7 +90,7 @@ void images_take_back(const struct copy_source *source) {
     }
 }
 
-/* Capabilities to what lies in the run: one to keep, one to give away. */
+/* Derive two capabilities to the run: one to keep, one to give away. */
 static bool derive(const struct copy_source *source, struct image_copy *image, cap_t *ret_cap) {
     cap_t kept = slot_take(), given = slot_take();
     uint64_t status = E_LIMIT;
@@ -130,7 +135,7 @@ uint32_t images_make(struct server_call *call, const struct copy_source *source,
     }
     uint8_t *bytes = source->tree->memory + (image->page - 1) * (uint64_t)PAGE_BYTES;
     (void)ram_read(source->tree, node, 0, bytes, size);
-    memset(bytes + size, 0, image->page_count * (uint64_t)PAGE_BYTES - size); /* what another file had there */
+    memset(bytes + size, 0, image->page_count * (uint64_t)PAGE_BYTES - size); /* may hold another file's bytes */
     if (!derive(source, image, ret_cap)) {
         ram_give_run(source->tree, image->page, image->page_count);
         return refuse(call, P_LIMIT, "no slot is free for a copy of the file");

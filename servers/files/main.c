@@ -1,6 +1,6 @@
 /*
- * The files server: the boot volume, read only, and below `tmp` files in memory; protocol `files`. Here its capabilities are
- * found and mapped; serve.c and streams.c answer.
+ * The files server: the boot volume, read only, and below `tmp` files in memory; protocol `files`. This file finds and
+ * maps its capabilities; serve.c and streams.c answer calls.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
@@ -13,7 +13,7 @@
 
 static struct server server;
 
-/* Returns enum status. */
+/* Map a capability's first `size_bytes` bytes, in as many calls as it takes. Returns enum status. */
 static uint64_t map_all(cap_t space, cap_t memory, uint64_t size_bytes, uint64_t at, uint64_t rights) {
     uint64_t page_count = (size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     for (uint64_t page = 0; page < page_count; page += MAP_PAGES_MAX) {
@@ -35,7 +35,7 @@ static void read_volume(uint64_t size_bytes) {
               damage.path[0] != '\0' ? ": " : "", damage.path);
 }
 
-/* Without memory there is no `tmp`, and all is read only. False: the log says why. */
+/* Mount `tmp`. False: there is no memory for it, all is read only, and the log says why. */
 static bool mount_memory(cap_t space) {
     cap_t memory = program_cap("memory");
     uint64_t size_bytes = program_cap_size("memory");

@@ -1,5 +1,5 @@
 /*
- * Paths from clients: allegations, any bytes. Here they get the form that all trees work with. Nothing here makes a
+ * Paths from clients may be any bytes. path_clean gives them the form that all trees work with. Nothing here makes a
  * system call.
  */
 #pragma once
@@ -25,6 +25,7 @@ struct path {
 MUST_USE uint32_t path_clean(const char *path, size_t length, struct path *ret_path, const char **ret_reason);
 
 /*
- * The part of a clean path below the directory `mount` (one component): "" for itself. NULL: it does not lead there.
+ * The part of a clean path below the directory `mount` (one component): "" for `mount` itself. NULL: the path does not
+ * lead there.
  */
 const char *path_below(const struct path *path, const char *mount);

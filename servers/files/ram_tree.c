@@ -3,7 +3,7 @@
 #include "libsys/string.h"
 
 #define ROOT 0U
-#define NODE_BITS 16U /* of a file's number; its generation is above */
+#define NODE_BITS 16U /* of a file's number; the generation is above them */
 _Static_assert(RAM_NODES_MAX <= 1U << NODE_BITS, "a number has room for each node");
 
 /* Pages */
@@ -40,7 +40,7 @@ static uint32_t find_run(struct ram_tree *tree, uint32_t page_count) {
 uint32_t ram_take_run(struct ram_tree *tree, uint32_t page_count) {
     uint32_t first = quota_left(&tree->pages, tree->owner) < page_count ? 0 : find_run(tree, page_count);
     for (uint32_t i = 0; first != 0 && i < page_count; i++) {
-        (void)quota_take(&tree->pages, tree->owner); /* so many are left */
+        (void)quota_take(&tree->pages, tree->owner); /* can't fail: as many are left */
         tree->page_owners[first + i - 1] = tree->owner;
         mark(tree, first + i, true);
     }
@@ -54,7 +54,7 @@ void ram_give_run(struct ram_tree *tree, uint32_t page, uint32_t page_count) {
     }
 }
 
-/* A page of zeros, so that nobody reads what was in it before; 0 = there is none. */
+/* Take a page and clear it, since a reader must not see its old content. 0: there is none. */
 static uint32_t take_page(struct ram_tree *tree) {
     uint32_t page = ram_take_run(tree, 1);
     if (page != 0)
@@ -91,7 +91,7 @@ static int compare(struct name name, const char *other) {
     return order != 0 ? order : other[name.length] == '\0' ? 0 : -1;
 }
 
-/* Where the list of a directory's children leads to `name`, or would: the link to the first that does not sort before. */
+/* The link, in the list of a directory's children, to the first one that does not sort before `name`. */
 static uint32_t *link_to(struct ram_tree *tree, uint32_t directory, struct name name) {
     uint32_t *link = &tree->nodes[directory].content;
     while (*link != 0 && compare(name, tree->nodes[*link].name) > 0)
@@ -137,7 +137,7 @@ uint32_t ram_find(const struct ram_tree *tree, struct ram_path path, uint32_t *r
     return status;
 }
 
-/* Where something new would go: the directory, and the last name of the path, which is not the root's. */
+/* Find where a new path goes: its directory, and its last name. The path is not the root's. */
 static uint32_t find_place(const struct ram_tree *tree, const char *path, uint32_t *ret_directory,
                            struct name *ret_name) {
     size_t length = strlen(path);
@@ -171,7 +171,7 @@ static void unlink_node(struct ram_tree *tree, uint32_t node) {
     tree->nodes[tree->nodes[node].parent].changed_ns = tree->now_ns;
 }
 
-/* Give back the pages of a file from the one at `first` on; with the first of all goes the index. */
+/* Give back the pages of a file from page number `first` of the file on; if that is 0, the index page too. */
 static void drop_pages(struct ram_tree *tree, struct ram_node *file, uint64_t first) {
     if (file->content == 0)
         return;
@@ -188,7 +188,7 @@ static void drop_pages(struct ram_tree *tree, struct ram_node *file, uint64_t fi
     }
 }
 
-/* The end of a file or empty directory that is in no list any more. */
+/* Free a file or empty directory that is in no list any more. */
 static void free_node(struct ram_tree *tree, uint32_t node) {
     struct ram_node *gone = &tree->nodes[node];
     if (gone->kind == FILES_FILE)
@@ -198,7 +198,7 @@ static void free_node(struct ram_tree *tree, uint32_t node) {
     tree->free_node = node;
 }
 
-/* Nothing leads to it any more; who holds it has it still. */
+/* Remove a node from the tree. If it has holders, they keep it until they let go. */
 static void destroy(struct ram_tree *tree, uint32_t node) {
     struct ram_node *gone = &tree->nodes[node];
     unlink_node(tree, node);

@@ -1,19 +1,19 @@
 /*
- * A tree of files and directories that can be written, in pages of memory that its owner brings along.
+ * A tree of files and directories that can be written, in pages of memory that its owner provides.
  *
  *     nodes:  root --> a --> b --> sub        the children of a directory are a list, sorted by name
  *                      |            '--> c
  *                      v
- *     pages:  index page: [ 3 | 0 | 7 | ... ]       a file's n-th 4096 bytes lie in the page that entry n names;
+ *     pages:  index page: [ 3 | 0 | 7 | ... ]       entry n of the index names the page of the file's n-th 4096 bytes;
  *                           |       '--> page 7     0 is a hole, which reads as zeros
  *                           '--> page 3
  *
- * Nodes are an array here, pages the server's memory. Each is charged to whom the tree worked for when it was taken (quota.h): so
- * a file's pages are those of who wrote them, and its node that of who made it. A file that is held, for it is open, lives on when
- * it is removed: then it has no path and no number, and ends with its last holder.
+ * Nodes are an array in the tree, pages lie in the provided memory. Each is charged to the owner that the tree worked
+ * for when it was taken (quota.h): a page to the program that wrote it, a node to the program that made it. A file that
+ * is removed while it is held (open) lives on without path and number, until its last holder lets go.
  *
- * An operation that fails changes nothing; one that needs pages and
- * gets some of them writes what these hold and says how much that was. Nothing here makes a system call.
+ * An operation that fails changes nothing. One that needs several pages and gets only some fills these, and says how
+ * much it wrote. Nothing here makes a system call.
  */
 #pragma once
 
@@ -35,7 +35,7 @@
 struct ram_node {
     char name[RAM_NAME_MAX + 1]; /* zero-terminated; empty: the root, or a file that was removed and is held */
     uint32_t kind;               /* enum files_kind; 0 = the node is free */
-    uint32_t generation;         /* how often a file of it was removed: part of a file's number */
+    uint32_t generation;         /* how many files in this node were removed: part of a file's number */
     uint32_t owner;
     uint32_t holders;
     uint32_t parent;
@@ -52,36 +52,36 @@ struct ram_tree {
     uint64_t used[RAM_PAGES_MAX / 64]; /* a bit for each page; page n, from 1 on, begins at memory + (n - 1) * 4096 */
     uint32_t lowest_free;              /* no page with a lower number is free */
     uint32_t free_node;
-    uint64_t now_ns;                      /* what changes is marked with this time; the server keeps it, ... */
-    uint32_t owner;                       /* ... and whom what is taken is charged to */
+    uint64_t now_ns;                      /* the time of changes, kept by the server, ... */
+    uint32_t owner;                       /* ... and the owner to whom pages and nodes are charged */
     struct ram_node nodes[RAM_NODES_MAX]; /* [0] is the root */
-    uint32_t page_owners[RAM_PAGES_MAX];  /* page n's at n - 1 */
+    uint32_t page_owners[RAM_PAGES_MAX];  /* of page n at n - 1 */
     struct quota_owner owners_of_pages[RAM_PAGES_MAX], owners_of_nodes[RAM_NODES_MAX];
 };
 
-/* A path below the root, clean (servers/files/path.h); "" is the root. directory: it may only name one. */
+/* A clean path below the root (servers/files/path.h); "" is the root. directory: it must name a directory. */
 struct ram_path {
     const char *text;
     bool directory;
 };
 
-/* An empty tree. memory: page_count * 4096 bytes, at most RAM_PAGES_MAX pages, aligned to 4096. */
+/* Start an empty tree. memory: page_count * 4096 bytes, aligned to 4096; at most RAM_PAGES_MAX pages. */
 void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count);
 
 /*
- * Pages in a row for another use, with whatever is in them, and back. Returns the first; 0 = there are not so many in a row, or
- * the owner may not take so many.
+ * Take pages in a row for another use, with their old content. Returns the first one's number; 0: there are not as many
+ * in a row, or the owner may not take as many. ram_give_run gives them back.
  */
 MUST_USE uint32_t ram_take_run(struct ram_tree *tree, uint32_t page_count);
 void ram_give_run(struct ram_tree *tree, uint32_t page, uint32_t page_count);
 
-/* Errors: P_NOT_FOUND; P_NOT_DIRECTORY a file is used as a directory. */
+/* Find the node of a path. Errors: P_NOT_FOUND; P_NOT_DIRECTORY a file is used as a directory. */
 MUST_USE uint32_t ram_find(const struct ram_tree *tree, struct ram_path path, uint32_t *ret_node);
 
-/* The number by which clients name a file. It names nothing any more once the file is removed. */
+/* The number by which clients name a file. Once the file is removed it names nothing. */
 uint64_t ram_file_number(const struct ram_tree *tree, uint32_t node);
 
-/* The node of a file; false: the number names none, or one that was removed since. */
+/* The node of the file with this number. False: it names none, or the file was removed. */
 bool ram_file_node(const struct ram_tree *tree, uint64_t number, uint32_t *ret_node);
 
 /* Hold a file, and let go of it again. */
@@ -89,39 +89,38 @@ void ram_hold(struct ram_tree *tree, uint32_t file);
 void ram_release(struct ram_tree *tree, uint32_t file);
 
 /*
- * An empty file or directory. Errors: P_EXISTS; P_NOT_FOUND the directory it belongs into is not there; P_NOT_DIRECTORY;
- * P_LIMIT its name is longer than RAM_NAME_MAX; P_NO_SPACE all nodes are in use that the
- * owner may have.
+ * Make an empty file or directory. Errors: P_EXISTS; P_NOT_FOUND its directory is not there; P_NOT_DIRECTORY; P_LIMIT
+ * its name is longer than RAM_NAME_MAX; P_NO_SPACE all nodes that the owner may have are in use.
  */
 MUST_USE uint32_t ram_create(struct ram_tree *tree, struct ram_path path, enum files_kind kind, uint32_t *ret_node);
 
 /*
- * Write to a file. offset_bytes: FILES_APPEND = its end; beyond the end: what lies between reads as zeros. *ret_written
- * is less than length_bytes where pages that the owner may have run out or the file reaches RAM_FILE_BYTES_MAX; 0 only if
- * length_bytes is. Errors: P_NO_SPACE no page for the first byte; P_LIMIT it would lie beyond RAM_FILE_BYTES_MAX.
+ * Write to a file. offset_bytes: FILES_APPEND = its end; beyond the end, the gap reads as zeros. *ret_written is less
+ * than length_bytes where the owner may take no more pages, or where the file reaches RAM_FILE_BYTES_MAX; it is 0 only
+ * if length_bytes is. Errors: P_NO_SPACE no page for the first byte; P_LIMIT that would lie beyond RAM_FILE_BYTES_MAX.
  */
 MUST_USE uint32_t ram_write(struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, const void *bytes,
                             uint64_t length_bytes, uint64_t *ret_written);
 
-/* Read from a file. Returns how many bytes it were: less than most_bytes where it ends. */
+/* Read from a file. Returns the number of bytes read: less than most_bytes at the file's end. */
 uint64_t ram_read(const struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, void *bytes, uint64_t most_bytes);
 
-/* Cut a file, or make it longer by zeros, which take no pages. Errors: P_LIMIT beyond RAM_FILE_BYTES_MAX. */
+/* Cut a file, or extend it by zeros, which take no pages. Errors: P_LIMIT beyond RAM_FILE_BYTES_MAX. */
 MUST_USE uint32_t ram_truncate(struct ram_tree *tree, uint32_t file, uint64_t size_bytes);
 
 /*
- * Remove a file, or a directory that is empty. Errors: P_NOT_FOUND; P_NOT_FILE, P_NOT_DIRECTORY it is not of this kind;
+ * Remove a file or an empty directory. Errors: P_NOT_FOUND; P_NOT_FILE, P_NOT_DIRECTORY it is not of this kind;
  * P_NOT_EMPTY; P_READ_ONLY the root.
  */
 MUST_USE uint32_t ram_remove(struct ram_tree *tree, struct ram_path path, enum files_kind kind);
 
 /*
- * Give something another path; a file takes the place of another file there.
- * Errors: P_NOT_FOUND; P_NOT_DIRECTORY; P_READ_ONLY one of them is the root; P_LIMIT the new name is too long;
- *         P_ARGUMENT a directory would come to lie below itself; P_EXISTS there is a directory at the new path, or
- *         anything, for a directory.
+ * Give a file or directory another path; a file replaces another file there.
+ * Errors: P_NOT_FOUND; P_NOT_DIRECTORY; P_READ_ONLY one path is the root; P_LIMIT the new name is too long; P_ARGUMENT
+ *         a directory would lie below itself; P_EXISTS the new path is a directory, or anything if a directory is
+ *         renamed.
  */
 MUST_USE uint32_t ram_rename(struct ram_tree *tree, struct ram_path from, struct ram_path to);
 
-/* The child number `index` of a directory, sorted by name. Errors: P_END there are not so many. */
+/* Child number `index` of a directory, sorted by name. Errors: P_END it has no more. */
 MUST_USE uint32_t ram_child(const struct ram_tree *tree, uint32_t directory, uint64_t index, uint32_t *ret_node);

@@ -1,5 +1,5 @@
 /*
- * Handlers of the protocol `files` and what those of `stream` do with a file. tree.c and ram_tree.c think.
+ * Handlers of the protocol `files`, and the reading and writing of files for streams. tree.c and ram_tree.c decide.
  */
 #include "servers/files/serve.h"
 
@@ -15,13 +15,13 @@ PROTOCOL_DISPATCH(files, FILES_SERVED)
 
 const struct protocol *const serve_files_protocol = &files_protocol;
 
-/* Who has but a stream can do no more than a stream does. Its operations come first: 0 is the counter's. */
+/* A stream capability allows only the stream operations. They come first in the table, behind 0, which is `counter`. */
 #define STREAM_OPERATION_COUNT 3U
 const struct protocol serve_stream_protocol = {"stream", files_operations, STREAM_OPERATION_COUNT, files_dispatch};
 
 struct served_content content;
 
-/* Where a path leads: into the memory or onto the volume. */
+/* The place that a path leads to: in memory or on the volume. */
 struct target {
     struct path path;
     bool in_memory;
@@ -43,13 +43,13 @@ static uint32_t aim(struct server_call *call, const char *path, size_t length, s
     return OK;
 }
 
-/* From now on the tree works for this owner. */
+/* Let the tree work for this owner from now on. */
 static void work_for(uint32_t owner) {
     content.ram.now_ns = sys_clock_read().value;
     content.ram.owner = owner;
 }
 
-/* For what changes something: the path has to lead into memory. */
+/* Aim for an operation that changes something: the path has to lead into memory. */
 static uint32_t aim_to_change(struct server_call *call, const char *path, size_t length, struct target *ret_target) {
     uint32_t status = aim(call, path, length, ret_target);
     if (status == OK && !ret_target->in_memory)
@@ -58,7 +58,7 @@ static uint32_t aim_to_change(struct server_call *call, const char *path, size_t
     return status;
 }
 
-/* Where some is left the tree refuses it to this owner alone. */
+/* Explain P_NO_SPACE: if some is left, the tree refuses this owner alone. */
 static uint32_t explain_share(struct server_call *call, uint32_t status, const struct quota *quota, const char *what) {
     if (status == P_NO_SPACE && quota->free_count > 0)
         format_into(call->reason, sizeof call->reason, "the program has as %s as is left for all others", what);
@@ -77,7 +77,7 @@ static uint32_t explain_size(struct server_call *call, uint32_t status) {
     return explain_share(call, status, &content.ram.pages, "much memory");
 }
 
-/* What a file's number names. */
+/* Find the file that a number names. */
 static uint32_t find_file(struct server_call *call, uint64_t number, struct served_file *ret_file) {
     ret_file->in_memory = (number & RAM_FILE_NUMBER) != 0;
     if (ret_file->in_memory)
@@ -138,7 +138,7 @@ uint32_t serve_read(struct server_call *call, struct served_file file, uint64_t 
     const struct tree_node *node = &content.tree.nodes[file.node];
     uint64_t left = offset_bytes < node->data_bytes ? node->data_bytes - offset_bytes : 0;
     *ret_length = left < most_bytes ? left : most_bytes;
-    const char *data = (const char *)SERVE_VOLUME_AT + node->data_offset; /* tree_build: inside the volume */
+    const char *data = (const char *)SERVE_VOLUME_AT + node->data_offset; /* inside the volume: see tree_build */
     memcpy(bytes, data + (left > 0 ? offset_bytes : 0), *ret_length);
     return OK;
 }
@@ -193,7 +193,9 @@ uint32_t files_serve_list(struct server_call *call, const struct files_list_requ
     return OK;
 }
 
-/* Nobody gets pages that can change under him, or become another file's: it is a copy. */
+/*
+ * Map a copy of a file in memory: the file's own pages could change, or become another file's, while they are mapped.
+ */
 static uint32_t map_in_memory(struct server_call *call, const struct target *target, uint32_t owner,
                               struct files_map_reply *reply) {
     uint32_t found;

@@ -1,5 +1,6 @@
 /*
- * The protocols that the files server speaks, `files` and, at what `open` gave away, `stream`; and what their handlers share.
+ * The files server's protocols: `files`, and `stream` at the capabilities that `open` gives away. Also what their
+ * handlers share.
  */
 #pragma once
 
@@ -15,15 +16,15 @@ PROTOCOL_HANDLERS(files, FILES_SERVED)
 extern const struct protocol *const serve_files_protocol;
 extern const struct protocol serve_stream_protocol;
 
-/* Where volume and memory are mapped: far from the image below and the stack above. */
+/* Volume and memory are mapped here: far from the image below and the stack above. */
 #define SERVE_VOLUME_AT 0x10000000ULL
 #define SERVE_MEMORY_AT 0x20000000ULL
 #define SERVE_MOUNT "tmp"
 
-/* What is content. main.c finds it. */
+/* All that the server serves. main.c fills it in. */
 struct served_content {
     struct tree tree;
-    bool damaged; /* the volume is no good archive: the log said why, and every path is refused */
+    bool damaged; /* the volume is a bad archive: the log said why, and every path is refused */
     cap_t volume;
     struct ram_tree ram;
     bool mounted; /* there is memory for `ram` */
@@ -37,20 +38,23 @@ struct served_file {
     uint32_t node;
 };
 
-/* Errors: those of files_read and files_write. owner: whom the room is charged to. */
+/* Read and write files. owner: the pid that new pages are charged to. Errors: those of files_read and files_write. */
 MUST_USE uint32_t serve_read(struct server_call *call, struct served_file file, uint64_t offset_bytes,
                              uint64_t most_bytes, uint8_t *bytes, uint64_t *ret_length);
 MUST_USE uint32_t serve_write(struct server_call *call, uint32_t owner, struct served_file file, uint64_t offset_bytes,
                               const uint8_t *bytes, uint64_t length_bytes, struct files_write_reply *ret_done);
 
-/* The file that `open` names, made or cut if it is to be written; it is held. Errors: those of files_open. */
+/*
+ * Find the file that `open` names, and hold it. If it is opened to be written, it may be made or cut first. Errors:
+ * those of files_open.
+ */
 MUST_USE uint32_t serve_hold(struct server_call *call, const struct files_open_request *request,
                              struct served_file *ret_file);
 void serve_release(struct served_file file);
 
 #define STREAM_BADGE (1ULL << 63) /* in the badge of every stream */
 
-/* streams.c: have EVENT_GONE raised when a stream is dropped. Errors: those of endpoint_watch. */
+/* streams.c: have the kernel raise EVENT_GONE when a stream's copies are gone. Errors: those of endpoint_watch. */
 MUST_USE uint64_t streams_init(cap_t endpoint, cap_t events);
-/* It was. */
+/* EVENT_GONE was raised: close the streams whose copies are gone. */
 void streams_look_for_gone(void);

@@ -1,8 +1,9 @@
 /*
- * Open files as streams: each a file, which lives as long as it has one, and how far it was read or written.
+ * Open files as streams. A stream holds its file, so that it lives on when removed, and counts how far it was read or
+ * written.
  *
- * Of each the server keeps a capability, whose badge says which it is, and gives away a copy. The kernel raises EVENT_GONE when
- * the copies of some are gone (endpoint_watch), and cap_query tells of which.
+ * For each stream the server keeps a capability, whose badge names the stream, and gives away a copy of it. The kernel
+ * raises EVENT_GONE when the copies of some stream are gone (endpoint_watch), and cap_query tells which stream it is.
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
@@ -15,21 +16,24 @@
 #define STREAMS_MAX 256U
 #define EVENT_GONE 1U
 
-/* A stream's badge: STREAM_BADGE, serial number, index. The serial tells a late message to an earlier stream. */
+/*
+ * A stream's badge: STREAM_BADGE, serial number, index. By the serial number, a late message to an earlier stream is
+ * known.
+ */
 #define STREAM_SERIAL_SHIFT 8U
 _Static_assert(STREAMS_MAX <= 1U << STREAM_SERIAL_SHIFT, "the index is below the serial number");
 
 static cap_t served;
 static uint64_t last_serial;
 static struct open_file {
-    cap_t kept; /* what copies are given away of; 0 = the entry is free */
+    cap_t kept; /* copies of this are given away; 0 = the entry is free */
     uint64_t badge;
-    uint32_t owner; /* who opened it: what is written is charged to that, whoever writes */
+    uint32_t owner; /* pid of its opener: pages are charged to it, whichever program writes */
     struct served_file file;
     uint64_t mode; /* enum files_open_mode */
     uint64_t offset_bytes;
 } streams[STREAMS_MAX];
-static struct quota quota; /* of the streams: each is its opener's */
+static struct quota quota; /* of streams, charged to their openers */
 
 uint64_t streams_init(cap_t endpoint, cap_t events) {
     static struct quota_owner owners[STREAMS_MAX];
@@ -59,7 +63,7 @@ uint32_t files_serve_open(struct server_call *call, const struct files_open_requ
     call->reply_caps[0] = stream->kept == 0 ? 0 : slot_derive(stream->kept, ENDPOINT_CALL, 0);
     uint32_t status = P_LIMIT;
     if (call->reply_caps[0] != 0)
-        status = serve_hold(call, request, &stream->file); /* the last that can fail: it may cut the file */
+        status = serve_hold(call, request, &stream->file); /* the last step that can fail, since it may cut the file */
     else
         (void)format_into(call->reason, sizeof call->reason, "no slot is free for a stream");
     if (status != OK) {
@@ -70,7 +74,7 @@ uint32_t files_serve_open(struct server_call *call, const struct files_open_requ
     return status;
 }
 
-/* The stream that the caller used. Errors: P_OPERATION none. */
+/* Find the stream by which the caller called. Errors: P_OPERATION it called by none. */
 static uint32_t find(const struct server_call *call, struct open_file **ret_stream) {
     uint64_t index = call->badge & ((1U << STREAM_SERIAL_SHIFT) - 1);
     if ((call->badge & STREAM_BADGE) == 0 || index >= STREAMS_MAX || streams[index].badge != call->badge)

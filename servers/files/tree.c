@@ -4,7 +4,7 @@
 
 #include "libsys/string.h"
 
-/* A slash sorts before every other byte, so that nothing comes between a directory and what is below it. */
+/* A slash sorts before every other byte, so that the nodes below a directory follow it at once. */
 static unsigned rank(char byte) { return byte == '\0' ? 0 : byte == '/' ? 1 : 2U + (uint8_t)byte; }
 
 static int compare(const char *left, const char *right) {
@@ -80,8 +80,10 @@ static struct tree_damage damage_at(enum tree_error error, uint64_t offset, cons
     return damage;
 }
 
-/* Sorted neighbours show every repetition and every file with something below it. Of two with one path the later one
- * stands first. */
+/*
+ * Check sorted neighbours: they show every repetition, and every file with something below it. Of two nodes with one
+ * path the later entry stands first.
+ */
 static struct tree_damage check_nodes(const struct tree *tree) {
     for (size_t i = 1; i < tree->node_count; i++) {
         const struct tree_node *node = &tree->nodes[i - 1];
@@ -151,7 +153,7 @@ const char *tree_error_text(enum tree_error error) {
     __builtin_unreachable();
 }
 
-/* Nothing has this path. Is it because a file stands where it wants a directory? */
+/* Explain why a path names nothing: does it use a file as a directory? */
 static uint32_t explain_missing(const struct tree *tree, const struct path *missing) {
     struct path path = *missing;
     for (size_t at = path.length; at-- > 0;) {
@@ -204,7 +206,7 @@ uint32_t tree_child(const struct tree *tree, const struct tree_place *directory,
         const char *candidate = node->path + directory->depth;
         size_t length = component_length(candidate);
         if (name != NULL && length == name_length && strncmp(name, candidate, length) == 0)
-            continue; /* something else below the same child */
+            continue; /* another node below the same child */
         name = candidate;
         name_length = length;
         if (index-- > 0)

@@ -1,10 +1,10 @@
 /*
- * The boot volume as a tree of names. An archive is a list of paths; directories are implied by them:
+ * The boot volume as a tree of names. An archive is a list of paths, which imply directories:
  *
  *     bin/cat  bin/ls  boot/init.elf  etc/manifest.json      nodes, sorted so that `/` comes before any other byte:
- *     |--- bin ------| |-- boot ---|  |---- etc ------|      what lies below a directory is one run of nodes
+ *     |--- bin ------| |-- boot ---|  |---- etc ------|      all nodes below a directory are one run
  *
- * The archive is read once, at the start; lookups are binary searches. Nothing here makes a system call.
+ * The archive is read once, at the start; look-ups are binary searches. Nothing here makes a system call.
  */
 #pragma once
 
@@ -42,7 +42,7 @@ enum tree_error {
     TREE_LINK,     /* a hard link to a file that is not before it */
 };
 
-/* What tree_build() found wrong, and where. */
+/* The damage that tree_build() has found, and where. */
 struct tree_damage {
     enum tree_error error;
     enum ustar_error ustar;    /* TREE_ARCHIVE */
@@ -50,18 +50,19 @@ struct tree_damage {
     char path[USTAR_PATH_MAX]; /* of the entry there, as far as it is known */
 };
 
-/* Read the whole archive. A hard link is the file that it names. On damage the tree is empty. */
+/* Read the whole archive. A hard link counts as the file that it names. On damage the tree is empty. */
 struct tree_damage tree_build(struct tree *tree, const void *archive, uint64_t archive_bytes);
 
 /*
- * Add an empty directory at the top, if the archive has none of this name: something is mounted there. Its name has
- * fewer than USTAR_PATH_MAX bytes. Errors: TREE_CONFLICT there is a file of this name; TREE_TOO_MANY. The tree is as it was then.
+ * Add an empty directory at the top, to mount something there, if the archive has none of this name. The name has fewer
+ * than USTAR_PATH_MAX bytes. Errors: TREE_CONFLICT there is a file of this name; TREE_TOO_MANY. The tree has not
+ * changed then.
  */
 enum tree_error tree_add_directory(struct tree *tree, const char *name);
 
 const char *tree_error_text(enum tree_error error);
 
-/* Something that a path leads to. */
+/* A file or directory that a path leads to. */
 struct tree_place {
     enum files_kind kind;
     size_t node;  /* files: which one. Directories: the first node below it ... */
@@ -82,6 +83,6 @@ struct tree_child {
     uint64_t size_bytes;
 };
 
-/* The child number `index` of a directory, sorted by name. Errors: P_END there are not so many. */
+/* Child number `index` of a directory, sorted by name. Errors: P_END it has no more. */
 MUST_USE uint32_t tree_child(const struct tree *tree, const struct tree_place *directory, uint64_t index,
                              struct tree_child *ret_child);
