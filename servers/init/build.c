@@ -11,9 +11,9 @@
 #include "libsys/string.h"
 #include "libsys/text.h"
 
-#define NOTES_BYTES 14336U /* for a run of BOOT_RANGES_MAX sizes, and all else that a program is given */
+#define NOTES_BYTES 14336U /* for BOOT_RANGES_MAX sizes of memory, and all else that a program is given */
 
-/* The environment strings that tell the program what it holds, see libsys/program.h. */
+/* Environment strings that tell the program what it holds, see libsys/program.h. */
 struct notes {
     char bytes[NOTES_BYTES];
     uint64_t length_bytes;
@@ -27,7 +27,7 @@ static bool report(const struct child *child, const char *what, uint64_t status)
     return false;
 }
 
-/* Write a note's text from byte `at` on. False: it does not fit behind all others, and the log says so. */
+/* Write a note's text from byte `at` on. False: it does not fit behind the other notes, and the log says so. */
 FORMAT_LIKE(3, 0)
 static bool note_from(const struct child *child, uint64_t at, const char *format, va_list arguments) {
     size_t room = NOTES_BYTES - at;
@@ -47,7 +47,7 @@ FORMAT_LIKE(2, 3) static bool note(const struct child *child, const char *format
     return fits;
 }
 
-/* Make the last note longer. */
+/* Extend the last note. */
 FORMAT_LIKE(2, 3) static bool note_more(const struct child *child, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -56,7 +56,7 @@ FORMAT_LIKE(2, 3) static bool note_more(const struct child *child, const char *f
     return fits;
 }
 
-/* Put a capability of ours into the program's table: moved if it was made for it, else copied. */
+/* Put a capability of init's into the program's table: moved if it was made for the program, else copied. */
 static bool move_cap(const struct child *child, const char *name, cap_t *next, cap_t source) {
     if (source == 0)
         return report(child, name, P_NO_MEMORY);
@@ -101,7 +101,7 @@ static bool install_object(const struct child *child, const struct manifest_cap 
     return install_copy(child, cap->name, next, source, rights[cap->right], badge);
 }
 
-/* All memory that is left, region by region: one note, which grows by the size of each. */
+/* Install all memory that is left, region by region, with one note that lists the sizes. */
 static bool install_rest(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
     cap_t first = *next;
     if (!note(child, "run:%s=%lu", cap->name, first))
@@ -134,7 +134,10 @@ static bool install_volume(const struct child *child, const struct manifest_cap 
            note(child, "size:%s=%lu", cap->name, world->info->volume_bytes);
 }
 
-/* Which lines and addresses there are is the machine's affair: the manifest can be right, and another machine's. */
+/*
+ * Install an interrupt line. The kernel may refuse it although the manifest is right: machines differ in their lines
+ * and addresses.
+ */
 static bool install_irq(const struct child *child, const struct manifest_cap *cap, cap_t *next) {
     struct result result = sys_cap_copy(child->table, *next, INIT_CAP_IRQ, RIGHTS_ALL, RANGE(cap->first, 1));
     if (result.status == OK)
@@ -219,7 +222,7 @@ static bool create(const struct child *child, enum object_type type, uint64_t ar
     return true;
 }
 
-/* Where the thread's faults go, how its messages travel, its priority; and the notification that it bound. */
+/* Configure the thread: fault endpoint, message page, priority, and the notification that its entry binds. */
 static bool configure(const struct child *child, struct world *world, cap_t fault_endpoint,
                       const struct memory_run *message) {
     cap_t badged = slot_take();
@@ -244,7 +247,7 @@ static bool configure(const struct child *child, struct world *world, cap_t faul
         memcpy(program.message->data, &config, sizeof config);
         result = sys_thread_configure(child->thread, fields);
     }
-    (void)sys_cap_delete(0, badged); /* the thread keeps its own */
+    (void)sys_cap_delete(0, badged); /* the thread has its own copy */
     slot_free(badged);
     return result.status == OK || report(child, "thread", result.status);
 }
@@ -253,7 +256,7 @@ static uaddr_t image_base(const struct elf_plan *plan) {
     return plan->type == ELF_TYPE_RELOCATABLE ? LAYOUT_IMAGE_BASE : 0;
 }
 
-/* The stack, with arguments and what the program holds. */
+/* Build the stack, with arguments and the notes on what the program holds. */
 static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan) {
     uaddr_t base = image_base(plan);
     struct stack_input input = {
@@ -269,7 +272,7 @@ static bool build_stack(struct child *child, struct world *world, const struct e
     const uint64_t seed[2] = {random_next(&world->random), random_next(&world->random)};
     memcpy(input.random, seed, sizeof seed);
     uint64_t buffer_bytes = WORLD_BUFFER_PAGES * PAGE_BYTES;
-    uint8_t *buffer = (uint8_t *)WORLD_BUFFER_AT; /* mapped by world_init */
+    uint8_t *buffer = (uint8_t *)WORLD_BUFFER_AT; /* world_init has mapped it */
     struct stack_result result;
     if (!stack_build(&input, buffer, buffer_bytes, &result))
         return report(child, "arguments", P_TOO_BIG);
@@ -305,7 +308,10 @@ static bool load_image(struct child *child, struct world *world, struct elf_plan
     return status == OK || report(child, child->program->image, status);
 }
 
-/* What the program gets may be all that is left, and its stack tells of it: the frames for that come first. */
+/*
+ * Set aside the frames for the stack. The program may get all memory that is left, and only then can its stack, with
+ * the notes on that, be built.
+ */
 static bool keep_stack(const struct child *child, struct world *world) {
     return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES) || report(child, "stack", P_NO_MEMORY);
 }

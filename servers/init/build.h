@@ -1,5 +1,5 @@
 /*
- * Making one program of the manifest: space, thread, table, and exactly the capabilities its entry names.
+ * Making a program of the manifest: space, thread, table, and exactly the capabilities that its entry names.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 struct child {
     const struct manifest_program *program;
     uint64_t number; /* in the manifest, from 1 on: badge of its faults and, unless told otherwise, of its calls */
-    cap_t pool;      /* everything the kernel keeps for it lies in here */
+    cap_t pool;      /* all kernel objects of the program lie in here */
     cap_t space;
     cap_t table;
     cap_t thread;
@@ -21,10 +21,10 @@ struct child {
 };
 
 /*
- * Build a program; it is not started. fault_endpoint: where its faults go.
- * False: not possible, and the log says why.
+ * Build a program without starting it. fault_endpoint: where its faults go. False: it can't be built, and the log says
+ * why.
  */
 bool child_build(struct child *child, struct world *world, cap_t fault_endpoint);
 
-/* Let it run. False likewise. */
+/* Start a program that was built. False: the kernel refuses, and the log says why. */
 bool child_start(const struct child *child);

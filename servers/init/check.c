@@ -1,6 +1,6 @@
 /*
- * For the build: does init accept this manifest? A copy of it is made if so; else the reason is told, as the machine would
- * tell it some seconds later.
+ * For the build: check that init accepts a manifest, and copy it then. Else print the reason that the machine would log
+ * at its start.
  */
 #include <stdio.h>
 #include <stdlib.h>

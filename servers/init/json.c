@@ -23,7 +23,9 @@ static bool opens(char byte) { return byte == '{' || byte == '['; }
 
 static bool closes(char byte) { return byte == '}' || byte == ']'; }
 
-/* May the two be neighbours, blanks aside? A quote or a letter stands for a whole value; 0 is the text's begin. */
+/*
+ * May these two be neighbours, blanks aside? A quote or a letter stands for a whole value; 0 is the text's beginning.
+ */
 static bool may_follow(char byte, char before) {
     bool mark = byte == ',' || byte == ':';
     if (before == 0 || before == ',' || before == ':')
@@ -33,7 +35,7 @@ static bool may_follow(char byte, char before) {
     return mark || closes(byte);
 }
 
-/* The last byte of the string, the number or the word, or the mark, that begins at `at`. */
+/* The last byte of the lexeme that begins at `at`: a string, number, word or mark. */
 static size_t lexeme_end(const char *text, size_t length_bytes, size_t at) {
     char first = text[at];
     if (opens(first) || closes(first) || first == ',' || first == ':')

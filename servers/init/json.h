@@ -1,6 +1,6 @@
 /*
- * JSON tokens of one document, from jsmn: an array in the order of the text, each token with its span and the number of
- * its children. A walk needs no recursion, since the tokens inside another follow it directly.
+ * JSON tokens of one document, from jsmn: an array in the order of the text; each token has its span and the number of
+ * its children. A walk needs no recursion, since the tokens inside a token follow it directly.
  */
 #pragma once
 
@@ -16,11 +16,17 @@
 
 #define JSON_TOKENS_MAX 1024U
 
-/* Tokens of `text`; at least 1. Negative: enum jsmnerr, and *ret_end is the byte where it was noticed. */
+/*
+ * Parse `text`. Returns the number of tokens, at least 1, or a negative enum jsmnerr; *ret_end is then the byte where
+ * the error was noticed.
+ */
 int json_parse(const char *text, size_t length_bytes, jsmntok_t *tokens, size_t *ret_end);
 
-/* The parser takes commas for blanks. The first byte where one is too many or missing; `length_bytes` if there is none. */
+/*
+ * The first byte where a comma is missing or one too many, which the parser does not notice; `length_bytes`: there is
+ * none.
+ */
 size_t json_find_comma(const char *text, size_t length_bytes);
 
-/* The token after `token` and all that is inside it; `count` if none is. */
+/* The token behind `token` and all inside it; `count`: there is none. */
 uint32_t json_after(const jsmntok_t *tokens, uint32_t count, uint32_t token);

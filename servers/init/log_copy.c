@@ -2,7 +2,7 @@
 
 uint64_t log_copy(const struct log_ring *ring, uint64_t *position, char *bytes, uint64_t most_bytes) {
     uint64_t written = __atomic_load_n(&ring->written, __ATOMIC_ACQUIRE), at, count;
-    do { /* again only if the kernel has overtaken us, by a whole ring since the line above */
+    do { /* again only if the kernel has written a whole ring since the line above */
         uint64_t oldest = written < LOG_RING_BYTES ? 0 : written - LOG_RING_BYTES + 1;
         at = *position < oldest ? oldest : *position > written ? written : *position;
         count = written - at < most_bytes ? written - at : most_bytes;

@@ -19,8 +19,10 @@
 
 #define MANIFEST_PATH "etc/manifest.json"
 
-/* The machine's exit statuses when the manifest can't be carried out, and when a vital program has ended. Each goes with a
- * line on the log by which `./baton run` tells it from a command's own status (tools/evidence/verdict.py). */
+/*
+ * The machine's exit statuses if the manifest can't be carried out, and if a vital program has ended. Each goes with a
+ * line on the log, by which `./baton run` tells it from a command's own status (tools/evidence/verdict.py).
+ */
 #define STATUS_CANNOT_START 74U
 #define STATUS_VITAL_ENDED 75U
 
@@ -35,7 +37,7 @@ static uint32_t power_off(uint64_t status) {
     return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, status).status;
 }
 
-/* Did the call come by a capability that is for the log alone? */
+/* Was this call made by a capability that allows only reading the log? */
 static bool is_log(const struct server_call *call) { return (call->badge & INIT_LOG_BADGE) != 0; }
 
 static uint32_t init_serve_read_log(struct server_call *call, const struct init_read_log_request *request,
@@ -84,8 +86,8 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
 }
 
 /*
- * Nobody will answer at the endpoints of a program that has faulted: they go, and with them every call that waits
- * there, so that its clients get an error instead of waiting for ever. Likewise its kernel objects.
+ * Clean up after a program that has faulted. Its endpoints go, and with them every call that waits there: its clients
+ * get an error instead of waiting without end. Its kernel objects go, too.
  */
 static void retire(const struct child *child) {
     for (uint32_t i = 0; i < child->program->cap_count; i++) {
@@ -93,7 +95,7 @@ static void retire(const struct child *child) {
         if (cap->kind != MANIFEST_ENDPOINT || manifest_calls(cap->right))
             continue;
         cap_t endpoint = world_object(&world, cap->object, OBJECT_ENDPOINT);
-        (void)sys_cap_revoke(endpoint); /* neither can fail: the slot is init's own */
+        (void)sys_cap_revoke(endpoint); /* can't fail: the slot is init's own */
         (void)sys_cap_delete(0, endpoint);
     }
     (void)sys_cap_delete(0, child->pool);
@@ -102,7 +104,7 @@ static void retire(const struct child *child) {
 static void take_fault(const struct server_event *event) {
     uint64_t number = event->badge;
     if (number == 0 || number > manifest.program_count)
-        return; /* no thread of ours has such a badge */
+        return; /* no thread that init made has such a badge */
     struct child *child = &children[number - 1];
     fault_from_event(event, &child->fault);
     child->faulted = true;
@@ -110,7 +112,7 @@ static void take_fault(const struct server_event *event) {
     retire(child);
     if (child->program->vital) {
         log_print("init: %s is vital: switching off", child->program->name);
-        (void)power_off(STATUS_VITAL_ENDED); /* comes back only if the kernel refuses; then the others go on */
+        (void)power_off(STATUS_VITAL_ENDED); /* returns only if the kernel refuses; then the others go on */
     }
 }
 
@@ -133,7 +135,10 @@ static bool takes_rest(const struct manifest_program *one) {
     return false;
 }
 
-/* The taker of all remaining memory is built last; the start is in the manifest's order. */
+/*
+ * Build and start all programs. The one that takes all remaining memory is built last; they start in the manifest's
+ * order.
+ */
 static bool start_all(cap_t endpoint) {
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < manifest.program_count; i++) {
@@ -154,7 +159,7 @@ static bool start_all(cap_t endpoint) {
     return true;
 }
 
-/* Is this a word of the kernel's command line? */
+/* Does the kernel's command line have this word? */
 static bool command_has(const char *command, const char *word) {
     size_t length = strlen(word);
     for (const char *at = command; *at != 0; at++) {
@@ -165,7 +170,10 @@ static bool command_has(const char *command, const char *word) {
     return false;
 }
 
-/* With the word `trace`: what happens is recorded for the report of a bad end (tools/evidence), in frames of init's. */
+/*
+ * With the word `trace` on the command line: let the kernel record events, in frames of init's, for the report of a bad
+ * end (tools/evidence). False: the log says why not.
+ */
 static bool start_trace(void) {
     struct memory_run run;
     if (!command_has(world.info->command, "trace"))
@@ -178,7 +186,7 @@ static bool start_trace(void) {
     return status == OK;
 }
 
-/* init's own endpoint, at which faults arrive, too. 0: the log says why. */
+/* Make init's own endpoint, which gets calls and faults. 0: the log says why. */
 static cap_t serve(void) {
     cap_t endpoint = world_object(&world, MANIFEST_OWN_ENDPOINT, OBJECT_ENDPOINT);
     if (endpoint != 0 && server_init(&server, endpoint, &init_protocol) == OK)
@@ -187,7 +195,7 @@ static cap_t serve(void) {
     return 0;
 }
 
-/* False: the system can't be started, and the last line on the log says why. */
+/* Start the system. False: it can't be started, and the last line on the log says why. */
 static bool start(const struct init_info *info) {
     if (!world_init(&world, info) || !start_trace() || !read_manifest())
         return false;
@@ -203,7 +211,7 @@ int main(int argc, char **argv, char **envp) {
     slots_init(&program.slots, INIT_CAP_REGIONS + info->region_count, info->table_slots);
     if (!start(info)) {
         log_print("init: the system can't be started");
-        (void)power_off(STATUS_CANNOT_START); /* if the kernel refuses, main ends, which is the next best thing */
+        (void)power_off(STATUS_CANNOT_START); /* if the kernel refuses, main ends instead */
         return 1;
     }
     struct server_event event;

@@ -15,7 +15,7 @@
 #define GIB (1ULL << 30)
 #define PAGES_LIMIT (1ULL << 40) /* more pages than any machine has; keeps sums of them from wrapping */
 
-/* Where the reading stands, for messages. */
+/* The place that is being read, for messages. */
 struct reader {
     const char *text;
     uint32_t count;
@@ -26,7 +26,7 @@ struct reader {
     jsmntok_t tokens[JSON_TOKENS_MAX];
 };
 
-/* Write the error, led by the place it is about. Always false, so that callers can return it. */
+/* Write the error message, with its place in front. Always false, so that callers can return it. */
 FORMAT_LIKE(2, 3) static bool fail(const struct reader *in, const char *format, ...) {
     char place[80] = "";
     if (in->program != NULL && in->cap != NULL)
@@ -75,7 +75,7 @@ static bool read_string(const struct reader *in, uint32_t token, const char *wha
     return true;
 }
 
-/* The value must lie in [least, most]. */
+/* Read a number, which must lie in [least, most]. */
 static bool read_number(const struct reader *in, uint32_t token, const char *what, uint64_t least, uint64_t most,
                         uint64_t *ret_value) {
     char digits[24];
@@ -100,7 +100,7 @@ static bool read_bool(const struct reader *in, uint32_t token, const char *what,
     return true;
 }
 
-/* Two numbers in an array. */
+/* Read an array of two numbers. */
 static bool read_pair(const struct reader *in, uint32_t token, const char *what, uint64_t first_most,
                       uint64_t count_most, struct manifest_cap *cap) {
     if (in->tokens[token].type != JSMN_ARRAY || in->tokens[token].size != 2)
@@ -148,7 +148,7 @@ static bool read_memory(const struct reader *in, uint32_t token, struct manifest
     return read_number(in, token, "memory (pages, or \"rest\")", 1, PAGES_LIMIT, &cap->count);
 }
 
-/* The member that says what kind of capability it is. *ret_known: it is one. */
+/* Read the member that says what kind a capability is. *ret_known: it is such a member. */
 static bool read_kind(const struct reader *in, uint32_t key, struct manifest_cap *cap, bool *ret_known) {
     uint32_t value = key + 1;
     *ret_known = true;
@@ -191,7 +191,7 @@ static bool read_kind(const struct reader *in, uint32_t key, struct manifest_cap
     return true;
 }
 
-/* What the members say together must make sense. */
+/* Check that the members of a capability make sense together. */
 static bool check_cap(const struct reader *in, const struct manifest_cap *cap, uint32_t kinds) {
     bool endpoint = cap->kind == MANIFEST_ENDPOINT;
     bool notification = cap->kind == MANIFEST_NOTIFICATION;
@@ -282,7 +282,7 @@ static bool read_arguments(const struct reader *in, uint32_t token, struct manif
     return true;
 }
 
-/* A member other than name and image, which were read before. */
+/* Read a member other than name and image, which were read before. */
 static bool read_member(struct reader *in, uint32_t key, struct manifest_program *program) {
     uint32_t value = key + 1;
     if (token_is(in, key, "name") || token_is(in, key, "image"))
@@ -303,7 +303,7 @@ static bool read_member(struct reader *in, uint32_t key, struct manifest_program
     return fail(in, "unknown member \"%.*s\"", token_length(in, key), token_text(in, key));
 }
 
-/* The value of a member of the object `token`; 0 = it has none of that name. */
+/* The value of the member with this name of the object `token`; 0: it has none. */
 static uint32_t find_member(const struct reader *in, uint32_t token, const char *name) {
     uint32_t end = json_after(in->tokens, in->count, token);
     for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1))
@@ -312,9 +312,9 @@ static uint32_t find_member(const struct reader *in, uint32_t token, const char 
     return 0;
 }
 
-/* A key is a string with one value; the tokenizer lets some other things pass. Of two values one would be ignored. */
+/* Check a key: a string with one value, and not repeated. The tokenizer lets more pass. */
 static bool check_key(const struct reader *in, uint32_t object, uint32_t key, uint32_t end) {
-    size_t at = (size_t)in->tokens[key].start; /* its line is looked for when it is wanted: that reads all before it */
+    size_t at = (size_t)in->tokens[key].start; /* counted as a line only for a message: that reads all text before it */
     if (in->tokens[key].type != JSMN_STRING || in->tokens[key].size != 1 || key + 1 >= end)
         return fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?",
                     line_of(in, at));
@@ -342,7 +342,7 @@ static bool check_objects(const struct reader *in) {
     return true;
 }
 
-/* The only member of the whole. *ret_programs: the array's token. */
+/* Find the array of programs, the only member of the document. *ret_programs: its token. */
 static bool find_programs(const struct reader *in, uint32_t *ret_programs) {
     *ret_programs = in->tokens[0].type == JSMN_OBJECT ? find_member(in, 0, "programs") : 0;
     if (*ret_programs == 0 || in->tokens[*ret_programs].type != JSMN_ARRAY)
@@ -382,7 +382,7 @@ static bool read_program(struct reader *in, uint32_t token, struct manifest *man
     return true;
 }
 
-/* The first program with a capability like this one, which is to the same object, as `is_wanted` says; NULL = none. */
+/* The first program with a capability to the same object as `like` that `is_wanted` accepts. NULL: there is none. */
 static const struct manifest_program *find_holder(const struct manifest *manifest, const struct manifest_cap *like,
                                                   bool (*is_wanted)(const struct manifest_cap *cap)) {
     for (uint32_t i = 0; i < manifest->program_count; i++) {
@@ -397,12 +397,12 @@ static const struct manifest_program *find_holder(const struct manifest *manifes
     return NULL;
 }
 
-/* Is it the other end of an endpoint that can be called, or of a notification that can be raised? */
+/* Does this capability receive calls of an endpoint, or wait for a notification? */
 static bool receives(const struct manifest_cap *cap) {
     return cap->right == MANIFEST_OWN || cap->right == MANIFEST_SERVE || cap->right == MANIFEST_WAIT;
 }
 
-/* Does its holder count on all that comes to the object? */
+/* Does its holder rely on getting all that comes to the object? */
 static bool takes_all(const struct manifest_cap *cap) {
     return cap->kind == MANIFEST_ENDPOINT ? receives(cap) : cap->bind || cap->kind == MANIFEST_IRQ;
 }
@@ -411,7 +411,7 @@ static bool is_own_endpoint(const struct manifest_cap *cap) {
     return cap->kind == MANIFEST_ENDPOINT && strcmp(cap->object, MANIFEST_OWN_ENDPOINT) == 0;
 }
 
-/* A name that is typed in one place only would make its user wait for ever. */
+/* Check that a program receives what this capability sends: else its user would wait without end. */
 static bool check_receiver(const struct reader *in, const struct manifest *manifest) {
     bool sends = manifest_calls(in->cap->right) || in->cap->right == MANIFEST_RAISE;
     if (!sends || is_own_endpoint(in->cap) || find_holder(manifest, in->cap, receives) != NULL)
@@ -420,7 +420,7 @@ static bool check_receiver(const struct reader *in, const struct manifest *manif
                                               : fail(in, "no program waits for the notification %s", in->cap->object);
 }
 
-/* Of two programs each would get a part of the messages, and their senders would wait for ever; or one takes the other's interrupts. */
+/* Check that no other program takes from this object: each would get only a part of what comes. */
 static bool check_only_taker(struct reader *in, const struct manifest *manifest) {
     if (!takes_all(in->cap))
         return true;
@@ -437,7 +437,7 @@ static bool check_only_taker(struct reader *in, const struct manifest *manifest)
                 in->cap->object, is_own ? MANIFEST_OWN_ENDPOINT : first->name, second->name);
 }
 
-/* What is wrong only in the whole: more than one taker of the rest, an endpoint with no server or with two. */
+/* Check the whole manifest: two takers of the rest of memory, or an endpoint with no server or two. */
 static bool check_whole(struct reader *in, const struct manifest *manifest) {
     uint32_t rest_count = 0;
     for (uint32_t i = 0; i < manifest->program_count; i++) {

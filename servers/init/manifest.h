@@ -30,16 +30,16 @@ enum manifest_kind {
 };
 
 enum manifest_right {
-    MANIFEST_RIGHT_NONE, /* for kinds that know no choice */
+    MANIFEST_RIGHT_NONE, /* for kinds without a choice */
     MANIFEST_SERVE,      /* endpoint: receive */
     MANIFEST_CALL,       /* endpoint: send, with a badge */
-    MANIFEST_ISSUE,      /* endpoint: send, without a badge: copies for others can be given badges */
-    MANIFEST_OWN,        /* both: everything; of an endpoint, badged copies can be made then */
+    MANIFEST_ISSUE,      /* endpoint: send, without a badge: its holder can make copies with badges */
+    MANIFEST_OWN,        /* endpoint or notification: all rights; an endpoint's holder can make copies with badges */
     MANIFEST_RAISE,      /* notification */
     MANIFEST_WAIT,       /* notification */
 };
 
-/* Is this the other side of an endpoint that is served? */
+/* Does this right send to an endpoint that another program serves? */
 static inline bool manifest_calls(enum manifest_right right) {
     return right == MANIFEST_CALL || right == MANIFEST_ISSUE;
 }
@@ -65,12 +65,12 @@ struct manifest_cap {
 struct manifest_program {
     char name[MANIFEST_NAME_MAX];
     char image[MANIFEST_IMAGE_MAX];           /* path on the boot volume */
-    char arguments[MANIFEST_ARGUMENTS_BYTES]; /* strings one behind the other, the image's path first */
+    char arguments[MANIFEST_ARGUMENTS_BYTES]; /* strings one after the other, the image's path first */
     uint32_t argument_count;
     uint32_t argument_bytes;
     uint64_t priority;
     uint64_t slots;      /* of its capability table */
-    uint64_t pool_pages; /* for its space, tables, thread and what it makes with `self: pool` */
+    uint64_t pool_pages; /* for its space, tables, thread, and objects that it makes with `self: pool` */
     bool vital;          /* the machine is switched off when it faults */
     uint32_t cap_count;
     struct manifest_cap caps[MANIFEST_CAPS_MAX];
@@ -81,5 +81,8 @@ struct manifest {
     struct manifest_program programs[MANIFEST_PROGRAMS_MAX];
 };
 
-/* True: *ret_manifest is filled. False: `error` (MANIFEST_ERROR_MAX bytes) says what is wrong, and where. */
+/*
+ * Parse a manifest. True: *ret_manifest is filled in. False: `error` (MANIFEST_ERROR_MAX bytes) says what is wrong, and
+ * where.
+ */
 bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_manifest, char *error);

@@ -9,7 +9,7 @@ struct stack_reader {
     const struct image *image;
 };
 
-/* By way of the buffer for new stacks, which nobody needs once all programs run. */
+/* Read a word of the stack, through the buffer for new stacks, which is unused once all programs run. */
 static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
     const struct stack_reader *reader = (const struct stack_reader *)(const void *)memory;
     const struct memory_run *buffer = &reader->world->buffer;

@@ -36,13 +36,16 @@ static bool source_take(struct image_source *source, uint64_t wanted_pages, stru
     return true;
 }
 
-/* A program that can't be built ends the start; nobody needs its frames then. */
+/* Do nothing: a program that can't be built ends the start, so its frames are not needed. */
 static void source_give_back(struct image_source *source, const struct memory_run *run) {
     (void)source;
     (void)run;
 }
 
-/* Where the loader found no source, the time since power-on is all there is: guessable, so the log says it. */
+/*
+ * Start the random numbers. If the loader found no entropy, only the time since power-on is left: it can be guessed, so
+ * the log says so.
+ */
 static void start_random(struct world *world) {
     uint64_t seed[BOOT_ENTROPY_WORDS], any = 0;
     memcpy(seed, world->info->entropy, sizeof seed);
@@ -101,7 +104,7 @@ cap_t world_derive(const struct memory_run *run, uint64_t rights) {
     return 0;
 }
 
-/* Give a pool the pages after its first ones; one call takes MAP_PAGES_MAX at most. */
+/* Extend a pool by the rest of its run; one call takes MAP_PAGES_MAX at most. */
 static bool extend_pool(cap_t pool, const struct memory_run *run, uint64_t done) {
     while (done < run->page_count) {
         uint64_t left = run->page_count - done;
@@ -124,7 +127,7 @@ cap_t world_make_pool(struct world *world, uint64_t page_count) {
     if (sys_pool_create(run.memory, run.offset_pages, first_count, slot).status == OK) {
         if (extend_pool(slot, &run, first_count))
             return slot;
-        (void)sys_cap_delete(0, slot); /* it lies in a slot of ours */
+        (void)sys_cap_delete(0, slot); /* can't fail: the slot is init's own */
     }
     slot_free(slot);
     return 0;

@@ -1,6 +1,5 @@
 /*
- * What init holds of the machine: memory that is not given away yet, the boot volume, named endpoints and
- * notifications.
+ * What init has of the machine: memory that is not given away yet, the boot volume, named endpoints and notifications.
  */
 #pragma once
 
@@ -45,27 +44,30 @@ struct world {
     struct memory_run kept;   /* set aside for images */
 };
 
-/* Take stock, map the volume and the buffer. False: it is not possible, and the log says why. */
+/* Find the memory, map the volume and the buffer. False: it is not possible, and the log says why. */
 bool world_init(struct world *world, const struct init_info *info);
 
-/* `page_count` frames in a row. False: no region has as many. */
+/* Take `page_count` frames in a row. False: no region has as many. */
 bool world_take(struct world *world, uint64_t page_count, struct memory_run *ret_run);
 
-/* Set frames aside, so that the next image has at least `page_count` when all others are given away. False likewise. */
+/*
+ * Set frames aside, so that the next image has at least `page_count` when all others are given away. False: no region
+ * has as many.
+ */
 bool world_keep(struct world *world, uint64_t page_count);
 
-/* A new capability for just these frames. Returns its slot; 0 = no slot is free or the kernel refuses. */
+/* Make a capability for just these frames. Returns its slot; 0: no slot is free, or the kernel refuses. */
 cap_t world_derive(const struct memory_run *run, uint64_t rights);
 
-/* A new pool of `page_count` pages. Returns its slot, 0 likewise. */
+/* Make a pool of `page_count` pages. Returns its slot; 0: no memory, no slot, or the kernel refuses. */
 cap_t world_make_pool(struct world *world, uint64_t page_count);
 
 /*
- * The endpoint or notification of that name, made at its first mention. One of each may have the same name.
- * Returns its slot; 0 = there is no memory or slot for it.
+ * The endpoint or notification of this name, made at the first request. An endpoint and a notification may share a
+ * name. Returns its slot; 0: there is no memory or slot for it.
  */
 cap_t world_object(struct world *world, const char *name, enum object_type type);
 
-/* A file of the boot volume. False: there is none, or the archive is damaged; the log says which. */
+/* Find a file of the boot volume. False: there is none, or the archive is damaged; the log says which. */
 bool world_find_file(const struct world *world, const char *path, struct image_file *ret_file,
                      const uint8_t **ret_bytes);
