@@ -10,7 +10,7 @@
 #include "servers/process_mini/memory.h"
 #include "servers/process_mini/serve.h"
 
-/* What process 1 is made from, as if another process had asked for it: its strings are the arguments, its table ours. */
+/* Process 1's maker: it stands for a process that asks for it, with its strings as staged and this server's table. */
 static struct mini_process origin;
 
 static bool fill_origin(int argc, char **argv) {

@@ -1,6 +1,6 @@
 /*
- * The server's memory: one region of frames, each with an owner. Whoever ends gives all frames of an owner back at once,
- * so nobody needs a list of what he took.
+ * The server's memory: one region of frames, each with an owner. The end of a process gives all frames of an owner back
+ * at once, so no list of a process's frames is needed.
  */
 #pragma once
 

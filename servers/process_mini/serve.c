@@ -60,7 +60,7 @@ static void switch_off(const struct process_wait_reply *end) {
     log_print("process_mini: can't switch off: %s", status_text(failed));
 }
 
-/* The children of whoever ends have nobody who waits for them: the ended ones go, process 1 stands in for the others. */
+/* Nothing waits for the children of an ended process: ended ones go, process 1 stands in for the others. */
 static void make_orphans(const struct mini_process *parent) {
     for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
         struct mini_process *child = &processes[i];
