@@ -19,9 +19,9 @@
 struct reader {
     const char *text;
     uint32_t count;
-    const struct manifest_program *program; /* NULL = none yet */
+    const struct manifest_program *program; /* NULL: none yet */
     uint32_t program_index;
-    const struct manifest_cap *cap; /* NULL = not in one */
+    const struct manifest_cap *cap; /* NULL: not in one */
     char *error;
     jsmntok_t tokens[JSON_TOKENS_MAX];
 };

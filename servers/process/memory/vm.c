@@ -214,7 +214,7 @@ void vm_remove(struct page_allocator *allocator, struct vm *vm, uaddr_t start, u
 
 static uint32_t index_of(uaddr_t at) { return (uint32_t)(at / PAGE_BYTES % VM_LEAF_PAGES); }
 
-/* The leaf with this number; NULL = none. */
+/* The leaf with this number; NULL: there is none. */
 static struct vm_leaf *find_leaf(struct vm *vm, uint64_t number) {
     if (vm->last_leaf->number == number)
         return vm->last_leaf;

@@ -35,7 +35,7 @@ struct vm_region {
     uint8_t rights;       /* enum memory_right; 0 = no access */
     uint8_t kind;         /* enum process_map_kind */
     bool guarded;         /* vm_find_gap leaves the page below it free */
-    struct vm_file *file; /* content; NULL = zeroes */
+    struct vm_file *file; /* content; NULL: zeroes */
     uaddr_t content_at;   /* address of the content's first byte; after a split it may lie outside the region */
     uint64_t content_bytes;
     uint64_t file_offset; /* of that byte in the file; congruent to content_at modulo PAGE_BYTES */
@@ -81,7 +81,7 @@ struct vm_region *vm_find(struct vm *vm, uaddr_t at);
 /* The first region that ends behind `at`. NULL: there is none. */
 struct vm_region *vm_next_region(const struct vm *vm, uaddr_t at);
 
-/* The region behind this one; behind NULL, the first. NULL = none. */
+/* The region behind this one; behind NULL, the first. NULL: there is none. */
 static inline struct vm_region *vm_region_after(const struct vm *vm, const struct vm_region *region) {
     return ordered_next(&vm->regions, region);
 }

@@ -16,7 +16,7 @@
 #define PAGE_ALLOCATOR_KEPT 64U
 #define PAGE_ALLOCATOR_SPARE_MAX 12U /* what two processes need */
 
-/* Unused mapped pages: lists through the first word of each. Clean ones are zero but for that word. */
+/* Unused mapped pages: lists through the first word of each. Clean ones are zero except for that word. */
 struct spare_pages {
     void *clean, *other;
     uint32_t count;

@@ -10,7 +10,7 @@
 
 /* An image whose plan is known. */
 struct elf_image {
-    struct vm_file *file; /* NULL = not open */
+    struct vm_file *file; /* NULL: not open */
     struct elf_plan plan;
     struct image_mark mark;
     uaddr_t base;                           /* is added to its addresses */

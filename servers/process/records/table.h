@@ -97,7 +97,7 @@ struct process {
     uint8_t nice;
     struct signals signals;
     char name[PROCESS_NAME_MAX];
-    struct process_thread *more; /* threads with numbers from 1 on; NULL = none was needed yet */
+    struct process_thread *more; /* threads with numbers from 1 on; NULL: none was needed yet */
     struct process_thread first; /* number 0 */
 };
 
