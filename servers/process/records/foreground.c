@@ -9,7 +9,7 @@ bool foreground_may_name(const struct process_table *table, const struct process
 void foreground_name(struct process_table *table, struct process *caller, uint32_t group) {
     table->foreground = group;
     caller->named = group;
-    table->keys = 0; /* the group may be a stopped job that goes on: earlier keys were not for it */
+    table->keys = 0; /* the group may go on after a stop: the key that stopped it is done */
 }
 
 uint64_t foreground_start(struct process_table *table, struct process *caller, const struct process *child) {

@@ -8,7 +8,7 @@
 /* The processes of a group in turn: the one after `last`, or the first if `last` is NULL. NULL: there is none left. */
 struct process *process_next_in_group(const struct process_table *table, uint32_t group, const struct process *last);
 
-/* Has this group a member that is alive or not yet waited for? */
+/* Has this group a living member? */
 bool process_group_exists(const struct process_table *table, uint32_t group);
 
 /*
@@ -17,6 +17,8 @@ bool process_group_exists(const struct process_table *table, uint32_t group);
  * Source: POSIX, "Orphaned Process Group". Cost: O(members of the group).
  */
 bool process_group_is_orphaned(const struct process_table *table, uint32_t group);
+
+/* Is any member of this group, alive or ended, in this session? */
 bool process_group_is_in(const struct process_table *table, uint32_t group, uint32_t session);
 
 /* Does this parent keep its child's group from being orphaned, as long as both live? */
