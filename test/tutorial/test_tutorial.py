@@ -31,7 +31,7 @@ OBJECTS = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINE = "subdir('mine')"
 TALLY_LINES = {"servers/meson.build": "subdir('tally')", "meson.build": "subdir('test/tally')"}
 TALLY_COMMAND = ("userland/meson.build", "'sleep', ", "'tally',")
-COMMAND_SECONDS = 400
+COMMAND_SECONDS = 1200
 VITAL_ENDED = 75  # the status of a machine whose vital server has ended, as the stand-ins do
 
 
