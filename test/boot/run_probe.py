@@ -140,7 +140,7 @@ def with_tables(tables: Tables, cpus: int, line: str) -> dict[str, Case]:
     """Name suffixes, and the machines that start with these tables and must log `line`: CPUs in turn, in parallel, and
     with the kernel without checks."""
     def case(*arguments: str, plain: bool = False) -> Case:
-        return Case("pvh", ("-m", "128M", "-smp", str(cpus), *arguments), QBOOT, frames=26000, acpi=tables, plain=plain,
+        return Case("pvh", ("-m", "128M", "-smp", str(cpus), *arguments), QBOOT, frames=25500, acpi=tables, plain=plain,
                     command="debug_exit=0xf4", says=(line,))
     return {"": case(*IN_TURN), "_at_once": case(), "_plain": case(*IN_TURN, plain=True)}
 

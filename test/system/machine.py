@@ -33,9 +33,9 @@ def command(*arguments: str) -> list[str]:
     return [str(ROOT / "baton"), "run", "--built", BUILT, "--accel", "tcg", "--timeout", MACHINE_SECONDS, *arguments]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, seconds: float = 2 * SESSION_SECONDS) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-                          timeout=2 * SESSION_SECONDS)
+                          timeout=seconds)
 
 
 def piped(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -138,8 +138,8 @@ class Cpus(unittest.TestCase):
     def test_a_day_on_all_cpus(self) -> None:
         """The test programs, with their processes running in parallel. Not exectest: it measures times
         that the host may delay."""
-        done = run("--boot", "pvh", "--smp", "4", "--all-cpus", "--timeout", "170",
-                   "-c", "streamtest; memtest; signaltest")
+        done = run("--boot", "pvh", "--smp", "4", "--all-cpus", "--timeout", "900",
+                   "-c", "streamtest; memtest; signaltest", seconds=920)
         self.assertEqual(len(re.findall(r"checks, 0 failed", done.stdout)), 3, done.stdout[-4000:] + done.stderr)
 
 
