@@ -18,7 +18,7 @@ struct uart_ports {
     void *context;
 };
 
-/* The user, who gets received bytes and supplies those to send. */
+/* The functions by which the driver's user takes received bytes and supplies bytes to send. */
 struct uart_user {
     void (*received)(void *context, uint8_t byte);
     int (*next)(void *context);     /* the next byte to send, or -1: there is none now */

@@ -420,7 +420,7 @@ static bool check_receiver(const struct reader *in, const struct manifest *manif
                                               : fail(in, "no program waits for the notification %s", in->cap->object);
 }
 
-/* Check that no other program takes from this object: each would get only a part of what comes. */
+/* Check that no other program takes from this object: each would get only some messages or interrupts. */
 static bool check_only_taker(struct reader *in, const struct manifest *manifest) {
     if (!takes_all(in->cap))
         return true;
