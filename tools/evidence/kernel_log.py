@@ -15,7 +15,7 @@ FRAME = re.compile(r"^\s*frame 0x([0-9a-f]+)", re.MULTILINE)
 WALK = re.compile(r"^\s*walk 0x[0-9a-f]+:.*$", re.MULTILINE)
 USER = re.compile(r"\buser: (.*)$", re.MULTILINE)
 LOADER_FAILURE = re.compile(r"^baton: (.*)$", re.MULTILINE)
-# init's statuses and last words at a power-off of its own accord: servers/init/main.c
+# init's statuses and last words at a power-off of its own accord: servers/init/serve.h
 STATUS_CANNOT_START, STATUS_VITAL_ENDED = 74, 75
 CANNOT_START = "init: the system can't be started"
 VITAL_ENDED = re.compile(r"init: (.*) is vital: switching off$")

@@ -1,0 +1,99 @@
+#include "servers/init/serve.h"
+
+#include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/proto/init.h"
+#include "libsys/string.h"
+#include "servers/init/log_copy.h"
+#include "servers/init/report.h"
+
+PROTOCOL_SERVER(init, INIT_OPERATIONS)
+
+const struct protocol *const serve_protocol = &init_protocol;
+
+struct world served_world;
+struct manifest served_manifest;
+struct child served_children[MANIFEST_PROGRAMS_MAX];
+
+uint32_t serve_power_off(uint64_t status) {
+    return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, status).status;
+}
+
+/* Was this call made by a capability that allows only reading the log? */
+static bool is_log(const struct server_call *call) { return (call->badge & INIT_LOG_BADGE) != 0; }
+
+static uint32_t init_serve_read_log(struct server_call *call, const struct init_read_log_request *request,
+                                    struct init_read_log_reply *reply) {
+    if (!is_log(call))
+        return P_OPERATION;
+    reply->next = request->position;
+    reply->length_bytes =
+        log_copy((const struct log_ring *)WORLD_LOG_AT, &reply->next, reply->bytes, sizeof reply->bytes);
+    return OK;
+}
+
+static uint32_t init_serve_power_off(struct server_call *call, const struct init_power_off_request *request,
+                                     struct init_power_off_reply *reply) {
+    (void)reply;
+    if (is_log(call))
+        return P_OPERATION;
+    return request->status > 255 ? P_ARGUMENT : serve_power_off(request->status);
+}
+
+static uint32_t init_serve_reboot(struct server_call *call, const struct init_reboot_request *request,
+                                  struct init_reboot_reply *reply) {
+    (void)request;
+    (void)reply;
+    if (is_log(call))
+        return P_OPERATION;
+    return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_REBOOT, 0).status;
+}
+
+static uint32_t init_serve_list(struct server_call *call, const struct init_list_request *request,
+                                struct init_list_reply *reply) {
+    if (is_log(call))
+        return P_OPERATION;
+    if (request->index >= served_manifest.program_count)
+        return P_END;
+    const struct child *child = &served_children[request->index];
+    *reply = (struct init_list_reply){
+        .state = child->faulted ? INIT_FAULTED : INIT_RUNNING,
+        .fault = child->fault.kind,
+        .address = child->fault.address,
+        .rip = child->fault.rip,
+        .priority = child->program->priority,
+    };
+    memcpy(reply->name, child->program->name, strlen(child->program->name));
+    return OK;
+}
+
+/*
+ * Clean up after a program that has faulted. Its endpoints go, and with them every call that waits there: its clients
+ * get an error instead of waiting without end. Its kernel objects go, too.
+ */
+static void retire(const struct child *child) {
+    for (uint32_t i = 0; i < child->program->cap_count; i++) {
+        const struct manifest_cap *cap = &child->program->caps[i];
+        if (cap->kind != MANIFEST_ENDPOINT || manifest_calls(cap->right))
+            continue;
+        cap_t endpoint = world_object(&served_world, cap->object, OBJECT_ENDPOINT);
+        (void)sys_cap_revoke(endpoint); /* can't fail: the slot is init's own */
+        (void)sys_cap_delete(0, endpoint);
+    }
+    (void)sys_cap_delete(0, child->pool);
+}
+
+void serve_fault(const struct server_event *event) {
+    uint64_t number = event->badge;
+    if (number == 0 || number > served_manifest.program_count)
+        return; /* no thread that init made has such a badge */
+    struct child *child = &served_children[number - 1];
+    fault_from_event(event, &child->fault);
+    child->faulted = true;
+    report_fault(&served_world, child);
+    retire(child);
+    if (child->program->vital) {
+        log_print("init: %s is vital: switching off", child->program->name);
+        (void)serve_power_off(STATUS_VITAL_ENDED); /* returns only if the kernel refuses; then the others go on */
+    }
+}
