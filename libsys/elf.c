@@ -1,55 +1,12 @@
 #include "libsys/elf.h"
 
 #include "kernel/abi/rights.h"
+#include "libsys/elf_header.h"
 #include "libsys/string.h"
 
 enum { ELF_MACHINE_X86_64 = 62, ELF_CLASS_64 = 2, ELF_DATA_LITTLE = 1, ELF_VERSION_CURRENT = 1 };
 
-enum elf_header_kind {
-    KIND_LOAD = 1,
-    KIND_INTERPRETER = 3,
-    KIND_NOTE = 4,
-    KIND_HEADERS = 6,
-    KIND_TLS = 7,
-    KIND_STACK = 0x6474e551,
-    KIND_RELRO = 0x6474e552,
-};
-
 enum elf_header_flag { FLAG_EXECUTE = 1 << 0, FLAG_WRITE = 1 << 1, FLAG_READ = 1 << 2 };
-
-struct file_header {
-    uint8_t magic[4];
-    uint8_t class;
-    uint8_t data;
-    uint8_t ident_version;
-    uint8_t abi[9];
-    uint16_t type;
-    uint16_t machine;
-    uint32_t version;
-    uint64_t entry;
-    uint64_t headers_offset;
-    uint64_t sections_offset;
-    uint32_t flags;
-    uint16_t header_bytes;
-    uint16_t program_header_bytes;
-    uint16_t program_header_count;
-    uint16_t section_header_bytes;
-    uint16_t section_header_count;
-    uint16_t section_names;
-};
-_Static_assert(sizeof(struct file_header) == 64, "ELF64 file header");
-
-struct program_header {
-    uint32_t kind;
-    uint32_t flags;
-    uint64_t offset;
-    uint64_t virt;
-    uint64_t phys;
-    uint64_t file_bytes;
-    uint64_t memory_bytes;
-    uint64_t align;
-};
-_Static_assert(sizeof(struct program_header) == ELF_PROGRAM_HEADER_BYTES, "ELF64 program header");
 
 /* State of the parse. The plan is built in the caller's memory: two would be too large for a kernel's stack. */
 struct parse {
@@ -87,7 +44,7 @@ static bool is_canonical(uint64_t virt) {
 
 static uint64_t page_of(uint64_t virt) { return virt / ELF_PAGE_BYTES; }
 
-static enum elf_error check_file_header(const struct file_header *header) {
+static enum elf_error check_file_header(const struct elf_file_header *header) {
     if (header->magic[0] != 0x7f || header->magic[1] != 'E' || header->magic[2] != 'L' || header->magic[3] != 'F') {
         return ELF_NOT_ELF;
     }
@@ -115,7 +72,7 @@ static enum elf_error check_file_header(const struct file_header *header) {
     return ELF_OK;
 }
 
-static enum elf_error check_file_range(const struct parse *parse, const struct program_header *header) {
+static enum elf_error check_file_range(const struct parse *parse, const struct elf_program_header *header) {
     if (header->offset + header->file_bytes < header->offset) {
         return ELF_FILE_WRAPS;
     }
@@ -126,7 +83,7 @@ static enum elf_error check_file_range(const struct parse *parse, const struct p
 }
 
 /* Check the segment's addresses; memory_bytes is not 0. */
-static enum elf_error check_address(const struct parse *parse, const struct program_header *header) {
+static enum elf_error check_address(const struct parse *parse, const struct elf_program_header *header) {
     uint64_t lowest = parse->plan->type == ELF_TYPE_FIXED ? parse->limits.lowest : 0;
     uint64_t end = parse->plan->type == ELF_TYPE_FIXED ? parse->limits.end : parse->limits.end - parse->limits.lowest;
     if (header->virt + header->memory_bytes < header->virt) {
@@ -147,7 +104,7 @@ static enum elf_error check_address(const struct parse *parse, const struct prog
     return ELF_OK;
 }
 
-static enum elf_error check_order(const struct elf_plan *plan, const struct program_header *header) {
+static enum elf_error check_order(const struct elf_plan *plan, const struct elf_program_header *header) {
     if (plan->segment_count == ELF_SEGMENTS_MAX) {
         return ELF_TOO_MANY_SEGMENTS;
     }
@@ -178,7 +135,7 @@ static uint32_t rights_of(uint32_t flags) {
     return rights;
 }
 
-static enum elf_error add_load(struct parse *parse, const struct program_header *header, uint32_t number) {
+static enum elf_error add_load(struct parse *parse, const struct elf_program_header *header, uint32_t number) {
     struct elf_plan *plan = parse->plan;
     enum elf_error error = check_file_range(parse, header);
     if (error == ELF_OK && header->file_bytes > header->memory_bytes) {
@@ -218,7 +175,7 @@ static enum elf_error add_load(struct parse *parse, const struct program_header 
 }
 
 /* Check a template by itself. */
-static enum elf_error check_tls(const struct program_header *header) {
+static enum elf_error check_tls(const struct elf_program_header *header) {
     if (header->file_bytes > header->memory_bytes) {
         return ELF_FILE_EXCEEDS_MEMORY;
     }
@@ -237,7 +194,7 @@ static enum elf_error check_tls(const struct program_header *header) {
     return ELF_OK;
 }
 
-static enum elf_error add_tls(struct parse *parse, const struct program_header *header) {
+static enum elf_error add_tls(struct parse *parse, const struct elf_program_header *header) {
     enum elf_error error = check_file_range(parse, header);
     if (error == ELF_OK) {
         error = check_tls(header);
@@ -259,7 +216,7 @@ static enum elf_error add_tls(struct parse *parse, const struct program_header *
     return ELF_OK;
 }
 
-static enum elf_error add_interpreter(struct parse *parse, const struct program_header *header) {
+static enum elf_error add_interpreter(struct parse *parse, const struct elf_program_header *header) {
     enum elf_error error = check_file_range(parse, header);
     if (error != ELF_OK) {
         return error;
@@ -279,7 +236,7 @@ static enum elf_error add_interpreter(struct parse *parse, const struct program_
     return ELF_OK;
 }
 
-static enum elf_error add_relro(struct parse *parse, const struct program_header *header) {
+static enum elf_error add_relro(struct parse *parse, const struct elf_program_header *header) {
     if (parse->plan->relro_bytes != 0) {
         return ELF_REPEATED;
     }
@@ -288,7 +245,7 @@ static enum elf_error add_relro(struct parse *parse, const struct program_header
     return ELF_OK;
 }
 
-static enum elf_error add_stack(struct parse *parse, const struct program_header *header) {
+static enum elf_error add_stack(struct parse *parse, const struct elf_program_header *header) {
     if (parse->has_stack) {
         return ELF_REPEATED;
     }
@@ -339,7 +296,7 @@ static void read_note(struct parse *parse, uint64_t at, const struct note *note)
 }
 
 /* Source: System V ABI, "Note Section"; the GNU linker's --build-id. */
-static void find_notes(struct parse *parse, const struct program_header *header) {
+static void find_notes(struct parse *parse, const struct elf_program_header *header) {
     struct note note;
     uint64_t at = header->offset, left = header->file_bytes;
     for (uint32_t i = 0; i < NOTES_MAX && left >= sizeof(note) && bytes_read(parse, at, &note, sizeof(note)); i++) {
@@ -353,7 +310,7 @@ static void find_notes(struct parse *parse, const struct program_header *header)
     }
 }
 
-static enum elf_error add_headers(struct parse *parse, const struct program_header *header) {
+static enum elf_error add_headers(struct parse *parse, const struct elf_program_header *header) {
     if (parse->has_headers) {
         return ELF_REPEATED;
     }
@@ -363,21 +320,21 @@ static enum elf_error add_headers(struct parse *parse, const struct program_head
 }
 
 /* A loader skips unknown kinds of headers (unwind tables, vendors' own), as the ABI asks. */
-static enum elf_error add_header(struct parse *parse, const struct program_header *header, uint32_t number) {
+static enum elf_error add_header(struct parse *parse, const struct elf_program_header *header, uint32_t number) {
     switch (header->kind) {
-    case KIND_LOAD:
+    case ELF_KIND_LOAD:
         return add_load(parse, header, number);
-    case KIND_TLS:
+    case ELF_KIND_TLS:
         return add_tls(parse, header);
-    case KIND_INTERPRETER:
+    case ELF_KIND_INTERPRETER:
         return add_interpreter(parse, header);
-    case KIND_RELRO:
+    case ELF_KIND_RELRO:
         return add_relro(parse, header);
-    case KIND_STACK:
+    case ELF_KIND_STACK:
         return add_stack(parse, header);
-    case KIND_HEADERS:
+    case ELF_KIND_HEADERS:
         return add_headers(parse, header);
-    case KIND_NOTE:
+    case ELF_KIND_NOTE:
         find_notes(parse, header);
         return ELF_OK;
     default:
@@ -457,7 +414,7 @@ static enum elf_error check_whole(struct parse *parse) {
 }
 
 static struct elf_result parse_image(struct parse *parse) {
-    struct file_header file;
+    struct elf_file_header file;
     if (!bytes_read(parse, 0, &file, sizeof(file))) {
         return (struct elf_result){.error = ELF_TOO_SHORT};
     }
@@ -474,7 +431,7 @@ static struct elf_result parse_image(struct parse *parse) {
         return (struct elf_result){.error = ELF_TRUNCATED_HEADERS};
     }
     for (uint32_t i = 0; i < file.program_header_count; i++) {
-        struct program_header header;
+        struct elf_program_header header;
         if (!bytes_read(parse, file.headers_offset + (uint64_t)i * sizeof(header), &header, sizeof(header))) {
             return (struct elf_result){.error = ELF_TRUNCATED_HEADERS};
         }

@@ -3,28 +3,18 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "libsys/auxiliary.h"
+#include "libsys/elf_header.h"
 #include "libsys/locks.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "libsys/thread_block.h"
 
-#define PT_PHDR 6U
-#define PT_TLS 7U
 #define CACHED_MAX 8U
 
-/*
- * An entry of the image's program headers, where new threads' storage is found. Source: System V gABI, "Program
- * Header".
- */
-struct program_header {
-    uint32_t type, flags;
-    uint64_t offset, virt, phys, file_bytes, memory_bytes, align;
-};
-
-static const struct program_header *find_header(uint32_t type) {
-    const struct program_header *headers = (const struct program_header *)program_auxiliary(AT_PHDR);
+static const struct elf_program_header *find_header(enum elf_header_kind kind) {
+    const struct elf_program_header *headers = (const struct elf_program_header *)program_auxiliary(AT_PHDR);
     for (uint64_t i = 0; headers != NULL && i < program_auxiliary(AT_PHNUM); i++)
-        if (headers[i].type == type)
+        if (headers[i].kind == kind)
             return &headers[i];
     return NULL;
 }
@@ -33,13 +23,13 @@ static const struct program_header *find_header(uint32_t type) {
  * The template of new threads' storage, looked for once. The program headers' address shows how far the image was
  * moved.
  */
-static const struct program_header *template; /* NULL: the image has none */
+static const struct elf_program_header *template; /* NULL: the image has none */
 static uint64_t moved_by;
 
 static void find_template(void) {
-    const struct program_header *headers = find_header(PT_PHDR);
+    const struct elf_program_header *headers = find_header(ELF_KIND_HEADERS);
     moved_by = headers != NULL ? program_auxiliary(AT_PHDR) - headers->virt : 0;
-    template = find_header(PT_TLS);
+    template = find_header(ELF_KIND_TLS);
 }
 
 /*

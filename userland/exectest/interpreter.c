@@ -9,27 +9,13 @@
 
 #include "kernel/abi/system.h"
 #include "libsys/auxiliary.h"
+#include "libsys/elf_header.h"
 
 #define PATH "test/exec/interpreter"
 #define TYPES_MAX 64U
 #define STACK_BYTES_MAX 65536U
-enum { SEGMENT_LOAD = 1, SEGMENT_INTERPRETER = 3, SEGMENT_HEADERS = 6 };
 
-struct file_header {
-    uint8_t ident[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, headers_offset, sections_offset;
-    uint32_t flags;
-    uint16_t header_bytes, program_header_bytes, program_header_count, rest[3];
-};
-
-struct program_header {
-    uint32_t kind, flags;
-    uint64_t offset, virt, phys, file_bytes, memory_bytes, align;
-};
-
-extern const struct file_header __ehdr_start
+extern const struct elf_file_header __ehdr_start
     __attribute__((visibility("hidden"))); /* defined by the linker: this image's own header */
 
 uint64_t interpreter_enter(const uint64_t *stack);
@@ -76,19 +62,19 @@ static void read_vector(const uint64_t *vector, uint64_t values[TYPES_MAX]) {
 
 /* Check that AT_PHDR points to the program's headers, and all other entries against these. */
 static void check_program(const uint64_t values[TYPES_MAX]) {
-    const struct program_header *headers = (const struct program_header *)values[AT_PHDR];
-    const struct file_header *file = NULL;
+    const struct elf_program_header *headers = (const struct elf_program_header *)values[AT_PHDR];
+    const struct elf_file_header *file = NULL;
     uint64_t moved_by = 0, interpreter = 0;
     CHECK(values[AT_PHENT] == sizeof *headers && values[AT_PHNUM] >= 3 && values[AT_PHNUM] < 32);
-    CHECK(headers[0].kind == SEGMENT_HEADERS); /* the linker puts it first */
+    CHECK(headers[0].kind == ELF_KIND_HEADERS); /* the linker puts it first */
     moved_by = values[AT_PHDR] - headers[0].virt;
     for (uint64_t i = 0; i < values[AT_PHNUM]; i++) {
-        if (headers[i].kind == SEGMENT_LOAD && headers[i].offset == 0)
-            file = (const struct file_header *)(moved_by + headers[i].virt);
-        if (headers[i].kind == SEGMENT_INTERPRETER)
+        if (headers[i].kind == ELF_KIND_LOAD && headers[i].offset == 0)
+            file = (const struct elf_file_header *)(moved_by + headers[i].virt);
+        if (headers[i].kind == ELF_KIND_INTERPRETER)
             interpreter = moved_by + headers[i].virt;
     }
-    CHECK(file != NULL && file->ident[0] == 0x7f && file->ident[1] == 'E');
+    CHECK(file != NULL && file->magic[0] == 0x7f && file->magic[1] == 'E');
     CHECK(values[AT_PHDR] == (uint64_t)file + file->headers_offset);
     CHECK(values[AT_PHNUM] == file->program_header_count && values[AT_PHENT] == file->program_header_bytes);
     CHECK(values[AT_ENTRY] == moved_by + file->entry);
