@@ -209,7 +209,7 @@ static bool hpet_begin(void) {
 static void ask_cpu(struct clock_rates *ret_rates) {
     bool is_virtual = (cpu_id(1).ecx & 1U << 31) != 0;
     if (is_virtual && cpu_id(0x40000000).eax >= 0x40000010 && cpu_id(0x40000000).eax < 0x40010000) {
-        struct cpuid timing = cpu_id(0x40000010);
+        struct cpu_id timing = cpu_id(0x40000010);
         ret_rates->tsc_hz = timing.eax * 1000ULL;
         ret_rates->apic_timer_hz = timing.ebx * 1000ULL;
     }
@@ -217,7 +217,7 @@ static void ask_cpu(struct clock_rates *ret_rates) {
     if (ret_rates->tsc_hz != 0 || last < 0x15) {
         return;
     }
-    struct cpuid crystal = cpu_id(0x15);
+    struct cpu_id crystal = cpu_id(0x15);
     if (crystal.eax == 0 || crystal.ebx == 0) {
         return;
     }

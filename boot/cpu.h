@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct cpuid {
+struct cpu_id {
     uint32_t eax, ebx, ecx, edx;
 };
 
-static inline struct cpuid cpu_id(uint32_t leaf) {
-    struct cpuid id;
+static inline struct cpu_id cpu_id(uint32_t leaf) {
+    struct cpu_id id;
     __asm__ volatile("cpuid" : "=a"(id.eax), "=b"(id.ebx), "=c"(id.ecx), "=d"(id.edx) : "a"(leaf), "c"(0));
     return id;
 }
