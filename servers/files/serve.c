@@ -22,13 +22,13 @@ const struct protocol serve_stream_protocol = {"stream", files_operations, STREA
 struct served_content content;
 
 /* The place that a path leads to: in memory or on the volume. */
-struct target {
+struct resolved_path {
     struct path path;
     bool in_memory;
     struct ram_path below; /* in memory: the rest of the path */
 };
 
-static uint32_t aim(struct server_call *call, const char *path, size_t length, struct target *ret_target) {
+static uint32_t resolve(struct server_call *call, const char *path, size_t length, struct resolved_path *ret_target) {
     if (content.damaged)
         return P_DAMAGED;
     const char *reason = NULL;
@@ -50,8 +50,9 @@ static void work_for(uint32_t owner) {
 }
 
 /* Aim for an operation that changes something: the path has to lead into memory. */
-static uint32_t aim_to_change(struct server_call *call, const char *path, size_t length, struct target *ret_target) {
-    uint32_t status = aim(call, path, length, ret_target);
+static uint32_t resolve_to_change(struct server_call *call, const char *path, size_t length,
+                                  struct resolved_path *ret_target) {
+    uint32_t status = resolve(call, path, length, ret_target);
     if (status == OK && !ret_target->in_memory)
         status = P_READ_ONLY;
     work_for(IDENTITY_PID(call->badge));
@@ -90,7 +91,7 @@ static uint32_t find_file(struct server_call *call, uint64_t number, struct serv
     return OK;
 }
 
-static uint32_t stat_in_memory(const struct target *target, struct files_stat_reply *reply) {
+static uint32_t stat_in_memory(const struct resolved_path *target, struct files_stat_reply *reply) {
     uint32_t found;
     uint32_t status = ram_find(&content.ram, target->below, &found);
     if (status != OK)
@@ -107,9 +108,9 @@ static uint32_t stat_in_memory(const struct target *target, struct files_stat_re
 
 uint32_t files_serve_stat(struct server_call *call, const struct files_stat_request *request,
                           struct files_stat_reply *reply) {
-    struct target target;
+    struct resolved_path target;
     struct tree_place place;
-    uint32_t status = aim(call, request->path, request->length_bytes, &target);
+    uint32_t status = resolve(call, request->path, request->length_bytes, &target);
     if (status == OK && target.in_memory)
         return stat_in_memory(&target, reply);
     if (status == OK)
@@ -152,7 +153,7 @@ uint32_t files_serve_read(struct server_call *call, const struct files_read_requ
     return serve_read(call, file, request->offset_bytes, request->most_bytes, reply->bytes, &reply->length_bytes);
 }
 
-static uint32_t list_in_memory(const struct target *target, uint64_t index, struct files_list_reply *reply) {
+static uint32_t list_in_memory(const struct resolved_path *target, uint64_t index, struct files_list_reply *reply) {
     uint32_t found;
     uint32_t status = ram_find(&content.ram, target->below, &found);
     if (status == OK && content.ram.nodes[found].kind != FILES_DIRECTORY)
@@ -171,9 +172,9 @@ static uint32_t list_in_memory(const struct target *target, uint64_t index, stru
 
 uint32_t files_serve_list(struct server_call *call, const struct files_list_request *request,
                           struct files_list_reply *reply) {
-    struct target target;
+    struct resolved_path target;
     struct tree_place place;
-    uint32_t status = aim(call, request->path, request->length_bytes, &target);
+    uint32_t status = resolve(call, request->path, request->length_bytes, &target);
     if (status == OK && target.in_memory)
         return list_in_memory(&target, request->index, reply);
     if (status == OK)
@@ -196,7 +197,7 @@ uint32_t files_serve_list(struct server_call *call, const struct files_list_requ
 /*
  * Map a copy of a file in memory: the file's own pages could change, or become another file's, while they are mapped.
  */
-static uint32_t map_in_memory(struct server_call *call, const struct target *target, uint32_t owner,
+static uint32_t map_in_memory(struct server_call *call, const struct resolved_path *target, uint32_t owner,
                               struct files_map_reply *reply) {
     uint32_t found;
     uint32_t status = ram_find(&content.ram, target->below, &found);
@@ -215,9 +216,9 @@ static uint32_t map_in_memory(struct server_call *call, const struct target *tar
 
 uint32_t files_serve_map(struct server_call *call, const struct files_map_request *request,
                          struct files_map_reply *reply) {
-    struct target target;
+    struct resolved_path target;
     struct tree_place place;
-    uint32_t status = aim(call, request->path, request->length_bytes, &target);
+    uint32_t status = resolve(call, request->path, request->length_bytes, &target);
     if (status == OK && target.in_memory)
         return map_in_memory(call, &target, (uint32_t)(call->badge != 0 ? IDENTITY_PID(call->badge) : request->owner),
                              reply);
@@ -253,11 +254,11 @@ static bool kind_is_known(uint64_t kind) { return kind == FILES_FILE || kind == 
 
 uint32_t files_serve_create(struct server_call *call, const struct files_create_request *request,
                             struct files_create_reply *reply) {
-    struct target target;
+    struct resolved_path target;
     uint32_t node;
     if (!kind_is_known(request->kind))
         return P_ARGUMENT;
-    uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
+    uint32_t status = resolve_to_change(call, request->path, request->length_bytes, &target);
     if (status == OK)
         status = ram_create(&content.ram, target.below, (enum files_kind)request->kind, &node);
     if (status == OK)
@@ -303,13 +304,13 @@ static uint32_t find_to_read(struct server_call *call, const struct files_open_r
 
 static uint32_t find_to_open(struct server_call *call, const struct files_open_request *request,
                              struct served_file *ret_file) {
-    struct target target;
+    struct resolved_path target;
     if (request->mode < FILES_OPEN_READ || request->mode > FILES_OPEN_APPEND)
         return P_ARGUMENT;
     if (request->mode == FILES_OPEN_READ)
         return find_to_read(call, request, ret_file);
     ret_file->in_memory = true;
-    uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
+    uint32_t status = resolve_to_change(call, request->path, request->length_bytes, &target);
     if (status == OK)
         status = ram_create(&content.ram, target.below, FILES_FILE, &ret_file->node);
     if (status == P_EXISTS) {
@@ -349,24 +350,24 @@ uint32_t files_serve_truncate(struct server_call *call, const struct files_trunc
 
 uint32_t files_serve_remove(struct server_call *call, const struct files_remove_request *request,
                             struct files_remove_reply *reply) {
-    struct target target;
+    struct resolved_path target;
     reply->zero = 0;
     if (!kind_is_known(request->kind))
         return P_ARGUMENT;
-    uint32_t status = aim_to_change(call, request->path, request->length_bytes, &target);
+    uint32_t status = resolve_to_change(call, request->path, request->length_bytes, &target);
     return status == OK ? ram_remove(&content.ram, target.below, (enum files_kind)request->kind) : status;
 }
 
 uint32_t files_serve_rename(struct server_call *call, const struct files_rename_request *request,
                             struct files_rename_reply *reply) {
-    static struct target from, to; /* large, and one at a time */
+    static struct resolved_path from, to; /* large, and one at a time */
     reply->zero = 0;
     if (request->from_bytes > request->length_bytes)
         return P_ARGUMENT;
-    uint32_t status = aim_to_change(call, request->paths, request->from_bytes, &from);
+    uint32_t status = resolve_to_change(call, request->paths, request->from_bytes, &from);
     if (status == OK)
-        status =
-            aim_to_change(call, request->paths + request->from_bytes, request->length_bytes - request->from_bytes, &to);
+        status = resolve_to_change(call, request->paths + request->from_bytes,
+                                   request->length_bytes - request->from_bytes, &to);
     if (status == OK)
         status = ram_rename(&content.ram, from.below, to.below);
     return explain_name(call, status);

@@ -3,7 +3,7 @@
 #include "libsys/string.h"
 
 /* A server's memory, for a walk of its stack. */
-struct stack_reader {
+struct server_stack {
     struct backtrace_memory memory; /* first: one pointer names both */
     const struct world *world;
     const struct image *image;
@@ -11,7 +11,7 @@ struct stack_reader {
 
 /* Read a word of the stack, through the buffer for new stacks, which is unused once all programs run. */
 static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret_word) {
-    const struct stack_reader *reader = (const struct stack_reader *)(const void *)memory;
+    const struct server_stack *reader = (const struct server_stack *)(const void *)memory;
     const struct memory_run *buffer = &reader->world->buffer;
     for (uint32_t i = 0; i < reader->image->piece_count; i++) {
         const struct image_piece *piece = &reader->image->pieces[i];
@@ -28,7 +28,7 @@ static bool read_word(struct backtrace_memory *memory, uaddr_t at, uint64_t *ret
 }
 
 void report_fault(const struct world *world, const struct child *child) {
-    struct stack_reader reader = {{read_word}, world, &child->image};
+    struct server_stack reader = {{read_word}, world, &child->image};
     const char *name = child->program->name;
     fault_log_image(name, &child->image.mark);
     fault_log(name, &child->fault, image_stack_lowest(&child->image), NULL);

@@ -30,7 +30,7 @@ _Static_assert(PIPES_MAX * 2 <= 1U << END_SERIAL_SHIFT, "index and end are below
 
 struct server served_server;
 static cap_t endpoint;
-static struct place {
+static struct pipe_place {
     bool used;
     uint64_t serial;
     cap_t ends[2]; /* by enum pipe_end; copies of these are given away. 0 = no copy is left */
@@ -64,7 +64,7 @@ static uint32_t find_pipe(const struct server_call *call, enum pipe_end end, str
     uint64_t index = (call->badge & ((1U << END_SERIAL_SHIFT) - 1)) >> 1;
     if ((call->badge & END_BADGE) == 0 || index >= PIPES_MAX)
         return P_OPERATION;
-    struct place *place = &places[index];
+    struct pipe_place *place = &places[index];
     if (!place->used || place->serial != (call->badge & ~END_BADGE) >> END_SERIAL_SHIFT)
         return P_BROKEN;
     *ret_pipe = &place->pipe;
@@ -80,7 +80,7 @@ static uint32_t refuse(struct server_call *call, const char *why) {
 static uint32_t park(struct pipe *pipe, enum pipe_end end, const uint8_t *bytes, size_t length) {
     if (pipe_park(pipe, end, bytes, length))
         return SERVER_DEFERRED;
-    for (struct place *place = places; place < places + PIPES_MAX; place++)
+    for (struct pipe_place *place = places; place < places + PIPES_MAX; place++)
         if (place->used)
             pipe_forget_the_dead(&place->pipe);
     if (pipe_park(pipe, end, bytes, length))
@@ -141,7 +141,7 @@ static uint32_t pipes_serve_create(struct server_call *call, const struct pipes_
         return refuse(call, "the program has as many pipes as are left for all others");
     while (places[index].used)
         index++;
-    struct place *place = &places[index];
+    struct pipe_place *place = &places[index];
     place->serial = ++last_serial;
     for (uint32_t end = 0; end < 2; end++) {
         uint64_t badge = END_BADGE | place->serial << END_SERIAL_SHIFT | index << 1 | end;
@@ -163,7 +163,7 @@ static uint32_t pipes_serve_create(struct server_call *call, const struct pipes_
 
 /* The event does not say which end it is about, so look at all. A pipe that has lost both ends is free again. */
 void serve_look_for_gone(void) {
-    for (struct place *place = places; place < places + PIPES_MAX; place++) {
+    for (struct pipe_place *place = places; place < places + PIPES_MAX; place++) {
         for (uint32_t end = 0; place->used && end < 2; end++) {
             if (place->ends[end] == 0 || (sys_cap_query(place->ends[end]).value & QUERY_DERIVED) != 0)
                 continue;

@@ -175,7 +175,7 @@ static bool start(struct server_context *context, int argc, char **argv) {
         log_print("process: not enough memory for its own records");
         return false;
     }
-    process_table_init(&context->processes, &context->allocator, sizeof(struct record));
+    process_table_init(&context->processes, &context->allocator, sizeof(struct process_record));
     start_random(context);
     context->window = WINDOW_AT;
     context->priority = PRIORITY;

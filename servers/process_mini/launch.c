@@ -34,7 +34,7 @@ static cap_t held; /* what an exec passes on lies in GIVEN_MAX slots of this ser
 /* A program between the request and its first instruction. One at a time. */
 static struct {
     struct string_block arguments, environment, capabilities;
-    struct given {
+    struct {
         const char *name;
         uint32_t name_length;
         cap_t slot;         /* where the caller has it; 0 = nothing lies there */

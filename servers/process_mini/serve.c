@@ -13,7 +13,7 @@
 #define ROW_NUMBER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) OPERATION_##name = number,
 
 /* The shapes of all operations: what is malformed is refused alike, whether an operation is served here or not. */
-enum operation { PROCESS_OPERATIONS(ROW_NUMBER) };
+enum process_operation { PROCESS_OPERATIONS(ROW_NUMBER) };
 PROTOCOL_TABLE(process, PROCESS_OPERATIONS)
 
 struct server serve_server;

@@ -118,7 +118,7 @@ void world_start(uint64_t pages) {
            0) /* every page that is needed from now on takes a frame and a call */
         (void)page_allocator_take(&context->allocator, 0);
     context->allocator.kept = context->allocator.spare_max = 0;
-    process_table_init(&context->processes, &context->allocator, sizeof(struct record));
+    process_table_init(&context->processes, &context->allocator, sizeof(struct process_record));
     context->fixed_addresses = true;
     context->cpu_count = 1;
     context->window = (uaddr_t)fake_file;

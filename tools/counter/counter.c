@@ -60,7 +60,7 @@ API int qemu_plugin_install(uint64_t id, const void *info, int argument_count, c
 int qemu_plugin_version = 1;
 
 /* One instruction. QEMU keeps the address of `times`. */
-struct place {
+struct counted_instruction {
     uint64_t address;
     uint64_t page;
     uint64_t times;
@@ -73,7 +73,7 @@ struct stop {
     uint32_t left;
 };
 
-static struct place places[PLACES];
+static struct counted_instruction places[PLACES];
 static uint32_t place_count;
 static uint32_t places_index[INDEX_ENTRIES]; /* a place's index plus 1; 0: none; open addressing */
 static struct stop stops[STOPS_MAX];
@@ -97,16 +97,16 @@ static uint64_t page_hash(const uint8_t *page) {
     return hash;
 }
 
-static struct place *find_place(uint64_t address, uint64_t page) {
+static struct counted_instruction *find_place(uint64_t address, uint64_t page) {
     uint64_t at = (address ^ page) * 0x9e3779b97f4a7c15 >> 32;
     for (; places_index[at % INDEX_ENTRIES] != 0; at++) {
-        struct place *place = &places[places_index[at % INDEX_ENTRIES] - 1];
+        struct counted_instruction *place = &places[places_index[at % INDEX_ENTRIES] - 1];
         if (place->address == address && place->page == page)
             return place;
     }
     if (place_count == PLACES)
         fail("too many different instructions");
-    struct place *place = &places[place_count++];
+    struct counted_instruction *place = &places[place_count++];
     places_index[at % INDEX_ENTRIES] = place_count;
     place->address = address;
     place->page = page;
@@ -127,7 +127,7 @@ static void end(void) {
 
 static void write_counts(void) {
     for (uint32_t i = 0; i < place_count; i++) {
-        struct place *place = &places[i];
+        struct counted_instruction *place = &places[i];
         if (place->counted != 0)
             fprintf(out, "%016" PRIx64 " %016" PRIx64 " %" PRIu64 "\n", place->address, place->page, place->counted);
         place->counted = 0;

@@ -51,14 +51,16 @@ struct process_objects {
 };
 
 /* All records of one process, in a page of this server's own. */
-struct record {
+struct process_record {
     struct process process; /* first: one pointer names both */
     struct process_objects objects;
     struct staged_strings staged;
 };
-_Static_assert(sizeof(struct record) <= PAGE_BYTES, "process_begin takes a page for each");
+_Static_assert(sizeof(struct process_record) <= PAGE_BYTES, "process_begin takes a page for each");
 
-static inline struct record *record_of(struct process *process) { return (struct record *)(void *)process; }
+static inline struct process_record *record_of(struct process *process) {
+    return (struct process_record *)(void *)process;
+}
 static inline struct process_objects *objects_of(struct process *process) { return &record_of(process)->objects; }
 static inline struct staged_strings *staged_of(struct process *process) { return &record_of(process)->staged; }
 

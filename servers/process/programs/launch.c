@@ -20,7 +20,7 @@
 _Static_assert(OBJECTS_TABLE_SLOTS <= 1000, "a slot has three digits at most");
 
 /* A capability that the new program is to find. */
-struct given {
+struct given_cap {
     const char *name; /* in the strings; `=` follows it */
     uint8_t name_length;
     uint16_t slot; /* in the caller's table; 0 = it is left out, since nothing is there */
@@ -34,8 +34,8 @@ struct new_program {
     struct elf_image interpreter; /* of the program, if it asks for one: the interpreter runs first */
     struct thread_registers entry;
     uint32_t given_count;
-    struct given given[OBJECTS_GIVEN_MAX]; /* number i goes to slot OBJECTS_SLOT_GIVEN + i */
-    char notes[NOTES_BYTES];               /* environment strings that tell the program what it holds */
+    struct given_cap given[OBJECTS_GIVEN_MAX]; /* number i goes to slot OBJECTS_SLOT_GIVEN + i */
+    char notes[NOTES_BYTES];                   /* environment strings that tell the program what it holds */
     struct string_block note_block;
 };
 
@@ -107,13 +107,13 @@ static uint32_t read_given(struct new_program *launch, cap_t slot_limit, char *r
                               status == P_ARGUMENT ? "name" : "slot");
             return status;
         }
-        launch->given[launch->given_count++] = (struct given){entry, (uint8_t)name_length, (uint16_t)slot};
+        launch->given[launch->given_count++] = (struct given_cap){entry, (uint8_t)name_length, (uint16_t)slot};
     }
     return OK;
 }
 
 /* Judge a capability that was not passed on: one that is gone is left out (OK), a Reply is refused. */
-static uint32_t check_passed(struct given *given, uint32_t status, char *reason) {
+static uint32_t check_passed(struct given_cap *given, uint32_t status, char *reason) {
     if (status == E_CAP) {
         given->slot = 0;
         return OK;
@@ -325,7 +325,7 @@ uint32_t launch_spawn(struct server_context *context, struct process *parent, co
 static uint32_t hold_given(struct new_program *of, const struct process_objects *objects, cap_t *held, char *reason) {
     uint32_t status = OK;
     for (uint32_t i = 0; status == OK && i < of->given_count; i++) {
-        struct given *given = &of->given[i];
+        struct given_cap *given = &of->given[i];
         if (given->slot == OBJECTS_SLOT_GIVEN + i)
             continue; /* it stays where it is, if it is there */
         held[i] = slot_take();
