@@ -191,7 +191,7 @@ static bool start(struct server_context *context, int argc, char **argv) {
 }
 
 /* Serve an event that is not a call. */
-static void take(struct server_event event) {
+static void serve_event(struct server_event event) {
     if (event.kind == MESSAGE_FAULT)
         serve_fault(&event);
     else if (event.kind == MESSAGE_NOTIFICATION)
@@ -203,7 +203,7 @@ static void take(struct server_event event) {
  * run on at once, and signals that it sent to itself would come too late: it stays suspended meanwhile. A caller on
  * this CPU waits for this server anyway.
  */
-static void deliver_behind(uint64_t caller) {
+static void answer_and_deliver(uint64_t caller) {
     const struct process_thread *thread = served_context.cpu_count > 1 ? serve_badge(caller) : NULL;
     if (thread != NULL)
         (void)sys_thread_suspend(thread->object, 0);
@@ -230,9 +230,9 @@ int main(int argc, char **argv, char **envp) {
         if (event.kind == MESSAGE_CALL)
             server_serve(&served_server, &event);
         else
-            take(event);
+            serve_event(event);
         if (process_is_due(&served_context.processes))
-            deliver_behind(event.badge);
+            answer_and_deliver(event.badge);
         timer_update();
     }
 }

@@ -11,7 +11,7 @@
 #include "libsys/proto/files.h"
 #include "libsys/stack.h"
 #include "libsys/string.h"
-#include "servers/process_mini/memory.h"
+#include "servers/process_mini/frames.h"
 
 #define WINDOW_AT 0x300000000ULL /* image files, while they are looked at */
 #define WORK_AT 0x200000000ULL   /* the upper end of a new stack */
@@ -66,7 +66,7 @@ bool launch_start(const struct launch_caps *own) {
     for (uint32_t i = 1; i < GIVEN_MAX; i++)
         if (slot_take() != held + i) /* none was given back yet: they are neighbours */
             return false;
-    return memory_take(MEMORY_SERVER, WORK_BYTES / PAGE_BYTES, &work) &&
+    return frames_take(FRAMES_SERVER, WORK_BYTES / PAGE_BYTES, &work) &&
            map_own(&work, WORK_AT, MEMORY_READ | MEMORY_WRITE) == OK;
 }
 
@@ -217,7 +217,7 @@ static uint32_t prepare(struct mini_process *caller, const struct mini_request *
 
 static uint32_t make_pool(uint8_t owner, uint64_t page_count, cap_t *ret_pool) {
     struct memory_run run;
-    if (!memory_take(owner, page_count, &run))
+    if (!frames_take(owner, page_count, &run))
         return P_NO_MEMORY;
     *ret_pool = slot_take();
     return *ret_pool == 0 ? P_LIMIT
@@ -265,7 +265,7 @@ static uint32_t make_home(struct mini_process *process) {
         status = make_object(process->home, OBJECT_THREAD, 0, &process->thread);
     if (status == OK)
         status = make_object(process->home, OBJECT_TABLE, TABLE_SLOTS, &process->table);
-    if (status == OK && !memory_take(process->home_owner, 1, &process->message))
+    if (status == OK && !frames_take(process->home_owner, 1, &process->message))
         status = P_NO_MEMORY;
     if (status == OK)
         status = (uint32_t)sys_memory_fill(process->message.memory, process->message.offset_pages * PAGE_BYTES,
@@ -315,7 +315,7 @@ static void write_notes(void) {
     add_note(note);
 }
 
-static uint32_t build_stack(const char *path, struct image *image, struct memory_source *source) {
+static uint32_t build_stack(const char *path, struct image *image, struct frame_source *source) {
     struct stack_input input = {
         .top = LAYOUT_STACK_TOP,
         .arguments = next.arguments,
@@ -341,7 +341,7 @@ static uint32_t build_stack(const char *path, struct image *image, struct memory
 /* A space with the new program, made of frames of `owner`. */
 static uint32_t build_image(const char *path, const struct mini_process *process, uint8_t owner, cap_t *ret_pool,
                             struct image *image) {
-    struct memory_source source = memory_source_for(owner);
+    struct frame_source source = frames_source_for(owner);
     image->mark = image_mark_of(&next.plan, next.base, (const void *)WINDOW_AT);
     uint32_t status = make_pool(owner, SPACE_PAGES + image_table_pages(&next.plan, next.base), ret_pool);
     if (status == OK)
@@ -356,7 +356,7 @@ static uint32_t build_image(const char *path, const struct mini_process *process
 static void destroy_image(cap_t *pool, struct image *image, uint8_t owner) {
     drop(pool); /* the space goes with it */
     drop(&image->space);
-    memory_give_back_all(owner);
+    frames_give_back_all(owner);
 }
 
 /* The one step that cannot be undone. */
@@ -431,6 +431,6 @@ void process_destroy(struct mini_process *process) {
     drop(&process->thread);
     drop(&process->table);
     destroy_image(&process->image_pool, &process->image, process->image_owner);
-    memory_give_back_all(process->home_owner);
+    frames_give_back_all(process->home_owner);
     process->staged_bytes = 0;
 }

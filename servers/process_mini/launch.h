@@ -24,7 +24,7 @@ struct mini_process {
     char name[PROCESS_NAME_MAX];
     cap_t home, thread, table;
     struct memory_run message;
-    uint8_t home_owner, image_owner; /* of frames, see memory.h */
+    uint8_t home_owner, image_owner; /* of frames, see frames.h */
     cap_t image_pool;
     struct image image;
     uint64_t staged_bytes;

@@ -7,7 +7,7 @@
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/text.h"
-#include "servers/process_mini/memory.h"
+#include "servers/process_mini/frames.h"
 #include "servers/process_mini/serve.h"
 
 /* Process 1's maker: it stands for a process that asks for it, with its strings as staged and this server's table. */
@@ -36,7 +36,7 @@ int main(int argc, char **argv, char **envp) {
         log_print("process_mini: want the image of process 1 as an argument");
         return 1;
     }
-    if (!memory_start() || !launch_start(&caps)) {
+    if (!frames_start() || !launch_start(&caps)) {
         log_print("process_mini: not enough memory");
         return 1;
     }

@@ -8,7 +8,7 @@
 #include "libsys/proto/init.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
-#include "servers/process_mini/memory.h"
+#include "servers/process_mini/frames.h"
 
 #define ROW_NUMBER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) OPERATION_##name = number,
 
@@ -209,7 +209,7 @@ static uint32_t serve_list(const struct process_list_request *request, struct pr
         .state = best->ended         ? PROCESS_ENDED
                  : best->answer != 0 ? PROCESS_WAITING
                                      : PROCESS_RUNNING,
-        .memory_pages = memory_count(best->home_owner) + memory_count(best->image_owner),
+        .memory_pages = frames_count(best->home_owner) + frames_count(best->image_owner),
         .cpu_time_ns = cpu_time_ns(best),
         .threads = best->ended ? 0 : 1,
     };

@@ -3,14 +3,14 @@
  */
 #include "servers/process/calls/serve.h"
 #include "servers/process/delivery/time_limit.h"
-#include "servers/process/memory/memory.h"
+#include "servers/process/memory/mappings.h"
 
 static struct server_context *const context = &served_context;
 
 static uint64_t used(struct process *process, uint64_t limit) {
     switch ((enum process_limit)limit) {
     case PROCESS_LIMIT_MEMORY:
-        return memory_page_count(&objects_of(process)->incarnation) * PAGE_BYTES;
+        return mappings_page_count(&objects_of(process)->incarnation) * PAGE_BYTES;
     case PROCESS_LIMIT_PROCESSES:
         return context->processes.accounts.entries[process->account].count;
     case PROCESS_LIMIT_THREADS:
@@ -52,7 +52,7 @@ uint32_t process_serve_set_limit(struct server_call *, const struct process_set_
     }
     caller->limits.now[request->limit] = request->now;
     caller->limits.most[request->limit] = request->most;
-    objects_of(caller)->incarnation.pages_max = memory_pages_max(&caller->limits);
+    objects_of(caller)->incarnation.pages_max = mappings_pages_max(&caller->limits);
     time_limit_watch(caller);
     return OK;
 }

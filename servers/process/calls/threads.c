@@ -8,8 +8,8 @@
 #include "servers/process/calls/serve.h"
 #include "servers/process/delivery/raise.h"
 #include "servers/process/ending/ending.h"
-#include "servers/process/memory/memory.h"
-#include "servers/process/memory/words.h"
+#include "servers/process/memory/mappings.h"
+#include "servers/process/memory/wait_words.h"
 
 static struct server_context *const context = &served_context;
 
@@ -69,7 +69,7 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
 }
 
 /* End a thread: the thread that joins it gets the value, or it stays until one does. */
-static void settle(struct process_thread *thread, uint64_t value) {
+static void end_thread(struct process_thread *thread, uint64_t value) {
     struct process *process = thread->process;
     struct process_thread_join_reply reply = {value};
     process->past_time_ns += objects_thread_time_ns(thread);
@@ -93,9 +93,9 @@ uint32_t process_serve_thread_exit(struct server_call *call, const struct proces
     if (thread->answer != 0)
         server_forget(thread->answer); /* of a call that another thread made by its capability */
     bool unmaps = thread->detached && request->length_bytes != 0;
-    settle(thread, request->value);
+    end_thread(thread, request->value);
     if (unmaps)
-        (void)memory_unmap(context, &objects_of(caller)->incarnation, request->at, request->length_bytes);
+        (void)mappings_unmap(context, &objects_of(caller)->incarnation, request->at, request->length_bytes);
     return SERVER_DEFERRED;
 }
 
@@ -176,7 +176,7 @@ uint32_t process_serve_word_wait(struct server_call *call, const struct process_
     status = request->until_ns == 0 ? E_TIMEOUT : answer_defer(thread, THREAD_WAITS_WORD);
     if (status == SERVER_DEFERRED) {
         thread->wait_for = request->at;
-        list_add(word_waiters(&context->processes, word_at(caller, request->at)), &thread->in_words);
+        list_add(wait_word_waiters(&context->processes, wait_word_at(caller, request->at)), &thread->in_words);
         wakes_set(&context->processes.wakes, &thread->wake, request->until_ns);
     }
     return status;
@@ -186,10 +186,10 @@ uint32_t process_serve_word_wake(struct server_call *, const struct process_word
                                  struct process_word_wake_reply *reply, struct process *caller) {
     struct process_word_wait_reply woken = {0};
     struct process_table *table = &context->processes;
-    struct word word = word_at(caller, request->at);
-    struct links *from = word_waiters(table, word)->next;
+    struct wait_word word = wait_word_at(caller, request->at);
+    struct links *from = wait_word_waiters(table, word)->next;
     for (reply->woken = 0; reply->woken < request->count;) {
-        struct process_thread *waiter = word_find_waiter(table, word, from);
+        struct process_thread *waiter = wait_word_find_waiter(table, word, from);
         if (waiter == NULL)
             break;
         from = waiter->in_words.next;

@@ -5,7 +5,7 @@
 #include "libsys/print.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
-#include "servers/process/memory/memory.h"
+#include "servers/process/memory/mappings.h"
 
 #define ADDRESS "0x%016lx"
 
@@ -61,7 +61,7 @@ struct neighbourhood {
 static void look_around(const struct incarnation *incarnation, uaddr_t at, struct neighbourhood *ret_found) {
     struct process_maps_reply map;
     *ret_found = (struct neighbourhood){0};
-    for (uint64_t i = 0; !ret_found->has_above && memory_describe(incarnation, i, &map); i++) {
+    for (uint64_t i = 0; !ret_found->has_above && mappings_describe(incarnation, i, &map); i++) {
         if (map.at > at) {
             ret_found->above = map;
             ret_found->has_above = true;

@@ -10,7 +10,7 @@
 #include "libsys/server.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
-#include "servers/process/memory/memory.h"
+#include "servers/process/memory/mappings.h"
 #include "servers/process/programs/elf_image.h"
 #include "servers/process/programs/strings.h"
 
@@ -210,8 +210,8 @@ static uint32_t build_stack(struct server_context *context, struct new_program *
 static uint32_t build_incarnation(struct server_context *context, struct new_program *launch,
                                   const struct process_thread *thread, struct incarnation *incarnation, char *reason) {
     uint32_t status = incarnation_create(context, incarnation);
-    memory_choose_places(context, incarnation);
-    incarnation->pages_max = memory_pages_max(&thread->process->limits);
+    mappings_choose_places(context, incarnation);
+    incarnation->pages_max = mappings_pages_max(&thread->process->limits);
     uaddr_t message = objects_message_at(incarnation, thread_number(thread));
     if (status == OK && launch->interpreter.file != NULL)
         status = elf_image_map(context, &launch->interpreter, incarnation, reason);
@@ -220,7 +220,7 @@ static uint32_t build_incarnation(struct server_context *context, struct new_pro
         status = elf_image_map(context, &launch->program, incarnation, reason);
     if (status == OK)
         status = build_stack(context, launch, thread, incarnation);
-    if (status == OK && memory_page_count(incarnation) > incarnation->pages_max) {
+    if (status == OK && mappings_page_count(incarnation) > incarnation->pages_max) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "image and stack are larger than the %lu pages it may have",
                           incarnation->pages_max);
         return P_LIMIT;

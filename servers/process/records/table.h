@@ -55,7 +55,7 @@ struct process_thread {
     uint64_t signal_stack_bytes; /* 0 = handlers run on the stack in use */
     cap_t object;                /* the kernel's thread */
     union {
-        struct links in_words; /* WAITS_WORD: with others that do (words.h) */
+        struct links in_words; /* WAITS_WORD: with others that do (wait_words.h) */
         uint64_t value;        /* after its end: the value for the thread that joins it */
     };
 };
@@ -115,7 +115,7 @@ struct process_table {
     struct wakes wakes;
     struct accounts accounts;
     struct links groups[PROCESS_GROUPS];
-    struct links words[PROCESS_WORDS]; /* threads that wait at words of memory (words.h) */
+    struct links words[PROCESS_WORDS]; /* threads that wait at words of memory (wait_words.h) */
     struct process *entries[PROCESS_MAX];
 };
 

@@ -8,7 +8,7 @@ static void put(struct wakes *wakes, uint32_t position, struct wake *wake) {
 }
 
 /* Fill the gap at `position` with `wake`, or with the timers that belong above or below it. */
-static void settle(struct wakes *wakes, uint32_t position, struct wake *wake) {
+static void sift(struct wakes *wakes, uint32_t position, struct wake *wake) {
     for (; position > 1 && wakes->heap[position / 2]->at_ns > wake->at_ns; position /= 2)
         put(wakes, position, wakes->heap[position / 2]);
     for (uint32_t below; (below = 2 * position) <= wakes->count; position = below) {
@@ -26,7 +26,7 @@ static void take_out(struct wakes *wakes, struct wake *wake) {
     struct wake *last = wakes->heap[wakes->count--];
     wake->position = 0;
     if (last != wake)
-        settle(wakes, position, last);
+        sift(wakes, position, last);
 }
 
 void wakes_set(struct wakes *wakes, struct wake *wake, uint64_t at_ns) {
@@ -36,7 +36,7 @@ void wakes_set(struct wakes *wakes, struct wake *wake, uint64_t at_ns) {
         return;
     wake->at_ns = at_ns;
     wakes->count++;
-    settle(wakes, wakes->count, wake);
+    sift(wakes, wakes->count, wake);
 }
 
 struct wake *wakes_take(struct wakes *wakes, uint64_t now_ns) {

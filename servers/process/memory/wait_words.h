@@ -12,16 +12,16 @@
 
 #include "servers/process/memory/objects.h"
 
-struct word {
+struct wait_word {
     uint64_t owner; /* WORD_SHARED | frame, or a pid */
     uint64_t at;    /* offset in the page, or the address */
 };
 
 /* The word at an address of a process, which need not be mapped. */
-struct word word_at(struct process *process, uaddr_t at);
+struct wait_word wait_word_at(struct process *process, uaddr_t at);
 
 /* The list of the threads that wait at this word, and perhaps at others. */
-struct links *word_waiters(struct process_table *table, struct word word);
+struct links *wait_word_waiters(struct process_table *table, struct wait_word word);
 
 /* The first thread that waits at this very word, from element `from` of its list on. NULL: there is none. */
-struct process_thread *word_find_waiter(struct process_table *table, struct word word, struct links *from);
+struct process_thread *wait_word_find_waiter(struct process_table *table, struct wait_word word, struct links *from);

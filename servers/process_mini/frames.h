@@ -6,21 +6,21 @@
 
 #include "libsys/image.h"
 
-#define MEMORY_NOBODY 0U
-#define MEMORY_SERVER 1U /* owners from 2 on are the caller's to choose, up to 255 */
-#define MEMORY_FRAMES_MAX (1U << 18)
+#define FRAMES_NOBODY 0U
+#define FRAMES_SERVER 1U /* owners from 2 on are the caller's to choose, up to 255 */
+#define FRAMES_MAX (1U << 18)
 
 /* A source of frames for libsys/image.h; what it gave belongs to `owner`. */
-struct memory_source {
+struct frame_source {
     struct image_source source; /* first, so that one pointer names both */
     uint8_t owner;
 };
 
 /* Take the largest piece of `memory`. False: there is none. */
-bool memory_start(void);
+bool frames_start(void);
 
 /* `page_count` frames in a row. False: there are none. */
-bool memory_take(uint8_t owner, uint64_t page_count, struct memory_run *ret_run);
-void memory_give_back_all(uint8_t owner);
-uint64_t memory_count(uint8_t owner);
-struct memory_source memory_source_for(uint8_t owner);
+bool frames_take(uint8_t owner, uint64_t page_count, struct memory_run *ret_run);
+void frames_give_back_all(uint8_t owner);
+uint64_t frames_count(uint8_t owner);
+struct frame_source frames_source_for(uint8_t owner);

@@ -1,28 +1,28 @@
-#include "servers/process_mini/memory.h"
+#include "servers/process_mini/frames.h"
 
 #include "libsys/program.h"
 
 static cap_t region;
 static uint64_t frame_count;
-static uint8_t owners[MEMORY_FRAMES_MAX];
+static uint8_t owners[FRAMES_MAX];
 
-bool memory_start(void) {
+bool frames_start(void) {
     struct program_piece piece = {0};
     while (program_next_piece("memory", &piece)) {
         if (piece.page_count <= frame_count)
             continue;
         region = piece.memory;
-        frame_count = piece.page_count < MEMORY_FRAMES_MAX ? piece.page_count : MEMORY_FRAMES_MAX;
+        frame_count = piece.page_count < FRAMES_MAX ? piece.page_count : FRAMES_MAX;
     }
     return frame_count > 0;
 }
 
 /* Up to `wanted` free frames in a row, the first such run that has at least `least`. */
-static bool take(uint8_t owner, uint64_t wanted, uint64_t least, struct memory_run *ret_run) {
+static bool take_run(uint8_t owner, uint64_t wanted, uint64_t least, struct memory_run *ret_run) {
     uint64_t length = 0;
     for (uint64_t i = 0; i < frame_count; i++) {
-        length = owners[i] == MEMORY_NOBODY ? length + 1 : 0;
-        bool ends = i + 1 == frame_count || owners[i + 1] != MEMORY_NOBODY;
+        length = owners[i] == FRAMES_NOBODY ? length + 1 : 0;
+        bool ends = i + 1 == frame_count || owners[i + 1] != FRAMES_NOBODY;
         if (length < least || (length < wanted && !ends))
             continue;
         for (uint64_t taken = i + 1 - length; taken <= i; taken++)
@@ -33,17 +33,17 @@ static bool take(uint8_t owner, uint64_t wanted, uint64_t least, struct memory_r
     return false;
 }
 
-bool memory_take(uint8_t owner, uint64_t page_count, struct memory_run *ret_run) {
-    return take(owner, page_count, page_count, ret_run);
+bool frames_take(uint8_t owner, uint64_t page_count, struct memory_run *ret_run) {
+    return take_run(owner, page_count, page_count, ret_run);
 }
 
-void memory_give_back_all(uint8_t owner) {
+void frames_give_back_all(uint8_t owner) {
     for (uint64_t i = 0; i < frame_count; i++)
         if (owners[i] == owner)
-            owners[i] = MEMORY_NOBODY;
+            owners[i] = FRAMES_NOBODY;
 }
 
-uint64_t memory_count(uint8_t owner) {
+uint64_t frames_count(uint8_t owner) {
     uint64_t count = 0;
     for (uint64_t i = 0; i < frame_count; i++)
         count += owners[i] == owner;
@@ -51,7 +51,7 @@ uint64_t memory_count(uint8_t owner) {
 }
 
 static bool source_take(struct image_source *source, uint64_t wanted_pages, struct memory_run *ret_run) {
-    return take(((struct memory_source *)(void *)source)->owner, wanted_pages, 1, ret_run);
+    return take_run(((struct frame_source *)(void *)source)->owner, wanted_pages, 1, ret_run);
 }
 
 /* What no piece tells of goes with the owner. */
@@ -60,6 +60,6 @@ static void source_give_back(struct image_source *source, const struct memory_ru
     (void)run;
 }
 
-struct memory_source memory_source_for(uint8_t owner) {
-    return (struct memory_source){{source_take, source_give_back}, owner};
+struct frame_source frames_source_for(uint8_t owner) {
+    return (struct frame_source){{source_take, source_give_back}, owner};
 }

@@ -1,4 +1,4 @@
-#include "servers/process/memory/memory.h"
+#include "servers/process/memory/mappings.h"
 
 #include "servers/process/memory/open_file.h"
 #include "servers/process/memory/pressure.h"
@@ -18,14 +18,14 @@ static uint64_t pages_in(const struct vm *vm, uaddr_t start, uaddr_t end) {
     return pages;
 }
 
-uint64_t memory_page_count(const struct incarnation *incarnation) { return incarnation->vm->page_count; }
+uint64_t mappings_page_count(const struct incarnation *incarnation) { return incarnation->vm->page_count; }
 
 static uint64_t pages_left(const struct incarnation *incarnation) {
-    uint64_t pages = memory_page_count(incarnation);
+    uint64_t pages = mappings_page_count(incarnation);
     return pages < incarnation->pages_max ? incarnation->pages_max - pages : 0;
 }
 
-uint64_t memory_pages_max(const struct limits *limits) {
+uint64_t mappings_pages_max(const struct limits *limits) {
     uint64_t pages = limits->now[PROCESS_LIMIT_MEMORY] / PAGE_BYTES;
     return pages < CONTEXT_PAGES_MAX ? pages : CONTEXT_PAGES_MAX;
 }
@@ -68,8 +68,8 @@ static uint32_t find_place(struct server_context *context, struct incarnation *i
     return status == OK && !vm_is_free(incarnation->vm, at, at + length_bytes) ? E_EXISTS : status;
 }
 
-uint32_t memory_map(struct server_context *context, struct incarnation *incarnation,
-                    const struct process_map_request *request, uaddr_t *ret_at) {
+uint32_t mappings_map(struct server_context *context, struct incarnation *incarnation,
+                      const struct process_map_request *request, uaddr_t *ret_at) {
     uint64_t known = PROCESS_MAP_AT | PROCESS_MAP_REPLACE | PROCESS_MAP_TOGETHER | PROCESS_MAP_GUARDED;
     if (!rights_are_valid(request->rights) || (request->flags & ~known) != 0)
         return P_ARGUMENT;
@@ -97,9 +97,9 @@ uint32_t memory_map(struct server_context *context, struct incarnation *incarnat
     return status;
 }
 
-uint32_t memory_map_file(struct server_context *context, struct incarnation *incarnation, uint32_t owner,
-                         const struct process_map_file_request *request, struct process_map_file_reply *reply,
-                         char *reason) {
+uint32_t mappings_map_file(struct server_context *context, struct incarnation *incarnation, uint32_t owner,
+                           const struct process_map_file_request *request, struct process_map_file_reply *reply,
+                           char *reason) {
     uint64_t known = PROCESS_MAP_AT | PROCESS_MAP_REPLACE;
     if (!rights_are_valid(request->rights) || (request->flags & ~known) != 0)
         return P_ARGUMENT;
@@ -135,21 +135,21 @@ uint32_t memory_map_file(struct server_context *context, struct incarnation *inc
     return status;
 }
 
-uint32_t memory_unmap(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
-                      uint64_t length_bytes) {
+uint32_t mappings_unmap(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
+                        uint64_t length_bytes) {
     uint32_t status = check_range(at, length_bytes);
     pressure_take_for(context, 0); /* it gives back more than it takes */
     return status == OK ? pager_remove(context, incarnation, at, at + length_bytes) : status;
 }
 
-uint32_t memory_protect(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
-                        uint64_t length_bytes, uint64_t rights) {
+uint32_t mappings_protect(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
+                          uint64_t length_bytes, uint64_t rights) {
     uint32_t status = rights_are_valid(rights) ? check_range(at, length_bytes) : P_ARGUMENT;
     uint32_t wanted = (uint32_t)(rights != 0 ? rights | MEMORY_READ : 0);
     return status == OK ? pager_protect(context, incarnation, at, at + length_bytes, wanted) : status;
 }
 
-uint32_t memory_set_break(struct server_context *context, struct incarnation *incarnation, uaddr_t end) {
+uint32_t mappings_set_break(struct server_context *context, struct incarnation *incarnation, uaddr_t end) {
     if (end == 0)
         return OK;
     if (end < incarnation->break_start || end >= PROCESS_MAP_END)
@@ -158,7 +158,7 @@ uint32_t memory_set_break(struct server_context *context, struct incarnation *in
     uaddr_t new_end = (end + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     uint32_t status = OK;
     if (new_end < old_end)
-        status = memory_unmap(context, incarnation, new_end, old_end - new_end);
+        status = mappings_unmap(context, incarnation, new_end, old_end - new_end);
     if (new_end > old_end) {
         struct vm_region region = {
             .start = old_end, .end = new_end, .rights = MEMORY_READ | MEMORY_WRITE, .kind = PROCESS_MAP_HEAP};
@@ -176,7 +176,7 @@ static bool continues(const struct process_maps_reply *map, const struct vm_regi
            map->kind == next->kind;
 }
 
-bool memory_describe(const struct incarnation *incarnation, uint64_t index, struct process_maps_reply *ret_map) {
+bool mappings_describe(const struct incarnation *incarnation, uint64_t index, struct process_maps_reply *ret_map) {
     const struct vm *vm = incarnation->vm;
     const struct vm_region *region = vm != NULL ? vm_region_after(vm, NULL) : NULL;
     for (uint64_t number = 0; region != NULL; number++) {
@@ -191,7 +191,7 @@ bool memory_describe(const struct incarnation *incarnation, uint64_t index, stru
     return false;
 }
 
-void memory_choose_places(struct server_context *context, struct incarnation *incarnation) {
+void mappings_choose_places(struct server_context *context, struct incarnation *incarnation) {
     uint64_t distance = context->fixed_addresses ? 0 : random_next(&context->random) % PLACES_SPREAD;
     uint64_t lowered = context->fixed_addresses ? 0 : random_next(&context->random) % LAYOUT_STACK_SPREAD;
     incarnation->places = PLACES_START + distance / PAGE_BYTES * PAGE_BYTES;
