@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from documents import abi, arrows, claims, decisions, limits, pictures, prose, quotes, sources
+from documents import abi, arrows, claims, decisions, history, limits, pictures, prose, quotes, sources
 from documents.tree import Tree
 
 CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
@@ -29,6 +29,7 @@ CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("each lesson has an answer", decisions.check_lessons),
     ("what pages say of the tree is so", claims.check),
     ("limits are those of the sources", limits.check),
+    ("the version is one", history.check_version),
     ("pictures are those of their descriptions", pictures.check),
     ("sentences are read once", prose.check_turns),
     ("lines are not too long", prose.check_widths),

@@ -10,7 +10,7 @@ import unittest
 from collections.abc import Callable, Iterator
 from unittest import mock
 
-from documents import abi, arrows, claims, decisions, limits, pictures, prose, quotes, sources
+from documents import abi, arrows, claims, decisions, history, limits, pictures, prose, quotes, sources
 from documents.tree import Tree
 
 PAGE = """# cap_eat
@@ -135,6 +135,8 @@ SOUND = {
     "tools/kitchen/knife.py": "from kitchen import fork\n",
     "tools/kitchen/fork.py": "import re\n",
     "servers/cook/main.h": "#pragma once\n",
+    "meson.build": "project('eat', 'c',\n  version: '1.2.3',\n  meson_version: '>= 1.0.0')\n",
+    "CHANGES.md": "# Changes\n\n## 1.2.3, 2026-01-31\n\n## 1.2.2\n",
     "test/guest/meson.build": "guest_suites = ['caps']\nvariants = ['_smp']\n",
     "test/guest/caps.c": "/* E_CAP */\nSUITE(CASE(cap_eat_refuses));\n",
     "test/tools/test_eat.py": "class Eat:\n    def test_eating(self) -> None:\n        pass\n",
@@ -187,7 +189,7 @@ def check_arrows(tree: Tree) -> list[str]:
 CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
     abi.check, check_arrows, sources.check_sizes, sources.check_headers, sources.check_places,
     quotes.check_fences, quotes.check_names, quotes.check_links, check_commands, check_adrs, decisions.check_lessons,
-    limits.check, check_claims,
+    limits.check, history.check_version, check_claims,
 )
 
 # A change (file, text, new text), and the problem that must be noticed. A text of None: the file is added, or removed.
@@ -317,6 +319,9 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("docs/limits.md", "GUM_MAX ", "", "has no libsys/eat.h: GUM_MAX"),
     ("docs/limits.md", "GUM_MAX ", "GUM_MAX LIP_MAX ", "libsys/eat.h: LIP_MAX: there is no such constant"),
     ("libsys/eat.h", "#define GUM_MAX", "#define TONGUES_MAX 1U\n#define GUM_MAX", "has no libsys/eat.h: TONGUES_MAX"),
+    ("meson.build", "'1.2.3'", "'1.3.0'", "begins with `1.2.3, 2026-01-31`, not with the version 1.3.0"),
+    ("CHANGES.md", "1.2.3, 2026-01-31", "1.2.3, unreleased", "begins with `1.2.3, unreleased`"),
+    (README, "`./baton test NAME`", "baton 1.2.2, checks on", "docs/README.md: shows baton 1.2.2"),
     ("docs/adr/eat.md", None, ADR, "not called NNNN-title.md"),
     (LESSONS, "7. *Bad.*", "*Bad.*", "wanted are 1 to 32"),
     (LESSONS, f"7. {LESSON}", "7. *Bad.*", "lesson 7 has no answer"),

@@ -11,7 +11,7 @@ import unittest
 from unittest import mock
 
 from baton_cli import command_test, main
-from host import matrix, paths
+from host import matrix, paths, version
 from host.say import UserError
 from host.test_log import Totals, count
 
@@ -58,6 +58,13 @@ class Options(unittest.TestCase):
         ):
             with self.subTest(words=words):
                 self.assertIn(text, refusal(*words))
+
+    def test_version(self) -> None:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+            main.make_parser().parse_args(["--version"])
+        self.assertEqual(said.getvalue(), version.current() + "\n")
+        self.assertRegex(said.getvalue(), r"^\d+\.\d+\.\d+$")
 
     def test_help_of_every_command(self) -> None:
         for module in main.COMMANDS:

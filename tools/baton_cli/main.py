@@ -12,6 +12,7 @@ from types import ModuleType
 import claims
 from baton_cli import (command_bench, command_build, command_doctor, command_mutate, command_prove, command_run,
                        command_test, streams)
+from host import version
 from host.say import CODE_HOST, UserError, say
 
 COMMANDS: tuple[ModuleType, ...] = (command_run, command_test, command_bench, command_mutate, command_prove,
@@ -44,6 +45,7 @@ class Parser(argparse.ArgumentParser):
 def make_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="./baton", description="Build, run, test and measure Baton.", epilog=EPILOG,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=version.current())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for module in COMMANDS:
         command = commands.add_parser(module.NAME, help=module.SUMMARY, description=module.__doc__,
