@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the documentation's pictures (docs/pictures/*.svg) from the descriptions beside them (*.toml)."""
+"""Draws the documentation's pictures (docs/pictures/*.svg) from the descriptions beside them (*.toml) and README."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from host import paths
 
 
 def main() -> int:
-    for source in sorted((paths.ROOT / pictures.FOLDER).glob("*.toml")):
-        source.with_suffix(".svg").write_text(pictures.draw(source.read_text()))
+    for name, (_, picture) in pictures.drawings(paths.ROOT).items():
+        (paths.ROOT / pictures.FOLDER / name).write_text(picture)
     return 0
 
 

@@ -10,7 +10,7 @@ import unittest
 from collections.abc import Callable, Iterator
 from unittest import mock
 
-from documents import abi, arrows, claims, decisions, history, limits, pictures, prose, quotes, sources
+from documents import abi, arrows, claims, decisions, history, limits, pictures, prose, quotes, recording, sources
 from documents.tree import Tree
 
 PAGE = """# cap_eat
@@ -400,6 +400,22 @@ class Documents(unittest.TestCase):
                 self.assertTrue(all(word in problem for word, problem in zip(wanted, problems)), problems)
         with self.assertRaisesRegex(ValueError, "the text of fox does not fit"):
             pictures.draw(description.replace("eats <all>", "eats " * 40))
+
+    def test_recordings_are_those_of_their_sessions(self) -> None:
+        drawn = f"{pictures.FOLDER}/{pictures.RECORDING}"
+        page = "# Eat\n\n```\nbaton$ eat 'a & b'\nburp: <a>\n\n```\n"
+        picture = recording.draw(recording.session(page))
+        self.assertIn(">eat 'a &amp; b'<", picture)
+        self.assertIn(">burp: &lt;a&gt;<", picture)
+        for files, wanted in (({"README.md": page, drawn: picture}, []),
+                              ({"README.md": page}, ["session.svg: is not what README.md describes"]),
+                              ({"README.md": page.replace("burp", "hiccup"), drawn: picture},
+                               ["session.svg: is not what README.md describes"]),
+                              ({"README.md": "# Eat\n", drawn: picture}, ["session.svg: has no description"])):
+            with self.subTest(wanted=wanted), self.tree(files) as tree:
+                problems = pictures.check(tree)
+                self.assertEqual([problem.removeprefix(f"{pictures.FOLDER}/").partition(";")[0]
+                                  for problem in problems], wanted)
 
     def test_the_kernel_s_lines_of_code_have_a_limit(self) -> None:
         """Neither comments nor blank lines count."""

@@ -1,4 +1,5 @@
-"""Owns the pictures of the documentation: each is an SVG drawn from a description in TOML beside it.
+"""Owns the pictures of the documentation: each is an SVG drawn from a description in TOML beside it, and the recording
+is drawn from README's session (documents/recording.py).
 
 A description has a title, boxes on a grid (name, at, size, title, text, colour) and arrows between boxes (from, to,
 text).
@@ -6,14 +7,17 @@ text).
 
 from __future__ import annotations
 
+import pathlib
 import textwrap
 import tomllib
 from typing import Any
 from xml.sax.saxutils import escape
 
+from documents import recording
 from documents.tree import Tree
 
 FOLDER = "docs/pictures"
+README, RECORDING = "README.md", "session.svg"
 COLUMN, ROW, MARGIN, HEAD, GAP = 80, 36, 20, 30, 4  # pixels
 LETTER, LINE = 6.4, 16  # for 12-pixel text: the mean width of a letter, the distance between lines
 ARROWHEAD = ('<marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
@@ -72,14 +76,18 @@ def draw(description: str) -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
+def drawings(root: pathlib.Path) -> dict[str, tuple[str, str]]:
+    """The name of each picture that there has to be -> what it is drawn from, and the SVG."""
+    found = {source.with_suffix(".svg").name: (source.name, draw(source.read_text()))
+             for source in sorted((root / FOLDER).glob("*.toml"))}
+    lines = recording.session((root / README).read_text()) if (root / README).exists() else []
+    return found | ({RECORDING: (README, recording.draw(lines))} if lines else {})
+
+
 def check(tree: Tree) -> list[str]:
-    problems = []
     folder = tree.root / FOLDER
-    for source in sorted(folder.glob("*.toml")):
-        drawn = source.with_suffix(".svg")
-        if not drawn.exists() or drawn.read_text() != draw(source.read_text()):
-            problems.append(f"{FOLDER}/{drawn.name}: is not what {source.name} describes; tools/pictures.py draws it "
-                            f"anew")
-    problems += [f"{FOLDER}/{drawn.name}: has no description" for drawn in sorted(folder.glob("*.svg"))
-                 if not drawn.with_suffix(".toml").exists()]
-    return problems
+    wanted = drawings(tree.root)
+    there = {drawn.name: drawn.read_text() for drawn in sorted(folder.glob("*.svg"))}
+    return [f"{FOLDER}/{name}: is not what {source} describes; tools/pictures.py draws it anew"
+            for name, (source, picture) in wanted.items() if there.get(name) != picture] + \
+        [f"{FOLDER}/{name}: has no description" for name in there if name not in wanted]
