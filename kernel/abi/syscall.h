@@ -69,17 +69,6 @@ enum map_flag {
     MAP_WRITE_COMBINING = 1 << 9,
 };
 
-/* One run of space_map_list, an array of them in the message page's data. */
-struct map_run {
-    cap_t memory;
-    uint64_t offset_pages;
-    uint64_t page_count;
-    uaddr_t at;
-    uint64_t flags;
-};
-#define MAP_RUNS_MAX 4U
-#define MAP_LIST_PAGES_MAX 240U /* in all runs of a list */
-
 /* space_query writes this to the message page's data; its value is the number of levels that are present. */
 struct space_walk {
     uint64_t entry[4]; /* PML4, PDPT, PD, PT: raw entries; table addresses are blanked, flags and leaf frame are not */

@@ -1,6 +1,5 @@
-#include "kernel/calls/space.h"
+#include "kernel/memory/space.h"
 
-#include "kernel/base/string.h"
 #include "kernel/ending/reaper.h"
 #include "kernel/machine/call.h"
 #include "kernel/machine/request.h"
@@ -9,7 +8,7 @@
 #include "kernel/run/table.h"
 
 #define CACHE_MASK (MAP_UNCACHED | MAP_WRITE_COMBINING)
-#define TABLES_PER_RUN 6U  /* the most new tables for one run: two of each level below the root */
+#define TABLES_PER_RUN 6U  /* the most new tables for one call: two of each level below the root */
 #define LONG_RUN_PAGES 64U /* from this length on, memory for tables is cleared before the call starts */
 
 /* E_MEMORY is final only if the pool has no dead objects: their memory comes back. */
@@ -17,29 +16,23 @@ static enum status refuse(const struct space *space, enum status status) {
     return status == E_MEMORY ? reaper_refuse(space->object.pool) : status;
 }
 
-/* Find the frames that a map call names, if the caller may map them with these flags. */
-static enum status find_frames(const struct thread *self, const struct map_run *asked, struct frame_run *ret_run) {
+/* Find the frames that a map call names, for a run with `page_count` and `flags`, if the caller may map them so. */
+static enum status find_frames(const struct thread *self, cap_t memory, uint64_t offset_pages, struct frame_run *run) {
     struct cap_slot *slot;
-    uint64_t rights = asked->flags & RIGHTS_MASK;
-    if (!space_rights_are_valid(rights) || (asked->flags & ~(uint64_t)(RIGHTS_MASK | CACHE_MASK)) != 0)
+    uint64_t rights = run->flags & RIGHTS_MASK;
+    if (!space_rights_are_valid(rights) || (run->flags & ~(uint64_t)(RIGHTS_MASK | CACHE_MASK)) != 0)
         return E_ARG;
-    enum status status = table_find(self, asked->memory, OBJECT_MEMORY, (uint32_t)rights, &slot);
+    enum status status = table_find(self, memory, OBJECT_MEMORY, (uint32_t)rights, &slot);
     if (status != OK)
         return status;
     uint64_t available = memory_count(slot);
-    if (asked->offset_pages > available || asked->page_count > available - asked->offset_pages ||
-        asked->page_count > MAP_PAGES_MAX)
+    if (offset_pages > available || run->page_count > available - offset_pages || run->page_count > MAP_PAGES_MAX)
         return E_ARG;
-    const struct memory *memory = cap_object(slot);
-    uint64_t frame = memory_first(slot) + asked->offset_pages;
-    *ret_run = (struct frame_run){.frame = frame,
-                                  .page_count = asked->page_count,
-                                  .at = asked->at,
-                                  .flags = asked->flags,
-                                  .limit = cap_rights(slot) & RIGHTS_MASK};
-    if (!memory->is_device)
-        return (asked->flags & CACHE_MASK) != 0 ? E_ARG : memory_check_frames(frame, asked->page_count);
-    return (asked->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : memory_check_device(frame, asked->page_count);
+    run->frame = memory_first(slot) + offset_pages;
+    run->limit = cap_rights(slot) & RIGHTS_MASK;
+    if (!((const struct memory *)cap_object(slot))->is_device)
+        return (run->flags & CACHE_MASK) != 0 ? E_ARG : memory_check_frames(run->frame, run->page_count);
+    return (run->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : memory_check_device(run->frame, run->page_count);
 }
 
 /* May this page be mapped? In one comparison: bits that must be zero become the highest. */
@@ -74,11 +67,9 @@ __attribute__((noinline)) static struct result map_slowly(cap_t space, cap_t mem
                                                           uint64_t page_count, uaddr_t at, uint64_t flags) {
     struct thread *self = caller();
     struct space *target = cap_object(table_slot(self, space));
-    struct map_run asked = {
-        .memory = memory, .offset_pages = offset_pages, .page_count = page_count, .at = at, .flags = flags};
-    struct frame_run run;
+    struct frame_run run = {.page_count = page_count, .at = at, .flags = flags};
     uint64_t where = 0;
-    enum status status = find_frames(self, &asked, &run);
+    enum status status = find_frames(self, memory, offset_pages, &run);
     if (status == OK && page_count >= LONG_RUN_PAGES && !pool_prepare(target->object.pool, TABLES_PER_RUN))
         return result(CALL_RESTART);
     if (status == OK)
@@ -104,74 +95,6 @@ __attribute__((noinline)) static struct result unmap_slowly(cap_t slot, uaddr_t 
     struct result unmapped = space_unmap(space, at, page_count);
     unmapped.status = refuse(space, (enum status)unmapped.status);
     return unmapped;
-}
-
-static bool runs_meet(const struct frame_run *one, const struct frame_run *other) {
-    return one->at < other->at + other->page_count * PAGE_BYTES && other->at < one->at + one->page_count * PAGE_BYTES;
-}
-
-/*
- * Can run `index` of a list be mapped after the runs before it? `*total` and `*missing` sum up their pages and tables.
- * On success the run's frames are held: a later run may name them, too, and must find one holder more.
- */
-static enum status check_listed(const struct thread *self, const struct space *space, const struct map_run *asked,
-                                struct frame_run *runs, uint64_t index, uint64_t *total, uint64_t *missing) {
-    uint64_t more, where;
-    *total += asked->page_count <= MAP_LIST_PAGES_MAX ? asked->page_count : MAP_LIST_PAGES_MAX + 1;
-    if (*total > MAP_LIST_PAGES_MAX)
-        return E_LIMIT;
-    enum status status = find_frames(self, asked, &runs[index]);
-    if (status == OK)
-        status = space_check_frames(space, &runs[index], &more, &where);
-    if (status != OK)
-        return status;
-    for (uint64_t i = 0; i < index; i++) {
-        if (runs_meet(&runs[i], &runs[index]))
-            return E_EXISTS;
-    }
-    *missing += more;
-    bool fits = pool_has_frames(space->object.pool, *missing);
-    return !fits                                                       ? reaper_refuse(space->object.pool)
-           : frame_hold_run(runs[index].frame, runs[index].page_count) ? OK
-                                                                       : E_LIMIT;
-}
-
-enum status space_find_with_page(const struct thread *self, cap_t space, uint32_t rights, struct space **ret_space) {
-    struct cap_slot *slot;
-    enum status status = table_find(self, space, OBJECT_SPACE, rights, &slot);
-    if (status == OK && self->message == NULL)
-        status = E_STATE;
-    if (status == OK)
-        *ret_space = cap_object(slot);
-    return status;
-}
-
-/* Map all runs, or none. The value of an error is the index of the run that was wrong. */
-struct result sys_space_map_list(cap_t space, uint64_t run_count) {
-    struct thread *self = caller();
-    struct space *target;
-    enum status status = space_find_with_page(self, space, SPACE_MAP, &target);
-    if (status != OK)
-        return result(status);
-    if (run_count == 0 || run_count > MAP_RUNS_MAX)
-        return result(E_ARG);
-    struct map_run asked[MAP_RUNS_MAX];
-    struct frame_run runs[MAP_RUNS_MAX];
-    memory_move(asked, self->message->data, run_count * sizeof(struct map_run));
-    if (!pool_prepare(target->object.pool, run_count * TABLES_PER_RUN))
-        return result(CALL_RESTART);
-    uint64_t total = 0, missing = 0;
-    for (uint64_t i = 0; i < run_count; i++) {
-        status = check_listed(self, target, &asked[i], runs, i, &total, &missing);
-        if (status == OK)
-            continue;
-        for (uint64_t j = 0; j < i; j++)
-            frame_release_run(runs[j].frame, runs[j].page_count);
-        return (struct result){.status = status, .value = i};
-    }
-    for (uint64_t i = 0; i < run_count; i++)
-        space_write_frames(target, &runs[i]);
-    return result(OK);
 }
 
 __attribute__((noinline)) static struct result flush_everywhere(uint64_t root, uaddr_t at, uint64_t page_count) {

@@ -2,14 +2,25 @@
  * Calls that look into a space and change nothing: space_query, space_audit.
  */
 #include "kernel/base/string.h"
-#include "kernel/calls/space.h"
 #include "kernel/machine/call.h"
-#include "kernel/run/thread.h"
+#include "kernel/memory/space.h"
+#include "kernel/run/table.h"
+
+/* The results go to the caller's message page. Errors: as table_find; E_STATE: the caller has no message page. */
+static enum status find_space(const struct thread *self, cap_t space, struct space **ret_space) {
+    struct cap_slot *slot;
+    enum status status = table_find(self, space, OBJECT_SPACE, SPACE_QUERY, &slot);
+    if (status == OK && self->message == NULL)
+        status = E_STATE;
+    if (status == OK)
+        *ret_space = cap_object(slot);
+    return status;
+}
 
 struct result sys_space_query(cap_t space, uaddr_t at) {
     struct thread *self = caller();
     struct space *target;
-    enum status status = space_find_with_page(self, space, SPACE_QUERY, &target);
+    enum status status = find_space(self, space, &target);
     if (status != OK)
         return result(status);
     if (at >= USER_LIMIT)
@@ -30,7 +41,7 @@ struct result sys_space_query(cap_t space, uaddr_t at) {
 struct result sys_space_audit(cap_t space, uint64_t position) {
     struct thread *self = caller();
     struct space *target;
-    enum status status = space_find_with_page(self, space, SPACE_QUERY, &target);
+    enum status status = find_space(self, space, &target);
     if (status != OK)
         return result(status);
     if (position >= USER_LIMIT)

@@ -99,7 +99,8 @@ static void map_small(struct space *space, uint64_t page_count, uaddr_t at, uint
     }
 }
 
-void space_write_frames(struct space *space, const struct frame_run *run) {
+/* Map a run whose frames are held, whose pages are empty and whose tables the pool has memory for. */
+static void write_frames(struct space *space, const struct frame_run *run) {
     bool counted = frame_type(run->frame) == FRAME_USER;
     uint64_t entry = arch_entry_make(run->frame, run->flags, run->limit, counted);
     if (run->table != NULL) {
@@ -113,8 +114,9 @@ void space_write_frames(struct space *space, const struct frame_run *run) {
     space->mapped_pages += run->page_count;
 }
 
-enum status space_check_frames(const struct space *space, struct frame_run *run, uint64_t *ret_missing,
-                               uint64_t *ret_where) {
+/* Are the run's pages empty? *ret_missing is how many tables they lack. Errors: E_ARG, E_EXISTS of space_map_frames. */
+static enum status check_frames(const struct space *space, struct frame_run *run, uint64_t *ret_missing,
+                                uint64_t *ret_where) {
     if (!range_is_valid(run->at, run->page_count))
         return E_ARG;
     bool one_table = pages_in_table(run->at, run->page_count) == run->page_count;
@@ -129,14 +131,14 @@ enum status space_check_frames(const struct space *space, struct frame_run *run,
 
 enum status space_map_frames(struct space *space, struct frame_run *run, uint64_t *ret_where) {
     uint64_t missing;
-    enum status status = space_check_frames(space, run, &missing, ret_where);
+    enum status status = check_frames(space, run, &missing, ret_where);
     if (status != OK)
         return status;
     if (!pool_has_frames(space->object.pool, missing))
         return E_MEMORY;
     if (!frame_hold_run(run->frame, run->page_count))
         return E_LIMIT;
-    space_write_frames(space, run);
+    write_frames(space, run);
     return OK;
 }
 

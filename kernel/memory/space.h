@@ -38,12 +38,6 @@ struct frame_run {
  */
 MUST_USE enum status space_map_frames(struct space *space, struct frame_run *run, uint64_t *ret_where);
 
-/* The first half of space_map_frames: are the run's pages empty? *ret_missing is how many tables they lack. */
-MUST_USE enum status space_check_frames(const struct space *space, struct frame_run *run, uint64_t *ret_missing,
-                                        uint64_t *ret_where);
-/* The second half: map a run whose frames are held, whose pages are empty and whose tables the pool has memory for. */
-void space_write_frames(struct space *space, const struct frame_run *run);
-
 /* Do the rights allow reading, and not both writing and executing? */
 bool space_rights_are_valid(uint64_t rights);
 

@@ -27,8 +27,6 @@ struct attempt {
     uint64_t type, argument;
     uaddr_t at;
     uint64_t page_count, rights;
-    struct map_run *runs;
-    uint64_t run_count;
 };
 
 /* The results of space_query around the call's address. */
@@ -174,35 +172,6 @@ static void space_map_refused_a_large_page(void) {
     }
 }
 
-static struct result map_list(const struct attempt *attempt) {
-    memcpy(program.message->data, attempt->runs, attempt->run_count * sizeof(struct map_run));
-    return sys_space_map_list(attempt->space, attempt->run_count);
-}
-
-/* Tables are requested for each run before any run is mapped. So the last run requests its table as well, although
- * it shares the first run's. */
-static void space_map_list_refused(void) {
-    struct map_run runs[MAP_RUNS_MAX];
-    struct attempt attempt = mapping(map_list, MAP_RUNS_MAX * LARGE_PAGES);
-    cap_t memory = world_memory(MAP_RUNS_MAX);
-    for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
-        runs[i] = (struct map_run){
-            .memory = memory, .offset_pages = i, .page_count = 1, .at = SOMEWHERE + i * MIB_2, .flags = MEMORY_READ};
-    runs[MAP_RUNS_MAX - 1].at = SOMEWHERE + PAGE_BYTES; /* its table is the first run's */
-    attempt.at = SOMEWHERE;
-    attempt.runs = runs;
-    attempt.run_count = MAP_RUNS_MAX;
-    for (uint64_t k = 1; k < MAP_RUNS_MAX; k++) { /* the value is the number of the refused run */
-        CHECK_STATUS(hook_test(CONTROL_TEST_REFUSE, k), OK);
-        struct result result = map_list(&attempt);
-        CHECK_STATUS(result, E_MEMORY);
-        CHECK_EQUAL(result.value, k - 1);
-    }
-    refuse_each(&attempt, MAP_RUNS_MAX);
-    for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
-        CHECK_VALUE(sys_space_query(attempt.space, runs[i].at), 4);
-}
-
 static struct result unmap(const struct attempt *attempt) {
     return sys_space_unmap(attempt->space, attempt->at, attempt->page_count);
 }
@@ -268,5 +237,5 @@ static void calls_that_take_nothing_are_not_refused(void) {
 SUITE(CASE(object_create_refused_an_endpoint), CASE(object_create_refused_a_notification),
       CASE(object_create_refused_a_thread), CASE(object_create_refused_a_space), CASE(object_create_refused_a_table),
       CASE(pool_create_asks_no_pool), CASE(space_map_refused), CASE(space_map_refused_a_large_page),
-      CASE(space_map_list_refused), CASE(space_unmap_refused_the_split_of_a_large_page),
-      CASE(space_protect_refused_the_split_of_a_large_page), CASE(calls_that_take_nothing_are_not_refused));
+      CASE(space_unmap_refused_the_split_of_a_large_page), CASE(space_protect_refused_the_split_of_a_large_page),
+      CASE(calls_that_take_nothing_are_not_refused));

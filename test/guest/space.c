@@ -1,6 +1,5 @@
 /*
- * space_map, space_map_list, space_unmap, space_protect: how do they change what a program sees,
- * and when do they refuse?
+ * space_map, space_unmap, space_protect: how do they change what a program sees, and when do they refuse?
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
@@ -130,7 +129,6 @@ static void space_map_refuses_occupied_pages(void) {
 static cap_t tested_memory, tested_space;
 static uint64_t call_map_space(cap_t cap) { return map(cap, tested_memory, SOMEWHERE, MEMORY_READ); }
 static uint64_t call_map_memory(cap_t cap) { return map(tested_space, cap, SOMEWHERE, MEMORY_READ); }
-static uint64_t call_map_list(cap_t cap) { return sys_space_map_list(cap, 1).status; }
 static uint64_t call_unmap(cap_t cap) { return sys_space_unmap(cap, SOMEWHERE, 1).status; }
 static uint64_t call_protect(cap_t cap) { return sys_space_protect(cap, SOMEWHERE, 1, MEMORY_READ).status; }
 static uint64_t call_query(cap_t cap) { return sys_space_query(cap, SOMEWHERE).status; }
@@ -143,100 +141,10 @@ static void space_calls_refuse_wrong_capabilities(void) {
     cap_t no_query = world_copy(tested_space, SPACE_MAP | SPACE_RUN, 0);
     argument_check("space_map", call_map_space, no_map);
     argument_check("space_map memory", call_map_memory, world_copy(tested_memory, 0, 0));
-    argument_check("space_map_list", call_map_list, no_map);
     argument_check("space_unmap", call_unmap, no_map);
     argument_check("space_protect", call_protect, no_map);
     argument_check("space_query", call_query, no_query);
     argument_check("space_audit", call_audit, no_query);
-}
-
-/* ---- lists ---- */
-
-static struct result map_list(cap_t space, const struct map_run *runs, uint64_t run_count) {
-    memcpy(program.message->data, runs, MAP_RUNS_MAX * sizeof(*runs));
-    return sys_space_map_list(space, run_count);
-}
-
-static void space_map_list_maps_all(void) {
-    cap_t memory = world_memory(MAP_RUNS_MAX);
-    uaddr_t at = world_addresses(2 * MAP_RUNS_MAX);
-    volatile uint64_t *pages = world_map(memory, MAP_RUNS_MAX);
-    struct map_run runs[MAP_RUNS_MAX];
-    for (uint64_t i = 0; i < MAP_RUNS_MAX; i++) {
-        runs[i] = (struct map_run){memory, MAP_RUNS_MAX - 1 - i, 1, at + 2 * i * PAGE_BYTES, MEMORY_READ};
-        pages[512 * i] = i;
-    }
-    CHECK_STATUS(map_list(INIT_CAP_SPACE, runs, MAP_RUNS_MAX), OK);
-    for (uint64_t i = 0; i < MAP_RUNS_MAX; i++)
-        CHECK_EQUAL(*(volatile uint64_t *)runs[i].at, MAP_RUNS_MAX - 1 - i);
-}
-
-/* With one bad run, none is mapped, and the value is that run's number. */
-static void space_map_list_maps_none_on_an_error(void) {
-    cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(MAP_RUNS_MAX),
-          read = world_copy(memory, MEMORY_READ, 0);
-    uint64_t used = sys_system_info(INFO_POOL_USED, world.pool).value, frames = mapped_frames();
-    const struct {
-        struct map_run run;
-        uint64_t status;
-    } wrong[] = {
-        {{memory, 0, 1, 5, MEMORY_READ}, E_ARG},
-        {{memory, 0, 1, SOMEWHERE, MEMORY_READ}, E_EXISTS},
-        {{memory, MAP_RUNS_MAX, 1, SOMEWHERE + (1 << 30), MEMORY_READ}, E_ARG},
-        {{world_slot(), 0, 1, SOMEWHERE + (1 << 30), MEMORY_READ}, E_CAP},
-        {{space, 0, 1, SOMEWHERE + (1 << 30), MEMORY_READ}, E_TYPE},
-        {{read, 0, 1, SOMEWHERE + (1 << 30), READ_WRITE}, E_RIGHTS},
-        {{memory, 0, MAP_PAGES_MAX, SOMEWHERE + (1 << 30), MEMORY_READ}, E_LIMIT},
-        {{memory, 0, UINT64_MAX, SOMEWHERE + (1 << 30), MEMORY_READ}, E_LIMIT},
-    };
-    for (uint32_t w = 0; w < sizeof(wrong) / sizeof(wrong[0]); w++) {
-        for (uint64_t bad = 1; bad < MAP_RUNS_MAX; bad += 7) {
-            static struct map_run runs[MAP_RUNS_MAX];
-            for (uint64_t i = 0; i < MAP_RUNS_MAX; i++)
-                runs[i] = (struct map_run){memory, i, 1, SOMEWHERE + (i << 21), MEMORY_READ};
-            runs[bad] = wrong[w].run;
-            struct result result = map_list(space, runs, MAP_RUNS_MAX);
-            CHECK_STATUS(result, wrong[w].status);
-            CHECK_EQUAL(result.value, bad);
-            CHECK_EQUAL(mapped_frames(), frames);
-            CHECK_EQUAL(sys_system_info(INFO_POOL_USED, world.pool).value, used);
-        }
-    }
-}
-
-/* Runs of one list must not overlap each other either, not even by a page. */
-static void space_map_list_refuses_runs_that_overlap(void) {
-    cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(4);
-    uint64_t frames = mapped_frames();
-    const struct {
-        uaddr_t at;
-        uint64_t page_count, status;
-    } rows[] = {{SOMEWHERE + 3 * PAGE_BYTES, 2, E_EXISTS},
-                {SOMEWHERE - PAGE_BYTES, 2, E_EXISTS},
-                {SOMEWHERE + PAGE_BYTES, 2, E_EXISTS},
-                {SOMEWHERE - PAGE_BYTES, 1, OK},
-                {SOMEWHERE + 4 * PAGE_BYTES, 1, OK}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        static struct map_run runs[MAP_RUNS_MAX];
-        runs[0] = (struct map_run){memory, 0, 4, SOMEWHERE, MEMORY_READ};
-        runs[1] = (struct map_run){memory, 0, 1, SOMEWHERE + (1 << 30), MEMORY_READ};
-        runs[2] = (struct map_run){memory, 0, rows[i].page_count, rows[i].at, MEMORY_READ};
-        struct result result = map_list(space, runs, 3);
-        CHECK_STATUS(result, rows[i].status);
-        CHECK_EQUAL(result.value, rows[i].status == OK ? 0 : 2);
-        uint64_t there = rows[i].status == OK ? 1 : 0;
-        CHECK_VALUE(sys_space_unmap(space, SOMEWHERE, 4), 4 * there);
-        CHECK_VALUE(sys_space_unmap(space, SOMEWHERE + (1 << 30), 1), there);
-        CHECK_VALUE(sys_space_unmap(space, rows[i].at, 1), there);
-        CHECK_EQUAL(mapped_frames(), frames);
-    }
-}
-
-static void space_map_list_refuses_counts(void) {
-    cap_t space = world_create(OBJECT_SPACE, 0);
-    CHECK_STATUS(sys_space_map_list(space, 0), E_ARG);
-    CHECK_STATUS(sys_space_map_list(space, MAP_RUNS_MAX + 1), E_ARG);
-    CHECK_STATUS(sys_space_map_list(space, UINT64_MAX), E_ARG);
 }
 
 /* ---- unmap and protect ---- */
@@ -412,8 +320,6 @@ SUITE(CASE(space_map_refuses_the_page_behind_a_memory), CASE(space_map_shows_the
       CASE(space_map_takes_the_offset), CASE(space_map_leaves_contents), CASE(space_map_refuses_addresses),
       CASE(space_map_refuses_flags), CASE(space_map_refuses_ranges_outside_the_memory),
       CASE(space_map_refuses_occupied_pages), CASE(space_calls_refuse_wrong_capabilities),
-      CASE(space_map_list_maps_all), CASE(space_map_list_maps_none_on_an_error),
-      CASE(space_map_list_refuses_runs_that_overlap), CASE(space_map_list_refuses_counts),
       CASE(space_unmap_counts_what_was_there), CASE(space_unmap_takes_effect_at_once),
       CASE(space_unmap_of_many_takes_effect_at_once), CASE(space_unmap_hides_the_next_owner_of_a_frame),
       CASE(space_protect_changes_what_is_allowed), CASE(space_protect_takes_effect_at_once),

@@ -204,27 +204,6 @@ static void stay_in_space_map_of_512_pages(void) {
     check_stay("destroy the space");
 }
 
-/* As many runs as possible, each with tables of its own, and then one that fails: all are unmapped again. */
-static void stay_in_space_map_list(void) {
-    struct map_run runs[MAP_RUNS_MAX];
-    cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(MAP_PAGES_MAX / MAP_RUNS_MAX);
-    for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
-        runs[i] = (struct map_run){.memory = memory,
-                                   .page_count = MAP_LIST_PAGES_MAX / MAP_RUNS_MAX,
-                                   .at = SOMEWHERE + i * GIB_512 - 16 * PAGE_BYTES,
-                                   .flags = READ_WRITE};
-    start_over();
-    memcpy(program.message->data, runs, sizeof(runs));
-    CHECK_STATUS(sys_space_map_list(space, MAP_RUNS_MAX), OK);
-    check_stay("map the longest list of runs");
-    for (uint32_t i = 0; i < MAP_RUNS_MAX; i++)
-        CHECK_VALUE(sys_space_unmap(space, runs[i].at, runs[i].page_count), runs[i].page_count);
-    runs[MAP_RUNS_MAX - 1].memory = 0;
-    memcpy(program.message->data, runs, sizeof(runs));
-    CHECK_STATUS(sys_space_map_list(space, MAP_RUNS_MAX), E_CAP);
-    check_stay("map such a list in vain");
-}
-
 /* Full last-level tables, spread over many tables of the level above, in a pool of many small parts. */
 static void stay_in_space_audit(void) {
     cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(MAP_PAGES_MAX);
@@ -475,8 +454,8 @@ static void stay_longest_of_all(void) {
 
 SUITE(CASE(stay_in_cap_revoke), CASE(stay_in_cap_delete_of_a_parent), CASE(stay_in_destruction_of_a_table),
       CASE(stay_in_destruction_of_a_pool), CASE(stay_in_pool_extend_by_pages_of_another_pool),
-      CASE(stay_in_space_map_of_512_pages), CASE(stay_in_space_map_list), CASE(stay_in_space_audit),
-      CASE(stay_with_many_chunks), CASE(stay_in_memory_fill_and_copy), CASE(stay_when_timers_fill_a_heap),
+      CASE(stay_in_space_map_of_512_pages), CASE(stay_in_space_audit), CASE(stay_with_many_chunks),
+      CASE(stay_in_memory_fill_and_copy), CASE(stay_when_timers_fill_a_heap),
       CASE(stay_in_the_end_of_waits_among_many_timers), CASE(stay_in_destruction_of_replies_among_many_timers),
       CASE(stay_in_destruction_of_a_table_of_callers), CASE(stay_when_many_deadlines_come_at_once),
       CASE(stay_in_ep_wait_with_bad_messages), CASE(stay_in_destruction_of_an_endpoint),

@@ -3,11 +3,12 @@
  */
 #include "kernel/arch/x86_64/contract/offsets.h"
 
-/* handler_NUMBER is the handler of that call; there is one for 0, too, which is no call. */
+/* handler_NUMBER is the handler of that call. 0 is no call, and 12 is none any more: the search below has no holes. */
 #define SYSCALL(number, name, count, prototype) .set handler_##number, sys_##name;
 #define SYSCALL_MESSAGE(number, name)
 #include "kernel/abi/syscall.def"
     .set handler_0, unknown_call
+    .set handler_12, unknown_call
 
 /*
  * Jump to the handler of the call whose number, one of first..last, is in EAX, by binary search. A table of addresses

@@ -52,40 +52,6 @@ static void a_frame_has_a_last_holder(void) {
     CHECK_EQUAL(machine_map(2, 1, 0x400000, MEMORY_READ).status, OK);
 }
 
-/*
- * Each run of a list that names a frame is a holder of it. Together they must not exceed the count's maximum, or the
- * count would overflow into the frame's type. A refused list leaves the counts unchanged.
- */
-static void a_list_counts_its_own_runs(void) {
-    static struct message_page page;
-    struct map_run runs[MAP_RUNS_MAX];
-    machine_start();
-    machine.self->message = &page;
-    uint32_t *count = &ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count;
-    for (uint64_t i = 0; i < MAP_RUNS_MAX; i++) /* frame 2 is in all of them, each neighbour in one or two */
-        runs[i] = (struct map_run){.memory = MACHINE_CAP_MEMORY,
-                                   .offset_pages = 1 + i % 2,
-                                   .page_count = 1 + (i + 1) % 2,
-                                   .at = 0x400000 + i * 0x10000,
-                                   .flags = MEMORY_READ};
-    runs[1].offset_pages = runs[3].offset_pages = 2;
-    for (uint32_t room = 0; room <= MAP_RUNS_MAX; room++) {
-        *count = FRAME_COUNT_MAX - room;
-        uint64_t mapped = ledger.mapped_count;
-        memory_move(page.data, runs, sizeof(runs));
-        struct result result;
-        do
-            result = sys_space_map_list(MACHINE_CAP_SPACE, MAP_RUNS_MAX);
-        while (result.status == CALL_RESTART);
-        CHECK_EQUAL(result.status, room == MAP_RUNS_MAX ? OK : E_LIMIT);
-        CHECK_EQUAL(result.value, room == MAP_RUNS_MAX ? 0 : room);
-        CHECK_EQUAL(*count, room == MAP_RUNS_MAX ? FRAME_COUNT_MAX : FRAME_COUNT_MAX - room);
-        CHECK_EQUAL(frame_type(MACHINE_FIRST_FREE + 2), FRAME_USER);
-        CHECK_EQUAL(frame_count(MACHINE_FIRST_FREE + 1), room == MAP_RUNS_MAX ? 2 : 0);
-        CHECK_EQUAL(ledger.mapped_count, room == MAP_RUNS_MAX ? mapped + 1 : mapped);
-    }
-}
-
 /* The ledger itself refuses one holder too many, and then holds no frame of the run. */
 static void a_hold_does_not_overflow(void) {
     machine_start();
@@ -181,7 +147,6 @@ int main(void) {
         {"memory_of_devices_without_the_machines_own", device_memory_without_the_machines_own},
         {"memory_beyond_the_ledger_is_refused", memory_beyond_the_ledger_is_refused},
         {"memory_a_frame_has_a_last_holder", a_frame_has_a_last_holder},
-        {"space_map_list_counts_its_own_runs", a_list_counts_its_own_runs},
         {"ledger_a_hold_does_not_overflow", a_hold_does_not_overflow},
         {"memory_of_devices_is_not_counted", device_memory_is_not_counted},
     };

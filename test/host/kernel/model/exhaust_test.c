@@ -55,15 +55,6 @@ static struct result map_page(void) { return map(1, 0x400000); }
 static struct result map_over_a_table_edge(void) { return map(8, 0x3fffc000); }
 static struct result map_over_the_widest_edge(void) { return map(8, 0x7fffffc000); }
 
-static struct result map_list(void) {
-    struct map_run runs[] = {
-        {.memory = MACHINE_CAP_MEMORY, .offset_pages = 200, .page_count = 2, .at = 0x400000, .flags = READ_WRITE},
-        {.memory = MACHINE_CAP_MEMORY, .offset_pages = 210, .page_count = 2, .at = 1ULL << 30, .flags = READ_WRITE},
-        {.memory = MACHINE_CAP_MEMORY, .offset_pages = 220, .page_count = 2, .at = 1ULL << 40, .flags = READ_WRITE}};
-    __builtin_memcpy(machine.self->message->data, runs, sizeof(runs));
-    return sys_space_map_list(SPACE, 3);
-}
-
 static const struct {
     const char *name;
     struct result (*make)(void);
@@ -78,7 +69,6 @@ static const struct {
     {"map a page", map_page},
     {"map over a table's edge", map_over_a_table_edge},
     {"map over the widest edge", map_over_the_widest_edge},
-    {"map a list", map_list},
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
