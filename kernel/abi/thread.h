@@ -64,8 +64,8 @@ struct thread_fpu {
     uint8_t avx[256];     /* the upper halves of YMM0..15 */
 };
 
+/* Bit 0 belonged to a flag that was removed. Like the number of a system call it is not used again. */
 enum handover_flag {
-    HANDOVER_CHECK_ONLY = 1 << 0,   /* audit and report, change nothing */
     HANDOVER_RESUME = 1 << 1,       /* let it run at once */
     HANDOVER_ABSENT_ENTRY = 1 << 2, /* a pager will supply the entry's page */
     HANDOVER_ABSENT_STACK = 1 << 3, /* ... the stack's page */

@@ -17,8 +17,7 @@
 
 bool handover_unaudited;
 
-#define FLAGS_ALL \
-    (HANDOVER_CHECK_ONLY | HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU)
+#define FLAGS_ALL (HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU)
 
 /* The stack must take the first push, so the word below the stack pointer is checked. */
 static enum audit_check audit(const struct thread *thread, const struct space *space,
@@ -71,8 +70,6 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
         memory_move(self->message->data, &failure, sizeof(failure));
         return (struct result){.status = E_AUDIT, .value = check};
     }
-    if ((flags & HANDOVER_CHECK_ONLY) != 0)
-        return result(OK);
     bool settled = cap_settle(cap_object(space_cap), STEPS_MAX) &&
                    (cap_is_empty(&target->space) || cap_settle(cap_object(&target->space), STEPS_MAX));
     if (!settled)

@@ -103,16 +103,18 @@ static bool same_entry(uint64_t one, uint64_t other, uint64_t level) {
     return one >> (12 + 9 * (level - 1)) == other >> (12 + 9 * (level - 1));
 }
 
-/* Try one corrupted entry with both forms of the handover. *ret_failure is untouched when the walk ends above
- * `level`. */
+/*
+ * Try one corrupted entry with a handover that would leave the thread stopped, and with one that would not.
+ * *ret_failure is untouched when the walk ends above `level`.
+ */
 static uint64_t probe(struct bench *bench, enum audit_check check, uint64_t level, enum control_flip flip,
                       struct audit_failure *ret_failure) {
     make_space(bench);
-    CHECK_STATUS(worker_handover(bench->worker.thread, bench->space, &bench->entry, HANDOVER_CHECK_ONLY), OK);
+    CHECK_STATUS(world_audit(bench->space), OK);
     uint64_t status = corrupt(bench, check, level, flip);
     if (status == OK) {
-        struct audit_failure checked = refusal(bench, HANDOVER_CHECK_ONLY), real = refusal(bench, HANDOVER_RESUME);
-        CHECK(memcmp(&checked, &real, sizeof(real)) == 0);
+        struct audit_failure stopped = refusal(bench, 0), real = refusal(bench, HANDOVER_RESUME);
+        CHECK(memcmp(&stopped, &real, sizeof(real)) == 0);
         CHECK_EQUAL(real.level, level);
         CHECK_EQUAL(real.entry & ENTRY_ADDRESS, 0);
         *ret_failure = real;
@@ -286,7 +288,7 @@ static void thread_handover_audits_entries_that_nobody_needs(void) {
         test_row(flip_name[flip]);
         make_space(&bench);
         flip_at(&bench, UNNEEDED, LEVELS, (enum control_flip)flip);
-        struct audit_failure failure = refusal(&bench, HANDOVER_CHECK_ONLY);
+        struct audit_failure failure = refusal(&bench, 0);
         CHECK_EQUAL(failure.check, flip == CONTROL_FLIP_USER ? AUDIT_USER_BIT : AUDIT_KERNEL_HALF);
         CHECK_EQUAL(failure.level, LEVELS);
         CHECK_EQUAL(failure.address, UNNEEDED - KERNEL_HALF);
@@ -303,7 +305,7 @@ static void thread_handover_audits_copies_of_tables(void) {
     make_space(&bench);
     for (uint32_t i = 0; i < 2; i++)
         CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 1, CONTROL_FLIP_PRESENT), OK);
-    struct audit_failure failure = refusal(&bench, HANDOVER_CHECK_ONLY);
+    struct audit_failure failure = refusal(&bench, 0);
     CHECK_EQUAL(failure.check, AUDIT_KERNEL_HALF);
     CHECK_EQUAL(failure.level, LEVELS);
     CHECK_EQUAL(sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0).value, INVARIANT_KERNEL_HALF);
@@ -321,7 +323,7 @@ static void thread_handover_audits_each_page_of_the_kernel(void) {
     for (uint64_t page = 0; page < IMAGE_PAGES_MAX; page++) {
         make_space(&bench);
         flip_at(&bench, KERNEL_IMAGE_BASE + page * PAGE_BYTES, 1, CONTROL_FLIP_PRESENT);
-        bool is_named = refusal(&bench, HANDOVER_CHECK_ONLY).check != AUDIT_KERNEL_HALF;
+        bool is_named = refusal(&bench, 0).check != AUDIT_KERNEL_HALF;
         drop_space(&bench);
         named += is_named;
         edges += is_named != was_named;
@@ -349,7 +351,7 @@ static void thread_handover_audits_write_execute(void) {
         struct result invariants = sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0);
         CHECK_STATUS(invariants, E_STATE);
         CHECK_EQUAL(invariants.value, INVARIANT_WRITE_EXECUTE);
-        struct audit_failure failure = refusal(&bench, HANDOVER_CHECK_ONLY);
+        struct audit_failure failure = refusal(&bench, 0);
         CHECK_EQUAL(failure.check, AUDIT_WRITE_EXECUTE);
         CHECK_EQUAL(failure.level, large ? 2 : 1);
         CHECK_EQUAL(failure.address, large ? start : at);
@@ -388,7 +390,7 @@ static void corrupt_refuses_what_it_does_not_know(void) {
     CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 0, CONTROL_FLIP_PRESENT), E_ARG);
     CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 5, CONTROL_FLIP_PRESENT), E_ARG);
     CHECK_STATUS(corrupt(&bench, AUDIT_GDT, 1, (enum control_flip)FLIPS), E_ARG);
-    CHECK_STATUS(worker_handover(bench.worker.thread, bench.space, &bench.entry, HANDOVER_CHECK_ONLY), OK);
+    CHECK_STATUS(world_audit(bench.space), OK);
     struct bench wrong = bench;
     wrong.space = world_slot();
     CHECK_STATUS(corrupt(&wrong, AUDIT_GDT, 1, CONTROL_FLIP_PRESENT), E_CAP);

@@ -56,7 +56,6 @@ static void thread_handover_audits_the_entry(void) {
     for (uint32_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct thread_registers entry = {.rip = wrong[i], .rsp = place.write + 64};
         check_audit(worker.thread, place.space, entry, 0, AUDIT_ENTRY, wrong[i]);
-        check_audit(worker.thread, place.space, entry, HANDOVER_CHECK_ONLY, AUDIT_ENTRY, wrong[i]);
         check_audit(worker.thread, place.space, entry, HANDOVER_RESUME, AUDIT_ENTRY, wrong[i]);
     }
     CHECK_EQUAL(worker_read(worker.thread).registers.rsp, worker.stack_top); /* unchanged */
@@ -72,9 +71,9 @@ static void thread_handover_audits_the_stack(void) {
         check_audit(worker.thread, place.space, entry, 0, AUDIT_STACK, wrong[i] - 8);
     }
     struct thread_registers entry = {.rip = place.execute, .rsp = place.write + PAGE_BYTES}; /* the top of a page */
-    CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, HANDOVER_CHECK_ONLY), OK);
+    CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, 0), OK);
     entry.rsp = place.write + 8;
-    CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, HANDOVER_CHECK_ONLY), OK);
+    CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, 0), OK);
 }
 
 static void thread_handover_audits_the_entry_state(void) {
@@ -111,8 +110,7 @@ static void thread_handover_audits_the_bindings(void) {
     CHECK_STATUS(worker_configure(thread, &config, THREAD_FAULT_ENDPOINT), OK);
     check_audit(thread, place.space, entry, 0, AUDIT_MESSAGE_PAGE, 0);
     CHECK_STATUS(worker_configure(thread, &config, THREAD_MESSAGE_PAGE), OK);
-    CHECK_STATUS(worker_handover(thread, place.space, &entry, HANDOVER_CHECK_ONLY), OK);
-    CHECK_STATUS(sys_thread_resume(thread), E_STATE); /* the call only checked */
+    CHECK_STATUS(worker_handover(thread, place.space, &entry, 0), OK);
     CHECK_STATUS(sys_cap_revoke(memory), OK);
     check_audit(thread, place.space, entry, 0, AUDIT_MESSAGE_PAGE, 0);
 }
@@ -149,6 +147,7 @@ static void thread_handover_refuses_flags(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing});
     struct thread_registers entry = {.rip = place.execute, .rsp = place.write + 64};
+    CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, 1 << 0), E_ARG); /* once a flag */
     CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, 1 << 5), E_ARG);
     CHECK_STATUS(worker_handover(worker.thread, place.space, &entry, UINT64_MAX), E_ARG);
 }

@@ -114,7 +114,7 @@ static void call_without_message_page(struct worker_view *view) {
     view->out[0] = sys_thread_configure(INIT_CAP_THREAD, 0).status;
     view->out[1] = sys_thread_read(INIT_CAP_THREAD, 0).status;
     view->out[2] = sys_thread_write(INIT_CAP_THREAD, THREAD_REGISTERS).status;
-    view->out[3] = sys_thread_handover(INIT_CAP_THREAD, INIT_CAP_SPACE, HANDOVER_CHECK_ONLY).status;
+    view->out[3] = sys_thread_handover(INIT_CAP_THREAD, INIT_CAP_SPACE, 0).status;
     view->out[4] = sys_log_write(1).status;
 }
 

@@ -186,8 +186,6 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
     bool can_push = stack != NULL ? (stack->rights & MEMORY_WRITE) != 0 : (flags & HANDOVER_ABSENT_STACK) != 0;
     if (!can_run || !can_push || target->config.table == 0)
         return status(E_AUDIT);
-    if ((flags & HANDOVER_CHECK_ONLY) != 0)
-        return status(OK);
     target->space = fake_index(root);
     target->entry = entry;
     target->run_state = THREAD_STOPPED;

@@ -105,8 +105,7 @@ static void fill_thread(uint32_t self, struct lockstep_call *call) {
     if (call->number != SYS_thread_handover)
         return;
     call->a[1] = pick_slot(self, OBJECT_SPACE);
-    call->a[2] = ABSENT | (lockstep_chance(80) ? HANDOVER_RESUME : 0) | lockstep_chance(10) |
-                 (lockstep_chance(20) ? HANDOVER_KEEP_FPU : 0);
+    call->a[2] = ABSENT | (lockstep_chance(80) ? HANDOVER_RESUME : 0) | (lockstep_chance(20) ? HANDOVER_KEEP_FPU : 0);
     if (lockstep_chance(2))
         call->a[2] |= 1 << 5;
 }

@@ -6,8 +6,7 @@
 #define CONFIG_FIELDS                                                                                                  \
     (THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_NOTIFICATION | THREAD_PRIORITY | THREAD_CPU | \
      THREAD_FOREIGN)
-#define HANDOVER_FLAGS \
-    (HANDOVER_CHECK_ONLY | HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU)
+#define HANDOVER_FLAGS (HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU)
 
 struct thread_config model_config;
 struct thread_registers model_registers;
@@ -249,8 +248,8 @@ uint64_t model_thread_handover(uint32_t self, const uint64_t *a, uint64_t *ret_v
     uint32_t target = model.caps[place].object;
     struct model_thread *thread = model_thread(target);
     *ret_value = audit(target);
-    if (*ret_value != AUDIT_OK || (a[2] & HANDOVER_CHECK_ONLY) != 0)
-        return *ret_value != AUDIT_OK ? E_AUDIT : OK;
+    if (*ret_value != AUDIT_OK)
+        return E_AUDIT;
     model_stop(target);
     bind(target, PLACE_SPACE, space);
     thread->regs.rip = model_registers.rip;
