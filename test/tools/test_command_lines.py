@@ -53,6 +53,9 @@ class Options(unittest.TestCase):
             (("run", "--log", "loud"), "--log: invalid choice: 'loud'"),
             (("run", "--gui", "--headless"), "--headless: not allowed with argument --gui"),
             (("frob",), "invalid choice: 'frob'"),
+            (("run", "--foo"), "./baton run: unrecognized arguments: --foo (`./baton help run` lists"),
+            (("--foo", "run"), "./baton: unrecognized arguments: --foo (`./baton help` lists"),
+            (("doctor", "-x"), "./baton doctor: unrecognized arguments: -x (`./baton help doctor` lists"),
             (("run", "echo hi"), "unrecognized arguments: echo hi"),
             (("build", "--", "-j4"), "build takes nothing behind --"),
         ):

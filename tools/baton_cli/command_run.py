@@ -46,7 +46,7 @@ from evidence.symbols import Symbols
 from evidence.threads import Watch
 from evidence.verdict import Kind
 from host import build, needs, packages, paths
-from host.say import CODE_HOST, UserError, reason, say
+from host.say import CODE_HOST, CODE_USAGE, UserError, reason, say
 from machine import accel, command_line, disk, firmware
 from machine.command_line import DirectBoot, FirmwareBoot, Machine
 from machine.console import ConsoleFilter
@@ -64,7 +64,6 @@ PROCESS_SERVER = "bin/process"
 COMMANDS_SECONDS = 600.0
 DEFAULT_MEMORY_MIB = 256
 RUNS_KEPT = 8
-CODE_USAGE = 2
 EXIT_CODES = {Kind.PANIC: 70, Kind.TRIPLE_FAULT: 71, Kind.RESET: 72, Kind.EARLY_EXIT: 73, Kind.HANG: 124,
               Kind.NOT_STARTED: kernel_log.STATUS_CANNOT_START, Kind.SERVER_ENDED: kernel_log.STATUS_VITAL_ENDED,
               Kind.CANCELLED: 0, Kind.REBOOTED: 0}

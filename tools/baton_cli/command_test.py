@@ -30,10 +30,9 @@ from typing import Any
 import family
 from coverage import session
 from host import build, matrix, paths, test_log
-from host.say import UserError, say
+from host.say import CODE_USAGE, UserError, say
 
 NAME = "test"
-CODE_USAGE = 2
 MATRICES = ("process",)  # for each a suite of tests and a build target, matrix_NAME
 SUMMARY = "run the tests (all, or those named)"
 

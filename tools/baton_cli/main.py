@@ -8,12 +8,13 @@ import sys
 import termios
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
 import claims
 from baton_cli import (command_bench, command_build, command_doctor, command_mutate, command_prove, command_run,
                        command_test, streams)
 from host import version
-from host.say import CODE_HOST, UserError, say
+from host.say import CODE_HOST, CODE_USAGE, UserError, say
 
 COMMANDS: tuple[ModuleType, ...] = (command_run, command_test, command_bench, command_mutate, command_prove,
                                     command_build, command_doctor)
@@ -29,7 +30,22 @@ The first command installs what is missing (Debian, Ubuntu) and builds; later on
 """
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
+    """One way for all commands to say what they don't take: the command, what is wrong, and where its options stand.
+    By default argparse would report an unknown option of a command as one of ./baton."""
+
+    def parse_known_args(self, *arguments, **named):  # type: ignore[no-untyped-def,override]
+        options, unknown = super().parse_known_args(*arguments, **named)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options, unknown
+
+    def error(self, message: str) -> NoReturn:
+        advice = self.prog.replace("./baton", "./baton help")
+        self.exit(CODE_USAGE, f"{self.prog}: {message} (`{advice}` lists what it takes)\n")
+
+
+class Parser(CommandParser):
     """Arguments after `--` are for another program: they go to options.rest unparsed."""
 
     def parse_args(self, arguments: Sequence[str], *_: object) -> argparse.Namespace:  # type: ignore[override]
@@ -46,7 +62,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="./baton", description="Build, run, test and measure Baton.", epilog=EPILOG,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=version.current())
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command",
+                                     parser_class=CommandParser)
     for module in COMMANDS:
         command = commands.add_parser(module.NAME, help=module.SUMMARY, description=module.__doc__,
                                       formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+CODE_USAGE = 2  # the command line is wrong
 CODE_HOST = 78  # a file, folder, stream or process of the host's failed us
 
 
