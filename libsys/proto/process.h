@@ -117,7 +117,9 @@ enum process_wait_flag {
     PROCESS_WAIT_STOPPED = 1 << 1,
     PROCESS_WAIT_CONTINUED = 1 << 2,
 };
-#define PROCESS_NO_MEMORY_LEFT 256U /* `fault` of a process that was killed (KILL) for lack of pages */
+/* `fault` of a process that was killed (KILL) for lack of pages, or since it had used its CPU time up. */
+#define PROCESS_NO_MEMORY_LEFT 256U
+#define PROCESS_NO_TIME_LEFT 257U
 struct process_wait_request {
     uint64_t pid; /* or PROCESS_ANY, or PROCESS_GROUP | group: any child that is in the group when it has news */
     uint64_t flags;
@@ -126,9 +128,12 @@ struct process_wait_reply {
     uint64_t pid;
     uint64_t end; /* enum process_end */
     uint64_t value;
-    uint64_t fault;   /* enum fault_kind if a fault killed it; PROCESS_NO_MEMORY_LEFT; else 0 */
-    uint64_t address; /* address of a page fault */
-    uint64_t rip;     /* address of the faulting instruction */
+    uint64_t fault; /* enum fault_kind if a fault killed it; PROCESS_NO_MEMORY_LEFT, PROCESS_NO_TIME_LEFT; else 0 */
+    union {
+        uint64_t address;  /* of a page fault */
+        uint64_t limit_ns; /* with PROCESS_NO_TIME_LEFT: the CPU time that it had */
+    };
+    uint64_t rip; /* address of the faulting instruction */
 };
 
 /*

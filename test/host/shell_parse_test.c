@@ -53,6 +53,13 @@ static void check_error(const char *text, size_t column, const char *reason, int
 static void words_are_split_at_blanks(void) {
     CHECK_WORDS("ls", "ls");
     CHECK_WORDS("  ls   -l\t/bin ", "ls|-l|/bin");
+    CHECK_WORDS("echo for if", "echo|for|if"); /* only the first word counts, unquoted and whole */
+    CHECK_WORDS("iffy a", "iffy|a");
+    CHECK_WORDS("if=1", "if=1");
+    CHECK_WORDS("if/x", "if/x");
+    CHECK_WORDS("'if' a", "if|a");
+    CHECK_WORDS("\\do a", "do|a");
+    CHECK_WORDS("do'ne' a", "done|a");
     CHECK_WORDS("echo a=b * ~ {x} [y] ! %", "echo|a=b|*|~|{x}|[y]|!|%");
 }
 
@@ -207,6 +214,11 @@ static void errors_say_what_and_where(void) {
     CHECK_ERROR("a 2>&3", 3, "`>&` wants 0, 1 or 2");
     CHECK_ERROR("a >&", 3, "`>&` wants 0, 1 or 2");
     CHECK_ERROR("a >& 1", 3, "`>&` wants 0, 1 or 2");
+    static const char compound[] = "`if`, loops and functions are not supported; `&&` and `||` are";
+    CHECK_ERROR("for a in b; do c; done", 1, compound);
+    CHECK_ERROR("a; if b", 4, compound);
+    CHECK_ERROR("a && while<b", 6, compound);
+    CHECK_ERROR("done", 1, compound);
     CHECK_ERROR("(a)", 1, "grouping is not supported; quote the parenthesis to mean itself");
     CHECK_ERROR("a `b`", 3, "command substitution is not supported");
     CHECK_ERROR("a \"$(b)\"", 4, "command substitution is not supported");

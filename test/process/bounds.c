@@ -117,7 +117,7 @@ IN_CHILD(limit_of_memory_holds_images) {
     const struct start start = {SELF, arguments, NULL, capabilities_of_a_role};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), P_LIMIT);
-    CHECK_TEXT(start_reason, "image and stack are larger than the 64 pages it may have");
+    CHECK_TEXT(start_reason, "image and stack need 9 MiB, and it may have 0 MiB");
     CHECK_STATUS(start_exec(&start), P_LIMIT);
     return CODE_SIGNALLED;
 }
@@ -223,7 +223,10 @@ IN_CHILD(limit_of_time_can_be_handled_up_to_the_most) {
             return ROLE_FAILED; /* too early */
         use_up_time();
     }
-    CHECK_KILLED(child, PROCESS_SIGKILL);
+    struct process_wait_reply end;
+    CHECK_STATUS(wait_for(child, &end), OK);
+    CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGKILL);
+    CHECK(end.fault == PROCESS_NO_TIME_LEFT && end.limit_ns == 4 * SHORT_NS);
     return CODE_SIGNALLED;
 }
 

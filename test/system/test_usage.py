@@ -57,9 +57,40 @@ class Usage(unittest.TestCase):
             f"{number} behind -m 2", f"{number} behind -p 2", f"{number} from 0 to 19 behind -n 2",
             f"{number} of seconds 2", f"{number} of seconds 2", f"{number} of seconds 2",
             "exit: want one number, 0..255 2", "wait: `1,` is no process's number and no job 2",
-            "%1.5: no such process 1", *["want one whole number at most, 0 to 255 2"] * 2])
+            "%1.5: no such job 1", *["want one whole number at most, 0 to 255 2"] * 2])
         self.assertEqual([answer.split()[-1] for answer in answers[:5]], ["1", "1", "2", "1", "0"],
                          "the last of them finds it still there")
+
+    def test_what_the_shell_lacks(self) -> None:
+        """A command or construct of other shells is refused with what there is instead."""
+        folder, compound = "there is no current directory; write whole paths", \
+            "column 1: `if`, loops and functions are not supported; `&&` and `||` are"
+        answers = self.answers(["cd /tmp", "pwd", "export A=1", "nosuch"])
+        self.assertEqual([answer.split(": ", 1)[-1] for answer in answers], [
+            f"cd: {folder} 127", f"pwd: {folder} 127",
+            "export: programs get every variable; write NAME=value 127", "nosuch: command not found 127"])
+        done = run("--boot", "pvh", "-c", "if true; then echo no; fi")
+        self.assertEqual((done.stdout.count("\n"), done.returncode), (1, 2), done.stdout)
+        self.assertIn(compound, done.stdout)
+
+    def test_targets_of_kill(self) -> None:
+        """No process, no number and no job are three different mistakes."""
+        self.assertEqual(self.answers(["kill abc", "/bin/kill abc", "kill %9", "kill 9999", "kill 99999999999"]), [
+            "kill: abc: not a number 1", "kill: abc: not a number 1", "kill: %9: no such job 1",
+            "kill: 9999: no such process 1", "kill: 99999999999: no such process 1"])
+
+    def test_limits_say_what_lacks(self) -> None:
+        answers = self.answers(["limit -t 0 echo no", "limit -m 4 echo no"])
+        self.assertRegex(answers[0], r"limit: killed: out of CPU time, after 0\.000 s 137$")
+        self.assertRegex(answers[1], r"^limit: echo: image and stack need \d+ MiB, and it may have 4 MiB 126$")
+
+    def test_a_small_process_server_is_told_of_by_operation(self) -> None:
+        done = run("--boot", "pvh", "--with", "process=process_mini", "-c",
+                   "limit\nlimit -m 9\nnice true\nsleep 1\nmem")
+        lacks = "the process server has no operation"
+        self.assertEqual(done.stdout.replace("\r", "").splitlines(), [
+            f"limit: {lacks} `get_limit`", f"limit: memory: {lacks} `set_limit`", f"nice: {lacks} `set_nice`",
+            f"sleep: {lacks} `sleep`", f"mem: {lacks} `memory`"], done.stderr)
 
     def test_assignments_see_those_before_them(self) -> None:
         self.assertEqual(self.answers(["A=1 B=$A; echo [$B]", "A=2 A=3 C=$A$B shell -c 'echo $A$C'",

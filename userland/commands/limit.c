@@ -61,10 +61,10 @@ int main(int argc, char **argv, char **envp) {
             return command_misused(usage, "limit: want a whole number behind %s", argv[at]);
         uint32_t status = set(limit, value * kinds[limit].scale);
         if (status != OK)
-            return command_complain("limit", "%s: %s", kinds[limit].name, status_text(status));
+            return command_complain("limit", "%s: %s", kinds[limit].name, command_reason(status, "set_limit"));
     }
     if (at < argc)
         return launch_instead("limit", argv + at, envp);
     uint32_t status = show();
-    return status == OK ? 0 : command_complain("limit", "%s", status_text(status));
+    return status == OK ? 0 : command_complain("limit", "%s", command_reason(status, "get_limit"));
 }

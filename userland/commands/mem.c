@@ -2,7 +2,6 @@
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/proto/process.h"
-#include "libsys/text.h"
 #include "userland/lib/command.h"
 
 #define KIB_PER_FRAME 4U
@@ -22,7 +21,7 @@ int main(int argc, char **argv, char **envp) {
     struct process_memory_reply memory;
     uint32_t status = process_memory(program_process(), &request, &memory, NULL);
     if (status != OK)
-        return command_complain("mem", "%s", status_text(status));
+        return command_complain("mem", "%s", command_reason(status, "memory"));
     show("RAM", sys_system_info(INFO_FRAMES_RAM, 0).value);
     show("mapped by some program", memory.mapped_frames);
     show("kernel objects' pools", memory.kernel_frames);

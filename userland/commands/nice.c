@@ -27,6 +27,6 @@ int main(int argc, char **argv, char **envp) {
     struct process_set_nice_reply reply;
     uint32_t status = process_set_nice(program_process(), &request, &reply, NULL);
     if (status != OK)
-        return command_complain("nice", "%s", status_text(status));
+        return command_complain("nice", "%s", command_reason(status, "set_nice"));
     return launch_instead("nice", argv + first, envp);
 }

@@ -20,5 +20,5 @@ int main(int argc, char **argv, char **envp) {
     struct process_sleep_request request = {.until_ns = program_time_in(seconds * NS_PER_SECOND)};
     struct process_sleep_reply reply;
     uint32_t status = process_sleep(program_process(), &request, &reply, NULL);
-    return status == OK ? 0 : command_complain("sleep", "%s", status_text(status));
+    return status == OK ? 0 : command_complain("sleep", "%s", command_reason(status, "sleep"));
 }

@@ -23,6 +23,14 @@ int command_complain(const char *name, const char *format, ...) {
     return COMMAND_FAILURE;
 }
 
+const char *command_reason(uint32_t status, const char *operation) {
+    static char text[PROTOCOL_REASON_MAX];
+    if (status != P_OPERATION)
+        return status_text(status);
+    format_into(text, sizeof text, "the process server has no operation `%s`", operation);
+    return text;
+}
+
 int command_misused(const char *usage, const char *problem, ...) {
     char text[512];
     va_list arguments;

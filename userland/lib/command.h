@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "libsys/format.h"
 
@@ -20,6 +21,12 @@ void command_flush_console(void);
 
 /* Print `NAME: ` and a line to stderr. Returns COMMAND_FAILURE. */
 FORMAT_LIKE(2, 3) int command_complain(const char *name, const char *format, ...);
+
+/*
+ * Why an operation of the process server failed, in words. A small server lacks some operations; this names the one.
+ * The next call overwrites the text.
+ */
+const char *command_reason(uint32_t status, const char *operation);
 
 /* Say how the command was misused, and print `usage: ` and `usage`. Returns COMMAND_USAGE. */
 FORMAT_LIKE(2, 3) int command_misused(const char *usage, const char *problem, ...);

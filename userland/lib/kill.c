@@ -36,14 +36,16 @@ static bool find_signal(const char *text, uint64_t *ret_signal) {
     return false;
 }
 
-bool kill_find_number(void *context, const char *word, uint64_t *ret_pid) {
+const char *kill_find_number(void *context, const char *word, uint64_t *ret_pid) {
     uint64_t number;
     bool group = word[0] == '-';
     (void)context;
-    if (!text_to_number(word + group, &number) || number >= PROCESS_GROUP)
-        return false;
+    if (!text_to_number(word + group, &number))
+        return "not a number";
+    if (number >= PROCESS_GROUP)
+        return status_text(P_NO_PROCESS);
     *ret_pid = group ? PROCESS_GROUP | number : number;
-    return true;
+    return NULL;
 }
 
 int kill_run(size_t count, char *const *words, kill_find find, void *context) {
@@ -59,11 +61,14 @@ int kill_run(size_t count, char *const *words, kill_find find, void *context) {
     int exit_status = 0;
     for (size_t i = first; i < count; i++) {
         struct process_kill_reply reply;
-        uint32_t status = P_NO_PROCESS;
-        if (find(context, words[i], &request.pid))
+        uint32_t status = OK;
+        const char *reason = find(context, words[i], &request.pid);
+        if (reason == NULL)
             status = process_kill(program_process(), &request, &reply, NULL);
         if (status != OK)
-            exit_status = command_complain("kill", "%s: %s", words[i], status_text(status));
+            reason = command_reason(status, "kill");
+        if (reason != NULL)
+            exit_status = command_complain("kill", "%s: %s", words[i], reason);
     }
     return exit_status;
 }

@@ -7,11 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Find the target that a word names: a pid, or PROCESS_GROUP | group (process_kill). False: there is none. */
-typedef bool (*kill_find)(void *context, const char *word, uint64_t *ret_pid);
+/*
+ * Find the target that a word names: a pid, or PROCESS_GROUP | group (process_kill). Returns NULL; otherwise the reason
+ * in words, and *ret_pid is not set.
+ */
+typedef const char *(*kill_find)(void *context, const char *word, uint64_t *ret_pid);
 
 /* Find a target by number, or a group by -GROUP. */
-bool kill_find_number(void *context, const char *word, uint64_t *ret_pid);
+const char *kill_find_number(void *context, const char *word, uint64_t *ret_pid);
 
 /* Run `kill`. words: of the command, `kill` itself first. Returns the exit status. */
 int kill_run(size_t count, char *const *words, kill_find find, void *context);

@@ -88,14 +88,14 @@ static void run_wait(struct shell *shell, char **words, size_t count) {
 }
 
 /* Find a target of `kill`; `%N` is all of a job. */
-static bool find_target(void *context, const char *word, uint64_t *ret_pid) {
+static const char *find_target(void *context, const char *word, uint64_t *ret_pid) {
     const struct job *job = word[0] == '%' ? shell_find_job(context, word) : NULL;
     if (word[0] != '%')
         return kill_find_number(context, word, ret_pid);
-    if (job == NULL || job->group == 0)
-        return false;
+    if (job == NULL || job->group == 0) /* a job without a group runs in the foreground of a script */
+        return "no such job";
     *ret_pid = PROCESS_GROUP | job->group;
-    return true;
+    return NULL;
 }
 
 /*
@@ -151,6 +151,22 @@ static void run_help(struct shell *shell, char **words, size_t count) {
     print(
         "Keys: arrows, Home, End, Ctrl-A E B F P N; Ctrl-U K W delete, Tab completes, Ctrl-R searches, Ctrl-L clears,\n"
         "Ctrl-C ends, Ctrl-Z stops, Ctrl-D leaves\n");
+}
+
+const char *shell_instead_of(const char *name) {
+    static const struct {
+        const char *name, *instead;
+    } missing[] = {
+        {"cd", "there is no current directory; write whole paths"},
+        {"pwd", "there is no current directory; write whole paths"},
+        {"export", "programs get every variable; write NAME=value"},
+        {"set", "there are no options; `env` shows the variables"},
+        {"source", "`shell FILE` runs a file, in a process of its own"},
+    };
+    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++)
+        if (strcmp(name, missing[i].name) == 0)
+            return missing[i].instead;
+    return NULL;
 }
 
 const char *shell_builtin_name(size_t i) { return i < BUILTIN_COUNT ? builtins[i].name : NULL; }

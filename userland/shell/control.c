@@ -18,6 +18,9 @@
 #include "libsys/text.h"
 #include "userland/shell/shell.h"
 
+#define NS_PER_MS 1000000U
+#define NS_PER_S 1000000000U
+
 uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags, struct process_wait_reply *ret_news) {
     struct process_wait_request request = {.pid = pid, .flags = flags};
     struct protocol_extra extra = {.interruptible = true}; /* by Ctrl-C, at the prompt */
@@ -126,6 +129,9 @@ static uint32_t send(const struct shell *shell, uint64_t pid, uint64_t signal) {
 static void tell_killed(const struct shell *shell, const char *name, const struct process_wait_reply *end) {
     if (end->fault == PROCESS_NO_MEMORY_LEFT)
         shell_complain(shell, "%s: killed: out of memory", name);
+    else if (end->fault == PROCESS_NO_TIME_LEFT)
+        shell_complain(shell, "%s: killed: out of CPU time, after %lu.%03lu s", name, end->limit_ns / NS_PER_S,
+                       end->limit_ns % NS_PER_S / NS_PER_MS);
     else if (end->fault == FAULT_PAGE)
         shell_complain(shell, "%s: killed by signal %lu: page fault at address 0x%lx, instruction 0x%lx", name,
                        end->value, end->address, end->rip);

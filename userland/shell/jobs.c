@@ -100,8 +100,8 @@ static void tell(const struct shell *shell, const struct job *job) {
         return; /* as in sh, only a prompt reports jobs */
     if (shell_job_stopped(job))
         print("[%u] stopped%s: %s\n", job->number, stop_reason(job), job->text);
-    else if (job->out_of_memory)
-        print("[%u] killed: out of memory: %s\n", job->number, job->text);
+    else if (job->lack != NULL)
+        print("[%u] killed: out of %s: %s\n", job->number, job->lack, job->text);
     else if (job->signal != 0)
         print("[%u] killed by signal %lu: %s\n", job->number, job->signal, job->text);
     else if (job->status != 0)
@@ -123,7 +123,9 @@ struct job *shell_note_news(struct shell *shell, const struct process_wait_reply
             if (member->ended && member->pid == job->last_pid) {
                 job->status = shell_end_status(news);
                 job->signal = news->end == PROCESS_KILLED ? news->value : 0;
-                job->out_of_memory = news->fault == PROCESS_NO_MEMORY_LEFT;
+                job->lack = news->fault == PROCESS_NO_MEMORY_LEFT ? "memory"
+                            : news->fault == PROCESS_NO_TIME_LEFT ? "CPU time"
+                                                                  : NULL;
             }
             if (member->stopped)
                 job->stop_signal = news->value;

@@ -81,6 +81,22 @@ static int end_line(struct parse_line *line, const struct progress *now, size_t 
     return !now->has_word || end_command(line, now, end, ret_error);
 }
 
+/*
+ * Whether the word at `text` begins a compound command in other shells. Such a line is refused as a whole: its first
+ * word alone would fail as a program that is not found, and the rest of the line would run without its condition.
+ */
+static int is_compound(const char *text) {
+    static const char *const words[] = {"if",    "then", "elif", "else", "fi",   "for",     "while",
+                                        "until", "do",   "done", "case", "esac", "function"};
+    size_t length = scan_name_length(text);
+    if (strchr(" \t;&|<>", text[length]) == NULL) /* finds the end of the line, too */
+        return 0;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strlen(words[i]) == length && strncmp(text, words[i], length) == 0)
+            return 1;
+    return 0;
+}
+
 int parse_line(const char *text, struct parse_line *ret_line, struct syntax_error *ret_error) {
     struct scanner scanner = {.text = text, .end = strlen(text)};
     struct progress now = {.join = JOIN_ALWAYS};
@@ -94,6 +110,11 @@ int parse_line(const char *text, struct parse_line *ret_line, struct syntax_erro
         case PIECE_BLANK:
             break;
         case PIECE_CHARACTER:
+            if (!now.has_word && is_compound(text + piece.at))
+                return fail(ret_error, "`if`, loops and functions are not supported; `&&` and `||` are", piece.at);
+            now.has_word = 1;
+            now.wants_file = 0;
+            break;
         case PIECE_VALUE:
         case PIECE_QUOTE:
             now.has_word = 1;

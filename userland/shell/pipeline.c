@@ -45,7 +45,8 @@ static void start_program(struct shell *shell, const struct stage *stage) {
         shell_add_member(shell, stage->job, pid, name);
         return;
     }
-    shell_complain(shell, "%s: %s", name, failure.reason);
+    const char *instead = failure.status == P_NOT_FOUND ? shell_instead_of(name) : NULL;
+    shell_complain(shell, "%s: %s", name, instead != NULL ? instead : failure.reason);
     shell->status = launch_exit_status(failure.status);
 }
 

@@ -40,14 +40,14 @@ struct job_member {
 
 /* A command or pipeline that the shell has started. */
 struct job {
-    unsigned number;    /* N of [N], 1..SHELL_JOBS_MAX; 0: the entry is free */
-    uint64_t group;     /* process group; 0: the shell's own, or none yet */
-    uint64_t turn;      /* the job with the highest turn is the current one */
-    bool background;    /* the shell does not wait for it */
-    uint64_t last_pid;  /* of its last command, whose status is the job's; 0: that was not started */
-    int status;         /* of the job once it is over; before, of the last command that was not started */
-    uint64_t signal;    /* that ended the last command; 0: it exited */
-    bool out_of_memory; /* ... since pages were short */
+    unsigned number;   /* N of [N], 1..SHELL_JOBS_MAX; 0: the entry is free */
+    uint64_t group;    /* process group; 0: the shell's own, or none yet */
+    uint64_t turn;     /* the job with the highest turn is the current one */
+    bool background;   /* the shell does not wait for it */
+    uint64_t last_pid; /* of its last command, whose status is the job's; 0: that was not started */
+    int status;        /* of the job once it is over; before, of the last command that was not started */
+    uint64_t signal;   /* that ended the last command; 0: it exited */
+    const char *lack;  /* what it was killed for lack of; NULL: something else ended it */
     uint64_t stop_signal;
     bool stop_told;
     size_t count;
@@ -117,6 +117,8 @@ void shell_complete(struct shell *shell, bool again);
 
 /* builtins.c: returns the name of built-in command `i`; NULL: there are no more. */
 const char *shell_builtin_name(size_t i);
+/* What to do instead of `name`, a command that other shells have built in. NULL: it is none of these. */
+const char *shell_instead_of(const char *name);
 /* Whether the command of shell->words is built in. */
 bool shell_is_builtin(const struct shell *shell);
 /* Run it and set shell->status. alone: it is neither part of a pipeline nor in the background. */

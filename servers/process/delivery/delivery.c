@@ -7,6 +7,7 @@
 #include "servers/process/answers/answer.h"
 #include "servers/process/answers/timer.h"
 #include "servers/process/delivery/raise.h"
+#include "servers/process/delivery/time_limit.h"
 #include "servers/process/ending/ending.h"
 
 #define RED_ZONE_BYTES \
@@ -161,6 +162,10 @@ static bool go_on(const struct process_thread *thread, const struct thread_regis
 
 static void end_by(struct process *process, uint64_t signal) {
     struct process_wait_reply end = {.end = PROCESS_KILLED, .value = signal};
+    if (signal == PROCESS_SIGKILL && time_is_used_up(process)) {
+        end.fault = PROCESS_NO_TIME_LEFT;
+        end.limit_ns = process->limits.most[PROCESS_LIMIT_TIME];
+    }
     end_process(process, &end);
 }
 

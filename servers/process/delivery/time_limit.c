@@ -14,6 +14,11 @@ uint64_t time_used_ns(struct process *process) {
     return time_ns;
 }
 
+bool time_is_used_up(struct process *process) {
+    uint64_t most_ns = process->limits.most[PROCESS_LIMIT_TIME];
+    return most_ns != PROCESS_UNLIMITED && time_used_ns(process) >= most_ns;
+}
+
 /*
  * The least time until a process that has used `used_ns` has used `limit_ns`, at least 1 ms: all its threads may run at
  * once.

@@ -220,9 +220,9 @@ static uint32_t build_incarnation(struct server_context *context, struct new_pro
         status = elf_image_map(context, &launch->program, incarnation, reason);
     if (status == OK)
         status = build_stack(context, launch, thread, incarnation);
-    if (status == OK && mappings_page_count(incarnation) > incarnation->pages_max) {
-        (void)format_into(reason, PROTOCOL_REASON_MAX, "image and stack are larger than the %lu pages it may have",
-                          incarnation->pages_max);
+    if (status == OK && mappings_page_count(incarnation) > incarnation->pages_max) { /* 256 pages: 1 MiB */
+        (void)format_into(reason, PROTOCOL_REASON_MAX, "image and stack need %lu MiB, and it may have %lu MiB",
+                          (mappings_page_count(incarnation) + 255) / 256, incarnation->pages_max / 256);
         return P_LIMIT;
     }
     if (status == OK) { /* the handover refuses an entry that may not be executed */
