@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import pathlib
+import shutil
+import subprocess
 import tempfile
 import unittest
 from collections.abc import Callable, Iterator
 from unittest import mock
 
 from documents import abi, arrows, claims, decisions, history, limits, pictures, prose, quotes, recording, sources
-from documents.tree import Tree
+from documents.tree import Skipped, Tree
 
 PAGE = """# cap_eat
 
@@ -376,6 +378,35 @@ class Documents(unittest.TestCase):
                            ("tools/d.py", "x = 'for who'\n"), ("docs/e.md", "```\nfor who\n```\n")):
             with self.subTest(path=path, text=text), self.tree({path: text}) as tree:
                 self.assertEqual(prose.check_turns(tree), [])
+
+    def commit(self, root: pathlib.Path, subject: str) -> str:
+        """Commit nothing but a subject; the commit's name."""
+        git = ["git", "-C", str(root), "-c", "user.name=Fox", "-c", "user.email=fox@example.org"]
+        subprocess.run([*git, "init", "-q"], check=True)
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", subject], check=True)
+        return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+    @unittest.skipUnless(shutil.which("git"), "not installed: git (apt-get install git)")
+    def test_subjects_of_commits_have_their_form(self) -> None:
+        with self.tree({"docs/a.md": ""}) as tree:
+            with self.assertRaisesRegex(Skipped, "no .git"):
+                history.check_subjects(tree)
+            base = self.commit(tree.root, "anything before the base")
+            with self.assertRaisesRegex(Skipped, "does not know the commits since"):
+                history.check_subjects(tree)
+            with mock.patch.object(history, "BASE", base):
+                for subject in ("kernel: bring the fast path", "servers/process, docs: pass over pids", "docs: eat " + "x" * 62):
+                    self.commit(tree.root, subject)
+                self.assertEqual(history.check_subjects(tree), [])
+                wrong = {"eat": "is not `area", "kernel: Eat": "is not `area", "kernel: the path": "`the` is no",
+                         "docs: adds a page": "`adds` is no", "docs: fixed it": "`fixed` is no",
+                         "tools: eating all": "`eating` is no", f"docs: eat {'x' * 63}": "has 73 columns"}
+                for subject in wrong:
+                    self.commit(tree.root, subject)
+                problems = history.check_subjects(tree)
+                self.assertEqual(len(problems), len(wrong))
+                for problem, (subject, words) in zip(reversed(problems), wrong.items()):
+                    self.assertIn(f"commit `{subject}`: {words}", problem)
 
     def test_long_lines_are_noticed(self) -> None:
         for columns, count in ((120, 0), (121, 1)):

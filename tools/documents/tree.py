@@ -19,6 +19,10 @@ MESON_BLOCK = re.compile(r"^```meson\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
+class Skipped(Exception):
+    """A check can't be made here; the text says why."""
+
+
 class Tree:
     """The files below `root`. Everything is read at most once."""
 
