@@ -7,6 +7,7 @@
 #include "libsys/layout.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
+#include "libsys/refusal.h"
 #include "libsys/stack.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
@@ -331,6 +332,15 @@ bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
            keep_stack(child, world) && install_caps(child, world) && build_stack(child, world, &plan);
 }
 
+/* Log what the kernel's refusal does not say. */
+static void report_refusal(const struct child *child, const struct audit_failure *failure) {
+    char name[64];
+    (void)format_into(name, sizeof name, "init: %s", child->program->name);
+    refusal_log_code(name, child->space, &child->entry);
+    refusal_log_stack(name, child->space, &child->entry);
+    refusal_log_audit(name, child->space, failure);
+}
+
 bool child_start(const struct child *child) {
     memcpy(program.message->data, &child->entry, sizeof child->entry);
     struct result result = sys_thread_handover(child->thread, child->space, HANDOVER_RESUME);
@@ -339,7 +349,8 @@ bool child_start(const struct child *child) {
         memcpy(&failure, program.message->data, sizeof failure);
         char text[AUDIT_TEXT_MAX];
         audit_format(&failure, text, sizeof text);
-        log_print("init: %s: handover refused: %s", child->program->name, text);
+        report_refusal(child, &failure);
+        log_print("init: %s: handover refused: %s", child->program->name, text); /* last: `./baton` shows this line */
         return false;
     }
     return result.status == OK || report(child, "handover", result.status);

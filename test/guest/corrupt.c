@@ -10,6 +10,7 @@
 #include "kernel/abi/system.h"
 #include "kernel/calls/check.h"
 #include "libsys/program.h"
+#include "libsys/refusal.h"
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
@@ -268,6 +269,28 @@ static void space_audit_names_what_is_wrong(void) {
     }
 }
 
+static void check_told(cap_t space, const struct audit_failure *known, const char *wanted) {
+    char text[REFUSAL_TEXT_MAX];
+    refusal_format_audit(space, known, text, sizeof text);
+    if (!CHECK(strncmp(text, wanted, strlen(wanted)) == 0))
+        test_note("\"%s\", not \"%s\"", text, wanted);
+}
+
+/* What the report of a refusal tells of the whole space. */
+static void space_audit_in_words(void) {
+    struct bench bench;
+    struct audit_failure entry = {.check = AUDIT_ENTRY}, apic = {.check = AUDIT_APIC};
+    bench_init(&bench);
+    make_space(&bench);
+    check_told(bench.space, &entry, "sound");
+    CHECK_STATUS(corrupt(&bench, AUDIT_APIC, 1, CONTROL_FLIP_PRESENT), OK);
+    check_told(bench.space, &entry, "the local APIC is not mapped, at 0x");
+    check_told(bench.space, &apic, "no further than that");
+    check_told(world_copy(bench.space, SPACE_MAP | SPACE_RUN, 0), &apic,
+               "what the kernel does not tell: the capability lacks a right that is needed");
+    drop_space(&bench);
+}
+
 /* Flip one bit in the entry for any address. */
 static void flip_at(const struct bench *bench, uaddr_t at, uint64_t level, enum control_flip flip) {
     struct control_corrupt what = {.space = bench->space,
@@ -414,5 +437,5 @@ SUITE(CASE(thread_handover_audits_kernel_text), CASE(thread_handover_audits_kern
       CASE(thread_handover_audits_copies_of_tables), CASE(thread_handover_audits_each_page_of_the_kernel),
       CASE(handover_refuses_missing_gdt_and_tss), CASE(handover_refuses_missing_handlers),
       CASE(handover_refuses_stack_in_the_wrong_table), CASE(handover_refuses_missing_kernel_text_or_data),
-      CASE(space_audit_names_what_is_wrong), CASE(corrupt_refuses_what_it_does_not_know),
+      CASE(space_audit_names_what_is_wrong), CASE(space_audit_in_words), CASE(corrupt_refuses_what_it_does_not_know),
       CASE(corrupt_refuses_callers_without_message_page));

@@ -3,7 +3,10 @@
  */
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
+#include "libsys/refusal.h"
 #include "libsys/string.h"
+#include "libsys/text.h"
+#include "test/guest/lib/hooks.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/raw.h"
 #include "test/guest/lib/roles.h"
@@ -96,6 +99,41 @@ static void thread_handover_audits_the_entry_state(void) {
     }
     struct thread_registers no_stack = {.rip = place.execute, .rsp = 0};
     check_audit(worker.thread, place.space, no_stack, 0, AUDIT_ENTRY_STATE, no_stack.rip);
+}
+
+/* Check how a report describes a page: these words, and behind them the address of its memory, which is returned. */
+static uint64_t told_memory(cap_t space, uaddr_t at, uint32_t rights, const char *wanted) {
+    char text[REFUSAL_TEXT_MAX];
+    uint64_t memory = 0;
+    size_t length = strlen(wanted);
+    refusal_format_page(space, at, rights, text, sizeof text);
+    bool is_told =
+        strncmp(text, wanted, length) == 0 && (text[length] == '\0' || text_to_number(text + length, &memory));
+    if (!CHECK(is_told))
+        test_note("\"%s\", not \"%s\"", text, wanted);
+    return memory;
+}
+
+/* What the report of a refusal tells of the pages where a thread was to start. */
+static void space_query_in_words(void) {
+    struct place place = make_place();
+    uint64_t code = told_memory(place.space, place.execute + 5, READ_EXECUTE, "needs r-x, has r-x, memory ");
+    CHECK(code != 0 && code % PAGE_BYTES == 0);
+    CHECK_EQUAL(told_memory(place.space, place.write, READ_EXECUTE, "needs r-x, has rw-, memory "), code + PAGE_BYTES);
+    CHECK_EQUAL(told_memory(place.space, place.read, READ_WRITE, "needs rw-, has r--, memory "), code + 2 * PAGE_BYTES);
+    told_memory(place.space, CODE_AT + PAGE_BYTES, READ_EXECUTE, "needs r-x, has no page: the walk ends at level 1");
+    told_memory(place.space, CODE_AT + (1 << 30), READ_EXECUTE, "needs r-x, has no page: the walk ends at level 3");
+    told_memory(place.space, ABSENT_AT, READ_EXECUTE, "needs r-x, has no page: the walk ends at level 3");
+    told_memory(place.space, 1ULL << 46, READ_WRITE, "needs rw-, has no page: the walk ends at level 4");
+    told_memory(place.space, UINT64_MAX - 7, READ_WRITE, "no address that a program can have");
+    told_memory(world_copy(place.space, SPACE_MAP | SPACE_RUN, 0), place.write, READ_WRITE,
+                "needs rw-, has what the kernel does not tell: the capability lacks a right that is needed");
+    uaddr_t large = CODE_AT + (1 << 30);
+    CHECK_STATUS(sys_space_map(place.space, hook_large_memory(1), 0, MAP_PAGES_MAX, large, READ_WRITE), OK);
+    uint64_t memory = told_memory(place.space, large + 7, READ_WRITE, "needs rw-, has rw-, memory ");
+    CHECK_EQUAL(memory % (MAP_PAGES_MAX * PAGE_BYTES), 0);
+    CHECK_EQUAL(told_memory(place.space, large + 9 * PAGE_BYTES, READ_WRITE, "needs rw-, has rw-, memory "),
+                memory + 9 * PAGE_BYTES);
 }
 
 /* A thread needs all of these: table, fault endpoint, message page. */
@@ -286,8 +324,9 @@ static void thread_handover_while_depths_are_corrected(void) {
 }
 
 SUITE(CASE(thread_handover_audits_the_entry), CASE(thread_handover_audits_the_stack),
-      CASE(thread_handover_audits_the_entry_state), CASE(thread_handover_audits_the_bindings),
-      CASE(thread_handover_accepts_absent_pages_for_a_pager), CASE(thread_handover_refuses_flags),
-      CASE(thread_handover_sets_all_registers), CASE(thread_handover_of_a_thread_in_each_state),
-      CASE(thread_handover_of_oneself), CASE(thread_handover_of_oneself_that_fails), CASE(thread_handover_of_a_caller),
+      CASE(thread_handover_audits_the_entry_state), CASE(space_query_in_words),
+      CASE(thread_handover_audits_the_bindings), CASE(thread_handover_accepts_absent_pages_for_a_pager),
+      CASE(thread_handover_refuses_flags), CASE(thread_handover_sets_all_registers),
+      CASE(thread_handover_of_a_thread_in_each_state), CASE(thread_handover_of_oneself),
+      CASE(thread_handover_of_oneself_that_fails), CASE(thread_handover_of_a_caller),
       CASE(thread_handover_while_depths_are_corrected));

@@ -41,6 +41,13 @@ bool fake_failed(void);
  * fake, such as a message. */
 bool fake_fails(void);
 
+/* What goes wrong with a page of the new space before the next handover: it gets these rights; 0: it is unmapped. */
+struct fake_damage {
+    uaddr_t at; /* a page's address; 0 = nothing goes wrong */
+    uint32_t rights;
+};
+extern struct fake_damage fake_damage;
+
 extern uint8_t fake_ram[FAKE_FRAMES][PAGE_BYTES];
 extern uint8_t fake_file[FAKE_FILE_PAGES][PAGE_BYTES]; /* the file that files_map returns */
 

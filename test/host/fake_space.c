@@ -5,6 +5,12 @@
 #include "libsys/program.h"
 #include "test/host/fake_objects.h"
 
+/* An entry of a page table. Source: Intel SDM vol. 3A, 4-Level Paging */
+#define ENTRY_PRESENT (1ULL << 0)
+#define ENTRY_WRITE (1ULL << 1)
+#define ENTRY_USER (1ULL << 2)
+#define ENTRY_NO_EXECUTE (1ULL << 63)
+
 /* The first mapping of a space that is not below `at`. */
 static uint32_t mapping_from(const struct object *space, uaddr_t at) {
     uint32_t low = 0, high = space->mapping_count;
@@ -168,24 +174,67 @@ static const struct mapping *mapping_at(const struct object *space, uaddr_t at) 
     return i < space->mapping_count && space->mappings[i].at == page ? &space->mappings[i] : NULL;
 }
 
+struct fake_damage fake_damage;
+static void damage(struct object *space) {
+    const struct mapping *mapping = mapping_at(space, fake_damage.at);
+    if (mapping != NULL && fake_damage.rights == 0)
+        remove_mappings(space, fake_damage.at, 1);
+    else if (mapping != NULL)
+        space->mappings[mapping - space->mappings].rights = fake_damage.rights;
+    fake_damage.at = 0;
+}
+
+/* The entry for a page, as in tables of the CPU; the levels above grant all rights. */
+static uint64_t entry_for(const struct mapping *mapping) {
+    if (mapping == NULL)
+        return 0;
+    return ENTRY_PRESENT | ENTRY_USER | ((mapping->rights & MEMORY_WRITE) != 0 ? ENTRY_WRITE : 0) |
+           ((mapping->rights & MEMORY_EXECUTE) != 0 ? 0 : ENTRY_NO_EXECUTE) | (uint64_t)mapping->frame * PAGE_BYTES;
+}
+
+struct result sys_space_query(cap_t space, uaddr_t at) {
+    const struct object *root = fake_find(space, OBJECT_SPACE);
+    if (fake_fails() || root == NULL)
+        return status(root == NULL ? E_CAP : E_RIGHTS);
+    const uint64_t above = ENTRY_PRESENT | ENTRY_USER | ENTRY_WRITE;
+    struct space_walk walk = {{above, above, above, entry_for(mapping_at(root, at))}, 4};
+    memcpy(program.message->data, &walk, sizeof walk);
+    return (struct result){OK, walk.entry[3] == 0 ? 3 : 4};
+}
+
+/* One part is the whole. Nothing here can be wrong with the tables but what a handover finds at its two places. */
+struct result sys_space_audit(cap_t space, uint64_t position) {
+    const struct object *root = fake_find(space, OBJECT_SPACE);
+    if (fake_fails() || root == NULL)
+        return status(root == NULL ? E_CAP : E_RIGHTS);
+    return position == 0 ? (struct result){OK, USER_LIMIT} : status(E_ARG);
+}
+
+static struct result refuse(enum audit_check check, uaddr_t at, const struct mapping *mapping) {
+    uint64_t entry = entry_for(mapping) & (ENTRY_PRESENT | ENTRY_USER | ENTRY_WRITE | ENTRY_NO_EXECUTE);
+    struct audit_failure failure = {.check = check, .address = at, .level = 1, .entry = entry};
+    memcpy(program.message->data, &failure, sizeof failure);
+    return (struct result){E_AUDIT, check};
+}
+
 struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
     struct object *target = fake_find(thread, OBJECT_THREAD);
     struct object *root = fake_find(space, OBJECT_SPACE);
     struct thread_registers entry;
     memcpy(&entry, program.message->data, sizeof entry);
-    if (fake_fails()) {
-        struct audit_failure failure = {.check = AUDIT_STACK};
-        memcpy(program.message->data, &failure, sizeof failure);
-        return (struct result){E_AUDIT, AUDIT_STACK};
-    }
+    if (fake_fails())
+        return refuse(AUDIT_STACK, entry.rsp - 8, NULL);
     if (target == NULL || root == NULL)
         return status(E_CAP);
+    damage(root);
     const struct mapping *code = mapping_at(root, entry.rip);
     const struct mapping *stack = mapping_at(root, entry.rsp - 8);
-    bool can_run = code != NULL ? (code->rights & MEMORY_EXECUTE) != 0 : (flags & HANDOVER_ABSENT_ENTRY) != 0;
-    bool can_push = stack != NULL ? (stack->rights & MEMORY_WRITE) != 0 : (flags & HANDOVER_ABSENT_STACK) != 0;
-    if (!can_run || !can_push || target->config.table == 0)
-        return status(E_AUDIT);
+    if (target->config.table == 0)
+        return refuse(AUDIT_TABLE, 0, NULL);
+    if (code != NULL ? (code->rights & MEMORY_EXECUTE) == 0 : (flags & HANDOVER_ABSENT_ENTRY) == 0)
+        return refuse(AUDIT_ENTRY, entry.rip, code);
+    if (stack != NULL ? (stack->rights & MEMORY_WRITE) == 0 : (flags & HANDOVER_ABSENT_STACK) == 0)
+        return refuse(AUDIT_STACK, entry.rsp - 8, stack);
     target->space = fake_index(root);
     target->entry = entry;
     target->run_state = THREAD_STOPPED;

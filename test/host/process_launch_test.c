@@ -348,6 +348,77 @@ static void refusals_have_reasons(void) {
     CHECK(world_same(&before));
 }
 
+/* Does the report of a refused handover say this? */
+static void check_said(const char *wanted) {
+    if (!CHECK(strstr(world_log, wanted) != NULL))
+        printf("# said:\n%s# wanted: %s\n", world_log, wanted);
+}
+
+/*
+ * A page that is not as the server has recorded it can't be made by an image: both ends of the program are checked, and
+ * brought, before. So the fake kernel damages one. The report compares tables and records, and the caller goes on.
+ */
+static void refused_handover_is_explained(void) {
+    uint64_t pid;
+    struct server_call answer;
+    struct thread_registers entry;
+    world_start(400);
+    context->fixed_addresses = true;
+    CHECK_EQUAL(world_start_first(), OK);
+    CHECK(fake_thread_runs(world_thread(1), &entry));
+    struct world_trace before = world_look();
+
+    world_log[0] = '\0';
+    fake_damage = (struct fake_damage){WORLD_BASE, MEMORY_READ};
+    CHECK_EQUAL(world_spawn(1, &pid, &answer), E_AUDIT);
+    CHECK(strcmp(answer.reason, "the kernel refuses the space: the first instruction is not mapped as needed, at "
+                                "0x400800, level 1, entry 0x8000000000000005") == 0);
+    check_said("process: bin/prog: the kernel refuses the space: the first instruction is not mapped as needed, at ");
+    check_said("\nprocess: bin/prog: first instruction, 0x0000000000400800: needs r-x, has r--, memory 0x");
+    check_said("\nprocess: bin/prog: mapped there: 0x0000000000400000 to 0x0000000000401000, r-x, file\n"
+               "process: bin/prog: word below the stack pointer, 0x00007ffff");
+    check_said(": needs rw-, has rw-, memory 0x");
+    check_said(", rw-, stack\nprocess: bin/prog: audit of the whole space: sound\n");
+    world_unstage(1);
+    CHECK(world_same(&before));
+
+    world_log[0] = '\0';
+    fake_damage = (struct fake_damage){(entry.rsp - 8) & ~(PAGE_BYTES - 1), 0};
+    CHECK_EQUAL(world_exec(1), E_AUDIT);
+    check_said("the word below the stack pointer is not mapped, at 0x7ffff");
+    check_said(": needs r-x, has r-x, memory 0x");
+    check_said(": needs rw-, has no page: the walk ends at level 1\n");
+    world_unstage(1);
+    CHECK(world_same(&before));
+}
+
+/* The report's own questions may fail as well: the report says so, and the refusal is undone all the same. */
+static void report_of_a_refused_handover_may_fail(void) {
+    uint64_t pid;
+    uint32_t k = 1, untold = 0;
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    struct world_trace before = world_look();
+    for (;; k++) {
+        world_log[0] = '\0';
+        fake_damage = (struct fake_damage){WORLD_BASE, 0};
+        fake_fail_at(k);
+        CHECK(world_spawn(1, &pid, NULL) != OK);
+        if (!fake_failed())
+            break;
+        world_unstage(1);
+        if (!CHECK(world_same(&before)))
+            printf("#   after call %u failed\n", k);
+        if (strstr(world_log, "the kernel does not tell: the capability lacks a right that is needed\n") != NULL) {
+            untold++;
+            check_said("process: bin/prog: the kernel refuses the space: the first instruction is not mapped, at ");
+        }
+    }
+    fake_fail_at(0);
+    fake_damage.at = 0;
+    CHECK_EQUAL(untold, 3); /* two pages, and the audit */
+}
+
 /* Capabilities that exec does not name are lost; the named ones move to their places, wherever they were. */
 static void exec_keeps_what_is_named(void) {
     world_start(400);
@@ -390,6 +461,8 @@ int main(void) {
         {"exec_fails_at_every_call", exec_fails_at_every_call},
         {"memory_runs_out_at_every_frame", memory_runs_out_at_every_frame},
         {"refusals_have_reasons", refusals_have_reasons},
+        {"refused_handover_is_explained", refused_handover_is_explained},
+        {"report_of_a_refused_handover_may_fail", report_of_a_refused_handover_may_fail},
         {"exec_keeps_what_is_named", exec_keeps_what_is_named},
         {"dead_capabilities_are_left_out", dead_capabilities_are_left_out},
     };

@@ -1,8 +1,11 @@
 #include "servers/process/ending/report.h"
 
 #include "kernel/abi/rights.h"
+#include "libsys/audit_text.h"
 #include "libsys/format.h"
 #include "libsys/print.h"
+#include "libsys/program.h"
+#include "libsys/refusal.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
 #include "servers/process/memory/mappings.h"
@@ -109,4 +112,27 @@ void report_fault(struct server_context *context, const struct process_thread *t
     fault_log(name, fault, around.has_there || !around.has_above ? 0 : around.above.at, why_text(&around, status));
     fault_log_callers(name, fault, &reader.memory);
     log_mappings(name, &around);
+}
+
+/* Log how this server has recorded the memory at an address: what the tables should show, and what they lack. */
+static void log_recorded(const char *name, const struct incarnation *incarnation, uaddr_t at) {
+    struct neighbourhood around;
+    look_around(incarnation, at, &around);
+    log_mappings(name, &around);
+}
+
+void report_refusal(const char *path, const struct incarnation *incarnation, const struct thread_registers *entry,
+                    char *reason) {
+    struct audit_failure failure;
+    memcpy(&failure, program.message->data, sizeof failure);
+    char text[AUDIT_TEXT_MAX], name[PROCESS_PATH_MAX + sizeof "process: "];
+    audit_format(&failure, text, sizeof text);
+    (void)format_into(reason, PROTOCOL_REASON_MAX, "the kernel refuses the space: %s", text);
+    (void)format_into(name, sizeof name, "process: %s", path);
+    log_print("%s: %s", name, reason);
+    refusal_log_code(name, incarnation->space, entry);
+    log_recorded(name, incarnation, entry->rip);
+    refusal_log_stack(name, incarnation->space, entry);
+    log_recorded(name, incarnation, entry->rsp - 8);
+    refusal_log_audit(name, incarnation->space, &failure);
 }

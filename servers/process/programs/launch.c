@@ -3,13 +3,13 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "libsys/audit_text.h"
 #include "libsys/capability_text.h"
 #include "libsys/format.h"
 #include "libsys/program.h"
 #include "libsys/server.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
+#include "servers/process/ending/report.h"
 #include "servers/process/memory/mappings.h"
 #include "servers/process/programs/elf_image.h"
 #include "servers/process/programs/strings.h"
@@ -232,17 +232,13 @@ static uint32_t build_incarnation(struct server_context *context, struct new_pro
     return status == OK ? pager_add_message(context, incarnation, message, thread->message_frame) : status;
 }
 
-static uint32_t hand_over(const struct new_program *launch, cap_t thread, cap_t space, uint64_t flags, char *reason) {
+static uint32_t hand_over(const struct new_program *launch, cap_t thread, const struct incarnation *incarnation,
+                          uint64_t flags, char *reason) {
     memcpy(program.message->data, &launch->entry, sizeof launch->entry);
-    struct result result = sys_thread_handover(thread, space, flags);
-    if (result.status != E_AUDIT)
-        return (uint32_t)result.status;
-    struct audit_failure failure;
-    memcpy(&failure, program.message->data, sizeof failure);
-    char text[AUDIT_TEXT_MAX];
-    audit_format(&failure, text, sizeof text);
-    (void)format_into(reason, PROTOCOL_REASON_MAX, "the kernel refuses the space: %s", text);
-    return E_AUDIT;
+    struct result result = sys_thread_handover(thread, incarnation->space, flags);
+    if (result.status == E_AUDIT)
+        report_refusal(launch->path, incarnation, &launch->entry, reason);
+    return (uint32_t)result.status;
 }
 
 /*
@@ -311,7 +307,7 @@ uint32_t launch_spawn(struct server_context *context, struct process *parent, co
         status = build_incarnation(context, &launch, thread, &objects->incarnation, reason);
     close_image(context, &launch);
     if (status == OK)
-        status = hand_over(&launch, thread->object, objects->incarnation.space, objects_resume_flag(process), reason);
+        status = hand_over(&launch, thread->object, &objects->incarnation, objects_resume_flag(process), reason);
     if (status != OK) {
         undo(context, process);
         return status;
@@ -427,7 +423,7 @@ uint32_t launch_exec(struct server_context *context, struct process_thread *call
     if (status == OK)
         status = stop_siblings(caller);
     if (status == OK)
-        status = hand_over(&launch, caller->object, next.space, objects_resume_flag(process), reason);
+        status = hand_over(&launch, caller->object, &next, objects_resume_flag(process), reason);
     if (status != OK) {
         resume_siblings(caller);
         incarnation_destroy(context, &next);
