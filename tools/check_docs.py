@@ -17,6 +17,7 @@ from documents.tree import Skipped, Tree
 
 CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("a page for each system call, a test for each error", abi.check),
+    ("each system call has a caller in the product", abi.check_callers),
     ("includes point one way", arrows.check),
     ("no file is too long", sources.check_sizes),
     ("headers are included once", sources.check_headers),

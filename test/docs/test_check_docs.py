@@ -129,7 +129,8 @@ SOUND = {
     "kernel/cap/tooth.h": "#pragma once\n",
     "servers/cook/main.c": '#include "libsys/eat.h"\n#include "servers/cook/main.h"\nint main(void) { return 0; }\n',
     "servers/cook/pot.c": '#include "servers/cook/pot.h"\n#include "servers/cook/main.h"\n'
-                          '#include "servers/cook/stove/oven.h"\n',
+                          '#include "servers/cook/stove/oven.h"\n'
+                          "void dine(void) { (void)sys_cap_eat(1); }\n",
     "servers/cook/pot.h": "#pragma once\n",
     "servers/cook/stove/oven.h": "#pragma once\n",
     "servers/cook/salt.h": '#pragma once\n#include "servers/cook/pepper.h"\n',
@@ -188,8 +189,12 @@ def check_arrows(tree: Tree) -> list[str]:
     return arrows.check(tree, (frozenset({"servers/cook/salt", "servers/cook/pepper"}),))
 
 
+def check_callers(tree: Tree) -> list[str]:
+    return abi.check_callers(tree, {"ep_eat": "for the taste"})
+
+
 CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
-    abi.check, check_arrows, sources.check_sizes, sources.check_headers, sources.check_places,
+    abi.check, check_callers, check_arrows, sources.check_sizes, sources.check_headers, sources.check_places,
     quotes.check_fences, quotes.check_names, quotes.check_links, check_commands, check_adrs, decisions.check_lessons,
     limits.check, history.check_version, check_claims,
 )
@@ -225,6 +230,12 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("kernel/abi/status.def", '"enough"', '"too much"', "the statuses do not have E_LIMIT: too much"),
     ("docs/abi/index.md", "(ep_eat.md)", "(cap_eat.md)", "no link to ep_eat.md"),
     ("docs/abi/index.md", "| OK | done |", "| OK | done |\n| E_OLD | gone |", "E_OLD is no status"),
+    ("servers/cook/pot.c", "(void)sys_cap_eat(1);", "/* sys_cap_eat(1); */", "cap_eat has no caller in"),
+    ("servers/cook/pot.c", "sys_cap_eat(1);", "sys_cap_eaten(1);", "cap_eat has no caller in"),
+    ("userland/eat.c", None, "void dine(void) { ep_eat(); }\n", "ep_eat has a caller, but is declared as uncalled"),
+    ("kernel/abi/syscall.def", "SYSCALL_MESSAGE(2, ep_eat)", "", "has no ep_eat, which is declared as uncalled"),
+    ("kernel/abi/syscall.def", "SYSCALL_MESSAGE(2,", "SYSCALL(3, cap_bite, 1, (cap_t slot))\nSYSCALL_MESSAGE(2,",
+     "cap_bite has no caller in"),
     ("kernel/cap.h", "kernel/abi/status.h", "libsys/eat.h", "kernel/cap.h: must not include libsys/eat.h"),
     ("kernel/abi/status.h", "#pragma once\n", '#pragma once\n#include "kernel/cap.h"\n',
      "must not include kernel/cap.h"),
@@ -447,6 +458,14 @@ class Documents(unittest.TestCase):
                 problems = pictures.check(tree)
                 self.assertEqual([problem.removeprefix(f"{pictures.FOLDER}/").partition(";")[0]
                                   for problem in problems], wanted)
+
+    def test_tests_and_headers_are_no_callers(self) -> None:
+        table = {"kernel/abi/syscall.def": "SYSCALL(1, cap_eat, 1, (cap_t slot))\n"}
+        call = "void dine(void) { (void)sys_cap_eat(1); }\n"
+        for path, count in (("userland/eat.c", 0), ("userland/eattest/main.c", 1), ("libsys/eat.h", 1),
+                            ("libsys/eat.c", 0), ("boot/eat.c", 0), ("test/guest/eat.c", 1), ("kernel/eat.c", 1)):
+            with self.subTest(path=path), self.tree(table | {path: call}) as tree:
+                self.assertEqual(len(abi.check_callers(tree, {})), count)
 
     def test_the_kernel_s_lines_of_code_have_a_limit(self) -> None:
         """Neither comments nor blank lines count."""

@@ -1,5 +1,5 @@
-"""Owns the check of docs/abi/: a page for each system call, true to the tables and to the tests
-that provoke each error."""
+"""Owns the checks of the system calls: a page of docs/abi/ for each, true to the tables and to the tests that provoke
+each error; and a caller in the product for each."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ MESSAGE = re.compile(r"\bSYSCALL_MESSAGE\((\d+),\s*(\w+)\)")
 STATUS = re.compile(r'^STATUS\((\d+), (\w+), "(.*)"\)', re.MULTILINE)
 HELPER = re.compile(r'^#include "(test/guest/lib/\w+\.h)"', re.MULTILINE)
 EXCUSE = re.compile(r"\b(not (yet )?tested|untested|not yet|to ?do)\b", re.IGNORECASE)
+PRODUCT = ("boot/", "libsys/", "servers/", "userland/")
+TEST_PROGRAM = re.compile(r"userland/\w+test/")  # a program of userland/ that tests has a folder called NAMEtest
+
+# The calls that stay although no program of the product makes them, and why (CONTRIBUTING.md, "What earns a system
+# call").
+UNCALLED = {
+    "signal_wait": "a row of the bench compares it with other systems",
+    "signal_poll": "a row of the bench compares it with other systems",
+}
 SOURCE = re.compile(r"`(\w+)\(\)` in \[([\w/.]+)\]")
 
 
@@ -103,6 +112,24 @@ def check_index(tree: Tree) -> list[str]:
         if table.get(name, ["", ""])[1] != words:
             problems.append(f"{INDEX}: the statuses do not have {name}: {words}")
     problems += [f"{INDEX}: {name} is no status" for name in table if name not in statuses(tree)]
+    return problems
+
+
+def check_callers(tree: Tree, uncalled: dict[str, str] | None = None) -> list[str]:
+    """Each system call is made by a C file of the product, or declared with a reason; a header may only pass it on."""
+    declared = UNCALLED if uncalled is None else uncalled
+    texts = [COMMENT.sub(" ", text) for path, text in tree.code().items()
+             if path.startswith(PRODUCT) and path.endswith(".c") and not TEST_PROGRAM.match(path)]
+    problems = [f"{CALLS}: has no {name}, which is declared as uncalled"
+                for name in declared.keys() - calls(tree).keys()]
+    for name, (_, prototype) in calls(tree).items():
+        function = name if prototype is None else f"sys_{name}"
+        is_called = any(re.search(rf"\b{function}\(", text) for text in texts)
+        if not is_called and name not in declared:
+            problems.append(f"{CALLS}: {name} has no caller in {', '.join(PRODUCT)} but tests; remove it, or earn it "
+                            "(CONTRIBUTING.md)")
+        elif is_called and name in declared:
+            problems.append(f"{CALLS}: {name} has a caller, but is declared as uncalled")
     return problems
 
 
