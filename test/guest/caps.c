@@ -4,7 +4,7 @@
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 static uint64_t capabilities(void) { return sys_system_info(INFO_CAPABILITIES, 0).value; }

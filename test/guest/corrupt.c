@@ -14,7 +14,7 @@
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define SPACE_POOL_PAGES 24U /* a space, its tables, and copies of kernel tables */

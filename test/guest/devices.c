@@ -7,7 +7,7 @@
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define LOCAL_APIC_PHYS 0xfee00000ULL

@@ -7,7 +7,7 @@
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define MOMENT_NS 3000U /* a step or two */

@@ -8,7 +8,7 @@
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/raw.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define SOMEWHERE 0x4000000000ULL

@@ -7,7 +7,7 @@
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/raw.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 /* Make the call with its registers on the stack, as the worker may have no variables; in[] = rax and the arguments. */

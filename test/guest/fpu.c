@@ -5,8 +5,9 @@
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
 #include "test/guest/fpu_registers.h"
+#include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 /* Keep values in the registers. in[0] = seed, in[1] = rounds, in[2] = whether to sleep now and then; out[0] = rounds

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "libsys/string.h"
-#include "test/guest/lib/random.h"
+#include "test/lib/random.h"
 
 #define MXCSR_INITIAL 0x1f80U
 #define CONTROL_INITIAL 0x37fU

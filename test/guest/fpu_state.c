@@ -5,8 +5,9 @@
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
 #include "test/guest/fpu_registers.h"
+#include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define XMM_OFFSET 128U /* in struct thread_fpu's registers */

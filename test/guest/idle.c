@@ -9,7 +9,7 @@
 #include "libsys/program.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define SOON_NS 1000000U         /* by then every ready thread has run */

@@ -5,7 +5,7 @@
 #include "libsys/program.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define SHORT_NS 3000000ULL

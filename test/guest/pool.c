@@ -7,7 +7,7 @@
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 static uint64_t used(cap_t pool) { return sys_system_info(INFO_POOL_USED, pool).value; }

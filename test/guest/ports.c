@@ -6,7 +6,7 @@
 #include "libsys/program.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 /* Source: Motorola MC146818A data sheet. */

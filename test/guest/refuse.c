@@ -10,7 +10,7 @@
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define MIB_2 (1ULL << 21)

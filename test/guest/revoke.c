@@ -6,7 +6,7 @@
 #include "libsys/string.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 static bool is_there(cap_t slot) { return sys_signal_raise(slot, 1).status != E_CAP; }

@@ -4,7 +4,7 @@
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define SLICE_NS 10000000ULL /* the time slice that kernel/run/sched.h promises */

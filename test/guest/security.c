@@ -7,7 +7,7 @@
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/raw.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define IS_KERNEL_ADDRESS(value) ((value) >= 0xffff800000000000ULL && (value) < 0xfffffffffffff000ULL)

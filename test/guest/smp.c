@@ -7,7 +7,7 @@
 #include "libsys/program.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define CPUS 4U

@@ -6,7 +6,7 @@
 #include "libsys/string.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define SOMEWHERE 0x4000000000ULL /* in spaces made by a case */

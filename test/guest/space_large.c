@@ -7,7 +7,7 @@
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define LARGE_PAGES 512U

@@ -6,7 +6,7 @@
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define MIB_2 (1ULL << 21)

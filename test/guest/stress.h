@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/worker.h"
 #include "test/guest/lib/world.h"
 

@@ -7,7 +7,7 @@
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define POINTS 1000U

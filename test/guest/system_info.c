@@ -10,7 +10,7 @@
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "test/guest/lib/hooks.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/worker.h"
 #include "test/guest/lib/world.h"
 

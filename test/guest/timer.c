@@ -8,7 +8,7 @@
 #include "kernel/abi/system.h"
 #include "libsys/program.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define MANY 8000U

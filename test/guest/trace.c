@@ -8,7 +8,7 @@
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define SHORT_NS 1000000ULL

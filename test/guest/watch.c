@@ -9,7 +9,7 @@
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define BITS 0x600U

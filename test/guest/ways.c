@@ -14,7 +14,7 @@
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/raw.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/worker.h"
 #include "test/guest/lib/world.h"
 

@@ -5,7 +5,8 @@
 
 #include "boot/acpi.h"
 #include "boot/phys.h"
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define ROOT_AT 0x1000U
 #define FADT_AT 0x2000U
@@ -136,23 +137,15 @@ static void any_bytes(void) {
         put_all(round % 2 == 0);
         static const uint32_t tables[] = {ROOT_AT, FADT_AT, HPET_AT};
         static const char *const names[] = {"XSDT", "FACP", "HPET"};
-        uint32_t which = (uint32_t)(check_random(&state) % 3), at = tables[which];
-        uint32_t length = 36 + (uint32_t)(check_random(&state) % 600);
-        for (uint32_t i = 0; i < 1 + check_random(&state) % 8; i++) {
-            memory[at + check_random(&state) % length] = (uint8_t)check_random(&state);
+        uint32_t which = (uint32_t)(random_step(&state) % 3), at = tables[which];
+        uint32_t length = 36 + (uint32_t)(random_step(&state) % 600);
+        for (uint32_t i = 0; i < 1 + random_step(&state) % 8; i++) {
+            memory[at + random_step(&state) % length] = (uint8_t)random_step(&state);
         }
         put_table(at, which == 0 && round % 2 != 0 ? "RSDT" : names[which], length);
         (void)acpi_find_clocks(RSDP_AT);
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"clocks_are_found_by_both_roots", clocks_are_found_by_both_roots},
-        {"the_newer_field_comes_first", the_newer_field_comes_first},
-        {"old_and_odd_tables", old_and_odd_tables},
-        {"damaged_tables_are_none", damaged_tables_are_none},
-        {"any_bytes", any_bytes},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(clocks_are_found_by_both_roots), CASE(the_newer_field_comes_first), CASE(old_and_odd_tables),
+      CASE(damaged_tables_are_none), CASE(any_bytes));

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "boot/calibrate.h"
-#include "test/host/check.h"
+#include "test/host/suite.h"
 
 #define PS_PER_SECOND 1000000000000ULL
 #define TSC_HZ 2500000000ULL
@@ -260,16 +260,7 @@ static void rates_that_nobody_has_are_refused(void) {
     says("clock: the local APIC timer's rate is not believable; restart the machine");
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"the_first_that_runs_is_taken", the_first_that_runs_is_taken},
-        {"without_a_clock_there_is_a_reason", without_a_clock_there_is_a_reason},
-        {"a_clock_that_stops_is_left", a_clock_that_stops_is_left},
-        {"a_clock_that_jumps_is_found_out", a_clock_that_jumps_is_found_out},
-        {"if_all_jump_that_is_said", if_all_jump_that_is_said},
-        {"two_clocks_are_held_against_each_other", two_clocks_are_held_against_each_other},
-        {"cpuid_is_held_against_a_clock", cpuid_is_held_against_a_clock},
-        {"rates_that_nobody_has_are_refused", rates_that_nobody_has_are_refused},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(the_first_that_runs_is_taken), CASE(without_a_clock_there_is_a_reason), CASE(a_clock_that_stops_is_left),
+      CASE(a_clock_that_jumps_is_found_out), CASE(if_all_jump_that_is_said),
+      CASE(two_clocks_are_held_against_each_other), CASE(cpuid_is_held_against_a_clock),
+      CASE(rates_that_nobody_has_are_refused));

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
 
 static char command[BOOT_COMMAND_MAX];
 
@@ -71,11 +71,4 @@ static void length_has_a_limit(void) {
     CHECK(strcmp(decode(file, BOOT_COMMAND_MAX), "longer than 511 bytes; shorten it") == 0);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"texts_are_read", texts_are_read},
-        {"what_is_no_text_is_refused", what_is_no_text_is_refused},
-        {"length_has_a_limit", length_has_a_limit},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(texts_are_read), CASE(what_is_no_text_is_refused), CASE(length_has_a_limit));

@@ -11,8 +11,8 @@
 #include "kernel/abi/rights.h"
 #include "test/boot/walk.h"
 #include "test/host/arena.h"
-#include "test/host/check.h"
 #include "test/host/elf_maker.h"
+#include "test/host/suite.h"
 #include "test/host/ustar_maker.h"
 
 #define MIB (1ULL << 20)
@@ -401,23 +401,9 @@ static void text_is_cut_to_fit(void) {
     CHECK_EQUAL(strlen(text.bytes), TEXT_MAX - 1);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"images_are_loaded", images_are_loaded},
-        {"unaligned_segments_begin_inside_their_page", unaligned_segments_begin_inside_their_page},
-        {"heap_is_large_enough_and_zero", heap_is_large_enough_and_zero},
-        {"tables_map_kernel_and_memory", tables_map_kernel_and_memory},
-        {"handover_is_complete", handover_is_complete},
-        {"ram_that_costs_more_than_it_gives_is_left_out", ram_that_costs_more_than_it_gives_is_left_out},
-        {"unaligned_volume_is_moved", unaligned_volume_is_moved},
-        {"memory_that_firmware_took_is_avoided", memory_that_firmware_took_is_avoided},
-        {"lack_of_memory_names_what_for", lack_of_memory_names_what_for},
-        {"unfit_programs_are_named", unfit_programs_are_named},
-        {"many_segments_are_named", many_segments_are_named},
-        {"command_line_is_tidied", command_line_is_tidied},
-        {"too_many_ranges_are_refused", too_many_ranges_are_refused},
-        {"empty_volume_is_named", empty_volume_is_named},
-        {"text_is_cut_to_fit", text_is_cut_to_fit},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(images_are_loaded), CASE(unaligned_segments_begin_inside_their_page), CASE(heap_is_large_enough_and_zero),
+      CASE(tables_map_kernel_and_memory), CASE(handover_is_complete),
+      CASE(ram_that_costs_more_than_it_gives_is_left_out), CASE(unaligned_volume_is_moved),
+      CASE(memory_that_firmware_took_is_avoided), CASE(lack_of_memory_names_what_for), CASE(unfit_programs_are_named),
+      CASE(many_segments_are_named), CASE(command_line_is_tidied), CASE(too_many_ranges_are_refused),
+      CASE(empty_volume_is_named), CASE(text_is_cut_to_fit));

@@ -3,7 +3,8 @@
  */
 #include "boot/memory_map.h"
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define PAGE 4096ULL
 
@@ -157,9 +158,9 @@ static void random_pictures_match_the_model(void) {
         uint8_t model[MODEL_PAGES] = {0};
         map.count = 0;
         for (uint32_t stroke = 0; stroke < 20; stroke++) {
-            uint64_t start = check_random(&seed) % MODEL_PAGES;
-            uint64_t end = start + check_random(&seed) % (MODEL_PAGES - start + 1);
-            uint8_t kind = (uint8_t)(1 + check_random(&seed) % BOOT_RANGE_DEVICE);
+            uint64_t start = random_step(&seed) % MODEL_PAGES;
+            uint64_t end = start + random_step(&seed) % (MODEL_PAGES - start + 1);
+            uint8_t kind = (uint8_t)(1 + random_step(&seed) % BOOT_RANGE_DEVICE);
             CHECK(paint(start * PAGE, end * PAGE, (enum boot_range_kind)kind));
             for (uint64_t page = start; page < end; page++) {
                 model[page] = kind > model[page] ? kind : model[page];
@@ -169,17 +170,6 @@ static void random_pictures_match_the_model(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"ranges_are_sorted_and_merged", ranges_are_sorted_and_merged},
-        {"higher_kind_stays", higher_kind_stays},
-        {"edges_go_to_what_is_not_free", edges_go_to_what_is_not_free},
-        {"far_ends_are_cut_off", far_ends_are_cut_off},
-        {"full_map_says_so", full_map_says_so},
-        {"lowest_fit_is_found", lowest_fit_is_found},
-        {"end_of_ram_counts_ram_in_use", end_of_ram_counts_ram_in_use},
-        {"ram_is_left_out_from_an_address_on", ram_is_left_out_from_an_address_on},
-        {"random_pictures_match_the_model", random_pictures_match_the_model},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(ranges_are_sorted_and_merged), CASE(higher_kind_stays), CASE(edges_go_to_what_is_not_free),
+      CASE(far_ends_are_cut_off), CASE(full_map_says_so), CASE(lowest_fit_is_found), CASE(end_of_ram_counts_ram_in_use),
+      CASE(ram_is_left_out_from_an_address_on), CASE(random_pictures_match_the_model));

@@ -5,7 +5,8 @@
 
 #include "test/boot/walk.h"
 #include "test/host/arena.h"
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define ROOT 0x100000ULL
 #define KERNEL 0xffffffff80000000ULL
@@ -83,8 +84,8 @@ static void second_mapping_is_noticed(void) {
 static void counted_pages_are_enough(void) {
     uint64_t seed = 42;
     for (uint32_t round = 0; round < 300; round++) {
-        uint64_t virt = check_random(&seed) % (1ULL << 46) & ~(PAGE_BYTES_4K - 1);
-        uint64_t bytes = (1 + check_random(&seed) % 1500) * PAGE_BYTES_4K;
+        uint64_t virt = random_step(&seed) % (1ULL << 46) & ~(PAGE_BYTES_4K - 1);
+        uint64_t bytes = (1 + random_step(&seed) % 1500) * PAGE_BYTES_4K;
         uint64_t page_count = 1 + page_tables_count(virt, bytes);
         begin(page_count);
         struct page_run run = {.virt = virt, .phys = 0, .bytes = bytes, .page_bytes = PAGE_BYTES_4K};
@@ -93,13 +94,5 @@ static void counted_pages_are_enough(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"small_pages_have_their_rights", small_pages_have_their_rights},
-        {"large_pages_translate", large_pages_translate},
-        {"lack_of_pages_is_noticed", lack_of_pages_is_noticed},
-        {"second_mapping_is_noticed", second_mapping_is_noticed},
-        {"counted_pages_are_enough", counted_pages_are_enough},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(small_pages_have_their_rights), CASE(large_pages_translate), CASE(lack_of_pages_is_noticed),
+      CASE(second_mapping_is_noticed), CASE(counted_pages_are_enough));

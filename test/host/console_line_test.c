@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "test/host/check.h"
 #include "test/host/console_world.h"
+#include "test/host/suite.h"
 
 /* Enter is CR, LF or both. Input is echoed once, when it is read. Each read returns bytes of one line only. */
 static void lines(void) {
@@ -198,18 +198,7 @@ static void a_break_is_heard_whoever_looks_at_the_chip_first(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"lines", lines},
-        {"a_line_is_edited", a_line_is_edited},
-        {"a_long_line_comes_in_pieces", a_long_line_comes_in_pieces},
-        {"control_d", control_d},
-        {"a_break_is_the_end_of_input", a_break_is_the_end_of_input},
-        {"the_other_side_is_held_back", the_other_side_is_held_back},
-        {"a_break_is_heard_behind_any_number_of_bytes", a_break_is_heard_behind_any_number_of_bytes},
-        {"a_zero_byte_before_a_break_is_one", a_zero_byte_before_a_break_is_one},
-        {"a_break_is_heard_whoever_looks_at_the_chip_first", a_break_is_heard_whoever_looks_at_the_chip_first},
-        {"a_break_comes_behind_what_was_received", a_break_comes_behind_what_was_received},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(lines), CASE(a_line_is_edited), CASE(a_long_line_comes_in_pieces), CASE(control_d),
+      CASE(a_break_is_the_end_of_input), CASE(the_other_side_is_held_back),
+      CASE(a_break_is_heard_behind_any_number_of_bytes), CASE(a_zero_byte_before_a_break_is_one),
+      CASE(a_break_is_heard_whoever_looks_at_the_chip_first), CASE(a_break_comes_behind_what_was_received));

@@ -1,6 +1,6 @@
 /* Are the places to wait at the console shared by process, and is each given back? */
-#include "test/host/check.h"
 #include "test/host/console_world.h"
+#include "test/host/suite.h"
 
 /* One program gets half of the places of each kind, another one finds some, and places of the dead are given anew. */
 static void waiters_share_the_places(void) {
@@ -79,11 +79,4 @@ static void places_are_given_back(void) {
     CHECK_EQUAL(terminal.flushers.quota.owner_count, 0);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"waiters_share_the_places", waiters_share_the_places},
-        {"the_foreground_is_heard", the_foreground_is_heard},
-        {"places_are_given_back", places_are_given_back},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(waiters_share_the_places), CASE(the_foreground_is_heard), CASE(places_are_given_back));

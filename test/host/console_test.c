@@ -4,8 +4,9 @@
  */
 #include <string.h>
 
-#include "test/host/check.h"
 #include "test/host/console_world.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 static bool write_text(const char *text) { return terminal_write(&terminal, (const uint8_t *)text, strlen(text)); }
 
@@ -389,7 +390,7 @@ static void random_events(void) {
     uint64_t written = 0;
     begin();
     for (unsigned i = 0; i < 200000 && chip.sent_count + 2 * UART_FIFO_BYTES < sizeof chip.sent; i++) {
-        uint64_t number = check_random(&random) >> 8;
+        uint64_t number = random_step(&random) >> 8;
         uint8_t byte = (uint8_t)('a' + written % 26);
         char key = (char)('a' + typed % 26);
         switch (number % 4) {
@@ -418,32 +419,12 @@ static void random_events(void) {
     CHECK_EQUAL(seen + ring_used(&terminal.input), typed);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"chip_is_set_up", chip_is_set_up},
-        {"without_a_chip_output_vanishes", without_a_chip_output_vanishes},
-        {"line_feed_becomes_two_bytes", line_feed_becomes_two_bytes},
-        {"output_longer_than_the_fifo", output_longer_than_the_fifo},
-        {"a_line_feed_waits_for_two_places", a_line_feed_waits_for_two_places},
-        {"flood", flood},
-        {"a_writer_that_is_gone_has_written_nothing", a_writer_that_is_gone_has_written_nothing},
-        {"writers_that_are_gone_keep_no_place", writers_that_are_gone_keep_no_place},
-        {"input_waits_for_a_reader", input_waits_for_a_reader},
-        {"readers_queue_up", readers_queue_up},
-        {"a_dead_reader_takes_nothing", a_dead_reader_takes_nothing},
-        {"control_c", control_c},
-        {"control_c_typed_ahead", control_c_typed_ahead},
-        {"control_z", control_z},
-        {"readers_get_what_is_typed_in_their_mode", readers_get_what_is_typed_in_their_mode},
-        {"the_terminal_has_an_owner", the_terminal_has_an_owner},
-        {"a_new_owner_finds_lines", a_new_owner_finds_lines},
-        {"raw_input_is_held_back", raw_input_is_held_back},
-        {"a_burst_stops_where_the_ring_is_full", a_burst_stops_where_the_ring_is_full},
-        {"foreground_input_is_dropped_but_control_c_heard", foreground_input_is_dropped_but_control_c_heard},
-        {"control_c_is_heard_after_a_full_raw_ring", control_c_is_heard_after_a_full_raw_ring},
-        {"overrun_is_counted", overrun_is_counted},
-        {"a_chip_without_rest_is_left", a_chip_without_rest_is_left},
-        {"random_events", random_events},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(chip_is_set_up), CASE(without_a_chip_output_vanishes), CASE(line_feed_becomes_two_bytes),
+      CASE(output_longer_than_the_fifo), CASE(a_line_feed_waits_for_two_places), CASE(flood),
+      CASE(a_writer_that_is_gone_has_written_nothing), CASE(writers_that_are_gone_keep_no_place),
+      CASE(input_waits_for_a_reader), CASE(readers_queue_up), CASE(a_dead_reader_takes_nothing), CASE(control_c),
+      CASE(control_c_typed_ahead), CASE(control_z), CASE(readers_get_what_is_typed_in_their_mode),
+      CASE(the_terminal_has_an_owner), CASE(a_new_owner_finds_lines), CASE(raw_input_is_held_back),
+      CASE(a_burst_stops_where_the_ring_is_full), CASE(foreground_input_is_dropped_but_control_c_heard),
+      CASE(control_c_is_heard_after_a_full_raw_ring), CASE(overrun_is_counted), CASE(a_chip_without_rest_is_left),
+      CASE(random_events));

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
 
 struct console_chip chip;
 struct console_answers clients;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "libsys/elf.h"
-#include "test/host/check.h"
 #include "test/host/elf_maker.h"
+#include "test/host/suite.h"
 
 #define BASE 0x400000ULL
 
@@ -78,10 +78,4 @@ static void notes_without_sense_are_none(void) {
     CHECK_EQUAL(plan.build_id_bytes, 5);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"build_id_is_found", build_id_is_found},
-        {"notes_without_sense_are_none", notes_without_sense_are_none},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(build_id_is_found), CASE(notes_without_sense_are_none));

@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "kernel/abi/rights.h"
-#include "test/host/check.h"
 #include "test/host/elf_maker.h"
 #include "test/host/elf_texts.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define BASE 0x400000ULL
 
@@ -392,15 +393,15 @@ static void random_damage_is_survived(void) {
     uint32_t accepted = 0;
     for (uint32_t round = 0; round < 100000; round++) {
         maker_elf(&file, BASE);
-        uint64_t change_count = 1 + check_random(&seed) % 3;
+        uint64_t change_count = 1 + random_step(&seed) % 3;
         for (uint64_t change = 0; change < change_count; change++) {
-            uint64_t value = check_random(&seed);
-            value = value % 2 ? values[(value >> 8) % 16] : check_random(&seed);
-            uint64_t width = 1ULL << (check_random(&seed) % 4);
-            uint64_t offset = check_random(&seed) % (offsetof(struct maker_file, rest) - 8) / width * width;
+            uint64_t value = random_step(&seed);
+            value = value % 2 ? values[(value >> 8) % 16] : random_step(&seed);
+            uint64_t width = 1ULL << (random_step(&seed) % 4);
+            uint64_t offset = random_step(&seed) % (offsetof(struct maker_file, rest) - 8) / width * width;
             memcpy((uint8_t *)&file + offset, &value, width);
         }
-        size_t bytes = check_random(&seed) % 8 ? sizeof(file) : check_random(&seed) % sizeof(file);
+        size_t bytes = random_step(&seed) % 8 ? sizeof(file) : random_step(&seed) % sizeof(file);
         if (parse_copy(&file, bytes, limits).error == ELF_OK) {
             accepted++;
             CHECK(plan_is_sound(bytes));
@@ -427,23 +428,9 @@ static void messages_fit_their_buffer(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"sound_file_is_planned", sound_file_is_planned},
-        {"movable_file_counts_from_zero", movable_file_counts_from_zero},
-        {"kernel_addresses_are_accepted", kernel_addresses_are_accepted},
-        {"unaligned_bytes_are_read", unaligned_bytes_are_read},
-        {"empty_segment_is_skipped", empty_segment_is_skipped},
-        {"shared_page_is_noticed", shared_page_is_noticed},
-        {"absent_headers_leave_zeroes", absent_headers_leave_zeroes},
-        {"tls_without_bytes_in_the_file_may_lie_anywhere", tls_without_bytes_in_the_file_may_lie_anywhere},
-        {"executable_stack_is_noticed", executable_stack_is_noticed},
-        {"damage_is_named", damage_is_named},
-        {"short_files_are_named", short_files_are_named},
-        {"too_many_segments_are_named", too_many_segments_are_named},
-        {"every_error_was_provoked", every_error_was_provoked},
-        {"random_damage_is_survived", random_damage_is_survived},
-        {"messages_fit_their_buffer", messages_fit_their_buffer},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(sound_file_is_planned), CASE(movable_file_counts_from_zero), CASE(kernel_addresses_are_accepted),
+      CASE(unaligned_bytes_are_read), CASE(empty_segment_is_skipped), CASE(shared_page_is_noticed),
+      CASE(absent_headers_leave_zeroes), CASE(tls_without_bytes_in_the_file_may_lie_anywhere),
+      CASE(executable_stack_is_noticed), CASE(damage_is_named), CASE(short_files_are_named),
+      CASE(too_many_segments_are_named), CASE(every_error_was_provoked), CASE(random_damage_is_survived),
+      CASE(messages_fit_their_buffer));

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
 #include "test/host/ustar_maker.h"
+#include "test/lib/random.h"
 
 static struct maker_archive archive;
 static struct tree tree;
@@ -269,9 +270,9 @@ static void random_paths(void) {
     make_volume();
     for (unsigned i = 0; i < 300000; i++) {
         char path[13];
-        size_t length = check_random(&random) % sizeof path;
+        size_t length = random_step(&random) % sizeof path;
         for (size_t at = 0; at < length; at++)
-            path[at] = likely[check_random(&random) % (sizeof likely - 1)];
+            path[at] = likely[random_step(&random) % (sizeof likely - 1)];
         struct path clean;
         reason = NULL;
         uint32_t status = path_clean(path, length, &clean, &reason);
@@ -287,20 +288,6 @@ static void random_paths(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"files_are_found", files_are_found},
-        {"directories_are_listed", directories_are_listed},
-        {"sizes_are_listed", sizes_are_listed},
-        {"what_is_not_there", what_is_not_there},
-        {"files_are_no_directories", files_are_no_directories},
-        {"bad_paths_are_refused", bad_paths_are_refused},
-        {"hard_links_are_files", hard_links_are_files},
-        {"damage_is_named", damage_is_named},
-        {"too_many_entries", too_many_entries},
-        {"a_mount_is_listed", a_mount_is_listed},
-        {"paths_lead_below_a_mount", paths_lead_below_a_mount},
-        {"random_paths", random_paths},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(files_are_found), CASE(directories_are_listed), CASE(sizes_are_listed), CASE(what_is_not_there),
+      CASE(files_are_no_directories), CASE(bad_paths_are_refused), CASE(hard_links_are_files), CASE(damage_is_named),
+      CASE(too_many_entries), CASE(a_mount_is_listed), CASE(paths_lead_below_a_mount), CASE(random_paths));

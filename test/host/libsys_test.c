@@ -14,7 +14,7 @@
 #include "libsys/slots.h"
 #include "libsys/stack.h"
 #include "libsys/text.h"
-#include "test/host/check.h"
+#include "test/host/suite.h"
 
 /* Each check has a name of its own, and the place is told where one was looked at. */
 static void audit_failures_have_words(void) {
@@ -408,23 +408,8 @@ static void wrong_frames_end_a_walk(void) {
     CHECK_EQUAL(walk_stack(&fault, addresses), 0);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"audit_failures_have_words", audit_failures_have_words},
-        {"slots_come_and_go", slots_come_and_go},
-        {"formats_are_as_usual", formats_are_as_usual},
-        {"formats_stop_at_what_is_unknown", formats_stop_at_what_is_unknown},
-        {"formats_cut_and_terminate", formats_cut_and_terminate},
-        {"numbers_are_read_whole", numbers_are_read_whole},
-        {"statuses_have_texts", statuses_have_texts},
-        {"shapes_hold_their_length", shapes_hold_their_length},
-        {"message_carries_only_its_bytes", message_carries_only_its_bytes},
-        {"stack_is_as_the_abi_says", stack_is_as_the_abi_says},
-        {"storage_lies_below_the_thread", storage_lies_below_the_thread},
-        {"stack_that_does_not_fit_is_refused", stack_that_does_not_fit_is_refused},
-        {"blocks_are_whole_or_not", blocks_are_whole_or_not},
-        {"callers_are_found", callers_are_found},
-        {"wrong_frames_end_a_walk", wrong_frames_end_a_walk},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(audit_failures_have_words), CASE(slots_come_and_go), CASE(formats_are_as_usual),
+      CASE(formats_stop_at_what_is_unknown), CASE(formats_cut_and_terminate), CASE(numbers_are_read_whole),
+      CASE(statuses_have_texts), CASE(shapes_hold_their_length), CASE(message_carries_only_its_bytes),
+      CASE(stack_is_as_the_abi_says), CASE(storage_lies_below_the_thread), CASE(stack_that_does_not_fit_is_refused),
+      CASE(blocks_are_whole_or_not), CASE(callers_are_found), CASE(wrong_frames_end_a_walk));

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
 
 static struct log_ring ring;
 
@@ -29,13 +29,13 @@ static void check_from(uint64_t position, uint64_t step, uint64_t first) {
     CHECK_EQUAL(position, ring.written);
 }
 
-static void an_empty_log_has_nothing(void) {
+static void log_empty_has_nothing(void) {
     ring.written = 0;
     check_from(0, 500, 0);
     check_from(7, 500, 0);
 }
 
-static void all_is_there_until_the_ring_is_full(void) {
+static void log_is_whole_until_the_ring_is_full(void) {
     ring.written = 0;
     for (uint64_t end = 1; end < LOG_RING_BYTES; end = end * 3 + 1) {
         write_until(end);
@@ -47,7 +47,7 @@ static void all_is_there_until_the_ring_is_full(void) {
 }
 
 /* The oldest place is the next to be overwritten: a reader could see a mixture, so it is skipped. */
-static void what_was_overwritten_is_passed_over(void) {
+static void log_overwritten_is_passed_over(void) {
     for (uint64_t more = 0; more < 3 * LOG_RING_BYTES; more += 4001) {
         write_until(LOG_RING_BYTES + more);
         check_from(0, 500, more + 1);
@@ -57,7 +57,7 @@ static void what_was_overwritten_is_passed_over(void) {
     }
 }
 
-static void positions_beyond_the_end_are_the_end(void) {
+static void log_positions_beyond_the_end(void) {
     char byte;
     const uint64_t beyond[] = {ring.written + 1, UINT64_MAX, UINT64_MAX - LOG_RING_BYTES};
     for (uint32_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++) {
@@ -67,12 +67,5 @@ static void positions_beyond_the_end_are_the_end(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"log_empty_has_nothing", an_empty_log_has_nothing},
-        {"log_is_whole_until_the_ring_is_full", all_is_there_until_the_ring_is_full},
-        {"log_overwritten_is_passed_over", what_was_overwritten_is_passed_over},
-        {"log_positions_beyond_the_end", positions_beyond_the_end_are_the_end},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(log_empty_has_nothing), CASE(log_is_whole_until_the_ring_is_full), CASE(log_overwritten_is_passed_over),
+      CASE(log_positions_beyond_the_end));

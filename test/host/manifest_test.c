@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "servers/init/manifest.h"
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 static struct manifest manifest;
 static char error[MANIFEST_ERROR_MAX];
@@ -174,18 +175,10 @@ static void damage_does_no_harm(void) {
     for (uint32_t i = 0; i < 5000; i++) {
         memcpy(text, good, sizeof good);
         for (uint32_t j = 0; j < 3; j++)
-            text[check_random(&state) % (sizeof good - 1)] = "{}[]\":,x1\\ "[check_random(&state) % 11];
+            text[random_step(&state) % (sizeof good - 1)] = "{}[]\":,x1\\ "[random_step(&state) % 11];
         if (!parse(text))
             CHECK(error[0] != '\0');
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"whole_manifest_is_read", whole_manifest_is_read},
-        {"mistakes_are_named", mistakes_are_named},
-        {"objects_are_shared", objects_are_shared},
-        {"damage_does_no_harm", damage_does_no_harm},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(whole_manifest_is_read), CASE(mistakes_are_named), CASE(objects_are_shared), CASE(damage_does_no_harm));

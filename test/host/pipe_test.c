@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define ANSWERS_MAX 16U
 #define OWNER 7U
@@ -103,18 +104,18 @@ static bool hand_over(const void *bytes, size_t length) {
 /* Random amounts in and out, with waiting on both sides: byte number n is always the same function of n. */
 static uint8_t byte_at(uint64_t number) { return (uint8_t)(number * 167 + (number >> 8)); }
 
-static void carries_all_bytes_in_order(void) {
+static void pipe_carries_all_bytes_in_order(void) {
     uint64_t seed = 7, sent = 0, got = 0;
     start();
     for (uint32_t step = 0; step < 200000; step++) {
         uint8_t bytes[STREAM_BYTES_MAX];
-        size_t limit = 1 + check_random(&seed) % sizeof bytes, length;
-        bool writes = check_random(&seed) % 100 < (step / 5000 % 2 == 0 ? 60 : 40); /* it fills, and empties */
+        size_t limit = 1 + random_step(&seed) % sizeof bytes, length;
+        bool writes = random_step(&seed) % 100 < (step / 5000 % 2 == 0 ? 60 : 40); /* it fills, and empties */
         world.count = 0;
         if (writes && waiting(PIPE_WRITER) == 0) {
             for (size_t i = 0; i < limit; i++)
                 bytes[i] = byte_at(sent + i);
-            if ((check_random(&seed) % 2 == 0 && hand_over(bytes, limit)) ||
+            if ((random_step(&seed) % 2 == 0 && hand_over(bytes, limit)) ||
                 pipe_write(&pipe, bytes, limit) == PIPE_DONE)
                 sent += limit;
             else
@@ -139,7 +140,7 @@ static void carries_all_bytes_in_order(void) {
     CHECK(got > 10 * PIPE_BYTES);
 }
 
-static void readers_wait_in_order(void) {
+static void pipe_readers_wait_in_order(void) {
     uint8_t byte;
     size_t length;
     start();
@@ -154,7 +155,7 @@ static void readers_wait_in_order(void) {
     CHECK_EQUAL(world.answers[1].bytes[0], 'c');
 }
 
-static void bytes_go_straight_to_a_reader(void) {
+static void pipe_bytes_go_straight_to_a_reader(void) {
     start();
     CHECK(!hand_over("abc", 3)); /* nobody waits */
     CHECK(park(PIPE_READER, 1, NULL, 3));
@@ -178,7 +179,7 @@ static void bytes_go_straight_to_a_reader(void) {
 }
 
 /* All of a write or nothing of it; and a short one does not overtake. */
-static void writes_are_not_torn(void) {
+static void pipe_writes_are_not_torn(void) {
     static const uint8_t line[PIPE_ATOMIC_BYTES] = {'a'};
     uint8_t bytes[STREAM_BYTES_MAX];
     size_t length;
@@ -213,7 +214,7 @@ static void writes_are_not_torn(void) {
  * Two writers of lines and a reader are interrupted now and then while they wait, and ask again. Each line must come
  * once, whole, in its writer's order. The kth answer is not taken, for any k.
  */
-static void an_answer_that_is_not_taken_leaves_no_trace(void) {
+static void pipe_an_answer_that_is_not_taken_leaves_no_trace(void) {
     enum { LINE = 100, LINES = 1000 };
     uint64_t seed = 3;
     uint32_t sent[2] = {0}, seen[2] = {0}, interrupted = 0;
@@ -223,14 +224,14 @@ static void an_answer_that_is_not_taken_leaves_no_trace(void) {
     start();
     while (seen[0] + seen[1] < 2 * LINES) {
         bool drains = (seen[0] + seen[1]) / 100 % 2 == 1; /* now writers have to wait, now the reader */
-        uint32_t who = (uint32_t)(check_random(&seed) % (drains ? 9 : 3));
+        uint32_t who = (uint32_t)(random_step(&seed) % (drains ? 9 : 3));
         who = who < 2 ? who : 2;
         bool asks = !parked[who] && (who == 2 || sent[who] < LINES);
         world.count = 0;
-        world.fails_in = (uint32_t)(check_random(&seed) % 4);
+        world.fails_in = (uint32_t)(random_step(&seed) % 4);
         length = 0;
         if (asks && who == 2) {
-            size_t limit = check_random(&seed) % 8 == 0 ? sizeof bytes : LINE / 2;
+            size_t limit = random_step(&seed) % 8 == 0 ? sizeof bytes : LINE / 2;
             if (pipe_read(&pipe, bytes, limit, &length) == PIPE_WAIT)
                 parked[2] = CHECK(park(PIPE_READER, 3, NULL, limit));
         } else if (asks) {
@@ -270,7 +271,7 @@ static void an_answer_that_is_not_taken_leaves_no_trace(void) {
     CHECK(interrupted > 10);
 }
 
-static void end_comes_after_what_is_left(void) {
+static void pipe_end_comes_after_what_is_left(void) {
     uint8_t bytes[8];
     size_t length;
     start();
@@ -287,7 +288,7 @@ static void end_comes_after_what_is_left(void) {
     CHECK(pipe_is_over(&pipe));
 }
 
-static void waiting_readers_learn_the_end(void) {
+static void pipe_waiting_readers_learn_the_end(void) {
     start();
     CHECK(park(PIPE_READER, 1, NULL, 5));
     CHECK(park(PIPE_READER, 2, NULL, 5));
@@ -297,7 +298,7 @@ static void waiting_readers_learn_the_end(void) {
     check_answer(1, 2, OK, 0);
 }
 
-static void writers_learn_that_nobody_reads(void) {
+static void pipe_writers_learn_that_nobody_reads(void) {
     uint8_t bytes[8] = {0};
     start();
     fill_up(0);
@@ -309,7 +310,7 @@ static void writers_learn_that_nobody_reads(void) {
 }
 
 /* A caller that dies while it waits takes no bytes along, and keeps no place. */
-static void the_dead_are_forgotten(void) {
+static void pipe_the_dead_are_forgotten(void) {
     uint8_t bytes[8] = {1, 2, 3};
     size_t length;
     start();
@@ -344,7 +345,7 @@ static void the_dead_are_forgotten(void) {
 }
 
 /* One owner's pipes take half of the places to wait, another's find some of the rest. */
-static void places_to_wait_are_shared(void) {
+static void pipe_places_to_wait_are_shared(void) {
     static struct pipe other;
     cap_t reply = 1;
     start();
@@ -361,18 +362,8 @@ static void places_to_wait_are_shared(void) {
     CHECK(park(PIPE_READER, reply, NULL, 1) == false); /* the other one has one more now */
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"pipe_carries_all_bytes_in_order", carries_all_bytes_in_order},
-        {"pipe_readers_wait_in_order", readers_wait_in_order},
-        {"pipe_bytes_go_straight_to_a_reader", bytes_go_straight_to_a_reader},
-        {"pipe_writes_are_not_torn", writes_are_not_torn},
-        {"pipe_an_answer_that_is_not_taken_leaves_no_trace", an_answer_that_is_not_taken_leaves_no_trace},
-        {"pipe_end_comes_after_what_is_left", end_comes_after_what_is_left},
-        {"pipe_waiting_readers_learn_the_end", waiting_readers_learn_the_end},
-        {"pipe_writers_learn_that_nobody_reads", writers_learn_that_nobody_reads},
-        {"pipe_the_dead_are_forgotten", the_dead_are_forgotten},
-        {"pipe_places_to_wait_are_shared", places_to_wait_are_shared},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(pipe_carries_all_bytes_in_order), CASE(pipe_readers_wait_in_order), CASE(pipe_bytes_go_straight_to_a_reader),
+      CASE(pipe_writes_are_not_torn), CASE(pipe_an_answer_that_is_not_taken_leaves_no_trace),
+      CASE(pipe_end_comes_after_what_is_left), CASE(pipe_waiting_readers_learn_the_end),
+      CASE(pipe_writers_learn_that_nobody_reads), CASE(pipe_the_dead_are_forgotten),
+      CASE(pipe_places_to_wait_are_shared));

@@ -7,8 +7,8 @@
 #include "servers/process/delivery/delivery.h"
 #include "servers/process/delivery/raise.h"
 #include "servers/process/records/foreground.h"
-#include "test/host/check.h"
 #include "test/host/process_world.h"
+#include "test/host/suite.h"
 
 static const struct process_wait_reply exited = {.end = PROCESS_EXITED};
 
@@ -264,18 +264,8 @@ static void background_stops_until_it_is_let_go_on(void) {
     CHECK_EQUAL(await_foreground(other, PROCESS_SIGTTIN), P_PERMISSION);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"only_the_foreground_gives_the_terminal_away", only_the_foreground_gives_the_terminal_away},
-        {"the_terminal_goes_back_to_whoever_gave_it", the_terminal_goes_back_to_whoever_gave_it},
-        {"without_the_giver_it_is_the_first_ones", without_the_giver_it_is_the_first_ones},
-        {"a_group_that_is_left_has_ended", a_group_that_is_left_has_ended},
-        {"keys_reach_all_of_a_job", keys_reach_all_of_a_job},
-        {"groups_without_a_minder_are_orphaned", groups_without_a_minder_are_orphaned},
-        {"a_spawn_takes_the_terminal_with_it", a_spawn_takes_the_terminal_with_it},
-        {"the_terminal_is_not_taken", the_terminal_is_not_taken},
-        {"a_job_goes_on_as_it_gets_the_terminal", a_job_goes_on_as_it_gets_the_terminal},
-        {"background_stops_until_it_is_let_go_on", background_stops_until_it_is_let_go_on},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(only_the_foreground_gives_the_terminal_away), CASE(the_terminal_goes_back_to_whoever_gave_it),
+      CASE(without_the_giver_it_is_the_first_ones), CASE(a_group_that_is_left_has_ended), CASE(keys_reach_all_of_a_job),
+      CASE(groups_without_a_minder_are_orphaned), CASE(a_spawn_takes_the_terminal_with_it),
+      CASE(the_terminal_is_not_taken), CASE(a_job_goes_on_as_it_gets_the_terminal),
+      CASE(background_stops_until_it_is_let_go_on));

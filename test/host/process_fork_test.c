@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "kernel/abi/rights.h"
-#include "test/host/check.h"
 #include "test/host/process_world.h"
+#include "test/host/suite.h"
 
 /* So near each other that a pool need not grow for their page tables: frames are counted here. */
 #define PLAIN 0x10000000ULL  /* 3 pages, anonymous */
@@ -388,21 +388,8 @@ static void capabilities_are_passed_on(void) {
     CHECK(world_same(&before));
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"child_sees_what_its_parent_has", child_sees_what_its_parent_has},
-        {"child_returns_from_the_call", child_returns_from_the_call},
-        {"writes_are_ones_own", writes_are_ones_own},
-        {"memory_mapped_together_is_one", memory_mapped_together_is_one},
-        {"memory_mapped_together_without_access_is_one", memory_mapped_together_without_access_is_one},
-        {"generations_end_in_any_order", generations_end_in_any_order},
-        {"fork_fails_at_every_call", fork_fails_at_every_call},
-        {"fork_with_every_number_of_frames", fork_with_every_number_of_frames},
-        {"too_many_holders_or_processes", too_many_holders_or_processes},
-        {"pages_written_before_they_were_protected", pages_written_before_they_were_protected},
-        {"long_runs_are_protected", long_runs_are_protected},
-        {"mappings_without_access_are_copied", mappings_without_access_are_copied},
-        {"capabilities_are_passed_on", capabilities_are_passed_on},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(child_sees_what_its_parent_has), CASE(child_returns_from_the_call), CASE(writes_are_ones_own),
+      CASE(memory_mapped_together_is_one), CASE(memory_mapped_together_without_access_is_one),
+      CASE(generations_end_in_any_order), CASE(fork_fails_at_every_call), CASE(fork_with_every_number_of_frames),
+      CASE(too_many_holders_or_processes), CASE(pages_written_before_they_were_protected),
+      CASE(long_runs_are_protected), CASE(mappings_without_access_are_copied), CASE(capabilities_are_passed_on));

@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "servers/process/pages/frames.h"
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define REGION_PAGES 200U
 #define REGIONS 3U
@@ -89,7 +90,7 @@ static void frames_against_a_model(void) {
     start_frames();
     memset(owned, 0, sizeof owned);
     for (uint32_t step = 0; step < 20000; step++) {
-        uint64_t random = check_random(&state);
+        uint64_t random = random_step(&state);
         struct memory_run run;
         bool (*take)(struct frames *, uint64_t, uint64_t, struct memory_run *) =
             random % 4 ? frames_take_for_pool : frames_take;
@@ -107,7 +108,7 @@ static void frames_against_a_model(void) {
             held_pages -= run.page_count;
             held[pick] = held[--held_count];
         }
-        if (check_failed_count > 0)
+        if (test_has_failed())
             return;
         CHECK_EQUAL(frames.free_count + held_pages, frames.managed_count);
     }
@@ -125,8 +126,8 @@ static void shared_frames_against_a_model(void) {
     uint64_t state = 0x777;
     start_frames();
     memset(holders, 0, sizeof holders);
-    for (uint32_t step = 0; step < 30000 && check_failed_count == 0; step++) {
-        uint64_t random = check_random(&state);
+    for (uint32_t step = 0; step < 30000 && !test_has_failed(); step++) {
+        uint64_t random = random_step(&state);
         uint32_t pick = held_count > 0 ? (uint32_t)(random / 4 % held_count) : 0;
         if (random % 4 == 0 && held_count < 600) {
             uint32_t frame = frames_take_one(&frames);
@@ -196,15 +197,6 @@ static void holders_of_a_frame_have_a_limit(void) {
     CHECK_EQUAL(frames.free_count, frames.managed_count);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"frames_runs_stay_in_their_region", frames_runs_stay_in_their_region},
-        {"frames_for_pools_are_apart", frames_for_pools_are_apart},
-        {"frames_of_many_regions", frames_of_many_regions},
-        {"frames_against_a_model", frames_against_a_model},
-        {"shared_frames_against_a_model", shared_frames_against_a_model},
-        {"single_frames_are_all_given_out", single_frames_are_all_given_out},
-        {"holders_of_a_frame_have_a_limit", holders_of_a_frame_have_a_limit},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(frames_runs_stay_in_their_region), CASE(frames_for_pools_are_apart), CASE(frames_of_many_regions),
+      CASE(frames_against_a_model), CASE(shared_frames_against_a_model), CASE(single_frames_are_all_given_out),
+      CASE(holders_of_a_frame_have_a_limit));

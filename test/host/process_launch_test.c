@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "libsys/auxiliary.h"
-#include "test/host/check.h"
 #include "test/host/process_world.h"
+#include "test/host/suite.h"
 
 static struct server_context *const context = &served_context;
 
@@ -448,23 +448,9 @@ static void dead_capabilities_are_left_out(void) {
     CHECK(!fake_table_has(world_objects(pid)->table, 33));
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"new_process_finds_everything", new_process_finds_everything},
-        {"writable_pages_are_private", writable_pages_are_private},
-        {"position_independent_image_is_moved", position_independent_image_is_moved},
-        {"addresses_are_random", addresses_are_random},
-        {"addresses_are_kept_or_fixed", addresses_are_kept_or_fixed},
-        {"alignment_of_an_image_is_kept", alignment_of_an_image_is_kept},
-        {"rest_of_a_segment_is_zero", rest_of_a_segment_is_zero},
-        {"spawn_fails_at_every_call", spawn_fails_at_every_call},
-        {"exec_fails_at_every_call", exec_fails_at_every_call},
-        {"memory_runs_out_at_every_frame", memory_runs_out_at_every_frame},
-        {"refusals_have_reasons", refusals_have_reasons},
-        {"refused_handover_is_explained", refused_handover_is_explained},
-        {"report_of_a_refused_handover_may_fail", report_of_a_refused_handover_may_fail},
-        {"exec_keeps_what_is_named", exec_keeps_what_is_named},
-        {"dead_capabilities_are_left_out", dead_capabilities_are_left_out},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(new_process_finds_everything), CASE(writable_pages_are_private), CASE(position_independent_image_is_moved),
+      CASE(addresses_are_random), CASE(addresses_are_kept_or_fixed), CASE(alignment_of_an_image_is_kept),
+      CASE(rest_of_a_segment_is_zero), CASE(spawn_fails_at_every_call), CASE(exec_fails_at_every_call),
+      CASE(memory_runs_out_at_every_frame), CASE(refusals_have_reasons), CASE(refused_handover_is_explained),
+      CASE(report_of_a_refused_handover_may_fail), CASE(exec_keeps_what_is_named),
+      CASE(dead_capabilities_are_left_out));

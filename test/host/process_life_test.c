@@ -4,8 +4,8 @@
 
 #include "kernel/abi/rights.h"
 #include "servers/process/delivery/delivery.h"
-#include "test/host/check.h"
 #include "test/host/process_world.h"
+#include "test/host/suite.h"
 
 static struct server_context *const context = &served_context;
 
@@ -308,20 +308,8 @@ static void staged_bytes_have_limits(void) {
     CHECK(world_same(&before));
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"wait_and_exit_in_both_orders", wait_and_exit_in_both_orders},
-        {"badge_of_nobody_is_refused", badge_of_nobody_is_refused},
-        {"fault_kills_and_is_told", fault_kills_and_is_told},
-        {"fault_report_says_what_is_where", fault_report_says_what_is_where},
-        {"each_kind_of_fault_is_told", each_kind_of_fault_is_told},
-        {"page_that_is_refused_is_told_as_why", page_that_is_refused_is_told_as_why},
-        {"memory_that_is_out_is_told_as_that", memory_that_is_out_is_told_as_that},
-        {"stack_overflow_is_called_so", stack_overflow_is_called_so},
-        {"interrupt_and_kill", interrupt_and_kill},
-        {"sleepers_wake_in_time", sleepers_wake_in_time},
-        {"programs_run_where_the_server_does_not", programs_run_where_the_server_does_not},
-        {"staged_bytes_have_limits", staged_bytes_have_limits},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(wait_and_exit_in_both_orders), CASE(badge_of_nobody_is_refused), CASE(fault_kills_and_is_told),
+      CASE(fault_report_says_what_is_where), CASE(each_kind_of_fault_is_told),
+      CASE(page_that_is_refused_is_told_as_why), CASE(memory_that_is_out_is_told_as_that),
+      CASE(stack_overflow_is_called_so), CASE(interrupt_and_kill), CASE(sleepers_wake_in_time),
+      CASE(programs_run_where_the_server_does_not), CASE(staged_bytes_have_limits));

@@ -273,18 +273,6 @@ static void pages_of_its_own_come_back_clean(void) {
     CHECK(words == clean && words[0] == 0);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"regions_run_out", regions_run_out},
-        {"a_long_range_is_taken_out_at_once", a_long_range_is_taken_out_at_once},
-        {"failure_leaves_no_part_of_a_neighbour", failure_leaves_no_part_of_a_neighbour},
-        {"pages_of_its_own_come_back_clean", pages_of_its_own_come_back_clean},
-        {"protect_holds_for_every_page", protect_holds_for_every_page},
-        {"protect_copies_pages_of_a_file", protect_copies_pages_of_a_file},
-        {"map_file_refuses", map_file_refuses},
-        {"files_are_seen_as_they_are", files_are_seen_as_they_are},
-        {"files_without_access", files_without_access},
-        {"break_moves", break_moves},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(regions_run_out), CASE(a_long_range_is_taken_out_at_once), CASE(failure_leaves_no_part_of_a_neighbour),
+      CASE(pages_of_its_own_come_back_clean), CASE(protect_holds_for_every_page), CASE(protect_copies_pages_of_a_file),
+      CASE(map_file_refuses), CASE(files_are_seen_as_they_are), CASE(files_without_access), CASE(break_moves));

@@ -371,7 +371,7 @@ static void replacing_takes_what_was_there(void) {
 static void places_once_used_are_forgotten(void) {
     uint64_t pid = start();
     uaddr_t at;
-    for (uint64_t i = 1; i <= 500 && check_failed_count == 0; i++) {
+    for (uint64_t i = 1; i <= 500 && !test_has_failed(); i++) {
         CHECK_EQUAL(world_map(pid, AREA + i * VM_LEAF_PAGES * PAGE_BYTES, 1, READ_WRITE, AT, &at), OK);
         if (!CHECK(world_set_word(thread_of(pid), at, i)))
             printf("#   place %u\n", (uint32_t)i);
@@ -430,22 +430,8 @@ static void operations_fail_at_every_call(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"faults_bring_pages", faults_bring_pages},
-        {"faults_in_order_bring_more", faults_in_order_bring_more},
-        {"faults_end_the_process", faults_end_the_process},
-        {"new_page_fails_at_every_call", new_page_fails_at_every_call},
-        {"copied_page_fails_at_every_call", copied_page_fails_at_every_call},
-        {"pools_grow", pools_grow},
-        {"map_refuses", map_refuses},
-        {"mappings_find_a_place", mappings_find_a_place},
-        {"address_space_has_a_limit", address_space_has_a_limit},
-        {"unmap_and_protect_refuse", unmap_and_protect_refuse},
-        {"unmap_takes_just_the_range", unmap_takes_just_the_range},
-        {"replacing_takes_what_was_there", replacing_takes_what_was_there},
-        {"places_once_used_are_forgotten", places_once_used_are_forgotten},
-        {"operations_fail_at_every_call", operations_fail_at_every_call},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(faults_bring_pages), CASE(faults_in_order_bring_more), CASE(faults_end_the_process),
+      CASE(new_page_fails_at_every_call), CASE(copied_page_fails_at_every_call), CASE(pools_grow), CASE(map_refuses),
+      CASE(mappings_find_a_place), CASE(address_space_has_a_limit), CASE(unmap_and_protect_refuse),
+      CASE(unmap_takes_just_the_range), CASE(replacing_takes_what_was_there), CASE(places_once_used_are_forgotten),
+      CASE(operations_fail_at_every_call));

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "kernel/abi/rights.h"
-#include "test/host/check.h"
 #include "test/host/process_world.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define AREA (0x10000000ULL + 1016 * PAGE_BYTES) /* a leaf ends within it */
 #define PAGES 20U
@@ -159,7 +160,7 @@ static void end(struct model *model) {
 }
 
 static void one_step(void) {
-    uint64_t random = check_random(&state);
+    uint64_t random = random_step(&state);
     struct model *model = &models[random % PROCESSES];
     uint64_t count = 1 + random / 8 % 5;
     uint64_t first = (random >> 8) % (PAGES - count + 1);
@@ -199,18 +200,18 @@ static void one_step(void) {
 static void processes_against_a_model(void) {
     struct process_wait_reply reply;
     uint32_t forks = 0;
-    for (uint64_t seed = 1; seed <= 60 && check_failed_count == 0; seed++) {
+    for (uint64_t seed = 1; seed <= 60 && !test_has_failed(); seed++) {
         state = seed * 0x9e3779b97f4a7c15ULL;
         memset(models, 0, sizeof models);
         world_start(450);
         CHECK_EQUAL(world_start_first(), OK);
         struct world_trace before = world_look();
         CHECK_EQUAL(world_spawn(1, &models[0].pid, NULL), OK);
-        for (uint32_t step = 0; step < 600 && check_failed_count == 0; step++) {
+        for (uint32_t step = 0; step < 600 && !test_has_failed(); step++) {
             one_step();
             if (step % 20 == 0)
                 compare_all();
-            if (check_failed_count > 0)
+            if (test_has_failed())
                 printf("#   seed %u, step %u\n", (uint32_t)seed, step);
         }
         forks += context->processes.last_pid;
@@ -225,7 +226,4 @@ static void processes_against_a_model(void) {
     printf("# %u processes\n", forks);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {{"processes_against_a_model", processes_against_a_model}};
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(processes_against_a_model));

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "kernel/abi/rights.h"
-#include "test/host/check.h"
 #include "test/host/process_world.h"
+#include "test/host/suite.h"
 
 #define AREA 0x10000000ULL        /* where tests map */
 #define ANCHOR (AREA + 0x300000U) /* a page that stays, so that the area's leaf does */

@@ -5,6 +5,7 @@
 #include "servers/process/memory/pressure.h"
 
 #include "test/host/process_one.h"
+#include "test/lib/random.h"
 
 #define RESERVE 40U
 #define HOGS 6U
@@ -201,7 +202,7 @@ static void first_ends_last(void) {
 /* Hogs and an innocent process act at random until all hogs are gone: the innocent one survives, and no memory is
  * lost. */
 static void hogs_at_random(void) {
-    for (uint64_t seed = 1; seed <= 20 && check_failed_count == 0; seed++) {
+    for (uint64_t seed = 1; seed <= 20 && !test_has_failed(); seed++) {
         uint64_t innocent = start(), state = seed, hogs[HOGS];
         uaddr_t at;
         uint32_t ended = 0;
@@ -211,8 +212,8 @@ static void hogs_at_random(void) {
             hogs[i] = child_of(1);
             CHECK_EQUAL(world_map(hogs[i], AREA, 600, READ_WRITE, AT, &at), OK);
         }
-        for (uint32_t step = 0; step < 4000 && ended < HOGS && check_failed_count == 0; step++) {
-            uint64_t random = check_random(&state), hog = hogs[random % HOGS], child;
+        for (uint32_t step = 0; step < 4000 && ended < HOGS && !test_has_failed(); step++) {
+            uint64_t random = random_step(&state), hog = hogs[random % HOGS], child;
             if (hog != 0 && (random >> 8) % 64 == 0 && world_fork(hog, &child) == OK) {
                 CHECK_EQUAL(world_exit(child, 0), SERVER_DEFERRED);
                 CHECK_EQUAL(world_wait(hog, child, 1, &(struct process_wait_reply){0}), OK);
@@ -235,15 +236,5 @@ static void hogs_at_random(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"reserve_is_a_part", reserve_is_a_part},
-        {"last_frames_are_kept", last_frames_are_kept},
-        {"last_records_are_kept", last_records_are_kept},
-        {"most_frames_end", most_frames_end},
-        {"accounts_come_first", accounts_come_first},
-        {"first_ends_last", first_ends_last},
-        {"hogs_at_random", hogs_at_random},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(reserve_is_a_part), CASE(last_frames_are_kept), CASE(last_records_are_kept), CASE(most_frames_end),
+      CASE(accounts_come_first), CASE(first_ends_last), CASE(hogs_at_random));

@@ -3,8 +3,9 @@
 
 #include "servers/process/programs/strings.h"
 #include "servers/process/records/process.h"
-#include "test/host/check.h"
 #include "test/host/process_pages.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 static struct process_table table;
 
@@ -213,8 +214,8 @@ static void wakes_against_a_model(void) {
     memset(&wakes, 0, sizeof wakes);
     memset(each, 0, sizeof each);
     memset(at, 0xff, sizeof at);
-    for (uint32_t step = 0; step < 20000 && check_failed_count == 0; step++) {
-        uint64_t random = check_random(&state);
+    for (uint32_t step = 0; step < 20000 && !test_has_failed(); step++) {
+        uint64_t random = random_step(&state);
         uint32_t pick = (uint32_t)(random % COUNT);
         if (random / COUNT % 4 != 0) {
             at[pick] = random / COUNT % 4 == 1 ? DEADLINE_NEVER : now + random / COUNT / 4 % 1000;
@@ -426,24 +427,9 @@ static void strings_that_lie_are_refused(void) {
     CHECK(strings_divide(one, 0, &none, &strings));
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"pids_count_up_and_pass_over", pids_count_up_and_pass_over},
-        {"pids_of_groups_are_passed_over", pids_of_groups_are_passed_over},
-        {"orphans_vanish_as_they_end", orphans_vanish_as_they_end},
-        {"parents_are_due_to_be_told", parents_are_due_to_be_told},
-        {"who_may_act_on_whom", who_may_act_on_whom},
-        {"who_may_signal_whom", who_may_signal_whom},
-        {"news_are_found_at_once", news_are_found_at_once},
-        {"wakes_against_a_model", wakes_against_a_model},
-        {"accounts_count_all_the_way_up", accounts_count_all_the_way_up},
-        {"groups_are_walked", groups_are_walked},
-        {"groups_are_orphaned", groups_are_orphaned},
-        {"threads_have_numbers_and_ids", threads_have_numbers_and_ids},
-        {"last_processes_are_the_first_ones", last_processes_are_the_first_ones},
-        {"names_are_last_components", names_are_last_components},
-        {"strings_are_divided", strings_are_divided},
-        {"strings_that_lie_are_refused", strings_that_lie_are_refused},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(pids_count_up_and_pass_over), CASE(pids_of_groups_are_passed_over), CASE(orphans_vanish_as_they_end),
+      CASE(parents_are_due_to_be_told), CASE(who_may_act_on_whom), CASE(who_may_signal_whom),
+      CASE(news_are_found_at_once), CASE(wakes_against_a_model), CASE(accounts_count_all_the_way_up),
+      CASE(groups_are_walked), CASE(groups_are_orphaned), CASE(threads_have_numbers_and_ids),
+      CASE(last_processes_are_the_first_ones), CASE(names_are_last_components), CASE(strings_are_divided),
+      CASE(strings_that_lie_are_refused));

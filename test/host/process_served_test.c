@@ -6,8 +6,8 @@
 
 #include "kernel/abi/rights.h"
 #include "servers/process/delivery/delivery.h"
-#include "test/host/check.h"
 #include "test/host/process_world.h"
+#include "test/host/suite.h"
 
 #define LEAST_NS 100000U
 #define STACK_BYTES PROCESS_SIGNAL_STACK_MIN
@@ -199,16 +199,7 @@ static void frame_has_room_or_the_process_ends(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"handler_waits_for_the_answer", handler_waits_for_the_answer},
-        {"handler_waits_so_long_and_no_longer", handler_waits_so_long_and_no_longer},
-        {"thread_goes_on_when_its_signal_is_ignored", thread_goes_on_when_its_signal_is_ignored},
-        {"end_and_stop_wait_for_nobody", end_and_stop_wait_for_nobody},
-        {"stopped_process_runs_behind_what_is_due", stopped_process_runs_behind_what_is_due},
-        {"call_that_nobody_serves_has_no_effect", call_that_nobody_serves_has_no_effect},
-        {"stopped_process_does_not_fork", stopped_process_does_not_fork},
-        {"frame_has_room_or_the_process_ends", frame_has_room_or_the_process_ends},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(handler_waits_for_the_answer), CASE(handler_waits_so_long_and_no_longer),
+      CASE(thread_goes_on_when_its_signal_is_ignored), CASE(end_and_stop_wait_for_nobody),
+      CASE(stopped_process_runs_behind_what_is_due), CASE(call_that_nobody_serves_has_no_effect),
+      CASE(stopped_process_does_not_fork), CASE(frame_has_room_or_the_process_ends));

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "servers/process/delivery/delivery.h"
-#include "test/host/check.h"
 #include "test/host/process_world.h"
+#include "test/host/suite.h"
 
 #define SEEDS 60U
 #define STEPS 1500U
@@ -270,7 +270,7 @@ static void run(void) {
         if (below(4) == 0 || running_count() == 0)
             let_time_pass();
         check_all();
-        if (check_failed_count > 0) {
+        if (test_has_failed()) {
             printf("#   step %u\n", i);
             return;
         }
@@ -279,7 +279,7 @@ static void run(void) {
 
 static void threads_against_a_model(void) {
     struct process_wait_reply ended;
-    for (uint64_t seed = 1; seed <= SEEDS && check_failed_count == 0; seed++) {
+    for (uint64_t seed = 1; seed <= SEEDS && !test_has_failed(); seed++) {
         world_start(900);
         CHECK_EQUAL(world_start_first(), OK);
         struct world_trace before = world_look();
@@ -299,7 +299,4 @@ static void threads_against_a_model(void) {
     CHECK(created > 1000 && at_the_limit > 50 && made_to_fail > 100);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {{"threads_against_a_model", threads_against_a_model}};
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(threads_against_a_model));

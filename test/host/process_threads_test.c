@@ -6,8 +6,8 @@
 
 #include "kernel/abi/rights.h"
 #include "servers/process/delivery/delivery.h"
-#include "test/host/check.h"
 #include "test/host/process_world.h"
+#include "test/host/suite.h"
 
 #define PAGES 500U
 
@@ -471,20 +471,9 @@ static void alarm_reaches_a_thread(void) {
     CHECK(world_same(&before));
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"thread_begins_with_what_was_asked_for", thread_begins_with_what_was_asked_for},
-        {"create_fails_at_every_call", create_fails_at_every_call},
-        {"create_with_every_number_of_frames", create_with_every_number_of_frames},
-        {"exit_and_join_fail_at_every_call", exit_and_join_fail_at_every_call},
-        {"fork_from_a_thread_fails_at_every_call", fork_from_a_thread_fails_at_every_call},
-        {"exec_with_siblings_fails_at_every_call", exec_with_siblings_fails_at_every_call},
-        {"last_child_is_told_to_one_and_no_child_to_the_others", last_child_is_told_to_one_and_no_child_to_the_others},
-        {"handler_with_every_call_failing", handler_with_every_call_failing},
-        {"handler_above_a_shared_page_runs", handler_above_a_shared_page_runs},
-        {"signal_goes_to_the_first_that_does_not_mask_it", signal_goes_to_the_first_that_does_not_mask_it},
-        {"stop_and_continue_with_every_call_failing", stop_and_continue_with_every_call_failing},
-        {"alarm_reaches_a_thread", alarm_reaches_a_thread},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(thread_begins_with_what_was_asked_for), CASE(create_fails_at_every_call),
+      CASE(create_with_every_number_of_frames), CASE(exit_and_join_fail_at_every_call),
+      CASE(fork_from_a_thread_fails_at_every_call), CASE(exec_with_siblings_fails_at_every_call),
+      CASE(last_child_is_told_to_one_and_no_child_to_the_others), CASE(handler_with_every_call_failing),
+      CASE(handler_above_a_shared_page_runs), CASE(signal_goes_to_the_first_that_does_not_mask_it),
+      CASE(stop_and_continue_with_every_call_failing), CASE(alarm_reaches_a_thread));

@@ -4,7 +4,8 @@
  */
 #include "libsys/quota.h"
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define PLACES 64U
 #define OWNERS 5U
@@ -19,7 +20,7 @@ static uint32_t take_all(uint32_t owner) {
     return count;
 }
 
-static void the_greedy_get_half(void) {
+static void quota_the_greedy_get_half(void) {
     quota_init(&quota, owners, PLACES);
     CHECK_EQUAL(quota_left(&quota, 9), 32);
     CHECK_EQUAL(take_all(9), 32);
@@ -37,7 +38,7 @@ static void the_greedy_get_half(void) {
     CHECK_EQUAL(has[1], 21);
 }
 
-static void the_system_takes_what_is_free(void) {
+static void quota_the_system_takes_what_is_free(void) {
     quota_init(&quota, owners, PLACES);
     CHECK_EQUAL(take_all(3), 32);
     CHECK_EQUAL(quota_left(&quota, 0), 32);
@@ -47,14 +48,14 @@ static void the_system_takes_what_is_free(void) {
 }
 
 /* Beside plain counts. */
-static void counts_are_kept_and_owners_forgotten(void) {
+static void quota_counts_are_kept_and_owners_forgotten(void) {
     uint32_t has[OWNERS] = {0}, free = PLACES;
     uint64_t seed = 11;
     quota_init(&quota, owners, PLACES);
     for (uint32_t step = 0; step < 20000; step++) {
-        uint32_t owner = (uint32_t)(check_random(&seed) % OWNERS), known = 0;
+        uint32_t owner = (uint32_t)(random_step(&seed) % OWNERS), known = 0;
         uint32_t may = owner == 0 ? free : free > has[owner] ? (free - has[owner]) / 2 : 0;
-        if (check_random(&seed) % 100 < (step / 1000 % 2 == 0 ? 60 : 40)) {
+        if (random_step(&seed) % 100 < (step / 1000 % 2 == 0 ? 60 : 40)) {
             CHECK_EQUAL(quota_left(&quota, owner), may);
             CHECK_EQUAL(quota_take(&quota, owner), may > 0);
             has[owner] += may > 0;
@@ -71,11 +72,5 @@ static void counts_are_kept_and_owners_forgotten(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"quota_the_greedy_get_half", the_greedy_get_half},
-        {"quota_the_system_takes_what_is_free", the_system_takes_what_is_free},
-        {"quota_counts_are_kept_and_owners_forgotten", counts_are_kept_and_owners_forgotten},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(quota_the_greedy_get_half), CASE(quota_the_system_takes_what_is_free),
+      CASE(quota_counts_are_kept_and_owners_forgotten));

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "test/host/check.h"
 #include "test/host/ram_model.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define PAGES_MAX 2048U
 
@@ -287,7 +288,7 @@ struct random_choices {
 
 static uint32_t choose_random(struct model_choices *choices, uint32_t limit) {
     struct random_choices *random = (struct random_choices *)(void *)choices;
-    return (uint32_t)(check_random(&random->state) >> 32) % limit;
+    return (uint32_t)(random_step(&random->state) >> 32) % limit;
 }
 
 static struct model model;
@@ -323,8 +324,8 @@ static void runs_of_pages(void) {
     memset(used, 0, sizeof used);
     memset(runs, 0, sizeof runs);
     for (unsigned step = 0; step < 20000; step++) {
-        size_t i = check_random(&random) % RUNS;
-        uint32_t count = 1 + (uint32_t)(check_random(&random) % 30), wanted = 0, free = 0;
+        size_t i = random_step(&random) % RUNS;
+        uint32_t count = 1 + (uint32_t)(random_step(&random) % 30), wanted = 0, free = 0;
         if (runs[i].count > 0) {
             ram_give_run(&tree, runs[i].page, runs[i].count);
             memset(used + runs[i].page, 0, runs[i].count);
@@ -368,24 +369,8 @@ static void agrees_when_the_pages_run_out(void) {
         play(page_count, 100 + page_count, 1500);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"files_are_written", files_are_written},
-        {"cut_bytes_do_not_come_back", cut_bytes_do_not_come_back},
-        {"a_page_shows_nothing_of_its_last_owner", a_page_shows_nothing_of_its_last_owner},
-        {"a_number_dies_with_its_file", a_number_dies_with_its_file},
-        {"directories_move_with_all_below", directories_move_with_all_below},
-        {"a_file_takes_anothers_place", a_file_takes_anothers_place},
-        {"a_held_file_outlives_its_name", a_held_file_outlives_its_name},
-        {"nobody_takes_all", nobody_takes_all},
-        {"times_are_those_of_changes", times_are_those_of_changes},
-        {"the_largest_file", the_largest_file},
-        {"nodes_run_out", nodes_run_out},
-        {"runs_of_pages", runs_of_pages},
-        {"agrees_with_a_model", agrees_with_a_model},
-        {"agrees_when_the_pages_run_out", agrees_when_the_pages_run_out},
-    };
-    int result = check_run(cases, sizeof cases / sizeof cases[0]);
-    free(memory);
-    return result;
-}
+SUITE(CASE(files_are_written), CASE(cut_bytes_do_not_come_back), CASE(a_page_shows_nothing_of_its_last_owner),
+      CASE(a_number_dies_with_its_file), CASE(directories_move_with_all_below), CASE(a_file_takes_anothers_place),
+      CASE(a_held_file_outlives_its_name), CASE(nobody_takes_all), CASE(times_are_those_of_changes),
+      CASE(the_largest_file), CASE(nodes_run_out), CASE(runs_of_pages), CASE(agrees_with_a_model),
+      CASE(agrees_when_the_pages_run_out));

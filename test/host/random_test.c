@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
 
 static const uint8_t key[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
                                 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
@@ -64,11 +64,4 @@ static void seed_decides(void) {
     CHECK_EQUAL(random_next(&one), random_next(&other));
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"block_is_that_of_the_rfc", block_is_that_of_the_rfc},
-        {"numbers_are_the_key_stream", numbers_are_the_key_stream},
-        {"seed_decides", seed_decides},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(block_is_that_of_the_rfc), CASE(numbers_are_the_key_stream), CASE(seed_decides));

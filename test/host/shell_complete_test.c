@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
 #include "userland/shell/line.h"
 
 static struct complete complete;
@@ -18,8 +18,8 @@ static void check_word(const char *text, enum complete_kind kind, const char *fo
     if (kind != COMPLETE_NOTHING)
         right = right && strcmp(complete.folder, folder) == 0 && strcmp(complete.prefix, prefix) == 0 &&
                 complete.prefix_length == strlen(prefix);
-    if (!check_that(right, "the word", __FILE__, line))
-        printf("#   of `%s`: folder `%s`, prefix `%s`\n", text, complete.folder, complete.prefix);
+    if (!test_check(right, __FILE__, line, "the word"))
+        test_note("of `%s`: folder `%s`, prefix `%s`", text, complete.folder, complete.prefix);
 }
 
 static void offer(const char *name) {
@@ -38,9 +38,9 @@ static void check_insertion(const char *text, const char *wanted, const char *co
     for (; *names != NULL; names++)
         offer(*names);
     size_t length = complete_insertion(&complete, insertion);
-    if (!check_that(length == strlen(wanted) && memcmp(insertion, wanted, length) == 0, "what is inserted", __FILE__,
-                    line))
-        printf("#   behind `%s`: `%.*s`, wanted `%s`\n", text, (int)length, insertion, wanted);
+    if (!test_check(length == strlen(wanted) && memcmp(insertion, wanted, length) == 0, __FILE__, line,
+                    "what is inserted"))
+        test_note("behind `%s`: `%.*s`, want `%s`", text, (int)length, insertion, wanted);
 }
 
 static void words(void) {
@@ -123,10 +123,4 @@ static void many_names(void) {
     CHECK_EQUAL(shown, complete.name_count); /* one in a row, since one is longer than that */
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"words", words}, {"one_name", one_name},     {"several_names", several_names},
-        {"rows", rows},   {"many_names", many_names},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(words), CASE(one_name), CASE(several_names), CASE(rows), CASE(many_names));

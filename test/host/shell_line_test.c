@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define PROMPT "baton$ "
 
@@ -153,11 +154,11 @@ static void enter(const char *text) {
     begin();
 }
 
-#define CHECK_TEXT(wanted) check_text(wanted, __LINE__)
+#define CHECK_LINE(wanted) check_line(wanted, __LINE__)
 
-static void check_text(const char *wanted, int line) {
-    if (!check_that(strcmp(editor.text, wanted) == 0 && editor.length == strlen(wanted), "the line", __FILE__, line))
-        printf("#   seen `%s`, wanted `%s`\n", editor.text, wanted);
+static void check_line(const char *wanted, int line) {
+    test_check_text(editor.text, wanted, __FILE__, line, "the line");
+    test_check_equal(editor.length, strlen(wanted), __FILE__, line, "its length");
 }
 
 static void typing_echoes_each_byte(void) {
@@ -168,7 +169,7 @@ static void typing_echoes_each_byte(void) {
     CHECK(editor.output_length == 1 && editor.output[0] == 's');
     CHECK_EQUAL(line_byte(&editor, '\r'), LINE_READY);
     CHECK(editor.output_length == 1 && editor.output[0] == '\n');
-    CHECK_TEXT("ls");
+    CHECK_LINE("ls");
 }
 
 static void line_ends_are_taken_once(void) {
@@ -184,34 +185,34 @@ static void line_ends_are_taken_once(void) {
 static void cursor_keys_and_insertion(void) {
     fresh();
     type("bd\x1b[Dc\x1b[Ha\x1b[Fe");
-    CHECK_TEXT("abcde");
+    CHECK_LINE("abcde");
     type("\x01<\x05>\x02\x02|\x06/");
-    CHECK_TEXT("<abcd|e/>");
+    CHECK_LINE("<abcd|e/>");
     type("\x1bOH1\x1bOF2\x1b[1~3\x1b[4~4\x1b[7~5\x1b[8~6");
-    CHECK_TEXT("531<abcd|e/>246");
+    CHECK_LINE("531<abcd|e/>246");
     type("\x1b[D\x1b[D\x1b[C_");
-    CHECK_TEXT("531<abcd|e/>24_6");
+    CHECK_LINE("531<abcd|e/>24_6");
 }
 
 static void deletion(void) {
     fresh();
     type("abcdef\x7f\b");
-    CHECK_TEXT("abcd");
+    CHECK_LINE("abcd");
     type("\x1b[D\x1b[D\x1b[3~");
-    CHECK_TEXT("abd");
+    CHECK_LINE("abd");
     CHECK_EQUAL(type("\x04"), LINE_MORE);
-    CHECK_TEXT("ab");
+    CHECK_LINE("ab");
     type("\x01\x06\x0b");
-    CHECK_TEXT("a");
+    CHECK_LINE("a");
     type("one two  three \x17");
-    CHECK_TEXT("aone two  ");
+    CHECK_LINE("aone two  ");
     type("\x17");
-    CHECK_TEXT("aone ");
+    CHECK_LINE("aone ");
     type("x\x02\x15");
-    CHECK_TEXT("x");
+    CHECK_LINE("x");
     CHECK_EQUAL(screen.bells, 0);
     type("\x01\x7f\x15\x17");
-    CHECK_TEXT("x");
+    CHECK_LINE("x");
     CHECK_EQUAL(screen.bells, 3);
 }
 
@@ -222,17 +223,17 @@ static void end_and_interrupt(void) {
     CHECK_EQUAL(type("abc\x03"), LINE_INTERRUPT);
     CHECK(editor.output_length == 3 && memcmp(editor.output, "^C\n", 3) == 0);
     begin();
-    CHECK_TEXT("");
+    CHECK_LINE("");
     type("\x1b[A"); /* it was not remembered */
-    CHECK_TEXT("");
+    CHECK_LINE("");
 }
 
 static void clear_screen(void) {
     fresh();
     type("abc\x02\x0c");
-    CHECK_TEXT("abc");
+    CHECK_LINE("abc");
     type("x");
-    CHECK_TEXT("abxc");
+    CHECK_LINE("abxc");
 }
 
 static void history_goes_back_and_forth(void) {
@@ -242,23 +243,23 @@ static void history_goes_back_and_forth(void) {
     enter("second"); /* once is enough */
     enter("   ");
     type("draft\x1b[A");
-    CHECK_TEXT("second");
+    CHECK_LINE("second");
     type("\x10");
-    CHECK_TEXT("first");
+    CHECK_LINE("first");
     CHECK_EQUAL(screen.bells, 0);
     type("\x1b[A");
-    CHECK_TEXT("first");
+    CHECK_LINE("first");
     CHECK_EQUAL(screen.bells, 1);
     type("\x1bOB\x0e");
-    CHECK_TEXT("draft");
+    CHECK_LINE("draft");
     type("\x1b[B");
     CHECK_EQUAL(screen.bells, 2);
     type("\x1b[A!\r");
     begin();
     type("\x1b[A");
-    CHECK_TEXT("second!");
+    CHECK_LINE("second!");
     type("\x1b[A");
-    CHECK_TEXT("second"); /* editing a copy leaves the original alone */
+    CHECK_LINE("second"); /* editing a copy leaves the original alone */
 }
 
 static void history_forgets_the_oldest(void) {
@@ -270,10 +271,10 @@ static void history_forgets_the_oldest(void) {
     }
     for (unsigned i = 0; i < LINE_HISTORY_MAX; i++)
         type("\x1b[A");
-    CHECK_TEXT("line 5");
+    CHECK_LINE("line 5");
     CHECK_EQUAL(screen.bells, 0);
     type("\x1b[A");
-    CHECK_TEXT("line 5");
+    CHECK_LINE("line 5");
     CHECK_EQUAL(screen.bells, 1);
 }
 
@@ -302,36 +303,36 @@ static void search(void) {
     enter("ls");
     enter("echo two");
     type("draft\x12");
-    CHECK_TEXT("draft");
+    CHECK_LINE("draft");
     type("ec");
-    CHECK_TEXT("echo two");
+    CHECK_LINE("echo two");
     CHECK(strcmp(editor.prompt, "search ec: ") == 0);
     type("\x12");
-    CHECK_TEXT("echo one");
+    CHECK_LINE("echo one");
     CHECK_EQUAL(screen.bells, 0);
     type("\x12");
     CHECK_EQUAL(screen.bells, 1);
     type("x");
-    CHECK_TEXT("echo one"); /* there is none */
+    CHECK_LINE("echo one"); /* there is none */
     CHECK_EQUAL(screen.bells, 2);
     type("\x7f");
-    CHECK_TEXT("echo two"); /* from the newest on again */
+    CHECK_LINE("echo two"); /* from the newest on again */
     type("\x7f\x7f");
     CHECK(strcmp(editor.prompt, "search : ") == 0);
-    CHECK_TEXT("draft");
+    CHECK_LINE("draft");
     type("one\x05!");
-    CHECK_TEXT("echo one!");
+    CHECK_LINE("echo one!");
     CHECK(strcmp(editor.prompt, PROMPT) == 0);
     type("\x1b[B\x1b[B\x1b[B");
-    CHECK_TEXT("draft");
+    CHECK_LINE("draft");
     type("\x12s\x03");
     begin();
     type("\x12"
          "a text that is longer than one can search for");
-    CHECK_TEXT("");
+    CHECK_LINE("");
     type("\x1b[D\x15\x12ls");
     CHECK_EQUAL(type("\r"), LINE_READY);
-    CHECK_TEXT("ls");
+    CHECK_LINE("ls");
 }
 
 static void insertion_by_the_caller(void) {
@@ -343,7 +344,7 @@ static void insertion_by_the_caller(void) {
     type("x\x02\x02");
     line_insert(&editor, "...", 3);
     screen_take(editor.output, editor.output_length);
-    CHECK_TEXT("echo... x");
+    CHECK_LINE("echo... x");
     check_screen();
     line_insert(&editor, "", 0);
     CHECK(editor.output_length == 1 && editor.output[0] == '\a');
@@ -378,7 +379,7 @@ static void a_line_that_is_too_long_is_refused(void) {
     }
     begin();
     type("\x10\x10");
-    CHECK_TEXT("older"); /* none of them is remembered */
+    CHECK_LINE("older"); /* none of them is remembered */
     begin();
     CHECK_EQUAL(type("ok\r"), LINE_READY);
 }
@@ -409,21 +410,21 @@ static void a_line_with_a_zero_byte_is_refused(void) {
 static void characters_of_many_bytes(void) {
     fresh();
     type("\xc3\xa4\xe2\x82\xac"); /* a-umlaut, euro */
-    CHECK_TEXT("\xc3\xa4\xe2\x82\xac");
+    CHECK_LINE("\xc3\xa4\xe2\x82\xac");
     type("\x1b[D");
     CHECK_EQUAL(editor.cursor, 2);
     type("\x7f");
-    CHECK_TEXT("\xe2\x82\xac");
+    CHECK_LINE("\xe2\x82\xac");
     type("\x04");
-    CHECK_TEXT("");
+    CHECK_LINE("");
 }
 
 static void unknown_sequences_change_nothing(void) {
     fresh();
     type("ab\x1b[200~\x1b[5~\x1b[12;5R\x1b[Z\x1bOP\x1bx\x01\x1b[4294967299~\x05");
-    CHECK_TEXT("ab");
+    CHECK_LINE("ab");
     type("\x1b[1;5Dc"); /* Ctrl-Left counts as Left */
-    CHECK_TEXT("acb");
+    CHECK_LINE("acb");
     type("\x1b");
     CHECK_EQUAL(type("\r"), LINE_READY); /* Enter works after a lone Esc */
     begin();
@@ -438,7 +439,7 @@ static void random_bytes(void) {
     uint64_t random = 7;
     fresh();
     for (unsigned i = 0; i < 300000; i++) {
-        uint64_t number = check_random(&random);
+        uint64_t number = random_step(&random);
         uint8_t byte = number % 4 == 0 ? (uint8_t)(number >> 8) : likely[(number >> 8) % sizeof likely];
         enum line_event event = line_byte(&editor, byte);
         bool sound = editor.length <= LINE_BYTES_MAX && editor.cursor <= editor.length &&
@@ -451,24 +452,8 @@ static void random_bytes(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"typing_echoes_each_byte", typing_echoes_each_byte},
-        {"line_ends_are_taken_once", line_ends_are_taken_once},
-        {"cursor_keys_and_insertion", cursor_keys_and_insertion},
-        {"deletion", deletion},
-        {"end_and_interrupt", end_and_interrupt},
-        {"clear_screen", clear_screen},
-        {"history_goes_back_and_forth", history_goes_back_and_forth},
-        {"history_forgets_the_oldest", history_forgets_the_oldest},
-        {"long_lines_scroll_and_end_at_the_limit", long_lines_scroll_and_end_at_the_limit},
-        {"search", search},
-        {"insertion_by_the_caller", insertion_by_the_caller},
-        {"a_line_that_is_too_long_is_refused", a_line_that_is_too_long_is_refused},
-        {"a_line_with_a_zero_byte_is_refused", a_line_with_a_zero_byte_is_refused},
-        {"characters_of_many_bytes", characters_of_many_bytes},
-        {"unknown_sequences_change_nothing", unknown_sequences_change_nothing},
-        {"random_bytes", random_bytes},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(typing_echoes_each_byte), CASE(line_ends_are_taken_once), CASE(cursor_keys_and_insertion), CASE(deletion),
+      CASE(end_and_interrupt), CASE(clear_screen), CASE(history_goes_back_and_forth), CASE(history_forgets_the_oldest),
+      CASE(long_lines_scroll_and_end_at_the_limit), CASE(search), CASE(insertion_by_the_caller),
+      CASE(a_line_that_is_too_long_is_refused), CASE(a_line_with_a_zero_byte_is_refused),
+      CASE(characters_of_many_bytes), CASE(unknown_sequences_change_nothing), CASE(random_bytes));

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 static const char *find_value(void *context, const char *name) {
     (void)context;
@@ -37,8 +38,7 @@ static void check_words(const char *text, const char *wanted, int at) {
         strcat(seen, words.words[i]);
     }
     good = good && words.words[words.count] == NULL;
-    if (!check_that(good && strcmp(seen, wanted) == 0, text, __FILE__, at))
-        printf("#   seen `%s`, wanted `%s`\n", seen, wanted);
+    test_check_text(good ? seen : NULL, wanted, __FILE__, at, text);
 }
 
 #define CHECK_ERROR(text, column, reason) check_error(text, column, reason, __LINE__)
@@ -46,8 +46,9 @@ static void check_words(const char *text, const char *wanted, int at) {
 static void check_error(const char *text, size_t column, const char *reason, int at) {
     error = (struct syntax_error){.reason = "none"};
     bool refused = !parse_line(text, &line, &error);
-    if (!check_that(refused && error.column == column && strcmp(error.reason, reason) == 0, text, __FILE__, at))
-        printf("#   seen %zu `%s`, wanted %zu `%s`\n", error.column, error.reason, column, reason);
+    test_check(refused, __FILE__, at, text);
+    test_check_equal(error.column, column, __FILE__, at, text);
+    test_check_text(error.reason, reason, __FILE__, at, text);
 }
 
 static void words_are_split_at_blanks(void) {
@@ -120,8 +121,7 @@ static void check_redirects(const char *text, const char *wanted, const char *wa
             snprintf(seen + used, sizeof seen - used, "%s%u%s%s", i > 0 ? " " : "", one->from, operators[one->kind],
                      one->path);
     }
-    if (!check_that(strcmp(seen, wanted) == 0, text, __FILE__, at))
-        printf("#   seen `%s`, wanted `%s`\n", seen, wanted);
+    test_check_text(seen, wanted, __FILE__, at, text);
 }
 
 static void redirections(void) {
@@ -257,10 +257,10 @@ static void random_lines(void) {
     static const char likely[] = "ab2>> '\"\\$;&|#<>(){}`?=\t";
     uint64_t random = 11;
     for (unsigned i = 0; i < 200000; i++) {
-        size_t length = check_random(&random) % 40;
+        size_t length = random_step(&random) % 40;
         char *text = malloc(length + 1); /* exact, so that the sanitizer sees a read behind it */
         for (size_t at = 0; at < length; at++)
-            text[at] = likely[check_random(&random) % (sizeof likely - 1)];
+            text[at] = likely[random_step(&random) % (sizeof likely - 1)];
         text[length] = '\0';
         bool good = parse_line(text, &line, &error);
         CHECK(good || (error.reason != NULL && error.column >= 1 && error.column <= length + 1));
@@ -275,19 +275,6 @@ static void random_lines(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"words_are_split_at_blanks", words_are_split_at_blanks},
-        {"quotes", quotes},
-        {"backslash", backslash},
-        {"expansion", expansion},
-        {"assignments", assignments},
-        {"redirections", redirections},
-        {"comments", comments},
-        {"operators", operators},
-        {"errors_say_what_and_where", errors_say_what_and_where},
-        {"limits", limits},
-        {"random_lines", random_lines},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(words_are_split_at_blanks), CASE(quotes), CASE(backslash), CASE(expansion), CASE(assignments),
+      CASE(redirections), CASE(comments), CASE(operators), CASE(errors_say_what_and_where), CASE(limits),
+      CASE(random_lines));

@@ -2,7 +2,8 @@
 #define _POSIX_C_SOURCE 200809L /* strnlen */
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define memcpy our_memcpy
 #define memmove our_memmove
@@ -32,7 +33,7 @@ static uint8_t theirs[AREA];
 
 static void fill(uint64_t seed) {
     for (uint32_t i = 0; i < AREA; i++)
-        ours[i] = theirs[i] = (uint8_t)check_random(&seed);
+        ours[i] = theirs[i] = (uint8_t)random_step(&seed);
 }
 
 static void check_same(const char *what, uint32_t to, uint32_t from, uint32_t length) {
@@ -79,10 +80,4 @@ static void comparisons_agree(void) {
     CHECK(our_memcmp("a\0b", "a\0c", 3) < 0 && our_memcmp("a\0b", "a\0c", 2) == 0 && our_memcmp("\xff", "a", 1) > 0);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"memory_functions_agree", memory_functions_agree},
-        {"comparisons_agree", comparisons_agree},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(memory_functions_agree), CASE(comparisons_agree));

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
 #include "test/host/ustar_maker.h"
+#include "test/lib/random.h"
 
 enum { NAME = 0, SIZE = 124, CHECKSUM = 148, TYPE = 156, LINK = 157, MAGIC = 257, PREFIX = 345, DATA = 512 };
 
@@ -354,11 +355,10 @@ static void random_damage_is_survived(void) {
         uint32_t count = 0;
         uint64_t offset = 0;
         make_archive();
-        uint8_t *header = archive.bytes + headers[check_random(&seed) % 4];
-        uint64_t field = check_random(&seed) % 2 ? SIZE + check_random(&seed) % 12 : check_random(&seed) % 512;
-        header[field] =
-            check_random(&seed) % 2 ? (uint8_t)('0' + check_random(&seed) % 8) : (uint8_t)check_random(&seed);
-        if (check_random(&seed) % 4 != 0) {
+        uint8_t *header = archive.bytes + headers[random_step(&seed) % 4];
+        uint64_t field = random_step(&seed) % 2 ? SIZE + random_step(&seed) % 12 : random_step(&seed) % 512;
+        header[field] = random_step(&seed) % 2 ? (uint8_t)('0' + random_step(&seed) % 8) : (uint8_t)random_step(&seed);
+        if (random_step(&seed) % 4 != 0) {
             maker_ustar_checksum(header);
         }
         ends[walk(archive.bytes_used, &count, &offset)]++;
@@ -366,24 +366,8 @@ static void random_damage_is_survived(void) {
     CHECK(ends[USTAR_END] > 1000 && ends[USTAR_TRUNCATED] > 100);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"entries_are_walked", entries_are_walked},
-        {"files_are_found", files_are_found},
-        {"long_paths_are_joined", long_paths_are_joined},
-        {"other_kinds_have_no_data", other_kinds_have_no_data},
-        {"numbers_end_with_their_field", numbers_end_with_their_field},
-        {"other_magics_are_accepted", other_magics_are_accepted},
-        {"names_are_cleaned", names_are_cleaned},
-        {"long_names_are_whole", long_names_are_whole},
-        {"sizes_of_pax_count", sizes_of_pax_count},
-        {"sparse_files_of_pax_are_named", sparse_files_of_pax_are_named},
-        {"hard_links_are_followed", hard_links_are_followed},
-        {"signed_checksums_are_accepted", signed_checksums_are_accepted},
-        {"damage_is_named", damage_is_named},
-        {"largest_data_ends_at_the_last_byte", largest_data_ends_at_the_last_byte},
-        {"short_archives_are_named", short_archives_are_named},
-        {"random_damage_is_survived", random_damage_is_survived},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(entries_are_walked), CASE(files_are_found), CASE(long_paths_are_joined), CASE(other_kinds_have_no_data),
+      CASE(numbers_end_with_their_field), CASE(other_magics_are_accepted), CASE(names_are_cleaned),
+      CASE(long_names_are_whole), CASE(sizes_of_pax_count), CASE(sparse_files_of_pax_are_named),
+      CASE(hard_links_are_followed), CASE(signed_checksums_are_accepted), CASE(damage_is_named),
+      CASE(largest_data_ends_at_the_last_byte), CASE(short_archives_are_named), CASE(random_damage_is_survived));

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-#include "test/host/check.h"
 #include "test/host/process_pages.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define PAGES 192U     /* of the array */
 #define BASE 0x400000U /* where it begins: a leaf ends within it, see page_at */
@@ -202,8 +203,8 @@ static void random_steps_against_an_array(void) {
     uint64_t state = 0x5eed;
     uint32_t most = 0;
     start();
-    for (uint32_t step = 0; step < 60000 && check_failed_count == 0; step++) {
-        uint64_t random = check_random(&state);
+    for (uint32_t step = 0; step < 60000 && !test_has_failed(); step++) {
+        uint64_t random = random_step(&state);
         uint64_t length = 1 + random % (random / 8 % 4 == 0 ? 40 : 3);
         uint64_t first = (random >> 16) % (PAGES - length);
         uint64_t end = first + length;
@@ -217,7 +218,7 @@ static void random_steps_against_an_array(void) {
             break;
         case 3:
         case 4:
-            note_frame(first, check_random(&state));
+            note_frame(first, random_step(&state));
             break;
         default:
             if (count_in(first, end) == 0)
@@ -273,11 +274,11 @@ static void regions_by_thousands(void) {
     uint64_t state = 0x7ee;
     start();
     memset(taken, 0, sizeof taken);
-    for (uint32_t round = 0; round < 12 && check_failed_count == 0; round++) {
+    for (uint32_t round = 0; round < 12 && !test_has_failed(); round++) {
         uint32_t wanted = round % 2 == 0 ? VM_REGIONS_MAX : 40 + round * 30, stride = 1 + round * 7;
         for (uint64_t step = 0; vm->regions.count != wanted; step++) {
-            uint64_t slot = round % 4 < 2 ? check_random(&state) % SLOTS : step * stride % SLOTS;
-            slot = round % 4 >= 2 && step > 4 * SLOTS ? check_random(&state) % SLOTS : slot;
+            uint64_t slot = round % 4 < 2 ? random_step(&state) % SLOTS : step * stride % SLOTS;
+            slot = round % 4 >= 2 && step > 4 * SLOTS ? random_step(&state) % SLOTS : slot;
             if (taken[slot] == (round % 2 == 0))
                 continue;
             if (taken[slot])
@@ -400,13 +401,5 @@ static void store_runs_out(void) {
     finish();
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"random_steps_against_an_array", random_steps_against_an_array},
-        {"regions_by_thousands", regions_by_thousands},
-        {"regions_have_a_limit", regions_have_a_limit},
-        {"leaves_have_a_limit", leaves_have_a_limit},
-        {"store_runs_out", store_runs_out},
-    };
-    return check_run(cases, sizeof cases / sizeof cases[0]);
-}
+SUITE(CASE(random_steps_against_an_array), CASE(regions_by_thousands), CASE(regions_have_a_limit),
+      CASE(leaves_have_a_limit), CASE(store_runs_out));

@@ -141,7 +141,7 @@ uint64_t start_role_with(const char *const *capabilities, const char *const *arg
     const struct start start = {.path = SELF, .arguments = arguments, .capabilities = names};
     uint64_t pid;
     if (!CHECK_STATUS(start_spawn(&start, &pid), OK))
-        remark("role %s does not start: %s", arguments[1], start_reason);
+        test_note("role %s does not start: %s", arguments[1], start_reason);
     return pid;
 }
 
@@ -164,13 +164,13 @@ bool check_end(uint64_t pid, uint64_t end, uint64_t value, const char *file, int
     struct process_wait_reply reply;
     if (pid == 0) /* it did not start, which has been said */
         return false;
-    if (!check_status(wait_for(pid, &reply), OK, file, line, "wait"))
+    if (!test_check_status(wait_for(pid, &reply), OK, file, line, "wait"))
         return false;
     if (reply.end == PROCESS_KILLED && reply.end != end)
-        remark("fault %lu at 0x%lx, instruction 0x%lx", reply.fault, reply.address, reply.rip);
-    bool same = check_equal(reply.end, end, file, line, "how it ended");
-    same = check_equal(reply.value, value, file, line, "its exit code or signal") && same;
-    return check_equal(reply.pid, pid, file, line, "whom wait tells of") && same;
+        test_note("fault %lu at 0x%lx, instruction 0x%lx", reply.fault, reply.address, reply.rip);
+    bool same = test_check_equal(reply.end, end, file, line, "how it ended");
+    same = test_check_equal(reply.value, value, file, line, "its exit code or signal") && same;
+    return test_check_equal(reply.pid, pid, file, line, "whom wait tells of") && same;
 }
 
 static struct process_get_pid_reply ask_pid(void) {

@@ -16,7 +16,7 @@ static int role_leave(int argc, char **argv) {
     struct process_exit_request request = {.code = number_of(argv[1])};
     struct process_exit_reply reply;
     (void)process_exit(process, &request, &reply, NULL);
-    remark("exit came back");
+    test_note("exit came back");
     return ROLE_FAILED;
 }
 

@@ -24,7 +24,7 @@ static int role_exec_as(int argc, char **argv) {
     data_canary = 0;
     argv[0] = (char *)(uintptr_t)SELF;
     CHECK_STATUS(exec_role((const char *const *)argv), OK);
-    remark("exec: %s", start_reason);
+    test_note("exec: %s", start_reason);
     return ROLE_FAILED;
 }
 
@@ -166,7 +166,7 @@ static void check_figures(const char *before) {
         old = read_figure(old, &was);
         now = read_figure(now, &is);
         if (!CHECK(is <= was + more && was <= is + more))
-            remark("figure %u is %lu, was %lu", i, is, was);
+            test_note("figure %u is %lu, was %lu", i, is, was);
     }
 }
 

@@ -134,7 +134,7 @@ static volatile uint64_t *orphan_a_job(bool handles) {
         if (leader == 0)
             program_exit(run_job(shared, handles));
         CHECK_NEWS(leader, PROCESS_WAIT_STOPPED, PROCESS_STOPPED, PROCESS_SIGSTOP);
-        program_exit(has_failed() ? ROLE_FAILED : CODE_SIGNALLED);
+        program_exit(test_has_failed() ? ROLE_FAILED : CODE_SIGNALLED);
     }
     CHECK_EXIT(holder, CODE_SIGNALLED);
     CHECK(reaches_state(shared[0], 0) && reaches_state(shared[1], 0));

@@ -32,7 +32,7 @@ static int role_faults(int argc, char **argv) {
     for (uint32_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
         if (strcmp(faults[i].name, argv[1]) == 0)
             faults[i].run(number_of(argv[2]));
-    remark("there was no fault");
+    test_note("there was no fault");
     return ROLE_FAILED;
 }
 

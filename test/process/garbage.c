@@ -40,7 +40,7 @@ static void send_every_shape(uint32_t number) {
                 continue;
             uint32_t status = send(number, words, caps, UINT64_MAX);
             if (!CHECK(wanted != 0 ? status == wanted : status == P_OPERATION || status == P_MESSAGE)) {
-                remark("operation %u with %u words and %u capabilities: status %u", number, words, caps, status);
+                test_note("operation %u with %u words and %u capabilities: status %u", number, words, caps, status);
                 return;
             }
         }

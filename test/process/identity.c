@@ -70,7 +70,7 @@ static int role_is_known_when_others_move_it(int argc, char **argv) {
     for (uint32_t round = 0; round < 20; round++) {
         uint64_t child = fork_here();
         if (child == 0) {
-            while (badge_of("teller") != IDENTITY_BADGE(own_pid(), own_pid()) && !has_failed())
+            while (badge_of("teller") != IDENTITY_BADGE(own_pid(), own_pid()) && !test_has_failed())
                 continue;
             return CODE_SIGNALLED;
         }

@@ -16,7 +16,7 @@ static bool contains(const char *text, const char *words) {
 
 static void check_reason(const char *words) {
     if (!CHECK(contains(start_reason, words)))
-        remark("the reason is `%s`, want `%s` in it", start_reason, words);
+        test_note("the reason is `%s`, want `%s` in it", start_reason, words);
 }
 
 /* image_is_refused PATH STATUS WORDS: exec fails so, and this program goes on. */

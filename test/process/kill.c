@@ -72,7 +72,7 @@ static int role_grandchild_tries(int argc, char **argv) {
 static int role_kills_itself(int argc, char **argv) {
     CHECK_EQUAL(argc, 2);
     (void)kill_process(own_pid(), number_of(argv[1]));
-    remark("kill of itself came back");
+    test_note("kill of itself came back");
     return ROLE_FAILED;
 }
 

@@ -64,7 +64,7 @@ static uint8_t *map_noise(uint64_t page_count, uint64_t rights, uint64_t offset_
 static bool is_noise(const uint8_t *bytes, uint64_t offset_bytes, uint64_t length_bytes) {
     for (uint64_t i = 0; i < length_bytes; i++)
         if (bytes[i] != (offset_bytes + i < NOISE_BYTES ? noise_at(offset_bytes + i) : 0)) {
-            remark("byte %lu is 0x%x", i, bytes[i]);
+            test_note("byte %lu is 0x%x", i, bytes[i]);
             return false;
         }
     return true;
@@ -179,7 +179,7 @@ static void map_refuses_bad_arguments(void) {
         uint64_t at;
         if (!CHECK_STATUS(map_memory(rows[i].at, rows[i].length_bytes, rows[i].rights, rows[i].flags, &at),
                           rows[i].status))
-            remark("row %u", i);
+            test_note("row %u", i);
     }
 }
 
@@ -308,7 +308,7 @@ static void map_file_refuses_bad_arguments(void) {
                                                          .flags = rows[i].flags,
                                                          .offset_bytes = rows[i].offset_bytes};
         if (!CHECK_STATUS(map_file_with(&request, rows[i].path, &reply), rows[i].status))
-            remark("row %u", i);
+            test_note("row %u", i);
     }
 }
 

@@ -258,7 +258,7 @@ static void spawn_refuses_wrong_names_and_slots(void) {
     for (uint32_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         const char *const names[] = {"tap", wrong[i].text, NULL};
         if (!CHECK_STATUS(spawn_with(names, "has", "0", &pid), wrong[i].status))
-            remark("`%s`", wrong[i].text);
+            test_note("`%s`", wrong[i].text);
     }
     static const char *const longest[] = {"tap", "just-as-long.as_allowed=tap", NULL};
     CHECK_STATUS(spawn_with(longest, "has", "0", &pid), OK);

@@ -126,7 +126,7 @@ IN_CHILD(signal_handler_of_each_number) {
         handle(signal);
         CHECK_STATUS(signal_self(signal), OK);
         if (!CHECK_EQUAL(seen[signal], 1) || !CHECK_EQUAL(last.signal, signal))
-            remark("signal %lu", signal);
+            test_note("signal %lu", signal);
     }
     return CODE_SIGNALLED;
 }
@@ -297,7 +297,7 @@ IN_CHILD(signal_default_of_each_number) {
             well = CHECK_KILLED(child, signal);
         }
         if (!well)
-            remark("signal %lu", signal);
+            test_note("signal %lu", signal);
     }
     return CODE_SIGNALLED;
 }

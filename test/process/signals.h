@@ -109,10 +109,10 @@ static inline uint64_t alarm_after(uint64_t duration_ns) {
 #define CHECK_NEWS(pid, flags, end, value) check_news((pid), (flags), (end), (value), __LINE__)
 static inline bool check_news(uint64_t pid, uint64_t flags, uint64_t end, uint64_t value, int line) {
     struct process_wait_reply reply;
-    return check_status(wait_with(process, pid, flags, &reply), OK, __FILE__, line, "wait for news") &&
-           check_equal(reply.end, end, __FILE__, line, "news") &&
-           check_equal(reply.value, value, __FILE__, line, "value of the news") &&
-           check_equal(reply.pid, pid, __FILE__, line, "whose news");
+    return test_check_status(wait_with(process, pid, flags, &reply), OK, __FILE__, line, "wait for news") &&
+           test_check_equal(reply.end, end, __FILE__, line, "news") &&
+           test_check_equal(reply.value, value, __FILE__, line, "value of the news") &&
+           test_check_equal(reply.pid, pid, __FILE__, line, "whose news");
 }
 
 static inline uint64_t idle_child(void) {

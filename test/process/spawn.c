@@ -70,7 +70,7 @@ static int role_caps(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         bool has = program_cap(argv[i] + 1) != 0;
         if (!CHECK_EQUAL(has, argv[i][0] == '+'))
-            remark("capability %s", argv[i] + 1);
+            test_note("capability %s", argv[i] + 1);
     }
     return CODE_STARTED;
 }
@@ -271,7 +271,7 @@ static void refuse_division(const char *bytes, uint64_t length, uint64_t argumen
     uint64_t pid;
     CHECK_STATUS(stage_bytes(0, bytes, length), OK);
     if (!CHECK_STATUS(spawn_staged(SELF, strlen(SELF), &strings, &pid), P_ARGUMENT))
-        remark("announced %lu, %lu, %lu", arguments, environment, capabilities);
+        test_note("announced %lu, %lu, %lu", arguments, environment, capabilities);
 }
 
 static void spawn_refuses_fewer_strings_than_announced(void) {
@@ -355,7 +355,7 @@ static void refuse_path(const char *path, uint64_t length, uint32_t wanted) {
     uint64_t pid;
     CHECK_STATUS(stage_bytes(0, NULL, 0), OK);
     if (!CHECK_STATUS(spawn_staged(path, length, &none, &pid), wanted))
-        remark("path of %lu bytes: %s", length, path);
+        test_note("path of %lu bytes: %s", length, path);
 }
 
 static void spawn_refuses_a_missing_file(void) {

@@ -4,15 +4,13 @@
  */
 #include "test/process/suite.h"
 
-#include "kernel/abi/system.h"
 #include "libsys/proto/files.h"
 #include "libsys/proto/init.h"
 #include "libsys/string.h"
-#include "libsys/text.h"
+#include "test/lib/baseline.h"
+#include "test/lib/port.h"
 #include "test/process/child.h"
 
-#define TAP_PORT 0xe8U
-#define LINE_BYTES 400U
 #define LACKING_PATH "etc/lacking"
 #define SLOW_CASE_NS 2000000000ULL
 #define TRIES_MAX 3U /* of a case after which more is in use than before */
@@ -25,62 +23,7 @@ static const struct group *const groups[] = {
     &group_threads_signal, &group_threads_end, &group_bounds,  &group_fpu,          &group_pass};
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])
 
-static cap_t tap;
-static const char *running; /* the case, or in a child the role */
-static bool failed;
 static uint64_t lacking; /* operations */
-
-bool has_failed(void) { return failed; }
-
-/* ---- output ---- */
-
-FORMAT_LIKE(1, 2) static void put(const char *format, ...) {
-    char line[LINE_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    format_into_list(line, sizeof line, format, arguments);
-    va_end(arguments);
-    for (const char *at = line; *at != 0; at++)
-        (void)sys_port_write(tap, TAP_PORT, 1, (uint8_t)*at);
-}
-
-FORMAT_LIKE(1, 2) void remark(const char *format, ...) {
-    char line[LINE_BYTES - 100];
-    va_list arguments;
-    va_start(arguments, format);
-    format_into_list(line, sizeof line, format, arguments);
-    va_end(arguments);
-    put("# %s: %s\n", running, line);
-}
-
-bool check_true(bool holds, const char *file, int line, const char *text) {
-    if (!holds)
-        remark("%s:%d: %s", file, line, text);
-    failed = failed || !holds;
-    return holds;
-}
-
-bool check_equal(uint64_t actual, uint64_t expected, const char *file, int line, const char *text) {
-    if (actual != expected)
-        remark("%s:%d: %s: is 0x%lx, want 0x%lx", file, line, text, actual, expected);
-    failed = failed || actual != expected;
-    return actual == expected;
-}
-
-bool check_status(uint64_t status, uint64_t expected, const char *file, int line, const char *text) {
-    if (status != expected)
-        remark("%s:%d: %s: is %s (%lu), want %s", file, line, text, status_name(status), status, status_name(expected));
-    failed = failed || status != expected;
-    return status == expected;
-}
-
-bool check_text(const char *actual, const char *expected, const char *file, int line, const char *text) {
-    bool same = actual != NULL && strcmp(actual, expected) == 0;
-    if (!same)
-        remark("%s:%d: %s: is `%s`, want `%s`", file, line, text, actual == NULL ? "(nothing)" : actual, expected);
-    failed = failed || !same;
-    return same;
-}
 
 /* ---- what the implementation lacks ---- */
 
@@ -117,7 +60,7 @@ static bool read_lacking(void) {
     for (char *end = strchr(line, '\n'); end != NULL; line = end + 1, end = strchr(line, '\n')) {
         *end = '\0';
         if (!add_lacking(line)) {
-            put("# " LACKING_PATH ": `%s` is no operation that may be lacking\n", line);
+            test_print("# " LACKING_PATH ": `%s` is no operation that may be lacking\n", line);
             return false;
         }
     }
@@ -126,46 +69,25 @@ static bool read_lacking(void) {
 
 /* ---- counts that a case must not change ---- */
 
-#define FIGURES 7U
-struct baseline {
-    uint64_t figures[FIGURES];
-};
-static const char *const figure_names[FIGURES] = {
-    "mapped frames",
-    "frames in pools",
-    "capabilities",
+/* From BASELINE_OWN on. */
+static const char *const own_figures[] = {
     "the server's free frames",
     "bytes of the server's pool",
     "the server's slots",
     "processes in the table",
 };
 
-static void take_baseline(struct baseline *ret) {
+static struct baseline take_baseline(void) {
     struct process_memory_request request = {0};
     struct process_memory_reply reply = {0};
     if (has_operations(OPERATION(memory)))
         (void)CHECK_STATUS(process_memory(process, &request, &reply, NULL), OK);
-    *ret = (struct baseline){{
-        sys_system_info(INFO_FRAMES_MAPPED, 0).value,
-        sys_system_info(INFO_FRAMES_KERNEL, 0).value,
-        sys_system_info(INFO_CAPABILITIES, 0).value,
-        reply.frames_free,
-        reply.own_pool_used,
-        reply.slots_used,
-        reply.process_count,
-    }};
-}
-
-static bool is_same(const struct baseline *before, const struct baseline *after, bool tell) {
-    bool same = true;
-    for (uint32_t i = 0; i < FIGURES; i++) {
-        if (before->figures[i] == after->figures[i])
-            continue;
-        if (tell)
-            remark("%s: %lu before the case, %lu after it", figure_names[i], before->figures[i], after->figures[i]);
-        same = false;
-    }
-    return same;
+    struct baseline now = baseline_of_kernel();
+    now.figures[BASELINE_OWN] = reply.frames_free;
+    now.figures[BASELINE_OWN + 1] = reply.own_pool_used;
+    now.figures[BASELINE_OWN + 2] = reply.slots_used;
+    now.figures[BASELINE_OWN + 3] = reply.process_count;
+    return now;
 }
 
 /* Children that a case left behind are waited for, so that they spoil no other case; one that runs on is killed. */
@@ -196,18 +118,16 @@ static void check_no_children(void) {
  * leak. So a case after which more is in use runs again, and fails only if the use grows each time.
  */
 static void run_case(const struct test_case *test) {
-    struct baseline before, after;
-    running = test->name;
-    failed = false;
-    for (uint32_t turn = 1; turn <= TRIES_MAX && !failed; turn++) {
-        take_baseline(&before);
+    for (uint32_t turn = 1; !test_has_failed(); turn++) {
+        struct baseline before = take_baseline();
         test->run();
         check_no_children();
-        take_baseline(&after);
-        if (is_same(&before, &after, turn == TRIES_MAX))
+        struct baseline after = take_baseline();
+        if (baseline_is_same(&before, &after))
             return;
+        if (turn == TRIES_MAX)
+            baseline_compare(&before, &after, own_figures);
     }
-    failed = true;
 }
 
 static _Noreturn void end(uint64_t status) {
@@ -233,26 +153,26 @@ static void lacking_operations_answer_so(void) {
             continue;
         memset(request, 0, sizeof request);
         if (!CHECK_STATUS(protocol_call(process, number, &operations[number], request, reply, &with), P_OPERATION))
-            remark("%s is declared to be lacking", operation_names[number]);
+            test_note("%s is declared to be lacking", operation_names[number]);
     }
 }
 
 static void report(uint32_t number, const struct test_case *test, bool *all_well) {
     if (!has_operations(test->needs)) {
-        put("ok %u - %s # SKIP the server lacks", number, test->name);
+        test_print("ok %u - %s # SKIP the server lacks", number, test->name);
         for (uint32_t operation = 1; operation < OPERATION_LIMIT; operation++)
             if ((test->needs & lacking & 1ULL << operation) != 0)
-                put(" %s", operation_names[operation]);
-        put("\n");
+                test_print(" %s", operation_names[operation]);
+        test_print("\n");
         return;
     }
     uint64_t begin_ns = sys_clock_read().value;
+    test_begin();
     run_case(test);
     uint64_t took_ns = sys_clock_read().value - begin_ns;
     if (took_ns > SLOW_CASE_NS)
-        put("# %s took %lu ms\n", test->name, took_ns / 1000000);
-    put("%s %u - %s\n", failed ? "not ok" : "ok", number, test->name);
-    *all_well = *all_well && !failed;
+        test_print("# %s took %lu ms\n", test->name, took_ns / 1000000);
+    *all_well = test_end(number, test->name) && *all_well;
 }
 
 static _Noreturn void run_all(void) {
@@ -261,14 +181,14 @@ static _Noreturn void run_all(void) {
     bool all_well = true;
     for (uint32_t i = 0; i < GROUP_COUNT; i++)
         count += groups[i]->case_count;
-    put("1..%u\n", count);
+    test_print("1..%u\n", count);
     if (!read_lacking()) {
-        put("Bail out! %s cannot be read\n", LACKING_PATH);
+        test_print("Bail out! %s cannot be read\n", LACKING_PATH);
         end(1);
     }
     report(number++, &first_case, &all_well);
     for (uint32_t i = 0; i < GROUP_COUNT; i++) {
-        put("# group %s: %u cases\n", groups[i]->name, groups[i]->case_count);
+        test_print("# group %s: %u cases\n", groups[i]->name, groups[i]->case_count);
         for (uint32_t j = 0; j < groups[i]->case_count; j++)
             report(number++, &groups[i]->cases[j], &all_well);
     }
@@ -276,22 +196,22 @@ static _Noreturn void run_all(void) {
 }
 
 static int play(int argc, char **argv) {
-    running = argv[0];
+    test_row(argv[0]);
     for (uint32_t i = 0; i < GROUP_COUNT; i++) {
         for (uint32_t j = 0; j < groups[i]->role_count; j++) {
             if (strcmp(groups[i]->roles[j].name, argv[0]) != 0)
                 continue;
             int code = groups[i]->roles[j].run(argc, argv);
-            return failed ? ROLE_FAILED : code;
+            return test_has_failed() ? ROLE_FAILED : code;
         }
     }
-    remark("there is no such role");
+    test_fail("there is no such role");
     return ROLE_FAILED;
 }
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
-    tap = program_cap("tap");
+    test_print_to(program_cap("tap"));
     process = program_process();
     if (argc > 1)
         return play(argc - 1, argv + 1);

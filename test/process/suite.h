@@ -11,12 +11,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "libsys/format.h"
 #include "libsys/program.h"
 #include "libsys/proto/process.h"
+#include "test/lib/status.h"
 
 #define ROW_NUMBER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) OPERATION_##name = number,
 #define ROW_COUNT(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) +1
@@ -27,12 +24,6 @@ _Static_assert(OPERATION_LIMIT <= 64, "a set of operations is a word");
 #define OPERATION(name) (1ULL << OPERATION_##name)
 #define OPERATIONS_MANDATORY \
     (OPERATION(stage) | OPERATION(spawn) | OPERATION(exec) | OPERATION(exit) | OPERATION(wait) | OPERATION(get_pid))
-
-struct test_case {
-    const char *name;
-    void (*run)(void);
-    uint64_t needs; /* operations */
-};
 
 struct role {
     const char *name;
@@ -52,8 +43,6 @@ extern const struct group group_spawn, group_images, group_exec, group_end, grou
     group_groups, group_family, group_threads, group_threads_wait, group_threads_signal, group_threads_end,
     group_identity, group_bounds, group_fpu, group_pass;
 
-#define CASE(name) \
-    { #name, name, 0 }
 #define CASE_NEEDS(name, operations) \
     { #name, name, operations }
 #define ROLE(name) \
@@ -62,26 +51,8 @@ extern const struct group group_spawn, group_images, group_exec, group_end, grou
     const struct group group_##name = {#name, cases, roles, sizeof(cases) / sizeof(cases[0]), \
                                        sizeof(roles) / sizeof(roles[0])}
 
-/* ---- checks: in a case they fail the case, in a role they make the child exit with ROLE_FAILED ---- */
-
+/* What a role exits with if one of its checks failed. */
 #define ROLE_FAILED 255
-
-#define CHECK(condition) check_true((condition), __FILE__, __LINE__, #condition)
-#define CHECK_EQUAL(actual, expected) \
-    check_equal((uint64_t)(actual), (uint64_t)(expected), __FILE__, __LINE__, #actual " == " #expected)
-#define CHECK_STATUS(status, expected) check_status((status), (expected), __FILE__, __LINE__, #status)
-#define CHECK_TEXT(actual, expected) check_text((actual), (expected), __FILE__, __LINE__, #actual)
-
-bool check_true(bool holds, const char *file, int line, const char *text);
-bool check_equal(uint64_t actual, uint64_t expected, const char *file, int line, const char *text);
-bool check_status(uint64_t status, uint64_t expected, const char *file, int line, const char *text);
-bool check_text(const char *actual, const char *expected, const char *file, int line, const char *text);
-
-/* Has a check failed, in this case or role? */
-bool has_failed(void);
-
-/* A remark behind a check that failed. */
-FORMAT_LIKE(1, 2) void remark(const char *format, ...);
 
 /* Does the implementation serve all of these? */
 bool has_operations(uint64_t operations);

@@ -193,7 +193,7 @@ static uint64_t fork_in_a_thread(void *argument) {
     }
     for (uint32_t i = 1; i < PROCESS_THREADS_MAX; i++)
         CHECK_EQUAL(join(threads[i]), threads[i]);
-    program_exit(has_failed() ? ROLE_FAILED : CODE_OVER);
+    program_exit(test_has_failed() ? ROLE_FAILED : CODE_OVER);
 }
 
 static volatile bool library_is_left;
@@ -205,7 +205,7 @@ static uint64_t take_slots(void *argument) {
 }
 
 static uint64_t start_threads(void *argument) {
-    while (!library_is_left && !has_failed())
+    while (!library_is_left && !test_has_failed())
         (void)join(begin(say_id, 0));
     return (uint64_t)argument;
 }
@@ -218,12 +218,12 @@ static int use_library(void) {
     slot_free(slot);
     uint64_t thread = begin(say_id, 0);
     CHECK_EQUAL(join(thread), thread);
-    return has_failed() ? ROLE_FAILED : CODE_OVER;
+    return test_has_failed() ? ROLE_FAILED : CODE_OVER;
 }
 
 IN_CHILD(fork_lets_the_library_s_locks_go) {
     uint64_t takers[] = {begin(take_slots, 0), begin(take_slots, 0), begin(start_threads, 0)};
-    for (uint32_t i = 0; i < 100 && !has_failed(); i++) {
+    for (uint32_t i = 0; i < 100 && !test_has_failed(); i++) {
         uint64_t child = fork_here();
         if (child == 0)
             program_exit(use_library());

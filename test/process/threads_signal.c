@@ -282,7 +282,7 @@ IN_CHILD(stop_holds_all_threads_and_continue_lets_them_go) {
         CHECK_STATUS(doze(5 * SHORT_NS), OK);
         for (uint32_t j = 0; j < 4; j++)
             if (!CHECK(counts[j] > each[j]))
-                remark("thread %u", j);
+                test_note("thread %u", j);
     }
     end_child(child);
     return CODE_SIGNALLED;

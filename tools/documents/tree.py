@@ -10,9 +10,7 @@ FOLDERS = ("boot", "kernel", "libsys", "servers", "userland", "tools", "test", "
 CODE = {".c", ".h", ".S", ".py", ".def", ".ld", ".inc"}
 RECIPES = ("meson.build", "Containerfile")
 WORD = re.compile(r"[A-Za-z_]\w*")
-GUEST_CASE = re.compile(r"\bCASE\((\w+)\)")
-PROCESS_CASE = re.compile(r"\bCASE(?:_NEEDS)?\((\w+)")
-HOST_CASE = re.compile(r'\{\s*"(\w+)",')
+CASE = re.compile(r"\bCASE(?:_NEEDS)?\((\w+)")
 PYTHON_CASE = re.compile(r"^    def (test_\w+)\(", re.MULTILINE)
 MESON_WORD = re.compile(r"'([\w.-]+)'")
 MESON_BLOCK = re.compile(r"^```meson\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -64,7 +62,7 @@ class Tree:
     def guest_cases(self) -> dict[str, str]:
         """Cases of the suites that run in the machine, CASE(name), and the file that each is in."""
         return {name: path for path, text in self.code().items() if path.startswith("test/guest/")
-                for name in GUEST_CASE.findall(COMMENT.sub(" ", text))}
+                for name in CASE.findall(COMMENT.sub(" ", text))}
 
     @functools.cached_property
     def tests(self) -> set[str]:
@@ -72,9 +70,7 @@ class Tree:
         names = set(self.guest_cases)
         for path, text in self.files.items():
             if path.startswith("test/") and path.endswith(".c"):
-                names.update(HOST_CASE.findall(text))
-            if path.startswith("test/process/"):
-                names.update(PROCESS_CASE.findall(text))
+                names.update(CASE.findall(text))
             if path.startswith("test/") and path.endswith(".py"):
                 names.update(PYTHON_CASE.findall(text))
             if path.endswith("meson.build"):

@@ -5,7 +5,7 @@
 #include "kernel/abi/system.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define FORGOTTEN_SLOT (INIT_TABLE_SLOTS - 1) /* the framework hands it out last */

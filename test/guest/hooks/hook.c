@@ -6,7 +6,7 @@
 #include "kernel/abi/trace.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 /* Write to the log what an attacker would, in order to pass for the kernel, or to control the terminal. */

@@ -1,7 +1,7 @@
 #include "test/guest/lib/arguments.h"
 
 #include "kernel/abi/system.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 void argument_check(const char *name, argument_call *call, cap_t weak) {

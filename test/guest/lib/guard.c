@@ -6,7 +6,7 @@
 #include "libsys/format.h"
 #include "libsys/message.h"
 #include "libsys/program.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/worker.h"
 #include "test/guest/lib/world.h"
 

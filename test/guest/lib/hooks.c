@@ -1,7 +1,7 @@
 #include "test/guest/lib/hooks.h"
 
 #include "libsys/program.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define LARGE_PAGES 512U

@@ -1,7 +1,7 @@
 #include "test/guest/lib/roles.h"
 
 #include "kernel/abi/system.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define ROLE_SLOT 1U /* the slot of the role's capability in the worker's table */

@@ -4,7 +4,7 @@
 #include "libsys/fault.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 
 #define WINDOW_PAGES (WORKER_STACK_PAGES + 2)

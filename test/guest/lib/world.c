@@ -5,7 +5,7 @@
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 #include "test/guest/lib/worker.h"
 
 #define FIRST_SLOT (INIT_CAP_REGIONS + 64U) /* room for 64 regions; the emulated machine has fewer */

@@ -11,7 +11,7 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
 #include "kernel/abi/thread.h"
-#include "test/guest/lib/test.h"
+#include "test/guest/lib/suite.h"
 
 #define PRIORITY_MAIN 24U   /* of the main thread, so workers run when it waits */
 #define PRIORITY_WORKER 16U /* unless the plan says otherwise */

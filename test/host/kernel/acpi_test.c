@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "test/host/check.h"
 #include "test/host/kernel/acpi_memory.h"
+#include "test/host/suite.h"
 
 #define ROOT 0x1000U
 #define MADT 0x3000U
@@ -315,24 +315,9 @@ static void dsdt_without_a_sleep_type(void) {
     CHECK_EQUAL(facts.power_port, 0);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"no_tables_are_a_usual_pc", no_tables_are_a_usual_pc},
-        {"damaged_root_is_not_believed", damaged_root_is_not_believed},
-        {"damaged_old_rsdp_is_not_believed", damaged_old_rsdp_is_not_believed},
-        {"rest_of_an_old_rsdp_is_not_looked_at", rest_of_an_old_rsdp_is_not_looked_at},
-        {"xsdt_out_of_reach_leaves_the_rsdt", xsdt_out_of_reach_leaves_the_rsdt},
-        {"entries_that_lead_nowhere_are_passed_over", entries_that_lead_nowhere_are_passed_over},
-        {"table_longer_than_what_is_there_is_passed_over", table_longer_than_what_is_there_is_passed_over},
-        {"cpus_are_counted_once", cpus_are_counted_once},
-        {"more_cpus_than_places_are_counted", more_cpus_than_places_are_counted},
-        {"odd_entries_end_or_pass", odd_entries_end_or_pass},
-        {"local_apic_is_where_it_is_said_to_be", local_apic_is_where_it_is_said_to_be},
-        {"io_apics_and_lines", io_apics_and_lines},
-        {"power_is_switched_off_by_either_dsdt", power_is_switched_off_by_either_dsdt},
-        {"newer_register_field_comes_first", newer_register_field_comes_first},
-        {"old_fadt_ends_early", old_fadt_ends_early},
-        {"dsdt_without_a_sleep_type", dsdt_without_a_sleep_type},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(no_tables_are_a_usual_pc), CASE(damaged_root_is_not_believed), CASE(damaged_old_rsdp_is_not_believed),
+      CASE(rest_of_an_old_rsdp_is_not_looked_at), CASE(xsdt_out_of_reach_leaves_the_rsdt),
+      CASE(entries_that_lead_nowhere_are_passed_over), CASE(table_longer_than_what_is_there_is_passed_over),
+      CASE(cpus_are_counted_once), CASE(more_cpus_than_places_are_counted), CASE(odd_entries_end_or_pass),
+      CASE(local_apic_is_where_it_is_said_to_be), CASE(io_apics_and_lines), CASE(power_is_switched_off_by_either_dsdt),
+      CASE(newer_register_field_comes_first), CASE(old_fadt_ends_early), CASE(dsdt_without_a_sleep_type));

@@ -6,8 +6,9 @@
 #include "kernel/abi/rights.h"
 #include "kernel/calls/check.h"
 #include "kernel/ending/binding.h"
-#include "test/host/check.h"
 #include "test/host/kernel/machine.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define SLOTS 200U
 #define NO_PARENT 0U
@@ -102,8 +103,8 @@ static void check_told(void) {
 
 /* A slot that is full (or empty) nine times out of ten. */
 static uint32_t pick(uint64_t *seed, bool full) {
-    uint32_t slot = (uint32_t)(check_random(seed) % SLOTS);
-    if (check_random(seed) % 10 != 0) {
+    uint32_t slot = (uint32_t)(random_step(seed) % SLOTS);
+    if (random_step(seed) % 10 != 0) {
         for (uint32_t i = 0; i < SLOTS && exists[slot] != full; i++)
             slot = (slot + 1) % SLOTS;
     }
@@ -113,7 +114,7 @@ static uint32_t pick(uint64_t *seed, bool full) {
 static void step(uint64_t *seed) {
     uint32_t a = pick(seed, true), b = pick(seed, false);
     bool fits = a != b && exists[a] && !exists[b];
-    switch (check_random(seed) % 32 == 0 ? 7 : check_random(seed) % 7) {
+    switch (random_step(seed) % 32 == 0 ? 7 : random_step(seed) % 7) {
     case 0:
     case 1:
     case 2:
@@ -143,11 +144,11 @@ static void step(uint64_t *seed) {
     default:
         if (!exists[a] || a == 0)
             break;
-        if (check_random(seed) % 2 == 0) { /* a revoke abandoned half-way leaves a well-formed list */
+        if (random_step(seed) % 2 == 0) { /* a revoke abandoned half-way leaves a well-formed list */
             struct cap_slot *root = &machine.table->slots[index_of(a)];
             while (!cap_settle(cap_object(root), STEPS_MAX)) {
             }
-            cap_revoke_some(root, (uint32_t)(check_random(seed) % 4));
+            cap_revoke_some(root, (uint32_t)(random_step(seed) % 4));
             model_forget_the_removed();
             break;
         }
@@ -173,13 +174,13 @@ static void start(void) {
     CHECK_EQUAL(sys_endpoint_watch(index_of(0), NOTIFICATION, 1).status, OK);
 }
 
-static void list_says_what_a_tree_says(void) {
+static void cap_list_says_what_a_tree_says(void) {
     start();
     uint64_t seed = 42;
     for (uint32_t i = 0; i < 20000; i++) {
         step(&seed);
         check_told();
-        uint32_t probe = (uint32_t)(check_random(&seed) % SLOTS);
+        uint32_t probe = (uint32_t)(random_step(&seed) % SLOTS);
         if (exists[probe] && !CHECK(same_descendants(probe)))
             return;
         if (i % 16 == 0 && !CHECK(agrees()))
@@ -188,7 +189,7 @@ static void list_says_what_a_tree_says(void) {
 }
 
 /* When B goes, between A and C, its child C must become A's, not the child of B's sibling X. */
-static void orphans_go_to_the_grandparent(void) {
+static void cap_orphans_go_to_the_grandparent(void) {
     start();
     CHECK_EQUAL(sys_cap_copy(0, index_of(1), index_of(0), RIGHTS_ALL, 0).status, OK); /* B from A */
     CHECK_EQUAL(sys_cap_copy(0, index_of(2), index_of(1), RIGHTS_ALL, 0).status, OK); /* C from B */
@@ -200,7 +201,7 @@ static void orphans_go_to_the_grandparent(void) {
     CHECK(cap_is_empty(&machine.table->slots[index_of(2)])); /* C was a child of A */
 }
 
-static void depth_has_a_limit(void) {
+static void cap_depth_has_a_limit(void) {
     start();
     struct cap_slot *slots = machine.table->slots;
     CHECK_EQUAL(sys_cap_copy(0, index_of(1), index_of(0), RIGHTS_ALL, 0).status, OK);
@@ -208,7 +209,7 @@ static void depth_has_a_limit(void) {
     CHECK_EQUAL(sys_cap_copy(0, index_of(2), index_of(1), RIGHTS_ALL, 0).status, E_LIMIT);
 }
 
-static void last_capability_ends_the_object(void) {
+static void cap_last_capability_ends_the_object(void) {
     start();
     uint64_t used = machine.pool->used_bytes;
     CHECK_EQUAL(sys_object_create(MACHINE_CAP_POOL, OBJECT_NOTIFICATION, 0, index_of(1)).status, OK);
@@ -219,12 +220,5 @@ static void last_capability_ends_the_object(void) {
     CHECK_EQUAL(machine.pool->used_bytes, used);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"cap_list_says_what_a_tree_says", list_says_what_a_tree_says},
-        {"cap_orphans_go_to_the_grandparent", orphans_go_to_the_grandparent},
-        {"cap_depth_has_a_limit", depth_has_a_limit},
-        {"cap_last_capability_ends_the_object", last_capability_ends_the_object},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(cap_list_says_what_a_tree_says), CASE(cap_orphans_go_to_the_grandparent), CASE(cap_depth_has_a_limit),
+      CASE(cap_last_capability_ends_the_object));

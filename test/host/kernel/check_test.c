@@ -20,8 +20,8 @@
 #include "kernel/run/sched.h"
 #include "kernel/run/timer.h"
 #include "kernel/run/trace.h"
-#include "test/host/check.h"
 #include "test/host/kernel/machine.h"
+#include "test/host/suite.h"
 
 #define SOMEWHERE 0x4000000000ULL
 #define DEVICE_AT (SOMEWHERE + (1ULL << 39)) /* only device memory, which is not counted, is mapped near it */
@@ -392,13 +392,5 @@ static void pools_have_what_they_count(void) {
     check_each(INVARIANT_POOLS, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"threads_are_where_their_state_says", threads_are_where_their_state_says},
-        {"queues_are_well_formed", queues_are_well_formed},
-        {"derivation_lists_are_linked", derivation_lists_are_linked},
-        {"ledger_counts_what_is_mapped", ledger_counts_what_is_mapped},
-        {"pools_have_what_they_count", pools_have_what_they_count},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(threads_are_where_their_state_says), CASE(queues_are_well_formed), CASE(derivation_lists_are_linked),
+      CASE(ledger_counts_what_is_mapped), CASE(pools_have_what_they_count));

@@ -3,7 +3,8 @@
  */
 #include "kernel/base/heap.h"
 
-#include "test/host/check.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define NODES 512U
 
@@ -17,10 +18,10 @@ static uint32_t depth_of_right_spine(void) {
     return depth;
 }
 
-static void comes_out_in_order(void) {
+static void heap_comes_out_in_order(void) {
     uint64_t seed = 1, count = 0;
     for (uint32_t i = 0; i < NODES; i++)
-        heap_insert(&heap, &nodes[i], check_random(&seed) % 1000);
+        heap_insert(&heap, &nodes[i], random_step(&seed) % 1000);
     CHECK(heap_is_well_formed(&heap, &count));
     CHECK_EQUAL(count, NODES);
     CHECK(depth_of_right_spine() <= 10);
@@ -34,16 +35,16 @@ static void comes_out_in_order(void) {
     }
 }
 
-static void survives_random_removals(void) {
+static void heap_survives_random_removals(void) {
     uint64_t seed = 7;
     uint64_t in_heap = 0;
     for (uint32_t step = 0; step < 20000; step++) {
-        struct heap_node *node = &nodes[check_random(&seed) % NODES];
+        struct heap_node *node = &nodes[random_step(&seed) % NODES];
         if (heap_contains_node(node)) {
             heap_remove(&heap, node);
             in_heap--;
         } else {
-            heap_insert(&heap, node, check_random(&seed));
+            heap_insert(&heap, node, random_step(&seed));
             in_heap++;
         }
         uint64_t count = 0;
@@ -52,7 +53,7 @@ static void survives_random_removals(void) {
     }
 }
 
-static void notices_a_broken_order(void) {
+static void heap_notices_a_broken_order(void) {
     heap = (struct heap){0};
     struct heap_node a = {0}, b = {0};
     uint64_t count;
@@ -67,11 +68,4 @@ static void notices_a_broken_order(void) {
     CHECK(!heap_is_well_formed(&heap, &count));
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"heap_comes_out_in_order", comes_out_in_order},
-        {"heap_survives_random_removals", survives_random_removals},
-        {"heap_notices_a_broken_order", notices_a_broken_order},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(heap_comes_out_in_order), CASE(heap_survives_random_removals), CASE(heap_notices_a_broken_order));

@@ -11,8 +11,8 @@
 #include "kernel/calls/check.h"
 #include "kernel/machine/call.h"
 #include "kernel/memory/pool.h"
-#include "test/host/check.h"
 #include "test/host/kernel/machine.h"
+#include "test/host/suite.h"
 
 #define SCRATCH MACHINE_CAP_FREE
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
@@ -36,7 +36,7 @@ static void memory_beyond_the_ledger_is_refused(void) {
 }
 
 /* A frame whose count of holders is at its maximum takes no more, alone or in a run. */
-static void a_frame_has_a_last_holder(void) {
+static void memory_a_frame_has_a_last_holder(void) {
     machine_start();
     uint32_t *count = &ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count;
     *count = FRAME_COUNT_MAX - 1;
@@ -53,7 +53,7 @@ static void a_frame_has_a_last_holder(void) {
 }
 
 /* The ledger itself refuses one holder too many, and then holds no frame of the run. */
-static void a_hold_does_not_overflow(void) {
+static void ledger_a_hold_does_not_overflow(void) {
     machine_start();
     ledger.frames[MACHINE_FIRST_FREE + 2].type_and_count = FRAME_COUNT_MAX;
     CHECK(!frame_hold(MACHINE_FIRST_FREE + 2));
@@ -66,7 +66,7 @@ static void a_hold_does_not_overflow(void) {
 }
 
 /* Device memory is not RAM: no pool is made of it, it is not counted, and it has no entries in the ledger. */
-static void device_memory_is_not_counted(void) {
+static void memory_of_devices_is_not_counted(void) {
     static struct memory devices;
     machine_start();
     devices = (struct memory){.is_device = true};
@@ -94,7 +94,7 @@ static void device_memory_is_not_counted(void) {
 
 /* A capability to device memory returns the range that was packed into it, and refuses a range that it can't hold.
  * RAM's frames have 32 bits. */
-static void a_range_is_what_was_packed(void) {
+static void memory_a_range_is_what_was_packed(void) {
     static struct memory memory;
     static const struct {
         uint64_t first, count;
@@ -130,7 +130,7 @@ static void a_range_is_what_was_packed(void) {
 }
 
 /* The machine's own registers are refused, although they are not RAM. */
-static void device_memory_without_the_machines_own(void) {
+static void memory_of_devices_without_the_machines_own(void) {
     static struct memory devices;
     machine_start();
     devices = (struct memory){.is_device = true};
@@ -141,14 +141,7 @@ static void device_memory_without_the_machines_own(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"memory_a_range_is_what_was_packed", a_range_is_what_was_packed},
-        {"memory_of_devices_without_the_machines_own", device_memory_without_the_machines_own},
-        {"memory_beyond_the_ledger_is_refused", memory_beyond_the_ledger_is_refused},
-        {"memory_a_frame_has_a_last_holder", a_frame_has_a_last_holder},
-        {"ledger_a_hold_does_not_overflow", a_hold_does_not_overflow},
-        {"memory_of_devices_is_not_counted", device_memory_is_not_counted},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(memory_a_range_is_what_was_packed), CASE(memory_of_devices_without_the_machines_own),
+      CASE(memory_beyond_the_ledger_is_refused), CASE(memory_a_frame_has_a_last_holder),
+      CASE(ledger_a_hold_does_not_overflow),
+      CASE(memory_of_devices_is_not_counted));

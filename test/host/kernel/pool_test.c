@@ -11,14 +11,15 @@
 #include "kernel/machine/call.h"
 #include "kernel/memory/memory.h"
 #include "kernel/memory/space.h"
-#include "test/host/check.h"
 #include "test/host/kernel/machine.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define PIECES 300U
 #define SCRATCH MACHINE_CAP_FREE
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
 
-static void pieces_do_not_overlap_and_come_back(void) {
+static void pool_pieces_do_not_overlap_and_come_back(void) {
     machine_start();
     static struct {
         uint64_t *memory;
@@ -26,7 +27,7 @@ static void pieces_do_not_overlap_and_come_back(void) {
     } pieces[PIECES];
     uint64_t seed = 3, used = machine.pool->used_bytes, frames = machine.pool->free_frames;
     for (uint32_t step = 0; step < 20000; step++) {
-        uint32_t i = (uint32_t)(check_random(&seed) % PIECES);
+        uint32_t i = (uint32_t)(random_step(&seed) % PIECES);
         if (pieces[i].memory != NULL) {
             CHECK_EQUAL(pieces[i].memory[0], i);
             CHECK_EQUAL(pieces[i].memory[pieces[i].bytes / 8 - 1], i);
@@ -34,7 +35,7 @@ static void pieces_do_not_overlap_and_come_back(void) {
             pieces[i].memory = NULL;
             continue;
         }
-        pieces[i].bytes = 16 + (uint32_t)(check_random(&seed) % 500) * 8;
+        pieces[i].bytes = 16 + (uint32_t)(random_step(&seed) % 500) * 8;
         pieces[i].memory = pool_take(machine.pool, pieces[i].bytes);
         if (pieces[i].memory == NULL)
             continue;
@@ -54,7 +55,7 @@ static void pieces_do_not_overlap_and_come_back(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
-static void runs_are_split_and_joined(void) {
+static void pool_runs_are_split_and_joined(void) {
     machine_start();
     void *run = pool_take_run(machine.pool, 3, FRAME_OBJECT);
     pool_give_run(machine.pool, run, 3);
@@ -72,7 +73,7 @@ static void runs_are_split_and_joined(void) {
 }
 
 /* Two frames that are buddies belong to different pools: they must not merge when both are free. */
-static void neighbours_do_not_join(void) {
+static void pool_neighbours_do_not_join(void) {
     machine_start();
     uint64_t even = (MACHINE_FIRST_FREE + 101) & ~1ULL;
     struct pool *pools[2];
@@ -101,7 +102,7 @@ static void neighbours_do_not_join(void) {
 }
 
 /* All kinds of objects in a pool that then dies. */
-static void a_dying_pool_takes_all_with_it(void) {
+static void pool_a_dying_pool_takes_all_with_it(void) {
     machine_start();
     uint64_t caps = cap_count, kernel_frames = ledger.kernel_count, mapped = ledger.mapped_count;
     CHECK_EQUAL(sys_pool_create(MACHINE_CAP_MEMORY, 0, 64, SCRATCH).status, OK);
@@ -133,7 +134,7 @@ static void a_dying_pool_takes_all_with_it(void) {
     }
 }
 
-static void frames_are_one_thing_at_a_time(void) {
+static void ledger_frames_are_one_thing_at_a_time(void) {
     machine_start();
     CHECK_EQUAL(machine_map(5, 1, 0x400000, READ_WRITE).status, OK);
     CHECK_EQUAL(machine_map(5, 1, 0x600000, READ_WRITE).status, OK);
@@ -150,16 +151,16 @@ static void frames_are_one_thing_at_a_time(void) {
 }
 
 /* Map and unmap at random: all page tables are freed again. */
-static void tables_come_and_go(void) {
+static void space_tables_come_and_go(void) {
     machine_start();
     uint64_t seed = 5, frames = machine.pool->free_frames;
     for (uint32_t step = 0; step < 3000; step++) {
-        uaddr_t at = USER_LOWEST + (check_random(&seed) % 4 << 39) + (check_random(&seed) % 3 << 30) +
-                     (check_random(&seed) % 1000) * PAGE_BYTES;
-        uint64_t count = 1 + check_random(&seed) % 300;
-        if (check_random(&seed) % 4 == 0)
+        uaddr_t at = USER_LOWEST + (random_step(&seed) % 4 << 39) + (random_step(&seed) % 3 << 30) +
+                     (random_step(&seed) % 1000) * PAGE_BYTES;
+        uint64_t count = 1 + random_step(&seed) % 300;
+        if (random_step(&seed) % 4 == 0)
             (void)machine_map(512 - MACHINE_FIRST_FREE % 512, 512, at & ~0x1fffffULL, READ_WRITE);
-        else if (check_random(&seed) % 3 != 0)
+        else if (random_step(&seed) % 3 != 0)
             (void)machine_map(10, count, at, READ_WRITE);
         else
             CHECK_EQUAL(machine_unmap(at, count).status, OK);
@@ -176,7 +177,7 @@ static void tables_come_and_go(void) {
 }
 
 /* Where alignment allows, 512 pages become one large page, which is split when a part changes. */
-static void large_pages_come_by_themselves(void) {
+static void space_large_pages_come_by_themselves(void) {
     machine_start();
     uint64_t frames = machine.pool->free_frames, offset = 512 - MACHINE_FIRST_FREE % 512;
     uint64_t root = machine_root();
@@ -217,7 +218,7 @@ static void note_flush(uint64_t root, uaddr_t at, uint64_t page_count) {
 
 /* No CPU may have a small and a large translation of an address at once: in between the page is absent, and the
  * old translation is flushed. */
-static void a_split_page_is_absent_in_between(void) {
+static void space_a_split_page_is_absent_in_between(void) {
     machine_start();
     machine.flushed = note_flush;
     absent_flushes = 0;
@@ -235,7 +236,7 @@ static void a_split_page_is_absent_in_between(void) {
 }
 
 /* A split takes a stay of its own, and so does clearing memory for its table. */
-static void a_split_restarts_the_call(void) {
+static void space_a_split_restarts_the_call(void) {
     machine_start();
     uint64_t offset = 512 - MACHINE_FIRST_FREE % 512;
     uaddr_t at = 0x40000000;
@@ -254,7 +255,7 @@ static void a_split_restarts_the_call(void) {
 }
 
 /* Objects of a dying pool may be reached until they die, too, but no new memory comes from it. */
-static void a_dying_pool_gives_nothing(void) {
+static void pool_a_dying_pool_gives_nothing(void) {
     machine_start();
     CHECK_EQUAL(machine_map(0, 1, 0x400000, READ_WRITE).status, OK);
     machine.pool->object.dying = true;
@@ -287,7 +288,7 @@ static uint64_t cleared(const struct pool *pool) { return pool->chunks[0].cleare
 static uint64_t *words_at(uint64_t offset) { return arch_pointer((MACHINE_FIRST_FREE + offset) * PAGE_BYTES); }
 
 /* The next pool does not clear frames again that a pool left zero, unless a program could write them in between. */
-static void zero_frames_are_known(void) {
+static void pool_zero_frames_are_known(void) {
     machine_start();
     for (uint64_t word = 0; word < SMALL_PAGES * PAGE_BYTES / 8; word++)
         words_at(0)[word] = word | 1;
@@ -332,19 +333,9 @@ static void zero_frames_are_known(void) {
     CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"pool_pieces_do_not_overlap_and_come_back", pieces_do_not_overlap_and_come_back},
-        {"pool_runs_are_split_and_joined", runs_are_split_and_joined},
-        {"pool_neighbours_do_not_join", neighbours_do_not_join},
-        {"pool_a_dying_pool_takes_all_with_it", a_dying_pool_takes_all_with_it},
-        {"ledger_frames_are_one_thing_at_a_time", frames_are_one_thing_at_a_time},
-        {"space_tables_come_and_go", tables_come_and_go},
-        {"space_large_pages_come_by_themselves", large_pages_come_by_themselves},
-        {"space_a_split_restarts_the_call", a_split_restarts_the_call},
-        {"space_a_split_page_is_absent_in_between", a_split_page_is_absent_in_between},
-        {"pool_a_dying_pool_gives_nothing", a_dying_pool_gives_nothing},
-        {"pool_zero_frames_are_known", zero_frames_are_known},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(pool_pieces_do_not_overlap_and_come_back), CASE(pool_runs_are_split_and_joined),
+      CASE(pool_neighbours_do_not_join), CASE(pool_a_dying_pool_takes_all_with_it),
+      CASE(ledger_frames_are_one_thing_at_a_time), CASE(space_tables_come_and_go),
+      CASE(space_large_pages_come_by_themselves), CASE(space_a_split_restarts_the_call),
+      CASE(space_a_split_page_is_absent_in_between), CASE(pool_a_dying_pool_gives_nothing),
+      CASE(pool_zero_frames_are_known));

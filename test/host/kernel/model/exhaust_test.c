@@ -8,8 +8,8 @@
 #include "kernel/base/ledger.h"
 #include "kernel/calls/check.h"
 #include "kernel/ending/binding.h"
-#include "test/host/check.h"
 #include "test/host/kernel/machine.h"
+#include "test/host/suite.h"
 
 #define POOL MACHINE_CAP_FREE
 #define SPACE (MACHINE_CAP_FREE + 1)
@@ -112,7 +112,7 @@ static void leave_frames(uint32_t frames) {
         pool_give_run(pool(), runs[--count], 0);
 }
 
-static void an_empty_pool_changes_nothing(void) {
+static void exhaust_an_empty_pool_changes_nothing(void) {
     for (uint32_t i = 0; i < CALLS; i++) {
         uint32_t frames = 0;
         for (; frames <= FRAMES_MAX; frames++) {
@@ -134,7 +134,7 @@ static void an_empty_pool_changes_nothing(void) {
 }
 
 /* Mapping has no k: it takes page tables only once they are known to be available. */
-static void a_refused_taking_changes_nothing(void) {
+static void exhaust_a_refused_taking_changes_nothing(void) {
     for (uint32_t i = 0; i < CALLS && calls[i].make != map_page; i++) {
         uint32_t k = 1;
         for (; k <= FRAMES_MAX; k++) {
@@ -155,10 +155,4 @@ static void a_refused_taking_changes_nothing(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"exhaust_an_empty_pool_changes_nothing", an_empty_pool_changes_nothing},
-        {"exhaust_a_refused_taking_changes_nothing", a_refused_taking_changes_nothing},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(exhaust_an_empty_pool_changes_nothing), CASE(exhaust_a_refused_taking_changes_nothing));

@@ -23,10 +23,11 @@
 #include "kernel/run/fastpath.h"
 #include "kernel/run/queue.h"
 #include "kernel/run/sched.h"
-#include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 #include "test/host/kernel/model/compare.h"
 #include "test/host/kernel/model/model.h"
+#include "test/host/suite.h"
+#include "test/lib/random.h"
 
 #define HISTORY 20U
 #define IDLE_EVENTS 64U
@@ -146,7 +147,7 @@ uint32_t lockstep_print_outcomes(void) {
     return different;
 }
 
-uint64_t lockstep_random(uint64_t below) { return check_random(&lockstep.seed) % below; }
+uint64_t lockstep_random(uint64_t below) { return random_step(&lockstep.seed) % below; }
 
 void lockstep_print_history(void) {
     for (uint64_t i = history_count < HISTORY ? 0 : history_count - HISTORY; i < history_count; i++) {

@@ -13,11 +13,11 @@
 
 #include "kernel/base/ledger.h"
 #include "kernel/ipc/irq.h"
-#include "test/host/check.h"
 #include "test/host/kernel/machine.h"
 #include "test/host/kernel/model/generate.h"
 #include "test/host/kernel/model/lockstep.h"
 #include "test/host/kernel/model/model.h"
+#include "test/host/suite.h"
 
 #define EPISODE_STEPS 3000U
 #define OUTCOMES_STEPS 40000U
@@ -98,12 +98,12 @@ static bool read_arguments(int count, char **arguments) {
 
 int main(int count, char **arguments) {
     static char name[64];
-    static const struct check_case cases[] = {{name, kernel_and_model_agree}};
+    static const struct test_case cases[] = {{name, kernel_and_model_agree, 0}};
     if (!read_arguments(count, arguments)) {
         fprintf(stderr, "lockstep_test [--seed N] [--steps M] [--theme all|caps|ipc|memory|death]\n");
         return 2;
     }
     snprintf(name, sizeof(name), "kernel_and_model_agree_%s", theme_names[theme]);
     signal(SIGABRT, say_where_on_abort);
-    return check_run(cases, 1);
+    return suite_run(cases, 1);
 }

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "test/host/check.h"
 #include "test/host/kernel/schedules/run.h"
+#include "test/lib/random.h"
 
 #define DEPTH_MAX 5U      /* for PCT: the most steps in a wrong order that a mistake takes */
 #define STEPS_FACTOR 40U  /* a schedule has too many steps if it has this many times those of a calm one */
@@ -40,7 +40,7 @@ static struct {
 } plan;
 
 static uint64_t draw(uint64_t limit) {
-    return (uint64_t)(((unsigned __int128)check_random(&plan.random) * limit) >> 64);
+    return (uint64_t)(((unsigned __int128)random_step(&plan.random) * limit) >> 64);
 }
 
 static uint64_t draw_next(void) {

@@ -7,9 +7,9 @@
 
 #include "kernel/arch.h"
 #include "kernel/base/assert.h"
-#include "test/host/check.h"
 #include "test/host/kernel/schedules/explore.h"
 #include "test/host/kernel/schedules/toys.h"
+#include "test/host/suite.h"
 
 #define RIGHT_SCHEDULES 20000U
 
@@ -30,14 +30,14 @@ static void finds(const struct toy *toy, enum explore_scheduler scheduler) {
                (unsigned long long)seed - 1);
 }
 
-static void finds_each_mistake(void) {
+static void explorer_finds_each_mistake(void) {
     for (uint32_t i = 0; i < toy_count; i++) {
         for (uint32_t s = EXPLORE_PCT; s < EXPLORE_SCHEDULERS && toys[i].mistake != NULL; s++)
             finds(&toys[i], (enum explore_scheduler)s);
     }
 }
 
-static void finds_nothing_where_nothing_is(void) {
+static void explorer_finds_nothing_where_nothing_is(void) {
     for (uint32_t i = 0; i < toy_count; i++) {
         uint64_t steps = toys[i].mistake == NULL ? calm_steps(&toys[i]) : 0;
         for (uint64_t seed = 0; seed < RIGHT_SCHEDULES && toys[i].mistake == NULL; seed++) {
@@ -53,7 +53,7 @@ static void finds_nothing_where_nothing_is(void) {
 }
 
 /* A seed gives the same schedule again, whatever ran in between. */
-static void a_seed_is_a_schedule(void) {
+static void explorer_repeats_a_seed(void) {
     for (uint32_t i = 0; i < toy_count; i++) {
         static uint64_t steps[2][50], switches[2][50];
         for (uint32_t round = 0; round < 2; round++) {
@@ -71,11 +71,4 @@ static void a_seed_is_a_schedule(void) {
     }
 }
 
-int main(void) {
-    static const struct check_case cases[] = {
-        {"explorer_finds_each_mistake", finds_each_mistake},
-        {"explorer_finds_nothing_where_nothing_is", finds_nothing_where_nothing_is},
-        {"explorer_repeats_a_seed", a_seed_is_a_schedule},
-    };
-    return check_run(cases, sizeof(cases) / sizeof(cases[0]));
-}
+SUITE(CASE(explorer_finds_each_mistake), CASE(explorer_finds_nothing_where_nothing_is), CASE(explorer_repeats_a_seed));

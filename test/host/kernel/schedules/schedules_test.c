@@ -16,8 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "test/host/check.h"
 #include "test/host/kernel/schedules/scenarios.h"
+#include "test/host/suite.h"
 
 #define CASES_MAX 128U
 #define SEED_NONE UINT64_MAX
@@ -137,7 +137,7 @@ static bool read_arguments(int count, char **arguments) {
 }
 
 int main(int count, char **arguments) {
-    static struct check_case cases[CASES_MAX];
+    static struct test_case cases[CASES_MAX];
     static char names[CASES_MAX][64];
     if (!read_arguments(count, arguments)) {
         fprintf(stderr, "schedules_test [--scenario NAME] [--scheduler pct|random] [--seed N] [--schedules M]\n");
@@ -147,10 +147,10 @@ int main(int count, char **arguments) {
     for (uint32_t i = 0; i < planned_count; i++) {
         snprintf(names[i], sizeof(names[i]), "schedules_%s_%s", planned[i].scenario->name,
                  explore_scheduler_names[planned[i].scheduler]);
-        cases[i] = (struct check_case){.name = names[i], .run = asked.drill != NULL ? drill_next : run_next};
+        cases[i] = (struct test_case){.name = names[i], .run = asked.drill != NULL ? drill_next : run_next};
     }
     double start = seconds();
-    int result = check_run(cases, planned_count);
+    int result = suite_run(cases, planned_count);
     double took = seconds() - start;
     printf("# %" PRIu64 " schedules, %.0f a second of CPU time, %.0f steps each\n", schedules_total,
            (double)schedules_total / took, (double)steps_total / (double)schedules_total);
