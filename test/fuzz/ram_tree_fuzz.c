@@ -19,7 +19,7 @@ static uint32_t choose_byte(struct model_choices *choices, uint32_t limit) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     static _Alignas(4096) uint8_t memory[256 * RAM_PAGE_BYTES];
     static struct ram_tree tree;
-    static struct model model;
+    static struct ram_model model;
     struct fuzz_choices choices = {{choose_byte}, {data, bytes}};
     model_init(&model, &tree, memory, fuzz_byte(&choices.bytes));
     const char *problem = NULL;

@@ -20,13 +20,13 @@
 #define ENTRY_ADDRESS 0x000ffffffffff000ULL
 
 /* A space with the program's code, and pages of every kind at known addresses. */
-struct place {
+struct handover_target {
     cap_t space;
     uaddr_t read, write, execute;
 };
 
-static struct place make_place(void) {
-    struct place place = {
+static struct handover_target make_place(void) {
+    struct handover_target place = {
         .space = worker_space(), .execute = CODE_AT, .write = STACK_AT, .read = STACK_AT + PAGE_BYTES};
     cap_t memory = world_memory(3);
     CHECK_STATUS(sys_space_map(place.space, memory, 0, 1, place.execute, READ_EXECUTE), OK);
@@ -52,7 +52,7 @@ static void check_audit(cap_t thread, cap_t space, struct thread_registers entry
 }
 
 static void thread_handover_audits_the_entry(void) {
-    struct place place = make_place();
+    struct handover_target place = make_place();
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
     const uaddr_t wrong[] = {ABSENT_AT, CODE_AT + PAGE_BYTES, CODE_AT + (1 << 21), place.read, place.write + 8};
@@ -65,7 +65,7 @@ static void thread_handover_audits_the_entry(void) {
 }
 
 static void thread_handover_audits_the_stack(void) {
-    struct place place = make_place();
+    struct handover_target place = make_place();
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
     const uaddr_t wrong[] = {ABSENT_AT, place.execute + 64, place.read + 64, place.write, place.write + PAGE_BYTES + 8};
@@ -80,7 +80,7 @@ static void thread_handover_audits_the_stack(void) {
 }
 
 static void thread_handover_audits_the_entry_state(void) {
-    struct place place = make_place();
+    struct handover_target place = make_place();
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing});
     const uint64_t kernel[] = {0x0000800000000000, 0x8000000000000000, 0xffff800000000000, 0xffffffff80000000,
@@ -138,7 +138,7 @@ static void space_query_in_words(void) {
 
 /* A thread needs all of these: table, fault endpoint, message page. */
 static void thread_handover_audits_the_bindings(void) {
-    struct place place = make_place();
+    struct handover_target place = make_place();
     cap_t thread = world_create(OBJECT_THREAD, 0), memory = world_memory(1);
     struct thread_registers entry = {.rip = place.execute, .rsp = place.write + 64};
     struct thread_config config = {.table = INIT_CAP_TABLE, .fault_endpoint = world.faults, .message_memory = memory};
@@ -154,7 +154,7 @@ static void thread_handover_audits_the_bindings(void) {
 }
 
 static void thread_handover_accepts_absent_pages_for_a_pager(void) {
-    struct place place = make_place();
+    struct handover_target place = make_place();
     struct worker worker;
     struct fault_message fault;
     worker_make(&worker, (struct worker_plan){.code = role_nothing});
@@ -181,7 +181,7 @@ static void thread_handover_accepts_absent_pages_for_a_pager(void) {
 }
 
 static void thread_handover_refuses_flags(void) {
-    struct place place = make_place();
+    struct handover_target place = make_place();
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing});
     struct thread_registers entry = {.rip = place.execute, .rsp = place.write + 64};

@@ -29,7 +29,7 @@
 #define ENTRY_NO_EXECUTE (1ULL << 63)
 
 /* The calls, and how often each is made, in hundredths. */
-enum kind {
+enum call_kind {
     COPY,
     MOVE,
     DELETE,
@@ -58,14 +58,14 @@ static const struct {
              {"cap_query", 3}};
 
 /* One call and its outcome. */
-struct record {
-    enum kind kind;
+struct call_record {
+    enum call_kind kind;
     uint64_t arguments[6];
     struct result is, want;
 };
 
-static struct model model;
-static struct record records[LOG_CALLS];
+static struct random_model model;
+static struct call_record records[LOG_CALLS];
 static struct hook_counts base;
 static uint64_t base_frame; /* physical number of the model's frame 0 */
 static cap_t page_memory;   /* a page of our own, into which others are copied to read them */
@@ -83,7 +83,7 @@ static cap_t some_slot(void) {
 /* A slot that usually holds a capability of this type. */
 static cap_t some_cap(enum object_type type) {
     for (uint32_t tries = 0; !one_in(16) && tries < 3 * MODEL_CAPS; tries++) {
-        const struct model_cap *cap = &model.caps[random_below(MODEL_CAPS)];
+        const struct random_cap *cap = &model.caps[random_below(MODEL_CAPS)];
         if (cap->used && cap->table == MODEL_NONE && model.objects[cap->object].type == type)
             return cap->slot;
     }
@@ -130,7 +130,7 @@ static uint64_t some_page_count(uaddr_t at) {
 /* A pool in a table made from it would never end: pools stay in the program's own table. */
 static bool is_pool(cap_t slot) {
     for (uint32_t i = 0; i < MODEL_CAPS; i++) {
-        const struct model_cap *cap = &model.caps[i];
+        const struct random_cap *cap = &model.caps[i];
         if (cap->used && cap->table == MODEL_NONE && cap->slot == slot)
             return model.objects[cap->object].type == OBJECT_POOL;
     }
@@ -145,7 +145,7 @@ static void place(uint64_t arguments[static 2], cap_t source) {
     arguments[1] = arguments[0] != 0 ? random_below(MODEL_TABLE_SLOTS + 2) : some_empty();
 }
 
-static void choose(struct record *record) {
+static void choose(struct call_record *record) {
     uint64_t *a = record->arguments;
     memset(a, 0, sizeof(record->arguments));
     switch (record->kind) {
@@ -221,9 +221,9 @@ static void choose(struct record *record) {
 }
 
 /* space_query of a page that the model knows; for other pages both sides must say E_EMPTY. */
-static void query(struct record *record) {
+static void query(struct call_record *record) {
     const uint64_t *a = record->arguments;
-    const struct model_page *known = model_page(&model, a[0], a[1]);
+    const struct random_page *known = model_page(&model, a[0], a[1]);
     record->is = record->want = (struct result){.status = E_EMPTY};
     struct result result = sys_space_query(a[0], a[1]);
     if (known == NULL) {
@@ -238,9 +238,9 @@ static void query(struct record *record) {
 }
 
 /* Read a frame: it must hold what was written there. Where the model does not know, it learns what we read. */
-static void read(struct record *record) {
+static void read(struct call_record *record) {
     const uint64_t *a = record->arguments;
-    struct model_frame *frame = model_frame(&model, a[0], a[1], MEMORY_READ);
+    struct random_frame *frame = model_frame(&model, a[0], a[1], MEMORY_READ);
     record->is = record->want = (struct result){.status = E_BUSY};
     struct result result = sys_memory_copy(page_memory, 0, a[0], a[1] * PAGE_BYTES, PAGE_BYTES);
     if (frame == NULL) {
@@ -257,7 +257,7 @@ static void read(struct record *record) {
     frame->is_known = true;
 }
 
-static void call(struct record *record) {
+static void call(struct call_record *record) {
     const uint64_t *a = record->arguments;
     switch (record->kind) {
     case COPY:
@@ -333,7 +333,7 @@ static void call(struct record *record) {
 
 /* ---- the run ---- */
 
-static enum kind some_kind(void) {
+static enum call_kind some_kind(void) {
     uint64_t at = random_below(100);
     uint32_t kind = 0;
     while (at >= kinds[kind].share)
@@ -341,7 +341,7 @@ static enum kind some_kind(void) {
     if ((kind == DELETE || kind == REVOKE) && model_cap_count(&model) < CAPS_WANTED)
         return CREATE;
     bool makes = kind == COPY || kind == DERIVE || kind == POOL || kind == CREATE;
-    return makes && !model_has_room(&model) ? DELETE : (enum kind)kind;
+    return makes && !model_has_room(&model) ? DELETE : (enum call_kind)kind;
 }
 
 static bool counts_agree(void) {
@@ -354,7 +354,7 @@ static bool counts_agree(void) {
 static void tell(uint64_t number) {
     test_fail("seed=%lu, call %lu; the last calls:", world_command_number("seed", 1), number);
     for (uint64_t i = number < LOG_CALLS ? 0 : number - LOG_CALLS + 1; i <= number; i++) {
-        const struct record *record = &records[i % LOG_CALLS];
+        const struct call_record *record = &records[i % LOG_CALLS];
         const uint64_t *a = record->arguments;
         test_note("%lu %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx): is %lu 0x%lx, want %lu 0x%lx", i,
                   kinds[record->kind].name, a[0], a[1], a[2], a[3], a[4], a[5], record->is.status, record->is.value,
@@ -381,7 +381,7 @@ static void calls_agree_with_the_model(void) {
     test_limit_ms(LIMIT_MS);
     set_up();
     for (uint64_t i = 0; i < calls; i++) {
-        struct record *record = &records[i % LOG_CALLS];
+        struct call_record *record = &records[i % LOG_CALLS];
         record->kind = some_kind();
         choose(record);
         call(record);

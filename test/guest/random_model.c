@@ -12,22 +12,19 @@ static struct result outcome_value(enum status status, uint64_t value) {
 static uint64_t first_of(uint64_t range) { return range & 0xffffffff; }
 static uint64_t count_of(uint64_t range) { return range >> 32; }
 
-void model_init(struct model *model, cap_t own_base) {
+void model_init(struct random_model *model, cap_t own_base) {
     memset(model, 0, sizeof(*model));
     model->own_base = own_base;
     for (uint32_t i = 0; i < MODEL_FRAMES; i++)
-        model->frames[i] = (struct model_frame){.pool = MODEL_NONE, .is_known = true};
+        model->frames[i] = (struct random_frame){.pool = MODEL_NONE, .is_known = true};
     model->objects[0] =
-        (struct model_object){.alive = true, .for_ever = true, .type = OBJECT_MEMORY, .pool = MODEL_NONE};
-    model->caps[0] = (struct model_cap){.used = true,
-                                        .parent = MODEL_NONE,
-                                        .table = MODEL_NONE,
-                                        .slot = own_base,
-                                        .rights = MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE | MEMORY_POOL,
-                                        .data = RANGE(0, MODEL_FRAMES)};
+        (struct random_object){.alive = true, .for_ever = true, .type = OBJECT_MEMORY, .pool = MODEL_NONE};
+    model->caps[0] = (struct random_cap){.used = true, .parent = MODEL_NONE, .table = MODEL_NONE, .slot = own_base};
+    model->caps[0].rights = MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE | MEMORY_POOL;
+    model->caps[0].data = RANGE(0, MODEL_FRAMES);
 }
 
-bool model_has_room(const struct model *model) {
+bool model_has_room(const struct random_model *model) {
     uint32_t caps = 0, objects = 0;
     for (uint32_t i = 0; i < MODEL_CAPS; i++)
         caps += !model->caps[i].used;
@@ -38,7 +35,7 @@ bool model_has_room(const struct model *model) {
 
 /* ---- slots ---- */
 
-static int find_at(const struct model *model, int table, uint64_t slot) {
+static int find_at(const struct random_model *model, int table, uint64_t slot) {
     for (int i = 0; i < (int)MODEL_CAPS; i++) {
         if (model->caps[i].used && model->caps[i].table == table && model->caps[i].slot == slot)
             return i;
@@ -46,12 +43,13 @@ static int find_at(const struct model *model, int table, uint64_t slot) {
     return MODEL_NONE;
 }
 
-static bool is_own(const struct model *model, uint64_t slot) {
+static bool is_own(const struct random_model *model, uint64_t slot) {
     return slot >= model->own_base && slot < model->own_base + MODEL_OWN_SLOTS;
 }
 
 /* The capability in one of the program's own slots, for an object of this type with these rights. */
-static enum status find(const struct model *model, cap_t slot, enum object_type type, uint32_t rights, int *ret_cap) {
+static enum status find(const struct random_model *model, cap_t slot, enum object_type type, uint32_t rights,
+                        int *ret_cap) {
     int cap = is_own(model, slot) ? find_at(model, MODEL_NONE, slot) : MODEL_NONE;
     if (cap == MODEL_NONE)
         return E_CAP;
@@ -64,7 +62,7 @@ static enum status find(const struct model *model, cap_t slot, enum object_type 
 }
 
 /* Look up the place that `table` and `slot` name, occupied or not; *ret_table is the table's number in the model. */
-static enum status find_place(const struct model *model, cap_t table, cap_t slot, int *ret_table) {
+static enum status find_place(const struct random_model *model, cap_t table, cap_t slot, int *ret_table) {
     *ret_table = MODEL_NONE;
     if (table == 0)
         return is_own(model, slot) ? OK : E_CAP;
@@ -76,12 +74,12 @@ static enum status find_place(const struct model *model, cap_t table, cap_t slot
     return slot >= 1 && slot < MODEL_TABLE_SLOTS ? OK : E_CAP;
 }
 
-static enum status find_empty(const struct model *model, cap_t table, cap_t slot, int *ret_table) {
+static enum status find_empty(const struct random_model *model, cap_t table, cap_t slot, int *ret_table) {
     enum status status = find_place(model, table, slot, ret_table);
     return status == OK && find_at(model, *ret_table, slot) != MODEL_NONE ? E_EXISTS : status;
 }
 
-static void add_cap(struct model *model, struct model_cap cap) {
+static void add_cap(struct random_model *model, struct random_cap cap) {
     for (uint32_t i = 0; i < MODEL_CAPS; i++) {
         if (!model->caps[i].used) {
             cap.used = true;
@@ -91,10 +89,10 @@ static void add_cap(struct model *model, struct model_cap cap) {
     }
 }
 
-static int add_object(struct model *model, enum object_type type, int pool) {
+static int add_object(struct random_model *model, enum object_type type, int pool) {
     for (int i = 0; i < (int)MODEL_OBJECTS; i++) {
         if (!model->objects[i].alive) {
-            model->objects[i] = (struct model_object){.alive = true, .type = type, .pool = pool};
+            model->objects[i] = (struct random_object){.alive = true, .type = type, .pool = pool};
             return i;
         }
     }
@@ -104,7 +102,7 @@ static int add_object(struct model *model, enum object_type type, int pool) {
 /* ---- ends ---- */
 
 /* Remove a capability. Its children become its parent's. */
-static void remove_cap(struct model *model, int cap) {
+static void remove_cap(struct random_model *model, int cap) {
     for (uint32_t i = 0; i < MODEL_CAPS; i++) {
         if (model->caps[i].used && model->caps[i].parent == cap)
             model->caps[i].parent = model->caps[cap].parent;
@@ -112,7 +110,7 @@ static void remove_cap(struct model *model, int cap) {
     model->caps[cap].used = false;
 }
 
-static bool has_cap(const struct model *model, int object) {
+static bool has_cap(const struct random_model *model, int object) {
     for (uint32_t i = 0; i < MODEL_CAPS; i++) {
         if (model->caps[i].used && model->caps[i].object == object)
             return true;
@@ -120,13 +118,13 @@ static bool has_cap(const struct model *model, int object) {
     return false;
 }
 
-static void unmap_page(struct model *model, struct model_page *page) {
+static void unmap_page(struct random_model *model, struct random_page *page) {
     if (page->mapped)
         model->frames[page->frame].mappings--;
     page->mapped = false;
 }
 
-static void end_object(struct model *model, int object) {
+static void end_object(struct random_model *model, int object) {
     model->objects[object].alive = false;
     for (uint32_t i = 0; i < MODEL_PAGES; i++)
         unmap_page(model, &model->objects[object].pages[i]);
@@ -137,19 +135,19 @@ static void end_object(struct model *model, int object) {
         }
     }
     for (int i = 0; i < (int)MODEL_CAPS; i++) {
-        struct model_cap *cap = &model->caps[i];
+        struct random_cap *cap = &model->caps[i];
         if (cap->used && (cap->object == object || cap->table == object))
             remove_cap(model, i);
     }
 }
 
 /* End each object without a capability or a pool; that may end others, so repeat until nothing changes. */
-static void settle(struct model *model) {
+static void settle(struct random_model *model) {
     bool changed = true;
     while (changed) {
         changed = false;
         for (int i = 0; i < (int)MODEL_OBJECTS; i++) {
-            const struct model_object *object = &model->objects[i];
+            const struct random_object *object = &model->objects[i];
             bool poolless = object->pool != MODEL_NONE && !model->objects[object->pool].alive;
             if (object->alive && !object->for_ever && (poolless || !has_cap(model, i))) {
                 end_object(model, i);
@@ -161,12 +159,12 @@ static void settle(struct model *model) {
 
 /* ---- capabilities ---- */
 
-struct result model_cap_copy(struct model *model, cap_t table, cap_t slot, cap_t source, uint64_t rights,
+struct result model_cap_copy(struct random_model *model, cap_t table, cap_t slot, cap_t source, uint64_t rights,
                              uint64_t badge) {
     int from = is_own(model, source) ? find_at(model, MODEL_NONE, source) : MODEL_NONE, to;
     if (from == MODEL_NONE)
         return outcome(E_CAP);
-    struct model_cap copy = model->caps[from];
+    struct random_cap copy = model->caps[from];
     enum object_type type = model->objects[copy.object].type;
     if (badge != 0 && type != OBJECT_ENDPOINT && type != OBJECT_NOTIFICATION)
         return outcome(E_ARG);
@@ -185,7 +183,7 @@ struct result model_cap_copy(struct model *model, cap_t table, cap_t slot, cap_t
     return outcome(OK);
 }
 
-struct result model_cap_move(struct model *model, cap_t table, cap_t slot, cap_t source) {
+struct result model_cap_move(struct random_model *model, cap_t table, cap_t slot, cap_t source) {
     int from = is_own(model, source) ? find_at(model, MODEL_NONE, source) : MODEL_NONE, to;
     if (from == MODEL_NONE)
         return outcome(E_CAP);
@@ -198,7 +196,7 @@ struct result model_cap_move(struct model *model, cap_t table, cap_t slot, cap_t
     return outcome(OK);
 }
 
-struct result model_cap_delete(struct model *model, cap_t table, cap_t slot) {
+struct result model_cap_delete(struct random_model *model, cap_t table, cap_t slot) {
     int where;
     enum status status = find_place(model, table, slot, &where);
     if (status != OK)
@@ -210,13 +208,13 @@ struct result model_cap_delete(struct model *model, cap_t table, cap_t slot) {
     return outcome(OK);
 }
 
-static bool descends(const struct model *model, int cap, int root) {
+static bool descends(const struct random_model *model, int cap, int root) {
     while (cap != MODEL_NONE && cap != root)
         cap = model->caps[cap].parent;
     return cap == root;
 }
 
-struct result model_cap_revoke(struct model *model, cap_t slot) {
+struct result model_cap_revoke(struct random_model *model, cap_t slot) {
     int root = is_own(model, slot) ? find_at(model, MODEL_NONE, slot) : MODEL_NONE;
     if (root == MODEL_NONE)
         return outcome(E_CAP);
@@ -234,7 +232,7 @@ static bool in_range(uint64_t offset, uint64_t count, uint64_t limit) {
     return offset <= limit && count <= limit - offset;
 }
 
-struct result model_memory_derive(struct model *model, cap_t memory, uint64_t offset_pages, uint64_t page_count,
+struct result model_memory_derive(struct random_model *model, cap_t memory, uint64_t offset_pages, uint64_t page_count,
                                   cap_t slot, uint64_t rights) {
     int from, to;
     enum status status = find(model, memory, OBJECT_MEMORY, 0, &from);
@@ -244,7 +242,7 @@ struct result model_memory_derive(struct model *model, cap_t memory, uint64_t of
         status = E_ARG;
     if (status != OK)
         return outcome(status);
-    struct model_cap derived = model->caps[from];
+    struct random_cap derived = model->caps[from];
     derived.parent = from;
     derived.slot = slot;
     derived.rights &= (uint32_t)rights;
@@ -254,7 +252,7 @@ struct result model_memory_derive(struct model *model, cap_t memory, uint64_t of
 }
 
 /* Only whole pages are filled; otherwise it is an error, or concerns a page that the model does not know. */
-struct result model_memory_fill(struct model *model, cap_t memory, uint64_t offset_bytes, uint64_t length_bytes,
+struct result model_memory_fill(struct random_model *model, cap_t memory, uint64_t offset_bytes, uint64_t length_bytes,
                                 uint64_t pattern) {
     int cap;
     if (offset_bytes % 8 != 0 || length_bytes % 8 != 0)
@@ -266,7 +264,7 @@ struct result model_memory_fill(struct model *model, cap_t memory, uint64_t offs
     if (length_bytes == 0 || length_bytes > BYTES_MAX ||
         !in_range(offset_bytes, length_bytes, count_of(range) * PAGE_BYTES))
         return outcome(E_ARG);
-    struct model_frame *frame = &model->frames[first_of(range) + offset_bytes / PAGE_BYTES];
+    struct random_frame *frame = &model->frames[first_of(range) + offset_bytes / PAGE_BYTES];
     if (frame->pool != MODEL_NONE)
         return outcome(E_BUSY);
     frame->is_known = true;
@@ -274,7 +272,7 @@ struct result model_memory_fill(struct model *model, cap_t memory, uint64_t offs
     return outcome(OK);
 }
 
-struct result model_pool_create(struct model *model, cap_t memory, uint64_t offset_pages, uint64_t page_count,
+struct result model_pool_create(struct random_model *model, cap_t memory, uint64_t offset_pages, uint64_t page_count,
                                 cap_t slot) {
     int to, from;
     enum status status = find_empty(model, 0, slot, &to);
@@ -294,7 +292,7 @@ struct result model_pool_create(struct model *model, cap_t memory, uint64_t offs
     for (uint64_t i = first; i < first + page_count; i++)
         model->frames[i].pool = pool;
     add_cap(model,
-            (struct model_cap){.object = pool, .parent = MODEL_NONE, .table = to, .slot = slot, .rights = RIGHTS_ALL});
+            (struct random_cap){.object = pool, .parent = MODEL_NONE, .table = to, .slot = slot, .rights = RIGHTS_ALL});
     return outcome(OK);
 }
 
@@ -302,7 +300,7 @@ struct result model_pool_create(struct model *model, cap_t memory, uint64_t offs
 static uint32_t cost_pages(enum object_type type) { return type == OBJECT_SPACE ? 6 : 1; }
 
 /* Is E_MEMORY a possible answer of this pool? Objects share pages in ways that the model does not follow. */
-static bool may_be_full(const struct model *model, int pool) {
+static bool may_be_full(const struct random_model *model, int pool) {
     uint32_t pages = 1 + 5 + 5; /* the pool's header, a page of pieces of each size, the request itself */
     for (uint32_t i = 0; i < MODEL_OBJECTS; i++) {
         if (model->objects[i].alive && model->objects[i].pool == pool)
@@ -311,7 +309,8 @@ static bool may_be_full(const struct model *model, int pool) {
     return pages > model->objects[pool].pool_pages;
 }
 
-struct result model_object_create(struct model *model, cap_t pool, uint64_t type, uint64_t argument, cap_t slot) {
+struct result model_object_create(struct random_model *model, cap_t pool, uint64_t type, uint64_t argument,
+                                  cap_t slot) {
     int from, to;
     enum status status = find(model, pool, OBJECT_POOL, POOL_ALLOCATE, &from);
     bool is_plain =
@@ -325,12 +324,12 @@ struct result model_object_create(struct model *model, cap_t pool, uint64_t type
     if (status != OK)
         return outcome(status);
     int object = add_object(model, (enum object_type)type, model->caps[from].object);
-    add_cap(model, (struct model_cap){
+    add_cap(model, (struct random_cap){
                        .object = object, .parent = MODEL_NONE, .table = to, .slot = slot, .rights = RIGHTS_ALL});
     return outcome(OK);
 }
 
-struct result model_cap_query(const struct model *model, cap_t slot) {
+struct result model_cap_query(const struct random_model *model, cap_t slot) {
     int at = is_own(model, slot) ? find_at(model, MODEL_NONE, slot) : MODEL_NONE;
     if (at == MODEL_NONE)
         return outcome(E_CAP);
@@ -353,15 +352,15 @@ static bool pages_are_valid(uaddr_t at, uint64_t page_count) {
            in_range((at - MODEL_PAGES_AT) / PAGE_BYTES, page_count, MODEL_PAGES);
 }
 
-static struct model_page *pages_at(struct model *model, int space_cap, uaddr_t at) {
+static struct random_page *pages_at(struct random_model *model, int space_cap, uaddr_t at) {
     return &model->objects[model->caps[space_cap].object].pages[(at - MODEL_PAGES_AT) / PAGE_BYTES];
 }
 
-static bool space_may_be_short(const struct model *model, int space_cap) {
+static bool space_may_be_short(const struct random_model *model, int space_cap) {
     return model->short_of_memory && may_be_full(model, model->objects[model->caps[space_cap].object].pool);
 }
 
-struct result model_space_map(struct model *model, cap_t space, cap_t memory, uint64_t offset_pages,
+struct result model_space_map(struct random_model *model, cap_t space, cap_t memory, uint64_t offset_pages,
                               uint64_t page_count, uaddr_t at, uint64_t flags) {
     int space_cap, memory_cap;
     enum status status = find(model, space, OBJECT_SPACE, SPACE_MAP, &space_cap);
@@ -380,7 +379,7 @@ struct result model_space_map(struct model *model, cap_t space, cap_t memory, ui
     }
     if (!pages_are_valid(at, page_count))
         return outcome(E_ARG);
-    struct model_page *pages = pages_at(model, space_cap, at);
+    struct random_page *pages = pages_at(model, space_cap, at);
     for (uint64_t i = 0; i < page_count; i++) {
         if (pages[i].mapped)
             return outcome_value(E_EXISTS, at + i * PAGE_BYTES);
@@ -388,16 +387,16 @@ struct result model_space_map(struct model *model, cap_t space, cap_t memory, ui
     if (space_may_be_short(model, space_cap))
         return outcome(E_MEMORY);
     for (uint64_t i = 0; i < page_count; i++) {
-        pages[i] = (struct model_page){.mapped = true,
-                                       .frame = (uint32_t)(first + i),
-                                       .rights = (uint32_t)flags,
-                                       .limit = model->caps[memory_cap].rights & RIGHTS_MASK};
+        pages[i] = (struct random_page){.mapped = true,
+                                        .frame = (uint32_t)(first + i),
+                                        .rights = (uint32_t)flags,
+                                        .limit = model->caps[memory_cap].rights & RIGHTS_MASK};
         model->frames[first + i].mappings++;
     }
     return outcome(OK);
 }
 
-struct result model_space_unmap(struct model *model, cap_t space, uaddr_t at, uint64_t page_count) {
+struct result model_space_unmap(struct random_model *model, cap_t space, uaddr_t at, uint64_t page_count) {
     int cap;
     enum status status = find(model, space, OBJECT_SPACE, SPACE_MAP, &cap);
     if (status == OK && !pages_are_valid(at, page_count))
@@ -412,14 +411,15 @@ struct result model_space_unmap(struct model *model, cap_t space, uaddr_t at, ui
     return outcome_value(OK, unmapped);
 }
 
-struct result model_space_protect(struct model *model, cap_t space, uaddr_t at, uint64_t page_count, uint64_t rights) {
+struct result model_space_protect(struct random_model *model, cap_t space, uaddr_t at, uint64_t page_count,
+                                  uint64_t rights) {
     int cap;
     enum status status = find(model, space, OBJECT_SPACE, SPACE_MAP, &cap);
     if (status == OK && (!pages_are_valid(at, page_count) || !rights_are_valid(rights)))
         status = E_ARG;
     if (status != OK)
         return outcome(status);
-    struct model_page *pages = pages_at(model, cap, at);
+    struct random_page *pages = pages_at(model, cap, at);
     for (uint64_t i = 0; i < page_count; i++) {
         if (!pages[i].mapped)
             return outcome_value(E_EMPTY, at + i * PAGE_BYTES);
@@ -431,25 +431,25 @@ struct result model_space_protect(struct model *model, cap_t space, uaddr_t at, 
     return outcome(OK);
 }
 
-const struct model_page *model_page(const struct model *model, cap_t space, uaddr_t at) {
+const struct random_page *model_page(const struct random_model *model, cap_t space, uaddr_t at) {
     int cap;
     if (find(model, space, OBJECT_SPACE, SPACE_QUERY, &cap) != OK || !pages_are_valid(at, 1))
         return NULL;
-    const struct model_page *page = &model->objects[model->caps[cap].object].pages[(at - MODEL_PAGES_AT) / PAGE_BYTES];
+    const struct random_page *page = &model->objects[model->caps[cap].object].pages[(at - MODEL_PAGES_AT) / PAGE_BYTES];
     return page->mapped ? page : NULL;
 }
 
-struct model_frame *model_frame(struct model *model, cap_t memory, uint64_t offset_pages, uint32_t rights) {
+struct random_frame *model_frame(struct random_model *model, cap_t memory, uint64_t offset_pages, uint32_t rights) {
     int cap;
     if (find(model, memory, OBJECT_MEMORY, rights, &cap) != OK || offset_pages >= count_of(model->caps[cap].data))
         return NULL;
-    struct model_frame *frame = &model->frames[first_of(model->caps[cap].data) + offset_pages];
+    struct random_frame *frame = &model->frames[first_of(model->caps[cap].data) + offset_pages];
     return frame->pool == MODEL_NONE ? frame : NULL;
 }
 
 /* ---- the rest ---- */
 
-struct result model_signal_raise(struct model *model, cap_t notification, uint64_t bits) {
+struct result model_signal_raise(struct random_model *model, cap_t notification, uint64_t bits) {
     int cap;
     enum status status = find(model, notification, OBJECT_NOTIFICATION, NOTIFICATION_RAISE, &cap);
     if (status == OK && bits == 0)
@@ -461,7 +461,7 @@ struct result model_signal_raise(struct model *model, cap_t notification, uint64
     return outcome(status);
 }
 
-struct result model_signal_poll(struct model *model, cap_t notification) {
+struct result model_signal_poll(struct random_model *model, cap_t notification) {
     int cap;
     enum status status = find(model, notification, OBJECT_NOTIFICATION, NOTIFICATION_WAIT, &cap);
     if (status != OK)
@@ -472,27 +472,27 @@ struct result model_signal_poll(struct model *model, cap_t notification) {
 }
 
 /* No thread here has a space, so none can run. */
-struct result model_thread_resume(struct model *model, cap_t thread) {
+struct result model_thread_resume(struct random_model *model, cap_t thread) {
     int cap;
     enum status status = find(model, thread, OBJECT_THREAD, THREAD_CONTROL, &cap);
     return outcome(status == OK ? E_STATE : status);
 }
 
-uint64_t model_cap_count(const struct model *model) {
+uint64_t model_cap_count(const struct random_model *model) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < MODEL_CAPS; i++)
         count += model->caps[i].used;
     return count;
 }
 
-uint64_t model_mapped_frames(const struct model *model) {
+uint64_t model_mapped_frames(const struct random_model *model) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < MODEL_FRAMES; i++)
         count += model->frames[i].mappings > 0;
     return count;
 }
 
-uint64_t model_pool_frames(const struct model *model) {
+uint64_t model_pool_frames(const struct random_model *model) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < MODEL_FRAMES; i++)
         count += model->frames[i].pool != MODEL_NONE;

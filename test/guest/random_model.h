@@ -29,7 +29,7 @@
 
 #define MODEL_NONE (-1)
 
-struct model_cap {
+struct random_cap {
     bool used;
     int object;
     int parent; /* in caps[]; MODEL_NONE: no ancestor is left */
@@ -39,67 +39,68 @@ struct model_cap {
     uint64_t data; /* badge; for Memory its first frame and frame count, as RANGE() */
 };
 
-struct model_page {
+struct random_page {
     bool mapped;
     uint32_t frame, rights, limit;
 };
 
-struct model_object {
+struct random_object {
     bool alive, for_ever;
     enum object_type type;
     int pool;      /* in objects[]; MODEL_NONE: boot's, or a pool */
     uint64_t bits; /* Notification */
     uint32_t pool_pages;
-    struct model_page pages[MODEL_PAGES]; /* Space */
+    struct random_page pages[MODEL_PAGES]; /* Space */
 };
 
-struct model_frame {
+struct random_frame {
     int pool; /* MODEL_NONE: a user's */
     uint32_t mappings;
     bool is_known; /* whether the model knows its contents */
     uint64_t pattern;
 };
 
-struct model {
+struct random_model {
     cap_t own_base; /* the first of the program's own slots that the model covers */
-    struct model_cap caps[MODEL_CAPS];
-    struct model_object objects[MODEL_OBJECTS];
-    struct model_frame frames[MODEL_FRAMES];
+    struct random_cap caps[MODEL_CAPS];
+    struct random_object objects[MODEL_OBJECTS];
+    struct random_frame frames[MODEL_FRAMES];
     bool short_of_memory; /* the kernel answered E_MEMORY to the next call: agree if that is possible */
 };
 
 /* Own slot 0 holds a Memory of all frames, which are clear. */
-void model_init(struct model *model, cap_t own_base);
+void model_init(struct random_model *model, cap_t own_base);
 /* Can another capability and another object be made? If not, the generator must not try. */
-bool model_has_room(const struct model *model);
+bool model_has_room(const struct random_model *model);
 
-struct result model_cap_copy(struct model *model, cap_t table, cap_t slot, cap_t source, uint64_t rights,
+struct result model_cap_copy(struct random_model *model, cap_t table, cap_t slot, cap_t source, uint64_t rights,
                              uint64_t badge);
-struct result model_cap_move(struct model *model, cap_t table, cap_t slot, cap_t source);
-struct result model_cap_delete(struct model *model, cap_t table, cap_t slot);
-struct result model_cap_revoke(struct model *model, cap_t slot);
-struct result model_cap_query(const struct model *model, cap_t slot);
-struct result model_memory_derive(struct model *model, cap_t memory, uint64_t offset_pages, uint64_t page_count,
+struct result model_cap_move(struct random_model *model, cap_t table, cap_t slot, cap_t source);
+struct result model_cap_delete(struct random_model *model, cap_t table, cap_t slot);
+struct result model_cap_revoke(struct random_model *model, cap_t slot);
+struct result model_cap_query(const struct random_model *model, cap_t slot);
+struct result model_memory_derive(struct random_model *model, cap_t memory, uint64_t offset_pages, uint64_t page_count,
                                   cap_t slot, uint64_t rights);
-struct result model_memory_fill(struct model *model, cap_t memory, uint64_t offset_bytes, uint64_t length_bytes,
+struct result model_memory_fill(struct random_model *model, cap_t memory, uint64_t offset_bytes, uint64_t length_bytes,
                                 uint64_t pattern);
-struct result model_pool_create(struct model *model, cap_t memory, uint64_t offset_pages, uint64_t page_count,
+struct result model_pool_create(struct random_model *model, cap_t memory, uint64_t offset_pages, uint64_t page_count,
                                 cap_t slot);
-struct result model_object_create(struct model *model, cap_t pool, uint64_t type, uint64_t argument, cap_t slot);
-struct result model_space_map(struct model *model, cap_t space, cap_t memory, uint64_t offset_pages,
+struct result model_object_create(struct random_model *model, cap_t pool, uint64_t type, uint64_t argument, cap_t slot);
+struct result model_space_map(struct random_model *model, cap_t space, cap_t memory, uint64_t offset_pages,
                               uint64_t page_count, uaddr_t at, uint64_t flags);
-struct result model_space_unmap(struct model *model, cap_t space, uaddr_t at, uint64_t page_count);
-struct result model_space_protect(struct model *model, cap_t space, uaddr_t at, uint64_t page_count, uint64_t rights);
-struct result model_signal_raise(struct model *model, cap_t notification, uint64_t bits);
-struct result model_signal_poll(struct model *model, cap_t notification);
-struct result model_thread_resume(struct model *model, cap_t thread);
+struct result model_space_unmap(struct random_model *model, cap_t space, uaddr_t at, uint64_t page_count);
+struct result model_space_protect(struct random_model *model, cap_t space, uaddr_t at, uint64_t page_count,
+                                  uint64_t rights);
+struct result model_signal_raise(struct random_model *model, cap_t notification, uint64_t bits);
+struct result model_signal_poll(struct random_model *model, cap_t notification);
+struct result model_thread_resume(struct random_model *model, cap_t thread);
 
 /* The page at `at`, seen through a Space capability; NULL: no page, or the capability can't query. */
-const struct model_page *model_page(const struct model *model, cap_t space, uaddr_t at);
+const struct random_page *model_page(const struct random_model *model, cap_t space, uaddr_t at);
 /* The frame that a Memory capability names at this page, if it is a user's; NULL: it is not. */
-struct model_frame *model_frame(struct model *model, cap_t memory, uint64_t offset_pages, uint32_t rights);
+struct random_frame *model_frame(struct random_model *model, cap_t memory, uint64_t offset_pages, uint32_t rights);
 
 /* The counts that the kernel must have. */
-uint64_t model_cap_count(const struct model *model);
-uint64_t model_mapped_frames(const struct model *model);
-uint64_t model_pool_frames(const struct model *model);
+uint64_t model_cap_count(const struct random_model *model);
+uint64_t model_mapped_frames(const struct random_model *model);
+uint64_t model_pool_frames(const struct random_model *model);

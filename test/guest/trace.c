@@ -18,7 +18,7 @@
 #define PATTERN 0xa5a5a5a5a5a5a5a5ULL
 
 /* A trace, as its tracer sees it; `read`: how many records were checked. */
-struct ring {
+struct trace_ring {
     cap_t memory;
     uint64_t page_count;
     volatile struct trace_header *header;
@@ -32,7 +32,7 @@ static struct result control(cap_t memory, uint64_t offset_pages, uint64_t page_
 
 static struct result stop(void) { return control(0, 0, 0, 0); }
 
-static void make_ring(struct ring *ring, uint64_t page_count) {
+static void make_ring(struct trace_ring *ring, uint64_t page_count) {
     (void)stop(); /* a failed case may have left a trace */
     ring->memory = world_memory(page_count);
     ring->page_count = page_count;
@@ -41,19 +41,19 @@ static void make_ring(struct ring *ring, uint64_t page_count) {
     ring->read = 0;
 }
 
-static void start(struct ring *ring, uint64_t page_count, uint64_t events) {
+static void start(struct trace_ring *ring, uint64_t page_count, uint64_t events) {
     make_ring(ring, page_count);
     CHECK_STATUS(control(ring->memory, 0, page_count, events), OK);
     CHECK_EQUAL(ring->header->record_count, TRACE_RECORDS(page_count));
     CHECK_EQUAL(ring->header->events, events);
 }
 
-static const volatile struct trace_record *record_of(const struct ring *ring, uint64_t number) {
+static const volatile struct trace_record *record_of(const struct trace_ring *ring, uint64_t number) {
     return &ring->records[number % ring->header->record_count];
 }
 
 /* Find the next record of this kind and thread after those checked; it must exist. ANY matches anything. */
-static const volatile struct trace_record *expect(struct ring *ring, enum trace_event event, uint32_t thread,
+static const volatile struct trace_record *expect(struct trace_ring *ring, enum trace_event event, uint32_t thread,
                                                   uint64_t detail, uint64_t first, uint64_t second) {
     static const volatile struct trace_record none;
     while (ring->read < ring->header->written) {
@@ -68,7 +68,7 @@ static const volatile struct trace_record *expect(struct ring *ring, enum trace_
 }
 
 /* How many records are of this event. */
-static uint64_t count(const struct ring *ring, enum trace_event event) {
+static uint64_t count(const struct trace_ring *ring, enum trace_event event) {
     uint64_t found = 0;
     for (uint64_t i = 0; i < ring->header->written && i < ring->header->record_count; i++)
         found += ring->records[i].event == event;
@@ -138,7 +138,7 @@ static void trace_control_refuses_arguments(void) {
 /* ---- life ---- */
 
 static void trace_control_runs_one_trace(void) {
-    struct ring ring;
+    struct trace_ring ring;
     make_ring(&ring, 1);
     CHECK_STATUS(stop(), E_STATE);
     CHECK_STATUS(control(ring.memory, 0, 1, TRACE_BIT(TRACE_CALL)), OK);
@@ -177,7 +177,7 @@ static void trace_control_holds_its_frames(void) {
 
 /* The tracer's capability may go, but revoking its ancestor ends the trace. */
 static void trace_control_ends_with_its_memory(void) {
-    struct ring ring;
+    struct trace_ring ring;
     make_ring(&ring, 2);
     cap_t part = world_slot();
     CHECK_STATUS(sys_memory_derive(ring.memory, 1, 1, part, RIGHTS_ALL), OK);
@@ -203,7 +203,7 @@ static void trace_control_ends_with_its_memory(void) {
 /* ---- records ---- */
 
 static void trace_control_records_calls(void) {
-    struct ring ring;
+    struct trace_ring ring;
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
     uint32_t self = own_id();
     start(&ring, 1, TRACE_BIT(TRACE_CALL) | TRACE_BIT(TRACE_RETURN));
@@ -232,7 +232,7 @@ static void trace_control_records_calls(void) {
 
 /* A call that the kernel makes in steps has one record of its return. */
 static void trace_control_records_one_return_of_a_long_call(void) {
-    struct ring ring;
+    struct trace_ring ring;
     cap_t pool = world_pool(64);
     for (uint32_t i = 0; i < 40; i++)
         CHECK_STATUS(sys_object_create(pool, OBJECT_THREAD, 0, world_slot()), OK);
@@ -247,7 +247,7 @@ static void trace_control_records_one_return_of_a_long_call(void) {
 
 /* A call and answer between two threads, with all their records in order. */
 static void trace_control_records_messages_and_switches(void) {
-    struct ring ring;
+    struct trace_ring ring;
     struct worker worker;
     struct message message;
     uint64_t badge, info = MESSAGE_INFO(7, 2, 0);
@@ -277,7 +277,7 @@ static void trace_control_records_messages_and_switches(void) {
 }
 
 static void trace_control_records_faults(void) {
-    struct ring ring;
+    struct trace_ring ring;
     start(&ring, 4, TRACE_BIT(TRACE_FAULT) | TRACE_BIT(TRACE_MESSAGE));
     struct touch touch = role_touch(0, TOUCH_READ, NOWHERE);
     CHECK(touch.faulted);
@@ -300,7 +300,7 @@ static void trace_control_records_faults(void) {
 }
 
 static void trace_control_records_interrupts(void) {
-    struct ring ring;
+    struct trace_ring ring;
     start(&ring, 1, TRACE_BIT(TRACE_INTERRUPT) | TRACE_BIT(TRACE_SWITCH));
     worker_let_run(SHORT_NS);
     CHECK_STATUS(stop(), OK);
@@ -311,7 +311,7 @@ static void trace_control_records_interrupts(void) {
 
 /* A system call of a foreign thread is a call and a fault. */
 static void trace_control_records_foreign_calls(void) {
-    struct ring ring;
+    struct trace_ring ring;
     struct worker worker;
     struct fault_message fault;
     worker_make(&worker, (struct worker_plan){.code = role_wait});
@@ -331,7 +331,7 @@ static void trace_control_records_foreign_calls(void) {
 
 /* Times ascend, each record has a known event, and none contains an address of the kernel or its objects. */
 static void trace_control_tells_no_address_of_the_kernel(void) {
-    struct ring ring;
+    struct trace_ring ring;
     struct worker worker;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     start(&ring, TRACE_PAGES_MAX, TRACE_ALL);
@@ -358,7 +358,7 @@ static void trace_control_tells_no_address_of_the_kernel(void) {
 
 /* The last records are there, the first ones are overwritten, and nothing is written outside the ring. */
 static void trace_control_wraps(void) {
-    struct ring ring;
+    struct trace_ring ring;
     make_ring(&ring, 3);
     for (uint64_t page = 0; page < 3; page++)
         CHECK_STATUS(sys_memory_fill(ring.memory, page * PAGE_BYTES, PAGE_BYTES, PATTERN), OK);
@@ -385,7 +385,7 @@ static void trace_control_wraps(void) {
 
 /* The kernel keeps its own index, so a user who overwrites the header does not mislead it. */
 static void trace_control_does_not_believe_the_ring(void) {
-    struct ring ring;
+    struct trace_ring ring;
     start(&ring, 1, TRACE_BIT(TRACE_CALL));
     (void)world_now();
     CHECK_EQUAL(ring.header->written, 1);
@@ -403,7 +403,7 @@ static void trace_control_does_not_believe_the_ring(void) {
 static void trace_control_records_what_is_asked_for(void) {
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     for (uint32_t event = 0; event < TRACE_EVENTS; event++) {
-        struct ring ring;
+        struct trace_ring ring;
         struct worker worker;
         struct message message;
         uint64_t badge;
@@ -422,7 +422,7 @@ static void trace_control_records_what_is_asked_for(void) {
 
 /* Starting and stopping take longer while depths are to be corrected in the list of the trace's memory. */
 static void trace_control_while_depths_are_corrected(void) {
-    struct ring ring;
+    struct trace_ring ring;
     make_ring(&ring, 1);
     CHECK_STATUS(control(world_orphans(ring.memory), 0, 1, TRACE_BIT(TRACE_CALL)), OK);
     (void)world_orphans(ring.memory);
@@ -435,7 +435,7 @@ static void trace_control_while_depths_are_corrected(void) {
 /* Calls have equal results with and without a trace, and neither kind spoils the other. */
 static void trace_control_changes_no_result(void) {
     static const uint64_t word_counts[] = {0, 1, 4, 5, 64};
-    struct ring ring;
+    struct trace_ring ring;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
     struct worker server;
     worker_make(&server, (struct worker_plan){.code = role_echo, .own_space = true, .own_table = true});

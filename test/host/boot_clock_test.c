@@ -19,7 +19,7 @@ enum mood { RUNS, MISSING, STANDS, STOPS, JUMPS_ONCE, JUMPS, GOES_BACK };
 
 enum { FIRST, SECOND, THIRD, SLOW, CLOCKS };
 
-struct clock {
+struct fake_clock {
     enum mood mood;
     uint64_t true_hz; /* its actual rate, not the nominal one */
     uint64_t looks, added;
@@ -31,7 +31,7 @@ static struct {
     uint64_t apic_start;
     uint64_t looks;
     uint64_t tsc_hz, apic_hz;
-    struct clock clocks[CLOCKS];
+    struct fake_clock clocks[CLOCKS];
 } world;
 
 static uint64_t count_of(uint64_t hz) { return (uint64_t)(world.now_ps * hz / PS_PER_SECOND); }
@@ -54,7 +54,7 @@ static bool begin(uint32_t at) {
 }
 
 static uint64_t look(uint32_t at) {
-    struct clock *clock = &world.clocks[at];
+    struct fake_clock *clock = &world.clocks[at];
     world.looks++;
     clock->looks++;
     world.now_ps += at == SLOW ? SLOW_LOOK_PS : LOOK_PS;

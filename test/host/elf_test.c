@@ -156,7 +156,7 @@ static void executable_stack_is_noticed(void) {
 }
 
 /* One kind of damage: a number written into the sound file, and what the parser says. */
-struct damage {
+struct elf_damage {
     size_t offset;
     size_t bytes;
     uint64_t value;
@@ -173,7 +173,7 @@ struct damage {
             sizeof(((struct maker_program_header *)0)->field), number, ELF_##name, index \
     }
 
-static const struct damage damages[] = {
+static const struct elf_damage damages[] = {
     FIELD(header.e_ident[0], 0x7e, NOT_ELF),
     FIELD(header.e_ident[1], 'e', NOT_ELF),
     FIELD(header.e_ident[2], 'l', NOT_ELF),
@@ -241,7 +241,7 @@ static const struct damage damages[] = {
 };
 
 /* In the table the segment of REPEATED and OVERLAP is where the number is written; the parser may meet it later. */
-static uint32_t segment_of(const struct damage *damage) {
+static uint32_t segment_of(const struct elf_damage *damage) {
     if (damage->error == ELF_OVERLAP) {
         return 2;
     }
@@ -265,7 +265,7 @@ static bool text_is_right(struct elf_result result) {
 
 static void damage_is_named(void) {
     for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
-        const struct damage *damage = &damages[i];
+        const struct elf_damage *damage = &damages[i];
         maker_elf(&file, BASE);
         memcpy((uint8_t *)&file + damage->offset, &damage->value, damage->bytes);
         struct elf_result result = parse_copy(&file, sizeof(file), limits);

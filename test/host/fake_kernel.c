@@ -13,7 +13,7 @@ _Alignas(4096) uint8_t fake_own[FAKE_OWN_PAGES][PAGE_BYTES];
 
 struct program program;
 static struct message_page message_page;
-struct object fake_objects[OBJECTS_MAX];
+struct fake_object fake_objects[OBJECTS_MAX];
 uint32_t fake_slots[FAKE_SLOTS];
 static uint32_t frame_pool[FAKE_FRAMES]; /* the pool that has it; 0 = none */
 static uint32_t frame_maps[FAKE_FRAMES];
@@ -46,7 +46,7 @@ static uint32_t new_object(enum object_type type, uint32_t pool) {
     __builtin_trap(); /* the test makes more than the fake has room for */
 }
 
-struct object *fake_find(cap_t slot, enum object_type type) {
+struct fake_object *fake_find(cap_t slot, enum object_type type) {
     if (slot == 0 || slot >= FAKE_SLOTS || fake_slots[slot] == 0 || fake_objects[fake_slots[slot]].type != type)
         return NULL;
     return &fake_objects[fake_slots[slot]];
@@ -86,7 +86,7 @@ static void forget_everywhere(uint32_t index) {
 }
 
 static void destroy(uint32_t index) {
-    struct object *object = &fake_objects[index];
+    struct fake_object *object = &fake_objects[index];
     if (object->type == OBJECT_NONE)
         return;
     enum object_type type = object->type;
@@ -138,7 +138,7 @@ void fake_install_file(cap_t slot) {
 }
 
 struct fake_census fake_count(void) {
-    const struct object *own = &fake_objects[fake_slots[FAKE_CAP_SPACE]];
+    const struct fake_object *own = &fake_objects[fake_slots[FAKE_CAP_SPACE]];
     struct fake_census census = {.own_mappings = own->mapping_count};
     for (uint32_t i = 0; i < FAKE_SLOTS; i++)
         census.caps += fake_slots[i] != 0 ? 1 : 0;
@@ -168,7 +168,7 @@ void slot_free(cap_t slot) {
 uint32_t *fake_slot_of(cap_t table, cap_t slot) {
     if (table == 0)
         return slot > 0 && slot < FAKE_SLOTS ? &fake_slots[slot] : NULL;
-    struct object *object = fake_find(table, OBJECT_TABLE);
+    struct fake_object *object = fake_find(table, OBJECT_TABLE);
     return object != NULL && slot > 0 && slot < TABLE_SLOTS ? &object->slots[slot] : NULL;
 }
 
@@ -219,7 +219,7 @@ struct result sys_cap_delete(cap_t table, cap_t slot) {
 
 /* Bytes of a Memory; NULL: out of range, or kernel memory. */
 uint8_t *fake_bytes(cap_t memory, uint64_t offset, uint64_t length) {
-    struct object *object = fake_find(memory, OBJECT_MEMORY);
+    struct fake_object *object = fake_find(memory, OBJECT_MEMORY);
     if (object == NULL || length == 0 || length > BYTES_MAX || offset + length > object->frame_count * PAGE_BYTES)
         return NULL;
     if (object->first_frame == FILE_FRAME)
@@ -254,7 +254,7 @@ struct result sys_memory_copy(cap_t to, uint64_t to_offset, cap_t from, uint64_t
 
 /* May these frames become a pool's? */
 static struct result check_pool_frames(cap_t memory, uint64_t offset_pages, uint64_t page_count) {
-    struct object *object = fake_find(memory, OBJECT_MEMORY);
+    struct fake_object *object = fake_find(memory, OBJECT_MEMORY);
     if (object == NULL || page_count == 0 || page_count > MAP_PAGES_MAX || object->first_frame == FILE_FRAME ||
         offset_pages + page_count > object->frame_count)
         return status(E_ARG);
@@ -286,7 +286,7 @@ struct result sys_pool_create(cap_t memory, uint64_t offset_pages, uint64_t page
 }
 
 struct result sys_pool_extend(cap_t pool, cap_t memory, uint64_t offset_pages, uint64_t page_count) {
-    struct object *object = fake_find(pool, OBJECT_POOL);
+    struct fake_object *object = fake_find(pool, OBJECT_POOL);
     if (fake_fails())
         return status(E_LIMIT);
     if (object == NULL)
@@ -299,7 +299,7 @@ struct result sys_pool_extend(cap_t pool, cap_t memory, uint64_t offset_pages, u
 
 struct result sys_object_create(cap_t pool, uint64_t type, uint64_t argument, cap_t slot) {
     static const uint8_t frames[] = {[OBJECT_SPACE] = 2, [OBJECT_THREAD] = 1, [OBJECT_TABLE] = 2};
-    struct object *from = fake_find(pool, OBJECT_POOL);
+    struct fake_object *from = fake_find(pool, OBJECT_POOL);
     if (fake_fails())
         return status(E_LIMIT); /* not E_MEMORY, which has a remedy that the tests of growing pools cover */
     if (from == NULL || type < OBJECT_SPACE || type > OBJECT_TABLE || argument > TABLE_SLOTS)

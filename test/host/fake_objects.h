@@ -18,7 +18,7 @@ struct mapping { /* of one page */
     uint32_t rights;
 };
 
-struct object {
+struct fake_object {
     enum object_type type;
     uint32_t pool; /* index of the pool it lives in; 0 = none */
     uint32_t references;
@@ -37,14 +37,14 @@ struct object {
     bool served; /* by a server that has not put its answer off */
 };
 
-extern struct object fake_objects[OBJECTS_MAX]; /* 0 is not used */
-extern uint32_t fake_slots[FAKE_SLOTS];         /* object, 0 = empty */
+extern struct fake_object fake_objects[OBJECTS_MAX]; /* 0 is not used */
+extern uint32_t fake_slots[FAKE_SLOTS];              /* object, 0 = empty */
 
 static inline struct result status(enum status value) { return (struct result){value, 0}; }
 
 /* The object in a slot; NULL: it is of another type, or none. */
-struct object *fake_find(cap_t slot, enum object_type type);
-static inline uint32_t fake_index(const struct object *object) { return (uint32_t)(object - fake_objects); }
+struct fake_object *fake_find(cap_t slot, enum object_type type);
+static inline uint32_t fake_index(const struct fake_object *object) { return (uint32_t)(object - fake_objects); }
 
 /* Count a mapping that was made (`more`) or removed. */
 void fake_count_mapping(const struct mapping *mapping, bool more);

@@ -12,7 +12,7 @@
 #define ENTRY_NO_EXECUTE (1ULL << 63)
 
 /* The first mapping of a space that is not below `at`. */
-static uint32_t mapping_from(const struct object *space, uaddr_t at) {
+static uint32_t mapping_from(const struct fake_object *space, uaddr_t at) {
     uint32_t low = 0, high = space->mapping_count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
@@ -25,12 +25,12 @@ static uint32_t mapping_from(const struct object *space, uaddr_t at) {
 }
 
 /* ... and below `end`: how many there are. */
-static uint32_t mappings_in(const struct object *space, uaddr_t at, uaddr_t end) {
+static uint32_t mappings_in(const struct fake_object *space, uaddr_t at, uaddr_t end) {
     return mapping_from(space, end) - mapping_from(space, at);
 }
 
 /* Lower tables that all mappings of a space need. */
-static uint32_t tables_needed(const struct object *space) {
+static uint32_t tables_needed(const struct fake_object *space) {
     uint32_t count = 0;
     for (uint32_t shift = 21; shift <= 39; shift += 9)
         for (uint32_t i = 0; i < space->mapping_count; i++)
@@ -39,8 +39,8 @@ static uint32_t tables_needed(const struct object *space) {
 }
 
 /* Take tables from the pool of a space, or give them back, as its mappings now want. False: there are not enough. */
-static bool fit_tables(struct object *space) {
-    struct object *pool = &fake_objects[space->pool];
+static bool fit_tables(struct fake_object *space) {
+    struct fake_object *pool = &fake_objects[space->pool];
     uint64_t tables = tables_needed(space);
     if (space->pool != 0 && pool->used_frames + tables - space->table_pages > pool->pool_frames)
         return false;
@@ -62,7 +62,7 @@ static void show_own(uaddr_t at, bool mapped) {
     }
 }
 
-static void remove_mappings(struct object *space, uaddr_t at, uint64_t page_count) {
+static void remove_mappings(struct fake_object *space, uaddr_t at, uint64_t page_count) {
     uint32_t first = mapping_from(space, at);
     uint32_t count = mappings_in(space, at, at + page_count * PAGE_BYTES);
     for (uint32_t i = first; i < first + count; i++) {
@@ -75,7 +75,7 @@ static void remove_mappings(struct object *space, uaddr_t at, uint64_t page_coun
             (space->mapping_count - first) * sizeof(struct mapping));
 }
 
-static void add_mappings(struct object *space, uint64_t frame, uint64_t count, uaddr_t at, uint64_t rights) {
+static void add_mappings(struct fake_object *space, uint64_t frame, uint64_t count, uaddr_t at, uint64_t rights) {
     uint32_t first = mapping_from(space, at);
     if (space->mapping_count + count > MAPPINGS_MAX)
         __builtin_trap(); /* the test makes more than it needs */
@@ -104,8 +104,8 @@ static bool rights_are_valid(uint64_t rights) {
 /* When made to fail for a process's space it does not return E_MEMORY: that would mean that the pool can be
  * extended. */
 struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset, uint64_t count, uaddr_t at, uint64_t flags) {
-    struct object *from = fake_find(memory, OBJECT_MEMORY);
-    struct object *to = fake_find(space, OBJECT_SPACE);
+    struct fake_object *from = fake_find(memory, OBJECT_MEMORY);
+    struct fake_object *to = fake_find(space, OBJECT_SPACE);
     if (fake_fails())
         return status(space == FAKE_CAP_SPACE ? E_MEMORY : E_LIMIT);
     if (from == NULL || to == NULL || !rights_are_valid(flags) || !range_is_valid(at, count) ||
@@ -131,7 +131,7 @@ uint64_t fake_unmap_count;
 /* Can't be made to fail: there are no pages of 2 MiB here to split. */
 struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
     fake_unmap_count++;
-    struct object *from = fake_find(space, OBJECT_SPACE);
+    struct fake_object *from = fake_find(space, OBJECT_SPACE);
     if (from == NULL || !range_is_valid(at, page_count))
         return status(E_ARG);
     remove_mappings(from, at, page_count);
@@ -140,7 +140,7 @@ struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
 }
 
 struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, uint64_t rights) {
-    struct object *target = fake_find(space, OBJECT_SPACE);
+    struct fake_object *target = fake_find(space, OBJECT_SPACE);
     if (fake_fails())
         return status(E_MEMORY);
     if (target == NULL || !range_is_valid(at, page_count) || !rights_are_valid(rights))
@@ -154,7 +154,7 @@ struct result sys_space_protect(cap_t space, uaddr_t at, uint64_t page_count, ui
 }
 
 struct result sys_thread_configure(cap_t thread, uint64_t fields) {
-    struct object *object = fake_find(thread, OBJECT_THREAD);
+    struct fake_object *object = fake_find(thread, OBJECT_THREAD);
     struct thread_config config;
     memcpy(&config, program.message->data, sizeof config);
     if (fake_fails())
@@ -168,7 +168,7 @@ struct result sys_thread_configure(cap_t thread, uint64_t fields) {
 }
 
 /* The mapping around an address of a space; NULL: none. */
-static const struct mapping *mapping_at(const struct object *space, uaddr_t at) {
+static const struct mapping *mapping_at(const struct fake_object *space, uaddr_t at) {
     uaddr_t page = at & ~(PAGE_BYTES - 1);
     uint32_t i = mapping_from(space, page);
     return i < space->mapping_count && space->mappings[i].at == page ? &space->mappings[i] : NULL;
@@ -218,8 +218,8 @@ static struct result refuse(enum audit_check check, uaddr_t at, const struct map
 }
 
 struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
-    struct object *target = fake_find(thread, OBJECT_THREAD);
-    struct object *root = fake_find(space, OBJECT_SPACE);
+    struct fake_object *target = fake_find(thread, OBJECT_THREAD);
+    struct fake_object *root = fake_find(space, OBJECT_SPACE);
     struct thread_registers entry;
     memcpy(&entry, program.message->data, sizeof entry);
     if (fake_fails())
@@ -243,7 +243,7 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
 }
 
 struct result sys_thread_read(cap_t thread, uint64_t parts) {
-    const struct object *object = fake_find(thread, OBJECT_THREAD);
+    const struct fake_object *object = fake_find(thread, OBJECT_THREAD);
     if (fake_fails())
         return status(E_STATE);
     if (object == NULL)
@@ -256,7 +256,7 @@ struct result sys_thread_read(cap_t thread, uint64_t parts) {
 }
 
 struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
-    struct object *object = fake_find(thread, OBJECT_THREAD);
+    struct fake_object *object = fake_find(thread, OBJECT_THREAD);
     if (fake_fails())
         return status(E_RIGHTS);
     if (object == NULL)
@@ -274,7 +274,7 @@ struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
 
 uint64_t fake_resume_count;
 struct result sys_thread_resume(cap_t thread) {
-    struct object *object = fake_find(thread, OBJECT_THREAD);
+    struct fake_object *object = fake_find(thread, OBJECT_THREAD);
     if (fake_fails())
         return status(E_RIGHTS);
     if (object != NULL) {
@@ -285,7 +285,7 @@ struct result sys_thread_resume(cap_t thread) {
 }
 
 struct result sys_thread_write(cap_t thread, uint64_t parts) {
-    struct object *object = fake_find(thread, OBJECT_THREAD);
+    struct fake_object *object = fake_find(thread, OBJECT_THREAD);
     if (fake_fails())
         return status(E_RIGHTS);
     if (object == NULL || object->run_state != THREAD_STOPPED)
@@ -297,14 +297,14 @@ struct result sys_thread_write(cap_t thread, uint64_t parts) {
 
 void fake_set_run_state(cap_t thread, uint64_t run_state) { fake_find(thread, OBJECT_THREAD)->run_state = run_state; }
 void fake_set_served(cap_t thread, bool served) {
-    struct object *object = fake_find(thread, OBJECT_THREAD);
+    struct fake_object *object = fake_find(thread, OBJECT_THREAD);
     object->run_state = served ? THREAD_IN_CALL : THREAD_STOPPED;
     object->served = served;
 }
 bool fake_is_suspended(cap_t thread) { return fake_find(thread, OBJECT_THREAD)->suspended; }
 
 bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry) {
-    const struct object *object = fake_find(thread, OBJECT_THREAD);
+    const struct fake_object *object = fake_find(thread, OBJECT_THREAD);
     if (object == NULL || object->space == 0)
         return false;
     *ret_entry = object->entry;
@@ -313,7 +313,7 @@ bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry) {
 
 /* The byte at an address, if a thread may access it so; else NULL. */
 static uint8_t *byte_at(cap_t thread, uaddr_t at, uint64_t access) {
-    const struct object *object = fake_find(thread, OBJECT_THREAD);
+    const struct fake_object *object = fake_find(thread, OBJECT_THREAD);
     const struct mapping *mapping = object == NULL ? NULL : mapping_at(&fake_objects[object->space], at);
     if (mapping == NULL || (mapping->rights & access) == 0)
         return NULL;
@@ -351,6 +351,6 @@ bool fake_table_has(cap_t table, cap_t slot) {
 }
 
 struct thread_config fake_thread_config(cap_t thread) {
-    const struct object *object = fake_find(thread, OBJECT_THREAD);
+    const struct fake_object *object = fake_find(thread, OBJECT_THREAD);
     return object == NULL ? (struct thread_config){0} : object->config;
 }

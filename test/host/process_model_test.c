@@ -17,18 +17,18 @@
 
 static struct server_context *const context = &served_context;
 
-struct page {
+struct process_model_page {
     bool there;
     uint64_t rights;
     uint32_t cell; /* shared: where its word is; 0 = in `word` */
     uint64_t word;
 };
 
-struct model {
+struct process_model {
     uint64_t pid; /* 0 = none */
-    struct page pages[PAGES];
+    struct process_model_page pages[PAGES];
 };
-static struct model models[PROCESSES];
+static struct process_model models[PROCESSES];
 static uint64_t cells[CELLS];
 static uint32_t cell_count;
 static uint64_t state;
@@ -36,10 +36,10 @@ static uint64_t state;
 static cap_t thread_of(uint64_t pid) { return world_thread(pid); }
 static uaddr_t page_at(uint64_t number) { return AREA + number * PAGE_BYTES + 16; }
 
-static uint64_t *word_of(struct page *page) { return page->cell != 0 ? &cells[page->cell] : &page->word; }
+static uint64_t *word_of(struct process_model_page *page) { return page->cell != 0 ? &cells[page->cell] : &page->word; }
 
-static void compare_page(struct model *model, uint64_t number) {
-    struct page *page = &model->pages[number];
+static void compare_page(struct process_model *model, uint64_t number) {
+    struct process_model_page *page = &model->pages[number];
     cap_t thread = thread_of(model->pid);
     bool readable = page->there && page->rights != 0;
     bool writable = page->there && (page->rights & MEMORY_WRITE) != 0;
@@ -64,7 +64,7 @@ static uint64_t file_word(uint64_t number) {
     return word;
 }
 
-static bool is_free(const struct model *model, uint64_t first, uint64_t count) {
+static bool is_free(const struct process_model *model, uint64_t first, uint64_t count) {
     for (uint64_t i = 0; i < count; i++)
         if (model->pages[first + i].there)
             return false;
@@ -72,7 +72,7 @@ static bool is_free(const struct model *model, uint64_t first, uint64_t count) {
 }
 
 /* After a failure with REPLACE either nothing or only the removal has happened: the first page tells which. */
-static void note_removal(struct model *model, uint64_t first, uint64_t count) {
+static void note_removal(struct process_model *model, uint64_t first, uint64_t count) {
     const struct vm *vm = world_objects(model->pid)->incarnation.vm;
     if (!vm_is_free(vm, AREA + first * PAGE_BYTES, AREA + (first + count) * PAGE_BYTES))
         return;
@@ -80,7 +80,7 @@ static void note_removal(struct model *model, uint64_t first, uint64_t count) {
         model->pages[first + i].there = false;
 }
 
-static void map(struct model *model, uint64_t first, uint64_t count, uint64_t random) {
+static void map(struct process_model *model, uint64_t first, uint64_t count, uint64_t random) {
     static const uint64_t all_rights[] = {0, MEMORY_READ, READ_WRITE, READ_WRITE};
     uint64_t rights = all_rights[random % 4];
     bool file = random / 4 % 4 == 0, together = random / 4 % 4 == 1, replace = random / 16 % 2 == 0;
@@ -94,21 +94,21 @@ static void map(struct model *model, uint64_t first, uint64_t count, uint64_t ra
     if (status != OK && replace)
         note_removal(model, first, count);
     for (uint64_t i = 0; status == OK && i < count; i++) {
-        model->pages[first + i] = (struct page){true, rights, 0, file ? file_word(i) : 0};
+        model->pages[first + i] = (struct process_model_page){true, rights, 0, file ? file_word(i) : 0};
         if (together)
             model->pages[first + i].cell = ++cell_count % CELLS;
         *word_of(&model->pages[first + i]) = model->pages[first + i].word;
     }
 }
 
-static void unmap(struct model *model, uint64_t first, uint64_t count) {
+static void unmap(struct process_model *model, uint64_t first, uint64_t count) {
     uint32_t status = world_unmap(model->pid, AREA + first * PAGE_BYTES, count);
     CHECK(status == OK || status == P_LIMIT);
     for (uint64_t i = 0; status == OK && i < count; i++)
         model->pages[first + i].there = false;
 }
 
-static void protect(struct model *model, uint64_t first, uint64_t count, uint64_t rights) {
+static void protect(struct process_model *model, uint64_t first, uint64_t count, uint64_t rights) {
     uint32_t status = world_protect(model->pid, AREA + first * PAGE_BYTES, count, rights);
     bool whole = true;
     for (uint64_t i = 0; i < count; i++)
@@ -118,8 +118,8 @@ static void protect(struct model *model, uint64_t first, uint64_t count, uint64_
         model->pages[first + i].rights = rights;
 }
 
-static void set_word(struct model *model, uint64_t number, uint64_t word) {
-    struct page *page = &model->pages[number];
+static void set_word(struct process_model *model, uint64_t number, uint64_t word) {
+    struct process_model_page *page = &model->pages[number];
     bool writable = page->there && (page->rights & MEMORY_WRITE) != 0;
     bool written = world_set_word(thread_of(model->pid), page_at(number), word);
     CHECK_EQUAL(written, writable && !fake_failed());
@@ -127,9 +127,9 @@ static void set_word(struct model *model, uint64_t number, uint64_t word) {
         *word_of(page) = word;
 }
 
-static void fork(struct model *model) {
+static void fork(struct process_model *model) {
     uint64_t child;
-    struct model *copy = models;
+    struct process_model *copy = models;
     while (copy < models + PROCESSES && copy->pid != 0)
         copy++;
     if (copy == models + PROCESSES)
@@ -145,7 +145,7 @@ static void fork(struct model *model) {
     }
 }
 
-static void end(struct model *model) {
+static void end(struct process_model *model) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < PROCESSES; i++)
         count += models[i].pid != 0 ? 1 : 0;
@@ -161,7 +161,7 @@ static void end(struct model *model) {
 
 static void one_step(void) {
     uint64_t random = random_step(&state);
-    struct model *model = &models[random % PROCESSES];
+    struct process_model *model = &models[random % PROCESSES];
     uint64_t count = 1 + random / 8 % 5;
     uint64_t first = (random >> 8) % (PAGES - count + 1);
     static const uint64_t rights[] = {0, MEMORY_READ, READ_WRITE, READ_WRITE};

@@ -14,7 +14,7 @@
 #define WORDS_AT (WORLD_BASE + 0x2000) /* of the image's variables */
 
 enum life { FREE, RUNS, JOINS, SLEEPS, WAITS, ENDED };
-struct model {
+struct thread_model {
     enum life life;
     uint64_t id, uses; /* how often the number was given */
     uint64_t value;
@@ -26,7 +26,7 @@ struct model {
 };
 
 static struct server_context *const context = &served_context;
-static struct model models[PROCESS_THREADS_MAX];
+static struct thread_model models[PROCESS_THREADS_MAX];
 static uint64_t pid, state, now_ns, waits_count;
 static uint32_t created, at_the_limit, made_to_fail;
 static struct thread_registers begin; /* of the process's first thread */
@@ -42,7 +42,7 @@ static uint32_t call(uint64_t number, uint32_t operation, const void *request, v
     return world_call(OBJECTS_BADGE(pid, number), operation, request, reply, NULL);
 }
 
-static struct model *joiner_of(uint64_t number) {
+static struct thread_model *joiner_of(uint64_t number) {
     for (uint32_t i = 0; i < PROCESS_THREADS_MAX; i++)
         if (models[i].life == JOINS && models[i].target == number)
             return &models[i];
@@ -78,13 +78,13 @@ static void create(uint64_t number) {
     }
     CHECK_EQUAL(reply.thread, models[free].uses * PROCESS_THREADS_MAX + free);
     created++;
-    models[free] = (struct model){.life = RUNS, .id = reply.thread, .uses = models[free].uses + 1};
+    models[free] = (struct thread_model){.life = RUNS, .id = reply.thread, .uses = models[free].uses + 1};
 }
 
 static void end(uint64_t number) {
     struct process_thread_exit_request request = {state & 0xffff, 0, 0};
     struct process_thread_exit_reply reply;
-    struct model *self = &models[number], *joiner = joiner_of(number);
+    struct thread_model *self = &models[number], *joiner = joiner_of(number);
     uint32_t told = world_late.count;
     if (running_count() == 1)
         return; /* somebody has to go on */
@@ -98,15 +98,15 @@ static void end(uint64_t number) {
     joiner->life = RUNS;
 }
 
-static uint64_t some_id(struct model **ret_target) {
-    struct model *target = &models[below(PROCESS_THREADS_MAX)];
+static uint64_t some_id(struct thread_model **ret_target) {
+    struct thread_model *target = &models[below(PROCESS_THREADS_MAX)];
     bool there = target->life != FREE && below(8) != 0;
     *ret_target = there ? target : NULL;
     return there ? target->id : 1000000 * PROCESS_THREADS_MAX + below(PROCESS_THREADS_MAX);
 }
 
 static void join(uint64_t number) {
-    struct model *target;
+    struct thread_model *target;
     struct process_thread_join_request request = {some_id(&target)};
     struct process_thread_join_reply reply = {0};
     bool last = running_count() == 1;
@@ -131,7 +131,7 @@ static void join(uint64_t number) {
 }
 
 static void detach(uint64_t number) {
-    struct model *target;
+    struct thread_model *target;
     struct process_thread_detach_request request = {some_id(&target)};
     struct process_thread_detach_reply reply = {0};
     uint32_t status = call(number, 32, &request, &reply);
@@ -215,7 +215,7 @@ static void let_time_pass(void) {
 
 /* A handler interrupts a waiting thread, unless the thread masks the signal. */
 static void signal_one(uint64_t number) {
-    struct model *target;
+    struct thread_model *target;
     struct process_thread_signal_request request = {some_id(&target), PROCESS_SIGUSR1};
     struct process_thread_signal_reply reply;
     uint32_t status = call(number, 36, &request, &reply);
@@ -247,7 +247,7 @@ static void check_all(void) {
 
 static void start(void) {
     memset(models, 0, sizeof models);
-    models[0] = (struct model){.life = RUNS, .uses = 1};
+    models[0] = (struct thread_model){.life = RUNS, .uses = 1};
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
     CHECK(fake_thread_runs(world_thread(pid), &begin));
     CHECK(world_set_word(world_thread(pid), WORDS_AT, 0) && world_set_word(world_thread(pid), WORDS_AT + 8, 0));

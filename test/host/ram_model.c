@@ -6,7 +6,7 @@
 
 #define WRITE_BYTES_MAX 9000U
 
-static struct model_entry *find(struct model *model, const char *path) {
+static struct model_entry *find(struct ram_model *model, const char *path) {
     for (uint32_t i = 0; i < MODEL_ENTRIES_MAX; i++)
         if (model->entries[i].path[0] != '\0' && strcmp(model->entries[i].path, path) == 0)
             return &model->entries[i];
@@ -19,7 +19,7 @@ static bool is_below(const char *path, const char *directory) {
 }
 
 /* Is everything above `path` a directory? */
-static uint32_t check_above(struct model *model, const char *path) {
+static uint32_t check_above(struct ram_model *model, const char *path) {
     char above[MODEL_PATH_MAX];
     for (size_t at = 0; path[at] != '\0'; at++) {
         if (path[at] != '/')
@@ -35,7 +35,7 @@ static uint32_t check_above(struct model *model, const char *path) {
     return OK;
 }
 
-static uint32_t look_up(struct model *model, struct ram_path path, struct model_entry **ret_entry) {
+static uint32_t look_up(struct ram_model *model, struct ram_path path, struct model_entry **ret_entry) {
     *ret_entry = NULL;
     if (path.text[0] == '\0')
         return OK; /* the root: no entry */
@@ -53,7 +53,7 @@ static uint32_t check_name(const char *path) {
     return strlen(slash == NULL ? path : slash + 1) > RAM_NAME_MAX ? P_LIMIT : OK;
 }
 
-static uint32_t pages_left(const struct model *model) {
+static uint32_t pages_left(const struct ram_model *model) {
     uint32_t used = 0;
     for (uint32_t i = 0; i < MODEL_ENTRIES_MAX; i++)
         used += model->entries[i].used;
@@ -62,7 +62,7 @@ static uint32_t pages_left(const struct model *model) {
     return model->page_count - used;
 }
 
-static void forget(struct model *model, struct model_entry *entry) {
+static void forget(struct ram_model *model, struct model_entry *entry) {
     if (entry->kind == FILES_FILE)
         model->stale = entry->number;
     if (entry->holders > 0) {
@@ -115,7 +115,7 @@ static uint64_t choose_offset(struct model_choices *choices) {
 }
 
 /* Choose a file of the model, perhaps a removed one that is held, or NULL: then `ret_number` names no file. */
-static struct model_entry *choose_file(struct model *model, struct model_choices *choices, uint64_t *ret_number) {
+static struct model_entry *choose_file(struct ram_model *model, struct model_choices *choices, uint64_t *ret_number) {
     uint32_t start = choose(choices, MODEL_ENTRIES_MAX);
     struct model_entry *held = &model->held[start % MODEL_HELD_MAX];
     if (start < MODEL_ENTRIES_MAX / 2 && held->holders > 0)
@@ -131,19 +131,20 @@ static struct model_entry *choose_file(struct model *model, struct model_choices
     return NULL;
 }
 
-static bool is_held(const struct model *model, const struct model_entry *entry) {
+static bool is_held(const struct ram_model *model, const struct model_entry *entry) {
     return entry >= model->held && entry < model->held + MODEL_HELD_MAX;
 }
 
 /* The node of the file that choose_file chose; false: no file has this number. */
-static bool find_node(const struct model *model, const struct model_entry *entry, uint64_t number, uint32_t *ret_node) {
+static bool find_node(const struct ram_model *model, const struct model_entry *entry, uint64_t number,
+                      uint32_t *ret_node) {
     bool held = entry != NULL && is_held(model, entry);
     if (held)
         *ret_node = entry->node;
     return held || ram_file_node(model->tree, number, ret_node);
 }
 
-static const char *step_create(struct model *model, struct model_choices *choices) {
+static const char *step_create(struct ram_model *model, struct model_choices *choices) {
     char text[MODEL_PATH_MAX];
     struct ram_path path = choose_path(choices, text);
     enum files_kind kind = choose(choices, 2) == 0 ? FILES_FILE : FILES_DIRECTORY;
@@ -169,7 +170,7 @@ static const char *step_create(struct model *model, struct model_choices *choice
 }
 
 /* Predict how much of a write finds room: *ret_done bytes. */
-static uint32_t predict_write(struct model *model, struct model_entry *entry, uint64_t offset, uint64_t length,
+static uint32_t predict_write(struct ram_model *model, struct model_entry *entry, uint64_t offset, uint64_t length,
                               uint64_t *ret_done) {
     uint32_t left = pages_left(model);
     *ret_done = 0;
@@ -197,7 +198,7 @@ static uint32_t predict_write(struct model *model, struct model_entry *entry, ui
     return *ret_done == 0 ? P_NO_SPACE : OK;
 }
 
-static const char *step_write(struct model *model, struct model_choices *choices) {
+static const char *step_write(struct ram_model *model, struct model_choices *choices) {
     static const uint64_t lengths[] = {0, 1, 100, 480, 480, 4096, 5000, WRITE_BYTES_MAX};
     static uint8_t bytes[WRITE_BYTES_MAX];
     uint64_t number = 0, wanted_done, done = 99;
@@ -223,7 +224,7 @@ static const char *step_write(struct model *model, struct model_choices *choices
     return NULL;
 }
 
-static const char *step_truncate(struct model *model, struct model_choices *choices) {
+static const char *step_truncate(struct ram_model *model, struct model_choices *choices) {
     uint64_t number = 0;
     uint32_t node;
     struct model_entry *entry = choose_file(model, choices, &number);
@@ -247,7 +248,7 @@ static const char *step_truncate(struct model *model, struct model_choices *choi
     return NULL;
 }
 
-static const char *step_remove(struct model *model, struct model_choices *choices) {
+static const char *step_remove(struct ram_model *model, struct model_choices *choices) {
     char text[MODEL_PATH_MAX];
     struct model_entry *entry;
     struct ram_path path = choose_path(choices, text);
@@ -270,7 +271,7 @@ static const char *step_remove(struct model *model, struct model_choices *choice
     return ram_file_node(model->tree, model->stale, &node) ? "a removed file's number still names one" : NULL;
 }
 
-static uint32_t predict_rename(struct model *model, struct ram_path from, struct ram_path to) {
+static uint32_t predict_rename(struct ram_model *model, struct ram_path from, struct ram_path to) {
     struct model_entry *entry;
     uint32_t wanted = look_up(model, from, &entry);
     if (wanted != OK)
@@ -292,7 +293,7 @@ static uint32_t predict_rename(struct model *model, struct ram_path from, struct
     return entry->kind == FILES_DIRECTORY || there->kind == FILES_DIRECTORY ? P_EXISTS : OK;
 }
 
-static const char *step_rename(struct model *model, struct model_choices *choices) {
+static const char *step_rename(struct ram_model *model, struct model_choices *choices) {
     char from_text[MODEL_PATH_MAX], to_text[MODEL_PATH_MAX], moved[2 * MODEL_PATH_MAX];
     struct ram_path from = choose_path(choices, from_text), to = choose_path(choices, to_text);
     uint32_t wanted = predict_rename(model, from, to);
@@ -315,7 +316,7 @@ static const char *step_rename(struct model *model, struct model_choices *choice
     return NULL;
 }
 
-static const char *step_look_up(struct model *model, struct model_choices *choices) {
+static const char *step_look_up(struct ram_model *model, struct model_choices *choices) {
     char text[MODEL_PATH_MAX];
     struct model_entry *entry;
     uint32_t node;
@@ -328,7 +329,7 @@ static const char *step_look_up(struct model *model, struct model_choices *choic
 }
 
 /* A part of a file, by an offset inside it. */
-static const char *step_read(struct model *model, struct model_choices *choices) {
+static const char *step_read(struct ram_model *model, struct model_choices *choices) {
     static uint8_t seen[WRITE_BYTES_MAX];
     uint64_t number = 0;
     uint32_t node;
@@ -343,7 +344,7 @@ static const char *step_read(struct model *model, struct model_choices *choices)
     return wanted > 0 && memcmp(seen, entry->bytes + offset, wanted) != 0 ? "what was read" : NULL;
 }
 
-static const char *step_hold(struct model *model, struct model_choices *choices) {
+static const char *step_hold(struct ram_model *model, struct model_choices *choices) {
     uint64_t number = 0;
     struct model_entry *entry = choose_file(model, choices, &number);
     if (entry == NULL || model->holds == MODEL_HELD_MAX)
@@ -356,7 +357,7 @@ static const char *step_hold(struct model *model, struct model_choices *choices)
     return NULL;
 }
 
-static void release(struct model *model, struct model_entry *entry) {
+static void release(struct ram_model *model, struct model_entry *entry) {
     ram_release(model->tree, entry->node);
     entry->holders--;
     model->holds--;
@@ -366,7 +367,7 @@ static void release(struct model *model, struct model_entry *entry) {
     memset(entry, 0, sizeof *entry);
 }
 
-static const char *step_release(struct model *model, struct model_choices *choices) {
+static const char *step_release(struct ram_model *model, struct model_choices *choices) {
     uint64_t number;
     struct model_entry *entry = choose_file(model, choices, &number);
     if (entry != NULL && entry->holders > 0)
@@ -374,8 +375,8 @@ static const char *step_release(struct model *model, struct model_choices *choic
     return NULL;
 }
 
-const char *model_step(struct model *model, struct model_choices *choices) {
-    static const char *(*const steps[])(struct model *, struct model_choices *) = {
+const char *model_step(struct ram_model *model, struct model_choices *choices) {
+    static const char *(*const steps[])(struct ram_model *, struct model_choices *) = {
         step_create, step_create, step_write,   step_write, step_write,    step_write, step_read,
         step_remove, step_rename, step_look_up, step_read,  step_truncate, step_hold,  step_release,
     };
@@ -386,7 +387,7 @@ const char *model_step(struct model *model, struct model_choices *choices) {
     return problem;
 }
 
-static const char *compare_file(struct model *model, const struct model_entry *entry, uint32_t node) {
+static const char *compare_file(struct ram_model *model, const struct model_entry *entry, uint32_t node) {
     if (model->tree->nodes[node].size_bytes != entry->size_bytes)
         return "a file's size";
     uint8_t *seen = malloc(entry->size_bytes + 1);
@@ -397,7 +398,7 @@ static const char *compare_file(struct model *model, const struct model_entry *e
 }
 
 /* The children of a directory: sorted, and each is in the model. Returns their number, or -1. */
-static int count_children(struct model *model, uint32_t directory, const char *path) {
+static int count_children(struct ram_model *model, uint32_t directory, const char *path) {
     char child_path[2 * MODEL_PATH_MAX];
     const char *last = "";
     uint32_t child;
@@ -412,7 +413,7 @@ static int count_children(struct model *model, uint32_t directory, const char *p
     return count;
 }
 
-const char *model_compare(struct model *model) {
+const char *model_compare(struct ram_model *model) {
     int in_model = 0, in_tree = count_children(model, 0, "");
     if (in_tree < 0)
         return "what is in the root";
@@ -445,14 +446,14 @@ const char *model_compare(struct model *model) {
     return in_model == in_tree ? NULL : "how many entries there are";
 }
 
-void model_init(struct model *model, struct ram_tree *tree, void *memory, uint32_t page_count) {
+void model_init(struct ram_model *model, struct ram_tree *tree, void *memory, uint32_t page_count) {
     memset(model, 0, sizeof *model);
     model->tree = tree;
     model->page_count = page_count;
     ram_init(tree, memory, page_count);
 }
 
-const char *model_end(struct model *model) {
+const char *model_end(struct ram_model *model) {
     const char *problem = NULL;
     bool gone = true;
     for (uint32_t i = 0; i < MODEL_ENTRIES_MAX; i++)

@@ -22,7 +22,7 @@ struct model_entry {
     uint32_t holders, node;     /* the node of one that is held */
 };
 
-struct model {
+struct ram_model {
     struct ram_tree *tree;
     uint32_t page_count;
     uint64_t stale; /* the number of a file that was removed; 0 = none yet */
@@ -37,13 +37,13 @@ struct model_choices {
 };
 
 /* Both empty. memory: page_count pages. */
-void model_init(struct model *model, struct ram_tree *tree, void *memory, uint32_t page_count);
+void model_init(struct ram_model *model, struct ram_tree *tree, void *memory, uint32_t page_count);
 
 /* One operation on both. Returns NULL, or what they disagree in. */
-const char *model_step(struct model *model, struct model_choices *choices);
+const char *model_step(struct ram_model *model, struct model_choices *choices);
 
 /* Compare all there is. Returns NULL, or what they disagree in. */
-const char *model_compare(struct model *model);
+const char *model_compare(struct ram_model *model);
 
 /* Remove everything from both. Returns NULL, or what they disagree in: with nothing left all pages must be free. */
-const char *model_end(struct model *model);
+const char *model_end(struct ram_model *model);

@@ -291,7 +291,7 @@ static uint32_t choose_random(struct model_choices *choices, uint32_t limit) {
     return (uint32_t)(random_step(&random->state) >> 32) % limit;
 }
 
-static struct model model;
+static struct ram_model model;
 
 /* Tree and model do the same for so many steps; then all is removed. */
 static void play(uint32_t page_count, uint64_t seed, uint32_t step_count) {

@@ -261,7 +261,7 @@ static void signed_checksums_are_accepted(void) {
 }
 
 /* One kind of damage to the header at `at`, made good with a right checksum unless it is the checksum's own. */
-struct damage {
+struct ustar_damage {
     uint32_t at;
     uint32_t field;
     const char *bytes;
@@ -269,7 +269,7 @@ struct damage {
     enum ustar_error error;
 };
 
-static const struct damage damages[] = {
+static const struct ustar_damage damages[] = {
     {FILE_AT, MAGIC, "uster", 5, USTAR_BAD_MAGIC},
     {FILE_AT, MAGIC, "ustar!", 6, USTAR_BAD_MAGIC},
     {FILE_AT, CHECKSUM, "000001", 7, USTAR_BAD_CHECKSUM},
@@ -302,7 +302,7 @@ static void damage_is_named(void) {
     uint32_t count = 0;
     uint64_t offset = 0;
     for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
-        const struct damage *damage = &damages[i];
+        const struct ustar_damage *damage = &damages[i];
         make_archive();
         memcpy(archive.bytes + damage->at + damage->field, damage->bytes, damage->count);
         if (damage->field != CHECKSUM) {

@@ -11,7 +11,7 @@
 #define BASE 0x400000U /* where it begins: a leaf ends within it, see page_at */
 #define FILES 3U
 
-struct page {
+struct vm_model_page {
     bool there;
     bool guarded; /* the first of a region below which no place is found */
     uint8_t rights;
@@ -23,7 +23,7 @@ struct page {
 
 static struct page_allocator allocator;
 static struct vm *vm;
-static struct page pages[PAGES];
+static struct vm_model_page pages[PAGES];
 static const struct vm_region nowhere;
 
 /* The files are only names here: nothing but their addresses is used. */
@@ -125,8 +125,8 @@ static void insert(uint64_t first, uint64_t end, uint64_t random) {
     CHECK_EQUAL(vm_insert(&allocator, vm, &region), OK);
     CHECK_EQUAL(vm->regions.count, before);
     for (uint64_t i = first; i < end; i++)
-        pages[i] = (struct page){true, region.guarded && i == first,     region.rights, region.kind,
-                                 file, 0x10000U * file + i * PAGE_BYTES, pages[i].frame};
+        pages[i] = (struct vm_model_page){true, region.guarded && i == first,     region.rights, region.kind,
+                                          file, 0x10000U * file + i * PAGE_BYTES, pages[i].frame};
 }
 
 /* Is there a region on both sides of this border, and the same? */

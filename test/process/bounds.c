@@ -114,7 +114,7 @@ IN_CHILD(limit_of_memory_holds_mappings) {
 IN_CHILD(limit_of_memory_holds_images) {
     CHECK_STATUS(set_limit(PROCESS_LIMIT_MEMORY, 64 * PAGE, PROCESS_UNLIMITED), OK);
     const char *const arguments[] = {SELF, "leave", "0", NULL};
-    const struct start start = {SELF, arguments, NULL, capabilities_of_a_role};
+    const struct child_start start = {SELF, arguments, NULL, capabilities_of_a_role};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), P_LIMIT);
     CHECK_TEXT(start_reason, "image and stack need 9 MiB, and it may have 0 MiB");

@@ -80,7 +80,7 @@ static uint64_t stage_capabilities(const char *const *list) {
     return count;
 }
 
-uint32_t start_stage(const struct start *start, struct process_strings *ret_strings) {
+uint32_t start_stage(const struct child_start *start, struct process_strings *ret_strings) {
     gather.staged_bytes = 0;
     gather.length_bytes = 0;
     gather.status = OK;
@@ -116,14 +116,14 @@ uint32_t exec_staged(const char *path, uint64_t length_bytes, const struct proce
     return status;
 }
 
-uint32_t start_spawn(const struct start *start, uint64_t *ret_pid) {
+uint32_t start_spawn(const struct child_start *start, uint64_t *ret_pid) {
     struct process_strings strings;
     *ret_pid = 0;
     uint32_t status = start_stage(start, &strings);
     return status == OK ? spawn_staged(start->path, strlen(start->path), &strings, ret_pid) : status;
 }
 
-uint32_t start_exec(const struct start *start) {
+uint32_t start_exec(const struct child_start *start) {
     struct process_strings strings;
     uint32_t status = start_stage(start, &strings);
     return status == OK ? exec_staged(start->path, strlen(start->path), &strings) : status;
@@ -138,7 +138,7 @@ uint64_t start_role_with(const char *const *capabilities, const char *const *arg
     const char *names[CAPABILITIES_MAX + 2] = {"tap"};
     for (uint32_t i = 0; capabilities[i] != NULL && i + 2 < sizeof names / sizeof names[0]; i++)
         names[i + 1] = capabilities[i];
-    const struct start start = {.path = SELF, .arguments = arguments, .capabilities = names};
+    const struct child_start start = {.path = SELF, .arguments = arguments, .capabilities = names};
     uint64_t pid;
     if (!CHECK_STATUS(start_spawn(&start, &pid), OK))
         test_note("role %s does not start: %s", arguments[1], start_reason);
@@ -146,7 +146,7 @@ uint64_t start_role_with(const char *const *capabilities, const char *const *arg
 }
 
 uint32_t exec_role(const char *const *arguments) {
-    const struct start start = {.path = SELF, .arguments = arguments, .capabilities = capabilities_of_a_role};
+    const struct child_start start = {.path = SELF, .arguments = arguments, .capabilities = capabilities_of_a_role};
     return start_exec(&start);
 }
 

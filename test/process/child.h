@@ -9,7 +9,7 @@
 #define IMAGES "test/process/"
 
 /* A program to start. NULL lists are empty; lists end with NULL. */
-struct start {
+struct child_start {
     const char *path;
     const char *const *arguments;
     const char *const *environment;
@@ -22,11 +22,11 @@ extern char start_reason[PROTOCOL_REASON_MAX];     /* what the server said to th
 extern const char *const capabilities_of_a_role[]; /* `tap` */
 
 /* Stage, then spawn or exec. If staging fails, its status is returned. */
-uint32_t start_spawn(const struct start *start, uint64_t *ret_pid);
-uint32_t start_exec(const struct start *start);
+uint32_t start_spawn(const struct child_start *start, uint64_t *ret_pid);
+uint32_t start_exec(const struct child_start *start);
 
 /* Stage the lists and count them. */
-uint32_t start_stage(const struct start *start, struct process_strings *ret_strings);
+uint32_t start_stage(const struct child_start *start, struct process_strings *ret_strings);
 
 /* Stage bytes as they are, from `offset_bytes` on. */
 uint32_t stage_bytes(uint64_t offset_bytes, const void *bytes, uint64_t length_bytes);

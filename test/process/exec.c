@@ -35,7 +35,7 @@ static int role_there(int argc, char **argv) {
 
 static int role_exec_path(int argc, char **argv) {
     CHECK_EQUAL(argc, 2);
-    const struct start start = {argv[1], NULL, NULL, NULL};
+    const struct child_start start = {argv[1], NULL, NULL, NULL};
     CHECK_STATUS(start_exec(&start), OK);
     return ROLE_FAILED;
 }
@@ -70,7 +70,7 @@ static int role_exec_strings(int argc, char **argv) {
     (void)argc, (void)argv;
     const char *const arguments[] = {SELF, "given_strings", words[0], words[1], words[2], words[3], NULL};
     const char *const environment[] = {variables[0], "cap:evil=3", variables[1], NULL};
-    const struct start start = {SELF, arguments, environment, capabilities_of_a_role};
+    const struct child_start start = {SELF, arguments, environment, capabilities_of_a_role};
     CHECK_STATUS(start_exec(&start), OK);
     return ROLE_FAILED;
 }
@@ -122,7 +122,7 @@ static int role_refused(int argc, char **argv) {
     uint64_t child = START_ROLE("child_of_exec", "5");
     const char *const arguments[] = {SELF, "there", NULL};
     const char *const names[] = {"tap", argv[3], NULL};
-    const struct start start = {argv[2], arguments, NULL, argv[3][0] == '\0' ? capabilities_of_a_role : names};
+    const struct child_start start = {argv[2], arguments, NULL, argv[3][0] == '\0' ? capabilities_of_a_role : names};
     CHECK_STATUS(start_exec(&start), number_of(argv[1]));
     CHECK_EQUAL(stack_canary, CANARY);
     CHECK_EQUAL(data_canary, CANARY);
@@ -136,7 +136,7 @@ static int role_refused(int argc, char **argv) {
 static int role_uses_up(int argc, char **argv) {
     (void)argc, (void)argv;
     const char *const arguments[] = {SELF, "there", NULL};
-    const struct start start = {SELF, arguments, NULL, capabilities_of_a_role};
+    const struct child_start start = {SELF, arguments, NULL, capabilities_of_a_role};
     struct process_strings strings;
     CHECK_STATUS(start_stage(&start, &strings), OK);
     CHECK_STATUS(exec_staged("bin/nosuch", 10, &strings), P_NOT_FOUND);
@@ -216,7 +216,7 @@ static int role_fails_often(int argc, char **argv) {
     for (uint32_t turn = 1; turn <= 3; turn++) {
         memcpy(before, figures(), sizeof before);
         for (uint64_t i = 0; i < count / 3 + 1; i++) {
-            const struct start start = {paths[i % 7], NULL, NULL, NULL};
+            const struct child_start start = {paths[i % 7], NULL, NULL, NULL};
             if (!CHECK(start_exec(&start) != OK))
                 break;
         }
@@ -270,7 +270,7 @@ static void exec_of_an_image_too_large_changes_nothing(void) {
  * than this tries, and refuses none.
  */
 static void exec_without_memory_changes_nothing(void) {
-    static const struct start large = {IMAGES "large", NULL, NULL, NULL};
+    static const struct child_start large = {IMAGES "large", NULL, NULL, NULL};
     uint64_t pids[LARGE_MAX];
     uint64_t frames =
         sys_system_info(INFO_FRAMES_KERNEL, 0).value; /* what is lost here is lost once: nothing is left then */

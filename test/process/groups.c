@@ -13,7 +13,7 @@ static uint32_t set_foreground(uint64_t pid) {
 /* Spawn a role that stays until it is killed. */
 static uint32_t spawn_into(uint64_t group, uint64_t *ret_pid) {
     static const char *const arguments[] = {SELF, "idle", NULL};
-    const struct start start = {.path = SELF, .arguments = arguments, .capabilities = capabilities_of_a_role};
+    const struct child_start start = {.path = SELF, .arguments = arguments, .capabilities = capabilities_of_a_role};
     struct process_spawn_request request = {.length_bytes = sizeof SELF - 1, .group = group, .path = SELF};
     struct process_spawn_reply reply = {0};
     uint32_t status = start_stage(&start, &request.strings);

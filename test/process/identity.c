@@ -43,7 +43,7 @@ static int role_is_known_behind_forks(int argc, char **argv) {
 static int role_is_known_behind_exec(int argc, char **argv) {
     static const char *const names[] = {"tap", "teller", NULL};
     static const char *const arguments[] = {SELF, "is_known", NULL};
-    const struct start start = {.path = SELF, .arguments = arguments, .capabilities = names};
+    const struct child_start start = {.path = SELF, .arguments = arguments, .capabilities = names};
     (void)argc, (void)argv;
     CHECK_STATUS(start_exec(&start), OK);
     return ROLE_FAILED;
@@ -101,7 +101,7 @@ static void badge_follows_the_group_of_a_running_process(void) {
 static void spawned_into_a_group_are_known(void) {
     static const char *const arguments[] = {SELF, "is_known", NULL};
     static const char *const names[] = {"tap", "teller", NULL};
-    const struct start start = {.path = SELF, .arguments = arguments, .capabilities = names};
+    const struct child_start start = {.path = SELF, .arguments = arguments, .capabilities = names};
     struct process_spawn_request request = {.length_bytes = sizeof SELF - 1, .group = PROCESS_GROUP_OWN, .path = SELF};
     struct process_spawn_reply reply = {0};
     CHECK_STATUS(start_stage(&start, &request.strings), OK);

@@ -22,14 +22,14 @@ static void check_reason(const char *words) {
 /* image_is_refused PATH STATUS WORDS: exec fails so, and this program goes on. */
 static int role_image_is_refused(int argc, char **argv) {
     CHECK_EQUAL(argc, 4);
-    const struct start start = {argv[1], NULL, NULL, NULL};
+    const struct child_start start = {argv[1], NULL, NULL, NULL};
     CHECK_STATUS(start_exec(&start), number_of(argv[2]));
     check_reason(argv[3]);
     return CODE_LIVES_ON;
 }
 
 static void refuse_spawn(const char *path, uint32_t status, const char *words) {
-    const struct start start = {path, NULL, NULL, NULL};
+    const struct child_start start = {path, NULL, NULL, NULL};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), status);
     check_reason(words);
@@ -60,7 +60,7 @@ REFUSE(too_large, "too_large", P_LIMIT, "segments take more than")
 
 /* The image from which all the others were made is sound. */
 static void spawn_runs_the_sound_image(void) {
-    const struct start start = {IMAGES "sound", NULL, NULL, NULL};
+    const struct child_start start = {IMAGES "sound", NULL, NULL, NULL};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
     CHECK_STATUS(kill_process(pid, PROCESS_SIGTERM), OK);
@@ -69,7 +69,7 @@ static void spawn_runs_the_sound_image(void) {
 
 /* It finds itself above 4 GiB, and says so by an undefined instruction. */
 static void spawn_moves_a_position_independent_image(void) {
-    const struct start start = {"test/exec/movable", NULL, NULL, NULL};
+    const struct child_start start = {"test/exec/movable", NULL, NULL, NULL};
     struct process_wait_reply end;
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
@@ -81,7 +81,7 @@ static void spawn_moves_a_position_independent_image(void) {
 
 /* The server leaves RELRO to the program, even at a fixed address: only the program knows when relocation is done. */
 static void spawn_leaves_relro_to_the_program(void) {
-    const struct start start = {IMAGES "relocates", NULL, NULL, NULL};
+    const struct child_start start = {IMAGES "relocates", NULL, NULL, NULL};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
     CHECK_KILLED(pid, PROCESS_SIGILL);

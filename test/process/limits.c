@@ -15,7 +15,7 @@ static int role_bomb(int argc, char **argv) {
     CHECK_EQUAL(argc, 2);
     uint64_t depth = number_of(argv[1]);
     const char *const arguments[] = {SELF, "bomb", text_of(depth - 1), NULL};
-    const struct start start = {SELF, arguments, NULL, capabilities_of_a_role};
+    const struct child_start start = {SELF, arguments, NULL, capabilities_of_a_role};
     struct process_wait_reply end;
     uint64_t started = 0;
     for (uint32_t i = 0; depth > 0 && i < 3; i++) {
@@ -34,7 +34,7 @@ static int role_bomb(int argc, char **argv) {
 /* Fill the table with children that have ended. Returns how many, and *ret_status of the one that found no room. */
 static uint64_t fill(uint32_t *ret_status) {
     const char *const arguments[] = {SELF, "leave", "0", NULL};
-    const struct start start = {SELF, arguments, NULL, capabilities_of_a_role};
+    const struct child_start start = {SELF, arguments, NULL, capabilities_of_a_role};
     uint64_t count = 0;
     uint64_t pid;
     while (count < CROWD_MAX && (*ret_status = start_spawn(&start, &pid)) == OK)
@@ -147,7 +147,7 @@ static void spawn_1000_times_in_vain(void) {
                                         IMAGES "interpreter",
                                         IMAGES "FILE_BEYOND_END"};
     for (uint32_t i = 0; i < OFTEN; i++) {
-        const struct start start = {paths[i % 7], NULL, NULL, NULL};
+        const struct child_start start = {paths[i % 7], NULL, NULL, NULL};
         uint64_t pid;
         if (!CHECK(start_spawn(&start, &pid) != OK))
             break;

@@ -26,7 +26,7 @@ static bool is_empty(cap_t slot) { return sys_cap_query(slot).status == E_CAP; }
 /* Spawn `role` with these capabilities, as they are written. */
 static uint32_t spawn_with(const char *const *capabilities, const char *role, const char *argument, uint64_t *ret_pid) {
     const char *const arguments[] = {SELF, role, argument, NULL};
-    const struct start start = {.path = SELF, .arguments = arguments, .capabilities = capabilities};
+    const struct child_start start = {.path = SELF, .arguments = arguments, .capabilities = capabilities};
     return start_spawn(&start, ret_pid);
 }
 
@@ -62,7 +62,7 @@ static uint32_t start_many(uint32_t count, bool exec, uint64_t *ret_pid) {
     }
     names[count + 1] = "gone=127";
     const char *const arguments[] = {SELF, "has", text_of(count), NULL};
-    const struct start start = {.path = SELF, .arguments = arguments, .capabilities = names};
+    const struct child_start start = {.path = SELF, .arguments = arguments, .capabilities = names};
     return exec ? start_exec(&start) : start_spawn(&start, ret_pid);
 }
 
@@ -95,12 +95,12 @@ static int role_spawns_with_a_full_table(int argc, char **argv) {
 
 /* ---- pipes; the roles are given `pipes` ---- */
 
-static struct pipe_ends { cap_t reader, writer; } make_pipe(void) {
+static struct made_pipe { cap_t reader, writer; } make_pipe(void) {
     struct pipes_create_request request = {0};
     struct pipes_create_reply reply;
     struct protocol_extra extra = {.receive = {slot_take(), slot_take()}};
     CHECK_STATUS(pipes_create(program_cap("pipes"), &request, &reply, &extra), OK);
-    return (struct pipe_ends){extra.receive[0], extra.receive[1]};
+    return (struct made_pipe){extra.receive[0], extra.receive[1]};
 }
 
 static void put_byte(cap_t writer, uint8_t byte) {
@@ -122,7 +122,7 @@ static uint32_t next_byte(cap_t reader) {
 /* A child and its child write to one pipe and read from another; when all writers are gone, it ends. */
 static int role_forks_with_pipes(int argc, char **argv) {
     (void)argc, (void)argv;
-    struct pipe_ends there = make_pipe(), back = make_pipe();
+    struct made_pipe there = make_pipe(), back = make_pipe();
     uint64_t child = fork_here();
     uint64_t grandchild = child == 0 ? fork_here() : 0;
     if (child == 0) {
@@ -151,13 +151,13 @@ static int role_writes_to_n0(int argc, char **argv) {
 /* An end that outlives the fork, the exec behind it, and the one who made it. */
 static int role_forks_and_executes_with_a_pipe(int argc, char **argv) {
     (void)argc, (void)argv;
-    struct pipe_ends pipe = make_pipe();
+    struct made_pipe pipe = make_pipe();
     uint64_t child = fork_here();
     if (child == 0) {
         char name[16];
         const char *const arguments[] = {SELF, "writes_to_n0", NULL};
         const char *const names[] = {"tap", name, NULL};
-        const struct start start = {.path = SELF, .arguments = arguments, .capabilities = names};
+        const struct child_start start = {.path = SELF, .arguments = arguments, .capabilities = names};
         (void)format_into(name, sizeof name, "n0=%lu", pipe.writer);
         CHECK_STATUS(start_exec(&start), OK);
         return ROLE_FAILED;

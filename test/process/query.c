@@ -170,7 +170,7 @@ static void maps_are_never_writable_and_executable(void) {
 
 static void maps_of_a_child_are_those_of_its_image(void) {
     struct process_maps_reply map = {0};
-    const struct start start = {IMAGES "sound", NULL, NULL, NULL};
+    const struct child_start start = {IMAGES "sound", NULL, NULL, NULL};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
     CHECK_STATUS(ask_map(pid, 0, &map), OK);

@@ -136,7 +136,7 @@ static void spawn_hands_over_arguments(void) {
 
 static void spawn_hands_over_environment(void) {
     const char *const arguments[] = {SELF, "variables", NULL};
-    const struct start start = {SELF, arguments, variables, capabilities_of_a_role};
+    const struct child_start start = {SELF, arguments, variables, capabilities_of_a_role};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
     CHECK_EXIT(pid, CODE_STARTED);
@@ -146,7 +146,7 @@ static void spawn_leaves_out_environment_about_capabilities(void) {
     const char *const arguments[] = {SELF, "variables", NULL};
     const char *const environment[] = {variables[0], "cap:evil=1",  "slots=3,4",  variables[1], variables[2],
                                        variables[3], "size:evil=5", variables[4], "cap:",       NULL};
-    const struct start start = {SELF, arguments, environment, capabilities_of_a_role};
+    const struct child_start start = {SELF, arguments, environment, capabilities_of_a_role};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
     CHECK_EXIT(pid, CODE_STARTED);
@@ -154,7 +154,7 @@ static void spawn_leaves_out_environment_about_capabilities(void) {
 
 /* A program without arguments is none of ours: it says by its exit code how many there were (main). */
 static void spawn_hands_over_no_arguments(void) {
-    const struct start start = {SELF, NULL, NULL, capabilities_of_a_role};
+    const struct child_start start = {SELF, NULL, NULL, capabilities_of_a_role};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
     CHECK_EXIT(pid, 100);
@@ -162,7 +162,7 @@ static void spawn_hands_over_no_arguments(void) {
 
 static void spawn_takes_a_path_with_a_slash_in_front(void) {
     const char *const arguments[] = {SELF, "started", NULL};
-    const struct start start = {"/" SELF, arguments, NULL, NULL};
+    const struct child_start start = {"/" SELF, arguments, NULL, NULL};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
     CHECK_EXIT(pid, CODE_STARTED);
@@ -184,14 +184,14 @@ static const char *const *many_arguments(uint32_t count) {
 }
 
 static void spawn_hands_over_as_many_strings_as_promised(void) {
-    const struct start start = {SELF, many_arguments(PROCESS_STRINGS_MAX - 1), NULL, capabilities_of_a_role};
+    const struct child_start start = {SELF, many_arguments(PROCESS_STRINGS_MAX - 1), NULL, capabilities_of_a_role};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
     CHECK_EXIT(pid, CODE_STARTED);
 }
 
 static void spawn_refuses_more_strings(void) {
-    const struct start start = {SELF, many_arguments(PROCESS_STRINGS_MAX), NULL, capabilities_of_a_role};
+    const struct child_start start = {SELF, many_arguments(PROCESS_STRINGS_MAX), NULL, capabilities_of_a_role};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), P_ARGUMENT);
 }
@@ -206,7 +206,7 @@ static uint32_t spawn_bytes(uint64_t total, uint64_t *ret_pid) {
     memset(large, 'x', sizeof large);
     large[length] = '\0';
     const char *const arguments[] = {SELF, "count", "4", length_text, large, NULL};
-    const struct start start = {SELF, arguments, NULL, capabilities_of_a_role};
+    const struct child_start start = {SELF, arguments, NULL, capabilities_of_a_role};
     return start_spawn(&start, ret_pid);
 }
 
@@ -302,7 +302,7 @@ static void spawn_refuses_counts_that_wrap_around(void) {
 
 static void spawn_uses_up_what_is_staged(void) {
     const char *const arguments[] = {SELF, "started", NULL};
-    const struct start start = {SELF, arguments, NULL, NULL};
+    const struct child_start start = {SELF, arguments, NULL, NULL};
     struct process_strings strings;
     uint64_t pid;
     CHECK_STATUS(start_stage(&start, &strings), OK);
@@ -313,7 +313,7 @@ static void spawn_uses_up_what_is_staged(void) {
 
 static void spawn_that_fails_uses_it_up_too(void) {
     const char *const arguments[] = {SELF, "started", NULL};
-    const struct start start = {"bin/nosuch", arguments, NULL, NULL};
+    const struct child_start start = {"bin/nosuch", arguments, NULL, NULL};
     struct process_strings strings;
     uint64_t pid;
     CHECK_STATUS(start_stage(&start, &strings), OK);
@@ -325,7 +325,7 @@ static void spawn_that_fails_uses_it_up_too(void) {
 
 static void spawn_gives_a_process_capability_unasked(void) {
     const char *const arguments[] = {SELF, "low_pid", text_of(own_pid()), NULL};
-    const struct start start = {SELF, arguments, NULL, NULL};
+    const struct child_start start = {SELF, arguments, NULL, NULL};
     uint64_t pid;
     CHECK_STATUS(start_spawn(&start, &pid), OK);
     CHECK_EXIT(pid, pid & 0x7f);

@@ -356,7 +356,7 @@ IN_CHILD(thread_has_its_own_alternate_stack) {
  * with 0, or with the line in storage.c that failed. */
 static void check_storage(const char *path) {
     const char *const arguments[] = {path, NULL};
-    const struct start start = {path, arguments, NULL, NULL};
+    const struct child_start start = {path, arguments, NULL, NULL};
     uint64_t pid = 0;
     for (uint32_t i = 0; i < 3; i++)
         if (CHECK_STATUS(start_spawn(&start, &pid), OK))

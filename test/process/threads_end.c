@@ -357,7 +357,7 @@ static int role_exec_in_vain(int argc, char **argv) {
     (void)argc, (void)argv;
     uint64_t threads[] = {begin(tick_dozing, 0), begin(tick, 1), begin(wait_for_word, 0)};
     for (uint32_t i = 0; i < 25; i++) {
-        const struct start start = {paths[i % 5], NULL, NULL, NULL};
+        const struct child_start start = {paths[i % 5], NULL, NULL, NULL};
         uint64_t then[2] = {ticks[0], ticks[1]};
         CHECK(start_exec(&start) != OK);
         (void)doze(SHORT_NS);
@@ -379,7 +379,7 @@ static int role_thread_bomb(int argc, char **argv) {
     CHECK_EQUAL(argc, 2);
     uint64_t depth = number_of(argv[1]), started = 0, thread;
     const char *const arguments[] = {SELF, "thread_bomb", text_of(depth - 1), NULL};
-    const struct start start = {SELF, arguments, NULL, capabilities_of_a_role};
+    const struct child_start start = {SELF, arguments, NULL, capabilities_of_a_role};
     for (uint32_t i = 0; depth > 0 && i < 2; i++) {
         uint64_t pid;
         uint32_t status = start_spawn(&start, &pid);

@@ -10,7 +10,7 @@
 
 #define FIRST_SLOT (INIT_CAP_REGIONS + 64U) /* room for 64 regions; the emulated machine has fewer */
 
-struct world world;
+struct guest_world world;
 
 /* The next of each kind to hand out, now and at a case's beginning. */
 struct marks {

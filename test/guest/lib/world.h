@@ -22,7 +22,7 @@
 #define READ_WRITE (MEMORY_READ | MEMORY_WRITE)
 #define READ_EXECUTE (MEMORY_READ | MEMORY_EXECUTE)
 
-struct world {
+struct guest_world {
     cap_t pool;    /* the scratch pool of the current case */
     cap_t faults;  /* endpoint where workers' faults and ends arrive */
     cap_t silence; /* Notification that nobody raises: wait for it to let others run */
@@ -30,7 +30,7 @@ struct world {
     cap_t image;   /* Memory, READ_EXECUTE: a copy of this program's code and constants */
     uint64_t image_pages;
 };
-extern struct world world;
+extern struct guest_world world;
 
 void world_init(void);
 void world_begin(void);

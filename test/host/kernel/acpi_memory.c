@@ -11,7 +11,7 @@
 #define HEAD_BYTES 36U
 #define CHECKSUM_AT 9U
 
-static struct piece {
+static struct acpi_piece {
     uint64_t phys;
     uint32_t length;
     uint8_t bytes[ACPI_BYTES_MAX];
@@ -55,7 +55,7 @@ const uint8_t *acpi_reach(uint64_t phys, uint64_t bytes) {
 void acpi_put(uint64_t phys, const void *bytes, uint32_t length) {
     if (piece_count == PIECES_MAX || length > ACPI_BYTES_MAX)
         abort();
-    struct piece *piece = &pieces[piece_count++];
+    struct acpi_piece *piece = &pieces[piece_count++];
     piece->phys = phys;
     piece->length = length;
     if (length > 0)

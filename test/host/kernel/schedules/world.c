@@ -41,7 +41,7 @@
 #define CONSTANTS_MAX 8U
 #define ENDS_KEPT 65536U
 
-struct world world;
+struct schedule_world world;
 uintptr_t direct_map;
 struct cpu *cpus[CPUS_MAX];
 uint32_t cpu_total;

@@ -109,7 +109,7 @@ struct world_cpu {
 
 enum world_vector { PENDING_REQUEST = 1, PENDING_TIMER = 2 };
 
-struct world {
+struct schedule_world {
     const struct scenario *scenario;
     struct cpu cpus[EXPLORE_CPUS_MAX];
     struct thread *threads[WORLD_THREADS];
@@ -123,7 +123,7 @@ struct world {
         uint64_t values[WORLD_THREADS][WORLD_OPS];
     } live;
 };
-extern struct world world;
+extern struct schedule_world world;
 
 #define STATUS_NONE 0xffU
 
