@@ -22,6 +22,7 @@ CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("no file is too long", sources.check_sizes),
     ("headers are included once", sources.check_headers),
     ("assembly and packed words have their place", sources.check_places),
+    ("a tag stands for one thing", sources.check_tags),
     ("blocks of code are closed", quotes.check_fences),
     ("quoted files and functions exist", quotes.check_names),
     ("links lead somewhere", quotes.check_links),

@@ -131,13 +131,13 @@ SOUND = {
     "servers/cook/pot.c": '#include "servers/cook/pot.h"\n#include "servers/cook/main.h"\n'
                           '#include "servers/cook/stove/oven.h"\n'
                           "void dine(void) { (void)sys_cap_eat(1); }\n",
-    "servers/cook/pot.h": "#pragma once\n",
+    "servers/cook/pot.h": "#pragma once\nenum spoon : int { SMALL };\n",
     "servers/cook/stove/oven.h": "#pragma once\n",
     "servers/cook/salt.h": '#pragma once\n#include "servers/cook/pepper.h"\n',
     "servers/cook/pepper.h": '#pragma once\n#include "servers/cook/salt.h"\n',
     "tools/kitchen/knife.py": "from kitchen import fork\n",
     "tools/kitchen/fork.py": "import re\n",
-    "servers/cook/main.h": "#pragma once\n",
+    "servers/cook/main.h": "#pragma once\nenum spoon *stir(void); /* a struct spoon { */\n",
     "meson.build": "project('eat', 'c',\n  version: '1.2.3',\n  meson_version: '>= 1.0.0')\n",
     "CHANGES.md": "# Changes\n\n## 1.2.3, 2026-01-31\n\n## 1.2.2\n",
     "test/guest/meson.build": "guest_suites = ['caps']\nvariants = ['_smp']\n",
@@ -195,8 +195,8 @@ def check_callers(tree: Tree) -> list[str]:
 
 CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
     abi.check, check_callers, check_arrows, sources.check_sizes, sources.check_headers, sources.check_places,
-    quotes.check_fences, quotes.check_names, quotes.check_links, check_commands, check_adrs, decisions.check_lessons,
-    limits.check, history.check_version, check_claims,
+    sources.check_tags, quotes.check_fences, quotes.check_names, quotes.check_links, check_commands, check_adrs,
+    decisions.check_lessons, limits.check, history.check_version, check_claims,
 )
 
 # A change (file, text, new text), and the problem that must be noticed. A text of None: the file is added, or removed.
@@ -257,6 +257,8 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("tools/kitchen/fork.py", "import re\n", "def cut():\n    import kitchen.knife\n",
      "a circle: tools/kitchen/fork tools/kitchen/knife"),
     ("libsys/long.c", None, "\n" * 501, "libsys/long.c: 501 lines"),
+    ("servers/cook/main.h", "enum spoon *", "union spoon\n{ int size; }",
+     "the tag spoon stands for more than one thing: servers/cook/main.h servers/cook/pot.h"),
     ("kernel/table.c", "return eat(slot);", '__asm__("hlt");', "kernel/table.c: __asm__ is only for kernel/arch/"),
     ("kernel/table.c", "eat(slot)", "frame->type_and_count", "type_and_count is only for kernel/base/ledger."),
     ("kernel/cap.h", "#pragma once\n", "", "kernel/cap.h: no `#pragma once`"),
@@ -406,7 +408,8 @@ class Documents(unittest.TestCase):
             with self.assertRaisesRegex(Skipped, "does not know the commits since"):
                 history.check_subjects(tree)
             with mock.patch.object(history, "BASE", base):
-                for subject in ("kernel: bring the fast path", "servers/process, docs: pass over pids", "docs: eat " + "x" * 62):
+                for subject in ("kernel: bring the fast path", "servers/process, docs: pass over pids",
+                                "docs: eat " + "x" * 62):
                     self.commit(tree.root, subject)
                 self.assertEqual(history.check_subjects(tree), [])
                 wrong = {"eat": "is not `area", "kernel: Eat": "is not `area", "kernel: the path": "`the` is no",

@@ -1,6 +1,10 @@
-"""Owns the rules about each source file: how long it may be, which words belong in one place only."""
+"""Owns the rules about each source file: how long it may be, which words belong in one place only, and
+that a tag stands for one structure."""
 
 from __future__ import annotations
+
+import pathlib
+import re
 
 from documents.tree import COMMENT, Tree
 
@@ -38,3 +42,18 @@ def check_places(tree: Tree) -> list[str]:
 def check_headers(tree: Tree) -> list[str]:
     return [f"{path}: no `#pragma once`" for path, text in tree.code().items()
             if path.endswith(".h") and "#pragma once" not in text]
+
+
+# A structure, union or enumeration with a body.
+TAG = re.compile(r"\b(?:struct|union|enum)\s+(?:\w+\(.*?\)\s+)?(\w+)\s*(?::\s*\w+\s*)?\{")
+
+
+def check_tags(tree: Tree) -> list[str]:
+    """One word stands for one thing: a tag has its body in one file of the tree."""
+    places: dict[str, set[str]] = {}
+    for path, text in tree.code().items():
+        if pathlib.PurePath(path).suffix in (".c", ".h"):
+            for tag in TAG.findall(COMMENT.sub("", text)):
+                places.setdefault(tag, set()).add(path)
+    return [f"the tag {tag} stands for more than one thing: {' '.join(sorted(paths))}"
+            for tag, paths in places.items() if len(paths) > 1]
