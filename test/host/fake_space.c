@@ -175,7 +175,7 @@ static const struct mapping *mapping_at(const struct fake_object *space, uaddr_t
 }
 
 struct fake_damage fake_damage;
-static void damage(struct object *space) {
+static void damage(struct fake_object *space) {
     const struct mapping *mapping = mapping_at(space, fake_damage.at);
     if (mapping != NULL && fake_damage.rights == 0)
         remove_mappings(space, fake_damage.at, 1);
@@ -193,7 +193,7 @@ static uint64_t entry_for(const struct mapping *mapping) {
 }
 
 struct result sys_space_query(cap_t space, uaddr_t at) {
-    const struct object *root = fake_find(space, OBJECT_SPACE);
+    const struct fake_object *root = fake_find(space, OBJECT_SPACE);
     if (fake_fails() || root == NULL)
         return status(root == NULL ? E_CAP : E_RIGHTS);
     const uint64_t above = ENTRY_PRESENT | ENTRY_USER | ENTRY_WRITE;
@@ -204,7 +204,7 @@ struct result sys_space_query(cap_t space, uaddr_t at) {
 
 /* One part is the whole. Nothing here can be wrong with the tables but what a handover finds at its two places. */
 struct result sys_space_audit(cap_t space, uint64_t position) {
-    const struct object *root = fake_find(space, OBJECT_SPACE);
+    const struct fake_object *root = fake_find(space, OBJECT_SPACE);
     if (fake_fails() || root == NULL)
         return status(root == NULL ? E_CAP : E_RIGHTS);
     return position == 0 ? (struct result){OK, USER_LIMIT} : status(E_ARG);

@@ -17,7 +17,7 @@
 
 #define ROW_NUMBER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) OPERATION_##name = number,
 #define ROW_COUNT(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) +1
-enum suite_operation { PROCESS_OPERATIONS(ROW_NUMBER) };
+enum { PROCESS_OPERATIONS(ROW_NUMBER) };
 #define OPERATION_LIMIT (1U PROCESS_OPERATIONS(ROW_COUNT)) /* one behind the last */
 _Static_assert(OPERATION_LIMIT <= 64, "a set of operations is a word");
 

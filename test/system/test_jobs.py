@@ -107,7 +107,7 @@ class Jobs(Prompt):
         self.assertEqual(self.answer(b"kill %1; wait %1"), ["[1] killed by signal 15: sleep 100 | cat"])
         self.answer(b"sleep 200 &")
         self.assertEqual(self.answer(b"kill -KILL %1; wait"), ["[1] killed by signal 9: sleep 200"])
-        self.assertEqual(self.answer(b"kill %1"), ["kill: %1: no such process"])
+        self.assertEqual(self.answer(b"kill %1"), ["kill: %1: no such job"])
 
 
 class Background(unittest.TestCase):
