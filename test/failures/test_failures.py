@@ -228,14 +228,14 @@ class Servers(Changed):
     def test_the_shells_words(self) -> None:
         done = run("--boot", "pvh", "-c", "crash divide")
         self.assertRegex(done.stdout,
-                         r"^etc/rc:1: crash: killed by signal 8: divide error, instruction 0x[0-9a-f]+\r?\n")
+                         r"^-c:1: crash: killed by signal 8: divide error, instruction 0x[0-9a-f]+\r?\n")
 
     def test_one_file_for_both_streams(self) -> None:
         """`2>&1`: a report stays in one piece, and a command's output is on lines of its own."""
         done = subprocess.run(command("--boot", "pvh", "-c", "crash write\n" * 5), stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
         report = r"process \d+ \(crash\): page fault: [^\n]*\n  #0 [^\n]*\n(  #\d [^\n]*\n)+  next above: [^\n]*\n"
-        words = r"etc/rc:\d: crash: killed by signal 11: [^\n]*\n"
+        words = r"-c:\d: crash: killed by signal 11: [^\n]*\n"
         self.assertRegex(done.stdout, rf"\A({report}|{words}){{10}}\Z")
 
     def test_another_process_server(self) -> None:
@@ -280,15 +280,15 @@ class Pipes(Changed):
     def test_without_a_pipes_server(self) -> None:
         self.check(run("--boot", "pvh", "--with", "pipes=ls", "--timeout", "20", "-c",
                        "echo hi > /tmp/f | cat; echo $?; cat /tmp/f; echo one | cat | cat & wait; echo after"),
-                   "etc/rc:1: making a pipe: no capability in that slot", "1", "cat: /tmp/f: no such file or directory",
-                   "etc/rc:1: making a pipe: no capability in that slot", "after")
+                   "-c:1: making a pipe: no capability in that slot", "1", "cat: /tmp/f: no such file or directory",
+                   "-c:1: making a pipe: no capability in that slot", "after")
 
     def test_more_than_there_are(self) -> None:
         """The last of the pipes is refused: the earlier ones are given back, so a shorter pipeline works."""
         long, held = "echo no" + " | cat" * 20, "sleep 3" + " | cat" * 15
         done = run("--boot", "pvh", "--timeout", "20", "-c",
                    f"{held} &\n{long}; echo $?; echo yes | cat | cat | cat; echo $?")
-        self.assertRegex(done.stdout.replace("\r", ""), r"^etc/rc:2: making a pipe: [a-z ]+\n1\nyes\n0\n")
+        self.assertRegex(done.stdout.replace("\r", ""), r"^-c:2: making a pipe: [a-z ]+\n1\nyes\n0\n")
 
 
 class Hangs(Changed):

@@ -120,8 +120,8 @@ class Background(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         lines = done.stdout.replace("\r", "").splitlines()
         self.assertEqual(lines[:7],
-                         ["one", "two", "1", "", "1", "etc/rc:1: fg: only a shell with a prompt controls jobs",
-                         "etc/rc:1: exit: no part of a pipeline, and not for the background"])
+                         ["one", "two", "1", "", "1", "-c:1: fg: only a shell with a prompt controls jobs",
+                         "-c:1: exit: no part of a pipeline, and not for the background"])
         self.assertEqual(lines[7][:7], "PROGRAM")
 
 
@@ -138,10 +138,10 @@ class Background(unittest.TestCase):
 
     def test_a_last_command_that_is_no_process(self) -> None:
         """There is still a process to wait for, which tells the status."""
-        for command, status, told in (("sleep 1 | nosuch", 127, ["etc/rc:1: nosuch: command not found"]),
-                                      ("nosuch", 127, ["etc/rc:1: nosuch: command not found"]),
-                                      ("/etc", 126, ["etc/rc:1: /etc: not a file"]),
-                                      ("sleep 1 | cat < /no", 1, ["etc/rc:1: /no: no such file or directory"]),
+        for command, status, told in (("sleep 1 | nosuch", 127, ["-c:1: nosuch: command not found"]),
+                                      ("nosuch", 127, ["-c:1: nosuch: command not found"]),
+                                      ("/etc", 126, ["-c:1: /etc: not a file"]),
+                                      ("sleep 1 | cat < /no", 1, ["-c:1: /no: no such file or directory"]),
                                       ("echo x | jobs", 0, None), ("exit 3", 2, None)):
             with self.subTest(command=command):
                 lines = self.lines(f"{command} & echo [$!]; wait $!; echo $?")
@@ -163,7 +163,7 @@ class Background(unittest.TestCase):
         done = run("--boot", "pvh", "-c", "sleep 1 & " * 16
                    + "true & X=$?; true; Y=$?; wait; echo $X $Y; true & echo $?; wait; jobs; true | false")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
-        refused = "etc/rc:1: there are 16 jobs already"
+        refused = "-c:1: there are 16 jobs already"
         self.assertEqual(done.stdout.replace("\r", "").splitlines(), [refused, refused, "1 1", "0"])
 
 

@@ -29,7 +29,7 @@ class Redirection(unittest.TestCase):
                    "/tmp/both; cat /no 2>&1 > /tmp/o | cat; echo told >&2 2> /tmp/e; cat /tmp/e; nosuch 2> /tmp/e; "
                    "echo $?; cat /tmp/e\nshell -c 'cat /own 2>&1' > /tmp/o; cat /tmp/o /tmp/o",
                    "cat: /no: no such file or directory", "1", "cat: /no: no such file or directory",
-                   "cat: /no: no such file or directory", "told", "127", "etc/rc:1: nosuch: command not found",
+                   "cat: /no: no such file or directory", "told", "127", "-c:1: nosuch: command not found",
                    "cat: /own: no such file or directory", "cat: /own: no such file or directory")
 
     def test_what_is_built_in(self) -> None:
@@ -46,21 +46,21 @@ class Redirection(unittest.TestCase):
         self.check("echo x > /bin/x; echo $?; cat < /tmp/none; echo $?; echo x > /tmp; echo x > /tmp/no/x; echo x >> "
                    "/etc/manifest.json\necho x > /tmp/f; cat < /tmp/f/x; help > /bin/h; echo $?\n"
                    "true < /tmp/none | echo y; echo x < /tmp/none > /tmp/new; ls /tmp; cat < /tmp/f < /tmp",
-                   "etc/rc:1: /bin/x: it can't be changed: the boot volume is read only", "1",
-                   "etc/rc:1: /tmp/none: no such file or directory", "1", "etc/rc:1: /tmp: not a file",
-                   "etc/rc:1: /tmp/no/x: no such file or directory",
-                   "etc/rc:1: /etc/manifest.json: it can't be changed: the boot volume is read only",
-                   "etc/rc:2: /tmp/f/x: not a directory",
-                   "etc/rc:2: /bin/h: it can't be changed: the boot volume is read only", "1",
-                   "etc/rc:3: /tmp/none: no such file or directory", "y",
-                   "etc/rc:3: /tmp/none: no such file or directory", "f", "etc/rc:3: /tmp: not a file")
+                   "-c:1: /bin/x: it can't be changed: the boot volume is read only", "1",
+                   "-c:1: /tmp/none: no such file or directory", "1", "-c:1: /tmp: not a file",
+                   "-c:1: /tmp/no/x: no such file or directory",
+                   "-c:1: /etc/manifest.json: it can't be changed: the boot volume is read only",
+                   "-c:2: /tmp/f/x: not a directory",
+                   "-c:2: /bin/h: it can't be changed: the boot volume is read only", "1",
+                   "-c:3: /tmp/none: no such file or directory", "y",
+                   "-c:3: /tmp/none: no such file or directory", "f", "-c:3: /tmp: not a file")
 
     def test_syntax(self) -> None:
         for line, words in (("cat 3< /tmp/f", "column 5: only 0, 1 and 2 can be redirected"),
                             ("echo >", "column 6: no file after the redirection"),
                             ("echo x > $NONE", "column 8: the redirection's file has an empty name")):
             with self.subTest(line=line):
-                self.check(line + "\necho $?", "etc/rc:1: " + words, "2")
+                self.check(line + "\necho $?", "-c:1: " + words, "2")
 
     def test_what_does_not_fit_is_told(self) -> None:
         self.check("cat /bin/shell /bin/shell /bin/shell /bin/shell > /tmp/a; echo $?\n"
@@ -68,7 +68,7 @@ class Redirection(unittest.TestCase):
                    "cat /tmp/b /tmp/b > /tmp/c; echo $?; help > /tmp/f; echo $?; rm /tmp/b; help > /tmp/f; echo $?",
                    "0", "cat: stdout: no space is left", "1", "cat: stdout: no space is left", "1",
                    # they are charged to the shell, which has opened them
-                   "etc/rc:3: help: stdout: no space is left", "1", "0")
+                   "-c:3: help: stdout: no space is left", "1", "0")
 
 
 if __name__ == "__main__":

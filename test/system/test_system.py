@@ -50,10 +50,10 @@ class Commands(unittest.TestCase):
                    "/bin/echo $?; PATH=; true; /bin/echo $?; /bin/exec true; unset PATH; exec echo again; /nosuch/x; "
                    "echo $?; ''; echo $?; PATH=/etc/rc echo no; echo $?")
         self.assertEqual(done.stdout.replace("\r", "").splitlines()[:16], [
-            "found", "etc/rc:1: echo: command not found", "127", "/tmp/a", "etc/rc:2: echo: not a file", "126",
-            "etc/rc:2: manifest.json: command not found", "etc/rc:2: manifest.json: not an ELF file", "126",
-            "etc/rc:2: true: command not found", "127", "exec: true: command not found", "again",
-            "etc/rc:2: /nosuch/x: no such file or directory", "127", "etc/rc:2: : command not found"], done.stdout)
+            "found", "-c:1: echo: command not found", "127", "/tmp/a", "-c:2: echo: not a file", "126",
+            "-c:2: manifest.json: command not found", "-c:2: manifest.json: not an ELF file", "126",
+            "-c:2: true: command not found", "127", "exec: true: command not found", "again",
+            "-c:2: /nosuch/x: no such file or directory", "127", "-c:2: : command not found"], done.stdout)
 
     def test_output_is_what_the_commands_print(self) -> None:
         """The output has no line of the firmware, the loader, the kernel or the machine's end."""
@@ -173,7 +173,7 @@ class Refusals(unittest.TestCase):
             with self.subTest(name=name):
                 done = run("--boot", "pvh", "-c", f"/test/exec/{name}")
                 self.assertEqual(done.returncode, 126, done.stdout + done.stderr)
-                self.assertRegex(done.stdout.replace("\r", ""), rf"(?m)^etc/rc:1: /test/exec/{name}: .*{wanted}$")
+                self.assertRegex(done.stdout.replace("\r", ""), rf"(?m)^-c:1: /test/exec/{name}: .*{wanted}$")
 
 
 class Files(unittest.TestCase):
@@ -204,7 +204,7 @@ class Files(unittest.TestCase):
         self.assertEqual(done.stdout.replace("\r", "").splitlines()[:6], [
             "ls: /x?[2J: a path must not contain control bytes", "/etc:", "manifest.json", "rc",
             "rm: /x?: a path must not contain control bytes",
-            "etc/rc:1: ?[3Jn: a path must not contain control bytes"], done.stdout)
+            "-c:1: ?[3Jn: a path must not contain control bytes"], done.stdout)
 
     def test_programs_below_tmp(self) -> None:
         done = run("--boot", "pvh", "-c",
@@ -217,9 +217,9 @@ class Files(unittest.TestCase):
         self.assertNotIn("sleep", "\n".join(processes))
         free = "/tmp: 8192 of 8192 KiB free, 511 of 511 entries"
         self.assertEqual(lines[:5], [free, "one", "two", "three", "0"], done.stdout)
-        self.assertEqual(lines[-7:], ["etc/rc:2: /tmp/x: too short for an ELF header", "126",
-                                      "etc/rc:2: /tmp/x: the file is empty", "126",
-                                        "etc/rc:2: /tmp/x: no such file or directory", "127", free], done.stdout)
+        self.assertEqual(lines[-7:], ["-c:2: /tmp/x: too short for an ELF header", "126",
+                                      "-c:2: /tmp/x: the file is empty", "126",
+                                        "-c:2: /tmp/x: no such file or directory", "127", free], done.stdout)
 
 class Faults(unittest.TestCase):
     """A program that ends by a fault: the report names the function."""
@@ -283,7 +283,7 @@ class Pipes(unittest.TestCase):
                    "no | cat; true | false")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         lines = done.stdout.replace("\r", "").splitlines()
-        self.assertEqual(lines[:5], ["one two", "three", "four", "0", "etc/rc:1: nosuch: command not found"])
+        self.assertEqual(lines[:5], ["one two", "three", "four", "0", "-c:1: nosuch: command not found"])
         self.assertEqual(lines[5:7], ["127", "cat: /nosuch: no such file or directory"])
 
     def test_what_was_piped_is_whole(self) -> None:

@@ -41,8 +41,8 @@ class Usage(unittest.TestCase):
             "rm: -d: it can't be changed: the boot volume is read only 1",
             "rm: -d: it can't be changed: the boot volume is read only 1", "-x 0", "nice: no such option: -5 2",
             "nice: want a whole number from 0 to 19 behind -n 2", "-y 0", "limit: no such option: -q 2", "-z 0",
-            "kill: no such signal: -q 2", "kill: no such signal: -l 2", "etc/rc:17: jobs: it takes no arguments 2",
-            "etc/rc:18: help: it takes no arguments 2", "etc/rc:19: unset: `-f` is no variable's name 2",
+            "kill: no such signal: -q 2", "kill: no such signal: -l 2", "-c:17: jobs: it takes no arguments 2",
+            "-c:18: help: it takes no arguments 2", "-c:19: unset: `-f` is no variable's name 2",
             "shell: -x: no such option 2", "shell: a: want one file 2",
             "shell: -c: want commands behind -c, as one word 2"])
 
@@ -69,6 +69,8 @@ class Usage(unittest.TestCase):
         self.assertEqual([answer.split(": ", 1)[-1] for answer in answers], [
             f"cd: {folder} 127", f"pwd: {folder} 127",
             "export: programs get every variable; write NAME=value 127", "nosuch: command not found 127"])
+        done = run("--boot", "pvh", "-c", "shell -c 'for x in a; do echo no; done'")
+        self.assertEqual(done.stdout.replace("\r", ""), f"-c:1: {compound}\n", "the name of commands that no file has")
         done = run("--boot", "pvh", "-c", "if true; then echo no; fi")
         self.assertEqual((done.stdout.count("\n"), done.returncode), (1, 2), done.stdout)
         self.assertIn(compound, done.stdout)

@@ -13,6 +13,7 @@
 #include "userland/shell/shell.h"
 
 #define RC_PATH "etc/rc"
+#define COMMANDS_NAME "-c" /* where commands come from that no file has */
 
 static struct shell shell;
 
@@ -70,7 +71,7 @@ static void power_off(void) {
 }
 
 static void run_first(void) {
-    shell.name = RC_PATH;
+    shell.name = COMMANDS_NAME; /* `./baton run -c` makes the file; its user has never seen its name */
     shell_set_console(&shell, CONSOLE_FOREGROUND);
     uint32_t status = shell_run_file(&shell, RC_PATH);
     if (status != P_NOT_FOUND && status != OK) {
@@ -95,6 +96,7 @@ int main(int argc, char **argv, char **envp) {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print("%s", help);
     } else if (argc == 3 && strcmp(argv[1], "-c") == 0) {
+        shell.name = COMMANDS_NAME;
         shell_run_text(&shell, argv[2]);
     } else if (argc == 2 && argv[1][0] != '-') {
         run_file(argv[1]);
