@@ -2,12 +2,8 @@
 
 #include "kernel/abi/rights.h"
 #include "libsys/layout.h"
+#include "libsys/number.h"
 #include "libsys/proto/protocol.h"
-
-static uint64_t page_down(uint64_t address) { return address & ~(PAGE_BYTES - 1); }
-static uint64_t page_up(uint64_t address) { return page_down(address + PAGE_BYTES - 1); }
-static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 uint64_t image_table_pages(const struct elf_plan *plan, uaddr_t base) {
     static const uint32_t level_shifts[] = {21, 30, 39}; /* covered by one page table, directory, pointer table */

@@ -5,6 +5,7 @@
 #include "libsys/auxiliary.h"
 #include "libsys/elf_header.h"
 #include "libsys/locks.h"
+#include "libsys/number.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "libsys/thread_block.h"
@@ -123,7 +124,7 @@ uint32_t threads_start(threads_function run, void *argument, uint64_t *ret_threa
         find_template();
     }
     uint64_t storage_bytes = template != NULL ? template->memory_bytes + template->align : 0;
-    uint64_t bytes = THREADS_STACK_BYTES + ((storage_bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1));
+    uint64_t bytes = THREADS_STACK_BYTES + page_up(storage_bytes);
     uaddr_t memory, stack;
     uint32_t status = take_memory(bytes, &memory);
     if (status != OK)

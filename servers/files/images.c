@@ -15,6 +15,7 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
 #include "libsys/format.h"
+#include "libsys/number.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 #include "libsys/text.h"
@@ -126,7 +127,7 @@ uint32_t images_make(struct server_call *call, const struct copy_source *source,
                       "the program has as many files of /tmp mapped or running as are left for all others");
     while (image->kept != 0)
         image++;
-    image->page_count = (uint32_t)((size + PAGE_BYTES - 1) / PAGE_BYTES);
+    image->page_count = (uint32_t)pages_for(size);
     image->page = ram_take_run(source->tree, image->page_count);
     if (image->page == 0) {
         (void)format_into(call->reason, sizeof call->reason,

@@ -4,6 +4,7 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
+#include "libsys/number.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/text.h"
@@ -15,7 +16,7 @@ static struct server server;
 
 /* Map a capability's first `size_bytes` bytes, in as many calls as it takes. Returns enum status. */
 static uint64_t map_all(cap_t space, cap_t memory, uint64_t size_bytes, uint64_t at, uint64_t rights) {
-    uint64_t page_count = (size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    uint64_t page_count = pages_for(size_bytes);
     for (uint64_t page = 0; page < page_count; page += MAP_PAGES_MAX) {
         uint64_t part = page_count - page < MAP_PAGES_MAX ? page_count - page : MAP_PAGES_MAX;
         uint64_t status = sys_space_map(space, memory, page, part, at + page * PAGE_BYTES, rights).status;

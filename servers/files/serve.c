@@ -6,6 +6,7 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
 #include "libsys/format.h"
+#include "libsys/number.h"
 #include "libsys/program.h"
 #include "libsys/proto/identity.h"
 #include "libsys/string.h"
@@ -237,7 +238,7 @@ uint32_t files_serve_map(struct server_call *call, const struct files_map_reques
     if (slot == 0)
         return P_LIMIT;
     uint64_t first = node->data_offset / PAGE_BYTES;
-    uint64_t end = (node->data_offset + node->data_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    uint64_t end = pages_for(node->data_offset + node->data_bytes);
     status = (uint32_t)sys_memory_derive(content.volume, first, end - first, slot, MEMORY_READ | MEMORY_EXECUTE).status;
     if (status != OK) {
         slot_free(slot);

@@ -1,11 +1,11 @@
 #include "servers/pipes/pipe.h"
 
+#include "libsys/number.h"
 #include "libsys/string.h"
 
 _Static_assert((PIPE_BYTES & (PIPE_BYTES - 1)) == 0, "places are numbers modulo a power of two");
 
 static size_t used(const struct pipe *pipe) { return pipe->added - pipe->taken; }
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 void pipe_waiters_init(struct pipe_waiters *waiters) {
     quota_init(&waiters->quota, waiters->owners, PIPE_WAITERS_MAX);

@@ -1,10 +1,9 @@
+#include "libsys/number.h"
 #include "libsys/print.h"
 #include "libsys/program.h"
 #include "libsys/proto/process.h"
 #include "libsys/text.h"
 #include "userland/lib/command.h"
-
-#define NS_PER_MS 1000000U
 
 static const char *state_name(uint64_t state) {
     switch (state) {

@@ -1,9 +1,9 @@
+#include "libsys/number.h"
 #include "libsys/program.h"
 #include "libsys/proto/process.h"
 #include "libsys/text.h"
 #include "userland/lib/command.h"
 
-#define NS_PER_SECOND 1000000000U
 #define SECONDS_MAX 1000000000U
 
 int main(int argc, char **argv, char **envp) {
@@ -17,7 +17,7 @@ int main(int argc, char **argv, char **envp) {
         return COMMAND_USAGE;
     if (argc - first != 1 || !text_to_number(argv[first], &seconds) || seconds > SECONDS_MAX)
         return command_misused(usage, "sleep: want a whole number of seconds");
-    struct process_sleep_request request = {.until_ns = program_time_in(seconds * NS_PER_SECOND)};
+    struct process_sleep_request request = {.until_ns = program_time_in(seconds * NS_PER_S)};
     struct process_sleep_reply reply;
     uint32_t status = process_sleep(program_process(), &request, &reply, NULL);
     return status == OK ? 0 : command_complain("sleep", "%s", command_reason(status, "sleep"));

@@ -1,8 +1,7 @@
 #include "kernel/abi/system.h"
+#include "libsys/number.h"
 #include "libsys/print.h"
 #include "userland/lib/command.h"
-
-#define NS_PER_MS 1000000U
 
 static uint64_t microseconds(uint64_t ticks) {
     return ticks / (sys_system_info(INFO_TICKS_PER_SECOND, 0).value / 1000000);

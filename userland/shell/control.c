@@ -12,14 +12,12 @@
  */
 #include "kernel/abi/thread.h"
 #include "libsys/fault.h"
+#include "libsys/number.h"
 #include "libsys/print.h"
 #include "libsys/signal.h"
 #include "libsys/terminal.h"
 #include "libsys/text.h"
 #include "userland/shell/shell.h"
-
-#define NS_PER_MS 1000000U
-#define NS_PER_S 1000000000U
 
 uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags, struct process_wait_reply *ret_news) {
     struct process_wait_request request = {.pid = pid, .flags = flags};

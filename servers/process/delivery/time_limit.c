@@ -1,10 +1,8 @@
 #include "servers/process/delivery/time_limit.h"
 
+#include "libsys/number.h"
 #include "servers/process/answers/timer.h"
 #include "servers/process/delivery/raise.h"
-
-#define NS_PER_MS 1000000ULL
-#define NS_PER_S 1000000000ULL
 
 uint64_t time_used_ns(struct process *process) {
     uint64_t time_ns = process->past_time_ns;

@@ -1,14 +1,10 @@
 #include "servers/process/memory/pager.h"
 
+#include "libsys/number.h"
 #include "libsys/program.h"
 #include "libsys/string.h"
 
 #define POOL_PAGES 12U /* the pool's own page, top-level table, small objects, tables of a small program */
-
-static uaddr_t page_down(uaddr_t at) { return at & ~(PAGE_BYTES - 1); }
-static uaddr_t page_up(uaddr_t at) { return page_down(at + PAGE_BYTES - 1); }
-static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 static void drop_files(struct server_context *context, const struct vm *vm, uaddr_t start, uaddr_t end) {
     const struct vm_region *region = vm_next_region(vm, start);

@@ -1,10 +1,8 @@
 #include "servers/process/programs/elf_image.h"
 
 #include "libsys/format.h"
+#include "libsys/number.h"
 #include "libsys/string.h"
-
-static uaddr_t page_down(uaddr_t at) { return at & ~(PAGE_BYTES - 1); }
-static uaddr_t page_up(uaddr_t at) { return page_down(at + PAGE_BYTES - 1); }
 
 static void say(char *reason, const char *text) { (void)format_into(reason, PROTOCOL_REASON_MAX, "%s", text); }
 
