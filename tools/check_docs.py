@@ -21,6 +21,7 @@ CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("includes point one way", arrows.check),
     ("no file is too long", sources.check_sizes),
     ("headers are included once", sources.check_headers),
+    ("helpers stand once", sources.check_helpers),
     ("assembly and packed words have their place", sources.check_places),
     ("a tag stands for one thing", sources.check_tags),
     ("blocks of code are closed", quotes.check_fences),

@@ -130,7 +130,9 @@ SOUND = {
     "servers/cook/main.c": '#include "libsys/eat.h"\n#include "servers/cook/main.h"\nint main(void) { return 0; }\n',
     "servers/cook/pot.c": '#include "servers/cook/pot.h"\n#include "servers/cook/main.h"\n'
                           '#include "servers/cook/stove/oven.h"\n'
-                          "void dine(void) { (void)sys_cap_eat(1); }\n",
+                          "void dine(void) { (void)sys_cap_eat(1); }\n"
+                          "static long bite(long b) { return b > 1 ? b : 1; }\n",
+    "servers/cook/knife.c": "static int bite(void) { return 2; }\n",
     "servers/cook/pot.h": "#pragma once\nenum spoon : int { SMALL };\n",
     "servers/cook/stove/oven.h": "#pragma once\n",
     "servers/cook/salt.h": '#pragma once\n#include "servers/cook/pepper.h"\n',
@@ -194,9 +196,9 @@ def check_callers(tree: Tree) -> list[str]:
 
 
 CHECKS: tuple[Callable[[Tree], list[str]], ...] = (
-    abi.check, check_callers, check_arrows, sources.check_sizes, sources.check_headers, sources.check_places,
-    sources.check_tags, quotes.check_fences, quotes.check_names, quotes.check_links, check_commands, check_adrs,
-    decisions.check_lessons, limits.check, history.check_version, check_claims,
+    abi.check, check_callers, check_arrows, sources.check_sizes, sources.check_headers, sources.check_helpers,
+    sources.check_places, sources.check_tags, quotes.check_fences, quotes.check_names, quotes.check_links,
+    check_commands, check_adrs, decisions.check_lessons, limits.check, history.check_version, check_claims,
 )
 
 # A change (file, text, new text), and the problem that must be noticed. A text of None: the file is added, or removed.
@@ -261,6 +263,8 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
      "the tag spoon stands for more than one thing: servers/cook/main.h servers/cook/pot.h"),
     ("kernel/table.c", "return eat(slot);", '__asm__("hlt");', "kernel/table.c: __asm__ is only for kernel/arch/"),
     ("kernel/table.c", "eat(slot)", "frame->type_and_count", "type_and_count is only for kernel/base/ledger."),
+    ("libsys/eat.h", "#pragma once\n", "#pragma once\nstatic inline int bite(int a) { return a > 1 ? a : 1; }\n",
+     "servers/cook/pot.c: bite() stands in libsys/eat.h, too"),
     ("kernel/cap.h", "#pragma once\n", "", "kernel/cap.h: no `#pragma once`"),
     (README, "./baton help eat\n", "./baton help eat\n```\n", "a ``` is not closed"),
     (README, "`kernel/table.c`", "`kernel/stable.c`", "`kernel/stable.c` does not exist"),

@@ -1,5 +1,5 @@
-"""Owns the rules about each source file: how long it may be, which words belong in one place only, and
-that a tag stands for one structure."""
+"""Owns the rules about each source file: how long it may be, which words and helpers belong in one place only, and that
+a tag stands for one structure."""
 
 from __future__ import annotations
 
@@ -33,10 +33,25 @@ def check_sizes(tree: Tree) -> list[str]:
 # Words of the kernel's code, and the only place for them.
 PLACES = (("__asm__", "kernel/arch/"), ("type_and_count", "kernel/base/ledger."))
 
+# Functions of one line that return a value, in these folders.
+PRODUCT = ("boot/", "kernel/", "libsys/", "servers/", "userland/")
+HELPER = re.compile(r"^static (?:inline )?[\w *]+?\b(\w+)\([^)]*\) \{ (return [^;]*;) \}$", re.MULTILINE)
+
 
 def check_places(tree: Tree) -> list[str]:
     return [f"{path}: {word} is only for {place}" for path, text in tree.code().items() if path.startswith("kernel/")
             for word, place in PLACES if not path.startswith(place) and word in COMMENT.sub("", text)]
+
+
+def check_helpers(tree: Tree) -> list[str]:
+    """Functions of one line that stand in two files under one name: the second one includes the first instead."""
+    found: dict[tuple[str, str], str] = {}
+    problems = []
+    for path, text in tree.code().items():
+        for name, body in HELPER.findall(COMMENT.sub("", text)) if path.startswith(PRODUCT) else ():
+            first = found.setdefault((name, re.sub(r"\b[a-z]\w*\b", "x", body)), path)
+            problems += [f"{path}: {name}() stands in {first}, too"] if first != path else []
+    return problems
 
 
 def check_headers(tree: Tree) -> list[str]:
