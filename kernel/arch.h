@@ -31,6 +31,12 @@ void arch_init(const struct boot_info *boot, const struct boot_range *ranges);
 const void *arch_boot_pointer(uint64_t physical);
 /* Cleared memory from the heap that the boot loader set aside; after arch_init, during boot only. */
 void *arch_boot_take(uint64_t bytes);
+/*
+ * The pages of boot-only functions (base/boot_only.h), at the front of the kernel's range. arch_boot_end takes them
+ * from the kernel, so that their memory is like the rest of the free RAM, and leaves for the first program.
+ */
+struct boot_range arch_boot_only(void);
+_Noreturn void arch_boot_end(void);
 
 /* ---- physical memory: the direct map ---- */
 extern uintptr_t direct_map; /* where physical address 0 is mapped; set once at boot */

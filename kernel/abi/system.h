@@ -91,15 +91,17 @@ enum control_test {
     CONTROL_TEST_TRIPLE_FAULT = 1, /* load a root without the kernel half */
     CONTROL_TEST_HANG = 2,
     CONTROL_TEST_STACK_OVERFLOW = 3,
-    CONTROL_TEST_KERNEL_READ = 4,  /* ring 0 reads a user page: SMAP */
-    CONTROL_TEST_KERNEL_FETCH = 5, /* ring 0 runs a user page: SMEP */
-    CONTROL_TEST_REFUSE = 6,       /* the pools refuse the nth request from now, once; `parameter` is n, 0: none */
-    CONTROL_TEST_CORRUPT = 7,      /* see struct control_corrupt */
-    CONTROL_TEST_NO_AUDIT = 8,     /* handovers are not audited from now on */
-    CONTROL_TEST_NMI = 9,          /* a non-maskable interrupt after about `parameter` ns; 0: none */
-    CONTROL_TEST_FASTPATH = 10,    /* short calls take the fast path (parameter 1, as at boot) or the long way (0) */
-    CONTROL_TEST_SCHEDULE = 11,    /* pause where another CPU could come in between, with this seed; 0: nowhere */
-    CONTROL_TEST_COUNT = 12,
+    CONTROL_TEST_KERNEL_READ = 4,     /* ring 0 reads a user page: SMAP */
+    CONTROL_TEST_KERNEL_FETCH = 5,    /* ring 0 runs a user page: SMEP */
+    CONTROL_TEST_REFUSE = 6,          /* the pools refuse the nth request from now, once; `parameter` is n, 0: none */
+    CONTROL_TEST_CORRUPT = 7,         /* see struct control_corrupt */
+    CONTROL_TEST_NO_AUDIT = 8,        /* handovers are not audited from now on */
+    CONTROL_TEST_NMI = 9,             /* a non-maskable interrupt after about `parameter` ns; 0: none */
+    CONTROL_TEST_FASTPATH = 10,       /* short calls take the fast path (parameter 1, as at boot) or the long way (0) */
+    CONTROL_TEST_SCHEDULE = 11,       /* pause where another CPU could come in between, with this seed; 0: nowhere */
+    CONTROL_TEST_BOOT_ONLY_READ = 12, /* ring 0 reads a page that only boot needed */
+    CONTROL_TEST_BOOT_ONLY_RUN = 13,  /* ring 0 runs it */
+    CONTROL_TEST_COUNT = 14,
 };
 
 /* system_control(ports, CONTROL_TEST, CONTROL_TEST_ARGUMENT(test, parameter)) */

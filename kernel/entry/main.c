@@ -1,9 +1,9 @@
 /*
  * From the boot loader's jump to the first program's first instruction.
  */
+#include "kernel/base/boot_only.h"
 #include "kernel/base/string.h"
 #include "kernel/ending/binding.h"
-#include "kernel/entry/leave.h"
 #include "kernel/machine/command.h"
 #include "kernel/machine/lock.h"
 #include "kernel/machine/log.h"
@@ -22,6 +22,8 @@
 #define INIT_MESSAGE_AT (USER_LIMIT - 0x40000)
 
 #define AT_NULL 0U
+
+BOOT_ONLY_FROM_HERE
 
 struct cpu *cpus[CPUS_MAX];
 uint32_t cpu_total;
@@ -220,9 +222,20 @@ static void start_init(const struct boot_info *boot, const struct boot_range *ra
     sched_ready(thread);
 }
 
+/* Split the kernel's range: its boot-only pages, which come first, are free when the first program runs. */
+static void free_boot_only(struct boot_info *boot, struct boot_range *ranges) {
+    struct boot_range first = arch_boot_only();
+    uint64_t at = boot->range_count++;
+    for (; at > 0 && ranges[at - 1].phys >= first.phys; at--)
+        ranges[at] = ranges[at - 1];
+    ranges[at] = first;
+    ranges[at + 1].phys += first.page_count * PAGE_BYTES;
+    ranges[at + 1].page_count -= first.page_count;
+}
+
 void kernel_main(const struct boot_info *boot) {
     static struct boot_info copy;
-    static struct boot_range ranges[BOOT_RANGES_MAX];
+    static struct boot_range ranges[BOOT_RANGES_MAX + 1];
     static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
     if (boot->magic != BOOT_MAGIC || boot->version != BOOT_VERSION || boot->size != sizeof(*boot))
         panic("the boot loader speaks another version of the boot protocol");
@@ -232,6 +245,7 @@ void kernel_main(const struct boot_info *boot) {
     arch_log_init(&copy);
     log_limit = (enum log_level)command_choose(copy.command, "log=", levels, LOG_INFO);
     arch_init(&copy, ranges);
+    free_boot_only(&copy, ranges);
     log_line(LOG_INFO, "boot", "baton %s, checks %s, %u MHz", BATON_VERSION, BATON_CHECKS ? "on" : "off",
              (copy.tsc_hz + 500000) / 1000000);
     if (copy.notes[0] != 0)
@@ -242,5 +256,5 @@ void kernel_main(const struct boot_info *boot) {
     log_line(LOG_INFO, "memory", "%u MiB of RAM, %u ranges", ledger.ram_count * PAGE_BYTES >> 20, copy.range_count);
     start_init(&copy, ranges);
     log_line(LOG_INFO, "boot", "first program at %x", copy.init_entry);
-    sched_start(arch_this_cpu());
+    arch_boot_end();
 }

@@ -1,7 +1,10 @@
 #include "kernel/machine/command.h"
 
+#include "kernel/base/boot_only.h"
 #include "kernel/base/string.h"
 #include "kernel/machine/log.h"
+
+BOOT_ONLY_FROM_HERE
 
 const char *command_value(const char *command, const char *name) {
     size_t length = text_length(name);

@@ -13,14 +13,15 @@ import argparse
 import collections
 import pathlib
 import re
+import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
-from host import needs  # noqa: E402  (the path has to be set first)
+from host import images, needs  # noqa: E402  (the path has to be set first)
 
 SLOT_SHIFT = 5  # kernel/arch/x86_64/contract/offsets.h: SLOT_SHIFT
 IN_CPU_FAST = 56  # kernel/arch/x86_64/contract/offsets.def
@@ -38,7 +39,16 @@ NO_LOOK_UP = {
     "arch_audit_part": (2, "a list of the audit's own"),
 }
 
+# Functions that stay and name boot-only pages, and why.
+NAMES_BOOT_ONLY = {
+    "arch_boot_end": "takes the pages away",
+    "interrupt_kernel": "explains a later use",
+    "arch_test": "plays one",
+}
+
+SECTION = re.compile(r"Disassembly of section (.+):$")
 HEADING = re.compile(r"[0-9a-f]+ <(.+)>:$")
+NUMBER = re.compile(r"(?<![\w%+])\$?(-?(?:0x[0-9a-f]+|\d+))\b")
 LINE = re.compile(r"\s*([0-9a-f]+):\s+(.*)$")
 REGISTER = re.compile(r"%(\w+)")
 PARTS = {"a": "rax", "b": "rbx", "c": "rcx", "d": "rdx", "si": "rsi", "di": "rdi", "bp": "rbp", "sp": "rsp"}
@@ -49,6 +59,8 @@ class Instruction(NamedTuple):
 
     function: str
     text: str
+    address: int = 0
+    boot_only: bool = False
 
     @property
     def name(self) -> str:
@@ -83,16 +95,30 @@ def disassemble(kernel: pathlib.Path) -> list[Instruction]:
     said = subprocess.run(("llvm-objdump", "-d", "--no-show-raw-insn", str(kernel)), check=True, capture_output=True,
                           text=True, timeout=60).stdout
     found: list[Instruction] = []
-    function, prefix = "", ""
+    function, prefix, section = "", "", ""
     for line in said.splitlines():
-        if heading := HEADING.match(line):
+        if begins := SECTION.match(line):
+            section = begins[1]
+        elif heading := HEADING.match(line):
             function = heading[1]
         elif match := LINE.match(line):
             text = prefix + " ".join(match[2].split())
             prefix = "lock " if text == "lock" else ""
             if not prefix:
-                found.append(Instruction(function, text))
-    return found
+                found.append(Instruction(function, text, int(match[1], 16), section == ".boot_only"))
+    return found + [Instruction("the data", f".quad {word:#x}") for word in data_words(kernel)]
+
+
+def data_words(kernel: pathlib.Path) -> Iterator[int]:
+    """The aligned words of the kernel's data that may be addresses in its image."""
+    data = kernel.read_bytes()
+    (table,) = struct.unpack_from("<Q", data, images.PROGRAM_HEADER_OFFSET)
+    entry_bytes, entries = struct.unpack_from("<HH", data, 0x36)
+    for number in range(entries):
+        kind, flags, offset, _, _, size, *_ = images.PROGRAM_HEADER.unpack_from(data, table + number * entry_bytes)
+        if kind == images.PT_LOAD and not flags & images.PF_X:
+            words = struct.unpack_from(f"<{size // 8}Q", data, offset)
+            yield from (word for word in words if word >> 31 == 0x1ffffffff)
 
 
 def last_write(code: list[Instruction], before: int, register: str) -> int | None:
@@ -185,6 +211,24 @@ def holders_without_barrier(code: list[Instruction]) -> list[str]:
     return wrong
 
 
+def uses_of_boot_only(code: list[Instruction]) -> list[str]:
+    """Find code and data that stay and lead to the pages that boot gives away (kernel/base/boot_only.h)."""
+    inside = [instruction for instruction in code if instruction.boot_only]
+    if len(inside) < 1000:
+        return [f"only {len(inside)} instructions are for boot only"]
+    names = {instruction.function for instruction in inside}
+    first, last = inside[0].address, inside[-1].address
+    wrong = []
+    for instruction in code:
+        if instruction.boot_only or instruction.function in NAMES_BOOT_ONLY:
+            continue
+        numbers = (int(number, 0) & (1 << 64) - 1 for number in NUMBER.findall(instruction.text))
+        targets = set(re.findall(r"<([^+>]+)", instruction.text))
+        if targets & names or any(first <= number <= last for number in numbers):
+            wrong.append(f"{instruction.function}: {instruction.text}: leads to what only boot needs")
+    return wrong
+
+
 Rule = Callable[[list[Instruction]], list[str]]
 
 
@@ -200,6 +244,12 @@ class Spoiled(NamedTuple):
 
 
 SPOILED = [
+    Spoiled("a_call_of_boot_only_code", uses_of_boot_only, r"callq? .*", "callq 0xffffffff80000010 <acpi_read>",
+            "syscall_finish"),
+    Spoiled("an_address_of_boot_only_code", uses_of_boot_only, r"callq? .*", "movq $-2147483632, %rdi",
+            "syscall_finish"),
+    Spoiled("data_with_an_address_of_boot_only_code", uses_of_boot_only, r"\.quad .*", ".quad 0xffffffff80000010",
+            "the data"),
     Spoiled("an_indirect_call", indirect_branches, r"callq? .*", "callq *%rax", "syscall_finish"),
     Spoiled("a_look_up_whose_mask_is_gone", look_ups_without_mask, r"sbb\w* %(\w+), %\1", "", "sys_cap_delete"),
     Spoiled("a_look_up_that_does_not_use_it", look_ups_without_mask, r"and\w* %\w+, %\w+", "", "sys_signal_raise"),
@@ -228,7 +278,7 @@ def spoil(code: list[Instruction], how: Spoiled) -> list[Instruction]:
         if hit and (hits == 0 or how.becomes == "nop"):
             hits += 1
             text = re.sub("^" + how.form, how.becomes, instruction.text)
-            changed += [Instruction(instruction.function, text)] if text.strip() else []
+            changed += [instruction._replace(text=text)] if text.strip() else []
         else:
             changed.append(instruction)
     return changed if hits else []
@@ -246,7 +296,7 @@ def main() -> int:
         return 0
     code = disassemble(arguments.kernel)
     model = arguments.model.read_text(encoding="utf-8")
-    rules: list[Rule] = [looks_without_announcement, holders_without_barrier]
+    rules: list[Rule] = [looks_without_announcement, holders_without_barrier, uses_of_boot_only]
     if not arguments.barriers:
         rules += [look_ups_without_mask, indirect_branches]
     found = {rule: rule(code) for rule in rules}

@@ -1,7 +1,10 @@
 #include "kernel/arch/x86_64/acpi.h"
 
+#include "kernel/base/boot_only.h"
 #include "kernel/base/string.h"
 #include "kernel/machine/log.h"
+
+BOOT_ONLY_FROM_HERE
 
 #define TABLE_BYTES_MAX (1U << 20) /* bytes beyond are not read */
 #define HEADER_BYTES 36U

@@ -1,6 +1,7 @@
 #include "kernel/arch/x86_64/apic.h"
 
 #include "kernel/arch/x86_64/cpu_init.h"
+#include "kernel/base/boot_only.h"
 #include "kernel/machine/log.h"
 
 #define MSR_APIC_BASE 0x1bU
@@ -77,7 +78,7 @@ static void io_write(volatile uint32_t *io, uint32_t index, uint32_t value) {
 }
 
 /* How many inputs an I/O APIC has; 0: there is none at this address. */
-static uint32_t io_inputs(volatile uint32_t *io) {
+BOOT_ONLY static uint32_t io_inputs(volatile uint32_t *io) {
     io[IO_INDEX / 4] = IO_VERSION;
     uint32_t version = io[IO_DATA / 4];
     return version == 0 || version == UINT32_MAX ? 0 : (version >> 16 & 0xff) + 1;
@@ -87,7 +88,7 @@ static uint32_t io_inputs(volatile uint32_t *io) {
  * Mask both 8259s, and move their vectors. Interrupts may still come, since a program that has their ports can unmask
  * them. They must not look like exceptions, but they would with the vectors that a BIOS left.
  */
-static void retire_8259s(void) {
+BOOT_ONLY static void retire_8259s(void) {
     for (uint16_t i = 0; i < 2; i++) {
         uint16_t port = i == 0 ? 0x20 : 0xa0;
         out8(port, 0x11); /* initialise: edge-triggered, two 8259s */
@@ -119,7 +120,7 @@ static void write_line(const struct line *line, uint32_t mask) { io_write(line->
  * nearly all PCs line 0 is at input 2, so there is no line 2 (once the second 8259): operations on it would act on line
  * 0.
  */
-static uint64_t line_of(uint64_t input) {
+BOOT_ONLY static uint64_t line_of(uint64_t input) {
     for (uint32_t line = 0; line < ISA_LINES; line++) {
         if (acpi->line_input[line] == input && line != input)
             return line;
@@ -131,7 +132,7 @@ static uint64_t line_of(uint64_t input) {
  * Mask all of an I/O APIC's inputs, and route those that belong to lines. Returns how many inputs have a number too
  * high for a line.
  */
-static uint32_t init_inputs(volatile uint32_t *io, uint64_t first_input) {
+BOOT_ONLY static uint32_t init_inputs(volatile uint32_t *io, uint64_t first_input) {
     uint32_t id = (uint32_t)apic_own_id(), count = io_inputs(io), beyond = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint64_t number = line_of(first_input + i);
@@ -150,7 +151,7 @@ static uint32_t init_inputs(volatile uint32_t *io, uint64_t first_input) {
     return beyond;
 }
 
-void apic_init_cpu(struct cpu *cpu) {
+BOOT_ONLY void apic_init_cpu(struct cpu *cpu) {
     uint64_t base = read_msr(MSR_APIC_BASE), x2 = by_msr ? APIC_BASE_X2 : 0;
     if ((base & APIC_BASE_X2) != x2) { /* into x2APIC mode through xAPIC mode, and back through off */
         base &= ~(APIC_BASE_ENABLE | APIC_BASE_X2);
@@ -165,8 +166,8 @@ void apic_init_cpu(struct cpu *cpu) {
     cpu->arch.apic_id = apic_own_id();
 }
 
-void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers,
-               void *const io_registers[IO_APICS_MAX]) {
+BOOT_ONLY void apic_init(const struct acpi_facts *facts, uint64_t timer_hz, void *local_registers,
+                         void *const io_registers[IO_APICS_MAX]) {
     local = local_registers;
     acpi = facts;
     by_msr = (read_msr(MSR_APIC_BASE) & APIC_BASE_X2) != 0;
@@ -211,7 +212,7 @@ static uint32_t timer_count(uint64_t wait_ns) {
  * within bounds. An emulator may also let one clock jump past the other. So a measurement that does not fit, or has
  * wide bounds, is repeated.
  */
-bool apic_timer_agrees(void) {
+BOOT_ONLY bool apic_timer_agrees(void) {
     bool agrees = false, known = false;
     local_write(LOCAL_TIMER, TIMER_MASKED | VECTOR_TIMER);
     for (uint32_t i = 0; i < TIMER_TRIES && !known; i++) {

@@ -1,9 +1,12 @@
 #include "kernel/arch/x86_64/boot_memory.h"
 
 #include "kernel/arch/x86_64/acpi.h"
+#include "kernel/arch/x86_64/contract/page_one.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/page_table.h"
+#include "kernel/base/boot_only.h"
+#include "kernel/entry/leave.h"
 
 #define DEVICE_PAGES_MAX (1 + IO_APICS_MAX)
 #define KERNEL_LEAF (PTE_PRESENT | PTE_GLOBAL | PTE_ACCESSED | PTE_DIRTY)
@@ -13,6 +16,26 @@ uintptr_t direct_map; /* 0 while the boot loader's identity map is in use */
 static uint64_t heap_next, heap_end;
 static uint64_t device_pages[DEVICE_PAGES_MAX];
 static uint32_t device_count;
+static struct boot_range boot_only; /* arch_boot_only() */
+
+/* The last-level entry of an address in the kernel half, whose table exists. */
+static uint64_t *entry_of(uint64_t address) { return &page_table_find(sealed_root, address)[pte_index(address, 1)]; }
+
+/*
+ * Kernel memory that is writable anywhere is executable nowhere, so each page loses its old mapping first. The other
+ * CPUs flush theirs before they run a user's code (smp.c). Does not return, since its caller is gone.
+ */
+_Noreturn void arch_boot_end(void) {
+    for (uint64_t i = 0; i < boot_only.page_count; i++) {
+        uint64_t phys = boot_only.phys + i * PAGE_BYTES;
+        *entry_of((uint64_t)(uintptr_t)kernel_image_start + i * PAGE_BYTES) = 0;
+        invalidate_all();
+        *entry_of(DIRECT_MAP_BASE + phys) = phys | KERNEL_LEAF | PTE_NO_EXECUTE | PTE_WRITE;
+    }
+    sched_start(arch_this_cpu());
+}
+
+BOOT_ONLY_FROM_HERE
 
 void *arch_boot_take(uint64_t bytes) {
     uint64_t start = heap_next;
@@ -74,6 +97,9 @@ static void map(uint64_t address, uint64_t phys, uint64_t bytes, uint64_t bits, 
 
 static void map_image(const struct boot_info *boot) {
     uint64_t start = (uint64_t)(uintptr_t)kernel_image_start, text_end = (uint64_t)(uintptr_t)kernel_text_end;
+    boot_only = (struct boot_range){.phys = boot->kernel_phys,
+                                    .page_count = (uint64_t)(kernel_text_start - kernel_image_start) / PAGE_BYTES,
+                                    .kind = BOOT_RANGE_LOADER};
     uint64_t rodata_end = (uint64_t)(uintptr_t)kernel_rodata_end, end = (uint64_t)(uintptr_t)kernel_image_end;
     map(start, boot->kernel_phys, text_end - start, 0, 1);
     map(text_end, boot->kernel_phys + (text_end - start), rodata_end - text_end, PTE_NO_EXECUTE, 1);
@@ -130,4 +156,11 @@ void boot_memory_init(const struct boot_info *boot, const struct boot_range *ran
             PTE_NO_EXECUTE | PTE_WRITE | PTE_UNCACHED, 1);
     write_cr3(sealed_root);
     direct_map = DIRECT_MAP_BASE;
+}
+
+/* Makes the tables that arch_boot_end needs, so that it takes no memory. */
+struct boot_range arch_boot_only(void) {
+    for (uint64_t i = 0; i < boot_only.page_count; i++)
+        (void)entry_for(DIRECT_MAP_BASE + boot_only.phys + i * PAGE_BYTES, 1);
+    return boot_only;
 }

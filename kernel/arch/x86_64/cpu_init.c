@@ -3,6 +3,7 @@
 #include "kernel/arch/x86_64/entry.h"
 #include "kernel/arch/x86_64/fpu.h"
 #include "kernel/arch/x86_64/layout.h"
+#include "kernel/base/boot_only.h"
 #include "kernel/machine/cpu.h"
 
 #define MSR_STAR 0xc0000081U
@@ -22,7 +23,6 @@
 
 #define CR4_PHYSICAL_ADDRESS_EXTENSION (1ULL << 5) /* 64-bit mode needs it */
 #define CR4_MACHINE_CHECK (1ULL << 6)
-#define CR4_GLOBAL_PAGES (1ULL << 7)
 #define CR4_UMIP (1ULL << 11)
 #define CR4_SMEP (1ULL << 20)
 #define CR4_SMAP (1ULL << 21)
@@ -67,12 +67,14 @@ uint64_t idt_gate_target(uint32_t vector) {
 
 uint64_t cpu_ist_top(const struct cpu *cpu, uint32_t index) { return cpu->arch.tss.ist[index - 1]; }
 
-uint64_t stack_top(uint32_t index) {
-    return STACK_WINDOW_BASE + (index * STACK_SLOT_PAGES + 1 + STACK_PAGES) * PAGE_BYTES;
-}
-
 struct cpu *stack_owner(uint64_t address) {
     return cpus[(address - STACK_WINDOW_BASE) / (STACK_SLOT_PAGES * PAGE_BYTES)];
+}
+
+BOOT_ONLY_FROM_HERE
+
+uint64_t stack_top(uint32_t index) {
+    return STACK_WINDOW_BASE + (index * STACK_SLOT_PAGES + 1 + STACK_PAGES) * PAGE_BYTES;
 }
 
 uint64_t ist_top(uint32_t index, uint32_t ist) { return stack_top(index) + 2 * ist * PAGE_BYTES; }

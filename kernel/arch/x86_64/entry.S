@@ -16,7 +16,7 @@
 #include "kernel/arch/x86_64/contract/offsets.h"
 #include "kernel/arch/x86_64/outermost.h"
 
-    .section .text.start, "ax"
+    .section .boot_only, "ax"
     .globl kernel_start
     .type kernel_start, @function
 /* Entered by the boot loader. RDI: struct boot_info. */

@@ -1,5 +1,6 @@
 #include "kernel/arch/x86_64/fpu.h"
 
+#include "kernel/base/boot_only.h"
 #include "kernel/base/string.h"
 #include "kernel/machine/cpu.h"
 #include "kernel/run/fastpath.h"
@@ -49,7 +50,7 @@ static void load(const struct thread_fpu *area) {
         __asm__ volatile("fninit; fxrstor64 (%0)" : : "r"(area) : "memory");
 }
 
-void fpu_init(void) {
+BOOT_ONLY void fpu_init(void) {
     struct cpuid features = read_cpuid(1, 0);
     uint64_t cr4 = read_cr4() | CR4_FXSAVE;
     if ((features.c >> 26 & 1) != 0) {

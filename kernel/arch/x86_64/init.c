@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/io.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/arch/x86_64/smp.h"
+#include "kernel/base/boot_only.h"
 #include "kernel/machine/log.h"
 #include "kernel/run/fastpath.h"
 
@@ -21,6 +22,8 @@ static struct cpu boot_cpu;
 
 uint64_t arch_ticks_per_second(void) { return tsc_hz; }
 uint64_t arch_boot_ticks(void) { return clock.start; }
+
+BOOT_ONLY_FROM_HERE
 
 static void clock_init(uint64_t hz) {
     clock.start = arch_ticks();

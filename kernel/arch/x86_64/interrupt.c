@@ -5,6 +5,7 @@
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/fpu.h"
+#include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/panic.h"
 #include "kernel/ending/expire.h"
 #include "kernel/entry/leave.h"
@@ -92,6 +93,10 @@ void interrupt_enter(struct cpu *cpu) {
 }
 
 void interrupt_kernel(struct frame *frame) {
+    bool is_boot_only =
+        read_cr2() - (uint64_t)(uintptr_t)kernel_image_start < (uint64_t)(kernel_text_start - kernel_image_start);
+    if (frame->vector == VECTOR_PAGE_FAULT && is_boot_only)
+        panic_at(frame, "what only boot needs was used after boot");
     if (frame->vector < VECTOR_EXCEPTIONS || arch_this_cpu()->arch.idle == 0)
         panic_at(frame, "exception in the kernel");
     kernel_lock();

@@ -1,6 +1,7 @@
 #include "kernel/arch/x86_64/io.h"
 
 #include "kernel/arch.h"
+#include "kernel/base/boot_only.h"
 #include "kernel/machine/command.h"
 
 #define LOG_PORT 0xe9U /* QEMU's debug console; nothing on a PC listens there */
@@ -25,13 +26,13 @@
 static bool debug_exit, log_serial;
 static uint16_t acpi_port, acpi_value;
 
-void io_init(const char *command) {
+BOOT_ONLY void io_init(const char *command) {
     static const char *const ports[] = {"0xf4", NULL}, *const nothing[] = {"", NULL};
     log_serial = command_choose(command, "log_serial", nothing, 1) == 0;
     debug_exit = command_choose(command, "debug_exit=", ports, 1) == 0;
 }
 
-void io_set_power(uint16_t power_port, uint16_t sleep_type) {
+BOOT_ONLY void io_set_power(uint16_t power_port, uint16_t sleep_type) {
     acpi_port = power_port;
     acpi_value = sleep_type;
 }

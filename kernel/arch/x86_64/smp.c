@@ -4,6 +4,7 @@
 #include "kernel/arch/x86_64/cpu_init.h"
 #include "kernel/arch/x86_64/layout.h"
 #include "kernel/arch/x86_64/page_table.h"
+#include "kernel/base/boot_only.h"
 #include "kernel/base/string.h"
 #include "kernel/entry/leave.h"
 #include "kernel/machine/command.h"
@@ -62,6 +63,36 @@ static uint64_t ticks_in_order(void) {
     return (uint64_t)high << 32 | low;
 }
 
+/*
+ * Answer the boot CPU until it accepts this CPU, then wait for a thread. The boot CPU has the lock until boot is over,
+ * and may give the boot-only pages away before this CPU has noticed that it is accepted. So this function is not on
+ * these pages. Then this CPU forgets where they were mapped, before it runs a user's code.
+ */
+static _Noreturn void wait_for_start(struct start *start) {
+    uint32_t round = 1;
+    while (take(&start->accepted) == 0) { /* a refused CPU stays here until INIT */
+        if (take(&start->asked) != round) {
+            arch_relax();
+            continue;
+        }
+        start->ticks = ticks_in_order();
+        put(&start->answered, round++);
+    }
+    kernel_lock_first();
+    invalidate_all();
+    sched_start(start->cpu);
+}
+
+void smp_stop_others(void) {
+    uint64_t own = apic_own_id();
+    for (uint32_t i = 0; i < CPUS_MAX; i++) {
+        if (cpus[i] != NULL && cpus[i]->arch.apic_id != own)
+            (void)apic_send(cpus[i]->arch.apic_id, APIC_NMI, 0);
+    }
+}
+
+BOOT_ONLY_FROM_HERE
+
 static void pause_ns(uint64_t ns) {
     for (uint64_t end = arch_clock_ns() + ns; arch_clock_ns() < end;)
         arch_relax();
@@ -119,17 +150,7 @@ static _Noreturn void cpu_main(struct start *start) {
     start->controls = cpu_controls();
     start->timer_agrees = apic_timer_agrees();
     put(&start->arrived, 1);
-    uint32_t round = 1;
-    while (take(&start->accepted) == 0) { /* a refused CPU stays here until INIT */
-        if (take(&start->asked) != round) {
-            arch_relax();
-            continue;
-        }
-        start->ticks = ticks_in_order();
-        put(&start->answered, round++);
-    }
-    kernel_lock_first();
-    sched_start(start->cpu);
+    wait_for_start(start);
 }
 
 /*
@@ -253,12 +274,4 @@ void smp_start(uint32_t wanted, const struct acpi_facts *facts, const struct boo
     if (facts->cpu_count > 1)
         log_line(LOG_INFO, "boot", "%u of %u CPUs started, at most %u", (uint64_t)running, (uint64_t)facts->cpu_count,
                  (uint64_t)CPUS_MAX);
-}
-
-void smp_stop_others(void) {
-    uint64_t own = apic_own_id();
-    for (uint32_t i = 0; i < CPUS_MAX; i++) {
-        if (cpus[i] != NULL && cpus[i]->arch.apic_id != own)
-            (void)apic_send(cpus[i]->arch.apic_id, APIC_NMI, 0);
-    }
 }

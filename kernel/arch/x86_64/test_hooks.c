@@ -3,6 +3,7 @@
  */
 #include "kernel/arch/x86_64/apic.h"
 #include "kernel/arch/x86_64/audit.h"
+#include "kernel/arch/x86_64/layout.h"
 #include "kernel/base/string.h"
 #include "kernel/calls/check.h"
 #include "kernel/machine/call.h"
@@ -109,6 +110,11 @@ enum status arch_test(enum control_test test, uint64_t parameter) {
         return OK;
     case CONTROL_TEST_SCHEDULE:
         explore_seed = parameter;
+        return OK;
+    case CONTROL_TEST_BOOT_ONLY_READ:
+        return *(const volatile uint64_t *)(uintptr_t)kernel_image_start == 0 ? OK : E_STATE;
+    case CONTROL_TEST_BOOT_ONLY_RUN:
+        ((void (*)(void))(uintptr_t)kernel_image_start)();
         return OK;
     case CONTROL_TEST_COUNT:
         break;

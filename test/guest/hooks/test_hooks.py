@@ -20,6 +20,7 @@ LIMIT_MS = 700  # of a case, in the runs of the framework
 
 # enum control_test -> the reason behind `Bail out!`
 PANIC, TRIPLE_FAULT, HANG, STACK_OVERFLOW, KERNEL_READ, KERNEL_FETCH = range(6)
+BOOT_ONLY_READ, BOOT_ONLY_RUN = 12, 13
 REASONS = {
     PANIC: "panic: asked for by a test",
     TRIPLE_FAULT: "triple fault",
@@ -27,6 +28,8 @@ REASONS = {
     STACK_OVERFLOW: "panic: double fault",
     KERNEL_READ: "panic: exception in the kernel",
     KERNEL_FETCH: "panic: exception in the kernel",
+    BOOT_ONLY_READ: "panic: what only boot needs was used after boot",
+    BOOT_ONLY_RUN: "panic: what only boot needs was used after boot",
 }
 TRACED = (PANIC, TRIPLE_FAULT)
 LAST_FAULTS, LAST_HANGS = "last=0", "last=1"
@@ -108,6 +111,12 @@ class Hooks(unittest.TestCase):
 
     def test_kernel_fetch(self) -> None:
         self.expect(KERNEL_FETCH, "exception 14 (page fault)", "error  0x0000000000000011", "user read-only executable")
+
+    def test_boot_only_read(self) -> None:
+        self.expect(BOOT_ONLY_READ, "exception 14 (page fault)", "error  0x0000000000000000", "arch_test at")
+
+    def test_boot_only_run(self) -> None:
+        self.expect(BOOT_ONLY_RUN, "exception 14 (page fault)", "error  0x0000000000000010", "sys_system_control at")
 
 
 class Framework(unittest.TestCase):

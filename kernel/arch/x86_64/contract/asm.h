@@ -47,6 +47,15 @@ static inline uint64_t read_cr4(void) {
 
 static inline void write_cr4(uint64_t value) { __asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory"); }
 
+#define CR4_GLOBAL_PAGES (1ULL << 7)
+
+/* Flush this CPU's translations, those of the kernel included. */
+static inline void invalidate_all(void) {
+    uint64_t cr4 = read_cr4();
+    write_cr4(cr4 & ~CR4_GLOBAL_PAGES);
+    write_cr4(cr4);
+}
+
 static inline void invalidate_page(uint64_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 
 static inline uint64_t read_tsc(void) {
