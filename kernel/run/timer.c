@@ -1,7 +1,5 @@
 #include "kernel/run/timer.h"
 
-#include "kernel/run/sched.h"
-
 /* A deadline was set or removed: if it is a thread's, update thread->direct. */
 static void note(struct deadline *deadline) {
     if (deadline->kind == DEADLINE_THREAD)
@@ -34,39 +32,12 @@ void timer_follow(struct deadline *deadline, struct cpu *cpu) {
         timer_set(deadline, cpu, deadline->node.key);
 }
 
-/* The earliest time for due deadlines of this priority (timer.h). On an idle CPU they don't wait. */
-static uint64_t not_before(const struct cpu *cpu, uint32_t priority) {
-    if (cpu->blocked || priority > cpu->batch_priority)
-        return 0;
-    bool is_low = priority < cpu->current->priority && cpu->batch_ns < cpu->low_batch_ns;
-    return is_low ? cpu->low_batch_ns : cpu->batch_ns;
-}
-
-struct deadline *timer_first_due(const struct cpu *cpu, uint64_t now) {
-    for (uint64_t rest = cpu->deadline_bitmap; rest != 0;) {
-        uint32_t priority = sched_top(rest);
-        struct heap_node *first = heap_first(&cpu->deadlines[priority]);
-        if (first->key <= now && not_before(cpu, priority) <= now)
-            return CONTAINER_OF(first, struct deadline, node);
-        rest ^= 1ULL << priority;
-    }
-    return NULL;
-}
-
-void timer_note_batch(struct cpu *cpu, uint8_t lowest, uint8_t highest) {
-    uint64_t end = arch_clock_ns();
-    cpu->batch_priority = highest;
-    cpu->batch_ns = end + TIMER_PAUSE_NS;
-    if (!cpu->blocked && lowest < cpu->current->priority)
-        cpu->low_batch_ns = end + TIMER_LOW_PAUSE_NS;
-}
-
 /* The time of the next batch. DEADLINE_NEVER: no deadline is set. */
 static uint64_t next_batch(const struct cpu *cpu) {
     uint64_t next = DEADLINE_NEVER;
     for (uint64_t rest = cpu->deadline_bitmap; rest != 0; rest &= rest - 1) {
         uint32_t priority = (uint32_t)__builtin_ctzll(rest);
-        uint64_t ns = heap_first(&cpu->deadlines[priority])->key, from_ns = not_before(cpu, priority);
+        uint64_t ns = heap_first(&cpu->deadlines[priority])->key, from_ns = timer_not_before(cpu, priority);
         ns = ns < from_ns ? from_ns : ns;
         next = ns < next ? ns : next;
     }

@@ -24,7 +24,7 @@
  */
 #pragma once
 
-#include "kernel/run/deadline.h"
+#include "kernel/run/sched.h"
 
 #define TIMER_BATCH 3U        /* a deadline may leave two heaps of thousands, in some 1,800 instructions */
 #define TIMER_PAUSE_NS 11000U /* 10 us, and the way out and in */
@@ -46,14 +46,37 @@ static inline void timer_cancel(struct deadline *deadline) {
 /* Move the deadline of a waiting thread, if it has one, to the thread's new priority or CPU. */
 void timer_follow(struct deadline *deadline, struct cpu *cpu);
 
+/* The earliest time for due deadlines of this priority (above). On an idle CPU they don't wait. */
+static inline uint64_t timer_not_before(const struct cpu *cpu, uint32_t priority) {
+    if (cpu->blocked || priority > cpu->batch_priority)
+        return 0;
+    bool is_low = priority < cpu->current->priority && cpu->batch_ns < cpu->low_batch_ns;
+    return is_low ? cpu->low_batch_ns : cpu->batch_ns;
+}
+
 /* The earliest deadline of the highest priority that has one due and allowed now, or NULL. */
-struct deadline *timer_first_due(const struct cpu *cpu, uint64_t now);
+static inline struct deadline *timer_first_due(const struct cpu *cpu, uint64_t now) {
+    for (uint64_t rest = cpu->deadline_bitmap; rest != 0;) {
+        uint32_t priority = sched_top(rest);
+        struct heap_node *first = heap_first(&cpu->deadlines[priority]);
+        if (first->key <= now && timer_not_before(cpu, priority) <= now)
+            return CONTAINER_OF(first, struct deadline, node);
+        rest ^= 1ULL << priority;
+    }
+    return NULL;
+}
 
 /*
  * Note the end of a batch whose deadlines were charged to priorities from `lowest` to `highest`, and when the next
  * batches may be.
  */
-void timer_note_batch(struct cpu *cpu, uint8_t lowest, uint8_t highest);
+static inline void timer_note_batch(struct cpu *cpu, uint8_t lowest, uint8_t highest) {
+    uint64_t end = arch_clock_ns();
+    cpu->batch_priority = highest;
+    cpu->batch_ns = end + TIMER_PAUSE_NS;
+    if (!cpu->blocked && lowest < cpu->current->priority)
+        cpu->low_batch_ns = end + TIMER_LOW_PAUSE_NS;
+}
 
 /*
  * Arm the timer for the earliest of a deadline, the end of a time slice, and `reap_ns`. Call when the kernel is left
