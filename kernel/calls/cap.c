@@ -3,6 +3,7 @@
  */
 
 #include "kernel/ending/cap.h"
+#include "kernel/base/tail.h"
 #include "kernel/ending/binding.h"
 #include "kernel/ending/reaper.h"
 #include "kernel/machine/call.h"
@@ -45,9 +46,7 @@ static enum status copy_data(const struct cap_slot *source, uint64_t badge, uint
     return OK;
 }
 
-/* The general case of sys_cap_copy: other tables, a badge, and all errors. */
-__attribute__((noinline)) static struct result copy_slowly(cap_t table, cap_t slot, cap_t source, uint64_t rights,
-                                                           uint64_t badge) {
+NOT_INLINE static struct result copy_any(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
     struct thread *self = caller();
     struct cap_slot *from, *to;
     enum status status = table_find_in(self, range_count(source), TABLE_READ, range_first(source), &from);
@@ -69,13 +68,20 @@ __attribute__((noinline)) static struct result copy_slowly(cap_t table, cap_t sl
     return result(OK);
 }
 
-struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
+/* The common case of sys_cap_copy: both slots are in the caller's own table, and the capability is simple. */
+static inline bool copy_quick(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
     struct thread *self = caller();
     struct cap_slot *from = table_slot(self, source), *to = table_slot(self, slot);
     if ((table | badge) != 0 || from == NULL || to == NULL || !cap_is_empty(to) || !cap_is_simple(from))
-        __attribute__((musttail)) return copy_slowly(table, slot, source, rights, badge);
+        return false;
     cap_link_child(to, from, cap_rights(from) & (uint32_t)rights, from->data);
-    return result(OK);
+    return true;
+}
+
+struct result sys_cap_copy(cap_t table, cap_t slot, cap_t source, uint64_t rights, uint64_t badge) {
+    if (copy_quick(table, slot, source, rights, badge))
+        return result(OK);
+    JUMP_TO(copy_any(table, slot, source, rights, badge));
 }
 
 /* Tells only what the caller could find out by trying. The badge is left out: it is not for the holder to know. */
@@ -118,7 +124,7 @@ static struct result reap(struct thread *self, uint64_t place) {
     return result(done ? OK : CALL_RESTART);
 }
 
-__attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t slot) {
+NOT_INLINE static struct result delete_any(cap_t table, cap_t slot) {
     struct thread *self = caller();
     struct cap_slot *victim;
     if (self->reaps != 0)
@@ -142,14 +148,19 @@ __attribute__((noinline)) static struct result delete_slowly(cap_t table, cap_t 
     return lived && object->dying ? reap(self, reaper_place) : result(OK);
 }
 
-struct result sys_cap_delete(cap_t table, cap_t slot) {
+/* The common cases of sys_cap_delete: a leaf in the caller's own table, or no current reply. */
+static inline bool delete_quick(cap_t table, cap_t slot) {
     struct thread *self = caller();
     if ((table | slot) == 0 && cap_is_empty(&self->reply))
-        return result(OK);
+        return true;
     struct cap_slot *victim = table_slot(self, slot);
-    if ((table | self->reaps) != 0 || victim == NULL || !cap_remove_leaf(victim))
-        __attribute__((musttail)) return delete_slowly(table, slot);
-    return result(OK);
+    return (table | self->reaps) == 0 && victim != NULL && cap_remove_leaf(victim);
+}
+
+struct result sys_cap_delete(cap_t table, cap_t slot) {
+    if (delete_quick(table, slot))
+        return result(OK);
+    JUMP_TO(delete_any(table, slot));
 }
 
 /*

@@ -1,5 +1,6 @@
 #include "kernel/calls/notification.h"
 
+#include "kernel/base/tail.h"
 #include "kernel/ipc/notification.h"
 #include "kernel/machine/call.h"
 #include "kernel/run/queue.h"
@@ -29,13 +30,28 @@ enum status notification_find_source(const struct thread *self, cap_t slot, uint
     return settled ? OK : CALL_RESTART;
 }
 
-/* The general case of sys_signal_raise, for a capability that was checked. */
-__attribute__((noinline)) static struct result raise_slowly(cap_t notification, uint64_t bits) {
+/* Any case of sys_signal_raise, for a capability that was checked. */
+NOT_INLINE static struct result raise_any(cap_t notification, uint64_t bits) {
     notification_raise(cap_object(table_slot(caller(), notification)), bits);
     return result(OK);
 }
 
-/* In the common case one thread waits, may run at once (thread_set_direct), and comes after the running one. */
+/* The common case: one thread waits, may run at once (thread_set_direct), and comes after the running one. */
+static inline bool raise_quick(const struct thread *self, struct notification *object, uint64_t bits) {
+    struct heap_node *first = heap_first(&object->waiters);
+    struct thread *thread = CONTAINER_OF(first, struct thread, wait);
+    struct cpu *cpu = self->cpu;
+    if (first == NULL || first->left != NULL || (uint64_t)(uintptr_t)thread->direct != cpu->arch.direct ||
+        thread->priority > self->priority)
+        return false;
+    heap_remove_alone(&object->waiters, first);
+    thread->wait_heap = NULL;
+    thread->arch.frame.words[0] = bits; /* no others are raised, or the thread would not wait */
+    thread->arch.frame.status = OK;
+    sched_ready_behind(cpu, self, thread);
+    return true;
+}
+
 struct result sys_signal_raise(cap_t notification, uint64_t bits) {
     struct thread *self = caller();
     struct cap_slot *slot;
@@ -46,19 +62,9 @@ struct result sys_signal_raise(cap_t notification, uint64_t bits) {
         return result(E_ARG);
     if (!may_raise(slot, bits))
         return result(E_RIGHTS);
-    struct notification *object = cap_object(slot);
-    struct heap_node *first = heap_first(&object->waiters);
-    struct thread *thread = CONTAINER_OF(first, struct thread, wait);
-    struct cpu *cpu = self->cpu;
-    if (first == NULL || first->left != NULL || (uint64_t)(uintptr_t)thread->direct != cpu->arch.direct ||
-        thread->priority > self->priority)
-        __attribute__((musttail)) return raise_slowly(notification, bits);
-    heap_remove_alone(&object->waiters, first);
-    thread->wait_heap = NULL;
-    thread->arch.frame.words[0] = bits; /* no others are raised, or the thread would not wait */
-    thread->arch.frame.status = OK;
-    sched_ready_behind(cpu, self, thread);
-    return result(OK);
+    if (raise_quick(self, cap_object(slot), bits))
+        return result(OK);
+    JUMP_TO(raise_any(notification, bits));
 }
 
 struct result sys_signal_poll(cap_t notification) {
@@ -70,8 +76,8 @@ struct result sys_signal_poll(cap_t notification) {
     return bits == 0 ? result(E_EMPTY) : result_value(bits);
 }
 
-/* The general case of sys_signal_wait: other threads wait, too, or there is a deadline. */
-__attribute__((noinline)) static struct result wait_slowly(cap_t notification, uint64_t deadline_ns) {
+/* Any case of sys_signal_wait in which no bit is raised yet. */
+NOT_INLINE static struct result wait_any(cap_t notification, uint64_t deadline_ns) {
     struct thread *self = caller();
     struct notification *object = cap_object(table_slot(self, notification));
     if (deadline_ns != DEADLINE_NEVER && deadline_ns <= arch_clock_ns())
@@ -80,6 +86,16 @@ __attribute__((noinline)) static struct result wait_slowly(cap_t notification, u
     queue_enter(&object->waiters, self);
     timer_set(&self->deadline, self->cpu, deadline_ns); /* unsettles the CPU if there is a deadline */
     return result_blocked(sched_wait(self, THREAD_IN_SIGNAL));
+}
+
+/* The common case: no other thread waits, and there is no deadline. */
+static inline bool wait_quick(struct thread *self, struct notification *object, uint64_t deadline_ns) {
+    if (deadline_ns != DEADLINE_NEVER || !heap_is_empty(&object->waiters))
+        return false;
+    self->arch.frame.words[0] = 0;
+    self->wait_heap = &object->waiters;
+    heap_insert_alone(&object->waiters, &self->wait, self->queue_rank);
+    return true;
 }
 
 struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
@@ -91,12 +107,9 @@ struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
     struct notification *object = cap_object(slot);
     if (object->bits != 0)
         return result_value(notification_take(object));
-    if (deadline_ns != DEADLINE_NEVER || !heap_is_empty(&object->waiters))
-        __attribute__((musttail)) return wait_slowly(notification, deadline_ns);
-    self->arch.frame.words[0] = 0;
-    self->wait_heap = &object->waiters;
-    heap_insert_alone(&object->waiters, &self->wait, self->queue_rank);
-    return result_blocked(sched_wait(self, THREAD_IN_SIGNAL));
+    if (wait_quick(self, object, deadline_ns))
+        return result_blocked(sched_wait(self, THREAD_IN_SIGNAL));
+    JUMP_TO(wait_any(notification, deadline_ns));
 }
 
 /*

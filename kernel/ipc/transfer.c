@@ -1,6 +1,7 @@
 #include "kernel/ipc/transfer.h"
 
 #include "kernel/base/string.h"
+#include "kernel/base/tail.h"
 #include "kernel/memory/space.h"
 #include "kernel/run/table.h"
 
@@ -29,8 +30,8 @@ __attribute__((noinline)) static enum status move_words(const struct thread *fro
     return OK;
 }
 
-/* The general case of transfer_rest: any number of capabilities, simple or not, and all errors. */
-__attribute__((noinline)) static enum status transfer_slowly(struct thread *from, struct thread *to, uint64_t info) {
+/* Any case of transfer_rest: any number of capabilities, simple or not, and all errors. */
+NOT_INLINE static enum status transfer_any(struct thread *from, struct thread *to, uint64_t info) {
     uint32_t words = message_words(info), caps = message_caps(info);
     if (from->message == NULL)
         return E_STATE;
@@ -60,11 +61,12 @@ __attribute__((noinline)) static enum status transfer_slowly(struct thread *from
     return words > MESSAGE_REGISTERS ? move_words(from, to, words) : OK;
 }
 
+/* The common case, which is tried first, is one simple capability, and an empty slot for it. */
 enum status transfer_rest(struct thread *from, struct thread *to, uint64_t info) {
     bool is_one = message_caps(info) == 1 && from->message != NULL && to->message != NULL;
     struct cap_slot *source = is_one ? sent(from, 0) : NULL, *slot = is_one ? place_for(to, 0) : NULL;
     if (source == NULL || slot == NULL || !cap_is_empty(slot) || !cap_is_simple(source))
-        __attribute__((musttail)) return transfer_slowly(from, to, info);
+        return transfer_any(from, to, info);
     cap_link_child(slot, source, cap_rights(source), source->data);
     return message_words(info) > MESSAGE_REGISTERS ? move_words(from, to, message_words(info)) : OK;
 }

@@ -1,5 +1,6 @@
 #include "kernel/run/sched.h"
 
+#include "kernel/base/tail.h"
 #include "kernel/machine/request.h"
 #include "kernel/run/fastpath.h"
 
@@ -69,11 +70,9 @@ void sched_block(struct thread *thread, enum thread_run_state state) {
     thread->state = (uint8_t)state;
 }
 
-__attribute__((noinline)) static void swap_slowly(struct thread *running, enum thread_run_state state,
-                                                  struct thread *next) {
+NOT_INLINE static void swap_any(struct thread *running, enum thread_run_state state, struct thread *next) {
     struct cpu *cpu = running->cpu;
-    bool higher_waits = cpu->ready_bitmap >> next->priority > 1;
-    if (next->cpu != cpu || higher_waits) {
+    if (next->cpu != cpu || sched_next(cpu, next) != NULL) {
         sched_block(running, state);
         sched_ready(next);
         return;
@@ -84,16 +83,21 @@ __attribute__((noinline)) static void swap_slowly(struct thread *running, enum t
     sched_switch(cpu, next);
 }
 
-void sched_swap(struct thread *running, enum thread_run_state state, struct thread *next) {
+/* The common case: `next` may run here at once, and no other thread is ready. */
+static inline bool swap_quick(struct thread *running, enum thread_run_state state, struct thread *next) {
     struct cpu *cpu = running->cpu;
-    if ((uint64_t)(uintptr_t)next->direct != cpu->arch.direct || cpu->ready_bitmap != 0) {
-        swap_slowly(running, state, next);
-        return;
-    }
+    if ((uint64_t)(uintptr_t)next->direct != cpu->arch.direct || cpu->ready_bitmap != 0)
+        return false;
     running->state = (uint8_t)state;
     next->state = THREAD_RUNNING;
     cpu->current = next;
     arch_switch(cpu, next);
+    return true;
+}
+
+void sched_swap(struct thread *running, enum thread_run_state state, struct thread *next) {
+    if (!swap_quick(running, state, next))
+        swap_any(running, state, next);
 }
 
 bool sched_rotate(struct cpu *cpu) {
@@ -129,16 +133,11 @@ bool sched_claim(struct thread *thread, bool lose_trap) {
 }
 
 void sched_choose(struct cpu *cpu) {
-    if (cpu->ready_bitmap == 0)
+    struct thread *next = sched_next(cpu, cpu->blocked ? NULL : cpu->current);
+    if (next == NULL)
         return;
-    struct thread *current = cpu->current;
-    uint32_t top = sched_top(cpu->ready_bitmap);
-    if (!cpu->blocked) {
-        if (top <= current->priority)
-            return;
-        preempt(cpu, current);
-    }
-    struct thread *next = CONTAINER_OF(list_first(&cpu->ready[top]), struct thread, run);
+    if (!cpu->blocked)
+        preempt(cpu, cpu->current);
     dequeue(cpu, next);
     sched_charge(cpu, next);
     sched_switch(cpu, next);

@@ -35,6 +35,25 @@ static inline void sched_enqueue(struct cpu *cpu, struct thread *thread, bool at
 }
 
 /*
+ * Which ready thread does `cpu` run next? The first of the highest priority. NULL: none is ready, or none of a higher
+ * priority than `current`, which runs then. `current` NULL: there is no such thread.
+ *
+ * This is the only place that decides it. sched_choose() asks when the kernel is left, sched_wait() when a thread waits
+ * and nothing else has changed. sched_swap() puts a thread that is in no queue in the place of one that waits for it,
+ * such as a server that is called: it asks whether a ready thread would come before that one. The fast path does so
+ * only where each ready thread would come after it (CHECK_DIRECT in arch/x86_64/syscall_macros.S): the answer would be
+ * NULL.
+ */
+static inline struct thread *sched_next(const struct cpu *cpu, const struct thread *current) {
+    if (cpu->ready_bitmap == 0)
+        return NULL;
+    uint32_t top = sched_top(cpu->ready_bitmap);
+    if (current != NULL && top <= current->priority)
+        return NULL;
+    return CONTAINER_OF(list_first(&cpu->ready[top]), struct thread, run);
+}
+
+/*
  * Make `cpu` choose a thread and arm its timer when it leaves the kernel. If it is another CPU, it is interrupted to
  * enter the kernel.
  */
@@ -100,21 +119,17 @@ void sched_choose(struct cpu *cpu);
 __attribute__((always_inline)) static inline struct thread *sched_wait(struct thread *running,
                                                                        enum thread_run_state state) {
     struct cpu *cpu = running->cpu;
-    if (cpu->ready_bitmap != 0 && !cpu->unsettled) {
-        uint32_t top = sched_top(cpu->ready_bitmap);
-        struct list *queue = &cpu->ready[top];
-        struct thread *next = CONTAINER_OF(list_first(queue), struct thread, run);
-        if (next->run.next == &queue->head && (uint64_t)(uintptr_t)next->direct == cpu->arch.direct &&
-            next->slice_left_ns == 0) {
-            next->run.next = next->run.previous = NULL;
-            list_init(queue);
-            cpu->ready_bitmap ^= 1ULL << top;
-            sched_charge(cpu, next);
-            running->state = (uint8_t)state;
-            next->state = THREAD_RUNNING;
-            cpu->slice_end_ns = 0;
-            return next;
-        }
+    struct thread *next = cpu->unsettled ? NULL : sched_next(cpu, NULL);
+    if (next != NULL && next->run.next == next->run.previous && (uint64_t)(uintptr_t)next->direct == cpu->arch.direct &&
+        next->slice_left_ns == 0) {
+        list_init(CONTAINER_OF(next->run.next, struct list, head));
+        cpu->ready_bitmap ^= 1ULL << next->priority;
+        next->run.next = next->run.previous = NULL;
+        sched_charge(cpu, next);
+        running->state = (uint8_t)state;
+        next->state = THREAD_RUNNING;
+        cpu->slice_end_ns = 0;
+        return next;
     }
     cpu->blocked = cpu->unsettled = true;
     running->state = (uint8_t)state;
