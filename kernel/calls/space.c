@@ -1,5 +1,6 @@
 #include "kernel/memory/space.h"
 
+#include "kernel/base/tail.h"
 #include "kernel/ending/reaper.h"
 #include "kernel/machine/call.h"
 #include "kernel/machine/request.h"
@@ -43,10 +44,11 @@ static bool page_is_valid(uaddr_t at) {
 
 /*
  * Map one page of RAM into an existing table: the common case of a pager. False, and nothing changed: it is another
- * case or an error; map_slowly handles both.
+ * case or an error; map_any handles both.
  */
-__attribute__((always_inline)) static inline bool map_page(const struct thread *self, struct space *space, cap_t memory,
-                                                           uint64_t offset_pages, uaddr_t at, uint64_t flags) {
+__attribute__((always_inline)) static inline bool map_quick(const struct thread *self, struct space *space,
+                                                            cap_t memory, uint64_t offset_pages, uaddr_t at,
+                                                            uint64_t flags) {
     const uint32_t valid =
         1U << MEMORY_READ | 1U << (MEMORY_READ | MEMORY_WRITE) | 1U << (MEMORY_READ | MEMORY_EXECUTE);
     const struct cap_slot *slot = table_look_up(self, memory);
@@ -62,9 +64,9 @@ __attribute__((always_inline)) static inline bool map_page(const struct thread *
     return true;
 }
 
-/* The general case of sys_space_map, and its errors. The capability for the space was checked. */
-__attribute__((noinline)) static struct result map_slowly(cap_t space, cap_t memory, uint64_t offset_pages,
-                                                          uint64_t page_count, uaddr_t at, uint64_t flags) {
+/* Any case of sys_space_map, and its errors. The capability for the space was checked. */
+NOT_INLINE static struct result map_any(cap_t space, cap_t memory, uint64_t offset_pages, uint64_t page_count,
+                                        uaddr_t at, uint64_t flags) {
     struct thread *self = caller();
     struct space *target = cap_object(table_slot(self, space));
     struct frame_run run = {.page_count = page_count, .at = at, .flags = flags};
@@ -84,20 +86,20 @@ struct result sys_space_map(cap_t space, cap_t memory, uint64_t offset_pages, ui
     enum status status = table_find(self, space, OBJECT_SPACE, SPACE_MAP, &slot);
     if (status != OK)
         return result(status);
-    if (page_count != 1 || !map_page(self, cap_object(slot), memory, offset_pages, at, flags))
-        __attribute__((musttail)) return map_slowly(space, memory, offset_pages, page_count, at, flags);
+    if (page_count != 1 || !map_quick(self, cap_object(slot), memory, offset_pages, at, flags))
+        JUMP_TO(map_any(space, memory, offset_pages, page_count, at, flags));
     return result(OK);
 }
 
-/* The general case of sys_space_unmap. The capability was checked. */
-__attribute__((noinline)) static struct result unmap_slowly(cap_t slot, uaddr_t at, uint64_t page_count) {
+/* Any case of sys_space_unmap. The capability was checked. */
+NOT_INLINE static struct result unmap_any(cap_t slot, uaddr_t at, uint64_t page_count) {
     struct space *space = cap_object(table_slot(caller(), slot));
     struct result unmapped = space_unmap(space, at, page_count);
     unmapped.status = refuse(space, (enum status)unmapped.status);
     return unmapped;
 }
 
-__attribute__((noinline)) static struct result flush_everywhere(uint64_t root, uaddr_t at, uint64_t page_count) {
+NOT_INLINE static struct result flush_everywhere(uint64_t root, uaddr_t at, uint64_t page_count) {
     request_flush(root, at, page_count);
     return result_value(page_count);
 }
@@ -110,10 +112,10 @@ struct result sys_space_unmap(cap_t space, uaddr_t at, uint64_t page_count) {
         return result(status);
     struct space *target = cap_object(slot);
     if (page_count != 1 || !page_is_valid(at) || !arch_page_remove(target->root, at))
-        __attribute__((musttail)) return unmap_slowly(space, at, page_count);
-    target->mapped_pages--; /* one page of RAM, as in map_page */
+        JUMP_TO(unmap_any(space, at, page_count));
+    target->mapped_pages--; /* one page of RAM, as in map_quick */
     if (cpu_total > 1)
-        __attribute__((musttail)) return flush_everywhere(target->root, at, 1);
+        JUMP_TO(flush_everywhere(target->root, at, 1));
     arch_flush_page(target->root, at);
     return result_value(1);
 }

@@ -31,7 +31,8 @@ def check_sizes(tree: Tree) -> list[str]:
 
 
 # Words of the kernel's code, and the only place for them.
-PLACES = (("__asm__", "kernel/arch/"), ("type_and_count", "kernel/base/ledger."))
+PLACES = (("__asm__", "kernel/arch/"), ("type_and_count", "kernel/base/ledger."), ("musttail", "kernel/base/tail.h"),
+          ("_slowly", "kernel/arch/"))
 
 # Functions of one line that return a value, in these folders.
 PRODUCT = ("boot/", "kernel/", "libsys/", "servers/", "userland/")
