@@ -116,7 +116,7 @@ static uint64_t told_memory(cap_t space, uaddr_t at, uint32_t rights, const char
 
 /* What the report of a refusal tells of the pages where a thread was to start. */
 static void space_query_in_words(void) {
-    struct place place = make_place();
+    struct handover_target place = make_place();
     uint64_t code = told_memory(place.space, place.execute + 5, READ_EXECUTE, "needs r-x, has r-x, memory ");
     CHECK(code != 0 && code % PAGE_BYTES == 0);
     CHECK_EQUAL(told_memory(place.space, place.write, READ_EXECUTE, "needs r-x, has rw-, memory "), code + PAGE_BYTES);
