@@ -10,7 +10,7 @@
 #include "boot/memory_map.h"
 #include "boot/text.h"
 #include "kernel/abi/boot.h"
-#include "libsys/elf.h"
+#include "libsys/format/elf.h"
 
 #define LOADER_CLAIMS_MAX 8U
 

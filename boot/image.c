@@ -3,7 +3,7 @@
 #include "boot/bytes.h"
 #include "boot/phys.h"
 #include "kernel/abi/rights.h"
-#include "libsys/ustar.h"
+#include "libsys/format/ustar.h"
 
 static const char *const advice_build = "pack the boot volume again";
 static const char *const advice_link = "link it again";

@@ -1,6 +1,6 @@
 /*
- * System call numbers and prototypes; both come from syscall.def. The user's stubs (libsys/stubs.S) and the kernel's
- * handlers share the prototypes: one name, one shape, on both sides of the edge.
+ * System call numbers and prototypes; both come from syscall.def. The user's stubs (libsys/runtime/stubs.S) and the
+ * kernel's handlers share the prototypes: one name, one shape, on both sides of the edge.
  */
 #pragma once
 

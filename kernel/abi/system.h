@@ -49,7 +49,7 @@ struct init_info {
 /* Baton's own entries of the auxiliary vector. All programs get AT_BATON_MESSAGE. */
 #define AT_BATON_MESSAGE 0x4241U /* address of the message page */
 #define AT_BATON_INIT 0x4242U    /* address of struct init_info, the first program only */
-#define AT_BATON_THREAD 0x4243U  /* address of the first thread's block (libsys/thread_block.h) */
+#define AT_BATON_THREAD 0x4243U  /* address of the first thread's block (libsys/program/thread_block.h) */
 
 enum info_topic {
     INFO_CPUS = 0,             /* CPUs that run threads */

@@ -1,14 +1,14 @@
 /*
  * Protocol `console`: the user's terminal. The process server names one group of processes as the foreground. Only the
  * foreground may read and set the mode. Other groups get P_BACKGROUND, and so does a read that waits when the
- * foreground changes (see libsys/terminal.h). Everybody may write. The badge names the process that calls and its group
- * (libsys/proto/identity.h). A program that no process server made has a badge without a group and may do everything.
- * Until a foreground is named, everybody may do everything.
+ * foreground changes (see libsys/runtime/terminal.h). Everybody may write. The badge names the process that calls and
+ * its group (libsys/proto/identity.h). A program that no process server made has a badge without a group and may do
+ * everything. Until a foreground is named, everybody may do everything.
  */
 #pragma once
 
 #include "libsys/proto/identity.h"
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 #define CONSOLE_BYTES_MAX PROTOCOL_TAIL_MAX
 
@@ -32,7 +32,7 @@ struct console_write_reply {
  * line was echoed while it was typed, and ends by LF, whatever Enter sends. A reply without bytes is the end of input:
  * Ctrl-D was typed on an empty line, or no more input can come.
  * Errors: P_BACKGROUND; E_CANCEL Ctrl-Z was typed: ask again; P_ARGUMENT most_bytes; P_CROWDED as many of
- * the program's threads wait as places are left for all others (libsys/quota.h): ask again a little later.
+ * the program's threads wait as places are left for all others (libsys/wire/quota.h): ask again a little later.
  */
 struct console_read_request {
     uint64_t most_bytes; /* 1..CONSOLE_BYTES_MAX */

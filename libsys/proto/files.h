@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "libsys/proto/protocol.h"
 #include "libsys/proto/stream.h"
+#include "libsys/wire/protocol.h"
 
 #define FILES_PATH_MAX 256U
 #define FILES_BYTES_MAX PROTOCOL_TAIL_MAX

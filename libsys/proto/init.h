@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 #define INIT_NAME_MAX 32U
 

@@ -22,7 +22,7 @@
 #include "libsys/proto/process_limits.h"
 #include "libsys/proto/process_signals.h"
 #include "libsys/proto/process_threads.h"
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 #define PROCESS_STAGE_MAX (64U << 10) /* bytes of all strings of one new program, with their terminating zeroes */
 #define PROCESS_STRINGS_MAX 4096U     /* strings of one new program */
@@ -186,7 +186,7 @@ struct process_set_foreground_reply {
 /*
  * Ask what to do after a call was refused with P_BACKGROUND. OK: make the call again. Either the caller is in the
  * foreground again; or its group has got the signal, has stopped (the default), and was continued, perhaps still in the
- * background. libsys/terminal.h does all this.
+ * background. libsys/runtime/terminal.h does all this.
  * Errors, upon which the call fails: P_PERMISSION the signal is ignored, or masked by the calling thread, or no process
  * in another group of the session could continue the caller; P_ARGUMENT signal.
  */
@@ -456,7 +456,7 @@ struct process_set_session_reply {
 
 /*
  * The stub gets another name, since process_fork() does more for every caller: it frees the library's own locks
- * (libsys/locks.h) in the child, whatever thread held them in the parent.
+ * (libsys/runtime/locks.h) in the child, whatever thread held them in the parent.
  */
 #define process_fork process_fork_alone
 PROTOCOL_CLIENT(process, PROCESS_OPERATIONS)

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 enum process_limit {
     PROCESS_LIMIT_MEMORY = 0,    /* bytes of all mappings */

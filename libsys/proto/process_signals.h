@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 /* Numbers as in Linux. Numbers without a name can be used, too. */
 enum process_signal {
@@ -49,7 +49,7 @@ enum process_signal {
  *   frame's registers, FPU state and mask.
  * - For half the price, it sets the mask itself by PROCESS_MASK_QUIETLY and then loads the registers. It may do so if
  *   the frame has no FPU state and the FPU was not used since (struct message_page says so).
- * libsys/signal.h does all this.
+ * libsys/runtime/signal.h does all this.
  *
  * A call that no server has begun to serve, or whose answer is deferred, ends with P_INTERRUPTED when a handler is to
  * run. It has had no effect, and the library makes it again. If a server is serving the call, the handler waits for the

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 #define PROCESS_THREADS_MAX 32U /* of one process */
 
@@ -14,7 +14,7 @@
  * The new thread begins at `entry` with RDI = argument, RSI = address of its message page, RDX = slot of its capability
  * `process`, RCX = its id, FS base = pointer, and its stack pointer as after a call. It inherits its creator's signal
  * mask. When the last thread ends, the process ends with code 0. A thread that calls exec or fork keeps its id.
- * libsys/threads.h does all this.
+ * libsys/runtime/threads.h does all this.
  * Errors: P_LIMIT PROCESS_THREADS_MAX, or too many threads of all processes; P_ADDRESS entry, stack or FS base;
  * P_NO_MEMORY; E_EXISTS the slot for the thread's capability is not empty.
  */

@@ -1,11 +1,11 @@
 /*
  * Protocol `stream`: bytes in order, from writer to reader. A pipe's two ends speak it. So does the console, since its
- * first two operations are the same; a program's stdin or stdout can be either (libsys/stream.h).
+ * first two operations are the same; a program's stdin or stdout can be either (libsys/runtime/stream.h).
  */
 #pragma once
 
 #include "libsys/proto/console.h"
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 #define STREAM_BYTES_MAX PROTOCOL_TAIL_MAX
 

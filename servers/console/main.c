@@ -6,10 +6,11 @@
  */
 #include "kernel/abi/syscall.h"
 #include "kernel/abi/thread.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/status_text.h"
 #include "servers/console/serve.h"
 
 #define COM1_FIRST_PORT 0x3f8U

@@ -1,7 +1,7 @@
 #include "servers/console/serve.h"
 
-#include "libsys/format.h"
-#include "libsys/string.h"
+#include "libsys/text/format.h"
+#include "libsys/text/string.h"
 
 PROTOCOL_SERVER(console, CONSOLE_OPERATIONS)
 

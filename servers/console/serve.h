@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/server.h"
+#include "libsys/wire/server.h"
 #include "servers/console/terminal.h"
 
 #define EVENT_UART 1U /* bit of `events`: the UART's interrupt, or this server's reminder to go on serving it */

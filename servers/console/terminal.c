@@ -1,6 +1,6 @@
 #include "servers/console/terminal.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 #define KEY_INTERRUPT 0x03U /* Ctrl-C */
 #define KEY_SUSPEND 0x1aU   /* Ctrl-Z */

@@ -21,7 +21,7 @@
 
 #include "kernel/abi/syscall.h"
 #include "libsys/proto/console.h"
-#include "libsys/quota.h"
+#include "libsys/wire/quota.h"
 #include "servers/console/cooked.h"
 #include "servers/console/ring.h"
 #include "servers/console/uart.h"

@@ -14,11 +14,11 @@
 
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
-#include "libsys/format.h"
-#include "libsys/number.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/text/format.h"
+#include "libsys/text/number.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
 
 #define IMAGES_MAX 64U
 _Static_assert(PAGE_BYTES == RAM_PAGE_BYTES, "the tree gives whole pages");

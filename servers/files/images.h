@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/server.h"
+#include "libsys/wire/server.h"
 #include "servers/files/ram_tree.h"
 
 /* The copies' source: the tree, its memory, and where that is mapped in this server's space. */

@@ -4,10 +4,10 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
-#include "libsys/number.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/number.h"
+#include "libsys/wire/status_text.h"
 #include "servers/files/serve.h"
 
 #define VOLUME_BYTES_MAX (SERVE_MEMORY_AT - SERVE_VOLUME_AT)

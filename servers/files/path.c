@@ -1,6 +1,6 @@
 #include "servers/files/path.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 static uint32_t add_component(struct path *path, const char *name, size_t length, const char **ret_reason) {
     if (length == 0 || (length == 1 && name[0] == '.')) {

@@ -1,6 +1,6 @@
 #include "servers/files/ram_tree.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 #define ROOT 0U
 #define NODE_BITS 16U /* of a file's number; the generation is above them */

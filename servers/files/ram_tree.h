@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #include "libsys/proto/files.h"
-#include "libsys/quota.h"
+#include "libsys/wire/quota.h"
 
 #define RAM_NODES_MAX 512U /* files and directories, the root among them */
 #define RAM_NAME_MAX 63U   /* bytes of one name */

@@ -5,12 +5,12 @@
 
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
-#include "libsys/format.h"
-#include "libsys/number.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/identity.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/text/format.h"
+#include "libsys/text/number.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/status_text.h"
 
 PROTOCOL_DISPATCH(files, FILES_SERVED)
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "libsys/proto/files.h"
-#include "libsys/server.h"
+#include "libsys/wire/server.h"
 #include "servers/files/images.h"
 #include "servers/files/ram_tree.h"
 #include "servers/files/tree.h"

@@ -7,10 +7,10 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
-#include "libsys/format.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/identity.h"
-#include "libsys/quota.h"
+#include "libsys/text/format.h"
+#include "libsys/wire/quota.h"
 #include "servers/files/serve.h"
 
 #define STREAMS_MAX 256U

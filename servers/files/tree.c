@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 /* A slash sorts before every other byte, so that the nodes below a directory follow it at once. */
 static unsigned rank(char byte) { return byte == '\0' ? 0 : byte == '/' ? 1 : 2U + (uint8_t)byte; }

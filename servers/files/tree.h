@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libsys/format/ustar.h"
 #include "libsys/proto/files.h"
-#include "libsys/ustar.h"
 #include "servers/files/path.h"
 
 #define TREE_NODES_MAX 1024U

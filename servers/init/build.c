@@ -1,20 +1,20 @@
 #include "servers/init/build.h"
 
 #include "kernel/abi/rights.h"
-#include "libsys/audit_text.h"
-#include "libsys/elf.h"
-#include "libsys/format.h"
-#include "libsys/layout.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/refusal.h"
-#include "libsys/stack.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/format/elf.h"
+#include "libsys/maker/audit_text.h"
+#include "libsys/maker/layout.h"
+#include "libsys/maker/refusal.h"
+#include "libsys/maker/stack.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/format.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/status_text.h"
 
 #define NOTES_BYTES 14336U /* for BOOT_RANGES_MAX sizes of memory, and all else that a program is given */
 
-/* Environment strings that tell the program what it holds, see libsys/program.h. */
+/* Environment strings that tell the program what it holds, see libsys/program/program.h. */
 struct notes {
     char bytes[NOTES_BYTES];
     uint64_t length_bytes;

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/fault.h"
+#include "libsys/maker/fault.h"
 #include "servers/init/manifest.h"
 #include "servers/init/world.h"
 

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 int json_parse(const char *text, size_t length_bytes, jsmntok_t *tokens, size_t *ret_end) {
     jsmn_parser parser;

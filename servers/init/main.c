@@ -4,10 +4,10 @@
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/trace.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/status_text.h"
 #include "servers/init/serve.h"
 
 #define MANIFEST_PATH "etc/manifest.json"

@@ -2,9 +2,9 @@
 
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "libsys/format.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/text/format.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
 #include "servers/init/json.h"
 
 #define DEFAULT_PRIORITY 24U

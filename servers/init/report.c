@@ -1,6 +1,6 @@
 #include "servers/init/report.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 /* A server's memory, for a walk of its stack. */
 struct server_stack {

@@ -1,9 +1,9 @@
 #include "servers/init/serve.h"
 
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/init.h"
-#include "libsys/string.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
 #include "servers/init/log_copy.h"
 #include "servers/init/report.h"
 

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/server.h"
+#include "libsys/wire/server.h"
 #include "servers/init/build.h"
 #include "servers/init/manifest.h"
 #include "servers/init/world.h"

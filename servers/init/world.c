@@ -2,11 +2,11 @@
 
 #include "kernel/abi/log.h"
 #include "kernel/abi/rights.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
-#include "libsys/ustar.h"
+#include "libsys/format/ustar.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/status_text.h"
 
 /* Map a run into init's own space. */
 static bool map_own(const struct memory_run *run, uaddr_t at, uint64_t rights) {

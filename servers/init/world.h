@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "kernel/abi/system.h"
-#include "libsys/image.h"
-#include "libsys/random.h"
+#include "libsys/maker/image.h"
+#include "libsys/maker/random.h"
 
 #define WORLD_OBJECTS_MAX 32U
 #define WORLD_NAME_MAX 24U

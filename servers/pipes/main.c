@@ -2,9 +2,9 @@
  * The pipes server: protocols `pipes` and, at the ends it gives away, `stream`. This file connects serve.c, which
  * answers calls, with the system.
  */
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/wire/status_text.h"
 #include "servers/pipes/serve.h"
 
 int main(int argc, char **argv, char **envp) {

@@ -1,7 +1,7 @@
 #include "servers/pipes/pipe.h"
 
-#include "libsys/number.h"
-#include "libsys/string.h"
+#include "libsys/text/number.h"
+#include "libsys/text/string.h"
 
 _Static_assert((PIPE_BYTES & (PIPE_BYTES - 1)) == 0, "places are numbers modulo a power of two");
 

@@ -18,7 +18,7 @@
 
 #include "kernel/abi/syscall.h"
 #include "libsys/proto/pipes.h"
-#include "libsys/quota.h"
+#include "libsys/wire/quota.h"
 
 #define PIPE_WAITERS_MAX 256U /* at the ends of all pipes */
 

@@ -6,10 +6,10 @@
 
 #include "kernel/abi/rights.h"
 #include "kernel/abi/syscall.h"
-#include "libsys/format.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/identity.h"
 #include "libsys/proto/pipes.h"
+#include "libsys/text/format.h"
 #include "servers/pipes/pipe.h"
 
 #define SERVED(ROW) STREAM_OPERATIONS(ROW) PIPES_OPERATIONS(ROW)

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libsys/server.h"
+#include "libsys/wire/server.h"
 
 extern struct server served_server;
 

@@ -1,6 +1,6 @@
 #include "servers/process_mini/frames.h"
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 
 static cap_t region;
 static uint64_t frame_count;

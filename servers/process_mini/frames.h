@@ -4,13 +4,13 @@
  */
 #pragma once
 
-#include "libsys/image.h"
+#include "libsys/maker/image.h"
 
 #define FRAMES_NOBODY 0U
 #define FRAMES_SERVER 1U /* owners from 2 on are the caller's to choose, up to 255 */
 #define FRAMES_MAX (1U << 18)
 
-/* A source of frames for libsys/image.h; what it gave belongs to `owner`. */
+/* A source of frames for libsys/maker/image.h; what it gave belongs to `owner`. */
 struct frame_source {
     struct image_source source; /* first, so that one pointer names both */
     uint8_t owner;

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "libsys/image.h"
+#include "libsys/maker/image.h"
 #include "libsys/proto/process.h"
 
 #define PROCESSES_MAX 32U

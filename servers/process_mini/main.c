@@ -3,10 +3,10 @@
  *
  *     process_mini IMAGE [CAPABILITY]...      process 1, and the names of what it gets
  */
-#include "libsys/format.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/format.h"
+#include "libsys/text/text.h"
 #include "servers/process_mini/frames.h"
 #include "servers/process_mini/serve.h"
 

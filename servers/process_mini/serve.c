@@ -1,13 +1,13 @@
 #include "servers/process_mini/serve.h"
 
 #include "kernel/abi/thread.h"
-#include "libsys/fault.h"
-#include "libsys/format.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/maker/fault.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/init.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/format.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/status_text.h"
 #include "servers/process_mini/frames.h"
 
 #define ROW_NUMBER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) OPERATION_##name = number,

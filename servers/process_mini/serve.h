@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/server.h"
+#include "libsys/wire/server.h"
 #include "servers/process_mini/launch.h"
 
 extern struct server serve_server;

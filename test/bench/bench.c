@@ -3,9 +3,9 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "libsys/format.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/format.h"
+#include "libsys/text/string.h"
 #include "test/bench/numbers.h"
 
 /* numbers.h is for assembly, which can't read the table. */

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "libsys/message.h"
+#include "libsys/wire/message.h"
 #include "test/bench/row.h"
 
 /* Set up: output, free memory. First thing in main. */

@@ -5,8 +5,8 @@
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/bench/bench.h"
 
 #define TURNS 1000ULL

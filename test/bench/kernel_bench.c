@@ -7,8 +7,8 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/bench/bench.h"
 
 extern const uint8_t peer_echo[], peer_take_cap[], peer_ping_pong[], peer_trap[], peer_touch[], peer_signal_once[];

@@ -3,7 +3,7 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/bench/bench.h"
 
 static uint64_t used_bytes(void) {

@@ -1,7 +1,7 @@
 #include "test/bench/pipe_bench.h"
 
-#include "libsys/program.h"
-#include "libsys/stream.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/stream.h"
 #include "test/bench/row.h"
 #include "userland/lib/launch.h"
 #include "userland/lib/pipe.h"

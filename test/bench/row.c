@@ -1,6 +1,6 @@
 #include "test/bench/row.h"
 
-#include "libsys/format.h"
+#include "libsys/text/format.h"
 
 #define TAP_PORT 0xe8U
 

@@ -2,8 +2,8 @@
  * Do the costs have a cliff? Call and answer with every number of words, alone and with capabilities, which the peer
  * deletes. Each combination is a row sweep_WORDS_CAPABILITIES, for ./baton bench sweep.
  */
-#include "libsys/format.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
+#include "libsys/text/format.h"
 #include "test/bench/bench.h"
 
 #define TURNS 100ULL

@@ -10,8 +10,8 @@
 #include "boot/text.h"
 #include "kernel/abi/boot.h"
 #include "kernel/abi/rights.h"
-#include "libsys/elf.h"
-#include "libsys/ustar.h"
+#include "libsys/format/elf.h"
+#include "libsys/format/ustar.h"
 #include "test/boot/walk.h"
 
 enum { TAP_PORT = 0xe8, EXIT_PORT = 0xf4, EXIT_GOOD = 0x10, EXIT_BAD = 0x11 };

@@ -20,7 +20,7 @@ from machine import BUILT, PROMPT, ROOT, Terminal, command, run  # noqa: E402
 MANIFEST = "etc/manifest.json"
 CANNOT_START, SERVER_ENDED = 74, 75
 # the process server runs no program without this note
-NOTE = pathlib.Path(__file__).resolve().parents[2] / "libsys" / "note.S"
+NOTE = pathlib.Path(__file__).resolve().parents[2] / "libsys" / "runtime" / "note.S"
 SPINNING = """void _start(void);
 __attribute__((noinline)) static void spin(void) {
     for (;;)

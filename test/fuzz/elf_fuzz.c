@@ -1,6 +1,6 @@
-/* Any bytes as an ELF image: the plan must keep the promises of libsys/elf.h. */
+/* Any bytes as an ELF image: the plan must keep the promises of libsys/format/elf.h. */
 #include "kernel/abi/rights.h"
-#include "libsys/elf.h"
+#include "libsys/format/elf.h"
 #include "test/fuzz/fuzz.h"
 
 static void check_segments(const struct elf_plan *plan, uint64_t bytes, uint64_t lowest, uint64_t end) {

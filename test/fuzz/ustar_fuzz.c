@@ -2,7 +2,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "libsys/ustar.h"
+#include "libsys/format/ustar.h"
 #include "test/fuzz/fuzz.h"
 
 /* Whether `path` is components separated by single slashes, none of them empty, `.` or `..`, and fits its buffer. */

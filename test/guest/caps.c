@@ -2,7 +2,7 @@
  * cap_copy, cap_move, cap_delete: what does each do to a slot, and when does it refuse?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"

@@ -9,9 +9,9 @@
  */
 #include "kernel/abi/system.h"
 #include "kernel/calls/check.h"
-#include "libsys/program.h"
-#include "libsys/refusal.h"
-#include "libsys/string.h"
+#include "libsys/maker/refusal.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"

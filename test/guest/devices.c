@@ -4,8 +4,8 @@
  * firmware puts large ones.
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"

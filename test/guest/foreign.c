@@ -2,8 +2,8 @@
  * Foreign threads: is every system call of theirs only a message to their fault endpoint?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/raw.h"
 #include "test/guest/lib/roles.h"

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/lib/random.h"
 
 #define MXCSR_INITIAL 0x1f80U

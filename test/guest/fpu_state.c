@@ -3,7 +3,7 @@
  * program see any of another's state?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/fpu_registers.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"

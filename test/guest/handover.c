@@ -2,10 +2,10 @@
  * thread_handover: does the thread run in the prepared space, or else has nothing changed and is the reason told?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
-#include "libsys/refusal.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/maker/refusal.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/raw.h"

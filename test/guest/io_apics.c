@@ -3,7 +3,7 @@
  * virtio's; the one here fills memory with random bytes and then raises its line until the driver acknowledges that.
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 

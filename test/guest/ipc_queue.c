@@ -2,7 +2,7 @@
  * Which client is served first, how long does a call wait, and what does a bound notification do to a wait?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"

@@ -2,7 +2,7 @@
  * Does every call end exactly once, with the right outcome, whatever happens to caller, server, reply and endpoint?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"

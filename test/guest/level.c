@@ -3,7 +3,7 @@
  * its line, a write to LOWER lowers it. (QEMU documentation, "EDU device".)
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"

@@ -3,7 +3,7 @@
  * devices are the 8254 timer, whose line 0 is edge-triggered, and the HPET, which can hold a line up.
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 

@@ -2,7 +2,7 @@
  * memory_derive, memory_fill, memory_copy: authority over parts of memory, and access to contents without a mapping.
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/suite.h"

@@ -3,7 +3,7 @@
  * kernel may switch in an NMI to a thread that returns by SYSRET. Run with two CPUs.
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/guard.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/random.h"

@@ -2,7 +2,7 @@
  * signal_raise, signal_wait, signal_poll, signal_timer: are bits raised once and taken once, in time?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"

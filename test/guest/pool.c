@@ -3,7 +3,7 @@
  * back?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"

@@ -3,7 +3,7 @@
  * device here is the real-time clock: ports 0x70 and 0x71, interrupt line 8.
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"

@@ -9,9 +9,9 @@
  */
 #include "test/guest/lib/random.h"
 #include "kernel/abi/system.h"
-#include "libsys/format.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/format.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"

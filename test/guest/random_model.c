@@ -1,6 +1,6 @@
 #include "test/guest/random_model.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 #define RIGHTS_MASK (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 

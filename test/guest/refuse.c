@@ -6,8 +6,8 @@
  * invariants. Each row says how many requests there are, so that a call that makes none is noticed, too.
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"

@@ -2,8 +2,8 @@
  * cap_revoke: are exactly the descendants of a capability taken away, wherever they lie?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"

@@ -4,8 +4,8 @@
  * `./baton bench scaling`.
  */
 #include "kernel/abi/system.h"
-#include "libsys/format.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
+#include "libsys/text/format.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"

@@ -2,7 +2,7 @@
  * Which thread runs, and when: priorities, time slices among equals, the direct switch of a call, and idling.
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"

@@ -4,7 +4,7 @@
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/trace.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"

@@ -2,8 +2,8 @@
  * space_map, space_unmap, space_protect: how do they change what a program sees, and when do they refuse?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"

@@ -13,8 +13,8 @@
 #include "test/guest/stress.h"
 
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"

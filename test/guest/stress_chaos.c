@@ -4,7 +4,7 @@
 #include "test/guest/stress.h"
 
 #include "kernel/abi/system.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/random.h"
 
 #define WINDOW_PAGES (WORKER_STACK_PAGES + 2)

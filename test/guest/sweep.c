@@ -12,7 +12,7 @@
  * timer's interrupt waits, so only a non-maskable one can hit many different instructions.)
  */
 #include "kernel/abi/system.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"

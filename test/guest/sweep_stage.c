@@ -1,8 +1,8 @@
 #include "test/guest/sweep_stage.h"
 
 #include "kernel/abi/system.h"
-#include "libsys/message.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/message.h"
 #include "test/guest/lib/guard.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/random.h"

@@ -3,8 +3,8 @@
  */
 #include "kernel/abi/trace.h"
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/roles.h"

@@ -4,8 +4,8 @@
  *     endpoint -> end (kept by the server: rights END) -> given -> copies made by its holder
  */
 #include "kernel/abi/system.h"
-#include "libsys/message.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
+#include "libsys/wire/message.h"
 #include "test/guest/lib/arguments.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/roles.h"

@@ -10,7 +10,7 @@
  * fast path and by the long way.
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/raw.h"

@@ -3,7 +3,7 @@
  * been sent, and is any other left to its server?
  */
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/roles.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libsys/elf.h"
+#include "libsys/format/elf.h"
 #include "test/host/elf_maker.h"
 #include "test/host/suite.h"
 

@@ -2,7 +2,7 @@
  * Does the ELF parser understand a sound file, name each kind of damage, never read outside its bytes, and promise only
  * what a loader can rely on?
  */
-#include "libsys/elf.h"
+#include "libsys/format/elf.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libsys/elf.h"
+#include "libsys/format/elf.h"
 
 static const char *const elf_texts[] = {
     [ELF_TOO_SHORT] = "too short for an ELF header",

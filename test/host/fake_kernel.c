@@ -5,7 +5,7 @@
 
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 
 _Alignas(4096) uint8_t fake_ram[FAKE_FRAMES][PAGE_BYTES];
 _Alignas(4096) uint8_t fake_file[FAKE_FILE_PAGES][PAGE_BYTES];

@@ -2,7 +2,7 @@
 #include <sanitizer/asan_interface.h>
 #include <string.h>
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/host/fake_objects.h"
 
 /* An entry of a page table. Source: Intel SDM vol. 3A, 4-Level Paging */

@@ -2,7 +2,7 @@
  * The compiler refuses formats that neither print and its like nor C know. clang -verify checks that it refuses each of
  * these lines, and no other.
  */
-#include "libsys/print.h"
+#include "libsys/runtime/print.h"
 
 void formats(int number, long wide, const char *text);
 

@@ -5,15 +5,16 @@
 #include <string.h>
 
 #include "kernel/abi/system.h"
-#include "libsys/audit_text.h"
-#include "libsys/auxiliary.h"
-#include "libsys/backtrace.h"
-#include "libsys/format.h"
-#include "libsys/program.h"
-#include "libsys/proto/protocol.h"
-#include "libsys/slots.h"
-#include "libsys/stack.h"
-#include "libsys/text.h"
+#include "libsys/maker/audit_text.h"
+#include "libsys/maker/backtrace.h"
+#include "libsys/maker/stack.h"
+#include "libsys/program/auxiliary.h"
+#include "libsys/program/program.h"
+#include "libsys/program/slots.h"
+#include "libsys/text/format.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/protocol.h"
+#include "libsys/wire/status_text.h"
 #include "test/host/suite.h"
 
 /* Each check has a name of its own, and the place is told where one was looked at. */

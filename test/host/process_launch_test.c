@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "libsys/auxiliary.h"
+#include "libsys/program/auxiliary.h"
 #include "test/host/process_world.h"
 #include "test/host/suite.h"
 

@@ -4,11 +4,11 @@
 
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
-#include "libsys/fault.h"
-#include "libsys/format.h"
-#include "libsys/print.h"
+#include "libsys/maker/fault.h"
 #include "libsys/proto/files.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/format.h"
+#include "libsys/text/text.h"
 #include "servers/process/delivery/delivery.h"
 #include "servers/process/memory/pressure.h"
 

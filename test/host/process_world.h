@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "servers/process/calls/serve.h"
 #include "test/host/elf_maker.h"
 #include "test/host/fake_kernel.h"

@@ -2,7 +2,7 @@
  * Quotas: may an owner take only as many places as are then left, does every owner get some, and
  * the system all it asks for?
  */
-#include "libsys/quota.h"
+#include "libsys/wire/quota.h"
 
 #include "test/host/suite.h"
 #include "test/lib/random.h"

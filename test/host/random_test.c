@@ -1,5 +1,5 @@
 /* Are the random numbers the key stream of ChaCha20, and does the seed determine them? */
-#include "libsys/random.h"
+#include "libsys/maker/random.h"
 
 #include <string.h>
 

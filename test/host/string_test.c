@@ -14,7 +14,7 @@
 #define strcmp our_strcmp
 #define strncmp our_strncmp
 #define strchr our_strchr
-#include "libsys/string.c"
+#include "libsys/text/string.c"
 #undef memcpy
 #undef memmove
 #undef memset

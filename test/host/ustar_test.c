@@ -1,7 +1,7 @@
 /*
  * Does the ustar reader find what is in an archive, name each kind of damage, and never read outside its bytes?
  */
-#include "libsys/ustar.h"
+#include "libsys/format/ustar.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "test/lib/baseline.h"
 
 #include "kernel/abi/system.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/lib/test.h"
 
 static const char *const kernel_names[BASELINE_OWN] = {"mapped frames", "kernel frames", "capabilities"};

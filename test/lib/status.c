@@ -1,6 +1,6 @@
 #include "test/lib/status.h"
 
-#include "libsys/text.h"
+#include "libsys/wire/status_text.h"
 
 bool test_check_status(uint64_t actual, uint64_t expected, const char *file, int line, const char *text) {
     if (actual != expected)

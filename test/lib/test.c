@@ -1,6 +1,6 @@
 #include "test/lib/test.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 #define REASONS_MAX 20U /* why a case failed, that are printed */
 

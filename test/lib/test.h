@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "libsys/format.h"
+#include "libsys/text/format.h"
 
 struct test_case {
     const char *name;

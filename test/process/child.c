@@ -1,7 +1,7 @@
 #include "test/process/child.h"
 
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
 
 #define PATIENCE_NS 5000000000ULL
 

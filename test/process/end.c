@@ -2,7 +2,7 @@
  * Is the end of a process told, once, to the process that waits for it, and to no other? What happens to
  * children without a parent?
  */
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_DONE 50

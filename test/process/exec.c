@@ -2,7 +2,7 @@
  * Does exec replace the process's program, or else change nothing at all?
  */
 #include "kernel/abi/system.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_THERE 40

@@ -2,8 +2,8 @@
  * Does each kind of fault end its process, and does wait tell the kind, the place and the address?
  */
 #include "kernel/abi/thread.h"
-#include "libsys/layout.h"
-#include "libsys/string.h"
+#include "libsys/maker/layout.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 /* Functions that fault, and where they do (fault.S). */

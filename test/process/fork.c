@@ -1,7 +1,7 @@
 /*
  * Does fork make a copy that equals the original, and are both separate afterwards?
  */
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_FORKED 30

@@ -4,7 +4,7 @@
  *
  * The suite is compiled without the use of any of them, so what a case loads stays there until it looks.
  */
-#include "libsys/threads.h"
+#include "libsys/runtime/threads.h"
 #include "test/guest/fpu_registers.h"
 #include "test/process/signals.h"
 

@@ -2,8 +2,8 @@
  * Is a message of the wrong shape, with any length and any capabilities, only an error for its sender? And a message of
  * the right shape with any values?
  */
-#include "libsys/message.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/message.h"
 #include "test/process/child.h"
 
 #define CODE_LIVES 95

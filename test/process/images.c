@@ -1,8 +1,8 @@
 /*
  * Do spawn and exec refuse each kind of damaged image, with words that say what is wrong?
  */
-#include "libsys/layout.h"
-#include "libsys/string.h"
+#include "libsys/maker/layout.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_LIVES_ON 30
@@ -39,13 +39,13 @@ static void refuse_exec(const char *path, uint32_t status, const char *words) {
     CHECK_ROLE(CODE_LIVES_ON, "image_is_refused", path, text_of(status), words);
 }
 
-/* A pair of cases for each error of libsys/elf_error.def; the file of that name is wrong in this way. */
+/* A pair of cases for each error of libsys/format/elf_error.def; the file of that name is wrong in this way. */
 #define REFUSE(name, file, status, words)                                                      \
     static void spawn_refuses_image_##name(void) { refuse_spawn(IMAGES file, status, words); } \
     static void exec_refuses_image_##name(void) { refuse_exec(IMAGES file, status, words); }
 #define ELF_FILE_ERROR(name, text) REFUSE(name, #name, P_IMAGE, text)
 #define ELF_SEGMENT_ERROR(name, text) REFUSE(name, #name, P_IMAGE, text)
-#include "libsys/elf_error.def"
+#include "libsys/format/elf_error.def"
 
 REFUSE(of_one_byte, "one_byte", P_IMAGE, "too short for an ELF header")
 REFUSE(of_text, "text", P_IMAGE, "too short for an ELF header")
@@ -93,7 +93,7 @@ static const struct test_case cases[] = {CASE_NEEDS(spawn_runs_the_sound_image, 
 #define PAIR(name) CASE(spawn_refuses_image_##name), CASE(exec_refuses_image_##name),
 #define ELF_FILE_ERROR(name, text) PAIR(name)
 #define ELF_SEGMENT_ERROR(name, text) PAIR(name)
-#include "libsys/elf_error.def"
+#include "libsys/format/elf_error.def"
                                          PAIR(of_one_byte) PAIR(of_text) PAIR(of_noise) PAIR(of_another_system)
                                              PAIR(of_another_name) PAIR(of_another_version) PAIR(with_interpreter)
                                                  PAIR(with_executable_stack) PAIR(with_shared_page) PAIR(too_large)};

@@ -2,7 +2,7 @@
 """Owns the images that the conformance suite asks servers to run: one for each thing that can be wrong with an ELF
 file.
 
-    images.py FOLDER NAME...      write FOLDER/NAME for each; a name is one of libsys/elf_error.def or of OTHERS
+    images.py FOLDER NAME...      write FOLDER/NAME for each; a name is one of libsys/format/elf_error.def or of OTHERS
 
 Each is the sound file of sound() with one number changed, so it has exactly one error.
 """
@@ -21,7 +21,7 @@ PAGE = 4096
 FILE_BYTES = 0x2100
 HEADERS_AT = ELF_HEADER.size
 NOTE_AT, VERSION_OF_NOTE = 0x1100, 0x1100 + 20
-BATON_NOTE = struct.pack("<III8sI", 6, 4, 1, b"Baton", 1)  # libsys/note.S
+BATON_NOTE = struct.pack("<III8sI", 6, 4, 1, b"Baton", 1)  # libsys/runtime/note.S
 
 # Where fields lie: in the file header, and in a program header.
 TYPE, MACHINE, VERSION, ENTRY, TABLE_AT, HEADER_BYTES, HEADER_COUNT = 16, 18, 20, 24, 32, 54, 56

@@ -7,7 +7,7 @@
  *        |       |
  *      child   cousin              "apart": it has begun a session of its own before
  */
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_TRIED 60

@@ -1,7 +1,7 @@
 /*
  * Does a server at a limit refuse and go on, and is everything free again when the load is gone?
  */
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_OVER 96

@@ -4,7 +4,7 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/thread.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_MAPPED 31

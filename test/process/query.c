@@ -2,8 +2,8 @@
  * Do get_pid, list, maps and memory tell the truth?
  */
 #include "kernel/abi/rights.h"
-#include "libsys/layout.h"
-#include "libsys/string.h"
+#include "libsys/maker/layout.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_ASKED 80

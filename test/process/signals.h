@@ -5,8 +5,8 @@
 
 #include "kernel/abi/rights.h"
 #include "kernel/abi/thread.h"
-#include "libsys/signal.h"
-#include "libsys/string.h"
+#include "libsys/runtime/signal.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_SIGNALLED 32

@@ -2,7 +2,7 @@
  * Does spawn pass on the staged strings and the named capabilities, and refuse bad requests without
  * leaving anything behind?
  */
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_STARTED 20

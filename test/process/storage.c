@@ -3,10 +3,10 @@
  * even in memory that another thread has used, after fork and after exec? Ends with 0, or with the line of the
  * first thing that is wrong.
  */
-#include "libsys/auxiliary.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/threads.h"
+#include "libsys/program/auxiliary.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/threads.h"
+#include "libsys/text/string.h"
 
 #define THREADS 4U
 #define VALUE 0x1122334455667788ULL

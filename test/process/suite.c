@@ -6,7 +6,7 @@
 
 #include "libsys/proto/files.h"
 #include "libsys/proto/init.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/lib/baseline.h"
 #include "test/lib/port.h"
 #include "test/process/child.h"

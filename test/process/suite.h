@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/process.h"
 #include "test/lib/status.h"
 

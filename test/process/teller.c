@@ -1,7 +1,7 @@
 #include "test/process/teller.h"
 
-#include "libsys/program.h"
-#include "libsys/server.h"
+#include "libsys/program/program.h"
+#include "libsys/wire/server.h"
 
 PROTOCOL_SERVER(teller, TELLER_OPERATIONS)
 

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 struct teller_tell_request {
     uint64_t zero;

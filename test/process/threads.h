@@ -1,11 +1,11 @@
 /*
  * Shared by the groups of cases about threads. A case is a role of its own name in a child (IN_CHILD), whose threads
- * are libsys/threads.h's; where the protocol itself is asked, the calling thread's own capability is used.
+ * are libsys/runtime/threads.h's; where the protocol itself is asked, the calling thread's own capability is used.
  */
 #pragma once
 
-#include "libsys/mutex.h"
-#include "libsys/threads.h"
+#include "libsys/runtime/mutex.h"
+#include "libsys/runtime/threads.h"
 #include "test/process/signals.h"
 
 #define THREADS                                                                                      \

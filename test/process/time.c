@@ -1,7 +1,7 @@
 /*
  * Does sleep last as long as asked for, whatever other processes sleep?
  */
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "test/process/child.h"
 
 #define CODE_SLEPT 90

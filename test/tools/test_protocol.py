@@ -7,7 +7,7 @@ import unittest
 
 from host import paths
 
-SOURCE = """#include "libsys/server.h"
+SOURCE = """#include "libsys/wire/server.h"
 struct kv_put_request { uint64_t word; };
 struct kv_put_reply { uint64_t word; };
 struct kv_get_request { uint64_t word; };

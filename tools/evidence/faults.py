@@ -1,6 +1,6 @@
 """Adds names to reports on faults of programs: function, file and line for each address in the kernel's log.
 
-libsys/fault.c writes a report to the log, on behalf of init (for servers) and of the process server
+libsys/maker/fault.c writes a report to the log, on behalf of init (for servers) and of the process server
 (servers/process/ending/report.c). The report names the images, what happened and where, the callers, and for a process
 the mappings around the address:
 

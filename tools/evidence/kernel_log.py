@@ -19,7 +19,7 @@ LOADER_FAILURE = re.compile(r"^baton: (.*)$", re.MULTILINE)
 STATUS_CANNOT_START, STATUS_VITAL_ENDED = 74, 75
 CANNOT_START = "init: the system can't be started"
 VITAL_ENDED = re.compile(r"init: (.*) is vital: switching off$")
-MAIN_RETURNED = ": main returned "  # libsys/fault.c
+MAIN_RETURNED = ": main returned "  # libsys/maker/fault.c
 TAIL_LINES = 40
 
 

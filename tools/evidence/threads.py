@@ -36,7 +36,7 @@ SHOWN_MAX = 60
 WATCH_SECONDS = 0.5
 WATCH_SHARE = 20  # ... and at most 1/WATCH_SHARE of our own time
 SINCE_SECONDS = 1.0  # shorter waits are normal work
-# where a server lies (libsys/layout.h), and how many bytes from there on include the build id
+# where a server lies (libsys/maker/layout.h), and how many bytes from there on include the build id
 IMAGE_AT, IMAGE_BYTES = 0x200000, 1024
 STARTED = re.compile(r"\buser: init: started (\S+)\s*$", re.MULTILINE)
 

@@ -1,8 +1,8 @@
 /* Ends badly on purpose, to show how the end is reported. */
 #include <stdint.h>
 
-#include "libsys/print.h"
-#include "libsys/string.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
 #include "userland/lib/command.h"
 
 #define UNMAPPED 0x10ULL /* an address that no program maps */

@@ -1,7 +1,7 @@
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/files.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 
 int main(int argc, char **argv, char **envp) {

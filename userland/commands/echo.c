@@ -1,6 +1,6 @@
-#include "libsys/print.h"
 #include "libsys/proto/stream.h"
-#include "libsys/string.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
 #include "userland/lib/command.h"
 
 /* Bytes are collected, since a write is whole up to this size: lines of several programs do not mix. */

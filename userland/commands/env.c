@@ -1,4 +1,4 @@
-#include "libsys/print.h"
+#include "libsys/runtime/print.h"
 #include "userland/lib/command.h"
 
 int main(int argc, char **argv, char **envp) {

@@ -1,7 +1,7 @@
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/init.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 
 /* Skip what is left of the oldest line, whose beginning was overwritten. Its bytes count as lost, too. */

@@ -1,8 +1,9 @@
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/files.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 
 static cap_t files;

@@ -1,7 +1,7 @@
 #include "kernel/abi/system.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/process.h"
+#include "libsys/runtime/print.h"
 #include "userland/lib/command.h"
 
 #define KIB_PER_FRAME 4U

@@ -1,4 +1,4 @@
-#include "libsys/text.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 #include "userland/lib/file.h"
 

@@ -1,6 +1,6 @@
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
 #include "userland/lib/command.h"
 #include "userland/lib/launch.h"
 

@@ -1,8 +1,8 @@
-#include "libsys/number.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/process.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/number.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 
 static const char *state_name(uint64_t state) {

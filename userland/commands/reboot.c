@@ -1,6 +1,6 @@
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/init.h"
-#include "libsys/text.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 
 int main(int argc, char **argv, char **envp) {

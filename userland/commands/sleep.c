@@ -1,7 +1,7 @@
-#include "libsys/number.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/process.h"
-#include "libsys/text.h"
+#include "libsys/text/number.h"
+#include "libsys/text/text.h"
 #include "userland/lib/command.h"
 
 #define SECONDS_MAX 1000000000U

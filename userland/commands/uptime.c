@@ -1,6 +1,6 @@
 #include "kernel/abi/system.h"
-#include "libsys/number.h"
-#include "libsys/print.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/number.h"
 #include "userland/lib/command.h"
 
 static uint64_t microseconds(uint64_t ticks) {

@@ -1,4 +1,4 @@
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "userland/lib/command.h"
 #include "userland/lib/file.h"
 

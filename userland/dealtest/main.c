@@ -6,12 +6,13 @@
  *     dealtest [SEED [SECONDS]]     exits with the number of failed checks
  */
 #include "kernel/abi/rights.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/process.h"
-#include "libsys/signal.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/runtime/signal.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/status_text.h"
 #include "userland/dealtest/board.h"
 #include "userland/lib/command.h"
 

@@ -5,10 +5,11 @@
  *     caller PATH STATUS REASON       exec of PATH has to fail with this status, and these words in its reason; then
  *                                     check that this process is as it was before
  */
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/status_text.h"
 #include "userland/exectest/payload.h"
 #include "userland/lib/launch.h"
 

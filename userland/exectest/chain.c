@@ -6,9 +6,9 @@
  * The first link made by exec takes the figures and hands them on; the last one takes them again. The process lives on
  * between the two, so that its end can't hide what an exec fails to give back.
  */
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/text.h"
 #include "userland/exectest/measure.h"
 #include "userland/exectest/payload.h"
 #include "userland/lib/launch.h"

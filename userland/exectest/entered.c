@@ -2,10 +2,10 @@
  * A program with an interpreter, test/exec/interpreter, which checks the auxiliary vector before this runs. Prints what
  * the vector says, and whether that is true.
  */
-#include "libsys/auxiliary.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/auxiliary.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
 
 extern const char __ehdr_start[]; /* defined by the linker: this image's first byte */
 void _start(void);

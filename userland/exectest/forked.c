@@ -1,8 +1,8 @@
 #include "userland/exectest/forked.h"
 
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/wire/status_text.h"
 #include "userland/exectest/measure.h"
 
 #define NO_FORK 99 /* exit status */

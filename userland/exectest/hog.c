@@ -8,10 +8,10 @@
  *     hog spread   touches a page in each of SPREAD_PARTS distant parts, and reads all of them back
  */
 #include "kernel/abi/rights.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/process.h"
-#include "libsys/string.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
 #include "userland/exectest/payload.h"
 
 #define PIECE_BYTES (1ULL << 20)

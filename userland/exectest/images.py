@@ -16,7 +16,7 @@ ET_EXEC, ET_DYN, EM_X86_64, EM_AARCH64 = 2, 3, 62, 183
 PT_LOAD, PT_INTERP, PT_NOTE, PF_X, PF_W, PF_R = 1, 3, 4, 1, 2, 4
 PAGE_BYTES = 4096
 LOOP_BASE = 0x400000
-BATON_NOTE = struct.pack("<III8sI", 6, 4, 1, b"Baton", 1)  # libsys/note.S
+BATON_NOTE = struct.pack("<III8sI", 6, 4, 1, b"Baton", 1)  # libsys/runtime/note.S
 TOO_LARGE_BYTES = 64 << 30  # more than any machine of the tests has, and inside the user half
 ENTRY_AT, MACHINE_AT, HEADERS_AT, HEADER_COUNT_AT = 24, 18, 32, 56  # offsets in the ELF header
 

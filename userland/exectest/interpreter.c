@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "kernel/abi/system.h"
-#include "libsys/auxiliary.h"
-#include "libsys/elf_header.h"
+#include "libsys/format/elf_header.h"
+#include "libsys/program/auxiliary.h"
 
 #define PATH "test/exec/interpreter"
 #define TYPES_MAX 64U

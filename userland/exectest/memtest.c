@@ -7,10 +7,10 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/process.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/wire/status_text.h"
 #include "userland/exectest/forked.h"
 #include "userland/exectest/measure.h"
 

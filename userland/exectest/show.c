@@ -3,11 +3,11 @@
  *
  *     show CALLER_PID PAYLOAD_WORDS...
  */
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/process.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
 #include "userland/exectest/payload.h"
 #include "userland/lib/launch.h"
 

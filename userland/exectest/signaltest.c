@@ -3,12 +3,12 @@
  *
  *     signaltest         exits with the number of failed checks
  */
-#include "libsys/signal.h"
+#include "libsys/runtime/signal.h"
 #include "kernel/abi/rights.h"
 #include "kernel/abi/thread.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/text.h"
 #include "userland/exectest/forked.h"
 
 #define LONG_NS 1000000000000ULL

@@ -4,9 +4,9 @@
  *
  *     ticks LEFT
  */
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/text.h"
 #include "userland/exectest/measure.h"
 #include "userland/exectest/payload.h"
 #include "userland/lib/launch.h"

@@ -1,10 +1,11 @@
 #include "userland/lib/command.h"
 
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/console.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/status_text.h"
 
 bool command_help(int argc, char **argv, const char *text) {
     if (argc != 2 || strcmp(argv[1], "--help") != 0)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "libsys/format.h"
+#include "libsys/text/format.h"
 
 enum command_exit_status {
     COMMAND_FAILURE = 1,

@@ -1,9 +1,9 @@
 #include "userland/lib/file.h"
 
-#include "libsys/format.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/text/format.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/status_text.h"
 
 static struct protocol_extra extra; /* receives the servers' reasons */
 

@@ -1,9 +1,10 @@
 #include "userland/lib/kill.h"
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/process.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 
 const char kill_usage[] =

@@ -1,9 +1,9 @@
 #include "userland/lib/launch.h"
 
-#include "libsys/format.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/text/format.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 
 /* Gathers strings into messages for the server. */

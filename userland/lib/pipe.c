@@ -1,6 +1,6 @@
 #include "userland/lib/pipe.h"
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 
 uint32_t pipe_make(struct pipe_ends *ret_ends) {
     struct pipes_create_request request = {.zero = 0};

@@ -1,6 +1,6 @@
-#include "libsys/print.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
 #include "userland/lib/kill.h"
 #include "userland/shell/shell.h"
 

@@ -1,6 +1,6 @@
 #include "userland/shell/complete.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "userland/shell/line.h"
 
 /* Bytes with a meaning in the shell's language. */

@@ -11,12 +11,12 @@
  * keys reach all of a script.
  */
 #include "kernel/abi/thread.h"
-#include "libsys/fault.h"
-#include "libsys/number.h"
-#include "libsys/print.h"
-#include "libsys/signal.h"
-#include "libsys/terminal.h"
-#include "libsys/text.h"
+#include "libsys/maker/fault.h"
+#include "libsys/runtime/print.h"
+#include "libsys/runtime/signal.h"
+#include "libsys/runtime/terminal.h"
+#include "libsys/text/number.h"
+#include "libsys/wire/status_text.h"
 #include "userland/shell/shell.h"
 
 uint32_t shell_wait_for(const struct shell *shell, uint64_t pid, uint64_t flags, struct process_wait_reply *ret_news) {

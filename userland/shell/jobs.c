@@ -5,9 +5,10 @@
  *
  * A foreground job has an entry, too, so that it can be brought back after Ctrl-Z has stopped it.
  */
-#include "libsys/print.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/status_text.h"
 #include "userland/shell/shell.h"
 
 static bool is_over(const struct job *job) {

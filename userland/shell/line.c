@@ -1,6 +1,6 @@
 #include "userland/shell/line.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 enum line_key {
     KEY_HOME = 0x01,          /* Ctrl-A */

@@ -4,11 +4,11 @@
  * The first process of the system is a shell, too. If there is /etc/rc, it runs that and then turns the machine off
  * with the last status. Otherwise it has a prompt; `exit` or Ctrl-D turns the machine off.
  */
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/init.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 #include "userland/shell/shell.h"
 

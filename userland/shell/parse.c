@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "userland/shell/scan.h"
 
 /* These numbers are in messages of this file. */

@@ -5,9 +5,9 @@
  * A built-in command of a pipeline runs in the shell itself when its turn to be started comes. Nobody reads its output
  * yet, so all of it must fit a pipe (PIPE_BYTES).
  */
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/launch.h"
 #include "userland/lib/pipe.h"
 #include "userland/shell/shell.h"

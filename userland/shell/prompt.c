@@ -1,7 +1,7 @@
-#include "libsys/print.h"
 #include "libsys/proto/console.h"
-#include "libsys/terminal.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/runtime/terminal.h"
+#include "libsys/wire/status_text.h"
 #include "userland/shell/shell.h"
 
 #define PROMPT "baton$ "

@@ -1,7 +1,7 @@
 /*
  * Redirections `< > >> 2>&1`: opens files as streams of the files server, in the order in which they are typed.
  */
-#include "libsys/stream.h"
+#include "libsys/runtime/stream.h"
 #include "userland/lib/file.h"
 #include "userland/lib/pipe.h"
 #include "userland/shell/shell.h"

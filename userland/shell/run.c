@@ -1,7 +1,8 @@
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/status_text.h"
 #include "userland/shell/shell.h"
 
 void shell_complain(const struct shell *shell, const char *format, ...) {

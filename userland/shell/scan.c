@@ -1,6 +1,6 @@
 #include "userland/shell/scan.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 static int is_name_byte(char byte, int first) {
     if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_')

@@ -1,7 +1,7 @@
 #include "libsys/proto/files.h"
-#include "libsys/stream.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/runtime/stream.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
 #include "userland/shell/shell.h"
 
 /* Gathers bytes into lines. */

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "libsys/format.h"
 #include "libsys/proto/console.h"
 #include "libsys/proto/process.h"
+#include "libsys/text/format.h"
 #include "userland/shell/line.h"
 #include "userland/shell/parse.h"
 

@@ -1,8 +1,8 @@
 /*
  * The Tab key: gets the names that complete.c matches, from the files server.
  */
-#include "libsys/print.h"
-#include "libsys/string.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
 #include "userland/lib/file.h"
 #include "userland/lib/launch.h"
 #include "userland/shell/complete.h"

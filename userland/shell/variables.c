@@ -1,4 +1,4 @@
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "userland/lib/launch.h"
 #include "userland/shell/shell.h"
 

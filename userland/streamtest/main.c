@@ -4,12 +4,13 @@
  *
  * Prints a line for each check; exits 0 if all hold, otherwise with the number of failures (at most 100).
  */
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/signal.h"
-#include "libsys/stream.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/runtime/signal.h"
+#include "libsys/runtime/stream.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 #include "userland/lib/launch.h"
 #include "userland/lib/pipe.h"

@@ -1,12 +1,12 @@
 /*
  * Things that a program can do to the terminal, for tests that type (test/system/test_terminal.py).
  */
-#include "libsys/print.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/console.h"
-#include "libsys/string.h"
-#include "libsys/terminal.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/runtime/terminal.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
 
 static const char usage[] =

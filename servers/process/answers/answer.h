@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/server.h"
+#include "libsys/wire/server.h"
 #include "servers/process/memory/objects.h"
 
 extern struct server_context served_context;

@@ -1,8 +1,8 @@
 #include "servers/process/answers/console.h"
 
-#include "libsys/print.h"
 #include "libsys/proto/console.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/wire/status_text.h"
 #include "servers/process/answers/answer.h"
 
 static struct server_context *const context = &served_context;

@@ -1,6 +1,6 @@
 #include "servers/process/answers/timer.h"
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 
 static struct server_context *const context = &served_context;
 

@@ -1,10 +1,10 @@
 /*
  * Everything that comes to the process server besides calls: faults, Ctrl-C and Ctrl-Z, the timer.
  */
-#include "libsys/fault.h"
-#include "libsys/print.h"
-#include "libsys/string.h"
-#include "libsys/transfer.h"
+#include "libsys/maker/fault.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/transfer.h"
 #include "servers/process/answers/timer.h"
 #include "servers/process/calls/serve.h"
 #include "servers/process/delivery/delivery.h"

@@ -1,8 +1,8 @@
 #include "servers/process/calls/serve.h"
 
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "servers/process/delivery/raise.h"
 #include "servers/process/delivery/time_limit.h"
 #include "servers/process/ending/ending.h"

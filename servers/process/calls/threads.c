@@ -3,8 +3,8 @@
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/thread.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "servers/process/calls/serve.h"
 #include "servers/process/delivery/raise.h"
 #include "servers/process/ending/ending.h"

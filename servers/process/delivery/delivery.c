@@ -1,9 +1,9 @@
 #include "servers/process/delivery/delivery.h"
 
 #include "kernel/abi/thread.h"
-#include "libsys/print.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
 #include "servers/process/answers/answer.h"
 #include "servers/process/answers/timer.h"
 #include "servers/process/delivery/raise.h"

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libsys/fault.h"
+#include "libsys/maker/fault.h"
 #include "servers/process/memory/objects.h"
 
 /* Look again at a thread whose signals wait until another server has answered its call. Its wake has gone off. */

@@ -1,6 +1,6 @@
 #include "servers/process/delivery/time_limit.h"
 
-#include "libsys/number.h"
+#include "libsys/text/number.h"
 #include "servers/process/answers/timer.h"
 #include "servers/process/delivery/raise.h"
 

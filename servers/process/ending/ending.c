@@ -1,8 +1,8 @@
 #include "servers/process/ending/ending.h"
 
-#include "libsys/print.h"
 #include "libsys/proto/init.h"
-#include "libsys/text.h"
+#include "libsys/runtime/print.h"
+#include "libsys/wire/status_text.h"
 #include "servers/process/answers/answer.h"
 #include "servers/process/answers/console.h"
 

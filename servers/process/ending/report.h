@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/fault.h"
+#include "libsys/maker/fault.h"
 #include "servers/process/memory/objects.h"
 
 /*

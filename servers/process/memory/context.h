@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "libsys/layout.h"
-#include "libsys/random.h"
+#include "libsys/maker/layout.h"
+#include "libsys/maker/random.h"
 #include "servers/process/memory/vm_file.h"
 #include "servers/process/pages/frames.h"
 #include "servers/process/pages/page_allocator.h"

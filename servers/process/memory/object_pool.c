@@ -1,6 +1,6 @@
 #include "servers/process/memory/object_pool.h"
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 
 /* Add a run of `wanted` frames, or of as many as there are in a row, but at least `least`. */
 static uint32_t add_frames(struct frames *frames, struct object_pool *pool, uint64_t wanted, uint64_t least) {

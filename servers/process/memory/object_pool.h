@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 #include "servers/process/pages/frames.h"
 
 #define OBJECT_POOL_RUNS_MAX 14U /* the first, and extensions of twice the size each, up to MAP_PAGES_MAX */

@@ -3,9 +3,9 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/identity.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 uaddr_t objects_message_at(const struct incarnation *incarnation, uint32_t number) {
     return LAYOUT_MESSAGE - incarnation->lowered + number * PAGE_BYTES;

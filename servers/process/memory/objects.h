@@ -12,7 +12,7 @@
 #pragma once
 
 #include "kernel/abi/thread.h"
-#include "libsys/layout.h"
+#include "libsys/maker/layout.h"
 #include "libsys/proto/process.h"
 #include "servers/process/memory/object_pool.h"
 #include "servers/process/memory/pager.h"

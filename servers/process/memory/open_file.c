@@ -1,8 +1,8 @@
 #include "servers/process/memory/open_file.h"
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "libsys/proto/files.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 uint32_t open_file(struct server_context *context, uint32_t owner, const char *path, uint64_t length_bytes,
                    struct vm_file **ret_file, char *reason) {

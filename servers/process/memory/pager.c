@@ -1,8 +1,8 @@
 #include "servers/process/memory/pager.h"
 
-#include "libsys/number.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/number.h"
+#include "libsys/text/string.h"
 
 #define POOL_PAGES 12U /* the pool's own page, top-level table, small objects, tables of a small program */
 

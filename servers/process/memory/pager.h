@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "libsys/elf.h"
+#include "libsys/format/elf.h"
 #include "servers/process/memory/context.h"
 #include "servers/process/memory/object_pool.h"
 #include "servers/process/memory/vm.h"

@@ -1,6 +1,6 @@
 #include "servers/process/memory/staged_strings.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 void staged_strings_forget(struct server_context *context, struct staged_strings *staged) {
     for (uint32_t i = 0; i < staged->page_count; i++)

@@ -1,6 +1,6 @@
 #include "servers/process/memory/vm_file.h"
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 
 struct vm_file *vm_file_add(struct vm_files *files, cap_t memory, uint64_t offset_bytes, uint64_t size_bytes) {
     struct vm_file *file = files->free;

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 /* A file: the Memory that the files server gave. */
 struct vm_file {

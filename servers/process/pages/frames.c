@@ -1,6 +1,6 @@
 #include "servers/process/pages/frames.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 #define SHARERS_MAX UINT16_MAX
 #define POOLS_PART \

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "kernel/abi/boot.h"
-#include "libsys/image.h"
+#include "libsys/maker/image.h"
 
 #define FRAMES_REGIONS_MAX BOOT_RANGES_MAX /* the machine has no more */
 

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 static uint8_t *element_at(const struct ordered *ordered, const struct ordered_chunk *chunk, uint32_t index) {
     return chunk->elements + (uint64_t)index * ordered->element_bytes;

@@ -1,7 +1,7 @@
 #include "servers/process/pages/page_allocator.h"
 
 #include "kernel/abi/rights.h"
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 static void *map_page(struct page_allocator *allocator) {
     uint32_t number = allocator->lowest_free;

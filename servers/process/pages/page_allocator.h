@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 #include "servers/process/pages/frames.h"
 
 #define PAGE_ALLOCATOR_PAGES_MAX 16384U

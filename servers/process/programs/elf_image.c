@@ -1,8 +1,8 @@
 #include "servers/process/programs/elf_image.h"
 
-#include "libsys/format.h"
-#include "libsys/number.h"
-#include "libsys/string.h"
+#include "libsys/text/format.h"
+#include "libsys/text/number.h"
+#include "libsys/text/string.h"
 
 static void say(char *reason, const char *text) { (void)format_into(reason, PROTOCOL_REASON_MAX, "%s", text); }
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "libsys/elf.h"
+#include "libsys/format/elf.h"
 #include "servers/process/memory/open_file.h"
 #include "servers/process/memory/pager.h"
 

@@ -1,6 +1,6 @@
 #include "servers/process/programs/strings.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 
 /* Cut the first `count` strings off *rest, which has at least as many. */
 static struct string_block cut(struct string_block *rest, uint64_t count) {

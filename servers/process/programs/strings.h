@@ -3,8 +3,8 @@
  */
 #pragma once
 
+#include "libsys/maker/stack.h"
 #include "libsys/proto/process.h"
-#include "libsys/stack.h"
 
 struct strings {
     struct string_block arguments;

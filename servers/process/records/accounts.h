@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "libsys/proto/protocol.h"
+#include "libsys/wire/protocol.h"
 
 #define ACCOUNTS_MAX 64U
 

@@ -1,6 +1,6 @@
 #include "servers/process/records/process.h"
 
-#include "libsys/string.h"
+#include "libsys/text/string.h"
 #include "servers/process/records/foreground.h"
 
 #define PID_LAST 0x7fffffffU /* then pids start over */

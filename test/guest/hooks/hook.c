@@ -4,8 +4,8 @@
  */
 #include "kernel/abi/system.h"
 #include "kernel/abi/trace.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 

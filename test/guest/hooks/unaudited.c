@@ -4,9 +4,9 @@
  * and reads both reports. at=N in place of check=N is an address; then the kernel is asked to panic there.
  */
 #include "kernel/abi/system.h"
-#include "libsys/audit_text.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/maker/audit_text.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/hooks.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/worker.h"

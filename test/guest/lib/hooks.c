@@ -1,6 +1,6 @@
 #include "test/guest/lib/hooks.h"
 
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 

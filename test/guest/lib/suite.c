@@ -1,7 +1,7 @@
 #include "test/guest/lib/suite.h"
 
 #include "kernel/abi/system.h"
-#include "libsys/program.h"
+#include "libsys/program/program.h"
 #include "test/guest/lib/guard.h"
 #include "test/guest/lib/random.h"
 #include "test/guest/lib/world.h"

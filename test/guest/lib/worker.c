@@ -1,9 +1,9 @@
 #include "test/guest/lib/worker.h"
 
 #include "kernel/abi/system.h"
-#include "libsys/fault.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
+#include "libsys/maker/fault.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/world.h"
 

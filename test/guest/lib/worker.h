@@ -16,7 +16,7 @@
 
 #include "kernel/abi/message.h"
 #include "kernel/abi/thread.h"
-#include "libsys/message.h"
+#include "libsys/wire/message.h"
 
 #define WORKERS_MAX 64U
 #define WORKER_STACK_PAGES 4U

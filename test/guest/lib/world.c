@@ -1,10 +1,10 @@
 #include "test/guest/lib/world.h"
 
 #include "kernel/abi/system.h"
-#include "libsys/message.h"
-#include "libsys/program.h"
-#include "libsys/string.h"
-#include "libsys/text.h"
+#include "libsys/program/program.h"
+#include "libsys/text/string.h"
+#include "libsys/text/text.h"
+#include "libsys/wire/message.h"
 #include "test/guest/lib/suite.h"
 #include "test/guest/lib/worker.h"
 
