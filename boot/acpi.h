@@ -1,7 +1,7 @@
 /*
- * Finds two clocks in ACPI tables, to measure by where the 8254 timer stands still. The kernel reads the tables again
- * for everything else (kernel/arch/x86_64/acpi.c). Source: ACPI Specification, RSDP, RSDT, XSDT, FADT; IA-PC HPET
- * Specification, The ACPI 2.0 HPET Description Table.
+ * Finds two clocks in ACPI tables. The loader measures by them if the 8254 timer stands still. The kernel reads the
+ * tables again for everything else (kernel/arch/x86_64/acpi.c). Source: ACPI Specification, RSDP, RSDT, XSDT, FADT;
+ * IA-PC HPET Specification, The ACPI 2.0 HPET Description Table.
  */
 #pragma once
 

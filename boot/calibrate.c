@@ -1,6 +1,6 @@
 #include "boot/calibrate.h"
 
-/* No clock runs at a rate outside these: the measurement went wrong. */
+/* No clock runs at a rate outside these limits: such a result means that the measurement went wrong. */
 #define TSC_HZ_MIN 10000000ULL
 #define TSC_HZ_MAX 100000000000ULL
 #define APIC_HZ_MIN 1000000ULL

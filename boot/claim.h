@@ -14,7 +14,10 @@
 
 #define LOADER_CLAIMS_MAX 8U
 
-/* The real-mode tables, the EBDA and the page in which a second CPU starts lie below; they are left to their users. */
+/*
+ * The real-mode tables, the EBDA and the pages from which the kernel starts other CPUs lie below; they are left to
+ * their users.
+ */
 #define LOADER_CLAIM_LOWEST (1ULL << 20)
 
 struct loader_input {

@@ -25,8 +25,8 @@ static EFI_STATUS raw_try(const struct uefi *uefi) {
 
 /*
  * Read firmware's map. A map that has outgrown its buffer tells its size, and gets a new buffer with room to grow
- * further. That room is large from the beginning, because growing is the last resort after the first try to leave:
- * memory may still be allocated then only from UEFI 2.9 on (UEFI specification, EFI_BOOT_SERVICES.ExitBootServices).
+ * further. That room is large from the beginning: after the first try to leave firmware, growing is the last resort,
+ * since memory may be allocated then only from UEFI 2.9 on (UEFI specification, EFI_BOOT_SERVICES.ExitBootServices).
  * The size of an entry is not asked for, since some firmware does not tell it here. The old buffer is not freed: it
  * becomes free memory anyway.
  */

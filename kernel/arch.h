@@ -51,7 +51,7 @@ bool arch_owns_frames(uint64_t first_frame, uint64_t page_count);
 
 /* Make the root of a new space from a cleared table: the sealed kernel half, an empty user half. */
 void arch_root_init(uint64_t root);
-/* Make sure that this CPU does not have the root of an ending space loaded. */
+/* Make sure that this CPU does not have the root of a dying space loaded. */
 void arch_root_leave(uint64_t root);
 /* The 512 entries that map the 2 MiB around `at`. NULL: there is no table, or a large page instead. */
 uint64_t *arch_table_find(uint64_t root, uaddr_t at);
@@ -78,7 +78,7 @@ void arch_large_make(uint64_t root, uaddr_t at, uint64_t entry, struct pool *poo
 MUST_USE uint64_t arch_large_split(uint64_t *entry, struct pool *pool);
 void arch_large_remove(uint64_t root, uaddr_t at, struct pool *pool);
 /*
- * Take a large page or part of a table out of the user half of an ending space, which no CPU uses any more. False: none
+ * Take a large page or part of a table out of the user half of a dying space, which no CPU uses any more. False: none
  * is left.
  */
 bool arch_table_reap(uint64_t root, struct pool *pool);

@@ -96,7 +96,7 @@ struct boot_info {
     uint64_t tsc_hz;        /* time-stamp counter; measured or from CPUID, > 0 */
     uint64_t apic_timer_hz; /* local APIC timer at divisor 1; measured or from CPUID, > 0 */
     uint64_t loader_tsc;    /* time-stamp counter when the loader began */
-    uint64_t kernel_tsc;    /* ... and when it jumped to the kernel */
+    uint64_t kernel_tsc;    /* time-stamp counter when it jumped to the kernel */
 
     uint64_t entropy[BOOT_ENTROPY_WORDS]; /* from the CPU or firmware; all 0: there was no source */
 

@@ -9,7 +9,7 @@
 #include "kernel/abi/status.h"
 
 typedef uint64_t cap_t;   /* index of a slot in a capability table; 0 is never an ordinary slot */
-typedef uint64_t uaddr_t; /* a user's address: an allegation until checked, never dereferenced by the kernel */
+typedef uint64_t uaddr_t; /* a user's address: a mere claim until it is checked, never dereferenced by the kernel */
 
 #define PAGE_BYTES 4096ULL
 #define DEADLINE_NEVER UINT64_MAX /* deadlines are in ns on the clock of clock_read; 0: don't wait */

@@ -68,7 +68,7 @@ struct thread_fpu {
 enum handover_flag {
     HANDOVER_RESUME = 1 << 1,       /* let it run at once */
     HANDOVER_ABSENT_ENTRY = 1 << 2, /* a pager will supply the entry's page */
-    HANDOVER_ABSENT_STACK = 1 << 3, /* ... the stack's page */
+    HANDOVER_ABSENT_STACK = 1 << 3, /* a pager will supply the stack's page */
     HANDOVER_KEEP_FPU = 1 << 4,     /* keep the FPU state; else it becomes the initial one */
 };
 
@@ -111,7 +111,7 @@ enum suspend_flag {
 /* The value of thread_suspend. */
 enum suspend_outcome {
     SUSPEND_STOPPED = 0,   /* the thread is stopped */
-    SUSPEND_WITHDRAWN = 1, /* ... and its call was ended, with E_CANCEL */
+    SUSPEND_WITHDRAWN = 1, /* the thread is stopped, and its call was ended with E_CANCEL */
     SUSPEND_WAITS = 2,     /* it stops when its wait is over */
 };
 
@@ -120,7 +120,7 @@ struct thread_state {
     struct thread_registers registers;
     uint64_t run_state; /* enum thread_run_state */
     uint64_t priority;
-    uint64_t cpu_time_ns; /* up to its last time slice, with the work of servers for it in its slices */
+    uint64_t cpu_time_ns; /* of its finished time slices, the work of servers for it in these included */
     uint64_t id;          /* its number in traces, from 1 on; no other thread has had it */
     uint64_t cpu;         /* the CPU that it runs on */
 };

@@ -11,7 +11,7 @@
 enum frame_type {
     FRAME_USER = 0,   /* free, or held: count = leaf entries, message and trace pages that hold it. All zero at boot */
     FRAME_POOL = 1,   /* an unused frame of a pool; count in the first frame of a free run: its order + 1 */
-    FRAME_OBJECT = 2, /* holds kernel objects; count = how many */
+    FRAME_OBJECT = 2, /* holds kernel objects; no count */
     FRAME_TABLE = 3, /* a page table; count: 11..0 present entries (of a root: in its user half), 27..16 index of one */
     FRAME_KERNEL = 4,   /* the kernel image and memory it took at boot */
     FRAME_FIRMWARE = 5, /* firmware's, or no RAM: may be mapped as device memory */
@@ -104,9 +104,9 @@ void frame_release_run(uint64_t first_frame, uint64_t count);
 void frame_forget_zero(uint64_t first_frame, uint64_t count);
 
 /*
- * The index of the first frame in a run; `count`: there is none. frame_find_unholdable: one that is not of type USER,
- * or has as many holders as can be counted. frame_find_held: one that has holders, or is neither of type USER nor ZERO.
- * frame_find_not_zero: one that is not of type ZERO.
+ * Each returns the index in a run of the first frame of some kind, or `count` if there is none. frame_find_unholdable:
+ * one that is not of type USER, or has as many holders as can be counted. frame_find_held: one that has holders, or is
+ * neither of type USER nor ZERO. frame_find_not_zero: one that is not of type ZERO.
  */
 uint64_t frame_find_unholdable(uint64_t first_frame, uint64_t count);
 uint64_t frame_find_held(uint64_t first_frame, uint64_t count);

@@ -36,7 +36,10 @@ NOT_INLINE static struct result raise_any(cap_t notification, uint64_t bits) {
     return result(OK);
 }
 
-/* The common case: one thread waits, may run at once (thread_set_direct), and comes after the running one. */
+/*
+ * The common case: exactly one thread waits, it may run at once (thread_set_direct), and its priority is not above the
+ * caller's, so that thread only has to be put into its ready queue.
+ */
 static inline bool raise_quick(const struct thread *self, struct notification *object, uint64_t bits) {
     struct heap_node *first = heap_first(&object->waiters);
     struct thread *thread = CONTAINER_OF(first, struct thread, wait);
@@ -114,7 +117,7 @@ struct result sys_signal_wait(cap_t notification, uint64_t deadline_ns) {
 
 /*
  * A notification has one timer: setting it again moves it. A deadline that has passed raises the bits at once. The
- * timer raises bits on behalf of the thread that sets it, which must have the right to.
+ * timer raises bits on behalf of the thread that sets it, so that thread needs the right to raise them.
  */
 struct result sys_signal_timer(cap_t notification, uint64_t bits, uint64_t deadline_ns) {
     struct cap_slot *slot;

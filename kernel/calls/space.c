@@ -36,7 +36,10 @@ static enum status find_frames(const struct thread *self, cap_t memory, uint64_t
     return (run->flags & CACHE_MASK) == CACHE_MASK ? E_ARG : memory_check_device(run->frame, run->page_count);
 }
 
-/* May this page be mapped? In one comparison: bits that must be zero become the highest. */
+/*
+ * May a page be mapped at this address? One comparison decides: the rotation moves the low 12 bits, which must be zero,
+ * to the top, where any of them makes the number too large.
+ */
 static bool page_is_valid(uaddr_t at) {
     uint64_t above = at - USER_LOWEST;
     return (above >> 12 | above << 52) < (USER_LIMIT - USER_LOWEST) / PAGE_BYTES;

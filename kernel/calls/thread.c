@@ -53,7 +53,7 @@ static enum status check_message_page(const struct thread_config *config, const 
 static enum status check_config(const struct thread *self, struct thread *thread, const struct thread_config *config,
                                 uint64_t fields, struct config_changes *changes) {
     enum status status = OK;
-    if ((fields & THREAD_TABLE) != 0) { /* once a thread has a table, it always has one */
+    if ((fields & THREAD_TABLE) != 0) { /* this call can replace a table, but not take it away */
         status = add_change(&thread->table, config->table, OBJECT_TABLE, TABLE_USE, changes);
         if (config->table == 0)
             status = E_CAP;
@@ -137,8 +137,8 @@ static void apply_config(struct thread *thread, const struct thread_config *conf
 }
 
 /*
- * Find the thread of a call that reads or writes parts of the caller's message page, which bits choose. `unknown`:
- * those of the bits that have no meaning.
+ * Find the thread that a call names, and check that the caller has a message page, which holds the call's arguments or
+ * results. `unknown`: the bits of the call's argument that have no meaning; E_ARG if there are any.
  */
 static enum status find_with_page(cap_t thread, uint32_t rights, uint64_t unknown, struct thread **ret_thread) {
     struct cap_slot *slot;
@@ -191,9 +191,10 @@ struct result sys_thread_resume(cap_t thread) {
 #define SUSPEND_ALL (uint64_t)(SUSPEND_WITHDRAW | SUSPEND_ABANDON)
 
 /*
- * Can the thread's wait end as if it had never begun? Not if a server is serving its message just now. The place of the
- * Reply shows that: a server that defers an answer moves the Reply into a table. Nor if it waits because of a trap,
- * which would not come again. Any other fault, or a foreign thread's call, is repeated when the thread goes on.
+ * Can the thread's wait end as if it had never begun? Not while a server is serving its message, unless the caller
+ * abandons the answer (`abandons`). The place of the Reply shows whether a server is: one that defers an answer has
+ * moved the Reply into a table. Nor can the wait end if the thread waits because of a trap, which would not come again.
+ * Any other fault, or a foreign thread's call, is repeated when the thread goes on.
  */
 static bool can_withdraw(struct thread *thread, bool abandons) {
     bool is_served = thread->reply_slot != NULL && cap_binding(thread->reply_slot) == BOUND_THREAD_REPLY;
@@ -247,7 +248,7 @@ struct result sys_thread_read(cap_t thread, uint64_t parts) {
     return result(OK);
 }
 
-/* Only while the thread is stopped or in a fault: otherwise it could see half of the new state. */
+/* Allowed only while the thread is stopped or in a fault: a running thread could see half of the new state. */
 struct result sys_thread_write(cap_t thread, uint64_t parts) {
     struct thread *self = caller(), *target;
     enum status status = find_with_page(thread, THREAD_CONTROL, parts & ~PARTS_ALL, &target);

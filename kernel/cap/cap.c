@@ -39,14 +39,14 @@ void cap_transfer(struct cap_slot *slot, struct cap_slot *source) {
 }
 
 /*
- * Unlinking a capability makes its children its parent's. Their depths must say so, or they would look like children of
- * the slot before them:
+ * When a capability is unlinked, its parent takes over its children. Their depths must become smaller, or they would
+ * look like children of the slot before them:
  *
  *      A 0 -> X 1 -> B 1 -> C 2 -> D 3        remove B: C and D must become 1 and 2, or X would seem to own them
  *
  * There can be any number of them, so the correction is only noted here; cap_settle does it in bounded steps. From
- * `adjust_at` on, a slot is an orphan if no slot since was shallower. Orphans get `adjust_depth`, and their descendants
- * move up with them.
+ * `adjust_at` on, a slot is an orphan if no slot between `adjust_at` and it is shallower. Orphans get `adjust_depth`,
+ * and their descendants move up with them.
  */
 void cap_note_orphans(struct object *object, struct cap_slot *first, uint32_t depth) {
     assert(object->adjust_at == NULL);

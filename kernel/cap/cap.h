@@ -28,7 +28,8 @@ struct cap_slot {
 _Static_assert(sizeof(struct cap_slot) == 32, "the size is promised to users by the cost of a Table");
 
 /*
- * Where a slot lies that is not in a table. It tells which part must be notified when another thread empties the slot.
+ * Where a slot lies if it is not in a table. The number tells cap_take_away() which effect ends when another thread
+ * empties the slot.
  */
 enum cap_binding {
     BOUND_NOT = 0,
@@ -77,8 +78,8 @@ static inline uint64_t range_count(uint64_t range) { return range >> 32; }
 /* Lock: kernel lock, for everything here. A slot to be filled must be empty; it keeps its binding. */
 
 /*
- * May the capability be copied without further checks? There is one, it is no Reply, its object lives, its list needs
- * no depth corrections, and it is not at the greatest depth.
+ * May the capability be copied without further checks? That is: the slot is not empty, it holds no Reply, its object
+ * lives, its list needs no depth corrections, and it is not at the greatest depth.
  */
 static inline bool cap_is_simple(const struct cap_slot *slot) {
     const struct object *object = cap_object(slot);
@@ -113,6 +114,7 @@ static inline void cap_link_child(struct cap_slot *slot, struct cap_slot *parent
         cap_set_previous(next, slot);
     cap_count++;
 }
+/* cap_link_child(), which also asserts that `slot` is empty and `parent` not at the greatest depth. */
 void cap_derive(struct cap_slot *slot, struct cap_slot *parent, uint32_t rights, uint64_t data);
 
 /* Move the capability in `source`, which is no Reply, to `slot`, with its place in the list. `source` becomes empty. */
@@ -143,8 +145,8 @@ static inline bool cap_remove_leaf(struct cap_slot *slot) {
 }
 
 /*
- * Note that depths from `first` on are to be corrected to `depth`, up to the first slot that is no deeper. If that is
- * `first` itself, nothing is noted.
+ * Note that the parent of `first` was removed. Depths are to be corrected from `first` on, up to the first slot that is
+ * no deeper than `depth`; the orphans get `depth`. If `first` itself is no deeper, nothing is noted.
  */
 void cap_note_orphans(struct object *object, struct cap_slot *first, uint32_t depth);
 

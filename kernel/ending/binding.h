@@ -8,9 +8,13 @@
 
 /* Lock: kernel lock, for everything here. */
 
-/* Derive the capability in `binding` from `source`; NULL: empty the binding. For boot and thread_configure. */
+/*
+ * Derive the capability in `binding` from `source`; NULL: empty the binding. For boot, thread_configure and
+ * thread_handover.
+ */
 void thread_bind(struct thread *thread, struct cap_slot *binding, struct cap_slot *source);
-void thread_hold_message_frame(struct thread *thread, uint64_t frame); /* instead of the present one; 0: none */
+/* Make `frame` the thread's message page, in place of the one that it has; 0: it gets none. */
+void thread_hold_message_frame(struct thread *thread, uint64_t frame);
 /*
  * Let a dead thread release what it has besides bindings: its message page, and its notification if it is still the
  * bound thread.
@@ -30,7 +34,7 @@ void watch_unbind(struct cap_slot *slot);
 void cap_take_away(struct cap_slot *slot);
 
 /*
- * Remove at most `count` descendants of `root`, in list order. True: none is left. False: call again. The list may also
- * be left as it is: cap_settle can correct its depths.
+ * Remove at most `count` descendants of `root`, in list order. True: none is left. False: call again. If the caller
+ * gives up instead, the list is sound: cap_settle can correct its depths.
  */
 bool cap_revoke_some(struct cap_slot *root, uint32_t count);

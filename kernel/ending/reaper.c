@@ -15,8 +15,8 @@
 #include "kernel/run/wait.h"
 
 /*
- * Capabilities removed in one step. Each can take STEPS_MAX corrections, and a Reply, which is the last of a step, ends
- * a wait.
+ * Capabilities removed in one step. Each can take STEPS_MAX corrections. The removal of a Reply or a Thread can also
+ * end a wait, so it is the last of its step.
  */
 #define REAP_CAPS 4U
 #define REAP_SLOTS 64U /* examined in one step */
@@ -143,7 +143,7 @@ static const uint8_t step_costs[] = {
 #define TAKE_AWAY_COST 4U
 
 static uint32_t next_cost(const struct object *object) {
-    const struct cap_slot *cap = object->first_cap; /* not NULL: its pool died before its capabilities did */
+    const struct cap_slot *cap = object->first_cap; /* NULL, unless its pool died before its capabilities did */
     bool ends_wait = cap != NULL && cap_binding(cap) == BOUND_THREAD_SPACE;
     return cap == NULL || ends_wait ? step_costs[ends_wait ? OBJECT_THREAD : object->type] : TAKE_AWAY_COST;
 }

@@ -9,9 +9,9 @@
 
 /*
  * Take dead objects apart, the top pool's first, down to `place`, which is 1 or more: one step, and as many more as fit
- * into `budget`. True: no pool is in that place or above any more. Any thread may do this work for another, and so do
- * idle CPUs and the timer of a busy one (timer.h): the remains of a killed thread don't wait for the thread that killed
- * it.
+ * into `budget`. True: no pool is in that place or above any more. Any thread may do this work for another. Idle CPUs
+ * do it, too, and so does the timer of a busy CPU (timer.h). So the remains of a killed thread do not wait for the
+ * thread that killed it.
  */
 bool reaper_run_to(uint64_t place, uint32_t budget);
 static inline bool reaper_run(uint32_t budget) { return reaper_run_to(1, budget); }

@@ -35,7 +35,7 @@ static struct object all_ports, all_lines;
 /* Pages for the first program, taken from the front of the free memory that it gets. */
 static struct { uint64_t pool_frame, stack_frame, message_frame, info_frame, info_pages; } reserved;
 
-/* Frames from `at` up to `end`, as far as the ledger goes, are of `type`. Returns the frame after them. */
+/* Give frames from `at` up to `end`, as far as the ledger goes, the type `type`. Returns the frame after them. */
 static uint64_t set_up_to(uint64_t at, uint64_t end, enum frame_type type) {
     end = end < ledger.frame_count ? end : ledger.frame_count;
     if (at >= end)

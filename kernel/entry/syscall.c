@@ -1,5 +1,6 @@
 /*
- * From a trap to its handler: message calls, and calls that are watched. The others go through arch/x86_64/dispatch.S.
+ * The way from the entry code to the handlers of message calls, and of calls that are watched. Other calls go through
+ * arch/x86_64/dispatch.S.
  */
 #include "kernel/entry/syscall.h"
 
@@ -89,7 +90,7 @@ void syscall_claimed(void) {
 
 /*
  * The call is watched because the thread is foreign, a trace runs, or a test bars the fast path. A traced call leaves
- * the CPU unsettled (trace.c), so that other calls need not check for a trace at their end.
+ * the CPU unsettled (run/trace.c), so that other calls need not check for a trace at their end.
  */
 bool syscall_watched(void) {
     struct cpu *cpu = arch_this_cpu();

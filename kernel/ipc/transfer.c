@@ -15,7 +15,10 @@ enum status transfer_check_info(const struct thread *thread, uint64_t info) {
     return thread->message == NULL ? E_STATE : OK;
 }
 
-/* Each way reads an index from a user's page once, so that it can't change between check and use. */
+/*
+ * Each function reads an index from a user's page once and uses only what it has read: the user may change it
+ * meanwhile.
+ */
 static inline struct cap_slot *sent(const struct thread *from, uint32_t i) {
     return table_slot(from, __atomic_load_n(&from->message->send_caps[i], __ATOMIC_RELAXED));
 }

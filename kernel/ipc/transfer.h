@@ -15,10 +15,11 @@ static inline uint64_t transfer_delivered(uint64_t info) { return info & ~MESSAG
 MUST_USE enum status transfer_check_info(const struct thread *thread, uint64_t info);
 
 /*
- * Move the part of the message `info` that is not in registers, from `from` to `to`. There is such a part. All or
- * nothing. Errors: E_CAP a slot to send from is empty; E_TYPE it holds a reply; E_LIMIT it is at the greatest depth;
- * E_RECEIVE the receiver has no message page, or a slot it offers is missing or occupied; E_BUSY a long deletion is at
- * work on a capability's list.
+ * Move the part of the message `info` that is not in registers, from `from` to `to`. Call only if there is such a part.
+ * All or nothing. Errors: E_STATE the sender has no message page any more; E_CAP a slot to send from is empty, or its
+ * object is dying; E_TYPE the slot holds a Reply; E_LIMIT its capability is at the greatest depth; E_RECEIVE the
+ * receiver has no message page, or a slot it offers is missing or occupied; E_BUSY a long deletion is at work on a
+ * capability's list.
  */
 MUST_USE enum status transfer_rest(struct thread *from, struct thread *to, uint64_t info);
 

@@ -25,7 +25,7 @@ static inline struct result result_blocked(const struct thread *next) {
 static inline struct thread *caller(void) { return arch_this_thread(); }
 
 /*
- * For calls from this number on, all of the caller's registers are in its frame while the handler runs. For those
- * before it only the registers that C does not preserve are. Unknown numbers belong to the former.
+ * For calls from this number on, and for unknown numbers, all of the caller's registers are in its frame while the
+ * handler runs. For calls before it, only the registers that C does not preserve are there.
  */
 #define CALL_WHOLE_FIRST SYS_thread_read

@@ -23,24 +23,24 @@ struct cpu {
     struct list ready[PRIORITIES];     /* thread.run, first come first served */
     uint64_t deadline_bitmap;          /* bit p: deadlines[p] is not empty */
     struct heap deadlines[PRIORITIES]; /* deadline.node, by ns; index: the priority charged */
-    uint64_t batch_ns;                 /* earliest time of the next batch, ... */
-    uint64_t low_batch_ns;             /* ... for those below the running priority; ... */
-    uint8_t batch_priority;            /* ... no limit above this, the highest of the last batch */
+    uint64_t batch_ns;                 /* no batch of deadlines before this time (timer.h), */
+    uint64_t low_batch_ns;             /* and none of those below the running priority before this one; */
+    uint8_t batch_priority;            /* but deadlines above this priority, the last batch's highest, need not wait */
     uint64_t slice_end_ns;             /* when `current` must let equals run; 0: none waits */
     uint64_t armed_ns;                 /* time that the timer is armed for */
     struct thread *slice_owner;        /* the thread charged for the slice; NULL: none */
     uint64_t slice_start;              /* ticks of the time-stamp counter */
-    bool stays;                        /* stay.h: it has the lock, ... */
-    uint64_t stay_start;               /* ... since then, in ticks, ... */
-    uint64_t stay_cause;               /* ... and why; ... */
-    uint64_t longest_stay;             /* ... the longest time, in ticks, ... */
-    uint64_t longest_cause;            /* ... and its cause: INFO_LONGEST_CALL */
-    uint32_t traced_id;                /* thread that runs here by the trace; 0: none */
+    bool stays;                        /* a stay in the kernel is being measured: stay.h */
+    uint64_t stay_start;               /* when it began, in ticks */
+    uint64_t stay_cause;               /* what it is for: a system call's number, or STAY_... */
+    uint64_t longest_stay;             /* the longest stay so far, in ticks */
+    uint64_t longest_cause;            /* what that was for: INFO_LONGEST_CALL */
+    uint32_t traced_id;                /* the thread that runs here according to the trace; 0: none */
     uint64_t timer_ticks;
     uint64_t nmi_count;
-    uint64_t lock_waits; /* how often the lock was not free, ... */
-    uint64_t lock_wait_ticks;
-    uint64_t longest_wait; /* ... and for how long, in all and at most */
+    uint64_t lock_waits;      /* how often this CPU found the lock taken */
+    uint64_t lock_wait_ticks; /* ticks that it has waited for the lock */
+    uint64_t longest_wait;    /* ticks of the longest of these waits */
 
     /* A request to this CPU is open (request.h). The holder of the lock sets it; the answer clears it. */
     uint32_t asked;

@@ -2,7 +2,7 @@
 
 #include "kernel/machine/lock.h"
 
-#define ANSWER_NS 10000000000ULL /* its host may suspend a virtual CPU for long */
+#define ANSWER_NS 10000000000ULL /* the host may suspend a virtual CPU for long */
 #define TURN_NS 1000000ULL
 
 #define TICKET_LEAD (1U << 31)

@@ -16,9 +16,9 @@
 struct thread;
 
 /*
- * For all CPUs where `root` is loaded. request_flush: flush the translations of [at, at + page_count pages).
- * request_leave: load another root. Call after the tables were changed, before the lock is released: until then, frames
- * and tables that were removed must not be used anew.
+ * Flush the translations of [at, at + page_count pages) on all CPUs where `root` is loaded, or (request_flush_others)
+ * on all of these but this one. Call after the tables were changed, before the lock is released. Until it returns,
+ * frames and tables that were removed must not be used again.
  */
 void request_flush_others(uint64_t root, uint64_t at, uint64_t page_count);
 static inline void request_flush(uint64_t root, uint64_t at, uint64_t page_count) {
@@ -26,6 +26,7 @@ static inline void request_flush(uint64_t root, uint64_t at, uint64_t page_count
     if (cpu_total > 1)
         request_flush_others(root, at, page_count);
 }
+/* Let all CPUs where `root` is loaded load another root. Call before the tables of a dying space are taken apart. */
 void request_leave(uint64_t root);
 
 /*
@@ -36,7 +37,8 @@ void request_release(struct cpu *cpu, struct thread *thread);
 
 /*
  * Bring another CPU into the kernel, which it can't leave before the lock is released. Then the registers of the thread
- * that runs there are in its frame, and the system call or trap for which it entered has not been begun.
+ * that runs there are in its frame, and the kernel has not begun to handle the system call or exception for which it
+ * entered.
  */
 void request_park(struct cpu *cpu);
 

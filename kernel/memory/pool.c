@@ -185,7 +185,7 @@ static void *run_from_chunks(struct pool *pool, uint32_t order) {
         clear_chunk(chunk, chunk->used, UINT64_MAX);
         if (chunk->used == chunk->frame_count)
             *link = chunk->next_open;
-        while (unused < first) { /* `first` is a multiple of a larger power of two than any frame before it */
+        while (unused < first) { /* `first` is a multiple of a larger power of two than the skipped frames */
             uint32_t part = (uint32_t)__builtin_ctzll(unused);
             join_and_push(pool, arch_pointer(unused * PAGE_BYTES), part);
             unused += 1ULL << part;

@@ -60,9 +60,9 @@ void object_init(struct object *object, enum object_type type, struct pool *pool
 struct pool *pool_make(uint64_t first_frame, uint64_t frame_count);
 
 /*
- * Clear frames in advance, until the next `frame_count` are clear, or all that there are. True: they are. False: more
- * are to be cleared; call again, after interrupts had their chance. Call it before taking many frames at once; taking a
- * few is quick enough.
+ * Clear frames in advance, until the next `frame_count` are clear, or all that there are. True: they were clear
+ * already. False: this call has cleared some; call again, after interrupts had their chance. Call it before taking many
+ * frames at once; taking a few is quick enough.
  */
 bool pool_prepare(struct pool *pool, uint64_t frame_count);
 #define POOL_PREPARE_FRAMES 8U /* cleared in one go */

@@ -42,10 +42,13 @@ MUST_USE enum status space_map_frames(struct space *space, struct frame_run *run
 bool space_rights_are_valid(uint64_t rights);
 
 /*
- * space_unmap: unmap pages, mapped or not; the value is how many were mapped. space_protect: give mapped pages
- * `rights`, which are valid. Errors: E_ARG; E_MEMORY for tables where a large page is cut; CALL_RESTART: it was work
- * enough for one stay. Of space_protect only, and the value is the page: E_EMPTY it is not mapped; E_RIGHTS the Memory
- * capability that mapped it did not allow `rights`.
+ * Unmap pages, mapped or not. The value is how many were mapped. Errors: E_ARG; E_MEMORY for tables where a large page
+ * is cut; CALL_RESTART: it was work enough for one stay.
  */
 struct result space_unmap(struct space *space, uaddr_t at, uint64_t page_count);
+
+/*
+ * Give mapped pages `rights`, which are valid. Errors: those of space_unmap; E_EMPTY a page is not mapped; E_RIGHTS the
+ * Memory capability that mapped a page did not allow `rights`. The value of the last two is the page's address.
+ */
 struct result space_protect(struct space *space, uaddr_t at, uint64_t page_count, uint64_t rights);

@@ -14,7 +14,7 @@ enum deadline_kind {
 
 struct deadline {
     struct heap_node node; /* key = ns */
-    struct cpu *cpu;       /* the CPU that has it in one of its heaps ... */
+    struct cpu *cpu;       /* the CPU whose heap deadlines[priority] it is in */
     enum deadline_kind kind;
-    uint8_t priority; /* ... and which heap that is */
+    uint8_t priority; /* the one that it is charged to (timer.h) */
 };

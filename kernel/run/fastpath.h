@@ -1,12 +1,12 @@
 /*
  * The fast path: the entry code itself (arch/x86_64/syscall.S) does the common case of a call and of its answer. The
  * message has no deadline, a thread on the other side waits for it on this CPU, and no ready thread would come first.
- * In any other case the fast path changes nothing, and endpoint.c does the work. The outcome is the one that endpoint.c
- * would have produced.
+ * In any other case the fast path changes nothing, and the long way (calls/endpoint.c) does the work. The outcome is
+ * the one that the long way would have produced.
  *
  * Its conditions are kept in a form that is quick to check. A thread can take over if `thread->direct` (thread.h) is
- * this CPU's `arch.direct`. That is the CPU itself, or equal to no thread's while the running thread may not use the
- * fast path.
+ * this CPU's `arch.direct`. `arch.direct` is the CPU itself. While the running thread must not use the fast path, it is
+ * CPU_DIRECT_NOBODY, which no thread has.
  */
 #pragma once
 

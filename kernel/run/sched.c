@@ -20,8 +20,8 @@ void sched_switch(struct cpu *cpu, struct thread *next) {
 }
 
 /*
- * End the slice of `cpu`. If that is another CPU, its counter may be ahead of this one's; then the slice counts as
- * empty.
+ * End the slice of `cpu`. If that is another CPU, its time-stamp counter may be ahead of this CPU's; then the slice
+ * counts as empty.
  */
 static void end_slice(struct cpu *cpu) {
     if ((int64_t)(arch_ticks() - cpu->slice_start) < 0)
@@ -110,7 +110,10 @@ bool sched_rotate(struct cpu *cpu) {
     return true;
 }
 
-/* Make room for a thread of higher priority: `current` keeps its place, and the rest of its slice if one is running. */
+/*
+ * Make room for a thread of higher priority: `current` keeps its place in its queue and the rest of its slice. If the
+ * slice is used up, `current` goes to the end of the queue.
+ */
 static void preempt(struct cpu *cpu, struct thread *current) {
     uint64_t now = cpu->slice_end_ns == 0 ? 0 : arch_clock_ns();
     bool used_up = cpu->slice_end_ns != 0 && cpu->slice_end_ns <= now;

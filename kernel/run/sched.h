@@ -59,7 +59,7 @@ static inline struct thread *sched_next(const struct cpu *cpu, const struct thre
  */
 void sched_unsettle(struct cpu *cpu);
 
-/* Let `thread`, which is in no queue, run. */
+/* Make `thread`, which is in no queue, ready to run. */
 void sched_ready(struct thread *thread);
 
 /*

@@ -61,7 +61,7 @@ MUST_USE static inline enum status table_find_empty(const struct thread *self, c
     return table_check_empty(table_slot(self, index), ret_slot);
 }
 
-/* Find slot `index`, empty or not, of the table that capability `table` names, which needs `right`; 0: the own one. */
+/* Find slot `index`, empty or not, of the table that capability `table` names, which needs `right`; 0: the caller's. */
 MUST_USE static inline enum status table_find_in(const struct thread *self, cap_t table, uint32_t right, cap_t index,
                                                  struct cap_slot **ret_slot) {
     if (table == 0) {

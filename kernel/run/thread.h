@@ -50,8 +50,8 @@ struct thread {
     struct deadline deadline; /* timeout of the wait */
 
     /*
-     * IN_CALL, IN_FAULT: the message until a server takes it. Its words stay in the frame or the message page, and its
-     * capability in its slot; the words of a fault are made when it is taken.
+     * IN_CALL, IN_FAULT: the message until a server takes it. Its words stay in the frame or the message page, and the
+     * capability by which it is sent stays in its slot; the words of a fault are made when it is taken.
      */
     uint64_t call_info;
     uint64_t fault_kind; /* enum fault_kind */

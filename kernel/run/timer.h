@@ -15,8 +15,8 @@
  * above all of the last batch. Deadlines may be late, but they come, since other threads may wait for the bits that
  * they raise. An idle CPU does not wait between batches.
  *
- * While dead objects wait to be taken apart, a busy CPU does one step of that in a millisecond, and one with each timer
- * interrupt: a thread may wait for their end.
+ * While dead objects wait to be taken apart, the timer of a busy CPU fires at least once in a millisecond, and each
+ * timer interrupt does one step of that work: a thread may wait for its end.
  *
  * Arming the timer looks at the running priority (timer_arm_next). A message that takes the fast path does not arm it,
  * nor does a thread that waits and leaves the CPU to the next (sched_wait). While the next thread runs with a lower
@@ -26,7 +26,7 @@
 
 #include "kernel/run/sched.h"
 
-#define TIMER_BATCH 3U        /* a deadline may leave two heaps of thousands, in some 1,800 instructions */
+#define TIMER_BATCH 3U        /* each may take a thread out of two heaps of thousands, in some 1,800 instructions */
 #define TIMER_PAUSE_NS 11000U /* 10 us, and the way out and in */
 #define TIMER_LOW_PAUSE_NS 1000000U
 #define TIMER_REAP_NS 1000000U /* while a CPU has no time to idle, and objects are dead */

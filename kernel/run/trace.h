@@ -40,13 +40,13 @@ void trace_note_interrupt(const struct thread *thread, uint32_t line); /* NULL: 
 void trace_note_message(const struct thread *from, const struct thread *to, uint64_t info, bool is_answer);
 void trace_note_wake(const struct thread *thread);
 
-/*
- * Call these while a trace runs, whether it wants the events or not. trace_note_call: the thread makes a system call;
- * the CPU is unsettled. trace_note_return: the call's outcome is in the thread's frame, unless the thread waits now.
- * trace_note_switch: the kernel is about to be left or to idle.
- */
+/* Call these while a trace runs, whether it wants the events or not. */
+
+/* The thread makes system call `number`. Unsettles its CPU. */
 void trace_note_call(const struct thread *thread, uint64_t number);
+/* The outcome of that call is in the thread's frame, unless the thread waits now. */
 void trace_note_return(const struct cpu *cpu);
+/* The kernel is about to be left, or to idle. */
 void trace_note_switch(struct cpu *cpu);
 
 /*

@@ -19,8 +19,8 @@ void thread_wake(struct thread *thread, enum status status);
 void thread_cancel(struct thread *thread);
 
 /*
- * End the thread's wait with `status`, since it waits in vain. A thread in a fault that will not be answered stays
- * stopped.
+ * End the thread's wait with `status`, since it waits in vain. If it waits for the answer to a fault, it stops instead:
+ * the fault will not be answered.
  */
 void thread_refuse(struct thread *thread, enum status status);
 

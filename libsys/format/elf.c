@@ -8,7 +8,7 @@ enum { ELF_MACHINE_X86_64 = 62, ELF_CLASS_64 = 2, ELF_DATA_LITTLE = 1, ELF_VERSI
 
 enum elf_header_flag { FLAG_EXECUTE = 1 << 0, FLAG_WRITE = 1 << 1, FLAG_READ = 1 << 2 };
 
-/* State of the parse. The plan is built in the caller's memory: two would be too large for a kernel's stack. */
+/* State of the parse. The plan is built in the caller's memory: a second one would be too large for a small stack. */
 struct parse {
     const uint8_t *bytes;
     uint64_t byte_count;

@@ -89,7 +89,7 @@ struct elf_plan {
     bool executable_stack; /* PT_GNU_STACK asks for it; false where that header is absent */
 
     struct elf_tls tls;
-    uint64_t relro_virt;  /* PT_GNU_RELRO, inside one loadable segment: the program seals it once relocated */
+    uint64_t relro_virt;  /* PT_GNU_RELRO, inside one loadable segment: read-only once the program is relocated */
     uint64_t relro_bytes; /* 0: none */
     uint64_t interpreter_offset;
     uint64_t interpreter_bytes; /* PT_INTERP: path and its terminating zero; 0: none */

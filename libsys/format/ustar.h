@@ -52,8 +52,8 @@ struct ustar_cursor {
 /*
  * Find the first file with this path, and follow it if it is a hard link. Checks every entry before it, too. USTAR_END:
  * there is none.
- * Errors: as ustar_next(), and USTAR_LOST_LINK; *ret_entry likewise. ret_offset: where the walk ended, for messages
- * about a damaged archive; may be null.
+ * Errors: those of ustar_next(), with *ret_entry as it says there, and USTAR_LOST_LINK. ret_offset: where the walk
+ * ended, for messages about a damaged archive; may be null.
  */
 [[nodiscard]] enum ustar_error ustar_find(const void *archive, uint64_t archive_bytes, const char *path,
                                           struct ustar_entry *ret_entry, uint64_t *ret_offset);

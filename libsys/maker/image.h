@@ -23,7 +23,7 @@ struct memory_run {
 enum image_kind {
     IMAGE_FILE = 1,    /* the file's own pages */
     IMAGE_PRIVATE = 2, /* frames that belong to this image */
-    IMAGE_STACK = 3,   /* likewise */
+    IMAGE_STACK = 3,   /* frames of the stack, which belong to this image, too */
     IMAGE_MESSAGE = 4, /* the thread's message page: belongs to the thread */
 };
 

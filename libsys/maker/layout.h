@@ -23,8 +23,8 @@
 #define LAYOUT_IMAGE_END 0x00007f0000000000ULL
 #define LAYOUT_STACK_TOP 0x00007ffffffd0000ULL
 #define LAYOUT_STACK_SPREAD (2ULL << 30)
-#define LAYOUT_STACK_SPREAD_PAGES 256U  /* ... by pages */
-#define LAYOUT_STACK_SPREAD_BYTES 1024U /* ... within its page: what this leaves unused costs a page now and then */
+#define LAYOUT_STACK_SPREAD_PAGES 256U  /* by which the stack's top moves */
+#define LAYOUT_STACK_SPREAD_BYTES 1024U /* ... within its page: the bytes left unused cost a page now and then */
 #define LAYOUT_MESSAGE 0x00007ffffffd8000ULL
 #define LAYOUT_MESSAGES_MAX 32U         /* threads of a process */
 #define LAYOUT_STACK_PAGES 32U          /* of a server, besides arguments and environment */

@@ -63,7 +63,8 @@ struct files_list_reply {
  * A file below `tmp` is copied: later writes and truncations do not show in the copy. The pages of the copy are free
  * again once no capability to them and no mapping of them is left.
  * Errors: P_NOT_FOUND; P_NOT_FILE a directory or a file without bytes; below `tmp`: P_NO_SPACE no contiguous pages for
- * the copy among those that the process may have; P_LIMIT its copies, or the server's slots are out.
+ * the copy among those that the process may have; P_LIMIT the process has as many copies as are left for all others, or
+ * the server has no free slot.
  */
 struct files_map_request {
     uint64_t length_bytes;
@@ -168,8 +169,8 @@ enum files_open_mode {
  * write continues there. The file lives on while it is open, even if it is removed or replaced; its space is freed
  * afterwards.
  * Errors: as for stat and read, or create and write; P_NOT_FILE a directory; P_ARGUMENT mode; P_LIMIT the caller has as
- * many open as are left for all others, or the server's slots are out; E_RECEIVE the caller named no empty slot for the
- * stream. Except after E_RECEIVE, no file was made or emptied.
+ * many open as are left for all others, or the server has no free slot; E_RECEIVE the caller named no empty slot for
+ * the stream. Except after E_RECEIVE, no file was made or emptied.
  * Errors of the stream: those of read and write.
  */
 struct files_open_request {

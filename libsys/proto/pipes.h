@@ -12,7 +12,7 @@
 /*
  * Make a pipe. Capabilities of the reply: [0] its read end, [1] its write end. They can be copied and passed on. When
  * the last copy of one end is gone, for whatever reason, the other end learns it: by end of file, or by P_BROKEN.
- * Errors: P_LIMIT the caller has as many pipes already as are left for all others, or the server's slots are out;
+ * Errors: P_LIMIT the caller has as many pipes already as are left for all others, or the server has no free slot;
  * E_RECEIVE the caller named no empty slots for the ends.
  */
 struct pipes_create_request {

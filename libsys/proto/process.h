@@ -56,8 +56,8 @@ struct process_strings {
  * name the program finds the first.
  * Errors: P_NOT_FOUND; P_NOT_FILE; P_IMAGE (reason: what is wrong with it); P_NO_MEMORY; P_LIMIT processes, memory, or
  * more capabilities than a table has slots; P_ARGUMENT the counts are not those of the staged strings, or a name is
- * malformed; P_NO_CAPABILITY a SLOT is no slot, or holds a Reply; P_PERMISSION the session has no such group, or (with
- * FOREGROUND) as for set_foreground; P_BACKGROUND likewise. No trace of the process remains on error.
+ * malformed; P_NO_CAPABILITY a SLOT is no slot, or holds a Reply; P_PERMISSION the session has no such group; with
+ * FOREGROUND also P_PERMISSION and P_BACKGROUND as for set_foreground. No trace of the process remains on error.
  */
 #define PROCESS_GROUP_FOREGROUND (1ULL << 63) /* flag, added to the group: the child has the terminal at once */
 #define PROCESS_GROUP_SAME 0U                 /* the caller's group ... */
@@ -177,7 +177,7 @@ struct process_get_pid_reply {
  */
 struct process_set_foreground_request {
     uint64_t pid;
-    uint64_t goes_on; /* 1: all of the group get CONT, before any key: behind the key a CONT would take a stop back */
+    uint64_t goes_on; /* 1: send CONT to the whole group first. After a Ctrl-Z, a CONT would undo the stop */
 };
 struct process_set_foreground_reply {
     uint64_t zero;

@@ -10,7 +10,7 @@
 /*
  * Start a thread. Threads of a process share its memory, capabilities and signal handlers. Each has its own signal
  * mask, alternate stack, message page and capability `process`. The server knows a thread by that capability: a thread
- * that called with another's would be taken for it.
+ * that called with the capability of another thread would be taken for that one.
  * The new thread begins at `entry` with RDI = argument, RSI = address of its message page, RDX = slot of its capability
  * `process`, RCX = its id, FS base = pointer, and its stack pointer as after a call. It inherits its creator's signal
  * mask. When the last thread ends, the process ends with code 0. A thread that calls exec or fork keeps its id.

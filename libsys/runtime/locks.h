@@ -1,7 +1,7 @@
 /*
  * All locks that the library itself takes. A child made by fork has one thread, and no other thread could ever release
- * the locks that the parent's threads held at the time. So fork.c frees all locks listed here in the child; add any new
- * lock.
+ * the locks that the parent's threads held at the time. So fork.c frees all locks listed here in the child. Any new
+ * lock has to be added here.
  */
 #pragma once
 

@@ -57,8 +57,8 @@ __asm__(".text\n"
 
 /*
  * Whether the program can go back by itself. It can't if the frame is on another stack than the interrupted code's,
- * whose bytes below the red zone must not be touched; if the next instruction is to be traced, since that would be one
- * of this code; or if FPU state must be loaded.
+ * whose bytes below the red zone must not be touched; if a single step is due, since it would stop this code instead of
+ * the program's next instruction; or if FPU state must be loaded.
  */
 static bool can_leave(const struct process_signal_frame *frame) {
     const struct thread_registers *registers = (const void *)frame->registers;

@@ -13,7 +13,7 @@ struct program program;
 void program_start(uint64_t *stack);
 int main(int argc, char **argv, char **envp);
 
-/* What follows `word` in a text that begins with it; NULL = it does not. */
+/* Returns the rest of a text after `word`; NULL: the text does not begin with `word`. */
 static const char *behind(const char *text, const char *word) {
     for (; *word != '\0'; text++, word++)
         if (*text != *word)

@@ -21,7 +21,10 @@ cap_t stream_in(void) { return find(STREAM_IN, "stdin"); }
 cap_t stream_out(void) { return find(STREAM_OUT, "stdout"); }
 cap_t stream_errors(void) { return find(STREAM_ERRORS, "stderr"); }
 
-/* Others have all places to wait, and no fault of the caller's ends it: a place is free soon. False: it can't sleep. */
+/*
+ * Is a refused call to be made again? P_CROWDED: others have taken all places to wait, but a place is free soon, so
+ * pause first. False: another status, or this program can't sleep.
+ */
 #define CROWDED_PAUSE_NS 5000000U
 static bool comes_again(uint32_t status) {
     struct process_sleep_request pause = {.until_ns = program_time_in(CROWDED_PAUSE_NS)};

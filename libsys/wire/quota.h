@@ -1,7 +1,7 @@
 /*
  * Shares out places of a server among its clients, so that no client can take all. An owner gets another place only if
- * at least as many stay free as it then holds. So one greedy owner gets half, two in turns get a third each, and a
- * newcomer finds some.
+ * at least as many stay free as it then holds. So one greedy owner gets half, two that take places by turns get a third
+ * each, and a newcomer finds some.
  *
  * An owner is any number by which the server tells its clients apart. Owner 0 is the system, which may take all free
  * places. Makes no system calls.

@@ -162,8 +162,8 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
 /* ---- The common case: a short call after a short answer. Inline, so that the compiler sees the caller, too. ---- */
 
 /*
- * All other cases: no answer is pending, or slots lack; the client could not take its answer; the call is not short; it
- * failed.
+ * The other cases, a function each: no answer is pending, or receive slots are missing; the client could not take its
+ * answer; the call is not short; the call failed.
  */
 MUST_USE uint32_t server_next_long(struct server *server, struct server_event *ret_event);
 MUST_USE uint32_t server_next_after_failure(struct server *server, struct server_event *ret_event);

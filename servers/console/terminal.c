@@ -82,8 +82,8 @@ static void queue_remove(struct terminal_queue *queue, size_t i) {
 }
 
 /*
- * Remove waiters whose process has ended or has taken its call back. The latter calls again, and its old places must
- * not add up.
+ * Remove waiters whose process has ended or has taken its call back. A process that has taken a call back makes it
+ * again: without this, its old places would add up.
  */
 static void queue_forget_gone(const struct terminal *terminal, struct terminal_queue *queue) {
     for (size_t i = 0; i < queue->count;) {
@@ -151,8 +151,8 @@ static bool act(struct terminal *terminal, uint8_t key, size_t ahead) {
 }
 
 /*
- * Act on such keys in the ring: a Ctrl-C typed right after Enter, when the shell still had its prompt, was meant for
- * the command.
+ * Act on a Ctrl-C or Ctrl-Z that is in the ring when the mode changes: if it was typed right after Enter, while the
+ * shell still had its prompt, it was meant for the command.
  */
 static void act_on_ring(struct terminal *terminal) {
     for (size_t i = ring_used(&terminal->input); i > 0; i--)
@@ -186,8 +186,8 @@ static int next_to_send(void *context) {
 }
 
 /*
- * Send XOFF or XON. Sides that heed it lose nothing; bytes of the others are dropped or held back when the ring is
- * full.
+ * Send XOFF or XON. A sender that obeys them loses nothing. If it does not, its bytes are dropped or held back once the
+ * ring is full.
  */
 static void tell_sender(struct terminal *terminal) {
     size_t used = ring_used(&terminal->input);

@@ -31,12 +31,13 @@
 #define TERMINAL_WAITERS_MAX 32U    /* of each kind: readers, writers, flushers */
 
 /*
- * How waiting clients are answered. `reply` is what terminal_park_* got; each answer uses it up, whatever comes of it.
+ * How waiting clients are answered. `reply` is what terminal_park_* got; each answer uses it up, even if the client is
+ * gone.
  */
 struct terminal_clients {
     /* status OK: the bytes; none: the end of input. E_CANCEL: ask again. P_BACKGROUND. False: the client is gone. */
     bool (*answer_read)(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length);
-    bool (*answer_write)(void *context, cap_t reply, size_t length); /* false: likewise */
+    bool (*answer_write)(void *context, cap_t reply, size_t length); /* false: the client is gone */
     void (*answer_flush)(void *context, cap_t reply);
     bool (*waits)(void *context, cap_t reply); /* false: its caller is gone, and the slot is free */
     void (*interrupt)(void *context);          /* Ctrl-C was typed in foreground mode, ... */
@@ -70,7 +71,7 @@ struct terminal {
     const struct terminal_clients *clients;
     enum console_mode mode;
     uint32_t foreground;       /* the group that has the terminal; 0 = all have it */
-    bool held_back;            /* the other side was told to send nothing (XOFF), or not yet that it may again (XON) */
+    bool held_back;            /* XOFF was sent to the other side, and no XON since: it has to wait */
     uint64_t input_lost_count; /* bytes typed in foreground mode while the input ring was full */
 
     bool hung_up; /* no more keys come: readers get the end once the input is used up */

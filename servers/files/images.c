@@ -8,7 +8,7 @@
  *     back in this server's space, and free
  *
  * A mapping outlives the capability it was made with, and the kernel raises no event when it goes. But frames that are
- * mapped can't become a pool, so trying to make one tells.
+ * mapped can't become a pool: so the server tries to make one, and the status tells whether they are mapped.
  */
 #include "servers/files/images.h"
 

@@ -10,7 +10,7 @@
 
 #include "libsys/proto/files.h"
 
-/* Components parted by single slashes, none in front or at the end; empty for the root. */
+/* Components separated by single slashes, without a slash in front or at the end; empty for the root. */
 struct path {
     char text[FILES_PATH_MAX + 1]; /* zero-terminated */
     size_t length;
@@ -18,9 +18,9 @@ struct path {
 };
 
 /*
- * Take a path of `length` bytes: components parted by one or more `/`; `.` and empty ones count for nothing.
- * Errors: P_NOT_FOUND longer than FILES_PATH_MAX, as no name is; P_ARGUMENT `..`, or a control byte. ret_reason: a
- *         sentence for P_ARGUMENT, else untouched. *ret_path means nothing then.
+ * Take a path of `length` bytes: components separated by one or more `/`; `.` and empty ones are left out.
+ * Errors: P_NOT_FOUND it is longer than FILES_PATH_MAX, so no file has it; P_ARGUMENT it has `..` or a control byte.
+ *         *ret_path is undefined then. *ret_reason: a sentence for P_ARGUMENT, else untouched.
  */
 MUST_USE uint32_t path_clean(const char *path, size_t length, struct path *ret_path, const char **ret_reason);
 

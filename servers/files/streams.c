@@ -17,8 +17,8 @@
 #define EVENT_GONE 1U
 
 /*
- * A stream's badge: STREAM_BADGE, serial number, index. By the serial number, a late message to an earlier stream is
- * known.
+ * A stream's badge: STREAM_BADGE, serial number, index. The serial number tells a late message to an earlier stream at
+ * this index from a message to this one.
  */
 #define STREAM_SERIAL_SHIFT 8U
 _Static_assert(STREAMS_MAX <= 1U << STREAM_SERIAL_SHIFT, "the index is below the serial number");

@@ -310,8 +310,8 @@ static bool load_image(struct child *child, struct world *world, struct elf_plan
 }
 
 /*
- * Set aside the frames for the stack. The program may get all memory that is left, and only then can its stack, with
- * the notes on that, be built.
+ * Set aside the frames for the stack. The stack is built last, since its notes list the memory that the program gets;
+ * and by then the program may have got all memory that was left.
  */
 static bool keep_stack(const struct child *child, struct world *world) {
     return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES) || report(child, "stack", P_NO_MEMORY);

@@ -314,7 +314,7 @@ static uint32_t find_member(const struct reader *in, uint32_t token, const char 
 
 /* Check a key: a string with one value, and not repeated. The tokenizer lets more pass. */
 static bool check_key(const struct reader *in, uint32_t object, uint32_t key, uint32_t end) {
-    size_t at = (size_t)in->tokens[key].start; /* counted as a line only for a message: that reads all text before it */
+    size_t at = (size_t)in->tokens[key].start; /* finding its line reads all text before it, so only messages do */
     if (in->tokens[key].type != JSMN_STRING || in->tokens[key].size != 1 || key + 1 >= end)
         return fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?",
                     line_of(in, at));

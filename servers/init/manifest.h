@@ -71,7 +71,7 @@ struct manifest_program {
     uint64_t priority;
     uint64_t slots;      /* of its capability table */
     uint64_t pool_pages; /* for its space, tables, thread, and objects that it makes with `self: pool` */
-    bool vital;          /* the machine is switched off when it faults */
+    bool vital;          /* the machine is switched off when it ends, by a fault or because its main returns */
     uint32_t cap_count;
     struct manifest_cap caps[MANIFEST_CAPS_MAX];
 };

@@ -14,7 +14,7 @@
 #define WORLD_NAME_MAX 24U
 
 #define WORLD_VOLUME_AT 0x200000000ULL /* where the boot volume is mapped */
-#define WORLD_BUFFER_AT 0x180000000ULL /* where a page of scratch for new stacks is mapped */
+#define WORLD_BUFFER_AT 0x180000000ULL /* where the buffer for new stacks is mapped */
 #define WORLD_BUFFER_PAGES 4U
 #define WORLD_LOG_AT 0x1c0000000ULL /* where the kernel's log is mapped */
 
@@ -44,7 +44,7 @@ struct world {
     struct memory_run kept;   /* set aside for images */
 };
 
-/* Find the memory, map the volume and the buffer. False: it is not possible, and the log says why. */
+/* Find the memory; map the volume, the kernel's log and the buffer. False: it is not possible, and the log says why. */
 bool world_init(struct world *world, const struct init_info *info);
 
 /* Take `page_count` frames in a row. False: no region has as many. */

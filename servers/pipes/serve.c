@@ -21,8 +21,8 @@ enum { OPERATION_WRITE = 1, OPERATION_READ = 2 };
 #define EVENT_GONE 1U /* bit of `events`: an end is gone */
 
 /*
- * An end's badge: END_BADGE, serial number of its pipe, index, enum pipe_end. By the serial number, a late message to
- * an earlier pipe in the same place is known.
+ * An end's badge: END_BADGE, serial number of its pipe, index, enum pipe_end. The serial number tells a late message to
+ * an earlier pipe at this index from a message to this one.
  */
 #define END_BADGE (1ULL << 63)
 #define END_SERIAL_SHIFT 8U
@@ -76,7 +76,7 @@ static uint32_t refuse(struct server_call *call, const char *why) {
     return P_LIMIT;
 }
 
-/* Let the caller wait. Only when no place is free, the places of callers that are gone are looked for. */
+/* Let the caller wait. If no place is free, free the places of callers that are gone, and try again. */
 static uint32_t park(struct pipe *pipe, enum pipe_end end, const uint8_t *bytes, size_t length) {
     if (pipe_park(pipe, end, bytes, length))
         return SERVER_DEFERRED;

@@ -54,7 +54,7 @@ static bool source_take(struct image_source *source, uint64_t wanted_pages, stru
     return take_run(((struct frame_source *)(void *)source)->owner, wanted_pages, 1, ret_run);
 }
 
-/* What no piece tells of goes with the owner. */
+/* Do nothing: memory_give_back_all gives back these frames with all others of their owner. */
 static void source_give_back(struct image_source *source, const struct memory_run *run) {
     (void)source;
     (void)run;

@@ -29,7 +29,7 @@
 
 static struct launch_caps caps;
 static struct memory_run work;
-static cap_t held; /* what an exec passes on lies in GIVEN_MAX slots of this server from here on until it is done */
+static cap_t held; /* first of GIVEN_MAX slots in which an exec keeps copies of the capabilities that it passes on */
 
 /* A program between the request and its first instruction. One at a time. */
 static struct {
@@ -87,7 +87,7 @@ static bool cut(struct string_block *rest, uint64_t count, struct string_block *
     return true;
 }
 
-/* Leave out what would tell a program of capabilities that it has not got. */
+/* Leave out strings about capabilities: they tell what the caller has, not what the new program gets. */
 static void drop_private(struct string_block *environment, char *bytes) {
     struct string_block all = *environment;
     *environment = (struct string_block){bytes, 0, 0};
@@ -186,7 +186,7 @@ static uint32_t read_plan(char *reason) {
     return OK;
 }
 
-/* What the strings name: NAME=SLOT each. */
+/* Read the capabilities that the strings name, as NAME=SLOT. */
 static uint32_t read_given(cap_t slot_limit, char *reason) {
     const char *text = next.capabilities.bytes;
     uint32_t status = next.capabilities.count > GIVEN_MAX ? P_LIMIT : OK;
@@ -199,7 +199,7 @@ static uint32_t read_given(cap_t slot_limit, char *reason) {
     return status;
 }
 
-/* All that needs no process: strings, file, plan. close_file follows in any case. */
+/* Prepare what does not need a process yet: strings, file, plan. Call close_file afterwards, on errors too. */
 static uint32_t prepare(struct mini_process *caller, const struct mini_request *request, char *reason) {
     if (!divide(caller, &request->strings)) {
         (void)format_into(reason, PROTOCOL_REASON_MAX, "the staged strings are not as many as announced");
@@ -231,12 +231,12 @@ static uint32_t make_object(cap_t pool, enum object_type type, uint64_t argument
 
 static void drop(cap_t *slot) {
     if (*slot != 0)
-        (void)sys_cap_delete(0, *slot); /* it is ours; that it is empty, since its pool died, is fine too */
+        (void)sys_cap_delete(0, *slot); /* can't fail: the slot is ours. It is empty if its pool died */
     slot_free(*slot);
     *slot = 0;
 }
 
-/* Table, message page, fault endpoint and priority of the process's thread. */
+/* Set table, message page, fault endpoint and priority of the process's thread. */
 static uint32_t configure(struct mini_process *process) {
     cap_t fault_endpoint = slot_take();
     if (fault_endpoint == 0)
@@ -258,7 +258,7 @@ static uint32_t configure(struct mini_process *process) {
     return (uint32_t)result.status;
 }
 
-/* What stays through every exec. */
+/* Make what stays through every exec: pool, thread, table, message page. */
 static uint32_t make_home(struct mini_process *process) {
     uint32_t status = make_pool(process->home_owner, HOME_PAGES, &process->home);
     if (status == OK)
@@ -278,7 +278,7 @@ static uint32_t make_home(struct mini_process *process) {
     return status == OK ? configure(process) : status;
 }
 
-/* Copy what the strings name into slots from `first` on of a table, 0 = this server's own. What is gone is left out. */
+/* Copy the named capabilities into a table (0 = this server's own), from slot `first` on. Missing ones are left out. */
 static uint32_t pass_given(const struct mini_process *from, cap_t table, cap_t first) {
     uint64_t status = OK;
     for (uint64_t i = 0; status == OK && i < next.capabilities.count; i++) {
@@ -298,7 +298,7 @@ static void add_note(const char *text) {
     next.note_block.count++;
 }
 
-/* cap:NAME=SLOT for what the program is given, and which slots are free. */
+/* Write a string cap:NAME=SLOT for each capability that the program is given, and which slots are free. */
 static void write_notes(void) {
     char note[NOTE_BYTES];
     next.note_block = (struct string_block){next.notes, 0, 0};
@@ -338,7 +338,7 @@ static uint32_t build_stack(const char *path, struct image *image, struct frame_
                            &source->source);
 }
 
-/* A space with the new program, made of frames of `owner`. */
+/* Make a space with the new program, of frames of `owner`. */
 static uint32_t build_image(const char *path, const struct mini_process *process, uint8_t owner, cap_t *ret_pool,
                             struct image *image) {
     struct frame_source source = frames_source_for(owner);
@@ -421,7 +421,7 @@ uint32_t launch_exec(struct mini_process *process, const struct mini_request *re
     while ((slot = sys_system_info(INFO_NEXT_SLOT, RANGE(process->table, slot + 1)).value) != 0)
         (void)sys_cap_delete(process->table, slot);
     for (uint32_t i = 0; i < next.capabilities.count; i++)
-        (void)sys_cap_move(process->table, SLOT_GIVEN + i, held + i); /* not what is gone */
+        (void)sys_cap_move(process->table, SLOT_GIVEN + i, held + i); /* fails for one that is gone */
     drop_held();
     return OK;
 }

@@ -35,18 +35,18 @@ struct launch_caps {
     cap_t endpoint, space, files;
 };
 
-/* A spawn or exec: `strings` divide what the caller has staged. */
+/* A spawn or exec: `strings` says how the strings that the caller has staged divide. */
 struct mini_request {
     char path[PROCESS_PATH_MAX + 1];
     struct process_strings strings;
 };
 
-/* Frames to work in, mapped into the server's own space. False: there are none. */
+/* Take frames to work in, mapped into the server's own space, and slots. False: there are too few. */
 bool launch_start(const struct launch_caps *own);
 
 /*
  * Fill `child`, a free entry with pid and parent set, with a program that `caller` asked for, and let it run.
- * Errors: those of the protocol's spawn, `reason` in words. process_destroy clears up.
+ * Errors: those of the protocol's spawn; `reason` may say more. Call process_destroy after an error.
  */
 uint32_t launch_spawn(struct mini_process *caller, struct mini_process *child, const struct mini_request *request,
                       char *reason);
@@ -54,5 +54,5 @@ uint32_t launch_spawn(struct mini_process *caller, struct mini_process *child, c
 /* Replace the program of `process`. On error nothing has happened to it. */
 uint32_t launch_exec(struct mini_process *process, const struct mini_request *request, char *reason);
 
-/* Everything that a process is made of, half made or whole; its entry stays. */
+/* Destroy all that a process is made of, half made or whole; its entry stays. */
 void process_destroy(struct mini_process *process);

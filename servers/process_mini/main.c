@@ -10,7 +10,7 @@
 #include "servers/process_mini/frames.h"
 #include "servers/process_mini/serve.h"
 
-/* Process 1's maker: it stands for a process that asks for it, with its strings as staged and this server's table. */
+/* Stands for the parent that process 1 does not have: it has the staged strings, and this server's table. */
 static struct mini_process origin;
 
 static bool fill_origin(int argc, char **argv) {

@@ -12,7 +12,7 @@
 
 #define ROW_NUMBER(proto, number, name, request_bytes, request_caps, reply_bytes, reply_caps) OPERATION_##name = number,
 
-/* The shapes of all operations: what is malformed is refused alike, whether an operation is served here or not. */
+/* The shapes of all operations: malformed messages are refused alike, whether their operation is served here or not. */
 enum process_operation { PROCESS_OPERATIONS(ROW_NUMBER) };
 PROTOCOL_TABLE(process, PROCESS_OPERATIONS)
 
@@ -35,7 +35,7 @@ static struct mini_process *begin(uint32_t parent) {
         memset(&processes[i], 0, offsetof(struct mini_process, staged));
         processes[i].pid = ++last_pid;
         processes[i].parent = parent;
-        processes[i].home_owner = (uint8_t)(4 * (i + 1)); /* of each four numbers three are used */
+        processes[i].home_owner = (uint8_t)(4 * (i + 1)); /* three of each four numbers are used */
         processes[i].image_owner = (uint8_t)(4 * (i + 1) + 2);
         return &processes[i];
     }
@@ -60,7 +60,7 @@ static void switch_off(const struct process_wait_reply *end) {
     log_print("process_mini: can't switch off: %s", status_text(failed));
 }
 
-/* Nothing waits for the children of an ended process: ended ones go, process 1 stands in for the others. */
+/* No parent is left to wait for these children: ended ones are forgotten, the others get process 1 as their parent. */
 static void make_orphans(const struct mini_process *parent) {
     for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
         struct mini_process *child = &processes[i];
@@ -73,7 +73,7 @@ static void make_orphans(const struct mini_process *parent) {
     }
 }
 
-/* All that the process is made of goes at once; its entry waits for its parent. */
+/* End a process: all that it is made of goes at once; its entry waits for its parent. */
 static void end_process(struct mini_process *process, const struct process_wait_reply *end) {
     bool first = process->pid == 1;
     process->end = *end;
@@ -110,7 +110,7 @@ static uint32_t serve_stage(struct mini_process *caller, const struct process_st
     return OK;
 }
 
-/* The path of a spawn or exec, with a zero behind it. One with a zero inside names no file. */
+/* Take the path of a spawn or exec, and put a zero behind it. False: it has a zero inside, so it names no file. */
 static bool take_request(const char *path, uint64_t length_bytes, const struct process_strings *strings,
                          struct mini_request *ret_request) {
     memset(ret_request, 0, sizeof *ret_request);
@@ -244,7 +244,7 @@ static uint32_t dispatch(struct server_call *call, const void *request, void *re
 const struct protocol serve_protocol = {"process", process_operations,
                                         sizeof process_operations / sizeof process_operations[0], dispatch};
 
-/* ---- what is no call ---- */
+/* ---- faults, and the start ---- */
 
 void serve_fault(const struct server_event *event) {
     struct fault_message fault;

@@ -82,8 +82,8 @@ static void cap_delete_leaves_orphans_to_the_grandparent(void) {
     CHECK(!is_there(elder));
 }
 
-/* A parent goes that has so many children that correcting the orphans' depths takes many steps. The next call must
- * not see any of the steps. */
+/* A parent with very many children is deleted: correcting the orphans' depths takes many steps. The next call must not
+ * see any of the steps. */
 static void cap_delete_leaves_many_orphans(void) {
     enum { ORPHANS = 400 };
     cap_t root = world_create(OBJECT_NOTIFICATION, 0), middle = world_copy(root, RIGHTS_ALL, 0);

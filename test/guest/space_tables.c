@@ -163,7 +163,7 @@ static void space_map_of_device_memory_ends_where_the_cpu_does(void) {
     CHECK_STATUS(sys_space_map(INIT_CAP_SPACE, INIT_CAP_DEVICES, frames - 1, 1, at, MEMORY_READ), OK);
 }
 
-/* Device memory does not give access to RAM, be it a user's or the kernel's. */
+/* Device memory gives no access to RAM, neither to a user's nor to the kernel's. */
 static void space_map_of_device_memory_refuses_ram(void) {
     const struct init_info *info = (const void *)program_auxiliary(AT_BATON_INIT);
     cap_t space = world_create(OBJECT_SPACE, 0);

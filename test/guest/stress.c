@@ -23,7 +23,7 @@
 #define BLOW_UNITS 1000U /* a round */
 #define PACE_UNITS 2U
 #define REST_PACE_UNITS 50U /* the pace of all at a round's end, which relieves the lock where it is the bottleneck */
-#define HOT_ONE_IN 16U      /* one round in so many, in which members never sleep */
+#define HOT_ONE_IN 16U      /* in one of this many rounds members never sleep */
 #define POOL_PAGES 400U
 
 struct stress stress;

@@ -2,8 +2,8 @@
  * Shared by the parts of suite stress: members, which are workers that run for ever, and their roles.
  *
  *     stress.c         the rounds: begin, let all storms blow, come to rest, look
- *     stress_roles.c members that are played with: they check that what they see is right
- *     stress_chaos.c   members that play with the others: they map, kill, stop, move
+ *     stress_roles.c   members that check whether what they see is right
+ *     stress_chaos.c   members that disturb the others: they map, kill, stop, move
  */
 #pragma once
 
@@ -13,14 +13,14 @@
 
 #define STRESS_CPUS 4U
 #define STRESS_MEMBERS_MAX 48U
-#define STRESS_KILLERS 2U /* at most; */
-#define STRESS_SHARE 2U   /* each has its own doomed */
+#define STRESS_KILLERS 2U /* at most */
+#define STRESS_SHARE 2U   /* doomed members of each killer */
 #define STRESS_SPACES 2U  /* whose touchers share the frames, one after another */
 #define STRESS_PAGES 36U  /* of each; more than the kernel forgets one by one */
 #define STRESS_FRAMES (STRESS_SPACES * STRESS_PAGES + 4)
 #define STRESS_TOUCHES 24U  /* in one turn */
 #define STRESS_COUNTER 511U /* the word of each page that its touchers count in; the others hold a canary */
-#define STRESS_PRIORITY 15U /* of those that are played with; those who play have PRIORITY_WORKER */
+#define STRESS_PRIORITY 15U /* of members of stress_roles.c; those of stress_chaos.c have PRIORITY_WORKER */
 #define STRESS_POOL_PAGES 64U
 
 /* in[] of all roles, */

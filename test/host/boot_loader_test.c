@@ -29,7 +29,7 @@ static struct maker_archive archive;
 static struct maker_file kernel;
 static struct maker_file init;
 static uint32_t claims_granted;
-static uint32_t claims_allowed; /* after so many, claim_pages always fails */
+static uint32_t claims_allowed; /* after this many, claim_pages always fails */
 static uint32_t claims_refused; /* how many more times claim_pages fails */
 
 static bool claim_pages(uint64_t phys, uint64_t page_count) {

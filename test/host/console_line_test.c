@@ -45,7 +45,7 @@ static void a_line_is_edited(void) {
     CHECK(reads(CONSOLE_FOREGROUND, "c\n"));
 }
 
-/* No byte is lost of a line that is longer than the terminal's buffer. */
+/* A line that is longer than the terminal's buffer loses no byte. */
 static void a_long_line_comes_in_pieces(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t seen = 0, length;
@@ -60,8 +60,8 @@ static void a_long_line_comes_in_pieces(void) {
     CHECK_EQUAL(seen, 2 * COOKED_BYTES_MAX + 11);
 }
 
-/* Ctrl-D: what was typed goes to the program; at the begin of a line it is the end, once. What follows is for
- * others. */
+/* Ctrl-D: what was typed goes to the program; at the beginning of a line it is the end of input, once. What follows is
+ * for other readers. */
 static void control_d(void) {
     begin();
     terminal_set_mode(&terminal, CONSOLE_FOREGROUND);

@@ -344,7 +344,7 @@ static void blocks_are_whole_or_not(void) {
     CHECK(string_block_is_whole(&block));
 }
 
-/* A stack of so many words from STACK_AT on. */
+/* A stack of 64 words from STACK_AT on. */
 #define STACK_AT 0x10000ULL
 static uint64_t stack_words[64];
 

@@ -25,7 +25,7 @@ static struct {
     size_t count;
     cap_t dead[2];     /* callers that do not wait any more */
     cap_t next;        /* the next waiting caller; 0: no slot is free */
-    uint32_t fails_in; /* after so many answers one is not taken; 0 = all are taken */
+    uint32_t fails_in; /* after this many answers one is not taken; 0 = all are taken */
 } world;
 
 static cap_t defer(void) { return world.next; }
@@ -199,7 +199,7 @@ static void pipe_writes_are_not_torn(void) {
     CHECK_EQUAL(world.count, 2);
     check_answer(1, 2, OK, 1);
 
-    start(); /* one who waits for much room and is gone lets those behind it through */
+    start(); /* a writer that waited for much room and is gone no longer holds up those behind it */
     fill_up(10);
     CHECK(park(PIPE_WRITER, 1, line, sizeof line));
     CHECK(park(PIPE_WRITER, 2, "b", 1));

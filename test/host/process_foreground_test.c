@@ -118,7 +118,7 @@ static void keys_reach_all_of_a_job(void) {
     foreground_note_key(table, PROCESS_SIGTSTP);
     CHECK_EQUAL(foreground_start(table, first, begin(1, a->group)), INTERRUPT | SUSPEND);
     foreground_name(table, first, 1);
-    foreground_name(table, first, a->group); /* it goes on: what was, was */
+    foreground_name(table, first, a->group); /* it goes on: earlier keys do not count any more */
     CHECK_EQUAL(foreground_start(table, first, begin(1, a->group)), 0);
     CHECK_EQUAL(foreground_start(table, first, begin(1, 1)), 0);
 }

@@ -8,7 +8,7 @@
 #include "test/host/process_world.h"
 #include "test/host/suite.h"
 
-/* So near each other that a pool need not grow for their page tables: frames are counted here. */
+/* Near each other: frames are counted here, so a pool must not have to grow for page tables. */
 #define PLAIN 0x10000000ULL  /* 3 pages, anonymous */
 #define SHARED 0x10010000ULL /* 2 pages, shared */
 #define COPIED 0x10400000ULL /* the file, writable */

@@ -31,7 +31,7 @@ static void wait_and_exit_in_both_orders(void) {
     CHECK(world_same(&before));
 }
 
-/* Whatever an operation asks, it is asked for a thread that lives: the dispatch looks, so that no handler has to. */
+/* A call is refused unless its badge names a living thread: the dispatch checks this, so that no handler has to. */
 static void badge_of_nobody_is_refused(void) {
     static uint64_t request[MESSAGE_WORDS], reply[MESSAGE_WORDS];
     uint64_t pid;

@@ -45,7 +45,7 @@ static void regions_run_out(void) {
     finish(pid);
 }
 
-/* What lies in a range is what its removal costs, not how long it is: nobody else waits for it. */
+/* The cost of removing a range grows with what lies in it, not with its length: so no other process has to wait. */
 static void a_long_range_is_taken_out_at_once(void) {
     uint64_t pid = start();
     uaddr_t at, low = ANCHOR + 0x100000, high = low + (1ULL << 40);

@@ -13,7 +13,7 @@
 static struct memory_run taken[32]; /* by the test */
 static uint32_t taken_count;
 
-/* Take all but so many frames. */
+/* Take all frames but `count`. */
 static void leave(uint64_t page_count) {
     while (context->frames.free_count > page_count && taken_count < sizeof taken / sizeof taken[0])
         CHECK(frames_take(&context->frames, context->frames.free_count - page_count, 1, &taken[taken_count++]));
@@ -31,7 +31,7 @@ static uint64_t child_of(uint64_t parent) {
     return pid;
 }
 
-/* Access so many mapped pages from `at` on. False: the process has ended. */
+/* Access `count` mapped pages from `at` on. False: the process has ended. */
 static bool touch(uint64_t pid, uaddr_t at, uint64_t page_count) {
     for (uint64_t i = 0; i < page_count; i++) {
         uaddr_t page = at + i * PAGE_BYTES;
@@ -221,7 +221,7 @@ static void hogs_at_random(void) {
                 (void)touch(hog, AREA + (random >> 20) % 580 * PAGE_BYTES, 1 + (random >> 40) % 16);
             }
             CHECK(touch(innocent, AREA, 1) && is_alive(1));
-            CHECK(context->frames.free_count + 3 >= RESERVE); /* a table or two may come of it */
+            CHECK(context->frames.free_count + 3 >= RESERVE); /* page tables may take a few of the reserve */
             for (uint32_t i = 0; i < HOGS; i++) {
                 if (hogs[i] == 0 || is_alive(hogs[i]))
                     continue;

@@ -98,7 +98,7 @@ static void start(struct world_trace *ret_before) {
     *ret_before = world_look();
 }
 
-/* A child of process 1 with so many threads. */
+/* A child of process 1 with `count` threads. */
 static uint64_t spawn_with(uint32_t count) {
     uint64_t pid = 0, id;
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);

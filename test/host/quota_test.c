@@ -24,7 +24,7 @@ static void quota_the_greedy_get_half(void) {
     quota_init(&quota, owners, PLACES);
     CHECK_EQUAL(quota_left(&quota, 9), 32);
     CHECK_EQUAL(take_all(9), 32);
-    CHECK_EQUAL(take_all(8), 16); /* who comes later finds some */
+    CHECK_EQUAL(take_all(8), 16); /* an owner that comes later finds some */
     CHECK_EQUAL(take_all(7), 8);
     quota_give(&quota, 9);
     CHECK_EQUAL(take_all(9), 0); /* it has more than are left yet */

@@ -293,7 +293,7 @@ static uint32_t choose_random(struct model_choices *choices, uint32_t limit) {
 
 static struct ram_model model;
 
-/* Tree and model do the same for so many steps; then all is removed. */
+/* Tree and model do the same for `step_count` steps; then all is removed. */
 static void play(uint32_t page_count, uint64_t seed, uint32_t step_count) {
     struct random_choices random = {{choose_random}, seed};
     const char *problem = NULL;

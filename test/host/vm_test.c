@@ -87,7 +87,7 @@ static uint32_t count_in(uint64_t first, uint64_t end) {
     return count;
 }
 
-/* The first gap of so many pages in [first, end), page by page; `end`: there is none. */
+/* The first gap of `count` pages in [first, end), page by page; `end`: there is none. */
 static uint64_t model_gap(uint64_t count, uint64_t first, uint64_t end) {
     for (uint64_t i = first; i + count <= end; i++)
         if (count_in(i, i + count) == 0 && (i + count == end || !pages[i + count].guarded))
@@ -129,7 +129,7 @@ static void insert(uint64_t first, uint64_t end, uint64_t random) {
                                           file, 0x10000U * file + i * PAGE_BYTES, pages[i].frame};
 }
 
-/* Is there a region on both sides of this border, and the same? */
+/* Does one region lie on both sides of this border? */
 static uint32_t is_inside(uaddr_t at) {
     const struct vm_region *region = vm_find(vm, at);
     return region != NULL && region->start < at ? 1 : 0;
@@ -250,7 +250,7 @@ static void remove_at(uint64_t slot) {
     vm_remove(&allocator, vm, slot_at(slot), slot_at(slot + 1));
 }
 
-/* Each region is found, in order, and no other; and the pages that this takes are not more than chunks half full. */
+/* Each region is found, in order, and no other; and they take no more pages than if all chunks were half full. */
 static void compare_slots(const bool *taken, uint32_t count) {
     const struct vm_region *region = vm_next_region(vm, 0);
     for (uint64_t slot = 0; slot < count; slot++) {

@@ -129,7 +129,7 @@ static int role_refused(int argc, char **argv) {
     CHECK_EQUAL(own_pid(), pid);
     CHECK_EQUAL(parent_pid(), parent);
     CHECK_EXIT(child, CODE_CHILD);
-    CHECK_ROLE(CODE_THERE, "there"); /* the bag is as it was */
+    CHECK_ROLE(CODE_THERE, "there"); /* it still has its capabilities */
     return CODE_THERE;
 }
 

@@ -105,7 +105,7 @@ static volatile uint64_t *shared_word(void) {
     return (volatile uint64_t *)reply.at;
 }
 
-/* A job of two, of which the leader stops; what the two do when it hangs up. */
+/* Run a job of two processes, whose leader stops. Records in `shared` what each does when the job gets HUP. */
 static int run_job(volatile uint64_t *shared, bool handles) {
     begin_group();
     if (handles)

@@ -127,7 +127,7 @@ static void garbage_as_values(void) {
         CHECK_ROLE(CODE_LIVES, "random_requests", text_of(seed), RANDOM_REQUESTS);
 }
 
-/* random_threads SEED: where nothing is, or something is that is none of its business. */
+/* random_threads SEED: start threads with random entries and stacks, some of them in memory that is in use. */
 static int role_random_threads(int argc, char **argv) {
     static _Alignas(16) uint8_t stack[PAGE_BYTES];
     CHECK_EQUAL(argc, 2);

@@ -276,7 +276,7 @@ static uint32_t await_foreground(uint64_t signal) {
     return process_await_foreground(process, &request, &reply, NULL);
 }
 
-/* Of a caller that masks TTOU, as those do that only ask. */
+/* Is the caller's group the foreground? Mask TTOU before: a process that only asks must not be stopped. */
 static bool is_foreground(void) { return await_foreground(PROCESS_SIGTTOU) == OK; }
 
 /* A child in a group of its own. It goes on in its parent's code. */

@@ -148,7 +148,7 @@ static int role_writes_to_n0(int argc, char **argv) {
     return CODE_SIGNALLED;
 }
 
-/* An end that outlives the fork, the exec behind it, and the one who made it. */
+/* An end of a pipe that is passed on by fork and then by exec, and that its maker has deleted meanwhile. */
 static int role_forks_and_executes_with_a_pipe(int argc, char **argv) {
     (void)argc, (void)argv;
     struct made_pipe pipe = make_pipe();
@@ -202,7 +202,7 @@ static int role_gives_up_its_identity(int argc, char **argv) {
     return CODE_SIGNALLED;
 }
 
-/* A copy elsewhere keeps it the right to get another one. */
+/* A copy in another slot is enough: the child of a fork gets a capability of its own there. */
 static int role_moves_its_identity(int argc, char **argv) {
     (void)argc, (void)argv;
     cap_t teller = program_cap("teller"), copy = slot_derive(teller, RIGHTS_ALL, 0);

@@ -99,7 +99,7 @@ IN_CHILD(signal_interrupts_a_wait) {
     return CODE_SIGNALLED;
 }
 
-/* Neither what is ignored or masked nor what does nothing by default. */
+/* An ignored signal, a masked one, and one that does nothing by default: none of them interrupts a sleep. */
 IN_CHILD(signal_without_a_handler_interrupts_nothing) {
     CHECK_STATUS(signal_ignore(PROCESS_SIGUSR1), OK);
     handle(PROCESS_SIGUSR2);

@@ -152,7 +152,7 @@ static void spawn_leaves_out_environment_about_capabilities(void) {
     CHECK_EXIT(pid, CODE_STARTED);
 }
 
-/* A program without arguments is none of ours: it says by its exit code how many there were (main). */
+/* A program without arguments plays no role: its exit code says how many arguments there were (main). */
 static void spawn_hands_over_no_arguments(void) {
     const struct child_start start = {SELF, NULL, NULL, capabilities_of_a_role};
     uint64_t pid;

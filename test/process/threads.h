@@ -46,7 +46,7 @@ static inline uint32_t doze(uint64_t duration_ns) {
     return process_sleep(program_process(), &request, &reply, NULL);
 }
 
-/* Wait until *word is `wanted`, which another thread sees to; a few seconds at most. */
+/* Wait until another thread has set *word to `wanted`; a few seconds at most. */
 static inline bool becomes(volatile uint64_t *word, uint64_t wanted) {
     for (uint32_t i = 0; i < 1000 && *word != wanted; i++)
         (void)doze(5000000);

@@ -210,7 +210,7 @@ static uint64_t start_threads(void *argument) {
     return (uint64_t)argument;
 }
 
-/* In a copy, which has one thread: slots and threads are to be had, whatever other threads were about. */
+/* In the child of a fork: slots and threads can be had, whatever the parent's other threads were doing. */
 static int use_library(void) {
     (void)alarm_after(100 * SHORT_NS); /* one that hangs is ended */
     cap_t slot = slot_take();

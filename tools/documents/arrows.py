@@ -1,4 +1,4 @@
-"""Owns the arrows between files: who may include whom, and that nobody includes or imports in a circle.
+"""Owns the arrows between files: which file may include which, and that no files include or import in a circle.
 
 A unit is a pair NAME.c and NAME.h, whatever its files end in, or a module of Python. An arrow leads from a unit to each
 unit that it includes or imports, and from its folder to the other's. Files in a circle can only be read all at once.
@@ -76,7 +76,7 @@ def unit(path: str) -> str:
 
 
 def imports(path: str, text: str) -> Iterator[str]:
-    """The modules that a module of tools/ may import, among others that are none: `from A import B` is A or A/B."""
+    """The modules that a module of tools/ may import. Some do not exist: `from A import B` can mean A or A/B."""
     for node in ast.walk(ast.parse(text, path)):
         if isinstance(node, ast.Import):
             yield from ("tools/" + name.name.replace(".", "/") for name in node.names)
@@ -103,7 +103,7 @@ def of_folders(units: dict[str, set[str]]) -> dict[str, set[str]]:
 
 
 def reach(start: str, ends: dict[str, set[str]]) -> set[str]:
-    """All that arrows lead to from `start`, which is among that if it is in a circle."""
+    """All units or folders that arrows lead to from `start`; `start` itself is one of them if it is in a circle."""
     reached: set[str] = set()
     waiting = [start]
     while waiting:

@@ -4,8 +4,8 @@ measured figures. Each has its proof beside it, in a comment of the same paragra
     <!-- check: COMMAND -->        a shell command, run from the root. It looks at the tree, succeeds without any error
                                    message, and each number that it prints is said
     <!-- value: FILE: CONSTANT --> the constant (or arithmetic with some) of the source file is said
-    <!-- figures: COMMAND -->      what was measured in this section, that command of ours tells; it is not run
-    <!-- no claim: 4, not yet -->  these words of the paragraph are no such statement: they speak of something else
+    <!-- figures: COMMAND -->      our command that prints the figures of this section; the check does not run it
+    <!-- no claim: 4, not yet -->  these words of the paragraph are no such statement: they are about something else
 
 A number may be in digits or in words (to ninety-nine), with a unit if that is clearer (`64 KiB`). After `about`, `some`
 or `nearly` it may be off by a twentieth. A count without a proof is a problem, so no new one gets in. Figures in

@@ -78,8 +78,8 @@ def with_group(row: Row, group: Group, images: Images) -> Row:
     """The row with its shares and events. Raises RowError if counter and clock disagree.
 
     The counter counts more than the clock: 3 instructions of the loop each turn, some around it, and a faulting
-    instruction each time that it is tried. Its figure is used where the clock has none, and for a boot, since it
-    includes what runs before the kernel reads the clock.
+    instruction each time that it is tried. The counter's figure is used where the clock has none, and for a boot, since
+    it includes what runs before the kernel reads the clock.
     """
     if not group.times:  # a row that does not count instructions
         return row

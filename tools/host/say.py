@@ -17,7 +17,7 @@ class UserError(Exception):
 
 
 def reason(error: OSError) -> str:
-    """What is wrong, as it stands in a sentence."""
+    """What is wrong, in words that fit into a sentence."""
     return (error.strerror or str(error)).lower()
 
 

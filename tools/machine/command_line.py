@@ -94,7 +94,7 @@ def boot_arguments(boot: DirectBoot | FirmwareBoot) -> list[str]:
                 "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
     arguments = ["-kernel", str(boot.loader)]
     if boot.volume is not None:
-        # only for multiboot kernels is this a list with commas, so none is doubled
+        # a comma is not doubled here: QEMU splits this value at commas only for multiboot kernels
         arguments += ["-initrd", str(boot.volume)]
     if boot.command:
         arguments += ["-append", boot.command]

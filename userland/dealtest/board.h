@@ -1,5 +1,5 @@
 /*
- * What dealer and target know of each other: a page that they share.
+ * The page that the dealer shares with its target, and the kinds of targets.
  */
 #pragma once
 
@@ -21,18 +21,18 @@ struct board {
 struct target {
     const char *name;
     void (*turn)(void);
-    bool executes; /* no board is left of it: it tells by signals, and never ends by itself */
+    bool executes; /* it calls exec in each turn, and so loses the board: it reports by signals, and has to be killed */
 };
 extern const struct target targets[];
 #define TARGETS 15U
 
-/* What a target that executes sends to the dealer, which keeps the board for it. */
+/* The signals by which a target that calls exec reports to the dealer, which writes to the board in its place. */
 #define SIGNAL_STEP PROCESS_SIGURG
 #define SIGNAL_HANDLED PROCESS_SIGUSR2
 
 /* Be this target until the board says that it is done. */
 _Noreturn void target_run(struct board *board, const struct target *target);
 
-/* The program that a target which executes becomes again and again: dealtest with this argument. */
+/* A target that calls exec becomes, again and again, dealtest with this argument. */
 #define TARGET_AGAIN "again"
 _Noreturn void target_run_again(void);

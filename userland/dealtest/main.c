@@ -99,7 +99,10 @@ static void stop(uint64_t pid) {
     check(moves(&board->steps, steps), "it does not go on", steps);
 }
 
-/* It is killed, stopped before or not; or stopped, and what ends it comes before it goes on; or it ends by itself. */
+/*
+ * End the target: kill it; stop and kill it; stop it, send TERM and then continue it; or ask it to exit, which a target
+ * that calls exec does not do.
+ */
 static void finish(uint64_t pid) {
     enum { KILLED, STOPPED_KILLED, STOPPED_ENDED, EXITS };
     uint64_t how = below(target->executes ? EXITS : EXITS + 1);
@@ -120,7 +123,7 @@ static void finish(uint64_t pid) {
         check(board->steps == steps, "it ran on although it was stopped and killed", board->steps - steps);
 }
 
-/* Note the signals by which a target without a board tells of its steps and of its handlers. */
+/* Count the signals by which a target without a board reports its steps and its handlers. */
 static void on_news(uint64_t signal, const struct process_signal_frame *frame) {
     (void)frame;
     if (signal == SIGNAL_STEP)
@@ -162,7 +165,8 @@ static struct process_memory_reply look(void) {
 
 /*
  * Wait until all figures are as before: a child of the target may outlive it for a while. The first targets make the
- * servers allocate memory that they then keep, so there only processes count. False: they are not, within SOON_NS.
+ * servers allocate memory that they then keep, so after these only the number of processes is compared. False: the
+ * figures are not as before within SOON_NS.
  */
 static bool becomes(const struct process_memory_reply *before, bool first) {
     uint64_t last_ns = program_time_in(SOON_NS);

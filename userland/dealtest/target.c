@@ -184,7 +184,7 @@ static bool give(cap_t writer, void (*behind_each)(void)) {
     return true;
 }
 
-/* Read up to the end, less than a piece or all of one: each byte in its place. False: the end came too early. */
+/* Read to the end, in parts of different lengths, and check each byte. False: the end came too early. */
 static bool take(cap_t reader, void (*behind_each)(void)) {
     uint8_t bytes[PIECE];
     uint64_t at = 0;
@@ -199,7 +199,7 @@ static bool take(cap_t reader, void (*behind_each)(void)) {
 
 static void goes_on(void) { board->steps++; }
 
-/* A child at the other end sleeps behind each piece; both look whether all of it was whole. */
+/* Wait at a pipe again and again: a child at the other end sleeps after each part. Both check that all bytes come. */
 static void is_parked(bool writes) {
     struct process_fork_request request = {0};
     struct process_fork_reply reply = {0};

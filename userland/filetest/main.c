@@ -332,7 +332,7 @@ static int map_once(void) {
     return map_often(MAPPED, &map, 1, &count) == OK ? 0 : 1;
 }
 
-/* Copies for whoever maps a file are the program's own: neither they nor their pages run out for others. */
+/* A copy is charged to the program that maps the file: other programs still get copies, and pages for them. */
 static void check_copies(void) {
     static struct process_map_file_reply maps[COPIES_MAX];
     struct launch_failure failure;

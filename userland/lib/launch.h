@@ -57,9 +57,9 @@ _Bool launch_is_private(const char *entry);
 _Bool launch_path(const char *name, const char **search, char *path);
 
 /*
- * Look for a program in the directories of `search` (launch->path is ignored) and start it. A directory without it, or
- * with a directory of that name, is passed over; *ret_failure tells of the latter if no other has the program. Any
- * other failure ends the search.
+ * Look for a program in the directories of `search` (launch->path is ignored) and start it. A directory without it is
+ * passed over, and so is one that has a directory of that name; *ret_failure reports such a directory if the program is
+ * found nowhere. Any other failure ends the search.
  */
 MUST_USE uint64_t launch_search_spawn(cap_t process, struct launch *launch, const char *search,
                                       struct launch_failure *ret_failure);

@@ -19,7 +19,7 @@
 #define FAILURES_MAX 100U
 #define PIPES_MAX 64U      /* the server's pipes */
 #define READERS 8U         /* most calls that may wait at one end */
-#define SETTLE_NS 20000000 /* in which a child reaches the call in which it waits */
+#define SETTLE_NS 20000000 /* by then a child waits in its call */
 #define CROWD 150U         /* more than may wait at the pipes of one program */
 #define WRITERS 3U
 #define LINES 1000U /* of each writer */
@@ -312,7 +312,7 @@ static void check_limits(void) {
     pipe_drop(&one.writer);
 }
 
-/* Where the places to wait are taken, the library comes again: nobody ends for it. */
+/* If all places to wait are taken, the library calls again: no program fails because of that. */
 static void check_crowd(void) {
     static uint64_t readers[CROWD];
     static const uint8_t bytes[CROWD];
@@ -340,7 +340,7 @@ static void check_crowd(void) {
     pipe_drop(&ends.writer);
 }
 
-/* Writers of lines, each of which has to come whole, also where handlers interrupt who writes and who reads. */
+/* Several programs write lines: each line has to come whole, even if handlers interrupt the writers and the reader. */
 static void check_whole(bool interrupted) {
     static const char *const lengths[] = {"100", "491", "512"};
     for (uint32_t round = 0; round < 3; round++) {

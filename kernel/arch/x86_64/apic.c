@@ -117,8 +117,8 @@ static void write_line(const struct line *line, uint32_t mask) { io_write(line->
 
 /*
  * The line that an input belongs to: the first that firmware has wired to it, or else the one with its number. On
- * nearly all PCs line 0 is at input 2, so there is no line 2 (once the second 8259): operations on it would act on line
- * 0.
+ * nearly all PCs line 0 is at input 2, so there is no line 2 (formerly that of the second 8259): operations on it would
+ * act on line 0.
  */
 BOOT_ONLY static uint64_t line_of(uint64_t input) {
     for (uint32_t line = 0; line < ISA_LINES; line++) {

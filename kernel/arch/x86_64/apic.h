@@ -21,13 +21,17 @@ void apic_init_cpu(struct cpu *cpu);
 /* Does this CPU's timer run as fast as the boot loader has measured the boot CPU's? Checks to within 1/8, in 1 ms. */
 bool apic_timer_agrees(void);
 
-/* apic_send: send a command to another CPU. False: the APIC could not send it. */
+/* Commands that apic_send() can send. */
 enum apic_command {
-    APIC_FIXED = 0, /* and a vector */
+    APIC_FIXED = 0, /* an interrupt */
     APIC_NMI = 4U << 8,
     APIC_INIT = 5U << 8,
-    APIC_START = 6U << 8, /* and the number of the page to start at */
+    APIC_START = 6U << 8,
 };
+/*
+ * Send a command to the CPU with this APIC id. `page`: the number of the page to start at; for APIC_FIXED, the vector;
+ * otherwise 0. False: the APIC could not send it.
+ */
 bool apic_send(uint64_t apic_id, enum apic_command command, uint32_t page);
 uint64_t apic_own_id(void);
 

@@ -12,7 +12,7 @@ struct thread;
 
 void fpu_init(void);
 
-/* Handle #NM: the running thread uses the registers. */
+/* Handle #NM, which the CPU raises when the running thread uses registers that are closed. */
 void fpu_use(struct cpu *cpu, struct thread *thread);
 
 /* Save the owner's state and close the registers, since another thread will run. */

@@ -35,8 +35,8 @@ static void page_fault(struct thread *thread, uint64_t address, uint64_t access)
 /*
  * An exception of user code. The CPU takes no second NMI before an IRET, so each way out after an NMI must reach one.
  * If the interrupted thread does not go on, another CPU has taken it away or woken another one, and has sent an
- * interrupt for that. It is pending, comes before the next thread's first instruction, however that thread leaves the
- * kernel, and ends in an IRET.
+ * interrupt for that. That interrupt is pending. It comes before the next thread's first instruction, however that
+ * thread leaves the kernel, and ends in an IRET.
  */
 static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vector) {
     uint64_t error = thread->arch.frame.error;

@@ -14,7 +14,7 @@ uint32_t smp_choose(const char *command, const struct acpi_facts *facts);
 
 /*
  * Start them one after another. A CPU that is like the boot CPU gets its place in cpus[] and idles; one that differs is
- * named on the log and stays parked. Call during boot, while memory below 1 MiB is as the loader left it.
+ * named on the log and stays stopped. Call during boot, while memory below 1 MiB is as the loader left it.
  */
 void smp_start(uint32_t wanted, const struct acpi_facts *facts, const struct boot_info *boot,
                const struct boot_range *ranges);

@@ -13,8 +13,8 @@
  *                          to another thread, for calls that are watched, and for unknown numbers.
  *
  * Lock: the fast path takes none (lock.h). The other paths take the kernel lock at the entry and hold it to the exit.
- * If another CPU claims the thread (sched_claim) while it waits for the lock here, its call has not begun, and that CPU
- * has it.
+ * If another CPU claims the thread (sched_claim) while it waits for the lock here, its call has not begun, and the
+ * thread makes it again when it runs next.
  */
 #include "kernel/arch/x86_64/outermost.h"
 #include "kernel/arch/x86_64/syscall_macros.S"

@@ -13,7 +13,7 @@
 #include "kernel/run/fastpath.h"
 #include "kernel/run/table.h"
 
-/* The founding bug: a root with the user half and without the kernel half. */
+/* The first of docs/lessons.md: load a root with the user half and without the kernel half. */
 static _Noreturn void load_bare_root(void) {
     uint64_t *root = arch_pointer(thread_space(caller())->root);
     memory_clear(root + 256, 256 * sizeof(uint64_t));

@@ -12,5 +12,5 @@ void timer_set_wake(struct wake *wake, uint64_t duration_ns) {
 
 void timer_change(void) {
     timer_at_ns = wakes_next(&context->processes.wakes);
-    (void)sys_signal_timer(context->caps.events, EVENT_TIMER, timer_at_ns); /* main has tried once that it works */
+    (void)sys_signal_timer(context->caps.events, EVENT_TIMER, timer_at_ns); /* main has checked that this works */
 }

@@ -42,7 +42,7 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
     struct thread_registers registers;
     fault_from_event(event, &fault);
     uint64_t signal = fault_signal(fault.kind);
-    pressure_take_for(context, 0); /* the frame on its stack may take one of the last frames */
+    pressure_take_for(context, 0); /* the signal's frame on the stack may need one of the last pages */
     if (delivery_leave_handler(thread, &fault, &registers) ||
         delivery_handle_fault(thread, &fault, signal, &registers)) {
         fault.registers = registers;
@@ -53,7 +53,7 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
         if (process_is_due(&context->processes))
             (void)sys_thread_suspend(thread->object, 0);
         if (server_flush(&served_server))
-            return; /* else the kernel refuses the registers: the thread stays in its fault, and ends */
+            return; /* else the kernel refused the registers: the thread is still in its fault, and its process ends */
     }
     report_fault(context, thread, &fault, P_ADDRESS);
     struct process_wait_reply end = {

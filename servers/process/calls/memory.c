@@ -58,7 +58,7 @@ uint32_t process_serve_fork(struct server_call *call, const struct process_fork_
     struct process_thread *thread = serve_thread(caller, call);
     struct process *child;
     if (caller->halted)
-        return P_INTERRUPTED; /* the child would run: not before CONT */
+        return P_INTERRUPTED; /* a stopped process must not make a child that runs: it asks again after CONT */
     uint32_t status = launch_fork(context, thread, &child);
     pressure_explain(context, status, call->reason);
     if (status != OK)

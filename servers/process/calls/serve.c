@@ -65,7 +65,7 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
     struct launch_request launch;
     struct process *child;
     if (caller->halted)
-        return P_INTERRUPTED; /* the child would run: not before CONT */
+        return P_INTERRUPTED; /* a stopped process must not make a child that runs: it asks again after CONT */
     uint32_t status = collect(caller, request->path, request->length_bytes, &request->strings, &launch);
     bool foreground = (request->group & PROCESS_GROUP_FOREGROUND) != 0;
     uint64_t group = request->group & ~PROCESS_GROUP_FOREGROUND;

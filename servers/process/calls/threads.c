@@ -68,7 +68,7 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
     return OK;
 }
 
-/* End a thread: the thread that joins it gets the value, or it stays until one does. */
+/* End a thread: its value goes to a thread that waits to join it, or is kept for one unless it is detached. */
 static void end_thread(struct process_thread *thread, uint64_t value) {
     struct process *process = thread->process;
     struct process_thread_join_reply reply = {value};

@@ -174,8 +174,8 @@ static bool is_due(const struct process_thread *thread) {
 }
 
 /*
- * Enter handlers for all signals that are due: at least one is, and all that are have handlers. False: there is no
- * room.
+ * Enter handlers for all signals that are due. At least one signal is due, and each of them has a handler. False: there
+ * is no room.
  */
 static bool enter_handlers(struct process_thread *thread, struct thread_registers *registers) {
     struct process *process = thread->process;
@@ -215,8 +215,8 @@ static void stop(struct process *process, uint64_t signal) {
 }
 
 /*
- * Let a thread go on that was to run handlers and need not: another thread has taken the signal, or it is no longer
- * wanted.
+ * Let a thread go on that no longer has to run handlers: another thread has taken the signal, or the process does not
+ * want it any more.
  */
 static void release(struct process_thread *thread) {
     look_no_more(thread);

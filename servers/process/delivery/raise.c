@@ -17,7 +17,7 @@ static void resume(struct process *process) {
     process_add_news(&context->processes, process, PROCESS_CONTINUED, 0);
 }
 
-/* thread: the signal is for it alone; NULL: for whichever thread of the process does not mask it. */
+/* Raise a signal, for `thread` alone, or (NULL) for whichever thread of the process does not mask it. */
 static void raise(struct process *process, struct process_thread *thread, uint64_t signal, uint32_t sender) {
     if (process->ended || signal == 0)
         return;

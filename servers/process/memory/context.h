@@ -18,7 +18,7 @@
 /* Capabilities of this server. */
 struct context_caps {
     cap_t endpoint; /* protocol `process`; all rights, no badge */
-    cap_t events;   /* notification: Ctrl-C and the sleepers' timer */
+    cap_t events;   /* notification: Ctrl-C, Ctrl-Z and the timer */
     cap_t space;    /* its own */
     cap_t pool;     /* its own */
     cap_t files;

@@ -92,7 +92,7 @@ uint32_t mappings_map(struct server_context *context, struct incarnation *incarn
     if (status == OK && together && rights == 0)
         status = pager_protect(context, incarnation, at, region.end, 0);
     if (status != OK)
-        (void)pager_remove(context, incarnation, at, region.end); /* makes no new region: the end of one goes, or all */
+        (void)pager_remove(context, incarnation, at, region.end); /* no new region: it removes an end of one, or all */
     *ret_at = at;
     return status;
 }

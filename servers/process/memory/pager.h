@@ -22,7 +22,7 @@ struct incarnation {
     cap_t space;
     struct vm *vm;
     uint64_t pages_max; /* of all mappings */
-    uint64_t lowered;   /* stack and message page lie so many bytes below LAYOUT_STACK_TOP and LAYOUT_MESSAGE */
+    uint64_t lowered;   /* bytes by which stack and message page lie below LAYOUT_STACK_TOP and LAYOUT_MESSAGE */
     struct image_marks images;
     uaddr_t places;      /* mappings that may go anywhere go above this */
     uaddr_t break_start; /* heap: [break_start, break_end), from the end of the image */

@@ -13,7 +13,7 @@ void pressure_explain(const struct server_context *context, uint32_t status, cha
                           context->frames.free_count, context->reserve);
 }
 
-#define PLENTY 64U /* with so many free frames above the reserve, records are short */
+#define PLENTY 64U /* with more free frames than this above the floor, records are short, not frames */
 
 /*
  * Pages that the end of a process would give back of the kind that is short: frames, or pages for records. A process

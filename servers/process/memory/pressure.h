@@ -13,7 +13,7 @@
 #define PRESSURE_RESERVE_PART 64U
 #define PRESSURE_RESERVE_LEAST 256U
 
-/* The size of the reserve, in frames, for so many frames in all. */
+/* The size of the reserve, in frames, if the server has `frame_count` frames in all. */
 uint64_t pressure_reserve(uint64_t frame_count);
 
 /* Take frames for process `pid` from now on; 0: for the server's own needs. */

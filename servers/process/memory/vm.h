@@ -89,7 +89,7 @@ static inline struct vm_region *vm_region_after(const struct vm *vm, const struc
 /* Is nothing in [start, end)? */
 bool vm_is_free(const struct vm *vm, uaddr_t start, uaddr_t end);
 
-/* The lowest free range of so many bytes in [low, high); 0 = there is none. */
+/* The lowest free range of `bytes` bytes in [low, high); 0 = there is none. */
 uaddr_t vm_find_gap(const struct vm *vm, uint64_t bytes, uaddr_t low, uaddr_t high);
 
 /*
@@ -102,8 +102,8 @@ MUST_USE uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, con
 MUST_USE uint32_t vm_cut(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 
 /*
- * Merge two neighbours that are alike, of which at least one touches [start, end). *ret_file is their file, which has
- * one region fewer now. False: there are no such neighbours.
+ * Merge two neighbours that are alike; at least one of them has to touch [start, end). *ret_file is their file, which
+ * has one region fewer now. False: there are no such neighbours.
  */
 bool vm_join(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end, struct vm_file **ret_file);
 
@@ -116,8 +116,8 @@ MUST_USE uint32_t vm_prepare_removal(struct page_allocator *allocator, struct vm
                                      struct vm_file **ret_file);
 
 /*
- * Remove a range after vm_prepare_removal: regions in it go, those that reach into it get shorter. The caller sees to
- * the frames.
+ * Remove a range after vm_prepare_removal: regions in it go, those that reach into it get shorter. The caller has given
+ * back the frames before, and all entries in the range are 0.
  */
 void vm_remove(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 

@@ -26,7 +26,7 @@ struct frames {
     uint64_t bit_count;
     uint64_t managed_count;
     uint64_t free_count;
-    uint64_t floor;       /* so many frames stay free; the caller sets it before each request (pressure_take_for) */
+    uint64_t floor;       /* frames that a request must leave free; set before each request (pressure_take_for) */
     uint64_t hint;        /* no frame below this bit is free */
     uint64_t pools_first; /* pools are taken from this bit on, while there is room ... */
     uint64_t pools_hint;  /* ... and no pool's frame between that and this one is free */

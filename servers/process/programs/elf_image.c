@@ -141,8 +141,8 @@ static uint32_t add_region(struct server_context *context, const struct elf_imag
 }
 
 /*
- * Add whole pages of a segment that no other segment shares: mapped from the file, except pages of a writable segment,
- * and those from the last one with content on if zeroes follow that.
+ * Add whole pages of a segment that no other segment shares. The file's own pages are mapped. Private copies take their
+ * place in a writable segment and, if zeroes follow the content, from the page on in which the content ends.
  */
 static uint32_t add_pages(struct server_context *context, const struct elf_image *image,
                           const struct elf_segment *segment, uaddr_t start, uaddr_t end,

@@ -62,7 +62,7 @@ static uint32_t open_interpreter(struct server_context *context, struct new_prog
 }
 
 /*
- * Prepare all of a program that needs no process: strings, file, plan. Call close_image afterwards, on errors too.
+ * Prepare what does not need a process yet: strings, file, plan. Call close_image afterwards, on errors too.
  * owner: as for open_file.
  */
 static uint32_t open_image(struct server_context *context, struct new_program *launch,

@@ -14,8 +14,8 @@ static struct string_block cut(struct string_block *rest, uint64_t count) {
 }
 
 /*
- * Is this an environment entry that the server writes itself? It would tell of capabilities that the program has not
- * got.
+ * Is this an environment entry that the server writes itself? Passed on, it would name capabilities that the program
+ * does not have.
  */
 static bool is_private(const char *entry) {
     return strncmp(entry, "cap:", 4) == 0 || strncmp(entry, "size:", 5) == 0 || strncmp(entry, "slots=", 6) == 0;

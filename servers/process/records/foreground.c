@@ -9,13 +9,13 @@ bool foreground_may_name(const struct process_table *table, const struct process
 void foreground_name(struct process_table *table, struct process *caller, uint32_t group) {
     table->foreground = group;
     caller->named = group;
-    table->keys = 0; /* the group may go on after a stop: the key that stopped it is done */
+    table->keys = 0; /* the group may go on after a stop: the key that stopped it must not reach later processes */
 }
 
 uint64_t foreground_start(struct process_table *table, struct process *caller, const struct process *child) {
     uint64_t keys = child->group == table->keys_group ? table->keys : 0;
     foreground_name(table, caller, child->group);
-    table->keys = keys; /* there may be more to start */
+    table->keys = keys; /* more processes of the group may be started */
     return keys;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The life of a process among others: whose child it is, who waits for it, who may act on it. Pure, except that it
+ * The life of a process among others: its parent, the wait for its end, and which processes may act on it. Pure, but it
  * takes pages of the server's own from the page allocator. The objects and memory of a process are in objects.h.
  *
  *   begin -> lives -> end -> ended -> forget         (an orphan is forgotten as it ends)

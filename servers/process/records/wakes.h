@@ -10,7 +10,7 @@
 #define WAKES_MAX 4096U
 
 enum wake_kind {
-    WAKE_THREAD, /* a thread's sleep is over (struct thread) */
+    WAKE_THREAD, /* a thread's sleep or timeout is over, or it is looked at again (struct process_thread) */
     WAKE_ALARM,  /* ALRM comes (struct process) */
     WAKE_LIMIT,  /* a process may have used all the time that it has (struct process) */
 };

@@ -143,5 +143,4 @@ static void memory_of_devices_without_the_machines_own(void) {
 
 SUITE(CASE(memory_a_range_is_what_was_packed), CASE(memory_of_devices_without_the_machines_own),
       CASE(memory_beyond_the_ledger_is_refused), CASE(memory_a_frame_has_a_last_holder),
-      CASE(ledger_a_hold_does_not_overflow),
-      CASE(memory_of_devices_is_not_counted));
+      CASE(ledger_a_hold_does_not_overflow), CASE(memory_of_devices_is_not_counted));

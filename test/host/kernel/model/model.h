@@ -6,7 +6,7 @@
  *
  *   objects[id] the objects; id 0 is none
  *   caps[place] the capabilities; place = id of a table, thread or the interrupt lines * MODEL_SLOTS + slot
- *   frames[i]     RAM from `first_frame` on: who holds it, and its first MODEL_WORDS words
+ *   frames[i]     RAM from `first_frame` on: its holders, and its first MODEL_WORDS words
  */
 #pragma once
 

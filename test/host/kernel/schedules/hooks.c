@@ -70,7 +70,7 @@ void *__tsan_memcpy(void *to, const void *from, size_t bytes) { return __wrap_me
 void *__tsan_memmove(void *to, const void *from, size_t bytes) { return __wrap_memmove(to, from, bytes); }
 void *__tsan_memset(void *to, int value, size_t bytes) { return __wrap_memset(to, value, bytes); }
 
-/* ---- the lock: who holds it is known from its two words ---- */
+/* ---- the lock: its two words tell which CPU holds it ---- */
 
 static void note_draw(uintptr_t address, uint64_t was) {
     if (address != run.lock + offsetof(struct ticket_lock, next))

@@ -29,7 +29,7 @@ struct run {
     uint64_t step, next; /* at step `next` the scheduler decides */
     uint32_t ready;      /* CPUs that can go on, a bit each */
     uint32_t relaxed;    /* CPUs that wait in a loop */
-    uint32_t stale;      /* CPUs of which another has since written a word that they read */
+    uint32_t stale;      /* CPUs that have read a word which another CPU has written since */
     uint32_t idle;       /* CPUs in explore_idle() */
     uint32_t cpu_count;
     struct undo *undo_end;
