@@ -125,7 +125,7 @@ def parse_member(word: str) -> tuple[str, pathlib.Path]:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Write a boot volume.")
     parser.add_argument("--output", required=True, type=pathlib.Path, metavar="FILE")
-    parser.add_argument("members", nargs="+", metavar="NAME=PATH", help="in the order they shall have in the volume")
+    parser.add_argument("members", nargs="+", metavar="NAME=PATH", help="in their order in the volume")
     options = parser.parse_args(arguments)
     try:
         pairs = [parse_member(word) for word in options.members]

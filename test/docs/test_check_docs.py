@@ -388,7 +388,10 @@ class Documents(unittest.TestCase):
     def test_turns_are_noticed_in_comments_and_pages_only(self) -> None:
         for found in ("Who waits is told.", "It is for who waits.", "The so-manieth call.", "The same, but quick.",
                       "The half of what comes is lost.", "What eat_slowly leaves; it is rare.",
-                      "A caller must know his rights."):
+                      "A caller must know his rights.", "All but for one.", "A page of ours.", "It shall wait.",
+                      "Likewise the next.", "A page belongs into it.", "At the begin.", "It has not got one.",
+                      "No page is to be had.", "It stops after so many tries.", "See what becomes of it.",
+                      "It is told who may wait.", "It has any more that fit."):
             for path, text in (("libsys/a.c", f"/* {found} */\n"), ("libsys/b.h", f"int x; /*\n * {found}\n */\n"),
                                ("docs/c.md", f"# Eating\n\n{found}\n"), ("tools/d.py", f'"""{found}"""\n'),
                                ("tools/e.py", f"x = 1  # {found}\n"), ("tools/f.py", f"# {found}\nx = 1\n")):

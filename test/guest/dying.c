@@ -284,7 +284,7 @@ static void role_delete_other(struct worker_view *view) {
 
 /*
  * A thread is stopped in the middle of a cap_delete and sent to other code, where it deletes something else:
- * that must be a new call, not the rest of the first. Likewise for a thread that becomes foreign: another
+ * that must be a new call, not the rest of the first. The same holds for a thread that becomes foreign: another
  * thread makes its call, or none does.
  */
 static void thread_write_ends_a_cap_delete(void) {

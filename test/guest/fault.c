@@ -288,7 +288,7 @@ static void ep_reply_leaves_the_thread_stopped(void) {
     worker_join(&worker);
 }
 
-/* Deleting the reply is also an answer: the thread stays stopped. Likewise when the handler or its endpoint dies. */
+/* Deleting the reply is also an answer: the thread stays stopped. So it does when the handler or its endpoint dies. */
 static void cap_delete_of_a_fault_reply_stops_the_thread(void) {
     struct worker worker, handler;
     struct message message;

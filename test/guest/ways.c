@@ -154,7 +154,7 @@ static void play_on(struct worker_view *view) {
         if (value == 0)
             use_fpu(view, &random);
         if (value == 1)
-            __asm__ volatile("int3"); /* goes to an endpoint of ours: FAULT_RESUME lets it go on */
+            __asm__ volatile("int3"); /* goes to this test's endpoint: FAULT_RESUME lets it go on */
         if (view->in[IN_INDEX] % 2 == 1) {
             __asm__ volatile("mov %%fs:0, %0" : "=r"(word)); /* the FS base is the view's */
             add(&view->out[OUT_SUM], word);

@@ -133,7 +133,7 @@ static void groups_without_a_minder_are_orphaned(void) {
     CHECK(process_group_is_orphaned(table, shell->group));
     CHECK(process_group_is_orphaned(table, job->group));
     shell->session = 1;
-    end(job); /* but for the one that has ended, there is none with such a parent */
+    end(job); /* only the process that has ended has such a parent */
     CHECK(process_group_is_orphaned(table, member->group));
 }
 

@@ -267,7 +267,7 @@ class Notes(unittest.TestCase):
 
     def written(self, is_terminal: bool, *steps: bytes | str | float, shared: bool = True) -> str:
         """The bytes that one terminal, file or pipe gets. A step: the guest's bytes, a note of
-        ours, or a time that passes."""
+        this project, or a time that passes."""
         with tempfile.TemporaryFile() as file, unittest.mock.patch.multiple(
                 "os", isatty=lambda _: is_terminal,
                 path=unittest.mock.Mock(sameopenfile=lambda *_: shared)), unittest.mock.patch.multiple(

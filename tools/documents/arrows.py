@@ -19,7 +19,7 @@ TREES = ("kernel/", "libsys/", "servers/", "boot/", "userland/", "tools/")
 CONTRACT = "kernel/arch.h"  # all that generic code knows of the machine; what of it has to be inline is in ...
 CONTRACT_PARTS = "kernel/arch/x86_64/contract/"
 
-# Who may include what, by the beginnings of paths; the first entry that fits the including file decides.
+# Which folder may include which, by the beginnings of paths; the first entry that fits the including file decides.
 DIRECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("kernel/abi/", ("kernel/abi/",)),
     ("kernel/", ("kernel/",)),
@@ -33,7 +33,7 @@ ROOMS = ("kernel/arch/x86_64", "kernel/entry", "kernel/calls", "kernel/ending", 
          "kernel/memory", "kernel/cap", "kernel/machine", "kernel", "kernel/arch/x86_64/contract", "kernel/base",
          "kernel/abi")
 
-# libsys's rooms (libsys/README.md), likewise.
+# libsys's rooms (libsys/README.md), in the same order.
 LIBSYS_ROOMS = ("libsys/maker", "libsys/runtime", "libsys/proto", "libsys/wire",
                 "libsys/program", "libsys/format", "libsys/text")
 

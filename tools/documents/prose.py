@@ -21,6 +21,18 @@ BANNED: tuple[tuple[str, str], ...] = (
     (r"\b[Oo]f (?:what|whom) \w+ (?:is|are|was|were)\b", "say `whose`, or turn the sentence around"),
     (r"^What \w+ leaves\b", "say what is done with it"),
     (r"(?<![-\w])(?:[Hh]e|[Hh]im|[Hh]is)\b", "say `they`, or name the part"),
+    (r"\bbut for\b", "say `except`, or `without`"),
+    (r"\bof (?:ours|yours)\b", "name the owner before the thing"),
+    (r"\bshall\b", "say `has to`, `should` or `will`"),
+    (r"\b[Ll]ikewise\b", "name the thing"),
+    (r"\bbelongs? into\b", "say `belongs in`, or `goes into`"),
+    (r"\b(?:the|its|at|in the) begin\b", "say `the beginning`"),
+    (r"\b(?:has|have|had) not got\b", "say `does not have`, or `lacks`"),
+    (r"\b(?:is|are) to be had\b", "say where it is found, or that it exists"),
+    (r"\b(?:for|of|with|but|by|after|in) so many\b", "say how many"),
+    (r"\bwhat (?:comes|becomes) of\b", "say what happens to it"),
+    (r"\b[Ww]ho may\b(?![^.]*\?)", "say which thread, process or program"),
+    (r"\bany more (?:that|which)\b", "put `that` behind its noun"),
 )
 C_COMMENT = re.compile(r"/\*(.*?)\*/", re.DOTALL)
 PYTHON_COMMENT = re.compile(r'"""(.*?)"""|((?:^[ \t]*#(?!!).*\n)+)|(?<=\S)  # (.*)$', re.DOTALL | re.MULTILINE)

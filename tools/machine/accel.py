@@ -85,7 +85,7 @@ def choose(cache: pathlib.Path | None) -> Accel:
             if kept["key"] == key:
                 return Accel(kept["name"], kept["reason"], is_known=True)
         except (OSError, ValueError, KeyError, TypeError):
-            pass  # no answer yet, or not one of ours: ask again
+            pass  # no answer yet, or not one to our question: ask again
     found = try_kvm()
     if cache is not None and key and cache.parent.is_dir():
         with contextlib.suppress(OSError):  # a folder that we can't write

@@ -42,7 +42,7 @@ class ConsoleFilter:
         self.full = False  # the guest has asked for a pause
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes of `data` that the user shall see."""
+        """The bytes of `data` for the user to see."""
         if self.ready:
             return self.heed(data)
         before, xon, after = data.partition(XON)
@@ -60,7 +60,7 @@ class ConsoleFilter:
         return data.translate(None, XON + XOFF)
 
     def feed_early(self, data: bytes) -> bytes:
-        """The bytes of `data` that the user shall see while the XON has not come."""
+        """The bytes of `data` for the user to see while the XON has not come."""
         if self.passing:
             return data
         self.held += data

@@ -1,5 +1,5 @@
 /*
- * What may a process do with its own memory, and what becomes of that memory in a fork? Each check runs in a child made
+ * What may a process do with its own memory, and what does a fork do with that memory? Each check runs in a child made
  * by fork, so that it may end badly: the parent knows the expected end.
  *
  *     memtest            exits with the number of failed checks

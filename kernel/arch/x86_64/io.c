@@ -9,7 +9,7 @@
 #define SERIAL_STATUS (SERIAL_PORT + 5)
 #define SERIAL_CAN_SEND (1U << 5)
 /*
- * An absent port never takes a byte: after so many tries in a row the log stops using it. A port that has taken bytes
+ * An absent port never takes a byte: after some tries in a row the log stops using it. A port that has taken bytes
  * gets more tries, since its reader may be slow.
  */
 #define SERIAL_TRIES 100000U
