@@ -65,9 +65,8 @@ static bool take_sample(const struct watch *watch, struct sample *ret_sample) {
     for (uint32_t try = 0; try < how->sample_tries; try++) {
         uint64_t first = watch->reference->read(), now = first, before = 0;
         for (uint32_t poll = 0; now == first; poll++) {
-            if (poll == how->polls_max) {
+            if (poll == how->polls_max)
                 return false;
-            }
             watch->counters->spin(how->tick_spin_steps);
             before = watch->counters->tsc();
             now = watch->reference->read();
@@ -89,9 +88,8 @@ static bool take_later(const struct watch *watch, const struct sample *start, ui
     const struct manner *how = manner(watch->reference);
     const struct reference *reference = watch->reference;
     for (uint32_t poll = 0; ticks_between(reference, start->ticks, reference->read()) + 1 < ticks; poll++) {
-        if (poll == how->polls_max) {
+        if (poll == how->polls_max)
             return false;
-        }
         watch->counters->spin(how->half_spin_steps);
     }
     return take_sample(watch, ret_sample);
@@ -112,14 +110,12 @@ static enum verdict measure_once(const struct watch *watch, struct measured *mea
     uint64_t half = reference->is_slow ? 1 : reference->hz / HALF_WINDOW;
     struct sample start, middle, end;
     if (!take_sample(watch, &start) || !take_later(watch, &start, half, &middle) ||
-        !take_later(watch, &middle, half, &end)) {
+        !take_later(watch, &middle, half, &end))
         return STILL;
-    }
     uint64_t first = ticks_between(reference, start.ticks, middle.ticks);
     uint64_t second = ticks_between(reference, middle.ticks, end.ticks);
-    if (first > JUMP_FACTOR * half || second > JUMP_FACTOR * half) {
+    if (first > JUMP_FACTOR * half || second > JUMP_FACTOR * half)
         return UNEVEN;
-    }
     uint64_t all = first + second;
     measured->rates.tsc_hz = rate(end.tsc - start.tsc, reference, all);
     measured->rates.apic_timer_hz = rate((uint32_t)(start.apic_timer - end.apic_timer), reference, all);
@@ -142,9 +138,8 @@ static struct measured measure(const struct watch *watch) {
 
 /* Begin the next reference that can be a witness and return it; NULL: there is none. */
 static const struct reference *begin_witness(const struct reference *next, const struct reference *end) {
-    while (next < end && (next->is_slow || !next->begin())) {
+    while (next < end && (next->is_slow || !next->begin()))
         next++;
-    }
     return next < end ? next : 0;
 }
 
@@ -156,9 +151,8 @@ static void add_rate(struct text *note, uint64_t hz, const char *by) {
 
 static void note_difference(struct text *note, const char *what, uint64_t hz, const char *by, uint64_t other_hz,
                             const char *other) {
-    if (hz == 0 || other_hz == 0 || !differ(hz, other_hz)) {
+    if (hz == 0 || other_hz == 0 || !differ(hz, other_hz))
         return;
-    }
     text_add(note, note->length > 0 ? "; " : "clock: ");
     text_add(note, what);
     add_rate(note, hz, by);
@@ -187,9 +181,8 @@ static bool fail(struct text *note, const char *why) {
 }
 
 static void end(const struct reference *reference) {
-    if (reference != 0 && reference->end != 0) {
+    if (reference != 0 && reference->end != 0)
         reference->end();
-    }
 }
 
 /*
@@ -200,19 +193,16 @@ static uint32_t choose(const struct counters *counters, const struct reference *
                        struct measured *measured) {
     uint32_t chosen = count;
     for (uint32_t i = 0; i < count; i++) {
-        if (!references[i].begin()) {
+        if (!references[i].begin())
             continue;
-        }
         const struct reference *witness = begin_witness(&references[i + 1], &references[count]);
         measured[i] = measure(&(struct watch){counters, &references[i], witness});
         end(witness);
         end(&references[i]);
-        if (measured[i].verdict == GOOD) {
+        if (measured[i].verdict == GOOD)
             return i;
-        }
-        if (measured[i].verdict == UNEVEN && chosen == count) {
+        if (measured[i].verdict == UNEVEN && chosen == count)
             chosen = i;
-        }
     }
     return chosen;
 }
@@ -228,14 +218,12 @@ static void note_findings(struct text *note, struct clock_rates told, const stru
         add_rate(note, best->rates.tsc_hz, name);
         note_verdicts(note, references, measured, chosen + (best->verdict != GOOD));
     }
-    if (best->verdict != GOOD) {
+    if (best->verdict != GOOD)
         return;
-    }
     note_difference(note, "time-stamp counter, ", told.tsc_hz, "CPUID", best->rates.tsc_hz, name);
     note_difference(note, "APIC timer, ", told.apic_timer_hz, "CPUID", best->rates.apic_timer_hz, name);
-    if (told.tsc_hz == 0) {
+    if (told.tsc_hz == 0)
         note_difference(note, "time-stamp counter, ", best->rates.tsc_hz, name, best->witness_tsc_hz, best->witness);
-    }
 }
 
 bool calibrate(const struct counters *counters, const struct reference *references, uint32_t count,
@@ -252,14 +240,11 @@ bool calibrate(const struct counters *counters, const struct reference *referenc
     struct clock_rates found = chosen < count ? measured[chosen].rates : told;
     ret_rates->tsc_hz = told.tsc_hz != 0 ? told.tsc_hz : found.tsc_hz;
     ret_rates->apic_timer_hz = told.apic_timer_hz != 0 ? told.apic_timer_hz : found.apic_timer_hz;
-    if (ret_rates->tsc_hz < TSC_HZ_MIN || ret_rates->tsc_hz > TSC_HZ_MAX) {
+    if (ret_rates->tsc_hz < TSC_HZ_MIN || ret_rates->tsc_hz > TSC_HZ_MAX)
         return fail(ret_note, "the time-stamp counter's rate is not believable; restart the machine");
-    }
-    if (ret_rates->apic_timer_hz < APIC_HZ_MIN || ret_rates->apic_timer_hz > APIC_HZ_MAX) {
+    if (ret_rates->apic_timer_hz < APIC_HZ_MIN || ret_rates->apic_timer_hz > APIC_HZ_MAX)
         return fail(ret_note, "the local APIC timer's rate is not believable; restart the machine");
-    }
-    if (chosen < count) {
+    if (chosen < count)
         note_findings(ret_note, told, references, measured, chosen);
-    }
     return true;
 }

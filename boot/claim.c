@@ -48,14 +48,12 @@ bool loader_claim_memory(struct loader *loader, struct memory_request request, e
     uint64_t phys = 0;
     bool is_claimed = false;
     while (!is_claimed) {
-        if (loader->claim_count == LOADER_CLAIMS_MAX || !memory_map_find(map, request, &phys)) {
+        if (loader->claim_count == LOADER_CLAIMS_MAX || !memory_map_find(map, request, &phys))
             return fail_memory(loader, what, request.page_count);
-        }
         is_claimed = loader->input.claim_pages(phys, request.page_count);
         /* Refused memory is not free any more either: the next round looks elsewhere. */
-        if (!memory_map_paint(map, phys, bytes, is_claimed ? kind : BOOT_RANGE_LOADER)) {
+        if (!memory_map_paint(map, phys, bytes, is_claimed ? kind : BOOT_RANGE_LOADER))
             return loader_fail_map_full(loader);
-        }
     }
     loader->claims[loader->claim_count++] =
         (struct loader_claim){.phys = phys, .page_count = request.page_count, .kind = kind};

@@ -75,18 +75,16 @@ static uint64_t rtc_seconds; /* counted since rtc_begin() */
 static uint32_t rtc_shown;   /* its seconds when it was read last */
 
 static uint32_t apic_read(uint32_t offset) {
-    if (apic.base & APIC_BASE_X2APIC) {
+    if (apic.base & APIC_BASE_X2APIC)
         return (uint32_t)cpu_read_msr(MSR_X2APIC + offset / 16);
-    }
     return *(volatile uint32_t *)phys_pointer((apic.base & APIC_PHYS_MASK) + offset);
 }
 
 static void apic_write(uint32_t offset, uint32_t value) {
-    if (apic.base & APIC_BASE_X2APIC) {
+    if (apic.base & APIC_BASE_X2APIC)
         cpu_write_msr(MSR_X2APIC + offset / 16, value);
-    } else {
+    else
         *(volatile uint32_t *)phys_pointer((apic.base & APIC_PHYS_MASK) + offset) = value;
-    }
 }
 
 /* Save the settings of firmware and let the timer count without interrupting. */
@@ -160,9 +158,8 @@ static bool rtc_begin(void) {
  * it is; a later reading includes the new second.
  */
 static uint64_t rtc_read(void) {
-    if ((rtc_read_register(RTC_A) & RTC_A_UPDATING) != 0) {
+    if ((rtc_read_register(RTC_A) & RTC_A_UPDATING) != 0)
         return rtc_seconds;
-    }
     uint32_t seconds = rtc_read_seconds();
     rtc_seconds += (seconds + 60 - rtc_shown) % 60;
     rtc_shown = seconds;
@@ -189,13 +186,11 @@ static bool pm_timer_begin(void) {
 }
 
 static bool hpet_begin(void) {
-    if (acpi.hpet_phys == 0) {
+    if (acpi.hpet_phys == 0)
         return false;
-    }
     uint64_t period_fs = *hpet_register(HPET_ABILITIES + 4);
-    if (period_fs == 0 || period_fs > HPET_PERIOD_MAX_FS) {
+    if (period_fs == 0 || period_fs > HPET_PERIOD_MAX_FS)
         return false;
-    }
     references[HPET].hz = FS_PER_SECOND / period_fs;
     hpet_control = *hpet_register(HPET_CONTROL);
     *hpet_register(HPET_CONTROL) = hpet_control | HPET_CONTROL_ON;
@@ -214,13 +209,11 @@ static void ask_cpu(struct clock_rates *ret_rates) {
         ret_rates->apic_timer_hz = timing.ebx * 1000ULL;
     }
     uint32_t last = cpu_id(0).eax;
-    if (ret_rates->tsc_hz != 0 || last < 0x15) {
+    if (ret_rates->tsc_hz != 0 || last < 0x15)
         return;
-    }
     struct cpu_id crystal = cpu_id(0x15);
-    if (crystal.eax == 0 || crystal.ebx == 0) {
+    if (crystal.eax == 0 || crystal.ebx == 0)
         return;
-    }
     if (crystal.ecx != 0) {
         ret_rates->tsc_hz = (uint64_t)crystal.ecx * crystal.ebx / crystal.eax;
         ret_rates->apic_timer_hz = crystal.ecx;
@@ -231,9 +224,8 @@ static void ask_cpu(struct clock_rates *ret_rates) {
 }
 
 static void spin(uint32_t steps) {
-    for (uint32_t step = 0; step < steps; step++) {
+    for (uint32_t step = 0; step < steps; step++)
         __asm__ volatile("");
-    }
 }
 
 bool clock_measure(uint64_t rsdp_phys, struct clock_rates *ret_rates, struct text *ret_note) {
@@ -246,8 +238,7 @@ bool clock_measure(uint64_t rsdp_phys, struct clock_rates *ret_rates, struct tex
     apic_take_timer();
     bool found = calibrate(&counters, references, REFERENCES, told, ret_rates, ret_note);
     apic_restore_timer();
-    if (were_on) {
+    if (were_on)
         cpu_unmask_interrupts();
-    }
     return found;
 }

@@ -63,7 +63,6 @@ static inline bool cpu_mask_interrupts(void) {
 static inline void cpu_unmask_interrupts(void) { __asm__ volatile("sti" : : : "memory"); }
 
 _Noreturn static inline void cpu_halt_forever(void) {
-    for (;;) {
+    for (;;)
         __asm__ volatile("cli\n\thlt");
-    }
 }

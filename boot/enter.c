@@ -38,12 +38,10 @@ static uint32_t extended_features(void) {
 const char *enter_check_cpu(void) {
     uint64_t cr4;
     __asm__ volatile("movq %%cr4, %0" : "=r"(cr4));
-    if (cr4 & CR4_LA57) {
+    if (cr4 & CR4_LA57)
         return "firmware runs with 5-level paging, which Baton does not use; turn it off in firmware set-up";
-    }
-    if (!(extended_features() & HAS_NX)) {
+    if (!(extended_features() & HAS_NX))
         return "the CPU has no no-execute pages, or firmware turned them off; turn them on in firmware set-up";
-    }
     return 0;
 }
 

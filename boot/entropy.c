@@ -19,9 +19,8 @@ static bool read_rdrand(uint64_t *ret_word) {
 
 static bool read_word(bool (*read)(uint64_t *ret_word), uint64_t *ret_word) {
     for (uint32_t try = 0; try < TRIES; try++) {
-        if (read(ret_word)) {
+        if (read(ret_word))
             return true;
-        }
     }
     *ret_word = 0;
     return false;
@@ -38,8 +37,7 @@ bool entropy_from_cpu(uint64_t words[BOOT_ENTROPY_WORDS]) {
         word_good = word_good || (has_rdrand && read_word(read_rdrand, &words[i]));
         good = good && word_good;
     }
-    for (uint32_t i = 0; !good && i < BOOT_ENTROPY_WORDS; i++) {
+    for (uint32_t i = 0; !good && i < BOOT_ENTROPY_WORDS; i++)
         words[i] = 0;
-    }
     return good;
 }

@@ -44,9 +44,8 @@ static uint64_t choose_ram_end(const struct loader *loader) {
     uint64_t page_count = 0, most = 0, best = 0;
     for (uint32_t i = 0; i < map->count; i++) {
         const struct memory_range *range = &map->ranges[i];
-        if (!memory_kind_is_ram(range->kind) || range->start >= FRAMES_END) {
+        if (!memory_kind_is_ram(range->kind) || range->start >= FRAMES_END)
             continue;
-        }
         uint64_t end = range->end < FRAMES_END ? range->end : FRAMES_END;
         page_count += (end - range->start) / BOOT_PAGE_BYTES;
         struct memory_request heap = {.page_count = heap_page_count(map, end), .align = BOOT_PAGE_BYTES};
@@ -74,20 +73,17 @@ static bool prepare_volume(struct loader *loader) {
     info->volume_bytes = input->volume_bytes;
     uint64_t slack = input->volume_phys % BOOT_PAGE_BYTES;
     uint64_t page_count = (slack + input->volume_bytes + BOOT_PAGE_BYTES - 1) / BOOT_PAGE_BYTES;
-    if (input->volume_bytes == 0) {
+    if (input->volume_bytes == 0)
         return loader_fail(loader, "boot.tar", "empty", NULL, "pack the boot volume again");
-    }
     if (slack != 0 || input->volume_phys + input->volume_bytes > loader->ram_end) {
         struct memory_request request = {.page_count = page_count, .align = BOOT_PAGE_BYTES};
-        if (!loader_claim_memory(loader, request, BOOT_RANGE_VOLUME, "boot.tar", &info->volume_phys)) {
+        if (!loader_claim_memory(loader, request, BOOT_RANGE_VOLUME, "boot.tar", &info->volume_phys))
             return false;
-        }
         memcpy(phys_pointer(info->volume_phys), phys_pointer(input->volume_phys), input->volume_bytes);
         return true;
     }
-    if (!memory_map_paint(&input->map, input->volume_phys, input->volume_bytes, BOOT_RANGE_VOLUME)) {
+    if (!memory_map_paint(&input->map, input->volume_phys, input->volume_bytes, BOOT_RANGE_VOLUME))
         return loader_fail_map_full(loader);
-    }
     loader->claims[loader->claim_count++] =
         (struct loader_claim){.phys = input->volume_phys, .page_count = page_count, .kind = BOOT_RANGE_VOLUME};
     return true;
@@ -96,15 +92,13 @@ static bool prepare_volume(struct loader *loader) {
 static bool prepare_command(struct loader *loader) {
     uint32_t length = 0;
     for (const char *next = loader->input.command; *next != 0; next++) {
-        if (length + 1 == BOOT_COMMAND_MAX) {
+        if (length + 1 == BOOT_COMMAND_MAX)
             return loader_fail(loader, "command line", "longer than 511 bytes", NULL, "shorten it");
-        }
         /* Line ends and tabs of a file separate words as spaces do. */
         loader->info.command[length++] = *next == '\n' || *next == '\r' || *next == '\t' ? ' ' : *next;
     }
-    while (length != 0 && loader->info.command[length - 1] == ' ') {
+    while (length != 0 && loader->info.command[length - 1] == ' ')
         loader->info.command[--length] = 0;
-    }
     return true;
 }
 
@@ -122,9 +116,8 @@ static bool map_identity(struct page_tables *tables, uint64_t start, uint64_t en
         uint64_t page_bytes = is_giant ? PAGE_BYTES_1G : PAGE_BYTES_2M;
         struct page_run run = {.virt = start, .phys = start, .bytes = page_bytes, .page_bytes = page_bytes};
         run.flags = PAGE_TABLE_WRITE;
-        if (!page_tables_map(tables, run)) {
+        if (!page_tables_map(tables, run))
             return false;
-        }
         start += page_bytes;
     }
     return true;
@@ -137,9 +130,8 @@ static bool map_identity(struct page_tables *tables, uint64_t start, uint64_t en
  */
 static bool map_all_ram(const struct memory_map *map, struct page_tables *tables, bool has_giant_pages) {
     uint64_t mapped_end = IDENTITY_ALWAYS;
-    if (!map_identity(tables, 0, mapped_end, false)) {
+    if (!map_identity(tables, 0, mapped_end, false))
         return false;
-    }
     for (uint32_t i = 0; i < map->count; i++) {
         const struct memory_range *range = &map->ranges[i];
         uint64_t start = range->start & ~(PAGE_BYTES_2M - 1);
@@ -147,9 +139,8 @@ static bool map_all_ram(const struct memory_map *map, struct page_tables *tables
         start = start < mapped_end ? mapped_end : start;
         bool is_ram = memory_kind_is_ram(range->kind) || range->kind == BOOT_RANGE_LEFT_OUT;
         if (is_ram && start < end) {
-            if (!map_identity(tables, start, end, has_giant_pages)) {
+            if (!map_identity(tables, start, end, has_giant_pages))
                 return false;
-            }
             mapped_end = end;
         }
     }
@@ -168,27 +159,22 @@ static uint64_t table_page_count(const struct loader *loader) {
 /* loader->plan must be the kernel's. */
 static bool prepare_tables(struct loader *loader) {
     struct memory_request request = {.page_count = table_page_count(loader), .align = BOOT_PAGE_BYTES};
-    if (!loader_claim_memory(loader, request, BOOT_RANGE_LOADER, "page tables", &loader->entry.root_phys)) {
+    if (!loader_claim_memory(loader, request, BOOT_RANGE_LOADER, "page tables", &loader->entry.root_phys))
         return false;
-    }
     struct page_tables tables;
     page_tables_begin(&tables, loader->entry.root_phys, request.page_count);
-    if (!image_map_kernel(loader, &tables) ||
-        !map_all_ram(&loader->input.map, &tables, loader->input.has_giant_pages)) {
+    if (!image_map_kernel(loader, &tables) || !map_all_ram(&loader->input.map, &tables, loader->input.has_giant_pages))
         return loader_fail(loader, "page tables", "the loader counted them wrong", NULL, "please report this");
-    }
     return true;
 }
 
 static bool prepare_handover(struct loader *loader) {
     struct memory_request request = {.page_count = HANDOVER_PAGES, .align = BOOT_PAGE_BYTES};
     uint64_t phys = 0;
-    if (!loader_claim_memory(loader, request, BOOT_RANGE_LOADER, "boot information", &phys)) {
+    if (!loader_claim_memory(loader, request, BOOT_RANGE_LOADER, "boot information", &phys))
         return false;
-    }
-    if (loader->input.map.count > BOOT_RANGES_MAX - RANGES_SPARE) {
+    if (loader->input.map.count > BOOT_RANGES_MAX - RANGES_SPARE)
         return loader_fail_map_full(loader);
-    }
     loader->entry.info_phys = phys;
     loader->entry.gdt_phys = phys + GDT_OFFSET;
     loader->entry.stack_phys = phys + HANDOVER_PAGES * BOOT_PAGE_BYTES;
@@ -219,13 +205,11 @@ bool loader_prepare(struct loader *loader) {
 bool loader_finish(struct loader *loader, struct memory_map *map) {
     for (uint32_t i = 0; i < loader->claim_count; i++) {
         const struct loader_claim *claim = &loader->claims[i];
-        if (!memory_map_paint(map, claim->phys, claim->page_count * BOOT_PAGE_BYTES, claim->kind)) {
+        if (!memory_map_paint(map, claim->phys, claim->page_count * BOOT_PAGE_BYTES, claim->kind))
             return loader_fail_map_full(loader);
-        }
     }
-    if (!memory_map_leave_out(map, loader->ram_end) || map->count > BOOT_RANGES_MAX) {
+    if (!memory_map_leave_out(map, loader->ram_end) || map->count > BOOT_RANGES_MAX)
         return loader_fail_map_full(loader);
-    }
     struct boot_range *ranges = phys_pointer(loader->info.ranges_phys);
     for (uint32_t i = 0; i < map->count; i++) {
         ranges[i] = (struct boot_range){

@@ -1,12 +1,10 @@
 #include "boot/memory_map.h"
 
 static bool range_insert(struct memory_map *map, uint32_t at, struct memory_range range) {
-    if (map->count == MEMORY_MAP_MAX) {
+    if (map->count == MEMORY_MAP_MAX)
         return false;
-    }
-    for (uint32_t i = map->count; i > at; i--) {
+    for (uint32_t i = map->count; i > at; i--)
         map->ranges[i] = map->ranges[i - 1];
-    }
     map->ranges[at] = range;
     map->count++;
     return true;
@@ -16,9 +14,8 @@ static bool range_insert(struct memory_map *map, uint32_t at, struct memory_rang
 static bool range_cut(struct memory_map *map, uint32_t at, uint64_t address) {
     struct memory_range upper = map->ranges[at];
     upper.start = address;
-    if (!range_insert(map, at + 1, upper)) {
+    if (!range_insert(map, at + 1, upper))
         return false;
-    }
     map->ranges[at].end = address;
     return true;
 }
@@ -27,11 +24,10 @@ static void merge_neighbours(struct memory_map *map) {
     uint32_t kept = 0;
     for (uint32_t i = 1; i < map->count; i++) {
         struct memory_range *last = &map->ranges[kept];
-        if (last->end == map->ranges[i].start && last->kind == map->ranges[i].kind) {
+        if (last->end == map->ranges[i].start && last->kind == map->ranges[i].kind)
             last->end = map->ranges[i].end;
-        } else {
+        else
             map->ranges[++kept] = map->ranges[i];
-        }
     }
     map->count = map->count == 0 ? 0 : kept + 1;
 }
@@ -43,18 +39,15 @@ static void merge_neighbours(struct memory_map *map) {
 static bool paint_over(struct memory_map *map, uint32_t at, struct memory_range range, uint64_t *ret_next) {
     uint64_t end = map->ranges[at].end < range.end ? map->ranges[at].end : range.end;
     *ret_next = end;
-    if (map->ranges[at].kind >= range.kind) {
+    if (map->ranges[at].kind >= range.kind)
         return true;
-    }
     if (map->ranges[at].start < range.start) {
-        if (!range_cut(map, at, range.start)) {
+        if (!range_cut(map, at, range.start))
             return false;
-        }
         at++;
     }
-    if (end < map->ranges[at].end && !range_cut(map, at, end)) {
+    if (end < map->ranges[at].end && !range_cut(map, at, end))
         return false;
-    }
     map->ranges[at].kind = range.kind;
     return true;
 }
@@ -62,18 +55,15 @@ static bool paint_over(struct memory_map *map, uint32_t at, struct memory_range 
 static bool paint_range(struct memory_map *map, struct memory_range range) {
     uint32_t at = 0;
     while (range.start < range.end) {
-        while (at < map->count && map->ranges[at].end <= range.start) {
+        while (at < map->count && map->ranges[at].end <= range.start)
             at++;
-        }
-        if (at == map->count || map->ranges[at].start >= range.end) {
+        if (at == map->count || map->ranges[at].start >= range.end)
             return range_insert(map, at, range);
-        }
         if (map->ranges[at].start > range.start) {
             struct memory_range gap = range;
             gap.end = map->ranges[at].start;
-            if (!range_insert(map, at, gap)) {
+            if (!range_insert(map, at, gap))
                 return false;
-            }
             range.start = gap.end;
         } else if (!paint_over(map, at, range, &range.start)) {
             return false;
@@ -83,9 +73,8 @@ static bool paint_range(struct memory_map *map, struct memory_range range) {
 }
 
 bool memory_map_paint(struct memory_map *map, uint64_t phys, uint64_t bytes, enum boot_range_kind kind) {
-    if (bytes == 0 || phys >= MEMORY_PHYS_END) {
+    if (bytes == 0 || phys >= MEMORY_PHYS_END)
         return true;
-    }
     uint64_t end = bytes > MEMORY_PHYS_END - phys ? MEMORY_PHYS_END : phys + bytes;
     uint64_t below = BOOT_PAGE_BYTES - 1;
     struct memory_range range = {.kind = kind};
@@ -102,9 +91,8 @@ bool memory_map_paint(struct memory_map *map, uint64_t phys, uint64_t bytes, enu
 }
 
 bool memory_map_find(const struct memory_map *map, struct memory_request request, uint64_t *ret_phys) {
-    if (request.page_count > MEMORY_PHYS_END / BOOT_PAGE_BYTES) {
+    if (request.page_count > MEMORY_PHYS_END / BOOT_PAGE_BYTES)
         return false;
-    }
     uint64_t bytes = request.page_count * BOOT_PAGE_BYTES;
     for (uint32_t i = 0; i < map->count; i++) {
         const struct memory_range *range = &map->ranges[i];
@@ -139,9 +127,8 @@ bool memory_kind_is_ram(enum boot_range_kind kind) {
 uint64_t memory_map_ram_end(const struct memory_map *map) {
     uint64_t end = 0;
     for (uint32_t i = 0; i < map->count; i++) {
-        if (memory_kind_is_ram(map->ranges[i].kind)) {
+        if (memory_kind_is_ram(map->ranges[i].kind))
             end = map->ranges[i].end;
-        }
     }
     return end;
 }
@@ -149,14 +136,12 @@ uint64_t memory_map_ram_end(const struct memory_map *map) {
 bool memory_map_leave_out(struct memory_map *map, uint64_t end) {
     for (uint32_t i = 0; i < map->count; i++) {
         struct memory_range *range = &map->ranges[i];
-        if (!memory_kind_is_ram(range->kind) || range->end <= end) {
+        if (!memory_kind_is_ram(range->kind) || range->end <= end)
             continue;
-        }
-        if (range->start >= end) {
+        if (range->start >= end)
             range->kind = BOOT_RANGE_LEFT_OUT;
-        } else if (!range_cut(map, i, end)) { /* the upper part is the next range */
+        else if (!range_cut(map, i, end)) /* the upper part is the next range */
             return false;
-        }
     }
     merge_neighbours(map);
     return true;

@@ -15,13 +15,11 @@ void page_tables_begin(struct page_tables *tables, uint64_t phys, uint64_t page_
  * no page for a table.
  */
 static uint64_t *table_below(struct page_tables *tables, uint64_t *entry) {
-    if (*entry & PAGE_TABLE_LARGE) {
+    if (*entry & PAGE_TABLE_LARGE)
         return NULL;
-    }
     if (*entry == 0) {
-        if (tables->used_count == tables->page_count) {
+        if (tables->used_count == tables->page_count)
             return NULL;
-        }
         /* An entry of the last level alone decides on the rights. */
         *entry = (tables->phys + tables->used_count * PAGE_BYTES_4K) | PAGE_TABLE_PRESENT | PAGE_TABLE_WRITE;
         tables->used_count++;
@@ -39,29 +37,25 @@ static bool map_page(struct page_tables *tables, uint64_t virt, uint64_t entry_v
             return is_free;
         }
         table = table_below(tables, entry);
-        if (table == NULL) {
+        if (table == NULL)
             return false;
-        }
     }
 }
 
 bool page_tables_map(struct page_tables *tables, struct page_run run) {
     uint64_t flags = run.flags | PAGE_TABLE_PRESENT;
-    if (run.page_bytes != PAGE_BYTES_4K) {
+    if (run.page_bytes != PAGE_BYTES_4K)
         flags |= PAGE_TABLE_LARGE;
-    }
     for (uint64_t done = 0; done < run.bytes; done += run.page_bytes) {
-        if (!map_page(tables, run.virt + done, (run.phys + done) | flags, run.page_bytes)) {
+        if (!map_page(tables, run.virt + done, (run.phys + done) | flags, run.page_bytes))
             return false;
-        }
     }
     return true;
 }
 
 uint64_t page_tables_count(uint64_t virt, uint64_t bytes) {
     uint64_t count = 0;
-    for (uint32_t shift = ROOT_SHIFT; 1ULL << shift > PAGE_BYTES_4K; shift -= ENTRY_BITS) {
+    for (uint32_t shift = ROOT_SHIFT; 1ULL << shift > PAGE_BYTES_4K; shift -= ENTRY_BITS)
         count += ((virt + bytes - 1) >> shift) - (virt >> shift) + 1;
-    }
     return count;
 }

@@ -59,9 +59,8 @@ static struct memory_map final_map;
 
 static void log_write(const char *text) {
     serial_write(text);
-    for (; *text != 0; text++) {
+    for (; *text != 0; text++)
         cpu_out8(LOG_PORT, (uint8_t)*text);
-    }
 }
 
 _Noreturn static void give_up(const char *message) {
@@ -81,9 +80,8 @@ static bool claim_pages(uint64_t phys, uint64_t page_count) {
 
 static void read_memory_map(const struct start_info *start, struct memory_map *map) {
     const struct start_memory *memory = phys_pointer(start->memory_phys);
-    if (start->version < 1 || start->memory_count == 0) {
+    if (start->version < 1 || start->memory_count == 0)
         give_up("start information: it has no memory map; use QEMU 4.0 or later");
-    }
     bool fits = true;
     for (uint32_t i = 0; i < start->memory_count; i++) {
         enum boot_range_kind kind = memory[i].type == MEMORY_RAM ? BOOT_RANGE_RAM : BOOT_RANGE_FIRMWARE;
@@ -92,19 +90,16 @@ static void read_memory_map(const struct start_info *start, struct memory_map *m
     uint64_t image_phys = (uintptr_t)pvh_image_start;
     uint64_t image_bytes = (uintptr_t)pvh_image_end - image_phys;
     fits = fits && memory_map_paint(map, image_phys, image_bytes, BOOT_RANGE_LOADER);
-    if (!fits) {
+    if (!fits)
         give_up("memory map: firmware reports more ranges than the loader can hold");
-    }
 }
 
 static void read_start_info(const struct start_info *start) {
     struct loader_input *input = &loader.input;
-    if (start->magic != START_MAGIC) {
+    if (start->magic != START_MAGIC)
         give_up("start information: wrong magic number; start this file with QEMU's -kernel");
-    }
-    if (start->module_count == 0) {
+    if (start->module_count == 0)
         give_up("boot.tar: not given; start QEMU with -initrd boot.tar");
-    }
     const struct start_module *module = phys_pointer(start->modules_phys);
     input->volume_phys = module->phys;
     input->volume_bytes = module->bytes;
@@ -118,9 +113,8 @@ void pvh_main(uint64_t start_phys) {
     input->loader_tsc = cpu_read_tsc();
     serial_begin();
     const char *problem = enter_check_cpu();
-    if (problem != 0) {
+    if (problem != 0)
         give_up(problem);
-    }
     read_start_info(phys_pointer(start_phys));
     final_map = input->map;
     input->claim_end = REACH;
@@ -128,11 +122,9 @@ void pvh_main(uint64_t start_phys) {
     input->has_giant_pages = enter_has_giant_pages();
     (void)entropy_from_cpu(input->entropy); /* if there is no source, all words stay 0 to say so */
 
-    if (!clock_measure(input->rsdp_phys, &input->rates, &input->notes)) {
+    if (!clock_measure(input->rsdp_phys, &input->rates, &input->notes))
         give_up(input->notes.bytes);
-    }
-    if (!loader_prepare(&loader) || !loader_finish(&loader, &final_map)) {
+    if (!loader_prepare(&loader) || !loader_finish(&loader, &final_map))
         give_up(loader.failure.bytes);
-    }
     enter_kernel(&loader.entry);
 }

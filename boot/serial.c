@@ -33,17 +33,15 @@ void serial_begin(void) {
 
 static void write_byte(char byte) {
     uint32_t polls = 0;
-    while (!(cpu_in8(COM1 + UART_LINE_STATUS) & STATUS_CAN_SEND) && polls < SEND_POLLS_MAX) {
+    while (!(cpu_in8(COM1 + UART_LINE_STATUS) & STATUS_CAN_SEND) && polls < SEND_POLLS_MAX)
         polls++;
-    }
     cpu_out8(COM1 + UART_DATA, (uint8_t)byte);
 }
 
 void serial_write(const char *text) {
     for (; *text != 0; text++) {
-        if (*text == '\n') {
+        if (*text == '\n')
             write_byte('\r');
-        }
         write_byte(*text);
     }
 }

@@ -6,16 +6,14 @@ void text_clear(struct text *text) {
 }
 
 void text_add(struct text *text, const char *more) {
-    while (*more != 0 && text->length + 1 < TEXT_MAX) {
+    while (*more != 0 && text->length + 1 < TEXT_MAX)
         text->bytes[text->length++] = *more++;
-    }
     text->bytes[text->length] = 0;
 }
 
 void text_add_printable(struct text *text, const char *more) {
-    for (; *more != 0; more++) {
+    for (; *more != 0; more++)
         text_add(text, (const char[]){*more < 0x20 || *more == 0x7f ? '?' : *more, 0});
-    }
 }
 
 static void add_number(struct text *text, uint64_t value, uint32_t base) {

@@ -41,9 +41,8 @@ static bool claim_pages(uint64_t phys, uint64_t page_count) {
 }
 
 static bool read_firmware(struct loader_input *input) {
-    if (!uefi_read_volume(&uefi, &input->volume_phys, &input->volume_bytes) || !uefi_read_command(&uefi, command)) {
+    if (!uefi_read_volume(&uefi, &input->volume_phys, &input->volume_bytes) || !uefi_read_command(&uefi, command))
         return false;
-    }
     input->command = command;
     input->rsdp_phys = uefi_find_rsdp(&uefi);
     input->framebuffer = uefi_find_framebuffer(&uefi);
@@ -56,9 +55,8 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
     struct loader_input *input = &loader.input;
     input->loader_tsc = cpu_read_tsc();
     uefi = (struct uefi){.image = image, .system = system, .services = system->BootServices};
-    if (system->ConOut == NULL) {
+    if (system->ConOut == NULL)
         serial_begin();
-    }
     /*
      * Firmware resets the machine when a boot option takes 5 minutes, and a large volume on a slow stick does take so
      * long. Firmware sets its watchdog anew for each option that it tries. If it has none, there is nothing to turn
@@ -66,26 +64,20 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
      */
     (void)uefi.services->SetWatchdogTimer(0, 0, 0, NULL);
     const char *problem = enter_check_cpu();
-    if (problem != NULL) {
+    if (problem != NULL)
         return return_to_firmware(problem);
-    }
-    if (!read_firmware(input)) {
+    if (!read_firmware(input))
         return return_to_firmware(uefi.failure.bytes);
-    }
-    if (!clock_measure(input->rsdp_phys, &input->rates, &input->notes)) {
+    if (!clock_measure(input->rsdp_phys, &input->rates, &input->notes))
         return return_to_firmware(input->notes.bytes);
-    }
     input->claim_end = MEMORY_PHYS_END; /* page tables of firmware map all RAM */
     input->claim_pages = claim_pages;
     input->has_giant_pages = enter_has_giant_pages();
-    if (!loader_prepare(&loader)) {
+    if (!loader_prepare(&loader))
         return return_to_firmware(loader.failure.bytes);
-    }
-    if (!uefi_exit(&uefi, &final_map)) {
+    if (!uefi_exit(&uefi, &final_map))
         give_up(uefi.failure.bytes);
-    }
-    if (!loader_finish(&loader, &final_map)) {
+    if (!loader_finish(&loader, &final_map))
         give_up(loader.failure.bytes);
-    }
     enter_kernel(&loader.entry);
 }

@@ -14,9 +14,8 @@ void uefi_print(const struct uefi *uefi, const char *text) {
         uint32_t count = 0;
         /* Leave room for one character, which may become two, and for the terminating zero. */
         while (*text != 0 && count + 3 <= UNITS_PER_CALL) {
-            if (*text == '\n') {
+            if (*text == '\n')
                 units[count++] = '\r';
-            }
             units[count++] = (unsigned char)*text++;
         }
         units[count] = 0;
@@ -29,16 +28,13 @@ void uefi_wait_for_key(const struct uefi *uefi, uint32_t seconds_max) {
     EFI_EVENT events[2];
     UINTN event_count = 0;
     UINTN fired = 0;
-    if (services->CreateEvent(EVT_TIMER, 0, NULL, NULL, &events[0]) != EFI_SUCCESS) {
+    if (services->CreateEvent(EVT_TIMER, 0, NULL, NULL, &events[0]) != EFI_SUCCESS)
         return;
-    }
     event_count = 1;
-    if (uefi->system->ConIn != NULL) {
+    if (uefi->system->ConIn != NULL)
         events[event_count++] = uefi->system->ConIn->WaitForKey;
-    }
-    if (services->SetTimer(events[0], TimerRelative, (uint64_t)seconds_max * TIMER_UNITS_PER_SECOND) == EFI_SUCCESS) {
+    if (services->SetTimer(events[0], TimerRelative, (uint64_t)seconds_max * TIMER_UNITS_PER_SECOND) == EFI_SUCCESS)
         (void)services->WaitForEvent(event_count, events, &fired);
-    }
     (void)services->CloseEvent(events[0]);
 }
 

@@ -10,18 +10,16 @@ static bool guid_equals(const EFI_GUID *left, const EFI_GUID *right) {
     const uint8_t *left_bytes = (const uint8_t *)left;
     const uint8_t *right_bytes = (const uint8_t *)right;
     uint32_t i = 0;
-    while (i < sizeof(EFI_GUID) && left_bytes[i] == right_bytes[i]) {
+    while (i < sizeof(EFI_GUID) && left_bytes[i] == right_bytes[i])
         i++;
-    }
     return i == sizeof(EFI_GUID);
 }
 
 static uint64_t find_table(const struct uefi *uefi, const EFI_GUID *guid) {
     for (UINTN i = 0; i < uefi->system->NumberOfTableEntries; i++) {
         const EFI_CONFIGURATION_TABLE *table = &uefi->system->ConfigurationTable[i];
-        if (guid_equals(&table->VendorGuid, guid)) {
+        if (guid_equals(&table->VendorGuid, guid))
             return (uintptr_t)table->VendorTable;
-        }
     }
     return 0;
 }
@@ -54,15 +52,13 @@ struct boot_framebuffer uefi_find_framebuffer(const struct uefi *uefi) {
     EFI_HANDLE *handles = NULL;
     UINTN handle_count = 0;
     EFI_STATUS status = uefi->services->LocateHandleBuffer(ByProtocol, &graphics_guid, NULL, &handle_count, &handles);
-    if (status != EFI_SUCCESS) {
+    if (status != EFI_SUCCESS)
         return found;
-    }
     for (UINTN i = 0; i < handle_count && found.format == BOOT_PIXEL_NONE; i++) {
         EFI_GRAPHICS_OUTPUT_PROTOCOL *graphics = NULL;
         status = uefi->services->HandleProtocol(handles[i], &graphics_guid, (void **)&graphics);
-        if (status != EFI_SUCCESS || graphics->Mode == NULL || graphics->Mode->Info == NULL) {
+        if (status != EFI_SUCCESS || graphics->Mode == NULL || graphics->Mode->Info == NULL)
             continue;
-        }
         const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode = graphics->Mode->Info;
         enum boot_pixel_format format = format_of(mode->PixelFormat);
         if (format != BOOT_PIXEL_NONE && graphics->Mode->FrameBufferBase != 0) {
@@ -81,14 +77,11 @@ struct boot_framebuffer uefi_find_framebuffer(const struct uefi *uefi) {
 
 void uefi_find_entropy(const struct uefi *uefi, uint64_t words[BOOT_ENTROPY_WORDS]) {
     EFI_RNG_PROTOCOL *random = NULL;
-    if (entropy_from_cpu(words) ||
-        uefi->services->LocateProtocol(&random_guid, NULL, (void **)&random) != EFI_SUCCESS) {
+    if (entropy_from_cpu(words) || uefi->services->LocateProtocol(&random_guid, NULL, (void **)&random) != EFI_SUCCESS)
         return;
-    }
     UINTN bytes = BOOT_ENTROPY_WORDS * sizeof(words[0]);
     if (random->GetRNG(random, NULL, bytes, (UINT8 *)words) != EFI_SUCCESS) {
-        for (uint32_t i = 0; i < BOOT_ENTROPY_WORDS; i++) {
+        for (uint32_t i = 0; i < BOOT_ENTROPY_WORDS; i++)
             words[i] = 0; /* no half-filled words: all 0 says that there was no source */
-        }
     }
 }

@@ -36,9 +36,8 @@ static EFI_STATUS raw_read(const struct uefi *uefi) {
         UINTN bytes = raw.bytes_used + SPARE_BYTES;
         void *buffer = NULL;
         status = uefi->services->AllocatePool(EfiLoaderData, bytes, &buffer);
-        if (status != EFI_SUCCESS) {
+        if (status != EFI_SUCCESS)
             return status;
-        }
         raw.bytes = buffer;
         raw.capacity_bytes = bytes;
         status = raw_try(uefi);
@@ -83,9 +82,8 @@ static bool raw_paint(struct uefi *uefi, struct memory_map *map, enum boot_range
 
 bool uefi_read_map(struct uefi *uefi, struct memory_map *map) {
     EFI_STATUS status = raw_read(uefi);
-    if (status != EFI_SUCCESS) {
+    if (status != EFI_SUCCESS)
         return uefi_fail(uefi, "memory map", "cannot be read", status);
-    }
     return raw_paint(uefi, map, BOOT_RANGE_LOADER);
 }
 
@@ -97,13 +95,11 @@ bool uefi_exit(struct uefi *uefi, struct memory_map *map) {
     EFI_STATUS status = EFI_NOT_READY;
     for (uint32_t try = 0; status != EFI_SUCCESS && try < EXIT_TRIES; try++) {
         status = raw_read(uefi);
-        if (status != EFI_SUCCESS) {
+        if (status != EFI_SUCCESS)
             return uefi_fail(uefi, "memory map", "cannot be read", status);
-        }
         status = uefi->services->ExitBootServices(uefi->image, raw.key);
     }
-    if (status != EFI_SUCCESS) {
+    if (status != EFI_SUCCESS)
         return uefi_fail(uefi, "firmware", "does not let go of the machine", status);
-    }
     return raw_paint(uefi, map, BOOT_RANGE_RAM);
 }

@@ -18,16 +18,14 @@ static const char *error_text(enum elf_error error, bool *ret_about_segment) {
 }
 
 static size_t append_text(char *buffer, size_t buffer_bytes, size_t length, const char *text) {
-    while (*text != 0 && length + 1 < buffer_bytes) {
+    while (*text != 0 && length + 1 < buffer_bytes)
         buffer[length++] = *text++;
-    }
     return length;
 }
 
 size_t elf_format_result(struct elf_result result, char *buffer, size_t buffer_bytes) {
-    if (buffer_bytes == 0) {
+    if (buffer_bytes == 0)
         return 0;
-    }
     bool about_segment = false;
     const char *text = error_text(result.error, &about_segment);
     size_t length = 0;

@@ -73,9 +73,10 @@ static int parse_count(const char **at, va_list *arguments) {
         return va_arg(*arguments, int);
     }
     int count = 0;
-    for (; **at >= '0' && **at <= '9'; (*at)++)
+    for (; **at >= '0' && **at <= '9'; (*at)++) {
         if (count < 10000)
             count = count * 10 + (**at - '0');
+    }
     return count;
 }
 

@@ -21,9 +21,8 @@ void bench_row(const char *id, uint64_t operations, uint64_t ticks);
 /* Time `operations` turns of the body, and subtract the empty loop's time. */
 #define BENCH(id, operations, body)                                       \
     do {                                                                  \
-        for (uint64_t turn_ = 0; turn_ < BENCH_WARM_UP; turn_++) {        \
+        for (uint64_t turn_ = 0; turn_ < BENCH_WARM_UP; turn_++)          \
             body;                                                         \
-        }                                                                 \
         uint64_t start_ = bench_window_begin();                           \
         for (uint64_t turn_ = 0; turn_ < (operations); turn_++) {         \
             __asm__ volatile("" : "+r"(turn_));                           \

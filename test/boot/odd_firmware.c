@@ -34,12 +34,10 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 static const char *value_of(const char *name) {
     for (const char *at = words; *at != 0; at++) {
         uint32_t i = 0;
-        while (name[i] != 0 && at[i] == name[i]) {
+        while (name[i] != 0 && at[i] == name[i])
             i++;
-        }
-        if (name[i] == 0 && (at == words || at[-1] == ' ')) {
+        if (name[i] == 0 && (at == words || at[-1] == ' '))
             return at + i;
-        }
     }
     return NULL;
 }
@@ -48,18 +46,16 @@ static bool has(const char *name) { return value_of(name) != NULL; }
 
 static UINTN number_of(const char *name) {
     UINTN number = 0;
-    for (const char *at = value_of(name); at != NULL && *at >= '0' && *at <= '9'; at++) {
+    for (const char *at = value_of(name); at != NULL && *at >= '0' && *at <= '9'; at++)
         number = number * 10 + (UINTN)(*at - '0');
-    }
     return number;
 }
 
 /* Take every second page of a block, for good: the memory map grows by twice `count`. */
 static void break_memory(UINTN count) {
     EFI_PHYSICAL_ADDRESS block = 0;
-    if (count == 0 || real.AllocatePages(AllocateAnyPages, EfiBootServicesData, 2 * count + 2, &block) != EFI_SUCCESS) {
+    if (count == 0 || real.AllocatePages(AllocateAnyPages, EfiBootServicesData, 2 * count + 2, &block) != EFI_SUCCESS)
         return;
-    }
     (void)real.FreePages(block, 2 * count + 2);
     for (UINTN i = 0; i < count; i++) {
         EFI_PHYSICAL_ADDRESS at = block + (2 * i + 1) * PAGE;
@@ -72,9 +68,8 @@ static void break_memory(UINTN count) {
 /* Fails a few times, each time for another reason. */
 static EFI_STATUS EFIAPI exit_services(EFI_HANDLE image, UINTN key) {
     exit_tries++;
-    if (has("watchdog") && watchdog_runs) {
+    if (has("watchdog") && watchdog_runs)
         table->RuntimeServices->ResetSystem(EfiResetShutdown, EFI_TIMEOUT, 0, NULL);
-    }
     if (exit_tries <= number_of("stale=")) {
         EFI_PHYSICAL_ADDRESS page = 0;
         (void)real.AllocatePages(AllocateAnyPages, EfiBootServicesData, 1, &page);
@@ -84,9 +79,8 @@ static EFI_STATUS EFIAPI exit_services(EFI_HANDLE image, UINTN key) {
         break_memory(number_of("grow="));
         return EFI_INVALID_PARAMETER;
     }
-    if (has("never") || (has("busy") && exit_tries == number_of("stale=") + 2)) {
+    if (has("never") || (has("busy") && exit_tries == number_of("stale=") + 2))
         return has("never") ? EFI_INVALID_PARAMETER : EFI_NOT_READY;
-    }
     return real.ExitBootServices(image, key);
 }
 
@@ -105,15 +99,13 @@ static EFI_STATUS EFIAPI get_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UINTN
     static uint8_t all[MAP_BYTES_MAX];
     UINTN all_bytes = sizeof(all), step = 0;
     EFI_STATUS status = real.GetMemoryMap(&all_bytes, (void *)all, key, &step, version);
-    if (status != EFI_SUCCESS) {
+    if (status != EFI_SUCCESS)
         return status;
-    }
     UINTN count = all_bytes / step, odd_count = has("types") ? ODD_TYPES : 0, room = *bytes;
     UINTN each = has("stride") ? STRIDE : step;
     *bytes = (count + odd_count) * each;
-    if (map == NULL || room < *bytes) {
+    if (map == NULL || room < *bytes)
         return EFI_BUFFER_TOO_SMALL; /* some firmware does not tell an entry's size here; nor do we */
-    }
     *stride = each;
     for (UINTN i = 0; i < count + odd_count; i++) {
         UINTN at = has("shuffle") ? count + odd_count - 1 - i : i; /* in descending order of addresses */
@@ -146,9 +138,8 @@ static EFI_STATUS EFIAPI take_pages(EFI_ALLOCATE_TYPE how, EFI_MEMORY_TYPE type,
 /* ---- files ---- */
 
 static EFI_STATUS EFIAPI read_file(EFI_FILE *file, UINTN *bytes, void *target) {
-    if (has("short") && *bytes > READ_BYTES_MAX) {
+    if (has("short") && *bytes > READ_BYTES_MAX)
         *bytes = READ_BYTES_MAX;
-    }
     return has("readerror") && ++read_count == 4 ? EFI_DEVICE_ERROR : real_read(file, bytes, target);
 }
 
@@ -188,14 +179,12 @@ static void change_screens(void) {
     EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
     EFI_HANDLE *handles = NULL;
     UINTN count = 0;
-    if (!has("mask") || real.LocateHandleBuffer(ByProtocol, &guid, NULL, &count, &handles) != EFI_SUCCESS) {
+    if (!has("mask") || real.LocateHandleBuffer(ByProtocol, &guid, NULL, &count, &handles) != EFI_SUCCESS)
         return;
-    }
     for (UINTN i = 0; i < count; i++) {
         EFI_GRAPHICS_OUTPUT_PROTOCOL *screen = NULL;
-        if (real.HandleProtocol(handles[i], &guid, (void **)&screen) == EFI_SUCCESS && screen->Mode != NULL) {
+        if (real.HandleProtocol(handles[i], &guid, (void **)&screen) == EFI_SUCCESS && screen->Mode != NULL)
             screen->Mode->Info->PixelFormat = PixelBitMask;
-        }
     }
 }
 
@@ -224,9 +213,8 @@ static void change_tables(EFI_FILE_IO_INTERFACE *volume) {
         table->ConIn = NULL;
         table->StdErr = NULL;
     }
-    if (has("noacpi")) {
+    if (has("noacpi"))
         table->NumberOfTableEntries = 0;
-    }
 }
 
 EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
@@ -245,9 +233,8 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
         read_whole(root, (CHAR16[]){L"\\odd.txt"}, words, &bytes) != EFI_SUCCESS ||
         read_whole(root, (CHAR16[]){L"\\EFI\\BATON\\LOADER.EFI"}, loader, &loader_bytes) != EFI_SUCCESS ||
         real.LoadImage(false, image, NULL, loader, loader_bytes, &next_image) != EFI_SUCCESS ||
-        real.HandleProtocol(next_image, &image_guid, (void **)&next) != EFI_SUCCESS) {
+        real.HandleProtocol(next_image, &image_guid, (void **)&next) != EFI_SUCCESS)
         return EFI_ABORTED;
-    }
     next->DeviceHandle = has("nodevice") ? NULL : own->DeviceHandle;
     break_memory(number_of("broken="));
     change_screens();

@@ -34,9 +34,8 @@ static struct elf_plan plan;
 _Noreturn void probe_start(const struct boot_info *info);
 
 static void tap_write(const char *text) {
-    for (; *text != 0; text++) {
+    for (; *text != 0; text++)
         cpu_out8(TAP_PORT, (uint8_t)*text);
-    }
 }
 
 static void tap_result(bool good, const char *name) {
@@ -71,9 +70,8 @@ static bool is_inside(const struct boot_info *info, uint64_t phys, uint64_t byte
     for (uint64_t i = 0; i < info->range_count; i++) {
         const struct boot_range *range = &ranges_of(info)[i];
         uint64_t end = range->phys + range->page_count * BOOT_PAGE_BYTES;
-        if (range->kind == kind && phys >= range->phys && phys + bytes <= end) {
+        if (range->kind == kind && phys >= range->phys && phys + bytes <= end)
             return true;
-        }
     }
     return false;
 }
@@ -86,17 +84,15 @@ static struct walk walk_here(uint64_t virt) {
 
 static bool is_zero(const uint8_t *bytes, uint64_t count) {
     uint8_t any = 0;
-    for (uint64_t i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++)
         any |= bytes[i];
-    }
     return any == 0;
 }
 
 static bool is_same(const uint8_t *left, const uint8_t *right, uint64_t count) {
     uint8_t difference = 0;
-    for (uint64_t i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++)
         difference |= (uint8_t)(left[i] ^ right[i]);
-    }
     return difference == 0;
 }
 
@@ -133,9 +129,8 @@ static bool has_rights(const char *start, const char *end, uint64_t phys, bool w
         struct walk walk = walk_here((uint64_t)page);
         bool good = walk.present && !walk.user && walk.writable == writable && walk.executable == executable &&
                     walk.page_bytes == BOOT_PAGE_BYTES && walk.phys == phys + (uint64_t)(page - probe_text_start);
-        if (!good) {
+        if (!good)
             return false;
-        }
     }
     return true;
 }
@@ -161,9 +156,8 @@ static void check_heap(const struct boot_info *info) {
     uint64_t ram_end = 0;
     for (uint64_t i = 0; i < info->range_count; i++) {
         const struct boot_range *range = &ranges_of(info)[i];
-        if (range->kind <= BOOT_RANGE_VOLUME) {
+        if (range->kind <= BOOT_RANGE_VOLUME)
             ram_end = range->phys + range->page_count * BOOT_PAGE_BYTES;
-        }
     }
     uint64_t bytes = info->heap_page_count * BOOT_PAGE_BYTES;
     tap_note("end of RAM", ram_end);
@@ -196,9 +190,8 @@ static void check_init(const struct boot_info *info) {
     good = good && elf_plan_image(volume + entry.data_offset, entry.data_bytes, limits, &plan).error == ELF_OK;
     tap_result(good && info->init_entry == plan.entry && info->init_segment_count == plan.segment_count,
                "init: entry and number of segments");
-    for (uint32_t i = 0; good && i < plan.segment_count; i++) {
+    for (uint32_t i = 0; good && i < plan.segment_count; i++)
         good = segment_is_loaded(info, volume + entry.data_offset, i);
-    }
     tap_result(good, "init: segments are the file's bytes, then zeroes, in init memory");
 }
 
@@ -206,9 +199,8 @@ static void check_volume(const struct boot_info *info) {
     struct ustar_cursor cursor = {.archive = (const void *)info->volume_phys, .archive_bytes = info->volume_bytes};
     struct ustar_entry entry;
     enum ustar_error error = ustar_next(&cursor, &entry);
-    while (error == USTAR_OK) {
+    while (error == USTAR_OK)
         error = ustar_next(&cursor, &entry);
-    }
     tap_result(info->volume_phys % BOOT_PAGE_BYTES == 0 &&
                    is_inside(info, info->volume_phys, info->volume_bytes, BOOT_RANGE_VOLUME),
                "volume: aligned, in volume memory");
@@ -219,9 +211,8 @@ static bool is_identity(uint64_t start, uint64_t end) {
     uint64_t virt = start;
     while (virt < end) {
         struct walk walk = walk_here(virt);
-        if (!walk.present || walk.phys != virt || !walk.writable || walk.user) {
+        if (!walk.present || walk.phys != virt || !walk.writable || walk.user)
             return false;
-        }
         virt = (virt & ~(walk.page_bytes - 1)) + walk.page_bytes;
     }
     return true;
@@ -232,9 +223,8 @@ static void check_identity(const struct boot_info *info) {
     bool good = true;
     for (uint64_t i = 0; i < info->range_count; i++) {
         const struct boot_range *range = &ranges_of(info)[i];
-        if (range->kind <= BOOT_RANGE_VOLUME) {
+        if (range->kind <= BOOT_RANGE_VOLUME)
             good = good && is_identity(range->phys, range->phys + range->page_count * BOOT_PAGE_BYTES);
-        }
     }
     tap_result(good, "identity map: all RAM");
 }
@@ -267,9 +257,8 @@ static void check_stack(const uint64_t *frame) {
 static void check_acpi(const struct boot_info *info) {
     const uint8_t *rsdp = (const uint8_t *)info->rsdp_phys;
     uint8_t sum = 0;
-    for (uint32_t i = 0; info->rsdp_phys != 0 && i < 20; i++) {
+    for (uint32_t i = 0; info->rsdp_phys != 0 && i < 20; i++)
         sum = (uint8_t)(sum + rsdp[i]);
-    }
     tap_result(info->rsdp_phys != 0 && is_same(rsdp, (const uint8_t *)"RSD PTR ", 8) && sum == 0,
                "ACPI: the root pointer is one");
     uint32_t rsdt = info->rsdp_phys == 0 ? 0 : *(const uint32_t *)(info->rsdp_phys + 16);

@@ -12,9 +12,8 @@ struct walk walk_address(uint64_t root_phys, uint64_t virt) {
         const uint64_t *table = phys_pointer(table_phys & PAGE_TABLE_ADDRESS);
         uint64_t entry = table[(virt >> shift) % 512];
         walk.page_bytes = 1ULL << shift;
-        if (!(entry & PAGE_TABLE_PRESENT)) {
+        if (!(entry & PAGE_TABLE_PRESENT))
             return (struct walk){.page_bytes = walk.page_bytes};
-        }
         walk.writable = walk.writable && (entry & PAGE_TABLE_WRITE);
         walk.executable = walk.executable && !(entry & PAGE_TABLE_NO_EXECUTE);
         walk.user = walk.user && (entry & ENTRY_USER);

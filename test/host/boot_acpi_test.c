@@ -28,17 +28,15 @@ void *phys_pointer(uint64_t phys) {
 }
 
 static void put(uint32_t at, uint64_t value, uint32_t bytes) {
-    for (uint32_t i = 0; i < bytes; i++) {
+    for (uint32_t i = 0; i < bytes; i++)
         memory[at + i] = (uint8_t)(value >> 8 * i);
-    }
 }
 
 static void add_up(uint32_t at, uint32_t bytes, uint32_t sum_at) {
     uint8_t sum = 0;
     memory[at + sum_at] = 0;
-    for (uint32_t i = 0; i < bytes; i++) {
+    for (uint32_t i = 0; i < bytes; i++)
         sum = (uint8_t)(sum + memory[at + i]);
-    }
     memory[at + sum_at] = (uint8_t)-sum;
 }
 
@@ -139,9 +137,8 @@ static void any_bytes(void) {
         static const char *const names[] = {"XSDT", "FACP", "HPET"};
         uint32_t which = (uint32_t)(random_step(&state) % 3), at = tables[which];
         uint32_t length = 36 + (uint32_t)(random_step(&state) % 600);
-        for (uint32_t i = 0; i < 1 + random_step(&state) % 8; i++) {
+        for (uint32_t i = 0; i < 1 + random_step(&state) % 8; i++)
             memory[at + random_step(&state) % length] = (uint8_t)random_step(&state);
-        }
         put_table(at, which == 0 && round % 2 != 0 ? "RSDT" : names[which], length);
         (void)acpi_find_clocks(RSDP_AT);
     }

@@ -59,22 +59,17 @@ static uint64_t look(uint32_t at) {
     clock->looks++;
     world.now_ps += at == SLOW ? SLOW_LOOK_PS : LOOK_PS;
     uint64_t ticks = count_of(clock->true_hz);
-    if (clock->mood == STANDS) {
+    if (clock->mood == STANDS)
         return 7;
-    }
-    if (clock->mood == STOPS && clock->looks > 1000) {
+    if (clock->mood == STOPS && clock->looks > 1000)
         return clock->added;
-    }
     /* Each jump is longer, or the clock would run evenly, only too fast. */
-    if (clock->mood == JUMPS && clock->looks % 500 == 0) {
+    if (clock->mood == JUMPS && clock->looks % 500 == 0)
         clock->added += clock->true_hz / 5000 * (clock->looks / 500);
-    }
-    if (clock->mood == JUMPS_ONCE && clock->looks == 500) {
+    if (clock->mood == JUMPS_ONCE && clock->looks == 500)
         clock->added += clock->true_hz / 1000;
-    }
-    if (clock->mood == GOES_BACK && clock->looks % 500 == 0) {
+    if (clock->mood == GOES_BACK && clock->looks % 500 == 0)
         clock->added -= clock->true_hz / 5000 * (clock->looks / 500);
-    }
     if (clock->mood == STOPS) {
         clock->added = ticks;
         return ticks;
@@ -118,18 +113,16 @@ static struct text note;
 static bool find(struct clock_rates told) {
     memset(&rates, 0, sizeof(rates));
     bool found = calibrate(&counters, references, CLOCKS, told, &rates, &note);
-    for (uint32_t i = 0; i < CLOCKS; i++) {
+    for (uint32_t i = 0; i < CLOCKS; i++)
         CHECK_EQUAL(world.clocks[i].begun, 0);
-    }
     CHECK(world.looks < LOOKS_MAX);
     return found;
 }
 
 static bool says(const char *text) {
     bool same = strcmp(note.bytes, text) == 0;
-    if (!CHECK(same)) {
+    if (!CHECK(same))
         printf("#   says: %s\n", note.bytes);
-    }
     return same;
 }
 

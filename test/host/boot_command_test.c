@@ -60,9 +60,8 @@ static void what_is_no_text_is_refused(void) {
 
 static void length_has_a_limit(void) {
     char file[COMMAND_FILE_BYTES_MAX] = "\377\376";
-    for (uint32_t i = 2; i < sizeof(file); i += 2) {
+    for (uint32_t i = 2; i < sizeof(file); i += 2)
         file[i] = 'x';
-    }
     CHECK(decode(file, sizeof(file) - 2) == NULL);
     CHECK_EQUAL(strlen(command), BOOT_COMMAND_MAX - 1);
     CHECK(strcmp(decode(file, sizeof(file)), "longer than 511 bytes; shorten it") == 0);

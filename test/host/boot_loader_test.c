@@ -79,9 +79,8 @@ static void put_volume(void) {
 static bool prepare(void) {
     put_volume();
     bool good = loader_prepare(&loader);
-    if (!good) {
+    if (!good)
         printf("# the loader says: %s\n", loader.failure.bytes);
-    }
     return good;
 }
 
@@ -90,9 +89,8 @@ static bool memory_is(uint64_t phys, const struct maker_file *file, uint64_t off
                       uint64_t bytes) {
     const uint8_t *memory = phys_pointer(phys);
     uint8_t any = 0;
-    for (uint64_t i = file_bytes; i < bytes; i++) {
+    for (uint64_t i = file_bytes; i < bytes; i++)
         any |= memory[i];
-    }
     return memcmp(memory, (const uint8_t *)file + offset, file_bytes) == 0 && any == 0;
 }
 
@@ -180,9 +178,8 @@ static void tables_map_kernel_and_memory(void) {
 static bool is_inside(const struct boot_range *ranges, uint64_t count, uint64_t phys, uint64_t bytes, uint64_t kind) {
     for (uint64_t i = 0; i < count; i++) {
         if (ranges[i].kind == kind && phys >= ranges[i].phys &&
-            phys + bytes <= ranges[i].phys + ranges[i].page_count * BOOT_PAGE_BYTES) {
+            phys + bytes <= ranges[i].phys + ranges[i].page_count * BOOT_PAGE_BYTES)
             return true;
-        }
     }
     return false;
 }
@@ -213,9 +210,8 @@ static void handover_is_complete(void) {
     CHECK(is_inside(ranges, count, info->volume_phys, info->volume_bytes, BOOT_RANGE_VOLUME));
     CHECK(is_inside(ranges, count, 0xa0000, 0x60000, BOOT_RANGE_FIRMWARE));
     CHECK(is_inside(ranges, count, HIGH_START, HIGH_END - HIGH_START, BOOT_RANGE_RAM));
-    for (uint64_t i = 1; i < count; i++) {
+    for (uint64_t i = 1; i < count; i++)
         CHECK(ranges[i - 1].phys + ranges[i - 1].page_count * BOOT_PAGE_BYTES <= ranges[i].phys);
-    }
     for (uint32_t i = 0; i < loader.claim_count; i++) { /* nothing was claimed twice */
         for (uint32_t other = 0; other < i; other++) {
             const struct loader_claim *left = &loader.claims[i];
@@ -366,15 +362,13 @@ static void too_many_ranges_are_refused(void) {
     static const char message[] =
         "memory map: firmware reports more ranges than 1024; turn off devices in firmware set-up";
     make_system(VOLUME_PHYS);
-    for (uint64_t i = 0; i < BOOT_RANGES_MAX; i++) {
+    for (uint64_t i = 0; i < BOOT_RANGES_MAX; i++)
         CHECK(memory_map_paint(&loader.input.map, HIGH_END + (2 * i + 1) * 4096, 4096, BOOT_RANGE_FIRMWARE));
-    }
     CHECK(prepare_fails_with(message));
     make_system(VOLUME_PHYS); /* and when firmware adds them while the loader works */
     CHECK(prepare());
-    for (uint64_t i = 0; i < BOOT_RANGES_MAX; i++) {
+    for (uint64_t i = 0; i < BOOT_RANGES_MAX; i++)
         CHECK(memory_map_paint(&firmware_map, HIGH_END + (2 * i + 1) * 4096, 4096, BOOT_RANGE_FIRMWARE));
-    }
     CHECK(!loader_finish(&loader, &firmware_map));
     CHECK(strcmp(loader.failure.bytes, message) == 0);
 }
@@ -394,9 +388,8 @@ static void text_is_cut_to_fit(void) {
     text_add(&text, " ");
     text_add_decimal(&text, 0);
     CHECK(strcmp(text.bytes, "18446744073709551615 0xffffffffffffffff 0") == 0);
-    for (uint32_t i = 0; i < TEXT_MAX; i++) {
+    for (uint32_t i = 0; i < TEXT_MAX; i++)
         text_add(&text, "ab");
-    }
     CHECK_EQUAL(text.length, TEXT_MAX - 1);
     CHECK_EQUAL(strlen(text.bytes), TEXT_MAX - 1);
 }

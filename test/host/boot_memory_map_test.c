@@ -67,9 +67,8 @@ static void far_ends_are_cut_off(void) {
 
 static void full_map_says_so(void) {
     map.count = 0;
-    for (uint64_t i = 0; i < MEMORY_MAP_MAX; i++) {
+    for (uint64_t i = 0; i < MEMORY_MAP_MAX; i++)
         CHECK(paint(2 * i * PAGE, (2 * i + 1) * PAGE, BOOT_RANGE_RAM));
-    }
     CHECK_EQUAL(map.count, MEMORY_MAP_MAX);
     CHECK(!paint(2 * MEMORY_MAP_MAX * PAGE, (2 * MEMORY_MAP_MAX + 1) * PAGE, BOOT_RANGE_RAM));
 }
@@ -135,19 +134,16 @@ enum { MODEL_PAGES = 64 };
 static bool map_matches(const uint8_t model[MODEL_PAGES]) {
     uint32_t at = 0;
     for (uint32_t page = 0; page < MODEL_PAGES; page++) {
-        while (at < map.count && map.ranges[at].end <= page * PAGE) {
+        while (at < map.count && map.ranges[at].end <= page * PAGE)
             at++;
-        }
         bool inside = at < map.count && map.ranges[at].start <= page * PAGE;
-        if ((inside ? (uint8_t)map.ranges[at].kind : 0) != model[page]) {
+        if ((inside ? (uint8_t)map.ranges[at].kind : 0) != model[page])
             return false;
-        }
     }
     for (uint32_t i = 0; i + 1 < map.count; i++) {
         const struct memory_range *range = &map.ranges[i];
-        if (range->end > range[1].start || (range->end == range[1].start && range->kind == range[1].kind)) {
+        if (range->end > range[1].start || (range->end == range[1].start && range->kind == range[1].kind))
             return false;
-        }
     }
     return true;
 }
@@ -162,9 +158,8 @@ static void random_pictures_match_the_model(void) {
             uint64_t end = start + random_step(&seed) % (MODEL_PAGES - start + 1);
             uint8_t kind = (uint8_t)(1 + random_step(&seed) % BOOT_RANGE_DEVICE);
             CHECK(paint(start * PAGE, end * PAGE, (enum boot_range_kind)kind));
-            for (uint64_t page = start; page < end; page++) {
+            for (uint64_t page = start; page < end; page++)
                 model[page] = kind > model[page] ? kind : model[page];
-            }
             CHECK(map_matches(model));
         }
     }

@@ -5,9 +5,8 @@
 static const uint8_t sound_ident[16] = {0x7f, 'E', 'L', 'F', 2, 1, 1};
 
 void maker_elf(struct maker_file *file, uint64_t base) {
-    for (uint32_t i = 0; i < sizeof(file->rest); i++) {
+    for (uint32_t i = 0; i < sizeof(file->rest); i++)
         file->rest[i] = (uint8_t)(i * 7 + 1);
-    }
     memcpy((uint8_t *)file + 0x1000, "/lib/ld", 8);
     file->header = (struct maker_file_header){
         .e_type = 2,

@@ -115,9 +115,8 @@ static void shared_page_is_noticed(void) {
 
 static void absent_headers_leave_zeroes(void) {
     maker_elf(&file, BASE);
-    for (uint32_t i = 0; i < MAKER_HEADER_COUNT; i++) {
+    for (uint32_t i = 0; i < MAKER_HEADER_COUNT; i++)
         file.headers[i].p_type = file.headers[i].p_type == MAKER_LOAD ? MAKER_LOAD : MAKER_NULL;
-    }
     CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
     CHECK_EQUAL(plan.tls.memory_bytes, 0);
     CHECK_EQUAL(plan.relro_bytes, 0);
@@ -242,9 +241,8 @@ static const struct elf_damage damages[] = {
 
 /* In the table the segment of REPEATED and OVERLAP is where the number is written; the parser may meet it later. */
 static uint32_t segment_of(const struct elf_damage *damage) {
-    if (damage->error == ELF_OVERLAP) {
+    if (damage->error == ELF_OVERLAP)
         return 2;
-    }
     return damage->error == ELF_REPEATED && damage->segment == 3 ? 4 : damage->segment;
 }
 
@@ -271,9 +269,8 @@ static void damage_is_named(void) {
         struct elf_result result = parse_copy(&file, sizeof(file), limits);
         bool same = CHECK_EQUAL(result.error, damage->error) && CHECK_EQUAL(result.segment, segment_of(damage)) &&
                     text_is_right(result);
-        if (!same) {
+        if (!same)
             printf("#   in row %zu\n", i);
-        }
         provoked[result.error] = true;
         CHECK_EQUAL(plan.segment_count, 0);
     }
@@ -284,11 +281,10 @@ static void short_files_are_named(void) {
     for (size_t bytes = 0; bytes < sizeof(file); bytes++) {
         enum elf_error error = parse_copy(&file, bytes, limits).error;
         enum elf_error wanted = ELF_FILE_BEYOND_END;
-        if (bytes < sizeof(struct maker_file_header)) {
+        if (bytes < sizeof(struct maker_file_header))
             wanted = ELF_TOO_SHORT;
-        } else if (bytes < offsetof(struct maker_file, rest)) {
+        else if (bytes < offsetof(struct maker_file, rest))
             wanted = ELF_TRUNCATED_HEADERS;
-        }
         CHECK_EQUAL(error, wanted);
         CHECK(error == ELF_FILE_BEYOND_END || text_is_right((struct elf_result){error, 0}));
         provoked[error] = true;
@@ -358,9 +354,8 @@ static bool plan_is_sound(size_t bytes) {
                      segment->file_offset <= bytes && segment->file_bytes <= bytes - segment->file_offset &&
                      segment->virt % 4096 == segment->file_offset % 4096 &&
                      (segment->rights & (MEMORY_WRITE | MEMORY_EXECUTE)) != (MEMORY_WRITE | MEMORY_EXECUTE);
-        if (!sound) {
+        if (!sound)
             return false;
-        }
         end = segment->virt + segment->memory_bytes;
         entry_found =
             entry_found || ((segment->rights & MEMORY_EXECUTE) && plan.entry >= segment->virt && plan.entry < end);

@@ -8,9 +8,8 @@
 void maker_ustar_checksum(uint8_t *header) {
     uint32_t sum = 0;
     memset(header + 148, ' ', 8);
-    for (uint32_t i = 0; i < BLOCK_BYTES; i++) {
+    for (uint32_t i = 0; i < BLOCK_BYTES; i++)
         sum += header[i];
-    }
     snprintf((char *)header + 148, 8, "%06o", sum);
 }
 

@@ -107,9 +107,8 @@ static void other_kinds_have_no_data(void) {
         enum ustar_error error = type == '2' ? USTAR_SYMBOLIC_LINK : USTAR_BAD_KIND;
         CHECK_EQUAL(ustar_next(&cursor, &entry), served ? USTAR_OK : error);
         CHECK(strcmp(entry.path, "other") == 0);
-        if (!served) {
+        if (!served)
             continue;
-        }
         CHECK_EQUAL(entry.kind, type == '5' ? USTAR_FOLDER : USTAR_HARD_LINK);
         CHECK_EQUAL(entry.data_bytes, 0);
         CHECK_EQUAL(ustar_next(&cursor, &entry), USTAR_END);
@@ -305,13 +304,11 @@ static void damage_is_named(void) {
         const struct ustar_damage *damage = &damages[i];
         make_archive();
         memcpy(archive.bytes + damage->at + damage->field, damage->bytes, damage->count);
-        if (damage->field != CHECKSUM) {
+        if (damage->field != CHECKSUM)
             maker_ustar_checksum(archive.bytes + damage->at);
-        }
         enum ustar_error error = walk(archive.bytes_used, &count, &offset);
-        if (!CHECK_EQUAL(error, damage->error) || !CHECK_EQUAL(offset, damage->at)) {
+        if (!CHECK_EQUAL(error, damage->error) || !CHECK_EQUAL(offset, damage->at))
             printf("#   in row %zu: %s\n", i, ustar_error_text(error));
-        }
         provoked[error] = true;
     }
     make_archive();
@@ -358,9 +355,8 @@ static void random_damage_is_survived(void) {
         uint8_t *header = archive.bytes + headers[random_step(&seed) % 4];
         uint64_t field = random_step(&seed) % 2 ? SIZE + random_step(&seed) % 12 : random_step(&seed) % 512;
         header[field] = random_step(&seed) % 2 ? (uint8_t)('0' + random_step(&seed) % 8) : (uint8_t)random_step(&seed);
-        if (random_step(&seed) % 4 != 0) {
+        if (random_step(&seed) % 4 != 0)
             maker_ustar_checksum(header);
-        }
         ends[walk(archive.bytes_used, &count, &offset)]++;
     }
     CHECK(ends[USTAR_END] > 1000 && ends[USTAR_TRUNCATED] > 100);

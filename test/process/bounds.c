@@ -265,9 +265,10 @@ IN_CHILD(nice_lets_others_go_first) {
     CHECK_STATUS(process_map(process, &request, &shared, NULL), OK);
     volatile uint64_t *count = (volatile uint64_t *)shared.at;
     uint64_t child = fork_here();
-    if (child == 0)
+    if (child == 0) {
         for (;;)
             (*count)++;
+    }
     CHECK_STATUS(sleep_ns(SHORT_NS), OK);
     CHECK(*count > 0);
     CHECK_STATUS(set_nice(child, PROCESS_NICE_MAX, &was), OK);

@@ -82,16 +82,15 @@ static void kernel_and_model_agree(void) {
 
 static bool read_arguments(int count, char **arguments) {
     for (int i = 1; i + 1 < count; i += 2) {
-        if (strcmp(arguments[i], "--seed") == 0) {
+        if (strcmp(arguments[i], "--seed") == 0)
             first_seed = strtoull(arguments[i + 1], NULL, 0);
-        } else if (strcmp(arguments[i], "--steps") == 0) {
+        else if (strcmp(arguments[i], "--steps") == 0)
             step_limit = strtoull(arguments[i + 1], NULL, 0);
-        } else if (strcmp(arguments[i], "--theme") == 0) {
+        else if (strcmp(arguments[i], "--theme") == 0) {
             for (theme = 0; theme < THEMES && strcmp(arguments[i + 1], theme_names[theme]) != 0;)
                 theme++;
-        } else {
+        } else
             return false;
-        }
     }
     return count % 2 == 1 && theme < THEMES;
 }
