@@ -68,7 +68,7 @@ static bool image_open(struct loader *loader, const char *path, struct elf_limit
     struct elf_result result = elf_plan_image(*ret_bytes, byte_count, limits, &loader->plan);
     if (result.error != ELF_OK) {
         char message[ELF_MESSAGE_MAX];
-        elf_format_result(result, message, sizeof(message));
+        elf_format_result(result, message, sizeof message);
         return loader_fail(loader, path, message, NULL, advice_build);
     }
     return plan_check(loader, path);

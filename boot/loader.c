@@ -178,21 +178,21 @@ static bool prepare_handover(struct loader *loader) {
     loader->entry.info_phys = phys;
     loader->entry.gdt_phys = phys + GDT_OFFSET;
     loader->entry.stack_phys = phys + HANDOVER_PAGES * BOOT_PAGE_BYTES;
-    memcpy(phys_pointer(loader->entry.gdt_phys), entry_gdt, sizeof(entry_gdt));
+    memcpy(phys_pointer(loader->entry.gdt_phys), entry_gdt, sizeof entry_gdt);
 
     const struct loader_input *input = &loader->input;
     struct boot_info *info = &loader->info;
     info->magic = BOOT_MAGIC;
     info->version = BOOT_VERSION;
-    info->size = sizeof(*info);
+    info->size = sizeof *info;
     info->ranges_phys = phys + BOOT_PAGE_BYTES;
     info->rsdp_phys = input->rsdp_phys;
     info->framebuffer = input->framebuffer;
     info->tsc_hz = input->rates.tsc_hz;
     info->apic_timer_hz = input->rates.apic_timer_hz;
-    memcpy(info->notes, input->notes.bytes, sizeof(info->notes) - 1);
+    memcpy(info->notes, input->notes.bytes, sizeof info->notes - 1);
     info->loader_tsc = input->loader_tsc;
-    memcpy(info->entropy, input->entropy, sizeof(info->entropy));
+    memcpy(info->entropy, input->entropy, sizeof info->entropy);
     return true;
 }
 
@@ -219,6 +219,6 @@ bool loader_finish(struct loader *loader, struct memory_map *map) {
         };
     }
     loader->info.range_count = map->count;
-    memcpy(phys_pointer(loader->entry.info_phys), &loader->info, sizeof(loader->info));
+    memcpy(phys_pointer(loader->entry.info_phys), &loader->info, sizeof loader->info);
     return true;
 }

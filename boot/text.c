@@ -18,7 +18,7 @@ void text_add_printable(struct text *text, const char *more) {
 
 static void add_number(struct text *text, uint64_t value, uint32_t base) {
     char digits[21]; /* 2^64 - 1 has 20 decimal digits */
-    uint32_t first = sizeof(digits) - 1;
+    uint32_t first = sizeof digits - 1;
     digits[first] = 0;
     do {
         digits[--first] = "0123456789abcdef"[value % base];

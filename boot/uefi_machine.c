@@ -79,7 +79,7 @@ void uefi_find_entropy(const struct uefi *uefi, uint64_t words[BOOT_ENTROPY_WORD
     EFI_RNG_PROTOCOL *random = NULL;
     if (entropy_from_cpu(words) || uefi->services->LocateProtocol(&random_guid, NULL, (void **)&random) != EFI_SUCCESS)
         return;
-    UINTN bytes = BOOT_ENTROPY_WORDS * sizeof(words[0]);
+    UINTN bytes = BOOT_ENTROPY_WORDS * sizeof words[0];
     if (random->GetRNG(random, NULL, bytes, (UINT8 *)words) != EFI_SUCCESS) {
         for (uint32_t i = 0; i < BOOT_ENTROPY_WORDS; i++)
             words[i] = 0; /* no half-filled words: all 0 says that there was no source */

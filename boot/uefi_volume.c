@@ -40,7 +40,7 @@ static bool file_size(struct uefi *uefi, EFI_FILE *file, const char *name, uint6
         EFI_FILE_INFO info;
         uint8_t room[INFO_BYTES];
     } buffer;
-    UINTN size = sizeof(buffer);
+    UINTN size = sizeof buffer;
     EFI_STATUS status = file->GetInfo(file, &file_info_guid, &size, &buffer);
     if (status != EFI_SUCCESS)
         return uefi_fail(uefi, name, "size unknown", status);
@@ -122,8 +122,8 @@ static bool read_command(struct uefi *uefi, EFI_FILE *file, char *ret_command) {
     if (!file_size(uefi, file, COMMAND_NAME, &size))
         return false;
     UINTN chunk = 1;
-    while (chunk != 0 && done < sizeof(bytes)) { /* until the file ends, or is too long in any case */
-        chunk = sizeof(bytes) - done;
+    while (chunk != 0 && done < sizeof bytes) { /* until the file ends, or is too long in any case */
+        chunk = sizeof bytes - done;
         EFI_STATUS status = file->Read(file, &chunk, bytes + done);
         if (status != EFI_SUCCESS)
             return uefi_fail(uefi, COMMAND_NAME, "cannot be read", status);

@@ -61,13 +61,13 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
     struct thread *target = cap_object(thread_cap);
     struct thread_registers entry;
     struct audit_failure failure;
-    memory_move(&entry, self->message->data, sizeof(entry));
+    memory_move(&entry, self->message->data, sizeof entry);
     enum audit_check check = audit(target, cap_object(space_cap), &entry, flags, &failure);
     if (BATON_CHECKS && handover_unaudited)
         check = AUDIT_OK;
     if (check != AUDIT_OK) {
         failure.check = check;
-        memory_move(self->message->data, &failure, sizeof(failure));
+        memory_move(self->message->data, &failure, sizeof failure);
         return (struct result){.status = E_AUDIT, .value = check};
     }
     bool settled = cap_settle(cap_object(space_cap), STEPS_MAX) &&

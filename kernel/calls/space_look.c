@@ -27,7 +27,7 @@ struct result sys_space_query(cap_t space, uaddr_t at) {
         return result(E_ARG); /* the kernel half is not for users to see */
     struct space_walk walk = {0};
     arch_walk(target->root, at, &walk);
-    memory_move(self->message->data, &walk, sizeof(walk));
+    memory_move(self->message->data, &walk, sizeof walk);
     uint64_t present = 0;
     while (present < walk.levels && arch_entry_is_present(walk.entry[present]))
         present++;
@@ -51,6 +51,6 @@ struct result sys_space_audit(cap_t space, uint64_t position) {
     if (check == AUDIT_OK)
         return result_value(position);
     failure.check = check;
-    memory_move(self->message->data, &failure, sizeof(failure));
+    memory_move(self->message->data, &failure, sizeof failure);
     return (struct result){.status = E_AUDIT, .value = check};
 }

@@ -67,7 +67,7 @@ static struct result cpu_info(uint64_t topic, uint64_t index) {
                                        [INFO_LOCK_WAITS] = offsetof(struct cpu, lock_waits),
                                        [INFO_LOCK_WAIT_TICKS] = offsetof(struct cpu, lock_wait_ticks),
                                        [INFO_LOCK_LONGEST_WAIT] = offsetof(struct cpu, longest_wait)};
-    uint64_t count = sizeof(offsets) / sizeof(offsets[0]), total = cpu_total;
+    uint64_t count = sizeof offsets / sizeof offsets[0], total = cpu_total;
     bool exists = topic < count && index < total;
     (void)arch_bound(&topic, &count);
     (void)arch_bound(&index, &total);

@@ -158,7 +158,7 @@ struct result sys_thread_configure(cap_t thread, uint64_t fields) {
     if (status != OK)
         return result(status);
     struct thread_config config;
-    memory_move(&config, self->message->data, sizeof(config));
+    memory_move(&config, self->message->data, sizeof config);
     struct config_changes changes = {.count = 0, .message_frame = 0};
     status = check_config(self, target, &config, fields, &changes);
     if (status != OK)
@@ -257,7 +257,7 @@ struct result sys_thread_write(cap_t thread, uint64_t parts) {
     if (target->state != THREAD_STOPPED && target->state != THREAD_IN_FAULT)
         return result(E_STATE);
     struct thread_registers registers;
-    memory_move(&registers, self->message->data, sizeof(registers));
+    memory_move(&registers, self->message->data, sizeof registers);
     if ((parts & THREAD_REGISTERS) != 0 && !arch_registers_valid(&registers))
         return result(E_ARG);
     if ((parts & THREAD_FPU) != 0) {

@@ -146,7 +146,7 @@ static void give_regions(struct table *table, const struct boot_info *boot, cons
         info->regions[region] = (struct init_region){.phys = phys, .page_count = page_count};
         give_memory(table, INIT_CAP_REGIONS + region, &regions[region], all, phys, page_count);
     }
-    info->size = sizeof(*info) + info->region_count * sizeof(struct init_region);
+    info->size = sizeof *info + info->region_count * sizeof(struct init_region);
 }
 
 static void give_all(struct table *table, struct space *space, struct thread *thread, struct pool *pool,
@@ -170,10 +170,10 @@ static void give_all(struct table *table, struct space *space, struct thread *th
 /* The start of the first program's stack: no arguments, no environment, an auxiliary vector. */
 static uaddr_t build_stack(void) {
     const uint64_t words[] = {0, 0, 0, AT_BATON_MESSAGE, INIT_MESSAGE_AT, AT_BATON_INIT, INIT_INFO_AT, AT_NULL, 0, 0};
-    _Static_assert(sizeof(words) % 16 == 0, "the stack pointer starts aligned");
+    _Static_assert(sizeof words % 16 == 0, "the stack pointer starts aligned");
     uint64_t top = (reserved.stack_frame + INIT_STACK_PAGES) * PAGE_BYTES;
-    memory_move(arch_pointer(top - sizeof(words)), words, sizeof(words));
-    return INIT_STACK_TOP - sizeof(words);
+    memory_move(arch_pointer(top - sizeof words), words, sizeof words);
+    return INIT_STACK_TOP - sizeof words;
 }
 
 static struct init_info *fill_info(const struct boot_info *boot) {
@@ -183,8 +183,8 @@ static struct init_info *fill_info(const struct boot_info *boot) {
     info->volume_bytes = boot->volume_bytes;
     info->rsdp_phys = boot->rsdp_phys;
     info->framebuffer = boot->framebuffer;
-    memory_move(info->entropy, boot->entropy, sizeof(info->entropy));
-    memory_move(info->command, boot->command, sizeof(info->command));
+    memory_move(info->entropy, boot->entropy, sizeof info->entropy);
+    memory_move(info->command, boot->command, sizeof info->command);
     return info;
 }
 
@@ -237,7 +237,7 @@ void kernel_main(const struct boot_info *boot) {
     static struct boot_info copy;
     static struct boot_range ranges[BOOT_RANGES_MAX + 1];
     static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
-    if (boot->magic != BOOT_MAGIC || boot->version != BOOT_VERSION || boot->size != sizeof(*boot))
+    if (boot->magic != BOOT_MAGIC || boot->version != BOOT_VERSION || boot->size != sizeof *boot)
         panic("the boot loader speaks another version of the boot protocol");
     kernel_lock_first(); /* other CPUs wait for it until there is something to run */
     copy = *boot;

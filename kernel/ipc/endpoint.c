@@ -183,7 +183,7 @@ static bool answer_fault(const struct thread *self, struct thread *faulted, uint
             return false;
         }
         struct fault_message fault;
-        memory_move(&fault, self->message->words, sizeof(fault));
+        memory_move(&fault, self->message->words, sizeof fault);
         if (!arch_registers_valid(&fault.registers)) {
             *ret_status = E_ARG;
             return false;

@@ -42,12 +42,12 @@ static void send_all(void) {
 
 static void put_number(uint64_t value, uint32_t base, uint32_t width) {
     char digits[20];
-    uint32_t at = sizeof(digits);
+    uint32_t at = sizeof digits;
     do {
         digits[--at] = "0123456789abcdef"[value % base];
         value /= base;
-    } while (value != 0 || sizeof(digits) - at < width);
-    put(digits + at, sizeof(digits) - at);
+    } while (value != 0 || sizeof digits - at < width);
+    put(digits + at, sizeof digits - at);
 }
 
 static void put_format(const char *format, va_list arguments) {

@@ -187,7 +187,7 @@ static enum elf_error add_interpreter(struct parse *parse, const struct elf_prog
     if (header->file_bytes < 2 || header->file_bytes > ELF_INTERPRETER_MAX)
         return ELF_BAD_INTERPRETER;
     uint8_t last = 0;
-    if (!bytes_read(parse, header->offset + header->file_bytes - 1, &last, sizeof(last)) || last != 0)
+    if (!bytes_read(parse, header->offset + header->file_bytes - 1, &last, sizeof last) || last != 0)
         return ELF_BAD_INTERPRETER;
     parse->plan->interpreter_offset = header->offset;
     parse->plan->interpreter_bytes = header->file_bytes;
@@ -225,7 +225,7 @@ static bool note_is(const struct parse *parse, uint64_t at, const struct note *n
                     uint32_t name_bytes) {
     char found[NOTE_NAME_MAX];
     if (note->type != type || note->name_bytes != name_bytes ||
-        !bytes_read(parse, at + sizeof(*note), found, name_bytes))
+        !bytes_read(parse, at + sizeof *note, found, name_bytes))
         return false;
     for (uint32_t i = 0; i < name_bytes; i++) {
         if (found[i] != name[i])
@@ -237,23 +237,23 @@ static bool note_is(const struct parse *parse, uint64_t at, const struct note *n
 /* Evaluate a note that lies wholly in the file. The first of a kind counts. */
 static void read_note(struct parse *parse, uint64_t at, const struct note *note) {
     struct elf_plan *plan = parse->plan;
-    uint64_t content = at + sizeof(*note) + whole_words(note->name_bytes);
+    uint64_t content = at + sizeof *note + whole_words(note->name_bytes);
     bool is_id = note_is(parse, at, note, NOTE_BUILD_ID, "GNU", sizeof("GNU"));
     if (is_id && plan->build_id_bytes == 0 && note->content_bytes <= ELF_BUILD_ID_MAX) {
         plan->build_id_offset = content;
         plan->build_id_bytes = note->content_bytes;
     }
     bool is_interface = note_is(parse, at, note, NOTE_INTERFACE, "Baton", sizeof("Baton"));
-    if (is_interface && plan->interface == 0 && note->content_bytes == sizeof(plan->interface))
-        (void)bytes_read(parse, content, &plan->interface, sizeof(plan->interface));
+    if (is_interface && plan->interface == 0 && note->content_bytes == sizeof plan->interface)
+        (void)bytes_read(parse, content, &plan->interface, sizeof plan->interface);
 }
 
 /* Source: System V ABI, "Note Section"; the GNU linker's --build-id. */
 static void find_notes(struct parse *parse, const struct elf_program_header *header) {
     struct note note;
     uint64_t at = header->offset, left = header->file_bytes;
-    for (uint32_t i = 0; i < NOTES_MAX && left >= sizeof(note) && bytes_read(parse, at, &note, sizeof(note)); i++) {
-        uint64_t bytes = sizeof(note) + whole_words(note.name_bytes) + whole_words(note.content_bytes);
+    for (uint32_t i = 0; i < NOTES_MAX && left >= sizeof note && bytes_read(parse, at, &note, sizeof note); i++) {
+        uint64_t bytes = sizeof note + whole_words(note.name_bytes) + whole_words(note.content_bytes);
         if (bytes > left || bytes > parse->byte_count - at)
             return;
         read_note(parse, at, &note);
@@ -356,7 +356,7 @@ static enum elf_error check_whole(struct parse *parse) {
 
 static struct elf_result parse_image(struct parse *parse) {
     struct elf_file_header file;
-    if (!bytes_read(parse, 0, &file, sizeof(file)))
+    if (!bytes_read(parse, 0, &file, sizeof file))
         return (struct elf_result){.error = ELF_TOO_SHORT};
     enum elf_error error = check_file_header(&file);
     if (error != ELF_OK)
@@ -370,7 +370,7 @@ static struct elf_result parse_image(struct parse *parse) {
         return (struct elf_result){.error = ELF_TRUNCATED_HEADERS};
     for (uint32_t i = 0; i < file.program_header_count; i++) {
         struct elf_program_header header;
-        if (!bytes_read(parse, file.headers_offset + (uint64_t)i * sizeof(header), &header, sizeof(header)))
+        if (!bytes_read(parse, file.headers_offset + (uint64_t)i * sizeof header, &header, sizeof header))
             return (struct elf_result){.error = ELF_TRUNCATED_HEADERS};
         error = add_header(parse, &header, i);
         if (error != ELF_OK)

@@ -31,7 +31,7 @@ size_t elf_format_result(struct elf_result result, char *buffer, size_t buffer_b
     size_t length = 0;
     if (about_segment) {
         char digits[11]; /* ten digits of a 32-bit number and the zero */
-        size_t first = sizeof(digits) - 1;
+        size_t first = sizeof digits - 1;
         digits[first] = 0;
         uint32_t rest = result.segment;
         do {

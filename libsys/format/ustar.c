@@ -83,12 +83,12 @@ static uint64_t count_negative(const void *bytes, uint64_t count) {
 /* The checksum is the sum of all bytes, its own field counted as spaces. Some archivers summed signed bytes. */
 static bool checksum_is_good(const struct ustar_header *header) {
     uint64_t expected = 0;
-    if (!octal_parse(header->checksum, sizeof(header->checksum), &expected))
+    if (!octal_parse(header->checksum, sizeof header->checksum, &expected))
         return false;
     const char *field = header->checksum, *end = (const char *)(header + 1);
-    const char *behind = field + sizeof(header->checksum);
+    const char *behind = field + sizeof header->checksum;
     uint64_t before_bytes = offsetof(struct ustar_header, checksum), behind_bytes = (uint64_t)(end - behind);
-    uint64_t sum = sum_of(header, before_bytes) + sizeof(header->checksum) * ' ' + sum_of(behind, behind_bytes);
+    uint64_t sum = sum_of(header, before_bytes) + sizeof header->checksum * ' ' + sum_of(behind, behind_bytes);
     return sum == expected ||
            sum == expected + 256 * (count_negative(header, before_bytes) + count_negative(behind, behind_bytes));
 }
@@ -114,10 +114,10 @@ static bool path_set(char path[USTAR_PATH_MAX], const char *text, uint64_t text_
 
 static void path_from_header(char path[USTAR_PATH_MAX], const struct ustar_header *header) {
     size_t length = 0; /* prefix, slash and name always fit */
-    (void)path_append(path, &length, header->prefix, sizeof(header->prefix));
+    (void)path_append(path, &length, header->prefix, sizeof header->prefix);
     if (length != 0)
         (void)path_append(path, &length, "/", 1);
-    (void)path_append(path, &length, header->name, sizeof(header->name));
+    (void)path_append(path, &length, header->name, sizeof header->name);
 }
 
 static bool component_is_up(const char *component) {
@@ -207,19 +207,19 @@ static bool record_apply(const char *record, uint64_t bytes, struct extension *e
     static const char path[] = "path=", link[] = "linkpath=", size[] = "size=", sparse_name[] = "GNU.sparse.name=";
     if (record_has(record, bytes, path)) {
         extension->has_path = true;
-        extension->is_long |= !path_set(entry->path, record + sizeof(path) - 1, bytes - sizeof(path));
+        extension->is_long |= !path_set(entry->path, record + sizeof path - 1, bytes - sizeof path);
     } else if (record_has(record, bytes, link)) {
         extension->has_link = true;
-        extension->is_long |= !path_set(entry->link, record + sizeof(link) - 1, bytes - sizeof(link));
+        extension->is_long |= !path_set(entry->link, record + sizeof link - 1, bytes - sizeof link);
     } else if (record_has(record, bytes, size)) {
         uint64_t used;
         extension->has_size = true;
-        return decimal_parse(record + sizeof(size) - 1, bytes - sizeof(size) + 1, '\n', &extension->size, &used);
+        return decimal_parse(record + sizeof size - 1, bytes - sizeof size + 1, '\n', &extension->size, &used);
     } else if (record_has(record, bytes, "GNU.sparse.")) {
         extension->is_sparse = true;
         if (record_has(record, bytes, sparse_name)) {
             extension->has_path = true;
-            extension->is_long |= !path_set(entry->path, record + sizeof(sparse_name) - 1, bytes - sizeof(sparse_name));
+            extension->is_long |= !path_set(entry->path, record + sizeof sparse_name - 1, bytes - sizeof sparse_name);
         }
     }
     return true;
@@ -264,7 +264,7 @@ static enum ustar_error header_check(const struct ustar_cursor *cursor, const st
     if (!checksum_is_good(header))
         return USTAR_BAD_CHECKSUM;
     uint64_t bytes = 0;
-    if (!octal_parse(header->size, sizeof(header->size), &bytes))
+    if (!octal_parse(header->size, sizeof header->size, &bytes))
         return USTAR_BAD_SIZE;
     if (extension->has_size && !type_extends(header->type))
         bytes = extension->size;
@@ -291,7 +291,7 @@ static enum ustar_error member_finish(const struct ustar_header *header, const s
     if (!extension->has_path)
         path_from_header(entry->path, header);
     if (!extension->has_link)
-        (void)path_set(entry->link, header->link, sizeof(header->link));
+        (void)path_set(entry->link, header->link, sizeof header->link);
     entry->kind = kind_of(header->type);
     enum ustar_error error = kind_check(entry->kind, header->type, extension);
     size_t length = 0;

@@ -37,7 +37,7 @@ void bench_require(const char *what, struct result result) {
     if (result.status == OK)
         return;
     char line[128];
-    format_into(line, sizeof(line), "# %s: status %u, value %u\nnot ok 1 - bench\n", what, (uint32_t)result.status,
+    format_into(line, sizeof line, "# %s: status %u, value %u\nnot ok 1 - bench\n", what, (uint32_t)result.status,
                 (uint32_t)result.value);
     bench_put(line);
     stop(1);
@@ -116,7 +116,7 @@ void bench_peer_start(struct bench_peer *peer, const uint8_t *code, const cap_t 
     map(peer->space, page + 2, PEER_MESSAGE, MEMORY_READ | MEMORY_WRITE);
     map(INIT_CAP_SPACE, page + 2, COPY_AT, MEMORY_READ | MEMORY_WRITE);
     struct message_page *message = (struct message_page *)COPY_AT;
-    memset(message, 0, sizeof(*message));
+    memset(message, 0, sizeof *message);
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++)
         message->receive_caps[i] = PEER_LAST_SLOT - i;
     bench_require("unmap", (struct result){.status = sys_space_unmap(INIT_CAP_SPACE, COPY_AT, 1).status});
@@ -128,12 +128,12 @@ void bench_peer_start(struct bench_peer *peer, const uint8_t *code, const cap_t 
                                    .message_memory = memory,
                                    .message_offset_pages = page + 2,
                                    .priority = INIT_PRIORITY};
-    memcpy(program.message->data, &config, sizeof(config));
+    memcpy(program.message->data, &config, sizeof config);
     bench_require("configure", sys_thread_configure(peer->thread, THREAD_TABLE | THREAD_FAULT_ENDPOINT |
                                                                       THREAD_MESSAGE_PAGE | THREAD_PRIORITY));
     struct thread_registers entry = {
         .rip = PEER_CODE + (uint64_t)(code - peer_code), .rsp = PEER_STACK_TOP, .rbx = rbx, .rbp = rbp};
-    memcpy(program.message->data, &entry, sizeof(entry));
+    memcpy(program.message->data, &entry, sizeof entry);
     bench_require("handover", sys_thread_handover(peer->thread, peer->space, HANDOVER_RESUME));
 }
 

@@ -33,7 +33,7 @@ void interrupt_rows(cap_t fault_endpoint) {
     struct bench_peer peer;
     bench_peer_start(&peer, peer_spin, (cap_t[]){0}, 0, 0, fault_endpoint);
     struct thread_config config = {.priority = INIT_PRIORITY - 1};
-    memcpy(program.message->data, &config, sizeof(config));
+    memcpy(program.message->data, &config, sizeof config);
     bench_require("priority", sys_thread_configure(peer.thread, THREAD_PRIORITY));
     wait_for_timer("interrupt_latency", notification);
     bench_peer_end(&peer);

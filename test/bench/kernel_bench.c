@@ -176,10 +176,10 @@ static void thread_life(void) {
         .rip = PEER_CODE + (uint64_t)(peer_signal_once - peer_echo), .rsp = PEER_STACK_TOP, .rbx = 1, .rbp = 2};
     BENCH("thread_life", 1000ULL, {
         (void)sys_object_create(bench_pool, OBJECT_THREAD, 0, thread);
-        memcpy(program.message->data, &config, sizeof(config));
+        memcpy(program.message->data, &config, sizeof config);
         (void)sys_thread_configure(thread,
                                    THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY);
-        memcpy(program.message->data, &entry, sizeof(entry));
+        memcpy(program.message->data, &entry, sizeof entry);
         struct result result = sys_thread_handover(thread, peer.space, HANDOVER_RESUME);
         (void)sys_signal_wait(notification, DEADLINE_NEVER);
         (void)sys_cap_delete(0, thread);

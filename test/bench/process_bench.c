@@ -72,8 +72,8 @@ static int chain(const char *left, const char *begun) {
     if (count == 0)
         return 0;
     char next[24], since[24];
-    format_into(next, sizeof(next), "%lu", count - 1);
-    format_into(since, sizeof(since), "%lu", start);
+    format_into(next, sizeof next, "%lu", count - 1);
+    format_into(since, sizeof since, "%lu", start);
     const char *const arguments[] = {SELF, next, start == 0 ? NULL : since, NULL};
     const char *const environment[] = {NULL};
     const struct launch launch = {.path = SELF, .arguments = arguments, .environment = environment};
@@ -124,7 +124,7 @@ static void spawn_row(const char *id) {
 
 static void exec_row(void) {
     char execs[24];
-    format_into(execs, sizeof(execs), "%lu", (uint64_t)EXECS);
+    format_into(execs, sizeof execs, "%lu", (uint64_t)EXECS);
     spawn_and_wait(execs);
 }
 
@@ -278,7 +278,7 @@ static void crowd_rows(void) {
                 {100, "fork_exit_wait_100", "spawn_wait_100", "idle_process_bytes_100"},
                 {1000, "fork_exit_wait_1000", "spawn_wait_1000", "idle_process_bytes_1000"}};
     uint64_t alive = 1, before_bytes = free_bytes();
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (; alive < rows[i].alive; alive++)
             if (fork_here() == 0)
                 sleep_for_ever();

@@ -16,6 +16,6 @@ void bench_output(cap_t ports) { tap_ports = ports; }
 void bench_row(const char *id, uint64_t operations, uint64_t ticks) {
     COUNTER_MARK_HERE(COUNTER_MARK_ROW);
     char line[200];
-    format_into(line, sizeof(line), "# bench id=%s ops=%lu ticks=%lu\n", id, operations, ticks);
+    format_into(line, sizeof line, "# bench id=%s ops=%lu ticks=%lu\n", id, operations, ticks);
     bench_put(line);
 }

@@ -17,7 +17,7 @@ static void call(cap_t endpoint, uint64_t words, uint64_t caps) {
 
 static void sweep_row(cap_t endpoint, uint64_t words, uint64_t caps) {
     char id[24];
-    format_into(id, sizeof(id), "sweep_%lu_%lu", words, caps);
+    format_into(id, sizeof id, "sweep_%lu_%lu", words, caps);
     BENCH(id, TURNS, call(endpoint, words, caps));
 }
 

@@ -93,11 +93,11 @@ static EFI_STATUS EFIAPI set_watchdog(UINTN seconds, UINT64 code, UINTN data_byt
 
 /* Types that came after the loader was written, types of vendors, and a range of no pages; each far from all memory. */
 static const uint32_t odd_types[] = {14, 15, 16, 0x70000000, 0x7fffffff, 0x80000000, 0xffffffff, EfiConventionalMemory};
-enum { ODD_TYPES = sizeof(odd_types) / sizeof(odd_types[0]) };
+enum { ODD_TYPES = sizeof odd_types / sizeof odd_types[0] };
 
 static EFI_STATUS EFIAPI get_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UINTN *key, UINTN *stride, UINT32 *version) {
     static uint8_t all[MAP_BYTES_MAX];
-    UINTN all_bytes = sizeof(all), step = 0;
+    UINTN all_bytes = sizeof all, step = 0;
     EFI_STATUS status = real.GetMemoryMap(&all_bytes, (void *)all, key, &step, version);
     if (status != EFI_SUCCESS)
         return status;
@@ -224,7 +224,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
     EFI_FILE_IO_INTERFACE *volume = NULL;
     EFI_FILE *root = NULL;
     EFI_HANDLE next_image = NULL;
-    UINTN bytes = sizeof(words) - 1, loader_bytes = sizeof(loader);
+    UINTN bytes = sizeof words - 1, loader_bytes = sizeof loader;
     table = system;
     real = *system->BootServices;
     if (real.HandleProtocol(image, &image_guid, (void **)&own) != EFI_SUCCESS ||

@@ -98,9 +98,9 @@ static bool is_same(const uint8_t *left, const uint8_t *right, uint64_t count) {
 
 /* Has the boot information the layout of the contract's version 1, and does it lie in memory that it lists? */
 static void check_info(const struct boot_info *info) {
-    tap_result(info->magic == BOOT_MAGIC && info->version == BOOT_VERSION && info->size == sizeof(*info),
+    tap_result(info->magic == BOOT_MAGIC && info->version == BOOT_VERSION && info->size == sizeof *info,
                "boot_info: magic, version, size");
-    tap_result(is_inside(info, (uint64_t)info, sizeof(*info), BOOT_RANGE_LOADER) &&
+    tap_result(is_inside(info, (uint64_t)info, sizeof *info, BOOT_RANGE_LOADER) &&
                    is_inside(info, info->ranges_phys, info->range_count * sizeof(struct boot_range), BOOT_RANGE_LOADER),
                "boot_info: it and its ranges lie in loader memory");
 }
@@ -148,7 +148,7 @@ static void check_kernel(const struct boot_info *info) {
                    !walk_here((uint64_t)probe_text_start - 1).present,
                "kernel: nothing is mapped between and around its segments");
     tap_result(*(volatile const uint64_t *)&constant == 0x123456789abcdef0 &&
-                   *(volatile uint64_t *)&initialised == 0xfedcba9876543210 && is_zero(zeroed, sizeof(zeroed)),
+                   *(volatile uint64_t *)&initialised == 0xfedcba9876543210 && is_zero(zeroed, sizeof zeroed),
                "kernel: constants and data have their values, bss is zero");
 }
 

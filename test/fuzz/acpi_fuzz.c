@@ -19,7 +19,7 @@ static void put_table(struct fuzz_bytes *input, uint64_t phys) {
     static const char *const names[] = {"APIC", "FACP", "HPET", "DSDT", "SSDT"};
     uint8_t body[TABLE_BYTES_MAX];
     uint8_t kind = fuzz_byte(input);
-    uint32_t length = fuzz_word(input) % sizeof(body);
+    uint32_t length = fuzz_word(input) % sizeof body;
     for (uint32_t i = 0; i < length; i++)
         body[i] = fuzz_byte(input);
     acpi_put_table(phys, names[kind % 5], body, length);

@@ -38,10 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     struct elf_plan plan;
     char message[ELF_MESSAGE_MAX];
     struct elf_result result = elf_plan_image(data, bytes, limits, &plan);
-    REQUIRE(elf_format_result(result, message, sizeof(message)) < sizeof(message));
+    REQUIRE(elf_format_result(result, message, sizeof message) < sizeof message);
     if (result.error != ELF_OK) {
         const unsigned char *zero = (const unsigned char *)&plan;
-        for (size_t i = 0; i < sizeof(plan); i++)
+        for (size_t i = 0; i < sizeof plan; i++)
             REQUIRE(zero[i] == 0);
         return 0;
     }

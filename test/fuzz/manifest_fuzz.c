@@ -5,9 +5,9 @@
 #include "test/fuzz/fuzz.h"
 
 static void check_program(const struct manifest_program *program) {
-    REQUIRE(memchr(program->name, 0, sizeof(program->name)) != NULL);
-    REQUIRE(memchr(program->image, 0, sizeof(program->image)) != NULL);
-    REQUIRE(program->argument_bytes <= sizeof(program->arguments) && program->argument_count > 0);
+    REQUIRE(memchr(program->name, 0, sizeof program->name) != NULL);
+    REQUIRE(memchr(program->image, 0, sizeof program->image) != NULL);
+    REQUIRE(program->argument_bytes <= sizeof program->arguments && program->argument_count > 0);
     REQUIRE(program->cap_count <= MANIFEST_CAPS_MAX);
     uint32_t ends = 0;
     for (uint32_t i = 0; i < program->argument_bytes; i++)
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     static struct manifest manifest;
     char error[MANIFEST_ERROR_MAX] = "";
     if (!manifest_parse((const char *)data, bytes, &manifest, error)) {
-        REQUIRE(error[0] != 0 && memchr(error, 0, sizeof(error)) != NULL);
+        REQUIRE(error[0] != 0 && memchr(error, 0, sizeof error) != NULL);
         return 0;
     }
     REQUIRE(manifest.program_count <= MANIFEST_PROGRAMS_MAX);

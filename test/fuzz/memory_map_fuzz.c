@@ -24,7 +24,7 @@ static void paint(uint64_t start, uint64_t halves, uint8_t kind) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     struct fuzz_bytes input = {data, bytes};
     map.count = 0;
-    memset(colours, 0, sizeof(colours));
+    memset(colours, 0, sizeof colours);
     while (input.left > 0) {
         uint64_t start = fuzz_byte(&input), halves = fuzz_byte(&input) % 60;
         paint(start, halves, (uint8_t)(1 + fuzz_byte(&input) % BOOT_RANGE_DEVICE));

@@ -83,7 +83,7 @@ static void protect(uint32_t page, uint32_t count, uint32_t rights) {
 static void check_page(uint32_t page) {
     struct space_walk walk;
     REQUIRE(sys_space_query(MACHINE_CAP_SPACE, FIRST + page * PAGE_BYTES).status == OK);
-    __builtin_memcpy(&walk, machine.self->message->data, sizeof(walk));
+    __builtin_memcpy(&walk, machine.self->message->data, sizeof walk);
     uint64_t leaf = walk.entry[walk.levels - 1];
     bool large = walk.levels == 3 && (leaf & ENTRY_LARGE) != 0;
     bool mapped = (leaf & ENTRY_PRESENT) != 0 && (walk.levels == 4 || large);

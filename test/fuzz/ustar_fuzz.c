@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
         REQUIRE(lookup == USTAR_OK ? found.kind == USTAR_FILE && found.data_offset <= entry.data_offset
                                    : lookup == USTAR_LOST_LINK);
     }
-    REQUIRE(error == USTAR_END || memchr(entry.path, 0, sizeof(entry.path)) != NULL);
+    REQUIRE(error == USTAR_END || memchr(entry.path, 0, sizeof entry.path) != NULL);
     REQUIRE(ustar_error_text(error) != NULL);
     return 0;
 }

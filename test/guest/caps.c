@@ -44,7 +44,7 @@ static void cap_copy_sets_a_badge_once(void) {
 
 static void cap_copy_refuses_badges_on_other_types(void) {
     const cap_t sources[] = {INIT_CAP_TABLE, INIT_CAP_SPACE, INIT_CAP_THREAD, INIT_CAP_POOL, INIT_CAP_VOLUME};
-    for (uint32_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+    for (uint32_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
         CHECK_STATUS(sys_cap_copy(0, world_slot(), sources[i], RIGHTS_ALL, 1), E_ARG);
 }
 
@@ -57,7 +57,7 @@ static void cap_copy_narrows_ranges(void) {
         {RANGE(0xff, 2), E_ARG},  {RANGE(0x110, 1), E_ARG}, {RANGE(0x10f, 0xffffffff), E_ARG},
         {RANGE(0x105, 0), E_ARG}, {RANGE(0, 65536), E_ARG}, {RANGE(0xffffffff, 0xffffffff), E_ARG},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK_STATUS(sys_cap_copy(0, world_slot(), some, RIGHTS_ALL, rows[i].range), rows[i].status);
     CHECK_STATUS(sys_cap_copy(0, world_slot(), INIT_CAP_PORTS, RIGHTS_ALL, RANGE(65535, 1)), OK);
     CHECK_STATUS(sys_cap_copy(0, world_slot(), INIT_CAP_PORTS, RIGHTS_ALL, RANGE(65535, 2)), E_ARG);
@@ -258,7 +258,7 @@ static void cap_delete_of_the_last_destroys_the_object(void) {
         uint64_t argument;
     } rows[] = {{OBJECT_SPACE, 0},    {OBJECT_THREAD, 0},   {OBJECT_TABLE, 8},
                 {OBJECT_TABLE, 4096}, {OBJECT_ENDPOINT, 0}, {OBJECT_NOTIFICATION, 0}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t before = sys_system_info(INFO_POOL_USED, world.pool).value;
         cap_t object = world_create(rows[i].type, rows[i].argument), copy = world_copy(object, 0, 0);
         uint64_t used = sys_system_info(INFO_POOL_USED, world.pool).value;

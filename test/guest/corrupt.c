@@ -72,7 +72,7 @@ static void drop_space(const struct bench *bench) { CHECK_STATUS(sys_cap_delete(
 static uint64_t corrupt(const struct bench *bench, enum audit_check check, uint64_t level, enum control_flip flip) {
     struct control_corrupt what = {
         .space = bench->space, .thread = bench->worker.thread, .check = check, .level = level, .flip = flip};
-    memcpy(program.message->data, &what, sizeof(what));
+    memcpy(program.message->data, &what, sizeof what);
     return sys_system_control(INIT_CAP_PORTS, CONTROL_TEST, CONTROL_TEST_ARGUMENT(CONTROL_TEST_CORRUPT, 0)).status;
 }
 
@@ -82,7 +82,7 @@ static struct audit_failure refusal(const struct bench *bench, uint64_t flags) {
     struct audit_failure failure = {0};
     struct result result = worker_handover(bench->worker.thread, bench->space, &bench->entry, flags);
     if (CHECK_STATUS(result, E_AUDIT)) {
-        memcpy(&failure, program.message->data, sizeof(failure));
+        memcpy(&failure, program.message->data, sizeof failure);
         CHECK_EQUAL(result.value, failure.check);
     }
     CHECK_EQUAL(sys_system_info(INFO_CAPABILITIES, 0).value, caps);
@@ -115,7 +115,7 @@ static uint64_t probe(struct bench *bench, enum audit_check check, uint64_t leve
     uint64_t status = corrupt(bench, check, level, flip);
     if (status == OK) {
         struct audit_failure stopped = refusal(bench, 0), real = refusal(bench, HANDOVER_RESUME);
-        CHECK(memcmp(&stopped, &real, sizeof(real)) == 0);
+        CHECK(memcmp(&stopped, &real, sizeof real) == 0);
         CHECK_EQUAL(real.level, level);
         CHECK_EQUAL(real.entry & ENTRY_ADDRESS, 0);
         *ret_failure = real;
@@ -159,7 +159,7 @@ static const enum audit_check audit_order[] = {
     AUDIT_GATE, AUDIT_KERNEL_STACK, AUDIT_GDT, AUDIT_IDT,         AUDIT_TSS,         AUDIT_RSP0,         AUDIT_CPU_AREA,
     AUDIT_APIC, AUDIT_DIRECT_MAP,   AUDIT_IST, AUDIT_KERNEL_TEXT, AUDIT_KERNEL_DATA, AUDIT_MESSAGE_PAGE,
 };
-#define NEEDS (sizeof(audit_order) / sizeof(audit_order[0]))
+#define NEEDS (sizeof audit_order / sizeof audit_order[0])
 
 static uint32_t order_of(uint64_t check) {
     for (uint32_t i = 0; i < NEEDS; i++) {
@@ -259,7 +259,7 @@ static void space_audit_names_what_is_wrong(void) {
         CHECK_STATUS(world_audit(bench.space), OK);
         CHECK_STATUS(corrupt(&bench, AUDIT_IDT, level, CONTROL_FLIP_PRESENT), OK);
         struct result result = world_audit(bench.space);
-        memcpy(&failure, program.message->data, sizeof(failure));
+        memcpy(&failure, program.message->data, sizeof failure);
         CHECK_STATUS(result, E_AUDIT);
         CHECK_EQUAL(result.value, failure.check);
         CHECK_EQUAL(failure.level, level);
@@ -299,7 +299,7 @@ static void flip_at(const struct bench *bench, uaddr_t at, uint64_t level, enum 
                                    .level = level,
                                    .flip = flip,
                                    .at = at};
-    memcpy(program.message->data, &what, sizeof(what));
+    memcpy(program.message->data, &what, sizeof what);
     CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
 }
 

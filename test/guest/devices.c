@@ -50,7 +50,7 @@ static void space_map_refuses_interrupt_controllers(void) {
         {0xfebff000, 1, OK},
         {HPET_PHYS, 1, OK},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!CHECK_EQUAL(map_device(rows[i].phys, rows[i].page_count), rows[i].status))
             test_note("%lu pages at 0x%lx", rows[i].page_count, rows[i].phys);
     }
@@ -101,7 +101,7 @@ static void memory_derive_of_large_parts(void) {
         {0, cpu_frames(), OK},
         {0, cpu_frames() - 1, E_ARG},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         cap_t part = world_slot(), end = world_slot();
         uint64_t count = rows[i].page_count;
         uint64_t status = sys_memory_derive(INIT_CAP_DEVICES, rows[i].first, count, part, RIGHTS_ALL).status;

@@ -39,7 +39,7 @@ static void ep_wait_gets_page_faults(void) {
         {SOMEWHERE + PAGE_BYTES, TOUCH_RUN, FAULT_ACCESS_PRESENT | FAULT_ACCESS_FETCH, 4, 4},
         {8, TOUCH_READ, 0, 1, 0},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct touch result = role_touch(space, rows[i].kind, rows[i].at);
         const struct space_walk *walk = &result.fault.walk;
         uint64_t present = 0;
@@ -66,7 +66,7 @@ static void ep_wait_gets_page_faults(void) {
 static void ep_wait_gets_page_faults_at_kernel_addresses(void) {
     const uaddr_t kernel[] = {0xffff800000000000, 0xffff800000200000, 0xffffff0000000000, 0xffffff0000004f00,
                               0xffffffff80000000, 0xffffffff80010000, 0xfffffffffffffff8};
-    for (uint32_t i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++) {
+    for (uint32_t i = 0; i < sizeof kernel / sizeof kernel[0]; i++) {
         for (uint32_t kind = TOUCH_READ; kind <= TOUCH_RUN; kind++) {
             struct touch result = role_touch(0, (enum touch_kind)kind, kernel[i]);
             CHECK(result.faulted);
@@ -135,7 +135,7 @@ static void ep_wait_gets_each_kind_of_fault(void) {
         {"kernel's selector", do_load_selector, FAULT_PROTECTION, 0x10},
         {"no stack", do_no_stack, FAULT_PAGE, FAULT_ACCESS_WRITE},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct worker worker;
         struct fault_message fault;
         test_row(rows[i].name);
@@ -227,7 +227,7 @@ static void ep_reply_wait_resumes_with_the_same_registers(void) {
     CHECK_EQUAL(message.words[0], FAULT_BREAKPOINT);
     registers.rip++;
     registers.rflags = fault->registers.rflags;
-    CHECK(memcmp(&fault->registers, &registers, sizeof(registers)) == 0);
+    CHECK(memcmp(&fault->registers, &registers, sizeof registers) == 0);
     CHECK_STATUS(sys_cap_delete(0, 0), OK);
 }
 
@@ -265,11 +265,11 @@ static void ep_reply_refuses_wrong_answers(void) {
     reply.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0);
     bad = fault;
     bad.registers.rip = 0xffff800000000000;
-    memcpy(program.message->words, &bad, sizeof(bad));
+    memcpy(program.message->words, &bad, sizeof bad);
     CHECK_STATUS(ep_reply(0, &reply), E_ARG);
     bad = fault;
     bad.registers.rsp = NON_CANONICAL;
-    memcpy(program.message->words, &bad, sizeof(bad));
+    memcpy(program.message->words, &bad, sizeof bad);
     CHECK_STATUS(ep_reply(0, &reply), E_ARG);
     CHECK_EQUAL(worker_read(worker.thread).run_state, THREAD_IN_FAULT); /* and its fault can still be answered */
     worker_answer(FAULT_RESUME, NULL);

@@ -21,10 +21,10 @@ static void keep_canaries(struct worker_view *view) {
             __asm__ volatile("");
         if (view->in[2] != 0 && i % 4 == 0)
             (void)sys_signal_wait(view->caps[0], world_now() + 20000);
-        memset(&found, 0, sizeof(found));
+        memset(&found, 0, sizeof found);
         fpu_store(&found);
         view->out[0]++;
-        view->out[1] += memcmp(&mine, &found, sizeof(mine)) != 0;
+        view->out[1] += memcmp(&mine, &found, sizeof mine) != 0;
     }
 }
 
@@ -92,9 +92,9 @@ static void call_with_canaries(struct worker_view *view) {
     for (uint32_t i = 0; i < 200; i++) {
         struct message message = {0};
         (void)ep_call(view->caps[0], &message);
-        memset(&found, 0, sizeof(found));
+        memset(&found, 0, sizeof found);
         fpu_store(&found);
-        view->out[0] += memcmp(&mine, &found, sizeof(mine)) == 0;
+        view->out[0] += memcmp(&mine, &found, sizeof mine) == 0;
     }
 }
 
@@ -130,7 +130,7 @@ static void look_around(struct worker_view *view) {
     for (uint32_t i = 0; i < WORDS; i++)
         view->out[i] = words[i];
     struct fpu_registers found;
-    memset(&found, 0, sizeof(found));
+    memset(&found, 0, sizeof found);
     fpu_store(&found);
     uint64_t used = 0;
     for (uint32_t i = 0; i < 64; i++)
@@ -206,7 +206,7 @@ static void thread_handover_of_oneself_cleans_registers(void) {
     worker.view->caps[0] = worker.thread;
     worker.view->caps[1] = worker.space;
     worker.view->in[0] = random_next();
-    memcpy(worker.view->kept, &entry, sizeof(entry));
+    memcpy(worker.view->kept, &entry, sizeof entry);
     worker_resume(&worker);
     worker_join(&worker);
     check_clean(&worker);

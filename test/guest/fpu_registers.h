@@ -36,7 +36,7 @@ void fpu_state_words(uint64_t words[WORDS]);
  * nothing normalises them. */
 static inline void fpu_fill(struct fpu_registers *registers, uint64_t seed) {
     uint64_t random = seed;
-    memset(registers, 0, sizeof(*registers));
+    memset(registers, 0, sizeof *registers);
     for (uint32_t i = 0; i < 16; i++)
         for (uint32_t k = 0; k < fpu_words(); k++)
             registers->ymm[i][k] = random_step(&random);
@@ -52,9 +52,9 @@ static inline void fpu_fill(struct fpu_registers *registers, uint64_t seed) {
 static inline _Bool fpu_holds(uint64_t seed) {
     struct fpu_registers expected, found;
     fpu_fill(&expected, seed);
-    memset(&found, 0, sizeof(found));
+    memset(&found, 0, sizeof found);
     fpu_store(&found);
-    return memcmp(&expected, &found, sizeof(found)) == 0;
+    return memcmp(&expected, &found, sizeof found) == 0;
 }
 
 /* Are they in the initial state? */
@@ -63,9 +63,9 @@ static inline _Bool fpu_is_clean(void) {
     struct fpu_registers found;
     uint64_t words[WORDS];
     fpu_state_words(words);
-    memset(&found, 0, sizeof(found));
+    memset(&found, 0, sizeof found);
     fpu_store(&found);
     __asm__ volatile("fninit"); /* storing has filled the x87's registers */
     return words[WORD_CONTROL] == CONTROL_INITIAL && words[WORD_STATUS] == 0 && words[WORD_TAGS] == 0 &&
-           words[WORD_MXCSR] == MXCSR_INITIAL && memcmp(found.ymm, zero.ymm, sizeof(found.ymm)) == 0;
+           words[WORD_MXCSR] == MXCSR_INITIAL && memcmp(found.ymm, zero.ymm, sizeof found.ymm) == 0;
 }

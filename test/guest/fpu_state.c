@@ -31,14 +31,14 @@ static bool goes_on(const struct worker *worker) {
 
 static struct thread_fpu read_fpu(cap_t thread) {
     struct thread_fpu fpu;
-    memset(program.message->data, 0xa5, sizeof(program.message->data));
+    memset(program.message->data, 0xa5, sizeof program.message->data);
     CHECK_STATUS(sys_thread_read(thread, THREAD_FPU), OK);
-    memcpy(&fpu, thread_fpu_in(program.message), sizeof(fpu));
+    memcpy(&fpu, thread_fpu_in(program.message), sizeof fpu);
     return fpu;
 }
 
 static struct result write_fpu(cap_t thread, const struct thread_fpu *fpu) {
-    memcpy(thread_fpu_in(program.message), fpu, sizeof(*fpu));
+    memcpy(thread_fpu_in(program.message), fpu, sizeof *fpu);
     return sys_thread_write(thread, THREAD_FPU);
 }
 
@@ -177,7 +177,7 @@ static void thread_write_takes_any_bytes_into_the_fpu(void) {
     CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, 0), OK);
     for (uint32_t round = 0; round < 200; round++) {
         struct thread_fpu fpu;
-        for (uint64_t i = 0; i < sizeof(fpu) / 8; i++)
+        for (uint64_t i = 0; i < sizeof fpu / 8; i++)
             ((uint64_t *)(void *)&fpu)[i] = random_next();
         fpu.components = good.components;
         fpu.mxcsr &= good.mxcsr_mask != 0 ? good.mxcsr_mask : 0xffbf;

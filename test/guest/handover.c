@@ -41,7 +41,7 @@ static void check_audit(cap_t thread, cap_t space, struct thread_registers entry
     uint64_t caps = sys_system_info(INFO_CAPABILITIES, 0).value;
     struct result result = worker_handover(thread, space, &entry, flags);
     struct audit_failure failure;
-    memcpy(&failure, program.message->data, sizeof(failure));
+    memcpy(&failure, program.message->data, sizeof failure);
     CHECK_STATUS(result, E_AUDIT);
     CHECK_EQUAL(result.value, check);
     CHECK_EQUAL(failure.check, check);
@@ -56,7 +56,7 @@ static void thread_handover_audits_the_entry(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
     const uaddr_t wrong[] = {ABSENT_AT, CODE_AT + PAGE_BYTES, CODE_AT + (1 << 21), place.read, place.write + 8};
-    for (uint32_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+    for (uint32_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct thread_registers entry = {.rip = wrong[i], .rsp = place.write + 64};
         check_audit(worker.thread, place.space, entry, 0, AUDIT_ENTRY, wrong[i]);
         check_audit(worker.thread, place.space, entry, HANDOVER_RESUME, AUDIT_ENTRY, wrong[i]);
@@ -69,7 +69,7 @@ static void thread_handover_audits_the_stack(void) {
     struct worker worker;
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
     const uaddr_t wrong[] = {ABSENT_AT, place.execute + 64, place.read + 64, place.write, place.write + PAGE_BYTES + 8};
-    for (uint32_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+    for (uint32_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct thread_registers entry = {.rip = place.execute, .rsp = wrong[i]};
         check_audit(worker.thread, place.space, entry, 0, AUDIT_STACK, wrong[i] - 8);
     }
@@ -85,7 +85,7 @@ static void thread_handover_audits_the_entry_state(void) {
     worker_make(&worker, (struct worker_plan){.code = role_nothing});
     const uint64_t kernel[] = {0x0000800000000000, 0x8000000000000000, 0xffff800000000000, 0xffffffff80000000,
                                UINT64_MAX};
-    for (uint32_t i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++) {
+    for (uint32_t i = 0; i < sizeof kernel / sizeof kernel[0]; i++) {
         struct thread_registers good = {.rip = place.execute, .rsp = place.write + 64}, bad = good;
         uint64_t absent_ok = HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
         bad.rip = kernel[i];
@@ -196,10 +196,10 @@ static void thread_handover_sets_all_registers(void) {
     struct fault_message fault;
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
     struct thread_registers entry;
-    uint64_t words[sizeof(entry) / 8];
-    for (uint32_t i = 0; i < sizeof(words) / 8; i++)
+    uint64_t words[sizeof entry / 8];
+    for (uint32_t i = 0; i < sizeof words / 8; i++)
         words[i] = random_next();
-    memcpy(&entry, words, sizeof(entry));
+    memcpy(&entry, words, sizeof entry);
     entry.rip = (uaddr_t)raw_trap;
     entry.rsp = worker.stack_top;
     entry.rflags = 0x3f7ed5; /* all but TF */
@@ -208,7 +208,7 @@ static void thread_handover_sets_all_registers(void) {
     entry.rflags = 0x240ed7;
     entry.rip++;
     if (worker_fault(&worker, &fault))
-        CHECK(memcmp(&fault.registers, &entry, sizeof(entry)) == 0);
+        CHECK(memcmp(&fault.registers, &entry, sizeof entry) == 0);
 }
 
 static void thread_handover_of_a_thread_in_each_state(void) {
@@ -249,7 +249,7 @@ static void thread_handover_of_a_thread_in_each_state(void) {
 /* An exec by the thread itself: caps[0] = its own thread, caps[1] = another space, in[0] = flags. */
 static void hand_over_self(struct worker_view *view) {
     struct thread_registers entry = {.rip = view->in[1], .rsp = view->in[2], .rdi = view->in[3], .rsi = view->in[4]};
-    memcpy(view->message->data, &entry, sizeof(entry));
+    memcpy(view->message->data, &entry, sizeof entry);
     view->out[0] = 100 + sys_thread_handover(view->caps[0], view->caps[1], view->in[0]).status;
 }
 

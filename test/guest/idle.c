@@ -132,7 +132,7 @@ static void fill_grave(cap_t table, uint64_t page_count, uint64_t threads) {
 static void thread_configure_leaves_garbage_that_delays_no_interrupt(void) {
     static const uint64_t sizes[] = {0, 512, 2048, 8192};
     keeper = world_create(OBJECT_THREAD, 0);
-    for (uint32_t row = 0; row < sizeof(sizes) / sizeof(sizes[0]); row++) {
+    for (uint32_t row = 0; row < sizeof sizes / sizeof sizes[0]; row++) {
         cap_t table = world_create(OBJECT_TABLE, 256), other = world_create(OBJECT_TABLE, 8);
         uint64_t frames = sys_system_info(INFO_FRAMES_KERNEL, 0).value;
         keep(table, 0);

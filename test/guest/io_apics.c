@@ -79,7 +79,7 @@ static bool device_start(void) {
     uint64_t phys = region_phys() + frames * PAGE_BYTES;
     queue = (volatile struct queue *)(at + 3 * PAGE_BYTES);
     queue->descriptors[0].phys = phys + offsetof(struct queue, random);
-    queue->descriptors[0].length_bytes = sizeof(queue->random);
+    queue->descriptors[0].length_bytes = sizeof queue->random;
     queue->descriptors[0].flags = DESCRIPTOR_WRITE;
     device[REGISTER_STATUS] = 0;
     device[REGISTER_STATUS] = STATUS_FOUND;

@@ -164,7 +164,7 @@ static void ep_call_refuses_malformed_info(void) {
         1ULL << 17,
         1ULL << 31,
     };
-    for (uint32_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
+    for (uint32_t i = 0; i < sizeof infos / sizeof infos[0]; i++) {
         struct message message = {.info = infos[i]};
         if (!CHECK_STATUS(ep_call(endpoint, &message), E_ARG))
             test_note("info 0x%lx", infos[i]);

@@ -25,7 +25,7 @@ static void memory_derive_refuses_ranges(void) {
     cap_t all = world_memory(4), slot = world_slot();
     const uint64_t rows[][2] = {{0, 0},          {0, 5},          {4, 1},          {3, 2},         {UINT64_MAX, 1},
                                 {UINT64_MAX, 2}, {1, UINT64_MAX}, {1ULL << 32, 1}, {0, 1ULL << 32}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK_STATUS(sys_memory_derive(all, rows[i][0], rows[i][1], slot, RIGHTS_ALL), E_ARG);
     CHECK_STATUS(sys_memory_derive(all, 0, 4, all, RIGHTS_ALL), E_EXISTS);
     CHECK_STATUS(sys_memory_derive(all, 0, 4, 0, RIGHTS_ALL), E_CAP);
@@ -64,7 +64,7 @@ static void memory_fill_writes_exactly_its_range(void) {
     cap_t memory = world_memory(3);
     volatile uint64_t *words = world_map(memory, 3);
     const uint64_t rows[][2] = {{0, 1}, {511, 2}, {512, 512}, {1535, 1}, {700, 512}}; /* first word, words */
-    for (uint32_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+    for (uint32_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
         uint64_t first = rows[row][0], end = first + rows[row][1], pattern = random_next();
         for (uint64_t i = 0; i < 1536; i++)
             words[i] = 0;
@@ -88,7 +88,7 @@ static void memory_fill_refuses_ranges(void) {
                                 {UINT64_MAX - 7, 8},
                                 {UINT64_MAX - 7, 16},
                                 {0, UINT64_MAX - 7}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK_STATUS(sys_memory_fill(memory, rows[i][0], rows[i][1], 1), E_ARG);
 }
 
@@ -98,7 +98,7 @@ static void memory_copy_copies_exactly_its_range(void) {
     const uint64_t rows[][3] = {/* to, from, bytes */
                                 {0, 0, 1},       {1, 3, 4096},     {4095, 4095, 2},
                                 {4096, 0, 4096}, {17, 4000, 1234}, {8191, 8191, 1}};
-    for (uint32_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+    for (uint32_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
         uint64_t at = rows[row][0], start = rows[row][1], bytes = rows[row][2], wrong = 0;
         for (uint64_t i = 0; i < 8192; i++) {
             source[i] = (uint8_t)random_next();
@@ -122,7 +122,7 @@ static void memory_copy_refuses_ranges(void) {
                                 {UINT64_MAX, 0, 1},
                                 {0, UINT64_MAX, 2},
                                 {0, 0, UINT64_MAX}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK_STATUS(sys_memory_copy(memory, rows[i][0], other, rows[i][1], rows[i][2]), E_ARG);
 }
 

@@ -115,7 +115,7 @@ static void check_came_at(uint64_t deadline_ns, uint64_t ended_ns) {
 static void signal_wait_ends_at_its_deadline(void) {
     cap_t notification = world_create(OBJECT_NOTIFICATION, 0);
     const uint64_t waits_ns[] = {0, 1, 1000, 50000, 1000000, 3333333, 20000000};
-    for (uint32_t i = 0; i < sizeof(waits_ns) / sizeof(waits_ns[0]); i++) {
+    for (uint32_t i = 0; i < sizeof waits_ns / sizeof waits_ns[0]; i++) {
         uint64_t deadline_ns = world_now() + waits_ns[i];
         struct result result = sys_signal_wait(notification, deadline_ns);
         CHECK_STATUS(result, E_TIMEOUT);

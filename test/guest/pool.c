@@ -30,7 +30,7 @@ static void pool_create_refuses_ranges(void) {
     cap_t memory = world_memory(4), slot = world_slot();
     const uint64_t rows[][2] = {
         {0, 0}, {0, 5}, {4, 1}, {UINT64_MAX, 2}, {0, UINT64_MAX}, {1ULL << 52, 1}, {0, MAP_PAGES_MAX + 1}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK_STATUS(sys_pool_create(memory, rows[i][0], rows[i][1], slot), E_ARG);
     CHECK_STATUS(sys_pool_create(world.region, world_frames(MAP_PAGES_MAX + 1), MAP_PAGES_MAX + 1, slot), E_ARG);
     CHECK_STATUS(sys_pool_create(memory, 0, 1, memory), E_EXISTS);
@@ -46,7 +46,7 @@ static void pool_extend_refuses_ranges(void) {
     cap_t memory = world_memory(4), pool = world_pool(4);
     const uint64_t rows[][2] = {{0, 0}, {0, 5}, {1, 4}, {4, 1}, {UINT64_MAX, 2}, {0, UINT64_MAX}, {1ULL << 52, 1}};
     uint64_t before = kernel_frames();
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK_STATUS(sys_pool_extend(pool, memory, rows[i][0], rows[i][1]), E_ARG);
     CHECK_STATUS(sys_pool_extend(pool, world.region, world_frames(MAP_PAGES_MAX + 1), MAP_PAGES_MAX + 1), E_ARG);
     CHECK_EQUAL(size(pool), 4 * PAGE_BYTES);
@@ -162,7 +162,7 @@ static void object_create_until_the_pool_is_empty(void) {
     };
     /* one pool for all types: freed pieces must merge again */
     cap_t pool = world_pool(PAGES), slots = world_slots(700);
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t count = exhaust(pool, rows[i].type, rows[i].argument, slots);
         if (!CHECK(count >= rows[i].at_least))
             test_note("%lu objects of type %u", count, rows[i].type);
@@ -235,7 +235,7 @@ static void object_create_of_each_type_in_every_order(void) {
 static void object_create_in_one_pool_takes_nothing_from_another(void) {
     static const enum object_type types[] = {OBJECT_SPACE, OBJECT_THREAD, OBJECT_ENDPOINT, OBJECT_NOTIFICATION};
     cap_t greedy = world_pool(6), other = world_pool(6), mine = world_slots(200), yours = world_slots(200);
-    for (uint32_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+    for (uint32_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         uint64_t alone = exhaust(other, types[i], 0, yours);
         for (uint64_t k = 0; k < alone; k++)
             CHECK_STATUS(sys_cap_delete(0, yours + k), OK);
@@ -253,13 +253,13 @@ static void object_create_refuses_types_and_arguments(void) {
     cap_t slot = world_slot();
     const uint64_t types[] = {OBJECT_NONE, OBJECT_MEMORY, OBJECT_POOL,    OBJECT_IRQ, OBJECT_PORTS, OBJECT_REPLY,
                               11,          255,           1ULL << 32 | 4, UINT64_MAX};
-    for (uint32_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+    for (uint32_t i = 0; i < sizeof types / sizeof types[0]; i++)
         CHECK_STATUS(sys_object_create(world.pool, types[i], 0, slot), E_ARG);
     const uint64_t plain[] = {OBJECT_SPACE, OBJECT_THREAD, OBJECT_ENDPOINT, OBJECT_NOTIFICATION};
     for (uint32_t i = 0; i < 4; i++)
         CHECK_STATUS(sys_object_create(world.pool, plain[i], 1, slot), E_ARG);
     const uint64_t slot_counts[] = {0, 1, 4, 9, 100, 32768, 1ULL << 32, 1ULL << 63, UINT64_MAX};
-    for (uint32_t i = 0; i < sizeof(slot_counts) / sizeof(slot_counts[0]); i++)
+    for (uint32_t i = 0; i < sizeof slot_counts / sizeof slot_counts[0]; i++)
         CHECK_STATUS(sys_object_create(world.pool, OBJECT_TABLE, slot_counts[i], slot), E_ARG);
     CHECK_STATUS(sys_object_create(world.pool, OBJECT_ENDPOINT, 0, INIT_CAP_POOL), E_EXISTS);
     CHECK_STATUS(sys_object_create(world.pool, OBJECT_ENDPOINT, 0, 0), E_CAP);

@@ -84,7 +84,7 @@ static void port_read_refuses_ports_outside_the_range(void) {
         {UINT64_MAX, 1, E_ARG},
         {1ULL << 32 | RTC_INDEX, 1, E_ARG},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         CHECK_STATUS(sys_port_read(ports, rows[i].port, rows[i].width), rows[i].status);
         if (rows[i].status != OK)
             CHECK_STATUS(sys_port_write(ports, rows[i].port, rows[i].width, 0), rows[i].status);

@@ -147,7 +147,7 @@ static void place(uint64_t arguments[static 2], cap_t source) {
 
 static void choose(struct call_record *record) {
     uint64_t *a = record->arguments;
-    memset(a, 0, sizeof(record->arguments));
+    memset(a, 0, sizeof record->arguments);
     switch (record->kind) {
     case COPY:
         a[2] = one_in(2) ? some_cap((enum object_type)(1 + random_below(7))) : some_slot();
@@ -377,7 +377,7 @@ static void set_up(void) {
 }
 
 static void calls_agree_with_the_model(void) {
-    uint64_t calls = world_command_number("calls", CALLS), done[sizeof(kinds) / sizeof(kinds[0])] = {0};
+    uint64_t calls = world_command_number("calls", CALLS), done[sizeof kinds / sizeof kinds[0]] = {0};
     test_limit_ms(LIMIT_MS);
     set_up();
     for (uint64_t i = 0; i < calls; i++) {
@@ -397,7 +397,7 @@ static void calls_agree_with_the_model(void) {
         }
     }
     role_check_sleepers();
-    for (uint32_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++)
+    for (uint32_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++)
         test_note("%s: %lu of %lu calls succeeded", kinds[kind].name, done[kind], calls);
 }
 

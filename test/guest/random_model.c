@@ -13,7 +13,7 @@ static uint64_t first_of(uint64_t range) { return range & 0xffffffff; }
 static uint64_t count_of(uint64_t range) { return range >> 32; }
 
 void model_init(struct random_model *model, cap_t own_base) {
-    memset(model, 0, sizeof(*model));
+    memset(model, 0, sizeof *model);
     model->own_base = own_base;
     for (uint32_t i = 0; i < MODEL_FRAMES; i++)
         model->frames[i] = (struct random_frame){.pool = MODEL_NONE, .is_known = true};

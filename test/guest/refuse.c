@@ -38,7 +38,7 @@ struct picture {
 };
 
 static void take_picture(const struct attempt *attempt, struct picture *ret_picture) {
-    memset(ret_picture, 0, sizeof(*ret_picture));
+    memset(ret_picture, 0, sizeof *ret_picture);
     ret_picture->counts = hook_counts(attempt->pool);
     for (uint32_t i = 0; attempt->space != 0 && i < PROBES; i++) {
         uaddr_t at = attempt->at + (attempt->page_count * i / (PROBES - 2)) * PAGE_BYTES - PAGE_BYTES;
@@ -52,8 +52,8 @@ static void take_picture(const struct attempt *attempt, struct picture *ret_pict
 static void check_picture(const struct attempt *attempt, const struct picture *before) {
     struct picture after;
     take_picture(attempt, &after);
-    CHECK(memcmp(&after.walks, &before->walks, sizeof(after.walks)) == 0);
-    CHECK(memcmp(&after.present, &before->present, sizeof(after.present)) == 0);
+    CHECK(memcmp(&after.walks, &before->walks, sizeof after.walks) == 0);
+    CHECK(memcmp(&after.present, &before->present, sizeof after.present) == 0);
     hook_check_counts(attempt->pool, &before->counts);
 }
 
@@ -151,7 +151,7 @@ static void space_map_refused(void) {
                 {SOMEWHERE + 16 * GIB_512 - PAGE_BYTES, 6, 1}};
     struct attempt attempt = mapping(map, 2);
     attempt.memory = world_memory(2);
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         attempt.at = rows[i].at;
         uint64_t used = sys_system_info(INFO_POOL_USED, world.pool).value;
         refuse_each(&attempt, rows[i].requests);
@@ -166,7 +166,7 @@ static void space_map_refused_a_large_page(void) {
         uaddr_t at;
         uint64_t requests;
     } rows[] = {{SOMEWHERE, 1}, {SOMEWHERE + MIB_2, 0}, {SOMEWHERE + GIB_1, 1}, {SOMEWHERE + GIB_512, 1}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         attempt.at = rows[i].at;
         refuse_each(&attempt, rows[i].requests);
     }
@@ -192,7 +192,7 @@ static void split_refused(struct result (*call)(const struct attempt *)) {
                 {0, LARGE_PAGES, 0}, /* a whole one is not split */
                 {1, LARGE_PAGES - 1, 1}};
     cap_t memory = hook_large_memory(2);
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct attempt attempt = mapping(call, rows[i].page_count);
         for (uint64_t large = 0; large < 2; large++)
             CHECK_STATUS(sys_space_map(attempt.space, memory, large * LARGE_PAGES, LARGE_PAGES,

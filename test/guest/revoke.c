@@ -280,7 +280,7 @@ static void take_random_step(cap_t slots) {
 static void cap_revoke_agrees_with_a_model(void) {
     test_limit_ms(60000);
     cap_t slots = world_slots(MODEL_SLOTS);
-    memset(&model, 0, sizeof(model));
+    memset(&model, 0, sizeof model);
     for (uint32_t step = 0; step < STEPS; step++) {
         bool any = false;
         for (uint32_t i = 0; i < MODEL_SLOTS; i++)

@@ -448,11 +448,11 @@ static void (*const scenes[])(void) = {
     suspend_of_each_other,          notification_against_a_deadline, call_against_the_end_of_the_server,
     call_and_reply_against_suspend,
 };
-#define SCENES (sizeof(scenes) / sizeof(scenes[0]))
+#define SCENES (sizeof scenes / sizeof scenes[0])
 
 static bool play(uint64_t seed, const struct hook_counts *before) {
     char row[32];
-    format_into(row, sizeof(row), "seed %lu", seed);
+    format_into(row, sizeof row, "seed %lu", seed);
     test_row(row);
     test_limit_ms(test_limit_default_ns() / 1000000);
     random_seed(seed * 1000003);

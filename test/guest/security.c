@@ -90,7 +90,7 @@ static void ep_wait_gets_a_fault_for_each_privileged_instruction(void) {
     struct worker worker;
     struct fault_message fault;
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
-    for (uint32_t i = 0; i < sizeof(privileged) / sizeof(privileged[0]); i++) {
+    for (uint32_t i = 0; i < sizeof privileged / sizeof privileged[0]; i++) {
         uaddr_t at = (uaddr_t)privileged_code + i * PRIVILEGED_BYTES;
         struct thread_registers entry = {.rip = at,
                                          .rsp = worker.stack_top - 256,
@@ -100,7 +100,7 @@ static void ep_wait_gets_a_fault_for_each_privileged_instruction(void) {
                                          .rcx = 0xc0000082,
                                          .rdx = 0x70};
         uint64_t to_ring_0[] = {at, 0x8, 0x202, entry.rsp, 0x10}; /* for IRET; a far return takes the first two */
-        memcpy((void *)entry.rsp, to_ring_0, sizeof(to_ring_0));
+        memcpy((void *)entry.rsp, to_ring_0, sizeof to_ring_0);
         test_row(privileged[i].name);
         CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, HANDOVER_RESUME), OK);
         if (!worker_fault(&worker, &fault))
@@ -231,13 +231,13 @@ static void system_calls_tell_no_kernel_address(void) {
     struct worker worker, waiting, caller;
     uint64_t pages = 0;
     cap_t endpoint = world_create(OBJECT_ENDPOINT, 0);
-    memset(program.message, 0, sizeof(*program.message));
+    memset(program.message, 0, sizeof *program.message);
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
     role_start_wait(&waiting, (struct worker_plan){0}, role_signal_wait, world_create(OBJECT_NOTIFICATION, 0));
     role_start_call(&caller, (struct worker_plan){0}, endpoint, MESSAGE_INFO(1, MESSAGE_WORDS, 0));
     CHECK(worker_await(&caller, THREAD_IN_CALL));
     const cap_t threads[] = {INIT_CAP_THREAD, worker.thread, waiting.thread, caller.thread};
-    for (uint32_t i = 0; i < sizeof(threads) / sizeof(threads[0]); i++, pages++) {
+    for (uint32_t i = 0; i < sizeof threads / sizeof threads[0]; i++, pages++) {
         CHECK_STATUS(sys_thread_read(threads[i], 0), OK);
         CHECK_EQUAL(kernel_address_in(program.message), 0);
     }
@@ -245,7 +245,7 @@ static void system_calls_tell_no_kernel_address(void) {
         (void)sys_space_query(INIT_CAP_SPACE, 1ULL << bit);
         CHECK_EQUAL(kernel_address_in(program.message), 0);
     }
-    for (uint32_t i = 0; i < sizeof(touched) / sizeof(touched[0]); i++) {
+    for (uint32_t i = 0; i < sizeof touched / sizeof touched[0]; i++) {
         for (uint32_t kind = TOUCH_READ; kind <= TOUCH_WRITE; kind++, pages++) {
             struct touch touch = role_touch(worker.space, (enum touch_kind)kind, touched[i]);
             CHECK_EQUAL(kernel_address_in(program.message), 0);
@@ -278,7 +278,7 @@ static void give_one_of_each(struct worker *worker) {
         ports,
         world_memory(1),
     };
-    for (uint32_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
+    for (uint32_t i = 0; i < sizeof caps / sizeof caps[0]; i++)
         CHECK_STATUS(sys_cap_copy(worker->table, 1 + i, caps[i], RIGHTS_ALL, 0), OK);
 }
 
@@ -318,7 +318,7 @@ static void every_undefined_number_is_refused(void) {
                                 1ULL << 32 | 35,
                                 1ULL << 63 | 35,
                                 UINT64_MAX};
-    for (uint32_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+    for (uint32_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         struct raw_registers r = {.rax = numbers[i], .rdx = 5, .rflags = 2};
         raw_syscall(&r);
         CHECK_STATUS(r.rax, E_CALL);

@@ -204,7 +204,7 @@ static void wander(struct worker_view *view) {
     struct thread_config config = {0};
     for (uint64_t i = 0; i < view->in[0]; i++, view->out[0]++) {
         config.cpu = (i * 7 + 1) % CPUS;
-        __builtin_memcpy(view->message->data, &config, sizeof(config));
+        __builtin_memcpy(view->message->data, &config, sizeof config);
         view->out[1] += sys_thread_configure(view->caps[0], THREAD_CPU).status != OK;
     }
 }

@@ -78,7 +78,7 @@ static void space_map_refuses_addresses(void) {
         {SOMEWHERE, MAP_PAGES_MAX + 1, E_ARG},
         {SOMEWHERE, UINT64_MAX, E_ARG},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct result result = sys_space_map(space, memory, 0, rows[i].page_count, rows[i].at, READ_WRITE);
         if (!CHECK_STATUS(result, rows[i].status))
             test_note("at 0x%lx, %lu pages", rows[i].at, rows[i].page_count);
@@ -97,7 +97,7 @@ static void space_map_refuses_flags(void) {
                               MEMORY_READ | 1ULL << 63,
                               MEMORY_READ | MAP_UNCACHED, /* RAM is cached */
                               MEMORY_READ | MAP_WRITE_COMBINING};
-    for (uint32_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+    for (uint32_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         CHECK_STATUS(map(space, memory, SOMEWHERE, wrong[i]), E_ARG);
     CHECK_STATUS(map(space, world_copy(memory, MEMORY_READ, 0), SOMEWHERE, READ_WRITE), E_RIGHTS);
     CHECK_STATUS(map(space, world_copy(memory, MEMORY_READ, 0), SOMEWHERE, READ_EXECUTE), E_RIGHTS);
@@ -108,7 +108,7 @@ static void space_map_refuses_ranges_outside_the_memory(void) {
     cap_t space = world_create(OBJECT_SPACE, 0), memory = world_memory(4);
     const uint64_t rows[][2] = {{4, 1},          {3, 2},          {5, 1},         {UINT64_MAX, 1},
                                 {UINT64_MAX, 2}, {1ULL << 52, 1}, {1ULL << 32, 1}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK_STATUS(sys_space_map(space, memory, rows[i][0], rows[i][1], SOMEWHERE, MEMORY_READ), E_ARG);
 }
 

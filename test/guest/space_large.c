@@ -26,7 +26,7 @@ static uint64_t map(cap_t space, cap_t memory, uint64_t offset_pages, uaddr_t at
 static bool is_large(cap_t space, uaddr_t at) {
     struct space_walk walk;
     CHECK_STATUS(sys_space_query(space, at), OK);
-    memcpy(&walk, program.message->data, sizeof(walk));
+    memcpy(&walk, program.message->data, sizeof walk);
     return walk.levels == 3 && (walk.entry[2] & ENTRY_LARGE) != 0;
 }
 
@@ -40,7 +40,7 @@ static void space_map_uses_large_pages(void) {
     } rows[] = {{0, SOMEWHERE, true},     {LARGE_PAGES, SOMEWHERE, true},     {0, SOMEWHERE + PAGE_BYTES, false},
                 {1, SOMEWHERE, false},    {1, SOMEWHERE + PAGE_BYTES, false}, {0, USER_LOWEST, true},
                 {0, 0x7fffffc00000, true}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         CHECK_STATUS(map(space, memory, rows[i].offset_pages, rows[i].at, READ_WRITE), OK);
         CHECK_EQUAL(is_large(space, rows[i].at), rows[i].large);
         CHECK_EQUAL(sys_system_info(INFO_FRAMES_MAPPED, 0).value, frames + LARGE_PAGES);
@@ -77,7 +77,7 @@ static void space_unmap_splits_a_large_page(void) {
     uaddr_t at = (world_addresses(2 * LARGE_PAGES) + LARGE_BYTES - 1) / LARGE_BYTES * LARGE_BYTES;
     volatile uint64_t *pages = (volatile uint64_t *)at;
     const uint64_t holes[][2] = {{0, 1}, {511, 1}, {255, 3}, {0, 511}, {1, 511}, {100, 200}};
-    for (uint32_t hole = 0; hole < sizeof(holes) / sizeof(holes[0]); hole++) {
+    for (uint32_t hole = 0; hole < sizeof holes / sizeof holes[0]; hole++) {
         uint64_t first = holes[hole][0], end = first + holes[hole][1];
         CHECK_STATUS(map(INIT_CAP_SPACE, memory, 0, at, READ_WRITE), OK);
         for (uint64_t i = 0; i < LARGE_PAGES; i++)

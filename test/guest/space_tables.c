@@ -25,7 +25,7 @@ static uint64_t pool_used(cap_t pool) { return sys_system_info(INFO_POOL_USED, p
 static struct space_walk query(cap_t space, uaddr_t at, uint64_t present) {
     struct space_walk walk;
     CHECK_VALUE(sys_space_query(space, at), present);
-    memcpy(&walk, program.message->data, sizeof(walk));
+    memcpy(&walk, program.message->data, sizeof walk);
     return walk;
 }
 
@@ -216,7 +216,7 @@ static void space_query_shows_the_walk(void) {
 
 static void space_query_says_nothing_of_the_kernel(void) {
     const uaddr_t kernel[] = {USER_LIMIT, 0x800000000000, 0xffff800000000000, 0xffffffff80000000, UINT64_MAX};
-    for (uint32_t i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++)
+    for (uint32_t i = 0; i < sizeof kernel / sizeof kernel[0]; i++)
         CHECK_STATUS(sys_space_query(INIT_CAP_SPACE, kernel[i]), E_ARG);
     CHECK_STATUS(sys_space_query(INIT_CAP_SPACE, 0), OK);
 }

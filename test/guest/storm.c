@@ -155,7 +155,7 @@ static void fill_page(struct worker_view *view, uint64_t number, uint64_t *rando
                                        PRIORITY_WORKER - value % 2,
                                        0,
                                        value % 16 == 1};
-        memcpy(data, &config, sizeof(config));
+        memcpy(data, &config, sizeof config);
     } else {
         uint64_t size = sizeof(struct thread_registers);
         memcpy(data, view->kept + (value >> 8) % WORKERS * size, size);
@@ -255,7 +255,7 @@ static void start(bool own_spaces) {
     for (uint32_t i = 0; i < WORKERS; i++) {
         for (uint32_t k = 0; k < WORKERS; k++) {
             struct thread_registers entry = worker_entry_state(&storm.workers[k], make_calls);
-            memcpy(storm.workers[i].view->kept + k * sizeof(entry), &entry, sizeof(entry));
+            memcpy(storm.workers[i].view->kept + k * sizeof entry, &entry, sizeof entry);
         }
     }
     add_stock(world_create(OBJECT_ENDPOINT, 0));

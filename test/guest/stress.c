@@ -164,7 +164,7 @@ static struct worker_view *add_pager(void) {
 
 /* Choose the round's members; with fewer of them, each gets more done. */
 static struct worker_view *gather(void) {
-    memset(&stress, 0, sizeof(stress));
+    memset(&stress, 0, sizeof stress);
     stress.pool = world_pool(POOL_PAGES);
     stress.faults = from_pool(OBJECT_ENDPOINT);
     stress.doomed_count = random_below(STRESS_KILLERS + 1) * STRESS_SHARE;

@@ -106,7 +106,7 @@ void stress_map(struct worker_view *view) {
     uint64_t random = view->in[STRESS_RANDOM] | 1;
     for (uint64_t frame = 0; frame < STRESS_FRAMES; frame++)
         paint(view, frame, STRESS_FREE_CANARY);
-    memset(map.in, 0xff, sizeof(map.in));
+    memset(map.in, 0xff, sizeof map.in);
     for (; stress.stop == 0; view->out[STRESS_TURNS]++) {
         map_once(view, &random);
         if (random_step(&random) % 8 == 0)
@@ -123,7 +123,7 @@ void stress_map(struct worker_view *view) {
 
 static struct result move(struct worker_view *view, const struct member *member, uint64_t value) {
     struct thread_config config = {.cpu = value % STRESS_CPUS, .priority = STRESS_PRIORITY - (value >> 8) % 3};
-    memcpy(view->message->data, &config, sizeof(config));
+    memcpy(view->message->data, &config, sizeof config);
     bool flexible = (member->flags & MEMBER_FLEXIBLE) != 0 && (value >> 16) % 2 == 0;
     return sys_thread_configure(member->worker.thread, flexible ? THREAD_CPU | THREAD_PRIORITY : THREAD_CPU);
 }
@@ -131,7 +131,7 @@ static struct result move(struct worker_view *view, const struct member *member,
 static struct result look(struct worker_view *view, const struct member *member) {
     struct thread_state state;
     struct result result = sys_thread_read(member->worker.thread, 0);
-    memcpy(&state, view->message->data, sizeof(state));
+    memcpy(&state, view->message->data, sizeof state);
     if (result.status == OK && (state.cpu >= STRESS_CPUS || state.run_state > THREAD_IN_FAULT))
         stress_wrong(view, WRONG_STATE, state.run_state);
     return result;
@@ -139,7 +139,7 @@ static struct result look(struct worker_view *view, const struct member *member)
 
 static struct result restart(struct worker_view *view, const struct member *member) {
     struct thread_registers entry = worker_entry_state(&member->worker, member->code);
-    memcpy(view->message->data, &entry, sizeof(entry));
+    memcpy(view->message->data, &entry, sizeof entry);
     return sys_thread_handover(member->worker.thread, member->worker.space, HANDOVER_RESUME);
 }
 
@@ -203,7 +203,7 @@ static void revive(struct worker_view *view, const struct doomed *doomed, uint64
         view,
         sys_space_map(worker->space, world.image, 0, world.image_pages, (uaddr_t)__executable_start, READ_EXECUTE), OK);
     stress_expect(view, sys_space_map(worker->space, worker->window, 0, WINDOW_PAGES, window, READ_WRITE), OK);
-    memcpy(view->message->data, &config, sizeof(config));
+    memcpy(view->message->data, &config, sizeof config);
     stress_expect(view, sys_thread_configure(worker->thread, fields), OK);
     stress_expect(view, restart(view, doomed->member), OK);
 }

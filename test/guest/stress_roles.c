@@ -81,7 +81,7 @@ void stress_wander(struct worker_view *view) {
     struct thread_config config = {0};
     for (;; view->out[STRESS_TURNS]++) {
         config.cpu = random_step(&random) % STRESS_CPUS;
-        __builtin_memcpy(view->message->data, &config, sizeof(config));
+        __builtin_memcpy(view->message->data, &config, sizeof config);
         stress_expect(view, sys_thread_configure(view->caps[0], THREAD_CPU), OK);
         for (uint64_t i = random_step(&random) % 64; i > 0; i--)
             __asm__ volatile("pause");

@@ -61,11 +61,11 @@ static void fault_interrupted(void) {
 /* Hand the victim over from one space to another and back, while it spins. */
 static void check_victim(struct sweep_stage *stage) {
     struct thread_registers seen = worker_read(stage->scratch[0]).registers;
-    CHECK(memcmp(&seen, &stage->bystander_registers, sizeof(seen)) == 0);
+    CHECK(memcmp(&seen, &stage->bystander_registers, sizeof seen) == 0);
 }
 
 static void prepare_handover(struct sweep_stage *stage) {
-    memcpy(stage->client.message->data, &stage->bystander_registers, sizeof(stage->bystander_registers));
+    memcpy(stage->client.message->data, &stage->bystander_registers, sizeof stage->bystander_registers);
 }
 
 static void thread_handover_interrupted(void) {

@@ -65,7 +65,7 @@ static void order_interrupt(const struct worker_view *view, uint64_t now_ns) {
 static void client(struct worker_view *view) {
     struct client_view *mine = client_view(view);
     while (sys_signal_wait(CLIENT_GO, DEADLINE_NEVER).status == OK) {
-        memcpy(mine->found, mine->given, sizeof(mine->found));
+        memcpy(mine->found, mine->given, sizeof mine->found);
         uint64_t start_ns = sys_clock_read().value;
         order_interrupt(view, start_ns);
         for (uint64_t i = 0; i < view->in[IN_STEPS]; i++) {
@@ -146,9 +146,9 @@ static void bystander_make(struct sweep_stage *stage) {
     uint64_t words[sizeof(struct thread_registers) / 8];
     plan.priority = 1;
     worker_make(&stage->bystander, plan);
-    for (uint32_t i = 0; i < sizeof(words) / 8; i++)
+    for (uint32_t i = 0; i < sizeof words / 8; i++)
         words[i] = random_next();
-    memcpy(&stage->bystander_registers, words, sizeof(words));
+    memcpy(&stage->bystander_registers, words, sizeof words);
     stage->bystander_registers.rip = (uaddr_t)raw_spin;
     stage->bystander_registers.rsp = stage->bystander.stack_top;
     stage->bystander_registers.rflags = 0xad7;
@@ -166,7 +166,7 @@ static void quiet_guard(void) {
 }
 
 void stage_init(struct sweep_stage *stage, enum interrupt interrupt) {
-    memset(stage, 0, sizeof(*stage));
+    memset(stage, 0, sizeof *stage);
     stage->interrupt = interrupt;
     if (interrupt == INTERRUPT_NMI)
         quiet_guard();
@@ -224,7 +224,7 @@ void stage_add_store(struct sweep_stage *stage, uaddr_t at) {
 static uint64_t round_run(struct sweep_stage *stage, enum interrupt interrupt, uint64_t delay_ns) {
     struct worker_view *view = stage->client.view;
     uint64_t before = stage->intruder.view->out[OUT_COUNT];
-    memset(view->message->words, 0x3d, sizeof(view->message->words));
+    memset(view->message->words, 0x3d, sizeof view->message->words);
     if (stage->prepare != NULL)
         stage->prepare(stage);
     view->in[IN_INTERRUPT] = interrupt;
@@ -243,25 +243,25 @@ static uint64_t round_run(struct sweep_stage *stage, enum interrupt interrupt, u
 static bool round_is_same(struct sweep_stage *stage) {
     const struct worker_view *view = stage->client.view;
     struct thread_registers seen = worker_read(stage->bystander.thread).registers;
-    bool same = CHECK(memcmp(stage_view(stage)->found, stage->reference, sizeof(stage->reference)) == 0);
-    size_t words_bytes = sizeof(view->message->words);
+    bool same = CHECK(memcmp(stage_view(stage)->found, stage->reference, sizeof stage->reference) == 0);
+    size_t words_bytes = sizeof view->message->words;
     same = CHECK(memcmp(view->message->words, stage->reference_message.words, words_bytes) == 0) && same;
-    same = CHECK(memcmp(&seen, &stage->bystander_registers, sizeof(seen)) == 0) && same;
+    same = CHECK(memcmp(&seen, &stage->bystander_registers, sizeof seen) == 0) && same;
     same = CHECK_EQUAL(stage->server.view->out[OUT_LOST], 0) && same;
     return CHECK_EQUAL(stage->intruder.view->out[OUT_LOST], 0) && same;
 }
 
 static bool counts_are(const struct hook_counts *expected) {
     struct hook_counts now = hook_counts(world.pool);
-    return CHECK(memcmp(&now, expected, sizeof(now)) == 0);
+    return CHECK(memcmp(&now, expected, sizeof now) == 0);
 }
 
 /* Record the operation without an interrupt. Returns how long it takes, including setting the timer. */
 static uint64_t measure(struct sweep_stage *stage) {
     for (uint32_t i = 0; i < 3; i++) /* the first few clear memory that was never used */
         (void)round_run(stage, INTERRUPT_NONE, 0);
-    memcpy(stage->reference, stage_view(stage)->found, sizeof(stage->reference));
-    memcpy(&stage->reference_message, stage->client.message, sizeof(stage->reference_message));
+    memcpy(stage->reference, stage_view(stage)->found, sizeof stage->reference);
+    memcpy(&stage->reference_message, stage->client.message, sizeof stage->reference_message);
     uint64_t took_ns = round_run(stage, stage->interrupt, FAR_NS);
     if (stage->interrupt == INTERRUPT_NMI)
         CHECK_STATUS(hook_test(CONTROL_TEST_NMI, 0), OK);

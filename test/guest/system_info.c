@@ -16,7 +16,7 @@
 
 static void system_info_refuses_unknown_topics(void) {
     const uint64_t topics[] = {64, 255, 256 + INFO_CPUS, 1ULL << 32 | INFO_CPUS, 1ULL << 63, UINT64_MAX};
-    for (uint32_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+    for (uint32_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
         struct result result = sys_system_info(topics[i], 0);
         CHECK_STATUS(result, E_ARG);
         CHECK_EQUAL(result.value, 0);
@@ -27,10 +27,10 @@ static void system_info_refuses_unknown_cpus(void) {
     const uint64_t topics[] = {INFO_TIMER_TICKS, INFO_SWITCHES, INFO_NMIS};
     uint64_t cpus = sys_system_info(INFO_CPUS, 0).value;
     const uint64_t wrong[] = {cpus, 64, 1ULL << 32, 1ULL << 61, UINT64_MAX}; /* 2^61 pointers are 2^64 bytes */
-    for (uint32_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+    for (uint32_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
         for (uint64_t cpu = 0; cpu < cpus; cpu++)
             CHECK_STATUS(sys_system_info(topics[i], cpu), OK);
-        for (uint32_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++)
+        for (uint32_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++)
             CHECK_STATUS(sys_system_info(topics[i], wrong[k]), E_ARG);
     }
 }
@@ -59,7 +59,7 @@ static void system_info_finds_occupied_slots(void) {
 static void log_write_refuses_lengths(void) {
     const uint64_t wrong[] = {LOG_BYTES_MAX + 1, PAGE_BYTES, 1ULL << 32 | 1, UINT64_MAX};
     memset(program.message->data, '.', LOG_BYTES_MAX);
-    for (uint32_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+    for (uint32_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         CHECK_STATUS(sys_log_write(wrong[i]), E_ARG);
     CHECK_STATUS(sys_log_write(0), OK);
     CHECK_STATUS(sys_log_write(1), OK);
@@ -202,7 +202,7 @@ static void system_control_checks_the_kernel_half(void) {
                                        .check = AUDIT_GATE,
                                        .level = level,
                                        .flip = CONTROL_FLIP_WRITE};
-        memcpy(program.message->data, &what, sizeof(what));
+        memcpy(program.message->data, &what, sizeof what);
         CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
         struct result broken = sys_system_control(INIT_CAP_PORTS, CONTROL_CHECK, 0);
         CHECK_STATUS(broken, E_STATE);

@@ -60,7 +60,7 @@ static void thread_configure_refuses_each_field(void) {
         {{0}, 0, OK},
         {{.cpu = 0, .foreign = 1, .priority = PRIORITY_MAIN}, THREAD_CPU | THREAD_FOREIGN | THREAD_PRIORITY, OK},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!CHECK_STATUS(worker_configure(thread, &rows[i].config, rows[i].fields), rows[i].status))
             test_note("row %u, fields 0x%lx", i, rows[i].fields);
     }
@@ -255,27 +255,27 @@ static void thread_write_sets_all_registers(void) {
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
     for (uint32_t round = 0; round < 8; round++) {
         struct thread_registers registers;
-        uint64_t words[sizeof(registers) / 8];
-        for (uint32_t i = 0; i < sizeof(words) / 8; i++)
+        uint64_t words[sizeof registers / 8];
+        for (uint32_t i = 0; i < sizeof words / 8; i++)
             words[i] = random_next();
-        memcpy(&registers, words, sizeof(registers));
+        memcpy(&registers, words, sizeof registers);
         registers.rip = (uaddr_t)raw_trap;
         registers.rsp = random_below(USER_LIMIT);
         registers.rflags = (registers.rflags & FLAGS_USER & ~0x100ULL) | FLAGS_FIXED; /* no single steps */
         registers.fs_base = random_below(USER_LIMIT);
         CHECK_STATUS(worker_write(worker.thread, &registers), OK);
         struct thread_state state = worker_read(worker.thread);
-        CHECK(memcmp(&state.registers, &registers, sizeof(registers)) == 0);
+        CHECK(memcmp(&state.registers, &registers, sizeof registers) == 0);
         if (round == 0)
             worker_resume(&worker);
         else
             worker_answer(FAULT_RESUME, NULL);
         worker_fault(&worker, &fault);
         registers.rip++; /* behind the breakpoint */
-        CHECK(memcmp(&fault.registers, &registers, sizeof(registers)) == 0);
+        CHECK(memcmp(&fault.registers, &registers, sizeof registers) == 0);
         state = worker_read(worker.thread);
         CHECK_EQUAL(state.run_state, THREAD_IN_FAULT);
-        CHECK(memcmp(&state.registers, &registers, sizeof(registers)) == 0);
+        CHECK(memcmp(&state.registers, &registers, sizeof registers) == 0);
     }
 }
 
@@ -284,7 +284,7 @@ static void thread_write_refuses_addresses(void) {
     worker_make(&worker, (struct worker_plan){.code = role_nothing});
     const uint64_t kernel[] = {0x0000800000000000, 0x7fffffffffffffff, 0x8000000000000000, 0xffff7fffffffffff,
                                0xffff800000000000, 0xffffffff80000000, UINT64_MAX};
-    for (uint32_t i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++) {
+    for (uint32_t i = 0; i < sizeof kernel / sizeof kernel[0]; i++) {
         struct thread_registers good = {.rip = (uaddr_t)raw_trap, .rsp = worker.stack_top}, bad = good;
         bad.rip = kernel[i];
         CHECK_STATUS(worker_write(worker.thread, &bad), E_ARG);
@@ -326,7 +326,7 @@ static uint64_t edgy_number(void) {
                                      1ULL << 48, 0xffff800000000000, 0xffffffff80000000};
     switch (random_below(4)) {
     case 0:
-        return edges[random_below(sizeof(edges) / sizeof(edges[0]))] + random_below(17) - 8;
+        return edges[random_below(sizeof edges / sizeof edges[0])] + random_below(17) - 8;
     case 1:
         return 1ULL << random_below(64);
     case 2:
@@ -348,10 +348,10 @@ static void thread_write_fuzzed(void) {
     worker_make(&worker, (struct worker_plan){.code = role_nothing, .own_space = true, .own_table = true});
     for (uint32_t round = 0; round < ROUNDS; round++) {
         struct thread_registers registers;
-        uint64_t words[sizeof(registers) / 8];
-        for (uint32_t i = 0; i < sizeof(words) / 8; i++)
+        uint64_t words[sizeof registers / 8];
+        for (uint32_t i = 0; i < sizeof words / 8; i++)
             words[i] = edgy_number();
-        memcpy(&registers, words, sizeof(registers));
+        memcpy(&registers, words, sizeof registers);
         if (round % 8 == 0)
             registers.rip = (uaddr_t)raw_trap;
         bool right = registers.rip >= USER_LOWEST && registers.rip < USER_LIMIT &&
@@ -363,7 +363,7 @@ static void thread_write_fuzzed(void) {
         taken += right;
         struct thread_registers now = worker_read(worker.thread).registers;
         registers.rflags = (registers.rflags & FLAGS_USER) | FLAGS_FIXED;
-        if (right && !CHECK(memcmp(&now, &registers, sizeof(now)) == 0))
+        if (right && !CHECK(memcmp(&now, &registers, sizeof now) == 0))
             return;
         CHECK(now.rip < USER_LIMIT && now.rsp <= USER_LIMIT + PAGE_BYTES && now.fs_base < USER_LIMIT);
         CHECK_EQUAL(now.rflags & ~FLAGS_USER, FLAGS_FIXED);
@@ -461,7 +461,7 @@ static void call_with_flags(struct worker_view *view) {
 /* The kernel copies upwards, whatever the caller's direction flag. */
 static void memory_copy_with_the_callers_flags(void) {
     static const uint64_t flags[] = {FLAGS_FIXED, FLAGS_FIXED | FLAG_DIRECTION};
-    for (uint32_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+    for (uint32_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         struct worker worker;
         cap_t memory = world_memory(1);
         volatile uint8_t *page = world_map(memory, 1);

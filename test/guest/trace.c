@@ -124,7 +124,7 @@ static void trace_control_refuses_arguments(void) {
         {pool_memory, 0, 2, TRACE_ALL, E_BUSY},
         {pool_memory, 2, 1, TRACE_ALL, E_BUSY},
     };
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!CHECK_STATUS(control(rows[i].memory, rows[i].offset_pages, rows[i].page_count, rows[i].events),
                           rows[i].status))
             test_note("row %u", i);
@@ -184,7 +184,7 @@ static void trace_control_ends_with_its_memory(void) {
     CHECK_STATUS(sys_memory_fill(ring.memory, 0, PAGE_BYTES, PATTERN), OK);
     uint64_t caps = sys_system_info(INFO_CAPABILITIES, 0).value;
     CHECK_STATUS(control(part, 0, 1, TRACE_ALL), OK);
-    const volatile struct trace_header *header = ring.header + PAGE_BYTES / sizeof(*header);
+    const volatile struct trace_header *header = ring.header + PAGE_BYTES / sizeof *header;
     CHECK_STATUS(sys_cap_delete(0, part), OK);
     uint64_t written = header->written;
     (void)world_now();
@@ -364,7 +364,7 @@ static void trace_control_wraps(void) {
         CHECK_STATUS(sys_memory_fill(ring.memory, page * PAGE_BYTES, PAGE_BYTES, PATTERN), OK);
     CHECK_STATUS(control(ring.memory, 1, 1, TRACE_BIT(TRACE_CALL)), OK);
     const uint64_t *front = (const void *)(uintptr_t)ring.header, *behind = front + 2 * PAGE_BYTES / 8;
-    ring.header += PAGE_BYTES / sizeof(*ring.header);
+    ring.header += PAGE_BYTES / sizeof *ring.header;
     ring.records = (const volatile void *)(ring.header + 1);
     uint64_t total = ring.header->record_count * 5 / 2, first = SYSCALL_COUNT + 1;
     CHECK_EQUAL(ring.header->record_count, 127);
@@ -389,7 +389,7 @@ static void trace_control_does_not_believe_the_ring(void) {
     start(&ring, 1, TRACE_BIT(TRACE_CALL));
     (void)world_now();
     CHECK_EQUAL(ring.header->written, 1);
-    memset((void *)(uintptr_t)ring.header, 0xff, sizeof(*ring.header));
+    memset((void *)(uintptr_t)ring.header, 0xff, sizeof *ring.header);
     (void)world_now();
     CHECK_EQUAL(ring.header->written, 2);
     ring.header->record_count = 1;
@@ -446,7 +446,7 @@ static void trace_control_changes_no_result(void) {
     for (uint32_t round = 0; round < 4; round++) {
         if (round % 2 == 1)
             CHECK_STATUS(control(ring.memory, 0, 8, TRACE_ALL), OK);
-        for (uint32_t i = 0; i < sizeof(word_counts) / sizeof(word_counts[0]); i++) {
+        for (uint32_t i = 0; i < sizeof word_counts / sizeof word_counts[0]; i++) {
             uint64_t words = word_counts[i], info = MESSAGE_INFO(round + 1, words, 0);
             struct message message = {.info = info, .words = {1, 2, 3, 4}};
             for (uint64_t w = 4; w < words; w++)

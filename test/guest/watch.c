@@ -73,7 +73,7 @@ static void cap_query_of_a_reply(void) {
 
 static void cap_query_refuses_wrong_slots(void) {
     const cap_t wrong[] = {0, world_slot(), INIT_TABLE_SLOTS, 1ULL << 32, UINT64_MAX};
-    for (uint32_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+    for (uint32_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         CHECK_STATUS(sys_cap_query(wrong[i]), E_CAP);
 }
 
@@ -281,7 +281,7 @@ static void endpoint_watch_refuses_wrong_capabilities(void) {
                 {UINT64_MAX, E_CAP},
                 {scene.notification, E_TYPE},
                 {world_copy(scene.endpoint, END | ENDPOINT_GRANT, 0), E_RIGHTS}};
-    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK_STATUS(sys_endpoint_watch(rows[i].endpoint, scene.notification, 1), rows[i].status);
     argument_check("endpoint_watch notification", call_watch_by, world_copy(scene.notification, NOTIFICATION_WAIT, 0));
 }

@@ -253,7 +253,7 @@ static void stir(struct table_of_players *all, uint64_t *random) {
 static void note_registers(uint64_t *sum, const struct worker *player) {
     struct thread_state state = worker_read(player->thread);
     const uint64_t *words = (const uint64_t *)&state.registers;
-    for (uint32_t i = 0; i < sizeof(state.registers) / 8; i++)
+    for (uint32_t i = 0; i < sizeof state.registers / 8; i++)
         add(sum, words[i]);
     add(sum, state.run_state);
 }

@@ -27,14 +27,14 @@ static void begin(void) {
     static const uint8_t head[] = {0, 0, 0xe0, 0xfe, 1, 0, 0, 0};
     acpi_memory_clear();
     madt_bytes = 0;
-    add(head, sizeof(head));
+    add(head, sizeof head);
 }
 
 static void add_cpu(uint8_t id, uint8_t flags) { add((uint8_t[]){0, 8, 0, id, flags, 0, 0, 0}, 8); }
 static void add_x2_cpu(uint32_t id, uint8_t flags) {
     uint8_t entry[16] = {9, 16, 0, 0, 0, 0, 0, 0, flags};
-    memcpy(entry + 4, &id, sizeof(id));
-    add(entry, sizeof(entry));
+    memcpy(entry + 4, &id, sizeof id);
+    add(entry, sizeof entry);
 }
 
 /* Read the tables that were put, with this root. */
@@ -56,11 +56,11 @@ static void put_fadt(uint64_t dsdt, uint64_t x_dsdt, uint32_t flags) {
     memcpy(body + 76 - 36, &timer, 4);
     memcpy(body + 112 - 36, &flags, 4);
     memcpy(body + 140 - 36, &x_dsdt, 8);
-    acpi_put_table(FADT, "FACP", body, sizeof(body));
+    acpi_put_table(FADT, "FACP", body, sizeof body);
 }
 
 static const uint8_t s5[] = {8, '_', 'S', '5', '_', 0x12, 6, 4, 0x0a, 5, 0, 0, 0, 0, 0, 0};
-static void put_dsdt(uint64_t phys) { acpi_put_table(phys, "DSDT", s5, sizeof(s5)); }
+static void put_dsdt(uint64_t phys) { acpi_put_table(phys, "DSDT", s5, sizeof s5); }
 
 static bool is_usual_pc(void) {
     return facts.local_apic_phys == 0xfee00000 && facts.io_apic_count == 1 && facts.io_apics[0].phys == 0xfec00000 &&
@@ -134,7 +134,7 @@ static void xsdt_out_of_reach_leaves_the_rsdt(void) {
     uint8_t *rsdp = acpi_bytes(ACPI_RSDP);
     uint64_t nowhere = 0x123456000;
     rsdp[15] = 2;
-    memcpy(rsdp + 24, &nowhere, sizeof(nowhere));
+    memcpy(rsdp + 24, &nowhere, sizeof nowhere);
     acpi_add_up(ACPI_RSDP, 8, 20);
     acpi_add_up(ACPI_RSDP, 32, 36);
     acpi_read(ACPI_RSDP, &facts);
@@ -276,7 +276,7 @@ static void power_is_switched_off_by_either_dsdt(void) {
     read_power(0, 0, 0);
     CHECK_EQUAL(facts.power_port, 0);
     acpi_memory_clear();
-    acpi_put_table(DSDT, "SSDT", s5, sizeof(s5));
+    acpi_put_table(DSDT, "SSDT", s5, sizeof s5);
     put_fadt(DSDT, DSDT, 0);
     read_with(false, (uint64_t[]){FADT}, 1);
     CHECK_EQUAL(facts.power_port, 0);
@@ -309,7 +309,7 @@ static void old_fadt_ends_early(void) {
 static void dsdt_without_a_sleep_type(void) {
     static const uint8_t other[] = {8, '_', 'S', '5', '_', 0x13, '_', 'S', '5', '_', 0x12, 6};
     acpi_memory_clear();
-    acpi_put_table(DSDT, "DSDT", other, sizeof(other));
+    acpi_put_table(DSDT, "DSDT", other, sizeof other);
     put_fadt(DSDT, 0, 0);
     read_with(false, (uint64_t[]){FADT}, 1);
     CHECK_EQUAL(facts.power_port, 0);

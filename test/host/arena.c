@@ -8,7 +8,7 @@
 
 static _Alignas(4096) uint8_t bytes[ARENA_BYTES];
 
-void arena_reset(void) { memset(bytes, 0xa5, sizeof(bytes)); }
+void arena_reset(void) { memset(bytes, 0xa5, sizeof bytes); }
 
 void *phys_pointer(uint64_t phys) {
     if (phys >= ARENA_BYTES) {

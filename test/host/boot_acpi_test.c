@@ -112,14 +112,14 @@ static void old_and_odd_tables(void) {
 static void damaged_tables_are_none(void) {
     static const uint32_t damaged[] = {RSDP_AT + 3, RSDP_AT + 25,  ROOT_AT,     ROOT_AT + 20,
                                        FADT_AT + 1, FADT_AT + 200, HPET_AT + 50};
-    for (uint32_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+    for (uint32_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
         put_all(true);
         memory[damaged[i]] ^= 0x10;
         struct acpi_clocks clocks = acpi_find_clocks(RSDP_AT);
         CHECK(clocks.timer_port == 0 || clocks.hpet_phys == 0);
     }
     const uint64_t lengths[] = {0, 8, 35, 1 << 21, UINT32_MAX};
-    for (uint32_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+    for (uint32_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         put_all(true);
         put(FADT_AT + 4, lengths[i], 4);
         found(RSDP_AT, 0, false, 0xfed00000);

@@ -97,7 +97,7 @@ static const struct reference references[CLOCKS] = {
 
 static void set_world(enum mood first, enum mood second, enum mood third, enum mood slow) {
     const enum mood moods[CLOCKS] = {first, second, third, slow};
-    memset(&world, 0, sizeof(world));
+    memset(&world, 0, sizeof world);
     world.now_ps = 12345678901;
     world.tsc_hz = TSC_HZ;
     world.apic_hz = APIC_HZ;
@@ -111,7 +111,7 @@ static struct clock_rates rates;
 static struct text note;
 
 static bool find(struct clock_rates told) {
-    memset(&rates, 0, sizeof(rates));
+    memset(&rates, 0, sizeof rates);
     bool found = calibrate(&counters, references, CLOCKS, told, &rates, &note);
     for (uint32_t i = 0; i < CLOCKS; i++)
         CHECK_EQUAL(world.clocks[i].begun, 0);

@@ -34,7 +34,7 @@ static void texts_are_read(void) {
         {"\376\377\0l\0o\0g", 8, "log"},
         {"\376\377", 2, ""},
     };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         CHECK(decode(texts[i].file, texts[i].bytes) == NULL);
         CHECK(strcmp(command, texts[i].command) == 0);
     }
@@ -52,7 +52,7 @@ static void what_is_no_text_is_refused(void) {
         {"\376\377\0\374", 4, "UTF-16 with other letters than ASCII; save it as plain text"},
         {"\377\376l\0o", 5, "half a letter of UTF-16 at its end; save it as plain text"},
     };
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         const char *problem = decode(files[i].file, files[i].bytes);
         CHECK(problem != NULL && strcmp(problem, files[i].problem) == 0);
     }
@@ -60,12 +60,12 @@ static void what_is_no_text_is_refused(void) {
 
 static void length_has_a_limit(void) {
     char file[COMMAND_FILE_BYTES_MAX] = "\377\376";
-    for (uint32_t i = 2; i < sizeof(file); i += 2)
+    for (uint32_t i = 2; i < sizeof file; i += 2)
         file[i] = 'x';
-    CHECK(decode(file, sizeof(file) - 2) == NULL);
+    CHECK(decode(file, sizeof file - 2) == NULL);
     CHECK_EQUAL(strlen(command), BOOT_COMMAND_MAX - 1);
-    CHECK(strcmp(decode(file, sizeof(file)), "longer than 511 bytes; shorten it") == 0);
-    memset(file, 'x', sizeof(file));
+    CHECK(strcmp(decode(file, sizeof file), "longer than 511 bytes; shorten it") == 0);
+    memset(file, 'x', sizeof file);
     CHECK(decode(file, BOOT_COMMAND_MAX - 1) == NULL);
     CHECK(strcmp(decode(file, BOOT_COMMAND_MAX), "longer than 511 bytes; shorten it") == 0);
 }

@@ -51,7 +51,7 @@ static void make_system(uint64_t volume_phys) {
     claims_granted = 0;
     claims_allowed = UINT32_MAX;
     claims_refused = 0;
-    memset(&loader, 0, sizeof(loader));
+    memset(&loader, 0, sizeof loader);
     struct memory_map *map = &loader.input.map;
     CHECK(memory_map_paint(map, 0, ARENA_BYTES, BOOT_RANGE_RAM));
     CHECK(memory_map_paint(map, 0xa0000, 0x60000, BOOT_RANGE_FIRMWARE));
@@ -69,8 +69,8 @@ static void make_system(uint64_t volume_phys) {
 
 static void put_volume(void) {
     archive.bytes_used = 0;
-    maker_ustar_add(&archive, "boot/kernel.elf", '0', &kernel, sizeof(kernel));
-    maker_ustar_add(&archive, "boot/init.elf", '0', &init, sizeof(init));
+    maker_ustar_add(&archive, "boot/kernel.elf", '0', &kernel, sizeof kernel);
+    maker_ustar_add(&archive, "boot/init.elf", '0', &init, sizeof init);
     maker_ustar_end(&archive);
     memcpy(phys_pointer(loader.input.volume_phys), archive.bytes, archive.bytes_used);
     loader.input.volume_bytes = archive.bytes_used;
@@ -192,14 +192,14 @@ static void handover_is_complete(void) {
     const struct boot_range *ranges = phys_pointer(info->ranges_phys);
     uint64_t count = info->range_count;
     CHECK_EQUAL(info->magic, BOOT_MAGIC);
-    CHECK_EQUAL(info->size, sizeof(*info));
+    CHECK_EQUAL(info->size, sizeof *info);
     CHECK_EQUAL(info->rsdp_phys, 0xe0000);
     CHECK_EQUAL(info->tsc_hz, 1);
     CHECK_EQUAL(info->apic_timer_hz, 2);
     CHECK_EQUAL(info->entropy[3], 3);
     CHECK(strcmp(info->command, "log=debug") == 0);
-    CHECK(is_inside(ranges, count, loader.entry.info_phys, sizeof(*info), BOOT_RANGE_LOADER));
-    CHECK(is_inside(ranges, count, info->ranges_phys, count * sizeof(*ranges), BOOT_RANGE_LOADER));
+    CHECK(is_inside(ranges, count, loader.entry.info_phys, sizeof *info, BOOT_RANGE_LOADER));
+    CHECK(is_inside(ranges, count, info->ranges_phys, count * sizeof *ranges, BOOT_RANGE_LOADER));
     CHECK(is_inside(ranges, count, loader.entry.gdt_phys, 24, BOOT_RANGE_LOADER));
     CHECK(is_inside(ranges, count, loader.entry.stack_phys - 4096, 4096, BOOT_RANGE_LOADER));
     CHECK_EQUAL(loader.entry.stack_phys % 16, 0);
@@ -278,7 +278,7 @@ static void lack_of_memory_names_what_for(void) {
         make_system(VOLUME_PHYS);
         claims_allowed = granted;
         char wanted[TEXT_MAX];
-        snprintf(wanted, sizeof(wanted), "not enough memory for %s: it takes ", names[granted]);
+        snprintf(wanted, sizeof wanted, "not enough memory for %s: it takes ", names[granted]);
         CHECK(!prepare());
         CHECK(strncmp(loader.failure.bytes, wanted, strlen(wanted)) == 0);
     }
@@ -325,7 +325,7 @@ static void put_segments(uint16_t count) {
     for (uint32_t i = 0; i < count; i++) {
         struct maker_program_header header = {.p_type = MAKER_LOAD, .p_flags = MAKER_R | MAKER_X, .p_memsz = 0x1000};
         header.p_vaddr = INIT_BASE + i * 0x1000ULL;
-        memcpy((uint8_t *)&init + 0x1000 + i * sizeof(header), &header, sizeof(header));
+        memcpy((uint8_t *)&init + 0x1000 + i * sizeof header, &header, sizeof header);
     }
 }
 
@@ -345,7 +345,7 @@ static void command_line_is_tidied(void) {
     loader.input.command = "log=debug\r\n\tseed=7 \r\n";
     CHECK(prepare());
     CHECK(strcmp(loader.info.command, "log=debug   seed=7") == 0);
-    memset(words, 'x', sizeof(words));
+    memset(words, 'x', sizeof words);
     words[BOOT_COMMAND_MAX - 1] = 0;
     make_system(VOLUME_PHYS);
     loader.input.command = words;

@@ -32,7 +32,7 @@ static struct elf_result parse_copy(const void *bytes, size_t count, struct elf_
 
 static void sound_file_is_planned(void) {
     maker_elf(&file, BASE);
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     CHECK_EQUAL(plan.type, ELF_TYPE_FIXED);
     CHECK_EQUAL(plan.entry, BASE + 0x800);
     CHECK_EQUAL(plan.lowest, BASE);
@@ -64,34 +64,34 @@ static void sound_file_is_planned(void) {
 static void movable_file_counts_from_zero(void) {
     maker_elf(&file, 0);
     file.header.e_type = 3;
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     CHECK_EQUAL(plan.type, ELF_TYPE_RELOCATABLE);
     CHECK_EQUAL(plan.lowest, 0);
     const struct elf_limits narrow = {.lowest = 0x200000, .end = 0x204000};
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), narrow).error, ELF_OUTSIDE);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, narrow).error, ELF_OUTSIDE);
     const struct elf_limits enough = {.lowest = 0x200000, .end = 0x205000};
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), enough).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, enough).error, ELF_OK);
 }
 
 static void kernel_addresses_are_accepted(void) {
     const struct elf_limits kernel = {.lowest = 0xffffffff80000000, .end = 0xfffffffffffff000};
     maker_elf(&file, 0xffffffff80000000);
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), kernel).error, ELF_OK);
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OUTSIDE);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, kernel).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OUTSIDE);
     maker_elf(&file, 0xffffffffffffa000);
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), kernel).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, kernel).error, ELF_OK);
     maker_elf(&file, 0xffffffffffffb000);
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), kernel).error, ELF_ADDRESS_WRAPS);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, kernel).error, ELF_ADDRESS_WRAPS);
     maker_elf(&file, 0xffffffffffffa000);
     file.headers[3].p_memsz += 1;
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), kernel).error, ELF_OUTSIDE);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, kernel).error, ELF_OUTSIDE);
 }
 
 static void unaligned_bytes_are_read(void) {
-    static uint8_t room[sizeof(file) + 1];
+    static uint8_t room[sizeof file + 1];
     maker_elf(&file, BASE);
-    memcpy(room + 1, &file, sizeof(file));
-    CHECK_EQUAL(elf_plan_image(room + 1, sizeof(file), limits, &plan).error, ELF_OK);
+    memcpy(room + 1, &file, sizeof file);
+    CHECK_EQUAL(elf_plan_image(room + 1, sizeof file, limits, &plan).error, ELF_OK);
 }
 
 static void empty_segment_is_skipped(void) {
@@ -99,7 +99,7 @@ static void empty_segment_is_skipped(void) {
     file.headers[2].p_filesz = 0;
     file.headers[2].p_memsz = 0;
     file.headers[2].p_vaddr = 12345; /* an empty segment's place does not matter */
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     CHECK_EQUAL(plan.segment_count, 2);
     CHECK_EQUAL(plan.segments[1].header, 3);
 }
@@ -109,7 +109,7 @@ static void shared_page_is_noticed(void) {
     file.headers[1].p_memsz = file.headers[1].p_filesz = 0xf00;
     file.headers[2].p_vaddr = BASE + 0xf10;
     file.headers[2].p_offset = 0xf10;
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     CHECK(plan.shares_page);
 }
 
@@ -117,13 +117,13 @@ static void absent_headers_leave_zeroes(void) {
     maker_elf(&file, BASE);
     for (uint32_t i = 0; i < MAKER_HEADER_COUNT; i++)
         file.headers[i].p_type = file.headers[i].p_type == MAKER_LOAD ? MAKER_LOAD : MAKER_NULL;
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     CHECK_EQUAL(plan.tls.memory_bytes, 0);
     CHECK_EQUAL(plan.relro_bytes, 0);
     CHECK_EQUAL(plan.interpreter_bytes, 0);
     CHECK_EQUAL(plan.headers_virt, BASE + 0x40); /* found without its own header too */
     file.headers[1].p_offset = 0x1000;
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     CHECK_EQUAL(plan.headers_virt, 0);
 }
 
@@ -133,24 +133,24 @@ static void tls_without_bytes_in_the_file_may_lie_anywhere(void) {
     file.headers[4].p_filesz = 0;
     file.headers[4].p_memsz = ELF_TLS_BYTES_MAX;
     file.headers[4].p_align = ELF_PAGE_BYTES;
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     CHECK_EQUAL(plan.tls.virt, BASE + 0x5000);
     CHECK_EQUAL(plan.tls.file_bytes, 0);
     CHECK_EQUAL(plan.tls.memory_bytes, ELF_TLS_BYTES_MAX);
     CHECK_EQUAL(plan.tls.align, ELF_PAGE_BYTES);
     file.headers[4].p_align = 0;
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     CHECK_EQUAL(plan.tls.align, 1);
     file.headers[4].p_memsz = 0;
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     file.headers[7].p_type = MAKER_TLS; /* an empty one is one, too */
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_REPEATED);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_REPEATED);
 }
 
 static void executable_stack_is_noticed(void) {
     maker_elf(&file, BASE);
     file.headers[5].p_flags |= MAKER_X;
-    CHECK_EQUAL(parse_copy(&file, sizeof(file), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&file, sizeof file, limits).error, ELF_OK);
     CHECK(plan.executable_stack);
 }
 
@@ -167,7 +167,7 @@ struct elf_damage {
     { offsetof(struct maker_file, field), sizeof(((struct maker_file *)0)->field), number, ELF_##name, 0 }
 #define HEADER(index, field, number, name)                                               \
     {                                                                                    \
-        offsetof(struct maker_file, headers) + index * sizeof(file.headers[0]) +         \
+        offsetof(struct maker_file, headers) + index * sizeof file.headers[0] +          \
             offsetof(struct maker_program_header, field),                                \
             sizeof(((struct maker_program_header *)0)->field), number, ELF_##name, index \
     }
@@ -254,7 +254,7 @@ static bool text_is_right(struct elf_result result) {
         snprintf(wanted, sizeof wanted, "segment %u%s", result.segment, text + 9);
     else
         snprintf(wanted, sizeof wanted, "%s", text);
-    elf_format_result(result, message, sizeof(message));
+    elf_format_result(result, message, sizeof message);
     if (CHECK(strcmp(message, wanted) == 0))
         return true;
     printf("#   is \"%s\", want \"%s\"\n", message, wanted);
@@ -262,11 +262,11 @@ static bool text_is_right(struct elf_result result) {
 }
 
 static void damage_is_named(void) {
-    for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         const struct elf_damage *damage = &damages[i];
         maker_elf(&file, BASE);
         memcpy((uint8_t *)&file + damage->offset, &damage->value, damage->bytes);
-        struct elf_result result = parse_copy(&file, sizeof(file), limits);
+        struct elf_result result = parse_copy(&file, sizeof file, limits);
         bool same = CHECK_EQUAL(result.error, damage->error) && CHECK_EQUAL(result.segment, segment_of(damage)) &&
                     text_is_right(result);
         if (!same)
@@ -278,7 +278,7 @@ static void damage_is_named(void) {
 
 static void short_files_are_named(void) {
     maker_elf(&file, BASE);
-    for (size_t bytes = 0; bytes < sizeof(file); bytes++) {
+    for (size_t bytes = 0; bytes < sizeof file; bytes++) {
         enum elf_error error = parse_copy(&file, bytes, limits).error;
         enum elf_error wanted = ELF_FILE_BEYOND_END;
         if (bytes < sizeof(struct maker_file_header))
@@ -305,10 +305,10 @@ static void too_many_segments_are_named(void) {
         many.headers[i].p_vaddr = BASE + i * 0x1000ULL;
         many.headers[i].p_memsz = 0x1000;
     }
-    CHECK_EQUAL(parse_copy(&many, sizeof(many), limits).error, ELF_OK);
+    CHECK_EQUAL(parse_copy(&many, sizeof many, limits).error, ELF_OK);
     CHECK_EQUAL(plan.segment_count, ELF_SEGMENTS_MAX);
     many.header.e_phnum = ELF_SEGMENTS_MAX + 1;
-    struct elf_result result = parse_copy(&many, sizeof(many), limits);
+    struct elf_result result = parse_copy(&many, sizeof many, limits);
     CHECK_EQUAL(result.error, ELF_TOO_MANY_SEGMENTS);
     CHECK_EQUAL(result.segment, ELF_SEGMENTS_MAX);
     CHECK(text_is_right(result));
@@ -318,10 +318,10 @@ static void too_many_segments_are_named(void) {
 /* Runs after the three cases above, which look at the texts, too. */
 static void every_error_was_provoked(void) {
     CHECK_EQUAL(sizeof elf_texts / sizeof elf_texts[0], sizeof provoked);
-    for (uint32_t error = ELF_OK + 1; error < sizeof(provoked); error++) {
+    for (uint32_t error = ELF_OK + 1; error < sizeof provoked; error++) {
         if (!CHECK(provoked[error])) {
             char message[ELF_MESSAGE_MAX];
-            elf_format_result((struct elf_result){.error = (enum elf_error)error}, message, sizeof(message));
+            elf_format_result((struct elf_result){.error = (enum elf_error)error}, message, sizeof message);
             printf("#   %s\n", message);
         }
     }
@@ -396,7 +396,7 @@ static void random_damage_is_survived(void) {
             uint64_t offset = random_step(&seed) % (offsetof(struct maker_file, rest) - 8) / width * width;
             memcpy((uint8_t *)&file + offset, &value, width);
         }
-        size_t bytes = random_step(&seed) % 8 ? sizeof(file) : random_step(&seed) % sizeof(file);
+        size_t bytes = random_step(&seed) % 8 ? sizeof file : random_step(&seed) % sizeof file;
         if (parse_copy(&file, bytes, limits).error == ELF_OK) {
             accepted++;
             CHECK(plan_is_sound(bytes));
@@ -408,18 +408,18 @@ static void random_damage_is_survived(void) {
 static void messages_fit_their_buffer(void) {
     char message[ELF_MESSAGE_MAX];
     struct elf_result result = {.error = ELF_WRITE_EXECUTE, .segment = 4294967295};
-    CHECK_EQUAL(elf_format_result(result, message, sizeof(message)), strlen(message));
+    CHECK_EQUAL(elf_format_result(result, message, sizeof message), strlen(message));
     CHECK(strcmp(message, "segment 4294967295: both writable and executable") == 0);
     result = (struct elf_result){.error = ELF_NOT_ELF, .segment = 3};
-    elf_format_result(result, message, sizeof(message));
+    elf_format_result(result, message, sizeof message);
     CHECK(strcmp(message, "not an ELF file") == 0);
     CHECK_EQUAL(elf_format_result(result, message, 4), 3);
     CHECK(strcmp(message, "not") == 0);
     CHECK_EQUAL(elf_format_result(result, message, 0), 0);
-    for (uint32_t error = 0; error < sizeof(provoked); error++) {
+    for (uint32_t error = 0; error < sizeof provoked; error++) {
         size_t length =
-            elf_format_result((struct elf_result){(enum elf_error)error, UINT32_MAX}, message, sizeof(message));
-        CHECK(length + 1 < sizeof(message));
+            elf_format_result((struct elf_result){(enum elf_error)error, UINT32_MAX}, message, sizeof message);
+        CHECK(length + 1 < sizeof message);
     }
 }
 

@@ -21,11 +21,11 @@ enum { PAX_AT = 0, FOLDER_AT = 1024, FILE_AT = 1536, EMPTY_AT = 3072, END_AT = 3
 
 static void make_archive(void) {
     static char data[1000];
-    memset(data, 'd', sizeof(data));
+    memset(data, 'd', sizeof data);
     archive.bytes_used = 0;
     maker_ustar_add(&archive, "PaxHeaders/align", 'x', "17 comment=-----\n", 17);
     maker_ustar_add(&archive, "boot/", '5', "", 0);
-    maker_ustar_add(&archive, "boot/file", '0', data, sizeof(data));
+    maker_ustar_add(&archive, "boot/file", '0', data, sizeof data);
     maker_ustar_add(&archive, "./empty", '0', "", 0);
     maker_ustar_end(&archive);
 }
@@ -40,7 +40,7 @@ static enum ustar_error walk(uint64_t bytes, uint32_t *ret_count, uint64_t *ret_
     while (error == USTAR_OK) {
         ++*ret_count;
         CHECK(entry.data_offset <= bytes && entry.data_bytes <= bytes - entry.data_offset);
-        CHECK(entry.path[0] != 0 && memchr(entry.path, 0, sizeof(entry.path)) != NULL);
+        CHECK(entry.path[0] != 0 && memchr(entry.path, 0, sizeof entry.path) != NULL);
         error = ustar_next(&cursor, &entry);
     }
     *ret_offset = cursor.offset;
@@ -146,7 +146,7 @@ static void names_are_cleaned(void) {
         {"/a/b", "a/b"}, {"a//b", "a/b"},    {"a/./b", "a/b"}, {"././a/b", "a/b"},   {"./.a/..b/c.", ".a/..b/c."},
         {"a b", "a b"},  {"a/...", "a/..."}, {"///a/.", "a"},  {".//a//./b", "a/b"}, {"gr\303\274n", "gr\303\274n"},
     };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         CHECK_EQUAL(one(names[i][0], '0'), USTAR_OK);
         CHECK(strcmp(entry.path, names[i][1]) == 0);
     }
@@ -163,8 +163,8 @@ static enum ustar_error find_long(char type, uint32_t bytes, char *name) {
     memset(name, 'n', bytes);
     name[bytes] = 0;
     name[bytes / 2] = '/';
-    int used = type == 'L' ? snprintf(data, sizeof(data), "%s", name) + 1
-                           : snprintf(data, sizeof(data), "%u path=%s\n", bytes + 10, name); /* three digits */
+    int used = type == 'L' ? snprintf(data, sizeof data, "%s", name) + 1
+                           : snprintf(data, sizeof data, "%u path=%s\n", bytes + 10, name); /* three digits */
     archive.bytes_used = 0;
     maker_ustar_add(&archive, "x", type, data, (uint64_t)used);
     maker_ustar_add(&archive, "short", '0', "long", 4);
@@ -300,7 +300,7 @@ static void damage_is_named(void) {
     bool provoked[USTAR_LOST_LINK + 1] = {false};
     uint32_t count = 0;
     uint64_t offset = 0;
-    for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+    for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         const struct ustar_damage *damage = &damages[i];
         make_archive();
         memcpy(archive.bytes + damage->at + damage->field, damage->bytes, damage->count);
@@ -316,7 +316,7 @@ static void damage_is_named(void) {
     CHECK_EQUAL(walk(archive.bytes_used, &count, &offset), USTAR_NO_END);
     provoked[USTAR_NO_END] = true;
     provoked[USTAR_LONG_PATH] = provoked[USTAR_LOST_LINK] = true; /* by other cases */
-    for (uint32_t error = USTAR_END + 1; error < sizeof(provoked); error++) {
+    for (uint32_t error = USTAR_END + 1; error < sizeof provoked; error++) {
         CHECK(provoked[error]);
         CHECK(strlen(ustar_error_text((enum ustar_error)error)) > 0);
     }

@@ -33,7 +33,7 @@ extern const struct suite suite;
     { #name, name, 0 }
 #define SUITE(...)                                               \
     static const struct test_case suite_cases[] = {__VA_ARGS__}; \
-    const struct suite suite = {suite_cases, sizeof(suite_cases) / sizeof(suite_cases[0])}
+    const struct suite suite = {suite_cases, sizeof suite_cases / sizeof suite_cases[0]}
 
 /* Fail the case if `condition` is false. The value of each macro is whether the check passed. */
 #define CHECK(condition) test_check((condition), __FILE__, __LINE__, #condition)

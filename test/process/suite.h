@@ -47,9 +47,9 @@ extern const struct group group_spawn, group_images, group_exec, group_end, grou
     { #name, name, operations }
 #define ROLE(name) \
     { #name, role_##name }
-#define GROUP(name)                                                                           \
-    const struct group group_##name = {#name, cases, roles, sizeof(cases) / sizeof(cases[0]), \
-                                       sizeof(roles) / sizeof(roles[0])}
+#define GROUP(name)                                                                         \
+    const struct group group_##name = {#name, cases, roles, sizeof cases / sizeof cases[0], \
+                                       sizeof roles / sizeof roles[0]}
 
 /* What a role exits with if one of its checks failed. */
 #define ROLE_FAILED 255

@@ -158,9 +158,9 @@ static uint32_t list_needs(const struct thread *thread, struct row rows[static R
         {AUDIT_KERNEL_DATA, kernel_rodata_end, (uint64_t)(kernel_image_end - kernel_rodata_end), need_write},
     };
     _Static_assert(IST_STACKS == 4, "a row for each");
-    _Static_assert(sizeof(needs) / sizeof(needs[0]) < ROWS_MAX, "room for one more");
-    uint32_t count = sizeof(needs) / sizeof(needs[0]);
-    memory_move(rows, needs, sizeof(needs));
+    _Static_assert(sizeof needs / sizeof needs[0] < ROWS_MAX, "room for one more");
+    uint32_t count = sizeof needs / sizeof needs[0];
+    memory_move(rows, needs, sizeof needs);
     if (thread->message != NULL)
         rows[count++] = (struct row){AUDIT_MESSAGE_PAGE, thread->message, PAGE_BYTES, need_write};
     return count;

@@ -118,7 +118,7 @@ static void load_descriptors(struct cpu *cpu) {
     gdt[6] = base >> 32;
     for (uint32_t ist = 1; ist <= IST_STACKS; ist++)
         tss->ist[ist - 1] = ist_top(cpu->index, ist);
-    tss->io_map = sizeof(*tss);
+    tss->io_map = sizeof *tss;
 
     struct table_register gdt_register = {.limit = GDT_BYTES - 1, .base = (uint64_t)(uintptr_t)gdt};
     struct table_register idt_register = {.limit = IDT_BYTES - 1, .base = (uint64_t)(uintptr_t)idt};

@@ -68,7 +68,7 @@ BOOT_ONLY void fpu_init(void) {
     }
     __asm__ volatile("fxsave64 (%0)" : : "r"(&initial) : "memory");
     mxcsr_mask &= initial.mxcsr_mask != 0 ? initial.mxcsr_mask : MXCSR_MASK_OLDEST;
-    memory_clear(&initial, sizeof(initial));
+    memory_clear(&initial, sizeof initial);
     initial.control_word = CONTROL_WORD_INITIAL;
     initial.mxcsr = MXCSR_INITIAL;
     load(&initial);
@@ -98,7 +98,7 @@ void fpu_close(struct cpu *cpu) {
 
 void arch_fpu_read(const struct thread *thread, struct thread_fpu *fpu) {
     if (thread->arch.fpu_used != 0)
-        memory_move(fpu, area_of(thread), sizeof(*fpu));
+        memory_move(fpu, area_of(thread), sizeof *fpu);
     fpu->components = thread->arch.fpu_used != 0 ? all_components() : 0;
 }
 
@@ -116,10 +116,10 @@ bool arch_fpu_write(struct thread *thread, const struct thread_fpu *fpu) {
     thread->arch.fpu_used = present != 0;
     if (present == 0)
         return true;
-    memory_move(area, fpu, sizeof(*area));
+    memory_move(area, fpu, sizeof *area);
     area->mxcsr = mxcsr;
     area->components = present;
-    memory_clear(area->reserved, sizeof(area->reserved));
+    memory_clear(area->reserved, sizeof area->reserved);
     thread->arch.fpu_saved = 1;
     return true;
 }

@@ -237,7 +237,7 @@ static uint32_t start_all(const uint8_t *apic_ids, uint32_t count, uint64_t low)
     for (uint32_t i = 0; i < count; i++) {
         uint64_t within_ns = 0;
         if (cpu == NULL)
-            cpu = arch_boot_take(sizeof(*cpu));
+            cpu = arch_boot_take(sizeof *cpu);
         cpu_struct_init(cpu, running);
         starts[i].cpu = cpu;
         const char *wrong = start_cpu(&starts[i], apic_ids[i], low, &within_ns);

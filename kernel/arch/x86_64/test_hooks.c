@@ -29,7 +29,7 @@ static uint64_t use_stack(uint64_t depth) {
 
 static uint64_t flip_mask(uint64_t flip) {
     static const uint64_t masks[] = {PTE_PRESENT, PTE_WRITE, PTE_USER, PTE_NO_EXECUTE, PAGE_BYTES};
-    return flip < sizeof(masks) / sizeof(masks[0]) ? masks[flip] : 0;
+    return flip < sizeof masks / sizeof masks[0] ? masks[flip] : 0;
 }
 
 /*
@@ -62,7 +62,7 @@ static enum status corrupt(const struct thread *self) {
     struct cap_slot *space, *thread;
     if (self->message == NULL)
         return E_STATE;
-    memory_move(&what, self->message->data, sizeof(what));
+    memory_move(&what, self->message->data, sizeof what);
     enum status status = table_find(self, what.space, OBJECT_SPACE, SPACE_MAP, &space);
     if (status == OK)
         status = table_find(self, what.thread, OBJECT_THREAD, THREAD_CONTROL, &thread);

@@ -12,8 +12,8 @@
 /* Write to the log what an attacker would, in order to pass for the kernel, or to control the terminal. */
 static void forge_a_line(void) {
     static const char text[] = "begin\n9.000000 ERROR kernel: forged\r\x1b[2J\x7f\x80\xff end";
-    memcpy(program.message->data, text, sizeof(text) - 1);
-    CHECK_STATUS(sys_log_write(sizeof(text) - 1), OK);
+    memcpy(program.message->data, text, sizeof text - 1);
+    CHECK_STATUS(sys_log_write(sizeof text - 1), OK);
 }
 
 static void system_control_provokes_a_failure(void) {

@@ -32,10 +32,10 @@ static void thread_runs_in_a_wrong_space(void) {
                                    .at = at,
                                    .level = world_command_number("level", 1),
                                    .flip = world_command_number("flip", CONTROL_FLIP_PRESENT)};
-    memcpy(program.message->data, &what, sizeof(what));
+    memcpy(program.message->data, &what, sizeof what);
     CHECK_STATUS(hook_test(CONTROL_TEST_CORRUPT, 0), OK);
     CHECK_STATUS(worker_handover(worker.thread, worker.space, &entry, 0), E_AUDIT);
-    memcpy(&failure, program.message->data, sizeof(failure));
+    memcpy(&failure, program.message->data, sizeof failure);
     char text[AUDIT_TEXT_MAX];
     audit_format(&failure, text, sizeof text);
     test_note("audit: %s", text);

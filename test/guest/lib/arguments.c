@@ -9,7 +9,7 @@ void argument_check(const char *name, argument_call *call, cap_t weak) {
     cap_t other = world_create(OBJECT_ENDPOINT, 0); /* no call under test takes an endpoint here */
     test_row(name);
     CHECK_STATUS(call(world_slot()), E_CAP);
-    for (uint32_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++)
+    for (uint32_t i = 0; i < sizeof missing / sizeof missing[0]; i++)
         CHECK_STATUS(call(missing[i]), E_CAP);
     CHECK_STATUS(call(other), E_TYPE);
     if (weak != 0)

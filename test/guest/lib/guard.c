@@ -18,7 +18,7 @@ void guard_watch_until(uint64_t deadline_ns) { watch_until_ns = deadline_ns; }
 
 static _Noreturn void report_fault(const struct message *message) {
     char text[160];
-    format_into(text, sizeof(text), "the main thread has a %s at rip 0x%lx, address 0x%lx",
+    format_into(text, sizeof text, "the main thread has a %s at rip 0x%lx, address 0x%lx",
                 fault_text(message->words[0]), message->words[3], message->words[1]);
     test_bail_out(text);
 }
@@ -27,7 +27,7 @@ static _Noreturn void report_hang(const struct worker_view *view) {
     char text[160];
     const struct thread_state *main_thread = (const void *)view->message->data;
     struct result read = sys_thread_read(INIT_CAP_THREAD, 0);
-    format_into(text, sizeof(text), "hang: the main thread is in state %lu at rip 0x%lx (read: %lu)",
+    format_into(text, sizeof text, "hang: the main thread is in state %lu at rip 0x%lx (read: %lu)",
                 main_thread->run_state, main_thread->registers.rip, read.status);
     test_bail_out(text);
 }

@@ -29,25 +29,25 @@ cap_t worker_space_from(cap_t pool) {
 }
 
 struct result worker_configure(cap_t thread, const struct thread_config *config, uint64_t fields) {
-    memcpy(program.message->data, config, sizeof(*config));
+    memcpy(program.message->data, config, sizeof *config);
     return sys_thread_configure(thread, fields);
 }
 
 struct result worker_write(cap_t thread, const struct thread_registers *registers) {
-    memcpy(program.message->data, registers, sizeof(*registers));
+    memcpy(program.message->data, registers, sizeof *registers);
     return sys_thread_write(thread, THREAD_REGISTERS);
 }
 
 struct result worker_handover(cap_t thread, cap_t space, const struct thread_registers *entry, uint64_t flags) {
-    memcpy(program.message->data, entry, sizeof(*entry));
+    memcpy(program.message->data, entry, sizeof *entry);
     return sys_thread_handover(thread, space, flags);
 }
 
 struct thread_state worker_read(cap_t thread) {
     struct thread_state state;
-    memset(program.message->data, 0xa5, sizeof(state));
+    memset(program.message->data, 0xa5, sizeof state);
     CHECK_STATUS(sys_thread_read(thread, 0), OK);
-    memcpy(&state, program.message->data, sizeof(state));
+    memcpy(&state, program.message->data, sizeof state);
     return state;
 }
 
@@ -124,7 +124,7 @@ static uint64_t take_fault(uint64_t deadline_ns, uint64_t *ret_badge, struct fau
         return status;
     for (uint32_t i = 0; i < FAULT_WORDS; i++)
         words[i] = i < MESSAGE_REGISTERS ? message.words[i] : program.message->words[i];
-    memcpy(ret_fault, words, sizeof(*ret_fault));
+    memcpy(ret_fault, words, sizeof *ret_fault);
     return OK;
 }
 
@@ -176,10 +176,10 @@ void worker_answer(enum fault_reply answer, const struct fault_message *fault) {
     struct message reply = {.info = MESSAGE_INFO(answer, 0, 0)};
     if (fault != NULL) {
         uint64_t words[FAULT_WORDS];
-        memcpy(words, fault, sizeof(words));
+        memcpy(words, fault, sizeof words);
         reply.info = MESSAGE_INFO(answer, FAULT_WORDS, 0);
-        memcpy(program.message->words, words, sizeof(words));
-        memcpy(reply.words, words, sizeof(reply.words));
+        memcpy(program.message->words, words, sizeof words);
+        memcpy(reply.words, words, sizeof reply.words);
     }
     CHECK_STATUS(ep_reply(0, &reply), OK);
 }

@@ -161,8 +161,8 @@ void world_end(void) {
     unmap_all();
     for (cap_t slot = kept.slot; slot < next.slot; slot++)
         CHECK_STATUS(sys_cap_delete(0, slot), OK);
-    memset(program.message->receive_caps, 0, sizeof(program.message->receive_caps));
-    memset(program.message->send_caps, 0, sizeof(program.message->send_caps));
+    memset(program.message->receive_caps, 0, sizeof program.message->receive_caps);
+    memset(program.message->send_caps, 0, sizeof program.message->send_caps);
     program.message->deadline_ns = 0;
     next = kept;
 }

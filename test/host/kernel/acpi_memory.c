@@ -26,7 +26,7 @@ char acpi_log[1024];
 void log_line(enum log_level level, const char *module, const char *format, ...) {
     (void)level;
     (void)module;
-    strncat(acpi_log, format, sizeof(acpi_log) - strlen(acpi_log) - 1);
+    strncat(acpi_log, format, sizeof acpi_log - strlen(acpi_log) - 1);
 }
 size_t text_length(const char *text) { return strlen(text); }
 int text_compare(const char *a, const char *b, size_t count) { return strncmp(a, b, count); }
@@ -82,10 +82,10 @@ void acpi_add_up(uint64_t phys, uint32_t at, uint32_t length) {
 void acpi_put_table(uint64_t phys, const char *name, const void *bytes, uint32_t length) {
     uint8_t all[ACPI_BYTES_MAX] = {0};
     uint32_t whole = HEAD_BYTES + length;
-    if (whole > sizeof(all))
+    if (whole > sizeof all)
         abort();
     memcpy(all, name, 4);
-    memcpy(all + 4, &whole, sizeof(whole));
+    memcpy(all + 4, &whole, sizeof whole);
     if (length > 0)
         memcpy(all + HEAD_BYTES, bytes, length);
     acpi_put(phys, all, whole);
@@ -94,14 +94,14 @@ void acpi_put_table(uint64_t phys, const char *name, const void *bytes, uint32_t
 
 void acpi_put_root(uint64_t phys, bool wide, const uint64_t *entries, uint32_t count) {
     uint8_t rsdp[36] = "RSD PTR ", body[ACPI_BYTES_MAX];
-    uint32_t entry_bytes = wide ? 8 : 4, length = sizeof(rsdp);
+    uint32_t entry_bytes = wide ? 8 : 4, length = sizeof rsdp;
     for (uint32_t i = 0; i < count; i++)
         memcpy(body + i * entry_bytes, &entries[i], entry_bytes);
     acpi_put_table(phys, wide ? "XSDT" : "RSDT", body, count * entry_bytes);
     rsdp[15] = wide ? 2 : 0;
     memcpy(rsdp + (wide ? 24 : 16), &phys, entry_bytes);
-    memcpy(rsdp + 20, &length, sizeof(length));
-    acpi_put(ACPI_RSDP, rsdp, sizeof(rsdp));
+    memcpy(rsdp + 20, &length, sizeof length);
+    acpi_put(ACPI_RSDP, rsdp, sizeof rsdp);
     acpi_add_up(ACPI_RSDP, 8, 20);
     acpi_add_up(ACPI_RSDP, 32, 36);
 }

@@ -193,7 +193,7 @@ static void threads_are_where_their_state_says(void) {
         {"a CPU has nothing to run but a ready thread, and has not been told", run_out_unnoticed},
         {"the fast path would leave the FPU's state behind", switch_fpu},
     };
-    check_each(INVARIANT_THREADS, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
+    check_each(INVARIANT_THREADS, wrongs, sizeof wrongs / sizeof wrongs[0]);
 }
 
 /* ---- queues ---- */
@@ -223,7 +223,7 @@ static void queues_are_well_formed(void) {
         {"a notification has bits and waiters", raise_past_a_waiter},
         {"a notification's bits go to a thread that is not bound to it", bind_one_that_is_not},
     };
-    check_each(INVARIANT_QUEUES, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
+    check_each(INVARIANT_QUEUES, wrongs, sizeof wrongs / sizeof wrongs[0]);
     set_scene();
     break_senders();
     CHECK_EQUAL(check_invariants(), INVARIANT_THREADS); /* the check finds first that the thread is in no queue */
@@ -242,7 +242,7 @@ static void unlink_forwards(void) { scene.root->next &= CAP_DEPTH_MAX; }
 static void count_one_more(void) { cap_count++; }
 static void lose_one(void) {
     unlink_forwards();
-    memset(scene.child, 0, sizeof(*scene.child));
+    memset(scene.child, 0, sizeof *scene.child);
 }
 static void lose_the_reply(void) { scene.caller->reply_slot = scene.child; }
 static void change_bound_type(void) { machine.self->table.head ^= 1; }
@@ -280,7 +280,7 @@ static void derivation_lists_are_linked(void) {
         {"a thread is bound to a notification that does not know", bind_unnoticed},
         {"what an endpoint is watched by is of another type than its object", change_watch},
     };
-    check_each(INVARIANT_DERIVATION, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
+    check_each(INVARIANT_DERIVATION, wrongs, sizeof wrongs / sizeof wrongs[0]);
 }
 
 /* ---- frames ---- */
@@ -364,7 +364,7 @@ static void ledger_counts_what_is_mapped(void) {
         {"the first frame of a large page has no holder", release_in_a_large_one},
         {"the last frame of a large page has no holder", release_the_last_in_a_large_one},
     };
-    check_each(INVARIANT_LEDGER, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
+    check_each(INVARIANT_LEDGER, wrongs, sizeof wrongs / sizeof wrongs[0]);
 }
 
 /* ---- pools ---- */
@@ -389,7 +389,7 @@ static void pools_have_what_they_count(void) {
         {"a frame in use is said to be unused", free_what_is_used},
         {"a frame that is said to be zero is not", write_a_zero_one},
     };
-    check_each(INVARIANT_POOLS, wrongs, sizeof(wrongs) / sizeof(wrongs[0]));
+    check_each(INVARIANT_POOLS, wrongs, sizeof wrongs / sizeof wrongs[0]);
 }
 
 SUITE(CASE(threads_are_where_their_state_says), CASE(queues_are_well_formed), CASE(derivation_lists_are_linked),

@@ -43,7 +43,7 @@ void machine_start(void) {
     list_init(&all_pools);
     cap_count = 0;
 
-    memset(&machine, 0, sizeof(machine));
+    memset(&machine, 0, sizeof machine);
     struct cpu *cpu = &machine.cpu;
     cpu->armed_ns = DEADLINE_NEVER;
     for (uint32_t i = 0; i < PRIORITIES; i++)
@@ -60,7 +60,7 @@ void machine_start(void) {
     cap_set_first(&slots[MACHINE_CAP_SPACE], &space->object, RIGHTS_ALL, 0);
     cap_set_first(&slots[MACHINE_CAP_THREAD], &machine.self->object, RIGHTS_ALL, 0);
     cap_set_first(&slots[MACHINE_CAP_POOL], &machine.pool->object, RIGHTS_ALL, 0);
-    memset(&memory_region, 0, sizeof(memory_region));
+    memset(&memory_region, 0, sizeof memory_region);
     object_init(&memory_region.object, OBJECT_MEMORY, NULL, 0);
     cap_set_first(&slots[MACHINE_CAP_MEMORY], &memory_region.object, RIGHTS_ALL,
                   RANGE(MACHINE_FIRST_FREE, MACHINE_FRAMES - MACHINE_FIRST_FREE));

@@ -67,15 +67,15 @@ void memory_clear(void *memory, uint64_t bytes) { memset(memory, 0, bytes); }
 void memory_move(void *to, const void *from, uint64_t bytes) { memcpy(to, from, bytes); }
 
 void memory_fill_words(void *memory, uint64_t word, uint64_t bytes) {
-    for (uint64_t i = 0; i < bytes / sizeof(word); i++)
-        memcpy((char *)memory + i * sizeof(word), &word, sizeof(word));
+    for (uint64_t i = 0; i < bytes / sizeof word; i++)
+        memcpy((char *)memory + i * sizeof word, &word, sizeof word);
 }
 
 size_t text_length(const char *text) { return strlen(text); }
 int text_compare(const char *a, const char *b, size_t count) { return strncmp(a, b, count); }
 
-void arch_thread_init(struct thread *thread) { memset(&thread->arch, 0, sizeof(thread->arch)); }
-void arch_thread_clear(struct thread *thread) { memset(thread, 0, sizeof(*thread)); }
+void arch_thread_init(struct thread *thread) { memset(&thread->arch, 0, sizeof thread->arch); }
+void arch_thread_clear(struct thread *thread) { memset(thread, 0, sizeof *thread); }
 
 void arch_restart_call(struct frame *frame) { frame->rip -= 2; }
 

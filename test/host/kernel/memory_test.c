@@ -113,7 +113,7 @@ static void memory_a_range_is_what_was_packed(void) {
     machine_start();
     memory = (struct memory){.is_device = true};
     object_init(&memory.object, OBJECT_MEMORY, NULL, 0);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t data = memory_pack(&memory, rows[i].first, rows[i].count);
         CHECK_EQUAL(data != 0, rows[i].fits);
         if (data == 0)

@@ -18,7 +18,7 @@ static char difference[256];
 __attribute__((format(printf, 1, 2))) static bool differs(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(difference, sizeof(difference), format, arguments);
+    vsnprintf(difference, sizeof difference, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -199,7 +199,7 @@ static bool same_words(uint32_t i) {
             frame->words[word] = words[word];
     }
     frame->open = OPEN_NOT;
-    return memcmp(words, frame->words, sizeof(frame->words)) == 0 || differs("words in frame %u", i);
+    return memcmp(words, frame->words, sizeof frame->words) == 0 || differs("words in frame %u", i);
 }
 
 static bool same_frames(bool all) {

@@ -70,7 +70,7 @@ static const struct {
     {"map over a table's edge", map_over_a_table_edge},
     {"map over the widest edge", map_over_the_widest_edge},
 };
-#define CALLS (sizeof(calls) / sizeof(calls[0]))
+#define CALLS (sizeof calls / sizeof calls[0])
 
 /* Figures that a failed call must not change. */
 struct figures {
@@ -86,7 +86,7 @@ static struct figures figures_now(void) {
 
 static bool unchanged(const struct figures *before) {
     struct figures now = figures_now();
-    return CHECK(__builtin_memcmp(&now, before, sizeof(now)) == 0) &&
+    return CHECK(__builtin_memcmp(&now, before, sizeof now) == 0) &&
            CHECK(cap_is_empty(&machine.table->slots[TARGET])) && CHECK_EQUAL(check_invariants(), INVARIANT_NONE);
 }
 

@@ -36,7 +36,7 @@ static const struct {
 
 static uint64_t pick_number(enum generate_theme theme) {
     uint64_t total = 0, i = 0;
-    for (i = 0; i < sizeof(weights) / sizeof(weights[0]); i++)
+    for (i = 0; i < sizeof weights / sizeof weights[0]; i++)
         total += weights[i].weight[theme];
     uint64_t at = lockstep_random(total);
     for (i = 0; at >= weights[i].weight[theme]; i++)
@@ -84,14 +84,14 @@ static void fill_configure(uint32_t self, struct lockstep_call *call) {
     if (lockstep_chance(2))
         call->a[1] |= 1 << 9;
     model_config = config;
-    pick_data(self, &config, sizeof(config));
+    pick_data(self, &config, sizeof config);
 }
 
 static void fill_registers(uint32_t self) {
     struct thread_registers registers = {.rip = lockstep_chance(95) ? 0x500000 + lockstep_random(256) : USER_LIMIT,
                                          .rsp = lockstep_chance(95) ? 0x700000 : 8};
     model_registers = registers;
-    pick_data(self, &registers, sizeof(registers));
+    pick_data(self, &registers, sizeof registers);
 }
 
 static void fill_thread(uint32_t self, struct lockstep_call *call) {

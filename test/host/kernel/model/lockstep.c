@@ -231,8 +231,7 @@ static void describe_machine(void) {
     model.frames[0].count = 1;
     model.current = lockstep.first;
     for (uint32_t i = 0; i < MODEL_FRAMES; i++)
-        memcpy(model.frames[i].words, arch_pointer((model.first_frame + i) * PAGE_BYTES),
-               sizeof(model.frames[i].words));
+        memcpy(model.frames[i].words, arch_pointer((model.first_frame + i) * PAGE_BYTES), sizeof model.frames[i].words);
 }
 
 void lockstep_start(uint64_t seed) {
@@ -243,9 +242,9 @@ void lockstep_start(uint64_t seed) {
     log_limit = LOG_ERROR;
     /* all calls must have the same results, barred from the fast path or not */
     fastpath_bar(FASTPATH_BAR_TEST, seed % 2 != 0);
-    memset(&lockstep, 0, sizeof(lockstep));
-    memset(&all_lines, 0, sizeof(all_lines));
-    memset(&all_ports, 0, sizeof(all_ports));
+    memset(&lockstep, 0, sizeof lockstep);
+    memset(&all_lines, 0, sizeof all_lines);
+    memset(&all_ports, 0, sizeof all_ports);
     history_count = 0;
     lockstep.seed = seed * 0x9e3779b97f4a7c15ULL + 1;
     object_init(&all_lines, OBJECT_IRQ, NULL, 0);
@@ -303,7 +302,7 @@ static bool finish_step(void) {
     lockstep.failure = compare_states(all);
     if (lockstep.failure == NULL && all && check_invariants() != INVARIANT_NONE) {
         static char text[64];
-        snprintf(text, sizeof(text), "invariant %" PRIu64 " is broken", check_invariants());
+        snprintf(text, sizeof text, "invariant %" PRIu64 " is broken", check_invariants());
         lockstep.failure = text;
     }
     return lockstep.failure == NULL;
@@ -377,12 +376,12 @@ bool lockstep_make_call(const struct lockstep_call *call) {
     frame->status = call->number;
     frame->target = call->a[0];
     frame->info = call->a[1];
-    memcpy(frame->words, &call->a[2], sizeof(frame->words));
+    memcpy(frame->words, &call->a[2], sizeof frame->words);
     frame->rip = LOCKSTEP_CALL_RIP;
     struct model_regs *regs = &model_thread(model.current)->regs;
     *regs =
         (struct model_regs){.status = call->number, .target = call->a[0], .info = call->a[1], .rip = LOCKSTEP_CALL_RIP};
-    memcpy(regs->words, &call->a[2], sizeof(regs->words));
+    memcpy(regs->words, &call->a[2], sizeof regs->words);
     return enter();
 }
 
@@ -391,7 +390,7 @@ bool lockstep_must_restart(void) { return machine.cpu.current->arch.frame.rip ==
 bool lockstep_restart(void) {
     struct model_regs *regs = &model_thread(model.current)->regs;
     struct lockstep_call call = {.number = regs->status, .a = {regs->target, regs->info}};
-    memcpy(&call.a[2], regs->words, sizeof(regs->words));
+    memcpy(&call.a[2], regs->words, sizeof regs->words);
     note("again", &call);
     machine.cpu.current->arch.frame.rip = LOCKSTEP_CALL_RIP;
     regs->rip = LOCKSTEP_CALL_RIP;

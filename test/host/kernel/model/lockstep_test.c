@@ -102,7 +102,7 @@ int main(int count, char **arguments) {
         fprintf(stderr, "lockstep_test [--seed N] [--steps M] [--theme all|caps|ipc|memory|death]\n");
         return 2;
     }
-    snprintf(name, sizeof(name), "kernel_and_model_agree_%s", theme_names[theme]);
+    snprintf(name, sizeof name, "kernel_and_model_agree_%s", theme_names[theme]);
     signal(SIGABRT, say_where_on_abort);
     return suite_run(cases, 1);
 }

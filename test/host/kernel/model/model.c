@@ -5,7 +5,7 @@
 struct model model;
 
 void model_start(uint64_t first_frame) {
-    memset(&model, 0, sizeof(model));
+    memset(&model, 0, sizeof model);
     model.first_frame = first_frame;
 }
 
@@ -18,7 +18,7 @@ uint32_t model_add_object(enum object_type type, uint32_t pool) {
         id--;
     }
     struct model_object *object = &model.objects[id];
-    memset(object, 0, sizeof(*object));
+    memset(object, 0, sizeof *object);
     object->type = type;
     object->payer = pool;
     if (type == OBJECT_THREAD) {
@@ -81,7 +81,7 @@ void model_move(uint32_t to, uint32_t from) {
         model.caps[to] = model.caps[from];
         list(to);
     }
-    memset(&model.caps[from], 0, sizeof(model.caps[from]));
+    memset(&model.caps[from], 0, sizeof model.caps[from]);
 }
 
 void model_set_reply(uint32_t place, uint32_t caller) {
@@ -91,7 +91,7 @@ void model_set_reply(uint32_t place, uint32_t caller) {
 
 void model_clear_reply(uint32_t place) {
     model_thread(model.caps[place].object)->reply_place = 0;
-    memset(&model.caps[place], 0, sizeof(model.caps[place]));
+    memset(&model.caps[place], 0, sizeof model.caps[place]);
 }
 
 static bool has_children(uint32_t place, uint32_t except) {
@@ -146,8 +146,8 @@ void model_watch_end(const uint64_t *raised) {
         if (model.objects[id].type == OBJECT_ENDPOINT)
             model.objects[id].endpoint.watcher = model.caps[model_place(id, PLACE_WATCH)].object;
     }
-    memset(model.lost, 0, sizeof(model.lost));
-    memset(model.may_raise, 0, sizeof(model.may_raise));
+    memset(model.lost, 0, sizeof model.lost);
+    memset(model.may_raise, 0, sizeof model.may_raise);
 }
 
 void model_remove(uint32_t place) {
@@ -165,7 +165,7 @@ void model_remove(uint32_t place) {
     note_loss(place);
     adopt_children(place, cap.parent);
     unlist(place);
-    memset(&model.caps[place], 0, sizeof(model.caps[place]));
+    memset(&model.caps[place], 0, sizeof model.caps[place]);
     model.cap_total--;
     struct model_object *object = &model.objects[cap.object];
     if (object->first_cap == 0 && (object->payer != 0 || object->type == OBJECT_POOL))
@@ -292,7 +292,7 @@ void model_reap(void) {
             if (model.objects[id].type == OBJECT_NONE || !model.objects[id].dying)
                 continue;
             if (end(id))
-                memset(&model.objects[id], 0, sizeof(model.objects[id]));
+                memset(&model.objects[id], 0, sizeof model.objects[id]);
             again = true;
         }
     }

@@ -104,7 +104,7 @@ void pick_message(uint32_t self) {
     for (uint32_t i = 0; i < 4; i++)
         words[lockstep_random(MESSAGE_WORDS)] = lockstep_random(UINT64_MAX) | 1ULL << 63;
     words[WORD_DEADLINE] = pick_deadline();
-    memcpy(arch_pointer((model.first_frame + frame) * PAGE_BYTES), words, sizeof(model.frames[frame].words));
+    memcpy(arch_pointer((model.first_frame + frame) * PAGE_BYTES), words, sizeof model.frames[frame].words);
 }
 
 void pick_data(uint32_t self, const void *data, uint64_t bytes) {

@@ -105,7 +105,7 @@ static bool configure_child(void) {
                                    .notification = lockstep_chance(60) ? original(OBJECT_NOTIFICATION) : 0,
                                    .priority = priorities[lockstep_random(5)]};
     model_config = config;
-    pick_data(lockstep.first, &config, sizeof(config));
+    pick_data(lockstep.first, &config, sizeof config);
     uint64_t fields = THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY;
     return call(SYS_thread_configure, birth.thread, fields | (lockstep_chance(70) ? THREAD_NOTIFICATION : 0), 0, 0, 0);
 }
@@ -113,7 +113,7 @@ static bool configure_child(void) {
 static bool start_child(void) {
     struct thread_registers registers = {.rip = 0x500000, .rsp = 0x700000};
     model_registers = registers;
-    pick_data(lockstep.first, &registers, sizeof(registers));
+    pick_data(lockstep.first, &registers, sizeof registers);
     return call(SYS_thread_handover, birth.thread, birth.space,
                 HANDOVER_RESUME | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK, 0, 0);
 }

@@ -93,7 +93,7 @@ _Noreturn static void end(void) {
 _Noreturn void explore_fail(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(plan.failure, sizeof(plan.failure), format, arguments);
+    vsnprintf(plan.failure, sizeof plan.failure, format, arguments);
     va_end(arguments);
     end();
 }

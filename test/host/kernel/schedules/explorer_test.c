@@ -65,8 +65,8 @@ static void explorer_repeats_a_seed(void) {
                 switches[round][at] = result.switches;
             }
         }
-        if (!CHECK(memcmp(steps[0], steps[1], sizeof(steps[0])) == 0) ||
-            !CHECK(memcmp(switches[0], switches[1], sizeof(switches[0])) == 0))
+        if (!CHECK(memcmp(steps[0], steps[1], sizeof steps[0]) == 0) ||
+            !CHECK(memcmp(switches[0], switches[1], sizeof switches[0]) == 0))
             printf("# %s\n", toys[i].name);
     }
 }

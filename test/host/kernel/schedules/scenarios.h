@@ -15,14 +15,14 @@ struct scenario_list {
 extern const struct scenario_list scenarios_messages, scenarios_threads, scenarios_memory;
 
 #define SCENARIO_LIST(array) \
-    { .scenarios = (array), .count = sizeof(array) / sizeof((array)[0]) }
+    { .scenarios = (array), .count = sizeof array / sizeof((array)[0]) }
 
 /* clang-format off */
 #define CALL(name, statuses, ...) \
     {.kind = OP_CALL, .number = SYS_##name, .arguments = {__VA_ARGS__}, .allowed = (statuses)}
 #define AGAIN(place, statuses) {.kind = OP_AGAIN, .number = (place), .allowed = (statuses)}
 #define STAGE(member, value) \
-    {.kind = OP_STAGE, .number = offsetof(struct message_page, member), .data = &(value), .bytes = sizeof(value)}
+    {.kind = OP_STAGE, .number = offsetof(struct message_page, member), .data = &(value), .bytes = sizeof value}
 #define LATER(ns) {.kind = OP_LATER, .number = (ns)}
 #define TOUCH {.kind = OP_TOUCH}
 #define WRITE {.kind = OP_WRITE}

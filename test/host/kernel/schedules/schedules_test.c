@@ -51,10 +51,10 @@ static void crashed(int number) {
 
 static void catch_crashes(void) {
     static char stack[65536];
-    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof(stack)}, NULL);
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_ONSTACK | SA_NODEFER};
     const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
-    for (uint32_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+    for (uint32_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         sigaction(numbers[i], &action, NULL);
 }
 
@@ -145,7 +145,7 @@ int main(int count, char **arguments) {
     }
     catch_crashes();
     for (uint32_t i = 0; i < planned_count; i++) {
-        snprintf(names[i], sizeof(names[i]), "schedules_%s_%s", planned[i].scenario->name,
+        snprintf(names[i], sizeof names[i], "schedules_%s_%s", planned[i].scenario->name,
                  explore_scheduler_names[planned[i].scheduler]);
         cases[i] = (struct test_case){.name = names[i], .run = asked.drill != NULL ? drill_next : run_next};
     }

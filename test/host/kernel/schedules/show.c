@@ -27,16 +27,16 @@ void run_show(uint32_t to, void *where) {
 
 static void print_place(FILE *lines) {
     char text[160];
-    bool is_there = lines != NULL && fgets(text, sizeof(text), lines) != NULL;
+    bool is_there = lines != NULL && fgets(text, sizeof text, lines) != NULL;
     printf("%s", is_there ? text : "?\n");
 }
 
 static void print(void) {
     static char command[SWITCHES_KEPT * 20 + 80];
     uint64_t first = count < SWITCHES_KEPT ? 0 : count - SWITCHES_KEPT;
-    int used = snprintf(command, sizeof(command), "addr2line -p -s -f -e /proc/%d/exe", (int)getpid());
+    int used = snprintf(command, sizeof command, "addr2line -p -s -f -e /proc/%d/exe", (int)getpid());
     for (uint64_t i = first; i < count; i++)
-        used += snprintf(command + used, sizeof(command) - (size_t)used, " 0x%" PRIxPTR,
+        used += snprintf(command + used, sizeof command - (size_t)used, " 0x%" PRIxPTR,
                          (uintptr_t)kept[i % SWITCHES_KEPT].where);
     fflush(stdout);
     FILE *lines = popen(command, "r");

@@ -34,7 +34,7 @@ static void leave(uint32_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE);
 static bool never(uint32_t cpu, uintptr_t address, bool is_store) {
     (void)cpu;
     (void)is_store;
-    return address - (uintptr_t)&ticket_lock < sizeof(ticket_lock);
+    return address - (uintptr_t)&ticket_lock < sizeof ticket_lock;
 }
 
 /* ---- counting ---- */
@@ -197,4 +197,4 @@ const struct toy toys[] = {
     {"deep", {.cpu_count = 2, .cpu = deep}, "in between", 5000},
 };
 /* clang-format on */
-const uint32_t toy_count = sizeof(toys) / sizeof(toys[0]);
+const uint32_t toy_count = sizeof toys / sizeof toys[0];

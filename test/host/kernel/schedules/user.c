@@ -277,8 +277,8 @@ _Noreturn void user_run(void) {
 }
 
 void user_begin(void) {
-    memset(&world.live, 0, sizeof(world.live));
-    memset(world.live.statuses, STATUS_NONE, sizeof(world.live.statuses));
+    memset(&world.live, 0, sizeof world.live);
+    memset(world.live.statuses, STATUS_NONE, sizeof world.live.statuses);
     for (uint32_t i = 0; i < EXPLORE_CPUS_MAX; i++)
         world.live.cpus[i].armed_ns = DEADLINE_NEVER;
 }

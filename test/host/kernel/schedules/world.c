@@ -80,9 +80,9 @@ uint64_t arch_log_send(const char *text, uint64_t length) {
 }
 
 static void make_machine(uint32_t cpu_count) {
-    memset(&world, 0, sizeof(world));
-    memset(arena, 0, sizeof(arena));
-    memset(frames, 0, sizeof(frames));
+    memset(&world, 0, sizeof world);
+    memset(arena, 0, sizeof arena);
+    memset(frames, 0, sizeof frames);
     direct_map = (uintptr_t)arena;
     ledger = (struct ledger){.frames = frames, .frame_count = FRAMES, .ram_count = FRAMES - 1};
     frames[0].type_and_count = frames[1].type_and_count = (uint32_t)FRAME_KERNEL << 28;
@@ -92,7 +92,7 @@ static void make_machine(uint32_t cpu_count) {
     kernel_ticket_lock = (struct ticket_lock){0};
     kernel_ticket_lock.holder = UINT32_MAX;
     constant_count = 0;
-    memset(ends, 0, sizeof(ends));
+    memset(ends, 0, sizeof ends);
     log_limit = LOG_ERROR;
     cpu_total = cpu_count;
     for (uint32_t i = 0; i < cpu_count; i++) {
@@ -155,7 +155,7 @@ static void make_objects(const struct scenario *scenario) {
     give(CAP_TABLE, &table->object, 0);
     give(CAP_POOL, &pool->object, 0);
     give(CAP_DOOMED, &doomed->object, 0);
-    memset(&memory, 0, sizeof(memory));
+    memset(&memory, 0, sizeof memory);
     object_init(&memory.object, OBJECT_MEMORY, NULL, 0);
     give(CAP_MEMORY, &memory.object, RANGE(FIRST_USER, WORLD_PAGES));
     struct endpoint *endpoint = must(endpoint_make(scenario->doomed_endpoint ? doomed : pool));
@@ -173,16 +173,16 @@ static void make_objects(const struct scenario *scenario) {
 }
 
 static uint64_t digest(uint64_t sum, const void *at, size_t bytes) {
-    for (const uint64_t *word = at; word < (const uint64_t *)at + bytes / sizeof(*word); word++)
+    for (const uint64_t *word = at; word < (const uint64_t *)at + bytes / sizeof *word; word++)
         sum = (sum ^ *word) * 0x100000001b3ULL;
     return sum;
 }
 
 uint64_t world_digest(void) {
-    uint64_t sum = digest(cap_count, arena, sizeof(arena));
-    sum = digest(sum, frames, sizeof(frames));
-    sum = digest(sum, world.cpus, sizeof(world.cpus));
-    return digest(digest(sum, &ledger, sizeof(ledger)), &kernel_ticket_lock, sizeof(kernel_ticket_lock));
+    uint64_t sum = digest(cap_count, arena, sizeof arena);
+    sum = digest(sum, frames, sizeof frames);
+    sum = digest(sum, world.cpus, sizeof world.cpus);
+    return digest(digest(sum, &ledger, sizeof ledger), &kernel_ticket_lock, sizeof kernel_ticket_lock);
 }
 
 struct notification *world_signal(void) {
@@ -231,7 +231,7 @@ static uint32_t value_at(uintptr_t address) { return *(const uint32_t *)(address
 static const char *verdict(void) {
     for (uint32_t i = 0; i < constant_count; i++) {
         if (value_at(constants[i].address) != constants[i].value) {
-            snprintf(failure, sizeof(failure), "%#" PRIxPTR " is read without the lock, and written",
+            snprintf(failure, sizeof failure, "%#" PRIxPTR " is read without the lock, and written",
                      constants[i].address);
             return failure;
         }
@@ -241,19 +241,19 @@ static const char *verdict(void) {
         if (actor->priority == 0 || actor->may_not_end || has_ended(i))
             continue;
         const struct frame *frame = &world.threads[i]->arch.frame;
-        snprintf(failure, sizeof(failure), "thread %u did not come to its end: state %u, op %" PRIu64, i,
+        snprintf(failure, sizeof failure, "thread %u did not come to its end: state %u, op %" PRIu64, i,
                  world.threads[i]->state, (frame->rip - user_entry(i)) / OP_BYTES);
         return failure;
     }
     for (uint32_t i = 0; i < cpu_total; i++) {
         uint64_t root = world.cpus[i].arch.root;
         if (root != sealed_root && frame_type(root / PAGE_BYTES) != FRAME_TABLE) {
-            snprintf(failure, sizeof(failure), "CPU %u has a root that is gone", i);
+            snprintf(failure, sizeof failure, "CPU %u has a root that is gone", i);
             return failure;
         }
         const struct thread *owner = world.cpus[i].arch.fpu_owner;
         if (owner != NULL && owner->cpu != &world.cpus[i]) {
-            snprintf(failure, sizeof(failure), "CPU %u has the FPU registers of a thread that is not its own", i);
+            snprintf(failure, sizeof failure, "CPU %u has the FPU registers of a thread that is not its own", i);
             return failure;
         }
     }
@@ -265,7 +265,7 @@ static const char *verdict(void) {
         return "a thread waits at the endpoint and is not in its queue";
     uint64_t broken = check_new_end();
     if (broken != 0) {
-        snprintf(failure, sizeof(failure), "invariant %" PRIu64 " does not hold (check.h)", broken);
+        snprintf(failure, sizeof failure, "invariant %" PRIu64 " does not hold (check.h)", broken);
         return failure;
     }
     return world.scenario->verdict == NULL ? NULL : world.scenario->verdict();
@@ -275,8 +275,8 @@ static bool is_of(uintptr_t address, const void *at, size_t bytes) { return addr
 
 /* Whether this word was set before other CPUs started. The end checks that it has not changed. */
 static bool is_constant(uintptr_t address) {
-    if (is_of(address, arena, sizeof(arena)) || is_of(address, world.cpus, sizeof(world.cpus)) ||
-        is_of(address, frames, sizeof(frames)))
+    if (is_of(address, arena, sizeof arena) || is_of(address, world.cpus, sizeof world.cpus) ||
+        is_of(address, frames, sizeof frames))
         return false;
     for (uint32_t i = 0; i < constant_count; i++) {
         if (constants[i].address == address)
@@ -297,7 +297,7 @@ static bool is_constant(uintptr_t address) {
 static bool may_do_unlocked(uint32_t index, uintptr_t address, bool is_store) {
     const struct cpu *cpu = &world.cpus[index];
     uintptr_t in_cpu = address - (uintptr_t)cpu;
-    if (is_of(address, &kernel_ticket_lock, sizeof(kernel_ticket_lock)) || cpu->asked != 0 || cpu->arch.fast != 0)
+    if (is_of(address, &kernel_ticket_lock, sizeof kernel_ticket_lock) || cpu->asked != 0 || cpu->arch.fast != 0)
         return true;
     if (in_cpu < sizeof(struct cpu)) {
         return in_cpu < sizeof(struct arch_cpu) || in_cpu == offsetof(struct cpu, asked) ||
