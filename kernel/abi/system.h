@@ -64,16 +64,26 @@ enum info_topic {
     INFO_SWITCHES = 9,         /* address-space switches of CPU `argument` */
     INFO_CHECKS_BUILT = 11,    /* 1 if built with -Dchecks=true */
     INFO_BOOT_TICKS = 12,      /* the time-stamp counter when the kernel was entered */
-    INFO_LONGEST_STAY = 13, /* with -Dchecks: ticks of the longest stay in the kernel so far, interrupts off; argument 1
-                               also resets it */
-    INFO_NMIS = 15,         /* non-maskable interrupts taken by CPU `argument` */
-    INFO_LONGEST_CALL = 14, /* with -Dchecks: its cause: system call number, 256 + interrupt vector, or 512: idling */
-    INFO_LOCK_WAITS = 17,   /* how often CPU `argument` found the kernel lock taken */
+
+    /*
+     * The longest stay in the kernel so far, in ticks with interrupts off, and its cause: a system call's number, 256 +
+     * an interrupt's vector, or 512 for idling. Only kernels that measure stays answer (kernel/machine/stay.h).
+     * Argument 1 resets the figure.
+     */
+    INFO_LONGEST_STAY = 13,
+    INFO_LONGEST_CALL = 14,
+
+    INFO_NMIS = 15, /* non-maskable interrupts taken by CPU `argument` */
+
+    /*
+     * Argument: RANGE(table, first). The first occupied one of INFO_SLOTS_SEEN slots from `first` on, in the Table that
+     * the capability `table` names. 0: none.
+     */
+    INFO_NEXT_SLOT = 16,
+
+    INFO_LOCK_WAITS = 17,        /* how often CPU `argument` found the kernel lock taken */
     INFO_LOCK_WAIT_TICKS = 18,   /* ticks that it has waited for it */
     INFO_LOCK_LONGEST_WAIT = 19, /* the longest of these waits */
-    INFO_NEXT_SLOT =
-        16, /* argument: RANGE(table, first): the first occupied one of INFO_SLOTS_SEEN slots from `first` on,
-                               in the Table that the capability `table` names; 0: none */
 };
 #define INFO_SLOTS_SEEN 1024U
 
