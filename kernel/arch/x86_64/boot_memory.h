@@ -7,7 +7,7 @@
 
 /*
  * Build the address space from the heap, with stacks for `cpu_count` CPUs, load it, and seal it: no entry of the kernel
- * half changes afterwards.
+ * half's highest level changes afterwards, and below it only those of the boot-only pages (arch_boot_end).
  */
 void boot_memory_init(const struct boot_info *boot, const struct boot_range *ranges, uint32_t cpu_count);
 

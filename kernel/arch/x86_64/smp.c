@@ -6,6 +6,7 @@
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/base/boot_only.h"
 #include "kernel/base/string.h"
+#include "kernel/base/tail.h"
 #include "kernel/entry/leave.h"
 #include "kernel/machine/command.h"
 #include "kernel/machine/lock.h"
@@ -66,9 +67,10 @@ static uint64_t ticks_in_order(void) {
 /*
  * Answer the boot CPU until it accepts this CPU, then wait for a thread. The boot CPU has the lock until boot is over,
  * and may give the boot-only pages away before this CPU has noticed that it is accepted. So this function is not on
- * these pages. Then this CPU forgets where they were mapped, before it runs a user's code.
+ * these pages, nor inlined into one that is (NAMES_STAY in test/rules/check_rules.py). Then this CPU forgets where they
+ * were mapped, before it runs a user's code.
  */
-static _Noreturn void wait_for_start(struct start *start) {
+NOT_INLINE static _Noreturn void wait_for_start(struct start *start) {
     uint32_t round = 1;
     while (take(&start->accepted) == 0) { /* a refused CPU stays here until INIT */
         if (take(&start->asked) != round) {
