@@ -109,6 +109,19 @@ class Jobs(Prompt):
         self.assertEqual(self.answer(b"kill -KILL %1; wait"), ["[1] killed by signal 9: sleep 200"])
         self.assertEqual(self.answer(b"kill %1"), ["kill: %1: no such job"])
 
+    def test_a_stopped_job_ends_however_the_signal_is_spelled(self) -> None:
+        for words, signal in ((b"-15", 15), (b"-SIGTERM", 15), (b"--", 15), (b"-SIGHUP", 1), (b"-1", 1)):
+            with self.subTest(words=words):
+                self.enter(b"sleep 100")
+                self.key(CTRL_Z)
+                self.assertEqual(self.answer(b"kill " + words + b" %1; wait %1"),
+                                 [f"[1] killed by signal {signal}: sleep 100"])
+        self.enter(b"sleep 100")
+        self.key(CTRL_Z)
+        self.assertEqual(self.answer(b"kill 999 %1; wait %1"),
+                         ["kill: 999: no such process", "[1] killed by signal 15: sleep 100"])
+        self.assertEqual(self.answer(b"kill -65 1")[0], "kill: no such signal: -65")
+
 
 class Background(unittest.TestCase):
     """Cases that need no keys."""
@@ -158,6 +171,10 @@ class Background(unittest.TestCase):
                 lines = self.lines(f"sleep 2 && echo second & sleep 1; {stop}; sleep 2; echo stopped; {go_on}; wait; "
                                    f"echo end", *smp)
                 self.assertEqual(lines, ["stopped", "second", "end"])
+
+    def test_jobs_tells_the_state_of_now(self) -> None:
+        done = run("--boot", "pvh", "-c", "true &\nsleep 100 &\nkill -STOP %2\nsleep 1\njobs\nkill -KILL %2")
+        self.assertEqual(done.stdout.replace("\r", "").splitlines(), ["[2] 3 stopped: sleep 100"], done.stderr)
 
     def test_as_many_jobs_as_can_be(self) -> None:
         done = run("--boot", "pvh", "-c", "sleep 1 & " * 16

@@ -25,7 +25,7 @@ static bool find_signal(const char *text, uint64_t *ret_signal) {
         {"CONT", PROCESS_SIGCONT}, {"STOP", PROCESS_SIGSTOP}, {"TSTP", PROCESS_SIGTSTP},
     };
     if (text_to_number(text, ret_signal))
-        return true;
+        return *ret_signal <= PROCESS_SIGNAL_MAX;
     if (strncmp(text, "SIG", 3) == 0)
         text += 3;
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
@@ -49,7 +49,7 @@ const char *kill_find_number(void *context, const char *word, uint64_t *ret_pid)
     return NULL;
 }
 
-int kill_run(size_t count, char *const *words, kill_find find, void *context) {
+int kill_run(size_t count, char *const *words, kill_find find, kill_sent sent, void *context) {
     struct process_kill_request request = {.signal = PROCESS_SIGTERM};
     size_t first = 1;
     if (count > first && words[first][0] == '-' && strcmp(words[first], "--") != 0)
@@ -70,6 +70,8 @@ int kill_run(size_t count, char *const *words, kill_find find, void *context) {
             reason = command_reason(status, "kill");
         if (reason != NULL)
             exit_status = command_complain("kill", "%s: %s", words[i], reason);
+        else if (sent != NULL)
+            sent(context, words[i], request.signal);
     }
     return exit_status;
 }

@@ -16,7 +16,10 @@ typedef const char *(*kill_find)(void *context, const char *word, uint64_t *ret_
 /* Find a target by number, or a group by -GROUP. */
 const char *kill_find_number(void *context, const char *word, uint64_t *ret_pid);
 
-/* Run `kill`. words: of the command, `kill` itself first. Returns the exit status. */
-int kill_run(size_t count, char *const *words, kill_find find, void *context);
+/* Is told of each target that has been sent a signal. */
+typedef void (*kill_sent)(void *context, const char *word, uint64_t signal);
+
+/* Run `kill`. words: of the command, `kill` itself first. `sent` may be NULL. Returns the exit status. */
+int kill_run(size_t count, char *const *words, kill_find find, kill_sent sent, void *context);
 
 extern const char kill_usage[];

@@ -34,10 +34,12 @@ static void misuse(struct shell *shell, const char *command, const char *problem
 }
 
 static void run_jobs(struct shell *shell, char **words, size_t count) {
-    if (count > 1)
+    if (count > 1) {
         misuse(shell, words[0], "it takes no arguments");
-    else
-        shell_list_jobs(shell);
+        return;
+    }
+    shell_reap_jobs(shell); /* a prompt does so, but a script, or a list of commands, has had none since */
+    shell_list_jobs(shell);
 }
 
 /* Find the job that `word` names, or the current job if it is NULL. NULL: there is none, and the user was told. */
@@ -102,14 +104,16 @@ static const char *find_target(void *context, const char *word, uint64_t *ret_pi
  * A stopped job would take a signal only once it is continued. So continue it if the signal is to end it, as other
  * shells do.
  */
+static void wake_to_end(void *context, const char *word, uint64_t signal) {
+    struct shell *shell = context;
+    const struct job *job = word[0] == '%' ? shell_find_job(shell, word) : NULL;
+    bool ends = signal == PROCESS_SIGTERM || signal == PROCESS_SIGHUP;
+    if (ends && job != NULL && shell_job_stopped(job))
+        shell_wake_job(shell, job);
+}
+
 static void run_kill(struct shell *shell, char **words, size_t count) {
-    shell->status = kill_run(count, words, find_target, shell);
-    bool ends = count > 1 && (words[1][0] != '-' || strcmp(words[1], "-TERM") == 0 || strcmp(words[1], "-HUP") == 0);
-    for (size_t i = 1; i < count && ends && shell->status == 0; i++) {
-        const struct job *job = words[i][0] == '%' ? shell_find_job(shell, words[i]) : NULL;
-        if (job != NULL && shell_job_stopped(job))
-            shell_wake_job(shell, job);
-    }
+    shell->status = kill_run(count, words, find_target, wake_to_end, shell);
 }
 
 static void run_unset(struct shell *shell, char **words, size_t count) {
