@@ -56,11 +56,23 @@ class Options(unittest.TestCase):
             (("run", "--foo"), "./baton run: unrecognized arguments: --foo (`./baton help run` lists"),
             (("--foo", "run"), "./baton: unrecognized arguments: --foo (`./baton help` lists"),
             (("doctor", "-x"), "./baton doctor: unrecognized arguments: -x (`./baton help doctor` lists"),
+            (("test", "--list", "--gdb"), "--gdb: not allowed with argument --list"),
+            (("test", "--coverage", "--list"), "--list: not allowed with argument --coverage"),
             (("run", "echo hi"), "unrecognized arguments: echo hi"),
             (("build", "--", "-j4"), "build takes nothing behind --"),
         ):
             with self.subTest(words=words):
                 self.assertIn(text, refusal(*words))
+
+    def test_options_that_would_be_ignored_are_refused(self) -> None:
+        for words, text in ((["--html"], "--html: only with --coverage"),
+                            (["--list", "caps"], "--list: takes no names"),
+                            (["--coverage", "--seed", "1"], "--coverage: not with"),
+                            (["--coverage", "--matrix", "process"], "--coverage: not with")):
+            options = main.make_parser().parse_args(["test", *words])
+            with self.subTest(words=words), self.assertRaisesRegex(UserError, text) as caught:
+                command_test.run(options)
+            self.assertEqual(caught.exception.code, 2)
 
     def test_version(self) -> None:
         said = io.StringIO()

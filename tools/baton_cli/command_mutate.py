@@ -23,7 +23,7 @@ import os
 import time
 
 from host import packages, paths
-from host.say import UserError, say
+from host.say import CODE_USAGE, UserError, say
 from mutation import campaign, mutants, workplace
 from mutation.campaign import Campaign
 from mutation.mutants import Mutant, MutantError
@@ -81,13 +81,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         chosen = mutants.select(mutants.load(MUTANTS), options.names)
     except MutantError as error:
-        raise UserError(str(error)) from None
+        raise UserError(str(error), CODE_USAGE) from None
     if options.list:
         for mutant in chosen:
             print(f"{mutant.name:40} {mutant.breaks}{' (explained)' if mutant.explained else ''}")
         return 0
     if options.jobs < 1:
-        raise UserError("--jobs: at least 1")
+        raise UserError("--jobs: at least 1", CODE_USAGE)
     packages.ensure(configured=True)
     files = workplace.snapshot(options.commit)
     PLACE.mkdir(exist_ok=True)

@@ -40,15 +40,16 @@ SUMMARY = "run the tests (all, or those named)"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="tests to run; after --, arguments for `meson test`")
     parser.set_defaults(takes_rest=True)  # Meson's
-    parser.add_argument("--list", action="store_true", help="print the tests' names")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--list", action="store_true", help="print the tests' names")
     parser.add_argument("--suite", action="append", default=[], metavar="NAME", help="only the tests of this suite")
+    way.add_argument("--gdb", action="store_true",
+                     help="with one guest suite: wait for gdb before its first instruction")
     parser.add_argument("--matrix", choices=MATRICES,
                         help="the conformance suite of this protocol, against each server of it")
-    parser.add_argument("--coverage", action="store_true",
-                        help="count what is reached of the kernel; the report goes to build-coverage/coverage.txt")
+    way.add_argument("--coverage", action="store_true",
+                     help="count what is reached of the kernel; the report goes to build-coverage/coverage.txt")
     parser.add_argument("--html", action="store_true", help="with --coverage: the sources with counts, as pages")
-    parser.add_argument("--gdb", action="store_true",
-                        help="with one guest suite: wait for gdb before its first instruction")
     parser.add_argument("--seed", type=int, metavar="N", help="the seed for everything random in a guest")
 
 
@@ -75,14 +76,20 @@ def debug(names: list[str]) -> int:
     """Run one guest suite by its own command, with gdb."""
     tests = {entry["name"]: entry for entry in known_tests()}
     if len(names) != 1 or names[0] not in tests:
-        raise UserError("--gdb: name one test, as ./baton test --list does")
+        raise UserError("--gdb: name one test, as ./baton test --list does", CODE_USAGE)
     command = tests[names[0]]["cmd"]
     if not any(word.endswith("/suite.py") for word in command):
-        raise UserError(f"--gdb: {names[0]} is no guest suite")
+        raise UserError(f"--gdb: {names[0]} is no guest suite", CODE_USAGE)
     return family.relay([*command, "--gdb"], folder=paths.BUILD)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.html and not options.coverage:
+        raise UserError("--html: only with --coverage", CODE_USAGE)
+    if options.list and options.names:
+        raise UserError("--list: takes no names; --suite lists one suite", CODE_USAGE)
+    if options.coverage and (options.matrix or options.seed is not None):
+        raise UserError("--coverage: not with --matrix or --seed", CODE_USAGE)
     suites = [word for suite in options.suite for word in ("--suite", suite)]
     if options.coverage:
         return session.run([*suites, *options.names, *options.rest], options.html)
