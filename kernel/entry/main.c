@@ -236,7 +236,7 @@ static void free_boot_only(struct boot_info *boot, struct boot_range *ranges) {
 void kernel_main(const struct boot_info *boot) {
     static struct boot_info copy;
     static struct boot_range ranges[BOOT_RANGES_MAX + 1];
-    static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
+    static const char *const levels[] = {"error", "warn", "info", NULL};
     if (boot->magic != BOOT_MAGIC || boot->version != BOOT_VERSION || boot->size != sizeof *boot)
         panic("the boot loader speaks another version of the boot protocol");
     kernel_lock_first(); /* other CPUs wait for it until there is something to run */

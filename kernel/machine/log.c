@@ -77,7 +77,7 @@ static void put_format(const char *format, va_list arguments) {
 }
 
 static void put_stamp(enum log_level level) {
-    static const char *const names[] = {"ERROR", "WARN", "INFO", "DEBUG", "TRACE"};
+    static const char *const names[] = {"ERROR", "WARN", "INFO"};
     uint64_t micros = arch_clock_ns() / 1000;
     put_number(micros / 1000000, 10, 1);
     put(".", 1);

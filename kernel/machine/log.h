@@ -9,7 +9,7 @@
 #include "kernel/abi/log.h"
 #include "kernel/abi/status.h"
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO };
 
 extern enum log_level log_limit; /* lines of a more detailed level are dropped */
 

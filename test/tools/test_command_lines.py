@@ -34,7 +34,7 @@ class Options(unittest.TestCase):
     def test_run_takes_all(self) -> None:
         options = main.make_parser().parse_args(
             ["run", "-c", "ls; false", "--smp", "4", "-m", "1024", "--headless", "--timeout", "2.5", "--accel", "tcg",
-             "--gdb", "--log", "debug", "--dry-run", "--boot", "pvh", "--", "-device", "e1000e"])
+             "--gdb", "--log", "warn", "--dry-run", "--boot", "pvh", "--", "-device", "e1000e"])
         self.assertEqual((options.commands, options.smp, options.memory, options.timeout), ("ls; false", 4, 1024, 2.5))
         self.assertEqual(options.rest, ["-device", "e1000e"])
 

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         state = "configured" if build.is_configured(folder) else "not configured yet"
         print(f"{paths.shown(folder) + '/':22} {state}")
     if not missing:
-        print("all there")
+        print("all there that building, running and testing need")
     elif packages.is_debian(place):
         print(f"missing: apt-get install {' '.join(need.packages[0] for need in missing)} (./baton build does it)")
     else:

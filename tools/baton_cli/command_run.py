@@ -56,7 +56,7 @@ from machine.places import Places, naming, private_places
 NAME = "run"
 SUMMARY = "boot, with the console on this terminal (-c 'COMMANDS' to run some and power off)"
 
-LOG_LEVELS = ("error", "warn", "info", "debug", "trace")
+LOG_LEVELS = ("error", "warn", "info")
 OWN_VOLUME = "boot.tar"  # in a machine's folder: the one it boots
 COMMANDS_NAME = "etc/rc"
 MANIFEST_NAME = "etc/manifest.json"

@@ -42,7 +42,7 @@ static uint32_t set(uint64_t limit, uint64_t value) {
 }
 
 int main(int argc, char **argv, char **envp) {
-    static const char usage[] = "limit [-m MIB] [-p PROCESSES] [-T THREADS] [-t SECONDS] [PROGRAM [WORD...]]\n"
+    static const char usage[] = "limit [-m MIB] [-p PROCESSES] [-T THREADS] [-t CPU-SECONDS] [PROGRAM [WORD...]]\n"
                                 "    run PROGRAM with these limits, or show them";
     if (command_help(argc, argv, usage))
         return 0;
