@@ -271,6 +271,7 @@ BREAKS: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("kernel/cap.h", "#pragma once\n", "", "kernel/cap.h: no `#pragma once`"),
     (README, "./baton help eat\n", "./baton help eat\n```\n", "a ``` is not closed"),
     (README, "`kernel/table.c`", "`kernel/stable.c`", "`kernel/stable.c` does not exist"),
+    (README, "`kernel/table.c`", "`table.c`", "`table.c` is no file of this folder"),
     (README, "`kernel/*.c`", "`kernel/*.x`", "`kernel/*.x` does not exist"),
     (README, "`kernel/table.c`", "`cap_nibble`", "`cap_nibble` is the name of nothing"),
     (README, "`sys_cap_eat()`", "`sys_cap_gnaw()`", "`sys_cap_gnaw()` is in no source file"),

@@ -20,6 +20,7 @@ COMMAND = re.compile(r"`((?:[A-Z_]+=\S+ )*\./baton\s[^`]+)`")  # in running text
 FUNCTION = re.compile(r"^(\w+)\(\)$")
 NAME = re.compile(r"^[A-Za-z]\w*_\w+$")
 NAME_PATTERNS = ("sys_NAME", "module_verb_noun", "ret_x")  # stand for names
+SOURCE = re.compile(r"\w+\.(?:c|h|S|def|py)")
 FILE = re.compile(r"^(?:%s)/[\w./*-]*$" % "|".join(FOLDERS))
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -51,7 +52,15 @@ def check_names(tree: Tree) -> list[str]:
                 problems.append(f"{path}: `{quoted}` is the name of nothing")
             if FILE.match(quoted) and quoted not in VOLUME_FILES and not exists(tree, quoted):
                 problems.append(f"{path}: `{quoted}` does not exist")
+            if path.endswith("/README.md") and SOURCE.fullmatch(quoted) and not is_below(tree, path, quoted):
+                problems.append(f"{path}: `{quoted}` is no file of this folder")
     return problems
+
+
+def is_below(tree: Tree, page: str, name: str) -> bool:
+    """A folder's page names its files without the folder; a test may be elsewhere."""
+    folder = "" if name.endswith("_test.c") else posixpath.dirname(page) + "/"
+    return any(path.startswith(folder) and posixpath.basename(path) == name for path in tree.files)
 
 
 def exists(tree: Tree, quoted: str) -> bool:
