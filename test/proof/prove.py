@@ -151,7 +151,11 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="all that Frama-C says")
     parser.add_argument("--places", action="store_true", help="only whether the annotations fit the sources")
     options = parser.parse_args()
-    paths = [path for path in sorted(HERE.glob("*.acsl")) if not options.names or path.stem in options.names]
+    proofs = {path.stem: path for path in sorted(HERE.glob("*.acsl"))}
+    for name in options.names:
+        if name not in proofs:
+            parser.error(f"there is no proof {name}; there are {', '.join(proofs)}")
+    paths = [path for name, path in proofs.items() if not options.names or name in options.names]
     if options.places:
         return check_places(paths)
     if lacking := needs.lacking(*needs.PROVERS):

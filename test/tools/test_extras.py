@@ -1,4 +1,5 @@
-"""Does each test that wants an extra tool skip itself as Meson understands it, whichever tool is hidden?
+"""Does each test that wants an extra tool skip itself as Meson understands it, whichever tool is hidden? And does the
+proof tool name a proof that it lacks?
 
 A TAP test is skipped by the plan `1..0 # SKIP reason` and status 0. Any other status is an error, also 77, which means
 "skipped" in other protocols.
@@ -42,3 +43,11 @@ class HiddenExtras(unittest.TestCase):
                                       text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertRegex(done.stdout, rf"^TAP version 13\n1\.\.0 # SKIP not installed: .*\b{program}\b")
+
+
+class WrongNames(unittest.TestCase):
+    def test_a_proof_that_is_not_there(self) -> None:
+        done = subprocess.run([sys.executable, *PROOF, "--places", "elf", "nosuch"], capture_output=True, text=True,
+                              timeout=SECONDS, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("there is no proof nosuch; there are elf, ", done.stderr)
