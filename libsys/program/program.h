@@ -94,6 +94,9 @@ static inline uint64_t program_time_in(uint64_t duration_ns) {
 MUST_USE cap_t slot_take(void);
 void slot_free(cap_t slot);
 
+/* A successor takes the slots that its state names, before it takes any other (libsys/program/keep.h). */
+static inline void slot_claim(cap_t slot) { slots_claim(&program.slots, slot); }
+
 /* Empty a slot and free it; 0 is ignored. Can't fail: the slot may be empty already because its object died. */
 static inline void slot_drop(cap_t *slot) {
     if (*slot == 0)

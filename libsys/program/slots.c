@@ -39,8 +39,15 @@ cap_t slots_take(struct slots *slots) {
     return 0;
 }
 
+void slots_claim(struct slots *slots, cap_t slot) {
+    if (slot < slots->first || slot >= slots->limit || slots_is_taken(slots, slot))
+        return;
+    slots->used[slot / 64] |= 1ULL << slot % 64;
+    slots->used_count++;
+}
+
 void slots_free(struct slots *slots, cap_t slot) {
-    if (slot < slots->first || slot >= slots->limit || (slots->used[slot / 64] >> slot % 64 & 1) == 0)
+    if (slot < slots->first || slot >= slots->limit || !slots_is_taken(slots, slot))
         return;
     slots->used[slot / 64] &= ~(1ULL << slot % 64);
     slots->used_count--;

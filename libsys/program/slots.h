@@ -21,6 +21,13 @@ void slots_init(struct slots *slots, uint64_t first, uint64_t limit);
 /* A free slot, now taken; 0 = none is left. */
 MUST_USE cap_t slots_take(struct slots *slots);
 
+/* Take this very slot, which a program before this one had; once or more often. 0 is ignored. */
+void slots_claim(struct slots *slots, cap_t slot);
+
+static inline _Bool slots_is_taken(const struct slots *slots, cap_t slot) {
+    return (slots->used[slot / 64] >> slot % 64 & 1) != 0;
+}
+
 /*
  * Make the structure consistent after a change that was interrupted at any point (a fork by another thread). The slot
  * of that change is then either taken or free.

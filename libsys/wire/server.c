@@ -1,18 +1,163 @@
 #include "libsys/wire/server.h"
 
+#include "kernel/abi/system.h"
+#include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/text/string.h"
+#include "libsys/wire/commit.h"
 #include "libsys/wire/transfer.h"
 
-static bool moved; /* the running handler has moved the right to answer into a slot */
+#define OFFSET(member) __builtin_offsetof(struct server, member)
+_Static_assert(OFFSET(journal.mark) == COMMIT_MARK && OFFSET(endpoint) == COMMIT_ENDPOINT &&
+                   OFFSET(answer) == COMMIT_ANSWER && OFFSET(event.badge) == COMMIT_BADGE &&
+                   OFFSET(event.message) == COMMIT_INFO && OFFSET(heard) == COMMIT_HEARD &&
+                   COMMIT_RECEIVED == SERVER_RECEIVED,
+               "commit.S finds them there");
 
-uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol) {
-    *server = (struct server){.endpoint = endpoint, .protocol = protocol, .lacks_slots = true};
-    for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
-        server->receive[i] = slot_take();
-        if (server->receive[i] == 0)
-            return E_LIMIT;
+/* Of this program alone, whatever it keeps. */
+static struct server *served;
+static cap_t current;    /* where the right to answer the event is: 0, as the kernel gives it, or the spare slot */
+static bool comes_again; /* the next event is the one that the program before was at */
+static bool is_long;     /* the running handler's reply is in reply_words */
+static uint64_t layout_to_be; /* of the state that this program begins */
+
+static enum server_stage stage_of(const struct server *server) { return SERVER_STAGE(server->journal.mark); }
+
+/* ---- after the program before ---- */
+
+static bool died_in(const struct thread_registers *dead, const char *from, const char *to) {
+    return dead->rip >= (uint64_t)(uintptr_t)from && dead->rip < (uint64_t)(uintptr_t)to && (uint32_t)dead->rax == OK;
+}
+
+/*
+ * Finish or undo what the program before was at. If it died behind a system call and before the record of it, its
+ * registers have what is missing (commit.S).
+ */
+static void recover(struct server *server, const struct thread_registers *dead) {
+    if (died_in(dead, server_receive_made, server_receive_end)) {
+        server->event = (struct server_event){dead->rdi, {dead->rsi, {dead->rdx, dead->r10, dead->r8, dead->r9}}};
+        journal_commit(&server->journal, SERVER_RECEIVED);
+    } else if (died_in(dead, journal_call_made, journal_call_end)) {
+        journal_commit(&server->journal, dead->r12);
     }
+    journal_undo(&server->journal);
+}
+
+bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
+    struct keep_head *head = (struct keep_head *)KEEP_AT;
+    uint64_t size_bytes = program_cap_size("keep");
+    uint8_t *notes = (uint8_t *)(KEEP_AT + size_bytes - JOURNAL_BYTES);
+    if (size_bytes < PAGE_BYTES + bytes + JOURNAL_BYTES)
+        __builtin_trap(); /* a mistake in the manifest, which init's build of it can't see */
+    journal = &server->journal;
+    if (head->layout == layout) {
+        recover(server, &head->dead);
+        return true;
+    }
+    head->layout = 0;
+    memset(server, 0, bytes);
+    server->journal.notes = notes;
+    layout_to_be = layout;
+    return false;
+}
+
+/* Answer a call of which nothing is known any more. */
+static void answer_lost(cap_t reply) {
+    struct message answer = {.info = MESSAGE_INFO(P_LOST, 0, 0)};
+    if (ep_reply(reply, &answer) != OK)
+        (void)sys_cap_delete(0, reply);
+}
+
+/*
+ * Empty the slots that nobody has claimed: what the program before had just made, or what belongs to lost state. Calls
+ * among them end with P_LOST.
+ */
+static void sweep(cap_t table) {
+    for (uint64_t at = program.slots.first; at < program.slots.limit;) {
+        uint64_t slot = sys_system_info(INFO_NEXT_SLOT, RANGE(table, at)).value;
+        at = slot != 0 ? slot + 1 : at + INFO_SLOTS_SEEN;
+        if (slot == 0 || slots_is_taken(&program.slots, slot))
+            continue;
+        if (QUERY_TYPE(sys_cap_query(slot).value) == OBJECT_REPLY)
+            answer_lost(slot);
+        else
+            (void)sys_cap_delete(0, slot);
+    }
+}
+
+/* A received capability is the server's if its state has claimed the slot, else it goes with the call. */
+static void claim_received(struct server *server) {
+    bool call_is_over = stage_of(server) != SERVER_RECEIVED && stage_of(server) != SERVER_COPIED;
+    for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
+        if (server->receive[i] == 0)
+            continue;
+        if (slots_is_taken(&program.slots, server->receive[i])) {
+            server->receive[i] = 0;
+            continue;
+        }
+        slot_claim(server->receive[i]);
+        if (call_is_over)
+            (void)sys_cap_delete(0, server->receive[i]);
+    }
+}
+
+/*
+ * Go on where the program before ended. The right to answer the event comes into the spare slot: there it stays if this
+ * program, too, ends before it has answered.
+ */
+static void go_on(struct server *server) {
+    enum server_stage stage = stage_of(server);
+    enum message_kind kind = server_event_kind(server);
+    uint64_t tries = SERVER_TRIES(server->journal.mark) + 1;
+    (void)sys_cap_move(0, server->spare, 0);
+    current = sys_cap_query(server->spare).status == OK ? server->spare : 0;
+    if (current == 0 && kind != MESSAGE_NOTIFICATION)
+        stage = SERVER_WAITS; /* the caller has its answer, or is gone */
+    if (stage != SERVER_RECEIVED && stage != SERVER_COPIED) {
+        journal_commit(&server->journal, (uint64_t)stage);
+    } else if (tries < SERVER_TRIES_MAX) {
+        comes_again = true;
+        journal_commit(&server->journal, (uint64_t)stage | tries << 4);
+    } else {
+        server->status = P_FAILED;
+        server->call.reason[0] = '\0';
+        journal_commit(&server->journal, kind == MESSAGE_CALL ? SERVER_BUILDS : SERVER_WAITS);
+    }
+}
+
+static const struct protocol_operation *operation_of(const struct server *server) {
+    return &server->protocol->operations[server->call.operation];
+}
+
+/* How many capabilities travel with the answer that is to be built. */
+static uint32_t cap_count_of(const struct server *server) {
+    bool builds = stage_of(server) == SERVER_BUILDS && server->status == OK;
+    return builds ? operation_of(server)->reply.cap_count : 0;
+}
+
+static void follow(struct server *server, cap_t table) {
+    claim_received(server);
+    slot_claim(server->spare);
+    for (uint32_t i = 0; i < cap_count_of(server); i++)
+        slot_claim(server->call.reply_caps[i]);
+    sweep(table);
+    go_on(server);
+}
+
+/* ---- setting up ---- */
+
+/* Fill the gaps in `receive`. False: no slot is free. */
+static bool take_slots(struct server *server) {
+    bool complete = true;
+    for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
+        if (server->receive[i] == 0)
+            server->receive[i] = slot_take();
+        complete = complete && server->receive[i] != 0;
+    }
+    return complete;
+}
+
+static void fill_short_calls(struct server *server, const struct protocol *protocol) {
     for (uint32_t i = 0; i < protocol->operation_count; i++) {
         const struct protocol_operation *operation = &protocol->operations[i];
         struct server_short infos = {protocol_short_info(&operation->request, i),
@@ -21,57 +166,53 @@ uint32_t server_init(struct server *server, cap_t endpoint, const struct protoco
             infos.request = PROTOCOL_NOT_SHORT;
         server->short_calls[i] = infos;
     }
+}
+
+/* Begin without a state. What a program before held is lost, and its callers are told. */
+static bool begin(struct server *server, bool replaces) {
+    if (replaces)
+        sweep(program_need("table"));
+    server->spare = slot_take();
+    if (server->spare == 0)
+        return false;
+    if (replaces && sys_cap_move(0, server->spare, 0).status == OK)
+        answer_lost(server->spare);
+    return true;
+}
+
+uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol) {
+    struct keep_head *head = server->journal.notes != NULL ? (struct keep_head *)KEEP_AT : NULL;
+    if (head == NULL)
+        *server = (struct server){0};
+    served = server;
+    server->endpoint = endpoint;
+    server->protocol = protocol;
+    server->long_way = true;
+    fill_short_calls(server, protocol);
+    if (head != NULL && head->layout != 0)
+        follow(server, program_need("table"));
+    else if (!begin(server, head != NULL && head->generation > 1))
+        return E_LIMIT;
+    if (!take_slots(server))
+        return E_LIMIT;
+    if (head != NULL && head->layout == 0)
+        head->layout = layout_to_be; /* from here on there is a state to follow */
     return OK;
 }
 
-/*
- * Replace the receive slots whose capabilities handlers have kept. If no slot is left, it is 0, and no capability can
- * be received there.
- */
+/* ---- the loop ---- */
+
+/* Replace the receive slots whose capabilities handlers have kept. If no slot is left, none can be received there. */
 static void refill_slots(struct server *server) {
-    server->lacks_slots = false;
-    for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
-        if (server->receive[i] == 0)
-            server->receive[i] = slot_take();
-        server->lacks_slots |= server->receive[i] == 0;
+    server->long_way = !take_slots(server);
+    for (uint32_t i = 0; i < MESSAGE_CAPS; i++)
         program.message->receive_caps[i] = server->receive[i];
-    }
 }
 
-uint32_t server_next_long(struct server *server, struct server_event *ret_event) {
-    if (server->lacks_slots)
-        refill_slots(server);
-    struct message message = server->answer;
-    uint64_t badge = 0;
-    uint64_t status = E_CANCEL;
-    if (server->answer_waits) {
-        status = ep_reply_wait(server->endpoint, &message, &badge);
-        if (status != OK) {
-            (void)sys_cap_delete(0, 0); /* a client that can't take its answer must not hold up the others */
-            status = E_CANCEL;
-        }
-        server->answer_waits = false;
-    }
-    while (status == E_CANCEL || status == E_BUSY) {
-        if (status == E_BUSY)
-            (void)sys_cap_delete(0, 0); /* an unanswered message, such as a fault sent here by mistake */
-        status = ep_wait(server->endpoint, DEADLINE_NEVER, &message, &badge);
-    }
-    if (status != OK)
-        return (uint32_t)status;
-    *ret_event = (struct server_event){message_kind(message.info), badge, message};
-    return OK;
-}
-
-uint32_t server_next_after_failure(struct server *server, struct server_event *ret_event) {
-    (void)sys_cap_delete(0, 0); /* for the same reason as in server_next_long() */
-    return server_next_long(server, ret_event);
-}
-
-bool server_flush(struct server *server) {
-    bool waits = server->answer_waits;
-    server->answer_waits = false;
-    return !waits || ep_reply(0, &server->answer) == OK;
+/* Give up the right to answer the event, if it is still there. */
+static void forget_current(void) {
+    (void)sys_cap_delete(0, current);
+    current = 0;
 }
 
 /* Put an answer into *ret_message and the message page. */
@@ -91,6 +232,97 @@ static void build_failure(uint32_t status, const char *reason, struct message *r
     } else {
         *ret_message = (struct message){.info = MESSAGE_INFO(status, 0, 0)}; /* clears words of an earlier answer */
     }
+}
+
+/* Make the answer that was decided. It is the last step before it goes out, since the message page serves all calls. */
+static void build(struct server *server) {
+    if (server->status != OK) {
+        build_failure(server->status, server->call.reason, &server->answer);
+        return;
+    }
+    build_answer(operation_of(server), server->reply_words, &server->answer);
+    for (uint32_t i = 0; i < operation_of(server)->reply.cap_count; i++)
+        program.message->send_caps[i] = server->call.reply_caps[i];
+}
+
+/* Answer through a slot. If the answer is taken, all changes are committed, and the loop is at `stage`. */
+static uint64_t send(struct server *server, cap_t reply, const struct message *answer, uint64_t stage) {
+    const uint64_t *words = answer->words;
+    const struct journal_effect effect = {SYS_ep_reply, reply,    answer->info, words[0],
+                                          words[1],     words[2], words[3]};
+    return journal_call(&server->journal, &effect, stage);
+}
+
+static bool owes(const struct server *server) {
+    return stage_of(server) == SERVER_DECIDED || stage_of(server) == SERVER_BUILDS;
+}
+
+/*
+ * Send the answer now, and clear the slots from which capabilities were sent. False: the caller could not take it; it
+ * was told if possible.
+ */
+static bool answer_now(struct server *server) {
+    uint32_t cap_count = cap_count_of(server);
+    uint64_t status;
+    do { /* E_BUSY: each try does a part of the kernel's pending work on a capability */
+        if (stage_of(server) == SERVER_BUILDS)
+            build(server);
+        status = send(server, current, &server->answer, SERVER_WAITS);
+    } while (status == E_BUSY);
+    bool taken = status == OK;
+    if (!taken && cap_count > 0) { /* it has no slots for them */
+        server->answer = (struct message){.info = MESSAGE_INFO(status, 0, 0)};
+        status = send(server, current, &server->answer, SERVER_WAITS);
+    }
+    journal_commit(&server->journal, SERVER_WAITS);
+    if (status == OK)
+        current = 0;
+    else
+        forget_current();
+    for (uint32_t i = 0; i < cap_count; i++)
+        slot_drop(&server->call.reply_caps[i]);
+    return taken;
+}
+
+bool server_flush(struct server *server) { return !owes(server) || answer_now(server); }
+
+/* Wait for a message, although no answer is to be sent. */
+static uint32_t wait_only(struct server *server) {
+    uint64_t status;
+    journal_commit(&server->journal, SERVER_WAITS);
+    do {
+        server->answer.info = DEADLINE_NEVER; /* it is in the same register */
+        status = server_receive(server, SYS_ep_wait);
+        if (status == E_BUSY)
+            forget_current(); /* an unanswered message, such as a fault sent here by mistake */
+    } while (status == E_CANCEL || status == E_BUSY);
+    return (uint32_t)status;
+}
+
+uint32_t server_next_long(struct server *server) {
+    if (comes_again) {
+        comes_again = false;
+        return OK;
+    }
+    journal_commit(&server->journal, (uint64_t)stage_of(server));
+    if (owes(server) && (current != 0 || cap_count_of(server) > 0))
+        (void)answer_now(server);
+    else if (!owes(server) && current != 0)
+        forget_current();
+    if (server->long_way)
+        refill_slots(server);
+    if (!owes(server))
+        return wait_only(server);
+    if (stage_of(server) == SERVER_BUILDS)
+        build(server);
+    if (server_receive(server, SYS_ep_reply_wait) == OK)
+        return OK;
+    return server_next_after_failure(server);
+}
+
+uint32_t server_next_after_failure(struct server *server) {
+    forget_current(); /* a client that can't take its answer must not hold up the others */
+    return wait_only(server);
 }
 
 static uint32_t serve_counter(const struct server *server, const struct server_counter_request *request,
@@ -126,72 +358,70 @@ static void settle_received(struct server *server, struct server_call *call, uin
             (void)sys_cap_delete(0, call->caps[i]); /* can't fail: the slot is in our own table */
         } else {
             server->receive[i] = 0;
-            server->lacks_slots = true;
+            server->long_way = true;
         }
     }
 }
 
-/* Answer now, with capabilities, and clear the slots from which they were sent. */
-static void answer_with_caps(struct server *server, const struct server_call *call, uint32_t cap_count) {
-    for (uint32_t i = 0; i < cap_count; i++)
-        program.message->send_caps[i] = call->reply_caps[i];
-    uint64_t status;
-    do
-        status = ep_reply(0, &server->answer);
-    while (status == E_BUSY); /* each try does a part of the kernel's pending work on the capability */
-    if (status != OK) {
-        /* The client has no slots for them. Tell it; the right to answer is still here. */
-        server->answer = (struct message){.info = MESSAGE_INFO(status, 0, 0)};
-        if (ep_reply(0, &server->answer) != OK)
-            (void)sys_cap_delete(0, 0); /* the client is gone */
-    }
-    for (uint32_t i = 0; i < cap_count; i++) {
-        (void)sys_cap_delete(0, call->reply_caps[i]);
-        slot_free(call->reply_caps[i]);
-    }
-}
-
 void server_answer_failure(struct server *server, uint32_t status) {
-    bool kept = moved;
-    moved = false;
     if (status != SERVER_DEFERRED) {
-        build_failure(status, server->call.reason, &server->answer);
-        server->answer_waits = true;
-    } else if (!kept) {
-        (void)sys_cap_delete(0, 0); /* the handler gives up the answer; usually the Reply is gone already */
+        server->status = status;
+        journal_commit(&server->journal, SERVER_BUILDS);
+    } else {
+        bool deferred = stage_of(server) == SERVER_WAITS;
+        journal_commit(&server->journal, SERVER_WAITS);
+        if (!deferred)
+            forget_current(); /* the handler gives up the answer; usually the Reply is gone already */
     }
 }
 
-void server_serve_long(struct server *server, const struct server_event *event) {
+static void decide_long(struct server *server) {
+    server->status = OK;
+    journal_commit(&server->journal, SERVER_BUILDS);
+}
+
+void server_decide_early(struct server *server) {
+    if (is_long)
+        decide_long(server);
+    else
+        server_decide(server);
+}
+
+void server_serve_long(struct server *server) {
     struct server_call *call = &server->call;
-    call->badge = event->badge;
-    call->operation = message_label(event->message.info);
+    const struct message *message = &server->event.message;
+    uint32_t word_count = message_words(message->info), cap_count = message_caps(message->info);
+    call->badge = server->event.badge;
+    call->operation = message_label(message->info);
     call->reason[0] = '\0';
-    uint32_t word_count = message_get(&event->message, server->request_words);
-    uint32_t cap_count = message_caps(event->message.info);
+    if (stage_of(server) != SERVER_COPIED) {
+        (void)message_get(message, server->request_words);
+        journal_commit(&server->journal, (server->journal.mark & 0xf0) | SERVER_COPIED);
+    }
     for (uint32_t i = 0; i < cap_count && i < MESSAGE_CAPS; i++)
         call->caps[i] = server->receive[i];
+    is_long = true;
     uint32_t status = run_handler(server, call, word_count, cap_count);
+    is_long = false;
+    if (status == OK)
+        decide_long(server);
+    else
+        server_answer_failure(server, status);
     if (cap_count > 0)
         settle_received(server, call, cap_count);
-    if (status != OK) {
-        server_answer_failure(server, status);
-        return;
-    }
-    const struct protocol_operation *operation = &server->protocol->operations[call->operation];
-    build_answer(operation, server->reply_words, &server->answer);
-    if (operation->reply.cap_count > 0)
-        answer_with_caps(server, call, operation->reply.cap_count);
-    else
-        server->answer_waits = true;
+}
+
+bool server_defer_to(cap_t slot) {
+    const struct journal_effect effect = {.rax = SYS_cap_move, .rsi = slot, .rdx = current};
+    if (journal_call(&served->journal, &effect, SERVER_WAITS) != OK)
+        return false;
+    current = 0;
+    return true;
 }
 
 cap_t server_defer(void) {
     cap_t slot = slot_take();
-    if (slot == 0)
-        return 0;
-    moved = sys_cap_move(0, slot, 0).status == OK;
-    if (moved)
+    if (slot == 0 || server_defer_to(slot))
         return slot;
     slot_free(slot);
     return 0;
@@ -203,7 +433,7 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
         build_answer(&server->protocol->operations[number], reply, &answer);
     else
         build_failure(status, NULL, &answer);
-    bool delivered = ep_reply(slot, &answer) == OK;
+    bool delivered = send(server, slot, &answer, JOURNAL_STAGE(server->journal.mark)) == OK;
     if (!delivered)
         (void)sys_cap_delete(0, slot); /* the caller is gone; the slot may hold the remains of its call */
     slot_free(slot);

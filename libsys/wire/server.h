@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libsys/wire/journal.h"
 #include "libsys/wire/message.h"
 #include "libsys/wire/protocol.h"
 
@@ -37,54 +38,99 @@ struct protocol {
 
 /* A message that came to the server's endpoint. */
 struct server_event {
-    uint32_t kind; /* enum message_kind */
     uint64_t badge;
     struct message message; /* MESSAGE_NOTIFICATION: words[0] = bits */
 };
 
+/* How far the loop has got with the event; in the low bits of journal.mark, above them how often it was tried before. */
+enum server_stage {
+    SERVER_WAITS = 0,    /* nothing is owed to anybody */
+    SERVER_RECEIVED = 1, /* `event` is there; words from 4 on still lie in the message page */
+    SERVER_COPIED = 2,   /* ... and all words of the request in request_words */
+    SERVER_DECIDED = 3,  /* `answer` goes out with the next wait */
+    SERVER_BUILDS = 4,   /* ... but first it is made from `status` and reply_words or call.reason */
+};
+#define SERVER_STAGE(mark) ((enum server_stage)((mark)&0xf))
+#define SERVER_TRIES(mark) ((mark) >> 4 & 0xf)
+#define SERVER_TRIES_MAX 3U /* a request at which the server dies as often is answered P_FAILED */
+
+/* What the loop knows. commit.S has the offsets of the members up to `heard`. */
 struct server {
+    struct journal journal;
     cap_t endpoint;
+    struct message answer;
+    struct server_event event;
+    uint64_t heard; /* messages of all kinds, for init to see that the server lives */
     const struct protocol *protocol;
     cap_t receive[MESSAGE_CAPS];            /* empty slots for capabilities that come with calls */
+    cap_t spare;                            /* a successor takes the Reply of the program before it here */
     uint64_t counts[SERVER_OPERATIONS_MAX]; /* calls taken, by operation */
     struct server_short {
         uint64_t request, reply;          /* info words, see protocol_short_info */
     } short_calls[SERVER_OPERATIONS_MAX]; /* by operation */
-    bool answer_waits;                    /* `answer` goes out with the next wait */
-    bool lacks_slots;                     /* `receive` has gaps, or the message page does not list it yet */
-    struct message answer;
+    bool long_way;                        /* the next wait takes server_next_long() */
+    uint32_t status;                      /* SERVER_BUILDS: of the answer; OK: it has reply_words and reply_caps */
     struct server_call call;               /* the call that is being served */
     uint64_t request_words[MESSAGE_WORDS]; /* ... and its request */
     uint64_t reply_words[MESSAGE_WORDS];
 };
 
-/* Set up a server. Errors: E_LIMIT no slot is free. */
+/*
+ * For a server whose memory outlives it: *server lies at KEEP_STATE_AT, with `bytes` of the server's state from there
+ * on. Call it first. layout: a number for this form of the state, other than 0; it changes when the state's meaning
+ * does. True: the state is that of the program before, as its last whole change left it. Then the server computes what
+ * it does not keep, and names the slots it holds by slot_claim(), before it takes any. False: all is zero. If there was
+ * a state of another layout, it is lost, and the log says so.
+ */
+MUST_USE bool server_keep(struct server *server, uint64_t layout, size_t bytes);
+
+/*
+ * Set up a server. After server_keep(): slots that nobody has claimed are emptied, and the call that the program before
+ * was at is answered if it had decided the answer; else it comes again. Errors: E_LIMIT no slot is free.
+ */
 MUST_USE uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol);
 
 /*
- * Send the pending answer, if there is one, and wait for the next message.
+ * Send the pending answer, if there is one, and wait for the next message: server->event. All changes are committed.
  * Errors: those of ep_wait; they mean that the server can't go on.
  */
-MUST_USE static inline uint32_t server_next(struct server *server, struct server_event *ret_event);
+MUST_USE static inline uint32_t server_next(struct server *server);
+
+static inline enum message_kind server_event_kind(const struct server *server) {
+    return (enum message_kind)message_kind(server->event.message.info);
+}
+
+/* server->answer is the answer to the event, and goes out with the next wait. All changes are committed with it. */
+static inline void server_decide(struct server *server) { journal_commit(&server->journal, SERVER_DECIDED); }
+
+/*
+ * Called in a handler that will return OK: *reply is complete, and all changes are committed with it. What the handler
+ * does from here on is not part of its call.
+ */
+void server_decide_early(struct server *server);
 
 /* Send the pending answer now, if there is one. False: the caller can't take it, and still waits. */
 bool server_flush(struct server *server);
 
-/* Check, dispatch and answer an event of kind MESSAGE_CALL. */
-static inline void server_serve(struct server *server, const struct server_event *event);
+/* Check, dispatch and answer server->event, of kind MESSAGE_CALL. */
+static inline void server_serve(struct server *server);
 
 /*
  * Called in a handler: keep the right to answer this call. Returns the slot that now holds the right, for
- * server_answer; 0: no slot is free. The handler then returns SERVER_DEFERRED.
+ * server_answer; 0: no slot is free. The handler then returns SERVER_DEFERRED. All changes are committed with it.
+ * server_defer_to() does it with a slot from slot_take(), which the handler has noted before. False: it holds nothing,
+ * and no change is committed.
  * The answer is the commit: perform the request only when server_answer has reported that the answer was taken. A
  * caller that was interrupted before repeats its call, and must find everything as if it had never made it.
  */
 MUST_USE cap_t server_defer(void);
+MUST_USE bool server_defer_to(cap_t slot);
 
 /*
  * Answer a deferred call. *reply is a `struct name_verb_reply` of operation `number` if the status is OK. The slot is
  * free afterwards. Returns whether the caller got the answer: then perform its request. A caller that is gone is no
- * error.
+ * error. A server that keeps its state performs the request first, as a change of its own: it is committed if the
+ * caller gets the answer. If not, it takes back what must not be.
  */
 bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply);
 
@@ -165,49 +211,38 @@ MUST_USE uint32_t server_counter(cap_t server, const struct server_counter_reque
  * The other cases, a function each: no answer is pending, or receive slots are missing; the client could not take its
  * answer; the call is not short; the call failed.
  */
-MUST_USE uint32_t server_next_long(struct server *server, struct server_event *ret_event);
-MUST_USE uint32_t server_next_after_failure(struct server *server, struct server_event *ret_event);
-void server_serve_long(struct server *server, const struct server_event *event);
+MUST_USE uint32_t server_next_long(struct server *server);
+MUST_USE uint32_t server_next_after_failure(struct server *server);
+void server_serve_long(struct server *server);
 void server_answer_failure(struct server *server, uint32_t status);
 
-/* The rare cases use a copy of the event, so that *ret_event can stay in registers in the common one. */
-static inline uint32_t server_next(struct server *server, struct server_event *ret_event) {
-    struct server_event other;
-    uint32_t status;
-    if (!server->answer_waits || server->lacks_slots) {
-        status = server_next_long(server, &other);
-        *ret_event = other;
-        return status;
-    }
-    struct message message = server->answer;
-    uint64_t badge = 0;
-    server->answer_waits = false;
-    if (ep_reply_wait(server->endpoint, &message, &badge) != OK) {
-        status = server_next_after_failure(server, &other);
-        *ret_event = other;
-        return status;
-    }
-    *ret_event = (struct server_event){message_kind(message.info), badge, message};
-    return OK;
+/* Make a system call, SYS_ep_reply_wait or SYS_ep_wait, with `answer` in the registers, and take the message. */
+MUST_USE uint64_t server_receive(struct server *server, uint64_t number);
+
+static inline uint32_t server_next(struct server *server) {
+    if (server->journal.mark != SERVER_DECIDED || server->long_way)
+        return server_next_long(server);
+    if (server_receive(server, SYS_ep_reply_wait) == OK)
+        return OK;
+    return server_next_after_failure(server);
 }
 
-static inline void server_serve(struct server *server, const struct server_event *event) {
-    uint32_t operation = message_label(event->message.info);
+static inline void server_serve(struct server *server) {
+    const struct message *request = &server->event.message;
+    uint32_t operation = message_label(request->info);
     const struct server_short *known = &server->short_calls[operation % SERVER_OPERATIONS_MAX];
-    if (operation >= server->protocol->operation_count || event->message.info != known->request) {
-        struct server_event other = *event;
-        server_serve_long(server, &other);
+    if (operation >= server->protocol->operation_count || request->info != known->request) {
+        server_serve_long(server);
         return;
     }
     server->counts[operation]++;
-    server->call.badge = event->badge;
+    server->call.badge = server->event.badge;
     server->call.operation = operation;
     server->call.reason[0] = '\0';
-    __builtin_memcpy(server->request_words, event->message.words, sizeof event->message.words);
     server->answer = (struct message){.info = known->reply}; /* words that the reply does not fill are zero */
-    uint32_t status = server->protocol->dispatch(&server->call, server->request_words, server->answer.words);
+    uint32_t status = server->protocol->dispatch(&server->call, request->words, server->answer.words);
     if (status == OK)
-        server->answer_waits = true;
+        server_decide(server);
     else
         server_answer_failure(server, status);
 }

@@ -76,15 +76,14 @@ int main(int argc, char **argv, char **envp) {
     serve_interrupt(); /* what was typed before the interrupt was bound */
 
     for (;;) {
-        struct server_event event;
-        status = server_next(&served_server, &event);
+        status = server_next(&served_server);
         if (status != OK) {
             log_print("console: waiting for messages: %s", status_text(status));
             return 1;
         }
-        if (event.kind == MESSAGE_CALL)
-            server_serve(&served_server, &event);
-        else if (event.kind == MESSAGE_NOTIFICATION)
+        if (server_event_kind(&served_server) == MESSAGE_CALL)
+            server_serve(&served_server);
+        else if (server_event_kind(&served_server) == MESSAGE_NOTIFICATION)
             serve_interrupt();
         serve_flushers();
     }

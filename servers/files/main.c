@@ -87,12 +87,11 @@ int main(int argc, char **argv, char **envp) {
     if (status == OK)
         status = server_init(&server, serve, serve_files_protocol);
     while (status == OK) {
-        struct server_event event;
-        status = server_next(&server, &event);
-        server.protocol = (event.badge & STREAM_BADGE) != 0 ? &serve_stream_protocol : serve_files_protocol;
-        if (status == OK && event.kind == MESSAGE_CALL)
-            server_serve(&server, &event);
-        else if (status == OK && event.kind == MESSAGE_NOTIFICATION)
+        status = server_next(&server);
+        server.protocol = (server.event.badge & STREAM_BADGE) != 0 ? &serve_stream_protocol : serve_files_protocol;
+        if (status == OK && server_event_kind(&server) == MESSAGE_CALL)
+            server_serve(&server);
+        else if (status == OK && server_event_kind(&server) == MESSAGE_NOTIFICATION)
             streams_look_for_gone();
     }
     log_print("files: %s", status_text(status));

@@ -112,12 +112,11 @@ int main(int argc, char **argv, char **envp) {
         (void)serve_power_off(STATUS_CANNOT_START); /* if the kernel refuses, main ends instead */
         return 1;
     }
-    struct server_event event;
-    while (server_next(&server, &event) == OK) {
-        if (event.kind == MESSAGE_CALL)
-            server_serve(&server, &event);
-        else if (event.kind == MESSAGE_FAULT)
-            serve_fault(&event);
+    while (server_next(&server) == OK) {
+        if (server_event_kind(&server) == MESSAGE_CALL)
+            server_serve(&server);
+        else if (server_event_kind(&server) == MESSAGE_FAULT)
+            serve_fault(&server.event);
     }
     return 1;
 }

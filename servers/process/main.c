@@ -191,11 +191,11 @@ static bool start(struct server_context *context, int argc, char **argv) {
 }
 
 /* Serve an event that is not a call. */
-static void serve_event(struct server_event event) {
-    if (event.kind == MESSAGE_FAULT)
-        serve_fault(&event);
-    else if (event.kind == MESSAGE_NOTIFICATION)
-        serve_events(event.message.words[0]);
+static void serve_other(void) {
+    if (server_event_kind(&served_server) == MESSAGE_FAULT)
+        serve_fault(&served_server.event);
+    else if (server_event_kind(&served_server) == MESSAGE_NOTIFICATION)
+        serve_events(served_server.event.message.words[0]);
 }
 
 /*
@@ -220,19 +220,18 @@ int main(int argc, char **argv, char **envp) {
     if (!start(&served_context, argc, argv))
         return 1;
     for (;;) {
-        struct server_event event;
-        uint32_t status = server_next(&served_server, &event);
+        uint32_t status = server_next(&served_server);
         if (status != OK) {
             log_print("process: waiting for messages: %s", status_text(status));
             return 1;
         }
-        pressure_take_for(&served_context, OBJECTS_BADGE_PID(event.badge));
-        if (event.kind == MESSAGE_CALL)
-            server_serve(&served_server, &event);
+        pressure_take_for(&served_context, OBJECTS_BADGE_PID(served_server.event.badge));
+        if (server_event_kind(&served_server) == MESSAGE_CALL)
+            server_serve(&served_server);
         else
-            serve_event(event);
+            serve_other();
         if (process_is_due(&served_context.processes))
-            answer_and_deliver(event.badge);
+            answer_and_deliver(served_server.event.badge);
         timer_update();
     }
 }

@@ -43,12 +43,11 @@ int main(int argc, char **argv, char **envp) {
     if (server_init(&serve_server, caps.endpoint, &serve_protocol) != OK || !fill_origin(argc, argv) ||
         !serve_first(&origin, argv[1], (uint64_t)argc - 2))
         return 1;
-    struct server_event event;
-    while (server_next(&serve_server, &event) == OK) {
-        if (event.kind == MESSAGE_CALL)
-            server_serve(&serve_server, &event);
-        else if (event.kind == MESSAGE_FAULT)
-            serve_fault(&event);
+    while (server_next(&serve_server) == OK) {
+        if (server_event_kind(&serve_server) == MESSAGE_CALL)
+            server_serve(&serve_server);
+        else if (server_event_kind(&serve_server) == MESSAGE_FAULT)
+            serve_fault(&serve_server.event);
     }
     return 1;
 }

@@ -56,7 +56,7 @@ static void fault_kills_and_is_told(void) {
     CHECK_EQUAL(world_start_first(), OK);
     struct world_trace before = world_look();
     CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
-    struct server_event event = {MESSAGE_FAULT, pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, 0x1234, 0, 0}}};
+    struct server_event event = {pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, 0x1234, 0, 0}}};
     serve_fault(&event);
     serve_fault(&event); /* a second one finds nobody */
     CHECK_EQUAL(world_wait(1, pid, 0, &end), OK);
@@ -69,7 +69,7 @@ static void fault_kills_and_is_told(void) {
 static const char *report_as(uint64_t pid, uint64_t kind, uaddr_t at, uaddr_t stack_pointer,
                              struct process_wait_reply *ret_end) {
     struct server_event event = {
-        MESSAGE_FAULT, OBJECTS_BADGE(pid, 0), {MESSAGE_INFO(kind, FAULT_WORDS, 0), {kind, at, FAULT_ACCESS_WRITE, 0}}};
+        OBJECTS_BADGE(pid, 0), {MESSAGE_INFO(kind, FAULT_WORDS, 0), {kind, at, FAULT_ACCESS_WRITE, 0}}};
     struct fault_message fault = {.registers.rsp = stack_pointer};
     memcpy(program.message->words, &fault, sizeof fault);
     world_log[0] = 0;

@@ -7,8 +7,8 @@
 #define ROW (AREA + 0x100000U) /* a multiple of 16 pages */
 
 static void fault(uint64_t pid, uaddr_t at, uint64_t access) {
-    struct server_event event = {MESSAGE_FAULT, pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, at, access, 0}}};
-    served_server.answer_waits = false;
+    struct server_event event = {pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, at, access, 0}}};
+    served_server.journal.mark = SERVER_WAITS;
     serve_fault(&event);
 }
 
@@ -21,7 +21,7 @@ static void faults_bring_pages(void) {
     CHECK(!fake_may_access(thread, stack, MEMORY_READ));
     uint64_t free = context->frames.free_count;
     fault(pid, stack + 5, FAULT_ACCESS_WRITE);
-    CHECK(served_server.answer_waits && served_server.answer.info == MESSAGE_INFO(FAULT_RESUME, 0, 0));
+    CHECK(served_server.journal.mark == SERVER_DECIDED && served_server.answer.info == MESSAGE_INFO(FAULT_RESUME, 0, 0));
     CHECK(fake_may_access(thread, stack, MEMORY_WRITE) && !fake_may_access(thread, stack + PAGE_BYTES, MEMORY_READ));
     CHECK_EQUAL(world_word(thread, stack + 8), 0);
     CHECK_EQUAL(context->frames.free_count, free - 2); /* a leaf is new, too */
@@ -29,7 +29,7 @@ static void faults_bring_pages(void) {
     fault(pid, stack + 5, FAULT_ACCESS_WRITE); /* as if two threads had accessed it at once */
     fault(pid, stack + 5, 0);
     fault(pid, WORLD_BASE + 0x800, FAULT_ACCESS_FETCH); /* a page of the file, already mapped */
-    CHECK(served_server.answer_waits);
+    CHECK(served_server.journal.mark == SERVER_DECIDED);
     CHECK(world_same(&now));
     finish(pid);
 }
@@ -99,7 +99,7 @@ static void faults_end_the_process(void) {
         uint64_t pid = start();
         CHECK_EQUAL(world_protect(pid, AREA, 1, rows[i].rights), OK);
         fault(pid, rows[i].at, rows[i].access);
-        CHECK(!served_server.answer_waits);
+        CHECK(served_server.journal.mark != SERVER_DECIDED);
         CHECK_EQUAL(world_wait(1, pid, 1, &end), OK);
         CHECK(end.end == PROCESS_KILLED && end.value == PROCESS_SIGSEGV && end.address == rows[i].at);
         CHECK(world_same(&before));

@@ -36,12 +36,12 @@ static bool touch(uint64_t pid, uaddr_t at, uint64_t page_count) {
     for (uint64_t i = 0; i < page_count; i++) {
         uaddr_t page = at + i * PAGE_BYTES;
         struct server_event event = {
-            MESSAGE_FAULT, pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, page, FAULT_ACCESS_WRITE, 0x1234}}};
-        served_server.answer_waits = false;
+            pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, page, FAULT_ACCESS_WRITE, 0x1234}}};
+        served_server.journal.mark = SERVER_WAITS;
         pressure_take_for(context, (uint32_t)pid);
         serve_fault(&event);
         pressure_take_for(context, 0);
-        if (!served_server.answer_waits)
+        if (served_server.journal.mark != SERVER_DECIDED)
             return false;
         CHECK(world_set_word(thread_of(pid), page, pid + i));
     }

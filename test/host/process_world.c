@@ -70,7 +70,7 @@ void log_print(const char *format, ...) {
     memcpy(world_log + length, "\n", 2);
 }
 bool server_flush(struct server *server) {
-    server->answer_waits = false;
+    server->journal.mark = SERVER_WAITS;
     return true;
 }
 struct result sys_clock_read(void) {

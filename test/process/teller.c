@@ -14,11 +14,10 @@ static uint32_t teller_serve_tell(struct server_call *call, const struct teller_
 
 int main(int argc, char **argv, char **envp) {
     static struct server server;
-    struct server_event event;
     (void)argc, (void)argv, (void)envp;
     uint32_t status = server_init(&server, program_need("serve"), &teller_protocol);
-    while (status == OK && (status = server_next(&server, &event)) == OK)
-        if (event.kind == MESSAGE_CALL)
-            server_serve(&server, &event);
+    while (status == OK && (status = server_next(&server)) == OK)
+        if (server_event_kind(&server) == MESSAGE_CALL)
+            server_serve(&server);
     return 1;
 }

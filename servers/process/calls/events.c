@@ -48,7 +48,7 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
         fault.registers = registers;
         served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0)};
         message_put(&served_server.answer, &fault, sizeof fault);
-        served_server.answer_waits = true;
+        server_decide(&served_server);
         /* Signals that the end of a handler has unmasked come before the next instruction. */
         if (process_is_due(&context->processes))
             (void)sys_thread_suspend(thread->object, 0);
@@ -124,7 +124,7 @@ void serve_fault(const struct server_event *event) {
     if (status != OK && !want_page(event, thread, status))
         return;
     served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_RESUME, 0, 0)};
-    served_server.answer_waits = true;
+    server_decide(&served_server);
 }
 
 static void wake(struct wake *due, uint64_t now_ns) {

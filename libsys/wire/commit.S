@@ -1,0 +1,70 @@
+/*
+ * The two places where a system call and a store belong together. A program can die between any two instructions, but
+ * in these its registers tell which side of the call it died on. journal.c and server.c read them.
+ */
+#include "libsys/wire/commit.h"
+
+#define SYSCALL(number, name, count, prototype)
+#define SYSCALL_MESSAGE(number, name) .set SYS_##name, number;
+#include "kernel/abi/syscall.def"
+
+    .section .text.journal_call, "ax", @progbits
+    .globl journal_call, journal_call_made, journal_call_end
+    .type journal_call, @function
+/* rdi: struct journal, rsi: struct journal_effect, rdx: the stage */
+journal_call:
+    push %rbx
+    push %r12
+    mov %rdi, %rbx
+    mov %rdx, %r12
+    mov %rsi, %r11
+    mov (%r11), %rax
+    mov 8(%r11), %rdi
+    mov 16(%r11), %rsi
+    mov 24(%r11), %rdx
+    mov 32(%r11), %r10
+    mov 40(%r11), %r8
+    mov 48(%r11), %r9
+    syscall
+journal_call_made: /* RAX: the status, R12: the stage, until ... */
+    test %eax, %eax
+    jnz journal_call_end
+    mov %r12, (%rbx)
+journal_call_end:
+    pop %r12
+    pop %rbx
+    ret
+    .size journal_call, . - journal_call
+
+    .section .text.server_receive, "ax", @progbits
+    .globl server_receive, server_receive_made, server_receive_end
+    .type server_receive, @function
+/* rdi: struct server. Send the answer, if the thread holds a Reply, and wait. */
+server_receive:
+    push %rbx
+    mov %rdi, %rbx
+    mov $SYS_ep_reply_wait, %eax
+    mov COMMIT_ENDPOINT(%rbx), %rdi
+    mov COMMIT_ANSWER(%rbx), %rsi
+    mov COMMIT_ANSWER + 8(%rbx), %rdx
+    mov COMMIT_ANSWER + 16(%rbx), %r10
+    mov COMMIT_ANSWER + 24(%rbx), %r8
+    mov COMMIT_ANSWER + 32(%rbx), %r9
+    syscall
+server_receive_made: /* RAX: the status, the others: the message, until ... */
+    test %eax, %eax
+    jnz server_receive_end
+    mov %rdi, COMMIT_BADGE(%rbx)
+    mov %rsi, COMMIT_INFO(%rbx)
+    mov %rdx, COMMIT_INFO + 8(%rbx)
+    mov %r10, COMMIT_INFO + 16(%rbx)
+    mov %r8, COMMIT_INFO + 24(%rbx)
+    mov %r9, COMMIT_INFO + 32(%rbx)
+    incq COMMIT_HEARD(%rbx)
+    movq $COMMIT_RECEIVED, COMMIT_MARK(%rbx)
+server_receive_end:
+    pop %rbx
+    ret
+    .size server_receive, . - server_receive
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,61 @@
+/*
+ * Makes a change whole, whenever the program dies: either all of it was made or nothing. For servers whose memory
+ * outlives them (libsys/program/keep.h).
+ *
+ *     journal_note(&pipe->added, sizeof pipe->added);   the old bytes are written down ...
+ *     pipe->added += length;                            ... before they change
+ *     the commit: one store that forgets all notes      by the server's loop, or by journal_call()
+ *
+ * The successor of a program that died before the commit puts the old bytes back. It needs notes only for what it can't
+ * find out otherwise: bytes that nothing names yet, and what can be computed from the rest, need none.
+ *
+ * An effect outside memory is a system call. It comes last in its change, by journal_call(), which makes the commit in
+ * the instruction after it. If the program dies there, its registers tell the successor whether the call was made.
+ *
+ * Without kept memory no notes are taken, so pure code can call journal_note() anywhere, on the host, too.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/abi/thread.h"
+
+#define JOURNAL_BYTES 32768U /* for one change: old bytes, and 16 for each note */
+
+struct journal {
+    uint64_t mark; /* stage in bits 7..0, above them the bytes of notes: one word, so that one store is the commit */
+    uint8_t *notes; /* NULL: nothing is kept */
+};
+#define JOURNAL_STAGE(mark) ((mark)&0xff)
+#define JOURNAL_USED(mark) ((mark) >> 8)
+
+/* The journal of this program. NULL: it has none. */
+extern struct journal *journal;
+
+/*
+ * Before `bytes` bytes at `at` change: write them down. If JOURNAL_BYTES do not suffice, the program ends: it must not
+ * change what it can't put back.
+ */
+void journal_note(const void *at, size_t bytes);
+
+/* Note a variable and set it. */
+#define JOURNAL_SET(place, value) (journal_note(&(place), sizeof(place)), (void)((place) = (value)))
+
+/* Put the old bytes back. If the program dies within this, its successor does it again. */
+void journal_undo(struct journal *undone);
+
+/* All changes so far stay, and the loop is at `stage`. */
+static inline void journal_commit(struct journal *kept, uint64_t stage) {
+    __asm__ volatile("" : : : "memory"); /* the compiler must not move a change past the store */
+    *(volatile uint64_t *)&kept->mark = stage;
+}
+
+/* The registers of a system call. */
+struct journal_effect {
+    uint64_t rax, rdi, rsi, rdx, r10, r8, r9;
+};
+
+/* Make a system call; if its status is OK, the commit follows in the next instruction. Returns the status. */
+uint64_t journal_call(struct journal *kept, const struct journal_effect *effect, uint64_t stage);
