@@ -19,5 +19,10 @@
 struct keep_head {
     uint64_t generation;          /* 1: the first program; all else is zero then */
     uint64_t layout;              /* which state lies here, as the server names it; 0: none yet */
-    struct thread_registers dead; /* of the program before, where it ended */
+    uint64_t recovered;           /* the last program that has done with `dead`; init leaves that alone until then */
+    uint64_t failed;              /* 1: the program before ended by itself; 0: somebody ended it */
+    struct thread_registers dead; /* ... and where */
 };
+
+/* Which program this is, from 1 on. */
+static inline uint64_t keep_generation(void) { return ((const struct keep_head *)KEEP_AT)->generation; }

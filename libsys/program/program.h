@@ -65,6 +65,9 @@ cap_t program_need(const char *name);
 /* Returns the bytes of `size:NAME`; 0: there is no such string. */
 uint64_t program_cap_size(const char *name);
 
+/* Returns it; if it is less than `least_bytes`, logs that and ends the program. */
+uint64_t program_need_size(const char *name, uint64_t least_bytes);
+
 /* One of the Memories that `run:NAME` lists. */
 struct program_piece {
     cap_t memory;

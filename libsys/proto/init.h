@@ -24,7 +24,16 @@ struct init_reboot_reply {
 
 enum init_state {
     INIT_RUNNING = 1,
-    INIT_FAULTED = 2, /* stopped by a fault, which `fault` names */
+    INIT_FAULTED = 2, /* it has ended, and is to be started again */
+    INIT_GONE = 3,    /* it has ended, and stays away */
+};
+
+/* Why the program before ended. */
+enum init_end {
+    INIT_NO_END = 0,   /* there was none */
+    INIT_FAULT = 1,    /* `fault` names it */
+    INIT_HUNG = 2,     /* it took no message for too long */
+    INIT_REQUESTED = 3,
 };
 
 /* Describe server `index` of the manifest, counted from 0. Errors: P_END no such server. */
@@ -32,8 +41,10 @@ struct init_list_request {
     uint64_t index;
 };
 struct init_list_reply {
-    uint64_t state;   /* enum init_state */
-    uint64_t fault;   /* enum fault_kind; 0: none */
+    uint64_t state; /* enum init_state */
+    uint64_t end;   /* enum init_end */
+    uint64_t restart_count;
+    uint64_t fault;   /* enum fault_kind of the last fault; 0: none */
     uint64_t address; /* address of a page fault */
     uint64_t rip;     /* address of the faulting instruction */
     uint64_t priority;
@@ -56,10 +67,22 @@ struct init_read_log_reply {
     char bytes[INIT_LOG_BYTES];
 };
 
+/*
+ * End a server and start it again, where its clients do not see it if it keeps its state (docs/recovery.md). Errors:
+ * P_NOT_FOUND no server of this name; P_OPERATION its manifest does not allow it; P_BUSY it has ended already.
+ */
+struct init_restart_request {
+    char name[INIT_NAME_MAX]; /* zero-terminated */
+};
+struct init_restart_reply {
+    uint64_t zero;
+};
+
 #define INIT_OPERATIONS(ROW)                                                                                  \
     ROW(init, 1, power_off, sizeof(struct init_power_off_request), 0, sizeof(struct init_power_off_reply), 0) \
     ROW(init, 2, reboot, sizeof(struct init_reboot_request), 0, sizeof(struct init_reboot_reply), 0)          \
     ROW(init, 3, list, sizeof(struct init_list_request), 0, sizeof(struct init_list_reply), 0)                \
-    ROW(init, 4, read_log, sizeof(struct init_read_log_request), 0, offsetof(struct init_read_log_reply, bytes), 0)
+    ROW(init, 4, read_log, sizeof(struct init_read_log_request), 0, offsetof(struct init_read_log_reply, bytes), 0) \
+    ROW(init, 5, restart, sizeof(struct init_restart_request), 0, sizeof(struct init_restart_reply), 0)
 
 PROTOCOL_CLIENT(init, INIT_OPERATIONS)

@@ -4,6 +4,7 @@
 #include "libsys/proto/process.h"
 #include "libsys/runtime/locks.h"
 #include "libsys/runtime/print.h"
+#include "libsys/text/number.h"
 #include "libsys/text/string.h"
 #include "libsys/text/text.h"
 #include "libsys/wire/status_text.h"
@@ -62,6 +63,15 @@ cap_t program_need(const char *name) {
 }
 
 uint64_t program_cap_size(const char *name) { return named_number("size:", name); }
+
+uint64_t program_need_size(const char *name, uint64_t least_bytes) {
+    uint64_t size_bytes = program_cap_size(name);
+    if (size_bytes >= least_bytes)
+        return size_bytes;
+    log_print("%s: `%s` has %lu pages, %lu are needed", own_name(), name, (uint64_t)(size_bytes / PAGE_BYTES),
+              pages_for(least_bytes));
+    program_exit(1);
+}
 
 bool program_next_piece(const char *name, struct program_piece *piece) {
     struct program_piece next = {.memory = piece->memory + 1, .rest = piece->rest};

@@ -33,3 +33,8 @@ void journal_undo(struct journal *undone) {
         journal_commit(undone, JOURNAL_STAGE(undone->mark) | before << 8);
     }
 }
+
+void journal_settle(void) {
+    if (journal != NULL)
+        journal_commit(journal, JOURNAL_STAGE(journal->mark));
+}

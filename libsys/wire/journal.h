@@ -52,6 +52,9 @@ static inline void journal_commit(struct journal *kept, uint64_t stage) {
     *(volatile uint64_t *)&kept->mark = stage;
 }
 
+/* All changes so far are whole: none of them is undone any more. */
+void journal_settle(void);
+
 /* The registers of a system call. */
 struct journal_effect {
     uint64_t rax, rdi, rsi, rdx, r10, r8, r9;

@@ -24,18 +24,24 @@ static uint32_t left(const struct quota *quota, uint32_t owner, const struct quo
 
 uint32_t quota_left(const struct quota *quota, uint32_t owner) { return left(quota, owner, find(quota, owner)); }
 
-bool quota_take(struct quota *quota, uint32_t owner) {
-    struct quota_owner *has = find(quota, owner);
-    if (left(quota, owner, has) == 0)
-        return false;
+static void take(struct quota *quota, uint32_t owner, struct quota_owner *has) {
     if (has == NULL) {
         has = &quota->owners[quota->owner_count++];
         *has = (struct quota_owner){.owner = owner};
     }
     has->count++;
     quota->free_count--;
+}
+
+bool quota_take(struct quota *quota, uint32_t owner) {
+    struct quota_owner *has = find(quota, owner);
+    if (left(quota, owner, has) == 0)
+        return false;
+    take(quota, owner, has);
     return true;
 }
+
+void quota_claim(struct quota *quota, uint32_t owner) { take(quota, owner, find(quota, owner)); }
 
 void quota_give(struct quota *quota, uint32_t owner) {
     struct quota_owner *has = find(quota, owner);

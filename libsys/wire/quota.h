@@ -26,5 +26,8 @@ uint32_t quota_left(const struct quota *quota, uint32_t owner);
 /* Take a place. False: the owner may not. */
 _Bool quota_take(struct quota *quota, uint32_t owner);
 
+/* Count a place that this owner took in the time of a program before this one: whether it may is decided already. */
+void quota_claim(struct quota *quota, uint32_t owner);
+
 /* Give back a place that this owner took. */
 void quota_give(struct quota *quota, uint32_t owner);

@@ -45,15 +45,16 @@ static void recover(struct server *server, const struct thread_registers *dead) 
 
 bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
     struct keep_head *head = (struct keep_head *)KEEP_AT;
-    uint64_t size_bytes = program_cap_size("keep");
+    uint64_t size_bytes = program_need_size("keep", KEEP_STATE_AT - KEEP_AT + bytes + JOURNAL_BYTES);
     uint8_t *notes = (uint8_t *)(KEEP_AT + size_bytes - JOURNAL_BYTES);
-    if (size_bytes < PAGE_BYTES + bytes + JOURNAL_BYTES)
-        __builtin_trap(); /* a mistake in the manifest, which init's build of it can't see */
     journal = &server->journal;
-    if (head->layout == layout) {
+    bool follows = head->layout == layout;
+    if (follows)
         recover(server, &head->dead);
+    __asm__ volatile("" : : : "memory"); /* only then */
+    head->recovered = head->generation;
+    if (follows)
         return true;
-    }
     head->layout = 0;
     memset(server, 0, bytes);
     server->journal.notes = notes;
@@ -108,7 +109,7 @@ static void claim_received(struct server *server) {
 static void go_on(struct server *server) {
     enum server_stage stage = stage_of(server);
     enum message_kind kind = server_event_kind(server);
-    uint64_t tries = SERVER_TRIES(server->journal.mark) + 1;
+    uint64_t tries = SERVER_TRIES(server->journal.mark) + ((const struct keep_head *)KEEP_AT)->failed;
     (void)sys_cap_move(0, server->spare, 0);
     current = sys_cap_query(server->spare).status == OK ? server->spare : 0;
     if (current == 0 && kind != MESSAGE_NOTIFICATION)
@@ -117,7 +118,9 @@ static void go_on(struct server *server) {
         journal_commit(&server->journal, (uint64_t)stage);
     } else if (tries < SERVER_TRIES_MAX) {
         comes_again = true;
-        journal_commit(&server->journal, (uint64_t)stage | tries << 4);
+        if (stage == SERVER_RECEIVED) /* before anybody else uses the message page */
+            (void)message_get(&server->event.message, server->request_words);
+        journal_commit(&server->journal, SERVER_COPIED | tries << 4);
     } else {
         server->status = P_FAILED;
         server->call.reason[0] = '\0';
@@ -427,17 +430,29 @@ cap_t server_defer(void) {
     return 0;
 }
 
+/* Answer a deferred call; if the answer is taken, the loop is at `stage`. */
+static bool answer_deferred(struct server *server, cap_t slot, const struct message *answer, uint64_t stage) {
+    bool delivered = send(server, slot, answer, stage) == OK;
+    if (!delivered)
+        (void)sys_cap_delete(0, slot); /* the caller is gone; the slot may hold the remains of its call */
+    slot_free(slot);
+    return delivered;
+}
+
 bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply) {
     struct message answer;
     if (status == OK)
         build_answer(&server->protocol->operations[number], reply, &answer);
     else
         build_failure(status, NULL, &answer);
-    bool delivered = send(server, slot, &answer, JOURNAL_STAGE(server->journal.mark)) == OK;
-    if (!delivered)
-        (void)sys_cap_delete(0, slot); /* the caller is gone; the slot may hold the remains of its call */
-    slot_free(slot);
-    return delivered;
+    return answer_deferred(server, slot, &answer, JOURNAL_STAGE(server->journal.mark));
+}
+
+bool server_answer_and_decide(struct server *server, cap_t slot, uint32_t number, const void *reply) {
+    struct message answer;
+    server->status = OK;
+    build_answer(&server->protocol->operations[number], reply, &answer);
+    return answer_deferred(server, slot, &answer, is_long ? SERVER_BUILDS : SERVER_DECIDED);
 }
 
 bool server_client_waits(cap_t slot) {

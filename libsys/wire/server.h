@@ -134,6 +134,12 @@ MUST_USE bool server_defer_to(cap_t slot);
  */
 bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply);
 
+/*
+ * Called in a handler that will return OK: answer a deferred call, and decide the handler's own call with it: *reply of
+ * the handler is complete. If the deferred call's answer is not taken, nothing is decided.
+ */
+bool server_answer_and_decide(struct server *server, cap_t slot, uint32_t number, const void *reply);
+
 /* Whether the caller of a deferred call still waits. False: it is gone or was interrupted, and the slot is free. */
 MUST_USE bool server_client_waits(cap_t slot);
 

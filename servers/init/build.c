@@ -6,22 +6,18 @@
 #include "libsys/maker/layout.h"
 #include "libsys/maker/refusal.h"
 #include "libsys/maker/stack.h"
+#include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
 #include "libsys/text/format.h"
+#include "libsys/text/number.h"
 #include "libsys/text/string.h"
 #include "libsys/wire/status_text.h"
 
-#define NOTES_BYTES 14336U /* for BOOT_RANGES_MAX sizes of memory, and all else that a program is given */
+#define NOTES_BYTES 24576U /* of all programs: BOOT_RANGES_MAX sizes of memory, and all else that they are given */
 
-/* Environment strings that tell the program what it holds, see libsys/program/program.h. */
-struct notes {
-    char bytes[NOTES_BYTES];
-    uint64_t length_bytes;
-    uint64_t count;
-};
-
-static struct notes notes; /* of the program that is being built */
+static char notes[NOTES_BYTES];
+static uint64_t notes_bytes; /* in use: each program's notes lie behind those of the one before */
 
 static bool report(const struct child *child, const char *what, uint64_t status) {
     log_print("init: %s: %s: %s", child->program->name, what, status_text(status));
@@ -32,19 +28,19 @@ static bool report(const struct child *child, const char *what, uint64_t status)
 FORMAT_LIKE(3, 0)
 static bool note_from(const struct child *child, uint64_t at, const char *format, va_list arguments) {
     size_t room = NOTES_BYTES - at;
-    size_t length = format_into_list(notes.bytes + at, room, format, arguments);
+    size_t length = format_into_list(notes + at, room, format, arguments);
     if (length >= room)
         return report(child, "environment", E_LIMIT);
-    notes.length_bytes = at + length + 1;
+    notes_bytes = at + length + 1;
     return true;
 }
 
-FORMAT_LIKE(2, 3) static bool note(const struct child *child, const char *format, ...) {
+FORMAT_LIKE(2, 3) static bool note(struct child *child, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    bool fits = note_from(child, notes.length_bytes, format, arguments);
+    bool fits = note_from(child, notes_bytes, format, arguments);
     va_end(arguments);
-    notes.count += fits;
+    child->notes.count += fits;
     return fits;
 }
 
@@ -52,7 +48,7 @@ FORMAT_LIKE(2, 3) static bool note(const struct child *child, const char *format
 FORMAT_LIKE(2, 3) static bool note_more(const struct child *child, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    bool fits = note_from(child, notes.length_bytes - 1, format, arguments);
+    bool fits = note_from(child, notes_bytes - 1, format, arguments);
     va_end(arguments);
     return fits;
 }
@@ -69,11 +65,11 @@ static bool move_cap(const struct child *child, const char *name, cap_t *next, c
     return true;
 }
 
-static bool install_moved(const struct child *child, const char *name, cap_t *next, cap_t source) {
+static bool install_moved(struct child *child, const char *name, cap_t *next, cap_t source) {
     return move_cap(child, name, next, source) && note(child, "cap:%s=%lu", name, *next - 1);
 }
 
-static bool install_copy(const struct child *child, const char *name, cap_t *next, cap_t source, uint64_t rights,
+static bool install_copy(struct child *child, const char *name, cap_t *next, cap_t source, uint64_t rights,
                          uint64_t badge) {
     if (source == 0)
         return report(child, name, P_NO_MEMORY);
@@ -83,7 +79,7 @@ static bool install_copy(const struct child *child, const char *name, cap_t *nex
     return note(child, "cap:%s=%lu", name, (*next)++);
 }
 
-static bool install_object(const struct child *child, const struct manifest_cap *cap, struct world *world,
+static bool install_object(struct child *child, const struct manifest_cap *cap, struct world *world,
                            cap_t *next) {
     bool endpoint = cap->kind == MANIFEST_ENDPOINT;
     static const uint64_t rights[] = {
@@ -103,7 +99,7 @@ static bool install_object(const struct child *child, const struct manifest_cap 
 }
 
 /* Install all memory that is left, region by region, with one note that lists the sizes. */
-static bool install_rest(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
+static bool install_rest(struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
     cap_t first = *next;
     if (!note(child, "run:%s=%lu", cap->name, first))
         return false;
@@ -120,7 +116,7 @@ static bool install_rest(const struct child *child, const struct manifest_cap *c
     return *next > first || report(child, cap->name, P_NO_MEMORY);
 }
 
-static bool install_memory(const struct child *child, const struct manifest_cap *cap, struct world *world,
+static bool install_memory(struct child *child, const struct manifest_cap *cap, struct world *world,
                            cap_t *next) {
     struct memory_run run;
     if (!world_take(world, cap->count, &run))
@@ -129,7 +125,7 @@ static bool install_memory(const struct child *child, const struct manifest_cap 
            note(child, "size:%s=%lu", cap->name, run.page_count * (uint64_t)PAGE_BYTES);
 }
 
-static bool install_volume(const struct child *child, const struct manifest_cap *cap, const struct world *world,
+static bool install_volume(struct child *child, const struct manifest_cap *cap, const struct world *world,
                            cap_t *next) {
     return install_copy(child, cap->name, next, INIT_CAP_VOLUME, RIGHTS_ALL, 0) &&
            note(child, "size:%s=%lu", cap->name, world->info->volume_bytes);
@@ -139,7 +135,7 @@ static bool install_volume(const struct child *child, const struct manifest_cap 
  * Install an interrupt line. The kernel may refuse it although the manifest is right: machines differ in their lines
  * and addresses.
  */
-static bool install_irq(const struct child *child, const struct manifest_cap *cap, cap_t *next) {
+static bool install_irq(struct child *child, const struct manifest_cap *cap, cap_t *next) {
     struct result result = sys_cap_copy(child->table, *next, INIT_CAP_IRQ, RIGHTS_ALL, RANGE(cap->first, 1));
     if (result.status == OK)
         return note(child, "cap:%s=%lu", cap->name, (*next)++);
@@ -149,7 +145,7 @@ static bool install_irq(const struct child *child, const struct manifest_cap *ca
     return false;
 }
 
-static bool install_devices(const struct child *child, const struct manifest_cap *cap, cap_t *next) {
+static bool install_devices(struct child *child, const struct manifest_cap *cap, cap_t *next) {
     cap_t slot = slot_take();
     if (slot == 0)
         return report(child, cap->name, E_LIMIT);
@@ -165,17 +161,19 @@ static bool install_devices(const struct child *child, const struct manifest_cap
     return false;
 }
 
-static bool install_self(const struct child *child, const struct manifest_cap *cap, cap_t *next) {
+static bool install_self(struct child *child, const struct manifest_cap *cap, cap_t *next) {
     const cap_t sources[] = {
         [MANIFEST_SELF_SPACE] = child->space,
         [MANIFEST_SELF_TABLE] = child->table,
         [MANIFEST_SELF_THREAD] = child->thread,
         [MANIFEST_SELF_POOL] = child->pool,
     };
+    if (cap->first == MANIFEST_SELF_SPACE)
+        child->space_slot = *next;
     return install_copy(child, cap->name, next, sources[cap->first], RIGHTS_ALL, 0);
 }
 
-static bool install_cap(const struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
+static bool install_cap(struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
     switch (cap->kind) {
     case MANIFEST_ENDPOINT:
     case MANIFEST_NOTIFICATION:
@@ -200,14 +198,17 @@ static bool install_cap(const struct child *child, const struct manifest_cap *ca
     return false;
 }
 
-static bool install_caps(const struct child *child, struct world *world) {
+static bool install_caps(struct child *child, struct world *world) {
     cap_t next = 1;
-    notes.length_bytes = 0;
-    notes.count = 0;
+    child->notes = (struct string_block){.bytes = notes + notes_bytes};
     for (uint32_t i = 0; i < child->program->cap_count; i++)
         if (!install_cap(child, &child->program->caps[i], world, &next))
             return false;
-    return note(child, "name=%s", child->program->name) && note(child, "slots=%lu,%lu", next, child->program->slots);
+    bool noted = note(child, "name=%s", child->program->name) &&
+                 note(child, "slots=%lu,%lu", next, child->program->slots) &&
+                 (child->keep.page_count == 0 || note(child, "size:keep=%lu", child->keep.page_count * (uint64_t)PAGE_BYTES));
+    child->notes.length_bytes = (uint64_t)(notes + notes_bytes - child->notes.bytes);
+    return noted;
 }
 
 static bool create(const struct child *child, enum object_type type, uint64_t argument, cap_t *ret_slot) {
@@ -224,16 +225,15 @@ static bool create(const struct child *child, enum object_type type, uint64_t ar
 }
 
 /* Configure the thread: fault endpoint, message page, priority, and the notification that its entry binds. */
-static bool configure(const struct child *child, struct world *world, cap_t fault_endpoint,
-                      const struct memory_run *message) {
+static bool configure(const struct child *child, struct world *world, cap_t fault_endpoint) {
     cap_t badged = slot_take();
     if (badged == 0)
         return report(child, "thread", E_LIMIT);
     struct thread_config config = {
         .table = child->table,
         .fault_endpoint = badged,
-        .message_memory = message->memory,
-        .message_offset_pages = message->offset_pages,
+        .message_memory = child->message.memory,
+        .message_offset_pages = child->message.offset_pages,
         .priority = child->program->priority,
     };
     uint64_t fields = THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE | THREAD_PRIORITY;
@@ -258,12 +258,13 @@ static uaddr_t image_base(const struct elf_plan *plan) {
 }
 
 /* Build the stack, with arguments and the notes on what the program holds. */
-static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan) {
+static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan,
+                        struct image_source *source) {
     uaddr_t base = image_base(plan);
     struct stack_input input = {
         .top = LAYOUT_STACK_TOP,
         .arguments = {child->program->arguments, child->program->argument_bytes, child->program->argument_count},
-        .environment = {{notes.bytes, notes.length_bytes, notes.count}},
+        .environment = {child->notes},
         .path = child->program->image,
         .headers = plan->headers_virt == 0 ? 0 : base + plan->headers_virt,
         .header_count = plan->header_count,
@@ -282,31 +283,31 @@ static bool build_stack(struct child *child, struct world *world, const struct e
     uint64_t used = LAYOUT_STACK_TOP - child->entry.rsp;
     uint32_t status =
         image_add_stack(&child->image, world->buffer.memory,
-                        world->buffer.offset_pages * PAGE_BYTES + buffer_bytes - used, used, &world->source);
+                        world->buffer.offset_pages * PAGE_BYTES + buffer_bytes - used, used, source);
     return status == OK || report(child, "stack", status);
 }
 
-static bool load_image(struct child *child, struct world *world, struct elf_plan *plan,
-                       const struct memory_run *message) {
+static bool load_image(struct child *child, const char *path, struct world *world, struct elf_plan *plan,
+                       struct image_source *source) {
     struct image_file file;
     const uint8_t *bytes;
-    if (!world_find_file(world, child->program->image, &file, &bytes))
+    if (!world_find_file(world, path, &file, &bytes))
         return false;
     struct elf_limits limits = {LAYOUT_IMAGE_LOWEST, LAYOUT_IMAGE_END - LAYOUT_IMAGE_BASE};
     struct elf_result parsed = elf_plan_image(bytes, file.size_bytes, limits, plan);
     if (parsed.error != ELF_OK) {
         char text[ELF_MESSAGE_MAX];
         (void)elf_format_result(parsed, text, sizeof text);
-        log_print("init: %s: %s: %s", child->program->name, child->program->image, text);
+        log_print("init: %s: %s: %s", child->program->name, path, text);
         return false;
     }
     child->entry.rip = image_base(plan) + plan->entry;
     child->image.space = child->space;
     child->image.mark = image_mark_of(plan, image_base(plan), bytes);
-    uint32_t status = image_load(&child->image, plan, image_base(plan), &file, &world->source);
+    uint32_t status = image_load(&child->image, plan, image_base(plan), &file, source);
     if (status == OK)
-        status = image_add_message(&child->image, message);
-    return status == OK || report(child, child->program->image, status);
+        status = image_add_message(&child->image, &child->message);
+    return status == OK || report(child, path, status);
 }
 
 /*
@@ -317,19 +318,133 @@ static bool keep_stack(const struct child *child, struct world *world) {
     return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES) || report(child, "stack", P_NO_MEMORY);
 }
 
-bool child_build(struct child *child, struct world *world, cap_t fault_endpoint) {
-    struct memory_run message;
-    struct elf_plan plan;
+/* Map the kept memory, wherever it is, at its one address. */
+static bool map_keep(const struct child *child) {
+    for (uint64_t done = 0; done < child->keep.page_count; done += MAP_PAGES_MAX) {
+        uint64_t count = smaller(child->keep.page_count - done, MAP_PAGES_MAX);
+        struct result result = sys_space_map(child->space, child->keep.memory, child->keep.offset_pages + done, count,
+                                             KEEP_AT + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE);
+        if (result.status != OK)
+            return report(child, "keep", result.status);
+    }
+    return true;
+}
+
+static bool clear_page(const struct child *child, const char *what, const struct memory_run *run) {
+    struct result result = sys_memory_fill(run->memory, run->offset_pages * PAGE_BYTES, PAGE_BYTES, 0);
+    return result.status == OK || report(child, what, result.status);
+}
+
+static bool take_memory(struct child *child, struct world *world) {
     child->pool = world_make_pool(world, child->program->pool_pages);
-    if (child->pool == 0 || !world_take(world, 1, &message))
+    if (child->pool == 0 || !world_take(world, 1, &child->message))
         return report(child, "pool", P_NO_MEMORY);
-    struct result cleared = sys_memory_fill(message.memory, message.offset_pages * PAGE_BYTES, PAGE_BYTES, 0);
-    if (cleared.status != OK)
-        return report(child, "message page", cleared.status);
-    return create(child, OBJECT_SPACE, 0, &child->space) && create(child, OBJECT_THREAD, 0, &child->thread) &&
+    uint64_t keep_pages = child->program->keep_pages;
+    if (keep_pages != 0 && (!world_take(world, keep_pages, &child->keep)))
+        return report(child, "keep", P_NO_MEMORY);
+    return clear_page(child, "message page", &child->message) &&
+           (keep_pages == 0 || clear_page(child, "keep", &child->keep));
+}
+
+uint64_t child_kept_word(const struct child *child, const struct world *world, uint64_t offset_bytes) {
+    uint64_t word = 0, from = child->keep.offset_pages * PAGE_BYTES + offset_bytes;
+    const struct memory_run *buffer = &world->buffer;
+    if (sys_memory_copy(buffer->memory, buffer->offset_pages * PAGE_BYTES, child->keep.memory, from, sizeof word)
+            .status == OK)
+        memcpy(&word, (const void *)WORLD_BUFFER_AT, sizeof word);
+    return word;
+}
+
+/* Write a part of the head, which lies in the buffer. */
+static uint64_t put_head(const struct child *child, const struct world *world, uint64_t offset, uint64_t bytes) {
+    uint64_t from = world->buffer.offset_pages * PAGE_BYTES, to = child->keep.offset_pages * PAGE_BYTES;
+    return sys_memory_copy(child->keep.memory, to + offset, world->buffer.memory, from + offset, bytes).status;
+}
+
+/*
+ * Tell the program which one it is, and where the one before it ended. NULL: it is the first. If the one before had not
+ * even looked at where its own predecessor ended, that is what counts.
+ */
+static bool write_head(struct child *child, const struct world *world, const struct thread_registers *dead) {
+    struct keep_head *head = (struct keep_head *)WORLD_BUFFER_AT;
+    const uint64_t end_at = offsetof(struct keep_head, failed);
+    if (child->keep.page_count == 0)
+        return true;
+    uint64_t recovered = child_kept_word(child, world, offsetof(struct keep_head, recovered)), status = OK;
+    if (dead != NULL && recovered == child->generation) {
+        head->failed = child->end == INIT_FAULT || child->end == INIT_HUNG;
+        head->dead = *dead;
+        status = put_head(child, world, end_at, sizeof *head - end_at);
+    }
+    head->generation = ++child->generation;
+    if (status == OK)
+        status = put_head(child, world, 0, sizeof head->generation);
+    return status == OK || report(child, "keep", status);
+}
+
+bool child_build(struct child *child, struct world *world, cap_t fault_endpoint) {
+    struct elf_plan plan;
+    return take_memory(child, world) && create(child, OBJECT_SPACE, 0, &child->space) &&
+           create(child, OBJECT_THREAD, 0, &child->thread) &&
            create(child, OBJECT_TABLE, child->program->slots, &child->table) &&
-           configure(child, world, fault_endpoint, &message) && load_image(child, world, &plan, &message) &&
-           keep_stack(child, world) && install_caps(child, world) && build_stack(child, world, &plan);
+           configure(child, world, fault_endpoint) &&
+           load_image(child, child->program->image, world, &plan, &world->source) && map_keep(child) &&
+           keep_stack(child, world) && install_caps(child, world) && write_head(child, world, NULL) &&
+           build_stack(child, world, &plan, &world->source);
+}
+
+/* ---- another program in the place of one that ended ---- */
+
+/* Hands out the frames that the image before had to itself. */
+struct old_frames {
+    struct image_source source; /* first: one pointer names both */
+    struct image image;
+    uint32_t piece;      /* the next one ... */
+    uint64_t used_pages; /* ... and how much of it is given out */
+};
+
+static bool old_frames_take(struct image_source *source, uint64_t wanted_pages, struct memory_run *ret_run) {
+    struct old_frames *old = (struct old_frames *)(void *)source;
+    for (; old->piece < old->image.piece_count; old->piece++, old->used_pages = 0) {
+        const struct image_piece *piece = &old->image.pieces[old->piece];
+        bool is_own = piece->kind == IMAGE_PRIVATE || piece->kind == IMAGE_STACK;
+        if (!is_own || old->used_pages == piece->page_count)
+            continue;
+        uint64_t count = smaller(wanted_pages, piece->page_count - old->used_pages);
+        *ret_run = (struct memory_run){piece->memory, piece->offset_pages + old->used_pages, count};
+        old->used_pages += count;
+        return true;
+    }
+    return false;
+}
+
+/* Do nothing: a program that can't be built stays away. */
+static void old_frames_give_back(struct image_source *source, const struct memory_run *run) {
+    (void)source;
+    (void)run;
+}
+
+/* A Space in the place of the one before, also for the program itself if it had a capability. */
+static bool replace_space(struct child *child) {
+    (void)sys_cap_revoke(child->space); /* can't fail, nor can the deletion: the slot is init's own */
+    (void)sys_cap_delete(0, child->space);
+    slot_free(child->space);
+    child->space = 0;
+    if (!create(child, OBJECT_SPACE, 0, &child->space))
+        return false;
+    if (child->space_slot == 0)
+        return true;
+    struct result result = sys_cap_copy(child->table, child->space_slot, child->space, RIGHTS_ALL, 0);
+    return result.status == OK || report(child, "space", result.status);
+}
+
+bool child_rebuild(struct child *child, const char *path, struct world *world, const struct thread_registers *dead) {
+    static struct old_frames old;
+    struct elf_plan plan;
+    old = (struct old_frames){.source = {old_frames_take, old_frames_give_back}, .image = child->image};
+    child->image = (struct image){0};
+    return replace_space(child) && load_image(child, path, world, &plan, &old.source) && map_keep(child) &&
+           write_head(child, world, dead) && build_stack(child, world, &plan, &old.source);
 }
 
 /* Log what the kernel's refusal does not say. */

@@ -4,6 +4,8 @@
 #pragma once
 
 #include "libsys/maker/fault.h"
+#include "libsys/maker/stack.h"
+#include "libsys/proto/init.h"
 #include "servers/init/manifest.h"
 #include "servers/init/world.h"
 
@@ -14,10 +16,22 @@ struct child {
     cap_t space;
     cap_t table;
     cap_t thread;
+    cap_t space_slot;          /* in its table: its capability to its Space; 0: it has none */
+    struct memory_run message; /* its thread's message page, ... */
+    struct memory_run keep;    /* ... and the memory that outlives it; no pages: none */
+    struct string_block notes; /* what it is told of its capabilities */
+    uint64_t generation;       /* with kept memory: programs that were built here, this one included */
     struct thread_registers entry; /* for the handover */
     struct image image;
-    bool faulted;
-    struct fault_message fault;
+    struct fault_message fault; /* the last one */
+    /* How it is brought back, see recovery.c. */
+    enum init_state state;
+    enum init_end end; /* of the program before */
+    struct thread_registers dead;
+    uint64_t restart_count, window_count;
+    uint64_t window_ns;         /* when the window began */
+    uint64_t due_ns;            /* when it is to be started; 0: it runs, or stays away */
+    uint64_t heard, heard_ns;   /* messages that it had taken, and when that was last seen to be well */
 };
 
 /*
@@ -25,6 +39,16 @@ struct child {
  * why.
  */
 bool child_build(struct child *child, struct world *world, cap_t fault_endpoint);
+
+/*
+ * Build another program, from the file `path` of the volume, in the place of one that ended: thread, table, message page
+ * and kept memory stay, and it gets the frames that the one before had to itself. dead: that one's registers. False: it
+ * can't be built, the log says why, and the thread has no Space any more.
+ */
+bool child_rebuild(struct child *child, const char *path, struct world *world, const struct thread_registers *dead);
+
+/* A word of the program's kept memory; 0 if it has none. */
+uint64_t child_kept_word(const struct child *child, const struct world *world, uint64_t offset_bytes);
 
 /* Start a program that was built. False: the kernel refuses, and the log says why. */
 bool child_start(const struct child *child);

@@ -8,6 +8,7 @@
 #include "libsys/runtime/print.h"
 #include "libsys/text/string.h"
 #include "libsys/wire/status_text.h"
+#include "servers/init/recovery.h"
 #include "servers/init/serve.h"
 
 #define MANIFEST_PATH "etc/manifest.json"
@@ -52,6 +53,7 @@ static bool start_all(cap_t endpoint) {
     for (uint32_t i = 0; i < served_manifest.program_count; i++) {
         if (!child_start(&served_children[i]))
             return false;
+        served_children[i].state = INIT_RUNNING;
         log_print("init: started %s", served_children[i].program->name);
     }
     return true;
@@ -98,7 +100,7 @@ static bool start(const struct init_info *info) {
     if (!world_init(&served_world, info) || !start_trace() || !read_manifest())
         return false;
     cap_t endpoint = make_endpoint();
-    return endpoint != 0 && start_all(endpoint);
+    return endpoint != 0 && start_all(endpoint) && recovery_start();
 }
 
 int main(int argc, char **argv, char **envp) {
@@ -117,6 +119,8 @@ int main(int argc, char **argv, char **envp) {
             server_serve(&server);
         else if (server_event_kind(&server) == MESSAGE_FAULT)
             serve_fault(&server.event);
+        else if (server_event_kind(&server) == MESSAGE_NOTIFICATION)
+            recovery_tick();
     }
     return 1;
 }

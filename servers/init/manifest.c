@@ -2,109 +2,24 @@
 
 #include "kernel/abi/system.h"
 #include "kernel/abi/thread.h"
-#include "libsys/text/format.h"
+#include "libsys/program/keep.h"
 #include "libsys/text/string.h"
-#include "libsys/text/text.h"
-#include "servers/init/json.h"
+#include "servers/init/reader.h"
 
 #define DEFAULT_PRIORITY 24U
 #define DEFAULT_SLOTS 128U
 #define DEFAULT_POOL_PAGES 24U
+#define DEFAULT_WINDOW_MS 10000U
 #define POOL_PAGES_MIN 16U
 
 #define GIB (1ULL << 30)
 #define PAGES_LIMIT (1ULL << 40) /* more pages than any machine has; keeps sums of them from wrapping */
 
-/* The place that is being read, for messages. */
-struct reader {
-    const char *text;
-    uint32_t count;
-    const struct manifest_program *program; /* NULL: none yet */
-    uint32_t program_index;
-    const struct manifest_cap *cap; /* NULL: not in one */
-    char *error;
-    jsmntok_t tokens[JSON_TOKENS_MAX];
-};
-
-/* Write the error message, with its place in front. Always false, so that callers can return it. */
-FORMAT_LIKE(2, 3) static bool fail(const struct reader *in, const char *format, ...) {
-    char place[80] = "";
-    if (in->program != NULL && in->cap != NULL)
-        (void)format_into(place, sizeof place, "program %u (%s), capability %s: ", in->program_index + 1,
-                          in->program->name, in->cap->name);
-    else if (in->program != NULL)
-        (void)format_into(place, sizeof place, "program %u (%s): ", in->program_index + 1, in->program->name);
-    size_t length = format_into(in->error, MANIFEST_ERROR_MAX, "%s", place);
-    va_list arguments;
-    va_start(arguments, format);
-    (void)format_into_list(in->error + length, MANIFEST_ERROR_MAX - length, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
-/* The line of a byte of the text, from 1 on. */
-static uint32_t line_of(const struct reader *in, size_t byte) {
-    uint32_t line = 1;
-    for (size_t i = 0; i < byte; i++)
-        line += in->text[i] == '\n' ? 1 : 0;
-    return line;
-}
-
-static int token_length(const struct reader *in, uint32_t token) {
-    return in->tokens[token].end - in->tokens[token].start;
-}
-
-static const char *token_text(const struct reader *in, uint32_t token) { return in->text + in->tokens[token].start; }
-
-static bool token_is(const struct reader *in, uint32_t token, const char *word) {
-    size_t length = strlen(word);
-    return (size_t)token_length(in, token) == length && memcmp(token_text(in, token), word, length) == 0;
-}
-
-static bool read_string(const struct reader *in, uint32_t token, const char *what, char *to, size_t size_bytes) {
-    size_t length = (size_t)token_length(in, token);
-    if (in->tokens[token].type != JSMN_STRING)
-        return fail(in, "%s is not a string", what);
-    if (length == 0 || length >= size_bytes)
-        return fail(in, "%s must have 1 to %lu characters", what, size_bytes - 1);
-    for (size_t i = 0; i < length; i++)
-        if (token_text(in, token)[i] == '\\' || token_text(in, token)[i] < ' ')
-            return fail(in, "%s contains an escape or control character", what);
-    memcpy(to, token_text(in, token), length);
-    to[length] = '\0';
-    return true;
-}
-
-/* Read a number, which must lie in [least, most]. */
-static bool read_number(const struct reader *in, uint32_t token, const char *what, uint64_t least, uint64_t most,
-                        uint64_t *ret_value) {
-    char digits[24];
-    size_t length = (size_t)token_length(in, token);
-    uint64_t value;
-    if (in->tokens[token].type != JSMN_PRIMITIVE || length >= sizeof digits)
-        return fail(in, "%s is not a whole number", what);
-    memcpy(digits, token_text(in, token), length);
-    digits[length] = '\0';
-    if (!text_to_number(digits, &value))
-        return fail(in, "%s is not a whole number", what);
-    if (value < least || value > most)
-        return fail(in, "%s must be %lu to %lu", what, least, most);
-    *ret_value = value;
-    return true;
-}
-
-static bool read_bool(const struct reader *in, uint32_t token, const char *what, bool *ret_value) {
-    if (in->tokens[token].type != JSMN_PRIMITIVE || !(token_is(in, token, "true") || token_is(in, token, "false")))
-        return fail(in, "%s is neither true nor false", what);
-    *ret_value = token_is(in, token, "true");
-    return true;
-}
-
 /* Read an array of two numbers. */
 static bool read_pair(const struct reader *in, uint32_t token, const char *what, uint64_t first_most,
                       uint64_t count_most, struct manifest_cap *cap) {
     if (in->tokens[token].type != JSMN_ARRAY || in->tokens[token].size != 2)
-        return fail(in, "%s is not an array of two numbers", what);
+        return reader_fail(in, "%s is not an array of two numbers", what);
     return read_number(in, token + 1, what, 0, first_most, &cap->first) &&
            read_number(in, token + 2, what, 1, count_most, &cap->count);
 }
@@ -120,7 +35,7 @@ static bool read_right(const struct reader *in, uint32_t token, struct manifest_
             return true;
         }
     }
-    return fail(in, "right must be serve, call, issue, own, raise or wait");
+    return reader_fail(in, "right must be serve, call, issue, own, raise or wait");
 }
 
 static bool read_self(const struct reader *in, uint32_t token, struct manifest_cap *cap) {
@@ -136,7 +51,7 @@ static bool read_self(const struct reader *in, uint32_t token, struct manifest_c
             return true;
         }
     }
-    return fail(in, "self must be space, table, thread or pool");
+    return reader_fail(in, "self must be space, table, thread or pool");
 }
 
 static bool read_memory(const struct reader *in, uint32_t token, struct manifest_cap *cap) {
@@ -177,7 +92,7 @@ static bool read_kind(const struct reader *in, uint32_t key, struct manifest_cap
     if (token_is(in, key, "volume")) {
         bool wanted;
         cap->kind = MANIFEST_VOLUME;
-        return read_bool(in, value, "volume", &wanted) && (wanted || fail(in, "volume can only be true"));
+        return read_bool(in, value, "volume", &wanted) && (wanted || reader_fail(in, "volume can only be true"));
     }
     if (token_is(in, key, "devices")) {
         cap->kind = MANIFEST_DEVICES;
@@ -196,29 +111,29 @@ static bool check_cap(const struct reader *in, const struct manifest_cap *cap, u
     bool endpoint = cap->kind == MANIFEST_ENDPOINT;
     bool notification = cap->kind == MANIFEST_NOTIFICATION;
     if (kinds != 1)
-        return fail(in, "must have one of endpoint, notification, ports, irq, memory, pool, volume, devices, self");
+        return reader_fail(in, "must have one of endpoint, notification, ports, irq, memory, pool, volume, devices, self");
     if (endpoint && cap->right != MANIFEST_SERVE && !manifest_calls(cap->right) && cap->right != MANIFEST_OWN)
-        return fail(in, "an endpoint needs \"right\": serve, call, issue or own");
+        return reader_fail(in, "an endpoint needs \"right\": serve, call, issue or own");
     if (notification && cap->right != MANIFEST_RAISE && cap->right != MANIFEST_WAIT && cap->right != MANIFEST_OWN)
-        return fail(in, "a notification needs \"right\": raise, wait or own");
+        return reader_fail(in, "a notification needs \"right\": raise, wait or own");
     if (!endpoint && !notification && cap->right != MANIFEST_RIGHT_NONE)
-        return fail(in, "only endpoints and notifications have a right");
+        return reader_fail(in, "only endpoints and notifications have a right");
     if (cap->badge != 0 && cap->right != MANIFEST_CALL)
-        return fail(in, "a badge goes with right call alone");
+        return reader_fail(in, "a badge goes with right call alone");
     if (cap->bind && (!notification || cap->right == MANIFEST_RAISE))
-        return fail(in, "bind goes with a notification that can be waited for");
+        return reader_fail(in, "bind goes with a notification that can be waited for");
     if (cap->kind == MANIFEST_PORTS && cap->first + cap->count > 0x10000)
-        return fail(in, "ports end at 65535");
+        return reader_fail(in, "ports end at 65535");
     if (cap->kind == MANIFEST_DEVICES && cap->first % PAGE_BYTES != 0)
-        return fail(in, "the address is not a multiple of 4096");
+        return reader_fail(in, "the address is not a multiple of 4096");
     if (cap->kind == MANIFEST_DEVICES && cap->count * PAGE_BYTES >= 32 * GIB && cap->count * PAGE_BYTES % GIB != 0)
-        return fail(in, "devices of 32 GiB or more are whole GiB"); /* see docs/abi/memory_derive.md */
+        return reader_fail(in, "devices of 32 GiB or more are whole GiB"); /* see docs/abi/memory_derive.md */
     return true;
 }
 
 static bool read_cap(struct reader *in, uint32_t token, struct manifest_cap *cap) {
     if (in->tokens[token].type != JSMN_OBJECT)
-        return fail(in, "is not an object");
+        return reader_fail(in, "is not an object");
     uint32_t kinds = 0;
     uint32_t end = json_after(in->tokens, in->count, token);
     for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1)) {
@@ -232,7 +147,7 @@ static bool read_cap(struct reader *in, uint32_t token, struct manifest_cap *cap
         else if (!is_kind && token_is(in, key, "bind"))
             fine = read_bool(in, key + 1, "bind", &cap->bind);
         else if (!is_kind)
-            return fail(in, "unknown member \"%.*s\"", token_length(in, key), token_text(in, key));
+            return reader_fail(in, "unknown member \"%.*s\"", token_length(in, key), token_text(in, key));
         if (!fine)
             return false;
     }
@@ -241,16 +156,16 @@ static bool read_cap(struct reader *in, uint32_t token, struct manifest_cap *cap
 
 static bool read_caps(struct reader *in, uint32_t token, struct manifest_program *program) {
     if (in->tokens[token].type != JSMN_OBJECT)
-        return fail(in, "capabilities is not an object");
+        return reader_fail(in, "capabilities is not an object");
     uint32_t end = json_after(in->tokens, in->count, token);
     for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1)) {
         if (program->cap_count == MANIFEST_CAPS_MAX)
-            return fail(in, "more than %u capabilities", MANIFEST_CAPS_MAX);
+            return reader_fail(in, "more than %u capabilities", MANIFEST_CAPS_MAX);
         struct manifest_cap *cap = &program->caps[program->cap_count];
         if (!read_string(in, key, "a capability's name", cap->name, sizeof cap->name))
             return false;
         if (strchr(cap->name, '=') != NULL)
-            return fail(in, "a capability's name contains =");
+            return reader_fail(in, "a capability's name contains =");
         program->cap_count++;
         in->cap = cap;
         if (!read_cap(in, key + 1, cap))
@@ -264,7 +179,7 @@ static bool add_argument(const struct reader *in, uint32_t token, struct manifes
     uint32_t room = MANIFEST_ARGUMENTS_BYTES - program->argument_bytes;
     char *at = program->arguments + program->argument_bytes;
     if (room < 2)
-        return fail(in, "arguments take more than %u bytes", MANIFEST_ARGUMENTS_BYTES);
+        return reader_fail(in, "arguments take more than %u bytes", MANIFEST_ARGUMENTS_BYTES);
     if (!read_string(in, token, "an argument", at, room))
         return false;
     program->argument_bytes += (uint32_t)strlen(at) + 1;
@@ -274,12 +189,33 @@ static bool add_argument(const struct reader *in, uint32_t token, struct manifes
 
 static bool read_arguments(const struct reader *in, uint32_t token, struct manifest_program *program) {
     if (in->tokens[token].type != JSMN_ARRAY)
-        return fail(in, "arguments is not an array");
+        return reader_fail(in, "arguments is not an array");
     uint32_t end = json_after(in->tokens, in->count, token);
     for (uint32_t i = token + 1; i < end; i = json_after(in->tokens, in->count, i))
         if (!add_argument(in, i, program))
             return false;
     return true;
+}
+
+static bool read_restart(const struct reader *in, uint32_t token, struct manifest_restart *restart) {
+    if (in->tokens[token].type != JSMN_OBJECT)
+        return reader_fail(in, "restart is not an object");
+    *restart = (struct manifest_restart){.window_ms = DEFAULT_WINDOW_MS};
+    uint32_t end = json_after(in->tokens, in->count, token);
+    for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1)) {
+        bool fine;
+        if (token_is(in, key, "limit"))
+            fine = read_number(in, key + 1, "restart limit", 1, UINT32_MAX, &restart->limit);
+        else if (token_is(in, key, "window_ms"))
+            fine = read_number(in, key + 1, "restart window_ms", 1, MANIFEST_MS_MAX, &restart->window_ms);
+        else if (token_is(in, key, "backoff_ms"))
+            fine = read_number(in, key + 1, "restart backoff_ms", 0, MANIFEST_MS_MAX, &restart->backoff_ms);
+        else
+            return reader_fail(in, "restart: unknown member \"%.*s\"", token_length(in, key), token_text(in, key));
+        if (!fine)
+            return false;
+    }
+    return restart->limit > 0 || reader_fail(in, "restart needs \"limit\"");
 }
 
 /* Read a member other than name and image, which were read before. */
@@ -293,14 +229,20 @@ static bool read_member(struct reader *in, uint32_t key, struct manifest_program
         return read_number(in, value, "priority", PRIORITY_LOWEST, INIT_PRIORITY, &program->priority);
     if (token_is(in, key, "slots"))
         return read_number(in, value, "slots", TABLE_SLOTS_MIN, TABLE_SLOTS_MAX, &program->slots) &&
-               ((program->slots & (program->slots - 1)) == 0 || fail(in, "slots is not a power of two"));
+               ((program->slots & (program->slots - 1)) == 0 || reader_fail(in, "slots is not a power of two"));
     if (token_is(in, key, "pool"))
         return read_number(in, value, "pool (pages)", POOL_PAGES_MIN, PAGES_LIMIT, &program->pool_pages);
     if (token_is(in, key, "vital"))
         return read_bool(in, value, "vital", &program->vital);
+    if (token_is(in, key, "keep"))
+        return read_number(in, value, "keep (pages)", 1, KEEP_PAGES_MAX, &program->keep_pages);
+    if (token_is(in, key, "restart"))
+        return read_restart(in, value, &program->restart);
+    if (token_is(in, key, "heartbeat_ms"))
+        return read_number(in, value, "heartbeat_ms", MANIFEST_HEARTBEAT_MIN_MS, MANIFEST_MS_MAX, &program->heartbeat_ms);
     if (token_is(in, key, "capabilities"))
         return read_caps(in, value, program);
-    return fail(in, "unknown member \"%.*s\"", token_length(in, key), token_text(in, key));
+    return reader_fail(in, "unknown member \"%.*s\"", token_length(in, key), token_text(in, key));
 }
 
 /* The value of the member with this name of the object `token`; 0: it has none. */
@@ -316,12 +258,12 @@ static uint32_t find_member(const struct reader *in, uint32_t token, const char 
 static bool check_key(const struct reader *in, uint32_t object, uint32_t key, uint32_t end) {
     size_t at = (size_t)in->tokens[key].start; /* finding its line reads all text before it, so only messages do */
     if (in->tokens[key].type != JSMN_STRING || in->tokens[key].size != 1 || key + 1 >= end)
-        return fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?",
-                    line_of(in, at));
+        return reader_fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?",
+                    reader_line(in, at));
     for (uint32_t before = object + 1; before < key; before = json_after(in->tokens, in->count, before + 1))
         if (token_length(in, before) == token_length(in, key) &&
             memcmp(token_text(in, before), token_text(in, key), (size_t)token_length(in, key)) == 0)
-            return fail(in, "line %u: the member \"%.*s\" is given twice", line_of(in, at), token_length(in, key),
+            return reader_fail(in, "line %u: the member \"%.*s\" is given twice", reader_line(in, at), token_length(in, key),
                         token_text(in, key));
     return true;
 }
@@ -331,7 +273,7 @@ static bool check_objects(const struct reader *in) {
         const jsmntok_t *token = &in->tokens[i];
         bool is_key = token->parent >= 0 && in->tokens[token->parent].type == JSMN_OBJECT;
         if (token->type != JSMN_OBJECT && token->type != JSMN_ARRAY && token->size > 0 && !is_key)
-            return fail(in, "line %u: a colon behind something that is no name", line_of(in, (size_t)token->start));
+            return reader_fail(in, "line %u: a colon behind something that is no name", reader_line(in, (size_t)token->start));
         if (token->type != JSMN_OBJECT)
             continue;
         uint32_t end = json_after(in->tokens, in->count, i);
@@ -346,11 +288,11 @@ static bool check_objects(const struct reader *in) {
 static bool find_programs(const struct reader *in, uint32_t *ret_programs) {
     *ret_programs = in->tokens[0].type == JSMN_OBJECT ? find_member(in, 0, "programs") : 0;
     if (*ret_programs == 0 || in->tokens[*ret_programs].type != JSMN_ARRAY)
-        return fail(in, "there is no array \"programs\"");
+        return reader_fail(in, "there is no array \"programs\"");
     uint32_t end = json_after(in->tokens, in->count, 0);
     for (uint32_t key = 1; key < end; key = json_after(in->tokens, in->count, key + 1))
         if (key + 1 != *ret_programs)
-            return fail(in, "line %u: unknown member \"%.*s\"", line_of(in, (size_t)in->tokens[key].start),
+            return reader_fail(in, "line %u: unknown member \"%.*s\"", reader_line(in, (size_t)in->tokens[key].start),
                         token_length(in, key), token_text(in, key));
     return true;
 }
@@ -362,21 +304,23 @@ static bool read_program(struct reader *in, uint32_t token, struct manifest *man
     in->program = program;
     in->program_index = manifest->program_count;
     if (in->tokens[token].type != JSMN_OBJECT)
-        return fail(in, "is not an object");
+        return reader_fail(in, "is not an object");
     uint32_t name = find_member(in, token, "name");
     uint32_t image = find_member(in, token, "image");
     if (name == 0 || image == 0)
-        return fail(in, "has no %s", name == 0 ? "name" : "image");
+        return reader_fail(in, "has no %s", name == 0 ? "name" : "image");
     if (!read_string(in, name, "name", program->name, sizeof program->name) ||
         !read_string(in, image, "image", program->image, sizeof program->image) || !add_argument(in, image, program))
         return false;
     for (uint32_t i = 0; i < manifest->program_count; i++)
         if (strcmp(manifest->programs[i].name, program->name) == 0)
-            return fail(in, "two programs have this name");
+            return reader_fail(in, "two programs have this name");
     uint32_t end = json_after(in->tokens, in->count, token);
     for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1))
         if (!read_member(in, key, program))
             return false;
+    if (program->heartbeat_ms != 0 && (program->keep_pages == 0 || program->restart.limit == 0))
+        return reader_fail(in, "heartbeat_ms goes with keep and restart");
     manifest->program_count++;
     in->program = NULL;
     return true;
@@ -416,8 +360,8 @@ static bool check_receiver(const struct reader *in, const struct manifest *manif
     bool sends = manifest_calls(in->cap->right) || in->cap->right == MANIFEST_RAISE;
     if (!sends || is_own_endpoint(in->cap) || find_holder(manifest, in->cap, receives) != NULL)
         return true;
-    return in->cap->kind == MANIFEST_ENDPOINT ? fail(in, "no program serves the endpoint %s", in->cap->object)
-                                              : fail(in, "no program waits for the notification %s", in->cap->object);
+    return in->cap->kind == MANIFEST_ENDPOINT ? reader_fail(in, "no program serves the endpoint %s", in->cap->object)
+                                              : reader_fail(in, "no program waits for the notification %s", in->cap->object);
 }
 
 /* Check that no other program takes from this object: each would get only some messages or interrupts. */
@@ -430,8 +374,8 @@ static bool check_only_taker(struct reader *in, const struct manifest *manifest)
         return true;
     in->program = NULL; /* the message is about both */
     if (in->cap->kind == MANIFEST_IRQ)
-        return fail(in, "interrupt line %lu is held by %s and %s", in->cap->first, first->name, second->name);
-    return fail(in,
+        return reader_fail(in, "interrupt line %lu is held by %s and %s", in->cap->first, first->name, second->name);
+    return reader_fail(in,
                 in->cap->kind == MANIFEST_ENDPOINT ? "endpoint %s is served by %s and %s"
                                                    : "notification %s is bound by %s and %s",
                 in->cap->object, is_own ? MANIFEST_OWN_ENDPOINT : first->name, second->name);
@@ -449,9 +393,9 @@ static bool check_whole(struct reader *in, const struct manifest *manifest) {
             rest_count += in->cap->kind == MANIFEST_MEMORY_REST ? 1 : 0;
             bound += in->cap->bind ? 1 : 0;
             if (rest_count > 1)
-                return fail(in, "the rest of memory was given away before");
+                return reader_fail(in, "the rest of memory was given away before");
             if (bound > 1)
-                return fail(in, "a second notification is bound");
+                return reader_fail(in, "a second notification is bound");
             if (!check_receiver(in, manifest) || !check_only_taker(in, manifest))
                 return false;
         }
@@ -471,9 +415,9 @@ bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_
     size_t parsed_bytes;
     int count = json_parse(text, length_bytes, in->tokens, &parsed_bytes);
     if (count == JSMN_ERROR_NOMEM)
-        return fail(in, "more than %u JSON tokens", JSON_TOKENS_MAX);
+        return reader_fail(in, "more than %u JSON tokens", JSON_TOKENS_MAX);
     if (count <= 0)
-        return fail(in, "line %u: not JSON%s", line_of(in, parsed_bytes < length_bytes ? parsed_bytes : length_bytes),
+        return reader_fail(in, "line %u: not JSON%s", reader_line(in, parsed_bytes < length_bytes ? parsed_bytes : length_bytes),
                     count == JSMN_ERROR_PART ? ": it ends too early" : "");
     in->count = (uint32_t)count;
     uint32_t programs;
@@ -481,17 +425,17 @@ bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_
         return false;
     size_t comma = json_find_comma(text, length_bytes);
     if (comma < length_bytes)
-        return fail(in, "line %u: not JSON: is there a comma too few or too many?", line_of(in, comma));
+        return reader_fail(in, "line %u: not JSON: is there a comma too few or too many?", reader_line(in, comma));
     if (!find_programs(in, &programs))
         return false;
     uint32_t end = json_after(in->tokens, in->count, programs);
     for (uint32_t i = programs + 1; i < end; i = json_after(in->tokens, in->count, i)) {
         if (ret_manifest->program_count == MANIFEST_PROGRAMS_MAX)
-            return fail(in, "more than %u programs", MANIFEST_PROGRAMS_MAX);
+            return reader_fail(in, "more than %u programs", MANIFEST_PROGRAMS_MAX);
         if (!read_program(in, i, ret_manifest))
             return false;
     }
     if (ret_manifest->program_count == 0)
-        return fail(in, "no program is to be started");
+        return reader_fail(in, "no program is to be started");
     return check_whole(in, ret_manifest);
 }

@@ -14,6 +14,8 @@
 #define MANIFEST_IMAGE_MAX 64U
 #define MANIFEST_ARGUMENTS_BYTES 256U
 #define MANIFEST_ERROR_MAX 160U
+#define MANIFEST_MS_MAX 86400000U       /* a day */
+#define MANIFEST_HEARTBEAT_MIN_MS 100U  /* shorter, and a busy machine would look like a server that hangs */
 #define MANIFEST_OWN_ENDPOINT "init" /* served by init itself */
 
 enum manifest_kind {
@@ -62,6 +64,13 @@ struct manifest_cap {
     uint64_t count;                 /* ports; memory, pool, devices: pages */
 };
 
+/* How often a program may be started again. */
+struct manifest_restart {
+    uint64_t limit;      /* times within window_ms; 0: never */
+    uint64_t window_ms;  /* from the first of them on */
+    uint64_t backoff_ms; /* wait as long before each, so that a server that dies at once leaves the CPU to others */
+};
+
 struct manifest_program {
     char name[MANIFEST_NAME_MAX];
     char image[MANIFEST_IMAGE_MAX];           /* path on the boot volume */
@@ -71,6 +80,9 @@ struct manifest_program {
     uint64_t priority;
     uint64_t slots;      /* of its capability table */
     uint64_t pool_pages; /* for its space, tables, thread, and objects that it makes with `self: pool` */
+    uint64_t keep_pages; /* memory that outlives the program (libsys/program/keep.h); 0: none */
+    struct manifest_restart restart;
+    uint64_t heartbeat_ms; /* a program that takes no message for as long is ended; 0: it may */
     bool vital;          /* the machine is switched off when it ends, by a fault or because its main returns */
     uint32_t cap_count;
     struct manifest_cap caps[MANIFEST_CAPS_MAX];

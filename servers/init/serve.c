@@ -5,6 +5,7 @@
 #include "libsys/runtime/print.h"
 #include "libsys/text/string.h"
 #include "servers/init/log_copy.h"
+#include "servers/init/recovery.h"
 #include "servers/init/report.h"
 
 PROTOCOL_SERVER(init, INIT_OPERATIONS)
@@ -57,7 +58,9 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
         return P_END;
     const struct child *child = &served_children[request->index];
     *reply = (struct init_list_reply){
-        .state = child->faulted ? INIT_FAULTED : INIT_RUNNING,
+        .state = child->state,
+        .end = child->end,
+        .restart_count = child->restart_count,
         .fault = child->fault.kind,
         .address = child->fault.address,
         .rip = child->fault.rip,
@@ -67,20 +70,15 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
     return OK;
 }
 
-/*
- * Clean up after a program that has faulted. Its endpoints go, and with them every call that waits there: its clients
- * get an error instead of waiting without end. Its kernel objects go, too.
- */
-static void retire(const struct child *child) {
-    for (uint32_t i = 0; i < child->program->cap_count; i++) {
-        const struct manifest_cap *cap = &child->program->caps[i];
-        if (cap->kind != MANIFEST_ENDPOINT || manifest_calls(cap->right))
-            continue;
-        cap_t endpoint = world_object(&served_world, cap->object, OBJECT_ENDPOINT);
-        (void)sys_cap_revoke(endpoint); /* can't fail: the slot is init's own */
-        (void)sys_cap_delete(0, endpoint);
-    }
-    (void)sys_cap_delete(0, child->pool);
+static uint32_t init_serve_restart(struct server_call *call, const struct init_restart_request *request,
+                                   struct init_restart_reply *reply) {
+    reply->zero = 0;
+    if (is_log(call))
+        return P_OPERATION;
+    for (struct child *child = served_children; child < served_children + served_manifest.program_count; child++)
+        if (strncmp(child->program->name, request->name, sizeof request->name) == 0)
+            return recovery_request(child);
+    return P_NOT_FOUND;
 }
 
 void serve_fault(const struct server_event *event) {
@@ -89,11 +87,6 @@ void serve_fault(const struct server_event *event) {
         return; /* no thread that init made has such a badge */
     struct child *child = &served_children[number - 1];
     fault_from_event(event, &child->fault);
-    child->faulted = true;
     report_fault(&served_world, child);
-    retire(child);
-    if (child->program->vital) {
-        log_print("init: %s is vital: switching off", child->program->name);
-        (void)serve_power_off(STATUS_VITAL_ENDED); /* returns only if the kernel refuses; then the others go on */
-    }
+    recovery_of(child, INIT_FAULT, &child->fault.registers);
 }

@@ -25,5 +25,5 @@ extern struct child served_children[MANIFEST_PROGRAMS_MAX];
 /* Switch the machine off with this exit status. Returns only if the kernel refuses: the error. */
 uint32_t serve_power_off(uint64_t status);
 
-/* Report a program that has faulted, and clean up after it. If it is vital, switch the machine off. */
+/* Report a program that has faulted, and bring it back or clean up after it (recovery.h). */
 void serve_fault(const struct server_event *event);

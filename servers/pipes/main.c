@@ -15,10 +15,10 @@ int main(int argc, char **argv, char **envp) {
     cap_t events = program_need("events");
     uint64_t status = serve_start(serve, events);
     while (status == OK) {
-        status = server_next(&served_server);
-        if (status == OK && server_event_kind(&served_server) == MESSAGE_CALL)
-            server_serve(&served_server);
-        else if (status == OK && server_event_kind(&served_server) == MESSAGE_NOTIFICATION)
+        status = server_next(served_server);
+        if (status == OK && server_event_kind(served_server) == MESSAGE_CALL)
+            server_serve(served_server);
+        else if (status == OK && server_event_kind(served_server) == MESSAGE_NOTIFICATION)
             serve_look_for_gone();
     }
     log_print("pipes: %s", status_text(status));

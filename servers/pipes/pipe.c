@@ -2,16 +2,37 @@
 
 #include "libsys/text/number.h"
 #include "libsys/text/string.h"
+#include "libsys/wire/journal.h"
 
 _Static_assert((PIPE_BYTES & (PIPE_BYTES - 1)) == 0, "places are numbers modulo a power of two");
 
 static size_t used(const struct pipe *pipe) { return pipe->added - pipe->taken; }
 
-void pipe_waiters_init(struct pipe_waiters *waiters) {
+void pipe_waiters_begin(struct pipe_waiters *waiters) {
     quota_init(&waiters->quota, waiters->owners, PIPE_WAITERS_MAX);
-    for (uint32_t i = 0; i + 1 < PIPE_WAITERS_MAX; i++)
-        waiters->places[i].next = &waiters->places[i + 1];
-    waiters->free = &waiters->places[0];
+    waiters->free = NULL;
+    for (uint32_t i = 0; i < PIPE_WAITERS_MAX; i++)
+        waiters->places[i].claimed = false;
+}
+
+void pipe_claim(struct pipe *pipe, const struct pipe_clients *clients, void (*claim_slot)(cap_t slot)) {
+    pipe->clients = clients;
+    for (int end = 0; end < 2; end++) {
+        for (struct pipe_waiter *waiter = pipe->queues[end]; waiter != NULL; waiter = waiter->next) {
+            waiter->claimed = true;
+            claim_slot(waiter->reply);
+            quota_claim(&pipe->waiters->quota, pipe->owner);
+        }
+    }
+}
+
+void pipe_waiters_end(struct pipe_waiters *waiters) {
+    for (uint32_t i = PIPE_WAITERS_MAX; i-- > 0;) {
+        if (waiters->places[i].claimed)
+            continue;
+        waiters->places[i].next_free = waiters->free;
+        waiters->free = &waiters->places[i];
+    }
 }
 
 void pipe_start(struct pipe *pipe, const struct pipe_clients *clients, struct pipe_waiters *waiters, uint32_t owner) {
@@ -28,7 +49,7 @@ static void add(struct pipe *pipe, const uint8_t *bytes, size_t length) {
     size_t at = pipe->added % PIPE_BYTES, first = smaller(length, PIPE_BYTES - at);
     memcpy(pipe->bytes + at, bytes, first);
     memcpy(pipe->bytes, bytes + first, length - first);
-    pipe->added += length;
+    JOURNAL_SET(pipe->added, pipe->added + length);
 }
 
 /* Copy the oldest bytes, which stay in the ring. */
@@ -43,8 +64,8 @@ static size_t peek(const struct pipe *pipe, uint8_t *bytes, size_t limit) {
 /* Take a waiter out of its queue. Its place is free; its bytes stay usable until the next caller is parked. */
 static struct pipe_waiter *leave(struct pipe *pipe, struct pipe_waiter **link) {
     struct pipe_waiter *waiter = *link;
-    *link = waiter->next;
-    waiter->next = pipe->waiters->free;
+    JOURNAL_SET(*link, waiter->next);
+    waiter->next_free = pipe->waiters->free;
     pipe->waiters->free = waiter;
     quota_give(&pipe->waiters->quota, pipe->owner);
     return waiter;
@@ -57,11 +78,13 @@ void pipe_forget_the_dead(struct pipe *pipe) {
                 link = &(*link)->next;
             else
                 (void)leave(pipe, link);
+    journal_settle();
 }
 
 enum pipe_outcome pipe_read(struct pipe *pipe, uint8_t *bytes, size_t limit, size_t *ret_length) {
     *ret_length = peek(pipe, bytes, limit); /* no reader overtakes: while readers wait the pipe is empty */
-    pipe->taken += *ret_length;
+    if (*ret_length > 0)
+        JOURNAL_SET(pipe->taken, pipe->taken + *ret_length);
     return *ret_length > 0 || pipe->gone[PIPE_WRITER] ? PIPE_DONE : PIPE_WAIT;
 }
 
@@ -82,21 +105,22 @@ bool pipe_park(struct pipe *pipe, enum pipe_end end, const uint8_t *bytes, size_
     struct pipe_waiters *waiters = pipe->waiters;
     if (!quota_take(&waiters->quota, pipe->owner))
         return false;
-    cap_t reply = pipe->clients->defer();
+    cap_t reply = pipe->clients->take();
     if (reply == 0) {
         quota_give(&waiters->quota, pipe->owner);
         return false;
     }
     struct pipe_waiter *waiter = waiters->free, **link = &pipe->queues[end];
-    waiters->free = waiter->next;
-    while (*link != NULL)
-        link = &(*link)->next;
-    *link = waiter;
+    waiters->free = waiter->next_free;
     waiter->next = NULL;
     waiter->reply = reply;
     waiter->length = length;
     if (bytes != NULL)
         memcpy(waiter->bytes, bytes, length);
+    while (*link != NULL)
+        link = &(*link)->next;
+    JOURNAL_SET(*link, waiter);
+    pipe->clients->defer(reply);
     return true;
 }
 
@@ -106,9 +130,12 @@ static bool serve_reader(struct pipe *pipe) {
     if (pipe->queues[PIPE_READER] == NULL || (used(pipe) == 0 && !pipe->gone[PIPE_WRITER]))
         return false;
     const struct pipe_waiter *reader = leave(pipe, &pipe->queues[PIPE_READER]);
+    size_t before = pipe->taken;
     answer.length_bytes = peek(pipe, answer.bytes, reader->length);
-    if (pipe->clients->answer_read(reader->reply, &answer))
-        pipe->taken += answer.length_bytes;
+    JOURNAL_SET(pipe->taken, before + answer.length_bytes);
+    if (!pipe->clients->answer_read(reader->reply, &answer, false))
+        pipe->taken = before;
+    journal_settle(); /* before its place can be another's */
     return true;
 }
 
@@ -118,10 +145,12 @@ _Static_assert(offsetof(struct stream_write_request, bytes) == offsetof(struct s
 
 bool pipe_hand_over(struct pipe *pipe, const struct stream_write_request *request) {
     struct pipe_waiter **first = &pipe->queues[PIPE_READER];
-    while (*first != NULL && (*first)->length >= request->length_bytes && !pipe->gone[PIPE_READER])
-        if (pipe->clients->answer_read(leave(pipe, first)->reply,
-                                       (const struct stream_read_reply *)(const void *)request))
+    while (*first != NULL && (*first)->length >= request->length_bytes && !pipe->gone[PIPE_READER]) {
+        cap_t reply = leave(pipe, first)->reply;
+        if (pipe->clients->answer_read(reply, (const struct stream_read_reply *)(const void *)request, true))
             return true;
+        journal_settle(); /* before its place can be another's */
+    }
     return false;
 }
 
@@ -131,9 +160,13 @@ static bool serve_writer(struct pipe *pipe) {
     bool broken = pipe->gone[PIPE_READER];
     if (writer == NULL || (PIPE_BYTES - used(pipe) < writer->length && !broken))
         return false;
+    size_t before = pipe->added;
     (void)leave(pipe, &pipe->queues[PIPE_WRITER]);
-    if (pipe->clients->answer_write(writer->reply, broken ? P_BROKEN : OK, broken ? 0 : writer->length) && !broken)
+    if (!broken)
         add(pipe, writer->bytes, writer->length);
+    if (!pipe->clients->answer_write(writer->reply, broken ? P_BROKEN : OK, broken ? 0 : writer->length))
+        pipe->added = before;
+    journal_settle();
     return true;
 }
 
@@ -143,9 +176,9 @@ void pipe_progress(struct pipe *pipe) {
 }
 
 void pipe_end_gone(struct pipe *pipe, enum pipe_end end) {
-    pipe->gone[end] = true;
+    JOURNAL_SET(pipe->gone[end], true);
     if (end == PIPE_READER)
-        pipe->taken = pipe->added; /* no reader will come for these bytes */
+        JOURNAL_SET(pipe->taken, pipe->added); /* no reader will come for these bytes */
     pipe_progress(pipe);
     pipe_forget_the_dead(pipe);
 }

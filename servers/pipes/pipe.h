@@ -7,8 +7,11 @@
  * Readers wait only while the pipe is empty, writers only while there is no room for all that the first of them brings.
  * So at most one of the two queues holds callers that still wait.
  *
- * The answer is the commit: bytes go in or out only once the caller has got the answer that says so. A caller that was
+ * The answer is the commit: bytes go in or out only if the caller gets the answer that says so. A caller that was
  * interrupted before has changed nothing, and may ask again.
+ *
+ * Pipes outlive the program that serves them (libsys/wire/journal.h): so the last line of a change is the answer, and
+ * what lies in the ring beyond `added`, or in a place that no queue has, is not there yet.
  */
 #pragma once
 
@@ -26,12 +29,17 @@ enum pipe_end { PIPE_READER = 0, PIPE_WRITER = 1 };
 
 /* How waiting callers are answered. `reply` is the slot that holds the right to answer. */
 struct pipe_clients {
-    /* Keep the right to answer the call that is being served; 0: no slot is free. */
-    cap_t (*defer)(void);
+    /* A slot to keep the right to answer in; 0: none is free. */
+    cap_t (*take)(void);
+    /* Put the right to answer the call that is being served there. */
+    void (*defer)(cap_t reply);
     /* Does the caller still wait? If not, the slot is free afterwards. */
     bool (*waits)(cap_t reply);
-    /* Answer a reader; no bytes: the end. Returns whether it got them. The slot is free afterwards. */
-    bool (*answer_read)(cap_t reply, const struct stream_read_reply *answer);
+    /*
+     * Answer a reader; no bytes: the end. decides: the call that is being served has its answer with it. Returns whether
+     * the reader got it. The slot is free afterwards.
+     */
+    bool (*answer_read)(cap_t reply, const struct stream_read_reply *answer, bool decides);
     /*
      * Answer a writer. status: OK, all bytes are written; P_BROKEN, none. Returns whether it got the answer. The slot
      * is free afterwards.
@@ -42,7 +50,8 @@ struct pipe_clients {
 struct pipe_waiter {
     cap_t reply;
     size_t length; /* a reader: bytes it wants at most; a writer: bytes it brings */
-    struct pipe_waiter *next;
+    struct pipe_waiter *next, *next_free;
+    bool claimed;
     uint8_t bytes[STREAM_BYTES_MAX];
 };
 
@@ -52,10 +61,16 @@ struct pipe_waiter {
 struct pipe_waiters {
     struct quota quota;
     struct quota_owner owners[PIPE_WAITERS_MAX];
-    struct pipe_waiter *free;
+    struct pipe_waiter *free; /* the places that no queue has */
     struct pipe_waiter places[PIPE_WAITERS_MAX];
 };
-void pipe_waiters_init(struct pipe_waiters *waiters);
+
+/*
+ * To set up the places: begin, claim what the queues of each pipe hold that has outlived the program before (it tells
+ * the slots of their callers), and end. All other places are free then.
+ */
+void pipe_waiters_begin(struct pipe_waiters *waiters);
+void pipe_waiters_end(struct pipe_waiters *waiters);
 
 struct pipe {
     const struct pipe_clients *clients;
@@ -69,6 +84,8 @@ struct pipe {
 
 /* clients, waiters: kept by reference. */
 void pipe_start(struct pipe *pipe, const struct pipe_clients *clients, struct pipe_waiters *waiters, uint32_t owner);
+
+void pipe_claim(struct pipe *pipe, const struct pipe_clients *clients, void (*claim_slot)(cap_t slot));
 
 enum pipe_outcome { PIPE_DONE, PIPE_WAIT, PIPE_BROKEN };
 

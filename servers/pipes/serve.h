@@ -6,7 +6,7 @@
 
 #include "libsys/wire/server.h"
 
-extern struct server served_server;
+extern struct server *const served_server;
 
 /*
  * Be ready to serve at `serve`; from then on `events` is raised whenever the copies of an end are gone. Errors: those

@@ -28,13 +28,16 @@ static struct {
     uint32_t fails_in; /* after this many answers one is not taken; 0 = all are taken */
 } world;
 
-static cap_t defer(void) { return world.next; }
+static cap_t take(void) { return world.next; }
+
+static void defer(cap_t reply) { CHECK_EQUAL(reply, world.next); }
 
 static bool waits(cap_t reply) { return reply != world.dead[0] && reply != world.dead[1]; }
 
 static bool is_taken(cap_t reply) { return waits(reply) && (world.fails_in == 0 || --world.fails_in != 0); }
 
-static bool answer_read(cap_t reply, const struct stream_read_reply *answer) {
+static bool answer_read(cap_t reply, const struct stream_read_reply *answer, bool decides) {
+    (void)decides;
     if (!is_taken(reply))
         return false;
     world.answers[world.count].reply = reply;
@@ -53,11 +56,12 @@ static bool answer_write(cap_t reply, uint32_t status, size_t written) {
     return true;
 }
 
-static const struct pipe_clients clients = {defer, waits, answer_read, answer_write};
+static const struct pipe_clients clients = {take, defer, waits, answer_read, answer_write};
 
 static void start(void) {
     memset(&world, 0, sizeof world);
-    pipe_waiters_init(&waiters);
+    pipe_waiters_begin(&waiters);
+    pipe_waiters_end(&waiters);
     pipe_start(&pipe, &clients, &waiters, OWNER);
 }
 

@@ -111,6 +111,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gdb", action="store_true", help="stop before the first instruction and wait for gdb")
     parser.add_argument("--trace", action="store_true",
                         help="record calls, switches, faults; the report of a bad end shows the last")
+    parser.add_argument("--storm", type=storm, metavar="SEED,US[,NAME]",
+                        help="end a server that can come back (or just NAME) every US microseconds or so, at random by "
+                             "SEED")
     parser.add_argument("--log", choices=LOG_LEVELS, default="info", help="the kernel log's level (default info)")
     parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
     parser.add_argument("--with", dest="swaps", action="append", default=[], metavar="NAME=IMAGE",
@@ -188,6 +191,13 @@ def set_options(members: volume.Members, wanted: list[str]) -> volume.Members:
     return volume.replace(members, MANIFEST_NAME, json.dumps(manifest, indent=2).encode() + b"\n")
 
 
+def storm(text: str) -> str:
+    """The word of the kernel's command line that servers/init/storm.h describes."""
+    if not re.fullmatch(r"[0-9]{1,18},[1-9][0-9]{0,9}(,[a-z_]{1,23})?", text):
+        raise argparse.ArgumentTypeError(f"{text}: want SEED,US or SEED,US,NAME")
+    return text
+
+
 def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path:
     """The boot volume, with etc/rc on it when there are commands, and with what --with,
     --fixed-addresses and --all-cpus change."""
@@ -218,6 +228,8 @@ def make_boot(options: argparse.Namespace, archive: pathlib.Path, cache: pathlib
     command = f"debug_exit=0xf4 log={options.log}"
     if options.trace:
         command += " trace"
+    if options.storm:
+        command += f" storm={options.storm}"
     if not programs_only(options) and os.isatty(0):
         # shows boot messages on the screen; with a pipe, the kernel's probing of the chip would hide the pipe's end
         command += " log_serial"

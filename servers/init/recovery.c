@@ -1,0 +1,168 @@
+#include "servers/init/recovery.h"
+
+#include "kernel/abi/system.h"
+#include "libsys/program/keep.h"
+#include "libsys/program/program.h"
+#include "libsys/runtime/print.h"
+#include "libsys/text/number.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/commit.h"
+#include "libsys/wire/status_text.h"
+#include "servers/init/report.h"
+#include "servers/init/storm.h"
+
+#define GONE_IMAGE "bin/gone" /* answers for a program that does not come back */
+#define TIMER_BIT 1U
+
+static cap_t timer; /* notification */
+
+bool recovery_start(void) {
+    storm_start(served_world.info->command);
+    timer = world_object(&served_world, "init timer", OBJECT_NOTIFICATION);
+    struct thread_config config = {.notification = timer};
+    memcpy(program.message->data, &config, sizeof config);
+    uint64_t status = timer == 0 ? E_LIMIT : sys_thread_configure(INIT_CAP_THREAD, THREAD_NOTIFICATION).status;
+    if (status != OK)
+        log_print("init: timer: %s", status_text(status));
+    recovery_tick();
+    return status == OK;
+}
+
+/* ---- how often ---- */
+
+/* May the program be started once more? Count it then. */
+static bool take_turn(struct child *child, uint64_t now_ns) {
+    const struct manifest_restart *rule = &child->program->restart;
+    if (child->window_count == 0 || now_ns - child->window_ns > rule->window_ms * NS_PER_MS) {
+        child->window_ns = now_ns;
+        child->window_count = 0;
+    }
+    if (child->window_count >= rule->limit)
+        return false;
+    child->window_count++;
+    return true;
+}
+
+/* ---- ways out ---- */
+
+/*
+ * Clean up after a program that nobody can answer for. Its endpoints go, and with them every call that waits there: its
+ * clients get an error instead of waiting without end. Its kernel objects go, too.
+ */
+static void retire(struct child *child) {
+    for (uint32_t i = 0; i < child->program->cap_count; i++) {
+        const struct manifest_cap *cap = &child->program->caps[i];
+        if (cap->kind != MANIFEST_ENDPOINT || manifest_calls(cap->right))
+            continue;
+        cap_t endpoint = world_object(&served_world, cap->object, OBJECT_ENDPOINT);
+        (void)sys_cap_revoke(endpoint); /* can't fail: the slot is init's own */
+        (void)sys_cap_delete(0, endpoint);
+    }
+    (void)sys_cap_delete(0, child->pool);
+}
+
+/* The program does not come back: its callers are told so, by a small program in its place. */
+static void be_gone(struct child *child) {
+    bool was_gone = child->state == INIT_GONE;
+    child->state = INIT_GONE;
+    if (child->program->vital) {
+        log_print("init: %s is vital: switching off", child->program->name);
+        (void)serve_power_off(STATUS_VITAL_ENDED); /* returns only if the kernel refuses; then the others go on */
+    }
+    if (was_gone || !child_rebuild(child, GONE_IMAGE, &served_world, &child->dead) || !child_start(child))
+        retire(child);
+}
+
+static void start_again(struct child *child) {
+    child->due_ns = 0;
+    if (!child_rebuild(child, child->program->image, &served_world, &child->dead) || !child_start(child)) {
+        be_gone(child);
+        return;
+    }
+    child->state = INIT_RUNNING;
+    child->heard = 0;
+    child->heard_ns = sys_clock_read().value;
+}
+
+void recovery_of(struct child *child, enum init_end end, const struct thread_registers *dead) {
+    uint64_t now_ns = sys_clock_read().value;
+    child->end = end;
+    child->dead = *dead;
+    if (child->program->restart.limit == 0 || child->state == INIT_GONE) {
+        be_gone(child);
+        return;
+    }
+    child->state = INIT_FAULTED;
+    if (end != INIT_REQUESTED && !take_turn(child, now_ns)) {
+        log_print("init: %s: restarted %lu times within %lu ms: it stays away", child->program->name,
+                  child->program->restart.limit, child->program->restart.window_ms);
+        be_gone(child);
+        return;
+    }
+    child->restart_count++;
+    child->due_ns = now_ns + child->program->restart.backoff_ms * NS_PER_MS;
+    if (end == INIT_REQUESTED || child->program->restart.backoff_ms == 0)
+        start_again(child);
+    else
+        recovery_tick();
+}
+
+/* Stop a program that runs, and take its registers. */
+static void stop(const struct child *child, struct thread_registers *ret_dead) {
+    (void)sys_thread_suspend(child->thread, SUSPEND_WITHDRAW | SUSPEND_ABANDON); /* can't fail: it is init's own */
+    (void)sys_thread_read(child->thread, THREAD_REGISTERS);
+    memcpy(ret_dead, program.message->data, sizeof *ret_dead);
+}
+
+uint32_t recovery_request(struct child *child) {
+    struct thread_registers dead;
+    if (child->program->restart.limit == 0)
+        return P_OPERATION;
+    if (child->state != INIT_RUNNING)
+        return P_BUSY;
+    stop(child, &dead);
+    recovery_of(child, INIT_REQUESTED, &dead);
+    return OK;
+}
+
+/* ---- programs that hang ---- */
+
+static bool waits_for_messages(const struct child *child) {
+    struct thread_state state;
+    if (sys_thread_read(child->thread, 0).status != OK)
+        return true;
+    memcpy(&state, program.message->data, sizeof state);
+    return state.run_state == THREAD_IN_WAIT;
+}
+
+static void look_at(struct child *child, uint64_t now_ns) {
+    struct thread_registers dead;
+    uint64_t heard = child_kept_word(child, &served_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
+    if (heard != child->heard || waits_for_messages(child)) {
+        child->heard = heard;
+        child->heard_ns = now_ns;
+        return;
+    }
+    if (now_ns - child->heard_ns < child->program->heartbeat_ms * NS_PER_MS)
+        return;
+    stop(child, &dead);
+    log_print("%s: hangs: it has taken no message for %lu ms, rip 0x%016lx", child->program->name,
+              (now_ns - child->heard_ns) / NS_PER_MS, dead.rip);
+    recovery_of(child, INIT_HUNG, &dead);
+}
+
+void recovery_tick(void) {
+    uint64_t next_ns = storm_tick(sys_clock_read().value), now_ns = sys_clock_read().value;
+    for (struct child *child = served_children; child < served_children + served_manifest.program_count; child++) {
+        if (child->due_ns != 0 && child->due_ns <= now_ns)
+            start_again(child);
+        uint64_t heartbeat_ns = child->program->heartbeat_ms * NS_PER_MS;
+        if (child->state == INIT_RUNNING && heartbeat_ns != 0)
+            look_at(child, now_ns);
+        if (child->due_ns != 0)
+            next_ns = smaller(next_ns, child->due_ns);
+        else if (child->state == INIT_RUNNING && heartbeat_ns != 0)
+            next_ns = smaller(next_ns, now_ns + heartbeat_ns / 2);
+    }
+    (void)sys_signal_timer(timer, TIMER_BIT, next_ns); /* can't fail: it is init's own, with all rights */
+}
