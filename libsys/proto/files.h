@@ -171,7 +171,8 @@ enum files_open_mode {
  * Errors: as for stat and read, or create and write; P_NOT_FILE a directory; P_ARGUMENT mode; P_LIMIT the caller has as
  * many open as are left for all others, or the server has no free slot; E_RECEIVE the caller named no empty slot for
  * the stream. Except after E_RECEIVE, no file was made or emptied.
- * Errors of the stream: those of read and write.
+ * Errors of the stream: those of read and write; P_LOST it is from before a restart that the server's state did not
+ * survive.
  */
 struct files_open_request {
     uint64_t length_bytes;

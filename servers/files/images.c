@@ -20,29 +20,12 @@
 #include "libsys/text/string.h"
 #include "libsys/text/text.h"
 
-#define IMAGES_MAX 64U
 _Static_assert(PAGE_BYTES == RAM_PAGE_BYTES, "the tree gives whole pages");
 
-static struct image_copy {
-    cap_t kept; /* the capability given away is a copy of this; 0 = the entry is free */
-    uint32_t page, page_count;
-    uint32_t owner;
-} images[IMAGES_MAX];
 static struct quota quota;
-
-void images_init(void) {
-    static struct quota_owner owners[IMAGES_MAX];
-    quota_init(&quota, owners, IMAGES_MAX);
-}
 
 static uint64_t address(const struct copy_source *source, const struct image_copy *image) {
     return source->at + (image->page - 1) * (uint64_t)PAGE_BYTES;
-}
-
-static void drop(cap_t *slot) {
-    (void)sys_cap_delete(0, *slot); /* can't fail: the slot is this server's */
-    slot_free(*slot);
-    *slot = 0;
 }
 
 static void unmap(const struct copy_source *source, const struct image_copy *image) {
@@ -80,18 +63,38 @@ static bool is_mapped_somewhere(const struct copy_source *source, const struct i
     return mapped;
 }
 
+void images_init(const struct copy_source *source) {
+    static struct quota_owner owners[IMAGES_MAX];
+    quota_init(&quota, owners, IMAGES_MAX);
+    for (struct image_copy *image = source->images; image < source->images + IMAGES_MAX; image++) {
+        if (image->kept == 0)
+            continue;
+        slot_claim(image->kept);
+        quota_claim(&quota, image->owner);
+        ram_claim_run(source->tree, image->page, image->page_count, image->owner);
+        unmap(source, image);
+    }
+}
+
+/*
+ * To take a copy back is a change of its own, whatever request asks for it: the request may fill its pages again, and
+ * then they are no copy any more, even if the request is undone.
+ */
 void images_take_back(const struct copy_source *source) {
-    for (struct image_copy *image = images; image < images + IMAGES_MAX; image++) {
+    for (struct image_copy *image = source->images; image < source->images + IMAGES_MAX; image++) {
         if (image->kept == 0 || (sys_cap_query(image->kept).value & QUERY_DERIVED) != 0 ||
             is_mapped_somewhere(source, image) || !map(source, image))
             continue;
+        cap_t kept = image->kept;
+        JOURNAL_SET(image->kept, 0);
+        journal_settle();
+        slot_drop(&kept);
         ram_give_run(source->tree, image->page, image->page_count);
-        drop(&image->kept);
         quota_give(&quota, image->owner);
     }
 }
 
-/* Derive two capabilities to the run: one to keep, one to give away. */
+/* Derive two capabilities to the run: one to keep, one to give away. With that the copy is there. */
 static bool derive(const struct copy_source *source, struct image_copy *image, cap_t *ret_cap) {
     cap_t kept = slot_take(), given = slot_take();
     uint64_t status = E_LIMIT;
@@ -102,14 +105,12 @@ static bool derive(const struct copy_source *source, struct image_copy *image, c
     if (status == OK)
         status = sys_cap_copy(0, given, kept, RIGHTS_ALL, 0).status;
     if (status == OK) {
-        image->kept = kept;
+        JOURNAL_SET(image->kept, kept);
         *ret_cap = given;
         return true;
     }
-    if (kept != 0)
-        drop(&kept);
-    if (given != 0)
-        slot_free(given);
+    slot_drop(&kept);
+    slot_free(given);
     return false;
 }
 
@@ -119,7 +120,7 @@ static uint32_t refuse(struct server_call *call, uint32_t status, const char *wh
 }
 
 uint32_t images_make(struct server_call *call, const struct copy_source *source, uint32_t node, cap_t *ret_cap) {
-    struct image_copy *image = images;
+    struct image_copy *image = source->images;
     uint64_t size = source->tree->nodes[node].size_bytes;
     images_take_back(source);
     if (quota_left(&quota, source->tree->owner) == 0)
@@ -137,11 +138,11 @@ uint32_t images_make(struct server_call *call, const struct copy_source *source,
     uint8_t *bytes = source->tree->memory + (image->page - 1) * (uint64_t)PAGE_BYTES;
     (void)ram_read(source->tree, node, 0, bytes, size);
     memset(bytes + size, 0, image->page_count * (uint64_t)PAGE_BYTES - size); /* may hold another file's bytes */
+    image->owner = source->tree->owner;
     if (!derive(source, image, ret_cap)) {
         ram_give_run(source->tree, image->page, image->page_count);
         return refuse(call, P_LIMIT, "no slot is free for a copy of the file");
     }
-    image->owner = source->tree->owner;
     (void)quota_take(&quota, image->owner); /* there is one left */
     unmap(source, image);
     return OK;

@@ -6,14 +6,27 @@
 #include "libsys/wire/server.h"
 #include "servers/files/ram_tree.h"
 
-/* The copies' source: the tree, its memory, and where that is mapped in this server's space. */
+#define IMAGES_MAX 64U
+
+struct image_copy {
+    cap_t kept; /* the capability given away is a copy of this; 0 = the entry is free */
+    uint32_t page, page_count;
+    uint32_t owner;
+};
+
+/* The copies' source: the tree, its memory, and where that is mapped in this server's space; and the copies. */
 struct copy_source {
     struct ram_tree *tree;
+    struct image_copy *images; /* IMAGES_MAX; outlives the program */
     cap_t memory, space;
     uint64_t at;
 };
 
-void images_init(void);
+/*
+ * Start with copies that are all zero, or with those of a program before this one: claims their slots and pages, and
+ * unmaps them. All of the memory is mapped before, and the tree has started.
+ */
+void images_init(const struct copy_source *source);
 
 /*
  * Make a Memory with a copy of a file; the server does not keep it mapped. *ret_cap lies in a slot for the reply. Copy

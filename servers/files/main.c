@@ -11,15 +11,14 @@
 #include "servers/files/serve.h"
 
 #define VOLUME_BYTES_MAX (SERVE_MEMORY_AT - SERVE_VOLUME_AT)
-
-static struct server server;
+#define SERIALS_SHIFT 32U /* serial numbers of streams that one program can give */
 
 /* Map a capability's first `size_bytes` bytes, in as many calls as it takes. Returns enum status. */
-static uint64_t map_all(cap_t space, cap_t memory, uint64_t size_bytes, uint64_t at, uint64_t rights) {
+static uint64_t map_all(cap_t memory, uint64_t size_bytes, uint64_t at, uint64_t rights) {
     uint64_t page_count = pages_for(size_bytes);
     for (uint64_t page = 0; page < page_count; page += MAP_PAGES_MAX) {
         uint64_t part = page_count - page < MAP_PAGES_MAX ? page_count - page : MAP_PAGES_MAX;
-        uint64_t status = sys_space_map(space, memory, page, part, at + page * PAGE_BYTES, rights).status;
+        uint64_t status = sys_space_map(served.copies.space, memory, page, part, at + page * PAGE_BYTES, rights).status;
         if (status != OK)
             return status;
     }
@@ -27,38 +26,58 @@ static uint64_t map_all(cap_t space, cap_t memory, uint64_t size_bytes, uint64_t
 }
 
 static void read_volume(uint64_t size_bytes) {
-    struct tree_damage damage = tree_build(&content.tree, (const void *)SERVE_VOLUME_AT, size_bytes);
-    content.damaged = damage.error != TREE_OK;
-    if (!content.damaged)
+    struct tree_damage damage = tree_build(&kept->tree, (const void *)SERVE_VOLUME_AT, size_bytes);
+    kept->damaged = damage.error != TREE_OK;
+    if (!kept->damaged)
         return;
     const char *what = damage.error == TREE_ARCHIVE ? ustar_error_text(damage.ustar) : tree_error_text(damage.error);
     log_print("files: the volume is damaged: %s, at byte %lu%s%s", what, damage.offset,
               damage.path[0] != '\0' ? ": " : "", damage.path);
 }
 
-/* Mount `tmp`. False: there is no memory for it, all is read only, and the log says why. */
-static bool mount_memory(cap_t space) {
-    cap_t memory = program_cap("memory");
-    uint64_t size_bytes = program_cap_size("memory");
-    if (memory == 0)
-        return true;
-    if (size_bytes / PAGE_BYTES > RAM_PAGES_MAX)
-        size_bytes = (uint64_t)RAM_PAGES_MAX * PAGE_BYTES;
-    images_init();
-    content.copies =
-        (struct copy_source){.tree = &content.ram, .memory = memory, .space = space, .at = SERVE_MEMORY_AT};
-    uint64_t status = map_all(space, memory, size_bytes, SERVE_MEMORY_AT, MEMORY_READ | MEMORY_WRITE);
-    if (status != OK) {
-        log_print("files: mapping the memory: %s", status_text(status));
-        return false;
-    }
-    enum tree_error error = content.damaged ? TREE_OK : tree_add_directory(&content.tree, SERVE_MOUNT);
-    if (error != TREE_OK) {
+/* Map volume and memory. False: that fails, and the log says why. */
+static bool map_content(uint64_t volume_bytes, uint64_t memory_bytes) {
+    uint64_t status = map_all(served.volume, volume_bytes, SERVE_VOLUME_AT, MEMORY_READ);
+    if (status == OK && served.copies.memory != 0)
+        status = map_all(served.copies.memory, memory_bytes, SERVE_MEMORY_AT, MEMORY_READ | MEMORY_WRITE);
+    if (status != OK)
+        log_print("files: mapping volume and memory: %s", status_text(status));
+    return status == OK;
+}
+
+/* Begin a state. False: there is no place for `tmp` in it, and the log says why. */
+static bool begin(uint64_t generation, uint64_t volume_bytes) {
+    read_volume(volume_bytes);
+    kept->first_serial = kept->last_serial = generation << SERIALS_SHIFT;
+    kept->mounted = served.copies.memory != 0;
+    enum tree_error error = kept->mounted && !kept->damaged ? tree_add_directory(&kept->tree, SERVE_MOUNT) : TREE_OK;
+    if (error != TREE_OK)
         log_print("files: no place for `" SERVE_MOUNT "` on the volume: %s", tree_error_text(error));
-        return false;
+    return error == TREE_OK;
+}
+
+/*
+ * Start, as the first program or in place of one that has died. What it left half done is undone by server_keep(), and
+ * that reaches into the memory for `tmp`. So everything is mapped before.
+ */
+static bool start(uint64_t volume_bytes) {
+    const struct keep_head *head = (const struct keep_head *)KEEP_AT;
+    uint64_t memory_bytes = program_cap_size("memory");
+    if (memory_bytes > RAM_PAGES_MAX * (uint64_t)PAGE_BYTES)
+        memory_bytes = RAM_PAGES_MAX * (uint64_t)PAGE_BYTES;
+    uint32_t page_count = (uint32_t)(memory_bytes / PAGE_BYTES);
+    if (head->layout != SERVE_LAYOUT && (sys_cap_query(served.copies.memory).value & QUERY_DERIVED) != 0) {
+        log_print("files: programs may use pages of a state that is lost: there is no `" SERVE_MOUNT "`");
+        served.copies.memory = 0; /* copies are derived from it, and nothing tells which pages they have */
     }
-    ram_init(&content.ram, (void *)SERVE_MEMORY_AT, (uint32_t)(size_bytes / PAGE_BYTES));
-    content.mounted = true;
+    if (!map_content(volume_bytes, memory_bytes))
+        return false;
+    if (!server_keep(&kept->server, SERVE_LAYOUT, sizeof *kept) && !begin(head->generation, volume_bytes))
+        return false;
+    if (kept->mounted) {
+        ram_init(&kept->ram, (void *)SERVE_MEMORY_AT, page_count);
+        images_init(&served.copies);
+    }
     return true;
 }
 
@@ -66,32 +85,31 @@ int main(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
     (void)envp;
+    struct server *server = &kept->server;
     cap_t serve = program_need("serve");
-    cap_t space = program_need("space");
     cap_t events = program_need("events");
-    uint64_t size_bytes = program_cap_size("volume");
-    content.volume = program_need("volume");
-    if (size_bytes == 0 || size_bytes > VOLUME_BYTES_MAX) {
-        log_print("files: a volume of %lu bytes, at most %lu are read", size_bytes, (uint64_t)VOLUME_BYTES_MAX);
+    uint64_t volume_bytes = program_cap_size("volume");
+    served.volume = program_need("volume");
+    served.copies = (struct copy_source){.tree = &kept->ram,
+                                         .images = kept->images,
+                                         .memory = program_cap("memory"),
+                                         .space = program_need("space"),
+                                         .at = SERVE_MEMORY_AT};
+    if (volume_bytes == 0 || volume_bytes > VOLUME_BYTES_MAX) {
+        log_print("files: a volume of %lu bytes, at most %lu are read", volume_bytes, (uint64_t)VOLUME_BYTES_MAX);
         return 1;
     }
-    uint64_t status = map_all(space, content.volume, size_bytes, SERVE_VOLUME_AT, MEMORY_READ);
-    if (status != OK) {
-        log_print("files: mapping the volume: %s", status_text(status));
+    if (!start(volume_bytes))
         return 1;
-    }
-    read_volume(size_bytes);
-    if (!mount_memory(space))
-        return 1;
-    status = streams_init(serve, events);
+    uint64_t status = streams_init(serve, events);
     if (status == OK)
-        status = server_init(&server, serve, serve_files_protocol);
+        status = server_init(server, serve, serve_files_protocol);
     while (status == OK) {
-        status = server_next(&server);
-        server.protocol = (server.event.badge & STREAM_BADGE) != 0 ? &serve_stream_protocol : serve_files_protocol;
-        if (status == OK && server_event_kind(&server) == MESSAGE_CALL)
-            server_serve(&server);
-        else if (status == OK && server_event_kind(&server) == MESSAGE_NOTIFICATION)
+        status = server_next(server);
+        server->protocol = (server->event.badge & STREAM_BADGE) != 0 ? &serve_stream_protocol : serve_files_protocol;
+        if (status == OK && server_event_kind(server) == MESSAGE_CALL)
+            server_serve(server);
+        else if (status == OK && server_event_kind(server) == MESSAGE_NOTIFICATION)
             streams_look_for_gone();
     }
     log_print("files: %s", status_text(status));

@@ -1,10 +1,22 @@
 #include "servers/files/ram_tree.h"
 
 #include "libsys/text/string.h"
+#include "libsys/wire/journal.h"
 
 #define ROOT 0U
 #define NODE_BITS 16U /* of a file's number; the generation is above them */
 _Static_assert(RAM_NODES_MAX <= 1U << NODE_BITS, "a number has room for each node");
+
+/*
+ * The tree outlives its program, so a change notes what it overwrites (libsys/wire/journal.h). Three kinds of bytes
+ * need no note:
+ *
+ *     free pages and nodes          nothing names them: they are filled first, then the noted word that names them
+ *     bytes of a file               the request is made again, and writes the same bytes there
+ *     the bitmap, lists and quotas  ram_init() computes them
+ *
+ * So no operation may fill a page again that it has freed itself.
+ */
 
 /* Pages */
 
@@ -37,13 +49,18 @@ static uint32_t find_run(struct ram_tree *tree, uint32_t page_count) {
     return 0;
 }
 
+void ram_claim_run(struct ram_tree *tree, uint32_t page, uint32_t page_count, uint32_t owner) {
+    for (uint32_t i = 0; i < page_count; i++) {
+        quota_claim(&tree->pages, owner);
+        tree->page_owners[page + i - 1] = owner;
+        mark(tree, page + i, true);
+    }
+}
+
 uint32_t ram_take_run(struct ram_tree *tree, uint32_t page_count) {
     uint32_t first = quota_left(&tree->pages, tree->owner) < page_count ? 0 : find_run(tree, page_count);
-    for (uint32_t i = 0; first != 0 && i < page_count; i++) {
-        (void)quota_take(&tree->pages, tree->owner); /* can't fail: as many are left */
-        tree->page_owners[first + i - 1] = tree->owner;
-        mark(tree, first + i, true);
-    }
+    if (first != 0)
+        ram_claim_run(tree, first, page_count, tree->owner);
     return first;
 }
 
@@ -65,19 +82,6 @@ static uint32_t take_page(struct ram_tree *tree) {
 static void give_page(struct ram_tree *tree, uint32_t page) { ram_give_run(tree, page, 1); }
 
 /* Nodes */
-
-void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count) {
-    memset(tree, 0, sizeof *tree);
-    tree->memory = memory;
-    tree->page_count = page_count;
-    quota_init(&tree->pages, tree->owners_of_pages, page_count);
-    tree->lowest_free = 1;
-    tree->nodes[ROOT].kind = FILES_DIRECTORY;
-    for (uint32_t node = 1; node + 1 < RAM_NODES_MAX; node++)
-        tree->nodes[node].next = node + 1;
-    tree->free_node = 1;
-    quota_init(&tree->node_places, tree->owners_of_nodes, RAM_NODES_MAX - 1);
-}
 
 /* A name inside a path: not zero-terminated. */
 struct name {
@@ -156,36 +160,53 @@ static uint32_t find_place(const struct ram_tree *tree, const char *path, uint32
 /* Put a node into a directory's list. `name` may be the node's own. */
 static void link_node(struct ram_tree *tree, uint32_t directory, struct name name, uint32_t node) {
     uint32_t *link = link_to(tree, directory, name);
+    journal_note(&tree->nodes[node], sizeof tree->nodes[node]);
     memmove(tree->nodes[node].name, name.text, name.length);
     tree->nodes[node].name[name.length] = '\0';
     tree->nodes[node].parent = directory;
     tree->nodes[node].next = *link;
-    *link = node;
-    tree->nodes[directory].changed_ns = tree->now_ns;
+    JOURNAL_SET(*link, node);
+    JOURNAL_SET(tree->nodes[directory].changed_ns, tree->now_ns);
 }
 
 static void unlink_node(struct ram_tree *tree, uint32_t node) {
     const char *name = tree->nodes[node].name;
     uint32_t *link = link_to(tree, tree->nodes[node].parent, (struct name){name, strlen(name)});
-    *link = tree->nodes[node].next;
-    tree->nodes[tree->nodes[node].parent].changed_ns = tree->now_ns;
+    JOURNAL_SET(*link, tree->nodes[node].next);
+    JOURNAL_SET(tree->nodes[tree->nodes[node].parent].changed_ns, tree->now_ns);
 }
 
-/* Give back the pages of a file from page number `first` of the file on; if that is 0, the index page too. */
+/*
+ * Give back the pages of a file from page number `first` of the file on; if that is 0, the index page too. It stays as
+ * it is then, for an undone change to find.
+ */
 static void drop_pages(struct ram_tree *tree, struct ram_node *file, uint64_t first) {
+    uint64_t end = (file->size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES;
     if (file->content == 0)
         return;
     uint32_t *index = page_at(tree, file->content);
-    uint64_t end = (file->size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES;
-    for (uint64_t i = first; i < end; i++) {
+    for (uint64_t i = first; i < end; i++)
         if (index[i] != 0)
             give_page(tree, index[i]);
-        index[i] = 0;
-    }
     if (first == 0) {
         give_page(tree, file->content);
-        file->content = 0;
+        JOURNAL_SET(file->content, 0);
+    } else if (first < end) {
+        journal_note(index + first, (end - first) * sizeof *index);
+        memset(index + first, 0, (end - first) * sizeof *index);
     }
+}
+
+/* Clear the rest of the page in which byte `end` of a file lies: should the file grow, it must not show again. */
+static void clear_behind(struct ram_tree *tree, const struct ram_node *file, uint64_t end) {
+    uint64_t within = end % RAM_PAGE_BYTES;
+    const uint32_t *index = file->content == 0 || within == 0 ? NULL : page_at(tree, file->content);
+    uint32_t page = index == NULL ? 0 : index[end / RAM_PAGE_BYTES];
+    if (page == 0)
+        return;
+    uint8_t *behind = (uint8_t *)page_at(tree, page) + within;
+    journal_note(behind, RAM_PAGE_BYTES - within);
+    memset(behind, 0, RAM_PAGE_BYTES - within);
 }
 
 /* Free a file or empty directory that is in no list any more. */
@@ -194,6 +215,7 @@ static void free_node(struct ram_tree *tree, uint32_t node) {
     if (gone->kind == FILES_FILE)
         drop_pages(tree, gone, 0);
     quota_give(&tree->node_places, gone->owner);
+    journal_note(gone, sizeof *gone);
     *gone = (struct ram_node){.generation = gone->generation, .next = tree->free_node};
     tree->free_node = node;
 }
@@ -202,10 +224,46 @@ static void free_node(struct ram_tree *tree, uint32_t node) {
 static void destroy(struct ram_tree *tree, uint32_t node) {
     struct ram_node *gone = &tree->nodes[node];
     unlink_node(tree, node);
-    gone->name[0] = '\0';
-    gone->generation++;
+    JOURNAL_SET(gone->name[0], '\0');
+    JOURNAL_SET(gone->generation, gone->generation + 1);
     if (gone->holders == 0)
         free_node(tree, node);
+}
+
+/* Count what a node and its pages take. */
+static void claim(struct ram_tree *tree, const struct ram_node *node) {
+    quota_claim(&tree->node_places, node->owner);
+    if (node->kind != FILES_FILE || node->content == 0)
+        return;
+    const uint32_t *index = page_at(tree, node->content);
+    uint64_t end = (node->size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES;
+    ram_claim_run(tree, node->content, 1, tree->page_owners[node->content - 1]);
+    for (uint64_t i = 0; i < end; i++)
+        if (index[i] != 0)
+            ram_claim_run(tree, index[i], 1, tree->page_owners[index[i] - 1]);
+}
+
+void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count) {
+    const struct ram_node *written = &tree->nodes[tree->written];
+    tree->memory = memory;
+    tree->page_count = page_count;
+    memset(tree->used, 0, sizeof tree->used);
+    tree->lowest_free = 1;
+    tree->free_node = 0;
+    tree->nodes[ROOT].kind = FILES_DIRECTORY;
+    quota_init(&tree->pages, tree->owners_of_pages, page_count);
+    quota_init(&tree->node_places, tree->owners_of_nodes, RAM_NODES_MAX - 1);
+    for (uint32_t node = RAM_NODES_MAX - 1; node > ROOT; node--) {
+        tree->nodes[node].holders = 0;
+        if (tree->nodes[node].kind != 0) {
+            claim(tree, &tree->nodes[node]);
+        } else {
+            tree->nodes[node].next = tree->free_node;
+            tree->free_node = node;
+        }
+    }
+    if (written->kind == FILES_FILE)                      /* else it is gone, or there was none */
+        clear_behind(tree, written, written->size_bytes); /* of what a write has left there that was undone */
 }
 
 void ram_hold(struct ram_tree *tree, uint32_t file) { tree->nodes[file].holders++; }
@@ -245,10 +303,10 @@ uint32_t ram_create(struct ram_tree *tree, struct ram_path path, enum files_kind
         return P_NO_SPACE;
     uint32_t node = tree->free_node;
     tree->free_node = tree->nodes[node].next;
-    tree->nodes[node].kind = kind;
     tree->nodes[node].owner = tree->owner;
     tree->nodes[node].changed_ns = tree->now_ns;
     link_node(tree, directory, name, node);
+    tree->nodes[node].kind = kind; /* link_node() has noted it */
     *ret_node = node;
     return OK;
 }
@@ -265,16 +323,17 @@ uint32_t ram_write(struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, 
     uint64_t length = length_bytes < RAM_FILE_BYTES_MAX - offset ? length_bytes : RAM_FILE_BYTES_MAX - offset;
     bool first = node->content == 0;
     if (first)
-        node->content = take_page(tree);
+        JOURNAL_SET(node->content, take_page(tree));
     if (node->content == 0)
         return P_NO_SPACE;
+    tree->written = file;
     uint32_t *index = page_at(tree, node->content);
     uint64_t done = 0;
     while (done < length) {
         uint64_t within = (offset + done) % RAM_PAGE_BYTES;
         uint32_t *entry = &index[(offset + done) / RAM_PAGE_BYTES];
         if (*entry == 0)
-            *entry = take_page(tree);
+            JOURNAL_SET(*entry, take_page(tree));
         if (*entry == 0)
             break;
         uint64_t part = length - done < RAM_PAGE_BYTES - within ? length - done : RAM_PAGE_BYTES - within;
@@ -289,8 +348,8 @@ uint32_t ram_write(struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, 
         return P_NO_SPACE;
     }
     if (offset + done > node->size_bytes)
-        node->size_bytes = offset + done;
-    node->changed_ns = tree->now_ns;
+        JOURNAL_SET(node->size_bytes, offset + done);
+    node->changed_ns = tree->now_ns; /* no note: the bytes are not put back either */
     *ret_written = done;
     return OK;
 }
@@ -319,14 +378,10 @@ uint32_t ram_truncate(struct ram_tree *tree, uint32_t file, uint64_t size_bytes)
         return P_LIMIT;
     if (size_bytes < node->size_bytes) {
         drop_pages(tree, node, (size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES);
-        uint64_t within = size_bytes % RAM_PAGE_BYTES;
-        const uint32_t *index = node->content == 0 ? NULL : page_at(tree, node->content);
-        uint32_t last = within == 0 || index == NULL ? 0 : index[size_bytes / RAM_PAGE_BYTES];
-        if (last != 0) /* should the file grow again, what is cut off here must not come back */
-            memset((uint8_t *)page_at(tree, last) + within, 0, RAM_PAGE_BYTES - within);
+        clear_behind(tree, node, size_bytes);
     }
-    node->size_bytes = size_bytes;
-    node->changed_ns = tree->now_ns;
+    JOURNAL_SET(node->size_bytes, size_bytes);
+    JOURNAL_SET(node->changed_ns, tree->now_ns);
     return OK;
 }
 

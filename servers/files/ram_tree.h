@@ -14,6 +14,9 @@
  *
  * An operation that fails changes nothing. One that needs several pages and gets only some fills these, and says how
  * much it wrote. Nothing here makes a system call.
+ *
+ * The tree and its pages can outlive the program (libsys/program/keep.h): each operation is one change, whole or
+ * undone. Only the bytes of a file that a write has overwritten are not put back.
  */
 #pragma once
 
@@ -46,16 +49,21 @@ struct ram_node {
 };
 
 struct ram_tree {
+    uint64_t now_ns; /* the time of changes, kept by the server, ... */
+    uint32_t owner;  /* ... and the owner to whom pages and nodes are charged */
+
+    /* With the pages themselves this is all that there is to know. */
+    uint32_t written;                     /* bytes behind the end of no other file were touched */
+    struct ram_node nodes[RAM_NODES_MAX]; /* [0] is the root */
+    uint32_t page_owners[RAM_PAGES_MAX];  /* of page n at n - 1 */
+
+    /* ram_init() computes the rest from it, and so the free nodes' `next` and all nodes' `holders`. */
     uint8_t *memory;
     uint32_t page_count;
     struct quota pages, node_places;
     uint64_t used[RAM_PAGES_MAX / 64]; /* a bit for each page; page n, from 1 on, begins at memory + (n - 1) * 4096 */
     uint32_t lowest_free;              /* no page with a lower number is free */
     uint32_t free_node;
-    uint64_t now_ns;                      /* the time of changes, kept by the server, ... */
-    uint32_t owner;                       /* ... and the owner to whom pages and nodes are charged */
-    struct ram_node nodes[RAM_NODES_MAX]; /* [0] is the root */
-    uint32_t page_owners[RAM_PAGES_MAX];  /* of page n at n - 1 */
     struct quota_owner owners_of_pages[RAM_PAGES_MAX], owners_of_nodes[RAM_NODES_MAX];
 };
 
@@ -65,14 +73,20 @@ struct ram_path {
     bool directory;
 };
 
-/* Start an empty tree. memory: page_count * 4096 bytes, aligned to 4096; at most RAM_PAGES_MAX pages. */
+/*
+ * Start with a tree that is all zero, and so empty, or with one of a program before this one, with its pages. Then
+ * ram_claim_run() and ram_hold() what else it had. memory: page_count * 4096 bytes, aligned to 4096; at most
+ * RAM_PAGES_MAX pages. Cost: O(nodes, and pages of files).
+ */
 void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count);
 
 /*
  * Take pages in a row for another use, with their old content. Returns the first one's number; 0: there are not as many
- * in a row, or the owner may not take as many. ram_give_run gives them back.
+ * in a row, or the owner may not take as many. ram_give_run gives them back. The tree keeps no list of such runs:
+ * ram_claim_run tells it, after ram_init, which ones an owner has.
  */
 MUST_USE uint32_t ram_take_run(struct ram_tree *tree, uint32_t page_count);
+void ram_claim_run(struct ram_tree *tree, uint32_t page, uint32_t page_count, uint32_t owner);
 void ram_give_run(struct ram_tree *tree, uint32_t page, uint32_t page_count);
 
 /* Find the node of a path. Errors: P_NOT_FOUND; P_NOT_DIRECTORY a file is used as a directory. */

@@ -20,7 +20,7 @@ const struct protocol *const serve_files_protocol = &files_protocol;
 #define STREAM_OPERATION_COUNT 3U
 const struct protocol serve_stream_protocol = {"stream", files_operations, STREAM_OPERATION_COUNT, files_dispatch};
 
-struct served_content content;
+struct served_access served;
 
 /* The place that a path leads to: in memory or on the volume. */
 struct resolved_path {
@@ -30,7 +30,7 @@ struct resolved_path {
 };
 
 static uint32_t resolve(struct server_call *call, const char *path, size_t length, struct resolved_path *ret_target) {
-    if (content.damaged)
+    if (kept->damaged)
         return P_DAMAGED;
     const char *reason = NULL;
     uint32_t status = path_clean(path, length, &ret_target->path, &reason);
@@ -38,7 +38,7 @@ static uint32_t resolve(struct server_call *call, const char *path, size_t lengt
         format_into(call->reason, sizeof call->reason, "%s", reason);
     if (status != OK)
         return status;
-    const char *below = content.mounted ? path_below(&ret_target->path, SERVE_MOUNT) : NULL;
+    const char *below = kept->mounted ? path_below(&ret_target->path, SERVE_MOUNT) : NULL;
     ret_target->in_memory = below != NULL;
     ret_target->below = (struct ram_path){below, ret_target->path.directory};
     return OK;
@@ -46,8 +46,8 @@ static uint32_t resolve(struct server_call *call, const char *path, size_t lengt
 
 /* Let the tree work for this owner from now on. */
 static void work_for(uint32_t owner) {
-    content.ram.now_ns = sys_clock_read().value;
-    content.ram.owner = owner;
+    kept->ram.now_ns = sys_clock_read().value;
+    kept->ram.owner = owner;
 }
 
 /* Aim for an operation that changes something: the path has to lead into memory. */
@@ -70,21 +70,21 @@ static uint32_t explain_share(struct server_call *call, uint32_t status, const s
 static uint32_t explain_name(struct server_call *call, uint32_t status) {
     if (status == P_LIMIT)
         format_into(call->reason, sizeof call->reason, "a name has at most %u bytes", RAM_NAME_MAX);
-    return explain_share(call, status, &content.ram.node_places, "many files and directories");
+    return explain_share(call, status, &kept->ram.node_places, "many files and directories");
 }
 
 static uint32_t explain_size(struct server_call *call, uint32_t status) {
     if (status == P_LIMIT)
         format_into(call->reason, sizeof call->reason, "a file has at most %lu bytes", RAM_FILE_BYTES_MAX);
-    return explain_share(call, status, &content.ram.pages, "much memory");
+    return explain_share(call, status, &kept->ram.pages, "much memory");
 }
 
 /* Find the file that a number names. */
 static uint32_t find_file(struct server_call *call, uint64_t number, struct served_file *ret_file) {
     ret_file->in_memory = (number & RAM_FILE_NUMBER) != 0;
     if (ret_file->in_memory)
-        return ram_file_node(&content.ram, number, &ret_file->node) ? OK : P_NOT_FOUND;
-    if (number < 1 || number > content.tree.node_count || content.tree.nodes[number - 1].kind != FILES_FILE) {
+        return ram_file_node(&kept->ram, number, &ret_file->node) ? OK : P_NOT_FOUND;
+    if (number < 1 || number > kept->tree.node_count || kept->tree.nodes[number - 1].kind != FILES_FILE) {
         format_into(call->reason, sizeof call->reason, "no file has the number %lu", number);
         return P_ARGUMENT;
     }
@@ -94,14 +94,14 @@ static uint32_t find_file(struct server_call *call, uint64_t number, struct serv
 
 static uint32_t stat_in_memory(const struct resolved_path *target, struct files_stat_reply *reply) {
     uint32_t found;
-    uint32_t status = ram_find(&content.ram, target->below, &found);
+    uint32_t status = ram_find(&kept->ram, target->below, &found);
     if (status != OK)
         return status;
-    const struct ram_node *node = &content.ram.nodes[found];
+    const struct ram_node *node = &kept->ram.nodes[found];
     *reply = (struct files_stat_reply){
         .kind = node->kind,
         .size_bytes = node->size_bytes,
-        .file = node->kind == FILES_FILE ? ram_file_number(&content.ram, found) : 0,
+        .file = node->kind == FILES_FILE ? ram_file_number(&kept->ram, found) : 0,
         .changed_ns = node->changed_ns,
     };
     return OK;
@@ -115,13 +115,13 @@ uint32_t files_serve_stat(struct server_call *call, const struct files_stat_requ
     if (status == OK && target.in_memory)
         return stat_in_memory(&target, reply);
     if (status == OK)
-        status = tree_find(&content.tree, &target.path, &place);
+        status = tree_find(&kept->tree, &target.path, &place);
     if (status != OK)
         return status;
     bool is_file = place.kind == FILES_FILE;
     *reply = (struct files_stat_reply){
         .kind = place.kind,
-        .size_bytes = is_file ? content.tree.nodes[place.node].data_bytes : 0,
+        .size_bytes = is_file ? kept->tree.nodes[place.node].data_bytes : 0,
         .file = is_file ? place.node + 1 : 0, /* 0 names nothing */
     };
     return OK;
@@ -134,10 +134,10 @@ uint32_t serve_read(struct server_call *call, struct served_file file, uint64_t 
         return P_ARGUMENT;
     }
     if (file.in_memory) {
-        *ret_length = ram_read(&content.ram, file.node, offset_bytes, bytes, most_bytes);
+        *ret_length = ram_read(&kept->ram, file.node, offset_bytes, bytes, most_bytes);
         return OK;
     }
-    const struct tree_node *node = &content.tree.nodes[file.node];
+    const struct tree_node *node = &kept->tree.nodes[file.node];
     uint64_t left = offset_bytes < node->data_bytes ? node->data_bytes - offset_bytes : 0;
     *ret_length = left < most_bytes ? left : most_bytes;
     const char *data = (const char *)SERVE_VOLUME_AT + node->data_offset; /* inside the volume: see tree_build */
@@ -156,14 +156,14 @@ uint32_t files_serve_read(struct server_call *call, const struct files_read_requ
 
 static uint32_t list_in_memory(const struct resolved_path *target, uint64_t index, struct files_list_reply *reply) {
     uint32_t found;
-    uint32_t status = ram_find(&content.ram, target->below, &found);
-    if (status == OK && content.ram.nodes[found].kind != FILES_DIRECTORY)
+    uint32_t status = ram_find(&kept->ram, target->below, &found);
+    if (status == OK && kept->ram.nodes[found].kind != FILES_DIRECTORY)
         status = P_NOT_DIRECTORY;
     if (status == OK)
-        status = ram_child(&content.ram, found, index, &found);
+        status = ram_child(&kept->ram, found, index, &found);
     if (status != OK)
         return status;
-    const struct ram_node *node = &content.ram.nodes[found];
+    const struct ram_node *node = &kept->ram.nodes[found];
     reply->length_bytes = strlen(node->name);
     reply->kind = node->kind;
     reply->size_bytes = node->size_bytes;
@@ -179,13 +179,13 @@ uint32_t files_serve_list(struct server_call *call, const struct files_list_requ
     if (status == OK && target.in_memory)
         return list_in_memory(&target, request->index, reply);
     if (status == OK)
-        status = tree_find(&content.tree, &target.path, &place);
+        status = tree_find(&kept->tree, &target.path, &place);
     if (status != OK)
         return status;
     if (place.kind != FILES_DIRECTORY)
         return P_NOT_DIRECTORY;
     struct tree_child child;
-    status = tree_child(&content.tree, &place, request->index, &child);
+    status = tree_child(&kept->tree, &place, request->index, &child);
     if (status != OK)
         return status;
     reply->length_bytes = child.name_length < FILES_PATH_MAX ? child.name_length : FILES_PATH_MAX;
@@ -201,18 +201,18 @@ uint32_t files_serve_list(struct server_call *call, const struct files_list_requ
 static uint32_t map_in_memory(struct server_call *call, const struct resolved_path *target, uint32_t owner,
                               struct files_map_reply *reply) {
     uint32_t found;
-    uint32_t status = ram_find(&content.ram, target->below, &found);
+    uint32_t status = ram_find(&kept->ram, target->below, &found);
     if (status != OK)
         return status;
-    if (content.ram.nodes[found].kind != FILES_FILE)
+    if (kept->ram.nodes[found].kind != FILES_FILE)
         return P_NOT_FILE;
-    if (content.ram.nodes[found].size_bytes == 0) {
+    if (kept->ram.nodes[found].size_bytes == 0) {
         format_into(call->reason, sizeof call->reason, "the file is empty");
         return P_NOT_FILE;
     }
-    *reply = (struct files_map_reply){.size_bytes = content.ram.nodes[found].size_bytes};
+    *reply = (struct files_map_reply){.size_bytes = kept->ram.nodes[found].size_bytes};
     work_for(owner);
-    return images_make(call, &content.copies, found, &call->reply_caps[0]);
+    return images_make(call, &served.copies, found, &call->reply_caps[0]);
 }
 
 uint32_t files_serve_map(struct server_call *call, const struct files_map_request *request,
@@ -224,12 +224,12 @@ uint32_t files_serve_map(struct server_call *call, const struct files_map_reques
         return map_in_memory(call, &target, (uint32_t)(call->badge != 0 ? IDENTITY_PID(call->badge) : request->owner),
                              reply);
     if (status == OK)
-        status = tree_find(&content.tree, &target.path, &place);
+        status = tree_find(&kept->tree, &target.path, &place);
     if (status != OK)
         return status;
     if (place.kind != FILES_FILE)
         return P_NOT_FILE;
-    const struct tree_node *node = &content.tree.nodes[place.node];
+    const struct tree_node *node = &kept->tree.nodes[place.node];
     if (node->data_bytes == 0) {
         format_into(call->reason, sizeof call->reason, "the file is empty");
         return P_NOT_FILE;
@@ -239,7 +239,7 @@ uint32_t files_serve_map(struct server_call *call, const struct files_map_reques
         return P_LIMIT;
     uint64_t first = node->data_offset / PAGE_BYTES;
     uint64_t end = pages_for(node->data_offset + node->data_bytes);
-    status = (uint32_t)sys_memory_derive(content.volume, first, end - first, slot, MEMORY_READ | MEMORY_EXECUTE).status;
+    status = (uint32_t)sys_memory_derive(served.volume, first, end - first, slot, MEMORY_READ | MEMORY_EXECUTE).status;
     if (status != OK) {
         slot_free(slot);
         format_into(call->reason, sizeof call->reason, "deriving memory: %s", status_text(status));
@@ -261,9 +261,9 @@ uint32_t files_serve_create(struct server_call *call, const struct files_create_
         return P_ARGUMENT;
     uint32_t status = resolve_to_change(call, request->path, request->length_bytes, &target);
     if (status == OK)
-        status = ram_create(&content.ram, target.below, (enum files_kind)request->kind, &node);
+        status = ram_create(&kept->ram, target.below, (enum files_kind)request->kind, &node);
     if (status == OK)
-        reply->file = request->kind == FILES_FILE ? ram_file_number(&content.ram, node) : 0;
+        reply->file = request->kind == FILES_FILE ? ram_file_number(&kept->ram, node) : 0;
     return explain_name(call, status);
 }
 
@@ -272,12 +272,12 @@ uint32_t serve_write(struct server_call *call, uint32_t owner, struct served_fil
     if (!file.in_memory)
         return P_READ_ONLY;
     work_for(owner);
-    uint32_t status = ram_write(&content.ram, file.node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
+    uint32_t status = ram_write(&kept->ram, file.node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
     if (status == P_NO_SPACE) {
-        images_take_back(&content.copies);
-        status = ram_write(&content.ram, file.node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
+        images_take_back(&served.copies);
+        status = ram_write(&kept->ram, file.node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
     }
-    ret_done->size_bytes = content.ram.nodes[file.node].size_bytes;
+    ret_done->size_bytes = kept->ram.nodes[file.node].size_bytes;
     return explain_size(call, status);
 }
 
@@ -313,13 +313,13 @@ static uint32_t find_to_open(struct server_call *call, const struct files_open_r
     ret_file->in_memory = true;
     uint32_t status = resolve_to_change(call, request->path, request->length_bytes, &target);
     if (status == OK)
-        status = ram_create(&content.ram, target.below, FILES_FILE, &ret_file->node);
+        status = ram_create(&kept->ram, target.below, FILES_FILE, &ret_file->node);
     if (status == P_EXISTS) {
-        status = ram_find(&content.ram, target.below, &ret_file->node);
-        if (status == OK && content.ram.nodes[ret_file->node].kind != FILES_FILE)
+        status = ram_find(&kept->ram, target.below, &ret_file->node);
+        if (status == OK && kept->ram.nodes[ret_file->node].kind != FILES_FILE)
             status = P_NOT_FILE;
         if (status == OK && request->mode == FILES_OPEN_WRITE)
-            status = ram_truncate(&content.ram, ret_file->node, 0);
+            status = ram_truncate(&kept->ram, ret_file->node, 0);
     }
     return explain_name(call, status);
 }
@@ -327,13 +327,13 @@ static uint32_t find_to_open(struct server_call *call, const struct files_open_r
 uint32_t serve_hold(struct server_call *call, const struct files_open_request *request, struct served_file *ret_file) {
     uint32_t status = find_to_open(call, request, ret_file);
     if (status == OK && ret_file->in_memory)
-        ram_hold(&content.ram, ret_file->node);
+        ram_hold(&kept->ram, ret_file->node);
     return status;
 }
 
 void serve_release(struct served_file file) {
     if (file.in_memory)
-        ram_release(&content.ram, file.node);
+        ram_release(&kept->ram, file.node);
 }
 
 uint32_t files_serve_truncate(struct server_call *call, const struct files_truncate_request *request,
@@ -346,7 +346,7 @@ uint32_t files_serve_truncate(struct server_call *call, const struct files_trunc
     if (status != OK)
         return status;
     work_for(IDENTITY_PID(call->badge));
-    return explain_size(call, ram_truncate(&content.ram, file.node, request->size_bytes));
+    return explain_size(call, ram_truncate(&kept->ram, file.node, request->size_bytes));
 }
 
 uint32_t files_serve_remove(struct server_call *call, const struct files_remove_request *request,
@@ -356,7 +356,7 @@ uint32_t files_serve_remove(struct server_call *call, const struct files_remove_
     if (!kind_is_known(request->kind))
         return P_ARGUMENT;
     uint32_t status = resolve_to_change(call, request->path, request->length_bytes, &target);
-    return status == OK ? ram_remove(&content.ram, target.below, (enum files_kind)request->kind) : status;
+    return status == OK ? ram_remove(&kept->ram, target.below, (enum files_kind)request->kind) : status;
 }
 
 uint32_t files_serve_rename(struct server_call *call, const struct files_rename_request *request,
@@ -370,7 +370,7 @@ uint32_t files_serve_rename(struct server_call *call, const struct files_rename_
         status = resolve_to_change(call, request->paths + request->from_bytes,
                                    request->length_bytes - request->from_bytes, &to);
     if (status == OK)
-        status = ram_rename(&content.ram, from.below, to.below);
+        status = ram_rename(&kept->ram, from.below, to.below);
     return explain_name(call, status);
 }
 
@@ -378,8 +378,8 @@ uint32_t files_serve_space(struct server_call *call, const struct files_space_re
                            struct files_space_reply *reply) {
     (void)call;
     (void)request;
-    images_take_back(&content.copies);
-    *reply = (struct files_space_reply){content.ram.page_count, content.ram.pages.free_count,
-                                        content.mounted ? RAM_NODES_MAX - 1 : 0, content.ram.node_places.free_count};
+    images_take_back(&served.copies);
+    *reply = (struct files_space_reply){kept->ram.page_count, kept->ram.pages.free_count,
+                                        kept->mounted ? RAM_NODES_MAX - 1 : 0, kept->ram.node_places.free_count};
     return OK;
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "libsys/program/keep.h"
 #include "libsys/proto/files.h"
 #include "libsys/wire/server.h"
 #include "servers/files/images.h"
@@ -21,22 +22,46 @@ extern const struct protocol serve_stream_protocol;
 #define SERVE_MEMORY_AT 0x20000000ULL
 #define SERVE_MOUNT "tmp"
 
-/* All that the server serves. main.c fills it in. */
-struct served_content {
-    struct tree tree;
-    bool damaged; /* the volume is a bad archive: the log said why, and every path is refused */
-    cap_t volume;
-    struct ram_tree ram;
-    bool mounted; /* there is memory for `ram` */
-    struct copy_source copies;
-};
-extern struct served_content content;
-
 /* A file of the volume or in memory. */
 struct served_file {
     bool in_memory;
     uint32_t node;
 };
+
+/* An open file (streams.c). */
+#define STREAMS_MAX 256U
+struct open_file {
+    cap_t kept; /* copies of this are given away; 0 = the entry is free */
+    uint64_t badge;
+    uint32_t owner; /* pid of its opener: pages are charged to it, whichever program writes */
+    struct served_file file;
+    uint64_t mode; /* enum files_open_mode */
+    uint64_t offset_bytes;
+};
+
+/* What outlives the program (libsys/program/keep.h). */
+struct kept_content {
+    struct server server;
+    /* These do not change after the start. */
+    struct tree tree;
+    bool damaged;          /* the volume is a bad archive: the log said why, and every path is refused */
+    bool mounted;          /* there is memory for `ram` */
+    uint64_t first_serial; /* streams have higher ones */
+
+    uint64_t last_serial;
+    struct ram_tree ram;
+    struct open_file streams[STREAMS_MAX];
+    struct image_copy images[IMAGES_MAX];
+};
+static struct kept_content *const kept = (struct kept_content *)KEEP_STATE_AT;
+#define SERVE_LAYOUT 1U /* of struct kept_content */
+
+/* How this program gets at what it serves. main.c fills it in. */
+struct served_access {
+    cap_t volume;
+    struct copy_source copies;
+};
+extern struct served_access served;
 
 /* Read and write files. owner: the pid that new pages are charged to. Errors: those of files_read and files_write. */
 MUST_USE uint32_t serve_read(struct server_call *call, struct served_file file, uint64_t offset_bytes,
@@ -54,7 +79,10 @@ void serve_release(struct served_file file);
 
 #define STREAM_BADGE (1ULL << 63) /* in the badge of every stream */
 
-/* streams.c: have the kernel raise EVENT_GONE when a stream's copies are gone. Errors: those of endpoint_watch. */
+/*
+ * streams.c: have the kernel raise EVENT_GONE when a stream's copies are gone. The streams of a program before this one
+ * claim their slots, and hold their files again. Errors: those of endpoint_watch.
+ */
 MUST_USE uint64_t streams_init(cap_t endpoint, cap_t events);
 /* EVENT_GONE was raised: close the streams whose copies are gone. */
 void streams_look_for_gone(void);

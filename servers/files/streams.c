@@ -13,38 +13,38 @@
 #include "libsys/wire/quota.h"
 #include "servers/files/serve.h"
 
-#define STREAMS_MAX 256U
 #define EVENT_GONE 1U
 
 /*
  * A stream's badge: STREAM_BADGE, serial number, index. The serial number tells a late message to an earlier stream at
- * this index from a message to this one.
+ * this index from a message to this one, and to a stream whose state is lost from one to any other: then numbers begin
+ * above all that a program before this one can have given.
  */
 #define STREAM_SERIAL_SHIFT 8U
 _Static_assert(STREAMS_MAX <= 1U << STREAM_SERIAL_SHIFT, "the index is below the serial number");
 
-static cap_t served;
-static uint64_t last_serial;
-static struct open_file {
-    cap_t kept; /* copies of this are given away; 0 = the entry is free */
-    uint64_t badge;
-    uint32_t owner; /* pid of its opener: pages are charged to it, whichever program writes */
-    struct served_file file;
-    uint64_t mode; /* enum files_open_mode */
-    uint64_t offset_bytes;
-} streams[STREAMS_MAX];
+static cap_t source;       /* the endpoint, from which streams are derived */
 static struct quota quota; /* of streams, charged to their openers */
 
 uint64_t streams_init(cap_t endpoint, cap_t events) {
     static struct quota_owner owners[STREAMS_MAX];
     quota_init(&quota, owners, STREAMS_MAX);
-    served = endpoint;
+    source = endpoint;
+    for (struct open_file *stream = kept->streams; stream < kept->streams + STREAMS_MAX; stream++) {
+        if (stream->kept == 0)
+            continue;
+        slot_claim(stream->kept);
+        quota_claim(&quota, stream->owner);
+        if (stream->file.in_memory)
+            ram_hold(&kept->ram, stream->file.node);
+    }
     return sys_endpoint_watch(endpoint, events, EVENT_GONE).status;
 }
 
 uint32_t files_serve_open(struct server_call *call, const struct files_open_request *request,
                           struct files_open_reply *reply) {
     uint64_t index = 0;
+    cap_t mine = 0;
     uint32_t owner = IDENTITY_PID(call->badge);
     reply->zero = 0;
     if (!quota_take(&quota, owner)) {
@@ -52,34 +52,43 @@ uint32_t files_serve_open(struct server_call *call, const struct files_open_requ
                           "the program has as many files open as are left for all others");
         return P_LIMIT;
     }
-    while (streams[index].kept != 0)
+    while (kept->streams[index].kept != 0)
         index++;
-    struct open_file *stream = &streams[index];
-    stream->badge = STREAM_BADGE | ++last_serial << STREAM_SERIAL_SHIFT | index;
+    struct open_file *stream = &kept->streams[index];
+    stream->badge = STREAM_BADGE | ++kept->last_serial << STREAM_SERIAL_SHIFT | index;
     stream->owner = owner;
     stream->mode = request->mode;
     stream->offset_bytes = 0;
-    stream->kept = slot_derive(served, ENDPOINT_CALL | ENDPOINT_WATCH, stream->badge);
-    call->reply_caps[0] = stream->kept == 0 ? 0 : slot_derive(stream->kept, ENDPOINT_CALL, 0);
+    mine = slot_derive(source, ENDPOINT_CALL | ENDPOINT_WATCH, stream->badge);
+    call->reply_caps[0] = mine == 0 ? 0 : slot_derive(mine, ENDPOINT_CALL, 0);
     uint32_t status = P_LIMIT;
     if (call->reply_caps[0] != 0)
         status = serve_hold(call, request, &stream->file); /* the last step that can fail, since it may cut the file */
     else
         (void)format_into(call->reason, sizeof call->reason, "no slot is free for a stream");
-    if (status != OK) {
+    if (status == OK) {
+        JOURNAL_SET(stream->kept, mine); /* with that the stream is there */
+    } else {
         slot_drop(&call->reply_caps[0]);
-        slot_drop(&stream->kept);
+        slot_drop(&mine);
         quota_give(&quota, owner);
     }
     return status;
 }
 
-/* Find the stream by which the caller called. Errors: P_OPERATION it called by none. */
+/*
+ * Find the stream by which the caller called. Errors: P_OPERATION it called by none, or by one that is closed; P_LOST
+ * it is of an earlier state of the server, which is lost.
+ */
 static uint32_t find(const struct server_call *call, struct open_file **ret_stream) {
     uint64_t index = call->badge & ((1U << STREAM_SERIAL_SHIFT) - 1);
-    if ((call->badge & STREAM_BADGE) == 0 || index >= STREAMS_MAX || streams[index].badge != call->badge)
+    uint64_t serial = (call->badge & ~STREAM_BADGE) >> STREAM_SERIAL_SHIFT;
+    if ((call->badge & STREAM_BADGE) == 0 || index >= STREAMS_MAX)
         return P_OPERATION;
-    *ret_stream = &streams[index];
+    struct open_file *stream = &kept->streams[index];
+    if (stream->kept == 0 || stream->badge != call->badge)
+        return serial <= kept->first_serial ? P_LOST : P_OPERATION;
+    *ret_stream = stream;
     return OK;
 }
 
@@ -97,7 +106,7 @@ uint32_t stream_serve_write(struct server_call *call, const struct stream_write_
     uint64_t offset = stream->mode == FILES_OPEN_APPEND ? FILES_APPEND : stream->offset_bytes;
     status = serve_write(call, stream->owner, stream->file, offset, request->bytes, request->length_bytes, &done);
     if (status == OK) {
-        stream->offset_bytes += done.written_bytes;
+        JOURNAL_SET(stream->offset_bytes, stream->offset_bytes + done.written_bytes);
         reply->written_bytes = done.written_bytes;
     }
     return status;
@@ -114,16 +123,20 @@ uint32_t stream_serve_read(struct server_call *call, const struct stream_read_re
     status =
         serve_read(call, stream->file, stream->offset_bytes, request->most_bytes, reply->bytes, &reply->length_bytes);
     if (status == OK)
-        stream->offset_bytes += reply->length_bytes;
+        JOURNAL_SET(stream->offset_bytes, stream->offset_bytes + reply->length_bytes);
     return status;
 }
 
+/* To close a stream is a change of its own: the journal has no room for all streams at once. */
 void streams_look_for_gone(void) {
-    for (struct open_file *stream = streams; stream < streams + STREAMS_MAX; stream++) {
+    for (struct open_file *stream = kept->streams; stream < kept->streams + STREAMS_MAX; stream++) {
         if (stream->kept == 0 || (sys_cap_query(stream->kept).value & QUERY_DERIVED) != 0)
             continue;
-        slot_drop(&stream->kept);
+        cap_t mine = stream->kept;
+        JOURNAL_SET(stream->kept, 0);
         serve_release(stream->file);
+        journal_settle();
+        slot_drop(&mine);
         quota_give(&quota, stream->owner);
     }
 }

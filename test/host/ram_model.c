@@ -375,10 +375,22 @@ static const char *step_release(struct ram_model *model, struct model_choices *c
     return NULL;
 }
 
+/* Another program takes the tree over. */
+static const char *step_follow(struct ram_model *model, struct model_choices *choices) {
+    (void)choices;
+    ram_init(model->tree, model->tree->memory, model->page_count);
+    for (uint32_t i = 0; i < MODEL_ENTRIES_MAX + MODEL_HELD_MAX; i++) {
+        const struct model_entry *entry = i < MODEL_HELD_MAX ? &model->held[i] : &model->entries[i - MODEL_HELD_MAX];
+        for (uint32_t holder = 0; holder < entry->holders; holder++)
+            ram_hold(model->tree, entry->node);
+    }
+    return NULL;
+}
+
 const char *model_step(struct ram_model *model, struct model_choices *choices) {
     static const char *(*const steps[])(struct ram_model *, struct model_choices *) = {
-        step_create, step_create, step_write,   step_write, step_write,    step_write, step_read,
-        step_remove, step_rename, step_look_up, step_read,  step_truncate, step_hold,  step_release,
+        step_create, step_create,  step_write, step_write,    step_write, step_write,   step_read,   step_remove,
+        step_rename, step_look_up, step_read,  step_truncate, step_hold,  step_release, step_follow,
     };
     model->tree->now_ns++;
     const char *problem = steps[choose(choices, sizeof steps / sizeof steps[0])](model, choices);
@@ -450,6 +462,7 @@ void model_init(struct ram_model *model, struct ram_tree *tree, void *memory, ui
     memset(model, 0, sizeof *model);
     model->tree = tree;
     model->page_count = page_count;
+    memset(tree, 0, sizeof *tree);
     ram_init(tree, memory, page_count);
 }
 

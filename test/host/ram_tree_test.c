@@ -21,6 +21,7 @@ static void make(uint32_t page_count) {
     free(memory);
     memory = aligned_alloc(RAM_PAGE_BYTES, (page_count + 1) * (size_t)RAM_PAGE_BYTES);
     memset(memory, 0xa5, (page_count + 1) * (size_t)RAM_PAGE_BYTES); /* what others had there */
+    memset(&tree, 0, sizeof tree);
     ram_init(&tree, memory, page_count);
 }
 
