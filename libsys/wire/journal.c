@@ -17,8 +17,11 @@ void journal_note(const void *at, size_t bytes) {
     struct note_end end = {(uint64_t)(uintptr_t)at, bytes};
     if (bytes > JOURNAL_BYTES || padded + sizeof end > JOURNAL_BYTES - used)
         __builtin_trap();
-    memcpy(journal->notes + used, at, bytes);
-    memcpy(journal->notes + used + padded, &end, sizeof end);
+    if (bytes == 8) /* most are of one word */
+        __builtin_memcpy(journal->notes + used, at, 8);
+    else
+        memcpy(journal->notes + used, at, bytes);
+    __builtin_memcpy(journal->notes + used + padded, &end, sizeof end);
     journal_commit(journal, JOURNAL_STAGE(journal->mark) | (used + padded + sizeof end) << 8);
     __asm__ volatile("" : : : "memory"); /* the caller's change comes after the note */
 }
