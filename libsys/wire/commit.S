@@ -1,5 +1,5 @@
 /*
- * The two places where a system call and a store belong together. A program can die between any two instructions, but
+ * The three places where a system call and a store belong together. A program can die between any two instructions, but
  * in these its registers tell which side of the call it died on. journal.c and server.c read them.
  */
 #include "libsys/wire/commit.h"
@@ -8,11 +8,8 @@
 #define SYSCALL_MESSAGE(number, name) .set SYS_##name, number;
 #include "kernel/abi/syscall.def"
 
-    .section .text.journal_call, "ax", @progbits
-    .globl journal_call, journal_call_made, journal_call_end
-    .type journal_call, @function
-/* rdi: struct journal, rsi: struct journal_effect, rdx: the stage */
-journal_call:
+/* rdi: the place, rsi: struct journal_effect, rdx: the value for the place */
+.macro JOURNAL_EFFECT
     push %rbx
     push %r12
     mov %rdi, %rbx
@@ -26,7 +23,14 @@ journal_call:
     mov 40(%r11), %r8
     mov 48(%r11), %r9
     syscall
-journal_call_made: /* RAX: the status, R12: the stage, until ... */
+.endm
+
+    .section .text.journal_call, "ax", @progbits
+    .globl journal_call, journal_call_made, journal_call_end
+    .type journal_call, @function
+journal_call:
+    JOURNAL_EFFECT
+journal_call_made: /* RAX: the status, RBX: the place, R12: its value, until ... */
     test %eax, %eax
     jnz journal_call_end
     mov %r12, (%rbx)
@@ -35,6 +39,22 @@ journal_call_end:
     pop %rbx
     ret
     .size journal_call, . - journal_call
+
+    .section .text.journal_read, "ax", @progbits
+    .globl journal_read, journal_read_made, journal_read_end
+    .type journal_read, @function
+journal_read:
+    JOURNAL_EFFECT
+journal_read_made: /* RAX: the status, RBX: the place, R12 and RDX: the bits of its value, until ... */
+    test %eax, %eax
+    jnz journal_read_end
+    or %rdx, %r12
+    mov %r12, (%rbx)
+journal_read_end:
+    pop %r12
+    pop %rbx
+    ret
+    .size journal_read, . - journal_read
 
     .section .text.server_receive, "ax", @progbits
     .globl server_receive, server_receive_made, server_receive_end

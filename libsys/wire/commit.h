@@ -14,5 +14,6 @@
 
 #ifndef __ASSEMBLER__
 /* Only their addresses count. */
-extern const char journal_call_made[], journal_call_end[], server_receive_made[], server_receive_end[];
+extern const char journal_call_made[], journal_call_end[], journal_read_made[], journal_read_end[];
+extern const char server_receive_made[], server_receive_end[];
 #endif

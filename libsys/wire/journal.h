@@ -60,5 +60,12 @@ struct journal_effect {
     uint64_t rax, rdi, rsi, rdx, r10, r8, r9;
 };
 
-/* Make a system call; if its status is OK, the commit follows in the next instruction. Returns the status. */
-uint64_t journal_call(struct journal *kept, const struct journal_effect *effect, uint64_t stage);
+/*
+ * Make a system call; if its status is OK, *place becomes `value` in the next instruction: a successor finds both made
+ * or neither. Returns the status. place: &journal->mark makes it the commit, with `value` as the stage; any other word
+ * is set beside the notes, so it must have none, and what belongs together is committed before.
+ */
+uint64_t journal_call(uint64_t *place, const struct journal_effect *effect, uint64_t value);
+
+/* journal_call() for a system call that returns a value: *place becomes `flags` | the value. */
+uint64_t journal_read(uint64_t *place, const struct journal_effect *effect, uint64_t flags);

@@ -38,7 +38,9 @@ static void recover(struct server *server, const struct thread_registers *dead) 
         server->event = (struct server_event){dead->rdi, {dead->rsi, {dead->rdx, dead->r10, dead->r8, dead->r9}}};
         journal_commit(&server->journal, SERVER_RECEIVED);
     } else if (died_in(dead, journal_call_made, journal_call_end)) {
-        journal_commit(&server->journal, dead->r12);
+        *(uint64_t *)(uintptr_t)dead->rbx = dead->r12;
+    } else if (died_in(dead, journal_read_made, journal_read_end)) {
+        *(uint64_t *)(uintptr_t)dead->rbx = dead->r12 | dead->rdx;
     }
     journal_undo(&server->journal);
 }
@@ -253,7 +255,7 @@ static uint64_t send(struct server *server, cap_t reply, const struct message *a
     const uint64_t *words = answer->words;
     const struct journal_effect effect = {SYS_ep_reply, reply,    answer->info, words[0],
                                           words[1],     words[2], words[3]};
-    return journal_call(&server->journal, &effect, stage);
+    return journal_call(&server->journal.mark, &effect, stage);
 }
 
 static bool owes(const struct server *server) {
@@ -416,7 +418,7 @@ void server_serve_long(struct server *server) {
 
 bool server_defer_to(cap_t slot) {
     const struct journal_effect effect = {.rax = SYS_cap_move, .rsi = slot, .rdx = current};
-    if (journal_call(&served->journal, &effect, SERVER_WAITS) != OK)
+    if (journal_call(&served->journal.mark, &effect, SERVER_WAITS) != OK)
         return false;
     current = 0;
     return true;
