@@ -124,7 +124,7 @@ def check_callers(tree: Tree, uncalled: dict[str, str] | None = None) -> list[st
                 for name in declared.keys() - calls(tree).keys()]
     for name, (_, prototype) in calls(tree).items():
         function = name if prototype is None else f"sys_{name}"
-        is_called = any(re.search(rf"\b{function}\(", text) for text in texts)
+        is_called = any(re.search(rf"\b{function}\(|\bSYS_{name}\b", text) for text in texts)  # or by its number
         if not is_called and name not in declared:
             problems.append(f"{CALLS}: {name} has no caller in {', '.join(PRODUCT)} but tests; remove it, or earn it "
                             "(CONTRIBUTING.md)")
