@@ -25,7 +25,7 @@
 #define JOURNAL_BYTES 32768U /* for one change: old bytes, and 16 for each note */
 
 struct journal {
-    uint64_t mark; /* stage in bits 7..0, above them the bytes of notes: one word, so that one store is the commit */
+    uint64_t mark;  /* stage in bits 7..0, above them the bytes of notes: one word, so that one store is the commit */
     uint8_t *notes; /* NULL: nothing is kept */
 };
 #define JOURNAL_STAGE(mark) ((mark)&0xff)

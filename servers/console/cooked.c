@@ -1,5 +1,7 @@
 #include "servers/console/cooked.h"
 
+#include "libsys/wire/journal.h"
+
 enum cooked_key_code {
     KEY_END = 0x04, /* Ctrl-D */
     KEY_BACKSPACE = 0x08,
@@ -28,23 +30,23 @@ static void show_byte(uint8_t byte, cooked_show *show, void *context) {
 /* Erase the last character, with all its bytes. */
 static void erase(struct cooked *line, cooked_show *show, void *context) {
     static const uint8_t back[] = {'\b', ' ', '\b'};
-    while (line->length > 1 && is_continuation(line->bytes[line->length - 1]))
-        line->length--;
-    line->length--;
+    while (line->now.length > 1 && is_continuation(line->bytes[line->now.length - 1]))
+        line->now.length--;
+    line->now.length--;
     show(context, back, sizeof back);
-    if (is_control(line->bytes[line->length]))
+    if (is_control(line->bytes[line->now.length]))
         show(context, back, sizeof back);
 }
 
 static void add(struct cooked *line, uint8_t byte) {
-    line->bytes[line->length++] = byte;
-    line->complete = line->length == COOKED_BYTES_MAX || byte == '\n';
+    line->bytes[line->now.length++] = byte;
+    line->now.complete = line->now.length == COOKED_BYTES_MAX || byte == '\n';
 }
 
 void cooked_key(struct cooked *line, uint8_t key, cooked_show *show, void *context) {
     static const uint8_t line_end = '\n';
-    bool belongs = key == KEY_LINE_FEED && line->after_return;
-    line->after_return = key == KEY_RETURN;
+    bool belongs = key == KEY_LINE_FEED && line->now.after_return;
+    line->now.after_return = key == KEY_RETURN;
     switch (key) {
     case KEY_RETURN:
     case KEY_LINE_FEED:
@@ -54,15 +56,15 @@ void cooked_key(struct cooked *line, uint8_t key, cooked_show *show, void *conte
         add(line, '\n');
         return;
     case KEY_END:
-        line->complete = true;
+        line->now.complete = true;
         return;
     case KEY_BACKSPACE:
     case KEY_RUBOUT:
-        if (line->length > 0)
+        if (line->now.length > 0)
             erase(line, show, context);
         return;
     case KEY_KILL:
-        while (line->length > 0)
+        while (line->now.length > 0)
             erase(line, show, context);
         return;
     default:
@@ -71,14 +73,18 @@ void cooked_key(struct cooked *line, uint8_t key, cooked_show *show, void *conte
     }
 }
 
+void cooked_note(const struct cooked *line) { journal_note(line, offsetof(struct cooked, bytes) + line->now.length); }
+
 void cooked_clear(struct cooked *line) {
-    line->complete = false;
-    line->length = 0;
-    line->taken = 0;
+    journal_note(&line->now, sizeof line->now);
+    line->now.complete = false;
+    line->now.length = 0;
+    line->now.taken = 0;
 }
 
 void cooked_consume(struct cooked *line, size_t length) {
-    line->taken += length;
+    journal_note(&line->now, sizeof line->now);
+    line->now.taken += (uint32_t)length;
     if (cooked_left(line) == 0)
         cooked_clear(line);
 }

@@ -13,13 +13,11 @@ struct ring {
     uint8_t *bytes;
     size_t size; /* a power of two */
     size_t added;
-    size_t taken;
+    uint64_t taken;
 };
 
 static inline size_t ring_used(const struct ring *ring) { return ring->added - ring->taken; }
 static inline size_t ring_free(const struct ring *ring) { return ring->size - ring_used(ring); }
-static inline void ring_clear(struct ring *ring) { ring->taken = ring->added; }
-
 /* Add a byte; the caller knows that there is room. */
 static inline void ring_add(struct ring *ring, uint8_t byte) { ring->bytes[ring->added++ & (ring->size - 1)] = byte; }
 

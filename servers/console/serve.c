@@ -1,5 +1,6 @@
 #include "servers/console/serve.h"
 
+#include "libsys/program/program.h"
 #include "libsys/text/format.h"
 #include "libsys/text/string.h"
 
@@ -15,11 +16,7 @@ enum waiting_operation {
 };
 
 #define FLUSH_LOOK_NS 100000U
-#define INTERRUPT_BITS 1U /* of `interrupt`: Ctrl-C, ... */
-#define SUSPEND_BITS 4U   /* ... Ctrl-Z */
 
-struct server served_server;
-struct terminal served_terminal;
 struct serve_caps served_caps;
 
 static bool answer_read(void *context, cap_t reply, uint32_t status, const uint8_t *bytes, size_t length) {
@@ -28,19 +25,19 @@ static bool answer_read(void *context, cap_t reply, uint32_t status, const uint8
     answer.length_bytes = length;
     if (length > 0)
         memcpy(answer.bytes, bytes, length);
-    return server_answer(&served_server, reply, OPERATION_READ, status, &answer);
+    return server_answer(&kept->server, reply, OPERATION_READ, status, &answer);
 }
 
 static bool answer_write(void *context, cap_t reply, size_t length) {
     (void)context;
     struct console_write_reply answer = {.written_bytes = length};
-    return server_answer(&served_server, reply, OPERATION_WRITE, OK, &answer);
+    return server_answer(&kept->server, reply, OPERATION_WRITE, OK, &answer);
 }
 
 static void answer_flush(void *context, cap_t reply) {
     static const struct console_flush_reply answer;
     (void)context;
-    (void)server_answer(&served_server, reply, OPERATION_FLUSH, OK, &answer); /* it may be gone */
+    (void)server_answer(&kept->server, reply, OPERATION_FLUSH, OK, &answer); /* it may be gone */
 }
 
 static bool waits(void *context, cap_t reply) {
@@ -48,15 +45,11 @@ static bool waits(void *context, cap_t reply) {
     return server_client_waits(reply);
 }
 
-static void raise_interrupt(void *context) {
+static void raise(void *context, uint64_t bits, uint64_t *place, uint64_t after) {
+    const struct journal_effect effect = {.rax = SYS_signal_raise, .rdi = served_caps.interrupt, .rsi = bits};
     (void)context;
-    (void)sys_signal_raise(served_caps.interrupt,
-                           INTERRUPT_BITS); /* without a process server there is no process to stop */
-}
-
-static void raise_suspend(void *context) {
-    (void)context;
-    (void)sys_signal_raise(served_caps.interrupt, SUSPEND_BITS);
+    if (journal_call(place, &effect, after) != OK)
+        *place = after; /* without a process server there is no process to stop */
 }
 
 const struct terminal_clients serve_clients = {
@@ -64,16 +57,33 @@ const struct terminal_clients serve_clients = {
     .answer_write = answer_write,
     .answer_flush = answer_flush,
     .waits = waits,
-    .interrupt = raise_interrupt,
-    .suspend = raise_suspend,
+    .raise = raise,
 };
 
 /* ---- clients that wait ---- */
 
-/* Refuse to let a client wait: its process has as many places as are left for all others. */
-static uint32_t refuse(cap_t slot, enum waiting_operation operation) {
-    (void)server_answer(&served_server, slot, operation, P_CROWDED, NULL); /* it may be gone */
-    return SERVER_DEFERRED;
+static void claim(const struct terminal_queue *queue) {
+    for (size_t i = 0; i < queue->count; i++)
+        slot_claim(terminal_waiter(queue, i)->reply);
+}
+
+void serve_claim_waiters(void) {
+    claim(&kept->terminal.readers);
+    claim(&kept->terminal.writers);
+    claim(&kept->terminal.flushers);
+}
+
+/*
+ * Let the client wait, which has got a place with this slot, or has not: then its process has as many as are left for
+ * all others. If it does not wait any more, whoever would answer it finds that out.
+ */
+static uint32_t defer(cap_t slot, bool has_place) {
+    if (has_place) {
+        (void)server_defer_to(slot);
+        return SERVER_DEFERRED;
+    }
+    slot_free(slot);
+    return P_CROWDED;
 }
 
 /* ---- operations ---- */
@@ -81,14 +91,11 @@ static uint32_t refuse(cap_t slot, enum waiting_operation operation) {
 static uint32_t console_serve_write(struct server_call *call, const struct console_write_request *request,
                                     struct console_write_reply *reply) {
     reply->written_bytes = request->length_bytes;
-    if (terminal_write(&served_terminal, request->bytes, request->length_bytes))
+    if (terminal_write(&kept->terminal, request->bytes, request->length_bytes))
         return OK;
-    cap_t slot = server_defer();
-    if (slot == 0)
-        return P_CROWDED;
-    if (!terminal_park_writer(&served_terminal, call->badge, slot, request->bytes, request->length_bytes))
-        return refuse(slot, OPERATION_WRITE);
-    return SERVER_DEFERRED;
+    cap_t slot = slot_take();
+    return defer(slot, slot != 0 && terminal_park_writer(&kept->terminal, call->badge, slot, request->bytes,
+                                                         request->length_bytes));
 }
 
 /* The answers to `read` and `read_keys` have one shape. */
@@ -100,16 +107,12 @@ static uint32_t serve_read(struct server_call *call, enum console_mode mode, uin
         format_into(call->reason, sizeof call->reason, "most_bytes is %lu, want 1..%u", most_bytes, CONSOLE_BYTES_MAX);
         return P_ARGUMENT;
     }
-    if (terminal_is_background(&served_terminal, IDENTITY_GROUP(call->badge)))
+    if (terminal_is_background(&kept->terminal, IDENTITY_GROUP(call->badge)))
         return P_BACKGROUND;
-    if (terminal_read(&served_terminal, mode, bytes, most_bytes, ret_length))
+    if (terminal_read(&kept->terminal, mode, bytes, most_bytes, ret_length))
         return OK;
-    cap_t slot = server_defer();
-    if (slot == 0)
-        return P_CROWDED;
-    if (!terminal_park_reader(&served_terminal, call->badge, slot, mode, most_bytes))
-        return refuse(slot, OPERATION_READ);
-    return SERVER_DEFERRED;
+    cap_t slot = slot_take();
+    return defer(slot, slot != 0 && terminal_park_reader(&kept->terminal, call->badge, slot, mode, most_bytes));
 }
 
 static uint32_t console_serve_read(struct server_call *call, const struct console_read_request *request,
@@ -128,10 +131,10 @@ static uint32_t console_serve_set_mode(struct server_call *call, const struct co
         format_into(call->reason, sizeof call->reason, "no such mode: %lu", request->mode);
         return P_ARGUMENT;
     }
-    if (terminal_is_background(&served_terminal, IDENTITY_GROUP(call->badge)))
+    if (terminal_is_background(&kept->terminal, IDENTITY_GROUP(call->badge)))
         return P_BACKGROUND;
-    reply->old_mode = served_terminal.mode;
-    terminal_set_mode(&served_terminal, (enum console_mode)request->mode);
+    reply->old_mode = kept->terminal.mode;
+    terminal_set_mode(&kept->terminal, (enum console_mode)request->mode);
     return OK;
 }
 
@@ -143,7 +146,7 @@ static uint32_t console_serve_set_foreground(struct server_call *call,
         return P_PERMISSION;
     if (request->group > UINT32_MAX)
         return P_ARGUMENT;
-    terminal_set_foreground(&served_terminal, (uint32_t)request->group);
+    terminal_set_foreground(&kept->terminal, (uint32_t)request->group);
     return OK;
 }
 
@@ -151,19 +154,15 @@ static uint32_t console_serve_flush(struct server_call *call, const struct conso
                                     struct console_flush_reply *reply) {
     (void)request;
     reply->zero = 0;
-    if (terminal_is_drained(&served_terminal))
+    if (terminal_is_drained(&kept->terminal))
         return OK;
-    cap_t slot = server_defer();
-    if (slot == 0)
-        return P_CROWDED;
-    if (!terminal_park_flusher(&served_terminal, call->badge, slot))
-        return refuse(slot, OPERATION_FLUSH);
-    return SERVER_DEFERRED;
+    cap_t slot = slot_take();
+    return defer(slot, slot != 0 && terminal_park_flusher(&kept->terminal, call->badge, slot));
 }
 
 /* The UART tells when its FIFO is empty, not when the last bit is sent: so a timer repeats this. */
 void serve_flushers(void) {
-    if (!terminal_answer_flushers(&served_terminal))
+    if (!terminal_answer_flushers(&kept->terminal))
         (void)sys_signal_timer(served_caps.events, EVENT_UART, sys_clock_read().value + FLUSH_LOOK_NS);
 }
 
@@ -173,8 +172,8 @@ void serve_flushers(void) {
  * turn.
  */
 void serve_interrupt(void) {
-    (void)terminal_progress(&served_terminal);
+    (void)terminal_progress(&kept->terminal);
     (void)sys_irq_ack(served_caps.irq); /* after a reminder there is nothing to acknowledge; no harm */
-    if (!terminal_progress(&served_terminal))
+    if (!terminal_progress(&kept->terminal))
         (void)sys_signal_timer(served_caps.events, EVENT_UART, 0);
 }

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "libsys/program/keep.h"
 #include "libsys/wire/server.h"
 #include "servers/console/terminal.h"
 
@@ -10,11 +11,20 @@
 
 extern const struct protocol *const serve_protocol;
 extern const struct terminal_clients serve_clients; /* how the terminal answers the callers that have to wait */
-extern struct server served_server;
-extern struct terminal served_terminal;
+
+/* What outlives the program. Change the number when it changes its form or its meaning. */
+#define CONSOLE_LAYOUT 1U
+struct console_kept {
+    struct server server;
+    struct terminal terminal;
+};
+static struct console_kept *const kept = (struct console_kept *)KEEP_STATE_AT;
 
 /* What the answers need of the system. main.c fills it in. */
 extern struct serve_caps { cap_t irq, events, interrupt; } served_caps;
+
+/* Claim the slots that waiting callers are answered by, before any slot is taken. */
+void serve_claim_waiters(void);
 
 /* Let the terminal go on: the UART has interrupted, or the reminder has come. */
 void serve_interrupt(void);

@@ -1,6 +1,7 @@
 #include "servers/console/terminal.h"
 
 #include "libsys/text/string.h"
+#include "libsys/wire/journal.h"
 
 #define KEY_INTERRUPT 0x03U /* Ctrl-C */
 #define KEY_SUSPEND 0x1aU   /* Ctrl-Z */
@@ -31,7 +32,13 @@ static bool fits(const struct terminal *terminal, const uint8_t *bytes, size_t l
 }
 _Static_assert(2 * CONSOLE_BYTES_MAX <= TERMINAL_OUTPUT_BYTES, "each write fits some time");
 
-/* Add bytes to the output ring, which has room for them. */
+/* The output ring's end is going to change. Its free places need no note. */
+static void note_output(const struct terminal *terminal) {
+    journal_note(&terminal->output.added, sizeof terminal->output.added);
+    journal_note(&terminal->last_output, sizeof terminal->last_output);
+}
+
+/* Add bytes to the output ring, which has room for them, and whose end is noted. */
 static void add_output(struct terminal *terminal, const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) {
         if (!is_shown(bytes[i]))
@@ -43,7 +50,7 @@ static void add_output(struct terminal *terminal, const uint8_t *bytes, size_t l
     }
 }
 
-/* Show what is typed, if the output ring has room for it. */
+/* Show what is typed, if the output ring has room for it. Its end is noted. */
 static void show(void *context, const uint8_t *bytes, size_t length) {
     if (fits(context, bytes, length))
         add_output(context, bytes, length);
@@ -62,23 +69,34 @@ static void show_key(struct terminal *terminal, uint8_t letter) {
     show(terminal, shown, sizeof shown);
 }
 
-static void interrupt(struct terminal *terminal) {
-    show_key(terminal, 'C');
-    terminal->clients->interrupt(terminal->clients->context);
-}
-
 /* ---- queues of waiting clients ---- */
 
 static void queue_init(struct terminal_queue *queue) {
-    quota_init(&queue->quota, queue->owners, TERMINAL_WAITERS_MAX);
     queue->count = 0;
+    for (uint8_t i = 0; i < TERMINAL_WAITERS_MAX; i++)
+        queue->order[i] = i;
 }
 
-/* Remove a waiter, after its answer. */
+/* Charge the places that are taken. */
+static void queue_charge(struct terminal_queue *queue) {
+    quota_init(&queue->quota, queue->owners, TERMINAL_WAITERS_MAX);
+    for (size_t i = 0; i < queue->count; i++)
+        quota_claim(&queue->quota, terminal_waiter(queue, i)->owner);
+}
+
+/* Note who waits in which order. A place that is free needs no note. */
+static void queue_note(const struct terminal_queue *queue) {
+    journal_note(&queue->count, offsetof(struct terminal_queue, waiters) - offsetof(struct terminal_queue, count));
+}
+
+/* Remove a waiter, before its answer. */
 static void queue_remove(struct terminal_queue *queue, size_t i) {
-    quota_give(&queue->quota, queue->waiters[i].owner);
+    uint8_t place = queue->order[i];
+    queue_note(queue);
+    quota_give(&queue->quota, queue->waiters[place].owner);
     queue->count--;
-    memmove(&queue->waiters[i], &queue->waiters[i + 1], (queue->count - i) * sizeof queue->waiters[0]);
+    memmove(&queue->order[i], &queue->order[i + 1], queue->count - i);
+    queue->order[queue->count] = place;
 }
 
 /*
@@ -87,11 +105,12 @@ static void queue_remove(struct terminal_queue *queue, size_t i) {
  */
 static void queue_forget_gone(const struct terminal *terminal, struct terminal_queue *queue) {
     for (size_t i = 0; i < queue->count;) {
-        if (terminal->clients->waits(terminal->clients->context, queue->waiters[i].reply))
+        if (terminal->clients->waits(terminal->clients->context, terminal_waiter(queue, i)->reply))
             i++;
         else
             queue_remove(queue, i);
     }
+    journal_settle(); /* their places are free, and may be filled without a note */
 }
 
 /* Add a waiter. NULL: there is no place for it. */
@@ -103,7 +122,9 @@ static struct terminal_waiter *queue_add(const struct terminal *terminal, struct
         queue_forget_gone(terminal, queue);
     if (!quota_take(&queue->quota, owner))
         return NULL;
-    struct terminal_waiter *waiter = &queue->waiters[queue->count++];
+    struct terminal_waiter *waiter = &queue->waiters[queue->order[queue->count]];
+    queue_note(queue);
+    queue->count++;
     waiter->owner = owner;
     waiter->badge = badge;
     waiter->reply = reply;
@@ -112,28 +133,6 @@ static struct terminal_waiter *queue_add(const struct terminal *terminal, struct
 
 /* ---- keys ---- */
 
-static void refuse_read(struct terminal *terminal, size_t i, uint32_t status) {
-    (void)terminal->clients->answer_read(terminal->clients->context, terminal->readers.waiters[i].reply, status, NULL,
-                                         0); /* it may be gone */
-    queue_remove(&terminal->readers, i);
-}
-
-/*
- * A stopped program must not get what is typed for another: its reads are answered without bytes (E_CANCEL), and it
- * asks again when it goes on.
- */
-static void suspend(struct terminal *terminal) {
-    struct terminal_queue *readers = &terminal->readers;
-    show_key(terminal, 'Z');
-    terminal->clients->suspend(terminal->clients->context);
-    for (size_t i = 0; i < readers->count;) {
-        if (readers->waiters[i].mode == CONSOLE_RAW)
-            i++;
-        else
-            refuse_read(terminal, i, E_CANCEL);
-    }
-}
-
 /*
  * Act on Ctrl-C and Ctrl-Z, in foreground mode. What was typed before, `ahead` bytes of the ring, was for the program
  * that the key stops, and is dropped.
@@ -141,12 +140,12 @@ static void suspend(struct terminal *terminal) {
 static bool act(struct terminal *terminal, uint8_t key, size_t ahead) {
     if (key != KEY_INTERRUPT && key != KEY_SUSPEND)
         return false;
-    terminal->input.taken += ahead;
+    bool interrupts = key == KEY_INTERRUPT;
+    JOURNAL_SET(terminal->input.taken, terminal->input.taken + ahead);
     cooked_clear(&terminal->line);
-    if (key == KEY_INTERRUPT)
-        interrupt(terminal);
-    else
-        suspend(terminal);
+    note_output(terminal);
+    show_key(terminal, interrupts ? 'C' : 'Z');
+    JOURNAL_SET(terminal->due, terminal->due | (interrupts ? TERMINAL_INTERRUPT : TERMINAL_SUSPEND | TERMINAL_CANCEL));
     return true;
 }
 
@@ -163,26 +162,24 @@ static void act_on_ring(struct terminal *terminal) {
 static void received(void *context, uint8_t byte) {
     static const uint8_t bell = BELL;
     struct terminal *terminal = context;
-    terminal->hung_up = false;
+    if (terminal->hung_up)
+        JOURNAL_SET(terminal->hung_up, false);
     if (terminal->mode == CONSOLE_FOREGROUND && act(terminal, byte, ring_used(&terminal->input)))
         return;
     if (ring_free(&terminal->input) > 0) {
+        journal_note(&terminal->input.added, sizeof terminal->input.added);
         ring_add(&terminal->input, byte);
         update_receive(terminal);
     } else {
-        terminal->input_lost_count++;
+        JOURNAL_SET(terminal->input_lost_count, terminal->input_lost_count + 1);
+        note_output(terminal);
         show(terminal, &bell, 1);
     }
 }
 
 static void hung_up(void *context) {
     struct terminal *terminal = context;
-    terminal->hung_up = true;
-}
-
-static int next_to_send(void *context) {
-    struct terminal *terminal = context;
-    return ring_used(&terminal->output) == 0 ? -1 : ring_take(&terminal->output);
+    JOURNAL_SET(terminal->hung_up, true);
 }
 
 /*
@@ -194,42 +191,43 @@ static void tell_sender(struct terminal *terminal) {
     bool hold = terminal->held_back ? used > GO_ON_BYTES : used >= HOLD_BACK_BYTES;
     if (hold == terminal->held_back || ring_free(&terminal->output) == 0)
         return;
+    journal_note(&terminal->output.added, sizeof terminal->output.added);
     ring_add(&terminal->output, hold ? XOFF : XON);
-    terminal->held_back = hold;
+    JOURNAL_SET(terminal->held_back, hold);
 }
 
-static void send(struct terminal *terminal) {
-    tell_sender(terminal);
-    if (ring_used(&terminal->output) > 0)
-        uart_transmit(&terminal->uart);
+/* Set up what is not zero. A program that dies in it leaves nothing that another could not do again. */
+static void begin(struct terminal *terminal, const struct uart_ports *ports) {
+    _Static_assert(CONSOLE_RAW == 0, "the first mode");
+    terminal->held_back = true;
+    terminal->input = (struct ring){.bytes = terminal->input_bytes, .size = TERMINAL_INPUT_BYTES};
+    terminal->output = (struct ring){.bytes = terminal->output_bytes, .size = TERMINAL_OUTPUT_BYTES};
+    queue_init(&terminal->readers);
+    queue_init(&terminal->writers);
+    queue_init(&terminal->flushers);
+    (void)uart_start(&terminal->uart, ports, &terminal->uart_user);
+    terminal->begun = true;
 }
 
 bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients) {
     terminal->clients = clients;
-    terminal->mode = CONSOLE_RAW;
-    terminal->foreground = 0;
-    terminal->input_lost_count = 0;
-    terminal->hung_up = false;
-    terminal->held_back = true;
-    terminal->line = (struct cooked){.complete = false};
-    terminal->input = (struct ring){.bytes = terminal->input_bytes, .size = TERMINAL_INPUT_BYTES};
-    terminal->output = (struct ring){.bytes = terminal->output_bytes, .size = TERMINAL_OUTPUT_BYTES};
-    terminal->last_output = 0;
-    queue_init(&terminal->readers);
-    queue_init(&terminal->writers);
-    queue_init(&terminal->flushers);
     terminal->uart_user =
-        (struct uart_user){.received = received, .next = next_to_send, .hung_up = hung_up, .context = terminal};
-    bool present = uart_start(&terminal->uart, ports, &terminal->uart_user);
-    send(terminal);
-    return present;
+        (struct uart_user){.received = received, .hung_up = hung_up, .output = &terminal->output, .context = terminal};
+    if (!terminal->begun)
+        begin(terminal, ports);
+    else
+        uart_take_over(&terminal->uart, ports, &terminal->uart_user);
+    queue_charge(&terminal->readers);
+    queue_charge(&terminal->writers);
+    queue_charge(&terminal->flushers);
+    return terminal->uart.present;
 }
 
 bool terminal_write(struct terminal *terminal, const uint8_t *bytes, size_t length) {
     if (terminal->writers.count > 0 || !fits(terminal, bytes, length))
         return false;
+    note_output(terminal);
     add_output(terminal, bytes, length);
-    uart_transmit(&terminal->uart);
     return true;
 }
 
@@ -238,53 +236,61 @@ bool terminal_park_writer(struct terminal *terminal, uint64_t badge, cap_t reply
     if (writer == NULL)
         return false;
     writer->length = length;
-    memcpy(writer->bytes, bytes, length);
+    memcpy(terminal->writes[writer - terminal->writers.waiters], bytes, length);
     return true;
+}
+
+/* Make a line of the keys. They are many: so all that it changes is noted once. */
+static void cook(struct terminal *terminal) {
+    struct cooked *line = &terminal->line;
+    cooked_note(line);
+    journal_note(&terminal->input.taken, sizeof terminal->input.taken);
+    note_output(terminal);
+    while (!line->now.complete && ring_used(&terminal->input) > 0)
+        cooked_key(line, ring_take(&terminal->input), show, terminal);
+    line->now.complete |= terminal->hung_up;
 }
 
 /* Is there input for a reader of the present mode? Call it only if there is one: it makes a line of the keys. */
 static bool has_input(struct terminal *terminal) {
     struct cooked *line = &terminal->line;
+    bool more = ring_used(&terminal->input) > 0 || terminal->hung_up;
     if (terminal->mode == CONSOLE_RAW) {
-        if (cooked_left(line) == 0)
+        if (line->now.complete && cooked_left(line) == 0)
             cooked_clear(line); /* the shell must not get an end of input that no program took */
-        return cooked_left(line) > 0 || ring_used(&terminal->input) > 0 || terminal->hung_up;
+        return cooked_left(line) > 0 || more;
     }
-    while (!line->complete && ring_used(&terminal->input) > 0)
-        cooked_key(line, ring_take(&terminal->input), show, terminal);
-    line->complete |= terminal->hung_up;
-    return line->complete;
+    if (!line->now.complete && more)
+        cook(terminal);
+    return line->now.complete;
 }
 
 /* Copy input without taking it: the rest of a line first, also for a reader of keys, then what was typed later. */
 static size_t copy_input(const struct terminal *terminal, uint8_t *bytes, size_t limit) {
     const struct cooked *line = &terminal->line;
-    bool of_line = line->complete || cooked_left(line) > 0;
+    bool of_line = line->now.complete || cooked_left(line) > 0;
     size_t left = of_line ? cooked_left(line) : ring_used(&terminal->input);
     size_t length = left < limit ? left : limit;
     for (size_t i = 0; i < length; i++)
-        bytes[i] = of_line ? line->bytes[line->taken + i] : ring_peek(&terminal->input, i);
+        bytes[i] = of_line ? line->bytes[line->now.taken + i] : ring_peek(&terminal->input, i);
     return length;
 }
 
 static void consume_input(struct terminal *terminal, size_t length) {
-    if (terminal->line.complete || cooked_left(&terminal->line) > 0)
+    if (terminal->line.now.complete || cooked_left(&terminal->line) > 0)
         cooked_consume(&terminal->line, length);
     else
-        terminal->input.taken += length;
-    update_receive(terminal);
+        JOURNAL_SET(terminal->input.taken, terminal->input.taken + length);
 }
 
 bool terminal_read(struct terminal *terminal, enum console_mode mode, uint8_t *bytes, size_t limit,
                    size_t *ret_length) {
-    /* No reader overtakes: while readers of this mode wait there is no input, see terminal_progress(). */
-    bool answered = mode == terminal->mode && has_input(terminal);
-    if (answered) {
-        *ret_length = copy_input(terminal, bytes, limit);
-        consume_input(terminal, *ret_length);
-    }
-    send(terminal); /* what was typed ahead is shown */
-    return answered;
+    /* No reader overtakes: while readers of this mode wait there is no input, see terminal_settle(). */
+    if (mode != terminal->mode || !has_input(terminal))
+        return false;
+    *ret_length = copy_input(terminal, bytes, limit);
+    consume_input(terminal, *ret_length);
+    return true;
 }
 
 bool terminal_park_reader(struct terminal *terminal, uint64_t badge, cap_t reply, enum console_mode mode,
@@ -300,7 +306,7 @@ bool terminal_park_reader(struct terminal *terminal, uint64_t badge, cap_t reply
 /* The oldest reader of the present mode; readers.count: there is none. */
 static size_t find_reader(const struct terminal *terminal) {
     size_t i = 0;
-    while (i < terminal->readers.count && terminal->readers.waiters[i].mode != terminal->mode)
+    while (i < terminal->readers.count && terminal_waiter(&terminal->readers, i)->mode != terminal->mode)
         i++;
     return i;
 }
@@ -310,53 +316,94 @@ static void answer_readers(struct terminal *terminal) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t i;
     while ((i = find_reader(terminal)) < terminal->readers.count && has_input(terminal)) {
-        const struct terminal_waiter *reader = &terminal->readers.waiters[i];
+        const struct terminal_waiter *reader = terminal_waiter(&terminal->readers, i);
+        const struct cooked_counts before = terminal->line.now;
+        uint64_t taken_before = terminal->input.taken;
         size_t length = copy_input(terminal, bytes, reader->length);
-        if (terminal->clients->answer_read(terminal->clients->context, reader->reply, OK, bytes, length))
-            consume_input(terminal, length);
+        consume_input(terminal, length);
         queue_remove(&terminal->readers, i);
+        if (!terminal->clients->answer_read(terminal->clients->context, reader->reply, OK, bytes, length)) {
+            terminal->line.now = before;
+            terminal->input.taken = taken_before;
+        }
     }
 }
 
+/* Send a reader away. It may be gone. */
+static void refuse_read(struct terminal *terminal, size_t i, uint32_t status) {
+    cap_t reply = terminal_waiter(&terminal->readers, i)->reply;
+    queue_remove(&terminal->readers, i);
+    (void)terminal->clients->answer_read(terminal->clients->context, reply, status, NULL, 0);
+}
+
+/*
+ * A stopped program must not get what is typed for another: its reads are answered without bytes (E_CANCEL), and it
+ * asks again when it goes on. A reader of a group that has lost the terminal has to wait until it has it again.
+ */
+static void refuse_readers(struct terminal *terminal) {
+    for (size_t i = 0; i < terminal->readers.count;) {
+        const struct terminal_waiter *reader = terminal_waiter(&terminal->readers, i);
+        if (terminal_is_background(terminal, IDENTITY_GROUP(reader->badge)))
+            refuse_read(terminal, i, P_BACKGROUND);
+        else if ((terminal->due & TERMINAL_CANCEL) && reader->mode == CONSOLE_FOREGROUND)
+            refuse_read(terminal, i, E_CANCEL);
+        else
+            i++;
+    }
+    if (terminal->due & TERMINAL_CANCEL)
+        JOURNAL_SET(terminal->due, terminal->due & ~(uint64_t)TERMINAL_CANCEL);
+}
+
 void terminal_set_mode(struct terminal *terminal, enum console_mode mode) {
-    terminal->mode = mode;
+    JOURNAL_SET(terminal->mode, mode);
     if (mode == CONSOLE_FOREGROUND)
         act_on_ring(terminal);
-    answer_readers(terminal);
-    update_receive(terminal);
-    send(terminal);
 }
 
 void terminal_set_foreground(struct terminal *terminal, uint32_t group) {
     if (group == terminal->foreground)
         return;
-    terminal->foreground = group;
-    for (size_t i = 0; i < terminal->readers.count;) {
-        if (terminal_is_background(terminal, IDENTITY_GROUP(terminal->readers.waiters[i].badge)))
-            refuse_read(terminal, i, P_BACKGROUND);
-        else
-            i++;
-    }
+    JOURNAL_SET(terminal->foreground, group);
     if (terminal->mode != CONSOLE_FOREGROUND)
         terminal_set_mode(terminal, CONSOLE_FOREGROUND);
 }
 
 /* Answer writers. The bytes of a writer that is gone are never sent: its write has not happened. */
 static void answer_writers(struct terminal *terminal) {
-    const struct terminal_waiter *writer = &terminal->writers.waiters[0];
-    while (terminal->writers.count > 0 && fits(terminal, writer->bytes, writer->length)) {
-        if (terminal->clients->answer_write(terminal->clients->context, writer->reply, writer->length))
-            add_output(terminal, writer->bytes, writer->length);
+    while (terminal->writers.count > 0) {
+        const struct terminal_waiter *writer = terminal_waiter(&terminal->writers, 0);
+        const uint8_t *bytes = terminal->writes[writer - terminal->writers.waiters];
+        const size_t added_before = terminal->output.added;
+        const uint8_t last_before = terminal->last_output;
+        if (!fits(terminal, bytes, writer->length))
+            return;
+        note_output(terminal);
+        add_output(terminal, bytes, writer->length);
         queue_remove(&terminal->writers, 0);
-        uart_transmit(&terminal->uart);
+        if (!terminal->clients->answer_write(terminal->clients->context, writer->reply, writer->length)) {
+            terminal->output.added = added_before;
+            terminal->last_output = last_before;
+        }
     }
+}
+
+void terminal_settle(struct terminal *terminal) {
+    uint64_t signals = terminal->due & (TERMINAL_INTERRUPT | TERMINAL_SUSPEND);
+    if (signals != 0)
+        terminal->clients->raise(terminal->clients->context, signals, &terminal->due, terminal->due & ~signals);
+    refuse_readers(terminal);
+    answer_writers(terminal);
+    answer_readers(terminal);
+    update_receive(terminal);
+    tell_sender(terminal);
+    journal_settle();
+    if (ring_used(&terminal->output) > 0)
+        uart_transmit(&terminal->uart);
 }
 
 bool terminal_progress(struct terminal *terminal) {
     bool at_rest = uart_service(&terminal->uart);
-    answer_writers(terminal);
-    answer_readers(terminal);
-    send(terminal);
+    terminal_settle(terminal);
     return at_rest;
 }
 
@@ -371,7 +418,10 @@ bool terminal_park_flusher(struct terminal *terminal, uint64_t badge, cap_t repl
 bool terminal_answer_flushers(struct terminal *terminal) {
     struct terminal_queue *flushers = &terminal->flushers;
     bool drained = flushers->count == 0 || terminal_is_drained(terminal);
-    for (; drained && flushers->count > 0; queue_remove(flushers, 0))
-        terminal->clients->answer_flush(terminal->clients->context, flushers->waiters[0].reply);
+    while (drained && flushers->count > 0) {
+        cap_t reply = terminal_waiter(flushers, 0)->reply;
+        queue_remove(flushers, 0);
+        terminal->clients->answer_flush(terminal->clients->context, reply);
+    }
     return drained;
 }

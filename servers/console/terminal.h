@@ -12,6 +12,11 @@
  *
  * A write that does not fit waits for its answer, a read waits for the first byte. The answer is the commit: bytes
  * count as taken only once the client has got the answer that says so.
+ *
+ * struct terminal lies in memory that outlives the program (libsys/program/keep.h). The calls of clients only change
+ * it, with a note of each change (libsys/wire/journal.h). What is seen outside follows from what they have left there,
+ * and happens in terminal_settle(), one whole step after the other: answers to other clients, bytes to the chip, the
+ * signals of Ctrl-C and Ctrl-Z. So a successor goes on with it at any point.
  */
 #pragma once
 
@@ -40,9 +45,16 @@ struct terminal_clients {
     bool (*answer_write)(void *context, cap_t reply, size_t length); /* false: the client is gone */
     void (*answer_flush)(void *context, cap_t reply);
     bool (*waits)(void *context, cap_t reply); /* false: its caller is gone, and the slot is free */
-    void (*interrupt)(void *context);          /* Ctrl-C was typed in foreground mode, ... */
-    void (*suspend)(void *context);            /* ... Ctrl-Z */
+    /* Raise TERMINAL_INTERRUPT, TERMINAL_SUSPEND or both, and *place becomes `after`: both or neither. */
+    void (*raise)(void *context, uint64_t bits, uint64_t *place, uint64_t after);
     void *context;
+};
+
+/* What is still to be done for keys that acted in foreground mode. */
+enum terminal_due {
+    TERMINAL_INTERRUPT = 1 << 0, /* Ctrl-C: tell the process server */
+    TERMINAL_SUSPEND = 1 << 2,   /* Ctrl-Z: tell it ... */
+    TERMINAL_CANCEL = 1 << 3,    /* ... and send away the readers of lines */
 };
 
 struct terminal_waiter {
@@ -51,21 +63,31 @@ struct terminal_waiter {
     uint32_t owner;         /* charged for its place */
     enum console_mode mode; /* a reader: the mode in which it wants bytes, ... */
     size_t length;          /* ... and how many at most; a writer: how many it brings */
-    uint8_t bytes[CONSOLE_BYTES_MAX];
 };
 
 /*
- * The oldest waiter is at [0]. Each place is charged to the process that the badge names. Only writers and flushers of
- * the foreground may take the last place: so the shell at its prompt is heard, however much others write.
+ *     order:    | 4 | 0 | 3 | ... | 1 | 2 | ...     a permutation of the places
+ *                 oldest, ...     | free            `count` of them are taken
+ *
+ * So waiters keep their places, and a change of the queue is a few bytes. Each place is charged to the process that the
+ * badge names. Only writers and flushers of the foreground may take the last place: so the shell at its prompt is
+ * heard, however much others write.
  */
 struct terminal_queue {
-    struct quota quota;
-    struct quota_owner owners[TERMINAL_WAITERS_MAX];
-    size_t count;
+    uint32_t count;
+    uint8_t order[TERMINAL_WAITERS_MAX];
     struct terminal_waiter waiters[TERMINAL_WAITERS_MAX];
+    struct quota quota; /* is computed from the waiters when a program starts */
+    struct quota_owner owners[TERMINAL_WAITERS_MAX];
 };
 
+/* Returns the i-th oldest waiter. */
+static inline const struct terminal_waiter *terminal_waiter(const struct terminal_queue *queue, size_t i) {
+    return &queue->waiters[queue->order[i]];
+}
+
 struct terminal {
+    bool begun; /* the state is set up */
     struct uart uart;
     struct uart_user uart_user;
     const struct terminal_clients *clients;
@@ -75,6 +97,7 @@ struct terminal {
     uint64_t input_lost_count; /* bytes typed in foreground mode while the input ring was full */
 
     bool hung_up; /* no more keys come: readers get the end once the input is used up */
+    uint64_t due; /* enum terminal_due */
 
     struct ring input;
     struct cooked line;
@@ -85,15 +108,19 @@ struct terminal {
 
     uint8_t input_bytes[TERMINAL_INPUT_BYTES];
     uint8_t output_bytes[TERMINAL_OUTPUT_BYTES];
+    uint8_t writes[TERMINAL_WAITERS_MAX][CONSOLE_BYTES_MAX]; /* what waiting writers bring, by place */
 };
 
 /*
- * Start in raw mode, and tell the other side that it may send (XON): the firmware had the bytes before. Returns whether
- * there is a UART. Without one, output vanishes and reads never return.
+ * If *terminal is all zero, start in raw mode, and tell the other side that it may send (XON): the firmware had the
+ * bytes before. Otherwise go on with the terminal of the program before. Then comes terminal_settle(), and soon
+ * terminal_progress(). Returns whether there is a UART. Without one, output vanishes and reads never return.
  */
 bool terminal_start(struct terminal *terminal, const struct uart_ports *ports, const struct terminal_clients *clients);
 
 /*
+ * The calls of clients, each followed by terminal_settle(), once its change is committed.
+ *
  * Take bytes for output, at most CONSOLE_BYTES_MAX: all of them, or none. False: none, since other writers wait, or the
  * output ring has no room for all; the writer has to be parked.
  */
@@ -123,8 +150,8 @@ static inline bool terminal_is_background(const struct terminal *terminal, uint3
 }
 
 /*
- * Give the terminal to a group, in foreground mode (0: to all). Waiting readers of other groups are answered
- * P_BACKGROUND.
+ * Give the terminal to a group, in foreground mode (0: to all). terminal_settle() answers waiting readers of other
+ * groups P_BACKGROUND.
  */
 void terminal_set_foreground(struct terminal *terminal, uint32_t group);
 
@@ -138,8 +165,11 @@ MUST_USE bool terminal_park_flusher(struct terminal *terminal, uint64_t badge, c
 /* Answer flushers if all output has been sent. False: some still wait. */
 MUST_USE bool terminal_answer_flushers(struct terminal *terminal);
 
+/* Do what the changes so far, all committed, allow: answer clients, raise signals, send bytes. */
+void terminal_settle(struct terminal *terminal);
+
 /*
- * After an interrupt: serve the UART, and answer all clients that can be answered now. False: it has to be called again
+ * After an interrupt, or when a program starts: serve the UART, and terminal_settle(). False: it has to be called again
  * soon, see uart_service().
  */
 bool terminal_progress(struct terminal *terminal);

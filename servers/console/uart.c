@@ -1,5 +1,7 @@
 #include "servers/console/uart.h"
 
+#include "libsys/wire/journal.h"
+
 enum uart_register {
     UART_DATA = 0,        /* read: received byte; write: byte to send */
     UART_DIVISOR_LOW = 0, /* while LINE_DIVISOR is set */
@@ -67,12 +69,32 @@ static void set(const struct uart *uart, enum uart_register index, unsigned valu
     uart->ports->write(uart->ports->context, index, (uint8_t)value);
 }
 
+/* What `seen` is: a byte of the register, and above it ... */
+#define SEEN_STATUS 0x100U
+#define SEEN_DATA 0x200U
+
+/* Deal with what was read, once. */
+static void digest(struct uart *uart) {
+    uint8_t value = (uint8_t)uart->seen;
+    if (uart->seen & SEEN_STATUS) {
+        if (value & STATUS_OVERRUN)
+            JOURNAL_SET(uart->overrun_count, uart->overrun_count + 1);
+        if (value & STATUS_BREAK)
+            JOURNAL_SET(uart->broken, true);
+    } else if (value == 0 && uart->broken) {
+        JOURNAL_SET(uart->zero_held, true);
+    } else {
+        uart->user->received(uart->user->context, value);
+    }
+    JOURNAL_SET(uart->seen, 0);
+    journal_settle();
+}
+
 /* Read the line status. That clears its bits for breaks and overruns, so each read has to note them. */
 static uint8_t line_status(struct uart *uart) {
-    uint8_t status = get(uart, UART_LINE_STATUS);
-    if (status & STATUS_OVERRUN)
-        uart->overrun_count++;
-    uart->broken = uart->broken || (status & STATUS_BREAK) != 0;
+    uart->ports->take(uart->ports->context, UART_LINE_STATUS, &uart->seen, SEEN_STATUS);
+    uint8_t status = (uint8_t)uart->seen;
+    digest(uart);
     return status;
 }
 
@@ -83,6 +105,12 @@ static void set_enables(const struct uart *uart) {
     if (uart->transmit_enabled)
         enables |= ENABLE_TRANSMITTER_EMPTY;
     set(uart, UART_INTERRUPT_ENABLE, enables);
+}
+
+static void set_receive(const struct uart *uart) {
+    unsigned request = uart->receive_enabled ? MODEM_REQUEST : 0;
+    set_enables(uart);
+    set(uart, UART_MODEM_CONTROL, MODEM_READY | MODEM_INTERRUPT_OUTPUT | request);
 }
 
 bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct uart_user *user) {
@@ -99,9 +127,18 @@ bool uart_start(struct uart *uart, const struct uart_ports *ports, const struct 
     set(uart, UART_LINE_CONTROL, LINE_8_BITS);
     /* The receive FIFO is not cleared: bytes typed while the machine started are wanted. */
     set(uart, UART_FIFO_CONTROL, FIFO_ENABLE | FIFO_CLEAR_TRANSMIT | FIFO_TRIGGER_8);
-    set(uart, UART_MODEM_CONTROL, MODEM_READY | MODEM_REQUEST | MODEM_INTERRUPT_OUTPUT);
-    set_enables(uart);
+    set_receive(uart);
     return true;
+}
+
+void uart_take_over(struct uart *uart, const struct uart_ports *ports, const struct uart_user *user) {
+    uart->ports = ports;
+    uart->user = user;
+    uart->transmit_enabled = false; /* the cause may have been read already: uart_transmit() looks at the chip */
+    if (uart->seen != 0)
+        digest(uart);
+    if (uart->present)
+        set_receive(uart);
 }
 
 /*
@@ -116,34 +153,31 @@ static void take_received(struct uart *uart) {
         if (!uart->receive_enabled) /* the user may have said "no more" at the last byte */
             return;
         if (!(status & STATUS_DATA)) {
-            if (uart->broken)
+            if (uart->broken) {
                 uart->user->hung_up(uart->user->context);
-            uart->broken = false;
-            uart->zero_held = false;
+                JOURNAL_SET(uart->broken, false);
+                JOURNAL_SET(uart->zero_held, false);
+                journal_settle();
+            }
             return;
         }
         if (uart->zero_held) { /* more is in the chip, so this was not the break's */
-            uart->zero_held = false;
+            JOURNAL_SET(uart->zero_held, false);
             uart->user->received(uart->user->context, 0);
+            journal_settle();
             continue;
         }
-        uint8_t byte = get(uart, UART_DATA);
-        uart->zero_held = byte == 0 && uart->broken;
-        if (!uart->zero_held)
-            uart->user->received(uart->user->context, byte);
+        uart->ports->take(uart->ports->context, UART_DATA, &uart->seen, SEEN_DATA);
+        digest(uart);
     }
 }
 
-/* Fill the empty transmit FIFO. The transmit interrupt stays on only if the user may have more. */
+/* Fill the empty transmit FIFO. The transmit interrupt stays on only if there may be more. */
 static void fill_transmitter(struct uart *uart) {
+    struct ring *output = uart->user->output;
     unsigned sent = 0;
-    while (sent < UART_FIFO_BYTES) {
-        int byte = uart->user->next(uart->user->context);
-        if (byte < 0)
-            break;
-        set(uart, UART_DATA, (unsigned)byte);
-        sent++;
-    }
+    for (; sent < UART_FIFO_BYTES && ring_used(output) > 0; sent++)
+        uart->ports->give(uart->ports->context, UART_DATA, ring_peek(output, 0), &output->taken, output->taken + 1);
     bool more = sent == UART_FIFO_BYTES;
     if (more != uart->transmit_enabled) {
         uart->transmit_enabled = more;
@@ -180,8 +214,7 @@ bool uart_service(struct uart *uart) {
 
 void uart_transmit(struct uart *uart) {
     if (!uart->present) {
-        while (uart->user->next(uart->user->context) >= 0)
-            continue;
+        uart->user->output->taken = uart->user->output->added;
         return;
     }
     if (!uart->transmit_enabled && (line_status(uart) & STATUS_TRANSMITTER_EMPTY)) {
@@ -198,6 +231,5 @@ void uart_receive(struct uart *uart, bool enabled) {
     if (!uart->present || uart->receive_enabled == enabled)
         return;
     uart->receive_enabled = enabled;
-    set_enables(uart);
-    set(uart, UART_MODEM_CONTROL, MODEM_READY | MODEM_INTERRUPT_OUTPUT | (enabled ? MODEM_REQUEST : 0));
+    set_receive(uart);
 }

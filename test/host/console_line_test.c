@@ -10,7 +10,7 @@
 /* Enter is CR, LF or both. Input is echoed once, when it is read. Each read returns bytes of one line only. */
 static void lines(void) {
     begin();
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     type("one\rtwo\nthree\r\n", 15);
     check_sent("");
     CHECK(reads(CONSOLE_FOREGROUND, "one\n"));
@@ -26,13 +26,13 @@ static void lines(void) {
     type("a\x02\t", 3); /* no line yet, but it shows */
     CHECK_EQUAL(clients.read_count, 0);
     check_sent("one\r\ntwo\r\nthree\r\na^B ");
-    terminal_set_mode(&terminal, CONSOLE_RAW); /* the program has gone: it is the shell's */
+    set_mode(CONSOLE_RAW); /* the program has gone: it is the shell's */
     CHECK(reads(CONSOLE_RAW, "a\x02\t"));
 }
 
 static void a_line_is_edited(void) {
     begin();
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     type("\x7f"
          "aa\x7f\xc3\xb6\x08\x01\x7f"
          "b\r",
@@ -50,7 +50,7 @@ static void a_long_line_comes_in_pieces(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX];
     size_t seen = 0, length;
     begin();
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     for (size_t i = 0; i < 2 * COOKED_BYTES_MAX + 10; i++)
         type(&"0123456789"[i % 10], 1);
     type("\r", 1);
@@ -64,16 +64,16 @@ static void a_long_line_comes_in_pieces(void) {
  * for other readers. */
 static void control_d(void) {
     begin();
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     type("hello\r\x04"
          "after\r",
          13);
     CHECK(reads(CONSOLE_FOREGROUND, "hello\n"));
     CHECK(at_end(CONSOLE_FOREGROUND));
-    terminal_set_mode(&terminal, CONSOLE_RAW);
+    set_mode(CONSOLE_RAW);
     CHECK(reads(CONSOLE_RAW, "after\r"));
 
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     type("part\x04", 5);
     CHECK(reads(CONSOLE_FOREGROUND, "part"));
     CHECK(!at_end(CONSOLE_FOREGROUND));
@@ -85,7 +85,7 @@ static void control_d(void) {
     clients.gone = 2;
     CHECK(terminal_park_reader(&terminal, 0, 2, CONSOLE_FOREGROUND, 8));
     type("\x04", 1);
-    terminal_set_mode(&terminal, CONSOLE_RAW); /* an end that nobody took does not end the shell */
+    set_mode(CONSOLE_RAW); /* an end that nobody took does not end the shell */
     CHECK(!at_end(CONSOLE_RAW));
     type("x", 1);
     CHECK(reads(CONSOLE_RAW, "x"));
@@ -99,7 +99,7 @@ static void a_break_is_the_end_of_input(void) {
     hang_up();
     CHECK_EQUAL(clients.read_count, 1);
     CHECK(at_end(CONSOLE_RAW));
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     CHECK(at_end(CONSOLE_FOREGROUND));
     CHECK(at_end(CONSOLE_FOREGROUND));
     type("b", 1);
@@ -109,7 +109,7 @@ static void a_break_is_the_end_of_input(void) {
     CHECK_EQUAL(clients.read_count, 2);
     CHECK(clients.reads[1].length == 1 && clients.reads[1].bytes[0] == 'b');
     CHECK(terminal_park_reader(&terminal, 0, 3, CONSOLE_FOREGROUND, 8));
-    terminal_set_mode(&terminal, CONSOLE_RAW);
+    set_mode(CONSOLE_RAW);
     CHECK(at_end(CONSOLE_RAW));
     type("\0", 1); /* a zero byte is one */
     CHECK(!at_end(CONSOLE_RAW));
@@ -123,8 +123,8 @@ static void the_other_side_is_held_back(void) {
         uint8_t bytes[CONSOLE_BYTES_MAX];
         size_t typed = 0, seen = 0;
         begin();
-        terminal_set_mode(&terminal, modes[i]);
-        CHECK(terminal_write(&terminal, (const uint8_t *)"a\x11\x13", 3));
+        set_mode(modes[i]);
+        CHECK(put("a\x11\x13", 3));
         drain();
         for (; chip.sent[chip.sent_count - 1] != '\x13' && typed < TERMINAL_INPUT_BYTES; typed++, drain())
             type("\r", 1);
@@ -190,7 +190,7 @@ static void a_break_is_heard_whoever_looks_at_the_chip_first(void) {
         chip.receive[chip.receive_count++] = 0;
         chip.broken = true;
         if (drains == 0)
-            CHECK(terminal_write(&terminal, (const uint8_t *)"x", 1));
+            CHECK(put("x", 1));
         else
             CHECK(!terminal_is_drained(&terminal) || !chip.broken);
         CHECK(terminal_progress(&terminal)); /* for the interrupt that is on its way */

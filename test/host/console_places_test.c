@@ -27,7 +27,7 @@ static void waiters_share_the_places(void) {
     CHECK_EQUAL(terminal.readers.count, TERMINAL_WAITERS_MAX / 2);
     CHECK_EQUAL(terminal.writers.count, TERMINAL_WAITERS_MAX / 2);
     CHECK_EQUAL(terminal.flushers.count, TERMINAL_WAITERS_MAX / 2);
-    CHECK_EQUAL(terminal.readers.waiters[0].reply, 2); /* the oldest of those who are left */
+    CHECK_EQUAL(terminal_waiter(&terminal.readers, 0)->reply, 2); /* the oldest of those who are left */
 }
 
 /* Many programs that wait to write leave a place for the group that has the terminal. */
@@ -35,13 +35,13 @@ static void the_foreground_is_heard(void) {
     const uint8_t byte = 'x';
     uint32_t count = 0;
     begin();
-    terminal_set_foreground(&terminal, 7);
+    set_foreground(7);
     while (count < TERMINAL_WAITERS_MAX && terminal_park_writer(&terminal, IDENTITY_BADGE(20 + count, 8), 1, &byte, 1))
         count++;
     CHECK_EQUAL(count, TERMINAL_WAITERS_MAX - 1);
     CHECK(terminal_park_writer(&terminal, IDENTITY_BADGE(7, 7), 2, &byte, 1));
     CHECK(!terminal_park_writer(&terminal, IDENTITY_BADGE(7, 7), 3, &byte, 1));
-    terminal_set_foreground(&terminal, 8); /* a place stays whose it was */
+    set_foreground(8); /* a place stays whose it was */
     drain();
     CHECK(terminal_progress(&terminal));
     CHECK_EQUAL(terminal.writers.count, 0);
@@ -53,7 +53,7 @@ static void places_are_given_back(void) {
     static const uint64_t badge = IDENTITY_BADGE(2, 2);
     const uint8_t byte = 'x';
     begin();
-    terminal_set_foreground(&terminal, 2);
+    set_foreground(2);
     for (uint32_t turn = 0; turn < TERMINAL_WAITERS_MAX; turn++) {
         clients.read_count = clients.write_count = 0;
         for (cap_t reply = 1; reply <= 3; reply++)
@@ -70,9 +70,9 @@ static void places_are_given_back(void) {
         CHECK(terminal_answer_flushers(&terminal));
         CHECK_EQUAL(clients.flushes, turn + 1);
         CHECK(terminal_park_reader(&terminal, badge, 6, CONSOLE_FOREGROUND, 1));
-        terminal_set_foreground(&terminal, 3);
+        set_foreground(3);
         CHECK_EQUAL(clients.read_count, 4);
-        terminal_set_foreground(&terminal, 2);
+        set_foreground(2);
     }
     CHECK_EQUAL(terminal.readers.quota.owner_count, 0);
     CHECK_EQUAL(terminal.writers.quota.owner_count, 0);

@@ -8,7 +8,7 @@
 #include "test/host/suite.h"
 #include "test/lib/random.h"
 
-static bool write_text(const char *text) { return terminal_write(&terminal, (const uint8_t *)text, strlen(text)); }
+static bool write_text(const char *text) { return put(text, strlen(text)); }
 
 static void chip_is_set_up(void) {
     begin();
@@ -24,11 +24,12 @@ static void chip_is_set_up(void) {
 static void without_a_chip_output_vanishes(void) {
     char text[CONSOLE_BYTES_MAX];
     memset(&chip, 0, sizeof chip);
+    memset(&terminal, 0, sizeof terminal);
     chip.absent = true;
     CHECK(!terminal_start(&terminal, &ports, &callbacks));
     memset(text, 'x', sizeof text);
     for (unsigned i = 0; i < 100; i++)
-        CHECK(terminal_write(&terminal, (const uint8_t *)text, CONSOLE_BYTES_MAX));
+        CHECK(put(text, CONSOLE_BYTES_MAX));
     CHECK(terminal_progress(&terminal));
 }
 
@@ -61,7 +62,7 @@ static void a_line_feed_waits_for_two_places(void) {
     memset(bytes, 'x', sizeof bytes);
     for (size_t left = UART_FIFO_BYTES + TERMINAL_OUTPUT_BYTES - 1; left > 0;) {
         size_t part = left < sizeof bytes ? left : sizeof bytes;
-        CHECK(terminal_write(&terminal, bytes, part));
+        CHECK(put(bytes, part));
         left -= part;
     }
     while (ring_free(&terminal.output) > 1) /* the chip took the first ones one write at a time */
@@ -83,7 +84,7 @@ static void flood(void) {
     while (parked < TERMINAL_WAITERS_MAX) {
         for (size_t i = 0; i < sizeof bytes; i++)
             bytes[i] = (uint8_t)('a' + (total + i) % 26);
-        bool written = terminal_write(&terminal, bytes, sizeof bytes);
+        bool written = put(bytes, sizeof bytes);
         CHECK(parked == 0 || !written); /* nobody overtakes */
         if (!written)
             CHECK(terminal_park_writer(&terminal, 0, ++parked, bytes, sizeof bytes));
@@ -108,7 +109,7 @@ static void a_writer_that_is_gone_has_written_nothing(void) {
     size_t filled = 0;
     begin();
     memset(bytes, 'x', sizeof bytes);
-    while (terminal_write(&terminal, bytes, sizeof bytes - 1))
+    while (put(bytes, sizeof bytes - 1))
         filled += sizeof bytes - 1; /* some room is left, for a part of the next one */
     CHECK(ring_free(&terminal.output) > 2);
     memset(bytes, 'y', sizeof bytes);
@@ -126,7 +127,7 @@ static void a_writer_that_is_gone_has_written_nothing(void) {
 static void writers_that_are_gone_keep_no_place(void) {
     uint8_t bytes[CONSOLE_BYTES_MAX] = {'x'};
     begin();
-    while (terminal_write(&terminal, bytes, sizeof bytes))
+    while (put(bytes, sizeof bytes))
         continue;
     for (uint32_t i = 0; i < TERMINAL_WAITERS_MAX; i++)
         CHECK(terminal_park_writer(&terminal, 0, i % 2 == 0 ? 1 : 2, bytes, sizeof bytes));
@@ -134,7 +135,8 @@ static void writers_that_are_gone_keep_no_place(void) {
     clients.gone = 1;
     CHECK(terminal_park_writer(&terminal, 0, 3, bytes, sizeof bytes));
     CHECK_EQUAL(terminal.writers.count, TERMINAL_WAITERS_MAX / 2 + 1);
-    CHECK(terminal.writers.waiters[0].reply == 2 && terminal.writers.waiters[TERMINAL_WAITERS_MAX / 2].reply == 3);
+    CHECK(terminal_waiter(&terminal.writers, 0)->reply == 2 &&
+          terminal_waiter(&terminal.writers, TERMINAL_WAITERS_MAX / 2)->reply == 3);
 }
 
 static void input_waits_for_a_reader(void) {
@@ -182,7 +184,7 @@ static void control_c(void) {
     begin();
     type("\x03", 1); /* raw: a byte */
     CHECK(reads(CONSOLE_RAW, "\x03"));
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     type("ahead\x03of\r", 9);
     CHECK_EQUAL(clients.interrupts, 1);
     check_sent("^C\r\n");
@@ -201,7 +203,7 @@ static void control_c_typed_ahead(void) {
     type("before\x1a again\x03 behind\r", 22);
     CHECK_EQUAL(clients.interrupts, 0);
     CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_FOREGROUND, 16));
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     CHECK_EQUAL(clients.interrupts, 1);
     CHECK_EQUAL(clients.suspends, 0); /* the last one counts */
     CHECK_EQUAL(clients.read_count, 1);
@@ -213,7 +215,7 @@ static void control_c_typed_ahead(void) {
 static void control_z(void) {
     begin();
     CHECK(terminal_park_reader(&terminal, 0, 1, CONSOLE_RAW, 1));
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     CHECK(terminal_park_reader(&terminal, 0, 2, CONSOLE_FOREGROUND, 1));
     CHECK(terminal_park_reader(&terminal, 0, 3, CONSOLE_FOREGROUND, 1));
     type("\x1a", 1);
@@ -229,7 +231,7 @@ static void control_z(void) {
     type("ahead\x1aof\r", 9);
     CHECK(reads(CONSOLE_FOREGROUND, "of\n"));
     check_sent("^Z\r\n^Z\r\nof\r\n");
-    terminal_set_mode(&terminal, CONSOLE_RAW);
+    set_mode(CONSOLE_RAW);
     type("\x1a", 1); /* raw: a byte */
     CHECK_EQUAL(clients.suspends, 2);
     CHECK_EQUAL(clients.read_count, 3);
@@ -246,7 +248,7 @@ static void readers_get_what_is_typed_in_their_mode(void) {
     CHECK_EQUAL(clients.read_count, 1);
     CHECK_EQUAL(clients.reads[0].reply, 2);
     CHECK_EQUAL(take(CONSOLE_FOREGROUND, bytes, sizeof bytes), 0);
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND); /* what was typed ahead goes to the waiting reader */
+    set_mode(CONSOLE_FOREGROUND); /* what was typed ahead goes to the waiting reader */
     CHECK_EQUAL(clients.read_count, 2);
     CHECK_EQUAL(clients.reads[1].reply, 1);
     CHECK(clients.reads[1].length == 2 && memcmp(clients.reads[1].bytes, "b\n", 2) == 0);
@@ -262,7 +264,7 @@ static void the_terminal_has_an_owner(void) {
     CHECK(terminal_park_reader(&terminal, IDENTITY_BADGE(2, 7), 1, CONSOLE_FOREGROUND, 8));
     CHECK(terminal_park_reader(&terminal, IDENTITY_BADGE(2, 8), 2, CONSOLE_RAW, 8));
     CHECK(terminal_park_reader(&terminal, 0, 3, CONSOLE_FOREGROUND, 8)); /* no process */
-    terminal_set_foreground(&terminal, 7);
+    set_foreground(7);
     CHECK(!terminal_is_background(&terminal, 7) && !terminal_is_background(&terminal, 0));
     CHECK(terminal_is_background(&terminal, 8));
     CHECK_EQUAL(clients.read_count, 1);
@@ -272,28 +274,28 @@ static void the_terminal_has_an_owner(void) {
     CHECK_EQUAL(clients.reads[1].reply, 1);
     CHECK(terminal_park_reader(&terminal, IDENTITY_BADGE(2, 7), 4, CONSOLE_FOREGROUND, 8));
     CHECK(terminal_park_reader(&terminal, IDENTITY_BADGE(2, 7), 5, CONSOLE_FOREGROUND, 8));
-    terminal_set_foreground(&terminal, 8);
+    set_foreground(8);
     CHECK_EQUAL(clients.read_count, 4);
     CHECK(clients.reads[2].reply == 4 && clients.reads[2].status == P_BACKGROUND);
     CHECK(clients.reads[3].reply == 5 && clients.reads[3].status == P_BACKGROUND);
     type("b\r", 2);
     CHECK_EQUAL(clients.read_count, 5);
     CHECK(clients.reads[4].reply == 3 && clients.reads[4].status == OK);
-    terminal_set_foreground(&terminal, 0);
+    set_foreground(0);
     CHECK(!terminal_is_background(&terminal, 9));
 }
 
 /* A raw mode ends with its owner's turn: keys act again, including those typed meanwhile. */
 static void a_new_owner_finds_lines(void) {
     begin();
-    terminal_set_foreground(&terminal, 7);
+    set_foreground(7);
     CHECK_EQUAL(terminal.mode, CONSOLE_FOREGROUND);
-    terminal_set_mode(&terminal, CONSOLE_RAW);
-    terminal_set_foreground(&terminal, 7); /* no other one */
+    set_mode(CONSOLE_RAW);
+    set_foreground(7); /* no other one */
     CHECK_EQUAL(terminal.mode, CONSOLE_RAW);
     type("x\x03y\r", 4);
     CHECK_EQUAL(clients.interrupts, 0);
-    terminal_set_foreground(&terminal, 8);
+    set_foreground(8);
     CHECK_EQUAL(terminal.mode, CONSOLE_FOREGROUND);
     CHECK_EQUAL(clients.interrupts, 1);
     CHECK(reads(CONSOLE_FOREGROUND, "y\n"));
@@ -347,7 +349,7 @@ static void a_burst_stops_where_the_ring_is_full(void) {
 
 static void foreground_input_is_dropped_but_control_c_heard(void) {
     begin();
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     for (uint64_t i = 0; i < TERMINAL_INPUT_BYTES + 10; i++)
         type("x", 1);
     CHECK_EQUAL(terminal.input_lost_count, 10);
@@ -359,7 +361,7 @@ static void control_c_is_heard_after_a_full_raw_ring(void) {
     begin();
     for (uint64_t i = 0; i < TERMINAL_INPUT_BYTES; i++)
         type("x", 1);
-    terminal_set_mode(&terminal, CONSOLE_FOREGROUND);
+    set_mode(CONSOLE_FOREGROUND);
     type("\x03", 1);
     CHECK_EQUAL(clients.interrupts, 1);
 }
@@ -399,7 +401,7 @@ static void random_events(void) {
             typed++;
             break;
         case 1:
-            written += terminal_write(&terminal, &byte, 1);
+            written += put(&byte, 1);
             break;
         case 2:
             if (take(terminal.mode, &byte, 1) == 1)

@@ -107,23 +107,28 @@ static bool waits(void *context, cap_t reply) {
     return reply != clients.gone;
 }
 
-static void interrupt(void *context) {
+static void raise(void *context, uint64_t bits, uint64_t *place, uint64_t after) {
     (void)context;
-    clients.interrupts++;
+    clients.interrupts += (bits & TERMINAL_INTERRUPT) != 0;
+    clients.suspends += (bits & TERMINAL_SUSPEND) != 0;
+    *place = after;
 }
 
-static void suspend(void *context) {
-    (void)context;
-    clients.suspends++;
+static void chip_take(void *context, unsigned index, uint64_t *place, uint64_t flags) {
+    *place = flags | chip_read(context, index);
 }
 
-const struct uart_ports ports = {.read = chip_read, .write = chip_write};
+static void chip_give(void *context, unsigned index, uint8_t value, uint64_t *place, uint64_t after) {
+    chip_write(context, index, value);
+    *place = after;
+}
+
+const struct uart_ports ports = {.read = chip_read, .write = chip_write, .take = chip_take, .give = chip_give};
 const struct terminal_clients callbacks = {.answer_read = answer_read,
                                            .answer_write = answer_write,
                                            .answer_flush = answer_flush,
                                            .waits = waits,
-                                           .interrupt = interrupt,
-                                           .suspend = suspend};
+                                           .raise = raise};
 
 /* The controller: calls the server on a rise of the line, as often as the line can be brought to rest. */
 static void deliver(bool was_raised) {
@@ -135,7 +140,9 @@ static void deliver(bool was_raised) {
 void begin(void) {
     memset(&chip, 0, sizeof chip);
     memset(&clients, 0, sizeof clients);
+    memset(&terminal, 0, sizeof terminal);
     CHECK(terminal_start(&terminal, &ports, &callbacks));
+    CHECK(terminal_progress(&terminal));
     check_sent("\x11"); /* the other side may send */
     chip.sent_count = 0;
 }
@@ -175,15 +182,38 @@ void check_sent(const char *wanted) {
     CHECK_EQUAL(chip.lost, 0);
 }
 
-size_t take(enum console_mode mode, uint8_t *bytes, size_t limit) {
+bool put(const void *bytes, size_t length) {
+    bool taken = terminal_write(&terminal, bytes, length);
+    terminal_settle(&terminal);
+    return taken;
+}
+
+void set_mode(enum console_mode mode) {
+    terminal_set_mode(&terminal, mode);
+    terminal_settle(&terminal);
+}
+
+void set_foreground(uint32_t group) {
+    terminal_set_foreground(&terminal, group);
+    terminal_settle(&terminal);
+}
+
+/* Returns how many bytes a reader gets; SIZE_MAX: it has to wait. */
+static size_t get(enum console_mode mode, uint8_t *bytes, size_t limit) {
     size_t length = 99;
-    return terminal_read(&terminal, mode, bytes, limit, &length) ? length : 0;
+    bool answered = terminal_read(&terminal, mode, bytes, limit, &length);
+    terminal_settle(&terminal);
+    return answered ? length : SIZE_MAX;
+}
+
+size_t take(enum console_mode mode, uint8_t *bytes, size_t limit) {
+    size_t length = get(mode, bytes, limit);
+    return length == SIZE_MAX ? 0 : length;
 }
 
 bool at_end(enum console_mode mode) {
     uint8_t byte;
-    size_t length = 99;
-    return terminal_read(&terminal, mode, &byte, 1, &length) && length == 0;
+    return get(mode, &byte, 1) == 0;
 }
 
 bool reads(enum console_mode mode, const char *wanted) {

@@ -75,6 +75,10 @@ void hang_up(void);
 void drain(void);
 /* Check all bytes sent so far. */
 void check_sent(const char *wanted);
+/* A client's call, and what follows from it. */
+bool put(const void *bytes, size_t length);
+void set_mode(enum console_mode mode);
+void set_foreground(uint32_t group);
 /* How many bytes a reader gets at once; 0 = it has to wait, or (at_end()) there are no more. */
 size_t take(enum console_mode mode, uint8_t *bytes, size_t limit);
 bool at_end(enum console_mode mode);
