@@ -30,9 +30,9 @@ enum init_state {
 
 /* Why the program before ended. */
 enum init_end {
-    INIT_NO_END = 0,   /* there was none */
-    INIT_FAULT = 1,    /* `fault` names it */
-    INIT_HUNG = 2,     /* it took no message for too long */
+    INIT_NO_END = 0, /* there was none */
+    INIT_FAULT = 1,  /* `fault` names it */
+    INIT_HUNG = 2,   /* it took no message for too long */
     INIT_REQUESTED = 3,
 };
 
@@ -78,10 +78,10 @@ struct init_restart_reply {
     uint64_t zero;
 };
 
-#define INIT_OPERATIONS(ROW)                                                                                  \
-    ROW(init, 1, power_off, sizeof(struct init_power_off_request), 0, sizeof(struct init_power_off_reply), 0) \
-    ROW(init, 2, reboot, sizeof(struct init_reboot_request), 0, sizeof(struct init_reboot_reply), 0)          \
-    ROW(init, 3, list, sizeof(struct init_list_request), 0, sizeof(struct init_list_reply), 0)                \
+#define INIT_OPERATIONS(ROW)                                                                                        \
+    ROW(init, 1, power_off, sizeof(struct init_power_off_request), 0, sizeof(struct init_power_off_reply), 0)       \
+    ROW(init, 2, reboot, sizeof(struct init_reboot_request), 0, sizeof(struct init_reboot_reply), 0)                \
+    ROW(init, 3, list, sizeof(struct init_list_request), 0, sizeof(struct init_list_reply), 0)                      \
     ROW(init, 4, read_log, sizeof(struct init_read_log_request), 0, offsetof(struct init_read_log_reply, bytes), 0) \
     ROW(init, 5, restart, sizeof(struct init_restart_request), 0, sizeof(struct init_restart_reply), 0)
 

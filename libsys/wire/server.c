@@ -16,9 +16,9 @@ _Static_assert(OFFSET(journal.mark) == COMMIT_MARK && OFFSET(endpoint) == COMMIT
 
 /* Of this program alone, whatever it keeps. */
 static struct server *served;
-static cap_t current;    /* where the right to answer the event is: 0, as the kernel gives it, or the spare slot */
-static bool comes_again; /* the next event is the one that the program before was at */
-static bool is_long;     /* the running handler's reply is in reply_words */
+static cap_t current;         /* where the right to answer the event is: 0, as the kernel gives it, or the spare slot */
+static bool comes_again;      /* the next event is the one that the program before was at */
+static bool is_long;          /* the running handler's reply is in reply_words */
 static uint64_t layout_to_be; /* of the state that this program begins */
 
 static enum server_stage stage_of(const struct server *server) { return SERVER_STAGE(server->journal.mark); }
@@ -253,8 +253,7 @@ static void build(struct server *server) {
 /* Answer through a slot. If the answer is taken, all changes are committed, and the loop is at `stage`. */
 static uint64_t send(struct server *server, cap_t reply, const struct message *answer, uint64_t stage) {
     const uint64_t *words = answer->words;
-    const struct journal_effect effect = {SYS_ep_reply, reply,    answer->info, words[0],
-                                          words[1],     words[2], words[3]};
+    const struct journal_effect effect = {SYS_ep_reply, reply, answer->info, words[0], words[1], words[2], words[3]};
     return journal_call(&server->journal.mark, &effect, stage);
 }
 

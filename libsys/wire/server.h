@@ -42,7 +42,7 @@ struct server_event {
     struct message message; /* MESSAGE_NOTIFICATION: words[0] = bits */
 };
 
-/* How far the loop has got with the event; in the low bits of journal.mark, above them how often it was tried before. */
+/* How far the loop has got with the event: the low bits of journal.mark. Above them, how often it was tried before. */
 enum server_stage {
     SERVER_WAITS = 0,    /* nothing is owed to anybody */
     SERVER_RECEIVED = 1, /* `event` is there; words from 4 on still lie in the message page */
@@ -66,10 +66,10 @@ struct server {
     cap_t spare;                            /* a successor takes the Reply of the program before it here */
     uint64_t counts[SERVER_OPERATIONS_MAX]; /* calls taken, by operation */
     struct server_short {
-        uint64_t request, reply;          /* info words, see protocol_short_info */
-    } short_calls[SERVER_OPERATIONS_MAX]; /* by operation */
-    bool long_way;                        /* the next wait takes server_next_long() */
-    uint32_t status;                      /* SERVER_BUILDS: of the answer; OK: it has reply_words and reply_caps */
+        uint64_t request, reply;           /* info words, see protocol_short_info */
+    } short_calls[SERVER_OPERATIONS_MAX];  /* by operation */
+    bool long_way;                         /* the next wait takes server_next_long() */
+    uint32_t status;                       /* SERVER_BUILDS: of the answer; OK: it has reply_words and reply_caps */
     struct server_call call;               /* the call that is being served */
     uint64_t request_words[MESSAGE_WORDS]; /* ... and its request */
     uint64_t reply_words[MESSAGE_WORDS];

@@ -1,6 +1,6 @@
 /*
- * Stands in for a server that does not come back: everybody who calls it is told that it is gone. init puts this program
- * in its place, with its thread and its table.
+ * Stands in for a server that does not come back: everybody who calls it is told that it is gone. init puts this
+ * program in its place, with its thread and its table.
  */
 #include "libsys/program/program.h"
 #include "libsys/wire/message.h"

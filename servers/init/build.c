@@ -16,6 +16,10 @@
 
 #define NOTES_BYTES 24576U /* of all programs: BOOT_RANGES_MAX sizes of memory, and all else that they are given */
 
+struct world the_world;
+struct manifest the_manifest;
+struct child the_children[MANIFEST_PROGRAMS_MAX];
+
 static char notes[NOTES_BYTES];
 static uint64_t notes_bytes; /* in use: each program's notes lie behind those of the one before */
 
@@ -79,8 +83,7 @@ static bool install_copy(struct child *child, const char *name, cap_t *next, cap
     return note(child, "cap:%s=%lu", name, (*next)++);
 }
 
-static bool install_object(struct child *child, const struct manifest_cap *cap, struct world *world,
-                           cap_t *next) {
+static bool install_object(struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
     bool endpoint = cap->kind == MANIFEST_ENDPOINT;
     static const uint64_t rights[] = {
         [MANIFEST_RIGHT_NONE] = 0,
@@ -116,8 +119,7 @@ static bool install_rest(struct child *child, const struct manifest_cap *cap, st
     return *next > first || report(child, cap->name, P_NO_MEMORY);
 }
 
-static bool install_memory(struct child *child, const struct manifest_cap *cap, struct world *world,
-                           cap_t *next) {
+static bool install_memory(struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
     struct memory_run run;
     if (!world_take(world, cap->count, &run))
         return report(child, cap->name, P_NO_MEMORY);
@@ -204,9 +206,9 @@ static bool install_caps(struct child *child, struct world *world) {
     for (uint32_t i = 0; i < child->program->cap_count; i++)
         if (!install_cap(child, &child->program->caps[i], world, &next))
             return false;
-    bool noted = note(child, "name=%s", child->program->name) &&
-                 note(child, "slots=%lu,%lu", next, child->program->slots) &&
-                 (child->keep.page_count == 0 || note(child, "size:keep=%lu", child->keep.page_count * (uint64_t)PAGE_BYTES));
+    bool noted =
+        note(child, "name=%s", child->program->name) && note(child, "slots=%lu,%lu", next, child->program->slots) &&
+        (child->keep.page_count == 0 || note(child, "size:keep=%lu", child->keep.page_count * (uint64_t)PAGE_BYTES));
     child->notes.length_bytes = (uint64_t)(notes + notes_bytes - child->notes.bytes);
     return noted;
 }
@@ -281,9 +283,8 @@ static bool build_stack(struct child *child, struct world *world, const struct e
     child->entry.rsp = result.pointer;
     child->entry.fs_base = result.thread;
     uint64_t used = LAYOUT_STACK_TOP - child->entry.rsp;
-    uint32_t status =
-        image_add_stack(&child->image, world->buffer.memory,
-                        world->buffer.offset_pages * PAGE_BYTES + buffer_bytes - used, used, source);
+    uint32_t status = image_add_stack(&child->image, world->buffer.memory,
+                                      world->buffer.offset_pages * PAGE_BYTES + buffer_bytes - used, used, source);
     return status == OK || report(child, "stack", status);
 }
 

@@ -16,11 +16,11 @@ struct child {
     cap_t space;
     cap_t table;
     cap_t thread;
-    cap_t space_slot;          /* in its table: its capability to its Space; 0: it has none */
-    struct memory_run message; /* its thread's message page, ... */
-    struct memory_run keep;    /* ... and the memory that outlives it; no pages: none */
-    struct string_block notes; /* what it is told of its capabilities */
-    uint64_t generation;       /* with kept memory: programs that were built here, this one included */
+    cap_t space_slot;              /* in its table: its capability to its Space; 0: it has none */
+    struct memory_run message;     /* its thread's message page, ... */
+    struct memory_run keep;        /* ... and the memory that outlives it; no pages: none */
+    struct string_block notes;     /* what it is told of its capabilities */
+    uint64_t generation;           /* with kept memory: programs that were built here, this one included */
     struct thread_registers entry; /* for the handover */
     struct image image;
     struct fault_message fault; /* the last one */
@@ -29,10 +29,15 @@ struct child {
     enum init_end end; /* of the program before */
     struct thread_registers dead;
     uint64_t restart_count, window_count;
-    uint64_t window_ns;         /* when the window began */
-    uint64_t due_ns;            /* when it is to be started; 0: it runs, or stays away */
-    uint64_t heard, heard_ns;   /* messages that it had taken, and when that was last seen to be well */
+    uint64_t window_ns;       /* when the window began */
+    uint64_t due_ns;          /* when it is to be started; 0: it runs, or stays away */
+    uint64_t heard, heard_ns; /* messages that it had taken, and when that was last seen to be well */
 };
+
+/* What init has, the manifest, and the programs that it makes. main.c fills them in. */
+extern struct world the_world;
+extern struct manifest the_manifest;
+extern struct child the_children[MANIFEST_PROGRAMS_MAX];
 
 /*
  * Build a program without starting it. fault_endpoint: where its faults go. False: it can't be built, and the log says
@@ -41,9 +46,9 @@ struct child {
 bool child_build(struct child *child, struct world *world, cap_t fault_endpoint);
 
 /*
- * Build another program, from the file `path` of the volume, in the place of one that ended: thread, table, message page
- * and kept memory stay, and it gets the frames that the one before had to itself. dead: that one's registers. False: it
- * can't be built, the log says why, and the thread has no Space any more.
+ * Build another program, from the file `path` of the volume, in the place of one that ended: thread, table, message
+ * page and kept memory stay, and it gets the frames that the one before had to itself. dead: that one's registers.
+ * False: it can't be built, the log says why, and the thread has no Space any more.
  */
 bool child_rebuild(struct child *child, const char *path, struct world *world, const struct thread_registers *dead);
 

@@ -19,9 +19,9 @@ static bool read_manifest(void) {
     struct image_file file;
     const uint8_t *bytes;
     char error[MANIFEST_ERROR_MAX];
-    if (!world_find_file(&served_world, MANIFEST_PATH, &file, &bytes))
+    if (!world_find_file(&the_world, MANIFEST_PATH, &file, &bytes))
         return false;
-    if (manifest_parse((const char *)bytes, file.size_bytes, &served_manifest, error))
+    if (manifest_parse((const char *)bytes, file.size_bytes, &the_manifest, error))
         return true;
     log_print("init: " MANIFEST_PATH ": %s", error);
     return false;
@@ -40,21 +40,21 @@ static bool takes_rest(const struct manifest_program *one) {
  */
 static bool start_all(cap_t endpoint) {
     for (uint32_t pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < served_manifest.program_count; i++) {
-            struct child *child = &served_children[i];
-            if (takes_rest(&served_manifest.programs[i]) != (pass == 1))
+        for (uint32_t i = 0; i < the_manifest.program_count; i++) {
+            struct child *child = &the_children[i];
+            if (takes_rest(&the_manifest.programs[i]) != (pass == 1))
                 continue;
-            child->program = &served_manifest.programs[i];
+            child->program = &the_manifest.programs[i];
             child->number = i + 1;
-            if (!child_build(child, &served_world, endpoint))
+            if (!child_build(child, &the_world, endpoint))
                 return false;
         }
     }
-    for (uint32_t i = 0; i < served_manifest.program_count; i++) {
-        if (!child_start(&served_children[i]))
+    for (uint32_t i = 0; i < the_manifest.program_count; i++) {
+        if (!child_start(&the_children[i]))
             return false;
-        served_children[i].state = INIT_RUNNING;
-        log_print("init: started %s", served_children[i].program->name);
+        the_children[i].state = INIT_RUNNING;
+        log_print("init: started %s", the_children[i].program->name);
     }
     return true;
 }
@@ -76,10 +76,10 @@ static bool command_has(const char *command, const char *word) {
  */
 static bool start_trace(void) {
     struct memory_run run;
-    if (!command_has(served_world.info->command, "trace"))
+    if (!command_has(the_world.info->command, "trace"))
         return true;
     uint64_t status = E_MEMORY;
-    if (world_take(&served_world, TRACE_PAGES_MAX, &run))
+    if (world_take(&the_world, TRACE_PAGES_MAX, &run))
         status = sys_trace_control(INIT_CAP_PORTS, run.memory, run.offset_pages, run.page_count, TRACE_ALL).status;
     if (status != OK)
         log_print("init: trace: %s", status_text(status));
@@ -88,7 +88,7 @@ static bool start_trace(void) {
 
 /* Make init's own endpoint, which gets calls and faults. 0: the log says why. */
 static cap_t make_endpoint(void) {
-    cap_t endpoint = world_object(&served_world, MANIFEST_OWN_ENDPOINT, OBJECT_ENDPOINT);
+    cap_t endpoint = world_object(&the_world, MANIFEST_OWN_ENDPOINT, OBJECT_ENDPOINT);
     if (endpoint != 0 && server_init(&server, endpoint, serve_protocol) == OK)
         return endpoint;
     log_print("init: no memory or slot for its own endpoint");
@@ -97,7 +97,7 @@ static cap_t make_endpoint(void) {
 
 /* Start the system. False: it can't be started, and the last line on the log says why. */
 static bool start(const struct init_info *info) {
-    if (!world_init(&served_world, info) || !start_trace() || !read_manifest())
+    if (!world_init(&the_world, info) || !start_trace() || !read_manifest())
         return false;
     cap_t endpoint = make_endpoint();
     return endpoint != 0 && start_all(endpoint) && recovery_start();
@@ -111,7 +111,7 @@ int main(int argc, char **argv, char **envp) {
     slots_init(&program.slots, INIT_CAP_REGIONS + info->region_count, info->table_slots);
     if (!start(info)) {
         log_print("init: the system can't be started");
-        (void)serve_power_off(STATUS_CANNOT_START); /* if the kernel refuses, main ends instead */
+        (void)world_power_off(STATUS_CANNOT_START); /* if the kernel refuses, main ends instead */
         return 1;
     }
     while (server_next(&server) == OK) {

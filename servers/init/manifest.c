@@ -111,7 +111,8 @@ static bool check_cap(const struct reader *in, const struct manifest_cap *cap, u
     bool endpoint = cap->kind == MANIFEST_ENDPOINT;
     bool notification = cap->kind == MANIFEST_NOTIFICATION;
     if (kinds != 1)
-        return reader_fail(in, "must have one of endpoint, notification, ports, irq, memory, pool, volume, devices, self");
+        return reader_fail(in,
+                           "must have one of endpoint, notification, ports, irq, memory, pool, volume, devices, self");
     if (endpoint && cap->right != MANIFEST_SERVE && !manifest_calls(cap->right) && cap->right != MANIFEST_OWN)
         return reader_fail(in, "an endpoint needs \"right\": serve, call, issue or own");
     if (notification && cap->right != MANIFEST_RAISE && cap->right != MANIFEST_WAIT && cap->right != MANIFEST_OWN)
@@ -167,7 +168,7 @@ static bool read_caps(struct reader *in, uint32_t token, struct manifest_program
         if (strchr(cap->name, '=') != NULL)
             return reader_fail(in, "a capability's name contains =");
         program->cap_count++;
-        in->cap = cap;
+        in->cap = cap->name;
         if (!read_cap(in, key + 1, cap))
             return false;
         in->cap = NULL;
@@ -239,7 +240,8 @@ static bool read_member(struct reader *in, uint32_t key, struct manifest_program
     if (token_is(in, key, "restart"))
         return read_restart(in, value, &program->restart);
     if (token_is(in, key, "heartbeat_ms"))
-        return read_number(in, value, "heartbeat_ms", MANIFEST_HEARTBEAT_MIN_MS, MANIFEST_MS_MAX, &program->heartbeat_ms);
+        return read_number(in, value, "heartbeat_ms", MANIFEST_HEARTBEAT_MIN_MS, MANIFEST_MS_MAX,
+                           &program->heartbeat_ms);
     if (token_is(in, key, "capabilities"))
         return read_caps(in, value, program);
     return reader_fail(in, "unknown member \"%.*s\"", token_length(in, key), token_text(in, key));
@@ -259,12 +261,12 @@ static bool check_key(const struct reader *in, uint32_t object, uint32_t key, ui
     size_t at = (size_t)in->tokens[key].start; /* finding its line reads all text before it, so only messages do */
     if (in->tokens[key].type != JSMN_STRING || in->tokens[key].size != 1 || key + 1 >= end)
         return reader_fail(in, "line %u: a member has no name or not one value; is there a comma too few or too many?",
-                    reader_line(in, at));
+                           reader_line(in, at));
     for (uint32_t before = object + 1; before < key; before = json_after(in->tokens, in->count, before + 1))
         if (token_length(in, before) == token_length(in, key) &&
             memcmp(token_text(in, before), token_text(in, key), (size_t)token_length(in, key)) == 0)
-            return reader_fail(in, "line %u: the member \"%.*s\" is given twice", reader_line(in, at), token_length(in, key),
-                        token_text(in, key));
+            return reader_fail(in, "line %u: the member \"%.*s\" is given twice", reader_line(in, at),
+                               token_length(in, key), token_text(in, key));
     return true;
 }
 
@@ -273,7 +275,8 @@ static bool check_objects(const struct reader *in) {
         const jsmntok_t *token = &in->tokens[i];
         bool is_key = token->parent >= 0 && in->tokens[token->parent].type == JSMN_OBJECT;
         if (token->type != JSMN_OBJECT && token->type != JSMN_ARRAY && token->size > 0 && !is_key)
-            return reader_fail(in, "line %u: a colon behind something that is no name", reader_line(in, (size_t)token->start));
+            return reader_fail(in, "line %u: a colon behind something that is no name",
+                               reader_line(in, (size_t)token->start));
         if (token->type != JSMN_OBJECT)
             continue;
         uint32_t end = json_after(in->tokens, in->count, i);
@@ -293,7 +296,7 @@ static bool find_programs(const struct reader *in, uint32_t *ret_programs) {
     for (uint32_t key = 1; key < end; key = json_after(in->tokens, in->count, key + 1))
         if (key + 1 != *ret_programs)
             return reader_fail(in, "line %u: unknown member \"%.*s\"", reader_line(in, (size_t)in->tokens[key].start),
-                        token_length(in, key), token_text(in, key));
+                               token_length(in, key), token_text(in, key));
     return true;
 }
 
@@ -301,8 +304,8 @@ static bool read_program(struct reader *in, uint32_t token, struct manifest *man
     struct manifest_program *program = &manifest->programs[manifest->program_count];
     *program = (struct manifest_program){
         .priority = DEFAULT_PRIORITY, .slots = DEFAULT_SLOTS, .pool_pages = DEFAULT_POOL_PAGES};
-    in->program = program;
-    in->program_index = manifest->program_count;
+    in->program = program->name;
+    in->program_number = manifest->program_count + 1;
     if (in->tokens[token].type != JSMN_OBJECT)
         return reader_fail(in, "is not an object");
     uint32_t name = find_member(in, token, "name");
@@ -356,47 +359,52 @@ static bool is_own_endpoint(const struct manifest_cap *cap) {
 }
 
 /* Check that a program receives what this capability sends: else its user would wait without end. */
-static bool check_receiver(const struct reader *in, const struct manifest *manifest) {
-    bool sends = manifest_calls(in->cap->right) || in->cap->right == MANIFEST_RAISE;
-    if (!sends || is_own_endpoint(in->cap) || find_holder(manifest, in->cap, receives) != NULL)
+static bool check_receiver(const struct reader *in, const struct manifest *manifest, const struct manifest_cap *cap) {
+    bool sends = manifest_calls(cap->right) || cap->right == MANIFEST_RAISE;
+    if (!sends || is_own_endpoint(cap) || find_holder(manifest, cap, receives) != NULL)
         return true;
-    return in->cap->kind == MANIFEST_ENDPOINT ? reader_fail(in, "no program serves the endpoint %s", in->cap->object)
-                                              : reader_fail(in, "no program waits for the notification %s", in->cap->object);
+    return reader_fail(in,
+                       cap->kind == MANIFEST_ENDPOINT ? "no program serves the endpoint %s"
+                                                      : "no program waits for the notification %s",
+                       cap->object);
 }
 
 /* Check that no other program takes from this object: each would get only some messages or interrupts. */
-static bool check_only_taker(struct reader *in, const struct manifest *manifest) {
-    if (!takes_all(in->cap))
+static bool check_only_taker(struct reader *in, const struct manifest *manifest, const struct manifest_program *second,
+                             const struct manifest_cap *cap) {
+    if (!takes_all(cap))
         return true;
-    bool is_own = is_own_endpoint(in->cap);
-    const struct manifest_program *first = find_holder(manifest, in->cap, takes_all), *second = in->program;
+    bool is_own = is_own_endpoint(cap);
+    const struct manifest_program *first = find_holder(manifest, cap, takes_all);
     if (first == second && !is_own)
         return true;
     in->program = NULL; /* the message is about both */
-    if (in->cap->kind == MANIFEST_IRQ)
-        return reader_fail(in, "interrupt line %lu is held by %s and %s", in->cap->first, first->name, second->name);
+    if (cap->kind == MANIFEST_IRQ)
+        return reader_fail(in, "interrupt line %lu is held by %s and %s", cap->first, first->name, second->name);
     return reader_fail(in,
-                in->cap->kind == MANIFEST_ENDPOINT ? "endpoint %s is served by %s and %s"
-                                                   : "notification %s is bound by %s and %s",
-                in->cap->object, is_own ? MANIFEST_OWN_ENDPOINT : first->name, second->name);
+                       cap->kind == MANIFEST_ENDPOINT ? "endpoint %s is served by %s and %s"
+                                                      : "notification %s is bound by %s and %s",
+                       cap->object, is_own ? MANIFEST_OWN_ENDPOINT : first->name, second->name);
 }
 
 /* Check the whole manifest: two takers of the rest of memory, or an endpoint with no server or two. */
 static bool check_whole(struct reader *in, const struct manifest *manifest) {
     uint32_t rest_count = 0;
     for (uint32_t i = 0; i < manifest->program_count; i++) {
-        in->program = &manifest->programs[i];
-        in->program_index = i;
+        const struct manifest_program *program = &manifest->programs[i];
+        in->program = program->name;
+        in->program_number = i + 1;
         uint32_t bound = 0;
-        for (uint32_t j = 0; j < in->program->cap_count; j++) {
-            in->cap = &in->program->caps[j];
-            rest_count += in->cap->kind == MANIFEST_MEMORY_REST ? 1 : 0;
-            bound += in->cap->bind ? 1 : 0;
+        for (uint32_t j = 0; j < program->cap_count; j++) {
+            const struct manifest_cap *cap = &program->caps[j];
+            in->cap = cap->name;
+            rest_count += cap->kind == MANIFEST_MEMORY_REST ? 1 : 0;
+            bound += cap->bind ? 1 : 0;
             if (rest_count > 1)
                 return reader_fail(in, "the rest of memory was given away before");
             if (bound > 1)
                 return reader_fail(in, "a second notification is bound");
-            if (!check_receiver(in, manifest) || !check_only_taker(in, manifest))
+            if (!check_receiver(in, manifest, cap) || !check_only_taker(in, manifest, program, cap))
                 return false;
         }
         in->cap = NULL;
@@ -411,14 +419,16 @@ bool manifest_parse(const char *text, size_t length_bytes, struct manifest *ret_
     in->program = NULL;
     in->cap = NULL;
     in->error = error;
+    in->error_bytes = MANIFEST_ERROR_MAX;
     memset(ret_manifest, 0, sizeof *ret_manifest);
     size_t parsed_bytes;
     int count = json_parse(text, length_bytes, in->tokens, &parsed_bytes);
     if (count == JSMN_ERROR_NOMEM)
         return reader_fail(in, "more than %u JSON tokens", JSON_TOKENS_MAX);
     if (count <= 0)
-        return reader_fail(in, "line %u: not JSON%s", reader_line(in, parsed_bytes < length_bytes ? parsed_bytes : length_bytes),
-                    count == JSMN_ERROR_PART ? ": it ends too early" : "");
+        return reader_fail(in, "line %u: not JSON%s",
+                           reader_line(in, parsed_bytes < length_bytes ? parsed_bytes : length_bytes),
+                           count == JSMN_ERROR_PART ? ": it ends too early" : "");
     in->count = (uint32_t)count;
     uint32_t programs;
     if (!check_objects(in))

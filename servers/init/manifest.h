@@ -14,9 +14,9 @@
 #define MANIFEST_IMAGE_MAX 64U
 #define MANIFEST_ARGUMENTS_BYTES 256U
 #define MANIFEST_ERROR_MAX 160U
-#define MANIFEST_MS_MAX 86400000U       /* a day */
-#define MANIFEST_HEARTBEAT_MIN_MS 100U  /* shorter, and a busy machine would look like a server that hangs */
-#define MANIFEST_OWN_ENDPOINT "init" /* served by init itself */
+#define MANIFEST_MS_MAX 86400000U      /* a day */
+#define MANIFEST_HEARTBEAT_MIN_MS 100U /* shorter, and a busy machine would look like a server that hangs */
+#define MANIFEST_OWN_ENDPOINT "init"   /* served by init itself */
 
 enum manifest_kind {
     MANIFEST_ENDPOINT,
@@ -83,7 +83,7 @@ struct manifest_program {
     uint64_t keep_pages; /* memory that outlives the program (libsys/program/keep.h); 0: none */
     struct manifest_restart restart;
     uint64_t heartbeat_ms; /* a program that takes no message for as long is ended; 0: it may */
-    bool vital;          /* the machine is switched off when it ends, by a fault or because its main returns */
+    bool vital;            /* the machine is switched off when it ends, by a fault or because its main returns */
     uint32_t cap_count;
     struct manifest_cap caps[MANIFEST_CAPS_MAX];
 };

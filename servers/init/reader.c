@@ -6,14 +6,14 @@
 bool reader_fail(const struct reader *in, const char *format, ...) {
     char place[80] = "";
     if (in->program != NULL && in->cap != NULL)
-        (void)format_into(place, sizeof place, "program %u (%s), capability %s: ", in->program_index + 1,
-                          in->program->name, in->cap->name);
+        (void)format_into(place, sizeof place, "program %u (%s), capability %s: ", in->program_number, in->program,
+                          in->cap);
     else if (in->program != NULL)
-        (void)format_into(place, sizeof place, "program %u (%s): ", in->program_index + 1, in->program->name);
-    size_t length = format_into(in->error, MANIFEST_ERROR_MAX, "%s", place);
+        (void)format_into(place, sizeof place, "program %u (%s): ", in->program_number, in->program);
+    size_t length = format_into(in->error, in->error_bytes, "%s", place);
     va_list arguments;
     va_start(arguments, format);
-    (void)format_into_list(in->error + length, MANIFEST_ERROR_MAX - length, format, arguments);
+    (void)format_into_list(in->error + length, in->error_bytes - length, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -45,7 +45,7 @@ bool read_string(const struct reader *in, uint32_t token, const char *what, char
 }
 
 bool read_number(const struct reader *in, uint32_t token, const char *what, uint64_t least, uint64_t most,
-                        uint64_t *ret_value) {
+                 uint64_t *ret_value) {
     char digits[24];
     size_t length = (size_t)token_length(in, token);
     uint64_t value;

@@ -9,16 +9,16 @@
 
 #include "libsys/text/format.h"
 #include "servers/init/json.h"
-#include "servers/init/manifest.h"
 
-/* The place that is being read, for messages. */
 struct reader {
     const char *text;
-    uint32_t count;
-    const struct manifest_program *program; /* NULL: none yet */
-    uint32_t program_index;
-    const struct manifest_cap *cap; /* NULL: not in one */
-    char *error;
+    uint32_t count; /* of tokens */
+    /* The place that is being read, for messages. */
+    const char *program; /* its name; NULL: in none */
+    uint32_t program_number;
+    const char *cap; /* its name; NULL: in none */
+    char *error;     /* where messages go */
+    size_t error_bytes;
     jsmntok_t tokens[JSON_TOKENS_MAX];
 };
 

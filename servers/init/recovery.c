@@ -17,8 +17,8 @@
 static cap_t timer; /* notification */
 
 bool recovery_start(void) {
-    storm_start(served_world.info->command);
-    timer = world_object(&served_world, "init timer", OBJECT_NOTIFICATION);
+    storm_start(the_world.info->command);
+    timer = world_object(&the_world, "init timer", OBJECT_NOTIFICATION);
     struct thread_config config = {.notification = timer};
     memcpy(program.message->data, &config, sizeof config);
     uint64_t status = timer == 0 ? E_LIMIT : sys_thread_configure(INIT_CAP_THREAD, THREAD_NOTIFICATION).status;
@@ -54,7 +54,7 @@ static void retire(struct child *child) {
         const struct manifest_cap *cap = &child->program->caps[i];
         if (cap->kind != MANIFEST_ENDPOINT || manifest_calls(cap->right))
             continue;
-        cap_t endpoint = world_object(&served_world, cap->object, OBJECT_ENDPOINT);
+        cap_t endpoint = world_object(&the_world, cap->object, OBJECT_ENDPOINT);
         (void)sys_cap_revoke(endpoint); /* can't fail: the slot is init's own */
         (void)sys_cap_delete(0, endpoint);
     }
@@ -67,15 +67,15 @@ static void be_gone(struct child *child) {
     child->state = INIT_GONE;
     if (child->program->vital) {
         log_print("init: %s is vital: switching off", child->program->name);
-        (void)serve_power_off(STATUS_VITAL_ENDED); /* returns only if the kernel refuses; then the others go on */
+        (void)world_power_off(STATUS_VITAL_ENDED); /* returns only if the kernel refuses; then the others go on */
     }
-    if (was_gone || !child_rebuild(child, GONE_IMAGE, &served_world, &child->dead) || !child_start(child))
+    if (was_gone || !child_rebuild(child, GONE_IMAGE, &the_world, &child->dead) || !child_start(child))
         retire(child);
 }
 
 static void start_again(struct child *child) {
     child->due_ns = 0;
-    if (!child_rebuild(child, child->program->image, &served_world, &child->dead) || !child_start(child)) {
+    if (!child_rebuild(child, child->program->image, &the_world, &child->dead) || !child_start(child)) {
         be_gone(child);
         return;
     }
@@ -137,7 +137,7 @@ static bool waits_for_messages(const struct child *child) {
 
 static void look_at(struct child *child, uint64_t now_ns) {
     struct thread_registers dead;
-    uint64_t heard = child_kept_word(child, &served_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
+    uint64_t heard = child_kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
     if (heard != child->heard || waits_for_messages(child)) {
         child->heard = heard;
         child->heard_ns = now_ns;
@@ -152,8 +152,12 @@ static void look_at(struct child *child, uint64_t now_ns) {
 }
 
 void recovery_tick(void) {
-    uint64_t next_ns = storm_tick(sys_clock_read().value), now_ns = sys_clock_read().value;
-    for (struct child *child = served_children; child < served_children + served_manifest.program_count; child++) {
+    uint64_t next_ns;
+    struct child *victim = storm_draw(sys_clock_read().value, &next_ns);
+    if (victim != NULL)
+        (void)recovery_request(victim); /* it may have ended by itself */
+    uint64_t now_ns = sys_clock_read().value;
+    for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++) {
         if (child->due_ns != 0 && child->due_ns <= now_ns)
             start_again(child);
         uint64_t heartbeat_ns = child->program->heartbeat_ms * NS_PER_MS;

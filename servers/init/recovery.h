@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "servers/init/serve.h"
+#include "servers/init/build.h"
 
 /* Start to watch the programs whose manifest says so. False: it can't be done, and the log says why. */
 MUST_USE bool recovery_start(void);

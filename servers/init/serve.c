@@ -12,14 +12,6 @@ PROTOCOL_SERVER(init, INIT_OPERATIONS)
 
 const struct protocol *const serve_protocol = &init_protocol;
 
-struct world served_world;
-struct manifest served_manifest;
-struct child served_children[MANIFEST_PROGRAMS_MAX];
-
-uint32_t serve_power_off(uint64_t status) {
-    return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, status).status;
-}
-
 /* Was this call made by a capability that allows only reading the log? */
 static bool is_log(const struct server_call *call) { return (call->badge & INIT_LOG_BADGE) != 0; }
 
@@ -38,7 +30,7 @@ static uint32_t init_serve_power_off(struct server_call *call, const struct init
     (void)reply;
     if (is_log(call))
         return P_OPERATION;
-    return request->status > 255 ? P_ARGUMENT : serve_power_off(request->status);
+    return request->status > 255 ? P_ARGUMENT : world_power_off(request->status);
 }
 
 static uint32_t init_serve_reboot(struct server_call *call, const struct init_reboot_request *request,
@@ -54,9 +46,9 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
                                 struct init_list_reply *reply) {
     if (is_log(call))
         return P_OPERATION;
-    if (request->index >= served_manifest.program_count)
+    if (request->index >= the_manifest.program_count)
         return P_END;
-    const struct child *child = &served_children[request->index];
+    const struct child *child = &the_children[request->index];
     *reply = (struct init_list_reply){
         .state = child->state,
         .end = child->end,
@@ -75,7 +67,7 @@ static uint32_t init_serve_restart(struct server_call *call, const struct init_r
     reply->zero = 0;
     if (is_log(call))
         return P_OPERATION;
-    for (struct child *child = served_children; child < served_children + served_manifest.program_count; child++)
+    for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++)
         if (strncmp(child->program->name, request->name, sizeof request->name) == 0)
             return recovery_request(child);
     return P_NOT_FOUND;
@@ -83,10 +75,10 @@ static uint32_t init_serve_restart(struct server_call *call, const struct init_r
 
 void serve_fault(const struct server_event *event) {
     uint64_t number = event->badge;
-    if (number == 0 || number > served_manifest.program_count)
+    if (number == 0 || number > the_manifest.program_count)
         return; /* no thread that init made has such a badge */
-    struct child *child = &served_children[number - 1];
+    struct child *child = &the_children[number - 1];
     fault_from_event(event, &child->fault);
-    report_fault(&served_world, child);
+    report_fault(&the_world, child);
     recovery_of(child, INIT_FAULT, &child->fault.registers);
 }

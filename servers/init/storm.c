@@ -3,7 +3,6 @@
 #include "kernel/abi/syscall.h"
 #include "libsys/text/string.h"
 #include "libsys/text/text.h"
-#include "servers/init/recovery.h"
 
 #define WORD "storm="
 #define NS_PER_US 1000U
@@ -51,21 +50,27 @@ static bool is_meant(const struct child *child) {
     return child->program->restart.limit != 0 && (storm.name_length == 0 || named);
 }
 
-uint64_t storm_tick(uint64_t now_ns) {
+/* Any of those that are meant, each as likely; NULL: there is none. */
+static struct child *draw_child(void) {
+    struct child *meant[MANIFEST_PROGRAMS_MAX];
+    uint64_t count = 0;
+    for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++)
+        if (is_meant(child))
+            meant[count++] = child;
+    return count == 0 ? NULL : meant[draw(count)];
+}
+
+struct child *storm_draw(uint64_t now_ns, uint64_t *ret_next_ns) {
+    struct child *child = NULL;
+    *ret_next_ns = DEADLINE_NEVER;
     if (storm.random == 0)
-        return DEADLINE_NEVER;
+        return NULL;
     if (storm.next_ns == 0) {
         storm.next_ns = now_ns + storm.mean_ns; /* let the system start */
     } else if (storm.next_ns <= now_ns) {
-        uint64_t count = served_manifest.program_count, first = draw(count);
-        for (uint64_t i = 0; i < count; i++) {
-            struct child *child = &served_children[(first + i) % count];
-            if (!is_meant(child))
-                continue;
-            (void)recovery_request(child); /* it may have ended by itself */
-            break;
-        }
+        child = draw_child();
         storm.next_ns = now_ns + 1 + draw(2 * storm.mean_ns);
     }
-    return storm.next_ns;
+    *ret_next_ns = storm.next_ns;
+    return child;
 }

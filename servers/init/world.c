@@ -152,6 +152,10 @@ cap_t world_object(struct world *world, const char *name, enum object_type type)
     return slot;
 }
 
+uint32_t world_power_off(uint64_t status) {
+    return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, status).status;
+}
+
 bool world_find_file(const struct world *world, const char *path, struct image_file *ret_file,
                      const uint8_t **ret_bytes) {
     const uint8_t *volume = (const uint8_t *)WORLD_VOLUME_AT;

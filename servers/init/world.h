@@ -18,6 +18,13 @@
 #define WORLD_BUFFER_PAGES 4U
 #define WORLD_LOG_AT 0x1c0000000ULL /* where the kernel's log is mapped */
 
+/*
+ * The machine's exit statuses if the manifest can't be carried out, and if a vital program has ended. Each goes with a
+ * line on the log, by which `./baton run` tells it from a command's own status (tools/evidence/verdict.py).
+ */
+#define STATUS_CANNOT_START 74U
+#define STATUS_VITAL_ENDED 75U
+
 /* Memory is handed out from the front of each region and never comes back. */
 struct world_region {
     cap_t memory;
@@ -67,6 +74,9 @@ cap_t world_make_pool(struct world *world, uint64_t page_count);
  * name. Returns its slot; 0: there is no memory or slot for it.
  */
 cap_t world_object(struct world *world, const char *name, enum object_type type);
+
+/* Switch the machine off with this exit status. Returns only if the kernel refuses: the error. */
+uint32_t world_power_off(uint64_t status);
 
 /* Find a file of the boot volume. False: there is none, or the archive is damaged; the log says which. */
 bool world_find_file(const struct world *world, const char *path, struct image_file *ret_file,

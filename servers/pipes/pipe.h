@@ -36,8 +36,8 @@ struct pipe_clients {
     /* Does the caller still wait? If not, the slot is free afterwards. */
     bool (*waits)(cap_t reply);
     /*
-     * Answer a reader; no bytes: the end. decides: the call that is being served has its answer with it. Returns whether
-     * the reader got it. The slot is free afterwards.
+     * Answer a reader; no bytes: the end. decides: the call that is being served has its answer with it. Returns
+     * whether the reader got it. The slot is free afterwards.
      */
     bool (*answer_read)(cap_t reply, const struct stream_read_reply *answer, bool decides);
     /*

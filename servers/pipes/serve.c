@@ -69,8 +69,11 @@ static bool answer_write(cap_t reply, uint32_t status, size_t written) {
 /* If the caller is gone, nothing is in the slot, and its place is found to be free later. */
 static void defer(cap_t reply) { (void)server_defer_to(reply); }
 
-static const struct pipe_clients clients = {
-    .take = slot_take, .defer = defer, .waits = server_client_waits, .answer_read = answer_read, .answer_write = answer_write};
+static const struct pipe_clients clients = {.take = slot_take,
+                                            .defer = defer,
+                                            .waits = server_client_waits,
+                                            .answer_read = answer_read,
+                                            .answer_write = answer_write};
 
 /* ---- streams ---- */
 

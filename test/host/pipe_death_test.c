@@ -1,6 +1,6 @@
 /*
- * If the program that serves a pipe dies at any point, does its successor find the pipe as the last whole change left it?
- * The journal is one of this test's: it undoes its notes at every point where it is asked, compares, and goes on.
+ * If the program that serves a pipe dies at any point, does its successor find the pipe as the last whole change left
+ * it? The journal is one of this test's: it undoes its notes at every point where it is asked, compares, and goes on.
  */
 #include "libsys/wire/journal.h"
 #include "servers/pipes/pipe.h"
@@ -32,7 +32,7 @@ static struct view {
     } waiters[PIPE_WAITERS_MAX];
 } committed, seen;
 
-static struct note {
+static struct before {
     void *at;
     size_t bytes;
     uint8_t old[sizeof(size_t)];
@@ -81,7 +81,7 @@ static void commit(void) {
 void journal_note(const void *at, size_t bytes) {
     die();
     CHECK(note_count < NOTES_MAX && bytes <= sizeof notes[0].old);
-    notes[note_count] = (struct note){.at = (void *)(uintptr_t)at, .bytes = bytes};
+    notes[note_count] = (struct before){.at = (void *)(uintptr_t)at, .bytes = bytes};
     memcpy(notes[note_count++].old, at, bytes);
 }
 

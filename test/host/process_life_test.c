@@ -68,8 +68,8 @@ static void fault_kills_and_is_told(void) {
 /* Let a process fault, at `at` for a page fault, and end by that: *ret_end. Returns the report. */
 static const char *report_as(uint64_t pid, uint64_t kind, uaddr_t at, uaddr_t stack_pointer,
                              struct process_wait_reply *ret_end) {
-    struct server_event event = {
-        OBJECTS_BADGE(pid, 0), {MESSAGE_INFO(kind, FAULT_WORDS, 0), {kind, at, FAULT_ACCESS_WRITE, 0}}};
+    struct server_event event = {OBJECTS_BADGE(pid, 0),
+                                 {MESSAGE_INFO(kind, FAULT_WORDS, 0), {kind, at, FAULT_ACCESS_WRITE, 0}}};
     struct fault_message fault = {.registers.rsp = stack_pointer};
     memcpy(program.message->words, &fault, sizeof fault);
     world_log[0] = 0;

@@ -21,7 +21,8 @@ static void faults_bring_pages(void) {
     CHECK(!fake_may_access(thread, stack, MEMORY_READ));
     uint64_t free = context->frames.free_count;
     fault(pid, stack + 5, FAULT_ACCESS_WRITE);
-    CHECK(served_server.journal.mark == SERVER_DECIDED && served_server.answer.info == MESSAGE_INFO(FAULT_RESUME, 0, 0));
+    CHECK(served_server.journal.mark == SERVER_DECIDED &&
+          served_server.answer.info == MESSAGE_INFO(FAULT_RESUME, 0, 0));
     CHECK(fake_may_access(thread, stack, MEMORY_WRITE) && !fake_may_access(thread, stack + PAGE_BYTES, MEMORY_READ));
     CHECK_EQUAL(world_word(thread, stack + 8), 0);
     CHECK_EQUAL(context->frames.free_count, free - 2); /* a leaf is new, too */

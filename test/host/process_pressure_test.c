@@ -35,8 +35,8 @@ static uint64_t child_of(uint64_t parent) {
 static bool touch(uint64_t pid, uaddr_t at, uint64_t page_count) {
     for (uint64_t i = 0; i < page_count; i++) {
         uaddr_t page = at + i * PAGE_BYTES;
-        struct server_event event = {
-            pid, {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, page, FAULT_ACCESS_WRITE, 0x1234}}};
+        struct server_event event = {pid,
+                                     {MESSAGE_INFO(FAULT_PAGE, 4, 0), {FAULT_PAGE, page, FAULT_ACCESS_WRITE, 0x1234}}};
         served_server.journal.mark = SERVER_WAITS;
         pressure_take_for(context, (uint32_t)pid);
         serve_fault(&event);
